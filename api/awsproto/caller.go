@@ -1,0 +1,26 @@
+package awsproto
+
+import "context"
+
+// Caller is who signed a request, as sts:GetCallerIdentity names them.
+type Caller struct {
+	ARN         string // arn:aws:iam::ACCOUNT:user/NAME
+	UserID      string // AIDA...
+	Name        string
+	Account     string
+	AccessKeyID string // "" for a session of the pages
+	Role        string // administrator, host, runner, nobody
+}
+
+type callerKey struct{}
+
+// WithCaller returns a context in which operations run as c.
+func WithCaller(ctx context.Context, c Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// CallerOf returns who an operation runs as; the zero Caller, which may do nothing, if nobody was set.
+func CallerOf(ctx context.Context) Caller {
+	c, _ := ctx.Value(callerKey{}).(Caller)
+	return c
+}

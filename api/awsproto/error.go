@@ -1,0 +1,66 @@
+package awsproto
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// ServiceError is an error with a place on the wire: AWS's code, and the HTTP status it travels with.
+// The generated errors of every service implement it.
+type ServiceError interface {
+	error
+	ErrorCode() string
+	HTTPStatus() int
+}
+
+// Error is a ServiceError that belongs to no service's model: those of the wire itself
+// (signatures, serialization, limits), and the ones a client does not know.
+type Error struct {
+	Code    string
+	Status  int
+	Message string
+}
+
+func (e *Error) Error() string     { return e.Code + ": " + e.Message }
+func (e *Error) ErrorCode() string { return e.Code }
+
+// HTTPStatus is the status the error is sent with; 400 where none was set.
+func (e *Error) HTTPStatus() int {
+	if e.Status == 0 {
+		return http.StatusBadRequest
+	}
+	return e.Status
+}
+
+// NotImplemented answers an operation that Slipway does not do: HTTP 501, never a pretended success.
+func NotImplemented(service, operation string) error {
+	return &Error{
+		Code: "NotImplementedException", Status: http.StatusNotImplemented,
+		Message: fmt.Sprintf("Slipway does not implement %s:%s. docs/compatibility.md lists every operation that it does.", service, operation),
+	}
+}
+
+// AccessDenied is the refusal of an operation, in IAM's words.
+func AccessDenied(caller Caller, service, operation string) error {
+	return &Error{
+		Code:    "AccessDeniedException",
+		Message: fmt.Sprintf("User: %s is not authorized to perform: %s:%s", caller.ARN, service, operation),
+	}
+}
+
+// Code returns the wire code of an error, or "" if it carries none.
+func Code(err error) string {
+	if se, ok := errors.AsType[ServiceError](err); ok {
+		return se.ErrorCode()
+	}
+	return ""
+}
+
+// messageOf is what the person on the other side reads: the message without the code before it.
+func messageOf(err ServiceError) string {
+	if e, ok := err.(*Error); ok {
+		return e.Message
+	}
+	return err.Error()
+}

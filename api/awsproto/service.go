@@ -1,0 +1,158 @@
+package awsproto
+
+import (
+	"context"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Protocol is how a service's requests and answers travel.
+type Protocol int
+
+const (
+	// JSON11 is AWS JSON 1.1: a POST whose X-Amz-Target names the operation.
+	JSON11 Protocol = iota
+	// Query is a form whose Action names the operation, answered in XML.
+	Query
+)
+
+// Info describes a service as its model does.
+type Info struct {
+	Name        string // the package, and the prefix in "codecommit:GetFile"
+	SigningName string // the service in a signature's scope
+	Target      string // what stands before the operation in X-Amz-Target
+	Protocol    Protocol
+	Namespace   string // of a Query answer
+	Version     string // of a Query request
+	// Refusal says how a broken constraint is answered; see Style.
+	Refusal Style
+	// NewError makes an error of the model from its code, or returns nil.
+	NewError func(code, message string) error
+	// Others are operations of the model for which no shapes are generated.
+	Others []string
+	// MaxBody bounds a request, in bytes.
+	MaxBody int64
+}
+
+// Style is how a service words a broken constraint.
+type Style struct {
+	// Code is the error's code: ValidationException, InvalidInputException, ...
+	Code string
+	// ByMember makes XRequiredException and InvalidXException out of member x where the operation has
+	// such an error, as CodeCommit and CodeDeploy do. Code is for the rest.
+	ByMember bool
+}
+
+// Operation describes one operation.
+type Operation struct {
+	Service *Info
+	Name    string
+	Errors  []string // the codes in its model
+	Empty   bool     // it answers with nothing
+}
+
+// Input is a generated request.
+type Input interface{ Check(*Check) }
+
+// Hooks are what stands around every operation of every service. Nil members are left out.
+type Hooks struct {
+	// Authorize refuses what the caller may not do.
+	Authorize func(ctx context.Context, op *Operation, in any) error
+	// Done hears of every call that got past authorisation; it must not block.
+	Done func(ctx context.Context, op *Operation, in any, err error)
+}
+
+// Invoke is the one way into an operation: it authorises, checks, runs and reports. A nil f is an operation
+// that is not implemented.
+func Invoke[I any, O any, P interface {
+	*I
+	Input
+}](ctx context.Context, h Hooks, op *Operation, in P, f func(context.Context, P) (*O, error)) (*O, error) {
+	if h.Authorize != nil {
+		if err := h.Authorize(ctx, op, in); err != nil {
+			return nil, err
+		}
+	}
+	if f == nil {
+		return nil, NotImplemented(op.Service.Name, op.Name)
+	}
+	if in == nil {
+		in = new(I)
+	}
+	if err := Validate(op, in); err != nil {
+		return nil, err
+	}
+	out, err := f(ctx, in)
+	if h.Done != nil {
+		h.Done(ctx, op, in, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if out == nil {
+		out = new(O)
+	}
+	return out, nil
+}
+
+// Validate checks a request against its model and words what is broken as the operation's service does.
+func Validate(op *Operation, in Input) error {
+	var c Check
+	in.Check(&c)
+	vs := c.Violations()
+	if len(vs) == 0 {
+		return nil
+	}
+	code, message := op.Service.Refusal.Code, Summary(vs)
+	if op.Service.Refusal.ByMember {
+		v := vs[0]
+		message = v.Constraint
+		name := capital(v.Leaf)
+		candidates := []string{"Invalid" + name + "Exception", "Invalid" + name + "FormatException"}
+		if v.Missing {
+			candidates = append([]string{name + "RequiredException"}, candidates...)
+		}
+		for _, candidate := range candidates {
+			if slices.Contains(op.Errors, candidate) {
+				code = candidate
+				break
+			}
+		}
+	}
+	if op.Service.NewError != nil {
+		if err := op.Service.NewError(code, message); err != nil {
+			return err
+		}
+	}
+	return &Error{Code: code, Message: message}
+}
+
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(r)) + s[n:]
+}
+
+// Endpoint is an operation as the wire meets it.
+type Endpoint struct {
+	Op          *Operation
+	Implemented bool
+	call        func(ctx context.Context, decode func(any) error) (any, error)
+}
+
+// Bind makes the endpoint of a decorated operation.
+func Bind[I, O any](op *Operation, implemented bool, f func(context.Context, *I) (*O, error)) Endpoint {
+	return Endpoint{op, implemented, func(ctx context.Context, decode func(any) error) (any, error) {
+		in := new(I)
+		if err := decode(in); err != nil {
+			return nil, err
+		}
+		return f(ctx, in)
+	}}
+}
+
+// Service is a generated service with its implementation, ready to be served.
+type Service interface {
+	Info() *Info
+	Endpoints() []Endpoint
+}

@@ -1,0 +1,337 @@
+// Package sigv4 verifies AWS Signature Version 4 on incoming requests, in the Authorization header and in
+// the query of a presigned URL, and signs outgoing ones. Rules: "Signature Version 4 signing process" in the AWS
+// General Reference, and for S3 "Authenticating Requests (AWS Signature Version 4)".
+package sigv4
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	algorithm  = "AWS4-HMAC-SHA256"
+	timeFormat = "20060102T150405Z"
+	// Skew is how far a header signature's time may be from the server's clock.
+	Skew = 15 * time.Minute
+	// MaxExpires is the longest life of a presigned URL.
+	MaxExpires = 7 * 24 * time.Hour
+	// UnsignedPayload stands for a body's hash that was not signed.
+	UnsignedPayload = "UNSIGNED-PAYLOAD"
+)
+
+// Kind says what is wrong with a signature; each protocol has its own code for it.
+type Kind int
+
+const (
+	Missing    Kind = iota // the request is not signed
+	Incomplete             // the signature is malformed
+	UnknownKey             // nobody has this access key, or its session token is wrong
+	Mismatch               // the signature does not match
+	Expired                // too old, or from the future
+	WrongScope             // signed for another region, service or day
+)
+
+// Error is why a request is not who it says.
+type Error struct {
+	Kind    Kind
+	Message string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func refuse(k Kind, format string, args ...any) error {
+	return &Error{k, fmt.Sprintf(format, args...)}
+}
+
+// Secret is what a request with an access key must be signed with.
+type Secret struct {
+	Key          string // the secret access key
+	SessionToken string // of temporary credentials; "" for long-lived ones
+}
+
+// Lookup returns the secret of an access key; ok is false if there is none.
+type Lookup func(ctx context.Context, accessKeyID string) (s Secret, ok bool, err error)
+
+// Signature is a signature that was verified.
+type Signature struct {
+	AccessKeyID string
+	Region      string
+	Service     string
+	Time        time.Time
+	Presigned   bool
+	// PayloadHash is what the signature says of the body: a hex SHA-256 that the reader of the body must
+	// compare, UnsignedPayload, or one of S3's STREAMING- values.
+	PayloadHash string
+	// Value, scope and key serve to verify the chunks of an aws-chunked body.
+	Value string
+	scope string
+	key   []byte
+}
+
+// Signed tells whether a request carries a Version 4 signature at all, in whatever shape.
+func Signed(r *http.Request) bool {
+	return strings.HasPrefix(r.Header.Get("Authorization"), algorithm) || r.URL.Query().Has("X-Amz-Signature")
+}
+
+// Scope returns region and service of the signature without verifying it, "" where there is none.
+func Scope(r *http.Request) (region, service string) {
+	p, err := parse(r)
+	if err != nil {
+		return "", ""
+	}
+	return p.region, p.service
+}
+
+type parsed struct {
+	accessKey, date, region, service string
+	headers                          []string
+	signature                        string
+	when                             time.Time
+	expires                          time.Duration
+	presigned                        bool
+	token                            string
+	payload                          string
+}
+
+func (p *parsed) scope() string { return p.date + "/" + p.region + "/" + p.service + "/aws4_request" }
+
+func parse(r *http.Request) (*parsed, error) {
+	if auth := r.Header.Get("Authorization"); auth != "" {
+		return parseHeader(r, auth)
+	}
+	if q := r.URL.Query(); q.Has("X-Amz-Signature") || q.Has("X-Amz-Algorithm") {
+		return parseQuery(r, q)
+	}
+	return nil, refuse(Missing, "Missing Authentication Token")
+}
+
+func parseHeader(r *http.Request, auth string) (*parsed, error) {
+	rest, ok := strings.CutPrefix(auth, algorithm)
+	if !ok {
+		return nil, refuse(Incomplete, "Authorization header must start with %s", algorithm)
+	}
+	p := &parsed{token: r.Header.Get("X-Amz-Security-Token"), payload: r.Header.Get("X-Amz-Content-Sha256")}
+	var credential, headers string
+	for part := range strings.SplitSeq(rest, ",") {
+		k, v, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch k {
+		case "Credential":
+			credential = v
+		case "SignedHeaders":
+			headers = v
+		case "Signature":
+			p.signature = v
+		}
+	}
+	if credential == "" || headers == "" || p.signature == "" {
+		return nil, refuse(Incomplete, "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters")
+	}
+	p.headers = strings.Split(headers, ";")
+	stamp := r.Header.Get("X-Amz-Date")
+	var err error
+	if stamp != "" {
+		p.when, err = time.Parse(timeFormat, stamp)
+	} else {
+		p.when, err = http.ParseTime(r.Header.Get("Date"))
+	}
+	if err != nil {
+		return nil, refuse(Incomplete, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header in the form %s", timeFormat)
+	}
+	return p, p.credential(credential)
+}
+
+func parseQuery(r *http.Request, q url.Values) (*parsed, error) {
+	p := &parsed{presigned: true, token: q.Get("X-Amz-Security-Token"), signature: q.Get("X-Amz-Signature"),
+		headers: strings.Split(q.Get("X-Amz-SignedHeaders"), ";"), payload: UnsignedPayload}
+	if v := r.Header.Get("X-Amz-Content-Sha256"); v != "" {
+		p.payload = v
+	}
+	for k, v := range q {
+		if strings.HasPrefix(k, "X-Amz-") && len(v) != 1 {
+			return nil, refuse(Incomplete, "%s must be given once", k)
+		}
+	}
+	if q.Get("X-Amz-Algorithm") != algorithm {
+		return nil, refuse(Incomplete, "X-Amz-Algorithm only supports %q", algorithm)
+	}
+	var err error
+	if p.when, err = time.Parse(timeFormat, q.Get("X-Amz-Date")); err != nil {
+		return nil, refuse(Incomplete, "X-Amz-Date must be in the form %s", timeFormat)
+	}
+	seconds, err := strconv.Atoi(q.Get("X-Amz-Expires"))
+	if p.expires = time.Duration(seconds) * time.Second; err != nil || seconds < 0 || seconds > int(MaxExpires/time.Second) {
+		return nil, refuse(Incomplete, "X-Amz-Expires must be a number of seconds from 0 to 604800")
+	}
+	return p, p.credential(q.Get("X-Amz-Credential"))
+}
+
+func (p *parsed) credential(s string) error {
+	// An access key may not hold a slash, so the scope is what follows the first.
+	parts := strings.Split(s, "/")
+	if len(parts) != 5 || parts[4] != "aws4_request" || parts[0] == "" {
+		return refuse(Incomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/aws4_request")
+	}
+	p.accessKey, p.date, p.region, p.service = parts[0], parts[1], parts[2], parts[3]
+	if !slices.Contains(p.headers, "host") {
+		return refuse(Incomplete, "'Host' must be a signed header")
+	}
+	if !slices.IsSorted(p.headers) {
+		return refuse(Incomplete, "signed headers must be sorted")
+	}
+	return nil
+}
+
+// Verify checks the signature of a request against the caller's clock. It does not read the body: who reads
+// it compares its hash with the PayloadHash of the result. For a service other than s3 the body's hash
+// must be given by the caller as bodyHash, since those clients need not send it in a header.
+func Verify(ctx context.Context, r *http.Request, bodyHash string, now time.Time, lookup Lookup) (*Signature, error) {
+	p, err := parse(r)
+	if err != nil {
+		return nil, err
+	}
+	if p.when.Format("20060102") != p.date {
+		return nil, refuse(WrongScope, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s'", p.date, p.when.Format("20060102"))
+	}
+	if err := p.fresh(now); err != nil {
+		return nil, err
+	}
+	secret, ok, err := lookup(ctx, p.accessKey)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || subtle.ConstantTimeCompare([]byte(secret.SessionToken), []byte(p.token)) != 1 {
+		return nil, refuse(UnknownKey, "The security token included in the request is invalid.")
+	}
+	if bodyHash == "" {
+		bodyHash = p.payload
+	}
+	key := signingKey(secret.Key, p.date, p.region, p.service)
+	want := sign(key, stringToSign(p.when, p.scope(), canonical(r, p, bodyHash)))
+	if subtle.ConstantTimeCompare([]byte(want), []byte(p.signature)) != 1 {
+		return nil, refuse(Mismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+	}
+	return &Signature{
+		AccessKeyID: p.accessKey, Region: p.region, Service: p.service, Time: p.when, Presigned: p.presigned,
+		PayloadHash: bodyHash, Value: p.signature, scope: p.scope(), key: key,
+	}, nil
+}
+
+func (p *parsed) fresh(now time.Time) error {
+	earliest, latest := p.when.Add(-Skew), p.when.Add(Skew)
+	if p.presigned {
+		latest = p.when.Add(p.expires)
+	}
+	switch {
+	case now.After(latest):
+		return refuse(Expired, "Signature expired: %s is now earlier than %s (server time %s)", p.when.Format(timeFormat), now.UTC().Add(-latest.Sub(p.when)).Format(timeFormat), now.UTC().Format(timeFormat))
+	case now.Before(earliest):
+		return refuse(Expired, "Signature not yet current: %s is still later than %s (server time %s)", p.when.Format(timeFormat), now.UTC().Add(Skew).Format(timeFormat), now.UTC().Format(timeFormat))
+	}
+	return nil
+}
+
+func canonical(r *http.Request, p *parsed, payload string) string {
+	var b strings.Builder
+	b.WriteString(r.Method + "\n" + canonicalPath(r.URL, p.service) + "\n" + canonicalQuery(r.URL.Query()) + "\n")
+	for _, name := range p.headers {
+		b.WriteString(name + ":" + headerValue(r, name) + "\n")
+	}
+	b.WriteString("\n" + strings.Join(p.headers, ";") + "\n" + payload)
+	return b.String()
+}
+
+func headerValue(r *http.Request, name string) string {
+	switch name {
+	case "host":
+		return r.Host
+	case "content-length":
+		if v := r.Header.Get(name); v != "" {
+			return v
+		}
+		return strconv.FormatInt(r.ContentLength, 10)
+	}
+	values := slices.Clone(r.Header.Values(name))
+	for i, v := range values {
+		values[i] = strings.Join(strings.Fields(v), " ")
+	}
+	return strings.Join(values, ",")
+}
+
+// canonicalPath encodes the path once for S3, whose keys are signed as they stand, and twice for all others.
+func canonicalPath(u *url.URL, service string) string {
+	path := u.EscapedPath()
+	if path == "" {
+		return "/"
+	}
+	if service == "s3" {
+		return Escape(u.Path, false)
+	}
+	return Escape(path, false)
+}
+
+func canonicalQuery(q url.Values) string {
+	pairs := make([]string, 0, len(q))
+	for k, values := range q {
+		if k == "X-Amz-Signature" {
+			continue
+		}
+		for _, v := range values {
+			pairs = append(pairs, Escape(k, true)+"="+Escape(v, true))
+		}
+	}
+	slices.Sort(pairs)
+	return strings.Join(pairs, "&")
+}
+
+// Escape percent-encodes all but A-Z, a-z, 0-9, '-', '.', '_', '~' and, unless slash is set, '/'.
+func Escape(s string, slash bool) string {
+	const hexdigits = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~', c == '/' && !slash:
+			b.WriteByte(c)
+		default:
+			b.WriteByte('%')
+			b.WriteByte(hexdigits[c>>4])
+			b.WriteByte(hexdigits[c&15])
+		}
+	}
+	return b.String()
+}
+
+func stringToSign(when time.Time, scope, canonical string) string {
+	return algorithm + "\n" + when.UTC().Format(timeFormat) + "\n" + scope + "\n" + HexSHA256([]byte(canonical))
+}
+
+func signingKey(secret, date, region, service string) []byte {
+	key := mac([]byte("AWS4"+secret), date)
+	key = mac(key, region)
+	key = mac(key, service)
+	return mac(key, "aws4_request")
+}
+
+func mac(key []byte, s string) []byte {
+	h := hmac.New(sha256.New, key)
+	h.Write([]byte(s))
+	return h.Sum(nil)
+}
+
+func sign(key []byte, toSign string) string { return hex.EncodeToString(mac(key, toSign)) }
+
+// HexSHA256 is the lower-case hex SHA-256 of b.
+func HexSHA256(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}

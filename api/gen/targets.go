@@ -1,0 +1,29 @@
+package main
+
+// target is one package to generate.
+type target struct {
+	pkg   string
+	model string // the folder of its model, or for one of our own the file in models/
+	own   bool
+	// only lists the operations that get shapes; nil for all. The others are known by name.
+	only []string
+	// code is how a broken constraint is answered; byMember lets the member's own error go first.
+	code     string
+	byMember bool
+	maxBody  int64 // bytes; 0 for the wire's default
+}
+
+var targets = []target{
+	// 20 MB of files a commit, in base64.
+	{pkg: "codecommit", model: "codecommit/2015-04-13", code: "ValidationException", byMember: true, maxBody: 32 << 20},
+	{pkg: "codebuild", model: "codebuild/2016-10-06", code: "InvalidInputException"},
+	{pkg: "codedeploy", model: "codedeploy/2014-10-06", code: "ValidationException", byMember: true},
+	{pkg: "codepipeline", model: "codepipeline/2015-07-09", code: "ValidationException"},
+	{pkg: "logs", model: "logs/2014-03-28", code: "InvalidParameterException",
+		only: []string{"DescribeLogGroups", "DescribeLogStreams", "GetLogEvents", "FilterLogEvents"}},
+	{pkg: "sts", model: "sts/2011-06-15", code: "ValidationError", only: []string{"GetCallerIdentity"}},
+	{pkg: "iam", model: "iam/2010-05-08", code: "ValidationError",
+		only: []string{"CreateServiceSpecificCredential", "ListServiceSpecificCredentials", "DeleteServiceSpecificCredential"}},
+	{pkg: "codedeploycommand", model: "codedeploycommand", own: true, code: "ValidationException", maxBody: 4 << 20},
+	{pkg: "slipway", model: "slipway", own: true, code: "ValidationException", maxBody: 16 << 20},
+}
