@@ -1,0 +1,235 @@
+package engine
+
+import (
+	"slices"
+
+	"slipway/api/awsproto"
+	cp "slipway/api/codepipeline"
+)
+
+// Reconcile brings a pipeline as far as it can go by itself and returns what is to be done outside. Reconciling again,
+// with nothing new, changes nothing.
+func Reconcile(p *Pipeline, w World) []Effect {
+	r := &reconciler{p, w, nil}
+	for r.pass() {
+	}
+	return r.effects
+}
+
+type reconciler struct {
+	*Pipeline
+	w       World
+	effects []Effect
+}
+
+// pass goes over the stages once, the last first, so that a stage is free before the one behind it moves on. It
+// reports whether anything changed.
+func (r *reconciler) pass() bool {
+	changed := false
+	for i, stage := range slices.Backward(r.Declaration.Stages) {
+		s := r.stage(*stage.Name)
+		if e := r.inside(s, *stage.Name); e != nil {
+			changed = r.progress(i, e) || changed
+		}
+		if s.Inbound != "" && !s.Closed() && r.inside(s, *stage.Name) == nil {
+			r.enter(*stage.Name, s)
+			changed = true
+		}
+	}
+	return r.strays() || changed
+}
+
+func (r *reconciler) stage(name string) *Stage {
+	s := r.Stages[name]
+	if s == nil {
+		s = &Stage{}
+		r.Stages[name] = s
+	}
+	return s
+}
+
+// inside is the execution that holds a stage, or nil.
+func (r *reconciler) inside(s *Stage, name string) *Execution {
+	e := r.Executions[s.Latest]
+	if e == nil {
+		return nil
+	}
+	if v := e.Stages[name]; v != nil && (v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping) {
+		return e
+	}
+	return nil
+}
+
+func (r *reconciler) enter(name string, s *Stage) {
+	e := r.Executions[s.Inbound]
+	s.Latest, s.Inbound = s.Inbound, ""
+	if e.Stages == nil {
+		e.Stages = map[string]*Visit{}
+	}
+	e.Stages[name] = &Visit{Status: cp.StageExecutionStatusInProgress, Since: len(e.Runs)}
+	r.touch(e)
+}
+
+func (r *reconciler) touch(e *Execution) { e.Updated = awsproto.At(r.w.Now) }
+
+// progress moves the execution inside stage i on; it reports whether anything changed.
+func (r *reconciler) progress(i int, e *Execution) bool {
+	stage := &r.Declaration.Stages[i]
+	v := e.Stages[*stage.Name]
+	running := e.running(*stage.Name)
+	if e.Status == cp.PipelineExecutionStatusStopping {
+		if running > 0 {
+			return false
+		}
+		r.leave(e, v, cp.StageExecutionStatusStopped, cp.PipelineExecutionStatusStopped)
+		return true
+	}
+	for _, order := range runOrders(stage) {
+		pending, failed := false, false
+		var start []*cp.ActionDeclaration
+		for j := range stage.Actions {
+			a := &stage.Actions[j]
+			if runOrder(a) != order {
+				continue
+			}
+			switch run := e.current(*stage.Name, *a.Name); {
+			case run == nil:
+				start = append(start, a)
+			case run.Status == cp.ActionExecutionStatusInProgress:
+				pending = true
+			case run.Status != cp.ActionExecutionStatusSucceeded:
+				failed = true
+			}
+		}
+		switch {
+		case failed && pending:
+			return false
+		case failed:
+			if running > 0 { // an action that the definition no longer has
+				return false
+			}
+			r.leave(e, v, cp.StageExecutionStatusFailed, cp.PipelineExecutionStatusFailed)
+			return true
+		case len(start) > 0:
+			for _, a := range start {
+				r.start(e, stage, a)
+			}
+			return true
+		case pending:
+			return false
+		}
+	}
+	if running > 0 {
+		return false
+	}
+	r.moveOn(i, e, v)
+	return true
+}
+
+// moveOn takes an execution whose stage succeeded to the next one.
+func (r *reconciler) moveOn(i int, e *Execution, v *Visit) {
+	v.Status = cp.StageExecutionStatusSucceeded
+	r.touch(e)
+	if i+1 == len(r.Declaration.Stages) {
+		e.Status = cp.PipelineExecutionStatusSucceeded
+		return
+	}
+	r.wait(*r.Declaration.Stages[i+1].Name, e)
+}
+
+// wait puts an execution before a stage. Of two that wait the newer stays, and the other is superseded.
+func (r *reconciler) wait(stage string, e *Execution) {
+	s := r.stage(stage)
+	other := r.Executions[s.Inbound]
+	switch {
+	case other == nil || other.Ended():
+		s.Inbound = e.id()
+	case other.Sequence < e.Sequence:
+		s.Inbound = e.id()
+		r.supersede(other, e)
+	default:
+		r.supersede(e, other)
+	}
+}
+
+func (r *reconciler) supersede(old, by *Execution) {
+	old.Status = cp.PipelineExecutionStatusSuperseded
+	old.StatusSummary = new("Superseded by execution " + by.id())
+	r.touch(old)
+}
+
+func (r *reconciler) leave(e *Execution, v *Visit, stage cp.StageExecutionStatus, status cp.PipelineExecutionStatus) {
+	v.Status, e.Status = stage, status
+	r.touch(e)
+}
+
+func (r *reconciler) start(e *Execution, stage *cp.StageDeclaration, a *cp.ActionDeclaration) {
+	id := r.w.NewID()
+	run := &Run{ActionExecutionDetail: cp.ActionExecutionDetail{
+		PipelineExecutionId: e.PipelineExecutionId, ActionExecutionId: &id, PipelineVersion: r.Declaration.Version,
+		StageName: stage.Name, ActionName: a.Name, StartTime: awsproto.At(r.w.Now), LastUpdateTime: awsproto.At(r.w.Now),
+		Status: cp.ActionExecutionStatusInProgress,
+		Input:  &cp.ActionExecutionInput{ActionTypeId: a.ActionTypeId, Configuration: a.Configuration, RoleArn: a.RoleArn, Region: a.Region, Namespace: a.Namespace},
+	}}
+	if a.ActionTypeId.Category == cp.ActionCategoryApproval {
+		run.Token = new(r.w.NewID())
+	}
+	e.Runs = append(e.Runs, run)
+	r.touch(e)
+	r.effects = append(r.effects, Effect{StartAction, e.id(), id})
+}
+
+// strays ends executions that wait nowhere and are in no stage: their stage went out of the definition, or they were stopped
+// while they waited.
+func (r *reconciler) strays() bool {
+	held := map[string]bool{}
+	changed := false
+	for _, stage := range r.Declaration.Stages {
+		s := r.stage(*stage.Name)
+		if e := r.Executions[s.Inbound]; s.Inbound != "" && (e == nil || e.Status != cp.PipelineExecutionStatusInProgress) {
+			s.Inbound, changed = "", true
+		}
+		held[s.Inbound] = true
+		if e := r.inside(s, *stage.Name); e != nil {
+			held[e.id()] = true
+		}
+	}
+	for id, e := range r.Executions {
+		if held[id] || e.Ended() {
+			continue
+		}
+		if slices.ContainsFunc(e.Runs, func(run *Run) bool { return run.Status == cp.ActionExecutionStatusInProgress }) {
+			continue // it ends when its last action does
+		}
+		changed = true
+		for _, v := range e.Stages {
+			if v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping {
+				v.Status = cp.StageExecutionStatusStopped
+			}
+		}
+		if e.Status == cp.PipelineExecutionStatusStopping {
+			e.Status = cp.PipelineExecutionStatusStopped
+		} else {
+			e.Status = cp.PipelineExecutionStatusFailed
+			e.StatusSummary = new("The stage that the execution was in is no longer part of the pipeline")
+		}
+		r.touch(e)
+	}
+	return changed
+}
+
+func runOrder(a *cp.ActionDeclaration) int32 {
+	if a.RunOrder == nil {
+		return 1
+	}
+	return *a.RunOrder
+}
+
+func runOrders(stage *cp.StageDeclaration) []int32 {
+	var orders []int32
+	for i := range stage.Actions {
+		orders = append(orders, runOrder(&stage.Actions[i]))
+	}
+	slices.Sort(orders)
+	return slices.Compact(orders)
+}

@@ -1,0 +1,140 @@
+// Package engine decides what a pipeline does next. It is pure: state in, state and effects out; no I/O, no clock, no
+// goroutine. Rules: "How pipeline executions work" in the CodePipeline user guide.
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"slipway/api/awsproto"
+	cp "slipway/api/codepipeline"
+)
+
+// Pipeline is all that the decider looks at: the definition, where its stages stand, and the executions that these name.
+type Pipeline struct {
+	Declaration *cp.PipelineDeclaration
+	Stages      map[string]*Stage
+	Executions  map[string]*Execution
+}
+
+// Stage is where a stage stands between reconciliations.
+type Stage struct {
+	// Latest is the execution in the stage, or the last one that was.
+	Latest string `json:"latest,omitzero"`
+	// Inbound waits before the stage; a newer one takes its place.
+	Inbound string `json:"inbound,omitzero"`
+	// Transition is set once somebody closed or opened the way into the stage.
+	Transition *cp.TransitionState `json:"transition,omitzero"`
+}
+
+// Closed tells whether the way into the stage is disabled.
+func (s *Stage) Closed() bool { return s.Transition != nil && !*s.Transition.Enabled }
+
+// Execution is a pipeline execution: what the API shows of it, and what the engine needs besides.
+type Execution struct {
+	cp.PipelineExecution
+	// Sequence is the order in which the executions of a pipeline started.
+	Sequence int64          `json:"sequence"`
+	Started  *awsproto.Time `json:"started,omitzero"`
+	Updated  *awsproto.Time `json:"updated,omitzero"`
+	// Stages holds, for each stage that the execution entered, how it went.
+	Stages map[string]*Visit `json:"stages,omitzero"`
+	// Runs are the action executions, in the order in which they started; a retried action has several.
+	Runs       []*Run                      `json:"runs,omitzero"`
+	StopReason *string                     `json:"stopReason,omitzero"`
+	Sources    []cp.SourceRevisionOverride `json:"sources,omitzero"`
+	Revisions  []cp.SourceRevision         `json:"revisions,omitzero"`
+}
+
+// Visit is an execution's stay in a stage.
+type Visit struct {
+	Status  cp.StageExecutionStatus `json:"status"`
+	Retries int                     `json:"retries,omitzero"`
+	// Since is the index in Runs from which runs count for this visit's present try; those of succeeded actions before it
+	// count too, unless all actions are retried.
+	Since int  `json:"since,omitzero"`
+	All   bool `json:"all,omitzero"`
+}
+
+// Run is one execution of an action.
+type Run struct {
+	cp.ActionExecutionDetail
+	// Token proves, with an approval, that the approver saw this very execution.
+	Token *string `json:"token,omitzero"`
+}
+
+func (e *Execution) id() string { return *e.PipelineExecutionId }
+
+// Ended tells whether the execution will do nothing more by itself.
+func (e *Execution) Ended() bool {
+	return e.Status != cp.PipelineExecutionStatusInProgress && e.Status != cp.PipelineExecutionStatusStopping
+}
+
+// Run returns an action execution by its ID, or nil.
+func (e *Execution) Run(id string) *Run {
+	for _, r := range e.Runs {
+		if *r.ActionExecutionId == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// current is the run of an action that counts in the execution's present try of a stage, or nil.
+func (e *Execution) current(stage, action string) *Run {
+	v := e.Stages[stage]
+	for i, r := range slices.Backward(e.Runs) {
+		if *r.StageName != stage || *r.ActionName != action {
+			continue
+		}
+		if i >= v.Since || !v.All && r.Status == cp.ActionExecutionStatusSucceeded {
+			return r
+		}
+		return nil
+	}
+	return nil
+}
+
+// Latest returns the newest run of an action, whatever became of it, or nil.
+func (e *Execution) Latest(stage, action string) *Run {
+	for _, r := range slices.Backward(e.Runs) {
+		if *r.StageName == stage && *r.ActionName == action {
+			return r
+		}
+	}
+	return nil
+}
+
+// running counts the action executions in progress in a stage.
+func (e *Execution) running(stage string) (n int) {
+	for _, r := range e.Runs {
+		if *r.StageName == stage && r.Status == cp.ActionExecutionStatusInProgress {
+			n++
+		}
+	}
+	return n
+}
+
+// Effect is something to do outside: start an action, or stop waiting for one. It is done at least once, and is recognised by
+// the action execution's ID.
+type Effect struct {
+	Kind      EffectKind
+	Execution string
+	Run       string
+}
+
+// EffectKind tells effects apart.
+type EffectKind string
+
+const (
+	// StartAction begins an action execution.
+	StartAction EffectKind = "start"
+	// AbandonAction tells whatever runs for an action that nobody waits for it any more.
+	AbandonAction EffectKind = "abandon"
+)
+
+// World is what a decision may know of now.
+type World struct {
+	Now   time.Time
+	NewID func() string
+}
