@@ -1,0 +1,30 @@
+//go:build slipway_fault
+
+// Package fault has the points at which kill tests end the process.
+package fault
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+)
+
+var reached atomic.Int64
+
+// Point kills the process, as a power cut would, if SLIPWAY_FAULT is NAME or NAME:N and this is the first or N-th time.
+func Point(name string) {
+	want, nth, counted := strings.Cut(os.Getenv("SLIPWAY_FAULT"), ":")
+	if want != name {
+		return
+	}
+	n := int64(1)
+	if counted {
+		n, _ = strconv.ParseInt(nth, 10, 64)
+	}
+	if reached.Add(1) == n {
+		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}

@@ -1,0 +1,51 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/database"
+)
+
+// migrate brings each stage's tables up to date, in order.
+func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
+	sub, err := fs.Sub(own, "migrations")
+	if err != nil {
+		return err
+	}
+	dialect := goose.DialectSQLite3
+	if s.postgres {
+		dialect = goose.DialectPostgres
+		if err := s.checkCollation(ctx); err != nil {
+			return err
+		}
+	}
+	for _, m := range append([]Migrations{{"store", sub}}, stages...) {
+		versions, err := database.NewStore(dialect, "goose_"+m.Stage)
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", m.Stage, err)
+		}
+		p, err := goose.NewProvider("", s.db, m.FS, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", m.Stage, err)
+		}
+		if _, err := p.Up(ctx); err != nil {
+			return fmt.Errorf("migrate %s: %w", m.Stage, err)
+		}
+	}
+	return nil
+}
+
+// checkCollation refuses a database that sorts names as a language does: lists would come in another order than AWS's.
+func (s *Store) checkCollation(ctx context.Context) error {
+	var collation string
+	if err := s.db.QueryRowContext(ctx, `SELECT datcollate FROM pg_database WHERE datname = current_database()`).Scan(&collation); err != nil {
+		return fmt.Errorf("connect to PostgreSQL: %w", err)
+	}
+	if collation != "C" && collation != "POSIX" && collation != "C.UTF-8" {
+		return fmt.Errorf("the PostgreSQL database sorts by %s; create it with LC_COLLATE 'C': CREATE DATABASE slipway TEMPLATE template0 LC_COLLATE 'C'", collation)
+	}
+	return nil
+}

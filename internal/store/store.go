@@ -1,0 +1,149 @@
+// Package store is the database: SQLite in the data folder, or PostgreSQL, with the same SQL. All writes go through Write; jobs
+// are rows of one leased table. (A queue library was tried on paper: what exists for both databases has no keys by which
+// reconciliations coalesce and timers are moved or cancelled.)
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	_ "modernc.org/sqlite"             // the driver "sqlite"
+)
+
+//go:embed migrations/*.sql
+var own embed.FS
+
+// Options say where the database is and what it holds.
+type Options struct {
+	DSN        string // sqlite:PATH or postgres://…
+	Migrations []Migrations
+	Log        *slog.Logger
+	Now        func() time.Time // nil for time.Now
+}
+
+// Migrations are the tables of one stage: files NNNN_name.sql in goose's form at the root of FS, numbered for that stage alone,
+// only ever added to.
+type Migrations struct {
+	Stage string
+	FS    fs.FS
+}
+
+// Queryer reads: a Store what was committed last, a Tx also its own writes.
+type Queryer interface {
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// Tx is a transaction inside Write.
+type Tx interface {
+	Queryer
+	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+	// Enqueue adds a job, or moves the one of its kind and key: see Job.
+	Enqueue(ctx context.Context, j Job) error
+	// Cancel removes a job that waits; one that runs is not stopped.
+	Cancel(ctx context.Context, kind, key string) error
+	// AfterCommit runs f once the writes of this closure are durable, and never if they are rolled back.
+	AfterCommit(f func())
+}
+
+// Store is an open database.
+type Store struct {
+	db       *sql.DB // writes
+	read     *sql.DB
+	postgres bool
+	log      *slog.Logger
+	now      func() time.Time
+	writes   chan *write
+	closed   chan struct{}
+	done     sync.WaitGroup
+	worker   worker
+}
+
+// Open opens the database and brings its tables up to date.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	s := &Store{log: o.Log, now: o.Now, closed: make(chan struct{}), writes: make(chan *write, 256)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if err := s.connect(o.DSN); err != nil {
+		return nil, err
+	}
+	if err := s.migrate(ctx, o.Migrations); err != nil {
+		_ = s.Close()
+		return nil, err
+	}
+	if !s.postgres {
+		// This process is the only one: whatever was leased was leased by one that is gone.
+		if _, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0 WHERE leased_until > 0`); err != nil {
+			_ = s.Close()
+			return nil, fmt.Errorf("release jobs: %w", err)
+		}
+		s.done.Go(s.writer)
+	}
+	s.worker.init()
+	return s, nil
+}
+
+func (s *Store) connect(dsn string) (err error) {
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		pragmas := "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+		if s.db, err = sql.Open("sqlite", "file:"+path+"?"+pragmas+"&_txlock=immediate"); err != nil {
+			return err
+		}
+		s.db.SetMaxOpenConns(1)
+		if s.read, err = sql.Open("sqlite", "file:"+path+"?"+pragmas+"&_pragma=query_only(1)"); err != nil {
+			return err
+		}
+		s.read.SetMaxOpenConns(max(4, runtime.NumCPU()))
+		s.read.SetMaxIdleConns(4)
+		return nil
+	}
+	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
+		return fmt.Errorf("the database must be sqlite:PATH or postgres://…, not %.20q", dsn)
+	}
+	s.postgres = true
+	if s.db, err = sql.Open("pgx", dsn); err != nil {
+		return err
+	}
+	s.db.SetMaxOpenConns(16)
+	s.db.SetMaxIdleConns(16)
+	s.read = s.db
+	return nil
+}
+
+// Close ends the writer and closes the database. Writes that wait get an error.
+func (s *Store) Close() error {
+	select {
+	case <-s.closed:
+		return nil
+	default:
+		close(s.closed)
+	}
+	s.done.Wait()
+	err := s.db.Close()
+	if s.read != s.db && s.read != nil {
+		if rerr := s.read.Close(); err == nil {
+			err = rerr
+		}
+	}
+	return err
+}
+
+// Query implements Queryer.
+func (s *Store) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return s.read.QueryContext(ctx, query, args...)
+}
+
+// QueryRow implements Queryer.
+func (s *Store) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return s.read.QueryRowContext(ctx, query, args...)
+}
