@@ -1,0 +1,127 @@
+package slipway
+
+import (
+	"slipway/api/awsproto"
+	"slipway/api/codebuild"
+)
+
+// Order is all that a runner needs to run a build; it travels in BuildOrder.order.
+type Order struct {
+	// Build is the build as it was submitted: the project with the overrides of StartBuild over it. Its environment holds
+	// the merged variables, its source the buildspec (a path, or inline text), its timeouts are in minutes.
+	Build codebuild.Build `json:"build"`
+	// Sources are what is fetched: the primary one first, with an empty identifier.
+	Sources []Source `json:"sources"`
+	// Outputs are where artifacts go: the primary one first, with an empty identifier. None is NO_ARTIFACTS.
+	Outputs []Output `json:"outputs,omitzero"`
+	// Variables are the built-in ones that only the server knows: CODEBUILD_INITIATOR, CODEBUILD_BUILD_NUMBER, …
+	Variables map[string]string `json:"variables,omitzero"`
+	// Group and Stream name the log in the journal.
+	Group  string `json:"group"`
+	Stream string `json:"stream"`
+	// Region and Account are the server's.
+	Region  string `json:"region"`
+	Account string `json:"account"`
+}
+
+// SourceKind tells how a source is fetched.
+type SourceKind string
+
+// Source kinds.
+const (
+	SourceGit  SourceKind = "git"  // clone URL, check out Version
+	SourceZip  SourceKind = "zip"  // unpack the object Bucket/Key
+	SourceDir  SourceKind = "dir"  // copy the objects under the prefix Bucket/Key (it ends in a slash)
+	SourceNone SourceKind = "none" // an empty folder
+)
+
+// Source is one source of a build.
+type Source struct {
+	Identifier string     `json:"identifier,omitzero"` // "" for the primary one
+	Kind       SourceKind `json:"kind"`
+	// URL is of a Git repository: http, https or ssh. With Here it is one of this server's, and the runner signs for it.
+	URL  string `json:"url,omitzero"`
+	Here bool   `json:"here,omitzero"`
+	// Version is a commit, branch, tag or full ref; "" is the default branch. For an object it is its version ID.
+	Version    string `json:"version,omitzero"`
+	Depth      int32  `json:"depth,omitzero"` // 0 is the whole history
+	Submodules bool   `json:"submodules,omitzero"`
+	Bucket     string `json:"bucket,omitzero"`
+	Key        string `json:"key,omitzero"`
+}
+
+// Output is where an artifact of a build goes.
+type Output struct {
+	Identifier string `json:"identifier,omitzero"` // "" for the primary one
+	Bucket     string `json:"bucket"`
+	// Key is the whole key of a zip, exactly as a pipeline asks for it. Without it the key is put together from
+	// Path, Namespace and Name as CodeBuild does.
+	Key       string `json:"key,omitzero"`
+	Path      string `json:"path,omitzero"`
+	Namespace bool   `json:"namespace,omitzero"` // BUILD_ID
+	Name      string `json:"name,omitzero"`
+	// OverrideName takes the artifact's name from the buildspec.
+	OverrideName bool `json:"overrideName,omitzero"`
+	Zip          bool `json:"zip,omitzero"` // packaging ZIP; else the files lie under the name
+}
+
+// Artifact is a bundle that a pipeline hands from action to action: a zip in a bucket.
+type Artifact struct {
+	Name   string `json:"name"`
+	Bucket string `json:"bucket"`
+	Key    string `json:"key"`
+}
+
+// PipelineJob is what a pipeline's action adds to StartBuild. Its key makes the start idempotent.
+type PipelineJob struct {
+	Key      string     `json:"key"`      // the action execution's ID
+	Pipeline string     `json:"pipeline"` // its name: the initiator is codepipeline/NAME
+	Primary  string     `json:"primary,omitzero"`
+	Inputs   []Artifact `json:"inputs,omitzero"`
+	Outputs  []Artifact `json:"outputs,omitzero"`
+	// Version is the commit of the primary input, if its source was a repository.
+	Version string `json:"version,omitzero"`
+}
+
+// Progress is how far a build has come; it travels in UpdateBuild.progress. It can be lost: Result says all once more.
+type Progress struct {
+	CurrentPhase          string                 `json:"currentPhase"`
+	Phases                []codebuild.BuildPhase `json:"phases"`
+	ResolvedSourceVersion string                 `json:"resolvedSourceVersion,omitzero"`
+}
+
+// Result is how a build ended; it travels in CompleteBuild.result.
+type Result struct {
+	Status codebuild.StatusType `json:"status"`
+	// Phases are those that the runner ran, from PROVISIONING to COMPLETED.
+	Phases                []codebuild.BuildPhase                  `json:"phases"`
+	End                   *awsproto.Time                          `json:"end"`
+	ResolvedSourceVersion string                                  `json:"resolvedSourceVersion,omitzero"`
+	Exported              []codebuild.ExportedEnvironmentVariable `json:"exported,omitzero"`
+	// Artifacts are what was uploaded; the primary one has no identifier.
+	Artifacts []codebuild.BuildArtifacts `json:"artifacts,omitzero"`
+	Reports   []Report                   `json:"reports,omitzero"`
+	Cause     *Cause                     `json:"cause,omitzero"`
+}
+
+// Report is what a build's tests reported, under one name of the buildspec's reports.
+type Report struct {
+	Name  string               `json:"name"` // a name, or a report group's ARN
+	Type  codebuild.ReportType `json:"type"`
+	Cases []codebuild.TestCase `json:"cases,omitzero"`
+	// Truncated says that the files held more cases than a report takes; Error why there is no result.
+	Truncated bool   `json:"truncated,omitzero"`
+	Error     string `json:"error,omitzero"`
+}
+
+// Cause is why a build failed, as far as the runner knows: `slipway why` and the pages begin with it.
+type Cause struct {
+	Phase    string `json:"phase"`
+	Command  string `json:"command,omitzero"`
+	ExitCode *int32 `json:"exitCode,omitzero"`
+	Message  string `json:"message"`
+	// Line is the number of the log's line, from 0, with which the failing command's output begins, and Lines the first
+	// lines that look like an error, with their numbers.
+	Line  *int64 `json:"line,omitzero"`
+	Lines []Line `json:"lines,omitzero"`
+}

@@ -1,0 +1,26 @@
+package identity
+
+import (
+	"slices"
+
+	"slipway/api/awsproto"
+)
+
+// allowed are the operations of the roles that may do some things but not all.
+var allowed = map[string][]string{
+	Host:   {"codedeploycommand:*", "s3:GetObject", "sts:GetCallerIdentity"},
+	Runner: {"slipway:PollBuild", "slipway:AcknowledgeBuild", "slipway:UpdateBuild", "slipway:CompleteBuild", "s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "sts:GetCallerIdentity"},
+	Nobody: {"sts:GetCallerIdentity"},
+}
+
+// Authorize refuses what a caller's role does not allow.
+func Authorize(c awsproto.Caller, service, operation string) error {
+	if c.Role == Administrator {
+		return nil
+	}
+	may := allowed[c.Role]
+	if slices.Contains(may, service+":"+operation) || slices.Contains(may, service+":*") {
+		return nil
+	}
+	return awsproto.AccessDenied(c, service, operation)
+}

@@ -1,0 +1,154 @@
+// Package identity knows who may do what: users, access keys, Git credentials, sessions of the pages. Secrets of access keys are
+// sealed (they must be readable to verify a signature); passwords and sessions are kept as hashes.
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"embed"
+	"encoding/base32"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/awsproto/sigv4"
+	"slipway/internal/store"
+	"slipway/internal/store/seal"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Stage: "identity", FS: sub}
+}
+
+// Roles.
+const (
+	Administrator = "administrator" // may do everything
+	Host          = "host"          // may fetch its deployments and their bundles
+	Runner        = "runner"        // may take builds and move their sources and artifacts
+	Nobody        = "nobody"        // may do nothing
+)
+
+// Service holds identities.
+type Service struct {
+	db      *store.Store
+	seal    *seal.Sealer
+	account string
+	region  string
+	now     func() time.Time
+
+	mu   sync.RWMutex
+	keys map[string]key // every access key, with its caller: read once, kept up to date
+}
+
+type key struct {
+	secret string
+	caller awsproto.Caller
+}
+
+// New returns the service of one account.
+func New(ctx context.Context, db *store.Store, s *seal.Sealer, account, region string, now func() time.Time) (*Service, error) {
+	i := &Service{db: db, seal: s, account: account, region: region, now: now}
+	return i, i.load(ctx)
+}
+
+func (s *Service) load(ctx context.Context) error {
+	rows, err := s.db.Query(ctx, `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k JOIN users u ON u.name = k.owner`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	keys := map[string]key{}
+	for rows.Next() {
+		var id, sealed string
+		c := awsproto.Caller{Account: s.account}
+		if err := rows.Scan(&id, &sealed, &c.Name, &c.UserID, &c.ARN, &c.Role); err != nil {
+			return err
+		}
+		secret, err := s.seal.Open(sealed, "access-key "+id)
+		if err != nil {
+			return fmt.Errorf("access key %s: %w", id, err)
+		}
+		c.AccessKeyID = id
+		keys[id] = key{string(secret), c}
+	}
+	s.mu.Lock()
+	s.keys = keys
+	s.mu.Unlock()
+	return rows.Err()
+}
+
+// Lookup finds the secret of an access key; it is a sigv4.Lookup.
+func (s *Service) Lookup(_ context.Context, id string) (sigv4.Secret, bool, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	k, ok := s.keys[id]
+	return sigv4.Secret{Key: k.secret}, ok, nil
+}
+
+// Caller tells who an access key belongs to.
+func (s *Service) Caller(_ context.Context, id string) (awsproto.Caller, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	k, ok := s.keys[id]
+	if !ok {
+		return awsproto.Caller{}, errors.New("the access key is gone")
+	}
+	return k.caller, nil
+}
+
+// UserARN is the ARN of a user.
+func (s *Service) UserARN(name string) string {
+	return "arn:aws:iam::" + s.account + ":user/" + name
+}
+
+// EnsureUser makes a user, or leaves the one of that name.
+func (s *Service) EnsureUser(ctx context.Context, name, role string) error {
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
+			name, "AIDA"+randomID(), s.UserARN(name), role, s.now().UnixMilli())
+		return err
+	})
+}
+
+// Key is an access key with its secret.
+type Key struct{ ID, Secret string }
+
+// NewKey makes up an access key.
+func NewKey() Key {
+	var secret [30]byte
+	_, _ = rand.Read(secret[:])
+	return Key{"AKIA" + randomID(), base64.StdEncoding.EncodeToString(secret[:])}
+}
+
+// AddKey gives a user an access key. The same key again is no error.
+func (s *Service) AddKey(ctx context.Context, user string, k Key) error {
+	err := s.db.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO access_keys (id, owner, secret, created) VALUES ($1, $2, $3, $4)
+			ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, owner = excluded.owner`,
+			k.ID, user, s.seal.Seal([]byte(k.Secret), "access-key "+k.ID), s.now().UnixMilli())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.load(ctx)
+}
+
+// randomID is 16 characters, as in AWS's IDs.
+func randomID() string {
+	var b [10]byte
+	_, _ = rand.Read(b[:])
+	return base32.StdEncoding.EncodeToString(b[:])
+}

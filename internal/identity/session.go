@@ -1,0 +1,55 @@
+package identity
+
+import (
+	"context"
+	"crypto/subtle"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/internal/store"
+)
+
+// SessionLife is how long a sign-in on the pages lasts.
+const SessionLife = 12 * time.Hour
+
+// Session is a person at the pages.
+type Session struct {
+	Caller awsproto.Caller
+	CSRF   string // every form sends it back
+}
+
+// SignIn checks an access key and its secret and returns the cookie of a new session; ok is false if they do not match.
+func (s *Service) SignIn(ctx context.Context, keyID, secret string) (cookie string, ok bool, err error) {
+	s.mu.RLock()
+	k, known := s.keys[keyID]
+	s.mu.RUnlock()
+	// Compared even for an unknown key, so that the time taken says nothing.
+	if subtle.ConstantTimeCompare([]byte(hashed(k.secret)), []byte(hashed(secret))) != 1 || !known {
+		return "", false, nil
+	}
+	cookie = randomSecret()
+	return cookie, true, s.db.Write(ctx, func(tx store.Tx) error {
+		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires <= $1`, s.now().UnixMilli()); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, owner, csrf, expires) VALUES ($1, $2, $3, $4)`,
+			hashed(cookie), k.caller.Name, randomSecret(), s.now().Add(SessionLife).UnixMilli())
+		return err
+	})
+}
+
+// Session returns the session of a cookie; ok is false if there is none, or it has expired.
+func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, error) {
+	x := Session{Caller: awsproto.Caller{Account: s.account}}
+	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &x.Caller.Name, &x.Caller.UserID, &x.Caller.ARN, &x.Caller.Role},
+		`SELECT x.csrf, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.now().UnixMilli())
+	return x, ok, err
+}
+
+// SignOut ends a session.
+func (s *Service) SignOut(ctx context.Context, cookie string) error {
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE id = $1`, hashed(cookie))
+		return err
+	})
+}

@@ -1,0 +1,215 @@
+// Package object keeps artifacts and bundles: an object store in a folder and the database, and its S3 face.
+// What Put acknowledges is durable.
+package object
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"slipway/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Stage: "object", FS: sub}
+}
+
+// Errors that callers tell apart; the S3 face words them as S3 does.
+var (
+	ErrNoBucket       = errors.New("the bucket does not exist")
+	ErrNoKey          = errors.New("the object does not exist")
+	ErrBucketExists   = errors.New("the bucket exists already")
+	ErrBucketNotEmpty = errors.New("the bucket is not empty")
+	ErrPrecondition   = errors.New("a precondition does not hold")
+	ErrNoUpload       = errors.New("the multipart upload does not exist")
+	ErrBadPart        = errors.New("a part is missing, out of order or not the one that was uploaded")
+)
+
+// Store keeps buckets and objects.
+type Store struct {
+	db    *store.Store
+	blobs blobs
+	now   func() time.Time
+}
+
+const removeBlob = "object.remove-blob"
+
+// Open returns the store in dir, settled after a crash. Its jobs run once db works.
+func Open(ctx context.Context, db *store.Store, dir string, now func() time.Time) (*Store, error) {
+	s := &Store{db: db, blobs: blobs{dir}, now: now}
+	if err := s.blobs.recover(ctx, db); err != nil {
+		return nil, fmt.Errorf("open object store %s: %w", dir, err)
+	}
+	db.Handle(removeBlob, 1, func(_ context.Context, j store.Running) error { return s.blobs.remove(j.Key) })
+	return s, nil
+}
+
+// Object is one version of an object.
+type Object struct {
+	Bucket, Key string
+	Version     string // "null" in a bucket without versions
+	Latest      bool
+	Deleted     bool // a delete marker
+	Size        int64
+	ETag        string // without quotes
+	Modified    time.Time
+	Meta        Meta
+	blob        string
+}
+
+// Meta is what a client says of an object.
+type Meta struct {
+	ContentType        string            `json:"type,omitempty"`
+	ContentEncoding    string            `json:"encoding,omitempty"`
+	ContentDisposition string            `json:"disposition,omitempty"`
+	ContentLanguage    string            `json:"language,omitempty"`
+	CacheControl       string            `json:"cache,omitempty"`
+	Expires            string            `json:"expires,omitempty"`
+	User               map[string]string `json:"user,omitempty"` // x-amz-meta-, lower-case names
+}
+
+// Condition guards a write.
+type Condition struct {
+	IfNoneMatch bool   // only if there is no such object
+	IfMatch     string // only if the object has this ETag
+}
+
+// Put writes an object; body is read to its end before anything counts.
+func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, meta Meta, cond Condition) (Object, error) {
+	if _, err := s.Bucket(ctx, bucket); err != nil {
+		return Object{}, err
+	}
+	st, err := s.blobs.stage(body)
+	if err != nil {
+		return Object{}, err
+	}
+	o := Object{Bucket: bucket, Key: key, Latest: true, Size: st.size, ETag: st.etag(), Modified: s.now(), Meta: meta, blob: st.id}
+	err = s.db.Write(ctx, func(tx store.Tx) error { return s.insert(ctx, tx, &o, cond) })
+	if err != nil {
+		s.blobs.drop(st)
+		return Object{}, err
+	}
+	s.blobs.settle(st.id)
+	return o, nil
+}
+
+// insert makes o the latest version of its key.
+func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Condition) error {
+	versioning, err := versioningOf(ctx, tx, o.Bucket)
+	if err != nil {
+		return err
+	}
+	before, err := latest(ctx, tx, o.Bucket, o.Key)
+	exists := err == nil && !before.Deleted
+	if err != nil && !errors.Is(err, ErrNoKey) {
+		return err
+	}
+	if cond.IfNoneMatch && exists || cond.IfMatch != "" && (!exists || before.ETag != cond.IfMatch) {
+		return ErrPrecondition
+	}
+	o.Version = "null"
+	if versioning == "Enabled" {
+		o.Version = uuid.NewString()
+	} else if err := s.discard(ctx, tx, o.Bucket, o.Key, "null"); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE objects SET latest = 0 WHERE bucket = $1 AND key = $2 AND latest = 1`, o.Bucket, o.Key); err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO objects (bucket, key, version, sequence, latest, deleted, blob, size, etag, meta, modified)
+		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1 AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
+		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta), o.Modified.UnixMilli())
+	return err
+}
+
+func flag(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// discard removes one version's row, and its blob after the commit.
+func (s *Store) discard(ctx context.Context, tx store.Tx, bucket, key, version string) error {
+	var blob string
+	err := tx.QueryRow(ctx, `SELECT blob FROM objects WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version).Scan(&blob)
+	if isNoRows(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM objects WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version); err != nil {
+		return err
+	}
+	if blob == "" {
+		return nil
+	}
+	return tx.Enqueue(ctx, store.Job{Kind: removeBlob, Key: blob})
+}
+
+// Get opens a version of an object, the latest if version is "". The caller closes the file.
+func (s *Store) Get(ctx context.Context, bucket, key, version string) (Object, *os.File, error) {
+	o, err := s.Stat(ctx, bucket, key, version)
+	if err != nil {
+		return o, nil, err
+	}
+	if o.Deleted {
+		return o, nil, ErrNoKey
+	}
+	f, err := s.blobs.open(o.blob)
+	return o, f, err
+}
+
+// Stat describes a version of an object, the latest if version is "". It may be a delete marker.
+func (s *Store) Stat(ctx context.Context, bucket, key, version string) (Object, error) {
+	if _, err := s.Bucket(ctx, bucket); err != nil {
+		return Object{}, err
+	}
+	if version == "" {
+		return latest(ctx, s.db, bucket, key)
+	}
+	return one(ctx, s.db, `WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version)
+}
+
+// Delete removes the latest version (leaving a delete marker where the bucket keeps versions), or for good the one that
+// is named. It returns what now stands for the deletion.
+func (s *Store) Delete(ctx context.Context, bucket, key, version string) (Object, error) {
+	o := Object{Bucket: bucket, Key: key, Version: version}
+	err := s.db.Write(ctx, func(tx store.Tx) error {
+		versioning, err := versioningOf(ctx, tx, bucket)
+		if err != nil {
+			return err
+		}
+		if version == "" && versioning != "" {
+			o.Deleted, o.Latest, o.Modified = true, true, s.now()
+			return s.insert(ctx, tx, &o, Condition{})
+		}
+		v := version
+		if v == "" {
+			v = "null"
+		}
+		if err := s.discard(ctx, tx, bucket, key, v); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `UPDATE objects SET latest = 1 WHERE bucket = $1 AND key = $2 AND sequence =
+			(SELECT MAX(sequence) FROM objects WHERE bucket = $1 AND key = $2)`, bucket, key)
+		return err
+	})
+	return o, err
+}

@@ -1,0 +1,121 @@
+package s3
+
+import (
+	"encoding/xml"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+type xmlTime time.Time
+
+// MarshalText is ISO 8601 with milliseconds.
+func (t xmlTime) MarshalText() ([]byte, error) {
+	return []byte(time.Time(t).UTC().Format("2006-01-02T15:04:05.000Z")), nil
+}
+
+type owner struct{ ID, DisplayName string }
+
+func (q *request) owner() owner { return owner{q.h.Account, q.h.Account} }
+
+func (q *request) listBuckets() error {
+	buckets, err := q.h.Objects.Buckets(q.Context())
+	if err != nil {
+		return err
+	}
+	type bucket struct {
+		Name         string
+		CreationDate xmlTime
+	}
+	out := struct {
+		XMLName xml.Name `xml:"ListAllMyBucketsResult"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Owner   owner
+		Buckets []bucket `xml:"Buckets>Bucket"`
+	}{Xmlns: namespace, Owner: q.owner()}
+	for _, b := range buckets {
+		out.Buckets = append(out.Buckets, bucket{b.Name, xmlTime(b.Created)})
+	}
+	q.xml(http.StatusOK, out)
+	return nil
+}
+
+// bucketName is S3's rule for general purpose buckets.
+var bucketName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`) })
+
+func (q *request) createBucket() error {
+	if !bucketName().MatchString(q.bucket) || strings.Contains(q.bucket, "..") {
+		return fail(http.StatusBadRequest, "InvalidBucketName", "The specified bucket is not valid: 3 to 63 of a-z, 0-9, '.' and '-', with a letter or digit at both ends.")
+	}
+	if err := q.h.Objects.CreateBucket(q.Context(), q.bucket); err != nil {
+		return err
+	}
+	q.w.Header().Set("Location", "/"+q.bucket)
+	q.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (q *request) headBucket() error {
+	if _, err := q.h.Objects.Bucket(q.Context(), q.bucket); err != nil {
+		return err
+	}
+	q.w.Header().Set("X-Amz-Bucket-Region", q.h.Region)
+	q.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (q *request) deleteBucket() error {
+	if err := q.h.Objects.DeleteBucket(q.Context(), q.bucket); err != nil {
+		return err
+	}
+	q.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (q *request) bucketLocation() error {
+	if _, err := q.h.Objects.Bucket(q.Context(), q.bucket); err != nil {
+		return err
+	}
+	q.xml(http.StatusOK, struct {
+		XMLName xml.Name `xml:"LocationConstraint"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Region  string   `xml:",chardata"`
+	}{Xmlns: namespace, Region: q.h.Region})
+	return nil
+}
+
+type versioning struct {
+	XMLName   xml.Name `xml:"VersioningConfiguration"`
+	Xmlns     string   `xml:"xmlns,attr"`
+	Status    string   `xml:",omitempty"`
+	MfaDelete string   `xml:",omitempty"`
+}
+
+func (q *request) getVersioning() error {
+	b, err := q.h.Objects.Bucket(q.Context(), q.bucket)
+	if err != nil {
+		return err
+	}
+	q.xml(http.StatusOK, versioning{Xmlns: namespace, Status: b.Versioning})
+	return nil
+}
+
+func (q *request) putVersioning() error {
+	var v versioning
+	if err := q.small(&v); err != nil {
+		return err
+	}
+	if v.Status != "Enabled" && v.Status != "Suspended" {
+		return fail(http.StatusBadRequest, "MalformedXML", "Status must be Enabled or Suspended.")
+	}
+	if v.MfaDelete == "Enabled" {
+		return fail(http.StatusNotImplemented, "NotImplemented", "Slipway does not implement MfaDelete.")
+	}
+	if err := q.h.Objects.SetVersioning(q.Context(), q.bucket, v.Status); err != nil {
+		return err
+	}
+	q.w.WriteHeader(http.StatusOK)
+	return nil
+}

@@ -1,0 +1,209 @@
+// Package s3 is the S3 face of the object store: the part of S3's REST API that the aws CLI (s3 cp, ls, rm, sync, mb, rb,
+// presign), `aws deploy push` and the transfer managers of the SDKs use. What it does not do answers NotImplemented.
+package s3
+
+import (
+	"context"
+	"encoding/xml"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/awsproto/sigv4"
+	"slipway/internal/object"
+)
+
+// Handler serves S3.
+type Handler struct {
+	Objects *object.Store
+	Region  string
+	Account string
+	Lookup  sigv4.Lookup
+	Caller  func(ctx context.Context, accessKeyID string) (awsproto.Caller, error)
+	// Authorize refuses what the caller in ctx may not do; operation is IAM's name: GetObject, ListBucket, ...
+	Authorize func(ctx context.Context, operation, bucket, key string) error
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Accepts tells whether a request is S3's: only a signature for S3 makes it so, never a cookie.
+func Accepts(r *http.Request) bool {
+	if _, service := sigv4.Scope(r); service != "" {
+		return service == "s3"
+	}
+	q := r.URL.Query()
+	return strings.HasPrefix(r.Header.Get("Authorization"), "AWS ") || q.Has("AWSAccessKeyId") && q.Has("Signature")
+}
+
+// request is one call on its way through the handler.
+type request struct {
+	*http.Request
+	h           *Handler
+	w           http.ResponseWriter
+	id          string
+	query       url.Values
+	bucket, key string
+	sig         *sigv4.Signature // nil for a Version 2 query
+}
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	q := &request{Request: r, h: h, w: w, id: awsproto.NewRequestID(), query: r.URL.Query()}
+	header := w.Header()
+	header.Set("X-Amz-Request-Id", q.id)
+	// What is stored here may be any page: it must not act on this origin.
+	header.Set("Content-Security-Policy", "sandbox")
+	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Server", "Slipway")
+	q.bucket, q.key = address(r)
+	if err := q.serve(); err != nil {
+		q.fail(err)
+	}
+}
+
+// address finds bucket and key, in the path or, virtual-host style, with the bucket as the first label of a name that goes
+// on as localhost or s3….
+func address(r *http.Request) (bucket, key string) {
+	host := r.Host
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	path := strings.TrimPrefix(r.URL.Path, "/")
+	if label, rest, ok := strings.Cut(host, "."); ok && net.ParseIP(host) == nil && (rest == "localhost" || strings.HasPrefix(rest, "s3.") || strings.HasPrefix(rest, "s3-")) {
+		return label, path
+	}
+	bucket, key, _ = strings.Cut(path, "/")
+	return bucket, key
+}
+
+func (q *request) serve() error {
+	ctx, err := q.authenticate()
+	if err != nil {
+		return err
+	}
+	q.Request = q.WithContext(ctx)
+	op, do := q.operation()
+	if do == nil {
+		return fail(http.StatusNotImplemented, "NotImplemented", "Slipway's S3 does not implement "+op+". docs/compatibility.md lists what it does.")
+	}
+	if err := q.h.Authorize(ctx, op, q.bucket, q.key); err != nil {
+		return fail(http.StatusForbidden, "AccessDenied", err.Error())
+	}
+	return do(q)
+}
+
+func (q *request) authenticate() (context.Context, error) {
+	ctx := q.Context()
+	var id string
+	if isV2(q.Request) {
+		var err error
+		if id, err = verifyV2(ctx, q.Request, q.bucket, q.key, q.h.Now(), q.h.Lookup); err != nil {
+			return nil, err
+		}
+	} else {
+		sig, err := sigv4.Verify(ctx, q.Request, "", q.h.Now(), q.h.Lookup)
+		if refused, ok := errors.AsType[*sigv4.Error](err); ok {
+			return nil, signatureError(refused)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if sig.Region != q.h.Region {
+			return nil, &Error{http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '" + sig.Region + "' is wrong; expecting '" + q.h.Region + "'"}
+		}
+		q.sig, id = sig, sig.AccessKeyID
+	}
+	caller, err := q.h.Caller(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return awsproto.WithCaller(ctx, caller), nil
+}
+
+func signatureError(e *sigv4.Error) error {
+	switch e.Kind {
+	case sigv4.UnknownKey:
+		return &Error{http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."}
+	case sigv4.Mismatch:
+		return &Error{http.StatusForbidden, "SignatureDoesNotMatch", e.Message}
+	case sigv4.Expired:
+		return &Error{http.StatusForbidden, "RequestTimeTooSkewed", e.Message}
+	case sigv4.Incomplete, sigv4.WrongScope:
+		return &Error{http.StatusBadRequest, "AuthorizationHeaderMalformed", e.Message}
+	}
+	return &Error{http.StatusForbidden, "AccessDenied", "Access Denied"}
+}
+
+// Error is an S3 error.
+type Error struct {
+	Status  int
+	Code    string
+	Message string
+}
+
+func (e *Error) Error() string { return e.Message }
+
+func fail(status int, code, message string) error { return &Error{status, code, message} }
+
+func invalid(message string) error { return fail(http.StatusBadRequest, "InvalidArgument", message) }
+
+// known words the errors of the object store.
+var known = []struct {
+	is  error
+	say Error
+}{
+	{object.ErrNoBucket, Error{404, "NoSuchBucket", "The specified bucket does not exist"}},
+	{object.ErrNoKey, Error{404, "NoSuchKey", "The specified key does not exist."}},
+	{object.ErrBucketExists, Error{409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it."}},
+	{object.ErrBucketNotEmpty, Error{409, "BucketNotEmpty", "The bucket you tried to delete is not empty"}},
+	{object.ErrPrecondition, Error{412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"}},
+	{object.ErrNoUpload, Error{404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}},
+	{object.ErrBadPart, Error{400, "InvalidPart", "One or more of the specified parts could not be found, or was not in order. The part may not have been uploaded, or its ETag may not have matched."}},
+}
+
+func (q *request) fail(err error) {
+	e, ok := errors.AsType[*Error](err)
+	if !ok {
+		for _, k := range known {
+			if errors.Is(err, k.is) {
+				e = &k.say
+			}
+		}
+	}
+	if e == nil {
+		if q.Context().Err() != nil {
+			return // nobody listens any more
+		}
+		q.h.Log.Error("s3 request failed", "request", q.id, "method", q.Method, "bucket", q.bucket, "error", err)
+		e = &Error{http.StatusInternalServerError, "InternalError", "The request failed inside the server. Its log says why, under request " + q.id + "."}
+	}
+	for _, name := range []string{"Content-Length", "Etag", "Content-Encoding", "Content-Disposition", "Cache-Control", "Last-Modified"} {
+		q.w.Header().Del(name)
+	}
+	q.xml(e.Status, struct {
+		XMLName   xml.Name `xml:"Error"`
+		Code      string
+		Message   string
+		Resource  string
+		RequestId string
+	}{Code: e.Code, Message: e.Message, Resource: q.URL.Path, RequestId: q.id})
+}
+
+const namespace = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+func (q *request) xml(status int, v any) {
+	body, err := xml.Marshal(v)
+	if err != nil {
+		q.h.Log.Error("encode s3 answer", "request", q.id, "error", err)
+		status, body = http.StatusInternalServerError, nil
+	}
+	q.w.Header().Set("Content-Type", "application/xml")
+	q.w.WriteHeader(status)
+	if q.Method != http.MethodHead {
+		_, _ = q.w.Write(append([]byte(xml.Header), body...))
+	}
+}

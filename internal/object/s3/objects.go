@@ -1,0 +1,247 @@
+package s3
+
+import (
+	"encoding/xml"
+	"maps"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"slipway/internal/object"
+)
+
+// meta reads what a client says of an object.
+func (q *request) meta() (object.Meta, error) {
+	m := object.Meta{
+		ContentType: q.Header.Get("Content-Type"), ContentDisposition: q.Header.Get("Content-Disposition"), ContentLanguage: q.Header.Get("Content-Language"),
+		CacheControl: q.Header.Get("Cache-Control"), Expires: q.Header.Get("Expires"),
+	}
+	var encodings []string
+	for e := range strings.SplitSeq(q.Header.Get("Content-Encoding"), ",") {
+		if e = strings.TrimSpace(e); e != "" && e != "aws-chunked" {
+			encodings = append(encodings, e)
+		}
+	}
+	m.ContentEncoding = strings.Join(encodings, ",")
+	size := 0
+	for name, values := range q.Header {
+		if user, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-meta-"); ok {
+			if m.User == nil {
+				m.User = map[string]string{}
+			}
+			m.User[user] = strings.Join(values, ",")
+			size += len(user) + len(m.User[user])
+		}
+	}
+	if size > 2048 {
+		return m, fail(http.StatusBadRequest, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size of 2 KB.")
+	}
+	for _, unsupported := range []string{"X-Amz-Server-Side-Encryption-Customer-Key", "X-Amz-Object-Lock-Mode", "X-Amz-Website-Redirect-Location"} {
+		if q.Header.Get(unsupported) != "" {
+			return m, fail(http.StatusNotImplemented, "NotImplemented", "Slipway's S3 does not implement the header "+unsupported+".")
+		}
+	}
+	return m, nil
+}
+
+func (q *request) checkKey() error {
+	if len(q.key) > 1024 {
+		return fail(http.StatusBadRequest, "KeyTooLongError", "Your key is longer than 1024 bytes.")
+	}
+	if !utf8.ValidString(q.key) {
+		return invalid("The key is not valid UTF-8.")
+	}
+	return nil
+}
+
+func (q *request) condition() (object.Condition, error) {
+	c := object.Condition{IfMatch: unquoted(q.Header.Get("If-Match"))}
+	switch q.Header.Get("If-None-Match") {
+	case "":
+	case "*":
+		c.IfNoneMatch = true
+	default:
+		return c, fail(http.StatusNotImplemented, "NotImplemented", "If-None-Match takes only * on a write.")
+	}
+	return c, nil
+}
+
+func unquoted(etag string) string { return strings.Trim(etag, `"`) }
+
+func (q *request) putObject() error {
+	if err := q.checkKey(); err != nil {
+		return err
+	}
+	cond, err := q.condition()
+	if err != nil {
+		return err
+	}
+	meta, err := q.meta()
+	if err != nil {
+		return err
+	}
+	if q.Header.Get("X-Amz-Copy-Source") != "" {
+		return q.copyObject(meta, cond)
+	}
+	body, err := q.body()
+	if err != nil {
+		return err
+	}
+	o, err := q.h.Objects.Put(q.Context(), q.bucket, q.key, body, meta, cond)
+	if err != nil {
+		return err
+	}
+	q.version(o)
+	q.w.Header().Set("Etag", quoted(o.ETag))
+	q.w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+func (q *request) version(o object.Object) {
+	if o.Version != "null" && o.Version != "" {
+		q.w.Header().Set("X-Amz-Version-Id", o.Version)
+	}
+}
+
+// source opens what x-amz-copy-source names, if its conditions hold.
+func (q *request) source() (object.Object, interface {
+	Read([]byte) (int, error)
+	ReadAt([]byte, int64) (int, error)
+	Close() error
+}, error) {
+	path, versionQuery, _ := strings.Cut(q.Header.Get("X-Amz-Copy-Source"), "?versionId=")
+	path, err := url.PathUnescape(path)
+	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if err != nil || !ok || key == "" {
+		return object.Object{}, nil, invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+	}
+	if err := q.h.Authorize(q.Context(), "GetObject", bucket, key); err != nil {
+		return object.Object{}, nil, fail(http.StatusForbidden, "AccessDenied", err.Error())
+	}
+	o, f, err := q.h.Objects.Get(q.Context(), bucket, key, versionQuery)
+	if err != nil {
+		return o, nil, err
+	}
+	match, none := q.Header.Get("X-Amz-Copy-Source-If-Match"), q.Header.Get("X-Amz-Copy-Source-If-None-Match")
+	if match != "" && unquoted(match) != o.ETag || none != "" && unquoted(none) == o.ETag {
+		_ = f.Close()
+		return o, nil, object.ErrPrecondition
+	}
+	return o, f, nil
+}
+
+func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
+	from, f, err := q.source()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if q.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
+		if from.Bucket == q.bucket && from.Key == q.key && from.Latest {
+			return fail(http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata.")
+		}
+		meta = from.Meta
+	}
+	o, err := q.h.Objects.Put(q.Context(), q.bucket, q.key, f, meta, cond)
+	if err != nil {
+		return err
+	}
+	q.version(o)
+	q.xml(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyObjectResult"}, ETag: quoted(o.ETag), LastModified: xmlTime(o.Modified)})
+	return nil
+}
+
+type copied struct {
+	XMLName      xml.Name
+	ETag         string
+	LastModified xmlTime
+}
+
+func (q *request) getObject() error {
+	o, f, err := q.h.Objects.Get(q.Context(), q.bucket, q.key, q.query.Get("versionId"))
+	if err != nil {
+		if o.Deleted {
+			q.w.Header().Set("X-Amz-Delete-Marker", "true")
+		}
+		return err
+	}
+	defer f.Close()
+	h := q.w.Header()
+	for name, value := range map[string]string{
+		"Content-Type": o.Meta.ContentType, "Content-Encoding": o.Meta.ContentEncoding, "Content-Disposition": o.Meta.ContentDisposition,
+		"Content-Language": o.Meta.ContentLanguage, "Cache-Control": o.Meta.CacheControl, "Expires": o.Meta.Expires,
+	} {
+		if override := q.query.Get("response-" + strings.ToLower(name)); override != "" {
+			value = override
+		}
+		if value != "" {
+			h.Set(name, value)
+		}
+	}
+	if h.Get("Content-Type") == "" {
+		h.Set("Content-Type", "binary/octet-stream")
+	}
+	for name, value := range maps.All(o.Meta.User) {
+		h.Set("X-Amz-Meta-"+name, value)
+	}
+	q.version(o)
+	h.Set("Etag", quoted(o.ETag))
+	// Ranges and conditions are HTTP's own, and so is how they are answered.
+	http.ServeContent(q.w, q.Request, "", o.Modified.Truncate(time.Second), f)
+	return nil
+}
+
+func (q *request) deleteObject() error {
+	o, err := q.h.Objects.Delete(q.Context(), q.bucket, q.key, q.query.Get("versionId"))
+	if err != nil {
+		return err
+	}
+	q.version(o)
+	if o.Deleted {
+		q.w.Header().Set("X-Amz-Delete-Marker", "true")
+	}
+	q.w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (q *request) deleteObjects() error {
+	var in struct {
+		Quiet  bool
+		Object []struct{ Key, VersionId string }
+	}
+	if err := q.small(&in); err != nil {
+		return err
+	}
+	if len(in.Object) == 0 || len(in.Object) > maxKeys {
+		return fail(http.StatusBadRequest, "MalformedXML", "Delete takes 1 to 1000 objects.")
+	}
+	type deleted struct {
+		Key                   string
+		VersionId             string `xml:",omitempty"`
+		DeleteMarker          bool   `xml:",omitempty"`
+		DeleteMarkerVersionId string `xml:",omitempty"`
+	}
+	out := struct {
+		XMLName xml.Name `xml:"DeleteResult"`
+		Xmlns   string   `xml:"xmlns,attr"`
+		Deleted []deleted
+	}{Xmlns: namespace}
+	for _, key := range in.Object {
+		o, err := q.h.Objects.Delete(q.Context(), q.bucket, key.Key, key.VersionId)
+		if err != nil {
+			return err
+		}
+		if in.Quiet {
+			continue
+		}
+		d := deleted{Key: key.Key, VersionId: key.VersionId}
+		if o.Deleted {
+			d.DeleteMarker, d.DeleteMarkerVersionId = true, o.Version
+		}
+		out.Deleted = append(out.Deleted, d)
+	}
+	q.xml(http.StatusOK, out)
+	return nil
+}

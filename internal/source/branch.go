@@ -1,0 +1,123 @@
+package source
+
+import (
+	"context"
+	"errors"
+
+	cc "slipway/api/codecommit"
+	"slipway/internal/store"
+)
+
+// branch returns the tip of a branch, or BranchDoesNotExistException.
+func (r *repository) branch(ctx context.Context, name string) (string, error) {
+	id, err := r.resolve(ctx, "refs/heads/"+name)
+	if err == nil && id == "" {
+		err = &cc.BranchDoesNotExistException{Message: "The branch " + name + " does not exist in " + *r.RepositoryName + "."}
+	}
+	return id, err
+}
+
+// commit returns the commit that a specifier means, or CommitDoesNotExistException; nil is the default branch.
+func (r *repository) commit(ctx context.Context, specifier *string) (string, error) {
+	name := "HEAD"
+	if specifier != nil {
+		name = *specifier
+	} else if r.DefaultBranch != nil {
+		name = "refs/heads/" + *r.DefaultBranch
+	}
+	id, err := r.resolve(ctx, name)
+	if err == nil && id == "" {
+		err = &cc.CommitDoesNotExistException{Message: "Could not find a commit for " + name + " in " + *r.RepositoryName + "."}
+	}
+	return id, err
+}
+
+// CreateBranch implements codecommit:CreateBranch.
+func (s *Service) CreateBranch(ctx context.Context, in *cc.CreateBranchInput) (*cc.CreateBranchOutput, error) {
+	r, err := s.open(ctx, *in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.run(ctx, nil, "check-ref-format", "--branch", *in.BranchName); err != nil {
+		return nil, &cc.InvalidBranchNameException{Message: "The branch name " + *in.BranchName + " is not valid."}
+	}
+	commit, err := r.commit(ctx, in.CommitId)
+	if err != nil {
+		return nil, err
+	}
+	// The old value is that there is none: two creations at once do not overwrite each other.
+	if _, err := r.run(ctx, nil, "update-ref", "refs/heads/"+*in.BranchName, commit, "0000000000000000000000000000000000000000"); err != nil {
+		if _, berr := r.branch(ctx, *in.BranchName); berr == nil {
+			return nil, &cc.BranchNameExistsException{Message: "The branch " + *in.BranchName + " already exists."}
+		}
+		return nil, err
+	}
+	return nil, s.Record(ctx, *r.RepositoryId)
+}
+
+// GetBranch implements codecommit:GetBranch; without a branch name it is the default branch's.
+func (s *Service) GetBranch(ctx context.Context, in *cc.GetBranchInput) (*cc.GetBranchOutput, error) {
+	if in.RepositoryName == nil {
+		return nil, &cc.RepositoryNameRequiredException{Message: "A repository name is required."}
+	}
+	r, err := s.open(ctx, *in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	name := in.BranchName
+	if name == nil {
+		name = r.DefaultBranch
+	}
+	if name == nil {
+		return nil, &cc.BranchNameRequiredException{Message: "A branch name is required: the repository has no default branch yet."}
+	}
+	id, err := r.branch(ctx, *name)
+	return &cc.GetBranchOutput{Branch: &cc.BranchInfo{BranchName: name, CommitId: &id}}, err
+}
+
+const branchesAPage = 1000
+
+// ListBranches implements codecommit:ListBranches, by name.
+func (s *Service) ListBranches(ctx context.Context, in *cc.ListBranchesInput) (*cc.ListBranchesOutput, error) {
+	r, err := s.open(ctx, *in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	after := ""
+	if !s.Pager.Place("ListBranches", *in.RepositoryName, in.NextToken, &after) {
+		return nil, &cc.InvalidContinuationTokenException{Message: "The continuation token is not valid."}
+	}
+	names, err := store.Strings(ctx, s.db, `SELECT SUBSTR(name, 12) FROM refs WHERE repository = $1 AND name > $2 AND name < $3 ORDER BY name LIMIT $4`,
+		*r.RepositoryId, "refs/heads/"+after, "refs/heads/\U0010FFFF", branchesAPage+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &cc.ListBranchesOutput{Branches: append([]string{}, names...)}
+	if len(names) > branchesAPage {
+		out.Branches = names[:branchesAPage]
+		out.NextToken = s.Pager.Token("ListBranches", *in.RepositoryName, names[branchesAPage-1])
+	}
+	return out, nil
+}
+
+// DeleteBranch implements codecommit:DeleteBranch.
+func (s *Service) DeleteBranch(ctx context.Context, in *cc.DeleteBranchInput) (*cc.DeleteBranchOutput, error) {
+	r, err := s.open(ctx, *in.RepositoryName)
+	if err != nil {
+		return nil, err
+	}
+	if r.DefaultBranch != nil && *r.DefaultBranch == *in.BranchName {
+		return nil, &cc.DefaultBranchCannotBeDeletedException{Message: "The default branch " + *in.BranchName + " cannot be deleted. Make another branch the default first."}
+	}
+	id, err := r.branch(ctx, *in.BranchName)
+	if _, missing := errors.AsType[*cc.BranchDoesNotExistException](err); missing {
+		return nil, nil // deleting what is not there is no error
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.run(ctx, nil, "update-ref", "-d", "refs/heads/"+*in.BranchName, id); err != nil {
+		return nil, err
+	}
+	return &cc.DeleteBranchOutput{DeletedBranch: &cc.BranchInfo{BranchName: in.BranchName, CommitId: &id}}, s.Record(ctx, *r.RepositoryId)
+}

@@ -1,0 +1,179 @@
+package source
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+
+	"slipway/api/awsproto"
+	cc "slipway/api/codecommit"
+)
+
+// Handler serves Git over HTTP ("Git HTTP transport", git-http-backend's protocol): /v1/repos/NAME/info/refs,
+// git-upload-pack and git-receive-pack, streamed both ways.
+type Handler struct {
+	Source *Service
+	// Authenticate verifies Basic credentials for the repository's path.
+	Authenticate func(ctx context.Context, username, password, host, path string) (awsproto.Caller, bool, error)
+	// Authorize refuses what a caller may not do: GitPull or GitPush.
+	Authorize func(c awsproto.Caller, operation string) error
+}
+
+const prefix = "/v1/repos/"
+
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name, action, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
+	if !ok || name == "" {
+		http.Error(w, "This is a Git repository's address. Clone it with: git clone "+h.Source.URL+r.URL.Path, http.StatusNotFound)
+		return
+	}
+	service := r.URL.Query().Get("service")
+	switch {
+	case action == "info/refs" && r.Method == http.MethodGet && (service == "git-upload-pack" || service == "git-receive-pack"):
+	case (action == "git-upload-pack" || action == "git-receive-pack") && r.Method == http.MethodPost:
+		service = action
+	case action == "info/refs":
+		http.Error(w, "Only the smart HTTP protocol of Git is served here; use git 1.6.6 or newer.", http.StatusForbidden)
+		return
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	caller, ok := h.authenticate(w, r, prefix+name)
+	if !ok {
+		return
+	}
+	operation := map[string]string{"git-upload-pack": "GitPull", "git-receive-pack": "GitPush"}[service]
+	if err := h.Authorize(caller, operation); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return
+	}
+	// A clone URL may end in .git, which names never do.
+	repo, err := h.Source.open(r.Context(), strings.TrimSuffix(name, ".git"))
+	if err != nil {
+		if _, missing := errors.AsType[*cc.RepositoryDoesNotExistException](err); missing {
+			http.Error(w, "repository "+name+" does not exist", http.StatusNotFound)
+			return
+		}
+		h.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if action == "info/refs" {
+		err = h.advertise(w, r, repo, service)
+	} else {
+		err = h.exchange(w, r, repo, service)
+	}
+	if err != nil {
+		h.fail(w, r, err)
+	}
+}
+
+// fail logs; what was streamed already can not be taken back.
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() == nil {
+		h.Source.Log.Error("git request failed", "path", r.URL.Path, "error", err)
+		http.Error(w, "The request failed inside the server; its log says why.", http.StatusInternalServerError)
+	}
+}
+
+func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, path string) (awsproto.Caller, bool) {
+	username, password, given := r.BasicAuth()
+	if given {
+		c, ok, err := h.Authenticate(r.Context(), username, password, r.Host, path)
+		if err != nil {
+			h.fail(w, r, err)
+			return c, false
+		}
+		if ok {
+			return c, true
+		}
+	}
+	w.Header().Set("WWW-Authenticate", `Basic realm="Slipway"`)
+	message := "Sign in with a Git credential (aws iam create-service-specific-credential --service-name codecommit.amazonaws.com), or use the credential helper of the aws CLI."
+	if given {
+		message = "These credentials are not valid here, or their signature has expired. " + message
+	}
+	http.Error(w, message, http.StatusUnauthorized)
+	return awsproto.Caller{}, false
+}
+
+func pktLine(s string) string { return fmt.Sprintf("%04x%s", len(s)+4, s) }
+
+func (h *Handler) process(ctx context.Context, r *http.Request, repo *repository, service string, args ...string) *exec.Cmd {
+	c := repo.command(ctx, append([]string{strings.TrimPrefix(service, "git-"), "--stateless-rpc"}, append(args, repo.dir)...)...)
+	if p := r.Header.Get("Git-Protocol"); p != "" && len(p) < 100 && !strings.ContainsAny(p, "\x00\n") {
+		c.Env = append(c.Env, "GIT_PROTOCOL="+p)
+	}
+	return c
+}
+
+func (h *Handler) advertise(w http.ResponseWriter, r *http.Request, repo *repository, service string) error {
+	w.Header().Set("Content-Type", "application/x-"+service+"-advertisement")
+	if !strings.Contains(r.Header.Get("Git-Protocol"), "version=2") || service == "git-receive-pack" {
+		_, _ = io.WriteString(w, pktLine("# service="+service+"\n")+"0000")
+	}
+	c := h.process(r.Context(), r, repo, service, "--http-backend-info-refs")
+	c.Stdout = w
+	return c.Run()
+}
+
+// exchange runs one request of a fetch or a push. A push goes on to its end, and is recorded, even if the client goes away.
+func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, repo *repository, service string) error {
+	if r.Header.Get("Content-Type") != "application/x-"+service+"-request" {
+		http.Error(w, "the content type must be application/x-"+service+"-request", http.StatusUnsupportedMediaType)
+		return nil
+	}
+	var body io.Reader = r.Body
+	if r.Header.Get("Content-Encoding") == "gzip" {
+		z, err := gzip.NewReader(r.Body)
+		if err != nil {
+			http.Error(w, "the body is no gzip", http.StatusBadRequest)
+			return nil
+		}
+		body = z
+	}
+	push := service == "git-receive-pack"
+	ctx := r.Context()
+	if push {
+		ctx = context.WithoutCancel(ctx)
+	}
+	w.Header().Set("Content-Type", "application/x-"+service+"-result")
+	c := h.process(ctx, r, repo, service)
+	c.Stdin = body
+	out := &flushing{w: w, keepGoing: push}
+	c.Stdout = out
+	err := c.Run()
+	if push {
+		if rerr := h.Source.Record(ctx, *repo.RepositoryId); rerr != nil {
+			return rerr
+		}
+	}
+	if _, refused := errors.AsType[*exec.ExitError](err); refused {
+		return nil // git told the client what it did not like
+	}
+	return err
+}
+
+// flushing passes on at once what git prints, and with keepGoing swallows that nobody reads it.
+type flushing struct {
+	w         http.ResponseWriter
+	keepGoing bool
+}
+
+func (f *flushing) Write(p []byte) (int, error) {
+	n, err := f.w.Write(p)
+	if flusher, ok := f.w.(http.Flusher); ok {
+		flusher.Flush()
+	}
+	if f.keepGoing {
+		return len(p), nil
+	}
+	return n, err
+}

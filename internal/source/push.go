@@ -1,0 +1,147 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	"slipway/internal/event"
+	"slipway/internal/store"
+	"slipway/internal/store/fault"
+)
+
+// Push is a branch or tag that moved.
+type Push struct {
+	Repository string `json:"repository"` // its name
+	Ref        string `json:"ref"`        // refs/heads/main
+	Old        string `json:"old"`        // "" for a new one
+	New        string `json:"new"`        // "" for one that is gone
+}
+
+// Record compares the refs of a repository with those that are known, and records each difference together with the event that
+// tells of it. Refs are the truth: run after anything that may have moved them and for every repository at start-up, it tells
+// of each move exactly once, whenever the server dies.
+func (s *Service) Record(ctx context.Context, id string) error {
+	lock, _ := s.locks.LoadOrStore(id, new(sync.Mutex))
+	lock.(*sync.Mutex).Lock()
+	defer lock.(*sync.Mutex).Unlock()
+	actual, err := s.refs(ctx, id)
+	if err != nil {
+		return err
+	}
+	fault.Point("source.before-record")
+	err = s.db.Write(ctx, func(tx store.Tx) error { return s.record(ctx, tx, id, actual) })
+	fault.Point("source.after-record")
+	return err
+}
+
+func (s *Service) refs(ctx context.Context, id string) (map[string]string, error) {
+	out, err := git{s.dir(id)}.text(ctx, "for-each-ref", "--format=%(objectname) %(refname)", "refs/heads", "refs/tags")
+	if err != nil {
+		return nil, fmt.Errorf("read refs: %w", err)
+	}
+	refs := map[string]string{}
+	for line := range strings.Lines(out) {
+		object, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		refs[name] = object
+	}
+	return refs, nil
+}
+
+func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map[string]string) error {
+	var name string
+	if ok, err := store.Find(ctx, tx, []any{&name}, `SELECT name FROM repositories WHERE id = $1`, id); err != nil || !ok {
+		return err // deleted meanwhile
+	}
+	known, err := knownRefs(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	changed := false
+	tell := func(ref, old, object string) error {
+		changed = true
+		return event.Publish(ctx, tx, event.Push, strings.Join([]string{id, ref, old, object}, " "), Push{name, ref, old, object})
+	}
+	for ref, object := range actual {
+		if known[ref] == object {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO refs (repository, name, object) VALUES ($1, $2, $3) ON CONFLICT (repository, name) DO UPDATE SET object = excluded.object`, id, ref, object); err != nil {
+			return err
+		}
+		if err := tell(ref, known[ref], object); err != nil {
+			return err
+		}
+	}
+	for ref, old := range known {
+		if _, ok := actual[ref]; ok {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM refs WHERE repository = $1 AND name = $2`, id, ref); err != nil {
+			return err
+		}
+		if err := tell(ref, old, ""); err != nil {
+			return err
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return s.touch(ctx, tx, name, actual)
+}
+
+// touch notes that a repository changed; its first branch becomes its default.
+func (s *Service) touch(ctx context.Context, tx store.Tx, name string, refs map[string]string) error {
+	m, err := find(ctx, tx, name)
+	if err != nil {
+		return err
+	}
+	if m.DefaultBranch == nil {
+		for _, ref := range []string{"refs/heads/main", "refs/heads/master"} {
+			if branch := strings.TrimPrefix(ref, "refs/heads/"); refs[ref] != "" && m.DefaultBranch == nil {
+				m.DefaultBranch = &branch
+			}
+		}
+		for ref := range refs {
+			if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok && m.DefaultBranch == nil {
+				m.DefaultBranch = &branch
+			}
+		}
+	}
+	return s.save(ctx, tx, m)
+}
+
+func knownRefs(ctx context.Context, q store.Queryer, id string) (map[string]string, error) {
+	rows, err := q.Query(ctx, `SELECT name, object FROM refs WHERE repository = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	refs := map[string]string{}
+	for rows.Next() {
+		var name, object string
+		if err := rows.Scan(&name, &object); err != nil {
+			return nil, err
+		}
+		refs[name] = object
+	}
+	return refs, rows.Err()
+}
+
+// Recover records what moved while the server was down, and removes what a half-made or half-deleted repository left.
+func (s *Service) Recover(ctx context.Context) error {
+	ids, err := store.Strings(ctx, s.db, `SELECT id FROM repositories`)
+	if err != nil {
+		return err
+	}
+	if err := s.sweep(ids); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := s.Record(ctx, id); err != nil {
+			return fmt.Errorf("repository %s: %w", id, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,77 @@
+// Package source is the Source stage: Git repositories, served over HTTP by the real git, and CodeCommit's API over them.
+package source
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/codecommit"
+	"slipway/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Stage: "source", FS: sub}
+}
+
+// Config is what the service needs to know of where it runs.
+type Config struct {
+	Dir             string // of the bare repositories
+	Region, Account string
+	URL             string // of this server, for clone URLs
+	Now             func() time.Time
+	Log             *slog.Logger
+	Pager           awsproto.Pager
+}
+
+// Service implements CodeCommit.
+type Service struct {
+	Config
+	db    *store.Store
+	locks sync.Map // repository ID -> *sync.Mutex: one recording of its refs at a time
+}
+
+// New returns the service.
+func New(db *store.Store, c Config) *Service { return &Service{Config: c, db: db} }
+
+func (s *Service) dir(id string) string { return filepath.Join(s.Dir, id+".git") }
+
+// Find returns a repository by its name, or RepositoryDoesNotExistException.
+func (s *Service) Find(ctx context.Context, name string) (*codecommit.RepositoryMetadata, error) {
+	return find(ctx, s.db, name)
+}
+
+func find(ctx context.Context, q store.Queryer, name string) (*codecommit.RepositoryMetadata, error) {
+	m, err := store.Document[codecommit.RepositoryMetadata](ctx, q, `SELECT doc FROM repositories WHERE name = $1`, name)
+	if err == nil && m == nil {
+		err = &codecommit.RepositoryDoesNotExistException{Message: name + " does not exist"}
+	}
+	return m, err
+}
+
+// repository is a repository that an operation works on.
+type repository struct {
+	*codecommit.RepositoryMetadata
+	git
+}
+
+func (s *Service) open(ctx context.Context, name string) (*repository, error) {
+	m, err := s.Find(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return &repository{m, git{s.dir(*m.RepositoryId)}}, nil
+}
