@@ -44,6 +44,7 @@ func conformance(t *testing.T, open func(testing.TB) *store.Store) {
 		"a job enqueued while it runs":  jobWhileRunning,
 		"a failing job is tried again":  jobFails,
 		"a job can be moved, cancelled": jobMoved,
+		"a job ends with its writes":    jobEndsWithItsWrites,
 		"many writers":                  manyWriters,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -242,6 +243,39 @@ func jobWhileRunning(t *testing.T, s *store.Store) {
 	goOn <- struct{}{}
 	if most.Load() != 1 {
 		t.Errorf("%d at the same time", most.Load())
+	}
+}
+
+// jobEndsWithItsWrites: what is written together with the job's end happens once, even if the handler then fails.
+func jobEndsWithItsWrites(t *testing.T, s *store.Store) {
+	runs := make(chan int, 10)
+	s.Handle("ending", 1, func(ctx context.Context, j store.Running) error {
+		err := s.Write(ctx, func(tx store.Tx) error {
+			if err := insert(ctx, tx, "ending"+j.Key); err != nil {
+				return err
+			}
+			return store.End(ctx, tx)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		runs <- j.Attempt
+		if j.Key == "a" {
+			return errors.New("too late to be tried again")
+		}
+		return nil
+	})
+	storetest.Work(t, s)
+	enqueue(t, s, store.Job{Kind: "ending", Key: "a"})
+	enqueue(t, s, store.Job{Kind: "ending", Key: "b"})
+	<-runs
+	<-runs
+	idle(t, s, nil)
+	if n := count(t, s); n != 2 {
+		t.Errorf("%d rows; each job should have written one", n)
+	}
+	if err := s.Write(t.Context(), func(tx store.Tx) error { return store.End(t.Context(), tx) }); err != nil {
+		t.Errorf("End outside a handler: %v", err)
 	}
 }
 

@@ -57,6 +57,32 @@ const (
 type worker struct {
 	mu    sync.Mutex
 	kinds map[string]*kind
+
+	// On SQLite this process is the only one, so that a lease need not be durable: it is an entry here.
+	leases  sync.Mutex
+	running map[jobName]bool
+}
+
+type jobName struct{ kind, key string }
+
+func (w *worker) isRunning(name jobName) bool {
+	w.leases.Lock()
+	defer w.leases.Unlock()
+	return w.running[name]
+}
+
+// leased is isRunning as SQL takes it.
+func (w *worker) leased(j Job) int64 {
+	if w.isRunning(jobName{j.Kind, j.Key}) {
+		return 1
+	}
+	return 0
+}
+
+func (w *worker) release(name jobName) {
+	w.leases.Lock()
+	delete(w.running, name)
+	w.leases.Unlock()
 }
 
 type kind struct {
@@ -66,7 +92,7 @@ type kind struct {
 	signal      chan time.Time
 }
 
-func (w *worker) init() { w.kinds = map[string]*kind{} }
+func (w *worker) init() { w.kinds, w.running = map[string]*kind{}, map[jobName]bool{} }
 
 func (w *worker) wake(name string, due time.Time) {
 	w.mu.Lock()
@@ -158,6 +184,44 @@ func (s *Store) serve(ctx context.Context, k *kind) {
 
 // claim leases a job that is due; without one it tells when the next is.
 func (s *Store) claim(ctx context.Context, name string) (*Running, time.Time, error) {
+	if s.postgres {
+		return s.claimPostgres(ctx, name)
+	}
+	w := &s.worker
+	// The lock is held over the query: a job leaves the leases only after its end is committed.
+	w.leases.Lock()
+	defer w.leases.Unlock()
+	mine := 0
+	for r := range w.running {
+		if r.kind == name {
+			mine++
+		}
+	}
+	rows, err := s.Query(ctx, `SELECT key, payload, attempt, generation, run_at FROM jobs WHERE kind = $1 ORDER BY run_at LIMIT $2`, name, mine+1)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		j := Running{Kind: name}
+		var at int64
+		if err := rows.Scan(&j.Key, &j.payload, &j.Attempt, &j.generation, &at); err != nil {
+			return nil, time.Time{}, err
+		}
+		if w.running[jobName{name, j.Key}] {
+			continue
+		}
+		if due := time.UnixMilli(at); due.After(s.now()) {
+			return nil, due, nil
+		}
+		j.Attempt++
+		w.running[jobName{name, j.Key}] = true
+		return &j, time.Time{}, nil
+	}
+	return nil, time.Time{}, rows.Err()
+}
+
+func (s *Store) claimPostgres(ctx context.Context, name string) (*Running, time.Time, error) {
 	now := s.now()
 	var due *int64
 	if err := s.QueryRow(ctx, `SELECT MIN(CASE WHEN leased_until > run_at THEN leased_until ELSE run_at END) FROM jobs WHERE kind = $1`, name).Scan(&due); err != nil || due == nil {
@@ -166,15 +230,11 @@ func (s *Store) claim(ctx context.Context, name string) (*Running, time.Time, er
 	if *due > now.UnixMilli() {
 		return nil, time.UnixMilli(*due), nil
 	}
-	skip := ""
-	if s.postgres {
-		skip = " FOR UPDATE SKIP LOCKED"
-	}
 	var j *Running
 	err := s.Write(ctx, func(tx Tx) error {
 		r := Running{Kind: name}
 		err := tx.QueryRow(ctx, `UPDATE jobs SET leased_until = $1, attempt = attempt + 1 WHERE kind = $2 AND key =
-			(SELECT key FROM jobs WHERE kind = $2 AND run_at <= $3 AND leased_until <= $3 ORDER BY run_at LIMIT 1`+skip+`)
+			(SELECT key FROM jobs WHERE kind = $2 AND run_at <= $3 AND leased_until <= $3 ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 			RETURNING key, payload, attempt, generation`, now.Add(lease).UnixMilli(), name, now.UnixMilli()).
 			Scan(&r.Key, &r.payload, &r.Attempt, &r.generation)
 		if isNoRows(err) {
@@ -186,21 +246,72 @@ func (s *Store) claim(ctx context.Context, name string) (*Running, time.Time, er
 	return j, now, err
 }
 
+// current is the job that a handler's context belongs to.
+type current struct {
+	Running
+	ended bool
+}
+
+type currentKey struct{}
+
+// ErrJobGone says that a job that runs here is another's by now, or done.
+var ErrJobGone = errors.New("the job is gone")
+
+// End ends the job that ctx belongs to, with the writes of tx: what a handler writes together with End happens exactly once.
+// Outside a handler it does nothing.
+func End(ctx context.Context, tx Tx) error {
+	c, ok := ctx.Value(currentKey{}).(*current)
+	if !ok {
+		return nil
+	}
+	tx.AfterCommit(func() { c.ended = true })
+	left, err := remove(ctx, tx, c.Running)
+	if err == nil && left == 0 {
+		err = ErrJobGone
+	}
+	return err
+}
+
+// remove takes away a job that is done, unless it was enqueued anew meanwhile; it tells whether there was such a job.
+func remove(ctx context.Context, tx Tx, j Running) (int64, error) {
+	r, err := tx.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND generation = $3`, j.Kind, j.Key, j.generation)
+	if err != nil {
+		return 0, err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 1 {
+		return n, err
+	}
+	// Enqueued anew meanwhile, it keeps the time it was given then.
+	if r, err = tx.Exec(ctx, `UPDATE jobs SET leased_until = 0, attempt = 0, last_error = '' WHERE kind = $1 AND key = $2`, j.Kind, j.Key); err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
 func (s *Store) run(ctx context.Context, k *kind, j Running) {
 	stop := make(chan struct{})
 	var renewal sync.WaitGroup
-	renewal.Go(func() { s.renew(ctx, j, stop) })
-	err := call(ctx, k.handler, j)
+	if s.postgres {
+		renewal.Go(func() { s.renew(ctx, j, stop) })
+	}
+	c := &current{Running: j}
+	err := call(context.WithValue(ctx, currentKey{}, c), k.handler, j)
 	close(stop)
 	renewal.Wait()
 	if ctx.Err() != nil && err != nil {
 		err = Again(s.now()) // interrupted: it is due at once when somebody works again
 	}
 	fault.Point("store.before-job-end")
-	// The end is recorded even while the server stops.
-	if err := s.end(context.WithoutCancel(ctx), j, err); err != nil {
-		s.log.Error("end job", "kind", j.Kind, "key", j.Key, "error", err)
+	if !c.ended {
+		// The end is recorded even while the server stops.
+		if err := s.end(context.WithoutCancel(ctx), j, err); err != nil {
+			s.log.Error("end job", "kind", j.Kind, "key", j.Key, "error", err)
+		}
+	} else if err != nil {
+		s.log.Error("job failed after its end", "kind", j.Kind, "key", j.Key, "error", err)
 	}
+	s.worker.release(jobName{j.Kind, j.Key})
+	s.worker.wake(j.Kind, s.now()) // it may have been enqueued anew while it ran
 	fault.Point("store.after-job-end")
 }
 
@@ -247,15 +358,9 @@ func (s *Store) end(ctx context.Context, j Running, err error) error {
 	}
 	return s.Write(ctx, func(tx Tx) error {
 		if err == nil || drop {
-			r, err := tx.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND generation = $3`, j.Kind, j.Key, j.generation)
-			if err != nil {
-				return err
-			}
-			if n, err := r.RowsAffected(); err != nil || n == 1 {
-				return err
-			}
+			_, err := remove(ctx, tx, j)
+			return err
 		}
-		// Enqueued anew meanwhile, it keeps the time it was given then.
 		_, err := tx.Exec(ctx, `UPDATE jobs SET leased_until = 0, attempt = $4, last_error = $5,
 			run_at = CASE WHEN generation = $3 THEN $6 ELSE run_at END WHERE kind = $1 AND key = $2`,
 			j.Kind, j.Key, j.generation, attempt, message, at.UnixMilli())
@@ -289,13 +394,16 @@ func (x *tx) Enqueue(ctx context.Context, j Job) error {
 	// A running job's run_at lies in the past and is spent: the new one counts.
 	_, err = x.Exec(ctx, `INSERT INTO jobs (kind, key, payload, run_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, generation = jobs.generation + 1, attempt = 0,
-		run_at = CASE WHEN jobs.leased_until > 0 OR jobs.run_at > excluded.run_at THEN excluded.run_at ELSE jobs.run_at END`,
-		j.Kind, j.Key, string(payload), at.UnixMilli())
+		run_at = CASE WHEN jobs.leased_until > 0 OR $5 = 1 OR jobs.run_at > excluded.run_at THEN excluded.run_at ELSE jobs.run_at END`,
+		j.Kind, j.Key, string(payload), at.UnixMilli(), x.s.worker.leased(j))
 	x.enqueued(j.Kind, at)
 	return err
 }
 
 func (x *tx) Cancel(ctx context.Context, kind, key string) error {
+	if x.s.worker.isRunning(jobName{kind, key}) {
+		return nil
+	}
 	_, err := x.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND leased_until <= $3`, kind, key, x.s.now().UnixMilli())
 	return err
 }
