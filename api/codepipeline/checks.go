@@ -86,6 +86,33 @@ func (s *ActionDeclaration) Check(c *awsproto.Check) {
 	c.Length("namespace", s.Namespace, 1, 100)
 	c.Match("namespace", s.Namespace, pattern4)
 	awsproto.Range(c, "timeoutInMinutes", s.TimeoutInMinutes, new(int32(5)), new(int32(86400)))
+	c.Size("commands", s.Commands != nil, len(s.Commands), 1, 50)
+	for i := range s.Commands {
+		c.PushIndex("commands", i)
+		c.Length("member", &s.Commands[i], 1, 1000)
+		c.PopElement()
+	}
+	c.Size("outputVariables", s.OutputVariables != nil, len(s.OutputVariables), 0, 15)
+	for i := range s.OutputVariables {
+		c.PushIndex("outputVariables", i)
+		c.Length("member", &s.OutputVariables[i], 1, 128)
+		c.PopElement()
+	}
+	c.Size("environmentVariables", s.EnvironmentVariables != nil, len(s.EnvironmentVariables), 0, 10)
+	for i := range s.EnvironmentVariables {
+		c.PushIndex("environmentVariables", i)
+		s.EnvironmentVariables[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *ActionEnvironmentVariable) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 128)
+	c.Required("value", s.Value != nil)
+	c.Length("value", s.Value, 1, 2000)
+	c.Enum("type", string(s.Type), valuesActionEnvironmentVariableType)
 }
 
 // Check reports what the model forbids.
@@ -751,6 +778,12 @@ func (s *OutputArtifact) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 100)
 	c.Match("name", s.Name, pattern11)
+	c.Size("files", s.Files != nil, len(s.Files), 1, 10)
+	for i := range s.Files {
+		c.PushIndex("files", i)
+		c.Length("member", &s.Files[i], 1, 128)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.

@@ -12,9 +12,10 @@ const (
 	ActionCategoryTest     ActionCategory = "Test"
 	ActionCategoryInvoke   ActionCategory = "Invoke"
 	ActionCategoryApproval ActionCategory = "Approval"
+	ActionCategoryCompute  ActionCategory = "Compute"
 )
 
-var valuesActionCategory = []string{"Source", "Build", "Deploy", "Test", "Invoke", "Approval"}
+var valuesActionCategory = []string{"Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute"}
 
 // ActionConfigurationPropertyType is an enum; "" is an absent one.
 type ActionConfigurationPropertyType string
@@ -26,6 +27,16 @@ const (
 )
 
 var valuesActionConfigurationPropertyType = []string{"String", "Number", "Boolean"}
+
+// ActionEnvironmentVariableType is an enum; "" is an absent one.
+type ActionEnvironmentVariableType string
+
+const (
+	ActionEnvironmentVariableTypePlaintext      ActionEnvironmentVariableType = "PLAINTEXT"
+	ActionEnvironmentVariableTypeSecretsManager ActionEnvironmentVariableType = "SECRETS_MANAGER"
+)
+
+var valuesActionEnvironmentVariableType = []string{"PLAINTEXT", "SECRETS_MANAGER"}
 
 // ActionExecutionStatus is an enum; "" is an absent one.
 type ActionExecutionStatus string

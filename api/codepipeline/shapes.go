@@ -60,16 +60,26 @@ type ActionContext struct {
 
 // ActionDeclaration is the shape of that name.
 type ActionDeclaration struct {
-	Name             *string           `json:"name,omitzero"`
-	ActionTypeId     *ActionTypeId     `json:"actionTypeId,omitzero"`
-	RunOrder         *int32            `json:"runOrder,omitzero"`
-	Configuration    map[string]string `json:"configuration,omitzero"`
-	OutputArtifacts  []OutputArtifact  `json:"outputArtifacts,omitzero"`
-	InputArtifacts   []InputArtifact   `json:"inputArtifacts,omitzero"`
-	RoleArn          *string           `json:"roleArn,omitzero"`
-	Region           *string           `json:"region,omitzero"`
-	Namespace        *string           `json:"namespace,omitzero"`
-	TimeoutInMinutes *int32            `json:"timeoutInMinutes,omitzero"`
+	Name                 *string                     `json:"name,omitzero"`
+	ActionTypeId         *ActionTypeId               `json:"actionTypeId,omitzero"`
+	RunOrder             *int32                      `json:"runOrder,omitzero"`
+	Configuration        map[string]string           `json:"configuration,omitzero"`
+	OutputArtifacts      []OutputArtifact            `json:"outputArtifacts,omitzero"`
+	InputArtifacts       []InputArtifact             `json:"inputArtifacts,omitzero"`
+	RoleArn              *string                     `json:"roleArn,omitzero"`
+	Region               *string                     `json:"region,omitzero"`
+	Namespace            *string                     `json:"namespace,omitzero"`
+	TimeoutInMinutes     *int32                      `json:"timeoutInMinutes,omitzero"`
+	Commands             []string                    `json:"commands,omitzero"`
+	OutputVariables      []string                    `json:"outputVariables,omitzero"`
+	EnvironmentVariables []ActionEnvironmentVariable `json:"environmentVariables,omitzero"`
+}
+
+// ActionEnvironmentVariable is the shape of that name.
+type ActionEnvironmentVariable struct {
+	Name  *string                       `json:"name,omitzero"`
+	Value *string                       `json:"value,omitzero"`
+	Type  ActionEnvironmentVariableType `json:"type,omitzero"`
 }
 
 // ActionExecution is the shape of that name.
@@ -727,7 +737,8 @@ type ListWebhooksOutput struct {
 
 // OutputArtifact is the shape of that name.
 type OutputArtifact struct {
-	Name *string `json:"name,omitzero"`
+	Name  *string  `json:"name,omitzero"`
+	Files []string `json:"files,omitzero"`
 }
 
 // OverrideStageConditionInput is the shape of that name.

@@ -38,6 +38,9 @@ func run(out string) error {
 		if err != nil {
 			return err
 		}
+		if err := m.extend(filepath.Join("models", t.pkg+".overlay.json")); err != nil {
+			return err
+		}
 		if err := write(filepath.Join(out, t.pkg), newPackage(t, m)); err != nil {
 			return fmt.Errorf("%s: %w", t.pkg, err)
 		}

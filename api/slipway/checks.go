@@ -7,6 +7,7 @@ import (
 )
 
 var pattern1 = awsproto.NewPattern("[A-Za-z0-9._-]+")
+var pattern2 = awsproto.NewPattern("[A-Za-z0-9+=,.@_-]+")
 
 // Check reports what the model forbids.
 func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
@@ -25,6 +26,25 @@ func (s *CompleteBuildInput) Check(c *awsproto.Check) {
 	c.Length("runner", s.Runner, 1, 256)
 	c.Match("runner", s.Runner, pattern1)
 	c.Required("result", s.Result != nil)
+}
+
+// Check reports what the model forbids.
+func (s *CreateHostInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 100)
+	c.Match("name", s.Name, pattern2)
+	for k, v := range s.Tags {
+		c.Length("tags", &k, 1, 128)
+		c.PushKey("tags", string(k))
+		c.Length("member", &v, 0, 256)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *ExplainBuildInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
 }
 
 // Check reports what the model forbids.

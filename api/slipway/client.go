@@ -22,6 +22,16 @@ func (c Client) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*Com
 	return awsproto.Send[CompleteBuildOutput](ctx, c.Client, &opCompleteBuild, in)
 }
 
+// CreateHost is slipway:CreateHost.
+func (c Client) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateHostOutput, error) {
+	return awsproto.Send[CreateHostOutput](ctx, c.Client, &opCreateHost, in)
+}
+
+// ExplainBuild is slipway:ExplainBuild.
+func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
+	return awsproto.Send[ExplainBuildOutput](ctx, c.Client, &opExplainBuild, in)
+}
+
 // PollBuild is slipway:PollBuild.
 func (c Client) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuildOutput, error) {
 	return awsproto.Send[PollBuildOutput](ctx, c.Client, &opPollBuild, in)

@@ -9,6 +9,13 @@ func (e *BuildNotFoundException) Error() string   { return e.Message }
 func (*BuildNotFoundException) ErrorCode() string { return "BuildNotFoundException" }
 func (*BuildNotFoundException) HTTPStatus() int   { return 400 }
 
+// HostExistsException travels as "HostExistsException" with HTTP status 400.
+type HostExistsException struct{ Message string }
+
+func (e *HostExistsException) Error() string   { return e.Message }
+func (*HostExistsException) ErrorCode() string { return "HostExistsException" }
+func (*HostExistsException) HTTPStatus() int   { return 400 }
+
 // LogNotFoundException travels as "LogNotFoundException" with HTTP status 400.
 type LogNotFoundException struct{ Message string }
 
@@ -27,6 +34,8 @@ func newError(code, message string) error {
 	switch code {
 	case "BuildNotFoundException":
 		return &BuildNotFoundException{message}
+	case "HostExistsException":
+		return &HostExistsException{message}
 	case "LogNotFoundException":
 		return &LogNotFoundException{message}
 	case "RunnerConflictException":

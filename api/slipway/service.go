@@ -16,6 +16,8 @@ var info = awsproto.Info{
 var (
 	opAcknowledgeBuild = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opCompleteBuild    = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Errors: []string{"BuildNotFoundException"}}
+	opCreateHost       = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
+	opExplainBuild     = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opPollBuild        = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
 	opReadLog          = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Errors: []string{"LogNotFoundException"}}
 	opUpdateBuild      = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
@@ -25,6 +27,8 @@ var (
 type API interface {
 	AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
+	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
+	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
@@ -35,6 +39,8 @@ type Service struct {
 	hooks            awsproto.Hooks
 	acknowledgeBuild func(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
 	completeBuild    func(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
+	createHost       func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
+	explainBuild     func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	pollBuild        func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	readLog          func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	updateBuild      func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
@@ -56,6 +62,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 		}); ok && s.completeBuild == nil {
 			s.completeBuild = f.CompleteBuild
+		}
+		if f, ok := part.(interface {
+			CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
+		}); ok && s.createHost == nil {
+			s.createHost = f.CreateHost
+		}
+		if f, ok := part.(interface {
+			ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
+		}); ok && s.explainBuild == nil {
+			s.explainBuild = f.ExplainBuild
 		}
 		if f, ok := part.(interface {
 			PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
@@ -86,6 +102,16 @@ func (s *Service) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*C
 	return awsproto.Invoke(ctx, s.hooks, &opCompleteBuild, in, s.completeBuild)
 }
 
+// CreateHost is slipway:CreateHost.
+func (s *Service) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateHostOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateHost, in, s.createHost)
+}
+
+// ExplainBuild is slipway:ExplainBuild.
+func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.explainBuild)
+}
+
 // PollBuild is slipway:PollBuild.
 func (s *Service) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPollBuild, in, s.pollBuild)
@@ -109,6 +135,8 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
 		awsproto.Bind(&opAcknowledgeBuild, s.acknowledgeBuild != nil, s.AcknowledgeBuild),
 		awsproto.Bind(&opCompleteBuild, s.completeBuild != nil, s.CompleteBuild),
+		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
+		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
 		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
 		awsproto.Bind(&opReadLog, s.readLog != nil, s.ReadLog),
 		awsproto.Bind(&opUpdateBuild, s.updateBuild != nil, s.UpdateBuild),

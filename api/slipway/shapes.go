@@ -35,6 +35,45 @@ type CompleteBuildInput struct {
 type CompleteBuildOutput struct {
 }
 
+// CreateHostInput is the shape of that name.
+type CreateHostInput struct {
+	Name *string           `json:"name,omitzero"`
+	Tags map[string]string `json:"tags,omitzero"`
+}
+
+// CreateHostOutput is the shape of that name.
+type CreateHostOutput struct {
+	Name            *string `json:"name,omitzero"`
+	IamUserArn      *string `json:"iamUserArn,omitzero"`
+	AccessKeyId     *string `json:"accessKeyId,omitzero"`
+	SecretAccessKey *string `json:"secretAccessKey,omitzero"`
+}
+
+// ExplainBuildInput is the shape of that name.
+type ExplainBuildInput struct {
+	Id *string `json:"id,omitzero"`
+}
+
+// ExplainBuildOutput is the shape of that name.
+type ExplainBuildOutput struct {
+	Id          *string      `json:"id,omitzero"`
+	Status      *string      `json:"status,omitzero"`
+	Summary     *string      `json:"summary,omitzero"`
+	Phase       *string      `json:"phase,omitzero"`
+	Command     *string      `json:"command,omitzero"`
+	ExitCode    *int32       `json:"exitCode,omitzero"`
+	Line        *int64       `json:"line,omitzero"`
+	Lines       []Line       `json:"lines,omitzero"`
+	FailedTests []FailedTest `json:"failedTests,omitzero"`
+}
+
+// FailedTest is the shape of that name.
+type FailedTest struct {
+	ReportArn *string `json:"reportArn,omitzero"`
+	Name      *string `json:"name,omitzero"`
+	Message   *string `json:"message,omitzero"`
+}
+
 // Line is the shape of that name.
 type Line struct {
 	Number *int64         `json:"number,omitzero"`

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// extend adds to a model what the service learned after the model was published: members, enum values and shapes, from an
+// overlay file of the same form. Without such a file the model stays as it is.
+func (m *model) extend(path string) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var more model
+	if err := json.Unmarshal(text, &more); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for name, s := range more.Shapes {
+		known := m.Shapes[name]
+		if known == nil {
+			m.Shapes[name] = s
+			continue
+		}
+		known.Members = append(known.Members, s.Members...)
+		known.Enum = append(known.Enum, s.Enum...)
+	}
+	return nil
+}
