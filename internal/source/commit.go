@@ -2,9 +2,9 @@ package source
 
 import (
 	"context"
-	"errors"
 	"strings"
 
+	"slipway/api/awsproto"
 	cc "slipway/api/codecommit"
 )
 
@@ -20,19 +20,82 @@ func (s *Service) GetCommit(ctx context.Context, in *cc.GetCommitInput) (*cc.Get
 
 func isCommitID(s string) bool { return len(s) == 40 && strings.Trim(s, "0123456789abcdef") == "" }
 
-// read parses a commit object.
+// read returns a commit, or the exception that says what is wrong with its ID.
 func (r *repository) read(ctx context.Context, id string) (*cc.Commit, error) {
-	if !isCommitID(id) {
-		return nil, &cc.InvalidCommitIdException{Message: id + " is no commit ID: give all 40 hexadecimal digits."}
-	}
-	text, err := r.run(ctx, nil, "cat-file", "commit", id)
-	if _, failed := errors.AsType[*gitError](err); failed {
-		return nil, &cc.CommitIdDoesNotExistException{Message: "The commit " + id + " does not exist in " + *r.RepositoryName + "."}
-	}
+	all, err := r.readAll(ctx, []string{id})
 	if err != nil {
 		return nil, err
 	}
-	return parseCommit(id, string(text)), nil
+	if all[0].err != nil {
+		return nil, all[0].err
+	}
+	return all[0].commit, nil
+}
+
+// commitOrError is a commit that was asked for, or why there is none.
+type commitOrError struct {
+	commit *cc.Commit
+	err    awsproto.ServiceError
+}
+
+// readAll reads commits in one process.
+func (r *repository) readAll(ctx context.Context, ids []string) ([]commitOrError, error) {
+	all := make([]commitOrError, len(ids))
+	var names []string
+	for _, id := range ids {
+		if isCommitID(id) {
+			names = append(names, id)
+		}
+	}
+	var objects []object
+	if len(names) > 0 {
+		var err error
+		if objects, err = r.objects(ctx, names...); err != nil {
+			return nil, err
+		}
+	}
+	for i, id := range ids {
+		if !isCommitID(id) {
+			all[i].err = &cc.InvalidCommitIdException{Message: id + " is no commit ID: give all 40 hexadecimal digits."}
+			continue
+		}
+		if objects[0].kind == "commit" {
+			all[i].commit = parseCommit(id, string(objects[0].content))
+		} else {
+			all[i].err = &cc.CommitIdDoesNotExistException{Message: "The commit " + id + " does not exist in " + *r.RepositoryName + "."}
+		}
+		objects = objects[1:]
+	}
+	return all, nil
+}
+
+// Tip returns the newest commit of a branch, or BranchDoesNotExistException.
+func (s *Service) Tip(ctx context.Context, repository, branch string) (cc.Commit, error) {
+	r, err := s.open(ctx, repository)
+	if err != nil {
+		return cc.Commit{}, err
+	}
+	o, err := r.tip(ctx, branch)
+	if err != nil {
+		return cc.Commit{}, err
+	}
+	if o.kind != "commit" {
+		return cc.Commit{}, &cc.BranchDoesNotExistException{Message: "The branch " + branch + " does not exist in " + repository + "."}
+	}
+	return *parseCommit(o.id, string(o.content)), nil
+}
+
+// tip reads the commit of a branch; the zero object if there is no such branch.
+func (r *repository) tip(ctx context.Context, branch string) (object, error) {
+	// What no ref's name holds would ask git for something else: a path in the tree, an ancestor.
+	if branch == "" || strings.ContainsAny(branch, ":~^?*[\\ \n\x00") || strings.Contains(branch, "@{") {
+		return object{}, nil
+	}
+	all, err := r.objects(ctx, "refs/heads/"+branch)
+	if err != nil {
+		return object{}, err
+	}
+	return all[0], nil
 }
 
 func parseCommit(id, text string) *cc.Commit {
@@ -71,14 +134,15 @@ func (s *Service) BatchGetCommits(ctx context.Context, in *cc.BatchGetCommitsInp
 		return nil, err
 	}
 	out := &cc.BatchGetCommitsOutput{Commits: []cc.Commit{}, Errors: []cc.BatchGetCommitsError{}}
-	for _, id := range in.CommitIds {
-		c, err := r.read(ctx, id)
-		if e, ok := err.(interface{ ErrorCode() string }); ok {
-			out.Errors = append(out.Errors, cc.BatchGetCommitsError{CommitId: &id, ErrorCode: new(e.ErrorCode()), ErrorMessage: new(err.Error())})
-		} else if err != nil {
-			return nil, err
+	all, err := r.readAll(ctx, in.CommitIds)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range all {
+		if c.err != nil {
+			out.Errors = append(out.Errors, cc.BatchGetCommitsError{CommitId: &in.CommitIds[i], ErrorCode: new(c.err.ErrorCode()), ErrorMessage: new(c.err.Error())})
 		} else {
-			out.Commits = append(out.Commits, *c)
+			out.Commits = append(out.Commits, *c.commit)
 		}
 	}
 	return out, nil

@@ -77,7 +77,7 @@ type entry struct {
 
 // tree lists a folder of a commit ("" for the root), or with recursive everything below it.
 func (g git) tree(ctx context.Context, commit, path string, recursive bool) ([]entry, error) {
-	args := []string{"ls-tree", "-z", "-l", "--full-tree"}
+	args := []string{"--literal-pathspecs", "ls-tree", "-z", "-l", "--full-tree"}
 	if recursive {
 		args = append(args, "-r")
 	}
@@ -89,8 +89,30 @@ func (g git) tree(ctx context.Context, commit, path string, recursive bool) ([]e
 	if err != nil {
 		return nil, err
 	}
+	return parseEntries(string(out)), nil
+}
+
+// standing finds what stands at paths of a commit: what is not there is not in the result.
+func (g git) standing(ctx context.Context, commit string, paths []string) (map[string]entry, error) {
+	found := map[string]entry{}
+	if commit == "" || len(paths) == 0 {
+		return found, nil
+	}
+	// -t names a folder even where git looks into it for the sake of another path.
+	out, err := g.run(ctx, nil, append([]string{"--literal-pathspecs", "ls-tree", "-t", "-z", "-l", "--full-tree", commit, "--"}, paths...)...)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range parseEntries(string(out)) {
+		found[e.path] = e
+	}
+	return found, nil
+}
+
+// parseEntries reads "MODE KIND ID SIZE\tPATH\0" of ls-tree -z -l.
+func parseEntries(out string) []entry {
 	var entries []entry
-	for line := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+	for line := range strings.SplitSeq(strings.TrimSuffix(out, "\x00"), "\x00") {
 		meta, name, ok := strings.Cut(line, "\t")
 		f := strings.Fields(meta)
 		if !ok || len(f) != 4 {
@@ -99,7 +121,7 @@ func (g git) tree(ctx context.Context, commit, path string, recursive bool) ([]e
 		size, _ := strconv.ParseInt(f[3], 10, 64) // "-" for a tree
 		entries = append(entries, entry{f[0], f[1], f[2], name, size})
 	}
-	return entries, nil
+	return entries
 }
 
 // at returns what stands at a path of a commit, or nil.
@@ -114,4 +136,38 @@ func (g git) at(ctx context.Context, commit, path string) (*entry, error) {
 // blob returns a blob's content.
 func (g git) blob(ctx context.Context, id string) ([]byte, error) {
 	return g.run(ctx, nil, "cat-file", "blob", id)
+}
+
+// object is what a name means.
+type object struct {
+	id, kind string
+	content  []byte
+}
+
+// objects reads objects by their names, in one process; the place of a name that means nothing, or no one thing, holds the zero
+// object. Names must not hold newlines.
+func (g git) objects(ctx context.Context, names ...string) ([]object, error) {
+	out, err := g.run(ctx, strings.NewReader(strings.Join(names, "\n")+"\n"), "cat-file", "--batch")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]object, len(names))
+	for i, name := range names {
+		head, rest, ok := bytes.Cut(out, []byte("\n"))
+		if !ok {
+			return nil, fmt.Errorf("git cat-file ended before %q", name)
+		}
+		out = rest
+		f := strings.Fields(string(head))
+		if len(f) != 3 || !isCommitID(f[0]) {
+			continue // "NAME missing", "NAME ambiguous"
+		}
+		size, err := strconv.Atoi(f[2])
+		if err != nil || size < 0 || size+1 > len(out) {
+			return nil, fmt.Errorf("git cat-file answered %q for %q", head, name)
+		}
+		all[i] = object{f[0], f[1], out[:size:size]}
+		out = out[size+1:]
+	}
+	return all, nil
 }

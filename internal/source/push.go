@@ -2,10 +2,14 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
+	cc "slipway/api/codecommit"
 	"slipway/internal/event"
 	"slipway/internal/store"
 	"slipway/internal/store/fault"
@@ -31,8 +35,25 @@ func (s *Service) Record(ctx context.Context, id string) error {
 		return err
 	}
 	fault.Point("source.before-record")
-	err = s.db.Write(ctx, func(tx store.Tx) error { return s.record(ctx, tx, id, actual) })
+	var first string
+	err = s.db.Write(ctx, func(tx store.Tx) (err error) {
+		first, err = s.record(ctx, tx, id, actual)
+		return err
+	})
 	fault.Point("source.after-record")
+	if err != nil || first == "" {
+		return err
+	}
+	return s.head(ctx, id, first)
+}
+
+// head makes git's HEAD, which a clone checks out, the default branch.
+func (s *Service) head(ctx context.Context, id, branch string) error {
+	want := "ref: refs/heads/" + branch
+	if now, err := os.ReadFile(filepath.Join(s.dir(id), "HEAD")); err == nil && strings.TrimSpace(string(now)) == want {
+		return nil
+	}
+	_, err := git{s.dir(id)}.run(ctx, nil, "symbolic-ref", "HEAD", "refs/heads/"+branch)
 	return err
 }
 
@@ -49,14 +70,15 @@ func (s *Service) refs(ctx context.Context, id string) (map[string]string, error
 	return refs, nil
 }
 
-func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map[string]string) error {
+// record returns the branch that became the default with this, if one did.
+func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map[string]string) (first string, err error) {
 	var name string
 	if ok, err := store.Find(ctx, tx, []any{&name}, `SELECT name FROM repositories WHERE id = $1`, id); err != nil || !ok {
-		return err // deleted meanwhile
+		return "", err // deleted meanwhile
 	}
 	known, err := knownRefs(ctx, tx, id)
 	if err != nil {
-		return err
+		return "", err
 	}
 	changed := false
 	tell := func(ref, old, object string) error {
@@ -68,10 +90,10 @@ func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map
 			continue
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO refs (repository, name, object) VALUES ($1, $2, $3) ON CONFLICT (repository, name) DO UPDATE SET object = excluded.object`, id, ref, object); err != nil {
-			return err
+			return "", err
 		}
 		if err := tell(ref, known[ref], object); err != nil {
-			return err
+			return "", err
 		}
 	}
 	for ref, old := range known {
@@ -79,23 +101,23 @@ func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map
 			continue
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM refs WHERE repository = $1 AND name = $2`, id, ref); err != nil {
-			return err
+			return "", err
 		}
 		if err := tell(ref, old, ""); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if !changed {
-		return nil
+		return "", nil
 	}
 	return s.touch(ctx, tx, name, actual)
 }
 
 // touch notes that a repository changed; its first branch becomes its default.
-func (s *Service) touch(ctx context.Context, tx store.Tx, name string, refs map[string]string) error {
+func (s *Service) touch(ctx context.Context, tx store.Tx, name string, refs map[string]string) (first string, err error) {
 	m, err := find(ctx, tx, name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if m.DefaultBranch == nil {
 		for _, ref := range []string{"refs/heads/main", "refs/heads/master"} {
@@ -108,8 +130,11 @@ func (s *Service) touch(ctx context.Context, tx store.Tx, name string, refs map[
 				m.DefaultBranch = &branch
 			}
 		}
+		if m.DefaultBranch != nil {
+			first = *m.DefaultBranch
+		}
 	}
-	return s.save(ctx, tx, m)
+	return first, s.save(ctx, tx, m)
 }
 
 func knownRefs(ctx context.Context, q store.Queryer, id string) (map[string]string, error) {
@@ -139,9 +164,28 @@ func (s *Service) Recover(ctx context.Context) error {
 		return err
 	}
 	for _, id := range ids {
-		if err := s.Record(ctx, id); err != nil {
+		if err := errors.Join(s.tidy(ctx, id), s.Record(ctx, id)); err != nil {
 			return fmt.Errorf("repository %s: %w", id, err)
 		}
 	}
 	return nil
+}
+
+// tidy drops the commits that were made but did not reach their branch, and repairs HEAD.
+func (s *Service) tidy(ctx context.Context, id string) error {
+	g := git{s.dir(id)}
+	left, err := g.text(ctx, "for-each-ref", "--format=delete %(refname)", scratch)
+	if err != nil {
+		return err
+	}
+	if left != "" {
+		if _, err := g.run(ctx, strings.NewReader(left+"\n"), "update-ref", "--stdin"); err != nil {
+			return err
+		}
+	}
+	m, err := store.Document[cc.RepositoryMetadata](ctx, s.db, `SELECT doc FROM repositories WHERE id = $1`, id)
+	if err != nil || m == nil || m.DefaultBranch == nil {
+		return err
+	}
+	return s.head(ctx, id, *m.DefaultBranch)
 }

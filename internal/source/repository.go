@@ -77,6 +77,9 @@ func (s *Service) initialise(ctx context.Context, dir string) error {
 	}
 	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfsync = all\n[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n" +
 		"[receive]\n\tfsckObjects = true\n\tadvertisePushOptions = false\n[transfer]\n\thideRefs = refs/slipway\n[gc]\n\tauto = 0\n"
+	if err := wholeArchives(dir); err != nil {
+		return err
+	}
 	return os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600)
 }
 
