@@ -487,6 +487,11 @@ func (s *FailureConditions) Check(c *awsproto.Check) {
 		s.Conditions[i].Check(c)
 		c.PopElement()
 	}
+	if s.RetryConfiguration != nil {
+		c.Push("retryConfiguration")
+		s.RetryConfiguration.Check(c)
+		c.Pop()
+	}
 }
 
 // Check reports what the model forbids.
@@ -1038,6 +1043,11 @@ func (s *PutWebhookInput) Check(c *awsproto.Check) {
 func (s *RegisterWebhookWithThirdPartyInput) Check(c *awsproto.Check) {
 	c.Length("webhookName", s.WebhookName, 1, 100)
 	c.Match("webhookName", s.WebhookName, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *RetryConfiguration) Check(c *awsproto.Check) {
+	c.Enum("retryMode", string(s.RetryMode), valuesStageRetryMode)
 }
 
 // Check reports what the model forbids.

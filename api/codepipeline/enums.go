@@ -243,9 +243,11 @@ type Result string
 const (
 	ResultRollback Result = "ROLLBACK"
 	ResultFail     Result = "FAIL"
+	ResultRetry    Result = "RETRY"
+	ResultSkip     Result = "SKIP"
 )
 
-var valuesResult = []string{"ROLLBACK", "FAIL"}
+var valuesResult = []string{"ROLLBACK", "FAIL", "RETRY", "SKIP"}
 
 // RuleCategory is an enum; "" is an absent one.
 type RuleCategory string

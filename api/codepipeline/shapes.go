@@ -451,8 +451,9 @@ type ExecutorConfiguration struct {
 
 // FailureConditions is the shape of that name.
 type FailureConditions struct {
-	Result     Result      `json:"result,omitzero"`
-	Conditions []Condition `json:"conditions,omitzero"`
+	Result             Result              `json:"result,omitzero"`
+	Conditions         []Condition         `json:"conditions,omitzero"`
+	RetryConfiguration *RetryConfiguration `json:"retryConfiguration,omitzero"`
 }
 
 // FailureDetails is the shape of that name.
@@ -975,6 +976,11 @@ type RegisterWebhookWithThirdPartyOutput struct {
 type ResolvedPipelineVariable struct {
 	Name          *string `json:"name,omitzero"`
 	ResolvedValue *string `json:"resolvedValue,omitzero"`
+}
+
+// RetryConfiguration is the shape of that name.
+type RetryConfiguration struct {
+	RetryMode StageRetryMode `json:"retryMode,omitzero"`
 }
 
 // RetryStageExecutionInput is the shape of that name.

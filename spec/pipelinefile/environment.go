@@ -1,0 +1,67 @@
+package pipelinefile
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+
+	"slipway/api/codebuild"
+)
+
+// EnvironmentVariables reads the configuration value EnvironmentVariables of a CodeBuild action: a JSON array of objects with
+// name, value and type ("Reference: CodeBuild" in the CodePipeline user guide).
+func EnvironmentVariables(text string) ([]codebuild.EnvironmentVariable, error) {
+	var all []codebuild.EnvironmentVariable
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return nil, fmt.Errorf("must be a JSON array of objects with name, value and type: %w", err)
+	}
+	for i, v := range all {
+		if v.Name == nil || *v.Name == "" || v.Value == nil {
+			return nil, fmt.Errorf("variable %d must have a name and a value", i+1)
+		}
+		switch v.Type {
+		case "", codebuild.EnvironmentVariableTypePlaintext, codebuild.EnvironmentVariableTypeParameterStore, codebuild.EnvironmentVariableTypeSecretsManager:
+		default:
+			return nil, fmt.Errorf("variable %s has the type %q; PLAINTEXT, PARAMETER_STORE and SECRETS_MANAGER are known", *v.Name, v.Type)
+		}
+	}
+	return all, nil
+}
+
+func keysOf(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
+
+// nearest offers the known key that is most like an unknown one, if any is like it.
+func nearest(key string, known []Key) string {
+	best, least := "", 4
+	for _, k := range known {
+		if d := distance(key, k.Name); d < least {
+			best, least = k.Name, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return "; did you mean '" + best + "'?"
+}
+
+// distance is the number of letters to change, add or leave out (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}

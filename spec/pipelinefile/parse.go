@@ -1,0 +1,345 @@
+// Package pipelinefile reads pipeline files: the JSON (or YAML) that `aws codepipeline create-pipeline --cli-input-json` and
+// --pipeline take and get-pipeline prints. It finds every error with its place.
+package pipelinefile
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+
+	"slipway/api/awsproto"
+	cp "slipway/api/codepipeline"
+)
+
+// Error is one error of a file.
+type Error struct {
+	File         string
+	Line, Column int
+	Message      string
+}
+
+func (e Error) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
+}
+
+// Errors are all errors of a file, in its order.
+type Errors []Error
+
+func (es Errors) Error() string {
+	lines := make([]string, len(es))
+	for i, e := range es {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// maxFile bounds a file, in bytes: a pipeline's structure has at most 500 actions.
+const maxFile = 4 << 20
+
+// Parse reads a pipeline file. The error is Errors, with each that was found.
+func Parse(file string, text []byte) (*cp.PipelineDeclaration, error) {
+	p := &parse{file: file}
+	d := p.parse(text)
+	if len(p.errors) > 0 {
+		slices.SortStableFunc(p.errors, func(a, b Error) int {
+			if a.Line != b.Line {
+				return a.Line - b.Line
+			}
+			return a.Column - b.Column
+		})
+		return nil, p.errors
+	}
+	return d, nil
+}
+
+type parse struct {
+	file   string
+	root   ast.Node // the pipeline's node
+	errors Errors
+}
+
+func (p *parse) add(at *token.Position, format string, args ...any) {
+	e := Error{File: p.file, Line: 1, Column: 1, Message: fmt.Sprintf(format, args...)}
+	if at != nil {
+		e.Line, e.Column = at.Line, at.Column
+	}
+	p.errors = append(p.errors, e)
+}
+
+func (p *parse) parse(text []byte) *cp.PipelineDeclaration {
+	if len(text) > maxFile {
+		p.add(nil, "the file is larger than %d MiB", maxFile>>20)
+		return nil
+	}
+	if trimmed := strings.TrimSpace(string(text)); strings.HasPrefix(trimmed, "{") && !json.Valid(text) {
+		p.syntax(text)
+		return nil
+	}
+	f, err := parser.ParseBytes(text, 0)
+	if err != nil {
+		line, column, message := position(err)
+		p.errors = append(p.errors, Error{p.file, line, column, message})
+		return nil
+	}
+	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
+		p.add(nil, "the file must hold one pipeline, and holds %d documents", len(f.Docs))
+		return nil
+	}
+	root, ok := fields(f.Docs[0].Body)
+	if !ok {
+		p.add(start(f.Docs[0].Body), "a pipeline file must be an object")
+		return nil
+	}
+	p.root = f.Docs[0].Body
+	if _, is := root["Resources"]; is {
+		p.add(start(p.root), "this is a CloudFormation template, not a pipeline: Slipway does not read templates yet; give the structure that `aws codepipeline get-pipeline` prints")
+		return nil
+	}
+	if inner, is := root["pipeline"]; is {
+		p.root = inner.value
+	}
+	return p.declaration()
+}
+
+// syntax reports where a text is no JSON.
+func (p *parse) syntax(text []byte) {
+	var v any
+	err := json.Unmarshal(text, &v)
+	offset := int64(0)
+	switch e := err.(type) {
+	case *json.SyntaxError:
+		offset = e.Offset
+	case *json.UnmarshalTypeError:
+		offset = e.Offset
+	}
+	before := string(text[:max(0, min(int(offset)-1, len(text)))])
+	line := strings.Count(before, "\n") + 1
+	column := len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1
+	p.errors = append(p.errors, Error{p.file, line, column, fmt.Sprintf("the file is no JSON: %v", err)})
+}
+
+// declaration decodes the pipeline's node, and checks it as CreatePipeline would.
+func (p *parse) declaration() *cp.PipelineDeclaration {
+	p.unknown(p.root, reflect.TypeFor[cp.PipelineDeclaration]())
+	plain, err := p.plain(p.root, 0)
+	if err != nil {
+		return nil
+	}
+	text, err := json.Marshal(plain)
+	if err != nil {
+		p.add(start(p.root), "the pipeline cannot be read: %v", err)
+		return nil
+	}
+	in := &cp.CreatePipelineInput{Pipeline: new(cp.PipelineDeclaration)}
+	if err := json.Unmarshal(text, in.Pipeline); err != nil {
+		var at *token.Position
+		if e, ok := err.(*json.UnmarshalTypeError); ok {
+			at = p.locate(strings.Split(e.Field, "."))
+			p.add(at, "%s must be %s, not %s", e.Field, kind(e.Type), e.Value)
+			return nil
+		}
+		p.add(at, "the pipeline cannot be read: %v", err)
+		return nil
+	}
+	var c awsproto.Check
+	in.Check(&c)
+	for _, v := range c.Violations() {
+		path := strings.Split(strings.TrimPrefix(v.Path, "pipeline."), ".")
+		p.add(p.locate(path), "%s", v.Constraint)
+	}
+	for _, problem := range Check(in.Pipeline) {
+		p.add(p.locate(strings.Split(problem.Path, ".")), "%s", problem.Message)
+	}
+	return in.Pipeline
+}
+
+func kind(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "a text"
+	case reflect.Int32, reflect.Int64:
+		return "a number"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
+}
+
+// field is a member of an object in the file.
+type field struct{ key, value ast.Node }
+
+// fields are the members of an object; ok is false for anything else.
+func fields(n ast.Node) (map[string]field, bool) {
+	var values []*ast.MappingValueNode
+	switch m := n.(type) {
+	case *ast.MappingNode:
+		values = m.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{m}
+	default:
+		return nil, false
+	}
+	out := make(map[string]field, len(values))
+	for _, v := range values {
+		out[name(v.Key)] = field{v.Key, v.Value}
+	}
+	return out, true
+}
+
+func name(key ast.Node) string {
+	if s, ok := key.(*ast.StringNode); ok {
+		return s.Value
+	}
+	return key.String()
+}
+
+func start(n ast.Node) *token.Position {
+	if n == nil || n.GetToken() == nil {
+		return nil
+	}
+	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
+		return m.Values[0].Key.GetToken().Position
+	}
+	if m, ok := n.(*ast.MappingValueNode); ok {
+		return m.Key.GetToken().Position
+	}
+	return n.GetToken().Position
+}
+
+// locate finds the place of a path in the form that AWS uses (stages.1.member.name), or that of the nearest thing above it that
+// is there.
+func (p *parse) locate(path []string) *token.Position {
+	n, at := p.root, start(p.root)
+	for _, step := range path {
+		if step == "member" {
+			continue
+		}
+		if list, ok := n.(*ast.SequenceNode); ok {
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 1 || i > len(list.Values) {
+				return at
+			}
+			n = list.Values[i-1]
+			at = start(n)
+			continue
+		}
+		members, ok := fields(n)
+		f, there := members[step]
+		if !ok || !there {
+			return at
+		}
+		n, at = f.value, f.key.GetToken().Position
+	}
+	return at
+}
+
+// maxDepth bounds how deep a file may be nested.
+const maxDepth = 40
+
+// plain turns nodes into what JSON can hold. Anchors and aliases are refused: no pipeline needs them.
+func (p *parse) plain(n ast.Node, depth int) (any, error) {
+	if depth > maxDepth {
+		p.add(start(n), "the file is nested more than %d deep", maxDepth)
+		return nil, p.errors
+	}
+	if members, ok := fields(n); ok {
+		out := make(map[string]any, len(members))
+		for k, f := range members {
+			v, err := p.plain(f.value, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out[k] = v
+		}
+		return out, nil
+	}
+	switch v := n.(type) {
+	case *ast.SequenceNode:
+		out := make([]any, len(v.Values))
+		for i, e := range v.Values {
+			x, err := p.plain(e, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			out[i] = x
+		}
+		return out, nil
+	case *ast.NullNode:
+		return nil, nil
+	case *ast.StringNode:
+		return v.Value, nil
+	case *ast.LiteralNode:
+		return v.Value.Value, nil
+	case *ast.IntegerNode:
+		return v.Value, nil
+	case *ast.FloatNode:
+		return v.Value, nil
+	case *ast.BoolNode:
+		return v.Value, nil
+	}
+	p.add(start(n), "%s is not understood in a pipeline file", n.Type())
+	return nil, p.errors
+}
+
+// unknown reports members that the model does not have.
+func (p *parse) unknown(n ast.Node, t reflect.Type) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		if list, ok := n.(*ast.SequenceNode); ok {
+			for _, e := range list.Values {
+				p.unknown(e, t.Elem())
+			}
+		}
+	case reflect.Map:
+		if members, ok := fields(n); ok {
+			for _, f := range members {
+				p.unknown(f.value, t.Elem())
+			}
+		}
+	case reflect.Struct:
+		members, ok := fields(n)
+		if !ok {
+			return
+		}
+		known := map[string]reflect.Type{}
+		var keys []Key
+		for i := range t.NumField() {
+			tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+			known[tag] = t.Field(i).Type
+			keys = append(keys, Key{Name: tag})
+		}
+		for k, f := range members {
+			if inner, ok := known[k]; ok {
+				p.unknown(f.value, inner)
+			} else {
+				p.add(f.key.GetToken().Position, "unknown member %q%s", k, nearest(k, keys))
+			}
+		}
+	}
+}
+
+// position takes the place out of an error of the YAML reader.
+func position(err error) (line, column int, message string) {
+	message = strings.TrimSpace(err.Error())
+	first, _, _ := strings.Cut(message, "\n")
+	if n, _ := fmt.Sscanf(first, "[%d:%d]", &line, &column); n == 2 {
+		_, first, _ = strings.Cut(first, "] ")
+		return line, column, first
+	}
+	return 1, 1, first
+}
