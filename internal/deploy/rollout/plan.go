@@ -1,0 +1,169 @@
+// Package rollout decides what an in-place deployment does next: which hosts begin, when it has failed, and what becomes of each host's
+// commands. It does no I/O and reads no clock; whoever drives it writes down what it says.
+package rollout
+
+import (
+	cd "slipway/api/codedeploy"
+)
+
+// MostConcurrency is the kind of minimum that only CodeDeployDefault.OneAtATime has: so many hosts at once, all others stay healthy.
+const MostConcurrency cd.MinimumHealthyHostsType = "MOST_CONCURRENCY"
+
+// Plan is what is fixed when a deployment begins.
+type Plan struct {
+	Total       int // hosts
+	Minimum     int // hosts that must stay healthy
+	Concurrency int // hosts in progress at once, at most
+}
+
+// NewPlan counts out a deployment configuration for a number of hosts. A percentage is rounded up, once, at the start
+// (API_MinimumHealthyHosts).
+func NewPlan(total int, m *cd.MinimumHealthyHosts) Plan {
+	p := Plan{Total: total}
+	if m == nil || m.Value == nil {
+		p.Concurrency = total
+		return p
+	}
+	value := int(*m.Value)
+	switch m.Type {
+	case cd.MinimumHealthyHostsTypeFleetPercent:
+		p.Minimum = (total*value + 99) / 100
+	case MostConcurrency:
+		p.Minimum = max(0, total-value)
+	default:
+		p.Minimum = value
+	}
+	p.Concurrency = p.Budget()
+	return p
+}
+
+// Budget is how many hosts may be in progress or have failed together.
+func (p Plan) Budget() int { return max(0, p.Total-p.Minimum) }
+
+// Fleet counts the hosts of a deployment.
+type Fleet struct{ Pending, InProgress, Succeeded, Failed, Skipped int }
+
+// Stop is why a deployment goes no further.
+type Stop struct {
+	Status  cd.DeploymentStatus // how it will end: Stopped or Failed
+	Code    cd.ErrorCode
+	Message string
+	Halt    bool // hosts in progress end after the command that they run; else they go on to their end
+}
+
+// State is a deployment as a whole.
+type State struct {
+	Plan
+	Fleet
+	Stop   *Stop `json:",omitzero"`
+	Halted bool  `json:",omitzero"` // the hosts in progress were told
+	Ended  bool  `json:",omitzero"`
+}
+
+// New begins a deployment.
+func New(p Plan) State { return State{Plan: p, Fleet: Fleet{Pending: p.Total}} }
+
+// Next is what follows from a state. The zero Next is nothing.
+type Next struct {
+	Begin int  // so many of the hosts that are pending begin, in their order
+	Skip  bool // those that are pending are skipped
+	Halt  bool // those in progress end after the command that they run
+	End   *End
+}
+
+// End is how a deployment ends.
+type End struct {
+	Status cd.DeploymentStatus
+	Error  *cd.ErrorInformation
+}
+
+// TooManyFailed is AWS's wording of HEALTH_CONSTRAINTS.
+const TooManyFailed = "The overall deployment failed because too many individual instances failed deployment, too few healthy instances are available for " +
+	"deployment, or some instances in your deployment group are experiencing problems."
+
+// Next says what follows and moves the state on as if it were done: asked again, it has nothing to add.
+//
+// Hosts begin while those in progress and those that failed together stay within the budget. When the budget is spent by failures while
+// hosts are still waiting, the deployment has failed; at the end it has succeeded if the minimum, and at least one host, has
+// (instances-health.md).
+func (s *State) Next() Next {
+	var n Next
+	if s.Ended {
+		return n
+	}
+	if s.Stop == nil {
+		s.Stop = s.verdict()
+	}
+	if s.Stop == nil {
+		n.Begin = max(0, min(s.Pending, s.Concurrency-s.InProgress, s.Budget()-s.InProgress-s.Failed))
+		s.Pending -= n.Begin
+		s.InProgress += n.Begin
+	} else {
+		n.Skip = s.Pending > 0
+		s.Skipped += s.Pending
+		s.Pending = 0
+		if s.Stop.Halt && !s.Halted {
+			s.Halted, n.Halt = true, s.InProgress > 0
+		}
+	}
+	if s.Pending == 0 && s.InProgress == 0 && !n.Halt {
+		s.Ended = true
+		n.End = s.end()
+	}
+	return n
+}
+
+// verdict tells whether the deployment has failed already.
+func (s *State) verdict() *Stop {
+	fail := func(code cd.ErrorCode, message string) *Stop {
+		return &Stop{Status: cd.DeploymentStatusFailed, Code: code, Message: message}
+	}
+	switch {
+	case s.Total == 0:
+		return fail(cd.ErrorCodeNoInstances, "The deployment failed because no instances were found for your deployment group. Check your deployment group settings to make "+
+			"sure the tags for your on-premises instances correctly identify the instances you want to deploy to, and then try again.")
+	case s.Minimum >= s.Total:
+		return fail(cd.ErrorCodeHealthConstraintsInvalid, invalid(s.Plan))
+	case s.Pending > 0 && s.Failed >= s.Budget():
+		return fail(cd.ErrorCodeHealthConstraints, TooManyFailed)
+	}
+	return nil
+}
+
+func (s *State) end() *End {
+	if s.Stop != nil {
+		return &End{s.Stop.Status, &cd.ErrorInformation{Code: s.Stop.Code, Message: &s.Stop.Message}}
+	}
+	if s.Succeeded >= max(1, s.Minimum) {
+		return &End{Status: cd.DeploymentStatusSucceeded}
+	}
+	return &End{cd.DeploymentStatusFailed, &cd.ErrorInformation{Code: cd.ErrorCodeHealthConstraints, Message: new(TooManyFailed)}}
+}
+
+// HostEnded counts a host that was in progress and has ended as status.
+func (s *State) HostEnded(status cd.TargetStatus) {
+	s.InProgress--
+	switch status {
+	case cd.TargetStatusSucceeded:
+		s.Succeeded++
+	case cd.TargetStatusSkipped:
+		s.Skipped++
+	default:
+		s.Failed++
+	}
+}
+
+// Ask stops the deployment. The first reason stays; a halt is added to it.
+func (s *State) Ask(stop Stop) {
+	if s.Stop == nil {
+		s.Stop = &stop
+		return
+	}
+	s.Stop.Halt = s.Stop.Halt || stop.Halt
+}
+
+// Overview is the counts as the API shows them.
+func (f Fleet) Overview() *cd.DeploymentOverview {
+	n := func(i int) *int64 { return new(int64(i)) }
+	return &cd.DeploymentOverview{Pending: n(f.Pending), InProgress: n(f.InProgress), Succeeded: n(f.Succeeded), Failed: n(f.Failed), Skipped: n(f.Skipped), Ready: n(0)}
+}
