@@ -42,6 +42,9 @@ var (
 
 // Store keeps buckets and objects.
 type Store struct {
+	// Created, if set before the store is used, hears of each object that is written, with the writes of tx.
+	Created func(ctx context.Context, tx store.Tx, o Object) error
+
 	db    *store.Store
 	blobs blobs
 	now   func() time.Time
@@ -134,7 +137,10 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 	_, err = tx.Exec(ctx, `INSERT INTO objects (bucket, key, version, sequence, latest, deleted, blob, size, etag, meta, modified)
 		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1 AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
 		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta), o.Modified.UnixMilli())
-	return err
+	if err != nil || o.Deleted || s.Created == nil {
+		return err
+	}
+	return s.Created(ctx, tx, *o)
 }
 
 func flag(b bool) int64 {

@@ -258,10 +258,11 @@ type currentKey struct{}
 var ErrJobGone = errors.New("the job is gone")
 
 // End ends the job that ctx belongs to, with the writes of tx: what a handler writes together with End happens exactly once.
-// Outside a handler it does nothing.
+// Outside a handler, or once more after
+// it took effect, it does nothing.
 func End(ctx context.Context, tx Tx) error {
 	c, ok := ctx.Value(currentKey{}).(*current)
-	if !ok {
+	if !ok || c.ended {
 		return nil
 	}
 	tx.AfterCommit(func() { c.ended = true })

@@ -174,7 +174,13 @@ func (r *reconciler) start(e *Execution, stage *cp.StageDeclaration, a *cp.Actio
 	if a.ActionTypeId.Category == cp.ActionCategoryApproval {
 		run.Token = new(r.w.NewID())
 	}
+	run.Action = a
 	e.Runs = append(e.Runs, run)
+	s := r.stage(*stage.Name)
+	if s.Actions == nil {
+		s.Actions = map[string]string{}
+	}
+	s.Actions[*a.Name] = e.id()
 	r.touch(e)
 	r.effects = append(r.effects, Effect{StartAction, e.id(), id})
 }

@@ -25,6 +25,8 @@ type Stage struct {
 	Inbound string `json:"inbound,omitzero"`
 	// Transition is set once somebody closed or opened the way into the stage.
 	Transition *cp.TransitionState `json:"transition,omitzero"`
+	// Actions holds, for each action of the stage, the execution that ran it last.
+	Actions map[string]string `json:"actions,omitzero"`
 }
 
 // Closed tells whether the way into the stage is disabled.
@@ -59,6 +61,8 @@ type Visit struct {
 // Run is one execution of an action.
 type Run struct {
 	cp.ActionExecutionDetail
+	// Action is the action as it was declared when the run started.
+	Action *cp.ActionDeclaration `json:"action,omitzero"`
 	// Token proves, with an approval, that the approver saw this very execution.
 	Token *string `json:"token,omitzero"`
 }

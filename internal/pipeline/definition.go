@@ -1,0 +1,230 @@
+package pipeline
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	cp "slipway/api/codepipeline"
+	"slipway/internal/pipeline/engine"
+	"slipway/internal/store"
+	"slipway/spec/pipelinefile"
+)
+
+// maxPipelines is the quota of pipelines in a region ("Quotas in CodePipeline").
+const maxPipelines = 1000
+
+// structure checks a definition and words the first problem as CodePipeline does.
+func structure(d *cp.PipelineDeclaration) error {
+	problems := pipelinefile.Check(d)
+	if len(problems) == 0 {
+		return nil
+	}
+	p := problems[0]
+	switch p.Kind {
+	case pipelinefile.Stage:
+		return &cp.InvalidStageDeclarationException{Message: p.Message}
+	case pipelinefile.Action:
+		return &cp.InvalidActionDeclarationException{Message: p.Message}
+	}
+	return &cp.InvalidStructureException{Message: p.Message}
+}
+
+// CreatePipeline implements codepipeline:CreatePipeline. A new pipeline starts at once.
+func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput) (*cp.CreatePipelineOutput, error) {
+	d := *in.Pipeline
+	if err := structure(&d); err != nil {
+		return nil, err
+	}
+	d.Version = new(int32(1))
+	defaults(&d)
+	name := *d.Name
+	err := s.db.Write(ctx, func(tx store.Tx) error {
+		var n int64
+		if ok, err := store.Find(ctx, tx, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name); err != nil || ok {
+			if err == nil {
+				err = &cp.PipelineNameInUseException{Message: "A pipeline with the name '" + name + "' already exists"}
+			}
+			return err
+		}
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pipelines`).Scan(&n); err != nil {
+			return err
+		}
+		if n >= maxPipelines {
+			return &cp.LimitExceededException{Message: fmt.Sprintf("This account has %d pipelines already, the most that it may have", maxPipelines)}
+		}
+		s.sealSecrets(&d, nil)
+		now := s.Now().UnixMilli()
+		if _, err := tx.Exec(ctx, `INSERT INTO pipelines (name, doc, stages, sequence, created, updated) VALUES ($1, $2, '{}', 0, $3, $3)`, name, store.JSON(&d), now); err != nil {
+			return err
+		}
+		if err := s.define(ctx, tx, &d); err != nil {
+			return err
+		}
+		if err := setTags(ctx, tx, name, in.Tags); err != nil {
+			return err
+		}
+		r, err := load(ctx, tx, name)
+		if err != nil {
+			return err
+		}
+		_, effects := s.start(r, begin{trigger: cp.ExecutionTrigger{TriggerType: cp.TriggerTypeCreatePipeline, TriggerDetail: callerARN(ctx)}})
+		return s.save(ctx, tx, name, r, effects)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cp.CreatePipelineOutput{Pipeline: masked(&d), Tags: in.Tags}, nil
+}
+
+func callerARN(ctx context.Context) *string {
+	if arn := awsproto.CallerOf(ctx).ARN; arn != "" {
+		return &arn
+	}
+	return nil
+}
+
+func defaults(d *cp.PipelineDeclaration) {
+	if d.PipelineType == "" {
+		d.PipelineType = cp.PipelineTypeV1
+	}
+	if d.ExecutionMode == "" {
+		d.ExecutionMode = cp.ExecutionModeSuperseded
+	}
+	for i := range d.Stages {
+		for j := range d.Stages[i].Actions {
+			if a := &d.Stages[i].Actions[j]; a.RunOrder == nil {
+				a.RunOrder = new(int32(1))
+			}
+		}
+	}
+}
+
+// define records a version of a pipeline and what starts it.
+func (s *Service) define(ctx context.Context, tx store.Tx, d *cp.PipelineDeclaration) error {
+	if _, err := tx.Exec(ctx, `INSERT INTO pipeline_versions (pipeline, version, doc) VALUES ($1, $2, $3)`, *d.Name, int64(*d.Version), store.JSON(d)); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM pipeline_watches WHERE pipeline = $1`, *d.Name); err != nil {
+		return err
+	}
+	for _, w := range watches(d) {
+		if _, err := tx.Exec(ctx, `INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`, w.kind, w.place, *d.Name, w.action); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// GetPipeline implements codepipeline:GetPipeline, for any version.
+func (s *Service) GetPipeline(ctx context.Context, in *cp.GetPipelineInput) (*cp.GetPipelineOutput, error) {
+	r, err := load(ctx, s.db, *in.Name)
+	if err != nil {
+		return nil, err
+	}
+	d := r.Declaration
+	if in.Version != nil && *in.Version != *d.Version {
+		d, err = store.Document[cp.PipelineDeclaration](ctx, s.db, `SELECT doc FROM pipeline_versions WHERE pipeline = $1 AND version = $2`, *in.Name, int64(*in.Version))
+		if err != nil {
+			return nil, err
+		}
+		if d == nil {
+			return nil, &cp.PipelineVersionNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no version %d", *in.Name, *in.Version)}
+		}
+	}
+	return &cp.GetPipelineOutput{Pipeline: masked(d), Metadata: &cp.PipelineMetadata{
+		PipelineArn: new(s.arn(*in.Name)), Created: awsproto.At(time.UnixMilli(r.created)), Updated: awsproto.At(time.UnixMilli(r.updated))}}, nil
+}
+
+// UpdatePipeline implements codepipeline:UpdatePipeline: the version grows by one, and executions in flight go on by the new
+// definition.
+func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput) (*cp.UpdatePipelineOutput, error) {
+	d := *in.Pipeline
+	if err := structure(&d); err != nil {
+		return nil, err
+	}
+	defaults(&d)
+	err := s.change(ctx, *d.Name, func(tx store.Tx, r *row) ([]engine.Effect, error) {
+		d.Version = new(*r.Declaration.Version + 1)
+		s.sealSecrets(&d, r.Declaration)
+		r.Declaration, r.updated = &d, s.Now().UnixMilli()
+		if err := s.define(ctx, tx, &d); err != nil {
+			return nil, err
+		}
+		return engine.Reconcile(&r.Pipeline, s.world()), nil
+	})
+	if missing, ok := errors.AsType[*cp.PipelineNotFoundException](err); ok {
+		return nil, &cp.InvalidStructureException{Message: missing.Message} // UpdatePipeline has no PipelineNotFoundException
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &cp.UpdatePipelineOutput{Pipeline: masked(&d)}, nil
+}
+
+// DeletePipeline implements codepipeline:DeletePipeline; a name that is not there is no error. Builds and deployments that its actions
+// started go on by themselves.
+func (s *Service) DeletePipeline(ctx context.Context, in *cp.DeletePipelineInput) (*cp.DeletePipelineOutput, error) {
+	return nil, s.db.Write(ctx, func(tx store.Tx) error {
+		for _, table := range []string{"pipeline_waits", "pipeline_watches", "pipeline_executions", "pipeline_tags", "pipeline_versions"} {
+			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE pipeline = $1`, *in.Name); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM pipelines WHERE name = $1`, *in.Name)
+		tx.AfterCommit(func() { s.Hub.Changed("pipeline/"+*in.Name, "pipelines") })
+		return err
+	})
+}
+
+const pipelinesAPage = 1000
+
+// ListPipelines implements codepipeline:ListPipelines, by name.
+func (s *Service) ListPipelines(ctx context.Context, in *cp.ListPipelinesInput) (*cp.ListPipelinesOutput, error) {
+	after := ""
+	if !s.Pager.Place("ListPipelines", nil, in.NextToken, &after) {
+		return nil, invalidToken()
+	}
+	limit := pipelinesAPage
+	if in.MaxResults != nil {
+		limit = int(*in.MaxResults)
+	}
+	all, err := store.All(ctx, s.db, func(rows *sql.Rows) (cp.PipelineSummary, error) {
+		var d cp.PipelineDeclaration
+		var created, updated int64
+		err := rows.Scan(store.JSON(&d), &created, &updated)
+		return cp.PipelineSummary{Name: d.Name, Version: d.Version, PipelineType: d.PipelineType, ExecutionMode: d.ExecutionMode,
+			Created: awsproto.At(time.UnixMilli(created)), Updated: awsproto.At(time.UnixMilli(updated))}, err
+	}, `SELECT doc, created, updated FROM pipelines WHERE name > $1 ORDER BY name LIMIT $2`, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &cp.ListPipelinesOutput{Pipelines: append([]cp.PipelineSummary{}, all...)}
+	if len(all) > limit {
+		out.Pipelines = all[:limit]
+		out.NextToken = s.Pager.Token("ListPipelines", nil, *all[limit-1].Name)
+	}
+	return out, nil
+}
+
+func invalidToken() error {
+	return &cp.InvalidNextTokenException{Message: "The next token is not valid: it was not made for this list"}
+}
+
+// stageOf finds a stage of a definition by its name, or says that it is not there.
+func stageOf(d *cp.PipelineDeclaration, name string) (int, error) {
+	for i := range d.Stages {
+		if *d.Stages[i].Name == name {
+			return i, nil
+		}
+	}
+	var names []string
+	for i := range d.Stages {
+		names = append(names, *d.Stages[i].Name)
+	}
+	return 0, &cp.StageNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no stage '%s'; it has %s", *d.Name, name, strings.Join(names, ", "))}
+}

@@ -1,0 +1,65 @@
+package pipeline
+
+import (
+	"maps"
+
+	cp "slipway/api/codepipeline"
+	"slipway/spec/pipelinefile"
+)
+
+// mask is what CodePipeline shows instead of a secret.
+const mask = "****"
+
+// secrets calls f for each configuration value of a definition that is a secret.
+func secrets(d *cp.PipelineDeclaration, f func(stage, action, key string, configuration map[string]string)) {
+	for i := range d.Stages {
+		for j := range d.Stages[i].Actions {
+			a := &d.Stages[i].Actions[j]
+			t := pipelinefile.Find(a.ActionTypeId)
+			if t == nil {
+				continue
+			}
+			for _, k := range t.Keys {
+				if _, ok := a.Configuration[k.Name]; ok && k.Secret {
+					f(*d.Stages[i].Name, *a.Name, k.Name, a.Configuration)
+				}
+			}
+		}
+	}
+}
+
+// sealSecrets makes a definition's secrets unreadable at rest. A masked value stands for the one that was there before.
+func (s *Service) sealSecrets(d, before *cp.PipelineDeclaration) {
+	known := map[[3]string]string{}
+	if before != nil {
+		secrets(before, func(stage, action, key string, c map[string]string) { known[[3]string{stage, action, key}] = c[key] })
+	}
+	copyConfigurations(d)
+	secrets(d, func(stage, action, key string, c map[string]string) {
+		if old, ok := known[[3]string{stage, action, key}]; ok && c[key] == mask {
+			c[key] = old
+			return
+		}
+		c[key] = s.Seal.Seal([]byte(c[key]), "pipeline "+*d.Name+" "+stage+" "+action+" "+key)
+	})
+}
+
+// masked is a definition as it may be shown.
+func masked(d *cp.PipelineDeclaration) *cp.PipelineDeclaration {
+	shown := *d
+	copyConfigurations(&shown)
+	secrets(&shown, func(_, _, key string, c map[string]string) { c[key] = mask })
+	return &shown
+}
+
+// copyConfigurations gives a definition configurations of its own, so that they can be changed.
+func copyConfigurations(d *cp.PipelineDeclaration) {
+	d.Stages = append([]cp.StageDeclaration(nil), d.Stages...)
+	for i := range d.Stages {
+		d.Stages[i].Actions = append([]cp.ActionDeclaration(nil), d.Stages[i].Actions...)
+		for j := range d.Stages[i].Actions {
+			a := &d.Stages[i].Actions[j]
+			a.Configuration = maps.Clone(a.Configuration)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package pipeline
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	cp "slipway/api/codepipeline"
+	"slipway/internal/pipeline/engine"
+	"slipway/internal/store"
+	"slipway/internal/store/fault"
+)
+
+// row is a pipeline as it is stored.
+type row struct {
+	engine.Pipeline
+	sequence         int64
+	created, updated int64
+	texts            map[string]string // each execution as it was read
+}
+
+func notFound(name string) error {
+	return &cp.PipelineNotFoundException{Message: fmt.Sprintf("Account does not have a pipeline with name '%s'", name)}
+}
+
+// load reads a pipeline with the executions in flight, and those named besides.
+func load(ctx context.Context, q store.Queryer, name string, also ...string) (*row, error) {
+	r := &row{Pipeline: engine.Pipeline{Declaration: new(cp.PipelineDeclaration), Stages: map[string]*engine.Stage{}, Executions: map[string]*engine.Execution{}}, texts: map[string]string{}}
+	ok, err := store.Find(ctx, q, []any{store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated},
+		`SELECT doc, stages, sequence, created, updated FROM pipelines WHERE name = $1`, name)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, notFound(name)
+	}
+	if err := r.read(ctx, q, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND live = 1`, name); err != nil {
+		return nil, err
+	}
+	return r, r.readAlso(ctx, q, name, also)
+}
+
+// readAlso reads executions by their IDs, those that are not there left out.
+func (r *row) readAlso(ctx context.Context, q store.Queryer, name string, ids []string) error {
+	ids = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool { return id == "" || r.Executions[id] != nil })
+	if len(ids) == 0 {
+		return nil
+	}
+	args, marks := []any{name}, make([]string, len(ids))
+	for i, id := range ids {
+		args, marks[i] = append(args, id), fmt.Sprintf("$%d", i+2)
+	}
+	return r.read(ctx, q, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND id IN (`+strings.Join(marks, ", ")+`)`, args...)
+}
+
+func (r *row) read(ctx context.Context, q store.Queryer, query string, args ...any) error {
+	texts, err := store.Strings(ctx, q, query, args...)
+	if err != nil {
+		return err
+	}
+	for _, text := range texts {
+		e := new(engine.Execution)
+		if err := json.Unmarshal([]byte(text), e); err != nil {
+			return fmt.Errorf("stored execution: %w", err)
+		}
+		r.Executions[*e.PipelineExecutionId], r.texts[*e.PipelineExecutionId] = e, text
+	}
+	return nil
+}
+
+// world is what a decision may know of now.
+func (s *Service) world() engine.World { return engine.World{Now: s.Now(), NewID: uuid.NewString} }
+
+// ref names an action execution; it is the payload of the jobs that concern one.
+type ref struct {
+	Pipeline  string `json:"pipeline"`
+	Execution string `json:"execution"`
+	Run       string `json:"run"`
+}
+
+// change lets something happen to a pipeline: it loads, decides and commits the new state together with the jobs that carry
+// it out. f may return an error of the engine; then nothing changes.
+func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r *row) ([]engine.Effect, error), also ...string) error {
+	fault.Point("pipeline.before-change")
+	err := s.db.Write(ctx, func(tx store.Tx) error {
+		r, err := load(ctx, tx, name, also...)
+		if err != nil {
+			return err
+		}
+		effects, err := f(tx, r)
+		if err != nil {
+			return err
+		}
+		return s.save(ctx, tx, name, r, effects)
+	})
+	fault.Point("pipeline.after-change")
+	return err
+}
+
+// save writes what changed, and the jobs for the effects.
+func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, effects []engine.Effect) error {
+	if _, err := tx.Exec(ctx, `UPDATE pipelines SET doc = $2, stages = $3, sequence = $4, updated = $5 WHERE name = $1`,
+		name, store.JSON(r.Declaration), store.JSON(r.Stages), r.sequence, r.updated); err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.Executions)) {
+		if err := saveExecution(ctx, tx, name, r, r.Executions[id]); err != nil {
+			return err
+		}
+	}
+	for _, e := range effects {
+		if err := s.enqueue(ctx, tx, name, r, e); err != nil {
+			return err
+		}
+	}
+	tx.AfterCommit(func() { s.Hub.Changed("pipeline/"+name, "pipelines") })
+	return nil
+}
+
+func saveExecution(ctx context.Context, tx store.Tx, name string, r *row, e *engine.Execution) error {
+	id := *e.PipelineExecutionId
+	text, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	if string(text) == r.texts[id] {
+		return nil
+	}
+	live := int64(1)
+	if e.Ended() {
+		live = 0
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO pipeline_executions (pipeline, sequence, id, live, doc) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO UPDATE SET live = excluded.live, doc = excluded.doc`, name, e.Sequence, id, live, string(text))
+	return err
+}
+
+// approvalLife is how long an approval waits unless it says otherwise ("Quotas in CodePipeline").
+const approvalLife = 7 * 24 * time.Hour
+
+func (s *Service) enqueue(ctx context.Context, tx store.Tx, name string, r *row, e engine.Effect) error {
+	to := ref{name, e.Execution, e.Run}
+	if e.Kind == engine.AbandonAction {
+		return tx.Enqueue(ctx, store.Job{Kind: abandonJob, Key: e.Run, Payload: to})
+	}
+	run := r.Executions[e.Execution].Run(e.Run)
+	if run.Action.ActionTypeId.Category == cp.ActionCategoryApproval {
+		life := approvalLife
+		if m := run.Action.TimeoutInMinutes; m != nil {
+			life = time.Duration(*m) * time.Minute
+		}
+		if err := tx.Enqueue(ctx, store.Job{Kind: timeoutJob, Key: e.Run, Payload: to, RunAt: run.StartTime.Add(life)}); err != nil {
+			return err
+		}
+	}
+	return tx.Enqueue(ctx, store.Job{Kind: startJob, Key: e.Run, Payload: to})
+}
+
+// executionsOf reads a page of a pipeline's executions, the newest first, from below a sequence number.
+func executionsOf(ctx context.Context, q store.Queryer, name string, below int64, limit int) ([]*engine.Execution, error) {
+	return store.All(ctx, q, func(rows *sql.Rows) (*engine.Execution, error) {
+		e := new(engine.Execution)
+		return e, rows.Scan(store.JSON(e))
+	}, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3`, name, below, limit)
+}
+
+// executionOf reads one execution of a pipeline, or says that it is not there.
+func executionOf(ctx context.Context, q store.Queryer, name, id string) (*engine.Execution, error) {
+	e, err := store.Document[engine.Execution](ctx, q, `SELECT doc FROM pipeline_executions WHERE id = $1 AND pipeline = $2`, id, name)
+	if err == nil && e == nil {
+		err = &cp.PipelineExecutionNotFoundException{Message: fmt.Sprintf("Could not find pipeline execution %s of pipeline %s", id, name)}
+	}
+	return e, err
+}
