@@ -1,0 +1,228 @@
+// Package testreport reads the files in which test tools write their results.
+package testreport
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"slipway/api/codebuild"
+)
+
+const (
+	// MaxCases is how many test cases a report takes; CodeBuild's limit.
+	MaxCases = 500
+	// maxDepth bounds how deep suites nest, maxMessage a message's length in bytes; maxSize a file.
+	maxDepth   = 64
+	maxMessage = 10_000
+	maxSize    = 100 << 20
+)
+
+// Statuses of a test case.
+const (
+	Succeeded = "SUCCEEDED"
+	Failed    = "FAILED"
+	Error     = "ERROR"
+	Skipped   = "SKIPPED"
+)
+
+// Results are the cases of one report, at most MaxCases of them.
+type Results struct {
+	Cases     []codebuild.TestCase
+	Truncated bool // there were more
+}
+
+// Supported tells whether files of a format, in capitals, can be read.
+func Supported(format string) bool { return format == "JUNITXML" }
+
+// Add reads a file and adds its cases. path is its name in the report and in errors. Of a file that is broken in the middle, the
+// cases before stay.
+func (r *Results) Add(format, path string, file io.Reader) error {
+	if !Supported(format) {
+		return fmt.Errorf("%s: reports in the format %s are not read yet; JUNITXML is", path, format)
+	}
+	limited := &io.LimitedReader{R: file, N: maxSize}
+	d := xml.NewDecoder(limited)
+	d.Strict = true
+	d.Entity = nil // an entity that is not XML's own is an error: nothing is expanded
+	d.CharsetReader = charset
+	if err := r.junit(d, path); err != nil {
+		if limited.N <= 0 {
+			err = fmt.Errorf("the file has more than %d MB", maxSize>>20)
+		}
+		line, column := d.InputPos()
+		return fmt.Errorf("%s:%d:%d: this is no JUnit report: %w", path, line, column, err)
+	}
+	return nil
+}
+
+// charset passes what is ASCII in nearly all files; other encodings must be declared rightly and are refused.
+func charset(label string, in io.Reader) (io.Reader, error) {
+	switch strings.ToLower(label) {
+	case "utf-8", "utf8", "us-ascii", "ascii":
+		return in, nil
+	case "iso-8859-1", "latin1":
+		return &latin1{in: in}, nil
+	}
+	return nil, fmt.Errorf("the encoding %q is not read; write UTF-8", label)
+}
+
+// latin1 turns ISO 8859-1 into UTF-8.
+type latin1 struct {
+	in      io.Reader
+	pending []byte
+}
+
+func (l *latin1) Read(p []byte) (int, error) {
+	if len(l.pending) == 0 {
+		var b [4096]byte
+		n, err := l.in.Read(b[:])
+		for _, c := range b[:n] {
+			l.pending = append(l.pending, string(rune(c))...)
+		}
+		if n == 0 {
+			return 0, err
+		}
+	}
+	n := copy(p, l.pending)
+	l.pending = l.pending[n:]
+	return n, nil
+}
+
+func (r *Results) junit(d *xml.Decoder, path string) error {
+	depth, root := 0, false
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			if !root {
+				return errors.New("the file is empty")
+			}
+			return nil
+		} else if err != nil {
+			return err
+		}
+		switch x := t.(type) {
+		case xml.StartElement:
+			if !root && x.Name.Local != "testsuites" && x.Name.Local != "testsuite" {
+				return fmt.Errorf("it begins with <%s>, not with <testsuites> or <testsuite>", x.Name.Local)
+			}
+			root = true
+			switch x.Name.Local {
+			case "testsuites", "testsuite":
+				if depth++; depth > maxDepth {
+					return fmt.Errorf("suites nest deeper than %d", maxDepth)
+				}
+			case "testcase":
+				if err := r.testcase(d, x, path); err != nil {
+					return err
+				}
+			default:
+				if err := skip(d, nil); err != nil {
+					return err
+				}
+			}
+		case xml.EndElement:
+			depth--
+		}
+	}
+}
+
+func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path string) error {
+	name, class := attribute(start, "name"), attribute(start, "classname")
+	seconds, err := strconv.ParseFloat(strings.ReplaceAll(attribute(start, "time"), ",", ""), 64)
+	if err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > 1e9 {
+		seconds = 0
+	}
+	status, message := Succeeded, ""
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch x := t.(type) {
+		case xml.StartElement:
+			var text strings.Builder
+			outcome := map[string]string{"failure": Failed, "error": Error, "skipped": Skipped}[x.Name.Local]
+			var keep *strings.Builder
+			if outcome != "" {
+				keep = &text
+			}
+			if err := skip(d, keep); err != nil {
+				return err
+			}
+			// An error outweighs a failure, and both a skip.
+			if outcome == "" || status == Error || status == Failed && outcome == Skipped {
+				continue
+			}
+			status = outcome
+			message = joined(attribute(x, "message"), text.String())
+		case xml.EndElement:
+			if len(r.Cases) >= MaxCases {
+				r.Truncated = true
+				return nil
+			}
+			c := codebuild.TestCase{Name: new(limit(name, 1000)), Status: &status, DurationInNanoSeconds: new(int64(seconds * 1e9)), TestRawDataPath: &path}
+			if class != "" {
+				c.Prefix = new(limit(class, 1000))
+			}
+			if message != "" {
+				c.Message = new(limit(message, maxMessage))
+			}
+			r.Cases = append(r.Cases, c)
+			return nil
+		}
+	}
+}
+
+// skip reads to the end of the element that has begun, and keeps some of its text.
+func skip(d *xml.Decoder, keep *strings.Builder) error {
+	for depth := 1; depth > 0; {
+		t, err := d.Token()
+		if err != nil {
+			return err
+		}
+		switch x := t.(type) {
+		case xml.StartElement:
+			depth++
+		case xml.EndElement:
+			depth--
+		case xml.CharData:
+			if keep != nil && keep.Len() < maxMessage {
+				keep.Write(x[:min(len(x), maxMessage)])
+			}
+		}
+	}
+	return nil
+}
+
+func joined(message, text string) string {
+	message, text = strings.TrimSpace(message), strings.TrimSpace(text)
+	switch {
+	case message == "" || strings.HasPrefix(text, message):
+		return text
+	case text == "":
+		return message
+	}
+	return message + "\n" + text
+}
+
+func limit(s string, n int) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n-3], "") + "…"
+}
+
+func attribute(e xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
