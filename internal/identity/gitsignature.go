@@ -2,15 +2,11 @@ package identity
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/hex"
 	"net"
 	"regexp"
 	"strings"
 	"sync"
-	"time"
 
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
@@ -37,35 +33,17 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 	if m := gitHost().FindStringSubmatch(host); m != nil {
 		region = m[1]
 	}
+	stamp, signature, _ := strings.Cut(password, "Z")
 	// The CLI's helper signs the host without its port, git-remote-codecommit with it.
 	hosts := []string{host}
 	if bare, _, err := net.SplitHostPort(host); err == nil {
 		hosts = append(hosts, bare)
 	}
 	for _, h := range hosts {
-		if signedForGit(secret.Key, password, h, path, region, s.now()) {
+		if sigv4.VerifyGitPassword(secret.Key, stamp, signature, h, path, region, s.now()) {
 			c, err := s.Caller(ctx, id)
 			return c, err == nil, err
 		}
 	}
 	return awsproto.Caller{}, false, nil
-}
-
-// signedForGit verifies TIMESTAMP "Z" SIGNATURE. The method signed is GIT, the query is empty, and no payload's hash follows.
-func signedForGit(secret, password, host, path, region string, now time.Time) bool {
-	stamp, signature, ok := strings.Cut(password, "Z")
-	when, err := time.Parse("20060102T150405", stamp)
-	if !ok || err != nil || now.Sub(when).Abs() > sigv4.Skew {
-		return false
-	}
-	canonical := "GIT\n" + path + "\n\nhost:" + host + "\n\nhost\n"
-	date := stamp[:8]
-	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + date + "/" + region + "/codecommit/aws4_request\n" + sigv4.HexSHA256([]byte(canonical))
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{date, region, "codecommit", "aws4_request", toSign} {
-		h := hmac.New(sha256.New, key)
-		h.Write([]byte(part))
-		key = h.Sum(nil)
-	}
-	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(key)), []byte(signature)) == 1
 }
