@@ -1,0 +1,231 @@
+package deploy
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"slipway/api/awsproto"
+	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
+	"slipway/internal/store"
+)
+
+// maxDescription is AWS's limit, in characters.
+const maxDescription = 256
+
+// CreateDeployment implements codedeploy:CreateDeployment for servers, in place, from S3.
+func (s *Service) CreateDeployment(ctx context.Context, in *cd.CreateDeploymentInput) (*cd.CreateDeploymentOutput, error) {
+	var id string
+	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
+		id, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cd.CreateDeploymentOutput{DeploymentId: &id}, nil
+}
+
+// CreateForPipeline creates a deployment once for a key: asked again with the same key it returns the same deployment.
+func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.CreateDeploymentInput) (deploymentID string, err error) {
+	err = s.db.Write(ctx, func(tx store.Tx) error {
+		ok, err := store.Find(ctx, tx, []any{&deploymentID}, `SELECT deployment FROM deploy_keys WHERE key = $1`, key)
+		if err != nil || ok {
+			return err
+		}
+		if deploymentID, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `INSERT INTO deploy_keys (key, deployment) VALUES ($1, $2)`, key, deploymentID)
+		return err
+	})
+	return deploymentID, err
+}
+
+// create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback what it rolls back.
+func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo) (string, error) {
+	a, g, c, err := s.prepare(ctx, tx, in)
+	if err != nil {
+		return "", err
+	}
+	now := s.Now()
+	d := &deployment{id: newDeploymentID(), app: a.id, grp: g.id, place: newPlace(now), live: true, info: info}
+	info.DeploymentId, info.ApplicationName, info.DeploymentGroupName, info.DeploymentConfigName = &d.id, a.ApplicationName, g.DeploymentGroupName, c.DeploymentConfigName
+	info.Revision, info.PreviousRevision, info.Description, info.ComputePlatform = in.Revision, g.TargetRevision, in.Description, a.ComputePlatform
+	info.CreateTime, info.StartTime, info.DeploymentStyle, info.Status = awsproto.At(now), awsproto.At(now), g.DeploymentStyle, cd.DeploymentStatusInProgress
+	info.IgnoreApplicationStopFailures, info.UpdateOutdatedInstancesOnly = orFalse(in.IgnoreApplicationStopFailures), orFalse(in.UpdateOutdatedInstancesOnly)
+	info.AutoRollbackConfiguration, info.OverrideAlarmConfiguration = g.AutoRollbackConfiguration, in.OverrideAlarmConfiguration
+	replace(&info.AutoRollbackConfiguration, in.AutoRollbackConfiguration)
+	info.InstanceTerminationWaitTimeStarted, info.FileExistsBehavior = new(false), cmp.Or(in.FileExistsBehavior, cd.FileExistsBehaviorDisallow)
+	info.BlueGreenDeploymentConfiguration, info.LoadBalancerInfo = g.BlueGreenDeploymentConfiguration, g.LoadBalancerInfo
+	if len(g.TriggerConfigurations) > 0 {
+		info.DeploymentStatusMessages = append(info.DeploymentStatusMessages, "The triggers of the deployment group are not sent: Slipway has no SNS.")
+	}
+	if err := s.remember(ctx, tx, a.id, in.Revision, nil, true); err != nil {
+		return "", err
+	}
+	targets, err := s.targetsOf(ctx, tx, g, d)
+	if err != nil {
+		return "", err
+	}
+	d.state = rollout.New(rollout.NewPlan(len(targets), c.MinimumHealthyHosts))
+	if err := d.insert(ctx, tx, now); err != nil {
+		return "", err
+	}
+	for i, t := range targets {
+		if _, err := tx.Exec(ctx, `INSERT INTO deploy_targets (deployment, target, position, status, host, deliverable, doc) VALUES ($1, $2, $3, $4, '', 0, $5)`,
+			d.id, *t.TargetId, i, string(t.Status), store.JSON(t)); err != nil {
+			return "", err
+		}
+	}
+	g.LastAttemptedDeployment = &cd.LastDeploymentInfo{DeploymentId: &d.id, Status: info.Status, CreateTime: info.CreateTime}
+	if err := g.save(ctx, tx); err != nil {
+		return "", err
+	}
+	if err := tx.Enqueue(ctx, store.Job{Kind: limitJob, Key: d.id, RunAt: now.Add(rollout.Deployment)}); err != nil {
+		return "", err
+	}
+	return d.id, s.react(ctx, tx, d)
+}
+
+func orFalse(b *bool) *bool {
+	if b == nil {
+		return new(false)
+	}
+	return b
+}
+
+// prepare finds what a deployment is made of, and refuses what can't be carried out.
+func (s *Service) prepare(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput) (*application, *group, *cd.DeploymentConfigInfo, error) {
+	a, g, c, err := s.parts(ctx, tx, in)
+	if err == nil {
+		err = s.allowed(a, g, c, in)
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	live, err := store.Strings(ctx, tx, `SELECT id FROM deploy_deployments WHERE grp = $1 AND live = 1`, g.id)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if len(live) > 0 {
+		return nil, nil, nil, &cd.DeploymentLimitExceededException{Message: fmt.Sprintf("The Deployment Group '%s' already has an active Deployment '%s'", *g.DeploymentGroupName, live[0])}
+	}
+	return a, g, c, nil
+}
+
+func (s *Service) parts(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput) (a *application, g *group, c *cd.DeploymentConfigInfo, err error) {
+	if a, err = findApplication(ctx, tx, in.ApplicationName); err != nil {
+		return nil, nil, nil, err
+	}
+	if in.DeploymentGroupName == nil {
+		return nil, nil, nil, &cd.DeploymentGroupNameRequiredException{Message: "A deployment group name must be given."}
+	}
+	if g, err = findGroup(ctx, tx, a, in.DeploymentGroupName); err != nil {
+		return nil, nil, nil, err
+	}
+	if err := checkRevision(in.Revision); err != nil {
+		return nil, nil, nil, err
+	}
+	name := g.DeploymentConfigName
+	replace(&name, in.DeploymentConfigName)
+	c, err = findConfig(ctx, tx, name)
+	return a, g, c, err
+}
+
+func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, in *cd.CreateDeploymentInput) error {
+	if len([]rune(text(in.Description))) > maxDescription {
+		return &cd.DescriptionTooLongException{Message: "A description may have 256 characters."}
+	}
+	if in.TargetInstances != nil {
+		return &cd.InvalidTargetInstancesException{Message: "Target instances can be given for the deployment type BLUE_GREEN alone."}
+	}
+	if err := checkRollback(in.AutoRollbackConfiguration); err != nil {
+		return err
+	}
+	if err := checkAlarms(in.OverrideAlarmConfiguration); err != nil {
+		return err
+	}
+	if c.ComputePlatform != a.ComputePlatform {
+		return &cd.InvalidDeploymentConfigNameException{Message: fmt.Sprintf("The deployment configuration %s is for %s, the application for %s.", *c.DeploymentConfigName, c.ComputePlatform, a.ComputePlatform)}
+	}
+	alarms := g.AlarmConfiguration
+	replace(&alarms, in.OverrideAlarmConfiguration)
+	switch style := g.DeploymentStyle; {
+	case a.ComputePlatform != cd.ComputePlatformServer:
+		return unsupported("deployments to " + string(a.ComputePlatform) + " yet; those to servers it does.")
+	case style.DeploymentType == cd.DeploymentTypeBlueGreen:
+		return unsupported("the deployment type BLUE_GREEN yet. Update the deployment group to IN_PLACE.")
+	case style.DeploymentOption == cd.DeploymentOptionWithTrafficControl:
+		return unsupported("the deployment option WITH_TRAFFIC_CONTROL (load balancers) yet. Update the deployment group to WITHOUT_TRAFFIC_CONTROL.")
+	case in.Revision.RevisionType != cd.RevisionLocationTypeS3:
+		return unsupported("deployments of revisions of the type " + string(in.Revision.RevisionType) + " yet; those in S3 it does.")
+	case in.Revision.S3Location.BundleType == cd.BundleTypeYaml || in.Revision.S3Location.BundleType == cd.BundleTypeJson:
+		return &cd.InvalidRevisionException{Message: "A bundle for servers must be of the type zip, tar or tgz, not " + string(in.Revision.S3Location.BundleType) + "."}
+	case c.ZonalConfig != nil:
+		return unsupported("zonal deployment configurations yet: " + *c.DeploymentConfigName + " has a zonalConfig. Choose another configuration.")
+	case alarms != nil && is(alarms.Enabled) && !is(alarms.IgnorePollAlarmFailure):
+		return unsupported("alarms yet, so that it could not read " + *alarms.Alarms[0].Name + ". Disable the alarms of the deployment group, or set ignorePollAlarmFailure, or override them for this deployment.")
+	}
+	return nil
+}
+
+func is(b *bool) bool { return b != nil && *b }
+
+// targetsOf makes the targets of a deployment in the order in which they begin.
+func (s *Service) targetsOf(ctx context.Context, tx store.Tx, g *group, d *deployment) ([]*rollout.Target, error) {
+	hosts, err := hostsOf(ctx, tx, g.DeploymentGroupInfo)
+	if err != nil {
+		return nil, err
+	}
+	health := map[string]rollout.Health{}
+	_, err = store.All(ctx, tx, func(r *sql.Rows) (struct{}, error) {
+		var host string
+		var h rollout.Health
+		err := r.Scan(&host, store.JSON(&h))
+		health[host] = h
+		return struct{}{}, err
+	}, `SELECT host, doc FROM deploy_health WHERE grp = $1`, g.id)
+	if err != nil {
+		return nil, err
+	}
+	if is(d.info.UpdateOutdatedInstancesOnly) {
+		key := revisionKey(d.info.Revision)
+		hosts = slices.DeleteFunc(hosts, func(i *cd.InstanceInfo) bool {
+			return health[*i.InstanceName] == rollout.Health{Healthy: true, Revision: key}
+		})
+	}
+	slices.SortStableFunc(hosts, func(a, b *cd.InstanceInfo) int {
+		return health[*a.InstanceName].Rank(g.revision) - health[*b.InstanceName].Rank(g.revision)
+	})
+	var targets []*rollout.Target
+	for _, h := range hosts {
+		targets = append(targets, rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, s.Now()))
+	}
+	return targets, nil
+}
+
+const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// newDeploymentID is d- and nine letters or digits.
+func newDeploymentID() string {
+	id := []byte("d-")
+	for len(id) < 11 {
+		var b [1]byte
+		_, _ = rand.Read(b[:]) // never fails: it ends the process instead
+		if int(b[0]) < 256/len(idLetters)*len(idLetters) {
+			id = append(id, idLetters[int(b[0])%len(idLetters)])
+		}
+	}
+	return string(id)
+}
+
+// newPlace sorts deployments by their creation.
+func newPlace(now time.Time) string {
+	return fmt.Sprintf("%015d-%s", now.UnixMilli(), rand.Text()[:12])
+}

@@ -1,0 +1,195 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"sync"
+
+	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
+	"slipway/internal/store"
+)
+
+// maxDeploymentBatch is AWS's limit.
+const maxDeploymentBatch = 25
+
+var deploymentID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^d-[A-Z0-9]{9}$`) })
+
+func checkDeploymentID(id *string) error {
+	if id == nil {
+		return &cd.DeploymentIdRequiredException{Message: "A deployment ID must be given."}
+	}
+	if !deploymentID().MatchString(*id) {
+		return &cd.InvalidDeploymentIdException{Message: "Specified DeploymentId is not in the valid format: " + *id}
+	}
+	return nil
+}
+
+func (s *Service) find(ctx context.Context, q store.Queryer, id *string) (*deployment, error) {
+	if err := checkDeploymentID(id); err != nil {
+		return nil, err
+	}
+	return loadDeployment(ctx, q, *id)
+}
+
+// GetDeployment implements codedeploy:GetDeployment.
+func (s *Service) GetDeployment(ctx context.Context, in *cd.GetDeploymentInput) (*cd.GetDeploymentOutput, error) {
+	d, err := s.find(ctx, s.db, in.DeploymentId)
+	if err != nil {
+		return nil, err
+	}
+	return &cd.GetDeploymentOutput{DeploymentInfo: d.info}, nil
+}
+
+// BatchGetDeployments implements codedeploy:BatchGetDeployments; unknown IDs are left out.
+func (s *Service) BatchGetDeployments(ctx context.Context, in *cd.BatchGetDeploymentsInput) (*cd.BatchGetDeploymentsOutput, error) {
+	out := &cd.BatchGetDeploymentsOutput{DeploymentsInfo: []cd.DeploymentInfo{}}
+	if err := tooMany(len(in.DeploymentIds), maxDeploymentBatch); err != nil || len(in.DeploymentIds) == 0 {
+		return out, err
+	}
+	for _, id := range in.DeploymentIds {
+		if err := checkDeploymentID(&id); err != nil {
+			return nil, err
+		}
+	}
+	all, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(in.DeploymentIds)), anys(in.DeploymentIds)...)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]*deployment{}
+	for _, d := range all {
+		byID[d.id] = d
+	}
+	for _, id := range in.DeploymentIds {
+		if d := byID[id]; d != nil {
+			out.DeploymentsInfo = append(out.DeploymentsInfo, *d.info)
+			delete(byID, id)
+		}
+	}
+	return out, nil
+}
+
+// ListDeployments implements codedeploy:ListDeployments, the newest first.
+func (s *Service) ListDeployments(ctx context.Context, in *cd.ListDeploymentsInput) (*cd.ListDeploymentsOutput, error) {
+	where, args := "", []any{}
+	add := func(condition string, value any) {
+		args = append(args, value)
+		where += " AND " + fmt.Sprintf(condition, len(args))
+	}
+	switch {
+	case in.ExternalId != nil: // set by CloudFormation alone
+		return &cd.ListDeploymentsOutput{Deployments: []string{}}, nil
+	case in.ApplicationName == nil && in.DeploymentGroupName != nil:
+		return nil, &cd.ApplicationNameRequiredException{Message: "A deployment group name needs an application name besides."}
+	case in.ApplicationName != nil && in.DeploymentGroupName == nil:
+		return nil, &cd.DeploymentGroupNameRequiredException{Message: "An application name needs a deployment group name besides."}
+	case in.ApplicationName != nil:
+		a, err := findApplication(ctx, s.db, in.ApplicationName)
+		if err != nil {
+			return nil, err
+		}
+		g, err := findGroup(ctx, s.db, a, in.DeploymentGroupName)
+		if err != nil {
+			return nil, err
+		}
+		add("grp = $%d", g.id)
+	}
+	if r := in.CreateTimeRange; r != nil {
+		if r.Start != nil && r.End != nil && r.End.Before(r.Start.Time) {
+			return nil, &cd.InvalidTimeRangeException{Message: "The time range ends before it begins."}
+		}
+		if r.Start != nil {
+			add("created >= $%d", r.Start.UnixMilli())
+		}
+		if r.End != nil {
+			add("created <= $%d", r.End.UnixMilli())
+		}
+	}
+	if n := len(in.IncludeOnlyStatuses); n > 0 {
+		where += " AND status IN " + list(len(args)+1, n)
+		for _, status := range in.IncludeOnlyStatuses {
+			args = append(args, string(status))
+		}
+	}
+	type row struct{ id, place string }
+	filter := []any{where, args}
+	rows, next, err := page(s, "ListDeployments", filter, in.NextToken, func(after string, limit int) ([]row, error) {
+		if after == "" {
+			after = "~"
+		}
+		n := len(args)
+		query := fmt.Sprintf(`SELECT id, place FROM deploy_deployments WHERE place < $%d%s ORDER BY place DESC LIMIT $%d`, n+1, where, n+2)
+		places, err := s.db.Query(ctx, query, append(args[:n:n], after, limit)...)
+		if err != nil {
+			return nil, err
+		}
+		defer places.Close()
+		var rows []row
+		for places.Next() {
+			var r row
+			if err := places.Scan(&r.id, &r.place); err != nil {
+				return nil, err
+			}
+			rows = append(rows, r)
+		}
+		return rows, places.Err()
+	}, func(r row) string { return r.place })
+	out := &cd.ListDeploymentsOutput{Deployments: []string{}, NextToken: next}
+	for _, r := range rows {
+		out.Deployments = append(out.Deployments, r.id)
+	}
+	return out, err
+}
+
+// StopDeployment implements codedeploy:StopDeployment. Hosts that run a command end it; nothing else begins. autoRollbackEnabled, where
+// it is given, takes the place of the deployment's own setting.
+func (s *Service) StopDeployment(ctx context.Context, in *cd.StopDeploymentInput) (*cd.StopDeploymentOutput, error) {
+	out := &cd.StopDeploymentOutput{Status: cd.StopStatusSucceeded, StatusMessage: new("The deployment has been stopped.")}
+	err := s.db.Write(ctx, func(tx store.Tx) error {
+		d, err := s.find(ctx, tx, in.DeploymentId)
+		if err != nil {
+			return err
+		}
+		if !d.live {
+			return &cd.DeploymentAlreadyCompletedException{Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + "."}
+		}
+		if in.AutoRollbackEnabled != nil {
+			d.info.AutoRollbackConfiguration = &cd.AutoRollbackConfiguration{Enabled: in.AutoRollbackEnabled, Events: []cd.AutoRollbackEvent{cd.AutoRollbackEventDeploymentStopOnRequest}}
+		}
+		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeManualStop, Message: "The deployment was stopped on request.", Halt: true})
+		if err := s.react(ctx, tx, d); err != nil {
+			return err
+		}
+		if d.live {
+			out.Status, out.StatusMessage = cd.StopStatusPending, new(fmt.Sprintf("The deployment stops as soon as the %d hosts that run a command have ended it.", d.state.InProgress))
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// unsupportedWait refuses what only blue/green deployments know.
+func (s *Service) unsupportedWait(ctx context.Context, id *string, what string) error {
+	d, err := s.find(ctx, s.db, id)
+	if err != nil {
+		return err
+	}
+	if !d.live {
+		return &cd.DeploymentAlreadyCompletedException{Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + "."}
+	}
+	return &cd.UnsupportedActionForDeploymentTypeException{Message: what + " is for the deployment type BLUE_GREEN; " + d.id + " is IN_PLACE."}
+}
+
+// ContinueDeployment implements codedeploy:ContinueDeployment: an in-place deployment never waits to be continued.
+func (s *Service) ContinueDeployment(ctx context.Context, in *cd.ContinueDeploymentInput) (*cd.ContinueDeploymentOutput, error) {
+	return nil, s.unsupportedWait(ctx, in.DeploymentId, "ContinueDeployment")
+}
+
+// SkipWaitTimeForInstanceTermination implements codedeploy:SkipWaitTimeForInstanceTermination: an in-place deployment terminates nothing.
+func (s *Service) SkipWaitTimeForInstanceTermination(ctx context.Context, in *cd.SkipWaitTimeForInstanceTerminationInput) (*cd.SkipWaitTimeForInstanceTerminationOutput, error) {
+	return nil, s.unsupportedWait(ctx, in.DeploymentId, "SkipWaitTimeForInstanceTermination")
+}

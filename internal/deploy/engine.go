@@ -1,0 +1,376 @@
+package deploy
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
+	"slipway/internal/event"
+	"slipway/internal/store"
+	"slipway/internal/store/fault"
+)
+
+// deployment is a row: what the API shows of it, and what the decider knows.
+type deployment struct {
+	id, app, grp string
+	place        string
+	live         bool
+	info         *cd.DeploymentInfo
+	state        rollout.State
+}
+
+const deploymentColumns = `d.id, d.application, d.grp, d.place, d.live, a.name, g.name, d.doc, d.state FROM deploy_deployments d
+	LEFT JOIN deploy_applications a ON a.id = d.application LEFT JOIN deploy_groups g ON g.id = d.grp`
+
+func scanDeployment(r *sql.Rows) (*deployment, error) {
+	d := &deployment{info: new(cd.DeploymentInfo)}
+	var live int
+	var app, group *string
+	err := r.Scan(&d.id, &d.app, &d.grp, &d.place, &live, &app, &group, store.JSON(d.info), store.JSON(&d.state))
+	d.live = live == 1
+	// Names change; what was deleted keeps its last one.
+	replace(&d.info.ApplicationName, app)
+	replace(&d.info.DeploymentGroupName, group)
+	d.info.DeploymentOverview = d.state.Overview()
+	return d, err
+}
+
+func loadDeployment(ctx context.Context, q store.Queryer, id string) (*deployment, error) {
+	all, err := store.All(ctx, q, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, &cd.DeploymentDoesNotExistException{Message: "The deployment " + id + " could not be found"}
+	}
+	return all[0], nil
+}
+
+func (d *deployment) insert(ctx context.Context, tx store.Tx, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)`,
+		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state))
+	return err
+}
+
+func (d *deployment) save(ctx context.Context, tx store.Tx) error {
+	live := 0
+	if d.live {
+		live = 1
+	}
+	_, err := tx.Exec(ctx, `UPDATE deploy_deployments SET status = $2, live = $3, doc = $4, state = $5 WHERE id = $1`, d.id, string(d.info.Status), live, store.JSON(d.info), store.JSON(d.state))
+	return err
+}
+
+func loadTargets(ctx context.Context, q store.Queryer, where string, args ...any) ([]*rollout.Target, error) {
+	return store.Documents[rollout.Target](ctx, q, `SELECT doc FROM deploy_targets WHERE `+where, args...)
+}
+
+func loadTarget(ctx context.Context, q store.Queryer, deployment, target string) (*rollout.Target, error) {
+	return store.Document[rollout.Target](ctx, q, `SELECT doc FROM deploy_targets WHERE deployment = $1 AND target = $2`, deployment, target)
+}
+
+// saveTarget writes a target. While its command waits, it is in the host's queue, and the host is woken.
+func (s *Service) saveTarget(ctx context.Context, tx store.Tx, t *rollout.Target) error {
+	host, deliverable := "", int64(0)
+	if from, ok := t.Deliverable(); ok {
+		host, deliverable = *t.TargetId, from.UnixMilli()
+		if t.Phase == rollout.Queued {
+			tx.AfterCommit(func() { s.hosts.wake(host) })
+		}
+	}
+	_, err := tx.Exec(ctx, `UPDATE deploy_targets SET status = $3, host = $4, deliverable = $5, doc = $6 WHERE deployment = $1 AND target = $2`,
+		*t.DeploymentId, *t.TargetId, string(t.Status), host, deliverable, store.JSON(t))
+	return err
+}
+
+// change lets f change a target of a deployment that is live, writes what follows, and tells whether anything did.
+func (s *Service) change(ctx context.Context, tx store.Tx, deploymentID, target string, f func(*deployment, *rollout.Target) (changed bool)) (bool, error) {
+	d, err := loadDeployment(ctx, tx, deploymentID)
+	if err != nil {
+		return false, err
+	}
+	t, err := loadTarget(ctx, tx, deploymentID, target)
+	if err != nil || t == nil {
+		return false, err
+	}
+	before := t.Ended()
+	if !f(d, t) {
+		return false, nil
+	}
+	if err := s.saveTarget(ctx, tx, t); err != nil {
+		return false, err
+	}
+	if before || !t.Ended() {
+		return true, nil
+	}
+	if err := s.targetEnded(ctx, tx, d, t); err != nil {
+		return false, err
+	}
+	return true, s.react(ctx, tx, d)
+}
+
+func timerKey(t *rollout.Target) string { return *t.DeploymentId + "/" + *t.TargetId }
+
+// targetEnded counts a target that was in progress and records what became of the host.
+func (s *Service) targetEnded(ctx context.Context, tx store.Tx, d *deployment, t *rollout.Target) error {
+	d.state.HostEnded(t.Status)
+	if err := tx.Cancel(ctx, timerJob, timerKey(t)); err != nil {
+		return err
+	}
+	if t.Status == cd.TargetStatusSkipped {
+		return nil
+	}
+	var h rollout.Health
+	if _, err := store.Find(ctx, tx, []any{store.JSON(&h)}, `SELECT doc FROM deploy_health WHERE grp = $1 AND host = $2`, d.grp, *t.TargetId); err != nil {
+		return err
+	}
+	var current string
+	if _, err := store.Find(ctx, tx, []any{&current}, `SELECT revision FROM deploy_groups WHERE id = $1`, d.grp); err != nil {
+		return err
+	}
+	h = h.After(t.Status == cd.TargetStatusSucceeded, revisionKey(d.info.Revision), current)
+	_, err := tx.Exec(ctx, `INSERT INTO deploy_health (grp, host, doc) VALUES ($1, $2, $3) ON CONFLICT (grp, host) DO UPDATE SET doc = excluded.doc`, d.grp, *t.TargetId, store.JSON(h))
+	return err
+}
+
+// react carries out what the decider says until it has nothing to add, and writes the deployment.
+func (s *Service) react(ctx context.Context, tx store.Tx, d *deployment) error {
+	for {
+		n := d.state.Next()
+		if reflect.DeepEqual(n, rollout.Next{}) {
+			break
+		}
+		if err := s.apply(ctx, tx, d, n); err != nil {
+			return err
+		}
+	}
+	fault.Point("deploy.before-react")
+	return d.save(ctx, tx)
+}
+
+func (s *Service) apply(ctx context.Context, tx store.Tx, d *deployment, n rollout.Next) error {
+	now := s.Now()
+	if n.Begin > 0 {
+		targets, err := loadTargets(ctx, tx, `deployment = $1 AND status = 'Pending' ORDER BY position LIMIT $2`, d.id, n.Begin)
+		if err != nil {
+			return err
+		}
+		for _, t := range targets {
+			t.Begin(now)
+			if err := s.saveTarget(ctx, tx, t); err != nil {
+				return err
+			}
+			if err := tx.Enqueue(ctx, store.Job{Kind: timerJob, Key: timerKey(t), RunAt: t.Due()}); err != nil {
+				return err
+			}
+		}
+	}
+	if n.Skip {
+		if err := s.each(ctx, tx, d, "Pending", func(t *rollout.Target) { t.Skip(now) }, false); err != nil {
+			return err
+		}
+	}
+	if n.Halt {
+		if err := s.each(ctx, tx, d, "InProgress", func(t *rollout.Target) { t.Halt(now) }, true); err != nil {
+			return err
+		}
+	}
+	if n.End != nil {
+		return s.finish(ctx, tx, d, n.End)
+	}
+	return nil
+}
+
+// each changes all targets of a status.
+func (s *Service) each(ctx context.Context, tx store.Tx, d *deployment, status string, f func(*rollout.Target), count bool) error {
+	targets, err := loadTargets(ctx, tx, `deployment = $1 AND status = $2 ORDER BY position`, d.id, status)
+	if err != nil {
+		return err
+	}
+	for _, t := range targets {
+		f(t)
+		if err := s.saveTarget(ctx, tx, t); err != nil {
+			return err
+		}
+		if count && t.Ended() {
+			if err := s.targetEnded(ctx, tx, d, t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Ended is the payload of event.DeploymentEnded.
+type Ended struct {
+	ID     string `json:"id"`
+	Status string `json:"status"`
+}
+
+// finish ends a deployment: its group learns how, a rollback begins if one is due, and whoever waits is told.
+func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *rollout.End) error {
+	now := awsproto.At(s.Now())
+	d.live = false
+	d.info.Status, d.info.ErrorInformation, d.info.CompleteTime = end.Status, end.Error, now
+	// Saved before a rollback takes its place as the group's live deployment.
+	if err := d.save(ctx, tx); err != nil {
+		return err
+	}
+	g, err := groupByID(ctx, tx, d.grp)
+	if err != nil {
+		return err
+	}
+	if g != nil {
+		last := &cd.LastDeploymentInfo{DeploymentId: &d.id, Status: end.Status, CreateTime: d.info.CreateTime, EndTime: now}
+		g.LastAttemptedDeployment = last
+		if end.Status == cd.DeploymentStatusSucceeded {
+			g.LastSuccessfulDeployment, g.TargetRevision, g.revision = last, d.info.Revision, revisionKey(d.info.Revision)
+		}
+		if err := g.save(ctx, tx); err != nil {
+			return err
+		}
+		if err := s.rollBack(ctx, tx, d, g); err != nil {
+			return err
+		}
+	}
+	if err := tx.Cancel(ctx, limitJob, d.id); err != nil {
+		return err
+	}
+	if err := tx.Enqueue(ctx, store.Job{Kind: logsJob, Key: d.id}); err != nil {
+		return err
+	}
+	s.Log.Info("deployment ended", "deployment", d.id, "status", end.Status, "error", text(messageOf(end.Error)))
+	return event.Publish(ctx, tx, event.DeploymentEnded, d.id, Ended{d.id, string(end.Status)})
+}
+
+func messageOf(e *cd.ErrorInformation) *string {
+	if e == nil {
+		return nil
+	}
+	return e.Message
+}
+
+// rollbackEvent is the event of an ended deployment that a rollback can be tied to; "" if there is none.
+func (d *deployment) rollbackEvent() cd.AutoRollbackEvent {
+	switch d.info.Status {
+	case cd.DeploymentStatusFailed:
+		return cd.AutoRollbackEventDeploymentFailure
+	case cd.DeploymentStatusStopped:
+		return cd.AutoRollbackEventDeploymentStopOnRequest
+	}
+	return ""
+}
+
+// rollBack deploys the last good revision of the group once more, as a deployment of its own, if the deployment's configuration asks for
+// that. A rollback is not rolled back.
+func (s *Service) rollBack(ctx context.Context, tx store.Tx, d *deployment, g *group) error {
+	c := d.info.AutoRollbackConfiguration
+	occasion := d.rollbackEvent()
+	if occasion == "" || c == nil || !is(c.Enabled) || !slices.Contains(c.Events, occasion) || d.info.Creator == cd.DeploymentCreatorCodeDeployRollback {
+		return nil
+	}
+	if d.state.Stop != nil && (d.state.Stop.Code == cd.ErrorCodeDeploymentGroupMissing || d.state.Stop.Code == cd.ErrorCodeApplicationMissing) {
+		return nil
+	}
+	if d.state.Succeeded+d.state.Failed == 0 {
+		return nil // no host was touched
+	}
+	if g.TargetRevision == nil {
+		d.info.RollbackInfo = &cd.RollbackInfo{RollbackMessage: new("There is nothing to roll back to: no deployment to the deployment group " + *g.DeploymentGroupName + " has succeeded yet.")}
+		return nil
+	}
+	in := &cd.CreateDeploymentInput{ApplicationName: g.ApplicationName, DeploymentGroupName: g.DeploymentGroupName, Revision: g.TargetRevision, DeploymentConfigName: d.info.DeploymentConfigName,
+		Description: new("Rollback of " + d.id), IgnoreApplicationStopFailures: d.info.IgnoreApplicationStopFailures, OverrideAlarmConfiguration: d.info.OverrideAlarmConfiguration,
+		AutoRollbackConfiguration: &cd.AutoRollbackConfiguration{Enabled: new(false), Events: []cd.AutoRollbackEvent{}}}
+	if good := g.LastSuccessfulDeployment; good != nil {
+		last, err := loadDeployment(ctx, tx, *good.DeploymentId)
+		if err != nil {
+			return err
+		}
+		in.FileExistsBehavior = last.info.FileExistsBehavior
+	}
+	message := "The deployment " + d.id + " ended as " + string(d.info.Status) + " and is rolled back."
+	id, err := s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorCodeDeployRollback,
+		RollbackInfo: &cd.RollbackInfo{RollbackTriggeringDeploymentId: &d.id, RollbackMessage: &message}})
+	if refusal, ok := errors.AsType[awsproto.ServiceError](err); ok { // the rollback can't be, which is no reason that the end could not
+		d.info.RollbackInfo = &cd.RollbackInfo{RollbackMessage: new("The rollback could not be started: " + refusal.Error())}
+		return nil
+	}
+	d.info.RollbackInfo = &cd.RollbackInfo{RollbackDeploymentId: &id, RollbackMessage: &message}
+	return err
+}
+
+// stopLive fails what is in progress in a group that is going away.
+func (s *Service) stopLive(ctx context.Context, tx store.Tx, grp string, code cd.ErrorCode, message string) error {
+	live, err := store.Strings(ctx, tx, `SELECT id FROM deploy_deployments WHERE grp = $1 AND live = 1`, grp)
+	if err != nil || len(live) == 0 {
+		return err
+	}
+	d, err := loadDeployment(ctx, tx, live[0])
+	if err != nil {
+		return err
+	}
+	d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: code, Message: message, Halt: true})
+	return s.react(ctx, tx, d)
+}
+
+// timer ends a command that has taken too long.
+func (s *Service) timer(ctx context.Context, j store.Running) error {
+	id, host, _ := strings.Cut(j.Key, "/")
+	seen, err := s.seen(ctx, host)
+	if err != nil {
+		return err
+	}
+	var next time.Time
+	var late *rollout.Target
+	err = s.db.Write(ctx, func(tx store.Tx) error {
+		_, err := s.change(ctx, tx, id, host, func(_ *deployment, t *rollout.Target) bool {
+			next, late = t.Due(), nil
+			if !t.Expire(seen, s.Now()) {
+				return false
+			}
+			next, late = time.Time{}, t
+			return true
+		})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if late != nil {
+		e := late.Event()
+		s.Log.Warn("a host is late", "deployment", id, "host", host, "event", *e.LifecycleEventName, "message", *e.Diagnostics.Message)
+		s.note(ctx, id, host, *e.LifecycleEventName, *e.Diagnostics.Message+"\n")
+	}
+	if !next.IsZero() {
+		return store.Again(next)
+	}
+	return nil
+}
+
+// limit ends a deployment that has taken too long.
+func (s *Service) limit(ctx context.Context, j store.Running) error {
+	message := fmt.Sprintf("The deployment did not end within %.0f hours, the longest an in-place deployment may take.", rollout.Deployment.Hours())
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		d, err := loadDeployment(ctx, tx, j.Key)
+		if awsproto.Code(err) == "DeploymentDoesNotExistException" || err == nil && !d.live {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeTimeout, Message: message})
+		if err := s.each(ctx, tx, d, "InProgress", func(t *rollout.Target) { t.Abort(message, s.Now()) }, true); err != nil {
+			return err
+		}
+		return s.react(ctx, tx, d)
+	})
+}

@@ -1,0 +1,101 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	cd "slipway/api/codedeploy"
+	"slipway/internal/store"
+)
+
+// Limits of AWS for a deployment group.
+const (
+	maxTagGroups  = 3
+	maxGroupTags  = 10
+	maxGroupTrigs = 10
+	maxAlarms     = 10
+)
+
+func checkGroup(ctx context.Context, q store.Queryer, g *cd.DeploymentGroupInfo) error {
+	if _, err := findConfig(ctx, q, g.DeploymentConfigName); err != nil {
+		return err
+	}
+	if role := text(g.ServiceRoleArn); role == "" {
+		return &cd.RoleRequiredException{Message: "A service role ARN must be given."}
+	} else if !strings.HasPrefix(role, "arn:") {
+		return &cd.InvalidRoleException{Message: fmt.Sprintf("%q is no ARN of a role; they look like arn:aws:iam::123456789012:role/NAME.", role)}
+	}
+	if err := checkTags(g); err != nil {
+		return err
+	}
+	if len(g.TriggerConfigurations) > maxGroupTrigs {
+		return &cd.TriggerTargetsLimitExceededException{Message: "A deployment group may have 10 triggers."}
+	}
+	if err := checkAlarms(g.AlarmConfiguration); err != nil {
+		return err
+	}
+	return checkRollback(g.AutoRollbackConfiguration)
+}
+
+func checkTags(g *cd.DeploymentGroupInfo) error {
+	if len(g.Ec2TagFilters) > 0 && g.Ec2TagSet != nil {
+		return &cd.InvalidEC2TagCombinationException{Message: "A call may have ec2TagFilters or ec2TagSet, not both."}
+	}
+	if len(g.OnPremisesInstanceTagFilters) > 0 && g.OnPremisesTagSet != nil {
+		return &cd.InvalidOnPremisesTagCombinationException{Message: "A call may have onPremisesInstanceTagFilters or onPremisesTagSet, not both."}
+	}
+	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen && (len(g.OnPremisesInstanceTagFilters) > 0 || g.OnPremisesTagSet != nil) {
+		return &cd.InvalidDeploymentStyleException{Message: "On-premises instances can't be deployed to with the deployment type BLUE_GREEN."}
+	}
+	sets := [][]cd.TagFilter{g.OnPremisesInstanceTagFilters}
+	if g.OnPremisesTagSet != nil {
+		sets = g.OnPremisesTagSet.OnPremisesTagSetList
+	}
+	if len(sets) > maxTagGroups || g.Ec2TagSet != nil && len(g.Ec2TagSet.Ec2TagSetList) > maxTagGroups {
+		return &cd.TagSetListLimitExceededException{Message: "A tag set may have 3 groups of tags."}
+	}
+	for _, filters := range sets {
+		if err := checkFilters(filters); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkFilters(filters []cd.TagFilter) error {
+	if len(filters) > maxGroupTags {
+		return &cd.InvalidTagException{Message: "A group of tags may have 10 of them."}
+	}
+	for _, f := range filters {
+		if kindOf(f) != cd.TagFilterTypeValueOnly && text(f.Key) == "" {
+			return &cd.InvalidTagException{Message: "A tag filter must have a key, unless its type is VALUE_ONLY."}
+		}
+	}
+	return nil
+}
+
+func checkAlarms(a *cd.AlarmConfiguration) error {
+	if a == nil {
+		return nil
+	}
+	if len(a.Alarms) > maxAlarms {
+		return &cd.AlarmsLimitExceededException{Message: "A deployment group may have 10 alarms."}
+	}
+	if a.Enabled != nil && *a.Enabled && len(a.Alarms) == 0 {
+		return &cd.InvalidAlarmConfigException{Message: "An alarm configuration that is enabled needs at least one alarm."}
+	}
+	for _, alarm := range a.Alarms {
+		if text(alarm.Name) == "" {
+			return &cd.InvalidAlarmConfigException{Message: "An alarm must have a name."}
+		}
+	}
+	return nil
+}
+
+func checkRollback(r *cd.AutoRollbackConfiguration) error {
+	if r != nil && r.Enabled != nil && *r.Enabled && len(r.Events) == 0 {
+		return &cd.InvalidAutoRollbackConfigException{Message: "An automatic rollback that is enabled needs at least one event."}
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package deploy
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"slipway/internal/store"
+)
+
+// noteEvery bounds how often the database learns that a host was heard of.
+const noteEvery = 15 * time.Second
+
+// presence knows which hosts wait for a command right now, and when each was heard of last.
+type presence struct {
+	mu    sync.Mutex
+	hosts map[string]*present
+}
+
+type present struct {
+	woken chan struct{} // closed when there is a command
+	polls int           // that are held
+	seen  time.Time
+	noted time.Time // the seen that the database knows
+}
+
+func newPresence() *presence { return &presence{hosts: map[string]*present{}} }
+
+func (p *presence) of(host string) *present {
+	h := p.hosts[host]
+	if h == nil {
+		h = &present{woken: make(chan struct{})}
+		p.hosts[host] = h
+	}
+	return h
+}
+
+// wake tells a host's polls that there is a command.
+func (p *presence) wake(host string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.of(host)
+	close(h.woken)
+	h.woken = make(chan struct{})
+}
+
+// signal is closed at the next wake.
+func (p *presence) signal(host string) <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.of(host).woken
+}
+
+// heard notes that a host was heard of now, and tells whether the database should know.
+func (p *presence) heard(host string, now time.Time, polls int) (note bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	h := p.of(host)
+	h.polls += polls
+	h.seen = now
+	if polls < 0 || now.Sub(h.noted) < noteEvery {
+		return false
+	}
+	h.noted = now
+	return true
+}
+
+// sighted records that a host was heard of. polls is +1 when a poll begins to be held, -1 when it ends.
+func (s *Service) sighted(ctx context.Context, host string, polls int) error {
+	now := s.Now()
+	if !s.hosts.heard(host, now, polls) {
+		return nil
+	}
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE deploy_instances SET seen = $2 WHERE name = $1`, host, now.UnixMilli())
+		return err
+	})
+}
+
+// seen is when a host was heard of last; zero for never.
+func (s *Service) seen(ctx context.Context, host string) (time.Time, error) {
+	s.hosts.mu.Lock()
+	h := s.hosts.hosts[host]
+	var last time.Time
+	if h != nil {
+		if last = h.seen; h.polls > 0 {
+			last = s.Now()
+		}
+	}
+	s.hosts.mu.Unlock()
+	var noted int64
+	if _, err := store.Find(ctx, s.db, []any{&noted}, `SELECT seen FROM deploy_instances WHERE name = $1`, host); err != nil {
+		return time.Time{}, err
+	}
+	if t := timeOf(noted); t.After(last) {
+		last = t
+	}
+	return last, nil
+}
+
+// HostSeen is when each of the hosts named was heard of last, for pages; those never heard of are left out.
+func (s *Service) HostSeen(ctx context.Context, names []string) (map[string]time.Time, error) {
+	all := map[string]time.Time{}
+	for _, name := range names {
+		at, err := s.seen(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		if !at.IsZero() {
+			all[name] = at
+		}
+	}
+	return all, nil
+}

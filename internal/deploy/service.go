@@ -1,0 +1,87 @@
+// Package deploy is the Deploy stage: applications, deployment groups, revisions and on-premises hosts, deployments to them, and the
+// queue of commands that the hosts' agents ask for. It implements CodeDeploy and the host-command protocol of its agent.
+package deploy
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/internal/identity"
+	"slipway/internal/journal"
+	"slipway/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Stage: "deploy", FS: sub}
+}
+
+// Hosts makes identities for hosts; an *identity.Service is one.
+type Hosts interface {
+	UserARN(name string) string
+	EnsureUser(ctx context.Context, name, role string) error
+	AddKey(ctx context.Context, user string, k identity.Key) error
+}
+
+// Config is what the service needs to know of where it runs.
+type Config struct {
+	Region, Account string
+	Now             func() time.Time
+	Log             *slog.Logger
+	Pager           awsproto.Pager
+	Journal         *journal.Journal
+	Hosts           Hosts
+	KeyDir          string        // of the key that signs deployment specifications
+	Hold            time.Duration // how long a poll is held; 0 for 50 s. AWS's agent waits 80 s.
+}
+
+// Service implements CodeDeploy, the host-command protocol, and slipway:CreateHost.
+type Service struct {
+	Config
+	db      *store.Store
+	hosts   *presence
+	signer  func() (*signer, error)
+	outputs outputs
+}
+
+// Jobs.
+const (
+	timerJob = "deploy.timer" // a host's command has taken too long
+	limitJob = "deploy.limit" // a deployment has
+	logsJob  = "deploy.logs"  // a deployment has ended: so have its logs
+)
+
+// New returns the service. Its jobs run once db works.
+func New(db *store.Store, c Config) *Service {
+	if c.Hold == 0 {
+		c.Hold = 50 * time.Second
+	}
+	s := &Service{Config: c, db: db, hosts: newPresence()}
+	s.signer = sync.OnceValues(func() (*signer, error) { return openSigner(c.KeyDir, c.Now()) })
+	s.outputs.open = map[journal.Name]*output{}
+	db.Handle(timerJob, 8, s.timer)
+	db.Handle(limitJob, 2, s.limit)
+	db.Handle(logsJob, 2, s.finishLogs)
+	return s
+}
+
+func (s *Service) arn(kind, name string) string {
+	return "arn:aws:codedeploy:" + s.Region + ":" + s.Account + ":" + kind + name
+}
+
+// unsupported answers what is kept here but can't be carried out yet: HTTP 501, never a pretended success.
+func unsupported(what string) error {
+	return &awsproto.Error{Code: "NotImplementedException", Status: 501, Message: "Slipway does not implement " + what}
+}
