@@ -19,6 +19,8 @@ type Order struct {
 	// Group and Stream name the log in the journal.
 	Group  string `json:"group"`
 	Stream string `json:"stream"`
+	// Notes are lines that the runner writes at the head of the log: what of the project is not done as it asks.
+	Notes []string `json:"notes,omitzero"`
 	// Region and Account are the server's.
 	Region  string `json:"region"`
 	Account string `json:"account"`

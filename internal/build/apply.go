@@ -1,0 +1,146 @@
+package build
+
+import (
+	"context"
+	"time"
+
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/event"
+	"slipway/internal/store"
+	"slipway/internal/store/fault"
+)
+
+// BuildEnded is the payload of event.BuildEnded.
+type BuildEnded struct {
+	ID     string        `json:"id"`
+	Status cb.StatusType `json:"status"`
+}
+
+// apply decides what an event does to a build and writes it, with what follows from it. result is the runner's, if it is one's.
+func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, result *slipway.Result) (Decision, error) {
+	d := Decide(r.State, e)
+	if d.State == r.State && d.End == nil {
+		return d, nil
+	}
+	now, id := s.Now(), *r.build.Id
+	before := r.Stage
+	switch {
+	case d.End != nil:
+		if err := s.end(ctx, tx, r, *d.End, result, now); err != nil {
+			return d, err
+		}
+	case d.Run:
+		r.acknowledged = now
+	case d.Requeue:
+		r.assigned = time.Time{}
+		deadline := r.submitted.Add(time.Duration(*r.build.QueuedTimeoutInMinutes) * time.Minute)
+		if err := tx.Enqueue(ctx, store.Job{Kind: jobQueued, Key: id, RunAt: deadline}); err != nil {
+			return d, err
+		}
+		tx.AfterCommit(s.runners.wakeOne)
+	case d.State.Stage == Assigned:
+		r.assigned = now
+		if err := s.watch(ctx, tx, d.State.Runner); err != nil {
+			return d, err
+		}
+	}
+	if before == Queued && d.State.Stage != Queued {
+		// A timeout that is being handled at this moment finds the build out of the queue.
+		if err := tx.Cancel(ctx, jobQueued, id); err != nil {
+			return d, err
+		}
+	}
+	if d.Tell {
+		tx.AfterCommit(func() { s.runners.wake(d.State.Runner) })
+	}
+	r.State = d.State
+	return d, r.save(ctx, tx)
+}
+
+// end completes a build's document, keeps its reports and tells of its end.
+func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result *slipway.Result, now time.Time) error {
+	id := *r.build.Id
+	r.build = closed(r, end, result, s.progressOf(id), now)
+	if result != nil {
+		r.cause = result.Cause
+		if len(result.Reports) > 0 && s.Reports != nil {
+			arns, err := s.Reports.Record(ctx, tx, &r.build, result.Reports)
+			if err != nil {
+				return err
+			}
+			r.build.ReportArns = arns
+		}
+	} else {
+		phase := cb.BuildPhaseTypeQueued
+		if n := len(r.build.Phases); n > 1 {
+			phase = r.build.Phases[n-2].PhaseType
+		}
+		r.cause = &slipway.Cause{Phase: string(phase), Message: end.Message}
+	}
+	runner := r.Runner
+	tx.AfterCommit(func() {
+		s.mu.Lock()
+		delete(s.progress, id)
+		s.mu.Unlock()
+		if runner != "" && result == nil {
+			s.runners.wake(runner)
+		}
+	})
+	fault.Point("build.ending")
+	return event.Publish(ctx, tx, event.BuildEnded, id, BuildEnded{id, end.Status})
+}
+
+func (s *Service) progressOf(id string) *slipway.Progress {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, ok := s.progress[id]; ok {
+		return &p
+	}
+	return nil
+}
+
+// happen loads a build, lets an event happen to it and returns it; nil if there is no such build.
+func (s *Service) happen(ctx context.Context, id string, e Event, result *slipway.Result) (r *row, d Decision, err error) {
+	err = s.db.Write(ctx, func(tx store.Tx) (err error) {
+		if r, err = one(ctx, tx, `WHERE id = $1`, id); err != nil || r == nil {
+			return err
+		}
+		d, err = s.apply(ctx, tx, r, e, result)
+		return err
+	})
+	return r, d, err
+}
+
+// queueTimeout ends a build that nobody took in time.
+func (s *Service) queueTimeout(ctx context.Context, j store.Running) error {
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		r, err := one(ctx, tx, `WHERE id = $1`, j.Key)
+		if err != nil {
+			return err
+		}
+		if r != nil {
+			if _, err := s.apply(ctx, tx, r, QueueTimeout{*r.build.QueuedTimeoutInMinutes}, nil); err != nil {
+				return err
+			}
+		}
+		return store.End(ctx, tx)
+	})
+}
+
+// StopBuild implements codebuild:StopBuild. A build that runs goes on to be IN_PROGRESS until its runner has ended it; one that has
+// ended stays as it is.
+func (s *Service) StopBuild(ctx context.Context, in *cb.StopBuildInput) (*cb.StopBuildOutput, error) {
+	r, _, err := s.happen(ctx, s.buildID(*in.Id), Stop{}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, s.noBuild(*in.Id)
+	}
+	return &cb.StopBuildOutput{Build: new(view(r, s.progressOf(*r.build.Id)))}, nil
+}
+
+func (s *Service) noBuild(id string) error {
+	return &cb.ResourceNotFoundException{Message: "Build cannot be found: " + s.arn("build", s.buildID(id))}
+}

@@ -1,0 +1,141 @@
+package build
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"sync"
+
+	cb "slipway/api/codebuild"
+)
+
+func invalid(format string, args ...any) error {
+	return &cb.InvalidInputException{Message: fmt.Sprintf(format, args...)}
+}
+
+var variableName = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString })
+var identifier = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^[A-Za-z0-9_]{1,127}$`).MatchString })
+
+// check refuses a project that no build could be made of.
+func check(p *cb.Project) error {
+	if err := checkSource(*p.Source, "source"); err != nil {
+		return err
+	}
+	sources := map[string]bool{}
+	for _, s := range p.SecondarySources {
+		id := text(s.SourceIdentifier)
+		if !identifier()(id) || sources[id] {
+			return invalid("Invalid secondary source: sourceIdentifier %q must be given once, with letters, digits and underscores only.", id)
+		}
+		sources[id] = true
+		if err := checkSource(s, "secondary source "+id); err != nil {
+			return err
+		}
+		if s.Type == cb.SourceTypeCodepipeline || s.Type == cb.SourceTypeNoSource {
+			return invalid("Invalid secondary source %s: it cannot be of type %s.", id, s.Type)
+		}
+	}
+	for _, v := range p.SecondarySourceVersions {
+		if !sources[text(v.SourceIdentifier)] {
+			return invalid("Invalid secondary source version: there is no secondary source %q.", text(v.SourceIdentifier))
+		}
+	}
+	if (p.Source.Type == cb.SourceTypeCodepipeline) != (p.Artifacts.Type == cb.ArtifactsTypeCodepipeline) {
+		return invalid("Invalid artifacts: source and artifacts must both be of type CODEPIPELINE, or neither.")
+	}
+	if err := checkArtifacts(*p.Artifacts, "artifacts"); err != nil {
+		return err
+	}
+	artifacts := map[string]bool{}
+	for _, a := range p.SecondaryArtifacts {
+		id := text(a.ArtifactIdentifier)
+		if !identifier()(id) || artifacts[id] {
+			return invalid("Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits and underscores only.", id)
+		}
+		artifacts[id] = true
+		if err := checkArtifacts(a, "secondary artifact "+id); err != nil {
+			return err
+		}
+		if a.Type != cb.ArtifactsTypeS3 {
+			return invalid("Invalid secondary artifact %s: its type must be S3.", id)
+		}
+	}
+	return checkVariables(p.Environment.EnvironmentVariables)
+}
+
+func checkVariables(vs []cb.EnvironmentVariable) error {
+	seen := map[string]bool{}
+	for _, v := range vs {
+		name := text(v.Name)
+		switch {
+		case !variableName()(name):
+			return invalid("Invalid environment variable name %q: it must match [A-Za-z_][A-Za-z0-9_]*.", name)
+		case seen[name]:
+			return invalid("Duplicate environment variable %s.", name)
+		case strings.ContainsRune(text(v.Value), 0):
+			return invalid("The value of the environment variable %s holds a NUL byte.", name)
+		}
+		seen[name] = true
+	}
+	return nil
+}
+
+func checkSource(s cb.ProjectSource, what string) error {
+	location := text(s.Location)
+	switch s.Type {
+	case cb.SourceTypeNoSource:
+		if !inline(text(s.Buildspec)) && !strings.HasPrefix(text(s.Buildspec), "arn:") {
+			return invalid("Invalid project %s: type NO_SOURCE needs an inline buildspec.", what)
+		}
+		return nil
+	case cb.SourceTypeCodepipeline:
+		return nil
+	case cb.SourceTypeS3:
+		if bucket, key := bucketAndKey(location); bucket == "" || key == "" {
+			return invalid("Invalid project %s: the location of an S3 source is BUCKET/KEY.zip or BUCKET/FOLDER/, not %q.", what, location)
+		}
+		return nil
+	case cb.SourceTypeCodecommit:
+		if repositoryName(location) == "" {
+			return invalid("Invalid project %s: the location of a CODECOMMIT source is a clone URL (…/v1/repos/NAME), or a repository's name, not %q.", what, location)
+		}
+		return nil
+	case "":
+		return invalid("Invalid project %s: type is required.", what)
+	}
+	u, err := url.Parse(location)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" {
+		return invalid("Invalid project %s: the location of a %s source is a Git URL with https, http or ssh, not %q.", what, s.Type, location)
+	}
+	if _, set := u.User.Password(); set {
+		return invalid("Invalid project %s: take the password out of its location; a location is shown to everybody who may see the project.", what)
+	}
+	return nil
+}
+
+func checkArtifacts(a cb.ProjectArtifacts, what string) error {
+	switch a.Type {
+	case cb.ArtifactsTypeS3:
+		if text(a.Location) == "" {
+			return invalid("Invalid %s: type S3 needs a location, which is the name of a bucket.", what)
+		}
+	case "":
+		return invalid("Invalid %s: type is required.", what)
+	}
+	return nil
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func number[T any](n *T) (zero T) {
+	if n == nil {
+		return zero
+	}
+	return *n
+}

@@ -1,0 +1,224 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/slipway"
+	"slipway/internal/store"
+	"slipway/internal/store/fault"
+)
+
+const (
+	// grace is how much older than an acknowledgement a poll may be that comes after it.
+	grace = 5 * time.Second
+	// again is after what time a runner is told once more what it does not seem to have heard.
+	again = 10 * time.Second
+	// saveSeen is how often it is written that a runner lives.
+	saveSeen = 30 * time.Second
+)
+
+// PollBuild implements slipway:PollBuild: it is held until there is a build for the runner, something to stop or to forget, or
+// Config.Hold has passed. A build is assigned to the runner durably before it is answered.
+func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*slipway.PollBuildOutput, error) {
+	name, room := *in.Runner, number(in.Free) > 0
+	p, ok := s.runners.arrive(name, awsproto.CallerOf(ctx).AccessKeyID, s.Now(), s.Silence)
+	if !ok {
+		return nil, &slipway.RunnerConflictException{Message: "Another runner polls by the name " + name + ", with another access key. Give this one a name of its own."}
+	}
+	defer func() { s.runners.leave(p, s.Now()) }()
+	if err := s.heard(ctx, name); err != nil {
+		return nil, err
+	}
+	timeout := time.NewTimer(s.Hold)
+	defer timeout.Stop()
+	for {
+		out, soon, err := s.look(ctx, in, room)
+		if err != nil {
+			return nil, err
+		}
+		if soon {
+			timeout.Reset(min(s.Hold, grace))
+		}
+		if out.Build == nil && room {
+			if out.Build, err = s.takeNext(ctx, name); err != nil {
+				return nil, err
+			}
+		}
+		if out.Build != nil || s.runners.news(name, append(append([]string{}, out.Stop...), out.Forget...), s.Now(), again) {
+			return out, nil
+		}
+		done, err := s.hold(ctx, p, room, timeout.C, out)
+		if done || err != nil {
+			return out, err
+		}
+	}
+}
+
+// hold waits until a poll has its answer, or is to look anew.
+func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan time.Time, out *slipway.PollBuildOutput) (done bool, err error) {
+	if room {
+		s.runners.wait(p)
+		// What came into the queue between the look and this is seen by nobody else.
+		var queued int
+		if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&queued); err != nil || queued > 0 {
+			return s.stopWaiting(ctx, p, out, err)
+		}
+	}
+	select {
+	case id := <-p.offer:
+		return s.offered(ctx, id, out)
+	case <-p.look:
+	case <-timeout:
+		done = true
+	case <-p.gone:
+		err = &slipway.RunnerConflictException{Message: "A newer poll of the runner " + p.runner + " took the place of this one."}
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if !room {
+		return done, err
+	}
+	took, werr := s.stopWaiting(ctx, p, out, err)
+	return done || took, werr
+}
+
+// stopWaiting withdraws a poll; a build that is on its way to it already is its answer.
+func (s *Service) stopWaiting(ctx context.Context, p *poll, out *slipway.PollBuildOutput, err error) (done bool, _ error) {
+	if s.runners.withdraw(p) {
+		return false, err
+	}
+	id := <-p.offer
+	if err != nil {
+		return false, err // the runner is told of the build once more when it polls again
+	}
+	return s.offered(ctx, id, out)
+}
+
+func (s *Service) offered(ctx context.Context, id string, out *slipway.PollBuildOutput) (done bool, err error) {
+	if id == "" {
+		return false, nil
+	}
+	r, err := one(ctx, s.db, `WHERE id = $1`, id)
+	if err != nil || r == nil || r.Stage != Assigned {
+		return false, err // stopped at this moment
+	}
+	fault.Point("build.assigned")
+	out.Build, err = s.order(r)
+	return err == nil, err
+}
+
+// look compares what a runner says that it has with what it was given. soon says that it is to poll again before long.
+func (s *Service) look(ctx context.Context, in *slipway.PollBuildInput, room bool) (out *slipway.PollBuildOutput, soon bool, err error) {
+	out = &slipway.PollBuildOutput{}
+	name := *in.Runner
+	rows, err := many(ctx, s.db, `WHERE runner = $1 AND state IN ('assigned', 'running') ORDER BY seq`, name)
+	if err != nil {
+		return nil, false, err
+	}
+	var ids []string
+	for _, r := range rows {
+		id := *r.build.Id
+		ids = append(ids, id)
+		if slices.Contains(in.Running, id) {
+			if r.Stop {
+				out.Stop = append(out.Stop, id)
+			}
+			continue
+		}
+		missing := Missing{name, s.Now().Sub(r.acknowledged) < grace}
+		d := Decide(r.State, missing)
+		switch {
+		case d.Offer && room && out.Build == nil:
+			if out.Build, err = s.order(r); err != nil {
+				return nil, false, err
+			}
+		case d.End != nil:
+			if _, _, err := s.happen(ctx, id, missing, nil); err != nil {
+				return nil, false, err
+			}
+		case !d.Offer:
+			soon = true
+		}
+	}
+	for _, id := range in.Running {
+		if !slices.Contains(ids, id) {
+			out.Forget = append(out.Forget, id)
+		}
+	}
+	return out, soon, nil
+}
+
+// takeNext assigns the oldest build of the queue, or returns nil.
+func (s *Service) takeNext(ctx context.Context, runner string) (*slipway.BuildOrder, error) {
+	const oldest = `WHERE state = 'queued' ORDER BY seq LIMIT 1`
+	if r, err := one(ctx, s.db, oldest); err != nil || r == nil {
+		return nil, err // an empty queue costs no commit
+	}
+	var r *row
+	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
+		if r, err = one(ctx, tx, oldest); err != nil || r == nil {
+			return err
+		}
+		_, err = s.apply(ctx, tx, r, Assign{runner}, nil)
+		return err
+	})
+	if err != nil || r == nil {
+		return nil, err
+	}
+	fault.Point("build.assigned")
+	return s.order(r)
+}
+
+// heard notes that a runner lives.
+func (s *Service) heard(ctx context.Context, name string) error {
+	now := s.Now()
+	if !s.runners.heard(name, now, saveSeen) {
+		return nil
+	}
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `INSERT INTO runners (name, seen) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen`, name, now.UnixMilli())
+		return err
+	})
+}
+
+// watch looks, while a runner has builds, whether it is still heard of.
+func (s *Service) watch(ctx context.Context, tx store.Tx, runner string) error {
+	return tx.Enqueue(ctx, store.Job{Kind: jobRunner, Key: runner, RunAt: s.Now().Add(s.Silence)})
+}
+
+func (s *Service) watchRunner(ctx context.Context, j store.Running) error {
+	var seen int64
+	if _, err := store.Find(ctx, s.db, []any{&seen}, `SELECT seen FROM runners WHERE name = $1`, j.Key); err != nil {
+		return err
+	}
+	now := s.Now()
+	last := moment(seen)
+	if t := s.runners.lastSeen(j.Key, now); t.After(last) {
+		last = t
+	}
+	// While the server was down it could hear nobody.
+	patience := last
+	if s.started.After(patience) {
+		patience = s.started
+	}
+	rows, err := many(ctx, s.db, `WHERE runner = $1 AND state IN ('assigned', 'running')`, j.Key)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	if due := patience.Add(s.Silence); due.After(now) {
+		return store.Again(due)
+	}
+	var errs []error
+	for _, r := range rows {
+		_, d, err := s.happen(ctx, *r.build.Id, Silent{j.Key, last}, nil)
+		if d.End != nil {
+			s.Log.Warn("a runner is silent: its build ends", "runner", j.Key, "since", last, "build", *r.build.Id)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}

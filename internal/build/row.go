@@ -1,0 +1,102 @@
+package build
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/store"
+)
+
+// row is a build in the database.
+type row struct {
+	State
+	build                             cb.Build
+	work                              work
+	submitted, assigned, acknowledged time.Time
+	cause                             *slipway.Cause
+}
+
+const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause`
+
+func scan(r *sql.Rows) (*row, error) {
+	var x row
+	var stop, submitted, assigned, acknowledged int64
+	err := r.Scan(&x.Stage, &x.Runner, &stop, &submitted, &assigned, &acknowledged, store.JSON(&x.build), store.JSON(&x.work), store.JSON(&x.cause))
+	x.Stop, x.submitted, x.assigned, x.acknowledged = stop == 1, moment(submitted), moment(assigned), moment(acknowledged)
+	return &x, err
+}
+
+func many(ctx context.Context, q store.Queryer, where string, args ...any) ([]*row, error) {
+	return store.All(ctx, q, scan, `SELECT `+columns+` FROM builds `+where, args...)
+}
+
+// one returns a build, or nil.
+func one(ctx context.Context, q store.Queryer, where string, args ...any) (*row, error) {
+	all, err := many(ctx, q, where, args...)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+// save writes how far a build has come.
+func (r *row) save(ctx context.Context, tx store.Tx) error {
+	stop := 0
+	if r.Stop {
+		stop = 1
+	}
+	_, err := tx.Exec(ctx, `UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8 WHERE id = $1`,
+		*r.build.Id, string(r.Stage), r.Runner, stop, milliseconds(r.assigned), milliseconds(r.acknowledged), store.JSON(&r.build), store.JSON(r.cause))
+	return err
+}
+
+// order is what a runner gets.
+func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
+	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs, Variables: r.work.Variables, Notes: r.work.Notes,
+		Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}
+	if r.work.Buildspec != nil {
+		source := *o.Build.Source
+		source.Buildspec = r.work.Buildspec
+		o.Build.Source = &source
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("order of %s: %w", *r.build.Id, err)
+	}
+	return &slipway.BuildOrder{Id: r.build.Id, Order: text}, nil
+}
+
+func milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func moment(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// placeholders are $1, …, $n.
+func placeholders(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	if n == 0 {
+		return "NULL"
+	}
+	return b.String()
+}

@@ -1,0 +1,178 @@
+package build
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// runners are those that poll this process.
+type runners struct {
+	mu      sync.Mutex
+	byName  map[string]*runner
+	waiting []*poll // those that have room for a build, the one that waits longest first
+}
+
+// runner is one of them.
+type runner struct {
+	key   string // the access key that it signs with
+	seen  time.Time
+	saved time.Time // when seen was last written
+	poll  *poll
+	told  map[string]time.Time // builds that it was told to stop or forget, and when
+}
+
+// poll is a PollBuild that is held.
+type poll struct {
+	runner string
+	offer  chan string   // the ID of a build that was assigned to the runner
+	look   chan struct{} // something may have changed
+	gone   chan struct{} // closed when the runner polls anew
+}
+
+func (rs *runners) init() { rs.byName = map[string]*runner{} }
+
+func (rs *runners) of(name string) *runner {
+	r := rs.byName[name]
+	if r == nil {
+		r = &runner{told: map[string]time.Time{}}
+		rs.byName[name] = r
+	}
+	return r
+}
+
+// arrive begins a poll, which takes the place of an earlier one of the same runner. ok is false if somebody else polls by its name.
+func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) (p *poll, ok bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.of(name)
+	if r.key != key && now.Sub(r.seen) < lease {
+		return nil, false
+	}
+	if r.poll != nil {
+		close(r.poll.gone)
+	}
+	r.key, r.seen = key, now
+	r.poll = &poll{runner: name, offer: make(chan string, 1), look: make(chan struct{}, 1), gone: make(chan struct{})}
+	return r.poll, true
+}
+
+// leave ends a poll.
+func (rs *runners) leave(p *poll, now time.Time) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.of(p.runner)
+	r.seen = now
+	if r.poll == p {
+		r.poll = nil
+	}
+}
+
+// heard notes that a runner lives and tells whether that is to be written.
+func (rs *runners) heard(name string, now time.Time, every time.Duration) (write bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.of(name)
+	r.seen = now
+	if write = now.Sub(r.saved) >= every; write {
+		r.saved = now
+	}
+	return write
+}
+
+// lastSeen is when a runner was last heard of; one that is polling is heard of all the time.
+func (rs *runners) lastSeen(name string, now time.Time) time.Time {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.byName[name]
+	if r == nil {
+		return time.Time{}
+	}
+	if r.poll != nil {
+		return now
+	}
+	return r.seen
+}
+
+// wait makes a poll one that takes builds.
+func (rs *runners) wait(p *poll) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.waiting = append(rs.waiting, p)
+}
+
+// withdraw takes back wait; ok is false if a build is on its way to the poll.
+func (rs *runners) withdraw(p *poll) (ok bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	i := slices.Index(rs.waiting, p)
+	if i >= 0 {
+		rs.waiting = slices.Delete(rs.waiting, i, i+1)
+	}
+	return i >= 0
+}
+
+// take reserves the poll that waits longest, or returns nil. It is followed by deliver or giveBack.
+func (rs *runners) take() *poll {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if len(rs.waiting) == 0 {
+		return nil
+	}
+	p := rs.waiting[0]
+	rs.waiting = rs.waiting[1:]
+	return p
+}
+
+// deliver hands a poll that was taken the build that was assigned to its runner.
+func (p *poll) deliver(id string) { p.offer <- id }
+
+// giveBack says that there is no build for a poll that was taken.
+func (rs *runners) giveBack(p *poll) {
+	if p != nil {
+		p.offer <- ""
+	}
+}
+
+// wake lets a runner's poll look anew.
+func (rs *runners) wake(name string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if r := rs.byName[name]; r != nil && r.poll != nil {
+		r.poll.nudge()
+	}
+}
+
+// wakeOne lets one of those that wait for a build look into the queue.
+func (rs *runners) wakeOne() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	if len(rs.waiting) > 0 {
+		rs.waiting[0].nudge()
+	}
+}
+
+func (p *poll) nudge() {
+	select {
+	case p.look <- struct{}{}:
+	default:
+	}
+}
+
+// news tells which of the IDs a runner was not told lately; what it was told before and is no matter any more is forgotten.
+func (rs *runners) news(name string, ids []string, now time.Time, lately time.Duration) bool {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r, fresh := rs.of(name), false
+	for id := range r.told {
+		if !slices.Contains(ids, id) {
+			delete(r.told, id)
+		}
+	}
+	for _, id := range ids {
+		if at, told := r.told[id]; !told || now.Sub(at) >= lately {
+			r.told[id], fresh = now, true
+		}
+	}
+	return fresh
+}

@@ -1,0 +1,97 @@
+// Package build is the Build stage: projects, builds and the runners that take them, with CodeBuild's API over them.
+package build
+
+import (
+	"context"
+	"embed"
+	"io"
+	"io/fs"
+	"log/slog"
+	"sync"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/journal"
+	"slipway/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Stage: "build", FS: sub}
+}
+
+// Reports keeps what the tests of builds reported.
+type Reports interface {
+	// Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs.
+	Record(ctx context.Context, tx store.Tx, build *codebuild.Build, reports []slipway.Report) ([]string, error)
+	// Failed returns tests that failed in reports, up to a limit.
+	Failed(ctx context.Context, reportArns []string, limit int) ([]slipway.FailedTest, error)
+}
+
+// Logs are the logs of builds.
+type Logs interface{ Remove(n journal.Name) error }
+
+// Config is what the service needs to know of where it runs.
+type Config struct {
+	Region, Account string
+	URL             string // of this server, for the clone URLs of its repositories
+	Now             func() time.Time
+	Log             *slog.Logger
+	Pager           awsproto.Pager
+	Reports         Reports
+	Logs            Logs
+	// ReadObject opens an object: a buildspec may lie in one.
+	ReadObject func(ctx context.Context, bucket, key string) (io.ReadCloser, error)
+	// Hold is how long a runner's poll waits for something to do; 0 is 50 seconds.
+	Hold time.Duration
+	// Silence is how long a runner may be unheard of before its builds end as FAULT; 0 is three minutes: the minute in which it
+	// polls again, and two more.
+	Silence time.Duration
+}
+
+// Service implements CodeBuild's projects and builds, and the runners' part of Slipway's own API.
+type Service struct {
+	Config
+	db      *store.Store
+	started time.Time // before it nobody could be heard of
+	runners runners
+
+	mu       sync.Mutex
+	progress map[string]slipway.Progress // of running builds: it can be lost
+}
+
+// Kinds of jobs.
+const (
+	jobQueued = "build.queued" // the end of a build's time in the queue
+	jobRunner = "build.runner" // a look at whether a runner that has builds is still heard of
+	jobLog    = "build.log"    // the removal of a build's log
+)
+
+// New returns the service and registers its jobs.
+func New(db *store.Store, c Config) *Service {
+	if c.Hold == 0 {
+		c.Hold = 50 * time.Second
+	}
+	if c.Silence == 0 {
+		c.Silence = 3 * time.Minute
+	}
+	s := &Service{Config: c, db: db, started: c.Now(), progress: map[string]slipway.Progress{}}
+	s.runners.init()
+	db.Handle(jobQueued, 4, s.queueTimeout)
+	db.Handle(jobRunner, 2, s.watchRunner)
+	db.Handle(jobLog, 2, s.removeLog)
+	return s
+}
+
+func (s *Service) arn(kind, name string) string {
+	return "arn:aws:codebuild:" + s.Region + ":" + s.Account + ":" + kind + "/" + name
+}

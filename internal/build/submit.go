@@ -1,0 +1,316 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+
+	"slipway/api/awsproto"
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/store"
+	"slipway/internal/store/fault"
+)
+
+const (
+	tokenLife    = 5 * time.Minute // of an idempotency token
+	maxBuildspec = 1 << 20         // bytes of a buildspec in an object
+)
+
+// work is what a runner gets of a build besides the build itself.
+type work struct {
+	Sources   []slipway.Source  `json:"sources"`
+	Outputs   []slipway.Output  `json:"outputs,omitzero"`
+	Variables map[string]string `json:"variables"`
+	// Buildspec is the text of one that lies in an object; the build shows its ARN.
+	Buildspec *string  `json:"buildspec,omitzero"`
+	Notes     []string `json:"notes,omitzero"`
+}
+
+// submission is a build that is about to be submitted.
+type submission struct {
+	build  *cb.Build
+	work   work
+	limit  *int32
+	origin string // the pipeline's key
+	// The idempotency token, its scope, and the request that it stands for.
+	token, scope string
+	request      any
+}
+
+// StartBuild implements codebuild:StartBuild. The token is kept for five minutes.
+func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.StartBuildOutput, error) {
+	p, err := s.project(ctx, s.db, *in.ProjectName)
+	if err != nil {
+		return nil, err
+	}
+	merge(p, in)
+	if p.Source.Type == cb.SourceTypeCodepipeline || p.Artifacts.Type == cb.ArtifactsTypeCodepipeline {
+		return nil, invalid("The project %s takes its source from a pipeline, and only one can start it. To start it by itself, override source and artifacts (sourceTypeOverride, artifactsOverride).", *p.Name)
+	}
+	sub, err := s.prepare(ctx, p, number(in.DebugSessionEnabled))
+	if err != nil {
+		return nil, err
+	}
+	sub.build.Initiator = new(awsproto.CallerOf(ctx).Name)
+	sub.work.Sources = append(sub.work.Sources, s.fetch(*p.Source, text(p.SourceVersion)))
+	for _, src := range p.SecondarySources {
+		version := ""
+		for _, v := range p.SecondarySourceVersions {
+			if text(v.SourceIdentifier) == text(src.SourceIdentifier) {
+				version = text(v.SourceVersion)
+			}
+		}
+		sub.work.Sources = append(sub.work.Sources, s.fetch(src, version))
+	}
+	for _, a := range append([]cb.ProjectArtifacts{*p.Artifacts}, p.SecondaryArtifacts...) {
+		if o, ok := output(a); ok {
+			if o.Name == "" {
+				o.Name = *p.Name
+			}
+			sub.work.Outputs = append(sub.work.Outputs, o)
+		}
+	}
+	sub.token, sub.scope, sub.request = text(in.IdempotencyToken), "build.start", in
+	b, err := s.submit(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	return &cb.StartBuildOutput{Build: b}, nil
+}
+
+// StartForPipeline starts a build whose sources and artifacts are a pipeline's, whatever the project says of them. Starting it once
+// more with the same key returns the build that there is.
+func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput, job slipway.PipelineJob) (*cb.Build, error) {
+	p, err := s.project(ctx, s.db, *in.ProjectName)
+	if err != nil {
+		return nil, err
+	}
+	p.SourceVersion, p.SecondarySources, p.SecondarySourceVersions, p.SecondaryArtifacts = nil, nil, nil, nil
+	merge(p, in)
+	p.Source.Type, p.Source.Location = cb.SourceTypeCodepipeline, nil
+	p.Source.GitCloneDepth, p.Source.GitSubmodulesConfig, p.Source.Auth, p.Source.ReportBuildStatus = nil, nil, nil, nil
+	p.Artifacts = &cb.ProjectArtifacts{Type: cb.ArtifactsTypeCodepipeline, Name: p.Name, Packaging: cb.ArtifactPackagingNone}
+	sub, err := s.prepare(ctx, p, number(in.DebugSessionEnabled))
+	if err != nil {
+		return nil, err
+	}
+	sub.origin = job.Key
+	b := sub.build
+	b.Initiator = new("codepipeline/" + job.Pipeline)
+	primary := max(0, slices.IndexFunc(job.Inputs, func(a slipway.Artifact) bool { return a.Name == job.Primary }))
+	for i, a := range job.Inputs {
+		f := slipway.Source{Identifier: a.Name, Kind: slipway.SourceZip, Bucket: a.Bucket, Key: a.Key}
+		if i != primary {
+			sub.work.Sources = append(sub.work.Sources, f)
+			b.SecondarySources = append(b.SecondarySources, cb.ProjectSource{Type: cb.SourceTypeCodepipeline, SourceIdentifier: &job.Inputs[i].Name})
+			continue
+		}
+		f.Identifier = ""
+		sub.work.Sources = append([]slipway.Source{f}, sub.work.Sources...)
+		b.SourceVersion = new("arn:aws:s3:::" + a.Bucket + "/" + a.Key)
+	}
+	if job.Version != "" {
+		b.ResolvedSourceVersion = &job.Version
+		sub.work.Variables["CODEBUILD_RESOLVED_SOURCE_VERSION"] = job.Version
+	}
+	// One output is the buildspec's artifacts; of several each is the secondary artifact of its name.
+	for i, a := range job.Outputs {
+		o := slipway.Output{Identifier: a.Name, Bucket: a.Bucket, Key: a.Key, Zip: true}
+		shown := cb.BuildArtifacts{Location: new("arn:aws:s3:::" + a.Bucket + "/" + a.Key), ArtifactIdentifier: &job.Outputs[i].Name}
+		if len(job.Outputs) == 1 {
+			o.Identifier, shown.ArtifactIdentifier = "", nil
+			b.Artifacts = &shown
+		} else {
+			b.SecondaryArtifacts = append(b.SecondaryArtifacts, shown)
+		}
+		sub.work.Outputs = append(sub.work.Outputs, o)
+	}
+	return s.submit(ctx, sub)
+}
+
+// prepare makes a build of a project over which the overrides were put.
+func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*submission, error) {
+	if err := check(p); err != nil {
+		return nil, err
+	}
+	b := &cb.Build{ProjectName: p.Name, SourceVersion: p.SourceVersion, Source: p.Source, SecondarySources: p.SecondarySources, SecondarySourceVersions: p.SecondarySourceVersions,
+		Cache: p.Cache, Environment: p.Environment, ServiceRole: p.ServiceRole, TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes,
+		VpcConfig: p.VpcConfig, EncryptionKey: p.EncryptionKey, FileSystemLocations: p.FileSystemLocations, BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
+	if err := refuse(b, debug); err != nil {
+		return nil, err
+	}
+	id := uuid.NewString()
+	s.name(b, id, p.LogsConfig)
+	b.Artifacts = new(expected(*p.Artifacts, *p.Name, id))
+	for _, a := range p.SecondaryArtifacts {
+		b.SecondaryArtifacts = append(b.SecondaryArtifacts, expected(a, *p.Name, id))
+	}
+	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, work: work{Notes: notes(b, p, p.LogsConfig)}}
+	sub.work.Variables = s.variables(b)
+	return sub, s.loadBuildspec(ctx, sub)
+}
+
+// name gives a build its ID and the place of its log.
+func (s *Service) name(b *cb.Build, id string, logs *cb.LogsConfig) {
+	b.Id = new(*b.ProjectName + ":" + id)
+	b.Arn = new(s.arn("build", *b.Id))
+	group, stream := "/aws/codebuild/"+*b.ProjectName, id
+	b.Logs = &cb.LogsLocation{CloudWatchLogs: &cb.CloudWatchLogsConfig{Status: cb.LogsConfigStatusTypeEnabled}, S3Logs: &cb.S3LogsConfig{Status: cb.LogsConfigStatusTypeDisabled}}
+	if logs != nil && logs.CloudWatchLogs != nil {
+		if c := logs.CloudWatchLogs; text(c.GroupName) != "" {
+			group = *c.GroupName
+			b.Logs.CloudWatchLogs.GroupName = c.GroupName
+		}
+		if c := logs.CloudWatchLogs; text(c.StreamName) != "" {
+			stream = *c.StreamName + "/" + id
+			b.Logs.CloudWatchLogs.StreamName = c.StreamName
+		}
+	}
+	s.locate(b.Logs, group, stream)
+}
+
+func (s *Service) locate(l *cb.LogsLocation, group, stream string) {
+	l.GroupName, l.StreamName = &group, &stream
+	l.CloudWatchLogsArn = new("arn:aws:logs:" + s.Region + ":" + s.Account + ":log-group:" + group + ":log-stream:" + stream)
+}
+
+// variables are the built-in ones that only the server knows; what depends on the number comes when it has one.
+func (s *Service) variables(b *cb.Build) map[string]string {
+	v := map[string]string{
+		"CODEBUILD_BUILD_ID": *b.Id, "CODEBUILD_BUILD_ARN": *b.Arn, "CODEBUILD_LOG_PATH": *b.Logs.StreamName, "CODEBUILD_KMS_KEY_ID": text(b.EncryptionKey),
+		"CODEBUILD_BUILD_IMAGE": text(b.Environment.Image),
+	}
+	if v["CODEBUILD_SOURCE_REPO_URL"] = text(b.Source.Location); b.Source.Type == cb.SourceTypeCodecommit {
+		v["CODEBUILD_SOURCE_REPO_URL"] = s.URL + "/v1/repos/" + repositoryName(text(b.Source.Location))
+	}
+	return v
+}
+
+// loadBuildspec reads a buildspec that is given as an object's ARN.
+func (s *Service) loadBuildspec(ctx context.Context, sub *submission) error {
+	arn := text(sub.build.Source.Buildspec)
+	bucket, key := bucketAndKey(arn)
+	if bucket == "" || key == "" || len(arn) < 13 || arn[:13] != "arn:aws:s3:::" {
+		return nil
+	}
+	if s.ReadObject == nil {
+		return invalid("The buildspec %s lies in an object, and this server has no object store.", arn)
+	}
+	r, err := s.ReadObject(ctx, bucket, key)
+	if err != nil {
+		return invalid("The buildspec %s cannot be read: %v", arn, err)
+	}
+	defer r.Close()
+	content, err := io.ReadAll(io.LimitReader(r, maxBuildspec+1))
+	if err != nil {
+		return fmt.Errorf("read buildspec %s: %w", arn, err)
+	}
+	if len(content) > maxBuildspec {
+		return invalid("The buildspec %s is larger than 1 MB.", arn)
+	}
+	sub.work.Buildspec = new(string(content))
+	return nil
+}
+
+// submit commits a build, in the hands of a runner that waits for one if there is one.
+func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error) {
+	fault.Point("build.before-submit")
+	waiting := s.runners.take()
+	var b *cb.Build
+	fresh := false
+	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
+		b, fresh = new(cb.Build), false
+		if sub.origin != "" {
+			if r, err := one(ctx, tx, `WHERE origin = $1`, sub.origin); err != nil || r != nil {
+				if r != nil {
+					b = new(view(r, s.progressOf(*r.build.Id)))
+				}
+				return err
+			}
+		}
+		return s.db.Once(ctx, tx, sub.scope, sub.token, sub.request, b, s.Now().Add(tokenLife), func() error {
+			fresh = true
+			*b = *sub.build
+			r := &row{build: *b, work: sub.work, State: State{Stage: Queued}, submitted: s.Now()}
+			if err := s.insert(ctx, tx, r, sub, waiting); err != nil {
+				return err
+			}
+			fresh = fresh && r.Stage == Assigned
+			*b = view(r, nil)
+			return nil
+		})
+	})
+	if err == nil && fresh && waiting != nil {
+		waiting.deliver(*b.Id)
+	} else {
+		s.runners.giveBack(waiting)
+		if err == nil {
+			s.runners.wakeOne()
+		}
+	}
+	if errors.Is(err, store.ErrTokenMismatch) {
+		err = invalid("The idempotencyToken was used within the last five minutes with other parameters.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	fault.Point("build.after-submit")
+	return b, nil
+}
+
+// insert numbers a build and writes it, assigned to the poll that was reserved unless others wait in the queue.
+func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submission, waiting *poll) error {
+	name := *r.build.ProjectName
+	var n int64
+	if ok, err := store.Find(ctx, tx, []any{&n}, `UPDATE projects SET last_number = last_number + 1 WHERE name = $1 RETURNING last_number`, name); err != nil || !ok {
+		if err == nil {
+			err = &cb.ResourceNotFoundException{Message: "Project cannot be found: " + s.arn("project", name)}
+		}
+		return err
+	}
+	if sub.limit != nil {
+		var open int32
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM builds WHERE project = $1 AND state IN ('queued', 'assigned', 'running')`, name).Scan(&open); err != nil {
+			return err
+		}
+		if open >= *sub.limit {
+			return &cb.AccountLimitExceededException{Message: fmt.Sprintf("Cannot have more than %d builds of the project %s at a time (concurrentBuildLimit).", *sub.limit, name)}
+		}
+	}
+	r.build.BuildNumber, r.build.StartTime = &n, awsproto.At(r.submitted)
+	r.work.Variables["CODEBUILD_BUILD_NUMBER"] = strconv.FormatInt(n, 10)
+	r.work.Variables["CODEBUILD_INITIATOR"] = text(r.build.Initiator)
+	r.work.Variables["CODEBUILD_START_TIME"] = strconv.FormatInt(r.submitted.UnixMilli(), 10)
+	if v := text(r.build.SourceVersion); v != "" {
+		r.work.Variables["CODEBUILD_SOURCE_VERSION"] = v
+	}
+	if waiting != nil {
+		var others int
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&others); err != nil {
+			return err
+		}
+		if others == 0 {
+			r.State, r.assigned = Decide(r.State, Assign{waiting.runner}).State, r.submitted
+			if err := s.watch(ctx, tx, waiting.runner); err != nil {
+				return err
+			}
+		}
+	}
+	if r.Stage == Queued {
+		deadline := r.submitted.Add(time.Duration(*r.build.QueuedTimeoutInMinutes) * time.Minute)
+		if err := tx.Enqueue(ctx, store.Job{Kind: jobQueued, Key: *r.build.Id, RunAt: deadline}); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO builds (id, seq, project, origin, state, runner, submitted, assigned, doc, work)
+		VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM builds), $2, $3, $4, $5, $6, $7, $8, $9)`,
+		*r.build.Id, name, sub.origin, string(r.Stage), r.Runner, r.submitted.UnixMilli(), milliseconds(r.assigned), store.JSON(&r.build), store.JSON(&r.work))
+	return err
+}
