@@ -1,0 +1,141 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"slipway/api/awsproto"
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/store"
+)
+
+// Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs. A name makes a group PROJECT-NAME
+// the first time. Reports whose life is over go with it.
+func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, reports []slipway.Report) ([]string, error) {
+	now := s.Now()
+	if _, err := tx.Exec(ctx, `DELETE FROM reports WHERE created < $1`, now.Add(-Life).UnixMilli()); err != nil {
+		return nil, err
+	}
+	var arns []string
+	for i, r := range reports {
+		if i == maxGroups {
+			break // the runner says so in the log
+		}
+		if r.Type == "" {
+			r.Type = cb.ReportTypeTest
+		}
+		g, err := s.groupFor(ctx, tx, *build.ProjectName, r)
+		if err != nil {
+			return nil, err
+		}
+		if g == nil {
+			continue
+		}
+		made, cases := summarise(r, now)
+		made.Arn = new(s.arn("report", *g.Name+":"+uuid.NewString()))
+		made.Name = new((*made.Arn)[strings.LastIndexByte(*made.Arn, '/')+1:])
+		made.ReportGroupArn, made.ExecutionId, made.ExportConfig = g.Arn, build.Arn, g.ExportConfig
+		for i := range cases {
+			cases[i].ReportArn = made.Arn
+		}
+		if _, err := tx.Exec(ctx, `INSERT INTO reports (arn, seq, grp, status, created, doc, cases) VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6)`,
+			*made.Arn, *g.Arn, string(made.Status), now.UnixMilli(), store.JSON(made), store.JSON(cases)); err != nil {
+			return nil, err
+		}
+		arns = append(arns, *made.Arn)
+	}
+	return arns, nil
+}
+
+// groupFor is the group of a report: by its ARN, which must be there, or by a name. Nil is an ARN that nothing has.
+func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string, r slipway.Report) (*cb.ReportGroup, error) {
+	if strings.HasPrefix(r.Name, "arn:") {
+		return group(ctx, tx, r.Name)
+	}
+	name := project + "-" + r.Name
+	g, err := group(ctx, tx, s.arn("report-group", name))
+	if err != nil || g != nil {
+		return g, err
+	}
+	g = s.newGroup(name, r.Type)
+	return g, insertGroup(ctx, tx, g)
+}
+
+// summarise makes a report of what the runner read. Failing tests make it FAILED; that nothing could be read makes it INCOMPLETE.
+func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
+	expires := awsproto.At(now.Add(Life))
+	made := &cb.Report{Type: r.Type, Status: cb.ReportStatusTypeSucceeded, Created: awsproto.At(now), Expired: expires}
+	cases := r.Cases
+	if len(cases) > maxCases {
+		cases, r.Truncated = cases[:maxCases], true
+	}
+	made.Truncated = &r.Truncated
+	counts := map[string]int32{"SUCCEEDED": 0, "FAILED": 0, "ERROR": 0, "SKIPPED": 0, "UNKNOWN": 0}
+	var total int64
+	for i := range cases {
+		c := &cases[i]
+		c.Expired = expires
+		status := "UNKNOWN"
+		if c.Status != nil {
+			if _, known := counts[*c.Status]; known {
+				status = *c.Status
+			}
+		}
+		c.Status = &status
+		counts[status]++
+		if c.DurationInNanoSeconds != nil {
+			total += *c.DurationInNanoSeconds
+		}
+		if status == "FAILED" || status == "ERROR" {
+			made.Status = cb.ReportStatusTypeFailed
+		}
+	}
+	if r.Error != "" {
+		made.Status = cb.ReportStatusTypeIncomplete
+		// The wire has no place for why a report is incomplete; a case that says so does no harm and is found.
+		cases = append(cases, cb.TestCase{Name: new("report " + r.Name), Status: new("ERROR"), Message: &r.Error, Expired: expires})
+		counts["ERROR"]++
+	}
+	made.TestSummary = &cb.TestReportSummary{Total: new(int32(len(cases))), StatusCounts: counts, DurationInNanoSeconds: &total}
+	if cases == nil {
+		cases = []cb.TestCase{}
+	}
+	return made, cases
+}
+
+// Failed returns tests that failed in reports, up to a limit.
+func (s *Service) Failed(ctx context.Context, reportArns []string, limit int) ([]slipway.FailedTest, error) {
+	lists, err := store.Documents[[]cb.TestCase](ctx, s.db, `SELECT cases FROM reports WHERE arn IN (`+placeholders(len(reportArns))+`) ORDER BY seq`, anys(reportArns)...)
+	if err != nil {
+		return nil, err
+	}
+	failed := []slipway.FailedTest{}
+	for _, list := range lists {
+		for _, c := range *list {
+			if *c.Status != "FAILED" && *c.Status != "ERROR" {
+				continue
+			}
+			if len(failed) == limit {
+				return failed, nil
+			}
+			failed = append(failed, slipway.FailedTest{ReportArn: c.ReportArn, Name: new(fullName(c)), Message: c.Message})
+		}
+	}
+	return failed, nil
+}
+
+func fullName(c cb.TestCase) string {
+	name := ""
+	if c.Name != nil {
+		name = *c.Name
+	}
+	if c.Prefix != nil && *c.Prefix != "" {
+		return fmt.Sprintf("%s: %s", *c.Prefix, name)
+	}
+	return name
+}

@@ -1,0 +1,99 @@
+// Package report keeps what the tests of builds reported: report groups, reports and test cases, with CodeBuild's API over them.
+package report
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	cb "slipway/api/codebuild"
+	"slipway/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	return store.Migrations{Stage: "report", FS: sub}
+}
+
+// Config is what the service needs to know of where it runs.
+type Config struct {
+	Region, Account string
+	Now             func() time.Time
+	Pager           awsproto.Pager
+}
+
+// Service implements CodeBuild's operations on reports.
+type Service struct {
+	Config
+	db *store.Store
+}
+
+// New returns the service.
+func New(db *store.Store, c Config) *Service { return &Service{Config: c, db: db} }
+
+// Life is how long a report is kept, as AWS keeps it.
+const Life = 30 * 24 * time.Hour
+
+// Limits of AWS.
+const (
+	maxCases  = 500 // of a report
+	maxGroups = 5   // in one build
+	aPage     = 100 // when a list's maxResults is not given
+)
+
+func (s *Service) arn(kind, name string) string {
+	return "arn:aws:codebuild:" + s.Region + ":" + s.Account + ":" + kind + "/" + name
+}
+
+func invalid(format string, args ...any) error {
+	return &cb.InvalidInputException{Message: fmt.Sprintf(format, args...)}
+}
+
+func badToken() error { return invalid("The nextToken is not valid for this list.") }
+
+// checkARN refuses what is no ARN of a kind here.
+func (s *Service) checkARN(kind, arn string) error {
+	if name, ok := strings.CutPrefix(arn, s.arn(kind, "")); !ok || name == "" {
+		return invalid("Invalid %s ARN %q: it must begin with %s", kind, arn, s.arn(kind, ""))
+	}
+	return nil
+}
+
+func placeholders(n int) string {
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	if n == 0 {
+		return "NULL"
+	}
+	return b.String()
+}
+
+func anys(ss []string) []any {
+	all := make([]any, len(ss))
+	for i, s := range ss {
+		all[i] = s
+	}
+	return all
+}
+
+func limit(n *int32) int {
+	if n == nil {
+		return aPage
+	}
+	return int(*n)
+}
