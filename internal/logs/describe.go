@@ -1,0 +1,127 @@
+package logs
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	cwl "slipway/api/logs"
+	"slipway/internal/journal"
+)
+
+const describeAPage = 50
+
+func limitOf(n *int32, otherwise int) int {
+	if n == nil {
+		return otherwise
+	}
+	return int(*n)
+}
+
+// DescribeLogGroups implements logs:DescribeLogGroups, by name; the pattern is a part of the name, in whatever case.
+func (s *Service) DescribeLogGroups(ctx context.Context, in *cwl.DescribeLogGroupsInput) (*cwl.DescribeLogGroupsOutput, error) {
+	prefix, pattern := "", ""
+	if in.LogGroupNamePrefix != nil {
+		prefix = *in.LogGroupNamePrefix
+	}
+	if in.LogGroupNamePattern != nil {
+		pattern = strings.ToLower(*in.LogGroupNamePattern)
+	}
+	if prefix != "" && pattern != "" {
+		return nil, invalid("LogGroupNamePrefix and LogGroupNamePattern are mutually exclusive parameters.")
+	}
+	filter, after := []string{prefix, pattern}, ""
+	if !s.Pager.Place("DescribeLogGroups", filter, in.NextToken, &after) {
+		return nil, badToken()
+	}
+	limit := limitOf(in.Limit, describeAPage)
+	out := &cwl.DescribeLogGroupsOutput{LogGroups: []cwl.LogGroup{}}
+	for {
+		page, err := s.journal.Groups(ctx, prefix, after, limit+1)
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range page {
+			if strings.Contains(strings.ToLower(g.Name), pattern) {
+				if len(out.LogGroups) == limit {
+					out.NextToken = s.Pager.Token("DescribeLogGroups", filter, *out.LogGroups[limit-1].LogGroupName)
+					return out, nil
+				}
+				out.LogGroups = append(out.LogGroups, cwl.LogGroup{LogGroupName: &g.Name, CreationTime: stamp(g.Created), Arn: new(s.arn(g.Name) + ":*"), LogGroupArn: new(s.arn(g.Name)),
+					StoredBytes: &g.Bytes, MetricFilterCount: new(int32(0)), LogGroupClass: cwl.LogGroupClassStandard})
+			}
+			after = g.Name
+		}
+		if len(page) == 0 {
+			return out, nil
+		}
+	}
+}
+
+// DescribeLogStreams implements logs:DescribeLogStreams.
+func (s *Service) DescribeLogStreams(ctx context.Context, in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
+	group, err := s.group(in.LogGroupName, in.LogGroupIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	prefix, byTime, descending := "", in.OrderBy == cwl.OrderByLastEventTime, in.Descending != nil && *in.Descending
+	if in.LogStreamNamePrefix != nil {
+		if prefix = *in.LogStreamNamePrefix; byTime {
+			return nil, invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
+		}
+	}
+	type place struct {
+		Time int64  `json:"t,omitzero"`
+		Name string `json:"n"`
+	}
+	at := func(st journal.Stream) place {
+		p := place{Name: st.Name}
+		if byTime && !st.Last.IsZero() {
+			p.Time = st.Last.UnixMilli()
+		}
+		return p
+	}
+	before := func(a, b place) int {
+		n := cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name))
+		if descending {
+			n = -n
+		}
+		return n
+	}
+	filter := []any{group, prefix, byTime, descending}
+	var from *place
+	if !s.Pager.Place("DescribeLogStreams", filter, in.NextToken, &from) {
+		return nil, badToken()
+	}
+	limit := limitOf(in.Limit, describeAPage)
+	// The best limit+1 after the place are kept while the streams go by.
+	var best []journal.Stream
+	trim := func() {
+		slices.SortFunc(best, func(a, b journal.Stream) int { return before(at(a), at(b)) })
+		best = best[:min(len(best), limit+1)]
+	}
+	err = s.allStreams(ctx, group, prefix, func(st journal.Stream) bool {
+		if from != nil && before(at(st), *from) <= 0 {
+			return true
+		}
+		if best = append(best, st); len(best) > 4*limit+100 {
+			trim()
+		}
+		return byTime || descending || len(best) <= limit // by name they come in their order
+	})
+	if err != nil {
+		return nil, err
+	}
+	trim()
+	out := &cwl.DescribeLogStreamsOutput{LogStreams: []cwl.LogStream{}}
+	if len(best) > limit {
+		best = best[:limit]
+		out.NextToken = s.Pager.Token("DescribeLogStreams", filter, at(best[limit-1]))
+	}
+	for _, st := range best {
+		out.LogStreams = append(out.LogStreams, cwl.LogStream{LogStreamName: &st.Name, CreationTime: stamp(st.Created), FirstEventTimestamp: stamp(st.First), LastEventTimestamp: stamp(st.Last),
+			LastIngestionTime: stamp(st.Last), Arn: new(s.arn(group) + ":log-stream:" + st.Name), StoredBytes: &st.Bytes, UploadSequenceToken: new("1")})
+	}
+	return out, nil
+}

@@ -1,0 +1,130 @@
+package logs
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	cwl "slipway/api/logs"
+	"slipway/internal/journal"
+)
+
+// GetLogEvents implements logs:GetLogEvents. Forwards and backwards tokens name a line; at an end of the log the token that was given
+// comes back, by which clients know that there is no more for now.
+func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput, error) {
+	group, err := s.group(in.LogGroupName, in.LogGroupIdentifier)
+	if err != nil {
+		return nil, err
+	}
+	n := journal.Name{Group: group, Stream: *in.LogStreamName}
+	limit := limitOf(in.Limit, pageEvents)
+	from, to, err := s.window(ctx, n, in.StartTime, in.EndTime)
+	if err != nil {
+		return nil, missing(err, "log stream")
+	}
+	first, last := from, to
+	filter := []any{group, n.Stream, in.StartTime, in.EndTime}
+	forwards := in.StartFromHead != nil && *in.StartFromHead
+	if token := in.NextToken; token != nil {
+		direction, place, _ := strings.Cut(*token, "/")
+		line := int64(-1)
+		if !s.Pager.Place("GetLogEvents", filter, &place, &line) || line < 0 || direction != "f" && direction != "b" {
+			return nil, badToken()
+		}
+		if forwards = direction == "f"; forwards {
+			first = min(max(line, from), to)
+		} else {
+			last = max(min(line, to), from)
+		}
+	}
+	var lines []journal.Line
+	if forwards {
+		lines, err = s.forwards(ctx, n, first, last, limit)
+		last = first + int64(len(lines))
+	} else {
+		lines, err = s.backwards(ctx, n, first, last, limit)
+		first = last - int64(len(lines))
+	}
+	if err != nil {
+		return nil, missing(err, "log stream")
+	}
+	out := &cwl.GetLogEventsOutput{Events: []cwl.OutputLogEvent{},
+		NextForwardToken:  new("f/" + *s.Pager.Token("GetLogEvents", filter, last)),
+		NextBackwardToken: new("b/" + *s.Pager.Token("GetLogEvents", filter, first))}
+	for _, l := range lines {
+		ms := l.Time.UnixMilli()
+		out.Events = append(out.Events, cwl.OutputLogEvent{Timestamp: &ms, IngestionTime: &ms, Message: new(message(l))})
+	}
+	return out, nil
+}
+
+func message(l journal.Line) string { return strings.ToValidUTF8(strings.TrimSuffix(l.Text, "\r"), "\uFFFD") }
+
+// window is the range of lines of a log that lie in a range of time; the end is not part of it.
+func (s *Service) window(ctx context.Context, n journal.Name, start, end *int64) (from, to int64, err error) {
+	page, err := s.journal.Read(ctx, n, journal.Query{Limit: 1, Tail: true})
+	if err != nil {
+		return 0, 0, err
+	}
+	to = page.Total
+	if start != nil {
+		if from, err = s.journal.Seek(ctx, n, time.UnixMilli(*start)); err != nil {
+			return 0, 0, err
+		}
+	}
+	if end != nil {
+		before, err := s.journal.Seek(ctx, n, time.UnixMilli(*end))
+		if err != nil {
+			return 0, 0, err
+		}
+		to = min(to, before)
+	}
+	return min(from, to), to, nil
+}
+
+// forwards reads lines from from on, up to a page.
+func (s *Service) forwards(ctx context.Context, n journal.Name, from, to int64, limit int) ([]journal.Line, error) {
+	var lines []journal.Line
+	for size := 0; from < to && len(lines) < limit; {
+		page, err := s.journal.Read(ctx, n, journal.Query{From: from, Limit: int(min(int64(limit-len(lines)), to-from))})
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range page.Lines {
+			if size += len(l.Text) + eventCost; size > pageBytes && len(lines) > 0 {
+				return lines, nil
+			}
+			lines = append(lines, l)
+		}
+		if page.Next <= from {
+			break
+		}
+		from = page.Next
+	}
+	return lines, nil
+}
+
+// backwards reads the last lines before to, up to a page.
+func (s *Service) backwards(ctx context.Context, n journal.Name, from, to int64, limit int) ([]journal.Line, error) {
+	var lines []journal.Line
+	size := 0
+	from = max(from, to-int64(limit))
+	for from < to {
+		page, err := s.journal.Read(ctx, n, journal.Query{From: from, Limit: int(min(int64(limit), to-from))})
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range page.Lines {
+			lines = append(lines, l)
+			// What lies further back than a page's bytes gives way to what follows.
+			for size += len(l.Text) + eventCost; size > pageBytes && len(lines) > 1; lines = lines[1:] {
+				size -= len(lines[0].Text) + eventCost
+			}
+		}
+		if page.Next <= from {
+			break
+		}
+		from = page.Next
+	}
+	return lines, nil
+}

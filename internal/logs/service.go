@@ -1,0 +1,97 @@
+// Package logs is the CloudWatch Logs face of the journal, and Slipway's own window on it.
+package logs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	cwl "slipway/api/logs"
+	"slipway/internal/journal"
+)
+
+// Config is what the service needs to know of where it runs.
+type Config struct {
+	Region, Account string
+	Pager           awsproto.Pager
+}
+
+// Service implements CloudWatch Logs' reading operations and slipway:ReadLog.
+type Service struct {
+	Config
+	journal *journal.Journal
+}
+
+// New returns the service.
+func New(j *journal.Journal, c Config) *Service { return &Service{c, j} }
+
+const (
+	pageEvents = 10_000
+	pageBytes  = 1 << 20 // AWS's size of a page of events
+	eventCost  = 26      // that AWS counts beside a message's bytes
+)
+
+func (s *Service) arn(group string) string {
+	return "arn:aws:logs:" + s.Region + ":" + s.Account + ":log-group:" + group
+}
+
+func invalid(format string, args ...any) error {
+	return &cwl.InvalidParameterException{Message: fmt.Sprintf(format, args...)}
+}
+
+func badToken() error { return invalid("The specified nextToken is invalid.") }
+
+// group is the name of the group that a request means, by name or by identifier (a name or an ARN).
+func (s *Service) group(name, id *string) (string, error) {
+	switch {
+	case name != nil && id != nil:
+		return "", invalid("LogGroupName and LogGroupIdentifier cannot both be specified.")
+	case name != nil:
+		return *name, nil
+	case id == nil:
+		return "", invalid("Either LogGroupName or LogGroupIdentifier is required.")
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(*id, s.arn("")), ":*"), nil
+}
+
+// missing words that a group or stream does not exist.
+func missing(err error, what string) error {
+	if errors.Is(err, journal.ErrNotExist) {
+		return &cwl.ResourceNotFoundException{Message: "The specified " + what + " does not exist."}
+	}
+	if errors.Is(err, journal.ErrName) {
+		return invalid("The specified %s cannot be a name: %v", what, err)
+	}
+	return err
+}
+
+// allStreams reads the streams of a group, window by window.
+func (s *Service) allStreams(ctx context.Context, group, prefix string, yield func(journal.Stream) bool) error {
+	const window = 1000
+	for after := ""; ; {
+		page, err := s.journal.Streams(ctx, group, prefix, after, window)
+		if err != nil {
+			return missing(err, "log group")
+		}
+		for _, st := range page {
+			if !yield(st) {
+				return nil
+			}
+			after = st.Name
+		}
+		// A stream that was just removed makes a page shorter than it was asked for: only an empty one is the end.
+		if len(page) == 0 {
+			return nil
+		}
+	}
+}
+
+func stamp(t time.Time) *int64 {
+	if t.IsZero() {
+		return nil
+	}
+	return new(t.UnixMilli())
+}

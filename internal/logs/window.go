@@ -1,0 +1,54 @@
+package logs
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/slipway"
+	"slipway/internal/journal"
+)
+
+// maxWait is how long ReadLog waits at most.
+const maxWait = 50 * time.Second
+
+// ReadLog implements slipway:ReadLog: a window of a log by lines, from one or the last ones. With waitSeconds it is held until there is
+// a line to give, the log is complete or the time is over; also for a log that does not exist yet.
+func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipway.ReadLogOutput, error) {
+	n := journal.Name{Group: *in.LogGroupName, Stream: *in.LogStreamName}
+	q := journal.Query{Tail: in.FromEnd != nil && *in.FromEnd}
+	if in.FromLine != nil {
+		if q.From = *in.FromLine; q.From < 0 {
+			return nil, &awsproto.Error{Code: "ValidationException", Message: "fromLine counts from 0."}
+		}
+	}
+	if in.Lines != nil {
+		q.Limit = int(*in.Lines)
+	}
+	if in.WaitSeconds != nil && *in.WaitSeconds > 0 {
+		wait, cancel := context.WithTimeout(ctx, min(maxWait, time.Duration(*in.WaitSeconds)*time.Second))
+		defer cancel()
+		err := s.journal.Wait(wait, n, q.From)
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+			return nil, s.notFound(err, n)
+		}
+	}
+	page, err := s.journal.Read(ctx, n, q)
+	if err != nil {
+		return nil, s.notFound(err, n)
+	}
+	out := &slipway.ReadLogOutput{Lines: []slipway.Line{}, NextLine: &page.Next, TotalLines: &page.Total, Complete: &page.Complete}
+	for _, l := range page.Lines {
+		out.Lines = append(out.Lines, slipway.Line{Number: &l.Number, Time: awsproto.At(l.Time), Text: new(strings.ToValidUTF8(l.Text, "\uFFFD"))})
+	}
+	return out, nil
+}
+
+func (s *Service) notFound(err error, n journal.Name) error {
+	if errors.Is(err, journal.ErrNotExist) || errors.Is(err, journal.ErrName) {
+		return &slipway.LogNotFoundException{Message: "There is no log " + n.Stream + " in " + n.Group + "."}
+	}
+	return err
+}
