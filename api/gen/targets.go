@@ -23,7 +23,8 @@ var targets = []target{
 		only: []string{"DescribeLogGroups", "DescribeLogStreams", "GetLogEvents", "FilterLogEvents"}},
 	{pkg: "sts", model: "sts/2011-06-15", code: "ValidationError", only: []string{"GetCallerIdentity"}},
 	{pkg: "iam", model: "iam/2010-05-08", code: "ValidationError",
-		only: []string{"CreateServiceSpecificCredential", "ListServiceSpecificCredentials", "DeleteServiceSpecificCredential"}},
+		only: []string{"CreateServiceSpecificCredential", "ListServiceSpecificCredentials", "DeleteServiceSpecificCredential",
+			"CreateLoginProfile", "UpdateLoginProfile", "GetLoginProfile", "DeleteLoginProfile"}},
 	{pkg: "codedeploycommand", model: "codedeploycommand", own: true, code: "ValidationException", maxBody: 4 << 20},
 	{pkg: "slipway", model: "slipway", own: true, code: "ValidationException", maxBody: 16 << 20},
 }

@@ -7,7 +7,18 @@ import (
 )
 
 var pattern1 = awsproto.NewPattern("[\\w+=,.@-]+")
-var pattern2 = awsproto.NewPattern("[\\w]+")
+var pattern2 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+var pattern3 = awsproto.NewPattern("[\\w]+")
+
+// Check reports what the model forbids.
+func (s *CreateLoginProfileInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("Password", s.Password != nil)
+	c.Length("Password", s.Password, 1, 128)
+	c.Match("Password", s.Password, pattern2)
+}
 
 // Check reports what the model forbids.
 func (s *CreateServiceSpecificCredentialInput) Check(c *awsproto.Check) {
@@ -18,16 +29,39 @@ func (s *CreateServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteLoginProfileInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *DeleteServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId != nil)
 	c.Length("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, 20, 128)
-	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern2)
+	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern3)
+}
+
+// Check reports what the model forbids.
+func (s *GetLoginProfileInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
 }
 
 // Check reports what the model forbids.
 func (s *ListServiceSpecificCredentialsInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *UpdateLoginProfileInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Password", s.Password, 1, 128)
+	c.Match("Password", s.Password, pattern2)
 }

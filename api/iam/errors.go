@@ -2,6 +2,22 @@
 
 package iam
 
+// EntityAlreadyExistsException travels as "EntityAlreadyExists" with HTTP status 409.
+type EntityAlreadyExistsException struct{ Message string }
+
+func (e *EntityAlreadyExistsException) Error() string   { return e.Message }
+func (*EntityAlreadyExistsException) ErrorCode() string { return "EntityAlreadyExists" }
+func (*EntityAlreadyExistsException) HTTPStatus() int   { return 409 }
+
+// EntityTemporarilyUnmodifiableException travels as "EntityTemporarilyUnmodifiable" with HTTP status 409.
+type EntityTemporarilyUnmodifiableException struct{ Message string }
+
+func (e *EntityTemporarilyUnmodifiableException) Error() string { return e.Message }
+func (*EntityTemporarilyUnmodifiableException) ErrorCode() string {
+	return "EntityTemporarilyUnmodifiable"
+}
+func (*EntityTemporarilyUnmodifiableException) HTTPStatus() int { return 409 }
+
 // LimitExceededException travels as "LimitExceeded" with HTTP status 409.
 type LimitExceededException struct{ Message string }
 
@@ -16,6 +32,20 @@ func (e *NoSuchEntityException) Error() string   { return e.Message }
 func (*NoSuchEntityException) ErrorCode() string { return "NoSuchEntity" }
 func (*NoSuchEntityException) HTTPStatus() int   { return 404 }
 
+// PasswordPolicyViolationException travels as "PasswordPolicyViolation" with HTTP status 400.
+type PasswordPolicyViolationException struct{ Message string }
+
+func (e *PasswordPolicyViolationException) Error() string   { return e.Message }
+func (*PasswordPolicyViolationException) ErrorCode() string { return "PasswordPolicyViolation" }
+func (*PasswordPolicyViolationException) HTTPStatus() int   { return 400 }
+
+// ServiceFailureException travels as "ServiceFailure" with HTTP status 500.
+type ServiceFailureException struct{ Message string }
+
+func (e *ServiceFailureException) Error() string   { return e.Message }
+func (*ServiceFailureException) ErrorCode() string { return "ServiceFailure" }
+func (*ServiceFailureException) HTTPStatus() int   { return 500 }
+
 // ServiceNotSupportedException travels as "NotSupportedService" with HTTP status 404.
 type ServiceNotSupportedException struct{ Message string }
 
@@ -25,10 +55,18 @@ func (*ServiceNotSupportedException) HTTPStatus() int   { return 404 }
 
 func newError(code, message string) error {
 	switch code {
+	case "EntityAlreadyExists":
+		return &EntityAlreadyExistsException{message}
+	case "EntityTemporarilyUnmodifiable":
+		return &EntityTemporarilyUnmodifiableException{message}
 	case "LimitExceeded":
 		return &LimitExceededException{message}
 	case "NoSuchEntity":
 		return &NoSuchEntityException{message}
+	case "PasswordPolicyViolation":
+		return &PasswordPolicyViolationException{message}
+	case "ServiceFailure":
+		return &ServiceFailureException{message}
 	case "NotSupportedService":
 		return &ServiceNotSupportedException{message}
 	}

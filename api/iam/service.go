@@ -10,28 +10,40 @@ import (
 var info = awsproto.Info{
 	Name: "iam", SigningName: "iam", Target: "", Protocol: awsproto.Query, Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccessKey", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateLoginProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateUser", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccessKey", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteLoginProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServerCertificate", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUser", "DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetLoginProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServerCertificate", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "GetUser", "GetUserPolicy", "ListAccessKeys", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListServerCertificates", "ListSigningCertificates", "ListUserPolicies", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccessKey", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateLoginProfile", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadServerCertificate", "UploadSigningCertificate"},
+	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccessKey", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateUser", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccessKey", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServerCertificate", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUser", "DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServerCertificate", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "GetUser", "GetUserPolicy", "ListAccessKeys", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListServerCertificates", "ListSigningCertificates", "ListUserPolicies", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccessKey", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadServerCertificate", "UploadSigningCertificate"},
 }
 
 var (
+	opCreateLoginProfile              = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
 	opCreateServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}}
+	opDeleteLoginProfile              = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opDeleteServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Errors: []string{"NoSuchEntity"}}
+	opGetLoginProfile                 = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
 	opListServiceSpecificCredentials  = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}}
+	opUpdateLoginProfile              = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
 )
 
 // API is IAM: in process it is a Service, from afar a Client.
 type API interface {
+	CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
+	DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
 	DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
+	GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
 	ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
 }
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
 	hooks                           awsproto.Hooks
+	createLoginProfile              func(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	createServiceSpecificCredential func(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
+	deleteLoginProfile              func(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
 	deleteServiceSpecificCredential func(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
+	getLoginProfile                 func(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
 	listServiceSpecificCredentials  func(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	updateLoginProfile              func(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
 }
 
 var _ API = (*Service)(nil)
@@ -42,9 +54,19 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 	s := &Service{hooks: hooks}
 	for _, part := range parts {
 		if f, ok := part.(interface {
+			CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
+		}); ok && s.createLoginProfile == nil {
+			s.createLoginProfile = f.CreateLoginProfile
+		}
+		if f, ok := part.(interface {
 			CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
 		}); ok && s.createServiceSpecificCredential == nil {
 			s.createServiceSpecificCredential = f.CreateServiceSpecificCredential
+		}
+		if f, ok := part.(interface {
+			DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
+		}); ok && s.deleteLoginProfile == nil {
+			s.deleteLoginProfile = f.DeleteLoginProfile
 		}
 		if f, ok := part.(interface {
 			DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
@@ -52,12 +74,27 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.deleteServiceSpecificCredential = f.DeleteServiceSpecificCredential
 		}
 		if f, ok := part.(interface {
+			GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
+		}); ok && s.getLoginProfile == nil {
+			s.getLoginProfile = f.GetLoginProfile
+		}
+		if f, ok := part.(interface {
 			ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
 		}); ok && s.listServiceSpecificCredentials == nil {
 			s.listServiceSpecificCredentials = f.ListServiceSpecificCredentials
 		}
+		if f, ok := part.(interface {
+			UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
+		}); ok && s.updateLoginProfile == nil {
+			s.updateLoginProfile = f.UpdateLoginProfile
+		}
 	}
 	return s
+}
+
+// CreateLoginProfile is iam:CreateLoginProfile.
+func (s *Service) CreateLoginProfile(ctx context.Context, in *CreateLoginProfileInput) (*CreateLoginProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateLoginProfile, in, s.createLoginProfile)
 }
 
 // CreateServiceSpecificCredential is iam:CreateServiceSpecificCredential.
@@ -65,14 +102,29 @@ func (s *Service) CreateServiceSpecificCredential(ctx context.Context, in *Creat
 	return awsproto.Invoke(ctx, s.hooks, &opCreateServiceSpecificCredential, in, s.createServiceSpecificCredential)
 }
 
+// DeleteLoginProfile is iam:DeleteLoginProfile.
+func (s *Service) DeleteLoginProfile(ctx context.Context, in *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteLoginProfile, in, s.deleteLoginProfile)
+}
+
 // DeleteServiceSpecificCredential is iam:DeleteServiceSpecificCredential.
 func (s *Service) DeleteServiceSpecificCredential(ctx context.Context, in *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteServiceSpecificCredential, in, s.deleteServiceSpecificCredential)
 }
 
+// GetLoginProfile is iam:GetLoginProfile.
+func (s *Service) GetLoginProfile(ctx context.Context, in *GetLoginProfileInput) (*GetLoginProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetLoginProfile, in, s.getLoginProfile)
+}
+
 // ListServiceSpecificCredentials is iam:ListServiceSpecificCredentials.
 func (s *Service) ListServiceSpecificCredentials(ctx context.Context, in *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListServiceSpecificCredentials, in, s.listServiceSpecificCredentials)
+}
+
+// UpdateLoginProfile is iam:UpdateLoginProfile.
+func (s *Service) UpdateLoginProfile(ctx context.Context, in *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateLoginProfile, in, s.updateLoginProfile)
 }
 
 // Info describes the service.
@@ -81,8 +133,12 @@ func (*Service) Info() *awsproto.Info { return &info }
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
+		awsproto.Bind(&opCreateLoginProfile, s.createLoginProfile != nil, s.CreateLoginProfile),
 		awsproto.Bind(&opCreateServiceSpecificCredential, s.createServiceSpecificCredential != nil, s.CreateServiceSpecificCredential),
+		awsproto.Bind(&opDeleteLoginProfile, s.deleteLoginProfile != nil, s.DeleteLoginProfile),
 		awsproto.Bind(&opDeleteServiceSpecificCredential, s.deleteServiceSpecificCredential != nil, s.DeleteServiceSpecificCredential),
+		awsproto.Bind(&opGetLoginProfile, s.getLoginProfile != nil, s.GetLoginProfile),
 		awsproto.Bind(&opListServiceSpecificCredentials, s.listServiceSpecificCredentials != nil, s.ListServiceSpecificCredentials),
+		awsproto.Bind(&opUpdateLoginProfile, s.updateLoginProfile != nil, s.UpdateLoginProfile),
 	}
 }

@@ -6,6 +6,18 @@ import (
 	"slipway/api/awsproto"
 )
 
+// CreateLoginProfileInput is the shape of that name.
+type CreateLoginProfileInput struct {
+	UserName              *string `json:"UserName,omitzero"`
+	Password              *string `json:"Password,omitzero"`
+	PasswordResetRequired *bool   `json:"PasswordResetRequired,omitzero"`
+}
+
+// CreateLoginProfileOutput is the shape of that name.
+type CreateLoginProfileOutput struct {
+	LoginProfile *LoginProfile `json:"LoginProfile,omitzero"`
+}
+
 // CreateServiceSpecificCredentialInput is the shape of that name.
 type CreateServiceSpecificCredentialInput struct {
 	UserName    *string `json:"UserName,omitzero"`
@@ -15,6 +27,15 @@ type CreateServiceSpecificCredentialInput struct {
 // CreateServiceSpecificCredentialOutput is the shape of that name.
 type CreateServiceSpecificCredentialOutput struct {
 	ServiceSpecificCredential *ServiceSpecificCredential `json:"ServiceSpecificCredential,omitzero"`
+}
+
+// DeleteLoginProfileInput is the shape of that name.
+type DeleteLoginProfileInput struct {
+	UserName *string `json:"UserName,omitzero"`
+}
+
+// DeleteLoginProfileOutput is the shape of that name.
+type DeleteLoginProfileOutput struct {
 }
 
 // DeleteServiceSpecificCredentialInput is the shape of that name.
@@ -27,6 +48,16 @@ type DeleteServiceSpecificCredentialInput struct {
 type DeleteServiceSpecificCredentialOutput struct {
 }
 
+// GetLoginProfileInput is the shape of that name.
+type GetLoginProfileInput struct {
+	UserName *string `json:"UserName,omitzero"`
+}
+
+// GetLoginProfileOutput is the shape of that name.
+type GetLoginProfileOutput struct {
+	LoginProfile *LoginProfile `json:"LoginProfile,omitzero"`
+}
+
 // ListServiceSpecificCredentialsInput is the shape of that name.
 type ListServiceSpecificCredentialsInput struct {
 	UserName    *string `json:"UserName,omitzero"`
@@ -36,6 +67,13 @@ type ListServiceSpecificCredentialsInput struct {
 // ListServiceSpecificCredentialsOutput is the shape of that name.
 type ListServiceSpecificCredentialsOutput struct {
 	ServiceSpecificCredentials []ServiceSpecificCredentialMetadata `json:"ServiceSpecificCredentials,omitzero"`
+}
+
+// LoginProfile is the shape of that name.
+type LoginProfile struct {
+	UserName              *string        `json:"UserName,omitzero"`
+	CreateDate            *awsproto.Time `json:"CreateDate,omitzero"`
+	PasswordResetRequired *bool          `json:"PasswordResetRequired,omitzero"`
 }
 
 // ServiceSpecificCredential is the shape of that name.
@@ -57,4 +95,15 @@ type ServiceSpecificCredentialMetadata struct {
 	CreateDate                  *awsproto.Time `json:"CreateDate,omitzero"`
 	ServiceSpecificCredentialId *string        `json:"ServiceSpecificCredentialId,omitzero"`
 	ServiceName                 *string        `json:"ServiceName,omitzero"`
+}
+
+// UpdateLoginProfileInput is the shape of that name.
+type UpdateLoginProfileInput struct {
+	UserName              *string `json:"UserName,omitzero"`
+	Password              *string `json:"Password,omitzero"`
+	PasswordResetRequired *bool   `json:"PasswordResetRequired,omitzero"`
+}
+
+// UpdateLoginProfileOutput is the shape of that name.
+type UpdateLoginProfileOutput struct {
 }

@@ -18,13 +18,23 @@ type Session struct {
 	CSRF   string // every form sends it back
 }
 
-// SignIn checks an access key and its secret and returns the cookie of a new session; ok is false if they do not match.
-func (s *Service) SignIn(ctx context.Context, keyID, secret string) (cookie string, ok bool, err error) {
+// SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session; ok is false
+// if they do not match.
+func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error) {
 	s.mu.RLock()
-	k, known := s.keys[keyID]
+	k, known := s.keys[name]
 	s.mu.RUnlock()
-	// Compared even for an unknown key, so that the time taken says nothing.
-	if subtle.ConstantTimeCompare([]byte(hashed(k.secret)), []byte(hashed(secret))) != 1 || !known {
+	owner := k.caller.Name
+	if known {
+		ok = subtle.ConstantTimeCompare([]byte(hashed(k.secret)), []byte(hashed(secret))) == 1
+	} else {
+		var hash string
+		if _, err := store.Find(ctx, s.db, []any{&owner, &hash}, `SELECT name, password FROM users WHERE name = $1`, name); err != nil {
+			return "", false, err
+		}
+		ok = matchesPassword(hash, secret)
+	}
+	if !ok {
 		return "", false, nil
 	}
 	cookie = randomSecret()
@@ -33,7 +43,7 @@ func (s *Service) SignIn(ctx context.Context, keyID, secret string) (cookie stri
 			return err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, owner, csrf, expires) VALUES ($1, $2, $3, $4)`,
-			hashed(cookie), k.caller.Name, randomSecret(), s.now().Add(SessionLife).UnixMilli())
+			hashed(cookie), owner, randomSecret(), s.now().Add(SessionLife).UnixMilli())
 		return err
 	})
 }
