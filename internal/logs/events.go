@@ -58,7 +58,9 @@ func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (
 	return out, nil
 }
 
-func message(l journal.Line) string { return strings.ToValidUTF8(strings.TrimSuffix(l.Text, "\r"), "\uFFFD") }
+func message(l journal.Line) string {
+	return strings.ToValidUTF8(strings.TrimSuffix(l.Text, "\r"), "\uFFFD")
+}
 
 // window is the range of lines of a log that lie in a range of time; the end is not part of it.
 func (s *Service) window(ctx context.Context, n journal.Name, start, end *int64) (from, to int64, err error) {
