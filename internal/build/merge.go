@@ -24,7 +24,13 @@ func merge(p *cb.Project, in *cb.StartBuildInput) {
 	set(&src.BuildStatusConfig, in.BuildStatusConfigOverride)
 	set(&src.Auth, in.SourceAuthOverride)
 	set(&p.SourceVersion, in.SourceVersion)
-	setList(&p.SecondarySources, in.SecondarySourcesOverride)
+	if in.SecondarySourcesOverride != nil {
+		p.SecondarySources = in.SecondarySourcesOverride
+		// The project's versions are of the project's sources.
+		p.SecondarySourceVersions = slices.DeleteFunc(p.SecondarySourceVersions, func(v cb.ProjectSourceVersion) bool {
+			return !slices.ContainsFunc(p.SecondarySources, func(s cb.ProjectSource) bool { return text(s.SourceIdentifier) == text(v.SourceIdentifier) })
+		})
+	}
 	for _, v := range in.SecondarySourcesVersionOverride {
 		p.SecondarySourceVersions = slices.DeleteFunc(p.SecondarySourceVersions, func(o cb.ProjectSourceVersion) bool {
 			return text(o.SourceIdentifier) == text(v.SourceIdentifier)

@@ -27,7 +27,7 @@ import (
 type stage struct {
 	*build.Service
 	api     *cb.Service
-	t       *testing.T
+	t       testing.TB
 	db      *store.Store
 	reports *report.Service
 	ended   chan build.BuildEnded
@@ -51,14 +51,14 @@ func (s *stage) pass(d time.Duration) {
 
 func (s *stage) Remove(n journal.Name) error { s.removed <- n; return nil }
 
-func open(t *testing.T, change ...func(*build.Config)) *stage {
+func open(t testing.TB, change ...func(*build.Config)) *stage {
 	t.Helper()
 	return openOn(t, storetest.Open(t, build.Migrations(), report.Migrations()), change...)
 }
 
-func openOn(t *testing.T, db *store.Store, change ...func(*build.Config)) *stage {
+func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage {
 	t.Helper()
-	s := &stage{t: t, db: db, ended: make(chan build.BuildEnded, 100), removed: make(chan journal.Name, 10), now: time.Now().Truncate(time.Millisecond)}
+	s := &stage{t: t, db: db, ended: make(chan build.BuildEnded, 10_000), removed: make(chan journal.Name, 10), now: time.Now().Truncate(time.Millisecond)}
 	pager := awsproto.Pager{Key: []byte("key")}
 	s.reports = report.New(s.db, report.Config{Region: "eu-central-1", Account: "123456789012", Now: s.clock, Pager: pager})
 	c := build.Config{Region: "eu-central-1", Account: "123456789012", URL: "http://slipway", Now: s.clock, Log: slog.New(slog.DiscardHandler), Pager: pager,
