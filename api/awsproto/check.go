@@ -148,10 +148,15 @@ type Pattern struct {
 	compile func() *regexp.Regexp
 }
 
-// NewPattern keeps an expression that the generator has already compiled once.
+// NewPattern keeps an expression that the generator has already compiled once. The models' expressions are Java's, which writes a
+// code point \uXXXX where Go writes \x{XXXX}.
 func NewPattern(text string) *Pattern {
-	return &Pattern{text, sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\A(?:` + text + `)\z`) })}
+	return &Pattern{text, sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\A(?:` + codePoint().ReplaceAllString(text, `\x{$1}`) + `)\z`)
+	})}
 }
+
+var codePoint = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`) })
 
 // Match reports whether the whole of s matches.
 func (p *Pattern) Match(s string) bool { return p.compile().MatchString(s) }

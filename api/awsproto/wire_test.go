@@ -188,3 +188,12 @@ func TestPager(t *testing.T) {
 		t.Error("a token of another list was taken")
 	}
 }
+
+func TestPatternsAreJavas(t *testing.T) {
+	p := awsproto.NewPattern(`[\u0009\u000A\u000D\u0020-\u00FF]+`)
+	for text, want := range map[string]bool{"correct horse": true, "é\t": true, "\u0100": false, "": false, "u0009": true, "\x00": false} {
+		if p.Match(text) != want {
+			t.Errorf("%q: %t", text, !want)
+		}
+	}
+}

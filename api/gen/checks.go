@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -22,6 +23,9 @@ func (p *pkg) checks() string {
 	}
 	return p.head(wire) + w.pats.String() + w.body.String()
 }
+
+// codePoint is how the models' expressions, which are Java's, write a code point; see awsproto.NewPattern.
+var codePoint = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)
 
 type checkWriter struct {
 	p          *pkg
@@ -180,6 +184,8 @@ func (w *checkWriter) pattern(text string) string {
 	v := fmt.Sprintf("pattern%d", len(w.patterns)+1)
 	w.patterns[text] = v
 	fmt.Fprintf(&w.pats, "var %s = awsproto.NewPattern(%q)\n", v, text)
+	// What does not compile here would panic at the first request.
+	regexp.MustCompile(codePoint.ReplaceAllString(text, `\x{$1}`))
 	return v
 }
 
