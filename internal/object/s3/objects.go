@@ -2,6 +2,7 @@ package s3
 
 import (
 	"encoding/xml"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -189,8 +190,43 @@ func (q *request) getObject() error {
 	q.version(o)
 	h.Set("Etag", quoted(o.ETag))
 	// Ranges and conditions are HTTP's own, and so is how they are answered.
-	http.ServeContent(q.w, q.Request, "", o.Modified.Truncate(time.Second), f)
+	http.ServeContent(&worded{q.w, q, false}, q.Request, "", o.Modified.Truncate(time.Second), f)
 	return nil
+}
+
+// worded passes an answer on, but words what went wrong as S3 does.
+type worded struct {
+	http.ResponseWriter
+	q      *request
+	failed bool
+}
+
+func (w *worded) WriteHeader(status int) {
+	switch status {
+	case http.StatusRequestedRangeNotSatisfiable:
+		w.failed = true
+		w.q.fail(&Error{status, "InvalidRange", "The requested range is not satisfiable"})
+	case http.StatusPreconditionFailed:
+		w.failed = true
+		w.q.fail(object.ErrPrecondition)
+	default:
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *worded) Write(p []byte) (int, error) {
+	if w.failed {
+		return len(p), nil
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// ReadFrom lets the kernel copy a file to the connection.
+func (w *worded) ReadFrom(r io.Reader) (int64, error) {
+	if w.failed {
+		return io.Copy(io.Discard, r)
+	}
+	return io.Copy(w.ResponseWriter, r)
 }
 
 func (q *request) deleteObject() error {
