@@ -48,6 +48,11 @@ func (s *ExplainBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetBoardInput) Check(c *awsproto.Check) {
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
 func (s *PollBuildInput) Check(c *awsproto.Check) {
 	c.Required("runner", s.Runner != nil)
 	c.Length("runner", s.Runner, 1, 256)

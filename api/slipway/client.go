@@ -32,6 +32,11 @@ func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*Expla
 	return awsproto.Send[ExplainBuildOutput](ctx, c.Client, &opExplainBuild, in)
 }
 
+// GetBoard is slipway:GetBoard.
+func (c Client) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutput, error) {
+	return awsproto.Send[GetBoardOutput](ctx, c.Client, &opGetBoard, in)
+}
+
 // PollBuild is slipway:PollBuild.
 func (c Client) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuildOutput, error) {
 	return awsproto.Send[PollBuildOutput](ctx, c.Client, &opPollBuild, in)

@@ -16,6 +16,13 @@ func (e *HostExistsException) Error() string   { return e.Message }
 func (*HostExistsException) ErrorCode() string { return "HostExistsException" }
 func (*HostExistsException) HTTPStatus() int   { return 400 }
 
+// InvalidNextTokenException travels as "InvalidNextTokenException" with HTTP status 400.
+type InvalidNextTokenException struct{ Message string }
+
+func (e *InvalidNextTokenException) Error() string   { return e.Message }
+func (*InvalidNextTokenException) ErrorCode() string { return "InvalidNextTokenException" }
+func (*InvalidNextTokenException) HTTPStatus() int   { return 400 }
+
 // LogNotFoundException travels as "LogNotFoundException" with HTTP status 400.
 type LogNotFoundException struct{ Message string }
 
@@ -36,6 +43,8 @@ func newError(code, message string) error {
 		return &BuildNotFoundException{message}
 	case "HostExistsException":
 		return &HostExistsException{message}
+	case "InvalidNextTokenException":
+		return &InvalidNextTokenException{message}
 	case "LogNotFoundException":
 		return &LogNotFoundException{message}
 	case "RunnerConflictException":

@@ -18,6 +18,7 @@ var (
 	opCompleteBuild    = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Errors: []string{"BuildNotFoundException"}}
 	opCreateHost       = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
 	opExplainBuild     = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opGetBoard         = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opPollBuild        = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
 	opReadLog          = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Errors: []string{"LogNotFoundException"}}
 	opUpdateBuild      = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
@@ -29,6 +30,7 @@ type API interface {
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
+	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
@@ -41,6 +43,7 @@ type Service struct {
 	completeBuild    func(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	createHost       func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	explainBuild     func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
+	getBoard         func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	pollBuild        func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	readLog          func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	updateBuild      func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
@@ -72,6 +75,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 		}); ok && s.explainBuild == nil {
 			s.explainBuild = f.ExplainBuild
+		}
+		if f, ok := part.(interface {
+			GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+		}); ok && s.getBoard == nil {
+			s.getBoard = f.GetBoard
 		}
 		if f, ok := part.(interface {
 			PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
@@ -112,6 +120,11 @@ func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*Exp
 	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.explainBuild)
 }
 
+// GetBoard is slipway:GetBoard.
+func (s *Service) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.getBoard)
+}
+
 // PollBuild is slipway:PollBuild.
 func (s *Service) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPollBuild, in, s.pollBuild)
@@ -137,6 +150,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCompleteBuild, s.completeBuild != nil, s.CompleteBuild),
 		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
 		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
+		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
 		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
 		awsproto.Bind(&opReadLog, s.readLog != nil, s.ReadLog),
 		awsproto.Bind(&opUpdateBuild, s.updateBuild != nil, s.UpdateBuild),

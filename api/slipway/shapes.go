@@ -18,6 +18,14 @@ type AcknowledgeBuildOutput struct {
 	Run *bool `json:"run,omitzero"`
 }
 
+// BoardPipeline is the shape of that name.
+type BoardPipeline struct {
+	Name       *string         `json:"name,omitzero"`
+	Pipeline   json.RawMessage `json:"pipeline,omitzero"`
+	State      json.RawMessage `json:"state,omitzero"`
+	Executions json.RawMessage `json:"executions,omitzero"`
+}
+
 // BuildOrder is the shape of that name.
 type BuildOrder struct {
 	Id    *string         `json:"id,omitzero"`
@@ -72,6 +80,18 @@ type FailedTest struct {
 	ReportArn *string `json:"reportArn,omitzero"`
 	Name      *string `json:"name,omitzero"`
 	Message   *string `json:"message,omitzero"`
+}
+
+// GetBoardInput is the shape of that name.
+type GetBoardInput struct {
+	MaxResults *int32  `json:"maxResults,omitzero"`
+	NextToken  *string `json:"nextToken,omitzero"`
+}
+
+// GetBoardOutput is the shape of that name.
+type GetBoardOutput struct {
+	Pipelines []BoardPipeline `json:"pipelines,omitzero"`
+	NextToken *string         `json:"nextToken,omitzero"`
 }
 
 // Line is the shape of that name.

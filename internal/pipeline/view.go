@@ -15,22 +15,20 @@ func (s *Service) GetPipelineState(ctx context.Context, in *cp.GetPipelineStateI
 	if err != nil {
 		return nil, err
 	}
-	var also []string
-	for _, stage := range r.Stages {
-		also = append(also, stage.Latest)
-		for _, e := range stage.Actions {
-			also = append(also, e)
-		}
-	}
-	if err := r.readAlso(ctx, s.db, *in.Name, also); err != nil {
+	if err := r.readAlso(ctx, s.db, *in.Name, r.named()); err != nil {
 		return nil, err
 	}
-	out := &cp.GetPipelineStateOutput{PipelineName: in.Name, PipelineVersion: r.Declaration.Version, StageStates: []cp.StageState{},
+	return s.state(r), nil
+}
+
+// state shows a pipeline whose executions have been read.
+func (s *Service) state(r *row) *cp.GetPipelineStateOutput {
+	out := &cp.GetPipelineStateOutput{PipelineName: r.Declaration.Name, PipelineVersion: r.Declaration.Version, StageStates: []cp.StageState{},
 		Created: awsproto.At(time.UnixMilli(r.created)), Updated: awsproto.At(time.UnixMilli(r.updated))}
 	for i := range r.Declaration.Stages {
 		out.StageStates = append(out.StageStates, s.stageState(r, i))
 	}
-	return out, nil
+	return out
 }
 
 func (s *Service) stageState(r *row, i int) cp.StageState {

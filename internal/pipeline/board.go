@@ -1,0 +1,135 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"slipway/api/codepipeline"
+	"slipway/api/slipway"
+	"slipway/internal/pipeline/engine"
+	"slipway/internal/store"
+)
+
+const boardAPage = 100
+
+// GetBoard implements slipway:GetBoard: pipelines by name, each with its definition, the state of its stages (as GetPipelineState shows it) and,
+// by their IDs, summaries of the executions that the state names. It takes three queries, however many pipelines there are.
+func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*slipway.GetBoardOutput, error) {
+	after := ""
+	if !s.Pager.Place("GetBoard", nil, in.NextToken, &after) {
+		return nil, &slipway.InvalidNextTokenException{Message: "The next token is not valid: it was not made for this list"}
+	}
+	limit := boardAPage
+	if in.MaxResults != nil {
+		limit = int(*in.MaxResults)
+	}
+	rows, err := s.boardRows(ctx, after, limit+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &slipway.GetBoardOutput{Pipelines: []slipway.BoardPipeline{}}
+	if len(rows) > limit {
+		rows = rows[:limit]
+		out.NextToken = s.Pager.Token("GetBoard", nil, *rows[limit-1].Declaration.Name)
+	}
+	if err := s.boardExecutions(ctx, rows); err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		p, err := s.boardPipeline(r)
+		if err != nil {
+			return nil, err
+		}
+		out.Pipelines = append(out.Pipelines, p)
+	}
+	return out, nil
+}
+
+func (s *Service) boardRows(ctx context.Context, after string, limit int) ([]*row, error) {
+	rows, err := s.db.Query(ctx, `SELECT doc, stages, sequence, created, updated FROM pipelines WHERE name > $1 ORDER BY name LIMIT $2`, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*row
+	for rows.Next() {
+		r := &row{Pipeline: engine.Pipeline{Declaration: new(codepipeline.PipelineDeclaration), Stages: map[string]*engine.Stage{}, Executions: map[string]*engine.Execution{}}, texts: map[string]string{}}
+		if err := rows.Scan(store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, rows.Err()
+}
+
+// boardExecutions reads the executions in flight of all pipelines, and those that their stages name.
+func (s *Service) boardExecutions(ctx context.Context, rows []*row) error {
+	byName := map[string]*row{}
+	var names, ids []string
+	for _, r := range rows {
+		byName[*r.Declaration.Name] = r
+		names = append(names, *r.Declaration.Name)
+		ids = append(ids, r.named()...)
+	}
+	slices.Sort(ids)
+	ids = slices.DeleteFunc(slices.Compact(ids), func(id string) bool { return id == "" })
+	for _, q := range []struct {
+		where  string
+		values []string
+	}{{"live = 1 AND pipeline", names}, {"id", ids}} {
+		for chunk := range slices.Chunk(q.values, 500) {
+			if err := s.boardChunk(ctx, byName, q.where, chunk); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) boardChunk(ctx context.Context, byName map[string]*row, where string, values []string) error {
+	args, marks := make([]any, len(values)), make([]string, len(values))
+	for i, v := range values {
+		args[i], marks[i] = v, fmt.Sprintf("$%d", i+1)
+	}
+	es, err := store.Documents[engine.Execution](ctx, s.db, `SELECT doc FROM pipeline_executions WHERE `+where+` IN (`+strings.Join(marks, ", ")+`)`, args...)
+	for _, e := range es {
+		if r := byName[*e.PipelineName]; r != nil {
+			r.Executions[*e.PipelineExecutionId] = e
+		}
+	}
+	return err
+}
+
+// named are the executions that a pipeline's stages name.
+func (r *row) named() []string {
+	var ids []string
+	for _, stage := range r.Stages {
+		ids = append(ids, stage.Latest, stage.Inbound)
+		for _, e := range stage.Actions {
+			ids = append(ids, e)
+		}
+	}
+	return ids
+}
+
+func (s *Service) boardPipeline(r *row) (slipway.BoardPipeline, error) {
+	summaries := map[string]codepipeline.PipelineExecutionSummary{}
+	for id, e := range r.Executions {
+		summaries[id] = summary(e)
+	}
+	p := slipway.BoardPipeline{Name: r.Declaration.Name}
+	for _, part := range []struct {
+		into *json.RawMessage
+		from any
+	}{{&p.Pipeline, masked(r.Declaration)}, {&p.State, s.state(r)}, {&p.Executions, summaries}} {
+		text, err := json.Marshal(part.from)
+		if err != nil {
+			return p, err
+		}
+		*part.into = text
+	}
+	return p, nil
+}
