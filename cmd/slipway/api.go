@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/awsproto/sigv4"
+	"slipway/api/codebuild"
+	"slipway/api/codecommit"
+	"slipway/api/codedeploy"
+	"slipway/api/codedeploycommand"
+	"slipway/api/codepipeline"
+	"slipway/api/iam"
+	"slipway/api/logs"
+	"slipway/api/slipway"
+	"slipway/api/sts"
+)
+
+type apiCommand struct {
+	client
+	Service   string `arg:"" help:"codecommit, codebuild, codedeploy, codepipeline, logs, iam, sts or slipway."`
+	Operation string `arg:"" help:"The operation, as AWS names it: CreatePipeline, or create-pipeline."`
+	Input     string `arg:"" optional:"" help:"Its input: JSON, @FILE, or - for standard input."`
+}
+
+// services are those that the server speaks, with none of their operations done here.
+func services() []awsproto.Service {
+	var none awsproto.Hooks
+	return []awsproto.Service{codecommit.New(none), codebuild.New(none), codedeploy.New(none), codepipeline.New(none), codedeploycommand.New(none), logs.New(none), iam.New(none), sts.New(none), slipway.New(none)}
+}
+
+func (c *apiCommand) Run(ctx context.Context) error {
+	all := services()
+	i := slices.IndexFunc(all, func(s awsproto.Service) bool { return s.Info().Name == c.Service })
+	if i < 0 {
+		return fmt.Errorf("there is no service %q; there are codecommit, codebuild, codedeploy, codepipeline, logs, iam, sts and slipway", c.Service)
+	}
+	input, err := c.input()
+	if err != nil {
+		return err
+	}
+	operation := camel(c.Operation)
+	r, body, err := request(all[i].Info(), c.Endpoint, operation, input)
+	if err != nil {
+		return err
+	}
+	k, err := keys()
+	if err != nil {
+		return err
+	}
+	k.Sign(r, sigv4.HexSHA256(body), c.Region, all[i].Info().SigningName, time.Now())
+	resp, err := http.DefaultClient.Do(r.WithContext(ctx))
+	if err != nil {
+		return fmt.Errorf("%s:%s: %w. Is a server up at %s?", c.Service, operation, err, c.Endpoint)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s:%s answered %d: %s", c.Service, operation, resp.StatusCode, bytes.TrimSpace(answer))
+	}
+	return printJSON(answer)
+}
+
+func printJSON(answer []byte) error {
+	var pretty bytes.Buffer
+	if json.Indent(&pretty, answer, "", "  ") != nil {
+		pretty = *bytes.NewBuffer(answer) // a Query service answers in XML
+	}
+	if pretty.Len() > 0 {
+		pretty.WriteByte('\n')
+	}
+	_, err := os.Stdout.Write(pretty.Bytes())
+	return err
+}
+
+func (c *apiCommand) input() (text []byte, err error) {
+	switch {
+	case c.Input == "":
+		return []byte("{}"), nil
+	case c.Input == "-":
+		text, err = io.ReadAll(os.Stdin)
+	case strings.HasPrefix(c.Input, "@"):
+		text, err = os.ReadFile(c.Input[1:])
+	default:
+		text = []byte(c.Input)
+	}
+	if err == nil && !json.Valid(text) {
+		err = fmt.Errorf("the input is no JSON: %.100q", text)
+	}
+	return text, err
+}
+
+// camel makes CreatePipeline of create-pipeline.
+func camel(name string) string {
+	var b strings.Builder
+	for part := range strings.SplitSeq(name, "-") {
+		if part != "" {
+			b.WriteString(strings.ToUpper(part[:1]) + part[1:])
+		}
+	}
+	return b.String()
+}
+
+// request makes the unsigned request of an operation.
+func request(info *awsproto.Info, endpoint, operation string, input []byte) (*http.Request, []byte, error) {
+	body, contentType := input, "application/x-amz-json-1.1"
+	if info.Protocol == awsproto.Query {
+		form := url.Values{"Action": {operation}, "Version": {info.Version}}
+		var v any
+		d := json.NewDecoder(bytes.NewReader(input))
+		d.UseNumber()
+		if err := d.Decode(&v); err != nil {
+			return nil, nil, err
+		}
+		flatten(form, "", v)
+		body, contentType = []byte(form.Encode()), "application/x-www-form-urlencoded"
+	}
+	r, err := http.NewRequest(http.MethodPost, strings.TrimSuffix(endpoint, "/")+"/", bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	r.Header.Set("Content-Type", contentType)
+	if info.Protocol != awsproto.Query {
+		r.Header.Set("X-Amz-Target", info.Target+"."+operation)
+	}
+	return r, body, nil
+}
+
+// flatten writes JSON as the form of the Query protocol.
+func flatten(form url.Values, name string, v any) {
+	join := func(member string) string {
+		if name == "" {
+			return member
+		}
+		return name + "." + member
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for k, inner := range v {
+			flatten(form, join(k), inner)
+		}
+	case []any:
+		for i, inner := range v {
+			flatten(form, join("member."+strconv.Itoa(i+1)), inner)
+		}
+	case nil:
+	default:
+		form.Set(name, fmt.Sprint(v))
+	}
+}

@@ -1,0 +1,86 @@
+// Command slipway takes a change from source to its users: Source, Build, Test, Deploy, Release.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+var version = "dev" // set by the build
+
+// commands are the sub-commands, each in a file of its own.
+type commands struct {
+	Up        upCommand         `cmd:"" help:"Start everything for one machine: the server with its pages, and a runner."`
+	Run       runCommand        `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
+	Validate  validateCommand   `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
+	Logs      logsCommand       `cmd:"" help:"Print the log of a build; with -f as it grows."`
+	Why       whyCommand        `cmd:"" help:"Say why a build failed."`
+	API       apiCommand        `cmd:"" name:"api" help:"Call any operation of the API with JSON: what the aws CLI does, without it."`
+	Server    serverCommand     `cmd:"" help:"The server alone: API, pages, Git, engine."`
+	Runner    runnerCommand     `cmd:"" help:"A runner alone: takes builds and runs them."`
+	Agent     agentCommand      `cmd:"" help:"The agent of a host that is deployed to."`
+	GitHelper credentialCommand `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
+	Version   versionCommand    `cmd:"" help:"Print the version."`
+}
+
+const description = `Slipway takes a change from source to its users: Source, Build, Test, Deploy, Release.
+
+It speaks the API of AWS CodeCommit, CodeBuild, CodeDeploy and CodePipeline: the aws CLI works with
+AWS_ENDPOINT_URL=http://127.0.0.1:8080. Slipway is independent of AWS.
+
+  slipway up                     start it here, and print the page to open
+  slipway run                    run this folder's buildspec.yml
+  slipway validate               check the buildspec, appspec and pipeline files of this folder
+  slipway why web:3f0c…          why did this build fail?`
+
+// exitError ends the program with a code of its own; what was to be said has been said.
+type exitError int
+
+func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+func main() {
+	os.Exit(run(os.Args[1:]))
+}
+
+func run(args []string) int {
+	var c commands
+	parser, err := kong.New(&c, kong.Name("slipway"), kong.Description(description), kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.ShortUsageOnError())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "slipway:", err)
+		return 2
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "slipway:", err)
+		fmt.Fprintln(os.Stderr, "See: slipway --help")
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(); err != nil {
+		if exit, ok := errors.AsType[exitError](err); ok {
+			return int(exit)
+		}
+		fmt.Fprintln(os.Stderr, "slipway:", err)
+		return 1
+	}
+	return 0
+}
+
+type versionCommand struct{}
+
+func (versionCommand) Run() error {
+	_, err := fmt.Println("slipway", version)
+	return err
+}

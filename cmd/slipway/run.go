@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/runner"
+)
+
+type runCommand struct {
+	Buildspec string            `short:"b" help:"Another buildspec than buildspec.yml." placeholder:"FILE"`
+	Dir       string            `short:"C" help:"Run in this folder." type:"existingdir" default:"."`
+	Env       map[string]string `short:"e" help:"Variables that outweigh the buildspec's." placeholder:"NAME=VALUE"`
+	Timeout   time.Duration     `help:"End the build after this time." default:"1h"`
+}
+
+func (c *runCommand) Help() string {
+	return "Runs the commands in place, as you, with no server and no sandbox. Artifacts are counted, not uploaded.\n\n  slipway run\n  slipway run -b buildspec-test.yml -e VERSION=1.2"
+}
+
+func (c *runCommand) Run(ctx context.Context) error {
+	began := time.Now()
+	result, err := runner.Local(ctx, runner.LocalConfig{Tree: c.Dir, Buildspec: c.Buildspec, Variables: c.Env, Output: os.Stdout, Timeout: c.Timeout})
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.WriteString(summary(&result, time.Since(began)))
+	if err == nil && result.Status != codebuild.StatusTypeSucceeded {
+		return exitError(1)
+	}
+	return err
+}
+
+// summary is what a build came to: phases, tests, artifacts, and the cause if it failed.
+func summary(r *slipway.Result, took time.Duration) string {
+	var b strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	say("\n%s in %s", r.Status, took.Round(time.Millisecond))
+	for _, p := range r.Phases {
+		if p.EndTime == nil || p.StartTime == nil {
+			continue
+		}
+		lasted := p.EndTime.Sub(p.StartTime.Time)
+		if lasted < time.Millisecond && p.PhaseStatus == codebuild.StatusTypeSucceeded {
+			continue // nothing was asked of it
+		}
+		say("  %-16s %-10s %s", p.PhaseType, p.PhaseStatus, lasted.Round(time.Millisecond))
+	}
+	for _, report := range r.Reports {
+		tests(say, &report)
+	}
+	for _, a := range r.Artifacts {
+		name := "artifact"
+		if a.ArtifactIdentifier != nil {
+			name += " " + *a.ArtifactIdentifier
+		}
+		say("  %s: %s", name, *a.Location)
+	}
+	for _, v := range r.Exported {
+		say("  exported %s=%s", *v.Name, *v.Value)
+	}
+	if c := r.Cause; c != nil {
+		say("\nwhy: %s", c.Message)
+		if c.Command != "" && !strings.Contains(c.Message, c.Command) {
+			say("  command in %s: %s", c.Phase, c.Command)
+		}
+		for _, line := range c.Lines {
+			say("  %s", *line.Text)
+		}
+	}
+	return b.String()
+}
+
+// tests tells how many tests passed, and each that did not.
+func tests(say func(string, ...any), report *slipway.Report) {
+	if report.Error != "" {
+		say("  report %s: %s", report.Name, report.Error)
+		return
+	}
+	failed := 0
+	for _, c := range report.Cases {
+		if s := *c.Status; s == "FAILED" || s == "ERROR" {
+			failed++
+		}
+	}
+	say("  report %s: %d tests, %d failed", report.Name, len(report.Cases), failed)
+	for _, c := range report.Cases {
+		if s := *c.Status; s == "FAILED" || s == "ERROR" {
+			message := ""
+			if c.Message != nil {
+				message = ": " + *c.Message
+			}
+			say("    failed %s%s", *c.Name, message)
+		}
+	}
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+
+	"slipway/api/awsproto/sigv4"
+	"slipway/internal/app"
+	"slipway/internal/runner"
+)
+
+type runnerCommand struct {
+	client
+	Data   string   `help:"The data folder of the server on this machine." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Name   string   `help:"Name of this runner." default:"local"`
+	Builds int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	Pass   []string `help:"Variables of this environment that builds get." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
+}
+
+func (c *runnerCommand) Run(ctx context.Context) error {
+	data, err := app.Open(c.Data)
+	if err != nil {
+		return err
+	}
+	key, ok, err := data.ReadKey("runner")
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("there is no key of a runner in %s: start the server first, which makes it", data.Keys())
+	}
+	lock, err := data.Lock("runner", "")
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	builds := c.Builds
+	if builds <= 0 {
+		builds = 2 * runtime.NumCPU()
+	}
+	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
+		_ = os.Unsetenv(name)
+	}
+	app.SayReady()
+	return runner.Serve(ctx, runner.Config{Endpoint: c.Endpoint, Region: c.Region, Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
+		Name: c.Name, Dir: data.Runner(), JournalDir: data.Journal(), Concurrency: builds, Pass: c.Pass, Hidden: []string{string(data)}, Log: logger()})
+}

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+
+	"slipway/internal/app"
+)
+
+// place are the settings that `up` and `server` share.
+type place struct {
+	Data     string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Listen   string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
+	Region   string `help:"Region of the data folder, the first time (us-east-1)." env:"SLIPWAY_REGION"`
+	Account  string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
+	URL      string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
+	Database string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
+}
+
+// arguments hands the settings on to a process, but for the database: its address may hold a password.
+func (p place) arguments() []string {
+	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
+	for flag, value := range map[string]string{"--region=": p.Region, "--account=": p.Account, "--url=": p.URL} {
+		if value != "" {
+			args = append(args, flag+value)
+		}
+	}
+	return args
+}
+
+type upCommand struct {
+	place
+	Builds int `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+}
+
+func logger() *slog.Logger {
+	level := slog.LevelInfo
+	if os.Getenv("SLIPWAY_DEBUG") != "" {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+}
+
+func (c *upCommand) Run(ctx context.Context) error {
+	data, err := app.Open(c.Data)
+	if err != nil {
+		return err
+	}
+	c.Data = string(data)
+	at, err := data.Place(c.Region, c.Account)
+	if err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if c.Database != "" {
+		if err := os.Setenv("SLIPWAY_DATABASE", c.Database); err != nil {
+			return err
+		}
+	}
+	_, before, err := data.ReadKey("administrator")
+	if err != nil {
+		return err
+	}
+	up := &app.Up{Data: data, Listen: c.Listen, Program: program, Stderr: os.Stderr, Log: logger(),
+		Server: append([]string{"server"}, c.place.arguments()...),
+		Runner: []string{"runner", "--data=" + c.Data, "--endpoint=" + app.URL(c.URL, c.Listen), "--region=" + at.Region, fmt.Sprintf("--builds=%d", c.Builds)},
+	}
+	up.Ready = func() error { return c.banner(data, at, before) }
+	return up.Run(ctx)
+}
+
+// banner says where the page is, how to use it, and, the first time, the key that was made up.
+func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
+	url := app.URL(c.URL, c.Listen)
+	var b strings.Builder
+	fmt.Fprintf(&b, "Slipway is up.\n\n  page     %s\n  region   %s, account %s\n  data     %s\n\n", url, at.Region, at.Account, data)
+	key, ok, err := data.ReadKey("administrator")
+	if err != nil {
+		return err
+	}
+	if ok && !keyBefore && os.Getenv("SLIPWAY_ACCESS_KEY_ID") == "" {
+		fmt.Fprintf(&b, "The administrator's key, printed this once; it is kept in %s/administrator:\n\n", data.Keys())
+		fmt.Fprintf(&b, "  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", key.ID, key.Secret)
+	} else {
+		fmt.Fprintf(&b, "Paste into a terminal:\n\n  set -a; . %s/administrator; set +a\n", data.Keys())
+	}
+	fmt.Fprintf(&b, "  export AWS_ENDPOINT_URL=%s AWS_DEFAULT_REGION=%s\n  aws codepipeline list-pipelines\n\n", url, at.Region)
+	_, err = os.Stdout.WriteString(b.String())
+	return err
+}
+
+type serverCommand struct{ place }
+
+func (c *serverCommand) Run(ctx context.Context) error {
+	data, err := app.Open(c.Data)
+	if err != nil {
+		return err
+	}
+	at, err := data.Place(c.Region, c.Account)
+	if err != nil {
+		return err
+	}
+	key := app.Key{ID: os.Getenv("SLIPWAY_ACCESS_KEY_ID"), Secret: os.Getenv("SLIPWAY_SECRET_ACCESS_KEY")}
+	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
+		_ = os.Unsetenv(name) // no process that this one starts gets it
+	}
+	if (key.ID == "") != (key.Secret == "") {
+		return fmt.Errorf("SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY must be set together")
+	}
+	return app.Serve(ctx, app.Options{Data: data, Listen: c.Listen, URL: app.URL(c.URL, c.Listen), Place: at, Database: c.Database, Administrator: key, Version: version, Log: logger()})
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"slipway/spec/appspec"
+	"slipway/spec/buildspec"
+	"slipway/spec/pipelinefile"
+)
+
+type validateCommand struct {
+	Files []string `arg:"" optional:"" help:"The files; without any, those of this folder that look like one."`
+	As    string   `enum:"auto,buildspec,appspec,pipeline" default:"auto" help:"What the files are: auto, buildspec, appspec or pipeline."`
+}
+
+func (c *validateCommand) Run() error {
+	files := c.Files
+	if len(files) == 0 {
+		for _, pattern := range []string{"buildspec*.y*ml", "appspec*.y*ml", "appspec*.json", "pipeline*.json", "pipeline*.y*ml"} {
+			found, err := filepath.Glob(pattern)
+			if err != nil {
+				return err
+			}
+			files = append(files, found...)
+		}
+		if len(files) == 0 {
+			return errors.New("there is no buildspec.yml, appspec.yml or pipeline.json in this folder; name the files to check")
+		}
+	}
+	slices.Sort(files)
+	failed := false
+	for _, file := range slices.Compact(files) {
+		kind, err := c.check(file)
+		if err != nil {
+			failed = true
+			fmt.Println(err)
+			continue
+		}
+		fmt.Printf("%s: a valid %s\n", file, kind)
+	}
+	if failed {
+		return exitError(1)
+	}
+	return nil
+}
+
+// check reads one file as what it is.
+func (c *validateCommand) check(file string) (kind string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	if kind = c.As; kind == "auto" {
+		kind = guess(file, string(text))
+	}
+	switch kind {
+	case "buildspec":
+		_, err = buildspec.Parse(file, text)
+	case "appspec":
+		_, err = appspec.Parse(file, text)
+	case "pipeline":
+		_, err = pipelinefile.Parse(file, text)
+	default:
+		err = fmt.Errorf("%s: not seen what it is; say --as=buildspec, --as=appspec or --as=pipeline", file)
+	}
+	return kind, err
+}
+
+// guess tells what a file is by its name, or else by what stands in it.
+func guess(file, text string) string {
+	name := strings.ToLower(filepath.Base(file))
+	for _, kind := range []string{"buildspec", "appspec", "pipeline"} {
+		if strings.Contains(name, kind) {
+			return kind
+		}
+	}
+	has := func(word string) bool {
+		return strings.HasPrefix(text, word+":") || strings.Contains(text, "\n"+word+":") || strings.Contains(text, `"`+word+`"`)
+	}
+	switch {
+	case has("phases") || has("batch"):
+		return "buildspec"
+	case has("stages") && (has("artifactStore") || has("artifactStores") || has("pipeline")):
+		return "pipeline"
+	case has("hooks") || has("Hooks") || has("os") || has("Resources"):
+		return "appspec"
+	}
+	return ""
+}

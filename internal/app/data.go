@@ -1,0 +1,135 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"slipway/internal/store/seal"
+)
+
+// Data is a data folder. Everything that Slipway writes lies in it.
+type Data string
+
+// Places in a data folder.
+func (d Data) Database() string     { return filepath.Join(string(d), "slipway.db") }
+func (d Data) Repositories() string { return filepath.Join(string(d), "repositories") }
+func (d Data) Objects() string      { return filepath.Join(string(d), "objects") }
+func (d Data) Journal() string      { return filepath.Join(string(d), "journal") }
+func (d Data) Keys() string         { return filepath.Join(string(d), "keys") }
+func (d Data) Runner() string       { return filepath.Join(string(d), "runner") }
+func (d Data) lock(name string) string {
+	return filepath.Join(string(d), "locks", name)
+}
+
+// Open makes the folder, readable by its owner alone, and returns it as an absolute path.
+func Open(dir string) (Data, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	for _, sub := range []string{"", "keys", "locks", "journal"} {
+		if err := os.MkdirAll(filepath.Join(abs, sub), 0o700); err != nil {
+			return "", fmt.Errorf("data folder: %w", err)
+		}
+	}
+	return Data(abs), nil
+}
+
+// Place is the account and the region of a server: one of each for the life of its data folder.
+type Place struct {
+	Region  string `json:"region"`
+	Account string `json:"account"`
+}
+
+const (
+	defaultRegion  = "us-east-1"
+	defaultAccount = "123456789012"
+)
+
+// Place returns the data folder's account and region. The first time they are set, to what is asked for or to the defaults;
+// later, asking for others is an error.
+func (d Data) Place(region, account string) (Place, error) {
+	path := filepath.Join(string(d), "place.json")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		p := Place{region, account}
+		if p.Region == "" {
+			p.Region = defaultRegion
+		}
+		if p.Account == "" {
+			p.Account = defaultAccount
+		}
+		if err := p.check(); err != nil {
+			return p, err
+		}
+		text, err := json.Marshal(p)
+		if err != nil {
+			return p, err
+		}
+		return p, seal.WriteFile(path, append(text, '\n'))
+	}
+	var p Place
+	if err != nil {
+		return p, err
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, fmt.Errorf("%s: %w", path, err)
+	}
+	if region != "" && region != p.Region || account != "" && account != p.Account {
+		return p, fmt.Errorf("the data folder %s belongs to region %s and account %s, and cannot serve region %s and account %s; leave --region and --account out, or choose another folder with --data",
+			d, p.Region, p.Account, orSame(region, p.Region), orSame(account, p.Account))
+	}
+	return p, nil
+}
+
+func orSame(s, same string) string {
+	if s == "" {
+		return same
+	}
+	return s
+}
+
+func (p Place) check() error {
+	if ok, err := regexp.MatchString(`^[0-9]{12}$`, p.Account); err != nil || !ok {
+		return fmt.Errorf("--account must be 12 digits, as AWS's accounts are, not %q", p.Account)
+	}
+	if ok, err := regexp.MatchString(`^[a-z0-9-]{1,32}$`, p.Region); err != nil || !ok {
+		return fmt.Errorf("--region must be a name such as eu-central-1, not %q", p.Region)
+	}
+	return nil
+}
+
+// Key is an access key in a file of the data folder: two lines that a shell can read.
+type Key struct{ ID, Secret string }
+
+// ReadKey reads the key of a name; ok is false if there is none.
+func (d Data) ReadKey(name string) (k Key, ok bool, err error) {
+	text, err := os.ReadFile(filepath.Join(d.Keys(), name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, false, nil
+	}
+	if err != nil {
+		return k, false, err
+	}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch name {
+		case "AWS_ACCESS_KEY_ID":
+			k.ID = value
+		case "AWS_SECRET_ACCESS_KEY":
+			k.Secret = value
+		}
+	}
+	return k, k.ID != "" && k.Secret != "", nil
+}
+
+// WriteKey keeps a key, readable by the owner alone.
+func (d Data) WriteKey(name string, k Key) error {
+	return seal.WriteFile(filepath.Join(d.Keys(), name), []byte("AWS_ACCESS_KEY_ID="+k.ID+"\nAWS_SECRET_ACCESS_KEY="+k.Secret+"\n"))
+}

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// holder is who holds a lock: what is written in its file.
+type holder struct {
+	PID    int    `json:"pid"`
+	Listen string `json:"listen,omitempty"`
+}
+
+// ErrLocked says that a living process holds a lock.
+var ErrLocked = errors.New("another process holds the lock")
+
+// Lock is held by a process as long as it lives: the kernel releases it.
+type Lock struct{ f *os.File }
+
+// Lock takes the lock of a name in a data folder, and writes who holds it. Without waiting: ErrLocked.
+func (d Data) Lock(name, listen string) (*Lock, error) {
+	f, err := os.OpenFile(d.lock(name), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			h, _ := d.holder(name)
+			return nil, fmt.Errorf("%s %s (process %d): %w", d, name, h.PID, ErrLocked)
+		}
+		return nil, err
+	}
+	text, err := json.Marshal(holder{os.Getpid(), listen})
+	if err == nil {
+		err = f.Truncate(0)
+	}
+	if err == nil {
+		_, err = f.WriteAt(text, 0)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return &Lock{f}, nil
+}
+
+// Release gives the lock up.
+func (l *Lock) Release() { _ = l.f.Close() }
+
+// holder reads who holds, or held, a lock.
+func (d Data) holder(name string) (holder, error) {
+	var h holder
+	text, err := os.ReadFile(d.lock(name))
+	if err != nil {
+		return h, err
+	}
+	return h, json.Unmarshal(text, &h)
+}
+
+// held tells who holds a lock now; ok is false if nobody does.
+func (d Data) held(name string) (h holder, ok bool) {
+	f, err := os.OpenFile(d.lock(name), os.O_RDWR, 0o600)
+	if err != nil {
+		return h, false
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil {
+		return h, false
+	}
+	h, err = d.holder(name)
+	return h, err == nil && h.PID > 0
+}
+
+// released waits until nobody holds a lock. The goroutine that waits in the kernel is left behind if ctx ends first.
+func (d Data) released(ctx context.Context, name string) error {
+	f, err := os.OpenFile(d.lock(name), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	done := make(chan error, 1)
+	go func() {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH)
+		_ = f.Close()
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

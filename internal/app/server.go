@@ -1,0 +1,270 @@
+// Package app is the composition root: it alone knows all stages, and fits them together.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/codebuild"
+	"slipway/api/codecommit"
+	"slipway/api/codedeploy"
+	"slipway/api/codedeploycommand"
+	"slipway/api/codepipeline"
+	"slipway/api/iam"
+	"slipway/api/logs"
+	"slipway/api/slipway"
+	"slipway/api/sts"
+	"slipway/internal/build"
+	"slipway/internal/deploy"
+	"slipway/internal/event"
+	"slipway/internal/identity"
+	"slipway/internal/journal"
+	logsface "slipway/internal/logs"
+	"slipway/internal/object"
+	"slipway/internal/object/s3"
+	"slipway/internal/pipeline"
+	"slipway/internal/report"
+	"slipway/internal/source"
+	"slipway/internal/store"
+	"slipway/internal/store/seal"
+	"slipway/internal/web"
+)
+
+// Options say how a server runs.
+type Options struct {
+	Data     Data
+	Listen   string // HOST:PORT
+	URL      string // how others reach it
+	Place    Place
+	Database string // postgres://…; "" for the file in the data folder
+	// Administrator is the key of the first administrator; empty for one that is made up.
+	Administrator Key
+	Version       string
+	Log           *slog.Logger
+}
+
+// URL is how a server is reached that listens at an address, unless a URL is given.
+func URL(given, listen string) string {
+	if given != "" {
+		return strings.TrimSuffix(given, "/")
+	}
+	host, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "http://" + listen
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// Serve runs a server until ctx ends. Its runner, agents and router are not touched by its end.
+func Serve(ctx context.Context, o Options) error {
+	lock, err := o.Data.Lock("server", o.Listen)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	listener, err := net.Listen("tcp", o.Listen)
+	if err != nil {
+		return fmt.Errorf("%w. Choose another address with --listen", err)
+	}
+	defer listener.Close()
+	s, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := s.db.Close(); err != nil {
+			o.Log.Error("close database", "error", err)
+		}
+	}()
+	return s.serve(ctx, listener)
+}
+
+// server is everything, fitted together.
+type server struct {
+	Options
+	db       *store.Store
+	identity *identity.Service
+	journal  *journal.Journal
+	objects  *object.Store
+	sources  *source.Service
+	hub      *event.Hub
+	handler  http.Handler
+}
+
+// open fits the stages together.
+func open(ctx context.Context, o Options) (*server, error) {
+	s := &server{Options: o, hub: event.NewHub()}
+	dsn := o.Database
+	if dsn == "" {
+		dsn = "sqlite:" + o.Data.Database()
+	}
+	var err error
+	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Log: o.Log, Migrations: []store.Migrations{
+		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), pipeline.Migrations()}})
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	if err := s.fit(ctx); err != nil {
+		return nil, errors.Join(err, s.db.Close())
+	}
+	return s, nil
+}
+
+func (s *server) fit(ctx context.Context) error {
+	now, region, account := time.Now, s.Place.Region, s.Place.Account
+	sealer, err := seal.Open(s.Data.Keys() + "/seal")
+	if err != nil {
+		return err
+	}
+	if s.identity, err = identity.New(ctx, s.db, sealer, account, region, now); err != nil {
+		return err
+	}
+	if err := s.keys(ctx); err != nil {
+		return err
+	}
+	if s.journal, err = journal.Open(s.Data.Journal()); err != nil {
+		return err
+	}
+	if s.objects, err = object.Open(ctx, s.db, s.Data.Objects(), now); err != nil {
+		return err
+	}
+	pager := awsproto.Pager{Key: sealer.Key()}
+	s.sources = source.New(s.db, source.Config{Dir: s.Data.Repositories(), Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager})
+	reports := report.New(s.db, report.Config{Region: region, Account: account, Now: now, Pager: pager})
+	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, ReadObject: s.readObject})
+	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, KeyDir: s.Data.Keys()})
+	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
+		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
+	s.objects.Created = pipelines.ObjectCreated
+	face := logsface.New(s.journal, logsface.Config{Region: region, Account: account, Pager: pager})
+
+	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
+		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
+	}}
+	api := &awsproto.Server{Region: region, Account: account, Lookup: s.identity.Lookup, Caller: s.identity.Caller, Now: now, Log: s.Log}
+	services := contract{
+		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
+		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity), slipway: slipway.New(hooks, builds, deployments, pipelines, face),
+	}
+	api.Add(services.all()...)
+	s.handler = &router{
+		log: s.Log,
+		api: api,
+		s3: &s3.Handler{Objects: s.objects, Region: region, Account: account, Lookup: s.identity.Lookup, Caller: s.identity.Caller, Now: now, Log: s.Log,
+			Authorize: func(ctx context.Context, operation, _, _ string) error {
+				return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
+			}},
+		git: &source.Handler{Source: s.sources, Authenticate: s.identity.Git, Authorize: func(c awsproto.Caller, operation string) error {
+			return identity.Authorize(c, "codecommit", operation)
+		}},
+		pages: web.New(web.Config{Sessions: sessions{s.identity}, SessionLife: identity.SessionLife, Source: services.codecommit, Builds: services.codebuild,
+			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, Hub: s.hub, URL: s.URL, Region: region, Version: s.Version, Log: s.Log, Now: now}),
+		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
+	}
+	return nil
+}
+
+// contract is every service as everybody meets it: decorated.
+type contract struct {
+	codecommit   *codecommit.Service
+	codebuild    *codebuild.Service
+	codedeploy   *codedeploy.Service
+	codepipeline *codepipeline.Service
+	command      *codedeploycommand.Service
+	logs         *logs.Service
+	sts          *sts.Service
+	iam          *iam.Service
+	slipway      *slipway.Service
+}
+
+func (c contract) all() []awsproto.Service {
+	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, c.logs, c.sts, c.iam, c.slipway}
+}
+
+// sessions are identity's, as the pages take them.
+type sessions struct{ *identity.Service }
+
+func (s sessions) Session(ctx context.Context, cookie string) (awsproto.Caller, string, bool, error) {
+	x, ok, err := s.Service.Session(ctx, cookie)
+	return x.Caller, x.CSRF, ok, err
+}
+
+func (s *server) readObject(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
+	_, f, err := s.objects.Get(ctx, bucket, key, "")
+	return f, err
+}
+
+// keys makes sure that there are an administrator and a runner with their keys.
+func (s *server) keys(ctx context.Context) error {
+	for _, user := range []struct{ name, role string }{{"administrator", identity.Administrator}, {"runner", identity.Runner}} {
+		if err := s.identity.EnsureUser(ctx, user.name, user.role); err != nil {
+			return err
+		}
+		key, ok, err := s.Data.ReadKey(user.name)
+		if err != nil {
+			return err
+		}
+		if given := s.Administrator; user.name == "administrator" && given.ID != "" {
+			ok, key = key == given, given
+		}
+		if !ok {
+			if key.ID == "" {
+				key = Key(identity.NewKey())
+			}
+			if err := s.Data.WriteKey(user.name, key); err != nil {
+				return err
+			}
+		}
+		if err := s.identity.AddKey(ctx, user.name, identity.Key(key)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shutdown is how long requests may take to end once the server is asked to.
+const shutdown = 3 * time.Second
+
+// serve works until ctx ends.
+func (s *server) serve(ctx context.Context, listener net.Listener) error {
+	if err := s.sources.Recover(ctx); err != nil {
+		return fmt.Errorf("recover repositories: %w", err)
+	}
+	work, stop := context.WithCancel(ctx)
+	defer stop()
+	var all sync.WaitGroup
+	all.Go(func() { _ = s.db.Work(work) })
+	hs := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		BaseContext: func(net.Listener) context.Context { return work }, // long polls end with it
+		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
+	failed := make(chan error, 1)
+	go func() { failed <- hs.Serve(listener) }()
+	s.Log.Info("slipway serves", "url", s.URL, "region", s.Place.Region, "account", s.Place.Account)
+	SayReady()
+	var err error
+	select {
+	case err = <-failed:
+	case <-ctx.Done():
+	}
+	stop()
+	end, cancel := context.WithTimeout(context.Background(), shutdown)
+	defer cancel()
+	if hs.Shutdown(end) != nil {
+		_ = hs.Close()
+	}
+	all.Wait()
+	return err
+}

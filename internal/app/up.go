@@ -1,0 +1,182 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// Up is everything for one machine: the server and a runner, each a process of its own.
+type Up struct {
+	Data    Data
+	Listen  string
+	Program string   // this program, to start the others
+	Server  []string // arguments of `slipway server`
+	Runner  []string // arguments of `slipway runner`
+	Stderr  io.Writer
+	Log     *slog.Logger
+	// Ready is called once the server answers, the first time.
+	Ready func() error
+}
+
+const (
+	// graceful is how long a child may take to end; `up` itself has to end within ten seconds.
+	graceful   = 8 * time.Second
+	firstPause = 100 * time.Millisecond
+	lastPause  = 5 * time.Second
+	// steady is how long a child has to live for its next death to be a new one.
+	steady = time.Minute
+)
+
+// Run starts what is not running yet, adopts what is (a crashed `up` leaves it behind), keeps all of it running, and ends all of
+// it when ctx ends.
+func (u *Up) Run(ctx context.Context) error {
+	lock, err := u.Data.Lock("up", u.Listen)
+	if err != nil {
+		if errors.Is(err, ErrLocked) {
+			return fmt.Errorf("slipway is up already for this data folder: %w", err)
+		}
+		return err
+	}
+	defer lock.Release()
+	if h, ok := u.Data.held("server"); ok && h.Listen != u.Listen {
+		u.Log.Info("the server that is left of before listens elsewhere; it is ended", "listen", h.Listen)
+		if err := u.end(h.PID, "server"); err != nil {
+			return err
+		}
+	}
+	ready := make(chan error, 1)
+	var all sync.WaitGroup
+	all.Go(func() { u.keep(ctx, "server", u.Server, os.Environ(), ready) })
+	select {
+	case err = <-ready:
+		if err == nil && u.Ready != nil {
+			err = u.Ready()
+		}
+	case <-ctx.Done():
+	}
+	if err == nil && ctx.Err() == nil {
+		all.Go(func() { u.keep(ctx, "runner", u.Runner, withoutKeys(os.Environ()), nil) })
+		<-ctx.Done()
+	}
+	u.endAll()
+	all.Wait()
+	return err
+}
+
+// withoutKeys takes the administrator's key out of an environment: a runner never has it.
+func withoutKeys(environment []string) []string {
+	var kept []string
+	for _, v := range environment {
+		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "SLIPWAY_") && !strings.HasPrefix(name, "AWS_") {
+			kept = append(kept, v)
+		}
+	}
+	return kept
+}
+
+// keep keeps one child running until ctx ends. ready hears of the first start.
+func (u *Up) keep(ctx context.Context, name string, args, environment []string, ready chan<- error) {
+	tell := func(err error) {
+		if ready != nil {
+			ready <- err
+			ready = nil
+		}
+	}
+	pause := firstPause
+	for ctx.Err() == nil {
+		if h, ok := u.Data.held(name); ok {
+			u.Log.Info("adopted what runs already", "process", name, "pid", h.PID)
+			tell(nil)
+			if u.Data.released(ctx, name) != nil {
+				return
+			}
+			continue
+		}
+		began := time.Now()
+		err := u.run(ctx, name, args, environment, tell)
+		if ctx.Err() != nil {
+			return
+		}
+		if ready != nil { // it never came up: whoever started us should know why
+			tell(fmt.Errorf("the %s did not start: %w", name, err))
+			return
+		}
+		if time.Since(began) > steady {
+			pause = firstPause
+		}
+		u.Log.Error("a process ended and is started again", "process", name, "error", err, "in", pause)
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// run runs a child to its end. It says that it is ready by closing its descriptor 3 after writing to it.
+func (u *Up) run(ctx context.Context, name string, args, environment []string, tell func(error)) error {
+	read, write, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	defer read.Close()
+	c := exec.Command(u.Program, args...)
+	c.Stdout, c.Stderr, c.Env = u.Stderr, u.Stderr, append(environment, "SLIPWAY_READY_FD=3")
+	c.ExtraFiles = []*os.File{write}
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C in a terminal is for us, who pass it on in order
+	if err := c.Start(); err != nil {
+		_ = write.Close()
+		return err
+	}
+	_ = write.Close()
+	var b [1]byte
+	if n, _ := read.Read(b[:]); n == 1 {
+		tell(nil)
+	}
+	return c.Wait()
+}
+
+// SayReady tells the `up` that started this process, if one did, that it is ready.
+func SayReady() {
+	if os.Getenv("SLIPWAY_READY_FD") != "3" {
+		return
+	}
+	_ = os.Unsetenv("SLIPWAY_READY_FD")
+	f := os.NewFile(3, "ready")
+	_, _ = f.Write([]byte{1})
+	_ = f.Close()
+}
+
+// endAll ends the runner, whose builds the server still hears of as stopped, and then the server.
+func (u *Up) endAll() {
+	for _, name := range []string{"runner", "server"} {
+		if h, ok := u.Data.held(name); ok {
+			if err := u.end(h.PID, name); err != nil {
+				u.Log.Error("end process", "process", name, "error", err)
+			}
+		}
+	}
+}
+
+// end asks a process to end, and makes it end if it does not.
+func (u *Up) end(pid int, name string) error {
+	_ = syscall.Kill(pid, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(context.Background(), graceful/2)
+	defer cancel()
+	if u.Data.released(ctx, name) == nil {
+		return nil
+	}
+	u.Log.Warn("a process does not end and is killed", "process", name, "pid", pid)
+	_ = syscall.Kill(pid, syscall.SIGKILL)
+	return u.Data.released(context.Background(), name)
+}

@@ -1,0 +1,6 @@
+package web
+
+import "net/http"
+
+// routes are the pages.
+func (s *site) routes(*http.ServeMux) {}

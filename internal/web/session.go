@@ -1,0 +1,219 @@
+package web
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"slipway/api/awsproto"
+)
+
+// visitor is who looks at a page.
+type visitor struct {
+	Caller awsproto.Caller
+	CSRF   string // every form sends it back
+	Theme  string // light, dark, or "" for the system's
+}
+
+const (
+	sessionCookie = "slipway"
+	themeCookie   = "theme"
+	maxForm       = 64 << 10 // bytes
+)
+
+// page is a handler for somebody who is signed in. Its error becomes a page that says what went wrong and what to do.
+type page func(w http.ResponseWriter, r *http.Request, v visitor) error
+
+// signedIn lets through who has a session, and takes others to sign in. What changes something must come from a page of
+// ours: it carries the session's token, and no other site as its origin.
+func (s *site) signedIn(next page) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, ok, err := s.visitor(r)
+		if err != nil {
+			s.fail(w, r, v, err)
+			return
+		}
+		if !ok {
+			s.toSignIn(w, r)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+			if err := s.ours(r, v); err != nil {
+				s.fail(w, r, v, err)
+				return
+			}
+		}
+		if err := next(w, r.WithContext(awsproto.WithCaller(r.Context(), v.Caller)), v); err != nil {
+			s.fail(w, r, v, err)
+		}
+	})
+}
+
+func (s *site) visitor(r *http.Request) (v visitor, ok bool, err error) {
+	v.Theme = theme(r)
+	c, err := r.Cookie(sessionCookie)
+	if err != nil {
+		return v, false, nil //nolint:nilerr // no cookie, nobody signed in
+	}
+	v.Caller, v.CSRF, ok, err = s.Sessions.Session(r.Context(), c.Value)
+	return v, ok, err
+}
+
+// problem is an error that a page shows with a status of its own.
+type problem struct {
+	status  int
+	message string
+}
+
+func (p *problem) Error() string { return p.message }
+
+var (
+	errNoPage  = &problem{http.StatusNotFound, "There is no such page. The board shows what there is."}
+	errForged  = &problem{http.StatusForbidden, "This form does not come from a page that you opened here, or you signed in again since. Go back, reload the page and send it again."}
+	errTooMany = &problem{http.StatusTooManyRequests, "Too many failed tries to sign in. Wait a minute."}
+)
+
+// ours tells whether a form comes from a page of this session.
+func (s *site) ours(r *http.Request, v visitor) error {
+	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
+		return errForged
+	}
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		return errForged
+	}
+	if err := r.ParseForm(); err != nil {
+		return &problem{http.StatusBadRequest, "The form could not be read: " + err.Error()}
+	}
+	if subtle.ConstantTimeCompare([]byte(r.PostForm.Get("csrf")), []byte(v.CSRF)) != 1 {
+		return errForged
+	}
+	return nil
+}
+
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Host == host
+}
+
+// toSignIn takes a visitor to sign in, and back to the page afterwards.
+func (s *site) toSignIn(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/live") || r.Header.Get("Sec-Fetch-Mode") == "cors" {
+		http.Error(w, "Sign in first.", http.StatusUnauthorized)
+		return
+	}
+	to := "/signin"
+	if r.URL.Path != "/" {
+		to += "?to=" + url.QueryEscape(r.URL.RequestURI())
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// local is a path of this site, or the board: a redirect never leads elsewhere.
+func local(to string) string {
+	u, err := url.Parse(to)
+	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, "/\\") {
+		return "/board"
+	}
+	return to
+}
+
+func (s *site) signInPage(w http.ResponseWriter, r *http.Request) {
+	if _, ok, err := s.visitor(r); err == nil && ok {
+		http.Redirect(w, r, local(r.URL.Query().Get("to")), http.StatusSeeOther)
+		return
+	}
+	s.render(w, r, http.StatusOK, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), local(r.URL.Query().Get("to")), "", ""))
+}
+
+func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	again := func(status int, message string) {
+		s.render(w, r, status, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), local(r.PostForm.Get("to")), r.PostForm.Get("name"), message))
+	}
+	if err := r.ParseForm(); err != nil {
+		again(http.StatusBadRequest, "The form could not be read.")
+		return
+	}
+	// Nobody is signed in yet, so that there is no token; another site's page is told by its origin.
+	if origin := r.Header.Get("Origin"); origin != "" && origin != "null" && !sameHost(origin, r.Host) {
+		again(http.StatusForbidden, errForged.message)
+		return
+	}
+	name := strings.TrimSpace(r.PostForm.Get("name"))
+	if !s.tries.allow(name, s.Now()) {
+		again(errTooMany.status, errTooMany.message)
+		return
+	}
+	cookie, ok, err := s.Sessions.SignIn(r.Context(), name, r.PostForm.Get("secret"))
+	if err != nil {
+		s.Log.Error("sign in", "error", err)
+		again(http.StatusInternalServerError, "Signing in failed inside the server; its log says why.")
+		return
+	}
+	if !ok {
+		s.tries.failed(name, s.Now())
+		again(http.StatusUnauthorized, "The name and the secret do not match.")
+		return
+	}
+	http.SetCookie(w, s.cookie(sessionCookie, cookie, int(s.SessionLife.Seconds())))
+	http.Redirect(w, r, local(r.PostForm.Get("to")), http.StatusSeeOther)
+}
+
+func (s *site) cookie(name, value string, seconds int) *http.Cookie {
+	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.URL, "https:")}
+}
+
+func (s *site) signOut(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	if c, err := r.Cookie(sessionCookie); err == nil {
+		if err := s.Sessions.SignOut(r.Context(), c.Value); err != nil {
+			return err
+		}
+	}
+	http.SetCookie(w, s.cookie(sessionCookie, "", -1))
+	http.Redirect(w, r, "/signin", http.StatusSeeOther)
+	return nil
+}
+
+func theme(r *http.Request) string {
+	if c, err := r.Cookie(themeCookie); err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return ""
+}
+
+const year = 365 * 24 * 60 * 60 // seconds
+
+func (s *site) setTheme(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	http.SetCookie(w, s.cookie(themeCookie, r.PostForm.Get("theme"), year))
+	http.Redirect(w, r, local(r.PostForm.Get("to")), http.StatusSeeOther)
+	return nil
+}
+
+// fail shows an error: a service's own words, or that the server failed.
+func (s *site) fail(w http.ResponseWriter, r *http.Request, v visitor, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		return // nobody looks any more
+	}
+	status, message := http.StatusInternalServerError, "The page failed inside the server; its log says why."
+	if p, ok := errors.AsType[*problem](err); ok {
+		status, message = p.status, p.message
+	} else if se, ok := errors.AsType[awsproto.ServiceError](err); ok {
+		status, message = se.HTTPStatus(), plainWords(se)
+	} else {
+		s.Log.Error("page failed", "path", r.URL.Path, "error", err)
+	}
+	s.render(w, r, status, Problem(s.shell(r, v, "Not done"), status, message))
+}
+
+// plainWords is a service's message without its code.
+func plainWords(se awsproto.ServiceError) string {
+	message := se.Error()
+	if rest, ok := strings.CutPrefix(message, se.ErrorCode()+": "); ok {
+		message = rest
+	}
+	return message
+}
