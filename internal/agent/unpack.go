@@ -1,0 +1,244 @@
+package agent
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bufio"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits of what a bundle may unpack to. Nothing real comes near them: text shrinks to a tenth.
+const (
+	maxEntries = 1_000_000
+	freeRatio  = 256 << 20 // below this no ratio is looked at
+	maxRatio   = 200
+)
+
+// unpacker writes the entries of a bundle below a folder and nowhere else.
+type unpacker struct {
+	root   *os.Root
+	budget int64 // bytes that may still be written
+	n      int   // entries so far
+	modes  map[string]fs.FileMode
+}
+
+// unpack writes a bundle's entries below dir, which it makes, and counts them. size is the bundle's.
+func unpack(bundle, kind, dir string, size int64) (entries int, err error) {
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		return 0, err
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	u := &unpacker{root: root, budget: max(freeRatio, size*maxRatio), modes: map[string]fs.FileMode{}}
+	if kind == "zip" {
+		err = u.zip(bundle)
+	} else {
+		err = u.tar(bundle)
+	}
+	if err == nil {
+		err = u.settle()
+	}
+	if err != nil {
+		return u.n, fmt.Errorf("the bundle can't be unpacked: %w", err)
+	}
+	return u.n, nil
+}
+
+// settle gives folders their modes, once nothing more is to be written into them.
+func (u *unpacker) settle() error {
+	for name, mode := range u.modes {
+		if err := u.root.Chmod(name, mode); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name checks the name of an entry; ok is false for the bundle's own folder.
+func (u *unpacker) name(name string) (clean string, ok bool, err error) {
+	if u.n++; u.n > maxEntries {
+		return "", false, fmt.Errorf("it has more than %d entries", maxEntries)
+	}
+	if !utf8.ValidString(name) || strings.ContainsAny(name, "\x00\n\r") {
+		return "", false, fmt.Errorf("the entry %q has a name that can't be written to lists of files", name)
+	}
+	clean = path.Clean(name)
+	if clean == "." {
+		return "", false, nil
+	}
+	if path.IsAbs(name) || clean == ".." || strings.HasPrefix(clean, "../") {
+		return "", false, fmt.Errorf("the entry %q would lie outside of it", name)
+	}
+	return clean, true, u.folders(path.Dir(clean))
+}
+
+func (u *unpacker) folders(dir string) error {
+	if dir == "." {
+		return nil
+	}
+	return escaping(dir, u.root.MkdirAll(dir, 0o755))
+}
+
+// escaping words what os.Root refuses.
+func escaping(name string, err error) error {
+	if err != nil && strings.Contains(err.Error(), "escapes") {
+		return fmt.Errorf("the entry %q would be written through a link that leads out of it", name)
+	}
+	return err
+}
+
+func (u *unpacker) folder(name string, mode fs.FileMode) error {
+	if err := u.folders(name); err != nil {
+		return err
+	}
+	u.modes[name] = mode.Perm() | 0o700
+	return nil
+}
+
+func (u *unpacker) file(name string, mode fs.FileMode, content io.Reader) error {
+	// An entry that comes twice replaces the first, a link is not written through.
+	if err := u.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return escaping(name, err)
+	}
+	f, err := u.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode.Perm()|0o600)
+	if err != nil {
+		return escaping(name, err)
+	}
+	n, err := io.Copy(f, io.LimitReader(content, u.budget+1))
+	if err == nil {
+		err = f.Chmod(mode.Perm() | 0o400)
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if u.budget -= n; err == nil && u.budget < 0 {
+		err = fmt.Errorf("it grows to more than %d times its size, which no real bundle does", maxRatio)
+	}
+	return err
+}
+
+func (u *unpacker) link(name, target string) error {
+	if err := u.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return escaping(name, err)
+	}
+	return escaping(name, u.root.Symlink(target, name))
+}
+
+func (u *unpacker) tar(bundle string) error {
+	f, err := os.Open(bundle)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var r io.Reader = bufio.NewReaderSize(f, 1<<20)
+	if magic, _ := r.(*bufio.Reader).Peek(2); string(magic) == "\x1f\x8b" {
+		if r, err = gzip.NewReader(r); err != nil {
+			return err
+		}
+	}
+	for t := tar.NewReader(r); ; {
+		h, err := t.Next()
+		if errors.Is(err, io.EOF) {
+			if u.n == 0 {
+				return errors.New("it is empty")
+			}
+			return nil
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+			return err
+		}
+		name, ok, err := u.name(h.Name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		mode := fs.FileMode(h.Mode & 0o777) //nolint:gosec // nine bits
+		switch h.Typeflag {
+		case tar.TypeDir:
+			err = u.folder(name, mode)
+		case tar.TypeReg:
+			err = u.file(name, mode, t)
+		case tar.TypeSymlink:
+			err = u.link(name, h.Linkname)
+		case tar.TypeLink:
+			if err = u.root.Remove(name); err == nil || errors.Is(err, fs.ErrNotExist) {
+				err = escaping(name, u.root.Link(path.Clean(h.Linkname), name))
+			}
+		case tar.TypeXGlobalHeader:
+		default:
+			err = fmt.Errorf("the entry %q is a device or something else that is no file, folder or link", h.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// maxLink bounds the target of a link in a zip, which is its content.
+const maxLink = 4096
+
+func (u *unpacker) zip(bundle string) error {
+	z, err := zip.OpenReader(bundle)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+		return err
+	}
+	defer z.Close()
+	for _, e := range z.File {
+		name, ok, err := u.name(e.Name)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := u.zipEntry(e, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *unpacker) zipEntry(e *zip.File, name string) error {
+	mode := e.Mode()
+	if mode.IsDir() {
+		if mode.Perm() == 0 {
+			mode |= 0o755
+		}
+		return u.folder(name, mode)
+	}
+	if mode&fs.ModeType != 0 && mode&fs.ModeSymlink == 0 {
+		return fmt.Errorf("the entry %q is a device or something else that is no file, folder or link", e.Name)
+	}
+	content, err := e.Open()
+	if err != nil {
+		return fmt.Errorf("the entry %q: %w", e.Name, err)
+	}
+	defer content.Close()
+	if mode&fs.ModeSymlink != 0 {
+		target, err := io.ReadAll(io.LimitReader(content, maxLink))
+		if err != nil {
+			return fmt.Errorf("the entry %q: %w", e.Name, err)
+		}
+		return u.link(name, string(target))
+	}
+	if mode.Perm() == 0 {
+		mode |= 0o644
+	}
+	if err := u.file(name, mode, content); err != nil {
+		return fmt.Errorf("the entry %q: %w", e.Name, err)
+	}
+	return nil
+}
