@@ -10,7 +10,7 @@ import (
 	cp "slipway/api/codepipeline"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
+	"slipway/internal/fault"
 	"slipway/spec/pipelinefile"
 )
 

@@ -15,7 +15,7 @@ import (
 	cp "slipway/api/codepipeline"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
+	"slipway/internal/fault"
 )
 
 // row is a pipeline as it is stored.

@@ -12,7 +12,7 @@ import (
 	cc "slipway/api/codecommit"
 	"slipway/internal/event"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
+	"slipway/internal/fault"
 )
 
 // Push is a branch or tag that moved.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"slipway/internal/store/fault"
+	"slipway/internal/fault"
 )
 
 // Job is something to do, at least once. Kind and Key name it: enqueuing it again while it waits replaces its payload and keeps the

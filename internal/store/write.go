@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"slipway/internal/store/fault"
+	"slipway/internal/fault"
 )
 
 // ErrClosed is what a write gets when the store is closing.
