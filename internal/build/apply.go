@@ -7,8 +7,8 @@ import (
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/event"
+	"slipway/internal/fault"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
 )
 
 // BuildEnded is the payload of event.BuildEnded.

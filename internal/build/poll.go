@@ -8,8 +8,8 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
+	"slipway/internal/fault"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
-	"slipway/internal/store/fault"
+	"slipway/internal/fault"
 )
 
 func unknown(id string) error {

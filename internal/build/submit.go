@@ -14,8 +14,8 @@ import (
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/fault"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
 )
 
 const (

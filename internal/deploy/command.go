@@ -12,9 +12,9 @@ import (
 	cd "slipway/api/codedeploy"
 	cmd "slipway/api/codedeploycommand"
 	"slipway/internal/deploy/rollout"
+	"slipway/internal/fault"
 	"slipway/internal/identity"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
 )
 
 func clientError(message string) error { return &cmd.ClientException{Message: message} }

@@ -14,8 +14,8 @@ import (
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/event"
+	"slipway/internal/fault"
 	"slipway/internal/store"
-	"slipway/internal/store/fault"
 )
 
 // deployment is a row: what the API shows of it, and what the decider knows.

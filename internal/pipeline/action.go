@@ -8,9 +8,9 @@ import (
 
 	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
+	"slipway/internal/fault"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
-	"slipway/internal/fault"
 	"slipway/spec/pipelinefile"
 )
 

@@ -13,9 +13,9 @@ import (
 	"github.com/google/uuid"
 
 	cp "slipway/api/codepipeline"
+	"slipway/internal/fault"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
-	"slipway/internal/fault"
 )
 
 // row is a pipeline as it is stored.

@@ -280,7 +280,7 @@ func TestHostilePaths(t *testing.T) {
 		"/v1/repos/app/HEAD":                                        404,
 		"/v1/repos/app/../../etc/info/refs?service=git-upload-pack": 404,
 		"/v1/repos/%2e%2e/info/refs?service=git-upload-pack":        404,
-		"/v1/repos/app":                                             404,
+		"/v1/repos/app": 404,
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+path, nil)
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 
 	cc "slipway/api/codecommit"
 	"slipway/internal/event"
-	"slipway/internal/store"
 	"slipway/internal/fault"
+	"slipway/internal/store"
 )
 
 // Push is a branch or tag that moved.
