@@ -115,6 +115,8 @@ func events(ctx context.Context, b *bench) (string, error) {
 	}
 	agent := exec.Command(b.program, "agent", "--endpoint", s.url, "--region", region, "--name", "bench", "--root", filepath.Join(b.dir, "host"))
 	agent.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+*host.AccessKeyId, "AWS_SECRET_ACCESS_KEY="+*host.SecretAccessKey)
+	var log bytes.Buffer
+	agent.Stdout, agent.Stderr = &log, &log
 	agent.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	if err := agent.Start(); err != nil {
 		return "", err
@@ -135,7 +137,7 @@ func events(ctx context.Context, b *bench) (string, error) {
 	for range 10 {
 		began := time.Now()
 		if err := s.deploy(ctx); err != nil {
-			return "", err
+			return "", fmt.Errorf("%w\n%s", err, log.String())
 		}
 		all = append(all, time.Since(began))
 	}
@@ -183,5 +185,6 @@ func revision() ([]byte, error) {
 			return nil, err
 		}
 	}
-	return b.Bytes(), z.Close()
+	err := z.Close()
+	return b.Bytes(), err
 }
