@@ -249,9 +249,9 @@ func (s *CreateWebhookInput) Check(c *awsproto.Check) {
 	c.Match("projectName", s.ProjectName, pattern2)
 	for i := range s.FilterGroups {
 		c.PushIndex("filterGroups", i)
-		for i := range s.FilterGroups[i] {
-			c.PushIndex("member", i)
-			s.FilterGroups[i][i].Check(c)
+		for j := range s.FilterGroups[i] {
+			c.PushIndex("member", j)
+			s.FilterGroups[i][j].Check(c)
 			c.PopElement()
 		}
 		c.PopElement()
@@ -987,9 +987,9 @@ func (s *UpdateWebhookInput) Check(c *awsproto.Check) {
 	c.Match("projectName", s.ProjectName, pattern2)
 	for i := range s.FilterGroups {
 		c.PushIndex("filterGroups", i)
-		for i := range s.FilterGroups[i] {
-			c.PushIndex("member", i)
-			s.FilterGroups[i][i].Check(c)
+		for j := range s.FilterGroups[i] {
+			c.PushIndex("member", j)
+			s.FilterGroups[i][j].Check(c)
 			c.PopElement()
 		}
 		c.PopElement()

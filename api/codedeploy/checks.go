@@ -315,9 +315,9 @@ func (s *EC2TagFilter) Check(c *awsproto.Check) {
 func (s *EC2TagSet) Check(c *awsproto.Check) {
 	for i := range s.Ec2TagSetList {
 		c.PushIndex("ec2TagSetList", i)
-		for i := range s.Ec2TagSetList[i] {
-			c.PushIndex("member", i)
-			s.Ec2TagSetList[i][i].Check(c)
+		for j := range s.Ec2TagSetList[i] {
+			c.PushIndex("member", j)
+			s.Ec2TagSetList[i][j].Check(c)
 			c.PopElement()
 		}
 		c.PopElement()
@@ -510,9 +510,9 @@ func (s *MinimumHealthyHostsPerZone) Check(c *awsproto.Check) {
 func (s *OnPremisesTagSet) Check(c *awsproto.Check) {
 	for i := range s.OnPremisesTagSetList {
 		c.PushIndex("onPremisesTagSetList", i)
-		for i := range s.OnPremisesTagSetList[i] {
-			c.PushIndex("member", i)
-			s.OnPremisesTagSetList[i][i].Check(c)
+		for j := range s.OnPremisesTagSetList[i] {
+			c.PushIndex("member", j)
+			s.OnPremisesTagSetList[i][j].Check(c)
 			c.PopElement()
 		}
 		c.PopElement()

@@ -59,8 +59,9 @@ func (w *checkWriter) member(name, field, shapeName string) {
 	case "list":
 		w.size(name, field, s)
 		if w.checked(s.Member.Shape) {
-			fmt.Fprintf(&w.body, "for i := range %s {\nc.PushIndex(%q, i)\n", field, name)
-			w.element(field+"[i]", s.Member.Shape)
+			i := string(rune('i' + strings.Count(field, "["))) // a list in a list counts with a letter of its own
+			fmt.Fprintf(&w.body, "for %s := range %s {\nc.PushIndex(%q, %[1]s)\n", i, field, name)
+			w.element(field+"["+i+"]", s.Member.Shape)
 			w.body.WriteString("c.PopElement()\n}\n")
 		}
 	case "map":
