@@ -4,6 +4,7 @@
 package sigv4
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -279,18 +280,29 @@ func canonicalPath(u *url.URL, service string) string {
 	return Escape(path, false)
 }
 
+// canonicalQuery sorts by the encoded name, and only then by the value: a=1 comes before a-b=1.
 func canonicalQuery(q url.Values) string {
-	pairs := make([]string, 0, len(q))
+	type pair struct{ name, value string }
+	pairs := make([]pair, 0, len(q))
 	for k, values := range q {
 		if k == "X-Amz-Signature" {
 			continue
 		}
 		for _, v := range values {
-			pairs = append(pairs, Escape(k, true)+"="+Escape(v, true))
+			pairs = append(pairs, pair{Escape(k, true), Escape(v, true)})
 		}
 	}
-	slices.Sort(pairs)
-	return strings.Join(pairs, "&")
+	slices.SortFunc(pairs, func(a, b pair) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
+	})
+	var b strings.Builder
+	for i, p := range pairs {
+		if i > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(p.name + "=" + p.value)
+	}
+	return b.String()
 }
 
 // Escape percent-encodes all but A-Z, a-z, 0-9, '-', '.', '_', '~' and, unless slash is set, '/'.
