@@ -34,7 +34,15 @@ const (
 	lastPause  = 5 * time.Second
 	// steady is how long a child has to live for its next death to be a new one.
 	steady = time.Minute
+	// maxCrashes is how often a child may be killed before it ever answered; one that ends by itself says why, and is not tried again.
+	maxCrashes = 5
 )
+
+// killed tells whether a process was ended by a signal.
+func killed(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.ExitCode() == -1
+}
 
 // Run starts what is not running yet, adopts what is (a crashed `up` leaves it behind), keeps all of it running, and ends all of
 // it when ctx ends.
@@ -91,7 +99,7 @@ func (u *Up) keep(ctx context.Context, name string, args, environment []string, 
 			ready = nil
 		}
 	}
-	pause := firstPause
+	pause, crashes := firstPause, 0
 	for ctx.Err() == nil {
 		if h, ok := u.Data.held(name); ok {
 			u.Log.Info("adopted what runs already", "process", name, "pid", h.PID)
@@ -106,7 +114,7 @@ func (u *Up) keep(ctx context.Context, name string, args, environment []string, 
 		if ctx.Err() != nil {
 			return
 		}
-		if ready != nil { // it never came up: whoever started us should know why
+		if crashes++; ready != nil && (!killed(err) || crashes > maxCrashes) { // it never came up: whoever started us should know why
 			tell(fmt.Errorf("the %s did not start: %w", name, err))
 			return
 		}

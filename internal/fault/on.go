@@ -13,7 +13,8 @@ import (
 
 var reached atomic.Int64
 
-// Point kills the process, as a power cut would, if SLIPWAY_FAULT is NAME or NAME:N and this is the first or N-th time.
+// Point kills the process, as a power cut would, if SLIPWAY_FAULT is NAME or NAME:N and this is the first or N-th time. It happens once:
+// the file that SLIPWAY_FAULT_FILE names, if any, is made first, and where it is nobody dies.
 func Point(name string) {
 	want, nth, counted := strings.Cut(os.Getenv("SLIPWAY_FAULT"), ":")
 	if want != name {
@@ -23,8 +24,16 @@ func Point(name string) {
 	if counted {
 		n, _ = strconv.ParseInt(nth, 10, 64)
 	}
-	if reached.Add(1) == n {
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-		select {}
+	if reached.Add(1) != n {
+		return
 	}
+	if mark := os.Getenv("SLIPWAY_FAULT_FILE"); mark != "" {
+		f, err := os.OpenFile(mark, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+		if err != nil {
+			return
+		}
+		_ = f.Close()
+	}
+	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
 }

@@ -14,7 +14,7 @@ const (
 	FinishWithin = 70 * time.Minute // from the acknowledgement to the end: scripts of an hour, and what surrounds them
 	Deployment   = 8 * time.Hour    // an in-place deployment as a whole
 	// Redeliver is when a command that was handed out and not acknowledged is handed out again: its answer may have been lost.
-	Redeliver = 30 * time.Second
+	Redeliver = 10 * time.Second
 )
 
 // Phase is how far the command of the event in progress is.

@@ -1,0 +1,433 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	cb "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	cc "github.com/aws/aws-sdk-go-v2/service/codecommit"
+	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy"
+	cdtypes "github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+	cp "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// way is a pipeline from a push to a host, in whose middle processes are killed.
+type way struct {
+	*instance
+	t        testing.TB
+	checkout string
+	root     string // of the host
+	key      []string
+	agent    *agentProcess
+	pushes   int
+	pipeline *cp.Client
+	builds   *cb.Client
+	deploys  *cd.Client
+}
+
+const wayName = "way"
+
+// lines that a build prints, so that a log shows what ran, and how often.
+const wayBuildspec = `version: 0.2
+phases:
+  build:
+    commands:
+      - for i in 1 2 3 4 5 6 7 8 9 10; do echo "line $i of $CODEBUILD_BUILD_ID"; done
+      - echo "second command of $CODEBUILD_BUILD_ID"
+  post_build:
+    commands:
+      - echo "third command of $CODEBUILD_BUILD_ID"
+artifacts:
+  files: ['**/*']
+`
+
+const wayAppspec = `version: 0.0
+os: linux
+files:
+  - source: content.txt
+    destination: /srv/way
+file_exists_behavior: OVERWRITE
+hooks:
+  BeforeInstall:
+    - location: hook.sh
+  ApplicationStart:
+    - location: hook.sh
+  ValidateService:
+    - location: hook.sh
+`
+
+func newWay(t testing.TB) *way {
+	i := prepare(t, "slipway_fault")
+	i.start()
+	w := &way{instance: i, t: t, root: folder(t)}
+	w.clients()
+	ctx := t.Context()
+	must(cc.NewFromConfig(i.sdk()).CreateRepository(ctx, &cc.CreateRepositoryInput{RepositoryName: aws.String(wayName)}))(t)
+	must(s3.NewFromConfig(i.sdk(), func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(wayName)}))(t)
+	must(w.builds.CreateProject(ctx, &cb.CreateProjectInput{Name: aws.String(wayName), ServiceRole: aws.String("arn:aws:iam::" + account + ":role/b"),
+		Source: &cbtypes.ProjectSource{Type: cbtypes.SourceTypeCodepipeline}, Artifacts: &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeCodepipeline},
+		Environment: &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeLinuxContainer, Image: aws.String("host"), ComputeType: cbtypes.ComputeTypeBuildGeneral1Small}}))(t)
+	w.host()
+	must(w.deploys.CreateApplication(ctx, &cd.CreateApplicationInput{ApplicationName: aws.String(wayName)}))(t)
+	must(w.deploys.CreateDeploymentGroup(ctx, &cd.CreateDeploymentGroupInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName),
+		ServiceRoleArn: aws.String("arn:aws:iam::" + account + ":role/d"), DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"),
+		OnPremisesInstanceTagFilters: []cdtypes.TagFilter{{Key: aws.String("way"), Value: aws.String("yes"), Type: cdtypes.TagFilterTypeKeyAndValue}}}))(t)
+	w.checkout = i.checkout(wayName)
+	w.push()
+	must(w.pipeline.CreatePipeline(ctx, &cp.CreatePipelineInput{Pipeline: wayPipeline()}))(t)
+	w.settles(true)
+	return w
+}
+
+func (w *way) clients() {
+	w.pipeline, w.builds, w.deploys = cp.NewFromConfig(w.sdk()), cb.NewFromConfig(w.sdk()), cd.NewFromConfig(w.sdk())
+}
+
+func wayPipeline() *cptypes.PipelineDeclaration {
+	action := func(name string, category cptypes.ActionCategory, provider string, configuration map[string]string) cptypes.ActionDeclaration {
+		return cptypes.ActionDeclaration{Name: aws.String(name), Configuration: configuration,
+			ActionTypeId: &cptypes.ActionTypeId{Category: category, Owner: cptypes.ActionOwnerAws, Provider: aws.String(provider), Version: aws.String("1")}}
+	}
+	source := action("Source", cptypes.ActionCategorySource, "CodeCommit", map[string]string{"RepositoryName": wayName, "BranchName": "main"})
+	source.OutputArtifacts = []cptypes.OutputArtifact{{Name: aws.String("src")}}
+	build := action("Build", cptypes.ActionCategoryBuild, "CodeBuild", map[string]string{"ProjectName": wayName})
+	build.InputArtifacts = []cptypes.InputArtifact{{Name: aws.String("src")}}
+	build.OutputArtifacts = []cptypes.OutputArtifact{{Name: aws.String("out")}}
+	deploy := action("Deploy", cptypes.ActionCategoryDeploy, "CodeDeploy", map[string]string{"ApplicationName": wayName, "DeploymentGroupName": wayName})
+	deploy.InputArtifacts = []cptypes.InputArtifact{{Name: aws.String("out")}}
+	return &cptypes.PipelineDeclaration{Name: aws.String(wayName), RoleArn: aws.String("arn:aws:iam::" + account + ":role/p"),
+		ArtifactStore: &cptypes.ArtifactStore{Type: cptypes.ArtifactStoreTypeS3, Location: aws.String(wayName)},
+		Stages: []cptypes.StageDeclaration{
+			{Name: aws.String("Source"), Actions: []cptypes.ActionDeclaration{source}},
+			{Name: aws.String("Build"), Actions: []cptypes.ActionDeclaration{build}},
+			{Name: aws.String("Deploy"), Actions: []cptypes.ActionDeclaration{deploy}}}}
+}
+
+// host registers the one host.
+func (w *way) host() {
+	w.t.Helper()
+	out, err := w.slipway("api", "slipway", "CreateHost", `{"name": "host", "tags": {"way": "yes"}}`)
+	if err != nil {
+		w.t.Fatalf("%v\n%s", err, out)
+	}
+	var host struct{ AccessKeyId, SecretAccessKey string }
+	if err := json.Unmarshal([]byte(out), &host); err != nil {
+		w.t.Fatal(err)
+	}
+	w.key = []string{"AWS_ACCESS_KEY_ID=" + host.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + host.SecretAccessKey}
+	w.keepAgent(nil)
+}
+
+// agentProcess is an agent that is started again when it dies.
+type agentProcess struct {
+	mu   sync.Mutex
+	pid  int
+	stop chan struct{}
+	done chan struct{}
+	log  *output
+}
+
+func (w *way) keepAgent(env []string) {
+	a := &agentProcess{stop: make(chan struct{}), done: make(chan struct{}), log: new(output)}
+	started := make(chan struct{})
+	var once sync.Once
+	go func() {
+		defer close(a.done)
+		for {
+			c := exec.Command(w.program, "agent", "--endpoint", w.url, "--region", region, "--name", "host", "--root", w.root)
+			c.Env = append(append(environment(), w.key...), env...)
+			c.Stdout, c.Stderr = a.log, a.log
+			if err := c.Start(); err != nil {
+				w.t.Error(err)
+				once.Do(func() { close(started) })
+				return
+			}
+			a.mu.Lock()
+			a.pid = c.Process.Pid
+			a.mu.Unlock()
+			once.Do(func() { close(started) })
+			ended := make(chan struct{})
+			go func() { _ = c.Wait(); close(ended) }()
+			select {
+			case <-ended:
+			case <-a.stop:
+				_ = c.Process.Signal(syscall.SIGTERM)
+				<-ended
+				return
+			}
+		}
+	}()
+	<-started
+	w.agent = a
+	w.t.Cleanup(a.end)
+}
+
+func (a *agentProcess) end() {
+	select {
+	case <-a.stop:
+	default:
+		close(a.stop)
+	}
+	<-a.done
+}
+
+func (a *agentProcess) kill() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_ = syscall.Kill(a.pid, syscall.SIGKILL)
+}
+
+// push changes the content and pushes it.
+func (w *way) push() {
+	w.t.Helper()
+	w.pushes++
+	w.commit(w.checkout, fmt.Sprintf("change %d", w.pushes), map[string]string{
+		"buildspec.yml": wayBuildspec, "appspec.yml": wayAppspec, "content.txt": fmt.Sprintf("content %d\n", w.pushes),
+		"hook.sh": "#!/bin/sh\necho \"$DEPLOYMENT_ID $LIFECYCLE_EVENT\" >> \"$SLIPWAY_ROOT/ran\"\n",
+	})
+	if _, err := w.gitFails(w.checkout, "push", "-q", "origin", "main"); err != nil {
+		// The server died while it took the push. Whether the ref moved or not, pushing again is what a person does.
+		eventually(w.t, "the push", func() error {
+			out, err := w.gitFails(w.checkout, "push", "-q", "origin", "main")
+			if err != nil {
+				return fmt.Errorf("%w: %s", err, out)
+			}
+			return nil
+		})
+	}
+}
+
+// settles waits until there is one execution for each push and the newest has ended, and looks at all that it left. With success it
+// must have succeeded; else it may have failed if something says honestly that it is uncertain.
+func (w *way) settles(success bool) {
+	w.t.Helper()
+	var newest cptypes.PipelineExecutionSummary
+	eventually(w.t, "the execution's end", func() error {
+		out, err := w.pipeline.ListPipelineExecutions(w.t.Context(), &cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)})
+		if err != nil {
+			return err
+		}
+		if len(out.PipelineExecutionSummaries) < w.pushes {
+			return fmt.Errorf("%d executions for %d pushes", len(out.PipelineExecutionSummaries), w.pushes)
+		}
+		newest = out.PipelineExecutionSummaries[0]
+		if newest.Status == cptypes.PipelineExecutionStatusInProgress {
+			return errors.New("it is in progress")
+		}
+		if len(out.PipelineExecutionSummaries) != w.pushes {
+			w.t.Fatalf("%d executions for %d pushes: one push started twice", len(out.PipelineExecutionSummaries), w.pushes)
+		}
+		return nil
+	})
+	reason := w.look(*newest.PipelineExecutionId)
+	switch {
+	case newest.Status == cptypes.PipelineExecutionStatusSucceeded:
+		text, err := os.ReadFile(filepath.Join(w.root, "srv/way/content.txt"))
+		if want := fmt.Sprintf("content %d\n", w.pushes); err != nil || string(text) != want {
+			w.t.Errorf("the host has %q, not %q (%v)", text, want, err)
+		}
+	case success:
+		w.t.Errorf("the execution is %s: %s", newest.Status, reason)
+	case !strings.Contains(reason, "FAULT") && !strings.Contains(reason, "Deployment"):
+		w.t.Errorf("the execution is %s, and does not say honestly why: %s", newest.Status, reason)
+	}
+	w.once()
+	w.tidy()
+}
+
+// look checks the builds of an execution: every line of the log is there once. It returns why an action failed.
+func (w *way) look(execution string) (reason string) {
+	w.t.Helper()
+	out := must(w.pipeline.ListActionExecutions(w.t.Context(), &cp.ListActionExecutionsInput{PipelineName: aws.String(wayName), Filter: &cptypes.ActionExecutionFilter{PipelineExecutionId: &execution}}))(w.t)
+	for _, a := range out.ActionExecutionDetails {
+		if a.Output == nil || a.Output.ExecutionResult == nil {
+			continue
+		}
+		if e := a.Output.ExecutionResult.ErrorDetails; e != nil {
+			reason += *a.ActionName + ": " + *e.Message + "; "
+		}
+		if *a.ActionName == "Build" && a.Status == cptypes.ActionExecutionStatusSucceeded {
+			w.log(*a.Output.ExecutionResult.ExternalExecutionId)
+		}
+	}
+	return reason
+}
+
+func (w *way) log(build string) {
+	w.t.Helper()
+	text, err := w.slipway("logs", build)
+	if err != nil {
+		w.t.Fatalf("%v: %s", err, text)
+	}
+	count := map[string]int{}
+	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
+		count[s.Text()]++
+	}
+	want := []string{"second command of " + build, "third command of " + build}
+	for i := range 10 {
+		want = append(want, fmt.Sprintf("line %d of %s", i+1, build))
+	}
+	for _, line := range want {
+		if count[line] != 1 {
+			w.t.Errorf("the log has %q %d times:\n%s", line, count[line], text)
+			return
+		}
+	}
+}
+
+// once fails if a script of a deployment ran twice.
+func (w *way) once() {
+	w.t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.root, "ran"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for line := range strings.Lines(string(text)) {
+		if seen[line] {
+			w.t.Errorf("ran twice: %s", line)
+		}
+		seen[line] = true
+	}
+}
+
+// tidy fails if something temporary is left.
+func (w *way) tidy() {
+	w.t.Helper()
+	eventually(w.t, "everything temporary is gone", func() error {
+		for _, dir := range []string{"objects/incoming", "runner/builds", "runner/records"} {
+			entries, err := os.ReadDir(filepath.Join(w.data, dir))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+			if len(entries) > 0 {
+				return fmt.Errorf("%s holds %d, the first is %s", dir, len(entries), entries[0].Name())
+			}
+		}
+		return nil
+	})
+}
+
+// restart starts all processes anew, with more in their environment.
+func (w *way) restart(env ...string) {
+	w.t.Helper()
+	w.agent.end()
+	w.instance.stop()
+	w.env = env
+	w.instance.start()
+	w.keepAgent(env)
+}
+
+// points are the fault points in the code.
+func points(t testing.TB) []string {
+	t.Helper()
+	call := regexp.MustCompile(`fault\.Point\("([^"]+)"\)`)
+	var all []string
+	err := filepath.WalkDir("../internal", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range call.FindAllStringSubmatch(string(text), -1) {
+			all = append(all, m[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// TestKillAtEveryPoint kills the process that reaches a fault point, for each point on a change's way and for several times that it is
+// reached, and looks whether the change still arrives.
+func TestKillAtEveryPoint(t *testing.T) {
+	w := newWay(t)
+	for _, point := range points(t) {
+		for _, nth := range occasions(point) {
+			name := fmt.Sprintf("%s:%d", point, nth)
+			ok := t.Run(name, func(t *testing.T) {
+				w.t, w.instance.t = t, t
+				mark := filepath.Join(folder(t), "died")
+				w.restart("SLIPWAY_FAULT="+name, "SLIPWAY_FAULT_FILE="+mark)
+				w.push()
+				// What a runner or an agent had begun when it was killed is uncertain, and must not be done again.
+				w.settles(!strings.HasPrefix(point, "runner.") && !strings.HasPrefix(point, "agent."))
+				if _, err := os.Stat(mark); err != nil && nth == 1 {
+					t.Errorf("nobody came by %s: it is no point on this way", name)
+				}
+			})
+			if !ok {
+				w.t, w.instance.t = t, t
+				t.Logf("the agent printed:\n%s", tail(w.agent.log.String(), 30))
+				return
+			}
+		}
+	}
+	w.t, w.instance.t = t, t
+}
+
+// occasions are the times at which a point is tried; those of the store are reached by each write on the way.
+func occasions(point string) []int {
+	if point == "store.before-commit" || point == "store.after-commit" {
+		return []int{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 23, 26, 30, 35, 40}
+	}
+	if strings.HasPrefix(point, "store.") || strings.HasPrefix(point, "pipeline.") || strings.HasPrefix(point, "deploy.") || strings.HasPrefix(point, "agent.") {
+		return []int{1, 2, 3, 5}
+	}
+	return []int{1}
+}
+
+// TestKillAtRandom kills the server, the runner or the agent at a random moment, in thirty runs.
+func TestKillAtRandom(t *testing.T) {
+	w := newWay(t)
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	for run := range 30 {
+		victim := []string{"server", "runner", "agent"}[r.IntN(3)]
+		after := time.Duration(r.IntN(250)) * time.Millisecond
+		ok := t.Run(fmt.Sprintf("%d %s after %s", run, victim, after), func(t *testing.T) {
+			w.t, w.instance.t = t, t
+			killed := make(chan struct{})
+			time.AfterFunc(after, func() {
+				defer close(killed)
+				if victim == "agent" {
+					w.agent.kill()
+					return
+				}
+				text, err := os.ReadFile(filepath.Join(w.data, "locks", victim))
+				var h struct{ PID int }
+				if err == nil && json.Unmarshal(text, &h) == nil && h.PID > 1 {
+					_ = syscall.Kill(h.PID, syscall.SIGKILL)
+				}
+			})
+			w.push()
+			<-killed
+			w.settles(victim == "server")
+		})
+		if !ok {
+			break
+		}
+	}
+	w.t, w.instance.t = t, t
+}
