@@ -1,0 +1,110 @@
+package runner
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"slipway/api/slipway"
+	"slipway/spec/buildspec"
+)
+
+// allowed are the variables of the runner's own environment that builds get, besides those of Config.Pass: none of them is a secret.
+var allowed = []string{"PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "NPM_CONFIG_REGISTRY", "PIP_INDEX_URL"}
+
+const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
+
+// baseEnvironment is what programs of the runner's own get.
+func baseEnvironment() []string { return []string{"PATH=" + standardPath, "LANG=C.UTF-8"} }
+
+// environment is all that commands find when the build starts, in the order of who outweighs whom: what the runner passes on, the
+// built-in variables, the buildspec's, the project's and the start's.
+func environment(o slipway.Order, s *buildspec.Spec, b *box, pass []string, inherited map[string]string) map[string]string {
+	env := map[string]string{"PATH": standardPath, "LANG": "C.UTF-8"}
+	for _, name := range slices.Concat(allowed, pass) {
+		if v, ok := os.LookupEnv(name); ok && !strings.HasPrefix(name, "SLIPWAY_") {
+			env[name] = v
+		}
+	}
+	env["HOME"], env["TMPDIR"], env["USER"], env["SHELL"] = b.home(), b.temporary(), "codebuild-user", "/bin/sh"
+	maps.Copy(env, inherited)
+	for _, v := range s.Env.Variables {
+		env[v.Name] = v.Value
+	}
+	if e := o.Build.Environment; e != nil {
+		for _, v := range e.EnvironmentVariables {
+			if v.Name != nil && v.Value != nil {
+				env[*v.Name] = *v.Value
+			}
+		}
+	}
+	maps.Copy(env, o.Variables)
+	maps.Copy(env, builtIn(o, b))
+	return env
+}
+
+func builtIn(o slipway.Order, b *box) map[string]string {
+	build := o.Build
+	env := map[string]string{
+		"AWS_REGION": o.Region, "AWS_DEFAULT_REGION": o.Region,
+		"CI": "true", "CODEBUILD_CI": "true", "CODEBUILD_BUILD_SUCCEEDING": "1", "CODEBUILD_SRC_DIR": b.source(), "CODEBUILD_LOG_PATH": o.Stream,
+	}
+	set := func(name string, v *string) {
+		if v != nil && *v != "" {
+			env[name] = *v
+		}
+	}
+	set("CODEBUILD_BUILD_ID", build.Id)
+	set("CODEBUILD_BUILD_ARN", build.Arn)
+	set("CODEBUILD_INITIATOR", build.Initiator)
+	set("CODEBUILD_KMS_KEY_ID", build.EncryptionKey)
+	set("CODEBUILD_SOURCE_VERSION", build.SourceVersion)
+	if build.Environment != nil {
+		set("CODEBUILD_BUILD_IMAGE", build.Environment.Image)
+	}
+	if build.Source != nil {
+		set("CODEBUILD_SOURCE_REPO_URL", build.Source.Location)
+	}
+	if build.BuildNumber != nil {
+		env["CODEBUILD_BUILD_NUMBER"] = strconv.FormatInt(*build.BuildNumber, 10)
+	}
+	start := time.Now()
+	if build.StartTime != nil {
+		start = build.StartTime.Time
+	}
+	env["CODEBUILD_START_TIME"] = strconv.FormatInt(start.UnixMilli(), 10)
+	for _, s := range o.Sources {
+		if s.Identifier == "" {
+			continue
+		}
+		env["CODEBUILD_SRC_DIR_"+s.Identifier] = b.secondary(s.Identifier)
+		set("CODEBUILD_SOURCE_VERSION_"+s.Identifier, &s.Version)
+		set("CODEBUILD_SOURCE_REPO_URL_"+s.Identifier, &s.URL)
+	}
+	return env
+}
+
+// exports is a command that sets an environment. Names that no shell can have are left out.
+func exports(env map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if isName(name) {
+			b.WriteString("export " + name + "=" + quoted(env[name]) + "\n")
+		}
+	}
+	return b.String()
+}
+
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9' || i == 0) {
+			return false
+		}
+	}
+	return s != ""
+}

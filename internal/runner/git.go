@@ -1,0 +1,176 @@
+package runner
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"slipway/api/awsproto/sigv4"
+	"slipway/api/slipway"
+)
+
+const openNonblock = syscall.O_NONBLOCK
+
+// cloning fetches a version of a repository into the folder it is in: $1 URL, $2 depth or 0, $3 the version, $4 what the version is:
+// head, commit, ref or name, $5 submodules or "".
+const cloning = `set -e
+git init -q .
+git remote add origin "$1"
+depth=; [ "$2" = 0 ] || depth="--depth=$2"
+fetch() { git fetch -q --no-tags $depth origin "$@"; }
+case $4 in
+head) fetch HEAD; at=FETCH_HEAD ;;
+ref) fetch "+$3:refs/slipway/version"; at=refs/slipway/version ;;
+name) fetch "+refs/heads/$3:refs/remotes/origin/$3" 2>/dev/null && at="refs/remotes/origin/$3" ||
+	{ fetch "+refs/tags/$3:refs/tags/$3"; at="refs/tags/$3"; } ;;
+commit)
+	at=$3
+	if [ -n "$depth" ]; then
+		fetch "$3" 2>/dev/null || git fetch -q --tags origin '+refs/heads/*:refs/remotes/origin/*'
+	else
+		git fetch -q --tags origin '+refs/heads/*:refs/remotes/origin/*'
+		git cat-file -e "$3^{commit}" 2>/dev/null || fetch "$3"
+	fi ;;
+esac
+git checkout -q --detach "$at^{commit}" --
+[ -z "$5" ] || git submodule update -q --init --recursive $depth
+git rev-parse HEAD
+`
+
+var commitID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) })
+
+// badRef is what no reference of Git has in it, and what git itself would read as something else.
+var badRef = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[-/.]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|\.lock(/|$)|[/.]$|/\.|^@$`)
+})
+
+// clone fetches a Git repository into a folder, by Git in the build's own box.
+func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (string, error) {
+	address, env, err := b.remote(s)
+	if err != nil {
+		return "", err
+	}
+	kind, version := "name", s.Version
+	switch {
+	case version == "":
+		kind = "head"
+	case commitID().MatchString(version):
+		kind = "commit"
+	case badRef().MatchString(version):
+		return "", fmt.Errorf("the source version %.200q is no commit, branch or tag", version)
+	case strings.HasPrefix(version, "refs/"):
+		kind = "ref"
+	case strings.HasPrefix(version, "pr/"):
+		kind, version = "ref", "refs/pull/"+strings.TrimPrefix(version, "pr/")+"/head"
+	}
+	submodules := ""
+	if s.Submodules {
+		submodules = "yes"
+	}
+	cmd := b.box.command([]string{"/bin/sh", "-c", "cd " + quoted(dir) + " || exit 1\n" + cloning, "git", address, strconv.Itoa(int(max(0, s.Depth))), version, kind, submodules}, env)
+	var out, said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &limitedBuffer{&out, 4096}, &limitedBuffer{&said, 4096}
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		return "", err
+	}
+	stop := context.AfterFunc(ctx, func() { b.box.kill(cmd) })
+	err = cmd.Wait()
+	stop()
+	switch {
+	case ctx.Err() != nil:
+		return "", context.Cause(ctx)
+	case err != nil:
+		return "", fmt.Errorf("git clone of %s failed: %s", address, strings.TrimSpace(strings.ToValidUTF8(said.String(), "\uFFFD")))
+	}
+	commit := strings.TrimSpace(out.String())
+	if !commitID().MatchString(commit) {
+		return "", fmt.Errorf("git clone of %s ended without a commit", address)
+	}
+	return commit, nil
+}
+
+// remote returns a repository's address, without credentials, and the environment of Git, in which they are.
+func (b *build) remote(s slipway.Source) (string, []string, error) {
+	u, err := url.Parse(s.URL)
+	if err != nil || u.Host == "" || strings.HasPrefix(u.Host, "-") {
+		return "", nil, errors.New("the source's location is no URL of a Git repository")
+	}
+	if u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" {
+		return "", nil, fmt.Errorf("a repository is fetched by http, https or ssh, not by %q", u.Scheme)
+	}
+	config := [][2]string{
+		{"protocol.allow", "never"}, {"protocol.http.allow", "always"}, {"protocol.https.allow", "always"}, {"protocol.ssh.allow", "always"},
+		{"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"}, {"init.defaultBranch", "main"}, {"advice.detachedHead", "false"},
+		{"http.followRedirects", "initial"}, {"credential.helper", ""}, {"gc.auto", "0"},
+	}
+	var basic string
+	switch {
+	case s.Here:
+		user := b.credentials.AccessKeyID
+		if b.credentials.SessionToken != "" {
+			user += "%" + b.credentials.SessionToken
+		}
+		basic = user + ":" + gitPassword(b.credentials.SecretAccessKey, b.order.Region, u.Host, u.EscapedPath(), time.Now())
+		// A signature must not be carried to wherever a redirect leads.
+		config = append(config, [2]string{"http.followRedirects", "false"})
+	case u.Scheme != "ssh" && u.User != nil:
+		password, _ := u.User.Password()
+		basic = u.User.Username() + ":" + password
+	}
+	if u.Scheme != "ssh" {
+		u.User = nil
+	} else if u.User != nil {
+		if strings.HasPrefix(u.User.Username(), "-") {
+			return "", nil, errors.New("the user in the source's location begins with a dash")
+		}
+		u.User = url.User(u.User.Username())
+	}
+	if basic != "" {
+		// For this server only.
+		config = append(config, [2]string{"http." + u.Scheme + "://" + u.Host + "/.extraHeader", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(basic))})
+	}
+	env := append(baseEnvironment(), "HOME="+b.box.home(), "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new", leftMark+value(b.order.Build.Id), "GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))
+	for i, c := range config {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, c[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, c[1]))
+	}
+	return u.String(), env, nil
+}
+
+// gitPassword signs as AWS's credential helper does: a timestamp, "Z" and a signature of the method GIT, the path and the host.
+func gitPassword(secret, region, host, path string, now time.Time) string {
+	stamp := now.UTC().Format("20060102T150405")
+	canonical := "GIT\n" + path + "\n\nhost:" + host + "\n\nhost\n"
+	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + stamp[:8] + "/" + region + "/codecommit/aws4_request\n" + sigv4.HexSHA256([]byte(canonical))
+	key := []byte("AWS4" + secret)
+	for _, part := range []string{stamp[:8], region, "codecommit", "aws4_request", toSign} {
+		h := hmac.New(sha256.New, key)
+		h.Write([]byte(part))
+		key = h.Sum(nil)
+	}
+	return stamp + "Z" + hex.EncodeToString(key)
+}
+
+// limitedBuffer keeps the beginning of what is written to it.
+type limitedBuffer struct {
+	*bytes.Buffer
+	limit int
+}
+
+func (l *limitedBuffer) Write(p []byte) (int, error) {
+	_, _ = l.Buffer.Write(p[:min(len(p), max(0, l.limit-l.Len()))])
+	return len(p), nil
+}

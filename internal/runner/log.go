@@ -1,0 +1,94 @@
+package runner
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"slipway/api/slipway"
+)
+
+// logbook is the log of a build: what its commands write, and between it the runner's own lines, as CodeBuild writes them.
+type logbook struct {
+	mu      sync.Mutex
+	w       io.Writer
+	lines   int64 // that have ended
+	midLine bool
+	scan    scan
+	err     error
+}
+
+// counts is what a journal's writer knows of itself; it cuts very long lines into several.
+type counts interface {
+	Lines() int64
+	MidLine() bool
+}
+
+func newLogbook(w io.Writer) *logbook {
+	l := &logbook{w: w}
+	l.count(nil)
+	return l
+}
+
+func (l *logbook) write(p []byte) {
+	if _, err := l.w.Write(p); err != nil && l.err == nil {
+		l.err = err
+	}
+	l.count(p)
+}
+
+func (l *logbook) count(p []byte) {
+	if c, ok := l.w.(counts); ok {
+		l.lines, l.midLine = c.Lines(), c.MidLine()
+		return
+	}
+	l.lines += int64(bytes.Count(p, []byte{'\n'}))
+	if len(p) > 0 {
+		l.midLine = p[len(p)-1] != '\n'
+	}
+}
+
+// output takes what commands wrote.
+func (l *logbook) output(p []byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.scan.look(p, l.lines)
+	l.write(p)
+}
+
+// say writes a line of the runner's.
+func (l *logbook) say(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var b bytes.Buffer
+	if l.midLine {
+		b.WriteByte('\n')
+	}
+	fmt.Fprintf(&b, "[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"), strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+	l.write(b.Bytes())
+}
+
+// begin says that a command's output begins here, and returns the number of its first line.
+func (l *logbook) begin() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.scan = scan{}
+	return l.lines
+}
+
+// telling returns the lines since begin that look like an error; without one, the last that are there.
+func (l *logbook) telling() []slipway.Line {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.scan.result(l.lines)
+}
+
+// failed is the first error in writing the log.
+func (l *logbook) failed() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}

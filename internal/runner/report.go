@@ -1,0 +1,63 @@
+package runner
+
+import (
+	"fmt"
+	"strings"
+
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/spec/buildspec"
+	"slipway/spec/testreport"
+)
+
+// report reads the results that a build's tests have written.
+func (b *build) report(r buildspec.Report) slipway.Report {
+	out := slipway.Report{Name: r.Name, Type: codebuild.ReportTypeTest}
+	if r.Coverage() {
+		out.Type = codebuild.ReportTypeCodeCoverage
+	}
+	if !testreport.Supported(r.Format) {
+		out.Error = "reports in the format " + r.Format + " are not read yet; JUNITXML is"
+		return out
+	}
+	files, release, err := b.box.find(selection{base: r.BaseDirectory, files: r.Files, discard: r.DiscardPaths})
+	defer release()
+	if err != nil {
+		out.Error = err.Error()
+		return out
+	}
+	if len(files) == 0 {
+		out.Error = "no matching report paths found: " + strings.Join(r.Files, ", ")
+		return out
+	}
+	var results testreport.Results
+	var wrong []string
+	for _, f := range files {
+		file, _, err := openRegular(f.root, f.path)
+		if err == nil {
+			err = results.Add(r.Format, f.name, file)
+			_ = file.Close()
+		}
+		if err != nil && len(wrong) < 5 {
+			wrong = append(wrong, err.Error())
+		}
+	}
+	out.Cases, out.Truncated, out.Error = results.Cases, results.Truncated, strings.Join(wrong, "\n")
+	return out
+}
+
+// summary says a report in one line.
+func summary(r slipway.Report) string {
+	count := map[string]int{}
+	for _, c := range r.Cases {
+		count[value(c.Status)]++
+	}
+	s := fmt.Sprintf("Report %s: %d test(s), %d failed, %d skipped", r.Name, len(r.Cases), count[testreport.Failed]+count[testreport.Error], count[testreport.Skipped])
+	if r.Truncated {
+		s += "; there were more, a report takes 500"
+	}
+	if r.Error != "" {
+		s += "; " + r.Error
+	}
+	return s
+}

@@ -1,0 +1,128 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"slipway/api/slipway"
+)
+
+// maxArchive bounds a source archive in bytes.
+const maxArchive = 5 << 30
+
+// fetch brings a source into its folder and returns the commit, if it has one.
+func (b *build) fetch(ctx context.Context, s slipway.Source) (string, error) {
+	dir, inside := b.box.hostSource(), b.box.source()
+	if s.Identifier != "" {
+		if !isName("_" + s.Identifier) {
+			return "", fmt.Errorf("the source identifier %q is no name", s.Identifier)
+		}
+		dir, inside = filepath.Join(b.box.dir, "secondary", s.Identifier), b.box.secondary(s.Identifier)
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return "", err
+		}
+		if err := b.box.own(dir); err != nil {
+			return "", err
+		}
+	}
+	switch s.Kind {
+	case slipway.SourceNone:
+		return "", nil
+	case slipway.SourceGit:
+		return b.clone(ctx, s, inside)
+	case slipway.SourceZip, slipway.SourceDir:
+		if b.objects == nil {
+			return "", errors.New("a source in a bucket needs a server")
+		}
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return "", err
+		}
+		defer root.Close()
+		own := func(name string) error {
+			if b.box.user < 0 {
+				return nil
+			}
+			return root.Lchown(name, b.box.user, b.box.user)
+		}
+		if s.Kind == slipway.SourceZip {
+			return "", b.unpack(ctx, s, root, own)
+		}
+		return "", b.copyPrefix(ctx, s, root, own)
+	}
+	return "", fmt.Errorf("sources of the kind %q are not known", s.Kind)
+}
+
+func (b *build) unpack(ctx context.Context, s slipway.Source, root *os.Root, own func(string) error) error {
+	f, err := os.CreateTemp(b.box.dir, "source-*.zip")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := os.Remove(f.Name()); err != nil { // it goes with its descriptor
+		return err
+	}
+	if err := b.objects.get(ctx, s.Bucket, s.Key, s.Version, f, maxArchive); err != nil {
+		return err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	return unzip(ctx, f, info.Size(), root, own)
+}
+
+func (b *build) copyPrefix(ctx context.Context, s slipway.Source, root *os.Root, own func(string) error) error {
+	made := map[string]bool{".": true}
+	budget, files := int64(maxUnpacked), 0
+	return b.objects.list(ctx, s.Bucket, s.Key, func(key string, size int64) error {
+		rest := strings.TrimPrefix(key, s.Key)
+		if rest == "" || strings.HasSuffix(key, "/") {
+			return nil
+		}
+		name, err := safeName(rest)
+		if err != nil {
+			return err
+		}
+		if files++; files > maxFiles {
+			return fmt.Errorf("the source has more than %d files", maxFiles)
+		}
+		if budget -= size; budget < 0 {
+			return fmt.Errorf("the source has more than %d GiB", maxUnpacked>>30)
+		}
+		if err := makeFolders(root, path.Dir(name), made, own); err != nil {
+			return fmt.Errorf("copy %q: %w", key, err)
+		}
+		f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o644)
+		if err != nil {
+			return fmt.Errorf("copy %q: %w", key, err)
+		}
+		if err := errors.Join(b.objects.get(ctx, s.Bucket, key, "", f, size), f.Close()); err != nil {
+			return err
+		}
+		return own(name)
+	})
+}
+
+// openRegular opens a file of the build's for reading, and refuses what is none: a pipe would block, a device could be anything.
+func openRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is no regular file", name)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}

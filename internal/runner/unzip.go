@@ -1,0 +1,146 @@
+package runner
+
+import (
+	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// Limits of what a source may unpack to: more is a bomb, or a mistake.
+const (
+	maxUnpacked = 20 << 30 // bytes in all
+	maxFiles    = 1_000_000
+	maxPath     = 4096
+	maxLink     = 4096
+)
+
+// unzip unpacks an archive into root, which nothing that it holds can leave. own is told each path that was made.
+func unzip(ctx context.Context, archive io.ReaderAt, size int64, root *os.Root, own func(name string) error) error {
+	z, err := zip.NewReader(archive, size)
+	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // unsafe names are refused below, with their name
+		return fmt.Errorf("the source is no zip archive: %w", err)
+	}
+	if len(z.File) > maxFiles {
+		return fmt.Errorf("the archive has %d entries; there may be %d", len(z.File), maxFiles)
+	}
+	budget := int64(maxUnpacked)
+	made := map[string]bool{".": true}
+	type link struct{ name, to string }
+	var links []link
+	for _, f := range z.File {
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		name, err := safeName(f.Name)
+		if err != nil {
+			return err
+		}
+		if name == "." {
+			continue
+		}
+		mode := f.Mode()
+		parent := path.Dir(name)
+		if mode.IsDir() {
+			parent = name
+		}
+		if err := makeFolders(root, parent, made, own); err != nil {
+			return fmt.Errorf("unpack %q: %w", f.Name, err)
+		}
+		switch {
+		case mode.IsDir():
+		case mode&fs.ModeSymlink != 0:
+			to, err := readLink(f)
+			if err != nil {
+				return fmt.Errorf("unpack %q: %w", f.Name, err)
+			}
+			if path.IsAbs(to) || !fs.ValidPath(path.Join(path.Dir(name), to)) {
+				return fmt.Errorf("the archive has a symbolic link %q to %q, outside of it", f.Name, to)
+			}
+			links = append(links, link{name, to}) // after all files, so that none is written through one
+		case mode.IsRegular():
+			if err := unpackFile(root, name, f, &budget); err != nil {
+				return fmt.Errorf("unpack %q: %w", f.Name, err)
+			}
+			if err := own(name); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("the archive has %q, which is neither a file, a folder nor a symbolic link", f.Name)
+		}
+	}
+	for _, l := range links {
+		_ = root.Remove(l.name)
+		if err := root.Symlink(l.to, l.name); err != nil {
+			return fmt.Errorf("unpack %q: %w", l.name, err)
+		}
+		if err := own(l.name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// safeName is an entry's name as a path within the root.
+func safeName(name string) (string, error) {
+	slashed := strings.ReplaceAll(name, "\\", "/") // as some tools for Windows write it
+	clean := path.Clean(strings.TrimSuffix(slashed, "/"))
+	if slashed == "" || len(name) > maxPath || strings.ContainsRune(name, 0) || path.IsAbs(slashed) || !fs.ValidPath(clean) {
+		return "", fmt.Errorf("the archive has an entry %.200q, which is no path inside it", name)
+	}
+	return clean, nil
+}
+
+func makeFolders(root *os.Root, dir string, made map[string]bool, own func(string) error) error {
+	if made[dir] {
+		return nil
+	}
+	if err := makeFolders(root, path.Dir(dir), made, own); err != nil {
+		return err
+	}
+	if err := root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	made[dir] = true
+	return own(dir)
+}
+
+func readLink(f *zip.File) (string, error) {
+	r, err := f.Open()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	to, err := io.ReadAll(io.LimitReader(r, maxLink+1))
+	if err == nil && (len(to) == 0 || len(to) > maxLink) {
+		err = errors.New("the symbolic link is too long or empty")
+	}
+	return string(to), err
+}
+
+func unpackFile(root *os.Root, name string, f *zip.File, budget *int64) error {
+	r, err := f.Open()
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	mode := fs.FileMode(0o644)
+	if f.Mode()&0o111 != 0 {
+		mode = 0o755
+	}
+	w, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	// What is unpacked is counted: an archive's own word for it can be a lie.
+	n, err := io.Copy(w, io.LimitReader(r, *budget+1))
+	if *budget -= n; err == nil && *budget < 0 {
+		err = fmt.Errorf("the archive unpacks to more than %d GiB", maxUnpacked>>30)
+	}
+	return errors.Join(err, w.Close())
+}
