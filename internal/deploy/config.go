@@ -123,8 +123,11 @@ func checkConfig(c *cd.DeploymentConfigInfo) error {
 		return &cd.InvalidTrafficRoutingConfigurationException{Message: "Traffic routing is for the compute platforms ECS and Lambda."}
 	}
 	m := c.MinimumHealthyHosts
-	if m == nil || m.Value == nil || m.Type == "" {
+	if m == nil || m.Type == "" {
 		return &cd.InvalidMinimumHealthyHostValueException{Message: "A configuration for servers needs minimumHealthyHosts with a type and a value."}
+	}
+	if m.Value == nil {
+		m.Value = new(int32(0)) // AWS's SDK for Go leaves a zero out
 	}
 	if *m.Value < 0 || m.Type == cd.MinimumHealthyHostsTypeFleetPercent && *m.Value > 100 {
 		return &cd.InvalidMinimumHealthyHostValueException{Message: fmt.Sprintf("%d is no value for %s: it must be 0 or more, and a percentage 100 at most.", *m.Value, m.Type)}
