@@ -221,9 +221,10 @@ func (s *shell) restoring() string {
 func assignable(state string) string {
 	var b strings.Builder
 	for line := range strings.Lines(state) {
-		name, ok := strings.CutPrefix(line, "declare -a ")
+		rest, ok := strings.CutPrefix(line, "declare -")
+		_, name, _ := strings.Cut(rest, " ")
 		name, _, _ = strings.Cut(strings.TrimSpace(name), "=")
-		if ok && slices.Contains([]string{"BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "FUNCNAME", "GROUPS"}, name) {
+		if ok && slices.Contains([]string{"BASH_VERSINFO", "BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "FUNCNAME", "GROUPS"}, name) {
 			continue
 		}
 		b.WriteString(line)
