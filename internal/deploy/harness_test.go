@@ -238,6 +238,31 @@ func (w *world) group(config string, change ...func(*codedeploy.CreateDeployment
 	}
 }
 
+// group2 makes another group of the same hosts.
+func (w *world) group2(name string) func(*codedeploy.CreateDeploymentInput) {
+	w.t.Helper()
+	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"), DeploymentGroupName: &name, ServiceRoleArn: aws.String("arn:aws:iam::123456789012:role/deploy"),
+		DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"), OnPremisesInstanceTagFilters: []types.TagFilter{{Key: aws.String("role"), Value: aws.String("web"), Type: types.TagFilterTypeKeyAndValue}}}
+	if _, err := w.api.CreateDeploymentGroup(w.t.Context(), in); err != nil {
+		w.t.Fatal(err)
+	}
+	return func(in *codedeploy.CreateDeploymentInput) { in.DeploymentGroupName = &name }
+}
+
+// waitAll waits until all of several deployments have ended, in whichever order.
+func (w *world) waitAll(ids ...string) {
+	w.t.Helper()
+	timeout := time.After(patient)
+	for left := slices.Clone(ids); len(left) > 0; {
+		select {
+		case e := <-w.ended:
+			left = slices.DeleteFunc(left, func(id string) bool { return id == e.ID })
+		case <-timeout:
+			w.t.Fatalf("%v have not ended", left)
+		}
+	}
+}
+
 func rollBack(events ...types.AutoRollbackEvent) func(*codedeploy.CreateDeploymentGroupInput) {
 	return func(in *codedeploy.CreateDeploymentGroupInput) {
 		in.AutoRollbackConfiguration = &types.AutoRollbackConfiguration{Enabled: true, Events: events}
