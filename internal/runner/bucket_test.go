@@ -1,0 +1,186 @@
+package runner
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"slipway/api/awsproto/sigv4"
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+)
+
+var testKey = sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret/key"}
+
+// store is as much of S3 as a runner needs, with its signatures verified.
+type bucket struct {
+	mu      sync.Mutex
+	objects map[string][]byte
+	meta    map[string]http.Header
+}
+
+func (s *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, err := sigv4.Verify(r.Context(), r, "", time.Now(), func(_ context.Context, id string) (sigv4.Secret, bool, error) {
+		return sigv4.Secret{Key: testKey.SecretAccessKey}, id == testKey.AccessKeyID, nil
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := strings.TrimPrefix(r.URL.Path, "/")
+	switch {
+	case err != nil:
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprintf(w, "<Error><Code>SignatureDoesNotMatch</Code><Message>%s</Message></Error>", err)
+	case r.Method == http.MethodPut:
+		body, _ := io.ReadAll(r.Body)
+		s.objects[key], s.meta[key] = body, r.Header
+	case r.URL.Query().Get("list-type") == "2":
+		type object struct {
+			Key  string
+			Size int
+		}
+		var page struct {
+			XMLName  xml.Name `xml:"ListBucketResult"`
+			Contents []object
+		}
+		for _, k := range slices.Sorted(maps.Keys(s.objects)) {
+			if rest, ok := strings.CutPrefix(k, key+"/"); ok && strings.HasPrefix(rest, r.URL.Query().Get("prefix")) {
+				page.Contents = append(page.Contents, object{rest, len(s.objects[k])})
+			}
+		}
+		_ = xml.NewEncoder(w).Encode(page)
+	case s.objects[key] == nil:
+		w.WriteHeader(http.StatusNotFound)
+		fmt.Fprint(w, "<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message></Error>")
+	default:
+		_, _ = w.Write(s.objects[key])
+	}
+}
+
+func newBucket(t *testing.T) (*bucket, string) {
+	s := &bucket{objects: map[string][]byte{}, meta: map[string]http.Header{}}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	return s, server.URL
+}
+
+func names(t *testing.T, b []byte) string {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []string
+	for _, f := range z.File {
+		out = append(out, f.Name)
+	}
+	return strings.Join(out, " ")
+}
+
+const artifactSpec = `version: 0.2
+env: {variables: {OUT: dist}}
+phases:
+  build:
+    commands:
+      - cat hello.txt "$CODEBUILD_SRC_DIR_second/s.txt" "$CODEBUILD_SRC_DIR_tree/deep/t.txt"
+      - mkdir -p dist/deep node_modules; echo 1 >dist/a.js; echo 2 >dist/deep/b.js; echo 3 >dist/deep/c.map; echo 4 >node_modules/x
+      - ln -s a.js dist/l.js; ln -s /etc/passwd dist/passwd; ln -s ../../.. dist/up; mkfifo dist/pipe
+      - mkdir $TMPDIR/doc; echo d >$TMPDIR/doc/d.html; VERSION=7; rm -f dist/../hello.txt
+      - 'echo "<testsuite><testcase name=\"t\"><failure/></testcase></testsuite>" >unit.xml'
+reports:
+  unit: {files: [unit.xml]}
+  none: {files: ['*.nothing']}
+artifacts:
+  files: ['**/*']
+  exclude-paths: ['**/*.map']
+  base-directory: $OUT
+  name: web-$VERSION-$(echo x).zip
+  secondary-artifacts:
+    doc: {files: ['*'], base-directory: $TMPDIR/doc}
+`
+
+func TestSourcesAndArtifactsInBuckets(t *testing.T) {
+	inBoth(t, func(t *testing.T, s *Sandbox) {
+		store, url := newBucket(t)
+		store.objects["in/a b+c/source.zip"] = archive(t, entry{"hello.txt", "hello\n", 0o644}, entry{"ci/build.yml", artifactSpec, 0o644})
+		store.objects["in/second.zip"] = archive(t, entry{"s.txt", "second\n", 0o644})
+		store.objects["in/tree/deep/t.txt"] = []byte("tree\n")
+		o := order("ci/build.yml")
+		o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "in", Key: "a b+c/source.zip"}, {Identifier: "second", Kind: slipway.SourceZip, Bucket: "in", Key: "second.zip"},
+			{Identifier: "tree", Kind: slipway.SourceDir, Bucket: "in", Key: "tree/"}}
+		o.Outputs = []slipway.Output{{Bucket: "out", Path: "p", Namespace: true, Name: "n", OverrideName: true, Zip: true}, {Identifier: "doc", Bucket: "out", Path: "docs", Name: "/"}}
+		var log watched
+		dir := filepath.Join(t.TempDir(), "b")
+		r := Run(t.Context(), Job{Order: o, Dir: dir, Log: &log, Sandbox: s, Endpoint: url, Credentials: testKey})
+		if r.Status != codebuild.StatusTypeSucceeded || !strings.HasPrefix(said(log.String()), "hello\nsecond\ntree\n") {
+			t.Fatalf("%s\n%s", r.Status, log.String())
+		}
+		key := "out/p/" + o.Stream + "/web-7-x.zip"
+		if got := names(t, store.objects[key]); got != "a.js deep/b.js l.js" {
+			t.Errorf("%v has %s\n%s", slices.Sorted(maps.Keys(store.objects)), got, log.String())
+		}
+		if got := store.meta[key].Get("X-Amz-Meta-Codebuild-Buildarn"); got != *o.Build.Arn {
+			t.Error(got)
+		}
+		if string(store.objects["out/docs/d.html"]) != "d\n" {
+			t.Error(slices.Sorted(maps.Keys(store.objects)))
+		}
+		if len(r.Artifacts) != 2 || *r.Artifacts[0].Location != "arn:aws:s3:::"+key || len(*r.Artifacts[0].Sha256sum) != 64 || *r.Artifacts[1].ArtifactIdentifier != "doc" {
+			t.Errorf("%+v", r.Artifacts)
+		}
+		if len(r.Reports) != 2 || len(r.Reports[0].Cases) != 1 || *r.Reports[0].Cases[0].Status != "FAILED" || r.Reports[1].Error == "" {
+			t.Errorf("%+v", r.Reports)
+		}
+		left, _ := filepath.Glob(filepath.Join(dir, "*.zip"))
+		if len(left) > 0 {
+			t.Error("left:", left)
+		}
+	})
+}
+
+func TestArtifactsThatAreNotThere(t *testing.T) {
+	_, url := newBucket(t)
+	o := order("version: 0.2\nphases: {build: {commands: [echo x]}}\nartifacts: {files: [nothing]}")
+	o.Outputs = []slipway.Output{{Bucket: "out", Key: "k", Zip: true}}
+	var log watched
+	r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url, Credentials: testKey})
+	p := r.Phases[len(r.Phases)-3]
+	if r.Status != codebuild.StatusTypeFailed || *p.Contexts[0].StatusCode != "CLIENT_ERROR" || *p.Contexts[0].Message != "no matching artifact paths found" || r.Cause.Phase != "UPLOAD_ARTIFACTS" {
+		t.Error(phases(r), *p.Contexts[0].Message)
+	}
+	o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "out", Key: "none.zip"}}
+	r = Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url, Credentials: testKey})
+	if got := *r.Phases[1].Contexts[0].Message; got != "s3://out/none.zip: NoSuchKey: The specified key does not exist. for primary source" {
+		t.Error(got)
+	}
+}
+
+func TestLocal(t *testing.T) {
+	tree := t.TempDir()
+	t.Setenv("SLIPWAY_SECRET_ACCESS_KEY", "hidden")
+	t.Setenv("FROM_USER", "yes")
+	spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - 'echo $FROM_USER $A ${SLIPWAY_SECRET_ACCESS_KEY-none} >out.txt; cat out.txt; pwd'\nartifacts: {files: [out.txt]}\n"
+	if err := os.WriteFile(filepath.Join(tree, "buildspec.yml"), []byte(spec), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var log watched
+	r, err := Local(t.Context(), LocalConfig{Tree: tree, Output: &log, Variables: map[string]string{"A": "b"}})
+	if err != nil || r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "yes b none\n"+tree+"\n" || len(r.Artifacts) != 1 {
+		t.Fatal(r.Status, err, log.String())
+	}
+	if left, _ := os.ReadDir(tree); len(left) != 2 {
+		t.Error("more than its own files are in the tree", left)
+	}
+}

@@ -1,0 +1,132 @@
+package runner
+
+import (
+	"context"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+)
+
+// repository serves a real repository by git http-backend under /v1/repos/web, to those who sign as the runner.
+func repository(t *testing.T) (url, first string) {
+	t.Helper()
+	git, err := exec.LookPath("git")
+	if err != nil {
+		t.Skip("SKIPPED: no git here. Install it with: apt-get install -y git")
+	}
+	root := t.TempDir()
+	work, bare := filepath.Join(root, "work"), filepath.Join(root, "v1", "repos", "web")
+	run := func(args ...string) string {
+		t.Helper()
+		cmd := exec.Command(git, args...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v: %s", args, err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	run("init", "-q", "-b", "main", work)
+	commit := func(text string) string {
+		if err := os.WriteFile(filepath.Join(work, "file"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		run("-C", work, "add", ".")
+		run("-C", work, "commit", "-qm", text)
+		return run("-C", work, "rev-parse", "HEAD")
+	}
+	first = commit("one\n")
+	run("-C", work, "tag", "v1")
+	commit("two\n")
+	run("-C", work, "checkout", "-qb", "side")
+	commit("side\n")
+	run("-C", work, "checkout", "-q", "main")
+	run("clone", "-q", "--bare", work, bare)
+	run("-C", bare, "config", "http.receivepack", "false")
+	backend := &cgi.Handler{Path: git, Args: []string{"http-backend"}, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		stamp, _, _ := strings.Cut(password, "Z")
+		when, _ := time.Parse("20060102T150405", stamp)
+		if user != testKey.AccessKeyID || password != gitPassword(testKey.SecretAccessKey, "us-east-1", r.Host, "/v1/repos/web", when) {
+			w.Header().Set("WWW-Authenticate", "Basic")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		backend.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL + "/v1/repos/web", first
+}
+
+func TestGitSources(t *testing.T) {
+	url, first := repository(t)
+	for name, c := range map[string]struct {
+		version string
+		depth   int32
+		said    string
+	}{
+		"default":      {"", 0, "two\n2\n"},
+		"shallow":      {"", 1, "two\n1\n"},
+		"branch":       {"side", 0, "side\n3\n"},
+		"branch depth": {"side", 1, "side\n1\n"},
+		"tag":          {"v1", 0, "one\n1\n"},
+		"ref":          {"refs/heads/side", 0, "side\n3\n"},
+		"commit":       {first, 0, "one\n1\n"},
+		"commit depth": {first, 1, "one\n1\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inBoth(t, func(t *testing.T, s *Sandbox) {
+				o := order("version: 0.2\nphases: {build: {commands: ['cat file; git rev-list --count HEAD; env | grep -ci authorization; cat .git/config | grep -c Basic; true']}}")
+				o.Sources = []slipway.Source{{Kind: slipway.SourceGit, URL: url, Here: true, Version: c.version, Depth: c.depth}}
+				var log watched
+				r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey})
+				if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != c.said+"0\n0\n" || len(r.ResolvedSourceVersion) != 40 {
+					t.Error(r.ResolvedSourceVersion, log.String())
+				}
+			})
+		})
+	}
+}
+
+func TestGitSourcesThatAreRefused(t *testing.T) {
+	url, _ := repository(t)
+	for name, c := range map[string]struct {
+		source slipway.Source
+		want   string
+	}{
+		"file":          {slipway.Source{URL: "file:///etc"}, "the source's location is no URL of a Git repository"},
+		"ext":           {slipway.Source{URL: "ext::sh -c id"}, "the source's location is no URL of a Git repository"},
+		"git protocol":  {slipway.Source{URL: "git://localhost/x"}, `a repository is fetched by http, https or ssh, not by "git"`},
+		"host option":   {slipway.Source{URL: "ssh://-oProxyCommand=id/x"}, "the source's location is no URL of a Git repository"},
+		"user option":   {slipway.Source{URL: "ssh://-oProxyCommand=id@localhost/x"}, "the user in the source's location begins with a dash"},
+		"option":        {slipway.Source{URL: url, Here: true, Version: "--upload-pack=id"}, `the source version "--upload-pack=id" is no commit, branch or tag`},
+		"refspec":       {slipway.Source{URL: url, Here: true, Version: "a:b"}, `the source version "a:b" is no commit, branch or tag`},
+		"unknown":       {slipway.Source{URL: url, Here: true, Version: "nothing"}, "git clone of " + url + " failed: fatal: couldn't find remote ref refs/tags/nothing"},
+		"no credential": {slipway.Source{URL: url}, "git clone of " + url + " failed: "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := order("version: 0.2\nphases: {build: {commands: ['true']}}")
+			c.source.Kind = slipway.SourceGit
+			o.Sources = []slipway.Source{c.source}
+			var log watched
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			r := Run(ctx, Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Credentials: testKey})
+			got := *r.Phases[1].Contexts[0].Message
+			if r.Status != codebuild.StatusTypeFailed || !strings.HasPrefix(got, c.want) || strings.Contains(log.String(), testKey.SecretAccessKey) {
+				t.Errorf("%s: %q", r.Status, got)
+			}
+		})
+	}
+}
