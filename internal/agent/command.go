@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	cmd "slipway/api/codedeploycommand"
+	"slipway/internal/fault"
 )
 
 // failure is an error with the code that the server is told.
@@ -225,6 +226,7 @@ func (a *agent) report(ctx context.Context, t *track, o *output) {
 		}
 		cancel()
 		if err == nil || final(err) {
+			fault.Point("agent.reported")
 			if err != nil {
 				a.Log.Warn("the server does not take the result of a command", "deployment", filepath.Base(t.path), "error", err)
 			}

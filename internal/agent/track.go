@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	cmd "slipway/api/codedeploycommand"
+	"slipway/internal/fault"
 )
 
 // track is the durable record of a command in hand: a file that is named after the deployment. Its lines are the command, then "started" once
@@ -59,7 +60,9 @@ func (a *agent) takeUp(deployment string, c *cmd.HostCommandInstance) (*track, e
 	if err := t.line(text); err != nil {
 		return nil, err
 	}
-	return t, syncDir(a.ongoing())
+	err = syncDir(a.ongoing())
+	fault.Point("agent.taken")
+	return t, err
 }
 
 func (t *track) line(text []byte) error {
@@ -75,7 +78,9 @@ func (t *track) start() error {
 		return nil
 	}
 	t.started = true
-	return t.line([]byte(startedLine))
+	err := t.line([]byte(startedLine))
+	fault.Point("agent.started")
+	return err
 }
 
 // end records the result before it is reported.
@@ -85,7 +90,9 @@ func (t *track) end(r *result) error {
 	if err != nil {
 		return err
 	}
-	return t.line(text)
+	err = t.line(text)
+	fault.Point("agent.ended")
+	return err
 }
 
 // drop forgets a command: its end was reported, or is somebody else's.

@@ -247,7 +247,9 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 	if err := tx.Enqueue(ctx, store.Job{Kind: logsJob, Key: d.id}); err != nil {
 		return err
 	}
-	s.Log.Info("deployment ended", "deployment", d.id, "status", end.Status, "error", text(messageOf(end.Error)))
+	tx.AfterCommit(func() {
+		s.Log.Info("deployment ended", "deployment", d.id, "status", end.Status, "error", text(messageOf(end.Error)))
+	})
 	return event.Publish(ctx, tx, event.DeploymentEnded, d.id, Ended{d.id, string(end.Status)})
 }
 

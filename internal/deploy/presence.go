@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"database/sql"
 	"sync"
 	"time"
 
@@ -79,36 +80,36 @@ func (s *Service) sighted(ctx context.Context, host string, polls int) error {
 
 // seen is when a host was heard of last; zero for never.
 func (s *Service) seen(ctx context.Context, host string) (time.Time, error) {
-	s.hosts.mu.Lock()
-	h := s.hosts.hosts[host]
-	var last time.Time
-	if h != nil {
-		if last = h.seen; h.polls > 0 {
-			last = s.Now()
-		}
-	}
-	s.hosts.mu.Unlock()
-	var noted int64
-	if _, err := store.Find(ctx, s.db, []any{&noted}, `SELECT seen FROM deploy_instances WHERE name = $1`, host); err != nil {
-		return time.Time{}, err
-	}
-	if t := timeOf(noted); t.After(last) {
-		last = t
-	}
-	return last, nil
+	all, err := s.HostsSeen(ctx, []string{host})
+	return all[host], err
 }
 
-// HostSeen is when each of the hosts named was heard of last, for pages; those never heard of are left out.
-func (s *Service) HostSeen(ctx context.Context, names []string) (map[string]time.Time, error) {
+// HostsSeen is when each of the hosts named was heard of last; those never heard of are left out. A host whose poll is held is heard of now.
+func (s *Service) HostsSeen(ctx context.Context, names []string) (map[string]time.Time, error) {
 	all := map[string]time.Time{}
-	for _, name := range names {
-		at, err := s.seen(ctx, name)
-		if err != nil {
-			return nil, err
+	if len(names) == 0 {
+		return all, nil
+	}
+	_, err := store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
+		var name string
+		var at int64
+		err := r.Scan(&name, &at)
+		if at > 0 {
+			all[name] = time.UnixMilli(at)
 		}
-		if !at.IsZero() {
-			all[name] = at
+		return struct{}{}, err
+	}, `SELECT name, seen FROM deploy_instances WHERE name IN `+list(1, len(names)), anys(names)...)
+	s.hosts.mu.Lock()
+	defer s.hosts.mu.Unlock()
+	for _, name := range names {
+		h := s.hosts.hosts[name]
+		switch {
+		case h == nil:
+		case h.polls > 0:
+			all[name] = s.Now()
+		case h.seen.After(all[name]):
+			all[name] = h.seen
 		}
 	}
-	return all, nil
+	return all, err
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"time"
 
 	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
@@ -258,12 +257,4 @@ func (s *Service) ListApplicationRevisions(ctx context.Context, in *cd.ListAppli
 		out.Revisions = append(out.Revisions, *r.info.RevisionLocation)
 	}
 	return out, err
-}
-
-// timeOf reads a column of milliseconds, in which 0 is never.
-func timeOf(ms int64) time.Time {
-	if ms == 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
 }

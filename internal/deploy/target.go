@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
@@ -12,20 +13,29 @@ import (
 // maxTargets is AWS's limit of a batch of targets.
 const maxTargets = 25
 
-// explain says of a host that is waited for, and has not been heard of, since when.
-func (s *Service) explain(ctx context.Context, t *rollout.Target) error {
-	if t.Status != cd.TargetStatusInProgress {
-		return nil
+// patience is how long nothing is said of a host that has never been heard of.
+const patience = 10 * time.Second
+
+// explain says of hosts that are waited for, and have not been heard of, since when.
+func (s *Service) explain(ctx context.Context, targets []*rollout.Target) error {
+	var waiting []string
+	for _, t := range targets {
+		if t.Status == cd.TargetStatusInProgress {
+			waiting = append(waiting, *t.TargetId)
+		}
 	}
-	seen, err := s.seen(ctx, *t.TargetId)
-	now := s.Now()
-	if err != nil || !seen.IsZero() && now.Sub(seen) <= rollout.Quiet {
+	all, err := s.HostsSeen(ctx, waiting)
+	if err != nil {
 		return err
 	}
-	if t.Phase != rollout.Running && now.Sub(t.Since) < rollout.Quiet/9 && seen.IsZero() {
-		return nil // give it a moment
+	now := s.Now()
+	for _, t := range targets {
+		seen := all[*t.TargetId]
+		if t.Status != cd.TargetStatusInProgress || now.Sub(seen) <= rollout.Quiet || seen.IsZero() && now.Sub(t.Since) < patience {
+			continue
+		}
+		t.Event().Diagnostics = &cd.Diagnostics{Message: new("Waiting for the host. " + rollout.Silence(seen, now))}
 	}
-	t.Event().Diagnostics = &cd.Diagnostics{Message: new("Waiting for the host. " + rollout.Silence(seen, now))}
 	return nil
 }
 
@@ -38,12 +48,7 @@ func (s *Service) targets(ctx context.Context, id *string, where string, args ..
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, t := range all {
-		if err := s.explain(ctx, t); err != nil {
-			return nil, nil, err
-		}
-	}
-	return d, all, nil
+	return d, all, s.explain(ctx, all)
 }
 
 func asTarget(t *rollout.Target) cd.DeploymentTarget {
