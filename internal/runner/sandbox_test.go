@@ -61,4 +61,3 @@ func TestVariablesDoNotReachTheRunnersPrograms(t *testing.T) {
 		t.Error(log)
 	}
 }
-

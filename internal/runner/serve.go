@@ -79,6 +79,7 @@ type server struct {
 // running is a build that the server must know of: it runs, or its result has not been taken.
 type running struct {
 	slot   int // -1 once its place is free
+	ctx    context.Context
 	cancel context.CancelCauseFunc
 	forget chan struct{} // closed when the server does not want the result
 	once   sync.Once
@@ -194,7 +195,8 @@ func (s *server) closeLog(o slipway.Order, words string) {
 }
 
 func (s *server) add(id string, slot int) *running {
-	r := &running{slot: slot, forget: make(chan struct{}), cancel: func(error) {}}
+	r := &running{slot: slot, forget: make(chan struct{})}
+	r.ctx, r.cancel = context.WithCancelCause(s.work) // now: it can be stopped before it has begun
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.builds[id] = r
@@ -218,16 +220,19 @@ func (s *server) leave(r *running) {
 	if r.slot >= 0 {
 		s.slots[r.slot] = false
 		r.slot = -1
-	}
-	if s.repoll != nil {
-		s.repoll()
+		if s.repoll != nil {
+			s.repoll()
+		}
 	}
 }
 
 func (s *server) remove(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.builds, id)
+	if r := s.builds[id]; r != nil {
+		r.cancel(nil)
+		delete(s.builds, id)
+	}
 }
 
 // poll asks the server for builds, one call after another.
@@ -387,14 +392,6 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		s.end(id, r, lost("The runner cannot write its record of this build: "+err.Error()))
 		return
 	}
-	work, cancel := context.WithCancelCause(s.work)
-	defer cancel(nil)
-	s.mu.Lock()
-	r.cancel = cancel
-	s.mu.Unlock()
-	if s.forgotten(r) {
-		cancel(errStopped)
-	}
 	w, err := s.journal.Append(journal.Name{Group: o.Group, Stream: o.Stream})
 	if err != nil {
 		s.end(id, r, lost("The runner cannot write the build's log: "+err.Error()))
@@ -405,7 +402,7 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		dir = filepath.Join(s.Dir, "builds", fmt.Sprintf("slot-%d", r.slot))
 	}
 	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
-	result := Run(work, Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, Credentials: s.Credentials, Pass: s.Pass,
+	result := Run(r.ctx, Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, Credentials: s.Credentials, Pass: s.Pass,
 		Progress: p.tell, Name: s.Name})
 	p.close()
 	if err := w.Close(); err != nil {
@@ -484,9 +481,7 @@ func (s *server) update(id string, r *running, p slipway.Progress) {
 	defer cancel()
 	out, err := s.api.UpdateBuild(call, &slipway.UpdateBuildInput{Id: &id, Runner: &s.Name, Progress: text})
 	if err == nil && value(out.Stop) {
-		s.mu.Lock()
 		r.cancel(errStopped)
-		s.mu.Unlock()
 	}
 }
 
