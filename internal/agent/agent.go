@@ -24,6 +24,8 @@ const (
 	// pollFor is longer than any server holds a poll.
 	pollFor = 80 * time.Second
 	callFor = 30 * time.Second
+	// betweenPolls spaces polls that were answered at once, with nothing to do.
+	betweenPolls = time.Second
 	// goodbye is how long a stopping agent goes on telling the server what became of its commands.
 	goodbye = 3 * time.Second
 )
@@ -114,6 +116,7 @@ func (a *agent) poll(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		asked := time.Now()
 		c, err := a.ask(ctx)
 		if err != nil || c == nil {
 			<-a.slots
@@ -132,6 +135,11 @@ func (a *agent) poll(ctx context.Context) {
 			})
 		case err == nil:
 			wait.reset(a, "the server answers again")
+			// A server that does not hold polls is not asked all the time.
+			select {
+			case <-time.After(max(0, betweenPolls-time.Since(asked))):
+			case <-ctx.Done():
+			}
 		}
 	}
 }

@@ -158,6 +158,19 @@ func TestABundleThatIsNotThere(t *testing.T) {
 	}
 }
 
+func TestABundleWithAnAwkwardName(t *testing.T) {
+	w := newWorld(t)
+	h := w.fleet(1)[0]
+	w.group("CodeDeployDefault.AllAtOnce")
+	id := w.deploy(w.release("a folder/v+1 (ü) 100% &=;~'!*", map[string]string{"BeforeInstall": "true"}))
+	if d := w.wait(id); d.Status != types.DeploymentStatusSucceeded {
+		t.Fatalf("%+v %s", d.ErrorInformation, *event1(w.target(id, "web1"), "DownloadBundle").Diagnostics.Message)
+	}
+	if got := read(t, h.root, "srv/shop/version"); got != "a folder/v+1 (ü) 100% &=;~'!*" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestABrokenSpecificationSaysWhere(t *testing.T) {
 	w := newWorld(t)
 	w.fleet(1)
