@@ -184,7 +184,8 @@ func (a *agent) acknowledge(ctx context.Context, c *cmd.HostCommandInstance, noo
 	diagnostics := &cmd.Envelope{Format: new("JSON"), Payload: new(fmt.Sprintf(`{"IsCommandNoop":%t}`, noop))}
 	for wait := (backoff{}); ; wait.sleep(ctx) {
 		call, cancel := context.WithTimeout(ctx, callFor)
-		out, err := a.api.PutHostCommandAcknowledgement(call, &cmd.PutHostCommandAcknowledgementInput{HostCommandIdentifier: c.HostCommandIdentifier, Diagnostics: diagnostics})
+		out, err := a.api.PutHostCommandAcknowledgement(call,
+			&cmd.PutHostCommandAcknowledgementInput{HostCommandIdentifier: c.HostCommandIdentifier, Diagnostics: diagnostics})
 		cancel()
 		if err == nil {
 			return out.CommandStatus != cmd.HostCommandStatusSucceeded && out.CommandStatus != cmd.HostCommandStatusFailed, nil

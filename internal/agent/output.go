@@ -46,7 +46,8 @@ func (a *agent) spoolPath(group, deployment, event string) string {
 
 // openOutput begins the output of an event.
 func (a *agent) openOutput(s *specification, c *cmd.HostCommandInstance) (*output, error) {
-	o := &output{deployment: s.DeploymentId, id: *c.HostCommandIdentifier, spoolPath: a.spoolPath(s.DeploymentGroupId, s.DeploymentId, *c.CommandName), all: &a.logs, more: make(chan struct{}, 1)}
+	o := &output{deployment: s.DeploymentId, id: *c.HostCommandIdentifier, spoolPath: a.spoolPath(s.DeploymentGroupId, s.DeploymentId,
+		*c.CommandName), all: &a.logs, more: make(chan struct{}, 1)}
 	dir := filepath.Dir(o.spoolPath)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

@@ -33,7 +33,8 @@ func findApplication(ctx context.Context, q store.Queryer, name *string) (*appli
 
 // CreateApplication implements codedeploy:CreateApplication.
 func (s *Service) CreateApplication(ctx context.Context, in *cd.CreateApplicationInput) (*cd.CreateApplicationOutput, error) {
-	a := &cd.ApplicationInfo{ApplicationId: new(uuid.NewString()), ApplicationName: in.ApplicationName, CreateTime: awsproto.At(s.Now()), LinkedToGitHub: new(false), ComputePlatform: in.ComputePlatform}
+	a := &cd.ApplicationInfo{ApplicationId: new(uuid.NewString()), ApplicationName: in.ApplicationName, CreateTime: awsproto.At(s.Now()),
+		LinkedToGitHub: new(false), ComputePlatform: in.ComputePlatform}
 	if a.ComputePlatform == "" {
 		a.ComputePlatform = cd.ComputePlatformServer
 	}
@@ -92,7 +93,8 @@ func (s *Service) BatchGetApplications(ctx context.Context, in *cd.BatchGetAppli
 	if len(in.ApplicationNames) == 0 {
 		return out, nil
 	}
-	found, err := store.Documents[cd.ApplicationInfo](ctx, s.db, `SELECT doc FROM deploy_applications WHERE name IN `+list(1, len(in.ApplicationNames))+` ORDER BY name`, anys(in.ApplicationNames)...)
+	found, err := store.Documents[cd.ApplicationInfo](ctx, s.db, `SELECT doc FROM deploy_applications WHERE name IN `+list(1, len(in.ApplicationNames))+` ORDER BY name`,
+		anys(in.ApplicationNames)...)
 	if err != nil {
 		return nil, err
 	}

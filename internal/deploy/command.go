@@ -45,7 +45,8 @@ func (s *Service) host(ctx context.Context, identifier string) (string, error) {
 }
 
 func strangers(caller awsproto.Caller, identifier string) error {
-	return &awsproto.Error{Code: "AccessDeniedException", Message: "User: " + caller.ARN + " is not authorized to act for the host " + identifier + ": it is no registered instance of that user."}
+	return &awsproto.Error{Code: "AccessDeniedException",
+		Message: "User: " + caller.ARN + " is not authorized to act for the host " + identifier + ": it is no registered instance of that user."}
 }
 
 // commandID names a command in the hands of a host.

@@ -24,16 +24,19 @@ func predefined() []cd.DeploymentConfigInfo {
 	var all []cd.DeploymentConfigInfo
 	add := func(name string, p cd.ComputePlatform, m *cd.MinimumHealthyHosts, t *cd.TrafficRoutingConfig) {
 		id := uuid.NewSHA1(uuid.NameSpaceURL, []byte(predefinedPrefix+name)).String()
-		all = append(all, cd.DeploymentConfigInfo{DeploymentConfigName: new(predefinedPrefix + name), DeploymentConfigId: &id, ComputePlatform: p, MinimumHealthyHosts: m, TrafficRoutingConfig: t})
+		all = append(all, cd.DeploymentConfigInfo{DeploymentConfigName: new(predefinedPrefix + name), DeploymentConfigId: &id,
+			ComputePlatform: p, MinimumHealthyHosts: m, TrafficRoutingConfig: t})
 	}
 	server := func(name string, kind cd.MinimumHealthyHostsType, value int32) {
 		add(name, cd.ComputePlatformServer, &cd.MinimumHealthyHosts{Type: kind, Value: &value}, nil)
 	}
 	canary := func(name string, p cd.ComputePlatform, percentage, interval int32) {
-		add(name, p, nil, &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedCanary, TimeBasedCanary: &cd.TimeBasedCanary{CanaryPercentage: &percentage, CanaryInterval: &interval}})
+		add(name, p, nil, &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedCanary,
+			TimeBasedCanary: &cd.TimeBasedCanary{CanaryPercentage: &percentage, CanaryInterval: &interval}})
 	}
 	linear := func(name string, p cd.ComputePlatform, percentage, interval int32) {
-		add(name, p, nil, &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedLinear, TimeBasedLinear: &cd.TimeBasedLinear{LinearPercentage: &percentage, LinearInterval: &interval}})
+		add(name, p, nil, &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedLinear,
+			TimeBasedLinear: &cd.TimeBasedLinear{LinearPercentage: &percentage, LinearInterval: &interval}})
 	}
 	// OneAtATime reads back as a kind of its own (API_MinimumHealthyHosts).
 	server("OneAtATime", rollout.MostConcurrency, 1)

@@ -155,7 +155,8 @@ func (s *Service) StopDeployment(ctx context.Context, in *cd.StopDeploymentInput
 			return &cd.DeploymentAlreadyCompletedException{Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + "."}
 		}
 		if in.AutoRollbackEnabled != nil {
-			d.info.AutoRollbackConfiguration = &cd.AutoRollbackConfiguration{Enabled: in.AutoRollbackEnabled, Events: []cd.AutoRollbackEvent{cd.AutoRollbackEventDeploymentStopOnRequest}}
+			d.info.AutoRollbackConfiguration = &cd.AutoRollbackConfiguration{Enabled: in.AutoRollbackEnabled,
+				Events: []cd.AutoRollbackEvent{cd.AutoRollbackEventDeploymentStopOnRequest}}
 		}
 		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeManualStop, Message: "The deployment was stopped on request.", Halt: true})
 		if err := s.react(ctx, tx, d); err != nil {

@@ -65,7 +65,8 @@ func (d *deployment) save(ctx context.Context, tx store.Tx) error {
 	if d.live {
 		live = 1
 	}
-	_, err := tx.Exec(ctx, `UPDATE deploy_deployments SET status = $2, live = $3, doc = $4, state = $5 WHERE id = $1`, d.id, string(d.info.Status), live, store.JSON(d.info), store.JSON(d.state))
+	_, err := tx.Exec(ctx, `UPDATE deploy_deployments SET status = $2, live = $3, doc = $4, state = $5 WHERE id = $1`, d.id,
+		string(d.info.Status), live, store.JSON(d.info), store.JSON(d.state))
 	return err
 }
 
@@ -289,7 +290,8 @@ func (s *Service) rollBack(ctx context.Context, tx store.Tx, d *deployment, g *g
 		d.info.RollbackInfo = &cd.RollbackInfo{RollbackMessage: new("There is nothing to roll back to: no deployment to the deployment group " + *g.DeploymentGroupName + " has succeeded yet.")}
 		return nil
 	}
-	in := &cd.CreateDeploymentInput{ApplicationName: g.ApplicationName, DeploymentGroupName: g.DeploymentGroupName, Revision: g.TargetRevision, DeploymentConfigName: d.info.DeploymentConfigName,
+	in := &cd.CreateDeploymentInput{ApplicationName: g.ApplicationName, DeploymentGroupName: g.DeploymentGroupName,
+		Revision: g.TargetRevision, DeploymentConfigName: d.info.DeploymentConfigName,
 		Description: new("Rollback of " + d.id), IgnoreApplicationStopFailures: d.info.IgnoreApplicationStopFailures, OverrideAlarmConfiguration: d.info.OverrideAlarmConfiguration,
 		AutoRollbackConfiguration: &cd.AutoRollbackConfiguration{Enabled: new(false), Events: []cd.AutoRollbackEvent{}}}
 	if good := g.LastSuccessfulDeployment; good != nil {

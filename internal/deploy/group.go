@@ -35,7 +35,8 @@ func scanGroup(scan func(...any) error) (*group, error) {
 }
 
 func findGroup(ctx context.Context, q store.Queryer, a *application, name *string) (*group, error) {
-	groups, err := store.All(ctx, q, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) }, `SELECT `+groupColumns+` WHERE g.application = $1 AND g.name = $2`, a.id, text(name))
+	groups, err := store.All(ctx, q, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
+		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name = $2`, a.id, text(name))
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +157,8 @@ func (s *Service) BatchGetDeploymentGroups(ctx context.Context, in *cd.BatchGetD
 		return out, err
 	}
 	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
-		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name IN `+list(2, len(in.DeploymentGroupNames))+` ORDER BY g.name`, append([]any{a.id}, anys(in.DeploymentGroupNames)...)...)
+		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name IN `+list(2, len(in.DeploymentGroupNames))+` ORDER BY g.name`,
+		append([]any{a.id}, anys(in.DeploymentGroupNames)...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -263,7 +265,8 @@ func (s *Service) DeleteDeploymentGroup(ctx context.Context, in *cd.DeleteDeploy
 		if err == nil {
 			var g *group
 			if g, err = findGroup(ctx, tx, a, in.DeploymentGroupName); err == nil {
-				return s.removeGroup(ctx, tx, g, cd.ErrorCodeDeploymentGroupMissing, "The deployment group "+*g.DeploymentGroupName+" was deleted while the deployment was in progress.")
+				return s.removeGroup(ctx, tx, g, cd.ErrorCodeDeploymentGroupMissing,
+					"The deployment group "+*g.DeploymentGroupName+" was deleted while the deployment was in progress.")
 			}
 		}
 		if code := awsproto.Code(err); code == "ApplicationDoesNotExistException" || code == "DeploymentGroupDoesNotExistException" {

@@ -139,7 +139,8 @@ func (s *Service) BatchGetOnPremisesInstances(ctx context.Context, in *cd.BatchG
 			return nil, err
 		}
 	}
-	all, err := store.Documents[cd.InstanceInfo](ctx, s.db, `SELECT doc FROM deploy_instances WHERE name IN `+list(1, len(in.InstanceNames))+` ORDER BY name`, anys(in.InstanceNames)...)
+	all, err := store.Documents[cd.InstanceInfo](ctx, s.db, `SELECT doc FROM deploy_instances WHERE name IN `+list(1, len(in.InstanceNames))+` ORDER BY name`,
+		anys(in.InstanceNames)...)
 	for _, i := range all {
 		out.InstanceInfos = append(out.InstanceInfos, *i)
 	}

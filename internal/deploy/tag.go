@@ -21,7 +21,8 @@ func setTags(ctx context.Context, tx store.Tx, arn string, tags []cd.Tag) error 
 			return err
 		}
 	}
-	return atMost(ctx, tx, maxTags+1, &cd.InvalidTagsToAddException{Message: "A resource may have 50 tags at most."}, `SELECT COUNT(*) FROM deploy_tags WHERE arn = $1`, arn)
+	return atMost(ctx, tx, maxTags+1, &cd.InvalidTagsToAddException{Message: "A resource may have 50 tags at most."},
+		`SELECT COUNT(*) FROM deploy_tags WHERE arn = $1`, arn)
 }
 
 func moveTags(ctx context.Context, tx store.Tx, from, to string) error {

@@ -56,7 +56,8 @@ func asTarget(t *rollout.Target) cd.DeploymentTarget {
 }
 
 func asSummary(t *rollout.Target) cd.InstanceSummary {
-	return cd.InstanceSummary{DeploymentId: t.DeploymentId, InstanceId: t.TargetArn, Status: cd.InstanceStatus(t.Status), LastUpdatedAt: t.LastUpdatedAt, LifecycleEvents: t.LifecycleEvents}
+	return cd.InstanceSummary{DeploymentId: t.DeploymentId, InstanceId: t.TargetArn, Status: cd.InstanceStatus(t.Status),
+		LastUpdatedAt: t.LastUpdatedAt, LifecycleEvents: t.LifecycleEvents}
 }
 
 // GetDeploymentTarget implements codedeploy:GetDeploymentTarget.

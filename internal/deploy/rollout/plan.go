@@ -165,5 +165,6 @@ func (s *State) Ask(stop Stop) {
 // Overview is the counts as the API shows them.
 func (f Fleet) Overview() *cd.DeploymentOverview {
 	n := func(i int) *int64 { return new(int64(i)) }
-	return &cd.DeploymentOverview{Pending: n(f.Pending), InProgress: n(f.InProgress), Succeeded: n(f.Succeeded), Failed: n(f.Failed), Skipped: n(f.Skipped), Ready: n(0)}
+	return &cd.DeploymentOverview{Pending: n(f.Pending), InProgress: n(f.InProgress), Succeeded: n(f.Succeeded), Failed: n(f.Failed),
+		Skipped: n(f.Skipped), Ready: n(0)}
 }

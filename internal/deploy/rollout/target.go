@@ -46,7 +46,8 @@ type Target struct {
 
 // NewTarget is a host that has not begun.
 func NewTarget(deployment, host, arn string, now time.Time) *Target {
-	t := &Target{InstanceTarget: cd.InstanceTarget{DeploymentId: &deployment, TargetId: &host, TargetArn: &arn, Status: cd.TargetStatusPending, LastUpdatedAt: awsproto.At(now)}}
+	t := &Target{InstanceTarget: cd.InstanceTarget{DeploymentId: &deployment, TargetId: &host, TargetArn: &arn,
+		Status: cd.TargetStatusPending, LastUpdatedAt: awsproto.At(now)}}
 	for _, name := range Events() {
 		t.LifecycleEvents = append(t.LifecycleEvents, cd.LifecycleEvent{LifecycleEventName: &name, Status: cd.LifecycleEventStatusPending})
 	}
@@ -216,7 +217,8 @@ func (t *Target) Abort(reason string, now time.Time) {
 }
 
 func (t *Target) fail(message string, now time.Time) {
-	t.endEvent(cd.LifecycleEventStatusFailed, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeUnknownError, ScriptName: new(""), Message: &message, LogTail: new("")}, now)
+	t.endEvent(cd.LifecycleEventStatusFailed, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeUnknownError, ScriptName: new(""),
+		Message: &message, LogTail: new("")}, now)
 	t.end(cd.TargetStatusFailed, now)
 }
 
