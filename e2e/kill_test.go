@@ -330,9 +330,9 @@ func (w *way) tidy() {
 func (w *way) restart(env ...string) {
 	w.t.Helper()
 	w.agent.end()
-	w.instance.stop()
+	w.stop()
 	w.env = env
-	w.instance.start()
+	w.start()
 	w.keepAgent(env)
 }
 

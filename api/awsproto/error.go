@@ -22,7 +22,9 @@ type Error struct {
 	Message string
 }
 
-func (e *Error) Error() string     { return e.Code + ": " + e.Message }
+func (e *Error) Error() string { return e.Code + ": " + e.Message }
+
+// ErrorCode is the code on the wire.
 func (e *Error) ErrorCode() string { return e.Code }
 
 // HTTPStatus is the status the error is sent with; 400 where none was set.

@@ -1,3 +1,4 @@
+// Package slipway is what AWS has no operation for, as one more service.
 package slipway
 
 import (

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
 )
 
 // credentialCommand answers git as `aws codecommit credential-helper` does, for any host.

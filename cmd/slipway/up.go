@@ -68,7 +68,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 		return err
 	}
 	up := &app.Up{Data: data, Listen: c.Listen, Program: program, Stderr: os.Stderr, Log: logger(),
-		Server: append([]string{"server"}, c.place.arguments()...),
+		Server: append([]string{"server"}, c.arguments()...),
 		Runner: []string{"runner", "--data=" + c.Data, "--endpoint=" + app.URL(c.URL, c.Listen), "--region=" + at.Region, fmt.Sprintf("--builds=%d", c.Builds)},
 	}
 	up.Ready = func() error { return c.banner(data, at, before) }

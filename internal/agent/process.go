@@ -95,11 +95,11 @@ func exitError(err error, fail func(int, string, ...any) error) error {
 func end(c *exec.Cmd, exited <-chan error) {
 	_ = syscall.Kill(-c.Process.Pid, syscall.SIGTERM)
 	select {
-	case <-exited:
+	case <-exited: //nolint:errcheck // how it ended is of no interest any more
 		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL) // what its children left
 	case <-time.After(killAfter):
 		_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
-		<-exited
+		<-exited //nolint:errcheck // as above
 	}
 }
 

@@ -165,7 +165,7 @@ func (u *unpacker) tar(bundle string) error {
 		if !ok {
 			continue
 		}
-		mode := fs.FileMode(h.Mode & 0o777) //nolint:gosec // nine bits
+		mode := fs.FileMode(h.Mode & 0o777) // nine bits
 		switch h.Typeflag {
 		case tar.TypeDir:
 			err = u.folder(name, mode)

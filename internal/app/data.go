@@ -16,13 +16,24 @@ import (
 // Data is a data folder. Everything that Slipway writes lies in it.
 type Data string
 
-// Places in a data folder.
-func (d Data) Database() string     { return filepath.Join(string(d), "slipway.db") }
+// Database is the file of the database.
+func (d Data) Database() string { return filepath.Join(string(d), "slipway.db") }
+
+// Repositories is the folder of the bare Git repositories.
 func (d Data) Repositories() string { return filepath.Join(string(d), "repositories") }
-func (d Data) Objects() string      { return filepath.Join(string(d), "objects") }
-func (d Data) Journal() string      { return filepath.Join(string(d), "journal") }
-func (d Data) Keys() string         { return filepath.Join(string(d), "keys") }
-func (d Data) Runner() string       { return filepath.Join(string(d), "runner") }
+
+// Objects is the folder of the object store.
+func (d Data) Objects() string { return filepath.Join(string(d), "objects") }
+
+// Journal is the folder of the logs.
+func (d Data) Journal() string { return filepath.Join(string(d), "journal") }
+
+// Keys is the folder of the keys.
+func (d Data) Keys() string { return filepath.Join(string(d), "keys") }
+
+// Runner is the folder of the runner on this machine.
+func (d Data) Runner() string { return filepath.Join(string(d), "runner") }
+
 func (d Data) lock(name string) string {
 	return filepath.Join(string(d), "locks", name)
 }

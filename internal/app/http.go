@@ -26,7 +26,7 @@ func (r *router) recovered(w http.ResponseWriter, q *http.Request) {
 	if p == nil {
 		return
 	}
-	if p != http.ErrAbortHandler { //nolint:errorlint // it is the very value
+	if p != http.ErrAbortHandler {
 		r.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "target", q.Header.Get("X-Amz-Target"), "panic", p, "stack", string(debug.Stack()))
 	}
 	http.Error(w, "The request failed inside the server; its log says why.", http.StatusInternalServerError)

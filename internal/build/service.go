@@ -5,7 +5,6 @@ import (
 	"context"
 	"embed"
 	"io"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -21,13 +20,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is embedded above
-	}
-	return store.Migrations{Stage: "build", FS: sub}
-}
+func Migrations() store.Migrations { return store.Tables("build", migrations) }
 
 // Reports keeps what the tests of builds reported.
 type Reports interface {

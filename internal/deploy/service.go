@@ -5,7 +5,6 @@ package deploy
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"sync"
 	"time"
@@ -20,13 +19,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is embedded above
-	}
-	return store.Migrations{Stage: "deploy", FS: sub}
-}
+func Migrations() store.Migrations { return store.Tables("deploy", migrations) }
 
 // Hosts makes identities for hosts; an *identity.Service is one.
 type Hosts interface {

@@ -10,7 +10,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io/fs"
 	"sync"
 	"time"
 
@@ -24,13 +23,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is embedded above
-	}
-	return store.Migrations{Stage: "identity", FS: sub}
-}
+func Migrations() store.Migrations { return store.Tables("identity", migrations) }
 
 // Roles.
 const (

@@ -105,7 +105,7 @@ func (w *Writer) recover() error {
 	buffer := make([]byte, stride)
 	for w.offset < info.Size() {
 		n, err := w.log.ReadAt(buffer[:min(stride, info.Size()-w.offset)], w.offset)
-		if err != nil && !(errors.Is(err, io.EOF) && n > 0) {
+		if err != nil && (n == 0 || !errors.Is(err, io.EOF)) {
 			return err
 		}
 		if w.offset+int64(n)-w.last.offset > stride {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"embed"
 	"io"
-	"io/fs"
 	"log/slog"
 	"time"
 
@@ -25,13 +24,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is embedded above
-	}
-	return store.Migrations{Stage: "pipeline", FS: sub}
-}
+func Migrations() store.Migrations { return store.Tables("pipeline", migrations) }
 
 // Sources is what pipelines need of the Source stage.
 type Sources interface {

@@ -4,7 +4,6 @@ package report
 import (
 	"embed"
 	"fmt"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -17,13 +16,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is embedded above
-	}
-	return store.Migrations{Stage: "report", FS: sub}
-}
+func Migrations() store.Migrations { return store.Tables("report", migrations) }
 
 // Config is what the service needs to know of where it runs.
 type Config struct {

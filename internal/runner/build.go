@@ -516,6 +516,7 @@ func (b *build) output(ctx context.Context) error {
 		b.log.say("%s", summary(result))
 		b.result.Reports = append(b.result.Reports, result)
 	}
+	shorten(b.result.Reports)
 	return b.artifacts(ctx, a)
 }
 

@@ -46,7 +46,7 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	if err != nil {
 		return slipway.Result{}, err
 	}
-	defer removeAll(dir)
+	defer func() { _ = removeAll(dir) }()
 	adoptOrphans()
 	id := uuid.NewString()
 	env := map[string]string{}

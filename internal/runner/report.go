@@ -46,6 +46,31 @@ func (b *build) report(r buildspec.Report) slipway.Report {
 	return out
 }
 
+// maxMessages bounds the messages of all test cases of a build in bytes, so that a result fits into a request.
+const maxMessages = 4 << 20
+
+// shorten cuts long messages where there are too many of them.
+func shorten(reports []slipway.Report) {
+	total, cases := 0, 0
+	for _, r := range reports {
+		cases += len(r.Cases)
+		for _, c := range r.Cases {
+			total += len(value(c.Message))
+		}
+	}
+	if total <= maxMessages {
+		return
+	}
+	limit := maxMessages / cases
+	for _, r := range reports {
+		for i := range r.Cases {
+			if m := value(r.Cases[i].Message); len(m) > limit {
+				r.Cases[i].Message = new(strings.ToValidUTF8(m[:limit], "") + "…")
+			}
+		}
+	}
+}
+
 // summary says a report in one line.
 func summary(r slipway.Report) string {
 	count := map[string]int{}

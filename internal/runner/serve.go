@@ -333,7 +333,7 @@ func (s *server) take(id string, order json.RawMessage) {
 			wait(s.work, time.Second) // the server offers it again at once
 			return
 		}
-		s.acknowledged(id, o, r)
+		s.acknowledged(id, o, r, false)
 	})
 }
 
@@ -349,32 +349,59 @@ func (s *server) resume(rec record, r *running) {
 	s.mu.Lock()
 	r.slot = slot
 	s.mu.Unlock()
-	s.acknowledged(rec.id, rec.order, r)
+	s.acknowledged(rec.id, rec.order, r, true)
 }
 
-// acknowledged tells the server that this runner has the build, and runs it. The server says yes once. If an answer was lost, or a process
-// of this runner died between the answer and the start, it says no the second time: the record, which has no start, shows that nothing
-// has run, and only this runner could have been told yes.
-func (s *server) acknowledged(id string, o slipway.Order, r *running) {
+// acknowledged tells the server that this runner has the build, and runs it if the server says yes, which it does once. uncertain is that
+// an earlier process may have been told yes; it has not started the build, as its record shows.
+func (s *server) acknowledged(id string, o slipway.Order, r *running, uncertain bool) {
 	defer s.leave(r)
-	pause := time.Duration(0)
-	for {
+	for pause := time.Duration(0); ; {
 		call, cancel := context.WithTimeout(s.work, callLimit)
-		_, err := s.api.AcknowledgeBuild(call, &slipway.AcknowledgeBuildInput{Id: &id, Runner: &s.Name})
+		out, err := s.api.AcknowledgeBuild(call, &slipway.AcknowledgeBuildInput{Id: &id, Runner: &s.Name})
 		cancel()
 		if err == nil {
-			break
-		}
-		if _, gone := errors.AsType[*slipway.BuildNotFoundException](err); gone || s.work.Err() != nil || s.forgotten(r) {
-			if gone || s.forgotten(r) {
+			if value(out.Run) || uncertain && s.isOurs(id) {
+				s.run(id, o, r)
+			} else {
+				s.log.Info("another runner has the build", "build", id)
 				s.done(id)
 			}
 			return
 		}
+		if _, gone := errors.AsType[*slipway.BuildNotFoundException](err); gone || s.forgotten(r) {
+			s.done(id)
+			return
+		}
+		if s.work.Err() != nil {
+			return // the next process of this runner asks again
+		}
+		uncertain = true // a yes may have been lost
 		pause = min(max(2*pause, 50*time.Millisecond), maxBackoff)
 		wait(s.work, pause)
 	}
-	s.run(id, o, r)
+}
+
+// isOurs asks whether the server has a build as running on this runner: then this runner, and no other, was told to run it.
+func (s *server) isOurs(id string) bool {
+	for pause := time.Duration(0); s.work.Err() == nil; {
+		text, err := json.Marshal(slipway.Progress{CurrentPhase: string(codebuild.BuildPhaseTypeProvisioning)})
+		if err != nil {
+			return false
+		}
+		call, cancel := context.WithTimeout(s.work, callLimit)
+		out, err := s.api.UpdateBuild(call, &slipway.UpdateBuildInput{Id: &id, Runner: &s.Name, Progress: text})
+		cancel()
+		if err == nil {
+			return !value(out.Stop)
+		}
+		if _, gone := errors.AsType[*slipway.BuildNotFoundException](err); gone {
+			return false
+		}
+		pause = min(max(2*pause, 50*time.Millisecond), maxBackoff)
+		wait(s.work, pause)
+	}
+	return false
 }
 
 func (s *server) forgotten(r *running) bool {

@@ -34,8 +34,10 @@ type master struct {
 	results map[string]slipway.Result
 	doubled []string
 	running []string
-	polled  bool
-	away    bool
+	polls   int
+	// elsewhere is a build that another runner has.
+	elsewhere string
+	away      bool
 }
 
 func newMaster(t *testing.T) (*master, string) {
@@ -81,15 +83,24 @@ func (m *master) wait(t *testing.T, what string, ok func() bool) {
 var errAway = &awsproto.Error{Code: "ServiceUnavailable", Status: 503, Message: "away"}
 
 func (m *master) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*slipway.PollBuildOutput, error) {
-	m.change(func() { m.running, m.polled = in.Running, true })
-	for {
-		m.mu.Lock()
-		out, changed, away := &slipway.PollBuildOutput{}, m.changed, m.away
+	var this int
+	m.change(func() {
+		m.polls++
+		this = m.polls
+		m.running = in.Running
 		for id, o := range m.offered { // one that was assigned and of which the runner knows nothing
 			if m.acked[id] == 0 && !slices.Contains(in.Running, id) {
 				m.queue = append(m.queue, o)
 				delete(m.offered, id)
 			}
+		}
+	})
+	for {
+		m.mu.Lock()
+		out, changed, away := &slipway.PollBuildOutput{}, m.changed, m.away
+		if m.polls != this { // the runner has given it up
+			m.mu.Unlock()
+			return out, nil
 		}
 		if len(m.queue) > 0 && *in.Free > 0 && !away {
 			o := m.queue[0]
@@ -130,8 +141,10 @@ func (m *master) AcknowledgeBuild(_ context.Context, in *slipway.AcknowledgeBuil
 	return &slipway.AcknowledgeBuildOutput{Run: new(n == 1)}, nil
 }
 
-func (m *master) UpdateBuild(context.Context, *slipway.UpdateBuildInput) (*slipway.UpdateBuildOutput, error) {
-	return &slipway.UpdateBuildOutput{Stop: new(false)}, nil
+func (m *master) UpdateBuild(_ context.Context, in *slipway.UpdateBuildInput) (*slipway.UpdateBuildOutput, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return &slipway.UpdateBuildOutput{Stop: new(*in.Id == m.elsewhere)}, nil
 }
 
 func (m *master) CompleteBuild(_ context.Context, in *slipway.CompleteBuildInput) (*slipway.CompleteBuildOutput, error) {
@@ -273,7 +286,7 @@ func TestOneRunnerInAFolder(t *testing.T) {
 	m, url := newMaster(t)
 	c := config(url, t.TempDir())
 	serve(t, c)
-	m.wait(t, "the first polls", func() bool { return m.polled })
+	m.wait(t, "the first polls", func() bool { return m.polls > 0 })
 	if err := Serve(t.Context(), c); err == nil || !strings.Contains(err.Error(), "another runner works in") {
 		t.Error(err)
 	}
@@ -407,6 +420,39 @@ func waitFor(t *testing.T, what string, ok func() bool) {
 			t.Fatalf("not within 20 s: %s", what)
 		}
 	}
+}
+
+// A yes that is lost on its way is found again, and a build that another runner has is left to it.
+func TestAcknowledgedTwice(t *testing.T) {
+	m, url := newMaster(t)
+	dir := t.TempDir()
+	others, lost := order(commands("echo never")), order(commands("echo once"))
+	m.acked[*others.Build.Id] = 1
+	m.acked[*lost.Build.Id] = 1
+	m.elsewhere = *others.Build.Id
+	r := records{filepath.Join(dir, "runner", "records")}
+	if err := os.MkdirAll(r.dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []slipway.Order{others, lost} {
+		text, err := json.Marshal(o)
+		if err == nil {
+			err = r.keepOrder(*o.Build.Id, text)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	serve(t, config(url, dir))
+	if got := m.result(t, *lost.Build.Id); got.Status != codebuild.StatusTypeSucceeded {
+		t.Error(got.Status)
+	}
+	waitFor(t, "the other's record is gone", func() bool { left, _ := os.ReadDir(r.dir); return len(left) == 0 })
+	m.change(func() {
+		if _, ok := m.results[*others.Build.Id]; ok {
+			t.Error("another runner's build was run")
+		}
+	})
 }
 
 func TestRecordsSurviveATornWrite(t *testing.T) {

@@ -1,7 +1,7 @@
 package source
 
 import (
-	"crypto/sha1" //nolint:gosec // Git's object IDs are SHA-1
+	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -262,7 +262,7 @@ func (p *planner) keep(folders []string, inside map[string][]string) {
 
 // blobID is the ID that Git gives a file's content.
 func blobID(content []byte) string {
-	h := sha1.New() //nolint:gosec // see above
+	h := sha1.New()
 	fmt.Fprintf(h, "blob %d\x00", len(content))
 	h.Write(content)
 	return hex.EncodeToString(h.Sum(nil))

@@ -4,7 +4,6 @@ package source
 import (
 	"context"
 	"embed"
-	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -19,13 +18,7 @@ import (
 var migrations embed.FS
 
 // Migrations are the tables of this package.
-func Migrations() store.Migrations {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is embedded above
-	}
-	return store.Migrations{Stage: "source", FS: sub}
-}
+func Migrations() store.Migrations { return store.Tables("source", migrations) }
 
 // Config is what the service needs to know of where it runs.
 type Config struct {

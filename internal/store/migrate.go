@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"io/fs"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -11,10 +10,6 @@ import (
 
 // migrate brings each stage's tables up to date, in order.
 func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
-	sub, err := fs.Sub(own, "migrations")
-	if err != nil {
-		return err
-	}
 	dialect := goose.DialectSQLite3
 	if s.postgres {
 		dialect = goose.DialectPostgres
@@ -22,7 +17,7 @@ func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
 			return err
 		}
 	}
-	for _, m := range append([]Migrations{{"store", sub}}, stages...) {
+	for _, m := range append([]Migrations{Tables("store", own)}, stages...) {
 		versions, err := database.NewStore(dialect, "goose_"+m.Stage)
 		if err != nil {
 			return fmt.Errorf("migrate %s: %w", m.Stage, err)

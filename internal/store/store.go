@@ -37,6 +37,12 @@ type Migrations struct {
 	FS    fs.FS
 }
 
+// Tables are the Migrations of a stage that has its files embedded in a folder of the name migrations.
+func Tables(stage string, embedded fs.FS) Migrations {
+	sub, _ := fs.Sub(embedded, "migrations") // fails for a malformed path alone
+	return Migrations{stage, sub}
+}
+
 // Queryer reads: a Store what was committed last, a Tx also its own writes.
 type Queryer interface {
 	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)

@@ -55,7 +55,7 @@ func (s *Store) Write(ctx context.Context, f func(Tx) error) error {
 		}
 	}
 	if w.panics != nil {
-		panic(w.panics)
+		panic(w.panics) //nolint:forbidigo // the closure's own, passed on to who called Write
 	}
 	return w.err
 }

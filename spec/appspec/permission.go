@@ -2,8 +2,6 @@ package appspec
 
 import (
 	"strings"
-
-	"github.com/goccy/go-yaml/ast"
 )
 
 func (r *reader) permissions(s *Spec, m member) {
@@ -164,7 +162,7 @@ func (r *reader) acls(m member) (aces []ACE) {
 		n := r.plain(item)
 		text, ok := r.text(n)
 		if !ok {
-			r.fail(r.place(item), "an entry of acls must be a text like user:name:rwx, not %s", kind(ast.Node(n)))
+			r.fail(r.place(item), "an entry of acls must be a text like user:name:rwx, not %s", kind(n))
 			continue
 		}
 		ace, err := ParseACE(text)

@@ -14,6 +14,7 @@ import (
 // Kind tells which of CodePipeline's errors a problem is.
 type Kind int
 
+// Kinds of problems.
 const (
 	Structure Kind = iota // InvalidStructureException
 	Stage                 // InvalidStageDeclarationException
@@ -52,7 +53,6 @@ type checker struct {
 	stages     map[string]bool
 	namespaces map[string]bool
 	total      int
-	path       string
 }
 
 func (c *checker) say(k Kind, path, format string, args ...any) {

@@ -33,6 +33,7 @@ const (
 // Kind says what is wrong with a signature; each protocol has its own code for it.
 type Kind int
 
+// Kinds of errors.
 const (
 	Missing    Kind = iota // the request is not signed
 	Incomplete             // the signature is malformed

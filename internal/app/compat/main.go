@@ -9,7 +9,7 @@ import (
 )
 
 func main() {
-	if err := os.WriteFile(os.Args[1], []byte(app.Compatibility()), 0o644); err != nil { //nolint:gosec // a page for everybody
+	if err := os.WriteFile(os.Args[1], []byte(app.Compatibility()), 0o644); err != nil {
 		fmt.Fprintln(os.Stderr, "compat:", err)
 		os.Exit(1)
 	}

@@ -155,11 +155,12 @@ func (v *verified) Read(p []byte) (int, error) {
 	if v.length >= 0 && v.read > v.length {
 		return n, fail(http.StatusBadRequest, "IncompleteBody", "The body is longer than its length says.")
 	}
-	if err == io.EOF {
+	switch err {
+	case io.EOF:
 		if problem := v.end(); problem != nil {
 			return n, problem
 		}
-	} else if err == io.ErrUnexpectedEOF {
+	case io.ErrUnexpectedEOF:
 		return n, fail(http.StatusBadRequest, "IncompleteBody", "The request ended before its body was complete.")
 	}
 	return n, err

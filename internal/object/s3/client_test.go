@@ -61,7 +61,9 @@ func open(t *testing.T) *house {
 		Lookup: func(_ context.Context, id string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: secret}, id == keyID, nil
 		},
-		Caller: func(_ context.Context, id string) (awsproto.Caller, error) { return awsproto.Caller{Name: "alice"}, nil },
+		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
+			return awsproto.Caller{Name: "alice"}, nil
+		},
 		Authorize: func(_ context.Context, operation, bucket, key string) error {
 			if bucket == "forbidden" {
 				return fmt.Errorf("not authorized: s3:%s", operation)

@@ -64,7 +64,7 @@ func (q *request) copyPart(u object.Upload, number int) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	first, last := int64(0), from.Size-1
 	if r := q.Header.Get("X-Amz-Copy-Source-Range"); r != "" {
 		if n, err := fmt.Sscanf(r, "bytes=%d-%d", &first, &last); err != nil || n != 2 || first < 0 || first > last || last >= from.Size {

@@ -138,7 +138,7 @@ func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	if q.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
 		if from.Bucket == q.bucket && from.Key == q.key && from.Latest {
 			return fail(http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata.")
