@@ -80,11 +80,13 @@ func (u *Up) Run(ctx context.Context) error {
 	return err
 }
 
-// withoutKeys takes the administrator's key out of an environment: a runner never has it.
+// withoutKeys takes the administrator's key, and the database's password, out of an environment: a runner never has them.
 func withoutKeys(environment []string) []string {
 	var kept []string
 	for _, v := range environment {
-		if name, _, _ := strings.Cut(v, "="); !strings.HasPrefix(name, "SLIPWAY_") && !strings.HasPrefix(name, "AWS_") {
+		switch name, _, _ := strings.Cut(v, "="); {
+		case strings.HasPrefix(name, "AWS_"), name == "SLIPWAY_ACCESS_KEY_ID", name == "SLIPWAY_SECRET_ACCESS_KEY", name == "SLIPWAY_DATABASE":
+		default:
 			kept = append(kept, v)
 		}
 	}

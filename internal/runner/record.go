@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"slipway/api/slipway"
+	"slipway/internal/fault"
 )
 
 // record is what a runner knows of a build after whatever crash: its order, whether it was started, and its result.
@@ -51,6 +52,7 @@ func (r records) keepOrder(id string, order json.RawMessage) error {
 	if err := appendLine(path, recordLine{ID: id, Order: order}); err != nil {
 		return err
 	}
+	defer fault.Point("runner.recorded")
 	return syncFolder(r.dir)
 }
 
@@ -60,6 +62,7 @@ func (r records) keepStarted(id string) error {
 	if err != nil {
 		return err
 	}
+	defer fault.Point("runner.started")
 	return appendLine(path, recordLine{Started: true})
 }
 
@@ -69,6 +72,7 @@ func (r records) keepResult(id string, result slipway.Result) error {
 	if err != nil {
 		return err
 	}
+	defer fault.Point("runner.ended")
 	return appendLine(path, recordLine{Result: &result})
 }
 

@@ -19,6 +19,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/fault"
 	"slipway/internal/journal"
 )
 
@@ -361,6 +362,7 @@ func (s *server) acknowledged(id string, o slipway.Order, r *running, uncertain 
 		out, err := s.api.AcknowledgeBuild(call, &slipway.AcknowledgeBuildInput{Id: &id, Runner: &s.Name})
 		cancel()
 		if err == nil {
+			fault.Point("runner.acknowledged")
 			if value(out.Run) || uncertain && s.isOurs(id) {
 				s.run(id, o, r)
 			} else {
@@ -475,6 +477,7 @@ func (s *server) report(id string, r *running, result slipway.Result) {
 		_, err := s.api.CompleteBuild(call, &slipway.CompleteBuildInput{Id: &id, Runner: &s.Name, Result: text})
 		cancel()
 		if err == nil {
+			fault.Point("runner.reported")
 			s.done(id)
 			return
 		}

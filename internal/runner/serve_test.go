@@ -31,6 +31,7 @@ type master struct {
 	offered map[string]slipway.Order
 	acked   map[string]int
 	stops   []string
+	told    map[string]int // the poll in which a stop was said last
 	results map[string]slipway.Result
 	doubled []string
 	running []string
@@ -41,7 +42,7 @@ type master struct {
 }
 
 func newMaster(t *testing.T) (*master, string) {
-	m := &master{changed: make(chan struct{}), offered: map[string]slipway.Order{}, acked: map[string]int{}, results: map[string]slipway.Result{}}
+	m := &master{changed: make(chan struct{}), offered: map[string]slipway.Order{}, acked: map[string]int{}, told: map[string]int{}, results: map[string]slipway.Result{}}
 	s := &awsproto.Server{Region: "us-east-1", Account: "123456789012", Now: time.Now,
 		Lookup: func(_ context.Context, id string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: testKey.SecretAccessKey}, id == testKey.AccessKeyID, nil
@@ -109,7 +110,11 @@ func (m *master) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*sl
 			text, _ := json.Marshal(o)
 			out.Build = &slipway.BuildOrder{Id: o.Build.Id, Order: text}
 		}
-		out.Stop, m.stops = m.stops, nil
+		for _, id := range m.stops { // said until it has stopped: an answer can be lost
+			if _, ended := m.results[id]; !ended && m.told[id] < this {
+				out.Stop, m.told[id] = append(out.Stop, id), this
+			}
+		}
 		m.mu.Unlock()
 		if away {
 			return nil, errAway
