@@ -31,7 +31,10 @@ func environment(o slipway.Order, s *buildspec.Spec, b *box, pass []string, inhe
 		}
 	}
 	env["HOME"], env["TMPDIR"], env["USER"], env["SHELL"] = b.home(), b.temporary(), "codebuild-user", "/bin/sh"
-	maps.Copy(env, inherited)
+	if inherited != nil { // in a working tree commands run with the user's own
+		delete(env, "TMPDIR")
+		maps.Copy(env, inherited)
+	}
 	for _, v := range s.Env.Variables {
 		env[v.Name] = v.Value
 	}
