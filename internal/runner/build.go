@@ -344,7 +344,10 @@ func (b *build) readSpec(ctx context.Context) (string, []byte, error) {
 	}
 	defer root.Close()
 	name := path.Join(b.box.source(), given)
-	missing := fmt.Errorf("stat %s: no such file or directory", name)
+	missing := fmt.Errorf("stat %s: no such file or directory", name) // CodeBuild's words
+	if b.tree != "" {
+		missing = fmt.Errorf("there is no %s in %s: write one, or name another with -b", given, b.tree)
+	}
 	f, _, err := openRegular(root, strings.TrimPrefix(path.Clean(given), "./"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil, missing

@@ -357,15 +357,22 @@ func (s *server) resume(rec record, r *running) {
 // an earlier process may have been told yes; it has not started the build, as its record shows.
 func (s *server) acknowledged(id string, o slipway.Order, r *running, uncertain bool) {
 	defer s.leave(r)
+	grace, end := s.grace()
+	defer end()
 	for pause := time.Duration(0); ; {
-		call, cancel := context.WithTimeout(s.work, callLimit)
+		call, cancel := context.WithTimeout(grace, callLimit)
 		out, err := s.api.AcknowledgeBuild(call, &slipway.AcknowledgeBuildInput{Id: &id, Runner: &s.Name})
 		cancel()
 		if err == nil {
 			fault.Point("runner.acknowledged")
-			if value(out.Run) || uncertain && s.isOurs(id) {
-				s.run(id, o, r)
-			} else {
+			ours, known := value(out.Run), true
+			if !ours && uncertain {
+				ours, known = s.isOurs(grace, id)
+			}
+			switch {
+			case ours:
+				s.run(id, o, r) // it ends at once as stopped if the runner is ending
+			case known:
 				s.log.Info("another runner has the build", "build", id)
 				s.done(id)
 			}
@@ -384,26 +391,34 @@ func (s *server) acknowledged(id string, o slipway.Order, r *running, uncertain 
 	}
 }
 
-// isOurs asks whether the server has a build as running on this runner: then this runner, and no other, was told to run it.
-func (s *server) isOurs(id string) bool {
-	for pause := time.Duration(0); s.work.Err() == nil; {
+// grace is a context that outlives the end of the work for as long as a runner that is told to end may take to say what it has to say.
+func (s *server) grace() (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.work))
+	stop := context.AfterFunc(s.work, func() { time.AfterFunc(stopLimit, cancel) })
+	return ctx, func() { stop(); cancel() }
+}
+
+// isOurs asks whether the server has a build as running on this runner: then this runner, and no other, was told to run it. known is false
+// if there was no answer.
+func (s *server) isOurs(ctx context.Context, id string) (ours, known bool) {
+	for pause := time.Duration(0); ctx.Err() == nil; {
 		text, err := json.Marshal(slipway.Progress{CurrentPhase: string(codebuild.BuildPhaseTypeProvisioning)})
 		if err != nil {
-			return false
+			return false, false
 		}
-		call, cancel := context.WithTimeout(s.work, callLimit)
+		call, cancel := context.WithTimeout(ctx, callLimit)
 		out, err := s.api.UpdateBuild(call, &slipway.UpdateBuildInput{Id: &id, Runner: &s.Name, Progress: text})
 		cancel()
 		if err == nil {
-			return !value(out.Stop)
+			return !value(out.Stop), true
 		}
 		if _, gone := errors.AsType[*slipway.BuildNotFoundException](err); gone {
-			return false
+			return false, true
 		}
 		pause = min(max(2*pause, 50*time.Millisecond), maxBackoff)
-		wait(s.work, pause)
+		wait(ctx, pause)
 	}
-	return false
+	return false, false
 }
 
 func (s *server) forgotten(r *running) bool {
@@ -464,10 +479,8 @@ func (s *server) report(id string, r *running, result slipway.Result) {
 		s.log.Error("cannot write a result", "build", id, "error", err)
 		return
 	}
-	base := context.WithoutCancel(s.work)
-	deadline, cancel := context.WithCancel(base)
-	defer cancel()
-	defer context.AfterFunc(s.work, func() { time.AfterFunc(stopLimit, cancel) })()
+	deadline, end := s.grace()
+	defer end()
 	for pause := time.Duration(0); ; {
 		if s.forgotten(r) {
 			s.done(id)
