@@ -714,7 +714,7 @@ func SignIn(s Shell, to, name, message string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "\"> <label for=\"secret\">Secret key or password</label> <input class=\"field\" id=\"secret\" name=\"secret\" type=\"password\" autocomplete=\"current-password\" required> <button class=\"btn main\">Sign in</button><p class=\"dim\">The administrator's key lies in <code>keys/administrator</code> of the server's data folder.</p></form></section></main>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 46, "\"> <label for=\"secret\">Secret key or password</label> <input class=\"field\" id=\"secret\" name=\"secret\" type=\"password\" autocomplete=\"current-password\" required> <button class=\"btn go\">Sign in</button><p class=\"dim\">The administrator's key lies in <code>keys/administrator</code> of the server's data folder.</p></form></section></main>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

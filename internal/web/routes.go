@@ -4,5 +4,17 @@ import "net/http"
 
 // routes are the pages.
 func (s *site) routes(mux *http.ServeMux) {
-	mux.Handle("GET /board", s.signedIn(s.boardPage))
+	for pattern, p := range map[string]page{
+		"GET /board":                                      s.boardPage,
+		"GET /pipelines/{name}":                           s.pipelinePage,
+		"POST /pipelines/{name}/start":                    s.startPipeline,
+		"POST /pipelines/{name}/retry":                    s.retryStage,
+		"POST /pipelines/{name}/transition":               s.setTransition,
+		"GET /pipelines/{name}/approve/{stage}/{action}":  s.approvalPage,
+		"POST /pipelines/{name}/approve/{stage}/{action}": s.approve,
+		"GET /pipelines/{name}/executions/{id}":           s.executionPage,
+		"POST /pipelines/{name}/executions/{id}/stop":     s.stopExecution,
+	} {
+		mux.Handle(pattern, s.signedIn(p))
+	}
 }

@@ -1,6 +1,12 @@
 package web
 
-import "fmt"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
 
 // count says a number of things: none, one, or how many.
 func count(n int, one, many string) string {
@@ -31,3 +37,41 @@ func hands(b *board) string {
 		return fmt.Sprintf("%d pipelines need a hand", n)
 	}
 }
+
+// pipelineWords says what is going on in a pipeline.
+func pipelineWords(p *pipelineView) string {
+	var parts []string
+	if p.Failed > 0 {
+		parts = append(parts, count(p.Failed, "stage failed", "stages failed"))
+	}
+	if n := len(p.Approvals); n > 0 {
+		parts = append(parts, count(n, "change waits for your approval", "changes wait for your approval"))
+	}
+	if n := len(p.Running) - len(p.Approvals); n > 0 {
+		parts = append(parts, count(n, "change is moving", "changes are moving"))
+	}
+	if len(parts) == 0 {
+		return "Nothing moves and nothing is owed."
+	}
+	return strings.ToUpper(parts[0][:1]) + parts[0][1:] + suffix(parts[1:]) + "."
+}
+
+func suffix(parts []string) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	return ", " + strings.Join(parts, ", ")
+}
+
+// lasted is how long an execution took, or takes so far.
+func lasted(x executionRow, now time.Time) string {
+	if x.Kind == Running || x.Kind == Waiting {
+		return between(x.Change.Since, nil, now)
+	}
+	return between(x.Change.Since, x.Change.Until, now)
+}
+
+// lastPart is the name at the end of an ARN.
+func lastPart(arn string) string { return arn[strings.LastIndexAny(arn, "/:")+1:] }
+
+func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
