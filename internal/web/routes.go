@@ -17,4 +17,5 @@ func (s *site) routes(mux *http.ServeMux) {
 	} {
 		mux.Handle(pattern, s.signedIn(p))
 	}
+	s.deploymentRoutes(mux)
 }
