@@ -143,8 +143,8 @@ func (s *server) fit(ctx context.Context) error {
 	pager := awsproto.Pager{Key: sealer.Key()}
 	s.sources = source.New(s.db, source.Config{Dir: s.Data.Repositories(), Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager})
 	reports := report.New(s.db, report.Config{Region: region, Account: account, Now: now, Pager: pager})
-	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, ReadObject: s.readObject})
-	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, KeyDir: s.Data.Keys()})
+	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, Hub: s.hub, ReadObject: s.readObject})
+	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys()})
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
 	s.objects.Created = pipelines.ObjectCreated

@@ -55,6 +55,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 		tx.AfterCommit(func() { s.runners.wake(d.State.Runner) })
 	}
 	r.State = d.State
+	tx.AfterCommit(func() { s.Hub.Changed("build/"+id, "builds") })
 	return d, r.save(ctx, tx)
 }
 

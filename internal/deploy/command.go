@@ -61,7 +61,7 @@ type commandID struct {
 func (c commandID) String() string {
 	text, err := json.Marshal(c)
 	if err != nil {
-		panic("deploy: a command's name cannot be encoded: " + err.Error()) // it is made of texts and numbers
+		panic("deploy: a command's name cannot be encoded: " + err.Error()) //nolint:forbidigo // it is made of texts and numbers
 	}
 	return base64.StdEncoding.EncodeToString(text)
 }

@@ -87,6 +87,8 @@ func (s *Service) saveTarget(ctx context.Context, tx store.Tx, t *rollout.Target
 			tx.AfterCommit(func() { s.hosts.wake(host) })
 		}
 	}
+	id := *t.DeploymentId
+	tx.AfterCommit(func() { s.Hub.Changed("deployment/"+id, "deployments") })
 	_, err := tx.Exec(ctx, `UPDATE deploy_targets SET status = $3, host = $4, deliverable = $5, doc = $6 WHERE deployment = $1 AND target = $2`,
 		*t.DeploymentId, *t.TargetId, string(t.Status), host, deliverable, store.JSON(t))
 	return err
@@ -249,6 +251,7 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 		return err
 	}
 	tx.AfterCommit(func() {
+		s.Hub.Changed("deployment/"+d.id, "deployments")
 		s.Log.Info("deployment ended", "deployment", d.id, "status", end.Status, "error", text(messageOf(end.Error)))
 	})
 	return event.Publish(ctx, tx, event.DeploymentEnded, d.id, Ended{d.id, string(end.Status)})

@@ -21,7 +21,7 @@ const maxRevisionBatch = 25
 func location(r *cd.RevisionLocation) string {
 	text, err := json.Marshal(r)
 	if err != nil {
-		panic("deploy: a revision cannot be encoded: " + err.Error()) // it is made of texts
+		panic("deploy: a revision cannot be encoded: " + err.Error()) //nolint:forbidigo // it is made of texts
 	}
 	return string(text)
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/internal/event"
 	"slipway/internal/identity"
 	"slipway/internal/journal"
 	"slipway/internal/store"
@@ -36,6 +37,7 @@ type Config struct {
 	Pager           awsproto.Pager
 	Journal         *journal.Journal
 	Hosts           Hosts
+	Hub             *event.Hub    // hears of each change of a deployment; nil for nobody
 	KeyDir          string        // of the key that signs deployment specifications
 	Hold            time.Duration // how long a poll is held; 0 for 50 s. AWS's agent waits 80 s.
 }

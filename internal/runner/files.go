@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -135,12 +134,4 @@ func (b *box) match(root *os.Root, folder, pattern string, s selection, seen map
 		return nil
 	}
 	return err
-}
-
-// relative is a path of this machine as a person would name it.
-func relative(base, p string) string {
-	if r, err := filepath.Rel(base, p); err == nil {
-		return r
-	}
-	return p
 }
