@@ -58,5 +58,3 @@ func text(s *string) string {
 	}
 	return *s
 }
-
-func yes(b *bool) bool { return b != nil && *b }
