@@ -154,7 +154,7 @@ func (w *way) keepAgent(env []string) {
 		for {
 			c := exec.Command(w.program, "agent", "--endpoint", w.url, "--region", region, "--name", "host", "--root", w.root)
 			c.Env = append(append(environment(), w.key...), env...)
-			c.Stdout, c.Stderr = a.log, a.log
+			c.Stdout, c.Stderr = a.log.file(w.t), a.log.file(w.t)
 			if err := c.Start(); err != nil {
 				w.t.Error(err)
 				once.Do(func() { close(started) })

@@ -2,10 +2,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"flag"
 	"io"
 	"net"
 	"net/http"
@@ -21,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/middleware"
 )
 
 const (
@@ -62,7 +62,11 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	flag.Parse()
 	code := m.Run()
+	if code == 0 {
+		code = exercised.check()
+	}
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
 	}
@@ -78,27 +82,38 @@ type instance struct {
 	url     string
 	args    []string
 	env     []string
+	noKey   bool // of the administrator in the environment
 	log     *output
 	process *exec.Cmd
 	done    chan struct{}
 }
 
-// output collects what a process prints.
+// output collects what processes print, in a file: they may outlive the one that was started with it.
 type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	once sync.Once
+	f    *os.File
 }
 
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
+func (o *output) file(t testing.TB) *os.File {
+	o.once.Do(func() {
+		var err error
+		if o.f, err = os.CreateTemp("", "slipway-e2e-log-"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.Remove(o.f.Name()); _ = o.f.Close() })
+	})
+	return o.f
 }
 
 func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
+	if o.f == nil {
+		return ""
+	}
+	text, err := os.ReadFile(o.f.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
 }
 
 // up starts `slipway up` in a folder of its own and ends it with the test.
@@ -115,6 +130,7 @@ func prepare(t testing.TB, tags string) *instance {
 	t.Helper()
 	listen := free(t)
 	i := &instance{t: t, program: binary(t, tags), data: filepath.Join(folder(t), "data"), listen: listen, url: "http://" + listen, log: new(output)}
+	i.log.file(t) // goes after the process
 	t.Cleanup(func() {
 		i.stop()
 		if t.Failed() {
@@ -163,8 +179,11 @@ func (i *instance) start() {
 func (i *instance) launch() {
 	i.t.Helper()
 	c := exec.Command(i.program, append([]string{"up", "--data", i.data, "--listen", i.listen, "--region", region, "--account", account}, i.args...)...)
-	c.Env = append(append(environment(), "SLIPWAY_ACCESS_KEY_ID="+keyID, "SLIPWAY_SECRET_ACCESS_KEY="+secret), i.env...)
-	c.Stdout, c.Stderr = i.log, i.log
+	c.Env = append(environment(), i.env...)
+	if !i.noKey {
+		c.Env = append(c.Env, "SLIPWAY_ACCESS_KEY_ID="+keyID, "SLIPWAY_SECRET_ACCESS_KEY="+secret)
+	}
+	c.Stdout, c.Stderr = i.log.file(i.t), i.log.file(i.t)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := c.Start(); err != nil {
 		i.t.Fatal(err)
@@ -251,7 +270,7 @@ func eventually(t testing.TB, what string, f func() error) {
 func (i *instance) sdk() aws.Config { return i.sdkAs(keyID, secret) }
 
 func (i *instance) sdkAs(id, key string) aws.Config {
-	return aws.Config{Region: region, BaseEndpoint: aws.String(i.url), Credentials: credentials.NewStaticCredentialsProvider(id, key, ""),
+	return aws.Config{APIOptions: []func(*middleware.Stack) error{exercised.record}, Region: region, BaseEndpoint: aws.String(i.url), Credentials: credentials.NewStaticCredentialsProvider(id, key, ""),
 		Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }}
 }
 
@@ -371,5 +390,3 @@ func says(t testing.TB, err error, code string) {
 		t.Errorf("%v; it should be %s", err, code)
 	}
 }
-
-var _ = fmt.Sprint

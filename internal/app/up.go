@@ -62,8 +62,7 @@ func (u *Up) Run(ctx context.Context) error {
 		}
 	}
 	ready := make(chan error, 1)
-	var all sync.WaitGroup
-	all.Go(func() { u.keep(ctx, "server", u.Server, os.Environ(), ready) })
+	server := u.child(func(ctx context.Context) { u.keep(ctx, "server", u.Server, os.Environ(), ready) })
 	select {
 	case err = <-ready:
 		if err == nil && u.Ready != nil {
@@ -72,12 +71,32 @@ func (u *Up) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	}
 	if err == nil && ctx.Err() == nil {
-		all.Go(func() { u.keep(ctx, "runner", u.Runner, withoutKeys(os.Environ()), nil) })
+		runner := u.child(func(ctx context.Context) { u.keep(ctx, "runner", u.Runner, withoutKeys(os.Environ()), nil) })
 		<-ctx.Done()
+		runner() // first, so that the server still hears of the builds that it stops
 	}
-	u.endAll()
-	all.Wait()
+	server()
+	u.endLeft()
 	return err
+}
+
+// endLeft ends what an earlier `up` left and this one was told to end before it had adopted it.
+func (u *Up) endLeft() {
+	for _, name := range []string{"runner", "server"} {
+		if h, ok := u.Data.held(name); ok {
+			if err := u.end(h.PID, name); err != nil {
+				u.Log.Error("end process", "process", name, "error", err)
+			}
+		}
+	}
+}
+
+// child runs something that keeps a process until its context ends; end ends it, and returns once the process is gone.
+func (u *Up) child(keep func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var done sync.WaitGroup
+	done.Go(func() { keep(ctx) })
+	return func() { cancel(); done.Wait() }
 }
 
 // withoutKeys takes the administrator's key, and the database's password, out of an environment: a runner never has them.
@@ -106,10 +125,13 @@ func (u *Up) keep(ctx context.Context, name string, args, environment []string, 
 		if h, ok := u.Data.held(name); ok {
 			u.Log.Info("adopted what runs already", "process", name, "pid", h.PID)
 			tell(nil)
-			if u.Data.released(ctx, name) != nil {
-				return
+			if u.Data.released(ctx, name) == nil {
+				continue
 			}
-			continue
+			if err := u.end(h.PID, name); err != nil {
+				u.Log.Error("end process", "process", name, "error", err)
+			}
+			return
 		}
 		began := time.Now()
 		err := u.run(ctx, name, args, environment, tell)
@@ -149,6 +171,7 @@ func (u *Up) run(ctx context.Context, name string, args, environment []string, t
 		return err
 	}
 	_ = write.Close()
+	defer context.AfterFunc(ctx, func() { u.ask(c.Process) })()
 	var b [1]byte
 	if n, _ := read.Read(b[:]); n == 1 {
 		tell(nil)
@@ -167,15 +190,10 @@ func SayReady() {
 	_ = f.Close()
 }
 
-// endAll ends the runner, whose builds the server still hears of as stopped, and then the server.
-func (u *Up) endAll() {
-	for _, name := range []string{"runner", "server"} {
-		if h, ok := u.Data.held(name); ok {
-			if err := u.end(h.PID, name); err != nil {
-				u.Log.Error("end process", "process", name, "error", err)
-			}
-		}
-	}
+// ask asks a child to end, and makes it end if it does not.
+func (u *Up) ask(p *os.Process) {
+	_ = p.Signal(syscall.SIGTERM)
+	time.AfterFunc(graceful/2, func() { _ = p.Kill() }) // does nothing to one that has ended
 }
 
 // end asks a process to end, and makes it end if it does not.

@@ -126,6 +126,9 @@ func parseUser(s string) *cc.UserInfo {
 
 // BatchGetCommits implements codecommit:BatchGetCommits, for 100 IDs at most.
 func (s *Service) BatchGetCommits(ctx context.Context, in *cc.BatchGetCommitsInput) (*cc.BatchGetCommitsOutput, error) {
+	if len(in.CommitIds) == 0 {
+		return nil, &cc.CommitIdsListRequiredException{Message: "A list of commit IDs is required."}
+	}
 	if len(in.CommitIds) > 100 {
 		return nil, &cc.CommitIdsLimitExceededException{Message: "At most 100 commit IDs may be given."}
 	}

@@ -110,6 +110,9 @@ func (s *Service) GetRepository(ctx context.Context, in *cc.GetRepositoryInput) 
 
 // BatchGetRepositories implements codecommit:BatchGetRepositories, for 100 names at most.
 func (s *Service) BatchGetRepositories(ctx context.Context, in *cc.BatchGetRepositoriesInput) (*cc.BatchGetRepositoriesOutput, error) {
+	if len(in.RepositoryNames) == 0 {
+		return nil, &cc.RepositoryNamesRequiredException{Message: "A list of repository names is required."}
+	}
 	if len(in.RepositoryNames) > 100 {
 		return nil, &cc.MaximumRepositoryNamesExceededException{Message: "At most 100 repository names may be given."}
 	}

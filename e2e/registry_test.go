@@ -1,0 +1,128 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/smithy-go/middleware"
+
+	"slipway/internal/app"
+)
+
+// promised are the operations that this version promises, by the names that docs/compatibility.md gives the services.
+var promised = map[string]string{
+	"codecommit": `CreateRepository GetRepository BatchGetRepositories ListRepositories DeleteRepository UpdateRepositoryName UpdateRepositoryDescription
+		UpdateDefaultBranch CreateBranch GetBranch ListBranches DeleteBranch GetCommit BatchGetCommits GetBlob GetFile GetFolder GetDifferences PutFile
+		DeleteFile CreateCommit TagResource UntagResource ListTagsForResource`,
+	"codebuild": `CreateProject UpdateProject DeleteProject BatchGetProjects ListProjects StartBuild StopBuild RetryBuild BatchGetBuilds BatchDeleteBuilds
+		ListBuilds ListBuildsForProject CreateReportGroup UpdateReportGroup DeleteReportGroup BatchGetReportGroups ListReportGroups BatchGetReports
+		DeleteReport ListReports ListReportsForReportGroup DescribeTestCases`,
+	"codepipeline": `CreatePipeline GetPipeline UpdatePipeline DeletePipeline ListPipelines StartPipelineExecution StopPipelineExecution GetPipelineExecution
+		ListPipelineExecutions GetPipelineState ListActionExecutions ListActionTypes GetActionType PutApprovalResult EnableStageTransition
+		DisableStageTransition RetryStageExecution TagResource UntagResource ListTagsForResource`,
+	"codedeploy": `CreateApplication GetApplication BatchGetApplications ListApplications UpdateApplication DeleteApplication CreateDeploymentGroup
+		GetDeploymentGroup BatchGetDeploymentGroups ListDeploymentGroups UpdateDeploymentGroup DeleteDeploymentGroup CreateDeploymentConfig
+		GetDeploymentConfig ListDeploymentConfigs DeleteDeploymentConfig RegisterApplicationRevision GetApplicationRevision BatchGetApplicationRevisions
+		ListApplicationRevisions RegisterOnPremisesInstance GetOnPremisesInstance BatchGetOnPremisesInstances ListOnPremisesInstances
+		DeregisterOnPremisesInstance AddTagsToOnPremisesInstances RemoveTagsFromOnPremisesInstances CreateDeployment GetDeployment BatchGetDeployments
+		ListDeployments StopDeployment ContinueDeployment GetDeploymentTarget BatchGetDeploymentTargets ListDeploymentTargets TagResource UntagResource
+		ListTagsForResource`,
+	"codedeploycommand": `PollHostCommand PutHostCommandAcknowledgement GetDeploymentSpecification PutHostCommandComplete`,
+	"logs":              `DescribeLogGroups DescribeLogStreams GetLogEvents FilterLogEvents`,
+	"sts":               `GetCallerIdentity`,
+	"iam":               `CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential`,
+}
+
+// honest are the promised operations of which no call can succeed in this version, for they belong to what is refused: a test says so.
+var honest = []string{"codedeploy ContinueDeployment"}
+
+// driven are the services all of whose promised operations are driven here; those of the others are driven by the tests of their stages.
+var driven = []string{"codecommit"}
+
+// names are those of docs/compatibility.md for what the SDK calls its services.
+var names = map[string]string{"CodeCommit": "codecommit", "CodeBuild": "codebuild", "CodePipeline": "codepipeline", "CodeDeploy": "codedeploy",
+	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3"}
+
+// registry keeps which operations the tests drove to success, and with which error.
+type registry struct {
+	mu              sync.Mutex
+	succeeded, done map[string]bool
+}
+
+var exercised registry
+
+func (r *registry) note(service, operation string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.succeeded == nil {
+		r.succeeded, r.done = map[string]bool{}, map[string]bool{}
+	}
+	r.done[service+" "+operation] = true
+	if err == nil {
+		r.succeeded[service+" "+operation] = true
+	}
+}
+
+// record is a middleware of the SDK that notes what was called.
+func (r *registry) record(stack *middleware.Stack) error {
+	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("exercised", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+		middleware.InitializeOutput, middleware.Metadata, error) {
+		out, meta, err := next.HandleInitialize(ctx, in)
+		r.note(names[awsmiddleware.GetServiceID(ctx)], awsmiddleware.GetOperationName(ctx), err)
+		return out, meta, err
+	}), middleware.After)
+}
+
+// check fails a run of all tests that left a promised operation out.
+func (r *registry) check() int {
+	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" || testing.Short() {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var missing []string
+	for _, service := range driven {
+		for operation := range strings.FieldsSeq(promised[service]) {
+			name := service + " " + operation
+			if !r.succeeded[name] && !(slices.Contains(honest, name) && r.done[name]) {
+				missing = append(missing, name)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return 0
+	}
+	slices.Sort(missing)
+	fmt.Fprintf(os.Stderr, "FAIL: no test drove these promised operations to success: %s\n", strings.Join(missing, ", "))
+	return 1
+}
+
+// TestPromisedOperationsAreDone reads docs/compatibility.md: it must be what the code says, and have every promised operation as done.
+func TestPromisedOperationsAreDone(t *testing.T) {
+	t.Parallel()
+	text := must(os.ReadFile("../docs/compatibility.md"))(t)
+	if string(text) != app.Compatibility() {
+		t.Error("docs/compatibility.md is out of date; run: go generate ./internal/app")
+	}
+	for _, service := range slices.Sorted(maps.Keys(promised)) {
+		_, rest, ok := strings.Cut(string(text), "\n### "+service+"\n\nDone: ")
+		line, _, ended := strings.Cut(rest, ".\n")
+		if !ok || !ended {
+			t.Fatalf("docs/compatibility.md says nothing of %s", service)
+		}
+		done := strings.Split(line, ", ")
+		for operation := range strings.FieldsSeq(promised[service]) {
+			if !slices.Contains(done, operation) {
+				t.Errorf("%s:%s is promised and not done", service, operation)
+			}
+		}
+	}
+}
