@@ -92,7 +92,7 @@ func (r *registry) check() int {
 	for _, service := range driven {
 		for operation := range strings.FieldsSeq(promised[service]) {
 			name := service + " " + operation
-			if !r.succeeded[name] && !(slices.Contains(honest, name) && r.done[name]) {
+			if !r.succeeded[name] && (!r.done[name] || !slices.Contains(honest, name)) {
 				missing = append(missing, name)
 			}
 		}

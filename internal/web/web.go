@@ -1,6 +1,9 @@
 // Package web is the pages: rendered here, live without reload, and all that they do goes through the contract that an SDK calls.
 package web
 
+//go:generate sh -c "[ -x ../../bin/templ ] || (cd ../../tools/templ && go build -o ../../bin/templ github.com/a-h/templ/cmd/templ)"
+//go:generate ../../bin/templ generate -path .
+
 import (
 	"context"
 	"log/slog"
