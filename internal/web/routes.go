@@ -18,4 +18,5 @@ func (s *site) routes(mux *http.ServeMux) {
 		mux.Handle(pattern, s.signedIn(p))
 	}
 	s.deploymentRoutes(mux)
+	s.buildRoutes(mux)
 }

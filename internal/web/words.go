@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,3 +76,7 @@ func lasted(x executionRow, now time.Time) string {
 func lastPart(arn string) string { return arn[strings.LastIndexAny(arn, "/:")+1:] }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
+
+func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }

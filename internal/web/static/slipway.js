@@ -67,3 +67,18 @@ document.addEventListener('keydown', (e) => {
   if (e.key === 'a') document.querySelector('[data-key="a"]')?.focus();
   if (e.key === 'r') document.querySelector('[data-key="r"]')?.focus();
 });
+
+// The log of a build that runs: rows come as they are written. Only the newest stay in the page; the rest is a window away.
+const log = document.querySelector('[data-log]');
+const keep = 2000;
+if (log?.dataset.log) {
+  const follow = document.getElementById('follow');
+  const rows = new EventSource(log.dataset.log);
+  rows.addEventListener('lines', (e) => {
+    document.getElementById('log-empty')?.remove();
+    log.insertAdjacentHTML('beforeend', e.data);
+    while (log.childElementCount > keep) log.firstElementChild.remove();
+    if (follow?.checked) log.lastElementChild.scrollIntoView({ block: 'end' });
+  });
+  rows.addEventListener('complete', () => { rows.close(); follow?.closest('label').remove(); });
+}
