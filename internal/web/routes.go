@@ -19,4 +19,5 @@ func (s *site) routes(mux *http.ServeMux) {
 	}
 	s.deploymentRoutes(mux)
 	s.buildRoutes(mux)
+	s.sourceRoutes(mux)
 }

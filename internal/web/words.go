@@ -1,12 +1,14 @@
 package web
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // count says a number of things: none, one, or how many.
@@ -80,3 +82,19 @@ func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
+
+// printable tells whether bytes are text.
+func printable(content []byte) bool {
+	return utf8.Valid(content) && !bytes.ContainsRune(content, 0)
+}
+
+// changeWord is what a commit did to a file.
+func changeWord(kind string) string {
+	switch kind {
+	case "A":
+		return "added"
+	case "D":
+		return "removed"
+	}
+	return "changed"
+}
