@@ -221,19 +221,19 @@ func (w *way) settles(success bool) {
 	w.t.Helper()
 	var newest cptypes.PipelineExecutionSummary
 	eventually(w.t, "the execution's end", func() error {
-		out, err := w.pipeline.ListPipelineExecutions(w.t.Context(), &cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)})
+		all, err := w.executions()
 		if err != nil {
 			return err
 		}
-		if len(out.PipelineExecutionSummaries) < w.pushes {
-			return fmt.Errorf("%d executions for %d pushes", len(out.PipelineExecutionSummaries), w.pushes)
+		if len(all) < w.pushes {
+			return fmt.Errorf("%d executions for %d pushes", len(all), w.pushes)
 		}
-		newest = out.PipelineExecutionSummaries[0]
+		newest = all[0]
 		if newest.Status == cptypes.PipelineExecutionStatusInProgress {
 			return errors.New("it is in progress")
 		}
-		if len(out.PipelineExecutionSummaries) != w.pushes {
-			w.t.Fatalf("%d executions for %d pushes: one push started twice", len(out.PipelineExecutionSummaries), w.pushes)
+		if len(all) != w.pushes {
+			w.t.Fatalf("%d executions for %d pushes: one push started twice", len(all), w.pushes)
 		}
 		return nil
 	})
@@ -251,6 +251,18 @@ func (w *way) settles(success bool) {
 	}
 	w.once()
 	w.tidy()
+}
+
+// executions are all of them, the newest first.
+func (w *way) executions() (all []cptypes.PipelineExecutionSummary, err error) {
+	for p := cp.NewListPipelineExecutionsPaginator(w.pipeline, &cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}); p.HasMorePages(); {
+		page, err := p.NextPage(w.t.Context())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.PipelineExecutionSummaries...)
+	}
+	return all, nil
 }
 
 // look checks the builds of an execution: every line of the log is there once. It returns why an action failed.

@@ -46,7 +46,8 @@ func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) 
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.of(name)
-	if r.key != key && now.Sub(r.seen) < lease {
+	// Heard of but not by a poll, as after a restart, it has no key yet.
+	if r.key != "" && r.key != key && now.Sub(r.seen) < lease {
 		return nil, false
 	}
 	if r.poll != nil {

@@ -6,15 +6,12 @@ const main = document.getElementById('main');
 if (main?.dataset.live) {
   const mark = document.getElementById('live');
   const source = new EventSource(main.dataset.live);
-  let lost = false;
   source.addEventListener('hello', () => {
     if (mark) mark.textContent = 'Live';
-    if (lost) refresh();
-    lost = false;
+    refresh(); // what changed before anybody listened
   });
   source.addEventListener('changed', refresh);
   source.addEventListener('error', () => {
-    lost = true;
     if (mark) mark.textContent = 'The server does not answer; trying again';
   });
 }
