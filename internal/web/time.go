@@ -31,6 +31,8 @@ func took(d time.Duration) string {
 	switch {
 	case d < 0:
 		return ""
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 10*time.Second:
 		return fmt.Sprintf("%.1f s", d.Seconds())
 	case d < time.Minute:
