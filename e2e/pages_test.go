@@ -78,7 +78,7 @@ func eval[T any](b *browser, expression string) T {
 func (b *browser) shows(what string) {
 	b.t.Helper()
 	eventually(b.t, "the page shows "+what, func() error {
-		if text := eval[string](b, "document.body.innerText"); !strings.Contains(text, what) {
+		if text := eval[string](b, `document.body?.innerText ?? ""`); !strings.Contains(text, what) {
 			return fmt.Errorf("it shows %q", text)
 		}
 		return nil

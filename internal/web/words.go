@@ -15,18 +15,32 @@ import (
 func count(n int, one, many string) string {
 	switch n {
 	case 0:
-		return "none " + one
+		return "no " + many
 	case 1:
 		return "1 " + one
 	}
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-func themselves(n int) string {
-	if n == 1 {
-		return "itself"
+// boardWords says how many pipelines move, and how many are at rest.
+func boardWords(b *board) string {
+	moves := "no other moves"
+	switch n := len(b.Way); n {
+	case 0:
+	case 1:
+		moves = "1 moves by itself"
+	default:
+		moves = fmt.Sprintf("%d move by themselves", n)
 	}
-	return "themselves"
+	rest := "none is at rest"
+	switch n := len(b.Rest); n {
+	case 0:
+	case 1:
+		rest = "1 is at rest"
+	default:
+		rest = fmt.Sprintf("%d are at rest", n)
+	}
+	return moves + ", " + rest + "."
 }
 
 // hands says how many pipelines need somebody.
