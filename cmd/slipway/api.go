@@ -62,7 +62,7 @@ func (c *apiCommand) Run(ctx context.Context) error {
 	k.Sign(r, sigv4.HexSHA256(body), c.Region, all[i].Info().SigningName, time.Now())
 	resp, err := http.DefaultClient.Do(r.WithContext(ctx))
 	if err != nil {
-		return fmt.Errorf("%s:%s: %w. Is a server up at %s?", c.Service, operation, err, c.Endpoint)
+		return fmt.Errorf("%s:%s: %w", c.Service, operation, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)

@@ -73,6 +73,9 @@ func run(args []string) int {
 			return int(exit)
 		}
 		fmt.Fprintln(os.Stderr, "slipway:", err)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			fmt.Fprintln(os.Stderr, "No server answers there. Start one with `slipway up`, or name its address with --endpoint or AWS_ENDPOINT_URL.")
+		}
 		return 1
 	}
 	return 0

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,6 +53,9 @@ func (c *validateCommand) Run() error {
 // check reads one file as what it is.
 func (c *validateCommand) check(file string) (kind string, err error) {
 	text, err := os.ReadFile(file)
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
+		return "", fmt.Errorf("%s: it cannot be read: %w", file, cause.Err)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -62,11 +66,11 @@ func (c *validateCommand) check(file string) (kind string, err error) {
 	case "buildspec":
 		_, err = buildspec.Parse(file, text)
 	case "appspec":
-		_, err = appspec.Parse(file, text)
+		_, err = appspec.Validate(file, text)
 	case "pipeline":
 		_, err = pipelinefile.Parse(file, text)
 	default:
-		err = fmt.Errorf("%s: not seen what it is; say --as=buildspec, --as=appspec or --as=pipeline", file)
+		err = fmt.Errorf("%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline", file)
 	}
 	return kind, err
 }
