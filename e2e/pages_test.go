@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	cp "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/chromedp"
 )
@@ -223,4 +225,42 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	if err != nil || !strings.Contains(out, "exit code 3") || !strings.Contains(out, "error: it is broken") {
 		t.Errorf("slipway why: %v\n%s", err, out)
 	}
+}
+
+// TestApprovalOnThePage approves a change where it waits, and rejects the next one; a page that is out of date can do neither.
+func TestApprovalOnThePage(t *testing.T) {
+	w := newWay(t)
+	d := wayPipeline()
+	gate := cptypes.ActionDeclaration{Name: aws.String("Gate"), Configuration: map[string]string{"CustomData": "Look at #{src.CommitMessage}"},
+		ActionTypeId: &cptypes.ActionTypeId{Category: cptypes.ActionCategoryApproval, Owner: cptypes.ActionOwnerAws, Provider: aws.String("Manual"), Version: aws.String("1")}}
+	d.Stages[0].Actions[0].Namespace = aws.String("src")
+	d.Stages = slices.Insert(d.Stages, 2, cptypes.StageDeclaration{Name: aws.String("Approve"), Actions: []cptypes.ActionDeclaration{gate}})
+	must(w.pipeline.UpdatePipeline(t.Context(), &cp.UpdatePipelineInput{Pipeline: d}))(t)
+	b := newBrowser(t, w.instance)
+	b.do(chromedp.Navigate(w.url + "/pipelines/way"))
+	w.push()
+	b.shows("Look at change 2")
+	b.look("approval")
+	b.fits("approval")
+	b.do(chromedp.SendKeys("textarea[name=comment]", "it looks good"), chromedp.Click("button[value=Approved]"))
+	w.settles(true)
+	b.shows("Nothing moves")
+	w.push()
+	b.shows("Look at change 3")
+	b.do(chromedp.Navigate(w.url+"/pipelines/way/approve/Approve/Gate"), chromedp.SendKeys("textarea[name=comment]", "not today"))
+	out, err := w.slipway("api", "codepipeline", "GetPipelineState", `{"name": "way"}`)
+	if err != nil || !strings.Contains(out, `"token"`) {
+		t.Fatal(err, out)
+	}
+	b.do(chromedp.Click("button[value=Rejected]"))
+	eventually(t, "it is rejected", func() error {
+		all, err := w.executions()
+		if err != nil || all[0].Status != cptypes.PipelineExecutionStatusFailed {
+			return fmt.Errorf("%s, %w", all[0].Status, err)
+		}
+		return nil
+	})
+	b.do(chromedp.Navigate(w.url + "/pipelines/way"))
+	b.shows("not today")
+	b.look("rejected")
 }
