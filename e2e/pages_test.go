@@ -76,11 +76,17 @@ func eval[T any](b *browser, expression string) T {
 	return v
 }
 
-// shows waits until the page's text has something.
+// shows waits until the page's text has something. No page shows what should have been replaced in it.
 func (b *browser) shows(what string) {
 	b.t.Helper()
 	eventually(b.t, "the page shows "+what, func() error {
-		if text := eval[string](b, `document.body?.innerText ?? ""`); !strings.Contains(text, what) {
+		text := eval[string](b, `document.body?.innerText ?? ""`)
+		for _, raw := range []string{"@Ago", "@State", "%!", "{ "} {
+			if strings.Contains(text, raw) {
+				b.t.Errorf("the page shows %s: %q", raw, text)
+			}
+		}
+		if !strings.Contains(text, what) {
 			return fmt.Errorf("it shows %q", text)
 		}
 		return nil
