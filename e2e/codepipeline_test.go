@@ -430,7 +430,7 @@ func TestPipelineStopAndRetry(t *testing.T) {
 			}
 			if id = ids[n-1]; true {
 				if text, err := f.slipway("logs", id); err != nil || !strings.Contains(text, "waiting") {
-					return fmt.Errorf("%v %s", err, text)
+					return errors.Join(err, fmt.Errorf("the log says %q", text))
 				}
 			}
 			return nil

@@ -53,6 +53,13 @@ func (s *GetBoardInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *LatencyBucket) Check(c *awsproto.Check) {
+	c.Required("bucket", s.Bucket != nil)
+	awsproto.Range(c, "bucket", s.Bucket, new(int32(0)), nil)
+	c.Required("count", s.Count != nil)
+}
+
+// Check reports what the model forbids.
 func (s *PollBuildInput) Check(c *awsproto.Check) {
 	c.Required("runner", s.Runner != nil)
 	c.Length("runner", s.Runner, 1, 256)
@@ -66,11 +73,66 @@ func (s *PollBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *PollRouterInput) Check(c *awsproto.Check) {
+	c.Required("router", s.Router != nil)
+	c.Length("router", s.Router, 1, 256)
+	c.Match("router", s.Router, pattern1)
+	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), nil)
+}
+
+// Check reports what the model forbids.
+func (s *PutRouterReportInput) Check(c *awsproto.Check) {
+	c.Required("router", s.Router != nil)
+	c.Length("router", s.Router, 1, 256)
+	c.Match("router", s.Router, pattern1)
+	for i := range s.Listeners {
+		c.PushIndex("listeners", i)
+		s.Listeners[i].Check(c)
+		c.PopElement()
+	}
+	for i := range s.Targets {
+		c.PushIndex("targets", i)
+		s.Targets[i].Check(c)
+		c.PopElement()
+	}
+	for i := range s.Samples {
+		c.PushIndex("samples", i)
+		s.Samples[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *ReadLogInput) Check(c *awsproto.Check) {
 	c.Required("logGroupName", s.LogGroupName != nil)
 	c.Required("logStreamName", s.LogStreamName != nil)
 	awsproto.Range(c, "lines", s.Lines, new(int32(0)), nil)
 	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), nil)
+}
+
+// Check reports what the model forbids.
+func (s *RouterListener) Check(c *awsproto.Check) {
+	c.Required("listenerArn", s.ListenerArn != nil)
+}
+
+// Check reports what the model forbids.
+func (s *RouterSample) Check(c *awsproto.Check) {
+	c.Required("targetGroupArn", s.TargetGroupArn != nil)
+	c.Required("loadBalancerArn", s.LoadBalancerArn != nil)
+	c.Required("time", s.Time != nil)
+	awsproto.Range(c, "healthyHosts", s.HealthyHosts, new(int32(0)), nil)
+	awsproto.Range(c, "unhealthyHosts", s.UnhealthyHosts, new(int32(0)), nil)
+	for i := range s.Latency {
+		c.PushIndex("latency", i)
+		s.Latency[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *RouterTarget) Check(c *awsproto.Check) {
+	c.Required("targetGroupArn", s.TargetGroupArn != nil)
+	c.Required("address", s.Address != nil)
 }
 
 // Check reports what the model forbids.

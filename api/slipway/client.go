@@ -42,6 +42,16 @@ func (c Client) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuildOu
 	return awsproto.Send[PollBuildOutput](ctx, c.Client, &opPollBuild, in)
 }
 
+// PollRouter is slipway:PollRouter.
+func (c Client) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRouterOutput, error) {
+	return awsproto.Send[PollRouterOutput](ctx, c.Client, &opPollRouter, in)
+}
+
+// PutRouterReport is slipway:PutRouterReport.
+func (c Client) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (*PutRouterReportOutput, error) {
+	return awsproto.Send[PutRouterReportOutput](ctx, c.Client, &opPutRouterReport, in)
+}
+
 // ReadLog is slipway:ReadLog.
 func (c Client) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
 	return awsproto.Send[ReadLogOutput](ctx, c.Client, &opReadLog, in)

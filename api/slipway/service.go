@@ -20,6 +20,8 @@ var (
 	opExplainBuild     = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opGetBoard         = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opPollBuild        = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
+	opPollRouter       = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Errors: []string(nil)}
+	opPutRouterReport  = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Errors: []string(nil)}
 	opReadLog          = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Errors: []string{"LogNotFoundException"}}
 	opUpdateBuild      = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 )
@@ -32,6 +34,8 @@ type API interface {
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
+	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
+	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
 }
@@ -45,6 +49,8 @@ type Service struct {
 	explainBuild     func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	getBoard         func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	pollBuild        func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
+	pollRouter       func(context.Context, *PollRouterInput) (*PollRouterOutput, error)
+	putRouterReport  func(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	readLog          func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	updateBuild      func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
 }
@@ -85,6 +91,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 		}); ok && s.pollBuild == nil {
 			s.pollBuild = f.PollBuild
+		}
+		if f, ok := part.(interface {
+			PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
+		}); ok && s.pollRouter == nil {
+			s.pollRouter = f.PollRouter
+		}
+		if f, ok := part.(interface {
+			PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
+		}); ok && s.putRouterReport == nil {
+			s.putRouterReport = f.PutRouterReport
 		}
 		if f, ok := part.(interface {
 			ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
@@ -130,6 +146,16 @@ func (s *Service) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuild
 	return awsproto.Invoke(ctx, s.hooks, &opPollBuild, in, s.pollBuild)
 }
 
+// PollRouter is slipway:PollRouter.
+func (s *Service) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRouterOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPollRouter, in, s.pollRouter)
+}
+
+// PutRouterReport is slipway:PutRouterReport.
+func (s *Service) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (*PutRouterReportOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutRouterReport, in, s.putRouterReport)
+}
+
 // ReadLog is slipway:ReadLog.
 func (s *Service) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opReadLog, in, s.readLog)
@@ -152,6 +178,8 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
 		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
 		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
+		awsproto.Bind(&opPollRouter, s.pollRouter != nil, s.PollRouter),
+		awsproto.Bind(&opPutRouterReport, s.putRouterReport != nil, s.PutRouterReport),
 		awsproto.Bind(&opReadLog, s.readLog != nil, s.ReadLog),
 		awsproto.Bind(&opUpdateBuild, s.updateBuild != nil, s.UpdateBuild),
 	}

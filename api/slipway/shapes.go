@@ -94,6 +94,12 @@ type GetBoardOutput struct {
 	NextToken *string         `json:"nextToken,omitzero"`
 }
 
+// LatencyBucket is the shape of that name.
+type LatencyBucket struct {
+	Bucket *int32 `json:"bucket,omitzero"`
+	Count  *int64 `json:"count,omitzero"`
+}
+
 // Line is the shape of that name.
 type Line struct {
 	Number *int64         `json:"number,omitzero"`
@@ -115,6 +121,32 @@ type PollBuildOutput struct {
 	Forget []string    `json:"forget,omitzero"`
 }
 
+// PollRouterInput is the shape of that name.
+type PollRouterInput struct {
+	Router         *string `json:"router,omitzero"`
+	AppliedVersion *int64  `json:"appliedVersion,omitzero"`
+	WaitSeconds    *int32  `json:"waitSeconds,omitzero"`
+}
+
+// PollRouterOutput is the shape of that name.
+type PollRouterOutput struct {
+	Version *int64          `json:"version,omitzero"`
+	Table   json.RawMessage `json:"table,omitzero"`
+}
+
+// PutRouterReportInput is the shape of that name.
+type PutRouterReportInput struct {
+	Router         *string          `json:"router,omitzero"`
+	AppliedVersion *int64           `json:"appliedVersion,omitzero"`
+	Listeners      []RouterListener `json:"listeners,omitzero"`
+	Targets        []RouterTarget   `json:"targets,omitzero"`
+	Samples        []RouterSample   `json:"samples,omitzero"`
+}
+
+// PutRouterReportOutput is the shape of that name.
+type PutRouterReportOutput struct {
+}
+
 // ReadLogInput is the shape of that name.
 type ReadLogInput struct {
 	LogGroupName  *string `json:"logGroupName,omitzero"`
@@ -131,6 +163,40 @@ type ReadLogOutput struct {
 	NextLine   *int64 `json:"nextLine,omitzero"`
 	TotalLines *int64 `json:"totalLines,omitzero"`
 	Complete   *bool  `json:"complete,omitzero"`
+}
+
+// RouterListener is the shape of that name.
+type RouterListener struct {
+	ListenerArn *string `json:"listenerArn,omitzero"`
+	Address     *string `json:"address,omitzero"`
+	Error       *string `json:"error,omitzero"`
+}
+
+// RouterSample is the shape of that name.
+type RouterSample struct {
+	TargetGroupArn   *string         `json:"targetGroupArn,omitzero"`
+	LoadBalancerArn  *string         `json:"loadBalancerArn,omitzero"`
+	Time             *awsproto.Time  `json:"time,omitzero"`
+	Requests         *int64          `json:"requests,omitzero"`
+	Target2xx        *int64          `json:"target2xx,omitzero"`
+	Target3xx        *int64          `json:"target3xx,omitzero"`
+	Target4xx        *int64          `json:"target4xx,omitzero"`
+	Target5xx        *int64          `json:"target5xx,omitzero"`
+	Elb5xx           *int64          `json:"elb5xx,omitzero"`
+	ConnectionErrors *int64          `json:"connectionErrors,omitzero"`
+	HealthyHosts     *int32          `json:"healthyHosts,omitzero"`
+	UnhealthyHosts   *int32          `json:"unhealthyHosts,omitzero"`
+	Latency          []LatencyBucket `json:"latency,omitzero"`
+}
+
+// RouterTarget is the shape of that name.
+type RouterTarget struct {
+	TargetGroupArn *string `json:"targetGroupArn,omitzero"`
+	Address        *string `json:"address,omitzero"`
+	State          *string `json:"state,omitzero"`
+	Reason         *string `json:"reason,omitzero"`
+	Description    *string `json:"description,omitzero"`
+	InFlight       *int64  `json:"inFlight,omitzero"`
 }
 
 // UpdateBuildInput is the shape of that name.
