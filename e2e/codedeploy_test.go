@@ -332,4 +332,3 @@ func TestDeployWithTheCLI(t *testing.T) {
 		t.Error(got)
 	}
 }
-
