@@ -62,10 +62,13 @@ func FindSandbox(hidden ...string) (*Sandbox, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := b.command([]string{"/bin/sh", "-c", "echo works >/tmp/works"}, baseEnvironment())
+	p := b.command([]string{"/bin/sh", "-c", "echo works >/tmp/works"}, baseEnvironment())
 	var said bytes.Buffer
-	cmd.Stderr = &said
-	if err := cmd.Run(); err != nil {
+	p.Stderr = &said
+	if err = p.start(); err == nil {
+		err = p.wait()
+	}
+	if err != nil {
 		return nil, fmt.Errorf("bubblewrap does not work here: %s (%w)", strings.TrimSpace(said.String()), err)
 	}
 	return s, nil
@@ -196,23 +199,6 @@ func (b *box) hostSource() string {
 	return filepath.Join(b.dir, "src")
 }
 
-// command makes a command that runs in the box, in a process group of its own. env must not have anything that a build chose: it
-// is the environment of programs that still have the runner's rights.
-func (b *box) command(argv, env []string) *exec.Cmd {
-	if b.sandbox != nil {
-		b.once.Do(func() { b.fixed = b.arguments() })
-		argv = append(append([]string{b.sandbox.bwrap}, b.fixed...), argv...)
-	}
-	cmd := exec.Command(argv[0], argv[1:]...)
-	cmd.Env = env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Dir = "/"
-	if b.sandbox == nil {
-		cmd.Dir = b.hostSource()
-	}
-	return cmd
-}
-
 func (b *box) arguments() []string {
 	s := b.sandbox
 	args := []string{"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "slipway", "--die-with-parent"}
@@ -252,14 +238,6 @@ func (b *box) arguments() []string {
 		args = append(args, s.setpriv, "--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--")
 	}
 	return args
-}
-
-// kill ends a command and all processes that it started.
-func (b *box) kill(cmd *exec.Cmd) {
-	if cmd.Process != nil {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		_ = cmd.Process.Kill()
-	}
 }
 
 // leftMark is a variable in the environment of all of a build's processes, by which those are found that left the process group.

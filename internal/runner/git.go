@@ -83,11 +83,11 @@ func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (string
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limitedBuffer{&out, 4096}, &limitedBuffer{&said, 4096}
 	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.Start(); err != nil {
+	if err := cmd.start(); err != nil {
 		return "", err
 	}
-	stop := context.AfterFunc(ctx, func() { b.box.kill(cmd) })
-	err = cmd.Wait()
+	stop := context.AfterFunc(ctx, cmd.kill)
+	err = cmd.wait()
 	stop()
 	switch {
 	case ctx.Err() != nil:

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -53,7 +52,7 @@ type shell struct {
 	out     *output
 	initial string // commands that set the environment of a fresh shell
 
-	cmd     *exec.Cmd
+	cmd     *process
 	in      *os.File
 	answers chan answer
 	done    chan struct{} // closed when the process has ended
@@ -94,7 +93,7 @@ func (s *shell) start() error {
 	s.cmd = s.box.command(argv, s.env)
 	s.cmd.Stdout, s.cmd.Stderr = s.out.write, s.out.write
 	s.cmd.ExtraFiles = []*os.File{commands, out}
-	if err := s.cmd.Start(); err != nil {
+	if err := s.cmd.start(); err != nil {
 		_, _ = in.Close(), replies.Close()
 		return fmt.Errorf("start a shell: %w", err)
 	}
@@ -102,7 +101,7 @@ func (s *shell) start() error {
 	quit := make(chan struct{})
 	cmd, answers, done := s.cmd, s.answers, s.done
 	go func() {
-		_ = cmd.Wait()
+		_ = cmd.wait()
 		close(done)
 	}()
 	go func() {
@@ -123,7 +122,7 @@ func (s *shell) start() error {
 	s.stopped = func() {
 		close(quit)
 		_ = in.Close()
-		s.box.kill(cmd)
+		cmd.kill()
 		<-done
 		_ = replies.Close()
 		s.out.flush()
