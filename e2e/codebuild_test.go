@@ -177,6 +177,12 @@ func TestCodeBuildProjects(t *testing.T) {
 	says(t, err, "ResourceNotFoundException")
 }
 
+// groupOf is the ARN of a report's group.
+func groupOf(report string) string {
+	group, _, _ := strings.Cut(strings.Replace(report, ":report/", ":report-group/", 1), ":"+report[strings.LastIndexByte(report, ':')+1:])
+	return group
+}
+
 const junit = `<testsuite name="s" tests="3"><testcase classname="c" name="good" time="0.5"/><testcase classname="c" name="bad"><failure message="2 is not 3">trace</failure></testcase><testcase classname="c" name="left out"><skipped/></testcase></testsuite>`
 
 func TestCodeBuildReports(t *testing.T) {
@@ -241,10 +247,23 @@ func TestCodeBuildReports(t *testing.T) {
 	}
 	_, err = c.ListReportsForReportGroup(ctx, &codebuild.ListReportsForReportGroupInput{ReportGroupArn: new(groups[1] + "0")})
 	says(t, err, "ResourceNotFoundException")
+	// Tests that fail are the report's failure, and none of the build; a group can be named by its ARN.
+	i.inline("soft", "version: 0.2\nphases:\n  build:\n    commands:\n      - |\n        echo '"+junit+"' > junit.xml\nreports:\n  "+groupOf(b.ReportArns[0])+":\n    files: ['*.xml']\n  none:\n    files: [none.xml]\n")
+	soft := i.build(&codebuild.StartBuildInput{ProjectName: new("soft")})
+	if soft.BuildStatus != types.StatusTypeSucceeded || len(soft.ReportArns) != 2 {
+		t.Errorf("%s, reports %v", steps(soft), soft.ReportArns)
+	}
+	all := must(c.ListReportsForReportGroup(ctx, &codebuild.ListReportsForReportGroupInput{ReportGroupArn: new(groupOf(b.ReportArns[0])), Filter: &types.ReportFilter{Status: types.ReportStatusTypeFailed}}))(t).Reports
+	if len(all) != 2 || all[1] != b.ReportArns[0] {
+		t.Errorf("reports %v", all)
+	}
 	_, err = c.DeleteReportGroup(ctx, &codebuild.DeleteReportGroupInput{Arn: &groups[1]})
 	says(t, err, "InvalidInputException")
 	must(c.DeleteReport(ctx, &codebuild.DeleteReportInput{Arn: &b.ReportArns[0]}))(t)
 	_, err = c.DeleteReport(ctx, &codebuild.DeleteReportInput{Arn: new("no ARN")})
 	says(t, err, "InvalidInputException")
-	must(c.DeleteReportGroup(ctx, &codebuild.DeleteReportGroupInput{Arn: &groups[1]}))(t)
+	must(c.DeleteReportGroup(ctx, &codebuild.DeleteReportGroupInput{Arn: &groups[1], DeleteReports: true}))(t)
+	if got := must(c.BatchGetReports(ctx, &codebuild.BatchGetReportsInput{ReportArns: []string{b.ReportArns[0], soft.ReportArns[0]}}))(t); len(got.ReportsNotFound) != 2 {
+		t.Errorf("deleted with their group: %+v", got)
+	}
 }

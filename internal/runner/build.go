@@ -34,8 +34,11 @@ var (
 	errTimeout = errors.New("build has timed out")
 )
 
-// defaultTimeout is CodeBuild's, in case the order has none.
-const defaultTimeout = time.Hour
+// defaultTimeout is CodeBuild's in minutes, in case the order has none.
+const defaultTimeout = 60
+
+// minute is what a build's timeout counts in; tests have shorter ones.
+var minute = time.Minute
 
 // maxBuildspec bounds what is read of a buildspec, in bytes.
 const maxBuildspec = 1<<20 + 1
@@ -88,11 +91,11 @@ func Run(ctx context.Context, job Job) slipway.Result {
 		b.objects = &objects{endpoint: job.Endpoint, region: job.Order.Region, credentials: job.Credentials, client: transport()}
 	}
 	b.result.Status = codebuild.StatusTypeSucceeded
-	limit := defaultTimeout
+	limit := int32(defaultTimeout)
 	if m := job.Order.Build.TimeoutInMinutes; m != nil && *m > 0 {
-		limit = time.Duration(*m) * time.Minute
+		limit = *m
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(limit)*minute, errTimeout)
 	defer cancel()
 	b.run(ctx)
 	b.finish()
