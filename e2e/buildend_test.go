@@ -2,7 +2,7 @@ package e2e
 
 import (
 	"database/sql"
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -40,7 +40,7 @@ func (i *instance) says(build, text string) {
 	i.t.Helper()
 	eventually(i.t, build+" says "+text, func() error {
 		if out, err := i.slipway("logs", build); err != nil || !strings.Contains(out, text) {
-			return fmt.Errorf("%v: %s", err, tail(out, 5))
+			return errors.Join(err, errors.New(tail(out, 5)))
 		}
 		return nil
 	})

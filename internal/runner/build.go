@@ -34,8 +34,8 @@ var (
 	errTimeout = errors.New("build has timed out")
 )
 
-// defaultTimeout is CodeBuild's in minutes, in case the order has none.
-const defaultTimeout = 60
+// defaultTimeout is CodeBuild's, in case the order has none.
+const defaultTimeout = time.Hour
 
 // minute is what a build's timeout counts in; tests have shorter ones.
 var minute = time.Minute
@@ -91,11 +91,11 @@ func Run(ctx context.Context, job Job) slipway.Result {
 		b.objects = &objects{endpoint: job.Endpoint, region: job.Order.Region, credentials: job.Credentials, client: transport()}
 	}
 	b.result.Status = codebuild.StatusTypeSucceeded
-	limit := int32(defaultTimeout)
+	limit := defaultTimeout
 	if m := job.Order.Build.TimeoutInMinutes; m != nil && *m > 0 {
-		limit = *m
+		limit = time.Duration(*m) * minute
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Duration(limit)*minute, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
 	defer cancel()
 	b.run(ctx)
 	b.finish()
