@@ -42,6 +42,14 @@ func (s *CreateHostInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteReleasePolicyInput) Check(c *awsproto.Check) {
+	c.Required("applicationName", s.ApplicationName != nil)
+	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
+	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+}
+
+// Check reports what the model forbids.
 func (s *ExplainBuildInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, 512)
@@ -53,10 +61,45 @@ func (s *GetBoardInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetReleaseInput) Check(c *awsproto.Check) {
+	c.Required("deploymentId", s.DeploymentId != nil)
+	c.Length("deploymentId", s.DeploymentId, 1, 100)
+}
+
+// Check reports what the model forbids.
+func (s *GetReleasePolicyInput) Check(c *awsproto.Check) {
+	c.Required("applicationName", s.ApplicationName != nil)
+	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
+	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+}
+
+// Check reports what the model forbids.
+func (s *GetReleaseTrafficInput) Check(c *awsproto.Check) {
+	c.Required("deploymentId", s.DeploymentId != nil)
+	c.Length("deploymentId", s.DeploymentId, 1, 100)
+	awsproto.Range(c, "points", s.Points, new(int32(1)), new(int32(500)))
+}
+
+// Check reports what the model forbids.
 func (s *LatencyBucket) Check(c *awsproto.Check) {
 	c.Required("bucket", s.Bucket != nil)
 	awsproto.Range(c, "bucket", s.Bucket, new(int32(0)), nil)
 	c.Required("count", s.Count != nil)
+}
+
+// Check reports what the model forbids.
+func (s *ListReleasesInput) Check(c *awsproto.Check) {
+	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *PauseReleaseInput) Check(c *awsproto.Check) {
+	c.Required("deploymentId", s.DeploymentId != nil)
+	c.Length("deploymentId", s.DeploymentId, 1, 100)
+	c.Length("reason", s.Reason, 0, 1000)
 }
 
 // Check reports what the model forbids.
@@ -78,6 +121,26 @@ func (s *PollRouterInput) Check(c *awsproto.Check) {
 	c.Length("router", s.Router, 1, 256)
 	c.Match("router", s.Router, pattern1)
 	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), nil)
+}
+
+// Check reports what the model forbids.
+func (s *PromoteReleaseInput) Check(c *awsproto.Check) {
+	c.Required("deploymentId", s.DeploymentId != nil)
+	c.Length("deploymentId", s.DeploymentId, 1, 100)
+}
+
+// Check reports what the model forbids.
+func (s *PutReleasePolicyInput) Check(c *awsproto.Check) {
+	c.Required("applicationName", s.ApplicationName != nil)
+	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
+	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+	c.Required("policy", s.Policy != nil)
+	if s.Policy != nil {
+		c.Push("policy")
+		s.Policy.Check(c)
+		c.Pop()
+	}
 }
 
 // Check reports what the model forbids.
@@ -108,6 +171,62 @@ func (s *ReadLogInput) Check(c *awsproto.Check) {
 	c.Required("logStreamName", s.LogStreamName != nil)
 	awsproto.Range(c, "lines", s.Lines, new(int32(0)), nil)
 	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), nil)
+}
+
+// Check reports what the model forbids.
+func (s *ReleaseComparison) Check(c *awsproto.Check) {
+	awsproto.Range(c, "minimumRequests", s.MinimumRequests, new(int32(1)), new(int32(1e+06)))
+	awsproto.Range(c, "effect", s.Effect, new(float64(0)), new(float64(1)))
+	awsproto.Range(c, "errorIncreasePercent", s.ErrorIncreasePercent, new(float64(0)), new(float64(100)))
+	awsproto.Range(c, "significance", s.Significance, new(float64(1e-06)), new(float64(0.5)))
+}
+
+// Check reports what the model forbids.
+func (s *ReleasePolicy) Check(c *awsproto.Check) {
+	c.Size("steps", s.Steps != nil, len(s.Steps), 1, 100)
+	for i := range s.Steps {
+		c.PushIndex("steps", i)
+		s.Steps[i].Check(c)
+		c.PopElement()
+	}
+	if s.Thresholds != nil {
+		c.Push("thresholds")
+		s.Thresholds.Check(c)
+		c.Pop()
+	}
+	if s.Comparison != nil {
+		c.Push("comparison")
+		s.Comparison.Check(c)
+		c.Pop()
+	}
+	c.Enum("onUncertain", string(s.OnUncertain), valuesOnUncertain)
+}
+
+// Check reports what the model forbids.
+func (s *ReleaseStep) Check(c *awsproto.Check) {
+	c.Required("percent", s.Percent != nil)
+	awsproto.Range(c, "percent", s.Percent, new(int32(0)), new(int32(100)))
+	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), new(int32(172800)))
+}
+
+// Check reports what the model forbids.
+func (s *ReleaseThresholds) Check(c *awsproto.Check) {
+	awsproto.Range(c, "maxErrorPercent", s.MaxErrorPercent, new(float64(0)), new(float64(100)))
+	awsproto.Range(c, "maxP95Milliseconds", s.MaxP95Milliseconds, new(float64(0.001)), new(float64(3.6e+06)))
+	awsproto.Range(c, "maxP99Milliseconds", s.MaxP99Milliseconds, new(float64(0.001)), new(float64(3.6e+06)))
+}
+
+// Check reports what the model forbids.
+func (s *ResumeReleaseInput) Check(c *awsproto.Check) {
+	c.Required("deploymentId", s.DeploymentId != nil)
+	c.Length("deploymentId", s.DeploymentId, 1, 100)
+}
+
+// Check reports what the model forbids.
+func (s *RollBackReleaseInput) Check(c *awsproto.Check) {
+	c.Required("deploymentId", s.DeploymentId != nil)
+	c.Length("deploymentId", s.DeploymentId, 1, 100)
+	c.Length("reason", s.Reason, 0, 1000)
 }
 
 // Check reports what the model forbids.

@@ -27,6 +27,11 @@ func (c Client) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateHos
 	return awsproto.Send[CreateHostOutput](ctx, c.Client, &opCreateHost, in)
 }
 
+// DeleteReleasePolicy is slipway:DeleteReleasePolicy.
+func (c Client) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error) {
+	return awsproto.Send[DeleteReleasePolicyOutput](ctx, c.Client, &opDeleteReleasePolicy, in)
+}
+
 // ExplainBuild is slipway:ExplainBuild.
 func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return awsproto.Send[ExplainBuildOutput](ctx, c.Client, &opExplainBuild, in)
@@ -35,6 +40,31 @@ func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*Expla
 // GetBoard is slipway:GetBoard.
 func (c Client) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutput, error) {
 	return awsproto.Send[GetBoardOutput](ctx, c.Client, &opGetBoard, in)
+}
+
+// GetRelease is slipway:GetRelease.
+func (c Client) GetRelease(ctx context.Context, in *GetReleaseInput) (*GetReleaseOutput, error) {
+	return awsproto.Send[GetReleaseOutput](ctx, c.Client, &opGetRelease, in)
+}
+
+// GetReleasePolicy is slipway:GetReleasePolicy.
+func (c Client) GetReleasePolicy(ctx context.Context, in *GetReleasePolicyInput) (*GetReleasePolicyOutput, error) {
+	return awsproto.Send[GetReleasePolicyOutput](ctx, c.Client, &opGetReleasePolicy, in)
+}
+
+// GetReleaseTraffic is slipway:GetReleaseTraffic.
+func (c Client) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
+	return awsproto.Send[GetReleaseTrafficOutput](ctx, c.Client, &opGetReleaseTraffic, in)
+}
+
+// ListReleases is slipway:ListReleases.
+func (c Client) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
+	return awsproto.Send[ListReleasesOutput](ctx, c.Client, &opListReleases, in)
+}
+
+// PauseRelease is slipway:PauseRelease.
+func (c Client) PauseRelease(ctx context.Context, in *PauseReleaseInput) (*PauseReleaseOutput, error) {
+	return awsproto.Send[PauseReleaseOutput](ctx, c.Client, &opPauseRelease, in)
 }
 
 // PollBuild is slipway:PollBuild.
@@ -47,6 +77,16 @@ func (c Client) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRoute
 	return awsproto.Send[PollRouterOutput](ctx, c.Client, &opPollRouter, in)
 }
 
+// PromoteRelease is slipway:PromoteRelease.
+func (c Client) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (*PromoteReleaseOutput, error) {
+	return awsproto.Send[PromoteReleaseOutput](ctx, c.Client, &opPromoteRelease, in)
+}
+
+// PutReleasePolicy is slipway:PutReleasePolicy.
+func (c Client) PutReleasePolicy(ctx context.Context, in *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
+	return awsproto.Send[PutReleasePolicyOutput](ctx, c.Client, &opPutReleasePolicy, in)
+}
+
 // PutRouterReport is slipway:PutRouterReport.
 func (c Client) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (*PutRouterReportOutput, error) {
 	return awsproto.Send[PutRouterReportOutput](ctx, c.Client, &opPutRouterReport, in)
@@ -55,6 +95,16 @@ func (c Client) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (
 // ReadLog is slipway:ReadLog.
 func (c Client) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
 	return awsproto.Send[ReadLogOutput](ctx, c.Client, &opReadLog, in)
+}
+
+// ResumeRelease is slipway:ResumeRelease.
+func (c Client) ResumeRelease(ctx context.Context, in *ResumeReleaseInput) (*ResumeReleaseOutput, error) {
+	return awsproto.Send[ResumeReleaseOutput](ctx, c.Client, &opResumeRelease, in)
+}
+
+// RollBackRelease is slipway:RollBackRelease.
+func (c Client) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
+	return awsproto.Send[RollBackReleaseOutput](ctx, c.Client, &opRollBackRelease, in)
 }
 
 // UpdateBuild is slipway:UpdateBuild.

@@ -9,6 +9,15 @@ func (e *BuildNotFoundException) Error() string   { return e.Message }
 func (*BuildNotFoundException) ErrorCode() string { return "BuildNotFoundException" }
 func (*BuildNotFoundException) HTTPStatus() int   { return 400 }
 
+// DeploymentGroupNotFoundException travels as "DeploymentGroupNotFoundException" with HTTP status 400.
+type DeploymentGroupNotFoundException struct{ Message string }
+
+func (e *DeploymentGroupNotFoundException) Error() string { return e.Message }
+func (*DeploymentGroupNotFoundException) ErrorCode() string {
+	return "DeploymentGroupNotFoundException"
+}
+func (*DeploymentGroupNotFoundException) HTTPStatus() int { return 400 }
+
 // HostExistsException travels as "HostExistsException" with HTTP status 400.
 type HostExistsException struct{ Message string }
 
@@ -30,6 +39,27 @@ func (e *LogNotFoundException) Error() string   { return e.Message }
 func (*LogNotFoundException) ErrorCode() string { return "LogNotFoundException" }
 func (*LogNotFoundException) HTTPStatus() int   { return 400 }
 
+// ReleaseNotFoundException travels as "ReleaseNotFoundException" with HTTP status 400.
+type ReleaseNotFoundException struct{ Message string }
+
+func (e *ReleaseNotFoundException) Error() string   { return e.Message }
+func (*ReleaseNotFoundException) ErrorCode() string { return "ReleaseNotFoundException" }
+func (*ReleaseNotFoundException) HTTPStatus() int   { return 400 }
+
+// ReleasePolicyNotFoundException travels as "ReleasePolicyNotFoundException" with HTTP status 400.
+type ReleasePolicyNotFoundException struct{ Message string }
+
+func (e *ReleasePolicyNotFoundException) Error() string   { return e.Message }
+func (*ReleasePolicyNotFoundException) ErrorCode() string { return "ReleasePolicyNotFoundException" }
+func (*ReleasePolicyNotFoundException) HTTPStatus() int   { return 400 }
+
+// ReleaseStateException travels as "ReleaseStateException" with HTTP status 409.
+type ReleaseStateException struct{ Message string }
+
+func (e *ReleaseStateException) Error() string   { return e.Message }
+func (*ReleaseStateException) ErrorCode() string { return "ReleaseStateException" }
+func (*ReleaseStateException) HTTPStatus() int   { return 409 }
+
 // RunnerConflictException travels as "RunnerConflictException" with HTTP status 409.
 type RunnerConflictException struct{ Message string }
 
@@ -41,12 +71,20 @@ func newError(code, message string) error {
 	switch code {
 	case "BuildNotFoundException":
 		return &BuildNotFoundException{message}
+	case "DeploymentGroupNotFoundException":
+		return &DeploymentGroupNotFoundException{message}
 	case "HostExistsException":
 		return &HostExistsException{message}
 	case "InvalidNextTokenException":
 		return &InvalidNextTokenException{message}
 	case "LogNotFoundException":
 		return &LogNotFoundException{message}
+	case "ReleaseNotFoundException":
+		return &ReleaseNotFoundException{message}
+	case "ReleasePolicyNotFoundException":
+		return &ReleasePolicyNotFoundException{message}
+	case "ReleaseStateException":
+		return &ReleaseStateException{message}
 	case "RunnerConflictException":
 		return &RunnerConflictException{message}
 	}

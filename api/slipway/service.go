@@ -14,16 +14,26 @@ var info = awsproto.Info{
 }
 
 var (
-	opAcknowledgeBuild = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
-	opCompleteBuild    = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Errors: []string{"BuildNotFoundException"}}
-	opCreateHost       = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
-	opExplainBuild     = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
-	opGetBoard         = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
-	opPollBuild        = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
-	opPollRouter       = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Errors: []string(nil)}
-	opPutRouterReport  = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Errors: []string(nil)}
-	opReadLog          = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Errors: []string{"LogNotFoundException"}}
-	opUpdateBuild      = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opAcknowledgeBuild    = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opCompleteBuild       = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Errors: []string{"BuildNotFoundException"}}
+	opCreateHost          = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
+	opDeleteReleasePolicy = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Errors: []string(nil)}
+	opExplainBuild        = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opGetRelease          = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Errors: []string{"ReleaseNotFoundException"}}
+	opGetReleasePolicy    = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Errors: []string{"ReleasePolicyNotFoundException"}}
+	opGetReleaseTraffic   = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Errors: []string{"ReleaseNotFoundException"}}
+	opListReleases        = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opPauseRelease        = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
+	opPollBuild           = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
+	opPollRouter          = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Errors: []string(nil)}
+	opPromoteRelease      = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
+	opPutReleasePolicy    = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Errors: []string{"DeploymentGroupNotFoundException"}}
+	opPutRouterReport     = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Errors: []string(nil)}
+	opReadLog             = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Errors: []string{"LogNotFoundException"}}
+	opResumeRelease       = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
+	opRollBackRelease     = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
+	opUpdateBuild         = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 )
 
 // API is Slipway: in process it is a Service, from afar a Client.
@@ -31,28 +41,48 @@ type API interface {
 	AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
+	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
+	GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
+	GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
+	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
+	PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
+	PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
+	PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
 	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
+	ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
+	RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
 	UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
 }
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks            awsproto.Hooks
-	acknowledgeBuild func(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
-	completeBuild    func(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
-	createHost       func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
-	explainBuild     func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
-	getBoard         func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
-	pollBuild        func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
-	pollRouter       func(context.Context, *PollRouterInput) (*PollRouterOutput, error)
-	putRouterReport  func(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
-	readLog          func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
-	updateBuild      func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
+	hooks               awsproto.Hooks
+	acknowledgeBuild    func(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
+	completeBuild       func(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
+	createHost          func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
+	deleteReleasePolicy func(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
+	explainBuild        func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
+	getBoard            func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	getRelease          func(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
+	getReleasePolicy    func(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
+	getReleaseTraffic   func(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
+	listReleases        func(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
+	pauseRelease        func(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
+	pollBuild           func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
+	pollRouter          func(context.Context, *PollRouterInput) (*PollRouterOutput, error)
+	promoteRelease      func(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
+	putReleasePolicy    func(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
+	putRouterReport     func(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
+	readLog             func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
+	resumeRelease       func(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
+	rollBackRelease     func(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
+	updateBuild         func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
 }
 
 var _ API = (*Service)(nil)
@@ -78,6 +108,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.createHost = f.CreateHost
 		}
 		if f, ok := part.(interface {
+			DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
+		}); ok && s.deleteReleasePolicy == nil {
+			s.deleteReleasePolicy = f.DeleteReleasePolicy
+		}
+		if f, ok := part.(interface {
 			ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 		}); ok && s.explainBuild == nil {
 			s.explainBuild = f.ExplainBuild
@@ -86,6 +121,31 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 		}); ok && s.getBoard == nil {
 			s.getBoard = f.GetBoard
+		}
+		if f, ok := part.(interface {
+			GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
+		}); ok && s.getRelease == nil {
+			s.getRelease = f.GetRelease
+		}
+		if f, ok := part.(interface {
+			GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
+		}); ok && s.getReleasePolicy == nil {
+			s.getReleasePolicy = f.GetReleasePolicy
+		}
+		if f, ok := part.(interface {
+			GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
+		}); ok && s.getReleaseTraffic == nil {
+			s.getReleaseTraffic = f.GetReleaseTraffic
+		}
+		if f, ok := part.(interface {
+			ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
+		}); ok && s.listReleases == nil {
+			s.listReleases = f.ListReleases
+		}
+		if f, ok := part.(interface {
+			PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
+		}); ok && s.pauseRelease == nil {
+			s.pauseRelease = f.PauseRelease
 		}
 		if f, ok := part.(interface {
 			PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
@@ -98,6 +158,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.pollRouter = f.PollRouter
 		}
 		if f, ok := part.(interface {
+			PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
+		}); ok && s.promoteRelease == nil {
+			s.promoteRelease = f.PromoteRelease
+		}
+		if f, ok := part.(interface {
+			PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
+		}); ok && s.putReleasePolicy == nil {
+			s.putReleasePolicy = f.PutReleasePolicy
+		}
+		if f, ok := part.(interface {
 			PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 		}); ok && s.putRouterReport == nil {
 			s.putRouterReport = f.PutRouterReport
@@ -106,6 +176,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 		}); ok && s.readLog == nil {
 			s.readLog = f.ReadLog
+		}
+		if f, ok := part.(interface {
+			ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
+		}); ok && s.resumeRelease == nil {
+			s.resumeRelease = f.ResumeRelease
+		}
+		if f, ok := part.(interface {
+			RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
+		}); ok && s.rollBackRelease == nil {
+			s.rollBackRelease = f.RollBackRelease
 		}
 		if f, ok := part.(interface {
 			UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
@@ -131,6 +211,11 @@ func (s *Service) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateH
 	return awsproto.Invoke(ctx, s.hooks, &opCreateHost, in, s.createHost)
 }
 
+// DeleteReleasePolicy is slipway:DeleteReleasePolicy.
+func (s *Service) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteReleasePolicy, in, s.deleteReleasePolicy)
+}
+
 // ExplainBuild is slipway:ExplainBuild.
 func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.explainBuild)
@@ -139,6 +224,31 @@ func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*Exp
 // GetBoard is slipway:GetBoard.
 func (s *Service) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.getBoard)
+}
+
+// GetRelease is slipway:GetRelease.
+func (s *Service) GetRelease(ctx context.Context, in *GetReleaseInput) (*GetReleaseOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetRelease, in, s.getRelease)
+}
+
+// GetReleasePolicy is slipway:GetReleasePolicy.
+func (s *Service) GetReleasePolicy(ctx context.Context, in *GetReleasePolicyInput) (*GetReleasePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetReleasePolicy, in, s.getReleasePolicy)
+}
+
+// GetReleaseTraffic is slipway:GetReleaseTraffic.
+func (s *Service) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetReleaseTraffic, in, s.getReleaseTraffic)
+}
+
+// ListReleases is slipway:ListReleases.
+func (s *Service) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListReleases, in, s.listReleases)
+}
+
+// PauseRelease is slipway:PauseRelease.
+func (s *Service) PauseRelease(ctx context.Context, in *PauseReleaseInput) (*PauseReleaseOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPauseRelease, in, s.pauseRelease)
 }
 
 // PollBuild is slipway:PollBuild.
@@ -151,6 +261,16 @@ func (s *Service) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRou
 	return awsproto.Invoke(ctx, s.hooks, &opPollRouter, in, s.pollRouter)
 }
 
+// PromoteRelease is slipway:PromoteRelease.
+func (s *Service) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (*PromoteReleaseOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPromoteRelease, in, s.promoteRelease)
+}
+
+// PutReleasePolicy is slipway:PutReleasePolicy.
+func (s *Service) PutReleasePolicy(ctx context.Context, in *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutReleasePolicy, in, s.putReleasePolicy)
+}
+
 // PutRouterReport is slipway:PutRouterReport.
 func (s *Service) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (*PutRouterReportOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPutRouterReport, in, s.putRouterReport)
@@ -159,6 +279,16 @@ func (s *Service) PutRouterReport(ctx context.Context, in *PutRouterReportInput)
 // ReadLog is slipway:ReadLog.
 func (s *Service) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opReadLog, in, s.readLog)
+}
+
+// ResumeRelease is slipway:ResumeRelease.
+func (s *Service) ResumeRelease(ctx context.Context, in *ResumeReleaseInput) (*ResumeReleaseOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opResumeRelease, in, s.resumeRelease)
+}
+
+// RollBackRelease is slipway:RollBackRelease.
+func (s *Service) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRollBackRelease, in, s.rollBackRelease)
 }
 
 // UpdateBuild is slipway:UpdateBuild.
@@ -175,12 +305,22 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opAcknowledgeBuild, s.acknowledgeBuild != nil, s.AcknowledgeBuild),
 		awsproto.Bind(&opCompleteBuild, s.completeBuild != nil, s.CompleteBuild),
 		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
+		awsproto.Bind(&opDeleteReleasePolicy, s.deleteReleasePolicy != nil, s.DeleteReleasePolicy),
 		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
 		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
+		awsproto.Bind(&opGetRelease, s.getRelease != nil, s.GetRelease),
+		awsproto.Bind(&opGetReleasePolicy, s.getReleasePolicy != nil, s.GetReleasePolicy),
+		awsproto.Bind(&opGetReleaseTraffic, s.getReleaseTraffic != nil, s.GetReleaseTraffic),
+		awsproto.Bind(&opListReleases, s.listReleases != nil, s.ListReleases),
+		awsproto.Bind(&opPauseRelease, s.pauseRelease != nil, s.PauseRelease),
 		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
 		awsproto.Bind(&opPollRouter, s.pollRouter != nil, s.PollRouter),
+		awsproto.Bind(&opPromoteRelease, s.promoteRelease != nil, s.PromoteRelease),
+		awsproto.Bind(&opPutReleasePolicy, s.putReleasePolicy != nil, s.PutReleasePolicy),
 		awsproto.Bind(&opPutRouterReport, s.putRouterReport != nil, s.PutRouterReport),
 		awsproto.Bind(&opReadLog, s.readLog != nil, s.ReadLog),
+		awsproto.Bind(&opResumeRelease, s.resumeRelease != nil, s.ResumeRelease),
+		awsproto.Bind(&opRollBackRelease, s.rollBackRelease != nil, s.RollBackRelease),
 		awsproto.Bind(&opUpdateBuild, s.updateBuild != nil, s.UpdateBuild),
 	}
 }

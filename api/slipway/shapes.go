@@ -57,6 +57,16 @@ type CreateHostOutput struct {
 	SecretAccessKey *string `json:"secretAccessKey,omitzero"`
 }
 
+// DeleteReleasePolicyInput is the shape of that name.
+type DeleteReleasePolicyInput struct {
+	ApplicationName     *string `json:"applicationName,omitzero"`
+	DeploymentGroupName *string `json:"deploymentGroupName,omitzero"`
+}
+
+// DeleteReleasePolicyOutput is the shape of that name.
+type DeleteReleasePolicyOutput struct {
+}
+
 // ExplainBuildInput is the shape of that name.
 type ExplainBuildInput struct {
 	Id *string `json:"id,omitzero"`
@@ -94,6 +104,41 @@ type GetBoardOutput struct {
 	NextToken *string         `json:"nextToken,omitzero"`
 }
 
+// GetReleaseInput is the shape of that name.
+type GetReleaseInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+}
+
+// GetReleaseOutput is the shape of that name.
+type GetReleaseOutput struct {
+	Release *Release `json:"release,omitzero"`
+}
+
+// GetReleasePolicyInput is the shape of that name.
+type GetReleasePolicyInput struct {
+	ApplicationName     *string `json:"applicationName,omitzero"`
+	DeploymentGroupName *string `json:"deploymentGroupName,omitzero"`
+}
+
+// GetReleasePolicyOutput is the shape of that name.
+type GetReleasePolicyOutput struct {
+	Policy     *ReleasePolicy `json:"policy,omitzero"`
+	UpdateTime *awsproto.Time `json:"updateTime,omitzero"`
+	UpdatedBy  *string        `json:"updatedBy,omitzero"`
+}
+
+// GetReleaseTrafficInput is the shape of that name.
+type GetReleaseTrafficInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+	Points       *int32  `json:"points,omitzero"`
+}
+
+// GetReleaseTrafficOutput is the shape of that name.
+type GetReleaseTrafficOutput struct {
+	IntervalSeconds *int32         `json:"intervalSeconds,omitzero"`
+	Points          []TrafficPoint `json:"points,omitzero"`
+}
+
 // LatencyBucket is the shape of that name.
 type LatencyBucket struct {
 	Bucket *int32 `json:"bucket,omitzero"`
@@ -105,6 +150,31 @@ type Line struct {
 	Number *int64         `json:"number,omitzero"`
 	Time   *awsproto.Time `json:"time,omitzero"`
 	Text   *string        `json:"text,omitzero"`
+}
+
+// ListReleasesInput is the shape of that name.
+type ListReleasesInput struct {
+	ApplicationName     *string `json:"applicationName,omitzero"`
+	DeploymentGroupName *string `json:"deploymentGroupName,omitzero"`
+	Live                *bool   `json:"live,omitzero"`
+	MaxResults          *int32  `json:"maxResults,omitzero"`
+	NextToken           *string `json:"nextToken,omitzero"`
+}
+
+// ListReleasesOutput is the shape of that name.
+type ListReleasesOutput struct {
+	Releases  []ReleaseSummary `json:"releases,omitzero"`
+	NextToken *string          `json:"nextToken,omitzero"`
+}
+
+// PauseReleaseInput is the shape of that name.
+type PauseReleaseInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+	Reason       *string `json:"reason,omitzero"`
+}
+
+// PauseReleaseOutput is the shape of that name.
+type PauseReleaseOutput struct {
 }
 
 // PollBuildInput is the shape of that name.
@@ -132,6 +202,27 @@ type PollRouterInput struct {
 type PollRouterOutput struct {
 	Version *int64          `json:"version,omitzero"`
 	Table   json.RawMessage `json:"table,omitzero"`
+}
+
+// PromoteReleaseInput is the shape of that name.
+type PromoteReleaseInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+	Full         *bool   `json:"full,omitzero"`
+}
+
+// PromoteReleaseOutput is the shape of that name.
+type PromoteReleaseOutput struct {
+}
+
+// PutReleasePolicyInput is the shape of that name.
+type PutReleasePolicyInput struct {
+	ApplicationName     *string        `json:"applicationName,omitzero"`
+	DeploymentGroupName *string        `json:"deploymentGroupName,omitzero"`
+	Policy              *ReleasePolicy `json:"policy,omitzero"`
+}
+
+// PutReleasePolicyOutput is the shape of that name.
+type PutReleasePolicyOutput struct {
 }
 
 // PutRouterReportInput is the shape of that name.
@@ -163,6 +254,140 @@ type ReadLogOutput struct {
 	NextLine   *int64 `json:"nextLine,omitzero"`
 	TotalLines *int64 `json:"totalLines,omitzero"`
 	Complete   *bool  `json:"complete,omitzero"`
+}
+
+// Release is the shape of that name.
+type Release struct {
+	DeploymentId           *string            `json:"deploymentId,omitzero"`
+	ApplicationName        *string            `json:"applicationName,omitzero"`
+	DeploymentGroupName    *string            `json:"deploymentGroupName,omitzero"`
+	Status                 ReleaseStatus      `json:"status,omitzero"`
+	Paused                 *bool              `json:"paused,omitzero"`
+	Message                *string            `json:"message,omitzero"`
+	Percent                *int32             `json:"percent,omitzero"`
+	WantedPercent          *int32             `json:"wantedPercent,omitzero"`
+	StartTime              *awsproto.Time     `json:"startTime,omitzero"`
+	EndTime                *awsproto.Time     `json:"endTime,omitzero"`
+	NextTime               *awsproto.Time     `json:"nextTime,omitzero"`
+	Resources              []string           `json:"resources,omitzero"`
+	BaselineTargetGroupArn *string            `json:"baselineTargetGroupArn,omitzero"`
+	CanaryTargetGroupArn   *string            `json:"canaryTargetGroupArn,omitzero"`
+	Steps                  []ReleaseStepState `json:"steps,omitzero"`
+	Policy                 *ReleasePolicy     `json:"policy,omitzero"`
+	Alarms                 []ReleaseAlarm     `json:"alarms,omitzero"`
+	Notes                  []ReleaseNote      `json:"notes,omitzero"`
+}
+
+// ReleaseAlarm is the shape of that name.
+type ReleaseAlarm struct {
+	Name   *string `json:"name,omitzero"`
+	State  *string `json:"state,omitzero"`
+	Reason *string `json:"reason,omitzero"`
+}
+
+// ReleaseComparison is the shape of that name.
+type ReleaseComparison struct {
+	Latency              *bool    `json:"latency,omitzero"`
+	Errors               *bool    `json:"errors,omitzero"`
+	MinimumRequests      *int32   `json:"minimumRequests,omitzero"`
+	Effect               *float64 `json:"effect,omitzero"`
+	ErrorIncreasePercent *float64 `json:"errorIncreasePercent,omitzero"`
+	Significance         *float64 `json:"significance,omitzero"`
+}
+
+// ReleaseEvidence is the shape of that name.
+type ReleaseEvidence struct {
+	Measure          *string         `json:"measure,omitzero"`
+	Decision         ReleaseDecision `json:"decision,omitzero"`
+	Text             *string         `json:"text,omitzero"`
+	Canary           *float64        `json:"canary,omitzero"`
+	Baseline         *float64        `json:"baseline,omitzero"`
+	Limit            *float64        `json:"limit,omitzero"`
+	Effect           *float64        `json:"effect,omitzero"`
+	PValue           *float64        `json:"pValue,omitzero"`
+	CanaryRequests   *int64          `json:"canaryRequests,omitzero"`
+	BaselineRequests *int64          `json:"baselineRequests,omitzero"`
+}
+
+// ReleaseNote is the shape of that name.
+type ReleaseNote struct {
+	Time *awsproto.Time `json:"time,omitzero"`
+	By   *string        `json:"by,omitzero"`
+	Text *string        `json:"text,omitzero"`
+}
+
+// ReleasePolicy is the shape of that name.
+type ReleasePolicy struct {
+	Steps       []ReleaseStep      `json:"steps,omitzero"`
+	Thresholds  *ReleaseThresholds `json:"thresholds,omitzero"`
+	Comparison  *ReleaseComparison `json:"comparison,omitzero"`
+	OnUncertain OnUncertain        `json:"onUncertain,omitzero"`
+}
+
+// ReleaseStep is the shape of that name.
+type ReleaseStep struct {
+	Percent     *int32 `json:"percent,omitzero"`
+	WaitSeconds *int32 `json:"waitSeconds,omitzero"`
+}
+
+// ReleaseStepState is the shape of that name.
+type ReleaseStepState struct {
+	Percent      *int32          `json:"percent,omitzero"`
+	WaitSeconds  *int32          `json:"waitSeconds,omitzero"`
+	PlannedTime  *awsproto.Time  `json:"plannedTime,omitzero"`
+	StartTime    *awsproto.Time  `json:"startTime,omitzero"`
+	InEffectTime *awsproto.Time  `json:"inEffectTime,omitzero"`
+	EndTime      *awsproto.Time  `json:"endTime,omitzero"`
+	Verdict      *ReleaseVerdict `json:"verdict,omitzero"`
+}
+
+// ReleaseSummary is the shape of that name.
+type ReleaseSummary struct {
+	DeploymentId        *string        `json:"deploymentId,omitzero"`
+	ApplicationName     *string        `json:"applicationName,omitzero"`
+	DeploymentGroupName *string        `json:"deploymentGroupName,omitzero"`
+	Status              ReleaseStatus  `json:"status,omitzero"`
+	Paused              *bool          `json:"paused,omitzero"`
+	Message             *string        `json:"message,omitzero"`
+	Percent             *int32         `json:"percent,omitzero"`
+	WantedPercent       *int32         `json:"wantedPercent,omitzero"`
+	StartTime           *awsproto.Time `json:"startTime,omitzero"`
+	EndTime             *awsproto.Time `json:"endTime,omitzero"`
+}
+
+// ReleaseThresholds is the shape of that name.
+type ReleaseThresholds struct {
+	MaxErrorPercent    *float64 `json:"maxErrorPercent,omitzero"`
+	MaxP95Milliseconds *float64 `json:"maxP95Milliseconds,omitzero"`
+	MaxP99Milliseconds *float64 `json:"maxP99Milliseconds,omitzero"`
+}
+
+// ReleaseVerdict is the shape of that name.
+type ReleaseVerdict struct {
+	Decision    ReleaseDecision   `json:"decision,omitzero"`
+	Text        *string           `json:"text,omitzero"`
+	Evidence    []ReleaseEvidence `json:"evidence,omitzero"`
+	WindowStart *awsproto.Time    `json:"windowStart,omitzero"`
+	WindowEnd   *awsproto.Time    `json:"windowEnd,omitzero"`
+}
+
+// ResumeReleaseInput is the shape of that name.
+type ResumeReleaseInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+}
+
+// ResumeReleaseOutput is the shape of that name.
+type ResumeReleaseOutput struct {
+}
+
+// RollBackReleaseInput is the shape of that name.
+type RollBackReleaseInput struct {
+	DeploymentId *string `json:"deploymentId,omitzero"`
+	Reason       *string `json:"reason,omitzero"`
+}
+
+// RollBackReleaseOutput is the shape of that name.
+type RollBackReleaseOutput struct {
 }
 
 // RouterListener is the shape of that name.
@@ -197,6 +422,23 @@ type RouterTarget struct {
 	Reason         *string `json:"reason,omitzero"`
 	Description    *string `json:"description,omitzero"`
 	InFlight       *int64  `json:"inFlight,omitzero"`
+}
+
+// TrafficPoint is the shape of that name.
+type TrafficPoint struct {
+	Time     *awsproto.Time `json:"time,omitzero"`
+	Baseline *TrafficSide   `json:"baseline,omitzero"`
+	Canary   *TrafficSide   `json:"canary,omitzero"`
+}
+
+// TrafficSide is the shape of that name.
+type TrafficSide struct {
+	Percent         *int32   `json:"percent,omitzero"`
+	Requests        *int64   `json:"requests,omitzero"`
+	Errors          *int64   `json:"errors,omitzero"`
+	P50Milliseconds *float64 `json:"p50Milliseconds,omitzero"`
+	P95Milliseconds *float64 `json:"p95Milliseconds,omitzero"`
+	P99Milliseconds *float64 `json:"p99Milliseconds,omitzero"`
 }
 
 // UpdateBuildInput is the shape of that name.
