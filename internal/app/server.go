@@ -32,6 +32,7 @@ import (
 	"slipway/internal/object"
 	"slipway/internal/object/s3"
 	"slipway/internal/pipeline"
+	"slipway/internal/release"
 	"slipway/internal/report"
 	"slipway/internal/source"
 	"slipway/internal/store"
@@ -112,7 +113,7 @@ func open(ctx context.Context, o Options) (*server, error) {
 	}
 	var err error
 	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Log: o.Log, Migrations: []store.Migrations{
-		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), pipeline.Migrations()}})
+		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), release.Migrations(), pipeline.Migrations()}})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -145,6 +146,7 @@ func (s *server) fit(ctx context.Context) error {
 	reports := report.New(s.db, report.Config{Region: region, Account: account, Now: now, Pager: pager})
 	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, Hub: s.hub, ReadObject: s.readObject})
 	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys()})
+	releases := release.New(s.db, release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: deployments})
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
 	s.objects.Created = pipelines.ObjectCreated
@@ -157,7 +159,7 @@ func (s *server) fit(ctx context.Context) error {
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
 		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity), slipway: slipway.New(hooks, builds, deployments, pipelines, face),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face),
 	}
 	api.Add(services.all()...)
 	s.handler = &router{

@@ -116,14 +116,20 @@ func (s *State) Resume(now time.Time) error {
 	return nil
 }
 
-// RollBack takes all traffic from the canary. It can be asked for until the release has ended; the first reason stays.
+// RollBack takes all traffic from the canary; the first reason stays. A person can ask for it until the release has ended, the deployment also
+// after it was promoted, for it knows whether what ran before still does.
 func (s *State) RollBack(cause Cause, reason string) error {
-	if s.Ended() {
+	switch s.Status {
+	case slipway.ReleaseStatusRollingBack:
+		return nil
+	case slipway.ReleaseStatusRolledBack:
 		return ErrEnded
+	case slipway.ReleaseStatusPromoted:
+		if cause != ByDeploy {
+			return ErrEnded
+		}
 	}
-	if s.Status != slipway.ReleaseStatusRollingBack {
-		s.back(cause, reason)
-	}
+	s.back(cause, reason)
 	return nil
 }
 

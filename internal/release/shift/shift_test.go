@@ -108,6 +108,16 @@ func TestCanaryGoesOnAfterItsWait(t *testing.T) {
 	if s.Next() != nil || s.RollBack(ByHand, "late") != ErrEnded || s.Promote(true, start) != ErrEnded {
 		t.Error("an ended release goes on")
 	}
+	// Until what ran before is terminated, the deployment can still go back.
+	if err := s.RollBack(ByDeploy, "stopped"); err != nil {
+		t.Fatal(err)
+	}
+	must(t, s, slipway.ReleaseStatusRollingBack, 0)
+	s.InEffect(0, start.Add(8*time.Minute))
+	must(t, s, slipway.ReleaseStatusRolledBack, 0)
+	if s.RollBack(ByDeploy, "twice") != ErrEnded {
+		t.Error("rolled back twice")
+	}
 }
 
 func judged(t *testing.T, u slipway.OnUncertain) *State {

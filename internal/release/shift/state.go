@@ -16,6 +16,7 @@ const (
 	ByVerdict Cause = "VERDICT" // the analysis
 	ByHand    Cause = "MANUAL"  // a person, at the release
 	ByDeploy  Cause = "DEPLOY"  // the deployment: it failed, was stopped, or an alarm went off
+	ByFailure Cause = "FAILURE" // what carries the traffic is not there any more
 )
 
 // Visit is how a step went.

@@ -1,0 +1,86 @@
+// Package release is the Release stage: it moves the traffic of a deployment from what ran before to what is new, step by step, judges each
+// step by what the users got, and takes the traffic back when that is worse.
+package release
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"time"
+
+	"slipway/api/awsproto"
+	cd "slipway/api/codedeploy"
+	"slipway/internal/event"
+	"slipway/internal/release/shift"
+	"slipway/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations { return store.Tables("release", migrations) }
+
+// Traffic is the load balancer.
+type Traffic interface {
+	// Weigh tells it to split the traffic of listeners and rules: weights of target groups, by ARN. Told twice, it is the same.
+	Weigh(ctx context.Context, resources []string, weights map[string]int) error
+	// InEffect reports whether the router carries traffic by these weights now.
+	InEffect(ctx context.Context, resources []string, weights map[string]int) (bool, error)
+}
+
+// Release is what a deployment asks for.
+type Release struct {
+	DeploymentID string `json:"deploymentId"`
+	Application  string `json:"application"`
+	Group        string `json:"group"` // the deployment group
+	// Resources are the listeners or rules whose traffic moves from the target group Baseline to Canary. All are ARNs.
+	Resources []string `json:"resources"`
+	Baseline  string   `json:"baseline"`
+	Canary    string   `json:"canary"`
+	// Routing is that of the deployment's configuration; nil is all at once. The group's release policy may have steps of its own.
+	Routing *cd.TrafficRoutingConfig `json:"routing,omitzero"`
+	// Alarms are the names of those that watch the deployment. They are shown with the release; it is the deployment that heeds them.
+	Alarms []string `json:"alarms,omitzero"`
+}
+
+// Outcome is how a release ended. After a promotion it can still be rolled back by the deployment, and then ends once more.
+type Outcome struct {
+	Promoted bool
+	Cause    shift.Cause // of a rollback
+	Reason   string      // in words
+}
+
+// Config is what the service needs to know of where it runs.
+type Config struct {
+	Now   func() time.Time
+	Log   *slog.Logger
+	Pager awsproto.Pager
+	Hub   *event.Hub // hears of each change of a release: release/ID, deployment/ID, releases
+	// Traffic is the load balancer; without one no release can begin.
+	Traffic Traffic
+	Groups  Groups // nil: policies can be put for groups that are not there
+	Alarms  Alarms // nil: the states of alarms are not shown
+	// Ended hears of each end, in the transaction that records it.
+	Ended func(ctx context.Context, tx store.Tx, deploymentID string, o Outcome) error
+}
+
+// Service implements the operations of slipway that have to do with releases.
+type Service struct {
+	Config
+	db *store.Store
+}
+
+// Jobs.
+const (
+	weighJob = "release.weigh" // the router is told a share, until it has it in effect
+	timerJob = "release.timer" // a step's wait is over
+)
+
+// New returns the service. Its jobs run once db works.
+func New(db *store.Store, c Config) *Service {
+	s := &Service{Config: c, db: db}
+	db.Handle(weighJob, 8, s.weigh)
+	db.Handle(timerJob, 4, s.timer)
+	return s
+}
