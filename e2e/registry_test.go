@@ -45,7 +45,7 @@ var promised = map[string]string{
 var honest = []string{"codedeploy ContinueDeployment"}
 
 // driven are the services all of whose promised operations are driven here; those of the others are driven by the tests of their stages.
-var driven = []string{"codecommit", "codebuild", "codedeploy", "logs", "sts", "iam"}
+var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "logs", "sts", "iam"}
 
 // names are those of docs/compatibility.md for what the SDK calls its services.
 var names = map[string]string{"CodeCommit": "codecommit", "CodeBuild": "codebuild", "CodePipeline": "codepipeline", "CodeDeploy": "codedeploy",
