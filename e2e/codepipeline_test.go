@@ -407,11 +407,9 @@ func TestPipelineStopAndRetry(t *testing.T) {
 	f, ctx := newFlow(t), t.Context()
 	must(codecommit.NewFromConfig(f.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
 	dir := f.checkout("web")
-	gate := folder(t) + "/gate"
 	f.commit(dir, "first", map[string]string{"buildspec.yml": "version: 0.2\nphases:\n  build:\n    commands:\n      - cat content.txt\n      - sh run.sh\n", "content.txt": "one\n",
 		"run.sh": "echo waiting\nwhile :; do sleep 0.05; done\n"})
 	f.git(dir, "push", "-q", "origin", "main")
-	_ = gate
 	c := codebuild.NewFromConfig(f.sdk())
 	must(c.CreateProject(ctx, &codebuild.CreateProjectInput{Name: new("web"), ServiceRole: new("arn:aws:iam::" + account + ":role/b"), Source: &bt.ProjectSource{Type: bt.SourceTypeCodepipeline},
 		Artifacts:   &bt.ProjectArtifacts{Type: bt.ArtifactsTypeCodepipeline},
