@@ -3,62 +3,137 @@ package awsproto
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// maxFormElements bounds a list in a form.
-const maxFormElements = 1000
+const (
+	// maxFormElements bounds a list in a form.
+	maxFormElements = 1000
+	// maxFormDepth bounds how deep a form's names go.
+	maxFormDepth = 32
+)
 
-// decodeForm fills a generated request from the form of the Query protocol: Member=, Struct.Member=,
-// List.member.N=.
-func decodeForm(form url.Values, in any) error {
-	return decodeStruct(form, "", reflect.ValueOf(in).Elem())
+// node is a form as the tree that its dotted names spell.
+type node struct {
+	text    string
+	given   bool // the name itself stands in the form
+	members map[string]*node
 }
 
-func decodeStruct(form url.Values, prefix string, v reflect.Value) error {
+func tree(form url.Values) (*node, error) {
+	root := &node{members: map[string]*node{}}
+	for name, values := range form {
+		if strings.Count(name, ".") >= maxFormDepth {
+			return nil, malformed(name, values[0])
+		}
+		at := root
+		for part := range strings.SplitSeq(name, ".") {
+			next := at.members[part]
+			if next == nil {
+				next = &node{members: map[string]*node{}}
+				at.members[part] = next
+			}
+			at = next
+		}
+		at.text, at.given = values[0], true
+	}
+	return root, nil
+}
+
+// decodeForm fills a generated request from the form of the Query protocol: Member=, Struct.Member=, List.member.N=,
+// Map.entry.N.key= and .value=. A list that is given with an empty value alone is empty, not absent.
+func decodeForm(form url.Values, in any) error {
+	root, err := tree(form)
+	if err != nil {
+		return err
+	}
+	return root.decodeStruct("", reflect.ValueOf(in).Elem())
+}
+
+func (n *node) decodeStruct(prefix string, v reflect.Value) error {
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-		if err := decodeValue(form, prefix+name, v.Field(i)); err != nil {
+		if err := n.members[name].decode(prefix+name, v.Field(i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func decodeValue(form url.Values, name string, v reflect.Value) error {
+func (n *node) decode(name string, v reflect.Value) error {
+	if n == nil {
+		return nil
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
-		if !present(form, name) {
-			return nil
-		}
 		v.Set(reflect.New(v.Type().Elem()))
-		return decodeValue(form, name, v.Elem())
+		return n.decode(name, v.Elem())
 	case reflect.Slice:
-		for n := 1; n <= maxFormElements && present(form, fmt.Sprintf("%s.member.%d", name, n)); n++ {
-			element := reflect.New(v.Type().Elem()).Elem()
-			if err := decodeValue(form, fmt.Sprintf("%s.member.%d", name, n), element); err != nil {
-				return err
+		elements, err := n.elements(name, "member")
+		v.Set(reflect.MakeSlice(v.Type(), len(elements), len(elements)))
+		for i, e := range elements {
+			if err == nil {
+				err = e.decode(fmt.Sprintf("%s.member.%d", name, i+1), v.Index(i))
 			}
-			v.Set(reflect.Append(v, element))
 		}
-		return nil
+		return err
+	case reflect.Map:
+		entries, err := n.elements(name, "entry")
+		v.Set(reflect.MakeMap(v.Type()))
+		for _, e := range entries {
+			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
+			if err == nil {
+				err = errors.Join(e.members["key"].decode(name+".key", key), e.members["value"].decode(name+".value", value))
+			}
+			v.SetMapIndex(key, value)
+		}
+		return err
 	case reflect.Struct:
 		if t, ok := v.Addr().Interface().(*Time); ok {
-			parsed, err := time.Parse(time.RFC3339Nano, form.Get(name))
+			parsed, err := time.Parse(time.RFC3339Nano, n.text)
 			if err != nil {
-				return malformed(name, form.Get(name))
+				return malformed(name, n.text)
 			}
 			t.Time = parsed
 			return nil
 		}
-		return decodeStruct(form, name+".", v)
+		return n.decodeStruct(name+".", v)
 	}
-	return decodeScalar(name, form.Get(name), v)
+	return decodeScalar(name, n.text, v)
+}
+
+// elements are the numbered members of a list or map, in order.
+func (n *node) elements(name, label string) ([]*node, error) {
+	list := n.members[label]
+	if list == nil {
+		if n.given && n.text == "" && len(n.members) == 0 {
+			return nil, nil
+		}
+		return nil, malformed(name, n.text)
+	}
+	numbers := make([]int, 0, len(list.members))
+	for text := range list.members {
+		number, err := strconv.Atoi(text)
+		if err != nil || number < 1 || len(list.members) > maxFormElements {
+			return nil, malformed(name+"."+label, text)
+		}
+		numbers = append(numbers, number)
+	}
+	slices.Sort(numbers)
+	elements := make([]*node, 0, len(numbers))
+	for _, number := range numbers {
+		if e := list.members[strconv.Itoa(number)]; e != nil {
+			elements = append(elements, e)
+		}
+	}
+	return elements, nil
 }
 
 func decodeScalar(name, text string, v reflect.Value) error {
@@ -77,6 +152,12 @@ func decodeScalar(name, text string, v reflect.Value) error {
 			return malformed(name, text)
 		}
 		v.SetInt(n)
+	case reflect.Float64:
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return malformed(name, text)
+		}
+		v.SetFloat(f)
 	default:
 		return malformed(name, text)
 	}
@@ -84,22 +165,10 @@ func decodeScalar(name, text string, v reflect.Value) error {
 }
 
 func malformed(name, text string) error {
-	return &Error{Code: "MalformedInput", Message: fmt.Sprintf("%s has a value of the wrong kind: %.100q", name, text)}
+	return &Error{Code: "MalformedInput", Message: fmt.Sprintf("%.200s has a value of the wrong kind: %.100q", name, text)}
 }
 
-func present(form url.Values, name string) bool {
-	if form.Has(name) {
-		return true
-	}
-	for k := range form {
-		if strings.HasPrefix(k, name+".") {
-			return true
-		}
-	}
-	return false
-}
-
-// encodeXML writes a generated answer's members as elements; lists as <member> elements.
+// encodeXML writes a generated answer's members as elements; lists as <member>, maps as <entry> elements.
 func encodeXML(b *bytes.Buffer, out any) { encodeElement(b, "", reflect.ValueOf(out)) }
 
 func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
@@ -109,7 +178,7 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 		}
 		v = v.Elem()
 	}
-	if v.Kind() == reflect.Slice && v.IsNil() || v.Kind() == reflect.String && v.Type() != reflect.TypeFor[string]() && v.Len() == 0 {
+	if (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil() || v.Kind() == reflect.String && v.Type() != reflect.TypeFor[string]() && v.Len() == 0 {
 		return
 	}
 	if name != "" {
@@ -121,9 +190,18 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 		for i := range v.Len() {
 			encodeElement(b, "member", v.Index(i))
 		}
+	case reflect.Map:
+		keys := v.MapKeys()
+		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+		for _, key := range keys {
+			b.WriteString("<entry>")
+			encodeElement(b, "key", key)
+			encodeElement(b, "value", v.MapIndex(key))
+			b.WriteString("</entry>")
+		}
 	case reflect.Struct:
 		if t, ok := v.Interface().(Time); ok {
-			b.WriteString(t.UTC().Format("2006-01-02T15:04:05Z"))
+			b.WriteString(t.UTC().Format("2006-01-02T15:04:05.999Z"))
 			return
 		}
 		for i := range v.NumField() {

@@ -167,8 +167,7 @@ func (s *Server) authenticate(q *request, r *http.Request) (Caller, error) {
 	if sig.Service != q.info.SigningName {
 		return Caller{}, refusal(q.info.Protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName, sig.Service)})
 	}
-	// Query services (sts, iam) are global: clients sign them for us-east-1 wherever they are.
-	if q.info.Protocol != Query && sig.Region != s.Region {
+	if !q.info.global() && sig.Region != s.Region {
 		return Caller{}, refusal(q.info.Protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to a valid region: this server is %s, the request was signed for %s.", s.Region, sig.Region)})
 	}
 	return s.Caller(r.Context(), sig.AccessKeyID)
@@ -199,6 +198,9 @@ func (s *Server) operation(q *request, r *http.Request) error {
 		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
 			return &Error{Code: "MalformedQueryString", Message: "The body is no form: " + err.Error()}
+		}
+		if v := form.Get("Version"); v != "" && v != q.info.Version {
+			return &Error{Code: "NoSuchVersion", Message: fmt.Sprintf("The requested version (%.20s) of %s does not exist here; this is %s.", v, q.info.Name, q.info.Version)}
 		}
 		q.form, name, among = form, form.Get("Action"), s.queries[q.info.SigningName]
 	} else {

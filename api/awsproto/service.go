@@ -35,6 +35,9 @@ type Info struct {
 	MaxBody int64
 }
 
+// global tells whether clients sign the service for us-east-1 wherever they are.
+func (i *Info) global() bool { return i.SigningName == "iam" || i.SigningName == "sts" }
+
 // Style is how a service words a broken constraint.
 type Style struct {
 	// Code is the error's code: ValidationException, InvalidInputException, ...

@@ -9,6 +9,11 @@ import (
 var pattern1 = awsproto.NewPattern("[\\w+=,.@-]+")
 var pattern2 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
 var pattern3 = awsproto.NewPattern("[\\w]+")
+var pattern4 = awsproto.NewPattern("\\u002F[\\u0021-\\u007F]*")
+var pattern5 = awsproto.NewPattern("[\\u0020-\\u00FF]+")
+var pattern6 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
+var pattern7 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
+var pattern8 = awsproto.NewPattern("(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)")
 
 // Check reports what the model forbids.
 func (s *CreateLoginProfileInput) Check(c *awsproto.Check) {
@@ -36,6 +41,13 @@ func (s *DeleteLoginProfileInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteServerCertificateInput) Check(c *awsproto.Check) {
+	c.Required("ServerCertificateName", s.ServerCertificateName != nil)
+	c.Length("ServerCertificateName", s.ServerCertificateName, 1, 128)
+	c.Match("ServerCertificateName", s.ServerCertificateName, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *DeleteServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
@@ -52,9 +64,35 @@ func (s *GetLoginProfileInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetServerCertificateInput) Check(c *awsproto.Check) {
+	c.Required("ServerCertificateName", s.ServerCertificateName != nil)
+	c.Length("ServerCertificateName", s.ServerCertificateName, 1, 128)
+	c.Match("ServerCertificateName", s.ServerCertificateName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *ListServerCertificatesInput) Check(c *awsproto.Check) {
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern4)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern5)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
 func (s *ListServiceSpecificCredentialsInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *Tag) Check(c *awsproto.Check) {
+	c.Required("Key", s.Key != nil)
+	c.Length("Key", s.Key, 1, 128)
+	c.Match("Key", s.Key, pattern6)
+	c.Required("Value", s.Value != nil)
+	c.Length("Value", s.Value, 0, 256)
+	c.Match("Value", s.Value, pattern7)
 }
 
 // Check reports what the model forbids.
@@ -64,4 +102,27 @@ func (s *UpdateLoginProfileInput) Check(c *awsproto.Check) {
 	c.Match("UserName", s.UserName, pattern1)
 	c.Length("Password", s.Password, 1, 128)
 	c.Match("Password", s.Password, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *UploadServerCertificateInput) Check(c *awsproto.Check) {
+	c.Length("Path", s.Path, 1, 512)
+	c.Match("Path", s.Path, pattern8)
+	c.Required("ServerCertificateName", s.ServerCertificateName != nil)
+	c.Length("ServerCertificateName", s.ServerCertificateName, 1, 128)
+	c.Match("ServerCertificateName", s.ServerCertificateName, pattern1)
+	c.Required("CertificateBody", s.CertificateBody != nil)
+	c.Length("CertificateBody", s.CertificateBody, 1, 16384)
+	c.Match("CertificateBody", s.CertificateBody, pattern2)
+	c.Required("PrivateKey", s.PrivateKey != nil)
+	c.Length("PrivateKey", s.PrivateKey, 1, 16384)
+	c.Match("PrivateKey", s.PrivateKey, pattern2)
+	c.Length("CertificateChain", s.CertificateChain, 1, 2097152)
+	c.Match("CertificateChain", s.CertificateChain, pattern2)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
 }

@@ -2,6 +2,20 @@
 
 package iam
 
+// ConcurrentModificationException travels as "ConcurrentModification" with HTTP status 409.
+type ConcurrentModificationException struct{ Message string }
+
+func (e *ConcurrentModificationException) Error() string   { return e.Message }
+func (*ConcurrentModificationException) ErrorCode() string { return "ConcurrentModification" }
+func (*ConcurrentModificationException) HTTPStatus() int   { return 409 }
+
+// DeleteConflictException travels as "DeleteConflict" with HTTP status 409.
+type DeleteConflictException struct{ Message string }
+
+func (e *DeleteConflictException) Error() string   { return e.Message }
+func (*DeleteConflictException) ErrorCode() string { return "DeleteConflict" }
+func (*DeleteConflictException) HTTPStatus() int   { return 409 }
+
 // EntityAlreadyExistsException travels as "EntityAlreadyExists" with HTTP status 409.
 type EntityAlreadyExistsException struct{ Message string }
 
@@ -18,12 +32,33 @@ func (*EntityTemporarilyUnmodifiableException) ErrorCode() string {
 }
 func (*EntityTemporarilyUnmodifiableException) HTTPStatus() int { return 409 }
 
+// InvalidInputException travels as "InvalidInput" with HTTP status 400.
+type InvalidInputException struct{ Message string }
+
+func (e *InvalidInputException) Error() string   { return e.Message }
+func (*InvalidInputException) ErrorCode() string { return "InvalidInput" }
+func (*InvalidInputException) HTTPStatus() int   { return 400 }
+
+// KeyPairMismatchException travels as "KeyPairMismatch" with HTTP status 400.
+type KeyPairMismatchException struct{ Message string }
+
+func (e *KeyPairMismatchException) Error() string   { return e.Message }
+func (*KeyPairMismatchException) ErrorCode() string { return "KeyPairMismatch" }
+func (*KeyPairMismatchException) HTTPStatus() int   { return 400 }
+
 // LimitExceededException travels as "LimitExceeded" with HTTP status 409.
 type LimitExceededException struct{ Message string }
 
 func (e *LimitExceededException) Error() string   { return e.Message }
 func (*LimitExceededException) ErrorCode() string { return "LimitExceeded" }
 func (*LimitExceededException) HTTPStatus() int   { return 409 }
+
+// MalformedCertificateException travels as "MalformedCertificate" with HTTP status 400.
+type MalformedCertificateException struct{ Message string }
+
+func (e *MalformedCertificateException) Error() string   { return e.Message }
+func (*MalformedCertificateException) ErrorCode() string { return "MalformedCertificate" }
+func (*MalformedCertificateException) HTTPStatus() int   { return 400 }
 
 // NoSuchEntityException travels as "NoSuchEntity" with HTTP status 404.
 type NoSuchEntityException struct{ Message string }
@@ -55,12 +90,22 @@ func (*ServiceNotSupportedException) HTTPStatus() int   { return 404 }
 
 func newError(code, message string) error {
 	switch code {
+	case "ConcurrentModification":
+		return &ConcurrentModificationException{message}
+	case "DeleteConflict":
+		return &DeleteConflictException{message}
 	case "EntityAlreadyExists":
 		return &EntityAlreadyExistsException{message}
 	case "EntityTemporarilyUnmodifiable":
 		return &EntityTemporarilyUnmodifiableException{message}
+	case "InvalidInput":
+		return &InvalidInputException{message}
+	case "KeyPairMismatch":
+		return &KeyPairMismatchException{message}
 	case "LimitExceeded":
 		return &LimitExceededException{message}
+	case "MalformedCertificate":
+		return &MalformedCertificateException{message}
 	case "NoSuchEntity":
 		return &NoSuchEntityException{message}
 	case "PasswordPolicyViolation":

@@ -10,17 +10,21 @@ import (
 var info = awsproto.Info{
 	Name: "iam", SigningName: "iam", Target: "", Protocol: awsproto.Query, Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccessKey", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateUser", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccessKey", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServerCertificate", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUser", "DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServerCertificate", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "GetUser", "GetUserPolicy", "ListAccessKeys", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListServerCertificates", "ListSigningCertificates", "ListUserPolicies", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccessKey", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadServerCertificate", "UploadSigningCertificate"},
+	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccessKey", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateUser", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccessKey", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUser", "DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "GetUser", "GetUserPolicy", "ListAccessKeys", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListSigningCertificates", "ListUserPolicies", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccessKey", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadSigningCertificate"},
 }
 
 var (
 	opCreateLoginProfile              = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
 	opCreateServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}}
 	opDeleteLoginProfile              = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
+	opDeleteServerCertificate         = awsproto.Operation{Service: &info, Name: "DeleteServerCertificate", Empty: true, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}}
 	opDeleteServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Errors: []string{"NoSuchEntity"}}
 	opGetLoginProfile                 = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
+	opGetServerCertificate            = awsproto.Operation{Service: &info, Name: "GetServerCertificate", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
+	opListServerCertificates          = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Errors: []string{"ServiceFailure"}}
 	opListServiceSpecificCredentials  = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}}
 	opUpdateLoginProfile              = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
+	opUploadServerCertificate         = awsproto.Operation{Service: &info, Name: "UploadServerCertificate", Empty: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedCertificate", "KeyPairMismatch", "ConcurrentModification", "ServiceFailure"}}
 )
 
 // API is IAM: in process it is a Service, from afar a Client.
@@ -28,10 +32,14 @@ type API interface {
 	CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
 	DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
+	DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
 	DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
 	GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
+	GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+	ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
 	UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
+	UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
 }
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
@@ -40,10 +48,14 @@ type Service struct {
 	createLoginProfile              func(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	createServiceSpecificCredential func(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
 	deleteLoginProfile              func(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
+	deleteServerCertificate         func(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
 	deleteServiceSpecificCredential func(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
 	getLoginProfile                 func(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
+	getServerCertificate            func(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+	listServerCertificates          func(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	listServiceSpecificCredentials  func(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
 	updateLoginProfile              func(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
+	uploadServerCertificate         func(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
 }
 
 var _ API = (*Service)(nil)
@@ -69,6 +81,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.deleteLoginProfile = f.DeleteLoginProfile
 		}
 		if f, ok := part.(interface {
+			DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
+		}); ok && s.deleteServerCertificate == nil {
+			s.deleteServerCertificate = f.DeleteServerCertificate
+		}
+		if f, ok := part.(interface {
 			DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
 		}); ok && s.deleteServiceSpecificCredential == nil {
 			s.deleteServiceSpecificCredential = f.DeleteServiceSpecificCredential
@@ -79,6 +96,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.getLoginProfile = f.GetLoginProfile
 		}
 		if f, ok := part.(interface {
+			GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+		}); ok && s.getServerCertificate == nil {
+			s.getServerCertificate = f.GetServerCertificate
+		}
+		if f, ok := part.(interface {
+			ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
+		}); ok && s.listServerCertificates == nil {
+			s.listServerCertificates = f.ListServerCertificates
+		}
+		if f, ok := part.(interface {
 			ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
 		}); ok && s.listServiceSpecificCredentials == nil {
 			s.listServiceSpecificCredentials = f.ListServiceSpecificCredentials
@@ -87,6 +114,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
 		}); ok && s.updateLoginProfile == nil {
 			s.updateLoginProfile = f.UpdateLoginProfile
+		}
+		if f, ok := part.(interface {
+			UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
+		}); ok && s.uploadServerCertificate == nil {
+			s.uploadServerCertificate = f.UploadServerCertificate
 		}
 	}
 	return s
@@ -107,6 +139,11 @@ func (s *Service) DeleteLoginProfile(ctx context.Context, in *DeleteLoginProfile
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteLoginProfile, in, s.deleteLoginProfile)
 }
 
+// DeleteServerCertificate is iam:DeleteServerCertificate.
+func (s *Service) DeleteServerCertificate(ctx context.Context, in *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteServerCertificate, in, s.deleteServerCertificate)
+}
+
 // DeleteServiceSpecificCredential is iam:DeleteServiceSpecificCredential.
 func (s *Service) DeleteServiceSpecificCredential(ctx context.Context, in *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteServiceSpecificCredential, in, s.deleteServiceSpecificCredential)
@@ -115,6 +152,16 @@ func (s *Service) DeleteServiceSpecificCredential(ctx context.Context, in *Delet
 // GetLoginProfile is iam:GetLoginProfile.
 func (s *Service) GetLoginProfile(ctx context.Context, in *GetLoginProfileInput) (*GetLoginProfileOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetLoginProfile, in, s.getLoginProfile)
+}
+
+// GetServerCertificate is iam:GetServerCertificate.
+func (s *Service) GetServerCertificate(ctx context.Context, in *GetServerCertificateInput) (*GetServerCertificateOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetServerCertificate, in, s.getServerCertificate)
+}
+
+// ListServerCertificates is iam:ListServerCertificates.
+func (s *Service) ListServerCertificates(ctx context.Context, in *ListServerCertificatesInput) (*ListServerCertificatesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListServerCertificates, in, s.listServerCertificates)
 }
 
 // ListServiceSpecificCredentials is iam:ListServiceSpecificCredentials.
@@ -127,6 +174,11 @@ func (s *Service) UpdateLoginProfile(ctx context.Context, in *UpdateLoginProfile
 	return awsproto.Invoke(ctx, s.hooks, &opUpdateLoginProfile, in, s.updateLoginProfile)
 }
 
+// UploadServerCertificate is iam:UploadServerCertificate.
+func (s *Service) UploadServerCertificate(ctx context.Context, in *UploadServerCertificateInput) (*UploadServerCertificateOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUploadServerCertificate, in, s.uploadServerCertificate)
+}
+
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
@@ -136,9 +188,13 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCreateLoginProfile, s.createLoginProfile != nil, s.CreateLoginProfile),
 		awsproto.Bind(&opCreateServiceSpecificCredential, s.createServiceSpecificCredential != nil, s.CreateServiceSpecificCredential),
 		awsproto.Bind(&opDeleteLoginProfile, s.deleteLoginProfile != nil, s.DeleteLoginProfile),
+		awsproto.Bind(&opDeleteServerCertificate, s.deleteServerCertificate != nil, s.DeleteServerCertificate),
 		awsproto.Bind(&opDeleteServiceSpecificCredential, s.deleteServiceSpecificCredential != nil, s.DeleteServiceSpecificCredential),
 		awsproto.Bind(&opGetLoginProfile, s.getLoginProfile != nil, s.GetLoginProfile),
+		awsproto.Bind(&opGetServerCertificate, s.getServerCertificate != nil, s.GetServerCertificate),
+		awsproto.Bind(&opListServerCertificates, s.listServerCertificates != nil, s.ListServerCertificates),
 		awsproto.Bind(&opListServiceSpecificCredentials, s.listServiceSpecificCredentials != nil, s.ListServiceSpecificCredentials),
 		awsproto.Bind(&opUpdateLoginProfile, s.updateLoginProfile != nil, s.UpdateLoginProfile),
+		awsproto.Bind(&opUploadServerCertificate, s.uploadServerCertificate != nil, s.UploadServerCertificate),
 	}
 }

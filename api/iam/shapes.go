@@ -38,6 +38,15 @@ type DeleteLoginProfileInput struct {
 type DeleteLoginProfileOutput struct {
 }
 
+// DeleteServerCertificateInput is the shape of that name.
+type DeleteServerCertificateInput struct {
+	ServerCertificateName *string `json:"ServerCertificateName,omitzero"`
+}
+
+// DeleteServerCertificateOutput is the shape of that name.
+type DeleteServerCertificateOutput struct {
+}
+
 // DeleteServiceSpecificCredentialInput is the shape of that name.
 type DeleteServiceSpecificCredentialInput struct {
 	UserName                    *string `json:"UserName,omitzero"`
@@ -58,6 +67,30 @@ type GetLoginProfileOutput struct {
 	LoginProfile *LoginProfile `json:"LoginProfile,omitzero"`
 }
 
+// GetServerCertificateInput is the shape of that name.
+type GetServerCertificateInput struct {
+	ServerCertificateName *string `json:"ServerCertificateName,omitzero"`
+}
+
+// GetServerCertificateOutput is the shape of that name.
+type GetServerCertificateOutput struct {
+	ServerCertificate *ServerCertificate `json:"ServerCertificate,omitzero"`
+}
+
+// ListServerCertificatesInput is the shape of that name.
+type ListServerCertificatesInput struct {
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListServerCertificatesOutput is the shape of that name.
+type ListServerCertificatesOutput struct {
+	ServerCertificateMetadataList []ServerCertificateMetadata `json:"ServerCertificateMetadataList,omitzero"`
+	IsTruncated                   *bool                       `json:"IsTruncated,omitzero"`
+	Marker                        *string                     `json:"Marker,omitzero"`
+}
+
 // ListServiceSpecificCredentialsInput is the shape of that name.
 type ListServiceSpecificCredentialsInput struct {
 	UserName    *string `json:"UserName,omitzero"`
@@ -74,6 +107,24 @@ type LoginProfile struct {
 	UserName              *string        `json:"UserName,omitzero"`
 	CreateDate            *awsproto.Time `json:"CreateDate,omitzero"`
 	PasswordResetRequired *bool          `json:"PasswordResetRequired,omitzero"`
+}
+
+// ServerCertificate is the shape of that name.
+type ServerCertificate struct {
+	ServerCertificateMetadata *ServerCertificateMetadata `json:"ServerCertificateMetadata,omitzero"`
+	CertificateBody           *string                    `json:"CertificateBody,omitzero"`
+	CertificateChain          *string                    `json:"CertificateChain,omitzero"`
+	Tags                      []Tag                      `json:"Tags,omitzero"`
+}
+
+// ServerCertificateMetadata is the shape of that name.
+type ServerCertificateMetadata struct {
+	Path                  *string        `json:"Path,omitzero"`
+	ServerCertificateName *string        `json:"ServerCertificateName,omitzero"`
+	ServerCertificateId   *string        `json:"ServerCertificateId,omitzero"`
+	Arn                   *string        `json:"Arn,omitzero"`
+	UploadDate            *awsproto.Time `json:"UploadDate,omitzero"`
+	Expiration            *awsproto.Time `json:"Expiration,omitzero"`
 }
 
 // ServiceSpecificCredential is the shape of that name.
@@ -97,6 +148,12 @@ type ServiceSpecificCredentialMetadata struct {
 	ServiceName                 *string        `json:"ServiceName,omitzero"`
 }
 
+// Tag is the shape of that name.
+type Tag struct {
+	Key   *string `json:"Key,omitzero"`
+	Value *string `json:"Value,omitzero"`
+}
+
 // UpdateLoginProfileInput is the shape of that name.
 type UpdateLoginProfileInput struct {
 	UserName              *string `json:"UserName,omitzero"`
@@ -106,4 +163,20 @@ type UpdateLoginProfileInput struct {
 
 // UpdateLoginProfileOutput is the shape of that name.
 type UpdateLoginProfileOutput struct {
+}
+
+// UploadServerCertificateInput is the shape of that name.
+type UploadServerCertificateInput struct {
+	Path                  *string `json:"Path,omitzero"`
+	ServerCertificateName *string `json:"ServerCertificateName,omitzero"`
+	CertificateBody       *string `json:"CertificateBody,omitzero"`
+	PrivateKey            *string `json:"PrivateKey,omitzero"`
+	CertificateChain      *string `json:"CertificateChain,omitzero"`
+	Tags                  []Tag   `json:"Tags,omitzero"`
+}
+
+// UploadServerCertificateOutput is the shape of that name.
+type UploadServerCertificateOutput struct {
+	ServerCertificateMetadata *ServerCertificateMetadata `json:"ServerCertificateMetadata,omitzero"`
+	Tags                      []Tag                      `json:"Tags,omitzero"`
 }

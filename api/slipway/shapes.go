@@ -202,6 +202,7 @@ type PollRouterInput struct {
 type PollRouterOutput struct {
 	Version *int64          `json:"version,omitzero"`
 	Table   json.RawMessage `json:"table,omitzero"`
+	Report  *bool           `json:"report,omitzero"`
 }
 
 // PromoteReleaseInput is the shape of that name.

@@ -30,6 +30,7 @@ const (
 	Administrator = "administrator" // may do everything
 	Host          = "host"          // may fetch its deployments and their bundles
 	Runner        = "runner"        // may take builds and move their sources and artifacts
+	Router        = "router"        // may take the tables of load balancers and report
 	Nobody        = "nobody"        // may do nothing
 )
 
