@@ -5,6 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"reflect"
 	"slices"
@@ -54,14 +55,30 @@ func decodeForm(form url.Values, in any) error {
 	if err != nil {
 		return err
 	}
+	delete(root.members, "Action")
+	delete(root.members, "Version")
 	return root.decodeStruct("", reflect.ValueOf(in).Elem())
 }
 
+// decodeStruct refuses members that the model does not have: what a newer client asks for by them would not be done.
 func (n *node) decodeStruct(prefix string, v reflect.Value) error {
+	known := 0
 	for i := range v.NumField() {
 		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		if n.members[name] == nil {
+			continue
+		}
+		known++
 		if err := n.members[name].decode(prefix+name, v.Field(i)); err != nil {
 			return err
+		}
+	}
+	if known == len(n.members) {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(n.members)) {
+		if _, ok := v.Type().FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, name) }); !ok {
+			return &Error{Code: "ValidationError", Message: fmt.Sprintf("Slipway does not know the parameter %.200s%.100s.", prefix, name)}
 		}
 	}
 	return nil

@@ -227,6 +227,11 @@ func (s *DescribeAccountLimitsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DescribeListenerAttributesInput) Check(c *awsproto.Check) {
+	c.Required("ListenerArn", s.ListenerArn != nil)
+}
+
+// Check reports what the model forbids.
 func (s *DescribeListenerCertificatesInput) Check(c *awsproto.Check) {
 	c.Required("ListenerArn", s.ListenerArn != nil)
 	awsproto.Range(c, "PageSize", s.PageSize, new(int32(1)), new(int32(400)))
@@ -323,6 +328,12 @@ func (s *HttpRequestMethodConditionConfig) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListenerAttribute) Check(c *awsproto.Check) {
+	c.Length("Key", s.Key, 0, 256)
+	c.Match("Key", s.Key, pattern3)
+}
+
+// Check reports what the model forbids.
 func (s *LoadBalancerAttribute) Check(c *awsproto.Check) {
 	c.Length("Key", s.Key, 0, 256)
 	c.Match("Key", s.Key, pattern3)
@@ -331,6 +342,17 @@ func (s *LoadBalancerAttribute) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *Matcher) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *ModifyListenerAttributesInput) Check(c *awsproto.Check) {
+	c.Required("ListenerArn", s.ListenerArn != nil)
+	c.Required("Attributes", s.Attributes != nil)
+	for i := range s.Attributes {
+		c.PushIndex("Attributes", i)
+		s.Attributes[i].Check(c)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.

@@ -10,7 +10,7 @@ import (
 var info = awsproto.Info{
 	Name: "elbv2", SigningName: "elasticloadbalancing", Target: "", Protocol: awsproto.Query, Namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", Version: "2015-12-01",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AddTrustStoreRevocations", "CreateTrustStore", "DeleteSharedTrustStoreAssociation", "DeleteTrustStore", "DescribeTrustStoreAssociations", "DescribeTrustStoreRevocations", "DescribeTrustStores", "GetResourcePolicy", "GetTrustStoreCaCertificatesBundle", "GetTrustStoreRevocationContent", "ModifyTrustStore", "RemoveTrustStoreRevocations", "SetIpAddressType", "SetSecurityGroups", "SetSubnets"},
+	Others: []string{"AddTrustStoreRevocations", "CreateTrustStore", "DeleteSharedTrustStoreAssociation", "DeleteTrustStore", "DescribeCapacityReservation", "DescribeTrustStoreAssociations", "DescribeTrustStoreRevocations", "DescribeTrustStores", "GetResourcePolicy", "GetTrustStoreCaCertificatesBundle", "GetTrustStoreRevocationContent", "ModifyCapacityReservation", "ModifyIpPools", "ModifyTrustStore", "RemoveTrustStoreRevocations", "SetIpAddressType", "SetSecurityGroups", "SetSubnets"},
 }
 
 var (
@@ -26,6 +26,7 @@ var (
 	opDeleteTargetGroup              = awsproto.Operation{Service: &info, Name: "DeleteTargetGroup", Empty: true, Errors: []string{"ResourceInUse"}}
 	opDeregisterTargets              = awsproto.Operation{Service: &info, Name: "DeregisterTargets", Empty: true, Errors: []string{"TargetGroupNotFound", "InvalidTarget"}}
 	opDescribeAccountLimits          = awsproto.Operation{Service: &info, Name: "DescribeAccountLimits", Empty: false, Errors: []string(nil)}
+	opDescribeListenerAttributes     = awsproto.Operation{Service: &info, Name: "DescribeListenerAttributes", Empty: false, Errors: []string{"ListenerNotFound"}}
 	opDescribeListenerCertificates   = awsproto.Operation{Service: &info, Name: "DescribeListenerCertificates", Empty: false, Errors: []string{"ListenerNotFound"}}
 	opDescribeListeners              = awsproto.Operation{Service: &info, Name: "DescribeListeners", Empty: false, Errors: []string{"ListenerNotFound", "LoadBalancerNotFound", "UnsupportedProtocol"}}
 	opDescribeLoadBalancerAttributes = awsproto.Operation{Service: &info, Name: "DescribeLoadBalancerAttributes", Empty: false, Errors: []string{"LoadBalancerNotFound"}}
@@ -37,6 +38,7 @@ var (
 	opDescribeTargetGroups           = awsproto.Operation{Service: &info, Name: "DescribeTargetGroups", Empty: false, Errors: []string{"LoadBalancerNotFound", "TargetGroupNotFound"}}
 	opDescribeTargetHealth           = awsproto.Operation{Service: &info, Name: "DescribeTargetHealth", Empty: false, Errors: []string{"InvalidTarget", "TargetGroupNotFound", "HealthUnavailable"}}
 	opModifyListener                 = awsproto.Operation{Service: &info, Name: "ModifyListener", Empty: false, Errors: []string{"DuplicateListener", "TooManyListeners", "TooManyCertificates", "ListenerNotFound", "TargetGroupNotFound", "TargetGroupAssociationLimit", "IncompatibleProtocols", "SSLPolicyNotFound", "CertificateNotFound", "InvalidConfigurationRequest", "UnsupportedProtocol", "TooManyRegistrationsForTargetId", "TooManyTargets", "TooManyActions", "InvalidLoadBalancerAction", "TooManyUniqueTargetGroupsPerLoadBalancer", "ALPNPolicyNotFound", "TrustStoreNotFound", "TrustStoreNotReady"}}
+	opModifyListenerAttributes       = awsproto.Operation{Service: &info, Name: "ModifyListenerAttributes", Empty: false, Errors: []string{"ListenerNotFound", "InvalidConfigurationRequest"}}
 	opModifyLoadBalancerAttributes   = awsproto.Operation{Service: &info, Name: "ModifyLoadBalancerAttributes", Empty: false, Errors: []string{"LoadBalancerNotFound", "InvalidConfigurationRequest"}}
 	opModifyRule                     = awsproto.Operation{Service: &info, Name: "ModifyRule", Empty: false, Errors: []string{"TargetGroupAssociationLimit", "IncompatibleProtocols", "RuleNotFound", "OperationNotPermitted", "TooManyRegistrationsForTargetId", "TooManyTargets", "TargetGroupNotFound", "UnsupportedProtocol", "TooManyActions", "InvalidLoadBalancerAction", "TooManyUniqueTargetGroupsPerLoadBalancer"}}
 	opModifyTargetGroup              = awsproto.Operation{Service: &info, Name: "ModifyTargetGroup", Empty: false, Errors: []string{"TargetGroupNotFound", "InvalidConfigurationRequest"}}
@@ -61,6 +63,7 @@ type API interface {
 	DeleteTargetGroup(context.Context, *DeleteTargetGroupInput) (*DeleteTargetGroupOutput, error)
 	DeregisterTargets(context.Context, *DeregisterTargetsInput) (*DeregisterTargetsOutput, error)
 	DescribeAccountLimits(context.Context, *DescribeAccountLimitsInput) (*DescribeAccountLimitsOutput, error)
+	DescribeListenerAttributes(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error)
 	DescribeListenerCertificates(context.Context, *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error)
 	DescribeListeners(context.Context, *DescribeListenersInput) (*DescribeListenersOutput, error)
 	DescribeLoadBalancerAttributes(context.Context, *DescribeLoadBalancerAttributesInput) (*DescribeLoadBalancerAttributesOutput, error)
@@ -72,6 +75,7 @@ type API interface {
 	DescribeTargetGroups(context.Context, *DescribeTargetGroupsInput) (*DescribeTargetGroupsOutput, error)
 	DescribeTargetHealth(context.Context, *DescribeTargetHealthInput) (*DescribeTargetHealthOutput, error)
 	ModifyListener(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error)
+	ModifyListenerAttributes(context.Context, *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error)
 	ModifyLoadBalancerAttributes(context.Context, *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error)
 	ModifyRule(context.Context, *ModifyRuleInput) (*ModifyRuleOutput, error)
 	ModifyTargetGroup(context.Context, *ModifyTargetGroupInput) (*ModifyTargetGroupOutput, error)
@@ -97,6 +101,7 @@ type Service struct {
 	deleteTargetGroup              func(context.Context, *DeleteTargetGroupInput) (*DeleteTargetGroupOutput, error)
 	deregisterTargets              func(context.Context, *DeregisterTargetsInput) (*DeregisterTargetsOutput, error)
 	describeAccountLimits          func(context.Context, *DescribeAccountLimitsInput) (*DescribeAccountLimitsOutput, error)
+	describeListenerAttributes     func(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error)
 	describeListenerCertificates   func(context.Context, *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error)
 	describeListeners              func(context.Context, *DescribeListenersInput) (*DescribeListenersOutput, error)
 	describeLoadBalancerAttributes func(context.Context, *DescribeLoadBalancerAttributesInput) (*DescribeLoadBalancerAttributesOutput, error)
@@ -108,6 +113,7 @@ type Service struct {
 	describeTargetGroups           func(context.Context, *DescribeTargetGroupsInput) (*DescribeTargetGroupsOutput, error)
 	describeTargetHealth           func(context.Context, *DescribeTargetHealthInput) (*DescribeTargetHealthOutput, error)
 	modifyListener                 func(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error)
+	modifyListenerAttributes       func(context.Context, *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error)
 	modifyLoadBalancerAttributes   func(context.Context, *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error)
 	modifyRule                     func(context.Context, *ModifyRuleInput) (*ModifyRuleOutput, error)
 	modifyTargetGroup              func(context.Context, *ModifyTargetGroupInput) (*ModifyTargetGroupOutput, error)
@@ -186,6 +192,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.describeAccountLimits = f.DescribeAccountLimits
 		}
 		if f, ok := part.(interface {
+			DescribeListenerAttributes(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error)
+		}); ok && s.describeListenerAttributes == nil {
+			s.describeListenerAttributes = f.DescribeListenerAttributes
+		}
+		if f, ok := part.(interface {
 			DescribeListenerCertificates(context.Context, *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error)
 		}); ok && s.describeListenerCertificates == nil {
 			s.describeListenerCertificates = f.DescribeListenerCertificates
@@ -239,6 +250,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ModifyListener(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error)
 		}); ok && s.modifyListener == nil {
 			s.modifyListener = f.ModifyListener
+		}
+		if f, ok := part.(interface {
+			ModifyListenerAttributes(context.Context, *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error)
+		}); ok && s.modifyListenerAttributes == nil {
+			s.modifyListenerAttributes = f.ModifyListenerAttributes
 		}
 		if f, ok := part.(interface {
 			ModifyLoadBalancerAttributes(context.Context, *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error)
@@ -344,6 +360,11 @@ func (s *Service) DescribeAccountLimits(ctx context.Context, in *DescribeAccount
 	return awsproto.Invoke(ctx, s.hooks, &opDescribeAccountLimits, in, s.describeAccountLimits)
 }
 
+// DescribeListenerAttributes is elbv2:DescribeListenerAttributes.
+func (s *Service) DescribeListenerAttributes(ctx context.Context, in *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeListenerAttributes, in, s.describeListenerAttributes)
+}
+
 // DescribeListenerCertificates is elbv2:DescribeListenerCertificates.
 func (s *Service) DescribeListenerCertificates(ctx context.Context, in *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDescribeListenerCertificates, in, s.describeListenerCertificates)
@@ -397,6 +418,11 @@ func (s *Service) DescribeTargetHealth(ctx context.Context, in *DescribeTargetHe
 // ModifyListener is elbv2:ModifyListener.
 func (s *Service) ModifyListener(ctx context.Context, in *ModifyListenerInput) (*ModifyListenerOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opModifyListener, in, s.modifyListener)
+}
+
+// ModifyListenerAttributes is elbv2:ModifyListenerAttributes.
+func (s *Service) ModifyListenerAttributes(ctx context.Context, in *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opModifyListenerAttributes, in, s.modifyListenerAttributes)
 }
 
 // ModifyLoadBalancerAttributes is elbv2:ModifyLoadBalancerAttributes.
@@ -457,6 +483,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opDeleteTargetGroup, s.deleteTargetGroup != nil, s.DeleteTargetGroup),
 		awsproto.Bind(&opDeregisterTargets, s.deregisterTargets != nil, s.DeregisterTargets),
 		awsproto.Bind(&opDescribeAccountLimits, s.describeAccountLimits != nil, s.DescribeAccountLimits),
+		awsproto.Bind(&opDescribeListenerAttributes, s.describeListenerAttributes != nil, s.DescribeListenerAttributes),
 		awsproto.Bind(&opDescribeListenerCertificates, s.describeListenerCertificates != nil, s.DescribeListenerCertificates),
 		awsproto.Bind(&opDescribeListeners, s.describeListeners != nil, s.DescribeListeners),
 		awsproto.Bind(&opDescribeLoadBalancerAttributes, s.describeLoadBalancerAttributes != nil, s.DescribeLoadBalancerAttributes),
@@ -468,6 +495,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opDescribeTargetGroups, s.describeTargetGroups != nil, s.DescribeTargetGroups),
 		awsproto.Bind(&opDescribeTargetHealth, s.describeTargetHealth != nil, s.DescribeTargetHealth),
 		awsproto.Bind(&opModifyListener, s.modifyListener != nil, s.ModifyListener),
+		awsproto.Bind(&opModifyListenerAttributes, s.modifyListenerAttributes != nil, s.ModifyListenerAttributes),
 		awsproto.Bind(&opModifyLoadBalancerAttributes, s.modifyLoadBalancerAttributes != nil, s.ModifyLoadBalancerAttributes),
 		awsproto.Bind(&opModifyRule, s.modifyRule != nil, s.ModifyRule),
 		awsproto.Bind(&opModifyTargetGroup, s.modifyTargetGroup != nil, s.ModifyTargetGroup),

@@ -227,6 +227,16 @@ type DescribeAccountLimitsOutput struct {
 	NextMarker *string `json:"NextMarker,omitzero"`
 }
 
+// DescribeListenerAttributesInput is the shape of that name.
+type DescribeListenerAttributesInput struct {
+	ListenerArn *string `json:"ListenerArn,omitzero"`
+}
+
+// DescribeListenerAttributesOutput is the shape of that name.
+type DescribeListenerAttributesOutput struct {
+	Attributes []ListenerAttribute `json:"Attributes,omitzero"`
+}
+
 // DescribeListenerCertificatesInput is the shape of that name.
 type DescribeListenerCertificatesInput struct {
 	ListenerArn *string `json:"ListenerArn,omitzero"`
@@ -401,6 +411,12 @@ type Listener struct {
 	MutualAuthentication *MutualAuthenticationAttributes `json:"MutualAuthentication,omitzero"`
 }
 
+// ListenerAttribute is the shape of that name.
+type ListenerAttribute struct {
+	Key   *string `json:"Key,omitzero"`
+	Value *string `json:"Value,omitzero"`
+}
+
 // LoadBalancer is the shape of that name.
 type LoadBalancer struct {
 	LoadBalancerArn                                      *string                `json:"LoadBalancerArn,omitzero"`
@@ -443,6 +459,17 @@ type LoadBalancerState struct {
 type Matcher struct {
 	HttpCode *string `json:"HttpCode,omitzero"`
 	GrpcCode *string `json:"GrpcCode,omitzero"`
+}
+
+// ModifyListenerAttributesInput is the shape of that name.
+type ModifyListenerAttributesInput struct {
+	ListenerArn *string             `json:"ListenerArn,omitzero"`
+	Attributes  []ListenerAttribute `json:"Attributes,omitzero"`
+}
+
+// ModifyListenerAttributesOutput is the shape of that name.
+type ModifyListenerAttributesOutput struct {
+	Attributes []ListenerAttribute `json:"Attributes,omitzero"`
 }
 
 // ModifyListenerInput is the shape of that name.

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 )
 
-// extend adds to a model what the service learned after the model was published: members, enum values and shapes, from an
+// extend adds to a model what the service learned after the model was published: operations, members, enum values and shapes, from an
 // overlay file of the same form. Without such a file the model stays as it is.
 func (m *model) extend(path string) error {
 	text, err := os.ReadFile(path)
@@ -22,6 +23,7 @@ func (m *model) extend(path string) error {
 	if err := json.Unmarshal(text, &more); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+	maps.Copy(m.Operations, more.Operations)
 	for name, s := range more.Shapes {
 		known := m.Shapes[name]
 		if known == nil {

@@ -34,6 +34,9 @@ func (d Data) Keys() string { return filepath.Join(string(d), "keys") }
 // Runner is the folder of the runner on this machine.
 func (d Data) Runner() string { return filepath.Join(string(d), "runner") }
 
+// Router is the folder of the router on this machine.
+func (d Data) Router() string { return filepath.Join(string(d), "router") }
+
 func (d Data) lock(name string) string {
 	return filepath.Join(string(d), "locks", name)
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
+	"slipway/api/elbv2"
 	"slipway/api/iam"
 	"slipway/api/logs"
 	"slipway/api/slipway"
@@ -32,6 +34,7 @@ import (
 	"slipway/internal/object"
 	"slipway/internal/object/s3"
 	"slipway/internal/pipeline"
+	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/release"
 	"slipway/internal/report"
 	"slipway/internal/source"
@@ -113,7 +116,7 @@ func open(ctx context.Context, o Options) (*server, error) {
 	}
 	var err error
 	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Log: o.Log, Migrations: []store.Migrations{
-		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), release.Migrations(), pipeline.Migrations()}})
+		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), release.Migrations(), pipeline.Migrations(), loadbalancer.Migrations()}})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -150,6 +153,10 @@ func (s *server) fit(ctx context.Context) error {
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
 	s.objects.Created = pipelines.ObjectCreated
+	balancers, err := loadbalancer.New(ctx, s.db, loadbalancer.Config{Region: region, Account: account, Host: s.host(), Now: now, Log: s.Log, Pager: pager, Seal: sealer, Wanted: s.wantRouter})
+	if err != nil {
+		return err
+	}
 	face := logsface.New(s.journal, logsface.Config{Region: region, Account: account, Pager: pager})
 
 	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
@@ -159,7 +166,7 @@ func (s *server) fit(ctx context.Context) error {
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
 		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers),
 	}
 	api.Add(services.all()...)
 	s.handler = &router{
@@ -189,11 +196,12 @@ type contract struct {
 	logs         *logs.Service
 	sts          *sts.Service
 	iam          *iam.Service
+	elbv2        *elbv2.Service
 	slipway      *slipway.Service
 }
 
 func (c contract) all() []awsproto.Service {
-	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, c.logs, c.sts, c.iam, c.slipway}
+	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, c.logs, c.sts, c.iam, c.elbv2, c.slipway}
 }
 
 // sessions are identity's, as the pages take them.
@@ -209,9 +217,25 @@ func (s *server) readObject(ctx context.Context, bucket, key string) (io.ReadClo
 	return f, err
 }
 
-// keys makes sure that there are an administrator and a runner with their keys.
+// host is where the routers' listeners are reached, unless they are elsewhere: where the server is.
+func (s *server) host() string {
+	u, err := url.Parse(s.URL)
+	if err != nil || u.Hostname() == "" {
+		return "localhost"
+	}
+	return u.Hostname()
+}
+
+// wantRouter lets `up` start a router.
+func (s *server) wantRouter() {
+	if err := s.Data.WantRouter(); err != nil {
+		s.Log.Error("a router is needed and cannot be asked for", "error", err)
+	}
+}
+
+// keys makes sure that there are an administrator, a runner and a router with their keys.
 func (s *server) keys(ctx context.Context) error {
-	for _, user := range []struct{ name, role string }{{"administrator", identity.Administrator}, {"runner", identity.Runner}} {
+	for _, user := range []struct{ name, role string }{{"administrator", identity.Administrator}, {"runner", identity.Runner}, {"router", identity.Router}} {
 		if err := s.identity.EnsureUser(ctx, user.name, user.role); err != nil {
 			return err
 		}

@@ -1,0 +1,141 @@
+package loadbalancer
+
+import (
+	"net/netip"
+	"strings"
+
+	elb "slipway/api/elbv2"
+)
+
+// Fields of conditions.
+const (
+	fieldHost   = "host-header"
+	fieldPath   = "path-pattern"
+	fieldHeader = "http-header"
+	fieldMethod = "http-request-method"
+	fieldQuery  = "query-string"
+	fieldSource = "source-ip"
+)
+
+const maxPattern = 128 // characters of a value of a condition
+
+// normalConditions checks a rule's conditions and brings them into the form in which they are described.
+func normalConditions(conditions []elb.RuleCondition) ([]elb.RuleCondition, error) {
+	if len(conditions) == 0 {
+		return nil, invalid("A rule must have at least one condition")
+	}
+	var normal []elb.RuleCondition
+	values, wildcards, seen := 0, 0, map[string]int{}
+	for _, c := range conditions {
+		n, err := normalCondition(c)
+		if err != nil {
+			return nil, err
+		}
+		v := valuesOf(n)
+		if len(v) == 0 {
+			return nil, invalid("A condition value must be specified for the field '%s'", *n.Field)
+		}
+		values += len(v)
+		for _, x := range v {
+			if len(x) > maxPattern {
+				return nil, invalid("A condition value can have %d characters at most", maxPattern)
+			}
+			wildcards += strings.Count(x, "*") + strings.Count(x, "?")
+		}
+		if seen[*n.Field]++; seen[*n.Field] > 1 && *n.Field != fieldHeader && *n.Field != fieldQuery {
+			return nil, invalid("A rule can only have one '%s' condition", *n.Field)
+		}
+		normal = append(normal, n)
+	}
+	if values > limits.conditionValues {
+		return nil, invalid("A rule can only have '%d' condition values", limits.conditionValues)
+	}
+	if wildcards > limits.wildcards {
+		return nil, invalid("A rule can only have '%d' condition wildcards", limits.wildcards)
+	}
+	return normal, nil
+}
+
+func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
+	n := elb.RuleCondition{Field: new(text(c.Field))}
+	given := map[string]bool{fieldHost: c.HostHeaderConfig != nil, fieldPath: c.PathPatternConfig != nil, fieldHeader: c.HttpHeaderConfig != nil,
+		fieldMethod: c.HttpRequestMethodConfig != nil, fieldQuery: c.QueryStringConfig != nil, fieldSource: c.SourceIpConfig != nil}
+	configured, known := given[*n.Field]
+	if !known {
+		return n, invalid("Condition field '%s' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'", *n.Field)
+	}
+	for field, is := range given {
+		if is && field != *n.Field {
+			return n, invalid("The configuration of the condition field '%s' does not belong to a condition of the field '%s'", field, *n.Field)
+		}
+	}
+	if !configured && *n.Field != fieldHost && *n.Field != fieldPath {
+		return n, invalid("The condition field '%s' needs its configuration", *n.Field)
+	}
+	if configured && len(c.Values) > 0 {
+		return n, invalid("You must specify either the values or the configuration of the condition field '%s'", *n.Field)
+	}
+	switch *n.Field {
+	case fieldHost:
+		n.Values = c.Values
+		if configured {
+			n.Values = c.HostHeaderConfig.Values
+		}
+		n.HostHeaderConfig = &elb.HostHeaderConditionConfig{Values: n.Values}
+	case fieldPath:
+		n.Values = c.Values
+		if configured {
+			n.Values = c.PathPatternConfig.Values
+		}
+		n.PathPatternConfig = &elb.PathPatternConditionConfig{Values: n.Values}
+	case fieldHeader:
+		n.HttpHeaderConfig = c.HttpHeaderConfig
+		return n, checkHeaderName(text(c.HttpHeaderConfig.HttpHeaderName))
+	case fieldMethod:
+		n.HttpRequestMethodConfig = c.HttpRequestMethodConfig
+		for _, m := range c.HttpRequestMethodConfig.Values {
+			if len(m) > 40 || m == "" || strings.ContainsFunc(m, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' }) {
+				return n, invalid("HTTP request method '%s' must be made of A-Z, hyphen (-) and underscore (_), 40 characters at most", m)
+			}
+		}
+	case fieldQuery:
+		n.QueryStringConfig = c.QueryStringConfig
+	case fieldSource:
+		n.SourceIpConfig = c.SourceIpConfig
+		for _, v := range c.SourceIpConfig.Values {
+			if _, err := netip.ParsePrefix(v); err != nil {
+				return n, invalid("The source IP '%s' must be in CIDR notation, such as 192.0.2.0/24", v)
+			}
+		}
+	}
+	return n, nil
+}
+
+func checkHeaderName(name string) error {
+	bad := func(r rune) bool {
+		return r <= ' ' || r >= 0x7f || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", r)
+	}
+	if name == "" || len(name) > 40 || strings.ContainsFunc(name, bad) {
+		return invalid("HTTP header name '%s' must be a header's name of 1 to 40 characters", name)
+	}
+	return nil
+}
+
+// valuesOf are the values that a condition compares with.
+func valuesOf(c elb.RuleCondition) []string {
+	switch {
+	case c.HttpHeaderConfig != nil:
+		return c.HttpHeaderConfig.Values
+	case c.HttpRequestMethodConfig != nil:
+		return c.HttpRequestMethodConfig.Values
+	case c.SourceIpConfig != nil:
+		return c.SourceIpConfig.Values
+	case c.QueryStringConfig != nil:
+		var all []string
+		for _, pair := range c.QueryStringConfig.Values {
+			all = append(all, text(pair.Key)+text(pair.Value))
+		}
+		return all
+	}
+	return c.Values
+}
