@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -286,13 +287,24 @@ func (i *instance) aws(args ...string) string {
 
 func (i *instance) awsFails(args ...string) (string, error) {
 	i.t.Helper()
-	if err := exec.Command("aws", "--version").Run(); err != nil {
-		i.t.Skip("SKIPPED: no aws CLI here. Install it with: apt-get install -y awscli")
-	}
+	cli(i.t)
 	c := exec.Command("aws", args...)
 	c.Env = append(environment(), i.client()...)
 	out, err := c.CombinedOutput()
 	return string(out), err
+}
+
+// cli skips a test where there is no aws CLI that takes its endpoint from the environment.
+func cli(t testing.TB) {
+	t.Helper()
+	out, err := exec.Command("aws", "--version").Output()
+	if err != nil {
+		t.Skip("SKIPPED: no aws CLI here. Install it with: pip install awscli")
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(out), "aws-cli/%d.%d.", &major, &minor); err != nil || major == 1 && minor < 29 || major == 2 && minor < 13 {
+		t.Skipf("SKIPPED: %s does not know AWS_ENDPOINT_URL. Install a newer one with: pip install awscli", strings.Fields(string(out) + " aws")[0])
+	}
 }
 
 // client is the environment in which clients reach the instance.
