@@ -77,6 +77,11 @@ hooks:
 func newWay(t testing.TB) *way {
 	i := prepare(t, "slipway_fault")
 	i.start()
+	return newWayOn(t, i)
+}
+
+func newWayOn(t testing.TB, i *instance) *way {
+	t.Helper()
 	w := &way{instance: i, t: t, root: folder(t)}
 	w.clients()
 	ctx := t.Context()

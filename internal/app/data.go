@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"slipway/internal/store/seal"
 )
 
@@ -59,6 +61,8 @@ func Open(dir string) (Data, error) {
 type Place struct {
 	Region  string `json:"region"`
 	Account string `json:"account"`
+	// ID tells data folders apart that share a database; folders of early versions have none.
+	ID string `json:"id"`
 }
 
 const (
@@ -72,7 +76,7 @@ func (d Data) Place(region, account string) (Place, error) {
 	path := filepath.Join(string(d), "place.json")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		p := Place{region, account}
+		p := Place{region, account, uuid.NewString()}
 		if p.Region == "" {
 			p.Region = defaultRegion
 		}

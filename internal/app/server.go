@@ -115,7 +115,7 @@ func open(ctx context.Context, o Options) (*server, error) {
 		dsn = "sqlite:" + o.Data.Database()
 	}
 	var err error
-	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Log: o.Log, Migrations: []store.Migrations{
+	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: []store.Migrations{
 		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), release.Migrations(), pipeline.Migrations(), loadbalancer.Migrations()}})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -30,6 +31,42 @@ func TestConformance(t *testing.T) {
 		server := storetest.Postgres(t)
 		conformance(t, func(t testing.TB) *store.Store { return storetest.OpenDSN(t, server.Database(t), tables) })
 	})
+}
+
+// TestLeasesOfTheDead lets a process of the same name take over at once what its predecessor was doing, and no other.
+func TestLeasesOfTheDead(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.Postgres(t).Database(t)
+	named := func(name string) *store.Store {
+		s, err := store.Open(t.Context(), store.Options{DSN: dsn, Name: name, Log: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.Close() })
+		return s
+	}
+	leased := func(s *store.Store) (n int) {
+		if err := s.QueryRow(t.Context(), `SELECT COUNT(*) FROM jobs WHERE leased_until > 0`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	dead := named("a")
+	began, end := make(chan struct{}), make(chan struct{})
+	dead.Handle("k", 1, func(context.Context, store.Running) error { close(began); <-end; return nil })
+	storetest.Work(t, dead)
+	t.Cleanup(func() { close(end) })
+	enqueue(t, dead, store.Job{Kind: "k", Key: "a"})
+	<-began
+	if n := leased(named("b")); n != 1 {
+		t.Errorf("another process took the lease away")
+	}
+	if n := leased(named("")); n != 1 {
+		t.Errorf("a process without a name took the lease away")
+	}
+	if n := leased(named("a")); n != 0 {
+		t.Errorf("the next process of the name has to wait for the lease's end")
+	}
 }
 
 func conformance(t *testing.T, open func(testing.TB) *store.Store) {

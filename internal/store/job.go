@@ -233,9 +233,9 @@ func (s *Store) claimPostgres(ctx context.Context, name string) (*Running, time.
 	var j *Running
 	err := s.Write(ctx, func(tx Tx) error {
 		r := Running{Kind: name}
-		err := tx.QueryRow(ctx, `UPDATE jobs SET leased_until = $1, attempt = attempt + 1 WHERE kind = $2 AND key =
+		err := tx.QueryRow(ctx, `UPDATE jobs SET leased_until = $1, leased_by = $4, attempt = attempt + 1 WHERE kind = $2 AND key =
 			(SELECT key FROM jobs WHERE kind = $2 AND run_at <= $3 AND leased_until <= $3 ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-			RETURNING key, payload, attempt, generation`, now.Add(lease).UnixMilli(), name, now.UnixMilli()).
+			RETURNING key, payload, attempt, generation`, now.Add(lease).UnixMilli(), name, now.UnixMilli(), s.name).
 			Scan(&r.Key, &r.payload, &r.Attempt, &r.generation)
 		if isNoRows(err) {
 			return nil

@@ -26,8 +26,11 @@ var own embed.FS
 type Options struct {
 	DSN        string // sqlite:PATH or postgres://…
 	Migrations []Migrations
-	Log        *slog.Logger
-	Now        func() time.Time // nil for time.Now
+	// Name is this process's among those that work on one PostgreSQL. It must be held by one process at a time, and be the same after
+	// a restart: then what its dead predecessor was about to do goes on at once, and not when the lease has run out.
+	Name string
+	Log  *slog.Logger
+	Now  func() time.Time // nil for time.Now
 }
 
 // Migrations are the tables of one stage: files NNNN_name.sql in goose's form at the root of FS, numbered for that stage alone,
@@ -66,6 +69,7 @@ type Store struct {
 	db       *sql.DB // writes
 	read     *sql.DB
 	postgres bool
+	name     string
 	log      *slog.Logger
 	now      func() time.Time
 	writes   chan *write
@@ -76,7 +80,7 @@ type Store struct {
 
 // Open opens the database and brings its tables up to date.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{log: o.Log, now: o.Now, closed: make(chan struct{}), writes: make(chan *write, 256)}
+	s := &Store{name: o.Name, log: o.Log, now: o.Now, closed: make(chan struct{}), writes: make(chan *write, 256)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -87,16 +91,28 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		_ = s.Close()
 		return nil, err
 	}
+	if err := s.releaseLeft(ctx); err != nil {
+		_ = s.Close()
+		return nil, fmt.Errorf("release jobs: %w", err)
+	}
 	if !s.postgres {
-		// This process is the only one: whatever was leased was leased by one that is gone.
-		if _, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0 WHERE leased_until > 0`); err != nil {
-			_ = s.Close()
-			return nil, fmt.Errorf("release jobs: %w", err)
-		}
 		s.done.Go(s.writer)
 	}
 	s.worker.init()
 	return s, nil
+}
+
+// releaseLeft takes back the leases of a process that is gone: on SQLite, where this one is the only one, all of them.
+func (s *Store) releaseLeft(ctx context.Context) error {
+	if !s.postgres {
+		_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0 WHERE leased_until > 0`)
+		return err
+	}
+	if s.name == "" {
+		return nil
+	}
+	_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0 WHERE leased_until > 0 AND leased_by = $1`, s.name)
+	return err
 }
 
 func (s *Store) connect(dsn string) (err error) {

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE jobs ADD COLUMN leased_by TEXT NOT NULL DEFAULT '';
