@@ -55,9 +55,10 @@ type Stop struct {
 type State struct {
 	Plan
 	Fleet
-	Stop   *Stop `json:",omitzero"`
-	Halted bool  `json:",omitzero"` // the hosts in progress were told
-	Ended  bool  `json:",omitzero"`
+	Stop      *Stop      `json:",omitzero"`
+	Halted    bool       `json:",omitzero"` // the hosts in progress were told
+	Ended     bool       `json:",omitzero"`
+	BlueGreen *BlueGreen `json:",omitzero"` // nil for an in-place deployment; else the fleet above is the replacement's
 }
 
 // New begins a deployment.
@@ -68,6 +69,7 @@ type Next struct {
 	Begin int  // so many of the hosts that are pending begin, in their order
 	Skip  bool // those that are pending are skipped
 	Halt  bool // those in progress end after the command that they run
+	Step  Step // of a blue/green deployment
 	End   *End
 }
 
@@ -90,6 +92,9 @@ func (s *State) Next() Next {
 	var n Next
 	if s.Ended {
 		return n
+	}
+	if s.BlueGreen != nil {
+		return s.nextBlueGreen()
 	}
 	if s.Stop == nil {
 		s.Stop = s.verdict()
@@ -141,20 +146,24 @@ func (s *State) end() *End {
 }
 
 // HostEnded counts a host that was in progress and has ended as status.
-func (s *State) HostEnded(status cd.TargetStatus) {
-	s.InProgress--
+func (f *Fleet) HostEnded(status cd.TargetStatus) {
+	f.InProgress--
 	switch status {
 	case cd.TargetStatusSucceeded:
-		s.Succeeded++
+		f.Succeeded++
 	case cd.TargetStatusSkipped:
-		s.Skipped++
+		f.Skipped++
 	default:
-		s.Failed++
+		f.Failed++
 	}
 }
 
-// Ask stops the deployment. The first reason stays; a halt is added to it.
+// Ask stops the deployment. The first reason stays; a halt is added to it. A blue/green deployment that terminates its originals has done its
+// work, and goes on to its end.
 func (s *State) Ask(stop Stop) {
+	if s.BlueGreen != nil && s.BlueGreen.Stage == Terminate {
+		return
+	}
 	if s.Stop == nil {
 		s.Stop = &stop
 		return
@@ -163,8 +172,19 @@ func (s *State) Ask(stop Stop) {
 }
 
 // Overview is the counts as the API shows them.
-func (f Fleet) Overview() *cd.DeploymentOverview {
+func (s State) Overview() *cd.DeploymentOverview {
+	f, ready := s.Fleet, 0
+	if b := s.BlueGreen; b != nil {
+		f.Pending += b.Originals.Pending
+		f.InProgress += b.Originals.InProgress
+		f.Succeeded += b.Originals.Succeeded
+		f.Failed += b.Originals.Failed
+		f.Skipped += b.Originals.Skipped
+		if b.Stage == Ready {
+			ready, f.InProgress = b.Held, f.InProgress-b.Held
+		}
+	}
 	n := func(i int) *int64 { return new(int64(i)) }
 	return &cd.DeploymentOverview{Pending: n(f.Pending), InProgress: n(f.InProgress), Succeeded: n(f.Succeeded), Failed: n(f.Failed),
-		Skipped: n(f.Skipped), Ready: n(0)}
+		Skipped: n(f.Skipped), Ready: n(ready)}
 }

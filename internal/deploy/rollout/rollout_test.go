@@ -119,7 +119,7 @@ func TestOrder(t *testing.T) {
 var start = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 func TestFirstCompletionWins(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", start)
+	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
 	x.Begin(start)
 	x.Deliver(start)
 	if s, _ := x.Acknowledge(0, 1, start); s != cd.LifecycleEventStatusInProgress {
@@ -137,7 +137,7 @@ func TestFirstCompletionWins(t *testing.T) {
 }
 
 func TestCompleteWithoutAcknowledgement(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", start)
+	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
 	x.Begin(start)
 	x.Deliver(start)
 	if !x.Complete(0, 1, false, &cd.Diagnostics{}, false, start) || x.Status != cd.TargetStatusFailed {
@@ -146,7 +146,7 @@ func TestCompleteWithoutAcknowledgement(t *testing.T) {
 }
 
 func TestACommandRunsOnce(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", start)
+	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
 	x.Begin(start)
 	x.Deliver(start) // its answer is lost, or slow
 	later := start.Add(Redeliver)
@@ -174,7 +174,7 @@ func TestACommandRunsOnce(t *testing.T) {
 }
 
 func TestIgnoredStopFailure(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", start)
+	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
 	x.Begin(start)
 	x.Deliver(start)
 	x.Acknowledge(0, 1, start)
@@ -191,7 +191,7 @@ func TestIgnoredStopFailure(t *testing.T) {
 }
 
 func TestSilence(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", start)
+	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
 	x.Begin(start)
 	if x.Expire(time.Time{}, start.Add(StartWithin-1)) {
 		t.Fatal("too early")
@@ -329,7 +329,7 @@ func TestModel(t *testing.T) {
 		minimum := rapid.SampledFrom([]*cd.MinimumHealthyHosts{hosts(0), hosts(1), hosts(3), percent(50), percent(75), percent(100), concurrency(1)}).Draw(t, "minimum")
 		w := &world{now: start, state: New(NewPlan(total, minimum)), runs: map[string]int{}}
 		for i := range total {
-			w.targets = append(w.targets, NewTarget("d-1", fmt.Sprint(i), "arn", start))
+			w.targets = append(w.targets, NewTarget("d-1", fmt.Sprint(i), "arn", InPlace(false), start))
 		}
 		w.react()
 		w.check(t)

@@ -12,6 +12,7 @@ import (
 const (
 	StartWithin  = 5 * time.Minute  // a lifecycle event must begin within
 	FinishWithin = 70 * time.Minute // from the acknowledgement to the end: scripts of an hour, and what surrounds them
+	MoveWithin   = time.Hour        // a host joins or leaves its target group
 	Deployment   = 8 * time.Hour    // an in-place deployment as a whole
 	// Redeliver is when a command that was handed out and not acknowledged is handed out again: its answer may have been lost.
 	Redeliver = 10 * time.Second
@@ -26,12 +27,10 @@ const (
 	Queued  Phase = "queued"  // waits for the host to ask
 	Sent    Phase = "sent"    // the host was given it
 	Running Phase = "running" // the host acknowledged it
+	Moving  Phase = "moving"  // the host joins or leaves its target group: the server's work
+	Joined  Phase = "joined"  // the host takes traffic as soon as it is given weight
+	Held    Phase = "held"    // the event begins once all hosts have come this far
 )
-
-// Events are the lifecycle events of an in-place deployment without a load balancer.
-func Events() []string {
-	return []string{"ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall", "ApplicationStart", "ValidateService"}
-}
 
 // Target is a host on its way through the lifecycle events.
 type Target struct {
@@ -42,17 +41,22 @@ type Target struct {
 	Since   time.Time `json:",omitzero"` // the phase began; for Sent, when the command was queued
 	SentAt  time.Time `json:",omitzero"`
 	Halting bool      `json:",omitzero"` // it ends after the command that it runs
+	Hold    string    `json:",omitzero"` // the event before which it waits for the others; "" for none
+	Gather  bool      `json:",omitzero"` // AllowTraffic lasts until the traffic of all has been shifted
 }
 
-// NewTarget is a host that has not begun.
-func NewTarget(deployment, host, arn string, now time.Time) *Target {
+// NewTarget is a host that has not begun, on its way through events.
+func NewTarget(deployment, host, arn string, events []string, now time.Time) *Target {
 	t := &Target{InstanceTarget: cd.InstanceTarget{DeploymentId: &deployment, TargetId: &host, TargetArn: &arn,
 		Status: cd.TargetStatusPending, LastUpdatedAt: awsproto.At(now)}}
-	for _, name := range Events() {
+	for _, name := range events {
 		t.LifecycleEvents = append(t.LifecycleEvents, cd.LifecycleEvent{LifecycleEventName: &name, Status: cd.LifecycleEventStatusPending})
 	}
 	return t
 }
+
+// Original tells whether the host carried the traffic before its blue/green deployment.
+func (t *Target) Original() bool { return t.InstanceLabel == cd.TargetLabelBlue }
 
 // Event is the lifecycle event in progress.
 func (t *Target) Event() *cd.LifecycleEvent { return &t.LifecycleEvents[t.At] }
@@ -63,9 +67,59 @@ func (t *Target) Begin(now time.Time) {
 	t.queue(0, now)
 }
 
+// queue begins the event at, or holds it.
 func (t *Target) queue(at int, now time.Time) {
 	t.At, t.Phase, t.Attempt, t.Since, t.SentAt = at, Queued, 0, now, time.Time{}
 	t.LastUpdatedAt = awsproto.At(now)
+	e := t.Event()
+	switch *e.LifecycleEventName {
+	case t.Hold:
+		t.Phase = Held
+	case BlockTraffic, AllowTraffic:
+		t.Phase, e.Status, e.StartTime = Moving, cd.LifecycleEventStatusInProgress, awsproto.At(now)
+	}
+}
+
+// Go lets a host go on that was held.
+func (t *Target) Go(now time.Time) {
+	if t.Phase == Held {
+		t.Hold = ""
+		t.queue(t.At, now)
+	}
+}
+
+// Moved ends the way of a host into or out of its target group. One that gathers stays in AllowTraffic until Shifted.
+func (t *Target) Moved(now time.Time) (changed bool) {
+	if t.Phase != Moving {
+		return false
+	}
+	if t.Gather && *t.Event().LifecycleEventName == AllowTraffic {
+		t.Phase, t.LastUpdatedAt = Joined, awsproto.At(now)
+		return true
+	}
+	t.shifted(now)
+	return true
+}
+
+// Shifted ends AllowTraffic once the traffic of all hosts has been shifted.
+func (t *Target) Shifted(now time.Time) {
+	if t.Phase == Joined {
+		t.shifted(now)
+	}
+}
+
+func (t *Target) shifted(now time.Time) {
+	t.endEvent(cd.LifecycleEventStatusSucceeded, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeSuccess, ScriptName: new(""), Message: new("Succeeded"), LogTail: new("")}, now)
+	t.advance(now)
+}
+
+// Stuck fails a host that did not get into or out of its target group.
+func (t *Target) Stuck(message string, now time.Time) (changed bool) {
+	if t.Phase != Moving {
+		return false
+	}
+	t.fail(message, now)
+	return true
 }
 
 // Deliverable is from when on the command may be handed out; ok is false if there is none.
@@ -93,7 +147,7 @@ func (t *Target) Acknowledge(at, attempt int, now time.Time) (status cd.Lifecycl
 	if at < 0 || at >= len(t.LifecycleEvents) {
 		return cd.LifecycleEventStatusFailed, false
 	}
-	if t.Phase == Idle || at != t.At {
+	if !t.commanded() || at != t.At {
 		if t.LifecycleEvents[at].Status == cd.LifecycleEventStatusSucceeded {
 			return cd.LifecycleEventStatusSucceeded, false
 		}
@@ -112,11 +166,14 @@ func (t *Target) Acknowledge(at, attempt int, now time.Time) (status cd.Lifecycl
 	return e.Status, true
 }
 
+// commanded tells whether the event in progress is a command of the host.
+func (t *Target) commanded() bool { return t.Phase == Queued || t.Phase == Sent || t.Phase == Running }
+
 // Complete ends the event at with what the host reports. What comes a second time, or from somebody else than who runs the command, changes
 // nothing. A command may end without an acknowledgement: AWS's agent reports so what it could not even begin. With ignore, a
 // failure of an event that stops the old version does not count.
 func (t *Target) Complete(at, attempt int, succeeded bool, d *cd.Diagnostics, ignore bool, now time.Time) (changed bool) {
-	if t.Phase == Idle || t.Phase == Queued || at != t.At || attempt != t.Attempt {
+	if !t.commanded() || t.Phase == Queued || at != t.At || attempt != t.Attempt {
 		return false
 	}
 	status := cd.LifecycleEventStatusSucceeded
@@ -134,7 +191,7 @@ func (t *Target) Complete(at, attempt int, succeeded bool, d *cd.Diagnostics, ig
 
 // stops tells whether ignoreApplicationStopFailures covers an event.
 func stops(event string) bool {
-	return event == "ApplicationStop" || event == "BeforeBlockTraffic" || event == "AfterBlockTraffic"
+	return event == ApplicationStop || event == BeforeBlockTraffic || event == AfterBlockTraffic
 }
 
 func (t *Target) endEvent(status cd.LifecycleEventStatus, d *cd.Diagnostics, now time.Time) {
@@ -179,7 +236,9 @@ func (t *Target) Halt(now time.Time) {
 	switch {
 	case t.Phase == Running:
 		t.Halting = true
-	case t.At == 0:
+	case t.Phase == Moving || t.Phase == Joined:
+		t.fail("The deployment ended before the traffic had been shifted.", now)
+	case t.At == 0 || t.Original() && t.Phase == Held:
 		t.end(cd.TargetStatusSkipped, now)
 	default:
 		t.end(cd.TargetStatusFailed, now)
@@ -193,6 +252,8 @@ func (t *Target) Due() time.Time {
 		return t.Since.Add(StartWithin)
 	case Running:
 		return t.Since.Add(FinishWithin)
+	case Moving:
+		return t.Since.Add(MoveWithin)
 	}
 	return time.Time{}
 }
@@ -209,7 +270,7 @@ func (t *Target) Expire(seen, now time.Time) (changed bool) {
 
 // Abort ends the host whatever it does.
 func (t *Target) Abort(reason string, now time.Time) {
-	if t.Phase == Idle {
+	if t.Phase == Idle || t.Phase == Held {
 		t.end(cd.TargetStatusFailed, now)
 		return
 	}
@@ -224,7 +285,10 @@ func (t *Target) fail(message string, now time.Time) {
 
 func (t *Target) late(seen, now time.Time) string {
 	name := *t.Event().LifecycleEventName
-	if t.Phase == Running {
+	switch t.Phase {
+	case Moving:
+		return fmt.Sprintf("%s did not end within %s: the target group did not find the host healthy, or the host's connections did not end.", name, span(MoveWithin))
+	case Running:
 		return fmt.Sprintf("The host began %s and did not report its end within %s. %s", name, span(FinishWithin), Silence(seen, now))
 	}
 	return fmt.Sprintf("The host did not begin %s within %s. %s", name, span(StartWithin), Silence(seen, now))
