@@ -130,6 +130,13 @@ func (s *PromoteReleaseInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *PutHostServiceInput) Check(c *awsproto.Check) {
+	c.Required("hostIdentifier", s.HostIdentifier != nil)
+	c.Required("address", s.Address != nil)
+	c.Length("address", s.Address, 0, 300)
+}
+
+// Check reports what the model forbids.
 func (s *PutReleasePolicyInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)

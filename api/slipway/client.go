@@ -82,6 +82,11 @@ func (c Client) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (*P
 	return awsproto.Send[PromoteReleaseOutput](ctx, c.Client, &opPromoteRelease, in)
 }
 
+// PutHostService is slipway:PutHostService.
+func (c Client) PutHostService(ctx context.Context, in *PutHostServiceInput) (*PutHostServiceOutput, error) {
+	return awsproto.Send[PutHostServiceOutput](ctx, c.Client, &opPutHostService, in)
+}
+
 // PutReleasePolicy is slipway:PutReleasePolicy.
 func (c Client) PutReleasePolicy(ctx context.Context, in *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
 	return awsproto.Send[PutReleasePolicyOutput](ctx, c.Client, &opPutReleasePolicy, in)

@@ -28,6 +28,7 @@ var (
 	opPollBuild           = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
 	opPollRouter          = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Errors: []string(nil)}
 	opPromoteRelease      = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
+	opPutHostService      = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Errors: []string(nil)}
 	opPutReleasePolicy    = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Errors: []string{"DeploymentGroupNotFoundException"}}
 	opPutRouterReport     = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Errors: []string(nil)}
 	opReadLog             = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Errors: []string{"LogNotFoundException"}}
@@ -52,6 +53,7 @@ type API interface {
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
 	PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
+	PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
 	PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
 	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
@@ -77,6 +79,7 @@ type Service struct {
 	pollBuild           func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	pollRouter          func(context.Context, *PollRouterInput) (*PollRouterOutput, error)
 	promoteRelease      func(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
+	putHostService      func(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
 	putReleasePolicy    func(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
 	putRouterReport     func(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	readLog             func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
@@ -161,6 +164,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
 		}); ok && s.promoteRelease == nil {
 			s.promoteRelease = f.PromoteRelease
+		}
+		if f, ok := part.(interface {
+			PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
+		}); ok && s.putHostService == nil {
+			s.putHostService = f.PutHostService
 		}
 		if f, ok := part.(interface {
 			PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
@@ -266,6 +274,11 @@ func (s *Service) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (
 	return awsproto.Invoke(ctx, s.hooks, &opPromoteRelease, in, s.promoteRelease)
 }
 
+// PutHostService is slipway:PutHostService.
+func (s *Service) PutHostService(ctx context.Context, in *PutHostServiceInput) (*PutHostServiceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutHostService, in, s.putHostService)
+}
+
 // PutReleasePolicy is slipway:PutReleasePolicy.
 func (s *Service) PutReleasePolicy(ctx context.Context, in *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPutReleasePolicy, in, s.putReleasePolicy)
@@ -316,6 +329,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
 		awsproto.Bind(&opPollRouter, s.pollRouter != nil, s.PollRouter),
 		awsproto.Bind(&opPromoteRelease, s.promoteRelease != nil, s.PromoteRelease),
+		awsproto.Bind(&opPutHostService, s.putHostService != nil, s.PutHostService),
 		awsproto.Bind(&opPutReleasePolicy, s.putReleasePolicy != nil, s.PutReleasePolicy),
 		awsproto.Bind(&opPutRouterReport, s.putRouterReport != nil, s.PutRouterReport),
 		awsproto.Bind(&opReadLog, s.readLog != nil, s.ReadLog),

@@ -215,6 +215,16 @@ type PromoteReleaseInput struct {
 type PromoteReleaseOutput struct {
 }
 
+// PutHostServiceInput is the shape of that name.
+type PutHostServiceInput struct {
+	HostIdentifier *string `json:"hostIdentifier,omitzero"`
+	Address        *string `json:"address,omitzero"`
+}
+
+// PutHostServiceOutput is the shape of that name.
+type PutHostServiceOutput struct {
+}
+
 // PutReleasePolicyInput is the shape of that name.
 type PutReleasePolicyInput struct {
 	ApplicationName     *string        `json:"applicationName,omitzero"`

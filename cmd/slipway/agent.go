@@ -11,13 +11,14 @@ import (
 
 type agentCommand struct {
 	client
-	Name   string `help:"Name of the on-premises instance that this host is." env:"SLIPWAY_HOST"`
-	Root   string `help:"Folder before every absolute path: several hosts fit on one machine, and nothing is written outside it." type:"path"`
-	Config string `help:"The file with the host's key, as AWS's tools write it; used if the environment holds no key." default:"/etc/codedeploy-agent/conf/codedeploy.onpremises.yml" type:"path"`
+	Name    string `help:"Name of the on-premises instance that this host is." env:"SLIPWAY_HOST"`
+	Root    string `help:"Folder before every absolute path: several hosts fit on one machine, and nothing is written outside it." type:"path"`
+	Service string `help:"Where the service of this host takes requests from the load balancer, as IP:PORT. Deployments with traffic control need it."`
+	Config  string `help:"The file with the host's key, as AWS's tools write it; used if the environment holds no key." default:"/etc/codedeploy-agent/conf/codedeploy.onpremises.yml" type:"path"`
 }
 
 func (c *agentCommand) Run(ctx context.Context) error {
-	config := agent.Config{Endpoint: c.Endpoint, Region: c.Region, Name: c.Name, Root: c.Root, Log: logger()}
+	config := agent.Config{Endpoint: c.Endpoint, Region: c.Region, Name: c.Name, Root: c.Root, Service: c.Service, Log: logger()}
 	key, err := keys()
 	if err != nil {
 		ferr := config.ReadOnPremises(c.Config)

@@ -76,6 +76,9 @@ func Run(ctx context.Context, c Config) error {
 	if err := a.identify(ctx); err != nil {
 		return ended(ctx, err)
 	}
+	if err := a.announce(ctx); err != nil {
+		return ended(ctx, err)
+	}
 	a.Log.Info("agent started", "host", a.identity, "server", c.Endpoint, "root", c.Root)
 	a.recover(ctx)
 	a.poll(ctx)

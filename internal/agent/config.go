@@ -26,6 +26,8 @@ type Config struct {
 	Name           string
 	HostIdentifier string
 	Credentials    sigv4.Credentials
+	// Service is the IP:PORT at which the service of the host takes requests from a load balancer; "" if it is behind none.
+	Service string
 	// Root is put before every absolute path, the agent's own included: nothing is written outside it. "" is the whole machine.
 	Root string
 	Log  *slog.Logger

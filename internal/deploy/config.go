@@ -122,8 +122,14 @@ func checkConfig(c *cd.DeploymentConfigInfo) error {
 		}
 		return checkTraffic(c.ComputePlatform, c.TrafficRoutingConfig)
 	}
+	// AWS routes the traffic of ECS and Lambda alone; here that of blue/green hosts too, which may all be installed on at once, for they are idle.
 	if c.TrafficRoutingConfig != nil {
-		return &cd.InvalidTrafficRoutingConfigurationException{Message: "Traffic routing is for the compute platforms ECS and Lambda."}
+		if err := checkTraffic(c.ComputePlatform, c.TrafficRoutingConfig); err != nil {
+			return err
+		}
+		if c.MinimumHealthyHosts == nil {
+			c.MinimumHealthyHosts = &cd.MinimumHealthyHosts{Type: cd.MinimumHealthyHostsTypeHostCount}
+		}
 	}
 	m := c.MinimumHealthyHosts
 	if m == nil || m.Type == "" {

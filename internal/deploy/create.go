@@ -20,9 +20,13 @@ const maxDescription = 256
 
 // CreateDeployment implements codedeploy:CreateDeployment for servers, in place, from S3.
 func (s *Service) CreateDeployment(ctx context.Context, in *cd.CreateDeploymentInput) (*cd.CreateDeploymentOutput, error) {
+	x, err := s.resolve(ctx, in)
+	if err != nil {
+		return nil, err
+	}
 	var id string
-	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
-		id, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser})
+	err = s.db.Write(ctx, func(tx store.Tx) (err error) {
+		id, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}, x)
 		return err
 	})
 	if err != nil {
@@ -33,12 +37,16 @@ func (s *Service) CreateDeployment(ctx context.Context, in *cd.CreateDeploymentI
 
 // CreateForPipeline creates a deployment once for a key: asked again with the same key it returns the same deployment.
 func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.CreateDeploymentInput) (deploymentID string, err error) {
+	x, err := s.resolve(ctx, in)
+	if err != nil {
+		return "", err
+	}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		ok, err := store.Find(ctx, tx, []any{&deploymentID}, `SELECT deployment FROM deploy_keys WHERE key = $1`, key)
 		if err != nil || ok {
 			return err
 		}
-		if deploymentID, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}); err != nil {
+		if deploymentID, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}, x); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO deploy_keys (key, deployment) VALUES ($1, $2)`, key, deploymentID)
@@ -47,14 +55,15 @@ func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.Crea
 	return deploymentID, err
 }
 
-// create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback what it rolls back.
-func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo) (string, error) {
+// create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback what it rolls back; x is
+// what it does to traffic.
+func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo, x *traffic) (string, error) {
 	a, g, c, err := s.prepare(ctx, tx, in)
 	if err != nil {
 		return "", err
 	}
 	now := s.Now()
-	d := &deployment{id: newDeploymentID(), app: a.id, grp: g.id, place: newPlace(now), live: true, info: info}
+	d := &deployment{id: newDeploymentID(), app: a.id, grp: g.id, place: newPlace(now), live: true, info: info, traffic: x}
 	info.DeploymentId, info.ApplicationName, info.DeploymentGroupName, info.DeploymentConfigName = &d.id, a.ApplicationName, g.DeploymentGroupName, c.DeploymentConfigName
 	info.Revision, info.PreviousRevision, info.Description, info.ComputePlatform = in.Revision, g.TargetRevision, in.Description, a.ComputePlatform
 	info.CreateTime, info.StartTime, info.DeploymentStyle, info.Status = awsproto.At(now), awsproto.At(now), g.DeploymentStyle, cd.DeploymentStatusInProgress
@@ -69,17 +78,21 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 	if err := s.remember(ctx, tx, a.id, in.Revision, nil, true); err != nil {
 		return "", err
 	}
-	targets, err := s.targetsOf(ctx, tx, g, d)
+	var targets []*rollout.Target
+	if d.blueGreen() {
+		targets, err = s.coloured(ctx, tx, g, c, d)
+	} else if targets, err = s.targetsOf(ctx, tx, g, d); err == nil {
+		d.state = rollout.New(rollout.NewPlan(len(targets), c.MinimumHealthyHosts))
+	}
 	if err != nil {
 		return "", err
 	}
-	d.state = rollout.New(rollout.NewPlan(len(targets), c.MinimumHealthyHosts))
 	if err := d.insert(ctx, tx, now); err != nil {
 		return "", err
 	}
 	for i, t := range targets {
-		if _, err := tx.Exec(ctx, `INSERT INTO deploy_targets (deployment, target, position, status, host, deliverable, doc) VALUES ($1, $2, $3, $4, '', 0, $5)`,
-			d.id, *t.TargetId, i, string(t.Status), store.JSON(t)); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO deploy_targets (deployment, target, position, status, host, deliverable, label, doc) VALUES ($1, $2, $3, $4, '', 0, $5, $6)`,
+			d.id, *t.TargetId, i, string(t.Status), string(t.InstanceLabel), store.JSON(t)); err != nil {
 			return "", err
 		}
 	}
@@ -87,8 +100,13 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 	if err := g.save(ctx, tx); err != nil {
 		return "", err
 	}
-	if err := tx.Enqueue(ctx, store.Job{Kind: limitJob, Key: d.id, RunAt: now.Add(rollout.Deployment)}); err != nil {
+	if err := tx.Enqueue(ctx, store.Job{Kind: limitJob, Key: d.id, RunAt: now.Add(d.limit())}); err != nil {
 		return "", err
+	}
+	if watched(d.info, g) != nil {
+		if err := tx.Enqueue(ctx, store.Job{Kind: alarmJob, Key: d.id}); err != nil {
+			return "", err
+		}
 	}
 	return d.id, s.react(ctx, tx, d)
 }
@@ -119,14 +137,14 @@ func (s *Service) prepare(ctx context.Context, tx store.Tx, in *cd.CreateDeploym
 	return a, g, c, nil
 }
 
-func (s *Service) parts(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput) (a *application, g *group, c *cd.DeploymentConfigInfo, err error) {
-	if a, err = findApplication(ctx, tx, in.ApplicationName); err != nil {
+func (s *Service) parts(ctx context.Context, q store.Queryer, in *cd.CreateDeploymentInput) (a *application, g *group, c *cd.DeploymentConfigInfo, err error) {
+	if a, err = findApplication(ctx, q, in.ApplicationName); err != nil {
 		return nil, nil, nil, err
 	}
 	if in.DeploymentGroupName == nil {
 		return nil, nil, nil, &cd.DeploymentGroupNameRequiredException{Message: "A deployment group name must be given."}
 	}
-	if g, err = findGroup(ctx, tx, a, in.DeploymentGroupName); err != nil {
+	if g, err = findGroup(ctx, q, a, in.DeploymentGroupName); err != nil {
 		return nil, nil, nil, err
 	}
 	if err := checkRevision(in.Revision); err != nil {
@@ -134,7 +152,7 @@ func (s *Service) parts(ctx context.Context, tx store.Tx, in *cd.CreateDeploymen
 	}
 	name := g.DeploymentConfigName
 	replace(&name, in.DeploymentConfigName)
-	c, err = findConfig(ctx, tx, name)
+	c, err = findConfig(ctx, q, name)
 	return a, g, c, err
 }
 
@@ -143,7 +161,7 @@ func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, 
 		return &cd.DescriptionTooLongException{Message: "A description may have 256 characters."}
 	}
 	if in.TargetInstances != nil {
-		return &cd.InvalidTargetInstancesException{Message: "Target instances can be given for the deployment type BLUE_GREEN alone."}
+		return &cd.InvalidTargetInstancesException{Message: "Target instances can't be given: a deployment group of the type BLUE_GREEN names its two sides by onPremisesTagSet, and each deployment takes the one that is idle."}
 	}
 	if err := checkRollback(in.AutoRollbackConfiguration); err != nil {
 		return err
@@ -154,23 +172,21 @@ func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, 
 	if c.ComputePlatform != a.ComputePlatform {
 		return &cd.InvalidDeploymentConfigNameException{Message: fmt.Sprintf("The deployment configuration %s is for %s, the application for %s.", *c.DeploymentConfigName, c.ComputePlatform, a.ComputePlatform)}
 	}
-	alarms := g.AlarmConfiguration
-	replace(&alarms, in.OverrideAlarmConfiguration)
 	switch style := g.DeploymentStyle; {
 	case a.ComputePlatform != cd.ComputePlatformServer:
 		return unsupported("deployments to " + string(a.ComputePlatform) + " yet; those to servers it does.")
-	case style.DeploymentType == cd.DeploymentTypeBlueGreen:
-		return unsupported("the deployment type BLUE_GREEN yet. Update the deployment group to IN_PLACE.")
-	case style.DeploymentOption == cd.DeploymentOptionWithTrafficControl:
-		return unsupported("the deployment option WITH_TRAFFIC_CONTROL (load balancers) yet. Update the deployment group to WITHOUT_TRAFFIC_CONTROL.")
+	case style.DeploymentType == cd.DeploymentTypeInPlace && c.TrafficRoutingConfig != nil:
+		return &cd.InvalidDeploymentConfigNameException{Message: "The deployment configuration " + *c.DeploymentConfigName + " shifts traffic, which deployments in place do not. Choose another one, or make the deployment group BLUE_GREEN."}
+	case style.DeploymentType == cd.DeploymentTypeBlueGreen && copies(g.BlueGreenDeploymentConfiguration):
+		return unsupported("blue/green deployments that copy an Auto Scaling group. Set greenFleetProvisioningOption to DISCOVER_EXISTING and name both sides by onPremisesTagSet.")
+	case g.LoadBalancerInfo != nil && len(g.LoadBalancerInfo.ElbInfoList) > 0 && style.DeploymentOption == cd.DeploymentOptionWithTrafficControl:
+		return unsupported("classic load balancers (elbInfoList). Use target groups.")
 	case in.Revision.RevisionType != cd.RevisionLocationTypeS3:
 		return unsupported("deployments of revisions of the type " + string(in.Revision.RevisionType) + " yet; those in S3 it does.")
 	case in.Revision.S3Location.BundleType == cd.BundleTypeYaml || in.Revision.S3Location.BundleType == cd.BundleTypeJson:
 		return &cd.InvalidRevisionException{Message: "A bundle for servers must be of the type zip, tar or tgz, not " + string(in.Revision.S3Location.BundleType) + "."}
 	case c.ZonalConfig != nil:
 		return unsupported("zonal deployment configurations yet: " + *c.DeploymentConfigName + " has a zonalConfig. Choose another configuration.")
-	case alarms != nil && is(alarms.Enabled) && !is(alarms.IgnorePollAlarmFailure):
-		return unsupported("alarms yet, so that it could not read " + *alarms.Alarms[0].Name + ". Disable the alarms of the deployment group, or set ignorePollAlarmFailure, or override them for this deployment.")
 	}
 	return nil
 }
@@ -205,7 +221,7 @@ func (s *Service) targetsOf(ctx context.Context, tx store.Tx, g *group, d *deplo
 	})
 	var targets []*rollout.Target
 	for _, h := range hosts {
-		targets = append(targets, rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, s.Now()))
+		targets = append(targets, rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, rollout.InPlace(d.traffic != nil), s.Now()))
 	}
 	return targets, nil
 }

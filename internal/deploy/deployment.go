@@ -163,7 +163,7 @@ func (s *Service) StopDeployment(ctx context.Context, in *cd.StopDeploymentInput
 			return err
 		}
 		if d.live {
-			out.Status, out.StatusMessage = cd.StopStatusPending, new(fmt.Sprintf("The deployment stops as soon as the %d hosts that run a command have ended it.", d.state.InProgress))
+			out.Status, out.StatusMessage = cd.StopStatusPending, new(d.pending())
 		}
 		return nil
 	})
@@ -173,24 +173,55 @@ func (s *Service) StopDeployment(ctx context.Context, in *cd.StopDeploymentInput
 	return out, nil
 }
 
-// unsupportedWait refuses what only blue/green deployments know.
-func (s *Service) unsupportedWait(ctx context.Context, id *string, what string) error {
-	d, err := s.find(ctx, s.db, id)
-	if err != nil {
-		return err
+// pending says what a deployment that was stopped waits for.
+func (d *deployment) pending() string {
+	b := d.state.BlueGreen
+	switch {
+	case b == nil:
+		return fmt.Sprintf("The deployment stops as soon as the %d hosts that run a command have ended it.", d.state.InProgress)
+	case b.Undoing:
+		return "The deployment stops as soon as the traffic is back on the original hosts."
+	case d.state.Stop == nil:
+		return "The traffic has been shifted, and the applications of the original hosts are being stopped: the deployment goes on to its end."
 	}
-	if !d.live {
-		return &cd.DeploymentAlreadyCompletedException{Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + "."}
-	}
-	return &cd.UnsupportedActionForDeploymentTypeException{Message: what + " is for the deployment type BLUE_GREEN; " + d.id + " is IN_PLACE."}
+	return "The deployment stops as soon as the hosts that run a command have ended it."
 }
 
-// ContinueDeployment implements codedeploy:ContinueDeployment: an in-place deployment never waits to be continued.
+// ContinueDeployment implements codedeploy:ContinueDeployment: a blue/green deployment that is ready shifts its traffic (READY_WAIT), or one
+// whose originals stand by terminates them (TERMINATION_WAIT).
 func (s *Service) ContinueDeployment(ctx context.Context, in *cd.ContinueDeploymentInput) (*cd.ContinueDeploymentOutput, error) {
-	return nil, s.unsupportedWait(ctx, in.DeploymentId, "ContinueDeployment")
+	stage := rollout.Ready
+	switch in.DeploymentWaitType {
+	case "", cd.DeploymentWaitTypeReadyWait:
+	case cd.DeploymentWaitTypeTerminationWait:
+		stage = rollout.Wait
+	default:
+		return nil, &cd.InvalidDeploymentWaitTypeException{Message: string(in.DeploymentWaitType) + " is nothing that a deployment waits for; there are READY_WAIT and TERMINATION_WAIT."}
+	}
+	return nil, s.goOn(ctx, in.DeploymentId, stage)
 }
 
-// SkipWaitTimeForInstanceTermination implements codedeploy:SkipWaitTimeForInstanceTermination: an in-place deployment terminates nothing.
+// SkipWaitTimeForInstanceTermination implements codedeploy:SkipWaitTimeForInstanceTermination.
 func (s *Service) SkipWaitTimeForInstanceTermination(ctx context.Context, in *cd.SkipWaitTimeForInstanceTerminationInput) (*cd.SkipWaitTimeForInstanceTerminationOutput, error) {
-	return nil, s.unsupportedWait(ctx, in.DeploymentId, "SkipWaitTimeForInstanceTermination")
+	return nil, s.goOn(ctx, in.DeploymentId, rollout.Wait)
+}
+
+// goOn ends the wait of a blue/green deployment in a stage.
+func (s *Service) goOn(ctx context.Context, id *string, stage rollout.Stage) error {
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		d, err := s.find(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		b := d.state.BlueGreen
+		switch {
+		case !d.live:
+			return &cd.DeploymentAlreadyCompletedException{Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + "."}
+		case b == nil:
+			return &cd.UnsupportedActionForDeploymentTypeException{Message: "Only deployments of the type BLUE_GREEN wait; " + d.id + " is IN_PLACE."}
+		case b.Stage != stage || !d.state.Continue():
+			return &cd.DeploymentIsNotInReadyStateException{Message: "The deployment " + d.id + " does not wait for this now."}
+		}
+		return s.react(ctx, tx, d)
+	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -25,16 +24,17 @@ type deployment struct {
 	live         bool
 	info         *cd.DeploymentInfo
 	state        rollout.State
+	traffic      *traffic // nil if it moves none
 }
 
-const deploymentColumns = `d.id, d.application, d.grp, d.place, d.live, a.name, g.name, d.doc, d.state FROM deploy_deployments d
+const deploymentColumns = `d.id, d.application, d.grp, d.place, d.live, a.name, g.name, d.doc, d.state, d.traffic FROM deploy_deployments d
 	LEFT JOIN deploy_applications a ON a.id = d.application LEFT JOIN deploy_groups g ON g.id = d.grp`
 
 func scanDeployment(r *sql.Rows) (*deployment, error) {
 	d := &deployment{info: new(cd.DeploymentInfo)}
 	var live int
 	var app, group *string
-	err := r.Scan(&d.id, &d.app, &d.grp, &d.place, &live, &app, &group, store.JSON(d.info), store.JSON(&d.state))
+	err := r.Scan(&d.id, &d.app, &d.grp, &d.place, &live, &app, &group, store.JSON(d.info), store.JSON(&d.state), store.JSON(&d.traffic))
 	d.live = live == 1
 	// Names change; what was deleted keeps its last one.
 	replace(&d.info.ApplicationName, app)
@@ -55,19 +55,23 @@ func loadDeployment(ctx context.Context, q store.Queryer, id string) (*deploymen
 }
 
 func (d *deployment) insert(ctx context.Context, tx store.Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8)`,
-		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state))
+	_, err := tx.Exec(ctx, `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`,
+		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state), store.JSON(d.traffic))
 	return err
 }
 
 func (d *deployment) save(ctx context.Context, tx store.Tx) error {
-	live := 0
-	if d.live {
-		live = 1
-	}
-	_, err := tx.Exec(ctx, `UPDATE deploy_deployments SET status = $2, live = $3, doc = $4, state = $5 WHERE id = $1`, d.id,
-		string(d.info.Status), live, store.JSON(d.info), store.JSON(d.state))
+	b := d.state.BlueGreen
+	_, err := tx.Exec(ctx, `UPDATE deploy_deployments SET status = $2, live = $3, undoing = $4, doc = $5, state = $6, traffic = $7 WHERE id = $1`, d.id,
+		string(d.info.Status), bit(d.live), bit(b != nil && b.Undoing && !b.Undone), store.JSON(d.info), store.JSON(d.state), store.JSON(d.traffic))
 	return err
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 func loadTargets(ctx context.Context, q store.Queryer, where string, args ...any) ([]*rollout.Target, error) {
@@ -87,10 +91,16 @@ func (s *Service) saveTarget(ctx context.Context, tx store.Tx, t *rollout.Target
 			tx.AfterCommit(func() { s.hosts.wake(host) })
 		}
 	}
+	moving := t.Phase == rollout.Moving
+	if moving {
+		if err := tx.Enqueue(ctx, store.Job{Kind: moveJob, Key: timerKey(t)}); err != nil {
+			return err
+		}
+	}
 	id := *t.DeploymentId
 	tx.AfterCommit(func() { s.Hub.Changed("deployment/"+id, "deployments") })
-	_, err := tx.Exec(ctx, `UPDATE deploy_targets SET status = $3, host = $4, deliverable = $5, doc = $6 WHERE deployment = $1 AND target = $2`,
-		*t.DeploymentId, *t.TargetId, string(t.Status), host, deliverable, store.JSON(t))
+	_, err := tx.Exec(ctx, `UPDATE deploy_targets SET status = $3, host = $4, deliverable = $5, moving = $6, doc = $7 WHERE deployment = $1 AND target = $2`,
+		*t.DeploymentId, *t.TargetId, string(t.Status), host, deliverable, bit(moving), store.JSON(t))
 	return err
 }
 
@@ -104,32 +114,43 @@ func (s *Service) change(ctx context.Context, tx store.Tx, deploymentID, target 
 	if err != nil || t == nil {
 		return false, err
 	}
-	before := t.Ended()
+	before, over := t.Phase, t.Ended()
 	if !f(d, t) {
 		return false, nil
 	}
-	if err := s.saveTarget(ctx, tx, t); err != nil {
+	if over {
+		return true, s.saveTarget(ctx, tx, t)
+	}
+	if err := s.counted(ctx, tx, d, t, before); err != nil {
 		return false, err
 	}
-	if before || !t.Ended() {
-		return true, nil
-	}
-	if err := s.targetEnded(ctx, tx, d, t); err != nil {
-		return false, err
+	if !t.Ended() && (t.Phase == before || d.state.BlueGreen == nil) {
+		return true, nil // nothing that the deployment as a whole would heed
 	}
 	return true, s.react(ctx, tx, d)
 }
 
+// counted writes a target that was in progress and counts what became of it; before is the phase that it was in.
+func (s *Service) counted(ctx context.Context, tx store.Tx, d *deployment, t *rollout.Target, before rollout.Phase) error {
+	if err := s.saveTarget(ctx, tx, t); err != nil {
+		return err
+	}
+	d.state.Count(t, before)
+	if t.Ended() {
+		return s.targetEnded(ctx, tx, d, t)
+	}
+	return nil
+}
+
 func timerKey(t *rollout.Target) string { return *t.DeploymentId + "/" + *t.TargetId }
 
-// targetEnded counts a target that was in progress and records what became of the host.
+// targetEnded records what became of a host.
 func (s *Service) targetEnded(ctx context.Context, tx store.Tx, d *deployment, t *rollout.Target) error {
-	d.state.HostEnded(t.Status)
 	if err := tx.Cancel(ctx, timerJob, timerKey(t)); err != nil {
 		return err
 	}
-	if t.Status == cd.TargetStatusSkipped {
-		return nil
+	if t.Status == cd.TargetStatusSkipped || t.Original() || d.mirror() {
+		return nil // nothing was installed
 	}
 	var h rollout.Health
 	if _, err := store.Find(ctx, tx, []any{store.JSON(&h)}, `SELECT doc FROM deploy_health WHERE grp = $1 AND host = $2`, d.grp, *t.TargetId); err != nil {
@@ -167,22 +188,23 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, d *deployment, n rollo
 			return err
 		}
 		for _, t := range targets {
-			t.Begin(now)
-			if err := s.saveTarget(ctx, tx, t); err != nil {
-				return err
-			}
-			if err := tx.Enqueue(ctx, store.Job{Kind: timerJob, Key: timerKey(t), RunAt: t.Due()}); err != nil {
+			if err := s.begin(ctx, tx, t, now); err != nil {
 				return err
 			}
 		}
 	}
 	if n.Skip {
-		if err := s.each(ctx, tx, d, "Pending", func(t *rollout.Target) { t.Skip(now) }, false); err != nil {
+		if err := s.each(ctx, tx, d, "Pending", func(t *rollout.Target) { t.Skip(now) }); err != nil {
 			return err
 		}
 	}
 	if n.Halt {
-		if err := s.each(ctx, tx, d, "InProgress", func(t *rollout.Target) { t.Halt(now) }, true); err != nil {
+		if err := s.each(ctx, tx, d, "InProgress", func(t *rollout.Target) { t.Halt(now) }); err != nil {
+			return err
+		}
+	}
+	if n.Step != "" {
+		if err := s.step(ctx, tx, d, n.Step); err != nil {
 			return err
 		}
 	}
@@ -192,21 +214,31 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, d *deployment, n rollo
 	return nil
 }
 
-// each changes all targets of a status.
-func (s *Service) each(ctx context.Context, tx store.Tx, d *deployment, status string, f func(*rollout.Target), count bool) error {
+// begin starts a target.
+func (s *Service) begin(ctx context.Context, tx store.Tx, t *rollout.Target, now time.Time) error {
+	t.Begin(now)
+	if err := s.saveTarget(ctx, tx, t); err != nil {
+		return err
+	}
+	return tx.Enqueue(ctx, store.Job{Kind: timerJob, Key: timerKey(t), RunAt: t.Due()})
+}
+
+// each changes all targets of a status. Those that were pending have been counted already.
+func (s *Service) each(ctx context.Context, tx store.Tx, d *deployment, status string, f func(*rollout.Target)) error {
 	targets, err := loadTargets(ctx, tx, `deployment = $1 AND status = $2 ORDER BY position`, d.id, status)
 	if err != nil {
 		return err
 	}
 	for _, t := range targets {
+		pending, before := t.Status == cd.TargetStatusPending, t.Phase
 		f(t)
-		if err := s.saveTarget(ctx, tx, t); err != nil {
-			return err
+		if pending {
+			err = s.saveTarget(ctx, tx, t)
+		} else {
+			err = s.counted(ctx, tx, d, t, before)
 		}
-		if count && t.Ended() {
-			if err := s.targetEnded(ctx, tx, d, t); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -236,6 +268,9 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 		g.LastAttemptedDeployment = last
 		if end.Status == cd.DeploymentStatusSucceeded {
 			g.LastSuccessfulDeployment, g.TargetRevision, g.revision = last, d.info.Revision, revisionKey(d.info.Revision)
+			if d.traffic != nil && d.traffic.Side != "" {
+				g.side = d.traffic.Side
+			}
 		}
 		if err := g.save(ctx, tx); err != nil {
 			return err
@@ -244,8 +279,10 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 			return err
 		}
 	}
-	if err := tx.Cancel(ctx, limitJob, d.id); err != nil {
-		return err
+	for _, job := range []string{limitJob, waitJob, undoJob} {
+		if err := tx.Cancel(ctx, job, d.id); err != nil {
+			return err
+		}
 	}
 	if err := tx.Enqueue(ctx, store.Job{Kind: logsJob, Key: d.id}); err != nil {
 		return err
@@ -270,6 +307,9 @@ func (d *deployment) rollbackEvent() cd.AutoRollbackEvent {
 	case cd.DeploymentStatusFailed:
 		return cd.AutoRollbackEventDeploymentFailure
 	case cd.DeploymentStatusStopped:
+		if d.state.Stop != nil && d.state.Stop.Code == cd.ErrorCodeAlarmActive {
+			return cd.AutoRollbackEventDeploymentStopOnAlarm
+		}
 		return cd.AutoRollbackEventDeploymentStopOnRequest
 	}
 	return ""
@@ -286,8 +326,8 @@ func (s *Service) rollBack(ctx context.Context, tx store.Tx, d *deployment, g *g
 	if d.state.Stop != nil && (d.state.Stop.Code == cd.ErrorCodeDeploymentGroupMissing || d.state.Stop.Code == cd.ErrorCodeApplicationMissing) {
 		return nil
 	}
-	if d.state.Succeeded+d.state.Failed == 0 {
-		return nil // no host was touched
+	if b := d.state.BlueGreen; b == nil && d.state.Succeeded+d.state.Failed == 0 || b != nil && !b.Begun {
+		return nil // no host was touched, or none that carries traffic
 	}
 	if g.TargetRevision == nil {
 		d.info.RollbackInfo = &cd.RollbackInfo{RollbackMessage: new("There is nothing to roll back to: no deployment to the deployment group " + *g.DeploymentGroupName + " has succeeded yet.")}
@@ -306,7 +346,7 @@ func (s *Service) rollBack(ctx context.Context, tx store.Tx, d *deployment, g *g
 	}
 	message := "The deployment " + d.id + " ended as " + string(d.info.Status) + " and is rolled back."
 	id, err := s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorCodeDeployRollback,
-		RollbackInfo: &cd.RollbackInfo{RollbackTriggeringDeploymentId: &d.id, RollbackMessage: &message}})
+		RollbackInfo: &cd.RollbackInfo{RollbackTriggeringDeploymentId: &d.id, RollbackMessage: &message}}, d.traffic.mirrored())
 	if refusal, ok := errors.AsType[awsproto.ServiceError](err); ok { // the rollback can't be, which is no reason that the end could not
 		d.info.RollbackInfo = &cd.RollbackInfo{RollbackMessage: new("The rollback could not be started: " + refusal.Error())}
 		return nil
@@ -365,7 +405,7 @@ func (s *Service) timer(ctx context.Context, j store.Running) error {
 
 // limit ends a deployment that has taken too long.
 func (s *Service) limit(ctx context.Context, j store.Running) error {
-	message := fmt.Sprintf("The deployment did not end within %.0f hours, the longest an in-place deployment may take.", rollout.Deployment.Hours())
+	const message = "The deployment took longer than a deployment of its kind may."
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		d, err := loadDeployment(ctx, tx, j.Key)
 		if awsproto.Code(err) == "DeploymentDoesNotExistException" || err == nil && !d.live {
@@ -375,7 +415,7 @@ func (s *Service) limit(ctx context.Context, j store.Running) error {
 			return err
 		}
 		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeTimeout, Message: message})
-		if err := s.each(ctx, tx, d, "InProgress", func(t *rollout.Target) { t.Abort(message, s.Now()) }, true); err != nil {
+		if err := s.each(ctx, tx, d, "InProgress", func(t *rollout.Target) { t.Abort(message, s.Now()) }); err != nil {
 			return err
 		}
 		return s.react(ctx, tx, d)

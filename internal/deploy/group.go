@@ -17,6 +17,7 @@ const maxGroups = 1000 // of an application
 type group struct {
 	id, app  string
 	revision string // the key of the last revision deployed with success
+	side     side   // that carries the traffic of a blue/green group; "" before its first deployment
 	*cd.DeploymentGroupInfo
 }
 
@@ -24,12 +25,12 @@ func (s *Service) groupARN(app, name string) string {
 	return s.arn("deploymentgroup:", app+"/"+name)
 }
 
-const groupColumns = `g.id, g.application, g.revision, a.name, g.name, g.doc FROM deploy_groups g JOIN deploy_applications a ON a.id = g.application`
+const groupColumns = `g.id, g.application, g.revision, g.side, a.name, g.name, g.doc FROM deploy_groups g JOIN deploy_applications a ON a.id = g.application`
 
 func scanGroup(scan func(...any) error) (*group, error) {
 	g := &group{DeploymentGroupInfo: new(cd.DeploymentGroupInfo)}
 	var app, name string
-	err := scan(&g.id, &g.app, &g.revision, &app, &name, store.JSON(g.DeploymentGroupInfo))
+	err := scan(&g.id, &g.app, &g.revision, &g.side, &app, &name, store.JSON(g.DeploymentGroupInfo))
 	g.ApplicationName, g.DeploymentGroupName = &app, &name
 	return g, err
 }
@@ -59,8 +60,8 @@ func groupsOf(ctx context.Context, q store.Queryer, a *application) ([]*group, e
 }
 
 func (g *group) save(ctx context.Context, tx store.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE deploy_groups SET name = $2, config = $3, revision = $4, doc = $5 WHERE id = $1`,
-		g.id, *g.DeploymentGroupName, *g.DeploymentConfigName, g.revision, store.JSON(g.DeploymentGroupInfo))
+	_, err := tx.Exec(ctx, `UPDATE deploy_groups SET name = $2, config = $3, revision = $4, side = $5, doc = $6 WHERE id = $1`,
+		g.id, *g.DeploymentGroupName, *g.DeploymentConfigName, g.revision, string(g.side), store.JSON(g.DeploymentGroupInfo))
 	return err
 }
 

@@ -15,6 +15,9 @@ const (
 	maxGroupTags  = 10
 	maxGroupTrigs = 10
 	maxAlarms     = 10
+	// In minutes.
+	maxReadyWait       = 2 * 24 * 60
+	maxTerminationWait = 2880
 )
 
 func checkGroup(ctx context.Context, q store.Queryer, g *cd.DeploymentGroupInfo) error {
@@ -45,8 +48,10 @@ func checkTags(g *cd.DeploymentGroupInfo) error {
 	if len(g.OnPremisesInstanceTagFilters) > 0 && g.OnPremisesTagSet != nil {
 		return &cd.InvalidOnPremisesTagCombinationException{Message: "A call may have onPremisesInstanceTagFilters or onPremisesTagSet, not both."}
 	}
-	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen && (len(g.OnPremisesInstanceTagFilters) > 0 || g.OnPremisesTagSet != nil) {
-		return &cd.InvalidDeploymentStyleException{Message: "On-premises instances can't be deployed to with the deployment type BLUE_GREEN."}
+	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen {
+		if err := checkSides(g); err != nil {
+			return err
+		}
 	}
 	sets := [][]cd.TagFilter{g.OnPremisesInstanceTagFilters}
 	if g.OnPremisesTagSet != nil {
@@ -61,6 +66,29 @@ func checkTags(g *cd.DeploymentGroupInfo) error {
 		}
 	}
 	return nil
+}
+
+// checkSides looks at a blue/green group. AWS knows no on-premises instances there; here the two groups of onPremisesTagSet are the two sides.
+func checkSides(g *cd.DeploymentGroupInfo) error {
+	if len(g.OnPremisesInstanceTagFilters) > 0 || g.OnPremisesTagSet != nil && len(g.OnPremisesTagSet.OnPremisesTagSetList) != 2 {
+		return &cd.InvalidOnPremisesTagCombinationException{Message: "A deployment group of the type BLUE_GREEN names its hosts by onPremisesTagSet with two groups of tags: the first for the blue side, the second for the green one."}
+	}
+	if g.OnPremisesTagSet == nil {
+		return nil // kept as AWS's tools send it; a deployment says what is missing
+	}
+	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl {
+		return &cd.InvalidDeploymentStyleException{Message: "The deployment type BLUE_GREEN needs the deployment option WITH_TRAFFIC_CONTROL."}
+	}
+	if b := g.BlueGreenDeploymentConfiguration; b != nil {
+		if r := b.DeploymentReadyOption; r != nil && r.WaitTimeInMinutes != nil && (*r.WaitTimeInMinutes < 0 || *r.WaitTimeInMinutes > maxReadyWait) {
+			return &cd.InvalidBlueGreenDeploymentConfigurationException{Message: fmt.Sprintf("waitTimeInMinutes must be 0 to %d.", maxReadyWait)}
+		}
+		if x := b.TerminateBlueInstancesOnDeploymentSuccess; x != nil && x.TerminationWaitTimeInMinutes != nil && (*x.TerminationWaitTimeInMinutes < 0 || *x.TerminationWaitTimeInMinutes > maxTerminationWait) {
+			return &cd.InvalidBlueGreenDeploymentConfigurationException{Message: fmt.Sprintf("terminationWaitTimeInMinutes must be 0 to %d.", maxTerminationWait)}
+		}
+	}
+	_, err := pairOf(g)
+	return err
 }
 
 func checkFilters(filters []cd.TagFilter) error {

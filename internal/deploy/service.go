@@ -37,6 +37,9 @@ type Config struct {
 	Pager           awsproto.Pager
 	Journal         *journal.Journal
 	Hosts           Hosts
+	Balancer        Balancer
+	Releases        Releases
+	Alarms          Alarms
 	Hub             *event.Hub    // hears of each change of a deployment; nil for nobody
 	KeyDir          string        // of the key that signs deployment specifications
 	Hold            time.Duration // how long a poll is held; 0 for 50 s. AWS's agent waits 80 s.
@@ -56,6 +59,10 @@ const (
 	timerJob = "deploy.timer" // a host's command has taken too long
 	limitJob = "deploy.limit" // a deployment has
 	logsJob  = "deploy.logs"  // a deployment has ended: so have its logs
+	moveJob  = "deploy.move"  // a host joins or leaves its target groups
+	undoJob  = "deploy.undo"  // the traffic of a blue/green deployment goes back
+	waitJob  = "deploy.wait"  // a blue/green deployment has waited long enough
+	alarmJob = "deploy.alarm" // a deployment looks at its alarms
 )
 
 // New returns the service. Its jobs run once db works.
@@ -69,6 +76,10 @@ func New(db *store.Store, c Config) *Service {
 	db.Handle(timerJob, 8, s.timer)
 	db.Handle(limitJob, 2, s.limit)
 	db.Handle(logsJob, 2, s.finishLogs)
+	db.Handle(moveJob, 8, s.move)
+	db.Handle(undoJob, 4, s.undo)
+	db.Handle(waitJob, 2, s.waited)
+	db.Handle(alarmJob, 2, s.lookAtAlarms)
 	return s
 }
 

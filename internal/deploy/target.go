@@ -57,7 +57,7 @@ func asTarget(t *rollout.Target) cd.DeploymentTarget {
 
 func asSummary(t *rollout.Target) cd.InstanceSummary {
 	return cd.InstanceSummary{DeploymentId: t.DeploymentId, InstanceId: t.TargetArn, Status: cd.InstanceStatus(t.Status),
-		LastUpdatedAt: t.LastUpdatedAt, LifecycleEvents: t.LifecycleEvents}
+		LastUpdatedAt: t.LastUpdatedAt, LifecycleEvents: t.LifecycleEvents, InstanceType: cd.InstanceType(t.InstanceLabel)}
 }
 
 // GetDeploymentTarget implements codedeploy:GetDeploymentTarget.
@@ -130,16 +130,20 @@ func (s *Service) ListDeploymentTargets(ctx context.Context, in *cd.ListDeployme
 					return nil, &cd.InvalidInstanceStatusException{Message: v + " is no status of a target."}
 				}
 			}
-		case cd.TargetFilterNameServerInstanceLabel: // of blue/green deployments
-			return s.listTargets(ctx, in.DeploymentId, []string{"-"}, in.NextToken)
+		case cd.TargetFilterNameServerInstanceLabel:
+			for _, v := range values {
+				if v != string(cd.TargetLabelBlue) && v != string(cd.TargetLabelGreen) {
+					return nil, &cd.InvalidTargetFilterNameException{Message: v + " is no label of an instance; there are Blue and Green."}
+				}
+			}
 		default:
 			return nil, &cd.InvalidTargetFilterNameException{Message: string(name) + " is no filter; there are TargetStatus and ServerInstanceLabel."}
 		}
 	}
-	return s.listTargets(ctx, in.DeploymentId, in.TargetFilters[cd.TargetFilterNameTargetStatus], in.NextToken)
+	return s.listTargets(ctx, in.DeploymentId, in.TargetFilters[cd.TargetFilterNameTargetStatus], in.TargetFilters[cd.TargetFilterNameServerInstanceLabel], in.NextToken)
 }
 
-func (s *Service) listTargets(ctx context.Context, id *string, statuses []string, token *string) (*cd.ListDeploymentTargetsOutput, error) {
+func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels []string, token *string) (*cd.ListDeploymentTargetsOutput, error) {
 	d, err := s.find(ctx, s.db, id)
 	if err != nil {
 		return nil, err
@@ -148,6 +152,10 @@ func (s *Service) listTargets(ctx context.Context, id *string, statuses []string
 	if len(statuses) > 0 {
 		where = " AND status IN " + list(2, len(statuses))
 		args = append(args, anys(statuses)...)
+	}
+	if len(labels) > 0 {
+		where += " AND label IN " + list(len(args)+1, len(labels))
+		args = append(args, anys(labels)...)
 	}
 	type row struct {
 		name     string
@@ -184,10 +192,11 @@ func (s *Service) ListDeploymentInstances(ctx context.Context, in *cd.ListDeploy
 	for _, status := range in.InstanceStatusFilter {
 		statuses = append(statuses, string(status))
 	}
-	if len(in.InstanceTypeFilter) > 0 {
-		return nil, &cd.InvalidInstanceTypeException{Message: "Instances have a type in deployments of the type BLUE_GREEN alone."}
+	var labels []string
+	for _, kind := range in.InstanceTypeFilter {
+		labels = append(labels, string(kind))
 	}
-	out, err := s.listTargets(ctx, in.DeploymentId, statuses, in.NextToken)
+	out, err := s.listTargets(ctx, in.DeploymentId, statuses, labels, in.NextToken)
 	if err != nil {
 		return nil, err
 	}

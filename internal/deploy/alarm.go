@@ -1,0 +1,111 @@
+package deploy
+
+import (
+	"context"
+
+	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
+	"slipway/internal/store"
+)
+
+// Alarms tell the states of alarms by name: OK, ALARM or INSUFFICIENT_DATA. An alarm that does not exist is left out.
+type Alarms interface {
+	AlarmStates(ctx context.Context, names []string) (map[string]string, error)
+}
+
+const inAlarm = "ALARM"
+
+// watched is the alarm configuration that a deployment to a group heeds; nil for none. What rolls another back heeds none: the alarm that
+// was the reason would stop it.
+func watched(info *cd.DeploymentInfo, g *group) *cd.AlarmConfiguration {
+	a := info.OverrideAlarmConfiguration
+	if a == nil && g != nil {
+		a = g.AlarmConfiguration
+	}
+	if a == nil || !is(a.Enabled) || info.Creator == cd.DeploymentCreatorCodeDeployRollback {
+		return nil
+	}
+	return a
+}
+
+func namesOf(a *cd.AlarmConfiguration) (names []string) {
+	if a == nil {
+		return nil
+	}
+	for _, alarm := range a.Alarms {
+		names = append(names, text(alarm.Name))
+	}
+	return names
+}
+
+// lookAtAlarms stops a deployment that begins while one of its alarms is on, or can't be read.
+func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) error {
+	d, err := loadDeployment(ctx, s.db, j.Key)
+	if err != nil || !d.live {
+		return store.Drop(err)
+	}
+	g, err := groupByID(ctx, s.db, d.grp)
+	if err != nil {
+		return err
+	}
+	a := watched(d.info, g)
+	if a == nil {
+		return nil
+	}
+	states, err := s.Alarms.AlarmStates(ctx, namesOf(a))
+	for _, name := range namesOf(a) {
+		state, known := states[name]
+		switch {
+		case state == inAlarm:
+			return s.stopForAlarm(ctx, d.id, "The alarm "+name+" is on.")
+		case is(a.IgnorePollAlarmFailure):
+		case err != nil:
+			return s.stopForAlarm(ctx, d.id, "The alarm "+name+" could not be read: "+err.Error())
+		case !known:
+			return s.stopForAlarm(ctx, d.id, "The alarm "+name+" does not exist. Create it, or set ignorePollAlarmFailure.")
+		}
+	}
+	return nil
+}
+
+func (s *Service) stopForAlarm(ctx context.Context, id, why string) error {
+	return s.db.Write(ctx, func(tx store.Tx) error { return s.alarmed(ctx, tx, id, why) })
+}
+
+func (s *Service) alarmed(ctx context.Context, tx store.Tx, id, why string) error {
+	d, err := loadDeployment(ctx, tx, id)
+	if err != nil || !d.live {
+		return err
+	}
+	d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeAlarmActive, Message: why, Halt: true})
+	return s.react(ctx, tx, d)
+}
+
+// AlarmChanged stops the deployments that an alarm watches, in the transaction in which it goes on.
+func (s *Service) AlarmChanged(ctx context.Context, tx store.Tx, name, state string) error {
+	if state != inAlarm {
+		return nil
+	}
+	live, err := store.Strings(ctx, tx, `SELECT id FROM deploy_deployments WHERE live = 1`)
+	if err != nil {
+		return err
+	}
+	for _, id := range live {
+		d, err := loadDeployment(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		g, err := groupByID(ctx, tx, d.grp)
+		if err != nil {
+			return err
+		}
+		for _, n := range namesOf(watched(d.info, g)) {
+			if n == name {
+				if err := s.alarmed(ctx, tx, id, "The alarm "+name+" went on."); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package deploy
+
+import (
+	"context"
+	"time"
+
+	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
+	"slipway/internal/fault"
+	"slipway/internal/store"
+)
+
+func (d *deployment) blueGreen() bool { return d.traffic != nil && d.traffic.To != "" }
+
+// mirror tells whether a deployment only puts traffic back, to what is installed already.
+func (d *deployment) mirror() bool { return d.state.BlueGreen != nil && d.state.BlueGreen.Mirror }
+
+// mirrored is the traffic of the deployment that rolls one back.
+func (x *traffic) mirrored() *traffic {
+	if x == nil || x.To == "" {
+		return x
+	}
+	return &traffic{Side: x.Side.other(), From: x.To, To: x.From, Routes: x.Routes}
+}
+
+func copies(b *cd.BlueGreenDeploymentConfiguration) bool {
+	return b != nil && b.GreenFleetProvisioningOption != nil && b.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionCopyAutoScalingGroup
+}
+
+func terminates(b *cd.BlueGreenDeploymentConfiguration) bool {
+	return b != nil && b.TerminateBlueInstancesOnDeploymentSuccess != nil && b.TerminateBlueInstancesOnDeploymentSuccess.Action == cd.InstanceActionTerminate
+}
+
+// readyWait is how long a deployment waits for somebody to continue it; zero if it does not wait.
+func readyWait(b *cd.BlueGreenDeploymentConfiguration) time.Duration {
+	if b == nil || b.DeploymentReadyOption == nil || b.DeploymentReadyOption.ActionOnTimeout != cd.DeploymentReadyActionStopDeployment {
+		return 0
+	}
+	if n := b.DeploymentReadyOption.WaitTimeInMinutes; n != nil && *n > 0 {
+		return time.Duration(*n) * time.Minute
+	}
+	return maxReadyWait * time.Minute
+}
+
+// terminationWait is how long the originals stand by before their application is stopped.
+func terminationWait(b *cd.BlueGreenDeploymentConfiguration) time.Duration {
+	if !terminates(b) || b.TerminateBlueInstancesOnDeploymentSuccess.TerminationWaitTimeInMinutes == nil {
+		return 0
+	}
+	return time.Duration(*b.TerminateBlueInstancesOnDeploymentSuccess.TerminationWaitTimeInMinutes) * time.Minute
+}
+
+// limit is the longest that a deployment may take: what AWS gives one in place, and what a blue/green one is told to wait besides.
+func (d *deployment) limit() time.Duration {
+	if !d.blueGreen() {
+		return rollout.Deployment
+	}
+	b := d.info.BlueGreenDeploymentConfiguration
+	return rollout.Deployment + readyWait(b) + terminationWait(b) + maxShift*time.Minute
+}
+
+// coloured makes the targets of a blue/green deployment, the replacement hosts first, and its state.
+func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.DeploymentConfigInfo, d *deployment) ([]*rollout.Target, error) {
+	if g.OnPremisesTagSet == nil {
+		return nil, &cd.InvalidDeploymentStyleException{Message: "The deployment group " + *g.DeploymentGroupName + " is BLUE_GREEN and names no hosts: give onPremisesTagSet two groups of tags, the first for the blue side, the second for the green one."}
+	}
+	replacement, err := hostsOfSide(ctx, tx, g.DeploymentGroupInfo, d.traffic.Side)
+	if err != nil {
+		return nil, err
+	}
+	mirror := d.info.Creator == cd.DeploymentCreatorCodeDeployRollback
+	var originals []*cd.InstanceInfo
+	if g.side != "" || mirror {
+		if originals, err = hostsOfSide(ctx, tx, g.DeploymentGroupInfo, d.traffic.Side.other()); err != nil {
+			return nil, err
+		}
+	}
+	b := d.info.BlueGreenDeploymentConfiguration
+	terminate := terminates(b) && !mirror
+	d.state = rollout.NewBlueGreen(rollout.NewPlan(len(replacement), c.MinimumHealthyHosts), len(originals),
+		rollout.BlueGreen{ReadyWait: readyWait(b) > 0 && !mirror, Linger: terminate && terminationWait(b) > 0, Mirror: mirror})
+	var targets []*rollout.Target
+	events := rollout.Replacement()
+	if mirror {
+		events = rollout.Mirrored()
+	}
+	for _, h := range replacement {
+		t := rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, events, s.Now())
+		t.InstanceLabel, t.Gather = cd.TargetLabelGreen, true
+		if !mirror {
+			t.Hold = rollout.BeforeAllowTraffic
+		}
+		targets = append(targets, t)
+	}
+	for _, h := range originals {
+		t := rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, rollout.Originals(terminate), s.Now())
+		t.InstanceLabel = cd.TargetLabelBlue
+		if terminate {
+			t.Hold = rollout.ApplicationStop
+		}
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+// step does what a blue/green deployment's decider says.
+func (s *Service) step(ctx context.Context, tx store.Tx, d *deployment, step rollout.Step) error {
+	now, b := s.Now(), d.info.BlueGreenDeploymentConfiguration
+	fault.Point("deploy.before-step")
+	switch step {
+	case rollout.Hold:
+		d.info.Status = cd.DeploymentStatusReady
+		return tx.Enqueue(ctx, store.Job{Kind: waitJob, Key: d.id, RunAt: now.Add(readyWait(b))})
+	case rollout.Open:
+		d.info.Status = cd.DeploymentStatusInProgress
+		if err := tx.Cancel(ctx, waitJob, d.id); err != nil {
+			return err
+		}
+		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Go(now) })
+	case rollout.Weigh:
+		g, err := groupByID(ctx, tx, d.grp)
+		if err != nil {
+			return err
+		}
+		d.traffic.Shifted = true
+		return s.Releases.Begin(ctx, tx, Shift{DeploymentID: d.id, Application: *d.info.ApplicationName, Group: *d.info.DeploymentGroupName, Routes: d.traffic.Routes,
+			From: d.traffic.From, To: d.traffic.To, Routing: d.traffic.Routing, Alarms: namesOf(watched(d.info, g))})
+	case rollout.Settle:
+		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Shifted(now) })
+	case rollout.Close:
+		originals, err := loadTargets(ctx, tx, `deployment = $1 AND status = 'Pending' ORDER BY position`, d.id)
+		if err != nil {
+			return err
+		}
+		for _, t := range originals {
+			if err := s.begin(ctx, tx, t, now); err != nil {
+				return err
+			}
+		}
+		return nil
+	case rollout.Linger:
+		d.info.InstanceTerminationWaitTimeStarted = new(true)
+		return tx.Enqueue(ctx, store.Job{Kind: waitJob, Key: d.id, RunAt: now.Add(terminationWait(b))})
+	case rollout.Finish:
+		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Go(now) })
+	case rollout.Undo:
+		d.traffic.Undoing = now
+		return tx.Enqueue(ctx, store.Job{Kind: undoJob, Key: d.id})
+	}
+	return nil
+}
+
+// resume changes the targets in progress, and sets the timers of what begins on them.
+func (s *Service) resume(ctx context.Context, tx store.Tx, d *deployment, f func(*rollout.Target)) error {
+	var begun []store.Job
+	err := s.each(ctx, tx, d, string(cd.TargetStatusInProgress), func(t *rollout.Target) {
+		f(t)
+		if due := t.Due(); !due.IsZero() {
+			begun = append(begun, store.Job{Kind: timerJob, Key: timerKey(t), RunAt: due})
+		}
+	})
+	for _, j := range begun {
+		if err == nil {
+			err = tx.Enqueue(ctx, j)
+		}
+	}
+	return err
+}
+
+// waited ends a wait of a blue/green deployment: nobody continued one that was ready, or the originals have stood by long enough.
+func (s *Service) waited(ctx context.Context, j store.Running) error {
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		d, err := loadDeployment(ctx, tx, j.Key)
+		if err != nil || !d.live || d.state.BlueGreen == nil {
+			return store.Drop(err)
+		}
+		switch d.state.BlueGreen.Stage {
+		case rollout.Ready:
+			d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeTimeout, Halt: true,
+				Message: "Nobody continued the deployment within the time that it waits before traffic is shifted."})
+		case rollout.Wait:
+			d.state.Continue()
+		default:
+			return nil
+		}
+		return s.react(ctx, tx, d)
+	})
+}
+
+// Released is how a release ended.
+type Released struct {
+	Shifted bool // all traffic is on the replacement; else it is back where it came from
+	Reason  string
+	ByHand  bool // somebody asked for the way back
+}
+
+// ReleaseEnded takes the end of a deployment's release, in the transaction that records it.
+func (s *Service) ReleaseEnded(ctx context.Context, tx store.Tx, id string, r Released) error {
+	d, err := loadDeployment(ctx, tx, id)
+	if err != nil || !d.live {
+		return err
+	}
+	if !r.Shifted {
+		d.traffic.Shifted = false // there is nothing left to put back
+	}
+	switch {
+	case r.Shifted:
+		d.state.Shifted()
+	case d.state.Stop != nil: // it waits for that
+		if err := tx.Enqueue(ctx, store.Job{Kind: undoJob, Key: d.id}); err != nil {
+			return err
+		}
+	case r.ByHand:
+		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeManualStop, Message: r.Reason, Halt: true})
+	default:
+		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeCustomerApplicationUnhealthy, Message: r.Reason, Halt: true})
+	}
+	return s.react(ctx, tx, d)
+}

@@ -1,0 +1,169 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	cd "slipway/api/codedeploy"
+	"slipway/api/elbv2"
+	"slipway/internal/deploy/rollout"
+	"slipway/internal/store"
+)
+
+// Balancer is the load balancer, as far as hosts join and leave its target groups.
+type Balancer interface {
+	DescribeTargetGroups(context.Context, *elbv2.DescribeTargetGroupsInput) (*elbv2.DescribeTargetGroupsOutput, error)
+	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput) (*elbv2.DescribeTargetHealthOutput, error)
+	RegisterTargets(context.Context, *elbv2.RegisterTargetsInput) (*elbv2.RegisterTargetsOutput, error)
+	DeregisterTargets(context.Context, *elbv2.DeregisterTargetsInput) (*elbv2.DeregisterTargetsOutput, error)
+}
+
+// Shift is what a blue/green deployment asks of the release that moves its traffic. Target groups and routes are ARNs.
+type Shift struct {
+	DeploymentID, Application, Group string
+	Routes                           []string // listeners or rules
+	From, To                         string   // target groups
+	Routing                          *cd.TrafficRoutingConfig
+	Alarms                           []string
+}
+
+// Releases move traffic. What they come to is told by ReleaseEnded.
+type Releases interface {
+	Begin(ctx context.Context, tx store.Tx, s Shift) error
+	// RollBack puts all traffic back to where it came from, whether the release has ended or not.
+	RollBack(ctx context.Context, tx store.Tx, deploymentID, reason string) error
+}
+
+// traffic is what a deployment does to traffic.
+type traffic struct {
+	Groups []string `json:",omitzero"` // in place: the target groups that hosts leave and join
+	// Of a blue/green deployment: the side that takes the traffic over, and both target groups.
+	Side     side   `json:",omitzero"`
+	From, To string `json:",omitzero"`
+	Routes   []string
+	Routing  *cd.TrafficRoutingConfig `json:",omitzero"`
+	Shifted  bool                     `json:",omitzero"` // a release was begun, and is not rolled back
+	Undoing  time.Time                `json:",omitzero"` // since when it goes back
+}
+
+// of are the target groups that a host leaves, or joins.
+func (x *traffic) of(t *rollout.Target) []string {
+	switch {
+	case x.To == "":
+		return x.Groups
+	case t.Original():
+		return []string{x.From}
+	}
+	return []string{x.To}
+}
+
+// resolve finds the target groups that a deployment to a group needs; nil if it moves no traffic. It calls the load balancer, so that it is
+// done before the deployment is written.
+func (s *Service) resolve(ctx context.Context, in *cd.CreateDeploymentInput) (*traffic, error) {
+	_, g, c, err := s.parts(ctx, s.db, in)
+	if err != nil {
+		return nil, err
+	}
+	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl || g.ComputePlatform != cd.ComputePlatformServer {
+		return nil, nil
+	}
+	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen {
+		return s.resolvePair(ctx, g, c)
+	}
+	x := &traffic{}
+	if g.LoadBalancerInfo == nil || len(g.LoadBalancerInfo.TargetGroupInfoList) == 0 {
+		return nil, &cd.InvalidLoadBalancerInfoException{Message: "The deployment group " + *g.DeploymentGroupName +
+			" has the option WITH_TRAFFIC_CONTROL, so that its loadBalancerInfo must name at least one target group in targetGroupInfoList."}
+	}
+	for _, info := range g.LoadBalancerInfo.TargetGroupInfoList {
+		arn, err := s.targetGroup(ctx, info.Name)
+		if err != nil {
+			return nil, err
+		}
+		x.Groups = append(x.Groups, arn)
+	}
+	return x, nil
+}
+
+// resolvePair finds the two target groups of a blue/green group, and which of them takes the traffic over: that of the side that is idle.
+func (s *Service) resolvePair(ctx context.Context, g *group, c *cd.DeploymentConfigInfo) (*traffic, error) {
+	pair, err := pairOf(g.DeploymentGroupInfo)
+	if err != nil {
+		return nil, err
+	}
+	var arns [2]string
+	for i, info := range pair.TargetGroups {
+		if arns[i], err = s.targetGroup(ctx, info.Name); err != nil {
+			return nil, err
+		}
+	}
+	x := &traffic{Side: g.side.other(), Routes: pair.ProdTrafficRoute.ListenerArns, Routing: c.TrafficRoutingConfig}
+	x.To, x.From = arns[x.Side.index()], arns[1-x.Side.index()]
+	if g.side == "" { // nothing carries traffic yet that the new revision could be compared with
+		x.Routing = nil
+	}
+	return x, nil
+}
+
+func (s *Service) targetGroup(ctx context.Context, name *string) (string, error) {
+	out, err := s.Balancer.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Names: []string{text(name)}})
+	if err == nil && len(out.TargetGroups) == 1 {
+		return *out.TargetGroups[0].TargetGroupArn, nil
+	}
+	return "", &cd.InvalidLoadBalancerInfoException{Message: fmt.Sprintf("The target group %q can't be used: %v", text(name), orMissing(err))}
+}
+
+func orMissing(err error) any {
+	if err == nil {
+		return "it does not exist."
+	}
+	return err
+}
+
+// pairOf is the pair of target groups of a blue/green group with its routes.
+func pairOf(g *cd.DeploymentGroupInfo) (*cd.TargetGroupPairInfo, error) {
+	bad := func(what string) error {
+		return &cd.InvalidLoadBalancerInfoException{Message: "The deployment group " + text(g.DeploymentGroupName) + " is BLUE_GREEN, so that its loadBalancerInfo needs targetGroupPairInfoList with one pair: " + what}
+	}
+	if g.LoadBalancerInfo == nil || len(g.LoadBalancerInfo.TargetGroupPairInfoList) != 1 {
+		return nil, bad("two target groups (the first for the blue hosts) and prodTrafficRoute with the ARNs of their listeners.")
+	}
+	pair := g.LoadBalancerInfo.TargetGroupPairInfoList[0]
+	switch {
+	case len(pair.TargetGroups) != 2 || text(pair.TargetGroups[0].Name) == "" || text(pair.TargetGroups[0].Name) == text(pair.TargetGroups[1].Name):
+		return nil, bad("targetGroups must name two different target groups, the first for the blue hosts, the second for the green ones.")
+	case pair.ProdTrafficRoute == nil || len(pair.ProdTrafficRoute.ListenerArns) == 0:
+		return nil, bad("prodTrafficRoute must have listenerArns, the ARNs of the listeners or rules whose traffic is shifted.")
+	case pair.TestTrafficRoute != nil:
+		return nil, bad("testTrafficRoute is for ECS.")
+	}
+	return &pair, nil
+}
+
+// addressOf is where the service of a host listens; "" if it did not say.
+func addressOf(ctx context.Context, q store.Queryer, host string) (address string, err error) {
+	_, err = store.Find(ctx, q, []any{&address}, `SELECT service FROM deploy_instances WHERE name = $1`, host)
+	return address, err
+}
+
+// members are the addresses under which a host was put into a target group.
+func members(ctx context.Context, q store.Queryer, group, host string) ([]string, error) {
+	return store.Strings(ctx, q, `SELECT address FROM deploy_members WHERE target_group = $1 AND host = $2 ORDER BY address`, group, host)
+}
+
+// states are what a target group says of addresses; one that it does not know is left out.
+func (s *Service) states(ctx context.Context, group string, addresses []string) (map[string]*elbv2.TargetHealth, error) {
+	out, err := s.Balancer.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: asTargets(addresses)})
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*elbv2.TargetHealth{}
+	for _, d := range out.TargetHealthDescriptions {
+		if d.Target == nil || d.TargetHealth == nil {
+			continue
+		}
+		all[joinAddress(d.Target)] = d.TargetHealth
+	}
+	return all, nil
+}
