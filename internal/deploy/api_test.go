@@ -331,9 +331,6 @@ func TestWhatIsNotDoneIsRefusedByName(t *testing.T) {
 		}, "InvalidRevisionException", "bucket"},
 		"description": {func(in *codedeploy.CreateDeploymentInput) { in.Description = aws.String(strings.Repeat("x", 257)) }, "DescriptionTooLongException", ""},
 		"targets":     {func(in *codedeploy.CreateDeploymentInput) { in.TargetInstances = &types.TargetInstances{} }, "InvalidTargetInstancesException", ""},
-		"alarms": {func(in *codedeploy.CreateDeploymentInput) {
-			in.OverrideAlarmConfiguration = &types.AlarmConfiguration{Enabled: true, Alarms: []types.Alarm{{Name: aws.String("errors")}}}
-		}, "NotImplementedException", "errors"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := &codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), Revision: r}
@@ -360,7 +357,7 @@ func TestWhatIsNotDoneIsRefusedByName(t *testing.T) {
 	if _, err := w.api.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.api.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), Revision: r}); code(err) != "NotImplementedException" || !strings.Contains(err.Error(), "WITH_TRAFFIC_CONTROL") {
+	if _, err := w.api.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), Revision: r}); code(err) != "NotImplementedException" || !strings.Contains(err.Error(), "classic load balancers") {
 		t.Error(err)
 	}
 }

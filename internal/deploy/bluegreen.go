@@ -124,7 +124,7 @@ func (s *Service) step(ctx context.Context, tx store.Tx, d *deployment, step rol
 		}
 		d.traffic.Shifted = true
 		return s.Releases.Begin(ctx, tx, Shift{DeploymentID: d.id, Application: *d.info.ApplicationName, Group: *d.info.DeploymentGroupName, Routes: d.traffic.Routes,
-			From: d.traffic.From, To: d.traffic.To, Routing: d.traffic.Routing, Alarms: namesOf(watched(d.info, g))})
+			From: d.traffic.From, To: d.traffic.To, Routing: d.traffic.Routing, AtOnce: d.mirror() || d.traffic.First, Alarms: namesOf(watched(d.info, g))})
 	case rollout.Settle:
 		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Shifted(now) })
 	case rollout.Close:

@@ -179,8 +179,6 @@ func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, 
 		return &cd.InvalidDeploymentConfigNameException{Message: "The deployment configuration " + *c.DeploymentConfigName + " shifts traffic, which deployments in place do not. Choose another one, or make the deployment group BLUE_GREEN."}
 	case style.DeploymentType == cd.DeploymentTypeBlueGreen && copies(g.BlueGreenDeploymentConfiguration):
 		return unsupported("blue/green deployments that copy an Auto Scaling group. Set greenFleetProvisioningOption to DISCOVER_EXISTING and name both sides by onPremisesTagSet.")
-	case g.LoadBalancerInfo != nil && len(g.LoadBalancerInfo.ElbInfoList) > 0 && style.DeploymentOption == cd.DeploymentOptionWithTrafficControl:
-		return unsupported("classic load balancers (elbInfoList). Use target groups.")
 	case in.Revision.RevisionType != cd.RevisionLocationTypeS3:
 		return unsupported("deployments of revisions of the type " + string(in.Revision.RevisionType) + " yet; those in S3 it does.")
 	case in.Revision.S3Location.BundleType == cd.BundleTypeYaml || in.Revision.S3Location.BundleType == cd.BundleTypeJson:

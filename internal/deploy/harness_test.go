@@ -79,6 +79,9 @@ type world struct {
 	slipway  slipway.API
 	ended    chan deploy.Ended
 	down     func(bool) // whether the server answers 503
+	balancer *balancer
+	releases *releases
+	alarms   alarms
 }
 
 func must[T any](t *testing.T) func(v T, err error) T {
@@ -98,7 +101,8 @@ func newWorld(t *testing.T) *world {
 func newWorldAt(t *testing.T, dsn string) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{t: t, clock: &clock{}, ended: make(chan deploy.Ended, 100)}
+	w := &world{t: t, clock: &clock{}, ended: make(chan deploy.Ended, 100), alarms: alarms{}, balancer: &balancer{members: map[string]map[string]bool{}, sick: map[string]bool{}}}
+	w.releases = &releases{w, make(chan deploy.Shift, 10), make(chan string, 10)}
 	w.db = storetest.OpenDSN(t, dsn, identity.Migrations(), object.Migrations(), deploy.Migrations())
 	sealer := must[*seal.Sealer](t)(seal.Open(filepath.Join(t.TempDir(), "seal")))
 	w.identity = must[*identity.Service](t)(identity.New(ctx, w.db, sealer, account, region, time.Now))
@@ -110,7 +114,7 @@ func newWorldAt(t *testing.T, dsn string) *world {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	w.service = deploy.New(w.db, deploy.Config{Region: region, Account: account, Now: w.clock.now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Journal: w.journal,
-		Hosts: w.identity, KeyDir: filepath.Join(t.TempDir(), "keys")})
+		Hosts: w.identity, KeyDir: filepath.Join(t.TempDir(), "keys"), Balancer: w.balancer, Releases: w.releases, Alarms: w.alarms})
 	t.Cleanup(func() { _ = w.service.Close() })
 	event.Subscribe(w.db, event.DeploymentEnded, func(_ context.Context, _ string, e deploy.Ended) error {
 		w.ended <- e
@@ -305,7 +309,13 @@ func script(body string) string { return "#!/bin/sh\n" + body + "\n" }
 func (w *world) release(version string, scripts map[string]string) *types.RevisionLocation {
 	spec := "version: 0.0\nos: linux\nfiles:\n  - source: /app\n    destination: /srv/shop\nhooks:\n"
 	files := map[string]string{"app/version": version}
-	for _, event := range []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"} {
+	events := []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"}
+	for _, event := range []string{"BeforeAllowTraffic", "AfterAllowTraffic"} {
+		if scripts[event] != "" {
+			events = append(events, event)
+		}
+	}
+	for _, event := range events {
 		body, ok := scripts[event]
 		if !ok {
 			body = `echo "` + version + ` $LIFECYCLE_EVENT" >> "$SLIPWAY_ROOT/events"`
@@ -346,6 +356,19 @@ func (w *world) wait(id string) *types.DeploymentInfo {
 			}
 		case <-timeout:
 			w.t.Fatalf("%s has not ended: %+v", id, w.get(id).DeploymentOverview)
+		}
+	}
+}
+
+// until waits until something that has no event of its own holds.
+func (w *world) until(f func() bool) {
+	w.t.Helper()
+	timeout := time.After(patient)
+	for !f() {
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-timeout:
+			w.t.Fatal("it did not come about")
 		}
 	}
 }

@@ -25,6 +25,7 @@ type Shift struct {
 	Routes                           []string // listeners or rules
 	From, To                         string   // target groups
 	Routing                          *cd.TrafficRoutingConfig
+	AtOnce                           bool // all traffic moves at once, whatever policy the group has
 	Alarms                           []string
 }
 
@@ -43,6 +44,7 @@ type traffic struct {
 	From, To string `json:",omitzero"`
 	Routes   []string
 	Routing  *cd.TrafficRoutingConfig `json:",omitzero"`
+	First    bool                     `json:",omitzero"` // nothing carries traffic yet
 	Shifted  bool                     `json:",omitzero"` // a release was begun, and is not rolled back
 	Undoing  time.Time                `json:",omitzero"` // since when it goes back
 }
@@ -67,6 +69,9 @@ func (s *Service) resolve(ctx context.Context, in *cd.CreateDeploymentInput) (*t
 	}
 	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl || g.ComputePlatform != cd.ComputePlatformServer {
 		return nil, nil
+	}
+	if g.LoadBalancerInfo != nil && len(g.LoadBalancerInfo.ElbInfoList) > 0 {
+		return nil, unsupported("classic load balancers (elbInfoList). Use target groups.")
 	}
 	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen {
 		return s.resolvePair(ctx, g, c)
@@ -101,7 +106,7 @@ func (s *Service) resolvePair(ctx context.Context, g *group, c *cd.DeploymentCon
 	x := &traffic{Side: g.side.other(), Routes: pair.ProdTrafficRoute.ListenerArns, Routing: c.TrafficRoutingConfig}
 	x.To, x.From = arns[x.Side.index()], arns[1-x.Side.index()]
 	if g.side == "" { // nothing carries traffic yet that the new revision could be compared with
-		x.Routing = nil
+		x.Routing, x.First = nil, true
 	}
 	return x, nil
 }

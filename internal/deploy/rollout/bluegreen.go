@@ -101,10 +101,12 @@ func (s *State) nextBlueGreen() (n Next) {
 		}
 	case Block:
 		if b.Originals.InProgress == b.Parked {
-			b.Stage = Terminate
 			if b.Parked > 0 && b.Linger {
 				b.Stage, n.Step = Wait, Linger
+				return n
 			}
+			b.Stage = Terminate
+			return s.nextBlueGreen()
 		}
 	case Terminate:
 		if b.Parked > 0 {

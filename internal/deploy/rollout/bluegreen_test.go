@@ -187,8 +187,8 @@ func TestBlueGreenSteps(t *testing.T) {
 			case w.shifting && !w.shifted:
 				w.s.Shifted()
 				w.shifted = w.s.BlueGreen.Stage == After
-			default:
-				w.s.Continue()
+			case !w.s.Continue():
+				t.Fatalf("nothing can happen in %s: %+v %+v, steps %v", w.s.BlueGreen.Stage, w.s, w.s.BlueGreen, w.steps)
 			}
 			w.settle(t)
 		}
