@@ -24,7 +24,6 @@ type balancer struct {
 	mu      sync.Mutex
 	members map[string]map[string]bool // address by target group
 	sick    map[string]bool            // addresses that do not get healthy
-	changed func()
 }
 
 func groupARN(name string) string {

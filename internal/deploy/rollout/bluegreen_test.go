@@ -12,13 +12,13 @@ import (
 
 // colours drives a blue/green deployment the way the service does.
 type colours struct {
-	s                        State
-	replacements, originals  []*Target
-	moved, shifting, shifted bool // traffic: any replacement has joined; the shift began; it ended
-	undoing, stopped         bool // the way back began; some original's application was stopped
-	steps                    []Step
-	end                      *End
-	now                      time.Time
+	s                       State
+	replacements, originals []*Target
+	shifting, shifted       bool // the traffic: the shift began; it ended
+	undoing, stopped        bool // the way back began; some original's application was stopped
+	steps                   []Step
+	end                     *End
+	now                     time.Time
 }
 
 func newColours(replacements, originals int, m *cd.MinimumHealthyHosts, b BlueGreen, terminate bool) *colours {
