@@ -41,7 +41,7 @@ var promised = map[string]string{
 	"iam":               `CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential`,
 }
 
-// honest are the promised operations of which no call can succeed in this version, for they belong to what is refused: a test says so.
+// honest are the promised operations that are driven to success beside a router, in internal/deploy.
 var honest = []string{"codedeploy ContinueDeployment"}
 
 // driven are the services all of whose promised operations are driven here; those of the others are driven by the tests of their stages.

@@ -115,6 +115,9 @@ const compatibilityLimits = `## Where Slipway differs
   returned; a start is refused and says which of them it was.
 - CodeBuild: builds run on the runner's host (in a sandbox where bubblewrap works), whatever image and compute type a project names; the log says so. Batch builds, caches,
   VPCs, file systems, fleets, debug sessions, parameter-store and secrets-manager variables are refused by name.
-- CodeDeploy: in-place deployments to on-premises hosts. Blue/green, traffic control, EC2 tags, Auto Scaling groups, Lambda and ECS are kept and returned;
-  a deployment that needs them is refused.
+- CodeDeploy: deployments to on-premises hosts, in place and blue/green. Beyond AWS: a deployment group of the type BLUE_GREEN names the tags of its blue and of its green hosts as
+  the two groups of ` + "`onPremisesTagSet`" + `, and their target groups as the pair of ` + "`targetGroupPairInfoList`" + `; each deployment takes the side that is idle; ` + "`trafficRoutingConfig`" + ` is
+  taken for the platform Server; a target group's targets are the addresses that hosts said by ` + "`slipway agent --service`" + `; terminating the originals stops their application
+  (ApplicationStop), for there is no instance to end. A replacement that fails is rolled back with its traffic first. Classic load balancers, test routes, EC2 tags, Auto Scaling groups,
+  Lambda and ECS are kept and returned; a deployment that needs them is refused.
 `

@@ -105,11 +105,13 @@ type server struct {
 	sources  *source.Service
 	hub      *event.Hub
 	handler  http.Handler
+	moved    nudge                 // routers applied a table, or find other targets healthy
+	heed     func(context.Context) // what waits for that
 }
 
 // open fits the stages together.
 func open(ctx context.Context, o Options) (*server, error) {
-	s := &server{Options: o, hub: event.NewHub()}
+	s := &server{Options: o, hub: event.NewHub(), moved: newNudge()}
 	dsn := o.Database
 	if dsn == "" {
 		dsn = "sqlite:" + o.Data.Database()
@@ -153,9 +155,17 @@ func (s *server) fit(ctx context.Context) error {
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
 	s.objects.Created = pipelines.ObjectCreated
-	balancers, err := loadbalancer.New(ctx, s.db, loadbalancer.Config{Region: region, Account: account, Host: s.host(), Now: now, Log: s.Log, Pager: pager, Seal: sealer, Wanted: s.wantRouter})
+	balancers, err := loadbalancer.New(ctx, s.db, loadbalancer.Config{Region: region, Account: account, Host: s.host(), Now: now, Log: s.Log, Pager: pager, Seal: sealer, Wanted: s.wantRouter,
+		Applied: func(int64) { s.moved.give() }, HealthChanged: func(string) { s.moved.give() }})
 	if err != nil {
 		return err
+	}
+	deployments.Balancer, deployments.Alarms = balancers, noAlarms{}
+	deployments.Releases, releases.Traffic, releases.Ended = shifts{releases}, balancers, released(deployments)
+	s.heed = func(ctx context.Context) {
+		if err := errors.Join(deployments.HealthChanged(ctx), releases.Applied(ctx)); err != nil && ctx.Err() == nil {
+			s.Log.Error("heed what routers report", "error", err)
+		}
 	}
 	face := logsface.New(s.journal, logsface.Config{Region: region, Account: account, Pager: pager})
 
@@ -273,6 +283,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	defer stop()
 	var all sync.WaitGroup
 	all.Go(func() { _ = s.db.Work(work) })
+	all.Go(func() { s.moved.take(work, s.heed) })
 	hs := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return work }, // long polls end with it
 		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}

@@ -3,17 +3,16 @@ package deploy
 import (
 	"context"
 
+	"slipway/api/cloudwatch"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/store"
 )
 
-// Alarms tell the states of alarms by name: OK, ALARM or INSUFFICIENT_DATA. An alarm that does not exist is left out.
+// Alarms tell the states of alarms by name. An alarm that does not exist is left out.
 type Alarms interface {
-	AlarmStates(ctx context.Context, names []string) (map[string]string, error)
+	AlarmStates(ctx context.Context, names []string) (map[string]cloudwatch.StateValue, error)
 }
-
-const inAlarm = "ALARM"
 
 // watched is the alarm configuration that a deployment to a group heeds; nil for none. What rolls another back heeds none: the alarm that
 // was the reason would stop it.
@@ -56,7 +55,7 @@ func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) error {
 	for _, name := range namesOf(a) {
 		state, known := states[name]
 		switch {
-		case state == inAlarm:
+		case state == cloudwatch.StateValueAlarm:
 			return s.stopForAlarm(ctx, d.id, "The alarm "+name+" is on.")
 		case is(a.IgnorePollAlarmFailure):
 		case err != nil:
@@ -82,8 +81,8 @@ func (s *Service) alarmed(ctx context.Context, tx store.Tx, id, why string) erro
 }
 
 // AlarmChanged stops the deployments that an alarm watches, in the transaction in which it goes on.
-func (s *Service) AlarmChanged(ctx context.Context, tx store.Tx, name, state string) error {
-	if state != inAlarm {
+func (s *Service) AlarmChanged(ctx context.Context, tx store.Tx, name string, state cloudwatch.StateValue) error {
+	if state != cloudwatch.StateValueAlarm {
 		return nil
 	}
 	live, err := store.Strings(ctx, tx, `SELECT id FROM deploy_deployments WHERE live = 1`)

@@ -106,7 +106,7 @@ func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.Dep
 // step does what a blue/green deployment's decider says.
 func (s *Service) step(ctx context.Context, tx store.Tx, d *deployment, step rollout.Step) error {
 	now, b := s.Now(), d.info.BlueGreenDeploymentConfiguration
-	fault.Point("deploy.before-step")
+	fault.Point("traffic.before-step")
 	switch step {
 	case rollout.Hold:
 		d.info.Status = cd.DeploymentStatusReady

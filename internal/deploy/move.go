@@ -53,7 +53,7 @@ func (s *Service) join(ctx context.Context, group, host string) (address string,
 	if err != nil {
 		return "", err
 	}
-	fault.Point("deploy.before-join")
+	fault.Point("traffic.before-join")
 	_, err = s.Balancer.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: asTargets([]string{address})})
 	return address, err
 }
@@ -73,7 +73,7 @@ func (s *Service) leave(ctx context.Context, group, host string) (gone bool, err
 	if _, err := s.Balancer.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: asTargets(addresses)}); err != nil {
 		return false, err
 	}
-	fault.Point("deploy.after-leave")
+	fault.Point("traffic.after-leave")
 	left, err := s.states(ctx, group, addresses)
 	if err != nil {
 		return false, err
@@ -156,7 +156,7 @@ func (s *Service) move(ctx context.Context, j store.Running) error {
 		})
 		return err
 	})
-	fault.Point("deploy.after-move")
+	fault.Point("traffic.after-move")
 	return err
 }
 

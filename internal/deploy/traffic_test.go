@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 
+	"slipway/api/cloudwatch"
 	"slipway/api/elbv2"
 	"slipway/api/slipway"
 	"slipway/internal/deploy"
@@ -140,9 +141,9 @@ func next[T any](t *testing.T, c chan T) T {
 }
 
 // alarms are the states of alarms.
-type alarms map[string]string
+type alarms map[string]cloudwatch.StateValue
 
-func (a alarms) AlarmStates(_ context.Context, names []string) (map[string]string, error) {
+func (a alarms) AlarmStates(_ context.Context, names []string) (map[string]cloudwatch.StateValue, error) {
 	return a, nil
 }
 

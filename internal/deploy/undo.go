@@ -37,7 +37,7 @@ func (s *Service) undo(ctx context.Context, j store.Running) error {
 			return err
 		}
 		if ready {
-			fault.Point("deploy.before-undo")
+			fault.Point("traffic.before-undo")
 			err = s.db.Write(ctx, func(tx store.Tx) error { return s.Releases.RollBack(ctx, tx, d.id, d.state.Stop.Message) })
 		}
 		if err != nil {
@@ -53,7 +53,7 @@ func (s *Service) undo(ctx context.Context, j store.Running) error {
 			return err
 		}
 	}
-	fault.Point("deploy.after-undo")
+	fault.Point("traffic.after-undo")
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		d, err := loadDeployment(ctx, tx, j.Key)
 		if err != nil || !d.live {

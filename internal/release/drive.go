@@ -30,6 +30,9 @@ func (s *Service) Begin(ctx context.Context, tx store.Tx, r Release) error {
 	if err != nil {
 		return err
 	}
+	if r.AtOnce {
+		policy = nil
+	}
 	plan, err := shift.NewPlan(r.Routing, policy)
 	if err != nil {
 		return fmt.Errorf("the release of %s: %w", r.DeploymentID, err)

@@ -40,6 +40,8 @@ type Release struct {
 	Canary    string   `json:"canary"`
 	// Routing is that of the deployment's configuration; nil is all at once. The group's release policy may have steps of its own.
 	Routing *cd.TrafficRoutingConfig `json:"routing,omitzero"`
+	// AtOnce moves all traffic at once, whatever policy the group has: there is nothing to compare with, or what went wrong is taken back.
+	AtOnce bool `json:"atOnce,omitzero"`
 	// Alarms are the names of those that watch the deployment. They are shown with the release; it is the deployment that heeds them.
 	Alarms []string `json:"alarms,omitzero"`
 }
