@@ -36,7 +36,10 @@ func (c *validateCommand) Run() error {
 	slices.Sort(files)
 	failed := false
 	for _, file := range slices.Compact(files) {
-		kind, err := c.check(file)
+		kind, notes, err := c.check(file)
+		for _, n := range notes {
+			fmt.Println(n)
+		}
 		if err != nil {
 			failed = true
 			fmt.Println(err)
@@ -50,29 +53,39 @@ func (c *validateCommand) Run() error {
 	return nil
 }
 
-// check reads one file as what it is.
-func (c *validateCommand) check(file string) (kind string, err error) {
+// check reads one file as what it is. The notes are about what is no mistake and has no effect here.
+func (c *validateCommand) check(file string) (kind string, notes []string, err error) {
 	text, err := os.ReadFile(file)
 	if cause, ok := errors.AsType[*fs.PathError](err); ok {
-		return "", fmt.Errorf("%s: it cannot be read: %w", file, cause.Err)
+		return "", nil, fmt.Errorf("%s: it cannot be read: %w", file, cause.Err)
 	}
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if kind = c.As; kind == "auto" {
 		kind = guess(file, string(text))
 	}
 	switch kind {
 	case "buildspec":
-		_, err = buildspec.Parse(file, text)
+		spec, err := buildspec.Parse(file, text)
+		if err != nil {
+			return kind, nil, err
+		}
+		for _, u := range spec.Unsupported() {
+			notes = append(notes, fmt.Sprintf("%s:%d:%d: note: Slipway does not support %s yet: %s", file, u.Line, u.Column, u.What, u.Why))
+		}
+		return kind, notes, nil
 	case "appspec":
-		_, err = appspec.Validate(file, text)
+		warnings, err := appspec.Validate(file, text)
+		for _, w := range warnings {
+			notes = append(notes, fmt.Sprintf("%s:%d:%d: note: %s", file, w.Line, w.Column, w.Message))
+		}
+		return kind, notes, err
 	case "pipeline":
 		_, err = pipelinefile.Parse(file, text)
-	default:
-		err = fmt.Errorf("%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline", file)
+		return kind, nil, err
 	}
-	return kind, err
+	return "", nil, fmt.Errorf("%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline", file)
 }
 
 // guess tells what a file is by its name, or else by what stands in it.

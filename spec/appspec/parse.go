@@ -12,6 +12,27 @@ import (
 // Parse reads an application specification, for whichever platform it is. The error is an Errors with every mistake that was found;
 // file is its name in them.
 func Parse(file string, text []byte) (*Spec, error) {
+	s, errs := parse(file, text)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return s, nil
+}
+
+// Validate is Parse for people: it also refuses hooks of events that no deployment has, and tells what means nothing, in files with
+// mistakes too.
+func Validate(file string, text []byte) (warnings Errors, err error) {
+	s, errs := parse(file, text)
+	errs = append(errs, s.CheckEvents(file, Events())...)
+	slices.SortStableFunc(errs, inOrder)
+	if len(errs) > 0 {
+		return s.Warnings, errs
+	}
+	return s.Warnings, nil
+}
+
+// parse reads as much of a file as can be read.
+func parse(file string, text []byte) (*Spec, Errors) {
 	r := &reader{file: file}
 	s := &Spec{}
 	if root := r.plain(r.root(text)); root != nil {
@@ -19,25 +40,10 @@ func Parse(file string, text []byte) (*Spec, error) {
 	} else if len(r.errs) == 0 {
 		r.fail(Place{1, 1}, "%s", empty)
 	}
-	if len(r.errs) > 0 {
-		slices.SortStableFunc(r.errs, inOrder)
-		return nil, slices.Compact(r.errs)
-	}
+	slices.SortStableFunc(r.errs, inOrder)
 	slices.SortStableFunc(r.warnings, inOrder)
 	s.Warnings = slices.Compact(r.warnings)
-	return s, nil
-}
-
-// Validate is Parse for people: it also refuses hooks of events that no deployment has.
-func Validate(file string, text []byte) (*Spec, error) {
-	s, err := Parse(file, text)
-	if err != nil {
-		return nil, err
-	}
-	if errs := s.CheckEvents(file, Events()); len(errs) > 0 {
-		return nil, errs
-	}
-	return s, nil
+	return s, slices.Compact(r.errs)
 }
 
 const empty = "the file is empty; it needs at least version and os (or Resources)"

@@ -64,7 +64,7 @@ func TestCorpus(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s, err := Validate("f", text)
+			_, err = Validate("f", text)
 			want := refused[name]
 			got := ""
 			if err != nil {
@@ -75,6 +75,10 @@ func TestCorpus(t *testing.T) {
 			}
 			if want != "" {
 				return
+			}
+			s, err := Parse("f", text)
+			if err != nil {
+				t.Fatal(err)
 			}
 			checkFeatures(t, s, featuresOf(string(index), name))
 		})
@@ -217,6 +221,28 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestValidate tells all that is wrong at once: mistakes, events that there are not, and what means nothing.
+func TestValidate(t *testing.T) {
+	warnings, err := Validate("f", []byte("version: 0.0\nos: linx\nhooks:\n  BeforeInstal:\n    - location: a\n      timeout: soon\n  Nothing: []\nextra: 1\n"))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	var got []string
+	for line := range strings.Lines(err.Error()) {
+		place, _, _ := strings.Cut(line, ": ")
+		got = append(got, place)
+	}
+	if diff := cmp.Diff([]string{"f:2:5", "f:4:3", "f:6:16", "f:7:3"}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if len(warnings) != 1 || warnings[0].Line != 8 {
+		t.Errorf("warnings %v", warnings)
+	}
+	if _, err := Validate("f", []byte("version: 0.0\nos: linux\n")); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAliasesAndRepeatedMembers(t *testing.T) {
 	s, err := Parse("f", []byte("version: 0.0\nos: windows\nos: linux\nhooks:\n  BeforeInstall: &same\n    - location: a\n  AfterInstall: *same\n"))
 	if err != nil {
@@ -254,10 +280,10 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("a: &a [*a, *a]\nversion: *a\n"))
 	f.Add([]byte("<<: *x\nhooks: {<<: {a: 1}}\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := Validate("f", text)
+		_, err := Validate("f", text)
 		if err == nil {
-			if s == nil || s.Platform == "" {
-				t.Fatal("neither a specification nor an error")
+			if s, err := Parse("f", text); err != nil || s.Platform == "" {
+				t.Fatalf("neither a specification nor an error: %v", err)
 			}
 			return
 		}
