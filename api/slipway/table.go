@@ -12,6 +12,8 @@ type Table struct {
 	Listeners    []TableListener    `json:"listeners,omitzero"`
 	TargetGroups []TableTargetGroup `json:"targetGroups,omitzero"`
 	Certificates []TableCertificate `json:"certificates,omitzero"`
+	// CookieKey seals the cookies of sticky sessions: 32 bytes, in base64, the same for all routers.
+	CookieKey string `json:"cookieKey"`
 }
 
 // TableListener is a listener with the rules in the order in which they are tried; the last is the default one.

@@ -16,7 +16,7 @@ var version = "dev" // set by the build
 
 // commands are the sub-commands, each in a file of its own.
 type commands struct {
-	Up        upCommand         `cmd:"" help:"Start everything for one machine: the server with its pages, and a runner."`
+	Up        upCommand         `cmd:"" help:"Start everything for one machine: the server with its pages, a runner, and a router once there is a load balancer."`
 	Run       runCommand        `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
 	Validate  validateCommand   `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
 	Logs      logsCommand       `cmd:"" help:"Print the log of a build; with -f as it grows."`
@@ -24,6 +24,7 @@ type commands struct {
 	API       apiCommand        `cmd:"" name:"api" help:"Call any operation of the API with JSON: what the aws CLI does, without it."`
 	Server    serverCommand     `cmd:"" help:"The server alone: API, pages, Git, engine."`
 	Runner    runnerCommand     `cmd:"" help:"A runner alone: takes builds and runs them."`
+	Router    routerCommand     `cmd:"" help:"A router alone: takes the requests of load balancers and sends them to their targets."`
 	Agent     agentCommand      `cmd:"" help:"The agent of a host that is deployed to."`
 	GitHelper credentialCommand `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
 	Version   versionCommand    `cmd:"" help:"Print the version."`

@@ -14,13 +14,14 @@ import (
 	"time"
 )
 
-// Up is everything for one machine: the server and a runner, each a process of its own.
+// Up is everything for one machine: the server, a runner, and a router once there is a load balancer, each a process of its own.
 type Up struct {
 	Data    Data
 	Listen  string
 	Program string   // this program, to start the others
 	Server  []string // arguments of `slipway server`
 	Runner  []string // arguments of `slipway runner`
+	Router  []string // arguments of `slipway router`
 	Stderr  io.Writer
 	Log     *slog.Logger
 	// Ready is called once the server answers, the first time.
@@ -72,7 +73,17 @@ func (u *Up) Run(ctx context.Context) error {
 	}
 	if err == nil && ctx.Err() == nil {
 		runner := u.child(func(ctx context.Context) { u.keep(ctx, "runner", u.Runner, withoutKeys(os.Environ()), nil) })
+		router := u.child(func(ctx context.Context) {
+			if err := u.Data.routerWanted(ctx); err == nil {
+				u.keep(ctx, "router", u.Router, withoutKeys(os.Environ()), nil)
+			} else if ctx.Err() == nil {
+				u.Log.Error("a router cannot be started", "error", err)
+			}
+		})
 		<-ctx.Done()
+		ended := make(chan struct{})
+		go func() { router(); close(ended) }() // while the runner ends
+		defer func() { <-ended }()
 		runner() // first, so that the server still hears of the builds that it stops
 	}
 	server()
@@ -82,7 +93,7 @@ func (u *Up) Run(ctx context.Context) error {
 
 // endLeft ends what an earlier `up` left and this one was told to end before it had adopted it.
 func (u *Up) endLeft() {
-	for _, name := range []string{"runner", "server"} {
+	for _, name := range []string{"runner", "router", "server"} {
 		if h, ok := u.Data.held(name); ok {
 			if err := u.end(h.PID, name); err != nil {
 				u.Log.Error("end process", "process", name, "error", err)
@@ -99,7 +110,7 @@ func (u *Up) child(keep func(context.Context)) (end func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// withoutKeys takes the administrator's key, and the database's password, out of an environment: a runner never has them.
+// withoutKeys takes the administrator's key, and the database's password, out of an environment: a runner or router never has them.
 func withoutKeys(environment []string) []string {
 	var kept []string
 	for _, v := range environment {

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"context"
 	"os"
 	"path/filepath"
+
+	"github.com/fsnotify/fsnotify"
 )
 
 // wanted is the file that says that a router has something to serve.
@@ -19,4 +22,31 @@ func (d Data) WantRouter() error {
 		return err
 	}
 	return f.Close()
+}
+
+// routerWanted waits until a router is wanted; the kernel tells.
+func (d Data) routerWanted(ctx context.Context) error {
+	if err := os.MkdirAll(d.Router(), 0o700); err != nil {
+		return err
+	}
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = w.Close() }()
+	if err := w.Add(d.Router()); err != nil {
+		return err
+	}
+	for {
+		if _, err := os.Stat(d.wanted()); err == nil {
+			return nil
+		}
+		select {
+		case <-w.Events:
+		case err := <-w.Errors:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -2,6 +2,9 @@ package loadbalancer
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -48,7 +51,9 @@ func (s *Service) encodedTable(ctx context.Context) ([]byte, int64, error) {
 }
 
 func (s *Service) readTable(ctx context.Context) (*slipway.Table, error) {
-	t := &slipway.Table{}
+	sum := hmac.New(sha256.New, s.Seal.Key())
+	_, _ = sum.Write([]byte("cookies of sticky sessions")) // never fails
+	t := &slipway.Table{CookieKey: base64.StdEncoding.EncodeToString(sum.Sum(nil))}
 	balancers, err := store.All(ctx, s.db, scanBalancer, balancerColumns)
 	if err != nil {
 		return nil, err

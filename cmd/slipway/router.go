@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"slipway/api/awsproto/sigv4"
+	"slipway/internal/app"
+	"slipway/internal/router"
+)
+
+type routerCommand struct {
+	client
+	Data    string `help:"The data folder of the server on this machine, or a folder for the router's own." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Name    string `help:"Name of this router." default:"local"`
+	Listen  string `help:"Host on which the ports of load balancers are opened; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
+	Metrics string `help:"Address of the metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
+}
+
+func (c *routerCommand) Run(ctx context.Context) error {
+	data, err := app.Open(c.Data)
+	if err != nil {
+		return err
+	}
+	key := app.Key{ID: os.Getenv("SLIPWAY_ACCESS_KEY_ID"), Secret: os.Getenv("SLIPWAY_SECRET_ACCESS_KEY")}
+	if key.ID == "" {
+		var ok bool
+		if key, ok, err = data.ReadKey("router"); err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("there is no key of a router in %s: start the server first, which makes it, or set SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY", data.Keys())
+		}
+	}
+	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
+		_ = os.Unsetenv(name)
+	}
+	lock, err := data.Lock("router", "")
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	return router.Serve(ctx, router.Config{Endpoint: c.Endpoint, Region: c.Region, Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
+		Name: c.Name, Dir: data.Router(), Listen: c.Listen, Metrics: c.Metrics, Log: logger(), Ready: app.SayReady})
+}

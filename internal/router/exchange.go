@@ -1,0 +1,282 @@
+package router
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+var buffers = sync.Pool{New: func() any { return new(make([]byte, 0, 16<<10)) }}
+
+// at sends the request to an HTTP/1.1 target and its response to the client.
+func (x *exchange) at(t *target) outcome {
+	if upgrade := x.q.upgrade(); upgrade != "" {
+		return x.tunnel(t, upgrade)
+	}
+	for fresh := false; ; fresh = true {
+		u, err := x.connect(t, fresh)
+		if err != nil {
+			return unsent
+		}
+		u.begin()
+		result := x.on(t, u)
+		u.finish()
+		// A connection that was kept may have been closed by the target in the meantime: that says nothing of the target.
+		if result != unsent || !u.used {
+			return result
+		}
+	}
+}
+
+// connect returns a connection to a target: one that was kept, unless a fresh one is asked for. What can be sent but once is sent on a
+// connection that was looked at.
+func (x *exchange) connect(t *target, fresh bool) (*upstream, error) {
+	for !fresh {
+		u := t.take()
+		if u == nil {
+			break
+		}
+		if x.q.replayable() || !u.stale() {
+			return u, nil
+		}
+		t.drop(u)
+	}
+	u, err := t.dial(x.q.Context(), x.watcher, x.q.route.idle)
+	if err != nil && !x.gone() {
+		t.suspect()
+		x.log.Debug("a target takes no connection", "target", t.address, "error", err)
+	}
+	return u, err
+}
+
+// on does the exchange on a connection, which afterwards is kept or closed.
+func (x *exchange) on(t *target, u *upstream) outcome {
+	stop := x.whenGone(func() { _ = u.Close() })
+	defer stop()
+	x.began = time.Now()
+	body, err := x.send(u)
+	var res *response
+	if err == nil {
+		res, err = x.readFinal(u)
+	}
+	if err != nil {
+		t.drop(u)
+		body.end(x.w)
+		return x.broken(u, err)
+	}
+	x.group.metrics.answered(res.status, time.Since(x.began))
+	err = x.deliver(t, u, res)
+	whole := body.end(x.w)
+	if err == nil && whole && res.keep && u.br.Buffered() == 0 && stop() {
+		t.give(u)
+		return done
+	}
+	t.drop(u)
+	if err != nil {
+		x.log.Debug("a response was not delivered whole", "target", t.address, "error", err)
+		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler of net/http closes the connection: the client must see that it did not get all
+	}
+	return done
+}
+
+// errNothing says that a target answered with not a single byte.
+var errNothing = errors.New("the target closed the connection without an answer")
+
+// broken decides what follows from an exchange that failed before there was a response.
+func (x *exchange) broken(u *upstream, err error) outcome {
+	switch {
+	case x.gone():
+		return done
+	case u.expired.Load():
+		return late
+	case u.written == 0 && !x.started, errors.Is(err, errNothing) && x.q.replayable():
+		return unsent
+	}
+	x.log.Debug("a target does not answer", "target", u.RemoteAddr(), "error", err)
+	return failed
+}
+
+// send writes the request: its head, and its body or the beginning of it.
+func (x *exchange) send(u *upstream) (*sender, error) {
+	pooled := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	b := x.q.head((*pooled)[:0], x.uri, "")
+	b = append(b, x.q.small...)
+	*pooled = b[:0]
+	if _, err := u.Write(b); err != nil {
+		return nil, err
+	}
+	if !x.q.hasBody() || x.q.small != nil {
+		return nil, nil
+	}
+	x.started = true
+	return startSender(u, x.q), nil
+}
+
+// readFinal reads the head of the response that is the last one, and passes on hints before it.
+func (x *exchange) readFinal(u *upstream) (*response, error) {
+	if _, err := u.br.Peek(1); err != nil {
+		return nil, errors.Join(errNothing, err)
+	}
+	for {
+		res, err := u.readHead(x.q.Method)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case res.status >= 200:
+			return res, nil
+		case res.status == http.StatusSwitchingProtocols:
+			return nil, errMalformed // nobody asked for it
+		case res.status == http.StatusEarlyHints:
+			copyHeader(x.w.Header(), res.header)
+			x.w.WriteHeader(res.status)
+			clear(x.w.Header())
+		}
+	}
+}
+
+// copyHeader hands a response's headers to the client.
+func copyHeader(to, from http.Header) {
+	drop := named(from)
+	for key, values := range from {
+		if !hop(key) {
+			to[key] = values
+		}
+	}
+	for _, key := range drop {
+		delete(to, key)
+	}
+	if _, ok := to["Content-Type"]; !ok {
+		to["Content-Type"] = nil // nobody guesses one
+	}
+}
+
+// deliver hands a response to the client.
+func (x *exchange) deliver(t *target, u *upstream, res *response) error {
+	h := x.w.Header()
+	copyHeader(h, res.header)
+	x.setCookies(h, t)
+	if res.chunked {
+		delete(h, "Content-Length")
+	}
+	x.w.WriteHeader(res.status)
+	if n := res.length; n >= 0 && int64(u.br.Buffered()) >= n { // all of it is here
+		b, err := u.br.Peek(int(n))
+		if err == nil && n > 0 {
+			_, err = x.w.Write(b)
+		}
+		_, derr := u.br.Discard(int(n))
+		return errors.Join(err, derr)
+	}
+	if err := x.copyBody(u, res); err != nil {
+		return err
+	}
+	if !res.chunked {
+		return nil
+	}
+	trailer, err := u.trailer()
+	for key, values := range trailer {
+		if !hop(key) && !ours(key) {
+			h[http.TrailerPrefix+key] = values
+		}
+	}
+	return err
+}
+
+// copyBody hands on the body as it comes: what is here is not held back for what is not.
+func (x *exchange) copyBody(u *upstream, res *response) error {
+	pooled := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	b := (*pooled)[:cap(*pooled)]
+	flusher, _ := x.w.(http.Flusher)
+	body, left := u.body(res), res.length
+	for left != 0 {
+		n, err := body.Read(b)
+		if n > 0 {
+			left -= int64(n) // below zero where the length is not known
+			if _, werr := x.w.Write(b[:n]); werr != nil {
+				return werr
+			}
+			if left != 0 && err == nil && u.br.Buffered() == 0 && flusher != nil {
+				flusher.Flush()
+			}
+		}
+		switch {
+		case err == io.EOF && left > 0:
+			return io.ErrUnexpectedEOF
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+	return nil
+}
+
+// sender sends a request's body while the response may be on its way already.
+type sender struct {
+	ended chan struct{}
+	err   error
+}
+
+func startSender(u *upstream, q *incoming) *sender {
+	s := &sender{ended: make(chan struct{})}
+	go func() {
+		defer close(s.ended)
+		if q.ContentLength > 0 {
+			_, s.err = io.CopyN(u.watched, q.Body, q.ContentLength)
+		} else {
+			s.err = sendChunks(u.watched, q.Body)
+		}
+		if s.err != nil { // the target waits for the rest in vain
+			_ = u.Close()
+		}
+	}()
+	return s
+}
+
+// sendChunks sends a body of unknown length.
+func sendChunks(to io.Writer, body io.Reader) error {
+	pooled := buffers.Get().(*[]byte)
+	defer buffers.Put(pooled)
+	const room = 20 // for the length of a chunk, and what stands around it
+	b := (*pooled)[:cap(*pooled)]
+	for {
+		n, err := body.Read(b[room : len(b)-2])
+		if n > 0 {
+			size := strconv.AppendInt(b[:0], int64(n), 16)
+			start := room - len(size) - 2
+			copy(b[start:], size)
+			copy(b[room-2:], "\r\n")
+			copy(b[room+n:], "\r\n")
+			if _, werr := to.Write(b[start : room+n+2]); werr != nil {
+				return werr
+			}
+		}
+		if err == io.EOF {
+			_, err = io.WriteString(to, "0\r\n\r\n")
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// end ends the sending; whole tells whether the body was sent whole. A response may come before that: then nobody wants the rest.
+func (s *sender) end(w http.ResponseWriter) (whole bool) {
+	if s == nil {
+		return true
+	}
+	select {
+	case <-s.ended:
+	default:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // ends a read of the body
+		<-s.ended
+	}
+	return s.err == nil
+}

@@ -1,0 +1,192 @@
+package router
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	elb "slipway/api/elbv2"
+)
+
+// incoming is a request with what the router knows of it.
+type incoming struct {
+	*http.Request
+	route *route
+	peer  string // the client's address, without port
+	port  string // and its port
+	trace string
+	small []byte // the body, if it is small and was read
+}
+
+// hop tells whether a header is of one connection alone, or one that the router says anew.
+func hop(key string) bool {
+	switch key {
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect":
+		return true
+	}
+	return false
+}
+
+// ours tells whether a header of a request is one that the router writes.
+func ours(key string) bool {
+	switch key {
+	case "Host", "Content-Length", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Amzn-Trace-Id", "X-Amzn-Tls-Version", "X-Amzn-Tls-Cipher-Suite":
+		return true
+	}
+	return false
+}
+
+// named are the headers that a Connection header says are of the connection alone.
+func named(h http.Header) []string {
+	var names []string
+	for _, line := range h["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+		}
+	}
+	return names
+}
+
+// each calls f for each header that goes to the target.
+func (q *incoming) each(f func(key, value string)) {
+	drop := named(q.Header)
+	for key, values := range q.Header {
+		if hop(key) || ours(key) || len(drop) > 0 && slices.Contains(drop, key) || q.route.dropInvalid && !plain(key) {
+			continue
+		}
+		for _, v := range values {
+			f(key, v)
+		}
+	}
+	if before := q.Header["X-Forwarded-For"]; q.route.forwardedFor != "remove" {
+		value := strings.Join(before, ", ")
+		if q.route.forwardedFor != "preserve" {
+			peer := q.peer
+			if q.route.clientPort {
+				peer = net.JoinHostPort(q.peer, q.port)
+			}
+			if value != "" {
+				value += ", "
+			}
+			value += peer
+		}
+		if value != "" {
+			f("X-Forwarded-For", value)
+		}
+	}
+	f("X-Forwarded-Proto", q.scheme())
+	f("X-Forwarded-Port", strconv.Itoa(int(q.route.Port)))
+	f("X-Amzn-Trace-Id", q.trace)
+	if q.TLS != nil && q.route.tlsHeaders {
+		f("X-Amzn-Tls-Version", tlsVersion(q.TLS.Version))
+		f("X-Amzn-Tls-Cipher-Suite", cipherName(q.TLS.CipherSuite))
+	}
+}
+
+// plain tells whether a header's name is of letters, digits and hyphens alone.
+func plain(key string) bool {
+	for _, c := range []byte(key) {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
+			return false
+		}
+	}
+	return true
+}
+
+func (q *incoming) scheme() string {
+	if q.route.Protocol == elb.ProtocolEnumHttps {
+		return "https"
+	}
+	return "http"
+}
+
+// host is what the target is told that the client asked for. Unless it is to be preserved, it says the port if it is not the usual one,
+// and does not if it is, as Application Load Balancers do.
+func (q *incoming) host() string {
+	if q.route.preserveHost || q.Host == "" {
+		return q.Host
+	}
+	usual := map[string]int32{"http": 80, "https": 443}[q.scheme()]
+	host, port, err := net.SplitHostPort(q.Host)
+	switch {
+	case err == nil && q.route.Port == usual && port == strconv.Itoa(int(usual)):
+		return host
+	case err != nil && q.route.Port != usual:
+		return q.Host + ":" + strconv.Itoa(int(q.route.Port))
+	}
+	return q.Host
+}
+
+// traceID is the request's place in a trace: the client's, with a part of our own, or a new one.
+func traceID(h http.Header) string {
+	var b [12]byte
+	for i := range 3 {
+		r := rand.Uint32()
+		b[4*i], b[4*i+1], b[4*i+2], b[4*i+3] = byte(r), byte(r>>8), byte(r>>16), byte(r>>24)
+	}
+	id := "1-" + fmt.Sprintf("%08x", time.Now().Unix()) + "-" + hex.EncodeToString(b[:])
+	before := h.Get("X-Amzn-Trace-Id")
+	if before == "" || len(before) > 512 || !strings.Contains(before, "Root=") {
+		return "Root=" + id
+	}
+	var rest []string
+	for part := range strings.SplitSeq(before, ";") {
+		if part = strings.TrimSpace(part); part != "" && !strings.HasPrefix(part, "Self=") {
+			rest = append(rest, part)
+		}
+	}
+	return "Self=" + id + ";" + strings.Join(rest, ";")
+}
+
+// target is what is asked of the target; ok is false for what could be taken for more than that.
+func (q *incoming) uri() (uri string, ok bool) {
+	uri = q.RequestURI
+	if !strings.HasPrefix(uri, "/") && uri != "*" || q.ProtoMajor == 2 {
+		uri = q.URL.RequestURI()
+	}
+	for _, c := range []byte(uri) {
+		if c <= ' ' || c == 0x7f {
+			return "", false
+		}
+	}
+	return uri, true
+}
+
+// head writes the head of the request as an HTTP/1.1 target gets it.
+func (q *incoming) head(b []byte, uri, upgrade string) []byte {
+	b = append(append(append(append(b, q.Method...), ' '), uri...), " HTTP/1.1\r\nHost: "...)
+	b = append(append(b, q.host()...), "\r\n"...)
+	q.each(func(key, value string) {
+		b = append(append(append(append(b, key...), ": "...), value...), "\r\n"...)
+	})
+	switch {
+	case upgrade != "":
+		b = append(append(append(b, "Connection: Upgrade\r\nUpgrade: "...), upgrade...), "\r\n"...)
+	case q.ContentLength > 0:
+		b = append(strconv.AppendInt(append(b, "Content-Length: "...), q.ContentLength, 10), "\r\n"...)
+	case q.hasBody():
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	case q.Method == http.MethodPost || q.Method == http.MethodPut || q.Method == http.MethodPatch:
+		b = append(b, "Content-Length: 0\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+func (q *incoming) hasBody() bool {
+	return q.Body != nil && q.Body != http.NoBody && q.ContentLength != 0
+}
+
+// replayable tells whether the request can be sent a second time when it is not known what became of the first (RFC 9110, section 9.2.2).
+func (q *incoming) replayable() bool {
+	switch q.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
+		return !q.hasBody()
+	}
+	return false
+}

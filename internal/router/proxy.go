@@ -1,0 +1,227 @@
+package router
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	elb "slipway/api/elbv2"
+)
+
+// ServeHTTP does with a request what the listener's rules say.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c, _ := r.Context().Value(clientKey{}).(*client)
+	if c == nil {
+		http.NotFound(w, r)
+		return
+	}
+	q := &incoming{Request: r}
+	q.peer, q.port, _ = net.SplitHostPort(r.RemoteAddr)
+	for route := c.l.route.Load(); ; {
+		q.route = route
+		if r.ProtoMajor == 2 && !route.http2 {
+			answer(w, route, http.StatusHTTPVersionNotSupported)
+			return
+		}
+		if time.Since(c.since) > route.keepAlive {
+			w.Header().Set("Connection", "close")
+		}
+		served, g := s.serve(w, q)
+		// A request that found its way gone goes by the new one, if there is one since.
+		now := c.l.route.Load()
+		if served {
+			return
+		}
+		if now == route {
+			if g != nil {
+				g.metrics.failed()
+			}
+			answer(w, route, http.StatusServiceUnavailable)
+			return
+		}
+		route = now
+	}
+}
+
+// serve is false if there was no target to send the request to. Then nothing was sent to anybody.
+func (s *server) serve(w http.ResponseWriter, q *incoming) (bool, *group) {
+	var from netip.Addr
+	if len(q.route.rules) > 1 {
+		a, err := netip.ParseAddr(q.peer)
+		if err != nil {
+			answer(w, q.route, http.StatusInternalServerError)
+			return true, nil
+		}
+		from = a.Unmap()
+	}
+	switch a := q.route.match(q.Request, from); {
+	case a.forward != nil:
+		return s.forward(w, q, a.forward)
+	case a.redirect != nil:
+		redirect(w, q, a.redirect)
+	default:
+		contentType := a.fixed.contentType
+		if contentType == "" {
+			contentType = "text/plain; charset=utf-8"
+		}
+		w.Header().Set("Content-Type", contentType)
+		sayServer(w, q.route)
+		w.WriteHeader(a.fixed.status)
+		_, _ = w.Write([]byte(a.fixed.body)) // a client that has gone away needs no answer
+	}
+	return true, nil
+}
+
+func sayServer(w http.ResponseWriter, r *route) {
+	if r.server {
+		w.Header()["Server"] = serverName
+	}
+}
+
+var serverName = []string{"slipway"}
+
+// answer is what the router itself says.
+func answer(w http.ResponseWriter, r *route, status int) {
+	sayServer(w, r)
+	http.Error(w, strconv.Itoa(status)+" "+http.StatusText(status), status)
+}
+
+// redirect answers with another address, put together from the one asked for.
+func redirect(w http.ResponseWriter, q *incoming, c *elb.RedirectActionConfig) {
+	fill := strings.NewReplacer("#{protocol}", q.scheme(), "#{host}", withoutPort(q.Host), "#{port}", strconv.Itoa(int(q.route.Port)),
+		"#{path}", strings.TrimPrefix(rawPath(q.Request), "/"), "#{query}", q.URL.RawQuery)
+	host := fill.Replace(text(c.Host))
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	to := strings.ToLower(fill.Replace(text(c.Protocol))) + "://" + host + ":" + fill.Replace(text(c.Port)) + fill.Replace(text(c.Path))
+	if query := fill.Replace(text(c.Query)); query != "" {
+		to += "?" + query
+	}
+	status := http.StatusFound
+	if c.StatusCode == elb.RedirectActionStatusCodeEnumHttp301 {
+		status = http.StatusMovedPermanently
+	}
+	w.Header().Set("Location", to)
+	answer(w, q.route, status)
+}
+
+// forward sends the request to a group's target, chosen by weight unless a cookie binds the client to a group.
+func (s *server) forward(w http.ResponseWriter, q *incoming, f *forward) (bool, *group) {
+	g := f.bound(q.Request)
+	if g == nil {
+		i, ok := f.choice.pick()
+		if !ok {
+			return false, nil
+		}
+		g = f.groups[i]
+	}
+	uri, ok := q.uri()
+	if !ok {
+		answer(w, q.route, http.StatusBadRequest)
+		return true, nil
+	}
+	q.trace = traceID(q.Header)
+	x := &exchange{server: s, w: w, q: q, group: g, config: g.config.Load(), forward: f, uri: uri}
+	return x.run(), g
+}
+
+// exchange is one request on its way to a target and back.
+type exchange struct {
+	*server
+	w       http.ResponseWriter
+	q       *incoming
+	group   *group
+	config  *groupConfig
+	forward *forward
+	uri     string
+
+	started bool // a body that is not small has begun to be read
+	tried   []*target
+	began   time.Time // when the request was sent
+}
+
+// smallBody is up to what size a request's body is read before a target is chosen: it can be sent again, and a slow client holds no target.
+const smallBody = 8 << 10
+
+// outcome is how a try at a target ended.
+type outcome int
+
+const (
+	done   outcome = iota // answered, or given up
+	unsent                // nothing that a target could have acted on was sent: another may be tried
+	failed                // the target may have acted on the request
+	late                  // it did not answer in time
+)
+
+// run tries targets until one has the request. It is false if there was none to try.
+func (x *exchange) run() bool {
+	if x.q.small == nil && x.q.ContentLength > 0 && x.q.ContentLength <= smallBody {
+		if !x.readSmall() {
+			return true
+		}
+	}
+	first := x.config.bound(x.q.Request, x.group)
+	result := unsent
+	for result == unsent {
+		t := first
+		if first = nil; t == nil {
+			t = x.group.pick(x.tried)
+		}
+		if t == nil {
+			break
+		}
+		x.tried = append(x.tried, t)
+		if !t.begin() {
+			continue
+		}
+		if x.config.http2 {
+			result = x.atHTTP2(t)
+		} else {
+			result = x.at(t)
+		}
+		t.done()
+	}
+	switch result {
+	case done:
+		return true
+	case late:
+		x.fail(http.StatusGatewayTimeout)
+	case failed:
+		x.fail(http.StatusBadGateway)
+	case unsent:
+		if len(*x.group.members.Load()) == 0 {
+			return false
+		}
+		x.fail(http.StatusBadGateway)
+	}
+	return true
+}
+
+func (x *exchange) readSmall() bool {
+	x.q.small = make([]byte, x.q.ContentLength)
+	for n := 0; n < len(x.q.small); {
+		m, err := x.q.Body.Read(x.q.small[n:])
+		if n += m; err != nil && n < len(x.q.small) {
+			answer(x.w, x.q.route, http.StatusBadRequest) // it went away, or sent less than it said
+			return false
+		}
+	}
+	return true
+}
+
+// fail answers for a target that did not.
+func (x *exchange) fail(status int) {
+	x.group.metrics.failed()
+	answer(x.w, x.q.route, status)
+}
+
+// gone tells whether the client has gone away.
+func (x *exchange) gone() bool { return x.q.Context().Err() != nil }
+
+// whenGone does something when the client goes away, until stop is called.
+func (x *exchange) whenGone(f func()) (stop func() bool) { return context.AfterFunc(x.q.Context(), f) }

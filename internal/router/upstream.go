@@ -1,0 +1,242 @@
+package router
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/textproto"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// upstream is a connection to an HTTP/1.1 target. (net/http's Transport hands each request to two goroutines of the connection, which
+// costs more than all the rest of the router; here the goroutine that serves the client does it all.)
+type upstream struct {
+	*watched
+	used    bool  // for a request before
+	written int64 // bytes of the request
+	br      *bufio.Reader
+}
+
+const (
+	readBuffer = 8 << 10
+	// maxResponseHead bounds the head of a target's response.
+	maxResponseHead = 64 << 10
+)
+
+var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
+
+func (u *upstream) Write(b []byte) (int, error) {
+	n, err := u.watched.Write(b)
+	u.written += int64(n)
+	return n, err
+}
+
+// begin readies the connection for a request.
+func (u *upstream) begin() {
+	u.written = 0
+	u.br = readers.Get().(*bufio.Reader)
+	u.br.Reset(u.watched)
+}
+
+// finish releases what an exchange needed.
+func (u *upstream) finish() {
+	if u.br != nil {
+		u.br.Reset(nil)
+		readers.Put(u.br)
+		u.br = nil
+	}
+}
+
+// stale tells whether the target closed the connection, or said something that nobody asked for, while it was idle.
+func (u *upstream) stale() bool {
+	c, ok := rawConn(u.Conn)
+	if !ok {
+		return true
+	}
+	stale := true
+	err := c.Read(func(fd uintptr) bool {
+		var b [1]byte
+		_, _, rerr := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		stale = !errors.Is(rerr, syscall.EAGAIN)
+		return true
+	})
+	return stale || err != nil
+}
+
+func rawConn(c any) (syscall.RawConn, bool) {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return nil, false
+	}
+	raw, err := s.SyscallConn()
+	return raw, err == nil
+}
+
+// response is the head of a target's response.
+type response struct {
+	status int
+	header http.Header
+	// length is of the body; -1 for one that is chunked or goes on until the connection ends.
+	length  int64
+	chunked bool
+	// keep says that the connection can take another request once the body was read.
+	keep bool
+}
+
+var errMalformed = errors.New("the target's response is malformed")
+
+// readHead reads the head of a response to a request of a method. A head that could be read in two ways is malformed: who reads it
+// otherwise than the target meant it takes one response for another.
+func (u *upstream) readHead(method string) (*response, error) {
+	budget := maxResponseHead
+	line, err := u.line(&budget)
+	if err != nil {
+		return nil, err
+	}
+	res := &response{header: make(http.Header, 16), length: -1}
+	minor, ok := res.statusLine(line)
+	if !ok {
+		return nil, errMalformed
+	}
+	for {
+		line, err := u.line(&budget)
+		if err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+		if len(line) == 0 {
+			break
+		}
+		name, value, ok := bytes.Cut(line, []byte{':'})
+		if !ok || !token(name) {
+			return nil, errMalformed // folded lines too
+		}
+		v := string(bytes.Trim(value, " \t"))
+		if strings.ContainsAny(v, "\x00\r") {
+			return nil, errMalformed
+		}
+		key := textproto.CanonicalMIMEHeaderKey(string(name))
+		res.header[key] = append(res.header[key], v)
+	}
+	return res, res.frame(method, minor)
+}
+
+// statusLine reads "HTTP/1.1 200 OK".
+func (r *response) statusLine(line []byte) (minor byte, ok bool) {
+	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
+		return 0, false
+	}
+	for _, c := range line[9:12] {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		r.status = r.status*10 + int(c-'0')
+	}
+	return line[7], r.status >= 100
+}
+
+// frame finds out how the body ends (RFC 9112, section 6.3).
+func (r *response) frame(method string, minor byte) error {
+	codings, lengths := r.header["Transfer-Encoding"], r.header["Content-Length"]
+	switch {
+	case len(codings) > 0:
+		if len(codings) != 1 || !strings.EqualFold(codings[0], "chunked") || len(lengths) > 0 || minor == '0' {
+			return errMalformed
+		}
+		r.chunked = true
+	case len(lengths) > 0:
+		for _, l := range lengths {
+			if l != lengths[0] {
+				return errMalformed
+			}
+		}
+		n, err := strconv.ParseUint(lengths[0], 10, 63)
+		if err != nil || lengths[0][0] == '+' {
+			return errMalformed
+		}
+		r.length, r.header["Content-Length"] = int64(n), lengths[:1]
+	}
+	r.keep = minor != '0' && (r.chunked || r.length >= 0)
+	if method == http.MethodHead || r.status < 200 || r.status == http.StatusNoContent || r.status == http.StatusNotModified {
+		r.length, r.chunked, r.keep = 0, false, minor != '0'
+	}
+	r.keep = r.keep && !hasClose(r.header)
+	return nil
+}
+
+func hasClose(h http.Header) bool {
+	for _, c := range h["Connection"] {
+		if strings.Contains(strings.ToLower(c), "close") {
+			return true
+		}
+	}
+	return false
+}
+
+// line reads one line of a head, without its end.
+func (u *upstream) line(budget *int) ([]byte, error) {
+	line, err := u.br.ReadSlice('\n')
+	if *budget -= len(line); *budget < 0 || errors.Is(err, bufio.ErrBufferFull) {
+		return nil, errMalformed
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'}), nil
+}
+
+// token tells whether a name is one of a header (RFC 9110, section 5.6.2).
+func token(name []byte) bool {
+	for _, c := range name {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
+			return false
+		}
+	}
+	return len(name) > 0
+}
+
+// body reads the body of a response.
+func (u *upstream) body(r *response) io.Reader {
+	switch {
+	case r.chunked:
+		return httputil.NewChunkedReader(u.br)
+	case r.length >= 0:
+		return io.LimitReader(u.br, r.length)
+	}
+	return u.br
+}
+
+// trailer reads what follows the last chunk.
+func (u *upstream) trailer() (http.Header, error) {
+	budget := maxResponseHead
+	var trailer http.Header
+	for {
+		line, err := u.line(&budget)
+		if err != nil {
+			return nil, err
+		}
+		if len(line) == 0 {
+			return trailer, nil
+		}
+		name, value, ok := bytes.Cut(line, []byte{':'})
+		if !ok || !token(name) {
+			return nil, errMalformed
+		}
+		if trailer == nil {
+			trailer = http.Header{}
+		}
+		trailer.Add(string(name), string(bytes.Trim(value, " \t")))
+	}
+}
