@@ -113,7 +113,7 @@ func (l *listener) accept(s *server, tcp net.Listener) {
 		x := &client{watched: s.watcher.watch(c, route.idle+idleGrace, nil), l: l, since: time.Now()}
 		var conn net.Conn = x
 		if route.tls != nil {
-			conn = tls.Server(x, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { //nolint:gosec // the least version is in the one returned
+			conn = tls.Server(x, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
 				if r := l.route.Load(); r.tls != nil {
 					return r.tls.config, nil
 				}

@@ -76,6 +76,7 @@ func (s *server) poll(ctx context.Context) {
 			if ctx.Err() != nil {
 				return
 			}
+			s.news()
 			if pause = min(max(2*pause, 100*time.Millisecond), maxBackoff); pause == maxBackoff {
 				s.log.Warn("the server gives no table; serving the one that is here", "version", applied, "error", err)
 			}
@@ -94,10 +95,7 @@ func (s *server) take(text []byte) error {
 	var t slipway.Table
 	err := json.Unmarshal(text, &t)
 	if err == nil {
-		err = s.keep(text)
-	}
-	if err == nil {
-		err = s.apply(&t)
+		err = s.apply(&t, text)
 	}
 	if err != nil {
 		s.log.Error("a table of the server's cannot be served; serving the one before", "version", t.Version, "error", err)
@@ -167,6 +165,9 @@ func (s *server) state() (applied *int64, listeners []slipway.RouterListener, ta
 	for _, arn := range slices.Sorted(maps.Keys(s.listeners)) {
 		address, problem := s.listeners[arn].state()
 		l := slipway.RouterListener{ListenerArn: &arn, Address: &address}
+		if s.refused != nil {
+			problem = "a newer table cannot be served: " + s.refused.Error()
+		}
 		if problem != "" {
 			l.Address, l.Error = nil, &problem
 		}

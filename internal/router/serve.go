@@ -64,7 +64,7 @@ type server struct {
 	mu        sync.Mutex // of changes of the table
 	plan      *plan
 	listeners map[string]*listener
-	refused   map[string]string // why a newer table is not served, by listener
+	refused   error // why a newer table is not served
 }
 
 type clientKey struct{}
@@ -140,15 +140,15 @@ func (s *server) end(hs *http.Server) {
 func (s *server) resume() {
 	t, err := s.kept()
 	if err == nil && t != nil {
-		err = s.apply(t)
+		err = s.apply(t, nil)
 	}
 	if err != nil {
 		s.log.Error("the table that was kept cannot be served; waiting for the server's", "error", err)
 	}
 }
 
-// apply serves another table from now on. Listeners, groups and targets that stay go on as they are.
-func (s *server) apply(t *slipway.Table) error {
+// apply serves another table from now on, once its text is kept. Listeners, groups and targets that stay go on as they are.
+func (s *server) apply(t *slipway.Table, encoded []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	balancers := map[string]string{}
@@ -159,8 +159,13 @@ func (s *server) apply(t *slipway.Table) error {
 	p, err := newPlan(t, before, func(arn string) *group {
 		return newGroup(arn, newMetrics(arn, balancers[arn], s.sampler.traffic), s.news)
 	})
-	if err != nil {
+	if s.refused = err; err != nil {
 		return err
+	}
+	if encoded != nil {
+		if err := s.keep(encoded); err != nil {
+			return err
+		}
 	}
 	key := cookieKey(t)
 	for _, g := range t.TargetGroups {

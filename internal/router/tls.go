@@ -29,7 +29,7 @@ func newCertificates(l *slipway.TableListener, all []slipway.TableCertificate) (
 	case "ELBSecurityPolicy-TLS-1-2-2017-01":
 		c.MaxVersion = tls.VersionTLS12
 	case "ELBSecurityPolicy-2016-08":
-		c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS12 //nolint:gosec // asked for by name, for old clients
+		c.MinVersion, c.MaxVersion = tls.VersionTLS10, tls.VersionTLS12 // asked for by name, for old clients
 		c.CipherSuites = append(append([]uint16{}, tls12Ciphers...), oldCiphers...)
 	default:
 		return nil, fmt.Errorf("this router knows no security policy %q", l.SslPolicy)

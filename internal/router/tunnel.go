@@ -62,7 +62,7 @@ func (x *exchange) tunnel(t *target, upgrade string) outcome {
 		return done
 	}
 	defer client.Close()
-	early, err := buffered.Reader.Peek(buffered.Reader.Buffered())
+	early, err := buffered.Peek(buffered.Reader.Buffered())
 	if err == nil {
 		_, err = u.Write(early)
 	}
