@@ -66,3 +66,12 @@ func messageOf(err ServiceError) string {
 	}
 	return err.Error()
 }
+
+// shapeOf is the name of the error's shape in the model, by which JSON and CBOR know it. It is the code, save for errors that Query gave
+// another one.
+func shapeOf(err ServiceError) string {
+	if e, ok := err.(interface{ ErrorShape() string }); ok {
+		return e.ErrorShape()
+	}
+	return err.ErrorCode()
+}

@@ -1,11 +1,8 @@
 package awsproto
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +19,8 @@ import (
 // DefaultMaxBody bounds a request whose service says nothing else: 1 MiB, as AWS's JSON services do.
 const DefaultMaxBody = 1 << 20
 
-// Server serves generated services at one address. Requests are told apart by X-Amz-Target (JSON) or
-// by the service in the signature's scope (Query).
+// Server serves generated services at one address. Requests are told apart by X-Amz-Target (JSON), by their
+// path (CBOR), or by the service in the signature's scope (Query).
 type Server struct {
 	Region  string
 	Account string
@@ -34,36 +31,41 @@ type Server struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 
-	targets map[string]map[string]Endpoint // X-Amz-Target prefix -> operation
-	queries map[string]map[string]Endpoint // signing name -> action
-	infos   map[string]*Info
+	targets map[string]served // by what stands in X-Amz-Target or in the path
+	queries map[string]served // by signing name
+}
+
+// served is a service with its operations.
+type served struct {
+	info      *Info
+	endpoints map[string]Endpoint
 }
 
 // Add serves a service.
 func (s *Server) Add(services ...Service) {
 	if s.targets == nil {
-		s.targets, s.queries, s.infos = map[string]map[string]Endpoint{}, map[string]map[string]Endpoint{}, map[string]*Info{}
+		s.targets, s.queries = map[string]served{}, map[string]served{}
 	}
 	for _, svc := range services {
-		info := svc.Info()
-		byName := map[string]Endpoint{}
+		x := served{svc.Info(), map[string]Endpoint{}}
 		for _, e := range svc.Endpoints() {
-			byName[e.Op.Name] = e
+			x.endpoints[e.Op.Name] = e
 		}
-		if info.Protocol == Query {
-			s.queries[info.SigningName] = byName
-			s.infos[info.SigningName] = info
-		} else {
-			s.targets[info.Target] = byName
-			s.infos[info.Target] = info
+		if x.info.Target != "" {
+			s.targets[x.info.Target] = x
+		}
+		if x.info.Speaks(Query) {
+			s.queries[x.info.SigningName] = x
 		}
 	}
 }
 
 // request is one call on its way through the server.
 type request struct {
-	id       string
-	info     *Info
+	id string
+	served
+	protocol Protocol
+	asked    string // the operation, as far as it does not stand in the form
 	endpoint Endpoint
 	body     []byte
 	form     url.Values
@@ -71,10 +73,13 @@ type request struct {
 
 // Accepts tells whether a request is for this server: an AWS call, whatever it is worth.
 func (s *Server) Accepts(r *http.Request) bool {
-	if r.Method != http.MethodPost || r.URL.Path != "/" {
+	if r.Method != http.MethodPost {
 		return false
 	}
-	return r.Header.Get("X-Amz-Target") != "" || isForm(r)
+	if r.Header.Get("Smithy-Protocol") != "" {
+		return strings.HasPrefix(r.URL.Path, "/service/")
+	}
+	return r.URL.Path == "/" && (r.Header.Get("X-Amz-Target") != "" || isForm(r))
 }
 
 func isForm(r *http.Request) bool {
@@ -122,16 +127,25 @@ func (s *Server) serve(q *request, w http.ResponseWriter, r *http.Request) (any,
 // route finds the service; the operation is looked up after the signature is verified, so that nobody
 // learns from outside what is here.
 func (s *Server) route(q *request, r *http.Request) error {
+	if smithy := r.Header.Get("Smithy-Protocol"); smithy != "" {
+		q.protocol = CBOR
+		return s.routeCBOR(q, smithy, r.URL.Path)
+	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		prefix, _, _ := strings.Cut(target, ".")
-		if q.info = s.infos[prefix]; q.info == nil {
+		prefix, operation, _ := strings.Cut(target, ".")
+		q.served, q.asked = s.targets[prefix], operation
+		if q.info == nil {
 			return &Error{Code: "UnknownOperationException", Message: fmt.Sprintf("No service here answers to the X-Amz-Target %.200q.", target)}
+		}
+		if q.info.Speaks(JSON10) {
+			q.protocol = JSON10
 		}
 		return nil
 	}
+	q.protocol = Query
 	_, service := sigv4.Scope(r)
-	if q.info = s.infos[service]; q.info == nil || q.info.Protocol != Query {
-		q.info = &Info{Protocol: Query, Namespace: "https://slipway.invalid/doc/"}
+	if q.served = s.queries[service]; q.info == nil {
+		q.info = &Info{Namespace: "https://slipway.invalid/doc/"}
 		if service == "" {
 			return &Error{Code: "MissingAuthenticationToken", Status: http.StatusForbidden, Message: "Request is missing Authentication Token"}
 		}
@@ -140,14 +154,22 @@ func (s *Server) route(q *request, r *http.Request) error {
 	return nil
 }
 
-func (q *request) read(w http.ResponseWriter, r *http.Request) error {
-	limit := q.info.MaxBody
-	if limit == 0 {
-		limit = DefaultMaxBody
+// limit bounds the request, in bytes.
+func (q *request) limit() int64 {
+	if q.info.MaxBody == 0 {
+		return DefaultMaxBody
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if tooLarge, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("The request is larger than %d bytes, the most that %s takes.", tooLarge.Limit, q.info.Name)}
+	return q.info.MaxBody
+}
+
+func (q *request) tooLarge() error {
+	return &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("The request is larger than %d bytes, the most that %s takes.", q.limit(), q.info.Name)}
+}
+
+func (q *request) read(w http.ResponseWriter, r *http.Request) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, q.limit()))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return q.tooLarge()
 	}
 	if err != nil {
 		return &Error{Code: "SerializationException", Message: "The request ended before its body was complete."}
@@ -159,16 +181,16 @@ func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 func (s *Server) authenticate(q *request, r *http.Request) (Caller, error) {
 	sig, err := sigv4.Verify(r.Context(), r, sigv4.HexSHA256(q.body), s.Now(), s.Lookup)
 	if refused, ok := errors.AsType[*sigv4.Error](err); ok {
-		return Caller{}, refusal(q.info.Protocol, refused)
+		return Caller{}, refusal(q.protocol, refused)
 	}
 	if err != nil {
 		return Caller{}, err
 	}
 	if sig.Service != q.info.SigningName {
-		return Caller{}, refusal(q.info.Protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName, sig.Service)})
+		return Caller{}, refusal(q.protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName, sig.Service)})
 	}
 	if !q.info.global() && sig.Region != s.Region {
-		return Caller{}, refusal(q.info.Protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to a valid region: this server is %s, the request was signed for %s.", s.Region, sig.Region)})
+		return Caller{}, refusal(q.protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to a valid region: this server is %s, the request was signed for %s.", s.Region, sig.Region)})
 	}
 	return s.Caller(r.Context(), sig.AccessKeyID)
 }
@@ -192,9 +214,10 @@ func refusal(p Protocol, e *sigv4.Error) error {
 }
 
 func (s *Server) operation(q *request, r *http.Request) error {
-	var name string
-	var among map[string]Endpoint
-	if q.info.Protocol == Query {
+	if err := q.inflate(r.Header.Get("Content-Encoding")); err != nil {
+		return err
+	}
+	if q.protocol == Query {
 		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
 			return &Error{Code: "MalformedQueryString", Message: "The body is no form: " + err.Error()}
@@ -202,61 +225,44 @@ func (s *Server) operation(q *request, r *http.Request) error {
 		if v := form.Get("Version"); v != "" && v != q.info.Version {
 			return &Error{Code: "NoSuchVersion", Message: fmt.Sprintf("The requested version (%.20s) of %s does not exist here; this is %s.", v, q.info.Name, q.info.Version)}
 		}
-		q.form, name, among = form, form.Get("Action"), s.queries[q.info.SigningName]
-	} else {
-		_, name, _ = strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-		among = s.targets[q.info.Target]
+		q.form, q.asked = form, form.Get("Action")
 	}
-	endpoint, ok := among[name]
+	endpoint, ok := q.endpoints[q.asked]
 	if !ok {
 		for _, other := range q.info.Others {
-			if other == name {
-				return NotImplemented(q.info.Name, name)
+			if other == q.asked {
+				return NotImplemented(q.info.Name, q.asked)
 			}
 		}
-		return &Error{Code: "UnknownOperationException", Message: fmt.Sprintf("%s has no operation %.200q.", q.info.Name, name)}
+		return &Error{Code: "UnknownOperationException", Message: fmt.Sprintf("%s has no operation %.200q.", q.info.Name, q.asked)}
 	}
 	q.endpoint = endpoint
 	return nil
 }
 
 func (q *request) decode(in any) error {
-	if q.info.Protocol == Query {
+	switch q.protocol {
+	case Query:
 		return decodeForm(q.form, in)
+	case CBOR:
+		return decodeCBOR(q.body, in)
 	}
-	if len(bytes.TrimSpace(q.body)) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(q.body, in); err != nil {
-		return serialization(err)
-	}
-	return nil
-}
-
-func serialization(err error) error {
-	message := "The request is no valid JSON: " + err.Error()
-	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		message = fmt.Sprintf("%s can not be converted to %s at '%s'", e.Value, e.Type, e.Field)
-	}
-	return &Error{Code: "SerializationException", Message: message}
+	return decodeJSON(q.body, in)
 }
 
 func (s *Server) answer(w http.ResponseWriter, q *request, out any) {
-	if q.info.Protocol == Query {
+	var err error
+	switch q.protocol {
+	case Query:
 		writeQuery(w, q, out)
-		return
+	case CBOR:
+		err = writeCBOR(w, out)
+	default:
+		err = writeJSON(w, q, out)
 	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	if q.endpoint.Op.Empty {
-		w.WriteHeader(http.StatusOK)
-		return
-	}
-	body, err := json.Marshal(out)
 	if err != nil {
 		s.fail(w, q, fmt.Errorf("encode answer: %w", err))
-		return
 	}
-	_, _ = w.Write(body) // a client that has gone away needs no answer
 }
 
 func (s *Server) fail(w http.ResponseWriter, q *request, err error) {
@@ -267,14 +273,26 @@ func (s *Server) fail(w http.ResponseWriter, q *request, err error) {
 		}
 		se = &Error{Code: "InternalFailure", Status: http.StatusInternalServerError, Message: "The request failed inside the server. Its log says why, under request " + q.id + "."}
 	}
-	if q.info != nil && q.info.Protocol == Query {
-		writeQueryError(w, q, se)
-		return
+	if q.info != nil && q.info.Protocol == Query && q.protocol != Query {
+		// Clients of a service that spoke Query once know its errors by the codes of then.
+		w.Header().Set("X-Amzn-Query-Error", se.ErrorCode()+";"+fault(se))
 	}
-	w.Header().Set("Content-Type", "application/x-amz-json-1.1")
-	w.Header().Set("X-Amzn-Errortype", se.ErrorCode())
-	w.WriteHeader(se.HTTPStatus())
-	_ = json.NewEncoder(w).Encode(map[string]string{"__type": se.ErrorCode(), "message": messageOf(se)})
+	switch q.protocol {
+	case Query:
+		writeQueryError(w, q, se)
+	case CBOR:
+		writeCBORError(w, se)
+	default:
+		writeJSONError(w, q, se)
+	}
+}
+
+// fault tells whose fault an error is.
+func fault(se ServiceError) string {
+	if se.HTTPStatus() >= 500 {
+		return "Receiver"
+	}
+	return "Sender"
 }
 
 func (q *request) name() string {
@@ -282,32 +300,4 @@ func (q *request) name() string {
 		return ""
 	}
 	return q.endpoint.Op.Service.Name + ":" + q.endpoint.Op.Name
-}
-
-func writeQuery(w http.ResponseWriter, q *request, out any) {
-	w.Header().Set("Content-Type", "text/xml")
-	var b bytes.Buffer
-	name := q.endpoint.Op.Name
-	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, name, q.info.Namespace)
-	fmt.Fprintf(&b, "<%sResult>", name) // clients look for it even where it holds nothing
-	encodeXML(&b, out)
-	fmt.Fprintf(&b, "</%sResult>", name)
-	fmt.Fprintf(&b, "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>", q.id, name)
-	_, _ = w.Write(b.Bytes())
-}
-
-func writeQueryError(w http.ResponseWriter, q *request, se ServiceError) {
-	w.Header().Set("Content-Type", "text/xml")
-	w.WriteHeader(se.HTTPStatus())
-	var b bytes.Buffer
-	kind := "Sender"
-	if se.HTTPStatus() >= 500 {
-		kind = "Receiver"
-	}
-	fmt.Fprintf(&b, `<ErrorResponse xmlns="%s"><Error><Type>%s</Type><Code>`, q.info.Namespace, kind)
-	_ = xml.EscapeText(&b, []byte(se.ErrorCode()))
-	b.WriteString("</Code><Message>")
-	_ = xml.EscapeText(&b, []byte(messageOf(se)))
-	fmt.Fprintf(&b, "</Message></Error><RequestId>%s</RequestId></ErrorResponse>", q.id)
-	_, _ = w.Write(b.Bytes())
 }

@@ -15,16 +15,21 @@ const (
 	JSON11 Protocol = iota
 	// Query is a form whose Action names the operation, answered in XML.
 	Query
+	// JSON10 is AWS JSON 1.0; it differs from 1.1 in its name.
+	JSON10
+	// CBOR is Smithy RPC v2 CBOR: a POST whose path names the service and the operation.
+	CBOR
 )
 
 // Info describes a service as its model does.
 type Info struct {
 	Name        string // the package, and the prefix in "codecommit:GetFile"
 	SigningName string // the service in a signature's scope
-	Target      string // what stands before the operation in X-Amz-Target
+	Target      string // what stands before the operation in X-Amz-Target, and for the service in the path of CBOR
 	Protocol    Protocol
-	Namespace   string // of a Query answer
-	Version     string // of a Query request
+	Also        []Protocol // what it speaks besides
+	Namespace   string     // of a Query answer
+	Version     string     // of a Query request
 	// Refusal says how a broken constraint is answered; see Style.
 	Refusal Style
 	// NewError makes an error of the model from its code, or returns nil.
@@ -34,6 +39,9 @@ type Info struct {
 	// MaxBody bounds a request, in bytes.
 	MaxBody int64
 }
+
+// Speaks tells whether the service is served by a protocol.
+func (i *Info) Speaks(p Protocol) bool { return i.Protocol == p || slices.Contains(i.Also, p) }
 
 // global tells whether clients sign the service for us-east-1 wherever they are.
 func (i *Info) global() bool { return i.SigningName == "iam" || i.SigningName == "sts" }

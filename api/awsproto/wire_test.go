@@ -48,7 +48,7 @@ func (tokens) GetCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentityInp
 	return &sts.GetCallerIdentityOutput{Account: &c.Account, Arn: &c.ARN, UserId: &c.UserID}, nil
 }
 
-func serve(t *testing.T, now func() time.Time) *httptest.Server {
+func serve(t *testing.T, now func() time.Time, more ...awsproto.Service) *httptest.Server {
 	t.Helper()
 	s := &awsproto.Server{
 		Region: "eu-west-1", Account: "123456789012", Now: now, Log: slog.New(slog.DiscardHandler),
@@ -60,6 +60,7 @@ func serve(t *testing.T, now func() time.Time) *httptest.Server {
 		},
 	}
 	s.Add(codecommit.New(awsproto.Hooks{}, repositories{}), sts.New(awsproto.Hooks{}, tokens{}))
+	s.Add(more...)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return server

@@ -9,6 +9,14 @@ import (
 var pattern1 = awsproto.NewPattern("[^:].*")
 
 // Check reports what the model forbids.
+func (s *AlarmPromQLCriteria) Check(c *awsproto.Check) {
+	c.Required("Query", s.Query != nil)
+	c.Length("Query", s.Query, 1, 10000)
+	awsproto.Range(c, "PendingPeriod", s.PendingPeriod, new(int32(0)), new(int32(86400)))
+	awsproto.Range(c, "RecoveryPeriod", s.RecoveryPeriod, new(int32(0)), new(int32(86400)))
+}
+
+// Check reports what the model forbids.
 func (s *DeleteAlarmsInput) Check(c *awsproto.Check) {
 	c.Required("AlarmNames", s.AlarmNames != nil)
 	c.Size("AlarmNames", s.AlarmNames != nil, len(s.AlarmNames), 0, 100)
@@ -105,6 +113,15 @@ func (s *EnableAlarmActionsInput) Check(c *awsproto.Check) {
 		c.PushIndex("AlarmNames", i)
 		c.Length("member", &s.AlarmNames[i], 1, 255)
 		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *EvaluationCriteria) Check(c *awsproto.Check) {
+	if s.PromQLCriteria != nil {
+		c.Push("PromQLCriteria")
+		s.PromQLCriteria.Check(c)
+		c.Pop()
 	}
 }
 
@@ -291,6 +308,12 @@ func (s *PutMetricAlarmInput) Check(c *awsproto.Check) {
 		c.PopElement()
 	}
 	c.Length("ThresholdMetricId", s.ThresholdMetricId, 1, 255)
+	if s.EvaluationCriteria != nil {
+		c.Push("EvaluationCriteria")
+		s.EvaluationCriteria.Check(c)
+		c.Pop()
+	}
+	awsproto.Range(c, "EvaluationInterval", s.EvaluationInterval, new(int32(1)), new(int32(3600)))
 }
 
 // Check reports what the model forbids.

@@ -42,10 +42,12 @@ var valuesComparisonOperator = []string{"GreaterThanOrEqualToThreshold", "Greate
 type EvaluationState string
 
 const (
-	EvaluationStatePartialData EvaluationState = "PARTIAL_DATA"
+	EvaluationStatePartialData       EvaluationState = "PARTIAL_DATA"
+	EvaluationStateEvaluationFailure EvaluationState = "EVALUATION_FAILURE"
+	EvaluationStateEvaluationError   EvaluationState = "EVALUATION_ERROR"
 )
 
-var valuesEvaluationState = []string{"PARTIAL_DATA"}
+var valuesEvaluationState = []string{"PARTIAL_DATA", "EVALUATION_FAILURE", "EVALUATION_ERROR"}
 
 // HistoryItemType is an enum; "" is an absent one.
 type HistoryItemType string

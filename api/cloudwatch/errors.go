@@ -12,16 +12,18 @@ func (*ConcurrentModificationException) HTTPStatus() int   { return 429 }
 // InternalServiceFault travels as "InternalServiceError" with HTTP status 500.
 type InternalServiceFault struct{ Message string }
 
-func (e *InternalServiceFault) Error() string   { return e.Message }
-func (*InternalServiceFault) ErrorCode() string { return "InternalServiceError" }
-func (*InternalServiceFault) HTTPStatus() int   { return 500 }
+func (e *InternalServiceFault) Error() string    { return e.Message }
+func (*InternalServiceFault) ErrorCode() string  { return "InternalServiceError" }
+func (*InternalServiceFault) HTTPStatus() int    { return 500 }
+func (*InternalServiceFault) ErrorShape() string { return "InternalServiceFault" }
 
 // InvalidFormatFault travels as "InvalidFormat" with HTTP status 400.
 type InvalidFormatFault struct{ Message string }
 
-func (e *InvalidFormatFault) Error() string   { return e.Message }
-func (*InvalidFormatFault) ErrorCode() string { return "InvalidFormat" }
-func (*InvalidFormatFault) HTTPStatus() int   { return 400 }
+func (e *InvalidFormatFault) Error() string    { return e.Message }
+func (*InvalidFormatFault) ErrorCode() string  { return "InvalidFormat" }
+func (*InvalidFormatFault) HTTPStatus() int    { return 400 }
+func (*InvalidFormatFault) ErrorShape() string { return "InvalidFormatFault" }
 
 // InvalidNextToken travels as "InvalidNextToken" with HTTP status 400.
 type InvalidNextToken struct{ Message string }
@@ -36,20 +38,25 @@ type InvalidParameterCombinationException struct{ Message string }
 func (e *InvalidParameterCombinationException) Error() string   { return e.Message }
 func (*InvalidParameterCombinationException) ErrorCode() string { return "InvalidParameterCombination" }
 func (*InvalidParameterCombinationException) HTTPStatus() int   { return 400 }
+func (*InvalidParameterCombinationException) ErrorShape() string {
+	return "InvalidParameterCombinationException"
+}
 
 // InvalidParameterValueException travels as "InvalidParameterValue" with HTTP status 400.
 type InvalidParameterValueException struct{ Message string }
 
-func (e *InvalidParameterValueException) Error() string   { return e.Message }
-func (*InvalidParameterValueException) ErrorCode() string { return "InvalidParameterValue" }
-func (*InvalidParameterValueException) HTTPStatus() int   { return 400 }
+func (e *InvalidParameterValueException) Error() string    { return e.Message }
+func (*InvalidParameterValueException) ErrorCode() string  { return "InvalidParameterValue" }
+func (*InvalidParameterValueException) HTTPStatus() int    { return 400 }
+func (*InvalidParameterValueException) ErrorShape() string { return "InvalidParameterValueException" }
 
 // LimitExceededFault travels as "LimitExceeded" with HTTP status 400.
 type LimitExceededFault struct{ Message string }
 
-func (e *LimitExceededFault) Error() string   { return e.Message }
-func (*LimitExceededFault) ErrorCode() string { return "LimitExceeded" }
-func (*LimitExceededFault) HTTPStatus() int   { return 400 }
+func (e *LimitExceededFault) Error() string    { return e.Message }
+func (*LimitExceededFault) ErrorCode() string  { return "LimitExceeded" }
+func (*LimitExceededFault) HTTPStatus() int    { return 400 }
+func (*LimitExceededFault) ErrorShape() string { return "LimitExceededFault" }
 
 // MissingRequiredParameterException travels as "MissingParameter" with HTTP status 400.
 type MissingRequiredParameterException struct{ Message string }
@@ -57,6 +64,9 @@ type MissingRequiredParameterException struct{ Message string }
 func (e *MissingRequiredParameterException) Error() string   { return e.Message }
 func (*MissingRequiredParameterException) ErrorCode() string { return "MissingParameter" }
 func (*MissingRequiredParameterException) HTTPStatus() int   { return 400 }
+func (*MissingRequiredParameterException) ErrorShape() string {
+	return "MissingRequiredParameterException"
+}
 
 // ResourceNotFound travels as "ResourceNotFound" with HTTP status 404.
 type ResourceNotFound struct{ Message string }

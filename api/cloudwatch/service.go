@@ -8,7 +8,7 @@ import (
 )
 
 var info = awsproto.Info{
-	Name: "cloudwatch", SigningName: "monitoring", Target: "", Protocol: awsproto.Query, Namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", Version: "2010-08-01",
+	Name: "cloudwatch", SigningName: "monitoring", Target: "GraniteServiceVersion20100801", Protocol: awsproto.Query, Also: []awsproto.Protocol{awsproto.JSON10, awsproto.CBOR}, Namespace: "http://monitoring.amazonaws.com/doc/2010-08-01/", Version: "2010-08-01",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
 	Others: []string{"DeleteAnomalyDetector", "DeleteDashboards", "DeleteInsightRules", "DeleteMetricStream", "DescribeAnomalyDetectors", "DescribeInsightRules", "DisableInsightRules", "EnableInsightRules", "GetDashboard", "GetInsightRuleReport", "GetMetricStream", "GetMetricWidgetImage", "ListDashboards", "ListManagedInsightRules", "ListMetricStreams", "PutAnomalyDetector", "PutCompositeAlarm", "PutDashboard", "PutInsightRule", "PutManagedInsightRules", "PutMetricStream", "StartMetricStreams", "StopMetricStreams"},
 }

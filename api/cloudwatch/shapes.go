@@ -16,6 +16,13 @@ type AlarmHistoryItem struct {
 	HistoryData     *string         `json:"HistoryData,omitzero"`
 }
 
+// AlarmPromQLCriteria is the shape of that name.
+type AlarmPromQLCriteria struct {
+	Query          *string `json:"Query,omitzero"`
+	PendingPeriod  *int32  `json:"PendingPeriod,omitzero"`
+	RecoveryPeriod *int32  `json:"RecoveryPeriod,omitzero"`
+}
+
 // CompositeAlarm is the shape of that name.
 type CompositeAlarm struct {
 	ActionsEnabled                     *bool               `json:"ActionsEnabled,omitzero"`
@@ -144,6 +151,11 @@ type EnableAlarmActionsInput struct {
 type EnableAlarmActionsOutput struct {
 }
 
+// EvaluationCriteria is the shape of that name.
+type EvaluationCriteria struct {
+	PromQLCriteria *AlarmPromQLCriteria `json:"PromQLCriteria,omitzero"`
+}
+
 // GetMetricDataInput is the shape of that name.
 type GetMetricDataInput struct {
 	MetricDataQueries []MetricDataQuery `json:"MetricDataQueries,omitzero"`
@@ -229,35 +241,37 @@ type Metric struct {
 
 // MetricAlarm is the shape of that name.
 type MetricAlarm struct {
-	AlarmName                          *string            `json:"AlarmName,omitzero"`
-	AlarmArn                           *string            `json:"AlarmArn,omitzero"`
-	AlarmDescription                   *string            `json:"AlarmDescription,omitzero"`
-	AlarmConfigurationUpdatedTimestamp *awsproto.Time     `json:"AlarmConfigurationUpdatedTimestamp,omitzero"`
-	ActionsEnabled                     *bool              `json:"ActionsEnabled,omitzero"`
-	OKActions                          []string           `json:"OKActions,omitzero"`
-	AlarmActions                       []string           `json:"AlarmActions,omitzero"`
-	InsufficientDataActions            []string           `json:"InsufficientDataActions,omitzero"`
-	StateValue                         StateValue         `json:"StateValue,omitzero"`
-	StateReason                        *string            `json:"StateReason,omitzero"`
-	StateReasonData                    *string            `json:"StateReasonData,omitzero"`
-	StateUpdatedTimestamp              *awsproto.Time     `json:"StateUpdatedTimestamp,omitzero"`
-	MetricName                         *string            `json:"MetricName,omitzero"`
-	Namespace                          *string            `json:"Namespace,omitzero"`
-	Statistic                          Statistic          `json:"Statistic,omitzero"`
-	ExtendedStatistic                  *string            `json:"ExtendedStatistic,omitzero"`
-	Dimensions                         []Dimension        `json:"Dimensions,omitzero"`
-	Period                             *int32             `json:"Period,omitzero"`
-	Unit                               StandardUnit       `json:"Unit,omitzero"`
-	EvaluationPeriods                  *int32             `json:"EvaluationPeriods,omitzero"`
-	DatapointsToAlarm                  *int32             `json:"DatapointsToAlarm,omitzero"`
-	Threshold                          *float64           `json:"Threshold,omitzero"`
-	ComparisonOperator                 ComparisonOperator `json:"ComparisonOperator,omitzero"`
-	TreatMissingData                   *string            `json:"TreatMissingData,omitzero"`
-	EvaluateLowSampleCountPercentile   *string            `json:"EvaluateLowSampleCountPercentile,omitzero"`
-	Metrics                            []MetricDataQuery  `json:"Metrics,omitzero"`
-	ThresholdMetricId                  *string            `json:"ThresholdMetricId,omitzero"`
-	EvaluationState                    EvaluationState    `json:"EvaluationState,omitzero"`
-	StateTransitionedTimestamp         *awsproto.Time     `json:"StateTransitionedTimestamp,omitzero"`
+	AlarmName                          *string             `json:"AlarmName,omitzero"`
+	AlarmArn                           *string             `json:"AlarmArn,omitzero"`
+	AlarmDescription                   *string             `json:"AlarmDescription,omitzero"`
+	AlarmConfigurationUpdatedTimestamp *awsproto.Time      `json:"AlarmConfigurationUpdatedTimestamp,omitzero"`
+	ActionsEnabled                     *bool               `json:"ActionsEnabled,omitzero"`
+	OKActions                          []string            `json:"OKActions,omitzero"`
+	AlarmActions                       []string            `json:"AlarmActions,omitzero"`
+	InsufficientDataActions            []string            `json:"InsufficientDataActions,omitzero"`
+	StateValue                         StateValue          `json:"StateValue,omitzero"`
+	StateReason                        *string             `json:"StateReason,omitzero"`
+	StateReasonData                    *string             `json:"StateReasonData,omitzero"`
+	StateUpdatedTimestamp              *awsproto.Time      `json:"StateUpdatedTimestamp,omitzero"`
+	MetricName                         *string             `json:"MetricName,omitzero"`
+	Namespace                          *string             `json:"Namespace,omitzero"`
+	Statistic                          Statistic           `json:"Statistic,omitzero"`
+	ExtendedStatistic                  *string             `json:"ExtendedStatistic,omitzero"`
+	Dimensions                         []Dimension         `json:"Dimensions,omitzero"`
+	Period                             *int32              `json:"Period,omitzero"`
+	Unit                               StandardUnit        `json:"Unit,omitzero"`
+	EvaluationPeriods                  *int32              `json:"EvaluationPeriods,omitzero"`
+	DatapointsToAlarm                  *int32              `json:"DatapointsToAlarm,omitzero"`
+	Threshold                          *float64            `json:"Threshold,omitzero"`
+	ComparisonOperator                 ComparisonOperator  `json:"ComparisonOperator,omitzero"`
+	TreatMissingData                   *string             `json:"TreatMissingData,omitzero"`
+	EvaluateLowSampleCountPercentile   *string             `json:"EvaluateLowSampleCountPercentile,omitzero"`
+	Metrics                            []MetricDataQuery   `json:"Metrics,omitzero"`
+	ThresholdMetricId                  *string             `json:"ThresholdMetricId,omitzero"`
+	EvaluationState                    EvaluationState     `json:"EvaluationState,omitzero"`
+	StateTransitionedTimestamp         *awsproto.Time      `json:"StateTransitionedTimestamp,omitzero"`
+	EvaluationCriteria                 *EvaluationCriteria `json:"EvaluationCriteria,omitzero"`
+	EvaluationInterval                 *int32              `json:"EvaluationInterval,omitzero"`
 }
 
 // MetricDataQuery is the shape of that name.
@@ -304,28 +318,30 @@ type MetricStat struct {
 
 // PutMetricAlarmInput is the shape of that name.
 type PutMetricAlarmInput struct {
-	AlarmName                        *string            `json:"AlarmName,omitzero"`
-	AlarmDescription                 *string            `json:"AlarmDescription,omitzero"`
-	ActionsEnabled                   *bool              `json:"ActionsEnabled,omitzero"`
-	OKActions                        []string           `json:"OKActions,omitzero"`
-	AlarmActions                     []string           `json:"AlarmActions,omitzero"`
-	InsufficientDataActions          []string           `json:"InsufficientDataActions,omitzero"`
-	MetricName                       *string            `json:"MetricName,omitzero"`
-	Namespace                        *string            `json:"Namespace,omitzero"`
-	Statistic                        Statistic          `json:"Statistic,omitzero"`
-	ExtendedStatistic                *string            `json:"ExtendedStatistic,omitzero"`
-	Dimensions                       []Dimension        `json:"Dimensions,omitzero"`
-	Period                           *int32             `json:"Period,omitzero"`
-	Unit                             StandardUnit       `json:"Unit,omitzero"`
-	EvaluationPeriods                *int32             `json:"EvaluationPeriods,omitzero"`
-	DatapointsToAlarm                *int32             `json:"DatapointsToAlarm,omitzero"`
-	Threshold                        *float64           `json:"Threshold,omitzero"`
-	ComparisonOperator               ComparisonOperator `json:"ComparisonOperator,omitzero"`
-	TreatMissingData                 *string            `json:"TreatMissingData,omitzero"`
-	EvaluateLowSampleCountPercentile *string            `json:"EvaluateLowSampleCountPercentile,omitzero"`
-	Metrics                          []MetricDataQuery  `json:"Metrics,omitzero"`
-	Tags                             []Tag              `json:"Tags,omitzero"`
-	ThresholdMetricId                *string            `json:"ThresholdMetricId,omitzero"`
+	AlarmName                        *string             `json:"AlarmName,omitzero"`
+	AlarmDescription                 *string             `json:"AlarmDescription,omitzero"`
+	ActionsEnabled                   *bool               `json:"ActionsEnabled,omitzero"`
+	OKActions                        []string            `json:"OKActions,omitzero"`
+	AlarmActions                     []string            `json:"AlarmActions,omitzero"`
+	InsufficientDataActions          []string            `json:"InsufficientDataActions,omitzero"`
+	MetricName                       *string             `json:"MetricName,omitzero"`
+	Namespace                        *string             `json:"Namespace,omitzero"`
+	Statistic                        Statistic           `json:"Statistic,omitzero"`
+	ExtendedStatistic                *string             `json:"ExtendedStatistic,omitzero"`
+	Dimensions                       []Dimension         `json:"Dimensions,omitzero"`
+	Period                           *int32              `json:"Period,omitzero"`
+	Unit                             StandardUnit        `json:"Unit,omitzero"`
+	EvaluationPeriods                *int32              `json:"EvaluationPeriods,omitzero"`
+	DatapointsToAlarm                *int32              `json:"DatapointsToAlarm,omitzero"`
+	Threshold                        *float64            `json:"Threshold,omitzero"`
+	ComparisonOperator               ComparisonOperator  `json:"ComparisonOperator,omitzero"`
+	TreatMissingData                 *string             `json:"TreatMissingData,omitzero"`
+	EvaluateLowSampleCountPercentile *string             `json:"EvaluateLowSampleCountPercentile,omitzero"`
+	Metrics                          []MetricDataQuery   `json:"Metrics,omitzero"`
+	Tags                             []Tag               `json:"Tags,omitzero"`
+	ThresholdMetricId                *string             `json:"ThresholdMetricId,omitzero"`
+	EvaluationCriteria               *EvaluationCriteria `json:"EvaluationCriteria,omitzero"`
+	EvaluationInterval               *int32              `json:"EvaluationInterval,omitzero"`
 }
 
 // PutMetricAlarmOutput is the shape of that name.

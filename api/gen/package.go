@@ -245,8 +245,11 @@ type %[1]s struct { Message string }
 func (e *%[1]s) Error() string { return e.Message }
 func (*%[1]s) ErrorCode() string { return %[2]q }
 func (*%[1]s) HTTPStatus() int { return %[3]d }
-
 `, t, code, status)
+		if p.smithy != "" && code != name {
+			fmt.Fprintf(&b, "func (*%s) ErrorShape() string { return %q }\n", t, name)
+		}
+		b.WriteString("\n")
 		fmt.Fprintf(&cases, "case %q:\nreturn &%s{message}\n", code, t)
 	}
 	b.WriteString("func newError(code, message string) error {\nswitch code {\n" + cases.String() + "}\nreturn nil\n}\n")

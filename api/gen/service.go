@@ -19,6 +19,10 @@ func (p *pkg) service() string {
 	if md.Protocol == "query" {
 		protocol = "Query"
 	}
+	also := ""
+	if p.smithy != "" {
+		md.TargetPrefix, also = p.smithy, "Also: []awsproto.Protocol{awsproto.JSON10, awsproto.CBOR}, "
+	}
 	var others []string
 	for _, name := range slices.Sorted(maps.Keys(p.model.Operations)) {
 		if !slices.Contains(p.ops, name) {
@@ -26,12 +30,12 @@ func (p *pkg) service() string {
 		}
 	}
 	fmt.Fprintf(&b, `var info = awsproto.Info{
-	Name: %q, SigningName: %q, Target: %q, Protocol: awsproto.%s, Namespace: %q, Version: %q,
+	Name: %q, SigningName: %q, Target: %q, Protocol: awsproto.%s, %sNamespace: %q, Version: %q,
 	Refusal: awsproto.Style{Code: %q, ByMember: %v}, NewError: newError, MaxBody: %d,
 	Others: %#v,
 }
 
-`, p.pkg, signing, md.TargetPrefix, protocol, md.Namespace, md.Version, p.code, p.byMember, p.maxBody, others)
+`, p.pkg, signing, md.TargetPrefix, protocol, also, md.Namespace, md.Version, p.code, p.byMember, p.maxBody, others)
 	b.WriteString("var (\n")
 	for _, name := range p.ops {
 		op := p.model.Operations[name]

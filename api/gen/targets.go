@@ -11,6 +11,8 @@ type target struct {
 	code     string
 	byMember bool
 	maxBody  int64 // bytes; 0 for the wire's default
+	// smithy is the service's name in JSON 1.0 and Smithy RPC v2 CBOR, which newer clients speak with a service whose model here knows Query.
+	smithy string
 }
 
 var targets = []target{
@@ -34,7 +36,7 @@ var targets = []target{
 			"CreateTargetGroup", "DescribeTargetGroups", "ModifyTargetGroup", "DeleteTargetGroup", "DescribeTargetGroupAttributes", "ModifyTargetGroupAttributes",
 			"RegisterTargets", "DeregisterTargets", "DescribeTargetHealth", "AddTags", "RemoveTags", "DescribeTags",
 			"DescribeAccountLimits", "DescribeSSLPolicies"}},
-	{pkg: "cloudwatch", model: "monitoring/2010-08-01", code: "ValidationError",
+	{pkg: "cloudwatch", model: "monitoring/2010-08-01", code: "ValidationError", smithy: "GraniteServiceVersion20100801",
 		only: []string{"PutMetricAlarm", "DescribeAlarms", "DescribeAlarmsForMetric", "DescribeAlarmHistory", "DeleteAlarms", "SetAlarmState", "EnableAlarmActions",
 			"DisableAlarmActions", "ListMetrics", "GetMetricStatistics", "GetMetricData", "PutMetricData", "TagResource", "UntagResource", "ListTagsForResource"}},
 	{pkg: "codedeploycommand", model: "codedeploycommand", own: true, code: "ValidationException", maxBody: 4 << 20},

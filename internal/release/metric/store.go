@@ -1,0 +1,315 @@
+// Package metric keeps what the routers report and what clients put: second by second for three hours in memory, and in slots of ten seconds
+// for a week in the database.
+package metric
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"slipway/api/slipway"
+	"slipway/internal/store"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations { return store.Tables("metric", migrations) }
+
+const (
+	// Kept is how long anything is kept, as slots; it is the longest that an alarm may look back.
+	Kept = 7 * 24 * time.Hour
+	// fine is how long seconds are told apart.
+	fine = 3 * time.Hour
+	// slot is how finely the database tells times apart, in seconds.
+	slot = 10
+	// flushEvery is how long a report may wait to be written down.
+	flushEvery = 10 * time.Second
+	// maxSeconds bounds the memory, some 350 bytes each: what is older is read from the database.
+	maxSeconds = 100_000
+	// MaxSeries bounds how many there are.
+	MaxSeries = 5000
+)
+
+// ErrTooMany says that there are MaxSeries already.
+var ErrTooMany = errors.New("there are too many metrics")
+
+// Store keeps metrics.
+type Store struct {
+	db  *store.Store
+	log *slog.Logger
+	now func() time.Time
+
+	mu      sync.Mutex
+	traffic map[string]*line[Traffic]
+	custom  map[string]*line[Summary]
+	held    int              // seconds in memory
+	seen    map[string]int64 // all series that the database knows, with the hour when
+	began   int64            // the first slot that no other process wrote to; what was before is read from the database
+	waiting map[place]any    // *Traffic or *Summary, to be written down
+	timer   *time.Timer
+	writer  string
+	writes  int
+	swept   int64 // when old rows were looked for last
+	full    bool  // somebody was told that there are too many series
+}
+
+// place is a slot of a series.
+type place struct {
+	series string
+	at     int64
+}
+
+// Open returns the store of a database.
+func Open(ctx context.Context, db *store.Store, log *slog.Logger, now func() time.Time) (*Store, error) {
+	s := &Store{db: db, log: log, now: now, traffic: map[string]*line[Traffic]{}, custom: map[string]*line[Summary]{}, seen: map[string]int64{},
+		began: ceil(now().Unix() + 1), waiting: map[place]any{}, writer: uuid.NewString()[:8] + "-"}
+	rows, err := db.Query(ctx, `SELECT series, seen FROM metric_series`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var series string
+		var seen int64
+		if err := rows.Scan(&series, &seen); err != nil {
+			return nil, err
+		}
+		s.seen[series] = seen
+	}
+	return s, rows.Err()
+}
+
+// ceil is the beginning of the slot at or after a time.
+func ceil(at int64) int64 { return (at + slot - 1) / slot * slot }
+
+// Sample keeps what a router reported. Its numbers are written down within ten seconds; a crash loses them.
+func (s *Store) Sample(_ context.Context, samples []slipway.RouterSample) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, r := range samples {
+		// A clock that is wrong by hours would spoil what alarms see.
+		if r.Time == nil || r.Time.Before(now.Add(-fine)) || r.Time.After(now.Add(time.Minute)) || r.TargetGroupArn == nil || r.LoadBalancerArn == nil {
+			continue
+		}
+		series := pair{*r.TargetGroupArn, *r.LoadBalancerArn}.series()
+		if !s.admit(series) {
+			if !s.full {
+				s.full = true
+				s.log.Error("metrics of a target group are dropped: there are too many", "series", series, "most", MaxSeries)
+			}
+			continue
+		}
+		l := s.traffic[series]
+		if l == nil {
+			l = &line[Traffic]{from: s.began}
+			s.traffic[series] = l
+		}
+		t, at := FromSample(r), r.Time.Unix()
+		s.held += l.put(at, t, (*Traffic).Add)
+		s.held -= l.forget(now.Unix() - int64(fine.Seconds()))
+		s.shrink()
+		w, ok := s.waiting[place{series, at - at%slot}].(*Traffic)
+		if !ok {
+			w = new(Traffic)
+			s.waiting[place{series, at - at%slot}] = w
+		}
+		w.Add(t)
+	}
+	s.schedule()
+	return nil
+}
+
+// Datum is a measurement of a metric that somebody put.
+type Datum struct {
+	ID
+	Time time.Time
+	Summary
+}
+
+// Put keeps measurements; they are durable when it returns. ErrTooMany says that none were kept.
+func (s *Store) Put(ctx context.Context, data []Datum) error {
+	if err := s.put(data); err != nil {
+		return err
+	}
+	return s.Flush(ctx)
+}
+
+func (s *Store) put(data []Datum) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range data {
+		if !s.admit(d.Sorted().series()) {
+			return ErrTooMany
+		}
+	}
+	oldest := s.now().Unix() - int64(fine.Seconds())
+	for _, d := range data {
+		series, at := d.Sorted().series(), d.Time.Unix()
+		l := s.custom[series]
+		if l == nil {
+			l = &line[Summary]{from: s.began}
+			s.custom[series] = l
+		}
+		s.held += l.put(at, d.Summary, (*Summary).Add)
+		s.held -= l.forget(oldest)
+		s.shrink()
+		w, ok := s.waiting[place{series, at - at%slot}].(*Summary)
+		if !ok {
+			w = new(Summary)
+			s.waiting[place{series, at - at%slot}] = w
+		}
+		w.Add(d.Summary)
+	}
+	return nil
+}
+
+// admit tells whether there is room for a series.
+func (s *Store) admit(series string) bool {
+	if _, known := s.seen[series]; known {
+		return true
+	}
+	if len(s.seen) >= MaxSeries {
+		return false
+	}
+	s.seen[series] = 0
+	return true
+}
+
+// shrink drops the older half of every line once memory is full.
+func (s *Store) shrink() {
+	if s.held <= maxSeconds {
+		return
+	}
+	for _, l := range s.traffic {
+		if n := len(l.seconds); n > 0 {
+			s.held -= l.forget(l.seconds[n/2].at)
+		}
+	}
+	for _, l := range s.custom {
+		if n := len(l.seconds); n > 0 {
+			s.held -= l.forget(l.seconds[n/2].at)
+		}
+	}
+}
+
+// schedule makes sure that what waits is written down; while nothing waits there is no timer.
+func (s *Store) schedule() {
+	if s.timer != nil || len(s.waiting) == 0 {
+		return
+	}
+	s.timer = time.AfterFunc(flushEvery, func() {
+		if err := s.Flush(context.Background()); err != nil && !errors.Is(err, store.ErrClosed) {
+			s.log.Error("write metrics", "error", err)
+		}
+	})
+}
+
+// Flush writes down what waits.
+func (s *Store) Flush(ctx context.Context) error {
+	s.mu.Lock()
+	waiting := s.waiting
+	s.waiting = map[place]any{}
+	if s.timer != nil {
+		s.timer.Stop()
+		s.timer = nil
+	}
+	s.writes++
+	writer := s.writer + strconv.Itoa(s.writes)
+	now := s.now().Unix()
+	touched := map[string]int64{}
+	for p := range waiting {
+		if hour := now - now%3600; s.seen[p.series] < hour {
+			s.seen[p.series], touched[p.series] = hour, hour
+		}
+	}
+	sweep := now-s.swept >= int64(flushEvery.Seconds())
+	if sweep {
+		s.swept = now
+	}
+	s.mu.Unlock()
+	if len(waiting) == 0 {
+		return nil
+	}
+	err := s.db.Write(ctx, func(tx store.Tx) error {
+		if sweep {
+			if err := s.sweep(ctx, tx, now); err != nil {
+				return err
+			}
+		}
+		for p, v := range waiting {
+			if _, err := tx.Exec(ctx, `INSERT INTO metric_rows (series, time, writer, doc) VALUES ($1, $2, $3, $4)`, p.series, p.at, writer, store.JSON(v)); err != nil {
+				return err
+			}
+		}
+		for series, hour := range touched {
+			if _, err := tx.Exec(ctx, `INSERT INTO metric_series (series, seen) VALUES ($1, $2) ON CONFLICT (series) DO UPDATE SET seen = excluded.seen`, series, hour); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		s.giveBack(waiting, touched)
+	}
+	return err
+}
+
+// giveBack takes what could not be written down back among what waits.
+func (s *Store) giveBack(waiting map[place]any, touched map[string]int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for series := range touched {
+		s.seen[series] = 0
+	}
+	for p, v := range waiting {
+		switch later := s.waiting[p].(type) {
+		case *Traffic:
+			v.(*Traffic).Add(*later)
+		case *Summary:
+			v.(*Summary).Add(*later)
+		}
+		s.waiting[p] = v
+	}
+	s.schedule()
+}
+
+// sweep deletes rows that are too old, ten minutes' worth at most: more than has come since it was here last.
+func (s *Store) sweep(ctx context.Context, tx store.Tx, now int64) error {
+	var oldest *int64
+	if err := tx.QueryRow(ctx, `SELECT MIN(time) FROM metric_rows`).Scan(&oldest); err != nil {
+		return err
+	}
+	limit := now - int64(Kept.Seconds())
+	if oldest == nil || *oldest >= limit {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM metric_rows WHERE time < $1`, min(limit, *oldest+600)); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM metric_series WHERE seen < $1`, limit-3600); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { s.forgetSeries(limit - 3600) })
+	return nil
+}
+
+func (s *Store) forgetSeries(before int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for series, seen := range s.seen {
+		if seen > 0 && seen < before {
+			delete(s.seen, series)
+			delete(s.traffic, series)
+			delete(s.custom, series)
+		}
+	}
+}
