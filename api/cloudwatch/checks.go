@@ -290,10 +290,8 @@ func (s *PutMetricAlarmInput) Check(c *awsproto.Check) {
 	}
 	awsproto.Range(c, "Period", s.Period, new(int32(1)), nil)
 	c.Enum("Unit", string(s.Unit), valuesStandardUnit)
-	c.Required("EvaluationPeriods", s.EvaluationPeriods != nil)
 	awsproto.Range(c, "EvaluationPeriods", s.EvaluationPeriods, new(int32(1)), nil)
 	awsproto.Range(c, "DatapointsToAlarm", s.DatapointsToAlarm, new(int32(1)), nil)
-	c.Required("ComparisonOperator", s.ComparisonOperator != "")
 	c.Enum("ComparisonOperator", string(s.ComparisonOperator), valuesComparisonOperator)
 	c.Length("TreatMissingData", s.TreatMissingData, 1, 255)
 	c.Length("EvaluateLowSampleCountPercentile", s.EvaluateLowSampleCountPercentile, 1, 255)

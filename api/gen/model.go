@@ -37,6 +37,7 @@ type shape struct {
 	Type      string   `json:"type"`
 	Members   members  `json:"members"`
 	Required  []string `json:"required"`
+	Optional  []string `json:"optional"` // of an overlay: no longer required
 	Member    *ref     `json:"member"`
 	Key       *ref     `json:"key"`
 	Value     *ref     `json:"value"`

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 )
 
 // extend adds to a model what the service learned after the model was published: operations, members, enum values and shapes, from an
@@ -32,6 +33,7 @@ func (m *model) extend(path string) error {
 		}
 		known.Members = append(known.Members, s.Members...)
 		known.Enum = append(known.Enum, s.Enum...)
+		known.Required = slices.DeleteFunc(known.Required, func(name string) bool { return slices.Contains(s.Optional, name) })
 	}
 	return nil
 }

@@ -165,7 +165,7 @@ func TestWhatClientsPut(t *testing.T) {
 	if p50, _ := got[0].Quantile(0.5); p50 != -1 {
 		t.Errorf("p50 = %v", p50)
 	}
-	if ids := w.IDs(); len(ids) != 1 || ids[0].Key() != id.Key() {
+	if ids := w.IDs(start); len(ids) != 1 || ids[0].Key() != id.Key() {
 		t.Errorf("%+v", ids)
 	}
 }

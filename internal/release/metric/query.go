@@ -2,13 +2,11 @@ package metric
 
 import (
 	"context"
-	"database/sql"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"slipway/internal/store"
 )
 
 // Point is what was measured in the period that begins at Time.
@@ -115,12 +113,15 @@ func (s *Store) Windows(ctx context.Context, group string, from, to time.Time, s
 	return out, nil
 }
 
-// IDs are the metrics that there are, in the order of their names: those that were put, and what each target group and load balancer has.
-func (s *Store) IDs() []ID {
+// IDs are the metrics that were measured since a time, to the hour, in the order of their keys: those that were put, and what each target
+// group and load balancer has.
+func (s *Store) IDs(since time.Time) []ID {
 	s.mu.Lock()
 	names := make([]string, 0, len(s.seen))
-	for series := range s.seen {
-		names = append(names, series)
+	for series, seen := range s.seen {
+		if seen == 0 || seen >= since.Unix()-3600 {
+			names = append(names, series)
+		}
 	}
 	s.mu.Unlock()
 	slices.Sort(names)
@@ -174,27 +175,55 @@ func (s *Store) customLine(series string) *line[Summary]  { return s.custom[seri
 func scan[T any](ctx context.Context, s *Store, series string, lineOf func(string) *line[T], from, to int64, visit func(at int64, v T)) error {
 	s.mu.Lock()
 	here := s.began
-	var recent, older []second[T]
+	var recent []second[T]
 	if l := lineOf(series); l != nil {
 		here = l.from
 		recent = slices.Clone(l.between(max(from, here), to))
 	}
-	for at := max(ceil(from), s.began-slot); at < min(to, here, s.began); at += slot { // what is not written down yet of the first slot
-		if w, ok := s.waiting[place{series, at}].(*T); ok {
-			older = append(older, second[T]{at, *w})
-		}
-	}
 	s.mu.Unlock()
-	if from < here {
-		rows, err := store.All(ctx, s.db, func(r *sql.Rows) (x second[T], err error) { return x, r.Scan(&x.at, store.JSON(&x.v)) },
-			`SELECT time, doc FROM metric_rows WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time`, series, ceil(from), min(to, here))
-		if err != nil {
-			return err
-		}
-		older = append(rows, older...)
+	if here == s.began { // others may have written to the slot in which this process began
+		here = s.shared() + 1
 	}
-	for _, x := range slices.Concat(older, recent) {
+	if err := s.read(ctx, series, ceil(from), min(to, here), func(at int64, doc string) error {
+		var v T
+		err := json.Unmarshal([]byte(doc), &v)
+		visit(at, v)
+		return err
+	}); err != nil {
+		return err
+	}
+	for _, x := range recent {
 		visit(x.at, x.v)
 	}
 	return nil
 }
+
+// read visits the slots of a series that begin in a stretch of time. This process's own part of the slot in which it began is left out: it is
+// in memory, second by second.
+func (s *Store) read(ctx context.Context, series string, from, to int64, visit func(at int64, doc string) error) error {
+	if from >= to {
+		return nil
+	}
+	rows, err := s.db.Query(ctx, `SELECT time, writer, doc FROM metric_rows WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time`, series, from, to)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var at int64
+		var writer, doc string
+		if err := rows.Scan(&at, &writer, &doc); err != nil {
+			return err
+		}
+		if at == s.shared() && strings.HasPrefix(writer, s.writer) {
+			continue
+		}
+		if err := visit(at, doc); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// shared is the slot in which this process began.
+func (s *Store) shared() int64 { return s.began - s.began%slot }

@@ -52,7 +52,7 @@ type Store struct {
 	custom  map[string]*line[Summary]
 	held    int              // seconds in memory
 	seen    map[string]int64 // all series that the database knows, with the hour when
-	began   int64            // the first slot that no other process wrote to; what was before is read from the database
+	began   int64            // when this process did; what was measured before is read from the database
 	waiting map[place]any    // *Traffic or *Summary, to be written down
 	timer   *time.Timer
 	writer  string
@@ -70,7 +70,7 @@ type place struct {
 // Open returns the store of a database.
 func Open(ctx context.Context, db *store.Store, log *slog.Logger, now func() time.Time) (*Store, error) {
 	s := &Store{db: db, log: log, now: now, traffic: map[string]*line[Traffic]{}, custom: map[string]*line[Summary]{}, seen: map[string]int64{},
-		began: ceil(now().Unix() + 1), waiting: map[place]any{}, writer: uuid.NewString()[:8] + "-"}
+		began: now().Unix(), waiting: map[place]any{}, writer: uuid.NewString()[:8] + "-"}
 	rows, err := db.Query(ctx, `SELECT series, seen FROM metric_series`)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,156 @@
+package monitor
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	cw "slipway/api/cloudwatch"
+	"slipway/internal/release/alarm"
+	"slipway/internal/store"
+)
+
+// queries is how many PromQL alarms are evaluated at once.
+const queries = 4
+
+// Run evaluates alarms until ctx ends, and writes down then what was measured. While no alarm is due it sleeps.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	var asking sync.WaitGroup
+	free := make(chan struct{}, queries)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			asking.Wait()
+			return s.Metrics.Flush(context.WithoutCancel(ctx))
+		case <-s.clock.changed:
+		case <-timer.C:
+		}
+		ready, then := s.clock.due(s.Now())
+		for _, w := range ready {
+			if w.EvaluationCriteria == nil {
+				s.evaluate(ctx, w)
+				continue
+			}
+			asking.Go(func() {
+				free <- struct{}{}
+				defer func() { <-free }()
+				s.evaluate(ctx, w)
+			})
+		}
+		timer.Stop()
+		if !then.IsZero() {
+			timer.Reset(max(0, then.Sub(s.Now())))
+		}
+	}
+}
+
+// load reads the alarms that there are; each is evaluated at its next boundary.
+func (s *Service) load(ctx context.Context) error {
+	after := ""
+	for {
+		rows, err := store.All(ctx, s.db, scan, `SELECT `+columns+` WHERE name > $1 ORDER BY name LIMIT 500`, after)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, x := range rows {
+			after = x.name()
+			s.clock.set(x, s.Now())
+		}
+	}
+}
+
+func (s *Service) evaluate(ctx context.Context, w *watch) {
+	var err error
+	nothing := false
+	if w.EvaluationCriteria != nil {
+		err = s.evaluateQuery(ctx, w)
+	} else {
+		nothing, err = s.evaluateMetric(ctx, w)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.Log.Error("evaluate alarm", "alarm", w.name(), "error", err)
+	}
+	s.clock.done(w.name(), s.Now(), nothing && err == nil)
+}
+
+func rule(a *cw.MetricAlarm, period time.Duration) alarm.Rule {
+	r := alarm.Rule{Operator: a.ComparisonOperator, Threshold: *a.Threshold, Periods: int(*a.EvaluationPeriods), ToAlarm: int(*a.EvaluationPeriods), Missing: alarm.Missing, Period: period}
+	if a.DatapointsToAlarm != nil {
+		r.ToAlarm = int(*a.DatapointsToAlarm)
+	}
+	if a.TreatMissingData != nil && *a.TreatMissingData != "" {
+		r.Missing = *a.TreatMissingData
+	}
+	return r
+}
+
+// evaluateMetric evaluates a threshold alarm for the last whole periods. Nothing in them is a reason to sleep.
+func (s *Service) evaluateMetric(ctx context.Context, w *watch) (nothing bool, err error) {
+	m := measure(w.MetricAlarm)
+	r := rule(w.MetricAlarm, m.period)
+	to := whole(s.Now(), w.every)
+	from := to.Add(-time.Duration(r.Range()) * m.period)
+	measured, unit, err := s.Metrics.Statistics(ctx, m.ID, from, to, m.period)
+	if err != nil {
+		return false, err
+	}
+	if m.unit != "" && unit != "" && string(m.unit) != unit {
+		measured = nil // "stuck in the INSUFFICIENT DATA state", says CloudWatch of a unit that is not the metric's
+	}
+	points := make([]*alarm.Datapoint, r.Range())
+	var samples float64
+	for _, p := range measured {
+		if v, ok := statistic(p.Summary, m.statistic); ok && !math.IsNaN(v) {
+			points[int(p.Time.Sub(from)/m.period)] = &alarm.Datapoint{Time: p.Time, Value: v}
+			samples += p.Count
+		}
+	}
+	nothing = len(measured) == 0
+	if lowSample(w.MetricAlarm, m.statistic, samples) {
+		return nothing, nil
+	}
+	e := r.Evaluate(points)
+	if e.Retain || e.State == w.StateValue {
+		return nothing, nil
+	}
+	return nothing, s.conclude(ctx, w, nil, func(x *row) (cw.StateValue, string, string) {
+		return e.State, r.Reason(e, x.StateValue), r.Data(e, m.statistic, s.Now())
+	})
+}
+
+// lowSample tells whether there are too few samples for a percentile of an alarm that leaves these alone: fewer than 10/(1-p) above the
+// median, 10/p below it.
+func lowSample(a *cw.MetricAlarm, name string, samples float64) bool {
+	q, ok := percentile(name)
+	if !ok || a.EvaluateLowSampleCountPercentile == nil || *a.EvaluateLowSampleCountPercentile != "ignore" || samples == 0 {
+		return false
+	}
+	if q >= 0.5 {
+		return samples < 10/(1-q)
+	}
+	return samples < 10/q
+}
+
+// conclude moves an alarm that was evaluated into a state, unless its configuration is another one by now: that is evaluated for itself.
+func (s *Service) conclude(ctx context.Context, w *watch, contributors map[string]alarm.Contributor, state func(*row) (to cw.StateValue, reason, data string)) error {
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		x, err := find(ctx, tx, w.name())
+		if err != nil || x == nil || x.version != w.version {
+			return err
+		}
+		if contributors != nil {
+			x.contributors = contributors
+		}
+		to, reason, data := state(x)
+		return s.transition(ctx, tx, x, to, reason, data)
+	})
+}
+
+// recently is what CloudWatch calls so.
+const recently = 3 * time.Hour

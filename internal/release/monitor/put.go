@@ -1,0 +1,214 @@
+package monitor
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/google/uuid"
+
+	"slipway/api/awsproto"
+	cw "slipway/api/cloudwatch"
+	"slipway/internal/release/alarm"
+	"slipway/internal/release/metric"
+	"slipway/internal/store"
+)
+
+// maxAlarms is CloudWatch's limit of a region.
+const maxAlarms = 5000
+
+// PutMetricAlarm implements cloudwatch:PutMetricAlarm. Actions are kept and returned; what an alarm does here is stop and roll back the
+// deployments that name it.
+func (s *Service) PutMetricAlarm(ctx context.Context, in *cw.PutMetricAlarmInput) (*cw.PutMetricAlarmOutput, error) {
+	a := &cw.MetricAlarm{AlarmName: in.AlarmName, AlarmArn: new(s.arn(*in.AlarmName)), AlarmDescription: in.AlarmDescription, ActionsEnabled: in.ActionsEnabled,
+		OKActions: orNone(in.OKActions), AlarmActions: orNone(in.AlarmActions), InsufficientDataActions: orNone(in.InsufficientDataActions), MetricName: in.MetricName, Namespace: in.Namespace,
+		Statistic: in.Statistic, ExtendedStatistic: in.ExtendedStatistic, Dimensions: in.Dimensions, Period: in.Period, Unit: in.Unit, EvaluationPeriods: in.EvaluationPeriods,
+		DatapointsToAlarm: in.DatapointsToAlarm, Threshold: in.Threshold, ComparisonOperator: in.ComparisonOperator, TreatMissingData: in.TreatMissingData,
+		EvaluateLowSampleCountPercentile: in.EvaluateLowSampleCountPercentile, Metrics: in.Metrics, ThresholdMetricId: in.ThresholdMetricId, EvaluationCriteria: in.EvaluationCriteria,
+		EvaluationInterval: in.EvaluationInterval}
+	if a.ActionsEnabled == nil {
+		a.ActionsEnabled = new(true)
+	}
+	if err := s.check(a); err != nil {
+		return nil, err
+	}
+	return nil, s.db.Write(ctx, func(tx store.Tx) error { return s.put(ctx, tx, a, in.Tags) })
+}
+
+func orNone(actions []string) []string {
+	if actions == nil {
+		return []string{}
+	}
+	return actions
+}
+
+func (s *Service) put(ctx context.Context, tx store.Tx, a *cw.MetricAlarm, tags []cw.Tag) error {
+	known, err := find(ctx, tx, *a.AlarmName)
+	if err != nil {
+		return err
+	}
+	now := awsproto.At(s.Now())
+	put := *a // a transaction may run twice
+	put.AlarmConfigurationUpdatedTimestamp = now
+	x := &row{MetricAlarm: &put, version: uuid.NewString(), contributors: map[string]alarm.Contributor{}}
+	what := "created"
+	if known != nil {
+		what = "updated"
+		put.StateValue, put.StateReason, put.StateReasonData = known.StateValue, known.StateReason, known.StateReasonData
+		put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = known.StateUpdatedTimestamp, known.StateTransitionedTimestamp
+	} else {
+		put.StateValue, put.StateReason, put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = cw.StateValueInsufficientData, new(alarm.Unchecked), now, now
+		if put.EvaluationCriteria != nil {
+			put.StateValue = cw.StateValueOk // "For PromQL alarms, the alarm state is instead immediately set to OK"
+		}
+		var count int
+		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM monitor_alarms`).Scan(&count); err != nil {
+			return err
+		}
+		if count >= maxAlarms {
+			return &cw.LimitExceededFault{Message: "A region may have 5000 alarms at most."}
+		}
+		if err := setTags(ctx, tx, *a.AlarmName, tags); err != nil {
+			return err
+		}
+	}
+	if err := s.save(ctx, tx, x); err != nil {
+		return err
+	}
+	return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" "+what, map[string]any{"version": "1.0", "type": strings.ToUpper(what[:1]) + what[1:len(what)-1], "updatedAlarm": &put})
+}
+
+// check refuses what cannot be evaluated, in CloudWatch's words where they are known, and gives defaults.
+func (s *Service) check(a *cw.MetricAlarm) error {
+	if strings.ContainsFunc(*a.AlarmName, unicode.IsControl) {
+		return invalid("An alarm's name must not contain control characters.")
+	}
+	ways := 0
+	for _, given := range []bool{a.MetricName != nil, a.Metrics != nil, a.EvaluationCriteria != nil} {
+		if given {
+			ways++
+		}
+	}
+	if ways != 1 {
+		return invalid("An alarm needs either MetricName, or Metrics, or EvaluationCriteria.")
+	}
+	if a.EvaluationCriteria != nil {
+		return s.checkQuery(a)
+	}
+	if a.EvaluationInterval != nil {
+		return invalid("EvaluationInterval is for alarms with EvaluationCriteria.")
+	}
+	if a.Metrics != nil {
+		if err := checkMetrics(a); err != nil {
+			return err
+		}
+	}
+	return checkMetric(a)
+}
+
+// measured is what a threshold alarm looks at.
+type measured struct {
+	metric.ID
+	period    time.Duration
+	statistic string
+	unit      cw.StandardUnit
+}
+
+// measure reads an alarm of a metric, whether it names it itself or in Metrics.
+func measure(a *cw.MetricAlarm) measured {
+	if len(a.Metrics) == 1 {
+		m := a.Metrics[0].MetricStat
+		return measured{identity(m.Metric.Namespace, m.Metric.MetricName, m.Metric.Dimensions), seconds(m.Period), text(m.Stat), m.Unit}
+	}
+	name := string(a.Statistic)
+	if a.ExtendedStatistic != nil {
+		name = *a.ExtendedStatistic
+	}
+	return measured{identity(a.Namespace, a.MetricName, a.Dimensions), seconds(a.Period), name, a.Unit}
+}
+
+// checkMetrics takes one metric in Metrics, which is what an alarm of a single metric can be written as, too.
+func checkMetrics(a *cw.MetricAlarm) error {
+	if a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" || a.ExtendedStatistic != nil || a.Unit != "" {
+		return invalid("With Metrics, the metric's Namespace, Dimensions, Period, Statistic, ExtendedStatistic and Unit belong into it.")
+	}
+	for _, q := range a.Metrics {
+		if q.Expression != nil {
+			return unsupported("alarms on math expressions: " + *q.Expression)
+		}
+		if q.AccountId != nil {
+			return unsupported("alarms on metrics of other accounts")
+		}
+	}
+	if len(a.Metrics) != 1 || a.Metrics[0].MetricStat == nil || a.Metrics[0].ReturnData != nil && !*a.Metrics[0].ReturnData {
+		return invalid("Exactly one element of Metrics must return data, and have a MetricStat.")
+	}
+	return nil
+}
+
+func checkMetric(a *cw.MetricAlarm) error {
+	m := measure(a)
+	switch {
+	case m.Namespace == "" || m.Name == "":
+		return invalid("An alarm needs a Namespace and a MetricName.")
+	case a.Statistic != "" && a.ExtendedStatistic != nil || m.statistic == "":
+		return invalid("An alarm needs either a Statistic or an ExtendedStatistic.")
+	case m.period == 0:
+		return invalid("An alarm on a metric needs a Period.")
+	case a.EvaluationPeriods == nil:
+		return invalid("An alarm on a metric needs EvaluationPeriods.")
+	case a.ThresholdMetricId != nil || strings.Contains(string(a.ComparisonOperator), "UpperThreshold") || strings.Contains(string(a.ComparisonOperator), "LowerThreshold"):
+		return unsupported("alarms on anomaly detection models")
+	case a.ComparisonOperator == "":
+		return invalid("An alarm on a metric needs a ComparisonOperator.")
+	case a.Threshold == nil:
+		return invalid("An alarm on a metric needs a Threshold.")
+	case a.DatapointsToAlarm != nil && *a.DatapointsToAlarm > *a.EvaluationPeriods:
+		return invalid("DatapointsToAlarm (%d) must not be greater than EvaluationPeriods (%d).", *a.DatapointsToAlarm, *a.EvaluationPeriods)
+	}
+	if err := checkStatistic(m.statistic); err != nil {
+		return err
+	}
+	if err := checkPeriod(int32(m.period / time.Second)); err != nil {
+		return err
+	}
+	if err := checkID(m.ID); err != nil {
+		return err
+	}
+	longest := 24 * time.Hour
+	if m.period >= time.Hour {
+		longest = 7 * 24 * time.Hour
+	}
+	if whole := m.period * time.Duration(*a.EvaluationPeriods); whole > longest {
+		return invalid("The period of %s times %d evaluation periods is more than %s, the longest that an alarm with such a period may look back.", m.period, *a.EvaluationPeriods, longest)
+	}
+	switch text(a.TreatMissingData) {
+	case "", alarm.Missing, alarm.Ignore, alarm.Breaching, alarm.NotBreaching:
+	default:
+		return invalid("TreatMissingData must be one of breaching, notBreaching, ignore and missing, not %.50s.", *a.TreatMissingData)
+	}
+	switch text(a.EvaluateLowSampleCountPercentile) {
+	case "", "evaluate", "ignore":
+	default:
+		return invalid("EvaluateLowSampleCountPercentile must be evaluate or ignore, not %.50s.", *a.EvaluateLowSampleCountPercentile)
+	}
+	return nil
+}
+
+// checkQuery checks an alarm on a Prometheus query. Its evaluation interval may be shorter here than CloudWatch's 10 seconds.
+func (s *Service) checkQuery(a *cw.MetricAlarm) error {
+	c := a.EvaluationCriteria.PromQLCriteria
+	switch {
+	case c == nil:
+		return invalid("EvaluationCriteria needs PromQLCriteria.")
+	case a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" || a.ExtendedStatistic != nil || a.Unit != "" || a.Threshold != nil || a.ComparisonOperator != "" ||
+		a.ThresholdMetricId != nil || a.EvaluationPeriods != nil || a.DatapointsToAlarm != nil:
+		return invalid("An alarm with EvaluationCriteria must not have Namespace, Dimensions, Period, Unit, Statistic, ExtendedStatistic, Threshold, ComparisonOperator, ThresholdMetricId, EvaluationPeriods or DatapointsToAlarm.")
+	case a.EvaluationInterval == nil:
+		return invalid("An alarm with EvaluationCriteria needs an EvaluationInterval.")
+	case s.Prometheus == nil:
+		return invalid("An alarm on a PromQL query needs a Prometheus server: start Slipway with --prometheus URL.")
+	}
+	return checkPeriod(*a.EvaluationInterval)
+}
