@@ -16,11 +16,13 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
+	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
+	"slipway/api/elbv2"
 	"slipway/api/iam"
 	"slipway/api/logs"
 	"slipway/api/slipway"
@@ -29,7 +31,7 @@ import (
 
 type apiCommand struct {
 	client
-	Service   string `arg:"" help:"codecommit, codebuild, codedeploy, codepipeline, logs, iam, sts or slipway."`
+	Service   string `arg:"" help:"codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts or slipway."`
 	Operation string `arg:"" help:"The operation, as AWS names it: CreatePipeline, or create-pipeline."`
 	Input     string `arg:"" optional:"" help:"Its input: JSON, @FILE, or - for standard input."`
 }
@@ -37,14 +39,14 @@ type apiCommand struct {
 // services are those that the server speaks, with none of their operations done here.
 func services() []awsproto.Service {
 	var none awsproto.Hooks
-	return []awsproto.Service{codecommit.New(none), codebuild.New(none), codedeploy.New(none), codepipeline.New(none), codedeploycommand.New(none), logs.New(none), iam.New(none), sts.New(none), slipway.New(none)}
+	return []awsproto.Service{codecommit.New(none), codebuild.New(none), codedeploy.New(none), codepipeline.New(none), codedeploycommand.New(none), elbv2.New(none), cloudwatch.New(none), logs.New(none), iam.New(none), sts.New(none), slipway.New(none)}
 }
 
 func (c *apiCommand) Run(ctx context.Context) error {
 	all := services()
 	i := slices.IndexFunc(all, func(s awsproto.Service) bool { return s.Info().Name == c.Service })
 	if i < 0 {
-		return fmt.Errorf("there is no service %q; there are codecommit, codebuild, codedeploy, codepipeline, logs, iam, sts and slipway", c.Service)
+		return fmt.Errorf("there is no service %q; there are codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts and slipway", c.Service)
 	}
 	input, err := c.input()
 	if err != nil {
@@ -118,23 +120,27 @@ func camel(name string) string {
 // request makes the unsigned request of an operation.
 func request(info *awsproto.Info, endpoint, operation string, input []byte) (*http.Request, []byte, error) {
 	body, contentType := input, "application/x-amz-json-1.1"
-	if info.Protocol == awsproto.Query {
-		form := url.Values{"Action": {operation}, "Version": {info.Version}}
+	form := info.Protocol == awsproto.Query && !info.Speaks(awsproto.JSON10)
+	if info.Speaks(awsproto.JSON10) {
+		contentType = "application/x-amz-json-1.0"
+	}
+	if form {
+		values := url.Values{"Action": {operation}, "Version": {info.Version}}
 		var v any
 		d := json.NewDecoder(bytes.NewReader(input))
 		d.UseNumber()
 		if err := d.Decode(&v); err != nil {
 			return nil, nil, err
 		}
-		flatten(form, "", v)
-		body, contentType = []byte(form.Encode()), "application/x-www-form-urlencoded"
+		flatten(values, "", v)
+		body, contentType = []byte(values.Encode()), "application/x-www-form-urlencoded"
 	}
 	r, err := http.NewRequest(http.MethodPost, strings.TrimSuffix(endpoint, "/")+"/", bytes.NewReader(body))
 	if err != nil {
 		return nil, nil, err
 	}
 	r.Header.Set("Content-Type", contentType)
-	if info.Protocol != awsproto.Query {
+	if !form {
 		r.Header.Set("X-Amz-Target", info.Target+"."+operation)
 	}
 	return r, body, nil

@@ -12,15 +12,21 @@ import (
 
 // place are the settings that `up` and `server` share.
 type place struct {
-	Data     string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
-	Listen   string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
-	Region   string `help:"Region of the data folder, the first time (us-east-1)." env:"SLIPWAY_REGION"`
-	Account  string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
-	URL      string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
-	Database string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
+	Data       string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Listen     string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
+	Region     string `help:"Region of the data folder, the first time (us-east-1)." env:"SLIPWAY_REGION"`
+	Account    string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
+	URL        string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
+	Database   string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
+	Prometheus string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
 }
 
-// arguments hands the settings on to a process, but for the database: its address may hold a password.
+// secret are the settings whose addresses may hold a password: a process gets them by its environment.
+func (p place) secret() map[string]string {
+	return map[string]string{"SLIPWAY_DATABASE": p.Database, "SLIPWAY_PROMETHEUS": p.Prometheus}
+}
+
+// arguments hands the other settings on to a process.
 func (p place) arguments() []string {
 	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
 	for flag, value := range map[string]string{"--region=": p.Region, "--account=": p.Account, "--url=": p.URL} {
@@ -60,8 +66,11 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Database != "" {
-		if err := os.Setenv("SLIPWAY_DATABASE", c.Database); err != nil {
+	for name, value := range c.secret() {
+		if value == "" {
+			continue
+		}
+		if err := os.Setenv(name, value); err != nil {
 			return err
 		}
 	}
@@ -116,5 +125,5 @@ func (c *serverCommand) Run(ctx context.Context) error {
 	if (key.ID == "") != (key.Secret == "") {
 		return fmt.Errorf("SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY must be set together")
 	}
-	return app.Serve(ctx, app.Options{Data: data, Listen: c.Listen, URL: app.URL(c.URL, c.Listen), Place: at, Database: c.Database, Administrator: key, Version: version, Log: logger()})
+	return app.Serve(ctx, app.Options{Data: data, Listen: c.Listen, URL: app.URL(c.URL, c.Listen), Place: at, Database: c.Database, Prometheus: c.Prometheus, Administrator: key, Version: version, Log: logger()})
 }

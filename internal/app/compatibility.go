@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"slipway/api/awsproto"
+	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
@@ -23,6 +24,7 @@ import (
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/release"
+	"slipway/internal/release/monitor"
 	"slipway/internal/report"
 	"slipway/internal/source"
 	"slipway/spec/pipelinefile"
@@ -39,7 +41,7 @@ func Compatibility() string {
 		codepipeline.New(none, (*pipeline.Service)(nil)), codedeploy.New(none, (*deploy.Service)(nil)),
 		codedeploycommand.New(none, (*deploy.Service)(nil)), logs.New(none, (*logsface.Service)(nil)),
 		sts.New(none, (*identity.Service)(nil)), iam.New(none, (*identity.Service)(nil), (*loadbalancer.Service)(nil)),
-		elbv2.New(none, (*loadbalancer.Service)(nil)),
+		elbv2.New(none, (*loadbalancer.Service)(nil)), cloudwatch.New(none, (*monitor.Service)(nil)),
 		slipway.New(none, (*build.Service)(nil), (*deploy.Service)(nil), (*pipeline.Service)(nil), (*release.Service)(nil), (*logsface.Service)(nil),
 			(*loadbalancer.Service)(nil)),
 	}
@@ -120,4 +122,7 @@ const compatibilityLimits = `## Where Slipway differs
   taken for the platform Server; a target group's targets are the addresses that hosts said by ` + "`slipway agent --service`" + `; terminating the originals stops their application
   (ApplicationStop), for there is no instance to end. A replacement that fails is rolled back with its traffic first. Classic load balancers, test routes, EC2 tags, Auto Scaling groups,
   Lambda and ECS are kept and returned; a deployment that needs them is refused.
+- CloudWatch: metrics of the load balancers here (namespace ` + "`AWS/ApplicationELB`" + `) and such as clients put, kept for a week; alarms on one metric or on a PromQL query. Periods
+  may be 1 and 5 seconds besides. Actions of alarms are kept and returned; what an alarm does is stop and roll back the deployments whose groups name it. Math expressions, anomaly
+  detection, composite alarms, trimmed means and dashboards are refused by name.
 `

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
@@ -36,6 +37,8 @@ import (
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/release"
+	"slipway/internal/release/metric"
+	"slipway/internal/release/monitor"
 	"slipway/internal/report"
 	"slipway/internal/source"
 	"slipway/internal/store"
@@ -50,6 +53,8 @@ type Options struct {
 	URL      string // how others reach it
 	Place    Place
 	Database string // postgres://…; "" for the file in the data folder
+	// Prometheus is the URL of the server that PromQL alarms ask; "" for none.
+	Prometheus string
 	// Administrator is the key of the first administrator; empty for one that is made up.
 	Administrator Key
 	Version       string
@@ -107,6 +112,7 @@ type server struct {
 	handler  http.Handler
 	moved    nudge                 // routers applied a table, or find other targets healthy
 	heed     func(context.Context) // what waits for that
+	monitor  *monitor.Service
 }
 
 // open fits the stages together.
@@ -118,7 +124,7 @@ func open(ctx context.Context, o Options) (*server, error) {
 	}
 	var err error
 	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: []store.Migrations{
-		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), release.Migrations(), pipeline.Migrations(), loadbalancer.Migrations()}})
+		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), release.Migrations(), metric.Migrations(), monitor.Migrations(), pipeline.Migrations(), loadbalancer.Migrations()}})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -155,12 +161,21 @@ func (s *server) fit(ctx context.Context) error {
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
 	s.objects.Created = pipelines.ObjectCreated
-	balancers, err := loadbalancer.New(ctx, s.db, loadbalancer.Config{Region: region, Account: account, Host: s.host(), Now: now, Log: s.Log, Pager: pager, Seal: sealer, Wanted: s.wantRouter,
-		Applied: func(int64) { s.moved.give() }, HealthChanged: func(string) { s.moved.give() }})
+	prometheus, err := prometheusURL(s.Prometheus)
 	if err != nil {
 		return err
 	}
-	deployments.Balancer, deployments.Alarms = balancers, noAlarms{}
+	metrics, err := metric.Open(ctx, s.db, s.Log, now)
+	if err != nil {
+		return err
+	}
+	s.monitor = monitor.New(s.db, monitor.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Metrics: metrics, Prometheus: prometheus, Changed: deployments.AlarmChanged})
+	balancers, err := loadbalancer.New(ctx, s.db, loadbalancer.Config{Region: region, Account: account, Host: s.host(), Now: now, Log: s.Log, Pager: pager, Seal: sealer, Wanted: s.wantRouter,
+		Sink: s.monitor, Applied: func(int64) { s.moved.give() }, HealthChanged: func(string) { s.moved.give() }})
+	if err != nil {
+		return err
+	}
+	deployments.Balancer, deployments.Alarms, releases.Alarms = balancers, s.monitor, s.monitor
 	deployments.Releases, releases.Traffic, releases.Ended = shifts{releases}, balancers, released(deployments)
 	s.heed = func(ctx context.Context) {
 		if err := errors.Join(deployments.HealthChanged(ctx), releases.Applied(ctx)); err != nil && ctx.Err() == nil {
@@ -176,7 +191,7 @@ func (s *server) fit(ctx context.Context) error {
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
 		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers),
 	}
 	api.Add(services.all()...)
 	s.handler = &router{
@@ -207,11 +222,12 @@ type contract struct {
 	sts          *sts.Service
 	iam          *iam.Service
 	elbv2        *elbv2.Service
+	cloudwatch   *cloudwatch.Service
 	slipway      *slipway.Service
 }
 
 func (c contract) all() []awsproto.Service {
-	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, c.logs, c.sts, c.iam, c.elbv2, c.slipway}
+	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, c.logs, c.sts, c.iam, c.elbv2, c.cloudwatch, c.slipway}
 }
 
 // sessions are identity's, as the pages take them.
@@ -284,6 +300,11 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	var all sync.WaitGroup
 	all.Go(func() { _ = s.db.Work(work) })
 	all.Go(func() { s.moved.take(work, s.heed) })
+	all.Go(func() {
+		if err := s.monitor.Run(work); err != nil {
+			s.Log.Error("alarms are not evaluated any more", "error", err)
+		}
+	})
 	hs := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		BaseContext: func(net.Listener) context.Context { return work }, // long polls end with it
 		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}

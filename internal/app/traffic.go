@@ -3,9 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/url"
 
 	"slipway/api/awsproto"
-	"slipway/api/cloudwatch"
 	"slipway/internal/deploy"
 	"slipway/internal/release"
 	"slipway/internal/release/shift"
@@ -60,9 +61,14 @@ func (n nudge) take(ctx context.Context, f func(context.Context)) {
 	}
 }
 
-// noAlarms is a place in which there are none.
-type noAlarms struct{}
-
-func (noAlarms) AlarmStates(context.Context, []string) (map[string]cloudwatch.StateValue, error) {
-	return nil, nil
+// prometheusURL reads the address of a Prometheus server; "" is none.
+func prometheusURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, fmt.Errorf("--prometheus must be the URL of a Prometheus server, like http://127.0.0.1:9090")
+	}
+	return u, nil
 }

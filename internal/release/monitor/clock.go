@@ -38,7 +38,9 @@ func newClock() clock {
 func whole(now time.Time, every time.Duration) time.Time { return now.Add(-grace).Truncate(every) }
 
 // next is when the measurements of another step will be here.
-func next(now time.Time, every time.Duration) time.Time { return whole(now, every).Add(every).Add(grace) }
+func next(now time.Time, every time.Duration) time.Time {
+	return whole(now, every).Add(every).Add(grace)
+}
 
 // set makes an alarm known as it is now, and lets it be evaluated at the next boundary.
 func (c clock) set(x *row, now time.Time) {

@@ -39,24 +39,6 @@ const (
 	balancer = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/shop/50dc6c495c0c9188"
 )
 
-// clock is the server's: the real one, that a test can put forward.
-type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
-}
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return time.Now().Add(c.ahead)
-}
-
-func (c *clock) forward(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ahead += d
-}
-
 type change struct {
 	name  string
 	state cw.StateValue
@@ -69,7 +51,6 @@ type world struct {
 	db         *store.Store
 	service    *monitor.Service
 	prometheus *url.URL
-	clock      *clock
 	url        string
 	api        *sdk.Client
 	changes    chan change
@@ -88,7 +69,7 @@ func must[T any](t *testing.T) func(T, error) T {
 
 func newWorld(t *testing.T, options ...func(*world)) *world {
 	t.Helper()
-	w := &world{t: t, dsn: "sqlite:" + filepath.Join(t.TempDir(), "slipway.db"), clock: &clock{}, changes: make(chan change, 1000)}
+	w := &world{t: t, dsn: "sqlite:" + filepath.Join(t.TempDir(), "slipway.db"), changes: make(chan change, 1000)}
 	for _, o := range options {
 		o(w)
 	}
@@ -104,8 +85,8 @@ func (w *world) start() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	w.db = storetest.OpenDSN(t, w.dsn, metric.Migrations(), monitor.Migrations())
-	metrics := must[*metric.Store](t)(metric.Open(t.Context(), w.db, log, w.clock.now))
-	w.service = monitor.New(w.db, monitor.Config{Region: region, Account: account, Now: w.clock.now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Metrics: metrics, Prometheus: w.prometheus,
+	metrics := must[*metric.Store](t)(metric.Open(t.Context(), w.db, log, time.Now))
+	w.service = monitor.New(w.db, monitor.Config{Region: region, Account: account, Now: time.Now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Metrics: metrics, Prometheus: w.prometheus,
 		Changed: func(_ context.Context, tx store.Tx, name string, state cw.StateValue) error {
 			tx.AfterCommit(func() { w.changes <- change{name, state} })
 			return nil
@@ -187,7 +168,7 @@ func (w *world) alarm(name string) types.MetricAlarm {
 func (w *world) traffic(back time.Duration, requests, errors int64, latency time.Duration) {
 	w.t.Helper()
 	bucket := []slipway.LatencyBucket{{Bucket: new(int32(slipway.LatencyBucketOf(latency))), Count: &requests}}
-	err := w.service.Sample(w.t.Context(), []slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer), Time: awsproto.At(w.clock.now().Add(-back)), Requests: &requests,
+	err := w.service.Sample(w.t.Context(), []slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer), Time: awsproto.At(time.Now().Add(-back)), Requests: &requests,
 		Target2xx: new(requests - errors), Target5xx: &errors, Latency: bucket}})
 	if err != nil {
 		w.t.Fatal(err)
