@@ -140,6 +140,10 @@ func TestOneServiceInThreeProtocols(t *testing.T) {
 	if resp.StatusCode != 200 || !strings.Contains(string(answer), "<Average>0.25</Average>") || !strings.Contains(string(answer), "<key>p99</key>") {
 		t.Errorf("Query: %s %s", resp.Status, answer)
 	}
+	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, []byte("Action=PutMetricData&Version=2010-08-01&Namespace=shop&MetricData="))
+	if resp.StatusCode != 200 || !strings.Contains(string(answer), "<PutMetricDataResult></PutMetricDataResult>") {
+		t.Errorf("Query, with nothing to answer: %s %s", resp.Status, answer)
+	}
 	form.Set("MetricName", "none")
 	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, []byte(form.Encode()))
 	if resp.StatusCode != 400 || !strings.Contains(string(answer), "<Code>InvalidParameterValue</Code>") {

@@ -12,11 +12,9 @@ func writeQuery(w http.ResponseWriter, q *request, out any) {
 	var b bytes.Buffer
 	name := q.endpoint.Op.Name
 	fmt.Fprintf(&b, `<%sResponse xmlns="%s">`, name, q.info.Namespace)
-	if !q.endpoint.Op.Empty {
-		fmt.Fprintf(&b, "<%sResult>", name)
-		encodeXML(&b, out)
-		fmt.Fprintf(&b, "</%sResult>", name)
-	}
+	fmt.Fprintf(&b, "<%sResult>", name) // clients look for it even where it holds nothing
+	encodeXML(&b, out)
+	fmt.Fprintf(&b, "</%sResult>", name)
 	fmt.Fprintf(&b, "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata></%sResponse>", q.id, name)
 	_, _ = w.Write(b.Bytes())
 }
