@@ -3,7 +3,6 @@ package e2e
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
@@ -146,67 +144,4 @@ func TestReadme(t *testing.T) {
 	// The beginning of README.md.
 	has(t, x.paste("aws codepipeline list-pipelines"), `"name": "web"`)
 	has(t, x.paste("slipway api codecommit list-repositories"), `"web"`)
-}
-
-// TestCommandLine goes a bundle's way with the aws CLI alone: buckets, a push to CodeDeploy, a deployment, logs.
-func TestCommandLine(t *testing.T) {
-	t.Parallel()
-	i := up(t)
-	x := i.terminal()
-	h := i.host("h", map[string]string{"service": "web"})
-	i.run(h)
-	x.paste("mkdir -p app/sub; echo one > app/page.txt; echo two > app/sub/more.txt; ln -s page.txt app/link")
-	x.write(map[string]string{"app/appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: /\n    destination: /srv/web\nfile_exists_behavior: OVERWRITE\nhooks:\n  AfterInstall:\n    - location: hook.sh\n",
-		"app/hook.sh": "#!/bin/sh\necho \"hook of $DEPLOYMENT_ID\"\n"})
-	x.paste("aws s3 mb s3://bundles")
-	x.paste("aws s3 sync app s3://bundles/tree --only-show-errors && aws s3 cp app/page.txt s3://bundles/tree/copy.txt --only-show-errors")
-	has(t, x.paste("aws s3 ls s3://bundles/tree/ --recursive"), "tree/appspec.yml", "tree/copy.txt", "tree/sub/more.txt")
-	if got := x.paste("aws s3 cp s3://bundles/tree/copy.txt -"); got != "one\n" {
-		t.Errorf("s3 cp: %q", got)
-	}
-	if status, body := get(t, strings.TrimSpace(x.paste("aws s3 presign s3://bundles/tree/copy.txt"))); status != 200 || body != "one\n" {
-		t.Errorf("presigned: %d %q", status, body)
-	}
-	x.paste("rm app/link && aws s3 sync --delete app s3://bundles/tree --only-show-errors")
-	if out := x.paste("aws s3 ls s3://bundles/tree/"); strings.Contains(out, "copy.txt") || strings.Contains(out, "link") {
-		t.Errorf("sync --delete left\n%s", out)
-	}
-	x.paste("aws s3 rm --recursive s3://bundles/tree --quiet")
-	if out := x.paste("aws s3api list-objects-v2 --bucket bundles"); strings.Contains(out, "tree") {
-		t.Errorf("rm left %s", out)
-	}
-
-	x.paste("aws deploy create-application --application-name web")
-	x.paste("aws deploy create-deployment-group --application-name web --deployment-group-name production --on-premises-instance-tag-filters Key=service,Value=web,Type=KEY_AND_VALUE --service-role-arn arn:aws:iam::" + account + ":role/deploy")
-	// It prints how to deploy what was pushed.
-	pushed := x.paste("aws deploy push --application-name web --s3-location s3://bundles/web.zip --source app --description first")
-	_, command, ok := strings.Cut(pushed, "aws deploy create-deployment")
-	if !ok {
-		t.Fatalf("aws deploy push printed %s", pushed)
-	}
-	command = "aws deploy create-deployment" + strings.NewReplacer("<deployment-group-name>", "production", "<deployment-config-name>", "CodeDeployDefault.AllAtOnce", "<description>", "'by hand'").Replace(command)
-	id := strings.TrimSpace(x.paste(strings.TrimSpace(command) + " --query deploymentId --output text"))
-	eventually(t, "the deployment's end", func() error { // the command below looks every 15 seconds only
-		out := must(codedeploy.NewFromConfig(i.sdk()).GetDeployment(t.Context(), &codedeploy.GetDeploymentInput{DeploymentId: &id}))(t).DeploymentInfo
-		if out.CompleteTime == nil {
-			return fmt.Errorf("it is %s", out.Status)
-		}
-		return nil
-	})
-	x.paste("aws deploy wait deployment-successful --deployment-id " + id)
-	has(t, x.paste("aws deploy get-deployment --deployment-id "+id), `"status": "Succeeded"`, `"Succeeded": 1`, `"description": "by hand"`)
-	for name, want := range map[string]string{"page.txt": "one\n", "sub/more.txt": "two\n"} {
-		if got, err := os.ReadFile(filepath.Join(h.root, "srv/web", name)); err != nil || string(got) != want {
-			t.Errorf("%s is %q %v", name, got, err)
-		}
-	}
-
-	x.write(map[string]string{"source.json": `{"type": "NO_SOURCE", "buildspec": "version: 0.2\nphases: {build: {commands: ['for n in 1 2 3; do echo line $n; done; echo ERROR: lost']}}\n"}`})
-	x.paste(`aws codebuild create-project --name print --source file://source.json --artifacts type=NO_ARTIFACTS --environment type=LINUX_CONTAINER,image=host,computeType=BUILD_GENERAL1_SMALL --service-role arn:aws:iam::` + account + `:role/build`)
-	build := strings.TrimSpace(x.paste("aws codebuild start-build --project-name print --query build.id --output text"))
-	i.ended(build)
-	has(t, x.paste("aws logs filter-log-events --log-group-name /aws/codebuild/print --filter-pattern '\"line \" -\"Running command\"' --query 'events[].message' --output text"), "line 1", "line 2", "line 3")
-	has(t, x.paste("aws logs filter-log-events --log-group-name /aws/codebuild/print --filter-pattern ERROR"), "ERROR: lost")
-	_, stream, _ := strings.Cut(build, ":")
-	has(t, x.paste("aws logs get-log-events --start-from-head --log-group-name /aws/codebuild/print --log-stream-name "+stream), "line 2")
 }

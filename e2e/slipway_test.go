@@ -87,6 +87,9 @@ type instance struct {
 	log     *output
 	process *exec.Cmd
 	done    chan struct{}
+
+	forked sync.Once
+	cli    *commandLine // nil where each command is a program of its own
 }
 
 // output collects what processes print, in a file: they may outlive the one that was started with it.
@@ -288,24 +291,43 @@ func (i *instance) aws(args ...string) string {
 func (i *instance) awsFails(args ...string) (string, error) {
 	i.t.Helper()
 	cli(i.t)
-	c := exec.Command("aws", args...)
-	c.Env = append(environment(), i.client()...)
-	out, err := c.CombinedOutput()
-	return string(out), err
+	i.forked.Do(func() { i.cli = newCommandLine(i) })
+	var out string
+	var err error
+	if i.cli != nil {
+		out, err = i.cli.run(args)
+	} else {
+		c := exec.Command("aws", args...)
+		c.Env = append(environment(), i.client()...)
+		var said []byte
+		said, err = c.CombinedOutput()
+		out = string(said)
+	}
+	if len(args) > 1 {
+		exercised.note("aws "+args[0], args[1], err)
+	}
+	return out, err
 }
 
 // cli skips a test where there is no aws CLI that takes its endpoint from the environment.
 func cli(t testing.TB) {
 	t.Helper()
+	if why := noCLI(); why != "" {
+		t.Skipf("SKIPPED: %s. Install it with: pip install awscli", why)
+	}
+}
+
+var noCLI = sync.OnceValue(func() string {
 	out, err := exec.Command("aws", "--version").Output()
 	if err != nil {
-		t.Skip("SKIPPED: no aws CLI here. Install it with: pip install awscli")
+		return "there is no aws CLI here"
 	}
 	var major, minor int
 	if _, err := fmt.Sscanf(string(out), "aws-cli/%d.%d.", &major, &minor); err != nil || major == 1 && minor < 29 || major == 2 && minor < 13 {
-		t.Skipf("SKIPPED: %s does not know AWS_ENDPOINT_URL. Install a newer one with: pip install awscli", strings.Fields(string(out) + " aws")[0])
+		return "the aws CLI here is too old to know AWS_ENDPOINT_URL"
 	}
-}
+	return ""
+})
 
 // client is the environment in which clients reach the instance.
 func (i *instance) client() []string {

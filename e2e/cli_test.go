@@ -1,0 +1,450 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	bt "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
+)
+
+// commandLine is the aws CLI with its modules loaded once: each command is a fork, and does what the program `aws` does.
+type commandLine struct {
+	mu  sync.Mutex
+	in  io.WriteCloser
+	out *bufio.Reader
+	dir string
+}
+
+const forking = `
+import json, os, sys
+from awscli.clidriver import create_clidriver
+driver = create_clidriver()
+for service in ("codecommit", "codebuild", "codedeploy", "codepipeline", "logs", "sts", "iam"):
+    driver.session.get_service_model(service)
+driver.session.get_available_services()
+driver.session.get_component("data_loader").load_data("endpoints")
+driver.session.create_client("sts")
+print("ready", flush=True)
+for line in iter(sys.stdin.readline, ""):
+    args, out, err = json.loads(line)
+    pid = os.fork()
+    if pid == 0:
+        code = 255
+        try:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            for fd, path in ((1, out), (2, err)):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), fd)
+            code = driver.main(args)
+        except SystemExit as e:
+            code = e.code
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code or 0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+`
+
+// newCommandLine starts the CLI for an instance; nil if this machine's Python does not have it.
+func newCommandLine(i *instance) *commandLine {
+	c := exec.Command("python3", "-c", forking)
+	c.Env = append(environment(), i.client()...)
+	in, inErr := c.StdinPipe()
+	out, outErr := c.StdoutPipe()
+	if err := errors.Join(inErr, outErr, c.Start()); err != nil {
+		return nil
+	}
+	x := &commandLine{in: in, out: bufio.NewReader(out), dir: folder(i.t)}
+	i.t.Cleanup(func() { _, _ = in.Close(), c.Wait() })
+	if line, err := x.out.ReadString('\n'); err != nil || line != "ready\n" {
+		return nil
+	}
+	return x
+}
+
+// run returns what a command printed, and as an error what it complained of.
+func (x *commandLine) run(args []string) (string, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out, err := filepath.Join(x.dir, "out"), filepath.Join(x.dir, "err")
+	request, bad := json.Marshal([]any{args, out, err})
+	if bad != nil {
+		return "", bad
+	}
+	if _, bad = x.in.Write(append(request, '\n')); bad != nil {
+		return "", bad
+	}
+	code, bad := x.out.ReadString('\n')
+	if bad != nil {
+		return "", bad
+	}
+	printed, bad := os.ReadFile(out)
+	said, bad2 := os.ReadFile(err)
+	if code != "0\n" {
+		bad = fmt.Errorf("exit status %s%s", code, said)
+	}
+	return string(printed), errors.Join(bad, bad2)
+}
+
+// command runs an aws command by its words; what has spaces in it comes after them.
+func (i *instance) command(words string, more ...string) string {
+	i.t.Helper()
+	return strings.TrimSpace(i.aws(append(strings.Fields(words), more...)...))
+}
+
+// text is what a query makes of a command's answer.
+func (i *instance) text(query, words string, more ...string) string {
+	i.t.Helper()
+	return i.command(words, append(more, "--query", query, "--output", "text")...)
+}
+
+// TestTheCLIDrivesEverything calls each promised operation with the aws CLI; see registry.check.
+func TestTheCLIDrivesEverything(t *testing.T) {
+	t.Parallel()
+	f := newFlow(t)
+	cli(t)
+	run, text := f.command, f.text
+	dir := folder(t)
+	if err := os.WriteFile(filepath.Join(dir, "a.txt"), []byte("content of a\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	arn := func(service, resource string) string {
+		return "arn:aws:" + service + ":" + region + ":" + account + ":" + resource
+	}
+	tags := func(command, arn string) {
+		t.Helper()
+		list := map[string]string{"codecommit": "--tags stage=one,team=b", "codepipeline": "--tags key=stage,value=one key=team,value=b", "deploy": "--tags Key=stage,Value=one Key=team,Value=b"}[command]
+		run(command + " tag-resource --resource-arn " + arn + " " + list)
+		run(command + " untag-resource --resource-arn " + arn + " --tag-keys team")
+		if got := run(command + " list-tags-for-resource --resource-arn " + arn); !strings.Contains(got, "stage") || strings.Contains(got, "team") {
+			t.Errorf("tags of %s: %s", arn, got)
+		}
+	}
+
+	t.Run("codecommit", func(t *testing.T) {
+		run("codecommit create-repository --repository-name web --repository-description first")
+		run("codecommit update-repository-description --repository-name web --repository-description second")
+		if got := text("repositoryMetadata.repositoryDescription", "codecommit get-repository --repository-name web"); got != "second" {
+			t.Error(got)
+		}
+		if got := text("[repositories[0].repositoryName, repositoriesNotFound[0]]", "codecommit batch-get-repositories --repository-names web none"); got != "web\tnone" {
+			t.Error(got)
+		}
+		first := text("commitId", "codecommit put-file --repository-name web --branch-name main --file-path a.txt --commit-message first --file-content fileb://"+dir+"/a.txt")
+		second := text("commitId", "codecommit create-commit --repository-name web --branch-name main --parent-commit-id "+first+" --put-files filePath=sub/b.txt,fileContent=YWJj")
+		run("codecommit create-branch --repository-name web --branch-name topic --commit-id " + first)
+		if got := text("branch.commitId", "codecommit get-branch --repository-name web --branch-name topic"); got != first {
+			t.Error(got)
+		}
+		if got := text("branches", "codecommit list-branches --repository-name web"); got != "main\ttopic" {
+			t.Error(got)
+		}
+		run("codecommit update-default-branch --repository-name web --default-branch-name topic")
+		if got := text("commit.parents[0]", "codecommit get-commit --repository-name web --commit-id "+second); got != first {
+			t.Error(got)
+		}
+		if got := text("commits[].commitId", "codecommit batch-get-commits --repository-name web --commit-ids "+first+" "+second); !strings.Contains(got, second) {
+			t.Error(got)
+		}
+		blob := text("blobId", "codecommit get-file --repository-name web --file-path a.txt --commit-specifier main")
+		if got := text("content", "codecommit get-blob --repository-name web --blob-id "+blob); got != "Y29udGVudCBvZiBhCg==" {
+			t.Error(got)
+		}
+		if got := text("subFolders[0].absolutePath", "codecommit get-folder --repository-name web --folder-path / --commit-specifier main"); got != "sub" {
+			t.Error(got)
+		}
+		if got := text("differences[].[changeType, afterBlob.path]", "codecommit get-differences --repository-name web --before-commit-specifier "+first+" --after-commit-specifier main"); got != "A\tsub/b.txt" {
+			t.Error(got)
+		}
+		run("codecommit delete-file --repository-name web --branch-name main --file-path sub/b.txt --parent-commit-id " + second)
+		run("codecommit delete-branch --repository-name web --branch-name main")
+		tags("codecommit", arn("codecommit", "web"))
+		run("codecommit update-repository-name --old-name web --new-name site")
+		if got := text("repositories[].repositoryName", "codecommit list-repositories"); got != "site" {
+			t.Error(got)
+		}
+		run("codecommit delete-repository --repository-name site")
+	})
+
+	t.Run("codebuild", func(t *testing.T) {
+		spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - |\n        echo '" + junit + "' > junit.xml\nreports:\n  unit:\n    files: junit.xml\n"
+		project := string(must(json.Marshal(map[string]any{"name": "tests", "serviceRole": "arn:aws:iam::" + account + ":role/b", "source": map[string]string{"type": "NO_SOURCE", "buildspec": spec},
+			"artifacts": map[string]string{"type": "NO_ARTIFACTS"}, "environment": map[string]string{"type": "LINUX_CONTAINER", "image": "host", "computeType": "BUILD_GENERAL1_SMALL"}}))(t))
+		run("codebuild create-project --cli-input-json", project)
+		run("codebuild update-project --name tests --description changed")
+		if got := text("projects[0].description", "codebuild batch-get-projects --names tests"); got != "changed" {
+			t.Error(got)
+		}
+		if got := text("projects", "codebuild list-projects"); got != "tests" {
+			t.Error(got)
+		}
+		id := text("build.id", "codebuild start-build --project-name tests")
+		if b := f.ended(id); b.BuildStatus != bt.StatusTypeSucceeded {
+			t.Fatal(steps(b))
+		}
+		if got := text("builds[0].[buildStatus, phases[-1].phaseType]", "codebuild batch-get-builds --ids "+id); got != "SUCCEEDED\tCOMPLETED" {
+			t.Error(got)
+		}
+		again := text("build.id", "codebuild retry-build --id "+id)
+		f.ended(again)
+		if got := text("build.buildStatus", "codebuild stop-build --id "+again); got != "SUCCEEDED" {
+			t.Error(got)
+		}
+		if got := text("ids", "codebuild list-builds"); got != again+"\t"+id {
+			t.Error(got)
+		}
+		if got := text("ids[0]", "codebuild list-builds-for-project --project-name tests --sort-order ASCENDING"); got != id {
+			t.Error(got)
+		}
+		group := arn("codebuild", "report-group/tests-unit")
+		mine := text("reportGroup.arn", "codebuild create-report-group --name mine --type TEST --export-config exportConfigType=NO_EXPORT")
+		run("codebuild update-report-group --tags key=a,value=b --arn " + mine)
+		if got := text("reportGroups", "codebuild list-report-groups --sort-by NAME --sort-order ASCENDING"); got != mine+"\t"+group {
+			t.Error(got)
+		}
+		if got := text("reportGroups[0].tags[0].value", "codebuild batch-get-report-groups --report-group-arns "+mine); got != "b" {
+			t.Error(got)
+		}
+		report := text("reports[0]", "codebuild list-reports-for-report-group --report-group-arn "+group)
+		if got := text("reports[0]", "codebuild list-reports --filter status=FAILED"); got != report {
+			t.Error(got)
+		}
+		if got := text("reports[0].testSummary.total", "codebuild batch-get-reports --report-arns "+report); got != "3" {
+			t.Error(got)
+		}
+		if got := text("testCases[].name", "codebuild describe-test-cases --filter status=FAILED --report-arn "+report); got != "bad" {
+			t.Error(got)
+		}
+		run("codebuild delete-report --arn " + report)
+		run("codebuild delete-report-group --delete-reports --arn " + group)
+		if got := text("buildsDeleted", "codebuild batch-delete-builds --ids "+again); !strings.HasSuffix(got, again) {
+			t.Error(got)
+		}
+		run("codebuild delete-project --name tests")
+	})
+
+	t.Run("logs", func(t *testing.T) {
+		group := text("logGroups[0].logGroupName", "logs describe-log-groups --log-group-name-prefix /aws/codebuild")
+		stream := text("logStreams[0].logStreamName", "logs describe-log-streams --log-group-name "+group)
+		has(t, run("logs get-log-events --start-from-head --log-group-name "+group+" --log-stream-name "+stream), "Entering phase BUILD")
+		has(t, run("logs filter-log-events --log-group-name "+group+" --filter-pattern", `"Phase complete: BUILD"`), "SUCCEEDED")
+	})
+
+	t.Run("users", func(t *testing.T) {
+		if got := text("Account", "sts get-caller-identity"); got != account {
+			t.Error(got)
+		}
+		const user = " --user-name administrator "
+		id := text("ServiceSpecificCredential.ServiceSpecificCredentialId", "iam create-service-specific-credential --service-name codecommit.amazonaws.com"+user)
+		if got := text("ServiceSpecificCredentials[0].ServiceSpecificCredentialId", "iam list-service-specific-credentials"+user); got != id {
+			t.Error(got)
+		}
+		run("iam delete-service-specific-credential --service-specific-credential-id " + id + user)
+	})
+
+	t.Run("codepipeline", func(t *testing.T) {
+		definition := func(stage string) string {
+			return `{"name": "ask", "roleArn": "arn:aws:iam::` + account + `:role/p", "artifactStore": {"type": "S3", "location": "artifacts"}, "stages": [
+				{"name": "Source", "actions": [{"name": "Get", "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"}, "configuration": {"S3Bucket": "source", "S3ObjectKey": "src.zip"}, "outputArtifacts": [{"name": "src"}]}]},
+				{"name": "` + stage + `", "actions": [{"name": "Ask", "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}]}`
+		}
+		run("codepipeline create-pipeline --pipeline", definition("Decide"))
+		first := f.newest("ask", 1, types.PipelineExecutionStatusInProgress)
+		token := f.token("ask", "Decide", "Ask", first)
+		if got := text("stageStates[1].actionStates[0].latestExecution.token", "codepipeline get-pipeline-state --name ask"); got != token {
+			t.Error(got)
+		}
+		run("codepipeline put-approval-result --pipeline-name ask --stage-name Decide --action-name Ask --result summary=no,status=Rejected --token " + token)
+		f.newest("ask", 1, types.PipelineExecutionStatusFailed)
+		run("codepipeline retry-stage-execution --pipeline-name ask --stage-name Decide --retry-mode FAILED_ACTIONS --pipeline-execution-id " + first)
+		f.newest("ask", 1, types.PipelineExecutionStatusInProgress)
+		run("codepipeline stop-pipeline-execution --abandon --pipeline-name ask --pipeline-execution-id " + first)
+		f.newest("ask", 1, types.PipelineExecutionStatusStopped)
+		if got := text("pipelineExecution.status", "codepipeline get-pipeline-execution --pipeline-name ask --pipeline-execution-id "+first); got != "Stopped" {
+			t.Error(got)
+		}
+		if got := text("actionExecutionDetails[].actionName", "codepipeline list-action-executions --pipeline-name ask"); got != "Ask\tAsk\tGet" {
+			t.Error(got)
+		}
+		if got := text("pipelineExecutionSummaries[].pipelineExecutionId", "codepipeline list-pipeline-executions --pipeline-name ask"); got != first {
+			t.Error(got)
+		}
+		run("codepipeline disable-stage-transition --pipeline-name ask --stage-name Decide --transition-type Inbound --reason freeze")
+		run("codepipeline enable-stage-transition --pipeline-name ask --stage-name Decide --transition-type Inbound")
+		second := text("pipelineExecutionId", "codepipeline start-pipeline-execution --name ask")
+		f.token("ask", "Decide", "Ask", second)
+		if got := text("pipeline.version", "codepipeline update-pipeline --pipeline", definition("Choose")); got != "2" {
+			t.Error(got)
+		}
+		if got := text("pipeline.stages[1].name", "codepipeline get-pipeline --name ask --pipeline-version 1"); got != "Decide" {
+			t.Error(got)
+		}
+		if got := text("pipelines[].name", "codepipeline list-pipelines"); got != "ask" {
+			t.Error(got)
+		}
+		has(t, run("codepipeline list-action-types --action-owner-filter AWS"), "CodeDeploy")
+		has(t, run("codepipeline get-action-type --category Build --owner AWS --provider CodeBuild --action-version 1"), "CodeBuild")
+		tags("codepipeline", arn("codepipeline", "ask"))
+		run("codepipeline delete-pipeline --name ask")
+	})
+
+	t.Run("codedeploy", func(t *testing.T) {
+		f.run(f.host("web1", map[string]string{"role": "web"}))
+		f.put("artifacts", "bundle.zip", zipped(t, map[string]string{"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: page\n    destination: /srv\n", "page": "page"}))
+		const app, group = " --application-name shop ", " --deployment-group-name prod "
+		revision := " --s3-location bucket=artifacts,key=bundle.zip,bundleType=zip "
+		run("deploy create-application --application-name store")
+		run("deploy update-application --application-name store --new-application-name shop")
+		if got := text("application.applicationName", "deploy get-application"+app); got != "shop" {
+			t.Error(got)
+		}
+		if got := text("applicationsInfo[].applicationName", "deploy batch-get-applications --application-names shop"); got != "shop" {
+			t.Error(got)
+		}
+		if got := text("applications", "deploy list-applications"); got != "shop" {
+			t.Error(got)
+		}
+		run("deploy create-deployment-config --deployment-config-name all --minimum-healthy-hosts type=HOST_COUNT,value=0")
+		if got := text("deploymentConfigInfo.minimumHealthyHosts.value", "deploy get-deployment-config --deployment-config-name all"); got != "0" {
+			t.Error(got)
+		}
+		has(t, run("deploy list-deployment-configs"), "\"all\"", "CodeDeployDefault.OneAtATime")
+		run("deploy create-deployment-group" + app + group + "--on-premises-instance-tag-filters Key=role,Value=web,Type=KEY_AND_VALUE --service-role-arn " + role)
+		run("deploy update-deployment-group" + app + "--current-deployment-group-name prod --deployment-config-name all")
+		if got := text("deploymentGroupInfo.deploymentConfigName", "deploy get-deployment-group"+app+group); got != "all" {
+			t.Error(got)
+		}
+		if got := text("deploymentGroupsInfo[].deploymentGroupName", "deploy batch-get-deployment-groups"+app+"--deployment-group-names prod"); got != "prod" {
+			t.Error(got)
+		}
+		if got := text("deploymentGroups", "deploy list-deployment-groups"+app); got != "prod" {
+			t.Error(got)
+		}
+		run("deploy register-application-revision" + app + revision + "--description first")
+		if got := text("revisionInfo.description", "deploy get-application-revision"+app+revision); got == "" {
+			t.Error(got)
+		}
+		has(t, run("deploy batch-get-application-revisions"+app+"--revisions revisionType=S3,s3Location={bucket=artifacts,key=bundle.zip,bundleType=zip}"), "bundle.zip")
+		has(t, run("deploy list-application-revisions"+app), "bundle.zip")
+
+		run("deploy register-on-premises-instance --instance-name web2 --iam-user-arn arn:aws:iam::" + account + ":user/web2")
+		run("deploy add-tags-to-on-premises-instances --instance-names web2 --tags Key=role,Value=idle Key=more,Value=x")
+		run("deploy remove-tags-from-on-premises-instances --instance-names web2 --tags Key=more,Value=x")
+		if got := text("instanceInfo.tags[].Value", "deploy get-on-premises-instance --instance-name web2"); got != "idle" {
+			t.Error(got)
+		}
+		if got := text("instanceInfos[].instanceName", "deploy batch-get-on-premises-instances --instance-names web2"); got != "web2" {
+			t.Error(got)
+		}
+		if got := text("instanceNames", "deploy list-on-premises-instances --registration-status Registered"); got != "web1\tweb2" {
+			t.Error(got)
+		}
+		id := text("deploymentId", "deploy create-deployment"+app+group+revision)
+		eventually(t, "the deployment's end", func() error {
+			if got := text("deploymentInfo.status", "deploy get-deployment --deployment-id "+id); got != "Succeeded" {
+				return errors.New(got)
+			}
+			return nil
+		})
+		if got := text("deploymentsInfo[].status", "deploy batch-get-deployments --deployment-ids "+id); got != "Succeeded" {
+			t.Error(got)
+		}
+		if got := text("deployments", "deploy list-deployments"+app+group); got != id {
+			t.Error(got)
+		}
+		target := text("targetIds", "deploy list-deployment-targets --deployment-id "+id)
+		if got := text("deploymentTarget.instanceTarget.status", "deploy get-deployment-target --deployment-id "+id+" --target-id "+target); got != "Succeeded" {
+			t.Error(got)
+		}
+		if got := text("deploymentTargets[].instanceTarget.status", "deploy batch-get-deployment-targets --deployment-id "+id+" --target-ids "+target); got != "Succeeded" {
+			t.Error(got)
+		}
+		// The instance without an agent lets a deployment wait, which can be stopped.
+		run("deploy create-deployment-group" + app + "--deployment-group-name idle --on-premises-instance-tag-filters Key=role,Value=idle,Type=KEY_AND_VALUE --service-role-arn " + role)
+		idle := text("deploymentId", "deploy create-deployment"+app+"--deployment-group-name idle"+revision)
+		run("deploy stop-deployment --deployment-id " + idle)
+		_, err := f.awsFails("deploy", "continue-deployment", "--deployment-id", id)
+		says(t, err, "Exception")
+		tags("deploy", arn("codedeploy", "application:shop"))
+		run("deploy deregister-on-premises-instance --instance-name web2")
+		run("deploy delete-deployment-group" + app + "--deployment-group-name idle")
+		run("deploy delete-deployment-config --deployment-config-name unused")
+		run("deploy delete-application" + app)
+	})
+}
+
+// TestBundleByTheCLI goes a bundle's way with the aws CLI alone: buckets, a push to CodeDeploy, a deployment, logs.
+func TestBundleByTheCLI(t *testing.T) {
+	t.Parallel()
+	i := up(t)
+	cli(t)
+	h := i.host("h", map[string]string{"service": "web"})
+	i.run(h)
+	dir := folder(t)
+	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string]string{"page.txt": "one\n", "sub/more.txt": "two\n", "gone.txt": "", "hook.sh": "#!/bin/sh\necho \"hook of $DEPLOYMENT_ID\"\n",
+		"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: /\n    destination: /srv/web\nfile_exists_behavior: OVERWRITE\nhooks:\n  AfterInstall:\n    - location: hook.sh\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	i.command("s3 mb s3://bundles")
+	i.command("s3 sync --only-show-errors " + dir + " s3://bundles/tree")
+	i.command("s3 cp --only-show-errors " + dir + "/page.txt s3://bundles/tree/copy.txt")
+	has(t, i.command("s3 ls --recursive s3://bundles/tree/"), "tree/appspec.yml", "tree/copy.txt", "tree/sub/more.txt", "tree/gone.txt")
+	if got := i.command("s3 cp s3://bundles/tree/copy.txt -"); got != "one" {
+		t.Errorf("s3 cp: %q", got)
+	}
+	if status, body := get(t, i.command("s3 presign s3://bundles/tree/copy.txt")); status != 200 || body != "one\n" {
+		t.Errorf("presigned: %d %q", status, body)
+	}
+	if err := os.Remove(filepath.Join(dir, "gone.txt")); err != nil {
+		t.Fatal(err)
+	}
+	i.command("s3 sync --delete --only-show-errors " + dir + " s3://bundles/tree")
+	if out := i.command("s3 ls s3://bundles/tree/"); strings.Contains(out, "copy.txt") || strings.Contains(out, "gone.txt") || !strings.Contains(out, "page.txt") {
+		t.Errorf("sync --delete left\n%s", out)
+	}
+	i.command("s3 rm --recursive --quiet s3://bundles/tree")
+	if keys := i.keys("bundles"); len(keys) > 0 {
+		t.Errorf("rm left %v", keys)
+	}
+
+	i.command("deploy create-application --application-name web")
+	i.command("deploy create-deployment-group --application-name web --deployment-group-name production --on-premises-instance-tag-filters Key=service,Value=web,Type=KEY_AND_VALUE --service-role-arn " + role)
+	// It prints how to deploy what it pushed.
+	pushed := i.command("deploy push --application-name web --s3-location s3://bundles/web.zip --description first --source " + dir)
+	_, words, ok := strings.Cut(pushed, "aws deploy create-deployment")
+	if !ok {
+		t.Fatalf("aws deploy push printed %s", pushed)
+	}
+	id := i.text("deploymentId", "deploy create-deployment"+strings.NewReplacer("<deployment-group-name>", "production", "<deployment-config-name>", "CodeDeployDefault.AllAtOnce", "<description>", "by-hand").Replace(words))
+	eventually(t, "the deployment's end", func() error { // the CLI's own waiter looks every 15 seconds only
+		if got := i.text("deploymentInfo.status", "deploy get-deployment --deployment-id "+id); got != "Succeeded" && got != "Failed" {
+			return errors.New(got)
+		}
+		return nil
+	})
+	i.command("deploy wait deployment-successful --deployment-id " + id)
+	has(t, i.command("deploy get-deployment --deployment-id "+id), `"Succeeded": 1`, `"description": "by-hand"`)
+	for name, want := range map[string]string{"page.txt": "one\n", "sub/more.txt": "two\n"} {
+		if got, err := os.ReadFile(filepath.Join(h.root, "srv/web", name)); err != nil || string(got) != want {
+			t.Errorf("%s is %q %v", name, got, err)
+		}
+	}
+	i.command("s3 rb --force s3://bundles")
+	if got := i.command("s3 ls"); got != "" {
+		t.Errorf("buckets are left: %s", got)
+	}
+}
