@@ -2,6 +2,7 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -274,8 +275,27 @@ func eventually(t testing.TB, what string, f func() error) {
 func (i *instance) sdk() aws.Config { return i.sdkAs(keyID, secret) }
 
 func (i *instance) sdkAs(id, key string) aws.Config {
-	return aws.Config{APIOptions: []func(*middleware.Stack) error{exercised.record}, Region: region, BaseEndpoint: aws.String(i.url), Credentials: credentials.NewStaticCredentialsProvider(id, key, ""),
+	return aws.Config{APIOptions: []func(*middleware.Stack) error{exercised.record}, Region: region, BaseEndpoint: aws.String(i.url),
+		HTTPClient: &http.Client{Transport: whole{http.DefaultTransport}}, Credentials: credentials.NewStaticCredentialsProvider(id, key, ""),
 		Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }}
+}
+
+// whole sends requests whose bodies are in memory. The SDK closes the body of a request as soon as an answer begins; if that is before the
+// transport has looked for the body's end, the transport takes it for an error and closes the connection, in the midst of a long answer.
+// People's programs do not notice, since the SDK tries again; here it tries once.
+type whole struct{ http.RoundTripper }
+
+func (w whole) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return w.RoundTripper.RoundTrip(r)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err := errors.Join(err, r.Body.Close()); err != nil {
+		return nil, err
+	}
+	sent := r.Clone(r.Context())
+	sent.Body = io.NopCloser(bytes.NewReader(body))
+	return w.RoundTripper.RoundTrip(sent)
 }
 
 // aws runs the aws CLI; the test is skipped where there is none.
