@@ -176,6 +176,7 @@ func (s *server) fit(ctx context.Context) error {
 		return err
 	}
 	deployments.Balancer, deployments.Alarms, releases.Alarms = balancers, s.monitor, s.monitor
+	releases.Metrics = metrics
 	deployments.Releases, releases.Traffic, releases.Ended = shifts{releases}, balancers, released(deployments)
 	s.heed = func(ctx context.Context) {
 		if err := errors.Join(deployments.HealthChanged(ctx), releases.Applied(ctx)); err != nil && ctx.Err() == nil {

@@ -10,6 +10,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/internal/fault"
+	"slipway/internal/release/analysis"
 	"slipway/internal/release/shift"
 	"slipway/internal/store"
 )
@@ -83,6 +84,8 @@ func (s *Service) follow(ctx context.Context, tx store.Tx, x *row) error {
 		return tx.Enqueue(ctx, store.Job{Kind: weighJob, Key: x.DeploymentID})
 	case shift.Timer:
 		return tx.Enqueue(ctx, store.Job{Kind: timerJob, Key: x.DeploymentID, RunAt: n.At})
+	case shift.Analyse:
+		return tx.Enqueue(ctx, store.Job{Kind: judgeJob, Key: x.DeploymentID, RunAt: n.To.Add(grace)})
 	}
 	return nil
 }
@@ -98,7 +101,7 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, x *row) error {
 	tx.AfterCommit(func() {
 		s.Log.Info("release ended", "deployment", x.DeploymentID, "status", x.state.Status, "reason", o.Reason)
 	})
-	for _, kind := range []string{timerJob, weighJob} {
+	for _, kind := range []string{timerJob, weighJob, judgeJob} {
 		if err := tx.Cancel(ctx, kind, x.DeploymentID); err != nil {
 			return err
 		}
@@ -112,8 +115,8 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, x *row) error {
 // recheck is how long the router is left alone when it has not said that it applied a share. It is a safety net: Applied wakes.
 const recheck = 15 * time.Second
 
-// gone are the errors of a load balancer for what is not there.
-var gone = []string{"ListenerNotFound", "RuleNotFound", "TargetGroupNotFound", "LoadBalancerNotFound"}
+// gone are the errors of a load balancer for what is not there, or does not forward to the target groups any more.
+var gone = []string{"ListenerNotFound", "RuleNotFound", "TargetGroupNotFound", "LoadBalancerNotFound", "InvalidLoadBalancerAction"}
 
 // weigh tells the router the share that a release wants, and the release once that is in effect.
 func (s *Service) weigh(ctx context.Context, j store.Running) error {
@@ -193,6 +196,37 @@ func (s *Service) troubled(ctx context.Context, x *row, err error) error {
 func (s *Service) timer(ctx context.Context, j store.Running) error {
 	return s.event(ctx, j, func(x *row) error {
 		x.state.Tick(s.Now())
+		return nil
+	})
+}
+
+// grace is how long the last measurements of a window may take until they are here.
+const grace = 2 * time.Second
+
+// judge tells a release the verdict on its step.
+func (s *Service) judge(ctx context.Context, j store.Running) error {
+	x, err := load(ctx, s.db, j.Key)
+	if err != nil {
+		return err
+	}
+	a, ok := x.state.Next().(shift.Analyse)
+	if !ok {
+		return nil
+	}
+	// Whole seconds, for routers report such; the first is not whole.
+	w := analysis.Window{Percent: a.Percent, From: a.From.Truncate(time.Second).Add(time.Second), To: a.To.Truncate(time.Second)}
+	if s.Metrics != nil {
+		if w.Canary, err = s.Metrics.Window(ctx, x.Canary, w.From, w.To); err != nil {
+			return err
+		}
+		if w.Baseline, err = s.Metrics.Window(ctx, x.Baseline, w.From, w.To); err != nil {
+			return err
+		}
+	}
+	v := analysis.Judge(x.policy, w)
+	s.Log.Info("release judged", "deployment", x.DeploymentID, "percent", a.Percent, "decision", v.Decision, "why", *v.Text)
+	return s.event(ctx, j, func(x *row) error {
+		x.state.Judged(a.Step, v, s.Now())
 		return nil
 	})
 }

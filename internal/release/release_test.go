@@ -12,9 +12,12 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/api/cloudwatch"
 	cd "slipway/api/codedeploy"
 	"slipway/api/elbv2"
+	"slipway/internal/event"
 	"slipway/internal/release"
+	"slipway/internal/release/metric"
 	"slipway/internal/release/shift"
 	"slipway/internal/store"
 	"slipway/internal/store/storetest"
@@ -73,6 +76,26 @@ type world struct {
 	service *release.Service
 	router  *router
 	ended   chan ended
+	metrics *metric.Store
+	hub     *event.Hub
+}
+
+type ctx = context.Context
+
+// groups is a place with one deployment group.
+type groups struct{}
+
+func (groups) GetDeploymentGroup(_ context.Context, in *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error) {
+	if *in.ApplicationName != "shop" || *in.DeploymentGroupName != "prod" {
+		return nil, &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " + *in.DeploymentGroupName}
+	}
+	return &cd.GetDeploymentGroupOutput{}, nil
+}
+
+type alarms struct{}
+
+func (alarms) AlarmStates(context.Context, []string) (map[string]cloudwatch.StateValue, error) {
+	return map[string]cloudwatch.StateValue{"errors": cloudwatch.StateValueOk}, nil
 }
 
 const patient = 30 * time.Second
@@ -83,20 +106,24 @@ func newWorld(t *testing.T) *world {
 
 func newWorldAt(t *testing.T, dsn string) *world {
 	t.Helper()
-	w := &world{t: t, router: &router{weighed: make(chan int, 100)}, ended: make(chan ended, 10)}
-	w.db = storetest.OpenDSN(t, dsn, release.Migrations())
+	w := &world{t: t, router: &router{weighed: make(chan int, 100)}, ended: make(chan ended, 10), hub: event.NewHub()}
+	w.db = storetest.OpenDSN(t, dsn, release.Migrations(), metric.Migrations())
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	w.service = release.New(w.db, release.Config{Now: time.Now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Traffic: w.router,
+	var err error
+	if w.metrics, err = metric.Open(t.Context(), w.db, log, time.Now); err != nil {
+		t.Fatal(err)
+	}
+	w.service = release.New(w.db, release.Config{Metrics: w.metrics, Groups: groups{}, Alarms: alarms{}, Now: time.Now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Hub: w.hub, Traffic: w.router,
 		Ended: func(_ context.Context, tx store.Tx, id string, o release.Outcome) error {
 			tx.AfterCommit(func() { w.ended <- ended{id, o} })
 			return nil
 		}})
-	ctx, stop := context.WithCancel(context.Background())
+	work, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { defer close(done); _ = w.db.Work(ctx) }()
+	go func() { defer close(done); _ = w.db.Work(work) }()
 	t.Cleanup(func() { stop(); <-done })
 	return w
 }
@@ -106,7 +133,7 @@ func (w *world) begin(id string, routing *cd.TrafficRoutingConfig) {
 	for range 2 { // asked twice, it begins once
 		err := w.db.Write(w.t.Context(), func(tx store.Tx) error {
 			return w.service.Begin(w.t.Context(), tx, release.Release{DeploymentID: id, Application: "shop", Group: "prod", Resources: []string{"listener"},
-				Baseline: "baseline", Canary: "canary", Routing: routing})
+				Baseline: "baseline", Canary: "canary", Routing: routing, Alarms: []string{"errors"}})
 		})
 		if err != nil {
 			w.t.Fatal(err)

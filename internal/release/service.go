@@ -11,6 +11,7 @@ import (
 	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/event"
+	"slipway/internal/release/metric"
 	"slipway/internal/release/shift"
 	"slipway/internal/store"
 )
@@ -63,6 +64,8 @@ type Config struct {
 	Traffic Traffic
 	Groups  Groups // nil: policies can be put for groups that are not there
 	Alarms  Alarms // nil: the states of alarms are not shown
+	// Metrics are what the routers report; without them every verdict is uncertain, and there is no graph.
+	Metrics *metric.Store
 	// Ended hears of each end, in the transaction that records it.
 	Ended func(ctx context.Context, tx store.Tx, deploymentID string, o Outcome) error
 }
@@ -77,6 +80,7 @@ type Service struct {
 const (
 	weighJob = "release.weigh" // the router is told a share, until it has it in effect
 	timerJob = "release.timer" // a step's wait is over
+	judgeJob = "release.judge" // a step's window is judged
 )
 
 // New returns the service. Its jobs run once db works.
@@ -84,5 +88,6 @@ func New(db *store.Store, c Config) *Service {
 	s := &Service{Config: c, db: db}
 	db.Handle(weighJob, 8, s.weigh)
 	db.Handle(timerJob, 4, s.timer)
+	db.Handle(judgeJob, 2, s.judge)
 	return s
 }
