@@ -40,20 +40,22 @@ var promised = map[string]string{
 	"logs":              `DescribeLogGroups DescribeLogStreams GetLogEvents FilterLogEvents`,
 	"sts":               `GetCallerIdentity`,
 	"iam":               `CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential`,
+	"cloudwatch": `PutMetricAlarm DescribeAlarms DescribeAlarmsForMetric DescribeAlarmHistory DeleteAlarms SetAlarmState EnableAlarmActions DisableAlarmActions
+		ListMetrics GetMetricStatistics GetMetricData PutMetricData TagResource UntagResource ListTagsForResource`,
 }
 
 // honest are the promised operations that are driven to success beside a router, in internal/deploy.
 var honest = []string{"codedeploy ContinueDeployment"}
 
 // driven are the services all of whose promised operations are driven here; those of the others are driven by the tests of their stages.
-var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "logs", "sts", "iam"}
+var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "logs", "sts", "iam", "cloudwatch"}
 
 // names are those of docs/compatibility.md for what the SDK calls its services.
 var names = map[string]string{"CodeCommit": "codecommit", "CodeBuild": "codebuild", "CodePipeline": "codepipeline", "CodeDeploy": "codedeploy",
-	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3"}
+	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3", "CloudWatch": "cloudwatch"}
 
 // commands are the aws CLI's for what docs/compatibility.md calls its services.
-var commands = map[string]string{"codecommit": "codecommit", "codebuild": "codebuild", "codepipeline": "codepipeline", "codedeploy": "deploy", "logs": "logs", "sts": "sts", "iam": "iam"}
+var commands = map[string]string{"codecommit": "codecommit", "codebuild": "codebuild", "codepipeline": "codepipeline", "codedeploy": "deploy", "logs": "logs", "sts": "sts", "iam": "iam", "cloudwatch": "cloudwatch"}
 
 // kebab is what the aws CLI calls an operation.
 func kebab(operation string) string {

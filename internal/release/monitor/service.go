@@ -29,7 +29,7 @@ type Config struct {
 	Now             func() time.Time
 	Log             *slog.Logger
 	Pager           awsproto.Pager
-	Hub             *event.Hub // hears of each change of an alarm: alarm/NAME, alarms
+	Hub             *event.Hub // hears of each change of an alarm: alarm/NAME, alarms; and of measurements: traffic
 	Metrics         *metric.Store
 	// Prometheus is the server that PromQL alarms ask; nil for none. Its user and password, if it has any, are sent.
 	Prometheus *url.URL
@@ -53,10 +53,11 @@ func New(db *store.Store, c Config) *Service {
 	return &Service{Config: c, db: db, clock: newClock()}
 }
 
-// Sample keeps what a router reported, and lets the alarms that wait for it look.
+// Sample keeps what a router reported, and lets the alarms that wait for it look, and the pages that show it.
 func (s *Service) Sample(ctx context.Context, samples []slipway.RouterSample) error {
 	err := s.Metrics.Sample(ctx, samples)
 	s.clock.arrived(metric.LoadBalancers, s.Now())
+	s.Hub.Changed("traffic")
 	return err
 }
 
