@@ -184,3 +184,62 @@ func TestLocal(t *testing.T) {
 		t.Error("more than its own files are in the tree", left)
 	}
 }
+
+// TestServerGoesAway has a server break off in the middle of an object, refuse calls, and answer with errors of its own.
+func TestServerGoesAway(t *testing.T) {
+	const content = "0123456789"
+	calls, puts := 0, 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch calls++; {
+		case r.Method == http.MethodPut:
+			if puts++; puts == 1 {
+				w.WriteHeader(http.StatusInternalServerError)
+				return
+			}
+			if text, err := io.ReadAll(r.Body); err != nil || string(text) != content {
+				t.Errorf("put %q, %v", text, err)
+			}
+		case calls == 1:
+			w.Header().Set("ETag", `"tag"`)
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, content[:4])
+			http.NewResponseController(w).Flush()
+			hijacked, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = hijacked.Close()
+		case r.Header.Get("Range") != "bytes=4-" || r.Header.Get("If-Match") != `"tag"`:
+			t.Errorf("the rest is asked for by %v", r.Header)
+		default:
+			w.WriteHeader(http.StatusPartialContent)
+			_, _ = io.WriteString(w, content[4:])
+		}
+	}))
+	defer server.Close()
+	told := 0
+	o := &objects{endpoint: server.URL, region: "us-east-1", client: transport(), away: func(error) { told++ }}
+	var got strings.Builder
+	if err := o.get(t.Context(), "b", "k", "", &got, 100); err != nil || got.String() != content || told != 1 {
+		t.Errorf("got %q, %v; told %d times", got.String(), err, told)
+	}
+	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.put(t.Context(), "b", "k", f, int64(len(content)), nil); err != nil || puts != 2 {
+		t.Errorf("%d puts, %v", puts, err)
+	}
+	// A build that is stopped waits no longer.
+	server.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := o.put(ctx, "b", "k", f, int64(len(content)), nil); err == nil || ctx.Err() == nil {
+		t.Errorf("%v", err)
+	}
+}

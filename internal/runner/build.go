@@ -88,7 +88,8 @@ type build struct {
 func Run(ctx context.Context, job Job) slipway.Result {
 	b := &build{Job: job, order: job.Order, credentials: job.Credentials, log: newLogbook(job.Log), succeeding: true}
 	if job.Endpoint != "" {
-		b.objects = &objects{endpoint: job.Endpoint, region: job.Order.Region, credentials: job.Credentials, client: transport()}
+		b.objects = &objects{endpoint: job.Endpoint, region: job.Order.Region, credentials: job.Credentials, client: transport(),
+			away: func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) }}
 	}
 	b.result.Status = codebuild.StatusTypeSucceeded
 	limit := defaultTimeout
