@@ -13,6 +13,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
+	"github.com/aws/aws-sdk-go-v2/service/codecommit"
 	_ "modernc.org/sqlite"
 )
 
@@ -153,5 +154,29 @@ func TestBuildQueueTimesOut(t *testing.T) {
 	b := i.ended(queued)
 	if b.BuildStatus != types.StatusTypeTimedOut || !strings.HasPrefix(steps(b), "QUEUED=TIMED_OUT(") {
 		t.Errorf("%s %s", b.BuildStatus, steps(b))
+	}
+}
+
+// TestBuildWaitsForTheServer kills the server while builds fetch their sources from it and give it their artifacts.
+func TestBuildWaitsForTheServer(t *testing.T) {
+	t.Parallel()
+	i, ctx := up(t), t.Context()
+	i.bucket("out", false)
+	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
+	dir := i.checkout("web")
+	i.commit(dir, "first", map[string]string{"buildspec.yml": "version: 0.2\nphases: {build: {commands: [echo built]}}\nartifacts: {files: [buildspec.yml]}\n"})
+	i.git(dir, "push", "-q", "origin", "main")
+	i.inline("web", "", func(in *codebuild.CreateProjectInput) {
+		in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: new(i.url + "/v1/repos/web")}
+		in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: new("out"), Name: new("web.zip"), Packaging: types.ArtifactPackagingZip}
+	})
+	for _, after := range []time.Duration{0, 5 * time.Millisecond, 40 * time.Millisecond} {
+		id := *i.start1("web")
+		server := i.pids()["server"]
+		<-time.After(after)
+		_ = syscall.Kill(server, syscall.SIGKILL)
+		if b := i.ended(id); b.BuildStatus != types.StatusTypeSucceeded {
+			t.Errorf("killed after %s: %s\n%s", after, steps(b), i.printed(id))
+		}
 	}
 }

@@ -27,7 +27,7 @@ const openNonblock = syscall.O_NONBLOCK
 // head, commit, ref or name, $5 submodules or "".
 const cloning = `set -e
 git init -q .
-git remote add origin "$1"
+git remote add origin "$1" 2>/dev/null || true # it is there, if an earlier try was broken off
 depth=; [ "$2" = 0 ] || depth="--depth=$2"
 fetch() { git fetch -q --no-tags $depth origin "$@"; }
 case $4 in
@@ -56,8 +56,32 @@ var badRef = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[-/.]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|\.lock(/|$)|[/.]$|/\.|^@$`)
 })
 
-// clone fetches a Git repository into a folder, by Git in the build's own box.
-func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (string, error) {
+// brokenOff is how git words that a server went away, or was about to.
+var brokenOff = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)failed to connect|couldn't connect|connection re(fused|set)|recv failure|empty reply|unexpected disconnect|hung up unexpectedly|returned error: 50\d`)
+})
+
+// maxClones is how often a repository of the server's own is tried to be fetched, with pauses that together last some fifteen seconds.
+const maxClones = 10
+
+// clone fetches a Git repository into a folder. A build goes on while the server restarts.
+func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (commit string, err error) {
+	pause := time.Duration(0)
+	for range maxClones {
+		if commit, err = b.cloneOnce(ctx, s, dir); err == nil || !s.Here || ctx.Err() != nil || !brokenOff().MatchString(err.Error()) {
+			break
+		}
+		if pause == 0 {
+			b.log.say("The server does not answer; the build waits for it: %v", err)
+		}
+		pause = min(max(2*pause, 50*time.Millisecond), maxBackoff)
+		wait(ctx, pause)
+	}
+	return commit, err
+}
+
+// cloneOnce does it by Git in the build's own box.
+func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (string, error) {
 	address, env, err := b.remote(s)
 	if err != nil {
 		return "", err
