@@ -117,7 +117,6 @@ func (d *demo) approve(ctx context.Context) error {
 
 // succeeds waits for an execution's end.
 func (d *demo) succeeds(ctx context.Context, id string) error {
-	say("Deploying to %d hosts, half at a time", hosts)
 	return d.wait(ctx, "the deployment", func() (bool, error) {
 		out, err := d.pipeline.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: new(name), PipelineExecutionId: &id})
 		if err != nil {

@@ -1,5 +1,6 @@
-// Command demo takes a change of a small web service from a push to four hosts: it starts Slipway, creates a repository, two build
-// projects, an application with four hosts and a pipeline, pushes, approves, and looks at what the hosts answer.
+// Command demo takes changes of a small web service from a push to its users: it starts Slipway, creates a repository, two build
+// projects, four hosts behind a load balancer, a blue/green deployment group and a pipeline, pushes and approves. While users ask, a good
+// change is released in steps, 10 %, 50 %, 100 %, and a bad one is rolled back by itself.
 //
 //	make demo                stays up afterwards, with the address of the page
 //	DEMO_ONCE=1 make demo    checks all of it, stops everything and exits 0

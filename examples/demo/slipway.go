@@ -15,6 +15,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
@@ -40,6 +43,13 @@ type demo struct {
 	deploys  codedeploy.Client
 	pipeline codepipeline.Client
 	own      slipway.Client
+
+	balancers *elb.Client
+	listener  string // its ARN
+	front     string // the address that users come to
+	users     *users
+	released  string // the deployment of the newest release
+	carries   string // the version that carries all traffic
 }
 
 // start starts `slipway up` in a fresh folder.
@@ -79,6 +89,7 @@ func start(ctx context.Context, dir string) (*demo, error) {
 	conn := &awsproto.Client{Endpoint: d.url, Region: region, Credentials: d.key}
 	d.source, d.builds, d.deploys = codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{Client: conn}
 	d.pipeline, d.own = codepipeline.Client{Client: conn}, slipway.Client{Client: conn}
+	d.balancers = elb.New(elb.Options{Region: region, BaseEndpoint: &d.url, Credentials: credentials.NewStaticCredentialsProvider(d.key.AccessKeyID, d.key.SecretAccessKey, "")})
 	return d, nil
 }
 

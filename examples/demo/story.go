@@ -15,19 +15,19 @@ import (
 
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
-	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
 )
 
 const (
-	name  = "greeter"
-	hosts = 4
+	name       = "greeter"
+	production = "production"
+	hosts      = 4
 )
 
 // story is the demo, step by step.
 func (d *demo) story(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{d.repository, d.projects, d.fleet, d.firstPush, d.definition, d.release, d.secondPush} {
+	for _, step := range []func(context.Context) error{d.repository, d.projects, d.fleet, d.balancer, d.group, d.firstPush, d.definition, d.release, d.goodPush, d.badPush} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (d *demo) fleet(ctx context.Context) error {
 	say("Registering %d hosts and starting their agents", hosts)
 	for i := range hosts {
 		host := fmt.Sprintf("host-%d", i+1)
-		out, err := d.own.CreateHost(ctx, &slipway.CreateHostInput{Name: &host, Tags: map[string]string{"service": name}})
+		out, err := d.own.CreateHost(ctx, &slipway.CreateHostInput{Name: &host, Tags: map[string]string{"service": name, "side": sideOf(i)}})
 		if err != nil {
 			return err
 		}
@@ -77,21 +77,12 @@ func (d *demo) fleet(ctx context.Context) error {
 			return err
 		}
 		if _, err := d.launch(host, []string{"AWS_ACCESS_KEY_ID=" + *out.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + *out.SecretAccessKey},
-			"agent", "--endpoint", d.url, "--region", region, "--name", host, "--root", root); err != nil {
+			"agent", "--endpoint", d.url, "--region", region, "--name", host, "--root", root, "--service", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
 			return err
 		}
-		detail("%s serves at 127.0.0.1:%d", host, port)
+		detail("%s (%s) serves at 127.0.0.1:%d", host, sideOf(i), port)
 	}
-	if _, err := d.deploys.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: new(name), ComputePlatform: codedeploy.ComputePlatformServer}); err != nil {
-		return err
-	}
-	_, err := d.deploys.CreateDeploymentGroup(ctx, &codedeploy.CreateDeploymentGroupInput{
-		ApplicationName: new(name), DeploymentGroupName: new("production"), ServiceRoleArn: new("arn:aws:iam::123456789012:role/deploy"),
-		DeploymentConfigName:         new("CodeDeployDefault.HalfAtATime"),
-		OnPremisesInstanceTagFilters: []codedeploy.TagFilter{{Key: new("service"), Value: new(name), Type: codedeploy.TagFilterTypeKeyAndValue}},
-		AutoRollbackConfiguration:    &codedeploy.AutoRollbackConfiguration{Enabled: new(true), Events: []codedeploy.AutoRollbackEvent{codedeploy.AutoRollbackEventDeploymentFailure}},
-	})
-	return err
+	return nil
 }
 
 func (d *demo) root(i int) string { return filepath.Join(d.dir, "hosts", fmt.Sprintf("host-%d", i+1)) }
@@ -158,7 +149,10 @@ func (d *demo) definition(ctx context.Context) error {
 	return err
 }
 
-// release sees the newest execution through: build, test, approval, deployment; then every host must answer with its commit.
+// sideOf is the side of a host: the first two are blue.
+func sideOf(i int) string { return sides[i*len(sides)/hosts] }
+
+// release sees the first execution through: build, test, approval, deployment to the blue side, which nobody uses yet; then its hosts must answer with the commit.
 func (d *demo) release(ctx context.Context) error {
 	id, commit, err := d.approval(ctx)
 	if err != nil {
@@ -170,38 +164,16 @@ func (d *demo) release(ctx context.Context) error {
 	if err := d.succeeds(ctx, id); err != nil {
 		return err
 	}
-	return d.answers(ctx, commit[:8])
+	return d.answers(ctx, "blue", commit[:8])
 }
 
-// secondPush changes a line of the service.
-func (d *demo) secondPush(ctx context.Context) error {
-	say("Changing the greeting, and pushing: the push starts the pipeline")
-	for file, change := range map[string][2]string{
-		"greeting.go":      {`"Hello, "`, `"Ahoy, "`},
-		"greeting_test.go": {"Hello, ", "Ahoy, "},
-	} {
-		path := filepath.Join(d.checkout(), file)
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), change[0], change[1])), 0o644); err != nil {
-			return err
-		}
-	}
-	if err := d.git(ctx, "commit", "--quiet", "-a", "-m", "Greet as sailors do"); err != nil {
-		return err
-	}
-	if err := d.git(ctx, "push", "--quiet", "origin", "main"); err != nil {
-		return err
-	}
-	return d.release(ctx)
-}
-
-// answers asks every host.
-func (d *demo) answers(ctx context.Context, version string) error {
-	say("Asking every host")
+// answers asks every host of a side.
+func (d *demo) answers(ctx context.Context, side, version string) error {
+	say("Asking the %s hosts", side)
 	for i := range hosts {
+		if sideOf(i) != side {
+			continue
+		}
 		port, err := os.ReadFile(filepath.Join(d.root(i), "etc", name, "port"))
 		if err != nil {
 			return err
@@ -231,6 +203,7 @@ func (d *demo) answers(ctx context.Context, version string) error {
 // hint says what to do next.
 func (d *demo) hint() {
 	say("Slipway stays up. The page: %s", d.url)
+	detail("users are served at %s", d.front)
 	detail("sign in with the key in .demo/data/keys/administrator")
 	detail("change a file in .demo/checkout, commit, push, and watch:")
 	detail("  cd .demo/checkout; set -a; . ../data/keys/administrator; set +a; git push origin main")
