@@ -88,7 +88,7 @@ func (d *demo) badPush(ctx context.Context) error {
 	if r.Status != slipway.ReleaseStatusRolledBack {
 		return fmt.Errorf("the release should have been rolled back, and is %s", r.Status)
 	}
-	say("It was rolled back by itself: %s", value(r.Reason))
+	say("It was rolled back by itself: %s", value(r.Message))
 	if err := d.rolledBack(ctx, *r.DeploymentId); err != nil {
 		return err
 	}
