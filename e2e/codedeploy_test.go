@@ -54,7 +54,13 @@ func (f *fleet) revision(version string, scripts map[string]string) *types.Revis
 	f.t.Helper()
 	spec := "version: 0.0\nos: linux\nfiles:\n  - source: /version\n    destination: /srv/shop\nhooks:\n"
 	files := map[string]string{"version": version}
-	for _, event := range []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"} {
+	events := []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"}
+	for _, event := range []string{"BeforeAllowTraffic", "AfterAllowTraffic", "BeforeBlockTraffic", "AfterBlockTraffic"} {
+		if scripts[event] != "" {
+			events = append(events, event)
+		}
+	}
+	for _, event := range events {
 		body, ok := scripts[event]
 		if !ok {
 			body = `echo "` + version + ` $LIFECYCLE_EVENT" >> "$SLIPWAY_ROOT/events"`

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -141,63 +140,8 @@ func (w *way) host() {
 	w.keepAgent(nil)
 }
 
-// agentProcess is an agent that is started again when it dies.
-type agentProcess struct {
-	mu   sync.Mutex
-	pid  int
-	stop chan struct{}
-	done chan struct{}
-	log  *output
-}
-
 func (w *way) keepAgent(env []string) {
-	a := &agentProcess{stop: make(chan struct{}), done: make(chan struct{}), log: new(output)}
-	started := make(chan struct{})
-	var once sync.Once
-	go func() {
-		defer close(a.done)
-		for {
-			c := exec.Command(w.program, "agent", "--endpoint", w.url, "--region", region, "--name", "host", "--root", w.root)
-			c.Env = append(append(environment(), w.key...), env...)
-			c.Stdout, c.Stderr = a.log.file(w.t), a.log.file(w.t)
-			if err := c.Start(); err != nil {
-				w.t.Error(err)
-				once.Do(func() { close(started) })
-				return
-			}
-			a.mu.Lock()
-			a.pid = c.Process.Pid
-			a.mu.Unlock()
-			once.Do(func() { close(started) })
-			ended := make(chan struct{})
-			go func() { _ = c.Wait(); close(ended) }()
-			select {
-			case <-ended:
-			case <-a.stop:
-				_ = c.Process.Signal(syscall.SIGTERM)
-				<-ended
-				return
-			}
-		}
-	}()
-	<-started
-	w.agent = a
-	w.t.Cleanup(a.end)
-}
-
-func (a *agentProcess) end() {
-	select {
-	case <-a.stop:
-	default:
-		close(a.stop)
-	}
-	<-a.done
-}
-
-func (a *agentProcess) kill() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	_ = syscall.Kill(a.pid, syscall.SIGKILL)
+	w.agent = w.instance.keepAgent("host", w.root, append(w.key, env...))
 }
 
 // push changes the content and pushes it.

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	cd "slipway/api/codedeploy"
@@ -69,6 +70,13 @@ func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.Dep
 		return nil, err
 	}
 	mirror := d.info.Creator == cd.DeploymentCreatorCodeDeployRollback
+	if mirror { // a host that the last deployment to it failed on carried no traffic
+		health, err := healthOf(ctx, tx, g)
+		if err != nil {
+			return nil, err
+		}
+		replacement = slices.DeleteFunc(replacement, func(i *cd.InstanceInfo) bool { return !health[*i.InstanceName].Healthy })
+	}
 	var originals []*cd.InstanceInfo
 	if g.side != "" || mirror {
 		if originals, err = hostsOfSide(ctx, tx, g.DeploymentGroupInfo, d.traffic.Side.other()); err != nil {

@@ -197,14 +197,7 @@ func (s *Service) targetsOf(ctx context.Context, tx store.Tx, g *group, d *deplo
 	if err != nil {
 		return nil, err
 	}
-	health := map[string]rollout.Health{}
-	_, err = store.All(ctx, tx, func(r *sql.Rows) (struct{}, error) {
-		var host string
-		var h rollout.Health
-		err := r.Scan(&host, store.JSON(&h))
-		health[host] = h
-		return struct{}{}, err
-	}, `SELECT host, doc FROM deploy_health WHERE grp = $1`, g.id)
+	health, err := healthOf(ctx, tx, g)
 	if err != nil {
 		return nil, err
 	}
@@ -222,6 +215,19 @@ func (s *Service) targetsOf(ctx context.Context, tx store.Tx, g *group, d *deplo
 		targets = append(targets, rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, rollout.InPlace(d.traffic != nil), s.Now()))
 	}
 	return targets, nil
+}
+
+// healthOf is what is known of the hosts of a group, by name.
+func healthOf(ctx context.Context, q store.Queryer, g *group) (map[string]rollout.Health, error) {
+	health := map[string]rollout.Health{}
+	_, err := store.All(ctx, q, func(r *sql.Rows) (struct{}, error) {
+		var host string
+		var h rollout.Health
+		err := r.Scan(&host, store.JSON(&h))
+		health[host] = h
+		return struct{}{}, err
+	}, `SELECT host, doc FROM deploy_health WHERE grp = $1`, g.id)
+	return health, err
 }
 
 const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/fault"
 	"slipway/internal/store"
@@ -64,11 +63,11 @@ func (s *Service) undo(ctx context.Context, j store.Running) error {
 	})
 }
 
-// originalsReady puts the originals back into their target group and tells whether they can take the traffic.
+// originalsReady puts the originals that left their target group back into it, and tells whether they can take the traffic.
 func (s *Service) originalsReady(ctx context.Context, d *deployment, targets []*rollout.Target) (bool, error) {
 	all, ready := 0, 0
 	for _, t := range targets {
-		if t.InstanceLabel != cd.TargetLabelBlue {
+		if !t.Left() {
 			continue
 		}
 		all++

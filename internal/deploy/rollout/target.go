@@ -12,7 +12,8 @@ import (
 const (
 	StartWithin  = 5 * time.Minute  // a lifecycle event must begin within
 	FinishWithin = 70 * time.Minute // from the acknowledgement to the end: scripts of an hour, and what surrounds them
-	MoveWithin   = time.Hour        // a host joins or leaves its target group
+	LeaveWithin  = 65 * time.Minute // a host leaves its target group: connections of an hour, and what surrounds them
+	JoinWithin   = 10 * time.Minute // a host joins its target group and is healthy there; AWS waits an hour
 	Deployment   = 8 * time.Hour    // an in-place deployment as a whole
 	// Redeliver is when a command that was handed out and not acknowledged is handed out again: its answer may have been lost.
 	Redeliver = 10 * time.Second
@@ -57,6 +58,16 @@ func NewTarget(deployment, host, arn string, events []string, now time.Time) *Ta
 
 // Original tells whether the host carried the traffic before its blue/green deployment.
 func (t *Target) Original() bool { return t.InstanceLabel == cd.TargetLabelBlue }
+
+// Left tells whether the host began to leave its target group, in a blue/green deployment.
+func (t *Target) Left() bool {
+	for _, e := range t.LifecycleEvents {
+		if *e.LifecycleEventName == BlockTraffic {
+			return t.Original() && e.StartTime != nil
+		}
+	}
+	return false
+}
 
 // Event is the lifecycle event in progress.
 func (t *Target) Event() *cd.LifecycleEvent { return &t.LifecycleEvents[t.At] }
@@ -253,9 +264,16 @@ func (t *Target) Due() time.Time {
 	case Running:
 		return t.Since.Add(FinishWithin)
 	case Moving:
-		return t.Since.Add(MoveWithin)
+		return t.Since.Add(t.moveWithin())
 	}
 	return time.Time{}
+}
+
+func (t *Target) moveWithin() time.Duration {
+	if *t.Event().LifecycleEventName == AllowTraffic {
+		return JoinWithin
+	}
+	return LeaveWithin
 }
 
 // Expire ends a command that has taken too long. seen is when the host was last heard of; zero for never.
@@ -287,7 +305,7 @@ func (t *Target) late(seen, now time.Time) string {
 	name := *t.Event().LifecycleEventName
 	switch t.Phase {
 	case Moving:
-		return fmt.Sprintf("%s did not end within %s: the target group did not find the host healthy, or the host's connections did not end.", name, span(MoveWithin))
+		return fmt.Sprintf("%s did not end within %s: the target group did not find the host healthy, or its connections did not end.", name, span(t.moveWithin()))
 	case Running:
 		return fmt.Sprintf("The host began %s and did not report its end within %s. %s", name, span(FinishWithin), Silence(seen, now))
 	}
