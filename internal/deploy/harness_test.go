@@ -116,6 +116,11 @@ func newWorldAt(t *testing.T, dsn string) *world {
 	w.service = deploy.New(w.db, deploy.Config{Region: region, Account: account, Now: w.clock.now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Journal: w.journal,
 		Hosts: w.identity, KeyDir: filepath.Join(t.TempDir(), "keys"), Balancer: w.balancer, Releases: w.releases, Alarms: w.alarms})
 	t.Cleanup(func() { _ = w.service.Close() })
+	w.balancer.changed = func() {
+		if err := w.service.HealthChanged(context.Background()); err != nil {
+			log.Error("heed the load balancer", "error", err)
+		}
+	}
 	event.Subscribe(w.db, event.DeploymentEnded, func(_ context.Context, _ string, e deploy.Ended) error {
 		w.ended <- e
 		return nil

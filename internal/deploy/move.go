@@ -37,25 +37,42 @@ func joinAddress(t *elbv2.TargetDescription) string {
 	return net.JoinHostPort(text(t.Id), strconv.Itoa(int(*t.Port)))
 }
 
-// join puts a host into a target group under the address that it has now. The member is written down first: what may have been put in is
-// taken out again.
-func (s *Service) join(ctx context.Context, group, host string) (address string, err error) {
-	if address, err = addressOf(ctx, s.db, host); err != nil {
-		return "", err
+// enter puts a host into a target group under the address that it has now, unless it is there, and tells whether it is healthy. The member is
+// written down first: what may have been put in is taken out again.
+func (s *Service) enter(ctx context.Context, group, host string) (healthy bool, err error) {
+	address, err := addressOf(ctx, s.db, host)
+	if err != nil {
+		return false, err
 	}
 	if address == "" {
-		return "", unaddressed(host)
+		return false, unaddressed(host)
+	}
+	states, err := s.states(ctx, group, []string{address})
+	if err != nil {
+		return false, err
+	}
+	if h := states[address]; h != nil && registered(h) {
+		if h.Reason == elbv2.TargetHealthReasonEnumTargetNotInUse {
+			return false, unused(group)
+		}
+		return h.State == elbv2.TargetHealthStateEnumHealthy, nil
 	}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO deploy_members (target_group, host, address) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, group, host, address)
 		return err
 	})
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	fault.Point("traffic.before-join")
+	// The load balancer says when its health changes: it is asked again then.
 	_, err = s.Balancer.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: asTargets([]string{address})})
-	return address, err
+	return false, err
+}
+
+// registered tells whether a target takes requests, or will once it is healthy.
+func registered(h *elbv2.TargetHealth) bool {
+	return h.Reason != elbv2.TargetHealthReasonEnumTargetNotRegistered && h.State != elbv2.TargetHealthStateEnumDraining && h.State != elbv2.TargetHealthStateEnumUnhealthyDraining
 }
 
 type unaddressed string
@@ -70,39 +87,30 @@ func (s *Service) leave(ctx context.Context, group, host string) (gone bool, err
 	if err != nil || len(addresses) == 0 {
 		return err == nil, err
 	}
-	if _, err := s.Balancer.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: asTargets(addresses)}); err != nil {
-		return false, err
-	}
-	fault.Point("traffic.after-leave")
-	left, err := s.states(ctx, group, addresses)
+	states, err := s.states(ctx, group, addresses)
 	if err != nil {
 		return false, err
 	}
-	for _, h := range left {
-		if h.State == elbv2.TargetHealthStateEnumDraining {
-			return false, nil
+	var in []string
+	draining := false
+	for address, h := range states {
+		if registered(h) {
+			in = append(in, address)
 		}
+		draining = draining || h.State == elbv2.TargetHealthStateEnumDraining
+	}
+	if len(in) > 0 {
+		_, err := s.Balancer.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: asTargets(in)})
+		fault.Point("traffic.after-leave")
+		return false, err // the load balancer says when it has drained: it is asked again then
+	}
+	if draining {
+		return false, nil
 	}
 	return true, s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, `DELETE FROM deploy_members WHERE target_group = $1 AND host = $2`, group, host)
 		return err
 	})
-}
-
-// healthy tells whether a target group finds an address healthy. An error says that it never will.
-func (s *Service) healthy(ctx context.Context, group, address string) (bool, error) {
-	states, err := s.states(ctx, group, []string{address})
-	if err != nil {
-		return false, err
-	}
-	h := states[address]
-	switch {
-	case h == nil:
-		return false, nil
-	case h.Reason == elbv2.TargetHealthReasonEnumTargetNotInUse:
-		return false, unused(group)
-	}
-	return h.State == elbv2.TargetHealthStateEnumHealthy, nil
 }
 
 type unused string
@@ -158,14 +166,6 @@ func (s *Service) move(ctx context.Context, j store.Running) error {
 	})
 	fault.Point("traffic.after-move")
 	return err
-}
-
-func (s *Service) enter(ctx context.Context, group, host string) (bool, error) {
-	address, err := s.join(ctx, group, host)
-	if err != nil {
-		return false, err
-	}
-	return s.healthy(ctx, group, address)
 }
 
 // HealthChanged takes the load balancer's word that something changed in the health of targets: whoever waits for it looks again.

@@ -25,6 +25,7 @@ type balancer struct {
 	mu      sync.Mutex
 	members map[string]map[string]bool // address by target group
 	sick    map[string]bool            // addresses that do not get healthy
+	changed func()
 }
 
 func groupARN(name string) string {
@@ -60,6 +61,7 @@ func (b *balancer) DescribeTargetHealth(_ context.Context, in *elbv2.DescribeTar
 
 func (b *balancer) set(group string, targets []elbv2.TargetDescription, in bool) {
 	b.mu.Lock()
+	defer b.changed()
 	defer b.mu.Unlock()
 	if b.members[group] == nil {
 		b.members[group] = map[string]bool{}
