@@ -33,8 +33,8 @@ const (
 	graceful   = 8 * time.Second
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
-	// steady is how long a child has to live for its next death to be a new one.
-	steady = time.Minute
+	// steady is how many pauses a child has to live for its next death to be a new one.
+	steady = 20
 	// maxCrashes is how often a child may be killed before it ever answered; one that ends by itself says why, and is not tried again.
 	maxCrashes = 5
 )
@@ -153,7 +153,7 @@ func (u *Up) keep(ctx context.Context, name string, args, environment []string, 
 			tell(fmt.Errorf("the %s did not start: %w", name, err))
 			return
 		}
-		if time.Since(began) > steady {
+		if time.Since(began) > steady*pause {
 			pause = firstPause
 		}
 		u.Log.Error("a process ended and is started again", "process", name, "error", err, "in", pause)
