@@ -341,7 +341,7 @@ func TestKillBlueGreen(t *testing.T) {
 		host, after := r.IntN(len(c.servers)), time.Duration(r.IntN(1500))*time.Millisecond
 		version := fmt.Sprintf("v%d", run+1)
 		ok := t.Run(fmt.Sprintf("%d %s after %s", run, victim, after), func(t *testing.T) {
-			c.t, c.instance.t = t, t
+			c.t = t
 			revision := c.marked(version, nil)
 			id := c.deploy(revision)
 			stop := c.load(1)
@@ -365,7 +365,7 @@ func TestKillBlueGreen(t *testing.T) {
 			break
 		}
 	}
-	c.t, c.instance.t = t, t
+	c.t = t
 }
 
 // killProcess kills a process of `up`, which starts it again.
@@ -418,7 +418,7 @@ func TestKillAtEveryTrafficPoint(t *testing.T) {
 	good := "v0"
 	for n, point := range all {
 		ok := t.Run(point, func(t *testing.T) {
-			c.t, c.instance.t = t, t
+			c.t = t
 			mark := filepath.Join(folder(t), "died")
 			c.stop()
 			c.env = []string{"SLIPWAY_FAULT=" + point + ":1", "SLIPWAY_FAULT_FILE=" + mark}
@@ -452,5 +452,5 @@ func TestKillAtEveryTrafficPoint(t *testing.T) {
 			break
 		}
 	}
-	c.t, c.instance.t = t, t
+	c.t = t
 }

@@ -34,7 +34,7 @@ const (
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
 	// steady is how many pauses a child has to live for its next death to be a new one.
-	steady = 20
+	steady = 2
 	// maxCrashes is how often a child may be killed before it ever answered; one that ends by itself says why, and is not tried again.
 	maxCrashes = 5
 )
