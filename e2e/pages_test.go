@@ -266,7 +266,9 @@ func TestApprovalOnThePage(t *testing.T) {
 		}
 		return nil
 	})
-	b.do(chromedp.Navigate(w.url + "/pipelines/way"))
+	eventually(t, "the page", func() error { // what the button led to may still be on its way, and ends this one
+		return chromedp.Do(b.ctx, chromedp.Navigate(w.url+"/pipelines/way"))
+	})
 	b.shows("not today")
 	b.look("rejected")
 }
