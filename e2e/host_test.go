@@ -16,6 +16,7 @@ type host struct {
 	name, root                   string
 	AccessKeyId, SecretAccessKey string
 	Arn                          string
+	service                      string // where it takes requests from a load balancer
 	agent                        *exec.Cmd
 	ended                        chan struct{}
 	log                          *output
@@ -40,7 +41,7 @@ func (i *instance) host(name string, tags map[string]string) *host {
 // run starts the agent of a host, and ends it with the test.
 func (i *instance) run(h *host) {
 	i.t.Helper()
-	c := exec.Command(i.program, "agent", "--endpoint", i.url, "--region", region, "--name", h.name, "--root", h.root)
+	c := exec.Command(i.program, "agent", "--endpoint", i.url, "--region", region, "--name", h.name, "--root", h.root, "--service", h.service)
 	c.Env = append(environment(), "AWS_ACCESS_KEY_ID="+h.AccessKeyId, "AWS_SECRET_ACCESS_KEY="+h.SecretAccessKey)
 	c.Stdout, c.Stderr = h.log.file(i.t), h.log.file(i.t)
 	if err := c.Start(); err != nil {

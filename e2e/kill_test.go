@@ -299,7 +299,7 @@ func (w *way) restart(env ...string) {
 // inTraffic tells whether a fault point is on the way of a blue/green deployment alone.
 func inTraffic(point string) bool {
 	stage, _, _ := strings.Cut(point, ".")
-	return slices.Contains([]string{"traffic", "release", "loadbalancer", "router"}, stage)
+	return slices.Contains([]string{"traffic", "release", "monitor", "loadbalancer", "router"}, stage)
 }
 
 // points are the fault points in the code.

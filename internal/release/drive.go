@@ -213,8 +213,9 @@ func (s *Service) judge(ctx context.Context, j store.Running) error {
 	if !ok {
 		return nil
 	}
-	// Whole seconds, for routers report such; the first is not whole.
-	w := analysis.Window{Percent: a.Percent, From: a.From.Truncate(time.Second).Add(time.Second), To: a.To.Truncate(time.Second)}
+	// Routers report whole seconds: from the first that has the weights from its beginning on, to the one in which the wait ended. They stay
+	// until the verdict.
+	w := analysis.Window{Percent: a.Percent, From: a.From.Truncate(time.Second).Add(time.Second), To: a.To.Truncate(time.Second).Add(time.Second)}
 	if s.Metrics != nil {
 		if w.Canary, err = s.Metrics.Window(ctx, x.Canary, w.From, w.To); err != nil {
 			return err

@@ -36,14 +36,13 @@ func scanTarget(r *sql.Rows) (*target, error) {
 
 const targetColumns = `SELECT target_group, id, port, zone, draining, version FROM lb_targets `
 
-// RegisterTargets implements elbv2:RegisterTargets. A target that drains is registered again.
+// RegisterTargets implements elbv2:RegisterTargets. A target that drains is registered again; one that is registered stays as it is, and a
+// call that names no other changes nothing.
 func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsInput) (*elb.RegisterTargetsOutput, error) {
+	var version int64
 	err := s.db.Write(ctx, func(tx store.Tx) error {
+		version = 0
 		g, err := s.findGroup(ctx, tx, *in.TargetGroupArn)
-		if err != nil {
-			return err
-		}
-		version, err := s.changed(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -55,6 +54,18 @@ func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsIn
 			if d.Port == nil {
 				d.Port = g.Port
 			}
+			known, err := matching(ctx, tx, *g.TargetGroupArn, d)
+			if err != nil {
+				return err
+			}
+			if len(known) == 1 && known[0].draining == 0 && known[0].zone == text(d.AvailabilityZone) {
+				continue
+			}
+			if version == 0 {
+				if version, err = s.changed(ctx, tx); err != nil {
+					return err
+				}
+			}
 			if _, err := tx.Exec(ctx, `INSERT INTO lb_targets (target_group, id, port, zone, draining, version) VALUES ($1, $2, $3, $4, 0, $5)
 				ON CONFLICT (target_group, id, port) DO UPDATE SET draining = 0, zone = excluded.zone, version = excluded.version`,
 				*g.TargetGroupArn, id, *d.Port, text(d.AvailabilityZone), version); err != nil {
@@ -64,7 +75,7 @@ func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsIn
 		return atMost(ctx, tx, limits.targets, &elb.TooManyTargetsException{Message: fmt.Sprintf("A target group can have %d targets at most", limits.targets)},
 			`SELECT COUNT(*) FROM lb_targets WHERE target_group = $1`, *g.TargetGroupArn)
 	})
-	if err == nil {
+	if err == nil && version > 0 {
 		s.healthChanged(*in.TargetGroupArn)
 	}
 	return nil, err
@@ -99,16 +110,14 @@ func matching(ctx context.Context, q store.Queryer, group string, d elb.TargetDe
 
 // DeregisterTargets implements elbv2:DeregisterTargets; a target that is not registered is no error. One that serves drains first.
 func (s *Service) DeregisterTargets(ctx context.Context, in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
+	var version int64
 	err := s.db.Write(ctx, func(tx store.Tx) error {
+		version = 0
 		g, err := s.findGroup(ctx, tx, *in.TargetGroupArn)
 		if err != nil {
 			return err
 		}
-		version, err := s.changed(ctx, tx)
-		if err != nil {
-			return err
-		}
-		used, err := store.Find(ctx, tx, []any{new(string)}, `SELECT rule FROM lb_uses WHERE target_group = $1 LIMIT 1`, *g.TargetGroupArn)
+		delay, err := s.delay(ctx, tx, g)
 		if err != nil {
 			return err
 		}
@@ -118,31 +127,42 @@ func (s *Service) DeregisterTargets(ctx context.Context, in *elb.DeregisterTarge
 				return err
 			}
 			for _, t := range targets {
-				if err := s.deregister(ctx, tx, g, t, used, version); err != nil {
+				if t.draining > 0 && delay > 0 {
+					continue
+				}
+				if version == 0 {
+					if version, err = s.changed(ctx, tx); err != nil {
+						return err
+					}
+				}
+				if err := s.deregister(ctx, tx, t, delay, version); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	})
-	if err == nil {
+	if err == nil && version > 0 {
 		s.healthChanged(*in.TargetGroupArn)
 	}
 	return nil, err
 }
 
-func (s *Service) deregister(ctx context.Context, tx store.Tx, g *group, t *target, used bool, version int64) error {
-	delay, err := strconv.Atoi(groupAttributes.value(g.attributes, "deregistration_delay.timeout_seconds"))
-	if err != nil {
-		return err
+// delay is how long targets of a group drain; one that nobody forwards to has no requests that could end.
+func (s *Service) delay(ctx context.Context, q store.Queryer, g *group) (time.Duration, error) {
+	used, err := store.Find(ctx, q, []any{new(string)}, `SELECT rule FROM lb_uses WHERE target_group = $1 LIMIT 1`, *g.TargetGroupArn)
+	if err != nil || !used {
+		return 0, err
 	}
-	if !used || delay == 0 {
+	seconds, err := strconv.Atoi(groupAttributes.value(g.attributes, "deregistration_delay.timeout_seconds"))
+	return time.Duration(seconds) * time.Second, err
+}
+
+func (s *Service) deregister(ctx context.Context, tx store.Tx, t *target, delay time.Duration, version int64) error {
+	if delay == 0 {
 		return forget(ctx, tx, t)
 	}
-	if t.draining > 0 {
-		return nil
-	}
-	end := s.Now().Add(time.Duration(delay) * time.Second)
+	end := s.Now().Add(delay)
 	if _, err := tx.Exec(ctx, `UPDATE lb_targets SET draining = $4, version = $5 WHERE target_group = $1 AND id = $2 AND port = $3`,
 		t.group, t.id, t.port, end.UnixMilli(), version); err != nil {
 		return err
