@@ -16,6 +16,10 @@ const (
 	defaultRequests = 50
 	// defaultEffect is the Cliff's delta from which a difference is taken for more than negligible (Romano and others, 2006).
 	defaultEffect = 0.147
+	// A canary is slower only if people could notice: its median or its p95 is longer by a millisecond and by a tenth. Of many fast requests
+	// the least difference is no chance.
+	noticeable      = time.Millisecond
+	noticeableTenth = 10
 	// defaultIncrease is by how many percentage points errors may rise.
 	defaultIncrease = 1
 	// defaultSignificance is how often a canary that is no worse may be taken for worse, by each comparison.
@@ -148,9 +152,20 @@ func (j *judge) compareLatency() {
 	}
 	r := Compare(j.Canary.Latency, j.Baseline.Latency)
 	e.Effect, e.PValue, e.Limit = &r.Delta, &r.P, &j.effect
-	e.Decision = j.worse(r.P < j.significance, r.Delta >= j.effect, n1, n2)
+	large, grew := r.Delta >= j.effect, j.grew(0.5) || j.grew(0.95)
+	e.Decision = j.worse(r.P < j.significance, large && grew, n1, n2)
+	hint := j.few(e.Decision, n1, n2)
+	if large && !grew {
+		hint += "; that is too little to notice"
+	}
 	j.found(e, "p95 %s on the canary, %s on the baseline; slower in %.0f %% of pairs, %s, n = %d/%d%s",
-		duration(j.Canary.Quantile(0.95)), duration(j.Baseline.Quantile(0.95)), 100*r.Slower, chance(r.P), n1, n2, j.few(e.Decision, n1, n2))
+		duration(j.Canary.Quantile(0.95)), duration(j.Baseline.Quantile(0.95)), 100*r.Slower, chance(r.P), n1, n2, hint)
+}
+
+// grew tells whether a quantile of the canary's latency is noticeably longer than the baseline's.
+func (j *judge) grew(q float64) bool {
+	c, b := j.Canary.Quantile(q), j.Baseline.Quantile(q)
+	return c-b >= noticeable && (c-b)*noticeableTenth >= b
 }
 
 func (j *judge) compareErrors() {
