@@ -14,17 +14,20 @@ import (
 	"slipway/api/slipway"
 )
 
+// change is an edit of a file of the service.
+type change struct{ file, from, to string }
+
 // edit changes files of the service, commits and pushes.
-func (d *demo) edit(ctx context.Context, message string, changes map[string][2]string) error {
-	for file, change := range changes {
-		path := filepath.Join(d.checkout(), file)
+func (d *demo) edit(ctx context.Context, message string, changes ...change) error {
+	for _, c := range changes {
+		path := filepath.Join(d.checkout(), c.file)
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return err
 		}
-		changed := strings.ReplaceAll(string(text), change[0], change[1])
+		changed := strings.ReplaceAll(string(text), c.from, c.to)
 		if changed == string(text) {
-			return fmt.Errorf("there is no %q in %s", change[0], file)
+			return fmt.Errorf("there is no %q in %s", c.from, c.file)
 		}
 		if err := os.WriteFile(path, []byte(changed), 0o644); err != nil {
 			return err
@@ -40,7 +43,7 @@ func (d *demo) edit(ctx context.Context, message string, changes map[string][2]s
 func (d *demo) goodPush(ctx context.Context) error {
 	say("Changing the greeting, and pushing, while users ask %s", d.front)
 	d.users = begin(ctx, d.front)
-	if err := d.edit(ctx, "Greet as sailors do", map[string][2]string{"greeting.go": {`"Hello, "`, `"Ahoy, "`}, "greeting_test.go": {"Hello, ", "Ahoy, "}}); err != nil {
+	if err := d.edit(ctx, "Greet as sailors do", change{"greeting.go", `"Hello, "`, `"Ahoy, "`}, change{"greeting_test.go", "Hello, ", "Ahoy, "}); err != nil {
 		return err
 	}
 	id, commit, err := d.approval(ctx)
@@ -72,7 +75,8 @@ func (d *demo) goodPush(ctx context.Context) error {
 func (d *demo) badPush(ctx context.Context) error {
 	say("Pushing a change that passes its tests, but fails users: one answer in ten is an error, and all are slow")
 	good := d.carries
-	if err := d.edit(ctx, "Think before greeting", map[string][2]string{"main.go": {"handler(version, host)", "thinking(handler(version, host))"}, "greeting.go": {"func handler(", thinking + "func handler("}}); err != nil {
+	if err := d.edit(ctx, "Think before greeting", change{"main.go", "handler(version, host)", "thinking(handler(version, host))"},
+		change{"greeting.go", "func handler(", thinking + "func handler("}, change{"greeting.go", `"strings"`, `"strings"` + "\n\t\"sync/atomic\"\n\t\"time\""}); err != nil {
 		return err
 	}
 	if _, _, err := d.approval(ctx); err != nil {
@@ -88,7 +92,7 @@ func (d *demo) badPush(ctx context.Context) error {
 	if r.Status != slipway.ReleaseStatusRolledBack {
 		return fmt.Errorf("the release should have been rolled back, and is %s", r.Status)
 	}
-	say("It was rolled back by itself: %s", value(r.Message))
+	say("It was rolled back by itself")
 	if err := d.rolledBack(ctx, *r.DeploymentId); err != nil {
 		return err
 	}
@@ -150,7 +154,7 @@ func (d *demo) shift(ctx context.Context) (r *slipway.Release, err error) {
 	}
 	for _, s := range r.Steps {
 		if s.Verdict != nil {
-			detail("at %d %%: %s. %s", value(s.Percent), s.Verdict.Decision, value(s.Verdict.Text))
+			detail("the verdict at %d %%: %s", value(s.Percent), s.Verdict.Decision)
 			for _, e := range s.Verdict.Evidence {
 				detail("   %s", value(e.Text))
 			}

@@ -164,6 +164,11 @@ func (d *demo) release(ctx context.Context) error {
 	if err := d.succeeds(ctx, id); err != nil {
 		return err
 	}
+	list, err := d.own.ListReleases(ctx, &slipway.ListReleasesInput{MaxResults: new(int32(1))})
+	if err != nil {
+		return err
+	}
+	d.released = *list.Releases[0].DeploymentId
 	return d.answers(ctx, "blue", commit[:8])
 }
 

@@ -48,7 +48,7 @@ func begin(ctx context.Context, url string) *users {
 	return u
 }
 
-var versionOf = regexp.MustCompile(`version (\S+)`)
+var versionOf = regexp.MustCompile(`version ([0-9a-z]+)`)
 
 func (u *users) ask(ctx context.Context, client *http.Client) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.url, nil)
