@@ -122,7 +122,7 @@ const compatibilityLimits = `## Where Slipway differs
   taken for the platform Server; a target group's targets are the addresses that hosts said by ` + "`slipway agent --service`" + `; terminating the originals stops their application
   (ApplicationStop), for there is no instance to end. A replacement that fails is rolled back with its traffic first. Classic load balancers, test routes, EC2 tags, Auto Scaling groups,
   Lambda and ECS are kept and returned; a deployment that needs them is refused.
-- CloudWatch: metrics of the load balancers here (namespace ` + "`AWS/ApplicationELB`" + `) and such as clients put, kept for a week; alarms on one metric or on a PromQL query. Periods
-  may be 1 and 5 seconds besides. Actions of alarms are kept and returned; what an alarm does is stop and roll back the deployments whose groups name it. Math expressions, anomaly
-  detection, composite alarms, trimmed means and dashboards are refused by name.
+- CloudWatch: metrics of the load balancers here (namespace ` + "`AWS/ApplicationELB`" + `) and such as clients put, kept for a week; alarms on a metric, on
+  arithmetic of metrics (+ - * /, FILL with a number), or on a PromQL query. Periods may be 1 and 5 seconds besides. Actions of alarms are kept and returned; what an alarm does
+  is stop and roll back the deployments whose groups name it. Other metric math, anomaly detection, composite alarms, trimmed means and dashboards are refused by name.
 `

@@ -205,8 +205,12 @@ func TestAlarmsThatAreRefused(t *testing.T) {
 		}, "NotImplementedException", "anomaly"},
 		"an expression": {func(in *sdk.PutMetricAlarmInput) {
 			in.MetricName, in.Namespace, in.Dimensions, in.Period, in.Statistic = nil, nil, nil, nil, ""
+			in.Metrics = []types.MetricDataQuery{{Id: aws.String("e"), Expression: aws.String("MAX(METRICS())")}}
+		}, "NotImplementedException", "MAX(METRICS())"},
+		"an expression of nothing": {func(in *sdk.PutMetricAlarmInput) {
+			in.MetricName, in.Namespace, in.Dimensions, in.Period, in.Statistic = nil, nil, nil, nil, ""
 			in.Metrics = []types.MetricDataQuery{{Id: aws.String("e"), Expression: aws.String("m1/m2")}}
-		}, "NotImplementedException", "m1/m2"},
+		}, "ValidationError", "There is no query m1"},
 		"a query without Prometheus": {func(in *sdk.PutMetricAlarmInput) {
 			*in = sdk.PutMetricAlarmInput{AlarmName: in.AlarmName, EvaluationInterval: aws.Int32(10), EvaluationCriteria: &types.EvaluationCriteriaMemberPromQLCriteria{Value: types.AlarmPromQLCriteria{Query: aws.String("up")}}}
 		}, "ValidationError", "--prometheus"},
@@ -219,14 +223,26 @@ func TestAlarmsThatAreRefused(t *testing.T) {
 			t.Errorf("%s: %v, want %s saying %s", name, err, c.code, c.says)
 		}
 	}
-	// One metric in Metrics is an alarm like any other.
-	in := errorsAlarm("x")
-	in.Metrics = []types.MetricDataQuery{{Id: aws.String("m1"), MetricStat: &types.MetricStat{Metric: &types.Metric{Namespace: in.Namespace, MetricName: in.MetricName, Dimensions: in.Dimensions}, Period: in.Period, Stat: aws.String("Sum")}, ReturnData: aws.Bool(true)}}
-	in.MetricName, in.Namespace, in.Dimensions, in.Period, in.Statistic = nil, nil, nil, nil, ""
+}
+
+// TestAlarmOnAnErrorRate divides two metrics; a second without errors has a rate of none, since CloudWatch's counts are never zero.
+func TestAlarmOnAnErrorRate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	in := errorsAlarm("rate")
+	of := func(id, name string) types.MetricDataQuery {
+		return types.MetricDataQuery{Id: &id, ReturnData: aws.Bool(false), MetricStat: &types.MetricStat{Metric: &types.Metric{Namespace: in.Namespace, MetricName: &name, Dimensions: in.Dimensions}, Period: in.Period, Stat: aws.String("Sum")}}
+	}
+	in.Metrics = []types.MetricDataQuery{{Id: aws.String("rate"), Expression: aws.String("100 * FILL(errors, 0) / requests"), ReturnData: aws.Bool(true)}, of("errors", "HTTPCode_Target_5XX_Count"), of("requests", "RequestCount")}
+	in.MetricName, in.Namespace, in.Dimensions, in.Period, in.Statistic, in.Threshold = nil, nil, nil, nil, "", aws.Float64(10)
 	w.put(in)
-	w.wait("x", cw.StateValueOk)
-	w.traffic(0, 10, 1, time.Millisecond)
-	w.wait("x", cw.StateValueAlarm)
+	w.wait("rate", cw.StateValueOk)
+	w.traffic(0, 100, 5, time.Millisecond)
+	w.traffic(0, 10, 10, time.Millisecond) // 15 of 110
+	w.wait("rate", cw.StateValueAlarm)
+	if a := w.alarm("rate"); !strings.Contains(*a.StateReason, "greater than the threshold (10.0)") || len(a.Metrics) != 3 {
+		t.Errorf("%s", *a.StateReason)
+	}
 }
 
 // TestTheCLIs drives alarms with the CLI of today, which speaks Smithy RPC v2 CBOR, and with Debian's, which speaks Query.

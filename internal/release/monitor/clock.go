@@ -5,33 +5,31 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"slipway/internal/release/metric"
 )
 
 // clock knows every alarm and when it is evaluated next. An alarm of which nothing is measured sleeps until something is: its state cannot
 // change before.
 type clock struct {
 	mu      *sync.Mutex
-	alarms  map[string]*watch
+	alarms  map[string]*scheduled
 	changed chan struct{}
 }
 
-type watch struct {
+type scheduled struct {
 	*row
-	metric metric.ID     // of a threshold alarm
-	every  time.Duration // how often it is evaluated
-	due    time.Time
-	heard  time.Time // when something of its namespace was measured last
-	asleep bool
-	busy   bool // it is being evaluated
+	measures []string      // the namespaces of a threshold alarm
+	every    time.Duration // how often it is evaluated
+	due      time.Time
+	heard    time.Time // when something of its namespaces was measured last
+	asleep   bool
+	busy     bool // it is being evaluated
 }
 
 // grace is how long measurements of a period may take until they are here: routers report once a second.
 const grace = 2 * time.Second
 
 func newClock() clock {
-	return clock{mu: new(sync.Mutex), alarms: map[string]*watch{}, changed: make(chan struct{}, 1)}
+	return clock{mu: new(sync.Mutex), alarms: map[string]*scheduled{}, changed: make(chan struct{}, 1)}
 }
 
 // whole is the end of the last step whose measurements are here.
@@ -44,13 +42,11 @@ func next(now time.Time, every time.Duration) time.Time {
 
 // set makes an alarm known as it is now, and lets it be evaluated at the next boundary.
 func (c clock) set(x *row, now time.Time) {
-	w := &watch{row: x}
-	if x.EvaluationCriteria != nil {
-		w.every = seconds(x.EvaluationInterval)
-	} else {
-		m := measure(x.MetricAlarm)
-		w.metric, w.every = m.ID, min(m.period, time.Minute)
+	w := &scheduled{row: x, every: seconds(x.EvaluationInterval)}
+	if m, err := watch(x.MetricAlarm); err == nil && x.EvaluationCriteria == nil { // it was checked when it was put
+		w.measures, w.every = m.namespaces(), min(m.period, time.Minute)
 	}
+	w.every = max(w.every, time.Second)
 	w.due = next(now, w.every)
 	c.mu.Lock()
 	if old := c.alarms[x.name()]; old != nil {
@@ -79,7 +75,7 @@ func (c clock) arrived(namespace string, now time.Time) {
 	woken := false
 	c.mu.Lock()
 	for _, w := range c.alarms {
-		if w.metric.Namespace != namespace {
+		if !slices.Contains(w.measures, namespace) {
 			continue
 		}
 		if w.heard = now; w.asleep {
@@ -93,7 +89,7 @@ func (c clock) arrived(namespace string, now time.Time) {
 }
 
 // due returns the alarms to evaluate now, which are busy until done is called, and when there will be others; zero for never.
-func (c clock) due(now time.Time) (ready []*watch, then time.Time) {
+func (c clock) due(now time.Time) (ready []*scheduled, then time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, w := range c.alarms {

@@ -93,7 +93,7 @@ func hasAction(a *cw.MetricAlarm, prefix string) bool {
 	})
 }
 
-// DescribeAlarmsForMetric implements cloudwatch:DescribeAlarmsForMetric: the alarms of one metric, at one look.
+// DescribeAlarmsForMetric implements cloudwatch:DescribeAlarmsForMetric: the alarms of one metric. Those of expressions are not among them.
 func (s *Service) DescribeAlarmsForMetric(_ context.Context, in *cw.DescribeAlarmsForMetricInput) (*cw.DescribeAlarmsForMetricOutput, error) {
 	out := &cw.DescribeAlarmsForMetricOutput{MetricAlarms: []cw.MetricAlarm{}}
 	wanted := string(in.Statistic)
@@ -102,11 +102,8 @@ func (s *Service) DescribeAlarmsForMetric(_ context.Context, in *cw.DescribeAlar
 	}
 	key := identity(in.Namespace, in.MetricName, in.Dimensions).Key()
 	for _, x := range s.clock.all() {
-		if x.EvaluationCriteria != nil {
-			continue
-		}
-		m := measure(x.MetricAlarm)
-		if m.Key() != key || wanted != "" && m.statistic != wanted || in.Period != nil && m.period != seconds(in.Period) || in.Unit != "" && m.unit != in.Unit {
+		m, err := watch(x.MetricAlarm)
+		if x.EvaluationCriteria != nil || err != nil || m.expression != nil || m.Key() != key || wanted != "" && m.statistic != wanted || in.Period != nil && m.period != seconds(in.Period) || in.Unit != "" && m.unit != in.Unit {
 			continue
 		}
 		out.MetricAlarms = append(out.MetricAlarms, *x.MetricAlarm)

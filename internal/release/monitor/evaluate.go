@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"math"
 	"sync"
 	"time"
 
@@ -65,7 +64,7 @@ func (s *Service) load(ctx context.Context) error {
 	}
 }
 
-func (s *Service) evaluate(ctx context.Context, w *watch) {
+func (s *Service) evaluate(ctx context.Context, w *scheduled) {
 	var err error
 	nothing := false
 	if w.EvaluationCriteria != nil {
@@ -91,29 +90,28 @@ func rule(a *cw.MetricAlarm, period time.Duration) alarm.Rule {
 }
 
 // evaluateMetric evaluates a threshold alarm for the last whole periods. Nothing in them is a reason to sleep.
-func (s *Service) evaluateMetric(ctx context.Context, w *watch) (nothing bool, err error) {
-	m := measure(w.MetricAlarm)
-	r := rule(w.MetricAlarm, m.period)
-	to := whole(s.Now(), w.every)
-	from := to.Add(-time.Duration(r.Range()) * m.period)
-	measured, unit, err := s.Metrics.Statistics(ctx, m.ID, from, to, m.period)
+func (s *Service) evaluateMetric(ctx context.Context, w *scheduled) (nothing bool, err error) {
+	m, err := watch(w.MetricAlarm)
 	if err != nil {
 		return false, err
 	}
-	if m.unit != "" && unit != "" && string(m.unit) != unit {
-		measured = nil // "stuck in the INSUFFICIENT DATA state", says CloudWatch of a unit that is not the metric's
+	r := rule(w.MetricAlarm, m.period)
+	to := whole(s.Now(), w.every)
+	from := to.Add(-time.Duration(r.Range()) * m.period)
+	read := s.read(m.terms, from, to)
+	values, err := read.series(ctx, m.id)
+	if err != nil {
+		return false, err
 	}
-	points := make([]*alarm.Datapoint, r.Range())
-	var samples float64
-	for _, p := range measured {
-		if v, ok := statistic(p.Summary, m.statistic); ok && !math.IsNaN(v) {
-			points[int(p.Time.Sub(from)/m.period)] = &alarm.Datapoint{Time: p.Time, Value: v}
-			samples += p.Count
-		}
-	}
-	nothing = len(measured) == 0
-	if lowSample(w.MetricAlarm, m.statistic, samples) {
+	nothing = !read.measured
+	if lowSample(w.MetricAlarm, m.statistic, read.samples) {
 		return nothing, nil
+	}
+	points := make([]*alarm.Datapoint, len(values))
+	for i, v := range values {
+		if v.ok {
+			points[i] = &alarm.Datapoint{Time: from.Add(time.Duration(i) * m.period), Value: v.v}
+		}
 	}
 	e := r.Evaluate(points)
 	if e.Retain || e.State == w.StateValue {
@@ -138,7 +136,7 @@ func lowSample(a *cw.MetricAlarm, name string, samples float64) bool {
 }
 
 // conclude moves an alarm that was evaluated into a state, unless its configuration is another one by now: that is evaluated for itself.
-func (s *Service) conclude(ctx context.Context, w *watch, contributors map[string]alarm.Contributor, state func(*row) (to cw.StateValue, reason, data string)) error {
+func (s *Service) conclude(ctx context.Context, w *scheduled, contributors map[string]alarm.Contributor, state func(*row) (to cw.StateValue, reason, data string)) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		x, err := find(ctx, tx, w.name())
 		if err != nil || x == nil || x.version != w.version {

@@ -214,7 +214,8 @@ func awsMessage(err error) string {
 	return err.Error()
 }
 
-// GetMetricData implements cloudwatch:GetMetricData for metrics; expressions are refused. All of the answer fits on one page.
+// GetMetricData implements cloudwatch:GetMetricData: metrics, and expressions as far as expression.Parse takes them. All of the answer fits on
+// one page.
 func (s *Service) GetMetricData(ctx context.Context, in *cw.GetMetricDataInput) (*cw.GetMetricDataOutput, error) {
 	if len(in.MetricDataQueries) > maxQueries {
 		return nil, invalid("A request may have 500 queries at most.")
@@ -222,24 +223,15 @@ func (s *Service) GetMetricData(ctx context.Context, in *cw.GetMetricDataInput) 
 	if in.NextToken != nil {
 		return nil, &cw.InvalidNextToken{Message: "The next token was not made for this request."}
 	}
-	out := &cw.GetMetricDataOutput{MetricDataResults: []cw.MetricDataResult{}, Messages: []cw.MessageData{}}
+	all, err := plan(in.MetricDataQueries)
+	if err != nil {
+		return nil, err
+	}
+	readings := map[time.Duration]*reading{}
 	var asked int64
+	out := &cw.GetMetricDataOutput{MetricDataResults: []cw.MetricDataResult{}, Messages: []cw.MessageData{}}
 	for _, q := range in.MetricDataQueries {
-		switch {
-		case q.Expression != nil:
-			return nil, unsupported("expressions in GetMetricData: " + *q.Expression)
-		case q.AccountId != nil:
-			return nil, unsupported("metrics of other accounts")
-		case q.MetricStat == nil:
-			return nil, invalid("The query %s needs a MetricStat.", *q.Id)
-		case slices.ContainsFunc(out.MetricDataResults, func(r cw.MetricDataResult) bool { return *r.Id == *q.Id }):
-			return nil, invalid("The id %s is given twice.", *q.Id)
-		}
-		m := q.MetricStat
-		if err := errors.Join(checkStatistic(*m.Stat), checkPeriod(*m.Period)); err != nil {
-			return nil, err
-		}
-		period := seconds(m.Period)
+		period := all[*q.Id].period
 		from, to, err := stretch(in.StartTime, in.EndTime, period)
 		if err != nil {
 			return nil, invalid("%s", err.Error())
@@ -247,28 +239,38 @@ func (s *Service) GetMetricData(ctx context.Context, in *cw.GetMetricDataInput) 
 		if asked += int64(to.Sub(from) / period); asked > maxAnswer {
 			return nil, invalid("You have requested more than %d datapoints. Longer periods, or a shorter time, make fewer of them.", maxAnswer)
 		}
-		result := cw.MetricDataResult{Id: q.Id, Label: q.Label, StatusCode: cw.StatusCodeComplete, Timestamps: []awsproto.Time{}, Values: []float64{}}
-		if result.Label == nil {
-			result.Label = m.Metric.MetricName
+		if q.ReturnData != nil && !*q.ReturnData {
+			continue
 		}
-		points, unit, err := s.Metrics.Statistics(ctx, identity(m.Metric.Namespace, m.Metric.MetricName, m.Metric.Dimensions), from, to, period)
+		if readings[period] == nil {
+			readings[period] = s.read(all, from, to)
+		}
+		values, err := readings[period].series(ctx, *q.Id)
 		if err != nil {
 			return nil, err
 		}
-		if m.Unit != "" && unit != "" && string(m.Unit) != unit {
-			points = nil
-		}
-		if in.ScanBy != cw.ScanByTimestampAscending {
-			slices.Reverse(points)
-		}
-		for _, p := range points {
-			if v, ok := statistic(p.Summary, *m.Stat); ok {
-				result.Timestamps, result.Values = append(result.Timestamps, *awsproto.At(p.Time)), append(result.Values, v)
-			}
-		}
-		if q.ReturnData == nil || *q.ReturnData {
-			out.MetricDataResults = append(out.MetricDataResults, result)
-		}
+		out.MetricDataResults = append(out.MetricDataResults, result(q, values, from, period, in.ScanBy == cw.ScanByTimestampAscending))
 	}
 	return out, nil
+}
+
+// result is a series as CloudWatch gives it: what is missing is left out.
+func result(q cw.MetricDataQuery, values []value, from time.Time, period time.Duration, ascending bool) cw.MetricDataResult {
+	r := cw.MetricDataResult{Id: q.Id, Label: q.Label, StatusCode: cw.StatusCodeComplete, Timestamps: []awsproto.Time{}, Values: []float64{}}
+	if r.Label == nil {
+		r.Label = q.Id
+		if q.MetricStat != nil {
+			r.Label = q.MetricStat.Metric.MetricName
+		}
+	}
+	for i, v := range values {
+		if v.ok {
+			r.Timestamps, r.Values = append(r.Timestamps, *awsproto.At(from.Add(time.Duration(i) * period))), append(r.Values, v.v)
+		}
+	}
+	if !ascending {
+		slices.Reverse(r.Timestamps)
+		slices.Reverse(r.Values)
+	}
+	return r
 }

@@ -55,9 +55,17 @@ func TestMetricsOfTheLoadBalancer(t *testing.T) {
 	if r := out.MetricDataResults; len(r) != 2 || *r[0].Label != "RequestCount" || r[0].Values[0] != 100 || len(r[0].Timestamps) != 1 || r[1].StatusCode != types.StatusCodeComplete {
 		t.Errorf("%+v", r)
 	}
-	data.MetricDataQueries = []types.MetricDataQuery{{Id: aws.String("e1"), Expression: aws.String("m1/2")}}
-	if _, err := w.api.GetMetricData(t.Context(), data); code(err) != "NotImplementedException" || !strings.Contains(err.Error(), "m1/2") {
-		t.Errorf("%v", err)
+	data.MetricDataQueries = []types.MetricDataQuery{query("m1", "RequestCount", "Sum"), query("m2", "HTTPCode_Target_5XX_Count", "Sum"), query("m4", "HTTPCode_Target_4XX_Count", "Sum"),
+		{Id: aws.String("rate"), Expression: aws.String("100 * both / m1"), Label: aws.String("errors in percent")}, {Id: aws.String("both"), Expression: aws.String("m2 + FILL(m4, 0)"), ReturnData: aws.Bool(false)}}
+	out = must[*sdk.GetMetricDataOutput](t)(w.api.GetMetricData(t.Context(), data))
+	if r := out.MetricDataResults; len(r) != 4 || *r[3].Label != "errors in percent" || len(r[3].Values) != 1 || r[3].Values[0] != 5 {
+		t.Errorf("%+v", r)
+	}
+	for expression, want := range map[string]string{"SUM(METRICS())": "NotImplementedException", "m1 +": "ValidationError", "none + 1": "ValidationError", "e1 + 1": "ValidationError", "1 + 1": "ValidationError"} {
+		data.MetricDataQueries = []types.MetricDataQuery{query("m1", "RequestCount", "Sum"), {Id: aws.String("e1"), Expression: &expression}}
+		if _, err := w.api.GetMetricData(t.Context(), data); code(err) != want {
+			t.Errorf("%s: %v, want %s", expression, err, want)
+		}
 	}
 	var names []string
 	for p := sdk.NewListMetricsPaginator(w.api, &sdk.ListMetricsInput{Namespace: aws.String("AWS/ApplicationELB"), Dimensions: []types.DimensionFilter{{Name: aws.String("TargetGroup")}}}); p.HasMorePages(); {

@@ -97,7 +97,7 @@ func read(status int, body []byte) ([]alarm.Sample, error) {
 }
 
 // evaluateQuery evaluates a PromQL alarm. Without an answer its state is not known.
-func (s *Service) evaluateQuery(ctx context.Context, w *watch) error {
+func (s *Service) evaluateQuery(ctx context.Context, w *scheduled) error {
 	criteria := w.EvaluationCriteria.PromQLCriteria
 	now := s.Now()
 	result, err := s.ask(ctx, *criteria.Query, now)

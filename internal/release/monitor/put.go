@@ -11,7 +11,6 @@ import (
 	"slipway/api/awsproto"
 	cw "slipway/api/cloudwatch"
 	"slipway/internal/release/alarm"
-	"slipway/internal/release/metric"
 	"slipway/internal/store"
 )
 
@@ -99,67 +98,63 @@ func (s *Service) check(a *cw.MetricAlarm) error {
 	if a.EvaluationInterval != nil {
 		return invalid("EvaluationInterval is for alarms with EvaluationCriteria.")
 	}
-	if a.Metrics != nil {
-		if err := checkMetrics(a); err != nil {
-			return err
-		}
-	}
 	return checkMetric(a)
 }
 
-// measured is what a threshold alarm looks at.
-type measured struct {
-	metric.ID
-	period    time.Duration
-	statistic string
-	unit      cw.StandardUnit
+// watched is the one series that a threshold alarm looks at, and the terms that it takes.
+type watched struct {
+	terms
+	id string
+	*term
 }
 
-// measure reads an alarm of a metric, whether it names it itself or in Metrics.
-func measure(a *cw.MetricAlarm) measured {
-	if len(a.Metrics) == 1 {
-		m := a.Metrics[0].MetricStat
-		return measured{identity(m.Metric.Namespace, m.Metric.MetricName, m.Metric.Dimensions), seconds(m.Period), text(m.Stat), m.Unit}
+// watch reads an alarm of a metric, whether it names it itself or in Metrics, or of an expression.
+func watch(a *cw.MetricAlarm) (watched, error) {
+	if a.Metrics == nil {
+		name := string(a.Statistic)
+		if a.ExtendedStatistic != nil {
+			name = *a.ExtendedStatistic
+		}
+		t := &term{ID: identity(a.Namespace, a.MetricName, a.Dimensions), statistic: name, unit: a.Unit, period: seconds(a.Period)}
+		return watched{terms{"": t}, "", t}, nil
 	}
-	name := string(a.Statistic)
-	if a.ExtendedStatistic != nil {
-		name = *a.ExtendedStatistic
+	all, err := plan(a.Metrics)
+	if err != nil {
+		return watched{}, err
 	}
-	return measured{identity(a.Namespace, a.MetricName, a.Dimensions), seconds(a.Period), name, a.Unit}
-}
-
-// checkMetrics takes one metric in Metrics, which is what an alarm of a single metric can be written as, too.
-func checkMetrics(a *cw.MetricAlarm) error {
-	if a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" || a.ExtendedStatistic != nil || a.Unit != "" {
-		return invalid("With Metrics, the metric's Namespace, Dimensions, Period, Statistic, ExtendedStatistic and Unit belong into it.")
-	}
+	w := watched{terms: all}
 	for _, q := range a.Metrics {
-		if q.Expression != nil {
-			return unsupported("alarms on math expressions: " + *q.Expression)
+		if q.ReturnData != nil && !*q.ReturnData {
+			continue
 		}
-		if q.AccountId != nil {
-			return unsupported("alarms on metrics of other accounts")
+		if w.term != nil {
+			return watched{}, invalid("Exactly one element of Metrics must return data.")
 		}
+		w.id, w.term = *q.Id, all[*q.Id]
 	}
-	if len(a.Metrics) != 1 || a.Metrics[0].MetricStat == nil || a.Metrics[0].ReturnData != nil && !*a.Metrics[0].ReturnData {
-		return invalid("Exactly one element of Metrics must return data, and have a MetricStat.")
+	if w.term == nil {
+		return watched{}, invalid("Exactly one element of Metrics must return data.")
 	}
-	return nil
+	return w, nil
 }
+
+// maxMetrics is how many metrics the expression of an alarm may have.
+const maxMetrics = 10
 
 func checkMetric(a *cw.MetricAlarm) error {
-	m := measure(a)
 	switch {
-	case m.Namespace == "" || m.Name == "":
-		return invalid("An alarm needs a Namespace and a MetricName.")
-	case a.Statistic != "" && a.ExtendedStatistic != nil || m.statistic == "":
+	case a.Metrics != nil && (a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" || a.ExtendedStatistic != nil || a.Unit != ""):
+		return invalid("With Metrics, the metric's Namespace, Dimensions, Period, Statistic, ExtendedStatistic and Unit belong into it.")
+	case len(a.Metrics) > maxMetrics:
+		return invalid("An alarm may have 10 Metrics at most.")
+	case a.ThresholdMetricId != nil || strings.Contains(string(a.ComparisonOperator), "UpperThreshold") || strings.Contains(string(a.ComparisonOperator), "LowerThreshold"):
+		return unsupported("alarms on anomaly detection models")
+	case a.Metrics == nil && (a.Statistic == "") == (a.ExtendedStatistic == nil):
 		return invalid("An alarm needs either a Statistic or an ExtendedStatistic.")
-	case m.period == 0:
+	case a.Metrics == nil && a.Period == nil:
 		return invalid("An alarm on a metric needs a Period.")
 	case a.EvaluationPeriods == nil:
 		return invalid("An alarm on a metric needs EvaluationPeriods.")
-	case a.ThresholdMetricId != nil || strings.Contains(string(a.ComparisonOperator), "UpperThreshold") || strings.Contains(string(a.ComparisonOperator), "LowerThreshold"):
-		return unsupported("alarms on anomaly detection models")
 	case a.ComparisonOperator == "":
 		return invalid("An alarm on a metric needs a ComparisonOperator.")
 	case a.Threshold == nil:
@@ -167,21 +162,19 @@ func checkMetric(a *cw.MetricAlarm) error {
 	case a.DatapointsToAlarm != nil && *a.DatapointsToAlarm > *a.EvaluationPeriods:
 		return invalid("DatapointsToAlarm (%d) must not be greater than EvaluationPeriods (%d).", *a.DatapointsToAlarm, *a.EvaluationPeriods)
 	}
-	if err := checkStatistic(m.statistic); err != nil {
-		return err
+	w, err := watch(a)
+	if err == nil && w.expression == nil {
+		err = w.check()
 	}
-	if err := checkPeriod(int32(m.period / time.Second)); err != nil {
-		return err
-	}
-	if err := checkID(m.ID); err != nil {
+	if err != nil {
 		return err
 	}
 	longest := 24 * time.Hour
-	if m.period >= time.Hour {
+	if w.period >= time.Hour {
 		longest = 7 * 24 * time.Hour
 	}
-	if whole := m.period * time.Duration(*a.EvaluationPeriods); whole > longest {
-		return invalid("The period of %s times %d evaluation periods is more than %s, the longest that an alarm with such a period may look back.", m.period, *a.EvaluationPeriods, longest)
+	if whole := w.period * time.Duration(*a.EvaluationPeriods); whole > longest {
+		return invalid("The period of %s times %d evaluation periods is more than %s, the longest that an alarm with such a period may look back.", w.period, *a.EvaluationPeriods, longest)
 	}
 	switch text(a.TreatMissingData) {
 	case "", alarm.Missing, alarm.Ignore, alarm.Breaching, alarm.NotBreaching:
