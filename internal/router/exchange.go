@@ -224,6 +224,7 @@ type sender struct {
 }
 
 func startSender(u *upstream, q *incoming) *sender {
+	q.ask()
 	s := &sender{ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)

@@ -17,11 +17,14 @@ import (
 // incoming is a request with what the router knows of it.
 type incoming struct {
 	*http.Request
-	route *route
-	peer  string // the client's address, without port
-	port  string // and its port
-	trace string
-	small []byte // the body, if it is small and was read
+	route  *route
+	peer   string // the client's address, without port
+	port   string // and its port
+	l      *listener
+	since  time.Time // when the connection began
+	client *client   // of an HTTP/1 request; else nil
+	trace  string
+	small  []byte // the body, if it is small and was read
 }
 
 // hop tells whether a header is of one connection alone, or one that the router says anew.
@@ -176,6 +179,13 @@ func (q *incoming) head(b []byte, uri, upgrade string) []byte {
 		b = append(b, "Content-Length: 0\r\n"...)
 	}
 	return append(b, "\r\n"...)
+}
+
+// ask asks a client for the body that waits to be asked.
+func (q *incoming) ask() {
+	if b, ok := q.Body.(*requestBody); ok {
+		b.ask()
+	}
 }
 
 func (q *incoming) hasBody() bool {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -29,6 +30,7 @@ var errLate = errors.New("the target did not answer in time")
 func (x *exchange) atHTTP2(t *target) outcome {
 	ctx, cancel := context.WithCancelCause(x.q.Context())
 	defer cancel(nil)
+	defer x.whenGone(func() { cancel(context.Canceled) })()
 	defer context.AfterFunc(t.lifetime(), func() { cancel(context.Canceled) })()
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
@@ -43,9 +45,14 @@ func (x *exchange) atHTTP2(t *target) outcome {
 	defer patience.Stop()
 	if body != nil {
 		body.moved = func() { patience.Reset(x.q.route.idle) }
+		x.q.ask()
 	}
 	res, err := t.h2.RoundTrip(out)
+	defer func() { cancel(nil); body.end(x.w) }()
 	if err != nil {
+		if body != nil && x.q.small == nil && body.began.Load() {
+			x.started = true
+		}
 		return x.brokenHTTP2(ctx, t, err, sent.Load())
 	}
 	defer res.Body.Close()
@@ -100,9 +107,9 @@ func (x *exchange) requestHTTP2(ctx context.Context, t *target, body *countedBod
 func (x *exchange) bodyHTTP2() *countedBody {
 	switch {
 	case x.q.small != nil:
-		return &countedBody{Reader: bytes.NewReader(x.q.small)}
+		return &countedBody{Reader: bytes.NewReader(x.q.small), closed: make(chan struct{})}
 	case x.q.hasBody():
-		return &countedBody{Reader: x.q.Body, began: func() { x.started = true }}
+		return &countedBody{Reader: x.q.Body, closed: make(chan struct{})}
 	}
 	return nil
 }
@@ -153,14 +160,14 @@ func (x *exchange) deliverHTTP2(t *target, res *http.Response, patience *time.Ti
 // countedBody is a request's body that says that it moves.
 type countedBody struct {
 	io.Reader
-	began, moved func()
+	began  atomic.Bool
+	moved  func()
+	once   sync.Once
+	closed chan struct{}
 }
 
 func (c *countedBody) Read(b []byte) (int, error) {
-	if c.began != nil {
-		c.began()
-		c.began = nil
-	}
+	c.began.Store(true)
 	n, err := c.Reader.Read(b)
 	if n > 0 && c.moved != nil {
 		c.moved()
@@ -168,7 +175,24 @@ func (c *countedBody) Read(b []byte) (int, error) {
 	return n, err
 }
 
-func (c *countedBody) Close() error { return nil } // the server closes the client's
+// Close is called by the transport once it does not read any more.
+func (c *countedBody) Close() error {
+	c.once.Do(func() { close(c.closed) })
+	return nil
+}
+
+// end waits until the body is not read any more. A response may be complete before that: then nobody wants the rest.
+func (c *countedBody) end(w http.ResponseWriter) {
+	if c == nil {
+		return
+	}
+	select {
+	case <-c.closed:
+	default:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0))
+		<-c.closed
+	}
+}
 
 // tlsVersion and cipherName are what targets are told of the client's TLS.
 func tlsVersion(v uint16) string {

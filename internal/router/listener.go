@@ -15,6 +15,7 @@ import (
 
 // listener is an open port. It stays open from table to table; what is done with its requests is its route.
 type listener struct {
+	s     *server
 	arn   string
 	port  int32
 	route atomic.Pointer[route]
@@ -28,13 +29,6 @@ type listener struct {
 
 // reopenEvery is how often it is tried to open a port that somebody else has.
 const reopenEvery = 5 * time.Second
-
-// client is a client's connection.
-type client struct {
-	*watched
-	l     *listener
-	since time.Time
-}
 
 // open opens the port, and tries again and again if it cannot.
 func (l *listener) open(s *server) {
@@ -110,29 +104,15 @@ func (l *listener) accept(s *server, tcp net.Listener) {
 			continue
 		}
 		route := l.route.Load()
-		x := &client{watched: s.watcher.watch(c, route.idle+idleGrace, nil), l: l, since: time.Now()}
-		var conn net.Conn = x
-		if route.tls != nil {
-			conn = tls.Server(x, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-				if r := l.route.Load(); r.tls != nil {
-					return r.tls.config, nil
-				}
-				return nil, errors.New("the listener does not speak TLS any more")
-			}})
-		}
-		select {
-		case s.accepted <- conn:
-		case <-s.ended:
-			_ = c.Close()
-			return
-		}
+		x := newClient(c, l, route.idle+idleGrace)
+		s.clients.Go(func() { s.serveClient(x) })
 	}
 }
 
 // idleGrace is how much longer a client's connection may be silent than a target's, so that the client hears that the target was.
 const idleGrace = 2 * time.Second
 
-// front is all listeners as one, for net/http.
+// front is where net/http gets the connections that speak HTTP/2.
 type front struct{ s *server }
 
 func (f front) Accept() (net.Conn, error) {
@@ -151,6 +131,9 @@ func (f front) Addr() net.Addr { return &net.TCPAddr{} }
 func connContext(ctx context.Context, c net.Conn) context.Context {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
+	}
+	if p, ok := c.(*prefaced); ok {
+		c = p.client
 	}
 	if x, ok := c.(*client); ok {
 		return context.WithValue(ctx, clientKey{}, x)

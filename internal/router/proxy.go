@@ -2,7 +2,7 @@ package router
 
 import (
 	"context"
-	"net"
+	"io"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -19,20 +19,23 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	q := &incoming{Request: r}
-	q.peer, q.port, _ = net.SplitHostPort(r.RemoteAddr)
-	for route := c.l.route.Load(); ; {
+	s.handle(w, &incoming{Request: r, peer: c.peer, port: c.port, l: c.l, since: c.since})
+}
+
+// handle does with a request what the listener's rules say.
+func (s *server) handle(w http.ResponseWriter, q *incoming) {
+	for route := q.l.route.Load(); ; {
 		q.route = route
-		if r.ProtoMajor == 2 && !route.http2 {
+		if q.ProtoMajor == 2 && !route.http2 {
 			answer(w, route, http.StatusHTTPVersionNotSupported)
 			return
 		}
-		if time.Since(c.since) > route.keepAlive {
+		if time.Since(q.since) > route.keepAlive {
 			w.Header().Set("Connection", "close")
 		}
 		served, g := s.serve(w, q)
 		// A request that found its way gone goes by the new one, if there is one since.
-		now := c.l.route.Load()
+		now := q.l.route.Load()
 		if served {
 			return
 		}
@@ -69,6 +72,7 @@ func (s *server) serve(w http.ResponseWriter, q *incoming) (bool, *group) {
 			contentType = "text/plain; charset=utf-8"
 		}
 		w.Header().Set("Content-Type", contentType)
+		w.Header().Set("Content-Length", strconv.Itoa(len(a.fixed.body)))
 		sayServer(w, q.route)
 		w.WriteHeader(a.fixed.status)
 		_, _ = w.Write([]byte(a.fixed.body)) // a client that has gone away needs no answer
@@ -87,7 +91,13 @@ var serverName = []string{"slipway"}
 // answer is what the router itself says.
 func answer(w http.ResponseWriter, r *route, status int) {
 	sayServer(w, r)
-	http.Error(w, strconv.Itoa(status)+" "+http.StatusText(status), status)
+	body := strconv.Itoa(status) + " " + http.StatusText(status) + "\n"
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body) // a client that has gone away needs no answer
 }
 
 // redirect answers with another address, put together from the one asked for.
@@ -203,6 +213,7 @@ func (x *exchange) run() bool {
 }
 
 func (x *exchange) readSmall() bool {
+	x.q.ask()
 	x.q.small = make([]byte, x.q.ContentLength)
 	for n := 0; n < len(x.q.small); {
 		m, err := x.q.Body.Read(x.q.small[n:])
@@ -221,7 +232,19 @@ func (x *exchange) fail(status int) {
 }
 
 // gone tells whether the client has gone away.
-func (x *exchange) gone() bool { return x.q.Context().Err() != nil }
+func (x *exchange) gone() bool {
+	if c := x.q.client; c != nil {
+		return c.isGone.Load()
+	}
+	return x.q.Context().Err() != nil
+}
 
-// whenGone does something when the client goes away, until stop is called.
-func (x *exchange) whenGone(f func()) (stop func() bool) { return context.AfterFunc(x.q.Context(), f) }
+// whenGone does something when the client goes away, until stop is called; it is false if that was done.
+func (x *exchange) whenGone(f func()) (stop func() bool) {
+	c := x.q.client
+	if c == nil {
+		return context.AfterFunc(x.q.Context(), f)
+	}
+	c.onGone.Store(&f)
+	return func() bool { return c.onGone.CompareAndSwap(&f, nil) || !c.isGone.Load() }
+}

@@ -56,7 +56,9 @@ type server struct {
 	api      slipway.API
 	watcher  *watcher
 	sampler  sampler
-	accepted chan net.Conn
+	clients  sync.WaitGroup
+	ending   atomic.Bool   // responses close their connections
+	accepted chan net.Conn // those that speak HTTP/2
 	ended    chan struct{} // closed when no connection is taken any more
 	needed   chan struct{} // a report
 	full     atomic.Bool   // the next report is to name listeners and targets
@@ -111,10 +113,10 @@ func Serve(ctx context.Context, c Config) error {
 	return err
 }
 
-// frontend is net/http's server, through which all listeners are served.
+// frontend is net/http's server, which serves those clients that speak HTTP/2.
 func (s *server) frontend() *http.Server {
 	var protocols http.Protocols
-	protocols.SetHTTP1(true)
+	protocols.SetHTTP1(true) // never used; net/http looks for the preface of HTTP/2 where it serves both
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
 	return &http.Server{Handler: s, Protocols: &protocols, ReadHeaderTimeout: headLimit, MaxHeaderBytes: maxHead, ConnContext: connContext,
@@ -123,6 +125,7 @@ func (s *server) frontend() *http.Server {
 
 // end stops taking requests and lets those in flight finish.
 func (s *server) end(hs *http.Server) {
+	s.ending.Store(true)
 	close(s.ended)
 	s.mu.Lock()
 	for _, l := range s.listeners {
@@ -131,8 +134,20 @@ func (s *server) end(hs *http.Server) {
 	s.mu.Unlock()
 	limit, cancel := context.WithTimeout(context.Background(), drainLimit)
 	defer cancel()
+	s.watcher.each(func(x *watched) {
+		if x.rest != nil && x.rest() {
+			_ = x.Close()
+		}
+	})
+	finished := make(chan struct{})
+	go func() { s.clients.Wait(); close(finished) }()
 	if hs.Shutdown(limit) != nil {
 		_ = hs.Close()
+	}
+	select {
+	case <-finished:
+	case <-limit.Done():
+		s.watcher.each(func(x *watched) { _ = x.Close() })
 	}
 }
 
@@ -193,7 +208,7 @@ func (s *server) open(p *plan) {
 			l.route.Store(r)
 			continue
 		}
-		l = &listener{arn: arn, port: r.Port}
+		l = &listener{s: s, arn: arn, port: r.Port}
 		l.route.Store(r)
 		s.listeners[arn] = l
 		l.open(s)

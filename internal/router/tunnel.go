@@ -2,7 +2,6 @@ package router
 
 import (
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -56,37 +55,30 @@ func (x *exchange) tunnel(t *target, upgrade string) outcome {
 	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, res.header["Upgrade"]
 	x.setCookies(h, t)
 	x.w.WriteHeader(http.StatusSwitchingProtocols)
-	client, buffered, err := http.NewResponseController(x.w).Hijack()
-	if err != nil {
-		x.log.Debug("a connection cannot be taken over", "error", err)
-		return done
+	w, ok := x.w.(*response1)
+	if !ok {
+		return failed // of HTTP/2, which has no upgrades
 	}
-	defer client.Close()
-	early, err := buffered.Peek(buffered.Reader.Buffered())
-	if err == nil {
-		_, err = u.Write(early)
-	}
+	client, err := w.hijack()
 	if err != nil {
 		return done
 	}
-	join(client, u.watched, u.br)
+	join(client, u)
 	return done
 }
 
-// join hands bytes to and fro. A side that has no more to say is still listened to… by the other.
-func join(client net.Conn, target *watched, fromTarget io.Reader) {
+// join hands bytes to and fro. A side that has no more to say still hears what the other says.
+func join(client *hijacked, target *upstream) {
 	up := make(chan struct{})
 	go func() {
 		defer close(up)
-		_, err := io.Copy(target, client)
-		if err != nil || target.CloseWrite() != nil {
+		if _, err := io.Copy(target.watched, client); err != nil || target.CloseWrite() != nil {
 			_ = target.Close()
 		}
 	}()
-	_, err := io.Copy(client, fromTarget)
-	closer, ok := client.(interface{ CloseWrite() error })
-	if err != nil || !ok || closer.CloseWrite() != nil {
+	if _, err := io.Copy(client, target.br); err != nil || client.CloseWrite() != nil {
 		_ = client.Close()
 	}
 	<-up
+	_ = client.Close()
 }

@@ -1,7 +1,9 @@
 package router
 
 import (
+	"maps"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,12 +30,19 @@ type watched struct {
 	last    atomic.Int64 // when something moved
 	expired atomic.Bool  // it was closed for nothing moved
 	once    sync.Once
-	over    func() // is told when it expires; may be nil
+	watchedEvents
+}
+
+// watchedEvents are called by the watcher; each may be nil.
+type watchedEvents struct {
+	over   func()          // it was closed for nothing moved
+	looked func(time.Time) // each second
+	rest   func() bool     // tells whether it can be closed, and if so forbids to use it
 }
 
 // watch begins to watch a connection.
-func (w *watcher) watch(c net.Conn, idle time.Duration, over func()) *watched {
-	x := &watched{Conn: c, w: w, over: over}
+func (w *watcher) watch(c net.Conn, idle time.Duration, events watchedEvents) *watched {
+	x := &watched{Conn: c, w: w, watchedEvents: events}
 	x.idle.Store(int64(idle))
 	x.last.Store(time.Now().UnixNano())
 	w.mu.Lock()
@@ -44,6 +53,16 @@ func (w *watcher) watch(c net.Conn, idle time.Duration, over func()) *watched {
 		go w.look()
 	}
 	return x
+}
+
+// each calls f for every connection.
+func (w *watcher) each(f func(*watched)) {
+	w.mu.Lock()
+	all := slices.Collect(maps.Keys(w.all))
+	w.mu.Unlock()
+	for _, x := range all {
+		f(x)
+	}
 }
 
 // full tells whether there are as many connections as there may be.
@@ -64,13 +83,19 @@ func (w *watcher) look() {
 			w.mu.Unlock()
 			return
 		}
-		var over []*watched
+		var over, looked []*watched
 		for x := range w.all {
+			if x.looked != nil {
+				looked = append(looked, x)
+			}
 			if now.UnixNano()-x.last.Load() > x.idle.Load() {
 				over = append(over, x)
 			}
 		}
 		w.mu.Unlock()
+		for _, x := range looked {
+			x.looked(now)
+		}
 		for _, x := range over {
 			x.expired.Store(true)
 			_ = x.Close()

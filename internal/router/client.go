@@ -1,0 +1,301 @@
+package router
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// client is a client's connection. Those that speak HTTP/1 are served here, request by request in one goroutine, on top of net/http's
+// parser: net/http's server starts a goroutine for each request to see whether the client goes away, and that is what a
+// proxy has no time for. Those that speak HTTP/2 are net/http's.
+type client struct {
+	*watched
+	l          *listener
+	since      time.Time
+	peer, port string // the client's address
+	tls        *tls.ConnectionState
+
+	conn   net.Conn // the connection itself, or TLS over it
+	head   headReader
+	br     *bufio.Reader
+	state  atomic.Int32
+	begun  atomic.Int64           // when the head of a request began to come; 0 while none does
+	onGone atomic.Pointer[func()] // what is done when the client goes away while a request of its is served
+	isGone atomic.Bool
+}
+
+// States of a connection.
+const (
+	resting int32 = iota // it waits for a request and can be closed
+	working
+	over
+)
+
+// headReader bounds the head of a request.
+type headReader struct {
+	net.Conn
+	left int
+}
+
+var errHeadTooLarge = errors.New("the head of the request is too large")
+
+func (h *headReader) Read(b []byte) (int, error) {
+	if h.left <= 0 {
+		return 0, errHeadTooLarge
+	}
+	n, err := h.Conn.Read(b[:min(len(b), h.left)])
+	h.left -= n
+	return n, err
+}
+
+const noLimit = int(^uint(0) >> 1)
+
+func newClient(conn net.Conn, l *listener, idle time.Duration) *client {
+	c := &client{l: l, since: time.Now()}
+	c.peer, c.port, _ = net.SplitHostPort(conn.RemoteAddr().String())
+	c.watched = l.s.watcher.watch(conn, idle, watchedEvents{looked: c.looked, rest: func() bool { return c.state.CompareAndSwap(resting, over) }})
+	c.conn = c.watched
+	return c
+}
+
+// ending tells whether the router takes no more requests on connections.
+func (c *client) ending() bool { return c.l.s.ending.Load() }
+
+// serve serves a connection until it ends, or hands it to net/http.
+func (s *server) serveClient(c *client) {
+	keep := false
+	defer func() {
+		if !keep {
+			_ = c.conn.Close()
+		}
+	}()
+	if r := c.l.route.Load(); r.tls != nil {
+		t := tls.Server(c, &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			if r := c.l.route.Load(); r.tls != nil {
+				return r.tls.config, nil
+			}
+			return nil, errors.New("the listener does not speak TLS any more")
+		}})
+		limit, cancel := context.WithTimeout(context.Background(), headLimit)
+		err := t.HandshakeContext(limit)
+		cancel()
+		if err != nil {
+			return
+		}
+		state := t.ConnectionState()
+		if state.NegotiatedProtocol == "h2" {
+			keep = c.state.CompareAndSwap(resting, working) && s.hand(t)
+			return
+		}
+		c.conn, c.tls = t, &state
+	}
+	c.head = headReader{Conn: c.conn, left: maxHead}
+	c.br = bufio.NewReaderSize(&c.head, 4<<10)
+	if c.tls == nil {
+		if _, err := c.br.Peek(1); err != nil {
+			return
+		}
+		c.begun.Store(time.Now().UnixNano())
+		start, err := c.br.Peek(len("PRI"))
+		if err != nil {
+			return
+		}
+		if string(start) == "PRI" { // the preface of HTTP/2
+			c.begun.Store(0)
+			c.head.left = noLimit
+			keep = c.state.CompareAndSwap(resting, working) && s.hand(&prefaced{client: c})
+			return
+		}
+	}
+	keep = s.requests(c)
+}
+
+// hand hands a connection to net/http.
+func (s *server) hand(c net.Conn) bool {
+	select {
+	case s.accepted <- c:
+		return true
+	case <-s.ended:
+		return false
+	}
+}
+
+// prefaced is a connection of which the beginning was read already.
+type prefaced struct{ *client }
+
+func (p *prefaced) Read(b []byte) (int, error) { return p.br.Read(b) }
+
+// requests serves one request after the other. hijacked says that the connection is somebody else's now.
+func (s *server) requests(c *client) (hijacked bool) {
+	for {
+		c.head.left = max(maxHead-c.br.Buffered(), 1)
+		if c.br.Buffered() == 0 {
+			c.begun.Store(0)
+		}
+		if _, err := c.br.Peek(1); err != nil {
+			return false
+		}
+		if !c.state.CompareAndSwap(resting, working) {
+			return false // the router ends
+		}
+		c.begun.Store(time.Now().UnixNano())
+		q, err := http.ReadRequest(c.br)
+		c.begun.Store(0)
+		c.head.left = noLimit
+		w := newResponse(c, q)
+		if status := refusal(q, err); status != 0 {
+			if status > 0 {
+				w.closing = true
+				answer(w, c.l.route.Load(), status)
+				_ = w.finish()
+			}
+			return false
+		}
+		if !s.one(c, w, q) {
+			return w.hijacked
+		}
+		if !c.state.CompareAndSwap(working, resting) || s.ending.Load() {
+			return false
+		}
+	}
+}
+
+// refusal is the status with which a request that cannot be read is answered; -1 for a client that went away.
+func refusal(q *http.Request, err error) int {
+	switch {
+	case errors.Is(err, errHeadTooLarge):
+		return http.StatusRequestHeaderFieldsTooLarge
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return -1
+	case err != nil:
+		if _, network := errors.AsType[net.Error](err); network {
+			return -1
+		}
+		if strings.Contains(err.Error(), "transfer encoding") {
+			return http.StatusNotImplemented
+		}
+		return http.StatusBadRequest
+	case q.ProtoMajor != 1 || q.Host == "" && q.ProtoMinor > 0 || !httpguts.ValidHostHeader(q.Host), q.Method == http.MethodConnect:
+		return http.StatusBadRequest
+	}
+	for key, values := range q.Header {
+		if !httpguts.ValidHeaderFieldName(key) {
+			return http.StatusBadRequest
+		}
+		for _, v := range values {
+			if !httpguts.ValidHeaderFieldValue(v) {
+				return http.StatusBadRequest
+			}
+		}
+	}
+	if expect := q.Header.Get("Expect"); expect != "" && !strings.EqualFold(expect, "100-continue") {
+		return http.StatusExpectationFailed
+	}
+	return 0
+}
+
+// one serves one request, and tells whether the connection can take another.
+func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			again = false
+			if p != http.ErrAbortHandler {
+				s.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "panic", p)
+			}
+		}
+	}()
+	q.TLS = c.tls
+	body := &requestBody{ReadCloser: q.Body, w: w, expects: q.Header.Get("Expect") != "" && q.ProtoAtLeast(1, 1)}
+	if q.Body != http.NoBody {
+		q.Body = body
+	}
+	s.handle(w, &incoming{Request: q, client: c, peer: c.peer, port: c.port, l: c.l, since: c.since})
+	if w.hijacked {
+		return false
+	}
+	if q.Body != http.NoBody && !body.drain() {
+		w.closing = true
+	}
+	return w.finish() == nil && !w.closing
+}
+
+// requestBody is a request's body, which is asked for if the client waits to be asked.
+type requestBody struct {
+	io.ReadCloser
+	w       *response1
+	expects bool
+	eof     bool
+	failed  bool
+}
+
+// ask asks for the body, if the client waits for that.
+func (b *requestBody) ask() {
+	if b.expects {
+		b.expects = false
+		_, _ = io.WriteString(b.w.c.conn, "HTTP/1.1 100 Continue\r\n\r\n") // a client that is gone does not send it
+	}
+}
+
+func (b *requestBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err == io.EOF {
+		b.eof = true
+	} else if err != nil {
+		b.failed = true
+	}
+	return n, err
+}
+
+// maxDrain is how much of a body that nobody wanted is read so that the connection can be used again.
+const maxDrain = 64 << 10
+
+// drain reads what is left of the body; false if the connection cannot be used again.
+func (b *requestBody) drain() bool {
+	if b.eof {
+		return true
+	}
+	if b.expects || b.failed {
+		return false
+	}
+	_, _ = io.CopyN(io.Discard, b, maxDrain)
+	return b.eof
+}
+
+// looked is called each second: a client that is slow to say what it wants is closed, and who waits for an answer is looked at, whether
+// it still does.
+func (c *client) looked(now time.Time) {
+	if begun := c.begun.Load(); begun != 0 && now.UnixNano()-begun > int64(headLimit) {
+		_ = c.Close()
+		return
+	}
+	if f := c.onGone.Load(); f != nil && c.hungUp() && c.onGone.CompareAndSwap(f, nil) {
+		c.isGone.Store(true)
+		(*f)()
+	}
+}
+
+// hungUp tells whether the client closed its side.
+func (c *client) hungUp() bool {
+	raw, ok := rawConn(c.watched.Conn)
+	if !ok {
+		return false
+	}
+	gone := false
+	err := raw.Control(func(fd uintptr) {
+		var b [1]byte
+		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		gone = n == 0 && err == nil || err != nil && !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EINTR)
+	})
+	return gone || err != nil
+}
