@@ -39,7 +39,13 @@ var promised = map[string]string{
 	"codedeploycommand": `PollHostCommand PutHostCommandAcknowledgement GetDeploymentSpecification PutHostCommandComplete`,
 	"logs":              `DescribeLogGroups DescribeLogStreams GetLogEvents FilterLogEvents`,
 	"sts":               `GetCallerIdentity`,
-	"iam":               `CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential`,
+	"iam": `CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential UploadServerCertificate GetServerCertificate
+		ListServerCertificates DeleteServerCertificate`,
+	"elbv2": `CreateLoadBalancer DescribeLoadBalancers DeleteLoadBalancer DescribeLoadBalancerAttributes ModifyLoadBalancerAttributes CreateListener
+		DescribeListeners ModifyListener DeleteListener DescribeListenerAttributes ModifyListenerAttributes AddListenerCertificates
+		DescribeListenerCertificates RemoveListenerCertificates CreateRule DescribeRules ModifyRule DeleteRule SetRulePriorities CreateTargetGroup
+		DescribeTargetGroups ModifyTargetGroup DeleteTargetGroup DescribeTargetGroupAttributes ModifyTargetGroupAttributes RegisterTargets
+		DeregisterTargets DescribeTargetHealth AddTags RemoveTags DescribeTags DescribeAccountLimits DescribeSSLPolicies`,
 	"cloudwatch": `PutMetricAlarm DescribeAlarms DescribeAlarmsForMetric DescribeAlarmHistory DeleteAlarms SetAlarmState EnableAlarmActions DisableAlarmActions
 		ListMetrics GetMetricStatistics GetMetricData PutMetricData TagResource UntagResource ListTagsForResource`,
 }
@@ -48,20 +54,22 @@ var promised = map[string]string{
 var honest = []string{"codedeploy ContinueDeployment"}
 
 // driven are the services all of whose promised operations are driven here; those of the others are driven by the tests of their stages.
-var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "logs", "sts", "iam", "cloudwatch"}
+var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "logs", "sts", "iam", "cloudwatch", "elbv2"}
 
 // names are those of docs/compatibility.md for what the SDK calls its services.
 var names = map[string]string{"CodeCommit": "codecommit", "CodeBuild": "codebuild", "CodePipeline": "codepipeline", "CodeDeploy": "codedeploy",
-	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3", "CloudWatch": "cloudwatch"}
+	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3", "CloudWatch": "cloudwatch", "Elastic Load Balancing v2": "elbv2"}
 
 // commands are the aws CLI's for what docs/compatibility.md calls its services.
-var commands = map[string]string{"codecommit": "codecommit", "codebuild": "codebuild", "codepipeline": "codepipeline", "codedeploy": "deploy", "logs": "logs", "sts": "sts", "iam": "iam", "cloudwatch": "cloudwatch"}
+var commands = map[string]string{"codecommit": "codecommit", "codebuild": "codebuild", "codepipeline": "codepipeline", "codedeploy": "deploy", "logs": "logs", "sts": "sts", "iam": "iam", "cloudwatch": "cloudwatch",
+	"elbv2": "elbv2"}
 
-// kebab is what the aws CLI calls an operation.
+// kebab is what the aws CLI calls an operation: describe-ssl-policies for DescribeSSLPolicies.
 func kebab(operation string) string {
 	var b strings.Builder
-	for i, c := range operation {
-		if unicode.IsUpper(c) && i > 0 {
+	letters := []rune(operation)
+	for i, c := range letters {
+		if unicode.IsUpper(c) && i > 0 && (unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1])) {
 			b.WriteByte('-')
 		}
 		b.WriteRune(unicode.ToLower(c))

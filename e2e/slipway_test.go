@@ -64,6 +64,9 @@ var built struct {
 }
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv("SLIPWAY_E2E_TARGET"); address != "" { // this process is the target of a router
+		os.Exit(serveTarget(address))
+	}
 	flag.Parse()
 	code := m.Run()
 	if code == 0 {

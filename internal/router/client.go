@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -211,7 +212,7 @@ func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
 		if p := recover(); p != nil {
 			again = false
 			if p != http.ErrAbortHandler {
-				s.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "panic", p)
+				s.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "panic", p, "stack", string(debug.Stack()))
 			}
 		}
 	}()
@@ -279,9 +280,11 @@ func (c *client) looked(now time.Time) {
 		_ = c.Close()
 		return
 	}
-	if f := c.onGone.Load(); f != nil && c.hungUp() && c.onGone.CompareAndSwap(f, nil) {
+	if f := c.onGone.Load(); f != nil && c.hungUp() {
 		c.isGone.Store(true)
-		(*f)()
+		if c.onGone.CompareAndSwap(f, nil) { // else the request is done
+			(*f)()
+		}
 	}
 }
 

@@ -21,9 +21,7 @@ func (x *exchange) at(t *target) outcome {
 		if err != nil {
 			return unsent
 		}
-		u.begin()
 		result := x.on(t, u)
-		u.finish()
 		// A connection that was kept may have been closed by the target in the meantime: that says nothing of the target.
 		if result != unsent || !u.used {
 			return result
@@ -52,8 +50,9 @@ func (x *exchange) connect(t *target, fresh bool) (*upstream, error) {
 	return u, err
 }
 
-// on does the exchange on a connection, which afterwards is kept or closed.
+// on does the exchange on a connection, which afterwards is kept, and may be another request's already, or closed.
 func (x *exchange) on(t *target, u *upstream) outcome {
+	u.begin()
 	stop := x.whenGone(func() { _ = u.Close() })
 	defer stop()
 	x.began = time.Now()
@@ -65,12 +64,15 @@ func (x *exchange) on(t *target, u *upstream) outcome {
 	if err != nil {
 		t.drop(u)
 		body.end(x.w)
+		u.finish()
 		return x.broken(u, err)
 	}
 	x.group.metrics.answered(res.status, time.Since(x.began))
 	err = x.deliver(t, u, res)
 	whole := body.end(x.w)
-	if err == nil && whole && res.keep && u.br.Buffered() == 0 && stop() {
+	clean := err == nil && whole && res.keep && u.br.Buffered() == 0
+	u.finish()
+	if clean && stop() {
 		t.give(u)
 		return done
 	}

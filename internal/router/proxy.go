@@ -246,5 +246,5 @@ func (x *exchange) whenGone(f func()) (stop func() bool) {
 		return context.AfterFunc(x.q.Context(), f)
 	}
 	c.onGone.Store(&f)
-	return func() bool { return c.onGone.CompareAndSwap(&f, nil) || !c.isGone.Load() }
+	return func() bool { return c.onGone.CompareAndSwap(&f, nil) }
 }
