@@ -29,7 +29,7 @@ const forking = `
 import json, os, sys
 from awscli.clidriver import create_clidriver
 driver = create_clidriver()
-for service in ("codecommit", "codebuild", "codedeploy", "codepipeline", "logs", "sts", "iam"):
+for service in ("codecommit", "codebuild", "codedeploy", "codepipeline", "logs", "sts", "iam", "elbv2"):
     driver.session.get_service_model(service)
 driver.session.get_available_services()
 driver.session.get_component("data_loader").load_data("endpoints")

@@ -445,7 +445,7 @@ func TestLoadBalancerCLI(t *testing.T) {
 	text("delete-target-group", "--target-group-arn", group)
 	text("delete-load-balancer", "--load-balancer-arn", lb)
 	text("wait", "load-balancers-deleted", "--load-balancer-arns", lb)
-	if out, err := i.awsFails("elb", "describe-load-balancers"); err == nil || !strings.Contains(out, "NoSuchVersion") {
-		t.Errorf("the older Elastic Load Balancing: %s", out)
+	if out, err := i.awsFails("elb", "describe-load-balancers"); err == nil || !strings.Contains(fmt.Sprint(out, err), "NoSuchVersion") {
+		t.Errorf("the older Elastic Load Balancing: %s, %v", out, err)
 	}
 }

@@ -290,7 +290,7 @@ func (c *client) looked(now time.Time) {
 
 // hungUp tells whether the client closed its side.
 func (c *client) hungUp() bool {
-	raw, ok := rawConn(c.watched.Conn)
+	raw, ok := rawConn(c.Conn)
 	if !ok {
 		return false
 	}
