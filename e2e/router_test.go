@@ -63,6 +63,7 @@ func (b *balanced) listen(protocol types.ProtocolEnum, actions []types.Action, c
 	}
 	arn = *must(b.elb.CreateListener(b.t.Context(), in))(b.t).Listeners[0].ListenerArn
 	for _, c := range certificates[min(1, len(certificates)):] {
+		defer b.does(func() {})
 		must(b.elb.AddListenerCertificates(b.t.Context(), &elb.AddListenerCertificatesInput{ListenerArn: &arn, Certificates: []types.Certificate{{CertificateArn: &c}}}))(b.t)
 	}
 	eventually(b.t, "the listener listens", func() error {
