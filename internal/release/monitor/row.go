@@ -93,7 +93,7 @@ func (s *Service) transition(ctx context.Context, tx store.Tx, x *row, to cw.Sta
 	if err := s.record(ctx, tx, x.name(), cw.HistoryItemTypeStateUpdate, "Alarm updated from "+string(from)+" to "+string(to), what); err != nil {
 		return err
 	}
-	s.Log.Info("alarm changed", "alarm", x.name(), "from", from, "to", to, "reason", reason)
+	tx.AfterCommit(func() { s.Log.Info("alarm changed", "alarm", x.name(), "from", from, "to", to, "reason", reason) })
 	fault.Point("monitor.transition")
 	if s.Changed == nil {
 		return nil
