@@ -15,11 +15,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwtypes "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
@@ -41,18 +44,21 @@ type served struct {
 	*host
 	agent   *agentProcess
 	address string
+	failing atomic.Int64 // of 100 requests of users
 
 	mu       sync.Mutex
 	strayed  []string // requests of users while the host was down
-	requests int
+	requests int64
 }
 
 func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	version, err := os.ReadFile(filepath.Join(s.root, "srv/shop/version"))
 	_, down := os.Stat(filepath.Join(s.root, "down"))
-	if !strings.HasPrefix(r.UserAgent(), "ELB-HealthChecker") {
+	check, n := strings.HasPrefix(r.UserAgent(), "ELB-HealthChecker"), int64(0)
+	if !check {
 		s.mu.Lock()
 		s.requests++
+		n = s.requests
 		if err != nil || down == nil {
 			s.strayed = append(s.strayed, fmt.Sprintf("%s at %s", s.name, time.Now().Format(time.StampMilli)))
 		}
@@ -62,12 +68,17 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "down", http.StatusServiceUnavailable)
 		return
 	}
+	w.Header().Set("Side", strings.TrimRight(s.name, "12"))
+	if !check && n%100 < s.failing.Load() {
+		w.WriteHeader(http.StatusInternalServerError)
+	}
 	_, _ = w.Write(version)
 }
 
 func newColoured(t testing.TB, tags string, change ...func(*codedeploy.CreateDeploymentGroupInput)) *coloured {
 	t.Helper()
 	i := prepare(t, tags)
+	i.env = []string{"SLIPWAY_METRICS=" + free(t)}
 	i.start()
 	c := &coloured{fleet: fleet{instance: i, api: codedeploy.NewFromConfig(i.sdk())}, balancers: elb.NewFromConfig(i.sdk())}
 	c.bucket("bundles", false)
@@ -136,6 +147,15 @@ func (c *coloured) marked(version string, scripts map[string]string) *types.Revi
 	return c.revision(version, all)
 }
 
+// first deploys a first version, to the blue side.
+func (c *coloured) first() {
+	c.t.Helper()
+	if d := c.over(c.deploy(c.marked("v0", nil))); d.Status != types.DeploymentStatusSucceeded {
+		c.t.Fatalf("%+v", d.ErrorInformation)
+	}
+	c.carries("blue")
+}
+
 // serves waits until users get one version, and only that.
 func (c *coloured) serves(version string) {
 	c.t.Helper()
@@ -201,73 +221,26 @@ func (c *coloured) policy(steps ...int) {
 	for i := 0; i < len(steps); i += 2 {
 		all = append(all, map[string]int{"percent": steps[i], "waitSeconds": steps[i+1]})
 	}
-	in := must(json.Marshal(map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{"steps": all}}))(c.t)
-	if out, err := c.slipway("api", "slipway", "PutReleasePolicy", string(in)); err != nil {
-		c.t.Fatalf("%v: %s", err, out)
-	}
-}
-
-// release is the state of a deployment's release.
-func (c *coloured) release(id string) (r struct {
-	Status  string
-	Percent int
-}) {
-	c.t.Helper()
-	out, err := c.slipway("api", "slipway", "GetRelease", `{"deploymentId": "`+id+`"}`)
-	if err != nil {
-		return r
-	}
-	var answer struct {
-		Release *struct {
-			Status  string
-			Percent int
-		}
-	}
-	if err := json.Unmarshal([]byte(out), &answer); err != nil {
-		c.t.Fatal(err)
-	}
-	return *answer.Release
+	c.call("PutReleasePolicy", map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{"steps": all}})
 }
 
 // at waits until a release has so much on the replacement.
 func (c *coloured) at(id string, percent int) {
 	c.t.Helper()
 	eventually(c.t, fmt.Sprintf("%d %% are on the replacement", percent), func() error {
-		if r := c.release(id); r.Percent != percent || r.Status == "SHIFTING" {
-			return fmt.Errorf("%+v, the deployment is %s", r, c.deployment(id).Status)
+		if r, err := c.releaseOf(id); err != nil || r.Percent != percent || r.Status == "SHIFTING" {
+			return fmt.Errorf("%+v (%w), the deployment is %s", r, err, c.deployment(id).Status)
 		}
 		return nil
 	})
 }
 
-// load has users ask all the time; it returns how often, and the requests that failed.
-func (c *coloured) load(users int) (stop func() (int, []string)) {
-	var all sync.WaitGroup
-	var mu sync.Mutex
-	var failed []string
-	asked, quit := 0, make(chan struct{})
-	for range users {
-		all.Go(func() {
-			for {
-				select {
-				case <-quit:
-					return
-				default:
-				}
-				_, err := c.ask()
-				mu.Lock()
-				asked++
-				if err != nil {
-					failed = append(failed, err.Error())
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	return func() (int, []string) {
-		close(quit)
-		all.Wait()
-		return asked, failed
+// fails makes so many of 100 requests to a side fail.
+func (c *coloured) fails(side string, of100 int64) {
+	for _, s := range c.servers {
+		if strings.HasPrefix(s.name, side) {
+			s.failing.Store(of100)
+		}
 	}
 }
 
@@ -278,7 +251,7 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 		t.Fatalf("%+v", d.ErrorInformation)
 	}
 	c.serves("one")
-	stop := c.load(4)
+	users := newUsers(t, c.front)
 
 	// A canary in steps.
 	c.policy(10, 1, 50, 1, 100, 0)
@@ -298,7 +271,7 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil || d.RollbackInfo.RollbackDeploymentId == nil {
 		t.Fatalf("%+v %+v", d.ErrorInformation, d.RollbackInfo)
 	}
-	if r := c.release(third); r.Status != "ROLLED_BACK" || r.Percent != 0 {
+	if r := must(c.releaseOf(third))(t); r.Status != "ROLLED_BACK" || r.Percent != 0 {
 		t.Errorf("%+v", r)
 	}
 	if back := c.over(*d.RollbackInfo.RollbackDeploymentId); back.Status != types.DeploymentStatusSucceeded {
@@ -316,11 +289,8 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 	}
 	c.serves("two")
 
-	asked, failed := stop()
-	t.Logf("%d requests of users", asked)
-	if len(failed) > 0 {
-		t.Errorf("%d of %d requests failed, the first: %s", len(failed), asked, failed[0])
-	}
+	users.end()
+	users.failed(t)
 	c.strays()
 	c.once()
 }
@@ -328,10 +298,9 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 // TestKillBlueGreen kills the server, the router or an agent at a random moment, in fifty blue/green deployments.
 func TestKillBlueGreen(t *testing.T) {
 	c := newColoured(t, "slipway_fault")
-	if d := c.over(c.deploy(c.marked("v0", nil))); d.Status != types.DeploymentStatusSucceeded {
-		t.Fatalf("%+v", d.ErrorInformation)
-	}
-	c.policy(50, 0, 100, 0)
+	c.first()
+	c.call("PutReleasePolicy", map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{
+		"steps": []map[string]any{{"percent": 50, "waitSeconds": 0}, {"percent": 100}}, "comparison": map[string]any{}, "onUncertain": "PROMOTE"}})
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -344,7 +313,7 @@ func TestKillBlueGreen(t *testing.T) {
 			c.t = t
 			revision := c.marked(version, nil)
 			id := c.deploy(revision)
-			stop := c.load(1)
+			users := newUsers(t, c.front)
 			killed := make(chan struct{})
 			time.AfterFunc(after, func() {
 				defer close(killed)
@@ -356,7 +325,7 @@ func TestKillBlueGreen(t *testing.T) {
 			})
 			<-killed
 			good = c.settles(id, good, version)
-			stop() // a router that is dead answers nobody
+			users.end() // a router that is dead answers nobody
 			c.serves(good)
 			c.strays()
 			c.once()
@@ -407,12 +376,25 @@ func (c *coloured) settles(id, before, version string) string {
 	return before
 }
 
+// alarm sets an alarm off that nobody heeds.
+func (c *coloured) alarm() {
+	c.t.Helper()
+	ctx, api := c.t.Context(), cloudwatch.NewFromConfig(c.sdk())
+	eventually(c.t, "the alarm goes off", func() error {
+		_, err := api.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{AlarmName: aws.String("bell"), Namespace: aws.String("Test"), MetricName: aws.String("Rings"), Statistic: cwtypes.StatisticSum,
+			Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("ignore")})
+		if err != nil {
+			return err
+		}
+		_, err = api.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: aws.String("bell"), StateValue: cwtypes.StateValueAlarm, StateReason: aws.String("a test")})
+		return err
+	})
+}
+
 // TestKillAtEveryTrafficPoint kills the process that reaches a fault point of a blue/green deployment.
 func TestKillAtEveryTrafficPoint(t *testing.T) {
 	c := newColoured(t, "slipway_fault")
-	if d := c.over(c.deploy(c.marked("v0", nil))); d.Status != types.DeploymentStatusSucceeded {
-		t.Fatalf("%+v", d.ErrorInformation)
-	}
+	c.first()
 	c.policy(50, 0, 100, 0)
 	all := slices.DeleteFunc(points(t), func(p string) bool { return !inTraffic(p) })
 	good := "v0"
@@ -421,7 +403,7 @@ func TestKillAtEveryTrafficPoint(t *testing.T) {
 			c.t = t
 			mark := filepath.Join(folder(t), "died")
 			c.stop()
-			c.env = []string{"SLIPWAY_FAULT=" + point + ":1", "SLIPWAY_FAULT_FILE=" + mark}
+			c.env = append(c.env[:1:1], "SLIPWAY_FAULT="+point+":1", "SLIPWAY_FAULT_FILE="+mark)
 			c.start()
 			version := fmt.Sprintf("p%d", n)
 			scripts := map[string]string{}
@@ -437,6 +419,9 @@ func TestKillAtEveryTrafficPoint(t *testing.T) {
 				}
 				return err
 			})
+			if strings.HasPrefix(point, "monitor.") {
+				c.alarm()
+			}
 			good = c.settles(id, good, version)
 			if _, err := os.Stat(mark); err != nil {
 				t.Errorf("nobody came by %s: it is no point on this way", point)
