@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"slipway/api/awsproto/sigv4"
 	"slipway/internal/app"
@@ -17,6 +18,9 @@ type routerCommand struct {
 	Listen  string `help:"Host on which the ports of load balancers are opened; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
 	Metrics string `help:"Address of the metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
+
+// garbage is how far the heap may grow, in percent, before it is collected: what a router keeps is small, and what it throws away is much.
+const garbage = 500
 
 func (c *routerCommand) Run(ctx context.Context) error {
 	data, err := app.Open(c.Data)
@@ -36,6 +40,7 @@ func (c *routerCommand) Run(ctx context.Context) error {
 	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
 		_ = os.Unsetenv(name)
 	}
+	debug.SetGCPercent(garbage)
 	lock, err := data.Lock("router", "")
 	if err != nil {
 		return err

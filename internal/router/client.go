@@ -30,6 +30,7 @@ type client struct {
 	conn   net.Conn // the connection itself, or TLS over it
 	head   headReader
 	br     *bufio.Reader
+	plain  plainRequest
 	state  atomic.Int32
 	begun  atomic.Int64           // when the head of a request began to come; 0 while none does
 	onGone atomic.Pointer[func()] // what is done when the client goes away while a request of its is served
@@ -151,7 +152,11 @@ func (s *server) requests(c *client) (hijacked bool) {
 			return false // the router ends
 		}
 		c.begun.Store(time.Now().UnixNano())
-		q, err := http.ReadRequest(c.br)
+		var err error
+		q := c.plain.read(c.br)
+		if q == nil {
+			q, err = http.ReadRequest(c.br)
+		}
 		c.begun.Store(0)
 		c.head.left = noLimit
 		w := newResponse(c, q)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -53,8 +54,8 @@ func (x *exchange) connect(t *target, fresh bool) (*upstream, error) {
 // on does the exchange on a connection, which afterwards is kept, and may be another request's already, or closed.
 func (x *exchange) on(t *target, u *upstream) outcome {
 	u.begin()
-	stop := x.whenGone(func() { _ = u.Close() })
-	defer stop()
+	gone := x.whenGone(&u.hangUp)
+	defer gone.forget()
 	x.began = time.Now()
 	body, err := x.send(u)
 	var res *response
@@ -72,7 +73,7 @@ func (x *exchange) on(t *target, u *upstream) outcome {
 	whole := body.end(x.w)
 	clean := err == nil && whole && res.keep && u.br.Buffered() == 0
 	u.finish()
-	if clean && stop() {
+	if clean && gone.forget() {
 		t.give(u)
 		return done
 	}
@@ -134,39 +135,55 @@ func (x *exchange) readFinal(u *upstream) (*response, error) {
 		case res.status == http.StatusSwitchingProtocols:
 			return nil, errMalformed // nobody asked for it
 		case res.status == http.StatusEarlyHints:
-			copyHeader(x.w.Header(), res.header)
+			res.copyTo(x.w.Header())
 			x.w.WriteHeader(res.status)
 			clear(x.w.Header())
 		}
 	}
 }
 
-// copyHeader hands a response's headers to the client.
-func copyHeader(to, from http.Header) {
-	drop := named(from)
-	for key, values := range from {
-		if !hop(key) {
-			to[key] = values
+// passed are the headers that go to the client, in order.
+func (r *response) passed(f func(key, value string)) {
+	var drop []string
+	if r.named {
+		for _, x := range r.fields {
+			if x.key == "Connection" {
+				drop = append(drop, names(x.value)...)
+			}
 		}
 	}
-	for _, key := range drop {
-		delete(to, key)
+	for i, x := range r.fields {
+		if hop(x.key) || len(drop) > 0 && slices.Contains(drop, x.key) || x.key == "Content-Length" && r.said(i) {
+			continue
+		}
+		f(x.key, x.value)
 	}
-	if _, ok := to["Content-Type"]; !ok {
-		to["Content-Type"] = nil // nobody guesses one
+}
+
+// said tells whether the length was said before a field.
+func (r *response) said(i int) bool {
+	return slices.ContainsFunc(r.fields[:i], func(x field) bool { return x.key == "Content-Length" })
+}
+
+// copyTo hands a response's headers to net/http.
+func (r *response) copyTo(h http.Header) {
+	r.passed(func(key, value string) { h[key] = append(h[key], value) })
+	if _, ok := h["Content-Type"]; !ok {
+		h["Content-Type"] = nil // nobody guesses one
 	}
 }
 
 // deliver hands a response to the client.
 func (x *exchange) deliver(t *target, u *upstream, res *response) error {
 	h := x.w.Header()
-	copyHeader(h, res.header)
-	x.setCookies(h, t)
-	if res.chunked {
-		delete(h, "Content-Length")
+	if w, ok := x.w.(*response1); ok {
+		w.from = res
+	} else {
+		res.copyTo(h)
 	}
+	x.setCookies(h, t, res)
 	x.w.WriteHeader(res.status)
-	if n := res.length; n >= 0 && int64(u.br.Buffered()) >= n { // all of it is here
+	if n := res.left; n >= 0 && int64(u.br.Buffered()) >= n { // all of it is here
 		b, err := u.br.Peek(int(n))
 		if err == nil && n > 0 {
 			_, err = x.w.Write(b)
@@ -195,7 +212,7 @@ func (x *exchange) copyBody(u *upstream, res *response) error {
 	defer buffers.Put(pooled)
 	b := (*pooled)[:cap(*pooled)]
 	flusher, _ := x.w.(http.Flusher)
-	body, left := u.body(res), res.length
+	body, left := u.body(res), res.left
 	for left != 0 {
 		n, err := body.Read(b)
 		if n > 0 {

@@ -1,8 +1,8 @@
 package router
 
 import (
+	"encoding/binary"
 	"encoding/hex"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -47,13 +47,19 @@ func ours(key string) bool {
 
 // named are the headers that a Connection header says are of the connection alone.
 func named(h http.Header) []string {
-	var names []string
+	var all []string
 	for _, line := range h["Connection"] {
-		for name := range strings.SplitSeq(line, ",") {
-			names = append(names, http.CanonicalHeaderKey(strings.TrimSpace(name)))
-		}
+		all = append(all, names(line)...)
 	}
-	return names
+	return all
+}
+
+func names(line string) []string {
+	var all []string
+	for name := range strings.SplitSeq(line, ",") {
+		all = append(all, http.CanonicalHeaderKey(strings.TrimSpace(name)))
+	}
+	return all
 }
 
 // each calls f for each header that goes to the target.
@@ -128,16 +134,18 @@ func (q *incoming) host() string {
 
 // traceID is the request's place in a trace: the client's, with a part of our own, or a new one.
 func traceID(h http.Header) string {
-	var b [12]byte
-	for i := range 3 {
-		r := rand.Uint32()
-		b[4*i], b[4*i+1], b[4*i+2], b[4*i+3] = byte(r), byte(r>>8), byte(r>>16), byte(r>>24)
-	}
-	id := "1-" + fmt.Sprintf("%08x", time.Now().Unix()) + "-" + hex.EncodeToString(b[:])
+	var raw [16]byte
+	binary.BigEndian.PutUint32(raw[:], uint32(time.Now().Unix()))
+	binary.BigEndian.PutUint32(raw[4:], rand.Uint32())
+	binary.BigEndian.PutUint64(raw[8:], rand.Uint64())
+	text := append(make([]byte, 0, 48), "Root=1-"...)
+	text = hex.AppendEncode(text, raw[:4])
+	text = hex.AppendEncode(append(text, '-'), raw[4:])
 	before := h.Get("X-Amzn-Trace-Id")
 	if before == "" || len(before) > 512 || !strings.Contains(before, "Root=") {
-		return "Root=" + id
+		return string(text)
 	}
+	id := string(text[len("Root="):])
 	var rest []string
 	for part := range strings.SplitSeq(before, ";") {
 		if part = strings.TrimSpace(part); part != "" && !strings.HasPrefix(part, "Self=") {

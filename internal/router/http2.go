@@ -30,7 +30,10 @@ var errLate = errors.New("the target did not answer in time")
 func (x *exchange) atHTTP2(t *target) outcome {
 	ctx, cancel := context.WithCancelCause(x.q.Context())
 	defer cancel(nil)
-	defer x.whenGone(func() { cancel(context.Canceled) })()
+	if x.q.client != nil {
+		hangUp := func() { cancel(context.Canceled) }
+		defer x.whenGone(&hangUp).forget()
+	}
 	defer context.AfterFunc(t.lifetime(), func() { cancel(context.Canceled) })()
 	var sent atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
@@ -114,10 +117,26 @@ func (x *exchange) bodyHTTP2() *countedBody {
 	return nil
 }
 
+// copyHeader hands a response's headers to the client.
+func copyHeader(to, from http.Header) {
+	drop := named(from)
+	for key, values := range from {
+		if !hop(key) {
+			to[key] = values
+		}
+	}
+	for _, key := range drop {
+		delete(to, key)
+	}
+	if _, ok := to["Content-Type"]; !ok {
+		to["Content-Type"] = nil // nobody guesses one
+	}
+}
+
 func (x *exchange) deliverHTTP2(t *target, res *http.Response, patience *time.Timer) error {
 	h := x.w.Header()
 	copyHeader(h, res.Header)
-	x.setCookies(h, t)
+	x.setCookies(h, t, nil)
 	for key := range res.Trailer {
 		h.Add("Trailer", key)
 	}

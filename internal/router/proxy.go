@@ -137,6 +137,7 @@ func (s *server) forward(w http.ResponseWriter, q *incoming, f *forward) (bool, 
 	}
 	q.trace = traceID(q.Header)
 	x := &exchange{server: s, w: w, q: q, group: g, config: g.config.Load(), forward: f, uri: uri}
+	x.tried = x.first[:0]
 	return x.run(), g
 }
 
@@ -152,7 +153,8 @@ type exchange struct {
 
 	started bool // a body that is not small has begun to be read
 	tried   []*target
-	began   time.Time // when the request was sent
+	first   [2]*target // room for those tried, without an allocation
+	began   time.Time  // when the request was sent
 }
 
 // smallBody is up to what size a request's body is read before a target is chosen: it can be sent again, and a slow client holds no target.
@@ -239,12 +241,26 @@ func (x *exchange) gone() bool {
 	return x.q.Context().Err() != nil
 }
 
-// whenGone does something when the client goes away, until stop is called; it is false if that was done.
-func (x *exchange) whenGone(f func()) (stop func() bool) {
-	c := x.q.client
-	if c == nil {
-		return context.AfterFunc(x.q.Context(), f)
+// whenGone is something that is done when the client goes away.
+type whenGone struct {
+	c    *client
+	do   *func()
+	stop func() bool
+}
+
+// whenGone does something when the client goes away, until it is forgotten.
+func (x *exchange) whenGone(do *func()) whenGone {
+	if c := x.q.client; c != nil {
+		c.onGone.Store(do)
+		return whenGone{c: c, do: do}
 	}
-	c.onGone.Store(&f)
-	return func() bool { return c.onGone.CompareAndSwap(&f, nil) }
+	return whenGone{stop: context.AfterFunc(x.q.Context(), *do)}
+}
+
+// forget is false if it was done.
+func (g whenGone) forget() bool {
+	if g.c != nil {
+		return g.c.onGone.CompareAndSwap(g.do, nil)
+	}
+	return g.stop()
 }

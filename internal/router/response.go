@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -24,7 +25,8 @@ type response1 struct {
 	left     int64 // of the length that was said; -1 for none
 	closing  bool  // the connection is closed afterwards
 	hijacked bool
-	keepOld  bool // an HTTP/1.0 client that asked to keep the connection
+	keepOld  bool      // an HTTP/1.0 client that asked to keep the connection
+	from     *response // of the target, whose headers go before those of header
 }
 
 var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 8<<10) }}
@@ -65,10 +67,13 @@ func (w *response1) WriteHeader(status int) {
 	}
 	w.wrote = true
 	w.frame(status)
-	if _, ok := w.header["Date"]; !ok {
+	if !w.dated() {
 		_, _ = b.WriteString("Date: ")
 		_, _ = b.Write(time.Now().UTC().AppendFormat(b.AvailableBuffer(), http.TimeFormat))
 		_, _ = b.WriteString("\r\n")
+	}
+	if w.from != nil {
+		w.from.passed(func(key, value string) { writeField(b, key, value) })
 	}
 	w.fields(b)
 	switch {
@@ -89,6 +94,15 @@ func (w *response1) status(b *bufio.Writer, status int) {
 	_, _ = b.WriteString(" " + http.StatusText(status) + "\r\n")
 }
 
+// dated tells whether the target said the date.
+func (w *response1) dated() bool {
+	if w.from != nil && slices.ContainsFunc(w.from.fields, func(f field) bool { return f.key == "Date" }) {
+		return true
+	}
+	_, ok := w.header["Date"]
+	return ok
+}
+
 // frame decides how the body ends: after the length that is said, with the last chunk, or with the connection.
 func (w *response1) frame(status int) {
 	if w.header.Get("Connection") == "close" {
@@ -101,6 +115,8 @@ func (w *response1) frame(status int) {
 	}
 	length := w.header["Content-Length"]
 	switch {
+	case w.from != nil:
+		w.frameFrom()
 	case status == http.StatusNoContent || status == http.StatusNotModified || w.head:
 		if status == http.StatusNoContent {
 			delete(w.header, "Content-Length")
@@ -119,6 +135,27 @@ func (w *response1) frame(status int) {
 	}
 }
 
+// frameFrom decides how the body of a target's response ends.
+func (w *response1) frameFrom() {
+	switch r := w.from; {
+	case r.bare:
+		w.head, w.left = true, 0
+	case r.left >= 0:
+		w.left = r.left
+	case w.minor == 0:
+		w.closing = true
+	default:
+		w.chunked = true
+	}
+}
+
+func writeField(b *bufio.Writer, key, value string) {
+	_, _ = b.WriteString(key)
+	_, _ = b.WriteString(": ")
+	_, _ = b.WriteString(value)
+	_, _ = b.WriteString("\r\n")
+}
+
 var lineEnds = strings.NewReplacer("\n", " ", "\r", " ")
 
 func (w *response1) fields(b *bufio.Writer) {
@@ -127,13 +164,10 @@ func (w *response1) fields(b *bufio.Writer) {
 			continue
 		}
 		for _, v := range values {
-			_, _ = b.WriteString(key)
-			_, _ = b.WriteString(": ")
 			if strings.ContainsAny(v, "\r\n") {
 				v = lineEnds.Replace(v)
 			}
-			_, _ = b.WriteString(v)
-			_, _ = b.WriteString("\r\n")
+			writeField(b, key, v)
 		}
 	}
 }

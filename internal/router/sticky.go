@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -102,7 +103,7 @@ func (c *groupConfig) bound(r *http.Request, g *group) *target {
 }
 
 // setCookies binds the client to the group and the target that it was sent to, where that is wanted.
-func (x *exchange) setCookies(h http.Header, t *target) {
+func (x *exchange) setCookies(h http.Header, t *target, res *response) {
 	now := time.Now()
 	if x.forward.sticky > 0 {
 		set(h, cookieGroup, sealCookie(x.config.cookieKey, x.forward.rule, x.group.arn, now.Add(x.forward.sticky)), now.Add(x.forward.sticky))
@@ -115,7 +116,7 @@ func (x *exchange) setCookies(h http.Header, t *target) {
 	switch {
 	case x.config.appCookie == "":
 		set(h, cookieTarget, value, until)
-	case setsCookie(h, x.config.appCookie):
+	case setsCookie(h, res, x.config.appCookie):
 		h.Add("Set-Cookie", (&http.Cookie{Name: cookieApp, Value: value, Path: "/", Expires: until}).String())
 	}
 }
@@ -126,7 +127,10 @@ func set(h http.Header, name, value string, until time.Time) {
 }
 
 // setsCookie tells whether a response sets a cookie.
-func setsCookie(h http.Header, name string) bool {
+func setsCookie(h http.Header, res *response, name string) bool {
+	if res != nil && slices.ContainsFunc(res.fields, func(f field) bool { return f.key == "Set-Cookie" && strings.HasPrefix(f.value, name+"=") }) {
+		return true
+	}
 	for _, line := range h["Set-Cookie"] {
 		if strings.HasPrefix(line, name+"=") {
 			return true

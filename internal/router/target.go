@@ -225,6 +225,7 @@ func (t *target) dial(ctx context.Context, w *watcher, idle time.Duration) (*ups
 		c = s
 	}
 	u := &upstream{}
+	u.hangUp = func() { _ = u.Close() }
 	u.watched = w.watch(c, idle, watchedEvents{over: func() { t.expired(u) }})
 	t.mu.Lock()
 	defer t.mu.Unlock()

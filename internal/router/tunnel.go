@@ -29,8 +29,8 @@ func (x *exchange) tunnel(t *target, upgrade string) outcome {
 	u.begin()
 	defer u.finish()
 	defer t.drop(u)
-	stop := x.whenGone(func() { _ = u.Close() })
-	defer stop()
+	gone := x.whenGone(&u.hangUp)
+	defer gone.forget()
 	x.began = time.Now()
 	if _, err := u.Write(x.q.head(nil, x.uri, upgrade)); err != nil {
 		return x.broken(u, err)
@@ -49,11 +49,16 @@ func (x *exchange) tunnel(t *target, upgrade string) outcome {
 		}
 		return done
 	}
-	stop()
+	gone.forget()
 	h := x.w.Header()
-	copyHeader(h, res.header)
-	h["Connection"], h["Upgrade"] = []string{"Upgrade"}, res.header["Upgrade"]
-	x.setCookies(h, t)
+	res.copyTo(h)
+	h["Connection"] = []string{"Upgrade"}
+	for _, f := range res.fields {
+		if f.key == "Upgrade" {
+			h[f.key] = []string{f.value}
+		}
+	}
+	x.setCookies(h, t, res)
 	x.w.WriteHeader(http.StatusSwitchingProtocols)
 	w, ok := x.w.(*response1)
 	if !ok {

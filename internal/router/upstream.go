@@ -22,6 +22,8 @@ type upstream struct {
 	used    bool  // for a request before
 	written int64 // bytes of the request
 	br      *bufio.Reader
+	res     response // of the exchange at hand
+	hangUp  func()   // closes the connection
 }
 
 const (
@@ -82,12 +84,17 @@ func rawConn(c any) (syscall.RawConn, bool) {
 	return raw, err == nil
 }
 
+// field is one header of a target's response.
+type field struct{ key, value string }
+
 // response is the head of a target's response.
 type response struct {
-	status int
-	header http.Header
-	// length is of the body; -1 for one that is chunked or goes on until the connection ends.
-	length  int64
+	status  int
+	fields  []field
+	length  int64 // that is said; -1 for none
+	left    int64 // bytes of the body that come; -1 for one that is chunked or goes on until the connection ends
+	bare    bool  // no body comes, whatever is said
+	named   bool  // there is a Connection header, which may name others
 	chunked bool
 	// keep says that the connection can take another request once the body was read.
 	keep bool
@@ -103,7 +110,8 @@ func (u *upstream) readHead(method string) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &response{header: make(http.Header, 16), length: -1}
+	res := &u.res
+	*res = response{fields: res.fields[:0], length: -1}
 	minor, ok := res.statusLine(line)
 	if !ok {
 		return nil, errMalformed
@@ -123,12 +131,11 @@ func (u *upstream) readHead(method string) (*response, error) {
 		if !ok || !token(name) {
 			return nil, errMalformed // folded lines too
 		}
-		v := string(bytes.Trim(value, " \t"))
-		if strings.ContainsAny(v, "\x00\r") {
+		value = bytes.Trim(value, " \t")
+		if bytes.IndexByte(value, 0) >= 0 || bytes.IndexByte(value, '\r') >= 0 {
 			return nil, errMalformed
 		}
-		key := textproto.CanonicalMIMEHeaderKey(string(name))
-		res.header[key] = append(res.header[key], v)
+		res.fields = append(res.fields, field{canonical(name), string(value)})
 	}
 	return res, res.frame(method, minor)
 }
@@ -147,42 +154,58 @@ func (r *response) statusLine(line []byte) (minor byte, ok bool) {
 	return line[7], r.status >= 100
 }
 
-// frame finds out how the body ends (RFC 9112, section 6.3).
-func (r *response) frame(method string, minor byte) error {
-	codings, lengths := r.header["Transfer-Encoding"], r.header["Content-Length"]
-	switch {
-	case len(codings) > 0:
-		if len(codings) != 1 || !strings.EqualFold(codings[0], "chunked") || len(lengths) > 0 || minor == '0' {
-			return errMalformed
-		}
-		r.chunked = true
-	case len(lengths) > 0:
-		for _, l := range lengths {
-			if l != lengths[0] {
-				return errMalformed
-			}
-		}
-		n, err := strconv.ParseUint(lengths[0], 10, 63)
-		if err != nil || lengths[0][0] == '+' {
-			return errMalformed
-		}
-		r.length, r.header["Content-Length"] = int64(n), lengths[:1]
+// canonical is textproto's, which has the usual names ready without an allocation.
+func canonical(name []byte) string {
+	if known, ok := usual[string(name)]; ok {
+		return known
 	}
-	r.keep = minor != '0' && (r.chunked || r.length >= 0)
-	if method == http.MethodHead || r.status < 200 || r.status == http.StatusNoContent || r.status == http.StatusNotModified {
-		r.length, r.chunked, r.keep = 0, false, minor != '0'
-	}
-	r.keep = r.keep && !hasClose(r.header)
-	return nil
+	return textproto.CanonicalMIMEHeaderKey(string(name))
 }
 
-func hasClose(h http.Header) bool {
-	for _, c := range h["Connection"] {
-		if strings.Contains(strings.ToLower(c), "close") {
-			return true
+// usual are names of headers as they usually come, by how they may be written.
+var usual = func() map[string]string {
+	all := map[string]string{}
+	for _, name := range []string{"Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Date", "Server", "Set-Cookie", "Cache-Control", "Etag", "Vary",
+		"Last-Modified", "Expires", "Location", "Content-Encoding", "X-Powered-By", "X-Request-Id", "Strict-Transport-Security", "Accept-Ranges", "Age"} {
+		all[name], all[strings.ToLower(name)] = name, name
+	}
+	all["ETag"] = "Etag"
+	return all
+}()
+
+// frame finds out how the body ends (RFC 9112, section 6.3).
+func (r *response) frame(method string, minor byte) error {
+	codings, lengths, closes := 0, 0, false
+	for _, f := range r.fields {
+		switch f.key {
+		case "Transfer-Encoding":
+			if codings++; codings > 1 || !strings.EqualFold(f.value, "chunked") || minor == '0' {
+				return errMalformed
+			}
+			r.chunked = true
+		case "Content-Length":
+			n, err := strconv.ParseUint(f.value, 10, 63)
+			if err != nil || f.value[0] == '+' || lengths > 0 && int64(n) != r.length {
+				return errMalformed
+			}
+			r.length, lengths = int64(n), lengths+1
+		case "Connection":
+			closes = closes || strings.Contains(strings.ToLower(f.value), "close")
+			r.named = true
 		}
 	}
-	return false
+	if codings > 0 && lengths > 0 {
+		return errMalformed
+	}
+	r.keep = minor != '0' && (r.chunked || r.length >= 0)
+	r.bare = method == http.MethodHead || r.status < 200 || r.status == http.StatusNoContent || r.status == http.StatusNotModified
+	if r.bare {
+		r.left, r.chunked, r.keep = 0, false, minor != '0'
+	} else {
+		r.left = r.length
+	}
+	r.keep = r.keep && !closes
+	return nil
 }
 
 // line reads one line of a head, without its end.
@@ -212,8 +235,8 @@ func (u *upstream) body(r *response) io.Reader {
 	switch {
 	case r.chunked:
 		return httputil.NewChunkedReader(u.br)
-	case r.length >= 0:
-		return io.LimitReader(u.br, r.length)
+	case r.left >= 0:
+		return io.LimitReader(u.br, r.left)
 	}
 	return u.br
 }

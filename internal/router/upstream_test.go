@@ -31,7 +31,7 @@ func TestReadHead(t *testing.T) {
 		{"line feeds alone", "GET", "HTTP/1.1 200 OK\nContent-Length: 5\n\n", 200, 5, false, true},
 	} {
 		r, err := reading(c.said).readHead(c.method)
-		if err != nil || r.status != c.status || r.length != c.length || r.chunked != c.chunked || r.keep != c.keep {
+		if err != nil || r.status != c.status || r.left != c.length || r.chunked != c.chunked || r.keep != c.keep {
 			t.Errorf("%s: %+v, %v", c.name, r, err)
 		}
 	}
