@@ -14,7 +14,7 @@ import (
 )
 
 // plainAndNet reads the same bytes as the router's own reader and as net/http do.
-func plainAndNet(said string) (plain, net *http.Request, netErr error, rest, netRest string) {
+func plainAndNet(said string) (plain, net *http.Request, rest, netRest string, netErr error) {
 	r := bufio.NewReader(strings.NewReader(said))
 	_, _ = r.Peek(1)
 	var p plainRequest
@@ -29,27 +29,33 @@ func plainAndNet(said string) (plain, net *http.Request, netErr error, rest, net
 		left, _ := io.ReadAll(n)
 		netRest = string(body) + "|" + string(left)
 	}
-	return plain, net, netErr, rest, netRest
+	return plain, net, rest, netRest, netErr
 }
 
 // TestPlainRequestIsNetHTTPs: what the router's own reader takes it reads as net/http does, to the last byte.
 func TestPlainRequestIsNetHTTPs(t *testing.T) {
 	taken := 0
 	rapid.Check(t, func(t *rapid.T) {
-		oneOf := func(label string, values ...string) string { return rapid.SampledFrom(values).Draw(t, label) }
-		end := oneOf("end", "\r\n", "\r\n", "\r\n", "\r\n", "\n")
+		// Most parts are as usual, the first of their values, so that what is not meets what is.
+		oneOf := func(label string, values ...string) string {
+			if label != "header" && rapid.IntRange(0, 7).Draw(t, "usual "+label) > 0 {
+				return values[0]
+			}
+			return rapid.SampledFrom(values).Draw(t, label)
+		}
+		end := oneOf("end", "\r\n", "\n")
 		var b strings.Builder
-		fmt.Fprintf(&b, "%s%s%s%s%s%s", oneOf("method", "GET", "POST", "PUT", "get", "CONNECT", "OPTIONS", ""), oneOf("space", " ", " ", " ", "  ", "\t"),
-			oneOf("uri", "/", "/a/b?c=d", "/a?", "*", "//a/b", "http://x/y", "/a%20b", "/a#b", "/a b", "/ä", ""), oneOf("space2", " ", " ", " ", "  "),
-			oneOf("version", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/1.1 "), end)
-		b.WriteString(oneOf("host", "Host: a\r\n", "Host: a\r\n", "host:a:80 \r\n", "", "Host: a\r\nHost: b\r\n", "Host:\r\n"))
+		fmt.Fprintf(&b, "%s%s%s%s%s%s", oneOf("method", "GET", "POST", "PUT", "get", "CONNECT", "OPTIONS", ""), oneOf("space", " ", "  ", "\t"),
+			oneOf("uri", "/", "/a/b?c=d", "/a?", "*", "//a/b", "http://x/y", "/a%20b", "/a#b", "/a b", "/ä", ""), oneOf("space2", " ", "  "),
+			oneOf("version", "HTTP/1.1", "HTTP/1.0", "HTTP/2.0", "HTTP/1.1 "), end)
+		b.WriteString(oneOf("host", "Host: a\r\n", "host:a:80 \r\n", "", "Host: a\r\nHost: b\r\n", "Host:\r\n"))
 		for range rapid.IntRange(0, 4).Draw(t, "headers") {
 			b.WriteString(oneOf("header", "Accept: */*", "x-a: 1", "X-A: 2", "X-Empty:", "Cookie: a=b; c=d", "Content-Length: 5", "Content-Length: 5", "Content-Length: 6", "Content-Length: +5", "Content-Length: 5, 5",
 				"Content-Length: ", "Transfer-Encoding: chunked", "Transfer-Encoding : chunked", "Connection: close", "Connection: keep-alive", "Connection: Close, X-A", "Expect: 100-continue",
 				" folded", "Bad Name: x", "X: a\x01b", "X: a\rb", "X: a\nTransfer-Encoding: chunked", ": x", "X", "Pragma: no-cache", "Upgrade: websocket") + end)
 		}
-		b.WriteString(oneOf("last", "\r\n", "\r\n", "\r\n", "\n", "") + "hello, and what follows")
-		plain, net, err, rest, netRest := plainAndNet(b.String())
+		b.WriteString(oneOf("last", "\r\n", "\r\n", "\n", "") + "hello, and what follows")
+		plain, net, rest, netRest, err := plainAndNet(b.String())
 		if plain == nil {
 			return
 		}

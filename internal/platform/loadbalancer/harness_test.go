@@ -63,17 +63,22 @@ type world struct {
 	applied chan int64
 	health  chan string
 	samples chan []slipway.RouterSample
+	refuse  error // of the sink
 	open    func() *loadbalancer.Service
 }
 
 func (w *world) Sample(_ context.Context, samples []slipway.RouterSample) error {
 	w.samples <- samples
-	return nil
+	return w.refuse
 }
 
 func start(t *testing.T) *world {
 	t.Helper()
-	db := storetest.Open(t, loadbalancer.Migrations())
+	return on(t, storetest.Open(t, loadbalancer.Migrations()))
+}
+
+func on(t *testing.T, db *store.Store) *world {
+	t.Helper()
 	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal"))
 	if err != nil {
 		t.Fatal(err)
