@@ -300,7 +300,7 @@ func TestKillBlueGreen(t *testing.T) {
 	c := newColoured(t, "slipway_fault")
 	c.first()
 	c.call("PutReleasePolicy", map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{
-		"steps": []map[string]any{{"percent": 50, "waitSeconds": 0}, {"percent": 100}}, "comparison": map[string]any{}, "onUncertain": "PROMOTE"}})
+		"steps": []map[string]any{{"percent": 50, "waitSeconds": 1}, {"percent": 100}}, "comparison": map[string]any{}, "onUncertain": "PROMOTE"}})
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
