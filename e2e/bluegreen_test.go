@@ -245,6 +245,7 @@ func (c *coloured) fails(side string, of100 int64) {
 }
 
 func TestBlueGreenUnderLoad(t *testing.T) {
+	t.Parallel()
 	c := newColoured(t, "")
 	ctx := t.Context()
 	if d := c.over(c.deploy(c.marked("one", nil))); d.Status != types.DeploymentStatusSucceeded {
@@ -297,6 +298,7 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 
 // TestKillBlueGreen kills the server, the router or an agent at a random moment, in fifty blue/green deployments.
 func TestKillBlueGreen(t *testing.T) {
+	t.Parallel()
 	c := newColoured(t, "slipway_fault")
 	c.first()
 	c.call("PutReleasePolicy", map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{
@@ -393,6 +395,7 @@ func (c *coloured) alarm() {
 
 // TestKillAtEveryTrafficPoint kills the process that reaches a fault point of a blue/green deployment.
 func TestKillAtEveryTrafficPoint(t *testing.T) {
+	t.Parallel()
 	c := newColoured(t, "slipway_fault")
 	c.first()
 	c.policy(50, 0, 100, 0)

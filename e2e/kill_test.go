@@ -327,6 +327,7 @@ func points(t testing.TB) []string {
 // TestKillAtEveryPoint kills the process that reaches a fault point, for each point on a change's way and for several times that it is
 // reached, and looks whether the change still arrives.
 func TestKillAtEveryPoint(t *testing.T) {
+	t.Parallel()
 	w := newWay(t)
 	for _, point := range slices.DeleteFunc(points(t), inTraffic) {
 		for _, nth := range occasions(point) {
@@ -365,6 +366,7 @@ func occasions(point string) []int {
 
 // TestKillAtRandom kills the server, the runner or the agent at a random moment, in thirty runs.
 func TestKillAtRandom(t *testing.T) {
+	t.Parallel()
 	w := newWay(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
