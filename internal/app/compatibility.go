@@ -117,6 +117,11 @@ const compatibilityLimits = `## Where Slipway differs
   returned; a start is refused and says which of them it was.
 - CodeBuild: builds run on the runner's host (in a sandbox where bubblewrap works), whatever image and compute type a project names; the log says so. Batch builds, caches,
   VPCs, file systems, fleets, debug sessions, parameter-store and secrets-manager variables are refused by name.
+- Elastic Load Balancing: application load balancers with listeners of HTTP and HTTPS and targets of the type ` + "`ip`" + `, which may be any address: there is no VPC. Subnets,
+  security groups and the scheme are kept and returned. All load balancers share the routers' ports, so that a port has one listener. Certificates are IAM's server
+  certificates; the default policy takes TLS 1.2 and 1.3. HTTP/2 and gRPC targets can stand behind listeners without TLS too. A target that drains is gone with its last request. A
+  group of weight 0 gets no request, not even of a client that a cookie binds to it. Network and gateway load balancers, the target types instance, lambda and alb,
+  authentication, mutual TLS, access logs, slow start, transforms and trust stores are refused by name.
 - CodeDeploy: deployments to on-premises hosts, in place and blue/green. Beyond AWS: a deployment group of the type BLUE_GREEN names the tags of its blue and of its green hosts as
   the two groups of ` + "`onPremisesTagSet`" + `, and their target groups as the pair of ` + "`targetGroupPairInfoList`" + `; each deployment takes the side that is idle; ` + "`trafficRoutingConfig`" + ` is
   taken for the platform Server; a target group's targets are the addresses that hosts said by ` + "`slipway agent --service`" + `; terminating the originals stops their application
