@@ -135,8 +135,9 @@ type GetReleaseTrafficInput struct {
 
 // GetReleaseTrafficOutput is the shape of that name.
 type GetReleaseTrafficOutput struct {
-	IntervalSeconds *int32         `json:"intervalSeconds,omitzero"`
-	Points          []TrafficPoint `json:"points,omitzero"`
+	IntervalSeconds *int32             `json:"intervalSeconds,omitzero"`
+	Points          []TrafficPoint     `json:"points,omitzero"`
+	Comparison      *TrafficComparison `json:"comparison,omitzero"`
 }
 
 // LatencyBucket is the shape of that name.
@@ -433,6 +434,16 @@ type RouterTarget struct {
 	Reason         *string `json:"reason,omitzero"`
 	Description    *string `json:"description,omitzero"`
 	InFlight       *int64  `json:"inFlight,omitzero"`
+}
+
+// TrafficComparison is the shape of that name.
+type TrafficComparison struct {
+	StartTime       *awsproto.Time  `json:"startTime,omitzero"`
+	EndTime         *awsproto.Time  `json:"endTime,omitzero"`
+	Baseline        *TrafficSide    `json:"baseline,omitzero"`
+	Canary          *TrafficSide    `json:"canary,omitzero"`
+	BaselineLatency []LatencyBucket `json:"baselineLatency,omitzero"`
+	CanaryLatency   []LatencyBucket `json:"canaryLatency,omitzero"`
 }
 
 // TrafficPoint is the shape of that name.

@@ -94,7 +94,7 @@ func (b *board) add(l line) {
 
 // rank orders states: broken, then awaited, then moving, then at rest.
 func rank(k Kind) int {
-	return slices.Index([]Kind{Failed, Waiting, Running, Queued, Stopped, Superseded, Succeeded, Skipped, NotReached}, k)
+	return slices.Index([]Kind{Failed, Waiting, Running, Queued, Back, Stopped, Superseded, Succeeded, Skipped, NotReached}, k)
 }
 
 // lineOf reads a pipeline's documents.

@@ -19,5 +19,6 @@ func (s *site) routes(mux *http.ServeMux) {
 	}
 	s.deploymentRoutes(mux)
 	s.buildRoutes(mux)
+	s.releaseRoutes(mux)
 	s.sourceRoutes(mux)
 }

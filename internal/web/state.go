@@ -16,6 +16,7 @@ const (
 	NotReached Kind = "none"
 	Held       Kind = "held" // a transition that is closed
 	Watch      Kind = "watch"
+	Back       Kind = "back" // what was rolled back
 )
 
 // kindOf tells the kind of a status of any of the services.
@@ -50,6 +51,8 @@ func (k Kind) word() string {
 		return "transition closed"
 	case Watch:
 		return "worth watching"
+	case Back:
+		return "rolled back"
 	}
 	return string(k)
 }

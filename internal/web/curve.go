@@ -1,0 +1,116 @@
+package web
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"slipway/api/slipway"
+)
+
+// latencyChart is how the latencies of both sides are distributed.
+type latencyChart struct {
+	Say      string
+	New, Old string // paths, 640 wide and 200 high
+	Columns  []label
+	LimitX   string // where the limit of the policy is; "" if there is none
+	Limit    string
+}
+
+const curveWidth, curveHeight = 640.0, 200.0
+
+// drawLatency draws the share of requests by latency, on a logarithmic scale: latencies differ by factors. Nil if nothing was measured.
+func drawLatency(both *slipway.TrafficComparison, p *slipway.ReleasePolicy) *latencyChart {
+	low, high := math.MaxInt, 0
+	for _, side := range [][]slipway.LatencyBucket{both.CanaryLatency, both.BaselineLatency} {
+		for _, b := range side {
+			low, high = min(low, int(*b.Bucket)), max(high, int(*b.Bucket))
+		}
+	}
+	if high < low {
+		return nil
+	}
+	// A factor of two around what there is.
+	low, high = max(0, low-bucketsPerFactor), high+bucketsPerFactor
+	x := func(bucket float64) float64 { return 8 + (curveWidth-16)*(bucket-float64(low))/float64(high-low) }
+	fresh, old := shares(both.CanaryLatency, low, high), shares(both.BaselineLatency, low, high)
+	var top float64
+	for i := range fresh {
+		top = max(top, fresh[i], old[i])
+	}
+	path := func(all []float64) string {
+		var b strings.Builder
+		for i, v := range all {
+			letter := "L"
+			if i == 0 {
+				letter = "M"
+			}
+			fmt.Fprintf(&b, "%s%s %s", letter, decimal(x(float64(low+i))), decimal(curveHeight-180*v/top))
+		}
+		return b.String()
+	}
+	c := &latencyChart{New: path(fresh), Old: path(old)}
+	for _, at := range niceLatencies(slipway.LatencyOf(low), slipway.LatencyOf(high)) {
+		c.Columns = append(c.Columns, label{X: decimal(x(bucketOf(at))), Text: millis(new(float64(at) / float64(time.Millisecond)))})
+	}
+	if p != nil && p.Thresholds != nil {
+		for name, limit := range map[string]*float64{"p95": p.Thresholds.MaxP95Milliseconds, "p99": p.Thresholds.MaxP99Milliseconds} {
+			if limit == nil || c.Limit != "" && name == "p95" {
+				continue
+			}
+			if at := bucketOf(time.Duration(*limit * float64(time.Millisecond))); at > float64(low) && at < float64(high) {
+				c.LimitX, c.Limit = decimal(x(at)), "limit of "+name+": "+millis(limit)
+			}
+		}
+	}
+	c.Say = fmt.Sprintf("How latencies are distributed. Of the new version the median is %s and p99 %s, of the old one %s and %s.",
+		millis(both.Canary.P50Milliseconds), millis(both.Canary.P99Milliseconds), millis(both.Baseline.P50Milliseconds), millis(both.Baseline.P99Milliseconds))
+	return c
+}
+
+const bucketsPerFactor = 16
+
+// bucketOf is where a latency is on the scale of buckets, between them too.
+func bucketOf(d time.Duration) float64 {
+	return bucketsPerFactor*math.Log2(float64(d)/float64(time.Microsecond)) - 0.5
+}
+
+// shares are the parts of all requests that fall to each bucket, smoothed by its neighbours.
+func shares(buckets []slipway.LatencyBucket, low, high int) []float64 {
+	all := make([]float64, high-low+1)
+	var whole float64
+	for _, b := range buckets {
+		whole += float64(*b.Count)
+	}
+	if whole == 0 {
+		return all
+	}
+	kernel := []float64{1, 4, 7, 9, 7, 4, 1} // of 33
+	for _, b := range buckets {
+		for i, k := range kernel {
+			if at := int(*b.Bucket) - low + i - len(kernel)/2; at >= 0 && at < len(all) {
+				all[at] += k / 33 * float64(*b.Count) / whole
+			}
+		}
+	}
+	return all
+}
+
+// niceLatencies are those at the axis: 1, 2, 5 of each power of ten, thinned until they fit.
+func niceLatencies(from, to time.Duration) []time.Duration {
+	for _, steps := range [][]time.Duration{{1, 2, 5}, {1, 3}, {1}} {
+		var all []time.Duration
+		for decade := time.Microsecond; decade < time.Hour*10; decade *= 10 {
+			for _, s := range steps {
+				if at := decade * s; at > from && at < to {
+					all = append(all, at)
+				}
+			}
+		}
+		if len(all) <= 7 || len(steps) == 1 {
+			return all
+		}
+	}
+	return nil
+}
