@@ -191,6 +191,11 @@ func (s *site) rawLog(w http.ResponseWriter, r *http.Request, _ visitor) error {
 		return err
 	}
 	group, stream := logName(b)
+	return s.streamLog(w, r, group, stream)
+}
+
+// streamLog sends a log as text.
+func (s *site) streamLog(w http.ResponseWriter, r *http.Request, group, stream *string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "sandbox")
 	for next := int64(0); ; {

@@ -11,14 +11,24 @@ import (
 
 // latencyChart is how the latencies of both sides are distributed.
 type latencyChart struct {
-	Say      string
-	New, Old string // paths, 640 wide and 200 high
+	Say        string
+	Wide, Tall curves
+}
+
+// curves are a distribution in one width, 200 high.
+type curves struct {
+	Width    float64
+	New, Old string // paths
 	Columns  []label
 	LimitX   string // where the limit of the policy is; "" if there is none
 	Limit    string
+
+	low, high int // buckets
 }
 
-const curveWidth, curveHeight = 640.0, 200.0
+func (c *curves) x(bucket float64) float64 {
+	return 8 + (c.Width-16)*(bucket-float64(c.low))/float64(c.high-c.low)
+}
 
 // drawLatency draws the share of requests by latency, on a logarithmic scale: latencies differ by factors. Nil if nothing was measured.
 func drawLatency(both *slipway.TrafficComparison, p *slipway.ReleasePolicy) *latencyChart {
@@ -33,8 +43,16 @@ func drawLatency(both *slipway.TrafficComparison, p *slipway.ReleasePolicy) *lat
 	}
 	// A factor of two around what there is.
 	low, high = max(0, low-bucketsPerFactor), high+bucketsPerFactor
-	x := func(bucket float64) float64 { return 8 + (curveWidth-16)*(bucket-float64(low))/float64(high-low) }
-	fresh, old := shares(both.CanaryLatency, low, high), shares(both.BaselineLatency, low, high)
+	c := &latencyChart{Wide: curves{Width: 640, low: low, high: high}, Tall: curves{Width: 320, low: low, high: high}}
+	c.Wide.draw(both, p, 7)
+	c.Tall.draw(both, p, 4)
+	c.Say = fmt.Sprintf("How latencies are distributed. Of the new version the median is %s and p99 %s, of the old one %s and %s.",
+		millis(both.Canary.P50Milliseconds), millis(both.Canary.P99Milliseconds), millis(both.Baseline.P50Milliseconds), millis(both.Baseline.P99Milliseconds))
+	return c
+}
+
+func (c *curves) draw(both *slipway.TrafficComparison, p *slipway.ReleasePolicy, most int) {
+	fresh, old := shares(both.CanaryLatency, c.low, c.high), shares(both.BaselineLatency, c.low, c.high)
 	var top float64
 	for i := range fresh {
 		top = max(top, fresh[i], old[i])
@@ -46,27 +64,27 @@ func drawLatency(both *slipway.TrafficComparison, p *slipway.ReleasePolicy) *lat
 			if i == 0 {
 				letter = "M"
 			}
-			fmt.Fprintf(&b, "%s%s %s", letter, decimal(x(float64(low+i))), decimal(curveHeight-180*v/top))
+			fmt.Fprintf(&b, "%s%s %s", letter, decimal(c.x(float64(c.low+i))), decimal(200-180*v/top))
 		}
 		return b.String()
 	}
-	c := &latencyChart{New: path(fresh), Old: path(old)}
-	for _, at := range niceLatencies(slipway.LatencyOf(low), slipway.LatencyOf(high)) {
-		c.Columns = append(c.Columns, label{X: decimal(x(bucketOf(at))), Text: millis(new(float64(at) / float64(time.Millisecond)))})
+	c.New, c.Old = path(fresh), path(old)
+	for _, at := range niceLatencies(slipway.LatencyOf(c.low), slipway.LatencyOf(c.high), most) {
+		c.Columns = append(c.Columns, label{X: decimal(c.x(bucketOf(at))), Text: millis(new(float64(at) / float64(time.Millisecond)))})
 	}
-	if p != nil && p.Thresholds != nil {
-		for name, limit := range map[string]*float64{"p95": p.Thresholds.MaxP95Milliseconds, "p99": p.Thresholds.MaxP99Milliseconds} {
-			if limit == nil || c.Limit != "" && name == "p95" {
-				continue
-			}
-			if at := bucketOf(time.Duration(*limit * float64(time.Millisecond))); at > float64(low) && at < float64(high) {
-				c.LimitX, c.Limit = decimal(x(at)), "limit of "+name+": "+millis(limit)
-			}
-		}
+	if p == nil || p.Thresholds == nil {
+		return
 	}
-	c.Say = fmt.Sprintf("How latencies are distributed. Of the new version the median is %s and p99 %s, of the old one %s and %s.",
-		millis(both.Canary.P50Milliseconds), millis(both.Canary.P99Milliseconds), millis(both.Baseline.P50Milliseconds), millis(both.Baseline.P99Milliseconds))
-	return c
+	name, limit := "p99", p.Thresholds.MaxP99Milliseconds
+	if limit == nil {
+		name, limit = "p95", p.Thresholds.MaxP95Milliseconds
+	}
+	if limit == nil {
+		return
+	}
+	if at := bucketOf(time.Duration(*limit * float64(time.Millisecond))); at > float64(c.low) && at < float64(c.high) {
+		c.LimitX, c.Limit = decimal(c.x(at)), "limit of "+name+": "+millis(limit)
+	}
 }
 
 const bucketsPerFactor = 16
@@ -98,7 +116,7 @@ func shares(buckets []slipway.LatencyBucket, low, high int) []float64 {
 }
 
 // niceLatencies are those at the axis: 1, 2, 5 of each power of ten, thinned until they fit.
-func niceLatencies(from, to time.Duration) []time.Duration {
+func niceLatencies(from, to time.Duration, most int) []time.Duration {
 	for _, steps := range [][]time.Duration{{1, 2, 5}, {1, 3}, {1}} {
 		var all []time.Duration
 		for decade := time.Microsecond; decade < time.Hour*10; decade *= 10 {
@@ -108,7 +126,7 @@ func niceLatencies(from, to time.Duration) []time.Duration {
 				}
 			}
 		}
-		if len(all) <= 7 || len(steps) == 1 {
+		if len(all) <= most || len(steps) == 1 {
 			return all
 		}
 	}

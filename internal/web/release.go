@@ -51,6 +51,8 @@ type releaseView struct {
 	*slipway.Release
 	Kind     Kind
 	Origin   origin
+	Say      string // where it stands
+	Because  string // why, of one that goes back or asks
 	Next     string // what comes, and when
 	Judged   *slipway.ReleaseStepState
 	Steps    []releaseStep
@@ -130,6 +132,7 @@ func (s *site) origin(r *http.Request, d *codedeploy.DeploymentInfo) (o origin, 
 
 func makeRelease(x *slipway.Release, t *slipway.GetReleaseTrafficOutput, now time.Time) *releaseView {
 	v := &releaseView{Release: x, Kind: releaseKind(x.Status, x.Paused), Next: nextWords(x), Both: t.Comparison}
+	v.Say, v.Because = sentence(text(x.Message))
 	for i := range x.Steps {
 		st := &x.Steps[i]
 		if st.Verdict != nil {

@@ -35,6 +35,15 @@ func number32(n *int32) int32 {
 	return *n
 }
 
+// sentence takes a message apart: what is, and after the first colon why.
+func sentence(message string) (say, because string) {
+	say, because, ok := strings.Cut(message, ": ")
+	if ok {
+		say += "."
+	}
+	return say, because
+}
+
 // clock is a time of a day, in UTC.
 func clock(t time.Time) string { return t.UTC().Format("15:04:05") }
 

@@ -22,8 +22,10 @@ const (
 // kindOf tells the kind of a status of any of the services.
 func kindOf(status string) Kind {
 	switch status {
-	case "InProgress", "IN_PROGRESS", "Stopping", "Baking", "Ready":
+	case "InProgress", "IN_PROGRESS", "Stopping", "Baking":
 		return Running
+	case "Ready": // a deployment that somebody has to continue
+		return Waiting
 	case "Succeeded", "SUCCEEDED":
 		return Succeeded
 	case "Failed", "FAILED", "FAULT", "TIMED_OUT", "ERROR":
