@@ -204,7 +204,9 @@ func (d *deployment) takenBack() bool {
 }
 
 // running tells whether a deployment can be stopped.
-func (d *deployment) running() bool { return d.Kind == Running || d.Kind == Queued || d.Kind == Waiting }
+func (d *deployment) running() bool {
+	return d.Kind == Running || d.Kind == Queued || d.Kind == Waiting
+}
 
 // stands tells whether the originals stand by, so that there is a way back, until their application is stopped.
 func (d *deployment) stands() bool {
