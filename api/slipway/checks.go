@@ -8,7 +8,8 @@ import (
 
 var pattern1 = awsproto.NewPattern("[A-Za-z0-9._-]+")
 var pattern2 = awsproto.NewPattern("[A-Za-z0-9+=,.@_-]+")
-var pattern3 = awsproto.NewPattern("[\\w\\.-]+")
+var pattern3 = awsproto.NewPattern("[A-Za-z0-9.@\\-_]+")
+var pattern4 = awsproto.NewPattern("[\\w\\.-]+")
 
 // Check reports what the model forbids.
 func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
@@ -62,6 +63,8 @@ func (s *GetAttentionInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *GetBoardInput) Check(c *awsproto.Check) {
+	c.Length("pipelineName", s.PipelineName, 1, 100)
+	c.Match("pipelineName", s.PipelineName, pattern3)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
 
@@ -69,7 +72,7 @@ func (s *GetBoardInput) Check(c *awsproto.Check) {
 func (s *GetDiffInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern3)
+	c.Match("repositoryName", s.RepositoryName, pattern4)
 	c.Length("beforeCommitSpecifier", s.BeforeCommitSpecifier, 1, 256)
 	c.Required("afterCommitSpecifier", s.AfterCommitSpecifier != nil)
 	c.Length("afterCommitSpecifier", s.AfterCommitSpecifier, 1, 256)
@@ -116,9 +119,17 @@ func (s *LatencyBucket) Check(c *awsproto.Check) {
 func (s *ListCommitsInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern3)
+	c.Match("repositoryName", s.RepositoryName, pattern4)
 	c.Required("commitSpecifier", s.CommitSpecifier != nil)
 	c.Length("commitSpecifier", s.CommitSpecifier, 1, 256)
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *ListExecutionsInput) Check(c *awsproto.Check) {
+	c.Required("pipelineName", s.PipelineName != nil)
+	c.Length("pipelineName", s.PipelineName, 1, 100)
+	c.Match("pipelineName", s.PipelineName, pattern3)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
 

@@ -77,6 +77,11 @@ func (c Client) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCom
 	return awsproto.Send[ListCommitsOutput](ctx, c.Client, &opListCommits, in)
 }
 
+// ListExecutions is slipway:ListExecutions.
+func (c Client) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*ListExecutionsOutput, error) {
+	return awsproto.Send[ListExecutionsOutput](ctx, c.Client, &opListExecutions, in)
+}
+
 // ListHosts is slipway:ListHosts.
 func (c Client) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
 	return awsproto.Send[ListHostsOutput](ctx, c.Client, &opListHosts, in)

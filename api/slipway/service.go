@@ -27,6 +27,7 @@ var (
 	opGetReleaseTraffic   = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Errors: []string{"ReleaseNotFoundException"}}
 	opGetTestHistory      = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Errors: []string(nil)}
 	opListCommits         = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opListExecutions      = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListHosts           = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListReleases        = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListRouters         = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Errors: []string(nil)}
@@ -59,6 +60,7 @@ type API interface {
 	GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
 	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
+	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
@@ -92,6 +94,7 @@ type Service struct {
 	getReleaseTraffic   func(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
 	getTestHistory      func(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 	listCommits         func(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
+	listExecutions      func(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	listHosts           func(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	listReleases        func(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	listRouters         func(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
@@ -180,6 +183,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
 		}); ok && s.listCommits == nil {
 			s.listCommits = f.ListCommits
+		}
+		if f, ok := part.(interface {
+			ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
+		}); ok && s.listExecutions == nil {
+			s.listExecutions = f.ListExecutions
 		}
 		if f, ok := part.(interface {
 			ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
@@ -325,6 +333,11 @@ func (s *Service) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListC
 	return awsproto.Invoke(ctx, s.hooks, &opListCommits, in, s.listCommits)
 }
 
+// ListExecutions is slipway:ListExecutions.
+func (s *Service) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*ListExecutionsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListExecutions, in, s.listExecutions)
+}
+
 // ListHosts is slipway:ListHosts.
 func (s *Service) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListHosts, in, s.listHosts)
@@ -419,6 +432,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetReleaseTraffic, s.getReleaseTraffic != nil, s.GetReleaseTraffic),
 		awsproto.Bind(&opGetTestHistory, s.getTestHistory != nil, s.GetTestHistory),
 		awsproto.Bind(&opListCommits, s.listCommits != nil, s.ListCommits),
+		awsproto.Bind(&opListExecutions, s.listExecutions != nil, s.ListExecutions),
 		awsproto.Bind(&opListHosts, s.listHosts != nil, s.ListHosts),
 		awsproto.Bind(&opListReleases, s.listReleases != nil, s.ListReleases),
 		awsproto.Bind(&opListRouters, s.listRouters != nil, s.ListRouters),

@@ -141,8 +141,9 @@ type GetAttentionOutput struct {
 
 // GetBoardInput is the shape of that name.
 type GetBoardInput struct {
-	MaxResults *int32  `json:"maxResults,omitzero"`
-	NextToken  *string `json:"nextToken,omitzero"`
+	PipelineName *string `json:"pipelineName,omitzero"`
+	MaxResults   *int32  `json:"maxResults,omitzero"`
+	NextToken    *string `json:"nextToken,omitzero"`
 }
 
 // GetBoardOutput is the shape of that name.
@@ -257,6 +258,19 @@ type ListCommitsOutput struct {
 	NextToken *string         `json:"nextToken,omitzero"`
 }
 
+// ListExecutionsInput is the shape of that name.
+type ListExecutionsInput struct {
+	PipelineName *string `json:"pipelineName,omitzero"`
+	MaxResults   *int32  `json:"maxResults,omitzero"`
+	NextToken    *string `json:"nextToken,omitzero"`
+}
+
+// ListExecutionsOutput is the shape of that name.
+type ListExecutionsOutput struct {
+	Executions []ListedExecution `json:"executions,omitzero"`
+	NextToken  *string           `json:"nextToken,omitzero"`
+}
+
 // ListHostsInput is the shape of that name.
 type ListHostsInput struct {
 	MaxResults *int32  `json:"maxResults,omitzero"`
@@ -301,6 +315,12 @@ type ListRunnersInput struct {
 type ListRunnersOutput struct {
 	Runners      []RunnerState `json:"runners,omitzero"`
 	QueuedBuilds *int64        `json:"queuedBuilds,omitzero"`
+}
+
+// ListedExecution is the shape of that name.
+type ListedExecution struct {
+	Summary json.RawMessage `json:"summary,omitzero"`
+	Stages  []StageMark     `json:"stages,omitzero"`
 }
 
 // PauseReleaseInput is the shape of that name.
@@ -584,6 +604,13 @@ type RunnerState struct {
 	Name     *string        `json:"name,omitzero"`
 	SeenTime *awsproto.Time `json:"seenTime,omitzero"`
 	Builds   []string       `json:"builds,omitzero"`
+}
+
+// StageMark is the shape of that name.
+type StageMark struct {
+	StageName *string `json:"stageName,omitzero"`
+	Status    *string `json:"status,omitzero"`
+	Asks      *bool   `json:"asks,omitzero"`
 }
 
 // TestRun is the shape of that name.

@@ -206,7 +206,7 @@ func (s *server) fit(ctx context.Context) error {
 			return identity.Authorize(c, "codecommit", operation)
 		}},
 		pages: web.New(web.Config{Sessions: sessions{s.identity}, SessionLife: identity.SessionLife, Source: services.codecommit, Builds: services.codebuild,
-			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, IAM: services.iam, Hub: s.hub, URL: s.URL, Region: region, Version: s.Version, Log: s.Log, Now: now}),
+			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, IAM: services.iam, Hub: s.hub, URL: s.URL, Region: region, Account: account, Version: s.Version, Log: s.Log, Now: now}),
 		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
 	}
 	return nil

@@ -22,7 +22,7 @@ type boardAfter struct {
 }
 
 // GetBoard implements slipway:GetBoard: pipelines, those that failed first, then those that wait for somebody, that move, that are at rest, and by name
-// among these; each with its definition, the state of its stages (as GetPipelineState shows it) and,
+// among these, or the one that is asked for; each with its definition, the state of its stages (as GetPipelineState shows it) and,
 // by their IDs, summaries of the executions that the state names. It takes three queries, however many pipelines there are.
 func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*slipway.GetBoardOutput, error) {
 	var after boardAfter
@@ -33,7 +33,13 @@ func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*sli
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	rows, err := s.boardRows(ctx, after, limit+1)
+	var rows []*row
+	var err error
+	if in.PipelineName != nil {
+		rows, err = s.boardRow(ctx, *in.PipelineName)
+	} else {
+		rows, err = s.boardRows(ctx, after, limit+1)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +77,12 @@ func (s *Service) boardRows(ctx context.Context, after boardAfter, limit int) ([
 		all = append(all, r)
 	}
 	return all, rows.Err()
+}
+
+// boardRow reads one pipeline.
+func (s *Service) boardRow(ctx context.Context, name string) ([]*row, error) {
+	r, err := load(ctx, s.db, name)
+	return []*row{r}, err
 }
 
 // boardExecutions reads the executions in flight of all pipelines, and those that their stages name.

@@ -43,6 +43,7 @@ type Config struct {
 	Hub         *event.Hub
 	URL         string // of this server
 	Region      string
+	Account     string
 	Version     string
 	Log         *slog.Logger
 	Now         func() time.Time

@@ -102,13 +102,3 @@ func printable(content []byte) bool {
 	return utf8.Valid(content) && !bytes.ContainsRune(content, 0)
 }
 
-// changeWord is what a commit did to a file.
-func changeWord(kind string) string {
-	switch kind {
-	case "A":
-		return "added"
-	case "D":
-		return "removed"
-	}
-	return "changed"
-}

@@ -26,11 +26,14 @@ func (rs *routers) list(version int64, now time.Time) []slipway.RouterState {
 	out := []slipway.RouterState{}
 	for _, name := range slices.Sorted(maps.Keys(rs.byName)) {
 		r := rs.byName[name]
-		at := r.seen
-		if r.gone != nil { // its poll is held
-			at = now
+		x := slipway.RouterState{Name: &name, AppliedVersion: &r.applied, Version: &version}
+		switch {
+		case r.gone != nil: // its poll is held
+			x.SeenTime = awsproto.At(now)
+		case r.heard: // by this process
+			x.SeenTime = awsproto.At(r.seen)
 		}
-		out = append(out, slipway.RouterState{Name: &name, SeenTime: awsproto.At(at), AppliedVersion: &r.applied, Version: &version})
+		out = append(out, x)
 	}
 	return out
 }
