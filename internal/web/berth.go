@@ -130,4 +130,3 @@ func what(a *codepipeline.ActionDeclaration) string {
 	}
 	return text(a.ActionTypeId.Provider)
 }
-

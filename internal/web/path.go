@@ -27,4 +27,3 @@ func pathOf(address string) string {
 	}
 	return ""
 }
-

@@ -12,10 +12,10 @@ import (
 // reportRoutes are the pages of tests.
 func (s *site) reportRoutes(mux *http.ServeMux) {
 	for pattern, p := range map[string]page{
-		"GET /tests":                s.testsPage,
-		"GET /tests/{group}":        s.testGroupPage,
-		"GET /tests/{group}/case":   s.testCasePage,
-		"GET /reports/{name}":       s.reportPage,
+		"GET /tests":              s.testsPage,
+		"GET /tests/{group}":      s.testGroupPage,
+		"GET /tests/{group}/case": s.testCasePage,
+		"GET /reports/{name}":     s.reportPage,
 	} {
 		mux.Handle(pattern, s.signedIn(p))
 	}

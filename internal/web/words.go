@@ -101,4 +101,3 @@ func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 func printable(content []byte) bool {
 	return utf8.Valid(content) && !bytes.ContainsRune(content, 0)
 }
-
