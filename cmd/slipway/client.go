@@ -2,10 +2,17 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
+	"slipway/api/codebuild"
+	"slipway/api/codecommit"
+	"slipway/api/codedeploy"
+	"slipway/api/codepipeline"
+	"slipway/api/slipway"
+	"slipway/internal/terminal"
 )
 
 // client is how a command reaches a server: by the settings that the aws CLI uses too.
@@ -22,7 +29,7 @@ func keys() (sigv4.Credentials, error) {
 			return c, nil
 		}
 	}
-	return sigv4.Credentials{}, fmt.Errorf("no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with: set -a; . slipway-data/keys/administrator; set +a")
+	return sigv4.Credentials{}, exit(exitAccess, fmt.Errorf("no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with: set -a; . slipway-data/keys/administrator; set +a"))
 }
 
 func (c client) open() (*awsproto.Client, error) {
@@ -31,4 +38,25 @@ func (c client) open() (*awsproto.Client, error) {
 		return nil, err
 	}
 	return &awsproto.Client{Endpoint: c.Endpoint, Region: c.Region, Credentials: k}, nil
+}
+
+// contract is a server's services, as commands call them.
+type contract struct {
+	sources     codecommit.API
+	builds      codebuild.API
+	deployments codedeploy.API
+	pipelines   codepipeline.API
+	slipway     slipway.API
+}
+
+// contract opens the services. Whoever looks is told what is waited for, once it takes long.
+func (c client) contract() (*contract, error) {
+	conn, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	if terminal.IsTerminal(os.Stderr) {
+		conn.HTTP = &http.Client{Transport: terminal.Progress{RoundTripper: http.DefaultTransport, Terminal: os.Stderr}}
+	}
+	return &contract{codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{Client: conn}, codepipeline.Client{Client: conn}, slipway.Client{Client: conn}}, nil
 }

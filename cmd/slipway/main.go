@@ -16,18 +16,25 @@ var version = "dev" // set by the build
 
 // commands are the sub-commands, each in a file of its own.
 type commands struct {
-	Up        upCommand         `cmd:"" help:"Start everything for one machine: the server with its pages, a runner, and a router once there is a load balancer."`
-	Run       runCommand        `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
-	Validate  validateCommand   `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
-	Logs      logsCommand       `cmd:"" help:"Print the log of a build; with -f as it grows."`
-	Why       whyCommand        `cmd:"" help:"Say why a build failed."`
-	API       apiCommand        `cmd:"" name:"api" help:"Call any operation of the API with JSON: what the aws CLI does, without it."`
-	Server    serverCommand     `cmd:"" help:"The server alone: API, pages, Git, engine."`
-	Runner    runnerCommand     `cmd:"" help:"A runner alone: takes builds and runs them."`
-	Router    routerCommand     `cmd:"" help:"A router alone: takes the requests of load balancers and sends them to their targets."`
-	Agent     agentCommand      `cmd:"" help:"The agent of a host that is deployed to."`
-	GitHelper credentialCommand `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
-	Version   versionCommand    `cmd:"" help:"Print the version."`
+	Up          upCommand          `cmd:"" help:"Start everything for one machine: the server with its pages, a runner, and a router once there is a load balancer."`
+	Run         runCommand         `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
+	Validate    validateCommand    `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
+	Logs        logsCommand        `cmd:"" help:"Print the log of a build; with -f as it grows."`
+	Why         whyCommand         `cmd:"" help:"Say why a build failed."`
+	Pipelines   pipelinesCommand   `cmd:"" help:"List the pipelines, or the executions of one."`
+	Builds      buildsCommand      `cmd:"" help:"List builds, or the phases of one."`
+	Deployments deploymentsCommand `cmd:"" help:"List deployments, or the hosts of one."`
+	Approve     approveCommand     `cmd:"" help:"Approve the change that waits in a pipeline; alone, list what waits."`
+	Reject      rejectCommand      `cmd:"" help:"Reject the change that waits in a pipeline."`
+	Retry       retryCommand       `cmd:"" help:"Run again what failed: a stage, a build, a deployment."`
+	Stop        stopCommand        `cmd:"" help:"Stop a build, a deployment or an execution."`
+	API         apiCommand         `cmd:"" name:"api" help:"Call any operation of the API with JSON: what the aws CLI does, without it."`
+	Server      serverCommand      `cmd:"" help:"The server alone: API, pages, Git, engine."`
+	Runner      runnerCommand      `cmd:"" help:"A runner alone: takes builds and runs them."`
+	Router      routerCommand      `cmd:"" help:"A router alone: takes the requests of load balancers and sends them to their targets."`
+	Agent       agentCommand       `cmd:"" help:"The agent of a host that is deployed to."`
+	GitHelper   credentialCommand  `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
+	Version     versionCommand     `cmd:"" help:"Print the version."`
 }
 
 const description = `Slipway takes a change from source to its users: Source, Build, Test, Deploy, Release.
@@ -39,11 +46,6 @@ AWS_ENDPOINT_URL=http://127.0.0.1:8080. Slipway is independent of AWS.
   slipway run                    run this folder's buildspec.yml
   slipway validate               check the buildspec, appspec and pipeline files of this folder
   slipway why web:3f0c…          why did this build fail?`
-
-// exitError ends the program with a code of its own; what was to be said has been said.
-type exitError int
-
-func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
 
 func main() {
 	os.Exit(run(os.Args[1:]))
@@ -70,14 +72,15 @@ func run(args []string) int {
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(); err != nil {
-		if exit, ok := errors.AsType[exitError](err); ok {
-			return int(exit)
+		code := exitCode(err)
+		if _, said := errors.AsType[exitError](err); said {
+			return code
 		}
 		fmt.Fprintln(os.Stderr, "slipway:", err)
 		if errors.Is(err, syscall.ECONNREFUSED) {
 			fmt.Fprintln(os.Stderr, "No server answers there. Start one with `slipway up`, or name its address with --endpoint or AWS_ENDPOINT_URL.")
 		}
-		return 1
+		return code
 	}
 	return 0
 }

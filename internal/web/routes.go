@@ -19,8 +19,5 @@ func (s *site) routes(mux *http.ServeMux) {
 	}
 	s.deploymentRoutes(mux)
 	s.buildRoutes(mux)
-	s.releaseRoutes(mux)
-	s.reportRoutes(mux)
-	s.settingsRoutes(mux)
 	s.sourceRoutes(mux)
 }

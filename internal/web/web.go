@@ -15,7 +15,6 @@ import (
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
-	"slipway/api/iam"
 	"slipway/api/slipway"
 	"slipway/internal/event"
 )
@@ -39,11 +38,9 @@ type Config struct {
 	Deployments codedeploy.API
 	Pipelines   codepipeline.API
 	Slipway     slipway.API
-	IAM         iam.API
 	Hub         *event.Hub
 	URL         string // of this server
 	Region      string
-	Account     string
 	Version     string
 	Log         *slog.Logger
 	Now         func() time.Time

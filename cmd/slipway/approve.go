@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway/api/codepipeline"
+	"slipway/internal/terminal"
+)
+
+type approveCommand struct {
+	client
+	printer
+	Of      string `arg:"" optional:"" name:"pipeline[/stage/action]" help:"What to approve; without it, all that waits is listed."`
+	Summary string `short:"m" help:"Why, for those who come later." placeholder:"TEXT"`
+}
+
+func (*approveCommand) Help() string {
+	return "Approves the change that waits in a pipeline; where several wait, name the stage too.\n\n  slipway approve\n  slipway approve web -m 'looked at the diff'\n  slipway approve web/Approve"
+}
+
+func (c *approveCommand) Run(ctx context.Context) error {
+	return decide(ctx, c.client, c.printer, c.Of, c.Summary, codepipeline.ApprovalStatusApproved)
+}
+
+type rejectCommand struct {
+	client
+	printer
+	Of      string `arg:"" name:"pipeline[/stage/action]" help:"What to reject."`
+	Summary string `short:"m" help:"Why, for its author." placeholder:"TEXT"`
+}
+
+func (*rejectCommand) Help() string {
+	return "Rejects the change that waits in a pipeline: its stage fails.\n\n  slipway reject web -m 'the migration is not reversible'\n  slipway reject web/Approve/Ask -m 'after the release train'"
+}
+
+func (c *rejectCommand) Run(ctx context.Context) error {
+	return decide(ctx, c.client, c.printer, c.Of, c.Summary, codepipeline.ApprovalStatusRejected)
+}
+
+// approval is one that waits.
+type approval struct {
+	Pipeline  string `json:"pipelineName"`
+	Stage     string `json:"stageName"`
+	Action    string `json:"actionName"`
+	Execution string `json:"pipelineExecutionId"`
+	token     string
+	state     *codepipeline.ActionExecution
+}
+
+func (a *approval) path() string { return a.Pipeline + "/" + a.Stage + "/" + a.Action }
+
+// approvals are those that wait in a pipeline.
+func approvals(state *codepipeline.GetPipelineStateOutput) []approval {
+	var all []approval
+	for i := range state.StageStates {
+		stage := &state.StageStates[i]
+		for j := range stage.ActionStates {
+			a := &stage.ActionStates[j]
+			if x := a.LatestExecution; x != nil && x.Token != nil && stage.LatestExecution != nil {
+				all = append(all, approval{*state.PipelineName, *stage.StageName, *a.ActionName, *stage.LatestExecution.PipelineExecutionId, *x.Token, x})
+			}
+		}
+	}
+	return all
+}
+
+func decide(ctx context.Context, c client, p printer, of, summary string, status codepipeline.ApprovalStatus) error {
+	api, err := c.contract()
+	if err != nil {
+		return err
+	}
+	if of == "" {
+		return waiting(ctx, api, p)
+	}
+	n, err := recognise(of)
+	if err == nil {
+		err = api.locate(ctx, &n)
+	}
+	if err != nil {
+		return err
+	}
+	if n.pipeline == "" {
+		return usage("%q is a build or a deployment; approvals wait in pipelines: PIPELINE, or PIPELINE/STAGE/ACTION", of)
+	}
+	a, err := api.approval(ctx, n)
+	if err != nil {
+		return err
+	}
+	if _, err := api.pipelines.PutApprovalResult(ctx, &codepipeline.PutApprovalResultInput{PipelineName: &a.Pipeline, StageName: &a.Stage, ActionName: &a.Action, Token: &a.token,
+		Result: &codepipeline.ApprovalResult{Status: status, Summary: &summary}}); err != nil {
+		return err
+	}
+	did := strings.ToLower(string(status))
+	return p.done(&outcome{Did: did, Pipeline: a.Pipeline, Stage: a.Stage, Action: a.Action, Execution: a.Execution,
+		Message: fmt.Sprintf("%s is %s, for the execution %s. Follow it with: slipway watch %s", a.path(), did, a.Execution, a.Pipeline)})
+}
+
+// approval finds the one approval that is meant.
+func (c *contract) approval(ctx context.Context, n named) (*approval, error) {
+	state, err := c.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &n.pipeline})
+	if err != nil {
+		return nil, err
+	}
+	var found []approval
+	for _, a := range approvals(state) {
+		if (n.stage == "" || n.stage == a.Stage) && (n.action == "" || n.action == a.Action) && (n.execution == "" || n.execution == a.Execution) {
+			found = append(found, a)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return nil, refused("nothing waits for approval in %s; slipway approve lists what waits", strings.TrimRight(n.pipeline+"/"+n.stage+"/"+n.action, "/"))
+	case 1:
+		return &found[0], nil
+	}
+	var paths []string
+	for i := range found {
+		paths = append(paths, found[i].path())
+	}
+	return nil, usage("%d approvals wait: say which: %s", len(found), strings.Join(paths, ", "))
+}
+
+// waiting lists all approvals that wait.
+func waiting(ctx context.Context, api *contract, p printer) error {
+	all, err := terminal.Pipelines(ctx, api.slipway)
+	if err != nil {
+		return err
+	}
+	now, found := time.Now(), []approval{}
+	of := map[string]*terminal.Pipeline{}
+	for i := range all {
+		of[all[i].Name] = &all[i]
+		found = append(found, approvals(&all[i].State)...)
+	}
+	return p.print(map[string]any{"approvals": found}, func(t *terminal.Table) {
+		t.Head("WAITS", "SINCE", "COMMIT", "CHANGE")
+		for i := range found {
+			a := &found[i]
+			x := of[a.Pipeline].Executions[a.Execution]
+			commit, text := terminal.Change(&x)
+			t.Row(terminal.Cell{Text: a.path(), Kind: terminal.Waiting}, terminal.Text(terminal.Ago(a.state.LastStatusChange, now)), terminal.Text(commit), terminal.Text(text))
+		}
+		if len(found) == 0 {
+			t.Note("Nothing waits for approval.")
+		}
+	})
+}

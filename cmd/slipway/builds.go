@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"slipway/api/codebuild"
+	"slipway/internal/terminal"
+)
+
+type buildsCommand struct {
+	client
+	printer
+	Of    string `arg:"" optional:"" help:"Builds of this project, or the phases of this build (PROJECT:UUID)." name:"project|build"`
+	Limit int    `short:"n" help:"At most so many builds." default:"20"`
+}
+
+func (*buildsCommand) Help() string {
+	return "Builds, the newest first; of one build, its phases.\n\n  slipway builds\n  slipway builds web -n 5\n  slipway builds web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway builds -o json | jq -r '.builds[] | select(.buildStatus == \"FAILED\").id'"
+}
+
+func (c *buildsCommand) Run(ctx context.Context) error {
+	api, err := c.contract()
+	if err != nil {
+		return err
+	}
+	if n, err := recognise(c.Of); err == nil && n.build != "" {
+		return c.one(ctx, api, n.build)
+	}
+	builds, err := c.list(ctx, api)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	return c.print(map[string]any{"builds": builds}, func(t *terminal.Table) {
+		t.Head("BUILD", "STATUS", "STARTED", "TOOK", "COMMIT", "BY")
+		for i := range builds {
+			b := &builds[i]
+			commit := ""
+			if b.ResolvedSourceVersion != nil {
+				commit = terminal.Short(*b.ResolvedSourceVersion)
+			}
+			t.Row(terminal.Pointed(b.Id), terminal.State(b.BuildStatus), terminal.Text(terminal.Ago(b.StartTime, now)), terminal.Text(terminal.Between(b.StartTime, b.EndTime, now)),
+				terminal.Text(commit), terminal.Pointed(b.Initiator))
+		}
+		if len(builds) == 0 {
+			t.Note("There is no build yet.")
+		}
+	})
+}
+
+// buildsABatch is CodeBuild's limit.
+const buildsABatch = 100
+
+func (c *buildsCommand) list(ctx context.Context, api *contract) ([]codebuild.Build, error) {
+	var next *string
+	builds := []codebuild.Build{}
+	for len(builds) < c.Limit {
+		var ids []string
+		if c.Of == "" {
+			page, err := api.builds.ListBuilds(ctx, &codebuild.ListBuildsInput{NextToken: next})
+			if err != nil {
+				return nil, err
+			}
+			ids, next = page.Ids, page.NextToken
+		} else {
+			page, err := api.builds.ListBuildsForProject(ctx, &codebuild.ListBuildsForProjectInput{ProjectName: &c.Of, NextToken: next})
+			if err != nil {
+				return nil, err
+			}
+			ids, next = page.Ids, page.NextToken
+		}
+		ids = ids[:min(len(ids), c.Limit-len(builds), buildsABatch)]
+		if len(ids) == 0 {
+			break
+		}
+		batch, err := api.builds.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: ids})
+		if err != nil {
+			return nil, err
+		}
+		builds = append(builds, batch.Builds...)
+		if next == nil {
+			break
+		}
+	}
+	return builds, nil
+}
+
+func (c *buildsCommand) one(ctx context.Context, api *contract, id string) error {
+	batch, err := api.builds.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{id}})
+	if err != nil {
+		return err
+	}
+	if len(batch.Builds) == 0 {
+		return missing("there is no build %s; slipway builds lists them", id)
+	}
+	b, now := &batch.Builds[0], time.Now()
+	return c.print(b, func(t *terminal.Table) {
+		t.Head("PHASE", "STATUS", "TOOK", "MESSAGE")
+		for i := range b.Phases {
+			p := &b.Phases[i]
+			status := p.PhaseStatus
+			if status == "" && p.EndTime == nil {
+				status = codebuild.StatusTypeInProgress
+			}
+			said := terminal.Cell{}
+			for j := range p.Contexts {
+				said = terminal.Pointed(p.Contexts[j].Message)
+			}
+			if p.PhaseType == codebuild.BuildPhaseTypeCompleted {
+				continue
+			}
+			t.Row(terminal.Text(string(p.PhaseType)), terminal.State(status), terminal.Text(terminal.Between(p.StartTime, p.EndTime, now)), said)
+		}
+		if terminal.KindOf(b.BuildStatus) == terminal.Failed {
+			t.Note("Why: slipway why " + *b.Id)
+		}
+	})
+}

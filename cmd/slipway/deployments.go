@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"slipway/api/codedeploy"
+	"slipway/internal/terminal"
+)
+
+type deploymentsCommand struct {
+	client
+	printer
+	Of    string `arg:"" optional:"" name:"application/group|deployment" help:"Deployments of this group, or the hosts of this deployment (d-…)."`
+	Limit int    `short:"n" help:"At most so many deployments." default:"20"`
+}
+
+func (*deploymentsCommand) Help() string {
+	return "Deployments, the newest first; of one deployment, its hosts and the lifecycle events on each.\n\n  slipway deployments\n  slipway deployments web/production -n 5\n  slipway deployments d-A1B2C3D4E\n  slipway deployments -o yaml"
+}
+
+func (c *deploymentsCommand) Run(ctx context.Context) error {
+	api, err := c.contract()
+	if err != nil {
+		return err
+	}
+	in := &codedeploy.ListDeploymentsInput{}
+	if c.Of != "" {
+		n, err := recognise(c.Of)
+		if err != nil {
+			return err
+		}
+		if n.deployment != "" {
+			return c.one(ctx, api, n.deployment)
+		}
+		application, group, ok := strings.Cut(c.Of, "/")
+		if !ok {
+			return usage("%q is no deployment (d-…) and no group (APPLICATION/GROUP)", c.Of)
+		}
+		in.ApplicationName, in.DeploymentGroupName = &application, &group
+	}
+	all, err := c.list(ctx, api, in)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	return c.print(map[string]any{"deploymentsInfo": all}, func(t *terminal.Table) {
+		t.Head("DEPLOYMENT", "STATUS", "GROUP", "HOSTS", "STARTED", "TOOK", "REVISION")
+		for i := range all {
+			d := &all[i]
+			t.Row(terminal.Pointed(d.DeploymentId), terminal.State(d.Status), terminal.Text(*d.ApplicationName+"/"+*d.DeploymentGroupName), terminal.Text(hosts(d.DeploymentOverview)),
+				terminal.Text(terminal.Ago(d.CreateTime, now)), terminal.Text(terminal.Between(d.CreateTime, d.CompleteTime, now)), terminal.Text(revision(d.Revision)))
+		}
+		if len(all) == 0 {
+			t.Note("There is no deployment yet.")
+		}
+	})
+}
+
+// deploymentsABatch is CodeDeploy's limit, of deployments and of targets.
+const deploymentsABatch = 25
+
+func (c *deploymentsCommand) list(ctx context.Context, api *contract, in *codedeploy.ListDeploymentsInput) ([]codedeploy.DeploymentInfo, error) {
+	all := []codedeploy.DeploymentInfo{}
+	for {
+		page, err := api.deployments.ListDeployments(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		ids := page.Deployments[:min(len(page.Deployments), c.Limit-len(all))]
+		for len(ids) > 0 {
+			n := min(len(ids), deploymentsABatch)
+			batch, err := api.deployments.BatchGetDeployments(ctx, &codedeploy.BatchGetDeploymentsInput{DeploymentIds: ids[:n]})
+			if err != nil {
+				return nil, err
+			}
+			all, ids = append(all, batch.DeploymentsInfo...), ids[n:]
+		}
+		if in.NextToken = page.NextToken; in.NextToken == nil || len(all) >= c.Limit {
+			return all, nil
+		}
+	}
+}
+
+func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) error {
+	out, err := api.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
+	if err != nil {
+		return err
+	}
+	targets, err := api.targets(ctx, id)
+	if err != nil {
+		return err
+	}
+	d, now := out.DeploymentInfo, time.Now()
+	return c.print(map[string]any{"deploymentInfo": d, "deploymentTargets": targets}, func(t *terminal.Table) {
+		t.Head("HOST", "STATUS", "EVENT", "STATUS", "TOOK", "MESSAGE")
+		for i := range targets {
+			of := targets[i].InstanceTarget
+			if of == nil {
+				continue
+			}
+			name, status := terminal.Pointed(of.TargetId), terminal.State(of.Status)
+			for j := range of.LifecycleEvents {
+				e := &of.LifecycleEvents[j]
+				said := terminal.Cell{}
+				if e.Diagnostics != nil && e.Status == codedeploy.LifecycleEventStatusFailed {
+					said = terminal.Pointed(e.Diagnostics.Message)
+				}
+				t.Row(name, status, terminal.Pointed(e.LifecycleEventName), terminal.State(e.Status), terminal.Text(terminal.Between(e.StartTime, e.EndTime, now)), said)
+				name, status = terminal.Cell{}, terminal.Cell{}
+			}
+			if len(of.LifecycleEvents) == 0 {
+				t.Row(name, status)
+			}
+		}
+		t.Note(terminal.Clean(fmt.Sprintf("%s: %s to %s/%s, %s", *d.DeploymentId, d.Status, *d.ApplicationName, *d.DeploymentGroupName, revision(d.Revision))))
+		if d.ErrorInformation != nil && d.ErrorInformation.Message != nil {
+			t.Note(terminal.Clean(string(d.ErrorInformation.Code) + ": " + *d.ErrorInformation.Message))
+		}
+	})
+}
+
+// targets are the hosts of a deployment.
+func (c *contract) targets(ctx context.Context, id string) ([]codedeploy.DeploymentTarget, error) {
+	all := []codedeploy.DeploymentTarget{}
+	in := &codedeploy.ListDeploymentTargetsInput{DeploymentId: &id}
+	for {
+		page, err := c.deployments.ListDeploymentTargets(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		for ids := page.TargetIds; len(ids) > 0; {
+			n := min(len(ids), deploymentsABatch)
+			batch, err := c.deployments.BatchGetDeploymentTargets(ctx, &codedeploy.BatchGetDeploymentTargetsInput{DeploymentId: &id, TargetIds: ids[:n]})
+			if err != nil {
+				return nil, err
+			}
+			all, ids = append(all, batch.DeploymentTargets...), ids[n:]
+		}
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			return all, nil
+		}
+	}
+}
+
+// hosts counts those of a deployment that are done, of all.
+func hosts(o *codedeploy.DeploymentOverview) string {
+	if o == nil {
+		return ""
+	}
+	all := int64(0)
+	for _, n := range []*int64{o.Pending, o.InProgress, o.Succeeded, o.Failed, o.Skipped, o.Ready} {
+		if n != nil {
+			all += *n
+		}
+	}
+	done := int64(0)
+	if o.Succeeded != nil {
+		done = *o.Succeeded
+	}
+	return fmt.Sprintf("%d/%d", done, all)
+}
+
+// revision is what is deployed, in words.
+func revision(l *codedeploy.RevisionLocation) string {
+	switch {
+	case l == nil:
+		return ""
+	case l.S3Location != nil && l.S3Location.Version != nil:
+		return "s3://" + *l.S3Location.Bucket + "/" + *l.S3Location.Key + " version " + *l.S3Location.Version
+	case l.S3Location != nil:
+		return "s3://" + *l.S3Location.Bucket + "/" + *l.S3Location.Key
+	case l.GitHubLocation != nil:
+		return *l.GitHubLocation.Repository + " at " + *l.GitHubLocation.CommitId
+	}
+	return string(l.RevisionType)
+}

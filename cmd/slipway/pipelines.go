@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"slipway/api/codepipeline"
+	"slipway/internal/terminal"
+)
+
+type pipelinesCommand struct {
+	client
+	printer
+	Name  string `arg:"" optional:"" help:"List the executions of this pipeline."`
+	Limit int32  `short:"n" help:"At most so many executions." default:"20"`
+}
+
+func (*pipelinesCommand) Help() string {
+	return "Without a name: every pipeline with its state, a sign for each stage, and the change that came last.\n\n  slipway pipelines\n  slipway pipelines web -n 5\n  slipway pipelines -o json | jq '.pipelines[].state.stageStates[].latestExecution'"
+}
+
+func (c *pipelinesCommand) Run(ctx context.Context) error {
+	api, err := c.contract()
+	if err != nil {
+		return err
+	}
+	if c.Name != "" {
+		return c.executions(ctx, api)
+	}
+	all, err := terminal.Pipelines(ctx, api.slipway)
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	return c.print(map[string]any{"pipelines": all}, func(t *terminal.Table) {
+		t.Head("PIPELINE", "STATE", "STAGES", "COMMIT", "STARTED", "CHANGE")
+		for i := range all {
+			p := &all[i]
+			newest := p.Newest()
+			commit, text := terminal.Change(newest)
+			started := ""
+			if newest != nil {
+				started = terminal.Ago(newest.StartTime, now)
+			}
+			t.Row(terminal.Text(p.Name), terminal.Cell{Text: string(p.Kind()), Kind: p.Kind()}, terminal.Text(p.Signs()), terminal.Text(commit), terminal.Text(started), terminal.Text(text))
+		}
+		if len(all) == 0 {
+			t.Note("There is no pipeline yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
+		}
+	})
+}
+
+func (c *pipelinesCommand) executions(ctx context.Context, api *contract) error {
+	in := &codepipeline.ListPipelineExecutionsInput{PipelineName: &c.Name}
+	found := []codepipeline.PipelineExecutionSummary{}
+	for left := c.Limit; left > 0; left = c.Limit - int32(len(found)) {
+		in.MaxResults = new(min(left, 100))
+		page, err := api.pipelines.ListPipelineExecutions(ctx, in)
+		if err != nil {
+			return err
+		}
+		found = append(found, page.PipelineExecutionSummaries...)
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			break
+		}
+	}
+	now := time.Now()
+	return c.print(map[string]any{"pipelineExecutionSummaries": found}, func(t *terminal.Table) {
+		t.Head("EXECUTION", "STATUS", "COMMIT", "STARTED", "TOOK", "CHANGE")
+		for i := range found {
+			x := &found[i]
+			commit, text := terminal.Change(x)
+			until := x.LastUpdateTime
+			if terminal.KindOf(x.Status) == terminal.Running {
+				until = nil
+			}
+			t.Row(terminal.Pointed(x.PipelineExecutionId), terminal.State(x.Status), terminal.Text(commit), terminal.Text(terminal.Ago(x.StartTime, now)),
+				terminal.Text(terminal.Between(x.StartTime, until, now)), terminal.Text(text))
+		}
+		if len(found) == 0 {
+			t.Note("The pipeline " + terminal.Clean(c.Name) + " has never run.")
+		}
+	})
+}

@@ -1,0 +1,51 @@
+package terminal
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestClean(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain":                              "plain",
+		" two\nlines\tand a tab ":            "two lines and a tab",
+		"\x1b[31mred\x1b[0m":                 "red",
+		"\x1b]0;a title\x07after":            "after",
+		"\x1b]52;c;c2VjcmV0\x1b\\after":      "after",
+		"\x1b[2J\x1b[Hgone":                  "gone",
+		"bell\x07 back\x08space \u009b31mC1": "bell backspace 31mC1",
+		"gnirts\u202egnirts":                 "gnirtsgnirts",
+		"\x1b":                               "",
+		"naïve 日本語 👩‍👩‍👧":                     "naïve 日本語 👩‍👩‍👧",
+		"half \x1b[":                         "half [",
+	} {
+		got := Clean(text)
+		if strings.ContainsAny(got, "\x1b\x07\x08\n\u009b\u202e") {
+			t.Errorf("%q: %q is not harmless", text, got)
+		}
+		if got != want {
+			t.Errorf("%q: %q, not %q", text, got, want)
+		}
+	}
+}
+
+func TestTableFits(t *testing.T) {
+	table := &Table{}
+	table.Head("NAME", "STATE", "CHANGE")
+	table.Row(Text("日本"), State("Failed"), Text("a very long message that doesn't fit"))
+	table.Row(Text("x"), State("Succeeded"), Text("short"))
+	table.Note("2 of them.")
+	for _, c := range []struct {
+		screen Screen
+		want   string
+	}{
+		{Screen{}, "NAME  STATE      CHANGE\n日本  Failed     a very long message that doesn't fit\nx     Succeeded  short\n2 of them.\n"},
+		{Screen{Width: 24}, "NAME  STATE      CHANGE\n日本  Failed     a very…\nx     Succeeded  short\n2 of them.\n"},
+		{Screen{Width: 24, Colour: true}, "\x1b[2mNAME  \x1b[m\x1b[2mSTATE      \x1b[m\x1b[2mCHANGE\x1b[m\n日本  \x1b[1;31mFailed     \x1b[ma very…\nx     \x1b[32mSucceeded  \x1b[mshort\n2 of them.\n"},
+	} {
+		var b strings.Builder
+		if err := table.Write(&b, c.screen); err != nil || b.String() != c.want {
+			t.Errorf("%+v: %v\n%s\n%q", c.screen, err, b.String(), b.String())
+		}
+	}
+}
