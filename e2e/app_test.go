@@ -20,6 +20,7 @@ type application struct {
 	name, address string
 	served        atomic.Int64
 	slow          atomic.Int64  // requests for /slow that began
+	left          atomic.Int64  // of those, the ones whose client went away
 	goOn          chan struct{} // closed when they may end
 	server        *http.Server
 }
@@ -47,7 +48,20 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/slow":
 		a.slow.Add(1)
-		<-a.goOn
+		select {
+		case <-a.goOn:
+		case <-r.Context().Done():
+			a.left.Add(1)
+			return
+		}
+	case "/hints":
+		w.Header().Set("Link", "</style.css>; rel=preload")
+		w.WriteHeader(http.StatusEarlyHints)
+	case "/cut":
+		w.Header().Set("Content-Length", "100")
+		_, _ = io.WriteString(w, "only this")
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
 	case "/echo":
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
 		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 has nothing to enable

@@ -9,11 +9,17 @@ import (
 var pattern1 = awsproto.NewPattern("[\\w+=,.@-]+")
 var pattern2 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
 var pattern3 = awsproto.NewPattern("[\\w]+")
-var pattern4 = awsproto.NewPattern("\\u002F[\\u0021-\\u007F]*")
-var pattern5 = awsproto.NewPattern("[\\u0020-\\u00FF]+")
+var pattern4 = awsproto.NewPattern("[\\u0020-\\u00FF]+")
+var pattern5 = awsproto.NewPattern("\\u002F[\\u0021-\\u007F]*")
 var pattern6 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
 var pattern7 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
 var pattern8 = awsproto.NewPattern("(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)")
+
+// Check reports what the model forbids.
+func (s *CreateAccessKeyInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+}
 
 // Check reports what the model forbids.
 func (s *CreateLoginProfileInput) Check(c *awsproto.Check) {
@@ -31,6 +37,15 @@ func (s *CreateServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("ServiceName", s.ServiceName != nil)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteAccessKeyInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("AccessKeyId", s.AccessKeyId != nil)
+	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern3)
 }
 
 // Check reports what the model forbids.
@@ -71,11 +86,20 @@ func (s *GetServerCertificateInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListAccessKeysInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern4)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
 func (s *ListServerCertificatesInput) Check(c *awsproto.Check) {
 	c.Length("PathPrefix", s.PathPrefix, 1, 512)
-	c.Match("PathPrefix", s.PathPrefix, pattern4)
+	c.Match("PathPrefix", s.PathPrefix, pattern5)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern5)
+	c.Match("Marker", s.Marker, pattern4)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 }
 
@@ -93,6 +117,17 @@ func (s *Tag) Check(c *awsproto.Check) {
 	c.Required("Value", s.Value != nil)
 	c.Length("Value", s.Value, 0, 256)
 	c.Match("Value", s.Value, pattern7)
+}
+
+// Check reports what the model forbids.
+func (s *UpdateAccessKeyInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("AccessKeyId", s.AccessKeyId != nil)
+	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern3)
+	c.Required("Status", s.Status != "")
+	c.Enum("Status", string(s.Status), valuesStatusType)
 }
 
 // Check reports what the model forbids.

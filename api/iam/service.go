@@ -10,34 +10,42 @@ import (
 var info = awsproto.Info{
 	Name: "iam", SigningName: "iam", Target: "", Protocol: awsproto.Query, Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccessKey", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateUser", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccessKey", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUser", "DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "GetUser", "GetUserPolicy", "ListAccessKeys", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListSigningCertificates", "ListUserPolicies", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccessKey", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadSigningCertificate"},
+	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateUser", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUser", "DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "GetUser", "GetUserPolicy", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListSigningCertificates", "ListUserPolicies", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadSigningCertificate"},
 }
 
 var (
+	opCreateAccessKey                 = awsproto.Operation{Service: &info, Name: "CreateAccessKey", Empty: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opCreateLoginProfile              = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
 	opCreateServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}}
+	opDeleteAccessKey                 = awsproto.Operation{Service: &info, Name: "DeleteAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opDeleteLoginProfile              = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opDeleteServerCertificate         = awsproto.Operation{Service: &info, Name: "DeleteServerCertificate", Empty: true, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}}
 	opDeleteServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Errors: []string{"NoSuchEntity"}}
 	opGetLoginProfile                 = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
 	opGetServerCertificate            = awsproto.Operation{Service: &info, Name: "GetServerCertificate", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
+	opListAccessKeys                  = awsproto.Operation{Service: &info, Name: "ListAccessKeys", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
 	opListServerCertificates          = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Errors: []string{"ServiceFailure"}}
 	opListServiceSpecificCredentials  = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}}
+	opUpdateAccessKey                 = awsproto.Operation{Service: &info, Name: "UpdateAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opUpdateLoginProfile              = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
 	opUploadServerCertificate         = awsproto.Operation{Service: &info, Name: "UploadServerCertificate", Empty: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedCertificate", "KeyPairMismatch", "ConcurrentModification", "ServiceFailure"}}
 )
 
 // API is IAM: in process it is a Service, from afar a Client.
 type API interface {
+	CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
+	DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
 	DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
 	DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
 	GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
 	GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+	ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
 	UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
 }
@@ -45,15 +53,19 @@ type API interface {
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
 	hooks                           awsproto.Hooks
+	createAccessKey                 func(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	createLoginProfile              func(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	createServiceSpecificCredential func(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
+	deleteAccessKey                 func(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	deleteLoginProfile              func(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
 	deleteServerCertificate         func(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
 	deleteServiceSpecificCredential func(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
 	getLoginProfile                 func(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
 	getServerCertificate            func(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+	listAccessKeys                  func(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	listServerCertificates          func(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	listServiceSpecificCredentials  func(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	updateAccessKey                 func(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	updateLoginProfile              func(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
 	uploadServerCertificate         func(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
 }
@@ -66,6 +78,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 	s := &Service{hooks: hooks}
 	for _, part := range parts {
 		if f, ok := part.(interface {
+			CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
+		}); ok && s.createAccessKey == nil {
+			s.createAccessKey = f.CreateAccessKey
+		}
+		if f, ok := part.(interface {
 			CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 		}); ok && s.createLoginProfile == nil {
 			s.createLoginProfile = f.CreateLoginProfile
@@ -74,6 +91,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
 		}); ok && s.createServiceSpecificCredential == nil {
 			s.createServiceSpecificCredential = f.CreateServiceSpecificCredential
+		}
+		if f, ok := part.(interface {
+			DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
+		}); ok && s.deleteAccessKey == nil {
+			s.deleteAccessKey = f.DeleteAccessKey
 		}
 		if f, ok := part.(interface {
 			DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
@@ -101,6 +123,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.getServerCertificate = f.GetServerCertificate
 		}
 		if f, ok := part.(interface {
+			ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
+		}); ok && s.listAccessKeys == nil {
+			s.listAccessKeys = f.ListAccessKeys
+		}
+		if f, ok := part.(interface {
 			ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 		}); ok && s.listServerCertificates == nil {
 			s.listServerCertificates = f.ListServerCertificates
@@ -109,6 +136,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
 		}); ok && s.listServiceSpecificCredentials == nil {
 			s.listServiceSpecificCredentials = f.ListServiceSpecificCredentials
+		}
+		if f, ok := part.(interface {
+			UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
+		}); ok && s.updateAccessKey == nil {
+			s.updateAccessKey = f.UpdateAccessKey
 		}
 		if f, ok := part.(interface {
 			UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
@@ -124,6 +156,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 	return s
 }
 
+// CreateAccessKey is iam:CreateAccessKey.
+func (s *Service) CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateAccessKey, in, s.createAccessKey)
+}
+
 // CreateLoginProfile is iam:CreateLoginProfile.
 func (s *Service) CreateLoginProfile(ctx context.Context, in *CreateLoginProfileInput) (*CreateLoginProfileOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCreateLoginProfile, in, s.createLoginProfile)
@@ -132,6 +169,11 @@ func (s *Service) CreateLoginProfile(ctx context.Context, in *CreateLoginProfile
 // CreateServiceSpecificCredential is iam:CreateServiceSpecificCredential.
 func (s *Service) CreateServiceSpecificCredential(ctx context.Context, in *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCreateServiceSpecificCredential, in, s.createServiceSpecificCredential)
+}
+
+// DeleteAccessKey is iam:DeleteAccessKey.
+func (s *Service) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteAccessKey, in, s.deleteAccessKey)
 }
 
 // DeleteLoginProfile is iam:DeleteLoginProfile.
@@ -159,6 +201,11 @@ func (s *Service) GetServerCertificate(ctx context.Context, in *GetServerCertifi
 	return awsproto.Invoke(ctx, s.hooks, &opGetServerCertificate, in, s.getServerCertificate)
 }
 
+// ListAccessKeys is iam:ListAccessKeys.
+func (s *Service) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListAccessKeys, in, s.listAccessKeys)
+}
+
 // ListServerCertificates is iam:ListServerCertificates.
 func (s *Service) ListServerCertificates(ctx context.Context, in *ListServerCertificatesInput) (*ListServerCertificatesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListServerCertificates, in, s.listServerCertificates)
@@ -167,6 +214,11 @@ func (s *Service) ListServerCertificates(ctx context.Context, in *ListServerCert
 // ListServiceSpecificCredentials is iam:ListServiceSpecificCredentials.
 func (s *Service) ListServiceSpecificCredentials(ctx context.Context, in *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListServiceSpecificCredentials, in, s.listServiceSpecificCredentials)
+}
+
+// UpdateAccessKey is iam:UpdateAccessKey.
+func (s *Service) UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateAccessKey, in, s.updateAccessKey)
 }
 
 // UpdateLoginProfile is iam:UpdateLoginProfile.
@@ -185,15 +237,19 @@ func (*Service) Info() *awsproto.Info { return &info }
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
+		awsproto.Bind(&opCreateAccessKey, s.createAccessKey != nil, s.CreateAccessKey),
 		awsproto.Bind(&opCreateLoginProfile, s.createLoginProfile != nil, s.CreateLoginProfile),
 		awsproto.Bind(&opCreateServiceSpecificCredential, s.createServiceSpecificCredential != nil, s.CreateServiceSpecificCredential),
+		awsproto.Bind(&opDeleteAccessKey, s.deleteAccessKey != nil, s.DeleteAccessKey),
 		awsproto.Bind(&opDeleteLoginProfile, s.deleteLoginProfile != nil, s.DeleteLoginProfile),
 		awsproto.Bind(&opDeleteServerCertificate, s.deleteServerCertificate != nil, s.DeleteServerCertificate),
 		awsproto.Bind(&opDeleteServiceSpecificCredential, s.deleteServiceSpecificCredential != nil, s.DeleteServiceSpecificCredential),
 		awsproto.Bind(&opGetLoginProfile, s.getLoginProfile != nil, s.GetLoginProfile),
 		awsproto.Bind(&opGetServerCertificate, s.getServerCertificate != nil, s.GetServerCertificate),
+		awsproto.Bind(&opListAccessKeys, s.listAccessKeys != nil, s.ListAccessKeys),
 		awsproto.Bind(&opListServerCertificates, s.listServerCertificates != nil, s.ListServerCertificates),
 		awsproto.Bind(&opListServiceSpecificCredentials, s.listServiceSpecificCredentials != nil, s.ListServiceSpecificCredentials),
+		awsproto.Bind(&opUpdateAccessKey, s.updateAccessKey != nil, s.UpdateAccessKey),
 		awsproto.Bind(&opUpdateLoginProfile, s.updateLoginProfile != nil, s.UpdateLoginProfile),
 		awsproto.Bind(&opUploadServerCertificate, s.uploadServerCertificate != nil, s.UploadServerCertificate),
 	}

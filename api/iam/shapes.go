@@ -6,6 +6,33 @@ import (
 	"slipway/api/awsproto"
 )
 
+// AccessKey is the shape of that name.
+type AccessKey struct {
+	UserName        *string        `json:"UserName,omitzero"`
+	AccessKeyId     *string        `json:"AccessKeyId,omitzero"`
+	Status          StatusType     `json:"Status,omitzero"`
+	SecretAccessKey *string        `json:"SecretAccessKey,omitzero"`
+	CreateDate      *awsproto.Time `json:"CreateDate,omitzero"`
+}
+
+// AccessKeyMetadata is the shape of that name.
+type AccessKeyMetadata struct {
+	UserName    *string        `json:"UserName,omitzero"`
+	AccessKeyId *string        `json:"AccessKeyId,omitzero"`
+	Status      StatusType     `json:"Status,omitzero"`
+	CreateDate  *awsproto.Time `json:"CreateDate,omitzero"`
+}
+
+// CreateAccessKeyInput is the shape of that name.
+type CreateAccessKeyInput struct {
+	UserName *string `json:"UserName,omitzero"`
+}
+
+// CreateAccessKeyOutput is the shape of that name.
+type CreateAccessKeyOutput struct {
+	AccessKey *AccessKey `json:"AccessKey,omitzero"`
+}
+
 // CreateLoginProfileInput is the shape of that name.
 type CreateLoginProfileInput struct {
 	UserName              *string `json:"UserName,omitzero"`
@@ -27,6 +54,16 @@ type CreateServiceSpecificCredentialInput struct {
 // CreateServiceSpecificCredentialOutput is the shape of that name.
 type CreateServiceSpecificCredentialOutput struct {
 	ServiceSpecificCredential *ServiceSpecificCredential `json:"ServiceSpecificCredential,omitzero"`
+}
+
+// DeleteAccessKeyInput is the shape of that name.
+type DeleteAccessKeyInput struct {
+	UserName    *string `json:"UserName,omitzero"`
+	AccessKeyId *string `json:"AccessKeyId,omitzero"`
+}
+
+// DeleteAccessKeyOutput is the shape of that name.
+type DeleteAccessKeyOutput struct {
 }
 
 // DeleteLoginProfileInput is the shape of that name.
@@ -75,6 +112,20 @@ type GetServerCertificateInput struct {
 // GetServerCertificateOutput is the shape of that name.
 type GetServerCertificateOutput struct {
 	ServerCertificate *ServerCertificate `json:"ServerCertificate,omitzero"`
+}
+
+// ListAccessKeysInput is the shape of that name.
+type ListAccessKeysInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListAccessKeysOutput is the shape of that name.
+type ListAccessKeysOutput struct {
+	AccessKeyMetadata []AccessKeyMetadata `json:"AccessKeyMetadata,omitzero"`
+	IsTruncated       *bool               `json:"IsTruncated,omitzero"`
+	Marker            *string             `json:"Marker,omitzero"`
 }
 
 // ListServerCertificatesInput is the shape of that name.
@@ -152,6 +203,17 @@ type ServiceSpecificCredentialMetadata struct {
 type Tag struct {
 	Key   *string `json:"Key,omitzero"`
 	Value *string `json:"Value,omitzero"`
+}
+
+// UpdateAccessKeyInput is the shape of that name.
+type UpdateAccessKeyInput struct {
+	UserName    *string    `json:"UserName,omitzero"`
+	AccessKeyId *string    `json:"AccessKeyId,omitzero"`
+	Status      StatusType `json:"Status,omitzero"`
+}
+
+// UpdateAccessKeyOutput is the shape of that name.
+type UpdateAccessKeyOutput struct {
 }
 
 // UpdateLoginProfileInput is the shape of that name.

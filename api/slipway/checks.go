@@ -8,6 +8,8 @@ import (
 
 var pattern1 = awsproto.NewPattern("[A-Za-z0-9._-]+")
 var pattern2 = awsproto.NewPattern("[A-Za-z0-9+=,.@_-]+")
+var pattern3 = awsproto.NewPattern("[A-Za-z0-9.@\\-_]+")
+var pattern4 = awsproto.NewPattern("[\\w\\.-]+")
 
 // Check reports what the model forbids.
 func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
@@ -56,8 +58,26 @@ func (s *ExplainBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetAttentionInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
 func (s *GetBoardInput) Check(c *awsproto.Check) {
+	c.Length("pipelineName", s.PipelineName, 1, 100)
+	c.Match("pipelineName", s.PipelineName, pattern3)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *GetDiffInput) Check(c *awsproto.Check) {
+	c.Required("repositoryName", s.RepositoryName != nil)
+	c.Length("repositoryName", s.RepositoryName, 1, 100)
+	c.Match("repositoryName", s.RepositoryName, pattern4)
+	c.Length("beforeCommitSpecifier", s.BeforeCommitSpecifier, 1, 256)
+	c.Required("afterCommitSpecifier", s.AfterCommitSpecifier != nil)
+	c.Length("afterCommitSpecifier", s.AfterCommitSpecifier, 1, 256)
+	c.Length("path", s.Path, 1, 4096)
+	awsproto.Range(c, "maxLines", s.MaxLines, new(int32(0)), new(int32(5000)))
 }
 
 // Check reports what the model forbids.
@@ -82,6 +102,13 @@ func (s *GetReleaseTrafficInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetTestHistoryInput) Check(c *awsproto.Check) {
+	c.Required("reportGroupArn", s.ReportGroupArn != nil)
+	c.Required("name", s.Name != nil)
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
 func (s *LatencyBucket) Check(c *awsproto.Check) {
 	c.Required("bucket", s.Bucket != nil)
 	awsproto.Range(c, "bucket", s.Bucket, new(int32(0)), nil)
@@ -89,10 +116,41 @@ func (s *LatencyBucket) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListCommitsInput) Check(c *awsproto.Check) {
+	c.Required("repositoryName", s.RepositoryName != nil)
+	c.Length("repositoryName", s.RepositoryName, 1, 100)
+	c.Match("repositoryName", s.RepositoryName, pattern4)
+	c.Required("commitSpecifier", s.CommitSpecifier != nil)
+	c.Length("commitSpecifier", s.CommitSpecifier, 1, 256)
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *ListExecutionsInput) Check(c *awsproto.Check) {
+	c.Required("pipelineName", s.PipelineName != nil)
+	c.Length("pipelineName", s.PipelineName, 1, 100)
+	c.Match("pipelineName", s.PipelineName, pattern3)
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *ListHostsInput) Check(c *awsproto.Check) {
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
 func (s *ListReleasesInput) Check(c *awsproto.Check) {
 	c.Length("applicationName", s.ApplicationName, 1, 100)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *ListRoutersInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *ListRunnersInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.

@@ -37,9 +37,19 @@ func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*Expla
 	return awsproto.Send[ExplainBuildOutput](ctx, c.Client, &opExplainBuild, in)
 }
 
+// GetAttention is slipway:GetAttention.
+func (c Client) GetAttention(ctx context.Context, in *GetAttentionInput) (*GetAttentionOutput, error) {
+	return awsproto.Send[GetAttentionOutput](ctx, c.Client, &opGetAttention, in)
+}
+
 // GetBoard is slipway:GetBoard.
 func (c Client) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutput, error) {
 	return awsproto.Send[GetBoardOutput](ctx, c.Client, &opGetBoard, in)
+}
+
+// GetDiff is slipway:GetDiff.
+func (c Client) GetDiff(ctx context.Context, in *GetDiffInput) (*GetDiffOutput, error) {
+	return awsproto.Send[GetDiffOutput](ctx, c.Client, &opGetDiff, in)
 }
 
 // GetRelease is slipway:GetRelease.
@@ -57,9 +67,39 @@ func (c Client) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInpu
 	return awsproto.Send[GetReleaseTrafficOutput](ctx, c.Client, &opGetReleaseTraffic, in)
 }
 
+// GetTestHistory is slipway:GetTestHistory.
+func (c Client) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
+	return awsproto.Send[GetTestHistoryOutput](ctx, c.Client, &opGetTestHistory, in)
+}
+
+// ListCommits is slipway:ListCommits.
+func (c Client) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCommitsOutput, error) {
+	return awsproto.Send[ListCommitsOutput](ctx, c.Client, &opListCommits, in)
+}
+
+// ListExecutions is slipway:ListExecutions.
+func (c Client) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*ListExecutionsOutput, error) {
+	return awsproto.Send[ListExecutionsOutput](ctx, c.Client, &opListExecutions, in)
+}
+
+// ListHosts is slipway:ListHosts.
+func (c Client) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
+	return awsproto.Send[ListHostsOutput](ctx, c.Client, &opListHosts, in)
+}
+
 // ListReleases is slipway:ListReleases.
 func (c Client) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Send[ListReleasesOutput](ctx, c.Client, &opListReleases, in)
+}
+
+// ListRouters is slipway:ListRouters.
+func (c Client) ListRouters(ctx context.Context, in *ListRoutersInput) (*ListRoutersOutput, error) {
+	return awsproto.Send[ListRoutersOutput](ctx, c.Client, &opListRouters, in)
+}
+
+// ListRunners is slipway:ListRunners.
+func (c Client) ListRunners(ctx context.Context, in *ListRunnersInput) (*ListRunnersOutput, error) {
+	return awsproto.Send[ListRunnersOutput](ctx, c.Client, &opListRunners, in)
 }
 
 // PauseRelease is slipway:PauseRelease.

@@ -2,6 +2,31 @@
 
 package slipway
 
+// DiffChange is an enum; "" is an absent one.
+type DiffChange string
+
+const (
+	DiffChangeAdded       DiffChange = "ADDED"
+	DiffChangeModified    DiffChange = "MODIFIED"
+	DiffChangeDeleted     DiffChange = "DELETED"
+	DiffChangeRenamed     DiffChange = "RENAMED"
+	DiffChangeCopied      DiffChange = "COPIED"
+	DiffChangeTypeChanged DiffChange = "TYPE_CHANGED"
+)
+
+var valuesDiffChange = []string{"ADDED", "MODIFIED", "DELETED", "RENAMED", "COPIED", "TYPE_CHANGED"}
+
+// DiffLineKind is an enum; "" is an absent one.
+type DiffLineKind string
+
+const (
+	DiffLineKindContext DiffLineKind = "CONTEXT"
+	DiffLineKindAdded   DiffLineKind = "ADDED"
+	DiffLineKindRemoved DiffLineKind = "REMOVED"
+)
+
+var valuesDiffLineKind = []string{"CONTEXT", "ADDED", "REMOVED"}
+
 // OnUncertain is an enum; "" is an absent one.
 type OnUncertain string
 

@@ -19,11 +19,19 @@ var (
 	opCreateHost          = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
 	opDeleteReleasePolicy = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Errors: []string(nil)}
 	opExplainBuild        = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opGetAttention        = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Errors: []string(nil)}
 	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opGetDiff             = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Errors: []string(nil)}
 	opGetRelease          = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Errors: []string{"ReleaseNotFoundException"}}
 	opGetReleasePolicy    = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Errors: []string{"ReleasePolicyNotFoundException"}}
 	opGetReleaseTraffic   = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Errors: []string{"ReleaseNotFoundException"}}
+	opGetTestHistory      = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Errors: []string(nil)}
+	opListCommits         = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opListExecutions      = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opListHosts           = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListReleases        = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opListRouters         = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Errors: []string(nil)}
+	opListRunners         = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Errors: []string(nil)}
 	opPauseRelease        = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
 	opPollBuild           = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
 	opPollRouter          = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Errors: []string(nil)}
@@ -44,11 +52,19 @@ type API interface {
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
+	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
 	GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
 	GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
+	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
+	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
+	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
+	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
+	ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
+	ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
 	PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
@@ -70,11 +86,19 @@ type Service struct {
 	createHost          func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	deleteReleasePolicy func(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	explainBuild        func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
+	getAttention        func(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	getBoard            func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	getDiff             func(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	getRelease          func(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
 	getReleasePolicy    func(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
 	getReleaseTraffic   func(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
+	getTestHistory      func(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
+	listCommits         func(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
+	listExecutions      func(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
+	listHosts           func(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	listReleases        func(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
+	listRouters         func(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
+	listRunners         func(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
 	pauseRelease        func(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
 	pollBuild           func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	pollRouter          func(context.Context, *PollRouterInput) (*PollRouterOutput, error)
@@ -121,9 +145,19 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.explainBuild = f.ExplainBuild
 		}
 		if f, ok := part.(interface {
+			GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
+		}); ok && s.getAttention == nil {
+			s.getAttention = f.GetAttention
+		}
+		if f, ok := part.(interface {
 			GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 		}); ok && s.getBoard == nil {
 			s.getBoard = f.GetBoard
+		}
+		if f, ok := part.(interface {
+			GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
+		}); ok && s.getDiff == nil {
+			s.getDiff = f.GetDiff
 		}
 		if f, ok := part.(interface {
 			GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
@@ -141,9 +175,39 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.getReleaseTraffic = f.GetReleaseTraffic
 		}
 		if f, ok := part.(interface {
+			GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
+		}); ok && s.getTestHistory == nil {
+			s.getTestHistory = f.GetTestHistory
+		}
+		if f, ok := part.(interface {
+			ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
+		}); ok && s.listCommits == nil {
+			s.listCommits = f.ListCommits
+		}
+		if f, ok := part.(interface {
+			ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
+		}); ok && s.listExecutions == nil {
+			s.listExecutions = f.ListExecutions
+		}
+		if f, ok := part.(interface {
+			ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
+		}); ok && s.listHosts == nil {
+			s.listHosts = f.ListHosts
+		}
+		if f, ok := part.(interface {
 			ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 		}); ok && s.listReleases == nil {
 			s.listReleases = f.ListReleases
+		}
+		if f, ok := part.(interface {
+			ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
+		}); ok && s.listRouters == nil {
+			s.listRouters = f.ListRouters
+		}
+		if f, ok := part.(interface {
+			ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
+		}); ok && s.listRunners == nil {
+			s.listRunners = f.ListRunners
 		}
 		if f, ok := part.(interface {
 			PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
@@ -229,9 +293,19 @@ func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*Exp
 	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.explainBuild)
 }
 
+// GetAttention is slipway:GetAttention.
+func (s *Service) GetAttention(ctx context.Context, in *GetAttentionInput) (*GetAttentionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetAttention, in, s.getAttention)
+}
+
 // GetBoard is slipway:GetBoard.
 func (s *Service) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.getBoard)
+}
+
+// GetDiff is slipway:GetDiff.
+func (s *Service) GetDiff(ctx context.Context, in *GetDiffInput) (*GetDiffOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetDiff, in, s.getDiff)
 }
 
 // GetRelease is slipway:GetRelease.
@@ -249,9 +323,39 @@ func (s *Service) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficIn
 	return awsproto.Invoke(ctx, s.hooks, &opGetReleaseTraffic, in, s.getReleaseTraffic)
 }
 
+// GetTestHistory is slipway:GetTestHistory.
+func (s *Service) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetTestHistory, in, s.getTestHistory)
+}
+
+// ListCommits is slipway:ListCommits.
+func (s *Service) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCommitsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListCommits, in, s.listCommits)
+}
+
+// ListExecutions is slipway:ListExecutions.
+func (s *Service) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*ListExecutionsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListExecutions, in, s.listExecutions)
+}
+
+// ListHosts is slipway:ListHosts.
+func (s *Service) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListHosts, in, s.listHosts)
+}
+
 // ListReleases is slipway:ListReleases.
 func (s *Service) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListReleases, in, s.listReleases)
+}
+
+// ListRouters is slipway:ListRouters.
+func (s *Service) ListRouters(ctx context.Context, in *ListRoutersInput) (*ListRoutersOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListRouters, in, s.listRouters)
+}
+
+// ListRunners is slipway:ListRunners.
+func (s *Service) ListRunners(ctx context.Context, in *ListRunnersInput) (*ListRunnersOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListRunners, in, s.listRunners)
 }
 
 // PauseRelease is slipway:PauseRelease.
@@ -320,11 +424,19 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
 		awsproto.Bind(&opDeleteReleasePolicy, s.deleteReleasePolicy != nil, s.DeleteReleasePolicy),
 		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
+		awsproto.Bind(&opGetAttention, s.getAttention != nil, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
+		awsproto.Bind(&opGetDiff, s.getDiff != nil, s.GetDiff),
 		awsproto.Bind(&opGetRelease, s.getRelease != nil, s.GetRelease),
 		awsproto.Bind(&opGetReleasePolicy, s.getReleasePolicy != nil, s.GetReleasePolicy),
 		awsproto.Bind(&opGetReleaseTraffic, s.getReleaseTraffic != nil, s.GetReleaseTraffic),
+		awsproto.Bind(&opGetTestHistory, s.getTestHistory != nil, s.GetTestHistory),
+		awsproto.Bind(&opListCommits, s.listCommits != nil, s.ListCommits),
+		awsproto.Bind(&opListExecutions, s.listExecutions != nil, s.ListExecutions),
+		awsproto.Bind(&opListHosts, s.listHosts != nil, s.ListHosts),
 		awsproto.Bind(&opListReleases, s.listReleases != nil, s.ListReleases),
+		awsproto.Bind(&opListRouters, s.listRouters != nil, s.ListRouters),
+		awsproto.Bind(&opListRunners, s.listRunners != nil, s.ListRunners),
 		awsproto.Bind(&opPauseRelease, s.pauseRelease != nil, s.PauseRelease),
 		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
 		awsproto.Bind(&opPollRouter, s.pollRouter != nil, s.PollRouter),

@@ -32,6 +32,16 @@ type BuildOrder struct {
 	Order json.RawMessage `json:"order,omitzero"`
 }
 
+// CommitSummary is the shape of that name.
+type CommitSummary struct {
+	CommitId    *string        `json:"commitId,omitzero"`
+	Parents     []string       `json:"parents,omitzero"`
+	AuthorName  *string        `json:"authorName,omitzero"`
+	AuthorEmail *string        `json:"authorEmail,omitzero"`
+	Time        *awsproto.Time `json:"time,omitzero"`
+	Message     *string        `json:"message,omitzero"`
+}
+
 // CompleteBuildInput is the shape of that name.
 type CompleteBuildInput struct {
 	Id     *string         `json:"id,omitzero"`
@@ -67,6 +77,33 @@ type DeleteReleasePolicyInput struct {
 type DeleteReleasePolicyOutput struct {
 }
 
+// DiffFile is the shape of that name.
+type DiffFile struct {
+	Path         *string    `json:"path,omitzero"`
+	BeforePath   *string    `json:"beforePath,omitzero"`
+	Change       DiffChange `json:"change,omitzero"`
+	Binary       *bool      `json:"binary,omitzero"`
+	AddedLines   *int32     `json:"addedLines,omitzero"`
+	RemovedLines *int32     `json:"removedLines,omitzero"`
+	Hunks        []DiffHunk `json:"hunks,omitzero"`
+	Truncated    *bool      `json:"truncated,omitzero"`
+}
+
+// DiffHunk is the shape of that name.
+type DiffHunk struct {
+	BeforeLine *int32     `json:"beforeLine,omitzero"`
+	AfterLine  *int32     `json:"afterLine,omitzero"`
+	Heading    *string    `json:"heading,omitzero"`
+	Lines      []DiffLine `json:"lines,omitzero"`
+}
+
+// DiffLine is the shape of that name.
+type DiffLine struct {
+	Kind      DiffLineKind `json:"kind,omitzero"`
+	Text      *string      `json:"text,omitzero"`
+	NoNewline *bool        `json:"noNewline,omitzero"`
+}
+
 // ExplainBuildInput is the shape of that name.
 type ExplainBuildInput struct {
 	Id *string `json:"id,omitzero"`
@@ -92,16 +129,47 @@ type FailedTest struct {
 	Message   *string `json:"message,omitzero"`
 }
 
+// GetAttentionInput is the shape of that name.
+type GetAttentionInput struct {
+}
+
+// GetAttentionOutput is the shape of that name.
+type GetAttentionOutput struct {
+	Failed  *int64 `json:"failed,omitzero"`
+	Waiting *int64 `json:"waiting,omitzero"`
+}
+
 // GetBoardInput is the shape of that name.
 type GetBoardInput struct {
-	MaxResults *int32  `json:"maxResults,omitzero"`
-	NextToken  *string `json:"nextToken,omitzero"`
+	PipelineName *string `json:"pipelineName,omitzero"`
+	MaxResults   *int32  `json:"maxResults,omitzero"`
+	NextToken    *string `json:"nextToken,omitzero"`
 }
 
 // GetBoardOutput is the shape of that name.
 type GetBoardOutput struct {
 	Pipelines []BoardPipeline `json:"pipelines,omitzero"`
 	NextToken *string         `json:"nextToken,omitzero"`
+}
+
+// GetDiffInput is the shape of that name.
+type GetDiffInput struct {
+	RepositoryName        *string `json:"repositoryName,omitzero"`
+	BeforeCommitSpecifier *string `json:"beforeCommitSpecifier,omitzero"`
+	AfterCommitSpecifier  *string `json:"afterCommitSpecifier,omitzero"`
+	Path                  *string `json:"path,omitzero"`
+	MaxLines              *int32  `json:"maxLines,omitzero"`
+}
+
+// GetDiffOutput is the shape of that name.
+type GetDiffOutput struct {
+	BeforeCommitId *string    `json:"beforeCommitId,omitzero"`
+	AfterCommitId  *string    `json:"afterCommitId,omitzero"`
+	Files          []DiffFile `json:"files,omitzero"`
+	TotalFiles     *int32     `json:"totalFiles,omitzero"`
+	AddedLines     *int64     `json:"addedLines,omitzero"`
+	RemovedLines   *int64     `json:"removedLines,omitzero"`
+	Truncated      *bool      `json:"truncated,omitzero"`
 }
 
 // GetReleaseInput is the shape of that name.
@@ -135,8 +203,32 @@ type GetReleaseTrafficInput struct {
 
 // GetReleaseTrafficOutput is the shape of that name.
 type GetReleaseTrafficOutput struct {
-	IntervalSeconds *int32         `json:"intervalSeconds,omitzero"`
-	Points          []TrafficPoint `json:"points,omitzero"`
+	IntervalSeconds *int32             `json:"intervalSeconds,omitzero"`
+	Points          []TrafficPoint     `json:"points,omitzero"`
+	Comparison      *TrafficComparison `json:"comparison,omitzero"`
+}
+
+// GetTestHistoryInput is the shape of that name.
+type GetTestHistoryInput struct {
+	ReportGroupArn *string `json:"reportGroupArn,omitzero"`
+	Prefix         *string `json:"prefix,omitzero"`
+	Name           *string `json:"name,omitzero"`
+	MaxResults     *int32  `json:"maxResults,omitzero"`
+}
+
+// GetTestHistoryOutput is the shape of that name.
+type GetTestHistoryOutput struct {
+	Runs []TestRun `json:"runs,omitzero"`
+}
+
+// Host is the shape of that name.
+type Host struct {
+	Name           *string           `json:"name,omitzero"`
+	IamUserArn     *string           `json:"iamUserArn,omitzero"`
+	Tags           map[string]string `json:"tags,omitzero"`
+	RegisterTime   *awsproto.Time    `json:"registerTime,omitzero"`
+	SeenTime       *awsproto.Time    `json:"seenTime,omitzero"`
+	ServiceAddress *string           `json:"serviceAddress,omitzero"`
 }
 
 // LatencyBucket is the shape of that name.
@@ -152,6 +244,45 @@ type Line struct {
 	Text   *string        `json:"text,omitzero"`
 }
 
+// ListCommitsInput is the shape of that name.
+type ListCommitsInput struct {
+	RepositoryName  *string `json:"repositoryName,omitzero"`
+	CommitSpecifier *string `json:"commitSpecifier,omitzero"`
+	MaxResults      *int32  `json:"maxResults,omitzero"`
+	NextToken       *string `json:"nextToken,omitzero"`
+}
+
+// ListCommitsOutput is the shape of that name.
+type ListCommitsOutput struct {
+	Commits   []CommitSummary `json:"commits,omitzero"`
+	NextToken *string         `json:"nextToken,omitzero"`
+}
+
+// ListExecutionsInput is the shape of that name.
+type ListExecutionsInput struct {
+	PipelineName *string `json:"pipelineName,omitzero"`
+	MaxResults   *int32  `json:"maxResults,omitzero"`
+	NextToken    *string `json:"nextToken,omitzero"`
+}
+
+// ListExecutionsOutput is the shape of that name.
+type ListExecutionsOutput struct {
+	Executions []ListedExecution `json:"executions,omitzero"`
+	NextToken  *string           `json:"nextToken,omitzero"`
+}
+
+// ListHostsInput is the shape of that name.
+type ListHostsInput struct {
+	MaxResults *int32  `json:"maxResults,omitzero"`
+	NextToken  *string `json:"nextToken,omitzero"`
+}
+
+// ListHostsOutput is the shape of that name.
+type ListHostsOutput struct {
+	Hosts     []Host  `json:"hosts,omitzero"`
+	NextToken *string `json:"nextToken,omitzero"`
+}
+
 // ListReleasesInput is the shape of that name.
 type ListReleasesInput struct {
 	ApplicationName     *string `json:"applicationName,omitzero"`
@@ -165,6 +296,31 @@ type ListReleasesInput struct {
 type ListReleasesOutput struct {
 	Releases  []ReleaseSummary `json:"releases,omitzero"`
 	NextToken *string          `json:"nextToken,omitzero"`
+}
+
+// ListRoutersInput is the shape of that name.
+type ListRoutersInput struct {
+}
+
+// ListRoutersOutput is the shape of that name.
+type ListRoutersOutput struct {
+	Routers []RouterState `json:"routers,omitzero"`
+}
+
+// ListRunnersInput is the shape of that name.
+type ListRunnersInput struct {
+}
+
+// ListRunnersOutput is the shape of that name.
+type ListRunnersOutput struct {
+	Runners      []RunnerState `json:"runners,omitzero"`
+	QueuedBuilds *int64        `json:"queuedBuilds,omitzero"`
+}
+
+// ListedExecution is the shape of that name.
+type ListedExecution struct {
+	Summary json.RawMessage `json:"summary,omitzero"`
+	Stages  []StageMark     `json:"stages,omitzero"`
 }
 
 // PauseReleaseInput is the shape of that name.
@@ -425,6 +581,14 @@ type RouterSample struct {
 	Latency          []LatencyBucket `json:"latency,omitzero"`
 }
 
+// RouterState is the shape of that name.
+type RouterState struct {
+	Name           *string        `json:"name,omitzero"`
+	SeenTime       *awsproto.Time `json:"seenTime,omitzero"`
+	AppliedVersion *int64         `json:"appliedVersion,omitzero"`
+	Version        *int64         `json:"version,omitzero"`
+}
+
 // RouterTarget is the shape of that name.
 type RouterTarget struct {
 	TargetGroupArn *string `json:"targetGroupArn,omitzero"`
@@ -433,6 +597,40 @@ type RouterTarget struct {
 	Reason         *string `json:"reason,omitzero"`
 	Description    *string `json:"description,omitzero"`
 	InFlight       *int64  `json:"inFlight,omitzero"`
+}
+
+// RunnerState is the shape of that name.
+type RunnerState struct {
+	Name     *string        `json:"name,omitzero"`
+	SeenTime *awsproto.Time `json:"seenTime,omitzero"`
+	Builds   []string       `json:"builds,omitzero"`
+}
+
+// StageMark is the shape of that name.
+type StageMark struct {
+	StageName *string `json:"stageName,omitzero"`
+	Status    *string `json:"status,omitzero"`
+	Asks      *bool   `json:"asks,omitzero"`
+}
+
+// TestRun is the shape of that name.
+type TestRun struct {
+	ReportArn             *string        `json:"reportArn,omitzero"`
+	BuildArn              *string        `json:"buildArn,omitzero"`
+	Time                  *awsproto.Time `json:"time,omitzero"`
+	Status                *string        `json:"status,omitzero"`
+	DurationInNanoSeconds *int64         `json:"durationInNanoSeconds,omitzero"`
+	Message               *string        `json:"message,omitzero"`
+}
+
+// TrafficComparison is the shape of that name.
+type TrafficComparison struct {
+	StartTime       *awsproto.Time  `json:"startTime,omitzero"`
+	EndTime         *awsproto.Time  `json:"endTime,omitzero"`
+	Baseline        *TrafficSide    `json:"baseline,omitzero"`
+	Canary          *TrafficSide    `json:"canary,omitzero"`
+	BaselineLatency []LatencyBucket `json:"baselineLatency,omitzero"`
+	CanaryLatency   []LatencyBucket `json:"canaryLatency,omitzero"`
 }
 
 // TrafficPoint is the shape of that name.

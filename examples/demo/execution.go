@@ -33,12 +33,12 @@ func (d *demo) bucket(ctx context.Context, bucket string) error {
 	return nil
 }
 
-// approval waits until the newest execution waits for approval; it returns that execution and its commit.
+// approval waits until a new execution waits for approval; it returns that execution and its commit.
 func (d *demo) approval(ctx context.Context) (id, commit string, err error) {
-	seen := map[string]bool{}
+	seen, before := map[string]bool{}, d.executed
 	err = d.wait(ctx, "the approval", func() (bool, error) {
 		list, err := d.pipeline.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: new(name), MaxResults: new(int32(1))})
-		if err != nil || len(list.PipelineExecutionSummaries) == 0 {
+		if err != nil || len(list.PipelineExecutionSummaries) == 0 || *list.PipelineExecutionSummaries[0].PipelineExecutionId == before {
 			return false, err
 		}
 		newest := list.PipelineExecutionSummaries[0]
@@ -68,6 +68,7 @@ func (d *demo) approval(ctx context.Context) (id, commit string, err error) {
 		}
 		return waits, nil
 	})
+	d.executed = id
 	return id, commit, err
 }
 

@@ -48,6 +48,7 @@ type demo struct {
 	listener  string // its ARN
 	front     string // the address that users come to
 	users     *users
+	executed  string // the newest execution that was seen
 	released  string // the deployment of the newest release
 	carries   string // the version that carries all traffic
 }

@@ -192,7 +192,7 @@ func (s *server) fit(ctx context.Context) error {
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
 		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers, s.sources, reports),
 	}
 	api.Add(services.all()...)
 	s.handler = &router{
@@ -206,7 +206,7 @@ func (s *server) fit(ctx context.Context) error {
 			return identity.Authorize(c, "codecommit", operation)
 		}},
 		pages: web.New(web.Config{Sessions: sessions{s.identity}, SessionLife: identity.SessionLife, Source: services.codecommit, Builds: services.codebuild,
-			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, Hub: s.hub, URL: s.URL, Region: region, Version: s.Version, Log: s.Log, Now: now}),
+			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, IAM: services.iam, Hub: s.hub, URL: s.URL, Region: region, Account: account, Version: s.Version, Log: s.Log, Now: now}),
 		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
 	}
 	return nil

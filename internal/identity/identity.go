@@ -43,7 +43,7 @@ type Service struct {
 	now     func() time.Time
 
 	mu   sync.RWMutex
-	keys map[string]key // every access key, with its caller: read once, kept up to date
+	keys map[string]key // every active access key, with its caller: read once, kept up to date
 }
 
 type key struct {
@@ -58,7 +58,7 @@ func New(ctx context.Context, db *store.Store, s *seal.Sealer, account, region s
 }
 
 func (s *Service) load(ctx context.Context) error {
-	rows, err := s.db.Query(ctx, `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k JOIN users u ON u.name = k.owner`)
+	rows, err := s.db.Query(ctx, `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k JOIN users u ON u.name = k.owner WHERE k.active = 1`)
 	if err != nil {
 		return err
 	}

@@ -15,10 +15,17 @@ import (
 
 const boardAPage = 100
 
-// GetBoard implements slipway:GetBoard: pipelines by name, each with its definition, the state of its stages (as GetPipelineState shows it) and,
+// boardAfter is where a board goes on: behind a pipeline.
+type boardAfter struct {
+	Place int64
+	Name  string
+}
+
+// GetBoard implements slipway:GetBoard: pipelines, those that failed first, then those that wait for somebody, that move, that are at rest, and by name
+// among these, or the one that is asked for; each with its definition, the state of its stages (as GetPipelineState shows it) and,
 // by their IDs, summaries of the executions that the state names. It takes three queries, however many pipelines there are.
 func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*slipway.GetBoardOutput, error) {
-	after := ""
+	var after boardAfter
 	if !s.Pager.Place("GetBoard", nil, in.NextToken, &after) {
 		return nil, &slipway.InvalidNextTokenException{Message: "The next token is not valid: it was not made for this list"}
 	}
@@ -26,14 +33,20 @@ func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*sli
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	rows, err := s.boardRows(ctx, after, limit+1)
+	var rows []*row
+	var err error
+	if in.PipelineName != nil {
+		rows, err = s.boardRow(ctx, *in.PipelineName)
+	} else {
+		rows, err = s.boardRows(ctx, after, limit+1)
+	}
 	if err != nil {
 		return nil, err
 	}
 	out := &slipway.GetBoardOutput{Pipelines: []slipway.BoardPipeline{}}
 	if len(rows) > limit {
 		rows = rows[:limit]
-		out.NextToken = s.Pager.Token("GetBoard", nil, *rows[limit-1].Declaration.Name)
+		out.NextToken = s.Pager.Token("GetBoard", nil, boardAfter{rows[limit-1].place, *rows[limit-1].Declaration.Name})
 	}
 	if err := s.boardExecutions(ctx, rows); err != nil {
 		return nil, err
@@ -48,8 +61,9 @@ func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*sli
 	return out, nil
 }
 
-func (s *Service) boardRows(ctx context.Context, after string, limit int) ([]*row, error) {
-	rows, err := s.db.Query(ctx, `SELECT doc, stages, sequence, created, updated FROM pipelines WHERE name > $1 ORDER BY name LIMIT $2`, after, limit)
+func (s *Service) boardRows(ctx context.Context, after boardAfter, limit int) ([]*row, error) {
+	rows, err := s.db.Query(ctx, `SELECT doc, stages, sequence, created, updated, attention FROM pipelines WHERE attention > $1 OR attention = $1 AND name > $2 ORDER BY attention, name LIMIT $3`,
+		after.Place, after.Name, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +71,18 @@ func (s *Service) boardRows(ctx context.Context, after string, limit int) ([]*ro
 	var all []*row
 	for rows.Next() {
 		r := &row{Pipeline: engine.Pipeline{Declaration: new(codepipeline.PipelineDeclaration), Stages: map[string]*engine.Stage{}, Executions: map[string]*engine.Execution{}}, texts: map[string]string{}}
-		if err := rows.Scan(store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated); err != nil {
+		if err := rows.Scan(store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated, &r.place); err != nil {
 			return nil, err
 		}
 		all = append(all, r)
 	}
 	return all, rows.Err()
+}
+
+// boardRow reads one pipeline.
+func (s *Service) boardRow(ctx context.Context, name string) ([]*row, error) {
+	r, err := load(ctx, s.db, name)
+	return []*row{r}, err
 }
 
 // boardExecutions reads the executions in flight of all pipelines, and those that their stages name.

@@ -23,6 +23,8 @@ type row struct {
 	engine.Pipeline
 	sequence         int64
 	created, updated int64
+	needed           engine.Attention  // as it was read
+	place            int64             // on the board, if it was read for that
 	texts            map[string]string // each execution as it was read
 }
 
@@ -40,6 +42,9 @@ func load(ctx context.Context, q store.Queryer, name string, also ...string) (*r
 	}
 	if !ok {
 		return nil, notFound(name)
+	}
+	for _, stage := range r.Stages {
+		r.needed = max(r.needed, stage.Attention)
 	}
 	if err := r.read(ctx, q, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND live = 1`, name); err != nil {
 		return nil, err
@@ -106,8 +111,9 @@ func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r
 
 // save writes what changed, and the jobs for the effects.
 func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, effects []engine.Effect) error {
-	if _, err := tx.Exec(ctx, `UPDATE pipelines SET doc = $2, stages = $3, sequence = $4, updated = $5 WHERE name = $1`,
-		name, store.JSON(r.Declaration), store.JSON(r.Stages), r.sequence, r.updated); err != nil {
+	needs := r.attention()
+	if _, err := tx.Exec(ctx, `UPDATE pipelines SET doc = $2, stages = $3, sequence = $4, updated = $5, attention = $6 WHERE name = $1`,
+		name, store.JSON(r.Declaration), store.JSON(r.Stages), r.sequence, r.updated, boardPlace(needs)); err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.Executions)) {
@@ -120,7 +126,11 @@ func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, ef
 			return err
 		}
 	}
-	tx.AfterCommit(func() { s.Hub.Changed("pipeline/"+name, "pipelines") })
+	changed := []string{"pipeline/" + name, "pipelines"}
+	if needs != r.needed {
+		changed = append(changed, "attention")
+	}
+	tx.AfterCommit(func() { s.Hub.Changed(changed...) })
 	return nil
 }
 

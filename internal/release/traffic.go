@@ -50,7 +50,53 @@ func (s *Service) GetReleaseTraffic(ctx context.Context, in *slipway.GetReleaseT
 		percent := int32(x.percentAt(at.Add(step)))
 		out.Points = append(out.Points, slipway.TrafficPoint{Time: awsproto.At(at), Baseline: traffic(baseline[i], 100-percent), Canary: traffic(canary[i], percent)})
 	}
+	out.Comparison, err = s.compare(ctx, x)
+	return out, err
+}
+
+// compare sums up what both sides did while both had traffic; nil if they never had.
+func (s *Service) compare(ctx context.Context, x *row) (*slipway.TrafficComparison, error) {
+	from, to := x.shared(s.Now())
+	if !from.Before(to) {
+		return nil, nil
+	}
+	out := &slipway.TrafficComparison{StartTime: awsproto.At(from), EndTime: awsproto.At(to)}
+	for _, side := range []struct {
+		group   string
+		into    **slipway.TrafficSide
+		latency *[]slipway.LatencyBucket
+	}{{x.Baseline, &out.Baseline, &out.BaselineLatency}, {x.Canary, &out.Canary, &out.CanaryLatency}} {
+		t, err := s.Metrics.Window(ctx, side.group, from, to)
+		if err != nil {
+			return nil, err
+		}
+		*side.into = traffic(t, 0)
+		(*side.into).Percent = nil
+		for _, b := range t.Latency {
+			*side.latency = append(*side.latency, slipway.LatencyBucket{Bucket: &b.Bucket, Count: &b.Count})
+		}
+	}
 	return out, nil
+}
+
+// shared is the time in which both sides had traffic: from the first share of the canary that was in effect until it was to have all of it, or none.
+func (x *row) shared(now time.Time) (from, to time.Time) {
+	to = now
+	if !x.ended.IsZero() {
+		to = x.ended
+	}
+	for i, v := range x.state.Visits {
+		switch {
+		case x.state.Steps[i].Percent == 100 && v.Started != nil:
+			to = v.Started.Time
+		case x.state.Steps[i].Percent < 100 && v.InEffect != nil && from.IsZero():
+			from = v.InEffect.Time
+		}
+	}
+	if from.IsZero() {
+		return to, to
+	}
+	return from.Truncate(time.Second).Add(time.Second), to.Truncate(time.Second) // the first second is not whole, as routers report them
 }
 
 // stepOf is the shortest step that is easy to read and makes few enough points of a stretch of time.

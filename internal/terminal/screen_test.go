@@ -16,7 +16,7 @@ func TestClean(t *testing.T) {
 		"bell\x07 back\x08space \u009b31mC1": "bell backspace 31mC1",
 		"gnirts\u202egnirts":                 "gnirtsgnirts",
 		"\x1b":                               "",
-		"naïve 日本語 👩‍👩‍👧":                     "naïve 日本語 👩‍👩‍👧",
+		"naïve 日本語 👩‍👩‍👧":                    "naïve 日本語 👩‍👩‍👧",
 		"half \x1b[":                         "half [",
 	} {
 		got := Clean(text)

@@ -66,11 +66,11 @@ func (s *site) boardPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 		b.More = "/board?after=" + *out.NextToken
 	}
 	for _, p := range out.Pipelines {
-		l, err := lineOf(p)
+		d, state, executions, err := documents(p)
 		if err != nil {
 			return err
 		}
-		b.add(l)
+		b.add(makeLine(d, state, executions))
 	}
 	s.render(w, r, http.StatusOK, Board(s.shell(r, v, "Board", "pipelines"), b, s.Now()))
 	return nil
@@ -94,11 +94,11 @@ func (b *board) add(l line) {
 
 // rank orders states: broken, then awaited, then moving, then at rest.
 func rank(k Kind) int {
-	return slices.Index([]Kind{Failed, Waiting, Running, Queued, Stopped, Superseded, Succeeded, Skipped, NotReached}, k)
+	return slices.Index([]Kind{Failed, Waiting, Running, Queued, Back, Stopped, Superseded, Succeeded, Skipped, NotReached}, k)
 }
 
-// lineOf reads a pipeline's documents.
-func lineOf(p slipway.BoardPipeline) (line, error) {
+// documents reads what a board tells of a pipeline.
+func documents(p slipway.BoardPipeline) (*codepipeline.PipelineDeclaration, *codepipeline.GetPipelineStateOutput, map[string]codepipeline.PipelineExecutionSummary, error) {
 	var d codepipeline.PipelineDeclaration
 	var state codepipeline.GetPipelineStateOutput
 	executions := map[string]codepipeline.PipelineExecutionSummary{}
@@ -107,10 +107,10 @@ func lineOf(p slipway.BoardPipeline) (line, error) {
 		into any
 	}{{p.Pipeline, &d}, {p.State, &state}, {p.Executions, &executions}} {
 		if err := json.Unmarshal(part.from, part.into); err != nil {
-			return line{}, err
+			return nil, nil, nil, err
 		}
 	}
-	return makeLine(&d, &state, executions), nil
+	return &d, &state, executions, nil
 }
 
 func makeLine(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPipelineStateOutput, executions map[string]codepipeline.PipelineExecutionSummary) line {

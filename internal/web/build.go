@@ -79,7 +79,7 @@ type buildView struct {
 	Kind    Kind
 	Why     *slipway.ExplainBuildOutput // of one that failed
 	Log     logWindow
-	Reports []codebuild.Report
+	Reports []reportLine
 }
 
 // logWindow is a part of a log.
@@ -116,12 +116,8 @@ func (s *site) buildPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 			return err
 		}
 	}
-	if len(x.ReportArns) > 0 {
-		out, err := s.Builds.BatchGetReports(r.Context(), &codebuild.BatchGetReportsInput{ReportArns: x.ReportArns})
-		if err != nil {
-			return err
-		}
-		b.Reports = out.Reports
+	if b.Reports, err = s.reportLines(r, x.ReportArns); err != nil {
+		return err
 	}
 	if err := s.readWindow(r, b); err != nil {
 		return err
@@ -191,6 +187,11 @@ func (s *site) rawLog(w http.ResponseWriter, r *http.Request, _ visitor) error {
 		return err
 	}
 	group, stream := logName(b)
+	return s.streamLog(w, r, group, stream)
+}
+
+// streamLog sends a log as text.
+func (s *site) streamLog(w http.ResponseWriter, r *http.Request, group, stream *string) error {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "sandbox")
 	for next := int64(0); ; {

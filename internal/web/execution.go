@@ -15,6 +15,7 @@ type executionView struct {
 	Variables []codepipeline.ResolvedPipelineVariable
 	Revisions []codepipeline.ArtifactRevision
 	Artifacts []codepipeline.ArtifactDetail
+	Reports   []reportLine
 }
 
 // run is one run of an action.
@@ -39,8 +40,28 @@ func (s *site) executionPage(w http.ResponseWriter, r *http.Request, v visitor) 
 		return err
 	}
 	e := makeExecution(x.PipelineExecution, d.Pipeline, runs.ActionExecutionDetails)
+	if e.Reports, err = s.reportsOf(r, runs.ActionExecutionDetails); err != nil {
+		return err
+	}
 	s.render(w, r, http.StatusOK, ExecutionPage(s.shell(r, v, name+" "+short(e.Row.Change.Commit, id), "pipeline/"+name), e, s.Now()))
 	return nil
+}
+
+// runOf reads one run of an action.
+func runOf(a codepipeline.ActionExecutionDetail) run {
+	k := kindOf(string(a.Status))
+	if k == Running && isApproval(a) {
+		k = Waiting
+	}
+	one := run{Stage: text(a.StageName), Action: text(a.ActionName), Kind: k, Detail: a, By: lastPart(text(a.UpdatedBy))}
+	if a.Output != nil && a.Output.ExecutionResult != nil {
+		result := a.Output.ExecutionResult
+		one.Href, one.Say = pathOf(text(result.ExternalExecutionUrl)), firstLine(text(result.ExternalExecutionSummary))
+		if result.ErrorDetails != nil {
+			one.Error = text(result.ErrorDetails.Message)
+		}
+	}
+	return one
 }
 
 func makeExecution(x *codepipeline.PipelineExecution, d *codepipeline.PipelineDeclaration, details []codepipeline.ActionExecutionDetail) *executionView {
@@ -50,28 +71,17 @@ func makeExecution(x *codepipeline.PipelineExecution, d *codepipeline.PipelineDe
 	}
 	e := &executionView{Pipeline: *x.PipelineName, Variables: x.Variables, Revisions: x.ArtifactRevisions}
 	for _, a := range slices.Backward(details) {
-		k := kindOf(string(a.Status))
-		if k == Running && a.Input != nil && a.Input.ActionTypeId != nil && a.Input.ActionTypeId.Category == codepipeline.ActionCategoryApproval {
-			k = Waiting
-		}
-		one := run{Stage: text(a.StageName), Action: text(a.ActionName), Kind: k, Detail: a, By: lastPart(text(a.UpdatedBy))}
 		if a.Output != nil {
 			e.Artifacts = append(e.Artifacts, a.Output.OutputArtifacts...)
-			if result := a.Output.ExecutionResult; result != nil {
-				one.Href, one.Say = pathOf(text(result.ExternalExecutionUrl)), firstLine(text(result.ExternalExecutionSummary))
-				if result.ErrorDetails != nil {
-					one.Error = text(result.ErrorDetails.Message)
-				}
-			}
 		}
+		e.Runs = append(e.Runs, runOf(a))
 		if summary.StartTime == nil {
 			summary.StartTime = a.StartTime
 		}
 		if a.LastUpdateTime != nil && (summary.LastUpdateTime == nil || a.LastUpdateTime.After(summary.LastUpdateTime.Time)) {
 			summary.LastUpdateTime = a.LastUpdateTime
 		}
-		e.Runs = append(e.Runs, one)
 	}
-	e.Row = executionRowOf(summary, d, details)
+	e.Row = listedRow(summary, marksOf(details), d)
 	return e
 }

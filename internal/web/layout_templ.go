@@ -12,7 +12,7 @@ import "time"
 
 // places are the entries of the navigation, with the beginning of the paths that belong to them.
 var places = []struct{ name, path string }{
-	{"Board", "/board"}, {"Source", "/repositories"}, {"Builds", "/builds"}, {"Deployments", "/deployments"},
+	{"Board", "/board"}, {"Source", "/repositories"}, {"Builds", "/builds"}, {"Tests", "/tests"}, {"Deployments", "/deployments"}, {"Releases", "/releases"}, {"Settings", "/settings"},
 }
 
 // Page is the frame of every page for somebody who is signed in.

@@ -15,6 +15,7 @@ type Shell struct {
 	Visitor visitor
 	Version string
 	Region  string
+	Address string // of this server
 	Tokens  string // the addresses of the style sheets and the script
 	Base    string
 	Script  string
@@ -23,7 +24,7 @@ type Shell struct {
 }
 
 func (s *site) shell(r *http.Request, v visitor, title string, live ...string) Shell {
-	return Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Live: live,
+	return Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Address: s.URL, Live: live,
 		Tokens: "/static/" + s.static["tokens.css"].name, Base: "/static/" + s.static["base.css"].name, Script: "/static/" + s.static["slipway.js"].name}
 }
 

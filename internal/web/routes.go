@@ -19,5 +19,8 @@ func (s *site) routes(mux *http.ServeMux) {
 	}
 	s.deploymentRoutes(mux)
 	s.buildRoutes(mux)
+	s.releaseRoutes(mux)
+	s.reportRoutes(mux)
+	s.settingsRoutes(mux)
 	s.sourceRoutes(mux)
 }

@@ -4,8 +4,11 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"strconv"
+	"strings"
 
 	"slipway/api/codecommit"
+	"slipway/api/slipway"
 )
 
 // sourceRoutes are the pages of the Source stage.
@@ -14,7 +17,10 @@ func (s *site) sourceRoutes(mux *http.ServeMux) {
 		"GET /repositories":                     s.repositoriesPage,
 		"GET /repositories/{name}":              s.repositoryPage,
 		"GET /repositories/{name}/file":         s.filePage,
+		"GET /repositories/{name}/branches":     s.branchesPage,
+		"GET /repositories/{name}/commits":      s.commitsPage,
 		"GET /repositories/{name}/commits/{id}": s.commitPage,
+		"GET /repositories/{name}/diff":         s.diffPage,
 	} {
 		mux.Handle(pattern, s.signedIn(p))
 	}
@@ -29,13 +35,15 @@ func (s *site) repositoriesPage(w http.ResponseWriter, r *http.Request, v visito
 	if err != nil {
 		return err
 	}
-	more := ""
-	if list.NextToken != nil {
-		more = "/repositories?after=" + url.QueryEscape(*list.NextToken)
-	}
-	s.render(w, r, http.StatusOK, Repositories(s.shell(r, v, "Source"), list.Repositories, more, s.URL))
+	// As many as have room on a page; the list of the service is longer.
+	all := list.Repositories
+	more := olderPath("/repositories", list.NextToken)
+	s.render(w, r, http.StatusOK, Repositories(s.shell(r, v, "Source"), all[:min(len(all), shownRows)], len(all)-shownRows, more, s.URL))
 	return nil
 }
+
+// shownRows is how many rows a page shows of a list that has no pages of its own.
+const shownRows = 200
 
 // repositoryPage shows a folder of a repository, at a branch, tag or commit.
 func (s *site) repositoryPage(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -64,47 +72,125 @@ func (s *site) repositoryPage(w http.ResponseWriter, r *http.Request, v visitor)
 	return nil
 }
 
+// entry is a line of a folder.
+type entry struct {
+	Name, Note, Href string
+}
+
+// entriesOf are what a folder holds, its folders first.
+func entriesOf(name, at string, files *codecommit.GetFolderOutput) (all []entry) {
+	for _, f := range files.SubFolders {
+		all = append(all, entry{Name: text(f.RelativePath) + "/", Href: repositoryURL(name, at, text(f.AbsolutePath))})
+	}
+	for _, f := range files.Files {
+		all = append(all, entry{Name: text(f.RelativePath), Href: fileURL(name, at, text(f.AbsolutePath))})
+	}
+	for _, f := range files.SymbolicLinks {
+		all = append(all, entry{Name: text(f.RelativePath), Note: "link"})
+	}
+	for _, f := range files.SubModules {
+		all = append(all, entry{Name: text(f.RelativePath), Note: "submodule"})
+	}
+	return all
+}
+
+func (s *site) branchesPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	name := r.PathValue("name")
+	got, err := s.Source.GetRepository(r.Context(), &codecommit.GetRepositoryInput{RepositoryName: &name})
+	if err != nil {
+		return err
+	}
+	branches, err := s.Source.ListBranches(r.Context(), &codecommit.ListBranchesInput{RepositoryName: &name})
+	if err != nil {
+		return err
+	}
+	s.render(w, r, http.StatusOK, Branches(s.shell(r, v, name), name, text(got.RepositoryMetadata.DefaultBranch), branches.Branches))
+	return nil
+}
+
+// commitsShown is how many commits a page lists.
+const commitsShown = 50
+
+func (s *site) commitsPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	name, at := r.PathValue("name"), r.URL.Query().Get("at")
+	got, err := s.Source.GetRepository(r.Context(), &codecommit.GetRepositoryInput{RepositoryName: &name})
+	if err != nil {
+		return err
+	}
+	if at == "" {
+		at = text(got.RepositoryMetadata.DefaultBranch)
+	}
+	list := &slipway.ListCommitsOutput{}
+	if at != "" {
+		in := &slipway.ListCommitsInput{RepositoryName: &name, CommitSpecifier: &at, MaxResults: new(int32(commitsShown))}
+		if after := r.URL.Query().Get("after"); after != "" {
+			in.NextToken = &after
+		}
+		if list, err = s.Slipway.ListCommits(r.Context(), in); err != nil {
+			return err
+		}
+	}
+	more := ""
+	if list.NextToken != nil {
+		more = r.URL.Path + "?" + url.Values{"at": {at}, "after": {*list.NextToken}}.Encode()
+	}
+	s.render(w, r, http.StatusOK, Commits(s.shell(r, v, name+" commits"), name, at, list.Commits, more, s.Now()))
+	return nil
+}
+
+// fileView is a window of a file's lines.
+type fileView struct {
+	Name, At, Path string
+	Why            string // why nothing is shown
+	Lines          []string
+	From, Total    int // of lines, from one on
+	Size           int // bytes
+}
+
+const (
+	// linesOfAFile is how many lines of a file a page shows, and bytesOfAFile how much text at most.
+	linesOfAFile = 300
+	bytesOfAFile = 28 << 10
+)
+
 func (s *site) filePage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	name, at, file := r.PathValue("name"), r.URL.Query().Get("at"), r.URL.Query().Get("path")
-	got, err := s.Source.GetFile(r.Context(), &codecommit.GetFileInput{RepositoryName: &name, CommitSpecifier: &at, FilePath: &file})
+	f := &fileView{Name: r.PathValue("name"), At: r.URL.Query().Get("at"), Path: r.URL.Query().Get("path")}
+	got, err := s.Source.GetFile(r.Context(), &codecommit.GetFileInput{RepositoryName: &f.Name, CommitSpecifier: &f.At, FilePath: &f.Path})
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, FilePage(s.shell(r, v, path.Base(file)), name, at, file, got.FileContent))
+	from, _ := strconv.Atoi(r.URL.Query().Get("from"))
+	f.show(got.FileContent, from)
+	s.render(w, r, http.StatusOK, FilePage(s.shell(r, v, path.Base(f.Path)), f))
 	return nil
 }
 
-// commitPage shows a commit and the files that it changed.
-func (s *site) commitPage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	name, id := r.PathValue("name"), r.PathValue("id")
-	got, err := s.Source.GetCommit(r.Context(), &codecommit.GetCommitInput{RepositoryName: &name, CommitId: &id})
-	if err != nil {
-		return err
-	}
-	in := &codecommit.GetDifferencesInput{RepositoryName: &name, AfterCommitSpecifier: &id}
-	if len(got.Commit.Parents) > 0 {
-		in.BeforeCommitSpecifier = &got.Commit.Parents[0]
-	}
-	changed, err := s.Source.GetDifferences(r.Context(), in)
-	if err != nil {
-		return err
-	}
-	s.render(w, r, http.StatusOK, CommitPage(s.shell(r, v, short(id, "")), name, got.Commit, changed))
-	return nil
-}
-
-// maxShown is how much of a file a page shows, in bytes.
-const maxShown = 200 << 10
-
-// shown is a file's text as a page shows it; why says why it does not.
-func shown(content []byte) (lines, why string) {
+// show takes the lines of a file from one on, as many as have room.
+func (f *fileView) show(content []byte, from int) {
+	f.Size = len(content)
 	switch {
-	case len(content) > maxShown:
-		return "", "The file is larger than a page shows. Clone the repository to read it."
+	case len(content) == 0:
+		f.Why = "The file is empty."
+		return
 	case !printable(content):
-		return "", "The file is no text."
+		f.Why = "The file is no text. Clone the repository to open it."
+		return
 	}
-	return string(content), ""
+	all := strings.Split(strings.TrimSuffix(string(content), "\n"), "\n")
+	f.Total, f.From = len(all), min(max(1, from), len(all))
+	left := bytesOfAFile
+	for _, line := range all[f.From-1 : min(f.From-1+linesOfAFile, len(all))] {
+		line = shorten(line, 2000)
+		if left -= len(line); left < 0 && len(f.Lines) > 0 {
+			break
+		}
+		f.Lines = append(f.Lines, line)
+	}
+}
+
+// window is the address of the lines from one on.
+func (f *fileView) window(from int) string {
+	return fileURL(f.Name, f.At, f.Path) + "&from=" + strconv.Itoa(max(1, from))
 }
 
 func repositoryURL(name, at, folder string) string {
@@ -124,4 +210,20 @@ func repositoryURL(name, at, folder string) string {
 
 func fileURL(name, at, file string) string {
 	return "/repositories/" + url.PathEscape(name) + "/file?" + url.Values{"at": {at}, "path": {file}}.Encode()
+}
+
+func commitPath(name, id string) string {
+	return "/repositories/" + url.PathEscape(name) + "/commits/" + url.PathEscape(id)
+}
+
+// diffPath leads to what differs between two commits, in one file or in all.
+func diffPath(name, from, to, file string) string {
+	q := url.Values{"to": {to}}
+	if from != "" {
+		q.Set("from", from)
+	}
+	if file != "" {
+		q.Set("path", file)
+	}
+	return "/repositories/" + url.PathEscape(name) + "/diff?" + q.Encode()
 }

@@ -16,13 +16,16 @@ const (
 	NotReached Kind = "none"
 	Held       Kind = "held" // a transition that is closed
 	Watch      Kind = "watch"
+	Back       Kind = "back" // what was rolled back
 )
 
 // kindOf tells the kind of a status of any of the services.
 func kindOf(status string) Kind {
 	switch status {
-	case "InProgress", "IN_PROGRESS", "Stopping", "Baking", "Ready":
+	case "InProgress", "IN_PROGRESS", "Stopping", "Baking":
 		return Running
+	case "Ready": // a deployment that somebody has to continue
+		return Waiting
 	case "Succeeded", "SUCCEEDED":
 		return Succeeded
 	case "Failed", "FAILED", "FAULT", "TIMED_OUT", "ERROR":
@@ -50,6 +53,8 @@ func (k Kind) word() string {
 		return "transition closed"
 	case Watch:
 		return "worth watching"
+	case Back:
+		return "rolled back"
 	}
 	return string(k)
 }

@@ -15,6 +15,7 @@ import (
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
+	"slipway/api/iam"
 	"slipway/api/slipway"
 	"slipway/internal/event"
 )
@@ -38,9 +39,11 @@ type Config struct {
 	Deployments codedeploy.API
 	Pipelines   codepipeline.API
 	Slipway     slipway.API
+	IAM         iam.API
 	Hub         *event.Hub
 	URL         string // of this server
 	Region      string
+	Account     string
 	Version     string
 	Log         *slog.Logger
 	Now         func() time.Time

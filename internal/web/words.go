@@ -101,14 +101,3 @@ func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 func printable(content []byte) bool {
 	return utf8.Valid(content) && !bytes.ContainsRune(content, 0)
 }
-
-// changeWord is what a commit did to a file.
-func changeWord(kind string) string {
-	switch kind {
-	case "A":
-		return "added"
-	case "D":
-		return "removed"
-	}
-	return "changed"
-}

@@ -27,7 +27,20 @@ type Stage struct {
 	Transition *cp.TransitionState `json:"transition,omitzero"`
 	// Actions holds, for each action of the stage, the execution that ran it last.
 	Actions map[string]string `json:"actions,omitzero"`
+	// Attention is how much the execution in the stage needs; it is kept by whoever stores the pipeline, and decides nothing.
+	Attention Attention `json:"attention,omitzero"`
 }
+
+// Attention is how much somebody has to look at something.
+type Attention int
+
+// From nothing to most.
+const (
+	AtRest Attention = iota
+	Moves
+	Asks // waits for an approval
+	Failed
+)
 
 // Closed tells whether the way into the stage is disabled.
 func (s *Stage) Closed() bool { return s.Transition != nil && !*s.Transition.Enabled }

@@ -184,21 +184,15 @@ func TestPollsByTheSameName(t *testing.T) {
 	w := start(t)
 	at := w.take("one", 0).Version
 	w.report("one", at, nil)
-	older := make(chan error, 1)
-	go func() {
-		_, err := w.router.PollRouter(t.Context(), &slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &at})
-		older <- err
-	}()
-	for len(older) == 0 { // once the older poll is held it is ended by a newer one
-		w.take("one", at)
-		select {
-		case err := <-older:
-			if awsproto.Code(err) != "RouterConflictException" {
-				t.Errorf("%v", err)
-			}
-			return
-		case <-time.After(time.Millisecond):
-		}
+	ended := make(chan error, 2)
+	for range 2 { // whichever comes first is ended by the other
+		go func() {
+			_, err := w.router.PollRouter(t.Context(), &slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &at})
+			ended <- err
+		}()
+	}
+	if err := <-ended; awsproto.Code(err) != "RouterConflictException" {
+		t.Errorf("%v", err)
 	}
 }
 

@@ -1,0 +1,71 @@
+package report
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/store"
+)
+
+// historyRuns is how many runs a history has, unless asked otherwise.
+const historyRuns = 25
+
+// GetTestHistory implements slipway:GetTestHistory: how a test case went in the newest reports of a group, the newest first. Reports that do not
+// have it are left out; where a report has it more than once, its worst run counts.
+func (s *Service) GetTestHistory(ctx context.Context, in *slipway.GetTestHistoryInput) (*slipway.GetTestHistoryOutput, error) {
+	if _, err := s.find(ctx, s.db, *in.ReportGroupArn); err != nil {
+		return nil, err
+	}
+	n := historyRuns
+	if in.MaxResults != nil {
+		n = int(*in.MaxResults)
+	}
+	type one struct {
+		report cb.Report
+		cases  string
+	}
+	all, err := store.All(ctx, s.db, func(r *sql.Rows) (o one, err error) { return o, r.Scan(store.JSON(&o.report), &o.cases) },
+		`SELECT doc, cases FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`, *in.ReportGroupArn, s.Now().Add(-Life).UnixMilli(), n)
+	if err != nil {
+		return nil, err
+	}
+	out := &slipway.GetTestHistoryOutput{Runs: []slipway.TestRun{}}
+	for _, o := range all {
+		var cases []cb.TestCase
+		if err := json.Unmarshal([]byte(o.cases), &cases); err != nil {
+			return nil, err
+		}
+		var found *cb.TestCase
+		for i := range cases {
+			c := &cases[i]
+			if text(c.Name) == *in.Name && text(c.Prefix) == text(in.Prefix) && (found == nil || badness(c) > badness(found)) {
+				found = c
+			}
+		}
+		if found != nil {
+			out.Runs = append(out.Runs, slipway.TestRun{ReportArn: o.report.Arn, BuildArn: o.report.ExecutionId, Time: o.report.Created, Status: found.Status,
+				DurationInNanoSeconds: found.DurationInNanoSeconds, Message: found.Message})
+		}
+	}
+	return out, nil
+}
+
+func badness(c *cb.TestCase) int {
+	switch text(c.Status) {
+	case "ERROR":
+		return 2
+	case "FAILED":
+		return 1
+	}
+	return 0
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}

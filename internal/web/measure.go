@@ -1,0 +1,173 @@
+package web
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"slipway/api/slipway"
+)
+
+// measure is a row of the table of new beside old.
+type measure struct {
+	Name            string
+	New, Old, Limit string
+	NewLine         string // points of a sparkline, 120 wide and 24 high
+	OldLine         string
+	Kind            Kind
+	Word            string
+}
+
+// measures compares what users got of the new version and of the old one.
+func measures(both *slipway.TrafficComparison, points []slipway.TrafficPoint, p *slipway.ReleasePolicy, judged *slipway.ReleaseStepState) []measure {
+	if p == nil {
+		p = &slipway.ReleasePolicy{}
+	}
+	limits := p.Thresholds
+	if limits == nil {
+		limits = &slipway.ReleaseThresholds{}
+	}
+	var all []measure
+	add := func(m measure, of func(*slipway.TrafficSide) *float64, evidence ...string) {
+		m.NewLine, m.OldLine = sparks(points, of)
+		m.Kind, m.Word = judgement(judged, evidence)
+		all = append(all, m)
+	}
+	add(measure{Name: "Requests", New: thousands(number(both.Canary.Requests)), Old: thousands(number(both.Baseline.Requests))},
+		func(t *slipway.TrafficSide) *float64 { return new(float64(number(t.Requests))) })
+	add(measure{Name: "Errors", New: share(both.Canary), Old: share(both.Baseline), Limit: percentage(limits.MaxErrorPercent)}, errorShare, "errors", "error rate")
+	add(measure{Name: "Latency, median", New: millis(both.Canary.P50Milliseconds), Old: millis(both.Baseline.P50Milliseconds)},
+		func(t *slipway.TrafficSide) *float64 { return t.P50Milliseconds })
+	add(measure{Name: "Latency, p95", New: millis(both.Canary.P95Milliseconds), Old: millis(both.Baseline.P95Milliseconds), Limit: millis(limits.MaxP95Milliseconds)},
+		func(t *slipway.TrafficSide) *float64 { return t.P95Milliseconds }, "p95", "latency")
+	add(measure{Name: "Latency, p99", New: millis(both.Canary.P99Milliseconds), Old: millis(both.Baseline.P99Milliseconds), Limit: millis(limits.MaxP99Milliseconds)},
+		func(t *slipway.TrafficSide) *float64 { return t.P99Milliseconds }, "p99")
+	return all
+}
+
+// judgement is the worst that the last verdict says of a measure.
+func judgement(st *slipway.ReleaseStepState, names []string) (Kind, string) {
+	k, word := NotReached, ""
+	if st == nil {
+		return k, word
+	}
+	for _, e := range st.Verdict.Evidence {
+		for _, name := range names {
+			if text(e.Measure) != name {
+				continue
+			}
+			limit := e.Baseline == nil
+			one, say := decisionKind(e.Decision), "No worse"
+			switch {
+			case e.Decision == slipway.ReleaseDecisionRollBack && limit:
+				say = "Over the limit"
+			case e.Decision == slipway.ReleaseDecisionRollBack:
+				say = "Worse"
+			case e.Decision == slipway.ReleaseDecisionUncertain:
+				say = "Not certain"
+			case limit:
+				say = "Within limit"
+			}
+			if worse(one) > worse(k) {
+				k, word = one, say
+			}
+		}
+	}
+	return k, word
+}
+
+func worse(k Kind) int {
+	switch k {
+	case Failed:
+		return 3
+	case Watch:
+		return 2
+	case Succeeded:
+		return 1
+	}
+	return 0
+}
+
+func errorShare(t *slipway.TrafficSide) *float64 {
+	if number(t.Requests) == 0 {
+		return nil
+	}
+	return new(100 * float64(number(t.Errors)) / float64(number(t.Requests)))
+}
+
+func share(t *slipway.TrafficSide) string {
+	if number(t.Requests) == 0 {
+		return ""
+	}
+	return percentage(errorShare(t))
+}
+
+// percentage has as many digits as tell something.
+func percentage(p *float64) string {
+	switch {
+	case p == nil:
+		return ""
+	case *p == float64(int64(*p)):
+		return fmt.Sprintf("%.0f %%", *p)
+	case *p < 1:
+		return fmt.Sprintf("%.2f %%", *p)
+	}
+	return fmt.Sprintf("%.1f %%", *p)
+}
+
+func millis(ms *float64) string {
+	switch {
+	case ms == nil:
+		return ""
+	case *ms >= 10_000:
+		return fmt.Sprintf("%.0f s", *ms/1000)
+	case *ms >= 1000:
+		return fmt.Sprintf("%.1f s", *ms/1000)
+	case *ms >= 10:
+		return fmt.Sprintf("%.0f ms", *ms)
+	case *ms >= 0.1:
+		return fmt.Sprintf("%.1f ms", *ms)
+	}
+	return fmt.Sprintf("%.2f ms", *ms)
+}
+
+// thousands sets a number in groups of three.
+func thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	var b strings.Builder
+	for i, d := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 && digits[i-1] != '-' {
+			b.WriteByte(',')
+		}
+		b.WriteRune(d)
+	}
+	return b.String()
+}
+
+// sparks draws a measure of both sides over time, on one scale. Where there was no traffic the line goes on from the last point.
+func sparks(points []slipway.TrafficPoint, of func(*slipway.TrafficSide) *float64) (canary, baseline string) {
+	var top float64
+	for _, p := range points {
+		for _, side := range []*slipway.TrafficSide{p.Canary, p.Baseline} {
+			if v := of(side); v != nil {
+				top = max(top, *v)
+			}
+		}
+	}
+	line := func(side func(slipway.TrafficPoint) *slipway.TrafficSide) string {
+		var b strings.Builder
+		for i, p := range points {
+			v := of(side(p))
+			if v == nil {
+				continue
+			}
+			y := 22.0
+			if top > 0 {
+				y -= 20 * *v / top
+			}
+			fmt.Fprintf(&b, "%s,%s ", decimal(120*float64(i)/float64(max(1, len(points)-1))), decimal(y))
+		}
+		return strings.TrimSpace(b.String())
+	}
+	return line(func(p slipway.TrafficPoint) *slipway.TrafficSide { return p.Canary }), line(func(p slipway.TrafficPoint) *slipway.TrafficSide { return p.Baseline })
+}

@@ -1,0 +1,22 @@
+package web
+
+import (
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+)
+
+// quiet is after what time it is worth a word that a process was not heard of: all of them ask at least every half minute.
+const quiet = time.Minute
+
+// presence says whether a process is heard of, and else for how long it was not.
+func presence(seen *awsproto.Time, now time.Time) (Kind, string) {
+	switch {
+	case seen == nil:
+		return Queued, "Not heard of yet"
+	case now.Sub(seen.Time) < quiet:
+		return Succeeded, "Here"
+	}
+	return Watch, "Silent for " + strings.TrimSuffix(ago(seen.Time, now), " ago")
+}

@@ -1,0 +1,169 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"slipway/api/codedeploy"
+	"slipway/api/iam"
+	"slipway/api/slipway"
+)
+
+// settingsRoutes are the pages of keys, hosts and processes.
+func (s *site) settingsRoutes(mux *http.ServeMux) {
+	for pattern, p := range map[string]page{
+		"GET /settings":                          s.accessPage,
+		"POST /settings/keys":                    s.createKey,
+		"POST /settings/keys/{id}":               s.changeKey,
+		"POST /settings/git":                     s.createGitCredential,
+		"POST /settings/git/{id}":                s.deleteGitCredential,
+		"GET /settings/hosts":                    s.hostsPage,
+		"POST /settings/hosts":                   s.createHost,
+		"POST /settings/hosts/{name}/deregister": s.deregisterHost,
+		"GET /settings/processes":                s.processesPage,
+	} {
+		mux.Handle(pattern, s.signedIn(p))
+	}
+}
+
+// access is with what somebody gets in from elsewhere.
+type access struct {
+	Keys []iam.AccessKeyMetadata
+	Git  []iam.ServiceSpecificCredentialMetadata
+	// What was created just now, and is shown this once.
+	NewKey *iam.AccessKey
+	NewGit *iam.ServiceSpecificCredential
+}
+
+// gitService is what IAM calls Git over HTTPS.
+const gitService = "codecommit.amazonaws.com"
+
+func (s *site) accessPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	return s.showAccess(w, r, v, &access{})
+}
+
+func (s *site) showAccess(w http.ResponseWriter, r *http.Request, v visitor, a *access) error {
+	keys, err := s.IAM.ListAccessKeys(r.Context(), &iam.ListAccessKeysInput{})
+	if err != nil {
+		return err
+	}
+	git, err := s.IAM.ListServiceSpecificCredentials(r.Context(), &iam.ListServiceSpecificCredentialsInput{ServiceName: new(gitService)})
+	if err != nil {
+		return err
+	}
+	a.Keys, a.Git = keys.AccessKeyMetadata, git.ServiceSpecificCredentials
+	s.render(w, r, http.StatusOK, Access(s.shell(r, v, "Access"), a, s.URL, s.Now()))
+	return nil
+}
+
+// createKey answers with the page itself: the secret is nowhere else, and in no address.
+func (s *site) createKey(w http.ResponseWriter, r *http.Request, v visitor) error {
+	out, err := s.IAM.CreateAccessKey(r.Context(), &iam.CreateAccessKeyInput{})
+	if err != nil {
+		return err
+	}
+	return s.showAccess(w, r, v, &access{NewKey: out.AccessKey})
+}
+
+func (s *site) changeKey(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	id := r.PathValue("id")
+	var err error
+	switch r.PostForm.Get("do") {
+	case "deactivate":
+		_, err = s.IAM.UpdateAccessKey(r.Context(), &iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeInactive})
+	case "activate":
+		_, err = s.IAM.UpdateAccessKey(r.Context(), &iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeActive})
+	case "delete":
+		_, err = s.IAM.DeleteAccessKey(r.Context(), &iam.DeleteAccessKeyInput{AccessKeyId: &id})
+	default:
+		err = &problem{http.StatusBadRequest, "A key can be deactivated, activated and deleted."}
+	}
+	return back(w, r, "/settings", err)
+}
+
+func (s *site) createGitCredential(w http.ResponseWriter, r *http.Request, v visitor) error {
+	out, err := s.IAM.CreateServiceSpecificCredential(r.Context(), &iam.CreateServiceSpecificCredentialInput{UserName: &v.Caller.Name, ServiceName: new(gitService)})
+	if err != nil {
+		return err
+	}
+	return s.showAccess(w, r, v, &access{NewGit: out.ServiceSpecificCredential})
+}
+
+func (s *site) deleteGitCredential(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	_, err := s.IAM.DeleteServiceSpecificCredential(r.Context(), &iam.DeleteServiceSpecificCredentialInput{ServiceSpecificCredentialId: new(r.PathValue("id"))})
+	return back(w, r, "/settings", err)
+}
+
+// hostsView is the hosts that software is deployed to.
+type hostsView struct {
+	Hosts []slipway.Host
+	More  string
+	New   *slipway.CreateHostOutput // created just now, with its key, which is shown this once
+}
+
+const hostsAPage = 50
+
+func (s *site) hostsPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	return s.showHosts(w, r, v, &hostsView{})
+}
+
+func (s *site) showHosts(w http.ResponseWriter, r *http.Request, v visitor, h *hostsView) error {
+	in := &slipway.ListHostsInput{MaxResults: new(int32(hostsAPage))}
+	if after := r.URL.Query().Get("after"); after != "" {
+		in.NextToken = &after
+	}
+	out, err := s.Slipway.ListHosts(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	h.Hosts, h.More = out.Hosts, olderPath("/settings/hosts", out.NextToken)
+	s.render(w, r, http.StatusOK, Hosts(s.shell(r, v, "Hosts", "hosts"), h, s.URL, s.Now()))
+	return nil
+}
+
+func (s *site) createHost(w http.ResponseWriter, r *http.Request, v visitor) error {
+	tags, err := tagsOf(r.PostForm.Get("tags"))
+	if err != nil {
+		return err
+	}
+	out, err := s.Slipway.CreateHost(r.Context(), &slipway.CreateHostInput{Name: new(strings.TrimSpace(r.PostForm.Get("name"))), Tags: tags})
+	if err != nil {
+		return err
+	}
+	return s.showHosts(w, r, v, &hostsView{New: out})
+}
+
+// tagsOf reads "KEY=VALUE, KEY=VALUE".
+func tagsOf(s string) (map[string]string, error) {
+	tags := map[string]string{}
+	for one := range strings.FieldsFuncSeq(s, func(c rune) bool { return c == ',' || c == '\n' }) {
+		key, value, ok := strings.Cut(strings.TrimSpace(one), "=")
+		if !ok || strings.TrimSpace(key) == "" {
+			return nil, &problem{http.StatusBadRequest, "“" + strings.TrimSpace(one) + "” is no tag. Write tags as KEY=VALUE, with commas between them: service=web, zone=a"}
+		}
+		tags[strings.TrimSpace(key)] = strings.TrimSpace(value)
+	}
+	return tags, nil
+}
+
+func (s *site) deregisterHost(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	_, err := s.Deployments.DeregisterOnPremisesInstance(r.Context(), &codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: new(r.PathValue("name"))})
+	return back(w, r, "/settings/hosts", err)
+}
+
+// processesPage shows who builds and who carries traffic.
+func (s *site) processesPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	runners, err := s.Slipway.ListRunners(r.Context(), &slipway.ListRunnersInput{})
+	if err != nil {
+		return err
+	}
+	routers, err := s.Slipway.ListRouters(r.Context(), &slipway.ListRoutersInput{})
+	if err != nil {
+		return err
+	}
+	s.render(w, r, http.StatusOK, Processes(s.shell(r, v, "Runners and routers", "builds"), runners, routers.Routers, s.Now()))
+	return nil
+}
+
+func hostPath(name string) string { return "/settings/hosts/" + url.PathEscape(name) }
