@@ -37,7 +37,7 @@ func measures() []measure {
 		{"chain", "time added per action in a chain of five", "20 ms", "Woodpecker 410 ms, Gitea 1.7 s", chain},
 		{"builds", "100 one-step builds, four at a time", "60 builds/s", "Woodpecker 10.6, Gitea 2.4 builds/s", builds},
 		{"logs", "a log of 1,000,000 lines of 100 bytes", "2 × sh > file", "Woodpecker 267 ×, Gitea 113 ×", logs},
-		{"router", "16 connections through the router and through nginx, in turns", "0.8 × nginx", "", throughput},
+		{"router", "16 connections through the router and through nginx, in turns", "0.8 × nginx", "nginx itself is the peer", throughput},
 		{"events", "seven events on one host", "500 ms", "AWS's agent 6.2 s", events},
 	}
 }

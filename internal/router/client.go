@@ -5,16 +5,12 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // client is a client's connection. Those that speak HTTP/1 are served here, request by request in one goroutine, on top of net/http's
@@ -177,40 +173,6 @@ func (s *server) requests(c *client) (hijacked bool) {
 	}
 }
 
-// refusal is the status with which a request that cannot be read is answered; -1 for a client that went away.
-func refusal(q *http.Request, err error) int {
-	switch {
-	case errors.Is(err, errHeadTooLarge):
-		return http.StatusRequestHeaderFieldsTooLarge
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return -1
-	case err != nil:
-		if _, network := errors.AsType[net.Error](err); network {
-			return -1
-		}
-		if strings.Contains(err.Error(), "transfer encoding") {
-			return http.StatusNotImplemented
-		}
-		return http.StatusBadRequest
-	case q.ProtoMajor != 1 || q.Host == "" && q.ProtoMinor > 0 || !httpguts.ValidHostHeader(q.Host), q.Method == http.MethodConnect:
-		return http.StatusBadRequest
-	}
-	for key, values := range q.Header {
-		if !httpguts.ValidHeaderFieldName(key) {
-			return http.StatusBadRequest
-		}
-		for _, v := range values {
-			if !httpguts.ValidHeaderFieldValue(v) {
-				return http.StatusBadRequest
-			}
-		}
-	}
-	if expect := q.Header.Get("Expect"); expect != "" && !strings.EqualFold(expect, "100-continue") {
-		return http.StatusExpectationFailed
-	}
-	return 0
-}
-
 // one serves one request, and tells whether the connection can take another.
 func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
 	defer func() {
@@ -234,48 +196,6 @@ func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
 		w.closing = true
 	}
 	return w.finish() == nil && !w.closing
-}
-
-// requestBody is a request's body, which is asked for if the client waits to be asked.
-type requestBody struct {
-	io.ReadCloser
-	w       *response1
-	expects bool
-	eof     bool
-	failed  bool
-}
-
-// ask asks for the body, if the client waits for that.
-func (b *requestBody) ask() {
-	if b.expects {
-		b.expects = false
-		_, _ = io.WriteString(b.w.c.conn, "HTTP/1.1 100 Continue\r\n\r\n") // a client that is gone does not send it
-	}
-}
-
-func (b *requestBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		b.eof = true
-	} else if err != nil {
-		b.failed = true
-	}
-	return n, err
-}
-
-// maxDrain is how much of a body that nobody wanted is read so that the connection can be used again.
-const maxDrain = 64 << 10
-
-// drain reads what is left of the body; false if the connection cannot be used again.
-func (b *requestBody) drain() bool {
-	if b.eof {
-		return true
-	}
-	if b.expects || b.failed {
-		return false
-	}
-	_, _ = io.CopyN(io.Discard, b, maxDrain)
-	return b.eof
 }
 
 // looked is called each second: a client that is slow to say what it wants is closed, and who waits for an answer is looked at, whether

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"slipway/api/slipway"
+	"slipway/internal/fault"
 )
 
 const (
@@ -101,6 +102,7 @@ func (s *server) take(text []byte) error {
 		s.log.Error("a table of the server's cannot be served; serving the one before", "version", t.Version, "error", err)
 		return err
 	}
+	fault.Point("router.applied")
 	s.log.Info("serving a table", "version", t.Version, "listeners", len(t.Listeners), "target groups", len(t.TargetGroups))
 	return nil
 }

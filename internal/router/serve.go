@@ -20,6 +20,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/slipway"
+	"slipway/internal/fault"
 )
 
 // Config is what a router is started with.
@@ -181,6 +182,7 @@ func (s *server) apply(t *slipway.Table, encoded []byte) error {
 		if err := s.keep(encoded); err != nil {
 			return err
 		}
+		fault.Point("router.kept")
 	}
 	key := cookieKey(t)
 	for _, g := range t.TargetGroups {
