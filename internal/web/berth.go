@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"slipway/api/codepipeline"
+	"slipway/api/slipway"
 )
 
 // berth is a stage with the change that lies in it.
@@ -31,6 +32,7 @@ type act struct {
 	Say         string
 	Error       string
 	Href        string
+	Release     string // where its release is watched
 	run         *codepipeline.ActionExecution
 }
 
@@ -69,7 +71,7 @@ func actionOf(stage *codepipeline.StageDeclaration, name string) *codepipeline.A
 }
 
 // groups are a stage's actions by their runOrder: those of a group run side by side.
-func groups(d *codepipeline.StageDeclaration, st *codepipeline.StageState, stage Kind) [][]act {
+func groups(d *codepipeline.StageDeclaration, st *codepipeline.StageState, stage Kind, releases map[string]slipway.ReleaseSummary) [][]act {
 	byOrder := map[int32][]act{}
 	var orders []int32
 	for i := range st.ActionStates {
@@ -98,6 +100,9 @@ func groups(d *codepipeline.StageDeclaration, st *codepipeline.StageState, stage
 				a.Error = failure(x)
 			case x.Summary != nil:
 				a.Say = firstLine(*x.Summary)
+			}
+			if r, ok := releases[text(x.ExternalExecutionId)]; ok {
+				a.Say, a.Release = releaseWord(r.Status, r.Paused, r.Percent), releasePath(*r.DeploymentId)
 			}
 		}
 		if _, ok := byOrder[order]; !ok {

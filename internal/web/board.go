@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -52,8 +53,11 @@ type change struct {
 	Until     *awsproto.Time
 }
 
+// boardLines is how many pipelines a page of the board has.
+const boardLines = 40
+
 func (s *site) boardPage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	in := &slipway.GetBoardInput{}
+	in := &slipway.GetBoardInput{MaxResults: new(int32(boardLines))}
 	if after := r.URL.Query().Get("after"); after != "" {
 		in.NextToken = &after
 	}
@@ -61,18 +65,22 @@ func (s *site) boardPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	if err != nil {
 		return err
 	}
+	releases, err := s.liveReleases(r.Context())
+	if err != nil {
+		return err
+	}
 	b := &board{}
 	if out.NextToken != nil {
-		b.More = "/board?after=" + *out.NextToken
+		b.More = "/board?after=" + url.QueryEscape(*out.NextToken)
 	}
 	for _, p := range out.Pipelines {
 		d, state, executions, err := documents(p)
 		if err != nil {
 			return err
 		}
-		b.add(makeLine(d, state, executions))
+		b.add(makeLine(d, state, executions, releases))
 	}
-	s.render(w, r, http.StatusOK, Board(s.shell(r, v, "Board", "pipelines"), b, s.Now()))
+	s.render(w, r, http.StatusOK, Board(s.shell(r, v, "Board", "pipelines", "releases"), b, s.Now()))
 	return nil
 }
 
@@ -113,12 +121,12 @@ func documents(p slipway.BoardPipeline) (*codepipeline.PipelineDeclaration, *cod
 	return &d, &state, executions, nil
 }
 
-func makeLine(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPipelineStateOutput, executions map[string]codepipeline.PipelineExecutionSummary) line {
+func makeLine(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPipelineStateOutput, executions map[string]codepipeline.PipelineExecutionSummary, releases map[string]slipway.ReleaseSummary) line {
 	l := line{Name: *d.Name, From: startedBy(d), Kind: NotReached}
 	before := ""
 	for i := range state.StageStates {
 		stage := &state.StageStates[i]
-		k, say := stageKind(stage)
+		k, say := stageKind(stage, releases)
 		m := mark{*stage.StageName, k, i == len(state.StageStates)-1}
 		l.Stages = append(l.Stages, m)
 		id := ""
@@ -189,8 +197,8 @@ func startedBy(d *codepipeline.PipelineDeclaration) string {
 	return ""
 }
 
-// stageKind is the state of a stage, and in words what is going on in it.
-func stageKind(stage *codepipeline.StageState) (Kind, string) {
+// stageKind is the state of a stage, and in words what is going on in it; releases are those under way, by their deployments.
+func stageKind(stage *codepipeline.StageState, releases map[string]slipway.ReleaseSummary) (Kind, string) {
 	if stage.LatestExecution == nil {
 		return NotReached, ""
 	}
@@ -206,6 +214,12 @@ func stageKind(stage *codepipeline.StageState) (Kind, string) {
 		case x.Status == codepipeline.ActionExecutionStatusFailed && k == Failed:
 			return Failed, *a.ActionName + ": " + failure(x)
 		case x.Status == codepipeline.ActionExecutionStatusInProgress && k == Running:
+			if r, ok := releases[text(x.ExternalExecutionId)]; ok {
+				if one := releaseKind(r.Status, r.Paused); one == Waiting {
+					k = one
+				}
+				return k, releaseWord(r.Status, r.Paused, r.Percent)
+			}
 			return Running, *a.ActionName + " is running"
 		}
 	}

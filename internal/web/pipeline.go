@@ -28,7 +28,7 @@ func (s *site) pipelinePage(w http.ResponseWriter, r *http.Request, v visitor) e
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, PipelinePage(s.shell(r, v, p.Name, "pipeline/"+p.Name), p, s.Now()))
+	s.render(w, r, http.StatusOK, PipelinePage(s.shell(r, v, p.Name, "pipeline/"+p.Name, "releases"), p, s.Now()))
 	return nil
 }
 
@@ -51,7 +51,11 @@ func (s *site) pipelineView(r *http.Request, lines int32) (*pipelineView, error)
 	if err != nil {
 		return nil, err
 	}
-	p := makePipeline(d, state, executions)
+	releases, err := s.liveReleases(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := makePipeline(d, state, executions, releases)
 	for _, x := range list.Executions {
 		var summary codepipeline.PipelineExecutionSummary
 		if err := json.Unmarshal(x.Summary, &summary); err != nil {
@@ -75,7 +79,7 @@ func (s *site) pipelineView(r *http.Request, lines int32) (*pipelineView, error)
 }
 
 // makePipeline puts the stages together from what the services told.
-func makePipeline(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPipelineStateOutput, executions map[string]codepipeline.PipelineExecutionSummary) *pipelineView {
+func makePipeline(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPipelineStateOutput, executions map[string]codepipeline.PipelineExecutionSummary, releases map[string]slipway.ReleaseSummary) *pipelineView {
 	p := &pipelineView{Name: *d.Name, Kind: NotReached}
 	declared := map[string]*codepipeline.StageDeclaration{}
 	for i := range d.Stages {
@@ -84,7 +88,7 @@ func makePipeline(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPi
 	before := ""
 	for i := range state.StageStates {
 		st := &state.StageStates[i]
-		k, _ := stageKind(st)
+		k, _ := stageKind(st, releases)
 		b := berth{Name: *st.StageName, Kind: k, Door: st.InboundTransitionState, Closed: closed(st.InboundTransitionState), Retryable: k == Failed || k == Stopped}
 		if i+1 < len(state.StageStates) {
 			b.Next, b.NextDoor = *state.StageStates[i+1].StageName, state.StageStates[i+1].InboundTransitionState
@@ -97,7 +101,7 @@ func makePipeline(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPi
 		if in := st.InboundExecution; in != nil {
 			b.Inbound = new(changeOf(executions[*in.PipelineExecutionId], *in.PipelineExecutionId))
 		}
-		b.Groups = groups(declared[b.Name], st, k)
+		b.Groups = groups(declared[b.Name], st, k, releases)
 		for _, g := range b.Groups {
 			for _, a := range g {
 				if a.Kind == Waiting && a.run != nil && a.run.Token != nil {

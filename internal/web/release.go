@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -44,6 +45,19 @@ func (s *site) releasesPage(w http.ResponseWriter, r *http.Request, v visitor) e
 	}
 	s.render(w, r, http.StatusOK, Releases(s.shell(r, v, "Releases", "releases"), out.Releases, more, s.Now()))
 	return nil
+}
+
+// liveReleases are the releases under way, by their deployments.
+func (s *site) liveReleases(ctx context.Context) (map[string]slipway.ReleaseSummary, error) {
+	out, err := s.Slipway.ListReleases(ctx, &slipway.ListReleasesInput{Live: new(true), MaxResults: new(int32(100))})
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]slipway.ReleaseSummary{}
+	for _, x := range out.Releases {
+		all[*x.DeploymentId] = x
+	}
+	return all, nil
 }
 
 // releaseView is a release as its page shows it.

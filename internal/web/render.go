@@ -6,6 +6,9 @@ import (
 	"net/url"
 
 	"github.com/a-h/templ"
+
+	"slipway/api/awsproto"
+	"slipway/api/slipway"
 )
 
 // Shell is what every page has around it.
@@ -21,11 +24,23 @@ type Shell struct {
 	Script  string
 	// Live are the things whose changes the page hears of.
 	Live []string
+	// Failed and Waiting are how many pipelines need a hand.
+	Failed, Waiting int64
 }
 
 func (s *site) shell(r *http.Request, v visitor, title string, live ...string) Shell {
-	return Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Address: s.URL, Live: live,
+	x := Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Address: s.URL, Live: append(live, "attention"),
 		Tokens: "/static/" + s.static["tokens.css"].name, Base: "/static/" + s.static["base.css"].name, Script: "/static/" + s.static["slipway.js"].name}
+	if v.Caller.Name == "" {
+		return x // nobody is signed in
+	}
+	out, err := s.Slipway.GetAttention(awsproto.WithCaller(r.Context(), v.Caller), &slipway.GetAttentionInput{})
+	if err != nil { // a page is no worse without it, and whoever may not see it sees none
+		s.Log.Debug("attention", "error", err)
+		return x
+	}
+	x.Failed, x.Waiting = number(out.Failed), number(out.Waiting)
+	return x
 }
 
 // render writes a page, whole or not at all.

@@ -1,9 +1,7 @@
 package web
 
 import (
-	"context"
 	"crypto/subtle"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,20 +61,6 @@ func (s *site) visitor(r *http.Request) (v visitor, ok bool, err error) {
 	return v, ok, err
 }
 
-// problem is an error that a page shows with a status of its own.
-type problem struct {
-	status  int
-	message string
-}
-
-func (p *problem) Error() string { return p.message }
-
-var (
-	errNoPage  = &problem{http.StatusNotFound, "There is no such page. The board shows what there is."}
-	errForged  = &problem{http.StatusForbidden, "This form does not come from a page that you opened here, or you signed in again since. Go back, reload the page and send it again."}
-	errTooMany = &problem{http.StatusTooManyRequests, "Too many failed tries to sign in. Wait a minute."}
-)
-
 // ours tells whether a form comes from a page of this session.
 func (s *site) ours(r *http.Request, v visitor) error {
 	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
@@ -101,6 +85,14 @@ func sameHost(origin, host string) bool {
 
 // toSignIn takes a visitor to sign in, and back to the page afterwards.
 func (s *site) toSignIn(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		to := "/board"
+		if from, err := url.Parse(r.Referer()); err == nil && from.Path != "" {
+			to = local(from.RequestURI())
+		}
+		s.render(w, r, errExpired.status, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), to, "", errExpired.message))
+		return
+	}
 	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/live") || r.Header.Get("Sec-Fetch-Mode") == "cors" {
 		http.Error(w, "Sign in first.", http.StatusUnauthorized)
 		return
@@ -191,29 +183,4 @@ func (s *site) setTheme(w http.ResponseWriter, r *http.Request, _ visitor) error
 	http.SetCookie(w, s.cookie(themeCookie, r.PostForm.Get("theme"), year))
 	http.Redirect(w, r, local(r.PostForm.Get("to")), http.StatusSeeOther)
 	return nil
-}
-
-// fail shows an error: a service's own words, or that the server failed.
-func (s *site) fail(w http.ResponseWriter, r *http.Request, v visitor, err error) {
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		return // nobody looks any more
-	}
-	status, message := http.StatusInternalServerError, "The page failed inside the server; its log says why."
-	if p, ok := errors.AsType[*problem](err); ok {
-		status, message = p.status, p.message
-	} else if se, ok := errors.AsType[awsproto.ServiceError](err); ok {
-		status, message = se.HTTPStatus(), plainWords(se)
-	} else {
-		s.Log.Error("page failed", "path", r.URL.Path, "error", err)
-	}
-	s.render(w, r, status, Problem(s.shell(r, v, "Not done"), status, message))
-}
-
-// plainWords is a service's message without its code.
-func plainWords(se awsproto.ServiceError) string {
-	message := se.Error()
-	if rest, ok := strings.CutPrefix(message, se.ErrorCode()+": "); ok {
-		message = rest
-	}
-	return message
 }

@@ -70,6 +70,7 @@ func New(c Config) http.Handler {
 		http.Redirect(w, r, "/board", http.StatusSeeOther)
 		return nil
 	}))
+	mux.Handle("GET /find", s.signedIn(s.findPage))
 	s.routes(mux)
 	mux.Handle("/", s.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return errNoPage }))
 	return guarded(mux)

@@ -1,17 +1,33 @@
 // What the pages do with a script; without it they work too, after a reload.
 
 const main = document.getElementById('main');
+const mark = document.getElementById('live');
+
+// listen keeps an event stream open through anything, a restart of the server too. The browser tries again by itself as long as the stream merely breaks;
+// an answer that is no stream ends it, and is asked for anew here. url is a function: it says where to go on.
+function listen(url, handlers, broken) {
+  let source;
+  const open = () => {
+    source = new EventSource(url());
+    for (const [name, handle] of Object.entries(handlers)) source.addEventListener(name, handle);
+    source.addEventListener('error', () => {
+      broken?.();
+      if (source.readyState === EventSource.CLOSED) setTimeout(open, 2000);
+    });
+  };
+  open();
+  return () => source.close();
+}
 
 // Live: when something that the page shows has changed, read the page anew and replace what differs, by its id.
 if (main?.dataset.live) {
-  const mark = document.getElementById('live');
-  const source = new EventSource(main.dataset.live);
-  source.addEventListener('hello', () => {
-    if (mark) mark.textContent = 'Live';
-    refresh(); // what changed before anybody listened
-  });
-  source.addEventListener('changed', refresh);
-  source.addEventListener('error', () => {
+  listen(() => main.dataset.live, {
+    hello: () => {
+      if (mark) mark.textContent = 'Live';
+      refresh(); // what changed before anybody listened
+    },
+    changed: refresh,
+  }, () => {
     if (mark) mark.textContent = 'The server does not answer; trying again';
   });
 }
@@ -32,50 +48,150 @@ async function refresh() {
   }
 }
 
-// replace takes each element marked data-part from a fresh page. One in which somebody types, or whose menu is open, waits.
+// replace takes each element marked data-part from a fresh page. One in which somebody types waits for the next change.
 function replace(page) {
   for (const fresh of page.querySelectorAll('[data-part]')) {
     const old = document.getElementById(fresh.id);
     if (!old || old.isEqualNode(fresh)) continue;
     if (old.contains(document.activeElement) && document.activeElement.matches('input, textarea, select')) continue;
     const open = [...old.querySelectorAll('details[open][id]')].map((d) => d.id);
-    const focused = old.contains(document.activeElement) ? document.activeElement.id : '';
+    const focused = old.contains(document.activeElement) ? document.activeElement : null;
+    const href = focused?.getAttribute('href');
     old.replaceWith(fresh);
     for (const id of open) document.getElementById(id)?.setAttribute('open', '');
-    if (focused) document.getElementById(focused)?.focus();
+    if (focused?.id) document.getElementById(focused.id)?.focus();
+    else if (href) fresh.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
   }
   document.title = page.title;
 }
 
+// The palette: what is found, and what can be done on this page. The field in the bar is a combobox; its list hangs below it.
+const field = document.getElementById('find');
+const list = document.createElement('ul');
+let asked = 0;
+if (field) {
+  Object.assign(list, { id: 'hits', className: 'hits', hidden: true });
+  list.setAttribute('role', 'listbox');
+  list.setAttribute('aria-label', 'What was found');
+  field.form.append(list);
+  for (const [name, value] of Object.entries({ role: 'combobox', 'aria-expanded': 'false', 'aria-controls': 'hits', 'aria-autocomplete': 'list' })) field.setAttribute(name, value);
+  field.addEventListener('input', look);
+  field.addEventListener('focus', look);
+  field.addEventListener('blur', close);
+  field.addEventListener('keydown', (e) => {
+    if (e.key === 'ArrowDown' || e.key === 'ArrowUp') { e.preventDefault(); select(e.key === 'ArrowDown' ? 1 : -1); }
+    if (e.key === 'Escape') { field.value = ''; field.blur(); }
+    const chosen = list.querySelector('[aria-selected="true"]');
+    if (e.key === 'Enter' && chosen) { e.preventDefault(); go(chosen); }
+  });
+  list.addEventListener('mousedown', (e) => { e.preventDefault(); const hit = e.target.closest('[role="option"]'); if (hit) go(hit); });
+}
+
+async function look() {
+  const turn = ++asked;
+  const q = field.value.trim();
+  await new Promise((done) => { setTimeout(done, q ? 80 : 0); }); // while somebody types on
+  if (turn !== asked) return;
+  try {
+    const answer = await fetch(`/find?part=1&q=${encodeURIComponent(q)}`);
+    if (turn !== asked || document.activeElement !== field) return;
+    if (answer.status === 401) { location.reload(); return; }
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    list.replaceChildren(...here(q), ...page.querySelectorAll('li'));
+    [...list.children].forEach((hit, i) => { hit.id = `hit-${i}`; });
+    list.hidden = false;
+    field.setAttribute('aria-expanded', 'true');
+    select(1);
+  } catch { /* Enter asks for the page of what was found */ }
+}
+
+// here are the buttons of this page that fit.
+function here(q) {
+  return [...main.querySelectorAll('button[id], summary[data-key]')].filter((b) => b.textContent.toLowerCase().includes(q.toLowerCase())).slice(0, 5).map((b) => {
+    const hit = document.createElement('li');
+    hit.setAttribute('role', 'option');
+    const what = Object.assign(document.createElement('span'), { className: 'what', textContent: 'Here' });
+    const name = Object.assign(document.createElement('b'), { textContent: b.textContent.trim().replace(/\s+/g, ' ') });
+    hit.append(what, name);
+    hit.target = b;
+    return hit;
+  });
+}
+
+function select(step) {
+  const hits = [...list.querySelectorAll('[role="option"]:not([aria-disabled])')];
+  if (!hits.length) { field.removeAttribute('aria-activedescendant'); return; }
+  const before = hits.findIndex((h) => h.getAttribute('aria-selected') === 'true');
+  const at = before < 0 ? (step > 0 ? 0 : hits.length - 1) : (before + step + hits.length) % hits.length;
+  hits.forEach((h, i) => h.setAttribute('aria-selected', String(i === at)));
+  field.setAttribute('aria-activedescendant', hits[at].id);
+  hits[at].scrollIntoView({ block: 'nearest' });
+}
+
+function go(hit) {
+  if (hit.dataset.href) { location.href = hit.dataset.href; return; }
+  close();
+  show(hit.target);
+}
+
+function close() {
+  asked++;
+  list.hidden = true;
+  field.setAttribute('aria-expanded', 'false');
+  field.removeAttribute('aria-activedescendant');
+}
+
+// show leads to something that can be done: it never does it.
+function show(what) {
+  for (let d = what?.closest('details'); d; d = d.parentElement.closest('details')) if (what.tagName !== 'SUMMARY' || d !== what.parentElement) d.open = true;
+  what?.scrollIntoView({ block: 'center' });
+  what?.focus();
+}
+
+function find() {
+  if (field.offsetParent) { field.focus(); field.select(); } else location.href = '/find';
+}
+
 // Keys.
+const places = { b: '/board', s: '/repositories', u: '/builds', t: '/tests', d: '/deployments', r: '/releases', c: '/settings' };
 let first = '';
 document.addEventListener('keydown', (e) => {
+  if ((e.ctrlKey || e.metaKey) && e.key === 'k' && field) { e.preventDefault(); find(); return; }
   if (e.ctrlKey || e.metaKey || e.altKey || e.target.matches('input, textarea, select')) return;
-  if (first === 'g' && e.key === 'b') { location.href = '/board'; return; }
+  if (first === 'g' && places[e.key]) { location.href = places[e.key]; return; }
   first = e.key === 'g' ? 'g' : '';
+  if (e.key === '/' && field) { e.preventDefault(); find(); return; }
+  if (e.key === '?') { const keys = document.getElementById('keys'); if (keys) { keys.open = !keys.open; keys.firstElementChild.focus(); keys.scrollIntoView({ block: 'nearest' }); } return; }
   const step = { j: 1, k: -1 }[e.key];
-  if (step) {
-    const links = [...main.querySelectorAll('a.hull, h3 a, tbody th a')];
-    const at = links.indexOf(document.activeElement);
-    links[Math.min(Math.max(at + step, 0), links.length - 1)]?.focus();
-    return;
-  }
+  if (step) { walk([...main.querySelectorAll('a.hull, h3 a, tbody th a, .hits a')], step); return; }
+  const error = { n: 1, N: -1 }[e.key];
+  if (error) { walk([...main.querySelectorAll('.log .bad > a, .host.is-failed h3 a, .events .is-failed a, article h3 a')], error); return; }
   if (e.key === 'f') document.getElementById('follow')?.click();
-  if (e.key === 'a') document.querySelector('[data-key="a"]')?.focus();
-  if (e.key === 'r') document.querySelector('[data-key="r"]')?.focus();
+  else if (/^[a-z]$/.test(e.key)) show(document.querySelector(`[data-key="${e.key}"]`));
 });
+
+function walk(links, step) {
+  const at = links.indexOf(document.activeElement);
+  const next = at < 0 && step < 0 ? links.length - 1 : Math.min(Math.max(at + step, 0), links.length - 1);
+  links[next]?.focus();
+  links[next]?.scrollIntoView({ block: 'nearest' });
+}
 
 // The log of a build that runs: rows come as they are written. Only the newest stay in the page; the rest is a window away.
 const log = document.querySelector('[data-log]');
 const keep = 2000;
 if (log?.dataset.log) {
   const follow = document.getElementById('follow');
-  const rows = new EventSource(log.dataset.log);
-  rows.addEventListener('lines', (e) => {
-    document.getElementById('log-empty')?.remove();
-    log.insertAdjacentHTML('beforeend', e.data);
-    while (log.childElementCount > keep) log.firstElementChild.remove();
-    if (follow?.checked) log.lastElementChild.scrollIntoView({ block: 'end' });
+  let from = '';
+  const stop = listen(() => (from ? log.dataset.log.replace(/from=\d+/, `from=${from}`) : log.dataset.log), {
+    lines: (e) => {
+      from = e.lastEventId;
+      document.getElementById('log-empty')?.remove();
+      log.insertAdjacentHTML('beforeend', e.data);
+      while (log.childElementCount > keep) log.firstElementChild.remove();
+      if (follow?.checked) log.lastElementChild.scrollIntoView({ block: 'end' });
+    },
+    complete: () => { stop(); follow?.closest('label').remove(); },
   });
-  rows.addEventListener('complete', () => { rows.close(); follow?.closest('label').remove(); });
 }
