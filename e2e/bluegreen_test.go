@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -292,6 +293,61 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 
 	users.end()
 	users.failed(t)
+	c.strays()
+	c.once()
+}
+
+func TestBlueGreenWaits(t *testing.T) {
+	t.Parallel()
+	c := newColoured(t, "", func(in *codedeploy.CreateDeploymentGroupInput) {
+		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{
+			DeploymentReadyOption:                     &types.DeploymentReadyOption{ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60},
+			TerminateBlueInstancesOnDeploymentSuccess: &types.BlueInstanceTerminationOption{Action: types.InstanceActionTerminate, TerminationWaitTimeInMinutes: 60},
+			GreenFleetProvisioningOption:              &types.GreenFleetProvisioningOption{Action: types.GreenFleetProvisioningActionDiscoverExisting},
+		}
+	})
+	ctx := t.Context()
+	waits := func(id string, f func(d *types.DeploymentInfo) bool) {
+		t.Helper()
+		eventually(t, id+" waits", func() error {
+			if d := c.deployment(id); !f(d) {
+				return fmt.Errorf("%s: %+v", d.Status, d.DeploymentOverview)
+			}
+			return nil
+		})
+	}
+	proceed := func(id string) {
+		t.Helper()
+		waits(id, func(d *types.DeploymentInfo) bool { return d.Status == types.DeploymentStatusReady })
+		must(c.api.ContinueDeployment(ctx, &codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: types.DeploymentWaitTypeReadyWait}))(t)
+	}
+	one := c.deploy(c.marked("one", nil))
+	proceed(one)
+	c.over(one)
+	two := c.deploy(c.marked("two", nil))
+	waits(two, func(d *types.DeploymentInfo) bool { return d.Status == types.DeploymentStatusReady })
+	if exec.Command("aws", "--version").Run() == nil {
+		c.aws("deploy", "continue-deployment", "--deployment-id", two, "--deployment-wait-type", "READY_WAIT")
+	} else {
+		proceed(two)
+	}
+	waits(two, func(d *types.DeploymentInfo) bool { return d.InstanceTerminationWaitTimeStarted })
+	c.serves("two")
+	must(c.api.SkipWaitTimeForInstanceTermination(ctx, &codedeploy.SkipWaitTimeForInstanceTerminationInput{DeploymentId: &two}))(t)
+	if d := c.over(two); d.Status != types.DeploymentStatusSucceeded {
+		t.Fatalf("%+v", d.ErrorInformation)
+	}
+	// While the originals stand by, the way back is a matter of weights.
+	three := c.deploy(c.marked("three", nil))
+	proceed(three)
+	waits(three, func(d *types.DeploymentInfo) bool { return d.InstanceTerminationWaitTimeStarted })
+	must(c.api.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &three, AutoRollbackEnabled: aws.Bool(true)}))(t)
+	d := c.over(three)
+	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil || d.RollbackInfo.RollbackDeploymentId == nil {
+		t.Fatalf("%+v %+v", d.ErrorInformation, d.RollbackInfo)
+	}
+	c.over(*d.RollbackInfo.RollbackDeploymentId)
+	c.serves("two")
 	c.strays()
 	c.once()
 }

@@ -87,6 +87,10 @@ func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.Dep
 	terminate := terminates(b) && !mirror
 	d.state = rollout.NewBlueGreen(rollout.NewPlan(len(replacement), c.MinimumHealthyHosts), len(originals),
 		rollout.BlueGreen{ReadyWait: readyWait(b) > 0 && !mirror, Linger: terminate && terminationWait(b) > 0, Mirror: mirror})
+	if len(replacement) == 0 {
+		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeNoInstances, Message: "The deployment failed because no instance was found for the " + string(d.traffic.Side) +
+			" side, which is the idle one. Check that on-premises instances have the tags that onPremisesTagSet of the deployment group names for that side."})
+	}
 	var targets []*rollout.Target
 	events := rollout.Replacement()
 	if mirror {
