@@ -328,3 +328,15 @@ func (s *UpdateBuildInput) Check(c *awsproto.Check) {
 	c.Match("runner", s.Runner, pattern1)
 	c.Required("progress", s.Progress != nil)
 }
+
+// Check reports what the model forbids.
+func (s *WaitForChangeInput) Check(c *awsproto.Check) {
+	c.Required("topics", s.Topics != nil)
+	c.Size("topics", s.Topics != nil, len(s.Topics), 1, 64)
+	for i := range s.Topics {
+		c.PushIndex("topics", i)
+		c.Length("member", &s.Topics[i], 1, 512)
+		c.PopElement()
+	}
+	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), new(int32(60)))
+}

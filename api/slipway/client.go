@@ -156,3 +156,8 @@ func (c Client) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (
 func (c Client) UpdateBuild(ctx context.Context, in *UpdateBuildInput) (*UpdateBuildOutput, error) {
 	return awsproto.Send[UpdateBuildOutput](ctx, c.Client, &opUpdateBuild, in)
 }
+
+// WaitForChange is slipway:WaitForChange.
+func (c Client) WaitForChange(ctx context.Context, in *WaitForChangeInput) (*WaitForChangeOutput, error) {
+	return awsproto.Send[WaitForChangeOutput](ctx, c.Client, &opWaitForChange, in)
+}

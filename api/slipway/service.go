@@ -43,6 +43,7 @@ var (
 	opResumeRelease       = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
 	opRollBackRelease     = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
 	opUpdateBuild         = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opWaitForChange       = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Errors: []string(nil)}
 )
 
 // API is Slipway: in process it is a Service, from afar a Client.
@@ -76,6 +77,7 @@ type API interface {
 	ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
 	RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
 	UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
+	WaitForChange(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
 }
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
@@ -110,6 +112,7 @@ type Service struct {
 	resumeRelease       func(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
 	rollBackRelease     func(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
 	updateBuild         func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
+	waitForChange       func(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
 }
 
 var _ API = (*Service)(nil)
@@ -264,6 +267,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 		}); ok && s.updateBuild == nil {
 			s.updateBuild = f.UpdateBuild
 		}
+		if f, ok := part.(interface {
+			WaitForChange(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
+		}); ok && s.waitForChange == nil {
+			s.waitForChange = f.WaitForChange
+		}
 	}
 	return s
 }
@@ -413,6 +421,11 @@ func (s *Service) UpdateBuild(ctx context.Context, in *UpdateBuildInput) (*Updat
 	return awsproto.Invoke(ctx, s.hooks, &opUpdateBuild, in, s.updateBuild)
 }
 
+// WaitForChange is slipway:WaitForChange.
+func (s *Service) WaitForChange(ctx context.Context, in *WaitForChangeInput) (*WaitForChangeOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opWaitForChange, in, s.waitForChange)
+}
+
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
@@ -448,5 +461,6 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opResumeRelease, s.resumeRelease != nil, s.ResumeRelease),
 		awsproto.Bind(&opRollBackRelease, s.rollBackRelease != nil, s.RollBackRelease),
 		awsproto.Bind(&opUpdateBuild, s.updateBuild != nil, s.UpdateBuild),
+		awsproto.Bind(&opWaitForChange, s.waitForChange != nil, s.WaitForChange),
 	}
 }

@@ -661,3 +661,16 @@ type UpdateBuildInput struct {
 type UpdateBuildOutput struct {
 	Stop *bool `json:"stop,omitzero"`
 }
+
+// WaitForChangeInput is the shape of that name.
+type WaitForChangeInput struct {
+	Topics      []string `json:"topics,omitzero"`
+	Since       *string  `json:"since,omitzero"`
+	WaitSeconds *int32   `json:"waitSeconds,omitzero"`
+}
+
+// WaitForChangeOutput is the shape of that name.
+type WaitForChangeOutput struct {
+	Changed *bool   `json:"changed,omitzero"`
+	At      *string `json:"at,omitzero"`
+}

@@ -192,7 +192,7 @@ func (s *server) fit(ctx context.Context) error {
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
 		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers, s.sources, reports),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers, s.sources, reports, s.hub),
 	}
 	api.Add(services.all()...)
 	s.handler = &router{
