@@ -58,5 +58,9 @@ func (c client) contract() (*contract, error) {
 	if terminal.IsTerminal(os.Stderr) {
 		conn.HTTP = &http.Client{Transport: terminal.Progress{RoundTripper: http.DefaultTransport, Terminal: os.Stderr}}
 	}
-	return &contract{codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{Client: conn}, codepipeline.Client{Client: conn}, slipway.Client{Client: conn}}, nil
+	return newContract(conn), nil
+}
+
+func newContract(conn *awsproto.Client) *contract {
+	return &contract{codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{Client: conn}, codepipeline.Client{Client: conn}, slipway.Client{Client: conn}}
 }

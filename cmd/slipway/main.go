@@ -21,6 +21,7 @@ type commands struct {
 	Validate    validateCommand    `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
 	Logs        logsCommand        `cmd:"" help:"Print the log of a build; with -f as it grows."`
 	Why         whyCommand         `cmd:"" help:"Say why a build failed."`
+	Watch       watchCommand       `cmd:"" help:"The live board: where every change is, and what waits for whom."`
 	Pipelines   pipelinesCommand   `cmd:"" help:"List the pipelines, or the executions of one."`
 	Builds      buildsCommand      `cmd:"" help:"List builds, or the phases of one."`
 	Deployments deploymentsCommand `cmd:"" help:"List deployments, or the hosts of one."`

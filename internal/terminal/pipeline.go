@@ -16,10 +16,13 @@ type Pipeline struct {
 	Executions map[string]codepipeline.PipelineExecutionSummary `json:"executions"`
 }
 
-// Pipelines reads the whole board.
-func Pipelines(ctx context.Context, api slipway.API) ([]Pipeline, error) {
+// Pipelines reads the whole board, what needs a hand first; or one pipeline of it.
+func Pipelines(ctx context.Context, api slipway.API, names ...string) ([]Pipeline, error) {
 	all := []Pipeline{}
 	in := &slipway.GetBoardInput{}
+	if len(names) > 0 {
+		in.PipelineName = &names[0]
+	}
 	for {
 		page, err := api.GetBoard(ctx, in)
 		if err != nil {

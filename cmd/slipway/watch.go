@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"slipway/internal/terminal"
+)
+
+type watchCommand struct {
+	client
+	Pipeline string `arg:"" optional:"" help:"Watch only this pipeline, with each of its actions."`
+}
+
+func (*watchCommand) Help() string {
+	return `The live board: every pipeline as a line of stages, which change is where, and what waits for whom; what needs a hand stands first.
+It follows each change as it happens, and goes on when the server comes back. j and k scroll, q quits. Not on a terminal, it prints the board once.
+
+  slipway watch
+  slipway watch web
+  slipway watch | head -20`
+}
+
+func (c *watchCommand) Run(ctx context.Context) error {
+	api, err := c.contract()
+	if err != nil {
+		return err
+	}
+	reader := &terminal.Reader{Slipway: api.slipway, Sources: api.sources, Name: c.Pipeline}
+	if terminal.IsTerminal(os.Stdin) && terminal.IsTerminal(os.Stdout) {
+		conn, err := c.open() // without the line of progress: it waits for long
+		if err != nil {
+			return err
+		}
+		api = newContract(conn)
+		reader.Slipway, reader.Sources = api.slipway, api.sources
+		return (&terminal.Watch{Reader: reader, Endpoint: c.Endpoint, In: os.Stdin, Out: os.Stdout}).Run(ctx)
+	}
+	board, err := reader.Read(ctx)
+	if err != nil {
+		return err
+	}
+	for _, line := range board.Draw(terminal.ScreenOf(os.Stdout), time.Now()) {
+		if _, err := fmt.Println(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package terminal
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clipperhouse/displaywidth"
+
+	"slipway/api/slipway"
+)
+
+var update = flag.Bool("update", false, "write testdata anew")
+
+// TestBoard draws a board with everything that can be on one, wide and narrow, and compares it with testdata/board.txt.
+func TestBoard(t *testing.T) {
+	now := time.Unix(1700003600, 0)
+	text, err := os.ReadFile("testdata/board.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &Board{Authors: map[string]string{"1ac0029d00000000": "Ada", "22ff00aa00000000": "Grace Brewster Murray Hopper"},
+		Releases: map[string]slipway.ReleaseSummary{"d-AAAAAAAAA": {DeploymentId: new("d-AAAAAAAAA"), Status: slipway.ReleaseStatusShifting, Percent: new(int32(10)), WantedPercent: new(int32(50))}}}
+	if err := json.Unmarshal(text, &b.Pipelines); err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, s := range []Screen{{}, {Width: 80}, {Width: 42}} {
+		for _, detailed := range []bool{false, true} {
+			b.Detailed = detailed
+			for _, line := range b.Draw(s, now) {
+				if w := displaywidth.String(line); s.Width > 0 && w > s.Width {
+					t.Errorf("a line of %d columns on a screen of %d: %s", w, s.Width, line)
+				}
+				if strings.Contains(line, "\x1b") {
+					t.Errorf("an escape sequence is drawn without colour: %q", line)
+				}
+				got.WriteString(strings.TrimRight(line, " ") + "\n")
+			}
+			got.WriteString("----\n")
+		}
+	}
+	const golden = "testdata/board.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.String() != string(want) {
+		t.Errorf("the board is drawn otherwise than in %s (go test -update writes it):\n%s", golden, got.String())
+	}
+	if coloured := strings.Join(b.Draw(Screen{Width: 80, Colour: true}, now), "\n"); !strings.Contains(coloured, "\x1b[1;31m✗ Build\x1b[m") || !strings.Contains(coloured, "\x1b[1;33m◆ Approve\x1b[m") {
+		t.Errorf("the colours are %q", coloured)
+	}
+}
