@@ -21,7 +21,9 @@ type Hub struct {
 const remembered = 4096
 
 // NewHub returns a hub that nobody listens to yet.
-func NewHub() *Hub { return &Hub{waiting: map[string]map[chan struct{}]bool{}, epoch: uuid.NewString()} }
+func NewHub() *Hub {
+	return &Hub{waiting: map[string]map[chan struct{}]bool{}, epoch: uuid.NewString()}
+}
 
 // Changed tells that a thing changed: pipeline/NAME, build/ID, deployment/ID. It never blocks.
 func (h *Hub) Changed(names ...string) {
