@@ -17,6 +17,10 @@ type agentCommand struct {
 	Config  string `help:"The file with the host's key, as AWS's tools write it; used if the environment holds no key." default:"/etc/codedeploy-agent/conf/codedeploy.onpremises.yml" type:"path"`
 }
 
+func (*agentCommand) Help() string {
+	return "CreateHost makes the key of a host.\n\n  slipway api slipway CreateHost '{\"name\": \"host-1\", \"tags\": {\"service\": \"web\"}}'\n  slipway agent --endpoint http://slipway.example.com:8080 --name host-1 --root /srv/host-1 --service 10.0.0.7:8000"
+}
+
 func (c *agentCommand) Run(ctx context.Context) error {
 	config := agent.Config{Endpoint: c.Endpoint, Region: c.Region, Name: c.Name, Root: c.Root, Service: c.Service, Log: logger()}
 	key, err := keys()

@@ -42,6 +42,10 @@ func services() []awsproto.Service {
 	return []awsproto.Service{codecommit.New(none), codebuild.New(none), codedeploy.New(none), codepipeline.New(none), codedeploycommand.New(none), elbv2.New(none), cloudwatch.New(none), logs.New(none), iam.New(none), sts.New(none), slipway.New(none)}
 }
 
+func (*apiCommand) Help() string {
+	return "Names are AWS's; the answer is printed as it comes.\n\n  slipway api codepipeline list-pipelines\n  slipway api codebuild StartBuild '{\"projectName\": \"web\"}'\n  slipway api codepipeline create-pipeline @pipeline.json"
+}
+
 func (c *apiCommand) Run(ctx context.Context) error {
 	all := services()
 	i := slices.IndexFunc(all, func(s awsproto.Service) bool { return s.Info().Name == c.Service })

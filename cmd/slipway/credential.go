@@ -15,8 +15,7 @@ type credentialCommand struct {
 }
 
 func (c *credentialCommand) Help() string {
-	return `Use it with: git config --global credential.http://127.0.0.1:8080.helper '!slipway git-credential'
-        git config --global credential.http://127.0.0.1:8080.useHttpPath true`
+	return "Lets git sign in with the access key.\n\n  git config --global credential.http://127.0.0.1:8080.helper '!slipway git-credential'\n  git config --global credential.http://127.0.0.1:8080.useHttpPath true"
 }
 
 func (c *credentialCommand) Run() error {

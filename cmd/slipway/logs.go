@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -13,9 +14,15 @@ import (
 
 type logsCommand struct {
 	client
-	ID     string `arg:"" help:"A build's ID (PROJECT:UUID), or GROUP:STREAM of any log."`
+	ID     string `arg:"" help:"A build's ID (PROJECT:UUID), a deployment's (d-…), or GROUP:STREAM of any log."`
 	Follow bool   `short:"f" help:"Go on as the log grows, until it is complete."`
 	Tail   int32  `short:"n" help:"Only the last lines."`
+	Host   string `help:"Of a deployment: only what this host printed."`
+	Event  string `help:"Of a deployment: only what the scripts of this lifecycle event printed."`
+}
+
+func (*logsCommand) Help() string {
+	return "The log of a build as it is, colours and all; of a deployment, what the scripts printed on each host.\n\n  slipway logs -f web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway logs -n 50 web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway logs d-A1B2C3D4E --event ApplicationStart"
 }
 
 // logName tells the log that an ID means.
@@ -35,6 +42,9 @@ func logName(id string) (group, stream string, err error) {
 const linesAPage = 5000
 
 func (c *logsCommand) Run(ctx context.Context) error {
+	if n, err := recognise(c.ID); err == nil && n.deployment != "" {
+		return c.deployment(ctx, n.deployment)
+	}
 	group, stream, err := logName(c.ID)
 	if err != nil {
 		return err
@@ -43,8 +53,12 @@ func (c *logsCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api := slipway.Client{Client: conn}
-	out := bufio.NewWriter(os.Stdout)
+	return c.stream(ctx, slipway.Client{Client: conn}, group, stream, os.Stdout)
+}
+
+// stream prints one log.
+func (c *logsCommand) stream(ctx context.Context, api slipway.API, group, stream string, to io.Writer) error {
+	out := bufio.NewWriter(to)
 	in := &slipway.ReadLogInput{LogGroupName: &group, LogStreamName: &stream, FromLine: new(int64(0)), Lines: new(int32(linesAPage))}
 	if c.Tail > 0 {
 		in.FromEnd, in.Lines = new(true), &c.Tail

@@ -1,6 +1,8 @@
 // Command slipway takes a change from source to its users: Source, Build, Test, Deploy, Release.
 package main
 
+//go:generate sh -c "go run . reference > ../../docs/commands.md"
+
 import (
 	"context"
 	"errors"
@@ -16,26 +18,36 @@ var version = "dev" // set by the build
 
 // commands are the sub-commands, each in a file of its own.
 type commands struct {
-	Up          upCommand          `cmd:"" help:"Start everything for one machine: the server with its pages, a runner, and a router once there is a load balancer."`
-	Run         runCommand         `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
-	Validate    validateCommand    `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
-	Logs        logsCommand        `cmd:"" help:"Print the log of a build; with -f as it grows."`
-	Why         whyCommand         `cmd:"" help:"Say why a build failed."`
-	Watch       watchCommand       `cmd:"" help:"The live board: where every change is, and what waits for whom."`
-	Pipelines   pipelinesCommand   `cmd:"" help:"List the pipelines, or the executions of one."`
-	Builds      buildsCommand      `cmd:"" help:"List builds, or the phases of one."`
-	Deployments deploymentsCommand `cmd:"" help:"List deployments, or the hosts of one."`
-	Approve     approveCommand     `cmd:"" help:"Approve the change that waits in a pipeline; alone, list what waits."`
-	Reject      rejectCommand      `cmd:"" help:"Reject the change that waits in a pipeline."`
-	Retry       retryCommand       `cmd:"" help:"Run again what failed: a stage, a build, a deployment."`
-	Stop        stopCommand        `cmd:"" help:"Stop a build, a deployment or an execution."`
-	API         apiCommand         `cmd:"" name:"api" help:"Call any operation of the API with JSON: what the aws CLI does, without it."`
-	Server      serverCommand      `cmd:"" help:"The server alone: API, pages, Git, engine."`
-	Runner      runnerCommand      `cmd:"" help:"A runner alone: takes builds and runs them."`
-	Router      routerCommand      `cmd:"" help:"A router alone: takes the requests of load balancers and sends them to their targets."`
-	Agent       agentCommand       `cmd:"" help:"The agent of a host that is deployed to."`
-	GitHelper   credentialCommand  `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
-	Version     versionCommand     `cmd:"" help:"Print the version."`
+	Up           upCommand           `cmd:"" help:"Start everything for one machine: the server with its pages, a runner, and a router once there is a load balancer."`
+	Run          runCommand          `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
+	Validate     validateCommand     `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
+	Logs         logsCommand         `cmd:"" help:"Print the log of a build; with -f as it grows."`
+	Why          whyCommand          `cmd:"" help:"Say why a build failed."`
+	Watch        watchCommand        `cmd:"" help:"The live board: where every change is, and what waits for whom."`
+	Pipelines    pipelinesCommand    `cmd:"" help:"List the pipelines, or the executions of one."`
+	Builds       buildsCommand       `cmd:"" help:"List builds, or the phases of one."`
+	Deployments  deploymentsCommand  `cmd:"" help:"List deployments, or the hosts of one."`
+	Releases     releasesCommand     `cmd:"" help:"List releases, or the steps of one with weights and verdicts."`
+	Repositories repositoriesCommand `cmd:"" help:"List repositories."`
+	Reports      reportsCommand      `cmd:"" help:"List test reports, or the tests of one."`
+	Approve      approveCommand      `cmd:"" help:"Approve the change that waits in a pipeline; alone, list what waits."`
+	Reject       rejectCommand       `cmd:"" help:"Reject the change that waits in a pipeline."`
+	Rollback     rollbackCommand     `cmd:"" help:"Go back to what ran before a deployment or a release."`
+	Promote      promoteCommand      `cmd:"" help:"Let a release take its next step, or a deployment that waits go on."`
+	Pause        pauseCommand        `cmd:"" help:"Hold a release, or the way into a stage."`
+	Resume       resumeCommand       `cmd:"" help:"Let go on what was paused."`
+	Retry        retryCommand        `cmd:"" help:"Run again what failed: a stage, a build, a deployment."`
+	Stop         stopCommand         `cmd:"" help:"Stop a build, a deployment or an execution."`
+	API          apiCommand          `cmd:"" name:"api" help:"Call any operation of the API with JSON: what the aws CLI does, without it."`
+	Server       serverCommand       `cmd:"" help:"The server alone: API, pages, Git, engine."`
+	Runner       runnerCommand       `cmd:"" help:"A runner alone: takes builds and runs them."`
+	Router       routerCommand       `cmd:"" help:"A router alone: takes the requests of load balancers and sends them to their targets."`
+	Agent        agentCommand        `cmd:"" help:"The agent of a host that is deployed to."`
+	GitHelper    credentialCommand   `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
+	Completion   completionCommand   `cmd:"" help:"Print a script that completes commands and names in bash, zsh or fish."`
+	Reference    referenceCommand    `cmd:"" hidden:"" help:"Print the reference of all commands, docs/commands.md."`
+	Complete     completeCommand     `cmd:"" hidden:"" help:"Answer a shell's completion."`
+	Version      versionCommand      `cmd:"" help:"Print the version."`
 }
 
 const description = `Slipway takes a change from source to its users: Source, Build, Test, Deploy, Release.
@@ -72,6 +84,7 @@ func run(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	parsed.BindTo(ctx, (*context.Context)(nil))
+	parsed.Bind(parser)
 	if err := parsed.Run(); err != nil {
 		code := exitCode(err)
 		if _, said := errors.AsType[exitError](err); said {

@@ -22,6 +22,10 @@ type routerCommand struct {
 // garbage is how far the heap may grow, in percent, before it is collected: what a router keeps is small, and what it throws away is much.
 const garbage = 500
 
+func (*routerCommand) Help() string {
+	return "The server says which ports it opens; it serves on while the server is away.\n\n  slipway router --endpoint http://slipway.example.com:8080 --listen 0.0.0.0"
+}
+
 func (c *routerCommand) Run(ctx context.Context) error {
 	data, err := app.Open(c.Data)
 	if err != nil {

@@ -19,6 +19,10 @@ type runnerCommand struct {
 	Pass   []string `help:"Variables of this environment that builds get." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
 }
 
+func (*runnerCommand) Help() string {
+	return "Builds run on the machine of the runner.\n\n  slipway runner --endpoint http://slipway.example.com:8080 --builds 4"
+}
+
 func (c *runnerCommand) Run(ctx context.Context) error {
 	data, err := app.Open(c.Data)
 	if err != nil {

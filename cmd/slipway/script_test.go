@@ -1,12 +1,16 @@
 package main
 
 import (
+	"archive/zip"
+	"bytes"
 	"context"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,7 +35,7 @@ func TestServerScripts(t *testing.T) {
 		t.Skip("SKIPPED: there is no git here. Install it with: apt install git")
 	}
 	testscript.Run(t, testscript.Params{Dir: "testdata/server", RequireExplicitExec: true, RequireUniqueNames: true, Setup: address,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "remember": remember, "bucket": bucket}})
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "remember": remember, "upload": upload}})
 }
 
 // address chooses where a script's server listens, and lets clients find it, git among them.
@@ -82,10 +86,21 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 	})
 }
 
-// bucket makes an S3 bucket, for which slipway has no command.
-func bucket(ts *testscript.TestScript, _ bool, args []string) {
-	_, err := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: new(ts.Getenv("AWS_ENDPOINT_URL")), UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY"), "")}).CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &args[0]})
+// upload puts the files of a folder as a zip into a bucket, which it makes: upload BUCKET KEY FOLDER, or only BUCKET.
+func upload(ts *testscript.TestScript, _ bool, args []string) {
+	c := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: new(ts.Getenv("AWS_ENDPOINT_URL")), UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY"), "")})
+	if _, err := c.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &args[0]}); err != nil && !strings.Contains(err.Error(), "BucketAlreadyOwnedByYou") {
+		ts.Check(err)
+	}
+	if len(args) == 1 {
+		return
+	}
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	ts.Check(w.AddFS(os.DirFS(ts.MkAbs(args[2]))))
+	ts.Check(w.Close())
+	_, err := c.PutObject(context.Background(), &s3.PutObjectInput{Bucket: &args[0], Key: &args[1], Body: bytes.NewReader(b.Bytes())})
 	ts.Check(err)
 }
 

@@ -52,6 +52,10 @@ func logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
 }
 
+func (*upCommand) Help() string {
+	return "The page, and the administrator's key the first time, are printed once it answers.\n\n  slipway up\n  slipway up --data /srv/slipway --listen 0.0.0.0:8080 --url https://slipway.example.com"
+}
+
 func (c *upCommand) Run(ctx context.Context) error {
 	data, err := app.Open(c.Data)
 	if err != nil {
@@ -108,6 +112,10 @@ func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
 }
 
 type serverCommand struct{ place }
+
+func (*serverCommand) Help() string {
+	return "With PostgreSQL several servers run side by side; docs/operating.md says how.\n\n  slipway server --database postgres://slipway@db/slipway"
+}
 
 func (c *serverCommand) Run(ctx context.Context) error {
 	data, err := app.Open(c.Data)

@@ -19,6 +19,10 @@ type validateCommand struct {
 	As    string   `enum:"auto,buildspec,appspec,pipeline" default:"auto" help:"What the files are: auto, buildspec, appspec or pipeline."`
 }
 
+func (*validateCommand) Help() string {
+	return "Each error has its file, line and column; the exit code is 1 if there is one.\n\n  slipway validate\n  slipway validate buildspec.yml ci/pipeline.json\n  slipway validate --as=buildspec ci/build.yml"
+}
+
 func (c *validateCommand) Run() error {
 	files := c.Files
 	if len(files) == 0 {

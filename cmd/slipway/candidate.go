@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"slipway/api/codedeploy"
+	"slipway/internal/terminal"
+)
+
+// onServer are the names that a command takes, as they are on the server now; none if it doesn't answer.
+func onServer(ctx context.Context, command string) []candidate {
+	var settings struct{ client }
+	parser, err := kong.New(&settings)
+	if err != nil {
+		return nil
+	}
+	if _, err := parser.Parse(nil); err != nil { // the defaults and the environment
+		return nil
+	}
+	conn, err := settings.open()
+	if err != nil {
+		return nil
+	}
+	api := newContract(conn)
+	switch command {
+	case "approve", "reject", "watch", "pipelines", "retry", "stop", "why", "pause", "resume":
+		return pipelineNames(ctx, api, command)
+	case "builds", "logs", "reports":
+		return buildNames(ctx, api)
+	case "deployments", "rollback", "promote", "releases":
+		return deploymentNames(ctx, api)
+	}
+	return nil
+}
+
+func pipelineNames(ctx context.Context, api *contract, command string) []candidate {
+	pipelines, err := terminal.Pipelines(ctx, api.slipway)
+	if err != nil {
+		return nil
+	}
+	var all []candidate
+	for i := range pipelines {
+		p := &pipelines[i]
+		switch command {
+		case "approve", "reject":
+			for _, a := range approvals(&p.State) {
+				all = append(all, candidate{a.path(), "waits for approval"})
+			}
+		case "pause", "resume":
+			for j := range p.State.StageStates {
+				all = append(all, candidate{p.Name + "/" + *p.State.StageStates[j].StageName, "the way into the stage"})
+			}
+		default:
+			all = append(all, candidate{p.Name, string(p.Kind())})
+		}
+	}
+	return all
+}
+
+// offered is how many builds or deployments a completion offers: the newest.
+const offered = 20
+
+func buildNames(ctx context.Context, api *contract) []candidate {
+	builds, err := (&buildsCommand{Limit: offered}).list(ctx, api)
+	if err != nil {
+		return nil
+	}
+	var all []candidate
+	for i := range builds {
+		all = append(all, candidate{*builds[i].Id, fmt.Sprintf("%s, %s", builds[i].BuildStatus, terminal.Ago(builds[i].StartTime, time.Now()))})
+	}
+	return all
+}
+
+func deploymentNames(ctx context.Context, api *contract) []candidate {
+	deployments, err := (&deploymentsCommand{Limit: offered}).list(ctx, api, &codedeploy.ListDeploymentsInput{})
+	if err != nil {
+		return nil
+	}
+	var all []candidate
+	for i := range deployments {
+		d := &deployments[i]
+		all = append(all, candidate{*d.DeploymentId, fmt.Sprintf("%s, %s/%s", d.Status, *d.ApplicationName, *d.DeploymentGroupName)})
+	}
+	return all
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"slipway/api/codedeploy"
+	"slipway/api/codepipeline"
+	"slipway/internal/terminal"
+)
+
+// deployedFailure is the first event of a deployment that failed.
+type deployedFailure struct {
+	Deployment *codedeploy.DeploymentInfo `json:"deploymentInfo"`
+	Host       string                     `json:"targetId,omitzero"`
+	Event      *codedeploy.LifecycleEvent `json:"lifecycleEvent,omitzero"`
+}
+
+// tailLines is how much of a script's output says why it failed.
+const tailLines = 10
+
+func (c *whyCommand) deployment(ctx context.Context, api *contract, id string) error {
+	out, err := api.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
+	if err != nil {
+		return err
+	}
+	targets, err := api.targets(ctx, id)
+	if err != nil {
+		return err
+	}
+	f := &deployedFailure{Deployment: out.DeploymentInfo}
+	for i := range targets {
+		of := targets[i].InstanceTarget
+		for j := 0; of != nil && j < len(of.LifecycleEvents); j++ {
+			e := &of.LifecycleEvents[j]
+			if e.Status == codedeploy.LifecycleEventStatusFailed && (f.Event == nil || earlier(e, f.Event)) {
+				f.Host, f.Event = *of.TargetId, e
+			}
+		}
+	}
+	return c.print(f, func(t *terminal.Table) {
+		d := f.Deployment
+		t.Note(terminal.Clean(id + " to " + *d.ApplicationName + "/" + *d.DeploymentGroupName + ": " + string(d.Status)))
+		if d.ErrorInformation != nil && d.ErrorInformation.Message != nil {
+			t.Note(terminal.Clean(string(d.ErrorInformation.Code) + ": " + *d.ErrorInformation.Message))
+		}
+		if f.Event != nil {
+			f.tell(t)
+		}
+		if d.RollbackInfo != nil && d.RollbackInfo.RollbackDeploymentId != nil {
+			t.Note(terminal.Clean("rolled back by " + *d.RollbackInfo.RollbackDeploymentId))
+		}
+	})
+}
+
+func earlier(a, b *codedeploy.LifecycleEvent) bool {
+	return a.EndTime != nil && (b.EndTime == nil || a.EndTime.Before(b.EndTime.Time))
+}
+
+// tell says which event of which host failed, the script, and the last lines that it printed.
+func (f *deployedFailure) tell(t *terminal.Table) {
+	event := *f.Event.LifecycleEventName
+	t.Note(terminal.Clean("failed on " + f.Host + " in " + event))
+	d := f.Event.Diagnostics
+	if d == nil {
+		return
+	}
+	if d.ScriptName != nil && *d.ScriptName != "" {
+		t.Note(terminal.Clean("script: " + *d.ScriptName))
+	}
+	if d.Message != nil && *d.Message != "" {
+		t.Note(terminal.Clean(string(d.ErrorCode) + ": " + *d.Message))
+	}
+	if d.LogTail != nil {
+		lines := strings.Split(strings.TrimSpace(*d.LogTail), "\n")
+		for _, line := range lines[max(0, len(lines)-tailLines):] {
+			t.Note("  " + terminal.Clean(line))
+		}
+	}
+	t.Note(terminal.Clean("all of it: slipway logs " + *f.Deployment.DeploymentId + " --host " + f.Host + " --event " + event))
+}
+
+// execution finds the action that failed, and explains the build or the deployment that it was.
+func (c *whyCommand) execution(ctx context.Context, api *contract, n named) error {
+	if n.execution == "" {
+		stage, execution, err := api.failedStage(ctx, n)
+		if err != nil {
+			return err
+		}
+		n.stage, n.execution = stage, execution
+	}
+	in := &codepipeline.ListActionExecutionsInput{PipelineName: &n.pipeline, Filter: &codepipeline.ActionExecutionFilter{PipelineExecutionId: &n.execution}}
+	for {
+		page, err := api.pipelines.ListActionExecutions(ctx, in)
+		if err != nil {
+			return err
+		}
+		for i := range page.ActionExecutionDetails {
+			a := &page.ActionExecutionDetails[i]
+			if a.Status == codepipeline.ActionExecutionStatusFailed && (n.stage == "" || n.stage == *a.StageName) && (n.action == "" || n.action == *a.ActionName) {
+				return c.action(ctx, api, n, a)
+			}
+		}
+		if in.NextToken = page.NextToken; in.NextToken == nil {
+			return refused("no action of the execution %s of %s failed", n.execution, n.pipeline)
+		}
+	}
+}
+
+func (c *whyCommand) action(ctx context.Context, api *contract, n named, a *codepipeline.ActionExecutionDetail) error {
+	if a.Output != nil && a.Output.ExecutionResult != nil && a.Output.ExecutionResult.ExternalExecutionId != nil {
+		id := *a.Output.ExecutionResult.ExternalExecutionId
+		switch of, err := recognise(id); {
+		case err == nil && of.build != "":
+			return c.build(ctx, api, id)
+		case err == nil && of.deployment != "":
+			return c.deployment(ctx, api, id)
+		}
+	}
+	return c.print(a, func(t *terminal.Table) {
+		said := n.pipeline + "/" + *a.StageName + "/" + *a.ActionName + ": " + string(a.Status)
+		t.Note(terminal.Clean(said))
+		if a.Output == nil || a.Output.ExecutionResult == nil {
+			return
+		}
+		if r := a.Output.ExecutionResult; r.ErrorDetails != nil && r.ErrorDetails.Message != nil {
+			t.Note(terminal.Clean(*r.ErrorDetails.Message))
+		} else if r.ExternalExecutionSummary != nil {
+			t.Note(terminal.Clean(*r.ExternalExecutionSummary))
+		}
+	})
+}
