@@ -129,11 +129,13 @@ func thinking(next http.Handler) http.Handler {
 func (d *demo) shift(ctx context.Context) (r *slipway.Release, err error) {
 	before, told := d.released, ""
 	err = d.wait(ctx, "the release", func() (bool, error) {
-		list, err := d.own.ListReleases(ctx, &slipway.ListReleasesInput{MaxResults: new(int32(1))})
-		if err != nil || len(list.Releases) == 0 || *list.Releases[0].DeploymentId == before {
-			return false, err
+		if d.released == before { // not the newest any more once it is rolled back: that is a release too
+			list, err := d.own.ListReleases(ctx, &slipway.ListReleasesInput{MaxResults: new(int32(1))})
+			if err != nil || *list.Releases[0].DeploymentId == before {
+				return false, err
+			}
+			d.released = *list.Releases[0].DeploymentId
 		}
-		d.released = *list.Releases[0].DeploymentId
 		out, err := d.own.GetRelease(ctx, &slipway.GetReleaseInput{DeploymentId: &d.released})
 		if err != nil {
 			return false, err
