@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"slipway/api/slipway"
+	"slipway/internal/terminal"
 )
 
 type logsCommand struct {
@@ -58,7 +59,7 @@ func (c *logsCommand) Run(ctx context.Context) error {
 
 // stream prints one log.
 func (c *logsCommand) stream(ctx context.Context, api slipway.API, group, stream string, to io.Writer) error {
-	out := bufio.NewWriter(to)
+	out, looked := bufio.NewWriter(to), terminal.IsTerminal(os.Stdout) // a file or a pipe gets every byte
 	in := &slipway.ReadLogInput{LogGroupName: &group, LogStreamName: &stream, FromLine: new(int64(0)), Lines: new(int32(linesAPage))}
 	if c.Tail > 0 {
 		in.FromEnd, in.Lines = new(true), &c.Tail
@@ -72,7 +73,11 @@ func (c *logsCommand) stream(ctx context.Context, api slipway.API, group, stream
 			return err
 		}
 		for _, line := range page.Lines {
-			_, _ = out.WriteString(*line.Text + "\n")
+			text := *line.Text
+			if looked {
+				text = terminal.Coloured(text)
+			}
+			_, _ = out.WriteString(text + "\n")
 		}
 		if err := out.Flush(); err != nil {
 			return err

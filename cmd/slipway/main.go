@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"reflect"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -64,9 +66,26 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
+// grammar is what the parser needs to know: the one command that is called, where it is plain which; it takes kong milliseconds to learn them all.
+func grammar(args []string) any {
+	all := reflect.TypeFor[commands]()
+	for field := range all.Fields() {
+		if len(args) > 0 && commandName(field) == args[0] && args[0] != "complete" && args[0] != "reference" {
+			return reflect.New(reflect.StructOf([]reflect.StructField{field})).Interface()
+		}
+	}
+	return new(commands)
+}
+
+func commandName(field reflect.StructField) string {
+	if name := field.Tag.Get("name"); name != "" {
+		return name
+	}
+	return strings.ToLower(field.Name)
+}
+
 func run(args []string) int {
-	var c commands
-	parser, err := kong.New(&c, kong.Name("slipway"), kong.Description(description), kong.UsageOnError(),
+	parser, err := kong.New(grammar(args), kong.Name("slipway"), kong.Description(description), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.ShortUsageOnError())
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "slipway:", err)

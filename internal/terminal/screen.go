@@ -44,11 +44,33 @@ func (s Screen) paint(k Kind, text string) string {
 func Clean(text string) string {
 	var b strings.Builder
 	for parts := sequences.StringGraphemes(text); parts.Next(); {
-		if part := parts.Value(); !strings.HasPrefix(part, "\x1b") && !strings.HasPrefix(part, "\u009b") {
+		if part := parts.Value(); !strings.HasPrefix(part, "\x1b") {
 			b.WriteString(strings.Map(printable, part))
 		}
 	}
 	return strings.TrimSpace(b.String())
+}
+
+// Coloured is Clean for text that may have colours, such as a log's: it keeps tabs, spaces and what sets colours and weight, which ends with the line.
+func Coloured(line string) string {
+	var b strings.Builder
+	painted := false
+	for parts := sequences.StringGraphemes(line); parts.Next(); {
+		part := parts.Value()
+		switch {
+		case strings.HasPrefix(part, "\x1b[") && strings.HasSuffix(part, "m") && strings.Trim(part[2:len(part)-1], "0123456789;:") == "":
+			painted = true
+			b.WriteString(part)
+		case part == "\t":
+			b.WriteString(part)
+		case !strings.HasPrefix(part, "\x1b"):
+			b.WriteString(strings.Map(printable, part))
+		}
+	}
+	if painted {
+		b.WriteString("\x1b[m")
+	}
+	return b.String()
 }
 
 // sequences takes an escape sequence for one character.

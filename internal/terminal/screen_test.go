@@ -49,3 +49,18 @@ func TestTableFits(t *testing.T) {
 		}
 	}
 }
+
+func TestColoured(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain\tand  wide":                     "plain\tand  wide",
+		"\x1b[1;31mred\x1b[0m":                 "\x1b[1;31mred\x1b[0m\x1b[m",
+		"\x1b[38:2::1:2:3mexact":               "\x1b[38:2::1:2:3mexact\x1b[m",
+		"\x1b[2J\x1b[1;1H\x1b]0;title\x07gone": "gone",
+		"\x1b[>4;2m\x1b]52;c;c2VjcmV0\x1b\\x":  "x",
+		"10 %\r20 %\x07":                       "10 % 20 %",
+	} {
+		if got := Coloured(text); got != want {
+			t.Errorf("%q: %q, not %q", text, got, want)
+		}
+	}
+}

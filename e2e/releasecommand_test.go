@@ -1,0 +1,64 @@
+package e2e
+
+import (
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
+)
+
+// TestReleaseCommands drives releases from the command line: one is paused, resumed, promoted a step and rolled back; the next is promoted
+// to everybody; then the deployment, which has ended, is rolled back to the revision before it.
+func TestReleaseCommands(t *testing.T) {
+	t.Parallel()
+	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
+	says := func(pattern string, args ...string) {
+		t.Helper()
+		out, err := c.slipway(args...)
+		if err != nil || !regexp.MustCompile(pattern).MatchString(out) {
+			t.Errorf("slipway %v: %v\n%s\n(%s is not in it)", args, err, out, pattern)
+		}
+	}
+	until := func(pattern string, args ...string) {
+		t.Helper()
+		eventually(t, pattern, func() error {
+			out, err := c.slipway(args...)
+			if err != nil || !regexp.MustCompile(pattern).MatchString(out) {
+				return fmt.Errorf("slipway %v: %w\n%s", args, err, out)
+			}
+			return nil
+		})
+	}
+	c.call("PutReleasePolicy", policy(10000))
+	c.first()
+
+	id := c.deploy(c.revision("v2", nil))
+	until(`\n1 +10 % +WAITING`, "releases", id)
+	says(`\n2 +50 % +ahead`, "releases", id)
+	says(id+` +WAITING +shop/prod +10 %`, "releases", "--live")
+	says(`stays as it is, until: slipway resume `+id, "pause", id, "-m", "looking")
+	says(`\n1 +10 % +PAUSED`, "releases", id)
+	says(`"did": "resumed"`, "resume", id, "-o", "json")
+	says(`The next step of the release`, "promote", id)
+	until(`\n2 +50 % +WAITING`, "releases", "-n", "1", id)
+	says(`all traffic of shop/prod to what ran before`, "rollback", "shop/prod", "-m", "not today")
+	until(`ROLLED_BACK`, "releases", id)
+	says(`not today`, "releases", id)
+	c.carries("blue")
+	c.over(id)
+
+	id = c.deploy(c.revision("v3", nil))
+	until(`\n1 +10 % +WAITING`, "releases", id)
+	says(`All traffic goes to `+id, "promote", "shop/prod", "--full")
+	if d := c.over(id); d.Status != types.DeploymentStatusSucceeded {
+		t.Fatalf("%s %+v", d.Status, d.ErrorInformation)
+	}
+	says(`PROMOTED, 100 % of the traffic`, "releases", id)
+	c.carries("green")
+
+	says(`deploys to shop/prod what was there before `+id, "rollback", id)
+	until(`\nd-[A-Z0-9]{9} +WAITING +shop/prod +10 %`, "releases", "--live")
+	says(`All traffic goes to d-`, "promote", "shop/prod", "--full")
+	c.carries("blue")
+}
