@@ -23,8 +23,8 @@ type commands struct {
 	Up           upCommand           `cmd:"" help:"Start everything for one machine: the server with its pages, a runner, and a router once there is a load balancer."`
 	Run          runCommand          `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
 	Validate     validateCommand     `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
-	Logs         logsCommand         `cmd:"" help:"Print the log of a build; with -f as it grows."`
-	Why          whyCommand          `cmd:"" help:"Say why a build failed."`
+	Logs         logsCommand         `cmd:"" help:"Print the log of a build, with -f as it grows; or what the scripts of a deployment printed."`
+	Why          whyCommand          `cmd:"" help:"Say why a pipeline, a build or a deployment failed."`
 	Watch        watchCommand        `cmd:"" help:"The live board: where every change is, and what waits for whom."`
 	Pipelines    pipelinesCommand    `cmd:"" help:"List the pipelines, or the executions of one."`
 	Builds       buildsCommand       `cmd:"" help:"List builds, or the phases of one."`
@@ -60,7 +60,9 @@ AWS_ENDPOINT_URL=http://127.0.0.1:8080. Slipway is independent of AWS.
   slipway up                     start it here, and print the page to open
   slipway run                    run this folder's buildspec.yml
   slipway validate               check the buildspec, appspec and pipeline files of this folder
-  slipway why web:3f0c…          why did this build fail?`
+  slipway watch                  where every change is, live
+  slipway approve web            let the change that waits go on
+  slipway why web                why did it fail?`
 
 func main() {
 	os.Exit(run(os.Args[1:]))
