@@ -1,133 +1,20 @@
 package e2e
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	cb "github.com/aws/aws-sdk-go-v2/service/codebuild"
+	cbtypes "github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	cd "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	cp "github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
-	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/chromedp"
 )
-
-// browser is a real one, signed in at an instance.
-type browser struct {
-	t       testing.TB
-	ctx     context.Context
-	url     string
-	mu      sync.Mutex
-	refused []string // what the content security policy refused
-}
-
-func newBrowser(t testing.TB, i *instance) *browser {
-	t.Helper()
-	path, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("SKIPPED: no chromium here. Install it with: apt-get install -y chromium")
-	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(folder(t)))
-	for _, flag := range []string{"disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync"} {
-		opts = append(opts, chromedp.Flag(flag, true))
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, opts...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	b := &browser{t: t, ctx: ctx, url: i.url}
-	b.do(chromedp.Navigate(i.url+"/"), chromedp.WaitVisible("#name"))
-	if err := chromedp.Listen(ctx, func(ev any) {
-		if e, ok := ev.(*log.EventEntryAdded); ok && e.Entry != nil && strings.Contains(e.Entry.Text, "Content Security Policy") {
-			b.mu.Lock()
-			b.refused = append(b.refused, e.Entry.Text)
-			b.mu.Unlock()
-		}
-	}); err != nil {
-		t.Fatal(err)
-	}
-	b.do(chromedp.SendKeys("#name", keyID), chromedp.SendKeys("#secret", secret), chromedp.Click("form button"), chromedp.WaitVisible("#board"))
-	return b
-}
-
-func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.t.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.t.Fatal(err)
-	}
-}
-
-func eval[T any](b *browser, expression string) T {
-	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
-	if err != nil {
-		b.t.Fatalf("%s: %v", expression, err)
-	}
-	return v
-}
-
-// shows waits until the page's text has something. No page shows what should have been replaced in it.
-func (b *browser) shows(what string) {
-	b.t.Helper()
-	eventually(b.t, "the page shows "+what, func() error {
-		text := eval[string](b, `document.body?.innerText ?? ""`)
-		for _, raw := range []string{"@Ago", "@State", "%!", "{ "} {
-			if strings.Contains(text, raw) {
-				b.t.Errorf("the page shows %s: %q", raw, text)
-			}
-		}
-		if !strings.Contains(text, what) {
-			return fmt.Errorf("it shows %q", text)
-		}
-		return nil
-	})
-}
-
-// look takes pictures into the folder SLIPWAY_SHOTS, if it is set: as people see the page, in both lights and on a phone.
-func (b *browser) look(name string) {
-	b.t.Helper()
-	dir := os.Getenv("SLIPWAY_SHOTS")
-	if dir == "" {
-		return
-	}
-	for _, theme := range []string{"light", "dark"} {
-		for suffix, width := range map[string]int64{"": 1400, "-phone": 360} {
-			b.do(chromedp.EmulateViewport(width, 1000))
-			_ = eval[any](b, `document.documentElement.dataset.theme = "`+theme+`"`)
-			png, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100))
-			if err != nil {
-				b.t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, name+"-"+theme+suffix+".png"), png, 0o644); err != nil {
-				b.t.Fatal(err)
-			}
-		}
-	}
-	b.do(chromedp.EmulateViewport(1400, 1000))
-}
-
-// fits fails if a page scrolls sideways on a phone, or is larger than a page may be.
-func (b *browser) fits(name string) {
-	b.t.Helper()
-	b.do(chromedp.EmulateViewport(360, 800))
-	if wide := eval[int](b, "document.documentElement.scrollWidth"); wide > 360 {
-		b.t.Errorf("%s is %d px wide on a phone of 360: %s", name, wide, eval[string](b, `[...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > 361).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join("\n")`))
-	}
-	b.do(chromedp.EmulateViewport(1400, 1000))
-	if n := eval[int](b, "document.documentElement.outerHTML.length"); n > 120_000 && !strings.Contains(name, "build") {
-		b.t.Errorf("%s has %d characters", name, n)
-	}
-}
 
 // TestPages walks through the pages as a person does, while a change goes its way.
 func TestPages(t *testing.T) {
@@ -142,8 +29,7 @@ func TestPages(t *testing.T) {
 		t.Error("the board was loaded anew; it should have changed in place")
 	}
 	w.settles(true)
-	b.look("board")
-	b.fits("board")
+	b.inspect("board")
 
 	out := must(w.pipeline.ListPipelineExecutions(t.Context(), &cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}))(t)
 	builds := must(w.pipeline.ListActionExecutions(t.Context(), &cp.ListActionExecutionsInput{PipelineName: aws.String(wayName)}))(t)
@@ -153,70 +39,72 @@ func TestPages(t *testing.T) {
 			build = *a.Output.ExecutionResult.ExternalExecutionId
 		}
 	}
+	first, second := *out.PipelineExecutionSummaries[1].SourceRevisions[0].RevisionId, *out.PipelineExecutionSummaries[0].SourceRevisions[0].RevisionId
 	deployments := must(w.deploys.ListDeployments(t.Context(), &cd.ListDeploymentsInput{}))(t)
-	for name, page := range map[string]struct{ path, shows string }{
-		"pipeline":    {"/pipelines/way", "change 2"},
-		"execution":   {"/pipelines/way/executions/" + *out.PipelineExecutionSummaries[0].PipelineExecutionId, "change 2"},
-		"builds":      {"/builds", "Succeeded"},
-		"build":       {"/builds/" + build, "second command of " + build},
-		"project":     {"/projects/way", "Succeeded"},
-		"deployments": {"/deployments", deployments.Deployments[0]},
-		"deployment":  {"/deployments/" + deployments.Deployments[0], "Validate"},
-		"script":      {"/deployments/" + deployments.Deployments[0] + "/hosts/host/BeforeInstall", "BeforeInstall"},
-		"group":       {"/applications/way/way", deployments.Deployments[0]},
-		"missing":     {"/builds/way:none", "There is no build"},
-		"repository":  {"/repositories/way", "buildspec.yml"},
-		"sources":     {"/repositories", "way"},
+	deployment := deployments.Deployments[0]
+	for _, page := range []struct{ name, path, shows string }{
+		{"pipeline", "/pipelines/way", "change 2"},
+		{"execution", "/pipelines/way/executions/" + *out.PipelineExecutionSummaries[0].PipelineExecutionId, "change 2"},
+		{"builds", "/builds", "Succeeded"},
+		{"build", "/builds/" + build, "second command of " + build},
+		{"project", "/projects/way", "Succeeded"},
+		{"deployments", "/deployments", deployment},
+		{"deployment", "/deployments/" + deployment, "Validate"},
+		{"deployed-host", "/deployments/" + deployment + "/hosts/host", "BeforeInstall"},
+		{"script", "/deployments/" + deployment + "/hosts/host/BeforeInstall", "BeforeInstall"},
+		{"group", "/applications/way/way", deployment},
+		{"sources", "/repositories", "way"},
+		{"repository", "/repositories/way", "buildspec.yml"},
+		{"file", "/repositories/way/file?at=main&path=hook.sh", "LIFECYCLE_EVENT"},
+		{"branches", "/repositories/way/branches", "default"},
+		{"commits", "/repositories/way/commits", "change 2"},
+		{"commit", "/repositories/way/commits/" + second, "content 2"},
+		{"diff", "/repositories/way/diff?" + url.Values{"from": {first}, "to": {second}}.Encode(), "1 line added"},
+		{"access", "/settings", keyID},
+		{"hosts", "/settings/hosts", "way=yes"},
+		{"processes", "/settings/processes", "Here"},
+		{"find", "/find?q=way", "Repository"},
 	} {
-		b.do(chromedp.Navigate(w.url + page.path))
-		b.shows(page.shows)
-		b.look(name)
-		b.fits(name)
-		b.links(name)
+		b.visit(page.name, page.path, page.shows)
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.refused) > 0 {
-		t.Errorf("the content security policy refused: %v", b.refused)
-	}
+	b.open("/builds/way:none")
+	b.shows("There is no build")
+	b.look("missing")
+	b.fits("missing")
+	b.accessible("missing")
+	b.quiet("status of 404")
+	b.open("/pipelines/nothing")
+	b.shows("There is no pipeline nothing")
+	b.quiet("status of 404")
 }
 
-// links fails for links of a page that lead nowhere.
-func (b *browser) links(name string) {
-	b.t.Helper()
-	bad, err := chromedp.Run(b.ctx, chromedp.Evaluate[[]string](`(async () => {
-		const bad = [];
-		const seen = new Set();
-		for (const a of document.querySelectorAll("a[href]")) {
-			const u = new URL(a.href);
-			if (u.origin !== location.origin || seen.has(u.pathname)) continue;
-			seen.add(u.pathname);
-			if (u.pathname === location.pathname) continue;
-			const r = await fetch(u.pathname + u.search);
-			if (!r.ok) bad.push(r.status + " " + u.pathname);
-		}
-		return bad;
-	})()`, chromedp.EvalAwaitPromise))
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if len(bad) > 0 {
-		b.t.Errorf("%s has links that lead nowhere: %v", name, bad)
+// TestEmptyPages says what to do next where there is nothing.
+func TestEmptyPages(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t, up(t))
+	for _, page := range []struct{ name, path, shows string }{
+		{"empty-board", "/board", "aws codepipeline create-pipeline"},
+		{"empty-sources", "/repositories", "aws codecommit create-repository"},
+		{"empty-builds", "/builds", "aws codebuild start-build"},
+		{"empty-tests", "/tests", "junit.xml"},
+		{"empty-deployments", "/deployments", "aws deploy create-deployment-group"},
+		{"empty-releases", "/releases", "PutReleasePolicy"},
+		{"empty-hosts", "/settings/hosts", "three lines to paste"},
+		{"empty-find", "/find?q=nothing+at+all", "Nothing fits"},
+	} {
+		b.visit(page.name, page.path, page.shows)
 	}
 }
 
 // TestFailedBuildSaysWhy looks at a build that failed, and at one whose log grows.
 func TestFailedBuildSaysWhy(t *testing.T) {
-	w := newWay(t)
-	b := newBrowser(t, w.instance)
-	if out, err := w.slipway("api", "codebuild", "CreateProject", `{"name": "odd", "serviceRole": "arn:aws:iam::`+account+`:role/b", "source": {"type": "NO_SOURCE",
-		"buildspec": "version: 0.2\nphases:\n  build:\n    commands:\n      - printf '\\033[31mred\\033[0m <script>alert(1)</script>\\n'\n      - 'echo error: it is broken >&2; exit 3'\n"},
-		"artifacts": {"type": "NO_ARTIFACTS"}, "environment": {"type": "LINUX_CONTAINER", "image": "host", "computeType": "BUILD_GENERAL1_SMALL"}}`); err != nil {
-		t.Fatal(out)
-	}
-	b.do(chromedp.Navigate(w.url + "/projects/odd"))
+	t.Parallel()
+	i := up(t)
+	b := newBrowser(t, i)
+	i.inline("odd", "version: 0.2\nphases:\n  build:\n    commands:\n      - printf '\\033[31mred\\033[0m <script>alert(1)</script>\\n'\n      - 'echo error: it is broken >&2; exit 3'\n")
+	b.open("/projects/odd")
 	b.shows("Nothing was built yet")
-	b.do(chromedp.Click("form .btn.go"))
+	b.click("form .btn.go")
 	b.shows("Why it failed") // the page changes in place when the build ends
 	b.shows("exit 3")
 	b.do(chromedp.Reload())
@@ -225,12 +113,50 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	if red := eval[string](b, `getComputedStyle(document.querySelector(".log .term-fg31")).color`); red == eval[string](b, `getComputedStyle(document.querySelector(".log .l > span")).color`) {
 		t.Errorf("red is %s", red)
 	}
-	b.look("failed-build")
-	b.fits("build that failed")
-	out, err := w.slipway("why", eval[string](b, `decodeURIComponent(location.pathname.split("/").pop())`))
+	b.inspect("failed-build")
+	out, err := i.slipway("why", eval[string](b, `decodeURIComponent(location.pathname.split("/").pop())`))
 	if err != nil || !strings.Contains(out, "exit code 3") || !strings.Contains(out, "error: it is broken") {
 		t.Errorf("slipway why: %v\n%s", err, out)
 	}
+	// Retried by the keyboard alone: r leads to the button, Enter presses it.
+	b.do(chromedp.KeyEvent("r"))
+	if name := eval[string](b, `document.activeElement.textContent.trim()`); name != "Retry" {
+		t.Fatalf("r leads to %q", name)
+	}
+	b.do(chromedp.KeyEvent("\r"))
+	b.shows("odd:2")
+}
+
+// TestTestsOnThePages reads what tests reported: what failed, and how a test case went from build to build.
+func TestTestsOnThePages(t *testing.T) {
+	t.Parallel()
+	i := up(t)
+	b := newBrowser(t, i)
+	report := func(status string) string {
+		return `<testsuite name="dues"><testcase name="TestCharge" time="0.5">` + status + `</testcase><testcase name="TestFree" time="0.1"/></testsuite>`
+	}
+	i.inline("tested", "version: 0.2\nenv:\n  variables: {REPORT: ''}\nphases:\n  build:\n    commands:\n      - printf '%s' \"$REPORT\" > junit.xml\nreports:\n  unit:\n    files: junit.xml\n")
+	for _, status := range []string{"", `<failure message="Charge(2h14m) = 1000, want 1125">quarter &lt;b&gt;</failure>`, "", `<failure message="Charge(2h14m) = 1000, want 1125"/>`} {
+		i.build(&cb.StartBuildInput{ProjectName: aws.String("tested"), EnvironmentVariablesOverride: []cbtypes.EnvironmentVariable{{Name: aws.String("REPORT"), Value: aws.String(report(status))}}})
+	}
+	b.visit("tests", "/tests", "1 failed, 1 passed")
+	b.click("tbody th a")
+	b.shows("What failed")
+	b.shows("Charge(2h14m) = 1000, want 1125")
+	b.inspect("report")
+	b.do(chromedp.SendKeys("#q", "Free"), chromedp.KeyEvent("\r"))
+	b.shows("TestFree")
+	eventually(t, "the filter", func() error {
+		if n := eval[int](b, `document.querySelectorAll("tbody tr").length`); n != 1 {
+			return fmt.Errorf("%d test cases fit", n)
+		}
+		return nil
+	})
+	b.click("tbody th a")
+	b.shows("It passed in all of the last 4 runs")
+	name := eval[string](b, "location.pathname")
+	b.visit("test-case", name+"?prefix=dues&name=TestCharge", "It failed in 2 of the last 4 runs, and turned 3 times between passing and failing")
+	b.visit("test-group", strings.TrimSuffix(name, "/case"), "1 failed, 1 passed")
 }
 
 // TestApprovalOnThePage approves a change where it waits, and rejects the next one; a page that is out of date can do neither.
@@ -243,17 +169,30 @@ func TestApprovalOnThePage(t *testing.T) {
 	d.Stages = slices.Insert(d.Stages, 2, cptypes.StageDeclaration{Name: aws.String("Approve"), Actions: []cptypes.ActionDeclaration{gate}})
 	must(w.pipeline.UpdatePipeline(t.Context(), &cp.UpdatePipelineInput{Pipeline: d}))(t)
 	b := newBrowser(t, w.instance)
-	b.do(chromedp.Navigate(w.url + "/pipelines/way"))
+	b.open("/pipelines/way")
 	w.push()
 	b.shows("Look at change 2")
-	b.look("approval")
-	b.fits("approval")
+	b.shows("which Deploy has now") // what it changes is told against what is deployed
+	b.inspect("approval")
+	b.visit("approval-page", "/pipelines/way/approve/Approve/Gate", "content 1") // the diff, line by line
+	b.shows("content 2")
+	b.open("/board")
+	b.shows("Waits for your approval")
+	if n := eval[string](b, `document.getElementById("attention").innerText.trim()`); !strings.HasPrefix(n, "1") {
+		t.Errorf("the bar says %q", n)
+	}
+	b.open("/pipelines/way")
+	b.do(chromedp.KeyEvent("a")) // leads to the button, and presses nothing
+	if name := eval[string](b, `document.activeElement.textContent.trim()`); !strings.HasPrefix(name, "Approve") {
+		t.Errorf("a leads to %q", name)
+	}
 	b.do(chromedp.SendKeys("textarea[name=comment]", "it looks good"), chromedp.Click("button[value=Approved]"))
 	w.settles(true)
 	b.shows("Nothing moves")
 	w.push()
 	b.shows("Look at change 3")
-	b.do(chromedp.Navigate(w.url+"/pipelines/way/approve/Approve/Gate"), chromedp.SendKeys("textarea[name=comment]", "not today"))
+	b.open("/pipelines/way/approve/Approve/Gate")
+	b.do(chromedp.SendKeys("textarea[name=comment]", "not today"))
 	out, err := w.slipway("api", "codepipeline", "GetPipelineState", `{"name": "way"}`)
 	if err != nil || !strings.Contains(out, `"token"`) {
 		t.Fatal(err, out)
@@ -270,5 +209,5 @@ func TestApprovalOnThePage(t *testing.T) {
 		return chromedp.Do(b.ctx, chromedp.Navigate(w.url+"/pipelines/way"))
 	})
 	b.shows("not today")
-	b.look("rejected")
+	b.inspect("rejected")
 }

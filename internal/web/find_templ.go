@@ -44,7 +44,7 @@ func FindPage(s Shell, q string, all []found) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"head\"><div><h1>Find</h1><p class=\"lead\">Pipelines, changes, builds, deployments, repositories, hosts, and what can be done.</p></div></div><section class=\"plate\" aria-label=\"Find\"><form class=\"pad find3\" action=\"/find\" role=\"search\"><label class=\"vh\" for=\"q\">What to find</label> <input id=\"q\" type=\"search\" name=\"q\" value=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"head\"><div><h1>Find</h1><p class=\"lead\">Pipelines, changes, builds, deployments, repositories, hosts, and what can be done.</p></div></div><section class=\"plate\" aria-label=\"Find\"><form class=\"pad find3\" action=\"/find\" role=\"search\" aria-label=\"Find\"><label class=\"vh\" for=\"q\">What to find</label> <input id=\"q\" type=\"search\" name=\"q\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

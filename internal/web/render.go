@@ -22,6 +22,7 @@ type Shell struct {
 	Tokens  string // the addresses of the style sheets and the script
 	Base    string
 	Script  string
+	Icon    string
 	// Live are the things whose changes the page hears of.
 	Live []string
 	// Failed and Waiting are how many pipelines need a hand.
@@ -30,7 +31,7 @@ type Shell struct {
 
 func (s *site) shell(r *http.Request, v visitor, title string, live ...string) Shell {
 	x := Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Address: s.URL, Live: append(live, "attention"),
-		Tokens: "/static/" + s.static["tokens.css"].name, Base: "/static/" + s.static["base.css"].name, Script: "/static/" + s.static["slipway.js"].name}
+		Tokens: "/static/" + s.static["tokens.css"].name, Base: "/static/" + s.static["base.css"].name, Script: "/static/" + s.static["slipway.js"].name, Icon: "/static/" + s.static["mark.svg"].name}
 	if v.Caller.Name == "" {
 		return x // nobody is signed in
 	}

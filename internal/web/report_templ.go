@@ -717,7 +717,7 @@ func Report(s Shell, x *reportView, now time.Time) templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, " <section class=\"plate\" aria-labelledby=\"h-cases\"><div class=\"top\"><h2 id=\"h-cases\">Test cases</h2><form class=\"end find3\" method=\"get\" role=\"search\"><label class=\"vh\" for=\"q\">A part of the name</label> <input id=\"q\" type=\"search\" name=\"q\" value=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 55, " <section class=\"plate\" aria-labelledby=\"h-cases\"><div class=\"top\"><h2 id=\"h-cases\">Test cases</h2><form class=\"end find3\" method=\"get\" role=\"search\" aria-label=\"Find a test case\"><label class=\"vh\" for=\"q\">A part of the name</label> <input id=\"q\" type=\"search\" name=\"q\" value=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
