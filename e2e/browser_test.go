@@ -56,7 +56,7 @@ func openBrowser(t testing.TB, i *instance) *browser {
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	b := &browser{t: t, ctx: ctx, url: i.url}
-	b.do(chromedp.Navigate("about:blank"))
+	b.do(chromedp.Navigate("about:blank"), chromedp.EmulateViewport(desktop, 900))
 	if err := chromedp.Listen(ctx, b.hear); err != nil {
 		t.Fatal(err)
 	}
@@ -152,6 +152,21 @@ func (b *browser) shows(what string) {
 		}
 		if !strings.Contains(text, what) {
 			return fmt.Errorf("it shows %q", text)
+		}
+		return nil
+	})
+}
+
+// focused is the name of what has the focus; "-" if nothing has.
+const focused = `document.activeElement && document.activeElement !== document.body ? document.activeElement.textContent.trim().replace(/\s+/g, " ") : "-"`
+
+// leads presses a key until it leads to what begins with a name: the page may have come just now, and not listen yet.
+func (b *browser) leads(key, name string) {
+	b.t.Helper()
+	eventually(b.t, key+" leads to "+name, func() error {
+		b.do(chromedp.KeyEvent(key))
+		if got := eval[string](b, focused); !strings.HasPrefix(got, name) || got == "-" {
+			return fmt.Errorf("it leads to %q", got)
 		}
 		return nil
 	})

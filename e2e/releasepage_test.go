@@ -24,7 +24,8 @@ func TestReleaseOnThePage(t *testing.T) {
 	b.open("/deployments/" + first)
 	b.shows("Shift the traffic to it?")
 	b.inspect("deployment-ready")
-	b.do(chromedp.KeyEvent("a"), chromedp.KeyEvent("\r"))
+	b.leads("a", "Shift the traffic")
+	b.do(chromedp.KeyEvent("\r"))
 	c.carries("blue")
 	c.over(first)
 	c.policy(10, 600, 50, 600, 100, 0)
@@ -56,10 +57,7 @@ func TestReleaseOnThePage(t *testing.T) {
 	b.inspect("release-paused")
 	b.click("#resume")
 	b.shows("Releasing, 10 %")
-	b.do(chromedp.KeyEvent("p"))
-	if name := eval[string](b, `document.activeElement.textContent.trim()`); name != "Promote to 50 % now" {
-		t.Errorf("p leads to %q", name)
-	}
+	b.leads("p", "Promote to 50 % now")
 	b.do(chromedp.KeyEvent("\r"))
 	b.shows("The canary gets 50 % of the traffic")
 	b.shows("Promoted to the next step")
@@ -81,9 +79,11 @@ func TestReleaseOnThePage(t *testing.T) {
 	b.open("/deployments/" + id)
 	b.shows("Shift the traffic to it?")
 	b.click("#continue")
+	b.shows("Watch the release")
 	b.open("/releases/" + id)
 	b.shows("The canary gets 10 % of the traffic")
-	b.do(chromedp.KeyEvent("b"), chromedp.KeyEvent("\r")) // asks in place
+	b.leads("b", "Roll back")
+	b.do(chromedp.KeyEvent("\r")) // asks in place
 	b.do(chromedp.WaitVisible("#rollback-why"), chromedp.SendKeys("#rollback-why", "it smells"), chromedp.Click("#rollback-now"))
 	b.shows("it smells")
 	b.shows("Rolled back")
@@ -112,6 +112,9 @@ func TestManyHostsOnAPage(t *testing.T) {
 	}
 	id := f.deploy(f.revision("v1", nil))
 	b := newBrowser(t, i)
-	b.visit("deployment-to-many", "/deployments/"+id, "web129")
+	b.visit("deployment-to-many", "/deployments/"+id, "more than 88 others")
+	b.visit("all-hosts", "/deployments/"+id+"/hosts", "web099")
+	b.click("main > p > a.btn")
+	b.shows("web129")
 	b.visit("many-hosts", "/settings/hosts", "More hosts")
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"slipway/api/awsproto"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 )
@@ -20,6 +19,7 @@ func (s *site) buildRoutes(mux *http.ServeMux) {
 		"GET /builds/{id}":          s.buildPage,
 		"GET /builds/{id}/log":      s.rawLog,
 		"GET /builds/{id}/log/live": s.liveLog,
+		"GET /builds/{id}/find":     s.findInLog,
 		"POST /builds/{id}/stop":    s.stopBuild,
 		"POST /builds/{id}/retry":   s.retryBuild,
 	} {
@@ -53,13 +53,10 @@ func (s *site) projectPage(w http.ResponseWriter, r *http.Request, v visitor) er
 }
 
 func (s *site) listBuilds(w http.ResponseWriter, r *http.Request, v visitor, project string, ids []string, next *string) error {
-	more := ""
-	if next != nil {
-		more = r.URL.Path + "?after=" + url.QueryEscape(*next)
-	}
+	ids, more := part(r, ids, next)
 	var all []codebuild.Build
 	if len(ids) > 0 {
-		out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: ids[:min(len(ids), 100)]})
+		out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: ids})
 		if err != nil {
 			return err
 		}
@@ -81,18 +78,6 @@ type buildView struct {
 	Log     logWindow
 	Reports []reportLine
 }
-
-// logWindow is a part of a log.
-type logWindow struct {
-	Lines    []slipway.Line
-	From, To int64 // line numbers, To not included
-	Total    int64
-	Complete bool
-	Bad      map[int64]bool // lines that say what went wrong
-}
-
-// linesAPage is how many lines a window holds.
-const linesAPage = 500
 
 func (s *site) build(r *http.Request) (*codebuild.Build, error) {
 	out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: []string{r.PathValue("id")}})
@@ -124,140 +109,6 @@ func (s *site) buildPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	}
 	s.render(w, r, http.StatusOK, BuildPage(s.shell(r, v, *x.Id, "build/"+*x.Id), b, s.Now()))
 	return nil
-}
-
-// logName is the log of a build.
-func logName(b *codebuild.Build) (group, stream *string) {
-	if b.Logs == nil {
-		return nil, nil
-	}
-	return b.Logs.GroupName, b.Logs.StreamName
-}
-
-// readWindow reads the part of the log that is asked for: from a line on; else the end of one that runs, the cause of one that
-// failed, or the beginning.
-func (s *site) readWindow(r *http.Request, b *buildView) error {
-	group, stream := logName(b.Build)
-	if group == nil || stream == nil {
-		return nil
-	}
-	in := &slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, Lines: new(int32(linesAPage))}
-	from, asked := lineNumber(r.URL.Query().Get("from"))
-	switch {
-	case asked:
-		in.FromLine = &from
-	case r.URL.Query().Get("from") == "end" || b.Kind == Running || b.Kind == Queued:
-		in.FromEnd = new(true)
-	case b.Why != nil && b.Why.Line != nil:
-		in.FromLine = new(max(0, *b.Why.Line-20))
-	}
-	log, err := s.Slipway.ReadLog(r.Context(), in)
-	if awsproto.Code(err) == "LogNotFoundException" {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	b.Log = logWindow{Lines: log.Lines, To: number(log.NextLine), Total: number(log.TotalLines), Complete: log.Complete != nil && *log.Complete, Bad: map[int64]bool{}}
-	b.Log.From = b.Log.To - int64(len(log.Lines))
-	if b.Why != nil {
-		for _, l := range b.Why.Lines {
-			b.Log.Bad[*l.Number] = true
-		}
-	}
-	return nil
-}
-
-// lineNumber reads a line's number, which people count from one.
-func lineNumber(s string) (int64, bool) {
-	var n int64
-	for _, c := range s {
-		if c < '0' || c > '9' || n > 1<<40 {
-			return 0, false
-		}
-		n = 10*n + int64(c-'0')
-	}
-	return max(0, n-1), s != ""
-}
-
-// rawLog streams the whole log as text.
-func (s *site) rawLog(w http.ResponseWriter, r *http.Request, _ visitor) error {
-	b, err := s.build(r)
-	if err != nil {
-		return err
-	}
-	group, stream := logName(b)
-	return s.streamLog(w, r, group, stream)
-}
-
-// streamLog sends a log as text.
-func (s *site) streamLog(w http.ResponseWriter, r *http.Request, group, stream *string) error {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "sandbox")
-	for next := int64(0); ; {
-		log, err := s.Slipway.ReadLog(r.Context(), &slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, FromLine: &next, Lines: new(int32(5000))})
-		if err != nil {
-			return err
-		}
-		var text strings.Builder
-		for _, l := range log.Lines {
-			text.WriteString(*l.Text + "\n")
-		}
-		if _, err := w.Write([]byte(text.String())); err != nil || len(log.Lines) == 0 || number(log.NextLine) >= number(log.TotalLines) {
-			return nil //nolint:nilerr // whoever read it has gone
-		}
-		next = *log.NextLine
-	}
-}
-
-// liveLog sends the lines of a log as they come, as rows of the page, until it is complete.
-func (s *site) liveLog(w http.ResponseWriter, r *http.Request, _ visitor) error {
-	b, err := s.build(r)
-	if err != nil {
-		return err
-	}
-	group, stream := logName(b)
-	next, _ := lineNumber(r.URL.Query().Get("from"))
-	if last := r.Header.Get("Last-Event-ID"); last != "" {
-		next, _ = lineNumber(last)
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	out := http.NewResponseController(w)
-	for {
-		log, err := s.Slipway.ReadLog(r.Context(), &slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, FromLine: &next, Lines: new(int32(linesAPage)), WaitSeconds: new(int32(15))})
-		if awsproto.Code(err) == "LogNotFoundException" { // the build has not begun
-			select {
-			case <-r.Context().Done():
-				return nil
-			case <-time.After(time.Second):
-				continue
-			}
-		}
-		if err != nil {
-			return nil //nolint:nilerr // the stream ends, and the page asks again
-		}
-		var text strings.Builder
-		text.WriteString(": still here\n")
-		for _, l := range log.Lines {
-			var row strings.Builder
-			if err := logLine(l, false).Render(r.Context(), &row); err != nil {
-				return nil //nolint:nilerr // as above
-			}
-			text.WriteString("data: " + strings.ReplaceAll(row.String(), "\n", " ") + "\n")
-		}
-		next = number(log.NextLine)
-		if len(log.Lines) > 0 {
-			text.WriteString("event: lines\nid: " + itoa(next+1) + "\n")
-		}
-		text.WriteString("\n")
-		complete := log.Complete != nil && *log.Complete && next >= number(log.TotalLines)
-		if complete {
-			text.WriteString("event: complete\ndata: \n\n")
-		}
-		if _, err := w.Write([]byte(text.String())); err != nil || out.Flush() != nil || complete {
-			return nil //nolint:nilerr // whoever looked has gone
-		}
-	}
 }
 
 func (s *site) stopBuild(w http.ResponseWriter, r *http.Request, _ visitor) error {

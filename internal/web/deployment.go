@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"slipway/api/codedeploy"
 )
@@ -14,6 +15,7 @@ func (s *site) deploymentRoutes(mux *http.ServeMux) {
 		"GET /deployments/{id}":                          s.deploymentPage,
 		"POST /deployments/{id}/stop":                    s.stopDeployment,
 		"POST /deployments/{id}/continue":                s.continueDeployment,
+		"GET /deployments/{id}/hosts":                    s.targetsPage,
 		"GET /deployments/{id}/hosts/{host}":             s.deployedHostPage,
 		"GET /deployments/{id}/hosts/{host}/{event}":     s.scriptPage,
 		"GET /deployments/{id}/hosts/{host}/{event}/log": s.rawScript,
@@ -47,13 +49,10 @@ func (s *site) listDeployments(w http.ResponseWriter, r *http.Request, v visitor
 	if err != nil {
 		return err
 	}
-	more := ""
-	if list.NextToken != nil {
-		more = r.URL.Path + "?after=" + url.QueryEscape(*list.NextToken)
-	}
+	ids, more := part(r, list.Deployments, list.NextToken)
 	byID := map[string]codedeploy.DeploymentInfo{}
-	for from := 0; from < len(list.Deployments); from += deploymentsAPage { // as many as the batch takes
-		out, err := s.Deployments.BatchGetDeployments(r.Context(), &codedeploy.BatchGetDeploymentsInput{DeploymentIds: list.Deployments[from:min(from+deploymentsAPage, len(list.Deployments))]})
+	for chunk := range slices.Chunk(ids, deploymentsAPage) { // as many as the batch takes
+		out, err := s.Deployments.BatchGetDeployments(r.Context(), &codedeploy.BatchGetDeploymentsInput{DeploymentIds: chunk})
 		if err != nil {
 			return err
 		}
@@ -62,7 +61,7 @@ func (s *site) listDeployments(w http.ResponseWriter, r *http.Request, v visitor
 		}
 	}
 	var all []codedeploy.DeploymentInfo
-	for _, id := range list.Deployments {
+	for _, id := range ids {
 		if d, ok := byID[id]; ok {
 			all = append(all, d)
 		}

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"slipway/api/awsproto"
 	"slipway/api/codedeploy"
@@ -139,19 +140,46 @@ func (s *site) side(ctx context.Context, id string, label codedeploy.TargetLabel
 			others = append(others, rest{kindOf(string(status)), names, list.NextToken != nil})
 		}
 	}
-	if len(shown) == 0 {
-		return nil, others, n, nil
-	}
-	got, err := s.Deployments.BatchGetDeploymentTargets(ctx, &codedeploy.BatchGetDeploymentTargetsInput{DeploymentId: &id, TargetIds: shown})
-	if err != nil {
-		return nil, nil, 0, err
-	}
-	for _, t := range got.DeploymentTargets {
-		if t.InstanceTarget != nil {
-			hosts = append(hosts, makeHost(t.InstanceTarget))
+	hosts, err = s.targets(ctx, id, shown)
+	return hosts, others, n, err
+}
+
+// targetsAPage is how many targets a batch takes.
+const targetsAPage = 25
+
+// targets reads hosts by their names.
+func (s *site) targets(ctx context.Context, id string, names []string) (hosts []host, err error) {
+	for chunk := range slices.Chunk(names, targetsAPage) {
+		got, err := s.Deployments.BatchGetDeploymentTargets(ctx, &codedeploy.BatchGetDeploymentTargetsInput{DeploymentId: &id, TargetIds: chunk})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range got.DeploymentTargets {
+			if t.InstanceTarget != nil {
+				hosts = append(hosts, makeHost(t.InstanceTarget))
+			}
 		}
 	}
-	return hosts, others, n, nil
+	return hosts, nil
+}
+
+// targetsPage lists all hosts of a deployment.
+func (s *site) targetsPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	id := r.PathValue("id")
+	in := &codedeploy.ListDeploymentTargetsInput{DeploymentId: &id}
+	if after := r.URL.Query().Get("after"); after != "" {
+		in.NextToken = &after
+	}
+	list, err := s.Deployments.ListDeploymentTargets(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	all, err := s.targets(r.Context(), id, list.TargetIds)
+	if err != nil {
+		return err
+	}
+	s.render(w, r, http.StatusOK, Targets(s.shell(r, v, id+" hosts", "deployment/"+id), id, all, olderPath(r.URL.Path, list.NextToken)))
+	return nil
 }
 
 func makeHost(t *codedeploy.InstanceTarget) host {

@@ -38,7 +38,9 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, v visitor, err error
 	} else {
 		s.Log.Error("page failed", "path", r.URL.Path, "error", err)
 	}
-	s.render(w, r, status, Problem(s.shell(r, v, problemTitle(status)), status, message, nextOf(r)))
+	x := s.shell(r, v, problemTitle(status))
+	x.Live = nil // what is there to read anew
+	s.render(w, r, status, Problem(x, status, message, nextOf(r)))
 }
 
 // statusOf is the status of a page for a service's error: what is not there is a 404 here, whatever it is on the wire.

@@ -163,7 +163,7 @@ func backBy(x *slipway.Release) string {
 		causes = append(causes, "when the alarm "+text(a.Name)+" goes off")
 	}
 	if len(causes) == 0 {
-		return "Nothing takes it back by itself: the group has no release policy and no alarm."
+		return "Nothing takes it back by itself: the group has no alarm, and its release policy no limits to judge by."
 	}
 	return "It rolls back by itself " + strings.Join(causes, ", or ") + "."
 }

@@ -14,9 +14,8 @@ import (
 func (s *site) settingsRoutes(mux *http.ServeMux) {
 	for pattern, p := range map[string]page{
 		"GET /settings":                          s.accessPage,
-		"POST /settings/keys":                    s.createKey,
+		"POST /settings":                         s.createAccess,
 		"POST /settings/keys/{id}":               s.changeKey,
-		"POST /settings/git":                     s.createGitCredential,
 		"POST /settings/git/{id}":                s.deleteGitCredential,
 		"GET /settings/hosts":                    s.hostsPage,
 		"POST /settings/hosts":                   s.createHost,
@@ -57,8 +56,15 @@ func (s *site) showAccess(w http.ResponseWriter, r *http.Request, v visitor, a *
 	return nil
 }
 
-// createKey answers with the page itself: the secret is nowhere else, and in no address.
-func (s *site) createKey(w http.ResponseWriter, r *http.Request, v visitor) error {
+// createAccess creates an access key or a Git credential. It answers with the page itself: the secret is nowhere else, and in no address.
+func (s *site) createAccess(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if r.PostForm.Get("create") == "git" {
+		out, err := s.IAM.CreateServiceSpecificCredential(r.Context(), &iam.CreateServiceSpecificCredentialInput{UserName: &v.Caller.Name, ServiceName: new(gitService)})
+		if err != nil {
+			return err
+		}
+		return s.showAccess(w, r, v, &access{NewGit: out.ServiceSpecificCredential})
+	}
 	out, err := s.IAM.CreateAccessKey(r.Context(), &iam.CreateAccessKeyInput{})
 	if err != nil {
 		return err
@@ -80,14 +86,6 @@ func (s *site) changeKey(w http.ResponseWriter, r *http.Request, _ visitor) erro
 		err = &problem{http.StatusBadRequest, "A key can be deactivated, activated and deleted."}
 	}
 	return back(w, r, "/settings", err)
-}
-
-func (s *site) createGitCredential(w http.ResponseWriter, r *http.Request, v visitor) error {
-	out, err := s.IAM.CreateServiceSpecificCredential(r.Context(), &iam.CreateServiceSpecificCredentialInput{UserName: &v.Caller.Name, ServiceName: new(gitService)})
-	if err != nil {
-		return err
-	}
-	return s.showAccess(w, r, v, &access{NewGit: out.ServiceSpecificCredential})
 }
 
 func (s *site) deleteGitCredential(w http.ResponseWriter, r *http.Request, _ visitor) error {

@@ -81,8 +81,10 @@ if (field) {
   field.addEventListener('keydown', (e) => {
     if (e.key === 'ArrowDown' || e.key === 'ArrowUp') { e.preventDefault(); select(e.key === 'ArrowDown' ? 1 : -1); }
     if (e.key === 'Escape') { field.value = ''; field.blur(); }
-    const chosen = list.querySelector('[aria-selected="true"]');
-    if (e.key === 'Enter' && chosen) { e.preventDefault(); go(chosen); }
+  });
+  field.form.addEventListener('submit', (e) => {
+    const chosen = list.hidden ? null : list.querySelector('[aria-selected="true"]');
+    if (chosen) { e.preventDefault(); go(chosen); }
   });
   list.addEventListener('mousedown', (e) => { e.preventDefault(); const hit = e.target.closest('[role="option"]'); if (hit) go(hit); });
 }
@@ -108,7 +110,7 @@ async function look() {
 
 // here are the buttons of this page that fit.
 function here(q) {
-  return [...main.querySelectorAll('button[id], summary[data-key]')].filter((b) => b.textContent.toLowerCase().includes(q.toLowerCase())).slice(0, 5).map((b) => {
+  return [...main.querySelectorAll('button, summary[data-key]')].filter((b) => b.textContent.toLowerCase().includes(q.toLowerCase())).slice(0, 5).map((b) => {
     const hit = document.createElement('li');
     hit.setAttribute('role', 'option');
     const what = Object.assign(document.createElement('span'), { className: 'what', textContent: 'Here' });
