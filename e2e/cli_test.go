@@ -249,6 +249,12 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 			t.Error(got)
 		}
 		run("iam delete-service-specific-credential --service-specific-credential-id " + id + user)
+		key := text("AccessKey.AccessKeyId", "iam create-access-key"+user)
+		run("iam update-access-key --status Inactive --access-key-id " + key + user)
+		if got := text("AccessKeyMetadata[?AccessKeyId=='"+key+"'] | [0].Status", "iam list-access-keys"+user); got != "Inactive" {
+			t.Error(got)
+		}
+		run("iam delete-access-key --access-key-id " + key + user)
 	})
 
 	t.Run("codepipeline", func(t *testing.T) {

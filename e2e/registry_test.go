@@ -40,7 +40,7 @@ var promised = map[string]string{
 	"logs":              `DescribeLogGroups DescribeLogStreams GetLogEvents FilterLogEvents`,
 	"sts":               `GetCallerIdentity`,
 	"iam": `CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential UploadServerCertificate GetServerCertificate
-		ListServerCertificates DeleteServerCertificate`,
+		ListServerCertificates DeleteServerCertificate CreateAccessKey ListAccessKeys UpdateAccessKey DeleteAccessKey`,
 	"elbv2": `CreateLoadBalancer DescribeLoadBalancers DeleteLoadBalancer DescribeLoadBalancerAttributes ModifyLoadBalancerAttributes CreateListener
 		DescribeListeners ModifyListener DeleteListener DescribeListenerAttributes ModifyListenerAttributes AddListenerCertificates
 		DescribeListenerCertificates RemoveListenerCertificates CreateRule DescribeRules ModifyRule DeleteRule SetRulePriorities CreateTargetGroup

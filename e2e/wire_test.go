@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codecommit"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"slipway/api/awsproto/sigv4"
@@ -133,6 +134,26 @@ func TestCallersAndLogs(t *testing.T) {
 	_, err = u.CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{UserName: new("nobody-here"), ServiceName: new("codecommit.amazonaws.com")})
 	says(t, err, "NoSuchEntity")
 	_, err = u.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsInput{UserName: new("nobody-here")})
+	says(t, err, "NoSuchEntity")
+	// A key opens until it is inactive, and is gone once it is deleted.
+	key := must(u.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{}))(t).AccessKey
+	asks := func() error {
+		_, err := sts.NewFromConfig(i.sdkAs(*key.AccessKeyId, *key.SecretAccessKey)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		return err
+	}
+	if err := asks(); err != nil {
+		t.Error(err)
+	}
+	must(u.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{AccessKeyId: key.AccessKeyId, Status: iamtypes.StatusTypeInactive}))(t)
+	says(t, asks(), "InvalidClientTokenId")
+	keys := must(u.ListAccessKeys(ctx, &iam.ListAccessKeysInput{}))(t).AccessKeyMetadata
+	if len(keys) != 2 || *keys[1].AccessKeyId != *key.AccessKeyId || keys[1].Status != iamtypes.StatusTypeInactive {
+		t.Errorf("keys %+v", keys)
+	}
+	_, err = u.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{})
+	says(t, err, "LimitExceeded")
+	must(u.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: key.AccessKeyId}))(t)
+	_, err = u.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: key.AccessKeyId})
 	says(t, err, "NoSuchEntity")
 	// The password is good for git, until it is deleted.
 	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)

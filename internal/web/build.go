@@ -53,7 +53,7 @@ func (s *site) projectPage(w http.ResponseWriter, r *http.Request, v visitor) er
 }
 
 func (s *site) listBuilds(w http.ResponseWriter, r *http.Request, v visitor, project string, ids []string, next *string) error {
-	ids, more := part(r, ids, next)
+	ids, more := slice(r, ids, next)
 	var all []codebuild.Build
 	if len(ids) > 0 {
 		out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: ids})

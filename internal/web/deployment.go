@@ -49,7 +49,7 @@ func (s *site) listDeployments(w http.ResponseWriter, r *http.Request, v visitor
 	if err != nil {
 		return err
 	}
-	ids, more := part(r, list.Deployments, list.NextToken)
+	ids, more := slice(r, list.Deployments, list.NextToken)
 	byID := map[string]codedeploy.DeploymentInfo{}
 	for chunk := range slices.Chunk(ids, deploymentsAPage) { // as many as the batch takes
 		out, err := s.Deployments.BatchGetDeployments(r.Context(), &codedeploy.BatchGetDeploymentsInput{DeploymentIds: chunk})

@@ -54,7 +54,6 @@ func (l *logWindow) fit(keepEnd bool) {
 	}
 }
 
-
 // logName is the log of a build.
 func logName(b *codebuild.Build) (group, stream *string) {
 	if b.Logs == nil {
@@ -194,7 +193,6 @@ func (s *site) liveLog(w http.ResponseWriter, r *http.Request, _ visitor) error 
 		}
 	}
 }
-
 
 // findInLog leads to the next line that has a text.
 func (s *site) findInLog(w http.ResponseWriter, r *http.Request, _ visitor) error {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestParts walks through lists of pages by what each page says is next, and meets everything once.
-func TestParts(t *testing.T) {
+// TestSlices walks through lists of pages by what each page says is next, and meets everything once.
+func TestSlices(t *testing.T) {
 	for _, n := range []int{0, 1, 50, 51, 100, 101, 250} {
 		var all []string
 		for i := range n {
@@ -27,7 +27,7 @@ func TestParts(t *testing.T) {
 		for at := "/builds"; at != ""; {
 			r := httptest.NewRequest("GET", at, nil)
 			ids, next := list(r.URL.Query().Get("after"))
-			ids, at = part(r, ids, next)
+			ids, at = slice(r, ids, next)
 			if len(ids) > partRows {
 				t.Errorf("%d rows", len(ids))
 			}
