@@ -127,9 +127,14 @@ func (b *browser) click(selector string) {
 	b.do(chromedp.WaitVisible(selector), chromedp.Click(selector))
 }
 
+// glance evaluates something on a page that may go away meanwhile.
+func glance[T any](b *browser, expression string) (T, error) {
+	return chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+}
+
 func eval[T any](b *browser, expression string) T {
 	b.t.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	v, err := glance[T](b, expression)
 	if err != nil {
 		b.t.Fatalf("%s: %v", expression, err)
 	}
@@ -149,7 +154,10 @@ func awaited[T any](b *browser, expression string) T {
 func (b *browser) shows(what string) {
 	b.t.Helper()
 	eventually(b.t, "the page shows "+what, func() error {
-		text := eval[string](b, `document.body?.innerText ?? ""`)
+		text, err := glance[string](b, `document.body?.innerText ?? ""`)
+		if err != nil {
+			return err
+		}
 		for _, raw := range []string{"@Ago", "@State", "%!"} {
 			if strings.Contains(text, raw) {
 				b.t.Errorf("the page shows %s: %q", raw, text)
@@ -170,8 +178,8 @@ func (b *browser) leads(key, name string) {
 	b.t.Helper()
 	eventually(b.t, key+" leads to "+name, func() error {
 		b.do(chromedp.KeyEvent(key))
-		if got := eval[string](b, focused); !strings.HasPrefix(got, name) || got == "-" {
-			return fmt.Errorf("it leads to %q", got)
+		if got, err := glance[string](b, focused); err != nil || !strings.HasPrefix(got, name) || got == "-" {
+			return fmt.Errorf("it leads to %q (%w)", got, err)
 		}
 		return nil
 	})
