@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -63,4 +64,20 @@ func TestColoured(t *testing.T) {
 			t.Errorf("%q: %q, not %q", text, got, want)
 		}
 	}
+}
+
+// colours are the only escape sequences that a terminal is sent of what others wrote.
+var colours = regexp.MustCompile(`\x1b\[[0-9;:]*m`)
+
+func FuzzColoured(f *testing.F) {
+	f.Add("\x1b[31mred\x1b[0m")
+	f.Add("\x1b\x1b]x\x07]8;;http://evil.example\x07click\x1b]8;;\x07")
+	f.Add("\x1b[31\x1b]52;c;c2VjcmV0\x07m")
+	f.Fuzz(func(t *testing.T, line string) {
+		for _, got := range []string{Clean(line), colours.ReplaceAllString(Coloured(line), "")} {
+			if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 }); i >= 0 {
+				t.Errorf("%q leaves %q", line, got)
+			}
+		}
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"net/url"
+	"path"
+	"regexp"
 	"strings"
 
 	"slipway/api/awsproto"
@@ -63,10 +65,7 @@ func (s *site) visitor(r *http.Request) (v visitor, ok bool, err error) {
 
 // ours tells whether a form comes from a page of this session.
 func (s *site) ours(r *http.Request, v visitor) error {
-	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
-		return errForged
-	}
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+	if elsewhere(r) {
 		return errForged
 	}
 	if err := r.ParseForm(); err != nil {
@@ -78,6 +77,15 @@ func (s *site) ours(r *http.Request, v visitor) error {
 	return nil
 }
 
+// elsewhere tells whether a form was sent by a page of another site, or by one that hides where it comes from (Origin: null).
+func elsewhere(r *http.Request) bool {
+	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
+		return true
+	}
+	from := r.Header.Get("Sec-Fetch-Site")
+	return from != "" && from != "same-origin" && from != "none"
+}
+
 func sameHost(origin, host string) bool {
 	u, err := url.Parse(origin)
 	return err == nil && u.Host == host
@@ -86,7 +94,7 @@ func sameHost(origin, host string) bool {
 // toSignIn takes a visitor to sign in, and back to the page afterwards.
 func (s *site) toSignIn(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
-		to := "/board"
+		to := boardPath
 		if from, err := url.Parse(r.Referer()); err == nil && from.Path != "" {
 			to = local(from.RequestURI())
 		}
@@ -104,18 +112,38 @@ func (s *site) toSignIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// local is a path of this site, or the board: a redirect never leads elsewhere.
+// local is a path of this site, or the board: a redirect never leads elsewhere. What is returned is what is sent and nothing else: it is
+// written anew from its parts, its path is clean, and the result is checked as a browser reads it, to which a backslash is a slash, and tabs
+// and line ends are nothing.
 func local(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.Host != "" || u.Scheme != "" || !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.HasPrefix(to, "/\\") {
-		return "/board"
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
+		return boardPath
 	}
-	return to
+	sent := &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}
+	if clean := path.Clean(u.Path); clean != u.Path {
+		sent.Path, sent.RawPath = clean, ""
+	}
+	if !localForm.MatchString(sent.String()) {
+		return boardPath
+	}
+	return sent.String()
+}
+
+const boardPath = "/board"
+
+// localForm is one slash, and then neither a second one nor a backslash nor a control character anywhere.
+var localForm = regexp.MustCompile(`^/([^/\\\x00-\x20\x7f][^\\\x00-\x20\x7f]*)?$`)
+
+// redirect sends a browser to a page of this site, by the very bytes that were checked: http.Redirect would clean the path once more.
+func redirect(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", local(to))
+	w.WriteHeader(http.StatusSeeOther)
 }
 
 func (s *site) signInPage(w http.ResponseWriter, r *http.Request) {
 	if _, ok, err := s.visitor(r); err == nil && ok {
-		http.Redirect(w, r, local(r.URL.Query().Get("to")), http.StatusSeeOther)
+		redirect(w, r.URL.Query().Get("to"))
 		return
 	}
 	s.render(w, r, http.StatusOK, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), local(r.URL.Query().Get("to")), "", ""))
@@ -131,7 +159,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	// Nobody is signed in yet, so that there is no token; another site's page is told by its origin.
-	if origin := r.Header.Get("Origin"); origin != "" && origin != "null" && !sameHost(origin, r.Host) {
+	if elsewhere(r) {
 		again(http.StatusForbidden, errForged.message)
 		return
 	}
@@ -152,7 +180,7 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, s.cookie(sessionCookie, cookie, int(s.SessionLife.Seconds())))
-	http.Redirect(w, r, local(r.PostForm.Get("to")), http.StatusSeeOther)
+	redirect(w, r.PostForm.Get("to"))
 }
 
 func (s *site) cookie(name, value string, seconds int) *http.Cookie {
@@ -181,6 +209,6 @@ const year = 365 * 24 * 60 * 60 // seconds
 
 func (s *site) setTheme(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	http.SetCookie(w, s.cookie(themeCookie, r.PostForm.Get("theme"), year))
-	http.Redirect(w, r, local(r.PostForm.Get("to")), http.StatusSeeOther)
+	redirect(w, r.PostForm.Get("to"))
 	return nil
 }
