@@ -114,8 +114,8 @@ func (s *Service) happen(ctx context.Context, id string, e Event, result *slipwa
 }
 
 // queueTimeout ends a build that nobody took in time.
-func (s *Service) queueTimeout(ctx context.Context, j store.Running) error {
-	return s.db.Write(ctx, func(tx store.Tx) error {
+func (s *Service) queueTimeout(ctx context.Context, j store.Running) (store.Outcome, error) {
+	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
 		r, err := one(ctx, tx, `WHERE id = $1`, j.Key)
 		if err != nil {
 			return err

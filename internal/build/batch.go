@@ -80,10 +80,10 @@ func (s *Service) BatchDeleteBuilds(ctx context.Context, in *cb.BatchDeleteBuild
 	return out, err
 }
 
-func (s *Service) removeLog(_ context.Context, j store.Running) error {
+func (s *Service) removeLog(_ context.Context, j store.Running) (store.Outcome, error) {
 	var n journal.Name
 	if err := j.Decode(&n); err != nil {
-		return store.Drop(err)
+		return store.Undecodable(err), nil
 	}
-	return s.Logs.Remove(n)
+	return store.Done, s.Logs.Remove(n)
 }

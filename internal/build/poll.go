@@ -190,10 +190,10 @@ func (s *Service) watch(ctx context.Context, tx store.Tx, runner string) error {
 	return tx.Enqueue(ctx, store.Job{Kind: jobRunner, Key: runner, RunAt: s.Now().Add(s.Silence)})
 }
 
-func (s *Service) watchRunner(ctx context.Context, j store.Running) error {
+func (s *Service) watchRunner(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var seen int64
 	if _, err := store.Find(ctx, s.db, []any{&seen}, `SELECT seen FROM runners WHERE name = $1`, j.Key); err != nil {
-		return err
+		return store.Done, err
 	}
 	now := s.Now()
 	last := moment(seen)
@@ -207,10 +207,10 @@ func (s *Service) watchRunner(ctx context.Context, j store.Running) error {
 	}
 	rows, err := many(ctx, s.db, `WHERE runner = $1 AND state IN ('assigned', 'running')`, j.Key)
 	if err != nil || len(rows) == 0 {
-		return err
+		return store.Done, err
 	}
 	if due := patience.Add(s.Silence); due.After(now) {
-		return store.Again(due)
+		return store.Again(due), nil
 	}
 	var errs []error
 	for _, r := range rows {
@@ -220,5 +220,5 @@ func (s *Service) watchRunner(ctx context.Context, j store.Running) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return store.Done, errors.Join(errs...)
 }

@@ -81,9 +81,9 @@ func New(db *store.Store, c Config) *Service {
 	}
 	s := &Service{Config: c, db: db, started: c.Now(), progress: map[string]slipway.Progress{}}
 	s.runners.init()
-	db.Handle(jobQueued, 4, s.queueTimeout)
-	db.Handle(jobRunner, 2, s.watchRunner)
-	db.Handle(jobLog, 2, s.removeLog)
+	db.Handle(jobQueued, store.Limits{Parallel: 4}, s.queueTimeout)
+	db.Handle(jobRunner, store.Limits{Parallel: 2}, s.watchRunner)
+	db.Handle(jobLog, store.Limits{Parallel: 2}, s.removeLog)
 	return s
 }
 

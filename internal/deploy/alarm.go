@@ -38,33 +38,36 @@ func namesOf(a *cd.AlarmConfiguration) (names []string) {
 }
 
 // lookAtAlarms stops a deployment that begins while one of its alarms is on, or can't be read.
-func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) error {
+func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) (store.Outcome, error) {
 	d, err := loadDeployment(ctx, s.db, j.Key)
+	if absent(err) {
+		return store.Done, nil
+	}
 	if err != nil || !d.live {
-		return store.Drop(err)
+		return store.Done, err
 	}
 	g, err := groupByID(ctx, s.db, d.grp)
 	if err != nil {
-		return err
+		return store.Done, err
 	}
 	a := watched(d.info, g)
 	if a == nil {
-		return nil
+		return store.Done, nil
 	}
 	states, err := s.Alarms.AlarmStates(ctx, namesOf(a))
 	for _, name := range namesOf(a) {
 		state, known := states[name]
 		switch {
 		case state == cloudwatch.StateValueAlarm:
-			return s.stopForAlarm(ctx, d.id, "The alarm "+name+" is on.")
+			return store.Done, s.stopForAlarm(ctx, d.id, "The alarm "+name+" is on.")
 		case is(a.IgnorePollAlarmFailure):
 		case err != nil:
-			return s.stopForAlarm(ctx, d.id, "The alarm "+name+" could not be read: "+err.Error())
+			return store.Done, s.stopForAlarm(ctx, d.id, "The alarm "+name+" could not be read: "+err.Error())
 		case !known:
-			return s.stopForAlarm(ctx, d.id, "The alarm "+name+" does not exist. Create it, or set ignorePollAlarmFailure.")
+			return store.Done, s.stopForAlarm(ctx, d.id, "The alarm "+name+" does not exist. Create it, or set ignorePollAlarmFailure.")
 		}
 	}
-	return nil
+	return store.Done, nil
 }
 
 func (s *Service) stopForAlarm(ctx context.Context, id, why string) error {

@@ -180,11 +180,14 @@ func (s *Service) resume(ctx context.Context, tx store.Tx, d *deployment, f func
 }
 
 // waited ends a wait of a blue/green deployment: nobody continued one that was ready, or the originals have stood by long enough.
-func (s *Service) waited(ctx context.Context, j store.Running) error {
-	return s.db.Write(ctx, func(tx store.Tx) error {
+func (s *Service) waited(ctx context.Context, j store.Running) (store.Outcome, error) {
+	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
 		d, err := loadDeployment(ctx, tx, j.Key)
+		if absent(err) {
+			return nil
+		}
 		if err != nil || !d.live || d.state.BlueGreen == nil {
-			return store.Drop(err)
+			return err
 		}
 		switch d.state.BlueGreen.Stage {
 		case rollout.Ready:

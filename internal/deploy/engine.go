@@ -54,6 +54,12 @@ func loadDeployment(ctx context.Context, q store.Queryer, id string) (*deploymen
 	return all[0], nil
 }
 
+// absent tells whether an error says that a deployment does not exist, for a job that has nothing to do then.
+func absent(err error) bool {
+	_, gone := errors.AsType[*cd.DeploymentDoesNotExistException](err)
+	return gone
+}
+
 func (d *deployment) insert(ctx context.Context, tx store.Tx, now time.Time) error {
 	_, err := tx.Exec(ctx, `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`,
 		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state), store.JSON(d.traffic))
@@ -370,11 +376,11 @@ func (s *Service) stopLive(ctx context.Context, tx store.Tx, grp string, code cd
 }
 
 // timer ends a command that has taken too long.
-func (s *Service) timer(ctx context.Context, j store.Running) error {
+func (s *Service) timer(ctx context.Context, j store.Running) (store.Outcome, error) {
 	id, host, _ := strings.Cut(j.Key, "/")
 	seen, err := s.seen(ctx, host)
 	if err != nil {
-		return err
+		return store.Done, err
 	}
 	var next time.Time
 	var late *rollout.Target
@@ -390,7 +396,7 @@ func (s *Service) timer(ctx context.Context, j store.Running) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return store.Done, err
 	}
 	if late != nil {
 		e := late.Event()
@@ -398,17 +404,17 @@ func (s *Service) timer(ctx context.Context, j store.Running) error {
 		s.note(ctx, id, host, *e.LifecycleEventName, *e.Diagnostics.Message+"\n")
 	}
 	if !next.IsZero() {
-		return store.Again(next)
+		return store.Again(next), nil
 	}
-	return nil
+	return store.Done, nil
 }
 
 // limit ends a deployment that has taken too long.
-func (s *Service) limit(ctx context.Context, j store.Running) error {
+func (s *Service) limit(ctx context.Context, j store.Running) (store.Outcome, error) {
 	const message = "The deployment took longer than a deployment of its kind may."
-	return s.db.Write(ctx, func(tx store.Tx) error {
+	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
 		d, err := loadDeployment(ctx, tx, j.Key)
-		if awsproto.Code(err) == "DeploymentDoesNotExistException" || err == nil && !d.live {
+		if absent(err) || err == nil && !d.live {
 			return nil
 		}
 		if err != nil {

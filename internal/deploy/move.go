@@ -120,15 +120,18 @@ func (group unused) Error() string {
 }
 
 // move does what a host's BlockTraffic or AllowTraffic asks for, and looks whether it has come about.
-func (s *Service) move(ctx context.Context, j store.Running) error {
+func (s *Service) move(ctx context.Context, j store.Running) (store.Outcome, error) {
 	id, host, _ := strings.Cut(j.Key, "/")
 	d, err := loadDeployment(ctx, s.db, id)
+	if absent(err) {
+		return store.Done, nil
+	}
 	if err != nil {
-		return store.Drop(err)
+		return store.Done, err
 	}
 	t, err := loadTarget(ctx, s.db, id, host)
 	if err != nil || t == nil || t.Phase != rollout.Moving {
-		return err
+		return store.Done, err
 	}
 	done, stuck := true, ""
 	for _, group := range d.traffic.of(t) {
@@ -143,12 +146,12 @@ func (s *Service) move(ctx context.Context, j store.Running) error {
 		case unaddressed, unused:
 			stuck = err.Error()
 		default:
-			return fmt.Errorf("%s of %s: %w", *t.Event().LifecycleEventName, host, err)
+			return store.Done, fmt.Errorf("%s of %s: %w", *t.Event().LifecycleEventName, host, err)
 		}
 		done = done && ok
 	}
 	if !done && stuck == "" {
-		return store.Again(s.Now().Add(lookAgain))
+		return store.Again(s.Now().Add(lookAgain)), nil
 	}
 	var late bool
 	err = s.db.Write(ctx, func(tx store.Tx) error {
@@ -165,7 +168,7 @@ func (s *Service) move(ctx context.Context, j store.Running) error {
 		return err
 	})
 	fault.Point("traffic.after-move")
-	return err
+	return store.Done, err
 }
 
 // HealthChanged takes the load balancer's word that something changed in the health of targets: whoever waits for it looks again.

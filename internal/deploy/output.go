@@ -205,13 +205,18 @@ func (s *Service) note(ctx context.Context, deployment, host, event, line string
 }
 
 // finishLogs completes the logs of a deployment that has ended, also those that a crash left open.
-func (s *Service) finishLogs(ctx context.Context, j store.Running) error {
-	targets, err := loadTargets(ctx, s.db, `deployment = $1`, j.Key)
+func (s *Service) finishLogs(ctx context.Context, j store.Running) (store.Outcome, error) {
+	return store.Done, s.completeAll(ctx, j.Key)
+}
+
+// completeAll completes every log of a deployment.
+func (s *Service) completeAll(ctx context.Context, id string) error {
+	targets, err := loadTargets(ctx, s.db, `deployment = $1`, id)
 	if err != nil {
 		return err
 	}
 	var info cd.DeploymentInfo
-	if ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`, j.Key); err != nil || !ok {
+	if ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`, id); err != nil || !ok {
 		return err
 	}
 	for _, t := range targets {
@@ -219,7 +224,7 @@ func (s *Service) finishLogs(ctx context.Context, j store.Running) error {
 			if e.StartTime == nil {
 				continue
 			}
-			if err := s.complete(ctx, LogName(text(info.ApplicationName), j.Key, *t.TargetId, *e.LifecycleEventName)); err != nil {
+			if err := s.complete(ctx, LogName(text(info.ApplicationName), id, *t.TargetId, *e.LifecycleEventName)); err != nil {
 				return err
 			}
 		}

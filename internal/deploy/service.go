@@ -73,13 +73,13 @@ func New(db *store.Store, c Config) *Service {
 	s := &Service{Config: c, db: db, hosts: newPresence()}
 	s.signer = sync.OnceValues(func() (*signer, error) { return openSigner(c.KeyDir, c.Now()) })
 	s.outputs.open = map[journal.Name]*output{}
-	db.Handle(timerJob, 8, s.timer)
-	db.Handle(limitJob, 2, s.limit)
-	db.Handle(logsJob, 2, s.finishLogs)
-	db.Handle(moveJob, 8, s.move)
-	db.Handle(undoJob, 4, s.undo)
-	db.Handle(waitJob, 2, s.waited)
-	db.Handle(alarmJob, 2, s.lookAtAlarms)
+	db.Handle(timerJob, store.Limits{Parallel: 8}, s.timer)
+	db.Handle(limitJob, store.Limits{Parallel: 2}, s.limit)
+	db.Handle(logsJob, store.Limits{Parallel: 2}, s.finishLogs)
+	db.Handle(moveJob, store.Limits{Parallel: 8}, s.move)
+	db.Handle(undoJob, store.Limits{Parallel: 4, Attempts: store.Tireless}, s.undo)
+	db.Handle(waitJob, store.Limits{Parallel: 2}, s.waited)
+	db.Handle(alarmJob, store.Limits{Parallel: 2}, s.lookAtAlarms)
 	return s
 }
 

@@ -17,43 +17,43 @@ const (
 
 // undo puts the traffic of a blue/green deployment back: the originals are in their target group, then all weight is on them, then the
 // replacement leaves its own. It is run again whenever one of these may have come about.
-func (s *Service) undo(ctx context.Context, j store.Running) error {
+func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, error) {
 	d, err := loadDeployment(ctx, s.db, j.Key)
+	if absent(err) {
+		return store.Done, nil
+	}
 	if err != nil {
-		return store.Drop(err)
+		return store.Done, err
 	}
 	b := d.state.BlueGreen
 	if !d.live || b == nil || !b.Undoing || b.Undone {
-		return nil
+		return store.Done, nil
 	}
 	targets, err := loadTargets(ctx, s.db, `deployment = $1 ORDER BY position`, d.id)
 	if err != nil {
-		return err
+		return store.Done, err
 	}
 	if d.traffic.Shifted {
 		ready, err := s.originalsReady(ctx, d, targets)
 		if err != nil {
-			return err
+			return store.Done, err
 		}
 		if ready {
 			fault.Point("traffic.before-undo")
 			err = s.db.Write(ctx, func(tx store.Tx) error { return s.Releases.RollBack(ctx, tx, d.id, d.state.Stop.Message) })
 		}
-		if err != nil {
-			return err
-		}
-		return store.Again(s.Now().Add(lookAgain)) // ReleaseEnded comes before that
+		return store.Again(s.Now().Add(lookAgain)), err // ReleaseEnded comes before that
 	}
 	for _, t := range targets {
 		if t.Original() {
 			continue
 		}
 		if _, err := s.leave(ctx, d.traffic.To, *t.TargetId); err != nil { // its last requests may end by themselves
-			return err
+			return store.Done, err
 		}
 	}
 	fault.Point("traffic.after-undo")
-	return s.db.Write(ctx, func(tx store.Tx) error {
+	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
 		d, err := loadDeployment(ctx, tx, j.Key)
 		if err != nil || !d.live {
 			return err

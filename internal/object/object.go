@@ -51,7 +51,9 @@ func Open(ctx context.Context, db *store.Store, dir string, now func() time.Time
 	if err := s.blobs.recover(ctx, db); err != nil {
 		return nil, fmt.Errorf("open object store %s: %w", dir, err)
 	}
-	db.Handle(removeBlob, 1, func(_ context.Context, j store.Running) error { return s.blobs.remove(j.Key) })
+	db.Handle(removeBlob, store.Limits{}, func(_ context.Context, j store.Running) (store.Outcome, error) {
+		return store.Done, s.blobs.remove(j.Key)
+	})
 	return s, nil
 }
 

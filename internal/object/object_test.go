@@ -229,11 +229,11 @@ func TestCreatedHears(t *testing.T) {
 	s, _, _ := fresh(t)
 	var heard []string
 	refuse := errors.New("refused")
-	s.Created = func(_ context.Context, _ store.Tx, o Object) error {
+	s.Created = func(_ context.Context, tx store.Tx, o Object) error {
 		if o.Key == "refused" {
 			return refuse
 		}
-		heard = append(heard, o.Key)
+		tx.AfterCommit(func() { heard = append(heard, o.Key) })
 		return nil
 	}
 	put(t, s, "a", "a")

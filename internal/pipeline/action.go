@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
+	"slipway/internal/contain"
 	"slipway/internal/fault"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
@@ -80,33 +82,61 @@ func succeeded(a *action, variables map[string]string) *engine.Result {
 	return &engine.Result{Status: cp.ActionExecutionStatusSucceeded, Output: cp.ActionExecutionOutput{OutputArtifacts: a.outputs, OutputVariables: variables}}
 }
 
-// startAction does the job startJob.
-func (s *Service) startAction(ctx context.Context, j store.Running) error {
+// startAction does the job startJob. An action that could not be started after many attempts has failed: nothing waits for ever.
+func (s *Service) startAction(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var to ref
 	if err := j.Decode(&to); err != nil {
-		return store.Drop(err)
+		return store.Undecodable(err), nil
 	}
 	e, err := executionOf(ctx, s.db, to.Pipeline, to.Execution)
 	if _, gone := errors.AsType[*cp.PipelineExecutionNotFoundException](err); gone {
-		return nil
+		return store.Done, nil
 	}
 	if err != nil {
-		return err
+		return store.Done, err
 	}
 	run := e.Run(to.Run)
 	if run == nil || run.Status != cp.ActionExecutionStatusInProgress {
-		return nil
+		return store.Done, nil
 	}
-	a, o, err := s.try(ctx, to, e, run)
-	if r, ok := errors.AsType[*refusal](err); ok {
-		o, err = outcome{result: failed(r.code, r.message)}, nil
-	} else if se, ok := errors.AsType[awsproto.ServiceError](err); ok {
-		o, err = outcome{result: failed(se.ErrorCode(), strings.TrimPrefix(se.Error(), se.ErrorCode()+": "))}, nil
+	var a *action
+	var o outcome
+	err = contain.Do(func() (err error) {
+		a, o, err = s.try(ctx, to, e, run)
+		return err
+	})
+	if r := final(err, j.Last); r != nil {
+		o, err = outcome{result: r}, nil
+	}
+	if a == nil {
+		a = &action{ref: to, execution: e, run: run}
 	}
 	if err != nil {
-		return fmt.Errorf("action %s of pipeline %s: %w", *run.ActionName, to.Pipeline, err)
+		return store.Done, fmt.Errorf("action %s of pipeline %s: %w", *run.ActionName, to.Pipeline, err)
 	}
-	return s.started(ctx, a, o)
+	return store.Done, s.started(ctx, a, o)
+}
+
+// final is the result of a start that failed for good; nil if there was no error, or one that may pass.
+func final(err error, last bool) *engine.Result {
+	if err == nil {
+		return nil
+	}
+	if r, ok := errors.AsType[*refusal](err); ok {
+		return failed(r.code, r.message)
+	}
+	if se, ok := errors.AsType[awsproto.ServiceError](err); ok && !passing(se) {
+		return failed(se.ErrorCode(), strings.TrimPrefix(se.Error(), se.ErrorCode()+": "))
+	}
+	if last {
+		return failed("InternalError", "The action could not be started. The last attempt failed with: "+err.Error())
+	}
+	return nil
+}
+
+// passing tells whether a service failed by itself, and may not the next time.
+func passing(se awsproto.ServiceError) bool {
+	return se.HTTPStatus() == http.StatusInternalServerError || se.HTTPStatus() == http.StatusServiceUnavailable
 }
 
 // try resolves an action's configuration and hands it to its provider.
@@ -276,14 +306,14 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, to ref, o outcom
 }
 
 // abandonAction forgets what an action waited for. What it started goes on by itself, as at AWS.
-func (s *Service) abandonAction(ctx context.Context, j store.Running) error {
-	return s.db.Write(ctx, func(tx store.Tx) error {
+func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Outcome, error) {
+	var to ref
+	if err := j.Decode(&to); err != nil {
+		return store.Undecodable(err), nil
+	}
+	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
 		if err := store.End(ctx, tx); err != nil {
 			return err
-		}
-		var to ref
-		if err := j.Decode(&to); err != nil {
-			return store.Drop(err)
 		}
 		if err := tx.Cancel(ctx, timeoutJob, to.Run); err != nil {
 			return err

@@ -73,13 +73,16 @@ type Service struct {
 // parallel is how many actions may be starting at a time; those that run elsewhere do not count.
 const parallel = 8
 
+// actionTime is how long a start may take: a source packs a repository, a deployment to S3 unpacks an artifact.
+const actionTime = 30 * time.Minute
+
 // New returns the service. Its jobs run once db works.
 func New(db *store.Store, c Config) *Service {
 	s := &Service{Config: c, db: db}
-	db.Handle(startJob, parallel, s.startAction)
-	db.Handle(abandonJob, parallel, s.abandonAction)
-	db.Handle(timeoutJob, parallel, s.timeoutAction)
-	db.Handle(objectJob, parallel, s.objectCreated)
+	db.Handle(startJob, store.Limits{Parallel: parallel, Time: actionTime}, s.startAction)
+	db.Handle(abandonJob, store.Limits{Parallel: parallel}, s.abandonAction)
+	db.Handle(timeoutJob, store.Limits{Parallel: parallel}, s.timeoutAction)
+	db.Handle(objectJob, store.Limits{Parallel: parallel}, s.objectCreated)
 	event.Subscribe(db, event.Push, s.pushed)
 	event.Subscribe(db, event.BuildEnded, func(ctx context.Context, id string, _ struct{}) error { return s.buildEnded(ctx, id) })
 	event.Subscribe(db, event.DeploymentEnded, func(ctx context.Context, id string, _ struct{}) error { return s.deploymentEnded(ctx, id) })

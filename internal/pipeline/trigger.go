@@ -104,12 +104,12 @@ func (s *Service) ObjectCreated(ctx context.Context, tx store.Tx, o object.Objec
 	return tx.Enqueue(ctx, store.Job{Kind: objectJob, Key: place + "?" + o.Version, Payload: place})
 }
 
-func (s *Service) objectCreated(ctx context.Context, j store.Running) error {
+func (s *Service) objectCreated(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var place string
 	if err := j.Decode(&place); err != nil {
-		return store.Drop(err)
+		return store.Undecodable(err), nil
 	}
-	return s.triggered(ctx, objectWatch, place)
+	return store.Done, s.triggered(ctx, objectWatch, place)
 }
 
 // revision is what an execution's source was.

@@ -60,10 +60,10 @@ func (s *Service) finish(ctx context.Context, to ref, o outcome, kind, id string
 }
 
 // timeoutAction fails an approval that nobody gave in time.
-func (s *Service) timeoutAction(ctx context.Context, j store.Running) error {
+func (s *Service) timeoutAction(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var to ref
 	if err := j.Decode(&to); err != nil {
-		return store.Drop(err)
+		return store.Undecodable(err), nil
 	}
-	return s.finish(ctx, to, outcome{result: failed("JobTimeout", "Nobody approved or rejected it in time")}, "", "")
+	return store.Done, s.finish(ctx, to, outcome{result: failed("JobTimeout", "Nobody approved or rejected it in time")}, "", "")
 }

@@ -119,34 +119,31 @@ const recheck = 15 * time.Second
 var gone = []string{"ListenerNotFound", "RuleNotFound", "TargetGroupNotFound", "LoadBalancerNotFound", "InvalidLoadBalancerAction"}
 
 // weigh tells the router the share that a release wants, and the release once that is in effect.
-func (s *Service) weigh(ctx context.Context, j store.Running) error {
+func (s *Service) weigh(ctx context.Context, j store.Running) (store.Outcome, error) {
 	x, err := load(ctx, s.db, j.Key)
 	if awsproto.Code(err) == "ReleaseNotFoundException" {
-		return nil
+		return store.Done, nil
 	}
 	if err != nil {
-		return err
+		return store.Done, err
 	}
 	w, ok := x.state.Next().(shift.Weigh)
 	if !ok {
-		return nil
+		return store.Done, nil
 	}
 	effective, err := s.carry(ctx, x, w.Percent)
 	if err != nil && slices.Contains(gone, awsproto.Code(err)) {
-		return s.event(ctx, j, func(x *row) error {
+		return store.Done, s.event(ctx, j, func(x *row) error {
 			return x.state.RollBack(shift.ByFailure, "The traffic cannot be shifted: "+err.Error())
 		})
 	}
-	if err := s.troubled(ctx, x, err); err != nil {
-		return err
-	}
-	if err != nil {
-		return err
+	if err := errors.Join(err, s.troubled(ctx, x, err)); err != nil {
+		return store.Done, err
 	}
 	if !effective {
-		return store.Again(s.Now().Add(recheck))
+		return store.Again(s.Now().Add(recheck)), nil
 	}
-	return s.event(ctx, j, func(x *row) error {
+	return store.Done, s.event(ctx, j, func(x *row) error {
 		x.state.InEffect(w.Percent, s.Now())
 		return nil
 	})
@@ -193,8 +190,8 @@ func (s *Service) troubled(ctx context.Context, x *row, err error) error {
 }
 
 // timer tells a release that its wait is over. Was it told too early, what follows from the state sets it anew.
-func (s *Service) timer(ctx context.Context, j store.Running) error {
-	return s.event(ctx, j, func(x *row) error {
+func (s *Service) timer(ctx context.Context, j store.Running) (store.Outcome, error) {
+	return store.Done, s.event(ctx, j, func(x *row) error {
 		x.state.Tick(s.Now())
 		return nil
 	})
@@ -204,29 +201,32 @@ func (s *Service) timer(ctx context.Context, j store.Running) error {
 const grace = 2 * time.Second
 
 // judge tells a release the verdict on its step.
-func (s *Service) judge(ctx context.Context, j store.Running) error {
+func (s *Service) judge(ctx context.Context, j store.Running) (store.Outcome, error) {
 	x, err := load(ctx, s.db, j.Key)
+	if awsproto.Code(err) == "ReleaseNotFoundException" {
+		return store.Done, nil
+	}
 	if err != nil {
-		return err
+		return store.Done, err
 	}
 	a, ok := x.state.Next().(shift.Analyse)
 	if !ok {
-		return nil
+		return store.Done, nil
 	}
 	// Routers report whole seconds: from the first that has the weights from its beginning on, to the one in which the wait ended. They stay
 	// until the verdict.
 	w := analysis.Window{Percent: a.Percent, From: a.From.Truncate(time.Second).Add(time.Second), To: a.To.Truncate(time.Second).Add(time.Second)}
 	if s.Metrics != nil {
 		if w.Canary, err = s.Metrics.Window(ctx, x.Canary, w.From, w.To); err != nil {
-			return err
+			return store.Done, err
 		}
 		if w.Baseline, err = s.Metrics.Window(ctx, x.Baseline, w.From, w.To); err != nil {
-			return err
+			return store.Done, err
 		}
 	}
 	v := analysis.Judge(x.policy, w)
 	s.Log.Info("release judged", "deployment", x.DeploymentID, "percent", a.Percent, "decision", v.Decision, "why", *v.Text)
-	return s.event(ctx, j, func(x *row) error {
+	return store.Done, s.event(ctx, j, func(x *row) error {
 		x.state.Judged(a.Step, v, s.Now())
 		return nil
 	})

@@ -86,8 +86,8 @@ const (
 // New returns the service. Its jobs run once db works.
 func New(db *store.Store, c Config) *Service {
 	s := &Service{Config: c, db: db}
-	db.Handle(weighJob, 8, s.weigh)
-	db.Handle(timerJob, 4, s.timer)
-	db.Handle(judgeJob, 2, s.judge)
+	db.Handle(weighJob, store.Limits{Parallel: 8, Attempts: store.Tireless}, s.weigh)
+	db.Handle(timerJob, store.Limits{Parallel: 4}, s.timer)
+	db.Handle(judgeJob, store.Limits{Parallel: 2}, s.judge)
 	return s
 }

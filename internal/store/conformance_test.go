@@ -53,7 +53,11 @@ func TestLeasesOfTheDead(t *testing.T) {
 	}
 	dead := named("a")
 	began, end := make(chan struct{}), make(chan struct{})
-	dead.Handle("k", 1, func(context.Context, store.Running) error { close(began); <-end; return nil })
+	dead.Handle("k", store.Limits{}, func(context.Context, store.Running) (store.Outcome, error) {
+		close(began)
+		<-end
+		return store.Done, nil
+	})
 	storetest.Work(t, dead)
 	t.Cleanup(func() { close(end) })
 	enqueue(t, dead, store.Job{Kind: "k", Key: "a"})
@@ -80,6 +84,11 @@ func conformance(t *testing.T, open func(testing.TB) *store.Store) {
 		"a job runs once":               jobOnce,
 		"a job enqueued while it runs":  jobWhileRunning,
 		"a failing job is tried again":  jobFails,
+		"a job that can't be done dies": jobDies,
+		"a dead job is retried by hand": deadJob,
+		"a job has a time limit":        jobTimeLimit,
+		"a caller gives up":             callersGiveUp,
+		"after a commit, a panic":       afterCommitPanics,
 		"a job can be moved, cancelled": jobMoved,
 		"a job ends with its writes":    jobEndsWithItsWrites,
 		"many writers":                  manyWriters,
@@ -188,22 +197,21 @@ func documents(t *testing.T, s *store.Store) {
 
 func idempotency(t *testing.T, s *store.Store) {
 	ctx := t.Context()
-	n := 0
 	once := func(token, request string) (string, error) {
 		var response string
 		err := s.Write(ctx, func(tx store.Tx) error {
 			return s.Once(ctx, tx, "Start", token, request, &response, time.Now().Add(time.Minute), func() error {
-				n++
-				response = fmt.Sprintf("did %d", n)
-				return nil
+				response = "did it"
+				_, err := tx.Exec(ctx, `INSERT INTO things (name, n) VALUES ('once', 1)`) // a second time is refused
+				return err
 			})
 		})
 		return response, err
 	}
 	first, err1 := once("t", "r")
 	second, err2 := once("t", "r")
-	if first != second || err1 != nil || err2 != nil || n != 1 {
-		t.Errorf("%q %v, %q %v: ran %d times", first, err1, second, err2, n)
+	if first != "did it" || second != first || err1 != nil || err2 != nil {
+		t.Errorf("%q %v, %q %v", first, err1, second, err2)
 	}
 	if _, err := once("t", "other"); !errors.Is(err, store.ErrTokenMismatch) {
 		t.Errorf("with another request: %v", err)
@@ -238,14 +246,14 @@ func idle(t *testing.T, s *store.Store, ended <-chan struct{}) {
 func jobOnce(t *testing.T, s *store.Store) {
 	ran := make(chan struct{}, 100)
 	var payload atomic.Value
-	s.Handle("k", 4, func(_ context.Context, j store.Running) error {
+	s.Handle("k", store.Limits{Parallel: 4}, func(_ context.Context, j store.Running) (store.Outcome, error) {
 		var p string
 		if err := j.Decode(&p); err != nil {
-			return err
+			return store.Undecodable(err), nil
 		}
 		payload.Store(j.Key + p)
 		ran <- struct{}{}
-		return nil
+		return store.Done, nil
 	})
 	enqueue(t, s, store.Job{Kind: "k", Key: "a", Payload: "1"})
 	enqueue(t, s, store.Job{Kind: "k", Key: "a", Payload: "2"}) // in its place
@@ -262,14 +270,14 @@ func jobOnce(t *testing.T, s *store.Store) {
 func jobWhileRunning(t *testing.T, s *store.Store) {
 	started, goOn := make(chan struct{}), make(chan struct{})
 	var at, most atomic.Int32
-	s.Handle("k", 4, func(context.Context, store.Running) error {
+	s.Handle("k", store.Limits{Parallel: 4}, func(context.Context, store.Running) (store.Outcome, error) {
 		if n := at.Add(1); n > most.Load() {
 			most.Store(n)
 		}
 		defer at.Add(-1)
 		started <- struct{}{}
 		<-goOn
-		return nil
+		return store.Done, nil
 	})
 	storetest.Work(t, s)
 	enqueue(t, s, store.Job{Kind: "k", Key: "a"})
@@ -286,7 +294,7 @@ func jobWhileRunning(t *testing.T, s *store.Store) {
 // jobEndsWithItsWrites: what is written together with the job's end happens once, even if the handler then fails.
 func jobEndsWithItsWrites(t *testing.T, s *store.Store) {
 	runs := make(chan int, 10)
-	s.Handle("ending", 1, func(ctx context.Context, j store.Running) error {
+	s.Handle("ending", store.Limits{}, func(ctx context.Context, j store.Running) (store.Outcome, error) {
 		err := s.Write(ctx, func(tx store.Tx) error {
 			if err := insert(ctx, tx, "ending"+j.Key); err != nil {
 				return err
@@ -298,9 +306,9 @@ func jobEndsWithItsWrites(t *testing.T, s *store.Store) {
 		}
 		runs <- j.Attempt
 		if j.Key == "a" {
-			return errors.New("too late to be tried again")
+			return store.Done, errors.New("too late to be tried again")
 		}
-		return nil
+		return store.Done, nil
 	})
 	storetest.Work(t, s)
 	enqueue(t, s, store.Job{Kind: "ending", Key: "a"})
@@ -318,30 +326,27 @@ func jobEndsWithItsWrites(t *testing.T, s *store.Store) {
 
 func jobFails(t *testing.T, s *store.Store) {
 	attempts := make(chan int, 10)
-	s.Handle("k", 1, func(_ context.Context, j store.Running) error {
+	s.Handle("k", store.Limits{}, func(_ context.Context, j store.Running) (store.Outcome, error) {
 		attempts <- j.Attempt
 		if j.Attempt == 1 {
 			panic("once")
 		}
-		return nil
-	})
-	s.Handle("dropped", 1, func(context.Context, store.Running) error {
-		attempts <- 100
-		return store.Drop(errors.New("for good"))
+		return store.Done, nil
 	})
 	storetest.Work(t, s)
 	enqueue(t, s, store.Job{Kind: "k", Key: "a"})
 	if a, b := <-attempts, <-attempts; a != 1 || b != 2 {
 		t.Errorf("attempts %d, %d", a, b)
 	}
-	enqueue(t, s, store.Job{Kind: "dropped", Key: "a"})
-	<-attempts
 	idle(t, s, nil)
 }
 
 func jobMoved(t *testing.T, s *store.Store) {
 	ran := make(chan string, 10)
-	s.Handle("k", 1, func(_ context.Context, j store.Running) error { ran <- j.Key; return nil })
+	s.Handle("k", store.Limits{}, func(_ context.Context, j store.Running) (store.Outcome, error) {
+		ran <- j.Key
+		return store.Done, nil
+	})
 	enqueue(t, s, store.Job{Kind: "k", Key: "later", RunAt: time.Now().Add(time.Hour)})
 	enqueue(t, s, store.Job{Kind: "k", Key: "never", RunAt: time.Now().Add(time.Hour)})
 	if err := s.Write(t.Context(), func(tx store.Tx) error { return tx.Cancel(t.Context(), "k", "never") }); err != nil {

@@ -31,6 +31,8 @@ type Options struct {
 	Name string
 	Log  *slog.Logger
 	Now  func() time.Time // nil for time.Now
+	// Twice runs each closure of Write twice, the first time in vain, as PostgreSQL may: so a test finds what it does outside.
+	Twice bool
 }
 
 // Migrations are the tables of one stage: files NNNN_name.sql in goose's form at the root of FS, numbered for that stage alone,
@@ -69,6 +71,7 @@ type Store struct {
 	db       *sql.DB // writes
 	read     *sql.DB
 	postgres bool
+	twice    bool
 	name     string
 	log      *slog.Logger
 	now      func() time.Time
@@ -80,7 +83,7 @@ type Store struct {
 
 // Open opens the database and brings its tables up to date.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{name: o.Name, log: o.Log, now: o.Now, closed: make(chan struct{}), writes: make(chan *write, 256)}
+	s := &Store{name: o.Name, log: o.Log, now: o.Now, twice: o.Twice, closed: make(chan struct{}), writes: make(chan *write, 256)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -105,13 +108,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // releaseLeft takes back the leases of a process that is gone: on SQLite, where this one is the only one, all of them.
 func (s *Store) releaseLeft(ctx context.Context) error {
 	if !s.postgres {
-		_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0 WHERE leased_until > 0`)
+		_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0, lease = '' WHERE leased_until > 0`)
 		return err
 	}
 	if s.name == "" {
 		return nil
 	}
-	_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0 WHERE leased_until > 0 AND leased_by = $1`, s.name)
+	_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0, lease = '', run_at = $2 WHERE leased_until > 0 AND leased_by = $1`,
+		s.name, s.now().UnixMilli())
 	return err
 }
 

@@ -2,41 +2,64 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"time"
+	"net/http"
+	"sync/atomic"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
+	"slipway/internal/contain"
 	"slipway/internal/fault"
 )
 
-// ErrClosed is what a write gets when the store is closing.
+// ErrClosed is what a write gets when the store is closing. Nothing was written.
 var ErrClosed = errors.New("the database is closed")
+
+// ErrOutcomeUnknown says that a write may have been made or not: who needs to know reads it back.
+var ErrOutcomeUnknown error = outcomeUnknown{}
+
+// outcomeUnknown answers an API call, too.
+type outcomeUnknown struct{}
+
+func (outcomeUnknown) Error() string {
+	return "The database did not say whether the change was made. Read it back before you try again."
+}
+
+// ErrorCode and HTTPStatus are those of a failure of the service.
+func (outcomeUnknown) ErrorCode() string { return "InternalFailure" }
+
+func (outcomeUnknown) HTTPStatus() int { return http.StatusInternalServerError }
+
+// States of a write. A caller who gives up withdraws one that waits; from then on it has no effect.
+const (
+	writeWaits int32 = iota
+	writeTaken
+	writeWithdrawn
+)
 
 // write is a closure on its way through the writer.
 type write struct {
-	ctx    context.Context
 	f      func(Tx) error
 	tx     *tx
+	state  atomic.Int32
 	err    error
 	panics any
-	done   chan struct{}
+	done   chan struct{} // closed once the outcome is known
 }
 
 // maxBatch bounds how many closures share a commit.
 const maxBatch = 128
 
 // Write runs f in a transaction and returns once its writes are durable. On SQLite closures run one after another and share
-// commits; an error or a panic of f takes back its own writes alone. f does no I/O besides, and on PostgreSQL it may run
-// again after a conflict.
+// commits; an error or a panic of f takes back its own writes alone. f does no I/O besides and has no effects outside: it may run
+// again, after a conflict on PostgreSQL or a broken transaction.
+//
+// The end of ctx withdraws a write that waits: the error is then ctx's, and nothing is written. Once f runs, nothing interrupts it, and
+// Write returns what came of it; ErrOutcomeUnknown if the database does not know either.
 func (s *Store) Write(ctx context.Context, f func(Tx) error) error {
 	if s.postgres {
 		return s.writePostgres(ctx, f)
 	}
-	w := &write{ctx: ctx, f: f, done: make(chan struct{})}
+	w := &write{f: f, done: make(chan struct{})}
 	select {
 	case s.writes <- w:
 	case <-ctx.Done():
@@ -44,20 +67,38 @@ func (s *Store) Write(ctx context.Context, f func(Tx) error) error {
 	case <-s.closed:
 		return ErrClosed
 	}
-	select {
-	case <-w.done:
-	case <-s.closed:
-		s.done.Wait() // the writer has ended: the write is done, or never will be
-		select {
-		case <-w.done:
-		default:
-			return ErrClosed
-		}
+	if err := s.await(ctx, w); err != nil {
+		return err
 	}
 	if w.panics != nil {
 		panic(w.panics) //nolint:forbidigo // the closure's own, passed on to who called Write
 	}
 	return w.err
+}
+
+// await returns once the outcome of w is known, or the error of a caller who withdrew it.
+func (s *Store) await(ctx context.Context, w *write) error {
+	select {
+	case <-w.done:
+		return nil
+	case <-ctx.Done():
+		if w.state.CompareAndSwap(writeWaits, writeWithdrawn) {
+			return ctx.Err()
+		}
+	case <-s.closed:
+	}
+	select {
+	case <-w.done:
+		return nil
+	case <-s.closed:
+		s.done.Wait() // the writer has ended: the write is done, or never will be
+	}
+	select {
+	case <-w.done:
+		return nil
+	default:
+		return ErrClosed
+	}
 }
 
 // writer owns the one connection that writes.
@@ -67,7 +108,7 @@ func (s *Store) writer() {
 		case <-s.closed:
 			return
 		case first := <-s.writes:
-			batch := []*write{first}
+			batch := append(make([]*write, 0, 8), first)
 			for more := true; more && len(batch) < maxBatch; {
 				select {
 				case w := <-s.writes:
@@ -81,122 +122,113 @@ func (s *Store) writer() {
 	}
 }
 
-// commit runs a batch of closures, each under a savepoint, and commits them together.
+// commit makes the writes of a batch in one transaction. Does SQLite take back the whole of it (a full disk, an I/O error), every closure
+// runs again in a transaction of its own, so that each fails for itself.
 func (s *Store) commit(batch []*write) {
+	taken := batch[:0]
+	for _, w := range batch {
+		if w.state.CompareAndSwap(writeWaits, writeTaken) {
+			taken = append(taken, w)
+		}
+	}
+	if len(taken) == 0 {
+		return
+	}
+	err := s.together(taken)
+	if errors.Is(err, errBroken) && len(taken) > 1 {
+		for _, w := range taken {
+			s.finish([]*write{w}, s.together([]*write{w}))
+		}
+		return
+	}
+	s.finish(taken, err)
+}
+
+// errBroken says that a transaction was taken back as a whole.
+var errBroken = errors.New("the database took the transaction back")
+
+// together runs closures, each under a savepoint, and commits them together.
+func (s *Store) together(batch []*write) error {
 	ctx := context.Background()
 	t, err := s.db.BeginTx(ctx, nil)
-	if err == nil {
-		for _, w := range batch {
-			if w.err = w.ctx.Err(); w.err == nil {
-				w.tx = &tx{s: s, t: t}
-				w.err = w.savepoint(ctx, t)
-			}
-		}
-		fault.Point("store.before-commit")
-		err = t.Commit()
-		fault.Point("store.after-commit")
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
 	}
 	for _, w := range batch {
-		if err != nil && w.err == nil && w.panics == nil {
-			w.err = fmt.Errorf("commit: %w", err)
+		w.tx, w.err, w.panics = &tx{s: s, t: t, base: ctx}, nil, nil
+		if err := w.savepoint(s.twice); err != nil {
+			return errors.Join(errBroken, err, w.err, t.Rollback())
 		}
-		if w.err == nil && w.panics == nil {
+	}
+	fault.Point("store.before-commit")
+	if err := t.Commit(); err != nil {
+		if uncertain(err) {
+			return fmt.Errorf("%w: commit: %w", ErrOutcomeUnknown, err)
+		}
+		return fmt.Errorf("commit: %w", err)
+	}
+	fault.Point("store.after-commit")
+	return nil
+}
+
+// finish tells the callers of a batch what came of it.
+func (s *Store) finish(batch []*write, err error) {
+	for _, w := range batch {
+		good := w.err == nil && w.panics == nil
+		if good && err != nil {
+			w.err = err
+		} else if good {
 			w.tx.committed()
 		}
 		close(w.done)
 	}
 }
 
-// savepoint runs the closure so that its failure takes back its own writes alone.
-func (w *write) savepoint(ctx context.Context, t *sql.Tx) error {
-	if _, err := t.ExecContext(ctx, "SAVEPOINT one"); err != nil {
+// savepoint runs the closure so that its failure takes back its own writes alone. An error says that the whole transaction is broken.
+func (w *write) savepoint(twice bool) error {
+	const begin, undo, end = "SAVEPOINT one", "ROLLBACK TO one", "RELEASE one"
+	t, ctx := w.tx.t, w.tx.base
+	if _, err := t.ExecContext(ctx, begin); err != nil {
 		return err
 	}
-	err := w.call()
-	if err != nil || w.panics != nil {
-		if _, rerr := t.ExecContext(ctx, "ROLLBACK TO one"); rerr != nil {
-			err = errors.Join(err, rerr)
+	if twice {
+		w.call()
+		if _, err := t.ExecContext(ctx, undo); err != nil {
+			return err
+		}
+		w.tx.after, w.tx.kinds, w.err, w.panics = nil, nil, nil, nil
+	}
+	w.call()
+	if w.err != nil || w.panics != nil {
+		if _, err := t.ExecContext(ctx, undo); err != nil {
+			return err
 		}
 	}
-	if _, rerr := t.ExecContext(ctx, "RELEASE one"); rerr != nil {
-		err = errors.Join(err, rerr)
-	}
+	_, err := t.ExecContext(ctx, end)
 	return err
 }
 
-func (w *write) call() (err error) {
+// call runs the closure. Its panic is kept, for the caller.
+func (w *write) call() {
 	defer func() { w.panics = recover() }()
-	return w.f(w.tx)
+	w.err = w.f(w.tx)
 }
 
-// retries bounds how often a transaction that met a conflict runs again.
-const retries = 20
-
-func (s *Store) writePostgres(ctx context.Context, f func(Tx) error) error {
-	for attempt := range retries {
-		err := s.oncePostgres(ctx, f)
-		e, ok := errors.AsType[*pgconn.PgError](err)
-		if !ok || e.Code != "40001" && e.Code != "40P01" {
-			return err
-		}
-		select {
-		case <-time.After(time.Duration(rand.Int64N(int64(time.Millisecond) << min(attempt, 7)))):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return errors.New("the transaction met conflicts again and again")
-}
-
-func (s *Store) oncePostgres(ctx context.Context, f func(Tx) error) error {
-	t, err := s.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = t.Rollback() }() // does nothing after a commit
-	x := &tx{s: s, t: t}
-	if err := f(x); err != nil {
-		return err
-	}
-	if len(x.kinds) > 0 {
-		if _, err := t.ExecContext(ctx, `SELECT pg_notify('slipway_jobs', '')`); err != nil {
-			return err
-		}
-	}
-	if err := t.Commit(); err != nil {
-		return err
-	}
-	x.committed()
-	return nil
-}
-
-// tx implements Tx.
-type tx struct {
-	s     *Store
-	t     *sql.Tx
-	after []func()
-	kinds map[string]time.Time // of the jobs enqueued, with when the first is due
-}
-
-func (x *tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return x.t.QueryContext(ctx, query, args...)
-}
-
-func (x *tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
-	return x.t.QueryRowContext(ctx, query, args...)
-}
-
-func (x *tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return x.t.ExecContext(ctx, query, args...)
-}
-
-func (x *tx) AfterCommit(f func()) { x.after = append(x.after, f) }
-
+// committed tells those who asked for it. What they do wrong is no reason that the writer should end.
 func (x *tx) committed() {
 	for _, f := range x.after {
-		f()
+		if err := contain.Do(func() error { f(); return nil }); err != nil {
+			x.s.log.Error("after a commit", "error", err, "stack", stackOf(err))
+		}
 	}
 	for kind, due := range x.kinds {
 		x.s.worker.wake(kind, due)
 	}
+}
+
+func stackOf(err error) string {
+	if p, ok := errors.AsType[*contain.Panic](err); ok {
+		return p.Stack
+	}
+	return ""
 }

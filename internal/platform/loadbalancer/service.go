@@ -78,7 +78,7 @@ func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 		return nil, err
 	}
 	s.routers.init(known, c.Now(), c.Silence)
-	db.Handle(jobDrained, 1, s.drained)
+	db.Handle(jobDrained, store.Limits{}, s.drained)
 	var balancers int
 	if err := db.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM lb_balancers LIMIT 1) b`).Scan(&balancers); err != nil {
 		return nil, err

@@ -176,14 +176,14 @@ func forget(ctx context.Context, tx store.Tx, t *target) error {
 }
 
 // drained ends the draining of a target whose time is over.
-func (s *Service) drained(ctx context.Context, j store.Running) error {
+func (s *Service) drained(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var key [3]string
 	if err := j.Decode(&key); err != nil {
-		return store.Drop(err)
+		return store.Undecodable(err), nil
 	}
 	port, err := strconv.Atoi(key[2])
 	if err != nil {
-		return store.Drop(err)
+		return store.Undecodable(err), nil
 	}
 	var due int64
 	err = s.db.Write(ctx, func(tx store.Tx) error {
@@ -202,13 +202,14 @@ func (s *Service) drained(ctx context.Context, j store.Running) error {
 		_, err = s.changed(ctx, tx)
 		return errors.Join(err, store.End(ctx, tx))
 	})
+	if err != nil {
+		return store.Done, err
+	}
 	if due > 0 {
-		return store.Again(time.UnixMilli(due))
+		return store.Again(time.UnixMilli(due)), nil
 	}
-	if err == nil {
-		s.healthChanged(key[0])
-	}
-	return err
+	s.healthChanged(key[0])
+	return store.Done, nil
 }
 
 func (s *Service) healthChanged(groups ...string) {

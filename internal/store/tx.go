@@ -1,0 +1,31 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// tx implements Tx. Its statements run under the transaction's own context: the end of a caller's must not interrupt them, for
+// SQLite would take back the whole transaction, with the writes of others.
+type tx struct {
+	s     *Store
+	t     *sql.Tx
+	base  context.Context //nolint:containedctx // the transaction's
+	after []func()
+	kinds map[string]time.Time // of the jobs enqueued, with when the first is due
+}
+
+func (x *tx) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	return x.t.QueryContext(x.base, query, args...)
+}
+
+func (x *tx) QueryRow(_ context.Context, query string, args ...any) *sql.Row {
+	return x.t.QueryRowContext(x.base, query, args...)
+}
+
+func (x *tx) Exec(_ context.Context, query string, args ...any) (sql.Result, error) {
+	return x.t.ExecContext(x.base, query, args...)
+}
+
+func (x *tx) AfterCommit(f func()) { x.after = append(x.after, f) }

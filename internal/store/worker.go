@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"slipway/internal/contain"
+)
+
+const (
+	lease     = 30 * time.Second
+	pollEvery = 5 * time.Second // a safety net: commits wake the worker
+)
+
+// worker runs the jobs of all kinds that have a handler.
+type worker struct {
+	mu    sync.Mutex
+	kinds map[string]*kind
+
+	// On SQLite this process is the only one, so that a lease need not be durable: it is an entry here.
+	leases  sync.Mutex
+	running map[jobName]bool
+}
+
+type jobName struct{ kind, key string }
+
+// flag can be set by the writer while a handler looks at it.
+type flag struct{ v atomic.Bool }
+
+func (f *flag) set()        { f.v.Store(true) }
+func (f *flag) isSet() bool { return f.v.Load() }
+
+func (w *worker) isRunning(name jobName) bool {
+	w.leases.Lock()
+	defer w.leases.Unlock()
+	return w.running[name]
+}
+
+// leased is isRunning as SQL takes it.
+func (w *worker) leased(j Job) int64 {
+	if w.isRunning(jobName{j.Kind, j.Key}) {
+		return 1
+	}
+	return 0
+}
+
+func (w *worker) release(name jobName) {
+	w.leases.Lock()
+	delete(w.running, name)
+	w.leases.Unlock()
+}
+
+type kind struct {
+	name    string
+	limits  Limits
+	handler Handler
+	signal  chan time.Time
+}
+
+func (w *worker) init() { w.kinds, w.running = map[string]*kind{}, map[jobName]bool{} }
+
+func (w *worker) wake(name string, due time.Time) {
+	w.mu.Lock()
+	k := w.kinds[name]
+	w.mu.Unlock()
+	if k == nil {
+		return
+	}
+	for {
+		select {
+		case k.signal <- due:
+			return
+		case other := <-k.signal: // merge with the one that waits
+			if other.Before(due) {
+				due = other
+			}
+		}
+	}
+}
+
+// Handle says how jobs of a kind are done, and within which limits. Before Work.
+func (s *Store) Handle(name string, l Limits, h Handler) {
+	l.Parallel = max(l.Parallel, 1)
+	if l.Time == 0 {
+		l.Time = defaultTime
+	}
+	if l.Attempts == 0 {
+		l.Attempts = defaultAttempts
+	}
+	s.worker.mu.Lock()
+	defer s.worker.mu.Unlock()
+	s.worker.kinds[name] = &kind{name, l, h, make(chan time.Time, 1)}
+}
+
+// Kinds are the kinds of jobs that have a handler.
+func (s *Store) Kinds() []string {
+	s.worker.mu.Lock()
+	defer s.worker.mu.Unlock()
+	names := make([]string, 0, len(s.worker.kinds))
+	for name := range s.worker.kinds {
+		names = append(names, name)
+	}
+	return names
+}
+
+// Work does jobs until ctx ends, and returns once the running ones have returned.
+func (s *Store) Work(ctx context.Context) error {
+	var all sync.WaitGroup
+	s.worker.mu.Lock()
+	for _, k := range s.worker.kinds {
+		all.Go(func() { s.serve(ctx, k) })
+	}
+	s.worker.mu.Unlock()
+	if s.postgres {
+		all.Go(func() { s.listen(ctx) })
+	}
+	all.Wait()
+	return nil
+}
+
+// serve claims and runs the jobs of one kind.
+func (s *Store) serve(ctx context.Context, k *kind) {
+	free := make(chan struct{}, k.limits.Parallel)
+	var running sync.WaitGroup
+	defer running.Wait()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	next := s.now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case due := <-k.signal:
+			if due.Before(next) {
+				next = due
+				timer.Reset(max(0, next.Sub(s.now())))
+			}
+			continue
+		case <-timer.C:
+		}
+		for {
+			select {
+			case free <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			j, due := s.claimed(ctx, k.name)
+			if j == nil {
+				<-free
+				next = s.now().Add(pollEvery)
+				if !due.IsZero() && due.Before(next) {
+					next = due
+				}
+				break
+			}
+			running.Go(func() {
+				defer func() { <-free }()
+				s.run(ctx, k, *j)
+			})
+		}
+		timer.Reset(max(0, next.Sub(s.now())))
+	}
+}
+
+// claimed claims a job. What goes wrong costs this try alone.
+func (s *Store) claimed(ctx context.Context, name string) (j *Running, due time.Time) {
+	err := contain.Do(func() (err error) {
+		j, due, err = s.claim(ctx, name)
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Error("claim job", "kind", name, "error", err)
+	}
+	return j, due
+}
