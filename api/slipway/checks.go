@@ -52,6 +52,17 @@ func (s *DeleteReleasePolicyInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DescribeChangesInput) Check(c *awsproto.Check) {
+	c.Required("ids", s.Ids != nil)
+	c.Size("ids", s.Ids != nil, len(s.Ids), 0, 500)
+	for i := range s.Ids {
+		c.PushIndex("ids", i)
+		c.Length("member", &s.Ids[i], 1, 512)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *ExplainBuildInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, 512)
@@ -109,6 +120,14 @@ func (s *GetTestHistoryInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GroupRef) Check(c *awsproto.Check) {
+	c.Required("applicationName", s.ApplicationName != nil)
+	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
+	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+}
+
+// Check reports what the model forbids.
 func (s *LatencyBucket) Check(c *awsproto.Check) {
 	c.Required("bucket", s.Bucket != nil)
 	awsproto.Range(c, "bucket", s.Bucket, new(int32(0)), nil)
@@ -151,6 +170,30 @@ func (s *ListRoutersInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *ListRunnersInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *ListServingInput) Check(c *awsproto.Check) {
+	c.Size("groups", s.Groups != nil, len(s.Groups), 0, 200)
+	for i := range s.Groups {
+		c.PushIndex("groups", i)
+		s.Groups[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *ListVersionsInput) Check(c *awsproto.Check) {
+	c.Required("applicationName", s.ApplicationName != nil)
+	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
+	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+}
+
+// Check reports what the model forbids.
+func (s *ListWaitingInput) Check(c *awsproto.Check) {
+	c.Length("pipelineName", s.PipelineName, 1, 100)
+	c.Match("pipelineName", s.PipelineName, pattern3)
 }
 
 // Check reports what the model forbids.

@@ -32,6 +32,11 @@ func (c Client) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePolicy
 	return awsproto.Send[DeleteReleasePolicyOutput](ctx, c.Client, &opDeleteReleasePolicy, in)
 }
 
+// DescribeChanges is slipway:DescribeChanges.
+func (c Client) DescribeChanges(ctx context.Context, in *DescribeChangesInput) (*DescribeChangesOutput, error) {
+	return awsproto.Send[DescribeChangesOutput](ctx, c.Client, &opDescribeChanges, in)
+}
+
 // ExplainBuild is slipway:ExplainBuild.
 func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return awsproto.Send[ExplainBuildOutput](ctx, c.Client, &opExplainBuild, in)
@@ -100,6 +105,21 @@ func (c Client) ListRouters(ctx context.Context, in *ListRoutersInput) (*ListRou
 // ListRunners is slipway:ListRunners.
 func (c Client) ListRunners(ctx context.Context, in *ListRunnersInput) (*ListRunnersOutput, error) {
 	return awsproto.Send[ListRunnersOutput](ctx, c.Client, &opListRunners, in)
+}
+
+// ListServing is slipway:ListServing.
+func (c Client) ListServing(ctx context.Context, in *ListServingInput) (*ListServingOutput, error) {
+	return awsproto.Send[ListServingOutput](ctx, c.Client, &opListServing, in)
+}
+
+// ListVersions is slipway:ListVersions.
+func (c Client) ListVersions(ctx context.Context, in *ListVersionsInput) (*ListVersionsOutput, error) {
+	return awsproto.Send[ListVersionsOutput](ctx, c.Client, &opListVersions, in)
+}
+
+// ListWaiting is slipway:ListWaiting.
+func (c Client) ListWaiting(ctx context.Context, in *ListWaitingInput) (*ListWaitingOutput, error) {
+	return awsproto.Send[ListWaitingOutput](ctx, c.Client, &opListWaiting, in)
 }
 
 // PauseRelease is slipway:PauseRelease.

@@ -63,3 +63,27 @@ const (
 )
 
 var valuesReleaseStatus = []string{"SHIFTING", "WAITING", "ANALYSING", "ASKING", "ROLLING_BACK", "PROMOTED", "ROLLED_BACK"}
+
+// VersionOutcome is an enum; "" is an absent one.
+type VersionOutcome string
+
+const (
+	VersionOutcomeGood       VersionOutcome = "GOOD"
+	VersionOutcomeFailed     VersionOutcome = "FAILED"
+	VersionOutcomeRolledBack VersionOutcome = "ROLLED_BACK"
+	VersionOutcomeStopped    VersionOutcome = "STOPPED"
+	VersionOutcomeInProgress VersionOutcome = "IN_PROGRESS"
+)
+
+var valuesVersionOutcome = []string{"GOOD", "FAILED", "ROLLED_BACK", "STOPPED", "IN_PROGRESS"}
+
+// WaitingKind is an enum; "" is an absent one.
+type WaitingKind string
+
+const (
+	WaitingKindApproval   WaitingKind = "APPROVAL"
+	WaitingKindRelease    WaitingKind = "RELEASE"
+	WaitingKindDeployment WaitingKind = "DEPLOYMENT"
+)
+
+var valuesWaitingKind = []string{"APPROVAL", "RELEASE", "DEPLOYMENT"}

@@ -84,6 +84,8 @@ type PipelineJob struct {
 	Outputs  []Artifact `json:"outputs,omitzero"`
 	// Version is the commit of the primary input, if its source was a repository.
 	Version string `json:"version,omitzero"`
+	// Execution is the ID of the pipeline's execution.
+	Execution string `json:"execution,omitzero"`
 }
 
 // Progress is how far a build has come; it travels in UpdateBuild.progress. It can be lost: Result says all once more.
@@ -127,4 +129,7 @@ type Cause struct {
 	// lines that look like an error, with their numbers.
 	Line  *int64 `json:"line,omitzero"`
 	Lines []Line `json:"lines,omitzero"`
+	// Test is the first test that failed, of FailedTests in all; the server adds them when it keeps the build's reports.
+	Test        *FailedTest `json:"test,omitzero"`
+	FailedTests int         `json:"failedTests,omitzero"`
 }

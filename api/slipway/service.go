@@ -18,6 +18,7 @@ var (
 	opCompleteBuild       = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Errors: []string{"BuildNotFoundException"}}
 	opCreateHost          = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
 	opDeleteReleasePolicy = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Errors: []string(nil)}
+	opDescribeChanges     = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Errors: []string(nil)}
 	opExplainBuild        = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opGetAttention        = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Errors: []string(nil)}
 	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
@@ -32,6 +33,9 @@ var (
 	opListReleases        = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListRouters         = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Errors: []string(nil)}
 	opListRunners         = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Errors: []string(nil)}
+	opListServing         = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Errors: []string(nil)}
+	opListVersions        = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Errors: []string{"DeploymentGroupNotFoundException"}}
+	opListWaiting         = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Errors: []string(nil)}
 	opPauseRelease        = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
 	opPollBuild           = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Errors: []string{"RunnerConflictException"}}
 	opPollRouter          = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Errors: []string(nil)}
@@ -52,6 +56,7 @@ type API interface {
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
+	DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
@@ -66,6 +71,9 @@ type API interface {
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
 	ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
+	ListServing(context.Context, *ListServingInput) (*ListServingOutput, error)
+	ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
+	ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
 	PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
@@ -87,6 +95,7 @@ type Service struct {
 	completeBuild       func(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	createHost          func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	deleteReleasePolicy func(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
+	describeChanges     func(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
 	explainBuild        func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	getAttention        func(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	getBoard            func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
@@ -101,6 +110,9 @@ type Service struct {
 	listReleases        func(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	listRouters         func(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
 	listRunners         func(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
+	listServing         func(context.Context, *ListServingInput) (*ListServingOutput, error)
+	listVersions        func(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
+	listWaiting         func(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
 	pauseRelease        func(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
 	pollBuild           func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	pollRouter          func(context.Context, *PollRouterInput) (*PollRouterOutput, error)
@@ -141,6 +153,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 		}); ok && s.deleteReleasePolicy == nil {
 			s.deleteReleasePolicy = f.DeleteReleasePolicy
+		}
+		if f, ok := part.(interface {
+			DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
+		}); ok && s.describeChanges == nil {
+			s.describeChanges = f.DescribeChanges
 		}
 		if f, ok := part.(interface {
 			ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
@@ -211,6 +228,21 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
 		}); ok && s.listRunners == nil {
 			s.listRunners = f.ListRunners
+		}
+		if f, ok := part.(interface {
+			ListServing(context.Context, *ListServingInput) (*ListServingOutput, error)
+		}); ok && s.listServing == nil {
+			s.listServing = f.ListServing
+		}
+		if f, ok := part.(interface {
+			ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
+		}); ok && s.listVersions == nil {
+			s.listVersions = f.ListVersions
+		}
+		if f, ok := part.(interface {
+			ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
+		}); ok && s.listWaiting == nil {
+			s.listWaiting = f.ListWaiting
 		}
 		if f, ok := part.(interface {
 			PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
@@ -296,6 +328,11 @@ func (s *Service) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePoli
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteReleasePolicy, in, s.deleteReleasePolicy)
 }
 
+// DescribeChanges is slipway:DescribeChanges.
+func (s *Service) DescribeChanges(ctx context.Context, in *DescribeChangesInput) (*DescribeChangesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeChanges, in, s.describeChanges)
+}
+
 // ExplainBuild is slipway:ExplainBuild.
 func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.explainBuild)
@@ -364,6 +401,21 @@ func (s *Service) ListRouters(ctx context.Context, in *ListRoutersInput) (*ListR
 // ListRunners is slipway:ListRunners.
 func (s *Service) ListRunners(ctx context.Context, in *ListRunnersInput) (*ListRunnersOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListRunners, in, s.listRunners)
+}
+
+// ListServing is slipway:ListServing.
+func (s *Service) ListServing(ctx context.Context, in *ListServingInput) (*ListServingOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListServing, in, s.listServing)
+}
+
+// ListVersions is slipway:ListVersions.
+func (s *Service) ListVersions(ctx context.Context, in *ListVersionsInput) (*ListVersionsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListVersions, in, s.listVersions)
+}
+
+// ListWaiting is slipway:ListWaiting.
+func (s *Service) ListWaiting(ctx context.Context, in *ListWaitingInput) (*ListWaitingOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListWaiting, in, s.listWaiting)
 }
 
 // PauseRelease is slipway:PauseRelease.
@@ -436,6 +488,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCompleteBuild, s.completeBuild != nil, s.CompleteBuild),
 		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
 		awsproto.Bind(&opDeleteReleasePolicy, s.deleteReleasePolicy != nil, s.DeleteReleasePolicy),
+		awsproto.Bind(&opDescribeChanges, s.describeChanges != nil, s.DescribeChanges),
 		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
 		awsproto.Bind(&opGetAttention, s.getAttention != nil, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
@@ -450,6 +503,9 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListReleases, s.listReleases != nil, s.ListReleases),
 		awsproto.Bind(&opListRouters, s.listRouters != nil, s.ListRouters),
 		awsproto.Bind(&opListRunners, s.listRunners != nil, s.ListRunners),
+		awsproto.Bind(&opListServing, s.listServing != nil, s.ListServing),
+		awsproto.Bind(&opListVersions, s.listVersions != nil, s.ListVersions),
+		awsproto.Bind(&opListWaiting, s.listWaiting != nil, s.ListWaiting),
 		awsproto.Bind(&opPauseRelease, s.pauseRelease != nil, s.PauseRelease),
 		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
 		awsproto.Bind(&opPollRouter, s.pollRouter != nil, s.PollRouter),

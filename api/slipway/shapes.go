@@ -32,6 +32,21 @@ type BuildOrder struct {
 	Order json.RawMessage `json:"order,omitzero"`
 }
 
+// Change is the shape of that name.
+type Change struct {
+	Id              *string `json:"id,omitzero"`
+	PipelineName    *string `json:"pipelineName,omitzero"`
+	ExecutionId     *string `json:"executionId,omitzero"`
+	ExecutionNumber *int64  `json:"executionNumber,omitzero"`
+	RepositoryName  *string `json:"repositoryName,omitzero"`
+	CommitId        *string `json:"commitId,omitzero"`
+	Subject         *string `json:"subject,omitzero"`
+	Author          *string `json:"author,omitzero"`
+	Cause           *string `json:"cause,omitzero"`
+	RollsBack       *string `json:"rollsBack,omitzero"`
+	Revision        *string `json:"revision,omitzero"`
+}
+
 // CommitSummary is the shape of that name.
 type CommitSummary struct {
 	CommitId    *string        `json:"commitId,omitzero"`
@@ -75,6 +90,29 @@ type DeleteReleasePolicyInput struct {
 
 // DeleteReleasePolicyOutput is the shape of that name.
 type DeleteReleasePolicyOutput struct {
+}
+
+// DeployedVersion is the shape of that name.
+type DeployedVersion struct {
+	DeploymentId *string            `json:"deploymentId,omitzero"`
+	Outcome      VersionOutcome     `json:"outcome,omitzero"`
+	Time         *awsproto.Time     `json:"time,omitzero"`
+	Reason       *string            `json:"reason,omitzero"`
+	Hosts        []string           `json:"hosts,omitzero"`
+	Newest       *bool              `json:"newest,omitzero"`
+	LastGood     *bool              `json:"lastGood,omitzero"`
+	Change       *Change            `json:"change,omitzero"`
+	Elsewhere    []VersionElsewhere `json:"elsewhere,omitzero"`
+}
+
+// DescribeChangesInput is the shape of that name.
+type DescribeChangesInput struct {
+	Ids []string `json:"ids,omitzero"`
+}
+
+// DescribeChangesOutput is the shape of that name.
+type DescribeChangesOutput struct {
+	Changes map[string]Change `json:"changes,omitzero"`
 }
 
 // DiffFile is the shape of that name.
@@ -221,6 +259,12 @@ type GetTestHistoryOutput struct {
 	Runs []TestRun `json:"runs,omitzero"`
 }
 
+// GroupRef is the shape of that name.
+type GroupRef struct {
+	ApplicationName     *string `json:"applicationName,omitzero"`
+	DeploymentGroupName *string `json:"deploymentGroupName,omitzero"`
+}
+
 // Host is the shape of that name.
 type Host struct {
 	Name           *string           `json:"name,omitzero"`
@@ -317,8 +361,40 @@ type ListRunnersOutput struct {
 	QueuedBuilds *int64        `json:"queuedBuilds,omitzero"`
 }
 
+// ListServingInput is the shape of that name.
+type ListServingInput struct {
+	Groups []GroupRef `json:"groups,omitzero"`
+}
+
+// ListServingOutput is the shape of that name.
+type ListServingOutput struct {
+	Groups []ServingGroup `json:"groups,omitzero"`
+}
+
+// ListVersionsInput is the shape of that name.
+type ListVersionsInput struct {
+	ApplicationName     *string `json:"applicationName,omitzero"`
+	DeploymentGroupName *string `json:"deploymentGroupName,omitzero"`
+}
+
+// ListVersionsOutput is the shape of that name.
+type ListVersionsOutput struct {
+	Versions []DeployedVersion `json:"versions,omitzero"`
+}
+
+// ListWaitingInput is the shape of that name.
+type ListWaitingInput struct {
+	PipelineName *string `json:"pipelineName,omitzero"`
+}
+
+// ListWaitingOutput is the shape of that name.
+type ListWaitingOutput struct {
+	Waiting []Waiting `json:"waiting,omitzero"`
+}
+
 // ListedExecution is the shape of that name.
 type ListedExecution struct {
+	Number  *int64          `json:"number,omitzero"`
 	Summary json.RawMessage `json:"summary,omitzero"`
 	Stages  []StageMark     `json:"stages,omitzero"`
 }
@@ -606,6 +682,23 @@ type RunnerState struct {
 	Builds   []string       `json:"builds,omitzero"`
 }
 
+// ServedVersion is the shape of that name.
+type ServedVersion struct {
+	DeploymentId *string        `json:"deploymentId,omitzero"`
+	Hosts        []string       `json:"hosts,omitzero"`
+	Failed       *bool          `json:"failed,omitzero"`
+	Since        *awsproto.Time `json:"since,omitzero"`
+	Change       *Change        `json:"change,omitzero"`
+}
+
+// ServingGroup is the shape of that name.
+type ServingGroup struct {
+	ApplicationName     *string         `json:"applicationName,omitzero"`
+	DeploymentGroupName *string         `json:"deploymentGroupName,omitzero"`
+	Side                *string         `json:"side,omitzero"`
+	Versions            []ServedVersion `json:"versions,omitzero"`
+}
+
 // StageMark is the shape of that name.
 type StageMark struct {
 	StageName *string `json:"stageName,omitzero"`
@@ -662,6 +755,14 @@ type UpdateBuildOutput struct {
 	Stop *bool `json:"stop,omitzero"`
 }
 
+// VersionElsewhere is the shape of that name.
+type VersionElsewhere struct {
+	DeploymentGroupName *string        `json:"deploymentGroupName,omitzero"`
+	DeploymentId        *string        `json:"deploymentId,omitzero"`
+	Outcome             VersionOutcome `json:"outcome,omitzero"`
+	Reason              *string        `json:"reason,omitzero"`
+}
+
 // WaitForChangeInput is the shape of that name.
 type WaitForChangeInput struct {
 	Topics      []string `json:"topics,omitzero"`
@@ -673,4 +774,21 @@ type WaitForChangeInput struct {
 type WaitForChangeOutput struct {
 	Changed *bool   `json:"changed,omitzero"`
 	At      *string `json:"at,omitzero"`
+}
+
+// Waiting is the shape of that name.
+type Waiting struct {
+	Kind                WaitingKind    `json:"kind,omitzero"`
+	PipelineName        *string        `json:"pipelineName,omitzero"`
+	StageName           *string        `json:"stageName,omitzero"`
+	ActionName          *string        `json:"actionName,omitzero"`
+	PipelineExecutionId *string        `json:"pipelineExecutionId,omitzero"`
+	DeploymentId        *string        `json:"deploymentId,omitzero"`
+	ApplicationName     *string        `json:"applicationName,omitzero"`
+	DeploymentGroupName *string        `json:"deploymentGroupName,omitzero"`
+	Percent             *int32         `json:"percent,omitzero"`
+	Paused              *bool          `json:"paused,omitzero"`
+	Reason              *string        `json:"reason,omitzero"`
+	Since               *awsproto.Time `json:"since,omitzero"`
+	Change              *Change        `json:"change,omitzero"`
 }

@@ -43,6 +43,7 @@ import (
 	"slipway/internal/source"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
+	"slipway/internal/view"
 	"slipway/internal/web"
 )
 
@@ -189,10 +190,11 @@ func (s *server) fit(ctx context.Context) error {
 		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
 	}}
 	api := &awsproto.Server{Region: region, Account: account, Lookup: s.identity.Lookup, Caller: s.identity.Caller, Now: now, Log: s.Log}
+	overview := &view.Service{Executions: pipelines, Builds: builds, Deployments: deployments, Releases: releases, Commits: s.sources}
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
 		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, builds, deployments, pipelines, releases, face, balancers, s.sources, reports, s.hub),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, overview, builds, deployments, pipelines, releases, face, balancers, s.sources, reports, s.hub),
 	}
 	api.Add(services.all()...)
 	s.handler = &router{

@@ -71,6 +71,7 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 				return err
 			}
 			r.build.ReportArns = arns
+			r.cause = withTests(r.cause, end.Status, result.Reports)
 		}
 	} else {
 		phase := cb.BuildPhaseTypeQueued

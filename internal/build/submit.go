@@ -31,6 +31,7 @@ type work struct {
 	// Buildspec is the text of one that lies in an object; the build shows its ARN.
 	Buildspec *string  `json:"buildspec,omitzero"`
 	Notes     []string `json:"notes,omitzero"`
+	Execution string   `json:"execution,omitzero"` // the pipeline execution that asked for the build
 }
 
 // submission is a build that is about to be submitted.
@@ -101,7 +102,7 @@ func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput, 
 	if err != nil {
 		return nil, err
 	}
-	sub.origin = job.Key
+	sub.origin, sub.work.Execution = job.Key, job.Execution
 	b := sub.build
 	b.Initiator = new("codepipeline/" + job.Pipeline)
 	primary := max(0, slices.IndexFunc(job.Inputs, func(a slipway.Artifact) bool { return a.Name == job.Primary }))

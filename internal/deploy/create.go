@@ -75,7 +75,7 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 	if len(g.TriggerConfigurations) > 0 {
 		info.DeploymentStatusMessages = append(info.DeploymentStatusMessages, "The triggers of the deployment group are not sent: Slipway has no SNS.")
 	}
-	if err := s.remember(ctx, tx, a.id, in.Revision, nil, true); err != nil {
+	if err := s.remember(ctx, tx, a.id, in.Revision, new(registeredBy+d.id), true); err != nil {
 		return "", err
 	}
 	var targets []*rollout.Target

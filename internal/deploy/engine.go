@@ -158,7 +158,7 @@ func (s *Service) targetEnded(ctx context.Context, tx store.Tx, d *deployment, t
 	if t.Status == cd.TargetStatusSkipped || t.Original() || d.mirror() {
 		return nil // nothing was installed
 	}
-	var h rollout.Health
+	var h onHost
 	if _, err := store.Find(ctx, tx, []any{store.JSON(&h)}, `SELECT doc FROM deploy_health WHERE grp = $1 AND host = $2`, d.grp, *t.TargetId); err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (s *Service) targetEnded(ctx context.Context, tx store.Tx, d *deployment, t
 	if _, err := store.Find(ctx, tx, []any{&current}, `SELECT revision FROM deploy_groups WHERE id = $1`, d.grp); err != nil {
 		return err
 	}
-	h = h.After(t.Status == cd.TargetStatusSucceeded, revisionKey(d.info.Revision), current)
+	h = h.after(t, revisionKey(d.info.Revision), current, s.Now())
 	_, err := tx.Exec(ctx, `INSERT INTO deploy_health (grp, host, doc) VALUES ($1, $2, $3) ON CONFLICT (grp, host) DO UPDATE SET doc = excluded.doc`, d.grp, *t.TargetId, store.JSON(h))
 	return err
 }

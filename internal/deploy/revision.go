@@ -83,7 +83,9 @@ func (s *Service) remember(ctx context.Context, tx store.Tx, app string, r *cd.R
 		info = &cd.RevisionInfo{RevisionLocation: r, GenericRevisionInfo: &cd.GenericRevisionInfo{RegisterTime: now}}
 	}
 	g := info.GenericRevisionInfo
-	replace(&g.Description, description)
+	if !used || g.Description == nil { // what a person said of it stays
+		replace(&g.Description, description)
+	}
 	if used {
 		g.LastUsedTime = now
 		if g.FirstUsedTime == nil {

@@ -1,13 +1,8 @@
 package pipeline
 
 import (
-	"context"
-	"database/sql"
-
 	cp "slipway/api/codepipeline"
-	"slipway/api/slipway"
 	"slipway/internal/pipeline/engine"
-	"slipway/internal/store"
 )
 
 // attention notes how much attention each stage of a pipeline needs, and returns that of the pipeline. A stage whose execution is not at hand is as
@@ -52,20 +47,3 @@ func attentionOf(e *engine.Execution, stage string) engine.Attention {
 
 // boardPlace is where the board shows what needs so much attention: the most needy first.
 func boardPlace(a engine.Attention) int64 { return int64(engine.Failed - a) }
-
-// GetAttention implements slipway:GetAttention: how many pipelines failed, and how many wait for somebody.
-func (s *Service) GetAttention(ctx context.Context, _ *slipway.GetAttentionInput) (*slipway.GetAttentionOutput, error) {
-	out := &slipway.GetAttentionOutput{Failed: new(int64), Waiting: new(int64)}
-	_, err := store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
-		var place, n int64
-		err := r.Scan(&place, &n)
-		switch place {
-		case boardPlace(engine.Failed):
-			*out.Failed = n
-		case boardPlace(engine.Asks):
-			*out.Waiting = n
-		}
-		return struct{}{}, err
-	}, `SELECT attention, COUNT(*) FROM pipelines WHERE attention <= $1 GROUP BY attention`, boardPlace(engine.Asks))
-	return out, err
-}

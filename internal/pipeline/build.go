@@ -20,7 +20,7 @@ func (s *Service) build(ctx context.Context, a *action) (outcome, error) {
 			return outcome{}, refuse("InvalidActionConfiguration", "EnvironmentVariables: %v", err)
 		}
 	}
-	job := slipway.PipelineJob{Key: a.Run, Pipeline: a.Pipeline, Primary: a.config["PrimarySource"], Inputs: artifacts(a.inputs), Outputs: artifacts(a.outputs)}
+	job := slipway.PipelineJob{Key: a.Run, Pipeline: a.Pipeline, Execution: a.Execution, Primary: a.config["PrimarySource"], Inputs: artifacts(a.inputs), Outputs: artifacts(a.outputs)}
 	if job.Primary == "" {
 		job.Primary = *a.inputs[0].Name
 	}

@@ -37,7 +37,7 @@ func (s *Service) ListExecutions(ctx context.Context, in *slipway.ListExecutions
 		if err != nil {
 			return nil, err
 		}
-		out.Executions = append(out.Executions, slipway.ListedExecution{Summary: text, Stages: r.marks(e)})
+		out.Executions = append(out.Executions, slipway.ListedExecution{Number: &e.Sequence, Summary: text, Stages: r.marks(e)})
 	}
 	return out, nil
 }

@@ -1,0 +1,75 @@
+package build
+
+import (
+	"context"
+	"strings"
+
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+)
+
+// Facts tells of builds, by their IDs, what people ask of a change: the commit, the execution that started them, and why they failed. Those that
+// are not there are left out. It takes one query.
+func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.Work, error) {
+	all := map[string]slipway.Work{}
+	if len(ids) == 0 {
+		return all, nil
+	}
+	args := make([]any, len(ids))
+	for i, id := range ids {
+		args[i] = id
+	}
+	rows, err := many(ctx, s.db, `WHERE id IN (`+placeholders(len(ids))+`)`, args...)
+	for _, r := range rows {
+		w := slipway.Work{ID: *r.build.Id, Status: string(r.build.BuildStatus), Commit: text(r.build.ResolvedSourceVersion), Execution: r.work.Execution, Started: r.build.StartTime}
+		w.Pipeline, _ = strings.CutPrefix(text(r.build.Initiator), "codepipeline/")
+		if w.Pipeline == text(r.build.Initiator) {
+			w.Pipeline = ""
+		}
+		if of := r.build.Source; of != nil && of.Type == cb.SourceTypeCodecommit {
+			w.Repository = text(of.Location)
+			w.Repository = w.Repository[strings.LastIndexByte(w.Repository, '/')+1:]
+		}
+		if failed(r.build.BuildStatus) {
+			w.Cause, w.Message = r.cause, summary(r, r.build)
+		}
+		all[w.ID] = w
+	}
+	return all, err
+}
+
+func failed(status cb.StatusType) bool {
+	return status == cb.StatusTypeFailed || status == cb.StatusTypeFault || status == cb.StatusTypeTimedOut
+}
+
+// withTests adds the first test that failed to the cause of a build that failed.
+func withTests(c *slipway.Cause, status cb.StatusType, reports []slipway.Report) *slipway.Cause {
+	if !failed(status) {
+		return c
+	}
+	for _, r := range reports {
+		for i := range r.Cases {
+			t := &r.Cases[i]
+			if s := text(t.Status); s != "FAILED" && s != "ERROR" {
+				continue
+			}
+			if c == nil {
+				c = &slipway.Cause{}
+			}
+			if c.FailedTests++; c.Test == nil {
+				c.Test = &slipway.FailedTest{Name: t.Name, Message: brief(t.Message)}
+			}
+		}
+	}
+	return c
+}
+
+// briefest is how many bytes of a test's message a cause keeps.
+const briefest = 500
+
+func brief(s *string) *string {
+	if s == nil || len(*s) <= briefest {
+		return s
+	}
+	return new(strings.ToValidUTF8((*s)[:briefest], "") + "…")
+}

@@ -1,0 +1,175 @@
+package view
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"slipway/api/codedeploy"
+	"slipway/api/slipway"
+)
+
+// longest is how many characters a cause has at most: it is one sentence in a list.
+const longest = 240
+
+// Cause is why some work failed, in one sentence: the test that failed and what it said; or the first line that says what is wrong; or the host, the
+// script and its last words; or, where no more is known, what the service said. It is "" for what did not fail.
+func Cause(w slipway.Work) string {
+	switch {
+	case w.Event != nil:
+		return EventCause(w.Host, w.Event)
+	case w.Cause != nil:
+		return BuildCause(w.Cause)
+	}
+	return Plain(w.Message)
+}
+
+// BuildCause is why a build failed.
+func BuildCause(c *slipway.Cause) string {
+	if c.Test != nil {
+		return tests(c.Test, c.FailedTests)
+	}
+	if len(c.Lines) > 0 {
+		return clip(text(c.Lines[0].Text) + exited(c.ExitCode))
+	}
+	if c.Command != "" && c.ExitCode != nil {
+		return clip(fmt.Sprintf("%s: exit %d", FirstLine(c.Command), *c.ExitCode))
+	}
+	return Plain(c.Message)
+}
+
+// ExplainedCause is the same for what ExplainBuild tells.
+func ExplainedCause(out *slipway.ExplainBuildOutput) string {
+	if len(out.FailedTests) > 0 {
+		return tests(&out.FailedTests[0], len(out.FailedTests))
+	}
+	c := &slipway.Cause{Lines: out.Lines, ExitCode: out.ExitCode, Command: text(out.Command), Message: text(out.Summary)}
+	return BuildCause(c)
+}
+
+func exited(code *int32) string {
+	if code == nil || *code == 1 {
+		return "" // it says nothing
+	}
+	return fmt.Sprintf(" (exit %d)", *code)
+}
+
+// tests says which test failed, and how many more did.
+func tests(t *slipway.FailedTest, n int) string {
+	say := testName(text(t.Name))
+	if m := assertion(text(t.Message)); m != "" {
+		say += ": " + m
+	}
+	switch {
+	case n == 2:
+		return clip(say) + ", and 1 more test"
+	case n > 2:
+		return clip(say) + fmt.Sprintf(", and %d more tests", n-1)
+	}
+	return clip(say)
+}
+
+// testName leaves out the suite of a test: a case has it before its name.
+func testName(name string) string {
+	if i := strings.LastIndex(name, ": "); i >= 0 {
+		name = name[i+2:]
+	}
+	return name
+}
+
+// raised is how test frameworks name what a failed assertion raised, before what it says.
+var raised = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_.$]*(?:Error|Exception|Failed|Failure)): `)
+
+// assertion is what an assertion says, without what it raised.
+func assertion(message string) string {
+	for line := range strings.Lines(message) {
+		line = strings.TrimSpace(line)
+		if line = raised.ReplaceAllString(line, ""); line != "" {
+			return line
+		}
+	}
+	return ""
+}
+
+// EventCause is why a lifecycle event failed on a host: "host-1, validate.sh, exit 7: the shop does not answer".
+func EventCause(host string, e *codedeploy.LifecycleEvent) string {
+	parts := []string{host}
+	d := e.Diagnostics
+	if d == nil {
+		return clip(host + ", " + text(e.LifecycleEventName) + ": failed")
+	}
+	if script := text(d.ScriptName); script != "" {
+		parts = append(parts, path.Base(script))
+	} else {
+		parts = append(parts, text(e.LifecycleEventName))
+	}
+	if m := scriptExit.FindStringSubmatch(text(d.Message)); m != nil {
+		parts = append(parts, "exit "+m[1])
+		if last := lastWords(text(d.LogTail)); last != "" {
+			return clip(strings.Join(parts, ", ") + ": " + last)
+		}
+		return clip(strings.Join(parts, ", "))
+	}
+	return clip(strings.Join(parts, ", ") + ": " + Plain(text(d.Message)))
+}
+
+// scriptExit is how the agent, and AWS's own, tell of a script's exit code.
+var scriptExit = regexp.MustCompile(`(?i)exit(?:ed with)?(?: code)?[ :]+(\d+)`)
+
+// stream is how a script's output names where a line came from.
+var stream = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d )?\[(stdout|stderr)\]\s*`)
+
+// lastWords is the last line that a script wrote to its standard error, else to its output.
+func lastWords(tail string) string {
+	last := ""
+	lines := strings.Split(strings.TrimSpace(tail), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		m := stream.FindStringSubmatch(lines[i])
+		said := strings.TrimSpace(stream.ReplaceAllString(lines[i], ""))
+		if said == "" || strings.HasPrefix(lines[i], "LifecycleEvent - ") || strings.HasPrefix(lines[i], "Script - ") {
+			continue
+		}
+		if m != nil && m[1] == "stderr" {
+			return said
+		}
+		if last == "" {
+			last = said
+		}
+	}
+	return last
+}
+
+// wordy are the beginnings of AWS's sentences that say nothing, or nothing more than a state does.
+var wordy = []string{"Build terminated with state: FAILED. ", "Build terminated with state: FAULT. ", "Build terminated with state: TIMED_OUT. ", "Build terminated with state: STOPPED. "}
+
+// Plain is what a service says of a failure, as one line and without what only means something to AWS.
+func Plain(message string) string {
+	message = FirstLine(message)
+	for _, one := range wordy {
+		message = strings.TrimPrefix(message, one)
+	}
+	if strings.HasPrefix(message, "The overall deployment failed because too many individual instances failed deployment") {
+		message = "Too many hosts failed"
+	}
+	return clip(message)
+}
+
+func clip(s string) string {
+	s = strings.TrimSpace(s)
+	if r := []rune(s); len(r) > longest {
+		return strings.TrimSpace(string(r[:longest-1])) + "…"
+	}
+	return s
+}
+
+func text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// Number writes "#12".
+func Number(n int64) string { return "#" + strconv.FormatInt(n, 10) }
