@@ -39,38 +39,66 @@ type proxy struct {
 	served  int64
 }
 
-// throughput sends requests through the router and through nginx in turns, with nothing else changed.
+// throughput sends requests through the router, through the standard library's proxy and, where it is installed, through nginx, in
+// turns, with nothing else changed.
 func throughput(ctx context.Context, b *bench) (string, error) {
-	if _, err := exec.LookPath("nginx"); err != nil {
-		return "skipped: no nginx here. Install it with: apt-get install -y nginx-light", nil //nolint:nilerr // said
-	}
 	target, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
 	defer target.Close()
 	go answerAll(target)
-	router, stopRouter, err := b.startRouter(ctx, target.Addr().String())
+	peers := []peer{{name: "httputil.ReverseProxy", start: b.startReverseProxy}}
+	text := ""
+	if _, err := exec.LookPath("nginx"); err == nil {
+		peers = append(peers, peer{name: "nginx with keepalive to its target", start: b.startNginx})
+	} else {
+		text = "; no nginx here: apt-get install -y nginx-light"
+	}
+	router, stop, err := b.startRouter(ctx, target.Addr().String())
 	if err != nil {
 		return "", err
 	}
-	defer stopRouter()
-	nginx, stopNginx, err := b.startNginx(ctx, target.Addr().String())
-	if err != nil {
-		return "", err
+	defer stop()
+	for i := range peers {
+		p, stop, err := peers[i].start(ctx, target.Addr().String())
+		if err != nil {
+			return "", err
+		}
+		defer stop()
+		peers[i].proxy = p
 	}
-	defer stopNginx()
-	var ratios []float64
 	for range routerRounds {
-		for _, p := range []*proxy{nginx, router} {
-			if err := p.round(ctx); err != nil {
+		if err := router.round(ctx); err != nil {
+			return "", err
+		}
+		for i := range peers {
+			if err := peers[i].round(ctx); err != nil {
 				return "", err
 			}
+			peers[i].ratios = append(peers[i].ratios, last(router.rates)/last(peers[i].rates))
 		}
-		ratios = append(ratios, last(router.rates)/last(nginx.rates))
 	}
-	slices.Sort(ratios)
-	return fmt.Sprintf("%.2f × nginx with keepalive to its target (%.2f to %.2f, %d rounds); nginx %s, router %s", ratios[len(ratios)/2], ratios[0], last(ratios), len(ratios), nginx, router), nil
+	lines := []string{"router " + router.String()}
+	for _, p := range peers {
+		lines = append(lines, p.String())
+	}
+	return strings.Join(lines, "; ") + text, nil
+}
+
+// peer is a proxy that the router is compared with.
+type peer struct {
+	name  string
+	start func(ctx context.Context, target string) (*proxy, func(), error)
+	*proxy
+	ratios []float64 // the router's rate by this one's, by round
+}
+
+func (p peer) String() string {
+	slices.Sort(p.ratios)
+	middle, n := p.ratios[len(p.ratios)/2], len(p.ratios)
+	return fmt.Sprintf("%.2f × %s (%.2f to %.2f, %d rounds), which does %s",
+		middle, p.name, p.ratios[0], p.ratios[n-1], n, p.proxy)
 }
 
 func last[T any](all []T) T { return all[len(all)-1] }

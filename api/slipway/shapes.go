@@ -651,6 +651,7 @@ type RouterSample struct {
 	Target4xx        *int64          `json:"target4xx,omitzero"`
 	Target5xx        *int64          `json:"target5xx,omitzero"`
 	Elb5xx           *int64          `json:"elb5xx,omitzero"`
+	Elb4xx           *int64          `json:"elb4xx,omitzero"`
 	ConnectionErrors *int64          `json:"connectionErrors,omitzero"`
 	HealthyHosts     *int32          `json:"healthyHosts,omitzero"`
 	UnhealthyHosts   *int32          `json:"unhealthyHosts,omitzero"`

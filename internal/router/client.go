@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -13,9 +14,9 @@ import (
 	"time"
 )
 
-// client is a client's connection. Those that speak HTTP/1 are served here, request by request in one goroutine, on top of net/http's
-// parser: net/http's server starts a goroutine for each request to see whether the client goes away, and that is what a
-// proxy has no time for. Those that speak HTTP/2 are net/http's.
+// client is a client's connection. Those that speak HTTP/1 are served here, request by request in one goroutine: net/http's server
+// starts another goroutine for each request to see whether the client goes away, which halves what a proxy can serve. Connections
+// that speak HTTP/2 are net/http's.
 type client struct {
 	*watched
 	l          *listener
@@ -24,9 +25,8 @@ type client struct {
 	tls        *tls.ConnectionState
 
 	conn   net.Conn // the connection itself, or TLS over it
-	head   headReader
 	br     *bufio.Reader
-	plain  plainRequest
+	reader requestReader
 	state  atomic.Int32
 	begun  atomic.Int64           // when the head of a request began to come; 0 while none does
 	onGone atomic.Pointer[func()] // what is done when the client goes away while a request of its is served
@@ -39,25 +39,6 @@ const (
 	working
 	over
 )
-
-// headReader bounds the head of a request.
-type headReader struct {
-	net.Conn
-	left int
-}
-
-var errHeadTooLarge = errors.New("the head of the request is too large")
-
-func (h *headReader) Read(b []byte) (int, error) {
-	if h.left <= 0 {
-		return 0, errHeadTooLarge
-	}
-	n, err := h.Conn.Read(b[:min(len(b), h.left)])
-	h.left -= n
-	return n, err
-}
-
-const noLimit = int(^uint(0) >> 1)
 
 func newClient(conn net.Conn, l *listener, idle time.Duration) *client {
 	c := &client{l: l, since: time.Now()}
@@ -98,8 +79,7 @@ func (s *server) serveClient(c *client) {
 		}
 		c.conn, c.tls = t, &state
 	}
-	c.head = headReader{Conn: c.conn, left: maxHead}
-	c.br = bufio.NewReaderSize(&c.head, 4<<10)
+	c.br = bufio.NewReaderSize(c.conn, 4<<10)
 	if c.tls == nil {
 		if _, err := c.br.Peek(1); err != nil {
 			return
@@ -111,7 +91,6 @@ func (s *server) serveClient(c *client) {
 		}
 		if string(start) == "PRI" { // the preface of HTTP/2
 			c.begun.Store(0)
-			c.head.left = noLimit
 			keep = c.state.CompareAndSwap(resting, working) && s.hand(&prefaced{client: c})
 			return
 		}
@@ -137,7 +116,6 @@ func (p *prefaced) Read(b []byte) (int, error) { return p.br.Read(b) }
 // requests serves one request after the other. hijacked says that the connection is somebody else's now.
 func (s *server) requests(c *client) (hijacked bool) {
 	for {
-		c.head.left = max(maxHead-c.br.Buffered(), 1)
 		if c.br.Buffered() == 0 {
 			c.begun.Store(0)
 		}
@@ -148,28 +126,49 @@ func (s *server) requests(c *client) (hijacked bool) {
 			return false // the router ends
 		}
 		c.begun.Store(time.Now().UnixNano())
-		var err error
-		q := c.plain.read(c.br)
-		if q == nil {
-			q, err = http.ReadRequest(c.br)
-		}
+		q, err := c.reader.read(c.br)
 		c.begun.Store(0)
-		c.head.left = noLimit
-		w := newResponse(c, q)
-		if status := refusal(q, err); status != 0 {
-			if status > 0 {
-				w.closing = true
-				answer(w, c.l.route.Load(), status)
-				_ = w.finish()
-			}
+		if err != nil {
+			c.refuse(err)
 			return false
 		}
+		w := newResponse(c, q)
 		if !s.one(c, w, q) {
 			return w.hijacked
 		}
 		if !c.state.CompareAndSwap(working, resting) || s.ending.Load() {
 			return false
 		}
+	}
+}
+
+// refuse answers a request that is not routed. A connection that ended within a head gets no answer.
+func (c *client) refuse(err error) {
+	bad, ok := errors.AsType[*requestError](err)
+	if !ok {
+		return
+	}
+	w := newResponse(c, nil)
+	w.closing = true
+	answer(w, c.l.route.Load(), bad.status)
+	if w.finish() == nil {
+		c.linger()
+	}
+}
+
+const (
+	// lingerLimit and lingerBytes bound what is still read of a client whose connection is closed, so that the reset which its unread
+	// bytes would cause does not overtake the answer (RFC 9112, section 9.6).
+	lingerLimit = 500 * time.Millisecond
+	lingerBytes = 256 << 10
+)
+
+func (c *client) linger() {
+	if end, ok := c.conn.(interface{ CloseWrite() error }); !ok || end.CloseWrite() != nil {
+		return
+	}
+	if c.conn.SetReadDeadline(time.Now().Add(lingerLimit)) == nil {
+		_, _ = io.CopyN(io.Discard, c.conn, lingerBytes) // the connection is closed next, whatever came
 	}
 }
 
@@ -184,11 +183,12 @@ func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
 		}
 	}()
 	q.TLS = c.tls
-	body := &requestBody{ReadCloser: q.Body, w: w, expects: q.Header.Get("Expect") != "" && q.ProtoAtLeast(1, 1)}
+	body := &requestBody{ReadCloser: q.Body, w: w, expects: q.Header["Expect"] != nil && q.ProtoAtLeast(1, 1)}
+	in := &incoming{Request: q, client: c, peer: c.peer, port: c.port, l: c.l, since: c.since}
 	if q.Body != http.NoBody {
-		q.Body = body
+		q.Body, in.body = body, body
 	}
-	s.handle(w, &incoming{Request: q, client: c, peer: c.peer, port: c.port, l: c.l, since: c.since})
+	s.handle(w, in)
 	if w.hijacked {
 		return false
 	}

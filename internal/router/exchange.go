@@ -19,7 +19,7 @@ func (x *exchange) at(t *target) outcome {
 	for fresh := false; ; fresh = true {
 		u, err := x.connect(t, fresh)
 		if err != nil {
-			return unsent
+			return x.unreached()
 		}
 		result := x.on(t, u)
 		// A connection that was kept may have been closed by the target in the meantime: that says nothing of the target.
@@ -27,6 +27,14 @@ func (x *exchange) at(t *target) outcome {
 			return result
 		}
 	}
+}
+
+// unreached is the outcome for a target that took no connection; the client may have gone away meanwhile.
+func (x *exchange) unreached() outcome {
+	if x.gone() {
+		return abandoned
+	}
+	return unsent
 }
 
 // connect returns a connection to a target: one that was kept, unless a fresh one is asked for. What can be sent but once is sent on a
@@ -65,9 +73,12 @@ func (x *exchange) on(t *target, u *upstream) outcome {
 		t.drop(u)
 		body.end(x.w)
 		u.finish()
+		if x.fault = body.fault(u.expired.Load()); x.fault != 0 {
+			return refused
+		}
 		return x.broken(u, err)
 	}
-	x.group.metrics.answered(res.status, time.Since(x.began))
+	x.answer = &answered{status: res.status, after: x.waited()}
 	err = x.deliver(t, u, res)
 	whole := body.end(x.w)
 	clean := err == nil && whole && res.keep && u.br.Buffered() == 0
@@ -79,6 +90,10 @@ func (x *exchange) on(t *target, u *upstream) outcome {
 	t.drop(u)
 	if err != nil {
 		x.log.Debug("a response was not delivered whole", "target", t.address, "error", err)
+		if x.takeBack(err) {
+			return failed
+		}
+		x.count()
 		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler of net/http closes the connection: the client must see that it did not get all
 	}
 	return done
@@ -91,7 +106,7 @@ var errNothing = errors.New("the target closed the connection without an answer"
 func (x *exchange) broken(u *upstream, err error) outcome {
 	switch {
 	case x.gone():
-		return done
+		return abandoned
 	case u.expired.Load():
 		return late
 	case u.written == 0 && !x.started, errors.Is(err, errNothing) && x.q.replayable():
@@ -155,6 +170,9 @@ func (r *response) passed(f func(key, value string)) {
 		if hop(x.key) || len(drop) > 0 && slices.Contains(drop, x.key) || x.key == "Content-Length" && r.said(i) {
 			continue
 		}
+		if x.key == "Set-Cookie" && setsSession(x.value) {
+			continue
+		}
 		f(x.key, x.value)
 	}
 }
@@ -172,6 +190,53 @@ func (r *response) copyTo(h http.Header) {
 	}
 }
 
+// answered is a target's answer that is not counted yet.
+type answered struct {
+	status int
+	after  time.Duration
+}
+
+// waited is how long the target took for the head of its response: since it had the request, whose body may have come slowly.
+func (x *exchange) waited() time.Duration {
+	since := x.began
+	if b := x.q.body; b != nil && x.q.small == nil {
+		if came := time.Unix(0, b.came.Load()); came.After(since) {
+			since = came
+		}
+	}
+	return time.Since(since)
+}
+
+// count counts the target's answer, once it is known that the client gets it.
+func (x *exchange) count() {
+	if x.answer != nil {
+		x.group.metrics.answered(x.answer.status, x.answer.after)
+		x.answer = nil
+	}
+}
+
+// targetError is an error of a target whose head was well.
+type targetError struct{ error }
+
+// takeBack takes back the head of a response whose body turned out to be broken, if nothing of it was sent to the client: then the
+// client can be told.
+func (x *exchange) takeBack(err error) bool {
+	w, ok := x.w.(*response1)
+	if _, target := errors.AsType[targetError](err); !ok || !target || x.answer == nil || w.out.sent {
+		return false
+	}
+	w.reset()
+	return true
+}
+
+// flush sends on what is here of the response.
+func (x *exchange) flush() {
+	x.count()
+	if f, ok := x.w.(http.Flusher); ok {
+		f.Flush()
+	}
+}
+
 // deliver hands a response to the client.
 func (x *exchange) deliver(t *target, u *upstream, res *response) error {
 	h := x.w.Header()
@@ -183,6 +248,7 @@ func (x *exchange) deliver(t *target, u *upstream, res *response) error {
 	x.setCookies(h, t, res)
 	x.w.WriteHeader(res.status)
 	if n := res.left; n >= 0 && int64(u.br.Buffered()) >= n { // all of it is here
+		x.count()
 		b, err := u.br.Peek(int(n))
 		if err == nil && n > 0 {
 			_, err = x.w.Write(b)
@@ -193,25 +259,21 @@ func (x *exchange) deliver(t *target, u *upstream, res *response) error {
 	if err := x.copyBody(u, res); err != nil {
 		return err
 	}
-	if !res.chunked {
-		return nil
+	x.count()
+	for key, values := range u.chunks.trailer {
+		h[http.TrailerPrefix+key] = values
 	}
-	trailer, err := u.trailer()
-	for key, values := range trailer {
-		if !hop(key) && !ours(key) {
-			h[http.TrailerPrefix+key] = values
-		}
-	}
-	return err
+	return nil
 }
 
-// copyBody hands on the body as it comes: what is here is not held back for what is not.
+// copyBody hands on the body as it comes: neither the head nor what is here of the body is held back for what is not.
 func (x *exchange) copyBody(u *upstream, res *response) error {
 	pooled := buffers.Get().(*[]byte)
 	defer buffers.Put(pooled)
 	b := (*pooled)[:cap(*pooled)]
-	flusher, _ := x.w.(http.Flusher)
 	body, left := u.body(res), res.left
+	u.waits = x.flush
+	defer func() { u.waits = nil }()
 	for left != 0 {
 		n, err := body.Read(b)
 		if n > 0 {
@@ -219,17 +281,14 @@ func (x *exchange) copyBody(u *upstream, res *response) error {
 			if _, werr := x.w.Write(b[:n]); werr != nil {
 				return werr
 			}
-			if left != 0 && err == nil && u.br.Buffered() == 0 && flusher != nil {
-				flusher.Flush()
-			}
 		}
 		switch {
 		case err == io.EOF && left > 0:
-			return io.ErrUnexpectedEOF
+			return targetError{io.ErrUnexpectedEOF}
 		case err == io.EOF:
 			return nil
 		case err != nil:
-			return err
+			return targetError{err}
 		}
 	}
 	return nil

@@ -23,6 +23,7 @@ type incoming struct {
 	l      *listener
 	since  time.Time // when the connection began
 	client *client   // of an HTTP/1 request; else nil
+	body   *requestBody
 	trace  string
 	small  []byte // the body, if it is small and was read
 }
@@ -70,6 +71,11 @@ func (q *incoming) each(f func(key, value string)) {
 			continue
 		}
 		for _, v := range values {
+			if key == "Cookie" {
+				if v = withoutSession(v); v == "" {
+					continue
+				}
+			}
 			f(key, v)
 		}
 	}
@@ -191,8 +197,8 @@ func (q *incoming) head(b []byte, uri, upgrade string) []byte {
 
 // ask asks a client for the body that waits to be asked.
 func (q *incoming) ask() {
-	if b, ok := q.Body.(*requestBody); ok {
-		b.ask()
+	if q.body != nil {
+		q.body.ask()
 	}
 }
 

@@ -59,7 +59,7 @@ func (x *exchange) atHTTP2(t *target) outcome {
 		return x.brokenHTTP2(ctx, t, err, sent.Load())
 	}
 	defer res.Body.Close()
-	x.group.metrics.answered(res.StatusCode, time.Since(x.began))
+	x.group.metrics.answered(res.StatusCode, x.waited())
 	if err := x.deliverHTTP2(t, res, patience); err != nil {
 		x.log.Debug("a response was not delivered whole", "target", t.address, "error", err)
 		panic(http.ErrAbortHandler) //nolint:forbidigo // as in exchange.on
@@ -68,11 +68,20 @@ func (x *exchange) atHTTP2(t *target) outcome {
 }
 
 func (x *exchange) brokenHTTP2(ctx context.Context, t *target, err error, sent bool) outcome {
+	if b := x.q.body; b != nil && x.q.small == nil {
+		if errors.Is(context.Cause(ctx), errLate) && b.reading.Load() {
+			x.fault = http.StatusRequestTimeout
+			return refused
+		}
+		if x.fault = b.fault(); x.fault != 0 {
+			return refused
+		}
+	}
 	if errors.Is(context.Cause(ctx), errLate) {
 		return late
 	}
 	if x.gone() {
-		return done
+		return abandoned
 	}
 	x.log.Debug("a target does not answer", "target", t.address, "error", err)
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
@@ -128,6 +137,7 @@ func copyHeader(to, from http.Header) {
 	for _, key := range drop {
 		delete(to, key)
 	}
+	dropSession(to)
 	if _, ok := to["Content-Type"]; !ok {
 		to["Content-Type"] = nil // nobody guesses one
 	}
@@ -143,7 +153,7 @@ func (x *exchange) deliverHTTP2(t *target, res *http.Response, patience *time.Ti
 	announced := len(res.Trailer)
 	x.w.WriteHeader(res.StatusCode)
 	flusher, _ := x.w.(http.Flusher)
-	if res.ContentLength < 0 && flusher != nil {
+	if res.ContentLength != 0 && flusher != nil {
 		flusher.Flush()
 	}
 	pooled := buffers.Get().(*[]byte)

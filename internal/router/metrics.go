@@ -22,6 +22,7 @@ type metrics struct {
 	requests         atomic.Int64
 	class            [6]atomic.Int64 // of the targets' status: [2] is 2XX
 	elb5xx           atomic.Int64    // what the router answered for a target that did not
+	elb4xx           atomic.Int64    // requests that failed by the client's doing
 	connectionErrors atomic.Int64
 	latency          [buckets]atomic.Int64
 	microseconds     atomic.Int64
@@ -35,9 +36,9 @@ type metrics struct {
 
 // counts are metrics at one moment.
 type counts struct {
-	requests, elb5xx, connectionErrors int64
-	class                              [6]int64
-	latency                            [buckets]int64
+	requests, elb5xx, elb4xx, connectionErrors int64
+	class                                      [6]int64
+	latency                                    [buckets]int64
 }
 
 func newMetrics(group, balancer string, traffic func()) *metrics {
@@ -60,6 +61,13 @@ func (m *metrics) failed() {
 	m.traffic()
 }
 
+// clientFailed counts a request that its client broke off, wrote malformed or did not bring to its end. It says nothing of the target.
+func (m *metrics) clientFailed() {
+	m.requests.Add(1)
+	m.elb4xx.Add(1)
+	m.traffic()
+}
+
 func (m *metrics) hosts(healthy, unhealthy int) {
 	wasHealthy, wasNot := m.healthy.Swap(int32(healthy)), m.unhealthy.Swap(int32(unhealthy))
 	if int(wasHealthy) != healthy || int(wasNot) != unhealthy {
@@ -70,13 +78,18 @@ func (m *metrics) hosts(healthy, unhealthy int) {
 
 // sample is what happened since the last one; ok is false if nothing did.
 func (m *metrics) sample(at time.Time) (s slipway.RouterSample, ok bool) {
-	now := counts{requests: m.requests.Load(), elb5xx: m.elb5xx.Load(), connectionErrors: m.connectionErrors.Load()}
+	now := counts{
+		requests:         m.requests.Load(),
+		elb5xx:           m.elb5xx.Load(),
+		elb4xx:           m.elb4xx.Load(),
+		connectionErrors: m.connectionErrors.Load(),
+	}
 	before := &m.last
 	if !m.changed.Swap(false) && now.requests == before.requests && now.connectionErrors == before.connectionErrors {
 		return s, false
 	}
 	s = slipway.RouterSample{TargetGroupArn: &m.group, LoadBalancerArn: &m.balancer, Time: &awsproto.Time{Time: at}, Requests: new(now.requests - before.requests),
-		Elb5xx: new(now.elb5xx - before.elb5xx), ConnectionErrors: new(now.connectionErrors - before.connectionErrors),
+		Elb5xx: new(now.elb5xx - before.elb5xx), Elb4xx: new(now.elb4xx - before.elb4xx), ConnectionErrors: new(now.connectionErrors - before.connectionErrors),
 		HealthyHosts: new(m.healthy.Load()), UnhealthyHosts: new(m.unhealthy.Load())}
 	for i, to := range map[int]**int64{2: &s.Target2xx, 3: &s.Target3xx, 4: &s.Target4xx, 5: &s.Target5xx} {
 		now.class[i] = m.class[i].Load()
@@ -103,6 +116,8 @@ func expose(w io.Writer, all []*metrics) {
 	}{
 		{"slipway_router_requests_total", "Requests for which a target group was chosen.", "counter", func(m *metrics) int64 { return m.requests.Load() }},
 		{"slipway_router_elb_5xx_total", "Requests that the router answered with 502, 503 or 504 because no target did.", "counter", func(m *metrics) int64 { return m.elb5xx.Load() }},
+		{"slipway_router_elb_4xx_total", "Requests that failed because the client broke its body off, wrote it malformed, or went away.", "counter",
+			func(m *metrics) int64 { return m.elb4xx.Load() }},
 		{"slipway_router_connection_errors_total", "Connections that a target did not take.", "counter", func(m *metrics) int64 { return m.connectionErrors.Load() }},
 		{"slipway_router_healthy_targets", "Targets that are healthy.", "gauge", func(m *metrics) int64 { return int64(m.healthy.Load()) }},
 		{"slipway_router_unhealthy_targets", "Targets that are not healthy.", "gauge", func(m *metrics) int64 { return int64(m.unhealthy.Load()) }},

@@ -8,91 +8,181 @@ import (
 	"net/textproto"
 	"net/url"
 	"strings"
-
-	"golang.org/x/net/http/httpguts"
 )
 
-// plainRequest is room for a request of the plainest kind.
-type plainRequest struct {
+// Limits of a request's head, those of Application Load Balancers.
+const (
+	maxLine = 16 << 10 // the request line, or one header
+	maxHead = 64 << 10 // all of it
+)
+
+// requestReader reads the HTTP/1 requests of a connection. It is the only reader of HTTP/1 requests: what it does not take is
+// refused, never read in another way. It reads to the letter of RFC 9112: lines end with CRLF, one space parts the request line,
+// no header is folded, and a body has one framing. The request that it returns is good until the next one is read.
+type requestReader struct {
+	long    []byte // a head that is larger than the connection's buffer
 	request http.Request
 	url     url.URL
 	header  http.Header
-	body    boundBody
+	bound   boundBody
+	chunks  chunkedBody
+	codings int // Transfer-Encoding headers
+	lengths int // Content-Length headers
 }
 
-// read reads a request whose head has come whole, and which can be read in one way only: HTTP/1.1 to the letter, with a path of plain
-// characters, one host, and a length or none. It returns nil, and has read nothing, for any other: that one is net/http's to read. The request is
-// good until the next one is read.
-func (p *plainRequest) read(r *bufio.Reader) *http.Request {
-	came, err := r.Peek(r.Buffered())
+// read reads the head of the next request, and readies its body. The error is a *requestError for a request that is refused, else
+// the connection's.
+func (p *requestReader) read(r *bufio.Reader) (*http.Request, error) {
+	head, err := p.head(r)
 	if err != nil {
-		return nil
-	}
-	end := bytes.Index(came, []byte("\r\n\r\n"))
-	if end < 0 {
-		return nil
-	}
-	head := string(came[:end+2])
-	line, rest, _ := strings.Cut(head, "\r\n")
-	method, line, ok1 := strings.Cut(line, " ")
-	uri, ok2 := strings.CutSuffix(line, " HTTP/1.1")
-	if !ok1 || !ok2 || !upper(method) || method == http.MethodConnect || !plainURI(uri) {
-		return nil
+		return nil, err
 	}
 	if p.header == nil {
 		p.header = http.Header{}
 	}
 	clear(p.header)
-	p.request = http.Request{Method: method, RequestURI: uri, URL: &p.url, Header: p.header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
-	path, query, _ := strings.Cut(uri, "?")
-	p.url = url.URL{Path: path, RawQuery: query, ForceQuery: query == "" && strings.HasSuffix(uri, "?")}
-	if !p.fields(rest) || p.request.Host == "" {
+	p.codings, p.lengths = 0, 0
+	p.request = http.Request{URL: &p.url, Header: p.header, ProtoMajor: 1, Body: http.NoBody}
+	line, rest, _ := strings.Cut(head, "\r\n")
+	if err := p.requestLine(line); err != nil {
+		return nil, err
+	}
+	if err := p.fields(rest); err != nil {
+		return nil, err
+	}
+	if err := p.frame(r); err != nil {
+		return nil, err
+	}
+	q := &p.request
+	if q.URL.Host != "" { // of an absolute target, which counts instead of the Host header (RFC 9112, section 3.2.2)
+		q.Host = q.URL.Host
+	}
+	q.Close = closes(q)
+	return q, checkGrammar(q)
+}
+
+// head reads up to the empty line that ends the head, and returns it with the end of the last header. One empty line before it is
+// skipped, as old clients send one after a body (RFC 9112, section 2.2).
+func (p *requestReader) head(r *bufio.Reader) (string, error) {
+	if start, err := r.Peek(2); err == nil && string(start) == "\r\n" {
+		_, _ = r.Discard(2) // they are there
+	}
+	p.long = p.long[:0]
+	looked, line := 0, 0 // how far it was looked for line ends, and where the last line begins
+	for {
+		came, err := r.Peek(max(r.Buffered(), 1))
+		if err != nil {
+			return "", err
+		}
+		kept := len(p.long)
+		all := came
+		if kept > 0 {
+			p.long = append(p.long, came...)
+			all = p.long
+		}
+		for {
+			n := bytes.IndexByte(all[looked:], '\n')
+			if n < 0 {
+				looked = len(all)
+				break
+			}
+			end := looked + n
+			if looked = end + 1; end == line || all[end-1] != '\r' {
+				return "", malformed("a line ends without a carriage return")
+			}
+			if end-line > maxLine {
+				return "", tooLong(line)
+			}
+			if end-line == 1 {
+				head := string(all[:line])
+				_, err := r.Discard(end + 1 - kept)
+				return head, err
+			}
+			line = end + 1
+		}
+		switch {
+		case len(all)-line > maxLine:
+			return "", tooLong(line)
+		case len(all) > maxHead:
+			return "", &requestError{http.StatusRequestHeaderFieldsTooLarge, "the head is larger than 64 KB"}
+		}
+		if kept > 0 || len(came) == r.Size() { // it does not fit the buffer
+			if kept == 0 {
+				p.long = append(p.long, came...)
+			}
+			_, _ = r.Discard(len(came)) // they are there
+		} else if _, err := r.Peek(len(came) + 1); err != nil {
+			return "", err
+		}
+	}
+}
+
+func tooLong(start int) error {
+	if start == 0 {
+		return &requestError{http.StatusRequestURITooLong, "the request line is longer than 16 KB"}
+	}
+	return &requestError{http.StatusRequestHeaderFieldsTooLarge, "a header is longer than 16 KB"}
+}
+
+// requestLine reads "GET /path HTTP/1.1".
+func (p *requestReader) requestLine(line string) error {
+	method, line, ok1 := strings.Cut(line, " ")
+	uri, proto, ok2 := strings.Cut(line, " ")
+	q := &p.request
+	switch {
+	case !ok1 || !ok2 || !isTarget(uri):
+		return malformed("the request line is malformed")
+	case proto == "HTTP/1.1":
+		q.ProtoMinor = 1
+	case proto != "HTTP/1.0":
+		return malformed("the version is neither HTTP/1.1 nor HTTP/1.0")
+	}
+	q.Method, q.RequestURI, q.Proto = method, uri, proto
+	if plainURI(uri) {
+		path, query, _ := strings.Cut(uri, "?")
+		p.url = url.URL{Path: path, RawQuery: query, ForceQuery: query == "" && strings.HasSuffix(uri, "?")}
 		return nil
 	}
-	if p.request.ContentLength > 0 {
-		p.body = boundBody{r, p.request.ContentLength}
-		p.request.Body = &p.body
+	if uri == "*" && method != http.MethodOptions {
+		return malformed("the target * is for OPTIONS alone")
 	}
-	_, err = r.Discard(end + len("\r\n\r\n"))
+	u, err := url.ParseRequestURI(uri)
 	if err != nil {
-		return nil
+		return malformed("the target is not a path or an address with valid percent encoding")
 	}
-	return &p.request
+	web := u.Scheme == "http" || u.Scheme == "https"
+	if u.Scheme != "" && (!web || u.Host == "" || u.User != nil || u.Opaque != "") {
+		return malformed("the target is an address of another kind")
+	}
+	p.url = *u
+	return nil
 }
 
 // fields reads the headers.
-func (p *plainRequest) fields(rest string) bool {
+func (p *requestReader) fields(rest string) error {
 	values := make([]string, 0, strings.Count(rest, "\r\n"))
 	for rest != "" {
 		var line string
 		line, rest, _ = strings.Cut(rest, "\r\n")
 		name, value, ok := strings.Cut(line, ":")
-		if value = strings.Trim(value, " \t"); !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
-			return false
+		if !ok {
+			return malformed("a header line has no colon, or is folded")
 		}
 		key := textproto.CanonicalMIMEHeaderKey(name)
+		value = strings.Trim(value, " \t")
 		switch key {
-		case "Transfer-Encoding", "Expect", "Upgrade", "Trailer", "Pragma", "Te", "Http2-Settings":
-			return false
 		case "Host":
 			if p.request.Host != "" || value == "" {
-				return false
+				return malformed("the host is not said exactly once")
 			}
 			p.request.Host = value
 			continue
-		case "Connection":
-			if p.request.Close = value == "close"; !p.request.Close && value != "keep-alive" {
-				return false
-			}
 		case "Content-Length":
-			if !p.length(value) {
-				return false
-			}
+			p.lengths++
+		case "Transfer-Encoding":
+			p.codings++
 		}
 		if before := p.header[key]; before != nil {
-			if key == "Content-Length" || key == "Connection" {
-				return false
-			}
 			p.header[key] = append(before, value)
 			continue
 		}
@@ -100,45 +190,100 @@ func (p *plainRequest) fields(rest string) bool {
 		n := len(values)
 		p.header[key] = values[n-1 : n : n]
 	}
-	return true
+	return nil
 }
 
-func (p *plainRequest) length(value string) bool {
-	if value == "" || len(value) > 15 {
-		return false
+// frame decides how the body ends: after a length, with the last chunk, or there is none (RFC 9112, section 6.3). More than one
+// answer to that is refused.
+func (p *requestReader) frame(r *bufio.Reader) error {
+	q := &p.request
+	switch {
+	case p.codings+p.lengths > 1:
+		return malformed("the length of the body is said more than once")
+	case p.codings == 1:
+		return p.frameChunks(r)
+	case p.lengths == 1:
+		n, ok := length(q.Header["Content-Length"][0])
+		if !ok {
+			return malformed("the length of the body is not a number")
+		}
+		if q.ContentLength = n; n > 0 {
+			p.bound = boundBody{r, n}
+			q.Body = &p.bound
+		}
 	}
-	n := int64(0)
+	return nil
+}
+
+func (p *requestReader) frameChunks(r *bufio.Reader) error {
+	q := &p.request
+	if q.ProtoMinor == 0 {
+		return malformed("HTTP/1.0 has no transfer encoding")
+	}
+	if !strings.EqualFold(q.Header["Transfer-Encoding"][0], "chunked") {
+		return &requestError{http.StatusNotImplemented, "a transfer encoding other than chunked"}
+	}
+	q.ContentLength, q.TransferEncoding = -1, []string{"chunked"}
+	p.chunks = chunkedBody{r: r, trailer: http.Header{}}
+	for _, name := range q.Header["Trailer"] {
+		for _, key := range names(name) {
+			p.chunks.trailer[key] = nil
+		}
+	}
+	q.Body, q.Trailer = &p.chunks, p.chunks.trailer
+	return nil
+}
+
+// closes tells whether the connection ends after the request (RFC 9112, section 9.3).
+func closes(q *http.Request) bool {
+	keep := false
+	for _, line := range q.Header["Connection"] {
+		for name := range strings.SplitSeq(line, ",") {
+			switch name = strings.TrimSpace(name); {
+			case strings.EqualFold(name, "close"):
+				return true
+			case strings.EqualFold(name, "keep-alive"):
+				keep = true
+			}
+		}
+	}
+	return q.ProtoMinor == 0 && !keep
+}
+
+// length reads a Content-Length, which is of digits alone and less than 10^15.
+func length(value string) (n int64, ok bool) {
+	if value == "" || len(value) > 15 {
+		return 0, false
+	}
 	for _, c := range []byte(value) {
 		if c < '0' || c > '9' {
-			return false
+			return 0, false
 		}
 		n = n*10 + int64(c-'0')
 	}
-	p.request.ContentLength = n
-	return true
+	return n, true
 }
 
-func upper(method string) bool {
-	for _, c := range []byte(method) {
-		if c < 'A' || c > 'Z' {
-			return false
-		}
-	}
-	return method != ""
-}
-
-// plainURI tells whether what is asked for is a path, with a query perhaps, of characters that stand for themselves.
+// plainURI tells whether a target is a path, with a query perhaps, of characters that stand for themselves.
 func plainURI(uri string) bool {
 	if !strings.HasPrefix(uri, "/") || strings.HasPrefix(uri, "//") {
 		return false
 	}
-	for _, c := range []byte(uri) {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && strings.IndexByte("/-._~?=&+,:;@!$*'()", c) < 0 {
+	for i := range len(uri) {
+		if !plainURIBytes[uri[i]] {
 			return false
 		}
 	}
 	return true
 }
+
+var plainURIBytes = func() (all [256]bool) {
+	for c := range all {
+		b := byte(c)
+		all[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("/-._~?=&+,:;@$", b) >= 0
+	}
+	return all
+}()
 
 // boundBody is a body of a length that was said.
 type boundBody struct {

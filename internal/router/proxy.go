@@ -2,6 +2,7 @@ package router
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/netip"
@@ -19,7 +20,20 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	s.handle(w, &incoming{Request: r, peer: c.peer, port: c.port, l: c.l, since: c.since})
+	q := &incoming{Request: r, peer: c.peer, port: c.port, l: c.l, since: c.since}
+	if err := checkGrammar(r); err != nil || !isTarget(r.RequestURI) {
+		status := http.StatusBadRequest
+		if bad, ok := errors.AsType[*requestError](err); ok {
+			status = bad.status
+		}
+		answer(w, c.l.route.Load(), status)
+		return
+	}
+	if r.Body != http.NoBody {
+		q.body = &requestBody{ReadCloser: r.Body}
+		r.Body = q.body
+	}
+	s.handle(w, q)
 }
 
 // handle does with a request what the listener's rules say.
@@ -151,7 +165,9 @@ type exchange struct {
 	forward *forward
 	uri     string
 
-	started bool // a body that is not small has begun to be read
+	started bool      // a body that is not small has begun to be read
+	fault   int       // the status for a client that is to blame
+	answer  *answered // the target's, until it is counted
 	tried   []*target
 	first   [2]*target // room for those tried, without an allocation
 	began   time.Time  // when the request was sent
@@ -168,6 +184,9 @@ const (
 	unsent                // nothing that a target could have acted on was sent: another may be tried
 	failed                // the target may have acted on the request
 	late                  // it did not answer in time
+	// What the client did is never counted against the target.
+	refused   // the client's body broke off, was malformed or did not come
+	abandoned // the client went away
 )
 
 // run tries targets until one has the request. It is false if there was none to try.
@@ -201,6 +220,10 @@ func (x *exchange) run() bool {
 	switch result {
 	case done:
 		return true
+	case refused:
+		x.refuse(x.fault)
+	case abandoned:
+		x.group.metrics.clientFailed()
 	case late:
 		x.fail(http.StatusGatewayTimeout)
 	case failed:
@@ -220,11 +243,19 @@ func (x *exchange) readSmall() bool {
 	for n := 0; n < len(x.q.small); {
 		m, err := x.q.Body.Read(x.q.small[n:])
 		if n += m; err != nil && n < len(x.q.small) {
-			answer(x.w, x.q.route, http.StatusBadRequest) // it went away, or sent less than it said
+			x.refuse(http.StatusBadRequest) // it went away, or sent less than it said
 			return false
 		}
 	}
 	return true
+}
+
+// refuse answers a client that is to blame, as Application Load Balancers do: with 400 for a body that is malformed or not whole, with
+// 408 for one that did not come in time. One that went away does not hear it. It counts as HTTPCode_ELB_4XX.
+func (x *exchange) refuse(status int) {
+	x.group.metrics.clientFailed()
+	x.w.Header().Set("Connection", "close")
+	answer(x.w, x.q.route, status)
 }
 
 // fail answers for a target that did not.

@@ -16,6 +16,7 @@ import (
 // response1 writes the response of an HTTP/1 request.
 type response1 struct {
 	c        *client
+	out      committer
 	bw       *bufio.Writer
 	header   http.Header
 	head     bool // of a HEAD request
@@ -29,10 +30,28 @@ type response1 struct {
 	from     *response // of the target, whose headers go before those of header
 }
 
+// committer is the connection, and knows whether anything of the response was sent.
+type committer struct {
+	conn net.Conn
+	sent bool
+}
+
+func (c *committer) Write(b []byte) (int, error) {
+	c.sent = true
+	return c.conn.Write(b)
+}
+
+// reset forgets a response of which nothing was sent. Another one can be written then, after which the connection is closed.
+func (w *response1) reset() {
+	w.bw.Reset(&w.out)
+	clear(w.header)
+	w.from, w.wrote, w.chunked, w.left, w.closing = nil, false, false, -1, true
+}
+
 var writers = sync.Pool{New: func() any { return bufio.NewWriterSize(nil, 8<<10) }}
 
 func newResponse(c *client, q *http.Request) *response1 {
-	w := &response1{c: c, header: http.Header{}, left: -1, minor: 1}
+	w := &response1{c: c, out: committer{conn: c.conn}, header: http.Header{}, left: -1, minor: 1}
 	if q != nil {
 		w.head, w.minor, w.closing = q.Method == http.MethodHead, q.ProtoMinor, q.Close
 		w.keepOld = q.ProtoMinor == 0 && !q.Close
@@ -45,7 +64,7 @@ func (w *response1) Header() http.Header { return w.header }
 func (w *response1) buffer() *bufio.Writer {
 	if w.bw == nil {
 		w.bw = writers.Get().(*bufio.Writer)
-		w.bw.Reset(w.c.conn)
+		w.bw.Reset(&w.out)
 	}
 	return w.bw
 }

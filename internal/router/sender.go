@@ -4,18 +4,23 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
 // sender sends a request's body while the response may be on its way already.
 type sender struct {
-	ended chan struct{}
-	err   error
+	body        *requestBody
+	ended       chan struct{}
+	err         error // of the client or the target
+	broke       atomic.Bool
+	interrupted bool // the body was not wanted to its end
+	stalled     bool // the client was waited for then
 }
 
 func startSender(u *upstream, q *incoming) *sender {
 	q.ask()
-	s := &sender{ended: make(chan struct{})}
+	s := &sender{body: q.body, ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
 		if q.ContentLength > 0 {
@@ -24,6 +29,7 @@ func startSender(u *upstream, q *incoming) *sender {
 			s.err = sendChunks(u.watched, q.Body)
 		}
 		if s.err != nil { // the target waits for the rest in vain
+			s.broke.Store(true)
 			_ = u.Close()
 		}
 	}()
@@ -66,8 +72,27 @@ func (s *sender) end(w http.ResponseWriter) (whole bool) {
 	select {
 	case <-s.ended:
 	default:
+		if s.broke.Load() {
+			<-s.ended
+			break
+		}
+		s.interrupted, s.stalled = true, s.body.reading.Load()
 		_ = http.NewResponseController(w).SetReadDeadline(time.Unix(1, 0)) // ends a read of the body
 		<-s.ended
 	}
 	return s.err == nil
+}
+
+// fault is the status for a client because of which an exchange failed, once the sending has ended: its body broke off, was
+// malformed, or did not come for so long that the target's connection expired. It is 0 if the client is not to blame.
+func (s *sender) fault(expired bool) int {
+	switch {
+	case s == nil:
+		return 0
+	case !s.interrupted:
+		return s.body.fault()
+	case expired && s.stalled:
+		return http.StatusRequestTimeout
+	}
+	return 0
 }

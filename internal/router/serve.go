@@ -46,8 +46,6 @@ const (
 	drainLimit = 3 * time.Second
 	// headLimit bounds how long a client may take for the head of a request, or for a TLS handshake.
 	headLimit = 10 * time.Second
-	// maxHead bounds the head of a request, as Application Load Balancers do.
-	maxHead = 64 << 10
 )
 
 // server is a router at work.

@@ -24,7 +24,7 @@ func (q *incoming) upgrade() string {
 func (x *exchange) tunnel(t *target, upgrade string) outcome {
 	u, err := x.connect(t, true)
 	if err != nil {
-		return unsent
+		return x.unreached()
 	}
 	u.begin()
 	defer u.finish()
@@ -39,16 +39,21 @@ func (x *exchange) tunnel(t *target, upgrade string) outcome {
 	if err != nil {
 		return x.broken(u, err)
 	}
-	x.group.metrics.answered(res.status, time.Since(x.began))
 	if res.status != http.StatusSwitchingProtocols {
 		if res.status < 200 {
 			return failed
 		}
+		x.answer = &answered{status: res.status, after: x.waited()}
 		if err := x.deliver(t, u, res); err != nil {
+			if x.takeBack(err) {
+				return failed
+			}
+			x.count()
 			panic(http.ErrAbortHandler) //nolint:forbidigo // as in exchange.on
 		}
 		return done
 	}
+	x.group.metrics.answered(res.status, x.waited())
 	gone.forget()
 	h := x.w.Header()
 	res.copyTo(h)

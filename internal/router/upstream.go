@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httputil"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -22,14 +21,17 @@ type upstream struct {
 	used    bool  // for a request before
 	written int64 // bytes of the request
 	br      *bufio.Reader
-	res     response // of the exchange at hand
-	hangUp  func()   // closes the connection
+	res     response    // of the exchange at hand
+	chunks  chunkedBody // its body, where that comes in chunks
+	long    []byte      // a line of its head that is larger than the buffer
+	hangUp  func()      // closes the connection
+	waits   func()      // is called before the target is waited for; may be nil
 }
 
 const (
 	readBuffer = 8 << 10
-	// maxResponseHead bounds the head of a target's response.
-	maxResponseHead = 64 << 10
+	// maxResponseHead bounds the head of a target's response, and maxLine one line of it, as with Application Load Balancers.
+	maxResponseHead = 32 << 10
 )
 
 var readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, readBuffer) }}
@@ -40,11 +42,19 @@ func (u *upstream) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// Read reads what the target said, for the buffer.
+func (u *upstream) Read(b []byte) (int, error) {
+	if u.waits != nil {
+		u.waits()
+	}
+	return u.watched.Read(b)
+}
+
 // begin readies the connection for a request.
 func (u *upstream) begin() {
 	u.written = 0
 	u.br = readers.Get().(*bufio.Reader)
-	u.br.Reset(u.watched)
+	u.br.Reset(u)
 }
 
 // finish releases what an exchange needed.
@@ -128,7 +138,7 @@ func (u *upstream) readHead(method string) (*response, error) {
 			break
 		}
 		name, value, ok := bytes.Cut(line, []byte{':'})
-		if !ok || !token(name) {
+		if !ok || !isToken(name) {
 			return nil, errMalformed // folded lines too
 		}
 		value = bytes.Trim(value, " \t")
@@ -208,10 +218,17 @@ func (r *response) frame(method string, minor byte) error {
 	return nil
 }
 
-// line reads one line of a head, without its end.
+// line reads one line of a head, without its end. The line is good until the next one is read.
 func (u *upstream) line(budget *int) ([]byte, error) {
 	line, err := u.br.ReadSlice('\n')
-	if *budget -= len(line); *budget < 0 || errors.Is(err, bufio.ErrBufferFull) {
+	if errors.Is(err, bufio.ErrBufferFull) {
+		for u.long = u.long[:0]; errors.Is(err, bufio.ErrBufferFull) && len(u.long) <= maxLine; line, err = u.br.ReadSlice('\n') {
+			u.long = append(u.long, line...)
+		}
+		u.long = append(u.long, line...)
+		line = u.long
+	}
+	if *budget -= len(line); *budget < 0 || len(line) > maxLine+len("\r\n") {
 		return nil, errMalformed
 	}
 	if err != nil {
@@ -220,46 +237,14 @@ func (u *upstream) line(budget *int) ([]byte, error) {
 	return bytes.TrimSuffix(line[:len(line)-1], []byte{'\r'}), nil
 }
 
-// token tells whether a name is one of a header (RFC 9110, section 5.6.2).
-func token(name []byte) bool {
-	for _, c := range name {
-		if c <= ' ' || c >= 0x7f || strings.IndexByte("\"(),/:;<=>?@[\\]{}", c) >= 0 {
-			return false
-		}
-	}
-	return len(name) > 0
-}
-
 // body reads the body of a response.
 func (u *upstream) body(r *response) io.Reader {
 	switch {
 	case r.chunked:
-		return httputil.NewChunkedReader(u.br)
+		u.chunks = chunkedBody{r: u.br}
+		return &u.chunks
 	case r.left >= 0:
 		return io.LimitReader(u.br, r.left)
 	}
 	return u.br
-}
-
-// trailer reads what follows the last chunk.
-func (u *upstream) trailer() (http.Header, error) {
-	budget := maxResponseHead
-	var trailer http.Header
-	for {
-		line, err := u.line(&budget)
-		if err != nil {
-			return nil, err
-		}
-		if len(line) == 0 {
-			return trailer, nil
-		}
-		name, value, ok := bytes.Cut(line, []byte{':'})
-		if !ok || !token(name) {
-			return nil, errMalformed
-		}
-		if trailer == nil {
-			trailer = http.Header{}
-		}
-		trailer.Add(string(name), string(bytes.Trim(value, " \t")))
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -74,4 +75,38 @@ func TestCookies(t *testing.T) {
 			t.Errorf("%s: opened as %q", name, got)
 		}
 	}
+}
+
+// FuzzResponse: what the router takes of a target, net/http reads as the same response.
+func FuzzResponse(f *testing.F) {
+	for _, said := range []string{
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n",
+		"HTTP/1.0 200 OK\r\n\r\nuntil the end", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+	} {
+		f.Add(said)
+	}
+	f.Fuzz(func(t *testing.T, said string) {
+		u := reading(said)
+		res, err := u.readHead(http.MethodGet)
+		if err != nil || res.status < 200 || res.status > 599 {
+			return
+		}
+		got := ""
+		if res.left != 0 {
+			body, err := io.ReadAll(u.body(res))
+			if err != nil || res.left > int64(len(body)) {
+				return // it breaks off, and the client is told
+			}
+			got = string(body)
+		}
+		theirs, err := http.ReadResponse(bufio.NewReader(strings.NewReader(said)), &http.Request{Method: http.MethodGet})
+		if err != nil {
+			return // net/http refuses more, such as a header that is not UTF-8 clean
+		}
+		body, err := io.ReadAll(theirs.Body)
+		if err != nil || theirs.StatusCode != res.status || string(body) != got {
+			t.Fatalf("%q is read as %d %q, by net/http as %d %q, %v", said, res.status, got, theirs.StatusCode, body, err)
+		}
+	})
 }

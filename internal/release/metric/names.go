@@ -21,6 +21,7 @@ func readings() map[string]reading {
 		"HTTPCode_Target_4XX_Count":  {"Count", func(t Traffic) int64 { return t.Target4xx }, nil},
 		"HTTPCode_Target_5XX_Count":  {"Count", func(t Traffic) int64 { return t.Target5xx }, nil},
 		"HTTPCode_ELB_5XX_Count":     {"Count", func(t Traffic) int64 { return t.Elb5xx }, nil},
+		"HTTPCode_ELB_4XX_Count":     {"Count", func(t Traffic) int64 { return t.Elb4xx }, nil},
 		"TargetConnectionErrorCount": {"Count", func(t Traffic) int64 { return t.ConnectionErrors }, nil},
 		"TargetResponseTime":         {"Seconds", nil, nil},
 		"HealthyHostCount":           {"Count", nil, func(t Traffic) *int32 { return t.Healthy }},

@@ -25,6 +25,7 @@ type Traffic struct {
 	Target4xx        int64
 	Target5xx        int64
 	Elb5xx           int64 // answers of the router itself, in place of a target
+	Elb4xx           int64 // requests that failed by the client's doing, which say nothing of the target
 	ConnectionErrors int64
 	// Healthy and Unhealthy are numbers of targets, as they were last; nil if nobody said.
 	Healthy, Unhealthy *int32
@@ -39,7 +40,7 @@ func FromSample(s slipway.RouterSample) Traffic {
 		}
 		return min(max(0, *p), math.MaxUint32)
 	}
-	t := Traffic{Requests: n(s.Requests), Target2xx: n(s.Target2xx), Target3xx: n(s.Target3xx), Target4xx: n(s.Target4xx), Target5xx: n(s.Target5xx), Elb5xx: n(s.Elb5xx),
+	t := Traffic{Requests: n(s.Requests), Target2xx: n(s.Target2xx), Target3xx: n(s.Target3xx), Target4xx: n(s.Target4xx), Target5xx: n(s.Target5xx), Elb5xx: n(s.Elb5xx), Elb4xx: n(s.Elb4xx),
 		ConnectionErrors: n(s.ConnectionErrors), Healthy: s.HealthyHosts, Unhealthy: s.UnhealthyHosts}
 	for _, b := range s.Latency {
 		if b.Bucket != nil && n(b.Count) > 0 {
@@ -52,8 +53,9 @@ func FromSample(s slipway.RouterSample) Traffic {
 // Errors are the answers that say that a server failed: 5xx of the targets, and of the router in their place.
 func (t Traffic) Errors() int64 { return t.Target5xx + t.Elb5xx }
 
-// Total is the requests, together with those that the router answered without asking a target.
-func (t Traffic) Total() int64 { return max(t.Requests, t.Errors()) }
+// Total is the requests that say something of the target: those that the client did not break off, together with those that the
+// router answered without asking a target.
+func (t Traffic) Total() int64 { return max(t.Requests-t.Elb4xx, t.Errors()) }
 
 // Add puts two stretches together; o is the later one.
 func (t *Traffic) Add(o Traffic) {
@@ -63,6 +65,7 @@ func (t *Traffic) Add(o Traffic) {
 	t.Target4xx += o.Target4xx
 	t.Target5xx += o.Target5xx
 	t.Elb5xx += o.Elb5xx
+	t.Elb4xx += o.Elb4xx
 	t.ConnectionErrors += o.ConnectionErrors
 	if o.Healthy != nil {
 		t.Healthy = o.Healthy
@@ -121,7 +124,18 @@ func (t Traffic) MarshalJSON() ([]byte, error) {
 	for _, b := range t.Latency {
 		latency = append(latency, int64(b.Bucket), b.Count)
 	}
-	return json.Marshal(packed{[]int64{t.Requests, t.Target2xx, t.Target3xx, t.Target4xx, t.Target5xx, t.Elb5xx, t.ConnectionErrors}, t.Healthy, t.Unhealthy, latency})
+	counts := make([]int64, 0, 8)
+	for _, n := range t.counts() {
+		counts = append(counts, *n)
+	}
+	return json.Marshal(packed{counts, t.Healthy, t.Unhealthy, latency})
+}
+
+// counts are the numbers as they are kept, in order. A new one goes to the end, since rows of before do not have it.
+func (t *Traffic) counts() []*int64 {
+	return []*int64{
+		&t.Requests, &t.Target2xx, &t.Target3xx, &t.Target4xx, &t.Target5xx, &t.Elb5xx, &t.ConnectionErrors, &t.Elb4xx,
+	}
 }
 
 type packed struct {
@@ -138,7 +152,7 @@ func (t *Traffic) UnmarshalJSON(text []byte) error {
 		return err
 	}
 	*t = Traffic{Healthy: p.Healthy, Unhealthy: p.Unhealthy}
-	for i, into := range []*int64{&t.Requests, &t.Target2xx, &t.Target3xx, &t.Target4xx, &t.Target5xx, &t.Elb5xx, &t.ConnectionErrors} {
+	for i, into := range t.counts() {
 		if i < len(p.Counts) {
 			*into = p.Counts[i]
 		}
