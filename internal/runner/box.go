@@ -23,6 +23,7 @@ const (
 	sourcePath    = "/codebuild/output/src"
 	secondaryPath = "/codebuild/output/secondary"
 	homePath      = "/root"
+	shellPath     = "/codebuild/output/tmp"
 )
 
 // Sandbox makes processes that see read-only system folders and a build's own files, and nothing else of the machine; they share
@@ -91,7 +92,7 @@ func newBox(dir string, s *Sandbox, slot int) (*box, error) {
 	if s != nil && s.root {
 		b.user = firstUser + slot
 	}
-	for _, name := range []string{"src", "secondary", "home", "tmp"} {
+	for _, name := range []string{"src", "secondary", "home", "tmp", "shell"} {
 		if err := os.MkdirAll(filepath.Join(dir, name), 0o755); err != nil {
 			return nil, err
 		}
@@ -192,6 +193,16 @@ func (b *box) outside(p string) (root, rest string, ok bool) {
 	return "", "", false
 }
 
+// hostShell is where the FIFOs of a build's shell lie, shellFolder is the same folder as the build sees it.
+func (b *box) hostShell() string { return filepath.Join(b.dir, "shell") }
+
+func (b *box) shellFolder() string {
+	if b.sandbox == nil {
+		return b.hostShell()
+	}
+	return shellPath
+}
+
 func (b *box) hostSource() string {
 	if b.tree != "" {
 		return b.tree
@@ -232,6 +243,7 @@ func (b *box) arguments() []string {
 		"--bind", filepath.Join(b.dir, "home"), homePath,
 		"--bind", filepath.Join(b.dir, "src"), sourcePath,
 		"--bind", filepath.Join(b.dir, "secondary"), secondaryPath,
+		"--bind", b.hostShell(), shellPath,
 		"--symlink", "/tmp", "/var/tmp", "--chdir", sourcePath)
 	if s.root {
 		user := strconv.Itoa(b.user)

@@ -451,8 +451,6 @@ func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, command
 		}
 		status, err := b.shell.run(ctx, text)
 		switch {
-		case errors.Is(err, errForged):
-			err = fail(commandError, "Error while executing command: %s. Reason: %w", shown, err)
 		case err != nil:
 			return err
 		case status == 0:
@@ -486,7 +484,7 @@ func (b *build) setSucceeding(ctx context.Context, yes bool) error {
 func (b *build) export(ctx context.Context) error {
 	b.result.Exported = nil
 	for _, name := range b.spec.Env.Exported {
-		v, err := b.shell.ask(ctx, `__slipway_r="${`+name+`-}"`)
+		v, err := b.shell.ask(ctx, `"${`+name+`-}"`)
 		if err != nil {
 			return fail(commandError, "Error while reading the exported variable %s. Reason: %w", name, err)
 		}
@@ -592,7 +590,7 @@ func (b *build) expand(ctx context.Context, a *buildspec.Artifact) error {
 		return nil
 	}
 	const mark = "SLIPWAY_END_OF_NAME"
-	name, err := b.shell.ask(ctx, "__slipway_r=$(cat <<"+mark+"\n"+strings.ReplaceAll(a.Name, "\n", " ")+"\n"+mark+"\n)")
+	name, err := b.shell.ask(ctx, "\"$(cat <<"+mark+"\n"+strings.ReplaceAll(a.Name, "\n", " ")+"\n"+mark+"\n)\"")
 	if err != nil {
 		return fail(clientError, "the artifact's name %q cannot be expanded: %w", a.Name, err)
 	}
@@ -607,7 +605,7 @@ func (b *build) expandAll(ctx context.Context, texts ...*string) error {
 			if !isName(name) {
 				return "$" + name
 			}
-			v, err := b.shell.ask(ctx, `__slipway_r="${`+name+`-}"`)
+			v, err := b.shell.ask(ctx, `"${`+name+`-}"`)
 			failed = errors.Join(failed, err)
 			return v
 		})

@@ -1,50 +1,35 @@
 package runner
 
 import (
-	"bufio"
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
-	"slices"
-	"strconv"
+	"path"
+	"path/filepath"
 	"strings"
+	"syscall"
 )
 
-// driver runs inside the shell of a build. It reads a number of lines and a serial number, then those lines, from descriptor 3,
-// runs them, and answers on descriptor 4 with the serial number, the exit status, the directory, an answer to a question
-// (__slipway_r) and the shell's state, in a form that a fresh shell can read. Commands run with both descriptors closed, so that no
-// process which they start has them. Builtins are called through `command`, since a build may define functions of their names.
-const driver = `while IFS=' ' command read -r __slipway_n __slipway_q <&3; do
-__slipway_c=
-while command test "$__slipway_n" -gt 0; do
-IFS= command read -r __slipway_l <&3 || exit 0
-__slipway_c="$__slipway_c$__slipway_l
-"
-__slipway_n=$((__slipway_n-1))
-done
-eval "$__slipway_c" 3<&- 4>&-
-__slipway_s=$?
-{ command printf 'S%s\0%s\0%s\0%s\0' "$__slipway_q" "$__slipway_s" "${PWD-}" "${__slipway_r-}"
-if command test -n "${BASH_VERSION-}"; then declare -p; declare -f; alias -p; shopt -p; else set; export -p; fi
-command printf '\0'; } >&4
-done
-`
+// Names of the two FIFOs between the runner and a build's shell, in the folder of box.hostShell. The shell reads its commands from the first,
+// as it would read a script (CodeBuild's own has this name too); it opens the second for as long as it takes to answer.
+const (
+	scriptName = "script.sh"
+	answerName = "answer"
+)
 
-// supervisor starts the shell, and another one when a command has ended it, and tells its exit status on descriptor 4. Its own
-// errors ("Killed") go nowhere.
+// supervisor starts the shell, starts another one when a command has ended it, and tells its exit status. Its own errors ("Killed") go nowhere.
 const supervisor = `exec 5>&2 2>/dev/null
 while :; do
 "$@" 2>&5 5>&-
-printf 'X%s\0' "$?" >&4
+printf '\0X\0%s\0' "$?" >"$0"
 done
 `
 
-// maxAnswer bounds what a shell may answer, in bytes: its state has all its variables.
-const maxAnswer = 64 << 20
-
-// shell is a shell that runs one command after another, in which directory and variables carry over.
+// shell is a shell that runs one command after another, as a script does: directory, variables, options, traps and descriptors carry over.
+//
+// The shell has no variable, function or open descriptor of the runner's. It reads a script, in which commands and answers take turns (see runs).
 type shell struct {
 	box     *box
 	argv    []string // the shell itself
@@ -58,67 +43,62 @@ type shell struct {
 	done    chan struct{} // closed when the process has ended
 	stopped func()
 
+	nonce  string // tells this shell's answers from what else may be written to the FIFO
 	serial int
-	state  string // as last recorded, "" before
-	dir    string
-	fresh  bool // the shell has not been told its state
+	last   answer // what is known of the shell, for the next one too
+	fresh  bool   // the shell has not been told its state
 }
 
-// answer is what the driver or the supervisor said.
-type answer struct {
-	ended  bool // by the supervisor: the shell is gone
-	serial int
-	status int
-	dir    string
-	reply  string
-	state  string
-}
+func (s *shell) bash() bool { return path.Base(s.argv[0]) == "bash" }
 
-// errForged says that something else than the driver answered.
-var errForged = errors.New("a command wrote to the runner's private descriptor")
+// pipes makes the two FIFOs and opens them. The runner has both ends of each, so that neither side waits for the other to open one.
+func (s *shell) pipes() (in, replies *os.File, err error) {
+	dir := s.box.hostShell()
+	open := func(name string) (*os.File, error) {
+		file := filepath.Join(dir, name)
+		if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
+			return nil, err
+		}
+		if err := syscall.Mkfifo(file, 0o600); err != nil {
+			return nil, &os.PathError{Op: "mkfifo", Path: file, Err: err}
+		}
+		if err := s.box.own(file); err != nil {
+			return nil, err
+		}
+		return os.OpenFile(file, os.O_RDWR, 0)
+	}
+	if in, err = open(scriptName); err != nil {
+		return nil, nil, err
+	}
+	if replies, err = open(answerName); err != nil {
+		_ = in.Close()
+		return nil, nil, err
+	}
+	return in, replies, nil
+}
 
 func (s *shell) start() error {
-	commands, in, err := os.Pipe()
+	in, replies, err := s.pipes()
 	if err != nil {
 		return err
 	}
-	defer commands.Close()
-	replies, out, err := os.Pipe()
-	if err != nil {
-		_ = in.Close()
-		return err
-	}
-	defer out.Close()
-	argv := append([]string{"/bin/sh", "-c", supervisor, "slipway"}, append(s.argv, "-c", driver)...)
-	s.cmd = s.box.command(argv, s.env)
+	inside := s.box.shellFolder()
+	argv := append([]string{"/bin/sh", "-c", supervisor, path.Join(inside, answerName)}, s.argv...)
+	s.cmd = s.box.command(append(argv, path.Join(inside, scriptName)), s.env)
 	s.cmd.Stdout, s.cmd.Stderr = s.out.write, s.out.write
-	s.cmd.ExtraFiles = []*os.File{commands, out}
 	if err := s.cmd.start(); err != nil {
 		_, _ = in.Close(), replies.Close()
+		s.cmd = nil
 		return fmt.Errorf("start a shell: %w", err)
 	}
-	s.in, s.answers, s.done, s.fresh = in, make(chan answer, 16), make(chan struct{}), true
+	s.in, s.answers, s.done, s.fresh, s.nonce = in, make(chan answer, 16), make(chan struct{}), true, rand.Text()
 	quit := make(chan struct{})
-	cmd, answers, done := s.cmd, s.answers, s.done
+	cmd, done := s.cmd, s.done
 	go func() {
 		_ = cmd.wait()
 		close(done)
 	}()
-	go func() {
-		defer close(answers)
-		r := bufio.NewReaderSize(replies, 32<<10)
-		for {
-			a, err := readAnswer(r)
-			if err != nil {
-				return
-			}
-			select {
-			case answers <- a:
-			case <-quit:
-				return
-			}
-		}
-	}()
+	go listen(replies, s.nonce, s.answers, quit)
 	s.stopped = func() {
 		close(quit)
 		_ = in.Close()
@@ -130,125 +110,60 @@ func (s *shell) start() error {
 	return nil
 }
 
-func readAnswer(r *bufio.Reader) (answer, error) {
-	budget := maxAnswer
-	field := func() (string, error) {
-		var b []byte
-		for {
-			part, err := r.ReadSlice(0)
-			if budget -= len(part); budget < 0 {
-				return "", errors.New("the answer is too long")
-			}
-			b = append(b, part...)
-			if errors.Is(err, bufio.ErrBufferFull) {
-				continue
-			} else if err != nil {
-				return "", err
-			}
-			return string(b[:len(b)-1]), nil
-		}
-	}
-	head, err := field()
-	if err != nil {
-		return answer{}, err
-	}
-	if head == "" {
-		return answer{serial: -1}, nil
-	}
-	kind := head[0]
-	n, err := strconv.Atoi(head[1:])
-	switch {
-	case err != nil:
-		return answer{serial: -1}, nil
-	case kind == 'X':
-		return answer{ended: true, status: n}, nil
-	case kind != 'S':
-		return answer{serial: -1}, nil
-	}
-	a := answer{serial: n}
-	status, err := field()
-	if err != nil {
-		return a, err
-	}
-	if a.status, err = strconv.Atoi(status); err != nil {
-		a.serial = -1
-	}
-	for _, to := range []*string{&a.dir, &a.reply, &a.state} {
-		if *to, err = field(); err != nil {
-			return a, err
-		}
-	}
-	return a, nil
-}
-
 // run runs a command, to its end or the context's, and returns its exit status. What it wrote is in the log when run returns; what
 // its background processes write comes later.
 func (s *shell) run(ctx context.Context, command string) (int, error) {
-	if s.cmd == nil {
-		if err := s.start(); err != nil {
-			return 0, err
-		}
+	if err := s.ready(ctx); err != nil {
+		return 0, err
 	}
-	if s.fresh {
-		s.fresh = false
-		if a, err := s.round(ctx, s.restoring()); err != nil {
-			return 0, err
-		} else if a.ended {
-			return 0, fmt.Errorf("the shell %s ended at once with status %d", s.argv[0], a.status)
-		}
+	if !s.bash() && strings.Contains(s.last.flags, "v") { // dash does not echo what eval reads
+		s.out.log.output([]byte(strings.TrimRight(command, "\n") + "\n"))
 	}
-	a, err := s.round(ctx, command)
+	a, err := s.send(ctx, s.runs(command))
 	if err != nil {
 		return 0, err
 	}
-	if !a.ended {
-		s.state, s.dir = a.state, a.dir
+	if a.ended {
+		s.last.status = 0
+	} else {
+		s.last = a
 	}
 	return a.status, nil
 }
 
-// restoring is a command that gives a fresh shell the last recorded state and directory.
-func (s *shell) restoring() string {
-	if s.state == "" {
-		return s.initial
-	}
-	// The state has the driver's own variables too; the serial number must be the new one.
-	return fmt.Sprintf("{\n%s\n:\n} 2>/dev/null\n__slipway_q=%d\ncd %s 2>/dev/null || cd \"$CODEBUILD_SRC_DIR\"\n", assignable(s.state), s.serial+1, quoted(s.dir))
-}
-
-// assignable takes those of bash's arrays out of a state that must not be assigned: an attempt would end the whole command.
-func assignable(state string) string {
-	var b strings.Builder
-	for line := range strings.Lines(state) {
-		rest, ok := strings.CutPrefix(line, "declare -")
-		_, name, _ := strings.Cut(rest, " ")
-		name, _, _ = strings.Cut(strings.TrimSpace(name), "=")
-		if ok && slices.Contains([]string{"BASH_VERSINFO", "BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "FUNCNAME", "GROUPS"}, name) {
-			continue
-		}
-		b.WriteString(line)
-	}
-	return b.String()
-}
-
-// ask returns what a command leaves in the variable __slipway_r.
-func (s *shell) ask(ctx context.Context, command string) (string, error) {
-	if s.cmd == nil || s.fresh {
-		if _, err := s.run(ctx, ":"); err != nil {
-			return "", err
+// ready starts the shell, or tells a fresh one what the former one knew.
+func (s *shell) ready(ctx context.Context) error {
+	if s.cmd == nil {
+		if err := s.start(); err != nil {
+			return err
 		}
 	}
-	a, err := s.round(ctx, "__slipway_r=\n"+command)
-	if err == nil && (a.ended || a.status != 0) {
+	if !s.fresh {
+		return nil
+	}
+	s.fresh = false
+	a, err := s.send(ctx, s.evaluated(s.restoring()))
+	if err == nil && a.ended {
+		err = fmt.Errorf("the shell %s ended at once with status %d", s.argv[0], a.status)
+	}
+	return err
+}
+
+// ask returns what the shell makes of a word, such as "${NAME-}".
+func (s *shell) ask(ctx context.Context, word string) (string, error) {
+	if err := s.ready(ctx); err != nil {
+		return "", err
+	}
+	a, err := s.send(ctx, s.expanded(word))
+	if err == nil && a.ended {
 		err = fmt.Errorf("the shell cannot expand it: exit status %d", a.status)
 	}
 	return a.reply, err
 }
 
-func (s *shell) round(ctx context.Context, command string) (answer, error) {
-	s.serial++
-	command = strings.ReplaceAll(strings.TrimRight(command, "\n"), "\x00", "")
-	request := fmt.Sprintf("%d %d\n%s\n", strings.Count(command, "\n")+1, s.serial, command)
+// send gives the shell a part of its script and waits for its answer, or for the shell's end.
+func (s *shell) send(ctx context.Context, request string) (answer, error) {
+	request = strings.ReplaceAll(request, "\x00", "")
 	written := make(chan struct{})
 	go func(in *os.File) { // a shell that dies reads no more, and the rest of a long command must not block
 		defer close(written)
@@ -256,41 +171,36 @@ func (s *shell) round(ctx context.Context, command string) (answer, error) {
 	}(s.in)
 	for {
 		select {
-		case a, open := <-s.answers:
-			switch {
-			case !open:
-				<-s.done
-				return s.gone(), nil
-			case a.ended:
-				// Another shell is there already; it knows nothing yet. Background processes go on.
-				<-written
-				s.fresh = true
-				s.out.flush()
-				return a, nil
-			case a.serial != s.serial:
-				s.stop()
-				return a, errForged
+		case a := <-s.answers:
+			if !a.ended && a.serial != s.serial {
+				continue // not of this request
 			}
-			<-written
+			if a.ended {
+				s.renew(written)
+			}
 			s.out.flush()
 			return a, nil
 		case <-s.done:
-			// A last answer may have come before the end.
-			select {
-			case a, open := <-s.answers:
-				if open && a.serial == s.serial && !a.ended {
-					s.out.flush()
-					s.stop()
-					return a, nil
-				}
-			default:
-			}
 			return s.gone(), nil
 		case <-ctx.Done():
 			s.stop()
 			return answer{}, context.Cause(ctx)
 		}
 	}
+}
+
+// renew makes the next request begin with a fresh shell. The supervisor has started it already, and background processes go on, unless a
+// part of the request is still in the FIFO: the fresh shell would run it.
+func (s *shell) renew(written <-chan struct{}) {
+	s.fresh = true
+	select {
+	case <-written:
+		if left, err := waiting(s.in); err == nil && left == 0 {
+			return
+		}
+	default:
+	}
+	s.stop()
 }
 
 // gone is the answer when a command has killed the shell and what had started it.
@@ -303,10 +213,10 @@ func (s *shell) gone() answer {
 	return answer{ended: true, status: status}
 }
 
-// leave ends the shell as `exit` does, so that its EXIT traps run, and then all its processes.
+// leave ends the shell as the end of its script does, so that its EXIT traps run, and then all its processes.
 func (s *shell) leave(ctx context.Context) {
 	if s.cmd != nil && !s.fresh {
-		_, _ = s.round(ctx, "exit 0")
+		_, _ = s.send(ctx, fmt.Sprintf("exit %d\n", s.last.status))
 	}
 	s.stop()
 }
@@ -318,6 +228,3 @@ func (s *shell) stop() {
 		s.cmd = nil
 	}
 }
-
-// quoted is a text as one word of a shell.
-func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
