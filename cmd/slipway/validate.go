@@ -71,14 +71,7 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 	}
 	switch kind {
 	case "buildspec":
-		spec, err := buildspec.Parse(file, text)
-		if err != nil {
-			return kind, nil, err
-		}
-		for _, u := range spec.Unsupported() {
-			notes = append(notes, fmt.Sprintf("%s:%d:%d: note: Slipway does not support %s yet: %s", file, u.Line, u.Column, u.What, u.Why))
-		}
-		return kind, notes, nil
+		return checkBuildspec(file, text)
 	case "appspec":
 		warnings, err := appspec.Validate(file, text)
 		for _, w := range warnings {
@@ -90,6 +83,30 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 		return kind, nil, err
 	}
 	return "", nil, fmt.Errorf("%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline", file)
+}
+
+// checkBuildspec refuses what would fail a build at once, and notes what is ignored.
+func checkBuildspec(file string, text []byte) (kind string, notes []string, err error) {
+	spec, warnings, err := buildspec.Validate(file, text)
+	for _, w := range warnings {
+		notes = append(notes, fmt.Sprintf("%s:%d:%d: warning: %s", file, w.Line, w.Column, w.Message))
+	}
+	if err != nil {
+		return "buildspec", notes, err
+	}
+	var refused buildspec.Errors
+	for _, u := range spec.Unsupported() {
+		message := fmt.Sprintf("Slipway does not support %s yet: %s", u.What, u.Why)
+		if u.Refuse {
+			refused = append(refused, buildspec.Error{File: file, Line: u.Line, Column: u.Column, Message: message})
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("%s:%d:%d: note: %s", file, u.Line, u.Column, message))
+	}
+	if len(refused) > 0 {
+		return "buildspec", notes, refused
+	}
+	return "buildspec", notes, nil
 }
 
 // guess tells what a file is by its name, or else by what stands in it.

@@ -292,6 +292,9 @@ func (b *build) download(ctx context.Context) error {
 	if b.spec, err = buildspec.Parse(name, text); err != nil {
 		return &phaseError{yamlError, err}
 	}
+	for _, w := range b.spec.Warnings {
+		b.log.say("WARNING: %s", w)
+	}
 	var refused []string
 	for _, u := range b.spec.Unsupported() {
 		line := fmt.Sprintf("%s:%d:%d: %s is not supported yet: %s", name, u.Line, u.Column, u.What, u.Why)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"slipway/spec/yamlfile"
 )
 
 // Parse reads an application specification, for whichever platform it is. The error is an Errors with every mistake that was found;
@@ -38,7 +40,7 @@ func parse(file string, text []byte) (*Spec, Errors) {
 	if root := r.plain(r.root(text)); root != nil {
 		r.spec(s, root)
 	} else if len(r.errs) == 0 {
-		r.fail(Place{1, 1}, "%s", empty)
+		r.fail(Place{Line: 1, Column: 1}, "%s", empty)
 	}
 	slices.SortStableFunc(r.errs, inOrder)
 	slices.SortStableFunc(r.warnings, inOrder)
@@ -97,7 +99,11 @@ func find(ms []member, key string) (member, bool) {
 func (r *reader) unknown(ms []member, where string, known ...string) {
 	for _, m := range ms {
 		if !contains(known, m.key) {
-			r.warn(m.Place, "%s is no member of %s and means nothing; known are %s", quote(m.key), where, strings.Join(known, ", "))
+			if meant := yamlfile.Closest(m.key, known); meant != "" {
+				r.warn(m.Place, "%s is not a member of %s and is ignored: did you mean %s?", quote(m.key), where, meant)
+				continue
+			}
+			r.warn(m.Place, "%s is not a member of %s and is ignored; known are %s", quote(m.key), where, strings.Join(known, ", "))
 		}
 	}
 }

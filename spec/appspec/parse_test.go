@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"slipway/spec/yamlfile"
 )
 
 const corpus = "../../../shared/corpus/appspec"
@@ -16,7 +18,7 @@ const corpus = "../../../shared/corpus/appspec"
 // refused are the files of the corpus that do not hold, with each mistake and its place. All others must hold.
 var refused = map[string]string{
 	"005.yaml": "2:1: os is for servers; a file with Resources is for ECS or Lambda\n4:1: files is for servers; a file with Resources is for ECS or Lambda",
-	"006.yaml": "1:1: the file is no YAML: unexpected key name",
+	"006.yaml": "1:1: the file is not valid YAML: unexpected key name",
 	"007.yaml": `23:7: "LifeCycleEvent" is no hook of Lambda; there are BeforeAllowTraffic, AfterAllowTraffic`,
 	"009.json": "1:1: version is missing; write version: 0.0\n10:30: ContainerPort must be a port, 1 to 65535, not \"<CONTAINER_PORT>\"",
 	"011.yaml": "1:10: version must be 0.0, the only version there is",
@@ -170,12 +172,12 @@ hooks:
 		t.Fatal(err)
 	}
 	want := &Spec{Platform: Server, OS: "linux", FileExistsBehavior: "RETAIN",
-		Files: []File{{Place{4, 5}, "/", "/srv/app"}, {Place{6, 5}, "conf/app.conf", "/etc/app"}},
-		Permissions: []Permission{{Place: Place{9, 5}, Object: "/srv/app", Pattern: "*.sh", Except: []string{"a.sh", "b*"}, Types: []string{"file"},
+		Files: []File{{Place{Line: 4, Column: 5}, "/", "/srv/app"}, {Place{Line: 6, Column: 5}, "conf/app.conf", "/etc/app"}},
+		Permissions: []Permission{{Place: Place{Line: 9, Column: 5}, Object: "/srv/app", Pattern: "*.sh", Except: []string{"a.sh", "b*"}, Types: []string{"file"},
 			Owner: "app", Group: "www", Mode: "755",
 			ACLs:    []ACE{{Kind: "user", Name: "jane", Perms: "rw-"}, {Default: true, Kind: "group", Name: "ops", Perms: "rwx"}, {Kind: "mask", Perms: "r-x"}},
 			Context: &Context{User: "system_u", Type: "httpd_t", Range: "s0:c0.c3"}}},
-		Hooks: []Hook{{Place{20, 3}, "AfterInstall", []Script{{Place{21, 7}, "scripts/a.sh", 30, "app", false}, {Place{24, 7}, "scripts/b.sh", 3600, "", true}}}},
+		Hooks: []Hook{{Place{Line: 20, Column: 3}, "AfterInstall", []Script{{Place{Line: 21, Column: 7}, "scripts/a.sh", 30, "app", false}, {Place{Line: 24, Column: 7}, "scripts/b.sh", 3600, "", true}}}},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Fatalf("(-want +got)\n%s", diff)
@@ -202,11 +204,11 @@ func TestRefusals(t *testing.T) {
 		"windows":            {"version: 0.0\nos: windows\npermissions:\n  - object: /a\n", "3:1: permissions are for os: linux alone"},
 		"permission twice":   {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n  - object: /a/\n", `5:5: the permissions of "/a/" are set a second time; line 4 does so already`},
 		"base acl":           {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n    acls: [\"u::rwx\"]\n", `5:12: acl "u::rwx": use mode for the owner, the owning group and all others`},
-		"bad encoding":       {"version: 0.0\nos: \xff\n", "2:5: the file is not UTF-8; save it in that encoding"},
+		"bad encoding":       {"version: 0.0\nos: \xff\n", "2:5: the file is not UTF-8 text; save it in that encoding"},
 		"alias to nowhere":   {"version: 0.0\nos: *nowhere\n", "2:1: os is missing; write os: linux (or os: windows, or Resources for ECS and Lambda)\n2:5: the alias *nowhere has no anchor"},
 		"two platforms":      {"version: 0.0\nResources:\n- a:\n    Type: AWS::Lambda::Function\n    Properties: {Name: a, Alias: b, CurrentVersion: 1, TargetVersion: 2}\n- b:\n    Type: AWS::ECS::Service\n    Properties: {}\n", "7:11: a file is for ECS or for Lambda, not for both"},
 		"wrong indentation":  {"version: 0.0\nResources:\n- a:\n  Type: AWS::Lambda::Function\n", "3:3: a resource must be one name with Type and Properties below, indented further"},
-		"too large":          {strings.Repeat("#", maxSize+1), "1:1: the file has 1048577 bytes; an application specification may have 1048576"},
+		"too large":          {strings.Repeat("#", yamlfile.MaxSize+1), "1:1: the file has 1048577 bytes; it may have 1048576"},
 		"lambda as a server": {"version: 0.0\nos: linux\nResources: []\n", "2:1: os is for servers; a file with Resources is for ECS or Lambda\n3:1: Resources is empty; it needs a list with a target"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ func (r *reader) server(s *Spec, ms []member) {
 	if m, ok := find(ms, "version"); ok {
 		r.version(m, false)
 	} else {
-		r.fail(Place{1, 1}, "version is missing; write version: 0.0")
+		r.fail(Place{Line: 1, Column: 1}, "version is missing; write version: 0.0")
 	}
 	r.os(s, ms)
 	if m, ok := find(ms, "files"); ok && m.value != nil {
@@ -39,7 +39,7 @@ func (r *reader) server(s *Spec, ms []member) {
 func (r *reader) os(s *Spec, ms []member) {
 	m, ok := find(ms, "os")
 	if !ok || m.value == nil {
-		at := Place{1, 1}
+		at := Place{Line: 1, Column: 1}
 		if ok {
 			at = m.Place
 		}

@@ -28,7 +28,7 @@ func (r *reader) service(s *Spec, ms []member) {
 	if version != nil {
 		r.version(*version, true)
 	} else {
-		r.fail(Place{1, 1}, "version is missing; write version: 0.0")
+		r.fail(Place{Line: 1, Column: 1}, "version is missing; write version: 0.0")
 	}
 	if resources.value == nil {
 		r.fail(resources.Place, "Resources is empty; it needs a list with a target")

@@ -34,9 +34,6 @@ type Spec struct {
 	Warnings Errors
 }
 
-// Place is where something stands in the file, counted from one.
-type Place struct{ Line, Column int }
-
 // File is one entry of files. The contents of a source that is a folder go into the destination; a source that is a file goes to
 // destination/NAME. The source "/" is the whole bundle.
 type File struct {
@@ -125,7 +122,7 @@ func (s *Spec) CheckEvents(file string, known []string) Errors {
 	var errs Errors
 	for _, h := range s.Hooks {
 		if !contains(known, h.Event) {
-			errs = append(errs, Error{file, h.Line, h.Column, "unknown lifecycle event " + quote(h.Event) + "; scripts can be run at " + strings.Join(Events(), ", ")})
+			errs = append(errs, Error{File: file, Line: h.Line, Column: h.Column, Message: "unknown lifecycle event " + quote(h.Event) + "; scripts can be run at " + strings.Join(Events(), ", ")})
 		}
 	}
 	return errs

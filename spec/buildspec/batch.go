@@ -4,7 +4,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"slipway/spec/yamlfile"
 )
+
+// maxOffered is the number of builds in a graph up to which the likely one is looked for: it takes time for each pair. AWS allows 100.
+const maxOffered = 200
 
 func (r *reader) batch(s *Spec, m member) {
 	b := &Batch{Place: m.Place}
@@ -92,8 +97,10 @@ func (r *reader) acyclic(builds []BatchBuild) {
 			switch {
 			case !ok:
 				meant := ""
-				if c := closest(name, identifiers(builds)); c != "" {
-					meant = ": did you mean " + c + "?"
+				if len(builds) <= maxOffered && len(r.errs) < maxErrors {
+					if c := yamlfile.Closest(name, identifiers(builds)); c != "" {
+						meant = ": did you mean " + c + "?"
+					}
 				}
 				r.fail(b.Place, "%s depends on %s, which is not in the graph%s", b.Identifier, quote(name), meant)
 			case state[i] == underway:

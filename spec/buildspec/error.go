@@ -1,79 +1,22 @@
 package buildspec
 
 import (
-	"fmt"
-	"strconv"
-	"strings"
+	"github.com/goccy/go-yaml/ast"
+
+	"slipway/spec/yamlfile"
 )
 
-// Place is where something stands in the file, counted from one.
-type Place struct{ Line, Column int }
+type (
+	// Place is where something stands in the file, counted from one.
+	Place = yamlfile.Place
+	// Error is one thing that is wrong in a file, and where.
+	Error = yamlfile.Error
+	// Errors are all that is wrong in a file, in its order.
+	Errors = yamlfile.Errors
+)
 
-// Error is one thing that is wrong in a file, and where.
-type Error struct {
-	File         string
-	Line, Column int
-	Message      string
-}
+func quote(s string) string { return yamlfile.Quote(s) }
 
-func (e Error) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
-}
+func text(n ast.Node) (string, bool) { return yamlfile.Text(n) }
 
-// Errors are all that is wrong in a file, in its order.
-type Errors []Error
-
-func (es Errors) Error() string {
-	lines := make([]string, len(es))
-	for i, e := range es {
-		lines[i] = e.Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// quote shows a text of the file, cut where it is long.
-func quote(s string) string {
-	if len(s) > 80 {
-		s = strings.ToValidUTF8(s[:80], "") + "…"
-	}
-	return strconv.Quote(s)
-}
-
-// closest returns which of the known words was most likely meant, "" if none is near.
-func closest(word string, known []string) string {
-	best, distance := "", 1+len(word)/3
-	for _, k := range known {
-		d := edits(strings.ToLower(strings.ReplaceAll(word, "_", "-")), k)
-		if strings.HasPrefix(k, word) && len(word) > 2 {
-			d = 1
-		}
-		if d <= distance && (best == "" || d < distance) {
-			best, distance = k, d
-		}
-	}
-	return best
-}
-
-// edits is the Levenshtein distance of two words.
-func edits(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		left := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := left
-			if a[i] != b[j] {
-				cost++
-			}
-			left = row[j+1]
-			row[j+1] = min(cost, row[j]+1, left+1)
-		}
-	}
-	return row[len(b)]
-}
+func kind(n ast.Node) string { return yamlfile.Kind(n) }

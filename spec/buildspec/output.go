@@ -70,7 +70,7 @@ func (r *reader) artifact(a *Artifact, m member, where string, secondary func(me
 		// Files from before 2017 have it; packaging is the project's since.
 		"type": func(m member) {
 			if t := r.scalar(m, where+".type"); !strings.EqualFold(t, "zip") {
-				r.fail(m.at, "%s.type can only be zip, and means nothing any more: packaging is the project's", where)
+				r.warn(m.at, "%s.type is ignored: packaging is the project's", where)
 			}
 		},
 	}
@@ -79,7 +79,10 @@ func (r *reader) artifact(a *Artifact, m member, where string, secondary func(me
 	}
 	ms := r.members(m.value, where)
 	r.keys(ms, where, known)
-	if !slices.ContainsFunc(ms, func(m member) bool { return m.key == "files" }) {
+	// The files of the primary artifact may be missing where there are secondary ones: the user guide's own example of an action with several
+	// outputs has none.
+	has := func(key string) bool { return slices.ContainsFunc(ms, func(m member) bool { return m.key == key }) }
+	if !has("files") && !(secondary != nil && has("secondary-artifacts")) {
 		r.fail(m.Place, "%s has no files: name the files that are put out, such as '**/*'", where)
 	}
 }

@@ -13,27 +13,48 @@ const empty = "the file is empty; it needs at least version: 0.2 and phases"
 
 func sortedKeys(m map[string]func(member)) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Parse reads a build specification. The error is an Errors with every mistake that was found; file is its name in them.
+// Parse reads a build specification. The error is an Errors with every mistake that was found; file is its name in them. What CodeBuild
+// overlooks, such as unknown keys, is in the specification's Warnings.
 func Parse(file string, text []byte) (*Spec, error) {
+	s, errs := read(file, text)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return s, nil
+}
+
+// Validate is Parse for people: it tells the warnings of files with mistakes, too.
+func Validate(file string, text []byte) (s *Spec, warnings Errors, err error) {
+	s, errs := read(file, text)
+	if len(errs) > 0 {
+		return nil, s.Warnings, errs
+	}
+	return s, s.Warnings, nil
+}
+
+// read reads as much of a file as can be read.
+func read(file string, text []byte) (*Spec, Errors) {
 	r := &reader{file: file, placed: map[string]Place{}}
 	s := &Spec{File: file, placed: r.placed}
 	if root := r.plain(r.root(text)); root != nil {
 		r.spec(s, root)
 	} else if len(r.errs) == 0 {
-		r.fail(Place{1, 1}, "%s", empty)
+		r.fail(Place{Line: 1, Column: 1}, "%s", empty)
 	}
-	if len(r.errs) > 0 {
-		slices.SortStableFunc(r.errs, func(a, b Error) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
-		return nil, slices.Compact(r.errs)
-	}
-	return s, nil
+	s.Warnings = inOrder(r.warnings)
+	return s, inOrder(r.errs)
+}
+
+func inOrder(es Errors) Errors {
+	slices.SortStableFunc(es, func(a, b Error) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	return slices.Compact(es)
 }
 
 func (r *reader) spec(s *Spec, root ast.Node) {
 	ms := r.members(root, "the file")
 	if len(ms) == 0 {
 		if len(r.errs) == 0 {
-			r.fail(Place{1, 1}, "%s", empty)
+			r.fail(Place{Line: 1, Column: 1}, "%s", empty)
 		}
 		return
 	}
@@ -60,7 +81,7 @@ func (r *reader) spec(s *Spec, root ast.Node) {
 	}
 	for _, m := range ms {
 		if m.key == "environment_variables" && known[m.key] == nil {
-			r.fail(m.Place, `unknown key "environment_variables": since version 0.2 it is env, with variables in it`)
+			r.warn(m.Place, `unknown key "environment_variables" is ignored: since version 0.2 it is env, with variables in it`)
 			known[m.key] = func(member) {}
 		}
 	}

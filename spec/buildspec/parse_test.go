@@ -4,12 +4,15 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"slipway/spec/yamlfile"
 )
 
 const whole = `version: 0.2
@@ -82,7 +85,7 @@ func TestParse(t *testing.T) {
 	if d := cmp.Diff(want, s, cmpopts.IgnoreTypes(Place{}), cmpopts.IgnoreUnexported(Spec{})); d != "" {
 		t.Error(d)
 	}
-	if at := s.Phases.Build.Commands[1].Place; at != (Place{17, 9}) {
+	if at := s.Phases.Build.Commands[1].Place; at != (Place{Line: 17, Column: 9}) {
 		t.Errorf("the second command of build stands at %v", at)
 	}
 	var what []string
@@ -97,6 +100,33 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// told is all that is said of a file, warnings and mistakes.
+func told(text []byte) string {
+	_, warnings, err := Validate("f", text)
+	all := slices.Clone(warnings)
+	if errs, ok := errors.AsType[Errors](err); ok {
+		all = append(all, errs...)
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return inOrder(all).Error()
+}
+
+func TestUnknownKeysStopNoBuild(t *testing.T) {
+	s, err := Parse("f", []byte("version: 0.2\nenv: {shell: bash, compute-type: X}\nphases:\n  build:\n    env: {}\n    commands: [echo a]\ncache: {type: LOCAL, paths: [a]}\n"))
+	if err != nil || len(s.Phases.Build.Commands) != 1 || len(s.Warnings) != 3 {
+		t.Fatalf("%v: %+v", err, s)
+	}
+}
+
+func TestSecondaryArtifactsNeedNoPrimaryOnes(t *testing.T) {
+	s, err := Parse("f", []byte("version: 0.2\nphases: {}\nartifacts:\n  secondary-artifacts:\n    one: {files: ['a']}\n"))
+	if err != nil || len(s.Artifacts.Files) != 0 || len(s.Artifacts.Secondary) != 1 {
+		t.Fatalf("%v: %+v", err, s)
+	}
+}
+
 func TestEveryMistakeIsToldWithItsPlace(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"empty", "", "f:1:1: the file is empty; it needs at least version: 0.2 and phases"},
@@ -105,10 +135,10 @@ func TestEveryMistakeIsToldWithItsPlace(t *testing.T) {
 		{"no version", "phases: {}\n", "f:1:1: version is missing; write version: 0.2"},
 		{"several", "version: 0.3\nphases:\n  biuld:\n    commands: [x]\n  build:\n    comands: [x]\n    on-failure: STOP\nfoo: 1\n",
 			`f:1:10: version must be 0.2 (or 0.1), not "0.3"
-f:3:3: unknown key "biuld" in phases: did you mean build?
-f:6:5: unknown key "comands" in phases.build: did you mean commands?
+f:3:3: unknown key "biuld" in phases is ignored: did you mean build?
+f:6:5: unknown key "comands" in phases.build is ignored: did you mean commands?
 f:7:17: phases.build.on-failure must be ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex or RETRY-count-regex, not "STOP"
-f:8:1: unknown key "foo" in a build specification; known are artifacts, batch, cache, env, phases, proxy, reports, run-as, version`},
+f:8:1: unknown key "foo" in a build specification is ignored; known are artifacts, batch, cache, env, phases, proxy, reports, run-as, version`},
 		{"command as map", "version: 0.2\nphases:\n  build:\n    commands:\n      - echo ok\n      - echo a: b\n",
 			`f:6:9: Expected Commands[1] to be of string type: found subkeys instead at line 6, value of the key tag on line 6 might be empty. YAML reads "a: b" as a key and a value; put the whole command in quotes`},
 		{"twice", "version: 0.2\nphases: {build: {commands: [a]}}\nversion: 0.2\n", `f:3:1: "version" stands here a second time (first in line 1)`},
@@ -117,21 +147,16 @@ f:8:1: unknown key "foo" in a build specification; known are artifacts, batch, c
 		{"reserved", "version: 0.2\nenv: {variables: {CODEBUILD_X: 1, 1a: 2}}\nphases: {}\n",
 			"f:2:19: env.variables: names beginning with CODEBUILD_ are kept for CodeBuild's own variables\n" +
 				`f:2:35: env.variables: "1a" is no name of a variable: it has letters, digits and _, and begins with no digit`},
-		{"files missing", "version: 0.2\nphases: {}\nartifacts:\n  secondary-artifacts: {a-b: {files: x}}\n",
-			"f:3:1: artifacts has no files: name the files that are put out, such as '**/*'\n" + `f:4:25: the identifier "a-b" must have letters, digits and _ only, at most 128`},
+		{"files missing", "version: 0.2\nphases: {}\nartifacts:\n  name: x\n", "f:3:1: artifacts has no files: name the files that are put out, such as '**/*'"},
+		{"identifier", "version: 0.2\nphases: {}\nartifacts:\n  secondary-artifacts: {a-b: {files: x}}\n", `f:4:25: the identifier "a-b" must have letters, digits and _ only, at most 128`},
 		{"circle", "version: 0.2\nbatch:\n  build-graph:\n    - {identifier: a, depend-on: [b]}\n    - {identifier: b, depend-on: [a]}\n    - {identifier: c, depend-on: [d]}\n",
 			"f:5:20: b depends on \"a\", which depends on it in turn\nf:6:20: c depends on \"d\", which is not in the graph: did you mean a?"},
-		{"no utf-8", "version: 0.2\n# \xff\n", "f:2:3: this is no UTF-8 text; save the file in that encoding"},
+		{"no utf-8", "version: 0.2\n# \xff\n", "f:2:3: the file is not UTF-8 text; save it in that encoding"},
 		{"two documents", "version: 0.2\nphases: {}\n---\nversion: 0.2\n", "f:4:1: a second YAML document begins here; a build specification is one"},
 		{"no anchor", "version: 0.2\nphases: *x\n", "f:2:9: the alias *x has no anchor"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := Parse("f", []byte(c.text))
-			got := ""
-			if err != nil {
-				got = err.Error()
-			}
-			if got != c.want {
+			if got := told([]byte(c.text)); got != c.want {
 				t.Errorf("got:\n%s\nwant:\n%s", got, c.want)
 			}
 		})
@@ -162,7 +187,7 @@ func TestHostileFilesEndSoon(t *testing.T) {
 		"flow":     strings.Repeat("[", 500_000),
 		"block":    strings.Repeat("- ", 300_000) + "x",
 		"keys":     strings.Repeat("? ", 300_000) + "x",
-		"long":     strings.Repeat("x", maxSize+1),
+		"long":     strings.Repeat("x", yamlfile.MaxSize+1),
 		"aliases":  bomb,
 		"merge":    "a: &a\n  <<: *a\nversion: 0.2\nphases: *a\n",
 		"itself":   "version: 0.2\nphases: &a *a\n",

@@ -37,7 +37,7 @@ func (r *reader) phase(p *Phase, m member) {
 	}
 	for _, o := range r.members(m.value, where) {
 		if o.key == "runtime-versions" && m.key != "install" {
-			r.fail(o.Place, "runtime-versions can only stand in phases.install")
+			r.warn(o.Place, "runtime-versions is ignored here; it belongs in phases.install")
 			known[o.key] = func(member) {}
 		}
 	}

@@ -16,6 +16,8 @@ type Spec struct {
 	Artifacts *Artifacts
 	Cache     *Cache
 	Batch     *Batch
+	// Warnings are about what is ignored: keys that nothing has.
+	Warnings Errors
 
 	placed map[string]Place // where each part that Unsupported names stands
 }

@@ -12,7 +12,7 @@ const corpus = "../../../shared/corpus"
 
 // refusals are the errors that a strict reading of the real files finds, by file.
 var refusals = map[string][]string{
-	"003.json": {"003.json:3:2: Value '%ServiceName%' at 'pipeline.name'"}, // a placeholder
+	"003.json": {"003.json:3:3: Value '%ServiceName%' at 'pipeline.name'"}, // a placeholder
 	"005.json": {"005.json:4:5: Value 'arn:aws:iam::YOUR_ACCOUNT_ID:role/CodePipelineRole' at 'pipeline.roleArn'"},
 	"007.json": {"007.json:198:1: "}, // its first brace is missing
 	"009.json": {"009.json:4:7: Value '<ARN Ihrer", "009.json:39:13: Action configuration for action 'DeployAction' is missing required configuration 'ApplicationName'",

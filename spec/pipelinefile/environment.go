@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"slipway/api/codebuild"
+	"slipway/spec/yamlfile"
 )
 
 // EnvironmentVariables reads the configuration value EnvironmentVariables of a CodeBuild action: a JSON array of objects with
@@ -33,35 +34,13 @@ func keysOf(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
 // nearest offers the known key that is most like an unknown one, if any is like it.
 func nearest(key string, known []Key) string {
-	best, least := "", 4
-	for _, k := range known {
-		if d := distance(key, k.Name); d < least {
-			best, least = k.Name, d
-		}
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = k.Name
 	}
+	best := yamlfile.Closest(key, names)
 	if best == "" {
 		return ""
 	}
 	return "; did you mean '" + best + "'?"
-}
-
-// distance is the number of letters to change, add or leave out (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -11,37 +11,19 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 
 	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
+	"slipway/spec/yamlfile"
 )
 
-// Error is one error of a file.
-type Error struct {
-	File         string
-	Line, Column int
-	Message      string
-}
-
-func (e Error) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Message)
-}
-
-// Errors are all errors of a file, in its order.
-type Errors []Error
-
-func (es Errors) Error() string {
-	lines := make([]string, len(es))
-	for i, e := range es {
-		lines[i] = e.Error()
-	}
-	return strings.Join(lines, "\n")
-}
-
-// maxFile bounds a file, in bytes: a pipeline's structure has at most 500 actions.
-const maxFile = 4 << 20
+type (
+	// Error is one error of a file.
+	Error = yamlfile.Error
+	// Errors are all errors of a file, in its order.
+	Errors = yamlfile.Errors
+)
 
 // Parse reads a pipeline file. The error is Errors, with each that was found.
 func Parse(file string, text []byte) (*cp.PipelineDeclaration, error) {
@@ -74,30 +56,25 @@ func (p *parse) add(at *token.Position, format string, args ...any) {
 }
 
 func (p *parse) parse(text []byte) *cp.PipelineDeclaration {
-	if len(text) > maxFile {
-		p.add(nil, "the file is larger than %d MiB", maxFile>>20)
-		return nil
-	}
 	if trimmed := strings.TrimSpace(string(text)); strings.HasPrefix(trimmed, "{") && !json.Valid(text) {
 		p.syntax(text)
 		return nil
 	}
-	f, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		line, column, message := position(err)
-		p.errors = append(p.errors, Error{p.file, line, column, message})
+	f, bad := yamlfile.Read(text)
+	if bad != nil {
+		p.errors = append(p.errors, Error{File: p.file, Line: bad.Line, Column: bad.Column, Message: bad.Message})
 		return nil
 	}
-	if len(f.Docs) != 1 || f.Docs[0].Body == nil {
+	if len(f.Docs) != 1 {
 		p.add(nil, "the file must hold one pipeline, and holds %d documents", len(f.Docs))
 		return nil
 	}
-	root, ok := fields(f.Docs[0].Body)
+	root, ok := fields(f.Docs[0])
 	if !ok {
-		p.add(start(f.Docs[0].Body), "a pipeline file must be an object")
+		p.add(start(f.Docs[0]), "a pipeline file must be an object")
 		return nil
 	}
-	p.root = f.Docs[0].Body
+	p.root = f.Docs[0]
 	if _, is := root["Resources"]; is {
 		p.add(start(p.root), "this is a CloudFormation template, not a pipeline: Slipway does not read templates yet; give the structure that `aws codepipeline get-pipeline` prints")
 		return nil
@@ -122,7 +99,8 @@ func (p *parse) syntax(text []byte) {
 	before := string(text[:max(0, min(int(offset)-1, len(text)))])
 	line := strings.Count(before, "\n") + 1
 	column := len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1
-	p.errors = append(p.errors, Error{p.file, line, column, fmt.Sprintf("the file is no JSON: %v", err)})
+	message := strings.Replace(err.Error(), "invalid character", "unexpected character", 1)
+	p.errors = append(p.errors, Error{File: p.file, Line: line, Column: column, Message: "the file is not valid JSON: " + message})
 }
 
 // declaration decodes the pipeline's node, and checks it as CreatePipeline would.
@@ -245,13 +223,10 @@ func (p *parse) locate(path []string) *token.Position {
 	return at
 }
 
-// maxDepth bounds how deep a file may be nested.
-const maxDepth = 40
-
 // plain turns nodes into what JSON can hold. Anchors and aliases are refused: no pipeline needs them.
 func (p *parse) plain(n ast.Node, depth int) (any, error) {
-	if depth > maxDepth {
-		p.add(start(n), "the file is nested more than %d deep", maxDepth)
+	if depth > yamlfile.MaxDepth {
+		p.add(start(n), "the file is nested more than %d deep", yamlfile.MaxDepth)
 		return nil, p.errors
 	}
 	if members, ok := fields(n); ok {
@@ -331,15 +306,4 @@ func (p *parse) unknown(n ast.Node, t reflect.Type) {
 			}
 		}
 	}
-}
-
-// position takes the place out of an error of the YAML reader.
-func position(err error) (line, column int, message string) {
-	message = strings.TrimSpace(err.Error())
-	first, _, _ := strings.Cut(message, "\n")
-	if n, _ := fmt.Sscanf(first, "[%d:%d]", &line, &column); n == 2 {
-		_, first, _ = strings.Cut(first, "] ")
-		return line, column, first
-	}
-	return 1, 1, first
 }

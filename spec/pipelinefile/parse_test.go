@@ -46,7 +46,7 @@ func TestEveryErrorHasItsPlace(t *testing.T) {
 		{"a source later", `{"category": "Build"`, `{"category": "Source"`, "p.json:9:27: Stage Build has a source action: only the first stage may hold source actions"},
 		{"reserved namespace", `"name": "Compile",`, `"name": "Compile", "namespace": "variables",`, "p.json:9:27: The namespace variables is reserved"},
 		{"mode", `"version": 1`, `"executionMode": "QUEUED"`, "p.json:11:6: Execution mode QUEUED needs pipelineType V2"},
-		{"syntax", `"version": 1`, `"version": 1,`, "p.json:12:1: the file is no JSON"},
+		{"syntax", `"version": 1`, `"version": 1,`, "p.json:12:1: the file is not valid JSON"},
 		{"environment", `"ProjectName": "web"`, `"ProjectName": "web", "EnvironmentVariables": "[{}]"`, "p.json:10:48: The value of 'EnvironmentVariables' in action 'Compile': variable 1 must have a name and a value"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
