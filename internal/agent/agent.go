@@ -60,10 +60,8 @@ func Run(ctx context.Context, c Config) error {
 	}
 	a.api = cmd.Client{Client: &awsproto.Client{Endpoint: c.Endpoint, Region: c.Region, Credentials: c.Credentials, HTTP: a.HTTP,
 		Header: http.Header{"X-Amz-Codedeploy-Agent-Version": {version}}}}
-	for _, dir := range []string{a.root(), a.instructions(), a.ongoing(), a.state()} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
+	if err := a.makeFolders(); err != nil {
+		return err
 	}
 	unlock, err := lock(filepath.Join(a.state(), "lock"))
 	if err != nil {
@@ -81,8 +79,18 @@ func Run(ctx context.Context, c Config) error {
 	}
 	a.Log.Info("agent started", "host", a.identity, "server", c.Endpoint, "root", c.Root)
 	a.recover(ctx)
-	a.poll(ctx)
+	err = a.poll(ctx)
 	a.running.Wait()
+	return err
+}
+
+// makeFolders makes the agent's folders. They may go while the agent runs: people empty them when a disk is full.
+func (a *agent) makeFolders() error {
+	for _, dir := range []string{a.root(), a.instructions(), a.ongoing(), a.state()} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return worded(err)
+		}
+	}
 	return nil
 }
 
@@ -110,21 +118,25 @@ func lock(path string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// poll takes commands until ctx ends.
-func (a *agent) poll(ctx context.Context) {
-	wait := backoff{}
+// poll takes commands until ctx ends. A key that the server does not take when the agent starts ends it with the reason; one that
+// stops being taken later may be one that is being replaced.
+func (a *agent) poll(ctx context.Context) error {
+	wait, taken := backoff{}, false
 	for ctx.Err() == nil {
 		select {
 		case a.slots <- struct{}{}:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 		asked := time.Now()
 		c, err := a.ask(ctx)
 		if err != nil || c == nil {
 			<-a.slots
 		}
+		taken = taken || err == nil
 		switch {
+		case err != nil && !taken && a.refused(err) != nil:
+			return a.refused(err)
 		case err != nil && ctx.Err() == nil:
 			if wait.first() {
 				a.Log.Warn("the server can't be asked for commands; trying again", "error", err)
@@ -145,6 +157,7 @@ func (a *agent) poll(ctx context.Context) {
 			}
 		}
 	}
+	return nil
 }
 
 func (a *agent) ask(ctx context.Context) (*cmd.HostCommandInstance, error) {

@@ -87,6 +87,7 @@ func (a *agent) handle(ctx context.Context, c *cmd.HostCommandInstance, t *track
 		var terr error
 		if t, terr = a.takeUp(deployment, c); terr != nil {
 			log.Error("the command can't be recorded, and so can't be done", "error", terr)
+			a.decline(ctx, c, terr)
 			return
 		}
 	}
@@ -137,6 +138,24 @@ func (a *agent) handle(ctx context.Context, c *cmd.HostCommandInstance, t *track
 	o.close()
 }
 
+// decline reports a command that can't even be recorded as failed, so that the deployment does not wait for it.
+func (a *agent) decline(ctx context.Context, c *cmd.HostCommandInstance, why error) {
+	text, err := json.Marshal(failed(fmt.Errorf("the agent can't record the command before it does it: %w", why), ""))
+	if err != nil {
+		return
+	}
+	call, cancel := context.WithTimeout(ctx, callFor)
+	defer cancel()
+	_, err = a.api.PutHostCommandComplete(call, &cmd.PutHostCommandCompleteInput{
+		HostCommandIdentifier: c.HostCommandIdentifier,
+		CommandStatus:         cmd.HostCommandStatusFailed,
+		Diagnostics:           &cmd.Envelope{Format: new("JSON"), Payload: new(string(text))},
+	})
+	if err != nil {
+		a.Log.Warn("the server can't be told that a command was not done", "error", err)
+	}
+}
+
 // later takes a recorded command up again that could not be acknowledged.
 func (a *agent) later(ctx context.Context, c *cmd.HostCommandInstance, t *track) {
 	(&backoff{next: lastBackoff}).sleep(ctx)
@@ -156,7 +175,7 @@ func failed(err error, tail string) *result {
 	if errors.As(err, &f) {
 		return &result{"Failed", f.code, f.script, f.message, tail}
 	}
-	return &result{"Failed", unknownError, "", err.Error(), tail}
+	return &result{"Failed", unknownError, "", worded(err).Error(), tail}
 }
 
 func (a *agent) fetch(ctx context.Context, c *cmd.HostCommandInstance) (*specification, error) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 )
@@ -54,7 +55,7 @@ func (i *installation) write(name string, from io.Reader, info fs.FileInfo) erro
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, from)
+	_, _, err = copySparse(f, from, math.MaxInt64, math.MaxInt64)
 	if err == nil {
 		err = f.Chmod(info.Mode().Perm())
 	}

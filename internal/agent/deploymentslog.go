@@ -51,7 +51,7 @@ func (l *deploymentsLog) open() bool {
 	if os.MkdirAll(l.dir, 0o755) != nil {
 		return false
 	}
-	f, err := os.OpenFile(l.path(0), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	f, err := openLog(l.path(0))
 	if err != nil {
 		return false
 	}

@@ -43,6 +43,9 @@ func (a *agent) hook(s *specification, event string) (*hook, error) {
 				return nil, err
 			}
 			dir = strings.TrimSpace(string(content))
+			if !exists(a.real(archiveOf(dir))) {
+				return nil, a.formerGone(dir, marker, event)
+			}
 		}
 	}
 	spec, _, err := a.appspec(dir, s.AppSpecFilename)
@@ -53,6 +56,13 @@ func (a *agent) hook(s *specification, event string) (*hook, error) {
 		return &hook{a, s, event, a.real(archiveOf(dir)), scripts}, nil
 	}
 	return nil, nil
+}
+
+// formerGone says that the scripts of an event are those of a former revision, which was removed from the host, and what to do.
+func (a *agent) formerGone(dir, marker, event string) error {
+	return &failure{code: unknownError, message: fmt.Sprintf("%s runs the scripts of the former revision, that of deployment %s, which was the last to be installed with success. "+
+		"Its folder %s was removed from this host. Deploy once with --ignore-application-stop-failures, or remove %s on the host: then there is no former revision, and the event has no scripts.",
+		event, path.Base(dir), a.real(archiveOf(dir)), marker)}
 }
 
 // which revision's scripts run.
@@ -85,7 +95,8 @@ func revisionOf(s *specification, event string) int {
 func (a *agent) appspec(dir, name string) (*appspec.Spec, string, error) {
 	root, err := os.OpenRoot(a.real(archiveOf(dir)))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", &failure{code: unknownError, message: "The revision is not on the host: there is no " + a.real(archiveOf(dir)) + "."}
+		return nil, "", &failure{code: unknownError, message: "The revision was unpacked by DownloadBundle, but is not on the host any more: there is no " + a.real(archiveOf(dir)) +
+			". Was the folder cleaned meanwhile? Deploy again."}
 	}
 	if err != nil {
 		return nil, "", err

@@ -36,14 +36,17 @@ func TestScripts(t *testing.T) {
 		code         int
 		says         string
 	}{
-		"success":           {"#!/bin/sh\necho hello", "", succeeded, ""},
-		"without a #! line": {"echo hello", "", succeeded, ""},
-		"exit code":         {"#!/bin/sh\nexit 7", "", scriptFailed, "Script at specified location: s.sh failed with exit code 7"},
-		"signal":            {"#!/bin/sh\nkill -9 $$", "", scriptFailed, "Script at specified location: s.sh failed: it was ended by the signal killed"},
-		"timeout":           {"#!/bin/sh\nsleep 60", "    timeout: 1\n", timedOut, "Script at specified location: s.sh failed to complete in 1 seconds"},
-		"output left open":  {"#!/bin/sh\nsleep 3 &\n", "    timeout: 1\n", outputLeftOpen, "failed to close STD"},
-		"no interpreter":    {"#!/no/such/program\n", "", scriptFailed, "could not be started"},
-		"no user":           {"#!/bin/sh\n", "    runas: nobody-of-that-name\n", scriptFailed, "Script at specified location: s.sh run as user nobody-of-that-name failed: user: unknown user"},
+		"success":                            {"#!/bin/sh\necho hello", "", succeeded, ""},
+		"without a #! line":                  {"echo hello", "", succeeded, ""},
+		"exit code":                          {"#!/bin/sh\nexit 7", "", scriptFailed, "Script at specified location: s.sh failed with exit code 7"},
+		"signal":                             {"#!/bin/sh\nkill -9 $$", "", scriptFailed, "Script at specified location: s.sh failed: it was ended by the signal killed"},
+		"timeout":                            {"#!/bin/sh\nsleep 60", "    timeout: 1\n", timedOut, "Script at specified location: s.sh failed to complete in 1 seconds"},
+		"output left open":                   {"#!/bin/sh\nsleep 3 &\n", "    timeout: 1\n", outputLeftOpen, "failed to close STD"},
+		"no interpreter":                     {"#!/no/such/program\n", "", scriptFailed, "could not be started: its first line names the interpreter \"/no/such/program\", which is not on this host"},
+		"Windows line ends":                  {"#!/bin/bash\r\necho ok\r\n", "", scriptFailed, `interpreter "/bin/bash\r"`},
+		"Windows line ends after env":        {"#!/usr/bin/env bash\r\necho ok\r\n", "", scriptFailed, "failed with exit code 127: the script has Windows line ends (CRLF)"},
+		"exit code while its output is held": {"#!/bin/sh\nsleep 5 &\nexit 7\n", "    timeout: 60\n", scriptFailed, "failed with exit code 7"},
+		"no user":                            {"#!/bin/sh\n", "    runas: nobody-of-that-name\n", scriptFailed, "Script at specified location: s.sh run as user nobody-of-that-name failed: there is no user nobody-of-that-name on this host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newSite(t)
@@ -186,8 +189,17 @@ func TestTheOldRevisionStopsItself(t *testing.T) {
 	if h, err := x.hook(x.s, "ApplicationStop"); err != nil || h == nil || h.archive != old {
 		t.Fatalf("%+v %v", h, err)
 	}
-	if _, err := x.hook(x.s, "BeforeInstall"); err == nil || !strings.Contains(err.Error(), "The revision is not on the host") {
+	if _, err := x.hook(x.s, "BeforeInstall"); err == nil || !strings.Contains(err.Error(), "is not on the host any more") {
 		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Dir(old)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := x.hook(x.s, "ApplicationStop")
+	for _, want := range []string{"former revision", "d-AAAAAAAAA", "--ignore-application-stop-failures", x.lastSuccessful("group")} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("the former revision is gone: %v, want %s", err, want)
+		}
 	}
 	for _, c := range []struct {
 		event, creator, kind string

@@ -29,6 +29,9 @@ func (a *agent) identify(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if refused := a.refused(err); refused != nil {
+			return refused
+		}
 		if wait.first() {
 			a.Log.Warn("the server can't be asked who this host is; trying again", "error", err)
 		}
@@ -62,6 +65,9 @@ func (a *agent) caller(ctx context.Context) (arn, account string, err error) {
 		Message string `xml:"Error>Message"`
 	}
 	if err := xml.Unmarshal(answer, &x); err != nil || x.Arn == "" {
+		if key := newKeyError(x.Code, x.Message); key != nil {
+			return "", "", key
+		}
 		return "", "", fmt.Errorf("GetCallerIdentity answered %s: %s %s", resp.Status, x.Code, x.Message)
 	}
 	return x.Arn, x.Account, nil

@@ -124,7 +124,7 @@ func (i *installation) generate(spec *appspec.Spec, behavior string) error {
 		}
 		info, err := i.archive.Stat(source)
 		if err != nil {
-			return fmt.Errorf("the source %q (line %d) is not in the bundle: %w", f.Source, f.Line, err)
+			return i.noSource(f, err)
 		}
 		destination := clean(f.Destination)
 		if !info.IsDir() {
@@ -156,6 +156,17 @@ func (i *installation) generate(spec *appspec.Spec, behavior string) error {
 	return nil
 }
 
+// noSource says why a source of the files section can't be installed.
+func (i *installation) noSource(f appspec.File, err error) error {
+	switch {
+	case strings.ContainsAny(f.Source, "*?["):
+		return fmt.Errorf("the source %q (line %d) is not in the bundle. Wildcards are not expanded: name a file or a folder, or / for all of the bundle", f.Source, f.Line)
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("the source %q (line %d) is not in the bundle. Sources are paths from the top of the bundle", f.Source, f.Line)
+	}
+	return fmt.Errorf("the source %q (line %d) can't be read: %w", f.Source, f.Line, err)
+}
+
 func (i *installation) unreachable(name string, err error) error {
 	if strings.Contains(err.Error(), "escapes") {
 		return fmt.Errorf("%s leads out of the root %s of this host; nothing is written there", name, i.a.Root)
@@ -170,6 +181,9 @@ func (i *installation) isFolder(name string) bool {
 
 func (i *installation) folder(source, destination, behavior string) error {
 	if !i.isFolder(destination) {
+		if _, err := i.to.Stat(destination); err == nil {
+			return fmt.Errorf("%s is a file on this host, and the bundle has a folder there (%s). Remove the file, or change the destination", destination, source)
+		}
 		if err := i.plan.mkdir(destination); err != nil {
 			return err
 		}
@@ -199,12 +213,15 @@ func (i *installation) folder(source, destination, behavior string) error {
 }
 
 func (i *installation) file(source, destination, behavior string) error {
-	_, err := i.to.Lstat(destination)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := i.to.Lstat(destination)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return i.plan.copy(source, destination)
 	}
 	if err != nil {
 		return i.unreachable(destination, err)
+	}
+	if info.IsDir() && behavior != "RETAIN" {
+		return fmt.Errorf("%s is a folder on this host, and the bundle has a file there (%s). Remove the folder, or change the destination", destination, source)
 	}
 	switch behavior {
 	case "OVERWRITE":

@@ -49,18 +49,32 @@ func (a *agent) openOutput(s *specification, c *cmd.HostCommandInstance) (*outpu
 	o := &output{deployment: s.DeploymentId, id: *c.HostCommandIdentifier, spoolPath: a.spoolPath(s.DeploymentGroupId, s.DeploymentId,
 		*c.CommandName), all: &a.logs, more: make(chan struct{}, 1)}
 	dir := filepath.Dir(o.spoolPath)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
 	}
 	var err error
-	if o.spool, err = os.OpenFile(o.spoolPath, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o640); err != nil {
+	if o.spool, err = os.OpenFile(o.spoolPath, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600); err != nil {
 		return nil, err
 	}
-	if o.scripts, err = os.OpenFile(filepath.Join(dir, "scripts.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+	if o.scripts, err = openLog(filepath.Join(dir, "scripts.log")); err != nil {
 		_ = o.spool.Close()
 		return nil, err
 	}
 	return o, nil
+}
+
+// openLog opens a log to append to it. What scripts write may hold secrets: the owner and the owner's group alone may read it, whatever
+// an earlier agent left.
+func openLog(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Chmod(0o640); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
 }
 
 // reopenOutput finds the output of a command that was in hand when the agent died; nil if there is none.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
@@ -48,7 +49,7 @@ func (h *hook) script(ctx context.Context, script appspec.Script, file string, o
 	_ = c.Stdout.(*os.File).Close()
 	_ = c.Stderr.(*os.File).Close()
 	if err != nil {
-		return fail(scriptFailed, "could not be started: %v", err)
+		return fail(scriptFailed, "could not be started: %s", whyNotStarted(file, err))
 	}
 	timeout := time.NewTimer(time.Duration(script.Timeout) * time.Second)
 	defer timeout.Stop()
@@ -65,28 +66,64 @@ func (h *hook) script(ctx context.Context, script appspec.Script, file string, o
 		settle(read, time.Second)
 		return fail(afterRestart, "was ended because the agent was stopped")
 	}
+	if err != nil { // known as failed, whoever still holds its output
+		settle(read, time.Second)
+		return exitError(err, file, fail)
+	}
 	for name, closed := range map[string]<-chan struct{}{"STDOUT": read[0], "STDERR": read[1]} {
 		select {
 		case <-closed:
 		case <-timeout.C:
-			return fail(outputLeftOpen, "failed to close %s", name)
+			return fail(outputLeftOpen, "failed to close %s: it ended with exit code 0, but a program that it started still holds its output open after %d seconds. "+
+				"Start such programs with their output elsewhere: program >/dev/null 2>&1 &", name, script.Timeout)
 		case <-ctx.Done():
 			return fail(afterRestart, "has ended, but its output was still open when the agent was stopped")
 		}
 	}
-	return exitError(err, fail)
+	return nil
 }
 
-func exitError(err error, fail func(int, string, ...any) error) error {
-	if err == nil {
-		return nil
+// firstLine is the beginning of a script's first line, as the kernel reads it.
+func firstLine(file string) string {
+	f, err := os.Open(file)
+	if err != nil {
+		return ""
 	}
+	defer f.Close()
+	start := make([]byte, 256)
+	n, _ := io.ReadFull(f, start) // a shorter file is as good
+	line, _, _ := strings.Cut(string(start[:n]), "\n")
+	return line
+}
+
+const windowsLines = "the script has Windows line ends (CRLF); save it with Unix line ends, as `dos2unix` or git's core.autocrlf=input do"
+
+// whyNotStarted says why the system did not start a script that is there.
+func whyNotStarted(file string, err error) string {
+	interpreter, isScript := strings.CutPrefix(firstLine(file), "#!")
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && isScript && strings.HasSuffix(interpreter, "\r"):
+		return fmt.Sprintf("its first line names the interpreter %q: %s", strings.TrimSpace(interpreter)+"\r", windowsLines)
+	case errors.Is(err, fs.ErrNotExist) && isScript:
+		return fmt.Sprintf("its first line names the interpreter %q, which is not on this host", strings.TrimSpace(interpreter))
+	case errors.Is(err, fs.ErrNotExist):
+		return "it is a program for another system, or one whose loader is not on this host"
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Sprintf("permission denied; is it on a file system that is mounted noexec? The agent runs as the user ID %d", os.Getuid())
+	}
+	return worded(err).Error()
+}
+
+func exitError(err error, file string, fail func(int, string, ...any) error) error {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		return fail(scriptFailed, "failed: %v", err)
 	}
 	if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		return fail(scriptFailed, "failed: it was ended by the signal %s", status.Signal())
+	}
+	if code := exit.ExitCode(); (code == 126 || code == 127) && strings.HasSuffix(firstLine(file), "\r") {
+		return fail(scriptFailed, "failed with exit code %d: %s", code, windowsLines)
 	}
 	return fail(scriptFailed, "failed with exit code %d", exit.ExitCode())
 }
@@ -162,7 +199,7 @@ func (h *hook) process(script appspec.Script, file string) (*exec.Cmd, error) {
 	case script.RunAs != "":
 		u, err := user.Lookup(script.RunAs)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("there is no user %s on this host", script.RunAs)
 		}
 		if strconv.Itoa(os.Getuid()) != u.Uid {
 			if os.Getuid() == 0 {

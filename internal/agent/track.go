@@ -53,6 +53,9 @@ func (a *agent) takeUp(deployment string, c *cmd.HostCommandInstance) (*track, e
 	if err != nil {
 		return nil, err
 	}
+	if err := a.makeFolders(); err != nil {
+		return nil, err
+	}
 	t := &track{path: filepath.Join(a.ongoing(), deployment), command: c}
 	if t.file, err = os.OpenFile(t.path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600); err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package agent
 
 import (
 	"archive/tar"
-	"archive/zip"
 	"bufio"
 	"compress/gzip"
 	"errors"
@@ -26,6 +25,7 @@ const (
 type unpacker struct {
 	root   *os.Root
 	budget int64 // bytes that may still be written
+	holes  int64 // bytes that may still be left out of sparse files
 	n      int   // entries so far
 	modes  map[string]fs.FileMode
 }
@@ -40,7 +40,7 @@ func unpack(bundle, kind, dir string, size int64) (entries int, err error) {
 		return 0, err
 	}
 	defer root.Close()
-	u := &unpacker{root: root, budget: max(freeRatio, size*maxRatio), modes: map[string]fs.FileMode{}}
+	u := &unpacker{root: root, budget: max(freeRatio, size*maxRatio), holes: maxHoles, modes: map[string]fs.FileMode{}}
 	if kind == "zip" {
 		err = u.zip(bundle)
 	} else {
@@ -106,7 +106,8 @@ func (u *unpacker) folder(name string, mode fs.FileMode) error {
 	return nil
 }
 
-func (u *unpacker) file(name string, mode fs.FileMode, content io.Reader) error {
+// file writes a file. holes are the zeros that it may have beyond what the bundle may grow to, since they take no room.
+func (u *unpacker) file(name string, mode fs.FileMode, content io.Reader, holes int64) error {
 	// An entry that comes twice replaces the first, a link is not written through.
 	if err := u.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return escaping(name, err)
@@ -115,15 +116,21 @@ func (u *unpacker) file(name string, mode fs.FileMode, content io.Reader) error 
 	if err != nil {
 		return escaping(name, err)
 	}
-	n, err := io.Copy(f, io.LimitReader(content, u.budget+1))
+	n, left, err := copySparse(f, content, u.budget, holes)
+	if holes > 0 {
+		u.holes -= left
+	} else {
+		n += left
+	}
 	if err == nil {
 		err = f.Chmod(mode.Perm() | 0o400)
 	}
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
-	if u.budget -= n; err == nil && u.budget < 0 {
-		err = fmt.Errorf("it grows to more than %d times its size, which no real bundle does", maxRatio)
+	u.budget -= n
+	if errors.Is(err, errTooLarge) || err == nil && u.budget < 0 {
+		return fmt.Errorf("it grows to more than %d times its size, which no real bundle does", maxRatio)
 	}
 	return err
 }
@@ -142,10 +149,9 @@ func (u *unpacker) tar(bundle string) error {
 	}
 	defer f.Close()
 	var r io.Reader = bufio.NewReaderSize(f, 1<<20)
-	if magic, _ := r.(*bufio.Reader).Peek(2); string(magic) == "\x1f\x8b" {
-		if r, err = gzip.NewReader(r); err != nil {
-			return err
-		}
+	magic, _ := r.(*bufio.Reader).Peek(6)
+	if r, err = decompressed(r, string(magic)); err != nil {
+		return err
 	}
 	for t := tar.NewReader(r); ; {
 		h, err := t.Next()
@@ -154,6 +160,12 @@ func (u *unpacker) tar(bundle string) error {
 				return errors.New("it is empty")
 			}
 			return nil
+		}
+		if errors.Is(err, tar.ErrHeader) {
+			return fmt.Errorf("it is no tar archive, or is damaged after %d entries", u.n)
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("it is cut off after %d entries", u.n)
 		}
 		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
 			return err
@@ -168,9 +180,9 @@ func (u *unpacker) tar(bundle string) error {
 		mode := fs.FileMode(h.Mode & 0o777) // nine bits
 		switch h.Typeflag {
 		case tar.TypeDir:
-			err = u.folder(name, mode)
-		case tar.TypeReg:
-			err = u.file(name, mode, t)
+			err = u.folder(name, carried(mode, folderMode))
+		case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+			err = u.file(name, carried(mode, fileMode), t, u.holesOf(h))
 		case tar.TypeSymlink:
 			err = u.link(name, h.Linkname)
 		case tar.TypeLink:
@@ -187,58 +199,45 @@ func (u *unpacker) tar(bundle string) error {
 	}
 }
 
-// maxLink bounds the target of a link in a zip, which is its content.
-const maxLink = 4096
+// Modes of what an archive carries no mode for. Nobody but the owner may write it.
+const (
+	fileMode   fs.FileMode = 0o644
+	folderMode fs.FileMode = 0o755
+)
 
-func (u *unpacker) zip(bundle string) error {
-	z, err := zip.OpenReader(bundle)
-	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
-		return err
+// carried is the mode that an archive carries for an entry, or the usual one if it carries none.
+func carried(mode, usual fs.FileMode) fs.FileMode {
+	if mode.Perm() == 0 {
+		return usual
 	}
-	defer z.Close()
-	for _, e := range z.File {
-		name, ok, err := u.name(e.Name)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		if err := u.zipEntry(e, name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return mode.Perm()
 }
 
-func (u *unpacker) zipEntry(e *zip.File, name string) error {
-	mode := e.Mode()
-	if mode.IsDir() {
-		if mode.Perm() == 0 {
-			mode |= 0o755
+// decompressed reads through gzip, and names what else a bundle was packed with.
+func decompressed(r io.Reader, magic string) (io.Reader, error) {
+	for start, kind := range map[string]string{"BZh": "bzip2", "\xfd7zXZ": "xz", "\x28\xb5\x2f\xfd": "zstd"} {
+		if strings.HasPrefix(magic, start) {
+			return nil, fmt.Errorf("it is compressed with %s; a bundle may be a zip, a tar, or a tar compressed with gzip", kind)
 		}
-		return u.folder(name, mode)
 	}
-	if mode&fs.ModeType != 0 && mode&fs.ModeSymlink == 0 {
-		return fmt.Errorf("the entry %q is a device or something else that is no file, folder or link", e.Name)
+	switch {
+	case strings.HasPrefix(magic, "PK\x03\x04"):
+		return nil, errors.New("it is a zip archive, but the revision says that its bundle type is tar or tgz")
+	case strings.HasPrefix(magic, "\x1f\x8b"):
+		return gzip.NewReader(r)
 	}
-	content, err := e.Open()
-	if err != nil {
-		return fmt.Errorf("the entry %q: %w", e.Name, err)
-	}
-	defer content.Close()
-	if mode&fs.ModeSymlink != 0 {
-		target, err := io.ReadAll(io.LimitReader(content, maxLink))
-		if err != nil {
-			return fmt.Errorf("the entry %q: %w", e.Name, err)
+	return r, nil
+}
+
+// holesOf is how many zeros of a tar's entry may be left out: none unless it is a sparse file.
+func (u *unpacker) holesOf(h *tar.Header) int64 {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return u.holes
 		}
-		return u.link(name, string(target))
 	}
-	if mode.Perm() == 0 {
-		mode |= 0o644
+	if h.Typeflag == tar.TypeGNUSparse {
+		return u.holes
 	}
-	if err := u.file(name, mode, content); err != nil {
-		return fmt.Errorf("the entry %q: %w", e.Name, err)
-	}
-	return nil
+	return 0
 }
