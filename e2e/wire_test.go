@@ -65,7 +65,7 @@ func TestWire(t *testing.T) {
 		"not implemented":  {call{target: "CodeCommit_20150413.CreatePullRequest", body: "{}"}, 501, []string{"NotImplementedException", "CreatePullRequest"}},
 		"no operation":     {call{target: "CodeCommit_20150413.FlyToTheMoon", body: "{}"}, 400, []string{"UnknownOperationException"}},
 		"no service":       {call{target: "Moon_2015.Fly", body: "{}"}, 400, []string{"UnknownOperationException"}},
-		"other region":     {call{target: list, body: "{}", region: "us-west-2"}, 400, []string{"InvalidSignatureException", region, "us-west-2"}},
+		"other region":     {call{target: list, body: "{}", region: "us-west-2"}, 200, nil}, // at a loopback address
 		"other service":    {call{target: list, body: "{}", service: "codebuild"}, 400, []string{"InvalidSignatureException", "codecommit", "codebuild"}},
 		"wrong secret":     {call{target: list, body: "{}", secret: "guessed"}, 400, []string{"InvalidSignatureException"}},
 		"unknown key":      {call{target: list, body: "{}", key: "AKIANOBODY0000000000"}, 400, []string{"UnrecognizedClientException"}},

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ const DefaultMaxBody = 1 << 20
 type Server struct {
 	Region  string
 	Account string
+	// Regions are the regions whose signatures are accepted besides Region: nil for none. ARNs are Region's, whoever asks.
+	Regions func(region string) bool
 	// Lookup finds the secret of an access key.
 	Lookup sigv4.Lookup
 	// Caller tells who an access key belongs to.
@@ -111,10 +114,20 @@ func (s *Server) serve(q *request, w http.ResponseWriter, r *http.Request) (any,
 	if err := s.route(q, r); err != nil {
 		return nil, err
 	}
+	// What needs no body is checked before it is read: a stranger's costs nothing.
+	claim, err := s.claim(q, r)
+	if err != nil {
+		return nil, err
+	}
+	release, err := reserve(r.Context(), q.size(r))
+	if err != nil {
+		return nil, err
+	}
+	defer release()
 	if err := q.read(w, r); err != nil {
 		return nil, err
 	}
-	caller, err := s.authenticate(q, r)
+	caller, err := s.authenticate(q, r, claim)
 	if err != nil {
 		return nil, err
 	}
@@ -166,10 +179,21 @@ func (q *request) tooLarge() error {
 	return &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("The request is larger than %d bytes, the most that %s takes.", q.limit(), q.info.Name)}
 }
 
+// size is what the body of a request may take, in bytes: its length where it is said.
+func (q *request) size(r *http.Request) int64 {
+	if r.ContentLength >= 0 {
+		return min(r.ContentLength, q.limit())
+	}
+	return q.limit()
+}
+
 func (q *request) read(w http.ResponseWriter, r *http.Request) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, q.limit()))
+	body, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(Paced(w, r.Body)), q.limit()))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return q.tooLarge()
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &Error{Code: "RequestTimeout", Status: http.StatusRequestTimeout, Message: "The body came too slowly: 16 KiB/s are the least."}
 	}
 	if err != nil {
 		return &Error{Code: "SerializationException", Message: "The request ended before its body was complete."}
@@ -178,19 +202,43 @@ func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *Server) authenticate(q *request, r *http.Request) (Caller, error) {
-	sig, err := sigv4.Verify(r.Context(), r, sigv4.HexSHA256(q.body), s.Now(), s.Lookup)
-	if refused, ok := errors.AsType[*sigv4.Error](err); ok {
-		return Caller{}, refusal(q.protocol, refused)
-	}
+// claim checks of the signature what needs no body.
+func (s *Server) claim(q *request, r *http.Request) (*sigv4.Claim, error) {
+	c, err := sigv4.Begin(r.Context(), r, s.Now(), s.Lookup)
 	if err != nil {
-		return Caller{}, err
+		return nil, refused(q.protocol, err)
 	}
-	if sig.Service != q.info.SigningName {
-		return Caller{}, refusal(q.protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName, sig.Service)})
+	if c.Service != q.info.SigningName {
+		return nil, refusal(q.protocol, wrongScope("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName, c.Service))
 	}
-	if !q.info.global() && sig.Region != s.Region {
-		return Caller{}, refusal(q.protocol, &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf("Credential should be scoped to a valid region: this server is %s, the request was signed for %s.", s.Region, sig.Region)})
+	if !q.info.global() && !s.serves(c.Region) {
+		return nil, refusal(q.protocol, wrongScope("Credential should be scoped to a valid region: this server is %s, the request was signed for %s. "+
+			"Set AWS_DEFAULT_REGION=%s, or start the server with --regions.", s.Region, c.Region, s.Region))
+	}
+	return c, nil
+}
+
+// serves tells whether requests that are signed for a region are accepted.
+func (s *Server) serves(region string) bool {
+	return region == s.Region || s.Regions != nil && s.Regions(region)
+}
+
+func wrongScope(format string, args ...any) *sigv4.Error {
+	return &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf(format, args...)}
+}
+
+// refused words an error of a signature; another stays as it is.
+func refused(p Protocol, err error) error {
+	if e, ok := errors.AsType[*sigv4.Error](err); ok {
+		return refusal(p, e)
+	}
+	return err
+}
+
+func (s *Server) authenticate(q *request, r *http.Request, c *sigv4.Claim) (Caller, error) {
+	sig, err := c.Verify(sigv4.HexSHA256(q.body))
+	if err != nil {
+		return Caller{}, refused(q.protocol, err)
 	}
 	return s.Caller(r.Context(), sig.AccessKeyID)
 }
@@ -199,7 +247,7 @@ func refusal(p Protocol, e *sigv4.Error) error {
 	codes := map[sigv4.Kind]string{
 		sigv4.Missing: "MissingAuthenticationTokenException", sigv4.Incomplete: "IncompleteSignatureException",
 		sigv4.UnknownKey: "UnrecognizedClientException", sigv4.Mismatch: "InvalidSignatureException",
-		sigv4.Expired: "InvalidSignatureException", sigv4.WrongScope: "InvalidSignatureException",
+		sigv4.Expired: "InvalidSignatureException", sigv4.WrongScope: "InvalidSignatureException", sigv4.NotCovered: "AccessDeniedException",
 	}
 	status := http.StatusBadRequest
 	if p == Query {
@@ -207,10 +255,14 @@ func refusal(p Protocol, e *sigv4.Error) error {
 		codes = map[sigv4.Kind]string{
 			sigv4.Missing: "MissingAuthenticationToken", sigv4.Incomplete: "IncompleteSignature",
 			sigv4.UnknownKey: "InvalidClientTokenId", sigv4.Mismatch: "SignatureDoesNotMatch",
-			sigv4.Expired: "SignatureDoesNotMatch", sigv4.WrongScope: "SignatureDoesNotMatch",
+			sigv4.Expired: "SignatureDoesNotMatch", sigv4.WrongScope: "SignatureDoesNotMatch", sigv4.NotCovered: "AccessDenied",
 		}
 	}
-	return &Error{Code: codes[e.Kind], Status: status, Message: e.Message}
+	message := e.Message
+	if len(e.Headers) > 0 {
+		message += ": " + strings.Join(e.Headers, ", ")
+	}
+	return &Error{Code: codes[e.Kind], Status: status, Message: message}
 }
 
 func (s *Server) operation(q *request, r *http.Request) error {

@@ -154,14 +154,17 @@ func TestHostile(t *testing.T) {
 		"unsigned":         {"CodeCommit_20150413.GetRepository", "", "{}", 400},
 		"half a signature": {"CodeCommit_20150413.GetRepository", "AWS4-HMAC-SHA256 Credential=a/b", "{}", 400},
 		"unknown service":  {"Nothing.GetRepository", "", "{}", 400},
-		"a huge body":      {"CodeCommit_20150413.GetRepository", "", strings.Repeat(" ", 33<<20), 413},
+		"a huge body":      {"CodeCommit_20150413.GetRepository", "", strings.Repeat(" ", 33<<20), 400},
+		"a signed one":     {"CodeCommit_20150413.GetRepository", "sign", strings.Repeat(" ", 33<<20), 413},
 	} {
 		r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL, strings.NewReader(c.body))
 		if err != nil {
 			t.Fatal(err)
 		}
 		r.Header.Set("X-Amz-Target", c.target)
-		if c.auth != "" {
+		if c.auth == "sign" {
+			sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256([]byte(c.body)), "eu-west-1", "codecommit", time.Now())
+		} else if c.auth != "" {
 			r.Header.Set("Authorization", c.auth)
 		}
 		resp, err := http.DefaultClient.Do(r)

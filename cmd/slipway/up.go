@@ -8,16 +8,19 @@ import (
 	"strings"
 
 	"slipway/internal/app"
+	"slipway/internal/terminal"
 )
 
 // place are the settings that `up` and `server` share.
 type place struct {
 	Data       string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Listen     string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
-	Region     string `help:"Region of the data folder, the first time (us-east-1)." env:"SLIPWAY_REGION"`
+	Region     string `help:"Region of the data folder, the first time (AWS_REGION, AWS_DEFAULT_REGION, or us-east-1)." env:"SLIPWAY_REGION"`
 	Account    string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
 	URL        string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
 	Database   string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
+	Regions    string `help:"Regions whose signatures are accepted, or any (any at a loopback address, else the folder's own)." env:"SLIPWAY_REGIONS"`
+	Hosts      string `help:"Host names that the server answers to besides its own, with commas between them." env:"SLIPWAY_HOSTS"`
 	Prometheus string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
 }
 
@@ -29,7 +32,7 @@ func (p place) secret() map[string]string {
 // arguments hands the other settings on to a process.
 func (p place) arguments() []string {
 	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
-	for flag, value := range map[string]string{"--region=": p.Region, "--account=": p.Account, "--url=": p.URL} {
+	for flag, value := range map[string]string{"--region=": p.Region, "--account=": p.Account, "--url=": p.URL, "--regions=": p.Regions, "--hosts=": p.Hosts} {
 		if value != "" {
 			args = append(args, flag+value)
 		}
@@ -100,7 +103,7 @@ func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
 	if err != nil {
 		return err
 	}
-	if ok && !keyBefore && os.Getenv("SLIPWAY_ACCESS_KEY_ID") == "" {
+	if ok && !keyBefore && os.Getenv("SLIPWAY_ACCESS_KEY_ID") == "" && terminal.IsTerminal(os.Stdout) { // never into a service's log
 		fmt.Fprintf(&b, "The administrator's key, printed this once; it is kept in %s/administrator:\n\n", data.Keys())
 		fmt.Fprintf(&b, "  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", key.ID, key.Secret)
 	} else {
@@ -133,5 +136,20 @@ func (c *serverCommand) Run(ctx context.Context) error {
 	if (key.ID == "") != (key.Secret == "") {
 		return fmt.Errorf("SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY must be set together")
 	}
-	return app.Serve(ctx, app.Options{Data: data, Listen: c.Listen, URL: app.URL(c.URL, c.Listen), Place: at, Database: c.Database, Prometheus: c.Prometheus, Administrator: key, Version: version, Log: logger()})
+	if err := app.CheckRegions(c.Regions); err != nil {
+		return err
+	}
+	return app.Serve(ctx, app.Options{
+		Data:          data,
+		Listen:        c.Listen,
+		URL:           app.URL(c.URL, c.Listen),
+		Place:         at,
+		Database:      c.Database,
+		Prometheus:    c.Prometheus,
+		Regions:       c.Regions,
+		Hosts:         strings.FieldsFunc(c.Hosts, func(r rune) bool { return r == ',' || r == ' ' }),
+		Administrator: key,
+		Version:       version,
+		Log:           logger(),
+	})
 }

@@ -102,13 +102,19 @@ name, noted in the build's log, or listed at the end of this page.
 
 const compatibilityS3 = `A subset for artifacts and bundles, at the same address: requests that are signed for S3 (SigV4 header or query, SigV2 query).
 Buckets (create, delete, head, list, location, versioning), objects (put, get, head, delete, batch delete, copy, ranges, conditions), multipart
-uploads, listing v1, v2 and of versions, presigned URLs, path and virtual-host style. Access control lists, policies, tagging, lifecycle, encryption keys,
-object lock and the other sub-resources answer ` + "`NotImplemented`" + `.
+uploads, parts by number, checksums, listing v1, v2 and of versions, presigned URLs, path and virtual-host style. Storage classes (but those that must be
+restored from) and encryption settings are kept and returned, and have no effect; an ACL is ` + "`private` or `bucket-owner-full-control`" + `, any other answers
+` + "`AccessControlListNotSupported`" + `. Policies, tagging, lifecycle, object lock, the other sub-resources and every header that is not known answer
+` + "`NotImplemented`" + `. A checksum is returned where the client sent or asked for one. As at S3, a presigned URL may be used with any content type;
+every other header that is acted on must be signed.
 `
 
 const compatibilityLimits = `## Where Slipway differs
 
-- One account and one region a server; a request signed for another region is refused, naming both.
+- One account and one home region a server. At a loopback address requests signed for any region are served from the same resources, whose ARNs have the
+  home region; ` + "`--regions`" + ` says which ones else. A request signed for another is refused, naming both.
+- The server answers to its own URL's host name, its listen address, loopback names, the names of its machine, S3's virtual hosts below these, and ` + "`--hosts`" + `;
+  any other host name gets 421.
 - Roles (` + "`roleArn`, `serviceRole`" + `) are kept and returned and confer nothing: what a build, an action or a host may do is decided by Slipway. Policies beyond
   the built-in roles *administrator*, *host*, *runner*, *router* and *nobody* are not there yet.
 - Encryption keys (KMS) are kept and returned, and nothing is encrypted with them.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -71,15 +73,16 @@ const (
 )
 
 // Place returns the data folder's account and region. The first time they are set, to what is asked for or to the defaults;
-// later, asking for others is an error.
+// later, asking for others is an error. The region of a new folder that none is asked for is the one of AWS_REGION or AWS_DEFAULT_REGION.
 func (d Data) Place(region, account string) (Place, error) {
 	path := filepath.Join(string(d), "place.json")
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		p := Place{region, account, uuid.NewString()}
-		if p.Region == "" {
-			p.Region = defaultRegion
+		for _, preset := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} { // what this shell's clients will sign for
+			p.Region = cmp.Or(p.Region, os.Getenv(preset))
 		}
+		p.Region = cmp.Or(p.Region, defaultRegion)
 		if p.Account == "" {
 			p.Account = defaultAccount
 		}
@@ -113,11 +116,13 @@ func orSame(s, same string) string {
 	return s
 }
 
+var regionName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9-]{1,32}$`) })
+
 func (p Place) check() error {
 	if ok, err := regexp.MatchString(`^[0-9]{12}$`, p.Account); err != nil || !ok {
 		return fmt.Errorf("--account must be 12 digits, as AWS's accounts are, not %q", p.Account)
 	}
-	if ok, err := regexp.MatchString(`^[a-z0-9-]{1,32}$`, p.Region); err != nil || !ok {
+	if !regionName().MatchString(p.Region) {
 		return fmt.Errorf("--region must be a name such as eu-central-1, not %q", p.Region)
 	}
 	return nil

@@ -56,6 +56,8 @@ type Options struct {
 	Database string // postgres://…; "" for the file in the data folder
 	// Prometheus is the URL of the server that PromQL alarms ask; "" for none.
 	Prometheus string
+	Regions    string   // whose signatures are accepted: AnyRegion, or names; "" for any at a loopback address, else the home region
+	Hosts      []string // names that the server answers to besides its own; *.example.com stands for all below example.com
 	// Administrator is the key of the first administrator; empty for one that is made up.
 	Administrator Key
 	Version       string
@@ -189,7 +191,9 @@ func (s *server) fit(ctx context.Context) error {
 	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
 		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
 	}}
-	api := &awsproto.Server{Region: region, Account: account, Lookup: s.identity.Lookup, Caller: s.identity.Caller, Now: now, Log: s.Log}
+	regions := s.regions()
+	s.identity.Regions = regions
+	api := &awsproto.Server{Region: region, Account: account, Regions: regions, Lookup: s.identity.Lookup, Caller: s.identity.Caller, Now: now, Log: s.Log}
 	overview := &view.Service{Executions: pipelines, Builds: builds, Deployments: deployments, Releases: releases, Commits: s.sources}
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
@@ -197,18 +201,29 @@ func (s *server) fit(ctx context.Context) error {
 		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, overview, builds, deployments, pipelines, releases, face, balancers, s.sources, reports, s.hub),
 	}
 	api.Add(services.all()...)
-	s.handler = &router{
-		log: s.Log,
-		api: api,
-		s3: &s3.Handler{Objects: s.objects, Region: region, Account: account, Lookup: s.identity.Lookup, Caller: s.identity.Caller, Now: now, Log: s.Log,
-			Authorize: func(ctx context.Context, operation, _, _ string) error {
-				return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
-			}},
+	objects := &s3.Handler{
+		Objects: s.objects,
+		Region:  region,
+		Account: account,
+		Regions: regions,
+		Lookup:  s.identity.Lookup,
+		Caller:  s.identity.Caller,
+		Now:     now,
+		Log:     s.Log,
+		Authorize: func(ctx context.Context, operation, _, _ string) error {
+			return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
+		},
+	}
+	s.handler = &mux{
+		hosts: newHosts(s.URL, s.Listen, s.Hosts),
+		log:   s.Log,
+		api:   api,
+		s3:    objects,
 		git: &source.Handler{Source: s.sources, Authenticate: s.identity.Git, Authorize: func(c awsproto.Caller, operation string) error {
 			return identity.Authorize(c, "codecommit", operation)
 		}},
 		pages: web.New(web.Config{Sessions: sessions{s.identity}, SessionLife: identity.SessionLife, Source: services.codecommit, Builds: services.codebuild,
-			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, IAM: services.iam, Hub: s.hub, URL: s.URL, Region: region, Account: account, Version: s.Version, Log: s.Log, Now: now}),
+			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, IAM: services.iam, Hub: s.hub, Other: objects, URL: s.URL, Region: region, Account: account, Version: s.Version, Log: s.Log, Now: now}),
 		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
 	}
 	return nil

@@ -301,7 +301,7 @@ func (w *world) bundle(key string, files map[string]string) *types.RevisionLocat
 	if err := z.Close(); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.objects.Put(w.t.Context(), "bundles", key, &b, object.Meta{}, object.Condition{}); err != nil {
+	if _, err := w.objects.Put(w.t.Context(), "bundles", key, &b, &object.Meta{}, object.Condition{}); err != nil {
 		w.t.Fatal(err)
 	}
 	return &types.RevisionLocation{RevisionType: types.RevisionLocationTypeS3, S3Location: &types.S3Location{Bucket: aws.String("bundles"), Key: &key, BundleType: types.BundleTypeZip}}

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,6 +17,15 @@ import (
 var gitHost = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^git-codecommit(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com`)
 })
+
+// knownRegions are AWS's, for the passwords that do not say for which of them they were signed.
+var knownRegions = []string{
+	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1",
+	"ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1",
+	"cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
+	"il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1",
+	"us-west-1", "us-west-2",
+}
 
 // Git verifies the user name and password of a Git request, in each of the three ways in which clients of CodeCommit
 // make them: a static Git credential, and the signed passwords of `aws codecommit credential-helper` and of
@@ -29,9 +39,11 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 	if err != nil || !ok || subtle.ConstantTimeCompare([]byte(secret.SessionToken), []byte(token)) != 1 {
 		return awsproto.Caller{}, false, err
 	}
-	region := s.region
+	regions := []string{s.region}
 	if m := gitHost().FindStringSubmatch(host); m != nil {
-		region = m[1]
+		regions = []string{m[1]}
+	} else if s.Regions != nil { // the password does not say which region it was signed for
+		regions = append(regions, slices.DeleteFunc(slices.Clone(knownRegions), func(r string) bool { return !s.Regions(r) })...)
 	}
 	stamp, signature, _ := strings.Cut(password, "Z")
 	// The CLI's helper signs the host without its port, git-remote-codecommit with it.
@@ -39,10 +51,12 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 	if bare, _, err := net.SplitHostPort(host); err == nil {
 		hosts = append(hosts, bare)
 	}
-	for _, h := range hosts {
-		if sigv4.VerifyGitPassword(secret.Key, stamp, signature, h, path, region, s.now()) {
-			c, err := s.Caller(ctx, id)
-			return c, err == nil, err
+	for _, region := range regions {
+		for _, h := range hosts {
+			if sigv4.VerifyGitPassword(secret.Key, stamp, signature, h, path, region, s.now()) {
+				c, err := s.Caller(ctx, id)
+				return c, err == nil, err
+			}
 		}
 	}
 	return awsproto.Caller{}, false, nil

@@ -36,6 +36,9 @@ const (
 
 // Service holds identities.
 type Service struct {
+	// Regions tells, if set before the service is used, which regions' signatures are accepted besides its own.
+	Regions func(region string) bool
+
 	db      *store.Store
 	seal    *seal.Sealer
 	account string

@@ -30,7 +30,12 @@ var (
 	ErrBucketNotEmpty = errors.New("the bucket is not empty")
 	ErrPrecondition   = errors.New("a precondition does not hold")
 	ErrNoUpload       = errors.New("the multipart upload does not exist")
-	ErrBadPart        = errors.New("a part is missing, out of order or not the one that was uploaded")
+	ErrBadPart        = errors.New("a part is missing or not the one that was uploaded")
+	ErrPartOrder      = errors.New("the parts are not in ascending order")
+	ErrSmallPart      = errors.New("a part that is not the last is smaller than 5 MiB")
+	ErrNoVersion      = errors.New("the version does not exist")
+	ErrMarker         = errors.New("the version is a delete marker")
+	ErrVersionID      = errors.New("the version ID is malformed")
 )
 
 // Store keeps buckets and objects.
@@ -79,6 +84,19 @@ type Meta struct {
 	CacheControl       string            `json:"cache,omitempty"`
 	Expires            string            `json:"expires,omitempty"`
 	User               map[string]string `json:"user,omitempty"` // x-amz-meta-, lower-case names
+
+	// Kept and returned.
+	StorageClass  string `json:"class,omitempty"` // "" for STANDARD
+	Encryption    string `json:"encryption,omitempty"`
+	EncryptionKey string `json:"encryptionKey,omitempty"`
+	BucketKey     bool   `json:"bucketKey,omitempty"`
+
+	// Sums are checksums that were verified, base64, by S3's name of the algorithm in lower case; SumKind is FULL_OBJECT or COMPOSITE.
+	// Of an unfinished upload, SumAlgorithm is the one that its parts are to have.
+	Sums         map[string]string `json:"sums,omitempty"`
+	SumKind      string            `json:"sumKind,omitempty"`
+	SumAlgorithm string            `json:"sumAlgorithm,omitempty"`
+	Parts        []int64           `json:"parts,omitempty"` // sizes of the parts of a multipart upload, in bytes
 }
 
 // Condition guards a write.
@@ -87,8 +105,9 @@ type Condition struct {
 	IfMatch     string // only if the object has this ETag
 }
 
-// Put writes an object; body is read to its end before anything counts.
-func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, meta Meta, cond Condition) (Object, error) {
+// Put writes an object. body is read to its end before anything counts; meta is looked at after that, so that it can hold what was
+// learned of the body.
+func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, meta *Meta, cond Condition) (Object, error) {
 	if _, err := s.Bucket(ctx, bucket); err != nil {
 		return Object{}, err
 	}
@@ -96,7 +115,7 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 	if err != nil {
 		return Object{}, err
 	}
-	o := Object{Bucket: bucket, Key: key, Latest: true, Size: st.size, ETag: st.etag(), Modified: s.now(), Meta: meta, blob: st.id}
+	o := Object{Bucket: bucket, Key: key, Latest: true, Size: st.size, ETag: st.etag(), Modified: s.now(), Meta: *meta, blob: st.id}
 	err = s.db.Write(ctx, func(tx store.Tx) error { return s.insert(ctx, tx, &o, cond) })
 	if err != nil {
 		s.blobs.drop(st)
@@ -170,7 +189,10 @@ func (s *Store) Get(ctx context.Context, bucket, key, version string) (Object, *
 	if err != nil {
 		return o, nil, err
 	}
-	if o.Deleted {
+	switch {
+	case o.Deleted && version != "":
+		return o, nil, ErrMarker
+	case o.Deleted:
 		return o, nil, ErrNoKey
 	}
 	f, err := s.blobs.open(o.blob)
@@ -185,13 +207,26 @@ func (s *Store) Stat(ctx context.Context, bucket, key, version string) (Object, 
 	if version == "" {
 		return latest(ctx, s.db, bucket, key)
 	}
-	return one(ctx, s.db, `WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version)
+	if !isVersion(version) {
+		return Object{}, ErrVersionID
+	}
+	o, err := one(ctx, s.db, `WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version)
+	if errors.Is(err, ErrNoKey) {
+		err = ErrNoVersion
+	}
+	return o, err
 }
+
+// isVersion tells whether a version ID is one that could have been given.
+func isVersion(id string) bool { return id == "null" || uuid.Validate(id) == nil }
 
 // Delete removes the latest version (leaving a delete marker where the bucket keeps versions), or for good the one that
 // is named. It returns what now stands for the deletion.
 func (s *Store) Delete(ctx context.Context, bucket, key, version string) (Object, error) {
 	o := Object{Bucket: bucket, Key: key, Version: version}
+	if version != "" && !isVersion(version) {
+		return o, ErrVersionID
+	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		versioning, err := versioningOf(ctx, tx, bucket)
 		if err != nil {

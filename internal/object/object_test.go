@@ -38,7 +38,7 @@ func fresh(t *testing.T) (*Store, *store.Store, string) {
 
 func put(t *testing.T, s *Store, key, content string) Object {
 	t.Helper()
-	o, err := s.Put(t.Context(), "b", key, strings.NewReader(content), Meta{}, Condition{})
+	o, err := s.Put(t.Context(), "b", key, strings.NewReader(content), &Meta{}, Condition{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestCrashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	part, err := s.PutPart(t.Context(), u, 1, strings.NewReader("part"))
+	part, err := s.PutPart(t.Context(), u, 1, strings.NewReader("part"), noSums)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,13 +113,19 @@ func TestCrashes(t *testing.T) {
 	if _, err := os.Stat(again.blobs.settled(lost.id)); !os.IsNotExist(err) {
 		t.Errorf("what nobody committed is there: %v", err)
 	}
-	if _, err := again.FinishUpload(t.Context(), u, []Part{{Number: 1, ETag: part.ETag}}, Condition{}); err != nil {
+	chosen, err := again.Choose(t.Context(), u, []Part{{Number: 1, ETag: part.ETag}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.FinishUpload(t.Context(), u, chosen, func(r io.Reader) io.Reader { return r }, &u.Meta, Condition{}); err != nil {
 		t.Errorf("the upload cannot be finished: %v", err)
 	}
 	if got := read(t, again, "up"); got != "part" {
 		t.Errorf("uploaded %q", got)
 	}
 }
+
+func noSums() map[string]string { return nil }
 
 type failing struct{ after int }
 
@@ -136,18 +142,18 @@ func (f *failing) Read(p []byte) (int, error) {
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	s, db, dir := fresh(t)
-	if _, err := s.Put(t.Context(), "b", "k", &failing{100_000}, Meta{}, Condition{}); err == nil {
+	if _, err := s.Put(t.Context(), "b", "k", &failing{100_000}, &Meta{}, Condition{}); err == nil {
 		t.Error("a body that broke off was taken")
 	}
 	if _, _, err := s.Get(t.Context(), "b", "k", ""); !errors.Is(err, ErrNoKey) {
 		t.Errorf("half an object is there: %v", err)
 	}
-	if _, err := s.Put(t.Context(), "none", "k", strings.NewReader("x"), Meta{}, Condition{}); !errors.Is(err, ErrNoBucket) {
+	if _, err := s.Put(t.Context(), "none", "k", strings.NewReader("x"), &Meta{}, Condition{}); !errors.Is(err, ErrNoBucket) {
 		t.Errorf("no bucket: %v", err)
 	}
 	put(t, s, "k", "1")
 	put(t, s, "k", "2") // replaces
-	if _, err := s.Put(t.Context(), "b", "k", strings.NewReader("3"), Meta{}, Condition{IfNoneMatch: true}); !errors.Is(err, ErrPrecondition) {
+	if _, err := s.Put(t.Context(), "b", "k", strings.NewReader("3"), &Meta{}, Condition{IfNoneMatch: true}); !errors.Is(err, ErrPrecondition) {
 		t.Errorf("condition: %v", err)
 	}
 	u, err := s.StartUpload(t.Context(), "b", "up", Meta{})
@@ -155,7 +161,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := range 3 {
-		if _, err := s.PutPart(t.Context(), u, n+1, strings.NewReader("x")); err != nil {
+		if _, err := s.PutPart(t.Context(), u, n+1, strings.NewReader("x"), noSums); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -187,7 +193,7 @@ func TestOneWins(t *testing.T) {
 	won := 0
 	for i := range 16 {
 		all.Go(func() {
-			_, err := s.Put(context.Background(), "b", "k", strings.NewReader(fmt.Sprint(i)), Meta{}, Condition{IfNoneMatch: true})
+			_, err := s.Put(context.Background(), "b", "k", strings.NewReader(fmt.Sprint(i)), &Meta{}, Condition{IfNoneMatch: true})
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -237,7 +243,7 @@ func TestCreatedHears(t *testing.T) {
 		return nil
 	}
 	put(t, s, "a", "a")
-	if _, err := s.Put(t.Context(), "b", "refused", bytes.NewReader(nil), Meta{}, Condition{}); !errors.Is(err, refuse) {
+	if _, err := s.Put(t.Context(), "b", "refused", bytes.NewReader(nil), &Meta{}, Condition{}); !errors.Is(err, refuse) {
 		t.Errorf("%v", err)
 	}
 	if _, _, err := s.Get(t.Context(), "b", "refused", ""); !errors.Is(err, ErrNoKey) {

@@ -3,6 +3,7 @@ package object
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -26,6 +27,7 @@ type Part struct {
 	Size     int64
 	ETag     string
 	Modified time.Time
+	Sums     map[string]string // checksums that were verified; see Meta
 	blob     string
 }
 
@@ -81,13 +83,13 @@ func (s *Store) Uploads(ctx context.Context, bucket, prefix, after string, limit
 	return us, rows.Err()
 }
 
-// PutPart writes one part, in place of an earlier one of its number.
-func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reader) (Part, error) {
+// PutPart writes one part, in place of an earlier one of its number. sums tells the checksums of the body once it has ended.
+func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reader, sums func() map[string]string) (Part, error) {
 	st, err := s.blobs.stage(body)
 	if err != nil {
 		return Part{}, err
 	}
-	p := Part{Number: number, Size: st.size, ETag: st.etag(), Modified: s.now(), blob: st.id}
+	p := Part{Number: number, Size: st.size, ETag: st.etag(), Modified: s.now(), Sums: sums(), blob: st.id}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := findUpload(ctx, tx, u.Bucket, u.Key, u.ID); err != nil {
 			return err
@@ -95,8 +97,8 @@ func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reade
 		if err := s.discardParts(ctx, tx, u.ID, number, number); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO parts (upload, number, blob, size, etag, modified) VALUES ($1, $2, $3, $4, $5, $6)`,
-			u.ID, number, p.blob, p.Size, p.ETag, p.Modified.UnixMilli())
+		_, err := tx.Exec(ctx, `INSERT INTO parts (upload, number, blob, size, etag, modified, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			u.ID, number, p.blob, p.Size, p.ETag, p.Modified.UnixMilli(), store.JSON(p.Sums))
 		return err
 	})
 	if err != nil {
@@ -107,8 +109,10 @@ func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reade
 	return p, nil
 }
 
-// maxPart is the largest part number.
-const maxPart = 10000
+const (
+	maxPart = 10000   // the largest part number
+	minPart = 5 << 20 // bytes of a part that is not the last
+)
 
 func (s *Store) discardParts(ctx context.Context, tx store.Tx, upload string, from, to int) error {
 	parts, err := partsOf(ctx, tx, upload, from-1, to-from+1)
@@ -133,7 +137,7 @@ func (s *Store) Parts(ctx context.Context, u Upload, after, limit int) ([]Part, 
 }
 
 func partsOf(ctx context.Context, q store.Queryer, upload string, after, limit int) ([]Part, error) {
-	rows, err := q.Query(ctx, `SELECT number, blob, size, etag, modified FROM parts WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3`, upload, after, limit)
+	rows, err := q.Query(ctx, `SELECT number, blob, size, etag, modified, checksum FROM parts WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3`, upload, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -142,8 +146,14 @@ func partsOf(ctx context.Context, q store.Queryer, upload string, after, limit i
 	for rows.Next() {
 		var p Part
 		var modified int64
-		if err := rows.Scan(&p.Number, &p.blob, &p.Size, &p.ETag, &modified); err != nil {
+		var sums string
+		if err := rows.Scan(&p.Number, &p.blob, &p.Size, &p.ETag, &modified, &sums); err != nil {
 			return nil, err
+		}
+		if sums != "" {
+			if err := json.Unmarshal([]byte(sums), &p.Sums); err != nil {
+				return nil, err
+			}
 		}
 		p.Modified = time.UnixMilli(modified).UTC()
 		ps = append(ps, p)
@@ -151,33 +161,48 @@ func partsOf(ctx context.Context, q store.Queryer, upload string, after, limit i
 	return ps, rows.Err()
 }
 
-// FinishUpload puts the named parts together, in their order, as one object.
-func (s *Store) FinishUpload(ctx context.Context, u Upload, named []Part, cond Condition) (Object, error) {
+// Choose finds the parts that are named by number and ETag among those of an upload: in ascending order, and none but the last smaller
+// than 5 MiB ("Amazon S3 multipart upload limits").
+func (s *Store) Choose(ctx context.Context, u Upload, named []Part) ([]Part, error) {
 	stored, err := s.Parts(ctx, u, 0, maxPart)
 	if err != nil {
-		return Object{}, err
+		return nil, err
 	}
 	byNumber := make(map[int]Part, len(stored))
 	for _, p := range stored {
 		byNumber[p.Number] = p
 	}
 	chosen := make([]Part, len(named))
-	sums := make([][]byte, len(named))
 	for i, n := range named {
 		p, ok := byNumber[n.Number]
-		if !ok || p.ETag != n.ETag || i > 0 && n.Number <= named[i-1].Number {
-			return Object{}, fmt.Errorf("part %d: %w", n.Number, ErrBadPart)
+		switch {
+		case i > 0 && n.Number <= named[i-1].Number:
+			return nil, fmt.Errorf("part %d: %w", n.Number, ErrPartOrder)
+		case !ok || p.ETag != n.ETag:
+			return nil, fmt.Errorf("part %d: %w", n.Number, ErrBadPart)
+		case p.Size < minPart && i < len(named)-1:
+			return nil, fmt.Errorf("part %d: %w", n.Number, ErrSmallPart)
 		}
 		chosen[i] = p
+	}
+	return chosen, nil
+}
+
+// FinishUpload puts the chosen parts together, in their order, as one object. through sees all bytes on their way; meta is looked at after
+// that.
+func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, through func(io.Reader) io.Reader, meta *Meta, cond Condition) (Object, error) {
+	sums := make([][]byte, len(chosen))
+	for i, p := range chosen {
+		var err error
 		if sums[i], err = hex.DecodeString(p.ETag); err != nil {
 			return Object{}, err
 		}
 	}
-	st, err := s.blobs.stage(&partsReader{blobs: s.blobs, parts: chosen})
+	st, err := s.blobs.stage(through(&partsReader{blobs: s.blobs, parts: chosen}))
 	if err != nil {
 		return Object{}, err
 	}
-	o := Object{Bucket: u.Bucket, Key: u.Key, Latest: true, Size: st.size, ETag: etagOfParts(sums), Modified: s.now(), Meta: u.Meta, blob: st.id}
+	o := Object{Bucket: u.Bucket, Key: u.Key, Latest: true, Size: st.size, ETag: etagOfParts(sums), Modified: s.now(), Meta: *meta, blob: st.id}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := findUpload(ctx, tx, u.Bucket, u.Key, u.ID); err != nil {
 			return err

@@ -71,7 +71,7 @@ func (s *Service) deployS3(ctx context.Context, a *action) (outcome, error) {
 	done := outcome{result: succeeded(a, map[string]string{"BucketName": bucket, "ObjectKey": key})}
 	if !strings.EqualFold(a.config["Extract"], "true") {
 		meta.ContentType = "application/zip"
-		_, err := s.Objects.Put(ctx, bucket, key, f, meta, object.Condition{})
+		_, err := s.Objects.Put(ctx, bucket, key, f, &meta, object.Condition{})
 		return done, bucketRefusal(err, bucket)
 	}
 	archive, err := zip.NewReader(f, o.Size)
@@ -104,7 +104,7 @@ func (s *Service) unpack(ctx context.Context, entry *zip.File, bucket, key strin
 	defer r.Close()
 	meta.ContentType = mime.TypeByExtension(path.Ext(key))
 	limited := &io.LimitedReader{R: r, N: *left + 1}
-	_, err = s.Objects.Put(ctx, bucket, key, limited, meta, object.Condition{})
+	_, err = s.Objects.Put(ctx, bucket, key, limited, &meta, object.Condition{})
 	if errors.Is(err, zip.ErrFormat) || errors.Is(err, zip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return refuse("InvalidArtifact", "%s: %v", entry.Name, err)
 	}

@@ -45,7 +45,7 @@ func (s *Service) sourceCodeCommit(ctx context.Context, a *action) (outcome, err
 	read, write := io.Pipe()
 	go func() { write.CloseWithError(s.Sources.Archive(ctx, repository, *c.CommitId, write)) }()
 	at := a.outputs[0].S3location
-	_, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, read, object.Meta{ContentType: "application/zip"}, object.Condition{})
+	_, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, read, &object.Meta{ContentType: "application/zip"}, object.Condition{})
 	_ = read.Close() // ends the archive if the object could not be written
 	if err != nil {
 		return outcome{}, bucketRefusal(err, *at.Bucket)
@@ -109,7 +109,7 @@ func (s *Service) sourceS3(ctx context.Context, a *action) (outcome, error) {
 	}
 	defer f.Close()
 	at := a.outputs[0].S3location
-	if _, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, f, object.Meta{ContentType: o.Meta.ContentType}, object.Condition{}); err != nil {
+	if _, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, f, &object.Meta{ContentType: o.Meta.ContentType}, object.Condition{}); err != nil {
 		return outcome{}, bucketRefusal(err, *at.Bucket)
 	}
 	summary := fmt.Sprintf("Amazon S3 version id: %s", o.Version)

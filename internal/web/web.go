@@ -8,6 +8,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"slipway/api/awsproto"
@@ -41,12 +42,14 @@ type Config struct {
 	Slipway     slipway.API
 	IAM         iam.API
 	Hub         *event.Hub
-	URL         string // of this server
-	Region      string
-	Account     string
-	Version     string
-	Log         *slog.Logger
-	Now         func() time.Time
+	// Other answers for a path that no page has, to a client that is no browser: it must not take the page of a sign-in for an answer.
+	Other   http.Handler
+	URL     string // of this server
+	Region  string
+	Account string
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time
 }
 
 // site is the pages.
@@ -72,8 +75,21 @@ func New(c Config) http.Handler {
 	}))
 	mux.Handle("GET /find", s.signedIn(s.findPage))
 	s.routes(mux)
-	mux.Handle("/", s.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return errNoPage }))
+	mux.Handle("/", s.otherPath())
 	return guarded(mux)
+}
+
+// otherPath answers for a path that no page has.
+func (s *site) otherPath() http.Handler {
+	noPage := s.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return errNoPage })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, noCookie := r.Cookie(sessionCookie)
+		if s.Other != nil && noCookie != nil && !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			s.Other.ServeHTTP(w, r)
+			return
+		}
+		noPage.ServeHTTP(w, r)
+	})
 }
 
 // guarded sets the headers that keep a page to itself: nothing comes from elsewhere, nothing runs that is not a file of ours, and

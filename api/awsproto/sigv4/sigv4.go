@@ -41,18 +41,21 @@ const (
 	Mismatch               // the signature does not match
 	Expired                // too old, or from the future
 	WrongScope             // signed for another region, service or day
+	NotCovered             // a header that is acted on is not signed
 )
 
 // Error is why a request is not who it says.
 type Error struct {
 	Kind    Kind
 	Message string
+	// Headers are those that are not signed, of an error of the kind NotCovered; S3 names them in its answer.
+	Headers []string
 }
 
 func (e *Error) Error() string { return e.Message }
 
 func refuse(k Kind, format string, args ...any) error {
-	return &Error{k, fmt.Sprintf(format, args...)}
+	return &Error{Kind: k, Message: fmt.Sprintf(format, args...)}
 }
 
 // Secret is what a request with an access key must be signed with.
@@ -85,13 +88,32 @@ func Signed(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Authorization"), algorithm) || r.URL.Query().Has("X-Amz-Signature")
 }
 
-// Scope returns region and service of the signature without verifying it, "" where there is none.
-func Scope(r *http.Request) (region, service string) {
-	p, err := parse(r)
-	if err != nil {
-		return "", ""
+// Attempted tells whether a request carries an AWS signature of whatever version, or a part of one: it is meant for an API, never for
+// a page.
+func Attempted(r *http.Request) bool {
+	if strings.HasPrefix(r.Header.Get("Authorization"), "AWS") {
+		return true
 	}
-	return p.region, p.service
+	for name := range r.URL.Query() {
+		if strings.HasPrefix(strings.ToLower(name), "x-amz-") || name == "AWSAccessKeyId" {
+			return true
+		}
+	}
+	return false
+}
+
+// Scope returns region and service of the signature without verifying it, as far as its credential says them, however malformed the rest
+// is; "" where there is none.
+func Scope(r *http.Request) (region, service string) {
+	credential := r.URL.Query().Get("X-Amz-Credential")
+	if auth, ok := strings.CutPrefix(r.Header.Get("Authorization"), algorithm); ok {
+		_, credential, _ = strings.Cut(auth, "Credential=")
+		credential, _, _ = strings.Cut(credential, ",")
+	}
+	if parts := strings.Split(strings.TrimSpace(credential), "/"); len(parts) == 5 {
+		return parts[2], parts[3]
+	}
+	return "", ""
 }
 
 type parsed struct {
@@ -184,21 +206,51 @@ func (p *parsed) credential(s string) error {
 		return refuse(Incomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/aws4_request")
 	}
 	p.accessKey, p.date, p.region, p.service = parts[0], parts[1], parts[2], parts[3]
-	if !slices.Contains(p.headers, "host") {
-		return refuse(Incomplete, "'Host' must be a signed header")
-	}
 	if !slices.IsSorted(p.headers) {
 		return refuse(Incomplete, "signed headers must be sorted")
 	}
 	return nil
 }
 
-// Verify checks the signature of a request against the caller's clock. It does not read the body: who reads
-// it compares its hash with the PayloadHash of the result. For a service other than s3 the body's hash
-// must be given by the caller as bodyHash, since those clients need not send it in a header.
-func Verify(ctx context.Context, r *http.Request, bodyHash string, now time.Time, lookup Lookup) (*Signature, error) {
+// covered refuses a request with a header that is acted on and not signed: whoever passes a signed request on could set it. A presigned
+// URL may be used with any content type, as at S3: the one who uploads knows it, not the one who signs.
+func (p *parsed) covered(r *http.Request) error {
+	var not []string
+	if !slices.Contains(p.headers, "host") {
+		if !p.presigned {
+			return refuse(Incomplete, "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+		}
+		not = append(not, "host")
+	}
+	for name := range r.Header {
+		name = strings.ToLower(name)
+		actedOn := strings.HasPrefix(name, "x-amz-") || name == "content-md5" || name == "content-type" && !p.presigned
+		if _, signed := slices.BinarySearch(p.headers, name); actedOn && !signed {
+			not = append(not, name)
+		}
+	}
+	if len(not) == 0 {
+		return nil
+	}
+	slices.Sort(not)
+	return &Error{NotCovered, "There were headers present in the request which were not signed", not}
+}
+
+// Claim is a signature of which all is checked that needs no body: its form, its time, its key, and that it covers what is acted on.
+type Claim struct {
+	Region, Service string
+	r               *http.Request
+	p               *parsed
+	secret          Secret
+}
+
+// Begin checks what can be checked before the body is read, so that a stranger's body need not be.
+func Begin(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (*Claim, error) {
 	p, err := parse(r)
 	if err != nil {
+		return nil, err
+	}
+	if err := p.covered(r); err != nil {
 		return nil, err
 	}
 	if p.when.Format("20060102") != p.date {
@@ -214,6 +266,23 @@ func Verify(ctx context.Context, r *http.Request, bodyHash string, now time.Time
 	if !ok || subtle.ConstantTimeCompare([]byte(secret.SessionToken), []byte(p.token)) != 1 {
 		return nil, refuse(UnknownKey, "The security token included in the request is invalid.")
 	}
+	return &Claim{p.region, p.service, r, p, secret}, nil
+}
+
+// Verify checks the signature of a request against the caller's clock. It does not read the body: who reads it compares its hash with
+// the PayloadHash of the result.
+func Verify(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (*Signature, error) {
+	c, err := Begin(ctx, r, now, lookup)
+	if err != nil {
+		return nil, err
+	}
+	return c.Verify("")
+}
+
+// Verify checks the signature itself. bodyHash is the hash of the body; "" where the request says it in a header, as for S3: then who
+// reads the body compares it with the PayloadHash of the result.
+func (c *Claim) Verify(bodyHash string) (*Signature, error) {
+	r, p, secret := c.r, c.p, c.secret
 	if bodyHash == "" {
 		bodyHash = p.payload
 	}

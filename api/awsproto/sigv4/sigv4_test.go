@@ -63,11 +63,11 @@ func TestExamples(t *testing.T) {
 			"wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", emptyHash, time.Date(2015, 8, 30, 12, 36, 0, 0, time.UTC)},
 	} {
 		look := lookup(c.secret)
-		if _, err := sigv4.Verify(t.Context(), c.r, c.hash, c.now, look); err != nil {
+		if _, err := verify(t.Context(), c.r, c.hash, c.now, look); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		c.r.URL.Path += "x"
-		if _, err := sigv4.Verify(t.Context(), c.r, c.hash, c.now, look); kind(err) != sigv4.Mismatch {
+		if _, err := verify(t.Context(), c.r, c.hash, c.now, look); kind(err) != sigv4.Mismatch {
 			t.Errorf("%s, of another path: %v", name, err)
 		}
 	}
@@ -79,7 +79,7 @@ func TestChunksExample(t *testing.T) {
 	r := request("PUT", "http://s3.amazonaws.com/examplebucket/chunkObject.txt", "X-Amz-Content-Sha256", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "X-Amz-Date", "20130524T000000Z", "X-Amz-Storage-Class", "REDUCED_REDUNDANCY",
 		"Content-Encoding", "aws-chunked", "X-Amz-Decoded-Content-Length", "66560", "Content-Length", "66824",
 		"Authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders=content-encoding;content-length;host;x-amz-content-sha256;x-amz-date;x-amz-decoded-content-length;x-amz-storage-class,Signature=4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9")
-	s, err := sigv4.Verify(t.Context(), r, "", may, lookup(s3Secret))
+	s, err := sigv4.Verify(t.Context(), r, may, lookup(s3Secret))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestRefused(t *testing.T) {
 		sigv4.Credentials{AccessKeyID: "AKIA1", SecretAccessKey: "s"}.Sign(r, emptyHash, "eu-central-1", "codebuild", now)
 		return r
 	}
-	if s, err := sigv4.Verify(t.Context(), signed(), emptyHash, now, lookup("s")); err != nil || s.AccessKeyID != "AKIA1" || s.Region != "eu-central-1" || s.Service != "codebuild" || s.Presigned {
+	if s, err := verify(t.Context(), signed(), emptyHash, now, lookup("s")); err != nil || s.AccessKeyID != "AKIA1" || s.Region != "eu-central-1" || s.Service != "codebuild" || s.Presigned {
 		t.Fatalf("%+v, %v", s, err)
 	}
 	for name, c := range map[string]struct {
@@ -138,15 +138,19 @@ func TestRefused(t *testing.T) {
 		"another region":     {func(r *http.Request) { replace(r, "eu-central-1", "us-east-1") }, 0, sigv4.Mismatch},
 		"another day":        {func(r *http.Request) { replace(r, "20260102", "20260103") }, 0, sigv4.WrongScope},
 		"host is not signed": {func(r *http.Request) { replace(r, "host;", "") }, 0, sigv4.Incomplete},
-		"an unasked token":   {func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, 0, sigv4.UnknownKey},
+		"an unasked token":   {func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, 0, sigv4.NotCovered},
+		"an unsigned order":  {func(r *http.Request) { r.Header.Set("X-Amz-Copy-Source", "/a/b") }, 0, sigv4.NotCovered},
+		"an unsigned digest": {func(r *http.Request) { r.Header.Set("Content-Md5", "x") }, 0, sigv4.NotCovered},
+		"an unsigned type":   {func(r *http.Request) { replace(r, "content-type;", "") }, 0, sigv4.NotCovered},
+		"a proxy's trace":    {func(r *http.Request) { r.Header.Set("X-Amzn-Trace-Id", "Root=1") }, 0, -1},
 	} {
 		r := signed()
 		c.change(r)
-		if _, err := sigv4.Verify(t.Context(), r, emptyHash, now.Add(c.at), lookup("s")); kind(err) != c.want || (err == nil) != (c.want == -1) {
+		if _, err := verify(t.Context(), r, emptyHash, now.Add(c.at), lookup("s")); kind(err) != c.want || (err == nil) != (c.want == -1) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := sigv4.Verify(t.Context(), signed(), sigv4.HexSHA256([]byte("x")), now, lookup("s")); kind(err) != sigv4.Mismatch {
+	if _, err := verify(t.Context(), signed(), sigv4.HexSHA256([]byte("x")), now, lookup("s")); kind(err) != sigv4.Mismatch {
 		t.Errorf("another body: %v", err)
 	}
 }
@@ -202,13 +206,22 @@ func TestAsTheSDKSigns(t *testing.T) {
 			in = httptest.NewRequest("GET", out.URL.String(), nil)
 			in.Header = out.Header.Clone()
 		}
-		if _, err := sigv4.Verify(context.Background(), in, hash, now, lookup("s")); err != nil {
+		if _, err := verify(context.Background(), in, hash, now, lookup("s")); err != nil {
 			t.Fatalf("%s %s: %v", service, in.URL, err)
 		}
 	})
 }
 
 // FuzzVerify feeds what no client sends: it is refused with a reason, and never verified.
+// verify verifies a request whose body's hash is known.
+func verify(ctx context.Context, r *http.Request, hash string, now time.Time, look sigv4.Lookup) (*sigv4.Signature, error) {
+	c, err := sigv4.Begin(ctx, r, now, look)
+	if err != nil {
+		return nil, err
+	}
+	return c.Verify(hash)
+}
+
 func FuzzVerify(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential=AKIA1/20260102/eu-central-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=00", "20260102T030405Z", "a=b")
 	f.Add("AWS4-HMAC-SHA256 Credential=////,SignedHeaders=;;host,Signature=,", "Mon, 02 Jan 2006 15:04:05 GMT", "X-Amz-Signature=1")
@@ -222,7 +235,7 @@ func FuzzVerify(f *testing.F) {
 		}
 		r.Header.Set("X-Amz-Date", date)
 		sigv4.Scope(r)
-		_, err := sigv4.Verify(t.Context(), r, "", time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), lookup("a secret that no fuzzer guesses"))
+		_, err := sigv4.Verify(t.Context(), r, time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), lookup("a secret that no fuzzer guesses"))
 		if err == nil {
 			t.Fatal("verified")
 		}

@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
 )
 
@@ -30,13 +31,13 @@ const (
 
 // body returns the request's data, decoded and verified: the reader fails at the end, instead of io.EOF, if the data is not what
 // was signed or does not match a checksum.
-func (q *request) body() (io.Reader, error) {
+func (q *request) body() (*verified, error) {
 	payload := sigv4.UnsignedPayload
 	if q.sig != nil {
 		payload = q.sig.PayloadHash
 	}
 	v := &verified{q: q}
-	var raw io.Reader = http.MaxBytesReader(q.w, q.Body, maxObject+maxObject/8)
+	var raw io.Reader = http.MaxBytesReader(q.w, io.NopCloser(awsproto.Paced(q.w, q.Body)), maxObject+maxObject/8)
 	if strings.HasPrefix(payload, "STREAMING-") {
 		c := &chunked{r: bufio.NewReaderSize(raw, 64<<10), trailer: http.Header{}, hasTrailer: strings.HasSuffix(payload, "-TRAILER")}
 		switch strings.TrimSuffix(payload, "-TRAILER") {
@@ -87,30 +88,31 @@ func (q *request) small(into any) error {
 		return fail(http.StatusBadRequest, "MalformedXML", "The XML is larger than 2 MiB.")
 	}
 	if err := xml.Unmarshal(text, into); err != nil {
-		return fail(http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema: "+err.Error())
+		return malformed(err)
 	}
 	return nil
 }
 
 // verified passes data through and checks it at its end.
 type verified struct {
-	q       *request
-	r       io.Reader
-	sums    []expected
-	length  int64 // -1 if unknown
-	read    int64
-	trailer http.Header
+	q        *request
+	r        io.Reader
+	expected []expected
+	length   int64 // -1 if unknown
+	read     int64
+	trailer  http.Header
 }
 
 type expected struct {
 	hash          hash.Hash
-	want          []byte
+	algorithm     string // of an x-amz-checksum-
+	want          []byte // nil if the sum is only computed
 	trailer       string // where the sum comes, if not in a header
 	code, message string
 }
 
 func (v *verified) add(h hash.Hash, want []byte, code, message string) {
-	v.sums = append(v.sums, expected{hash: h, want: want, code: code, message: message})
+	v.expected = append(v.expected, expected{hash: h, want: want, code: code, message: message})
 }
 
 var algorithms = map[string]func() hash.Hash{
@@ -138,9 +140,11 @@ func (v *verified) checksums() error {
 			if err != nil {
 				return invalid("Value for " + strings.ToLower(header) + " header is invalid.")
 			}
-			v.add(make(), want, "BadDigest", message)
+			v.expected = append(v.expected, expected{hash: make(), algorithm: name, want: want, code: "BadDigest", message: message})
 		} else if strings.EqualFold(v.q.Header.Get("X-Amz-Trailer"), header) {
-			v.sums = append(v.sums, expected{hash: make(), trailer: header, code: "BadDigest", message: message})
+			v.expected = append(v.expected, expected{hash: make(), algorithm: name, trailer: header, code: "BadDigest", message: message})
+		} else if v.q.announced() == name {
+			v.expected = append(v.expected, expected{hash: make(), algorithm: name})
 		}
 	}
 	return nil
@@ -149,7 +153,7 @@ func (v *verified) checksums() error {
 func (v *verified) Read(p []byte) (int, error) {
 	n, err := v.r.Read(p)
 	v.read += int64(n)
-	for _, s := range v.sums {
+	for _, s := range v.expected {
 		s.hash.Write(p[:n])
 	}
 	if v.length >= 0 && v.read > v.length {
@@ -170,14 +174,14 @@ func (v *verified) end() error {
 	if v.length >= 0 && v.read != v.length {
 		return fail(http.StatusBadRequest, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header")
 	}
-	for _, s := range v.sums {
+	for _, s := range v.expected {
 		if s.trailer != "" {
 			var err error
 			if s.want, err = base64.StdEncoding.DecodeString(v.trailer.Get(s.trailer)); err != nil {
 				return invalid("the trailer " + s.trailer + " is not base64")
 			}
 		}
-		if subtle.ConstantTimeCompare(s.hash.Sum(nil), s.want) != 1 {
+		if s.code != "" && subtle.ConstantTimeCompare(s.hash.Sum(nil), s.want) != 1 {
 			return fail(http.StatusBadRequest, s.code, s.message)
 		}
 	}
@@ -259,7 +263,7 @@ func (c *chunked) next() error {
 		return io.ErrUnexpectedEOF
 	}
 	if !c.chain.Chunk(sigv4.HexSHA256(data), strings.TrimPrefix(extension, "chunk-signature=")) {
-		return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The signature of a chunk does not match."})
+		return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The signature of a chunk does not match."}, false)
 	}
 	if size == 0 {
 		return c.end()
@@ -280,14 +284,14 @@ func (c *chunked) end() error {
 		text, err := c.line()
 		if err != nil || text == "" {
 			if c.chain != nil && signed.Len() > 0 {
-				return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The trailer is not signed."})
+				return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The trailer is not signed."}, false)
 			}
 			return nil
 		}
 		name, value, _ := strings.Cut(text, ":")
 		if c.chain != nil && strings.EqualFold(name, "x-amz-trailer-signature") {
 			if !c.chain.Trailer(sigv4.HexSHA256([]byte(signed.String())), strings.TrimSpace(value)) {
-				return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The signature of the trailer does not match."})
+				return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The signature of the trailer does not match."}, false)
 			}
 			signed.Reset()
 			continue

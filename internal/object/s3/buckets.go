@@ -2,6 +2,7 @@ package s3
 
 import (
 	"encoding/xml"
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -49,12 +50,43 @@ func (q *request) createBucket() error {
 	if !bucketName().MatchString(q.bucket) || strings.Contains(q.bucket, "..") {
 		return fail(http.StatusBadRequest, "InvalidBucketName", "The specified bucket is not valid: 3 to 63 of a-z, 0-9, '.' and '-', with a letter or digit at both ends.")
 	}
+	if err := q.checkLocation(); err != nil {
+		return err
+	}
 	if err := q.h.Objects.CreateBucket(q.Context(), q.bucket); err != nil {
 		return err
 	}
 	q.w.Header().Set("Location", "/"+q.bucket)
 	q.w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// checkLocation refuses a bucket that is asked for in another region than the one that the request was signed for, or this server's.
+func (q *request) checkLocation() error {
+	if q.ContentLength == 0 {
+		return nil
+	}
+	var in struct{ LocationConstraint string }
+	b, err := q.body()
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(io.LimitReader(b, maxXML))
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	if err := xml.Unmarshal(text, &in); err != nil {
+		return malformed(err)
+	}
+	if at := in.LocationConstraint; at != "" && at != q.h.Region && (q.sig == nil || at != q.sig.Region) {
+		return fail(http.StatusBadRequest, "IllegalLocationConstraintException",
+			"The "+at+" location constraint is incompatible for the region specific endpoint this request was sent to.")
+	}
+	return nil
+}
+
+func malformed(err error) error {
+	return fail(http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema: "+err.Error())
 }
 
 func (q *request) headBucket() error {

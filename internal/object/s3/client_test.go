@@ -331,15 +331,16 @@ func TestMultipart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const size = 5 << 20 // the least of a part that is not the last
 	var parts []types.CompletedPart
 	for n := int32(1); n <= 3; n++ {
-		out, err := h.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: new("bucket"), Key: new("big"), UploadId: start.UploadId, PartNumber: &n, Body: strings.NewReader(strings.Repeat(fmt.Sprint(n), 10))})
+		out, err := h.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: new("bucket"), Key: new("big"), UploadId: start.UploadId, PartNumber: &n, Body: strings.NewReader(strings.Repeat(fmt.Sprint(n), size))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		parts = append(parts, types.CompletedPart{PartNumber: &n, ETag: out.ETag})
 	}
-	again, err := h.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: new("bucket"), Key: new("big"), UploadId: start.UploadId, PartNumber: new(int32(2)), Body: strings.NewReader("two")})
+	again, err := h.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: new("bucket"), Key: new("big"), UploadId: start.UploadId, PartNumber: new(int32(2)), Body: strings.NewReader("two" + strings.Repeat("2", size))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,8 +361,8 @@ func TestMultipart(t *testing.T) {
 	if err != nil || !strings.HasSuffix(*out.ETag, `-3"`) {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	if text, got, err := h.get(&s3.GetObjectInput{Key: new("big")}); err != nil || text != "1111111111two3333333333" || *got.ContentType != "text/x" {
-		t.Errorf("%q, %v", text, err)
+	if text, got, err := h.get(&s3.GetObjectInput{Key: new("big")}); err != nil || text != strings.Repeat("1", size)+"two"+strings.Repeat("2", size)+strings.Repeat("3", size) || *got.ContentType != "text/x" {
+		t.Errorf("%d bytes, %v", len(text), err)
 	}
 	if _, err := h.client.AbortMultipartUpload(t.Context(), &s3.AbortMultipartUploadInput{Bucket: new("bucket"), Key: new("big"), UploadId: start.UploadId}); code(err) != "NoSuchUpload" {
 		t.Errorf("abort of what is complete: %v", err)

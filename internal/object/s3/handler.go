@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Handler struct {
 	Objects *object.Store
 	Region  string
 	Account string
+	Regions func(region string) bool // whose signatures are accepted besides Region's; nil for none
 	Lookup  sigv4.Lookup
 	Caller  func(ctx context.Context, accessKeyID string) (awsproto.Caller, error)
 	// Authorize refuses what the caller in ctx may not do; operation is IAM's name: GetObject, ListBucket, ...
@@ -31,13 +33,15 @@ type Handler struct {
 	Log       *slog.Logger
 }
 
-// Accepts tells whether a request is S3's: only a signature for S3 makes it so, never a cookie.
+// Accepts tells whether a request is S3's: a signature for S3 makes it so, however malformed, or a form that carries one; never a cookie.
 func Accepts(r *http.Request) bool {
 	if _, service := sigv4.Scope(r); service != "" {
 		return service == "s3"
 	}
-	q := r.URL.Query()
-	return strings.HasPrefix(r.Header.Get("Authorization"), "AWS ") || q.Has("AWSAccessKeyId") && q.Has("Signature")
+	if r.URL.Query().Has("AWSAccessKeyId") || strings.HasPrefix(r.Header.Get("Authorization"), "AWS ") {
+		return true
+	}
+	return r.URL.Path != "/" && r.Header.Get("X-Amz-Target") == "" && sigv4.Attempted(r)
 }
 
 // request is one call on its way through the handler.
@@ -86,6 +90,10 @@ func (q *request) serve() error {
 		return err
 	}
 	q.Request = q.WithContext(ctx)
+	q.hoist()
+	if err := q.refuseHeaders(); err != nil {
+		return err
+	}
 	op, do := q.operation()
 	if do == nil {
 		return fail(http.StatusNotImplemented, "NotImplemented", "Slipway's S3 does not implement "+op+". docs/compatibility.md lists what it does.")
@@ -105,14 +113,14 @@ func (q *request) authenticate() (context.Context, error) {
 			return nil, err
 		}
 	} else {
-		sig, err := sigv4.Verify(ctx, q.Request, "", q.h.Now(), q.h.Lookup)
+		sig, err := sigv4.Verify(ctx, q.Request, q.h.Now(), q.h.Lookup)
 		if refused, ok := errors.AsType[*sigv4.Error](err); ok {
-			return nil, signatureError(refused)
+			return nil, signatureError(refused, q.query.Has("X-Amz-Algorithm") || q.query.Has("X-Amz-Signature"))
 		}
 		if err != nil {
 			return nil, err
 		}
-		if sig.Region != q.h.Region {
+		if sig.Region != q.h.Region && (q.h.Regions == nil || !q.h.Regions(sig.Region)) {
 			return nil, &Error{http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '" + sig.Region + "' is wrong; expecting '" + q.h.Region + "'"}
 		}
 		q.sig, id = sig, sig.AccessKeyID
@@ -124,15 +132,23 @@ func (q *request) authenticate() (context.Context, error) {
 	return awsproto.WithCaller(ctx, caller), nil
 }
 
-func signatureError(e *sigv4.Error) error {
+func signatureError(e *sigv4.Error, inQuery bool) error {
 	switch e.Kind {
 	case sigv4.UnknownKey:
 		return &Error{http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."}
 	case sigv4.Mismatch:
 		return &Error{http.StatusForbidden, "SignatureDoesNotMatch", e.Message}
 	case sigv4.Expired:
+		if inQuery {
+			return &Error{http.StatusForbidden, "AccessDenied", "Request has expired. " + e.Message}
+		}
 		return &Error{http.StatusForbidden, "RequestTimeTooSkewed", e.Message}
+	case sigv4.NotCovered:
+		return &Error{http.StatusForbidden, "AccessDenied", e.Message + ": " + strings.Join(e.Headers, ", ")}
 	case sigv4.Incomplete, sigv4.WrongScope:
+		if inQuery {
+			return &Error{http.StatusBadRequest, "AuthorizationQueryParametersError", e.Message}
+		}
 		return &Error{http.StatusBadRequest, "AuthorizationHeaderMalformed", e.Message}
 	}
 	return &Error{http.StatusForbidden, "AccessDenied", "Access Denied"}
@@ -151,8 +167,8 @@ func fail(status int, code, message string) error { return &Error{status, code, 
 
 func invalid(message string) error { return fail(http.StatusBadRequest, "InvalidArgument", message) }
 
-// known words the errors of the object store.
-var known = []struct {
+// words are the errors of the object store.
+var words = []struct {
 	is  error
 	say Error
 }{
@@ -162,17 +178,31 @@ var known = []struct {
 	{object.ErrBucketNotEmpty, Error{409, "BucketNotEmpty", "The bucket you tried to delete is not empty"}},
 	{object.ErrPrecondition, Error{412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"}},
 	{object.ErrNoUpload, Error{404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}},
-	{object.ErrBadPart, Error{400, "InvalidPart", "One or more of the specified parts could not be found, or was not in order. The part may not have been uploaded, or its ETag may not have matched."}},
+	{object.ErrBadPart, Error{400, "InvalidPart", "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."}},
+	{object.ErrPartOrder, Error{400, "InvalidPartOrder", "The list of parts was not in ascending order. The parts list must be specified in order by part number."}},
+	{object.ErrSmallPart, Error{400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size: 5 MiB for each part but the last."}},
+	{object.ErrNoVersion, Error{404, "NoSuchVersion", "The specified version does not exist."}},
+	{object.ErrVersionID, Error{400, "InvalidArgument", "Invalid version id specified"}},
+	{object.ErrMarker, Error{405, "MethodNotAllowed", "The specified method is not allowed against this resource."}},
+}
+
+// known is an error as S3 words it; nil for one that is the server's own.
+func known(err error) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
+	for _, k := range words {
+		if errors.Is(err, k.is) {
+			return &k.say
+		}
+	}
+	return nil
 }
 
 func (q *request) fail(err error) {
-	e, ok := errors.AsType[*Error](err)
-	if !ok {
-		for _, k := range known {
-			if errors.Is(err, k.is) {
-				e = &k.say
-			}
-		}
+	e := known(err)
+	if e == nil && errors.Is(err, os.ErrDeadlineExceeded) {
+		e = &Error{http.StatusBadRequest, "RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period."}
 	}
 	if e == nil {
 		if q.Context().Err() != nil {
@@ -181,7 +211,7 @@ func (q *request) fail(err error) {
 		q.h.Log.Error("s3 request failed", "request", q.id, "method", q.Method, "bucket", q.bucket, "error", err)
 		e = &Error{http.StatusInternalServerError, "InternalError", "The request failed inside the server. Its log says why, under request " + q.id + "."}
 	}
-	for _, name := range []string{"Content-Length", "Etag", "Content-Encoding", "Content-Disposition", "Cache-Control", "Last-Modified"} {
+	for _, name := range []string{"Content-Length", "Etag", "Content-Encoding", "Content-Disposition", "Cache-Control"} {
 		q.w.Header().Del(name)
 	}
 	q.xml(e.Status, struct {

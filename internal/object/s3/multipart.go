@@ -1,11 +1,13 @@
 package s3
 
 import (
+	"encoding/base64"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"slipway/internal/object"
 )
@@ -18,9 +20,17 @@ func (q *request) startUpload() error {
 	if err != nil {
 		return err
 	}
+	if meta.SumAlgorithm, meta.SumKind, err = q.uploadChecksum(); err != nil {
+		return err
+	}
 	u, err := q.h.Objects.StartUpload(q.Context(), q.bucket, q.key, meta)
 	if err != nil {
 		return err
+	}
+	q.tellKept(&meta, false)
+	if meta.SumAlgorithm != "" {
+		q.w.Header().Set("X-Amz-Checksum-Algorithm", strings.ToUpper(meta.SumAlgorithm))
+		q.w.Header().Set("X-Amz-Checksum-Type", meta.SumKind)
 	}
 	q.xml(http.StatusOK, struct {
 		XMLName               xml.Name `xml:"InitiateMultipartUploadResult"`
@@ -50,10 +60,13 @@ func (q *request) putPart() error {
 	if err != nil {
 		return err
 	}
-	p, err := q.h.Objects.PutPart(q.Context(), u, number, body)
+	body.want(u.Meta.SumAlgorithm)
+	p, err := q.h.Objects.PutPart(q.Context(), u, number, body, body.sums)
 	if err != nil {
 		return err
 	}
+	q.tellKept(&u.Meta, false)
+	q.tellSums(p.Sums, "")
 	q.w.Header().Set("Etag", quoted(p.ETag))
 	q.w.WriteHeader(http.StatusOK)
 	return nil
@@ -71,11 +84,13 @@ func (q *request) copyPart(u object.Upload, number int) error {
 			return invalid("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
 		}
 	}
-	p, err := q.h.Objects.PutPart(q.Context(), u, number, io.NewSectionReader(f, first, last-first+1))
+	body := &verified{q: q, r: io.NewSectionReader(f, first, last-first+1), length: -1}
+	body.want(u.Meta.SumAlgorithm)
+	p, err := q.h.Objects.PutPart(q.Context(), u, number, body, body.sums)
 	if err != nil {
 		return err
 	}
-	q.xml(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyPartResult"}, ETag: quoted(p.ETag), LastModified: xmlTime(p.Modified)})
+	q.xml(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyPartResult"}, ETag: quoted(p.ETag), LastModified: xmlTime(p.Modified), checksumXML: sumsXML(p.Sums, "")})
 	return nil
 }
 
@@ -92,6 +107,7 @@ func (q *request) finishUpload() error {
 		Part []struct {
 			PartNumber int
 			ETag       string
+			checksumXML
 		}
 	}
 	if err := q.small(&in); err != nil {
@@ -104,17 +120,85 @@ func (q *request) finishUpload() error {
 	for i, p := range in.Part {
 		parts[i] = object.Part{Number: p.PartNumber, ETag: unquoted(p.ETag)}
 	}
-	o, err := q.h.Objects.FinishUpload(q.Context(), u, parts, cond)
+	chosen, err := q.h.Objects.Choose(q.Context(), u, parts)
+	if err != nil {
+		return err
+	}
+	meta, whole := u.Meta, &verified{q: q, length: -1}
+	for i, p := range chosen {
+		meta.Parts = append(meta.Parts, p.Size)
+		if sum := in.Part[i].sumOf(meta.SumAlgorithm); sum != "" && sum != p.Sums[meta.SumAlgorithm] {
+			return fmt.Errorf("part %d: %w", p.Number, object.ErrBadPart)
+		}
+	}
+	if err := q.sumWhole(&meta, chosen, whole); err != nil {
+		return err
+	}
+	through := func(r io.Reader) io.Reader {
+		whole.r = r
+		return &summed{whole, &meta}
+	}
+	o, err := q.h.Objects.FinishUpload(q.Context(), u, chosen, through, &meta, cond)
 	if err != nil {
 		return err
 	}
 	q.version(o)
+	q.tellKept(&o.Meta, false)
 	q.xml(http.StatusOK, struct {
 		XMLName                     xml.Name `xml:"CompleteMultipartUploadResult"`
 		Xmlns                       string   `xml:"xmlns,attr"`
 		Location, Bucket, Key, ETag string
-	}{Xmlns: namespace, Location: "/" + q.bucket + "/" + q.key, Bucket: q.bucket, Key: q.key, ETag: quoted(o.ETag)})
+		checksumXML
+	}{Xmlns: namespace, Location: "/" + q.bucket + "/" + q.key, Bucket: q.bucket, Key: q.key, ETag: quoted(o.ETag),
+		checksumXML: sumsXML(o.Meta.Sums, o.Meta.SumKind)})
 	return nil
+}
+
+// sumWhole prepares the checksum of a whole upload: of its parts' checksums, or of all its bytes on their way, compared with the one that
+// the client says.
+func (q *request) sumWhole(meta *object.Meta, parts []object.Part, whole *verified) error {
+	algorithm := meta.SumAlgorithm
+	said := q.Header.Get("X-Amz-Checksum-" + algorithm)
+	switch {
+	case algorithm == "":
+		meta.SumKind = ""
+	case meta.SumKind == fullObject:
+		whole.want(algorithm)
+		if said != "" {
+			want, err := base64.StdEncoding.DecodeString(said)
+			if err != nil {
+				return invalid("Value for x-amz-checksum-" + algorithm + " header is invalid.")
+			}
+			e := &whole.expected[0]
+			e.want, e.code, e.message = want, "BadDigest", "The "+algorithm+" you specified did not match the calculated checksum."
+		}
+	default:
+		sum, err := compose(algorithm, parts)
+		if err != nil {
+			return err
+		}
+		if said != "" && said != sum && !strings.HasPrefix(sum, said+"-") {
+			return fail(http.StatusBadRequest, "BadDigest", "The "+algorithm+" you specified did not match the calculated checksum.")
+		}
+		meta.Sums = map[string]string{algorithm: sum}
+	}
+	return nil
+}
+
+// summed puts the checksum of all bytes of an upload into the object's description once they have ended.
+type summed struct {
+	*verified
+	meta *object.Meta
+}
+
+func (s *summed) Read(p []byte) (int, error) {
+	n, err := s.verified.Read(p)
+	if err == io.EOF {
+		if sums := s.sums(); sums != nil {
+			s.meta.Sums = sums
+		}
+	}
+	return n, err
 }
 
 func (q *request) abortUpload() error {
@@ -153,6 +237,7 @@ func (q *request) listParts() error {
 		LastModified xmlTime
 		ETag         string
 		Size         int64
+		checksumXML
 	}
 	out := struct {
 		XMLName               xml.Name `xml:"ListPartsResult"`
@@ -164,9 +249,9 @@ func (q *request) listParts() error {
 		IsTruncated           bool
 		StorageClass          string
 		Part                  []part
-	}{Xmlns: namespace, Bucket: q.bucket, Key: q.key, UploadId: u.ID, PartNumberMarker: after, MaxParts: limit, IsTruncated: len(parts) > limit, StorageClass: "STANDARD"}
+	}{Xmlns: namespace, Bucket: q.bucket, Key: q.key, UploadId: u.ID, PartNumberMarker: after, MaxParts: limit, IsTruncated: len(parts) > limit, StorageClass: classOf(&u.Meta)}
 	for _, p := range parts[:min(len(parts), limit)] {
-		out.Part = append(out.Part, part{p.Number, xmlTime(p.Modified), quoted(p.ETag), p.Size})
+		out.Part = append(out.Part, part{p.Number, xmlTime(p.Modified), quoted(p.ETag), p.Size, sumsXML(p.Sums, "")})
 		out.NextPartNumberMarker = p.Number
 	}
 	q.xml(http.StatusOK, out)
@@ -201,7 +286,7 @@ func (q *request) listUploads() error {
 		Upload        []upload
 	}{Xmlns: namespace, Bucket: q.bucket, KeyMarker: q.query.Get("key-marker"), MaxUploads: limit, IsTruncated: len(us) > limit}
 	for _, u := range us[:min(len(us), limit)] {
-		out.Upload = append(out.Upload, upload{u.Key, u.ID, xmlTime(u.Started), "STANDARD"})
+		out.Upload = append(out.Upload, upload{u.Key, u.ID, xmlTime(u.Started), classOf(&u.Meta)})
 		out.NextKeyMarker = u.Key
 	}
 	q.xml(http.StatusOK, out)

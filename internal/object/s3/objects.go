@@ -2,10 +2,12 @@ package s3
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -39,12 +41,7 @@ func (q *request) meta() (object.Meta, error) {
 	if size > 2048 {
 		return m, fail(http.StatusBadRequest, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size of 2 KB.")
 	}
-	for _, unsupported := range []string{"X-Amz-Server-Side-Encryption-Customer-Key", "X-Amz-Object-Lock-Mode", "X-Amz-Website-Redirect-Location"} {
-		if q.Header.Get(unsupported) != "" {
-			return m, fail(http.StatusNotImplemented, "NotImplemented", "Slipway's S3 does not implement the header "+unsupported+".")
-		}
-	}
-	return m, nil
+	return m, q.keptHeaders(&m)
 }
 
 func (q *request) checkKey() error {
@@ -90,14 +87,32 @@ func (q *request) putObject() error {
 	if err != nil {
 		return err
 	}
-	o, err := q.h.Objects.Put(q.Context(), q.bucket, q.key, body, meta, cond)
+	o, err := q.h.Objects.Put(q.Context(), q.bucket, q.key, &learning{body, &meta}, &meta, cond)
 	if err != nil {
 		return err
 	}
 	q.version(o)
+	q.tellKept(&o.Meta, false)
+	q.tellSums(o.Meta.Sums, o.Meta.SumKind)
 	q.w.Header().Set("Etag", quoted(o.ETag))
 	q.w.WriteHeader(http.StatusOK)
 	return nil
+}
+
+// learning puts the checksums of a body into the object's description once it has ended.
+type learning struct {
+	*verified
+	meta *object.Meta
+}
+
+func (l *learning) Read(p []byte) (int, error) {
+	n, err := l.verified.Read(p)
+	if err == io.EOF {
+		if l.meta.Sums = l.sums(); l.meta.Sums != nil {
+			l.meta.SumKind = fullObject
+		}
+	}
+	return n, err
 }
 
 func (q *request) version(o object.Object) {
@@ -125,12 +140,27 @@ func (q *request) source() (object.Object, interface {
 	if err != nil {
 		return o, nil, err
 	}
-	match, none := q.Header.Get("X-Amz-Copy-Source-If-Match"), q.Header.Get("X-Amz-Copy-Source-If-None-Match")
-	if match != "" && unquoted(match) != o.ETag || none != "" && unquoted(none) == o.ETag {
+	if !q.copyConditions(o) {
 		_ = f.Close()
 		return o, nil, object.ErrPrecondition
 	}
 	return o, f, nil
+}
+
+// copyConditions tells whether the conditions on a copy's source hold ("CopyObject", x-amz-copy-source-if-*).
+func (q *request) copyConditions(o object.Object) bool {
+	header := func(name string) string { return q.Header.Get("X-Amz-Copy-Source-If-" + name) }
+	match, none := header("Match"), header("None-Match")
+	if match != "" && unquoted(match) != o.ETag || none != "" && unquoted(none) == o.ETag {
+		return false
+	}
+	modified := o.Modified.Truncate(time.Second)
+	since, err := http.ParseTime(header("Unmodified-Since"))
+	if err == nil && match == "" && modified.After(since) {
+		return false
+	}
+	since, err = http.ParseTime(header("Modified-Since"))
+	return err != nil || none != "" || modified.After(since)
 }
 
 func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
@@ -143,14 +173,22 @@ func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
 		if from.Bucket == q.bucket && from.Key == q.key && from.Latest {
 			return fail(http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata.")
 		}
+		kept := meta
 		meta = from.Meta
+		meta.Parts, meta.StorageClass, meta.Encryption, meta.EncryptionKey, meta.BucketKey = nil, kept.StorageClass, kept.Encryption, kept.EncryptionKey, kept.BucketKey
 	}
-	o, err := q.h.Objects.Put(q.Context(), q.bucket, q.key, f, meta, cond)
+	if meta.Sums = from.Meta.Sums; from.Meta.SumKind == composite { // of parts that the copy does not have
+		meta.Sums, meta.SumKind = nil, ""
+	} else {
+		meta.SumKind = from.Meta.SumKind
+	}
+	o, err := q.h.Objects.Put(q.Context(), q.bucket, q.key, f, &meta, cond)
 	if err != nil {
 		return err
 	}
 	q.version(o)
-	q.xml(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyObjectResult"}, ETag: quoted(o.ETag), LastModified: xmlTime(o.Modified)})
+	q.tellKept(&o.Meta, false)
+	q.xml(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyObjectResult"}, ETag: quoted(o.ETag), LastModified: xmlTime(o.Modified), checksumXML: sumsXML(o.Meta.Sums, o.Meta.SumKind)})
 	return nil
 }
 
@@ -158,6 +196,7 @@ type copied struct {
 	XMLName      xml.Name
 	ETag         string
 	LastModified xmlTime
+	checksumXML
 }
 
 func (q *request) getObject() error {
@@ -165,6 +204,11 @@ func (q *request) getObject() error {
 	if err != nil {
 		if o.Deleted {
 			q.w.Header().Set("X-Amz-Delete-Marker", "true")
+			q.version(o)
+		}
+		if errors.Is(err, object.ErrMarker) {
+			q.w.Header().Set("Allow", "DELETE")
+			q.w.Header().Set("Last-Modified", o.Modified.Format(http.TimeFormat))
 		}
 		return err
 	}
@@ -185,12 +229,23 @@ func (q *request) getObject() error {
 		h.Set("Content-Type", "binary/octet-stream")
 	}
 	for name, value := range maps.All(o.Meta.User) {
-		h.Set("X-Amz-Meta-"+name, value)
+		h["x-amz-meta-"+name] = []string{value} // in lower case, as S3 does: clients take the names as they come
 	}
 	q.version(o)
 	h.Set("Etag", quoted(o.ETag))
+	q.tellKept(&o.Meta, true)
+	if len(o.Meta.Parts) > 0 && q.query.Has("partNumber") {
+		h.Set("X-Amz-Mp-Parts-Count", strconv.Itoa(len(o.Meta.Parts)))
+	}
+	r, err := q.partRange(&o)
+	if err != nil {
+		return err
+	}
+	if q.wantsSums() && r.Header.Get("Range") == "" {
+		q.tellSums(o.Meta.Sums, o.Meta.SumKind)
+	}
 	// Ranges and conditions are HTTP's own, and so is how they are answered.
-	http.ServeContent(&worded{q.w, q, false}, q.Request, "", o.Modified.Truncate(time.Second), f)
+	http.ServeContent(&worded{q.w, q, false}, r, "", o.Modified.Truncate(time.Second), f)
 	return nil
 }
 
@@ -202,6 +257,12 @@ type worded struct {
 }
 
 func (w *worded) WriteHeader(status int) {
+	if status >= http.StatusMultipleChoices { // a checksum is one of data that comes with it
+		for name := range algorithms {
+			w.Header().Del("X-Amz-Checksum-" + name)
+		}
+		w.Header().Del("X-Amz-Checksum-Type")
+	}
 	switch status {
 	case http.StatusRequestedRangeNotSatisfiable:
 		w.failed = true
@@ -259,13 +320,24 @@ func (q *request) deleteObjects() error {
 		DeleteMarker          bool   `xml:",omitempty"`
 		DeleteMarkerVersionId string `xml:",omitempty"`
 	}
+	type undeleted struct {
+		Key       string
+		VersionId string `xml:",omitempty"`
+		Code      string
+		Message   string
+	}
 	out := struct {
 		XMLName xml.Name `xml:"DeleteResult"`
 		Xmlns   string   `xml:"xmlns,attr"`
 		Deleted []deleted
+		Error   []undeleted
 	}{Xmlns: namespace}
 	for _, key := range in.Object {
 		o, err := q.h.Objects.Delete(q.Context(), q.bucket, key.Key, key.VersionId)
+		if e := known(err); e != nil && e.Status < http.StatusInternalServerError && e.Code != "NoSuchBucket" {
+			out.Error = append(out.Error, undeleted{key.Key, key.VersionId, e.Code, e.Message})
+			continue
+		}
 		if err != nil {
 			return err
 		}

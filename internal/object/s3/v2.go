@@ -33,19 +33,22 @@ func verifyV2(ctx context.Context, r *http.Request, bucket, key string, now time
 	if now.Unix() > expires {
 		return "", fail(http.StatusForbidden, "AccessDenied", "Request has expired")
 	}
+	if expires > now.Add(sigv4.MaxExpires+sigv4.Skew).Unix() {
+		return "", fail(http.StatusForbidden, "AccessDenied", "Expires lies more than a week ahead: a URL is valid for a week at most")
+	}
 	secret, ok, err := lookup(ctx, id)
 	if err != nil {
 		return "", err
 	}
 	token := query.Get("x-amz-security-token")
 	if !ok || subtle.ConstantTimeCompare([]byte(secret.SessionToken), []byte(token)) != 1 {
-		return "", signatureError(&sigv4.Error{Kind: sigv4.UnknownKey})
+		return "", signatureError(&sigv4.Error{Kind: sigv4.UnknownKey}, true)
 	}
 	mac := hmac.New(sha1.New, []byte(secret.Key))
 	mac.Write([]byte(toSignV2(r, bucket, key)))
 	want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(query.Get("Signature"))) != 1 {
-		return "", signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The request signature we calculated does not match the signature you provided. Check your key and signing method."})
+		return "", signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The request signature we calculated does not match the signature you provided. Check your key and signing method."}, true)
 	}
 	return id, nil
 }

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// hosts are the names under which the server answers. A request for another was lured here, or relayed: it was made for somebody else,
+// and so was its signature.
+type hosts struct {
+	names []string // lower-case, without a port; one that begins with a dot stands for all below it
+}
+
+// newHosts makes the names of a server: its own URL's, the address that it listens at, those of this machine, and the operator's.
+func newHosts(serverURL, listen string, more []string) hosts {
+	names := []string{"localhost", ".localhost"}
+	if u, err := url.Parse(serverURL); err == nil {
+		names = append(names, u.Hostname())
+	}
+	if host, _, err := net.SplitHostPort(listen); err == nil && host != "" {
+		names = append(names, host)
+	}
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	names = append(names, more...)
+	var h hosts
+	for _, n := range names {
+		if n = strings.ToLower(strings.TrimSpace(n)); n != "" && n != "." {
+			h.names = append(h.names, strings.Replace(n, "*.", ".", 1))
+		}
+	}
+	return h
+}
+
+// serves tells whether a request is for this server: by one of its names, by a bucket's name before one of them (S3's virtual hosts), by
+// a loopback address, or by the address that the connection came in at.
+func (h hosts) serves(r *http.Request) bool {
+	host := strings.ToLower(hostOf(r.Host))
+	if ip := net.ParseIP(host); ip != nil {
+		return ip.IsLoopback() || host == localIP(r) || h.has(host)
+	}
+	if h.has(host) {
+		return true
+	}
+	for rest := host; ; {
+		_, after, ok := strings.Cut(rest, ".")
+		if !ok {
+			return false
+		}
+		if rest = after; h.has(rest) || h.has(strings.TrimPrefix(rest, "s3.")) {
+			return true
+		}
+	}
+}
+
+func (h hosts) has(host string) bool {
+	for _, n := range h.names {
+		if n == host || strings.HasPrefix(n, ".") && strings.HasSuffix(host, n) {
+			return true
+		}
+	}
+	return false
+}
+
+// hostOf is a Host header without its port and the brackets of an IPv6 address.
+func hostOf(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return strings.Trim(host, "[]")
+}
+
+func localIP(r *http.Request) string {
+	if a, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr); ok {
+		return a.IP.String()
+	}
+	return ""
+}

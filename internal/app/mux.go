@@ -1,0 +1,95 @@
+package app
+
+import (
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+
+	"slipway/api/awsproto"
+	"slipway/api/awsproto/sigv4"
+	"slipway/internal/object/s3"
+)
+
+// mux tells apart what shares the one address: S3 by its signature alone, the JSON and Query services, Git, and the pages.
+type mux struct {
+	api   *awsproto.Server
+	s3    http.Handler
+	git   http.Handler
+	pages http.Handler
+	hosts hosts
+	ready func() error
+	log   *slog.Logger
+}
+
+// recovered answers for a handler that panicked: one request fails, and the log says where.
+func (m *mux) recovered(w http.ResponseWriter, q *http.Request) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	if p == http.ErrAbortHandler {
+		panic(p) //nolint:forbidigo // net/http's own way to drop a connection
+	}
+	m.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "target", q.Header.Get("X-Amz-Target"), "panic", p, "stack", string(debug.Stack()))
+	http.Error(w, "The request failed inside the server; its log says why.", http.StatusInternalServerError)
+}
+
+func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	defer m.recovered(w, q)
+	switch q.URL.Path { // for probes, which ask by whatever address
+	case "/healthz":
+		_, _ = w.Write([]byte("ok\n"))
+		return
+	case "/readyz":
+		if err := m.ready(); err != nil {
+			http.Error(w, "not ready: "+err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok\n"))
+		return
+	}
+	switch {
+	case !m.hosts.serves(q):
+		http.Error(w, fmt.Sprintf("This server does not answer to the host name %.200q. If it should, start it with --hosts=%.200s, or with the --url under which it is reached.", q.Host, hostOf(q.Host)),
+			http.StatusMisdirectedRequest)
+	case m.api.Accepts(q):
+		m.api.ServeHTTP(w, q)
+	case strings.HasPrefix(q.URL.Path, "/v1/repos/"):
+		m.git.ServeHTTP(w, q)
+	case s3.Accepts(q):
+		m.s3.ServeHTTP(w, q)
+	case sigv4.Attempted(q):
+		unknownService(w, q)
+	default:
+		m.pages.ServeHTTP(w, q)
+	}
+}
+
+// unknownService answers a signed request that no service here takes, in a form that its client reads: never with a page.
+func unknownService(w http.ResponseWriter, q *http.Request) {
+	_, service := sigv4.Scope(q)
+	message := fmt.Sprintf("Slipway does not implement the service %.100q. docs/compatibility.md lists what it does.", service)
+	if service == "" {
+		message = "The request carries a part of an AWS signature, and no service in its scope."
+	}
+	code := "NotImplementedException"
+	w.Header().Set("X-Amzn-Requestid", awsproto.NewRequestID())
+	w.Header().Set("X-Amzn-Errortype", code)
+	if strings.Contains(q.Header.Get("Accept"), "xml") || service == "route53" || service == "cloudfront" {
+		w.Header().Set("Content-Type", "text/xml")
+		w.WriteHeader(http.StatusNotImplemented)
+		_ = xml.NewEncoder(w).Encode(struct {
+			XMLName xml.Name `xml:"ErrorResponse"`
+			Code    string   `xml:"Error>Code"`
+			Message string   `xml:"Error>Message"`
+		}{Code: code, Message: message})
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusNotImplemented)
+	_ = json.NewEncoder(w).Encode(map[string]string{"__type": code, "message": message})
+}
