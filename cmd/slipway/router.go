@@ -27,6 +27,7 @@ func (*routerCommand) Help() string {
 }
 
 func (c *routerCommand) Run(ctx context.Context) error {
+	app.Private()
 	data, err := app.Open(c.Data)
 	if err != nil {
 		return err

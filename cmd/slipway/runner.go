@@ -24,6 +24,7 @@ func (*runnerCommand) Help() string {
 }
 
 func (c *runnerCommand) Run(ctx context.Context) error {
+	app.Usual()
 	data, err := app.Open(c.Data)
 	if err != nil {
 		return err

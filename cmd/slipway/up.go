@@ -60,6 +60,7 @@ func (*upCommand) Help() string {
 }
 
 func (c *upCommand) Run(ctx context.Context) error {
+	app.Private()
 	data, err := app.Open(c.Data)
 	if err != nil {
 		return err
@@ -121,6 +122,7 @@ func (*serverCommand) Help() string {
 }
 
 func (c *serverCommand) Run(ctx context.Context) error {
+	app.Private()
 	data, err := app.Open(c.Data)
 	if err != nil {
 		return err

@@ -41,6 +41,11 @@ func (d Data) Runner() string { return filepath.Join(string(d), "runner") }
 // Router is the folder of the router on this machine.
 func (d Data) Router() string { return filepath.Join(string(d), "router") }
 
+// Quarantine is the folder of what the database does not know.
+func (d Data) Quarantine() string { return filepath.Join(string(d), "quarantine") }
+
+func (d Data) placeFile() string { return filepath.Join(string(d), "place.json") }
+
 func (d Data) lock(name string) string {
 	return filepath.Join(string(d), "locks", name)
 }
@@ -56,6 +61,18 @@ func Open(dir string) (Data, error) {
 			return "", fmt.Errorf("data folder: %w", err)
 		}
 	}
+	return Data(abs), Data(abs).tighten()
+}
+
+// Existing is a folder that is there already; it is not changed.
+func Existing(dir string) (Data, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(Data(abs).placeFile()); err != nil {
+		return "", fmt.Errorf("%s is no data folder of Slipway: it has no place.json", abs)
+	}
 	return Data(abs), nil
 }
 
@@ -65,6 +82,8 @@ type Place struct {
 	Account string `json:"account"`
 	// ID tells data folders apart that share a database; folders of early versions have none.
 	ID string `json:"id"`
+	// Database is the identity of the database that the folder belongs to.
+	Database string `json:"database,omitempty"`
 }
 
 const (
@@ -75,10 +94,10 @@ const (
 // Place returns the data folder's account and region. The first time they are set, to what is asked for or to the defaults;
 // later, asking for others is an error. The region of a new folder that none is asked for is the one of AWS_REGION or AWS_DEFAULT_REGION.
 func (d Data) Place(region, account string) (Place, error) {
-	path := filepath.Join(string(d), "place.json")
+	path := d.placeFile()
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		p := Place{region, account, uuid.NewString()}
+		p := Place{Region: region, Account: account, ID: uuid.NewString()}
 		for _, preset := range []string{"AWS_REGION", "AWS_DEFAULT_REGION"} { // what this shell's clients will sign for
 			p.Region = cmp.Or(p.Region, os.Getenv(preset))
 		}

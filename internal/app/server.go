@@ -36,6 +36,7 @@ import (
 	"slipway/internal/object/s3"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
+	"slipway/internal/quarantine"
 	"slipway/internal/release"
 	"slipway/internal/release/metric"
 	"slipway/internal/release/monitor"
@@ -125,9 +126,11 @@ func open(ctx context.Context, o Options) (*server, error) {
 	if dsn == "" {
 		dsn = "sqlite:" + o.Data.Database()
 	}
+	if err := o.Data.BeforeOpen(o.Place, dsn); err != nil {
+		return nil, err
+	}
 	var err error
-	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: []store.Migrations{
-		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(), release.Migrations(), metric.Migrations(), monitor.Migrations(), pipeline.Migrations(), loadbalancer.Migrations()}})
+	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: migrations()})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -137,10 +140,21 @@ func open(ctx context.Context, o Options) (*server, error) {
 	return s, nil
 }
 
+// migrations are the tables of all stages.
+func migrations() []store.Migrations {
+	return []store.Migrations{
+		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(),
+		release.Migrations(), metric.Migrations(), monitor.Migrations(), pipeline.Migrations(), loadbalancer.Migrations(),
+	}
+}
+
 func (s *server) fit(ctx context.Context) error {
 	now, region, account := time.Now, s.Place.Region, s.Place.Account
 	sealer, err := seal.Open(s.Data.Keys() + "/seal")
 	if err != nil {
+		return err
+	}
+	if err := s.Data.Bind(ctx, s.Place, s.db, sealer); err != nil {
 		return err
 	}
 	if s.identity, err = identity.New(ctx, s.db, sealer, account, region, now); err != nil {
@@ -152,11 +166,12 @@ func (s *server) fit(ctx context.Context) error {
 	if s.journal, err = journal.Open(s.Data.Journal()); err != nil {
 		return err
 	}
-	if s.objects, err = object.Open(ctx, s.db, s.Data.Objects(), now); err != nil {
+	if s.objects, err = object.Open(ctx, s.db, s.Data.Objects(), quarantine.Place{Dir: s.Data.Quarantine(), Now: now, Log: s.Log}); err != nil {
 		return err
 	}
-	pager := awsproto.Pager{Key: sealer.Key()}
-	s.sources = source.New(s.db, source.Config{Dir: s.Data.Repositories(), Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager})
+	pager := awsproto.Pager{Key: sealer.Key("page tokens")}
+	aside := quarantine.Place{Dir: s.Data.Quarantine(), Now: now, Log: s.Log}
+	s.sources = source.New(s.db, source.Config{Dir: s.Data.Repositories(), Quarantine: aside, Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager})
 	reports := report.New(s.db, report.Config{Region: region, Account: account, Now: now, Pager: pager})
 	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, Hub: s.hub, ReadObject: s.readObject})
 	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys()})

@@ -6,6 +6,7 @@ import (
 
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/store"
 )
 
 // Facts tells of builds, by their IDs, what people ask of a change: the commit, the execution that started them, and why they failed. Those that
@@ -19,7 +20,7 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	for i, id := range ids {
 		args[i] = id
 	}
-	rows, err := many(ctx, s.db, `WHERE id IN (`+placeholders(len(ids))+`)`, args...)
+	rows, err := many(ctx, s.db, `WHERE id IN (`+store.Placeholders(len(ids))+`)`, args...)
 	for _, r := range rows {
 		w := slipway.Work{ID: *r.build.Id, Status: string(r.build.BuildStatus), Commit: text(r.build.ResolvedSourceVersion), Execution: r.work.Execution, Started: r.build.StartTime}
 		w.Pipeline, _ = strings.CutPrefix(text(r.build.Initiator), "codepipeline/")

@@ -171,7 +171,7 @@ func (s *Service) BatchGetProjects(ctx context.Context, in *cb.BatchGetProjectsI
 	for i, n := range in.Names {
 		names[i] = strings.TrimPrefix(n, s.arn("project", ""))
 	}
-	found, err := store.Documents[cb.Project](ctx, s.db, `SELECT doc FROM projects WHERE name IN (`+placeholders(len(names))+`)`, names...)
+	found, err := store.Documents[cb.Project](ctx, s.db, `SELECT doc FROM projects WHERE name IN (`+store.Placeholders(len(names))+`)`, names...)
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ import (
 	"slipway/internal/journal"
 	"slipway/internal/object"
 	"slipway/internal/object/s3"
+	"slipway/internal/quarantine"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
 	"slipway/internal/store/storetest"
@@ -106,7 +107,7 @@ func newWorldAt(t *testing.T, dsn string) *world {
 	w.db = storetest.OpenDSN(t, dsn, identity.Migrations(), object.Migrations(), deploy.Migrations())
 	sealer := must[*seal.Sealer](t)(seal.Open(filepath.Join(t.TempDir(), "seal")))
 	w.identity = must[*identity.Service](t)(identity.New(ctx, w.db, sealer, account, region, time.Now))
-	w.objects = must[*object.Store](t)(object.Open(ctx, w.db, filepath.Join(t.TempDir(), "objects"), time.Now))
+	w.objects = must[*object.Store](t)(object.Open(ctx, w.db, filepath.Join(t.TempDir(), "objects"), quarantine.Place{Now: time.Now}))
 	w.journal = must[*journal.Journal](t)(journal.Open(filepath.Join(t.TempDir(), "journal")))
 	t.Cleanup(func() { _ = w.journal.Close() })
 	log := slog.New(slog.DiscardHandler)

@@ -1,7 +1,6 @@
 package object
 
 import (
-	"context"
 	"crypto/md5"
 	"encoding/hex"
 	"errors"
@@ -13,12 +12,15 @@ import (
 
 	"github.com/google/uuid"
 
-	"slipway/internal/store"
+	"slipway/internal/quarantine"
 )
 
 // blobs keeps bytes in files that never change. A file is written and made durable in incoming/, is committed to
 // by a row, and then moves to its place; after a crash the rows say which files of incoming/ count.
-type blobs struct{ dir string }
+type blobs struct {
+	dir   string
+	aside quarantine.Place // for files that no row speaks of
+}
 
 func (b blobs) incoming(id string) string { return filepath.Join(b.dir, "incoming", id) }
 func (b blobs) settled(id string) string  { return filepath.Join(b.dir, "blobs", id[:2], id) }
@@ -94,31 +96,6 @@ func (b blobs) open(id string) (*os.File, error) {
 func (b blobs) remove(id string) error {
 	for _, path := range []string{b.incoming(id), b.settled(id)} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
-// recover settles what a crash left in incoming/: files with a row move to their place, others go.
-func (b blobs) recover(ctx context.Context, q store.Queryer) error {
-	for _, d := range []string{"incoming", "blobs"} {
-		if err := os.MkdirAll(filepath.Join(b.dir, d), 0o700); err != nil {
-			return err
-		}
-	}
-	entries, err := os.ReadDir(filepath.Join(b.dir, "incoming"))
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		var n int
-		if err := q.QueryRow(ctx, `SELECT (SELECT COUNT(*) FROM objects WHERE blob = $1) + (SELECT COUNT(*) FROM parts WHERE blob = $1)`, e.Name()).Scan(&n); err != nil {
-			return err
-		}
-		if n > 0 {
-			b.settle(e.Name())
-		} else if err := os.Remove(b.incoming(e.Name())); err != nil {
 			return err
 		}
 	}

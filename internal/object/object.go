@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"slipway/internal/quarantine"
 	"slipway/internal/store"
 )
 
@@ -50,9 +51,9 @@ type Store struct {
 
 const removeBlob = "object.remove-blob"
 
-// Open returns the store in dir, settled after a crash. Its jobs run once db works.
-func Open(ctx context.Context, db *store.Store, dir string, now func() time.Time) (*Store, error) {
-	s := &Store{db: db, blobs: blobs{dir}, now: now}
+// Open returns the store in dir, settled after a crash. Its jobs run once db works. Files that the database does not know go to aside.
+func Open(ctx context.Context, db *store.Store, dir string, aside quarantine.Place) (*Store, error) {
+	s := &Store{db: db, blobs: blobs{dir, aside}, now: aside.Now}
 	if err := s.blobs.recover(ctx, db); err != nil {
 		return nil, fmt.Errorf("open object store %s: %w", dir, err)
 	}

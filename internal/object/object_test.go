@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,13 +14,19 @@ import (
 	"testing"
 	"time"
 
+	"slipway/internal/quarantine"
 	"slipway/internal/store"
 	"slipway/internal/store/storetest"
 )
 
 func open(t *testing.T, db *store.Store, dir string) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), db, dir, time.Now)
+	return openAt(t, db, dir, time.Now)
+}
+
+func openAt(t *testing.T, db *store.Store, dir string, now func() time.Time) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), db, dir, quarantine.Place{Dir: dir + "-quarantine", Now: now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,8 +114,15 @@ func TestCrashes(t *testing.T) {
 	if got := read(t, again, "kept"); got != "kept" {
 		t.Errorf("after the restart: %q", got)
 	}
-	if left := files(t, filepath.Join(dir, "incoming")); len(left) != 0 {
-		t.Errorf("left in incoming: %v", left)
+	if left := files(t, filepath.Join(dir, "incoming")); len(left) != 1 || filepath.Base(left[0]) != lost.id {
+		t.Errorf("left in incoming: %v; want what may be another server's", left)
+	}
+	tomorrow := func() time.Time { return time.Now().Add(25 * time.Hour) }
+	if left := files(t, filepath.Join(openAt(t, db, dir, tomorrow).blobs.dir, "incoming")); len(left) != 0 {
+		t.Errorf("left in incoming a day later: %v", left)
+	}
+	if aside := files(t, dir+"-quarantine/objects"); len(aside) != 2 {
+		t.Errorf("in the quarantine: %v; want the file and its note", aside)
 	}
 	if _, err := os.Stat(again.blobs.settled(lost.id)); !os.IsNotExist(err) {
 		t.Errorf("what nobody committed is there: %v", err)

@@ -62,20 +62,6 @@ func (s *Service) checkARN(kind, arn string) error {
 	return nil
 }
 
-func placeholders(n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		fmt.Fprintf(&b, "$%d", i+1)
-	}
-	if n == 0 {
-		return "NULL"
-	}
-	return b.String()
-}
-
 func anys(ss []string) []any {
 	all := make([]any, len(ss))
 	for i, s := range ss {

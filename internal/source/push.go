@@ -2,14 +2,13 @@ package source
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
-	cc "slipway/api/codecommit"
 	"slipway/internal/event"
 	"slipway/internal/fault"
 	"slipway/internal/store"
@@ -23,10 +22,15 @@ type Push struct {
 	New        string `json:"new"`        // "" for one that is gone
 }
 
+// recordTime bounds the recording of one repository.
+const recordTime = 2 * time.Minute
+
 // Record compares the refs of a repository with those that are known, and records each difference together with the event that
 // tells of it. Refs are the truth: run after anything that may have moved them and for every repository at start-up, it tells
-// of each move exactly once, whenever the server dies.
+// of each move exactly once, whenever the server dies. It goes on when ctx ends: the refs have moved, whoever still waits.
 func (s *Service) Record(ctx context.Context, id string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
+	defer cancel()
 	lock, _ := s.locks.LoadOrStore(id, new(sync.Mutex))
 	lock.(*sync.Mutex).Lock()
 	defer lock.(*sync.Mutex).Unlock()
@@ -152,40 +156,4 @@ func knownRefs(ctx context.Context, q store.Queryer, id string) (map[string]stri
 		refs[name] = object
 	}
 	return refs, rows.Err()
-}
-
-// Recover records what moved while the server was down, and removes what a half-made or half-deleted repository left.
-func (s *Service) Recover(ctx context.Context) error {
-	ids, err := store.Strings(ctx, s.db, `SELECT id FROM repositories`)
-	if err != nil {
-		return err
-	}
-	if err := s.sweep(ids); err != nil {
-		return err
-	}
-	for _, id := range ids {
-		if err := errors.Join(s.tidy(ctx, id), s.Record(ctx, id)); err != nil {
-			return fmt.Errorf("repository %s: %w", id, err)
-		}
-	}
-	return nil
-}
-
-// tidy drops the commits that were made but did not reach their branch, and repairs HEAD.
-func (s *Service) tidy(ctx context.Context, id string) error {
-	g := git{s.dir(id)}
-	left, err := g.text(ctx, "for-each-ref", "--format=delete %(refname)", scratch)
-	if err != nil {
-		return err
-	}
-	if left != "" {
-		if _, err := g.run(ctx, strings.NewReader(left+"\n"), "update-ref", "--stdin"); err != nil {
-			return err
-		}
-	}
-	m, err := store.Document[cc.RepositoryMetadata](ctx, s.db, `SELECT doc FROM repositories WHERE id = $1`, id)
-	if err != nil || m == nil || m.DefaultBranch == nil {
-		return err
-	}
-	return s.head(ctx, id, *m.DefaultBranch)
 }

@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -83,25 +81,6 @@ func (s *Service) initialise(ctx context.Context, dir string) error {
 	return os.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600)
 }
 
-// sweep removes folders of repositories that the database does not know.
-func (s *Service) sweep(ids []string) error {
-	entries, err := os.ReadDir(s.Dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return os.MkdirAll(s.Dir, 0o700)
-	}
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if id, ok := strings.CutSuffix(e.Name(), ".git"); ok && !slices.Contains(ids, id) {
-			if err := os.RemoveAll(filepath.Join(s.Dir, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // GetRepository implements codecommit:GetRepository.
 func (s *Service) GetRepository(ctx context.Context, in *cc.GetRepositoryInput) (*cc.GetRepositoryOutput, error) {
 	m, err := s.Find(ctx, *in.RepositoryName)
@@ -117,14 +96,23 @@ func (s *Service) BatchGetRepositories(ctx context.Context, in *cc.BatchGetRepos
 		return nil, &cc.MaximumRepositoryNamesExceededException{Message: "At most 100 repository names may be given."}
 	}
 	out := &cc.BatchGetRepositoriesOutput{Repositories: []cc.RepositoryMetadata{}, RepositoriesNotFound: []string{}}
+	args := make([]any, len(in.RepositoryNames))
+	for i, name := range in.RepositoryNames {
+		args[i] = name
+	}
+	found, err := store.Documents[cc.RepositoryMetadata](ctx, s.db, `SELECT doc FROM repositories WHERE name IN (`+store.Placeholders(len(args))+`)`, args...)
+	if err != nil {
+		return nil, err
+	}
+	byName := make(map[string]*cc.RepositoryMetadata, len(found))
+	for _, m := range found {
+		byName[*m.RepositoryName] = m
+	}
 	for _, name := range in.RepositoryNames {
-		m, err := s.Find(ctx, name)
-		if _, missing := errors.AsType[*cc.RepositoryDoesNotExistException](err); missing {
-			out.RepositoriesNotFound = append(out.RepositoriesNotFound, name)
-		} else if err != nil {
-			return nil, err
-		} else {
+		if m := byName[name]; m != nil {
 			out.Repositories = append(out.Repositories, *m)
+		} else {
+			out.RepositoriesNotFound = append(out.RepositoriesNotFound, name)
 		}
 	}
 	return out, nil
@@ -183,7 +171,7 @@ func (s *Service) DeleteRepository(ctx context.Context, in *cc.DeleteRepositoryI
 	if err != nil || id == "" {
 		return nil, err
 	}
-	// What a crash leaves of the folder goes at the next start.
+	// What a crash leaves of the folder goes to the quarantine.
 	return &cc.DeleteRepositoryOutput{RepositoryId: &id}, os.RemoveAll(s.dir(id))
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/codecommit"
+	"slipway/internal/quarantine"
 	"slipway/internal/store"
 )
 
@@ -28,13 +29,15 @@ type Config struct {
 	Now             func() time.Time
 	Log             *slog.Logger
 	Pager           awsproto.Pager
+	Quarantine      quarantine.Place
 }
 
 // Service implements CodeCommit.
 type Service struct {
 	Config
-	db    *store.Store
-	locks sync.Map // repository ID -> *sync.Mutex: one recording of its refs at a time
+	db     *store.Store
+	locks  sync.Map // repository ID -> *sync.Mutex: one recording of its refs at a time
+	broken sync.Map // repository ID -> why it is not served
 }
 
 // New returns the service.
@@ -66,5 +69,5 @@ func (s *Service) open(ctx context.Context, name string) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &repository{m, git{s.dir(*m.RepositoryId)}}, nil
+	return &repository{m, git{s.dir(*m.RepositoryId)}}, s.whole(m)
 }

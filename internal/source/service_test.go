@@ -16,6 +16,7 @@ import (
 	cc "slipway/api/codecommit"
 	"slipway/internal/event"
 	"slipway/internal/identity"
+	"slipway/internal/quarantine"
 	"slipway/internal/source"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
@@ -60,7 +61,7 @@ func open(t *testing.T) *house {
 	if err := h.identity.AddKey(t.Context(), "alice", h.key); err != nil {
 		t.Fatal(err)
 	}
-	h.Service = source.New(db, source.Config{Dir: filepath.Join(t.TempDir(), "repositories"), Region: region, Account: account, Now: time.Now,
+	h.Service = source.New(db, source.Config{Dir: filepath.Join(t.TempDir(), "repositories"), Region: region, Account: account, Now: time.Now, Quarantine: quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)},
 		Log: slog.New(slog.DiscardHandler), Pager: awsproto.Pager{Key: []byte("key")}})
 	server := httptest.NewServer(&source.Handler{Source: h.Service, Authenticate: h.identity.Git,
 		Authorize: func(c awsproto.Caller, operation string) error { return identity.Authorize(c, "codecommit", operation) }})

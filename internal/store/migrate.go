@@ -17,7 +17,7 @@ func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
 			return err
 		}
 	}
-	for _, m := range append([]Migrations{Tables("store", own)}, stages...) {
+	for i, m := range append([]Migrations{Tables("store", own)}, stages...) {
 		versions, err := database.NewStore(dialect, "goose_"+m.Stage)
 		if err != nil {
 			return fmt.Errorf("migrate %s: %w", m.Stage, err)
@@ -25,6 +25,13 @@ func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
 		p, err := goose.NewProvider("", s.db, m.FS, goose.WithStore(versions), goose.WithDisableGlobalRegistry(true))
 		if err != nil {
 			return fmt.Errorf("migrate %s: %w", m.Stage, err)
+		}
+		before, err := p.GetDBVersion(ctx)
+		if err != nil {
+			return fmt.Errorf("migrate %s: %w", m.Stage, err)
+		}
+		if i == 0 {
+			s.fresh = before == 0
 		}
 		if _, err := p.Up(ctx); err != nil {
 			return fmt.Errorf("migrate %s: %w", m.Stage, err)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
@@ -82,4 +83,19 @@ func (c Column) Scan(from any) error {
 		return json.Unmarshal(text, c.v)
 	}
 	return fmt.Errorf("a document column holds a %T", from)
+}
+
+// Placeholders are n of them for a list of values: $1, $2, …; NULL, which nothing is in, for none.
+func Placeholders(n int) string {
+	if n == 0 {
+		return "NULL"
+	}
+	var b strings.Builder
+	for i := range n {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "$%d", i+1)
+	}
+	return b.String()
 }

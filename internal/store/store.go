@@ -31,6 +31,8 @@ type Options struct {
 	Name string
 	Log  *slog.Logger
 	Now  func() time.Time // nil for time.Now
+	// Inspect leaves the tables and the leases as they are: for who only looks.
+	Inspect bool
 	// Twice runs each closure of Write twice, the first time in vain, as PostgreSQL may: so a test finds what it does outside.
 	Twice bool
 }
@@ -72,6 +74,7 @@ type Store struct {
 	read     *sql.DB
 	postgres bool
 	twice    bool
+	fresh    bool // its tables were made when it was opened
 	name     string
 	log      *slog.Logger
 	now      func() time.Time
@@ -90,19 +93,27 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := s.connect(o.DSN); err != nil {
 		return nil, err
 	}
-	if err := s.migrate(ctx, o.Migrations); err != nil {
-		_ = s.Close()
-		return nil, err
-	}
-	if err := s.releaseLeft(ctx); err != nil {
-		_ = s.Close()
-		return nil, fmt.Errorf("release jobs: %w", err)
+	if !o.Inspect {
+		if err := s.prepare(ctx, o.Migrations); err != nil {
+			_ = s.Close()
+			return nil, err
+		}
 	}
 	if !s.postgres {
 		s.done.Go(s.writer)
 	}
 	s.worker.init()
 	return s, nil
+}
+
+func (s *Store) prepare(ctx context.Context, stages []Migrations) error {
+	if err := s.migrate(ctx, stages); err != nil {
+		return err
+	}
+	if err := s.releaseLeft(ctx); err != nil {
+		return fmt.Errorf("release jobs: %w", err)
+	}
+	return nil
 }
 
 // releaseLeft takes back the leases of a process that is gone: on SQLite, where this one is the only one, all of them.

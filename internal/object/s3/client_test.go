@@ -31,6 +31,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/internal/object"
 	face "slipway/internal/object/s3"
+	"slipway/internal/quarantine"
 	"slipway/internal/store"
 	"slipway/internal/store/storetest"
 )
@@ -52,7 +53,7 @@ type house struct {
 func open(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, db: storetest.Open(t, object.Migrations()), dir: t.TempDir()}
-	objects, err := object.Open(t.Context(), h.db, h.dir, time.Now)
+	objects, err := object.Open(t.Context(), h.db, h.dir, quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

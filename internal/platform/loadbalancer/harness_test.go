@@ -86,7 +86,7 @@ func on(t *testing.T, db *store.Store) *world {
 	w := &world{t: t, db: db, clock: &clock{t: time.Now()}, applied: make(chan int64, 100), health: make(chan string, 100), samples: make(chan []slipway.RouterSample, 100)}
 	w.open = func() *loadbalancer.Service {
 		s, err := loadbalancer.New(t.Context(), db, loadbalancer.Config{Region: region, Account: account, Host: "lb.example.com", Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
-			Pager: awsproto.Pager{Key: sealer.Key()}, Seal: sealer, Sink: w, Applied: func(v int64) { w.applied <- v }, HealthChanged: func(g string) { w.health <- g }})
+			Pager: awsproto.Pager{Key: sealer.Key("page tokens")}, Seal: sealer, Sink: w, Applied: func(v int64) { w.applied <- v }, HealthChanged: func(g string) { w.health <- g }})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,7 +51,7 @@ func (s *Service) encodedTable(ctx context.Context) ([]byte, int64, error) {
 }
 
 func (s *Service) readTable(ctx context.Context) (*slipway.Table, error) {
-	sum := hmac.New(sha256.New, s.Seal.Key())
+	sum := hmac.New(sha256.New, s.Seal.Key("router table"))
 	_, _ = sum.Write([]byte("cookies of sticky sessions")) // never fails
 	t := &slipway.Table{CookieKey: base64.StdEncoding.EncodeToString(sum.Sum(nil))}
 	balancers, err := store.All(ctx, s.db, scanBalancer, balancerColumns)

@@ -4,8 +4,11 @@ package seal
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -75,8 +78,17 @@ func WriteFile(path string, content []byte) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Key derives nothing: it is the key itself, for signing what this server alone reads back (tokens of lists, sessions).
-func (s *Sealer) Key() []byte { return s.key }
+// Key derives a key for a purpose other than sealing: for signing what the servers of this key alone read back, such as tokens of lists.
+func (s *Sealer) Key(purpose string) []byte {
+	key, err := hkdf.Key(sha256.New, s.key, nil, "slipway "+purpose, 32)
+	if err != nil { // for a length that SHA-256 can't give alone
+		return nil
+	}
+	return key
+}
+
+// Fingerprint tells keys apart and says nothing about them.
+func (s *Sealer) Fingerprint() string { return hex.EncodeToString(s.Key("fingerprint")[:8]) }
 
 // Seal encrypts a secret for a place: it opens only for the same one.
 func (s *Sealer) Seal(plain []byte, place string) string {

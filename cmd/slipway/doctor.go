@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"slipway/internal/app"
+	"slipway/internal/store"
+)
+
+type doctorCommand struct {
+	Data     string `help:"The data folder." default:"slipway-data" env:"SLIPWAY_DATA" type:"existingdir"`
+	Database string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
+	Adopt    bool   `help:"Let the data folder belong to the database, though it belonged to another: what the database does not know goes to quarantine/ after a day."`
+}
+
+func (*doctorCommand) Help() string {
+	return "It looks at the data folder, the database, every repository and object, at git and the sandbox, and says what is wrong and the cure. " +
+		"It changes nothing, and may run beside the server. It ends with 1 if it found something wrong.\n\n  slipway doctor --data /srv/slipway"
+}
+
+func (c *doctorCommand) Run(ctx context.Context) error {
+	data, err := app.Existing(c.Data)
+	if err != nil {
+		return err
+	}
+	at, err := data.Place("", "")
+	if err != nil {
+		return err
+	}
+	d := &app.Doctor{Data: data, Place: at, Database: c.Database, Options: store.Options{Log: logger()}}
+	if c.Adopt {
+		if err := d.Adopt(ctx); err != nil {
+			return err
+		}
+		fmt.Fprintf(os.Stdout, "%s belongs to this database now.\n", data)
+		return nil
+	}
+	sick := 0
+	for _, f := range d.Look(ctx) {
+		if f.Problem == "" {
+			fmt.Fprintf(os.Stdout, "✓ %s: %s\n", f.Check, f.Note)
+			continue
+		}
+		sick++
+		fmt.Fprintf(os.Stdout, "✗ %s: %s\n  %s\n", f.Check, f.Problem, f.Cure)
+	}
+	if sick > 0 {
+		return exit(exitFailed, fmt.Errorf("%d of these need a cure", sick))
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Private makes everything that this process, and what it starts, writes its owner's alone, whatever the umask of who started it. What
+// others are to read, such as a deployed file, is given its mode by name.
+func Private() { syscall.Umask(0o077) }
+
+// Usual has files made readable by all, as builds expect of their machine. What a runner keeps for itself lies in a folder of its own.
+func Usual() { syscall.Umask(0o022) }
+
+// tighten closes the folder to others: it may have been made by hand, as a volume, or by a service manager. Of the database's files too, for
+// earlier versions wrote them by the umask.
+func (d Data) tighten() error {
+	info, err := os.Stat(string(d))
+	if err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		if err := os.Chmod(string(d), 0o700); err != nil {
+			return fmt.Errorf("the data folder %s can be entered by others (its mode is %04o), and this user may not change that: "+
+				"have its owner run chmod 700 %[1]s", d, info.Mode().Perm())
+		}
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		path := d.Database() + suffix
+		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o077 != 0 {
+			if err := os.Chmod(path, 0o600); err != nil {
+				return fmt.Errorf("data folder: %w", err)
+			}
+		} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("data folder: %s: %w", filepath.Base(path), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+package store
+
+import (
+	"context"
+
+	"github.com/google/uuid"
+)
+
+// Identity returns the identity of this database, which it is given when it is first opened, and whether that was now.
+func (s *Store) Identity(ctx context.Context) (id string, isNew bool, err error) {
+	return s.Constant(ctx, "database", uuid.NewString())
+}
+
+// Constant returns what the database holds under a name, which is value if it held nothing until now.
+func (s *Store) Constant(ctx context.Context, name, value string) (held string, isNew bool, err error) {
+	err = s.Write(ctx, func(tx Tx) error {
+		isNew = false
+		ok, err := Find(ctx, tx, []any{&held}, `SELECT value FROM identity WHERE name = $1`, name)
+		if err != nil || ok {
+			return err
+		}
+		held, isNew = value, true
+		_, err = tx.Exec(ctx, `INSERT INTO identity (name, value) VALUES ($1, $2)`, name, value)
+		return err
+	})
+	return held, isNew, err
+}
+
+// Fresh tells whether the database was empty when it was opened: its tables were made then.
+func (s *Store) Fresh() bool { return s.fresh }
