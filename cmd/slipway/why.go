@@ -45,6 +45,12 @@ func (c *whyCommand) build(ctx context.Context, api *contract, id string) error 
 	if err != nil {
 		return err
 	}
+	for i := range out.Lines { // the API counts from zero; people, the text and the page from one
+		out.Lines[i].Number = new(*out.Lines[i].Number + 1)
+	}
+	if out.Line != nil {
+		out.Line = new(*out.Line + 1)
+	}
 	return c.print(out, func(t *terminal.Table) {
 		for line := range strings.Lines(explained(out)) {
 			t.Note(strings.TrimSuffix(line, "\n"))
@@ -52,7 +58,7 @@ func (c *whyCommand) build(ctx context.Context, api *contract, id string) error 
 	})
 }
 
-// explained is why a build failed, in words.
+// explained is why a build failed, in words. Its lines are counted from one.
 func explained(out *slipway.ExplainBuildOutput) string {
 	var b strings.Builder
 	say := func(format string, args ...any) {
@@ -75,7 +81,7 @@ func explained(out *slipway.ExplainBuildOutput) string {
 		say("command%s%s: %s", at, code, *out.Command)
 	}
 	for _, line := range out.Lines {
-		say("  line %d: %s", *line.Number+1, *line.Text)
+		say("  line %d: %s", *line.Number, *line.Text)
 	}
 	for _, test := range out.FailedTests {
 		message := ""

@@ -84,6 +84,12 @@ func (f *deployedFailure) tell(t *terminal.Table) {
 func (c *whyCommand) execution(ctx context.Context, api *contract, n named) error {
 	if n.execution == "" {
 		stage, execution, err := api.failedStage(ctx, n)
+		if err != nil && n.stage == "" {
+			if last, bad := api.lastCancelled(ctx, n.pipeline); bad == nil && last != "" {
+				n.execution = last
+				return c.ended(ctx, api, n)
+			}
+		}
 		if err != nil {
 			return err
 		}
@@ -102,7 +108,7 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 			}
 		}
 		if in.NextToken = page.NextToken; in.NextToken == nil {
-			return refused("no action of the execution %s of %s failed", n.execution, n.pipeline)
+			return c.ended(ctx, api, n)
 		}
 	}
 }

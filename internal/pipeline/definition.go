@@ -22,7 +22,7 @@ const maxPipelines = 1000
 func structure(d *cp.PipelineDeclaration) error {
 	problems := pipelinefile.Check(d)
 	if len(problems) == 0 {
-		return nil
+		return unregistered(d)
 	}
 	p := problems[0]
 	switch p.Kind {
@@ -32,6 +32,20 @@ func structure(d *cp.PipelineDeclaration) error {
 		return &cp.InvalidActionDeclarationException{Message: p.Message}
 	}
 	return &cp.InvalidStructureException{Message: p.Message}
+}
+
+// unregistered refuses an action of a type that is neither AWS's nor made by CreateCustomActionType, which Slipway does not have yet.
+func unregistered(d *cp.PipelineDeclaration) error {
+	for i := range d.Stages {
+		for j := range d.Stages[i].Actions {
+			a := &d.Stages[i].Actions[j]
+			if id := a.ActionTypeId; pipelinefile.Find(id) == nil {
+				return &cp.InvalidActionDeclarationException{Message: fmt.Sprintf("ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is not available",
+					id.Category, *id.Provider, id.Owner, *id.Version, *a.Name)}
+			}
+		}
+	}
+	return nil
 }
 
 // CreatePipeline implements codepipeline:CreatePipeline. A new pipeline starts at once.

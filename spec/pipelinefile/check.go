@@ -35,13 +35,13 @@ const (
 	maxStages       = 50
 	maxActions      = 500
 	maxActionsStage = 50
-	maxValue        = 1000 // characters of a configuration value
+	maxValue        = 50_000 // characters of a configuration value, as AWS's own message has it; the page says 1,000
 )
 
 // Check reports what is wrong with the structure of a pipeline, beyond what each member says for itself: all of it, in the order of
 // the file. Source: "CodePipeline pipeline structure reference".
 func Check(d *cp.PipelineDeclaration) []Problem {
-	c := &checker{d: d, made: map[string]string{}, stages: map[string]bool{}, namespaces: map[string]bool{}}
+	c := &checker{d: d, made: map[string]string{}, stages: map[string]bool{}, namespaces: map[string]bool{}, ran: map[string]bool{}}
 	c.run()
 	return c.problems
 }
@@ -51,7 +51,8 @@ type checker struct {
 	problems   []Problem
 	made       map[string]string // artifact -> the action that makes it
 	stages     map[string]bool
-	namespaces map[string]bool
+	namespaces map[string]bool // of all actions gone through
+	ran        map[string]bool // namespaces of actions that surely ran before the present one
 	total      int
 }
 
@@ -141,6 +142,12 @@ func (c *checker) stage(i int) {
 		}
 		for _, j := range order[from:to] {
 			c.action(i, name, &s.Actions[j], element(path+".actions", j))
+			c.references(name, &s.Actions[j], element(path+".actions", j))
+		}
+		for _, j := range order[from:to] {
+			if n := s.Actions[j].Namespace; n != nil {
+				c.ran[*n] = true
+			}
 		}
 		from = to
 	}
@@ -161,6 +168,34 @@ func (c *checker) inputs(a *cp.ActionDeclaration, path string) {
 				"Input Artifact Name %s in action %s must be the output artifact of an action that runs before it", n, text(a.Name))
 		}
 	}
+}
+
+// references checks the variables in an action's configuration: a namespace must be of an action that surely runs before, or one of CodePipeline's
+// own. The words are AWS's.
+func (c *checker) references(stage string, a *cp.ActionDeclaration, path string) {
+	for _, key := range slices.Sorted(keysOf(a.Configuration)) {
+		for _, v := range Variables(a.Configuration[key]) {
+			missing := ""
+			switch namespace, name := v[0], v[1]; {
+			case namespace == "variables" && !c.declares(name):
+				missing = "variable"
+			case namespace == "codepipeline" && name != "PipelineExecutionId":
+				missing = "variable"
+			case namespace != "variables" && namespace != "codepipeline" && !c.ran[namespace]:
+				missing = "namespace"
+			default:
+				continue
+			}
+			c.say(Action, path+".configuration."+key, "Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). "+
+				"The following pipeline execution variables are referencing a %s that does not exist. StageName=[%s], ActionName=[%s], ActionConfigurationKey=[%s], VariableReferenceText=[%s.%s]",
+				missing, stage, text(a.Name), key, v[0], v[1])
+		}
+	}
+}
+
+// declares tells whether the pipeline has a variable.
+func (c *checker) declares(name string) bool {
+	return slices.ContainsFunc(c.d.Variables, func(v cp.PipelineVariableDeclaration) bool { return text(v.Name) == name })
 }
 
 func (c *checker) action(stage int, stageName string, a *cp.ActionDeclaration, path string) {
@@ -251,6 +286,9 @@ func (c *checker) values(t *ActionType, a *cp.ActionDeclaration, path string) {
 	if t.Provider == "CodeBuild" && len(a.InputArtifacts) > 1 && a.Configuration["PrimarySource"] == "" {
 		c.say(Action, path+".configuration", "Action configuration for action '%s' is missing required configuration 'PrimarySource': it is needed with several input artifacts", name)
 	}
+	if p := a.Configuration["PrimarySource"]; t.Provider == "CodeBuild" && p != "" && len(Variables(p)) == 0 && !takes(a, p) {
+		c.say(Action, at+"PrimarySource", "The value of 'PrimarySource' in action '%s', %q, is not the name of one of its input artifacts", name, p)
+	}
 	if v, ok := a.Configuration["EnvironmentVariables"]; ok && t.Provider == "CodeBuild" {
 		if _, err := EnvironmentVariables(v); err != nil {
 			c.say(Action, at+"EnvironmentVariables", "The value of 'EnvironmentVariables' in action '%s': %v", name, err)
@@ -259,6 +297,11 @@ func (c *checker) values(t *ActionType, a *cp.ActionDeclaration, path string) {
 	if t.Provider == "CodeCommit" && a.Configuration["RepositoryName"] != "" && len(Variables(a.Configuration["RepositoryName"])) == 0 && !repositoryName().MatchString(a.Configuration["RepositoryName"]) {
 		c.say(Action, at+"RepositoryName", "%q in action '%s' is no name of a repository", a.Configuration["RepositoryName"], name)
 	}
+}
+
+// takes tells whether an action has an input artifact.
+func takes(a *cp.ActionDeclaration, artifact string) bool {
+	return slices.ContainsFunc(a.InputArtifacts, func(in cp.InputArtifact) bool { return text(in.Name) == artifact })
 }
 
 var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\w.-]{1,100}$`) })

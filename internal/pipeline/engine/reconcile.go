@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 
 	"slipway/api/awsproto"
@@ -11,9 +12,35 @@ import (
 // with nothing new, changes nothing.
 func Reconcile(p *Pipeline, w World) []Effect {
 	r := &reconciler{p, w, nil}
+	r.unaskable()
 	for r.pass() {
 	}
 	return r.effects
+}
+
+// unaskable abandons approvals whose action the definition no longer has: no page or API names them any more, so that nobody could give them.
+// Other running actions of a changed definition end by themselves ("Edit a pipeline" in the CodePipeline user guide).
+func (r *reconciler) unaskable() {
+	declared := map[[2]string]bool{}
+	for i := range r.Declaration.Stages {
+		stage := &r.Declaration.Stages[i]
+		for j := range stage.Actions {
+			declared[[2]string{*stage.Name, *stage.Actions[j].Name}] = true
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.Executions)) {
+		e := r.Executions[id]
+		for _, run := range e.Runs {
+			asks := run.Status == cp.ActionExecutionStatusInProgress && run.Token != nil
+			if e.Ended() || !asks || declared[[2]string{*run.StageName, *run.ActionName}] {
+				continue
+			}
+			run.Status, run.LastUpdateTime = cp.ActionExecutionStatusAbandoned, awsproto.At(r.w.Now)
+			run.Output = &cp.ActionExecutionOutput{ExecutionResult: &cp.ActionExecutionResult{ExternalExecutionSummary: new("The pipeline was changed and no longer has this approval")}}
+			r.touch(e)
+			r.effects = append(r.effects, Effect{AbandonAction, id, *run.ActionExecutionId})
+		}
+	}
 }
 
 type reconciler struct {
@@ -208,20 +235,30 @@ func (r *reconciler) strays() bool {
 			continue // it ends when its last action does
 		}
 		changed = true
-		for _, v := range e.Stages {
-			if v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping {
-				v.Status = cp.StageExecutionStatusStopped
-			}
-		}
-		if e.Status == cp.PipelineExecutionStatusStopping {
-			e.Status = cp.PipelineExecutionStatusStopped
-		} else {
-			e.Status = cp.PipelineExecutionStatusFailed
-			e.StatusSummary = new("The stage that the execution was in is no longer part of the pipeline")
-		}
-		r.touch(e)
+		r.cancel(e)
 	}
 	return changed
+}
+
+// cancel ends an execution that has no place in the definition any more. Source: PipelineExecution in the CodePipeline API reference: "Cancelled:
+// The pipeline's definition was updated before the pipeline execution could be completed."
+func (r *reconciler) cancel(e *Execution) {
+	left, status, stage := "", cp.PipelineExecutionStatusCancelled, cp.StageExecutionStatusCancelled
+	if e.Status == cp.PipelineExecutionStatusStopping {
+		status, stage = cp.PipelineExecutionStatusStopped, cp.StageExecutionStatusStopped
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Stages)) {
+		if v := e.Stages[name]; v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping {
+			v.Status, left = stage, name
+		}
+	}
+	if e.Status = status; status == cp.PipelineExecutionStatusCancelled {
+		e.StatusSummary = new("The pipeline was changed: the stage that the execution waited for is no longer part of it")
+		if left != "" {
+			e.StatusSummary = new("The pipeline was changed: the stage " + left + ", which the execution was in, is no longer part of it")
+		}
+	}
+	r.touch(e)
 }
 
 func runOrder(a *cp.ActionDeclaration) int32 {
