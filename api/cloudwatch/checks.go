@@ -9,11 +9,34 @@ import (
 var pattern1 = awsproto.NewPattern("[^:].*")
 
 // Check reports what the model forbids.
+func (s *ActionConfiguration) Check(c *awsproto.Check) {
+	if s.AlarmTagsPropagation != nil {
+		c.Push("AlarmTagsPropagation")
+		s.AlarmTagsPropagation.Check(c)
+		c.Pop()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *AlarmPromQLCriteria) Check(c *awsproto.Check) {
 	c.Required("Query", s.Query != nil)
 	c.Length("Query", s.Query, 1, 10000)
 	awsproto.Range(c, "PendingPeriod", s.PendingPeriod, new(int32(0)), new(int32(86400)))
 	awsproto.Range(c, "RecoveryPeriod", s.RecoveryPeriod, new(int32(0)), new(int32(86400)))
+}
+
+// Check reports what the model forbids.
+func (s *AlarmTagsPropagation) Check(c *awsproto.Check) {
+	for i := range s.ExcludedTagKeys {
+		c.PushIndex("ExcludedTagKeys", i)
+		c.Length("member", &s.ExcludedTagKeys[i], 1, 128)
+		c.PopElement()
+	}
+	for i := range s.IncludedTagKeys {
+		c.PushIndex("IncludedTagKeys", i)
+		c.Length("member", &s.IncludedTagKeys[i], 1, 128)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.
@@ -38,6 +61,7 @@ func (s *DescribeAlarmHistoryInput) Check(c *awsproto.Check) {
 	c.Enum("HistoryItemType", string(s.HistoryItemType), valuesHistoryItemType)
 	awsproto.Range(c, "MaxRecords", s.MaxRecords, new(int32(1)), new(int32(100)))
 	c.Enum("ScanBy", string(s.ScanBy), valuesScanBy)
+	c.Length("AlarmContributorId", s.AlarmContributorId, 1, 16)
 }
 
 // Check reports what the model forbids.
@@ -117,10 +141,56 @@ func (s *EnableAlarmActionsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *Entity) Check(c *awsproto.Check) {
+	c.Size("KeyAttributes", s.KeyAttributes != nil, len(s.KeyAttributes), 2, 4)
+	for k, v := range s.KeyAttributes {
+		c.Length("KeyAttributes", &k, 1, 32)
+		c.PushKey("KeyAttributes", string(k))
+		c.Length("member", &v, 1, 2048)
+		c.PopElement()
+	}
+	c.Size("Attributes", s.Attributes != nil, len(s.Attributes), 0, 10)
+	for k, v := range s.Attributes {
+		c.Length("Attributes", &k, 1, 256)
+		c.PushKey("Attributes", string(k))
+		c.Length("member", &v, 1, 2048)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *EntityMetricData) Check(c *awsproto.Check) {
+	if s.Entity != nil {
+		c.Push("Entity")
+		s.Entity.Check(c)
+		c.Pop()
+	}
+	for i := range s.MetricData {
+		c.PushIndex("MetricData", i)
+		s.MetricData[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *EvaluationCriteria) Check(c *awsproto.Check) {
 	if s.PromQLCriteria != nil {
 		c.Push("PromQLCriteria")
 		s.PromQLCriteria.Check(c)
+		c.Pop()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *EvaluationWindow) Check(c *awsproto.Check) {
+	if s.SlidingWindow != nil {
+		c.Push("SlidingWindow")
+		s.SlidingWindow.Check(c)
+		c.Pop()
+	}
+	if s.WallClockWindow != nil {
+		c.Push("WallClockWindow")
+		s.WallClockWindow.Check(c)
 		c.Pop()
 	}
 }
@@ -312,6 +382,21 @@ func (s *PutMetricAlarmInput) Check(c *awsproto.Check) {
 		c.Pop()
 	}
 	awsproto.Range(c, "EvaluationInterval", s.EvaluationInterval, new(int32(1)), new(int32(3600)))
+	if s.ActionConfiguration != nil {
+		c.Push("ActionConfiguration")
+		s.ActionConfiguration.Check(c)
+		c.Pop()
+	}
+	if s.EvaluationWindow != nil {
+		c.Push("EvaluationWindow")
+		s.EvaluationWindow.Check(c)
+		c.Pop()
+	}
+	if s.WarmUpConfiguration != nil {
+		c.Push("WarmUpConfiguration")
+		s.WarmUpConfiguration.Check(c)
+		c.Pop()
+	}
 }
 
 // Check reports what the model forbids.
@@ -319,10 +404,14 @@ func (s *PutMetricDataInput) Check(c *awsproto.Check) {
 	c.Required("Namespace", s.Namespace != nil)
 	c.Length("Namespace", s.Namespace, 1, 255)
 	c.Match("Namespace", s.Namespace, pattern1)
-	c.Required("MetricData", s.MetricData != nil)
 	for i := range s.MetricData {
 		c.PushIndex("MetricData", i)
 		s.MetricData[i].Check(c)
+		c.PopElement()
+	}
+	for i := range s.EntityMetricData {
+		c.PushIndex("EntityMetricData", i)
+		s.EntityMetricData[i].Check(c)
 		c.PopElement()
 	}
 }
@@ -336,6 +425,10 @@ func (s *SetAlarmStateInput) Check(c *awsproto.Check) {
 	c.Required("StateReason", s.StateReason != nil)
 	c.Length("StateReason", s.StateReason, 0, 1023)
 	c.Length("StateReasonData", s.StateReasonData, 0, 4000)
+}
+
+// Check reports what the model forbids.
+func (s *SlidingWindow) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
@@ -376,4 +469,12 @@ func (s *UntagResourceInput) Check(c *awsproto.Check) {
 		c.Length("member", &s.TagKeys[i], 1, 128)
 		c.PopElement()
 	}
+}
+
+// Check reports what the model forbids.
+func (s *WallClockWindow) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *WarmUpConfiguration) Check(c *awsproto.Check) {
 }

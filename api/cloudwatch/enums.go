@@ -13,6 +13,9 @@ const (
 
 var valuesActionsSuppressedBy = []string{"WaitPeriod", "ExtensionPeriod", "Alarm"}
 
+// Values are all values of the enum.
+func (ActionsSuppressedBy) Values() []string { return valuesActionsSuppressedBy }
+
 // AlarmType is an enum; "" is an absent one.
 type AlarmType string
 
@@ -22,6 +25,9 @@ const (
 )
 
 var valuesAlarmType = []string{"CompositeAlarm", "MetricAlarm"}
+
+// Values are all values of the enum.
+func (AlarmType) Values() []string { return valuesAlarmType }
 
 // ComparisonOperator is an enum; "" is an absent one.
 type ComparisonOperator string
@@ -38,6 +44,9 @@ const (
 
 var valuesComparisonOperator = []string{"GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold", "LessThanOrEqualToThreshold", "LessThanLowerOrGreaterThanUpperThreshold", "LessThanLowerThreshold", "GreaterThanUpperThreshold"}
 
+// Values are all values of the enum.
+func (ComparisonOperator) Values() []string { return valuesComparisonOperator }
+
 // EvaluationState is an enum; "" is an absent one.
 type EvaluationState string
 
@@ -49,16 +58,24 @@ const (
 
 var valuesEvaluationState = []string{"PARTIAL_DATA", "EVALUATION_FAILURE", "EVALUATION_ERROR"}
 
+// Values are all values of the enum.
+func (EvaluationState) Values() []string { return valuesEvaluationState }
+
 // HistoryItemType is an enum; "" is an absent one.
 type HistoryItemType string
 
 const (
-	HistoryItemTypeConfigurationUpdate HistoryItemType = "ConfigurationUpdate"
-	HistoryItemTypeStateUpdate         HistoryItemType = "StateUpdate"
-	HistoryItemTypeAction              HistoryItemType = "Action"
+	HistoryItemTypeConfigurationUpdate         HistoryItemType = "ConfigurationUpdate"
+	HistoryItemTypeStateUpdate                 HistoryItemType = "StateUpdate"
+	HistoryItemTypeAction                      HistoryItemType = "Action"
+	HistoryItemTypeAlarmContributorStateUpdate HistoryItemType = "AlarmContributorStateUpdate"
+	HistoryItemTypeAlarmContributorAction      HistoryItemType = "AlarmContributorAction"
 )
 
-var valuesHistoryItemType = []string{"ConfigurationUpdate", "StateUpdate", "Action"}
+var valuesHistoryItemType = []string{"ConfigurationUpdate", "StateUpdate", "Action", "AlarmContributorStateUpdate", "AlarmContributorAction"}
+
+// Values are all values of the enum.
+func (HistoryItemType) Values() []string { return valuesHistoryItemType }
 
 // RecentlyActive is an enum; "" is an absent one.
 type RecentlyActive string
@@ -69,6 +86,9 @@ const (
 
 var valuesRecentlyActive = []string{"PT3H"}
 
+// Values are all values of the enum.
+func (RecentlyActive) Values() []string { return valuesRecentlyActive }
+
 // ScanBy is an enum; "" is an absent one.
 type ScanBy string
 
@@ -78,6 +98,9 @@ const (
 )
 
 var valuesScanBy = []string{"TimestampDescending", "TimestampAscending"}
+
+// Values are all values of the enum.
+func (ScanBy) Values() []string { return valuesScanBy }
 
 // StandardUnit is an enum; "" is an absent one.
 type StandardUnit string
@@ -114,6 +137,9 @@ const (
 
 var valuesStandardUnit = []string{"Seconds", "Microseconds", "Milliseconds", "Bytes", "Kilobytes", "Megabytes", "Gigabytes", "Terabytes", "Bits", "Kilobits", "Megabits", "Gigabits", "Terabits", "Percent", "Count", "Bytes/Second", "Kilobytes/Second", "Megabytes/Second", "Gigabytes/Second", "Terabytes/Second", "Bits/Second", "Kilobits/Second", "Megabits/Second", "Gigabits/Second", "Terabits/Second", "Count/Second", "None"}
 
+// Values are all values of the enum.
+func (StandardUnit) Values() []string { return valuesStandardUnit }
+
 // StateValue is an enum; "" is an absent one.
 type StateValue string
 
@@ -124,6 +150,9 @@ const (
 )
 
 var valuesStateValue = []string{"OK", "ALARM", "INSUFFICIENT_DATA"}
+
+// Values are all values of the enum.
+func (StateValue) Values() []string { return valuesStateValue }
 
 // Statistic is an enum; "" is an absent one.
 type Statistic string
@@ -138,6 +167,9 @@ const (
 
 var valuesStatistic = []string{"SampleCount", "Average", "Sum", "Minimum", "Maximum"}
 
+// Values are all values of the enum.
+func (Statistic) Values() []string { return valuesStatistic }
+
 // StatusCode is an enum; "" is an absent one.
 type StatusCode string
 
@@ -149,3 +181,6 @@ const (
 )
 
 var valuesStatusCode = []string{"Complete", "InternalError", "PartialData", "Forbidden"}
+
+// Values are all values of the enum.
+func (StatusCode) Values() []string { return valuesStatusCode }

@@ -6,14 +6,21 @@ import (
 	"slipway/api/awsproto"
 )
 
+// ActionConfiguration is the shape of that name.
+type ActionConfiguration struct {
+	AlarmTagsPropagation *AlarmTagsPropagation `json:"AlarmTagsPropagation,omitzero"`
+}
+
 // AlarmHistoryItem is the shape of that name.
 type AlarmHistoryItem struct {
-	AlarmName       *string         `json:"AlarmName,omitzero"`
-	AlarmType       AlarmType       `json:"AlarmType,omitzero"`
-	Timestamp       *awsproto.Time  `json:"Timestamp,omitzero"`
-	HistoryItemType HistoryItemType `json:"HistoryItemType,omitzero"`
-	HistorySummary  *string         `json:"HistorySummary,omitzero"`
-	HistoryData     *string         `json:"HistoryData,omitzero"`
+	AlarmName                  *string           `json:"AlarmName,omitzero"`
+	AlarmType                  AlarmType         `json:"AlarmType,omitzero"`
+	Timestamp                  *awsproto.Time    `json:"Timestamp,omitzero"`
+	HistoryItemType            HistoryItemType   `json:"HistoryItemType,omitzero"`
+	HistorySummary             *string           `json:"HistorySummary,omitzero"`
+	HistoryData                *string           `json:"HistoryData,omitzero"`
+	AlarmContributorId         *string           `json:"AlarmContributorId,omitzero"`
+	AlarmContributorAttributes map[string]string `json:"AlarmContributorAttributes,omitzero"`
 }
 
 // AlarmPromQLCriteria is the shape of that name.
@@ -23,27 +30,35 @@ type AlarmPromQLCriteria struct {
 	RecoveryPeriod *int32  `json:"RecoveryPeriod,omitzero"`
 }
 
+// AlarmTagsPropagation is the shape of that name.
+type AlarmTagsPropagation struct {
+	Enabled         *bool    `json:"Enabled,omitzero"`
+	ExcludedTagKeys []string `json:"ExcludedTagKeys,omitzero"`
+	IncludedTagKeys []string `json:"IncludedTagKeys,omitzero"`
+}
+
 // CompositeAlarm is the shape of that name.
 type CompositeAlarm struct {
-	ActionsEnabled                     *bool               `json:"ActionsEnabled,omitzero"`
-	AlarmActions                       []string            `json:"AlarmActions,omitzero"`
-	AlarmArn                           *string             `json:"AlarmArn,omitzero"`
-	AlarmConfigurationUpdatedTimestamp *awsproto.Time      `json:"AlarmConfigurationUpdatedTimestamp,omitzero"`
-	AlarmDescription                   *string             `json:"AlarmDescription,omitzero"`
-	AlarmName                          *string             `json:"AlarmName,omitzero"`
-	AlarmRule                          *string             `json:"AlarmRule,omitzero"`
-	InsufficientDataActions            []string            `json:"InsufficientDataActions,omitzero"`
-	OKActions                          []string            `json:"OKActions,omitzero"`
-	StateReason                        *string             `json:"StateReason,omitzero"`
-	StateReasonData                    *string             `json:"StateReasonData,omitzero"`
-	StateUpdatedTimestamp              *awsproto.Time      `json:"StateUpdatedTimestamp,omitzero"`
-	StateValue                         StateValue          `json:"StateValue,omitzero"`
-	StateTransitionedTimestamp         *awsproto.Time      `json:"StateTransitionedTimestamp,omitzero"`
-	ActionsSuppressedBy                ActionsSuppressedBy `json:"ActionsSuppressedBy,omitzero"`
-	ActionsSuppressedReason            *string             `json:"ActionsSuppressedReason,omitzero"`
-	ActionsSuppressor                  *string             `json:"ActionsSuppressor,omitzero"`
-	ActionsSuppressorWaitPeriod        *int32              `json:"ActionsSuppressorWaitPeriod,omitzero"`
-	ActionsSuppressorExtensionPeriod   *int32              `json:"ActionsSuppressorExtensionPeriod,omitzero"`
+	ActionsEnabled                     *bool                `json:"ActionsEnabled,omitzero"`
+	AlarmActions                       []string             `json:"AlarmActions,omitzero"`
+	AlarmArn                           *string              `json:"AlarmArn,omitzero"`
+	AlarmConfigurationUpdatedTimestamp *awsproto.Time       `json:"AlarmConfigurationUpdatedTimestamp,omitzero"`
+	AlarmDescription                   *string              `json:"AlarmDescription,omitzero"`
+	AlarmName                          *string              `json:"AlarmName,omitzero"`
+	AlarmRule                          *string              `json:"AlarmRule,omitzero"`
+	InsufficientDataActions            []string             `json:"InsufficientDataActions,omitzero"`
+	OKActions                          []string             `json:"OKActions,omitzero"`
+	StateReason                        *string              `json:"StateReason,omitzero"`
+	StateReasonData                    *string              `json:"StateReasonData,omitzero"`
+	StateUpdatedTimestamp              *awsproto.Time       `json:"StateUpdatedTimestamp,omitzero"`
+	StateValue                         StateValue           `json:"StateValue,omitzero"`
+	StateTransitionedTimestamp         *awsproto.Time       `json:"StateTransitionedTimestamp,omitzero"`
+	ActionsSuppressedBy                ActionsSuppressedBy  `json:"ActionsSuppressedBy,omitzero"`
+	ActionsSuppressedReason            *string              `json:"ActionsSuppressedReason,omitzero"`
+	ActionsSuppressor                  *string              `json:"ActionsSuppressor,omitzero"`
+	ActionsSuppressorWaitPeriod        *int32               `json:"ActionsSuppressorWaitPeriod,omitzero"`
+	ActionsSuppressorExtensionPeriod   *int32               `json:"ActionsSuppressorExtensionPeriod,omitzero"`
+	ActionConfiguration                *ActionConfiguration `json:"ActionConfiguration,omitzero"`
 }
 
 // Datapoint is the shape of that name.
@@ -69,14 +84,15 @@ type DeleteAlarmsOutput struct {
 
 // DescribeAlarmHistoryInput is the shape of that name.
 type DescribeAlarmHistoryInput struct {
-	AlarmName       *string         `json:"AlarmName,omitzero"`
-	AlarmTypes      []AlarmType     `json:"AlarmTypes,omitzero"`
-	HistoryItemType HistoryItemType `json:"HistoryItemType,omitzero"`
-	StartDate       *awsproto.Time  `json:"StartDate,omitzero"`
-	EndDate         *awsproto.Time  `json:"EndDate,omitzero"`
-	MaxRecords      *int32          `json:"MaxRecords,omitzero"`
-	NextToken       *string         `json:"NextToken,omitzero"`
-	ScanBy          ScanBy          `json:"ScanBy,omitzero"`
+	AlarmName          *string         `json:"AlarmName,omitzero"`
+	AlarmTypes         []AlarmType     `json:"AlarmTypes,omitzero"`
+	HistoryItemType    HistoryItemType `json:"HistoryItemType,omitzero"`
+	StartDate          *awsproto.Time  `json:"StartDate,omitzero"`
+	EndDate            *awsproto.Time  `json:"EndDate,omitzero"`
+	MaxRecords         *int32          `json:"MaxRecords,omitzero"`
+	NextToken          *string         `json:"NextToken,omitzero"`
+	ScanBy             ScanBy          `json:"ScanBy,omitzero"`
+	AlarmContributorId *string         `json:"AlarmContributorId,omitzero"`
 }
 
 // DescribeAlarmHistoryOutput is the shape of that name.
@@ -151,9 +167,27 @@ type EnableAlarmActionsInput struct {
 type EnableAlarmActionsOutput struct {
 }
 
+// Entity is the shape of that name.
+type Entity struct {
+	KeyAttributes map[string]string `json:"KeyAttributes,omitzero"`
+	Attributes    map[string]string `json:"Attributes,omitzero"`
+}
+
+// EntityMetricData is the shape of that name.
+type EntityMetricData struct {
+	Entity     *Entity       `json:"Entity,omitzero"`
+	MetricData []MetricDatum `json:"MetricData,omitzero"`
+}
+
 // EvaluationCriteria is the shape of that name.
 type EvaluationCriteria struct {
 	PromQLCriteria *AlarmPromQLCriteria `json:"PromQLCriteria,omitzero"`
+}
+
+// EvaluationWindow is the shape of that name.
+type EvaluationWindow struct {
+	SlidingWindow   *SlidingWindow   `json:"SlidingWindow,omitzero"`
+	WallClockWindow *WallClockWindow `json:"WallClockWindow,omitzero"`
 }
 
 // GetMetricDataInput is the shape of that name.
@@ -241,37 +275,40 @@ type Metric struct {
 
 // MetricAlarm is the shape of that name.
 type MetricAlarm struct {
-	AlarmName                          *string             `json:"AlarmName,omitzero"`
-	AlarmArn                           *string             `json:"AlarmArn,omitzero"`
-	AlarmDescription                   *string             `json:"AlarmDescription,omitzero"`
-	AlarmConfigurationUpdatedTimestamp *awsproto.Time      `json:"AlarmConfigurationUpdatedTimestamp,omitzero"`
-	ActionsEnabled                     *bool               `json:"ActionsEnabled,omitzero"`
-	OKActions                          []string            `json:"OKActions,omitzero"`
-	AlarmActions                       []string            `json:"AlarmActions,omitzero"`
-	InsufficientDataActions            []string            `json:"InsufficientDataActions,omitzero"`
-	StateValue                         StateValue          `json:"StateValue,omitzero"`
-	StateReason                        *string             `json:"StateReason,omitzero"`
-	StateReasonData                    *string             `json:"StateReasonData,omitzero"`
-	StateUpdatedTimestamp              *awsproto.Time      `json:"StateUpdatedTimestamp,omitzero"`
-	MetricName                         *string             `json:"MetricName,omitzero"`
-	Namespace                          *string             `json:"Namespace,omitzero"`
-	Statistic                          Statistic           `json:"Statistic,omitzero"`
-	ExtendedStatistic                  *string             `json:"ExtendedStatistic,omitzero"`
-	Dimensions                         []Dimension         `json:"Dimensions,omitzero"`
-	Period                             *int32              `json:"Period,omitzero"`
-	Unit                               StandardUnit        `json:"Unit,omitzero"`
-	EvaluationPeriods                  *int32              `json:"EvaluationPeriods,omitzero"`
-	DatapointsToAlarm                  *int32              `json:"DatapointsToAlarm,omitzero"`
-	Threshold                          *float64            `json:"Threshold,omitzero"`
-	ComparisonOperator                 ComparisonOperator  `json:"ComparisonOperator,omitzero"`
-	TreatMissingData                   *string             `json:"TreatMissingData,omitzero"`
-	EvaluateLowSampleCountPercentile   *string             `json:"EvaluateLowSampleCountPercentile,omitzero"`
-	Metrics                            []MetricDataQuery   `json:"Metrics,omitzero"`
-	ThresholdMetricId                  *string             `json:"ThresholdMetricId,omitzero"`
-	EvaluationState                    EvaluationState     `json:"EvaluationState,omitzero"`
-	StateTransitionedTimestamp         *awsproto.Time      `json:"StateTransitionedTimestamp,omitzero"`
-	EvaluationCriteria                 *EvaluationCriteria `json:"EvaluationCriteria,omitzero"`
-	EvaluationInterval                 *int32              `json:"EvaluationInterval,omitzero"`
+	AlarmName                          *string              `json:"AlarmName,omitzero"`
+	AlarmArn                           *string              `json:"AlarmArn,omitzero"`
+	AlarmDescription                   *string              `json:"AlarmDescription,omitzero"`
+	AlarmConfigurationUpdatedTimestamp *awsproto.Time       `json:"AlarmConfigurationUpdatedTimestamp,omitzero"`
+	ActionsEnabled                     *bool                `json:"ActionsEnabled,omitzero"`
+	OKActions                          []string             `json:"OKActions,omitzero"`
+	AlarmActions                       []string             `json:"AlarmActions,omitzero"`
+	InsufficientDataActions            []string             `json:"InsufficientDataActions,omitzero"`
+	StateValue                         StateValue           `json:"StateValue,omitzero"`
+	StateReason                        *string              `json:"StateReason,omitzero"`
+	StateReasonData                    *string              `json:"StateReasonData,omitzero"`
+	StateUpdatedTimestamp              *awsproto.Time       `json:"StateUpdatedTimestamp,omitzero"`
+	MetricName                         *string              `json:"MetricName,omitzero"`
+	Namespace                          *string              `json:"Namespace,omitzero"`
+	Statistic                          Statistic            `json:"Statistic,omitzero"`
+	ExtendedStatistic                  *string              `json:"ExtendedStatistic,omitzero"`
+	Dimensions                         []Dimension          `json:"Dimensions,omitzero"`
+	Period                             *int32               `json:"Period,omitzero"`
+	Unit                               StandardUnit         `json:"Unit,omitzero"`
+	EvaluationPeriods                  *int32               `json:"EvaluationPeriods,omitzero"`
+	DatapointsToAlarm                  *int32               `json:"DatapointsToAlarm,omitzero"`
+	Threshold                          *float64             `json:"Threshold,omitzero"`
+	ComparisonOperator                 ComparisonOperator   `json:"ComparisonOperator,omitzero"`
+	TreatMissingData                   *string              `json:"TreatMissingData,omitzero"`
+	EvaluateLowSampleCountPercentile   *string              `json:"EvaluateLowSampleCountPercentile,omitzero"`
+	Metrics                            []MetricDataQuery    `json:"Metrics,omitzero"`
+	ThresholdMetricId                  *string              `json:"ThresholdMetricId,omitzero"`
+	EvaluationState                    EvaluationState      `json:"EvaluationState,omitzero"`
+	StateTransitionedTimestamp         *awsproto.Time       `json:"StateTransitionedTimestamp,omitzero"`
+	EvaluationCriteria                 *EvaluationCriteria  `json:"EvaluationCriteria,omitzero"`
+	EvaluationInterval                 *int32               `json:"EvaluationInterval,omitzero"`
+	ActionConfiguration                *ActionConfiguration `json:"ActionConfiguration,omitzero"`
+	EvaluationWindow                   *EvaluationWindow    `json:"EvaluationWindow,omitzero"`
+	WarmUpConfiguration                *WarmUpConfiguration `json:"WarmUpConfiguration,omitzero"`
 }
 
 // MetricDataQuery is the shape of that name.
@@ -318,30 +355,33 @@ type MetricStat struct {
 
 // PutMetricAlarmInput is the shape of that name.
 type PutMetricAlarmInput struct {
-	AlarmName                        *string             `json:"AlarmName,omitzero"`
-	AlarmDescription                 *string             `json:"AlarmDescription,omitzero"`
-	ActionsEnabled                   *bool               `json:"ActionsEnabled,omitzero"`
-	OKActions                        []string            `json:"OKActions,omitzero"`
-	AlarmActions                     []string            `json:"AlarmActions,omitzero"`
-	InsufficientDataActions          []string            `json:"InsufficientDataActions,omitzero"`
-	MetricName                       *string             `json:"MetricName,omitzero"`
-	Namespace                        *string             `json:"Namespace,omitzero"`
-	Statistic                        Statistic           `json:"Statistic,omitzero"`
-	ExtendedStatistic                *string             `json:"ExtendedStatistic,omitzero"`
-	Dimensions                       []Dimension         `json:"Dimensions,omitzero"`
-	Period                           *int32              `json:"Period,omitzero"`
-	Unit                             StandardUnit        `json:"Unit,omitzero"`
-	EvaluationPeriods                *int32              `json:"EvaluationPeriods,omitzero"`
-	DatapointsToAlarm                *int32              `json:"DatapointsToAlarm,omitzero"`
-	Threshold                        *float64            `json:"Threshold,omitzero"`
-	ComparisonOperator               ComparisonOperator  `json:"ComparisonOperator,omitzero"`
-	TreatMissingData                 *string             `json:"TreatMissingData,omitzero"`
-	EvaluateLowSampleCountPercentile *string             `json:"EvaluateLowSampleCountPercentile,omitzero"`
-	Metrics                          []MetricDataQuery   `json:"Metrics,omitzero"`
-	Tags                             []Tag               `json:"Tags,omitzero"`
-	ThresholdMetricId                *string             `json:"ThresholdMetricId,omitzero"`
-	EvaluationCriteria               *EvaluationCriteria `json:"EvaluationCriteria,omitzero"`
-	EvaluationInterval               *int32              `json:"EvaluationInterval,omitzero"`
+	AlarmName                        *string              `json:"AlarmName,omitzero"`
+	AlarmDescription                 *string              `json:"AlarmDescription,omitzero"`
+	ActionsEnabled                   *bool                `json:"ActionsEnabled,omitzero"`
+	OKActions                        []string             `json:"OKActions,omitzero"`
+	AlarmActions                     []string             `json:"AlarmActions,omitzero"`
+	InsufficientDataActions          []string             `json:"InsufficientDataActions,omitzero"`
+	MetricName                       *string              `json:"MetricName,omitzero"`
+	Namespace                        *string              `json:"Namespace,omitzero"`
+	Statistic                        Statistic            `json:"Statistic,omitzero"`
+	ExtendedStatistic                *string              `json:"ExtendedStatistic,omitzero"`
+	Dimensions                       []Dimension          `json:"Dimensions,omitzero"`
+	Period                           *int32               `json:"Period,omitzero"`
+	Unit                             StandardUnit         `json:"Unit,omitzero"`
+	EvaluationPeriods                *int32               `json:"EvaluationPeriods,omitzero"`
+	DatapointsToAlarm                *int32               `json:"DatapointsToAlarm,omitzero"`
+	Threshold                        *float64             `json:"Threshold,omitzero"`
+	ComparisonOperator               ComparisonOperator   `json:"ComparisonOperator,omitzero"`
+	TreatMissingData                 *string              `json:"TreatMissingData,omitzero"`
+	EvaluateLowSampleCountPercentile *string              `json:"EvaluateLowSampleCountPercentile,omitzero"`
+	Metrics                          []MetricDataQuery    `json:"Metrics,omitzero"`
+	Tags                             []Tag                `json:"Tags,omitzero"`
+	ThresholdMetricId                *string              `json:"ThresholdMetricId,omitzero"`
+	EvaluationCriteria               *EvaluationCriteria  `json:"EvaluationCriteria,omitzero"`
+	EvaluationInterval               *int32               `json:"EvaluationInterval,omitzero"`
+	ActionConfiguration              *ActionConfiguration `json:"ActionConfiguration,omitzero"`
+	EvaluationWindow                 *EvaluationWindow    `json:"EvaluationWindow,omitzero"`
+	WarmUpConfiguration              *WarmUpConfiguration `json:"WarmUpConfiguration,omitzero"`
 }
 
 // PutMetricAlarmOutput is the shape of that name.
@@ -350,8 +390,10 @@ type PutMetricAlarmOutput struct {
 
 // PutMetricDataInput is the shape of that name.
 type PutMetricDataInput struct {
-	Namespace  *string       `json:"Namespace,omitzero"`
-	MetricData []MetricDatum `json:"MetricData,omitzero"`
+	Namespace              *string            `json:"Namespace,omitzero"`
+	MetricData             []MetricDatum      `json:"MetricData,omitzero"`
+	EntityMetricData       []EntityMetricData `json:"EntityMetricData,omitzero"`
+	StrictEntityValidation *bool              `json:"StrictEntityValidation,omitzero"`
 }
 
 // PutMetricDataOutput is the shape of that name.
@@ -368,6 +410,10 @@ type SetAlarmStateInput struct {
 
 // SetAlarmStateOutput is the shape of that name.
 type SetAlarmStateOutput struct {
+}
+
+// SlidingWindow is the shape of that name.
+type SlidingWindow struct {
 }
 
 // StatisticSet is the shape of that name.
@@ -402,4 +448,15 @@ type UntagResourceInput struct {
 
 // UntagResourceOutput is the shape of that name.
 type UntagResourceOutput struct {
+}
+
+// WallClockWindow is the shape of that name.
+type WallClockWindow struct {
+	Timezone *string `json:"Timezone,omitzero"`
+}
+
+// WarmUpConfiguration is the shape of that name.
+type WarmUpConfiguration struct {
+	WarmUpPeriodDurationInMinutes            *int32 `json:"WarmUpPeriodDurationInMinutes,omitzero"`
+	OnlyStartEvaluatingAfterWarmUpPeriodEnds *bool  `json:"OnlyStartEvaluatingAfterWarmUpPeriodEnds,omitzero"`
 }

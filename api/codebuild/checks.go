@@ -44,6 +44,19 @@ func (s *BatchGetBuildsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *BatchGetCommandExecutionsInput) Check(c *awsproto.Check) {
+	c.Required("sandboxId", s.SandboxId != nil)
+	c.Length("sandboxId", s.SandboxId, 1, -1)
+	c.Required("commandExecutionIds", s.CommandExecutionIds != nil)
+	c.Size("commandExecutionIds", s.CommandExecutionIds != nil, len(s.CommandExecutionIds), 1, 100)
+	for i := range s.CommandExecutionIds {
+		c.PushIndex("commandExecutionIds", i)
+		c.Length("member", &s.CommandExecutionIds[i], 1, -1)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *BatchGetFleetsInput) Check(c *awsproto.Check) {
 	c.Required("names", s.Names != nil)
 	c.Size("names", s.Names != nil, len(s.Names), 1, 100)
@@ -88,10 +101,25 @@ func (s *BatchGetReportsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *BatchGetSandboxesInput) Check(c *awsproto.Check) {
+	c.Required("ids", s.Ids != nil)
+	for i := range s.Ids {
+		c.PushIndex("ids", i)
+		c.Length("member", &s.Ids[i], 1, -1)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *BatchRestrictions) Check(c *awsproto.Check) {
 	for i := range s.ComputeTypesAllowed {
 		c.PushIndex("computeTypesAllowed", i)
 		c.Length("member", &s.ComputeTypesAllowed[i], 1, -1)
+		c.PopElement()
+	}
+	for i := range s.FleetsAllowed {
+		c.PushIndex("fleetsAllowed", i)
+		c.Length("member", &s.FleetsAllowed[i], 1, -1)
 		c.PopElement()
 	}
 }
@@ -109,6 +137,12 @@ func (s *BuildStatusConfig) Check(c *awsproto.Check) {
 func (s *CloudWatchLogsConfig) Check(c *awsproto.Check) {
 	c.Required("status", s.Status != "")
 	c.Enum("status", string(s.Status), valuesLogsConfigStatusType)
+}
+
+// Check reports what the model forbids.
+func (s *ComputeConfiguration) Check(c *awsproto.Check) {
+	c.Enum("machineType", string(s.MachineType), valuesMachineType)
+	c.Length("instanceType", s.InstanceType, 1, -1)
 }
 
 // Check reports what the model forbids.
@@ -140,6 +174,17 @@ func (s *CreateFleetInput) Check(c *awsproto.Check) {
 		s.Tags[i].Check(c)
 		c.PopElement()
 	}
+	if s.ComputeConfiguration != nil {
+		c.Push("computeConfiguration")
+		s.ComputeConfiguration.Check(c)
+		c.Pop()
+	}
+	if s.ProxyConfiguration != nil {
+		c.Push("proxyConfiguration")
+		s.ProxyConfiguration.Check(c)
+		c.Pop()
+	}
+	c.Length("imageId", s.ImageId, 1, -1)
 }
 
 // Check reports what the model forbids.
@@ -262,6 +307,11 @@ func (s *CreateWebhookInput) Check(c *awsproto.Check) {
 		s.ScopeConfiguration.Check(c)
 		c.Pop()
 	}
+	if s.PullRequestBuildPolicy != nil {
+		c.Push("pullRequestBuildPolicy")
+		s.PullRequestBuildPolicy.Check(c)
+		c.Pop()
+	}
 }
 
 // Check reports what the model forbids.
@@ -336,11 +386,42 @@ func (s *DescribeTestCasesInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DockerServer) Check(c *awsproto.Check) {
+	c.Required("computeType", s.ComputeType != "")
+	c.Enum("computeType", string(s.ComputeType), valuesComputeType)
+	c.Size("securityGroupIds", s.SecurityGroupIds != nil, len(s.SecurityGroupIds), 0, 5)
+	for i := range s.SecurityGroupIds {
+		c.PushIndex("securityGroupIds", i)
+		c.Length("member", &s.SecurityGroupIds[i], 1, -1)
+		c.PopElement()
+	}
+	if s.Status != nil {
+		c.Push("status")
+		s.Status.Check(c)
+		c.Pop()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *DockerServerStatus) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
 func (s *EnvironmentVariable) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, -1)
 	c.Required("value", s.Value != nil)
 	c.Enum("type", string(s.Type), valuesEnvironmentVariableType)
+}
+
+// Check reports what the model forbids.
+func (s *FleetProxyRule) Check(c *awsproto.Check) {
+	c.Required("type", s.Type != "")
+	c.Enum("type", string(s.Type), valuesFleetProxyRuleType)
+	c.Required("effect", s.Effect != "")
+	c.Enum("effect", string(s.Effect), valuesFleetProxyRuleEffectType)
+	c.Required("entities", s.Entities != nil)
+	c.Size("entities", s.Entities != nil, len(s.Entities), 1, 100)
 }
 
 // Check reports what the model forbids.
@@ -416,6 +497,14 @@ func (s *ListBuildsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListCommandExecutionsForSandboxInput) Check(c *awsproto.Check) {
+	c.Required("sandboxId", s.SandboxId != nil)
+	c.Length("sandboxId", s.SandboxId, 1, -1)
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+	c.Enum("sortOrder", string(s.SortOrder), valuesSortOrderType)
+}
+
+// Check reports what the model forbids.
 func (s *ListCuratedEnvironmentImagesInput) Check(c *awsproto.Check) {
 }
 
@@ -461,6 +550,20 @@ func (s *ListReportsInput) Check(c *awsproto.Check) {
 		s.Filter.Check(c)
 		c.Pop()
 	}
+}
+
+// Check reports what the model forbids.
+func (s *ListSandboxesForProjectInput) Check(c *awsproto.Check) {
+	c.Required("projectName", s.ProjectName != nil)
+	c.Length("projectName", s.ProjectName, 1, -1)
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+	c.Enum("sortOrder", string(s.SortOrder), valuesSortOrderType)
+}
+
+// Check reports what the model forbids.
+func (s *ListSandboxesInput) Check(c *awsproto.Check) {
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+	c.Enum("sortOrder", string(s.SortOrder), valuesSortOrderType)
 }
 
 // Check reports what the model forbids.
@@ -551,6 +654,16 @@ func (s *ProjectEnvironment) Check(c *awsproto.Check) {
 		c.Pop()
 	}
 	c.Enum("imagePullCredentialsType", string(s.ImagePullCredentialsType), valuesImagePullCredentialsType)
+	if s.ComputeConfiguration != nil {
+		c.Push("computeConfiguration")
+		s.ComputeConfiguration.Check(c)
+		c.Pop()
+	}
+	if s.DockerServer != nil {
+		c.Push("dockerServer")
+		s.DockerServer.Check(c)
+		c.Pop()
+	}
 }
 
 // Check reports what the model forbids.
@@ -588,6 +701,28 @@ func (s *ProjectSource) Check(c *awsproto.Check) {
 func (s *ProjectSourceVersion) Check(c *awsproto.Check) {
 	c.Required("sourceIdentifier", s.SourceIdentifier != nil)
 	c.Required("sourceVersion", s.SourceVersion != nil)
+}
+
+// Check reports what the model forbids.
+func (s *ProxyConfiguration) Check(c *awsproto.Check) {
+	c.Enum("defaultBehavior", string(s.DefaultBehavior), valuesFleetProxyRuleBehavior)
+	c.Size("orderedProxyRules", s.OrderedProxyRules != nil, len(s.OrderedProxyRules), 0, 100)
+	for i := range s.OrderedProxyRules {
+		c.PushIndex("orderedProxyRules", i)
+		s.OrderedProxyRules[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *PullRequestBuildPolicy) Check(c *awsproto.Check) {
+	c.Required("requiresCommentApproval", s.RequiresCommentApproval != "")
+	c.Enum("requiresCommentApproval", string(s.RequiresCommentApproval), valuesPullRequestBuildCommentApproval)
+	for i := range s.ApproverRoles {
+		c.PushIndex("approverRoles", i)
+		c.Enum("member", string(s.ApproverRoles[i]), valuesPullRequestBuildApproverRole)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.
@@ -824,6 +959,26 @@ func (s *StartBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *StartCommandExecutionInput) Check(c *awsproto.Check) {
+	c.Required("sandboxId", s.SandboxId != nil)
+	c.Length("sandboxId", s.SandboxId, 1, -1)
+	c.Required("command", s.Command != nil)
+	c.Length("command", s.Command, 1, -1)
+	c.Enum("type", string(s.Type), valuesCommandType)
+}
+
+// Check reports what the model forbids.
+func (s *StartSandboxConnectionInput) Check(c *awsproto.Check) {
+	c.Required("sandboxId", s.SandboxId != nil)
+	c.Length("sandboxId", s.SandboxId, 1, -1)
+}
+
+// Check reports what the model forbids.
+func (s *StartSandboxInput) Check(c *awsproto.Check) {
+	c.Length("projectName", s.ProjectName, 1, -1)
+}
+
+// Check reports what the model forbids.
 func (s *StopBuildBatchInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, -1)
@@ -831,6 +986,12 @@ func (s *StopBuildBatchInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *StopBuildInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, -1)
+}
+
+// Check reports what the model forbids.
+func (s *StopSandboxInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, -1)
 }
@@ -877,6 +1038,17 @@ func (s *UpdateFleetInput) Check(c *awsproto.Check) {
 		s.Tags[i].Check(c)
 		c.PopElement()
 	}
+	if s.ComputeConfiguration != nil {
+		c.Push("computeConfiguration")
+		s.ComputeConfiguration.Check(c)
+		c.Pop()
+	}
+	if s.ProxyConfiguration != nil {
+		c.Push("proxyConfiguration")
+		s.ProxyConfiguration.Check(c)
+		c.Pop()
+	}
+	c.Length("imageId", s.ImageId, 1, -1)
 }
 
 // Check reports what the model forbids.
@@ -995,6 +1167,11 @@ func (s *UpdateWebhookInput) Check(c *awsproto.Check) {
 		c.PopElement()
 	}
 	c.Enum("buildType", string(s.BuildType), valuesWebhookBuildType)
+	if s.PullRequestBuildPolicy != nil {
+		c.Push("pullRequestBuildPolicy")
+		s.PullRequestBuildPolicy.Check(c)
+		c.Pop()
+	}
 }
 
 // Check reports what the model forbids.

@@ -27,6 +27,11 @@ func (c Client) BatchGetBuilds(ctx context.Context, in *BatchGetBuildsInput) (*B
 	return awsproto.Send[BatchGetBuildsOutput](ctx, c.Client, &opBatchGetBuilds, in)
 }
 
+// BatchGetCommandExecutions is codebuild:BatchGetCommandExecutions.
+func (c Client) BatchGetCommandExecutions(ctx context.Context, in *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error) {
+	return awsproto.Send[BatchGetCommandExecutionsOutput](ctx, c.Client, &opBatchGetCommandExecutions, in)
+}
+
 // BatchGetFleets is codebuild:BatchGetFleets.
 func (c Client) BatchGetFleets(ctx context.Context, in *BatchGetFleetsInput) (*BatchGetFleetsOutput, error) {
 	return awsproto.Send[BatchGetFleetsOutput](ctx, c.Client, &opBatchGetFleets, in)
@@ -45,6 +50,11 @@ func (c Client) BatchGetReportGroups(ctx context.Context, in *BatchGetReportGrou
 // BatchGetReports is codebuild:BatchGetReports.
 func (c Client) BatchGetReports(ctx context.Context, in *BatchGetReportsInput) (*BatchGetReportsOutput, error) {
 	return awsproto.Send[BatchGetReportsOutput](ctx, c.Client, &opBatchGetReports, in)
+}
+
+// BatchGetSandboxes is codebuild:BatchGetSandboxes.
+func (c Client) BatchGetSandboxes(ctx context.Context, in *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error) {
+	return awsproto.Send[BatchGetSandboxesOutput](ctx, c.Client, &opBatchGetSandboxes, in)
 }
 
 // CreateFleet is codebuild:CreateFleet.
@@ -157,6 +167,11 @@ func (c Client) ListBuildsForProject(ctx context.Context, in *ListBuildsForProje
 	return awsproto.Send[ListBuildsForProjectOutput](ctx, c.Client, &opListBuildsForProject, in)
 }
 
+// ListCommandExecutionsForSandbox is codebuild:ListCommandExecutionsForSandbox.
+func (c Client) ListCommandExecutionsForSandbox(ctx context.Context, in *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error) {
+	return awsproto.Send[ListCommandExecutionsForSandboxOutput](ctx, c.Client, &opListCommandExecutionsForSandbox, in)
+}
+
 // ListCuratedEnvironmentImages is codebuild:ListCuratedEnvironmentImages.
 func (c Client) ListCuratedEnvironmentImages(ctx context.Context, in *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error) {
 	return awsproto.Send[ListCuratedEnvironmentImagesOutput](ctx, c.Client, &opListCuratedEnvironmentImages, in)
@@ -185,6 +200,16 @@ func (c Client) ListReports(ctx context.Context, in *ListReportsInput) (*ListRep
 // ListReportsForReportGroup is codebuild:ListReportsForReportGroup.
 func (c Client) ListReportsForReportGroup(ctx context.Context, in *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error) {
 	return awsproto.Send[ListReportsForReportGroupOutput](ctx, c.Client, &opListReportsForReportGroup, in)
+}
+
+// ListSandboxes is codebuild:ListSandboxes.
+func (c Client) ListSandboxes(ctx context.Context, in *ListSandboxesInput) (*ListSandboxesOutput, error) {
+	return awsproto.Send[ListSandboxesOutput](ctx, c.Client, &opListSandboxes, in)
+}
+
+// ListSandboxesForProject is codebuild:ListSandboxesForProject.
+func (c Client) ListSandboxesForProject(ctx context.Context, in *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error) {
+	return awsproto.Send[ListSandboxesForProjectOutput](ctx, c.Client, &opListSandboxesForProject, in)
 }
 
 // ListSharedProjects is codebuild:ListSharedProjects.
@@ -227,6 +252,21 @@ func (c Client) StartBuildBatch(ctx context.Context, in *StartBuildBatchInput) (
 	return awsproto.Send[StartBuildBatchOutput](ctx, c.Client, &opStartBuildBatch, in)
 }
 
+// StartCommandExecution is codebuild:StartCommandExecution.
+func (c Client) StartCommandExecution(ctx context.Context, in *StartCommandExecutionInput) (*StartCommandExecutionOutput, error) {
+	return awsproto.Send[StartCommandExecutionOutput](ctx, c.Client, &opStartCommandExecution, in)
+}
+
+// StartSandbox is codebuild:StartSandbox.
+func (c Client) StartSandbox(ctx context.Context, in *StartSandboxInput) (*StartSandboxOutput, error) {
+	return awsproto.Send[StartSandboxOutput](ctx, c.Client, &opStartSandbox, in)
+}
+
+// StartSandboxConnection is codebuild:StartSandboxConnection.
+func (c Client) StartSandboxConnection(ctx context.Context, in *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error) {
+	return awsproto.Send[StartSandboxConnectionOutput](ctx, c.Client, &opStartSandboxConnection, in)
+}
+
 // StopBuild is codebuild:StopBuild.
 func (c Client) StopBuild(ctx context.Context, in *StopBuildInput) (*StopBuildOutput, error) {
 	return awsproto.Send[StopBuildOutput](ctx, c.Client, &opStopBuild, in)
@@ -235,6 +275,11 @@ func (c Client) StopBuild(ctx context.Context, in *StopBuildInput) (*StopBuildOu
 // StopBuildBatch is codebuild:StopBuildBatch.
 func (c Client) StopBuildBatch(ctx context.Context, in *StopBuildBatchInput) (*StopBuildBatchOutput, error) {
 	return awsproto.Send[StopBuildBatchOutput](ctx, c.Client, &opStopBuildBatch, in)
+}
+
+// StopSandbox is codebuild:StopSandbox.
+func (c Client) StopSandbox(ctx context.Context, in *StopSandboxInput) (*StopSandboxOutput, error) {
+	return awsproto.Send[StopSandboxOutput](ctx, c.Client, &opStopSandbox, in)
 }
 
 // UpdateFleet is codebuild:UpdateFleet.

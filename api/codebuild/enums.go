@@ -12,6 +12,9 @@ const (
 
 var valuesArtifactNamespace = []string{"NONE", "BUILD_ID"}
 
+// Values are all values of the enum.
+func (ArtifactNamespace) Values() []string { return valuesArtifactNamespace }
+
 // ArtifactPackaging is an enum; "" is an absent one.
 type ArtifactPackaging string
 
@@ -21,6 +24,9 @@ const (
 )
 
 var valuesArtifactPackaging = []string{"NONE", "ZIP"}
+
+// Values are all values of the enum.
+func (ArtifactPackaging) Values() []string { return valuesArtifactPackaging }
 
 // ArtifactsType is an enum; "" is an absent one.
 type ArtifactsType string
@@ -33,6 +39,9 @@ const (
 
 var valuesArtifactsType = []string{"CODEPIPELINE", "S3", "NO_ARTIFACTS"}
 
+// Values are all values of the enum.
+func (ArtifactsType) Values() []string { return valuesArtifactsType }
+
 // AuthType is an enum; "" is an absent one.
 type AuthType string
 
@@ -41,9 +50,13 @@ const (
 	AuthTypeBasicAuth           AuthType = "BASIC_AUTH"
 	AuthTypePersonalAccessToken AuthType = "PERSONAL_ACCESS_TOKEN"
 	AuthTypeCodeconnections     AuthType = "CODECONNECTIONS"
+	AuthTypeSecretsManager      AuthType = "SECRETS_MANAGER"
 )
 
-var valuesAuthType = []string{"OAUTH", "BASIC_AUTH", "PERSONAL_ACCESS_TOKEN", "CODECONNECTIONS"}
+var valuesAuthType = []string{"OAUTH", "BASIC_AUTH", "PERSONAL_ACCESS_TOKEN", "CODECONNECTIONS", "SECRETS_MANAGER"}
+
+// Values are all values of the enum.
+func (AuthType) Values() []string { return valuesAuthType }
 
 // BatchReportModeType is an enum; "" is an absent one.
 type BatchReportModeType string
@@ -55,6 +68,9 @@ const (
 
 var valuesBatchReportModeType = []string{"REPORT_INDIVIDUAL_BUILDS", "REPORT_AGGREGATED_BATCH"}
 
+// Values are all values of the enum.
+func (BatchReportModeType) Values() []string { return valuesBatchReportModeType }
+
 // BucketOwnerAccess is an enum; "" is an absent one.
 type BucketOwnerAccess string
 
@@ -65,6 +81,9 @@ const (
 )
 
 var valuesBucketOwnerAccess = []string{"NONE", "READ_ONLY", "FULL"}
+
+// Values are all values of the enum.
+func (BucketOwnerAccess) Values() []string { return valuesBucketOwnerAccess }
 
 // BuildBatchPhaseType is an enum; "" is an absent one.
 type BuildBatchPhaseType string
@@ -80,6 +99,9 @@ const (
 )
 
 var valuesBuildBatchPhaseType = []string{"SUBMITTED", "DOWNLOAD_BATCHSPEC", "IN_PROGRESS", "COMBINE_ARTIFACTS", "SUCCEEDED", "FAILED", "STOPPED"}
+
+// Values are all values of the enum.
+func (BuildBatchPhaseType) Values() []string { return valuesBuildBatchPhaseType }
 
 // BuildPhaseType is an enum; "" is an absent one.
 type BuildPhaseType string
@@ -100,6 +122,9 @@ const (
 
 var valuesBuildPhaseType = []string{"SUBMITTED", "QUEUED", "PROVISIONING", "DOWNLOAD_SOURCE", "INSTALL", "PRE_BUILD", "BUILD", "POST_BUILD", "UPLOAD_ARTIFACTS", "FINALIZING", "COMPLETED"}
 
+// Values are all values of the enum.
+func (BuildPhaseType) Values() []string { return valuesBuildPhaseType }
+
 // CacheMode is an enum; "" is an absent one.
 type CacheMode string
 
@@ -110,6 +135,9 @@ const (
 )
 
 var valuesCacheMode = []string{"LOCAL_DOCKER_LAYER_CACHE", "LOCAL_SOURCE_CACHE", "LOCAL_CUSTOM_CACHE"}
+
+// Values are all values of the enum.
+func (CacheMode) Values() []string { return valuesCacheMode }
 
 // CacheType is an enum; "" is an absent one.
 type CacheType string
@@ -122,23 +150,43 @@ const (
 
 var valuesCacheType = []string{"NO_CACHE", "S3", "LOCAL"}
 
+// Values are all values of the enum.
+func (CacheType) Values() []string { return valuesCacheType }
+
+// CommandType is an enum; "" is an absent one.
+type CommandType string
+
+const (
+	CommandTypeShell CommandType = "SHELL"
+)
+
+var valuesCommandType = []string{"SHELL"}
+
+// Values are all values of the enum.
+func (CommandType) Values() []string { return valuesCommandType }
+
 // ComputeType is an enum; "" is an absent one.
 type ComputeType string
 
 const (
-	ComputeTypeBuildGeneral1Small   ComputeType = "BUILD_GENERAL1_SMALL"
-	ComputeTypeBuildGeneral1Medium  ComputeType = "BUILD_GENERAL1_MEDIUM"
-	ComputeTypeBuildGeneral1Large   ComputeType = "BUILD_GENERAL1_LARGE"
-	ComputeTypeBuildGeneral1Xlarge  ComputeType = "BUILD_GENERAL1_XLARGE"
-	ComputeTypeBuildGeneral12xlarge ComputeType = "BUILD_GENERAL1_2XLARGE"
-	ComputeTypeBuildLambda1gb       ComputeType = "BUILD_LAMBDA_1GB"
-	ComputeTypeBuildLambda2gb       ComputeType = "BUILD_LAMBDA_2GB"
-	ComputeTypeBuildLambda4gb       ComputeType = "BUILD_LAMBDA_4GB"
-	ComputeTypeBuildLambda8gb       ComputeType = "BUILD_LAMBDA_8GB"
-	ComputeTypeBuildLambda10gb      ComputeType = "BUILD_LAMBDA_10GB"
+	ComputeTypeBuildGeneral1Small    ComputeType = "BUILD_GENERAL1_SMALL"
+	ComputeTypeBuildGeneral1Medium   ComputeType = "BUILD_GENERAL1_MEDIUM"
+	ComputeTypeBuildGeneral1Large    ComputeType = "BUILD_GENERAL1_LARGE"
+	ComputeTypeBuildGeneral1Xlarge   ComputeType = "BUILD_GENERAL1_XLARGE"
+	ComputeTypeBuildGeneral12xlarge  ComputeType = "BUILD_GENERAL1_2XLARGE"
+	ComputeTypeBuildLambda1gb        ComputeType = "BUILD_LAMBDA_1GB"
+	ComputeTypeBuildLambda2gb        ComputeType = "BUILD_LAMBDA_2GB"
+	ComputeTypeBuildLambda4gb        ComputeType = "BUILD_LAMBDA_4GB"
+	ComputeTypeBuildLambda8gb        ComputeType = "BUILD_LAMBDA_8GB"
+	ComputeTypeBuildLambda10gb       ComputeType = "BUILD_LAMBDA_10GB"
+	ComputeTypeAttributeBasedCompute ComputeType = "ATTRIBUTE_BASED_COMPUTE"
+	ComputeTypeCustomInstanceType    ComputeType = "CUSTOM_INSTANCE_TYPE"
 )
 
-var valuesComputeType = []string{"BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE", "BUILD_GENERAL1_XLARGE", "BUILD_GENERAL1_2XLARGE", "BUILD_LAMBDA_1GB", "BUILD_LAMBDA_2GB", "BUILD_LAMBDA_4GB", "BUILD_LAMBDA_8GB", "BUILD_LAMBDA_10GB"}
+var valuesComputeType = []string{"BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE", "BUILD_GENERAL1_XLARGE", "BUILD_GENERAL1_2XLARGE", "BUILD_LAMBDA_1GB", "BUILD_LAMBDA_2GB", "BUILD_LAMBDA_4GB", "BUILD_LAMBDA_8GB", "BUILD_LAMBDA_10GB", "ATTRIBUTE_BASED_COMPUTE", "CUSTOM_INSTANCE_TYPE"}
+
+// Values are all values of the enum.
+func (ComputeType) Values() []string { return valuesComputeType }
 
 // CredentialProviderType is an enum; "" is an absent one.
 type CredentialProviderType string
@@ -148,6 +196,9 @@ const (
 )
 
 var valuesCredentialProviderType = []string{"SECRETS_MANAGER"}
+
+// Values are all values of the enum.
+func (CredentialProviderType) Values() []string { return valuesCredentialProviderType }
 
 // EnvironmentType is an enum; "" is an absent one.
 type EnvironmentType string
@@ -160,9 +211,17 @@ const (
 	EnvironmentTypeWindowsServer2019Container EnvironmentType = "WINDOWS_SERVER_2019_CONTAINER"
 	EnvironmentTypeLinuxLambdaContainer       EnvironmentType = "LINUX_LAMBDA_CONTAINER"
 	EnvironmentTypeArmLambdaContainer         EnvironmentType = "ARM_LAMBDA_CONTAINER"
+	EnvironmentTypeWindowsServer2022Container EnvironmentType = "WINDOWS_SERVER_2022_CONTAINER"
+	EnvironmentTypeLinuxEc2                   EnvironmentType = "LINUX_EC2"
+	EnvironmentTypeArmEc2                     EnvironmentType = "ARM_EC2"
+	EnvironmentTypeWindowsEc2                 EnvironmentType = "WINDOWS_EC2"
+	EnvironmentTypeMacArm                     EnvironmentType = "MAC_ARM"
 )
 
-var valuesEnvironmentType = []string{"WINDOWS_CONTAINER", "LINUX_CONTAINER", "LINUX_GPU_CONTAINER", "ARM_CONTAINER", "WINDOWS_SERVER_2019_CONTAINER", "LINUX_LAMBDA_CONTAINER", "ARM_LAMBDA_CONTAINER"}
+var valuesEnvironmentType = []string{"WINDOWS_CONTAINER", "LINUX_CONTAINER", "LINUX_GPU_CONTAINER", "ARM_CONTAINER", "WINDOWS_SERVER_2019_CONTAINER", "LINUX_LAMBDA_CONTAINER", "ARM_LAMBDA_CONTAINER", "WINDOWS_SERVER_2022_CONTAINER", "LINUX_EC2", "ARM_EC2", "WINDOWS_EC2", "MAC_ARM"}
+
+// Values are all values of the enum.
+func (EnvironmentType) Values() []string { return valuesEnvironmentType }
 
 // EnvironmentVariableType is an enum; "" is an absent one.
 type EnvironmentVariableType string
@@ -175,6 +234,9 @@ const (
 
 var valuesEnvironmentVariableType = []string{"PLAINTEXT", "PARAMETER_STORE", "SECRETS_MANAGER"}
 
+// Values are all values of the enum.
+func (EnvironmentVariableType) Values() []string { return valuesEnvironmentVariableType }
+
 // FileSystemType is an enum; "" is an absent one.
 type FileSystemType string
 
@@ -184,16 +246,24 @@ const (
 
 var valuesFileSystemType = []string{"EFS"}
 
+// Values are all values of the enum.
+func (FileSystemType) Values() []string { return valuesFileSystemType }
+
 // FleetContextCode is an enum; "" is an absent one.
 type FleetContextCode string
 
 const (
-	FleetContextCodeCreateFailed   FleetContextCode = "CREATE_FAILED"
-	FleetContextCodeUpdateFailed   FleetContextCode = "UPDATE_FAILED"
-	FleetContextCodeActionRequired FleetContextCode = "ACTION_REQUIRED"
+	FleetContextCodeCreateFailed         FleetContextCode = "CREATE_FAILED"
+	FleetContextCodeUpdateFailed         FleetContextCode = "UPDATE_FAILED"
+	FleetContextCodeActionRequired       FleetContextCode = "ACTION_REQUIRED"
+	FleetContextCodePendingDeletion      FleetContextCode = "PENDING_DELETION"
+	FleetContextCodeInsufficientCapacity FleetContextCode = "INSUFFICIENT_CAPACITY"
 )
 
-var valuesFleetContextCode = []string{"CREATE_FAILED", "UPDATE_FAILED", "ACTION_REQUIRED"}
+var valuesFleetContextCode = []string{"CREATE_FAILED", "UPDATE_FAILED", "ACTION_REQUIRED", "PENDING_DELETION", "INSUFFICIENT_CAPACITY"}
+
+// Values are all values of the enum.
+func (FleetContextCode) Values() []string { return valuesFleetContextCode }
 
 // FleetOverflowBehavior is an enum; "" is an absent one.
 type FleetOverflowBehavior string
@@ -205,6 +275,48 @@ const (
 
 var valuesFleetOverflowBehavior = []string{"QUEUE", "ON_DEMAND"}
 
+// Values are all values of the enum.
+func (FleetOverflowBehavior) Values() []string { return valuesFleetOverflowBehavior }
+
+// FleetProxyRuleBehavior is an enum; "" is an absent one.
+type FleetProxyRuleBehavior string
+
+const (
+	FleetProxyRuleBehaviorAllowAll FleetProxyRuleBehavior = "ALLOW_ALL"
+	FleetProxyRuleBehaviorDenyAll  FleetProxyRuleBehavior = "DENY_ALL"
+)
+
+var valuesFleetProxyRuleBehavior = []string{"ALLOW_ALL", "DENY_ALL"}
+
+// Values are all values of the enum.
+func (FleetProxyRuleBehavior) Values() []string { return valuesFleetProxyRuleBehavior }
+
+// FleetProxyRuleEffectType is an enum; "" is an absent one.
+type FleetProxyRuleEffectType string
+
+const (
+	FleetProxyRuleEffectTypeAllow FleetProxyRuleEffectType = "ALLOW"
+	FleetProxyRuleEffectTypeDeny  FleetProxyRuleEffectType = "DENY"
+)
+
+var valuesFleetProxyRuleEffectType = []string{"ALLOW", "DENY"}
+
+// Values are all values of the enum.
+func (FleetProxyRuleEffectType) Values() []string { return valuesFleetProxyRuleEffectType }
+
+// FleetProxyRuleType is an enum; "" is an absent one.
+type FleetProxyRuleType string
+
+const (
+	FleetProxyRuleTypeDomain FleetProxyRuleType = "DOMAIN"
+	FleetProxyRuleTypeIp     FleetProxyRuleType = "IP"
+)
+
+var valuesFleetProxyRuleType = []string{"DOMAIN", "IP"}
+
+// Values are all values of the enum.
+func (FleetProxyRuleType) Values() []string { return valuesFleetProxyRuleType }
+
 // FleetScalingMetricType is an enum; "" is an absent one.
 type FleetScalingMetricType string
 
@@ -214,6 +326,9 @@ const (
 
 var valuesFleetScalingMetricType = []string{"FLEET_UTILIZATION_RATE"}
 
+// Values are all values of the enum.
+func (FleetScalingMetricType) Values() []string { return valuesFleetScalingMetricType }
+
 // FleetScalingType is an enum; "" is an absent one.
 type FleetScalingType string
 
@@ -222,6 +337,9 @@ const (
 )
 
 var valuesFleetScalingType = []string{"TARGET_TRACKING_SCALING"}
+
+// Values are all values of the enum.
+func (FleetScalingType) Values() []string { return valuesFleetScalingType }
 
 // FleetSortByType is an enum; "" is an absent one.
 type FleetSortByType string
@@ -233,6 +351,9 @@ const (
 )
 
 var valuesFleetSortByType = []string{"NAME", "CREATED_TIME", "LAST_MODIFIED_TIME"}
+
+// Values are all values of the enum.
+func (FleetSortByType) Values() []string { return valuesFleetSortByType }
 
 // FleetStatusCode is an enum; "" is an absent one.
 type FleetStatusCode string
@@ -250,6 +371,9 @@ const (
 
 var valuesFleetStatusCode = []string{"CREATING", "UPDATING", "ROTATING", "PENDING_DELETION", "DELETING", "CREATE_FAILED", "UPDATE_ROLLBACK_FAILED", "ACTIVE"}
 
+// Values are all values of the enum.
+func (FleetStatusCode) Values() []string { return valuesFleetStatusCode }
+
 // ImagePullCredentialsType is an enum; "" is an absent one.
 type ImagePullCredentialsType string
 
@@ -259,6 +383,9 @@ const (
 )
 
 var valuesImagePullCredentialsType = []string{"CODEBUILD", "SERVICE_ROLE"}
+
+// Values are all values of the enum.
+func (ImagePullCredentialsType) Values() []string { return valuesImagePullCredentialsType }
 
 // LanguageType is an enum; "" is an absent one.
 type LanguageType string
@@ -278,6 +405,9 @@ const (
 
 var valuesLanguageType = []string{"JAVA", "PYTHON", "NODE_JS", "RUBY", "GOLANG", "DOCKER", "ANDROID", "DOTNET", "BASE", "PHP"}
 
+// Values are all values of the enum.
+func (LanguageType) Values() []string { return valuesLanguageType }
+
 // LogsConfigStatusType is an enum; "" is an absent one.
 type LogsConfigStatusType string
 
@@ -287,6 +417,22 @@ const (
 )
 
 var valuesLogsConfigStatusType = []string{"ENABLED", "DISABLED"}
+
+// Values are all values of the enum.
+func (LogsConfigStatusType) Values() []string { return valuesLogsConfigStatusType }
+
+// MachineType is an enum; "" is an absent one.
+type MachineType string
+
+const (
+	MachineTypeGeneral MachineType = "GENERAL"
+	MachineTypeNvme    MachineType = "NVME"
+)
+
+var valuesMachineType = []string{"GENERAL", "NVME"}
+
+// Values are all values of the enum.
+func (MachineType) Values() []string { return valuesMachineType }
 
 // PlatformType is an enum; "" is an absent one.
 type PlatformType string
@@ -300,6 +446,9 @@ const (
 
 var valuesPlatformType = []string{"DEBIAN", "AMAZON_LINUX", "UBUNTU", "WINDOWS_SERVER"}
 
+// Values are all values of the enum.
+func (PlatformType) Values() []string { return valuesPlatformType }
+
 // ProjectSortByType is an enum; "" is an absent one.
 type ProjectSortByType string
 
@@ -311,6 +460,9 @@ const (
 
 var valuesProjectSortByType = []string{"NAME", "CREATED_TIME", "LAST_MODIFIED_TIME"}
 
+// Values are all values of the enum.
+func (ProjectSortByType) Values() []string { return valuesProjectSortByType }
+
 // ProjectVisibilityType is an enum; "" is an absent one.
 type ProjectVisibilityType string
 
@@ -320,6 +472,50 @@ const (
 )
 
 var valuesProjectVisibilityType = []string{"PUBLIC_READ", "PRIVATE"}
+
+// Values are all values of the enum.
+func (ProjectVisibilityType) Values() []string { return valuesProjectVisibilityType }
+
+// PullRequestBuildApproverRole is an enum; "" is an absent one.
+type PullRequestBuildApproverRole string
+
+const (
+	PullRequestBuildApproverRoleGithubRead       PullRequestBuildApproverRole = "GITHUB_READ"
+	PullRequestBuildApproverRoleGithubTriage     PullRequestBuildApproverRole = "GITHUB_TRIAGE"
+	PullRequestBuildApproverRoleGithubWrite      PullRequestBuildApproverRole = "GITHUB_WRITE"
+	PullRequestBuildApproverRoleGithubMaintain   PullRequestBuildApproverRole = "GITHUB_MAINTAIN"
+	PullRequestBuildApproverRoleGithubAdmin      PullRequestBuildApproverRole = "GITHUB_ADMIN"
+	PullRequestBuildApproverRoleGitlabGuest      PullRequestBuildApproverRole = "GITLAB_GUEST"
+	PullRequestBuildApproverRoleGitlabPlanner    PullRequestBuildApproverRole = "GITLAB_PLANNER"
+	PullRequestBuildApproverRoleGitlabReporter   PullRequestBuildApproverRole = "GITLAB_REPORTER"
+	PullRequestBuildApproverRoleGitlabDeveloper  PullRequestBuildApproverRole = "GITLAB_DEVELOPER"
+	PullRequestBuildApproverRoleGitlabMaintainer PullRequestBuildApproverRole = "GITLAB_MAINTAINER"
+	PullRequestBuildApproverRoleGitlabOwner      PullRequestBuildApproverRole = "GITLAB_OWNER"
+	PullRequestBuildApproverRoleBitbucketRead    PullRequestBuildApproverRole = "BITBUCKET_READ"
+	PullRequestBuildApproverRoleBitbucketWrite   PullRequestBuildApproverRole = "BITBUCKET_WRITE"
+	PullRequestBuildApproverRoleBitbucketAdmin   PullRequestBuildApproverRole = "BITBUCKET_ADMIN"
+)
+
+var valuesPullRequestBuildApproverRole = []string{"GITHUB_READ", "GITHUB_TRIAGE", "GITHUB_WRITE", "GITHUB_MAINTAIN", "GITHUB_ADMIN", "GITLAB_GUEST", "GITLAB_PLANNER", "GITLAB_REPORTER", "GITLAB_DEVELOPER", "GITLAB_MAINTAINER", "GITLAB_OWNER", "BITBUCKET_READ", "BITBUCKET_WRITE", "BITBUCKET_ADMIN"}
+
+// Values are all values of the enum.
+func (PullRequestBuildApproverRole) Values() []string { return valuesPullRequestBuildApproverRole }
+
+// PullRequestBuildCommentApproval is an enum; "" is an absent one.
+type PullRequestBuildCommentApproval string
+
+const (
+	PullRequestBuildCommentApprovalDisabled         PullRequestBuildCommentApproval = "DISABLED"
+	PullRequestBuildCommentApprovalAllPullRequests  PullRequestBuildCommentApproval = "ALL_PULL_REQUESTS"
+	PullRequestBuildCommentApprovalForkPullRequests PullRequestBuildCommentApproval = "FORK_PULL_REQUESTS"
+)
+
+var valuesPullRequestBuildCommentApproval = []string{"DISABLED", "ALL_PULL_REQUESTS", "FORK_PULL_REQUESTS"}
+
+// Values are all values of the enum.
+func (PullRequestBuildCommentApproval) Values() []string {
+	return valuesPullRequestBuildCommentApproval
+}
 
 // ReportCodeCoverageSortByType is an enum; "" is an absent one.
 type ReportCodeCoverageSortByType string
@@ -331,6 +527,9 @@ const (
 
 var valuesReportCodeCoverageSortByType = []string{"LINE_COVERAGE_PERCENTAGE", "FILE_PATH"}
 
+// Values are all values of the enum.
+func (ReportCodeCoverageSortByType) Values() []string { return valuesReportCodeCoverageSortByType }
+
 // ReportExportConfigType is an enum; "" is an absent one.
 type ReportExportConfigType string
 
@@ -340,6 +539,9 @@ const (
 )
 
 var valuesReportExportConfigType = []string{"S3", "NO_EXPORT"}
+
+// Values are all values of the enum.
+func (ReportExportConfigType) Values() []string { return valuesReportExportConfigType }
 
 // ReportGroupSortByType is an enum; "" is an absent one.
 type ReportGroupSortByType string
@@ -352,6 +554,9 @@ const (
 
 var valuesReportGroupSortByType = []string{"NAME", "CREATED_TIME", "LAST_MODIFIED_TIME"}
 
+// Values are all values of the enum.
+func (ReportGroupSortByType) Values() []string { return valuesReportGroupSortByType }
+
 // ReportGroupStatusType is an enum; "" is an absent one.
 type ReportGroupStatusType string
 
@@ -361,6 +566,9 @@ const (
 )
 
 var valuesReportGroupStatusType = []string{"ACTIVE", "DELETING"}
+
+// Values are all values of the enum.
+func (ReportGroupStatusType) Values() []string { return valuesReportGroupStatusType }
 
 // ReportGroupTrendFieldType is an enum; "" is an absent one.
 type ReportGroupTrendFieldType string
@@ -379,6 +587,9 @@ const (
 
 var valuesReportGroupTrendFieldType = []string{"PASS_RATE", "DURATION", "TOTAL", "LINE_COVERAGE", "LINES_COVERED", "LINES_MISSED", "BRANCH_COVERAGE", "BRANCHES_COVERED", "BRANCHES_MISSED"}
 
+// Values are all values of the enum.
+func (ReportGroupTrendFieldType) Values() []string { return valuesReportGroupTrendFieldType }
+
 // ReportPackagingType is an enum; "" is an absent one.
 type ReportPackagingType string
 
@@ -388,6 +599,9 @@ const (
 )
 
 var valuesReportPackagingType = []string{"ZIP", "NONE"}
+
+// Values are all values of the enum.
+func (ReportPackagingType) Values() []string { return valuesReportPackagingType }
 
 // ReportStatusType is an enum; "" is an absent one.
 type ReportStatusType string
@@ -402,6 +616,9 @@ const (
 
 var valuesReportStatusType = []string{"GENERATING", "SUCCEEDED", "FAILED", "INCOMPLETE", "DELETING"}
 
+// Values are all values of the enum.
+func (ReportStatusType) Values() []string { return valuesReportStatusType }
+
 // ReportType is an enum; "" is an absent one.
 type ReportType string
 
@@ -412,6 +629,9 @@ const (
 
 var valuesReportType = []string{"TEST", "CODE_COVERAGE"}
 
+// Values are all values of the enum.
+func (ReportType) Values() []string { return valuesReportType }
+
 // RetryBuildBatchType is an enum; "" is an absent one.
 type RetryBuildBatchType string
 
@@ -421,6 +641,9 @@ const (
 )
 
 var valuesRetryBuildBatchType = []string{"RETRY_ALL_BUILDS", "RETRY_FAILED_BUILDS"}
+
+// Values are all values of the enum.
+func (RetryBuildBatchType) Values() []string { return valuesRetryBuildBatchType }
 
 // ServerType is an enum; "" is an absent one.
 type ServerType string
@@ -435,6 +658,9 @@ const (
 
 var valuesServerType = []string{"GITHUB", "BITBUCKET", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED"}
 
+// Values are all values of the enum.
+func (ServerType) Values() []string { return valuesServerType }
+
 // SharedResourceSortByType is an enum; "" is an absent one.
 type SharedResourceSortByType string
 
@@ -444,6 +670,9 @@ const (
 )
 
 var valuesSharedResourceSortByType = []string{"ARN", "MODIFIED_TIME"}
+
+// Values are all values of the enum.
+func (SharedResourceSortByType) Values() []string { return valuesSharedResourceSortByType }
 
 // SortOrderType is an enum; "" is an absent one.
 type SortOrderType string
@@ -455,15 +684,22 @@ const (
 
 var valuesSortOrderType = []string{"ASCENDING", "DESCENDING"}
 
+// Values are all values of the enum.
+func (SortOrderType) Values() []string { return valuesSortOrderType }
+
 // SourceAuthType is an enum; "" is an absent one.
 type SourceAuthType string
 
 const (
 	SourceAuthTypeOauth           SourceAuthType = "OAUTH"
 	SourceAuthTypeCodeconnections SourceAuthType = "CODECONNECTIONS"
+	SourceAuthTypeSecretsManager  SourceAuthType = "SECRETS_MANAGER"
 )
 
-var valuesSourceAuthType = []string{"OAUTH", "CODECONNECTIONS"}
+var valuesSourceAuthType = []string{"OAUTH", "CODECONNECTIONS", "SECRETS_MANAGER"}
+
+// Values are all values of the enum.
+func (SourceAuthType) Values() []string { return valuesSourceAuthType }
 
 // SourceType is an enum; "" is an absent one.
 type SourceType string
@@ -482,6 +718,9 @@ const (
 
 var valuesSourceType = []string{"CODECOMMIT", "CODEPIPELINE", "GITHUB", "GITLAB", "GITLAB_SELF_MANAGED", "S3", "BITBUCKET", "GITHUB_ENTERPRISE", "NO_SOURCE"}
 
+// Values are all values of the enum.
+func (SourceType) Values() []string { return valuesSourceType }
+
 // StatusType is an enum; "" is an absent one.
 type StatusType string
 
@@ -496,32 +735,44 @@ const (
 
 var valuesStatusType = []string{"SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "IN_PROGRESS", "STOPPED"}
 
+// Values are all values of the enum.
+func (StatusType) Values() []string { return valuesStatusType }
+
 // WebhookBuildType is an enum; "" is an absent one.
 type WebhookBuildType string
 
 const (
-	WebhookBuildTypeBuild      WebhookBuildType = "BUILD"
-	WebhookBuildTypeBuildBatch WebhookBuildType = "BUILD_BATCH"
+	WebhookBuildTypeBuild                WebhookBuildType = "BUILD"
+	WebhookBuildTypeBuildBatch           WebhookBuildType = "BUILD_BATCH"
+	WebhookBuildTypeRunnerBuildkiteBuild WebhookBuildType = "RUNNER_BUILDKITE_BUILD"
 )
 
-var valuesWebhookBuildType = []string{"BUILD", "BUILD_BATCH"}
+var valuesWebhookBuildType = []string{"BUILD", "BUILD_BATCH", "RUNNER_BUILDKITE_BUILD"}
+
+// Values are all values of the enum.
+func (WebhookBuildType) Values() []string { return valuesWebhookBuildType }
 
 // WebhookFilterType is an enum; "" is an absent one.
 type WebhookFilterType string
 
 const (
-	WebhookFilterTypeEvent          WebhookFilterType = "EVENT"
-	WebhookFilterTypeBaseRef        WebhookFilterType = "BASE_REF"
-	WebhookFilterTypeHeadRef        WebhookFilterType = "HEAD_REF"
-	WebhookFilterTypeActorAccountId WebhookFilterType = "ACTOR_ACCOUNT_ID"
-	WebhookFilterTypeFilePath       WebhookFilterType = "FILE_PATH"
-	WebhookFilterTypeCommitMessage  WebhookFilterType = "COMMIT_MESSAGE"
-	WebhookFilterTypeWorkflowName   WebhookFilterType = "WORKFLOW_NAME"
-	WebhookFilterTypeTagName        WebhookFilterType = "TAG_NAME"
-	WebhookFilterTypeReleaseName    WebhookFilterType = "RELEASE_NAME"
+	WebhookFilterTypeEvent            WebhookFilterType = "EVENT"
+	WebhookFilterTypeBaseRef          WebhookFilterType = "BASE_REF"
+	WebhookFilterTypeHeadRef          WebhookFilterType = "HEAD_REF"
+	WebhookFilterTypeActorAccountId   WebhookFilterType = "ACTOR_ACCOUNT_ID"
+	WebhookFilterTypeFilePath         WebhookFilterType = "FILE_PATH"
+	WebhookFilterTypeCommitMessage    WebhookFilterType = "COMMIT_MESSAGE"
+	WebhookFilterTypeWorkflowName     WebhookFilterType = "WORKFLOW_NAME"
+	WebhookFilterTypeTagName          WebhookFilterType = "TAG_NAME"
+	WebhookFilterTypeReleaseName      WebhookFilterType = "RELEASE_NAME"
+	WebhookFilterTypeRepositoryName   WebhookFilterType = "REPOSITORY_NAME"
+	WebhookFilterTypeOrganizationName WebhookFilterType = "ORGANIZATION_NAME"
 )
 
-var valuesWebhookFilterType = []string{"EVENT", "BASE_REF", "HEAD_REF", "ACTOR_ACCOUNT_ID", "FILE_PATH", "COMMIT_MESSAGE", "WORKFLOW_NAME", "TAG_NAME", "RELEASE_NAME"}
+var valuesWebhookFilterType = []string{"EVENT", "BASE_REF", "HEAD_REF", "ACTOR_ACCOUNT_ID", "FILE_PATH", "COMMIT_MESSAGE", "WORKFLOW_NAME", "TAG_NAME", "RELEASE_NAME", "REPOSITORY_NAME", "ORGANIZATION_NAME"}
+
+// Values are all values of the enum.
+func (WebhookFilterType) Values() []string { return valuesWebhookFilterType }
 
 // WebhookScopeType is an enum; "" is an absent one.
 type WebhookScopeType string
@@ -529,6 +780,25 @@ type WebhookScopeType string
 const (
 	WebhookScopeTypeGithubOrganization WebhookScopeType = "GITHUB_ORGANIZATION"
 	WebhookScopeTypeGithubGlobal       WebhookScopeType = "GITHUB_GLOBAL"
+	WebhookScopeTypeGitlabGroup        WebhookScopeType = "GITLAB_GROUP"
 )
 
-var valuesWebhookScopeType = []string{"GITHUB_ORGANIZATION", "GITHUB_GLOBAL"}
+var valuesWebhookScopeType = []string{"GITHUB_ORGANIZATION", "GITHUB_GLOBAL", "GITLAB_GROUP"}
+
+// Values are all values of the enum.
+func (WebhookScopeType) Values() []string { return valuesWebhookScopeType }
+
+// WebhookStatus is an enum; "" is an absent one.
+type WebhookStatus string
+
+const (
+	WebhookStatusCreating     WebhookStatus = "CREATING"
+	WebhookStatusCreateFailed WebhookStatus = "CREATE_FAILED"
+	WebhookStatusActive       WebhookStatus = "ACTIVE"
+	WebhookStatusDeleting     WebhookStatus = "DELETING"
+)
+
+var valuesWebhookStatus = []string{"CREATING", "CREATE_FAILED", "ACTIVE", "DELETING"}
+
+// Values are all values of the enum.
+func (WebhookStatus) Values() []string { return valuesWebhookStatus }

@@ -9,6 +9,13 @@ func (e *AccountLimitExceededException) Error() string   { return e.Message }
 func (*AccountLimitExceededException) ErrorCode() string { return "AccountLimitExceededException" }
 func (*AccountLimitExceededException) HTTPStatus() int   { return 400 }
 
+// AccountSuspendedException travels as "AccountSuspendedException" with HTTP status 400.
+type AccountSuspendedException struct{ Message string }
+
+func (e *AccountSuspendedException) Error() string   { return e.Message }
+func (*AccountSuspendedException) ErrorCode() string { return "AccountSuspendedException" }
+func (*AccountSuspendedException) HTTPStatus() int   { return 400 }
+
 // InvalidInputException travels as "InvalidInputException" with HTTP status 400.
 type InvalidInputException struct{ Message string }
 
@@ -41,6 +48,8 @@ func newError(code, message string) error {
 	switch code {
 	case "AccountLimitExceededException":
 		return &AccountLimitExceededException{message}
+	case "AccountSuspendedException":
+		return &AccountSuspendedException{message}
 	case "InvalidInputException":
 		return &InvalidInputException{message}
 	case "OAuthProviderException":

@@ -14,56 +14,65 @@ var info = awsproto.Info{
 }
 
 var (
-	opBatchDeleteBuilds            = awsproto.Operation{Service: &info, Name: "BatchDeleteBuilds", Empty: false, Errors: []string{"InvalidInputException"}}
-	opBatchGetBuildBatches         = awsproto.Operation{Service: &info, Name: "BatchGetBuildBatches", Empty: false, Errors: []string{"InvalidInputException"}}
-	opBatchGetBuilds               = awsproto.Operation{Service: &info, Name: "BatchGetBuilds", Empty: false, Errors: []string{"InvalidInputException"}}
-	opBatchGetFleets               = awsproto.Operation{Service: &info, Name: "BatchGetFleets", Empty: false, Errors: []string{"InvalidInputException"}}
-	opBatchGetProjects             = awsproto.Operation{Service: &info, Name: "BatchGetProjects", Empty: false, Errors: []string{"InvalidInputException"}}
-	opBatchGetReportGroups         = awsproto.Operation{Service: &info, Name: "BatchGetReportGroups", Empty: false, Errors: []string{"InvalidInputException"}}
-	opBatchGetReports              = awsproto.Operation{Service: &info, Name: "BatchGetReports", Empty: false, Errors: []string{"InvalidInputException"}}
-	opCreateFleet                  = awsproto.Operation{Service: &info, Name: "CreateFleet", Empty: false, Errors: []string{"InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException"}}
-	opCreateProject                = awsproto.Operation{Service: &info, Name: "CreateProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException"}}
-	opCreateReportGroup            = awsproto.Operation{Service: &info, Name: "CreateReportGroup", Empty: false, Errors: []string{"InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException"}}
-	opCreateWebhook                = awsproto.Operation{Service: &info, Name: "CreateWebhook", Empty: false, Errors: []string{"InvalidInputException", "OAuthProviderException", "ResourceAlreadyExistsException", "ResourceNotFoundException"}}
-	opDeleteBuildBatch             = awsproto.Operation{Service: &info, Name: "DeleteBuildBatch", Empty: false, Errors: []string{"InvalidInputException"}}
-	opDeleteFleet                  = awsproto.Operation{Service: &info, Name: "DeleteFleet", Empty: true, Errors: []string{"InvalidInputException"}}
-	opDeleteProject                = awsproto.Operation{Service: &info, Name: "DeleteProject", Empty: true, Errors: []string{"InvalidInputException"}}
-	opDeleteReport                 = awsproto.Operation{Service: &info, Name: "DeleteReport", Empty: true, Errors: []string{"InvalidInputException"}}
-	opDeleteReportGroup            = awsproto.Operation{Service: &info, Name: "DeleteReportGroup", Empty: true, Errors: []string{"InvalidInputException"}}
-	opDeleteResourcePolicy         = awsproto.Operation{Service: &info, Name: "DeleteResourcePolicy", Empty: true, Errors: []string{"InvalidInputException"}}
-	opDeleteSourceCredentials      = awsproto.Operation{Service: &info, Name: "DeleteSourceCredentials", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opDeleteWebhook                = awsproto.Operation{Service: &info, Name: "DeleteWebhook", Empty: true, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "OAuthProviderException"}}
-	opDescribeCodeCoverages        = awsproto.Operation{Service: &info, Name: "DescribeCodeCoverages", Empty: false, Errors: []string{"InvalidInputException"}}
-	opDescribeTestCases            = awsproto.Operation{Service: &info, Name: "DescribeTestCases", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opGetReportGroupTrend          = awsproto.Operation{Service: &info, Name: "GetReportGroupTrend", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opGetResourcePolicy            = awsproto.Operation{Service: &info, Name: "GetResourcePolicy", Empty: false, Errors: []string{"ResourceNotFoundException", "InvalidInputException"}}
-	opImportSourceCredentials      = awsproto.Operation{Service: &info, Name: "ImportSourceCredentials", Empty: false, Errors: []string{"InvalidInputException", "AccountLimitExceededException", "ResourceAlreadyExistsException"}}
-	opInvalidateProjectCache       = awsproto.Operation{Service: &info, Name: "InvalidateProjectCache", Empty: true, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opListBuildBatches             = awsproto.Operation{Service: &info, Name: "ListBuildBatches", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListBuildBatchesForProject   = awsproto.Operation{Service: &info, Name: "ListBuildBatchesForProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opListBuilds                   = awsproto.Operation{Service: &info, Name: "ListBuilds", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListBuildsForProject         = awsproto.Operation{Service: &info, Name: "ListBuildsForProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opListCuratedEnvironmentImages = awsproto.Operation{Service: &info, Name: "ListCuratedEnvironmentImages", Empty: false, Errors: []string(nil)}
-	opListFleets                   = awsproto.Operation{Service: &info, Name: "ListFleets", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListProjects                 = awsproto.Operation{Service: &info, Name: "ListProjects", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListReportGroups             = awsproto.Operation{Service: &info, Name: "ListReportGroups", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListReports                  = awsproto.Operation{Service: &info, Name: "ListReports", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListReportsForReportGroup    = awsproto.Operation{Service: &info, Name: "ListReportsForReportGroup", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opListSharedProjects           = awsproto.Operation{Service: &info, Name: "ListSharedProjects", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListSharedReportGroups       = awsproto.Operation{Service: &info, Name: "ListSharedReportGroups", Empty: false, Errors: []string{"InvalidInputException"}}
-	opListSourceCredentials        = awsproto.Operation{Service: &info, Name: "ListSourceCredentials", Empty: false, Errors: []string{"InvalidInputException"}}
-	opPutResourcePolicy            = awsproto.Operation{Service: &info, Name: "PutResourcePolicy", Empty: false, Errors: []string{"ResourceNotFoundException", "InvalidInputException"}}
-	opRetryBuild                   = awsproto.Operation{Service: &info, Name: "RetryBuild", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException"}}
-	opRetryBuildBatch              = awsproto.Operation{Service: &info, Name: "RetryBuildBatch", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opStartBuild                   = awsproto.Operation{Service: &info, Name: "StartBuild", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException"}}
-	opStartBuildBatch              = awsproto.Operation{Service: &info, Name: "StartBuildBatch", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opStopBuild                    = awsproto.Operation{Service: &info, Name: "StopBuild", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opStopBuildBatch               = awsproto.Operation{Service: &info, Name: "StopBuildBatch", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opUpdateFleet                  = awsproto.Operation{Service: &info, Name: "UpdateFleet", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException"}}
-	opUpdateProject                = awsproto.Operation{Service: &info, Name: "UpdateProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opUpdateProjectVisibility      = awsproto.Operation{Service: &info, Name: "UpdateProjectVisibility", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opUpdateReportGroup            = awsproto.Operation{Service: &info, Name: "UpdateReportGroup", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
-	opUpdateWebhook                = awsproto.Operation{Service: &info, Name: "UpdateWebhook", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "OAuthProviderException"}}
+	opBatchDeleteBuilds               = awsproto.Operation{Service: &info, Name: "BatchDeleteBuilds", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetBuildBatches            = awsproto.Operation{Service: &info, Name: "BatchGetBuildBatches", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetBuilds                  = awsproto.Operation{Service: &info, Name: "BatchGetBuilds", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetCommandExecutions       = awsproto.Operation{Service: &info, Name: "BatchGetCommandExecutions", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetFleets                  = awsproto.Operation{Service: &info, Name: "BatchGetFleets", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetProjects                = awsproto.Operation{Service: &info, Name: "BatchGetProjects", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetReportGroups            = awsproto.Operation{Service: &info, Name: "BatchGetReportGroups", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetReports                 = awsproto.Operation{Service: &info, Name: "BatchGetReports", Empty: false, Errors: []string{"InvalidInputException"}}
+	opBatchGetSandboxes               = awsproto.Operation{Service: &info, Name: "BatchGetSandboxes", Empty: false, Errors: []string{"InvalidInputException"}}
+	opCreateFleet                     = awsproto.Operation{Service: &info, Name: "CreateFleet", Empty: false, Errors: []string{"InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException"}}
+	opCreateProject                   = awsproto.Operation{Service: &info, Name: "CreateProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException"}}
+	opCreateReportGroup               = awsproto.Operation{Service: &info, Name: "CreateReportGroup", Empty: false, Errors: []string{"InvalidInputException", "ResourceAlreadyExistsException", "AccountLimitExceededException"}}
+	opCreateWebhook                   = awsproto.Operation{Service: &info, Name: "CreateWebhook", Empty: false, Errors: []string{"InvalidInputException", "OAuthProviderException", "ResourceAlreadyExistsException", "ResourceNotFoundException"}}
+	opDeleteBuildBatch                = awsproto.Operation{Service: &info, Name: "DeleteBuildBatch", Empty: false, Errors: []string{"InvalidInputException"}}
+	opDeleteFleet                     = awsproto.Operation{Service: &info, Name: "DeleteFleet", Empty: true, Errors: []string{"InvalidInputException"}}
+	opDeleteProject                   = awsproto.Operation{Service: &info, Name: "DeleteProject", Empty: true, Errors: []string{"InvalidInputException"}}
+	opDeleteReport                    = awsproto.Operation{Service: &info, Name: "DeleteReport", Empty: true, Errors: []string{"InvalidInputException"}}
+	opDeleteReportGroup               = awsproto.Operation{Service: &info, Name: "DeleteReportGroup", Empty: true, Errors: []string{"InvalidInputException"}}
+	opDeleteResourcePolicy            = awsproto.Operation{Service: &info, Name: "DeleteResourcePolicy", Empty: true, Errors: []string{"InvalidInputException"}}
+	opDeleteSourceCredentials         = awsproto.Operation{Service: &info, Name: "DeleteSourceCredentials", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opDeleteWebhook                   = awsproto.Operation{Service: &info, Name: "DeleteWebhook", Empty: true, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "OAuthProviderException"}}
+	opDescribeCodeCoverages           = awsproto.Operation{Service: &info, Name: "DescribeCodeCoverages", Empty: false, Errors: []string{"InvalidInputException"}}
+	opDescribeTestCases               = awsproto.Operation{Service: &info, Name: "DescribeTestCases", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opGetReportGroupTrend             = awsproto.Operation{Service: &info, Name: "GetReportGroupTrend", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opGetResourcePolicy               = awsproto.Operation{Service: &info, Name: "GetResourcePolicy", Empty: false, Errors: []string{"ResourceNotFoundException", "InvalidInputException"}}
+	opImportSourceCredentials         = awsproto.Operation{Service: &info, Name: "ImportSourceCredentials", Empty: false, Errors: []string{"InvalidInputException", "AccountLimitExceededException", "ResourceAlreadyExistsException"}}
+	opInvalidateProjectCache          = awsproto.Operation{Service: &info, Name: "InvalidateProjectCache", Empty: true, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opListBuildBatches                = awsproto.Operation{Service: &info, Name: "ListBuildBatches", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListBuildBatchesForProject      = awsproto.Operation{Service: &info, Name: "ListBuildBatchesForProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opListBuilds                      = awsproto.Operation{Service: &info, Name: "ListBuilds", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListBuildsForProject            = awsproto.Operation{Service: &info, Name: "ListBuildsForProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opListCommandExecutionsForSandbox = awsproto.Operation{Service: &info, Name: "ListCommandExecutionsForSandbox", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opListCuratedEnvironmentImages    = awsproto.Operation{Service: &info, Name: "ListCuratedEnvironmentImages", Empty: false, Errors: []string(nil)}
+	opListFleets                      = awsproto.Operation{Service: &info, Name: "ListFleets", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListProjects                    = awsproto.Operation{Service: &info, Name: "ListProjects", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListReportGroups                = awsproto.Operation{Service: &info, Name: "ListReportGroups", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListReports                     = awsproto.Operation{Service: &info, Name: "ListReports", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListReportsForReportGroup       = awsproto.Operation{Service: &info, Name: "ListReportsForReportGroup", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opListSandboxes                   = awsproto.Operation{Service: &info, Name: "ListSandboxes", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListSandboxesForProject         = awsproto.Operation{Service: &info, Name: "ListSandboxesForProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opListSharedProjects              = awsproto.Operation{Service: &info, Name: "ListSharedProjects", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListSharedReportGroups          = awsproto.Operation{Service: &info, Name: "ListSharedReportGroups", Empty: false, Errors: []string{"InvalidInputException"}}
+	opListSourceCredentials           = awsproto.Operation{Service: &info, Name: "ListSourceCredentials", Empty: false, Errors: []string{"InvalidInputException"}}
+	opPutResourcePolicy               = awsproto.Operation{Service: &info, Name: "PutResourcePolicy", Empty: false, Errors: []string{"ResourceNotFoundException", "InvalidInputException"}}
+	opRetryBuild                      = awsproto.Operation{Service: &info, Name: "RetryBuild", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException"}}
+	opRetryBuildBatch                 = awsproto.Operation{Service: &info, Name: "RetryBuildBatch", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opStartBuild                      = awsproto.Operation{Service: &info, Name: "StartBuild", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException"}}
+	opStartBuildBatch                 = awsproto.Operation{Service: &info, Name: "StartBuildBatch", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opStartCommandExecution           = awsproto.Operation{Service: &info, Name: "StartCommandExecution", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opStartSandbox                    = awsproto.Operation{Service: &info, Name: "StartSandbox", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "AccountSuspendedException"}}
+	opStartSandboxConnection          = awsproto.Operation{Service: &info, Name: "StartSandboxConnection", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opStopBuild                       = awsproto.Operation{Service: &info, Name: "StopBuild", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opStopBuildBatch                  = awsproto.Operation{Service: &info, Name: "StopBuildBatch", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opStopSandbox                     = awsproto.Operation{Service: &info, Name: "StopSandbox", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opUpdateFleet                     = awsproto.Operation{Service: &info, Name: "UpdateFleet", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "AccountLimitExceededException"}}
+	opUpdateProject                   = awsproto.Operation{Service: &info, Name: "UpdateProject", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opUpdateProjectVisibility         = awsproto.Operation{Service: &info, Name: "UpdateProjectVisibility", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opUpdateReportGroup               = awsproto.Operation{Service: &info, Name: "UpdateReportGroup", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException"}}
+	opUpdateWebhook                   = awsproto.Operation{Service: &info, Name: "UpdateWebhook", Empty: false, Errors: []string{"InvalidInputException", "ResourceNotFoundException", "OAuthProviderException"}}
 )
 
 // API is CodeBuild: in process it is a Service, from afar a Client.
@@ -71,10 +80,12 @@ type API interface {
 	BatchDeleteBuilds(context.Context, *BatchDeleteBuildsInput) (*BatchDeleteBuildsOutput, error)
 	BatchGetBuildBatches(context.Context, *BatchGetBuildBatchesInput) (*BatchGetBuildBatchesOutput, error)
 	BatchGetBuilds(context.Context, *BatchGetBuildsInput) (*BatchGetBuildsOutput, error)
+	BatchGetCommandExecutions(context.Context, *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error)
 	BatchGetFleets(context.Context, *BatchGetFleetsInput) (*BatchGetFleetsOutput, error)
 	BatchGetProjects(context.Context, *BatchGetProjectsInput) (*BatchGetProjectsOutput, error)
 	BatchGetReportGroups(context.Context, *BatchGetReportGroupsInput) (*BatchGetReportGroupsOutput, error)
 	BatchGetReports(context.Context, *BatchGetReportsInput) (*BatchGetReportsOutput, error)
+	BatchGetSandboxes(context.Context, *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error)
 	CreateFleet(context.Context, *CreateFleetInput) (*CreateFleetOutput, error)
 	CreateProject(context.Context, *CreateProjectInput) (*CreateProjectOutput, error)
 	CreateReportGroup(context.Context, *CreateReportGroupInput) (*CreateReportGroupOutput, error)
@@ -97,12 +108,15 @@ type API interface {
 	ListBuildBatchesForProject(context.Context, *ListBuildBatchesForProjectInput) (*ListBuildBatchesForProjectOutput, error)
 	ListBuilds(context.Context, *ListBuildsInput) (*ListBuildsOutput, error)
 	ListBuildsForProject(context.Context, *ListBuildsForProjectInput) (*ListBuildsForProjectOutput, error)
+	ListCommandExecutionsForSandbox(context.Context, *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error)
 	ListCuratedEnvironmentImages(context.Context, *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error)
 	ListFleets(context.Context, *ListFleetsInput) (*ListFleetsOutput, error)
 	ListProjects(context.Context, *ListProjectsInput) (*ListProjectsOutput, error)
 	ListReportGroups(context.Context, *ListReportGroupsInput) (*ListReportGroupsOutput, error)
 	ListReports(context.Context, *ListReportsInput) (*ListReportsOutput, error)
 	ListReportsForReportGroup(context.Context, *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error)
+	ListSandboxes(context.Context, *ListSandboxesInput) (*ListSandboxesOutput, error)
+	ListSandboxesForProject(context.Context, *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error)
 	ListSharedProjects(context.Context, *ListSharedProjectsInput) (*ListSharedProjectsOutput, error)
 	ListSharedReportGroups(context.Context, *ListSharedReportGroupsInput) (*ListSharedReportGroupsOutput, error)
 	ListSourceCredentials(context.Context, *ListSourceCredentialsInput) (*ListSourceCredentialsOutput, error)
@@ -111,8 +125,12 @@ type API interface {
 	RetryBuildBatch(context.Context, *RetryBuildBatchInput) (*RetryBuildBatchOutput, error)
 	StartBuild(context.Context, *StartBuildInput) (*StartBuildOutput, error)
 	StartBuildBatch(context.Context, *StartBuildBatchInput) (*StartBuildBatchOutput, error)
+	StartCommandExecution(context.Context, *StartCommandExecutionInput) (*StartCommandExecutionOutput, error)
+	StartSandbox(context.Context, *StartSandboxInput) (*StartSandboxOutput, error)
+	StartSandboxConnection(context.Context, *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error)
 	StopBuild(context.Context, *StopBuildInput) (*StopBuildOutput, error)
 	StopBuildBatch(context.Context, *StopBuildBatchInput) (*StopBuildBatchOutput, error)
+	StopSandbox(context.Context, *StopSandboxInput) (*StopSandboxOutput, error)
 	UpdateFleet(context.Context, *UpdateFleetInput) (*UpdateFleetOutput, error)
 	UpdateProject(context.Context, *UpdateProjectInput) (*UpdateProjectOutput, error)
 	UpdateProjectVisibility(context.Context, *UpdateProjectVisibilityInput) (*UpdateProjectVisibilityOutput, error)
@@ -122,57 +140,66 @@ type API interface {
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                        awsproto.Hooks
-	batchDeleteBuilds            func(context.Context, *BatchDeleteBuildsInput) (*BatchDeleteBuildsOutput, error)
-	batchGetBuildBatches         func(context.Context, *BatchGetBuildBatchesInput) (*BatchGetBuildBatchesOutput, error)
-	batchGetBuilds               func(context.Context, *BatchGetBuildsInput) (*BatchGetBuildsOutput, error)
-	batchGetFleets               func(context.Context, *BatchGetFleetsInput) (*BatchGetFleetsOutput, error)
-	batchGetProjects             func(context.Context, *BatchGetProjectsInput) (*BatchGetProjectsOutput, error)
-	batchGetReportGroups         func(context.Context, *BatchGetReportGroupsInput) (*BatchGetReportGroupsOutput, error)
-	batchGetReports              func(context.Context, *BatchGetReportsInput) (*BatchGetReportsOutput, error)
-	createFleet                  func(context.Context, *CreateFleetInput) (*CreateFleetOutput, error)
-	createProject                func(context.Context, *CreateProjectInput) (*CreateProjectOutput, error)
-	createReportGroup            func(context.Context, *CreateReportGroupInput) (*CreateReportGroupOutput, error)
-	createWebhook                func(context.Context, *CreateWebhookInput) (*CreateWebhookOutput, error)
-	deleteBuildBatch             func(context.Context, *DeleteBuildBatchInput) (*DeleteBuildBatchOutput, error)
-	deleteFleet                  func(context.Context, *DeleteFleetInput) (*DeleteFleetOutput, error)
-	deleteProject                func(context.Context, *DeleteProjectInput) (*DeleteProjectOutput, error)
-	deleteReport                 func(context.Context, *DeleteReportInput) (*DeleteReportOutput, error)
-	deleteReportGroup            func(context.Context, *DeleteReportGroupInput) (*DeleteReportGroupOutput, error)
-	deleteResourcePolicy         func(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
-	deleteSourceCredentials      func(context.Context, *DeleteSourceCredentialsInput) (*DeleteSourceCredentialsOutput, error)
-	deleteWebhook                func(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
-	describeCodeCoverages        func(context.Context, *DescribeCodeCoveragesInput) (*DescribeCodeCoveragesOutput, error)
-	describeTestCases            func(context.Context, *DescribeTestCasesInput) (*DescribeTestCasesOutput, error)
-	getReportGroupTrend          func(context.Context, *GetReportGroupTrendInput) (*GetReportGroupTrendOutput, error)
-	getResourcePolicy            func(context.Context, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
-	importSourceCredentials      func(context.Context, *ImportSourceCredentialsInput) (*ImportSourceCredentialsOutput, error)
-	invalidateProjectCache       func(context.Context, *InvalidateProjectCacheInput) (*InvalidateProjectCacheOutput, error)
-	listBuildBatches             func(context.Context, *ListBuildBatchesInput) (*ListBuildBatchesOutput, error)
-	listBuildBatchesForProject   func(context.Context, *ListBuildBatchesForProjectInput) (*ListBuildBatchesForProjectOutput, error)
-	listBuilds                   func(context.Context, *ListBuildsInput) (*ListBuildsOutput, error)
-	listBuildsForProject         func(context.Context, *ListBuildsForProjectInput) (*ListBuildsForProjectOutput, error)
-	listCuratedEnvironmentImages func(context.Context, *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error)
-	listFleets                   func(context.Context, *ListFleetsInput) (*ListFleetsOutput, error)
-	listProjects                 func(context.Context, *ListProjectsInput) (*ListProjectsOutput, error)
-	listReportGroups             func(context.Context, *ListReportGroupsInput) (*ListReportGroupsOutput, error)
-	listReports                  func(context.Context, *ListReportsInput) (*ListReportsOutput, error)
-	listReportsForReportGroup    func(context.Context, *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error)
-	listSharedProjects           func(context.Context, *ListSharedProjectsInput) (*ListSharedProjectsOutput, error)
-	listSharedReportGroups       func(context.Context, *ListSharedReportGroupsInput) (*ListSharedReportGroupsOutput, error)
-	listSourceCredentials        func(context.Context, *ListSourceCredentialsInput) (*ListSourceCredentialsOutput, error)
-	putResourcePolicy            func(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
-	retryBuild                   func(context.Context, *RetryBuildInput) (*RetryBuildOutput, error)
-	retryBuildBatch              func(context.Context, *RetryBuildBatchInput) (*RetryBuildBatchOutput, error)
-	startBuild                   func(context.Context, *StartBuildInput) (*StartBuildOutput, error)
-	startBuildBatch              func(context.Context, *StartBuildBatchInput) (*StartBuildBatchOutput, error)
-	stopBuild                    func(context.Context, *StopBuildInput) (*StopBuildOutput, error)
-	stopBuildBatch               func(context.Context, *StopBuildBatchInput) (*StopBuildBatchOutput, error)
-	updateFleet                  func(context.Context, *UpdateFleetInput) (*UpdateFleetOutput, error)
-	updateProject                func(context.Context, *UpdateProjectInput) (*UpdateProjectOutput, error)
-	updateProjectVisibility      func(context.Context, *UpdateProjectVisibilityInput) (*UpdateProjectVisibilityOutput, error)
-	updateReportGroup            func(context.Context, *UpdateReportGroupInput) (*UpdateReportGroupOutput, error)
-	updateWebhook                func(context.Context, *UpdateWebhookInput) (*UpdateWebhookOutput, error)
+	hooks                           awsproto.Hooks
+	batchDeleteBuilds               func(context.Context, *BatchDeleteBuildsInput) (*BatchDeleteBuildsOutput, error)
+	batchGetBuildBatches            func(context.Context, *BatchGetBuildBatchesInput) (*BatchGetBuildBatchesOutput, error)
+	batchGetBuilds                  func(context.Context, *BatchGetBuildsInput) (*BatchGetBuildsOutput, error)
+	batchGetCommandExecutions       func(context.Context, *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error)
+	batchGetFleets                  func(context.Context, *BatchGetFleetsInput) (*BatchGetFleetsOutput, error)
+	batchGetProjects                func(context.Context, *BatchGetProjectsInput) (*BatchGetProjectsOutput, error)
+	batchGetReportGroups            func(context.Context, *BatchGetReportGroupsInput) (*BatchGetReportGroupsOutput, error)
+	batchGetReports                 func(context.Context, *BatchGetReportsInput) (*BatchGetReportsOutput, error)
+	batchGetSandboxes               func(context.Context, *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error)
+	createFleet                     func(context.Context, *CreateFleetInput) (*CreateFleetOutput, error)
+	createProject                   func(context.Context, *CreateProjectInput) (*CreateProjectOutput, error)
+	createReportGroup               func(context.Context, *CreateReportGroupInput) (*CreateReportGroupOutput, error)
+	createWebhook                   func(context.Context, *CreateWebhookInput) (*CreateWebhookOutput, error)
+	deleteBuildBatch                func(context.Context, *DeleteBuildBatchInput) (*DeleteBuildBatchOutput, error)
+	deleteFleet                     func(context.Context, *DeleteFleetInput) (*DeleteFleetOutput, error)
+	deleteProject                   func(context.Context, *DeleteProjectInput) (*DeleteProjectOutput, error)
+	deleteReport                    func(context.Context, *DeleteReportInput) (*DeleteReportOutput, error)
+	deleteReportGroup               func(context.Context, *DeleteReportGroupInput) (*DeleteReportGroupOutput, error)
+	deleteResourcePolicy            func(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
+	deleteSourceCredentials         func(context.Context, *DeleteSourceCredentialsInput) (*DeleteSourceCredentialsOutput, error)
+	deleteWebhook                   func(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
+	describeCodeCoverages           func(context.Context, *DescribeCodeCoveragesInput) (*DescribeCodeCoveragesOutput, error)
+	describeTestCases               func(context.Context, *DescribeTestCasesInput) (*DescribeTestCasesOutput, error)
+	getReportGroupTrend             func(context.Context, *GetReportGroupTrendInput) (*GetReportGroupTrendOutput, error)
+	getResourcePolicy               func(context.Context, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
+	importSourceCredentials         func(context.Context, *ImportSourceCredentialsInput) (*ImportSourceCredentialsOutput, error)
+	invalidateProjectCache          func(context.Context, *InvalidateProjectCacheInput) (*InvalidateProjectCacheOutput, error)
+	listBuildBatches                func(context.Context, *ListBuildBatchesInput) (*ListBuildBatchesOutput, error)
+	listBuildBatchesForProject      func(context.Context, *ListBuildBatchesForProjectInput) (*ListBuildBatchesForProjectOutput, error)
+	listBuilds                      func(context.Context, *ListBuildsInput) (*ListBuildsOutput, error)
+	listBuildsForProject            func(context.Context, *ListBuildsForProjectInput) (*ListBuildsForProjectOutput, error)
+	listCommandExecutionsForSandbox func(context.Context, *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error)
+	listCuratedEnvironmentImages    func(context.Context, *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error)
+	listFleets                      func(context.Context, *ListFleetsInput) (*ListFleetsOutput, error)
+	listProjects                    func(context.Context, *ListProjectsInput) (*ListProjectsOutput, error)
+	listReportGroups                func(context.Context, *ListReportGroupsInput) (*ListReportGroupsOutput, error)
+	listReports                     func(context.Context, *ListReportsInput) (*ListReportsOutput, error)
+	listReportsForReportGroup       func(context.Context, *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error)
+	listSandboxes                   func(context.Context, *ListSandboxesInput) (*ListSandboxesOutput, error)
+	listSandboxesForProject         func(context.Context, *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error)
+	listSharedProjects              func(context.Context, *ListSharedProjectsInput) (*ListSharedProjectsOutput, error)
+	listSharedReportGroups          func(context.Context, *ListSharedReportGroupsInput) (*ListSharedReportGroupsOutput, error)
+	listSourceCredentials           func(context.Context, *ListSourceCredentialsInput) (*ListSourceCredentialsOutput, error)
+	putResourcePolicy               func(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
+	retryBuild                      func(context.Context, *RetryBuildInput) (*RetryBuildOutput, error)
+	retryBuildBatch                 func(context.Context, *RetryBuildBatchInput) (*RetryBuildBatchOutput, error)
+	startBuild                      func(context.Context, *StartBuildInput) (*StartBuildOutput, error)
+	startBuildBatch                 func(context.Context, *StartBuildBatchInput) (*StartBuildBatchOutput, error)
+	startCommandExecution           func(context.Context, *StartCommandExecutionInput) (*StartCommandExecutionOutput, error)
+	startSandbox                    func(context.Context, *StartSandboxInput) (*StartSandboxOutput, error)
+	startSandboxConnection          func(context.Context, *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error)
+	stopBuild                       func(context.Context, *StopBuildInput) (*StopBuildOutput, error)
+	stopBuildBatch                  func(context.Context, *StopBuildBatchInput) (*StopBuildBatchOutput, error)
+	stopSandbox                     func(context.Context, *StopSandboxInput) (*StopSandboxOutput, error)
+	updateFleet                     func(context.Context, *UpdateFleetInput) (*UpdateFleetOutput, error)
+	updateProject                   func(context.Context, *UpdateProjectInput) (*UpdateProjectOutput, error)
+	updateProjectVisibility         func(context.Context, *UpdateProjectVisibilityInput) (*UpdateProjectVisibilityOutput, error)
+	updateReportGroup               func(context.Context, *UpdateReportGroupInput) (*UpdateReportGroupOutput, error)
+	updateWebhook                   func(context.Context, *UpdateWebhookInput) (*UpdateWebhookOutput, error)
 }
 
 var _ API = (*Service)(nil)
@@ -198,6 +225,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.batchGetBuilds = f.BatchGetBuilds
 		}
 		if f, ok := part.(interface {
+			BatchGetCommandExecutions(context.Context, *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error)
+		}); ok && s.batchGetCommandExecutions == nil {
+			s.batchGetCommandExecutions = f.BatchGetCommandExecutions
+		}
+		if f, ok := part.(interface {
 			BatchGetFleets(context.Context, *BatchGetFleetsInput) (*BatchGetFleetsOutput, error)
 		}); ok && s.batchGetFleets == nil {
 			s.batchGetFleets = f.BatchGetFleets
@@ -216,6 +248,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			BatchGetReports(context.Context, *BatchGetReportsInput) (*BatchGetReportsOutput, error)
 		}); ok && s.batchGetReports == nil {
 			s.batchGetReports = f.BatchGetReports
+		}
+		if f, ok := part.(interface {
+			BatchGetSandboxes(context.Context, *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error)
+		}); ok && s.batchGetSandboxes == nil {
+			s.batchGetSandboxes = f.BatchGetSandboxes
 		}
 		if f, ok := part.(interface {
 			CreateFleet(context.Context, *CreateFleetInput) (*CreateFleetOutput, error)
@@ -328,6 +365,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.listBuildsForProject = f.ListBuildsForProject
 		}
 		if f, ok := part.(interface {
+			ListCommandExecutionsForSandbox(context.Context, *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error)
+		}); ok && s.listCommandExecutionsForSandbox == nil {
+			s.listCommandExecutionsForSandbox = f.ListCommandExecutionsForSandbox
+		}
+		if f, ok := part.(interface {
 			ListCuratedEnvironmentImages(context.Context, *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error)
 		}); ok && s.listCuratedEnvironmentImages == nil {
 			s.listCuratedEnvironmentImages = f.ListCuratedEnvironmentImages
@@ -356,6 +398,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ListReportsForReportGroup(context.Context, *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error)
 		}); ok && s.listReportsForReportGroup == nil {
 			s.listReportsForReportGroup = f.ListReportsForReportGroup
+		}
+		if f, ok := part.(interface {
+			ListSandboxes(context.Context, *ListSandboxesInput) (*ListSandboxesOutput, error)
+		}); ok && s.listSandboxes == nil {
+			s.listSandboxes = f.ListSandboxes
+		}
+		if f, ok := part.(interface {
+			ListSandboxesForProject(context.Context, *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error)
+		}); ok && s.listSandboxesForProject == nil {
+			s.listSandboxesForProject = f.ListSandboxesForProject
 		}
 		if f, ok := part.(interface {
 			ListSharedProjects(context.Context, *ListSharedProjectsInput) (*ListSharedProjectsOutput, error)
@@ -398,6 +450,21 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.startBuildBatch = f.StartBuildBatch
 		}
 		if f, ok := part.(interface {
+			StartCommandExecution(context.Context, *StartCommandExecutionInput) (*StartCommandExecutionOutput, error)
+		}); ok && s.startCommandExecution == nil {
+			s.startCommandExecution = f.StartCommandExecution
+		}
+		if f, ok := part.(interface {
+			StartSandbox(context.Context, *StartSandboxInput) (*StartSandboxOutput, error)
+		}); ok && s.startSandbox == nil {
+			s.startSandbox = f.StartSandbox
+		}
+		if f, ok := part.(interface {
+			StartSandboxConnection(context.Context, *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error)
+		}); ok && s.startSandboxConnection == nil {
+			s.startSandboxConnection = f.StartSandboxConnection
+		}
+		if f, ok := part.(interface {
 			StopBuild(context.Context, *StopBuildInput) (*StopBuildOutput, error)
 		}); ok && s.stopBuild == nil {
 			s.stopBuild = f.StopBuild
@@ -406,6 +473,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			StopBuildBatch(context.Context, *StopBuildBatchInput) (*StopBuildBatchOutput, error)
 		}); ok && s.stopBuildBatch == nil {
 			s.stopBuildBatch = f.StopBuildBatch
+		}
+		if f, ok := part.(interface {
+			StopSandbox(context.Context, *StopSandboxInput) (*StopSandboxOutput, error)
+		}); ok && s.stopSandbox == nil {
+			s.stopSandbox = f.StopSandbox
 		}
 		if f, ok := part.(interface {
 			UpdateFleet(context.Context, *UpdateFleetInput) (*UpdateFleetOutput, error)
@@ -451,6 +523,11 @@ func (s *Service) BatchGetBuilds(ctx context.Context, in *BatchGetBuildsInput) (
 	return awsproto.Invoke(ctx, s.hooks, &opBatchGetBuilds, in, s.batchGetBuilds)
 }
 
+// BatchGetCommandExecutions is codebuild:BatchGetCommandExecutions.
+func (s *Service) BatchGetCommandExecutions(ctx context.Context, in *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetCommandExecutions, in, s.batchGetCommandExecutions)
+}
+
 // BatchGetFleets is codebuild:BatchGetFleets.
 func (s *Service) BatchGetFleets(ctx context.Context, in *BatchGetFleetsInput) (*BatchGetFleetsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opBatchGetFleets, in, s.batchGetFleets)
@@ -469,6 +546,11 @@ func (s *Service) BatchGetReportGroups(ctx context.Context, in *BatchGetReportGr
 // BatchGetReports is codebuild:BatchGetReports.
 func (s *Service) BatchGetReports(ctx context.Context, in *BatchGetReportsInput) (*BatchGetReportsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opBatchGetReports, in, s.batchGetReports)
+}
+
+// BatchGetSandboxes is codebuild:BatchGetSandboxes.
+func (s *Service) BatchGetSandboxes(ctx context.Context, in *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetSandboxes, in, s.batchGetSandboxes)
 }
 
 // CreateFleet is codebuild:CreateFleet.
@@ -581,6 +663,11 @@ func (s *Service) ListBuildsForProject(ctx context.Context, in *ListBuildsForPro
 	return awsproto.Invoke(ctx, s.hooks, &opListBuildsForProject, in, s.listBuildsForProject)
 }
 
+// ListCommandExecutionsForSandbox is codebuild:ListCommandExecutionsForSandbox.
+func (s *Service) ListCommandExecutionsForSandbox(ctx context.Context, in *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListCommandExecutionsForSandbox, in, s.listCommandExecutionsForSandbox)
+}
+
 // ListCuratedEnvironmentImages is codebuild:ListCuratedEnvironmentImages.
 func (s *Service) ListCuratedEnvironmentImages(ctx context.Context, in *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListCuratedEnvironmentImages, in, s.listCuratedEnvironmentImages)
@@ -609,6 +696,16 @@ func (s *Service) ListReports(ctx context.Context, in *ListReportsInput) (*ListR
 // ListReportsForReportGroup is codebuild:ListReportsForReportGroup.
 func (s *Service) ListReportsForReportGroup(ctx context.Context, in *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListReportsForReportGroup, in, s.listReportsForReportGroup)
+}
+
+// ListSandboxes is codebuild:ListSandboxes.
+func (s *Service) ListSandboxes(ctx context.Context, in *ListSandboxesInput) (*ListSandboxesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListSandboxes, in, s.listSandboxes)
+}
+
+// ListSandboxesForProject is codebuild:ListSandboxesForProject.
+func (s *Service) ListSandboxesForProject(ctx context.Context, in *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListSandboxesForProject, in, s.listSandboxesForProject)
 }
 
 // ListSharedProjects is codebuild:ListSharedProjects.
@@ -651,6 +748,21 @@ func (s *Service) StartBuildBatch(ctx context.Context, in *StartBuildBatchInput)
 	return awsproto.Invoke(ctx, s.hooks, &opStartBuildBatch, in, s.startBuildBatch)
 }
 
+// StartCommandExecution is codebuild:StartCommandExecution.
+func (s *Service) StartCommandExecution(ctx context.Context, in *StartCommandExecutionInput) (*StartCommandExecutionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStartCommandExecution, in, s.startCommandExecution)
+}
+
+// StartSandbox is codebuild:StartSandbox.
+func (s *Service) StartSandbox(ctx context.Context, in *StartSandboxInput) (*StartSandboxOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStartSandbox, in, s.startSandbox)
+}
+
+// StartSandboxConnection is codebuild:StartSandboxConnection.
+func (s *Service) StartSandboxConnection(ctx context.Context, in *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStartSandboxConnection, in, s.startSandboxConnection)
+}
+
 // StopBuild is codebuild:StopBuild.
 func (s *Service) StopBuild(ctx context.Context, in *StopBuildInput) (*StopBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opStopBuild, in, s.stopBuild)
@@ -659,6 +771,11 @@ func (s *Service) StopBuild(ctx context.Context, in *StopBuildInput) (*StopBuild
 // StopBuildBatch is codebuild:StopBuildBatch.
 func (s *Service) StopBuildBatch(ctx context.Context, in *StopBuildBatchInput) (*StopBuildBatchOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opStopBuildBatch, in, s.stopBuildBatch)
+}
+
+// StopSandbox is codebuild:StopSandbox.
+func (s *Service) StopSandbox(ctx context.Context, in *StopSandboxInput) (*StopSandboxOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStopSandbox, in, s.stopSandbox)
 }
 
 // UpdateFleet is codebuild:UpdateFleet.
@@ -695,10 +812,12 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opBatchDeleteBuilds, s.batchDeleteBuilds != nil, s.BatchDeleteBuilds),
 		awsproto.Bind(&opBatchGetBuildBatches, s.batchGetBuildBatches != nil, s.BatchGetBuildBatches),
 		awsproto.Bind(&opBatchGetBuilds, s.batchGetBuilds != nil, s.BatchGetBuilds),
+		awsproto.Bind(&opBatchGetCommandExecutions, s.batchGetCommandExecutions != nil, s.BatchGetCommandExecutions),
 		awsproto.Bind(&opBatchGetFleets, s.batchGetFleets != nil, s.BatchGetFleets),
 		awsproto.Bind(&opBatchGetProjects, s.batchGetProjects != nil, s.BatchGetProjects),
 		awsproto.Bind(&opBatchGetReportGroups, s.batchGetReportGroups != nil, s.BatchGetReportGroups),
 		awsproto.Bind(&opBatchGetReports, s.batchGetReports != nil, s.BatchGetReports),
+		awsproto.Bind(&opBatchGetSandboxes, s.batchGetSandboxes != nil, s.BatchGetSandboxes),
 		awsproto.Bind(&opCreateFleet, s.createFleet != nil, s.CreateFleet),
 		awsproto.Bind(&opCreateProject, s.createProject != nil, s.CreateProject),
 		awsproto.Bind(&opCreateReportGroup, s.createReportGroup != nil, s.CreateReportGroup),
@@ -721,12 +840,15 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListBuildBatchesForProject, s.listBuildBatchesForProject != nil, s.ListBuildBatchesForProject),
 		awsproto.Bind(&opListBuilds, s.listBuilds != nil, s.ListBuilds),
 		awsproto.Bind(&opListBuildsForProject, s.listBuildsForProject != nil, s.ListBuildsForProject),
+		awsproto.Bind(&opListCommandExecutionsForSandbox, s.listCommandExecutionsForSandbox != nil, s.ListCommandExecutionsForSandbox),
 		awsproto.Bind(&opListCuratedEnvironmentImages, s.listCuratedEnvironmentImages != nil, s.ListCuratedEnvironmentImages),
 		awsproto.Bind(&opListFleets, s.listFleets != nil, s.ListFleets),
 		awsproto.Bind(&opListProjects, s.listProjects != nil, s.ListProjects),
 		awsproto.Bind(&opListReportGroups, s.listReportGroups != nil, s.ListReportGroups),
 		awsproto.Bind(&opListReports, s.listReports != nil, s.ListReports),
 		awsproto.Bind(&opListReportsForReportGroup, s.listReportsForReportGroup != nil, s.ListReportsForReportGroup),
+		awsproto.Bind(&opListSandboxes, s.listSandboxes != nil, s.ListSandboxes),
+		awsproto.Bind(&opListSandboxesForProject, s.listSandboxesForProject != nil, s.ListSandboxesForProject),
 		awsproto.Bind(&opListSharedProjects, s.listSharedProjects != nil, s.ListSharedProjects),
 		awsproto.Bind(&opListSharedReportGroups, s.listSharedReportGroups != nil, s.ListSharedReportGroups),
 		awsproto.Bind(&opListSourceCredentials, s.listSourceCredentials != nil, s.ListSourceCredentials),
@@ -735,8 +857,12 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opRetryBuildBatch, s.retryBuildBatch != nil, s.RetryBuildBatch),
 		awsproto.Bind(&opStartBuild, s.startBuild != nil, s.StartBuild),
 		awsproto.Bind(&opStartBuildBatch, s.startBuildBatch != nil, s.StartBuildBatch),
+		awsproto.Bind(&opStartCommandExecution, s.startCommandExecution != nil, s.StartCommandExecution),
+		awsproto.Bind(&opStartSandbox, s.startSandbox != nil, s.StartSandbox),
+		awsproto.Bind(&opStartSandboxConnection, s.startSandboxConnection != nil, s.StartSandboxConnection),
 		awsproto.Bind(&opStopBuild, s.stopBuild != nil, s.StopBuild),
 		awsproto.Bind(&opStopBuildBatch, s.stopBuildBatch != nil, s.StopBuildBatch),
+		awsproto.Bind(&opStopSandbox, s.stopSandbox != nil, s.StopSandbox),
 		awsproto.Bind(&opUpdateFleet, s.updateFleet != nil, s.UpdateFleet),
 		awsproto.Bind(&opUpdateProject, s.updateProject != nil, s.UpdateProject),
 		awsproto.Bind(&opUpdateProjectVisibility, s.updateProjectVisibility != nil, s.UpdateProjectVisibility),

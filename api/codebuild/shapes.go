@@ -6,6 +6,14 @@ import (
 	"slipway/api/awsproto"
 )
 
+// AutoRetryConfig is the shape of that name.
+type AutoRetryConfig struct {
+	AutoRetryLimit    *int32  `json:"autoRetryLimit,omitzero"`
+	AutoRetryNumber   *int32  `json:"autoRetryNumber,omitzero"`
+	NextAutoRetry     *string `json:"nextAutoRetry,omitzero"`
+	PreviousAutoRetry *string `json:"previousAutoRetry,omitzero"`
+}
+
 // BatchDeleteBuildsInput is the shape of that name.
 type BatchDeleteBuildsInput struct {
 	Ids []string `json:"ids,omitzero"`
@@ -37,6 +45,18 @@ type BatchGetBuildsInput struct {
 type BatchGetBuildsOutput struct {
 	Builds         []Build  `json:"builds,omitzero"`
 	BuildsNotFound []string `json:"buildsNotFound,omitzero"`
+}
+
+// BatchGetCommandExecutionsInput is the shape of that name.
+type BatchGetCommandExecutionsInput struct {
+	SandboxId           *string  `json:"sandboxId,omitzero"`
+	CommandExecutionIds []string `json:"commandExecutionIds,omitzero"`
+}
+
+// BatchGetCommandExecutionsOutput is the shape of that name.
+type BatchGetCommandExecutionsOutput struct {
+	CommandExecutions         []CommandExecution `json:"commandExecutions,omitzero"`
+	CommandExecutionsNotFound []string           `json:"commandExecutionsNotFound,omitzero"`
 }
 
 // BatchGetFleetsInput is the shape of that name.
@@ -83,10 +103,22 @@ type BatchGetReportsOutput struct {
 	ReportsNotFound []string `json:"reportsNotFound,omitzero"`
 }
 
+// BatchGetSandboxesInput is the shape of that name.
+type BatchGetSandboxesInput struct {
+	Ids []string `json:"ids,omitzero"`
+}
+
+// BatchGetSandboxesOutput is the shape of that name.
+type BatchGetSandboxesOutput struct {
+	Sandboxes         []Sandbox `json:"sandboxes,omitzero"`
+	SandboxesNotFound []string  `json:"sandboxesNotFound,omitzero"`
+}
+
 // BatchRestrictions is the shape of that name.
 type BatchRestrictions struct {
 	MaximumBuildsAllowed *int32   `json:"maximumBuildsAllowed,omitzero"`
 	ComputeTypesAllowed  []string `json:"computeTypesAllowed,omitzero"`
+	FleetsAllowed        []string `json:"fleetsAllowed,omitzero"`
 }
 
 // Build is the shape of that name.
@@ -123,6 +155,7 @@ type Build struct {
 	FileSystemLocations          []ProjectFileSystemLocation   `json:"fileSystemLocations,omitzero"`
 	DebugSession                 *DebugSession                 `json:"debugSession,omitzero"`
 	BuildBatchArn                *string                       `json:"buildBatchArn,omitzero"`
+	AutoRetryConfig              *AutoRetryConfig              `json:"autoRetryConfig,omitzero"`
 }
 
 // BuildArtifacts is the shape of that name.
@@ -168,6 +201,7 @@ type BuildBatch struct {
 	BuildBatchConfig        *ProjectBuildBatchConfig    `json:"buildBatchConfig,omitzero"`
 	BuildGroups             []BuildGroup                `json:"buildGroups,omitzero"`
 	DebugSessionEnabled     *bool                       `json:"debugSessionEnabled,omitzero"`
+	ReportArns              []string                    `json:"reportArns,omitzero"`
 }
 
 // BuildBatchFilter is the shape of that name.
@@ -256,6 +290,32 @@ type CodeCoverageReportSummary struct {
 	BranchesMissed           *int32   `json:"branchesMissed,omitzero"`
 }
 
+// CommandExecution is the shape of that name.
+type CommandExecution struct {
+	Id                    *string        `json:"id,omitzero"`
+	SandboxId             *string        `json:"sandboxId,omitzero"`
+	SubmitTime            *awsproto.Time `json:"submitTime,omitzero"`
+	StartTime             *awsproto.Time `json:"startTime,omitzero"`
+	EndTime               *awsproto.Time `json:"endTime,omitzero"`
+	Status                *string        `json:"status,omitzero"`
+	Command               *string        `json:"command,omitzero"`
+	Type                  CommandType    `json:"type,omitzero"`
+	ExitCode              *string        `json:"exitCode,omitzero"`
+	StandardOutputContent *string        `json:"standardOutputContent,omitzero"`
+	StandardErrContent    *string        `json:"standardErrContent,omitzero"`
+	Logs                  *LogsLocation  `json:"logs,omitzero"`
+	SandboxArn            *string        `json:"sandboxArn,omitzero"`
+}
+
+// ComputeConfiguration is the shape of that name.
+type ComputeConfiguration struct {
+	VCpu         *int64      `json:"vCpu,omitzero"`
+	Memory       *int64      `json:"memory,omitzero"`
+	Disk         *int64      `json:"disk,omitzero"`
+	MachineType  MachineType `json:"machineType,omitzero"`
+	InstanceType *string     `json:"instanceType,omitzero"`
+}
+
 // CreateFleetInput is the shape of that name.
 type CreateFleetInput struct {
 	Name                 *string                    `json:"name,omitzero"`
@@ -267,6 +327,9 @@ type CreateFleetInput struct {
 	VpcConfig            *VpcConfig                 `json:"vpcConfig,omitzero"`
 	FleetServiceRole     *string                    `json:"fleetServiceRole,omitzero"`
 	Tags                 []Tag                      `json:"tags,omitzero"`
+	ComputeConfiguration *ComputeConfiguration      `json:"computeConfiguration,omitzero"`
+	ProxyConfiguration   *ProxyConfiguration        `json:"proxyConfiguration,omitzero"`
+	ImageId              *string                    `json:"imageId,omitzero"`
 }
 
 // CreateFleetOutput is the shape of that name.
@@ -297,6 +360,7 @@ type CreateProjectInput struct {
 	FileSystemLocations     []ProjectFileSystemLocation `json:"fileSystemLocations,omitzero"`
 	BuildBatchConfig        *ProjectBuildBatchConfig    `json:"buildBatchConfig,omitzero"`
 	ConcurrentBuildLimit    *int32                      `json:"concurrentBuildLimit,omitzero"`
+	AutoRetryLimit          *int32                      `json:"autoRetryLimit,omitzero"`
 }
 
 // CreateProjectOutput is the shape of that name.
@@ -319,12 +383,13 @@ type CreateReportGroupOutput struct {
 
 // CreateWebhookInput is the shape of that name.
 type CreateWebhookInput struct {
-	ProjectName        *string             `json:"projectName,omitzero"`
-	BranchFilter       *string             `json:"branchFilter,omitzero"`
-	FilterGroups       [][]WebhookFilter   `json:"filterGroups,omitzero"`
-	BuildType          WebhookBuildType    `json:"buildType,omitzero"`
-	ManualCreation     *bool               `json:"manualCreation,omitzero"`
-	ScopeConfiguration *ScopeConfiguration `json:"scopeConfiguration,omitzero"`
+	ProjectName            *string                 `json:"projectName,omitzero"`
+	BranchFilter           *string                 `json:"branchFilter,omitzero"`
+	FilterGroups           [][]WebhookFilter       `json:"filterGroups,omitzero"`
+	BuildType              WebhookBuildType        `json:"buildType,omitzero"`
+	ManualCreation         *bool                   `json:"manualCreation,omitzero"`
+	ScopeConfiguration     *ScopeConfiguration     `json:"scopeConfiguration,omitzero"`
+	PullRequestBuildPolicy *PullRequestBuildPolicy `json:"pullRequestBuildPolicy,omitzero"`
 }
 
 // CreateWebhookOutput is the shape of that name.
@@ -446,6 +511,19 @@ type DescribeTestCasesOutput struct {
 	TestCases []TestCase `json:"testCases,omitzero"`
 }
 
+// DockerServer is the shape of that name.
+type DockerServer struct {
+	ComputeType      ComputeType         `json:"computeType,omitzero"`
+	SecurityGroupIds []string            `json:"securityGroupIds,omitzero"`
+	Status           *DockerServerStatus `json:"status,omitzero"`
+}
+
+// DockerServerStatus is the shape of that name.
+type DockerServerStatus struct {
+	Status  *string `json:"status,omitzero"`
+	Message *string `json:"message,omitzero"`
+}
+
 // EnvironmentImage is the shape of that name.
 type EnvironmentImage struct {
 	Name        *string  `json:"name,omitzero"`
@@ -494,6 +572,16 @@ type Fleet struct {
 	VpcConfig            *VpcConfig                  `json:"vpcConfig,omitzero"`
 	FleetServiceRole     *string                     `json:"fleetServiceRole,omitzero"`
 	Tags                 []Tag                       `json:"tags,omitzero"`
+	ComputeConfiguration *ComputeConfiguration       `json:"computeConfiguration,omitzero"`
+	ProxyConfiguration   *ProxyConfiguration         `json:"proxyConfiguration,omitzero"`
+	ImageId              *string                     `json:"imageId,omitzero"`
+}
+
+// FleetProxyRule is the shape of that name.
+type FleetProxyRule struct {
+	Type     FleetProxyRuleType       `json:"type,omitzero"`
+	Effect   FleetProxyRuleEffectType `json:"effect,omitzero"`
+	Entities []string                 `json:"entities,omitzero"`
 }
 
 // FleetStatus is the shape of that name.
@@ -608,6 +696,20 @@ type ListBuildsOutput struct {
 	NextToken *string  `json:"nextToken,omitzero"`
 }
 
+// ListCommandExecutionsForSandboxInput is the shape of that name.
+type ListCommandExecutionsForSandboxInput struct {
+	SandboxId  *string       `json:"sandboxId,omitzero"`
+	MaxResults *int32        `json:"maxResults,omitzero"`
+	SortOrder  SortOrderType `json:"sortOrder,omitzero"`
+	NextToken  *string       `json:"nextToken,omitzero"`
+}
+
+// ListCommandExecutionsForSandboxOutput is the shape of that name.
+type ListCommandExecutionsForSandboxOutput struct {
+	CommandExecutions []CommandExecution `json:"commandExecutions,omitzero"`
+	NextToken         *string            `json:"nextToken,omitzero"`
+}
+
 // ListCuratedEnvironmentImagesInput is the shape of that name.
 type ListCuratedEnvironmentImagesInput struct {
 }
@@ -685,6 +787,33 @@ type ListReportsInput struct {
 type ListReportsOutput struct {
 	NextToken *string  `json:"nextToken,omitzero"`
 	Reports   []string `json:"reports,omitzero"`
+}
+
+// ListSandboxesForProjectInput is the shape of that name.
+type ListSandboxesForProjectInput struct {
+	ProjectName *string       `json:"projectName,omitzero"`
+	MaxResults  *int32        `json:"maxResults,omitzero"`
+	SortOrder   SortOrderType `json:"sortOrder,omitzero"`
+	NextToken   *string       `json:"nextToken,omitzero"`
+}
+
+// ListSandboxesForProjectOutput is the shape of that name.
+type ListSandboxesForProjectOutput struct {
+	Ids       []string `json:"ids,omitzero"`
+	NextToken *string  `json:"nextToken,omitzero"`
+}
+
+// ListSandboxesInput is the shape of that name.
+type ListSandboxesInput struct {
+	MaxResults *int32        `json:"maxResults,omitzero"`
+	SortOrder  SortOrderType `json:"sortOrder,omitzero"`
+	NextToken  *string       `json:"nextToken,omitzero"`
+}
+
+// ListSandboxesOutput is the shape of that name.
+type ListSandboxesOutput struct {
+	Ids       []string `json:"ids,omitzero"`
+	NextToken *string  `json:"nextToken,omitzero"`
 }
 
 // ListSharedProjectsInput is the shape of that name.
@@ -784,6 +913,7 @@ type Project struct {
 	ProjectVisibility       ProjectVisibilityType       `json:"projectVisibility,omitzero"`
 	PublicProjectAlias      *string                     `json:"publicProjectAlias,omitzero"`
 	ResourceAccessRole      *string                     `json:"resourceAccessRole,omitzero"`
+	AutoRetryLimit          *int32                      `json:"autoRetryLimit,omitzero"`
 }
 
 // ProjectArtifacts is the shape of that name.
@@ -817,9 +947,10 @@ type ProjectBuildBatchConfig struct {
 
 // ProjectCache is the shape of that name.
 type ProjectCache struct {
-	Type     CacheType   `json:"type,omitzero"`
-	Location *string     `json:"location,omitzero"`
-	Modes    []CacheMode `json:"modes,omitzero"`
+	Type           CacheType   `json:"type,omitzero"`
+	Location       *string     `json:"location,omitzero"`
+	Modes          []CacheMode `json:"modes,omitzero"`
+	CacheNamespace *string     `json:"cacheNamespace,omitzero"`
 }
 
 // ProjectEnvironment is the shape of that name.
@@ -833,6 +964,8 @@ type ProjectEnvironment struct {
 	Certificate              *string                  `json:"certificate,omitzero"`
 	RegistryCredential       *RegistryCredential      `json:"registryCredential,omitzero"`
 	ImagePullCredentialsType ImagePullCredentialsType `json:"imagePullCredentialsType,omitzero"`
+	ComputeConfiguration     *ComputeConfiguration    `json:"computeConfiguration,omitzero"`
+	DockerServer             *DockerServer            `json:"dockerServer,omitzero"`
 }
 
 // ProjectFileSystemLocation is the shape of that name.
@@ -867,6 +1000,18 @@ type ProjectSource struct {
 type ProjectSourceVersion struct {
 	SourceIdentifier *string `json:"sourceIdentifier,omitzero"`
 	SourceVersion    *string `json:"sourceVersion,omitzero"`
+}
+
+// ProxyConfiguration is the shape of that name.
+type ProxyConfiguration struct {
+	DefaultBehavior   FleetProxyRuleBehavior `json:"defaultBehavior,omitzero"`
+	OrderedProxyRules []FleetProxyRule       `json:"orderedProxyRules,omitzero"`
+}
+
+// PullRequestBuildPolicy is the shape of that name.
+type PullRequestBuildPolicy struct {
+	RequiresCommentApproval PullRequestBuildCommentApproval `json:"requiresCommentApproval,omitzero"`
+	ApproverRoles           []PullRequestBuildApproverRole  `json:"approverRoles,omitzero"`
 }
 
 // PutResourcePolicyInput is the shape of that name.
@@ -986,6 +1131,60 @@ type S3ReportExportConfig struct {
 	EncryptionDisabled *bool               `json:"encryptionDisabled,omitzero"`
 }
 
+// SSMSession is the shape of that name.
+type SSMSession struct {
+	SessionId  *string `json:"sessionId,omitzero"`
+	TokenValue *string `json:"tokenValue,omitzero"`
+	StreamUrl  *string `json:"streamUrl,omitzero"`
+}
+
+// Sandbox is the shape of that name.
+type Sandbox struct {
+	Id                      *string                     `json:"id,omitzero"`
+	Arn                     *string                     `json:"arn,omitzero"`
+	ProjectName             *string                     `json:"projectName,omitzero"`
+	RequestTime             *awsproto.Time              `json:"requestTime,omitzero"`
+	StartTime               *awsproto.Time              `json:"startTime,omitzero"`
+	EndTime                 *awsproto.Time              `json:"endTime,omitzero"`
+	Status                  *string                     `json:"status,omitzero"`
+	Source                  *ProjectSource              `json:"source,omitzero"`
+	SourceVersion           *string                     `json:"sourceVersion,omitzero"`
+	SecondarySources        []ProjectSource             `json:"secondarySources,omitzero"`
+	SecondarySourceVersions []ProjectSourceVersion      `json:"secondarySourceVersions,omitzero"`
+	Environment             *ProjectEnvironment         `json:"environment,omitzero"`
+	FileSystemLocations     []ProjectFileSystemLocation `json:"fileSystemLocations,omitzero"`
+	TimeoutInMinutes        *int32                      `json:"timeoutInMinutes,omitzero"`
+	QueuedTimeoutInMinutes  *int32                      `json:"queuedTimeoutInMinutes,omitzero"`
+	VpcConfig               *VpcConfig                  `json:"vpcConfig,omitzero"`
+	LogConfig               *LogsConfig                 `json:"logConfig,omitzero"`
+	EncryptionKey           *string                     `json:"encryptionKey,omitzero"`
+	ServiceRole             *string                     `json:"serviceRole,omitzero"`
+	CurrentSession          *SandboxSession             `json:"currentSession,omitzero"`
+}
+
+// SandboxSession is the shape of that name.
+type SandboxSession struct {
+	Id                    *string               `json:"id,omitzero"`
+	Status                *string               `json:"status,omitzero"`
+	StartTime             *awsproto.Time        `json:"startTime,omitzero"`
+	EndTime               *awsproto.Time        `json:"endTime,omitzero"`
+	CurrentPhase          *string               `json:"currentPhase,omitzero"`
+	Phases                []SandboxSessionPhase `json:"phases,omitzero"`
+	ResolvedSourceVersion *string               `json:"resolvedSourceVersion,omitzero"`
+	Logs                  *LogsLocation         `json:"logs,omitzero"`
+	NetworkInterface      *NetworkInterface     `json:"networkInterface,omitzero"`
+}
+
+// SandboxSessionPhase is the shape of that name.
+type SandboxSessionPhase struct {
+	PhaseType         *string        `json:"phaseType,omitzero"`
+	PhaseStatus       StatusType     `json:"phaseStatus,omitzero"`
+	StartTime         *awsproto.Time `json:"startTime,omitzero"`
+	EndTime           *awsproto.Time `json:"endTime,omitzero"`
+	DurationInSeconds *int64         `json:"durationInSeconds,omitzero"`
+	Contexts          []PhaseContext `json:"contexts,omitzero"`
+}
+
 // ScalingConfigurationInput is the shape of that name.
 type ScalingConfigurationInput struct {
 	ScalingType                  FleetScalingType                     `json:"scalingType,omitzero"`
@@ -1096,11 +1295,45 @@ type StartBuildInput struct {
 	ImagePullCredentialsTypeOverride ImagePullCredentialsType `json:"imagePullCredentialsTypeOverride,omitzero"`
 	DebugSessionEnabled              *bool                    `json:"debugSessionEnabled,omitzero"`
 	FleetOverride                    *ProjectFleet            `json:"fleetOverride,omitzero"`
+	AutoRetryLimitOverride           *int32                   `json:"autoRetryLimitOverride,omitzero"`
 }
 
 // StartBuildOutput is the shape of that name.
 type StartBuildOutput struct {
 	Build *Build `json:"build,omitzero"`
+}
+
+// StartCommandExecutionInput is the shape of that name.
+type StartCommandExecutionInput struct {
+	SandboxId *string     `json:"sandboxId,omitzero"`
+	Command   *string     `json:"command,omitzero"`
+	Type      CommandType `json:"type,omitzero"`
+}
+
+// StartCommandExecutionOutput is the shape of that name.
+type StartCommandExecutionOutput struct {
+	CommandExecution *CommandExecution `json:"commandExecution,omitzero"`
+}
+
+// StartSandboxConnectionInput is the shape of that name.
+type StartSandboxConnectionInput struct {
+	SandboxId *string `json:"sandboxId,omitzero"`
+}
+
+// StartSandboxConnectionOutput is the shape of that name.
+type StartSandboxConnectionOutput struct {
+	SsmSession *SSMSession `json:"ssmSession,omitzero"`
+}
+
+// StartSandboxInput is the shape of that name.
+type StartSandboxInput struct {
+	ProjectName      *string `json:"projectName,omitzero"`
+	IdempotencyToken *string `json:"idempotencyToken,omitzero"`
+}
+
+// StartSandboxOutput is the shape of that name.
+type StartSandboxOutput struct {
+	Sandbox *Sandbox `json:"sandbox,omitzero"`
 }
 
 // StopBuildBatchInput is the shape of that name.
@@ -1121,6 +1354,16 @@ type StopBuildInput struct {
 // StopBuildOutput is the shape of that name.
 type StopBuildOutput struct {
 	Build *Build `json:"build,omitzero"`
+}
+
+// StopSandboxInput is the shape of that name.
+type StopSandboxInput struct {
+	Id *string `json:"id,omitzero"`
+}
+
+// StopSandboxOutput is the shape of that name.
+type StopSandboxOutput struct {
+	Sandbox *Sandbox `json:"sandbox,omitzero"`
 }
 
 // Tag is the shape of that name.
@@ -1145,6 +1388,7 @@ type TestCase struct {
 	DurationInNanoSeconds *int64         `json:"durationInNanoSeconds,omitzero"`
 	Message               *string        `json:"message,omitzero"`
 	Expired               *awsproto.Time `json:"expired,omitzero"`
+	TestSuiteName         *string        `json:"testSuiteName,omitzero"`
 }
 
 // TestCaseFilter is the shape of that name.
@@ -1171,6 +1415,9 @@ type UpdateFleetInput struct {
 	VpcConfig            *VpcConfig                 `json:"vpcConfig,omitzero"`
 	FleetServiceRole     *string                    `json:"fleetServiceRole,omitzero"`
 	Tags                 []Tag                      `json:"tags,omitzero"`
+	ComputeConfiguration *ComputeConfiguration      `json:"computeConfiguration,omitzero"`
+	ProxyConfiguration   *ProxyConfiguration        `json:"proxyConfiguration,omitzero"`
+	ImageId              *string                    `json:"imageId,omitzero"`
 }
 
 // UpdateFleetOutput is the shape of that name.
@@ -1201,6 +1448,7 @@ type UpdateProjectInput struct {
 	FileSystemLocations     []ProjectFileSystemLocation `json:"fileSystemLocations,omitzero"`
 	BuildBatchConfig        *ProjectBuildBatchConfig    `json:"buildBatchConfig,omitzero"`
 	ConcurrentBuildLimit    *int32                      `json:"concurrentBuildLimit,omitzero"`
+	AutoRetryLimit          *int32                      `json:"autoRetryLimit,omitzero"`
 }
 
 // UpdateProjectOutput is the shape of that name.
@@ -1236,11 +1484,12 @@ type UpdateReportGroupOutput struct {
 
 // UpdateWebhookInput is the shape of that name.
 type UpdateWebhookInput struct {
-	ProjectName  *string           `json:"projectName,omitzero"`
-	BranchFilter *string           `json:"branchFilter,omitzero"`
-	RotateSecret *bool             `json:"rotateSecret,omitzero"`
-	FilterGroups [][]WebhookFilter `json:"filterGroups,omitzero"`
-	BuildType    WebhookBuildType  `json:"buildType,omitzero"`
+	ProjectName            *string                 `json:"projectName,omitzero"`
+	BranchFilter           *string                 `json:"branchFilter,omitzero"`
+	RotateSecret           *bool                   `json:"rotateSecret,omitzero"`
+	FilterGroups           [][]WebhookFilter       `json:"filterGroups,omitzero"`
+	BuildType              WebhookBuildType        `json:"buildType,omitzero"`
+	PullRequestBuildPolicy *PullRequestBuildPolicy `json:"pullRequestBuildPolicy,omitzero"`
 }
 
 // UpdateWebhookOutput is the shape of that name.
@@ -1257,15 +1506,18 @@ type VpcConfig struct {
 
 // Webhook is the shape of that name.
 type Webhook struct {
-	Url                *string             `json:"url,omitzero"`
-	PayloadUrl         *string             `json:"payloadUrl,omitzero"`
-	Secret             *string             `json:"secret,omitzero"`
-	BranchFilter       *string             `json:"branchFilter,omitzero"`
-	FilterGroups       [][]WebhookFilter   `json:"filterGroups,omitzero"`
-	BuildType          WebhookBuildType    `json:"buildType,omitzero"`
-	ManualCreation     *bool               `json:"manualCreation,omitzero"`
-	LastModifiedSecret *awsproto.Time      `json:"lastModifiedSecret,omitzero"`
-	ScopeConfiguration *ScopeConfiguration `json:"scopeConfiguration,omitzero"`
+	Url                    *string                 `json:"url,omitzero"`
+	PayloadUrl             *string                 `json:"payloadUrl,omitzero"`
+	Secret                 *string                 `json:"secret,omitzero"`
+	BranchFilter           *string                 `json:"branchFilter,omitzero"`
+	FilterGroups           [][]WebhookFilter       `json:"filterGroups,omitzero"`
+	BuildType              WebhookBuildType        `json:"buildType,omitzero"`
+	ManualCreation         *bool                   `json:"manualCreation,omitzero"`
+	LastModifiedSecret     *awsproto.Time          `json:"lastModifiedSecret,omitzero"`
+	ScopeConfiguration     *ScopeConfiguration     `json:"scopeConfiguration,omitzero"`
+	Status                 WebhookStatus           `json:"status,omitzero"`
+	StatusMessage          *string                 `json:"statusMessage,omitzero"`
+	PullRequestBuildPolicy *PullRequestBuildPolicy `json:"pullRequestBuildPolicy,omitzero"`
 }
 
 // WebhookFilter is the shape of that name.

@@ -285,6 +285,14 @@ func (s *GetApprovalRuleTemplateInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetBlobDifferencesInput) Check(c *awsproto.Check) {
+	c.Required("repositoryName", s.RepositoryName != nil)
+	c.Length("repositoryName", s.RepositoryName, 1, 100)
+	c.Match("repositoryName", s.RepositoryName, pattern1)
+	c.Required("afterBlobId", s.AfterBlobId != nil)
+}
+
+// Check reports what the model forbids.
 func (s *GetBlobInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)

@@ -137,6 +137,11 @@ func (c Client) GetBlob(ctx context.Context, in *GetBlobInput) (*GetBlobOutput, 
 	return awsproto.Send[GetBlobOutput](ctx, c.Client, &opGetBlob, in)
 }
 
+// GetBlobDifferences is codecommit:GetBlobDifferences.
+func (c Client) GetBlobDifferences(ctx context.Context, in *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error) {
+	return awsproto.Send[GetBlobDifferencesOutput](ctx, c.Client, &opGetBlobDifferences, in)
+}
+
 // GetBranch is codecommit:GetBranch.
 func (c Client) GetBranch(ctx context.Context, in *GetBranchInput) (*GetBranchOutput, error) {
 	return awsproto.Send[GetBranchOutput](ctx, c.Client, &opGetBranch, in)

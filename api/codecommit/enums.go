@@ -12,6 +12,9 @@ const (
 
 var valuesApprovalState = []string{"APPROVE", "REVOKE"}
 
+// Values are all values of the enum.
+func (ApprovalState) Values() []string { return valuesApprovalState }
+
 // BatchGetRepositoriesErrorCodeEnum is an enum; "" is an absent one.
 type BatchGetRepositoriesErrorCodeEnum string
 
@@ -26,6 +29,11 @@ const (
 
 var valuesBatchGetRepositoriesErrorCodeEnum = []string{"EncryptionIntegrityChecksFailedException", "EncryptionKeyAccessDeniedException", "EncryptionKeyDisabledException", "EncryptionKeyNotFoundException", "EncryptionKeyUnavailableException", "RepositoryDoesNotExistException"}
 
+// Values are all values of the enum.
+func (BatchGetRepositoriesErrorCodeEnum) Values() []string {
+	return valuesBatchGetRepositoriesErrorCodeEnum
+}
+
 // ChangeTypeEnum is an enum; "" is an absent one.
 type ChangeTypeEnum string
 
@@ -37,6 +45,9 @@ const (
 
 var valuesChangeTypeEnum = []string{"A", "M", "D"}
 
+// Values are all values of the enum.
+func (ChangeTypeEnum) Values() []string { return valuesChangeTypeEnum }
+
 // ConflictDetailLevelTypeEnum is an enum; "" is an absent one.
 type ConflictDetailLevelTypeEnum string
 
@@ -46,6 +57,9 @@ const (
 )
 
 var valuesConflictDetailLevelTypeEnum = []string{"FILE_LEVEL", "LINE_LEVEL"}
+
+// Values are all values of the enum.
+func (ConflictDetailLevelTypeEnum) Values() []string { return valuesConflictDetailLevelTypeEnum }
 
 // ConflictResolutionStrategyTypeEnum is an enum; "" is an absent one.
 type ConflictResolutionStrategyTypeEnum string
@@ -59,6 +73,25 @@ const (
 
 var valuesConflictResolutionStrategyTypeEnum = []string{"NONE", "ACCEPT_SOURCE", "ACCEPT_DESTINATION", "AUTOMERGE"}
 
+// Values are all values of the enum.
+func (ConflictResolutionStrategyTypeEnum) Values() []string {
+	return valuesConflictResolutionStrategyTypeEnum
+}
+
+// DiffChangeType is an enum; "" is an absent one.
+type DiffChangeType string
+
+const (
+	DiffChangeTypeContext DiffChangeType = "CONTEXT"
+	DiffChangeTypeAdd     DiffChangeType = "ADD"
+	DiffChangeTypeDelete  DiffChangeType = "DELETE"
+)
+
+var valuesDiffChangeType = []string{"CONTEXT", "ADD", "DELETE"}
+
+// Values are all values of the enum.
+func (DiffChangeType) Values() []string { return valuesDiffChangeType }
+
 // FileModeTypeEnum is an enum; "" is an absent one.
 type FileModeTypeEnum string
 
@@ -70,6 +103,9 @@ const (
 
 var valuesFileModeTypeEnum = []string{"EXECUTABLE", "NORMAL", "SYMLINK"}
 
+// Values are all values of the enum.
+func (FileModeTypeEnum) Values() []string { return valuesFileModeTypeEnum }
+
 // MergeOptionTypeEnum is an enum; "" is an absent one.
 type MergeOptionTypeEnum string
 
@@ -80,6 +116,9 @@ const (
 )
 
 var valuesMergeOptionTypeEnum = []string{"FAST_FORWARD_MERGE", "SQUASH_MERGE", "THREE_WAY_MERGE"}
+
+// Values are all values of the enum.
+func (MergeOptionTypeEnum) Values() []string { return valuesMergeOptionTypeEnum }
 
 // ObjectTypeEnum is an enum; "" is an absent one.
 type ObjectTypeEnum string
@@ -93,6 +132,9 @@ const (
 
 var valuesObjectTypeEnum = []string{"FILE", "DIRECTORY", "GIT_LINK", "SYMBOLIC_LINK"}
 
+// Values are all values of the enum.
+func (ObjectTypeEnum) Values() []string { return valuesObjectTypeEnum }
+
 // OrderEnum is an enum; "" is an absent one.
 type OrderEnum string
 
@@ -103,6 +145,9 @@ const (
 
 var valuesOrderEnum = []string{"ascending", "descending"}
 
+// Values are all values of the enum.
+func (OrderEnum) Values() []string { return valuesOrderEnum }
+
 // OverrideStatus is an enum; "" is an absent one.
 type OverrideStatus string
 
@@ -112,6 +157,9 @@ const (
 )
 
 var valuesOverrideStatus = []string{"OVERRIDE", "REVOKE"}
+
+// Values are all values of the enum.
+func (OverrideStatus) Values() []string { return valuesOverrideStatus }
 
 // PullRequestEventType is an enum; "" is an absent one.
 type PullRequestEventType string
@@ -130,6 +178,9 @@ const (
 
 var valuesPullRequestEventType = []string{"PULL_REQUEST_CREATED", "PULL_REQUEST_STATUS_CHANGED", "PULL_REQUEST_SOURCE_REFERENCE_UPDATED", "PULL_REQUEST_MERGE_STATE_CHANGED", "PULL_REQUEST_APPROVAL_RULE_CREATED", "PULL_REQUEST_APPROVAL_RULE_UPDATED", "PULL_REQUEST_APPROVAL_RULE_DELETED", "PULL_REQUEST_APPROVAL_RULE_OVERRIDDEN", "PULL_REQUEST_APPROVAL_STATE_CHANGED"}
 
+// Values are all values of the enum.
+func (PullRequestEventType) Values() []string { return valuesPullRequestEventType }
+
 // PullRequestStatusEnum is an enum; "" is an absent one.
 type PullRequestStatusEnum string
 
@@ -140,6 +191,9 @@ const (
 
 var valuesPullRequestStatusEnum = []string{"OPEN", "CLOSED"}
 
+// Values are all values of the enum.
+func (PullRequestStatusEnum) Values() []string { return valuesPullRequestStatusEnum }
+
 // RelativeFileVersionEnum is an enum; "" is an absent one.
 type RelativeFileVersionEnum string
 
@@ -149,6 +203,9 @@ const (
 )
 
 var valuesRelativeFileVersionEnum = []string{"BEFORE", "AFTER"}
+
+// Values are all values of the enum.
+func (RelativeFileVersionEnum) Values() []string { return valuesRelativeFileVersionEnum }
 
 // ReplacementTypeEnum is an enum; "" is an absent one.
 type ReplacementTypeEnum string
@@ -162,6 +219,9 @@ const (
 
 var valuesReplacementTypeEnum = []string{"KEEP_BASE", "KEEP_SOURCE", "KEEP_DESTINATION", "USE_NEW_CONTENT"}
 
+// Values are all values of the enum.
+func (ReplacementTypeEnum) Values() []string { return valuesReplacementTypeEnum }
+
 // RepositoryTriggerEventEnum is an enum; "" is an absent one.
 type RepositoryTriggerEventEnum string
 
@@ -174,6 +234,9 @@ const (
 
 var valuesRepositoryTriggerEventEnum = []string{"all", "updateReference", "createReference", "deleteReference"}
 
+// Values are all values of the enum.
+func (RepositoryTriggerEventEnum) Values() []string { return valuesRepositoryTriggerEventEnum }
+
 // SortByEnum is an enum; "" is an absent one.
 type SortByEnum string
 
@@ -183,3 +246,6 @@ const (
 )
 
 var valuesSortByEnum = []string{"repositoryName", "lastModifiedDate"}
+
+// Values are all values of the enum.
+func (SortByEnum) Values() []string { return valuesSortByEnum }

@@ -39,6 +39,7 @@ var (
 	opEvaluatePullRequestApprovalRules                      = awsproto.Operation{Service: &info, Name: "EvaluatePullRequestApprovalRules", Empty: false, Errors: []string{"PullRequestDoesNotExistException", "InvalidPullRequestIdException", "PullRequestIdRequiredException", "InvalidRevisionIdException", "RevisionIdRequiredException", "RevisionNotCurrentException", "EncryptionIntegrityChecksFailedException", "EncryptionKeyAccessDeniedException", "EncryptionKeyDisabledException", "EncryptionKeyNotFoundException", "EncryptionKeyUnavailableException"}}
 	opGetApprovalRuleTemplate                               = awsproto.Operation{Service: &info, Name: "GetApprovalRuleTemplate", Empty: false, Errors: []string{"ApprovalRuleTemplateNameRequiredException", "InvalidApprovalRuleTemplateNameException", "ApprovalRuleTemplateDoesNotExistException"}}
 	opGetBlob                                               = awsproto.Operation{Service: &info, Name: "GetBlob", Empty: false, Errors: []string{"RepositoryNameRequiredException", "InvalidRepositoryNameException", "RepositoryDoesNotExistException", "BlobIdRequiredException", "InvalidBlobIdException", "BlobIdDoesNotExistException", "EncryptionIntegrityChecksFailedException", "EncryptionKeyAccessDeniedException", "EncryptionKeyDisabledException", "EncryptionKeyNotFoundException", "EncryptionKeyUnavailableException", "FileTooLargeException"}}
+	opGetBlobDifferences                                    = awsproto.Operation{Service: &info, Name: "GetBlobDifferences", Empty: false, Errors: []string(nil)}
 	opGetBranch                                             = awsproto.Operation{Service: &info, Name: "GetBranch", Empty: false, Errors: []string{"RepositoryNameRequiredException", "RepositoryDoesNotExistException", "InvalidRepositoryNameException", "BranchNameRequiredException", "InvalidBranchNameException", "BranchDoesNotExistException", "EncryptionIntegrityChecksFailedException", "EncryptionKeyAccessDeniedException", "EncryptionKeyDisabledException", "EncryptionKeyNotFoundException", "EncryptionKeyUnavailableException"}}
 	opGetComment                                            = awsproto.Operation{Service: &info, Name: "GetComment", Empty: false, Errors: []string{"CommentDoesNotExistException", "CommentDeletedException", "CommentIdRequiredException", "InvalidCommentIdException", "EncryptionIntegrityChecksFailedException", "EncryptionKeyAccessDeniedException", "EncryptionKeyDisabledException", "EncryptionKeyNotFoundException", "EncryptionKeyUnavailableException"}}
 	opGetCommentReactions                                   = awsproto.Operation{Service: &info, Name: "GetCommentReactions", Empty: false, Errors: []string{"CommentDoesNotExistException", "CommentIdRequiredException", "InvalidCommentIdException", "InvalidReactionUserArnException", "InvalidMaxResultsException", "InvalidContinuationTokenException", "CommentDeletedException"}}
@@ -122,6 +123,7 @@ type API interface {
 	EvaluatePullRequestApprovalRules(context.Context, *EvaluatePullRequestApprovalRulesInput) (*EvaluatePullRequestApprovalRulesOutput, error)
 	GetApprovalRuleTemplate(context.Context, *GetApprovalRuleTemplateInput) (*GetApprovalRuleTemplateOutput, error)
 	GetBlob(context.Context, *GetBlobInput) (*GetBlobOutput, error)
+	GetBlobDifferences(context.Context, *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error)
 	GetBranch(context.Context, *GetBranchInput) (*GetBranchOutput, error)
 	GetComment(context.Context, *GetCommentInput) (*GetCommentOutput, error)
 	GetCommentReactions(context.Context, *GetCommentReactionsInput) (*GetCommentReactionsOutput, error)
@@ -206,6 +208,7 @@ type Service struct {
 	evaluatePullRequestApprovalRules                      func(context.Context, *EvaluatePullRequestApprovalRulesInput) (*EvaluatePullRequestApprovalRulesOutput, error)
 	getApprovalRuleTemplate                               func(context.Context, *GetApprovalRuleTemplateInput) (*GetApprovalRuleTemplateOutput, error)
 	getBlob                                               func(context.Context, *GetBlobInput) (*GetBlobOutput, error)
+	getBlobDifferences                                    func(context.Context, *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error)
 	getBranch                                             func(context.Context, *GetBranchInput) (*GetBranchOutput, error)
 	getComment                                            func(context.Context, *GetCommentInput) (*GetCommentOutput, error)
 	getCommentReactions                                   func(context.Context, *GetCommentReactionsInput) (*GetCommentReactionsOutput, error)
@@ -393,6 +396,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			GetBlob(context.Context, *GetBlobInput) (*GetBlobOutput, error)
 		}); ok && s.getBlob == nil {
 			s.getBlob = f.GetBlob
+		}
+		if f, ok := part.(interface {
+			GetBlobDifferences(context.Context, *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error)
+		}); ok && s.getBlobDifferences == nil {
+			s.getBlobDifferences = f.GetBlobDifferences
 		}
 		if f, ok := part.(interface {
 			GetBranch(context.Context, *GetBranchInput) (*GetBranchOutput, error)
@@ -793,6 +801,11 @@ func (s *Service) GetBlob(ctx context.Context, in *GetBlobInput) (*GetBlobOutput
 	return awsproto.Invoke(ctx, s.hooks, &opGetBlob, in, s.getBlob)
 }
 
+// GetBlobDifferences is codecommit:GetBlobDifferences.
+func (s *Service) GetBlobDifferences(ctx context.Context, in *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetBlobDifferences, in, s.getBlobDifferences)
+}
+
 // GetBranch is codecommit:GetBranch.
 func (s *Service) GetBranch(ctx context.Context, in *GetBranchInput) (*GetBranchOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetBranch, in, s.getBranch)
@@ -1094,6 +1107,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opEvaluatePullRequestApprovalRules, s.evaluatePullRequestApprovalRules != nil, s.EvaluatePullRequestApprovalRules),
 		awsproto.Bind(&opGetApprovalRuleTemplate, s.getApprovalRuleTemplate != nil, s.GetApprovalRuleTemplate),
 		awsproto.Bind(&opGetBlob, s.getBlob != nil, s.GetBlob),
+		awsproto.Bind(&opGetBlobDifferences, s.getBlobDifferences != nil, s.GetBlobDifferences),
 		awsproto.Bind(&opGetBranch, s.getBranch != nil, s.GetBranch),
 		awsproto.Bind(&opGetComment, s.getComment != nil, s.GetComment),
 		awsproto.Bind(&opGetCommentReactions, s.getCommentReactions != nil, s.GetCommentReactions),

@@ -481,6 +481,23 @@ type DescribePullRequestEventsOutput struct {
 	NextToken         *string            `json:"nextToken,omitzero"`
 }
 
+// DiffChange is the shape of that name.
+type DiffChange struct {
+	Type             DiffChangeType `json:"type,omitzero"`
+	Content          *string        `json:"content,omitzero"`
+	BeforeLineNumber *int32         `json:"beforeLineNumber,omitzero"`
+	AfterLineNumber  *int32         `json:"afterLineNumber,omitzero"`
+}
+
+// DiffHunk is the shape of that name.
+type DiffHunk struct {
+	BeforeStartLine *int32       `json:"beforeStartLine,omitzero"`
+	BeforeLineCount *int32       `json:"beforeLineCount,omitzero"`
+	AfterStartLine  *int32       `json:"afterStartLine,omitzero"`
+	AfterLineCount  *int32       `json:"afterLineCount,omitzero"`
+	Changes         []DiffChange `json:"changes,omitzero"`
+}
+
 // Difference is the shape of that name.
 type Difference struct {
 	BeforeBlob *BlobMetadata  `json:"beforeBlob,omitzero"`
@@ -569,6 +586,26 @@ type GetApprovalRuleTemplateInput struct {
 // GetApprovalRuleTemplateOutput is the shape of that name.
 type GetApprovalRuleTemplateOutput struct {
 	ApprovalRuleTemplate *ApprovalRuleTemplate `json:"approvalRuleTemplate,omitzero"`
+}
+
+// GetBlobDifferencesInput is the shape of that name.
+type GetBlobDifferencesInput struct {
+	RepositoryName   *string `json:"repositoryName,omitzero"`
+	BeforeBlobId     *string `json:"beforeBlobId,omitzero"`
+	AfterBlobId      *string `json:"afterBlobId,omitzero"`
+	ContextLines     *int32  `json:"contextLines,omitzero"`
+	IgnoreWhitespace *bool   `json:"ignoreWhitespace,omitzero"`
+	MaxResults       *int32  `json:"MaxResults,omitzero"`
+	NextToken        *string `json:"NextToken,omitzero"`
+}
+
+// GetBlobDifferencesOutput is the shape of that name.
+type GetBlobDifferencesOutput struct {
+	Hunks          []DiffHunk    `json:"hunks,omitzero"`
+	IsBinary       *IsBinaryFile `json:"isBinary,omitzero"`
+	BeforeBlobSize *int64        `json:"beforeBlobSize,omitzero"`
+	AfterBlobSize  *int64        `json:"afterBlobSize,omitzero"`
+	NextToken      *string       `json:"NextToken,omitzero"`
 }
 
 // GetBlobInput is the shape of that name.

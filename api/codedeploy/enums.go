@@ -13,6 +13,9 @@ const (
 
 var valuesApplicationRevisionSortBy = []string{"registerTime", "firstUsedTime", "lastUsedTime"}
 
+// Values are all values of the enum.
+func (ApplicationRevisionSortBy) Values() []string { return valuesApplicationRevisionSortBy }
+
 // AutoRollbackEvent is an enum; "" is an absent one.
 type AutoRollbackEvent string
 
@@ -23,6 +26,9 @@ const (
 )
 
 var valuesAutoRollbackEvent = []string{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}
+
+// Values are all values of the enum.
+func (AutoRollbackEvent) Values() []string { return valuesAutoRollbackEvent }
 
 // BundleType is an enum; "" is an absent one.
 type BundleType string
@@ -37,6 +43,9 @@ const (
 
 var valuesBundleType = []string{"tar", "tgz", "zip", "YAML", "JSON"}
 
+// Values are all values of the enum.
+func (BundleType) Values() []string { return valuesBundleType }
+
 // ComputePlatform is an enum; "" is an absent one.
 type ComputePlatform string
 
@@ -47,6 +56,9 @@ const (
 )
 
 var valuesComputePlatform = []string{"Server", "Lambda", "ECS"}
+
+// Values are all values of the enum.
+func (ComputePlatform) Values() []string { return valuesComputePlatform }
 
 // DeploymentCreator is an enum; "" is an absent one.
 type DeploymentCreator string
@@ -64,6 +76,9 @@ const (
 
 var valuesDeploymentCreator = []string{"user", "autoscaling", "codeDeployRollback", "CodeDeploy", "CodeDeployAutoUpdate", "CloudFormation", "CloudFormationRollback", "autoscalingTermination"}
 
+// Values are all values of the enum.
+func (DeploymentCreator) Values() []string { return valuesDeploymentCreator }
+
 // DeploymentOption is an enum; "" is an absent one.
 type DeploymentOption string
 
@@ -74,6 +89,9 @@ const (
 
 var valuesDeploymentOption = []string{"WITH_TRAFFIC_CONTROL", "WITHOUT_TRAFFIC_CONTROL"}
 
+// Values are all values of the enum.
+func (DeploymentOption) Values() []string { return valuesDeploymentOption }
+
 // DeploymentReadyAction is an enum; "" is an absent one.
 type DeploymentReadyAction string
 
@@ -83,6 +101,9 @@ const (
 )
 
 var valuesDeploymentReadyAction = []string{"CONTINUE_DEPLOYMENT", "STOP_DEPLOYMENT"}
+
+// Values are all values of the enum.
+func (DeploymentReadyAction) Values() []string { return valuesDeploymentReadyAction }
 
 // DeploymentStatus is an enum; "" is an absent one.
 type DeploymentStatus string
@@ -100,6 +121,9 @@ const (
 
 var valuesDeploymentStatus = []string{"Created", "Queued", "InProgress", "Baking", "Succeeded", "Failed", "Stopped", "Ready"}
 
+// Values are all values of the enum.
+func (DeploymentStatus) Values() []string { return valuesDeploymentStatus }
+
 // DeploymentTargetType is an enum; "" is an absent one.
 type DeploymentTargetType string
 
@@ -112,6 +136,9 @@ const (
 
 var valuesDeploymentTargetType = []string{"InstanceTarget", "LambdaTarget", "ECSTarget", "CloudFormationTarget"}
 
+// Values are all values of the enum.
+func (DeploymentTargetType) Values() []string { return valuesDeploymentTargetType }
+
 // DeploymentType is an enum; "" is an absent one.
 type DeploymentType string
 
@@ -121,6 +148,9 @@ const (
 )
 
 var valuesDeploymentType = []string{"IN_PLACE", "BLUE_GREEN"}
+
+// Values are all values of the enum.
+func (DeploymentType) Values() []string { return valuesDeploymentType }
 
 // DeploymentWaitType is an enum; "" is an absent one.
 type DeploymentWaitType string
@@ -132,6 +162,9 @@ const (
 
 var valuesDeploymentWaitType = []string{"READY_WAIT", "TERMINATION_WAIT"}
 
+// Values are all values of the enum.
+func (DeploymentWaitType) Values() []string { return valuesDeploymentWaitType }
+
 // EC2TagFilterType is an enum; "" is an absent one.
 type EC2TagFilterType string
 
@@ -142,6 +175,9 @@ const (
 )
 
 var valuesEC2TagFilterType = []string{"KEY_ONLY", "VALUE_ONLY", "KEY_AND_VALUE"}
+
+// Values are all values of the enum.
+func (EC2TagFilterType) Values() []string { return valuesEC2TagFilterType }
 
 // ErrorCode is an enum; "" is an absent one.
 type ErrorCode string
@@ -185,6 +221,9 @@ const (
 
 var valuesErrorCode = []string{"AGENT_ISSUE", "ALARM_ACTIVE", "APPLICATION_MISSING", "AUTOSCALING_VALIDATION_ERROR", "AUTO_SCALING_CONFIGURATION", "AUTO_SCALING_IAM_ROLE_PERMISSIONS", "CODEDEPLOY_RESOURCE_CANNOT_BE_FOUND", "CUSTOMER_APPLICATION_UNHEALTHY", "DEPLOYMENT_GROUP_MISSING", "ECS_UPDATE_ERROR", "ELASTIC_LOAD_BALANCING_INVALID", "ELB_INVALID_INSTANCE", "HEALTH_CONSTRAINTS", "HEALTH_CONSTRAINTS_INVALID", "HOOK_EXECUTION_FAILURE", "IAM_ROLE_MISSING", "IAM_ROLE_PERMISSIONS", "INTERNAL_ERROR", "INVALID_ECS_SERVICE", "INVALID_LAMBDA_CONFIGURATION", "INVALID_LAMBDA_FUNCTION", "INVALID_REVISION", "MANUAL_STOP", "MISSING_BLUE_GREEN_DEPLOYMENT_CONFIGURATION", "MISSING_ELB_INFORMATION", "MISSING_GITHUB_TOKEN", "NO_EC2_SUBSCRIPTION", "NO_INSTANCES", "OVER_MAX_INSTANCES", "RESOURCE_LIMIT_EXCEEDED", "REVISION_MISSING", "THROTTLED", "TIMEOUT", "CLOUDFORMATION_STACK_FAILURE"}
 
+// Values are all values of the enum.
+func (ErrorCode) Values() []string { return valuesErrorCode }
+
 // FileExistsBehavior is an enum; "" is an absent one.
 type FileExistsBehavior string
 
@@ -196,6 +235,9 @@ const (
 
 var valuesFileExistsBehavior = []string{"DISALLOW", "OVERWRITE", "RETAIN"}
 
+// Values are all values of the enum.
+func (FileExistsBehavior) Values() []string { return valuesFileExistsBehavior }
+
 // GreenFleetProvisioningAction is an enum; "" is an absent one.
 type GreenFleetProvisioningAction string
 
@@ -206,6 +248,9 @@ const (
 
 var valuesGreenFleetProvisioningAction = []string{"DISCOVER_EXISTING", "COPY_AUTO_SCALING_GROUP"}
 
+// Values are all values of the enum.
+func (GreenFleetProvisioningAction) Values() []string { return valuesGreenFleetProvisioningAction }
+
 // InstanceAction is an enum; "" is an absent one.
 type InstanceAction string
 
@@ -215,6 +260,9 @@ const (
 )
 
 var valuesInstanceAction = []string{"TERMINATE", "KEEP_ALIVE"}
+
+// Values are all values of the enum.
+func (InstanceAction) Values() []string { return valuesInstanceAction }
 
 // InstanceStatus is an enum; "" is an absent one.
 type InstanceStatus string
@@ -231,6 +279,9 @@ const (
 
 var valuesInstanceStatus = []string{"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready"}
 
+// Values are all values of the enum.
+func (InstanceStatus) Values() []string { return valuesInstanceStatus }
+
 // InstanceType is an enum; "" is an absent one.
 type InstanceType string
 
@@ -240,6 +291,9 @@ const (
 )
 
 var valuesInstanceType = []string{"Blue", "Green"}
+
+// Values are all values of the enum.
+func (InstanceType) Values() []string { return valuesInstanceType }
 
 // LifecycleErrorCode is an enum; "" is an absent one.
 type LifecycleErrorCode string
@@ -255,6 +309,9 @@ const (
 
 var valuesLifecycleErrorCode = []string{"Success", "ScriptMissing", "ScriptNotExecutable", "ScriptTimedOut", "ScriptFailed", "UnknownError"}
 
+// Values are all values of the enum.
+func (LifecycleErrorCode) Values() []string { return valuesLifecycleErrorCode }
+
 // LifecycleEventStatus is an enum; "" is an absent one.
 type LifecycleEventStatus string
 
@@ -269,6 +326,9 @@ const (
 
 var valuesLifecycleEventStatus = []string{"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown"}
 
+// Values are all values of the enum.
+func (LifecycleEventStatus) Values() []string { return valuesLifecycleEventStatus }
+
 // ListStateFilterAction is an enum; "" is an absent one.
 type ListStateFilterAction string
 
@@ -280,6 +340,9 @@ const (
 
 var valuesListStateFilterAction = []string{"include", "exclude", "ignore"}
 
+// Values are all values of the enum.
+func (ListStateFilterAction) Values() []string { return valuesListStateFilterAction }
+
 // MinimumHealthyHostsPerZoneType is an enum; "" is an absent one.
 type MinimumHealthyHostsPerZoneType string
 
@@ -289,6 +352,9 @@ const (
 )
 
 var valuesMinimumHealthyHostsPerZoneType = []string{"HOST_COUNT", "FLEET_PERCENT"}
+
+// Values are all values of the enum.
+func (MinimumHealthyHostsPerZoneType) Values() []string { return valuesMinimumHealthyHostsPerZoneType }
 
 // MinimumHealthyHostsType is an enum; "" is an absent one.
 type MinimumHealthyHostsType string
@@ -300,6 +366,9 @@ const (
 
 var valuesMinimumHealthyHostsType = []string{"HOST_COUNT", "FLEET_PERCENT"}
 
+// Values are all values of the enum.
+func (MinimumHealthyHostsType) Values() []string { return valuesMinimumHealthyHostsType }
+
 // OutdatedInstancesStrategy is an enum; "" is an absent one.
 type OutdatedInstancesStrategy string
 
@@ -310,6 +379,9 @@ const (
 
 var valuesOutdatedInstancesStrategy = []string{"UPDATE", "IGNORE"}
 
+// Values are all values of the enum.
+func (OutdatedInstancesStrategy) Values() []string { return valuesOutdatedInstancesStrategy }
+
 // RegistrationStatus is an enum; "" is an absent one.
 type RegistrationStatus string
 
@@ -319,6 +391,9 @@ const (
 )
 
 var valuesRegistrationStatus = []string{"Registered", "Deregistered"}
+
+// Values are all values of the enum.
+func (RegistrationStatus) Values() []string { return valuesRegistrationStatus }
 
 // RevisionLocationType is an enum; "" is an absent one.
 type RevisionLocationType string
@@ -332,6 +407,9 @@ const (
 
 var valuesRevisionLocationType = []string{"S3", "GitHub", "String", "AppSpecContent"}
 
+// Values are all values of the enum.
+func (RevisionLocationType) Values() []string { return valuesRevisionLocationType }
+
 // SortOrder is an enum; "" is an absent one.
 type SortOrder string
 
@@ -342,6 +420,9 @@ const (
 
 var valuesSortOrder = []string{"ascending", "descending"}
 
+// Values are all values of the enum.
+func (SortOrder) Values() []string { return valuesSortOrder }
+
 // StopStatus is an enum; "" is an absent one.
 type StopStatus string
 
@@ -351,6 +432,9 @@ const (
 )
 
 var valuesStopStatus = []string{"Pending", "Succeeded"}
+
+// Values are all values of the enum.
+func (StopStatus) Values() []string { return valuesStopStatus }
 
 // TagFilterType is an enum; "" is an absent one.
 type TagFilterType string
@@ -363,6 +447,9 @@ const (
 
 var valuesTagFilterType = []string{"KEY_ONLY", "VALUE_ONLY", "KEY_AND_VALUE"}
 
+// Values are all values of the enum.
+func (TagFilterType) Values() []string { return valuesTagFilterType }
+
 // TargetFilterName is an enum; "" is an absent one.
 type TargetFilterName string
 
@@ -373,6 +460,9 @@ const (
 
 var valuesTargetFilterName = []string{"TargetStatus", "ServerInstanceLabel"}
 
+// Values are all values of the enum.
+func (TargetFilterName) Values() []string { return valuesTargetFilterName }
+
 // TargetLabel is an enum; "" is an absent one.
 type TargetLabel string
 
@@ -382,6 +472,9 @@ const (
 )
 
 var valuesTargetLabel = []string{"Blue", "Green"}
+
+// Values are all values of the enum.
+func (TargetLabel) Values() []string { return valuesTargetLabel }
 
 // TargetStatus is an enum; "" is an absent one.
 type TargetStatus string
@@ -398,6 +491,9 @@ const (
 
 var valuesTargetStatus = []string{"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown", "Ready"}
 
+// Values are all values of the enum.
+func (TargetStatus) Values() []string { return valuesTargetStatus }
+
 // TrafficRoutingType is an enum; "" is an absent one.
 type TrafficRoutingType string
 
@@ -408,6 +504,9 @@ const (
 )
 
 var valuesTrafficRoutingType = []string{"TimeBasedCanary", "TimeBasedLinear", "AllAtOnce"}
+
+// Values are all values of the enum.
+func (TrafficRoutingType) Values() []string { return valuesTrafficRoutingType }
 
 // TriggerEventType is an enum; "" is an absent one.
 type TriggerEventType string
@@ -426,3 +525,6 @@ const (
 )
 
 var valuesTriggerEventType = []string{"DeploymentStart", "DeploymentSuccess", "DeploymentFailure", "DeploymentStop", "DeploymentRollback", "DeploymentReady", "InstanceStart", "InstanceSuccess", "InstanceFailure", "InstanceReady"}
+
+// Values are all values of the enum.
+func (TriggerEventType) Values() []string { return valuesTriggerEventType }

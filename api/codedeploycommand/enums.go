@@ -15,3 +15,6 @@ const (
 )
 
 var valuesHostCommandStatus = []string{"Pending", "InProgress", "Succeeded", "Failed", "Skipped", "Unknown"}
+
+// Values are all values of the enum.
+func (HostCommandStatus) Values() []string { return valuesHostCommandStatus }

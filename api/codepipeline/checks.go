@@ -15,13 +15,14 @@ var pattern6 = awsproto.NewPattern("AWS|ThirdParty")
 var pattern7 = awsproto.NewPattern("[0-9]{12}|\\*")
 var pattern8 = awsproto.NewPattern("[a-zA-Z0-9\\-\\.]+")
 var pattern9 = awsproto.NewPattern("[a-zA-Z0-9!@ \\(\\)\\.\\*\\?\\-]+")
-var pattern10 = awsproto.NewPattern(".*")
-var pattern11 = awsproto.NewPattern("[a-zA-Z0-9_\\-]+")
-var pattern12 = awsproto.NewPattern("[0-9]{12}")
-var pattern13 = awsproto.NewPattern("arn:aws(-[\\w]+)*:lambda:.+:[0-9]{12}:function:.+")
-var pattern14 = awsproto.NewPattern("arn:aws(-[\\w]+)*:codepipeline:.+:[0-9]{12}:.+")
-var pattern15 = awsproto.NewPattern("[a-zA-Z0-9_-]+")
-var pattern16 = awsproto.NewPattern("^[a-zA-Z0-9-]+$")
+var pattern10 = awsproto.NewPattern("[A-Za-z0-9_]+")
+var pattern11 = awsproto.NewPattern(".*")
+var pattern12 = awsproto.NewPattern("[a-zA-Z0-9_\\-]+")
+var pattern13 = awsproto.NewPattern("[0-9]{12}")
+var pattern14 = awsproto.NewPattern("arn:aws(-[\\w]+)*:lambda:.+:[0-9]{12}:function:.+")
+var pattern15 = awsproto.NewPattern("arn:aws(-[\\w]+)*:codepipeline:.+:[0-9]{12}:.+")
+var pattern16 = awsproto.NewPattern("[a-zA-Z0-9_-]+")
+var pattern17 = awsproto.NewPattern("^[a-zA-Z0-9-]+$")
 
 // Check reports what the model forbids.
 func (s *AcknowledgeJobInput) Check(c *awsproto.Check) {
@@ -67,7 +68,7 @@ func (s *ActionDeclaration) Check(c *awsproto.Check) {
 	for k, v := range s.Configuration {
 		c.Length("configuration", &k, 1, 50)
 		c.PushKey("configuration", string(k))
-		c.Length("member", &v, 1, 1000)
+		c.Length("member", &v, 1, 50000)
 		c.PopElement()
 	}
 	for i := range s.OutputArtifacts {
@@ -92,27 +93,18 @@ func (s *ActionDeclaration) Check(c *awsproto.Check) {
 		c.Length("member", &s.Commands[i], 1, 1000)
 		c.PopElement()
 	}
-	c.Size("outputVariables", s.OutputVariables != nil, len(s.OutputVariables), 0, 15)
+	c.Size("outputVariables", s.OutputVariables != nil, len(s.OutputVariables), 1, 15)
 	for i := range s.OutputVariables {
 		c.PushIndex("outputVariables", i)
 		c.Length("member", &s.OutputVariables[i], 1, 128)
 		c.PopElement()
 	}
-	c.Size("environmentVariables", s.EnvironmentVariables != nil, len(s.EnvironmentVariables), 0, 10)
+	c.Size("environmentVariables", s.EnvironmentVariables != nil, len(s.EnvironmentVariables), 1, 10)
 	for i := range s.EnvironmentVariables {
 		c.PushIndex("environmentVariables", i)
 		s.EnvironmentVariables[i].Check(c)
 		c.PopElement()
 	}
-}
-
-// Check reports what the model forbids.
-func (s *ActionEnvironmentVariable) Check(c *awsproto.Check) {
-	c.Required("name", s.Name != nil)
-	c.Length("name", s.Name, 1, 128)
-	c.Required("value", s.Value != nil)
-	c.Length("value", s.Value, 1, 2000)
-	c.Enum("type", string(s.Type), valuesActionEnvironmentVariableType)
 }
 
 // Check reports what the model forbids.
@@ -458,6 +450,17 @@ func (s *EncryptionKey) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *EnvironmentVariable) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 128)
+	c.Match("name", s.Name, pattern10)
+	c.Required("value", s.Value != nil)
+	c.Length("value", s.Value, 1, 2000)
+	c.Match("value", s.Value, pattern11)
+	c.Enum("type", string(s.Type), valuesEnvironmentVariableType)
+}
+
+// Check reports what the model forbids.
 func (s *ExecutionDetails) Check(c *awsproto.Check) {
 	c.Length("summary", s.Summary, 1, 2048)
 	c.Length("externalExecutionId", s.ExternalExecutionId, 1, 1500)
@@ -561,14 +564,14 @@ func (s *GitBranchFilterCriteria) Check(c *awsproto.Check) {
 	for i := range s.Includes {
 		c.PushIndex("includes", i)
 		c.Length("member", &s.Includes[i], 1, 255)
-		c.Match("member", &s.Includes[i], pattern10)
+		c.Match("member", &s.Includes[i], pattern11)
 		c.PopElement()
 	}
 	c.Size("excludes", s.Excludes != nil, len(s.Excludes), 1, 8)
 	for i := range s.Excludes {
 		c.PushIndex("excludes", i)
 		c.Length("member", &s.Excludes[i], 1, 255)
-		c.Match("member", &s.Excludes[i], pattern10)
+		c.Match("member", &s.Excludes[i], pattern11)
 		c.PopElement()
 	}
 }
@@ -598,14 +601,14 @@ func (s *GitFilePathFilterCriteria) Check(c *awsproto.Check) {
 	for i := range s.Includes {
 		c.PushIndex("includes", i)
 		c.Length("member", &s.Includes[i], 1, 255)
-		c.Match("member", &s.Includes[i], pattern10)
+		c.Match("member", &s.Includes[i], pattern11)
 		c.PopElement()
 	}
 	c.Size("excludes", s.Excludes != nil, len(s.Excludes), 1, 8)
 	for i := range s.Excludes {
 		c.PushIndex("excludes", i)
 		c.Length("member", &s.Excludes[i], 1, 255)
-		c.Match("member", &s.Excludes[i], pattern10)
+		c.Match("member", &s.Excludes[i], pattern11)
 		c.PopElement()
 	}
 }
@@ -669,7 +672,7 @@ func (s *GitTagFilterCriteria) Check(c *awsproto.Check) {
 func (s *InputArtifact) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 100)
-	c.Match("name", s.Name, pattern11)
+	c.Match("name", s.Name, pattern12)
 }
 
 // Check reports what the model forbids.
@@ -677,7 +680,7 @@ func (s *JobWorkerExecutorConfiguration) Check(c *awsproto.Check) {
 	c.Size("pollingAccounts", s.PollingAccounts != nil, len(s.PollingAccounts), 1, 1000)
 	for i := range s.PollingAccounts {
 		c.PushIndex("pollingAccounts", i)
-		c.Match("member", &s.PollingAccounts[i], pattern12)
+		c.Match("member", &s.PollingAccounts[i], pattern13)
 		c.PopElement()
 	}
 	c.Size("pollingServicePrincipals", s.PollingServicePrincipals != nil, len(s.PollingServicePrincipals), 1, 10)
@@ -692,7 +695,7 @@ func (s *JobWorkerExecutorConfiguration) Check(c *awsproto.Check) {
 func (s *LambdaExecutorConfiguration) Check(c *awsproto.Check) {
 	c.Required("lambdaFunctionArn", s.LambdaFunctionArn != nil)
 	c.Length("lambdaFunctionArn", s.LambdaFunctionArn, 1, 140)
-	c.Match("lambdaFunctionArn", s.LambdaFunctionArn, pattern13)
+	c.Match("lambdaFunctionArn", s.LambdaFunctionArn, pattern14)
 }
 
 // Check reports what the model forbids.
@@ -722,6 +725,20 @@ func (s *ListActionTypesInput) Check(c *awsproto.Check) {
 	c.Enum("actionOwnerFilter", string(s.ActionOwnerFilter), valuesActionOwner)
 	c.Length("nextToken", s.NextToken, 1, 2048)
 	c.Length("regionFilter", s.RegionFilter, 4, 30)
+}
+
+// Check reports what the model forbids.
+func (s *ListDeployActionExecutionTargetsInput) Check(c *awsproto.Check) {
+	c.Length("pipelineName", s.PipelineName, 1, 100)
+	c.Match("pipelineName", s.PipelineName, pattern2)
+	c.Required("actionExecutionId", s.ActionExecutionId != nil)
+	for i := range s.Filters {
+		c.PushIndex("filters", i)
+		s.Filters[i].Check(c)
+		c.PopElement()
+	}
+	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+	c.Length("nextToken", s.NextToken, 1, 2048)
 }
 
 // Check reports what the model forbids.
@@ -767,7 +784,7 @@ func (s *ListRuleTypesInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *ListTagsForResourceInput) Check(c *awsproto.Check) {
 	c.Required("resourceArn", s.ResourceArn != nil)
-	c.Match("resourceArn", s.ResourceArn, pattern14)
+	c.Match("resourceArn", s.ResourceArn, pattern15)
 	c.Length("nextToken", s.NextToken, 1, 2048)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
@@ -782,7 +799,7 @@ func (s *ListWebhooksInput) Check(c *awsproto.Check) {
 func (s *OutputArtifact) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 100)
-	c.Match("name", s.Name, pattern11)
+	c.Match("name", s.Name, pattern12)
 	c.Size("files", s.Files != nil, len(s.Files), 1, 10)
 	for i := range s.Files {
 		c.PushIndex("files", i)
@@ -875,7 +892,7 @@ func (s *PipelineVariable) Check(c *awsproto.Check) {
 	c.Match("name", s.Name, pattern4)
 	c.Required("value", s.Value != nil)
 	c.Length("value", s.Value, 1, 1000)
-	c.Match("value", s.Value, pattern10)
+	c.Match("value", s.Value, pattern11)
 }
 
 // Check reports what the model forbids.
@@ -884,9 +901,9 @@ func (s *PipelineVariableDeclaration) Check(c *awsproto.Check) {
 	c.Length("name", s.Name, 1, 128)
 	c.Match("name", s.Name, pattern4)
 	c.Length("defaultValue", s.DefaultValue, 1, 1000)
-	c.Match("defaultValue", s.DefaultValue, pattern10)
+	c.Match("defaultValue", s.DefaultValue, pattern11)
 	c.Length("description", s.Description, 0, 200)
-	c.Match("description", s.Description, pattern10)
+	c.Match("description", s.Description, pattern11)
 }
 
 // Check reports what the model forbids.
@@ -903,7 +920,7 @@ func (s *PollForJobsInput) Check(c *awsproto.Check) {
 		c.Length("queryParam", &k, 1, 50)
 		c.PushKey("queryParam", string(k))
 		c.Length("member", &v, 1, 50)
-		c.Match("member", &v, pattern15)
+		c.Match("member", &v, pattern16)
 		c.PopElement()
 	}
 }
@@ -1103,6 +1120,12 @@ func (s *RuleDeclaration) Check(c *awsproto.Check) {
 	c.Match("roleArn", s.RoleArn, pattern3)
 	c.Length("region", s.Region, 4, 30)
 	awsproto.Range(c, "timeoutInMinutes", s.TimeoutInMinutes, new(int32(5)), new(int32(86400)))
+	c.Size("commands", s.Commands != nil, len(s.Commands), 1, 50)
+	for i := range s.Commands {
+		c.PushIndex("commands", i)
+		c.Length("member", &s.Commands[i], 1, 1000)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.
@@ -1183,7 +1206,7 @@ func (s *StartPipelineExecutionInput) Check(c *awsproto.Check) {
 		c.PopElement()
 	}
 	c.Length("clientRequestToken", s.ClientRequestToken, 1, 128)
-	c.Match("clientRequestToken", s.ClientRequestToken, pattern16)
+	c.Match("clientRequestToken", s.ClientRequestToken, pattern17)
 	c.Size("sourceRevisions", s.SourceRevisions != nil, len(s.SourceRevisions), 0, 50)
 	for i := range s.SourceRevisions {
 		c.PushIndex("sourceRevisions", i)
@@ -1230,7 +1253,7 @@ func (s *Tag) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *TagResourceInput) Check(c *awsproto.Check) {
 	c.Required("resourceArn", s.ResourceArn != nil)
-	c.Match("resourceArn", s.ResourceArn, pattern14)
+	c.Match("resourceArn", s.ResourceArn, pattern15)
 	c.Required("tags", s.Tags != nil)
 	for i := range s.Tags {
 		c.PushIndex("tags", i)
@@ -1240,9 +1263,19 @@ func (s *TagResourceInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *TargetFilter) Check(c *awsproto.Check) {
+	c.Enum("name", string(s.Name), valuesTargetFilterName)
+	for i := range s.Values {
+		c.PushIndex("values", i)
+		c.Length("member", &s.Values[i], 1, -1)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *UntagResourceInput) Check(c *awsproto.Check) {
 	c.Required("resourceArn", s.ResourceArn != nil)
-	c.Match("resourceArn", s.ResourceArn, pattern14)
+	c.Match("resourceArn", s.ResourceArn, pattern15)
 	c.Required("tagKeys", s.TagKeys != nil)
 	for i := range s.TagKeys {
 		c.PushIndex("tagKeys", i)

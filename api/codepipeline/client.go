@@ -102,6 +102,11 @@ func (c Client) ListActionTypes(ctx context.Context, in *ListActionTypesInput) (
 	return awsproto.Send[ListActionTypesOutput](ctx, c.Client, &opListActionTypes, in)
 }
 
+// ListDeployActionExecutionTargets is codepipeline:ListDeployActionExecutionTargets.
+func (c Client) ListDeployActionExecutionTargets(ctx context.Context, in *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error) {
+	return awsproto.Send[ListDeployActionExecutionTargetsOutput](ctx, c.Client, &opListDeployActionExecutionTargets, in)
+}
+
 // ListPipelineExecutions is codepipeline:ListPipelineExecutions.
 func (c Client) ListPipelineExecutions(ctx context.Context, in *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error) {
 	return awsproto.Send[ListPipelineExecutionsOutput](ctx, c.Client, &opListPipelineExecutions, in)

@@ -17,6 +17,9 @@ const (
 
 var valuesActionCategory = []string{"Source", "Build", "Deploy", "Test", "Invoke", "Approval", "Compute"}
 
+// Values are all values of the enum.
+func (ActionCategory) Values() []string { return valuesActionCategory }
+
 // ActionConfigurationPropertyType is an enum; "" is an absent one.
 type ActionConfigurationPropertyType string
 
@@ -28,15 +31,10 @@ const (
 
 var valuesActionConfigurationPropertyType = []string{"String", "Number", "Boolean"}
 
-// ActionEnvironmentVariableType is an enum; "" is an absent one.
-type ActionEnvironmentVariableType string
-
-const (
-	ActionEnvironmentVariableTypePlaintext      ActionEnvironmentVariableType = "PLAINTEXT"
-	ActionEnvironmentVariableTypeSecretsManager ActionEnvironmentVariableType = "SECRETS_MANAGER"
-)
-
-var valuesActionEnvironmentVariableType = []string{"PLAINTEXT", "SECRETS_MANAGER"}
+// Values are all values of the enum.
+func (ActionConfigurationPropertyType) Values() []string {
+	return valuesActionConfigurationPropertyType
+}
 
 // ActionExecutionStatus is an enum; "" is an absent one.
 type ActionExecutionStatus string
@@ -50,6 +48,9 @@ const (
 
 var valuesActionExecutionStatus = []string{"InProgress", "Abandoned", "Succeeded", "Failed"}
 
+// Values are all values of the enum.
+func (ActionExecutionStatus) Values() []string { return valuesActionExecutionStatus }
+
 // ActionOwner is an enum; "" is an absent one.
 type ActionOwner string
 
@@ -61,6 +62,9 @@ const (
 
 var valuesActionOwner = []string{"AWS", "ThirdParty", "Custom"}
 
+// Values are all values of the enum.
+func (ActionOwner) Values() []string { return valuesActionOwner }
+
 // ApprovalStatus is an enum; "" is an absent one.
 type ApprovalStatus string
 
@@ -71,6 +75,9 @@ const (
 
 var valuesApprovalStatus = []string{"Approved", "Rejected"}
 
+// Values are all values of the enum.
+func (ApprovalStatus) Values() []string { return valuesApprovalStatus }
+
 // ArtifactLocationType is an enum; "" is an absent one.
 type ArtifactLocationType string
 
@@ -79,6 +86,9 @@ const (
 )
 
 var valuesArtifactLocationType = []string{"S3"}
+
+// Values are all values of the enum.
+func (ArtifactLocationType) Values() []string { return valuesArtifactLocationType }
 
 // ArtifactStoreType is an enum; "" is an absent one.
 type ArtifactStoreType string
@@ -89,6 +99,9 @@ const (
 
 var valuesArtifactStoreType = []string{"S3"}
 
+// Values are all values of the enum.
+func (ArtifactStoreType) Values() []string { return valuesArtifactStoreType }
+
 // BlockerType is an enum; "" is an absent one.
 type BlockerType string
 
@@ -97,6 +110,9 @@ const (
 )
 
 var valuesBlockerType = []string{"Schedule"}
+
+// Values are all values of the enum.
+func (BlockerType) Values() []string { return valuesBlockerType }
 
 // ConditionExecutionStatus is an enum; "" is an absent one.
 type ConditionExecutionStatus string
@@ -113,6 +129,9 @@ const (
 
 var valuesConditionExecutionStatus = []string{"InProgress", "Failed", "Errored", "Succeeded", "Cancelled", "Abandoned", "Overridden"}
 
+// Values are all values of the enum.
+func (ConditionExecutionStatus) Values() []string { return valuesConditionExecutionStatus }
+
 // ConditionType is an enum; "" is an absent one.
 type ConditionType string
 
@@ -123,6 +142,9 @@ const (
 
 var valuesConditionType = []string{"BEFORE_ENTRY", "ON_SUCCESS"}
 
+// Values are all values of the enum.
+func (ConditionType) Values() []string { return valuesConditionType }
+
 // EncryptionKeyType is an enum; "" is an absent one.
 type EncryptionKeyType string
 
@@ -131,6 +153,22 @@ const (
 )
 
 var valuesEncryptionKeyType = []string{"KMS"}
+
+// Values are all values of the enum.
+func (EncryptionKeyType) Values() []string { return valuesEncryptionKeyType }
+
+// EnvironmentVariableType is an enum; "" is an absent one.
+type EnvironmentVariableType string
+
+const (
+	EnvironmentVariableTypePlaintext      EnvironmentVariableType = "PLAINTEXT"
+	EnvironmentVariableTypeSecretsManager EnvironmentVariableType = "SECRETS_MANAGER"
+)
+
+var valuesEnvironmentVariableType = []string{"PLAINTEXT", "SECRETS_MANAGER"}
+
+// Values are all values of the enum.
+func (EnvironmentVariableType) Values() []string { return valuesEnvironmentVariableType }
 
 // ExecutionMode is an enum; "" is an absent one.
 type ExecutionMode string
@@ -143,6 +181,9 @@ const (
 
 var valuesExecutionMode = []string{"QUEUED", "SUPERSEDED", "PARALLEL"}
 
+// Values are all values of the enum.
+func (ExecutionMode) Values() []string { return valuesExecutionMode }
+
 // ExecutionType is an enum; "" is an absent one.
 type ExecutionType string
 
@@ -153,6 +194,9 @@ const (
 
 var valuesExecutionType = []string{"STANDARD", "ROLLBACK"}
 
+// Values are all values of the enum.
+func (ExecutionType) Values() []string { return valuesExecutionType }
+
 // ExecutorType is an enum; "" is an absent one.
 type ExecutorType string
 
@@ -162,6 +206,9 @@ const (
 )
 
 var valuesExecutorType = []string{"JobWorker", "Lambda"}
+
+// Values are all values of the enum.
+func (ExecutorType) Values() []string { return valuesExecutorType }
 
 // FailureType is an enum; "" is an absent one.
 type FailureType string
@@ -177,6 +224,9 @@ const (
 
 var valuesFailureType = []string{"JobFailed", "ConfigurationError", "PermissionError", "RevisionOutOfSync", "RevisionUnavailable", "SystemUnavailable"}
 
+// Values are all values of the enum.
+func (FailureType) Values() []string { return valuesFailureType }
+
 // GitPullRequestEventType is an enum; "" is an absent one.
 type GitPullRequestEventType string
 
@@ -187,6 +237,9 @@ const (
 )
 
 var valuesGitPullRequestEventType = []string{"OPEN", "UPDATED", "CLOSED"}
+
+// Values are all values of the enum.
+func (GitPullRequestEventType) Values() []string { return valuesGitPullRequestEventType }
 
 // JobStatus is an enum; "" is an absent one.
 type JobStatus string
@@ -203,6 +256,9 @@ const (
 
 var valuesJobStatus = []string{"Created", "Queued", "Dispatched", "InProgress", "TimedOut", "Succeeded", "Failed"}
 
+// Values are all values of the enum.
+func (JobStatus) Values() []string { return valuesJobStatus }
+
 // PipelineExecutionStatus is an enum; "" is an absent one.
 type PipelineExecutionStatus string
 
@@ -218,6 +274,9 @@ const (
 
 var valuesPipelineExecutionStatus = []string{"Cancelled", "InProgress", "Stopped", "Stopping", "Succeeded", "Superseded", "Failed"}
 
+// Values are all values of the enum.
+func (PipelineExecutionStatus) Values() []string { return valuesPipelineExecutionStatus }
+
 // PipelineTriggerProviderType is an enum; "" is an absent one.
 type PipelineTriggerProviderType string
 
@@ -226,6 +285,9 @@ const (
 )
 
 var valuesPipelineTriggerProviderType = []string{"CodeStarSourceConnection"}
+
+// Values are all values of the enum.
+func (PipelineTriggerProviderType) Values() []string { return valuesPipelineTriggerProviderType }
 
 // PipelineType is an enum; "" is an absent one.
 type PipelineType string
@@ -236,6 +298,9 @@ const (
 )
 
 var valuesPipelineType = []string{"V1", "V2"}
+
+// Values are all values of the enum.
+func (PipelineType) Values() []string { return valuesPipelineType }
 
 // Result is an enum; "" is an absent one.
 type Result string
@@ -249,6 +314,22 @@ const (
 
 var valuesResult = []string{"ROLLBACK", "FAIL", "RETRY", "SKIP"}
 
+// Values are all values of the enum.
+func (Result) Values() []string { return valuesResult }
+
+// RetryTrigger is an enum; "" is an absent one.
+type RetryTrigger string
+
+const (
+	RetryTriggerAutomatedStageRetry RetryTrigger = "AutomatedStageRetry"
+	RetryTriggerManualStageRetry    RetryTrigger = "ManualStageRetry"
+)
+
+var valuesRetryTrigger = []string{"AutomatedStageRetry", "ManualStageRetry"}
+
+// Values are all values of the enum.
+func (RetryTrigger) Values() []string { return valuesRetryTrigger }
+
 // RuleCategory is an enum; "" is an absent one.
 type RuleCategory string
 
@@ -257,6 +338,9 @@ const (
 )
 
 var valuesRuleCategory = []string{"Rule"}
+
+// Values are all values of the enum.
+func (RuleCategory) Values() []string { return valuesRuleCategory }
 
 // RuleConfigurationPropertyType is an enum; "" is an absent one.
 type RuleConfigurationPropertyType string
@@ -268,6 +352,9 @@ const (
 )
 
 var valuesRuleConfigurationPropertyType = []string{"String", "Number", "Boolean"}
+
+// Values are all values of the enum.
+func (RuleConfigurationPropertyType) Values() []string { return valuesRuleConfigurationPropertyType }
 
 // RuleExecutionStatus is an enum; "" is an absent one.
 type RuleExecutionStatus string
@@ -281,6 +368,9 @@ const (
 
 var valuesRuleExecutionStatus = []string{"InProgress", "Abandoned", "Succeeded", "Failed"}
 
+// Values are all values of the enum.
+func (RuleExecutionStatus) Values() []string { return valuesRuleExecutionStatus }
+
 // RuleOwner is an enum; "" is an absent one.
 type RuleOwner string
 
@@ -289,6 +379,9 @@ const (
 )
 
 var valuesRuleOwner = []string{"AWS"}
+
+// Values are all values of the enum.
+func (RuleOwner) Values() []string { return valuesRuleOwner }
 
 // SourceRevisionType is an enum; "" is an absent one.
 type SourceRevisionType string
@@ -302,6 +395,9 @@ const (
 
 var valuesSourceRevisionType = []string{"COMMIT_ID", "IMAGE_DIGEST", "S3_OBJECT_VERSION_ID", "S3_OBJECT_KEY"}
 
+// Values are all values of the enum.
+func (SourceRevisionType) Values() []string { return valuesSourceRevisionType }
+
 // StageExecutionStatus is an enum; "" is an absent one.
 type StageExecutionStatus string
 
@@ -312,9 +408,13 @@ const (
 	StageExecutionStatusStopped    StageExecutionStatus = "Stopped"
 	StageExecutionStatusStopping   StageExecutionStatus = "Stopping"
 	StageExecutionStatusSucceeded  StageExecutionStatus = "Succeeded"
+	StageExecutionStatusSkipped    StageExecutionStatus = "Skipped"
 )
 
-var valuesStageExecutionStatus = []string{"Cancelled", "InProgress", "Failed", "Stopped", "Stopping", "Succeeded"}
+var valuesStageExecutionStatus = []string{"Cancelled", "InProgress", "Failed", "Stopped", "Stopping", "Succeeded", "Skipped"}
+
+// Values are all values of the enum.
+func (StageExecutionStatus) Values() []string { return valuesStageExecutionStatus }
 
 // StageRetryMode is an enum; "" is an absent one.
 type StageRetryMode string
@@ -326,6 +426,9 @@ const (
 
 var valuesStageRetryMode = []string{"FAILED_ACTIONS", "ALL_ACTIONS"}
 
+// Values are all values of the enum.
+func (StageRetryMode) Values() []string { return valuesStageRetryMode }
+
 // StageTransitionType is an enum; "" is an absent one.
 type StageTransitionType string
 
@@ -336,6 +439,9 @@ const (
 
 var valuesStageTransitionType = []string{"Inbound", "Outbound"}
 
+// Values are all values of the enum.
+func (StageTransitionType) Values() []string { return valuesStageTransitionType }
+
 // StartTimeRange is an enum; "" is an absent one.
 type StartTimeRange string
 
@@ -345,6 +451,21 @@ const (
 )
 
 var valuesStartTimeRange = []string{"Latest", "All"}
+
+// Values are all values of the enum.
+func (StartTimeRange) Values() []string { return valuesStartTimeRange }
+
+// TargetFilterName is an enum; "" is an absent one.
+type TargetFilterName string
+
+const (
+	TargetFilterNameTargetStatus TargetFilterName = "TARGET_STATUS"
+)
+
+var valuesTargetFilterName = []string{"TARGET_STATUS"}
+
+// Values are all values of the enum.
+func (TargetFilterName) Values() []string { return valuesTargetFilterName }
 
 // TriggerType is an enum; "" is an absent one.
 type TriggerType string
@@ -363,6 +484,9 @@ const (
 
 var valuesTriggerType = []string{"CreatePipeline", "StartPipelineExecution", "PollForSourceChanges", "Webhook", "CloudWatchEvent", "PutActionRevision", "WebhookV2", "ManualRollback", "AutomatedRollback"}
 
+// Values are all values of the enum.
+func (TriggerType) Values() []string { return valuesTriggerType }
+
 // WebhookAuthenticationType is an enum; "" is an absent one.
 type WebhookAuthenticationType string
 
@@ -373,3 +497,6 @@ const (
 )
 
 var valuesWebhookAuthenticationType = []string{"GITHUB_HMAC", "IP", "UNAUTHENTICATED"}
+
+// Values are all values of the enum.
+func (WebhookAuthenticationType) Values() []string { return valuesWebhookAuthenticationType }

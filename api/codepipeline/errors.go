@@ -2,6 +2,15 @@
 
 package codepipeline
 
+// ActionExecutionNotFoundException travels as "ActionExecutionNotFoundException" with HTTP status 400.
+type ActionExecutionNotFoundException struct{ Message string }
+
+func (e *ActionExecutionNotFoundException) Error() string { return e.Message }
+func (*ActionExecutionNotFoundException) ErrorCode() string {
+	return "ActionExecutionNotFoundException"
+}
+func (*ActionExecutionNotFoundException) HTTPStatus() int { return 400 }
+
 // ActionNotFoundException travels as "ActionNotFoundException" with HTTP status 400.
 type ActionNotFoundException struct{ Message string }
 
@@ -312,6 +321,8 @@ func (*WebhookNotFoundException) HTTPStatus() int   { return 400 }
 
 func newError(code, message string) error {
 	switch code {
+	case "ActionExecutionNotFoundException":
+		return &ActionExecutionNotFoundException{message}
 	case "ActionNotFoundException":
 		return &ActionNotFoundException{message}
 	case "ActionTypeNotFoundException":

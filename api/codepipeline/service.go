@@ -14,49 +14,50 @@ var info = awsproto.Info{
 }
 
 var (
-	opAcknowledgeJob                  = awsproto.Operation{Service: &info, Name: "AcknowledgeJob", Empty: false, Errors: []string{"ValidationException", "InvalidNonceException", "JobNotFoundException"}}
-	opAcknowledgeThirdPartyJob        = awsproto.Operation{Service: &info, Name: "AcknowledgeThirdPartyJob", Empty: false, Errors: []string{"ValidationException", "InvalidNonceException", "JobNotFoundException", "InvalidClientTokenException"}}
-	opCreateCustomActionType          = awsproto.Operation{Service: &info, Name: "CreateCustomActionType", Empty: false, Errors: []string{"ValidationException", "LimitExceededException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
-	opCreatePipeline                  = awsproto.Operation{Service: &info, Name: "CreatePipeline", Empty: false, Errors: []string{"ValidationException", "PipelineNameInUseException", "InvalidStageDeclarationException", "InvalidActionDeclarationException", "InvalidBlockerDeclarationException", "InvalidStructureException", "LimitExceededException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
-	opDeleteCustomActionType          = awsproto.Operation{Service: &info, Name: "DeleteCustomActionType", Empty: true, Errors: []string{"ValidationException", "ConcurrentModificationException"}}
-	opDeletePipeline                  = awsproto.Operation{Service: &info, Name: "DeletePipeline", Empty: true, Errors: []string{"ValidationException", "ConcurrentModificationException"}}
-	opDeleteWebhook                   = awsproto.Operation{Service: &info, Name: "DeleteWebhook", Empty: true, Errors: []string{"ValidationException", "ConcurrentModificationException"}}
-	opDeregisterWebhookWithThirdParty = awsproto.Operation{Service: &info, Name: "DeregisterWebhookWithThirdParty", Empty: true, Errors: []string{"ValidationException", "WebhookNotFoundException"}}
-	opDisableStageTransition          = awsproto.Operation{Service: &info, Name: "DisableStageTransition", Empty: true, Errors: []string{"ValidationException", "PipelineNotFoundException", "StageNotFoundException"}}
-	opEnableStageTransition           = awsproto.Operation{Service: &info, Name: "EnableStageTransition", Empty: true, Errors: []string{"ValidationException", "PipelineNotFoundException", "StageNotFoundException"}}
-	opGetActionType                   = awsproto.Operation{Service: &info, Name: "GetActionType", Empty: false, Errors: []string{"ActionTypeNotFoundException", "ValidationException"}}
-	opGetJobDetails                   = awsproto.Operation{Service: &info, Name: "GetJobDetails", Empty: false, Errors: []string{"ValidationException", "JobNotFoundException"}}
-	opGetPipeline                     = awsproto.Operation{Service: &info, Name: "GetPipeline", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "PipelineVersionNotFoundException"}}
-	opGetPipelineExecution            = awsproto.Operation{Service: &info, Name: "GetPipelineExecution", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "PipelineExecutionNotFoundException"}}
-	opGetPipelineState                = awsproto.Operation{Service: &info, Name: "GetPipelineState", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException"}}
-	opGetThirdPartyJobDetails         = awsproto.Operation{Service: &info, Name: "GetThirdPartyJobDetails", Empty: false, Errors: []string{"JobNotFoundException", "ValidationException", "InvalidClientTokenException", "InvalidJobException"}}
-	opListActionExecutions            = awsproto.Operation{Service: &info, Name: "ListActionExecutions", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "InvalidNextTokenException", "PipelineExecutionNotFoundException"}}
-	opListActionTypes                 = awsproto.Operation{Service: &info, Name: "ListActionTypes", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
-	opListPipelineExecutions          = awsproto.Operation{Service: &info, Name: "ListPipelineExecutions", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "InvalidNextTokenException"}}
-	opListPipelines                   = awsproto.Operation{Service: &info, Name: "ListPipelines", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
-	opListRuleExecutions              = awsproto.Operation{Service: &info, Name: "ListRuleExecutions", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "InvalidNextTokenException", "PipelineExecutionNotFoundException"}}
-	opListRuleTypes                   = awsproto.Operation{Service: &info, Name: "ListRuleTypes", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
-	opListTagsForResource             = awsproto.Operation{Service: &info, Name: "ListTagsForResource", Empty: false, Errors: []string{"ValidationException", "ResourceNotFoundException", "InvalidNextTokenException", "InvalidArnException"}}
-	opListWebhooks                    = awsproto.Operation{Service: &info, Name: "ListWebhooks", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
-	opOverrideStageCondition          = awsproto.Operation{Service: &info, Name: "OverrideStageCondition", Empty: true, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "StageNotFoundException", "ConditionNotOverridableException", "NotLatestPipelineExecutionException", "ConcurrentPipelineExecutionsLimitExceededException"}}
-	opPollForJobs                     = awsproto.Operation{Service: &info, Name: "PollForJobs", Empty: false, Errors: []string{"ValidationException", "ActionTypeNotFoundException"}}
-	opPollForThirdPartyJobs           = awsproto.Operation{Service: &info, Name: "PollForThirdPartyJobs", Empty: false, Errors: []string{"ActionTypeNotFoundException", "ValidationException"}}
-	opPutActionRevision               = awsproto.Operation{Service: &info, Name: "PutActionRevision", Empty: false, Errors: []string{"PipelineNotFoundException", "StageNotFoundException", "ActionNotFoundException", "ValidationException", "ConcurrentPipelineExecutionsLimitExceededException"}}
-	opPutApprovalResult               = awsproto.Operation{Service: &info, Name: "PutApprovalResult", Empty: false, Errors: []string{"InvalidApprovalTokenException", "ApprovalAlreadyCompletedException", "PipelineNotFoundException", "StageNotFoundException", "ActionNotFoundException", "ValidationException"}}
-	opPutJobFailureResult             = awsproto.Operation{Service: &info, Name: "PutJobFailureResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException"}}
-	opPutJobSuccessResult             = awsproto.Operation{Service: &info, Name: "PutJobSuccessResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException", "OutputVariablesSizeExceededException"}}
-	opPutThirdPartyJobFailureResult   = awsproto.Operation{Service: &info, Name: "PutThirdPartyJobFailureResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException", "InvalidClientTokenException"}}
-	opPutThirdPartyJobSuccessResult   = awsproto.Operation{Service: &info, Name: "PutThirdPartyJobSuccessResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException", "InvalidClientTokenException"}}
-	opPutWebhook                      = awsproto.Operation{Service: &info, Name: "PutWebhook", Empty: false, Errors: []string{"ValidationException", "LimitExceededException", "InvalidWebhookFilterPatternException", "InvalidWebhookAuthenticationParametersException", "PipelineNotFoundException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
-	opRegisterWebhookWithThirdParty   = awsproto.Operation{Service: &info, Name: "RegisterWebhookWithThirdParty", Empty: true, Errors: []string{"ValidationException", "WebhookNotFoundException"}}
-	opRetryStageExecution             = awsproto.Operation{Service: &info, Name: "RetryStageExecution", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "StageNotFoundException", "StageNotRetryableException", "NotLatestPipelineExecutionException", "ConcurrentPipelineExecutionsLimitExceededException"}}
-	opRollbackStage                   = awsproto.Operation{Service: &info, Name: "RollbackStage", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "PipelineExecutionNotFoundException", "PipelineExecutionOutdatedException", "StageNotFoundException", "UnableToRollbackStageException"}}
-	opStartPipelineExecution          = awsproto.Operation{Service: &info, Name: "StartPipelineExecution", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "ConcurrentPipelineExecutionsLimitExceededException"}}
-	opStopPipelineExecution           = awsproto.Operation{Service: &info, Name: "StopPipelineExecution", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}}
-	opTagResource                     = awsproto.Operation{Service: &info, Name: "TagResource", Empty: true, Errors: []string{"ValidationException", "ResourceNotFoundException", "InvalidArnException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
-	opUntagResource                   = awsproto.Operation{Service: &info, Name: "UntagResource", Empty: true, Errors: []string{"ValidationException", "ResourceNotFoundException", "InvalidArnException", "InvalidTagsException", "ConcurrentModificationException"}}
-	opUpdateActionType                = awsproto.Operation{Service: &info, Name: "UpdateActionType", Empty: true, Errors: []string{"RequestFailedException", "ValidationException", "ActionTypeNotFoundException"}}
-	opUpdatePipeline                  = awsproto.Operation{Service: &info, Name: "UpdatePipeline", Empty: false, Errors: []string{"ValidationException", "InvalidStageDeclarationException", "InvalidActionDeclarationException", "InvalidBlockerDeclarationException", "InvalidStructureException", "LimitExceededException"}}
+	opAcknowledgeJob                   = awsproto.Operation{Service: &info, Name: "AcknowledgeJob", Empty: false, Errors: []string{"ValidationException", "InvalidNonceException", "JobNotFoundException"}}
+	opAcknowledgeThirdPartyJob         = awsproto.Operation{Service: &info, Name: "AcknowledgeThirdPartyJob", Empty: false, Errors: []string{"ValidationException", "InvalidNonceException", "JobNotFoundException", "InvalidClientTokenException"}}
+	opCreateCustomActionType           = awsproto.Operation{Service: &info, Name: "CreateCustomActionType", Empty: false, Errors: []string{"ValidationException", "LimitExceededException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
+	opCreatePipeline                   = awsproto.Operation{Service: &info, Name: "CreatePipeline", Empty: false, Errors: []string{"ValidationException", "PipelineNameInUseException", "InvalidStageDeclarationException", "InvalidActionDeclarationException", "InvalidBlockerDeclarationException", "InvalidStructureException", "LimitExceededException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
+	opDeleteCustomActionType           = awsproto.Operation{Service: &info, Name: "DeleteCustomActionType", Empty: true, Errors: []string{"ValidationException", "ConcurrentModificationException"}}
+	opDeletePipeline                   = awsproto.Operation{Service: &info, Name: "DeletePipeline", Empty: true, Errors: []string{"ValidationException", "ConcurrentModificationException"}}
+	opDeleteWebhook                    = awsproto.Operation{Service: &info, Name: "DeleteWebhook", Empty: true, Errors: []string{"ValidationException", "ConcurrentModificationException"}}
+	opDeregisterWebhookWithThirdParty  = awsproto.Operation{Service: &info, Name: "DeregisterWebhookWithThirdParty", Empty: true, Errors: []string{"ValidationException", "WebhookNotFoundException"}}
+	opDisableStageTransition           = awsproto.Operation{Service: &info, Name: "DisableStageTransition", Empty: true, Errors: []string{"ValidationException", "PipelineNotFoundException", "StageNotFoundException"}}
+	opEnableStageTransition            = awsproto.Operation{Service: &info, Name: "EnableStageTransition", Empty: true, Errors: []string{"ValidationException", "PipelineNotFoundException", "StageNotFoundException"}}
+	opGetActionType                    = awsproto.Operation{Service: &info, Name: "GetActionType", Empty: false, Errors: []string{"ActionTypeNotFoundException", "ValidationException"}}
+	opGetJobDetails                    = awsproto.Operation{Service: &info, Name: "GetJobDetails", Empty: false, Errors: []string{"ValidationException", "JobNotFoundException"}}
+	opGetPipeline                      = awsproto.Operation{Service: &info, Name: "GetPipeline", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "PipelineVersionNotFoundException"}}
+	opGetPipelineExecution             = awsproto.Operation{Service: &info, Name: "GetPipelineExecution", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "PipelineExecutionNotFoundException"}}
+	opGetPipelineState                 = awsproto.Operation{Service: &info, Name: "GetPipelineState", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException"}}
+	opGetThirdPartyJobDetails          = awsproto.Operation{Service: &info, Name: "GetThirdPartyJobDetails", Empty: false, Errors: []string{"JobNotFoundException", "ValidationException", "InvalidClientTokenException", "InvalidJobException"}}
+	opListActionExecutions             = awsproto.Operation{Service: &info, Name: "ListActionExecutions", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "InvalidNextTokenException", "PipelineExecutionNotFoundException"}}
+	opListActionTypes                  = awsproto.Operation{Service: &info, Name: "ListActionTypes", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
+	opListDeployActionExecutionTargets = awsproto.Operation{Service: &info, Name: "ListDeployActionExecutionTargets", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "InvalidNextTokenException", "ActionExecutionNotFoundException"}}
+	opListPipelineExecutions           = awsproto.Operation{Service: &info, Name: "ListPipelineExecutions", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "InvalidNextTokenException"}}
+	opListPipelines                    = awsproto.Operation{Service: &info, Name: "ListPipelines", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
+	opListRuleExecutions               = awsproto.Operation{Service: &info, Name: "ListRuleExecutions", Empty: false, Errors: []string{"ValidationException", "PipelineNotFoundException", "InvalidNextTokenException", "PipelineExecutionNotFoundException"}}
+	opListRuleTypes                    = awsproto.Operation{Service: &info, Name: "ListRuleTypes", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
+	opListTagsForResource              = awsproto.Operation{Service: &info, Name: "ListTagsForResource", Empty: false, Errors: []string{"ValidationException", "ResourceNotFoundException", "InvalidNextTokenException", "InvalidArnException"}}
+	opListWebhooks                     = awsproto.Operation{Service: &info, Name: "ListWebhooks", Empty: false, Errors: []string{"ValidationException", "InvalidNextTokenException"}}
+	opOverrideStageCondition           = awsproto.Operation{Service: &info, Name: "OverrideStageCondition", Empty: true, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "StageNotFoundException", "ConditionNotOverridableException", "NotLatestPipelineExecutionException", "ConcurrentPipelineExecutionsLimitExceededException"}}
+	opPollForJobs                      = awsproto.Operation{Service: &info, Name: "PollForJobs", Empty: false, Errors: []string{"ValidationException", "ActionTypeNotFoundException"}}
+	opPollForThirdPartyJobs            = awsproto.Operation{Service: &info, Name: "PollForThirdPartyJobs", Empty: false, Errors: []string{"ActionTypeNotFoundException", "ValidationException"}}
+	opPutActionRevision                = awsproto.Operation{Service: &info, Name: "PutActionRevision", Empty: false, Errors: []string{"PipelineNotFoundException", "StageNotFoundException", "ActionNotFoundException", "ValidationException", "ConcurrentPipelineExecutionsLimitExceededException"}}
+	opPutApprovalResult                = awsproto.Operation{Service: &info, Name: "PutApprovalResult", Empty: false, Errors: []string{"InvalidApprovalTokenException", "ApprovalAlreadyCompletedException", "PipelineNotFoundException", "StageNotFoundException", "ActionNotFoundException", "ValidationException"}}
+	opPutJobFailureResult              = awsproto.Operation{Service: &info, Name: "PutJobFailureResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException"}}
+	opPutJobSuccessResult              = awsproto.Operation{Service: &info, Name: "PutJobSuccessResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException", "OutputVariablesSizeExceededException"}}
+	opPutThirdPartyJobFailureResult    = awsproto.Operation{Service: &info, Name: "PutThirdPartyJobFailureResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException", "InvalidClientTokenException"}}
+	opPutThirdPartyJobSuccessResult    = awsproto.Operation{Service: &info, Name: "PutThirdPartyJobSuccessResult", Empty: true, Errors: []string{"ValidationException", "JobNotFoundException", "InvalidJobStateException", "InvalidClientTokenException"}}
+	opPutWebhook                       = awsproto.Operation{Service: &info, Name: "PutWebhook", Empty: false, Errors: []string{"ValidationException", "LimitExceededException", "InvalidWebhookFilterPatternException", "InvalidWebhookAuthenticationParametersException", "PipelineNotFoundException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
+	opRegisterWebhookWithThirdParty    = awsproto.Operation{Service: &info, Name: "RegisterWebhookWithThirdParty", Empty: true, Errors: []string{"ValidationException", "WebhookNotFoundException"}}
+	opRetryStageExecution              = awsproto.Operation{Service: &info, Name: "RetryStageExecution", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "StageNotFoundException", "StageNotRetryableException", "NotLatestPipelineExecutionException", "ConcurrentPipelineExecutionsLimitExceededException"}}
+	opRollbackStage                    = awsproto.Operation{Service: &info, Name: "RollbackStage", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "PipelineExecutionNotFoundException", "PipelineExecutionOutdatedException", "StageNotFoundException", "UnableToRollbackStageException"}}
+	opStartPipelineExecution           = awsproto.Operation{Service: &info, Name: "StartPipelineExecution", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "ConcurrentPipelineExecutionsLimitExceededException"}}
+	opStopPipelineExecution            = awsproto.Operation{Service: &info, Name: "StopPipelineExecution", Empty: false, Errors: []string{"ValidationException", "ConflictException", "PipelineNotFoundException", "PipelineExecutionNotStoppableException", "DuplicatedStopRequestException"}}
+	opTagResource                      = awsproto.Operation{Service: &info, Name: "TagResource", Empty: true, Errors: []string{"ValidationException", "ResourceNotFoundException", "InvalidArnException", "TooManyTagsException", "InvalidTagsException", "ConcurrentModificationException"}}
+	opUntagResource                    = awsproto.Operation{Service: &info, Name: "UntagResource", Empty: true, Errors: []string{"ValidationException", "ResourceNotFoundException", "InvalidArnException", "InvalidTagsException", "ConcurrentModificationException"}}
+	opUpdateActionType                 = awsproto.Operation{Service: &info, Name: "UpdateActionType", Empty: true, Errors: []string{"RequestFailedException", "ValidationException", "ActionTypeNotFoundException"}}
+	opUpdatePipeline                   = awsproto.Operation{Service: &info, Name: "UpdatePipeline", Empty: false, Errors: []string{"ValidationException", "InvalidStageDeclarationException", "InvalidActionDeclarationException", "InvalidBlockerDeclarationException", "InvalidStructureException", "LimitExceededException"}}
 )
 
 // API is CodePipeline: in process it is a Service, from afar a Client.
@@ -79,6 +80,7 @@ type API interface {
 	GetThirdPartyJobDetails(context.Context, *GetThirdPartyJobDetailsInput) (*GetThirdPartyJobDetailsOutput, error)
 	ListActionExecutions(context.Context, *ListActionExecutionsInput) (*ListActionExecutionsOutput, error)
 	ListActionTypes(context.Context, *ListActionTypesInput) (*ListActionTypesOutput, error)
+	ListDeployActionExecutionTargets(context.Context, *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error)
 	ListPipelineExecutions(context.Context, *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error)
 	ListPipelines(context.Context, *ListPipelinesInput) (*ListPipelinesOutput, error)
 	ListRuleExecutions(context.Context, *ListRuleExecutionsInput) (*ListRuleExecutionsOutput, error)
@@ -108,50 +110,51 @@ type API interface {
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                           awsproto.Hooks
-	acknowledgeJob                  func(context.Context, *AcknowledgeJobInput) (*AcknowledgeJobOutput, error)
-	acknowledgeThirdPartyJob        func(context.Context, *AcknowledgeThirdPartyJobInput) (*AcknowledgeThirdPartyJobOutput, error)
-	createCustomActionType          func(context.Context, *CreateCustomActionTypeInput) (*CreateCustomActionTypeOutput, error)
-	createPipeline                  func(context.Context, *CreatePipelineInput) (*CreatePipelineOutput, error)
-	deleteCustomActionType          func(context.Context, *DeleteCustomActionTypeInput) (*DeleteCustomActionTypeOutput, error)
-	deletePipeline                  func(context.Context, *DeletePipelineInput) (*DeletePipelineOutput, error)
-	deleteWebhook                   func(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
-	deregisterWebhookWithThirdParty func(context.Context, *DeregisterWebhookWithThirdPartyInput) (*DeregisterWebhookWithThirdPartyOutput, error)
-	disableStageTransition          func(context.Context, *DisableStageTransitionInput) (*DisableStageTransitionOutput, error)
-	enableStageTransition           func(context.Context, *EnableStageTransitionInput) (*EnableStageTransitionOutput, error)
-	getActionType                   func(context.Context, *GetActionTypeInput) (*GetActionTypeOutput, error)
-	getJobDetails                   func(context.Context, *GetJobDetailsInput) (*GetJobDetailsOutput, error)
-	getPipeline                     func(context.Context, *GetPipelineInput) (*GetPipelineOutput, error)
-	getPipelineExecution            func(context.Context, *GetPipelineExecutionInput) (*GetPipelineExecutionOutput, error)
-	getPipelineState                func(context.Context, *GetPipelineStateInput) (*GetPipelineStateOutput, error)
-	getThirdPartyJobDetails         func(context.Context, *GetThirdPartyJobDetailsInput) (*GetThirdPartyJobDetailsOutput, error)
-	listActionExecutions            func(context.Context, *ListActionExecutionsInput) (*ListActionExecutionsOutput, error)
-	listActionTypes                 func(context.Context, *ListActionTypesInput) (*ListActionTypesOutput, error)
-	listPipelineExecutions          func(context.Context, *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error)
-	listPipelines                   func(context.Context, *ListPipelinesInput) (*ListPipelinesOutput, error)
-	listRuleExecutions              func(context.Context, *ListRuleExecutionsInput) (*ListRuleExecutionsOutput, error)
-	listRuleTypes                   func(context.Context, *ListRuleTypesInput) (*ListRuleTypesOutput, error)
-	listTagsForResource             func(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-	listWebhooks                    func(context.Context, *ListWebhooksInput) (*ListWebhooksOutput, error)
-	overrideStageCondition          func(context.Context, *OverrideStageConditionInput) (*OverrideStageConditionOutput, error)
-	pollForJobs                     func(context.Context, *PollForJobsInput) (*PollForJobsOutput, error)
-	pollForThirdPartyJobs           func(context.Context, *PollForThirdPartyJobsInput) (*PollForThirdPartyJobsOutput, error)
-	putActionRevision               func(context.Context, *PutActionRevisionInput) (*PutActionRevisionOutput, error)
-	putApprovalResult               func(context.Context, *PutApprovalResultInput) (*PutApprovalResultOutput, error)
-	putJobFailureResult             func(context.Context, *PutJobFailureResultInput) (*PutJobFailureResultOutput, error)
-	putJobSuccessResult             func(context.Context, *PutJobSuccessResultInput) (*PutJobSuccessResultOutput, error)
-	putThirdPartyJobFailureResult   func(context.Context, *PutThirdPartyJobFailureResultInput) (*PutThirdPartyJobFailureResultOutput, error)
-	putThirdPartyJobSuccessResult   func(context.Context, *PutThirdPartyJobSuccessResultInput) (*PutThirdPartyJobSuccessResultOutput, error)
-	putWebhook                      func(context.Context, *PutWebhookInput) (*PutWebhookOutput, error)
-	registerWebhookWithThirdParty   func(context.Context, *RegisterWebhookWithThirdPartyInput) (*RegisterWebhookWithThirdPartyOutput, error)
-	retryStageExecution             func(context.Context, *RetryStageExecutionInput) (*RetryStageExecutionOutput, error)
-	rollbackStage                   func(context.Context, *RollbackStageInput) (*RollbackStageOutput, error)
-	startPipelineExecution          func(context.Context, *StartPipelineExecutionInput) (*StartPipelineExecutionOutput, error)
-	stopPipelineExecution           func(context.Context, *StopPipelineExecutionInput) (*StopPipelineExecutionOutput, error)
-	tagResource                     func(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-	untagResource                   func(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-	updateActionType                func(context.Context, *UpdateActionTypeInput) (*UpdateActionTypeOutput, error)
-	updatePipeline                  func(context.Context, *UpdatePipelineInput) (*UpdatePipelineOutput, error)
+	hooks                            awsproto.Hooks
+	acknowledgeJob                   func(context.Context, *AcknowledgeJobInput) (*AcknowledgeJobOutput, error)
+	acknowledgeThirdPartyJob         func(context.Context, *AcknowledgeThirdPartyJobInput) (*AcknowledgeThirdPartyJobOutput, error)
+	createCustomActionType           func(context.Context, *CreateCustomActionTypeInput) (*CreateCustomActionTypeOutput, error)
+	createPipeline                   func(context.Context, *CreatePipelineInput) (*CreatePipelineOutput, error)
+	deleteCustomActionType           func(context.Context, *DeleteCustomActionTypeInput) (*DeleteCustomActionTypeOutput, error)
+	deletePipeline                   func(context.Context, *DeletePipelineInput) (*DeletePipelineOutput, error)
+	deleteWebhook                    func(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
+	deregisterWebhookWithThirdParty  func(context.Context, *DeregisterWebhookWithThirdPartyInput) (*DeregisterWebhookWithThirdPartyOutput, error)
+	disableStageTransition           func(context.Context, *DisableStageTransitionInput) (*DisableStageTransitionOutput, error)
+	enableStageTransition            func(context.Context, *EnableStageTransitionInput) (*EnableStageTransitionOutput, error)
+	getActionType                    func(context.Context, *GetActionTypeInput) (*GetActionTypeOutput, error)
+	getJobDetails                    func(context.Context, *GetJobDetailsInput) (*GetJobDetailsOutput, error)
+	getPipeline                      func(context.Context, *GetPipelineInput) (*GetPipelineOutput, error)
+	getPipelineExecution             func(context.Context, *GetPipelineExecutionInput) (*GetPipelineExecutionOutput, error)
+	getPipelineState                 func(context.Context, *GetPipelineStateInput) (*GetPipelineStateOutput, error)
+	getThirdPartyJobDetails          func(context.Context, *GetThirdPartyJobDetailsInput) (*GetThirdPartyJobDetailsOutput, error)
+	listActionExecutions             func(context.Context, *ListActionExecutionsInput) (*ListActionExecutionsOutput, error)
+	listActionTypes                  func(context.Context, *ListActionTypesInput) (*ListActionTypesOutput, error)
+	listDeployActionExecutionTargets func(context.Context, *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error)
+	listPipelineExecutions           func(context.Context, *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error)
+	listPipelines                    func(context.Context, *ListPipelinesInput) (*ListPipelinesOutput, error)
+	listRuleExecutions               func(context.Context, *ListRuleExecutionsInput) (*ListRuleExecutionsOutput, error)
+	listRuleTypes                    func(context.Context, *ListRuleTypesInput) (*ListRuleTypesOutput, error)
+	listTagsForResource              func(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	listWebhooks                     func(context.Context, *ListWebhooksInput) (*ListWebhooksOutput, error)
+	overrideStageCondition           func(context.Context, *OverrideStageConditionInput) (*OverrideStageConditionOutput, error)
+	pollForJobs                      func(context.Context, *PollForJobsInput) (*PollForJobsOutput, error)
+	pollForThirdPartyJobs            func(context.Context, *PollForThirdPartyJobsInput) (*PollForThirdPartyJobsOutput, error)
+	putActionRevision                func(context.Context, *PutActionRevisionInput) (*PutActionRevisionOutput, error)
+	putApprovalResult                func(context.Context, *PutApprovalResultInput) (*PutApprovalResultOutput, error)
+	putJobFailureResult              func(context.Context, *PutJobFailureResultInput) (*PutJobFailureResultOutput, error)
+	putJobSuccessResult              func(context.Context, *PutJobSuccessResultInput) (*PutJobSuccessResultOutput, error)
+	putThirdPartyJobFailureResult    func(context.Context, *PutThirdPartyJobFailureResultInput) (*PutThirdPartyJobFailureResultOutput, error)
+	putThirdPartyJobSuccessResult    func(context.Context, *PutThirdPartyJobSuccessResultInput) (*PutThirdPartyJobSuccessResultOutput, error)
+	putWebhook                       func(context.Context, *PutWebhookInput) (*PutWebhookOutput, error)
+	registerWebhookWithThirdParty    func(context.Context, *RegisterWebhookWithThirdPartyInput) (*RegisterWebhookWithThirdPartyOutput, error)
+	retryStageExecution              func(context.Context, *RetryStageExecutionInput) (*RetryStageExecutionOutput, error)
+	rollbackStage                    func(context.Context, *RollbackStageInput) (*RollbackStageOutput, error)
+	startPipelineExecution           func(context.Context, *StartPipelineExecutionInput) (*StartPipelineExecutionOutput, error)
+	stopPipelineExecution            func(context.Context, *StopPipelineExecutionInput) (*StopPipelineExecutionOutput, error)
+	tagResource                      func(context.Context, *TagResourceInput) (*TagResourceOutput, error)
+	untagResource                    func(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
+	updateActionType                 func(context.Context, *UpdateActionTypeInput) (*UpdateActionTypeOutput, error)
+	updatePipeline                   func(context.Context, *UpdatePipelineInput) (*UpdatePipelineOutput, error)
 }
 
 var _ API = (*Service)(nil)
@@ -250,6 +253,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ListActionTypes(context.Context, *ListActionTypesInput) (*ListActionTypesOutput, error)
 		}); ok && s.listActionTypes == nil {
 			s.listActionTypes = f.ListActionTypes
+		}
+		if f, ok := part.(interface {
+			ListDeployActionExecutionTargets(context.Context, *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error)
+		}); ok && s.listDeployActionExecutionTargets == nil {
+			s.listDeployActionExecutionTargets = f.ListDeployActionExecutionTargets
 		}
 		if f, ok := part.(interface {
 			ListPipelineExecutions(context.Context, *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error)
@@ -470,6 +478,11 @@ func (s *Service) ListActionTypes(ctx context.Context, in *ListActionTypesInput)
 	return awsproto.Invoke(ctx, s.hooks, &opListActionTypes, in, s.listActionTypes)
 }
 
+// ListDeployActionExecutionTargets is codepipeline:ListDeployActionExecutionTargets.
+func (s *Service) ListDeployActionExecutionTargets(ctx context.Context, in *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListDeployActionExecutionTargets, in, s.listDeployActionExecutionTargets)
+}
+
 // ListPipelineExecutions is codepipeline:ListPipelineExecutions.
 func (s *Service) ListPipelineExecutions(ctx context.Context, in *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListPipelineExecutions, in, s.listPipelineExecutions)
@@ -619,6 +632,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetThirdPartyJobDetails, s.getThirdPartyJobDetails != nil, s.GetThirdPartyJobDetails),
 		awsproto.Bind(&opListActionExecutions, s.listActionExecutions != nil, s.ListActionExecutions),
 		awsproto.Bind(&opListActionTypes, s.listActionTypes != nil, s.ListActionTypes),
+		awsproto.Bind(&opListDeployActionExecutionTargets, s.listDeployActionExecutionTargets != nil, s.ListDeployActionExecutionTargets),
 		awsproto.Bind(&opListPipelineExecutions, s.listPipelineExecutions != nil, s.ListPipelineExecutions),
 		awsproto.Bind(&opListPipelines, s.listPipelines != nil, s.ListPipelines),
 		awsproto.Bind(&opListRuleExecutions, s.listRuleExecutions != nil, s.ListRuleExecutions),

@@ -60,26 +60,19 @@ type ActionContext struct {
 
 // ActionDeclaration is the shape of that name.
 type ActionDeclaration struct {
-	Name                 *string                     `json:"name,omitzero"`
-	ActionTypeId         *ActionTypeId               `json:"actionTypeId,omitzero"`
-	RunOrder             *int32                      `json:"runOrder,omitzero"`
-	Configuration        map[string]string           `json:"configuration,omitzero"`
-	OutputArtifacts      []OutputArtifact            `json:"outputArtifacts,omitzero"`
-	InputArtifacts       []InputArtifact             `json:"inputArtifacts,omitzero"`
-	RoleArn              *string                     `json:"roleArn,omitzero"`
-	Region               *string                     `json:"region,omitzero"`
-	Namespace            *string                     `json:"namespace,omitzero"`
-	TimeoutInMinutes     *int32                      `json:"timeoutInMinutes,omitzero"`
-	Commands             []string                    `json:"commands,omitzero"`
-	OutputVariables      []string                    `json:"outputVariables,omitzero"`
-	EnvironmentVariables []ActionEnvironmentVariable `json:"environmentVariables,omitzero"`
-}
-
-// ActionEnvironmentVariable is the shape of that name.
-type ActionEnvironmentVariable struct {
-	Name  *string                       `json:"name,omitzero"`
-	Value *string                       `json:"value,omitzero"`
-	Type  ActionEnvironmentVariableType `json:"type,omitzero"`
+	Name                 *string               `json:"name,omitzero"`
+	ActionTypeId         *ActionTypeId         `json:"actionTypeId,omitzero"`
+	RunOrder             *int32                `json:"runOrder,omitzero"`
+	Configuration        map[string]string     `json:"configuration,omitzero"`
+	OutputArtifacts      []OutputArtifact      `json:"outputArtifacts,omitzero"`
+	InputArtifacts       []InputArtifact       `json:"inputArtifacts,omitzero"`
+	RoleArn              *string               `json:"roleArn,omitzero"`
+	Region               *string               `json:"region,omitzero"`
+	Namespace            *string               `json:"namespace,omitzero"`
+	TimeoutInMinutes     *int32                `json:"timeoutInMinutes,omitzero"`
+	Commands             []string              `json:"commands,omitzero"`
+	OutputVariables      []string              `json:"outputVariables,omitzero"`
+	EnvironmentVariables []EnvironmentVariable `json:"environmentVariables,omitzero"`
 }
 
 // ActionExecution is the shape of that name.
@@ -94,6 +87,7 @@ type ActionExecution struct {
 	ExternalExecutionUrl *string               `json:"externalExecutionUrl,omitzero"`
 	PercentComplete      *int32                `json:"percentComplete,omitzero"`
 	ErrorDetails         *ErrorDetails         `json:"errorDetails,omitzero"`
+	LogStreamARN         *string               `json:"logStreamARN,omitzero"`
 }
 
 // ActionExecutionDetail is the shape of that name.
@@ -141,6 +135,7 @@ type ActionExecutionResult struct {
 	ExternalExecutionSummary *string       `json:"externalExecutionSummary,omitzero"`
 	ExternalExecutionUrl     *string       `json:"externalExecutionUrl,omitzero"`
 	ErrorDetails             *ErrorDetails `json:"errorDetails,omitzero"`
+	LogStreamARN             *string       `json:"logStreamARN,omitzero"`
 }
 
 // ActionRevision is the shape of that name.
@@ -386,6 +381,31 @@ type DeleteWebhookInput struct {
 type DeleteWebhookOutput struct {
 }
 
+// DeployActionExecutionTarget is the shape of that name.
+type DeployActionExecutionTarget struct {
+	TargetId   *string             `json:"targetId,omitzero"`
+	TargetType *string             `json:"targetType,omitzero"`
+	Status     *string             `json:"status,omitzero"`
+	StartTime  *awsproto.Time      `json:"startTime,omitzero"`
+	EndTime    *awsproto.Time      `json:"endTime,omitzero"`
+	Events     []DeployTargetEvent `json:"events,omitzero"`
+}
+
+// DeployTargetEvent is the shape of that name.
+type DeployTargetEvent struct {
+	Name      *string                   `json:"name,omitzero"`
+	Status    *string                   `json:"status,omitzero"`
+	StartTime *awsproto.Time            `json:"startTime,omitzero"`
+	EndTime   *awsproto.Time            `json:"endTime,omitzero"`
+	Context   *DeployTargetEventContext `json:"context,omitzero"`
+}
+
+// DeployTargetEventContext is the shape of that name.
+type DeployTargetEventContext struct {
+	SsmCommandId *string `json:"ssmCommandId,omitzero"`
+	Message      *string `json:"message,omitzero"`
+}
+
 // DeregisterWebhookWithThirdPartyInput is the shape of that name.
 type DeregisterWebhookWithThirdPartyInput struct {
 	WebhookName *string `json:"webhookName,omitzero"`
@@ -422,6 +442,13 @@ type EnableStageTransitionOutput struct {
 type EncryptionKey struct {
 	Id   *string           `json:"id,omitzero"`
 	Type EncryptionKeyType `json:"type,omitzero"`
+}
+
+// EnvironmentVariable is the shape of that name.
+type EnvironmentVariable struct {
+	Name  *string                 `json:"name,omitzero"`
+	Value *string                 `json:"value,omitzero"`
+	Type  EnvironmentVariableType `json:"type,omitzero"`
 }
 
 // ErrorDetails is the shape of that name.
@@ -647,6 +674,21 @@ type ListActionTypesInput struct {
 type ListActionTypesOutput struct {
 	ActionTypes []ActionType `json:"actionTypes,omitzero"`
 	NextToken   *string      `json:"nextToken,omitzero"`
+}
+
+// ListDeployActionExecutionTargetsInput is the shape of that name.
+type ListDeployActionExecutionTargetsInput struct {
+	PipelineName      *string        `json:"pipelineName,omitzero"`
+	ActionExecutionId *string        `json:"actionExecutionId,omitzero"`
+	Filters           []TargetFilter `json:"filters,omitzero"`
+	MaxResults        *int32         `json:"maxResults,omitzero"`
+	NextToken         *string        `json:"nextToken,omitzero"`
+}
+
+// ListDeployActionExecutionTargetsOutput is the shape of that name.
+type ListDeployActionExecutionTargetsOutput struct {
+	Targets   []DeployActionExecutionTarget `json:"targets,omitzero"`
+	NextToken *string                       `json:"nextToken,omitzero"`
 }
 
 // ListPipelineExecutionsInput is the shape of that name.
@@ -996,6 +1038,13 @@ type RetryStageExecutionOutput struct {
 	PipelineExecutionId *string `json:"pipelineExecutionId,omitzero"`
 }
 
+// RetryStageMetadata is the shape of that name.
+type RetryStageMetadata struct {
+	AutoStageRetryAttempt   *int32       `json:"autoStageRetryAttempt,omitzero"`
+	ManualStageRetryAttempt *int32       `json:"manualStageRetryAttempt,omitzero"`
+	LatestRetryTrigger      RetryTrigger `json:"latestRetryTrigger,omitzero"`
+}
+
 // RollbackStageInput is the shape of that name.
 type RollbackStageInput struct {
 	PipelineName              *string `json:"pipelineName,omitzero"`
@@ -1028,6 +1077,7 @@ type RuleDeclaration struct {
 	RoleArn          *string           `json:"roleArn,omitzero"`
 	Region           *string           `json:"region,omitzero"`
 	TimeoutInMinutes *int32            `json:"timeoutInMinutes,omitzero"`
+	Commands         []string          `json:"commands,omitzero"`
 }
 
 // RuleExecution is the shape of that name.
@@ -1199,6 +1249,7 @@ type StageState struct {
 	BeforeEntryConditionState *StageConditionState `json:"beforeEntryConditionState,omitzero"`
 	OnSuccessConditionState   *StageConditionState `json:"onSuccessConditionState,omitzero"`
 	OnFailureConditionState   *StageConditionState `json:"onFailureConditionState,omitzero"`
+	RetryStageMetadata        *RetryStageMetadata  `json:"retryStageMetadata,omitzero"`
 }
 
 // StartPipelineExecutionInput is the shape of that name.
@@ -1256,6 +1307,12 @@ type TagResourceInput struct {
 
 // TagResourceOutput is the shape of that name.
 type TagResourceOutput struct {
+}
+
+// TargetFilter is the shape of that name.
+type TargetFilter struct {
+	Name   TargetFilterName `json:"name,omitzero"`
+	Values []string         `json:"values,omitzero"`
 }
 
 // ThirdPartyJob is the shape of that name.

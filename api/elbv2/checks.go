@@ -8,9 +8,10 @@ import (
 
 var pattern1 = awsproto.NewPattern("^(ipv4pool-coip-)[a-zA-Z0-9]+$")
 var pattern2 = awsproto.NewPattern("^(2|4|5)\\d\\d$")
-var pattern3 = awsproto.NewPattern("^[a-zA-Z0-9._]+$")
-var pattern4 = awsproto.NewPattern("^(HTTPS?|#\\{protocol\\})$")
-var pattern5 = awsproto.NewPattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
+var pattern3 = awsproto.NewPattern("^(ipam-pool-)[a-zA-Z0-9]+$")
+var pattern4 = awsproto.NewPattern("^[a-zA-Z0-9._]+$")
+var pattern5 = awsproto.NewPattern("^(HTTPS?|#\\{protocol\\})$")
+var pattern6 = awsproto.NewPattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
 
 // Check reports what the model forbids.
 func (s *Action) Check(c *awsproto.Check) {
@@ -40,6 +41,11 @@ func (s *Action) Check(c *awsproto.Check) {
 	if s.ForwardConfig != nil {
 		c.Push("ForwardConfig")
 		s.ForwardConfig.Check(c)
+		c.Pop()
+	}
+	if s.JwtValidationConfig != nil {
+		c.Push("JwtValidationConfig")
+		s.JwtValidationConfig.Check(c)
 		c.Pop()
 	}
 }
@@ -137,6 +143,12 @@ func (s *CreateLoadBalancerInput) Check(c *awsproto.Check) {
 	c.Enum("IpAddressType", string(s.IpAddressType), valuesIpAddressType)
 	c.Length("CustomerOwnedIpv4Pool", s.CustomerOwnedIpv4Pool, 0, 256)
 	c.Match("CustomerOwnedIpv4Pool", s.CustomerOwnedIpv4Pool, pattern1)
+	c.Enum("EnablePrefixForIpv6SourceNat", string(s.EnablePrefixForIpv6SourceNat), valuesEnablePrefixForIpv6SourceNatEnum)
+	if s.IpamPools != nil {
+		c.Push("IpamPools")
+		s.IpamPools.Check(c)
+		c.Pop()
+	}
 }
 
 // Check reports what the model forbids.
@@ -160,6 +172,11 @@ func (s *CreateRuleInput) Check(c *awsproto.Check) {
 	for i := range s.Tags {
 		c.PushIndex("Tags", i)
 		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+	for i := range s.Transforms {
+		c.PushIndex("Transforms", i)
+		s.Transforms[i].Check(c)
 		c.PopElement()
 	}
 }
@@ -188,6 +205,7 @@ func (s *CreateTargetGroupInput) Check(c *awsproto.Check) {
 		c.PopElement()
 	}
 	c.Enum("IpAddressType", string(s.IpAddressType), valuesTargetGroupIpAddressTypeEnum)
+	awsproto.Range(c, "TargetControlPort", s.TargetControlPort, new(int32(1)), new(int32(65535)))
 }
 
 // Check reports what the model forbids.
@@ -320,6 +338,15 @@ func (s *HostHeaderConditionConfig) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *HostHeaderRewriteConfig) Check(c *awsproto.Check) {
+	for i := range s.Rewrites {
+		c.PushIndex("Rewrites", i)
+		s.Rewrites[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *HttpHeaderConditionConfig) Check(c *awsproto.Check) {
 }
 
@@ -328,15 +355,40 @@ func (s *HttpRequestMethodConditionConfig) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *IpamPools) Check(c *awsproto.Check) {
+	c.Length("Ipv4IpamPoolId", s.Ipv4IpamPoolId, 0, 1000)
+	c.Match("Ipv4IpamPoolId", s.Ipv4IpamPoolId, pattern3)
+}
+
+// Check reports what the model forbids.
+func (s *JwtValidationActionAdditionalClaim) Check(c *awsproto.Check) {
+	c.Required("Format", s.Format != "")
+	c.Enum("Format", string(s.Format), valuesJwtValidationActionAdditionalClaimFormatEnum)
+	c.Required("Name", s.Name != nil)
+	c.Required("Values", s.Values != nil)
+}
+
+// Check reports what the model forbids.
+func (s *JwtValidationActionConfig) Check(c *awsproto.Check) {
+	c.Required("JwksEndpoint", s.JwksEndpoint != nil)
+	c.Required("Issuer", s.Issuer != nil)
+	for i := range s.AdditionalClaims {
+		c.PushIndex("AdditionalClaims", i)
+		s.AdditionalClaims[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *ListenerAttribute) Check(c *awsproto.Check) {
 	c.Length("Key", s.Key, 0, 256)
-	c.Match("Key", s.Key, pattern3)
+	c.Match("Key", s.Key, pattern4)
 }
 
 // Check reports what the model forbids.
 func (s *LoadBalancerAttribute) Check(c *awsproto.Check) {
 	c.Length("Key", s.Key, 0, 256)
-	c.Match("Key", s.Key, pattern3)
+	c.Match("Key", s.Key, pattern4)
 	c.Length("Value", s.Value, 0, 1024)
 }
 
@@ -402,6 +454,11 @@ func (s *ModifyRuleInput) Check(c *awsproto.Check) {
 		s.Actions[i].Check(c)
 		c.PopElement()
 	}
+	for i := range s.Transforms {
+		c.PushIndex("Transforms", i)
+		s.Transforms[i].Check(c)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.
@@ -434,6 +491,7 @@ func (s *ModifyTargetGroupInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *MutualAuthenticationAttributes) Check(c *awsproto.Check) {
 	c.Enum("TrustStoreAssociationStatus", string(s.TrustStoreAssociationStatus), valuesTrustStoreAssociationStatusEnum)
+	c.Enum("AdvertiseTrustStoreCaNames", string(s.AdvertiseTrustStoreCaNames), valuesAdvertiseTrustStoreCaNamesEnum)
 }
 
 // Check reports what the model forbids.
@@ -455,7 +513,7 @@ func (s *QueryStringKeyValuePair) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *RedirectActionConfig) Check(c *awsproto.Check) {
-	c.Match("Protocol", s.Protocol, pattern4)
+	c.Match("Protocol", s.Protocol, pattern5)
 	c.Length("Host", s.Host, 1, 128)
 	c.Length("Path", s.Path, 1, 128)
 	c.Length("Query", s.Query, 0, 128)
@@ -492,9 +550,15 @@ func (s *RemoveTagsInput) Check(c *awsproto.Check) {
 	for i := range s.TagKeys {
 		c.PushIndex("TagKeys", i)
 		c.Length("member", &s.TagKeys[i], 1, 128)
-		c.Match("member", &s.TagKeys[i], pattern5)
+		c.Match("member", &s.TagKeys[i], pattern6)
 		c.PopElement()
 	}
+}
+
+// Check reports what the model forbids.
+func (s *RewriteConfig) Check(c *awsproto.Check) {
+	c.Required("Regex", s.Regex != nil)
+	c.Required("Replace", s.Replace != nil)
 }
 
 // Check reports what the model forbids.
@@ -538,6 +602,22 @@ func (s *RulePriorityPair) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *RuleTransform) Check(c *awsproto.Check) {
+	c.Required("Type", s.Type != "")
+	c.Enum("Type", string(s.Type), valuesTransformTypeEnum)
+	if s.HostHeaderRewriteConfig != nil {
+		c.Push("HostHeaderRewriteConfig")
+		s.HostHeaderRewriteConfig.Check(c)
+		c.Pop()
+	}
+	if s.UrlRewriteConfig != nil {
+		c.Push("UrlRewriteConfig")
+		s.UrlRewriteConfig.Check(c)
+		c.Pop()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *SetRulePrioritiesInput) Check(c *awsproto.Check) {
 	c.Required("RulePriorities", s.RulePriorities != nil)
 	for i := range s.RulePriorities {
@@ -559,21 +639,22 @@ func (s *SubnetMapping) Check(c *awsproto.Check) {
 func (s *Tag) Check(c *awsproto.Check) {
 	c.Required("Key", s.Key != nil)
 	c.Length("Key", s.Key, 1, 128)
-	c.Match("Key", s.Key, pattern5)
+	c.Match("Key", s.Key, pattern6)
 	c.Length("Value", s.Value, 0, 256)
-	c.Match("Value", s.Value, pattern5)
+	c.Match("Value", s.Value, pattern6)
 }
 
 // Check reports what the model forbids.
 func (s *TargetDescription) Check(c *awsproto.Check) {
 	c.Required("Id", s.Id != nil)
 	awsproto.Range(c, "Port", s.Port, new(int32(1)), new(int32(65535)))
+	c.Length("QuicServerId", s.QuicServerId, 1, 256)
 }
 
 // Check reports what the model forbids.
 func (s *TargetGroupAttribute) Check(c *awsproto.Check) {
 	c.Length("Key", s.Key, 0, 256)
-	c.Match("Key", s.Key, pattern3)
+	c.Match("Key", s.Key, pattern4)
 }
 
 // Check reports what the model forbids.
@@ -582,4 +663,13 @@ func (s *TargetGroupStickinessConfig) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *TargetGroupTuple) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *UrlRewriteConfig) Check(c *awsproto.Check) {
+	for i := range s.Rewrites {
+		c.PushIndex("Rewrites", i)
+		s.Rewrites[i].Check(c)
+		c.PopElement()
+	}
 }

@@ -11,9 +11,26 @@ const (
 	ActionTypeEnumAuthenticateCognito ActionTypeEnum = "authenticate-cognito"
 	ActionTypeEnumRedirect            ActionTypeEnum = "redirect"
 	ActionTypeEnumFixedResponse       ActionTypeEnum = "fixed-response"
+	ActionTypeEnumJwtValidation       ActionTypeEnum = "jwt-validation"
 )
 
-var valuesActionTypeEnum = []string{"forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response"}
+var valuesActionTypeEnum = []string{"forward", "authenticate-oidc", "authenticate-cognito", "redirect", "fixed-response", "jwt-validation"}
+
+// Values are all values of the enum.
+func (ActionTypeEnum) Values() []string { return valuesActionTypeEnum }
+
+// AdvertiseTrustStoreCaNamesEnum is an enum; "" is an absent one.
+type AdvertiseTrustStoreCaNamesEnum string
+
+const (
+	AdvertiseTrustStoreCaNamesEnumOn  AdvertiseTrustStoreCaNamesEnum = "on"
+	AdvertiseTrustStoreCaNamesEnumOff AdvertiseTrustStoreCaNamesEnum = "off"
+)
+
+var valuesAdvertiseTrustStoreCaNamesEnum = []string{"on", "off"}
+
+// Values are all values of the enum.
+func (AdvertiseTrustStoreCaNamesEnum) Values() []string { return valuesAdvertiseTrustStoreCaNamesEnum }
 
 // AnomalyResultEnum is an enum; "" is an absent one.
 type AnomalyResultEnum string
@@ -24,6 +41,9 @@ const (
 )
 
 var valuesAnomalyResultEnum = []string{"anomalous", "normal"}
+
+// Values are all values of the enum.
+func (AnomalyResultEnum) Values() []string { return valuesAnomalyResultEnum }
 
 // AuthenticateCognitoActionConditionalBehaviorEnum is an enum; "" is an absent one.
 type AuthenticateCognitoActionConditionalBehaviorEnum string
@@ -36,6 +56,11 @@ const (
 
 var valuesAuthenticateCognitoActionConditionalBehaviorEnum = []string{"deny", "allow", "authenticate"}
 
+// Values are all values of the enum.
+func (AuthenticateCognitoActionConditionalBehaviorEnum) Values() []string {
+	return valuesAuthenticateCognitoActionConditionalBehaviorEnum
+}
+
 // AuthenticateOidcActionConditionalBehaviorEnum is an enum; "" is an absent one.
 type AuthenticateOidcActionConditionalBehaviorEnum string
 
@@ -47,6 +72,11 @@ const (
 
 var valuesAuthenticateOidcActionConditionalBehaviorEnum = []string{"deny", "allow", "authenticate"}
 
+// Values are all values of the enum.
+func (AuthenticateOidcActionConditionalBehaviorEnum) Values() []string {
+	return valuesAuthenticateOidcActionConditionalBehaviorEnum
+}
+
 // DescribeTargetHealthInputIncludeEnum is an enum; "" is an absent one.
 type DescribeTargetHealthInputIncludeEnum string
 
@@ -56,6 +86,26 @@ const (
 )
 
 var valuesDescribeTargetHealthInputIncludeEnum = []string{"AnomalyDetection", "All"}
+
+// Values are all values of the enum.
+func (DescribeTargetHealthInputIncludeEnum) Values() []string {
+	return valuesDescribeTargetHealthInputIncludeEnum
+}
+
+// EnablePrefixForIpv6SourceNatEnum is an enum; "" is an absent one.
+type EnablePrefixForIpv6SourceNatEnum string
+
+const (
+	EnablePrefixForIpv6SourceNatEnumOn  EnablePrefixForIpv6SourceNatEnum = "on"
+	EnablePrefixForIpv6SourceNatEnumOff EnablePrefixForIpv6SourceNatEnum = "off"
+)
+
+var valuesEnablePrefixForIpv6SourceNatEnum = []string{"on", "off"}
+
+// Values are all values of the enum.
+func (EnablePrefixForIpv6SourceNatEnum) Values() []string {
+	return valuesEnablePrefixForIpv6SourceNatEnum
+}
 
 // IpAddressType is an enum; "" is an absent one.
 type IpAddressType string
@@ -68,6 +118,25 @@ const (
 
 var valuesIpAddressType = []string{"ipv4", "dualstack", "dualstack-without-public-ipv4"}
 
+// Values are all values of the enum.
+func (IpAddressType) Values() []string { return valuesIpAddressType }
+
+// JwtValidationActionAdditionalClaimFormatEnum is an enum; "" is an absent one.
+type JwtValidationActionAdditionalClaimFormatEnum string
+
+const (
+	JwtValidationActionAdditionalClaimFormatEnumSingleString         JwtValidationActionAdditionalClaimFormatEnum = "single-string"
+	JwtValidationActionAdditionalClaimFormatEnumStringArray          JwtValidationActionAdditionalClaimFormatEnum = "string-array"
+	JwtValidationActionAdditionalClaimFormatEnumSpaceSeparatedValues JwtValidationActionAdditionalClaimFormatEnum = "space-separated-values"
+)
+
+var valuesJwtValidationActionAdditionalClaimFormatEnum = []string{"single-string", "string-array", "space-separated-values"}
+
+// Values are all values of the enum.
+func (JwtValidationActionAdditionalClaimFormatEnum) Values() []string {
+	return valuesJwtValidationActionAdditionalClaimFormatEnum
+}
+
 // LoadBalancerSchemeEnum is an enum; "" is an absent one.
 type LoadBalancerSchemeEnum string
 
@@ -77,6 +146,9 @@ const (
 )
 
 var valuesLoadBalancerSchemeEnum = []string{"internet-facing", "internal"}
+
+// Values are all values of the enum.
+func (LoadBalancerSchemeEnum) Values() []string { return valuesLoadBalancerSchemeEnum }
 
 // LoadBalancerStateEnum is an enum; "" is an absent one.
 type LoadBalancerStateEnum string
@@ -90,6 +162,9 @@ const (
 
 var valuesLoadBalancerStateEnum = []string{"active", "provisioning", "active_impaired", "failed"}
 
+// Values are all values of the enum.
+func (LoadBalancerStateEnum) Values() []string { return valuesLoadBalancerStateEnum }
+
 // LoadBalancerTypeEnum is an enum; "" is an absent one.
 type LoadBalancerTypeEnum string
 
@@ -101,6 +176,9 @@ const (
 
 var valuesLoadBalancerTypeEnum = []string{"application", "network", "gateway"}
 
+// Values are all values of the enum.
+func (LoadBalancerTypeEnum) Values() []string { return valuesLoadBalancerTypeEnum }
+
 // MitigationInEffectEnum is an enum; "" is an absent one.
 type MitigationInEffectEnum string
 
@@ -111,20 +189,28 @@ const (
 
 var valuesMitigationInEffectEnum = []string{"yes", "no"}
 
+// Values are all values of the enum.
+func (MitigationInEffectEnum) Values() []string { return valuesMitigationInEffectEnum }
+
 // ProtocolEnum is an enum; "" is an absent one.
 type ProtocolEnum string
 
 const (
-	ProtocolEnumHttp   ProtocolEnum = "HTTP"
-	ProtocolEnumHttps  ProtocolEnum = "HTTPS"
-	ProtocolEnumTcp    ProtocolEnum = "TCP"
-	ProtocolEnumTls    ProtocolEnum = "TLS"
-	ProtocolEnumUdp    ProtocolEnum = "UDP"
-	ProtocolEnumTcpUdp ProtocolEnum = "TCP_UDP"
-	ProtocolEnumGeneve ProtocolEnum = "GENEVE"
+	ProtocolEnumHttp    ProtocolEnum = "HTTP"
+	ProtocolEnumHttps   ProtocolEnum = "HTTPS"
+	ProtocolEnumTcp     ProtocolEnum = "TCP"
+	ProtocolEnumTls     ProtocolEnum = "TLS"
+	ProtocolEnumUdp     ProtocolEnum = "UDP"
+	ProtocolEnumTcpUdp  ProtocolEnum = "TCP_UDP"
+	ProtocolEnumGeneve  ProtocolEnum = "GENEVE"
+	ProtocolEnumQuic    ProtocolEnum = "QUIC"
+	ProtocolEnumTcpQuic ProtocolEnum = "TCP_QUIC"
 )
 
-var valuesProtocolEnum = []string{"HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE"}
+var valuesProtocolEnum = []string{"HTTP", "HTTPS", "TCP", "TLS", "UDP", "TCP_UDP", "GENEVE", "QUIC", "TCP_QUIC"}
+
+// Values are all values of the enum.
+func (ProtocolEnum) Values() []string { return valuesProtocolEnum }
 
 // RedirectActionStatusCodeEnum is an enum; "" is an absent one.
 type RedirectActionStatusCodeEnum string
@@ -136,6 +222,43 @@ const (
 
 var valuesRedirectActionStatusCodeEnum = []string{"HTTP_301", "HTTP_302"}
 
+// Values are all values of the enum.
+func (RedirectActionStatusCodeEnum) Values() []string { return valuesRedirectActionStatusCodeEnum }
+
+// TargetAdministrativeOverrideReasonEnum is an enum; "" is an absent one.
+type TargetAdministrativeOverrideReasonEnum string
+
+const (
+	TargetAdministrativeOverrideReasonEnumAdministrativeOverrideUnknown                  TargetAdministrativeOverrideReasonEnum = "AdministrativeOverride.Unknown"
+	TargetAdministrativeOverrideReasonEnumAdministrativeOverrideNoOverride               TargetAdministrativeOverrideReasonEnum = "AdministrativeOverride.NoOverride"
+	TargetAdministrativeOverrideReasonEnumAdministrativeOverrideZonalShiftActive         TargetAdministrativeOverrideReasonEnum = "AdministrativeOverride.ZonalShiftActive"
+	TargetAdministrativeOverrideReasonEnumAdministrativeOverrideZonalShiftDelegatedToDns TargetAdministrativeOverrideReasonEnum = "AdministrativeOverride.ZonalShiftDelegatedToDns"
+)
+
+var valuesTargetAdministrativeOverrideReasonEnum = []string{"AdministrativeOverride.Unknown", "AdministrativeOverride.NoOverride", "AdministrativeOverride.ZonalShiftActive", "AdministrativeOverride.ZonalShiftDelegatedToDns"}
+
+// Values are all values of the enum.
+func (TargetAdministrativeOverrideReasonEnum) Values() []string {
+	return valuesTargetAdministrativeOverrideReasonEnum
+}
+
+// TargetAdministrativeOverrideStateEnum is an enum; "" is an absent one.
+type TargetAdministrativeOverrideStateEnum string
+
+const (
+	TargetAdministrativeOverrideStateEnumUnknown                  TargetAdministrativeOverrideStateEnum = "unknown"
+	TargetAdministrativeOverrideStateEnumNoOverride               TargetAdministrativeOverrideStateEnum = "no_override"
+	TargetAdministrativeOverrideStateEnumZonalShiftActive         TargetAdministrativeOverrideStateEnum = "zonal_shift_active"
+	TargetAdministrativeOverrideStateEnumZonalShiftDelegatedToDns TargetAdministrativeOverrideStateEnum = "zonal_shift_delegated_to_dns"
+)
+
+var valuesTargetAdministrativeOverrideStateEnum = []string{"unknown", "no_override", "zonal_shift_active", "zonal_shift_delegated_to_dns"}
+
+// Values are all values of the enum.
+func (TargetAdministrativeOverrideStateEnum) Values() []string {
+	return valuesTargetAdministrativeOverrideStateEnum
+}
+
 // TargetGroupIpAddressTypeEnum is an enum; "" is an absent one.
 type TargetGroupIpAddressTypeEnum string
 
@@ -145,6 +268,9 @@ const (
 )
 
 var valuesTargetGroupIpAddressTypeEnum = []string{"ipv4", "ipv6"}
+
+// Values are all values of the enum.
+func (TargetGroupIpAddressTypeEnum) Values() []string { return valuesTargetGroupIpAddressTypeEnum }
 
 // TargetHealthReasonEnum is an enum; "" is an absent one.
 type TargetHealthReasonEnum string
@@ -166,6 +292,9 @@ const (
 
 var valuesTargetHealthReasonEnum = []string{"Elb.RegistrationInProgress", "Elb.InitialHealthChecking", "Target.ResponseCodeMismatch", "Target.Timeout", "Target.FailedHealthChecks", "Target.NotRegistered", "Target.NotInUse", "Target.DeregistrationInProgress", "Target.InvalidState", "Target.IpUnusable", "Target.HealthCheckDisabled", "Elb.InternalError"}
 
+// Values are all values of the enum.
+func (TargetHealthReasonEnum) Values() []string { return valuesTargetHealthReasonEnum }
+
 // TargetHealthStateEnum is an enum; "" is an absent one.
 type TargetHealthStateEnum string
 
@@ -181,6 +310,9 @@ const (
 
 var valuesTargetHealthStateEnum = []string{"initial", "healthy", "unhealthy", "unhealthy.draining", "unused", "draining", "unavailable"}
 
+// Values are all values of the enum.
+func (TargetHealthStateEnum) Values() []string { return valuesTargetHealthStateEnum }
+
 // TargetTypeEnum is an enum; "" is an absent one.
 type TargetTypeEnum string
 
@@ -193,6 +325,22 @@ const (
 
 var valuesTargetTypeEnum = []string{"instance", "ip", "lambda", "alb"}
 
+// Values are all values of the enum.
+func (TargetTypeEnum) Values() []string { return valuesTargetTypeEnum }
+
+// TransformTypeEnum is an enum; "" is an absent one.
+type TransformTypeEnum string
+
+const (
+	TransformTypeEnumHostHeaderRewrite TransformTypeEnum = "host-header-rewrite"
+	TransformTypeEnumUrlRewrite        TransformTypeEnum = "url-rewrite"
+)
+
+var valuesTransformTypeEnum = []string{"host-header-rewrite", "url-rewrite"}
+
+// Values are all values of the enum.
+func (TransformTypeEnum) Values() []string { return valuesTransformTypeEnum }
+
 // TrustStoreAssociationStatusEnum is an enum; "" is an absent one.
 type TrustStoreAssociationStatusEnum string
 
@@ -202,3 +350,8 @@ const (
 )
 
 var valuesTrustStoreAssociationStatusEnum = []string{"active", "removed"}
+
+// Values are all values of the enum.
+func (TrustStoreAssociationStatusEnum) Values() []string {
+	return valuesTrustStoreAssociationStatusEnum
+}

@@ -16,6 +16,7 @@ type Action struct {
 	RedirectConfig            *RedirectActionConfig            `json:"RedirectConfig,omitzero"`
 	FixedResponseConfig       *FixedResponseActionConfig       `json:"FixedResponseConfig,omitzero"`
 	ForwardConfig             *ForwardActionConfig             `json:"ForwardConfig,omitzero"`
+	JwtValidationConfig       *JwtValidationActionConfig       `json:"JwtValidationConfig,omitzero"`
 }
 
 // AddListenerCertificatesInput is the shape of that name.
@@ -37,6 +38,13 @@ type AddTagsInput struct {
 
 // AddTagsOutput is the shape of that name.
 type AddTagsOutput struct {
+}
+
+// AdministrativeOverride is the shape of that name.
+type AdministrativeOverride struct {
+	State       TargetAdministrativeOverrideStateEnum  `json:"State,omitzero"`
+	Reason      TargetAdministrativeOverrideReasonEnum `json:"Reason,omitzero"`
+	Description *string                                `json:"Description,omitzero"`
 }
 
 // AnomalyDetection is the shape of that name.
@@ -79,6 +87,7 @@ type AvailabilityZone struct {
 	SubnetId              *string               `json:"SubnetId,omitzero"`
 	OutpostId             *string               `json:"OutpostId,omitzero"`
 	LoadBalancerAddresses []LoadBalancerAddress `json:"LoadBalancerAddresses,omitzero"`
+	SourceNatIpv6Prefixes []string              `json:"SourceNatIpv6Prefixes,omitzero"`
 }
 
 // Certificate is the shape of that name.
@@ -113,15 +122,17 @@ type CreateListenerOutput struct {
 
 // CreateLoadBalancerInput is the shape of that name.
 type CreateLoadBalancerInput struct {
-	Name                  *string                `json:"Name,omitzero"`
-	Subnets               []string               `json:"Subnets,omitzero"`
-	SubnetMappings        []SubnetMapping        `json:"SubnetMappings,omitzero"`
-	SecurityGroups        []string               `json:"SecurityGroups,omitzero"`
-	Scheme                LoadBalancerSchemeEnum `json:"Scheme,omitzero"`
-	Tags                  []Tag                  `json:"Tags,omitzero"`
-	Type                  LoadBalancerTypeEnum   `json:"Type,omitzero"`
-	IpAddressType         IpAddressType          `json:"IpAddressType,omitzero"`
-	CustomerOwnedIpv4Pool *string                `json:"CustomerOwnedIpv4Pool,omitzero"`
+	Name                         *string                          `json:"Name,omitzero"`
+	Subnets                      []string                         `json:"Subnets,omitzero"`
+	SubnetMappings               []SubnetMapping                  `json:"SubnetMappings,omitzero"`
+	SecurityGroups               []string                         `json:"SecurityGroups,omitzero"`
+	Scheme                       LoadBalancerSchemeEnum           `json:"Scheme,omitzero"`
+	Tags                         []Tag                            `json:"Tags,omitzero"`
+	Type                         LoadBalancerTypeEnum             `json:"Type,omitzero"`
+	IpAddressType                IpAddressType                    `json:"IpAddressType,omitzero"`
+	CustomerOwnedIpv4Pool        *string                          `json:"CustomerOwnedIpv4Pool,omitzero"`
+	EnablePrefixForIpv6SourceNat EnablePrefixForIpv6SourceNatEnum `json:"EnablePrefixForIpv6SourceNat,omitzero"`
+	IpamPools                    *IpamPools                       `json:"IpamPools,omitzero"`
 }
 
 // CreateLoadBalancerOutput is the shape of that name.
@@ -136,6 +147,7 @@ type CreateRuleInput struct {
 	Priority    *int32          `json:"Priority,omitzero"`
 	Actions     []Action        `json:"Actions,omitzero"`
 	Tags        []Tag           `json:"Tags,omitzero"`
+	Transforms  []RuleTransform `json:"Transforms,omitzero"`
 }
 
 // CreateRuleOutput is the shape of that name.
@@ -162,6 +174,7 @@ type CreateTargetGroupInput struct {
 	TargetType                 TargetTypeEnum               `json:"TargetType,omitzero"`
 	Tags                       []Tag                        `json:"Tags,omitzero"`
 	IpAddressType              TargetGroupIpAddressTypeEnum `json:"IpAddressType,omitzero"`
+	TargetControlPort          *int32                       `json:"TargetControlPort,omitzero"`
 }
 
 // CreateTargetGroupOutput is the shape of that name.
@@ -378,18 +391,44 @@ type ForwardActionConfig struct {
 
 // HostHeaderConditionConfig is the shape of that name.
 type HostHeaderConditionConfig struct {
-	Values []string `json:"Values,omitzero"`
+	Values      []string `json:"Values,omitzero"`
+	RegexValues []string `json:"RegexValues,omitzero"`
+}
+
+// HostHeaderRewriteConfig is the shape of that name.
+type HostHeaderRewriteConfig struct {
+	Rewrites []RewriteConfig `json:"Rewrites,omitzero"`
 }
 
 // HttpHeaderConditionConfig is the shape of that name.
 type HttpHeaderConditionConfig struct {
 	HttpHeaderName *string  `json:"HttpHeaderName,omitzero"`
 	Values         []string `json:"Values,omitzero"`
+	RegexValues    []string `json:"RegexValues,omitzero"`
 }
 
 // HttpRequestMethodConditionConfig is the shape of that name.
 type HttpRequestMethodConditionConfig struct {
 	Values []string `json:"Values,omitzero"`
+}
+
+// IpamPools is the shape of that name.
+type IpamPools struct {
+	Ipv4IpamPoolId *string `json:"Ipv4IpamPoolId,omitzero"`
+}
+
+// JwtValidationActionAdditionalClaim is the shape of that name.
+type JwtValidationActionAdditionalClaim struct {
+	Format JwtValidationActionAdditionalClaimFormatEnum `json:"Format,omitzero"`
+	Name   *string                                      `json:"Name,omitzero"`
+	Values []string                                     `json:"Values,omitzero"`
+}
+
+// JwtValidationActionConfig is the shape of that name.
+type JwtValidationActionConfig struct {
+	JwksEndpoint     *string                              `json:"JwksEndpoint,omitzero"`
+	Issuer           *string                              `json:"Issuer,omitzero"`
+	AdditionalClaims []JwtValidationActionAdditionalClaim `json:"AdditionalClaims,omitzero"`
 }
 
 // Limit is the shape of that name.
@@ -419,20 +458,22 @@ type ListenerAttribute struct {
 
 // LoadBalancer is the shape of that name.
 type LoadBalancer struct {
-	LoadBalancerArn                                      *string                `json:"LoadBalancerArn,omitzero"`
-	DNSName                                              *string                `json:"DNSName,omitzero"`
-	CanonicalHostedZoneId                                *string                `json:"CanonicalHostedZoneId,omitzero"`
-	CreatedTime                                          *awsproto.Time         `json:"CreatedTime,omitzero"`
-	LoadBalancerName                                     *string                `json:"LoadBalancerName,omitzero"`
-	Scheme                                               LoadBalancerSchemeEnum `json:"Scheme,omitzero"`
-	VpcId                                                *string                `json:"VpcId,omitzero"`
-	State                                                *LoadBalancerState     `json:"State,omitzero"`
-	Type                                                 LoadBalancerTypeEnum   `json:"Type,omitzero"`
-	AvailabilityZones                                    []AvailabilityZone     `json:"AvailabilityZones,omitzero"`
-	SecurityGroups                                       []string               `json:"SecurityGroups,omitzero"`
-	IpAddressType                                        IpAddressType          `json:"IpAddressType,omitzero"`
-	CustomerOwnedIpv4Pool                                *string                `json:"CustomerOwnedIpv4Pool,omitzero"`
-	EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic *string                `json:"EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic,omitzero"`
+	LoadBalancerArn                                      *string                          `json:"LoadBalancerArn,omitzero"`
+	DNSName                                              *string                          `json:"DNSName,omitzero"`
+	CanonicalHostedZoneId                                *string                          `json:"CanonicalHostedZoneId,omitzero"`
+	CreatedTime                                          *awsproto.Time                   `json:"CreatedTime,omitzero"`
+	LoadBalancerName                                     *string                          `json:"LoadBalancerName,omitzero"`
+	Scheme                                               LoadBalancerSchemeEnum           `json:"Scheme,omitzero"`
+	VpcId                                                *string                          `json:"VpcId,omitzero"`
+	State                                                *LoadBalancerState               `json:"State,omitzero"`
+	Type                                                 LoadBalancerTypeEnum             `json:"Type,omitzero"`
+	AvailabilityZones                                    []AvailabilityZone               `json:"AvailabilityZones,omitzero"`
+	SecurityGroups                                       []string                         `json:"SecurityGroups,omitzero"`
+	IpAddressType                                        IpAddressType                    `json:"IpAddressType,omitzero"`
+	CustomerOwnedIpv4Pool                                *string                          `json:"CustomerOwnedIpv4Pool,omitzero"`
+	EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic *string                          `json:"EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic,omitzero"`
+	EnablePrefixForIpv6SourceNat                         EnablePrefixForIpv6SourceNatEnum `json:"EnablePrefixForIpv6SourceNat,omitzero"`
+	IpamPools                                            *IpamPools                       `json:"IpamPools,omitzero"`
 }
 
 // LoadBalancerAddress is the shape of that name.
@@ -502,9 +543,11 @@ type ModifyLoadBalancerAttributesOutput struct {
 
 // ModifyRuleInput is the shape of that name.
 type ModifyRuleInput struct {
-	RuleArn    *string         `json:"RuleArn,omitzero"`
-	Conditions []RuleCondition `json:"Conditions,omitzero"`
-	Actions    []Action        `json:"Actions,omitzero"`
+	RuleArn         *string         `json:"RuleArn,omitzero"`
+	Conditions      []RuleCondition `json:"Conditions,omitzero"`
+	Actions         []Action        `json:"Actions,omitzero"`
+	Transforms      []RuleTransform `json:"Transforms,omitzero"`
+	ResetTransforms *bool           `json:"ResetTransforms,omitzero"`
 }
 
 // ModifyRuleOutput is the shape of that name.
@@ -548,11 +591,13 @@ type MutualAuthenticationAttributes struct {
 	TrustStoreArn                 *string                         `json:"TrustStoreArn,omitzero"`
 	IgnoreClientCertificateExpiry *bool                           `json:"IgnoreClientCertificateExpiry,omitzero"`
 	TrustStoreAssociationStatus   TrustStoreAssociationStatusEnum `json:"TrustStoreAssociationStatus,omitzero"`
+	AdvertiseTrustStoreCaNames    AdvertiseTrustStoreCaNamesEnum  `json:"AdvertiseTrustStoreCaNames,omitzero"`
 }
 
 // PathPatternConditionConfig is the shape of that name.
 type PathPatternConditionConfig struct {
-	Values []string `json:"Values,omitzero"`
+	Values      []string `json:"Values,omitzero"`
+	RegexValues []string `json:"RegexValues,omitzero"`
 }
 
 // QueryStringConditionConfig is the shape of that name.
@@ -606,6 +651,12 @@ type RemoveTagsInput struct {
 type RemoveTagsOutput struct {
 }
 
+// RewriteConfig is the shape of that name.
+type RewriteConfig struct {
+	Regex   *string `json:"Regex,omitzero"`
+	Replace *string `json:"Replace,omitzero"`
+}
+
 // Rule is the shape of that name.
 type Rule struct {
 	RuleArn    *string         `json:"RuleArn,omitzero"`
@@ -613,6 +664,7 @@ type Rule struct {
 	Conditions []RuleCondition `json:"Conditions,omitzero"`
 	Actions    []Action        `json:"Actions,omitzero"`
 	IsDefault  *bool           `json:"IsDefault,omitzero"`
+	Transforms []RuleTransform `json:"Transforms,omitzero"`
 }
 
 // RuleCondition is the shape of that name.
@@ -625,12 +677,20 @@ type RuleCondition struct {
 	QueryStringConfig       *QueryStringConditionConfig       `json:"QueryStringConfig,omitzero"`
 	HttpRequestMethodConfig *HttpRequestMethodConditionConfig `json:"HttpRequestMethodConfig,omitzero"`
 	SourceIpConfig          *SourceIpConditionConfig          `json:"SourceIpConfig,omitzero"`
+	RegexValues             []string                          `json:"RegexValues,omitzero"`
 }
 
 // RulePriorityPair is the shape of that name.
 type RulePriorityPair struct {
 	RuleArn  *string `json:"RuleArn,omitzero"`
 	Priority *int32  `json:"Priority,omitzero"`
+}
+
+// RuleTransform is the shape of that name.
+type RuleTransform struct {
+	Type                    TransformTypeEnum        `json:"Type,omitzero"`
+	HostHeaderRewriteConfig *HostHeaderRewriteConfig `json:"HostHeaderRewriteConfig,omitzero"`
+	UrlRewriteConfig        *UrlRewriteConfig        `json:"UrlRewriteConfig,omitzero"`
 }
 
 // SetRulePrioritiesInput is the shape of that name.
@@ -658,10 +718,11 @@ type SslPolicy struct {
 
 // SubnetMapping is the shape of that name.
 type SubnetMapping struct {
-	SubnetId           *string `json:"SubnetId,omitzero"`
-	AllocationId       *string `json:"AllocationId,omitzero"`
-	PrivateIPv4Address *string `json:"PrivateIPv4Address,omitzero"`
-	IPv6Address        *string `json:"IPv6Address,omitzero"`
+	SubnetId            *string `json:"SubnetId,omitzero"`
+	AllocationId        *string `json:"AllocationId,omitzero"`
+	PrivateIPv4Address  *string `json:"PrivateIPv4Address,omitzero"`
+	IPv6Address         *string `json:"IPv6Address,omitzero"`
+	SourceNatIpv6Prefix *string `json:"SourceNatIpv6Prefix,omitzero"`
 }
 
 // Tag is the shape of that name.
@@ -681,6 +742,7 @@ type TargetDescription struct {
 	Id               *string `json:"Id,omitzero"`
 	Port             *int32  `json:"Port,omitzero"`
 	AvailabilityZone *string `json:"AvailabilityZone,omitzero"`
+	QuicServerId     *string `json:"QuicServerId,omitzero"`
 }
 
 // TargetGroup is the shape of that name.
@@ -703,6 +765,7 @@ type TargetGroup struct {
 	TargetType                 TargetTypeEnum               `json:"TargetType,omitzero"`
 	ProtocolVersion            *string                      `json:"ProtocolVersion,omitzero"`
 	IpAddressType              TargetGroupIpAddressTypeEnum `json:"IpAddressType,omitzero"`
+	TargetControlPort          *int32                       `json:"TargetControlPort,omitzero"`
 }
 
 // TargetGroupAttribute is the shape of that name.
@@ -732,8 +795,14 @@ type TargetHealth struct {
 
 // TargetHealthDescription is the shape of that name.
 type TargetHealthDescription struct {
-	Target           *TargetDescription `json:"Target,omitzero"`
-	HealthCheckPort  *string            `json:"HealthCheckPort,omitzero"`
-	TargetHealth     *TargetHealth      `json:"TargetHealth,omitzero"`
-	AnomalyDetection *AnomalyDetection  `json:"AnomalyDetection,omitzero"`
+	Target                 *TargetDescription      `json:"Target,omitzero"`
+	HealthCheckPort        *string                 `json:"HealthCheckPort,omitzero"`
+	TargetHealth           *TargetHealth           `json:"TargetHealth,omitzero"`
+	AnomalyDetection       *AnomalyDetection       `json:"AnomalyDetection,omitzero"`
+	AdministrativeOverride *AdministrativeOverride `json:"AdministrativeOverride,omitzero"`
+}
+
+// UrlRewriteConfig is the shape of that name.
+type UrlRewriteConfig struct {
+	Rewrites []RewriteConfig `json:"Rewrites,omitzero"`
 }

@@ -10,7 +10,7 @@ import (
 	"slices"
 )
 
-// extend adds to a model what the service learned after the model was published: operations, members, enum values and shapes, from an
+// extend adds to a model what the service learned after the model was published: operations, members, enum values, bounds and shapes, from an
 // overlay file of the same form. Without such a file the model stays as it is.
 func (m *model) extend(path string) error {
 	text, err := os.ReadFile(path)
@@ -33,6 +33,12 @@ func (m *model) extend(path string) error {
 		}
 		known.Members = append(known.Members, s.Members...)
 		known.Enum = append(known.Enum, s.Enum...)
+		if s.Max != nil {
+			known.Max = s.Max
+		}
+		if s.Pattern != "" {
+			known.Pattern = s.Pattern
+		}
 		known.Required = slices.DeleteFunc(known.Required, func(name string) bool { return slices.Contains(s.Optional, name) })
 	}
 	return nil

@@ -211,7 +211,7 @@ func (p *pkg) enums() string {
 		for _, v := range s.Enum {
 			fmt.Fprintf(&b, "%q,", v)
 		}
-		b.WriteString("}\n\n")
+		fmt.Fprintf(&b, "}\n\n// Values are all values of the enum.\nfunc (%s) Values() []string { return values%s }\n\n", goName(name), goName(name))
 	}
 	return b.String()
 }

@@ -23,10 +23,8 @@ func (s *CreateAccessKeyInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *CreateLoginProfileInput) Check(c *awsproto.Check) {
-	c.Required("UserName", s.UserName != nil)
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
-	c.Required("Password", s.Password != nil)
 	c.Length("Password", s.Password, 1, 128)
 	c.Match("Password", s.Password, pattern2)
 }
@@ -37,6 +35,7 @@ func (s *CreateServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("ServiceName", s.ServiceName != nil)
+	awsproto.Range(c, "CredentialAgeDays", s.CredentialAgeDays, new(int32(1)), new(int32(36600)))
 }
 
 // Check reports what the model forbids.
@@ -50,7 +49,6 @@ func (s *DeleteAccessKeyInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *DeleteLoginProfileInput) Check(c *awsproto.Check) {
-	c.Required("UserName", s.UserName != nil)
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 }
@@ -73,7 +71,6 @@ func (s *DeleteServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *GetLoginProfileInput) Check(c *awsproto.Check) {
-	c.Required("UserName", s.UserName != nil)
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 }
@@ -107,6 +104,9 @@ func (s *ListServerCertificatesInput) Check(c *awsproto.Check) {
 func (s *ListServiceSpecificCredentialsInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern4)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 }
 
 // Check reports what the model forbids.

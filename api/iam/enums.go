@@ -8,6 +8,10 @@ type StatusType string
 const (
 	StatusTypeActive   StatusType = "Active"
 	StatusTypeInactive StatusType = "Inactive"
+	StatusTypeExpired  StatusType = "Expired"
 )
 
-var valuesStatusType = []string{"Active", "Inactive"}
+var valuesStatusType = []string{"Active", "Inactive", "Expired"}
+
+// Values are all values of the enum.
+func (StatusType) Values() []string { return valuesStatusType }

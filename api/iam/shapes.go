@@ -47,8 +47,9 @@ type CreateLoginProfileOutput struct {
 
 // CreateServiceSpecificCredentialInput is the shape of that name.
 type CreateServiceSpecificCredentialInput struct {
-	UserName    *string `json:"UserName,omitzero"`
-	ServiceName *string `json:"ServiceName,omitzero"`
+	UserName          *string `json:"UserName,omitzero"`
+	ServiceName       *string `json:"ServiceName,omitzero"`
+	CredentialAgeDays *int32  `json:"CredentialAgeDays,omitzero"`
 }
 
 // CreateServiceSpecificCredentialOutput is the shape of that name.
@@ -146,11 +147,16 @@ type ListServerCertificatesOutput struct {
 type ListServiceSpecificCredentialsInput struct {
 	UserName    *string `json:"UserName,omitzero"`
 	ServiceName *string `json:"ServiceName,omitzero"`
+	AllUsers    *bool   `json:"AllUsers,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+	MaxItems    *int32  `json:"MaxItems,omitzero"`
 }
 
 // ListServiceSpecificCredentialsOutput is the shape of that name.
 type ListServiceSpecificCredentialsOutput struct {
 	ServiceSpecificCredentials []ServiceSpecificCredentialMetadata `json:"ServiceSpecificCredentials,omitzero"`
+	Marker                     *string                             `json:"Marker,omitzero"`
+	IsTruncated                *bool                               `json:"IsTruncated,omitzero"`
 }
 
 // LoginProfile is the shape of that name.
@@ -187,6 +193,9 @@ type ServiceSpecificCredential struct {
 	ServiceSpecificCredentialId *string        `json:"ServiceSpecificCredentialId,omitzero"`
 	UserName                    *string        `json:"UserName,omitzero"`
 	Status                      StatusType     `json:"Status,omitzero"`
+	ExpirationDate              *awsproto.Time `json:"ExpirationDate,omitzero"`
+	ServiceCredentialAlias      *string        `json:"ServiceCredentialAlias,omitzero"`
+	ServiceCredentialSecret     *string        `json:"ServiceCredentialSecret,omitzero"`
 }
 
 // ServiceSpecificCredentialMetadata is the shape of that name.
@@ -197,6 +206,8 @@ type ServiceSpecificCredentialMetadata struct {
 	CreateDate                  *awsproto.Time `json:"CreateDate,omitzero"`
 	ServiceSpecificCredentialId *string        `json:"ServiceSpecificCredentialId,omitzero"`
 	ServiceName                 *string        `json:"ServiceName,omitzero"`
+	ServiceCredentialAlias      *string        `json:"ServiceCredentialAlias,omitzero"`
+	ExpirationDate              *awsproto.Time `json:"ExpirationDate,omitzero"`
 }
 
 // Tag is the shape of that name.

@@ -28,6 +28,13 @@ func (s *DescribeLogGroupsInput) Check(c *awsproto.Check) {
 	c.Length("nextToken", s.NextToken, 1, -1)
 	awsproto.Range(c, "limit", s.Limit, new(int32(1)), new(int32(50)))
 	c.Enum("logGroupClass", string(s.LogGroupClass), valuesLogGroupClass)
+	c.Size("logGroupIdentifiers", s.LogGroupIdentifiers != nil, len(s.LogGroupIdentifiers), 1, 50)
+	for i := range s.LogGroupIdentifiers {
+		c.PushIndex("logGroupIdentifiers", i)
+		c.Length("member", &s.LogGroupIdentifiers[i], 1, 2048)
+		c.Match("member", &s.LogGroupIdentifiers[i], pattern4)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.

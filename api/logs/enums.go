@@ -14,6 +14,9 @@ const (
 
 var valuesDataProtectionStatus = []string{"ACTIVATED", "DELETED", "ARCHIVED", "DISABLED"}
 
+// Values are all values of the enum.
+func (DataProtectionStatus) Values() []string { return valuesDataProtectionStatus }
+
 // InheritedProperty is an enum; "" is an absent one.
 type InheritedProperty string
 
@@ -23,15 +26,22 @@ const (
 
 var valuesInheritedProperty = []string{"ACCOUNT_DATA_PROTECTION"}
 
+// Values are all values of the enum.
+func (InheritedProperty) Values() []string { return valuesInheritedProperty }
+
 // LogGroupClass is an enum; "" is an absent one.
 type LogGroupClass string
 
 const (
 	LogGroupClassStandard         LogGroupClass = "STANDARD"
 	LogGroupClassInfrequentAccess LogGroupClass = "INFREQUENT_ACCESS"
+	LogGroupClassDelivery         LogGroupClass = "DELIVERY"
 )
 
-var valuesLogGroupClass = []string{"STANDARD", "INFREQUENT_ACCESS"}
+var valuesLogGroupClass = []string{"STANDARD", "INFREQUENT_ACCESS", "DELIVERY"}
+
+// Values are all values of the enum.
+func (LogGroupClass) Values() []string { return valuesLogGroupClass }
 
 // OrderBy is an enum; "" is an absent one.
 type OrderBy string
@@ -42,3 +52,6 @@ const (
 )
 
 var valuesOrderBy = []string{"LogStreamName", "LastEventTime"}
+
+// Values are all values of the enum.
+func (OrderBy) Values() []string { return valuesOrderBy }

@@ -11,6 +11,7 @@ type DescribeLogGroupsInput struct {
 	Limit                 *int32        `json:"limit,omitzero"`
 	IncludeLinkedAccounts *bool         `json:"includeLinkedAccounts,omitzero"`
 	LogGroupClass         LogGroupClass `json:"logGroupClass,omitzero"`
+	LogGroupIdentifiers   []string      `json:"logGroupIdentifiers,omitzero"`
 }
 
 // DescribeLogGroupsOutput is the shape of that name.
@@ -49,6 +50,7 @@ type FilterLogEventsInput struct {
 	Limit               *int32   `json:"limit,omitzero"`
 	Interleaved         *bool    `json:"interleaved,omitzero"`
 	Unmask              *bool    `json:"unmask,omitzero"`
+	StartFromHead       *bool    `json:"startFromHead,omitzero"`
 }
 
 // FilterLogEventsOutput is the shape of that name.
@@ -89,17 +91,19 @@ type GetLogEventsOutput struct {
 
 // LogGroup is the shape of that name.
 type LogGroup struct {
-	LogGroupName         *string              `json:"logGroupName,omitzero"`
-	CreationTime         *int64               `json:"creationTime,omitzero"`
-	RetentionInDays      *int32               `json:"retentionInDays,omitzero"`
-	MetricFilterCount    *int32               `json:"metricFilterCount,omitzero"`
-	Arn                  *string              `json:"arn,omitzero"`
-	StoredBytes          *int64               `json:"storedBytes,omitzero"`
-	KmsKeyId             *string              `json:"kmsKeyId,omitzero"`
-	DataProtectionStatus DataProtectionStatus `json:"dataProtectionStatus,omitzero"`
-	InheritedProperties  []InheritedProperty  `json:"inheritedProperties,omitzero"`
-	LogGroupClass        LogGroupClass        `json:"logGroupClass,omitzero"`
-	LogGroupArn          *string              `json:"logGroupArn,omitzero"`
+	LogGroupName                     *string              `json:"logGroupName,omitzero"`
+	CreationTime                     *int64               `json:"creationTime,omitzero"`
+	RetentionInDays                  *int32               `json:"retentionInDays,omitzero"`
+	MetricFilterCount                *int32               `json:"metricFilterCount,omitzero"`
+	Arn                              *string              `json:"arn,omitzero"`
+	StoredBytes                      *int64               `json:"storedBytes,omitzero"`
+	KmsKeyId                         *string              `json:"kmsKeyId,omitzero"`
+	DataProtectionStatus             DataProtectionStatus `json:"dataProtectionStatus,omitzero"`
+	InheritedProperties              []InheritedProperty  `json:"inheritedProperties,omitzero"`
+	LogGroupClass                    LogGroupClass        `json:"logGroupClass,omitzero"`
+	LogGroupArn                      *string              `json:"logGroupArn,omitzero"`
+	DeletionProtectionEnabled        *bool                `json:"deletionProtectionEnabled,omitzero"`
+	BearerTokenAuthenticationEnabled *bool                `json:"bearerTokenAuthenticationEnabled,omitzero"`
 }
 
 // LogStream is the shape of that name.

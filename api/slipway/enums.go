@@ -16,6 +16,9 @@ const (
 
 var valuesDiffChange = []string{"ADDED", "MODIFIED", "DELETED", "RENAMED", "COPIED", "TYPE_CHANGED"}
 
+// Values are all values of the enum.
+func (DiffChange) Values() []string { return valuesDiffChange }
+
 // DiffLineKind is an enum; "" is an absent one.
 type DiffLineKind string
 
@@ -26,6 +29,9 @@ const (
 )
 
 var valuesDiffLineKind = []string{"CONTEXT", "ADDED", "REMOVED"}
+
+// Values are all values of the enum.
+func (DiffLineKind) Values() []string { return valuesDiffLineKind }
 
 // OnUncertain is an enum; "" is an absent one.
 type OnUncertain string
@@ -38,6 +44,9 @@ const (
 
 var valuesOnUncertain = []string{"ASK", "PROMOTE", "ROLL_BACK"}
 
+// Values are all values of the enum.
+func (OnUncertain) Values() []string { return valuesOnUncertain }
+
 // ReleaseDecision is an enum; "" is an absent one.
 type ReleaseDecision string
 
@@ -48,6 +57,9 @@ const (
 )
 
 var valuesReleaseDecision = []string{"PROMOTE", "ROLL_BACK", "UNCERTAIN"}
+
+// Values are all values of the enum.
+func (ReleaseDecision) Values() []string { return valuesReleaseDecision }
 
 // ReleaseStatus is an enum; "" is an absent one.
 type ReleaseStatus string
@@ -64,6 +76,9 @@ const (
 
 var valuesReleaseStatus = []string{"SHIFTING", "WAITING", "ANALYSING", "ASKING", "ROLLING_BACK", "PROMOTED", "ROLLED_BACK"}
 
+// Values are all values of the enum.
+func (ReleaseStatus) Values() []string { return valuesReleaseStatus }
+
 // VersionOutcome is an enum; "" is an absent one.
 type VersionOutcome string
 
@@ -77,6 +92,9 @@ const (
 
 var valuesVersionOutcome = []string{"GOOD", "FAILED", "ROLLED_BACK", "STOPPED", "IN_PROGRESS"}
 
+// Values are all values of the enum.
+func (VersionOutcome) Values() []string { return valuesVersionOutcome }
+
 // WaitingKind is an enum; "" is an absent one.
 type WaitingKind string
 
@@ -87,3 +105,6 @@ const (
 )
 
 var valuesWaitingKind = []string{"APPROVAL", "RELEASE", "DEPLOYMENT"}
+
+// Values are all values of the enum.
+func (WaitingKind) Values() []string { return valuesWaitingKind }

@@ -115,8 +115,12 @@ type Report struct {
 	Type  codebuild.ReportType `json:"type"`
 	Cases []codebuild.TestCase `json:"cases,omitzero"`
 	// Truncated says that the files held more cases than a report takes; Error why there is no result.
-	Truncated bool   `json:"truncated,omitzero"`
-	Error     string `json:"error,omitzero"`
+	Truncated bool `json:"truncated,omitzero"`
+	// Counts are how many cases had each status, and Nanoseconds what all of them took, those beyond the kept ones included; nil from runners that
+	// did not count.
+	Counts      map[string]int32 `json:"counts,omitzero"`
+	Nanoseconds int64            `json:"nanoseconds,omitzero"`
+	Error       string           `json:"error,omitzero"`
 }
 
 // Cause is why a build failed, as far as the runner knows: `slipway why` and the pages begin with it.

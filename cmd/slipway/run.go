@@ -82,13 +82,11 @@ func tests(say func(string, ...any), report *slipway.Report) {
 		say("  report %s: %s", report.Name, report.Error)
 		return
 	}
-	failed := 0
-	for _, c := range report.Cases {
-		if s := *c.Status; s == "FAILED" || s == "ERROR" {
-			failed++
-		}
+	total := int32(0)
+	for _, n := range report.Counts {
+		total += n
 	}
-	say("  report %s: %d tests, %d failed", report.Name, len(report.Cases), failed)
+	say("  report %s: %d tests, %d failed", report.Name, total, report.Counts["FAILED"]+report.Counts["ERROR"])
 	for _, c := range report.Cases {
 		if s := *c.Status; s == "FAILED" || s == "ERROR" {
 			message := ""

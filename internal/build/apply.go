@@ -89,6 +89,9 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 			s.runners.wake(runner)
 		}
 	})
+	if err := s.autoRetry(ctx, tx, r); err != nil {
+		return err
+	}
 	fault.Point("build.ending")
 	return event.Publish(ctx, tx, event.BuildEnded, id, BuildEnded{id, end.Status})
 }

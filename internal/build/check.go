@@ -17,8 +17,13 @@ func invalid(format string, args ...any) error {
 var variableName = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString })
 var identifier = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^[A-Za-z0-9_]{1,127}$`).MatchString })
 
+var roleARN = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.`).MatchString })
+
 // check refuses a project that no build could be made of.
 func check(p *cb.Project) error {
+	if role := text(p.ServiceRole); role != "" && !roleARN()(role) {
+		return invalid("Invalid service role: %q is not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME).", role)
+	}
 	if err := checkSource(*p.Source, "source"); err != nil {
 		return err
 	}
@@ -71,6 +76,8 @@ func checkVariables(vs []cb.EnvironmentVariable) error {
 		switch {
 		case !variableName()(name):
 			return invalid("Invalid environment variable name %q: it must match [A-Za-z_][A-Za-z0-9_]*.", name)
+		case strings.HasPrefix(name, "CODEBUILD_"):
+			return invalid("Invalid environment variable name %q: names that begin with CODEBUILD_ are reserved for CodeBuild's own variables.", name)
 		case seen[name]:
 			return invalid("Duplicate environment variable %s.", name)
 		case strings.ContainsRune(text(v.Value), 0):

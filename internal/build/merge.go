@@ -41,6 +41,7 @@ func merge(p *cb.Project, in *cb.StartBuildInput) {
 	setList(&p.SecondaryArtifacts, in.SecondaryArtifactsOverride)
 	set(&p.Cache, in.CacheOverride)
 	set(&p.ServiceRole, in.ServiceRoleOverride)
+	set(&p.AutoRetryLimit, in.AutoRetryLimitOverride)
 	set(&p.TimeoutInMinutes, in.TimeoutInMinutesOverride)
 	set(&p.QueuedTimeoutInMinutes, in.QueuedTimeoutInMinutesOverride)
 	set(&p.EncryptionKey, in.EncryptionKeyOverride)

@@ -15,7 +15,8 @@ func refuse(b *cb.Build, debug bool) error {
 		}
 	}
 	switch b.Environment.Type {
-	case cb.EnvironmentTypeWindowsContainer, cb.EnvironmentTypeWindowsServer2019Container:
+	case cb.EnvironmentTypeWindowsContainer, cb.EnvironmentTypeWindowsServer2019Container, cb.EnvironmentTypeWindowsServer2022Container,
+		cb.EnvironmentTypeWindowsEc2, cb.EnvironmentTypeMacArm:
 		return invalid("The environment type %s is not executed: builds run on the runner's own host, which is Linux. Use LINUX_CONTAINER.", b.Environment.Type)
 	}
 	switch {
@@ -40,6 +41,15 @@ func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig) []string {
 	case cb.EnvironmentTypeLinuxContainer, "":
 	default:
 		note("The environment type %s is ignored: the build runs on the runner's own processor.", e.Type)
+	}
+	if e.ComputeConfiguration != nil {
+		note("computeConfiguration is ignored: the build has what the runner's host has.")
+	}
+	if e.DockerServer != nil {
+		note("dockerServer is ignored: there is none.")
+	}
+	if number(p.AutoRetryLimit) > 0 && b.Source.Type == cb.SourceTypeCodepipeline {
+		note("autoRetryLimit is ignored: a pipeline retries its stages (onFailure, RetryStageExecution).")
 	}
 	if e.Fleet != nil {
 		note("The fleet %s is ignored.", text(e.Fleet.FleetArn))

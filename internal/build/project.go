@@ -32,6 +32,7 @@ func (s *Service) CreateProject(ctx context.Context, in *cb.CreateProjectInput) 
 		Cache: in.Cache, Environment: in.Environment, ServiceRole: in.ServiceRole, TimeoutInMinutes: in.TimeoutInMinutes, QueuedTimeoutInMinutes: in.QueuedTimeoutInMinutes,
 		EncryptionKey: in.EncryptionKey, Tags: in.Tags, Created: now, LastModified: now, VpcConfig: in.VpcConfig, LogsConfig: in.LogsConfig,
 		FileSystemLocations: in.FileSystemLocations, BuildBatchConfig: in.BuildBatchConfig, ConcurrentBuildLimit: in.ConcurrentBuildLimit,
+		AutoRetryLimit:    in.AutoRetryLimit,
 		ProjectVisibility: cb.ProjectVisibilityTypePrivate}
 	if err := s.complete(p, in.BadgeEnabled); err != nil {
 		return nil, err
@@ -84,6 +85,9 @@ func (s *Service) complete(p *cb.Project, badge *bool) error {
 		case limit < 1:
 			return invalid("Invalid concurrentBuildLimit %d: it must be at least 1, or -1 for none.", limit)
 		}
+	}
+	if number(p.AutoRetryLimit) < 0 {
+		return invalid("Invalid autoRetryLimit %d: it must be at least 0.", *p.AutoRetryLimit)
 	}
 	if badge != nil {
 		if *badge {
@@ -147,6 +151,7 @@ func change(p *cb.Project, in *cb.UpdateProjectInput) {
 	setList(&p.FileSystemLocations, in.FileSystemLocations)
 	set(&p.BuildBatchConfig, in.BuildBatchConfig)
 	set(&p.ConcurrentBuildLimit, in.ConcurrentBuildLimit)
+	set(&p.AutoRetryLimit, in.AutoRetryLimit)
 	for to, from := range map[**string]*string{&p.Description: in.Description, &p.SourceVersion: in.SourceVersion} {
 		if set(to, from); from != nil && *from == "" {
 			*to = nil

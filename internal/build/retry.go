@@ -2,12 +2,14 @@ package build
 
 import (
 	"context"
+	"errors"
 	"maps"
 
 	"github.com/google/uuid"
 
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
+	"slipway/internal/store"
 )
 
 // RetryBuild implements codebuild:RetryBuild: a new build with all that the old one was started with.
@@ -31,10 +33,22 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 	if err != nil {
 		return nil, err
 	}
+	sub := s.again(r)
+	sub.build.Initiator = new(awsproto.CallerOf(ctx).Name)
+	sub.limit, sub.token, sub.scope, sub.request = p.ConcurrentBuildLimit, text(in.IdempotencyToken), "build.retry", in
+	started, err := s.submit(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	return &cb.RetryBuildOutput{Build: started}, nil
+}
+
+// again makes a build of all that another one was started with.
+func (s *Service) again(r *row) *submission {
 	old := r.build
 	b := &cb.Build{ProjectName: old.ProjectName, SourceVersion: old.SourceVersion, Source: old.Source, SecondarySources: old.SecondarySources, SecondarySourceVersions: old.SecondarySourceVersions,
 		Cache: old.Cache, Environment: old.Environment, ServiceRole: old.ServiceRole, TimeoutInMinutes: old.TimeoutInMinutes, QueuedTimeoutInMinutes: old.QueuedTimeoutInMinutes,
-		VpcConfig: old.VpcConfig, EncryptionKey: old.EncryptionKey, FileSystemLocations: old.FileSystemLocations, BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
+		VpcConfig: old.VpcConfig, EncryptionKey: old.EncryptionKey, FileSystemLocations: old.FileSystemLocations, AutoRetryConfig: firstTry(old.AutoRetryConfig), BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
 	id := uuid.NewString()
 	s.name(b, id, &cb.LogsConfig{CloudWatchLogs: old.Logs.CloudWatchLogs})
 	artifact := func(a cb.BuildArtifacts) cb.BuildArtifacts {
@@ -55,13 +69,49 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 	for _, a := range old.SecondaryArtifacts {
 		b.SecondaryArtifacts = append(b.SecondaryArtifacts, artifact(a))
 	}
-	b.Initiator = new(awsproto.CallerOf(ctx).Name)
-	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, work: r.work, token: text(in.IdempotencyToken), scope: "build.retry", request: in}
+	sub := &submission{build: b, work: r.work}
 	sub.work.Variables = maps.Clone(r.work.Variables)
 	maps.Copy(sub.work.Variables, s.variables(b))
-	started, err := s.submit(ctx, sub)
-	if err != nil {
-		return nil, err
+	return sub
+}
+
+// autoRetry starts a failed build again, up to its autoRetryLimit, in the transaction that ends it. Each build names the one before and the one
+// after. Builds of pipelines are left to the pipeline, which retries stages. Source: AutoRetryConfig in the CodeBuild API reference.
+func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
+	c := r.build.AutoRetryConfig
+	switch r.build.BuildStatus {
+	case cb.StatusTypeFailed, cb.StatusTypeFault, cb.StatusTypeTimedOut:
+	default:
+		return nil
 	}
-	return &cb.RetryBuildOutput{Build: started}, nil
+	if c == nil || number(c.AutoRetryNumber) >= number(c.AutoRetryLimit) || r.build.Source.Type == cb.SourceTypeCodepipeline {
+		return nil
+	}
+	if _, err := s.project(ctx, tx, *r.build.ProjectName); err != nil {
+		if _, deleted := errors.AsType[*cb.ResourceNotFoundException](err); deleted {
+			return nil
+		}
+		return err
+	}
+	sub := s.again(r)
+	sub.build.Initiator = r.build.Initiator
+	sub.build.AutoRetryConfig = &cb.AutoRetryConfig{AutoRetryLimit: c.AutoRetryLimit, AutoRetryNumber: new(number(c.AutoRetryNumber) + 1), PreviousAutoRetry: r.build.Arn}
+	next := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: s.Now()}
+	if err := s.insert(ctx, tx, next, sub, nil); err != nil {
+		return err
+	}
+	c.NextAutoRetry = next.build.Arn
+	tx.AfterCommit(func() {
+		s.Hub.Changed("builds")
+		s.runners.wakeOne()
+	})
+	return nil
+}
+
+// firstTry is the configuration of a build that somebody starts.
+func firstTry(c *cb.AutoRetryConfig) *cb.AutoRetryConfig {
+	if c == nil {
+		return nil
+	}
+	return &cb.AutoRetryConfig{AutoRetryLimit: c.AutoRetryLimit, AutoRetryNumber: new(int32(0))}
 }

@@ -144,6 +144,9 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 	b := &cb.Build{ProjectName: p.Name, SourceVersion: p.SourceVersion, Source: p.Source, SecondarySources: p.SecondarySources, SecondarySourceVersions: p.SecondarySourceVersions,
 		Cache: p.Cache, Environment: p.Environment, ServiceRole: p.ServiceRole, TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes,
 		VpcConfig: p.VpcConfig, EncryptionKey: p.EncryptionKey, FileSystemLocations: p.FileSystemLocations, BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
+	if p.AutoRetryLimit != nil && *p.AutoRetryLimit > 0 && p.Source.Type != cb.SourceTypeCodepipeline {
+		b.AutoRetryConfig = firstTry(&cb.AutoRetryConfig{AutoRetryLimit: p.AutoRetryLimit})
+	}
 	if err := refuse(b, debug); err != nil {
 		return nil, err
 	}
@@ -186,7 +189,8 @@ func (s *Service) locate(l *cb.LogsLocation, group, stream string) {
 func (s *Service) variables(b *cb.Build) map[string]string {
 	v := map[string]string{
 		"CODEBUILD_BUILD_ID": *b.Id, "CODEBUILD_BUILD_ARN": *b.Arn, "CODEBUILD_LOG_PATH": *b.Logs.StreamName, "CODEBUILD_KMS_KEY_ID": text(b.EncryptionKey),
-		"CODEBUILD_BUILD_IMAGE": text(b.Environment.Image),
+		"CODEBUILD_BUILD_IMAGE": text(b.Environment.Image), "CODEBUILD_PROJECT_ARN": s.arn("project", *b.ProjectName),
+		"CODEBUILD_BUILD_URL": s.URL + "/builds/" + *b.Id,
 	}
 	if v["CODEBUILD_SOURCE_REPO_URL"] = text(b.Source.Location); b.Source.Type == cb.SourceTypeCodecommit {
 		v["CODEBUILD_SOURCE_REPO_URL"] = s.URL + "/v1/repos/" + repositoryName(text(b.Source.Location))

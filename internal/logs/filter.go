@@ -37,6 +37,9 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *cwl.FilterLogEventsIn
 	if err != nil {
 		return nil, err
 	}
+	if in.StartFromHead != nil && !*in.StartFromHead {
+		return nil, invalid("startFromHead=false is not implemented by Slipway yet: events come in the order of their times.")
+	}
 	text, prefix := "", ""
 	if in.FilterPattern != nil {
 		text = *in.FilterPattern

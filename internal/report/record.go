@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	}
 	made.Truncated = &r.Truncated
 	counts := map[string]int32{"SUCCEEDED": 0, "FAILED": 0, "ERROR": 0, "SKIPPED": 0, "UNKNOWN": 0}
-	var total int64
+	var nanoseconds int64
 	for i := range cases {
 		c := &cases[i]
 		c.Expired = expires
@@ -89,19 +90,28 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 		c.Status = &status
 		counts[status]++
 		if c.DurationInNanoSeconds != nil {
-			total += *c.DurationInNanoSeconds
+			nanoseconds += *c.DurationInNanoSeconds
 		}
-		if status == "FAILED" || status == "ERROR" {
-			made.Status = cb.ReportStatusTypeFailed
-		}
+	}
+	if r.Counts != nil { // truncated cases are counted (TestReportSummary in the CodeBuild API reference)
+		maps.Copy(counts, r.Counts)
+		nanoseconds = r.Nanoseconds
+	}
+	total := int32(0)
+	for _, n := range counts {
+		total += n
+	}
+	if counts["FAILED"]+counts["ERROR"] > 0 {
+		made.Status = cb.ReportStatusTypeFailed
 	}
 	if r.Error != "" {
 		made.Status = cb.ReportStatusTypeIncomplete
 		// The wire has no place for why a report is incomplete; a case that says so does no harm and is found.
 		cases = append(cases, cb.TestCase{Name: new("report " + r.Name), Status: new("ERROR"), Message: &r.Error, Expired: expires})
 		counts["ERROR"]++
+		total++
 	}
-	made.TestSummary = &cb.TestReportSummary{Total: new(int32(len(cases))), StatusCounts: counts, DurationInNanoSeconds: &total}
+	made.TestSummary = &cb.TestReportSummary{Total: &total, StatusCounts: counts, DurationInNanoSeconds: &nanoseconds}
 	if cases == nil {
 		cases = []cb.TestCase{}
 	}

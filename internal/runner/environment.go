@@ -63,6 +63,10 @@ func builtIn(o slipway.Order, b *box) map[string]string {
 	}
 	set("CODEBUILD_BUILD_ID", build.Id)
 	set("CODEBUILD_BUILD_ARN", build.Arn)
+	if arn, id, ok := strings.Cut(value(build.Arn), ":build/"); ok {
+		name, _, _ := strings.Cut(id, ":")
+		env["CODEBUILD_PROJECT_ARN"] = arn + ":project/" + name
+	}
 	set("CODEBUILD_INITIATOR", build.Initiator)
 	set("CODEBUILD_KMS_KEY_ID", build.EncryptionKey)
 	set("CODEBUILD_SOURCE_VERSION", build.SourceVersion)

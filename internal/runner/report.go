@@ -43,6 +43,7 @@ func (b *build) report(r buildspec.Report) slipway.Report {
 		}
 	}
 	out.Cases, out.Truncated, out.Error = results.Cases, results.Truncated, strings.Join(wrong, "\n")
+	out.Counts, out.Nanoseconds = results.Counts, results.Nanoseconds
 	return out
 }
 
@@ -73,13 +74,13 @@ func shorten(reports []slipway.Report) {
 
 // summary says a report in one line.
 func summary(r slipway.Report) string {
-	count := map[string]int{}
-	for _, c := range r.Cases {
-		count[value(c.Status)]++
+	total := int32(0)
+	for _, n := range r.Counts {
+		total += n
 	}
-	s := fmt.Sprintf("Report %s: %d test(s), %d failed, %d skipped", r.Name, len(r.Cases), count[testreport.Failed]+count[testreport.Error], count[testreport.Skipped])
+	s := fmt.Sprintf("Report %s: %d test(s), %d failed, %d skipped", r.Name, total, r.Counts[testreport.Failed]+r.Counts[testreport.Error], r.Counts[testreport.Skipped])
 	if r.Truncated {
-		s += "; there were more, a report takes 500"
+		s += fmt.Sprintf("; %d are kept", len(r.Cases))
 	}
 	if r.Error != "" {
 		s += "; " + r.Error

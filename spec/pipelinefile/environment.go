@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"strings"
 
 	"slipway/api/codebuild"
 	"slipway/spec/yamlfile"
@@ -20,6 +21,9 @@ func EnvironmentVariables(text string) ([]codebuild.EnvironmentVariable, error) 
 	for i, v := range all {
 		if v.Name == nil || *v.Name == "" || v.Value == nil {
 			return nil, fmt.Errorf("variable %d must have a name and a value", i+1)
+		}
+		if strings.HasPrefix(*v.Name, "CODEBUILD_") {
+			return nil, fmt.Errorf("variable %s: names that begin with CODEBUILD_ are reserved for CodeBuild's own variables", *v.Name)
 		}
 		switch v.Type {
 		case "", codebuild.EnvironmentVariableTypePlaintext, codebuild.EnvironmentVariableTypeParameterStore, codebuild.EnvironmentVariableTypeSecretsManager:

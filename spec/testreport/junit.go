@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	// MaxCases is how many test cases a report takes; CodeBuild's limit.
+	// MaxCases is how many test cases a report keeps; CodeBuild's limit. The counts include the others.
 	MaxCases = 500
 	// maxDepth bounds how deep suites nest, maxMessage a message's length in bytes; maxSize a file.
 	maxDepth   = 64
@@ -30,11 +30,41 @@ const (
 	Skipped   = "SKIPPED"
 )
 
-// Results are the cases of one report, at most MaxCases of them.
+// Results are the cases of one report. Cases has at most MaxCases of them, all that failed if they are that few; the counts are of all.
 type Results struct {
-	Cases     []codebuild.TestCase
-	Truncated bool // there were more
+	Cases       []codebuild.TestCase
+	Truncated   bool             // there were more
+	Counts      map[string]int32 // by status
+	Nanoseconds int64            // that all of them took
+	spare       int              // from here on no kept case may give way: those that did not fail lie before
 }
+
+// add counts a case and keeps it. Once there are MaxCases, one that failed takes the place of the last that did not.
+func (r *Results) add(c codebuild.TestCase) {
+	if r.Counts == nil {
+		r.Counts = map[string]int32{}
+	}
+	r.Counts[*c.Status]++
+	r.Nanoseconds += *c.DurationInNanoSeconds
+	if len(r.Cases) < MaxCases {
+		r.Cases = append(r.Cases, c)
+		r.spare = len(r.Cases)
+		return
+	}
+	r.Truncated = true
+	if !bad(c) {
+		return
+	}
+	for r.spare > 0 {
+		r.spare--
+		if !bad(r.Cases[r.spare]) {
+			r.Cases[r.spare] = c
+			return
+		}
+	}
+}
+
+func bad(c codebuild.TestCase) bool { return *c.Status == Failed || *c.Status == Error }
 
 // Supported tells whether files of a format, in capitals, can be read.
 func Supported(format string) bool { return format == "JUNITXML" }
@@ -161,10 +191,6 @@ func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path string) 
 			status = outcome
 			message = joined(attribute(x, "message"), text.String())
 		case xml.EndElement:
-			if len(r.Cases) >= MaxCases {
-				r.Truncated = true
-				return nil
-			}
 			c := codebuild.TestCase{Name: new(limit(name, 1000)), Status: &status, DurationInNanoSeconds: new(int64(seconds * 1e9)), TestRawDataPath: &path}
 			if class != "" {
 				c.Prefix = new(limit(class, 1000))
@@ -172,7 +198,7 @@ func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path string) 
 			if message != "" {
 				c.Message = new(limit(message, maxMessage))
 			}
-			r.Cases = append(r.Cases, c)
+			r.add(c)
 			return nil
 		}
 	}

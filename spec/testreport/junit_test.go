@@ -74,6 +74,39 @@ func TestAtMost500Cases(t *testing.T) {
 	}
 }
 
+func TestWhatIsCutIsCounted(t *testing.T) {
+	var r Results
+	text := "<testsuite>" + strings.Repeat(`<testcase name="a" time="1"/>`, 600) + `<testcase name="bad" time="1"><failure>no</failure></testcase></testsuite>`
+	if err := r.Add("JUNITXML", "f", strings.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	if r.Counts[Succeeded] != 600 || r.Counts[Failed] != 1 || r.Nanoseconds != 601e9 {
+		t.Errorf("counts %v, %d ns", r.Counts, r.Nanoseconds)
+	}
+	kept := 0
+	for _, c := range r.Cases {
+		if *c.Status == Failed {
+			kept++
+		}
+	}
+	if len(r.Cases) != MaxCases || kept != 1 {
+		t.Errorf("%d cases are kept, %d of them failed; want %d and 1", len(r.Cases), kept, MaxCases)
+	}
+}
+
+func TestAFailureNeverTakesThePlaceOfAnother(t *testing.T) {
+	var r Results
+	text := "<testsuite>" + strings.Repeat(`<testcase name="a"><failure/></testcase><testcase name="b"/>`, 700) + "</testsuite>"
+	if err := r.Add("JUNITXML", "f", strings.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range r.Cases {
+		if *c.Status != Failed {
+			t.Fatalf("a passed test is kept, though 700 failed: %s", *c.Name)
+		}
+	}
+}
+
 func FuzzJUnit(f *testing.F) {
 	f.Add(gotestsum)
 	f.Fuzz(func(t *testing.T, text string) {

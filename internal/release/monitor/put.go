@@ -20,7 +20,10 @@ const maxAlarms = 5000
 // PutMetricAlarm implements cloudwatch:PutMetricAlarm. Actions are kept and returned; what an alarm does here is stop and roll back the
 // deployments that name it.
 func (s *Service) PutMetricAlarm(ctx context.Context, in *cw.PutMetricAlarmInput) (*cw.PutMetricAlarmOutput, error) {
-	a := &cw.MetricAlarm{AlarmName: in.AlarmName, AlarmArn: new(s.arn(*in.AlarmName)), AlarmDescription: in.AlarmDescription, ActionsEnabled: in.ActionsEnabled,
+	if err := refuseTiming(in); err != nil {
+		return nil, err
+	}
+	a := &cw.MetricAlarm{ActionConfiguration: in.ActionConfiguration, AlarmName: in.AlarmName, AlarmArn: new(s.arn(*in.AlarmName)), AlarmDescription: in.AlarmDescription, ActionsEnabled: in.ActionsEnabled,
 		OKActions: orNone(in.OKActions), AlarmActions: orNone(in.AlarmActions), InsufficientDataActions: orNone(in.InsufficientDataActions), MetricName: in.MetricName, Namespace: in.Namespace,
 		Statistic: in.Statistic, ExtendedStatistic: in.ExtendedStatistic, Dimensions: in.Dimensions, Period: in.Period, Unit: in.Unit, EvaluationPeriods: in.EvaluationPeriods,
 		DatapointsToAlarm: in.DatapointsToAlarm, Threshold: in.Threshold, ComparisonOperator: in.ComparisonOperator, TreatMissingData: in.TreatMissingData,
@@ -33,6 +36,17 @@ func (s *Service) PutMetricAlarm(ctx context.Context, in *cw.PutMetricAlarmInput
 		return nil, err
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error { return s.put(ctx, tx, a, in.Tags) })
+}
+
+// refuseTiming refuses by name what an alarm would be evaluated otherwise for.
+func refuseTiming(in *cw.PutMetricAlarmInput) error {
+	if in.WarmUpConfiguration != nil {
+		return invalid("WarmUpConfiguration is not implemented by Slipway yet.")
+	}
+	if w := in.EvaluationWindow; w != nil && w.WallClockWindow != nil {
+		return invalid("An EvaluationWindow of type WallClockWindow is not implemented by Slipway yet; SlidingWindow is.")
+	}
+	return nil
 }
 
 func orNone(actions []string) []string {
