@@ -260,6 +260,7 @@ func (s *CreateDeploymentInput) Check(c *awsproto.Check) {
 		s.OverrideAlarmConfiguration.Check(c)
 		c.Pop()
 	}
+	c.Enum("deploymentMode", string(s.DeploymentMode), valuesDeploymentMode)
 }
 
 // Check reports what the model forbids.

@@ -79,6 +79,18 @@ var valuesDeploymentCreator = []string{"user", "autoscaling", "codeDeployRollbac
 // Values are all values of the enum.
 func (DeploymentCreator) Values() []string { return valuesDeploymentCreator }
 
+// DeploymentMode is an enum; "" is an absent one.
+type DeploymentMode string
+
+const (
+	DeploymentModeRestart DeploymentMode = "RESTART"
+)
+
+var valuesDeploymentMode = []string{"RESTART"}
+
+// Values are all values of the enum.
+func (DeploymentMode) Values() []string { return valuesDeploymentMode }
+
 // DeploymentOption is an enum; "" is an absent one.
 type DeploymentOption string
 

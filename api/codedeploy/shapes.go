@@ -236,6 +236,7 @@ type CreateDeploymentInput struct {
 	UpdateOutdatedInstancesOnly   *bool                      `json:"updateOutdatedInstancesOnly,omitzero"`
 	FileExistsBehavior            FileExistsBehavior         `json:"fileExistsBehavior,omitzero"`
 	OverrideAlarmConfiguration    *AlarmConfiguration        `json:"overrideAlarmConfiguration,omitzero"`
+	DeploymentMode                DeploymentMode             `json:"deploymentMode,omitzero"`
 }
 
 // CreateDeploymentOutput is the shape of that name.
@@ -361,6 +362,7 @@ type DeploymentInfo struct {
 	ExternalId                         *string                           `json:"externalId,omitzero"`
 	RelatedDeployments                 *RelatedDeployments               `json:"relatedDeployments,omitzero"`
 	OverrideAlarmConfiguration         *AlarmConfiguration               `json:"overrideAlarmConfiguration,omitzero"`
+	DeploymentMode                     DeploymentMode                    `json:"deploymentMode,omitzero"`
 }
 
 // DeploymentOverview is the shape of that name.

@@ -3,6 +3,8 @@ package agent
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -25,6 +27,9 @@ const archivesKept = 5
 // download does DownloadBundle: fetch the revision, unpack it, and remember it as the most recent one.
 func (a *agent) download(ctx context.Context, s *specification, o *output) error {
 	if err := a.removeOldArchives(s); err != nil {
+		return err
+	}
+	if done, err := a.reuse(s, o); done || err != nil {
 		return err
 	}
 	r := s.Revision.S3Revision
@@ -126,12 +131,17 @@ func (a *agent) getOnce(ctx context.Context, s *specification, path string) (siz
 	if err != nil {
 		return 0, false, err
 	}
-	size, err = io.Copy(f, resp.Body)
+	sum := sha256.New()
+	size, err = io.Copy(io.MultiWriter(f, sum), resp.Body)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}
 	if err != nil {
 		return size, true, fmt.Errorf("fetch s3://%s/%s: %w", r.Bucket, r.Key, err)
+	}
+	if got := hex.EncodeToString(sum.Sum(nil)); s.BundleSHA256 != "" && got != s.BundleSHA256 {
+		return 0, false, errors.Join(fmt.Errorf("fetch s3://%s/%s: the server signed a bundle with the SHA-256 %s, but what came has %s. Either the bundle was replaced "+
+			"while it was deployed, or something between this host and the server changes it. Nothing of it was run. Deploy again, and use TLS", r.Bucket, r.Key, s.BundleSHA256, got), os.Remove(path))
 	}
 	return size, false, nil
 }

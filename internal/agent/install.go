@@ -31,8 +31,8 @@ func (a *agent) install(s *specification, o *output) error {
 	if err != nil {
 		return err
 	}
-	if s.AllPossibleLifecycleEvents != nil {
-		if errs := spec.CheckEvents(file, s.AllPossibleLifecycleEvents); len(errs) > 0 {
+	if s.LifecycleEvents != nil {
+		if errs := spec.CheckEvents(file, s.LifecycleEvents); len(errs) > 0 {
 			return errs
 		}
 	}

@@ -212,7 +212,7 @@ func TestInstallRefusals(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newSite(t)
-			x.s.AllPossibleLifecycleEvents = append(appspec.Events(), "DownloadBundle", "Install")
+			x.s.LifecycleEvents = append(appspec.Events(), "DownloadBundle", "Install")
 			x.revision(map[string]string{"appspec.yml": "version: 0.0\nos: linux\n" + c.spec, "a": "1", "d/a": "1"})
 			if err := x.install(); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("%v; want %s", err, c.says)

@@ -19,15 +19,17 @@ import (
 
 // specification is what the server wants deployed.
 type specification struct {
-	ApplicationName            string
-	DeploymentId               string
-	DeploymentGroupId          string
-	DeploymentGroupName        string
-	DeploymentCreator          string
-	DeploymentType             string
-	AppSpecFilename            string
-	AllPossibleLifecycleEvents []string
-	AgentActionOverrides       struct {
+	ApplicationName              string
+	DeploymentId                 string
+	DeploymentGroupId            string
+	DeploymentGroupName          string
+	DeploymentCreator            string
+	DeploymentType               string
+	AppSpecFilename              string
+	LifecycleEvents              []string // hooks that an application specification may have; nil for any
+	BundleSHA256                 string   // in hex
+	ReuseArchiveFromDeploymentId string
+	AgentActionOverrides         struct {
 		AgentOverrides struct{ FileExistsBehavior string }
 	}
 	Revision struct {
@@ -117,6 +119,9 @@ func parseSpecification(content []byte) (*specification, error) {
 	}
 	if s.AppSpecFilename == "" {
 		s.AppSpecFilename = "appspec.yml"
+	}
+	if s.ReuseArchiveFromDeploymentId != "" && !segment().MatchString(s.ReuseArchiveFromDeploymentId) {
+		return nil, fmt.Errorf("the deployment specification would reuse the archive of %q, which can't name a folder", s.ReuseArchiveFromDeploymentId)
 	}
 	r := s.Revision.S3Revision
 	if s.Revision.RevisionType != "S3" || r.Bucket == "" || r.Key == "" {

@@ -174,7 +174,7 @@ func (s *server) fit(ctx context.Context) error {
 	s.sources = source.New(s.db, source.Config{Dir: s.Data.Repositories(), Quarantine: aside, Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager})
 	reports := report.New(s.db, report.Config{Region: region, Account: account, Now: now, Pager: pager})
 	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, Hub: s.hub, ReadObject: s.readObject})
-	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys()})
+	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys(), Bundles: s.objects})
 	releases := release.New(s.db, release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: deployments})
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
@@ -260,7 +260,7 @@ type contract struct {
 }
 
 func (c contract) all() []awsproto.Service {
-	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, c.logs, c.sts, c.iam, c.elbv2, c.cloudwatch, c.slipway}
+	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, codedeploycommand.Secure(c.command), c.logs, c.sts, c.iam, c.elbv2, c.cloudwatch, c.slipway}
 }
 
 // sessions are identity's, as the pages take them.

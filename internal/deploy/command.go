@@ -176,7 +176,11 @@ func (s *Service) GetDeploymentSpecification(ctx context.Context, in *cmd.GetDep
 	if err != nil {
 		return nil, err
 	}
-	content, err := json.Marshal(specification(d))
+	spec := specification(d)
+	if spec.BundleSHA256, err = s.bundleDigest(ctx, d.info.Revision.S3Location); err != nil {
+		return nil, err
+	}
+	content, err := json.Marshal(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -186,27 +190,6 @@ func (s *Service) GetDeploymentSpecification(ctx context.Context, in *cmd.GetDep
 	}
 	return &cmd.GetDeploymentSpecificationOutput{DeploymentSystem: new("CodeDeploy"), DeploymentSpecification: &cmd.DeploymentSpecification{
 		GenericEnvelope: &cmd.Envelope{Format: new("PKCS7/JSON"), Payload: &payload}}}, nil
-}
-
-// specification is what agents read: the members of AWS's.
-func specification(d *deployment) map[string]any {
-	l := d.info.Revision.S3Location
-	revision := map[string]any{"Bucket": l.Bucket, "Key": l.Key, "BundleType": l.BundleType}
-	if l.Version != nil {
-		revision["Version"] = l.Version
-	}
-	if l.ETag != nil {
-		revision["ETag"] = l.ETag
-	}
-	return map[string]any{
-		"ApplicationName": d.info.ApplicationName, "DeploymentId": d.id, "DeploymentGroupId": d.grp, "DeploymentGroupName": d.info.DeploymentGroupName,
-		"DeploymentCreator": d.info.Creator, "DeploymentType": d.info.DeploymentStyle.DeploymentType, "AppSpecFilename": "appspec.yml",
-		// AWS's agent wants each event that it can run in here, and takes those it does not know for custom ones.
-		"AllPossibleLifecycleEvents": []string{"BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall",
-			"ApplicationStart", "ValidateService", "BeforeAllowTraffic", "AfterAllowTraffic"},
-		"AgentActionOverrides": map[string]any{"AgentOverrides": map[string]any{"FileExistsBehavior": d.info.FileExistsBehavior}},
-		"Revision":             map[string]any{"RevisionType": d.info.Revision.RevisionType, "S3Revision": revision},
-	}
 }
 
 // PutHostCommandAcknowledgement tells a host whether it may run a command: it may not if the status is Succeeded or Failed.

@@ -58,12 +58,17 @@ func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.Crea
 // create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback what it rolls back; x is
 // what it does to traffic.
 func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo, x *traffic) (string, error) {
+	wanted := *in
+	in = &wanted
 	a, g, c, err := s.prepare(ctx, tx, in)
 	if err != nil {
 		return "", err
 	}
 	now := s.Now()
 	d := &deployment{id: newDeploymentID(), app: a.id, grp: g.id, place: newPlace(now), live: true, info: info, traffic: x}
+	if info.DeploymentMode = in.DeploymentMode; in.DeploymentMode == cd.DeploymentModeRestart {
+		d.reuse = *g.LastSuccessfulDeployment.DeploymentId
+	}
 	info.DeploymentId, info.ApplicationName, info.DeploymentGroupName, info.DeploymentConfigName = &d.id, a.ApplicationName, g.DeploymentGroupName, c.DeploymentConfigName
 	info.Revision, info.PreviousRevision, info.Description, info.ComputePlatform = in.Revision, g.TargetRevision, in.Description, a.ComputePlatform
 	info.CreateTime, info.StartTime, info.DeploymentStyle, info.Status = awsproto.At(now), awsproto.At(now), g.DeploymentStyle, cd.DeploymentStatusInProgress
@@ -147,13 +152,31 @@ func (s *Service) parts(ctx context.Context, q store.Queryer, in *cd.CreateDeplo
 	if g, err = findGroup(ctx, q, a, in.DeploymentGroupName); err != nil {
 		return nil, nil, nil, err
 	}
-	if err := checkRevision(in.Revision); err != nil {
+	if in.DeploymentMode == cd.DeploymentModeRestart {
+		err = restart(g, in)
+	} else {
+		err = checkRevision(in.Revision)
+	}
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	name := g.DeploymentConfigName
 	replace(&name, in.DeploymentConfigName)
 	c, err = findConfig(ctx, q, name)
 	return a, g, c, err
+}
+
+// restart takes the revision of the last successful deployment for one of the mode RESTART, which starts the application anew from the
+// copy that is on the hosts.
+func restart(g *group, in *cd.CreateDeploymentInput) error {
+	switch {
+	case in.Revision != nil:
+		return &cd.InvalidRevisionException{Message: "A deployment of the mode RESTART takes the revision of the last successful deployment. Leave revision out."}
+	case g.TargetRevision == nil || g.LastSuccessfulDeployment == nil:
+		return &cd.RevisionRequiredException{Message: "The deployment group " + *g.DeploymentGroupName + " has no successful deployment that could be started anew. Deploy a revision first."}
+	}
+	in.Revision = g.TargetRevision
+	return nil
 }
 
 func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, in *cd.CreateDeploymentInput) error {

@@ -25,16 +25,17 @@ type deployment struct {
 	info         *cd.DeploymentInfo
 	state        rollout.State
 	traffic      *traffic // nil if it moves none
+	reuse        string   // the deployment whose unpacked bundle a restart uses again
 }
 
-const deploymentColumns = `d.id, d.application, d.grp, d.place, d.live, a.name, g.name, d.doc, d.state, d.traffic FROM deploy_deployments d
+const deploymentColumns = `d.id, d.application, d.grp, d.place, d.live, a.name, g.name, d.doc, d.state, d.traffic, d.reuse FROM deploy_deployments d
 	LEFT JOIN deploy_applications a ON a.id = d.application LEFT JOIN deploy_groups g ON g.id = d.grp`
 
 func scanDeployment(r *sql.Rows) (*deployment, error) {
 	d := &deployment{info: new(cd.DeploymentInfo)}
 	var live int
 	var app, group *string
-	err := r.Scan(&d.id, &d.app, &d.grp, &d.place, &live, &app, &group, store.JSON(d.info), store.JSON(&d.state), store.JSON(&d.traffic))
+	err := r.Scan(&d.id, &d.app, &d.grp, &d.place, &live, &app, &group, store.JSON(d.info), store.JSON(&d.state), store.JSON(&d.traffic), &d.reuse)
 	d.live = live == 1
 	// Names change; what was deleted keeps its last one.
 	replace(&d.info.ApplicationName, app)
@@ -61,8 +62,9 @@ func absent(err error) bool {
 }
 
 func (d *deployment) insert(ctx context.Context, tx store.Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic) VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9)`,
-		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state), store.JSON(d.traffic))
+	_, err := tx.Exec(ctx, `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic, reuse)
+		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10)`,
+		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state), store.JSON(d.traffic), d.reuse)
 	return err
 }
 

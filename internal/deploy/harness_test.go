@@ -115,7 +115,7 @@ func newWorldAt(t *testing.T, dsn string) *world {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	w.service = deploy.New(w.db, deploy.Config{Region: region, Account: account, Now: w.clock.now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Journal: w.journal,
-		Hosts: w.identity, KeyDir: filepath.Join(t.TempDir(), "keys"), Balancer: w.balancer, Releases: w.releases, Alarms: w.alarms})
+		Hosts: w.identity, Bundles: w.objects, KeyDir: filepath.Join(t.TempDir(), "keys"), Balancer: w.balancer, Releases: w.releases, Alarms: w.alarms})
 	t.Cleanup(func() { _ = w.service.Close() })
 	w.balancer.changed = func() {
 		if err := w.service.HealthChanged(context.Background()); err != nil {
@@ -180,6 +180,7 @@ func (w *world) serve(log *slog.Logger) {
 // host is a host with its agent.
 type host struct {
 	name, root, arn string
+	s3              string // where its bundles come from; "" for the server
 	key             identity.Key
 	stop            func() error
 }
@@ -199,7 +200,7 @@ func (w *world) start(h *host) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	c := agent.Config{Endpoint: w.url, Region: region, Name: h.name, Credentials: sigv4.Credentials{AccessKeyID: h.key.ID, SecretAccessKey: h.key.Secret}, Root: h.root}
+	c := agent.Config{Endpoint: w.url, Region: region, Name: h.name, Credentials: sigv4.Credentials{AccessKeyID: h.key.ID, SecretAccessKey: h.key.Secret}, Root: h.root, S3Endpoint: h.s3}
 	if testing.Verbose() {
 		c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("agent", h.name)
 	}

@@ -37,6 +37,7 @@ type Config struct {
 	Pager           awsproto.Pager
 	Journal         *journal.Journal
 	Hosts           Hosts
+	Bundles         Bundles // nil if they lie elsewhere; then their content is not bound to what hosts are told
 	Balancer        Balancer
 	Releases        Releases
 	Alarms          Alarms
@@ -52,6 +53,7 @@ type Service struct {
 	hosts   *presence
 	signer  func() (*signer, error)
 	outputs outputs
+	digests digests
 }
 
 // Jobs.

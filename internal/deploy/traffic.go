@@ -63,7 +63,8 @@ func (x *traffic) of(t *rollout.Target) []string {
 // resolve finds the target groups that a deployment to a group needs; nil if it moves no traffic. It calls the load balancer, so that it is
 // done before the deployment is written.
 func (s *Service) resolve(ctx context.Context, in *cd.CreateDeploymentInput) (*traffic, error) {
-	_, g, c, err := s.parts(ctx, s.db, in)
+	wanted := *in
+	_, g, c, err := s.parts(ctx, s.db, &wanted)
 	if err != nil {
 		return nil, err
 	}
