@@ -1,3 +1,4 @@
+// Package codedeploycommand is the protocol between CodeDeploy and the agents on its hosts; the rest of it is generated.
 package codedeploycommand
 
 import "slipway/api/awsproto"
