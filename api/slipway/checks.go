@@ -63,6 +63,14 @@ func (s *DescribeChangesInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DiscardJobInput) Check(c *awsproto.Check) {
+	c.Required("kind", s.Kind != nil)
+	c.Length("kind", s.Kind, 1, 2048)
+	c.Required("key", s.Key != nil)
+	c.Length("key", s.Key, 1, 2048)
+}
+
+// Check reports what the model forbids.
 func (s *ExplainBuildInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, 512)
@@ -155,6 +163,10 @@ func (s *ListExecutionsInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *ListHostsInput) Check(c *awsproto.Check) {
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *ListJobsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
@@ -328,6 +340,14 @@ func (s *ReleaseThresholds) Check(c *awsproto.Check) {
 func (s *ResumeReleaseInput) Check(c *awsproto.Check) {
 	c.Required("deploymentId", s.DeploymentId != nil)
 	c.Length("deploymentId", s.DeploymentId, 1, 100)
+}
+
+// Check reports what the model forbids.
+func (s *RetryJobInput) Check(c *awsproto.Check) {
+	c.Required("kind", s.Kind != nil)
+	c.Length("kind", s.Kind, 1, 2048)
+	c.Required("key", s.Key != nil)
+	c.Length("key", s.Key, 1, 2048)
 }
 
 // Check reports what the model forbids.

@@ -37,6 +37,11 @@ func (c Client) DescribeChanges(ctx context.Context, in *DescribeChangesInput) (
 	return awsproto.Send[DescribeChangesOutput](ctx, c.Client, &opDescribeChanges, in)
 }
 
+// DiscardJob is slipway:DiscardJob.
+func (c Client) DiscardJob(ctx context.Context, in *DiscardJobInput) (*DiscardJobOutput, error) {
+	return awsproto.Send[DiscardJobOutput](ctx, c.Client, &opDiscardJob, in)
+}
+
 // ExplainBuild is slipway:ExplainBuild.
 func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return awsproto.Send[ExplainBuildOutput](ctx, c.Client, &opExplainBuild, in)
@@ -90,6 +95,11 @@ func (c Client) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*L
 // ListHosts is slipway:ListHosts.
 func (c Client) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
 	return awsproto.Send[ListHostsOutput](ctx, c.Client, &opListHosts, in)
+}
+
+// ListJobs is slipway:ListJobs.
+func (c Client) ListJobs(ctx context.Context, in *ListJobsInput) (*ListJobsOutput, error) {
+	return awsproto.Send[ListJobsOutput](ctx, c.Client, &opListJobs, in)
 }
 
 // ListReleases is slipway:ListReleases.
@@ -165,6 +175,11 @@ func (c Client) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, 
 // ResumeRelease is slipway:ResumeRelease.
 func (c Client) ResumeRelease(ctx context.Context, in *ResumeReleaseInput) (*ResumeReleaseOutput, error) {
 	return awsproto.Send[ResumeReleaseOutput](ctx, c.Client, &opResumeRelease, in)
+}
+
+// RetryJob is slipway:RetryJob.
+func (c Client) RetryJob(ctx context.Context, in *RetryJobInput) (*RetryJobOutput, error) {
+	return awsproto.Send[RetryJobOutput](ctx, c.Client, &opRetryJob, in)
 }
 
 // RollBackRelease is slipway:RollBackRelease.

@@ -33,6 +33,21 @@ var valuesDiffLineKind = []string{"CONTEXT", "ADDED", "REMOVED"}
 // Values are all values of the enum.
 func (DiffLineKind) Values() []string { return valuesDiffLineKind }
 
+// JobState is an enum; "" is an absent one.
+type JobState string
+
+const (
+	JobStateWaiting  JobState = "WAITING"
+	JobStateRunning  JobState = "RUNNING"
+	JobStateRetrying JobState = "RETRYING"
+	JobStateDead     JobState = "DEAD"
+)
+
+var valuesJobState = []string{"WAITING", "RUNNING", "RETRYING", "DEAD"}
+
+// Values are all values of the enum.
+func (JobState) Values() []string { return valuesJobState }
+
 // OnUncertain is an enum; "" is an absent one.
 type OnUncertain string
 

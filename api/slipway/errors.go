@@ -32,6 +32,13 @@ func (e *InvalidNextTokenException) Error() string   { return e.Message }
 func (*InvalidNextTokenException) ErrorCode() string { return "InvalidNextTokenException" }
 func (*InvalidNextTokenException) HTTPStatus() int   { return 400 }
 
+// JobNotFoundException travels as "JobNotFoundException" with HTTP status 404.
+type JobNotFoundException struct{ Message string }
+
+func (e *JobNotFoundException) Error() string   { return e.Message }
+func (*JobNotFoundException) ErrorCode() string { return "JobNotFoundException" }
+func (*JobNotFoundException) HTTPStatus() int   { return 404 }
+
 // LogNotFoundException travels as "LogNotFoundException" with HTTP status 400.
 type LogNotFoundException struct{ Message string }
 
@@ -77,6 +84,8 @@ func newError(code, message string) error {
 		return &HostExistsException{message}
 	case "InvalidNextTokenException":
 		return &InvalidNextTokenException{message}
+	case "JobNotFoundException":
+		return &JobNotFoundException{message}
 	case "LogNotFoundException":
 		return &LogNotFoundException{message}
 	case "ReleaseNotFoundException":

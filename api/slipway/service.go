@@ -19,6 +19,7 @@ var (
 	opCreateHost          = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
 	opDeleteReleasePolicy = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Errors: []string(nil)}
 	opDescribeChanges     = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Errors: []string(nil)}
+	opDiscardJob          = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Errors: []string{"JobNotFoundException"}}
 	opExplainBuild        = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opGetAttention        = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Errors: []string(nil)}
 	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
@@ -30,6 +31,7 @@ var (
 	opListCommits         = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListExecutions      = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListHosts           = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opListJobs            = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListReleases        = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListRouters         = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Errors: []string(nil)}
 	opListRunners         = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Errors: []string(nil)}
@@ -45,6 +47,7 @@ var (
 	opPutRouterReport     = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Errors: []string(nil)}
 	opReadLog             = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Errors: []string{"LogNotFoundException"}}
 	opResumeRelease       = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
+	opRetryJob            = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Errors: []string{"JobNotFoundException"}}
 	opRollBackRelease     = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}}
 	opUpdateBuild         = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opWaitForChange       = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Errors: []string(nil)}
@@ -57,6 +60,7 @@ type API interface {
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
+	DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
@@ -68,6 +72,7 @@ type API interface {
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
+	ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
 	ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
@@ -83,6 +88,7 @@ type API interface {
 	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
+	RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput, error)
 	RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
 	UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
 	WaitForChange(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
@@ -96,6 +102,7 @@ type Service struct {
 	createHost          func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	deleteReleasePolicy func(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	describeChanges     func(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
+	discardJob          func(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
 	explainBuild        func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	getAttention        func(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	getBoard            func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
@@ -107,6 +114,7 @@ type Service struct {
 	listCommits         func(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
 	listExecutions      func(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	listHosts           func(context.Context, *ListHostsInput) (*ListHostsOutput, error)
+	listJobs            func(context.Context, *ListJobsInput) (*ListJobsOutput, error)
 	listReleases        func(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	listRouters         func(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
 	listRunners         func(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
@@ -122,6 +130,7 @@ type Service struct {
 	putRouterReport     func(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	readLog             func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	resumeRelease       func(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
+	retryJob            func(context.Context, *RetryJobInput) (*RetryJobOutput, error)
 	rollBackRelease     func(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
 	updateBuild         func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
 	waitForChange       func(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
@@ -158,6 +167,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
 		}); ok && s.describeChanges == nil {
 			s.describeChanges = f.DescribeChanges
+		}
+		if f, ok := part.(interface {
+			DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
+		}); ok && s.discardJob == nil {
+			s.discardJob = f.DiscardJob
 		}
 		if f, ok := part.(interface {
 			ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
@@ -213,6 +227,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 		}); ok && s.listHosts == nil {
 			s.listHosts = f.ListHosts
+		}
+		if f, ok := part.(interface {
+			ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
+		}); ok && s.listJobs == nil {
+			s.listJobs = f.ListJobs
 		}
 		if f, ok := part.(interface {
 			ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
@@ -290,6 +309,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.resumeRelease = f.ResumeRelease
 		}
 		if f, ok := part.(interface {
+			RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput, error)
+		}); ok && s.retryJob == nil {
+			s.retryJob = f.RetryJob
+		}
+		if f, ok := part.(interface {
 			RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
 		}); ok && s.rollBackRelease == nil {
 			s.rollBackRelease = f.RollBackRelease
@@ -331,6 +355,11 @@ func (s *Service) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePoli
 // DescribeChanges is slipway:DescribeChanges.
 func (s *Service) DescribeChanges(ctx context.Context, in *DescribeChangesInput) (*DescribeChangesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDescribeChanges, in, s.describeChanges)
+}
+
+// DiscardJob is slipway:DiscardJob.
+func (s *Service) DiscardJob(ctx context.Context, in *DiscardJobInput) (*DiscardJobOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDiscardJob, in, s.discardJob)
 }
 
 // ExplainBuild is slipway:ExplainBuild.
@@ -386,6 +415,11 @@ func (s *Service) ListExecutions(ctx context.Context, in *ListExecutionsInput) (
 // ListHosts is slipway:ListHosts.
 func (s *Service) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListHosts, in, s.listHosts)
+}
+
+// ListJobs is slipway:ListJobs.
+func (s *Service) ListJobs(ctx context.Context, in *ListJobsInput) (*ListJobsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListJobs, in, s.listJobs)
 }
 
 // ListReleases is slipway:ListReleases.
@@ -463,6 +497,11 @@ func (s *Service) ResumeRelease(ctx context.Context, in *ResumeReleaseInput) (*R
 	return awsproto.Invoke(ctx, s.hooks, &opResumeRelease, in, s.resumeRelease)
 }
 
+// RetryJob is slipway:RetryJob.
+func (s *Service) RetryJob(ctx context.Context, in *RetryJobInput) (*RetryJobOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRetryJob, in, s.retryJob)
+}
+
 // RollBackRelease is slipway:RollBackRelease.
 func (s *Service) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opRollBackRelease, in, s.rollBackRelease)
@@ -489,6 +528,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
 		awsproto.Bind(&opDeleteReleasePolicy, s.deleteReleasePolicy != nil, s.DeleteReleasePolicy),
 		awsproto.Bind(&opDescribeChanges, s.describeChanges != nil, s.DescribeChanges),
+		awsproto.Bind(&opDiscardJob, s.discardJob != nil, s.DiscardJob),
 		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
 		awsproto.Bind(&opGetAttention, s.getAttention != nil, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
@@ -500,6 +540,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListCommits, s.listCommits != nil, s.ListCommits),
 		awsproto.Bind(&opListExecutions, s.listExecutions != nil, s.ListExecutions),
 		awsproto.Bind(&opListHosts, s.listHosts != nil, s.ListHosts),
+		awsproto.Bind(&opListJobs, s.listJobs != nil, s.ListJobs),
 		awsproto.Bind(&opListReleases, s.listReleases != nil, s.ListReleases),
 		awsproto.Bind(&opListRouters, s.listRouters != nil, s.ListRouters),
 		awsproto.Bind(&opListRunners, s.listRunners != nil, s.ListRunners),
@@ -515,6 +556,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPutRouterReport, s.putRouterReport != nil, s.PutRouterReport),
 		awsproto.Bind(&opReadLog, s.readLog != nil, s.ReadLog),
 		awsproto.Bind(&opResumeRelease, s.resumeRelease != nil, s.ResumeRelease),
+		awsproto.Bind(&opRetryJob, s.retryJob != nil, s.RetryJob),
 		awsproto.Bind(&opRollBackRelease, s.rollBackRelease != nil, s.RollBackRelease),
 		awsproto.Bind(&opUpdateBuild, s.updateBuild != nil, s.UpdateBuild),
 		awsproto.Bind(&opWaitForChange, s.waitForChange != nil, s.WaitForChange),

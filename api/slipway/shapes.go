@@ -142,6 +142,16 @@ type DiffLine struct {
 	NoNewline *bool        `json:"noNewline,omitzero"`
 }
 
+// DiscardJobInput is the shape of that name.
+type DiscardJobInput struct {
+	Kind *string `json:"kind,omitzero"`
+	Key  *string `json:"key,omitzero"`
+}
+
+// DiscardJobOutput is the shape of that name.
+type DiscardJobOutput struct {
+}
+
 // ExplainBuildInput is the shape of that name.
 type ExplainBuildInput struct {
 	Id *string `json:"id,omitzero"`
@@ -275,6 +285,25 @@ type Host struct {
 	ServiceAddress *string           `json:"serviceAddress,omitzero"`
 }
 
+// Job is the shape of that name.
+type Job struct {
+	Kind         *string        `json:"kind,omitzero"`
+	Key          *string        `json:"key,omitzero"`
+	State        JobState       `json:"state,omitzero"`
+	Attempt      *int32         `json:"attempt,omitzero"`
+	DueTime      *awsproto.Time `json:"dueTime,omitzero"`
+	EnqueuedTime *awsproto.Time `json:"enqueuedTime,omitzero"`
+	LeasedBy     *string        `json:"leasedBy,omitzero"`
+	Failures     []JobFailure   `json:"failures,omitzero"`
+}
+
+// JobFailure is the shape of that name.
+type JobFailure struct {
+	Time  *awsproto.Time `json:"time,omitzero"`
+	Error *string        `json:"error,omitzero"`
+	Stack *string        `json:"stack,omitzero"`
+}
+
 // LatencyBucket is the shape of that name.
 type LatencyBucket struct {
 	Bucket *int32 `json:"bucket,omitzero"`
@@ -324,6 +353,19 @@ type ListHostsInput struct {
 // ListHostsOutput is the shape of that name.
 type ListHostsOutput struct {
 	Hosts     []Host  `json:"hosts,omitzero"`
+	NextToken *string `json:"nextToken,omitzero"`
+}
+
+// ListJobsInput is the shape of that name.
+type ListJobsInput struct {
+	Dead      *bool   `json:"dead,omitzero"`
+	NextToken *string `json:"nextToken,omitzero"`
+}
+
+// ListJobsOutput is the shape of that name.
+type ListJobsOutput struct {
+	Jobs      []Job   `json:"jobs,omitzero"`
+	DeadJobs  *int64  `json:"deadJobs,omitzero"`
 	NextToken *string `json:"nextToken,omitzero"`
 }
 
@@ -621,6 +663,16 @@ type ResumeReleaseInput struct {
 
 // ResumeReleaseOutput is the shape of that name.
 type ResumeReleaseOutput struct {
+}
+
+// RetryJobInput is the shape of that name.
+type RetryJobInput struct {
+	Kind *string `json:"kind,omitzero"`
+	Key  *string `json:"key,omitzero"`
+}
+
+// RetryJobOutput is the shape of that name.
+type RetryJobOutput struct {
 }
 
 // RollBackReleaseInput is the shape of that name.

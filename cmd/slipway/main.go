@@ -45,6 +45,7 @@ type commands struct {
 	Runner       runnerCommand       `cmd:"" help:"A runner alone: takes builds and runs them."`
 	Router       routerCommand       `cmd:"" help:"A router alone: takes the requests of load balancers and sends them to their targets."`
 	Agent        agentCommand        `cmd:"" help:"The agent of a host that is deployed to."`
+	Jobs         jobsCommand         `cmd:"" help:"List the server's jobs; retry or discard one that failed."`
 	Doctor       doctorCommand       `cmd:"" help:"Look whether a data folder and its database are well, and say the cure of what is not."`
 	GitHelper    credentialCommand   `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
 	Completion   completionCommand   `cmd:"" help:"Print a script that completes commands and names in bash, zsh or fish."`

@@ -1,16 +1,19 @@
 package app
 
 import (
+	"context"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
+	"slipway/internal/fault"
 	"slipway/internal/object/s3"
 )
 
@@ -23,6 +26,21 @@ type mux struct {
 	hosts hosts
 	ready func() error
 	log   *slog.Logger
+
+	polls    context.Context //nolint:containedctx // of the long polls
+	endPolls context.CancelCauseFunc
+}
+
+// longPolls are the operations that wait for something to happen.
+var longPolls = []string{"PollBuild", "PollRouter", "WaitForChange", "ReadLog", "PollHostCommand"}
+
+// waits tells whether a request waits for something to happen: it ends when the server begins to stop, before all others.
+func waits(q *http.Request) bool {
+	if target := q.Header.Get("X-Amz-Target"); target != "" {
+		_, operation, _ := strings.Cut(target, ".")
+		return slices.Contains(longPolls, operation)
+	}
+	return strings.HasPrefix(q.Header.Get("Accept"), "text/event-stream")
 }
 
 // recovered answers for a handler that panicked: one request fails, and the log says where.
@@ -40,6 +58,13 @@ func (m *mux) recovered(w http.ResponseWriter, q *http.Request) {
 
 func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	defer m.recovered(w, q)
+	fault.Panic("request." + q.URL.Path)
+	if waits(q) {
+		ctx, cancel := context.WithCancelCause(q.Context())
+		defer cancel(nil)
+		defer context.AfterFunc(m.polls, func() { cancel(context.Cause(m.polls)) })()
+		q = q.WithContext(ctx)
+	}
 	switch q.URL.Path { // for probes, which ask by whatever address
 	case "/healthz":
 		_, _ = w.Write([]byte("ok\n"))

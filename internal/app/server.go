@@ -8,10 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"slipway/api/awsproto"
@@ -29,7 +27,9 @@ import (
 	"slipway/internal/build"
 	"slipway/internal/deploy"
 	"slipway/internal/event"
+	"slipway/internal/fault"
 	"slipway/internal/identity"
+	"slipway/internal/jobs"
 	"slipway/internal/journal"
 	logsface "slipway/internal/logs"
 	"slipway/internal/object"
@@ -113,9 +113,9 @@ type server struct {
 	objects  *object.Store
 	sources  *source.Service
 	hub      *event.Hub
-	handler  http.Handler
-	moved    nudge                 // routers applied a table, or find other targets healthy
-	heed     func(context.Context) // what waits for that
+	handler  *mux
+	moved    nudge                       // routers applied a table, or find other targets healthy
+	heed     func(context.Context) error // what waits for that
 	monitor  *monitor.Service
 }
 
@@ -196,14 +196,14 @@ func (s *server) fit(ctx context.Context) error {
 	deployments.Balancer, deployments.Alarms, releases.Alarms = balancers, s.monitor, s.monitor
 	releases.Metrics = metrics
 	deployments.Releases, releases.Traffic, releases.Ended = shifts{releases}, balancers, released(deployments)
-	s.heed = func(ctx context.Context) {
-		if err := errors.Join(deployments.HealthChanged(ctx), releases.Applied(ctx)); err != nil && ctx.Err() == nil {
-			s.Log.Error("heed what routers report", "error", err)
-		}
+	s.heed = func(ctx context.Context) error {
+		fault.Panic("loop.routers")
+		return errors.Join(deployments.HealthChanged(ctx), releases.Applied(ctx))
 	}
 	face := logsface.New(s.journal, logsface.Config{Region: region, Account: account, Pager: pager})
 
 	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
+		fault.Panic("operation." + op.Name)
 		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
 	}}
 	regions := s.regions()
@@ -213,7 +213,7 @@ func (s *server) fit(ctx context.Context) error {
 	services := contract{
 		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
 		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, overview, builds, deployments, pipelines, releases, face, balancers, s.sources, reports, s.hub),
+		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, overview, builds, deployments, pipelines, releases, face, balancers, s.sources, reports, s.hub, jobs.New(s.db, pager)),
 	}
 	api.Add(services.all()...)
 	objects := &s3.Handler{
@@ -229,11 +229,14 @@ func (s *server) fit(ctx context.Context) error {
 			return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
 		},
 	}
+	polls, endPolls := context.WithCancelCause(context.WithoutCancel(ctx))
 	s.handler = &mux{
-		hosts: newHosts(s.URL, s.Listen, s.Hosts),
-		log:   s.Log,
-		api:   api,
-		s3:    objects,
+		polls:    polls,
+		endPolls: endPolls,
+		hosts:    newHosts(s.URL, s.Listen, s.Hosts),
+		log:      s.Log,
+		api:      api,
+		s3:       objects,
 		git: &source.Handler{Source: s.sources, Authenticate: s.identity.Git, Authorize: func(c awsproto.Caller, operation string) error {
 			return identity.Authorize(c, "codecommit", operation)
 		}},
@@ -318,44 +321,4 @@ func (s *server) keys(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// shutdown is how long requests may take to end once the server is asked to.
-const shutdown = 3 * time.Second
-
-// serve works until ctx ends.
-func (s *server) serve(ctx context.Context, listener net.Listener) error {
-	if err := s.sources.Recover(ctx); err != nil {
-		return fmt.Errorf("recover repositories: %w", err)
-	}
-	work, stop := context.WithCancel(ctx)
-	defer stop()
-	var all sync.WaitGroup
-	all.Go(func() { _ = s.db.Work(work) })
-	all.Go(func() { s.moved.take(work, s.heed) })
-	all.Go(func() {
-		if err := s.monitor.Run(work); err != nil {
-			s.Log.Error("alarms are not evaluated any more", "error", err)
-		}
-	})
-	hs := &http.Server{Handler: s.handler, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
-		BaseContext: func(net.Listener) context.Context { return work }, // long polls end with it
-		ErrorLog:    slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
-	failed := make(chan error, 1)
-	go func() { failed <- hs.Serve(listener) }()
-	s.Log.Info("slipway serves", "url", s.URL, "region", s.Place.Region, "account", s.Place.Account)
-	SayReady()
-	var err error
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-	}
-	stop()
-	end, cancel := context.WithTimeout(context.Background(), shutdown)
-	defer cancel()
-	if hs.Shutdown(end) != nil {
-		_ = hs.Close()
-	}
-	all.Wait()
-	return err
 }

@@ -7,6 +7,7 @@ import (
 	"net/url"
 
 	"slipway/api/awsproto"
+	"slipway/internal/contain"
 	"slipway/internal/deploy"
 	"slipway/internal/release"
 	"slipway/internal/release/shift"
@@ -58,6 +59,21 @@ func (n nudge) take(ctx context.Context, f func(context.Context)) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// contained lets a round of a loop fail, or panic, for itself.
+func (s *server) contained(f func(context.Context) error) func(context.Context) {
+	return func(ctx context.Context) {
+		err := contain.Do(func() error { return f(ctx) })
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		stack := ""
+		if p, ok := errors.AsType[*contain.Panic](err); ok {
+			stack = p.Stack
+		}
+		s.Log.Error("look at what routers report", "error", err, "stack", stack)
 	}
 }
 

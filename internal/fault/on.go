@@ -5,8 +5,10 @@ package fault
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 )
@@ -36,4 +38,21 @@ func Point(name string) {
 	}
 	_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 	select {}
+}
+
+var panicked sync.Map
+
+// Panic panics the first time that a point is reached whose name SLIPWAY_PANIC lists, with commas between the names; a name that ends in *
+// stands for all that begin with what is before it, each once.
+func Panic(name string) {
+	listed := func(pattern string) bool {
+		before, any := strings.CutSuffix(pattern, "*")
+		return pattern == name || any && strings.HasPrefix(name, before)
+	}
+	if !slices.ContainsFunc(strings.Split(os.Getenv("SLIPWAY_PANIC"), ","), listed) {
+		return
+	}
+	if _, before := panicked.LoadOrStore(name, true); !before {
+		panic("injected at " + name) //nolint:forbidigo // what it is for
+	}
 }

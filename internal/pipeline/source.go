@@ -12,6 +12,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/codecommit"
 	cp "slipway/api/codepipeline"
+	"slipway/internal/contain"
 	"slipway/internal/object"
 	"slipway/internal/pipeline/engine"
 )
@@ -43,7 +44,9 @@ func (s *Service) sourceCodeCommit(ctx context.Context, a *action) (outcome, err
 		}
 	}
 	read, write := io.Pipe()
-	go func() { write.CloseWithError(s.Sources.Archive(ctx, repository, *c.CommitId, write)) }()
+	go func() {
+		write.CloseWithError(contain.Do(func() error { return s.Sources.Archive(ctx, repository, *c.CommitId, write) }))
+	}()
 	at := a.outputs[0].S3location
 	_, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, read, &object.Meta{ContentType: "application/zip"}, object.Condition{})
 	_ = read.Close() // ends the archive if the object could not be written

@@ -40,6 +40,7 @@ func (s *Store) attempt(ctx context.Context, k *kind, j Running) error {
 	}
 	var o Outcome
 	err := contain.Do(func() (err error) {
+		fault.Panic("job." + j.Kind)
 		o, err = k.handler(held, j)
 		return err
 	})
@@ -81,7 +82,11 @@ func (s *Store) failed(ctx context.Context, k *kind, j Running, err error) error
 	if j.Last {
 		state = dead
 	}
-	s.log.Warn("job failed", "kind", j.Kind, "key", j.Key, "attempt", j.Attempt, "of", k.limits.Attempts, "error", err, "stack", f.Stack)
+	told := []any{"kind", j.Kind, "key", j.Key, "attempt", j.Attempt, "of", k.limits.Attempts, "error", err}
+	if f.Stack != "" {
+		told = append(told, "stack", f.Stack)
+	}
+	s.log.Warn("job failed", told...)
 	return s.conclude(ctx, j, conclusion{state: state, at: s.now().Add(pause(j.Attempt)), attempt: j.Attempt, failure: f})
 }
 

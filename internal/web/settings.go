@@ -12,6 +12,7 @@ import (
 
 // settingsRoutes are the pages of keys, hosts and processes.
 func (s *site) settingsRoutes(mux *http.ServeMux) {
+	s.jobsRoutes(mux)
 	for pattern, p := range map[string]page{
 		"GET /settings":                          s.accessPage,
 		"POST /settings":                         s.createAccess,

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	cw "slipway/api/cloudwatch"
+	"slipway/internal/contain"
+	"slipway/internal/fault"
 	"slipway/internal/release/alarm"
 	"slipway/internal/store"
 )
@@ -65,13 +67,15 @@ func (s *Service) load(ctx context.Context) error {
 }
 
 func (s *Service) evaluate(ctx context.Context, w *scheduled) {
-	var err error
 	nothing := false
-	if w.EvaluationCriteria != nil {
-		err = s.evaluateQuery(ctx, w)
-	} else {
+	err := contain.Do(func() (err error) {
+		fault.Panic("loop.alarms")
+		if w.EvaluationCriteria != nil {
+			return s.evaluateQuery(ctx, w)
+		}
 		nothing, err = s.evaluateMetric(ctx, w)
-	}
+		return err
+	})
 	if err != nil && ctx.Err() == nil {
 		s.Log.Error("evaluate alarm", "alarm", w.name(), "error", err)
 	}

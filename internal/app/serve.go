@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	// grace is how long requests may take to end once the server is asked to.
+	grace = 3 * time.Second
+	// partsGrace is how long jobs and loops may take after that.
+	partsGrace = 3 * time.Second
+)
+
+// serve works until ctx ends, or a part of the server dies. It stops in this order: nothing new is accepted, long polls end, requests finish
+// in a time of grace, and only then is what still goes on cancelled, with the cause.
+func (s *server) serve(ctx context.Context, listener net.Listener) error {
+	if err := s.sources.Recover(ctx); err != nil {
+		return fmt.Errorf("recover repositories: %w", err)
+	}
+	background := context.WithoutCancel(ctx)
+	requests, endRequests := context.WithCancelCause(background)
+	work, endWork := context.WithCancelCause(background)
+	p := newParts(s.Log)
+	p.start(work, "jobs", s.db.Work)
+	p.start(work, "what routers report", func(ctx context.Context) error { s.moved.take(ctx, s.contained(s.heed)); return nil })
+	p.start(work, "alarms", s.monitor.Run)
+	hs := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+	}
+	p.start(ctx, "http", func(context.Context) error { return hs.Serve(listener) })
+	s.Log.Info("slipway serves", "url", s.URL, "region", s.Place.Region, "account", s.Place.Account)
+	SayReady()
+	var died error
+	select {
+	case died = <-p.failed:
+		s.Log.Error("the server ends since a part of it died", "error", died)
+	case <-ctx.Done():
+	}
+	_ = listener.Close()
+	s.handler.endPolls(errStopping)
+	end, cancel := context.WithTimeout(background, grace)
+	defer cancel()
+	if hs.Shutdown(end) != nil {
+		endRequests(errStopping)
+		_ = hs.Close()
+	}
+	endRequests(errStopping)
+	endWork(errStopping)
+	p.wait(partsGrace)
+	return died
+}

@@ -1,0 +1,80 @@
+package web
+
+import (
+	"net/http"
+	"net/url"
+
+	"slipway/api/slipway"
+)
+
+// jobsRoutes are the pages of what the server has to do.
+func (s *site) jobsRoutes(mux *http.ServeMux) {
+	mux.Handle("GET /settings/jobs", s.signedIn(s.jobsPage))
+	mux.Handle("POST /settings/jobs", s.signedIn(s.changeJob))
+}
+
+// jobsPage shows the jobs that have failed for good, or with ?all all of them.
+func (s *site) jobsPage(w http.ResponseWriter, r *http.Request, v visitor) error {
+	all := r.URL.Query().Has("all")
+	in := &slipway.ListJobsInput{Dead: new(!all)}
+	if token := r.URL.Query().Get("next"); token != "" {
+		in.NextToken = &token
+	}
+	out, err := s.Slipway.ListJobs(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	more := ""
+	if out.NextToken != nil {
+		more = jobsPath(all, *out.NextToken)
+	}
+	s.render(w, r, http.StatusOK, Jobs(s.shell(r, v, "Jobs"), out, all, more, s.Now()))
+	return nil
+}
+
+func jobsPath(all bool, next string) string {
+	q := url.Values{}
+	if all {
+		q.Set("all", "")
+	}
+	if next != "" {
+		q.Set("next", next)
+	}
+	if len(q) == 0 {
+		return "/settings/jobs"
+	}
+	return "/settings/jobs?" + q.Encode()
+}
+
+// changeJob retries or discards a job.
+func (s *site) changeJob(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	kind, key := r.PostForm.Get("kind"), r.PostForm.Get("key")
+	var err error
+	switch r.PostForm.Get("do") {
+	case "retry":
+		_, err = s.Slipway.RetryJob(r.Context(), &slipway.RetryJobInput{Kind: &kind, Key: &key})
+	case "discard":
+		_, err = s.Slipway.DiscardJob(r.Context(), &slipway.DiscardJobInput{Kind: &kind, Key: &key})
+	default:
+		err = &problem{http.StatusBadRequest, "Retry or discard a job."}
+	}
+	return back(w, r, "/settings/jobs", err)
+}
+
+// jobKind is the mark of a job's state.
+func jobKind(s slipway.JobState) Kind {
+	switch s {
+	case slipway.JobStateDead:
+		return Failed
+	case slipway.JobStateRunning:
+		return Running
+	case slipway.JobStateRetrying:
+		return Watch
+	}
+	return Queued
+}
+
+func jobWord(s slipway.JobState) string {
+	return map[slipway.JobState]string{slipway.JobStateDead: "Failed for good", slipway.JobStateRunning: "Running",
+		slipway.JobStateRetrying: "Failed, to be retried", slipway.JobStateWaiting: "Waiting"}[s]
+}
