@@ -78,6 +78,7 @@ type build struct {
 	box         *box
 	spec        *buildspec.Spec
 	shell       *shell
+	git         *gitHelper // nil unless Git may ask for passwords
 	result      slipway.Result
 	failed      bool // some phase has failed
 	succeeding  bool // what CODEBUILD_BUILD_SUCCEEDING says in the shell
@@ -107,6 +108,11 @@ func (b *build) run(ctx context.Context) {
 	if !b.phase(ctx, codebuild.BuildPhaseTypeProvisioning, b.provision) {
 		return
 	}
+	defer func() {
+		if b.git != nil {
+			b.git.close()
+		}
+	}()
 	if b.Sandbox == nil { // in a sandbox the kernel ends all processes
 		defer killLeft(value(b.order.Build.Id))
 	}
@@ -312,6 +318,11 @@ func (b *build) download(ctx context.Context) error {
 	}
 	if len(refused) > 0 {
 		return fail(clientError, "%s", strings.Join(refused, "\n"))
+	}
+	if b.spec.Env.GitCredentialHelper {
+		if err := b.configureGit(); err != nil {
+			return err
+		}
 	}
 	p := b.spec.Phases
 	count := 0

@@ -3,10 +3,7 @@ package runner
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/url"
@@ -17,14 +14,13 @@ import (
 	"syscall"
 	"time"
 
-	"slipway/api/awsproto/sigv4"
 	"slipway/api/slipway"
 )
 
 const openNonblock = syscall.O_NONBLOCK
 
 // cloning fetches a version of a repository into the folder it is in: $1 URL, $2 depth or 0, $3 the version, $4 what the version is:
-// head, commit, ref or name, $5 submodules or "".
+// head, commit, ref, pinned (the commit $6 of a ref) or name, $5 submodules or "".
 const cloning = `set -e
 git init -q .
 git remote add origin "$1" 2>/dev/null || true # it is there, if an earlier try was broken off
@@ -35,6 +31,10 @@ head) fetch HEAD; at=FETCH_HEAD ;;
 ref) fetch "+$3:refs/slipway/version"; at=refs/slipway/version ;;
 name) fetch "+refs/heads/$3:refs/remotes/origin/$3" 2>/dev/null && at="refs/remotes/origin/$3" ||
 	{ fetch "+refs/tags/$3:refs/tags/$3"; at="refs/tags/$3"; } ;;
+pinned)
+	at=$6
+	fetch "+$3:refs/slipway/version"
+	git cat-file -e "$6^{commit}" 2>/dev/null || { depth=; fetch "$6" 2>/dev/null || git fetch -q --unshallow origin "+$3:refs/slipway/version"; } ;;
 commit)
 	at=$3
 	if [ -n "$depth" ]; then
@@ -50,6 +50,9 @@ git rev-parse HEAD
 `
 
 var commitID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) })
+
+// pinned is a reference with the commit that it must have been at: refs/heads/NAME^{COMMIT} ("Source version sample with CodeBuild").
+var pinned = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(refs/[^^]+)\^\{([0-9a-f]{40}(?:[0-9a-f]{24})?)\}$`) })
 
 // badRef is what no reference of Git has in it, and what git itself would read as something else.
 var badRef = sync.OnceValue(func() *regexp.Regexp {
@@ -86,12 +89,17 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	if err != nil {
 		return "", err
 	}
-	kind, version := "name", s.Version
+	kind, version, commit := "name", s.Version, ""
 	switch {
 	case version == "":
 		kind = "head"
 	case commitID().MatchString(version):
 		kind = "commit"
+	case pinned().MatchString(version):
+		m := pinned().FindStringSubmatch(version)
+		if kind, version, commit = "pinned", m[1], m[2]; badRef().MatchString(version) {
+			return "", fmt.Errorf("the source version %.200q names no branch, tag or pull request", s.Version)
+		}
 	case badRef().MatchString(version):
 		return "", fmt.Errorf("the source version %.200q is no commit, branch or tag", version)
 	case strings.HasPrefix(version, "refs/"):
@@ -103,7 +111,7 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	if s.Submodules {
 		submodules = "yes"
 	}
-	cmd := b.box.command([]string{"/bin/sh", "-c", "cd " + quoted(dir) + " || exit 1\n" + cloning, "git", address, strconv.Itoa(int(max(0, s.Depth))), version, kind, submodules}, env)
+	cmd := b.box.command([]string{"/bin/sh", "-c", "cd " + quoted(dir) + " || exit 1\n" + cloning, "git", address, strconv.Itoa(int(max(0, s.Depth))), version, kind, submodules, commit}, env)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limitedBuffer{&out, 4096}, &limitedBuffer{&said, 4096}
 	cmd.WaitDelay = 5 * time.Second
@@ -119,7 +127,7 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	case err != nil:
 		return "", fmt.Errorf("git clone of %s failed: %s", address, strings.TrimSpace(strings.ToValidUTF8(said.String(), "\uFFFD")))
 	}
-	commit := strings.TrimSpace(out.String())
+	commit = strings.TrimSpace(out.String())
 	if !commitID().MatchString(commit) {
 		return "", fmt.Errorf("git clone of %s ended without a commit", address)
 	}
@@ -143,11 +151,8 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 	var basic string
 	switch {
 	case s.Here:
-		user := b.credentials.AccessKeyID
-		if b.credentials.SessionToken != "" {
-			user += "%" + b.credentials.SessionToken
-		}
-		basic = user + ":" + gitPassword(b.credentials.SecretAccessKey, b.order.Region, u.Host, u.EscapedPath(), time.Now())
+		user, password := b.credentials.GitPassword(u.Host, u.EscapedPath(), b.order.Region, time.Now())
+		basic = user + ":" + password
 		// A signature must not be carried to wherever a redirect leads.
 		config = append(config, [2]string{"http.followRedirects", "false"})
 	case u.Scheme != "ssh" && u.User != nil:
@@ -163,8 +168,14 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		u.User = url.User(u.User.Username())
 	}
 	if basic != "" {
-		// For this server only.
-		config = append(config, [2]string{"http." + u.Scheme + "://" + u.Host + "/.extraHeader", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(basic))})
+		// For this repository only: a signature is for its path, and a password is nobody else's business.
+		config = append(config, [2]string{"http." + u.String() + ".extraHeader", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(basic))})
+	}
+	if s.Submodules && b.Endpoint != "" {
+		if err := b.helpGit(); err != nil {
+			return "", nil, err
+		}
+		config = append(config, b.helperConfig()...)
 	}
 	env := append(baseEnvironment(), "HOME="+b.box.home(), "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new", leftMark+value(b.order.Build.Id), "GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))
@@ -172,20 +183,6 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, c[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, c[1]))
 	}
 	return u.String(), env, nil
-}
-
-// gitPassword signs as AWS's credential helper does: a timestamp, "Z" and a signature of the method GIT, the path and the host.
-func gitPassword(secret, region, host, path string, now time.Time) string {
-	stamp := now.UTC().Format("20060102T150405")
-	canonical := "GIT\n" + path + "\n\nhost:" + host + "\n\nhost\n"
-	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + stamp[:8] + "/" + region + "/codecommit/aws4_request\n" + sigv4.HexSHA256([]byte(canonical))
-	key := []byte("AWS4" + secret)
-	for _, part := range []string{stamp[:8], region, "codecommit", "aws4_request", toSign} {
-		h := hmac.New(sha256.New, key)
-		h.Write([]byte(part))
-		key = h.Sum(nil)
-	}
-	return stamp + "Z" + hex.EncodeToString(key)
 }
 
 // limitedBuffer keeps the beginning of what is written to it.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 )
@@ -56,9 +57,9 @@ func repository(t *testing.T) (url, first string) {
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
-		stamp, _, _ := strings.Cut(password, "Z")
-		when, _ := time.Parse("20060102T150405", stamp)
-		if user != testKey.AccessKeyID || password != gitPassword(testKey.SecretAccessKey, "us-east-1", r.Host, "/v1/repos/web", when) {
+		stamp, signature, _ := strings.Cut(password, "Z")
+		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/repos/"), "/")
+		if user != testKey.AccessKeyID || !sigv4.VerifyGitPassword(testKey.SecretAccessKey, stamp, signature, r.Host, "/v1/repos/"+name, "us-east-1", time.Now()) {
 			w.Header().Set("WWW-Authenticate", "Basic")
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -84,6 +85,8 @@ func TestGitSources(t *testing.T) {
 		"ref":          {"refs/heads/side", 0, "side\n3\n"},
 		"commit":       {first, 0, "one\n1\n"},
 		"commit depth": {first, 1, "one\n1\n"},
+		"pinned":       {"refs/heads/main^{" + first + "}", 0, "one\n1\n"},
+		"pinned depth": {"refs/heads/main^{" + first + "}", 1, "one\n1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBoth(t, func(t *testing.T, s *Sandbox) {
@@ -96,6 +99,29 @@ func TestGitSources(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestGitAsksForRepositoriesOfThisServer(t *testing.T) {
+	address, _ := repository(t)
+	endpoint := strings.TrimSuffix(address, "/v1/repos/web")
+	inBoth(t, func(t *testing.T, s *Sandbox) {
+		o := order("version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['git clone -q " + address + " one', 'cat one/file', 'git clone -q " + address + " two && cat two/file']}}")
+		var log watched
+		r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey, Endpoint: endpoint})
+		if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "two\ntwo\n" {
+			t.Error(log.String())
+		}
+	})
+}
+
+func TestGitGetsNoPasswordForOthers(t *testing.T) {
+	_, _ = repository(t)
+	o := order("version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['printf \"host=elsewhere\\npath=v1/repos/web\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked', 'printf \"host=127.0.0.1:1\\npath=other\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked']}}")
+	var log watched
+	r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Credentials: testKey, Endpoint: "http://127.0.0.1:1"})
+	if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "asked\nasked\n" {
+		t.Error(log.String())
 	}
 }
 

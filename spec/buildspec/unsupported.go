@@ -20,9 +20,6 @@ func (s *Spec) Unsupported() []Unsupported {
 	if s.Env.Shell == "powershell.exe" || s.Env.Shell == "cmd.exe" {
 		add("env.shell", s.placed["env.shell"], true, "builds run on Linux: "+s.Env.Shell+" is not there; use bash or /bin/sh")
 	}
-	if s.Env.GitCredentialHelper {
-		add("env.git-credential-helper", s.placed["env.git-credential-helper"], false, "commands that call git get no credentials")
-	}
 	for _, user := range []string{s.RunAs, s.Phases.Install.RunAs, s.Phases.PreBuild.RunAs, s.Phases.Build.RunAs, s.Phases.PostBuild.RunAs} {
 		if user != "" {
 			add("run-as", s.placed["run-as"], user != "root", "commands run as the build's own user")
