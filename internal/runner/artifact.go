@@ -6,7 +6,6 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -20,18 +19,24 @@ import (
 	"slipway/spec/buildspec"
 )
 
-// errNoFiles is CodeBuild's word for an artifact without files.
-var errNoFiles = errors.New("no matching artifact paths found")
+// noFiles is CodeBuild's word for an artifact without files, and the patterns that match none.
+func noFiles(a buildspec.Artifact) error {
+	where := ""
+	if a.BaseDirectory != "" {
+		where = " in " + a.BaseDirectory
+	}
+	return fmt.Errorf("no matching artifact paths found: no file%s matches %s", where, strings.Join(a.Files, ", "))
+}
 
 // upload puts out an artifact and returns where it lies.
 func (b *build) upload(ctx context.Context, o slipway.Output, a buildspec.Artifact) (*codebuild.BuildArtifacts, error) {
-	files, release, err := b.box.find(selection{base: a.BaseDirectory, files: a.Files, exclude: a.ExcludePaths, discard: a.DiscardPaths, symlinks: a.EnableSymlinks})
+	files, release, err := b.box.find(ctx, selection{base: a.BaseDirectory, files: a.Files, exclude: a.ExcludePaths, discard: a.DiscardPaths, symlinks: a.EnableSymlinks})
 	defer release()
 	if err != nil {
 		return nil, err
 	}
 	if len(files) == 0 {
-		return nil, errNoFiles
+		return nil, noFiles(a)
 	}
 	b.log.say("Found %d file(s)", len(files))
 	key, err := artifactKey(o, a, value(b.order.Build.Id))
@@ -80,14 +85,14 @@ func zipped(ctx context.Context, w io.Writer, files []found) error {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		if err := zipFile(z, f); err != nil {
+		if err := zipFile(ctx, z, f); err != nil {
 			return err
 		}
 	}
 	return z.Close()
 }
 
-func zipFile(z *zip.Writer, f found) error {
+func zipFile(ctx context.Context, z *zip.Writer, f found) error {
 	h := &zip.FileHeader{Name: f.name, Method: zip.Deflate}
 	if f.link != "" {
 		h.SetMode(fs.ModeSymlink | 0o777)
@@ -106,7 +111,7 @@ func zipFile(z *zip.Writer, f found) error {
 	h.SetMode(info.Mode().Perm())
 	w, err := z.CreateHeader(h)
 	if err == nil {
-		_, err = io.Copy(w, file)
+		_, err = io.Copy(w, under{ctx, file})
 	}
 	return err
 }

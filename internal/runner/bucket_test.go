@@ -157,7 +157,7 @@ func TestArtifactsThatAreNotThere(t *testing.T) {
 	var log watched
 	r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url, Credentials: testKey})
 	p := r.Phases[len(r.Phases)-3]
-	if r.Status != codebuild.StatusTypeFailed || *p.Contexts[0].StatusCode != "CLIENT_ERROR" || *p.Contexts[0].Message != "no matching artifact paths found" || r.Cause.Phase != "UPLOAD_ARTIFACTS" {
+	if r.Status != codebuild.StatusTypeFailed || *p.Contexts[0].StatusCode != "CLIENT_ERROR" || *p.Contexts[0].Message != "no matching artifact paths found: no file matches nothing" || r.Cause.Phase != "UPLOAD_ARTIFACTS" {
 		t.Error(phases(r), *p.Contexts[0].Message)
 	}
 	o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "out", Key: "none.zip"}}

@@ -531,7 +531,7 @@ func (b *build) output(ctx context.Context) error {
 	// From here on nothing of the build runs any more: its files stand still.
 	b.shell.leave(limited(ctx))
 	for _, r := range reports {
-		result := b.report(r)
+		result := b.report(ctx, r)
 		b.log.say("%s", summary(result))
 		b.result.Reports = append(b.result.Reports, result)
 	}
@@ -548,7 +548,7 @@ func limited(ctx context.Context) context.Context {
 
 func (b *build) artifacts(ctx context.Context, a *buildspec.Artifacts) error {
 	if b.tree != "" {
-		return b.listArtifacts(a)
+		return b.listArtifacts(ctx, a)
 	}
 	for _, o := range b.order.Outputs {
 		var wanted *buildspec.Artifact

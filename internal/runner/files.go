@@ -1,15 +1,13 @@
 package runner
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/bmatcuk/doublestar/v4"
 )
 
 // found is a file of the build's that some pattern matches.
@@ -31,7 +29,7 @@ type selection struct {
 
 // find lists the files of a selection; release closes what was opened for it. Nothing outside of the build's own folders is found,
 // whatever links the build has made.
-func (b *box) find(s selection) (files []found, release func(), err error) {
+func (b *box) find(ctx context.Context, s selection) (files []found, release func(), err error) {
 	var roots []*os.Root
 	release = func() {
 		for _, r := range roots {
@@ -49,7 +47,14 @@ func (b *box) find(s selection) (files []found, release func(), err error) {
 		}
 		return r, err
 	}
-	seen := map[string]bool{}
+	m := &matcher{selection: s, seen: map[string]bool{}}
+	for _, x := range s.exclude {
+		g, err := newGlob(strings.TrimPrefix(path.Clean(x), "./"))
+		if err != nil {
+			return nil, release, err
+		}
+		m.exclude = append(m.exclude, g)
+	}
 	for _, pattern := range s.files {
 		bases := s.base
 		if path.IsAbs(pattern) { // an absolute path has no base: the artifact has it by its name
@@ -68,70 +73,89 @@ func (b *box) find(s selection) (files []found, release func(), err error) {
 			return nil, release, err
 		}
 		pattern = strings.TrimPrefix(path.Clean(pattern), "./")
-		if !doublestar.ValidatePattern(pattern) || !doublestar.ValidatePattern(rest) {
-			return nil, release, fmt.Errorf("%q is no pattern of files", path.Join(place, pattern))
-		}
-		folders := []string{rest}
-		if strings.ContainsAny(rest, "*?[{") {
-			if folders, err = doublestar.Glob(root.FS(), rest, doublestar.WithNoFollow()); err != nil {
-				return nil, release, err
-			}
+		folders, err := foldersOf(ctx, root, rest)
+		if err != nil {
+			return nil, release, err
 		}
 		for _, folder := range folders {
-			if err := b.match(root, folder, pattern, s, seen, &files); err != nil {
+			if err := m.add(ctx, root, folder, pattern); err != nil {
 				return nil, release, err
 			}
 		}
 	}
+	files = m.files
 	slices.SortFunc(files, func(a, b found) int { return strings.Compare(a.name, b.name) })
 	return files, release, nil
 }
 
-func (b *box) match(root *os.Root, folder, pattern string, s selection, seen map[string]bool, files *[]found) error {
+// foldersOf are the folders that a path, or a pattern of folders, names.
+func foldersOf(ctx context.Context, root *os.Root, name string) (folders []string, err error) {
+	g, err := newGlob(name)
+	if err != nil || g.match == nil {
+		return []string{name}, err
+	}
+	err = g.walk(ctx, root.FS(), func(name string, d fs.DirEntry) error {
+		if d.IsDir() {
+			folders = append(folders, name)
+		}
+		return nil
+	})
+	return folders, err
+}
+
+// matcher collects the files of a selection.
+type matcher struct {
+	selection
+	exclude []*glob
+	seen    map[string]bool
+	files   []found
+}
+
+// add adds what matches a pattern in a folder.
+func (m *matcher) add(ctx context.Context, root *os.Root, folder, pattern string) error {
 	if !fs.ValidPath(path.Join(folder, pattern)) {
 		return fmt.Errorf("%q leads out of the folder %q", pattern, folder)
+	}
+	g, err := newGlob(pattern)
+	if err != nil {
+		return err
 	}
 	tree, err := fs.Sub(root.FS(), folder)
 	if err != nil {
 		return err
 	}
-	err = doublestar.GlobWalk(tree, pattern, func(name string, d fs.DirEntry) error {
-		if d.IsDir() {
+	return g.walk(ctx, tree, func(name string, d fs.DirEntry) error {
+		if d.IsDir() || slices.ContainsFunc(m.exclude, func(x *glob) bool { return x.matches(name) }) {
 			return nil
 		}
-		for _, x := range s.exclude {
-			if hit, _ := doublestar.Match(strings.TrimPrefix(path.Clean(x), "./"), name); hit {
-				return nil
-			}
-		}
-		f := found{root: root, path: path.Join(folder, name), name: name}
-		if s.discard {
-			f.name = path.Base(name)
-		}
-		if seen[f.name] {
-			return nil
-		}
-		info, err := root.Lstat(f.path)
-		switch {
-		case err != nil:
-			return nil // it went away
-		case info.Mode()&fs.ModeSymlink != 0 && s.symlinks:
-			if f.link, err = root.Readlink(f.path); err != nil {
-				return nil
-			}
-		case info.Mode()&fs.ModeSymlink != 0:
-			if to, err := root.Stat(f.path); err != nil || !to.Mode().IsRegular() {
-				return nil // it leads nowhere, to a folder, or out of the build's folders
-			}
-		case !info.Mode().IsRegular():
-			return nil
-		}
-		seen[f.name] = true
-		*files = append(*files, f)
-		return nil
-	}, doublestar.WithNoFollow())
-	if errors.Is(err, fs.ErrNotExist) {
+		return m.take(root, found{root: root, path: path.Join(folder, name), name: name})
+	})
+}
+
+// take adds a file, unless there is one of its name or it is none.
+func (m *matcher) take(root *os.Root, f found) error {
+	if m.discard {
+		f.name = path.Base(f.name)
+	}
+	if m.seen[f.name] {
 		return nil
 	}
-	return err
+	info, err := root.Lstat(f.path)
+	switch {
+	case err != nil:
+		return nil // it went away
+	case info.Mode()&fs.ModeSymlink != 0 && m.symlinks:
+		if f.link, err = root.Readlink(f.path); err != nil {
+			return nil
+		}
+	case info.Mode()&fs.ModeSymlink != 0:
+		if to, err := root.Stat(f.path); err != nil || !to.Mode().IsRegular() {
+			return nil // it leads nowhere, to a folder, or out of the build's folders
+		}
+	case !info.Mode().IsRegular():
+		return nil
+	}
+	m.seen[f.name] = true
+	m.files = append(m.files, f)
+	return nil
 }

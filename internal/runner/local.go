@@ -77,7 +77,7 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 }
 
 // listArtifacts counts what would be uploaded.
-func (b *build) listArtifacts(a *buildspec.Artifacts) error {
+func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error {
 	if a == nil {
 		return nil
 	}
@@ -86,10 +86,10 @@ func (b *build) listArtifacts(a *buildspec.Artifacts) error {
 		if len(a.Files) == 0 {
 			continue
 		}
-		files, release, err := b.box.find(selection{base: a.BaseDirectory, files: a.Files, exclude: a.ExcludePaths, discard: a.DiscardPaths, symlinks: a.EnableSymlinks})
+		files, release, err := b.box.find(ctx, selection{base: a.BaseDirectory, files: a.Files, exclude: a.ExcludePaths, discard: a.DiscardPaths, symlinks: a.EnableSymlinks})
 		release()
 		if err == nil && len(files) == 0 {
-			err = errNoFiles
+			err = noFiles(a)
 		}
 		if err != nil {
 			return fail(clientError, "%w", err)

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // report reads the results that a build's tests have written.
-func (b *build) report(r buildspec.Report) slipway.Report {
+func (b *build) report(ctx context.Context, r buildspec.Report) slipway.Report {
 	out := slipway.Report{Name: r.Name, Type: codebuild.ReportTypeTest}
 	if r.Coverage() {
 		out.Type = codebuild.ReportTypeCodeCoverage
@@ -20,7 +21,7 @@ func (b *build) report(r buildspec.Report) slipway.Report {
 		out.Error = "reports in the format " + r.Format + " are not read yet; JUNITXML is"
 		return out
 	}
-	files, release, err := b.box.find(selection{base: r.BaseDirectory, files: r.Files, discard: r.DiscardPaths})
+	files, release, err := b.box.find(ctx, selection{base: r.BaseDirectory, files: r.Files, discard: r.DiscardPaths})
 	defer release()
 	if err != nil {
 		out.Error = err.Error()
@@ -35,7 +36,7 @@ func (b *build) report(r buildspec.Report) slipway.Report {
 	for _, f := range files {
 		file, _, err := openRegular(f.root, f.path)
 		if err == nil {
-			err = results.Add(r.Format, f.name, file)
+			err = results.Add(r.Format, f.name, under{ctx, file})
 			_ = file.Close()
 		}
 		if err != nil && len(wrong) < 5 {
