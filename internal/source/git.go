@@ -1,11 +1,9 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -38,18 +36,6 @@ type gitError struct {
 
 func (e *gitError) Error() string {
 	return fmt.Sprintf("git %s: exit status %d: %s", strings.Join(e.args, " "), e.code, e.stderr)
-}
-
-// run returns what git prints; bounded by maxOutput.
-func (g git) run(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
-	c := g.command(ctx, args...)
-	var out, stderr bytes.Buffer
-	c.Stdin, c.Stdout, c.Stderr = stdin, &out, &stderr
-	err := c.Run()
-	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
-		return out.Bytes(), &gitError{args, strings.TrimSpace(stderr.String()), exit.ExitCode()}
-	}
-	return out.Bytes(), err
 }
 
 func (g git) text(ctx context.Context, args ...string) (string, error) {
@@ -141,33 +127,5 @@ func (g git) blob(ctx context.Context, id string) ([]byte, error) {
 // object is what a name means.
 type object struct {
 	id, kind string
-	content  []byte
-}
-
-// objects reads objects by their names, in one process; the place of a name that means nothing, or no one thing, holds the zero
-// object. Names must not hold newlines.
-func (g git) objects(ctx context.Context, names ...string) ([]object, error) {
-	out, err := g.run(ctx, strings.NewReader(strings.Join(names, "\n")+"\n"), "cat-file", "--batch")
-	if err != nil {
-		return nil, err
-	}
-	all := make([]object, len(names))
-	for i, name := range names {
-		head, rest, ok := bytes.Cut(out, []byte("\n"))
-		if !ok {
-			return nil, fmt.Errorf("git cat-file ended before %q", name)
-		}
-		out = rest
-		f := strings.Fields(string(head))
-		if len(f) != 3 || !isCommitID(f[0]) {
-			continue // "NAME missing", "NAME ambiguous"
-		}
-		size, err := strconv.Atoi(f[2])
-		if err != nil || size < 0 || size+1 > len(out) {
-			return nil, fmt.Errorf("git cat-file answered %q for %q", head, name)
-		}
-		all[i] = object{f[0], f[1], out[:size:size]}
-		out = out[size+1:]
-	}
-	return all, nil
+	content  []byte // its beginning; see maxObject
 }

@@ -1,7 +1,10 @@
 package source
 
 import (
+	"bufio"
 	"context"
+	"errors"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -40,11 +43,14 @@ func (s *Service) ListCommits(ctx context.Context, in *slipway.ListCommitsInput)
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	out, err := r.run(ctx, nil, "log", "-z", "--format=%H%n%P%n%an%n%ae%n%at%n%B", "--skip="+strconv.Itoa(at.Skip), "--max-count="+strconv.Itoa(limit+1), at.From, "--")
+	page := &slipway.ListCommitsOutput{Commits: []slipway.CommitSummary{}}
+	err = r.git.read(ctx, nil, func(from *bufio.Reader) (err error) {
+		page.Commits, err = parseLog(from)
+		return err
+	}, "log", "-z", "--format=%H%n%P%n%an%n%ae%n%at%n%B", "--skip="+strconv.Itoa(at.Skip), "--max-count="+strconv.Itoa(limit+1), at.From, "--")
 	if err != nil {
 		return nil, err
 	}
-	page := &slipway.ListCommitsOutput{Commits: parseLog(string(out))}
 	if len(page.Commits) > limit {
 		page.Commits = page.Commits[:limit]
 		page.NextToken = s.Pager.Token("ListCommits", []string{*in.RepositoryName, *in.CommitSpecifier}, place{at.From, at.Skip + limit})
@@ -52,23 +58,33 @@ func (s *Service) ListCommits(ctx context.Context, in *slipway.ListCommitsInput)
 	return page, nil
 }
 
-// parseLog reads records of six parts, the last of which may have lines of its own.
-func parseLog(text string) []slipway.CommitSummary {
+// parseLog reads records of six parts, the last of which may have lines of its own. Of each part the beginning is kept.
+func parseLog(from *bufio.Reader) ([]slipway.CommitSummary, error) {
 	all := []slipway.CommitSummary{}
-	for record := range strings.SplitSeq(strings.TrimSuffix(text, "\x00"), "\x00") {
+	for {
+		record, whole, err := part(from, 0, maxObject)
 		f := strings.SplitN(record, "\n", 6)
-		if len(f) != 6 {
-			continue
+		if len(f) == 6 {
+			all = append(all, summaryOf(f, whole))
 		}
-		message := strings.ToValidUTF8(strings.TrimSpace(f[5]), "�")
-		if len(message) > maxListed {
-			message = strings.ToValidUTF8(message[:maxListed], "") + "…"
+		if errors.Is(err, io.EOF) {
+			return all, nil
 		}
-		c := slipway.CommitSummary{CommitId: &f[0], Parents: strings.Fields(f[1]), AuthorName: new(strings.ToValidUTF8(f[2], "�")), AuthorEmail: new(strings.ToValidUTF8(f[3], "�")), Message: &message}
-		if seconds, err := strconv.ParseInt(f[4], 10, 64); err == nil {
-			c.Time = awsproto.At(time.Unix(seconds, 0))
+		if err != nil {
+			return nil, err
 		}
-		all = append(all, c)
 	}
-	return all
+}
+
+func summaryOf(f []string, whole bool) slipway.CommitSummary {
+	message := strings.ToValidUTF8(strings.TrimSpace(f[5]), "�")
+	if len(message) > maxListed || !whole {
+		message = strings.ToValidUTF8(message[:min(maxListed, len(message))], "") + "…"
+	}
+	short := func(s string) *string { return new(strings.ToValidUTF8(s[:min(len(s), maxListed)], "�")) }
+	c := slipway.CommitSummary{CommitId: &f[0], Parents: strings.Fields(f[1]), AuthorName: short(f[2]), AuthorEmail: short(f[3]), Message: &message}
+	if seconds, err := strconv.ParseInt(f[4], 10, 64); err == nil {
+		c.Time = awsproto.At(time.Unix(seconds, 0))
+	}
+	return c
 }
