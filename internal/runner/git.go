@@ -52,7 +52,9 @@ git rev-parse HEAD
 var commitID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) })
 
 // pinned is a reference with the commit that it must have been at: refs/heads/NAME^{COMMIT} ("Source version sample with CodeBuild").
-var pinned = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(refs/[^^]+)\^\{([0-9a-f]{40}(?:[0-9a-f]{24})?)\}$`) })
+var pinned = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(refs/[^^]+)\^\{([0-9a-f]{40}(?:[0-9a-f]{24})?)\}$`)
+})
 
 // badRef is what no reference of Git has in it, and what git itself would read as something else.
 var badRef = sync.OnceValue(func() *regexp.Regexp {
