@@ -26,7 +26,7 @@ var targets = []target{
 	{pkg: "sts", model: "sts/2011-06-15", code: "ValidationError", only: []string{"GetCallerIdentity"}},
 	{pkg: "iam", model: "iam/2010-05-08", code: "ValidationError",
 		only: []string{"CreateServiceSpecificCredential", "ListServiceSpecificCredentials", "DeleteServiceSpecificCredential",
-			"CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey", "CreateLoginProfile", "UpdateLoginProfile", "GetLoginProfile", "DeleteLoginProfile",
+			"CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey", "CreateUser", "GetUser", "DeleteUser", "PutUserPolicy", "GetUserPolicy", "ListUserPolicies", "DeleteUserPolicy", "CreateLoginProfile", "UpdateLoginProfile", "GetLoginProfile", "DeleteLoginProfile",
 			"UploadServerCertificate", "GetServerCertificate", "ListServerCertificates", "DeleteServerCertificate"}},
 	{pkg: "elbv2", model: "elasticloadbalancingv2/2015-12-01", code: "ValidationError",
 		only: []string{"CreateLoadBalancer", "DescribeLoadBalancers", "DeleteLoadBalancer", "DescribeLoadBalancerAttributes", "ModifyLoadBalancerAttributes",

@@ -8,12 +8,12 @@ import (
 
 var pattern1 = awsproto.NewPattern("[\\w+=,.@-]+")
 var pattern2 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
-var pattern3 = awsproto.NewPattern("[\\w]+")
-var pattern4 = awsproto.NewPattern("[\\u0020-\\u00FF]+")
-var pattern5 = awsproto.NewPattern("\\u002F[\\u0021-\\u007F]*")
-var pattern6 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
-var pattern7 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
-var pattern8 = awsproto.NewPattern("(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)")
+var pattern3 = awsproto.NewPattern("(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)")
+var pattern4 = awsproto.NewPattern("[\\w]+")
+var pattern5 = awsproto.NewPattern("[\\u0020-\\u00FF]+")
+var pattern6 = awsproto.NewPattern("\\u002F[\\u0021-\\u007F]*")
+var pattern7 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
+var pattern8 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
 
 // Check reports what the model forbids.
 func (s *CreateAccessKeyInput) Check(c *awsproto.Check) {
@@ -39,12 +39,28 @@ func (s *CreateServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CreateUserInput) Check(c *awsproto.Check) {
+	c.Length("Path", s.Path, 1, 512)
+	c.Match("Path", s.Path, pattern3)
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("PermissionsBoundary", s.PermissionsBoundary, 20, 2048)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *DeleteAccessKeyInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 128)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("AccessKeyId", s.AccessKeyId != nil)
 	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
-	c.Match("AccessKeyId", s.AccessKeyId, pattern3)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern4)
 }
 
 // Check reports what the model forbids.
@@ -66,7 +82,24 @@ func (s *DeleteServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId != nil)
 	c.Length("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, 20, 128)
-	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern3)
+	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern4)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteUserInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteUserPolicyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
 }
 
 // Check reports what the model forbids.
@@ -83,20 +116,36 @@ func (s *GetServerCertificateInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetUserInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *GetUserPolicyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *ListAccessKeysInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 128)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern4)
+	c.Match("Marker", s.Marker, pattern5)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 }
 
 // Check reports what the model forbids.
 func (s *ListServerCertificatesInput) Check(c *awsproto.Check) {
 	c.Length("PathPrefix", s.PathPrefix, 1, 512)
-	c.Match("PathPrefix", s.PathPrefix, pattern5)
+	c.Match("PathPrefix", s.PathPrefix, pattern6)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern4)
+	c.Match("Marker", s.Marker, pattern5)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 }
 
@@ -105,18 +154,41 @@ func (s *ListServiceSpecificCredentialsInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern4)
+	c.Match("Marker", s.Marker, pattern5)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListUserPoliciesInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern5)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *PutUserPolicyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+	c.Required("PolicyDocument", s.PolicyDocument != nil)
+	c.Length("PolicyDocument", s.PolicyDocument, 1, 131072)
+	c.Match("PolicyDocument", s.PolicyDocument, pattern2)
 }
 
 // Check reports what the model forbids.
 func (s *Tag) Check(c *awsproto.Check) {
 	c.Required("Key", s.Key != nil)
 	c.Length("Key", s.Key, 1, 128)
-	c.Match("Key", s.Key, pattern6)
+	c.Match("Key", s.Key, pattern7)
 	c.Required("Value", s.Value != nil)
 	c.Length("Value", s.Value, 0, 256)
-	c.Match("Value", s.Value, pattern7)
+	c.Match("Value", s.Value, pattern8)
 }
 
 // Check reports what the model forbids.
@@ -125,7 +197,7 @@ func (s *UpdateAccessKeyInput) Check(c *awsproto.Check) {
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("AccessKeyId", s.AccessKeyId != nil)
 	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
-	c.Match("AccessKeyId", s.AccessKeyId, pattern3)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern4)
 	c.Required("Status", s.Status != "")
 	c.Enum("Status", string(s.Status), valuesStatusType)
 }
@@ -142,7 +214,7 @@ func (s *UpdateLoginProfileInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *UploadServerCertificateInput) Check(c *awsproto.Check) {
 	c.Length("Path", s.Path, 1, 512)
-	c.Match("Path", s.Path, pattern8)
+	c.Match("Path", s.Path, pattern3)
 	c.Required("ServerCertificateName", s.ServerCertificateName != nil)
 	c.Length("ServerCertificateName", s.ServerCertificateName, 1, 128)
 	c.Match("ServerCertificateName", s.ServerCertificateName, pattern1)

@@ -2,6 +2,20 @@
 
 package iam
 
+// PermissionsBoundaryAttachmentType is an enum; "" is an absent one.
+type PermissionsBoundaryAttachmentType string
+
+const (
+	PermissionsBoundaryAttachmentTypePermissionsBoundaryPolicy PermissionsBoundaryAttachmentType = "PermissionsBoundaryPolicy"
+)
+
+var valuesPermissionsBoundaryAttachmentType = []string{"PermissionsBoundaryPolicy"}
+
+// Values are all values of the enum.
+func (PermissionsBoundaryAttachmentType) Values() []string {
+	return valuesPermissionsBoundaryAttachmentType
+}
+
 // StatusType is an enum; "" is an absent one.
 type StatusType string
 

@@ -60,6 +60,13 @@ func (e *MalformedCertificateException) Error() string   { return e.Message }
 func (*MalformedCertificateException) ErrorCode() string { return "MalformedCertificate" }
 func (*MalformedCertificateException) HTTPStatus() int   { return 400 }
 
+// MalformedPolicyDocumentException travels as "MalformedPolicyDocument" with HTTP status 400.
+type MalformedPolicyDocumentException struct{ Message string }
+
+func (e *MalformedPolicyDocumentException) Error() string   { return e.Message }
+func (*MalformedPolicyDocumentException) ErrorCode() string { return "MalformedPolicyDocument" }
+func (*MalformedPolicyDocumentException) HTTPStatus() int   { return 400 }
+
 // NoSuchEntityException travels as "NoSuchEntity" with HTTP status 404.
 type NoSuchEntityException struct{ Message string }
 
@@ -106,6 +113,8 @@ func newError(code, message string) error {
 		return &LimitExceededException{message}
 	case "MalformedCertificate":
 		return &MalformedCertificateException{message}
+	case "MalformedPolicyDocument":
+		return &MalformedPolicyDocumentException{message}
 	case "NoSuchEntity":
 		return &NoSuchEntityException{message}
 	case "PasswordPolicyViolation":

@@ -10,22 +10,29 @@ import (
 var info = awsproto.Info{
 	Name: "iam", SigningName: "iam", Target: "", Protocol: awsproto.Query, Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateUser", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUser", "DeleteUserPermissionsBoundary", "DeleteUserPolicy", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "GetUser", "GetUserPolicy", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListSigningCertificates", "ListUserPolicies", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "PutUserPolicy", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadSigningCertificate"},
+	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUserPermissionsBoundary", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListSigningCertificates", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadSigningCertificate"},
 }
 
 var (
 	opCreateAccessKey                 = awsproto.Operation{Service: &info, Name: "CreateAccessKey", Empty: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opCreateLoginProfile              = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
 	opCreateServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}}
+	opCreateUser                      = awsproto.Operation{Service: &info, Name: "CreateUser", Empty: false, Errors: []string{"LimitExceeded", "EntityAlreadyExists", "NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}}
 	opDeleteAccessKey                 = awsproto.Operation{Service: &info, Name: "DeleteAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opDeleteLoginProfile              = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opDeleteServerCertificate         = awsproto.Operation{Service: &info, Name: "DeleteServerCertificate", Empty: true, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}}
 	opDeleteServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Errors: []string{"NoSuchEntity"}}
+	opDeleteUser                      = awsproto.Operation{Service: &info, Name: "DeleteUser", Empty: true, Errors: []string{"LimitExceeded", "NoSuchEntity", "DeleteConflict", "ConcurrentModification", "ServiceFailure"}}
+	opDeleteUserPolicy                = awsproto.Operation{Service: &info, Name: "DeleteUserPolicy", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opGetLoginProfile                 = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
 	opGetServerCertificate            = awsproto.Operation{Service: &info, Name: "GetServerCertificate", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
+	opGetUser                         = awsproto.Operation{Service: &info, Name: "GetUser", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
+	opGetUserPolicy                   = awsproto.Operation{Service: &info, Name: "GetUserPolicy", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
 	opListAccessKeys                  = awsproto.Operation{Service: &info, Name: "ListAccessKeys", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
 	opListServerCertificates          = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Errors: []string{"ServiceFailure"}}
 	opListServiceSpecificCredentials  = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}}
+	opListUserPolicies                = awsproto.Operation{Service: &info, Name: "ListUserPolicies", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
+	opPutUserPolicy                   = awsproto.Operation{Service: &info, Name: "PutUserPolicy", Empty: true, Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "ServiceFailure"}}
 	opUpdateAccessKey                 = awsproto.Operation{Service: &info, Name: "UpdateAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
 	opUpdateLoginProfile              = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
 	opUploadServerCertificate         = awsproto.Operation{Service: &info, Name: "UploadServerCertificate", Empty: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedCertificate", "KeyPairMismatch", "ConcurrentModification", "ServiceFailure"}}
@@ -36,15 +43,22 @@ type API interface {
 	CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
+	CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error)
 	DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
 	DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
 	DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
+	DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
+	DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
 	GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
 	GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+	GetUser(context.Context, *GetUserInput) (*GetUserOutput, error)
+	GetUserPolicy(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
 	ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
+	PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
 	UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
 	UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
@@ -56,15 +70,22 @@ type Service struct {
 	createAccessKey                 func(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
 	createLoginProfile              func(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
 	createServiceSpecificCredential func(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
+	createUser                      func(context.Context, *CreateUserInput) (*CreateUserOutput, error)
 	deleteAccessKey                 func(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 	deleteLoginProfile              func(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
 	deleteServerCertificate         func(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
 	deleteServiceSpecificCredential func(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
+	deleteUser                      func(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
+	deleteUserPolicy                func(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
 	getLoginProfile                 func(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
 	getServerCertificate            func(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+	getUser                         func(context.Context, *GetUserInput) (*GetUserOutput, error)
+	getUserPolicy                   func(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
 	listAccessKeys                  func(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
 	listServerCertificates          func(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	listServiceSpecificCredentials  func(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	listUserPolicies                func(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
+	putUserPolicy                   func(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
 	updateAccessKey                 func(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
 	updateLoginProfile              func(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
 	uploadServerCertificate         func(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
@@ -93,6 +114,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.createServiceSpecificCredential = f.CreateServiceSpecificCredential
 		}
 		if f, ok := part.(interface {
+			CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error)
+		}); ok && s.createUser == nil {
+			s.createUser = f.CreateUser
+		}
+		if f, ok := part.(interface {
 			DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
 		}); ok && s.deleteAccessKey == nil {
 			s.deleteAccessKey = f.DeleteAccessKey
@@ -113,6 +139,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.deleteServiceSpecificCredential = f.DeleteServiceSpecificCredential
 		}
 		if f, ok := part.(interface {
+			DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
+		}); ok && s.deleteUser == nil {
+			s.deleteUser = f.DeleteUser
+		}
+		if f, ok := part.(interface {
+			DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
+		}); ok && s.deleteUserPolicy == nil {
+			s.deleteUserPolicy = f.DeleteUserPolicy
+		}
+		if f, ok := part.(interface {
 			GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
 		}); ok && s.getLoginProfile == nil {
 			s.getLoginProfile = f.GetLoginProfile
@@ -121,6 +157,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
 		}); ok && s.getServerCertificate == nil {
 			s.getServerCertificate = f.GetServerCertificate
+		}
+		if f, ok := part.(interface {
+			GetUser(context.Context, *GetUserInput) (*GetUserOutput, error)
+		}); ok && s.getUser == nil {
+			s.getUser = f.GetUser
+		}
+		if f, ok := part.(interface {
+			GetUserPolicy(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
+		}); ok && s.getUserPolicy == nil {
+			s.getUserPolicy = f.GetUserPolicy
 		}
 		if f, ok := part.(interface {
 			ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
@@ -136,6 +182,16 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
 		}); ok && s.listServiceSpecificCredentials == nil {
 			s.listServiceSpecificCredentials = f.ListServiceSpecificCredentials
+		}
+		if f, ok := part.(interface {
+			ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
+		}); ok && s.listUserPolicies == nil {
+			s.listUserPolicies = f.ListUserPolicies
+		}
+		if f, ok := part.(interface {
+			PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
+		}); ok && s.putUserPolicy == nil {
+			s.putUserPolicy = f.PutUserPolicy
 		}
 		if f, ok := part.(interface {
 			UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
@@ -171,6 +227,11 @@ func (s *Service) CreateServiceSpecificCredential(ctx context.Context, in *Creat
 	return awsproto.Invoke(ctx, s.hooks, &opCreateServiceSpecificCredential, in, s.createServiceSpecificCredential)
 }
 
+// CreateUser is iam:CreateUser.
+func (s *Service) CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateUser, in, s.createUser)
+}
+
 // DeleteAccessKey is iam:DeleteAccessKey.
 func (s *Service) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteAccessKey, in, s.deleteAccessKey)
@@ -191,6 +252,16 @@ func (s *Service) DeleteServiceSpecificCredential(ctx context.Context, in *Delet
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteServiceSpecificCredential, in, s.deleteServiceSpecificCredential)
 }
 
+// DeleteUser is iam:DeleteUser.
+func (s *Service) DeleteUser(ctx context.Context, in *DeleteUserInput) (*DeleteUserOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteUser, in, s.deleteUser)
+}
+
+// DeleteUserPolicy is iam:DeleteUserPolicy.
+func (s *Service) DeleteUserPolicy(ctx context.Context, in *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteUserPolicy, in, s.deleteUserPolicy)
+}
+
 // GetLoginProfile is iam:GetLoginProfile.
 func (s *Service) GetLoginProfile(ctx context.Context, in *GetLoginProfileInput) (*GetLoginProfileOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetLoginProfile, in, s.getLoginProfile)
@@ -199,6 +270,16 @@ func (s *Service) GetLoginProfile(ctx context.Context, in *GetLoginProfileInput)
 // GetServerCertificate is iam:GetServerCertificate.
 func (s *Service) GetServerCertificate(ctx context.Context, in *GetServerCertificateInput) (*GetServerCertificateOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetServerCertificate, in, s.getServerCertificate)
+}
+
+// GetUser is iam:GetUser.
+func (s *Service) GetUser(ctx context.Context, in *GetUserInput) (*GetUserOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetUser, in, s.getUser)
+}
+
+// GetUserPolicy is iam:GetUserPolicy.
+func (s *Service) GetUserPolicy(ctx context.Context, in *GetUserPolicyInput) (*GetUserPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetUserPolicy, in, s.getUserPolicy)
 }
 
 // ListAccessKeys is iam:ListAccessKeys.
@@ -214,6 +295,16 @@ func (s *Service) ListServerCertificates(ctx context.Context, in *ListServerCert
 // ListServiceSpecificCredentials is iam:ListServiceSpecificCredentials.
 func (s *Service) ListServiceSpecificCredentials(ctx context.Context, in *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListServiceSpecificCredentials, in, s.listServiceSpecificCredentials)
+}
+
+// ListUserPolicies is iam:ListUserPolicies.
+func (s *Service) ListUserPolicies(ctx context.Context, in *ListUserPoliciesInput) (*ListUserPoliciesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListUserPolicies, in, s.listUserPolicies)
+}
+
+// PutUserPolicy is iam:PutUserPolicy.
+func (s *Service) PutUserPolicy(ctx context.Context, in *PutUserPolicyInput) (*PutUserPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutUserPolicy, in, s.putUserPolicy)
 }
 
 // UpdateAccessKey is iam:UpdateAccessKey.
@@ -240,15 +331,22 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCreateAccessKey, s.createAccessKey != nil, s.CreateAccessKey),
 		awsproto.Bind(&opCreateLoginProfile, s.createLoginProfile != nil, s.CreateLoginProfile),
 		awsproto.Bind(&opCreateServiceSpecificCredential, s.createServiceSpecificCredential != nil, s.CreateServiceSpecificCredential),
+		awsproto.Bind(&opCreateUser, s.createUser != nil, s.CreateUser),
 		awsproto.Bind(&opDeleteAccessKey, s.deleteAccessKey != nil, s.DeleteAccessKey),
 		awsproto.Bind(&opDeleteLoginProfile, s.deleteLoginProfile != nil, s.DeleteLoginProfile),
 		awsproto.Bind(&opDeleteServerCertificate, s.deleteServerCertificate != nil, s.DeleteServerCertificate),
 		awsproto.Bind(&opDeleteServiceSpecificCredential, s.deleteServiceSpecificCredential != nil, s.DeleteServiceSpecificCredential),
+		awsproto.Bind(&opDeleteUser, s.deleteUser != nil, s.DeleteUser),
+		awsproto.Bind(&opDeleteUserPolicy, s.deleteUserPolicy != nil, s.DeleteUserPolicy),
 		awsproto.Bind(&opGetLoginProfile, s.getLoginProfile != nil, s.GetLoginProfile),
 		awsproto.Bind(&opGetServerCertificate, s.getServerCertificate != nil, s.GetServerCertificate),
+		awsproto.Bind(&opGetUser, s.getUser != nil, s.GetUser),
+		awsproto.Bind(&opGetUserPolicy, s.getUserPolicy != nil, s.GetUserPolicy),
 		awsproto.Bind(&opListAccessKeys, s.listAccessKeys != nil, s.ListAccessKeys),
 		awsproto.Bind(&opListServerCertificates, s.listServerCertificates != nil, s.ListServerCertificates),
 		awsproto.Bind(&opListServiceSpecificCredentials, s.listServiceSpecificCredentials != nil, s.ListServiceSpecificCredentials),
+		awsproto.Bind(&opListUserPolicies, s.listUserPolicies != nil, s.ListUserPolicies),
+		awsproto.Bind(&opPutUserPolicy, s.putUserPolicy != nil, s.PutUserPolicy),
 		awsproto.Bind(&opUpdateAccessKey, s.updateAccessKey != nil, s.UpdateAccessKey),
 		awsproto.Bind(&opUpdateLoginProfile, s.updateLoginProfile != nil, s.UpdateLoginProfile),
 		awsproto.Bind(&opUploadServerCertificate, s.uploadServerCertificate != nil, s.UploadServerCertificate),

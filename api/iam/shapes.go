@@ -23,6 +23,12 @@ type AccessKeyMetadata struct {
 	CreateDate  *awsproto.Time `json:"CreateDate,omitzero"`
 }
 
+// AttachedPermissionsBoundary is the shape of that name.
+type AttachedPermissionsBoundary struct {
+	PermissionsBoundaryType PermissionsBoundaryAttachmentType `json:"PermissionsBoundaryType,omitzero"`
+	PermissionsBoundaryArn  *string                           `json:"PermissionsBoundaryArn,omitzero"`
+}
+
 // CreateAccessKeyInput is the shape of that name.
 type CreateAccessKeyInput struct {
 	UserName *string `json:"UserName,omitzero"`
@@ -55,6 +61,19 @@ type CreateServiceSpecificCredentialInput struct {
 // CreateServiceSpecificCredentialOutput is the shape of that name.
 type CreateServiceSpecificCredentialOutput struct {
 	ServiceSpecificCredential *ServiceSpecificCredential `json:"ServiceSpecificCredential,omitzero"`
+}
+
+// CreateUserInput is the shape of that name.
+type CreateUserInput struct {
+	Path                *string `json:"Path,omitzero"`
+	UserName            *string `json:"UserName,omitzero"`
+	PermissionsBoundary *string `json:"PermissionsBoundary,omitzero"`
+	Tags                []Tag   `json:"Tags,omitzero"`
+}
+
+// CreateUserOutput is the shape of that name.
+type CreateUserOutput struct {
+	User *User `json:"User,omitzero"`
 }
 
 // DeleteAccessKeyInput is the shape of that name.
@@ -95,6 +114,25 @@ type DeleteServiceSpecificCredentialInput struct {
 type DeleteServiceSpecificCredentialOutput struct {
 }
 
+// DeleteUserInput is the shape of that name.
+type DeleteUserInput struct {
+	UserName *string `json:"UserName,omitzero"`
+}
+
+// DeleteUserOutput is the shape of that name.
+type DeleteUserOutput struct {
+}
+
+// DeleteUserPolicyInput is the shape of that name.
+type DeleteUserPolicyInput struct {
+	UserName   *string `json:"UserName,omitzero"`
+	PolicyName *string `json:"PolicyName,omitzero"`
+}
+
+// DeleteUserPolicyOutput is the shape of that name.
+type DeleteUserPolicyOutput struct {
+}
+
 // GetLoginProfileInput is the shape of that name.
 type GetLoginProfileInput struct {
 	UserName *string `json:"UserName,omitzero"`
@@ -113,6 +151,29 @@ type GetServerCertificateInput struct {
 // GetServerCertificateOutput is the shape of that name.
 type GetServerCertificateOutput struct {
 	ServerCertificate *ServerCertificate `json:"ServerCertificate,omitzero"`
+}
+
+// GetUserInput is the shape of that name.
+type GetUserInput struct {
+	UserName *string `json:"UserName,omitzero"`
+}
+
+// GetUserOutput is the shape of that name.
+type GetUserOutput struct {
+	User *User `json:"User,omitzero"`
+}
+
+// GetUserPolicyInput is the shape of that name.
+type GetUserPolicyInput struct {
+	UserName   *string `json:"UserName,omitzero"`
+	PolicyName *string `json:"PolicyName,omitzero"`
+}
+
+// GetUserPolicyOutput is the shape of that name.
+type GetUserPolicyOutput struct {
+	UserName       *string `json:"UserName,omitzero"`
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
 }
 
 // ListAccessKeysInput is the shape of that name.
@@ -159,11 +220,36 @@ type ListServiceSpecificCredentialsOutput struct {
 	IsTruncated                *bool                               `json:"IsTruncated,omitzero"`
 }
 
+// ListUserPoliciesInput is the shape of that name.
+type ListUserPoliciesInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListUserPoliciesOutput is the shape of that name.
+type ListUserPoliciesOutput struct {
+	PolicyNames []string `json:"PolicyNames,omitzero"`
+	IsTruncated *bool    `json:"IsTruncated,omitzero"`
+	Marker      *string  `json:"Marker,omitzero"`
+}
+
 // LoginProfile is the shape of that name.
 type LoginProfile struct {
 	UserName              *string        `json:"UserName,omitzero"`
 	CreateDate            *awsproto.Time `json:"CreateDate,omitzero"`
 	PasswordResetRequired *bool          `json:"PasswordResetRequired,omitzero"`
+}
+
+// PutUserPolicyInput is the shape of that name.
+type PutUserPolicyInput struct {
+	UserName       *string `json:"UserName,omitzero"`
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+}
+
+// PutUserPolicyOutput is the shape of that name.
+type PutUserPolicyOutput struct {
 }
 
 // ServerCertificate is the shape of that name.
@@ -252,4 +338,16 @@ type UploadServerCertificateInput struct {
 type UploadServerCertificateOutput struct {
 	ServerCertificateMetadata *ServerCertificateMetadata `json:"ServerCertificateMetadata,omitzero"`
 	Tags                      []Tag                      `json:"Tags,omitzero"`
+}
+
+// User is the shape of that name.
+type User struct {
+	Path                *string                      `json:"Path,omitzero"`
+	UserName            *string                      `json:"UserName,omitzero"`
+	UserId              *string                      `json:"UserId,omitzero"`
+	Arn                 *string                      `json:"Arn,omitzero"`
+	CreateDate          *awsproto.Time               `json:"CreateDate,omitzero"`
+	PasswordLastUsed    *awsproto.Time               `json:"PasswordLastUsed,omitzero"`
+	PermissionsBoundary *AttachedPermissionsBoundary `json:"PermissionsBoundary,omitzero"`
+	Tags                []Tag                        `json:"Tags,omitzero"`
 }

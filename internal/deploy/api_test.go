@@ -214,7 +214,9 @@ func TestInstances(t *testing.T) {
 		{"a", arn("a"), nil, ""}, {"a", arn("b"), nil, "InstanceNameAlreadyRegisteredException"}, {"b", arn("a"), nil, "IamUserArnAlreadyRegisteredException"},
 		{"i-123", arn("c"), nil, "InvalidInstanceNameException"}, {"a b", arn("c"), nil, "InvalidInstanceNameException"}, {"c", nil, nil, "IamArnRequiredException"},
 		{"c", aws.String("arn:aws:iam::12:user/x"), nil, "InvalidIamUserArnException"}, {"c", arn("c"), aws.String("arn:aws:sts::123456789012:assumed-role/r/s"), "MultipleIamArnsProvidedException"},
-		{"s", nil, aws.String("arn:aws:sts::123456789012:assumed-role/r/s"), ""},
+		{"t", nil, aws.String("arn:aws:sts::123456789012:assumed-role/r/s"), "NotImplementedException"},
+		{"t", aws.String("arn:aws:iam::999999999999:user/t"), nil, "InvalidIamUserArnException"},
+		{"s", arn("s"), nil, ""},
 	} {
 		if err := register(c.name, c.user, c.session); code(err) != c.code {
 			t.Errorf("%s: %v, want %s", c.name, err, c.code)

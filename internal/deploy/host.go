@@ -11,9 +11,6 @@ import (
 	"slipway/internal/store"
 )
 
-// userPath is where `aws deploy register` puts the users of hosts: they can't be confused with anybody else.
-const userPath = "AWS/CodeDeploy/"
-
 // CreateHost implements slipway:CreateHost: a user for a host, an access key that is shown this once, and its registration as an
 // on-premises instance with tags.
 func (s *Service) CreateHost(ctx context.Context, in *slipway.CreateHostInput) (*slipway.CreateHostOutput, error) {
@@ -34,18 +31,16 @@ func (s *Service) CreateHost(ctx context.Context, in *slipway.CreateHostInput) (
 		return nil, &cd.TagLimitExceededException{Message: "An on-premises instance may have 10 tags."}
 	}
 	slices.SortFunc(tags, func(a, b cd.Tag) int { return strings.Compare(*a.Key, *b.Key) })
-	user := userPath + *in.Name
-	if err := s.Hosts.EnsureUser(ctx, user, identity.Host); err != nil {
-		return nil, err
-	}
-	key := identity.NewKey()
-	if err := s.Hosts.AddKey(ctx, user, key); err != nil {
-		return nil, err
-	}
-	arn := s.Hosts.UserARN(user)
+	key, arn := identity.NewKey(), s.Hosts.UserARN(identity.HostPath+*in.Name)
 	err := s.db.Write(ctx, func(tx store.Tx) error {
+		if err := s.Hosts.PutHost(ctx, tx, *in.Name, key); err != nil {
+			return err
+		}
 		return s.register(ctx, tx, &cd.InstanceInfo{InstanceName: in.Name, IamUserArn: &arn, Tags: tags})
 	})
+	if err == nil {
+		err = s.Hosts.Reload(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

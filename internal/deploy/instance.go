@@ -57,8 +57,18 @@ func (s *Service) RegisterOnPremisesInstance(ctx context.Context, in *cd.Registe
 	case in.IamSessionArn != nil && !sessionARN().MatchString(*in.IamSessionArn):
 		return nil, &cd.InvalidIamSessionArnException{Message: "An IAM session's ARN looks like arn:aws:sts::123456789012:assumed-role/ROLE/SESSION, not like " + *in.IamSessionArn}
 	}
+	if in.IamSessionArn != nil {
+		return nil, unsupported("IAM sessions, since it has no sts:AssumeRole. Register the host with --iam-user-arn, or make it with: slipway api slipway CreateHost '{\"name\": \"" + *in.InstanceName + "\"}'")
+	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		return s.register(ctx, tx, &cd.InstanceInfo{InstanceName: in.InstanceName, IamUserArn: in.IamUserArn, IamSessionArn: in.IamSessionArn})
+		ours, err := s.Hosts.EnsureHostUser(ctx, tx, *in.IamUserArn)
+		if err != nil {
+			return err
+		}
+		if !ours {
+			return &cd.InvalidIamUserArnException{Message: "The user " + *in.IamUserArn + " is not of this account, " + s.Account + ", so that it can have no access key here."}
+		}
+		return s.register(ctx, tx, &cd.InstanceInfo{InstanceName: in.InstanceName, IamUserArn: in.IamUserArn})
 	})
 }
 
@@ -94,12 +104,13 @@ func saveInstance(ctx context.Context, tx store.Tx, i *cd.InstanceInfo) error {
 	return err
 }
 
-// DeregisterOnPremisesInstance implements codedeploy:DeregisterOnPremisesInstance; an unknown name is no error.
+// DeregisterOnPremisesInstance implements codedeploy:DeregisterOnPremisesInstance; an unknown name is no error. The access keys of the
+// host's user end with it.
 func (s *Service) DeregisterOnPremisesInstance(ctx context.Context, in *cd.DeregisterOnPremisesInstanceInput) (*cd.DeregisterOnPremisesInstanceOutput, error) {
 	if err := checkInstanceName(in.InstanceName); err != nil {
 		return nil, err
 	}
-	return nil, s.db.Write(ctx, func(tx store.Tx) error {
+	err := s.db.Write(ctx, func(tx store.Tx) error {
 		i, err := findInstance(ctx, tx, *in.InstanceName)
 		if awsproto.Code(err) == "InstanceNotRegisteredException" || err == nil && i.DeregisterTime != nil {
 			return nil
@@ -111,9 +122,16 @@ func (s *Service) DeregisterOnPremisesInstance(ctx context.Context, in *cd.Dereg
 		if err := saveInstance(ctx, tx, i); err != nil {
 			return err
 		}
+		if err := s.Hosts.EndKeys(ctx, tx, text(i.IamUserArn)); err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, `UPDATE deploy_instances SET deregistered = $2 WHERE name = $1`, *in.InstanceName, i.DeregisterTime.UnixMilli())
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	return nil, s.Hosts.Reload(ctx)
 }
 
 // GetOnPremisesInstance implements codedeploy:GetOnPremisesInstance.
@@ -124,6 +142,9 @@ func (s *Service) GetOnPremisesInstance(ctx context.Context, in *cd.GetOnPremise
 	i, err := findInstance(ctx, s.db, *in.InstanceName)
 	if err != nil {
 		return nil, err
+	}
+	if i.Tags == nil {
+		i.Tags = []cd.Tag{} // `aws deploy deregister` reads the member
 	}
 	return &cd.GetOnPremisesInstanceOutput{InstanceInfo: i}, nil
 }

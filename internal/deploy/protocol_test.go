@@ -261,8 +261,15 @@ func TestHostsAreBoundToTheirKeys(t *testing.T) {
 	if _, err := w.api.DeregisterOnPremisesInstance(ctx, &codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: &one.name}); err != nil {
 		t.Fatal(err)
 	}
-	if err := poll(one.key, one.arn); awsproto.Code(err) != "ClientException" || !strings.Contains(err.Error(), "register-on-premises-instance") {
-		t.Errorf("deregistered: %v", err)
+	if err := poll(one.key, one.arn); awsproto.Code(err) != "UnrecognizedClientException" {
+		t.Errorf("the key of a host outlives its registration: %v", err)
+	}
+	again := w.newHost("web1", nil)
+	if err := poll(again.key, again.arn); err != nil {
+		t.Errorf("a host that is made anew: %v", err)
+	}
+	if err := poll(one.key, one.arn); awsproto.Code(err) != "UnrecognizedClientException" {
+		t.Errorf("the old key of a host that is made anew: %v", err)
 	}
 }
 

@@ -22,11 +22,14 @@ var migrations embed.FS
 // Migrations are the tables of this package.
 func Migrations() store.Migrations { return store.Tables("deploy", migrations) }
 
-// Hosts makes identities for hosts; an *identity.Service is one.
+// Hosts keeps the identities of hosts; an *identity.Service is one. What takes a transaction counts once that is committed and Reload
+// was called.
 type Hosts interface {
 	UserARN(name string) string
-	EnsureUser(ctx context.Context, name, role string) error
-	AddKey(ctx context.Context, user string, k identity.Key) error
+	PutHost(ctx context.Context, tx store.Tx, name string, k identity.Key) error
+	EnsureHostUser(ctx context.Context, tx store.Tx, arn string) (ours bool, err error)
+	EndKeys(ctx context.Context, tx store.Tx, arn string) error
+	Reload(ctx context.Context) error
 }
 
 // Config is what the service needs to know of where it runs.

@@ -29,7 +29,7 @@ func (s *Service) CreateAccessKey(ctx context.Context, in *iam.CreateAccessKeyIn
 		if n >= keysPerUser {
 			return &iam.LimitExceededException{Message: "Cannot exceed quota for AccessKeysPerUser: 2"}
 		}
-		out.UserName = &user
+		out.UserName = new(userName(user))
 		_, err = tx.Exec(ctx, `INSERT INTO access_keys (id, owner, secret, created) VALUES ($1, $2, $3, $4)`,
 			k.ID, user, s.seal.Seal([]byte(k.Secret), "access-key "+k.ID), out.CreateDate.UnixMilli())
 		return err
@@ -47,7 +47,7 @@ func (s *Service) ListAccessKeys(ctx context.Context, in *iam.ListAccessKeysInpu
 		return nil, err
 	}
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (iam.AccessKeyMetadata, error) {
-		m := iam.AccessKeyMetadata{UserName: &user, AccessKeyId: new(""), Status: iam.StatusTypeActive}
+		m := iam.AccessKeyMetadata{UserName: new(userName(user)), AccessKeyId: new(""), Status: iam.StatusTypeActive}
 		var created, active int64
 		err := r.Scan(m.AccessKeyId, &created, &active)
 		if active == 0 {

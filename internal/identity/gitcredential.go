@@ -38,14 +38,12 @@ func (s *Service) userOf(ctx context.Context, q store.Queryer, name *string) (st
 	if name != nil {
 		user = *name
 	}
-	var n int
-	if ok, err := store.Find(ctx, q, []any{&n}, `SELECT 1 FROM users WHERE name = $1`, user); err != nil || !ok {
-		if err == nil {
-			err = &iam.NoSuchEntityException{Message: "The user with name " + user + " cannot be found."}
-		}
-		return "", err
+	var found string
+	ok, err := store.Find(ctx, q, []any{&found}, `SELECT name FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1`, user, HostPath+user)
+	if err == nil && !ok {
+		err = &iam.NoSuchEntityException{Message: "The user with name " + user + " cannot be found."}
 	}
-	return user, nil
+	return found, err
 }
 
 // CreateServiceSpecificCredential implements iam:CreateServiceSpecificCredential for codecommit.amazonaws.com.
