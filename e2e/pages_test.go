@@ -88,7 +88,7 @@ func TestEmptyPages(t *testing.T) {
 		{"empty-builds", "/builds", "aws codebuild start-build"},
 		{"empty-tests", "/tests", "junit.xml"},
 		{"empty-deployments", "/deployments", "aws deploy create-deployment-group"},
-		{"empty-releases", "/releases", "PutReleasePolicy"},
+		{"empty-releases", "/releases", "slipway policies put"},
 		{"empty-hosts", "/settings/hosts", "three lines to paste"},
 		{"empty-find", "/find?q=nothing+at+all", "Nothing fits"},
 	} {
@@ -103,7 +103,7 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	b := newBrowser(t, i)
 	i.inline("odd", "version: 0.2\nphases:\n  build:\n    commands:\n      - printf '\\033[31mred\\033[0m <script>alert(1)</script>\\n'\n      - 'echo error: it is broken >&2; exit 3'\n")
 	b.open("/projects/odd")
-	b.shows("Nothing was built yet")
+	b.shows("No builds yet")
 	b.click("form .btn.go")
 	b.shows("Why it failed") // the page changes in place when the build ends
 	b.shows("exit 3")
@@ -174,7 +174,7 @@ func TestApprovalOnThePage(t *testing.T) {
 	b.visit("approval-page", "/pipelines/way/approve/Approve/Gate", "content 1") // the diff, line by line
 	b.shows("content 2")
 	b.open("/board")
-	b.shows("Waits for your approval")
+	b.shows("Waiting for approval")
 	if n := eval[string](b, `document.getElementById("attention").innerText.trim()`); !strings.HasPrefix(n, "1") {
 		t.Errorf("the bar says %q", n)
 	}
@@ -182,7 +182,7 @@ func TestApprovalOnThePage(t *testing.T) {
 	b.leads("a", "Approve") // and presses nothing
 	b.do(chromedp.SendKeys("textarea[name=comment]", "it looks good"), chromedp.Click("button[value=Approved]"))
 	w.settles(true)
-	b.shows("Nothing moves")
+	b.shows("Nothing is running")
 	w.push()
 	b.shows("Look at change 3")
 	b.open("/pipelines/way/approve/Approve/Gate")

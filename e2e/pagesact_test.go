@@ -213,7 +213,7 @@ func TestDoorsAndRetries(t *testing.T) {
 		}
 		return nil
 	})
-	b.shows("Behind it waits")
+	b.shows("waits to enter")
 	b.inspect("closed")
 	// Somebody stops what waits.
 	id := *must(w.pipeline.GetPipelineState(t.Context(), &cp.GetPipelineStateInput{Name: aws.String(wayName)}))(t).StageStates[2].InboundExecution.PipelineExecutionId

@@ -21,6 +21,12 @@ func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CompareWithGreenInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+}
+
+// Check reports what the model forbids.
 func (s *CompleteBuildInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, 512)

@@ -17,6 +17,11 @@ func (c Client) AcknowledgeBuild(ctx context.Context, in *AcknowledgeBuildInput)
 	return awsproto.Send[AcknowledgeBuildOutput](ctx, c.Client, &opAcknowledgeBuild, in)
 }
 
+// CompareWithGreen is slipway:CompareWithGreen.
+func (c Client) CompareWithGreen(ctx context.Context, in *CompareWithGreenInput) (*CompareWithGreenOutput, error) {
+	return awsproto.Send[CompareWithGreenOutput](ctx, c.Client, &opCompareWithGreen, in)
+}
+
 // CompleteBuild is slipway:CompleteBuild.
 func (c Client) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*CompleteBuildOutput, error) {
 	return awsproto.Send[CompleteBuildOutput](ctx, c.Client, &opCompleteBuild, in)

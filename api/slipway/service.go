@@ -15,6 +15,7 @@ var info = awsproto.Info{
 
 var (
 	opAcknowledgeBuild    = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opCompareWithGreen    = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opCompleteBuild       = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Errors: []string{"BuildNotFoundException"}}
 	opCreateHost          = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
 	opDeleteReleasePolicy = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Errors: []string(nil)}
@@ -56,6 +57,7 @@ var (
 // API is Slipway: in process it is a Service, from afar a Client.
 type API interface {
 	AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
+	CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
@@ -98,6 +100,7 @@ type API interface {
 type Service struct {
 	hooks               awsproto.Hooks
 	acknowledgeBuild    func(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
+	compareWithGreen    func(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
 	completeBuild       func(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	createHost          func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	deleteReleasePolicy func(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
@@ -147,6 +150,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
 		}); ok && s.acknowledgeBuild == nil {
 			s.acknowledgeBuild = f.AcknowledgeBuild
+		}
+		if f, ok := part.(interface {
+			CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
+		}); ok && s.compareWithGreen == nil {
+			s.compareWithGreen = f.CompareWithGreen
 		}
 		if f, ok := part.(interface {
 			CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
@@ -337,6 +345,11 @@ func (s *Service) AcknowledgeBuild(ctx context.Context, in *AcknowledgeBuildInpu
 	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeBuild, in, s.acknowledgeBuild)
 }
 
+// CompareWithGreen is slipway:CompareWithGreen.
+func (s *Service) CompareWithGreen(ctx context.Context, in *CompareWithGreenInput) (*CompareWithGreenOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCompareWithGreen, in, s.compareWithGreen)
+}
+
 // CompleteBuild is slipway:CompleteBuild.
 func (s *Service) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*CompleteBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCompleteBuild, in, s.completeBuild)
@@ -524,6 +537,7 @@ func (*Service) Info() *awsproto.Info { return &info }
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
 		awsproto.Bind(&opAcknowledgeBuild, s.acknowledgeBuild != nil, s.AcknowledgeBuild),
+		awsproto.Bind(&opCompareWithGreen, s.compareWithGreen != nil, s.CompareWithGreen),
 		awsproto.Bind(&opCompleteBuild, s.completeBuild != nil, s.CompleteBuild),
 		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
 		awsproto.Bind(&opDeleteReleasePolicy, s.deleteReleasePolicy != nil, s.DeleteReleasePolicy),

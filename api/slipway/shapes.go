@@ -47,6 +47,20 @@ type Change struct {
 	Revision        *string `json:"revision,omitzero"`
 }
 
+// ChangedFile is the shape of that name.
+type ChangedFile struct {
+	Path         *string `json:"path,omitzero"`
+	AddedLines   *int32  `json:"addedLines,omitzero"`
+	RemovedLines *int32  `json:"removedLines,omitzero"`
+}
+
+// ChangedSetting is the shape of that name.
+type ChangedSetting struct {
+	Name   *string `json:"name,omitzero"`
+	Before *string `json:"before,omitzero"`
+	After  *string `json:"after,omitzero"`
+}
+
 // CommitSummary is the shape of that name.
 type CommitSummary struct {
 	CommitId    *string        `json:"commitId,omitzero"`
@@ -55,6 +69,26 @@ type CommitSummary struct {
 	AuthorEmail *string        `json:"authorEmail,omitzero"`
 	Time        *awsproto.Time `json:"time,omitzero"`
 	Message     *string        `json:"message,omitzero"`
+}
+
+// CompareWithGreenInput is the shape of that name.
+type CompareWithGreenInput struct {
+	Id *string `json:"id,omitzero"`
+}
+
+// CompareWithGreenOutput is the shape of that name.
+type CompareWithGreenOutput struct {
+	GreenBuildId     *string          `json:"greenBuildId,omitzero"`
+	GreenBuildNumber *int64           `json:"greenBuildNumber,omitzero"`
+	GreenTime        *awsproto.Time   `json:"greenTime,omitzero"`
+	RepositoryName   *string          `json:"repositoryName,omitzero"`
+	BeforeCommitId   *string          `json:"beforeCommitId,omitzero"`
+	AfterCommitId    *string          `json:"afterCommitId,omitzero"`
+	Commits          []Change         `json:"commits,omitzero"`
+	MoreCommits      *bool            `json:"moreCommits,omitzero"`
+	Files            []ChangedFile    `json:"files,omitzero"`
+	TotalFiles       *int32           `json:"totalFiles,omitzero"`
+	Settings         []ChangedSetting `json:"settings,omitzero"`
 }
 
 // CompleteBuildInput is the shape of that name.

@@ -4,16 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"slipway/api/codepipeline"
-	"slipway/internal/terminal"
 )
 
 type approveCommand struct {
 	client
 	printer
-	Of      string `arg:"" optional:"" name:"pipeline[/stage/action]" help:"What to approve; without it, all that waits is listed."`
+	Of      string `arg:"" optional:"" name:"pipeline[/stage/action]" help:"What to approve; without it, everything that waits is listed."`
 	Summary string `short:"m" help:"Why, for those who come later." placeholder:"TEXT"`
 }
 
@@ -47,7 +45,6 @@ type approval struct {
 	Action    string `json:"actionName"`
 	Execution string `json:"pipelineExecutionId"`
 	token     string
-	state     *codepipeline.ActionExecution
 }
 
 func (a *approval) path() string { return a.Pipeline + "/" + a.Stage + "/" + a.Action }
@@ -60,7 +57,7 @@ func approvals(state *codepipeline.GetPipelineStateOutput) []approval {
 		for j := range stage.ActionStates {
 			a := &stage.ActionStates[j]
 			if x := a.LatestExecution; x != nil && x.Token != nil && stage.LatestExecution != nil {
-				all = append(all, approval{*state.PipelineName, *stage.StageName, *a.ActionName, *stage.LatestExecution.PipelineExecutionId, *x.Token, x})
+				all = append(all, approval{*state.PipelineName, *stage.StageName, *a.ActionName, *stage.LatestExecution.PipelineExecutionId, *x.Token})
 			}
 		}
 	}
@@ -112,6 +109,9 @@ func (c *contract) approval(ctx context.Context, n named) (*approval, error) {
 	}
 	switch len(found) {
 	case 0:
+		if err := stageOf(state, n); err != nil {
+			return nil, err
+		}
 		return nil, refused("nothing waits for approval in %s; slipway approve lists what waits", strings.TrimRight(n.pipeline+"/"+n.stage+"/"+n.action, "/"))
 	case 1:
 		return &found[0], nil
@@ -121,30 +121,4 @@ func (c *contract) approval(ctx context.Context, n named) (*approval, error) {
 		paths = append(paths, found[i].path())
 	}
 	return nil, usage("%d approvals wait: say which: %s", len(found), strings.Join(paths, ", "))
-}
-
-// waiting lists all approvals that wait.
-func waiting(ctx context.Context, api *contract, p printer) error {
-	all, err := terminal.Pipelines(ctx, api.slipway)
-	if err != nil {
-		return err
-	}
-	now, found := time.Now(), []approval{}
-	of := map[string]*terminal.Pipeline{}
-	for i := range all {
-		of[all[i].Name] = &all[i]
-		found = append(found, approvals(&all[i].State)...)
-	}
-	return p.print(map[string]any{"approvals": found}, func(t *terminal.Table) {
-		t.Head("WAITS", "SINCE", "COMMIT", "CHANGE")
-		for i := range found {
-			a := &found[i]
-			x := of[a.Pipeline].Executions[a.Execution]
-			commit, text := terminal.Change(&x)
-			t.Row(terminal.Cell{Text: a.path(), Kind: terminal.Waiting}, terminal.Text(terminal.Ago(a.state.LastStatusChange, now)), terminal.Text(commit), terminal.Text(text))
-		}
-		if len(found) == 0 {
-			t.Note("Nothing waits for approval.")
-		}
-	})
 }

@@ -31,20 +31,25 @@ func (c *buildsCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var ids []string
+	for i := range builds {
+		ids = append(ids, *builds[i].Id)
+	}
+	known, err := api.describe(ctx, ids)
+	if err != nil {
+		return err
+	}
 	now := time.Now()
 	return c.print(map[string]any{"builds": builds}, func(t *terminal.Table) {
-		t.Head("BUILD", "STATUS", "STARTED", "TOOK", "COMMIT", "BY")
+		t.Head("STATE", "COMMIT", "STARTED", "TOOK", "BY", "BUILD", "CHANGE, OR WHY IT FAILED")
 		for i := range builds {
 			b := &builds[i]
-			commit := ""
-			if b.ResolvedSourceVersion != nil {
-				commit = terminal.Short(*b.ResolvedSourceVersion)
-			}
-			t.Row(terminal.Pointed(b.Id), terminal.State(b.BuildStatus), terminal.Text(terminal.Ago(b.StartTime, now)), terminal.Text(terminal.Between(b.StartTime, b.EndTime, now)),
-				terminal.Text(commit), terminal.Pointed(b.Initiator))
+			change := known[*b.Id]
+			t.Row(terminal.State(b.BuildStatus), commitCell(change), terminal.Text(terminal.Ago(b.StartTime, now)), terminal.Text(terminal.Between(b.StartTime, b.EndTime, now)),
+				startedBy(b.Initiator, change), terminal.Pointed(b.Id), said(change, terminal.KindOf(b.BuildStatus)))
 		}
 		if len(builds) == 0 {
-			t.Note("There is no build yet.")
+			t.Note("No builds yet.")
 		}
 	})
 }
@@ -96,7 +101,7 @@ func (c *buildsCommand) one(ctx context.Context, api *contract, id string) error
 	}
 	b, now := &batch.Builds[0], time.Now()
 	return c.print(b, func(t *terminal.Table) {
-		t.Head("PHASE", "STATUS", "TOOK", "MESSAGE")
+		t.Head("PHASE", "STATE", "TOOK", "MESSAGE")
 		for i := range b.Phases {
 			p := &b.Phases[i]
 			status := p.PhaseStatus

@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/codedeploy"
 	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 // onServer are the names that a command takes, as they are on the server now; none if it doesn't answer.
@@ -42,20 +43,23 @@ func pipelineNames(ctx context.Context, api *contract, command string) []candida
 	if err != nil {
 		return nil
 	}
+	known, err := view.ReadBoard(ctx, api.slipway, pipelines...)
+	if err != nil {
+		return nil
+	}
 	var all []candidate
-	for i := range pipelines {
-		p := &pipelines[i]
+	for _, p := range pipelines {
 		switch command {
 		case "approve", "reject":
 			for _, a := range approvals(&p.State) {
-				all = append(all, candidate{a.path(), "waits for approval"})
+				all = append(all, candidate{a.path(), "waiting for approval"})
 			}
 		case "pause", "resume":
 			for j := range p.State.StageStates {
-				all = append(all, candidate{p.Name + "/" + *p.State.StageStates[j].StageName, "the way into the stage"})
+				all = append(all, candidate{p.Name + "/" + *p.State.StageStates[j].StageName, "transition into the stage"})
 			}
 		default:
-			all = append(all, candidate{p.Name, string(p.Kind())})
+			all = append(all, candidate{p.Name, known.Pipeline(p).Word()})
 		}
 	}
 	return all
@@ -71,7 +75,7 @@ func buildNames(ctx context.Context, api *contract) []candidate {
 	}
 	var all []candidate
 	for i := range builds {
-		all = append(all, candidate{*builds[i].Id, fmt.Sprintf("%s, %s", builds[i].BuildStatus, terminal.Ago(builds[i].StartTime, time.Now()))})
+		all = append(all, candidate{*builds[i].Id, fmt.Sprintf("%s, %s", view.StatusWord(builds[i].BuildStatus), terminal.Ago(builds[i].StartTime, time.Now()))})
 	}
 	return all
 }
@@ -84,7 +88,7 @@ func deploymentNames(ctx context.Context, api *contract) []candidate {
 	var all []candidate
 	for i := range deployments {
 		d := &deployments[i]
-		all = append(all, candidate{*d.DeploymentId, fmt.Sprintf("%s, %s/%s", d.Status, *d.ApplicationName, *d.DeploymentGroupName)})
+		all = append(all, candidate{*d.DeploymentId, fmt.Sprintf("%s, %s/%s", view.StatusWord(d.Status), *d.ApplicationName, *d.DeploymentGroupName)})
 	}
 	return all
 }

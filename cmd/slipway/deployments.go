@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"slipway/api/codedeploy"
+	"slipway/api/slipway"
 	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 type deploymentsCommand struct {
@@ -45,16 +47,32 @@ func (c *deploymentsCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var ids []string
+	for i := range all {
+		ids = append(ids, *all[i].DeploymentId)
+	}
+	known, err := api.describe(ctx, ids)
+	if err != nil {
+		return err
+	}
+	released, err := api.released(ctx)
+	if err != nil {
+		return err
+	}
 	now := time.Now()
 	return c.print(map[string]any{"deploymentsInfo": all}, func(t *terminal.Table) {
-		t.Head("DEPLOYMENT", "STATUS", "GROUP", "HOSTS", "STARTED", "TOOK", "REVISION")
+		t.Head("STATE", "COMMIT", "GROUP", "HOSTS", "STARTED", "TOOK", "DEPLOYMENT", "AUTHOR", "CHANGE, OR WHY IT FAILED")
 		for i := range all {
 			d := &all[i]
-			t.Row(terminal.Pointed(d.DeploymentId), terminal.State(d.Status), terminal.Text(*d.ApplicationName+"/"+*d.DeploymentGroupName), terminal.Text(hosts(d.DeploymentOverview)),
-				terminal.Text(terminal.Ago(d.CreateTime, now)), terminal.Text(terminal.Between(d.CreateTime, d.CompleteTime, now)), terminal.Text(revision(d.Revision)))
+			change, state := known[*d.DeploymentId], terminal.State(d.Status)
+			if released[*d.DeploymentId] == slipway.ReleaseStatusRolledBack {
+				state = terminal.State(slipway.ReleaseStatusRolledBack)
+			}
+			t.Row(state, commitCell(change), terminal.Text(*d.ApplicationName+"/"+*d.DeploymentGroupName), terminal.Text(hosts(d.DeploymentOverview)), terminal.Text(terminal.Ago(d.CreateTime, now)),
+				terminal.Text(terminal.Between(d.CreateTime, d.CompleteTime, now)), terminal.Pointed(d.DeploymentId), terminal.Pointed(change.Author), said(change, state.Kind))
 		}
 		if len(all) == 0 {
-			t.Note("There is no deployment yet.")
+			t.Note("No deployments yet.")
 		}
 	})
 }
@@ -93,9 +111,13 @@ func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) 
 	if err != nil {
 		return err
 	}
+	known, err := api.describe(ctx, []string{id})
+	if err != nil {
+		return err
+	}
 	d, now := out.DeploymentInfo, time.Now()
 	return c.print(map[string]any{"deploymentInfo": d, "deploymentTargets": targets}, func(t *terminal.Table) {
-		t.Head("HOST", "STATUS", "EVENT", "STATUS", "TOOK", "MESSAGE")
+		t.Head("HOST", "STATE", "EVENT", "STATE", "TOOK", "MESSAGE")
 		for i := range targets {
 			of := targets[i].InstanceTarget
 			if of == nil {
@@ -115,9 +137,10 @@ func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) 
 				t.Row(name, status)
 			}
 		}
-		t.Note(terminal.Clean(fmt.Sprintf("%s: %s to %s/%s, %s", *d.DeploymentId, d.Status, *d.ApplicationName, *d.DeploymentGroupName, revision(d.Revision))))
-		if d.ErrorInformation != nil && d.ErrorInformation.Message != nil {
-			t.Note(terminal.Clean(string(d.ErrorInformation.Code) + ": " + *d.ErrorInformation.Message))
+		t.Note(terminal.Clean(fmt.Sprintf("%s to %s/%s: %s. %s", *d.DeploymentId, *d.ApplicationName, *d.DeploymentGroupName, view.StatusWord(d.Status), changeWords(known[id]))))
+		if cause := known[id].Cause; cause != nil && terminal.KindOf(d.Status) != terminal.Succeeded {
+			t.Note(terminal.Clean(*cause))
+			t.Note(terminal.Clean("Why: slipway why " + id))
 		}
 	})
 }
@@ -163,17 +186,33 @@ func hosts(o *codedeploy.DeploymentOverview) string {
 	return fmt.Sprintf("%d/%d", done, all)
 }
 
-// revision is what is deployed, in words.
-func revision(l *codedeploy.RevisionLocation) string {
-	switch {
-	case l == nil:
-		return ""
-	case l.S3Location != nil && l.S3Location.Version != nil:
-		return "s3://" + *l.S3Location.Bucket + "/" + *l.S3Location.Key + " version " + *l.S3Location.Version
-	case l.S3Location != nil:
-		return "s3://" + *l.S3Location.Bucket + "/" + *l.S3Location.Key
-	case l.GitHubLocation != nil:
-		return *l.GitHubLocation.Repository + " at " + *l.GitHubLocation.CommitId
+// changeWords name a change: its commit, its subject and who made it; or what was deployed, where no commit is known.
+func changeWords(c slipway.Change) string {
+	if c.CommitId == nil {
+		if c.Revision == nil {
+			return ""
+		}
+		return *c.Revision
 	}
-	return string(l.RevisionType)
+	said := view.Short(*c.CommitId)
+	if c.Subject != nil {
+		said += " “" + *c.Subject + "”"
+	}
+	if c.Author != nil {
+		said += " by " + *c.Author
+	}
+	return said
+}
+
+// released are the states of the newest releases, by their deployments.
+func (c *contract) released(ctx context.Context) (map[string]slipway.ReleaseStatus, error) {
+	out, err := c.slipway.ListReleases(ctx, &slipway.ListReleasesInput{MaxResults: new(int32(100))})
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]slipway.ReleaseStatus{}
+	for _, r := range out.Releases {
+		all[*r.DeploymentId] = r.Status
+	}
+	return all, nil
 }

@@ -30,6 +30,7 @@ type commands struct {
 	Builds       buildsCommand       `cmd:"" help:"List builds, or the phases of one."`
 	Deployments  deploymentsCommand  `cmd:"" help:"List deployments, or the hosts of one."`
 	Releases     releasesCommand     `cmd:"" help:"List releases, or the steps of one with weights and verdicts."`
+	Hosts        hostsCommand        `cmd:"" help:"List hosts and what runs on each; create or deregister one."`
 	Repositories repositoriesCommand `cmd:"" help:"List repositories."`
 	Reports      reportsCommand      `cmd:"" help:"List test reports, or the tests of one."`
 	Approve      approveCommand      `cmd:"" help:"Approve the change that waits in a pipeline; alone, list what waits."`

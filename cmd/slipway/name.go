@@ -64,9 +64,9 @@ func (c *contract) locate(ctx context.Context, n *named) error {
 	if err != nil {
 		return err
 	}
-	for i := range all {
-		if _, ok := all[i].Executions[n.execution]; ok {
-			n.pipeline = all[i].Name
+	for _, p := range all {
+		if _, ok := p.Executions[n.execution]; ok {
+			n.pipeline = p.Name
 			return nil
 		}
 	}

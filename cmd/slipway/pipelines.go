@@ -6,6 +6,7 @@ import (
 
 	"slipway/api/codepipeline"
 	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 type pipelinesCommand struct {
@@ -31,21 +32,25 @@ func (c *pipelinesCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known, err := view.ReadBoard(ctx, api.slipway, all...)
+	if err != nil {
+		return err
+	}
 	now := time.Now()
 	return c.print(map[string]any{"pipelines": all}, func(t *terminal.Table) {
-		t.Head("PIPELINE", "STATE", "STAGES", "COMMIT", "STARTED", "CHANGE")
-		for i := range all {
-			p := &all[i]
+		t.Head("PIPELINE", "STATE", "STAGES", "COMMIT", "STARTED", "AUTHOR", "CHANGE")
+		for _, p := range all {
 			newest := p.Newest()
 			commit, text := terminal.Change(newest)
-			started := ""
+			started, author := "", terminal.Cell{}
 			if newest != nil {
-				started = terminal.Ago(newest.StartTime, now)
+				started, author = terminal.Ago(newest.StartTime, now), terminal.Pointed(known.Changes[*newest.PipelineExecutionId].Author)
 			}
-			t.Row(terminal.Text(p.Name), terminal.Cell{Text: string(p.Kind()), Kind: p.Kind()}, terminal.Text(p.Signs()), terminal.Text(commit), terminal.Text(started), terminal.Text(text))
+			k := known.Pipeline(p)
+			t.Row(terminal.Text(p.Name), terminal.Cell{Text: k.Title(), Kind: k}, terminal.Text(terminal.Signs(p, known)), terminal.Text(commit), terminal.Text(started), author, terminal.Text(text))
 		}
 		if len(all) == 0 {
-			t.Note("There is no pipeline yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
+			t.Note("No pipelines yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
 		}
 	})
 }
@@ -64,9 +69,17 @@ func (c *pipelinesCommand) executions(ctx context.Context, api *contract) error 
 			break
 		}
 	}
+	var ids []string
+	for i := range found {
+		ids = append(ids, *found[i].PipelineExecutionId)
+	}
+	known, err := api.describe(ctx, ids)
+	if err != nil {
+		return err
+	}
 	now := time.Now()
 	return c.print(map[string]any{"pipelineExecutionSummaries": found}, func(t *terminal.Table) {
-		t.Head("EXECUTION", "STATUS", "COMMIT", "STARTED", "TOOK", "CHANGE")
+		t.Head("NO.", "STATE", "COMMIT", "STARTED", "TOOK", "EXECUTION", "AUTHOR", "CHANGE")
 		for i := range found {
 			x := &found[i]
 			commit, text := terminal.Change(x)
@@ -74,8 +87,12 @@ func (c *pipelinesCommand) executions(ctx context.Context, api *contract) error 
 			if terminal.KindOf(x.Status) == terminal.Running {
 				until = nil
 			}
-			t.Row(terminal.Pointed(x.PipelineExecutionId), terminal.State(x.Status), terminal.Text(commit), terminal.Text(terminal.Ago(x.StartTime, now)),
-				terminal.Text(terminal.Between(x.StartTime, until, now)), terminal.Text(text))
+			change, no := known[*x.PipelineExecutionId], ""
+			if change.ExecutionNumber != nil {
+				no = view.Number(*change.ExecutionNumber)
+			}
+			t.Row(terminal.Text(no), terminal.State(x.Status), terminal.Text(commit), terminal.Text(terminal.Ago(x.StartTime, now)), terminal.Text(terminal.Between(x.StartTime, until, now)),
+				terminal.Pointed(x.PipelineExecutionId), terminal.Pointed(change.Author), terminal.Text(text))
 		}
 		if len(found) == 0 {
 			t.Note("The pipeline " + terminal.Clean(c.Name) + " has never run.")

@@ -5,6 +5,7 @@ import (
 
 	"slipway/api/codedeploy"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 type promoteCommand struct {
@@ -15,8 +16,8 @@ type promoteCommand struct {
 }
 
 func (*promoteCommand) Help() string {
-	return `The next step of a release begins without waiting or asking any longer. A blue/green deployment that is ready shifts its traffic; one that keeps
-its original hosts for a while ends them now.
+	return `The next step of a release begins without waiting or asking any longer. A blue/green deployment that
+is ready shifts its traffic; one that keeps its original hosts for a while ends them now.
 
   slipway promote d-A1B2C3D4E
   slipway promote web/production --full`
@@ -48,13 +49,13 @@ func (c *promoteCommand) Run(ctx context.Context) error {
 		}
 		return c.done(&outcome{Did: "promoted", Deployment: id, Message: message})
 	case d.CompleteTime != nil:
-		return refused("the deployment %s has ended already, as %s", id, d.Status)
+		return refused("the deployment %s has ended already: %s", id, view.KindOf(d.Status).Word())
 	case d.Status == codedeploy.DeploymentStatusReady:
 		wait, message = codedeploy.DeploymentWaitTypeReadyWait, "The deployment "+id+" goes on: its traffic is shifted."
 	case d.InstanceTerminationWaitTimeStarted != nil && *d.InstanceTerminationWaitTimeStarted:
 		wait, message = codedeploy.DeploymentWaitTypeTerminationWait, "The deployment "+id+" goes on: the original hosts are ended."
 	default:
-		return refused("the deployment %s waits for nobody: it is %s", id, d.Status)
+		return refused("the deployment %s waits for no decision: it is %s", id, view.KindOf(d.Status).Word())
 	}
 	if _, err := api.deployments.ContinueDeployment(ctx, &codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: wait}); err != nil {
 		return err

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 type releasesCommand struct {
@@ -41,16 +43,25 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 			break
 		}
 	}
+	var ids []string
+	for i := range all {
+		ids = append(ids, *all[i].DeploymentId)
+	}
+	known, err := api.describe(ctx, ids)
+	if err != nil {
+		return err
+	}
 	now := time.Now()
 	return c.print(map[string]any{"releases": all}, func(t *terminal.Table) {
-		t.Head("DEPLOYMENT", "STATUS", "GROUP", "TRAFFIC", "STARTED", "TOOK", "MESSAGE")
+		t.Head("STATE", "COMMIT", "GROUP", "TRAFFIC", "STARTED", "TOOK", "DEPLOYMENT", "AUTHOR", "CHANGE, OR WHY")
 		for i := range all {
 			x := &all[i]
-			t.Row(terminal.Pointed(x.DeploymentId), releaseState(x.Status, x.Paused), terminal.Text(*x.ApplicationName+"/"+*x.DeploymentGroupName), terminal.Text(percent(x.Percent)),
-				terminal.Text(terminal.Ago(x.StartTime, now)), terminal.Text(terminal.Between(x.StartTime, x.EndTime, now)), terminal.Pointed(x.Message))
+			change := known[*x.DeploymentId]
+			t.Row(releaseState(x.Status, x.Paused), commitCell(change), terminal.Text(*x.ApplicationName+"/"+*x.DeploymentGroupName), terminal.Text(percent(x.Percent)), terminal.Text(terminal.Ago(x.StartTime, now)),
+				terminal.Text(terminal.Between(x.StartTime, x.EndTime, now)), terminal.Pointed(x.DeploymentId), terminal.Pointed(change.Author), releaseSaid(change, x))
 		}
 		if len(all) == 0 {
-			t.Note("There is no release; docs/releases.md says how to release step by step.")
+			t.Note("No releases yet; docs/releases.md says how to release step by step.")
 		}
 	})
 }
@@ -72,30 +83,35 @@ func (c *releasesCommand) one(ctx context.Context, api *contract) error {
 		t.Head("STEP", "TRAFFIC", "STATE", "BEGAN", "TOOK", "VERDICT")
 		for i := range x.Steps {
 			st := &x.Steps[i]
-			state, verdict := terminal.Cell{Text: "ahead", Kind: terminal.NotReached}, terminal.Cell{}
+			state, verdict, ended := terminal.Cell{Text: terminal.NotReached.Title(), Kind: terminal.NotReached}, terminal.Cell{}, st.EndTime
+			if x.EndTime == nil {
+				state.Text = "Planned"
+			}
+			if ended == nil {
+				ended = x.EndTime // the step that was rolled back ended with its release
+			}
 			switch {
 			case st.EndTime != nil:
-				state = terminal.Cell{Text: "done", Kind: terminal.Succeeded}
+				state = terminal.Cell{Text: "Done", Kind: terminal.Succeeded}
 			case st.StartTime != nil:
 				state = releaseState(x.Status, x.Paused)
 			}
 			if v := st.Verdict; v != nil {
-				verdict = terminal.Text(string(v.Decision))
-				if v.Text != nil {
-					verdict.Text += ": " + *v.Text
-				}
+				verdict = terminal.Pointed(v.Text)
 			}
-			began, lasted := terminal.Ago(st.StartTime, now), terminal.Between(st.StartTime, st.EndTime, now)
+			began, lasted := terminal.Ago(st.StartTime, now), terminal.Between(st.StartTime, ended, now)
 			if st.StartTime == nil && st.PlannedTime != nil && x.EndTime == nil {
 				began = "in " + terminal.Between(awsproto.At(now), st.PlannedTime, now)
 			}
 			t.Row(terminal.Text(fmt.Sprint(i+1)), terminal.Text(percent(st.Percent)), state, terminal.Text(began), terminal.Text(lasted), verdict)
 		}
-		said := fmt.Sprintf("%s to %s/%s: %s, %s of the traffic.", *x.DeploymentId, *x.ApplicationName, *x.DeploymentGroupName, x.Status, percent(x.Percent))
-		if x.Message != nil && *x.Message != "" {
-			said += " " + *x.Message
+		t.Note(terminal.Clean(fmt.Sprintf("%s to %s/%s: %s, %s of the traffic on the new version.", *x.DeploymentId, *x.ApplicationName, *x.DeploymentGroupName,
+			view.ReleaseWords(x.Status, x.Paused, x.Percent), percent(x.Percent))))
+		if x.Message != nil {
+			if _, because, ok := strings.Cut(*x.Message, ": "); ok {
+				t.Note(terminal.Clean(because))
+			}
 		}
-		t.Note(terminal.Clean(said))
 		for _, a := range x.Alarms {
 			if a.State != nil && *a.State == "ALARM" {
 				t.Note(terminal.Clean("The alarm " + *a.Name + " is on."))
@@ -106,11 +122,22 @@ func (c *releasesCommand) one(ctx context.Context, api *contract) error {
 
 // releaseState is a release's state; one that somebody paused waits for somebody.
 func releaseState(status slipway.ReleaseStatus, paused *bool) terminal.Cell {
-	c := terminal.State(status)
-	if paused != nil && *paused && c.Kind == terminal.Running {
-		return terminal.Cell{Text: "PAUSED", Kind: terminal.Waiting}
+	k := view.ReleaseKind(status, paused)
+	if k == terminal.Waiting && status != slipway.ReleaseStatusAsking {
+		return terminal.Cell{Text: "Paused", Kind: k}
 	}
-	return c
+	return terminal.Cell{Text: view.StatusWord(status), Kind: k}
+}
+
+// releaseSaid is the last cell of a row: why a release went back or waits, else the subject of its change.
+func releaseSaid(c slipway.Change, x *slipway.ReleaseSummary) terminal.Cell {
+	if k := view.ReleaseKind(x.Status, x.Paused); x.Message != nil && (k == terminal.Back || k == terminal.Waiting) {
+		if _, because, ok := strings.Cut(*x.Message, ": "); ok {
+			return terminal.Text(view.Plain(because))
+		}
+	}
+	c.Cause = nil
+	return said(c, terminal.Succeeded)
 }
 
 func percent(p *int32) string {

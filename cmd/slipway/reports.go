@@ -54,7 +54,7 @@ func (c *reportsCommand) Run(ctx context.Context) error {
 			t.Row(terminal.State(r.Status), terminal.Text(tests), terminal.Text(failed), terminal.Text(terminal.Ago(r.Created, now)), terminal.Pointed(r.Arn))
 		}
 		if len(all) == 0 {
-			t.Note("There is no report; the reports section of a buildspec makes them.")
+			t.Note("No reports yet; the reports section of a buildspec makes them.")
 		}
 	})
 }

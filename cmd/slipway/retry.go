@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"slipway/api/codebuild"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
+	"slipway/internal/view"
 )
 
 type retryCommand struct {
@@ -79,9 +81,13 @@ func (c *retryCommand) deployment(ctx context.Context, api *contract, id string)
 	}
 	d := out.DeploymentInfo
 	if d.CompleteTime == nil {
-		return refused("the deployment %s has not ended: it is %s", id, d.Status)
+		return refused("the deployment %s has not ended: it is %s", id, view.KindOf(d.Status).Word())
 	}
-	return api.deploy(ctx, c.printer, d, d.Revision, outcome{Did: "retried", Message: "%s deploys the revision of " + id + " again: " + revision(d.Revision)})
+	known, err := api.describe(ctx, []string{id})
+	if err != nil {
+		return err
+	}
+	return api.deploy(ctx, c.printer, d, d.Revision, outcome{Did: "retried", Message: "%s deploys the version of " + id + " again: " + changeWords(known[id])})
 }
 
 // deploy creates a deployment of a revision to the group of d, and says so: the message has a place for the new ID.
@@ -104,10 +110,11 @@ func (c *contract) failedStage(ctx context.Context, n named) (stage, execution s
 	if err != nil {
 		return "", "", err
 	}
-	known := n.stage == ""
+	if err := stageOf(state, n); err != nil {
+		return "", "", err
+	}
 	for i := range state.StageStates {
 		s := &state.StageStates[i]
-		known = known || n.stage == *s.StageName
 		x := s.LatestExecution
 		if x == nil || n.stage != "" && n.stage != *s.StageName || n.execution != "" && n.execution != *x.PipelineExecutionId {
 			continue
@@ -120,11 +127,32 @@ func (c *contract) failedStage(ctx context.Context, n named) (stage, execution s
 		}
 		stage, execution = *s.StageName, *x.PipelineExecutionId
 	}
-	switch {
-	case !known:
-		return "", "", missing("the pipeline %s has no stage %s", n.pipeline, n.stage)
-	case stage == "":
+	if stage == "" {
 		return "", "", refused("no stage of %s failed or was stopped", n.pipeline)
 	}
 	return stage, execution, nil
+}
+
+// stageOf says so if a pipeline has no such stage, or the stage no such action.
+func stageOf(state *codepipeline.GetPipelineStateOutput, n named) error {
+	if n.stage == "" {
+		return nil
+	}
+	var stages []string
+	for i := range state.StageStates {
+		s := &state.StageStates[i]
+		if *s.StageName != n.stage {
+			stages = append(stages, *s.StageName)
+			continue
+		}
+		var actions []string
+		for j := range s.ActionStates {
+			actions = append(actions, *s.ActionStates[j].ActionName)
+		}
+		if n.action == "" || slices.Contains(actions, n.action) {
+			return nil
+		}
+		return missing("the stage %s/%s has no action %s%s", n.pipeline, n.stage, n.action, meant(n.action, actions))
+	}
+	return missing("the pipeline %s has no stage %s%s", n.pipeline, n.stage, meant(n.stage, stages))
 }

@@ -28,14 +28,13 @@ func (c *watchCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	reader := &terminal.Reader{Slipway: api.slipway, Sources: api.sources, Name: c.Pipeline}
+	reader := &terminal.Reader{Slipway: api.slipway, Name: c.Pipeline}
 	if terminal.IsTerminal(os.Stdin) && terminal.IsTerminal(os.Stdout) {
 		conn, err := c.open() // without the line of progress: it waits for long
 		if err != nil {
 			return err
 		}
-		api = newContract(conn)
-		reader.Slipway, reader.Sources = api.slipway, api.sources
+		reader.Slipway = newContract(conn).slipway
 		return (&terminal.Watch{Reader: reader, Endpoint: c.Endpoint, In: os.Stdin, Out: os.Stdout}).Run(ctx)
 	}
 	board, err := reader.Read(ctx)

@@ -116,7 +116,7 @@ func TestWatch(t *testing.T) {
 			}
 		}
 	}
-	shows("There is no pipeline yet")
+	shows("No pipelines yet")
 	began := time.Now()
 	create("first")
 	shows(`first.*failed`) // its repository does not exist

@@ -6,7 +6,9 @@ import (
 
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
+	"slipway/api/slipway"
 	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 // deployedFailure is the first event of a deployment that failed.
@@ -38,19 +40,49 @@ func (c *whyCommand) deployment(ctx context.Context, api *contract, id string) e
 			}
 		}
 	}
+	known, err := api.describe(ctx, []string{id})
+	if err != nil {
+		return err
+	}
+	back, err := api.rolledBack(ctx, id)
+	if err != nil {
+		return err
+	}
 	return c.print(f, func(t *terminal.Table) {
 		d := f.Deployment
-		t.Note(terminal.Clean(id + " to " + *d.ApplicationName + "/" + *d.DeploymentGroupName + ": " + string(d.Status)))
-		if d.ErrorInformation != nil && d.ErrorInformation.Message != nil {
-			t.Note(terminal.Clean(string(d.ErrorInformation.Code) + ": " + *d.ErrorInformation.Message))
+		status := view.StatusWord(d.Status)
+		if back != "" {
+			status = view.StatusWord(slipway.ReleaseStatusRolledBack)
 		}
-		if f.Event != nil {
+		t.Note(terminal.Clean(id + " to " + *d.ApplicationName + "/" + *d.DeploymentGroupName + ": " + status))
+		if words := changeWords(known[id]); words != "" {
+			t.Note(terminal.Clean(words))
+		}
+		switch {
+		case back != "":
+			t.Note(terminal.Clean(back))
+		case f.Event != nil:
+			t.Note(terminal.Clean(view.EventCause(f.Host, f.Event)))
 			f.tell(t)
+		case d.ErrorInformation != nil && d.ErrorInformation.Message != nil:
+			t.Note(terminal.Clean(view.Plain(*d.ErrorInformation.Message)))
 		}
 		if d.RollbackInfo != nil && d.RollbackInfo.RollbackDeploymentId != nil {
 			t.Note(terminal.Clean("rolled back by " + *d.RollbackInfo.RollbackDeploymentId))
 		}
 	})
+}
+
+// rolledBack is why the release of a deployment was rolled back; "" if it was not.
+func (c *contract) rolledBack(ctx context.Context, id string) (string, error) {
+	r, err := c.release(ctx, id)
+	if err != nil || r == nil || r.Status != slipway.ReleaseStatusRolledBack || r.Message == nil {
+		return "", err
+	}
+	if _, because, ok := strings.Cut(*r.Message, ": "); ok {
+		return because, nil
+	}
+	return *r.Message, nil
 }
 
 func earlier(a, b *codedeploy.LifecycleEvent) bool {
@@ -69,13 +101,14 @@ func (f *deployedFailure) tell(t *terminal.Table) {
 		t.Note(terminal.Clean("script: " + *d.ScriptName))
 	}
 	if d.Message != nil && *d.Message != "" {
-		t.Note(terminal.Clean(string(d.ErrorCode) + ": " + *d.Message))
+		t.Note(terminal.Clean(*d.Message))
 	}
-	if d.LogTail != nil {
-		lines := strings.Split(strings.TrimSpace(*d.LogTail), "\n")
-		for _, line := range lines[max(0, len(lines)-tailLines):] {
-			t.Note("  " + terminal.Clean(line))
-		}
+	if d.LogTail == nil || strings.TrimSpace(*d.LogTail) == "" {
+		return // no script printed anything
+	}
+	lines := strings.Split(strings.TrimSpace(*d.LogTail), "\n")
+	for _, line := range lines[max(0, len(lines)-tailLines):] {
+		t.Note("  " + terminal.Clean(line))
 	}
 	t.Note(terminal.Clean("all of it: slipway logs " + *f.Deployment.DeploymentId + " --host " + f.Host + " --event " + event))
 }
@@ -124,13 +157,13 @@ func (c *whyCommand) action(ctx context.Context, api *contract, n named, a *code
 		}
 	}
 	return c.print(a, func(t *terminal.Table) {
-		said := n.pipeline + "/" + *a.StageName + "/" + *a.ActionName + ": " + string(a.Status)
+		said := n.pipeline + "/" + *a.StageName + "/" + *a.ActionName + ": " + view.StatusWord(a.Status)
 		t.Note(terminal.Clean(said))
 		if a.Output == nil || a.Output.ExecutionResult == nil {
 			return
 		}
 		if r := a.Output.ExecutionResult; r.ErrorDetails != nil && r.ErrorDetails.Message != nil {
-			t.Note(terminal.Clean(*r.ErrorDetails.Message))
+			t.Note(terminal.Clean(view.Plain(*r.ErrorDetails.Message)))
 		} else if r.ExternalExecutionSummary != nil {
 			t.Note(terminal.Clean(*r.ExternalExecutionSummary))
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/clipperhouse/displaywidth"
 
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 var update = flag.Bool("update", false, "write testdata anew")
@@ -22,8 +23,12 @@ func TestBoard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Board{Authors: map[string]string{"1ac0029d00000000": "Ada", "22ff00aa00000000": "Grace Brewster Murray Hopper"},
-		Releases: map[string]slipway.ReleaseSummary{"d-AAAAAAAAA": {DeploymentId: new("d-AAAAAAAAA"), Status: slipway.ReleaseStatusShifting, Percent: new(int32(10)), WantedPercent: new(int32(50))}}}
+	b := &Board{Known: &view.Board{Changes: map[string]slipway.Change{"e1": {Author: new("Ada")}, "e2": {Author: new("Grace Brewster Murray Hopper")}},
+		Waiting: []slipway.Waiting{{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"), ActionName: new("Ask")}},
+		Serving: map[string]slipway.ServingGroup{"greeter/production": {ApplicationName: new("greeter"), DeploymentGroupName: new("production"), Versions: []slipway.ServedVersion{
+			{DeploymentId: new("d-1"), Hosts: []string{"host-1"}, Failed: new(true), Change: &slipway.Change{CommitId: new("1ac0029d00000000")}},
+			{DeploymentId: new("d-2"), Hosts: []string{"host-2"}, Change: &slipway.Change{CommitId: new("22ff00aa00000000")}}}}},
+		Releases: map[string]slipway.ReleaseSummary{"d-AAAAAAAAA": {DeploymentId: new("d-AAAAAAAAA"), Status: slipway.ReleaseStatusShifting, Percent: new(int32(10)), WantedPercent: new(int32(50))}}}}
 	if err := json.Unmarshal(text, &b.Pipelines); err != nil {
 		t.Fatal(err)
 	}

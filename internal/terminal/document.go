@@ -63,18 +63,7 @@ func write(b *bytes.Buffer, v reflect.Value) error {
 	case reflect.Pointer, reflect.Interface:
 		return write(b, v.Elem())
 	case reflect.Struct:
-		return object(b, func(add func(string, reflect.Value) error) error {
-			for field, inner := range v.Fields() {
-				name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-				if name == "" || name == "-" || inner.IsZero() && strings.Contains(options, "omitzero") {
-					continue
-				}
-				if err := add(name, inner); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
+		return object(b, func(add func(string, reflect.Value) error) error { return members(v, add) })
 	case reflect.Map:
 		return object(b, func(add func(string, reflect.Value) error) error {
 			members := map[string]reflect.Value{}
@@ -131,5 +120,25 @@ func plain(b *bytes.Buffer, v any) error {
 		return fmt.Errorf("write %T as JSON: %w", v, err)
 	}
 	b.Write(text)
+	return nil
+}
+
+// members adds those of a struct, and of the structs embedded in it as if they were its own.
+func members(v reflect.Value, add func(string, reflect.Value) error) error {
+	for field, inner := range v.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		embedded := reflect.Indirect(inner)
+		switch {
+		case field.Anonymous && name == "" && embedded.IsValid() && embedded.Kind() == reflect.Struct:
+			if err := members(embedded, add); err != nil {
+				return err
+			}
+		case name == "" || name == "-" || inner.IsZero() && strings.Contains(options, "omitzero"):
+		default:
+			if err := add(name, inner); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }

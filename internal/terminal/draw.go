@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // piece is text of one kind within a line.
@@ -42,18 +43,18 @@ func (b *Board) Draw(s Screen, now time.Time) []string {
 		if i > 0 {
 			lines = append(lines, "")
 		}
-		lines = append(lines, b.pipeline(&b.Pipelines[i], s, now)...)
+		lines = append(lines, b.pipeline(b.Pipelines[i], s, now)...)
 	}
 	if len(b.Pipelines) == 0 {
-		lines = append(lines, "There is no pipeline yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
+		lines = append(lines, "No pipelines yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
 	}
 	return lines
 }
 
 func (b *Board) pipeline(p *Pipeline, s Screen, now time.Time) []string {
-	k := p.Kind()
-	lines := []string{s.render(piece{Clean(p.Name), Strong}, piece{"  " + string(k), k})}
-	lines = append(lines, stages(p, s)...)
+	k := b.Known.Pipeline(p)
+	lines := []string{s.render(piece{Clean(p.Name), Strong}, piece{"  " + k.Word(), k})}
+	lines = append(lines, b.stages(p, s)...)
 	all, wide := legs(p), 0
 	for _, l := range all {
 		wide = max(wide, displaywidth.String(l.span()))
@@ -65,11 +66,11 @@ func (b *Board) pipeline(p *Pipeline, s Screen, now time.Time) []string {
 }
 
 // stages are the stages in one line, or in more where the screen ends.
-func stages(p *Pipeline, s Screen) []string {
+func (b *Board) stages(p *Pipeline, s Screen) []string {
 	var lines []string
 	line, width := []piece{{"  ", Plain}}, 2
 	for i := range p.State.StageStates {
-		k, _ := Stage(&p.State.StageStates[i])
+		k, _ := b.Known.Stage(p.Name, &p.State.StageStates[i])
 		text, arrow := signs[k]+" "+Clean(*p.State.StageStates[i].StageName), ""
 		if i > 0 {
 			arrow = " → "
@@ -127,10 +128,10 @@ func (b *Board) leg(p *Pipeline, l leg, wide int, s Screen, now time.Time) []str
 	if x, ok := p.Executions[l.execution]; ok {
 		commit, text := Change(&x)
 		by := Ago(x.StartTime, now)
-		if narrow := s.Width > 0 && s.Width < roomy; !narrow && len(x.SourceRevisions) > 0 && b.Authors[*x.SourceRevisions[0].RevisionId] != "" {
-			by = fit(b.Authors[*x.SourceRevisions[0].RevisionId], longestName) + ", " + by
+		if author := b.Known.Changes[l.execution].Author; author != nil && (s.Width == 0 || s.Width >= roomy) {
+			by = fit(Clean(*author), longestName) + ", " + by
 		}
-		head := "  " + pad(fit(l.span(), wide), wide) + "  " + pad(commit, 8) + "  "
+		head := "  " + pad(fit(l.span(), wide), wide) + "  " + pad(commit, 7) + "  "
 		if room := s.Width - displaywidth.String(head) - displaywidth.String(by) - 2; s.Width > 0 { // who and when stand at the end of the line
 			text = pad(fit(text, max(0, room)), room)
 		}
@@ -149,49 +150,67 @@ func (b *Board) stage(p *Pipeline, stage *codepipeline.StageState, s Screen, now
 	say := func(k Kind, format string, args ...any) {
 		lines = append(lines, s.render(piece{"    " + signs[k] + " ", k}, piece{fmt.Sprintf(format, args...), k}))
 	}
-	k, _ := Stage(stage)
 	for i := range stage.ActionStates {
-		b.action(p, stage, &stage.ActionStates[i], k, now, say)
+		b.action(p, stage, &stage.ActionStates[i], now, say)
 	}
 	if t := stage.InboundTransitionState; t != nil && t.Enabled != nil && !*t.Enabled {
-		why := ""
-		if t.DisabledReason != nil {
-			why = ": " + Clean(*t.DisabledReason)
-		}
-		say(Closed, "The way into %s is closed%s", name, why)
+		say(Held, "Transition to %s closed%s", name, closedBy(t))
 	}
+	b.serves(p, stage, say)
 	for i := range stage.InboundExecutions {
 		x := p.Executions[*stage.InboundExecutions[i].PipelineExecutionId]
 		if x.PipelineExecutionId == nil {
 			continue
 		}
 		commit, text := Change(&x)
-		say(Queued, "%s waits for %s: %s", commit, name, text)
+		say(Queued, "%s waits to enter %s: %s", commit, name, text)
 	}
 	return lines
 }
 
-// action tells what an action is at: always on the board of one pipeline, and where it moves, waits or failed on that of all.
-func (b *Board) action(p *Pipeline, stage *codepipeline.StageState, a *codepipeline.ActionState, of Kind, now time.Time, say func(Kind, string, ...any)) {
+// closedBy says who closed a transition, and why.
+func closedBy(t *codepipeline.TransitionState) string {
+	say := ""
+	if t.LastChangedBy != nil {
+		say = " by " + Clean((*t.LastChangedBy)[strings.LastIndexAny(*t.LastChangedBy, "/:")+1:])
+	}
+	if t.DisabledReason != nil {
+		say += ": " + Clean(*t.DisabledReason)
+	}
+	return say
+}
+
+// serves tells what runs in the groups that a stage deploys to.
+func (b *Board) serves(p *Pipeline, stage *codepipeline.StageState, say func(Kind, string, ...any)) {
+	for i := range p.Definition.Stages {
+		if d := &p.Definition.Stages[i]; *d.Name == *stage.StageName {
+			for _, g := range b.Known.Serves(d) {
+				say(Faint, "%s/%s runs %s", Clean(*g.ApplicationName), Clean(*g.DeploymentGroupName), Clean(view.ServingWords(&g)))
+			}
+		}
+	}
+}
+
+// action tells what an action is at: always on the board of one pipeline, and where it runs, waits or failed on that of all.
+func (b *Board) action(p *Pipeline, stage *codepipeline.StageState, a *codepipeline.ActionState, now time.Time, say func(Kind, string, ...any)) {
 	x := a.LatestExecution
 	if x == nil {
 		return
 	}
-	name := Clean(*a.ActionName)
-	k := KindOf(x.Status)
-	external := ""
+	of, _ := b.Known.Stage(p.Name, stage)
+	k, words := b.Known.Action(p.Name, stage, a)
+	name, external := Clean(*a.ActionName), ""
 	if x.ExternalExecutionId != nil {
 		external = Clean(*x.ExternalExecutionId)
 	}
 	switch {
-	case x.Token != nil && of == Running || x.Token != nil && of == Waiting:
-		say(Waiting, "%s waits for approval for %s: slipway approve %s/%s", name, Between(x.LastStatusChange, nil, now), Clean(p.Name), Clean(*stage.StageName))
+	case k == Waiting:
+		say(Waiting, "%s: %s for %s: %s", name, lower(Clean(words)), Between(x.LastStatusChange, nil, now), b.answer(p, stage, a))
 	case k == Failed && of == Failed:
-		say(Failed, "%s: %s", name, Failure(x))
+		say(Failed, "%s: %s", name, Clean(words))
 	case k == Running:
-		if release, ok := b.Releases[external]; ok {
-			said, kind := shifting(&release)
-			say(kind, "%s, %s: %s", name, external, said)
+		if release, ok := b.Known.Releases[external]; ok {
+			say(k, "%s: %s", name, shifting(&release))
 			return
 		}
 		say(Running, "%s runs for %s  %s", name, Between(x.LastStatusChange, nil, now), external)
@@ -200,24 +219,30 @@ func (b *Board) action(p *Pipeline, stage *codepipeline.StageState, a *codepipel
 	}
 }
 
-// shifting says where the traffic of a release is.
-func shifting(r *slipway.ReleaseSummary) (string, Kind) {
-	said, k := "", KindOf(r.Status)
-	if r.Percent != nil {
-		said = fmt.Sprintf("%d %% of the traffic on the new version", *r.Percent)
-		if r.WantedPercent != nil && *r.WantedPercent != *r.Percent {
-			said += fmt.Sprintf(", going to %d %%", *r.WantedPercent)
-		}
-	}
+// answer is the command with which a person decides.
+func (b *Board) answer(p *Pipeline, stage *codepipeline.StageState, a *codepipeline.ActionState) string {
+	w := b.Known.Awaits(p.Name, *stage.StageName, a)
 	switch {
-	case r.Paused != nil && *r.Paused:
-		said, k = said+", paused: slipway resume "+*r.DeploymentId, Waiting
-	case r.Status == slipway.ReleaseStatusAsking:
-		said += ", asks: slipway promote or rollback " + *r.DeploymentId
-	case r.Status == slipway.ReleaseStatusRollingBack:
-		said, k = said+", rolling back", Failed
-	case r.Status == slipway.ReleaseStatusAnalysing:
-		said += ", analysing"
+	case w == nil || w.Kind == slipway.WaitingKindApproval:
+		return "slipway approve " + Clean(p.Name) + "/" + Clean(*stage.StageName)
+	case w.Paused != nil && *w.Paused:
+		return "slipway resume " + Clean(*w.DeploymentId)
 	}
-	return said, k
+	return "slipway promote or rollback " + Clean(*w.DeploymentId)
+}
+
+func lower(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToLower(s[:1]) + s[1:]
+}
+
+// shifting says where the traffic of a release is.
+func shifting(r *slipway.ReleaseSummary) string {
+	said := view.ReleaseWords(r.Status, r.Paused, r.Percent)
+	if r.WantedPercent != nil && r.Percent != nil && *r.WantedPercent != *r.Percent {
+		said += fmt.Sprintf(", going to %d %%", *r.WantedPercent)
+	}
+	return Clean(said + "  " + *r.DeploymentId)
 }

@@ -2,23 +2,18 @@ package terminal
 
 import (
 	"context"
-	"encoding/json"
 
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
-// Pipeline is a pipeline as the board has it: its definition, the state of its stages, and the executions that the state names.
-type Pipeline struct {
-	Name       string                                           `json:"name"`
-	Definition codepipeline.PipelineDeclaration                 `json:"pipeline"`
-	State      codepipeline.GetPipelineStateOutput              `json:"state"`
-	Executions map[string]codepipeline.PipelineExecutionSummary `json:"executions"`
-}
+// Pipeline is a pipeline as the board has it.
+type Pipeline = view.Pipeline
 
 // Pipelines reads the whole board, what needs a hand first; or one pipeline of it.
-func Pipelines(ctx context.Context, api slipway.API, names ...string) ([]Pipeline, error) {
-	all := []Pipeline{}
+func Pipelines(ctx context.Context, api slipway.API, names ...string) ([]*Pipeline, error) {
+	all := []*Pipeline{}
 	in := &slipway.GetBoardInput{}
 	if len(names) > 0 {
 		in.PipelineName = &names[0]
@@ -29,20 +24,43 @@ func Pipelines(ctx context.Context, api slipway.API, names ...string) ([]Pipelin
 			return nil, err
 		}
 		for _, p := range page.Pipelines {
-			read := Pipeline{Name: *p.Name}
-			for _, part := range []struct {
-				from json.RawMessage
-				into any
-			}{{p.Pipeline, &read.Definition}, {p.State, &read.State}, {p.Executions, &read.Executions}} {
-				if err := json.Unmarshal(part.from, part.into); err != nil {
-					return nil, err
-				}
+			read, err := view.ReadPipeline(p)
+			if err != nil {
+				return nil, err
 			}
-			all = append(all, read)
+			all = append(all, &read)
 		}
 		if page.NextToken == nil {
 			return all, nil
 		}
 		in.NextToken = page.NextToken
 	}
+}
+
+// Change is what an execution carries: its commit, or its own ID where it has none, cut short, and the first line of the message.
+func Change(x *codepipeline.PipelineExecutionSummary) (commit, text string) {
+	if x == nil || x.PipelineExecutionId == nil {
+		return "", ""
+	}
+	if len(x.SourceRevisions) == 0 {
+		return Short(*x.PipelineExecutionId), ""
+	}
+	r := &x.SourceRevisions[0]
+	if r.RevisionSummary != nil {
+		text = view.FirstLine(*r.RevisionSummary)
+	}
+	return Short(*r.RevisionId), Clean(text)
+}
+
+// Short is the beginning of a commit or an ID.
+func Short(id string) string { return Clean(view.Short(id)) }
+
+// Signs are the stages of a pipeline, a sign each.
+func Signs(p *Pipeline, known *view.Board) string {
+	text := ""
+	for i := range p.State.StageStates {
+		k, _ := known.Stage(p.Name, &p.State.StageStates[i])
+		text += signs[k]
+	}
+	return text
 }

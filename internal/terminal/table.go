@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/clipperhouse/displaywidth"
+
+	"slipway/internal/view"
 )
 
 // Table is lines of cells under a head. What may be long stands last: it is cut where the screen ends.
@@ -40,8 +42,8 @@ func Pointed(s *string) Cell {
 	return Cell{Text: *s}
 }
 
-// State is a cell of a status.
-func State[S ~string](status S) Cell { return Cell{string(status), KindOf(status)} }
+// State is a cell of a status, in the words that pages use too.
+func State[S ~string](status S) Cell { return Cell{view.StatusWord(status), KindOf(status)} }
 
 const gap = 2 // spaces between columns
 

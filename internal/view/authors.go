@@ -33,8 +33,13 @@ func (a *authors) of(commit string) (made, bool) {
 	return m, ok
 }
 
+// batch reads commits by their IDs.
+type batch interface {
+	BatchGetCommits(ctx context.Context, in *codecommit.BatchGetCommitsInput) (*codecommit.BatchGetCommitsOutput, error)
+}
+
 // read asks the repositories for the commits of some work that are not known yet. Those that are gone are left out.
-func (a *authors) read(ctx context.Context, from Commits, all map[string]slipway.Work) error {
+func (a *authors) read(ctx context.Context, from batch, all map[string]slipway.Work) error {
 	asked := map[string][]string{}
 	for _, w := range all {
 		if _, known := a.of(w.Commit); !known && w.Repository != "" && len(w.Commit) == 40 && !slices.Contains(asked[w.Repository], w.Commit) {

@@ -38,15 +38,17 @@ type Releases interface {
 	ListReleases(ctx context.Context, in *slipway.ListReleasesInput) (*slipway.ListReleasesOutput, error)
 }
 
-// Commits reads who made commits.
+// Commits reads what repositories hold.
 type Commits interface {
+	ListCommits(ctx context.Context, in *slipway.ListCommitsInput) (*slipway.ListCommitsOutput, error)
+	GetDiff(ctx context.Context, in *slipway.GetDiffInput) (*slipway.GetDiffOutput, error)
 	BatchGetCommits(ctx context.Context, in *codecommit.BatchGetCommitsInput) (*codecommit.BatchGetCommitsOutput, error)
 }
 
 // Service implements the operations of slipway that tell people how changes fare, of what the stages know.
 type Service struct {
 	Executions  Executions
-	Builds      Facts
+	Builds      Builds
 	Deployments Deployments
 	Releases    Releases
 	Commits     Commits

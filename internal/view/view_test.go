@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"slipway/api/codebuild"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
 	"slipway/api/slipway"
@@ -59,6 +60,9 @@ type stages struct {
 	tried    []slipway.Tried
 	serving  []slipway.ServingGroup
 	ready    []string
+
+	build, green *codebuild.Build
+	commits      []slipway.CommitSummary
 }
 
 func (s stages) Facts(_ context.Context, ids []string) (map[string]slipway.Work, error) {
@@ -94,6 +98,18 @@ func (s stages) BatchGetCommits(_ context.Context, in *codecommit.BatchGetCommit
 		out.Commits = append(out.Commits, codecommit.Commit{CommitId: &id, Message: new("subject of " + id[:1]), Author: &codecommit.UserInfo{Name: new("Ada")}})
 	}
 	return out, nil
+}
+
+func (s stages) Green(context.Context, string) (*codebuild.Build, *codebuild.Build, error) {
+	return s.build, s.green, nil
+}
+
+func (s stages) ListCommits(context.Context, *slipway.ListCommitsInput) (*slipway.ListCommitsOutput, error) {
+	return &slipway.ListCommitsOutput{Commits: s.commits}, nil
+}
+
+func (s stages) GetDiff(context.Context, *slipway.GetDiffInput) (*slipway.GetDiffOutput, error) {
+	return &slipway.GetDiffOutput{TotalFiles: new(int32(1)), Files: []slipway.DiffFile{{Path: new("app.py"), AddedLines: new(int32(1))}}}, nil
 }
 
 func service(s stages) *Service {
@@ -172,4 +188,33 @@ func served(pairs ...string) []slipway.ServingGroup {
 		g.Versions = append(g.Versions, slipway.ServedVersion{DeploymentId: &pairs[i], Hosts: []string{pairs[i+1]}})
 	}
 	return []slipway.ServingGroup{g}
+}
+
+func TestWhatChangedSinceGreen(t *testing.T) {
+	const id = "web:11111111-2222-3333-4444-555555555555"
+	old, between, now := strings.Repeat("a", 40), strings.Repeat("b", 40), strings.Repeat("c", 40)
+	built := func(commit, image, variable string) *codebuild.Build {
+		return &codebuild.Build{Id: new(id), ResolvedSourceVersion: &commit, Environment: &codebuild.ProjectEnvironment{Image: &image,
+			EnvironmentVariables: []codebuild.EnvironmentVariable{{Name: new("STAGE"), Value: &variable}}}}
+	}
+	v := service(stages{works: map[string]slipway.Work{id: {ID: id, Repository: "web", Commit: now}}, build: built(now, "go:1.26", "two"), green: built(old, "go:1.25", "one"),
+		commits: []slipway.CommitSummary{{CommitId: &now, Message: new("Third")}, {CommitId: &between, Message: new("Second")}, {CommitId: &old}}})
+	out, err := v.CompareWithGreen(t.Context(), &slipway.CompareWithGreenInput{Id: new(id)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Commits) != 2 || *out.Commits[1].Subject != "Second" || len(out.Files) != 1 || out.MoreCommits != nil {
+		t.Errorf("commits %+v, files %+v", out.Commits, out.Files)
+	}
+	var names []string
+	for _, s := range out.Settings {
+		names = append(names, *s.Name+" "+*s.Before+" "+*s.After)
+	}
+	if got := strings.Join(names, "; "); got != "image go:1.25 go:1.26; variable STAGE one two" {
+		t.Error(got)
+	}
+	v = service(stages{build: built(now, "", "")})
+	if out, err := v.CompareWithGreen(t.Context(), &slipway.CompareWithGreenInput{Id: new(id)}); err != nil || out.GreenBuildId != nil {
+		t.Errorf("without a green build: %+v, %v", out, err)
+	}
 }

@@ -81,7 +81,11 @@ func (s *site) weigh(r *http.Request, d *codepipeline.PipelineDeclaration, p *pi
 			break // the newest run
 		}
 	}
-	q.Evidence = evidence(runs.ActionExecutionDetails, q)
+	known, err := s.describe(ctx, externals(runs.ActionExecutionDetails))
+	if err != nil {
+		return err
+	}
+	q.Evidence = evidence(runs.ActionExecutionDetails, q, known)
 	if q.Reports, err = s.reportsOf(r, runs.ActionExecutionDetails); err != nil {
 		return err
 	}
@@ -90,11 +94,11 @@ func (s *site) weigh(r *http.Request, d *codepipeline.PipelineDeclaration, p *pi
 }
 
 // evidence is what ran on a change before its approval, in the order in which it began; of an action that was retried the last run.
-func evidence(runs []codepipeline.ActionExecutionDetail, q *approval) []act {
+func evidence(runs []codepipeline.ActionExecutionDetail, q *approval, known map[string]slipway.Change) []act {
 	var all []act
 	seen := map[string]bool{}
 	for _, x := range runs { // the newest first
-		one := runOf(x)
+		one := runOf(x, known)
 		key := one.Stage + "/" + one.Action
 		if seen[key] || one.Stage == q.Stage && one.Action == q.Action {
 			continue

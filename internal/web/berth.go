@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"slipway/api/codepipeline"
-	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // berth is a stage with the change that lies in it.
@@ -22,6 +22,7 @@ type berth struct {
 	Next      string // the stage behind
 	NextDoor  *codepipeline.TransitionState
 	Retryable bool
+	Serves    []served
 }
 
 // act is an action with its latest run.
@@ -71,44 +72,20 @@ func actionOf(stage *codepipeline.StageDeclaration, name string) *codepipeline.A
 }
 
 // groups are a stage's actions by their runOrder: those of a group run side by side.
-func groups(d *codepipeline.StageDeclaration, st *codepipeline.StageState, stage Kind, releases map[string]slipway.ReleaseSummary) [][]act {
+func groups(pipeline string, d *codepipeline.StageDeclaration, st *codepipeline.StageState, known *view.Board) [][]act {
 	byOrder := map[int32][]act{}
 	var orders []int32
 	for i := range st.ActionStates {
 		state := &st.ActionStates[i]
-		a := act{Stage: *st.StageName, Name: *state.ActionName, Kind: NotReached, run: state.LatestExecution, Href: local(pathOf(text(state.EntityUrl)))}
-		if state.EntityUrl == nil {
-			a.Href = ""
-		}
 		order := int32(1)
-		if decl := actionOf(d, a.Name); decl != nil {
-			a.What = what(decl)
-			if decl.RunOrder != nil {
-				order = *decl.RunOrder
-			}
-		}
-		if x := state.LatestExecution; x != nil {
-			a.Kind = kindOf(string(x.Status))
-			if x.Token != nil && a.Kind == Running && stage != Stopped {
-				a.Kind = Waiting
-			}
-			if x.ExternalExecutionUrl != nil {
-				a.Href = pathOf(*x.ExternalExecutionUrl)
-			}
-			switch {
-			case a.Kind == Failed:
-				a.Error = failure(x)
-			case x.Summary != nil:
-				a.Say = firstLine(*x.Summary)
-			}
-			if r, ok := releases[text(x.ExternalExecutionId)]; ok {
-				a.Say, a.Release = releaseWord(r.Status, r.Paused, r.Percent), releasePath(*r.DeploymentId)
-			}
+		decl := actionOf(d, *state.ActionName)
+		if decl != nil && decl.RunOrder != nil {
+			order = *decl.RunOrder
 		}
 		if _, ok := byOrder[order]; !ok {
 			orders = append(orders, order)
 		}
-		byOrder[order] = append(byOrder[order], a)
+		byOrder[order] = append(byOrder[order], makeAct(pipeline, st, state, decl, known))
 	}
 	slices.Sort(orders)
 	var all [][]act
@@ -116,6 +93,38 @@ func groups(d *codepipeline.StageDeclaration, st *codepipeline.StageState, stage
 		all = append(all, byOrder[o])
 	}
 	return all
+}
+
+func makeAct(pipeline string, st *codepipeline.StageState, state *codepipeline.ActionState, decl *codepipeline.ActionDeclaration, known *view.Board) act {
+	a := act{Stage: *st.StageName, Name: *state.ActionName, run: state.LatestExecution}
+	if state.EntityUrl != nil {
+		a.Href = local(pathOf(*state.EntityUrl))
+	}
+	if decl != nil {
+		a.What = what(decl)
+	}
+	a.Kind, a.Say = known.Action(pipeline, st, state)
+	x := state.LatestExecution
+	if x == nil {
+		return a
+	}
+	if x.ExternalExecutionUrl != nil {
+		a.Href = pathOf(*x.ExternalExecutionUrl)
+	}
+	switch {
+	case a.Kind == Failed:
+		a.Error, a.Say = a.Say, ""
+	case a.Kind == Running:
+		a.Say = "" // the glyph says it
+	}
+	id := text(x.ExternalExecutionId)
+	if r, ok := known.Releases[id]; ok {
+		a.Say, a.Release = releaseWord(r.Status, r.Paused, r.Percent), releasePath(id)
+		if w := known.Awaits(pipeline, a.Stage, state); w != nil {
+			a.Say = view.WaitingWords(w)
+		}
+	}
+	return a
 }
 
 // what an action works with, in a few words.
@@ -131,7 +140,7 @@ func what(a *codepipeline.ActionDeclaration) string {
 	case "S3":
 		return "s3://" + c["S3Bucket"] + c["BucketName"] + "/" + c["S3ObjectKey"] + c["ObjectKey"]
 	case "Manual":
-		return "somebody decides"
+		return "Manual approval"
 	}
 	return text(a.ActionTypeId.Provider)
 }

@@ -1,15 +1,14 @@
 package web
 
 import (
-	"encoding/json"
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
-	"slipway/api/awsproto"
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // board is what the page of all pipelines shows: what needs a hand first.
@@ -26,13 +25,29 @@ type line struct {
 	Kind   Kind
 	Stages []mark
 	Legs   []leg
+	Serves []served
 }
 
 // mark is a stage with its state.
 type mark struct {
 	Name string
 	Kind Kind
-	Last bool // of the pipeline: there is water behind it
+	Last bool   // of the pipeline: there is water behind it
+	Door string // who closed the way into it, and why; "" if it is open
+}
+
+// served is a deployment group with what runs in it now.
+type served struct {
+	Group    string // its name
+	Href     string
+	Versions []servedVersion
+}
+
+type servedVersion struct {
+	Change     change
+	Deployment string
+	Failed     bool
+	Hosts      string // "" if all hosts run it
 }
 
 // leg is a run of neighbouring stages that hold the same change.
@@ -42,15 +57,7 @@ type leg struct {
 	Change change
 	Href   string
 	Say    string // what it is at
-}
-
-// change is a revision on its way.
-type change struct {
-	Execution string
-	Commit    string
-	Message   string
-	Since     *awsproto.Time
-	Until     *awsproto.Time
+	Behind string // which change waits to enter it
 }
 
 // boardLines is how many pipelines a page of the board has.
@@ -65,23 +72,63 @@ func (s *site) boardPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	if err != nil {
 		return err
 	}
-	releases, err := s.liveReleases(r.Context())
+	pipelines, err := readPipelines(out.Pipelines)
 	if err != nil {
 		return err
+	}
+	known, err := view.ReadBoard(r.Context(), s.Slipway, pipelines...)
+	if err != nil {
+		return err
+	}
+	if in.NextToken == nil {
+		if pipelines, err = s.awaited(r.Context(), known, pipelines); err != nil {
+			return err
+		}
 	}
 	b := &board{}
 	if out.NextToken != nil {
 		b.More = "/board?after=" + url.QueryEscape(*out.NextToken)
 	}
-	for _, p := range out.Pipelines {
-		d, state, executions, err := documents(p)
-		if err != nil {
-			return err
-		}
-		b.add(makeLine(d, state, executions, releases))
+	for _, p := range pipelines {
+		b.add(makeLine(p, known))
 	}
 	s.render(w, r, http.StatusOK, Board(s.shell(r, v, "Board", "pipelines", "releases"), b, s.Now()))
 	return nil
+}
+
+func readPipelines(from []slipway.BoardPipeline) ([]*view.Pipeline, error) {
+	var all []*view.Pipeline
+	for _, p := range from {
+		read, err := view.ReadPipeline(p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &read)
+	}
+	return all, nil
+}
+
+// awaitedAtMost is how many pipelines are added to the first page of a board.
+const awaitedAtMost = 20
+
+// awaited adds the pipelines in which a release waits for a person, and which GetBoard has on a later page: to it they move.
+func (s *site) awaited(ctx context.Context, known *view.Board, all []*view.Pipeline) ([]*view.Pipeline, error) {
+	for _, w := range known.Waiting {
+		name := text(w.PipelineName)
+		if name == "" || len(all) > boardLines+awaitedAtMost || slices.ContainsFunc(all, func(p *view.Pipeline) bool { return p.Name == name }) {
+			continue
+		}
+		out, err := s.Slipway.GetBoard(ctx, &slipway.GetBoardInput{PipelineName: &name})
+		if err != nil {
+			continue //nolint:nilerr // it was deleted a moment ago
+		}
+		more, err := readPipelines(out.Pipelines)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
 }
 
 func (b *board) add(l line) {
@@ -100,54 +147,31 @@ func (b *board) add(l line) {
 	slices.SortStableFunc(b.Hand, func(x, y line) int { return rank(x.Kind) - rank(y.Kind) })
 }
 
-// rank orders states: broken, then awaited, then moving, then at rest.
-func rank(k Kind) int {
-	return slices.Index([]Kind{Failed, Waiting, Running, Queued, Back, Stopped, Superseded, Succeeded, Skipped, NotReached}, k)
-}
-
-// documents reads what a board tells of a pipeline.
-func documents(p slipway.BoardPipeline) (*codepipeline.PipelineDeclaration, *codepipeline.GetPipelineStateOutput, map[string]codepipeline.PipelineExecutionSummary, error) {
-	var d codepipeline.PipelineDeclaration
-	var state codepipeline.GetPipelineStateOutput
-	executions := map[string]codepipeline.PipelineExecutionSummary{}
-	for _, part := range []struct {
-		from json.RawMessage
-		into any
-	}{{p.Pipeline, &d}, {p.State, &state}, {p.Executions, &executions}} {
-		if err := json.Unmarshal(part.from, part.into); err != nil {
-			return nil, nil, nil, err
-		}
-	}
-	return &d, &state, executions, nil
-}
-
-func makeLine(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPipelineStateOutput, executions map[string]codepipeline.PipelineExecutionSummary, releases map[string]slipway.ReleaseSummary) line {
-	l := line{Name: *d.Name, From: startedBy(d), Kind: NotReached}
+func makeLine(p *view.Pipeline, known *view.Board) line {
+	l := line{Name: p.Name, From: startedBy(&p.Definition), Kind: NotReached}
 	before := ""
-	for i := range state.StageStates {
-		stage := &state.StageStates[i]
-		k, say := stageKind(stage, releases)
-		m := mark{*stage.StageName, k, i == len(state.StageStates)-1}
+	for i := range p.State.StageStates {
+		stage := &p.State.StageStates[i]
+		k, say := known.Stage(p.Name, stage)
+		m := mark{*stage.StageName, k, i == len(p.State.StageStates)-1, doorWords(stage.InboundTransitionState)}
 		l.Stages = append(l.Stages, m)
 		id := ""
 		if stage.LatestExecution != nil {
 			id = *stage.LatestExecution.PipelineExecutionId
 		}
 		if len(l.Legs) == 0 || id != before {
-			l.Legs = append(l.Legs, leg{Kind: NotReached, Change: changeOf(executions[id], id), Href: "/pipelines/" + l.Name})
+			g := leg{Kind: NotReached, Change: changeOf(p.Executions[id], id, known.Changes)}
+			if id != "" {
+				g.Href = executionPath(p.Name, id)
+			}
+			l.Legs = append(l.Legs, g)
 		}
 		before = id
 		g := &l.Legs[len(l.Legs)-1]
-		g.Stages = append(g.Stages, m)
-		if rank(k) < rank(g.Kind) || k == Succeeded && g.Kind == NotReached {
-			g.Kind = k
-		}
-		if say != "" {
-			g.Say = say
-		}
+		g.take(m, say)
 		if in := stage.InboundExecution; in != nil {
-			c := changeOf(executions[*in.PipelineExecutionId], *in.PipelineExecutionId)
-			g.Say = strings.TrimSpace(g.Say + " Behind it waits " + short(c.Commit, c.Execution) + ".")
+			behind := changeOf(p.Executions[*in.PipelineExecutionId], *in.PipelineExecutionId, known.Changes)
+			g.Behind = behind.short() + " waits to enter " + m.Name
 			if rank(Queued) < rank(l.Kind) {
 				l.Kind = Queued
 			}
@@ -156,31 +180,60 @@ func makeLine(d *codepipeline.PipelineDeclaration, state *codepipeline.GetPipeli
 			l.Kind = g.Kind
 		}
 	}
+	l.Serves = servedIn(&p.Definition, known)
 	return l
 }
 
-// short is a commit's first characters, or an execution's if its commit is not known.
-func short(commit, execution string) string {
-	if commit == "" {
-		commit = execution
+// take adds a stage to a leg, whose state is that of its worst stage.
+func (g *leg) take(m mark, say string) {
+	g.Stages = append(g.Stages, m)
+	if rank(m.Kind) < rank(g.Kind) || m.Kind == Succeeded && g.Kind == NotReached {
+		g.Kind = m.Kind
 	}
-	return commit[:min(7, len(commit))]
+	if say != "" && m.Kind != Succeeded {
+		g.Say = say
+	}
 }
 
-func changeOf(x codepipeline.PipelineExecutionSummary, id string) change {
-	c := change{Execution: id, Since: x.StartTime, Until: x.LastUpdateTime}
-	if len(x.SourceRevisions) > 0 {
-		c.Commit, c.Message = text(x.SourceRevisions[0].RevisionId), firstLine(text(x.SourceRevisions[0].RevisionSummary))
+// doorWords say who closed a transition, and why; "" for one that is open.
+func doorWords(t *codepipeline.TransitionState) string {
+	if !closed(t) {
+		return ""
 	}
-	if c.Message == "" && id != "" {
-		c.Message = "Execution " + short("", id)
+	say := "closed"
+	if by := lastPart(text(t.LastChangedBy)); by != "" {
+		say += " by " + by
 	}
-	return c
+	if t.DisabledReason != nil {
+		say += ": " + *t.DisabledReason
+	}
+	return say
 }
 
-func firstLine(s string) string {
-	first, _, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	return first
+// servedIn are the groups that a pipeline deploys to, with what their hosts run.
+func servedIn(d *codepipeline.PipelineDeclaration, known *view.Board) []served {
+	var all []served
+	for i := range d.Stages {
+		for _, g := range known.Serves(&d.Stages[i]) {
+			all = append(all, servedOf(g))
+		}
+	}
+	return all
+}
+
+func servedOf(g slipway.ServingGroup) served {
+	one := served{Group: *g.DeploymentGroupName, Href: string(groupURL(*g.ApplicationName, *g.DeploymentGroupName))}
+	for _, v := range g.Versions {
+		x := servedVersion{Deployment: *v.DeploymentId, Failed: v.Failed != nil && *v.Failed}
+		if v.Change != nil {
+			x.Change = described(*v.Change)
+		}
+		if len(g.Versions) > 1 {
+			x.Hosts = view.Names(v.Hosts, 3)
+		}
+		one.Versions = append(one.Versions, x)
+	}
+	return one
 }
 
 // startedBy says what a push must go to.
@@ -195,44 +248,4 @@ func startedBy(d *codepipeline.PipelineDeclaration) string {
 		}
 	}
 	return ""
-}
-
-// stageKind is the state of a stage, and in words what is going on in it; releases are those under way, by their deployments.
-func stageKind(stage *codepipeline.StageState, releases map[string]slipway.ReleaseSummary) (Kind, string) {
-	if stage.LatestExecution == nil {
-		return NotReached, ""
-	}
-	k := kindOf(string(stage.LatestExecution.Status))
-	for _, a := range stage.ActionStates {
-		x := a.LatestExecution
-		if x == nil {
-			continue
-		}
-		switch {
-		case x.Token != nil && k == Running:
-			return Waiting, "Waits for your approval"
-		case x.Status == codepipeline.ActionExecutionStatusFailed && k == Failed:
-			return Failed, *a.ActionName + ": " + failure(x)
-		case x.Status == codepipeline.ActionExecutionStatusInProgress && k == Running:
-			if r, ok := releases[text(x.ExternalExecutionId)]; ok {
-				if one := releaseKind(r.Status, r.Paused); one == Waiting {
-					k = one
-				}
-				return k, releaseWord(r.Status, r.Paused, r.Percent)
-			}
-			return Running, *a.ActionName + " is running"
-		}
-	}
-	return k, ""
-}
-
-// failure is why an action failed, in one line.
-func failure(x *codepipeline.ActionExecution) string {
-	if x.ErrorDetails != nil && x.ErrorDetails.Message != nil {
-		return firstLine(*x.ErrorDetails.Message)
-	}
-	if x.Summary != nil && *x.Summary != "" {
-		return firstLine(*x.Summary)
-	}
-	return "failed"
 }

@@ -8,6 +8,7 @@ import (
 
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // buildRoutes are the pages of the Build stage.
@@ -66,7 +67,11 @@ func (s *site) listBuilds(w http.ResponseWriter, r *http.Request, v visitor, pro
 	if project != "" {
 		title = project
 	}
-	s.render(w, r, http.StatusOK, Builds(s.shell(r, v, title, "builds"), project, all, more, s.Now()))
+	known, err := s.describe(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	s.render(w, r, http.StatusOK, Builds(s.shell(r, v, title, "builds"), project, all, known, more, s.Now()))
 	return nil
 }
 
@@ -77,6 +82,9 @@ type buildView struct {
 	Why     *slipway.ExplainBuildOutput // of one that failed
 	Log     logWindow
 	Reports []reportLine
+	Change  change
+	Remedy  remedy
+	Green   *green // the last build before that succeeded, and what changed since
 }
 
 func (s *site) build(r *http.Request) (*codebuild.Build, error) {
@@ -98,6 +106,16 @@ func (s *site) buildPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	b := &buildView{Build: x, Kind: kindOf(string(x.BuildStatus))}
 	if b.Kind == Failed {
 		if b.Why, err = s.Slipway.ExplainBuild(r.Context(), &slipway.ExplainBuildInput{Id: x.Id}); err != nil {
+			return err
+		}
+	}
+	known, err := s.describe(r.Context(), []string{*x.Id})
+	if err != nil {
+		return err
+	}
+	b.Change = described(known[*x.Id])
+	if b.Kind == Failed {
+		if err := s.buildFailed(r.Context(), b); err != nil {
 			return err
 		}
 	}
@@ -174,16 +192,6 @@ func (b *buildView) ended() string {
 	switch b.Kind {
 	case Running:
 		return "Running, in " + strings.ToLower(strings.ReplaceAll(text(b.CurrentPhase), "_", " "))
-	case Succeeded:
-		return "Succeeded"
-	case Stopped:
-		return "Stopped"
 	}
-	if b.BuildStatus == codebuild.StatusTypeTimedOut {
-		return "Timed out"
-	}
-	if b.BuildStatus == codebuild.StatusTypeFault {
-		return "Ended by a fault of the runner"
-	}
-	return "Failed"
+	return view.StatusWord(b.BuildStatus)
 }

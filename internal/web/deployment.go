@@ -1,11 +1,14 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
 
 	"slipway/api/codedeploy"
+	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // deploymentRoutes are the pages of the Deploy stage.
@@ -15,6 +18,8 @@ func (s *site) deploymentRoutes(mux *http.ServeMux) {
 		"GET /deployments/{id}":                          s.deploymentPage,
 		"POST /deployments/{id}/stop":                    s.stopDeployment,
 		"POST /deployments/{id}/continue":                s.continueDeployment,
+		"POST /deployments/{id}/redeploy":                s.redeploy,
+		"POST /deployments/{id}/rollback":                s.rollBackGroup,
 		"GET /deployments/{id}/hosts":                    s.targetsPage,
 		"GET /deployments/{id}/hosts/{host}":             s.deployedHostPage,
 		"GET /deployments/{id}/hosts/{host}/{event}":     s.scriptPage,
@@ -66,21 +71,71 @@ func (s *site) listDeployments(w http.ResponseWriter, r *http.Request, v visitor
 			all = append(all, d)
 		}
 	}
-	s.render(w, r, http.StatusOK, Deployments(s.shell(r, v, title, "deployments"), title, of, all, more, s.Now()))
+	known, err := s.describe(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	l := &deploymentList{Title: title, Application: of, All: all, Known: known, More: more}
+	if l.Released, err = s.released(r.Context(), of, title); err != nil {
+		return err
+	}
+	if of != "" {
+		if err := s.groupNow(r.Context(), l); err != nil {
+			return err
+		}
+	}
+	s.render(w, r, http.StatusOK, Deployments(s.shell(r, v, title, "deployments"), l, s.Now()))
 	return nil
 }
 
 // revision is what is deployed, in words.
-func revision(l *codedeploy.RevisionLocation) string {
-	switch {
-	case l == nil:
-		return ""
-	case l.S3Location != nil:
-		return "s3://" + text(l.S3Location.Bucket) + "/" + text(l.S3Location.Key)
-	case l.GitHubLocation != nil:
-		return text(l.GitHubLocation.Repository) + " at " + text(l.GitHubLocation.CommitId)
+func revision(l *codedeploy.RevisionLocation) string { return view.Revision(l) }
+
+// deploymentList is deployments, of all groups or of one.
+type deploymentList struct {
+	Title, Application string
+	All                []codedeploy.DeploymentInfo
+	Known              map[string]slipway.Change
+	Released           map[string]slipway.ReleaseSummary // the newest releases, by deployment
+	Serves             []served                          // of one group: what runs there now
+	More               string
+}
+
+// state is how a deployment stands: a release that was rolled back says more than its deployment, which failed.
+func (l *deploymentList) state(d codedeploy.DeploymentInfo) (Kind, string) {
+	if r, ok := l.Released[*d.DeploymentId]; ok && releaseKind(r.Status, r.Paused) == Back {
+		return Back, releaseWord(r.Status, r.Paused, r.Percent)
 	}
-	return string(l.RevisionType)
+	return kindOf(string(d.Status)), deploymentWord(d.Status)
+}
+
+// released are the newest releases, of a group or of all.
+func (s *site) released(ctx context.Context, application, group string) (map[string]slipway.ReleaseSummary, error) {
+	in := &slipway.ListReleasesInput{MaxResults: new(int32(100))}
+	if application != "" {
+		in.ApplicationName, in.DeploymentGroupName = &application, &group
+	}
+	out, err := s.Slipway.ListReleases(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]slipway.ReleaseSummary{}
+	for _, r := range out.Releases {
+		all[*r.DeploymentId] = r
+	}
+	return all, nil
+}
+
+// groupNow reads what runs in a group now.
+func (s *site) groupNow(ctx context.Context, l *deploymentList) error {
+	out, err := s.Slipway.ListServing(ctx, &slipway.ListServingInput{Groups: []slipway.GroupRef{{ApplicationName: &l.Application, DeploymentGroupName: &l.Title}}})
+	if err != nil {
+		return err
+	}
+	for _, g := range out.Groups {
+		l.Serves = append(l.Serves, servedOf(g))
+	}
+	return nil
 }
 
 func deploymentPath(id string) string { return "/deployments/" + url.PathEscape(id) }

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"slipway/api/codepipeline"
+	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // executionView is one execution.
@@ -16,11 +18,13 @@ type executionView struct {
 	Revisions []codepipeline.ArtifactRevision
 	Artifacts []codepipeline.ArtifactDetail
 	Reports   []reportLine
+	Remedy    remedy
 }
 
 // run is one run of an action.
 type run struct {
 	Stage, Action, Error, Say, Href, By string
+	External                            string // the build or deployment
 	Kind                                Kind
 	Detail                              codepipeline.ActionExecutionDetail
 }
@@ -39,16 +43,51 @@ func (s *site) executionPage(w http.ResponseWriter, r *http.Request, v visitor) 
 	if err != nil {
 		return err
 	}
-	e := makeExecution(x.PipelineExecution, d.Pipeline, runs.ActionExecutionDetails)
+	known, err := s.describe(ctx, append(externals(runs.ActionExecutionDetails), id))
+	if err != nil {
+		return err
+	}
+	e := makeExecution(x.PipelineExecution, d.Pipeline, runs.ActionExecutionDetails, known)
+	waiting, err := s.Slipway.ListWaiting(ctx, &slipway.ListWaitingInput{PipelineName: &name})
+	if err != nil {
+		return err
+	}
+	e.awaits(waiting.Waiting)
+	if err := s.retryable(ctx, &e.Remedy, name, id); err != nil {
+		return err
+	}
 	if e.Reports, err = s.reportsOf(r, runs.ActionExecutionDetails); err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, ExecutionPage(s.shell(r, v, name+" "+short(e.Row.Change.Commit, id), "pipeline/"+name), e, s.Now()))
+	s.render(w, r, http.StatusOK, ExecutionPage(s.shell(r, v, name+" "+e.Row.Change.name(), "pipeline/"+name), e, s.Now()))
 	return nil
 }
 
+// externals are the builds and deployments of runs.
+func externals(runs []codepipeline.ActionExecutionDetail) []string {
+	var ids []string
+	for _, a := range runs {
+		if a.Output != nil && a.Output.ExecutionResult != nil && a.Output.ExecutionResult.ExternalExecutionId != nil {
+			ids = append(ids, *a.Output.ExecutionResult.ExternalExecutionId)
+		}
+	}
+	return ids
+}
+
+// awaits marks the runs that wait for a person.
+func (e *executionView) awaits(all []slipway.Waiting) {
+	e.Row.awaits(all)
+	for i := range all {
+		for j := range e.Runs {
+			if a := &e.Runs[j]; a.Kind == Running && all[i].DeploymentId != nil && a.External == *all[i].DeploymentId {
+				a.Kind, a.Say = Waiting, view.WaitingWords(&all[i])
+			}
+		}
+	}
+}
+
 // runOf reads one run of an action.
-func runOf(a codepipeline.ActionExecutionDetail) run {
+func runOf(a codepipeline.ActionExecutionDetail, known map[string]slipway.Change) run {
 	k := kindOf(string(a.Status))
 	if k == Running && isApproval(a) {
 		k = Waiting
@@ -57,14 +96,18 @@ func runOf(a codepipeline.ActionExecutionDetail) run {
 	if a.Output != nil && a.Output.ExecutionResult != nil {
 		result := a.Output.ExecutionResult
 		one.Href, one.Say = pathOf(text(result.ExternalExecutionUrl)), firstLine(text(result.ExternalExecutionSummary))
+		one.External = text(result.ExternalExecutionId)
 		if result.ErrorDetails != nil {
-			one.Error = text(result.ErrorDetails.Message)
+			one.Error = view.Plain(text(result.ErrorDetails.Message))
+		}
+		if cause := known[one.External].Cause; cause != nil && k == Failed {
+			one.Error = *cause
 		}
 	}
 	return one
 }
 
-func makeExecution(x *codepipeline.PipelineExecution, d *codepipeline.PipelineDeclaration, details []codepipeline.ActionExecutionDetail) *executionView {
+func makeExecution(x *codepipeline.PipelineExecution, d *codepipeline.PipelineDeclaration, details []codepipeline.ActionExecutionDetail, known map[string]slipway.Change) *executionView {
 	summary := codepipeline.PipelineExecutionSummary{PipelineExecutionId: x.PipelineExecutionId, Status: x.Status, StatusSummary: x.StatusSummary, Trigger: x.Trigger}
 	for _, rev := range x.ArtifactRevisions {
 		summary.SourceRevisions = append(summary.SourceRevisions, codepipeline.SourceRevision{RevisionId: rev.RevisionId, RevisionSummary: rev.RevisionSummary, RevisionUrl: rev.RevisionUrl})
@@ -74,7 +117,7 @@ func makeExecution(x *codepipeline.PipelineExecution, d *codepipeline.PipelineDe
 		if a.Output != nil {
 			e.Artifacts = append(e.Artifacts, a.Output.OutputArtifacts...)
 		}
-		e.Runs = append(e.Runs, runOf(a))
+		e.Runs = append(e.Runs, runOf(a, known))
 		if summary.StartTime == nil {
 			summary.StartTime = a.StartTime
 		}
@@ -82,6 +125,6 @@ func makeExecution(x *codepipeline.PipelineExecution, d *codepipeline.PipelineDe
 			summary.LastUpdateTime = a.LastUpdateTime
 		}
 	}
-	e.Row = listedRow(summary, marksOf(details), d)
+	e.Row = listedRow(summary, marksOf(details), d, known)
 	return e
 }

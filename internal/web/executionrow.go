@@ -5,6 +5,7 @@ import (
 
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // executionRow is an execution in the table.
@@ -16,8 +17,10 @@ type executionRow struct {
 	Word         string
 	Note         string
 	SupersededBy string
-	Stages       []mark
-	Trigger      string
+	// SupersededName is its number, if it is on the same page.
+	SupersededName string
+	Stages         []mark
+	Trigger        string
 }
 
 func commitHref(x codepipeline.PipelineExecutionSummary) string {
@@ -28,11 +31,14 @@ func commitHref(x codepipeline.PipelineExecutionSummary) string {
 }
 
 // listedRow shows an execution of a list.
-func listedRow(x codepipeline.PipelineExecutionSummary, stages []slipway.StageMark, d *codepipeline.PipelineDeclaration) executionRow {
+func listedRow(x codepipeline.PipelineExecutionSummary, stages []slipway.StageMark, d *codepipeline.PipelineDeclaration, known map[string]slipway.Change) executionRow {
 	id := *x.PipelineExecutionId
-	row := executionRow{ID: id, Change: changeOf(x, id), CommitHref: commitHref(x), Kind: kindOf(string(x.Status)), Note: text(x.StatusSummary)}
+	row := executionRow{ID: id, Change: changeOf(x, id, known), CommitHref: commitHref(x), Kind: kindOf(string(x.Status)), Note: text(x.StatusSummary)}
 	if by, ok := strings.CutPrefix(row.Note, "Superseded by execution "); ok {
-		row.SupersededBy, row.Note = by, ""
+		row.SupersededBy, row.SupersededName, row.Note = by, described(known[by]).name(), ""
+		if known[by].Id == nil {
+			row.SupersededName = view.Short(by)
+		}
 	}
 	if x.StopTrigger != nil && text(x.StopTrigger.Reason) != "" {
 		row.Note = "“" + *x.StopTrigger.Reason + "”"
@@ -58,14 +64,31 @@ func listedRow(x codepipeline.PipelineExecutionSummary, stages []slipway.StageMa
 		}
 		row.Stages = append(row.Stages, mark{Name: *d.Stages[i].Name, Kind: k})
 	}
-	row.Word = strings.ToUpper(string(row.Kind)[:1]) + string(row.Kind)[1:]
-	switch row.Kind {
-	case Waiting:
-		row.Word = "Waits for approval"
-	case NotReached:
-		row.Word = string(x.Status)
+	row.Word = view.StatusWord(x.Status)
+	if row.Kind == Waiting {
+		row.Word = Waiting.Title()
 	}
+	row.where()
 	return row
+}
+
+// where says in which stage an execution failed, waits, or is.
+func (row *executionRow) where() {
+	for _, m := range row.Stages {
+		if m.Kind == row.Kind && (row.Kind == Failed || row.Kind == Running) {
+			row.Word += " in " + m.Name
+			return
+		}
+	}
+}
+
+// awaits notes that something in an execution waits for a person.
+func (row *executionRow) awaits(all []slipway.Waiting) {
+	for i := range all {
+		if text(all[i].PipelineExecutionId) == row.ID {
+			row.Kind, row.Word = Waiting, view.WaitingWords(&all[i])
+		}
+	}
 }
 
 // marksOf are the stages of an execution as the runs of its actions leave them; runs are the newest first.
@@ -104,11 +127,11 @@ func isApproval(run codepipeline.ActionExecutionDetail) bool {
 func triggerWords(t *codepipeline.ExecutionTrigger) string {
 	switch t.TriggerType {
 	case codepipeline.TriggerTypeCreatePipeline:
-		return "the pipeline was created"
+		return "Pipeline created"
 	case codepipeline.TriggerTypeStartPipelineExecution:
-		return "released by hand"
+		return "Started by hand"
 	case codepipeline.TriggerTypePutActionRevision, codepipeline.TriggerTypePollForSourceChanges, codepipeline.TriggerTypeCloudWatchEvent:
-		return "a push"
+		return "Push"
 	}
 	return string(t.TriggerType)
 }

@@ -170,11 +170,12 @@ func (s *site) findChanges(ctx context.Context, f *finder) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range out.Pipelines {
-		_, _, executions, err := documents(p)
-		if err != nil {
-			return err
-		}
+	all, err := readPipelines(out.Pipelines)
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		executions := p.Executions
 		var ids []string
 		for id := range executions {
 			ids = append(ids, id)
@@ -187,8 +188,8 @@ func (s *site) findChanges(ctx context.Context, f *finder) error {
 			return y.Compare(x.Time)
 		})
 		for _, id := range ids {
-			c := changeOf(executions[id], id)
-			if !f.add(found{"Change", c.Message, *p.Name + " " + short(c.Commit, id) + afterHit(c.Commit, id, f.q), executionPath(*p.Name, id)}) {
+			c := changeOf(executions[id], id, nil)
+			if !f.add(found{"Change", c.Message, p.Name + " " + c.short() + afterHit(c.Commit, id, f.q), executionPath(p.Name, id)}) {
 				return nil
 			}
 		}

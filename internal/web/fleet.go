@@ -8,6 +8,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/codedeploy"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // deployment is one deployment with its hosts.
@@ -19,7 +20,9 @@ type deployment struct {
 	Fleets  []fleet
 	// Cause is the first event that failed.
 	Cause *failedEvent
-	n     int64 // hosts
+	// Remedy is what can be done once it has ended.
+	Remedy remedy
+	n      int64 // hosts
 }
 
 // fleet is the hosts of one side, or all of a deployment that has no sides.
@@ -59,8 +62,8 @@ type failedEvent struct {
 
 // shortEvents are the events' names where there is little room.
 var shortEvents = map[string]string{"ApplicationStop": "Stop", "DownloadBundle": "Bundle", "BeforeInstall": "Before", "Install": "Install", "AfterInstall": "After",
-	"ApplicationStart": "Start", "ValidateService": "Validate", "BeforeBlockTraffic": "Before", "BlockTraffic": "Block", "AfterBlockTraffic": "After",
-	"BeforeAllowTraffic": "Before", "AllowTraffic": "Allow", "AfterAllowTraffic": "After"}
+	"ApplicationStart": "Start", "ValidateService": "Validate", "BeforeBlockTraffic": "Pre-block", "BlockTraffic": "Block", "AfterBlockTraffic": "Post-block",
+	"BeforeAllowTraffic": "Pre-allow", "AllowTraffic": "Allow", "AfterAllowTraffic": "Post-allow"}
 
 // shownHosts is how many hosts are shown with all their events: more would be a page that nobody reads. Broken ones come first.
 const shownHosts = 12
@@ -72,7 +75,7 @@ func (s *site) deploymentPage(w http.ResponseWriter, r *http.Request, v visitor)
 		return err
 	}
 	d := &deployment{DeploymentInfo: out.DeploymentInfo, Kind: kindOf(string(out.DeploymentInfo.Status))}
-	if d.Origin, err = s.origin(r, d.DeploymentInfo); err != nil {
+	if d.Origin, err = s.origin(ctx, id); err != nil {
 		return err
 	}
 	if d.blueGreen() {
@@ -83,6 +86,12 @@ func (s *site) deploymentPage(w http.ResponseWriter, r *http.Request, v visitor)
 		if err == nil {
 			d.Release = got.Release
 		}
+	}
+	if d.takenBack() {
+		d.Kind = Back
+	}
+	if err := s.deploymentRemedy(ctx, d); err != nil {
+		return err
 	}
 	if err := s.fleets(ctx, d); err != nil {
 		return err
@@ -202,14 +211,10 @@ func makeHost(t *codedeploy.InstanceTarget) host {
 
 func targetWord(s codedeploy.TargetStatus) string {
 	switch s {
-	case codedeploy.TargetStatusInProgress:
-		return "Moving"
-	case codedeploy.TargetStatusPending:
-		return "Queued"
 	case codedeploy.TargetStatusSucceeded:
 		return "Done"
 	}
-	return string(s)
+	return view.StatusWord(s)
 }
 
 // failed is the event that failed on a host; nil if none did.
@@ -220,6 +225,15 @@ func (h host) failed() *codedeploy.LifecycleEvent {
 		}
 	}
 	return nil
+}
+
+// releaseReason is why a release went back or waits for a decision; the page says it once.
+func (d *deployment) releaseReason() string {
+	if d.takenBack() {
+		return "" // the page begins with it
+	}
+	_, because := sentence(text(d.Release.Message))
+	return view.Plain(because)
 }
 
 func (d *deployment) blueGreen() bool {

@@ -4,14 +4,11 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
-	"slipway/api/awsproto"
-	"slipway/api/codedeploy"
-	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // releaseRoutes are the pages of the Release stage.
@@ -43,21 +40,16 @@ func (s *site) releasesPage(w http.ResponseWriter, r *http.Request, v visitor) e
 	if out.NextToken != nil {
 		more = "/releases?after=" + url.QueryEscape(*out.NextToken)
 	}
-	s.render(w, r, http.StatusOK, Releases(s.shell(r, v, "Releases", "releases"), out.Releases, more, s.Now()))
-	return nil
-}
-
-// liveReleases are the releases under way, by their deployments.
-func (s *site) liveReleases(ctx context.Context) (map[string]slipway.ReleaseSummary, error) {
-	out, err := s.Slipway.ListReleases(ctx, &slipway.ListReleasesInput{Live: new(true), MaxResults: new(int32(100))})
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]slipway.ReleaseSummary{}
+	var ids []string
 	for _, x := range out.Releases {
-		all[*x.DeploymentId] = x
+		ids = append(ids, *x.DeploymentId)
 	}
-	return all, nil
+	known, err := s.describe(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	s.render(w, r, http.StatusOK, Releases(s.shell(r, v, "Releases", "releases"), out.Releases, known, more, s.Now()))
+	return nil
 }
 
 // releaseView is a release as its page shows it.
@@ -65,9 +57,11 @@ type releaseView struct {
 	*slipway.Release
 	Kind     Kind
 	Origin   origin
-	Say      string // where it stands
-	Because  string // why, of one that goes back or asks
-	Next     string // what comes, and when
+	Old      change   // what runs in the group besides
+	Serves   []served // what runs in the group now
+	Say      string   // where it stands
+	Because  string   // why, of one that goes back or asks
+	Next     string   // what comes, and when
 	Judged   *slipway.ReleaseStepState
 	Steps    []releaseStep
 	Chart    trafficChart
@@ -75,13 +69,6 @@ type releaseView struct {
 	Curves   *latencyChart
 	Measures []measure
 	Happened []happening
-}
-
-// origin is the change that is deployed, and the pipeline that it came by; empty if a deployment was made by hand.
-type origin struct {
-	Pipeline, Execution string
-	Change              change
-	CommitHref          string
 }
 
 // releaseStep is a share of the traffic with how it went.
@@ -108,40 +95,25 @@ func (s *site) releasePage(w http.ResponseWriter, r *http.Request, v visitor) er
 	if err != nil {
 		return err
 	}
-	d, err := s.Deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
-	if err != nil {
+	x := makeRelease(got.Release, traffic, s.Now())
+	if x.Origin, err = s.origin(ctx, id); err != nil {
 		return err
 	}
-	view := makeRelease(got.Release, traffic, s.Now())
-	if view.Origin, err = s.origin(r, d.DeploymentInfo); err != nil {
+	if err := s.replaces(ctx, x); err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, ReleasePage(s.shell(r, v, "Release "+id, "release/"+id), view, s.Now()))
+	s.render(w, r, http.StatusOK, ReleasePage(s.shell(r, v, "Release "+id, "release/"+id), x, s.Now()))
 	return nil
 }
 
-// fromPipeline is how the deployments of a pipeline describe themselves.
-var fromPipeline = regexp.MustCompile(`^Pipeline ([A-Za-z0-9.@_-]+), execution ([0-9a-f-]{36})$`)
+// origin is the change that a deployment deploys, with the execution that it came by; empty if nothing is known of it.
+type origin struct{ Change change }
 
 // origin finds the change that a deployment deploys.
-func (s *site) origin(r *http.Request, d *codedeploy.DeploymentInfo) (o origin, err error) {
-	m := fromPipeline.FindStringSubmatch(text(d.Description))
-	if m == nil {
-		return o, nil
-	}
-	o.Pipeline, o.Execution = m[1], m[2]
-	x, err := s.Pipelines.GetPipelineExecution(r.Context(), &codepipeline.GetPipelineExecutionInput{PipelineName: &o.Pipeline, PipelineExecutionId: &o.Execution})
-	if code := awsproto.Code(err); code == "PipelineNotFoundException" || code == "PipelineExecutionNotFoundException" {
-		return origin{}, nil // it was deleted since
-	}
-	if err != nil {
-		return o, err
-	}
-	o.Change.Execution = o.Execution
-	for _, rev := range x.PipelineExecution.ArtifactRevisions[:min(1, len(x.PipelineExecution.ArtifactRevisions))] {
-		o.Change.Commit, o.Change.Message, o.CommitHref = text(rev.RevisionId), firstLine(text(rev.RevisionSummary)), pathOf(text(rev.RevisionUrl))
-	}
-	return o, nil
+func (s *site) origin(ctx context.Context, deployment string) (o origin, err error) {
+	known, err := s.describe(ctx, []string{deployment})
+	o.Change = described(known[deployment])
+	return o, err
 }
 
 func makeRelease(x *slipway.Release, t *slipway.GetReleaseTrafficOutput, now time.Time) *releaseView {
@@ -165,18 +137,25 @@ func makeRelease(x *slipway.Release, t *slipway.GetReleaseTrafficOutput, now tim
 
 // releaseKind is the state of a release; one that somebody paused waits for somebody.
 func releaseKind(status slipway.ReleaseStatus, paused *bool) Kind {
-	switch status {
-	case slipway.ReleaseStatusPromoted:
-		return Succeeded
-	case slipway.ReleaseStatusRolledBack, slipway.ReleaseStatusRollingBack:
-		return Back
-	case slipway.ReleaseStatusAsking:
-		return Waiting
+	return view.ReleaseKind(status, paused)
+}
+
+// replaces finds what the traffic comes from, while it moves: what serves in the group.
+func (s *site) replaces(ctx context.Context, v *releaseView) error {
+	group := slipway.GroupRef{ApplicationName: v.ApplicationName, DeploymentGroupName: v.DeploymentGroupName}
+	out, err := s.Slipway.ListServing(ctx, &slipway.ListServingInput{Groups: []slipway.GroupRef{group}})
+	if err != nil {
+		return err
 	}
-	if paused != nil && *paused {
-		return Waiting
+	for _, g := range out.Groups {
+		v.Serves = append(v.Serves, servedOf(g))
+		for _, x := range g.Versions {
+			if x.Change != nil && *x.DeploymentId != *v.DeploymentId && v.Old.Commit == "" {
+				v.Old = described(*x.Change)
+			}
+		}
 	}
-	return Running
+	return nil
 }
 
 // live tells whether anything can be done about a release.

@@ -7,25 +7,12 @@ import (
 	"time"
 
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // releaseWord says the state of a release in a list.
 func releaseWord(status slipway.ReleaseStatus, paused *bool, percent *int32) string {
-	at := fmt.Sprintf("%d %%", number32(percent))
-	switch status {
-	case slipway.ReleaseStatusPromoted:
-		return "Released"
-	case slipway.ReleaseStatusRolledBack:
-		return "Rolled back"
-	case slipway.ReleaseStatusRollingBack:
-		return "Rolling back"
-	case slipway.ReleaseStatusAsking:
-		return "Asks, at " + at
-	}
-	if paused != nil && *paused {
-		return "Paused at " + at
-	}
-	return "Releasing, " + at
+	return view.ReleaseWords(status, paused, percent)
 }
 
 func number32(n *int32) int32 {

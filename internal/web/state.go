@@ -1,60 +1,28 @@
 package web
 
-// Kind is one of the states that the visual language knows: a shape, a colour, and always a word.
-type Kind string
+import "slipway/internal/view"
+
+// Kind is one of the states that the visual language knows.
+type Kind = view.Kind
 
 // Kinds of states.
 const (
-	Queued     Kind = "queued"
-	Running    Kind = "running"
-	Succeeded  Kind = "succeeded"
-	Failed     Kind = "failed"
-	Waiting    Kind = "waiting"
-	Stopped    Kind = "stopped"
-	Superseded Kind = "superseded"
-	Skipped    Kind = "skipped"
-	NotReached Kind = "none"
-	Held       Kind = "held" // a transition that is closed
-	Watch      Kind = "watch"
-	Back       Kind = "back" // what was rolled back
+	Queued     = view.Queued
+	Running    = view.Running
+	Succeeded  = view.Succeeded
+	Failed     = view.Failed
+	Waiting    = view.Waiting
+	Stopped    = view.Stopped
+	Superseded = view.Superseded
+	Skipped    = view.Skipped
+	NotReached = view.NotReached
+	Held       = view.Held
+	Watch      = view.Watch
+	Back       = view.Back
 )
 
 // kindOf tells the kind of a status of any of the services.
-func kindOf(status string) Kind {
-	switch status {
-	case "InProgress", "IN_PROGRESS", "Stopping", "Baking":
-		return Running
-	case "Ready": // a deployment that somebody has to continue
-		return Waiting
-	case "Succeeded", "SUCCEEDED":
-		return Succeeded
-	case "Failed", "FAILED", "FAULT", "TIMED_OUT", "ERROR":
-		return Failed
-	case "Stopped", "STOPPED", "Abandoned", "Cancelled":
-		return Stopped
-	case "Superseded":
-		return Superseded
-	case "Skipped", "SKIPPED":
-		return Skipped
-	case "Created", "Queued", "Pending", "GENERATING", "INCOMPLETE":
-		return Queued
-	}
-	return NotReached
-}
+func kindOf(status string) Kind { return view.KindOf(status) }
 
-// word is how a kind is called where nothing better is known.
-func (k Kind) word() string {
-	switch k {
-	case NotReached:
-		return "not reached"
-	case Waiting:
-		return "waiting for approval"
-	case Held:
-		return "transition closed"
-	case Watch:
-		return "worth watching"
-	case Back:
-		return "rolled back"
-	}
-	return string(k)
-}
+// rank orders states: broken, then awaited, then moving, then at rest.
+func rank(k Kind) int { return view.Rank(k) }

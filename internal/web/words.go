@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"slipway/internal/view"
 )
 
 // count says a number of things: none, one, or how many.
@@ -22,37 +24,19 @@ func count(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// boardWords says how many pipelines move, and how many are at rest.
-func boardWords(b *board) string {
-	moves := "no other moves"
-	switch n := len(b.Way); n {
-	case 0:
-	case 1:
-		moves = "1 moves by itself"
-	default:
-		moves = fmt.Sprintf("%d move by themselves", n)
+// boardWords say how many pipelines need a person, move, and are at rest; what there is none of is left out.
+func boardWords(b *board) (hand, rest string) {
+	hand = "Nothing needs attention"
+	if n := b.Failed + b.Waiting; n > 0 {
+		hand = count(n, "pipeline needs attention", "pipelines need attention")
 	}
-	rest := "none is at rest"
-	switch n := len(b.Rest); n {
-	case 0:
-	case 1:
-		rest = "1 is at rest"
-	default:
-		rest = fmt.Sprintf("%d are at rest", n)
+	if n := len(b.Way); n > 0 {
+		rest += fmt.Sprintf(", %d running", n)
 	}
-	return moves + ", " + rest + "."
-}
-
-// hands says how many pipelines need somebody.
-func hands(b *board) string {
-	switch n := b.Failed + b.Waiting; n {
-	case 0:
-		return "Nothing needs a hand"
-	case 1:
-		return "1 pipeline needs a hand"
-	default:
-		return fmt.Sprintf("%d pipelines need a hand", n)
+	if n := len(b.Rest); n > 0 {
+		rest += fmt.Sprintf(", %d idle", n)
 	}
+	return hand, rest + "."
 }
 
 // pipelineWords says what is going on in a pipeline.
@@ -61,14 +45,18 @@ func pipelineWords(p *pipelineView) string {
 	if p.Failed > 0 {
 		parts = append(parts, count(p.Failed, "stage failed", "stages failed"))
 	}
+	waiting := len(p.Approvals) + len(p.Asking)
 	if n := len(p.Approvals); n > 0 {
-		parts = append(parts, count(n, "change waits for your approval", "changes wait for your approval"))
+		parts = append(parts, count(n, "change is waiting for approval", "changes are waiting for approval"))
 	}
-	if n := len(p.Running) - len(p.Approvals); n > 0 {
-		parts = append(parts, count(n, "change is moving", "changes are moving"))
+	if n := len(p.Asking); n > 0 {
+		parts = append(parts, count(n, "release is waiting for a decision", "releases are waiting for a decision"))
+	}
+	if n := len(p.Running) - waiting; n > 0 {
+		parts = append(parts, count(n, "change is running", "changes are running"))
 	}
 	if len(parts) == 0 {
-		return "Nothing moves and nothing is owed."
+		return "Nothing is running and nothing is waiting."
 	}
 	return strings.ToUpper(parts[0][:1]) + parts[0][1:] + suffix(parts[1:]) + "."
 }
@@ -101,3 +89,13 @@ func decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 func printable(content []byte) bool {
 	return utf8.Valid(content) && !bytes.ContainsRune(content, 0)
 }
+
+// short is a commit's first characters, or an execution's if its commit is not known.
+func short(commit, execution string) string {
+	if commit == "" {
+		commit = execution
+	}
+	return view.Short(commit)
+}
+
+func firstLine(s string) string { return view.FirstLine(s) }
