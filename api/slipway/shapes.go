@@ -490,6 +490,7 @@ type PollBuildInput struct {
 	Runner  *string  `json:"runner,omitzero"`
 	Free    *int32   `json:"free,omitzero"`
 	Running []string `json:"running,omitzero"`
+	Refuses *string  `json:"refuses,omitzero"`
 }
 
 // PollBuildOutput is the shape of that name.

@@ -68,6 +68,7 @@ AWS_ENDPOINT_URL=http://127.0.0.1:8080. Slipway is independent of AWS.
   slipway why web                why did it fail?`
 
 func main() {
+	keepDescriptors()
 	os.Exit(run(os.Args[1:]))
 }
 

@@ -13,10 +13,11 @@ import (
 
 type runnerCommand struct {
 	client
-	Data   string   `help:"The data folder of the server on this machine." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
-	Name   string   `help:"Name of this runner." default:"local"`
-	Builds int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
-	Pass   []string `help:"Variables of this environment that builds get." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
+	Data      string   `help:"The data folder of the server on this machine." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Name      string   `help:"Name of this runner." default:"local"`
+	Builds    int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	NoSandbox bool     `help:"Take builds though there is no sandbox here (bubblewrap): they run with the runner's own rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
+	Pass      []string `help:"Variables of this environment that builds get." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
 }
 
 func (*runnerCommand) Help() string {
@@ -50,5 +51,5 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 	}
 	app.SayReady()
 	return runner.Serve(ctx, runner.Config{Endpoint: c.Endpoint, Region: c.Region, Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
-		Name: c.Name, Dir: data.Runner(), JournalDir: data.Journal(), Concurrency: builds, Pass: c.Pass, Hidden: []string{string(data)}, Log: logger()})
+		Name: c.Name, Dir: data.Runner(), JournalDir: data.Journal(), Concurrency: builds, Pass: c.Pass, NoSandbox: c.NoSandbox, Hidden: []string{string(data)}, Log: logger()})
 }

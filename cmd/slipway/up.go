@@ -42,9 +42,10 @@ func (p place) arguments() []string {
 
 type upCommand struct {
 	place
-	Builds  int    `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
-	Ports   string `help:"Host on which the ports of load balancers are opened; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
-	Metrics string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
+	Builds    int    `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	NoSandbox bool   `help:"Run builds though there is no sandbox here (bubblewrap): they run with the runner's own rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
+	Ports     string `help:"Host on which the ports of load balancers are opened; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
+	Metrics   string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
 
 func logger() *slog.Logger {
@@ -90,6 +91,9 @@ func (c *upCommand) Run(ctx context.Context) error {
 		Server: append([]string{"server"}, c.arguments()...),
 		Runner: []string{"runner", "--data=" + c.Data, "--endpoint=" + app.URL(c.URL, c.Listen), "--region=" + at.Region, fmt.Sprintf("--builds=%d", c.Builds)},
 		Router: []string{"router", "--data=" + c.Data, "--endpoint=" + app.URL(c.URL, c.Listen), "--region=" + at.Region, "--listen=" + c.Ports, "--metrics=" + c.Metrics},
+	}
+	if c.NoSandbox {
+		up.Runner = append(up.Runner, "--no-sandbox")
 	}
 	up.Ready = func() error { return c.banner(data, at, before) }
 	return up.Run(ctx)

@@ -79,8 +79,11 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 		}
 		return kind, notes, err
 	case "pipeline":
-		_, err = pipelinefile.Parse(file, text)
-		return kind, nil, err
+		d, err := pipelinefile.Parse(file, text)
+		if err == nil {
+			notes = unexported(file, text, d)
+		}
+		return kind, notes, err
 	}
 	return "", nil, fmt.Errorf("%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline", file)
 }

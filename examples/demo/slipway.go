@@ -71,7 +71,12 @@ func start(ctx context.Context, dir string) (*demo, error) {
 	}
 	say("Starting Slipway: slipway up --data .demo/data --listen %s", listen)
 	d := &demo{dir: dir, program: program, url: "http://" + listen, ended: make(chan struct{})}
-	if _, err := d.launch("slipway", nil, "up", "--data", filepath.Join(dir, "data"), "--listen", listen, "--region", region); err != nil {
+	up := []string{"up", "--data", filepath.Join(dir, "data"), "--listen", listen, "--region", region}
+	if _, err := exec.LookPath("bwrap"); err != nil {
+		say("There is no bubblewrap here: the demo's builds run with your own rights (--no-sandbox). Install it with: apt-get install bubblewrap")
+		up = append(up, "--no-sandbox")
+	}
+	if _, err := d.launch("slipway", nil, up...); err != nil {
 		return nil, err
 	}
 	if err := d.wait(ctx, "slipway to answer", func() (bool, error) {

@@ -143,7 +143,7 @@ func (s *Service) StopBuild(ctx context.Context, in *cb.StopBuildInput) (*cb.Sto
 	if r == nil {
 		return nil, s.noBuild(*in.Id)
 	}
-	return &cb.StopBuildOutput{Build: new(view(r, s.progressOf(*r.build.Id)))}, nil
+	return &cb.StopBuildOutput{Build: new(s.shown(r))}, nil
 }
 
 func (s *Service) noBuild(id string) error {

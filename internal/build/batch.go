@@ -37,7 +37,7 @@ func (s *Service) BatchGetBuilds(ctx context.Context, in *cb.BatchGetBuildsInput
 	out := &cb.BatchGetBuildsOutput{Builds: []cb.Build{}, BuildsNotFound: []string{}}
 	for _, id := range in.Ids {
 		if r := found[s.buildID(id)]; r != nil {
-			out.Builds = append(out.Builds, view(r, s.progressOf(*r.build.Id)))
+			out.Builds = append(out.Builds, s.shown(r))
 		} else {
 			out.BuildsNotFound = append(out.BuildsNotFound, id)
 		}

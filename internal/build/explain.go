@@ -19,7 +19,7 @@ func (s *Service) ExplainBuild(ctx context.Context, in *slipway.ExplainBuildInpu
 	if r == nil {
 		return nil, unknown(*in.Id)
 	}
-	b := view(r, s.progressOf(*r.build.Id))
+	b := s.shown(r)
 	out := &slipway.ExplainBuildOutput{Id: b.Id, Status: new(string(b.BuildStatus)), Summary: new(summary(r, b)), Phase: b.CurrentPhase}
 	if c := r.cause; c != nil {
 		out.Phase, out.ExitCode, out.Line = &c.Phase, c.ExitCode, c.Line
@@ -40,6 +40,9 @@ func (s *Service) ExplainBuild(ctx context.Context, in *slipway.ExplainBuildInpu
 func summary(r *row, b cb.Build) string {
 	switch {
 	case r.Stage == Queued:
+		if contexts := b.Phases[len(b.Phases)-1].Contexts; len(contexts) > 0 {
+			return "The build waits for a runner. " + text(contexts[0].Message)
+		}
 		return "The build waits for a runner."
 	case r.Stage == Assigned:
 		return "The runner " + r.Runner + " is taking the build."

@@ -30,6 +30,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 		return nil, &slipway.RunnerConflictException{Message: "Another runner polls by the name " + name + ", with another access key. Give this one a name of its own."}
 	}
 	defer func() { s.runners.leave(p, s.Now()) }()
+	s.runners.refuse(name, text(in.Refuses))
 	if err := s.heard(ctx, name); err != nil {
 		return nil, err
 	}

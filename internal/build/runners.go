@@ -1,6 +1,7 @@
 package build
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -19,7 +20,9 @@ type runner struct {
 	seen  time.Time
 	saved time.Time // when seen was last written
 	poll  *poll
-	told  map[string]time.Time // builds that it was told to stop or forget, and when
+	// refuses is why the runner takes no builds, "" if it does.
+	refuses string
+	told    map[string]time.Time // builds that it was told to stop or forget, and when
 }
 
 // poll is a PollBuild that is held.
@@ -56,6 +59,30 @@ func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) 
 	r.key, r.seen = key, now
 	r.poll = &poll{runner: name, offer: make(chan string, 1), look: make(chan struct{}, 1), gone: make(chan struct{})}
 	return r.poll, true
+}
+
+// refuse notes why a runner takes no builds; "" if it does.
+func (rs *runners) refuse(name, why string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.of(name).refuses = why
+}
+
+// refusal is why no runner that polls takes builds, in the words of one of them; "" if some runner does, or none polls.
+func (rs *runners) refusal() string {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	why := ""
+	for _, name := range slices.Sorted(maps.Keys(rs.byName)) {
+		switch r := rs.byName[name]; {
+		case r.poll == nil:
+		case r.refuses == "":
+			return ""
+		case why == "":
+			why = "The runner " + name + " takes no builds: " + r.refuses
+		}
+	}
+	return why
 }
 
 // leave ends a poll.

@@ -235,7 +235,7 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 		if sub.origin != "" {
 			if r, err := one(ctx, tx, `WHERE origin = $1`, sub.origin); err != nil || r != nil {
 				if r != nil {
-					b = new(view(r, s.progressOf(*r.build.Id)))
+					b = new(s.shown(r))
 				}
 				return err
 			}

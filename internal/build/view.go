@@ -33,6 +33,17 @@ func view(r *row, progress *slipway.Progress) cb.Build {
 	return b
 }
 
+// shown is a build as it stands now: view, and for one in the queue why no runner takes it.
+func (s *Service) shown(r *row) cb.Build {
+	b := view(r, s.progressOf(*r.build.Id))
+	if r.Stage == Queued {
+		if why := s.runners.refusal(); why != "" {
+			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("NO_SANDBOX"), Message: &why}}
+		}
+	}
+	return b
+}
+
 // opening are the phases before a runner's. The queue's ends when a runner takes the build, or at end, with a status and context.
 func opening(r *row, end time.Time, status cb.StatusType, contexts []cb.PhaseContext) []cb.BuildPhase {
 	submitted := cb.BuildPhase{PhaseType: cb.BuildPhaseTypeSubmitted, PhaseStatus: cb.StatusTypeSucceeded, StartTime: awsproto.At(r.submitted), EndTime: awsproto.At(r.submitted), DurationInSeconds: new(int64(0))}

@@ -32,6 +32,8 @@ type Sandbox struct {
 	bwrap, setpriv string
 	// root says that the runner is root: then builds run as an unprivileged user of their own.
 	root bool
+	// disableUsers says that bubblewrap can forbid user namespaces by itself, besides the filter of system calls.
+	disableUsers bool
 	// hidden are folders that are never shown, though they lie in a system folder.
 	hidden []string
 }
@@ -49,6 +51,7 @@ func FindSandbox(hidden ...string) (*Sandbox, error) {
 	if s.setpriv, err = exec.LookPath("setpriv"); err != nil && s.root {
 		return nil, errors.New("setpriv is not installed (apt-get install util-linux)")
 	}
+	s.disableUsers = disablesUsers(s.bwrap)
 	for _, dir := range hidden {
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			s.hidden = append(s.hidden, real)
@@ -215,6 +218,9 @@ func (b *box) arguments() []string {
 	args := []string{"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", "slipway", "--die-with-parent"}
 	if !s.root {
 		args = append(args, "--unshare-user")
+		if s.disableUsers {
+			args = append(args, "--disable-userns")
+		}
 	}
 	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/run/systemd/resolve", "/run/resolvconf"} {
 		info, err := os.Lstat(dir)

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -356,6 +357,9 @@ func (b *build) readSpec(ctx context.Context) (string, []byte, error) {
 	if given == "" {
 		given = "buildspec.yml"
 	}
+	if b.tree != "" {
+		return b.readOwnSpec(given)
+	}
 	root, err := os.OpenRoot(b.box.hostSource())
 	if err != nil {
 		return "", nil, err
@@ -363,10 +367,11 @@ func (b *build) readSpec(ctx context.Context) (string, []byte, error) {
 	defer root.Close()
 	name := path.Join(b.box.source(), given)
 	missing := fmt.Errorf("stat %s: no such file or directory", name) // CodeBuild's words
-	if b.tree != "" {
-		missing = fmt.Errorf("there is no %s in %s: write one, or name another with -b", given, b.tree)
+	inside := strings.TrimPrefix(path.Clean(given), "./")
+	if !fs.ValidPath(inside) {
+		return "", nil, fmt.Errorf("the buildspec's path %q leads out of the source; give one inside it", given)
 	}
-	f, _, err := openRegular(root, strings.TrimPrefix(path.Clean(given), "./"))
+	f, _, err := openRegular(root, inside)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil, missing
 	} else if err != nil {
@@ -374,10 +379,28 @@ func (b *build) readSpec(ctx context.Context) (string, []byte, error) {
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxBuildspec))
-	if b.tree != "" {
-		name = given
-	}
 	return name, text, err
+}
+
+// readOwnSpec reads the buildspec of a working tree, which may lie anywhere on this machine.
+func (b *build) readOwnSpec(given string) (string, []byte, error) {
+	file := given
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(b.tree, file)
+	}
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, fmt.Errorf("there is no %s in %s: write one, or name another with -b", given, b.tree)
+	}
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return "", nil, fmt.Errorf("%s cannot be read: %w", given, failed.Err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxBuildspec))
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s cannot be read: %w", given, failed.Err)
+	}
+	return given, text, err
 }
 
 // Inline tells whether a project's buildspec is the text itself, and not a path or an ARN.

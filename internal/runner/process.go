@@ -46,6 +46,14 @@ func (p *process) start() error {
 	defer w.Close()
 	p.Args = slices.Insert(p.Args, 1, "--info-fd", strconv.Itoa(3+len(p.ExtraFiles)))
 	p.ExtraFiles = append(p.ExtraFiles, w)
+	filter, err := seccompFile()
+	if err != nil {
+		_ = info.Close()
+		return err
+	}
+	defer filter.Close()
+	p.Args = slices.Insert(p.Args, 1, "--seccomp", strconv.Itoa(3+len(p.ExtraFiles)))
+	p.ExtraFiles = append(p.ExtraFiles, filter)
 	if err := p.Start(); err != nil {
 		_ = info.Close()
 		return err

@@ -40,7 +40,9 @@ type Config struct {
 	Pass []string
 	// Hidden are folders that builds must not see, such as the server's data; Dir and JournalDir are always.
 	Hidden []string
-	Log    *slog.Logger
+	// NoSandbox lets builds run with the runner's own rights where there is no sandbox; else the runner then takes none.
+	NoSandbox bool
+	Log       *slog.Logger
 }
 
 const (
@@ -67,6 +69,7 @@ type server struct {
 	journal *journal.Journal
 	records records
 	sandbox *Sandbox
+	refuses string // why no builds are taken, "" if they are
 	log     *slog.Logger
 	work    context.Context // ends when builds must stop
 
@@ -118,7 +121,13 @@ func Serve(ctx context.Context, c Config) error {
 	}
 	defer s.journal.Close()
 	if s.sandbox, err = FindSandbox(append([]string{dir, c.JournalDir}, c.Hidden...)...); err != nil {
-		s.log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
+		if c.NoSandbox {
+			s.log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
+		} else {
+			s.refuses = fmt.Sprintf("it has no sandbox: %v. Then start the runner again; or start it with --no-sandbox (SLIPWAY_NO_SANDBOX=true), "+
+				"and builds run with the runner's own rights and can read its keys.", err)
+			s.log.Error("this runner takes no builds", "why", s.refuses)
+		}
 	}
 	var stop context.CancelCauseFunc
 	s.work, stop = context.WithCancelCause(context.WithoutCancel(ctx))
@@ -247,13 +256,16 @@ func (s *server) poll(ctx context.Context) {
 				free++
 			}
 		}
+		if s.refuses != "" {
+			free = 0
+		}
 		ids := slices.Sorted(maps.Keys(s.builds))
 		call, cancel := context.WithTimeout(ctx, pollLimit)
-		if free == 0 {
+		if free == 0 && s.refuses == "" {
 			s.repoll = cancel // a place that becomes free is told at once
 		}
 		s.mu.Unlock()
-		out, err := s.api.PollBuild(call, &slipway.PollBuildInput{Runner: &s.Name, Free: new(int32(free)), Running: ids})
+		out, err := s.api.PollBuild(call, &slipway.PollBuildInput{Runner: &s.Name, Free: new(int32(free)), Running: ids, Refuses: orNil(s.refuses)})
 		interrupted := call.Err() != nil && !errors.Is(call.Err(), context.DeadlineExceeded)
 		s.mu.Lock()
 		s.repoll = nil
@@ -279,6 +291,14 @@ func (s *server) poll(ctx context.Context) {
 			s.take(*out.Build.Id, out.Build.Order)
 		}
 	}
+}
+
+// orNil is a text that may be absent.
+func orNil(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func wait(ctx context.Context, d time.Duration) {

@@ -41,6 +41,16 @@ func Parse(file string, text []byte) (*cp.PipelineDeclaration, error) {
 	return d, nil
 }
 
+// Locate finds the place of a configuration value in a pipeline's file, that Parse has read: the action j of stage i, both from zero.
+func Locate(file string, text []byte, i, j int, key string) yamlfile.Place {
+	p := &parse{file: file}
+	p.parse(text)
+	if at := p.locate([]string{"stages", strconv.Itoa(i + 1), "actions", strconv.Itoa(j + 1), "configuration", key}); at != nil {
+		return yamlfile.Place{Line: at.Line, Column: at.Column}
+	}
+	return yamlfile.Place{Line: 1, Column: 1}
+}
+
 type parse struct {
 	file   string
 	root   ast.Node // the pipeline's node
