@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -37,7 +38,12 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return requests },
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
 	}
-	p.start(ctx, "http", func(context.Context) error { return hs.Serve(listener) })
+	p.start(ctx, "http", func(context.Context) error {
+		if err := hs.Serve(listener); !errors.Is(err, net.ErrClosed) && !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
 	s.Log.Info("slipway serves", "url", s.URL, "region", s.Place.Region, "account", s.Place.Account)
 	SayReady()
 	var died error

@@ -217,17 +217,15 @@ func (s *server) fit(ctx context.Context) error {
 	}
 	api.Add(services.all()...)
 	objects := &s3.Handler{
-		Objects: s.objects,
-		Region:  region,
-		Account: account,
-		Regions: regions,
-		Lookup:  s.identity.Lookup,
-		Caller:  s.identity.Caller,
-		Now:     now,
-		Log:     s.Log,
-		Authorize: func(ctx context.Context, operation, _, _ string) error {
-			return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
-		},
+		Objects:   s.objects,
+		Region:    region,
+		Account:   account,
+		Regions:   regions,
+		Lookup:    s.identity.Lookup,
+		Caller:    s.identity.Caller,
+		Now:       now,
+		Log:       s.Log,
+		Authorize: objectAccess(builds, deployments),
 	}
 	polls, endPolls := context.WithCancelCause(context.WithoutCancel(ctx))
 	s.handler = &mux{
@@ -237,9 +235,7 @@ func (s *server) fit(ctx context.Context) error {
 		log:      s.Log,
 		api:      api,
 		s3:       objects,
-		git: &source.Handler{Source: s.sources, Authenticate: s.identity.Git, Authorize: func(c awsproto.Caller, operation string) error {
-			return identity.Authorize(c, "codecommit", operation)
-		}},
+		git:      &source.Handler{Source: s.sources, Authenticate: s.identity.Git, Authorize: repositoryAccess(builds)},
 		pages: web.New(web.Config{Sessions: sessions{s.identity}, SessionLife: identity.SessionLife, Source: services.codecommit, Builds: services.codebuild,
 			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, IAM: services.iam, Hub: s.hub, Other: objects, URL: s.URL, Region: region, Account: account, Version: s.Version, Log: s.Log, Now: now}),
 		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
@@ -269,9 +265,9 @@ func (c contract) all() []awsproto.Service {
 // sessions are identity's, as the pages take them.
 type sessions struct{ *identity.Service }
 
-func (s sessions) Session(ctx context.Context, cookie string) (awsproto.Caller, string, bool, error) {
+func (s sessions) Session(ctx context.Context, cookie string) (web.Session, bool, error) {
 	x, ok, err := s.Service.Session(ctx, cookie)
-	return x.Caller, x.CSRF, ok, err
+	return web.Session{Caller: x.Caller, CSRF: x.CSRF, Began: x.Began}, ok, err
 }
 
 func (s *server) readObject(ctx context.Context, bucket, key string) (io.ReadCloser, error) {

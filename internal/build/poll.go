@@ -25,6 +25,9 @@ const (
 // Config.Hold has passed. A build is assigned to the runner durably before it is answered.
 func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*slipway.PollBuildOutput, error) {
 	name, room := *in.Runner, number(in.Free) > 0
+	if err := s.bind(ctx, name, awsproto.CallerOf(ctx).AccessKeyID, true); err != nil {
+		return nil, err
+	}
 	p, ok := s.runners.arrive(name, awsproto.CallerOf(ctx).AccessKeyID, s.Now(), s.Silence)
 	if !ok {
 		return nil, &slipway.RunnerConflictException{Message: "Another runner polls by the name " + name + ", with another access key. Give this one a name of its own."}
@@ -174,6 +177,23 @@ func (s *Service) takeNext(ctx context.Context, runner string) (*slipway.BuildOr
 	return s.order(r)
 }
 
+// lastHeard is when a runner was last heard of, by its row and by what this process knows.
+func (s *Service) lastHeard(name string, seen int64) time.Time {
+	last := moment(seen)
+	if t := s.runners.lastSeen(name, s.Now()); t.After(last) {
+		last = t
+	}
+	return last
+}
+
+// speaks notes that a runner lives, and refuses a caller with another access key than the runner's.
+func (s *Service) speaks(ctx context.Context, name string) error {
+	if err := s.bind(ctx, name, awsproto.CallerOf(ctx).AccessKeyID, false); err != nil {
+		return err
+	}
+	return s.heard(ctx, name)
+}
+
 // heard notes that a runner lives.
 func (s *Service) heard(ctx context.Context, name string) error {
 	now := s.Now()
@@ -197,10 +217,7 @@ func (s *Service) watchRunner(ctx context.Context, j store.Running) (store.Outco
 		return store.Done, err
 	}
 	now := s.Now()
-	last := moment(seen)
-	if t := s.runners.lastSeen(j.Key, now); t.After(last) {
-		last = t
-	}
+	last := s.lastHeard(j.Key, seen)
 	// While the server was down it could hear nobody.
 	patience := last
 	if s.started.After(patience) {

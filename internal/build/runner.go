@@ -21,7 +21,7 @@ func malformed(what string, err error) error {
 
 // AcknowledgeBuild implements slipway:AcknowledgeBuild.
 func (s *Service) AcknowledgeBuild(ctx context.Context, in *slipway.AcknowledgeBuildInput) (*slipway.AcknowledgeBuildOutput, error) {
-	if err := s.heard(ctx, *in.Runner); err != nil {
+	if err := s.speaks(ctx, *in.Runner); err != nil {
 		return nil, err
 	}
 	r, d, err := s.happen(ctx, *in.Id, Acknowledge{*in.Runner}, nil)
@@ -41,7 +41,7 @@ func (s *Service) UpdateBuild(ctx context.Context, in *slipway.UpdateBuildInput)
 	if err := json.Unmarshal(in.Progress, &progress); err != nil {
 		return nil, malformed("progress", err)
 	}
-	if err := s.heard(ctx, *in.Runner); err != nil {
+	if err := s.speaks(ctx, *in.Runner); err != nil {
 		return nil, err
 	}
 	r, err := one(ctx, s.db, `WHERE id = $1`, *in.Id)
@@ -79,7 +79,7 @@ func (s *Service) CompleteBuild(ctx context.Context, in *slipway.CompleteBuildIn
 	if !slices.Contains(statuses, result.Status) {
 		return nil, &awsproto.Error{Code: "ValidationException", Message: "A build does not end with the status " + string(result.Status) + "."}
 	}
-	if err := s.heard(ctx, *in.Runner); err != nil {
+	if err := s.speaks(ctx, *in.Runner); err != nil {
 		return nil, err
 	}
 	r, d, err := s.happen(ctx, *in.Id, Done{*in.Runner, result.Status}, &result)

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"database/sql"
-	"time"
 
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
@@ -16,16 +15,11 @@ const maxRunners = 200
 // ListRunners implements slipway:ListRunners: the runners that were ever heard of, when that was, and what they run.
 func (s *Service) ListRunners(ctx context.Context, _ *slipway.ListRunnersInput) (*slipway.ListRunnersOutput, error) {
 	out := &slipway.ListRunnersOutput{Runners: []slipway.RunnerState{}, QueuedBuilds: new(int64)}
-	now := s.Now()
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (slipway.RunnerState, error) {
 		x := slipway.RunnerState{Name: new(""), Builds: []string{}}
 		var seen int64
 		err := r.Scan(x.Name, &seen)
-		at := time.UnixMilli(seen)
-		if t := s.runners.lastSeen(*x.Name, now); t.After(at) {
-			at = t
-		}
-		x.SeenTime = awsproto.At(at)
+		x.SeenTime = awsproto.At(s.lastHeard(*x.Name, seen))
 		return x, err
 	}, `SELECT name, seen FROM runners ORDER BY seen DESC, name LIMIT $1`, maxRunners)
 	if err != nil {

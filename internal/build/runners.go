@@ -16,7 +16,8 @@ type runners struct {
 
 // runner is one of them.
 type runner struct {
-	key   string // the access key that it signs with
+	key   string // the access key that it polls with
+	bound string // the access key that its name belongs to
 	seen  time.Time
 	saved time.Time // when seen was last written
 	poll  *poll
@@ -42,6 +43,19 @@ func (rs *runners) of(name string) *runner {
 		rs.byName[name] = r
 	}
 	return r
+}
+
+// boundTo is the access key that a name belongs to, as far as this process knows; "" if it does not.
+func (rs *runners) boundTo(name string) string {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.of(name).bound
+}
+
+func (rs *runners) bind(name, key string) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	rs.of(name).bound = key
 }
 
 // arrive begins a poll, which takes the place of an earlier one of the same runner. ok is false if somebody else polls by its name.

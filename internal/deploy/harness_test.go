@@ -154,7 +154,7 @@ func (w *world) serve(log *slog.Logger) {
 	server := &awsproto.Server{Region: region, Account: account, Lookup: w.identity.Lookup, Caller: w.identity.Caller, Now: time.Now, Log: log}
 	server.Add(cd.New(hooks, w.service), cmd.New(hooks, w.service), slipway.New(hooks, w.service), sts.New(hooks, w.identity))
 	bucket := &s3.Handler{Objects: w.objects, Region: region, Account: account, Lookup: w.identity.Lookup, Caller: w.identity.Caller, Now: time.Now, Log: log,
-		Authorize: func(ctx context.Context, operation, _, _ string) error {
+		Authorize: func(ctx context.Context, operation, _, _, _ string) error {
 			return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
 		}}
 	var mu sync.Mutex

@@ -69,6 +69,11 @@ func (s *Service) UpdateAccessKey(ctx context.Context, in *iam.UpdateAccessKeyIn
 		active = 1
 	}
 	return nil, s.changeKey(ctx, in.UserName, *in.AccessKeyId, func(tx store.Tx, user string) (sql.Result, error) {
+		if active == 0 {
+			if err := endSessions(ctx, tx, *in.AccessKeyId); err != nil {
+				return nil, err
+			}
+		}
 		return tx.Exec(ctx, `UPDATE access_keys SET active = $3 WHERE id = $1 AND owner = $2`, *in.AccessKeyId, user, active)
 	})
 }
@@ -76,8 +81,17 @@ func (s *Service) UpdateAccessKey(ctx context.Context, in *iam.UpdateAccessKeyIn
 // DeleteAccessKey implements iam:DeleteAccessKey.
 func (s *Service) DeleteAccessKey(ctx context.Context, in *iam.DeleteAccessKeyInput) (*iam.DeleteAccessKeyOutput, error) {
 	return nil, s.changeKey(ctx, in.UserName, *in.AccessKeyId, func(tx store.Tx, user string) (sql.Result, error) {
+		if err := endSessions(ctx, tx, *in.AccessKeyId); err != nil {
+			return nil, err
+		}
 		return tx.Exec(ctx, `DELETE FROM access_keys WHERE id = $1 AND owner = $2`, *in.AccessKeyId, user)
 	})
+}
+
+// endSessions ends the sessions that were begun with a key: they open what the key opened.
+func endSessions(ctx context.Context, tx store.Tx, key string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE access_key = $1`, key)
+	return err
 }
 
 func (s *Service) changeKey(ctx context.Context, name *string, id string, f func(tx store.Tx, user string) (sql.Result, error)) error {

@@ -45,8 +45,9 @@ type Service struct {
 	region  string
 	now     func() time.Time
 
-	mu   sync.RWMutex
-	keys map[string]key // every active access key, with its caller: read once, kept up to date
+	loading sync.Mutex // one reading of the keys at a time: an older one never replaces a newer one
+	mu      sync.RWMutex
+	keys    map[string]key // every active access key, with its caller: read once, kept up to date
 }
 
 type key struct {
@@ -60,7 +61,11 @@ func New(ctx context.Context, db *store.Store, s *seal.Sealer, account, region s
 	return i, i.load(ctx)
 }
 
+// load reads the keys anew. It is called after each change of them, and goes on when ctx ends: a key that is deleted must not stay.
 func (s *Service) load(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	s.loading.Lock()
+	defer s.loading.Unlock()
 	rows, err := s.db.Query(ctx, `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k JOIN users u ON u.name = k.owner WHERE k.active = 1`)
 	if err != nil {
 		return err
@@ -80,10 +85,13 @@ func (s *Service) load(ctx context.Context) error {
 		c.AccessKeyID = id
 		keys[id] = key{string(secret), c}
 	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.keys = keys
-	s.mu.Unlock()
-	return rows.Err()
+	return nil
 }
 
 // Lookup finds the secret of an access key; it is a sigv4.Lookup.

@@ -28,34 +28,45 @@ const (
 // hashing bounds how many passwords are hashed at a time: each takes 19 MiB.
 var hashing = make(chan struct{}, 2)
 
-func argon(password, salt string) string {
-	hashing <- struct{}{}
+// argon fails only where ctx ends before its turn has come.
+func argon(ctx context.Context, password, salt string) (string, error) {
+	select {
+	case hashing <- struct{}{}:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	defer func() { <-hashing }()
-	return base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(password), []byte(salt), argonTime, argonMemory, 1, argonKey))
+	return base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(password), []byte(salt), argonTime, argonMemory, 1, argonKey)), nil
 }
 
-func hashPassword(password string) string {
+func hashPassword(ctx context.Context, password string) (string, error) {
 	var b [16]byte
 	_, _ = rand.Read(b[:])
 	salt := base64.RawStdEncoding.EncodeToString(b[:])
-	return fmt.Sprintf("argon2id$%d$%d$%s$%s", argonMemory, argonTime, salt, argon(password, salt))
+	hash, err := argon(ctx, password, salt)
+	return fmt.Sprintf("argon2id$%d$%d$%s$%s", argonMemory, argonTime, salt, hash), err
 }
 
 // matchesPassword compares at the same cost whether there is a hash or not, so that the time taken says nothing.
-func matchesPassword(hash, password string) bool {
+func matchesPassword(ctx context.Context, hash, password string) (bool, error) {
 	parts := strings.Split(hash, "$")
 	salt, want := "none", ""
 	if len(parts) == 5 {
 		salt, want = parts[3], parts[4]
 	}
-	return subtle.ConstantTimeCompare([]byte(want), []byte(argon(password, salt))) == 1
+	got, err := argon(ctx, password, salt)
+	return err == nil && subtle.ConstantTimeCompare([]byte(want), []byte(got)) == 1, err
 }
 
 func (s *Service) setPassword(ctx context.Context, name, password string, existing bool) (*awsproto.Time, error) {
 	if utf8.RuneCountInString(password) < minPassword {
 		return nil, &iam.PasswordPolicyViolationException{Message: fmt.Sprintf("Password should have a minimum length of %d", minPassword)}
 	}
-	hash, now := hashPassword(password), awsproto.At(s.now())
+	hash, err := hashPassword(ctx, password)
+	if err != nil {
+		return nil, err
+	}
+	now := awsproto.At(s.now())
 	return now, s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := s.userOf(ctx, tx, &name); err != nil {
 			return err

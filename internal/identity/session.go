@@ -16,6 +16,7 @@ const SessionLife = 12 * time.Hour
 type Session struct {
 	Caller awsproto.Caller
 	CSRF   string // every form sends it back
+	Began  time.Time
 }
 
 // SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session; ok is false
@@ -32,7 +33,9 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 		if _, err := store.Find(ctx, s.db, []any{&owner, &hash}, `SELECT name, password FROM users WHERE name = $1`, name); err != nil {
 			return "", false, err
 		}
-		ok = matchesPassword(hash, secret)
+		if ok, err = matchesPassword(ctx, hash, secret); err != nil {
+			return "", false, err
+		}
 	}
 	if !ok {
 		return "", false, nil
@@ -42,8 +45,8 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires <= $1`, s.now().UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, owner, csrf, expires) VALUES ($1, $2, $3, $4)`,
-			hashed(cookie), owner, randomSecret(), s.now().Add(SessionLife).UnixMilli())
+		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, owner, csrf, expires, access_key, created) VALUES ($1, $2, $3, $4, $5, $6)`,
+			hashed(cookie), owner, randomSecret(), s.now().Add(SessionLife).UnixMilli(), k.caller.AccessKeyID, s.now().UnixMilli())
 		return err
 	})
 }
@@ -51,8 +54,10 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 // Session returns the session of a cookie; ok is false if there is none, or it has expired.
 func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, error) {
 	x := Session{Caller: awsproto.Caller{Account: s.account}}
-	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &x.Caller.Name, &x.Caller.UserID, &x.Caller.ARN, &x.Caller.Role},
-		`SELECT x.csrf, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.now().UnixMilli())
+	var created int64
+	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &created, &x.Caller.Name, &x.Caller.UserID, &x.Caller.ARN, &x.Caller.Role},
+		`SELECT x.csrf, x.created, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.now().UnixMilli())
+	x.Began = time.UnixMilli(created)
 	return x, ok, err
 }
 

@@ -21,8 +21,8 @@ type Handler struct {
 	Source *Service
 	// Authenticate verifies Basic credentials for the repository's path.
 	Authenticate func(ctx context.Context, username, password, host, path string) (awsproto.Caller, bool, error)
-	// Authorize refuses what a caller may not do: GitPull or GitPush.
-	Authorize func(c awsproto.Caller, operation string) error
+	// Authorize refuses what a caller may not do with a repository: GitPull or GitPush.
+	Authorize func(ctx context.Context, c awsproto.Caller, operation, repository string) error
 }
 
 const prefix = "/v1/repos/"
@@ -50,11 +50,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	operation := map[string]string{"git-upload-pack": "GitPull", "git-receive-pack": "GitPush"}[service]
-	if err := h.Authorize(caller, operation); err != nil {
+	// A clone URL may end in .git, which names never do.
+	if err := h.Authorize(r.Context(), caller, operation, strings.TrimSuffix(name, ".git")); err != nil {
 		http.Error(w, err.Error(), http.StatusForbidden)
 		return
 	}
-	// A clone URL may end in .git, which names never do.
 	repo, err := h.Source.open(r.Context(), strings.TrimSuffix(name, ".git"))
 	if err != nil {
 		if _, missing := errors.AsType[*cc.RepositoryDoesNotExistException](err); missing {

@@ -64,7 +64,9 @@ func open(t *testing.T) *house {
 	h.Service = source.New(db, source.Config{Dir: filepath.Join(t.TempDir(), "repositories"), Region: region, Account: account, Now: time.Now, Quarantine: quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)},
 		Log: slog.New(slog.DiscardHandler), Pager: awsproto.Pager{Key: []byte("key")}})
 	server := httptest.NewServer(&source.Handler{Source: h.Service, Authenticate: h.identity.Git,
-		Authorize: func(c awsproto.Caller, operation string) error { return identity.Authorize(c, "codecommit", operation) }})
+		Authorize: func(_ context.Context, c awsproto.Caller, operation, _ string) error {
+			return identity.Authorize(c, "codecommit", operation)
+		}})
 	t.Cleanup(server.Close)
 	h.url, h.URL = server.URL, server.URL
 	event.Subscribe(db, event.Push, func(_ context.Context, _ string, p source.Push) error {

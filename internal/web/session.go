@@ -7,15 +7,35 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"time"
 
 	"slipway/api/awsproto"
 )
 
-// visitor is who looks at a page.
-type visitor struct {
+// Session is that of somebody who signed in.
+type Session struct {
 	Caller awsproto.Caller
 	CSRF   string // every form sends it back
-	Theme  string // light, dark, or "" for the system's
+	Began  time.Time
+}
+
+// recent is how long after the sign-in a session may make what outlives it: keys and credentials.
+const recent = 15 * time.Minute
+
+// confirmed tells whether a visitor said the secret lately; if not, it asks for it, and the visitor comes back to the page.
+func (s *site) confirmed(w http.ResponseWriter, r *http.Request, v visitor, to string) bool {
+	if s.Now().Sub(v.Began) <= recent {
+		return true
+	}
+	const why = "Sign in again to do that: what you are about to create outlives this session, which began more than 15 minutes ago."
+	s.render(w, r, http.StatusForbidden, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), to, v.Caller.Name, why))
+	return false
+}
+
+// visitor is who looks at a page.
+type visitor struct {
+	Session
+	Theme string // light, dark, or "" for the system's
 }
 
 const (
@@ -59,7 +79,7 @@ func (s *site) visitor(r *http.Request) (v visitor, ok bool, err error) {
 	if err != nil {
 		return v, false, nil //nolint:nilerr // no cookie, nobody signed in
 	}
-	v.Caller, v.CSRF, ok, err = s.Sessions.Session(r.Context(), c.Value)
+	v.Session, ok, err = s.Sessions.Session(r.Context(), c.Value)
 	return v, ok, err
 }
 
@@ -164,18 +184,19 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	name := strings.TrimSpace(r.PostForm.Get("name"))
-	if !s.tries.allow(name, s.Now()) {
+	source := sourceOf(r)
+	if !s.tries.begin(name, source) {
 		again(errTooMany.status, errTooMany.message)
 		return
 	}
 	cookie, ok, err := s.Sessions.SignIn(r.Context(), name, r.PostForm.Get("secret"))
+	s.tries.end(name, source, err == nil && !ok)
 	if err != nil {
 		s.Log.Error("sign in", "error", err)
 		again(http.StatusInternalServerError, "Signing in failed inside the server; its log says why.")
 		return
 	}
 	if !ok {
-		s.tries.failed(name, s.Now())
 		again(http.StatusUnauthorized, "The name and the secret do not match.")
 		return
 	}

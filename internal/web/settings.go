@@ -59,6 +59,9 @@ func (s *site) showAccess(w http.ResponseWriter, r *http.Request, v visitor, a *
 
 // createAccess creates an access key or a Git credential. It answers with the page itself: the secret is nowhere else, and in no address.
 func (s *site) createAccess(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if !s.confirmed(w, r, v, "/settings") {
+		return nil
+	}
 	if r.PostForm.Get("create") == "git" {
 		out, err := s.IAM.CreateServiceSpecificCredential(r.Context(), &iam.CreateServiceSpecificCredentialInput{UserName: &v.Caller.Name, ServiceName: new(gitService)})
 		if err != nil {
@@ -122,6 +125,9 @@ func (s *site) showHosts(w http.ResponseWriter, r *http.Request, v visitor, h *h
 }
 
 func (s *site) createHost(w http.ResponseWriter, r *http.Request, v visitor) error {
+	if !s.confirmed(w, r, v, "/settings/hosts") {
+		return nil
+	}
 	tags, err := tagsOf(r.PostForm.Get("tags"))
 	if err != nil {
 		return err

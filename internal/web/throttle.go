@@ -1,44 +1,69 @@
 package web
 
 import (
+	"crypto/sha256"
+	"net"
+	"net/http"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/expirable"
 )
-
-// throttle slows down whoever guesses secrets: after some failures a name has to wait.
-type throttle struct {
-	mu    sync.Mutex
-	names map[string]failures
-}
-
-type failures struct {
-	n     int
-	since time.Time
-}
 
 const (
-	freeTries = 10
-	window    = time.Minute
-	maxNames  = 10_000
+	freeTries = 10          // wrong secrets for a name from one source
+	window    = time.Minute // in which they count
+	maxTried  = 10_000      // names and sources that are remembered
 )
 
-func (t *throttle) allow(name string, now time.Time) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	f := t.names[name]
-	return f.n < freeTries || now.Sub(f.since) > window
+// throttle slows down whoever guesses secrets: after some failures for a name, its source has to wait. It never looks at what others did, so
+// that nobody locks somebody else out.
+type throttle struct {
+	mu       sync.Mutex
+	failures *expirable.LRU[attempt, int]
+	asking   map[string]bool // sources of which a password is being checked, which costs memory and time
 }
 
-func (t *throttle) failed(name string, now time.Time) {
+// attempt is a name that a source tried, hashed: it may be of any length.
+type attempt [sha256.Size]byte
+
+func newThrottle() *throttle {
+	return &throttle{failures: expirable.NewLRU[attempt, int](maxTried, nil, window), asking: map[string]bool{}}
+}
+
+func attemptOf(name, source string) attempt { return sha256.Sum256([]byte(source + "\x00" + name)) }
+
+// begin lets a source try a secret for a name, one at a time. Each begin that is allowed is followed by end.
+func (t *throttle) begin(name, source string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.names == nil || len(t.names) > maxNames {
-		t.names = map[string]failures{} // whoever made up that many names gains nothing by it
+	if n, _ := t.failures.Get(attemptOf(name, source)); n >= freeTries || t.asking[source] {
+		return false
 	}
-	f := t.names[name]
-	if now.Sub(f.since) > window {
-		f = failures{since: now}
+	t.asking[source] = true
+	return true
+}
+
+func (t *throttle) end(name, source string, failed bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.asking, source)
+	if !failed {
+		return
 	}
-	f.n++
-	t.names[name] = f
+	a := attemptOf(name, source)
+	n, _ := t.failures.Get(a)
+	t.failures.Add(a, n+1)
+}
+
+// sourceOf is the address that a request comes from, without its port; of an IPv6 address, the network that one customer has.
+func sourceOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.To4() == nil {
+		return ip.Mask(net.CIDRMask(64, 128)).String()
+	}
+	return host
 }

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"slipway/api/awsproto"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
@@ -26,7 +25,7 @@ type Sessions interface {
 	// SignIn checks a name (an access key or a user) and its secret, and returns the cookie of a new session.
 	SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error)
 	// Session returns who a cookie belongs to, and the token that the session's forms carry.
-	Session(ctx context.Context, cookie string) (caller awsproto.Caller, csrf string, ok bool, err error)
+	Session(ctx context.Context, cookie string) (x Session, ok bool, err error)
 	SignOut(ctx context.Context, cookie string) error
 }
 
@@ -56,12 +55,12 @@ type Config struct {
 type site struct {
 	Config
 	static map[string]asset
-	tries  throttle
+	tries  *throttle
 }
 
 // New returns the handler of all pages.
 func New(c Config) http.Handler {
-	s := &site{Config: c, static: assets()}
+	s := &site{Config: c, static: assets(), tries: newThrottle()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /static/{file}", s.serveStatic)
 	mux.HandleFunc("GET /signin", s.signInPage)

@@ -65,7 +65,7 @@ func open(t *testing.T) *house {
 		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
 			return awsproto.Caller{Name: "alice"}, nil
 		},
-		Authorize: func(_ context.Context, operation, bucket, key string) error {
+		Authorize: func(_ context.Context, operation, bucket, key, version string) error {
 			if bucket == "forbidden" {
 				return fmt.Errorf("not authorized: s3:%s", operation)
 			}

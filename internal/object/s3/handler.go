@@ -28,7 +28,7 @@ type Handler struct {
 	Lookup  sigv4.Lookup
 	Caller  func(ctx context.Context, accessKeyID string) (awsproto.Caller, error)
 	// Authorize refuses what the caller in ctx may not do; operation is IAM's name: GetObject, ListBucket, ...
-	Authorize func(ctx context.Context, operation, bucket, key string) error
+	Authorize func(ctx context.Context, operation, bucket, key, version string) error
 	Now       func() time.Time
 	Log       *slog.Logger
 }
@@ -98,7 +98,7 @@ func (q *request) serve() error {
 	if do == nil {
 		return fail(http.StatusNotImplemented, "NotImplemented", "Slipway's S3 does not implement "+op+". docs/compatibility.md lists what it does.")
 	}
-	if err := q.h.Authorize(ctx, op, q.bucket, q.key); err != nil {
+	if err := q.h.Authorize(ctx, op, q.bucket, q.key, q.query.Get("versionId")); err != nil {
 		return fail(http.StatusForbidden, "AccessDenied", err.Error())
 	}
 	return do(q)

@@ -133,7 +133,7 @@ func (q *request) source() (object.Object, interface {
 	if err != nil || !ok || key == "" {
 		return object.Object{}, nil, invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
 	}
-	if err := q.h.Authorize(q.Context(), "GetObject", bucket, key); err != nil {
+	if err := q.h.Authorize(q.Context(), "GetObject", bucket, key, versionQuery); err != nil {
 		return object.Object{}, nil, fail(http.StatusForbidden, "AccessDenied", err.Error())
 	}
 	o, f, err := q.h.Objects.Get(q.Context(), bucket, key, versionQuery)

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+
+	"slipway/api/awsproto"
+	"slipway/internal/build"
+	"slipway/internal/deploy"
+	"slipway/internal/identity"
+)
+
+// objectAccess tells who may do what with an object. Until policies say it, a host reads the revisions of deployments in progress that it is
+// a target of, and a runner the sources and the artifacts of the builds that it holds: no key opens more than its work needs.
+func objectAccess(builds *build.Service, deployments *deploy.Service) func(ctx context.Context, operation, bucket, key, version string) error {
+	return func(ctx context.Context, operation, bucket, key, version string) error {
+		c := awsproto.CallerOf(ctx)
+		if err := identity.Authorize(c, "s3", operation); err != nil {
+			return err
+		}
+		may, err := true, error(nil)
+		switch c.Role {
+		case identity.Host:
+			may, err = deployments.HostReads(ctx, c.ARN, bucket, key, version)
+		case identity.Runner:
+			switch operation {
+			case "GetObject":
+				may, err = builds.RunnerReads(ctx, c.AccessKeyID, bucket, key)
+			case "ListBucket":
+				may, err = builds.RunnerLists(ctx, c.AccessKeyID, bucket)
+			default:
+				may, err = builds.RunnerWrites(ctx, c.AccessKeyID, bucket, key)
+			}
+		}
+		if err == nil && !may {
+			err = denied(c, "s3:"+operation, "arn:aws:s3:::"+bucket+"/"+key)
+		}
+		return err
+	}
+}
+
+// repositoryAccess tells who may pull from a repository, and push to it.
+func repositoryAccess(builds *build.Service) func(ctx context.Context, c awsproto.Caller, operation, repository string) error {
+	return func(ctx context.Context, c awsproto.Caller, operation, repository string) error {
+		err := identity.Authorize(c, "codecommit", operation)
+		if err != nil || c.Role != identity.Runner {
+			return err
+		}
+		may, err := builds.RunnerPulls(ctx, c.AccessKeyID, repository)
+		if err == nil && !may {
+			err = denied(c, "codecommit:"+operation, repository)
+		}
+		return err
+	}
+}
+
+// denied is the refusal of an operation on a resource, in IAM's words.
+func denied(c awsproto.Caller, operation, resource string) error {
+	return &awsproto.Error{Code: "AccessDeniedException",
+		Message: "User: " + c.ARN + " is not authorized to perform: " + operation + " on resource: " + resource}
+}
