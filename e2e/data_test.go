@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,6 +97,31 @@ func TestEmptyPostgres(t *testing.T) {
 	if n := len(i.repositories()); n != 1 {
 		t.Errorf("%d repositories lie in the folder", n)
 	}
+}
+
+// TestHiddenSecrets looks at what others see of the processes: no secret is in their environment.
+func TestHiddenSecrets(t *testing.T) {
+	t.Parallel()
+	i := up(t)
+	h := i.host("h", nil)
+	i.run(h)
+	pids := i.pids()
+	pids["agent"] = h.agent.Process.Pid
+	for name, pid := range pids {
+		eventually(t, name+" hides its secrets", func() error {
+			seen := string(must(os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid)))(t))
+			for _, s := range []string{secret, h.SecretAccessKey} {
+				if strings.Contains(seen, s) {
+					return fmt.Errorf("its environment holds a secret")
+				}
+			}
+			return nil
+		})
+		if strings.Contains(string(must(os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)))(t)), secret) {
+			t.Errorf("the arguments of %s hold a secret", name)
+		}
+	}
+	i.createRepository("works") // with the key that was hidden
 }
 
 // TestPrivateFiles starts in a folder that others may enter, under a umask that lets them write: everything in it is its owner's alone.

@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/signal"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"slipway/internal/app"
 )
 
 var version = "dev" // set by the build
@@ -69,8 +72,17 @@ AWS_ENDPOINT_URL=http://127.0.0.1:8080. Slipway is independent of AWS.
 
 func main() {
 	keepDescriptors()
+	if len(os.Args) > 1 && slices.Contains(longLived, os.Args[1]) {
+		if err := app.Conceal(); err != nil {
+			fmt.Fprintln(os.Stderr, "slipway:", err)
+			os.Exit(exitFailed)
+		}
+	}
 	os.Exit(run(os.Args[1:]))
 }
+
+// longLived are the commands that run for long: they hide their secrets from whoever can look at processes.
+var longLived = []string{"up", "server", "runner", "router", "agent"}
 
 // grammar is what the parser needs to know: the one command that is called, where it is plain which; it takes kong milliseconds to learn them all.
 func grammar(args []string) any {

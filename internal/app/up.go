@@ -173,9 +173,17 @@ func (u *Up) run(ctx context.Context, name string, args, environment []string, t
 		return err
 	}
 	defer read.Close()
+	clean, secrets, err := concealed(environment)
+	if err != nil {
+		return errors.Join(err, write.Close())
+	}
 	c := exec.Command(u.Program, args...)
-	c.Stdout, c.Stderr, c.Env = u.Stderr, u.Stderr, append(environment, "SLIPWAY_READY_FD=3")
+	c.Stdout, c.Stderr, c.Env = u.Stderr, u.Stderr, append(clean, "SLIPWAY_READY_FD=3")
 	c.ExtraFiles = []*os.File{write}
+	if secrets != nil {
+		defer secrets.Close()
+		c.Env, c.ExtraFiles = append(c.Env, secretsFD+"=4"), append(c.ExtraFiles, secrets)
+	}
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a Ctrl-C in a terminal is for us, who pass it on in order
 	if err := c.Start(); err != nil {
 		_ = write.Close()
