@@ -84,6 +84,7 @@ type box struct {
 	user    int      // of the build's files, -1 for the runner's own
 	dir     string
 	tree    string // a working tree that is built in place, "" for none
+	group   *group // what bounds the build's processes; nil for nothing
 
 	once  sync.Once
 	fixed []string // bwrap's arguments

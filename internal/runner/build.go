@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"slipway/api/awsproto"
@@ -79,7 +80,9 @@ type build struct {
 	box         *box
 	spec        *buildspec.Spec
 	shell       *shell
-	git         *gitHelper // nil unless Git may ask for passwords
+	git         *gitHelper              // nil unless Git may ask for passwords
+	end         context.CancelCauseFunc // ends the build with a reason
+	watching    sync.WaitGroup
 	result      slipway.Result
 	failed      bool // some phase has failed
 	succeeding  bool // what CODEBUILD_BUILD_SUCCEEDING says in the shell
@@ -100,7 +103,10 @@ func Run(ctx context.Context, job Job) slipway.Result {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
 	defer cancel()
+	ctx, b.end = context.WithCancelCause(ctx)
 	b.run(ctx)
+	b.end(nil)
+	b.watching.Wait()
 	b.finish()
 	return b.result
 }
@@ -114,6 +120,11 @@ func (b *build) run(ctx context.Context) {
 			b.git.close()
 		}
 	}()
+	if b.tree == "" {
+		guard := &diskGuard{dir: b.Dir, limit: defaultDisk, end: b.end}
+		b.watching.Go(func() { guard.watch(ctx) })
+		defer b.box.group.remove()
+	}
 	if b.Sandbox == nil { // in a sandbox the kernel ends all processes
 		defer killLeft(value(b.order.Build.Id))
 	}
@@ -222,6 +233,9 @@ func (b *build) judge(ctx context.Context, err error) (codebuild.StatusType, str
 		if errors.Is(context.Cause(ctx), errTimeout) {
 			return codebuild.StatusTypeTimedOut, timedOut, "Build has timed out. "
 		}
+		if e, ok := errors.AsType[*phaseError](context.Cause(ctx)); ok {
+			return codebuild.StatusTypeFailed, e.code, e.Error()
+		}
 		return codebuild.StatusTypeStopped, "", ""
 	}
 	if e, ok := errors.AsType[*phaseError](err); ok {
@@ -260,7 +274,10 @@ func (b *build) provision(context.Context) error {
 	if b.box, err = newBox(b.Dir, b.Sandbox, b.Slot); err != nil {
 		return err
 	}
-	b.box.tree = b.tree
+	if b.box.tree = b.tree; b.tree == "" {
+		_, id, _ := strings.Cut(value(b.order.Build.Id), ":")
+		b.box.group = newGroup(id)
+	}
 	return nil
 }
 
@@ -495,6 +512,9 @@ func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, command
 		default:
 			b.log.say("Command did not exit successfully %s exit status %d", shown, status)
 			err = fail(commandError, "Error while executing command: %s. Reason: exit status %d", shown, status)
+			if b.box.group.exhausted() {
+				err = fail(commandError, "Error while executing command: %s. Reason: exit status %d; the build had used up its memory, %s", shown, status, bytesText(b.box.group.limit))
+			}
 		}
 		if b.result.Cause == nil {
 			b.result.Cause = &slipway.Cause{Phase: string(kind), Command: shown, ExitCode: new(int32(status)), Message: err.Error(), Line: &first, Lines: b.log.telling()}

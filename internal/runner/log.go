@@ -19,7 +19,13 @@ type logbook struct {
 	midLine bool
 	scan    scan
 	err     error
+
+	kept int64 // bytes of commands' output that were kept
+	full bool  // maxLog was reached
 }
+
+// maxLog bounds what a log keeps of the output of a build's commands, in bytes; tests have less.
+var maxLog int64 = 1 << 30
 
 // counts is what a journal's writer knows of itself; it cuts very long lines into several.
 type counts interface {
@@ -56,13 +62,28 @@ func (l *logbook) output(p []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.scan.look(p, l.lines)
-	l.write(p)
+	if l.full {
+		return
+	}
+	rest := maxLog - l.kept
+	l.kept += min(rest, int64(len(p)))
+	if int64(len(p)) <= rest {
+		l.write(p)
+		return
+	}
+	l.full = true
+	l.write(p[:rest])
+	l.line("The log has its limit of %s: what commands write from here on is not kept", bytesText(maxLog))
 }
 
 // say writes a line of the runner's.
 func (l *logbook) say(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.line(format, args...)
+}
+
+func (l *logbook) line(format string, args ...any) {
 	var b bytes.Buffer
 	if l.midLine {
 		b.WriteByte('\n')

@@ -14,6 +14,7 @@ import (
 type process struct {
 	*exec.Cmd
 	sandboxed bool
+	group     *group
 	info      *os.File // what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox
 }
 
@@ -31,12 +32,13 @@ func (b *box) command(argv, env []string) *process {
 	if b.sandbox == nil {
 		cmd.Dir = b.hostSource()
 	}
-	return &process{Cmd: cmd, sandboxed: b.sandbox != nil}
+	return &process{Cmd: cmd, sandboxed: b.sandbox != nil, group: b.group}
 }
 
 // start starts the command; wait must follow.
 func (p *process) start() error {
 	if !p.sandboxed {
+		p.group.enter(p.Cmd)
 		return p.Start()
 	}
 	info, w, err := os.Pipe()
@@ -54,6 +56,7 @@ func (p *process) start() error {
 	defer filter.Close()
 	p.Args = slices.Insert(p.Args, 1, "--seccomp", strconv.Itoa(3+len(p.ExtraFiles)))
 	p.ExtraFiles = append(p.ExtraFiles, filter)
+	p.group.enter(p.Cmd)
 	if err := p.Start(); err != nil {
 		_ = info.Close()
 		return err

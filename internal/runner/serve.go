@@ -111,6 +111,7 @@ func Serve(ctx context.Context, c Config) error {
 	}
 	defer lock.Close()
 	adoptOrphans()
+	removeGroups()
 	s := &server{Config: c, records: records{filepath.Join(dir, "records")}, builds: map[string]*running{}, slots: make([]bool, c.Concurrency), log: c.Log}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))

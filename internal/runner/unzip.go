@@ -16,8 +16,11 @@ import (
 const (
 	maxUnpacked = 20 << 30 // bytes in all
 	maxFiles    = 1_000_000
-	maxPath     = 4096
-	maxLink     = 4096
+	// maxRatio is how many times its size an archive may unpack to; text packs to a tenth, a bomb to a thousandth.
+	maxRatio      = 200
+	leastUnpacked = 256 << 20
+	maxPath       = 4096
+	maxLink       = 4096
 )
 
 // unzip unpacks an archive into root, which nothing that it holds can leave. own is told each path that was made.
@@ -29,7 +32,7 @@ func unzip(ctx context.Context, archive io.ReaderAt, size int64, root *os.Root, 
 	if len(z.File) > maxFiles {
 		return fmt.Errorf("the archive has %d entries; there may be %d", len(z.File), maxFiles)
 	}
-	budget := int64(maxUnpacked)
+	budget := mayUnpackTo(size)
 	made := map[string]bool{".": true}
 	type link struct{ name, to string }
 	var links []link
@@ -123,6 +126,11 @@ func readLink(f *zip.File) (string, error) {
 	return string(to), err
 }
 
+// mayUnpackTo is how much an archive of a size may unpack to, in bytes: maxRatio times as much, but a small one leastUnpacked at any rate.
+func mayUnpackTo(size int64) int64 {
+	return min(maxUnpacked, max(leastUnpacked, size*maxRatio))
+}
+
 func unpackFile(root *os.Root, name string, f *zip.File, budget *int64) error {
 	r, err := f.Open()
 	if err != nil {
@@ -140,7 +148,7 @@ func unpackFile(root *os.Root, name string, f *zip.File, budget *int64) error {
 	// What is unpacked is counted: an archive's own word for it can be a lie.
 	n, err := io.Copy(w, io.LimitReader(r, *budget+1))
 	if *budget -= n; err == nil && *budget < 0 {
-		err = fmt.Errorf("the archive unpacks to more than %d GiB", maxUnpacked>>30)
+		err = fmt.Errorf("the archive unpacks to more than %d times its size, or to more than %d GiB", maxRatio, maxUnpacked>>30)
 	}
 	return errors.Join(err, w.Close())
 }

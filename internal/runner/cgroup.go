@@ -1,0 +1,202 @@
+package runner
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Bounds of a build's processes, where the kernel gives the runner control groups.
+const (
+	// maxProcesses is how many processes and threads a build may have.
+	maxProcesses = 16_384
+	// memoryShare of the machine's memory may be a build's, in percent; the rest keeps the server alive.
+	memoryShare = 80
+	// cpuWeight against the 100 (1024 in version 1) of the server: builds have all processors that it leaves.
+	cpuWeight = 50
+)
+
+// group is a build's control group: one folder in version 2, one a controller in version 1. The zero group is none.
+type group struct {
+	dirs   []string
+	folder *os.File // of version 2: a process can be started in it
+	memory string   // the file that counts how often memory ran out, "" for none
+	limit  int64    // of memory, in bytes
+}
+
+// controls are the files of a build's limits, for both versions, by controller.
+func controls(memory int64) map[string][2][2]string {
+	return map[string][2][2]string{
+		"memory": {{"memory.limit_in_bytes", strconv.FormatInt(memory, 10)}, {"memory.max", strconv.FormatInt(memory, 10)}},
+		"pids":   {{"pids.max", strconv.Itoa(maxProcesses)}, {"pids.max", strconv.Itoa(maxProcesses)}},
+		"cpu":    {{"cpu.shares", strconv.Itoa(1024 * cpuWeight / 100)}, {"cpu.weight", strconv.Itoa(cpuWeight)}},
+	}
+}
+
+// newGroup makes a control group for a build below the runner's own. What the kernel does not give is left out: a container or an ordinary user
+// often has none.
+func newGroup(name string) *group {
+	g := &group{}
+	var info unix.Sysinfo_t
+	if unix.Sysinfo(&info) != nil {
+		return g
+	}
+	g.limit = int64(info.Totalram) * int64(info.Unit) / 100 * memoryShare
+	text, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return g
+	}
+	wanted := controls(g.limit)
+	for line := range strings.Lines(string(text)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(f) != 3 {
+			continue
+		}
+		if f[1] == "" {
+			g.second(f[2], name, wanted)
+			continue
+		}
+		for controller := range strings.SplitSeq(f[1], ",") {
+			if files, ok := wanted[controller]; ok && controller != "cpu" { // each controller costs a build some milliseconds in version 1
+				g.first(controller, f[1], f[2], name, files[0])
+			}
+		}
+	}
+	return g
+}
+
+// first makes the group of one controller of version 1.
+func (g *group) first(controller, mount, own, name string, file [2]string) {
+	root := filepath.Join("/sys/fs/cgroup", mount)
+	if _, err := os.Stat(filepath.Join(root, own)); err != nil {
+		own = "/" // a container sees its own group as the root
+	}
+	dir := filepath.Join(root, own, "slipway-"+name)
+	if os.Mkdir(dir, 0o755) != nil {
+		return
+	}
+	if os.WriteFile(filepath.Join(dir, file[0]), []byte(file[1]), 0o644) != nil {
+		_ = os.Remove(dir)
+		return
+	}
+	g.dirs = append(g.dirs, dir)
+	if controller == "memory" {
+		g.memory = filepath.Join(dir, "memory.oom_control")
+	}
+}
+
+// second makes the group of version 2, if the group that the runner is in hands a controller down.
+func (g *group) second(own, name string, wanted map[string][2][2]string) {
+	parent := filepath.Join("/sys/fs/cgroup", own)
+	handed, err := os.ReadFile(filepath.Join(parent, "cgroup.subtree_control"))
+	if err != nil || strings.TrimSpace(string(handed)) == "" {
+		return
+	}
+	dir := filepath.Join(parent, "slipway-"+name)
+	if os.Mkdir(dir, 0o755) != nil {
+		return
+	}
+	set := false
+	for controller := range strings.FieldsSeq(string(handed)) {
+		if files, ok := wanted[controller]; ok {
+			set = os.WriteFile(filepath.Join(dir, files[1][0]), []byte(files[1][1]), 0o644) == nil || set
+		}
+	}
+	if !set {
+		_ = os.Remove(dir)
+		return
+	}
+	folder, err := os.Open(dir)
+	if err != nil {
+		_ = os.Remove(dir)
+		return
+	}
+	g.dirs, g.folder, g.memory = append(g.dirs, dir), folder, filepath.Join(dir, "memory.events")
+}
+
+// enter lets a command begin in the group: the kernel starts it there in version 2, in version 1 it puts itself into the group first.
+func (g *group) enter(cmd *exec.Cmd) {
+	if g == nil || len(g.dirs) == 0 {
+		return
+	}
+	var script strings.Builder
+	for _, dir := range g.dirs {
+		if g.folder != nil && dir == g.folder.Name() {
+			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(g.folder.Fd())
+			continue
+		}
+		fmt.Fprintf(&script, "echo $$ >%s\n", quoted(filepath.Join(dir, "cgroup.procs")))
+	}
+	if script.Len() > 0 {
+		cmd.Path, cmd.Args = "/bin/sh", append([]string{"/bin/sh", "-c", script.String() + `exec "$@"`, "sh"}, cmd.Args...)
+	}
+}
+
+// exhausted tells whether the kernel has killed a process of the group since it had no memory left.
+func (g *group) exhausted() bool {
+	if g == nil || g.memory == "" {
+		return false
+	}
+	text, err := os.ReadFile(g.memory)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, count, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == "oom_kill" && count != "0" {
+			return true
+		}
+	}
+	return false
+}
+
+// remove removes the group once its processes are gone; those that are left are killed.
+func (g *group) remove() {
+	if g == nil {
+		return
+	}
+	if g.folder != nil {
+		defer g.folder.Close()
+	}
+	for _, dir := range g.dirs {
+		for range 100 {
+			err := os.Remove(dir)
+			if err == nil || os.IsNotExist(err) {
+				break
+			}
+			g.kill(dir)
+			<-time.After(5 * time.Millisecond) // the kernel needs a moment to take them down
+		}
+	}
+}
+
+func (g *group) kill(dir string) {
+	text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+	if err != nil {
+		return
+	}
+	for pid := range strings.FieldsSeq(string(text)) {
+		if n, err := strconv.Atoi(pid); err == nil && n > 1 && n != os.Getpid() {
+			_ = syscall.Kill(n, syscall.SIGKILL)
+		}
+	}
+}
+
+// removeGroups removes what a runner that was killed has left.
+func removeGroups() {
+	for _, pattern := range []string{"/sys/fs/cgroup/*/slipway-*", "/sys/fs/cgroup/*/*/slipway-*"} {
+		dirs, _ := filepath.Glob(pattern) //nolint:errcheck // the pattern is right
+		for _, dir := range dirs {
+			if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink == 0 {
+				_ = os.Remove(dir) // it fails for one that has processes
+			}
+		}
+	}
+}
