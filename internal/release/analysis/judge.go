@@ -14,24 +14,24 @@ import (
 const (
 	// defaultRequests is how many requests each side needs for a verdict that all is well.
 	defaultRequests = 50
-	// defaultEffect is the Cliff's delta from which a difference is taken for more than negligible (Romano and others, 2006).
-	defaultEffect = 0.147
-	// A canary is slower only if people could notice: its median or its p95 is longer by a millisecond and by a tenth. Of many fast requests
-	// the least difference is no chance.
-	noticeable      = time.Millisecond
-	noticeableTenth = 10
+	// defaultEffect is the Cliff's delta from which a difference is taken for more than negligible.
+	defaultEffect = 0.06
+	// A canary is slower only if people could notice: its requests take longer by a tenth and by a millisecond.
+	noticeableFactor = 1.1
+	noticeable       = time.Millisecond
+	// A canary is rolled back for its latency alone only if its requests take 40 % longer, by five milliseconds, in both halves of the
+	// window and in four fifths of its slices. Whether less than that is the version or its host, a person decides.
+	largeFactor  = 1.4
+	large        = 5 * time.Millisecond
+	lastingShare = 0.8
+	// A tail is slower if twice as many requests take longer than nineteen of twenty of the baseline's.
+	tailQuantile = 0.95
+	tailFactor   = 2
 	// defaultIncrease is by how many percentage points errors may rise.
 	defaultIncrease = 1
-	// defaultSignificance is how often a canary that is no worse may be taken for worse, by each comparison.
+	// defaultSignificance is how often a canary that is no worse may be taken for worse by a whole release: all its steps and measures together.
 	defaultSignificance = 0.01
 )
-
-// Window is what is judged: what canary and baseline did from one time to another.
-type Window struct {
-	Percent          int // the canary's share of the traffic
-	Canary, Baseline metric.Traffic
-	From, To         time.Time
-}
 
 // Judge judges a window by a policy. One measure that is surely worse is enough to roll back; one of which too little is known makes the verdict
 // uncertain.
@@ -52,7 +52,9 @@ func Judge(p *slipway.ReleasePolicy, w Window) *slipway.ReleaseVerdict {
 	}
 	if c := p.Comparison; c != nil && w.Percent < 100 {
 		if c.Latency == nil || *c.Latency {
-			j.compareLatency()
+			if j.compareLatency() == slipway.ReleaseDecisionPromote {
+				j.compareTail()
+			}
 		}
 		if c.Errors == nil || *c.Errors {
 			j.compareErrors()
@@ -103,10 +105,10 @@ func (j *judge) few(d slipway.ReleaseDecision, requests ...int64) string {
 	}
 	for _, n := range requests {
 		if n < j.minimum {
-			return fmt.Sprintf("; that is too few: %d are needed", j.minimum)
+			return fmt.Sprintf("; too few requests to tell (%d, needed: %d)", n, j.minimum)
 		}
 	}
-	return "; that may be chance"
+	return "; this may be chance"
 }
 
 func (j *judge) errorLimit(limit *float64) {
@@ -116,24 +118,28 @@ func (j *judge) errorLimit(limit *float64) {
 	x, n := j.Canary.Errors(), j.Canary.Total()
 	d := j.above(x, n, *limit/100)
 	j.found(slipway.ReleaseEvidence{Measure: new("errors"), Decision: d, Canary: new(percent(x, n)), Limit: limit},
-		"%s of %s failed on the canary, %s %% may%s", share(x, n), requests(n), number(*limit), j.few(d, n))
+		"%s of %s failed on the new version (limit %s %%)%s", share(x, n), requests(n), number(*limit), j.few(d, n))
 }
 
 func (j *judge) latencyLimit(name string, q float64, limit *float64) {
 	if limit == nil {
 		return
 	}
+	settled, _ := j.settled()
+	if len(settled.Latency) == 0 {
+		settled = j.Canary
+	}
 	var slow, n int64
-	for _, b := range j.Canary.Latency {
+	for _, b := range settled.Latency {
 		n += b.Count
 		if ms(slipway.LatencyOf(int(b.Bucket))) > *limit {
 			slow += b.Count
 		}
 	}
 	d := j.above(slow, n, 1-q)
-	at := j.Canary.Quantile(q)
+	at := settled.Quantile(q)
 	j.found(slipway.ReleaseEvidence{Measure: &name, Decision: d, Canary: new(ms(at)), Limit: limit},
-		"%s %s on the canary in %s, %s is the limit%s", name, duration(at), requests(n), duration(time.Duration(*limit*float64(time.Millisecond))), j.few(d, n))
+		"%s %s on the new version (limit %s)%s", name, duration(at), duration(time.Duration(*limit*float64(time.Millisecond))), j.few(d, n))
 }
 
 func count(buckets []metric.Bucket) (n int64) {
@@ -143,54 +149,89 @@ func count(buckets []metric.Bucket) (n int64) {
 	return n
 }
 
-func (j *judge) compareLatency() {
-	n1, n2 := count(j.Canary.Latency), count(j.Baseline.Latency)
-	e := slipway.ReleaseEvidence{Measure: new("latency"), Decision: slipway.ReleaseDecisionUncertain, Canary: new(ms(j.Canary.Quantile(0.95))), Baseline: new(ms(j.Baseline.Quantile(0.95)))}
-	if n1 == 0 || n2 == 0 {
-		j.found(e, "latency cannot be compared: n = %d/%d%s", n1, n2, j.few(e.Decision, n1, n2))
-		return
+// settled sums up the slices: what both sides did without the warm-up.
+func (j *judge) settled() (canary, baseline metric.Traffic) {
+	for _, s := range j.Slices {
+		canary.Add(s.Canary)
+		baseline.Add(s.Baseline)
 	}
-	r := Compare(j.Canary.Latency, j.Baseline.Latency)
-	e.Effect, e.PValue, e.Limit = &r.Delta, &r.P, &j.effect
-	large, grew := r.Delta >= j.effect, j.grew(0.5) || j.grew(0.95)
-	e.Decision = j.worse(r.P < j.significance, large && grew, n1, n2)
-	hint := j.few(e.Decision, n1, n2)
-	if large && !grew {
-		hint += "; that is too little to notice"
-	}
-	j.found(e, "p95 %s on the canary, %s on the baseline; slower in %.0f %% of pairs, %s, n = %d/%d%s",
-		duration(j.Canary.Quantile(0.95)), duration(j.Baseline.Quantile(0.95)), 100*r.Slower, chance(r.P), n1, n2, hint)
+	return canary, baseline
 }
 
-// grew tells whether a quantile of the canary's latency is noticeably longer than the baseline's.
-func (j *judge) grew(q float64) bool {
-	c, b := j.Canary.Quantile(q), j.Baseline.Quantile(q)
-	return c-b >= noticeable && (c-b)*noticeableTenth >= b
+// part is the probability to err of one measure at one look, so that all of a release's together stay below significance.
+func (j *judge) part() float64 {
+	const measures = 3 // latency, slow requests, errors
+	return j.significance / float64(measures*max(1, j.Looks))
+}
+
+func (j *judge) compareLatency() slipway.ReleaseDecision {
+	canary, baseline := j.settled()
+	n1, n2 := count(canary.Latency), count(baseline.Latency)
+	c95, b95 := canary.Quantile(0.95), baseline.Quantile(0.95)
+	e := slipway.ReleaseEvidence{Measure: new("latency"), Decision: slipway.ReleaseDecisionUncertain, Canary: new(ms(c95)), Baseline: new(ms(b95))}
+	m := matchLatency(j.Slices, 0)
+	if m.Slices == 0 {
+		j.found(e, "response times cannot be compared: %s to the new version, %s to the old one", requests(n1), requests(n2))
+		return e.Decision
+	}
+	delta, factor := 2*m.Effect, slowerBy(j.Slices)
+	middle := baseline.Quantile(0.5)
+	longer := time.Duration(float64(middle) * (factor - 1))
+	e.Effect, e.PValue, e.Limit = &delta, &m.P, &j.effect
+	worse := m.P < j.part() && delta >= j.effect && factor >= noticeableFactor && longer >= noticeable
+	lasts := m.Lasting >= lastingShare && m.Halves[0] > 0 && m.Halves[1] > 0
+	figures := fmt.Sprintf("p95 %s, was %s", duration(c95), duration(b95))
+	switch {
+	case worse && lasts && factor >= largeFactor && longer >= large:
+		e.Decision = slipway.ReleaseDecisionRollBack
+		j.found(e, "requests take %.0f %% longer on the new version, all the time (%s)", 100*(factor-1), figures)
+	case worse:
+		j.found(e, "requests take %.0f %% longer on the new version (%s); this may be the version or its hosts", 100*(factor-1), figures)
+	case j.Canary.Total() < j.minimum || j.Baseline.Total() < j.minimum:
+		j.found(e, "%s; too few requests to tell (%d, needed: %d)", figures, min(j.Canary.Total(), j.Baseline.Total()), j.minimum)
+	default:
+		e.Decision = slipway.ReleaseDecisionPromote
+		j.found(e, "%s", figures)
+	}
+	return e.Decision
+}
+
+// compareTail looks for requests that only some users meet: the ranks of all latencies hide them.
+func (j *judge) compareTail() {
+	canary, baseline := j.settled()
+	n1, n2 := count(canary.Latency), count(baseline.Latency)
+	bound := int32(slipway.LatencyBucketOf(baseline.Quantile(tailQuantile)))
+	m := matchSlow(j.Slices, bound)
+	c, b := slower(canary.Latency, bound)/float64(n1), slower(baseline.Latency, bound)/float64(n2)
+	at := slipway.LatencyOf(int(bound))
+	if m.P >= j.part() || c < tailFactor*max(b, 1-tailQuantile) || canary.Quantile(tailQuantile) < at+noticeable {
+		return
+	}
+	e := slipway.ReleaseEvidence{Measure: new("slow requests"), Decision: slipway.ReleaseDecisionUncertain, Canary: new(100 * c), Baseline: new(100 * b), Effect: &m.Effect, PValue: &m.P}
+	j.found(e, "%s %% of requests take longer than %s on the new version, was %s %%", number(100*c), duration(at), number(100*b))
 }
 
 func (j *judge) compareErrors() {
 	x1, n1, x2, n2 := j.Canary.Errors(), j.Canary.Total(), j.Baseline.Errors(), j.Baseline.Total()
 	e := slipway.ReleaseEvidence{Measure: new("error rate"), Decision: slipway.ReleaseDecisionUncertain, Canary: new(percent(x1, n1)), Baseline: new(percent(x2, n2))}
 	if n1 == 0 || n2 == 0 {
-		j.found(e, "error rates cannot be compared: n = %d/%d%s", n1, n2, j.few(e.Decision, n1, n2))
+		j.found(e, "error rates cannot be compared: %s to the new version, %s to the old one", requests(n1), requests(n2))
 		return
 	}
 	p, more := Fisher(x1, n1, x2, n2), percent(x1, n1)-percent(x2, n2)
 	e.Effect, e.PValue, e.Limit = &more, &p, &j.increase
-	e.Decision = j.worse(p < j.significance, more > 0 && more >= j.increase, n1, n2)
-	j.found(e, "%s failed on the canary, %s on the baseline; %s, n = %d/%d%s", share(x1, n1), share(x2, n2), chance(p), n1, n2, j.few(e.Decision, n1, n2))
+	large := more > 0 && more >= j.increase
+	switch {
+	case large && p < j.part():
+		e.Decision = slipway.ReleaseDecisionRollBack
+	case n1 >= j.minimum && n2 >= j.minimum && (!large || p >= suspicious):
+		e.Decision = slipway.ReleaseDecisionPromote
+	}
+	j.found(e, "%s of requests failed, was %s%s", share(x1, n1), share(x2, n2), j.few(e.Decision, n1, n2))
 }
 
-// worse decides by whether a difference is no chance, and whether it is large enough to matter.
-func (j *judge) worse(significant, large bool, n1, n2 int64) slipway.ReleaseDecision {
-	switch {
-	case significant && large:
-		return slipway.ReleaseDecisionRollBack
-	case large || n1 < j.minimum || n2 < j.minimum:
-		return slipway.ReleaseDecisionUncertain
-	}
-	return slipway.ReleaseDecisionPromote
-}
+// suspicious is the probability of chance below which more errors are a reason to ask, if not to roll back.
+const suspicious = 0.05
 
 func (j *judge) verdict() *slipway.ReleaseVerdict {
 	v := &slipway.ReleaseVerdict{Decision: slipway.ReleaseDecisionPromote, Evidence: j.evidence, WindowStart: awsproto.At(j.From), WindowEnd: awsproto.At(j.To)}
@@ -208,13 +249,13 @@ func (j *judge) verdict() *slipway.ReleaseVerdict {
 	because := strings.Join(reasons, "; ") + "."
 	switch {
 	case len(j.evidence) == 0:
-		v.Text = new("Nothing was judged: with 100 % of the traffic on the canary there is no baseline to compare it with.")
+		v.Text = new("Nothing was compared: all traffic is on the new version.")
 	case v.Decision == slipway.ReleaseDecisionRollBack:
-		v.Text = new("The canary is worse: " + because)
+		v.Text = new("The new version is worse: " + because)
 	case v.Decision == slipway.ReleaseDecisionUncertain:
-		v.Text = new("Whether the canary is good enough is not certain: " + because)
+		v.Text = new("Not certain: " + because)
 	default:
-		v.Text = new("The canary is good enough: " + because)
+		v.Text = new("The new version is good: " + because)
 	}
 	return v
 }

@@ -52,14 +52,3 @@ func requests(n int64) string {
 	}
 	return strconv.FormatInt(n, 10) + " requests"
 }
-
-// chance says a p-value.
-func chance(p float64) string {
-	switch {
-	case p < 0.001:
-		return "p < 0.001"
-	case p < 0.1:
-		return fmt.Sprintf("p = %.3f", p)
-	}
-	return fmt.Sprintf("p = %.2f", p)
-}

@@ -74,7 +74,7 @@ func TestMetricsOfTheLoadBalancer(t *testing.T) {
 			names = append(names, fmt.Sprint(*m.MetricName, len(m.Dimensions)))
 		}
 	}
-	if len(names) != 20 { // ten metrics of the group, alone and behind its load balancer
+	if len(names) != 22 { // eleven metrics of the group, alone and behind its load balancer
 		t.Errorf("%d: %s", len(names), names)
 	}
 }

@@ -64,7 +64,7 @@ func (s *State) Judged(step int, v *slipway.ReleaseVerdict, now time.Time) {
 		s.Status = slipway.ReleaseStatusWaiting // for nothing, unless the release is paused
 		s.Tick(now)
 	case slipway.ReleaseDecisionRollBack:
-		s.back(ByVerdict, *v.Text)
+		s.back(ByVerdict, *v.Text, now)
 	default:
 		s.Status, s.Reason = slipway.ReleaseStatusAsking, *v.Text
 	}
@@ -118,7 +118,7 @@ func (s *State) Resume(now time.Time) error {
 
 // RollBack takes all traffic from the canary; the first reason stays. A person can ask for it until the release has ended, the deployment also
 // after it was promoted, for it knows whether what ran before still does.
-func (s *State) RollBack(cause Cause, reason string) error {
+func (s *State) RollBack(cause Cause, reason string, now time.Time) error {
 	switch s.Status {
 	case slipway.ReleaseStatusRollingBack:
 		return nil
@@ -129,7 +129,7 @@ func (s *State) RollBack(cause Cause, reason string) error {
 			return ErrEnded
 		}
 	}
-	s.back(cause, reason)
+	s.back(cause, reason, now)
 	return nil
 }
 
@@ -153,6 +153,10 @@ func (s *State) forward(step int, now time.Time) {
 	s.begin(step, now)
 }
 
-func (s *State) back(cause Cause, reason string) {
+// back begins to take the traffic back, which ends the step under way.
+func (s *State) back(cause Cause, reason string, now time.Time) {
+	if v := &s.Visits[s.Step]; v.Ended == nil {
+		v.Ended = awsproto.At(now)
+	}
 	s.Status, s.Due, s.Cause, s.Reason, s.Paused = slipway.ReleaseStatusRollingBack, nil, cause, reason, false
 }

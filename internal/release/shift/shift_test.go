@@ -105,17 +105,17 @@ func TestCanaryGoesOnAfterItsWait(t *testing.T) {
 	must(t, s, slipway.ReleaseStatusShifting, 100)
 	s.InEffect(100, start.Add(7*time.Minute))
 	must(t, s, slipway.ReleaseStatusPromoted, 100)
-	if s.Next() != nil || s.RollBack(ByHand, "late") != ErrEnded || s.Promote(true, start) != ErrEnded {
+	if s.Next() != nil || s.RollBack(ByHand, "late", start) != ErrEnded || s.Promote(true, start) != ErrEnded {
 		t.Error("an ended release goes on")
 	}
 	// Until what ran before is terminated, the deployment can still go back.
-	if err := s.RollBack(ByDeploy, "stopped"); err != nil {
+	if err := s.RollBack(ByDeploy, "stopped", start); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s, slipway.ReleaseStatusRollingBack, 0)
 	s.InEffect(0, start.Add(8*time.Minute))
 	must(t, s, slipway.ReleaseStatusRolledBack, 0)
-	if s.RollBack(ByDeploy, "twice") != ErrEnded {
+	if s.RollBack(ByDeploy, "twice", start) != ErrEnded {
 		t.Error("rolled back twice")
 	}
 }
@@ -164,11 +164,11 @@ func TestPersonAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	must(t, s, slipway.ReleaseStatusShifting, 100)
-	if err := s.RollBack(ByHand, "no"); err != nil {
+	if err := s.RollBack(ByHand, "no", start); err != nil {
 		t.Fatal(err)
 	}
 	must(t, s, slipway.ReleaseStatusRollingBack, 0)
-	if err := s.RollBack(ByDeploy, "again"); err != nil || s.Cause != ByHand || s.Reason != "no" {
+	if err := s.RollBack(ByDeploy, "again", start); err != nil || s.Cause != ByHand || s.Reason != "no" {
 		t.Errorf("%v %s %s: the first reason stays", err, s.Cause, s.Reason)
 	}
 	for name, err := range map[string]error{"promote": s.Promote(true, start), "pause": s.Pause(), "resume": s.Resume(start)} {
@@ -264,7 +264,7 @@ func TestAnyOrderOfEvents(t *testing.T) {
 			case 8:
 				_ = s.Resume(now)
 			case 9:
-				_ = s.RollBack(ByHand, "by hand")
+				_ = s.RollBack(ByHand, "by hand", start)
 			}
 		}
 		follow := func() { // what has to hold after each event

@@ -76,6 +76,16 @@ func (s *State) Wanted() int {
 	return s.Steps[s.Step].Percent
 }
 
+// Looks is how many steps are judged against the baseline at most.
+func (s *State) Looks() (n int) {
+	for _, step := range s.Steps {
+		if step.Wait > 0 && step.Percent < 100 {
+			n++
+		}
+	}
+	return n
+}
+
 // Effect is what a state asks for: Weigh, Timer, Analyse or Ask.
 type Effect interface{ effect() }
 
