@@ -110,7 +110,7 @@ func TestPersonIsAsked(t *testing.T) {
 			t.Fatalf("nobody was asked: %+v", w.get("d-1"))
 		}
 	}
-	if m := *w.get("d-1").Message; !strings.HasPrefix(m, "A person has to decide whether to go on from 10 %: Not certain: response times cannot be compared: 0 requests") {
+	if m := *w.get("d-1").Message; !strings.HasPrefix(m, "Waiting for a decision at 10 %: Not certain: response times cannot be compared: 0 requests") {
 		t.Error(m)
 	}
 	if _, err := w.service.PauseRelease(w.as(), &slipway.PauseReleaseInput{DeploymentId: new("d-1"), Reason: new("lunch")}); err != nil {

@@ -78,25 +78,25 @@ func (x *row) message() string {
 	var text string
 	switch st.Status {
 	case slipway.ReleaseStatusShifting:
-		text = fmt.Sprintf("The router is told to give the canary %d %%; it is not in effect yet.", st.Wanted())
+		text = fmt.Sprintf("Moving the new version to %d %% of the traffic; the router has not applied it yet.", st.Wanted())
 	case slipway.ReleaseStatusWaiting:
-		text = fmt.Sprintf("The canary gets %d %% of the traffic.", st.Percent)
+		text = fmt.Sprintf("The new version has %d %% of the traffic.", st.Percent)
 	case slipway.ReleaseStatusAnalysing:
-		text = fmt.Sprintf("What the canary did with %d %% of the traffic is judged.", st.Percent)
+		text = fmt.Sprintf("Judging the new version at %d %% of the traffic.", st.Percent)
 	case slipway.ReleaseStatusAsking:
-		text = fmt.Sprintf("A person has to decide whether to go on from %d %%: %s", st.Percent, st.Reason)
+		text = fmt.Sprintf("Waiting for a decision at %d %%: %s", st.Percent, st.Reason)
 	case slipway.ReleaseStatusRollingBack:
-		text = "All traffic goes back to the baseline: " + st.Reason
+		text = "Rolling back to the old version: " + st.Reason
 	case slipway.ReleaseStatusPromoted:
-		text = "The canary has all of the traffic."
+		text = "Released. The new version has all of the traffic."
 	case slipway.ReleaseStatusRolledBack:
-		text = "All traffic is back at the baseline: " + st.Reason
+		text = "Rolled back. All traffic is on the old version: " + st.Reason
 	}
 	if st.Paused {
 		text += " The release is paused."
 	}
 	if x.trouble != "" && !st.Ended() {
-		text += " The router could not be told: " + x.trouble
+		text += " The router does not answer: " + x.trouble
 	}
 	return text
 }

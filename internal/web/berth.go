@@ -55,6 +55,9 @@ func moor(stages []berth) {
 		if rank(b.Kind) < rank(head.Hull) {
 			head.Hull = b.Kind
 		}
+		for j := first; j <= i; j++ { // where each stage shows its own, on a narrow screen, they look alike
+			stages[j].Hull = head.Hull
+		}
 	}
 }
 

@@ -58,6 +58,8 @@ type leg struct {
 	Href   string
 	Say    string // what it is at
 	Behind string // which change waits to enter it
+	// Percent is how much of the traffic a release under way has moved; 0 for none.
+	Percent int32
 }
 
 // boardLines is how many pipelines a page of the board has.
@@ -169,6 +171,11 @@ func makeLine(p *view.Pipeline, known *view.Board) line {
 		before = id
 		g := &l.Legs[len(l.Legs)-1]
 		g.take(m, say)
+		for _, a := range stage.ActionStates {
+			if x := a.LatestExecution; x != nil && m.Kind == Running {
+				g.Percent = max(g.Percent, number32(known.Releases[text(x.ExternalExecutionId)].Percent))
+			}
+		}
 		if in := stage.InboundExecution; in != nil {
 			behind := changeOf(p.Executions[*in.PipelineExecutionId], *in.PipelineExecutionId, known.Changes)
 			g.Behind = behind.short() + " waits to enter " + m.Name

@@ -269,7 +269,7 @@ func Targets(s Shell, id string, all []host, more string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<h1>All hosts</h1><p class=\"lead\">In the order in which they are deployed to.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<h1>All hosts</h1><p class=\"lead\">In deployment order.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1079,7 +1079,7 @@ func Script(s Shell, id, host, event string, log *slipway.ReadLogOutput) templ.C
 				return templ_7745c5c3_Err
 			}
 			if len(log.Lines) == 0 {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 87, "<p class=\"pad dim\">Nothing was printed. The event may have no script, or did not begin yet.</p>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 87, "<p class=\"pad dim\">No output. The event has no script, or has not begun.</p>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

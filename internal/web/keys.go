@@ -17,7 +17,7 @@ var allKeys = []keyHint{
 	{[]string{"n", "N"}, "next, previous error"},
 	{[]string{"f"}, "follow the log"},
 	{[]string{"p"}, "promote a release"},
-	{[]string{"h"}, "hold a release, or resume it"},
+	{[]string{"h"}, "pause a release, or resume it"},
 	{[]string{"b"}, "stop or roll back, which asks"},
 	{[]string{"?"}, "all keys"},
 }
@@ -33,7 +33,7 @@ func keysOf(section string) []keyHint {
 	case "/deployments":
 		return append(common, keyHint{[]string{"a"}, "continue"}, keyHint{[]string{"b"}, "stop (asks)"})
 	case "/releases":
-		return append(common, keyHint{[]string{"p"}, "promote"}, keyHint{[]string{"h"}, "hold"}, keyHint{[]string{"b"}, "roll back (asks)"})
+		return append(common, keyHint{[]string{"p"}, "promote"}, keyHint{[]string{"h"}, "pause"}, keyHint{[]string{"b"}, "roll back (asks)"})
 	}
 	return common
 }

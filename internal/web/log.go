@@ -77,7 +77,9 @@ func (s *site) readWindow(r *http.Request, b *buildView) error {
 	case r.URL.Query().Get("from") == "end" || b.Kind == Running || b.Kind == Queued:
 		in.FromEnd = new(true)
 	case b.Why != nil && b.Why.Line != nil:
-		in.FromLine = new(max(0, *b.Why.Line-20))
+		if from := *b.Why.Line - 20; from > linesAPage/2 { // else the beginning has room on the same page
+			in.FromLine = &from
+		}
 	}
 	log, err := s.Slipway.ReadLog(r.Context(), in)
 	if awsproto.Code(err) == "LogNotFoundException" {

@@ -42,11 +42,11 @@ func nextWords(x *slipway.Release) string {
 	case x.EndTime != nil:
 		return ""
 	case x.Status == slipway.ReleaseStatusRollingBack:
-		return "It ends once the router says that no request goes to the new version any more."
+		return "It ends once the router sends no more requests to the new version."
 	case x.Status == slipway.ReleaseStatusAsking:
-		return "Nothing moves until somebody promotes it or rolls it back."
+		return "Promote it or roll it back."
 	case paused:
-		return "Nothing moves until somebody resumes it."
+		return "Resume it to go on."
 	}
 	for _, st := range x.Steps {
 		if st.StartTime != nil || st.PlannedTime == nil {
@@ -54,9 +54,9 @@ func nextWords(x *slipway.Release) string {
 		}
 		condition := ""
 		if judged {
-			condition = ", if it is judged to be no worse"
+			condition = " if the analysis finds it no worse"
 		}
-		return fmt.Sprintf("At %s UTC it gets %d %%%s.", clock(st.PlannedTime.Time), *st.Percent, condition)
+		return fmt.Sprintf("At %s UTC it moves to %d %%%s.", clock(st.PlannedTime.Time), *st.Percent, condition)
 	}
 	return ""
 }
@@ -72,16 +72,16 @@ func stepOfRelease(x *slipway.Release, st *slipway.ReleaseStepState) releaseStep
 			out.Words += " for " + took(st.EndTime.Sub(st.InEffectTime.Time))
 		}
 	case st.StartTime != nil && over:
-		out.Kind, out.Words = Back, "from "+clock(st.StartTime.Time)+", then taken back"
+		out.Kind, out.Words = Back, "from "+clock(st.StartTime.Time)+", then rolled back"
 	case st.StartTime != nil && st.InEffectTime == nil:
-		out.Kind, out.Words = Running, "the router was told at "+clock(st.StartTime.Time)
+		out.Kind, out.Words = Running, "waiting for the router since "+clock(st.StartTime.Time)
 	case st.StartTime != nil:
 		out.Kind, out.Words = Running, "since "+clock(st.InEffectTime.Time)
 		if n := number32(st.WaitSeconds); n > 0 {
 			out.Words += ", for " + took(time.Duration(n)*time.Second)
 		}
 	case over:
-		out.Kind, out.Words = NotReached, "never came"
+		out.Kind, out.Words = NotReached, "not reached"
 	case st.PlannedTime != nil:
 		out.Words = "planned at " + clock(st.PlannedTime.Time)
 	}
@@ -94,11 +94,11 @@ func stepOfRelease(x *slipway.Release, st *slipway.ReleaseStepState) releaseStep
 func decisionWord(d slipway.ReleaseDecision) string {
 	switch d {
 	case slipway.ReleaseDecisionPromote:
-		return "good enough"
+		return "no worse"
 	case slipway.ReleaseDecisionRollBack:
 		return "worse"
 	}
-	return "not certain"
+	return "uncertain"
 }
 
 func decisionKind(d slipway.ReleaseDecision) Kind {
@@ -117,11 +117,11 @@ func history(x *slipway.Release) []happening {
 	before := int32(0)
 	for _, st := range x.Steps {
 		if st.InEffectTime != nil {
-			all = append(all, happening{st.InEffectTime.Time, fmt.Sprintf("The router carries %d %% to the new version; it was %d %%.", *st.Percent, before), "release"})
+			all = append(all, happening{st.InEffectTime.Time, fmt.Sprintf("%d %% of the traffic is on the new version (was %d %%).", *st.Percent, before), "release"})
 			before = *st.Percent
 		}
 		if v := st.Verdict; v != nil && v.WindowEnd != nil {
-			all = append(all, happening{v.WindowEnd.Time, text(v.Text), "analysis"})
+			all = append(all, happening{v.WindowEnd.Time, fmt.Sprintf("Analysis at %d %%: %s.", *st.Percent, decisionWord(v.Decision)), "analysis"})
 		}
 	}
 	for _, n := range x.Notes {
@@ -131,7 +131,7 @@ func history(x *slipway.Release) []happening {
 		}
 	}
 	if x.EndTime != nil {
-		all = append(all, happening{x.EndTime.Time, text(x.Message), "release"})
+		all = append(all, happening{x.EndTime.Time, releaseWord(x.Status, x.Paused, x.Percent) + ".", "release"})
 	}
 	if x.StartTime != nil {
 		all = append(all, happening{x.StartTime.Time, "The release began.", "deployment"})
@@ -144,13 +144,13 @@ func history(x *slipway.Release) []happening {
 func backBy(x *slipway.Release) string {
 	var causes []string
 	if p := x.Policy; p != nil && (p.Thresholds != nil || p.Comparison != nil) {
-		causes = append(causes, "when it is judged to be worse")
+		causes = append(causes, "when the analysis finds it worse")
 	}
 	for _, a := range x.Alarms {
-		causes = append(causes, "when the alarm "+text(a.Name)+" goes off")
+		causes = append(causes, "when the alarm "+text(a.Name)+" is on")
 	}
 	if len(causes) == 0 {
-		return "Nothing takes it back by itself: the group has no alarm, and its release policy no limits to judge by."
+		return "No automatic rollback: the group has no alarm, and its release policy has no limits and no comparison."
 	}
-	return "It rolls back by itself " + strings.Join(causes, ", or ") + "."
+	return "Rolls back by itself " + strings.Join(causes, ", or ") + "."
 }

@@ -51,7 +51,7 @@ func Tests(s Shell, all []reportLine, more string, now time.Time) templ.Componen
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"head\"><div><h1>Tests</h1><p class=\"lead\">What builds reported, newest first. Reports are kept for 30 days.</p></div>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<div class=\"head\"><div><h1>Tests</h1><p class=\"lead\">Newest first. Reports are kept for 30 days.</p></div>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -108,7 +108,7 @@ func Tests(s Shell, all []reportLine, more string, now time.Time) templ.Componen
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Empty("No build has reported tests yet").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Empty("No test reports yet").Render(templ.WithChildren(ctx, templ_7745c5c3_Var3), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -909,7 +909,7 @@ func caseWord(status string) string {
 	case "FAILED":
 		return "failed"
 	case "ERROR":
-		return "ended by an error"
+		return "error"
 	case "SKIPPED":
 		return "skipped"
 	}
@@ -1315,7 +1315,7 @@ func (h *caseHistory) words() string {
 	n := len(h.Runs)
 	switch {
 	case n == 0:
-		return "It did not run in any report that is kept."
+		return "Not in any report that is kept."
 	case h.Failed == 0:
 		return fmt.Sprintf("It passed in all of the last %s.", count(n, "run", "runs"))
 	case h.Failed == n:

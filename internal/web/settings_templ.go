@@ -157,7 +157,7 @@ func Access(s Shell, a *access, address string, now time.Time) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = settingsHead("Access", "How "+s.Visitor.Caller.Name+" gets in from a shell, from an SDK, and from Git.", "access").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = settingsHead("Access", "Access keys and Git credentials of "+s.Visitor.Caller.Name+".", "access").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -318,13 +318,13 @@ func Access(s Shell, a *access, address string, now time.Time) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<p>The aws CLI, SDKs and the slipway commands sign with one.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 27, "<p>The aws CLI, the SDKs and the slipway commands sign their requests with an access key.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Empty("You have no access key").Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Empty("No access keys yet").Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -415,13 +415,13 @@ func Access(s Shell, a *access, address string, now time.Time) templ.Component {
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<p>They are a name and a password for Git over HTTP. <code>slipway git-credential</code> signs with an access key instead.</p>")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 37, "<p>Create a user name and password for Git over HTTP, or let Git sign with your access key: <code>slipway git-credential</code>.</p>")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
 					return nil
 				})
-				templ_7745c5c3_Err = Empty("You have no Git credentials").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = Empty("No Git credentials yet").Render(templ.WithChildren(ctx, templ_7745c5c3_Var16), templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -929,7 +929,7 @@ func Hosts(s Shell, h *hostsView, address string, now time.Time) templ.Component
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, " <section class=\"plate\" aria-labelledby=\"h-create\"><div class=\"top\"><h2 id=\"h-create\">Create a host</h2></div><form class=\"pad cols\" method=\"post\" action=\"/settings/hosts\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 83, " <section class=\"plate\" aria-labelledby=\"h-create\"><div class=\"top\"><h2 id=\"h-create\">Create a host</h2></div><form class=\"pad cols line-up\" method=\"post\" action=\"/settings/hosts\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -937,7 +937,7 @@ func Hosts(s Shell, h *hostsView, address string, now time.Time) templ.Component
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "<div class=\"field\"><label for=\"host-name\">Name</label><input type=\"text\" id=\"host-name\" name=\"name\" required maxlength=\"100\" pattern=\"[A-Za-z0-9+=,.@_\\-]+\" autocapitalize=\"none\" spellcheck=\"false\"></div><div class=\"field\"><label for=\"host-tags\">Tags</label><input type=\"text\" id=\"host-tags\" name=\"tags\" maxlength=\"2000\" placeholder=\"service=web, zone=a\" autocapitalize=\"none\" spellcheck=\"false\"><span class=\"hint\">Deployment groups find their hosts by tags.</span></div><div class=\"btns\"><button class=\"btn go\" id=\"create-host\">Create the host</button></div></form></section>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 84, "<div class=\"field\"><label for=\"host-name\">Name</label><input type=\"text\" id=\"host-name\" name=\"name\" required maxlength=\"100\" pattern=\"[A-Za-z0-9+=,.@_\\-]+\" autocapitalize=\"none\" spellcheck=\"false\"></div><div class=\"field\"><label for=\"host-tags\">Tags</label><input type=\"text\" id=\"host-tags\" name=\"tags\" maxlength=\"2000\" placeholder=\"service=web, zone=a\" autocapitalize=\"none\" spellcheck=\"false\"><span class=\"hint\">Deployment groups find their hosts by tags.</span></div><div class=\"btns\"><button class=\"btn go\" id=\"create-host\">Create host</button></div></form></section>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -1042,7 +1042,7 @@ func Processes(s Shell, runners *slipway.ListRunnersOutput, routers []slipway.Ro
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = settingsHead("Runners and routers", "Who builds, and who carries the users' traffic.", "processes").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = settingsHead("Runners and routers", "Runners run builds; routers carry the traffic of load balancers.", "processes").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -17,6 +17,7 @@ func (s *site) sourceRoutes(mux *http.ServeMux) {
 		"GET /repositories":                     s.repositoriesPage,
 		"GET /repositories/{name}":              s.repositoryPage,
 		"GET /repositories/{name}/file":         s.filePage,
+		"GET /repositories/{name}/raw":          s.rawFile,
 		"GET /repositories/{name}/branches":     s.branchesPage,
 		"GET /repositories/{name}/commits":      s.commitsPage,
 		"GET /repositories/{name}/commits/{id}": s.commitPage,
@@ -153,9 +154,30 @@ const (
 	bytesOfAFile = 28 << 10
 )
 
+// rawFile sends a file as text, whatever it holds: nothing of a repository is a page of this site.
+func (s *site) rawFile(w http.ResponseWriter, r *http.Request, _ visitor) error {
+	q := r.URL.Query()
+	got, err := s.Source.GetFile(r.Context(), &codecommit.GetFileInput{RepositoryName: new(r.PathValue("name")), CommitSpecifier: optional(q.Get("at")), FilePath: new(q.Get("path"))})
+	if err != nil {
+		return err
+	}
+	kind := "text/plain; charset=utf-8"
+	if !printable(got.FileContent) {
+		kind = "application/octet-stream"
+	}
+	w.Header().Set("Content-Type", kind)
+	w.Header().Set("Content-Security-Policy", "sandbox")
+	_, _ = w.Write(got.FileContent)
+	return nil
+}
+
+func rawURL(name, at, file string) string {
+	return "/repositories/" + url.PathEscape(name) + "/raw?" + url.Values{"at": {at}, "path": {file}}.Encode()
+}
+
 func (s *site) filePage(w http.ResponseWriter, r *http.Request, v visitor) error {
 	f := &fileView{Name: r.PathValue("name"), At: r.URL.Query().Get("at"), Path: r.URL.Query().Get("path")}
-	got, err := s.Source.GetFile(r.Context(), &codecommit.GetFileInput{RepositoryName: &f.Name, CommitSpecifier: &f.At, FilePath: &f.Path})
+	got, err := s.Source.GetFile(r.Context(), &codecommit.GetFileInput{RepositoryName: &f.Name, CommitSpecifier: optional(f.At), FilePath: &f.Path})
 	if err != nil {
 		return err
 	}
@@ -226,4 +248,12 @@ func diffPath(name, from, to, file string) string {
 		q.Set("path", file)
 	}
 	return "/repositories/" + url.PathEscape(name) + "/diff?" + q.Encode()
+}
+
+// optional is nil for what was not given: the service then takes its default, such as the default branch.
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

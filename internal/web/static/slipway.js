@@ -155,8 +155,19 @@ function find() {
   if (field.offsetParent) { field.focus(); field.select(); } else location.href = '/find';
 }
 
+// A line that is linked to is shown, in whatever it is folded away.
+function reveal() {
+  const line = location.hash && document.getElementById(location.hash.slice(1));
+  for (let d = line?.closest('details'); d; d = d.parentElement.closest('details')) d.open = true;
+  if (line?.closest('.log')) line.scrollIntoView({ block: 'center' });
+}
+addEventListener('hashchange', reveal);
+reveal();
+
 // Keys.
 const places = { b: '/board', s: '/repositories', u: '/builds', t: '/tests', d: '/deployments', r: '/releases', c: '/settings' };
+// What is said where a key finds nothing to lead to.
+const nothing = { a: 'Nothing to approve on this page', r: 'Nothing to retry on this page', p: 'Nothing to promote on this page', b: 'Nothing to stop or roll back on this page' };
 let first = '';
 document.addEventListener('keydown', (e) => {
   if ((e.ctrlKey || e.metaKey) && e.key === 'k' && field) { e.preventDefault(); find(); return; }
@@ -164,18 +175,23 @@ document.addEventListener('keydown', (e) => {
   if (first === 'g' && places[e.key]) { location.href = places[e.key]; return; }
   first = e.key === 'g' ? 'g' : '';
   if (e.key === '/' && field) { e.preventDefault(); find(); return; }
-  if (e.key === '?') { const keys = document.getElementById('keys'); if (keys) { keys.open = !keys.open; keys.firstElementChild.focus(); keys.scrollIntoView({ block: 'nearest' }); } return; }
+  if (e.key === '?') { const keys = document.getElementById('keys'); if (keys) { keys.open = !keys.open; keys.firstElementChild.focus({ preventScroll: true }); } return; }
   const step = { j: 1, k: -1 }[e.key];
   if (step) { walk([...main.querySelectorAll('a.hull, h3 a, tbody th a, .hits a')], step); return; }
   const error = { n: 1, N: -1 }[e.key];
   if (error) { walk([...main.querySelectorAll('.log .bad > a, .host.is-failed h3 a, .events .is-failed a, article h3 a')], error); return; }
   if (e.key === 'f') document.getElementById('follow')?.click();
-  else if (/^[a-z]$/.test(e.key)) show(document.querySelector(`[data-key="${e.key}"]`));
+  else if (e.key === 'Escape') document.getElementById('keys')?.removeAttribute('open');
+  else if (/^[a-z]$/.test(e.key)) {
+    const what = document.querySelector(`[data-key="${e.key}"]`);
+    if (what) show(what); else if (nothing[e.key] && mark) mark.textContent = nothing[e.key];
+  }
 });
 
 function walk(links, step) {
   const at = links.indexOf(document.activeElement);
   const next = at < 0 && step < 0 ? links.length - 1 : Math.min(Math.max(at + step, 0), links.length - 1);
+  for (let d = links[next]?.closest('details'); d; d = d.parentElement.closest('details')) d.open = true;
   links[next]?.focus();
   links[next]?.scrollIntoView({ block: 'nearest' });
 }
