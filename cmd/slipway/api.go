@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,14 +51,22 @@ func (c *apiCommand) Run(ctx context.Context) error {
 	all := services()
 	i := slices.IndexFunc(all, func(s awsproto.Service) bool { return s.Info().Name == c.Service })
 	if i < 0 {
-		return fmt.Errorf("there is no service %q; there are codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts and slipway", c.Service)
+		var names []string
+		for _, s := range all {
+			names = append(names, s.Info().Name)
+		}
+		return usage("there is no service %q%s. There are codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts and slipway", c.Service, strings.TrimSuffix(meant(c.Service, names), "?"))
 	}
 	input, err := c.input()
 	if err != nil {
 		return err
 	}
 	operation := camel(c.Operation)
-	r, body, err := request(all[i].Info(), c.Endpoint, operation, input)
+	at, err := serverAt(c.Endpoint)
+	if err != nil {
+		return err
+	}
+	r, body, err := request(all[i].Info(), at, operation, input)
 	if err != nil {
 		return err
 	}
@@ -76,9 +85,37 @@ func (c *apiCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s:%s answered %d: %s", c.Service, operation, resp.StatusCode, bytes.TrimSpace(answer))
+		return refusal(all[i], operation, resp.StatusCode, answer)
 	}
 	return printJSON(answer)
+}
+
+// operations are the names of a service's operations.
+func operations(s awsproto.Service) []string {
+	names := slices.Clone(s.Info().Others)
+	for m := range reflect.TypeOf(s).Methods() {
+		if m.Type.NumIn() == 3 && m.Type.NumOut() == 2 && strings.HasSuffix(m.Type.In(2).String(), "."+m.Name+"Input") {
+			names = append(names, m.Name)
+		}
+	}
+	return names
+}
+
+// refusal is what a server answers to an operation that fails: its code and its words, as they come.
+func refusal(s awsproto.Service, operation string, status int, answer []byte) error {
+	names := operations(s)
+	if len(names) > 0 && !slices.Contains(names, operation) {
+		return usage("%s has no operation %s%s", s.Info().Name, operation, meant(operation, names))
+	}
+	var said struct {
+		Type string `json:"__type"`
+	}
+	_ = json.Unmarshal(answer, &said) // a Query service answers in XML
+	code := exitFailed
+	if said.Type != "" {
+		code = answerCode(said.Type[strings.LastIndexByte(said.Type, '#')+1:], status)
+	}
+	return exit(code, fmt.Errorf("%s:%s answered %d: %s", s.Info().Name, operation, status, bytes.TrimSpace(answer)))
 }
 
 func printJSON(answer []byte) error {
@@ -105,7 +142,7 @@ func (c *apiCommand) input() (text []byte, err error) {
 		text = []byte(c.Input)
 	}
 	if err == nil && !json.Valid(text) {
-		err = fmt.Errorf("the input is no JSON: %.100q", text)
+		err = usage("the input is not valid JSON: %.100q", text)
 	}
 	return text, err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"slipway/api/codedeploy"
+	"slipway/api/slipway"
 	"slipway/internal/terminal"
 	"slipway/internal/view"
 )
@@ -89,6 +90,14 @@ func deploymentNames(ctx context.Context, api *contract) []candidate {
 	for i := range deployments {
 		d := &deployments[i]
 		all = append(all, candidate{*d.DeploymentId, fmt.Sprintf("%s, %s/%s", view.StatusWord(d.Status), *d.ApplicationName, *d.DeploymentGroupName)})
+	}
+	groups, err := api.slipway.ListServing(ctx, &slipway.ListServingInput{})
+	if err != nil {
+		return all
+	}
+	for i := range groups.Groups {
+		g := &groups.Groups[i]
+		all = append(all, candidate{*g.ApplicationName + "/" + *g.DeploymentGroupName, view.ServingWords(g)})
 	}
 	return all
 }

@@ -21,6 +21,12 @@ type client struct {
 	Region   string `help:"Region of the server." default:"us-east-1" env:"SLIPWAY_REGION,AWS_REGION,AWS_DEFAULT_REGION"`
 }
 
+// What holds where nothing is set, or something is set to nothing.
+const (
+	defaultEndpoint = "http://127.0.0.1:8080"
+	defaultRegion   = "us-east-1"
+)
+
 // keys are the caller's, from the environment: SLIPWAY_… or AWS_….
 func keys() (sigv4.Credentials, error) {
 	for _, prefix := range []string{"SLIPWAY_", "AWS_"} {
@@ -37,7 +43,15 @@ func (c client) open() (*awsproto.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &awsproto.Client{Endpoint: c.Endpoint, Region: c.Region, Credentials: k}, nil
+	at, err := serverAt(c.Endpoint)
+	if err != nil {
+		return nil, err
+	}
+	region := c.Region
+	if region == "" {
+		region = defaultRegion
+	}
+	return &awsproto.Client{Endpoint: at, Region: region, Credentials: k}, nil
 }
 
 // contract is a server's services, as commands call them.

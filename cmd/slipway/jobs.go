@@ -97,3 +97,5 @@ func (c *jobsDiscardCommand) Run(ctx context.Context) error {
 	fmt.Fprintf(os.Stdout, "%s %s is discarded.\n", c.Kind, c.Key)
 	return nil
 }
+
+func (*jobsCommand) Help() string { return (*jobsListCommand)(nil).Help() }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -32,7 +31,7 @@ func logName(id string) (group, stream string, err error) {
 	id = strings.TrimPrefix(id, "build/")
 	group, stream, ok := strings.Cut(id, ":")
 	if !ok || group == "" || stream == "" {
-		return "", "", fmt.Errorf("%q is no build's ID: it has the form PROJECT:UUID, as list-builds prints it", id)
+		return "", "", usage("%q is not the ID of a build (PROJECT:UUID) or of a deployment (d-…); slipway builds lists them", id)
 	}
 	if !strings.HasPrefix(group, "/") {
 		group = "/aws/codebuild/" + group

@@ -95,6 +95,17 @@ func grammar(args []string) any {
 	return new(commands)
 }
 
+// helpOf is where the command that is called says how it is called.
+func helpOf(args []string) string {
+	all := reflect.TypeFor[commands]()
+	for field := range all.Fields() {
+		if len(args) > 0 && commandName(field) == args[0] {
+			return "slipway " + args[0] + " --help"
+		}
+	}
+	return "slipway --help"
+}
+
 func commandName(field reflect.StructField) string {
 	if name := field.Tag.Get("name"); name != "" {
 		return name
@@ -109,14 +120,17 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "slipway:", err)
 		return 2
 	}
-	if len(args) == 0 {
+	switch {
+	case len(args) == 0:
 		args = []string{"--help"}
+	case args[0] == "--version":
+		args = []string{"version"}
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "slipway:", err)
-		fmt.Fprintln(os.Stderr, "See: slipway --help")
-		return 2
+		fmt.Fprintln(os.Stderr, "slipway:", misused(err))
+		fmt.Fprintln(os.Stderr, "See: "+helpOf(args))
+		return exitUsage
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -127,9 +141,12 @@ func run(args []string) int {
 		if _, said := errors.AsType[exitError](err); said {
 			return code
 		}
-		fmt.Fprintln(os.Stderr, "slipway:", err)
-		if errors.Is(err, syscall.ECONNREFUSED) {
-			fmt.Fprintln(os.Stderr, "No server answers there. Start one with `slipway up`, or name its address with --endpoint or AWS_ENDPOINT_URL.")
+		fmt.Fprintln(os.Stderr, "slipway:", plain(err))
+		if near := suggestion(ctx, args, err); near != "" {
+			fmt.Fprintln(os.Stderr, near)
+		}
+		if code == exitUsage {
+			fmt.Fprintln(os.Stderr, "See: "+helpOf(args))
 		}
 		return code
 	}
