@@ -45,7 +45,7 @@ func unexported(file string, text []byte, d *codepipeline.PipelineDeclaration) (
 
 // exportsBeside are the variables that the buildspecs in a file's folder export; found is false if there is none.
 func exportsBeside(file string) (exported []string, found bool) {
-	files, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*buildspec*.y*ml")) //nolint:errcheck // the pattern is right
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*buildspec*.y*ml"))
 	for _, name := range files {
 		text, err := os.ReadFile(name)
 		if err != nil {

@@ -123,7 +123,13 @@ const compatibilityLimits = `## Where Slipway differs
   The execution modes QUEUED and PARALLEL, triggers, stage conditions, ` + "`CODEBUILD_CLONE_REF`" + `, batch builds and actions of other regions are kept and
   returned; a start is refused and says which of them it was.
 - CodeBuild: builds run on the runner's host (in a sandbox where bubblewrap works), whatever image and compute type a project names; the log says so. Batch builds, caches,
-  VPCs, file systems, fleets, debug sessions, parameter-store and secrets-manager variables are refused by name.
+  VPCs, file systems, fleets, debug sessions, parameter-store and secrets-manager variables are refused by name. Unknown keys of a buildspec are warned of in
+  the log, with the likely one. A failed build is retried up to ` + "`autoRetryLimit`" + `, but not a pipeline's: a pipeline retries its stages. A log keeps 1 GiB of output, a
+  build 50 GiB of disk; a build has 80 % of the machine's memory and 16,384 processes where the kernel gives the runner control groups. A runner
+  without a sandbox takes no builds unless it is started with ` + "`--no-sandbox`" + `.
+- CodePipeline: a configuration value has up to 50,000 characters, as AWS's own message says; its page says 1,000. An execution whose stage an update takes away ends as
+  Cancelled once its running actions have ended; an approval that nobody could give any more is abandoned at once.
+- CodeCommit: there is no SSH, so that ` + "`cloneUrlSsh`" + ` is left out. A message of more than 64 KiB is told in part; a push has up to 4 GiB.
 - Elastic Load Balancing: application load balancers with listeners of HTTP and HTTPS and targets of the type ` + "`ip`" + `, which may be any address: there is no VPC. Subnets,
   security groups and the scheme are kept and returned. All load balancers share the routers' ports, so that a port has one listener. Certificates are IAM's server
   certificates; the default policy takes TLS 1.2 and 1.3. HTTP/2 and gRPC targets can stand behind listeners without TLS too. A target that drains is gone with its last request. A

@@ -136,6 +136,9 @@ func (s *Service) queueTimeout(ctx context.Context, j store.Running) (store.Outc
 // StopBuild implements codebuild:StopBuild. A build that runs goes on to be IN_PROGRESS until its runner has ended it; one that has
 // ended stays as it is.
 func (s *Service) StopBuild(ctx context.Context, in *cb.StopBuildInput) (*cb.StopBuildOutput, error) {
+	if err := s.checkBuildID(*in.Id); err != nil {
+		return nil, err
+	}
 	r, _, err := s.happen(ctx, s.buildID(*in.Id), Stop{}, nil)
 	if err != nil {
 		return nil, err

@@ -14,6 +14,15 @@ func (s *Service) buildID(idOrARN string) string {
 	return strings.TrimPrefix(idOrARN, s.arn("build", ""))
 }
 
+// checkBuildID refuses what can be no build's ID: it is PROJECT:UUID, or an ARN that ends so.
+func (s *Service) checkBuildID(idOrARN string) error {
+	project, id, ok := strings.Cut(s.buildID(idOrARN), ":")
+	if !ok || project == "" || id == "" {
+		return invalid("Invalid build ID provided: %q is not PROJECT:UUID.", idOrARN)
+	}
+	return nil
+}
+
 // named reads builds by IDs and ARNs in one query.
 func (s *Service) named(ctx context.Context, q store.Queryer, ids []string) (map[string]*row, error) {
 	args := make([]any, len(ids))
@@ -30,6 +39,11 @@ func (s *Service) named(ctx context.Context, q store.Queryer, ids []string) (map
 
 // BatchGetBuilds implements codebuild:BatchGetBuilds, by IDs and ARNs.
 func (s *Service) BatchGetBuilds(ctx context.Context, in *cb.BatchGetBuildsInput) (*cb.BatchGetBuildsOutput, error) {
+	for _, id := range in.Ids {
+		if err := s.checkBuildID(id); err != nil {
+			return nil, err
+		}
+	}
 	found, err := s.named(ctx, s.db, in.Ids)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,9 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 	if in.Id == nil {
 		return nil, invalid("The id of the build to retry is required.")
 	}
+	if err := s.checkBuildID(*in.Id); err != nil {
+		return nil, err
+	}
 	r, err := one(ctx, s.db, `WHERE id = $1`, s.buildID(*in.Id))
 	if err != nil {
 		return nil, err

@@ -192,7 +192,7 @@ func (g *group) kill(dir string) {
 // removeGroups removes what a runner that was killed has left.
 func removeGroups() {
 	for _, pattern := range []string{"/sys/fs/cgroup/*/slipway-*", "/sys/fs/cgroup/*/*/slipway-*"} {
-		dirs, _ := filepath.Glob(pattern) //nolint:errcheck // the pattern is right
+		dirs, _ := filepath.Glob(pattern)
 		for _, dir := range dirs {
 			if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 				_ = os.Remove(dir) // it fails for one that has processes

@@ -59,7 +59,7 @@ func (g *diskGuard) watch(ctx context.Context) {
 
 // look says why the build must end, or "".
 func (g *diskGuard) look(ctx context.Context, st *unix.Statfs_t) string {
-	size := int64(st.Blocks) * st.Bsize //nolint:unconvert // its type differs between architectures
+	size := int64(st.Blocks) * st.Bsize
 	free := int64(st.Bavail) * st.Bsize
 	reserve := min(maxReserve, size/20)
 	grown := used(st) - g.base

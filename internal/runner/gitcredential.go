@@ -20,9 +20,9 @@ const (
 	helperName = "git-credential"
 )
 
-// credentialHelper asks the runner for a password: a signature is for one repository and 15 minutes, so that none can be given beforehand.
+// askingScript asks the runner for a password: a signature is for one repository and 15 minutes, so that none can be given beforehand.
 // It opens the FIFO of the answer before it asks, so that the answer is not lost.
-const credentialHelper = `#!/bin/sh
+const askingScript = `#!/bin/sh
 [ "$1" = get ] || exit 0
 host= path=
 while IFS='=' read -r key value && [ -n "$key" ]; do
@@ -55,7 +55,7 @@ func (b *build) helpGit() error {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &fs.PathError{Op: "mkfifo", Path: fifo, Err: err}
 	}
-	if err := os.WriteFile(helper, fmt.Appendf(nil, credentialHelper, quoted(b.box.shellFolder()), askName), 0o755); err != nil { //nolint:gosec // Git runs it
+	if err := os.WriteFile(helper, fmt.Appendf(nil, askingScript, quoted(b.box.shellFolder()), askName), 0o755); err != nil {
 		return err
 	}
 	if err := errors.Join(b.box.own(fifo), b.box.own(helper)); err != nil {
@@ -161,7 +161,7 @@ func (b *build) configureGit() error {
 		}
 	}
 	file := filepath.Join(b.box.dir, "home", ".gitconfig")
-	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil { //nolint:gosec // it has no secret
+	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
 		return err
 	}
 	return b.box.own(file)

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"strings"
 
 	cc "slipway/api/codecommit"
 	"slipway/internal/store"
@@ -32,14 +33,31 @@ func (r *repository) commit(ctx context.Context, specifier *string) (string, err
 	return id, err
 }
 
+// checkBranchName refuses what Git takes for no branch (git-check-ref-format). It is done before a repository is looked for: what is malformed is said
+// before what is absent.
+func checkBranchName(name string) error {
+	bad := name == "" || len(name) > 256 || strings.HasPrefix(name, "-") || strings.HasSuffix(name, ".") || strings.ContainsAny(name, " ~^:?*[\\\x7f") ||
+		strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' })
+	for part := range strings.SplitSeq(name, "/") {
+		bad = bad || part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock")
+	}
+	if bad {
+		return &cc.InvalidBranchNameException{Message: "The branch name " + name + " is not valid."}
+	}
+	return nil
+}
+
 // CreateBranch implements codecommit:CreateBranch.
 func (s *Service) CreateBranch(ctx context.Context, in *cc.CreateBranchInput) (*cc.CreateBranchOutput, error) {
+	if err := checkBranchName(*in.BranchName); err != nil {
+		return nil, err
+	}
+	if !isCommitID(*in.CommitId) {
+		return nil, &cc.InvalidCommitIdException{Message: *in.CommitId + " is no commit ID: give all 40 hexadecimal digits."}
+	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
 		return nil, err
-	}
-	if _, err := r.run(ctx, nil, "check-ref-format", "--branch", *in.BranchName); err != nil {
-		return nil, &cc.InvalidBranchNameException{Message: "The branch name " + *in.BranchName + " is not valid."}
 	}
 	commit, err := r.commit(ctx, in.CommitId)
 	if err != nil {
@@ -59,6 +77,11 @@ func (s *Service) CreateBranch(ctx context.Context, in *cc.CreateBranchInput) (*
 func (s *Service) GetBranch(ctx context.Context, in *cc.GetBranchInput) (*cc.GetBranchOutput, error) {
 	if in.RepositoryName == nil {
 		return nil, &cc.RepositoryNameRequiredException{Message: "A repository name is required."}
+	}
+	if in.BranchName != nil {
+		if err := checkBranchName(*in.BranchName); err != nil {
+			return nil, err
+		}
 	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
@@ -102,6 +125,9 @@ func (s *Service) ListBranches(ctx context.Context, in *cc.ListBranchesInput) (*
 
 // DeleteBranch implements codecommit:DeleteBranch.
 func (s *Service) DeleteBranch(ctx context.Context, in *cc.DeleteBranchInput) (*cc.DeleteBranchOutput, error) {
+	if err := checkBranchName(*in.BranchName); err != nil {
+		return nil, err
+	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
 		return nil, err

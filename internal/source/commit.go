@@ -10,6 +10,9 @@ import (
 
 // GetCommit implements codecommit:GetCommit, for a full commit ID.
 func (s *Service) GetCommit(ctx context.Context, in *cc.GetCommitInput) (*cc.GetCommitOutput, error) {
+	if !isCommitID(*in.CommitId) {
+		return nil, &cc.InvalidCommitIdException{Message: *in.CommitId + " is no commit ID: give all 40 hexadecimal digits."}
+	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
 		return nil, err

@@ -35,12 +35,12 @@ func filePath(p string) (string, error) {
 
 // GetBlob implements codecommit:GetBlob.
 func (s *Service) GetBlob(ctx context.Context, in *cc.GetBlobInput) (*cc.GetBlobOutput, error) {
+	if !isCommitID(*in.BlobId) {
+		return nil, &cc.InvalidBlobIdException{Message: *in.BlobId + " is no blob ID."}
+	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
 		return nil, err
-	}
-	if !isCommitID(*in.BlobId) {
-		return nil, &cc.InvalidBlobIdException{Message: *in.BlobId + " is no blob ID."}
 	}
 	size, err := r.text(ctx, "cat-file", "-s", *in.BlobId)
 	if err == nil {
@@ -60,11 +60,11 @@ func (s *Service) GetBlob(ctx context.Context, in *cc.GetBlobInput) (*cc.GetBlob
 
 // GetFile implements codecommit:GetFile.
 func (s *Service) GetFile(ctx context.Context, in *cc.GetFileInput) (*cc.GetFileOutput, error) {
-	r, err := s.open(ctx, *in.RepositoryName)
+	file, err := filePath(*in.FilePath)
 	if err != nil {
 		return nil, err
 	}
-	file, err := filePath(*in.FilePath)
+	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
 		return nil, err
 	}
@@ -88,13 +88,13 @@ func (s *Service) GetFile(ctx context.Context, in *cc.GetFileInput) (*cc.GetFile
 
 // GetFolder implements codecommit:GetFolder.
 func (s *Service) GetFolder(ctx context.Context, in *cc.GetFolderInput) (*cc.GetFolderOutput, error) {
-	r, err := s.open(ctx, *in.RepositoryName)
-	if err != nil {
-		return nil, err
-	}
 	folder, ok := cleanPath(*in.FolderPath)
 	if !ok {
 		return nil, &cc.InvalidPathException{Message: fmt.Sprintf("%q is no path of a folder in a repository.", *in.FolderPath)}
+	}
+	r, err := s.open(ctx, *in.RepositoryName)
+	if err != nil {
+		return nil, err
 	}
 	commit, err := r.commit(ctx, in.CommitSpecifier)
 	if err != nil {

@@ -32,6 +32,9 @@ func (s *Service) arn(name string) string {
 }
 
 func checkName(name string) error {
+	if name == "." || name == ".." { // its URL could not be reached
+		return &cc.InvalidRepositoryNameException{Message: "The repository name " + name + " is not valid."}
+	}
 	if strings.HasSuffix(name, ".git") {
 		return &cc.InvalidRepositoryNameException{Message: "The repository name " + name + " is not valid: it must not end in .git."}
 	}

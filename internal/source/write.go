@@ -40,17 +40,20 @@ type made struct {
 }
 
 func (s *Service) write(ctx context.Context, d *draft) (*made, error) {
-	r, err := s.open(ctx, *d.repository)
-	if err != nil {
-		return nil, err
-	}
 	if d.name == nil {
 		d.name = new(awsproto.CallerOf(ctx).Name)
 	}
 	if d.email == nil {
 		d.email = new("")
 	}
+	if err := checkBranchName(*d.branch); err != nil {
+		return nil, err
+	}
 	if err := d.check(); err != nil {
+		return nil, err
+	}
+	r, err := s.open(ctx, *d.repository)
+	if err != nil {
 		return nil, err
 	}
 	parent, err := r.parent(ctx, *d.branch, d.parent)
@@ -137,9 +140,6 @@ func (d *draft) check() error {
 
 // parent checks the parent commit that a client gives against the branch; "" where the repository is empty.
 func (r *repository) parent(ctx context.Context, branch string, given *string) (string, error) {
-	if _, err := r.run(ctx, nil, "check-ref-format", "--branch", branch); err != nil {
-		return "", &cc.InvalidBranchNameException{Message: "The branch name " + branch + " is not valid."}
-	}
 	tip, err := r.tip(ctx, branch)
 	if err != nil {
 		return "", err
