@@ -2,6 +2,9 @@ package deploy
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"slices"
 
 	"slipway/api/cloudwatch"
 	cd "slipway/api/codedeploy"
@@ -88,26 +91,36 @@ func (s *Service) AlarmChanged(ctx context.Context, tx store.Tx, name string, st
 	if state != cloudwatch.StateValueAlarm {
 		return nil
 	}
-	live, err := store.Strings(ctx, tx, `SELECT id FROM deploy_deployments WHERE live = 1`)
+	live, err := liveWatches(ctx, tx)
 	if err != nil {
 		return err
 	}
-	for _, id := range live {
-		d, err := loadDeployment(ctx, tx, id)
-		if err != nil {
-			return err
+	for _, x := range live {
+		if !slices.Contains(namesOf(watched(&x.info, x.group)), name) {
+			continue
 		}
-		g, err := groupByID(ctx, tx, d.grp)
-		if err != nil {
+		if err := s.alarmed(ctx, tx, x.id, "The alarm "+name+" went on."); err != nil {
 			return err
-		}
-		for _, n := range namesOf(watched(d.info, g)) {
-			if n == name {
-				if err := s.alarmed(ctx, tx, id, "The alarm "+name+" went on."); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	return nil
+}
+
+// watching is a deployment in progress, with what says which alarms it watches.
+type watching struct {
+	id    string
+	info  cd.DeploymentInfo
+	group *group // nil if it is gone
+}
+
+// liveWatches reads all deployments in progress with their groups at once.
+func liveWatches(ctx context.Context, q store.Queryer) ([]watching, error) {
+	return store.All(ctx, q, func(r *sql.Rows) (x watching, err error) {
+		var doc sql.NullString
+		if err := r.Scan(&x.id, store.JSON(&x.info), &doc); err != nil || !doc.Valid {
+			return x, err
+		}
+		x.group = &group{DeploymentGroupInfo: &cd.DeploymentGroupInfo{}}
+		return x, json.Unmarshal([]byte(doc.String), x.group.DeploymentGroupInfo)
+	}, `SELECT d.id, d.doc, g.doc FROM deploy_deployments d LEFT JOIN deploy_groups g ON g.id = d.grp WHERE d.live = 1 ORDER BY d.place`)
 }

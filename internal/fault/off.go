@@ -9,3 +9,6 @@ func Point(string) {}
 
 // Panic does nothing in this build.
 func Panic(string) {}
+
+// Statement does nothing in this build.
+func Statement(string) {}

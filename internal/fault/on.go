@@ -56,3 +56,20 @@ func Panic(name string) {
 		panic("injected at " + name) //nolint:forbidigo // what it is for
 	}
 }
+
+var statements struct {
+	once sync.Once
+	file *os.File
+}
+
+// Statement appends a statement of SQL to the file that SLIPWAY_SQL_LOG names, if any, with a zero byte after it.
+func Statement(query string) {
+	statements.once.Do(func() {
+		if path := os.Getenv("SLIPWAY_SQL_LOG"); path != "" {
+			statements.file, _ = os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		}
+	})
+	if statements.file != nil {
+		_, _ = statements.file.WriteString(query + "\x00")
+	}
+}

@@ -34,9 +34,10 @@ func (n Name) String() string { return n.Group + ":" + n.Stream }
 
 // Journal is a folder of logs. Its methods may be called by several goroutines.
 type Journal struct {
-	dir   string
-	watch sync.Mutex
-	hub   *hub // made by the first Wait
+	dir      string
+	watch    sync.Mutex
+	hub      *hub     // made by the first Wait
+	listings sync.Map // of folders: see list
 }
 
 // Open opens the journal in dir, which it makes if it is missing. A journal that is no longer used should be closed.

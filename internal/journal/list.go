@@ -31,7 +31,7 @@ type Stream struct {
 
 // Groups lists groups whose name begins with prefix, by name, from the first one after the name after, at most limit of them.
 func (j *Journal) Groups(ctx context.Context, prefix, after string, limit int) ([]Group, error) {
-	names, err := list(j.dir, prefix, after, limit)
+	names, err := j.list(j.dir, prefix, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list log groups: %w", err)
 	}
@@ -59,7 +59,7 @@ func (j *Journal) Streams(ctx context.Context, group, prefix, after string, limi
 	if err != nil {
 		return nil, fmt.Errorf("%w: group %q: %w", ErrName, group, err)
 	}
-	names, err := list(filepath.Join(j.dir, path), prefix, after, limit)
+	names, err := j.list(filepath.Join(j.dir, path), prefix, after, limit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list logs of %s: %w", group, ErrNotExist)
 	} else if err != nil {
@@ -112,8 +112,49 @@ func (j *Journal) stream(n Name) (Stream, error) {
 	return s, err
 }
 
-// list returns the names of the folders in dir, unescaped and sorted.
-func list(dir, prefix, after string, limit int) ([]string, error) {
+// listing is the sorted names of the folders in a folder, as of when it was last changed.
+type listing struct {
+	changed time.Time
+	names   []string
+}
+
+// settled is how old a change of a folder must be for its listing to be kept: a later one in the same tick of the clock would not be seen.
+const settled = time.Second
+
+// list returns names of the folders in dir, sorted, that begin with prefix and come after a name. A folder that has not changed since is not
+// read again.
+func (j *Journal) list(dir, prefix, after string, limit int) ([]string, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return nil, err
+	}
+	kept, _ := j.listings.Load(dir)
+	l, ok := kept.(*listing)
+	if !ok || !l.changed.Equal(info.ModTime()) {
+		names, err := readNames(dir)
+		if err != nil {
+			return nil, err
+		}
+		l = &listing{info.ModTime(), names}
+		if time.Since(l.changed) > settled {
+			j.listings.Store(dir, l)
+		} else {
+			j.listings.Delete(dir)
+		}
+	}
+	first, found := slices.BinarySearch(l.names, max(prefix, after))
+	if found && after >= prefix {
+		first++
+	}
+	last := first
+	for last < len(l.names) && last-first < limit && strings.HasPrefix(l.names[last], prefix) {
+		last++
+	}
+	return l.names[first:last:last], nil
+}
+
+// readNames reads the names of the folders in dir, unescaped and sorted.
+func readNames(dir string) ([]string, error) {
 	f, err := os.Open(dir)
 	if err != nil {
 		return nil, err
@@ -128,12 +169,12 @@ func list(dir, prefix, after string, limit int) ([]string, error) {
 		if strings.HasPrefix(file, ".") {
 			continue
 		}
-		if name, ok := unescape(file); ok && strings.HasPrefix(name, prefix) && name > after {
+		if name, ok := unescape(file); ok {
 			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
-	return names[:min(len(names), max(limit, 0))], nil
+	return names, nil
 }
 
 // groupFile says when a group was made and how many bytes its complete logs have, so that nobody has to add them up.

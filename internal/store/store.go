@@ -17,6 +17,8 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
 	_ "modernc.org/sqlite"             // the driver "sqlite"
+
+	"slipway/internal/fault"
 )
 
 //go:embed migrations/*.sql
@@ -177,10 +179,12 @@ func (s *Store) Close() error {
 
 // Query implements Queryer.
 func (s *Store) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	fault.Statement(query)
 	return s.read.QueryContext(ctx, query, args...)
 }
 
 // QueryRow implements Queryer.
 func (s *Store) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	fault.Statement(query)
 	return s.read.QueryRowContext(ctx, query, args...)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"slipway/internal/fault"
 )
 
 // tx implements Tx. Its statements run under the transaction's own context: the end of a caller's must not interrupt them, for
@@ -17,14 +19,17 @@ type tx struct {
 }
 
 func (x *tx) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {
+	fault.Statement(query)
 	return x.t.QueryContext(x.base, query, args...)
 }
 
 func (x *tx) QueryRow(_ context.Context, query string, args ...any) *sql.Row {
+	fault.Statement(query)
 	return x.t.QueryRowContext(x.base, query, args...)
 }
 
 func (x *tx) Exec(_ context.Context, query string, args ...any) (sql.Result, error) {
+	fault.Statement(query)
 	return x.t.ExecContext(x.base, query, args...)
 }
 
