@@ -6,6 +6,8 @@ import (
 	"slipway/api/awsproto"
 )
 
+var pattern1 = awsproto.NewPattern("[A-Za-z0-9._+=,@-]+")
+
 // Check reports what the model forbids.
 func (s *AddTagsToOnPremisesInstancesInput) Check(c *awsproto.Check) {
 	c.Required("tags", s.Tags != nil)
@@ -47,6 +49,7 @@ func (s *AutoRollbackConfiguration) Check(c *awsproto.Check) {
 func (s *BatchGetApplicationRevisionsInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("revisions", s.Revisions != nil)
 	for i := range s.Revisions {
 		c.PushIndex("revisions", i)
@@ -61,6 +64,7 @@ func (s *BatchGetApplicationsInput) Check(c *awsproto.Check) {
 	for i := range s.ApplicationNames {
 		c.PushIndex("applicationNames", i)
 		c.Length("member", &s.ApplicationNames[i], 1, 100)
+		c.Match("member", &s.ApplicationNames[i], pattern1)
 		c.PopElement()
 	}
 }
@@ -69,10 +73,12 @@ func (s *BatchGetApplicationsInput) Check(c *awsproto.Check) {
 func (s *BatchGetDeploymentGroupsInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("deploymentGroupNames", s.DeploymentGroupNames != nil)
 	for i := range s.DeploymentGroupNames {
 		c.PushIndex("deploymentGroupNames", i)
 		c.Length("member", &s.DeploymentGroupNames[i], 1, 100)
+		c.Match("member", &s.DeploymentGroupNames[i], pattern1)
 		c.PopElement()
 	}
 }
@@ -132,6 +138,7 @@ func (s *ContinueDeploymentInput) Check(c *awsproto.Check) {
 func (s *CreateApplicationInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Enum("computePlatform", string(s.ComputePlatform), valuesComputePlatform)
 	for i := range s.Tags {
 		c.PushIndex("tags", i)
@@ -144,6 +151,7 @@ func (s *CreateApplicationInput) Check(c *awsproto.Check) {
 func (s *CreateDeploymentConfigInput) Check(c *awsproto.Check) {
 	c.Required("deploymentConfigName", s.DeploymentConfigName != nil)
 	c.Length("deploymentConfigName", s.DeploymentConfigName, 1, 100)
+	c.Match("deploymentConfigName", s.DeploymentConfigName, pattern1)
 	if s.MinimumHealthyHosts != nil {
 		c.Push("minimumHealthyHosts")
 		s.MinimumHealthyHosts.Check(c)
@@ -166,9 +174,12 @@ func (s *CreateDeploymentConfigInput) Check(c *awsproto.Check) {
 func (s *CreateDeploymentGroupInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+	c.Match("deploymentGroupName", s.DeploymentGroupName, pattern1)
 	c.Length("deploymentConfigName", s.DeploymentConfigName, 1, 100)
+	c.Match("deploymentConfigName", s.DeploymentConfigName, pattern1)
 	for i := range s.Ec2TagFilters {
 		c.PushIndex("ec2TagFilters", i)
 		s.Ec2TagFilters[i].Check(c)
@@ -237,13 +248,16 @@ func (s *CreateDeploymentGroupInput) Check(c *awsproto.Check) {
 func (s *CreateDeploymentInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+	c.Match("deploymentGroupName", s.DeploymentGroupName, pattern1)
 	if s.Revision != nil {
 		c.Push("revision")
 		s.Revision.Check(c)
 		c.Pop()
 	}
 	c.Length("deploymentConfigName", s.DeploymentConfigName, 1, 100)
+	c.Match("deploymentConfigName", s.DeploymentConfigName, pattern1)
 	if s.TargetInstances != nil {
 		c.Push("targetInstances")
 		s.TargetInstances.Check(c)
@@ -267,20 +281,24 @@ func (s *CreateDeploymentInput) Check(c *awsproto.Check) {
 func (s *DeleteApplicationInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 }
 
 // Check reports what the model forbids.
 func (s *DeleteDeploymentConfigInput) Check(c *awsproto.Check) {
 	c.Required("deploymentConfigName", s.DeploymentConfigName != nil)
 	c.Length("deploymentConfigName", s.DeploymentConfigName, 1, 100)
+	c.Match("deploymentConfigName", s.DeploymentConfigName, pattern1)
 }
 
 // Check reports what the model forbids.
 func (s *DeleteDeploymentGroupInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+	c.Match("deploymentGroupName", s.DeploymentGroupName, pattern1)
 }
 
 // Check reports what the model forbids.
@@ -337,12 +355,14 @@ func (s *ELBInfo) Check(c *awsproto.Check) {
 func (s *GetApplicationInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 }
 
 // Check reports what the model forbids.
 func (s *GetApplicationRevisionInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("revision", s.Revision != nil)
 	if s.Revision != nil {
 		c.Push("revision")
@@ -355,14 +375,17 @@ func (s *GetApplicationRevisionInput) Check(c *awsproto.Check) {
 func (s *GetDeploymentConfigInput) Check(c *awsproto.Check) {
 	c.Required("deploymentConfigName", s.DeploymentConfigName != nil)
 	c.Length("deploymentConfigName", s.DeploymentConfigName, 1, 100)
+	c.Match("deploymentConfigName", s.DeploymentConfigName, pattern1)
 }
 
 // Check reports what the model forbids.
 func (s *GetDeploymentGroupInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+	c.Match("deploymentGroupName", s.DeploymentGroupName, pattern1)
 }
 
 // Check reports what the model forbids.
@@ -400,6 +423,7 @@ func (s *GreenFleetProvisioningOption) Check(c *awsproto.Check) {
 func (s *ListApplicationRevisionsInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Enum("sortBy", string(s.SortBy), valuesApplicationRevisionSortBy)
 	c.Enum("sortOrder", string(s.SortOrder), valuesSortOrder)
 	c.Enum("deployed", string(s.Deployed), valuesListStateFilterAction)
@@ -417,6 +441,7 @@ func (s *ListDeploymentConfigsInput) Check(c *awsproto.Check) {
 func (s *ListDeploymentGroupsInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 }
 
 // Check reports what the model forbids.
@@ -445,7 +470,9 @@ func (s *ListDeploymentTargetsInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *ListDeploymentsInput) Check(c *awsproto.Check) {
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+	c.Match("deploymentGroupName", s.DeploymentGroupName, pattern1)
 	for i := range s.IncludeOnlyStatuses {
 		c.PushIndex("includeOnlyStatuses", i)
 		c.Enum("member", string(s.IncludeOnlyStatuses[i]), valuesDeploymentStatus)
@@ -533,6 +560,7 @@ func (s *RawString) Check(c *awsproto.Check) {
 func (s *RegisterApplicationRevisionInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("revision", s.Revision != nil)
 	if s.Revision != nil {
 		c.Push("revision")
@@ -704,17 +732,23 @@ func (s *UntagResourceInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *UpdateApplicationInput) Check(c *awsproto.Check) {
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Length("newApplicationName", s.NewApplicationName, 1, 100)
+	c.Match("newApplicationName", s.NewApplicationName, pattern1)
 }
 
 // Check reports what the model forbids.
 func (s *UpdateDeploymentGroupInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
+	c.Match("applicationName", s.ApplicationName, pattern1)
 	c.Required("currentDeploymentGroupName", s.CurrentDeploymentGroupName != nil)
 	c.Length("currentDeploymentGroupName", s.CurrentDeploymentGroupName, 1, 100)
+	c.Match("currentDeploymentGroupName", s.CurrentDeploymentGroupName, pattern1)
 	c.Length("newDeploymentGroupName", s.NewDeploymentGroupName, 1, 100)
+	c.Match("newDeploymentGroupName", s.NewDeploymentGroupName, pattern1)
 	c.Length("deploymentConfigName", s.DeploymentConfigName, 1, 100)
+	c.Match("deploymentConfigName", s.DeploymentConfigName, pattern1)
 	for i := range s.Ec2TagFilters {
 		c.PushIndex("ec2TagFilters", i)
 		s.Ec2TagFilters[i].Check(c)

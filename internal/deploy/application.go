@@ -150,6 +150,9 @@ func (s *Service) UpdateApplication(ctx context.Context, in *cd.UpdateApplicatio
 			if err := moveTags(ctx, tx, s.groupARN(*in.ApplicationName, g), s.groupARN(*in.NewApplicationName, g)); err != nil {
 				return err
 			}
+			if err := s.renamed(ctx, tx, *in.ApplicationName, g, *in.NewApplicationName, g); err != nil {
+				return err
+			}
 		}
 		return nil
 	})

@@ -143,22 +143,19 @@ func (s *Service) prepare(ctx context.Context, tx store.Tx, in *cd.CreateDeploym
 }
 
 func (s *Service) parts(ctx context.Context, q store.Queryer, in *cd.CreateDeploymentInput) (a *application, g *group, c *cd.DeploymentConfigInfo, err error) {
-	if a, err = findApplication(ctx, q, in.ApplicationName); err != nil {
+	if err := wellFormed(in); err != nil {
 		return nil, nil, nil, err
 	}
-	if in.DeploymentGroupName == nil {
-		return nil, nil, nil, &cd.DeploymentGroupNameRequiredException{Message: "A deployment group name must be given."}
+	if a, err = findApplication(ctx, q, in.ApplicationName); err != nil {
+		return nil, nil, nil, err
 	}
 	if g, err = findGroup(ctx, q, a, in.DeploymentGroupName); err != nil {
 		return nil, nil, nil, err
 	}
 	if in.DeploymentMode == cd.DeploymentModeRestart {
-		err = restart(g, in)
-	} else {
-		err = checkRevision(in.Revision)
-	}
-	if err != nil {
-		return nil, nil, nil, err
+		if err := restart(g, in); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	name := g.DeploymentConfigName
 	replace(&name, in.DeploymentConfigName)
@@ -166,13 +163,27 @@ func (s *Service) parts(ctx context.Context, q store.Queryer, in *cd.CreateDeplo
 	return a, g, c, err
 }
 
+// wellFormed refuses what the request alone shows to be wrong: what is malformed or missing is said before what is absent.
+func wellFormed(in *cd.CreateDeploymentInput) error {
+	switch restarts := in.DeploymentMode == cd.DeploymentModeRestart; {
+	case len([]rune(text(in.Description))) > maxDescription:
+		return &cd.DescriptionTooLongException{Message: "A description may have 256 characters."}
+	case in.DeploymentGroupName == nil:
+		return &cd.DeploymentGroupNameRequiredException{Message: "A deployment group name must be given."}
+	case restarts && in.Revision != nil:
+		return &cd.InvalidRevisionException{Message: "A deployment of the mode RESTART takes the revision of the last successful deployment. Leave revision out."}
+	case !restarts:
+		if err := checkRevision(in.Revision); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(checkRollback(in.AutoRollbackConfiguration), checkAlarms(in.OverrideAlarmConfiguration))
+}
+
 // restart takes the revision of the last successful deployment for one of the mode RESTART, which starts the application anew from the
 // copy that is on the hosts.
 func restart(g *group, in *cd.CreateDeploymentInput) error {
-	switch {
-	case in.Revision != nil:
-		return &cd.InvalidRevisionException{Message: "A deployment of the mode RESTART takes the revision of the last successful deployment. Leave revision out."}
-	case g.TargetRevision == nil || g.LastSuccessfulDeployment == nil:
+	if g.TargetRevision == nil || g.LastSuccessfulDeployment == nil {
 		return &cd.RevisionRequiredException{Message: "The deployment group " + *g.DeploymentGroupName + " has no successful deployment that could be started anew. Deploy a revision first."}
 	}
 	in.Revision = g.TargetRevision
@@ -180,17 +191,8 @@ func restart(g *group, in *cd.CreateDeploymentInput) error {
 }
 
 func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, in *cd.CreateDeploymentInput) error {
-	if len([]rune(text(in.Description))) > maxDescription {
-		return &cd.DescriptionTooLongException{Message: "A description may have 256 characters."}
-	}
 	if in.TargetInstances != nil {
 		return &cd.InvalidTargetInstancesException{Message: "Target instances can't be given: a deployment group of the type BLUE_GREEN names its two sides by onPremisesTagSet, and each deployment takes the one that is idle."}
-	}
-	if err := checkRollback(in.AutoRollbackConfiguration); err != nil {
-		return err
-	}
-	if err := checkAlarms(in.OverrideAlarmConfiguration); err != nil {
-		return err
 	}
 	if c.ComputePlatform != a.ComputePlatform {
 		return &cd.InvalidDeploymentConfigNameException{Message: fmt.Sprintf("The deployment configuration %s is for %s, the application for %s.", *c.DeploymentConfigName, c.ComputePlatform, a.ComputePlatform)}

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -76,6 +77,9 @@ func (s *Service) CreateDeploymentGroup(ctx context.Context, in *cd.CreateDeploy
 		LoadBalancerInfo: in.LoadBalancerInfo, Ec2TagSet: in.Ec2TagSet, OnPremisesTagSet: in.OnPremisesTagSet, EcsServices: in.EcsServices, TerminationHookEnabled: in.TerminationHookEnabled,
 	}}
 	g.DeploymentGroupId = &g.id
+	if err := checkParts(g.DeploymentGroupInfo); err != nil {
+		return nil, err
+	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		a, err := findApplication(ctx, tx, in.ApplicationName)
 		if err != nil {
@@ -188,6 +192,14 @@ func (s *Service) ListDeploymentGroups(ctx context.Context, in *cd.ListDeploymen
 
 // UpdateDeploymentGroup implements codedeploy:UpdateDeploymentGroup: what is given replaces what was.
 func (s *Service) UpdateDeploymentGroup(ctx context.Context, in *cd.UpdateDeploymentGroupInput) (*cd.UpdateDeploymentGroupOutput, error) {
+	if in.ServiceRoleArn != nil {
+		if err := checkRole(in.ServiceRoleArn); err != nil {
+			return nil, err
+		}
+	}
+	if err := cmp.Or(checkAlarms(in.AlarmConfiguration), checkRollback(in.AutoRollbackConfiguration)); err != nil {
+		return nil, err
+	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		a, err := findApplication(ctx, tx, in.ApplicationName)
 		if err != nil {
@@ -202,6 +214,9 @@ func (s *Service) UpdateDeploymentGroup(ctx context.Context, in *cd.UpdateDeploy
 				return &cd.DeploymentGroupAlreadyExistsException{Message: "Deployment group name already exists with name: " + *name}
 			}
 			if err := moveTags(ctx, tx, s.groupARN(*a.ApplicationName, *g.DeploymentGroupName), s.groupARN(*a.ApplicationName, *name)); err != nil {
+				return err
+			}
+			if err := s.renamed(ctx, tx, *a.ApplicationName, *g.DeploymentGroupName, *a.ApplicationName, *name); err != nil {
 				return err
 			}
 			g.DeploymentGroupName = name
@@ -289,6 +304,11 @@ func (s *Service) removeGroup(ctx context.Context, tx store.Tx, g *group, code c
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1`, s.groupARN(*g.ApplicationName, *g.DeploymentGroupName)); err != nil {
 		return err
+	}
+	if s.Releases != nil {
+		if err := s.Releases.GroupDeleted(ctx, tx, *g.ApplicationName, *g.DeploymentGroupName); err != nil {
+			return err
+		}
 	}
 	return s.stopLive(ctx, tx, g.id, code, message)
 }

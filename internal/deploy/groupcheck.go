@@ -3,7 +3,8 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"strings"
+	"regexp"
+	"sync"
 
 	cd "slipway/api/codedeploy"
 	"slipway/internal/store"
@@ -21,15 +22,32 @@ const (
 )
 
 func checkGroup(ctx context.Context, q store.Queryer, g *cd.DeploymentGroupInfo) error {
+	if err := checkParts(g); err != nil {
+		return err
+	}
 	if _, err := findConfig(ctx, q, g.DeploymentConfigName); err != nil {
 		return err
 	}
-	if role := text(g.ServiceRoleArn); role == "" {
+	return checkTags(g)
+}
+
+var roleARN = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/\S+$`) })
+
+// checkRole refuses what is no ARN of a role.
+func checkRole(role *string) error {
+	switch {
+	case text(role) == "":
 		return &cd.RoleRequiredException{Message: "A service role ARN must be given."}
-	} else if !strings.HasPrefix(role, "arn:") {
-		return &cd.InvalidRoleException{Message: fmt.Sprintf("%q is no ARN of a role; they look like arn:aws:iam::123456789012:role/NAME.", role)}
+	case !roleARN().MatchString(*role):
+		return &cd.InvalidRoleException{Message: fmt.Sprintf("%q is no ARN of a role; they look like arn:aws:iam::123456789012:role/NAME.", *role)}
 	}
-	if err := checkTags(g); err != nil {
+	return nil
+}
+
+// checkParts looks at what needs no more than the request: it comes before anything is looked up, as what is malformed is said before what is
+// absent.
+func checkParts(g *cd.DeploymentGroupInfo) error {
+	if err := checkRole(g.ServiceRoleArn); err != nil {
 		return err
 	}
 	if len(g.TriggerConfigurations) > maxGroupTrigs {

@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
 	"slipway/internal/store"
 )
 
@@ -125,6 +126,9 @@ func (s *Service) DeregisterOnPremisesInstance(ctx context.Context, in *cd.Dereg
 		if err := s.Hosts.EndKeys(ctx, tx, text(i.IamUserArn)); err != nil {
 			return err
 		}
+		if err := s.abandon(ctx, tx, *in.InstanceName); err != nil {
+			return err
+		}
 		_, err = tx.Exec(ctx, `UPDATE deploy_instances SET deregistered = $2 WHERE name = $1`, *in.InstanceName, i.DeregisterTime.UnixMilli())
 		return err
 	})
@@ -132,6 +136,27 @@ func (s *Service) DeregisterOnPremisesInstance(ctx context.Context, in *cd.Dereg
 		return nil, err
 	}
 	return nil, s.Hosts.Reload(ctx)
+}
+
+// abandon ends the parts that a host has in deployments under way: without its key it can't report any more, and nobody is to wait for it.
+func (s *Service) abandon(ctx context.Context, tx store.Tx, host string) error {
+	ids, err := store.Strings(ctx, tx, `SELECT t.deployment FROM deploy_targets t JOIN deploy_deployments d ON d.id = t.deployment WHERE d.live = 1 AND t.target = $1`, host)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		_, err := s.change(ctx, tx, id, host, func(_ *deployment, t *rollout.Target) bool {
+			if t.Ended() {
+				return false
+			}
+			t.Abort("The host "+host+" was deregistered while the deployment was in progress.", s.Now())
+			return true
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // GetOnPremisesInstance implements codedeploy:GetOnPremisesInstance.

@@ -78,7 +78,8 @@ func registered(h *elbv2.TargetHealth) bool {
 type unaddressed string
 
 func (host unaddressed) Error() string {
-	return "The host " + string(host) + " did not say where its service listens, so that it can't join its target group. Start its agent with --service ADDRESS:PORT."
+	return "The host " + string(host) + " did not say where its service listens, so that it can't join its target group. Start its agent with --service ADDRESS:PORT; " +
+		"for AWS's agent: slipway api slipway PutHostService '{\"hostIdentifier\": \"" + string(host) + "\", \"address\": \"ADDRESS:PORT\"}'."
 }
 
 // leave takes a host out of a target group and tells whether its last request has ended.
@@ -134,7 +135,18 @@ func (s *Service) move(ctx context.Context, j store.Running) (store.Outcome, err
 		return store.Done, err
 	}
 	done, stuck := true, ""
+	if block := *t.Event().LifecycleEventName == rollout.BlockTraffic; block && t.ComesBack() {
+		// A host that could not join its target group again is not taken out of it.
+		if address, err := addressOf(ctx, s.db, host); err != nil {
+			return store.Done, err
+		} else if address == "" {
+			done, stuck = false, unaddressed(host).Error()
+		}
+	}
 	for _, group := range d.traffic.of(t) {
+		if stuck != "" {
+			break
+		}
 		var ok bool
 		if *t.Event().LifecycleEventName == rollout.BlockTraffic {
 			ok, err = s.leave(ctx, group, host)

@@ -265,8 +265,9 @@ func TestHostsAreBoundToTheirKeys(t *testing.T) {
 		t.Errorf("the key of a host outlives its registration: %v", err)
 	}
 	again := w.newHost("web1", nil)
-	if err := poll(again.key, again.arn); err != nil {
-		t.Errorf("a host that is made anew: %v", err)
+	spec := &cmd.GetDeploymentSpecificationInput{DeploymentExecutionId: new("d-AAAAAAAAA"), HostIdentifier: &again.arn}
+	if _, err := w.speak(again).api.GetDeploymentSpecification(ctx, spec); awsproto.Code(err) != "ClientException" {
+		t.Errorf("a host that is made anew has no part in the deployment, and is known: %v", err)
 	}
 	if err := poll(one.key, one.arn); awsproto.Code(err) != "UnrecognizedClientException" {
 		t.Errorf("the old key of a host that is made anew: %v", err)

@@ -34,6 +34,17 @@ type Releases interface {
 	Begin(ctx context.Context, tx store.Tx, s Shift) error
 	// RollBack puts all traffic back to where it came from, whether the release has ended or not.
 	RollBack(ctx context.Context, tx store.Tx, deploymentID, reason string) error
+	// GroupRenamed and GroupDeleted keep the release policy of a deployment group with it.
+	GroupRenamed(ctx context.Context, tx store.Tx, app, group, newApp, newGroup string) error
+	GroupDeleted(ctx context.Context, tx store.Tx, app, group string) error
+}
+
+// renamed tells the releases that a deployment group has another name.
+func (s *Service) renamed(ctx context.Context, tx store.Tx, app, group, newApp, newGroup string) error {
+	if s.Releases == nil {
+		return nil
+	}
+	return s.Releases.GroupRenamed(ctx, tx, app, group, newApp, newGroup)
 }
 
 // traffic is what a deployment does to traffic.

@@ -117,6 +117,11 @@ func (r *releases) Begin(_ context.Context, tx store.Tx, s deploy.Shift) error {
 	return nil
 }
 
+func (r *releases) GroupRenamed(context.Context, store.Tx, string, string, string, string) error {
+	return nil
+}
+func (r *releases) GroupDeleted(context.Context, store.Tx, string, string) error { return nil }
+
 func (r *releases) RollBack(_ context.Context, tx store.Tx, id, reason string) error {
 	tx.AfterCommit(func() { r.back <- id })
 	return nil
@@ -398,7 +403,7 @@ func TestInPlaceWithTraffic(t *testing.T) {
 	if d := w.wait(id); d.DeploymentOverview.Succeeded != 1 || d.DeploymentOverview.Failed != 1 {
 		t.Fatalf("%+v %+v", d.ErrorInformation, d.DeploymentOverview)
 	}
-	if m := *event1(w.target(id, "web2"), "AllowTraffic").Diagnostics.Message; !strings.Contains(m, "--service") {
+	if m := *event1(w.target(id, "web2"), "BlockTraffic").Diagnostics.Message; !strings.Contains(m, "--service") || !strings.Contains(m, "PutHostService") {
 		t.Error(m)
 	}
 	w.serves("web2", "10.0.0.2:80")

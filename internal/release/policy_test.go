@@ -1,6 +1,7 @@
 package release_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/internal/release/shift"
+	"slipway/internal/store"
 )
 
 func must[T any](t *testing.T) func(T, error) T {
@@ -250,5 +252,33 @@ func TestListAndTraffic(t *testing.T) {
 	}
 	if p := out.Points[0]; *p.Canary.P95Milliseconds < 48 || *p.Canary.P95Milliseconds > 52 || *p.Baseline.Percent+*p.Canary.Percent != 100 {
 		t.Errorf("%+v %+v", *p.Canary, *p.Baseline)
+	}
+}
+
+// TestThePolicyGoesWithItsGroup: a group that is renamed keeps its policy, and one that is deleted leaves none for its successor.
+func TestThePolicyGoesWithItsGroup(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	policy := &slipway.ReleasePolicy{Thresholds: &slipway.ReleaseThresholds{MaxErrorPercent: new(1.0)}}
+	w.policy(policy)
+	move := func(f func(context.Context, store.Tx) error) {
+		t.Helper()
+		if err := w.db.Write(t.Context(), func(tx store.Tx) error { return f(t.Context(), tx) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	has := func(app, group string) bool {
+		_, err := w.service.GetReleasePolicy(t.Context(), &slipway.GetReleasePolicyInput{ApplicationName: &app, DeploymentGroupName: &group})
+		return err == nil
+	}
+	move(func(ctx context.Context, tx store.Tx) error {
+		return w.service.GroupRenamed(ctx, tx, "shop", "prod", "store", "live")
+	})
+	if has("shop", "prod") || !has("store", "live") {
+		t.Error("the policy did not move with its group")
+	}
+	move(func(ctx context.Context, tx store.Tx) error { return w.service.GroupDeleted(ctx, tx, "store", "live") })
+	if has("store", "live") {
+		t.Error("the policy outlives its group")
 	}
 }

@@ -2,6 +2,7 @@ package rollout
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"slipway/api/awsproto"
@@ -122,6 +123,11 @@ func (t *Target) Shifted(now time.Time) {
 func (t *Target) shifted(now time.Time) {
 	t.endEvent(cd.LifecycleEventStatusSucceeded, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeSuccess, ScriptName: new(""), Message: new("Succeeded"), LogTail: new("")}, now)
 	t.advance(now)
+}
+
+// ComesBack tells whether traffic goes to the target again later in the deployment.
+func (t *Target) ComesBack() bool {
+	return slices.ContainsFunc(t.LifecycleEvents[t.At:], func(e cd.LifecycleEvent) bool { return *e.LifecycleEventName == AllowTraffic })
 }
 
 // Stuck fails a host that did not get into or out of its target group.
