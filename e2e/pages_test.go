@@ -169,7 +169,7 @@ func TestApprovalOnThePage(t *testing.T) {
 	b.open("/pipelines/way")
 	w.push()
 	b.shows("Look at change 2")
-	b.shows("which Deploy has now") // what it changes is told against what is deployed
+	b.shows("now in Deploy") // what it changes is told against what is deployed
 	b.inspect("approval")
 	b.visit("approval-page", "/pipelines/way/approve/Approve/Gate", "content 1") // the diff, line by line
 	b.shows("content 2")

@@ -94,6 +94,14 @@ func (s *GetBoardInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
+	c.Required("repositoryName", s.RepositoryName != nil)
+	c.Length("repositoryName", s.RepositoryName, 1, 100)
+	c.Match("repositoryName", s.RepositoryName, pattern4)
+	c.Required("commitId", s.CommitId != nil)
+}
+
+// Check reports what the model forbids.
 func (s *GetDiffInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
@@ -131,6 +139,10 @@ func (s *GetTestHistoryInput) Check(c *awsproto.Check) {
 	c.Required("reportGroupArn", s.ReportGroupArn != nil)
 	c.Required("name", s.Name != nil)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *GetTestOverviewInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.

@@ -62,6 +62,11 @@ func (c Client) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutpu
 	return awsproto.Send[GetBoardOutput](ctx, c.Client, &opGetBoard, in)
 }
 
+// GetCommitProgress is slipway:GetCommitProgress.
+func (c Client) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
+	return awsproto.Send[GetCommitProgressOutput](ctx, c.Client, &opGetCommitProgress, in)
+}
+
 // GetDiff is slipway:GetDiff.
 func (c Client) GetDiff(ctx context.Context, in *GetDiffInput) (*GetDiffOutput, error) {
 	return awsproto.Send[GetDiffOutput](ctx, c.Client, &opGetDiff, in)
@@ -85,6 +90,11 @@ func (c Client) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInpu
 // GetTestHistory is slipway:GetTestHistory.
 func (c Client) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
 	return awsproto.Send[GetTestHistoryOutput](ctx, c.Client, &opGetTestHistory, in)
+}
+
+// GetTestOverview is slipway:GetTestOverview.
+func (c Client) GetTestOverview(ctx context.Context, in *GetTestOverviewInput) (*GetTestOverviewOutput, error) {
+	return awsproto.Send[GetTestOverviewOutput](ctx, c.Client, &opGetTestOverview, in)
 }
 
 // ListCommits is slipway:ListCommits.

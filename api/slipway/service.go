@@ -24,11 +24,13 @@ var (
 	opExplainBuild        = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opGetAttention        = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Errors: []string(nil)}
 	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Errors: []string{"InvalidNextTokenException"}}
+	opGetCommitProgress   = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Errors: []string(nil)}
 	opGetDiff             = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Errors: []string(nil)}
 	opGetRelease          = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Errors: []string{"ReleaseNotFoundException"}}
 	opGetReleasePolicy    = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Errors: []string{"ReleasePolicyNotFoundException"}}
 	opGetReleaseTraffic   = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Errors: []string{"ReleaseNotFoundException"}}
 	opGetTestHistory      = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Errors: []string(nil)}
+	opGetTestOverview     = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Errors: []string(nil)}
 	opListCommits         = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListExecutions      = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Errors: []string{"InvalidNextTokenException"}}
 	opListHosts           = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Errors: []string{"InvalidNextTokenException"}}
@@ -66,11 +68,13 @@ type API interface {
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
 	GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
 	GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
 	GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
 	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
+	GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
@@ -109,11 +113,13 @@ type Service struct {
 	explainBuild        func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	getAttention        func(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	getBoard            func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	getCommitProgress   func(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
 	getDiff             func(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	getRelease          func(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
 	getReleasePolicy    func(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
 	getReleaseTraffic   func(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
 	getTestHistory      func(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
+	getTestOverview     func(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
 	listCommits         func(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
 	listExecutions      func(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	listHosts           func(context.Context, *ListHostsInput) (*ListHostsOutput, error)
@@ -197,6 +203,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			s.getBoard = f.GetBoard
 		}
 		if f, ok := part.(interface {
+			GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
+		}); ok && s.getCommitProgress == nil {
+			s.getCommitProgress = f.GetCommitProgress
+		}
+		if f, ok := part.(interface {
 			GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 		}); ok && s.getDiff == nil {
 			s.getDiff = f.GetDiff
@@ -220,6 +231,11 @@ func New(hooks awsproto.Hooks, parts ...any) *Service {
 			GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 		}); ok && s.getTestHistory == nil {
 			s.getTestHistory = f.GetTestHistory
+		}
+		if f, ok := part.(interface {
+			GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
+		}); ok && s.getTestOverview == nil {
+			s.getTestOverview = f.GetTestOverview
 		}
 		if f, ok := part.(interface {
 			ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
@@ -390,6 +406,11 @@ func (s *Service) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOut
 	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.getBoard)
 }
 
+// GetCommitProgress is slipway:GetCommitProgress.
+func (s *Service) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetCommitProgress, in, s.getCommitProgress)
+}
+
 // GetDiff is slipway:GetDiff.
 func (s *Service) GetDiff(ctx context.Context, in *GetDiffInput) (*GetDiffOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetDiff, in, s.getDiff)
@@ -413,6 +434,11 @@ func (s *Service) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficIn
 // GetTestHistory is slipway:GetTestHistory.
 func (s *Service) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetTestHistory, in, s.getTestHistory)
+}
+
+// GetTestOverview is slipway:GetTestOverview.
+func (s *Service) GetTestOverview(ctx context.Context, in *GetTestOverviewInput) (*GetTestOverviewOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetTestOverview, in, s.getTestOverview)
 }
 
 // ListCommits is slipway:ListCommits.
@@ -546,11 +572,13 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
 		awsproto.Bind(&opGetAttention, s.getAttention != nil, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
+		awsproto.Bind(&opGetCommitProgress, s.getCommitProgress != nil, s.GetCommitProgress),
 		awsproto.Bind(&opGetDiff, s.getDiff != nil, s.GetDiff),
 		awsproto.Bind(&opGetRelease, s.getRelease != nil, s.GetRelease),
 		awsproto.Bind(&opGetReleasePolicy, s.getReleasePolicy != nil, s.GetReleasePolicy),
 		awsproto.Bind(&opGetReleaseTraffic, s.getReleaseTraffic != nil, s.GetReleaseTraffic),
 		awsproto.Bind(&opGetTestHistory, s.getTestHistory != nil, s.GetTestHistory),
+		awsproto.Bind(&opGetTestOverview, s.getTestOverview != nil, s.GetTestOverview),
 		awsproto.Bind(&opListCommits, s.listCommits != nil, s.ListCommits),
 		awsproto.Bind(&opListExecutions, s.listExecutions != nil, s.ListExecutions),
 		awsproto.Bind(&opListHosts, s.listHosts != nil, s.ListHosts),

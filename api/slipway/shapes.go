@@ -61,6 +61,13 @@ type ChangedSetting struct {
 	After  *string `json:"after,omitzero"`
 }
 
+// CommitExecution is the shape of that name.
+type CommitExecution struct {
+	Change *Change     `json:"change,omitzero"`
+	Status *string     `json:"status,omitzero"`
+	Stages []StageMark `json:"stages,omitzero"`
+}
+
 // CommitSummary is the shape of that name.
 type CommitSummary struct {
 	CommitId    *string        `json:"commitId,omitzero"`
@@ -234,6 +241,18 @@ type GetBoardOutput struct {
 	NextToken *string         `json:"nextToken,omitzero"`
 }
 
+// GetCommitProgressInput is the shape of that name.
+type GetCommitProgressInput struct {
+	RepositoryName *string `json:"repositoryName,omitzero"`
+	CommitId       *string `json:"commitId,omitzero"`
+}
+
+// GetCommitProgressOutput is the shape of that name.
+type GetCommitProgressOutput struct {
+	Executions []CommitExecution `json:"executions,omitzero"`
+	Serving    []ServingGroup    `json:"serving,omitzero"`
+}
+
 // GetDiffInput is the shape of that name.
 type GetDiffInput struct {
 	RepositoryName        *string `json:"repositoryName,omitzero"`
@@ -301,6 +320,19 @@ type GetTestHistoryInput struct {
 // GetTestHistoryOutput is the shape of that name.
 type GetTestHistoryOutput struct {
 	Runs []TestRun `json:"runs,omitzero"`
+}
+
+// GetTestOverviewInput is the shape of that name.
+type GetTestOverviewInput struct {
+	ReportGroupArn *string `json:"reportGroupArn,omitzero"`
+}
+
+// GetTestOverviewOutput is the shape of that name.
+type GetTestOverviewOutput struct {
+	Groups  []TestGroup `json:"groups,omitzero"`
+	Failing []TestNote  `json:"failing,omitzero"`
+	Flaky   []TestNote  `json:"flaky,omitzero"`
+	Slow    []TestNote  `json:"slow,omitzero"`
 }
 
 // GroupRef is the shape of that name.
@@ -794,6 +826,27 @@ type StageMark struct {
 	Asks      *bool   `json:"asks,omitzero"`
 }
 
+// TestGroup is the shape of that name.
+type TestGroup struct {
+	ReportGroupArn *string     `json:"reportGroupArn,omitzero"`
+	Name           *string     `json:"name,omitzero"`
+	Trend          []TestTrend `json:"trend,omitzero"`
+}
+
+// TestNote is the shape of that name.
+type TestNote struct {
+	ReportGroupArn        *string `json:"reportGroupArn,omitzero"`
+	ReportArn             *string `json:"reportArn,omitzero"`
+	Prefix                *string `json:"prefix,omitzero"`
+	Name                  *string `json:"name,omitzero"`
+	Message               *string `json:"message,omitzero"`
+	IsNew                 *bool   `json:"isNew,omitzero"`
+	FailedRuns            *int32  `json:"failedRuns,omitzero"`
+	Runs                  *int32  `json:"runs,omitzero"`
+	Turns                 *int32  `json:"turns,omitzero"`
+	DurationInNanoSeconds *int64  `json:"durationInNanoSeconds,omitzero"`
+}
+
 // TestRun is the shape of that name.
 type TestRun struct {
 	ReportArn             *string        `json:"reportArn,omitzero"`
@@ -802,6 +855,17 @@ type TestRun struct {
 	Status                *string        `json:"status,omitzero"`
 	DurationInNanoSeconds *int64         `json:"durationInNanoSeconds,omitzero"`
 	Message               *string        `json:"message,omitzero"`
+}
+
+// TestTrend is the shape of that name.
+type TestTrend struct {
+	ReportArn             *string        `json:"reportArn,omitzero"`
+	BuildArn              *string        `json:"buildArn,omitzero"`
+	Time                  *awsproto.Time `json:"time,omitzero"`
+	Failed                *int32         `json:"failed,omitzero"`
+	Passed                *int32         `json:"passed,omitzero"`
+	Skipped               *int32         `json:"skipped,omitzero"`
+	DurationInNanoSeconds *int64         `json:"durationInNanoSeconds,omitzero"`
 }
 
 // TrafficComparison is the shape of that name.

@@ -22,6 +22,8 @@ type Executions interface {
 	Facts
 	// Approvals are those that wait, of one pipeline or of all (""), and how many pipelines have failed.
 	Approvals(ctx context.Context, pipeline string) (waiting []slipway.Waiting, failed int64, err error)
+	// Progress are the executions that carry a commit, the newest first.
+	Progress(ctx context.Context, repository, commit string) ([]slipway.CommitExecution, error)
 }
 
 // Deployments is what is asked of the Deploy stage.

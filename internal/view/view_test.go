@@ -100,6 +100,10 @@ func (s stages) BatchGetCommits(_ context.Context, in *codecommit.BatchGetCommit
 	return out, nil
 }
 
+func (s stages) Progress(context.Context, string, string) ([]slipway.CommitExecution, error) {
+	return nil, nil
+}
+
 func (s stages) Green(context.Context, string) (*codebuild.Build, *codebuild.Build, error) {
 	return s.build, s.green, nil
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"slipway/api/codecommit"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // diffLinesRead is how many lines of a diff are asked for; a page shows as many of them as have room.
@@ -24,8 +26,52 @@ func (s *site) commitPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, CommitPage(s.shell(r, v, short(id, "")), name, got.Commit, diff, s.Now()))
+	progress, err := s.commitProgress(r.Context(), name, *got.Commit.CommitId)
+	if err != nil {
+		return err
+	}
+	s.render(w, r, http.StatusOK, CommitPage(s.shell(r, v, short(id, ""), "pipelines", "deployments"), name, got.Commit, diff, progress, s.Now()))
 	return nil
+}
+
+// commitProgress is how a commit fares: the executions that carry it, and where it runs.
+type commitProgress struct {
+	Executions []commitExecution
+	Serves     []served
+}
+
+// commitExecution is an execution that carries a commit.
+type commitExecution struct {
+	Change change
+	Kind   Kind
+	Word   string
+	Stages []mark
+}
+
+func (s *site) commitProgress(ctx context.Context, repository, commit string) (*commitProgress, error) {
+	out, err := s.Slipway.GetCommitProgress(ctx, &slipway.GetCommitProgressInput{RepositoryName: &repository, CommitId: &commit})
+	if err != nil {
+		return nil, err
+	}
+	p := &commitProgress{}
+	for _, x := range out.Executions {
+		one := commitExecution{Change: described(*x.Change), Kind: kindOf(text(x.Status)), Word: view.StatusWord(text(x.Status))}
+		for _, m := range x.Stages {
+			k := kindOf(text(m.Status))
+			if m.Asks != nil && *m.Asks {
+				k, one.Kind, one.Word = Waiting, Waiting, Waiting.Title()
+			}
+			if k == one.Kind && (k == Failed || k == Running) {
+				one.Word += " in " + text(m.StageName)
+			}
+			one.Stages = append(one.Stages, mark{Name: text(m.StageName), Kind: k})
+		}
+		p.Executions = append(p.Executions, one)
+	}
+	for _, g := range out.Serving {
+		p.Serves = append(p.Serves, servedOf(g))
+	}
+	return p, nil
 }
 
 // diffPage shows what differs between two commits, in all files or in one.

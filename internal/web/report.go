@@ -70,7 +70,13 @@ func (s *site) testsPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, Tests(s.shell(r, v, "Tests", "builds"), all, olderPath("/tests", list.NextToken), s.Now()))
+	overview := &slipway.GetTestOverviewOutput{}
+	if in.NextToken == nil {
+		if overview, err = s.Slipway.GetTestOverview(r.Context(), &slipway.GetTestOverviewInput{}); err != nil {
+			return err
+		}
+	}
+	s.render(w, r, http.StatusOK, Tests(s.shell(r, v, "Tests", "builds"), overview, all, olderPath("/tests", list.NextToken), s.Now()))
 	return nil
 }
 
@@ -97,7 +103,13 @@ func (s *site) testGroupPage(w http.ResponseWriter, r *http.Request, v visitor) 
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, TestGroup(s.shell(r, v, r.PathValue("group"), "builds"), r.PathValue("group"), all, olderPath(r.URL.Path, list.NextToken), s.Now()))
+	overview := &slipway.GetTestOverviewOutput{}
+	if in.NextToken == nil {
+		if overview, err = s.Slipway.GetTestOverview(r.Context(), &slipway.GetTestOverviewInput{ReportGroupArn: &arn}); err != nil {
+			return err
+		}
+	}
+	s.render(w, r, http.StatusOK, TestGroup(s.shell(r, v, r.PathValue("group"), "builds"), r.PathValue("group"), overview, all, olderPath(r.URL.Path, list.NextToken), s.Now()))
 	return nil
 }
 

@@ -157,7 +157,7 @@ function find() {
 
 // A line that is linked to is shown, in whatever it is folded away.
 function reveal() {
-  const line = location.hash && document.getElementById(location.hash.slice(1));
+  const line = location.hash ? document.getElementById(location.hash.slice(1)) : null;
   for (let d = line?.closest('details'); d; d = d.parentElement.closest('details')) d.open = true;
   if (line?.closest('.log')) line.scrollIntoView({ block: 'center' });
 }

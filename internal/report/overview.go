@@ -1,0 +1,145 @@
+package report
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"strings"
+
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/store"
+)
+
+const (
+	overviewGroups = 20 // that an overview tells of
+	overviewRuns   = 10 // of each, the newest
+	notesShown     = 20 // of each kind
+	// flakyTurns is from how many changes between passing and failing a test counts as flaky: one that broke, was repaired and broke again has three.
+	flakyTurns = 3
+)
+
+// run is a report with its cases.
+type run struct {
+	report cb.Report
+	cases  []cb.TestCase
+}
+
+// GetTestOverview implements slipway:GetTestOverview: of one report group, or of the first 20 by name, what the newest 10 reports of each tell: the tests
+// that fail now, those that turn between passing and failing, the slowest, and how the groups went. It is two queries.
+func (s *Service) GetTestOverview(ctx context.Context, in *slipway.GetTestOverviewInput) (*slipway.GetTestOverviewOutput, error) {
+	out := &slipway.GetTestOverviewOutput{Groups: []slipway.TestGroup{}, Failing: []slipway.TestNote{}, Flaky: []slipway.TestNote{}, Slow: []slipway.TestNote{}}
+	groups := []string{}
+	if in.ReportGroupArn != nil {
+		groups = append(groups, *in.ReportGroupArn)
+	} else {
+		var err error
+		if groups, err = store.Strings(ctx, s.db, `SELECT arn FROM report_groups ORDER BY name LIMIT $1`, overviewGroups); err != nil {
+			return nil, err
+		}
+	}
+	runs, err := s.newest(ctx, groups)
+	if err != nil {
+		return nil, err
+	}
+	for _, group := range groups {
+		if len(runs[group]) > 0 {
+			tell(out, group, runs[group])
+		}
+	}
+	slices.SortStableFunc(out.Failing, func(a, b slipway.TestNote) int { return int(*a.FailedRuns - *b.FailedRuns) }) // what is new stands first
+	slices.SortStableFunc(out.Flaky, func(a, b slipway.TestNote) int { return int(*b.Turns - *a.Turns) })
+	slices.SortStableFunc(out.Slow, func(a, b slipway.TestNote) int {
+		return cmp.Compare(*b.DurationInNanoSeconds, *a.DurationInNanoSeconds)
+	})
+	for _, notes := range []*[]slipway.TestNote{&out.Failing, &out.Flaky, &out.Slow} {
+		*notes = (*notes)[:min(len(*notes), notesShown)]
+	}
+	return out, nil
+}
+
+// newest reads the newest reports of groups, the newest first.
+func (s *Service) newest(ctx context.Context, groups []string) (map[string][]run, error) {
+	all := map[string][]run{}
+	if len(groups) == 0 {
+		return all, nil
+	}
+	var parts []string
+	args := []any{s.Now().Add(-Life).UnixMilli()}
+	for _, group := range groups {
+		args = append(args, group)
+		parts = append(parts, fmt.Sprintf(`SELECT * FROM (SELECT grp, doc, cases FROM reports WHERE grp = $%d AND created >= $1 ORDER BY seq DESC LIMIT %d) AS g%d`, len(args), overviewRuns, len(args)))
+	}
+	_, err := store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
+		var group string
+		var x run
+		err := r.Scan(&group, store.JSON(&x.report), store.JSON(&x.cases))
+		all[group] = append(all[group], x)
+		return struct{}{}, err
+	}, strings.Join(parts, ` UNION ALL `), args...)
+	return all, err
+}
+
+// test names a test within its group.
+type test struct{ prefix, name string }
+
+// tell adds what the runs of a group, the newest first, tell.
+func tell(out *slipway.GetTestOverviewOutput, group string, runs []run) {
+	g := slipway.TestGroup{ReportGroupArn: &group, Name: new(group[strings.LastIndexByte(group, '/')+1:])}
+	failed := map[test][]bool{} // in each run that has the test, the newest first
+	var order []test
+	newest := map[test]*cb.TestCase{}
+	for i, r := range runs {
+		trend := slipway.TestTrend{ReportArn: r.report.Arn, BuildArn: r.report.ExecutionId, Time: r.report.Created, Failed: new(int32(0)), Passed: new(int32(0)), Skipped: new(int32(0))}
+		if s := r.report.TestSummary; s != nil {
+			*trend.Failed = s.StatusCounts["FAILED"] + s.StatusCounts["ERROR"]
+			*trend.Passed, *trend.Skipped, trend.DurationInNanoSeconds = s.StatusCounts["SUCCEEDED"], s.StatusCounts["SKIPPED"], s.DurationInNanoSeconds
+		}
+		g.Trend = append(g.Trend, trend)
+		for j := range r.cases {
+			c := &r.cases[j]
+			key := test{text(c.Prefix), text(c.Name)}
+			if failed[key] == nil {
+				order = append(order, key)
+			}
+			if i == 0 {
+				newest[key] = c
+			}
+			failed[key] = append(failed[key], badness(c) > 0)
+		}
+	}
+	out.Groups = append(out.Groups, g)
+	for _, key := range order {
+		c := newest[key]
+		if c == nil {
+			continue // it does not run any more
+		}
+		note := slipway.TestNote{ReportGroupArn: &group, ReportArn: runs[0].report.Arn, Prefix: c.Prefix, Name: c.Name, Message: c.Message, Runs: new(int32(len(failed[key]))),
+			FailedRuns: new(int32(0)), Turns: new(int32(0)), IsNew: new(false), DurationInNanoSeconds: c.DurationInNanoSeconds}
+		weigh(&note, failed[key])
+		if failed[key][0] {
+			out.Failing = append(out.Failing, note)
+		}
+		if *note.Turns >= flakyTurns {
+			out.Flaky = append(out.Flaky, note)
+		}
+		if note.DurationInNanoSeconds != nil && *note.DurationInNanoSeconds > 0 {
+			out.Slow = append(out.Slow, note)
+		}
+	}
+}
+
+// weigh counts for how many of the newest runs a test has failed, and how often it turned.
+func weigh(note *slipway.TestNote, failed []bool) {
+	for i, bad := range failed {
+		if bad && int(*note.FailedRuns) == i {
+			*note.FailedRuns++
+		}
+		if i > 0 && bad != failed[i-1] {
+			*note.Turns++
+		}
+	}
+	*note.IsNew = *note.FailedRuns == 1
+}
