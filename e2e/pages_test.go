@@ -137,7 +137,8 @@ func TestTestsOnThePages(t *testing.T) {
 		i.build(&cb.StartBuildInput{ProjectName: aws.String("tested"), EnvironmentVariablesOverride: []cbtypes.EnvironmentVariable{{Name: aws.String("REPORT"), Value: aws.String(report(status))}}})
 	}
 	b.visit("tests", "/tests", "1 failed, 1 passed")
-	b.click("tbody th a")
+	b.shows("turned 3 times in 4 runs")
+	b.click("#reports tbody th a")
 	b.shows("What failed")
 	b.shows("Charge(2h14m) = 1000, want 1125")
 	b.inspect("report")

@@ -69,7 +69,11 @@ func (s *site) commitProgress(ctx context.Context, repository, commit string) (*
 		p.Executions = append(p.Executions, one)
 	}
 	for _, g := range out.Serving {
-		p.Serves = append(p.Serves, servedOf(g))
+		one := servedOf(g)
+		for i := range one.Versions {
+			one.Versions[i].Hosts = view.Names(g.Versions[i].Hosts, 3)
+		}
+		p.Serves = append(p.Serves, one)
 	}
 	return p, nil
 }
