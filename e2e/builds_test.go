@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -66,7 +67,12 @@ func TestBuildSources(t *testing.T) {
 	i, ctx := up(t), t.Context()
 	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
 	dir := i.checkout("web")
-	const show = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo \"$(cat content.txt) by ${0##*/} from ${CODEBUILD_SOURCE_VERSION-none} at ${CODEBUILD_RESOLVED_SOURCE_VERSION-nothing} of ${CODEBUILD_SOURCE_REPO_URL-nowhere}\"\n"
+	real, err := filepath.EvalSymlinks("/bin/sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shell := filepath.Base(real)
+	const show = "version: 0.2\nphases:\n  build:\n    commands:\n      - echo \"$(cat content.txt) by $(basename $(readlink /proc/$$/exe)) from ${CODEBUILD_SOURCE_VERSION-none} at ${CODEBUILD_RESOLVED_SOURCE_VERSION-nothing} of ${CODEBUILD_SOURCE_REPO_URL-nowhere}\"\n"
 	i.commit(dir, "first", map[string]string{"buildspec.yml": show, "content.txt": "first"})
 	i.git(dir, "tag", "v1")
 	i.git(dir, "branch", "topic")
@@ -89,10 +95,10 @@ func TestBuildSources(t *testing.T) {
 		if b.BuildStatus != types.StatusTypeSucceeded || b.ResolvedSourceVersion == nil || *b.ResolvedSourceVersion != want.commit {
 			t.Errorf("%q: %s %v %s", version, b.BuildStatus, b.ResolvedSourceVersion, steps(b))
 		}
-		has(t, i.printed(*b.Id), want.content+" by sh from "+given+" at "+want.commit+" of "+url)
+		has(t, i.printed(*b.Id), want.content+" by "+shell+" from "+given+" at "+want.commit+" of "+url)
 	}
 	b := i.build(&codebuild.StartBuildInput{ProjectName: new("git"), BuildspecOverride: new("ci/other.yml")})
-	has(t, i.printed(*b.Id), "other second by sh from none")
+	has(t, i.printed(*b.Id), "other second by "+shell+" from none")
 	b = i.build(&codebuild.StartBuildInput{ProjectName: new("git"), SourceVersion: new("none")})
 	has(t, steps(b), "DOWNLOAD_SOURCE=FAILED(CLIENT_ERROR: git clone of "+url+" failed: ", "for primary source) FINALIZING COMPLETED")
 	b = i.build(&codebuild.StartBuildInput{ProjectName: new("git"), BuildspecOverride: new("none.yml")})
@@ -113,10 +119,10 @@ func TestBuildSources(t *testing.T) {
 		in.Source = &types.ProjectSource{Type: types.SourceTypeS3, Location: new("sources/src.zip")}
 	})
 	for _, x := range []struct{ location, version, want string }{
-		{"", "", "new by sh from none at nothing of sources/src.zip"},
-		{"", *old, "old by sh from " + *old + " at nothing"},
-		{"arn:aws:s3:::sources/src.zip", "", "new by sh"},
-		{"sources/tree/", "", "folder by sh"},
+		{"", "", "new by " + shell + " from none at nothing of sources/src.zip"},
+		{"", *old, "old by " + shell + " from " + *old + " at nothing"},
+		{"arn:aws:s3:::sources/src.zip", "", "new by " + shell},
+		{"sources/tree/", "", "folder by " + shell},
 		{"sources/evil.zip", "", "evil"},
 		{"sources/broken.zip", "", "zip"},
 		{"sources/none.zip", "", "NoSuchKey"},
@@ -236,7 +242,7 @@ artifacts:
 		spec, want string
 		secondary  []types.ProjectArtifacts
 	}{
-		"nothing matches":    {"version: 0.2\nphases: {build: {commands: ['true']}}\nartifacts: {files: [none/*]}\n", "UPLOAD_ARTIFACTS=FAILED(CLIENT_ERROR: no matching artifact paths found)", nil},
+		"nothing matches":    {"version: 0.2\nphases: {build: {commands: ['true']}}\nartifacts: {files: [none/*]}\n", "UPLOAD_ARTIFACTS=FAILED(CLIENT_ERROR: no matching artifact paths found: no file matches none/*)", nil},
 		"none in the spec":   {"version: 0.2\nphases: {build: {commands: ['true']}}\n", "UPLOAD_ARTIFACTS=FAILED(CLIENT_ERROR: no artifacts are defined in the buildspec", nil},
 		"a missing second":   {"version: 0.2\nphases: {build: {commands: ['echo > a']}}\nartifacts: {files: [a]}\n", "UPLOAD_ARTIFACTS=FAILED(CLIENT_ERROR: the buildspec has no secondary artifact raw", secondary[1:]},
 		"out of the folder":  {"version: 0.2\nphases: {build: {commands: ['true']}}\nartifacts: {files: [../../../etc/passwd]}\n", "UPLOAD_ARTIFACTS=FAILED(CLIENT_ERROR: ", nil},
@@ -287,9 +293,10 @@ func TestBuildPhases(t *testing.T) {
 			"DOWNLOAD_SOURCE INSTALL" + failed("false", 1) + " PRE_BUILD BUILD POST_BUILD UPLOAD_ARTIFACTS FINALIZING COMPLETED", types.StatusTypeFailed, []string{"goes on"}},
 		"retry": {"build: {on-failure: RETRY-2, commands: ['echo try >> tries', 'test $(wc -l < tries) = 3']}",
 			"DOWNLOAD_SOURCE INSTALL PRE_BUILD BUILD POST_BUILD UPLOAD_ARTIFACTS FINALIZING COMPLETED", types.StatusTypeSucceeded, []string{"Retrying phase BUILD (2 of 2)"}},
-		"not YAML":    {"build: {commands: [a: b]}", `DOWNLOAD_SOURCE=FAILED(YAML_FILE_ERROR: buildspec:2:29: Expected Commands[0] to be of string type: found subkeys instead`, types.StatusTypeFailed, nil},
-		"unknown key": {"build: {comands: [a]}", `DOWNLOAD_SOURCE=FAILED(YAML_FILE_ERROR: buildspec:2:18: unknown key "comands" in phases.build: did you mean commands?) FINALIZING COMPLETED`, types.StatusTypeFailed, nil},
-		"killed":      {"build: {commands: ['kill -9 $$']}", "DOWNLOAD_SOURCE INSTALL PRE_BUILD BUILD" + failed("kill -9 $$", 137), types.StatusTypeFailed, nil},
+		"not YAML": {"build: {commands: [a: b]}", `DOWNLOAD_SOURCE=FAILED(YAML_FILE_ERROR: buildspec:2:29: Expected Commands[0] to be of string type: found subkeys instead`, types.StatusTypeFailed, nil},
+		"unknown key": {"build: {comands: [a]}", "DOWNLOAD_SOURCE INSTALL PRE_BUILD BUILD POST_BUILD UPLOAD_ARTIFACTS FINALIZING COMPLETED", types.StatusTypeSucceeded,
+			[]string{`WARNING: buildspec:2:18: unknown key "comands" in phases.build is ignored: did you mean commands?`}},
+		"killed": {"build: {commands: ['kill -9 $$']}", "DOWNLOAD_SOURCE INSTALL PRE_BUILD BUILD" + failed("kill -9 $$", 137), types.StatusTypeFailed, nil},
 	} {
 		spec := "version: 0.2\nphases: {" + x.phases + "}\n"
 		b := i.build(&codebuild.StartBuildInput{ProjectName: new("phases"), BuildspecOverride: &spec})

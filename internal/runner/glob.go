@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"regexp"
 	"strings"
@@ -65,7 +64,7 @@ func (g *glob) walk(ctx context.Context, tree fs.FS, f func(name string, d fs.Di
 	if g.match == nil {
 		info, err := fs.Lstat(tree, g.static)
 		if err != nil {
-			return ignoreMissing(err)
+			return nil //nolint:nilerr // likewise
 		}
 		return f(g.static, fs.FileInfoToDirEntry(info))
 	}
@@ -74,7 +73,7 @@ func (g *glob) walk(ctx context.Context, tree fs.FS, f func(name string, d fs.Di
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			return ignoreMissing(err)
+			return nil //nolint:nilerr // what went away, is not readable, or leads out of the build's folders matches nothing
 		}
 		if g.match.MatchString(name) {
 			if err := f(name, d); err != nil {
@@ -86,14 +85,6 @@ func (g *glob) walk(ctx context.Context, tree fs.FS, f func(name string, d fs.Di
 		}
 		return nil
 	})
-}
-
-// ignoreMissing is nil for what went away, or what the build has taken its own rights from.
-func ignoreMissing(err error) error {
-	if os.IsNotExist(err) || os.IsPermission(err) {
-		return nil
-	}
-	return err
 }
 
 // translator turns a pattern into a regular expression, which Go's engine matches in linear time.

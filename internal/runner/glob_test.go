@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -96,6 +98,29 @@ func TestAPatternWithoutStarsLooksAtOneFile(t *testing.T) {
 	})
 	if err != nil || len(seen) != 1 || seen[0] != "a/b" {
 		t.Errorf("%v: %v", seen, err)
+	}
+}
+
+func TestAPatternThatLeadsOutMatchesNothing(t *testing.T) {
+	dir := t.TempDir()
+	for link, to := range map[string]string{"up": "..", "etc": "/etc", "loop": "loop"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for _, pattern := range []string{"up/*", "etc/*", "etc/host*", "loop/*", "none/*", "none"} {
+		g, err := newGlob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.walk(t.Context(), root.FS(), func(name string, _ fs.DirEntry) error { return errors.New("it finds " + name) }); err != nil {
+			t.Errorf("%s: %v", pattern, err)
+		}
 	}
 }
 
