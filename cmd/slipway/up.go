@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -13,15 +14,16 @@ import (
 
 // place are the settings that `up` and `server` share.
 type place struct {
-	Data       string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
-	Listen     string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
-	Region     string `help:"Region of the data folder, the first time (AWS_REGION, AWS_DEFAULT_REGION, or us-east-1)." env:"SLIPWAY_REGION"`
-	Account    string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
-	URL        string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
-	Database   string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
-	Regions    string `help:"Regions whose signatures are accepted, or any (any at a loopback address, else the folder's own)." env:"SLIPWAY_REGIONS"`
-	Hosts      string `help:"Host names that the server answers to besides its own, with commas between them." env:"SLIPWAY_HOSTS"`
-	Prometheus string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
+	Data         string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Listen       string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
+	Region       string `help:"Region of the data folder, the first time (AWS_REGION, AWS_DEFAULT_REGION, or us-east-1)." env:"SLIPWAY_REGION"`
+	Account      string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
+	URL          string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
+	Database     string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
+	Regions      string `help:"Regions whose signatures are accepted, or any (any at a loopback address, else the folder's own)." env:"SLIPWAY_REGIONS"`
+	Hosts        string `help:"Host names that the server answers to besides its own, with commas between them." env:"SLIPWAY_HOSTS"`
+	HostNetworks string `help:"Networks (CIDR) whose addresses hosts may publish by --service besides their own, with commas between them." env:"SLIPWAY_HOST_NETWORKS"`
+	Prometheus   string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
 }
 
 // secret are the settings whose addresses may hold a password: a process gets them by its environment.
@@ -32,7 +34,7 @@ func (p place) secret() map[string]string {
 // arguments hands the other settings on to a process.
 func (p place) arguments() []string {
 	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
-	for flag, value := range map[string]string{"--region=": p.Region, "--account=": p.Account, "--url=": p.URL, "--regions=": p.Regions, "--hosts=": p.Hosts} {
+	for flag, value := range map[string]string{"--region=": p.Region, "--account=": p.Account, "--url=": p.URL, "--regions=": p.Regions, "--hosts=": p.Hosts, "--host-networks=": p.HostNetworks} {
 		if value != "" {
 			args = append(args, flag+value)
 		}
@@ -145,6 +147,10 @@ func (c *serverCommand) Run(ctx context.Context) error {
 	if err := app.CheckRegions(c.Regions); err != nil {
 		return err
 	}
+	networks, err := prefixes(c.HostNetworks)
+	if err != nil {
+		return err
+	}
 	return app.Serve(ctx, app.Options{
 		Data:          data,
 		Listen:        c.Listen,
@@ -154,8 +160,21 @@ func (c *serverCommand) Run(ctx context.Context) error {
 		Prometheus:    c.Prometheus,
 		Regions:       c.Regions,
 		Hosts:         strings.FieldsFunc(c.Hosts, func(r rune) bool { return r == ',' || r == ' ' }),
+		HostNetworks:  networks,
 		Administrator: key,
 		Version:       version,
 		Log:           logger(),
 	})
+}
+
+// prefixes reads networks with commas between them.
+func prefixes(list string) (all []netip.Prefix, err error) {
+	for _, text := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' }) {
+		p, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, usage("%q is no network; they look like 10.0.0.0/8", text)
+		}
+		all = append(all, p.Masked())
+	}
+	return all, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -59,6 +60,8 @@ type Options struct {
 	Prometheus string
 	Regions    string   // whose signatures are accepted: AnyRegion, or names; "" for any at a loopback address, else the home region
 	Hosts      []string // names that the server answers to besides its own; *.example.com stands for all below example.com
+	// HostNetworks are those whose addresses hosts may publish for load balancers, besides their own.
+	HostNetworks []netip.Prefix
 	// Administrator is the key of the first administrator; empty for one that is made up.
 	Administrator Key
 	Version       string
@@ -174,7 +177,7 @@ func (s *server) fit(ctx context.Context) error {
 	s.sources = source.New(s.db, source.Config{Dir: s.Data.Repositories(), Quarantine: aside, Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager})
 	reports := report.New(s.db, report.Config{Region: region, Account: account, Now: now, Pager: pager})
 	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, Hub: s.hub, ReadObject: s.readObject})
-	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys(), Bundles: s.objects})
+	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys(), Bundles: s.objects, HostNetworks: s.HostNetworks})
 	releases := release.New(s.db, release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: deployments})
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
