@@ -125,8 +125,8 @@ func Serve(ctx context.Context, c Config) error {
 		if c.NoSandbox {
 			s.log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
 		} else {
-			s.refuses = fmt.Sprintf("it has no sandbox: %v. Then start the runner again; or start it with --no-sandbox (SLIPWAY_NO_SANDBOX=true), "+
-				"and builds run with the runner's own rights and can read its keys.", err)
+			s.refuses = fmt.Sprintf("it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it with --no-sandbox "+
+				"(SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.", err)
 			s.log.Error("this runner takes no builds", "why", s.refuses)
 		}
 	}

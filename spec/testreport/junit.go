@@ -124,7 +124,8 @@ func (l *latin1) Read(p []byte) (int, error) {
 }
 
 func (r *Results) junit(d *xml.Decoder, path string) error {
-	depth, root := 0, false
+	var suites []string // the names of those that have begun
+	root := false
 	for {
 		t, err := d.Token()
 		if errors.Is(err, io.EOF) {
@@ -143,11 +144,11 @@ func (r *Results) junit(d *xml.Decoder, path string) error {
 			root = true
 			switch x.Name.Local {
 			case "testsuites", "testsuite":
-				if depth++; depth > maxDepth {
+				if suites = append(suites, attribute(x, "name")); len(suites) > maxDepth {
 					return fmt.Errorf("suites nest deeper than %d", maxDepth)
 				}
 			case "testcase":
-				if err := r.testcase(d, x, path); err != nil {
+				if err := r.testcase(d, x, path, last(suites)); err != nil {
 					return err
 				}
 			default:
@@ -156,12 +157,19 @@ func (r *Results) junit(d *xml.Decoder, path string) error {
 				}
 			}
 		case xml.EndElement:
-			depth--
+			suites = suites[:max(0, len(suites)-1)]
 		}
 	}
 }
 
-func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path string) error {
+func last(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return names[len(names)-1]
+}
+
+func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path, suite string) error {
 	name, class := attribute(start, "name"), attribute(start, "classname")
 	seconds, err := strconv.ParseFloat(strings.ReplaceAll(attribute(start, "time"), ",", ""), 64)
 	if err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > 1e9 {
@@ -192,6 +200,9 @@ func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path string) 
 			message = joined(attribute(x, "message"), text.String())
 		case xml.EndElement:
 			c := codebuild.TestCase{Name: new(limit(name, 1000)), Status: &status, DurationInNanoSeconds: new(int64(seconds * 1e9)), TestRawDataPath: &path}
+			if suite != "" {
+				c.TestSuiteName = new(limit(suite, 1000))
+			}
 			if class != "" {
 				c.Prefix = new(limit(class, 1000))
 			}

@@ -74,6 +74,21 @@ func TestAtMost500Cases(t *testing.T) {
 	}
 }
 
+func TestACaseNamesItsSuite(t *testing.T) {
+	var r Results
+	text := `<testsuites><testsuite name="outer"><testcase name="a"/><testsuite name="inner"><testcase name="b"/></testsuite><testcase name="c"/></testsuite></testsuites>`
+	if err := r.Add("JUNITXML", "f", strings.NewReader(text)); err != nil {
+		t.Fatal(err)
+	}
+	got := ""
+	for _, c := range r.Cases {
+		got += *c.TestSuiteName + "/" + *c.Name + " "
+	}
+	if got != "outer/a inner/b outer/c " {
+		t.Errorf("got %s", got)
+	}
+}
+
 func TestWhatIsCutIsCounted(t *testing.T) {
 	var r Results
 	text := "<testsuite>" + strings.Repeat(`<testcase name="a" time="1"/>`, 600) + `<testcase name="bad" time="1"><failure>no</failure></testcase></testsuite>`
