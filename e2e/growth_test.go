@@ -94,7 +94,7 @@ func TestStatementsWithALongHistory(t *testing.T) {
 	short := measure()
 	w.agent.end()
 	w.stop()
-	lengthen(t, i)
+	lengthen(t, i, stored)
 	w.start()
 	for what, n := range measure() {
 		if n > short[what]+2 { // where there is a second page, it may be asked for

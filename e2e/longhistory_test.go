@@ -22,7 +22,7 @@ import (
 const stored = 100_000
 
 // lengthen copies the newest execution, build and deployment of a server that is stopped again and again, and the pipeline a few times.
-func lengthen(t *testing.T, i *instance) {
+func lengthen(t *testing.T, i *instance, stored int) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(i.data, "slipway.db")+"?_pragma=synchronous(OFF)")
 	if err != nil {
@@ -120,7 +120,7 @@ func TestPagesWithALongHistory(t *testing.T) {
 	}
 	w.agent.end()
 	w.stop()
-	lengthen(t, w.instance)
+	lengthen(t, w.instance, stored)
 	w.start()
 	p = newPerson(t, w.instance)
 	trivial := short[pages[0]]

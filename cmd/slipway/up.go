@@ -21,6 +21,7 @@ type place struct {
 	URL          string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
 	Database     string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
 	Regions      string `help:"Regions whose signatures are accepted, or any (any at a loopback address, else the folder's own)." env:"SLIPWAY_REGIONS"`
+	Keep         string `help:"How long what has ended is kept, such as builds=90d,executions=30d,deployments=forever (365d each; uploads=7d)." env:"SLIPWAY_KEEP"`
 	Hosts        string `help:"Host names that the server answers to besides its own, with commas between them." env:"SLIPWAY_HOSTS"`
 	HostNetworks string `help:"Networks (CIDR) whose addresses hosts may publish by --service besides their own, with commas between them." env:"SLIPWAY_HOST_NETWORKS"`
 	Prometheus   string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
@@ -34,7 +35,10 @@ func (p place) secret() map[string]string {
 // arguments hands the other settings on to a process.
 func (p place) arguments() []string {
 	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
-	for flag, value := range map[string]string{"--region=": p.Region, "--account=": p.Account, "--url=": p.URL, "--regions=": p.Regions, "--hosts=": p.Hosts, "--host-networks=": p.HostNetworks} {
+	for flag, value := range map[string]string{
+		"--region=": p.Region, "--account=": p.Account, "--url=": p.URL, "--regions=": p.Regions, "--hosts=": p.Hosts,
+		"--host-networks=": p.HostNetworks, "--keep=": p.Keep,
+	} {
 		if value != "" {
 			args = append(args, flag+value)
 		}
@@ -147,11 +151,16 @@ func (c *serverCommand) Run(ctx context.Context) error {
 	if err := app.CheckRegions(c.Regions); err != nil {
 		return err
 	}
+	keep, err := app.ParseKeep(c.Keep)
+	if err != nil {
+		return err
+	}
 	networks, err := prefixes(c.HostNetworks)
 	if err != nil {
 		return err
 	}
 	return app.Serve(ctx, app.Options{
+		Keep:          keep,
 		Data:          data,
 		Listen:        c.Listen,
 		URL:           app.URL(c.URL, c.Listen),

@@ -59,6 +59,7 @@ type Options struct {
 	// Prometheus is the URL of the server that PromQL alarms ask; "" for none.
 	Prometheus string
 	Regions    string   // whose signatures are accepted: AnyRegion, or names; "" for any at a loopback address, else the home region
+	Keep       Keep     // how long what has ended is kept
 	Hosts      []string // names that the server answers to besides its own; *.example.com stands for all below example.com
 	// HostNetworks are those whose addresses hosts may publish for load balancers, besides their own.
 	HostNetworks []netip.Prefix
@@ -116,6 +117,7 @@ type server struct {
 	objects  *object.Store
 	sources  *source.Service
 	hub      *event.Hub
+	reserve  *reserve
 	handler  *mux
 	moved    nudge                       // routers applied a table, or find other targets healthy
 	heed     func(context.Context) error // what waits for that
@@ -132,8 +134,9 @@ func open(ctx context.Context, o Options) (*server, error) {
 	if err := o.Data.BeforeOpen(o.Place, dsn); err != nil {
 		return nil, err
 	}
+	s.reserve = newReserve(o.Data, o.Log)
 	var err error
-	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: migrations()})
+	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: migrations(), Full: s.reserve.release})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -182,6 +185,7 @@ func (s *server) fit(ctx context.Context) error {
 	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
 		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
 	s.objects.Created = pipelines.ObjectCreated
+	s.objects.Room, s.sources.Room, builds.Room = s.reserve.room, s.reserve.room, s.reserve.room
 	prometheus, err := prometheusURL(s.Prometheus)
 	if err != nil {
 		return err
@@ -202,6 +206,10 @@ func (s *server) fit(ctx context.Context) error {
 	s.heed = func(ctx context.Context) error {
 		fault.Panic("loop.routers")
 		return errors.Join(deployments.HealthChanged(ctx), releases.Applied(ctx))
+	}
+	keeper := &keeper{s: s, builds: builds, reports: reports, pipelines: pipelines, deployments: deployments, releases: releases}
+	if err := keeper.register(ctx); err != nil {
+		return err
 	}
 	face := logsface.New(s.journal, logsface.Config{Region: region, Account: account, Pager: pager})
 

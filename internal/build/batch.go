@@ -80,11 +80,7 @@ func (s *Service) BatchDeleteBuilds(ctx context.Context, in *cb.BatchDeleteBuild
 				continue
 			}
 			delete(found, id) // named twice, it is gone the second time
-			if _, err := tx.Exec(ctx, `DELETE FROM builds WHERE id = $1`, id); err != nil {
-				return err
-			}
-			log := journal.Name{Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName}
-			if err := tx.Enqueue(ctx, store.Job{Kind: jobLog, Key: id, Payload: log}); err != nil {
+			if err := remove(ctx, tx, r); err != nil {
 				return err
 			}
 			out.BuildsDeleted = append(out.BuildsDeleted, *r.build.Arn)

@@ -39,6 +39,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 	}
 	timeout := time.NewTimer(s.Hold)
 	defer timeout.Stop()
+	room = room && s.noRoom() == nil
 	for {
 		out, soon, err := s.look(ctx, in, room)
 		if err != nil {
@@ -154,6 +155,14 @@ func (s *Service) look(ctx context.Context, in *slipway.PollBuildInput, room boo
 		}
 	}
 	return out, soon, nil
+}
+
+// noRoom says why no build may begin now, or nil.
+func (s *Service) noRoom() error {
+	if s.Room == nil {
+		return nil
+	}
+	return s.Room()
 }
 
 // takeNext assigns the oldest build of the queue, or returns nil.

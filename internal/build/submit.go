@@ -227,7 +227,10 @@ func (s *Service) loadBuildspec(ctx context.Context, sub *submission) error {
 // submit commits a build, in the hands of a runner that waits for one if there is one.
 func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error) {
 	fault.Point("build.before-submit")
-	waiting := s.runners.take()
+	var waiting *poll
+	if s.noRoom() == nil {
+		waiting = s.runners.take()
+	}
 	var b *cb.Build
 	fresh := false
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {

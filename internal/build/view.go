@@ -37,7 +37,9 @@ func view(r *row, progress *slipway.Progress) cb.Build {
 func (s *Service) shown(r *row) cb.Build {
 	b := view(r, s.progressOf(*r.build.Id))
 	if r.Stage == Queued {
-		if why := s.runners.refusal(); why != "" {
+		if err := s.noRoom(); err != nil {
+			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("DISK_FULL"), Message: new("No build begins: " + err.Error())}}
+		} else if why := s.runners.refusal(); why != "" {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("NO_SANDBOX"), Message: &why}}
 		}
 	}

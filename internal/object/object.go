@@ -25,6 +25,7 @@ func Migrations() store.Migrations { return store.Tables("object", migrations) }
 
 // Errors that callers tell apart; the S3 face words them as S3 does.
 var (
+	ErrNoRoom         = errors.New("there is no room for an object")
 	ErrNoBucket       = errors.New("the bucket does not exist")
 	ErrNoKey          = errors.New("the object does not exist")
 	ErrBucketExists   = errors.New("the bucket exists already")
@@ -43,6 +44,9 @@ var (
 type Store struct {
 	// Created, if set before the store is used, hears of each object that is written, with the writes of tx.
 	Created func(ctx context.Context, tx store.Tx, o Object) error
+
+	// Room, if set before the store is used, tells why nothing may be written, as when the disk is nearly full.
+	Room func() error
 
 	db    *store.Store
 	blobs blobs
@@ -112,6 +116,9 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 	if _, err := s.Bucket(ctx, bucket); err != nil {
 		return Object{}, err
 	}
+	if err := s.room(); err != nil {
+		return Object{}, err
+	}
 	st, err := s.blobs.stage(body)
 	if err != nil {
 		return Object{}, err
@@ -124,6 +131,17 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 	}
 	s.blobs.settle(st.id)
 	return o, nil
+}
+
+// room refuses a write that there is no room for.
+func (s *Store) room() error {
+	if s.Room == nil {
+		return nil
+	}
+	if err := s.Room(); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoRoom, err)
+	}
+	return nil
 }
 
 // insert makes o the latest version of its key.

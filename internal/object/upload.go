@@ -85,6 +85,9 @@ func (s *Store) Uploads(ctx context.Context, bucket, prefix, after string, limit
 
 // PutPart writes one part, in place of an earlier one of its number. sums tells the checksums of the body once it has ended.
 func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reader, sums func() map[string]string) (Part, error) {
+	if err := s.room(); err != nil {
+		return Part{}, err
+	}
 	st, err := s.blobs.stage(body)
 	if err != nil {
 		return Part{}, err

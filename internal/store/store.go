@@ -33,6 +33,8 @@ type Options struct {
 	Name string
 	Log  *slog.Logger
 	Now  func() time.Time // nil for time.Now
+	// Full, if set, is called when the disk of a SQLite database is full. If it returns true, some was freed, and the write is tried again.
+	Full func() bool
 	// Inspect leaves the tables and the leases as they are: for who only looks.
 	Inspect bool
 	// Twice runs each closure of Write twice, the first time in vain, as PostgreSQL may: so a test finds what it does outside.
@@ -76,6 +78,7 @@ type Store struct {
 	read     *sql.DB
 	postgres bool
 	twice    bool
+	full     func() bool
 	fresh    bool // its tables were made when it was opened
 	name     string
 	log      *slog.Logger
@@ -88,7 +91,7 @@ type Store struct {
 
 // Open opens the database and brings its tables up to date.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{name: o.Name, log: o.Log, now: o.Now, twice: o.Twice, closed: make(chan struct{}), writes: make(chan *write, 256)}
+	s := &Store{name: o.Name, log: o.Log, now: o.Now, twice: o.Twice, full: o.Full, closed: make(chan struct{}), writes: make(chan *write, 256)}
 	if s.now == nil {
 		s.now = time.Now
 	}

@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
 	"slipway/internal/contain"
 	"slipway/internal/fault"
 )
@@ -135,6 +138,9 @@ func (s *Store) commit(batch []*write) {
 		return
 	}
 	err := s.together(taken)
+	if s.full != nil && anyFull(taken, err) && s.full() {
+		err = s.together(taken)
+	}
 	if errors.Is(err, errBroken) && len(taken) > 1 {
 		for _, w := range taken {
 			s.finish([]*write{w}, s.together([]*write{w}))
@@ -142,6 +148,15 @@ func (s *Store) commit(batch []*write) {
 		return
 	}
 	s.finish(taken, err)
+}
+
+// anyFull tells whether the disk was full for one of the writes, or for the commit.
+func anyFull(batch []*write, err error) bool {
+	for _, w := range batch {
+		err = errors.Join(err, w.err)
+	}
+	full, ok := errors.AsType[*sqlite.Error](err)
+	return ok && full.Code()&0xff == sqlite3.SQLITE_FULL
 }
 
 // errBroken says that a transaction was taken back as a whole.

@@ -201,6 +201,9 @@ func known(err error) *Error {
 
 func (q *request) fail(err error) {
 	e := known(err)
+	if errors.Is(err, object.ErrNoRoom) {
+		e = &Error{http.StatusServiceUnavailable, "ServiceUnavailable", err.Error()}
+	}
 	if e == nil && errors.Is(err, os.ErrDeadlineExceeded) {
 		e = &Error{http.StatusBadRequest, "RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period."}
 	}

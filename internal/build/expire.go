@@ -1,0 +1,41 @@
+package build
+
+import (
+	"context"
+	"time"
+
+	"slipway/internal/journal"
+	"slipway/internal/store"
+)
+
+const expiredBuilds = `WHERE state = 'ended' AND submitted < $1 AND EXISTS (SELECT 1 FROM builds n WHERE n.project = builds.project AND n.seq > builds.seq)
+	ORDER BY seq LIMIT $2`
+
+// Expire deletes builds, with their logs, that were submitted before a time and have ended, the oldest first, at most limit of them. The newest
+// of each project stays. It returns how many it deleted.
+func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n int, err error) {
+	err = s.db.Write(ctx, func(tx store.Tx) error {
+		rows, err := many(ctx, tx, expiredBuilds, before.UnixMilli(), limit)
+		if err != nil {
+			return err
+		}
+		n = len(rows)
+		for _, r := range rows {
+			if err := remove(ctx, tx, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// remove deletes a build and, by a job, its log.
+func remove(ctx context.Context, tx store.Tx, r *row) error {
+	id := *r.build.Id
+	if _, err := tx.Exec(ctx, `DELETE FROM builds WHERE id = $1`, id); err != nil {
+		return err
+	}
+	log := journal.Name{Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName}
+	return tx.Enqueue(ctx, store.Job{Kind: jobLog, Key: id, Payload: log})
+}
