@@ -179,6 +179,28 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// TestEqualVersionsArePromoted: the same application again, under load and compared, goes to everybody without anybody being asked.
+func TestEqualVersionsArePromoted(t *testing.T) {
+	t.Parallel()
+	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
+	equal := policy(20)
+	equal["policy"].(map[string]any)["onUncertain"] = "ASK"
+	c.call("PutReleasePolicy", equal)
+	c.first()
+	users := newUsers(t, c.front)
+	id := c.deploy(c.revision("v2", nil))
+	if d := c.over(id); d.Status != types.DeploymentStatusSucceeded {
+		t.Errorf("%s %+v", d.Status, d.ErrorInformation)
+	}
+	r := must(c.releaseOf(id))(t)
+	for n, step := range r.Steps[:2] {
+		if step.Verdict == nil || step.Verdict.Decision != "PROMOTE" {
+			t.Errorf("step %d: %+v", n+1, step.Verdict)
+		}
+	}
+	users.failed(t)
+}
+
 func TestAlarmTakesTheTrafficBack(t *testing.T) {
 	t.Parallel()
 	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentStopOnAlarm), func(in *codedeploy.CreateDeploymentGroupInput) {

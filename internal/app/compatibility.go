@@ -139,7 +139,10 @@ const compatibilityLimits = `## Where Slipway differs
   the two groups of ` + "`onPremisesTagSet`" + `, and their target groups as the pair of ` + "`targetGroupPairInfoList`" + `; each deployment takes the side that is idle; ` + "`trafficRoutingConfig`" + ` is
   taken for the platform Server; a target group's targets are the addresses that hosts said by ` + "`slipway agent --service`" + `; terminating the originals stops their application
   (ApplicationStop), for there is no instance to end. A replacement that fails is rolled back with its traffic first. Classic load balancers, test routes, EC2 tags, Auto Scaling groups,
-  Lambda and ECS are kept and returned; a deployment that needs them is refused.
+  Lambda and ECS are kept and returned; a deployment that needs them is refused. Hosts are registered with IAM users of this account, whose keys end when the host is
+  deregistered; IAM sessions (` + "`iamSessionArn`" + `) are refused, for there is no sts:AssumeRole. A host publishes its own address, or one of ` + "`--host-networks`" + `. AWS's own agent is served,
+  by its usual target and by the secure one; a deployment specification has the SHA-256 of the bundle besides, which ` + "`slipway agent`" + ` checks. ` + "`deploymentMode`" + ` may be RESTART.
+- IAM: users are those of hosts, with the path ` + "`/AWS/CodeDeploy/`" + `. Their inline policies are kept and returned; what a host may do does not depend on them.
 - CloudWatch: metrics of the load balancers here (namespace ` + "`AWS/ApplicationELB`" + `) and such as clients put, kept for a week; alarms on a metric, on
   arithmetic of metrics (+ - * /, FILL with a number), or on a PromQL query. Periods may be 1 and 5 seconds besides. Actions of alarms are kept and returned; what an alarm does
   is stop and roll back the deployments whose groups name it. Other metric math, anomaly detection, composite alarms, trimmed means and dashboards are refused by name.

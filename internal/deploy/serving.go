@@ -27,7 +27,7 @@ type onHost struct {
 // after is what an ended target makes of its host. current is the group's last successful revision.
 func (h onHost) after(t *rollout.Target, revision, current string, now time.Time) onHost {
 	succeeded := t.Status == cd.TargetStatusSucceeded
-	h.Health = h.Health.After(succeeded, revision, current)
+	h.Health = h.After(succeeded, revision, current)
 	if installed(t) {
 		h.Installed, h.Failed, h.At = text(t.DeploymentId), !succeeded, now
 	}
