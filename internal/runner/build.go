@@ -313,11 +313,13 @@ func (b *build) download(ctx context.Context) error {
 		return &phaseError{yamlError, err}
 	}
 	b.log.say("YAML location is %s", name)
-	if b.spec, err = buildspec.Parse(name, text); err != nil {
-		return &phaseError{yamlError, err}
-	}
-	for _, w := range b.spec.Warnings {
+	var warnings buildspec.Errors
+	b.spec, warnings, err = buildspec.Validate(name, text)
+	for _, w := range warnings {
 		b.log.say("WARNING: %s", w)
+	}
+	if err != nil {
+		return &phaseError{yamlError, err}
 	}
 	var refused []string
 	for _, u := range b.spec.Unsupported() {

@@ -122,22 +122,53 @@ func (g *group) second(own, name string, wanted map[string][2][2]string) {
 	g.dirs, g.folder, g.memory = append(g.dirs, dir), folder, filepath.Join(dir, "memory.events")
 }
 
-// enter lets a command begin in the group: the kernel starts it there in version 2, in version 1 it puts itself into the group first.
+// enter lets a command begin in the group where the kernel can start it there (version 2).
 func (g *group) enter(cmd *exec.Cmd) {
-	if g == nil || len(g.dirs) == 0 {
+	if g != nil && g.folder != nil {
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(g.folder.Fd())
+	}
+}
+
+// adopt moves a process that has just begun, and those that it has started since, into the groups of version 1. A process that is started after its
+// parent was moved is in the group already, so that one pass finds all. The kernel takes some 15 ms for the first of a while, which is why the
+// process does not do it itself, before it begins.
+func (g *group) adopt(pid int) {
+	if g == nil {
 		return
 	}
-	var script strings.Builder
 	for _, dir := range g.dirs {
-		if g.folder != nil && dir == g.folder.Name() {
-			cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(g.folder.Fd())
+		if g.folder == nil || dir != g.folder.Name() {
+			_ = os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
+		}
+	}
+	for _, child := range children(pid) {
+		g.adopt(child)
+	}
+}
+
+// needsAdoption tells whether there are groups of version 1.
+func (g *group) needsAdoption() bool {
+	return g != nil && (g.folder == nil && len(g.dirs) > 0 || len(g.dirs) > 1)
+}
+
+// children are the processes that a process has started and that have not ended.
+func children(pid int) (all []int) {
+	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	if err != nil {
+		return nil
+	}
+	for _, task := range tasks {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
+		if err != nil {
 			continue
 		}
-		fmt.Fprintf(&script, "echo $$ >%s\n", quoted(filepath.Join(dir, "cgroup.procs")))
+		for child := range strings.FieldsSeq(string(text)) {
+			if n, err := strconv.Atoi(child); err == nil {
+				all = append(all, n)
+			}
+		}
 	}
-	if script.Len() > 0 {
-		cmd.Path, cmd.Args = "/bin/sh", append([]string{"/bin/sh", "-c", script.String() + `exec "$@"`, "sh"}, cmd.Args...)
-	}
+	return all
 }
 
 // exhausted tells whether the kernel has killed a process of the group since it had no memory left.

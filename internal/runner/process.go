@@ -15,7 +15,8 @@ type process struct {
 	*exec.Cmd
 	sandboxed bool
 	group     *group
-	info      *os.File // what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox
+	adopted   chan struct{} // closed when the process is in its control group
+	info      *os.File      // what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox
 }
 
 // command makes a command that runs in the box, in a process group of its own. env must not have anything that a build chose: it
@@ -37,6 +38,23 @@ func (b *box) command(argv, env []string) *process {
 
 // start starts the command; wait must follow.
 func (p *process) start() error {
+	p.adopted = make(chan struct{})
+	if err := p.begin(); err != nil {
+		close(p.adopted)
+		return err
+	}
+	if !p.group.needsAdoption() {
+		close(p.adopted)
+		return nil
+	}
+	go func() {
+		defer close(p.adopted)
+		p.group.adopt(p.Process.Pid)
+	}()
+	return nil
+}
+
+func (p *process) begin() error {
 	if !p.sandboxed {
 		p.group.enter(p.Cmd)
 		return p.Start()
@@ -68,6 +86,7 @@ func (p *process) start() error {
 // wait waits for the command's end. When it returns, no process of a sandbox is left, not even a dead one: bubblewrap ends before the
 // first process of its sandbox does, which the kernel lets end after all the others.
 func (p *process) wait() error {
+	<-p.adopted // its number is nobody else's until it has been waited for
 	err := p.Wait()
 	if p.info == nil {
 		return err

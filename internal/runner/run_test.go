@@ -215,7 +215,7 @@ func TestContextsAndFailuresOfPhases(t *testing.T) {
 			"INSTALL=SUCCEEDED PRE_BUILD=FAILED FINALIZING=SUCCEEDED COMPLETED=", "COMMAND_EXECUTION_ERROR Error while executing command: exit 9. Reason: exit status 9"},
 		"retry": {"version: 0.2\nphases: {build: {on-failure: RETRY-2-exit status 5, commands: ['echo x >>n; [ $(wc -l <n) = 3 ] || exit 5']}}",
 			"INSTALL=SUCCEEDED PRE_BUILD=SUCCEEDED BUILD=SUCCEEDED POST_BUILD=SUCCEEDED UPLOAD_ARTIFACTS=SUCCEEDED FINALIZING=SUCCEEDED COMPLETED=", " "},
-		"buildspec":    {"version: 0.2\nphasse: {}\n", "FINALIZING=SUCCEEDED COMPLETED=", `YAML_FILE_ERROR buildspec:2:1: unknown key "phasse" in a build specification: did you mean phases?` + "\n" + "buildspec:1:1: phases is missing: the build would do nothing"},
+		"buildspec":    {"version: 0.2\nphasse: {}\n", "FINALIZING=SUCCEEDED COMPLETED=", "YAML_FILE_ERROR buildspec:1:1: phases is missing: the build would do nothing"},
 		"no buildspec": {"ci/build.yml", "FINALIZING=SUCCEEDED COMPLETED=", "YAML_FILE_ERROR stat /codebuild/output/src/ci/build.yml: no such file or directory"},
 		"refused": {"version: 0.2\nenv: {parameter-store: {A: b}}\nphases: {}\n", "FINALIZING=SUCCEEDED COMPLETED=",
 			"CLIENT_ERROR buildspec:2:7: env.parameter-store is not supported yet: parameters cannot be read yet; give the value as a variable of the project"},

@@ -142,7 +142,9 @@ func (s *shell) ready(ctx context.Context) error {
 		return nil
 	}
 	s.fresh = false
+	cmd := s.cmd
 	a, err := s.send(ctx, s.evaluated(s.restoring()))
+	<-cmd.adopted // nothing of the build runs before
 	if err == nil && a.ended {
 		err = fmt.Errorf("the shell %s ended at once with status %d", s.argv[0], a.status)
 	}
