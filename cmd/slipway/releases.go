@@ -91,7 +91,7 @@ func (c *releasesCommand) one(ctx context.Context, api *contract) error {
 				ended = x.EndTime // the step that was rolled back ended with its release
 			}
 			switch {
-			case st.EndTime != nil:
+			case st.EndTime != nil && !view.RolledBackAt(x, st):
 				state = terminal.Cell{Text: "Done", Kind: terminal.Succeeded}
 			case st.StartTime != nil:
 				state = releaseState(x.Status, x.Paused)

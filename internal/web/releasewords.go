@@ -65,8 +65,9 @@ func nextWords(x *slipway.Release) string {
 func stepOfRelease(x *slipway.Release, st *slipway.ReleaseStepState) releaseStep {
 	out := releaseStep{Percent: number32(st.Percent), Kind: Queued}
 	over := x.EndTime != nil || x.Status == slipway.ReleaseStatusRollingBack
+	back := view.RolledBackAt(x, st)
 	switch {
-	case st.EndTime != nil:
+	case st.EndTime != nil && !back:
 		out.Kind, out.Words = Succeeded, "from "+clock(st.StartTime.Time)
 		if st.InEffectTime != nil {
 			out.Words += " for " + took(st.EndTime.Sub(st.InEffectTime.Time))
