@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"bytes"
-	"encoding/json"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -90,58 +92,91 @@ func (x *terminal) background(command string) {
 	})
 }
 
-// TestReadme does what README.md says, command by command, from an empty folder to a deployment.
+// hostKey is how slipway hosts create prints a host's key.
+var hostKey = regexp.MustCompile(`export (AWS_ACCESS_KEY_ID=\S+) (AWS_SECRET_ACCESS_KEY=\S+)`)
+
+// TestReadme does what README.md says, from its first command to its last one, with the example that it names.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	i := up(t)
 	x := i.terminal()
 	root := folder(t)
 	commands := readme(t, "Your own project")
-	if len(commands) != 12 {
+	if len(commands) != 15 {
 		t.Errorf("README.md has %d commands: %s", len(commands), strings.Join(commands, "\n"))
 	}
-	x.write(map[string]string{
-		"buildspec.yml": "version: 0.2\nenv:\n  exported-variables: [VERSION]\nphases:\n  build:\n    commands:\n      - export VERSION=7\n      - echo \"version $VERSION\" | tee page.txt\nartifacts:\n  files: ['**/*']\n",
-		"appspec.yml":   "version: 0.0\nos: linux\nfiles:\n  - source: page.txt\n    destination: /srv/web\nfile_exists_behavior: OVERWRITE\n",
-		"pipeline.json": strings.NewReplacer("greeter-artifacts", "web-artifacts", "greeter-build", "web", "greeter-test", "web", "greeter", "web").Replace(string(must(os.ReadFile("../examples/pipeline.json"))(t))),
-	})
-	has(t, x.paste("slipway validate"), "appspec.yml: a valid appspec", "buildspec.yml: a valid buildspec", "pipeline.json: a valid pipeline")
-	has(t, x.paste("slipway run"), "version 7", "SUCCEEDED")
-	var key struct{ AccessKeyId, SecretAccessKey string }
+	if err := os.CopyFS(x.dir, os.DirFS("../examples/web")); err != nil {
+		t.Fatal(err)
+	}
+	key := []string{"", "", ""}
 	for _, command := range commands {
 		command = strings.ReplaceAll(strings.ReplaceAll(command, "127.0.0.1:8080", i.listen), "/srv/host-1", root)
-		command = strings.Replace(strings.Replace(command, "ID=…", "ID="+key.AccessKeyId, 1), "KEY=…", "KEY="+key.SecretAccessKey, 1)
-		if strings.Contains(command, "slipway agent") {
+		command = strings.Replace(strings.Replace(command, "AWS_ACCESS_KEY_ID=…", key[1], 1), "AWS_SECRET_ACCESS_KEY=…", key[2], 1)
+		switch {
+		case strings.HasPrefix(command, "cp -r examples/web"): // done above
+			continue
+		case strings.Contains(command, "slipway agent"):
 			x.background("env " + command)
 			continue
 		}
 		out := x.paste(command)
-		if strings.Contains(command, "CreateHost") {
-			if err := json.Unmarshal([]byte(out), &key); err != nil || key.SecretAccessKey == "" {
-				t.Fatalf("%v in %s", err, out)
+		switch {
+		case command == "slipway validate":
+			has(t, out, "appspec.yml: a valid appspec", "buildspec.yml: a valid buildspec", "pipeline.json: a valid pipeline")
+		case command == "slipway run":
+			has(t, out, "Build", "SUCCEEDED")
+		case strings.Contains(command, "hosts create"):
+			if key = hostKey.FindStringSubmatch(out); key == nil {
+				t.Fatalf("no key in %s", out)
 			}
 		}
 	}
-	f := &flow{instance: i, Client: codepipeline.NewFromConfig(i.sdk())}
-	changed := func(n int, content string) {
+	x.changes(root)
+	x.releases(t)
+}
+
+// changes takes the first change and a second one through the pipeline, as the rest of the section tells.
+func (x *terminal) changes(root string) {
+	t := x.t
+	f := &flow{instance: x.instance, Client: codepipeline.NewFromConfig(x.sdk())}
+	changed := func(n int) {
 		t.Helper()
-		token := f.token("web", "Approve", "Release", f.newest("web", n, types.PipelineExecutionStatusInProgress))
-		has(t, x.paste("aws codepipeline get-pipeline-state --name web"), token)
-		x.paste("aws codepipeline put-approval-result --pipeline-name web --stage-name Approve --action-name Release --result summary=seen,status=Approved --token " + token)
+		f.token("web", "Approve", "Release", f.newest("web", n, types.PipelineExecutionStatusInProgress))
+		has(t, x.paste("slipway approve"), "web/Approve/Release", "Waiting for approval", "Ada")
+		has(t, x.paste("slipway approve web -m seen"), "is approved")
 		f.newest("web", n, types.PipelineExecutionStatusSucceeded)
-		if got, err := os.ReadFile(filepath.Join(root, "srv/web/page.txt")); err != nil || string(got) != content {
+		commit := strings.TrimSpace(x.paste("git rev-parse --short=7 HEAD"))
+		if got, err := os.ReadFile(filepath.Join(root, "srv/web/page.txt")); err != nil || string(got) != "Hello from version "+commit+"\n" {
 			t.Errorf("the host has %q %v", got, err)
 		}
+		has(t, x.paste("slipway hosts"), "host-1", "web/production: "+commit)
+		has(t, x.paste("slipway watch"), "web/production runs "+commit)
 	}
-	changed(1, "version 7\n")
-	// From now on a push does it all.
-	x.write(map[string]string{"buildspec.yml": strings.Replace(string(must(os.ReadFile(filepath.Join(x.dir, "buildspec.yml")))(t)), "VERSION=7", "VERSION=8", 1)})
-	x.paste("git commit -qam second && git push -q origin main")
-	changed(2, "version 8\n")
-	build := strings.TrimSpace(x.paste("aws codebuild list-builds-for-project --project-name web --query 'ids[0]' --output text"))
-	has(t, x.paste("slipway logs -f "+build), "version 8")
-	has(t, x.paste("slipway why "+build), "The build succeeded")
+	changed(1)
+	x.paste("sed -i 's/Hello from/Hello from the/' test.sh build.sh && sed -i 's/the version %s/version %s/' build.sh && sed -i 's/the version/version/' test.sh && git commit -qam second && git push -q origin main")
+	changed(2)
+	build := strings.TrimSpace(x.paste("aws codebuild list-builds-for-project --project-name web-build --query 'ids[0]' --output text"))
+	has(t, x.paste("slipway logs -f "+build), "build.sh")
+	has(t, x.paste("slipway rollback web/production --yes"), "back to", "The first change", "by Ada")
 	// The beginning of README.md.
 	has(t, x.paste("aws codepipeline list-pipelines"), `"name": "web"`)
 	has(t, x.paste("slipway api codecommit list-repositories"), `"web"`)
+}
+
+// releases does what the section about releases says: a load balancer, hosts of both sides, a group that does not collide with the first one, a policy.
+func (x *terminal) releases(t *testing.T) {
+	commands := readme(t, "Release step by step")
+	if len(commands) != 9 {
+		t.Errorf("README.md has %d commands: %s", len(commands), strings.Join(commands, "\n"))
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	l.Close()
+	script := strings.ReplaceAll(strings.Join(commands, "\n"), "--port 9000", "--port "+port)
+	has(t, x.paste(script), "The release policy of web/live is set.", "The host blue-1 is created.")
+	has(t, x.paste("slipway policies get web/live"), `"onUncertain": "ASK"`)
+	has(t, x.paste("slipway groups"), "web/live", "web/production")
 }

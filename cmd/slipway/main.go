@@ -34,6 +34,10 @@ type commands struct {
 	Deployments  deploymentsCommand  `cmd:"" help:"List deployments, or the hosts of one."`
 	Releases     releasesCommand     `cmd:"" help:"List releases, or the steps of one with weights and verdicts."`
 	Hosts        hostsCommand        `cmd:"" help:"List hosts and what runs on each; create or deregister one."`
+	Groups       groupsCommand       `cmd:"" help:"List deployment groups and what runs in each; create or delete one."`
+	Projects     projectsCommand     `cmd:"" help:"List build projects; create or delete one."`
+	Policies     policiesCommand     `cmd:"" help:"Get, put or delete the release policy of a deployment group."`
+	S3           s3Command           `cmd:"" name:"s3" help:"Create buckets; list, copy and delete objects: what aws s3 does, without it."`
 	Repositories repositoriesCommand `cmd:"" help:"List repositories."`
 	Reports      reportsCommand      `cmd:"" help:"List test reports, or the tests of one."`
 	Approve      approveCommand      `cmd:"" help:"Approve the change that waits in a pipeline; alone, list what waits."`
