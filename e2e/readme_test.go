@@ -153,7 +153,7 @@ func (x *terminal) changes(root string) {
 		has(t, x.paste("slipway watch"), "web/production runs "+commit)
 	}
 	changed(1)
-	x.paste("sed -i 's/Hello from/Hello from the/' test.sh build.sh && sed -i 's/the version %s/version %s/' build.sh && sed -i 's/the version/version/' test.sh && git commit -qam second && git push -q origin main")
+	x.paste("echo '# A second change' >> build.sh && git commit -qam second && git push -q origin main")
 	changed(2)
 	build := strings.TrimSpace(x.paste("aws codebuild list-builds-for-project --project-name web-build --query 'ids[0]' --output text"))
 	has(t, x.paste("slipway logs -f "+build), "build.sh")
