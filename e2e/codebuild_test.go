@@ -214,7 +214,7 @@ func TestCodeBuildReports(t *testing.T) {
 	if err != nil {
 		t.Error(err)
 	}
-	has(t, why, "exit 3", "exit code 3", "bad", "2 is not 3")
+	has(t, why, "Failed", "bad: 2 is not 3", "exit code 3")
 
 	made := must(c.CreateReportGroup(ctx, &codebuild.CreateReportGroupInput{Name: new("mine"), Type: types.ReportTypeTest, ExportConfig: &types.ReportExportConfig{ExportConfigType: types.ReportExportConfigTypeNoExport}}))(t)
 	_, err = c.CreateReportGroup(ctx, &codebuild.CreateReportGroupInput{Name: new("mine"), Type: types.ReportTypeTest, ExportConfig: &types.ReportExportConfig{ExportConfigType: types.ReportExportConfigTypeNoExport}})

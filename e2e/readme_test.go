@@ -124,7 +124,7 @@ func TestReadme(t *testing.T) {
 		case command == "slipway validate":
 			has(t, out, "appspec.yml: a valid appspec", "buildspec.yml: a valid buildspec", "pipeline.json: a valid pipeline")
 		case command == "slipway run":
-			has(t, out, "Build", "SUCCEEDED")
+			has(t, out, "build.sh", "SUCCEEDED")
 		case strings.Contains(command, "hosts create"):
 			if key = hostKey.FindStringSubmatch(out); key == nil {
 				t.Fatalf("no key in %s", out)

@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
@@ -34,31 +35,34 @@ func TestReleaseCommands(t *testing.T) {
 	c.first()
 
 	id := c.deploy(c.revision("v2", nil))
-	until(`\n1 +10 % +WAITING`, "releases", id)
-	says(`\n2 +50 % +ahead`, "releases", id)
-	says(id+` +WAITING +shop/prod +10 %`, "releases", "--live")
+	until(`\n1 +10 % +Running`, "releases", id)
+	says(`\n2 +50 % +Planned`, "releases", id)
+	says(`\nRunning .*shop/prod +10 % .*`+id, "releases", "--live")
 	says(`stays as it is, until: slipway resume `+id, "pause", id, "-m", "looking")
-	says(`\n1 +10 % +PAUSED`, "releases", id)
+	says(`\n1 +10 % +Paused`, "releases", id)
 	says(`"did": "resumed"`, "resume", id, "-o", "json")
 	says(`The next step of the release`, "promote", id)
-	until(`\n2 +50 % +WAITING`, "releases", "-n", "1", id)
-	says(`all traffic of shop/prod to what ran before`, "rollback", "shop/prod", "-m", "not today")
-	until(`ROLLED_BACK`, "releases", id)
+	until(`\n2 +50 % +Running`, "releases", "-n", "1", id)
+	if out, err := c.slipway("rollback", "shop/prod"); err == nil || !strings.Contains(out, "say --yes") {
+		t.Errorf("a rollback that nobody was asked about: %v\n%s", err, out)
+	}
+	says(`all traffic of shop/prod returns to the old version`, "rollback", "shop/prod", "--yes", "-m", "not today")
+	until(`Rolled back`, "releases", id)
 	says(`not today`, "releases", id)
 	c.carries("blue")
 	c.over(id)
 
 	id = c.deploy(c.revision("v3", nil))
-	until(`\n1 +10 % +WAITING`, "releases", id)
+	until(`\n1 +10 % +Running`, "releases", id)
 	says(`All traffic goes to `+id, "promote", "shop/prod", "--full")
 	if d := c.over(id); d.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("%s %+v", d.Status, d.ErrorInformation)
 	}
-	says(`PROMOTED, 100 % of the traffic`, "releases", id)
+	says(`Released, 100 % of the traffic`, "releases", id)
 	c.carries("green")
 
-	says(`deploys to shop/prod what was there before `+id, "rollback", id)
-	until(`\nd-[A-Z0-9]{9} +WAITING +shop/prod +10 %`, "releases", "--live")
+	says(`rolls shop/prod back to s3://.*, which did well here`, "rollback", id, "--yes")
+	until(`\nRunning .*shop/prod +10 % .*d-[A-Z0-9]{9}`, "releases", "--live")
 	says(`All traffic goes to d-`, "promote", "shop/prod", "--full")
 	c.carries("blue")
 }

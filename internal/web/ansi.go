@@ -165,7 +165,7 @@ func quoted(s string, from int) int {
 
 // sgr is a look: a colour of the 16 that a theme has (30 to 37, 90 to 97), or any other of the 256 or of all (which pages show alike), and attributes.
 type sgr struct {
-	colour int16
+	colour int
 	other  bool
 	marks  uint16 // a bit for each of 1 bold, 2 faint, 3 italic, 4 underlined, 9 crossed out
 }
@@ -195,7 +195,7 @@ func (l *sgr) set(parameters string) {
 		case n == 23, n == 24, n == 29:
 			l.marks &^= 1 << (n - 20)
 		case n >= 30 && n <= 37, n >= 90 && n <= 97:
-			l.colour, l.other = int16(n), false
+			l.colour, l.other = n, false
 		case n == 39:
 			l.colour, l.other = 0, false
 		case n == 38 || n == 48: // 38;5;N or 38;2;R;G;B
@@ -225,9 +225,9 @@ func (l sgr) classes() string {
 	case l.other:
 		all = append(all, "term-fgx")
 	case l.colour >= 90:
-		all = append(all, "term-fgi"+strconv.Itoa(int(l.colour)))
+		all = append(all, "term-fgi"+strconv.Itoa(l.colour))
 	case l.colour > 0:
-		all = append(all, "term-fg"+strconv.Itoa(int(l.colour)))
+		all = append(all, "term-fg"+strconv.Itoa(l.colour))
 	}
 	for _, n := range attributes {
 		if l.marks&(1<<n) != 0 {

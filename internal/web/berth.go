@@ -114,10 +114,10 @@ func makeAct(pipeline string, st *codepipeline.StageState, state *codepipeline.A
 	if x.ExternalExecutionUrl != nil {
 		a.Href = pathOf(*x.ExternalExecutionUrl)
 	}
-	switch {
-	case a.Kind == Failed:
+	switch a.Kind {
+	case Failed:
 		a.Error, a.Say = a.Say, ""
-	case a.Kind == Running:
+	case Running:
 		a.Say = "" // the glyph says it
 	}
 	id := text(x.ExternalExecutionId)

@@ -20,9 +20,6 @@ type remedy struct {
 	BackFirst                  bool // going back is what is likely wanted
 }
 
-// any tells whether there is anything to do.
-func (x remedy) any() bool { return x.Stage != "" || x.Deployment != "" || x.Back != nil }
-
 // backTo is the version that a rollback goes to.
 func (x remedy) backTo() change {
 	if x.Back == nil || x.Back.Change == nil {
