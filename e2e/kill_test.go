@@ -140,7 +140,7 @@ func (w *way) host() {
 }
 
 func (w *way) keepAgent(env []string) {
-	w.agent = w.instance.keepAgent("host", w.root, append(w.key, env...))
+	w.agent = w.instance.keepAgent("host", w.root, append(append(w.key, "SLIPWAY_CA="+w.trust), env...))
 }
 
 // push changes the content and pushes it.

@@ -4,6 +4,8 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"flag"
 	"fmt"
@@ -87,7 +89,8 @@ type instance struct {
 	url     string
 	args    []string
 	env     []string
-	noKey   bool // of the administrator in the environment
+	noKey   bool   // of the administrator in the environment
+	trust   string // a file with the authority of the server's certificate
 	log     *output
 	process *exec.Cmd
 	done    chan struct{}
@@ -278,8 +281,15 @@ func eventually(t testing.TB, what string, f func() error) {
 func (i *instance) sdk() aws.Config { return i.sdkAs(keyID, secret) }
 
 func (i *instance) sdkAs(id, key string) aws.Config {
+	transport := http.DefaultTransport.(*http.Transport)
+	if i.trust != "" {
+		pool := x509.NewCertPool()
+		pool.AppendCertsFromPEM(must(os.ReadFile(i.trust))(i.t))
+		transport = transport.Clone()
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
 	return aws.Config{APIOptions: []func(*middleware.Stack) error{exercised.record}, Region: region, BaseEndpoint: aws.String(i.url),
-		HTTPClient: &http.Client{Transport: whole{http.DefaultTransport}}, Credentials: credentials.NewStaticCredentialsProvider(id, key, ""),
+		HTTPClient: &http.Client{Transport: whole{transport}}, Credentials: credentials.NewStaticCredentialsProvider(id, key, ""),
 		Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }}
 }
 
@@ -354,8 +364,12 @@ var noCLI = sync.OnceValue(func() string {
 
 // client is the environment in which clients reach the instance.
 func (i *instance) client() []string {
-	return []string{"AWS_ENDPOINT_URL=" + i.url, "AWS_ACCESS_KEY_ID=" + keyID, "AWS_SECRET_ACCESS_KEY=" + secret, "AWS_DEFAULT_REGION=" + region, "AWS_REGION=" + region,
-		"AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "HOME=" + os.TempDir(), "SLIPWAY_ENDPOINT=" + i.url}
+	var trust []string
+	if i.trust != "" {
+		trust = []string{"SLIPWAY_CA=" + i.trust, "AWS_CA_BUNDLE=" + i.trust, "GIT_SSL_CAINFO=" + i.trust}
+	}
+	return append(trust, "AWS_ENDPOINT_URL="+i.url, "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_DEFAULT_REGION="+region, "AWS_REGION="+region,
+		"AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "HOME="+os.TempDir(), "SLIPWAY_ENDPOINT="+i.url)
 }
 
 // slipway runs a command of the binary as a client of the instance.

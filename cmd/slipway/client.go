@@ -12,12 +12,14 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/app"
 	"slipway/internal/terminal"
 )
 
 // client is how a command reaches a server: by the settings that the aws CLI uses too.
 type client struct {
 	Endpoint string `help:"Address of the server." default:"http://127.0.0.1:8080" env:"SLIPWAY_ENDPOINT,AWS_ENDPOINT_URL"`
+	CA       string `help:"File with the authorities (PEM) to trust besides the machine's." env:"SLIPWAY_CA,AWS_CA_BUNDLE" name:"ca" type:"path"`
 	Region   string `help:"Region of the server." default:"us-east-1" env:"SLIPWAY_REGION,AWS_REGION,AWS_DEFAULT_REGION"`
 }
 
@@ -37,6 +39,9 @@ func keys() (sigv4.Credentials, error) {
 	}
 	return sigv4.Credentials{}, exit(exitAccess, fmt.Errorf("no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with: set -a; . slipway-data/keys/administrator; set +a"))
 }
+
+// AfterApply has the clients of this process trust what they are told to.
+func (c client) AfterApply() error { return app.Trust(c.CA) }
 
 func (c client) open() (*awsproto.Client, error) {
 	k, err := keys()

@@ -49,7 +49,13 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
 		_ = os.Unsetenv(name)
 	}
+	var authorities []byte
+	if c.CA != "" {
+		if authorities, err = os.ReadFile(c.CA); err != nil {
+			return err
+		}
+	}
 	app.SayReady()
-	return runner.Serve(ctx, runner.Config{Endpoint: c.Endpoint, Region: c.Region, Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
+	return runner.Serve(ctx, runner.Config{Endpoint: c.Endpoint, CA: authorities, Region: c.Region, Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
 		Name: c.Name, Dir: data.Runner(), JournalDir: data.Journal(), Concurrency: builds, Pass: c.Pass, NoSandbox: c.NoSandbox, Hidden: []string{string(data)}, Log: logger()})
 }

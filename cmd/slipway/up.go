@@ -16,6 +16,11 @@ import (
 type place struct {
 	Data         string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Listen       string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
+	TLSCert      string `help:"Certificate file (PEM) to serve https with." env:"SLIPWAY_TLS_CERT" name:"tls-cert" type:"path"`
+	TLSKey       string `help:"Key file (PEM) of that certificate." env:"SLIPWAY_TLS_KEY" name:"tls-key" type:"path"`
+	TLSOwn       bool   `help:"Serve https with a certificate of the data folder's own authority; agents and clients trust DATA/ca.pem." env:"SLIPWAY_TLS_OWN" name:"tls-own"`
+	ACME         string `help:"Domains to get a certificate for from Let's Encrypt, with commas between them; the server must be reachable at port 443." env:"SLIPWAY_ACME" name:"acme"`
+	ACMEServer   string `help:"URL of another ACME authority's directory." env:"SLIPWAY_ACME_SERVER" name:"acme-server"`
 	Region       string `help:"Region of the data folder, the first time (AWS_REGION, AWS_DEFAULT_REGION, or us-east-1)." env:"SLIPWAY_REGION"`
 	Account      string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
 	URL          string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
@@ -37,13 +42,28 @@ func (p place) arguments() []string {
 	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
 	for flag, value := range map[string]string{
 		"--region=": p.Region, "--account=": p.Account, "--url=": p.URL, "--regions=": p.Regions, "--hosts=": p.Hosts,
-		"--host-networks=": p.HostNetworks, "--keep=": p.Keep,
+		"--host-networks=": p.HostNetworks, "--keep=": p.Keep, "--tls-cert=": p.TLSCert, "--tls-key=": p.TLSKey, "--acme=": p.ACME, "--acme-server=": p.ACMEServer,
 	} {
 		if value != "" {
 			args = append(args, flag+value)
 		}
 	}
+	if p.TLSOwn {
+		args = append(args, "--tls-own")
+	}
 	return args
+}
+
+func (p place) tls() app.TLS {
+	return app.TLS{Cert: p.TLSCert, Key: p.TLSKey, Own: p.TLSOwn, ACME: listed(p.ACME), Directory: p.ACMEServer}
+}
+
+// url is how the server is reached.
+func (p place) url() string { return app.URL(p.URL, p.Listen, p.tls().On()) }
+
+// listed reads a list with commas or spaces between its members.
+func listed(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 type upCommand struct {
@@ -89,14 +109,17 @@ func (c *upCommand) Run(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := c.trustOwn(data); err != nil {
+		return err
+	}
 	_, before, err := data.ReadKey("administrator")
 	if err != nil {
 		return err
 	}
 	up := &app.Up{Data: data, Listen: c.Listen, Program: program, Stderr: os.Stderr, Log: logger(),
 		Server: append([]string{"server"}, c.arguments()...),
-		Runner: []string{"runner", "--data=" + c.Data, "--endpoint=" + app.URL(c.URL, c.Listen), "--region=" + at.Region, fmt.Sprintf("--builds=%d", c.Builds)},
-		Router: []string{"router", "--data=" + c.Data, "--endpoint=" + app.URL(c.URL, c.Listen), "--region=" + at.Region, "--listen=" + c.Ports, "--metrics=" + c.Metrics},
+		Runner: []string{"runner", "--data=" + c.Data, "--endpoint=" + c.url(), "--region=" + at.Region, fmt.Sprintf("--builds=%d", c.Builds)},
+		Router: []string{"router", "--data=" + c.Data, "--endpoint=" + c.url(), "--region=" + at.Region, "--listen=" + c.Ports, "--metrics=" + c.Metrics},
 	}
 	if c.NoSandbox {
 		up.Runner = append(up.Runner, "--no-sandbox")
@@ -105,9 +128,20 @@ func (c *upCommand) Run(ctx context.Context) error {
 	return up.Run(ctx)
 }
 
+// trustOwn has this process, and what it starts, trust the data folder's own authority, if that is what the server's certificate is from.
+func (c *upCommand) trustOwn(data app.Data) error {
+	if err := c.tls().Check(); err != nil || !c.TLSOwn {
+		return err
+	}
+	if _, err := data.Authority(); err != nil {
+		return err
+	}
+	return os.Setenv("SLIPWAY_CA", data.AuthorityFile())
+}
+
 // banner says where the page is, how to use it, and, the first time, the key that was made up.
 func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
-	url := app.URL(c.URL, c.Listen)
+	url := c.url()
 	var b strings.Builder
 	fmt.Fprintf(&b, "Slipway is up.\n\n  page     %s\n  region   %s, account %s\n  data     %s\n\n", url, at.Region, at.Account, data)
 	key, ok, err := data.ReadKey("administrator")
@@ -119,6 +153,9 @@ func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
 		fmt.Fprintf(&b, "  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", key.ID, key.Secret)
 	} else {
 		fmt.Fprintf(&b, "Paste into a terminal:\n\n  set -a; . %s/administrator; set +a\n", data.Keys())
+	}
+	if c.TLSOwn {
+		fmt.Fprintf(&b, "  export AWS_CA_BUNDLE=%s GIT_SSL_CAINFO=%[1]s\n", data.AuthorityFile())
 	}
 	fmt.Fprintf(&b, "  export AWS_ENDPOINT_URL=%s AWS_DEFAULT_REGION=%s\n  aws codepipeline list-pipelines\n\n", url, at.Region)
 	_, err = os.Stdout.WriteString(b.String())
@@ -163,12 +200,13 @@ func (c *serverCommand) Run(ctx context.Context) error {
 		Keep:          keep,
 		Data:          data,
 		Listen:        c.Listen,
-		URL:           app.URL(c.URL, c.Listen),
+		TLS:           c.tls(),
+		URL:           c.url(),
 		Place:         at,
 		Database:      c.Database,
 		Prometheus:    c.Prometheus,
 		Regions:       c.Regions,
-		Hosts:         strings.FieldsFunc(c.Hosts, func(r rune) bool { return r == ',' || r == ' ' }),
+		Hosts:         listed(c.Hosts),
 		HostNetworks:  networks,
 		Administrator: key,
 		Version:       version,

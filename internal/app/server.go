@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -53,6 +54,7 @@ import (
 type Options struct {
 	Data     Data
 	Listen   string // HOST:PORT
+	TLS      TLS
 	URL      string // how others reach it
 	Place    Place
 	Database string // postgres://…; "" for the file in the data folder
@@ -69,19 +71,23 @@ type Options struct {
 	Log           *slog.Logger
 }
 
-// URL is how a server is reached that listens at an address, unless a URL is given.
-func URL(given, listen string) string {
+// URL is how a server is reached that listens at an address, with TLS or without, unless a URL is given.
+func URL(given, listen string, secure bool) string {
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+	}
 	if given != "" {
 		return strings.TrimSuffix(given, "/")
 	}
 	host, port, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "http://" + listen
+		return scheme + listen
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + net.JoinHostPort(host, port)
 }
 
 // Serve runs a server until ctx ends. Its runner, agents and router are not touched by its end.
@@ -96,6 +102,15 @@ func Serve(ctx context.Context, o Options) error {
 		return fmt.Errorf("%w. Choose another address with --listen", err)
 	}
 	defer listener.Close()
+	secure, err := o.TLS.config(o.Data, certificateNames(o.URL, o.Listen, o.Hosts))
+	if err != nil {
+		return err
+	}
+	if secure != nil {
+		listener = tls.NewListener(listener, secure)
+	} else if !loopback(o.Listen) && !strings.HasPrefix(o.URL, "https:") {
+		o.Log.Warn("this server is reached without TLS: signatures hold, but whoever is on the way reads sources, bundles and session cookies. Use --tls-own, --tls-cert or --acme, or a TLS proxy and --url https://…")
+	}
 	s, err := open(ctx, o)
 	if err != nil {
 		return err

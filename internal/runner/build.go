@@ -58,6 +58,7 @@ type Job struct {
 	Slot    int
 	// Endpoint and Credentials are of the server, whose buckets and repositories the build uses.
 	Endpoint    string
+	CA          []byte // authorities, in PEM, that the server's certificate may be of besides the machine's
 	Credentials sigv4.Credentials
 	// Pass names variables of the runner's environment that builds get.
 	Pass []string

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -153,6 +155,13 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 	var basic string
 	switch {
 	case s.Here:
+		trusted, err := b.trustedByGit()
+		if err != nil {
+			return "", nil, err
+		}
+		if trusted != "" {
+			config = append(config, [2]string{"http." + u.Scheme + "://" + u.Host + "/.sslCAInfo", trusted})
+		}
 		user, password := b.credentials.GitPassword(u.Host, u.EscapedPath(), b.order.Region, time.Now())
 		basic = user + ":" + password
 		// A signature must not be carried to wherever a redirect leads.
@@ -185,6 +194,20 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, c[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, c[1]))
 	}
 	return u.String(), env, nil
+}
+
+// trustedByGit is a file, as the build's box sees it, with the authorities that this server's certificate may be of; "" if there are none but the
+// machine's.
+func (b *build) trustedByGit() (string, error) {
+	if len(b.CA) == 0 {
+		return "", nil
+	}
+	const name = "ca.pem"
+	file := filepath.Join(b.box.hostShell(), name)
+	if err := os.WriteFile(file, b.CA, 0o644); err != nil {
+		return "", err
+	}
+	return filepath.Join(b.box.shellFolder(), name), b.box.own(file)
 }
 
 // limitedBuffer keeps the beginning of what is written to it.

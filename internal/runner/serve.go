@@ -26,6 +26,7 @@ import (
 // Config is what a runner is started with.
 type Config struct {
 	Endpoint    string // of the server
+	CA          []byte // authorities, in PEM, that its certificate may be of besides the machine's
 	Region      string
 	Credentials sigv4.Credentials // an access key of the role runner
 	// Name tells runners apart. A runner that comes back under its name finds what it had left.
@@ -467,7 +468,7 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		dir = filepath.Join(s.Dir, "builds", fmt.Sprintf("slot-%d", r.slot))
 	}
 	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
-	result := Run(r.ctx, Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, Credentials: s.Credentials, Pass: s.Pass,
+	result := Run(r.ctx, Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, CA: s.CA, Credentials: s.Credentials, Pass: s.Pass,
 		Progress: p.tell, Name: s.Name})
 	p.close()
 	if err := w.Close(); err != nil {
