@@ -90,7 +90,7 @@ func TestEmptyPages(t *testing.T) {
 		{"empty-deployments", "/deployments", "aws deploy create-deployment-group"},
 		{"empty-releases", "/releases", "slipway policies put"},
 		{"empty-hosts", "/settings/hosts", "three lines to paste"},
-		{"empty-find", "/find?q=nothing+at+all", "Nothing fits"},
+		{"empty-find", "/find?q=nothing+at+all", "No results"},
 	} {
 		b.visit(page.name, page.path, page.shows)
 	}
