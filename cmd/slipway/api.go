@@ -61,33 +61,42 @@ func (c *apiCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	operation := camel(c.Operation)
-	at, err := serverAt(c.Endpoint)
+	answer, err := c.ask(ctx, all[i], camel(c.Operation), input)
 	if err != nil {
 		return err
 	}
-	r, body, err := request(all[i].Info(), at, operation, input)
+	return printJSON(answer)
+}
+
+// ask calls an operation of any service, and returns its answer as it comes.
+func (c client) ask(ctx context.Context, s awsproto.Service, operation string, input []byte) ([]byte, error) {
+	at, err := serverAt(c.Endpoint)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	r, body, err := request(s.Info(), at, operation, input)
+	if err != nil {
+		return nil, err
 	}
 	k, err := keys()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	k.Sign(r, sigv4.HexSHA256(body), c.Region, all[i].Info().SigningName, time.Now())
+	region := c.Region
+	if region == "" {
+		region = defaultRegion
+	}
+	k.Sign(r, sigv4.HexSHA256(body), region, s.Info().SigningName, time.Now())
 	resp, err := http.DefaultClient.Do(r.WithContext(ctx))
 	if err != nil {
-		return fmt.Errorf("%s:%s: %w", c.Service, operation, err)
+		return nil, fmt.Errorf("%s:%s: %w", s.Info().Name, operation, err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(resp.Body)
-	if err != nil {
-		return err
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = refusal(s, operation, resp.StatusCode, answer)
 	}
-	if resp.StatusCode != http.StatusOK {
-		return refusal(all[i], operation, resp.StatusCode, answer)
-	}
-	return printJSON(answer)
+	return answer, err
 }
 
 // operations are the names of a service's operations.

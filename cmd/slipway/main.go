@@ -37,6 +37,7 @@ type commands struct {
 	Groups       groupsCommand       `cmd:"" help:"List deployment groups and what runs in each; create or delete one."`
 	Projects     projectsCommand     `cmd:"" help:"List build projects; create or delete one."`
 	Policies     policiesCommand     `cmd:"" help:"Get, put or delete the release policy of a deployment group."`
+	Alarms       alarmsCommand       `cmd:"" help:"List alarms with their states; create, change or delete one."`
 	S3           s3Command           `cmd:"" name:"s3" help:"Create buckets; list, copy and delete objects: what aws s3 does, without it."`
 	Repositories repositoriesCommand `cmd:"" help:"List repositories."`
 	Reports      reportsCommand      `cmd:"" help:"List test reports, or the tests of one."`

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
 
 	"slipway/api/codedeploy"
@@ -113,21 +115,46 @@ func (f *deployedFailure) tell(t *terminal.Table) {
 	t.Note(terminal.Clean("all of it: slipway logs " + *f.Deployment.DeploymentId + " --host " + f.Host + " --event " + event))
 }
 
-// execution finds the action that failed, and explains the build or the deployment that it was.
+// execution finds the actions that failed, and explains the build or the deployment that each was: of one execution, or of what failed last in each stage.
 func (c *whyCommand) execution(ctx context.Context, api *contract, n named) error {
-	if n.execution == "" {
-		stage, execution, err := api.failedStage(ctx, n)
-		if err != nil && n.stage == "" {
-			if last, bad := api.lastCancelled(ctx, n.pipeline); bad == nil && last != "" {
-				n.execution = last
-				return c.ended(ctx, api, n)
-			}
+	if n.execution != "" {
+		return c.failedIn(ctx, api, n)
+	}
+	state, err := api.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &n.pipeline})
+	if err == nil {
+		err = stageOf(state, n)
+	}
+	if err != nil {
+		return err
+	}
+	found := false
+	for i := range state.StageStates {
+		s := &state.StageStates[i]
+		failedHere := s.LatestExecution != nil && s.LatestExecution.Status == codepipeline.StageExecutionStatusFailed
+		if !failedHere || n.stage != "" && n.stage != *s.StageName {
+			continue
 		}
-		if err != nil {
+		if found && c.Output != "table" {
+			return usage("several stages of %s failed; say which: %s/%s", n.pipeline, n.pipeline, *s.StageName)
+		}
+		if found {
+			fmt.Fprintln(os.Stdout)
+		}
+		found = true
+		of := n
+		of.stage, of.execution = *s.StageName, *s.LatestExecution.PipelineExecutionId
+		if err := c.failedIn(ctx, api, of); err != nil {
 			return err
 		}
-		n.stage, n.execution = stage, execution
 	}
+	if !found {
+		return refused("no stage of %s failed", n.pipeline)
+	}
+	return nil
+}
+
+// failedIn explains the first action that failed in an execution, in the stage that is named if one is.
+func (c *whyCommand) failedIn(ctx context.Context, api *contract, n named) error {
 	in := &codepipeline.ListActionExecutionsInput{PipelineName: &n.pipeline, Filter: &codepipeline.ActionExecutionFilter{PipelineExecutionId: &n.execution}}
 	for {
 		page, err := api.pipelines.ListActionExecutions(ctx, in)
@@ -136,12 +163,13 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 		}
 		for i := range page.ActionExecutionDetails {
 			a := &page.ActionExecutionDetails[i]
-			if a.Status == codepipeline.ActionExecutionStatusFailed && (n.stage == "" || n.stage == *a.StageName) && (n.action == "" || n.action == *a.ActionName) {
+			meant := (n.stage == "" || n.stage == *a.StageName) && (n.action == "" || n.action == *a.ActionName)
+			if a.Status == codepipeline.ActionExecutionStatusFailed && meant {
 				return c.action(ctx, api, n, a)
 			}
 		}
 		if in.NextToken = page.NextToken; in.NextToken == nil {
-			return c.ended(ctx, api, n)
+			return refused("no action of the execution %s of %s failed", n.execution, n.pipeline)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/a-h/templ"
 
@@ -30,7 +31,7 @@ type Shell struct {
 }
 
 func (s *site) shell(r *http.Request, v visitor, title string, live ...string) Shell {
-	x := Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Address: s.URL, Live: append(live, "attention"),
+	x := Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Address: s.URL, Live: watched(live),
 		Tokens: "/static/" + s.static["tokens.css"].name, Base: "/static/" + s.static["base.css"].name, Script: "/static/" + s.static["slipway.js"].name, Icon: "/static/" + s.static["mark.svg"].name}
 	if v.Caller.Name == "" {
 		return x // nobody is signed in
@@ -42,6 +43,16 @@ func (s *site) shell(r *http.Request, v visitor, title string, live ...string) S
 	}
 	x.Failed, x.Waiting = number(out.Failed), number(out.Waiting)
 	return x
+}
+
+// watched is what a page hears of: what it shows, and what the header counts.
+func watched(live []string) []string {
+	for _, topic := range []string{"attention", "releases"} {
+		if !slices.Contains(live, topic) {
+			live = append(live, topic)
+		}
+	}
+	return live
 }
 
 // render writes a page, whole or not at all.
