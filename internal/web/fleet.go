@@ -106,7 +106,7 @@ func (s *site) fleets(ctx context.Context, d *deployment) error {
 	labels := []codedeploy.TargetLabel{""}
 	if d.blueGreen() {
 		labels = []codedeploy.TargetLabel{codedeploy.TargetLabelGreen, codedeploy.TargetLabelBlue}
-		sides = []fleet{{Title: "Replacement hosts", Say: "they take the traffic over"}, {Title: "Original hosts", Say: "they hand it over"}}
+		sides = []fleet{{Title: "Replacement hosts", Say: "receive the traffic"}, {Title: "Original hosts", Say: "had the traffic before"}}
 	}
 	for i, label := range labels {
 		hosts, rest, n, err := s.side(ctx, *d.DeploymentId, label, shownHosts/len(labels))
