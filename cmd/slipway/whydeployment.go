@@ -130,8 +130,7 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 	found := false
 	for i := range state.StageStates {
 		s := &state.StageStates[i]
-		failedHere := s.LatestExecution != nil && s.LatestExecution.Status == codepipeline.StageExecutionStatusFailed
-		if !failedHere || n.stage != "" && n.stage != *s.StageName {
+		if !brokenOff(s.LatestExecution) || n.stage != "" && n.stage != *s.StageName {
 			continue
 		}
 		if found && c.Output != "table" {
@@ -147,10 +146,23 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 			return err
 		}
 	}
-	if !found {
-		return refused("no stage of %s failed", n.pipeline)
+	if found {
+		return nil
 	}
-	return nil
+	if n.stage == "" { // its newest execution may have ended in no stage
+		if n.execution, err = api.lastCancelled(ctx, n.pipeline); err != nil {
+			return err
+		}
+	}
+	if n.execution == "" {
+		return refused("no stage of %s failed or was stopped", n.pipeline)
+	}
+	return c.ended(ctx, api, n)
+}
+
+// brokenOff tells whether an execution failed in a stage, or was stopped there.
+func brokenOff(x *codepipeline.StageExecution) bool {
+	return x != nil && (x.Status == codepipeline.StageExecutionStatusFailed || x.Status == codepipeline.StageExecutionStatusStopped)
 }
 
 // failedIn explains the first action that failed in an execution, in the stage that is named if one is.
@@ -169,7 +181,7 @@ func (c *whyCommand) failedIn(ctx context.Context, api *contract, n named) error
 			}
 		}
 		if in.NextToken = page.NextToken; in.NextToken == nil {
-			return refused("no action of the execution %s of %s failed", n.execution, n.pipeline)
+			return c.ended(ctx, api, n)
 		}
 	}
 }

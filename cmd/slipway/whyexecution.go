@@ -5,6 +5,7 @@ import (
 
 	"slipway/api/codepipeline"
 	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 // ended says why an execution ended of which no action failed: its pipeline was changed, a newer one took its place, somebody stopped it.
@@ -16,7 +17,7 @@ func (c *whyCommand) ended(ctx context.Context, api *contract, n named) error {
 	x := out.PipelineExecution
 	switch x.Status {
 	case codepipeline.PipelineExecutionStatusSucceeded, codepipeline.PipelineExecutionStatusInProgress:
-		return refused("no action of the execution %s of %s failed: it is %s", n.execution, n.pipeline, x.Status)
+		return refused("no action of the execution %s of %s failed: it is %s", n.execution, n.pipeline, view.KindOf(x.Status).Word())
 	}
 	reason := ""
 	if x.StatusSummary != nil {
@@ -25,7 +26,7 @@ func (c *whyCommand) ended(ctx context.Context, api *contract, n named) error {
 		return err
 	}
 	return c.print(x, func(t *terminal.Table) {
-		t.Note(terminal.Clean(n.pipeline + " " + n.execution + ": " + string(x.Status)))
+		t.Note(terminal.Clean(n.pipeline + " " + n.execution + ": " + view.StatusWord(x.Status)))
 		if reason != "" {
 			t.Note(terminal.Clean(reason))
 		}
@@ -49,9 +50,9 @@ func (c *contract) stopReason(ctx context.Context, n named) (string, error) {
 				continue
 			}
 			if s.StopTrigger != nil && s.StopTrigger.Reason != nil {
-				return "Somebody stopped it: " + *s.StopTrigger.Reason, nil
+				return "It was stopped: " + *s.StopTrigger.Reason, nil
 			}
-			return "Somebody stopped it.", nil
+			return "It was stopped.", nil
 		}
 		if in.NextToken = page.NextToken; in.NextToken == nil {
 			return "", nil
