@@ -33,6 +33,8 @@ type Server struct {
 	Caller func(ctx context.Context, accessKeyID string) (Caller, error)
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Detached are the operations that wait; nil for none.
+	Detached *Detached
 
 	targets map[string]served // by what stands in X-Amz-Target or in the path
 	queries map[string]served // by signing name
@@ -104,6 +106,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Amzn-Requestid", q.id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out, err := s.serve(q, w, r)
+	if errors.Is(err, errDetached) {
+		return
+	}
 	if err != nil {
 		s.fail(w, q, err)
 		return
@@ -134,6 +139,9 @@ func (s *Server) serve(q *request, w http.ResponseWriter, r *http.Request) (any,
 	}
 	if err := s.operation(q, r); err != nil {
 		return nil, err
+	}
+	if s.detach(q, w, r, caller) {
+		return nil, errDetached
 	}
 	return q.endpoint.call(WithCaller(r.Context(), caller), q.decode)
 }

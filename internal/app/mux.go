@@ -31,6 +31,9 @@ type mux struct {
 	endPolls context.CancelCauseFunc
 }
 
+// detached are the operations that many wait with at a time: people's programs and commands.
+var detached = []string{"WaitForChange", "ReadLog"}
+
 // longPolls are the operations that wait for something to happen.
 var longPolls = []string{"PollBuild", "PollRouter", "WaitForChange", "ReadLog", "PollHostCommand"}
 

@@ -60,6 +60,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 		endRequests(errStopping)
 		_ = hs.Close()
 	}
+	s.handler.api.Detached.Wait(end)
 	endRequests(errStopping)
 	endWork(errStopping)
 	p.wait(partsGrace)

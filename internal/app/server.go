@@ -254,6 +254,7 @@ func (s *server) fit(ctx context.Context) error {
 		Authorize: objectAccess(builds, deployments),
 	}
 	polls, endPolls := context.WithCancelCause(context.WithoutCancel(ctx))
+	api.Detached = &awsproto.Detached{Context: polls, Names: detached}
 	s.handler = &mux{
 		polls:    polls,
 		endPolls: endPolls,
