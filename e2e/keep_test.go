@@ -41,8 +41,11 @@ func TestKeep(t *testing.T) {
 	for table, want := range map[string]int{"builds": 1, "deploy_deployments": 21, "pipeline_executions": 20} {
 		eventually(t, table+" are deleted", func() error {
 			var n int
-			if err := db.QueryRow(`SELECT COUNT(*) FROM ` + table).Scan(&n); err != nil || n != want {
-				return fmt.Errorf("%d rows, want %d: %v", n, want, err)
+			if err := db.QueryRow(`SELECT COUNT(*) FROM ` + table).Scan(&n); err != nil {
+				return err
+			}
+			if n != want {
+				return fmt.Errorf("%d rows, want %d", n, want)
 			}
 			return nil
 		})

@@ -65,15 +65,6 @@ func (x *terminal) paste(command string) string {
 	return string(out)
 }
 
-func (x *terminal) write(files map[string]string) {
-	x.t.Helper()
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(x.dir, name), []byte(content), 0o755); err != nil {
-			x.t.Fatal(err)
-		}
-	}
-}
-
 // background runs a command until the test's end.
 func (x *terminal) background(command string) {
 	x.t.Helper()

@@ -121,7 +121,7 @@ func (d *Doctor) disk() Finding {
 		f.Problem, f.Cure = "the data folder can't be looked at: "+err.Error(), "Name it with --data"
 		return f
 	}
-	free := s.Bavail * uint64(s.Bsize) //nolint:unconvert // its type differs between machines
+	free := s.Bavail * uint64(s.Bsize)
 	f.Note = fmt.Sprintf("%.1f GB free", float64(free)/1e9)
 	if free < 1<<30 {
 		f.Problem, f.Cure = "less than 1 GiB is free below "+string(d.Data), "Free some, or shorten what is kept with --keep"

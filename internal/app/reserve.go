@@ -30,7 +30,7 @@ func newReserve(d Data, log *slog.Logger) *reserve {
 	r := &reserve{path: filepath.Join(string(d), "reserve"), size: maxReserve, log: log}
 	var s unix.Statfs_t
 	if unix.Statfs(string(d), &s) == nil {
-		r.size = min(r.size, int64(s.Blocks)*s.Bsize/20) //nolint:unconvert // the types differ between machines
+		r.size = min(r.size, int64(s.Blocks)*s.Bsize/20)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,7 +61,7 @@ func (r *reserve) free() int64 {
 	if unix.Statfs(filepath.Dir(r.path), &s) != nil {
 		return 0
 	}
-	return int64(s.Bavail) * s.Bsize //nolint:unconvert // the types differ between machines
+	return int64(s.Bavail) * s.Bsize
 }
 
 // room tells whether there is room for more than the database: an error says that the disk is nearly full, and what to do.

@@ -89,7 +89,8 @@ func (s *Service) bind(ctx context.Context, name, key string, polls bool) error 
 			return err
 		}
 		silent := s.Now().Sub(s.lastHeard(name, seen)) > s.Silence
-		if holder != "" && holder != key && !(polls && silent) || !known && !polls {
+		free := holder == "" || holder == key || polls && silent
+		if !free || !known && !polls {
 			return &slipway.RunnerConflictException{Message: "The runner " + name + " belongs to another access key. Give this one a name of its own."}
 		}
 		tx.AfterCommit(func() { s.runners.bind(name, key) })
