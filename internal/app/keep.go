@@ -90,7 +90,7 @@ func (k *keeper) run(ctx context.Context, _ store.Running) (store.Outcome, error
 	if err := k.expire(ctx); err != nil {
 		return store.Done, err
 	}
-	if err := errors.Join(k.s.sources.Sweep(ctx), k.s.objects.Sweep(ctx)); err != nil {
+	if err := errors.Join(k.s.sources.Sweep(ctx), k.s.objects.Sweep(ctx), k.sweepLogs(ctx, k.s.sources.Quarantine)); err != nil {
 		return store.Done, err
 	}
 	return store.Again(time.Now().Add(day)), nil

@@ -115,10 +115,25 @@ func checkSource(s cb.ProjectSource, what string) error {
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" {
 		return invalid("Invalid project %s: the location of a %s source is a Git URL with https, http or ssh, not %q.", what, s.Type, location)
 	}
-	if _, set := u.User.Password(); set {
-		return invalid("Invalid project %s: take the password out of its location; a location is shown to everybody who may see the project.", what)
+	if secretUser(s.Type, u) {
+		return invalid("Invalid project %s: take the user name, token or password out of its location; a location is shown to everybody who may see the project.", what)
 	}
 	return nil
+}
+
+// longestName is how long a user name at Bitbucket may be; what is longer is a token.
+const longestName = 30
+
+// secretUser tells whether what stands before the host of a Git URL may open something: a password, or a token in the place of a name. The clone
+// URLs that Bitbucket shows begin with the reader's name.
+func secretUser(t cb.SourceType, u *url.URL) bool {
+	if _, set := u.User.Password(); set {
+		return true
+	}
+	if u.User == nil || u.Scheme == "ssh" {
+		return false
+	}
+	return t != cb.SourceTypeBitbucket || len(u.User.Username()) > longestName
 }
 
 func checkArtifacts(a cb.ProjectArtifacts, what string) error {

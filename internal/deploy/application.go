@@ -94,7 +94,7 @@ func (s *Service) BatchGetApplications(ctx context.Context, in *cd.BatchGetAppli
 		return out, nil
 	}
 	found, err := store.Documents[cd.ApplicationInfo](ctx, s.db, `SELECT doc FROM deploy_applications WHERE name IN `+list(1, len(in.ApplicationNames))+` ORDER BY name`,
-		anys(in.ApplicationNames)...)
+		store.Args(in.ApplicationNames)...)
 	if err != nil {
 		return nil, err
 	}

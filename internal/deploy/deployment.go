@@ -53,7 +53,7 @@ func (s *Service) BatchGetDeployments(ctx context.Context, in *cd.BatchGetDeploy
 			return nil, err
 		}
 	}
-	all, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(in.DeploymentIds)), anys(in.DeploymentIds)...)
+	all, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(in.DeploymentIds)), store.Args(in.DeploymentIds)...)
 	if err != nil {
 		return nil, err
 	}

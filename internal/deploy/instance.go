@@ -186,7 +186,7 @@ func (s *Service) BatchGetOnPremisesInstances(ctx context.Context, in *cd.BatchG
 		}
 	}
 	all, err := store.Documents[cd.InstanceInfo](ctx, s.db, `SELECT doc FROM deploy_instances WHERE name IN `+list(1, len(in.InstanceNames))+` ORDER BY name`,
-		anys(in.InstanceNames)...)
+		store.Args(in.InstanceNames)...)
 	for _, i := range all {
 		out.InstanceInfos = append(out.InstanceInfos, *i)
 	}

@@ -44,14 +44,6 @@ func list(from, n int) string {
 	return "(" + b.String() + ")"
 }
 
-func anys[T any](values []T) []any {
-	out := make([]any, len(values))
-	for i, v := range values {
-		out[i] = v
-	}
-	return out
-}
-
 func text(p *string) string {
 	if p == nil {
 		return ""

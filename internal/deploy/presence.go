@@ -98,7 +98,7 @@ func (s *Service) HostsSeen(ctx context.Context, names []string) (map[string]tim
 			all[name] = time.UnixMilli(at)
 		}
 		return struct{}{}, err
-	}, `SELECT name, seen FROM deploy_instances WHERE name IN `+list(1, len(names)), anys(names)...)
+	}, `SELECT name, seen FROM deploy_instances WHERE name IN `+list(1, len(names)), store.Args(names)...)
 	s.hosts.mu.Lock()
 	defer s.hosts.mu.Unlock()
 	for _, name := range names {

@@ -125,7 +125,7 @@ func (s *Service) RegisterApplicationRevision(ctx context.Context, in *cd.Regist
 
 // revisions reads registered revisions, each with the groups whose current revision it is.
 func revisions(ctx context.Context, q store.Queryer, app string, keys []string) (map[string]*cd.RevisionInfo, error) {
-	args := append([]any{app}, anys(keys)...)
+	args := append([]any{app}, store.Args(keys)...)
 	found, err := store.Documents[cd.RevisionInfo](ctx, q, `SELECT doc FROM deploy_revisions WHERE application = $1 AND key IN `+list(2, len(keys)), args...)
 	if err != nil {
 		return nil, err

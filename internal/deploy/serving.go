@@ -53,7 +53,7 @@ func (s *Service) Serving(ctx context.Context, of []slipway.GroupRef) ([]slipway
 		if len(names) == 0 {
 			return nil, nil
 		}
-		where, args = ` WHERE a.name || '/' || g.name IN `+list(1, len(names)), anys(names)
+		where, args = ` WHERE a.name || '/' || g.name IN `+list(1, len(names)), store.Args(names)
 	}
 	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) }, `SELECT `+groupColumns+where+` ORDER BY a.name, g.name LIMIT 200`, args...)
 	if err != nil || len(groups) == 0 {
@@ -88,7 +88,7 @@ func (s *Service) onHosts(ctx context.Context, groups []*group) (map[string]map[
 			states[grp][host] = h
 		}
 		return struct{}{}, err
-	}, `SELECT grp, host, doc FROM deploy_health WHERE grp IN `+list(1, len(ids)), anys(ids)...)
+	}, `SELECT grp, host, doc FROM deploy_health WHERE grp IN `+list(1, len(ids)), store.Args(ids)...)
 	return states, err
 }
 

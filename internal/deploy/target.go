@@ -151,11 +151,11 @@ func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels 
 	where, args := "", []any{d.id}
 	if len(statuses) > 0 {
 		where = " AND status IN " + list(2, len(statuses))
-		args = append(args, anys(statuses)...)
+		args = append(args, store.Args(statuses)...)
 	}
 	if len(labels) > 0 {
 		where += " AND label IN " + list(len(args)+1, len(labels))
-		args = append(args, anys(labels)...)
+		args = append(args, store.Args(labels)...)
 	}
 	type row struct {
 		name     string

@@ -5,6 +5,7 @@ package identity
 import (
 	"context"
 	"crypto/rand"
+	"database/sql"
 	"embed"
 	"encoding/base32"
 	"encoding/base64"
@@ -61,32 +62,49 @@ func New(ctx context.Context, db *store.Store, s *seal.Sealer, account, region s
 	return i, i.load(ctx)
 }
 
+const activeKeys = `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k JOIN users u ON u.name = k.owner WHERE k.active = 1`
+
+func (s *Service) scanKey(r *sql.Rows) (k key, err error) {
+	var sealed string
+	c := awsproto.Caller{Account: s.account}
+	if err := r.Scan(&c.AccessKeyID, &sealed, &c.Name, &c.UserID, &c.ARN, &c.Role); err != nil {
+		return k, err
+	}
+	secret, err := s.seal.Open(sealed, "access-key "+c.AccessKeyID)
+	if err != nil {
+		return k, fmt.Errorf("access key %s: %w", c.AccessKeyID, err)
+	}
+	return key{string(secret), c}, nil
+}
+
+// find returns an active access key. Where other servers work on the database it is read each time: one that was deleted there must not open
+// anything here.
+func (s *Service) find(ctx context.Context, id string) (key, bool, error) {
+	if s.db.Shared() {
+		all, err := store.All(ctx, s.db, s.scanKey, activeKeys+` AND k.id = $1`, id)
+		if err != nil || len(all) == 0 {
+			return key{}, false, err
+		}
+		return all[0], true, nil
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	k, ok := s.keys[id]
+	return k, ok, nil
+}
+
 // load reads the keys anew. It is called after each change of them, and goes on when ctx ends: a key that is deleted must not stay.
 func (s *Service) load(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	rows, err := s.db.Query(ctx, `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k JOIN users u ON u.name = k.owner WHERE k.active = 1`)
+	all, err := store.All(ctx, s.db, s.scanKey, activeKeys)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	keys := map[string]key{}
-	for rows.Next() {
-		var id, sealed string
-		c := awsproto.Caller{Account: s.account}
-		if err := rows.Scan(&id, &sealed, &c.Name, &c.UserID, &c.ARN, &c.Role); err != nil {
-			return err
-		}
-		secret, err := s.seal.Open(sealed, "access-key "+id)
-		if err != nil {
-			return fmt.Errorf("access key %s: %w", id, err)
-		}
-		c.AccessKeyID = id
-		keys[id] = key{string(secret), c}
-	}
-	if err := rows.Err(); err != nil {
-		return err
+	keys := make(map[string]key, len(all))
+	for _, k := range all {
+		keys[k.caller.AccessKeyID] = k
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,22 +113,18 @@ func (s *Service) load(ctx context.Context) error {
 }
 
 // Lookup finds the secret of an access key; it is a sigv4.Lookup.
-func (s *Service) Lookup(_ context.Context, id string) (sigv4.Secret, bool, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	k, ok := s.keys[id]
-	return sigv4.Secret{Key: k.secret}, ok, nil
+func (s *Service) Lookup(ctx context.Context, id string) (sigv4.Secret, bool, error) {
+	k, ok, err := s.find(ctx, id)
+	return sigv4.Secret{Key: k.secret}, ok, err
 }
 
 // Caller tells who an access key belongs to.
-func (s *Service) Caller(_ context.Context, id string) (awsproto.Caller, error) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	k, ok := s.keys[id]
-	if !ok {
-		return awsproto.Caller{}, errors.New("the access key is gone")
+func (s *Service) Caller(ctx context.Context, id string) (awsproto.Caller, error) {
+	k, ok, err := s.find(ctx, id)
+	if err == nil && !ok {
+		err = errors.New("the access key is gone")
 	}
-	return k.caller, nil
+	return k.caller, err
 }
 
 // UserARN is the ARN of a user.

@@ -22,9 +22,10 @@ type Session struct {
 // SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session; ok is false
 // if they do not match.
 func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error) {
-	s.mu.RLock()
-	k, known := s.keys[name]
-	s.mu.RUnlock()
+	k, known, err := s.find(ctx, name)
+	if err != nil {
+		return "", false, err
+	}
 	owner := k.caller.Name
 	if known {
 		ok = subtle.ConstantTimeCompare([]byte(hashed(k.secret)), []byte(hashed(secret))) == 1

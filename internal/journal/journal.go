@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"slipway/internal/quarantine"
 )
 
 // MaxLine is the longest line in bytes that Read returns: longer ones are cut into several.
@@ -91,6 +93,16 @@ func (j *Journal) Remove(n Name) error {
 		return fmt.Errorf("remove log %s: %w", n, err)
 	}
 	return addBytes(filepath.Dir(dir), -bytes)
+}
+
+// MoveAway moves a log to the quarantine, if it is older than a day: the database knows nothing that it could be of.
+func (j *Journal) MoveAway(n Name, aside quarantine.Place) error {
+	dir, err := j.path(n)
+	if err != nil {
+		return err
+	}
+	_, err = aside.Take(dir, "journal", "The database knows nothing that the log "+n.String()+" could be of.")
+	return err
 }
 
 func (j *Journal) path(n Name) (string, error) {

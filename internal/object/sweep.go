@@ -73,12 +73,8 @@ func (b blobs) sweepFolder(ctx context.Context, q store.Queryer, dir string, kno
 
 // knownBlobs tells which blobs an object or a part has.
 func knownBlobs(ctx context.Context, q store.Queryer, ids []string) (map[string]bool, error) {
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
 	in := `IN (` + store.Placeholders(len(ids)) + `)`
-	found, err := store.Strings(ctx, q, `SELECT blob FROM objects WHERE blob `+in+` UNION ALL SELECT blob FROM parts WHERE blob `+in, args...)
+	found, err := store.Strings(ctx, q, `SELECT blob FROM objects WHERE blob `+in+` UNION ALL SELECT blob FROM parts WHERE blob `+in, store.Args(ids)...)
 	has := make(map[string]bool, len(found))
 	for _, id := range found {
 		has[id] = true

@@ -62,14 +62,6 @@ func (s *Service) checkARN(kind, arn string) error {
 	return nil
 }
 
-func anys(ss []string) []any {
-	all := make([]any, len(ss))
-	for i, s := range ss {
-		all[i] = s
-	}
-	return all
-}
-
 func limit(n *int32) int {
 	if n == nil {
 		return aPage

@@ -99,11 +99,7 @@ func (s *Service) BatchGetRepositories(ctx context.Context, in *cc.BatchGetRepos
 		return nil, &cc.MaximumRepositoryNamesExceededException{Message: "At most 100 repository names may be given."}
 	}
 	out := &cc.BatchGetRepositoriesOutput{Repositories: []cc.RepositoryMetadata{}, RepositoriesNotFound: []string{}}
-	args := make([]any, len(in.RepositoryNames))
-	for i, name := range in.RepositoryNames {
-		args[i] = name
-	}
-	found, err := store.Documents[cc.RepositoryMetadata](ctx, s.db, `SELECT doc FROM repositories WHERE name IN (`+store.Placeholders(len(args))+`)`, args...)
+	found, err := store.Documents[cc.RepositoryMetadata](ctx, s.db, `SELECT doc FROM repositories WHERE name IN (`+store.Placeholders(len(in.RepositoryNames))+`)`, store.Args(in.RepositoryNames)...)
 	if err != nil {
 		return nil, err
 	}

@@ -99,3 +99,12 @@ func Placeholders(n int) string {
 	}
 	return b.String()
 }
+
+// Args are values as the arguments of a statement.
+func Args[T any](values []T) []any {
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = v
+	}
+	return args
+}
