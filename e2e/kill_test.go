@@ -140,7 +140,7 @@ func (w *way) host() {
 }
 
 func (w *way) keepAgent(env []string) {
-	w.agent = w.instance.keepAgent("host", w.root, append(append(w.key, "SLIPWAY_CA="+w.trust), env...))
+	w.agent = w.instance.keepAgent("host", w.root, append(append([]string{"SLIPWAY_CA=" + w.trust}, w.key...), env...))
 }
 
 // push changes the content and pushes it.

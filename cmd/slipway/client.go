@@ -19,7 +19,7 @@ import (
 // client is how a command reaches a server: by the settings that the aws CLI uses too.
 type client struct {
 	Endpoint string `help:"Address of the server." default:"http://127.0.0.1:8080" env:"SLIPWAY_ENDPOINT,AWS_ENDPOINT_URL"`
-	CA       string `help:"File with the authorities (PEM) to trust besides the machine's." env:"SLIPWAY_CA,AWS_CA_BUNDLE" name:"ca" type:"path"`
+	CA       string `help:"File with the authorities (PEM) to trust besides the machine's." env:"SLIPWAY_CA,AWS_CA_BUNDLE" name:"ca"`
 	Region   string `help:"Region of the server." default:"us-east-1" env:"SLIPWAY_REGION,AWS_REGION,AWS_DEFAULT_REGION"`
 }
 

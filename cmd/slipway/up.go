@@ -16,8 +16,8 @@ import (
 type place struct {
 	Data         string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Listen       string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
-	TLSCert      string `help:"Certificate file (PEM) to serve https with." env:"SLIPWAY_TLS_CERT" name:"tls-cert" type:"path"`
-	TLSKey       string `help:"Key file (PEM) of that certificate." env:"SLIPWAY_TLS_KEY" name:"tls-key" type:"path"`
+	TLSCert      string `help:"Certificate file (PEM) to serve https with." env:"SLIPWAY_TLS_CERT" name:"tls-cert"`
+	TLSKey       string `help:"Key file (PEM) of that certificate." env:"SLIPWAY_TLS_KEY" name:"tls-key"`
 	TLSOwn       bool   `help:"Serve https with a certificate of the data folder's own authority; agents and clients trust DATA/ca.pem." env:"SLIPWAY_TLS_OWN" name:"tls-own"`
 	ACME         string `help:"Domains to get a certificate for from Let's Encrypt, with commas between them; the server must be reachable at port 443." env:"SLIPWAY_ACME" name:"acme"`
 	ACMEServer   string `help:"URL of another ACME authority's directory." env:"SLIPWAY_ACME_SERVER" name:"acme-server"`

@@ -8,6 +8,7 @@ import (
 
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
+	"slipway/internal/store"
 )
 
 // maxTargets is AWS's limit of a batch of targets.
