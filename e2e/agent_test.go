@@ -47,7 +47,12 @@ func (i *instance) keepAgent(name, root string, env []string, args ...string) *a
 		}
 	}()
 	<-started
-	i.t.Cleanup(a.end)
+	i.t.Cleanup(func() {
+		a.end()
+		if i.t.Failed() {
+			i.t.Logf("the agent of %s printed:\n%s", name, tail(a.log.String(), 20))
+		}
+	})
 	return a
 }
 

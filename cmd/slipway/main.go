@@ -121,6 +121,9 @@ func commandName(field reflect.StructField) string {
 func run(args []string) int {
 	parser, err := kong.New(grammar(args), kong.Name("slipway"), kong.Description(description), kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}), kong.ShortUsageOnError())
+	if err == nil {
+		err = forgetEmpty(parser)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "slipway:", err)
 		return 2
