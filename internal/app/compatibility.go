@@ -106,8 +106,8 @@ Buckets (create, delete, head, list, location, versioning), objects (put, get, h
 uploads, parts by number, checksums, listing v1, v2 and of versions, presigned URLs, path and virtual-host style. Storage classes (but those that must be
 restored from) and encryption settings are kept and returned, and have no effect; an ACL is ` + "`private` or `bucket-owner-full-control`" + `, any other answers
 ` + "`AccessControlListNotSupported`" + `. Policies, tagging, lifecycle, object lock, the other sub-resources and every header that is not known answer
-` + "`NotImplemented`" + `. A checksum is returned where the client sent or asked for one. As at S3, a presigned URL may be used with any content type;
-every other header that is acted on must be signed.
+` + "`NotImplemented`" + `. A checksum is returned where the client sent or asked for one. As at S3, the content type need not be signed;
+every other header that is acted on must be.
 `
 
 const compatibilityLimits = `## Where Slipway differs

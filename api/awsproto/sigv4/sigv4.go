@@ -212,8 +212,8 @@ func (p *parsed) credential(s string) error {
 	return nil
 }
 
-// covered refuses a request with a header that is acted on and not signed: whoever passes a signed request on could set it. A presigned
-// URL may be used with any content type, as at S3: the one who uploads knows it, not the one who signs.
+// covered refuses a request with a header that is acted on and not signed: whoever passes a signed request on could set it. The content type
+// may be unsigned, as at AWS: the SDK for PHP never signs it, and who uploads by a presigned URL knows it, not who signed it.
 func (p *parsed) covered(r *http.Request) error {
 	var not []string
 	if !slices.Contains(p.headers, "host") {
@@ -224,7 +224,7 @@ func (p *parsed) covered(r *http.Request) error {
 	}
 	for name := range r.Header {
 		name = strings.ToLower(name)
-		actedOn := strings.HasPrefix(name, "x-amz-") || name == "content-md5" || name == "content-type" && !p.presigned
+		actedOn := strings.HasPrefix(name, "x-amz-") || name == "content-md5"
 		if _, signed := slices.BinarySearch(p.headers, name); actedOn && !signed {
 			not = append(not, name)
 		}

@@ -141,7 +141,7 @@ func TestRefused(t *testing.T) {
 		"an unasked token":   {func(r *http.Request) { r.Header.Set("X-Amz-Security-Token", "t") }, 0, sigv4.NotCovered},
 		"an unsigned order":  {func(r *http.Request) { r.Header.Set("X-Amz-Copy-Source", "/a/b") }, 0, sigv4.NotCovered},
 		"an unsigned digest": {func(r *http.Request) { r.Header.Set("Content-Md5", "x") }, 0, sigv4.NotCovered},
-		"an unsigned type":   {func(r *http.Request) { replace(r, "content-type;", "") }, 0, sigv4.NotCovered},
+		"an unsigned type":   {func(r *http.Request) { replace(r, "content-type;", "") }, 0, sigv4.Mismatch}, // it was signed
 		"a proxy's trace":    {func(r *http.Request) { r.Header.Set("X-Amzn-Trace-Id", "Root=1") }, 0, -1},
 	} {
 		r := signed()
