@@ -18,17 +18,29 @@ type agentCommand struct {
 }
 
 func (*agentCommand) Help() string {
-	return "CreateHost makes the key of a host.\n\n  slipway api slipway CreateHost '{\"name\": \"host-1\", \"tags\": {\"service\": \"web\"}}'\n  slipway agent --endpoint http://slipway.example.com:8080 --name host-1 --root /srv/host-1 --service 10.0.0.7:8000"
+	return "CreateHost makes the key of a host.\n\n" +
+		"  slipway api slipway CreateHost '{\"name\": \"host-1\", \"tags\": {\"service\": \"web\"}}'\n" +
+		"  slipway agent --endpoint http://slipway.example.com:8080 --name host-1 --root /srv/host-1 --service " +
+		"10.0.0.7:8000"
 }
 
 func (c *agentCommand) Run(ctx context.Context) error {
-	config := agent.Config{Endpoint: c.Endpoint, Region: c.Region, Name: c.Name, Root: c.Root, Service: c.Service, Log: logger()}
+	config := agent.Config{
+		Endpoint: c.Endpoint,
+		Region:   c.Region,
+		Name:     c.Name,
+		Root:     c.Root,
+		Service:  c.Service,
+		Log:      logger(),
+	}
 	key, err := keys()
 	if err != nil {
 		ferr := config.ReadOnPremises(c.Config)
 		if errors.Is(ferr, fs.ErrNotExist) {
-			return errors.New("the agent needs the key of its host: in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in " + c.Config +
-				". `slipway api slipway CreateHost '{\"name\": \"NAME\"}'` makes one")
+			return errors.New(
+				"the agent needs the key of its host: in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in " + c.Config +
+					". `slipway api slipway CreateHost '{\"name\": \"NAME\"}'` makes one",
+			)
 		}
 		if ferr != nil {
 			return ferr

@@ -67,7 +67,8 @@ type alarmsPutCommand struct {
 }
 
 func (*alarmsPutCommand) Help() string {
-	return "Creates an alarm, or changes the one of that name. docs/releases.md has an example.\n\n  slipway alarms put alarm.json"
+	return "Creates an alarm, or changes the one of that name. docs/releases.md has an example.\n\n" +
+		"  slipway alarms put alarm.json"
 }
 
 func (c *alarmsPutCommand) Run(ctx context.Context) error {

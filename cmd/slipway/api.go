@@ -40,11 +40,26 @@ type apiCommand struct {
 // services are those that the server speaks, with none of their operations done here.
 func services() []awsproto.Service {
 	var none awsproto.Hooks
-	return []awsproto.Service{codecommit.New(none), codebuild.New(none), codedeploy.New(none), codepipeline.New(none), codedeploycommand.New(none), elbv2.New(none), cloudwatch.New(none), logs.New(none), iam.New(none), sts.New(none), slipway.New(none)}
+	return []awsproto.Service{
+		codecommit.New(none),
+		codebuild.New(none),
+		codedeploy.New(none),
+		codepipeline.New(none),
+		codedeploycommand.New(none),
+		elbv2.New(none),
+		cloudwatch.New(none),
+		logs.New(none),
+		iam.New(none),
+		sts.New(none),
+		slipway.New(none),
+	}
 }
 
 func (*apiCommand) Help() string {
-	return "Names are AWS's; the answer is printed as it comes.\n\n  slipway api codepipeline list-pipelines\n  slipway api codebuild StartBuild '{\"projectName\": \"web\"}'\n  slipway api codepipeline create-pipeline @pipeline.json"
+	return "Names are AWS's; the answer is printed as it comes.\n\n" +
+		"  slipway api codepipeline list-pipelines\n" +
+		"  slipway api codebuild StartBuild '{\"projectName\": \"web\"}'\n" +
+		"  slipway api codepipeline create-pipeline @pipeline.json"
 }
 
 func (c *apiCommand) Run(ctx context.Context) error {
@@ -55,7 +70,11 @@ func (c *apiCommand) Run(ctx context.Context) error {
 		for _, s := range all {
 			names = append(names, s.Info().Name)
 		}
-		return usage("there is no service %q%s. There are codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts and slipway", c.Service, strings.TrimSuffix(meant(c.Service, names), "?"))
+		return usage(
+			"there is no service %q%s. There are codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts and slipway",
+			c.Service,
+			strings.TrimSuffix(meant(c.Service, names), "?"),
+		)
 	}
 	input, err := c.input()
 	if err != nil {

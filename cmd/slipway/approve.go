@@ -16,7 +16,10 @@ type approveCommand struct {
 }
 
 func (*approveCommand) Help() string {
-	return "Approves the change that waits in a pipeline; where several wait, name the stage too.\n\n  slipway approve\n  slipway approve web -m 'looked at the diff'\n  slipway approve web/Approve"
+	return "Approves the change that waits in a pipeline; where several wait, name the stage too.\n\n" +
+		"  slipway approve\n" +
+		"  slipway approve web -m 'looked at the diff'\n" +
+		"  slipway approve web/Approve"
 }
 
 func (c *approveCommand) Run(ctx context.Context) error {
@@ -31,7 +34,9 @@ type rejectCommand struct {
 }
 
 func (*rejectCommand) Help() string {
-	return "Rejects the change that waits in a pipeline: its stage fails.\n\n  slipway reject web -m 'the migration is not reversible'\n  slipway reject web/Approve/Ask -m 'after the release train'"
+	return "Rejects the change that waits in a pipeline: its stage fails.\n\n" +
+		"  slipway reject web -m 'the migration is not reversible'\n" +
+		"  slipway reject web/Approve/Ask -m 'after the release train'"
 }
 
 func (c *rejectCommand) Run(ctx context.Context) error {
@@ -57,7 +62,16 @@ func approvals(state *codepipeline.GetPipelineStateOutput) []approval {
 		for j := range stage.ActionStates {
 			a := &stage.ActionStates[j]
 			if x := a.LatestExecution; x != nil && x.Token != nil && stage.LatestExecution != nil {
-				all = append(all, approval{*state.PipelineName, *stage.StageName, *a.ActionName, *stage.LatestExecution.PipelineExecutionId, *x.Token})
+				all = append(
+					all,
+					approval{
+						*state.PipelineName,
+						*stage.StageName,
+						*a.ActionName,
+						*stage.LatestExecution.PipelineExecutionId,
+						*x.Token,
+					},
+				)
 			}
 		}
 	}
@@ -86,13 +100,33 @@ func decide(ctx context.Context, c client, p printer, of, summary string, status
 	if err != nil {
 		return err
 	}
-	if _, err := api.pipelines.PutApprovalResult(ctx, &codepipeline.PutApprovalResultInput{PipelineName: &a.Pipeline, StageName: &a.Stage, ActionName: &a.Action, Token: &a.token,
-		Result: &codepipeline.ApprovalResult{Status: status, Summary: &summary}}); err != nil {
+	if _, err := api.pipelines.PutApprovalResult(
+		ctx,
+		&codepipeline.PutApprovalResultInput{
+			PipelineName: &a.Pipeline,
+			StageName:    &a.Stage,
+			ActionName:   &a.Action,
+			Token:        &a.token,
+			Result:       &codepipeline.ApprovalResult{Status: status, Summary: &summary},
+		},
+	); err != nil {
 		return err
 	}
 	did := strings.ToLower(string(status))
-	return p.done(&outcome{Did: did, Pipeline: a.Pipeline, Stage: a.Stage, Action: a.Action, Execution: a.Execution,
-		Message: fmt.Sprintf("%s is %s, for the execution %s. Follow it with: slipway watch %s", a.path(), did, a.Execution, a.Pipeline)})
+	return p.done(&outcome{
+		Did:       did,
+		Pipeline:  a.Pipeline,
+		Stage:     a.Stage,
+		Action:    a.Action,
+		Execution: a.Execution,
+		Message: fmt.Sprintf(
+			"%s is %s, for the execution %s. Follow it with: slipway watch %s",
+			a.path(),
+			did,
+			a.Execution,
+			a.Pipeline,
+		),
+	})
 }
 
 // approval finds the one approval that is meant.
@@ -103,7 +137,8 @@ func (c *contract) approval(ctx context.Context, n named) (*approval, error) {
 	}
 	var found []approval
 	for _, a := range approvals(state) {
-		if (n.stage == "" || n.stage == a.Stage) && (n.action == "" || n.action == a.Action) && (n.execution == "" || n.execution == a.Execution) {
+		if (n.stage == "" || n.stage == a.Stage) && (n.action == "" || n.action == a.Action) &&
+			(n.execution == "" || n.execution == a.Execution) {
 			found = append(found, a)
 		}
 	}
@@ -112,7 +147,10 @@ func (c *contract) approval(ctx context.Context, n named) (*approval, error) {
 		if err := stageOf(state, n); err != nil {
 			return nil, err
 		}
-		return nil, refused("nothing waits for approval in %s; slipway approve lists what waits", strings.TrimRight(n.pipeline+"/"+n.stage+"/"+n.action, "/"))
+		return nil, refused(
+			"nothing waits for approval in %s; slipway approve lists what waits",
+			strings.TrimRight(n.pipeline+"/"+n.stage+"/"+n.action, "/"),
+		)
 	case 1:
 		return &found[0], nil
 	}

@@ -16,7 +16,11 @@ type buildsCommand struct {
 }
 
 func (*buildsCommand) Help() string {
-	return "Builds, the newest first; of one build, its phases.\n\n  slipway builds\n  slipway builds web -n 5\n  slipway builds web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway builds -o json | jq -r '.builds[] | select(.buildStatus == \"FAILED\").id'"
+	return "Builds, the newest first; of one build, its phases.\n\n" +
+		"  slipway builds\n" +
+		"  slipway builds web -n 5\n" +
+		"  slipway builds web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
+		"  slipway builds -o json | jq -r '.builds[] | select(.buildStatus == \"FAILED\").id'"
 }
 
 func (c *buildsCommand) Run(ctx context.Context) error {
@@ -45,8 +49,15 @@ func (c *buildsCommand) Run(ctx context.Context) error {
 		for i := range builds {
 			b := &builds[i]
 			change := known[*b.Id]
-			t.Row(terminal.State(b.BuildStatus), commitCell(change), terminal.Text(terminal.Ago(b.StartTime, now)), terminal.Text(terminal.Between(b.StartTime, b.EndTime, now)),
-				startedBy(b.Initiator, change), terminal.Pointed(b.Id), said(change, terminal.KindOf(b.BuildStatus)))
+			t.Row(
+				terminal.State(b.BuildStatus),
+				commitCell(change),
+				terminal.Text(terminal.Ago(b.StartTime, now)),
+				terminal.Text(terminal.Between(b.StartTime, b.EndTime, now)),
+				startedBy(b.Initiator, change),
+				terminal.Pointed(b.Id),
+				said(change, terminal.KindOf(b.BuildStatus)),
+			)
 		}
 		if len(builds) == 0 {
 			t.Note("No builds yet.")
@@ -69,7 +80,10 @@ func (c *buildsCommand) list(ctx context.Context, api *contract) ([]codebuild.Bu
 			}
 			ids, next = page.Ids, page.NextToken
 		} else {
-			page, err := api.builds.ListBuildsForProject(ctx, &codebuild.ListBuildsForProjectInput{ProjectName: &c.Of, NextToken: next})
+			page, err := api.builds.ListBuildsForProject(
+				ctx,
+				&codebuild.ListBuildsForProjectInput{ProjectName: &c.Of, NextToken: next},
+			)
 			if err != nil {
 				return nil, err
 			}
@@ -115,7 +129,12 @@ func (c *buildsCommand) one(ctx context.Context, api *contract, id string) error
 			if p.PhaseType == codebuild.BuildPhaseTypeCompleted {
 				continue
 			}
-			t.Row(terminal.Text(string(p.PhaseType)), terminal.State(status), terminal.Text(terminal.Between(p.StartTime, p.EndTime, now)), said)
+			t.Row(
+				terminal.Text(string(p.PhaseType)),
+				terminal.State(status),
+				terminal.Text(terminal.Between(p.StartTime, p.EndTime, now)),
+				said,
+			)
 		}
 		if terminal.KindOf(b.BuildStatus) == terminal.Failed {
 			t.Note("Why: slipway why " + *b.Id)

@@ -76,7 +76,13 @@ func buildNames(ctx context.Context, api *contract) []candidate {
 	}
 	var all []candidate
 	for i := range builds {
-		all = append(all, candidate{*builds[i].Id, fmt.Sprintf("%s, %s", view.StatusWord(builds[i].BuildStatus), terminal.Ago(builds[i].StartTime, time.Now()))})
+		all = append(
+			all,
+			candidate{
+				*builds[i].Id,
+				fmt.Sprintf("%s, %s", view.StatusWord(builds[i].BuildStatus), terminal.Ago(builds[i].StartTime, time.Now())),
+			},
+		)
 	}
 	return all
 }
@@ -89,7 +95,13 @@ func deploymentNames(ctx context.Context, api *contract) []candidate {
 	var all []candidate
 	for i := range deployments {
 		d := &deployments[i]
-		all = append(all, candidate{*d.DeploymentId, fmt.Sprintf("%s, %s/%s", view.StatusWord(d.Status), *d.ApplicationName, *d.DeploymentGroupName)})
+		all = append(
+			all,
+			candidate{
+				*d.DeploymentId,
+				fmt.Sprintf("%s, %s/%s", view.StatusWord(d.Status), *d.ApplicationName, *d.DeploymentGroupName),
+			},
+		)
 	}
 	groups, err := api.slipway.ListServing(ctx, &slipway.ListServingInput{})
 	if err != nil {

@@ -32,12 +32,21 @@ const (
 // keys are the caller's, from the environment: SLIPWAY_… or AWS_….
 func keys() (sigv4.Credentials, error) {
 	for _, prefix := range []string{"SLIPWAY_", "AWS_"} {
-		c := sigv4.Credentials{AccessKeyID: os.Getenv(prefix + "ACCESS_KEY_ID"), SecretAccessKey: os.Getenv(prefix + "SECRET_ACCESS_KEY"), SessionToken: os.Getenv(prefix + "SESSION_TOKEN")}
+		c := sigv4.Credentials{
+			AccessKeyID:     os.Getenv(prefix + "ACCESS_KEY_ID"),
+			SecretAccessKey: os.Getenv(prefix + "SECRET_ACCESS_KEY"),
+			SessionToken:    os.Getenv(prefix + "SESSION_TOKEN"),
+		}
 		if c.AccessKeyID != "" && c.SecretAccessKey != "" {
 			return c, nil
 		}
 	}
-	return sigv4.Credentials{}, exit(exitAccess, fmt.Errorf("no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with: set -a; . slipway-data/keys/administrator; set +a"))
+	return sigv4.Credentials{}, exit(
+		exitAccess,
+		fmt.Errorf(
+			"no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with: set -a; . slipway-data/keys/administrator; set +a",
+		),
+	)
 }
 
 // AfterApply has the clients of this process trust what they are told to.
@@ -81,5 +90,11 @@ func (c client) contract() (*contract, error) {
 }
 
 func newContract(conn *awsproto.Client) *contract {
-	return &contract{codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{Client: conn}, codepipeline.Client{Client: conn}, slipway.Client{Client: conn}}
+	return &contract{
+		codecommit.Client{Client: conn},
+		codebuild.Client{Client: conn},
+		codedeploy.Client{Client: conn},
+		codepipeline.Client{Client: conn},
+		slipway.Client{Client: conn},
+	}
 }

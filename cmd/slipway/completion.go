@@ -23,7 +23,8 @@ func (*completionCommand) Help() string {
   slipway completion fish > ~/.config/fish/completions/slipway.fish`
 }
 
-// scripts ask `slipway complete` with the words so far, the last of them unfinished. It answers lines: candidate, tab, what it is.
+// scripts ask `slipway complete` with the words so far, the last of them unfinished. It answers lines:
+// candidate, tab, what it is.
 var scripts = map[string]string{
 	"bash": `_slipway() {
   local typed="${COMP_LINE:0:COMP_POINT}" current line prefix=""

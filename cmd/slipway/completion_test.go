@@ -93,7 +93,8 @@ func TestHelp(t *testing.T) {
 		if n.Hidden || n.Name == "version" {
 			continue
 		}
-		if n.Help == "" || !strings.Contains(n.Detail, "\n  slipway "+n.Name) && n.Name != "git-credential" && n.Name != "completion" {
+		if n.Help == "" ||
+			!strings.Contains(n.Detail, "\n  slipway "+n.Name) && n.Name != "git-credential" && n.Name != "completion" {
 			t.Errorf("slipway %s --help has no example:\n%s", n.Name, n.Detail)
 		}
 	}

@@ -15,7 +15,9 @@ type credentialCommand struct {
 }
 
 func (c *credentialCommand) Help() string {
-	return "Lets git sign in with the access key.\n\n  git config --global credential.http://127.0.0.1:8080.helper '!slipway git-credential'\n  git config --global credential.http://127.0.0.1:8080.useHttpPath true"
+	return "Lets git sign in with the access key.\n\n" +
+		"  git config --global credential.http://127.0.0.1:8080.helper '!slipway git-credential'\n" +
+		"  git config --global credential.http://127.0.0.1:8080.useHttpPath true"
 }
 
 func (c *credentialCommand) Run() error {
@@ -28,7 +30,11 @@ func (c *credentialCommand) Run() error {
 		asked[name] = value
 	}
 	if asked["path"] == "" {
-		return fmt.Errorf("git does not say which repository it means; set: git config --global credential.%s://%s.useHttpPath true", asked["protocol"], asked["host"])
+		return fmt.Errorf(
+			"git does not say which repository it means; set: git config --global credential.%s://%s.useHttpPath true",
+			asked["protocol"],
+			asked["host"],
+		)
 	}
 	k, err := keys()
 	if err != nil {

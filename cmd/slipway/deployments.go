@@ -20,7 +20,11 @@ type deploymentsCommand struct {
 }
 
 func (*deploymentsCommand) Help() string {
-	return "Deployments, the newest first; of one deployment, its hosts and the lifecycle events on each.\n\n  slipway deployments\n  slipway deployments web/production -n 5\n  slipway deployments d-A1B2C3D4E\n  slipway deployments -o yaml"
+	return "Deployments, the newest first; of one deployment, its hosts and the lifecycle events on each.\n\n" +
+		"  slipway deployments\n" +
+		"  slipway deployments web/production -n 5\n" +
+		"  slipway deployments d-A1B2C3D4E\n" +
+		"  slipway deployments -o yaml"
 }
 
 func (c *deploymentsCommand) Run(ctx context.Context) error {
@@ -28,21 +32,25 @@ func (c *deploymentsCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in := &codedeploy.ListDeploymentsInput{}
-	if c.Of != "" {
-		n, err := recognise(c.Of)
-		if err != nil {
-			return err
-		}
-		if n.deployment != "" {
-			return c.one(ctx, api, n.deployment)
-		}
-		application, group, ok := strings.Cut(c.Of, "/")
-		if !ok {
-			return usage("%q is no deployment (d-…) and no group (APPLICATION/GROUP)", c.Of)
-		}
-		in.ApplicationName, in.DeploymentGroupName = &application, &group
+	if c.Of == "" {
+		return c.many(ctx, api, &codedeploy.ListDeploymentsInput{})
 	}
+	n, err := recognise(c.Of)
+	if err != nil {
+		return err
+	}
+	if n.deployment != "" {
+		return c.one(ctx, api, n.deployment)
+	}
+	application, group, ok := strings.Cut(c.Of, "/")
+	if !ok {
+		return usage("%q is neither a deployment (d-…) nor a group (APPLICATION/GROUP)", c.Of)
+	}
+	return c.many(ctx, api, &codedeploy.ListDeploymentsInput{ApplicationName: &application, DeploymentGroupName: &group})
+}
+
+// many prints a list of deployments, the newest first.
+func (c *deploymentsCommand) many(ctx context.Context, api *contract, in *codedeploy.ListDeploymentsInput) error {
 	all, err := c.list(ctx, api, in)
 	if err != nil {
 		return err
@@ -68,8 +76,17 @@ func (c *deploymentsCommand) Run(ctx context.Context) error {
 			if released[*d.DeploymentId] == slipway.ReleaseStatusRolledBack {
 				state = terminal.State(slipway.ReleaseStatusRolledBack)
 			}
-			t.Row(state, commitCell(change), terminal.Text(*d.ApplicationName+"/"+*d.DeploymentGroupName), terminal.Text(hosts(d.DeploymentOverview)), terminal.Text(terminal.Ago(d.CreateTime, now)),
-				terminal.Text(terminal.Between(d.CreateTime, d.CompleteTime, now)), terminal.Pointed(d.DeploymentId), terminal.Pointed(change.Author), said(change, state.Kind))
+			t.Row(
+				state,
+				commitCell(change),
+				terminal.Text(*d.ApplicationName+"/"+*d.DeploymentGroupName),
+				terminal.Text(hosts(d.DeploymentOverview)),
+				terminal.Text(terminal.Ago(d.CreateTime, now)),
+				terminal.Text(terminal.Between(d.CreateTime, d.CompleteTime, now)),
+				terminal.Pointed(d.DeploymentId),
+				terminal.Pointed(change.Author),
+				said(change, state.Kind),
+			)
 		}
 		if len(all) == 0 {
 			t.Note("No deployments yet.")
@@ -80,7 +97,11 @@ func (c *deploymentsCommand) Run(ctx context.Context) error {
 // deploymentsABatch is CodeDeploy's limit, of deployments and of targets.
 const deploymentsABatch = 25
 
-func (c *deploymentsCommand) list(ctx context.Context, api *contract, in *codedeploy.ListDeploymentsInput) ([]codedeploy.DeploymentInfo, error) {
+func (c *deploymentsCommand) list(
+	ctx context.Context,
+	api *contract,
+	in *codedeploy.ListDeploymentsInput,
+) ([]codedeploy.DeploymentInfo, error) {
 	all := []codedeploy.DeploymentInfo{}
 	for {
 		page, err := api.deployments.ListDeployments(ctx, in)
@@ -130,14 +151,22 @@ func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) 
 				if e.Diagnostics != nil && e.Status == codedeploy.LifecycleEventStatusFailed {
 					said = terminal.Pointed(e.Diagnostics.Message)
 				}
-				t.Row(name, status, terminal.Pointed(e.LifecycleEventName), terminal.State(e.Status), terminal.Text(terminal.Between(e.StartTime, e.EndTime, now)), said)
+				t.Row(
+					name,
+					status,
+					terminal.Pointed(e.LifecycleEventName),
+					terminal.State(e.Status),
+					terminal.Text(terminal.Between(e.StartTime, e.EndTime, now)),
+					said,
+				)
 				name, status = terminal.Cell{}, terminal.Cell{}
 			}
 			if len(of.LifecycleEvents) == 0 {
 				t.Row(name, status)
 			}
 		}
-		t.Note(terminal.Clean(fmt.Sprintf("%s to %s/%s: %s. %s", *d.DeploymentId, *d.ApplicationName, *d.DeploymentGroupName, view.StatusWord(d.Status), changeWords(known[id]))))
+		group := *d.ApplicationName + "/" + *d.DeploymentGroupName
+		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s. %s", id, group, view.StatusWord(d.Status), changeWords(known[id]))))
 		if cause := known[id].Cause; cause != nil && terminal.KindOf(d.Status) != terminal.Succeeded {
 			t.Note(terminal.Clean(*cause))
 			t.Note(terminal.Clean("Why: slipway why " + id))
@@ -156,7 +185,10 @@ func (c *contract) targets(ctx context.Context, id string) ([]codedeploy.Deploym
 		}
 		for ids := page.TargetIds; len(ids) > 0; {
 			n := min(len(ids), deploymentsABatch)
-			batch, err := c.deployments.BatchGetDeploymentTargets(ctx, &codedeploy.BatchGetDeploymentTargetsInput{DeploymentId: &id, TargetIds: ids[:n]})
+			batch, err := c.deployments.BatchGetDeploymentTargets(
+				ctx,
+				&codedeploy.BatchGetDeploymentTargetsInput{DeploymentId: &id, TargetIds: ids[:n]},
+			)
 			if err != nil {
 				return nil, err
 			}

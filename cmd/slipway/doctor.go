@@ -16,8 +16,10 @@ type doctorCommand struct {
 }
 
 func (*doctorCommand) Help() string {
-	return "It looks at the data folder, the database, every repository and object, at git and the sandbox, and says what is wrong and the cure. " +
-		"It changes nothing, and may run beside the server. It ends with 1 if it found something wrong.\n\n  slipway doctor --data /srv/slipway"
+	return "It looks at the data folder, the database, every repository and object, at git and the sandbox, and says " +
+		"what is wrong and the cure. " +
+		"It changes nothing, and may run beside the server. It ends with 1 if it found something wrong.\n\n" +
+		"  slipway doctor --data /srv/slipway"
 }
 
 func (c *doctorCommand) Run(ctx context.Context) error {

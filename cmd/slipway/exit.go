@@ -83,7 +83,9 @@ func answerCode(code string, status int) int {
 	switch {
 	case has("NotFound", "DoesNotExist"):
 		return exitMissing
-	case has("AccessDenied", "UnrecognizedClient", "InvalidSignature", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthentication", "InvalidClientToken"), status == http.StatusForbidden, status == http.StatusUnauthorized:
+	case has("AccessDenied", "UnrecognizedClient", "InvalidSignature", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthentication", "InvalidClientToken"),
+		status == http.StatusForbidden,
+		status == http.StatusUnauthorized:
 		return exitAccess
 	case has("StateException", "AlreadyCompleted", "NotRetryable", "NotStoppable", "NotLatest", "IsNotInReadyState", "DuplicatedStopRequest", "Conflict", "ApprovalAlreadyCompleted", "LimitExceeded"):
 		return exitState

@@ -25,7 +25,9 @@ type groupsListCommand struct {
 }
 
 func (*groupsListCommand) Help() string {
-	return "Deployment groups, and which version runs in each.\n\n  slipway groups\n  slipway groups create web/production --tag service=web"
+	return "Deployment groups, and which version runs in each.\n\n" +
+		"  slipway groups\n" +
+		"  slipway groups create web/production --tag service=web"
 }
 
 func (c *groupsListCommand) Run(ctx context.Context) error {
@@ -59,7 +61,11 @@ type groupsCreateCommand struct {
 }
 
 func (*groupsCreateCommand) Help() string {
-	return "Creates a deployment group whose hosts are found by their tags, and its application if there is none. For blue/green groups, with a load balancer:\naws deploy create-deployment-group, or slipway api codedeploy CreateDeploymentGroup.\n\n  slipway groups create web/production --tag service=web\n  slipway groups create web/production --tag service=web --config CodeDeployDefault.AllAtOnce --no-rollback"
+	return "Creates a deployment group whose hosts are found by their tags, and its application if there is none. For " +
+		"blue/green groups, with a load balancer:\n" +
+		"aws deploy create-deployment-group, or slipway api codedeploy CreateDeploymentGroup.\n\n" +
+		"  slipway groups create web/production --tag service=web\n" +
+		"  slipway groups create web/production --tag service=web --config CodeDeployDefault.AllAtOnce --no-rollback"
 }
 
 // ownRole stands where AWS wants a role: it is taken as it is, and nothing asks for it here.
@@ -81,17 +87,33 @@ func (c *groupsCreateCommand) Run(ctx context.Context) error {
 	if err != nil && awsproto.Code(err) != "ApplicationAlreadyExistsException" {
 		return err
 	}
-	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: &application, DeploymentGroupName: &group, DeploymentConfigName: &c.Config, ServiceRoleArn: new(ownRole)}
+	in := &codedeploy.CreateDeploymentGroupInput{
+		ApplicationName:      &application,
+		DeploymentGroupName:  &group,
+		DeploymentConfigName: &c.Config,
+		ServiceRoleArn:       new(ownRole),
+	}
 	for key, value := range c.Tag {
-		in.OnPremisesInstanceTagFilters = append(in.OnPremisesInstanceTagFilters, codedeploy.TagFilter{Key: &key, Value: &value, Type: codedeploy.TagFilterTypeKeyAndValue})
+		in.OnPremisesInstanceTagFilters = append(
+			in.OnPremisesInstanceTagFilters,
+			codedeploy.TagFilter{Key: &key, Value: &value, Type: codedeploy.TagFilterTypeKeyAndValue},
+		)
 	}
 	if c.Rollback {
-		in.AutoRollbackConfiguration = &codedeploy.AutoRollbackConfiguration{Enabled: new(true), Events: []codedeploy.AutoRollbackEvent{codedeploy.AutoRollbackEventDeploymentFailure}}
+		in.AutoRollbackConfiguration = &codedeploy.AutoRollbackConfiguration{
+			Enabled: new(true),
+			Events:  []codedeploy.AutoRollbackEvent{codedeploy.AutoRollbackEventDeploymentFailure},
+		}
 	}
 	if _, err := api.deployments.CreateDeploymentGroup(ctx, in); err != nil {
 		return err
 	}
-	return c.done(&outcome{Did: "created", Message: "The deployment group " + c.Group + " is created, for hosts with " + tagWords(c.Tag) + "."})
+	return c.done(
+		&outcome{
+			Did:     "created",
+			Message: "The deployment group " + c.Group + " is created, for hosts with " + tagWords(c.Tag) + ".",
+		},
+	)
 }
 
 type groupsDeleteCommand struct {
@@ -113,7 +135,10 @@ func (c *groupsDeleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := api.deployments.DeleteDeploymentGroup(ctx, &codedeploy.DeleteDeploymentGroupInput{ApplicationName: &application, DeploymentGroupName: &group}); err != nil {
+	if _, err := api.deployments.DeleteDeploymentGroup(
+		ctx,
+		&codedeploy.DeleteDeploymentGroupInput{ApplicationName: &application, DeploymentGroupName: &group},
+	); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The deployment group " + c.Group + " is deleted."})

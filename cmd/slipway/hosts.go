@@ -28,7 +28,11 @@ type hostsListCommand struct {
 }
 
 func (*hostsListCommand) Help() string {
-	return "Hosts by name, with their tags, whether their agents are connected, and which version each runs for which deployment group.\n\n  slipway hosts\n  slipway hosts -o json | jq '.hosts[].name'\n  slipway hosts create host-1 --tag service=web"
+	return "Hosts by name, with their tags, whether their agents are connected, and which version each runs for which " +
+		"deployment group.\n\n" +
+		"  slipway hosts\n" +
+		"  slipway hosts -o json | jq '.hosts[].name'\n" +
+		"  slipway hosts create host-1 --tag service=web"
 }
 
 // silence is after what time an agent counts as not connected: it asks at least every half minute.
@@ -67,7 +71,13 @@ func (c *hostsListCommand) Run(ctx context.Context) error {
 					agent = terminal.Cell{Text: "Connected", Kind: terminal.Succeeded}
 				}
 			}
-			t.Row(terminal.Pointed(h.Name), terminal.Text(tagWords(h.Tags)), agent, terminal.Text(terminal.Ago(h.SeenTime, now)), terminal.Text(strings.Join(runs[*h.Name], "; ")))
+			t.Row(
+				terminal.Pointed(h.Name),
+				terminal.Text(tagWords(h.Tags)),
+				agent,
+				terminal.Text(terminal.Ago(h.SeenTime, now)),
+				terminal.Text(strings.Join(runs[*h.Name], "; ")),
+			)
 		}
 		if len(all) == 0 {
 			t.Note("No hosts yet. Create one with: slipway hosts create NAME --tag KEY=VALUE")
@@ -113,7 +123,8 @@ type hostsCreateCommand struct {
 }
 
 func (*hostsCreateCommand) Help() string {
-	return "Creates a host and its key, which is shown this once, with the command that starts its agent.\n\n  slipway hosts create host-1 --tag service=web"
+	return "Creates a host and its key, which is shown this once, with the command that starts its agent.\n\n" +
+		"  slipway hosts create host-1 --tag service=web"
 }
 
 func (c *hostsCreateCommand) Run(ctx context.Context) error {
@@ -126,9 +137,17 @@ func (c *hostsCreateCommand) Run(ctx context.Context) error {
 		return err
 	}
 	return c.print(out, func(t *terminal.Table) {
-		t.Note("The host " + terminal.Clean(c.Name) + " is created. Its key is shown this once; on the host, with a folder to deploy to:")
+		t.Note(
+			"The host " + terminal.Clean(
+				c.Name,
+			) + " is created. Its key is shown this once; on the host, with a folder to deploy to:",
+		)
 		t.Note("")
-		t.Note(terminal.Clean(fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", *out.AccessKeyId, *out.SecretAccessKey)))
+		t.Note(
+			terminal.Clean(
+				fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", *out.AccessKeyId, *out.SecretAccessKey),
+			),
+		)
 		t.Note(terminal.Clean(fmt.Sprintf("slipway agent --endpoint %s --name %s --root /", c.Endpoint, c.Name)))
 	})
 }
@@ -148,7 +167,10 @@ func (c *hostsDeleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := api.deployments.DeregisterOnPremisesInstance(ctx, &codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: &c.Name}); err != nil {
+	if _, err := api.deployments.DeregisterOnPremisesInstance(
+		ctx,
+		&codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: &c.Name},
+	); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deregistered", Message: "The host " + c.Name + " is deregistered."})

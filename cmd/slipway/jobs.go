@@ -23,8 +23,12 @@ type jobsListCommand struct {
 }
 
 func (*jobsListCommand) Help() string {
-	return "A job is what the server has to do for a state that it keeps: start an action, shift traffic, tell of an event. A job that fails is tried again; " +
-		"after its last attempt it is dead and stays in this list.\n\n  slipway jobs\n  slipway jobs --dead\n  slipway jobs retry pipeline.start 1234"
+	return "A job is what the server has to do for a state that it keeps: start an action, shift traffic, tell of an " +
+		"event. A job that fails is tried again; " +
+		"after its last attempt it is dead and stays in this list.\n\n" +
+		"  slipway jobs\n" +
+		"  slipway jobs --dead\n" +
+		"  slipway jobs retry pipeline.start 1234"
 }
 
 func (c *jobsListCommand) Run(ctx context.Context) error {
@@ -52,8 +56,14 @@ func (c *jobsListCommand) Run(ctx context.Context) error {
 			if n := len(j.Failures); n > 0 {
 				lastError = *j.Failures[n-1].Error
 			}
-			t.Row(terminal.Pointed(j.Kind), terminal.Pointed(j.Key), terminal.State(j.State), terminal.Text(terminal.Ago(j.DueTime, now)),
-				terminal.Text(fmt.Sprint(*j.Attempt)), terminal.Text(lastError))
+			t.Row(
+				terminal.Pointed(j.Kind),
+				terminal.Pointed(j.Key),
+				terminal.State(j.State),
+				terminal.Text(terminal.Ago(j.DueTime, now)),
+				terminal.Text(fmt.Sprint(*j.Attempt)),
+				terminal.Text(lastError),
+			)
 		}
 		if len(all) == 0 && c.Dead {
 			t.Note("No job has failed for good.")

@@ -22,7 +22,10 @@ type logsCommand struct {
 }
 
 func (*logsCommand) Help() string {
-	return "The log of a build as it is, colours and all; of a deployment, what the scripts printed on each host.\n\n  slipway logs -f web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway logs -n 50 web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway logs d-A1B2C3D4E --event ApplicationStart"
+	return "The log of a build as it is, colours and all; of a deployment, what the scripts printed on each host.\n\n" +
+		"  slipway logs -f web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
+		"  slipway logs -n 50 web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
+		"  slipway logs d-A1B2C3D4E --event ApplicationStart"
 }
 
 // logName tells the log that an ID means.
@@ -31,7 +34,10 @@ func logName(id string) (group, stream string, err error) {
 	id = strings.TrimPrefix(id, "build/")
 	group, stream, ok := strings.Cut(id, ":")
 	if !ok || group == "" || stream == "" {
-		return "", "", usage("%q is not the ID of a build (PROJECT:UUID) or of a deployment (d-…); slipway builds lists them", id)
+		return "", "", usage(
+			"%q is not the ID of a build (PROJECT:UUID) or of a deployment (d-…); slipway builds lists them",
+			id,
+		)
 	}
 	if !strings.HasPrefix(group, "/") {
 		group = "/aws/codebuild/" + group
@@ -59,7 +65,12 @@ func (c *logsCommand) Run(ctx context.Context) error {
 // stream prints one log.
 func (c *logsCommand) stream(ctx context.Context, api slipway.API, group, stream string, to io.Writer) error {
 	out, looked := bufio.NewWriter(to), terminal.IsTerminal(os.Stdout) // a file or a pipe gets every byte
-	in := &slipway.ReadLogInput{LogGroupName: &group, LogStreamName: &stream, FromLine: new(int64(0)), Lines: new(int32(linesAPage))}
+	in := &slipway.ReadLogInput{
+		LogGroupName:  &group,
+		LogStreamName: &stream,
+		FromLine:      new(int64(0)),
+		Lines:         new(int32(linesAPage)),
+	}
 	if c.Tail > 0 {
 		in.FromEnd, in.Lines = new(true), &c.Tail
 	}
@@ -85,7 +96,12 @@ func (c *logsCommand) stream(ctx context.Context, api slipway.API, group, stream
 		if !more && (!c.Follow || page.Complete != nil && *page.Complete) {
 			return nil
 		}
-		in = &slipway.ReadLogInput{LogGroupName: &group, LogStreamName: &stream, FromLine: page.NextLine, Lines: new(int32(linesAPage))}
+		in = &slipway.ReadLogInput{
+			LogGroupName:  &group,
+			LogStreamName: &stream,
+			FromLine:      page.NextLine,
+			Lines:         new(int32(linesAPage)),
+		}
 		if c.Follow {
 			in.WaitSeconds = new(int32(20))
 		}

@@ -47,7 +47,11 @@ func (c *logsCommand) deployment(ctx context.Context, id string) error {
 		}
 	}
 	if !found {
-		return missing("the deployment %s has no such host or event, or none that began; slipway deployments %s lists them", id, id)
+		return missing(
+			"the deployment %s has no such host or event, or none that began; slipway deployments %s lists them",
+			id,
+			id,
+		)
 	}
 	return nil
 }

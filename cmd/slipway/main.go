@@ -89,7 +89,8 @@ func main() {
 // longLived are the commands that run for long: they hide their secrets from whoever can look at processes.
 var longLived = []string{"up", "server", "runner", "router", "agent"}
 
-// grammar is what the parser needs to know: the one command that is called, where it is plain which; it takes kong milliseconds to learn them all.
+// grammar is what the parser needs to know: the one command that is called, where it is plain which; it takes
+// kong milliseconds to learn them all.
 func grammar(args []string) any {
 	all := reflect.TypeFor[commands]()
 	for field := range all.Fields() {

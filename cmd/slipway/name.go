@@ -18,12 +18,14 @@ type named struct {
 }
 
 var (
-	uuidForm       = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`) })
+	uuidForm = sync.OnceValue(
+		func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`) },
+	)
 	deploymentForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^d-[A-Z0-9]{9}$`) })
 )
 
-// recognise tells what an argument names: d-XXXXXXXXX a deployment, PROJECT:UUID a build, UUID or PIPELINE/UUID an execution,
-// PIPELINE[/STAGE[/ACTION]] the rest. ARNs do as well.
+// recognise tells what an argument names: d-XXXXXXXXX a deployment, PROJECT:UUID a build, UUID or PIPELINE/UUID
+// an execution, PIPELINE[/STAGE[/ACTION]] the rest. ARNs do as well.
 func recognise(id string) (named, error) {
 	bare := id
 	if strings.HasPrefix(id, "arn:") {
@@ -47,7 +49,10 @@ func recognise(id string) (named, error) {
 	parts := strings.Split(bare, "/")
 	switch {
 	case parts[0] == "" || len(parts) > 3:
-		return named{}, usage("%q names nothing: name a build (PROJECT:UUID), a deployment (d-…), an execution (its UUID) or PIPELINE/STAGE/ACTION", id)
+		return named{}, usage(
+			"%q names nothing: name a build (PROJECT:UUID), a deployment (d-…), an execution (its UUID) or PIPELINE/STAGE/ACTION",
+			id,
+		)
 	case len(parts) == 2 && uuidForm().MatchString(parts[1]):
 		return named{pipeline: parts[0], execution: parts[1]}, nil
 	}
@@ -55,7 +60,8 @@ func recognise(id string) (named, error) {
 	return named{pipeline: parts[0], stage: parts[1], action: parts[2]}, nil
 }
 
-// locate finds the pipeline of an execution that was named alone. The board has those in flight, and the last in each stage.
+// locate finds the pipeline of an execution that was named alone. The board has those in flight, and the last
+// in each stage.
 func (c *contract) locate(ctx context.Context, n *named) error {
 	if n.execution == "" || n.pipeline != "" {
 		return nil
@@ -70,5 +76,9 @@ func (c *contract) locate(ctx context.Context, n *named) error {
 			return nil
 		}
 	}
-	return missing("no pipeline has the execution %s in any of its stages; name an older one with its pipeline: PIPELINE/%s", n.execution, n.execution)
+	return missing(
+		"no pipeline has the execution %s in any of its stages; name an older one with its pipeline: PIPELINE/%s",
+		n.execution,
+		n.execution,
+	)
 }

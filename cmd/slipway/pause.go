@@ -16,7 +16,10 @@ type pauseCommand struct {
 }
 
 func (*pauseCommand) Help() string {
-	return "A release keeps its weights, and no further step begins. No change enters a stage whose way in is paused; those in it go on.\n\n  slipway pause d-A1B2C3D4E -m 'looking at the errors'\n  slipway pause web/Production -m 'release freeze'"
+	return "A release keeps its weights, and no further step begins. No change enters a stage whose way in is paused; " +
+		"those in it go on.\n\n" +
+		"  slipway pause d-A1B2C3D4E -m 'looking at the errors'\n" +
+		"  slipway pause web/Production -m 'release freeze'"
 }
 
 func (c *pauseCommand) Run(ctx context.Context) error {
@@ -32,16 +35,37 @@ func (c *pauseCommand) Run(ctx context.Context) error {
 		if _, err := api.slipway.PauseRelease(ctx, in); err != nil {
 			return err
 		}
-		return c.done(&outcome{Did: "paused", Deployment: n.deployment, Message: "The release of " + n.deployment + " stays as it is, until: slipway resume " + n.deployment})
+		return c.done(
+			&outcome{
+				Did:        "paused",
+				Deployment: n.deployment,
+				Message:    "The release of " + n.deployment + " stays as it is, until: slipway resume " + n.deployment,
+			},
+		)
 	}
 	reason := c.Reason
 	if reason == "" {
 		reason = "paused" // AWS asks for one
 	}
-	if _, err := api.pipelines.DisableStageTransition(ctx, &codepipeline.DisableStageTransitionInput{PipelineName: &n.pipeline, StageName: &n.stage, TransitionType: codepipeline.StageTransitionTypeInbound, Reason: &reason}); err != nil {
+	if _, err := api.pipelines.DisableStageTransition(
+		ctx,
+		&codepipeline.DisableStageTransitionInput{
+			PipelineName:   &n.pipeline,
+			StageName:      &n.stage,
+			TransitionType: codepipeline.StageTransitionTypeInbound,
+			Reason:         &reason,
+		},
+	); err != nil {
 		return err
 	}
-	return c.done(&outcome{Did: "paused", Pipeline: n.pipeline, Stage: n.stage, Message: "No change enters " + n.pipeline + "/" + n.stage + ", until: slipway resume " + n.pipeline + "/" + n.stage})
+	return c.done(
+		&outcome{
+			Did:      "paused",
+			Pipeline: n.pipeline,
+			Stage:    n.stage,
+			Message:  "No change enters " + n.pipeline + "/" + n.stage + ", until: slipway resume " + n.pipeline + "/" + n.stage,
+		},
+	)
 }
 
 type resumeCommand struct {
@@ -63,25 +87,44 @@ func (c *resumeCommand) Run(ctx context.Context) error {
 		if _, err := api.slipway.ResumeRelease(ctx, &slipway.ResumeReleaseInput{DeploymentId: &n.deployment}); err != nil {
 			return err
 		}
-		return c.done(&outcome{Did: "resumed", Deployment: n.deployment, Message: "The release of " + n.deployment + " goes on."})
+		return c.done(
+			&outcome{Did: "resumed", Deployment: n.deployment, Message: "The release of " + n.deployment + " goes on."},
+		)
 	}
 	if err := api.closed(ctx, n); err != nil {
 		return err
 	}
-	if _, err := api.pipelines.EnableStageTransition(ctx, &codepipeline.EnableStageTransitionInput{PipelineName: &n.pipeline, StageName: &n.stage, TransitionType: codepipeline.StageTransitionTypeInbound}); err != nil {
+	if _, err := api.pipelines.EnableStageTransition(
+		ctx,
+		&codepipeline.EnableStageTransitionInput{
+			PipelineName:   &n.pipeline,
+			StageName:      &n.stage,
+			TransitionType: codepipeline.StageTransitionTypeInbound,
+		},
+	); err != nil {
 		return err
 	}
-	return c.done(&outcome{Did: "resumed", Pipeline: n.pipeline, Stage: n.stage, Message: "Changes enter " + n.pipeline + "/" + n.stage + " again."})
+	return c.done(
+		&outcome{
+			Did:      "resumed",
+			Pipeline: n.pipeline,
+			Stage:    n.stage,
+			Message:  "Changes enter " + n.pipeline + "/" + n.stage + " again.",
+		},
+	)
 }
 
-// closed returns an error unless the way into a stage is closed: then there is nothing to resume. The API takes that as done.
+// closed returns an error unless the way into a stage is closed: then there is nothing to resume. The API takes
+// that as done.
 func (api *contract) closed(ctx context.Context, n named) error {
 	state, err := api.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &n.pipeline})
 	if err != nil {
 		return err
 	}
 	for _, stage := range state.StageStates {
-		if *stage.StageName == n.stage && stage.InboundTransitionState != nil && stage.InboundTransitionState.Enabled != nil && *stage.InboundTransitionState.Enabled {
+		if *stage.StageName == n.stage && stage.InboundTransitionState != nil &&
+			stage.InboundTransitionState.Enabled != nil &&
+			*stage.InboundTransitionState.Enabled {
 			return fmt.Errorf("%s/%s is not paused: changes enter it", n.pipeline, n.stage)
 		}
 	}

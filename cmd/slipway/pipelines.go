@@ -17,7 +17,10 @@ type pipelinesCommand struct {
 }
 
 func (*pipelinesCommand) Help() string {
-	return "Without a name: every pipeline with its state, a sign for each stage, and the change that came last.\n\n  slipway pipelines\n  slipway pipelines web -n 5\n  slipway pipelines -o json | jq '.pipelines[].state.stageStates[].latestExecution'"
+	return "Without a name: every pipeline with its state, a sign for each stage, and the change that came last.\n\n" +
+		"  slipway pipelines\n" +
+		"  slipway pipelines web -n 5\n" +
+		"  slipway pipelines -o json | jq '.pipelines[].state.stageStates[].latestExecution'"
 }
 
 func (c *pipelinesCommand) Run(ctx context.Context) error {
@@ -44,10 +47,23 @@ func (c *pipelinesCommand) Run(ctx context.Context) error {
 			commit, text := terminal.Change(newest)
 			started, author := "", terminal.Cell{}
 			if newest != nil {
-				started, author = terminal.Ago(newest.StartTime, now), terminal.Pointed(known.Changes[*newest.PipelineExecutionId].Author)
+				started, author = terminal.Ago(
+					newest.StartTime,
+					now,
+				), terminal.Pointed(
+					known.Changes[*newest.PipelineExecutionId].Author,
+				)
 			}
 			k := known.Pipeline(p)
-			t.Row(terminal.Text(p.Name), terminal.Cell{Text: k.Title(), Kind: k}, terminal.Text(terminal.Signs(p, known)), terminal.Text(commit), terminal.Text(started), author, terminal.Text(text))
+			t.Row(
+				terminal.Text(p.Name),
+				terminal.Cell{Text: k.Title(), Kind: k},
+				terminal.Text(terminal.Signs(p, known)),
+				terminal.Text(commit),
+				terminal.Text(started),
+				author,
+				terminal.Text(text),
+			)
 		}
 		if len(all) == 0 {
 			t.Note("No pipelines yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
@@ -91,8 +107,16 @@ func (c *pipelinesCommand) executions(ctx context.Context, api *contract) error 
 			if change.ExecutionNumber != nil {
 				no = view.Number(*change.ExecutionNumber)
 			}
-			t.Row(terminal.Text(no), terminal.State(x.Status), terminal.Text(commit), terminal.Text(terminal.Ago(x.StartTime, now)), terminal.Text(terminal.Between(x.StartTime, until, now)),
-				terminal.Pointed(x.PipelineExecutionId), terminal.Pointed(change.Author), terminal.Text(text))
+			t.Row(
+				terminal.Text(no),
+				terminal.State(x.Status),
+				terminal.Text(commit),
+				terminal.Text(terminal.Ago(x.StartTime, now)),
+				terminal.Text(terminal.Between(x.StartTime, until, now)),
+				terminal.Pointed(x.PipelineExecutionId),
+				terminal.Pointed(change.Author),
+				terminal.Text(text),
+			)
 		}
 		if len(found) == 0 {
 			t.Note("The pipeline " + terminal.Clean(c.Name) + " has never run.")

@@ -18,7 +18,8 @@ import (
 	"slipway/api/awsproto"
 )
 
-// plain says to a person what went wrong, and what to do. Errors of Go and of the system are told in words: none of them reaches a person as it is.
+// plain says to a person what went wrong, and what to do. Errors of Go and of the system are told in words:
+// none of them reaches a person as it is.
 func plain(err error) string {
 	if e, ok := errors.AsType[awsproto.ServiceError](err); ok {
 		return answered(e)
@@ -107,7 +108,12 @@ func serverAt(given string) (string, error) {
 		}
 	}
 	if !strings.Contains(given, "://") {
-		return "", usage("%q%s is not an address: it begins with http:// or https://. Did you mean http://%s?", given, from, given)
+		return "", usage(
+			"%q%s is not an address: it begins with http:// or https://. Did you mean http://%s?",
+			given,
+			from,
+			given,
+		)
 	}
 	return "", usage("%q%s is not an address of a server: it has the form http://HOST:PORT or https://HOST", given, from)
 }
@@ -117,9 +123,18 @@ var malformed = []struct {
 	form  *regexp.Regexp
 	words string
 }{
-	{regexp.MustCompile(`^(--?[a-z-]+): expected a valid \d+ bit u?int but got "?([^"]*)"?.*$`), `$1: "$2" is not a whole number`},
-	{regexp.MustCompile(`^(--?[a-z-]+): expected (?:duration|time) but got "?([^"]*)"?.*$`), `$1: "$2" is not a time; write 90s, 10m or 1h`},
-	{regexp.MustCompile(`^(--?[a-z-]+): .*time: invalid duration "?([^"]*)"?$`), `$1: "$2" is not a time; write 90s, 10m or 1h`},
+	{
+		regexp.MustCompile(`^(--?[a-z-]+): expected a valid \d+ bit u?int but got "?([^"]*)"?.*$`),
+		`$1: "$2" is not a whole number`,
+	},
+	{
+		regexp.MustCompile(`^(--?[a-z-]+): expected (?:duration|time) but got "?([^"]*)"?.*$`),
+		`$1: "$2" is not a time; write 90s, 10m or 1h`,
+	},
+	{
+		regexp.MustCompile(`^(--?[a-z-]+): .*time: invalid duration "?([^"]*)"?$`),
+		`$1: "$2" is not a time; write 90s, 10m or 1h`,
+	},
 	{regexp.MustCompile(`^(?:(.*): )?expected "(.*)"$`), `$2 is missing`},
 }
 
@@ -142,7 +157,8 @@ func notThere(err error) bool {
 	return exitCode(err) == exitMissing
 }
 
-// suggestion is the name on the server that is nearest to the one that a command was given and that is not there; "" for none.
+// suggestion is the name on the server that is nearest to the one that a command was given and that is not
+// there; "" for none.
 func suggestion(ctx context.Context, args []string, err error) string {
 	if !notThere(err) || len(args) < 2 || strings.Contains(err.Error(), "Did you mean") {
 		return ""
@@ -150,7 +166,11 @@ func suggestion(ctx context.Context, args []string, err error) string {
 	var names []string
 	for _, c := range onServer(ctx, args[0]) {
 		names = append(names, c.name)
-		if pipeline, _, ok := strings.Cut(c.name, "/"); ok && len(args[0]) > 0 && args[0] != "deployments" && args[0] != "rollback" && args[0] != "promote" {
+		if pipeline, _, ok := strings.Cut(
+			c.name,
+			"/",
+		); ok && len(args[0]) > 0 && args[0] != "deployments" && args[0] != "rollback" &&
+			args[0] != "promote" {
 			names = append(names, pipeline)
 		}
 	}

@@ -12,9 +12,12 @@ import (
 )
 
 // leaks are what Go and the system say of errors, to programmers.
-var leaks = regexp.MustCompile(`parse "|openat|strconv|dial tcp|unsupported protocol|first path segment|json: |yaml: |invalid character|EOF|expected a valid|reflect|goroutine|0x[0-9a-f]{6}`)
+var leaks = regexp.MustCompile(
+	`parse "|openat|strconv|dial tcp|unsupported protocol|first path segment|json: |yaml: |invalid character|EOF|expected a valid|reflect|goroutine|0x[0-9a-f]{6}`,
+)
 
-// TestNoBareGoError calls each command in ways that fail: none of its messages is Go's own, and each has the exit code that docs/commands.md documents.
+// TestNoBareGoError calls each command in ways that fail: none of its messages is Go's own, and each has the
+// exit code that docs/commands.md documents.
 func TestNoBareGoError(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -60,7 +63,15 @@ func TestNoBareGoError(t *testing.T) {
 		{"run -b ../x.yml", exitFailed, "x.yml"},
 		{"rollback web", exitUsage, "neither a deployment"},
 	} {
-		if got := complains(t, dir, append(keys, "AWS_ENDPOINT_URL="+nobody), c.code, strings.Fields(c.command)...); !strings.Contains(got, c.want) {
+		if got := complains(
+			t,
+			dir,
+			append(keys, "AWS_ENDPOINT_URL="+nobody),
+			c.code,
+			strings.Fields(c.command)...); !strings.Contains(
+			got,
+			c.want,
+		) {
 			t.Errorf("slipway %s says %q, not %q", c.command, got, c.want)
 		}
 	}

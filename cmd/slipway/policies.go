@@ -16,7 +16,10 @@ type policiesCommand struct {
 }
 
 func (*policiesCommand) Help() string {
-	return "The release policy of a deployment group: its steps, its limits, and how both versions are compared. docs/releases.md describes its members.\n\n  slipway policies put web/live policy.json\n  slipway policies get web/live"
+	return "The release policy of a deployment group: its steps, its limits, and how both versions are compared. " +
+		"docs/releases.md describes its members.\n\n" +
+		"  slipway policies put web/live policy.json\n" +
+		"  slipway policies get web/live"
 }
 
 type policiesGetCommand struct {
@@ -37,7 +40,10 @@ func (c *policiesGetCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	out, err := api.slipway.GetReleasePolicy(ctx, &slipway.GetReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group})
+	out, err := api.slipway.GetReleasePolicy(
+		ctx,
+		&slipway.GetReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group},
+	)
 	if err != nil {
 		return err
 	}
@@ -52,7 +58,8 @@ type policiesPutCommand struct {
 }
 
 func (*policiesPutCommand) Help() string {
-	return "Sets the release policy of a group. Releases that are running keep theirs.\n\n  slipway policies put web/live policy.json"
+	return "Sets the release policy of a group. Releases that are running keep theirs.\n\n" +
+		"  slipway policies put web/live policy.json"
 }
 
 func (c *policiesPutCommand) Run(ctx context.Context) error {
@@ -72,7 +79,10 @@ func (c *policiesPutCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := api.slipway.PutReleasePolicy(ctx, &slipway.PutReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group, Policy: &policy}); err != nil {
+	if _, err := api.slipway.PutReleasePolicy(
+		ctx,
+		&slipway.PutReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group, Policy: &policy},
+	); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "put", Message: "The release policy of " + c.Group + " is set."})
@@ -85,7 +95,8 @@ type policiesDeleteCommand struct {
 }
 
 func (*policiesDeleteCommand) Help() string {
-	return "Deletes the release policy of a group: its releases then follow the deployment configuration.\n\n  slipway policies delete web/live"
+	return "Deletes the release policy of a group: its releases then follow the deployment configuration.\n\n" +
+		"  slipway policies delete web/live"
 }
 
 func (c *policiesDeleteCommand) Run(ctx context.Context) error {
@@ -97,7 +108,10 @@ func (c *policiesDeleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := api.slipway.DeleteReleasePolicy(ctx, &slipway.DeleteReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group}); err != nil {
+	if _, err := api.slipway.DeleteReleasePolicy(
+		ctx,
+		&slipway.DeleteReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group},
+	); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The release policy of " + c.Group + " is deleted."})

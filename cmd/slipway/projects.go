@@ -62,7 +62,10 @@ type projectsCreateCommand struct {
 }
 
 func (*projectsCreateCommand) Help() string {
-	return "Creates a build project: of a pipeline, or of a repository.\n\n  slipway projects create web-build\n  slipway projects create web-test --buildspec buildspec-test.yml\n  slipway projects create nightly --repository web"
+	return "Creates a build project: of a pipeline, or of a repository.\n\n" +
+		"  slipway projects create web-build\n" +
+		"  slipway projects create web-test --buildspec buildspec-test.yml\n" +
+		"  slipway projects create nightly --repository web"
 }
 
 func (c *projectsCreateCommand) Run(ctx context.Context) error {
@@ -77,14 +80,29 @@ func (c *projectsCreateCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		source = &codebuild.ProjectSource{Type: codebuild.SourceTypeCodecommit, Location: new(strings.TrimSuffix(at, "/") + "/v1/repos/" + c.Repository)}
+		source = &codebuild.ProjectSource{
+			Type:     codebuild.SourceTypeCodecommit,
+			Location: new(strings.TrimSuffix(at, "/") + "/v1/repos/" + c.Repository),
+		}
 		artifacts = &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeNoArtifacts}
 	}
 	if c.Buildspec != "" {
 		source.Buildspec = &c.Buildspec
 	}
-	_, err = api.builds.CreateProject(ctx, &codebuild.CreateProjectInput{Name: &c.Name, Source: source, Artifacts: artifacts, ServiceRole: new(ownRole),
-		Environment: &codebuild.ProjectEnvironment{Type: codebuild.EnvironmentTypeLinuxContainer, Image: &c.Image, ComputeType: codebuild.ComputeTypeBuildGeneral1Small}})
+	_, err = api.builds.CreateProject(
+		ctx,
+		&codebuild.CreateProjectInput{
+			Name:        &c.Name,
+			Source:      source,
+			Artifacts:   artifacts,
+			ServiceRole: new(ownRole),
+			Environment: &codebuild.ProjectEnvironment{
+				Type:        codebuild.EnvironmentTypeLinuxContainer,
+				Image:       &c.Image,
+				ComputeType: codebuild.ComputeTypeBuildGeneral1Small,
+			},
+		},
+	)
 	if err != nil {
 		return err
 	}

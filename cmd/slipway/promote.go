@@ -40,7 +40,10 @@ func (c *promoteCommand) Run(ctx context.Context) error {
 	wait, message := codedeploy.DeploymentWaitType(""), ""
 	switch {
 	case release != nil && release.EndTime == nil:
-		if _, err := api.slipway.PromoteRelease(ctx, &slipway.PromoteReleaseInput{DeploymentId: &id, Full: &c.Full}); err != nil {
+		if _, err := api.slipway.PromoteRelease(
+			ctx,
+			&slipway.PromoteReleaseInput{DeploymentId: &id, Full: &c.Full},
+		); err != nil {
 			return err
 		}
 		message = "The next step of the release of " + id + " begins. Follow it with: slipway releases " + id
@@ -57,7 +60,10 @@ func (c *promoteCommand) Run(ctx context.Context) error {
 	default:
 		return refused("the deployment %s waits for no decision: it is %s", id, view.KindOf(d.Status).Word())
 	}
-	if _, err := api.deployments.ContinueDeployment(ctx, &codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: wait}); err != nil {
+	if _, err := api.deployments.ContinueDeployment(
+		ctx,
+		&codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: wait},
+	); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "promoted", Deployment: id, Message: message})

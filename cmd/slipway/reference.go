@@ -83,7 +83,8 @@ func describe(b *strings.Builder, n *kong.Node) {
 		if i == 0 && len(n.Positional) == 0 {
 			b.WriteString("\n")
 		}
-		if f.Hidden || f.Name == "help" || slices.Contains(f.Envs, "AWS_ENDPOINT_URL") || slices.Contains(f.Envs, "AWS_REGION") { // the preface has them
+		if f.Hidden || f.Name == "help" || slices.Contains(f.Envs, "AWS_ENDPOINT_URL") ||
+			slices.Contains(f.Envs, "AWS_REGION") { // the preface has them
 			continue
 		}
 		fmt.Fprintf(b, "- `%s`: %s\n", strings.Join(strings.Fields(f.String()), " "), flagHelp(f))

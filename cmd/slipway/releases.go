@@ -21,7 +21,10 @@ type releasesCommand struct {
 }
 
 func (*releasesCommand) Help() string {
-	return "Releases, the newest first; of one release, its steps.\n\n  slipway releases --live\n  slipway releases d-A1B2C3D4E\n  slipway releases d-A1B2C3D4E -o json | jq '.steps[].verdict'"
+	return "Releases, the newest first; of one release, its steps.\n\n" +
+		"  slipway releases --live\n" +
+		"  slipway releases d-A1B2C3D4E\n" +
+		"  slipway releases d-A1B2C3D4E -o json | jq '.steps[].verdict'"
 }
 
 func (c *releasesCommand) Run(ctx context.Context) error {
@@ -57,8 +60,19 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 		for i := range all {
 			x := &all[i]
 			change := known[*x.DeploymentId]
-			t.Row(releaseState(x.Status, x.Paused), commitCell(change), terminal.Text(*x.ApplicationName+"/"+*x.DeploymentGroupName), terminal.Text(percent(x.Percent)), terminal.Text(terminal.Ago(x.StartTime, now)),
-				terminal.Text(terminal.Between(x.StartTime, x.EndTime, now)), terminal.Pointed(x.DeploymentId), terminal.Pointed(change.Author), releaseSaid(change, x))
+			t.Row(
+				releaseState(x.Status, x.Paused),
+				commitCell(change),
+				terminal.Text(*x.ApplicationName+"/"+*x.DeploymentGroupName),
+				terminal.Text(percent(x.Percent)),
+				terminal.Text(terminal.Ago(x.StartTime, now)),
+				terminal.Text(
+					terminal.Between(x.StartTime, x.EndTime, now),
+				),
+				terminal.Pointed(x.DeploymentId),
+				terminal.Pointed(change.Author),
+				releaseSaid(change, x),
+			)
 		}
 		if len(all) == 0 {
 			t.Note("No releases yet; docs/releases.md says how to release step by step.")
@@ -82,31 +96,12 @@ func (c *releasesCommand) one(ctx context.Context, api *contract) error {
 	return c.print(x, func(t *terminal.Table) {
 		t.Head("STEP", "TRAFFIC", "STATE", "BEGAN", "TOOK", "VERDICT")
 		for i := range x.Steps {
-			st := &x.Steps[i]
-			state, verdict, ended := terminal.Cell{Text: terminal.NotReached.Title(), Kind: terminal.NotReached}, terminal.Cell{}, st.EndTime
-			if x.EndTime == nil {
-				state.Text = "Planned"
-			}
-			if ended == nil {
-				ended = x.EndTime // the step that was rolled back ended with its release
-			}
-			switch {
-			case st.EndTime != nil && !view.RolledBackAt(x, st):
-				state = terminal.Cell{Text: "Done", Kind: terminal.Succeeded}
-			case st.StartTime != nil:
-				state = releaseState(x.Status, x.Paused)
-			}
-			if v := st.Verdict; v != nil {
-				verdict = terminal.Pointed(v.Text)
-			}
-			began, lasted := terminal.Ago(st.StartTime, now), terminal.Between(st.StartTime, ended, now)
-			if st.StartTime == nil && st.PlannedTime != nil && x.EndTime == nil {
-				began = "in " + terminal.Between(awsproto.At(now), st.PlannedTime, now)
-			}
-			t.Row(terminal.Text(fmt.Sprint(i+1)), terminal.Text(percent(st.Percent)), state, terminal.Text(began), terminal.Text(lasted), verdict)
+			t.Row(stepRow(x, i, now)...)
 		}
-		t.Note(terminal.Clean(fmt.Sprintf("%s to %s/%s: %s, %s of the traffic on the new version.", *x.DeploymentId, *x.ApplicationName, *x.DeploymentGroupName,
-			view.ReleaseWords(x.Status, x.Paused, x.Percent), percent(x.Percent))))
+		group := *x.ApplicationName + "/" + *x.DeploymentGroupName
+		words := view.ReleaseWords(x.Status, x.Paused, x.Percent)
+		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s, %s of the traffic on the new version.",
+			*x.DeploymentId, group, words, percent(x.Percent))))
 		if x.Message != nil {
 			if _, because, ok := strings.Cut(*x.Message, ": "); ok {
 				t.Note(terminal.Clean(because))
@@ -118,6 +113,40 @@ func (c *releasesCommand) one(ctx context.Context, api *contract) error {
 			}
 		}
 	})
+}
+
+// stepRow is a step of a release: its number, traffic, state, times and verdict.
+func stepRow(x *slipway.Release, i int, now time.Time) []terminal.Cell {
+	st := &x.Steps[i]
+	state := terminal.Cell{Text: terminal.NotReached.Title(), Kind: terminal.NotReached}
+	switch {
+	case st.EndTime != nil && !view.RolledBackAt(x, st):
+		state = terminal.Cell{Text: "Done", Kind: terminal.Succeeded}
+	case st.StartTime != nil:
+		state = releaseState(x.Status, x.Paused)
+	case x.EndTime == nil:
+		state.Text = "Planned"
+	}
+	ended := st.EndTime
+	if ended == nil {
+		ended = x.EndTime // the step that was rolled back ended with its release
+	}
+	began := terminal.Ago(st.StartTime, now)
+	if st.StartTime == nil && st.PlannedTime != nil && x.EndTime == nil {
+		began = "in " + terminal.Between(awsproto.At(now), st.PlannedTime, now)
+	}
+	verdict := terminal.Cell{}
+	if st.Verdict != nil {
+		verdict = terminal.Pointed(st.Verdict.Text)
+	}
+	return []terminal.Cell{
+		terminal.Text(fmt.Sprint(i + 1)),
+		terminal.Text(percent(st.Percent)),
+		state,
+		terminal.Text(began),
+		terminal.Text(terminal.Between(st.StartTime, ended, now)),
+		verdict,
+	}
 }
 
 // releaseState is a release's state; one that somebody paused waits for somebody.

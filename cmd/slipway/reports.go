@@ -18,7 +18,11 @@ type reportsCommand struct {
 }
 
 func (*reportsCommand) Help() string {
-	return "Test reports, the newest first; of one report, its tests, those that failed first.\n\n  slipway reports\n  slipway reports web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway reports arn:aws:codebuild:us-east-1:123456789012:report/web-unit:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11"
+	return "Test reports, the newest first; of one report, its tests, those that failed first.\n\n" +
+		"  slipway reports\n" +
+		"  slipway reports web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
+		"  slipway reports " +
+		"arn:aws:codebuild:us-east-1:123456789012:report/web-unit:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11"
 }
 
 func (c *reportsCommand) Run(ctx context.Context) error {
@@ -51,7 +55,13 @@ func (c *reportsCommand) Run(ctx context.Context) error {
 			if s := r.TestSummary; s != nil && s.Total != nil {
 				tests, failed = fmt.Sprint(*s.Total), fmt.Sprint(s.StatusCounts["FAILED"]+s.StatusCounts["ERROR"])
 			}
-			t.Row(terminal.State(r.Status), terminal.Text(tests), terminal.Text(failed), terminal.Text(terminal.Ago(r.Created, now)), terminal.Pointed(r.Arn))
+			t.Row(
+				terminal.State(r.Status),
+				terminal.Text(tests),
+				terminal.Text(failed),
+				terminal.Text(terminal.Ago(r.Created, now)),
+				terminal.Pointed(r.Arn),
+			)
 		}
 		if len(all) == 0 {
 			t.Note("No reports yet; the reports section of a buildspec makes them.")

@@ -14,7 +14,9 @@ type repositoriesCommand struct {
 }
 
 func (*repositoriesCommand) Help() string {
-	return "Repositories by name, with the address to clone.\n\n  slipway repositories\n  slipway repositories -o json | jq -r '.repositories[].cloneUrlHttp'"
+	return "Repositories by name, with the address to clone.\n\n" +
+		"  slipway repositories\n" +
+		"  slipway repositories -o json | jq -r '.repositories[].cloneUrlHttp'"
 }
 
 // repositoriesABatch is CodeCommit's limit.
@@ -51,7 +53,13 @@ func (c *repositoriesCommand) Run(ctx context.Context) error {
 		t.Head("REPOSITORY", "BRANCH", "CHANGED", "CLONE", "DESCRIPTION")
 		for i := range all {
 			r := &all[i]
-			t.Row(terminal.Pointed(r.RepositoryName), terminal.Pointed(r.DefaultBranch), terminal.Text(terminal.Ago(r.LastModifiedDate, now)), terminal.Pointed(r.CloneUrlHttp), terminal.Pointed(r.RepositoryDescription))
+			t.Row(
+				terminal.Pointed(r.RepositoryName),
+				terminal.Pointed(r.DefaultBranch),
+				terminal.Text(terminal.Ago(r.LastModifiedDate, now)),
+				terminal.Pointed(r.CloneUrlHttp),
+				terminal.Pointed(r.RepositoryDescription),
+			)
 		}
 		if len(all) == 0 {
 			t.Note("There is no repository yet. Create one with: aws codecommit create-repository --repository-name web")

@@ -20,7 +20,11 @@ type retryCommand struct {
 }
 
 func (*retryCommand) Help() string {
-	return "Runs the failed actions of a stage again, with the same change; a build or a deployment is started anew with all that it had.\n\n  slipway retry web\n  slipway retry web/Deploy --all\n  slipway retry web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11"
+	return "Runs the failed actions of a stage again, with the same change; a build or a deployment is started anew " +
+		"with all that it had.\n\n" +
+		"  slipway retry web\n" +
+		"  slipway retry web/Deploy --all\n" +
+		"  slipway retry web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11"
 }
 
 func (c *retryCommand) Run(ctx context.Context) error {
@@ -49,11 +53,30 @@ func (c *retryCommand) Run(ctx context.Context) error {
 	if c.All {
 		mode = codepipeline.StageRetryModeAllActions
 	}
-	if _, err := api.pipelines.RetryStageExecution(ctx, &codepipeline.RetryStageExecutionInput{PipelineName: &n.pipeline, StageName: &stage, PipelineExecutionId: &execution, RetryMode: mode}); err != nil {
+	if _, err := api.pipelines.RetryStageExecution(
+		ctx,
+		&codepipeline.RetryStageExecutionInput{
+			PipelineName:        &n.pipeline,
+			StageName:           &stage,
+			PipelineExecutionId: &execution,
+			RetryMode:           mode,
+		},
+	); err != nil {
 		return err
 	}
-	return c.done(&outcome{Did: "retried", Pipeline: n.pipeline, Stage: stage, Execution: execution,
-		Message: fmt.Sprintf("%s/%s runs again, for the execution %s. Follow it with: slipway watch %s", n.pipeline, stage, execution, n.pipeline)})
+	return c.done(&outcome{
+		Did:       "retried",
+		Pipeline:  n.pipeline,
+		Stage:     stage,
+		Execution: execution,
+		Message: fmt.Sprintf(
+			"%s/%s runs again, for the execution %s. Follow it with: slipway watch %s",
+			n.pipeline,
+			stage,
+			execution,
+			n.pipeline,
+		),
+	})
 }
 
 func (c *retryCommand) build(ctx context.Context, api *contract, id string) error {
@@ -65,13 +88,23 @@ func (c *retryCommand) build(ctx context.Context, api *contract, id string) erro
 		return missing("there is no build %s; slipway builds lists them", id)
 	}
 	if by := old.Builds[0].Initiator; by != nil && strings.HasPrefix(*by, "codepipeline/") {
-		return refused("the build %s is a pipeline's; retry the stage: slipway retry %s", id, strings.TrimPrefix(*by, "codepipeline/"))
+		return refused(
+			"the build %s is a pipeline's; retry the stage: slipway retry %s",
+			id,
+			strings.TrimPrefix(*by, "codepipeline/"),
+		)
 	}
 	out, err := api.builds.RetryBuild(ctx, &codebuild.RetryBuildInput{Id: &id})
 	if err != nil {
 		return err
 	}
-	return c.done(&outcome{Did: "retried", Build: *out.Build.Id, Message: fmt.Sprintf("%s is started. Follow it with: slipway logs -f %s", *out.Build.Id, *out.Build.Id)})
+	return c.done(
+		&outcome{
+			Did:     "retried",
+			Build:   *out.Build.Id,
+			Message: fmt.Sprintf("%s is started. Follow it with: slipway logs -f %s", *out.Build.Id, *out.Build.Id),
+		},
+	)
 }
 
 func (c *retryCommand) deployment(ctx context.Context, api *contract, id string) error {
@@ -87,14 +120,33 @@ func (c *retryCommand) deployment(ctx context.Context, api *contract, id string)
 	if err != nil {
 		return err
 	}
-	return api.deploy(ctx, c.printer, d, d.Revision, outcome{Did: "retried", Message: "%s deploys the version of " + id + " again: " + changeWords(known[id])})
+	return api.deploy(
+		ctx,
+		c.printer,
+		d,
+		d.Revision,
+		outcome{Did: "retried", Message: "%s deploys the version of " + id + " again: " + changeWords(known[id])},
+	)
 }
 
 // deploy creates a deployment of a revision to the group of d, and says so: the message has a place for the new ID.
-func (c *contract) deploy(ctx context.Context, p printer, d *codedeploy.DeploymentInfo, r *codedeploy.RevisionLocation, o outcome) error {
-	in := &codedeploy.CreateDeploymentInput{ApplicationName: d.ApplicationName, DeploymentGroupName: d.DeploymentGroupName, DeploymentConfigName: d.DeploymentConfigName, Revision: r,
-		IgnoreApplicationStopFailures: d.IgnoreApplicationStopFailures, FileExistsBehavior: d.FileExistsBehavior, AutoRollbackConfiguration: d.AutoRollbackConfiguration,
-		Description: new(o.Did + " " + *d.DeploymentId)}
+func (c *contract) deploy(
+	ctx context.Context,
+	p printer,
+	d *codedeploy.DeploymentInfo,
+	r *codedeploy.RevisionLocation,
+	o outcome,
+) error {
+	in := &codedeploy.CreateDeploymentInput{
+		ApplicationName:               d.ApplicationName,
+		DeploymentGroupName:           d.DeploymentGroupName,
+		DeploymentConfigName:          d.DeploymentConfigName,
+		Revision:                      r,
+		IgnoreApplicationStopFailures: d.IgnoreApplicationStopFailures,
+		FileExistsBehavior:            d.FileExistsBehavior,
+		AutoRollbackConfiguration:     d.AutoRollbackConfiguration,
+		Description:                   new(o.Did + " " + *d.DeploymentId),
+	}
 	created, err := c.deployments.CreateDeployment(ctx, in)
 	if err != nil {
 		return err
@@ -116,14 +168,22 @@ func (c *contract) failedStage(ctx context.Context, n named) (stage, execution s
 	for i := range state.StageStates {
 		s := &state.StageStates[i]
 		x := s.LatestExecution
-		if x == nil || n.stage != "" && n.stage != *s.StageName || n.execution != "" && n.execution != *x.PipelineExecutionId {
+		if x == nil || n.stage != "" && n.stage != *s.StageName ||
+			n.execution != "" && n.execution != *x.PipelineExecutionId {
 			continue
 		}
 		if x.Status != codepipeline.StageExecutionStatusFailed && x.Status != codepipeline.StageExecutionStatusStopped {
 			continue
 		}
 		if stage != "" {
-			return "", "", usage("several stages of %s failed; say which: %s/%s or %s/%s", n.pipeline, n.pipeline, stage, n.pipeline, *s.StageName)
+			return "", "", usage(
+				"several stages of %s failed; say which: %s/%s or %s/%s",
+				n.pipeline,
+				n.pipeline,
+				stage,
+				n.pipeline,
+				*s.StageName,
+			)
 		}
 		stage, execution = *s.StageName, *x.PipelineExecutionId
 	}

@@ -59,41 +59,45 @@ func (c *rollbackCommand) Run(ctx context.Context) error {
 	if err := c.ask(fmt.Sprintf("Stop the deployment %s to %s, and put back what its hosts had?", id, where)); err != nil {
 		return err
 	}
-	out, err := api.deployments.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(true)})
+	out, err := api.deployments.StopDeployment(
+		ctx,
+		&codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(true)},
+	)
 	if err != nil {
 		return err
 	}
-	return c.done(&outcome{Did: "rolled back", Deployment: id, Message: *out.StatusMessage + " What its hosts had is deployed again: slipway deployments " + where})
+	return c.done(
+		&outcome{
+			Did:        "rolled back",
+			Deployment: id,
+			Message:    *out.StatusMessage + " What its hosts had is deployed again: slipway deployments " + where,
+		},
+	)
 }
 
 // version deploys an earlier version to a group.
-func (c *rollbackCommand) version(ctx context.Context, api *contract, d *codedeploy.DeploymentInfo, where string) error {
-	out, err := api.slipway.ListVersions(ctx, &slipway.ListVersionsInput{ApplicationName: d.ApplicationName, DeploymentGroupName: d.DeploymentGroupName})
+func (c *rollbackCommand) version(
+	ctx context.Context,
+	api *contract,
+	d *codedeploy.DeploymentInfo,
+	where string,
+) error {
+	out, err := api.slipway.ListVersions(
+		ctx,
+		&slipway.ListVersionsInput{ApplicationName: d.ApplicationName, DeploymentGroupName: d.DeploymentGroupName},
+	)
 	if err != nil {
 		return err
 	}
-	to := ""
-	if n, err := recognise(c.To); c.To != "" && err == nil && n.deployment != "" { // any deployment of the version names it
-		known, err := api.describe(ctx, []string{n.deployment})
-		if err != nil {
-			return err
-		}
-		if known[n.deployment].Revision != nil {
-			to = *known[n.deployment].Revision
-		}
+	to, err := c.revision(ctx, api)
+	if err != nil {
+		return err
 	}
 	v, err := c.choose(out.Versions, to, where)
 	if err != nil {
 		return err
 	}
-	for i := range v.Elsewhere {
-		if e := &v.Elsewhere[i]; e.Outcome != slipway.VersionOutcomeGood && e.Outcome != slipway.VersionOutcomeInProgress {
-			c.warn("it was %s in %s/%s (%s)%s", strings.ToLower(view.StatusWord(e.Outcome)), *d.ApplicationName, *e.DeploymentGroupName, *e.DeploymentId, because(e.Reason))
-		}
-	}
-	if v.Outcome != slipway.VersionOutcomeGood {
-		c.warn("it %s here%s", map[slipway.VersionOutcome]string{slipway.VersionOutcomeFailed: "failed", slipway.VersionOutcomeRolledBack: "was rolled back", slipway.VersionOutcomeStopped: "was stopped"}[v.Outcome], because(v.Reason))
-	}
+	c.warnOf(*d.ApplicationName, v)
 	name := versionWords(v)
 	if err := c.ask(fmt.Sprintf("%s\nRoll %s back to %s?", runs(out.Versions, where), where, name)); err != nil {
 		return err
@@ -102,11 +106,54 @@ func (c *rollbackCommand) version(ctx context.Context, api *contract, d *codedep
 	if err != nil {
 		return err
 	}
-	return api.deploy(ctx, c.printer, d, there.DeploymentInfo.Revision, outcome{Did: "rolled back", RollsBack: *d.DeploymentId, Message: "%s rolls " + where + " back to " + name})
+	return api.deploy(
+		ctx,
+		c.printer,
+		d,
+		there.DeploymentInfo.Revision,
+		outcome{Did: "rolled back", RollsBack: *d.DeploymentId, Message: "%s rolls " + where + " back to " + name},
+	)
 }
 
-// choose finds the version that is meant: the last good one, or that of --to, whose revision is given if a deployment names it.
-func (c *rollbackCommand) choose(all []slipway.DeployedVersion, revision, where string) (*slipway.DeployedVersion, error) {
+// revision is the revision of the deployment that --to names, if it names one: any deployment of a version names the
+// version.
+func (c *rollbackCommand) revision(ctx context.Context, api *contract) (string, error) {
+	n, err := recognise(c.To)
+	if c.To == "" || err != nil || n.deployment == "" {
+		return "", nil
+	}
+	known, err := api.describe(ctx, []string{n.deployment})
+	if err != nil || known[n.deployment].Revision == nil {
+		return "", err
+	}
+	return *known[n.deployment].Revision, nil
+}
+
+// warnOf warns of a version that did not do well, here or in another group.
+func (c *rollbackCommand) warnOf(application string, v *slipway.DeployedVersion) {
+	for i := range v.Elsewhere {
+		if e := &v.Elsewhere[i]; e.Outcome != slipway.VersionOutcomeGood && e.Outcome != slipway.VersionOutcomeInProgress {
+			group := application + "/" + *e.DeploymentGroupName
+			word := strings.ToLower(view.StatusWord(e.Outcome))
+			c.warn("it was %s in %s (%s)%s", word, group, *e.DeploymentId, because(e.Reason))
+		}
+	}
+	if v.Outcome != slipway.VersionOutcomeGood {
+		did := map[slipway.VersionOutcome]string{
+			slipway.VersionOutcomeFailed:     "failed",
+			slipway.VersionOutcomeRolledBack: "was rolled back",
+			slipway.VersionOutcomeStopped:    "was stopped",
+		}[v.Outcome]
+		c.warn("it %s here%s", did, because(v.Reason))
+	}
+}
+
+// choose finds the version that is meant: the last good one, or that of --to, whose revision is given if a
+// deployment names it.
+func (c *rollbackCommand) choose(
+	all []slipway.DeployedVersion,
+	revision, where string,
+) (*slipway.DeployedVersion, error) {
 	var found []*slipway.DeployedVersion
 	for i := range all {
 		v := &all[i]
@@ -115,13 +162,18 @@ func (c *rollbackCommand) choose(all []slipway.DeployedVersion, revision, where 
 			if v.LastGood != nil && *v.LastGood {
 				return v, nil
 			}
-		case v.Change != nil && v.Change.Revision != nil && *v.Change.Revision == revision, v.Change != nil && v.Change.CommitId != nil && len(c.To) >= 4 && strings.HasPrefix(*v.Change.CommitId, strings.ToLower(c.To)):
+		case v.Change != nil && v.Change.Revision != nil && *v.Change.Revision == revision,
+			v.Change != nil && v.Change.CommitId != nil && len(c.To) >= 4 && strings.HasPrefix(*v.Change.CommitId, strings.ToLower(c.To)):
 			found = append(found, v)
 		}
 	}
 	switch {
 	case c.To == "":
-		return nil, refused("no earlier version did well in %s, so there is none to go back to; --to names one: slipway deployments %s lists them", where, where)
+		return nil, refused(
+			"no earlier version did well in %s, so there is none to go back to; --to names one: slipway deployments %s lists them",
+			where,
+			where,
+		)
 	case len(found) == 0:
 		return nil, missing("no version %s was deployed to %s; slipway deployments %s lists them", c.To, where, where)
 	case len(found) > 1 && revision == "" && *found[0].Change.CommitId != *found[len(found)-1].Change.CommitId:
@@ -179,7 +231,13 @@ func (c *rollbackCommand) release(ctx context.Context, api *contract, id, where 
 	if _, err := api.slipway.RollBackRelease(ctx, in); err != nil {
 		return err
 	}
-	return c.done(&outcome{Did: "rolled back", Deployment: id, Message: "The release of " + id + " is rolled back: all traffic of " + where + " returns to the old version. Follow it with: slipway releases " + id})
+	return c.done(
+		&outcome{
+			Did:        "rolled back",
+			Deployment: id,
+			Message:    "The release of " + id + " is rolled back: all traffic of " + where + " returns to the old version. Follow it with: slipway releases " + id,
+		},
+	)
 }
 
 // ask lets a person at a terminal say no. Where there is none, nothing is done without --yes.
@@ -212,9 +270,15 @@ func (c *contract) deployment(ctx context.Context, of string) (*codedeploy.Deplo
 	if id == "" {
 		application, group, ok := strings.Cut(of, "/")
 		if !ok || n.execution != "" || n.build != "" {
-			return nil, usage("%q is neither a deployment (d-…) nor a group (APPLICATION/GROUP); slipway deployments lists them", of)
+			return nil, usage(
+				"%q is neither a deployment (d-…) nor a group (APPLICATION/GROUP); slipway deployments lists them",
+				of,
+			)
 		}
-		list, err := c.deployments.ListDeployments(ctx, &codedeploy.ListDeploymentsInput{ApplicationName: &application, DeploymentGroupName: &group})
+		list, err := c.deployments.ListDeployments(
+			ctx,
+			&codedeploy.ListDeploymentsInput{ApplicationName: &application, DeploymentGroupName: &group},
+		)
 		if err != nil {
 			return nil, err
 		}

@@ -19,11 +19,13 @@ type routerCommand struct {
 	Metrics string `help:"Address of the metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
 
-// garbage is how far the heap may grow, in percent, before it is collected: what a router keeps is small, and what it throws away is much.
+// garbage is how far the heap may grow, in percent, before it is collected: what a router keeps is small, and
+// what it throws away is much.
 const garbage = 500
 
 func (*routerCommand) Help() string {
-	return "The server says which ports it opens; it serves on while the server is away.\n\n  slipway router --endpoint http://slipway.example.com:8080 --listen 0.0.0.0"
+	return "The server says which ports it opens; it serves on while the server is away.\n\n" +
+		"  slipway router --endpoint http://slipway.example.com:8080 --listen 0.0.0.0"
 }
 
 func (c *routerCommand) Run(ctx context.Context) error {
@@ -39,7 +41,10 @@ func (c *routerCommand) Run(ctx context.Context) error {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("there is no key of a router in %s: start the server first, which makes it, or set SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY", data.Keys())
+			return fmt.Errorf(
+				"there is no key of a router in %s: start the server first, which makes it, or set SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY",
+				data.Keys(),
+			)
 		}
 	}
 	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
@@ -51,6 +56,18 @@ func (c *routerCommand) Run(ctx context.Context) error {
 		return err
 	}
 	defer lock.Release()
-	return router.Serve(ctx, router.Config{Endpoint: c.Endpoint, Region: c.Region, Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
-		Name: c.Name, Dir: data.Router(), Listen: c.Listen, Metrics: c.Metrics, Log: logger(), Ready: app.SayReady})
+	return router.Serve(
+		ctx,
+		router.Config{
+			Endpoint:    c.Endpoint,
+			Region:      c.Region,
+			Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
+			Name:        c.Name,
+			Dir:         data.Router(),
+			Listen:      c.Listen,
+			Metrics:     c.Metrics,
+			Log:         logger(),
+			Ready:       app.SayReady,
+		},
+	)
 }

@@ -20,12 +20,19 @@ type runCommand struct {
 }
 
 func (c *runCommand) Help() string {
-	return "Runs the commands in place, as you, with no server and no sandbox. Artifacts are counted, not uploaded.\nThe exit code is 1 if the build fails. A report with failed tests does not fail a build, here as at AWS: let the command that runs the tests fail.\n\n  slipway run\n  slipway run -b buildspec-test.yml -e VERSION=1.2"
+	return "Runs the commands in place, as you, with no server and no sandbox. Artifacts are counted, not uploaded.\n" +
+		"The exit code is 1 if the build fails. A report with failed tests does not fail a build, here as at AWS: " +
+		"let the command that runs the tests fail.\n\n" +
+		"  slipway run\n" +
+		"  slipway run -b buildspec-test.yml -e VERSION=1.2"
 }
 
 func (c *runCommand) Run(ctx context.Context) error {
 	began := time.Now()
-	result, err := runner.Local(ctx, runner.LocalConfig{Tree: c.Dir, Buildspec: c.Buildspec, Variables: c.Env, Output: os.Stdout, Timeout: c.Timeout})
+	result, err := runner.Local(
+		ctx,
+		runner.LocalConfig{Tree: c.Dir, Buildspec: c.Buildspec, Variables: c.Env, Output: os.Stdout, Timeout: c.Timeout},
+	)
 	if err != nil {
 		return err
 	}

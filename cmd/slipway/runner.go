@@ -21,7 +21,8 @@ type runnerCommand struct {
 }
 
 func (*runnerCommand) Help() string {
-	return "Builds run on the machine of the runner.\n\n  slipway runner --endpoint http://slipway.example.com:8080 --builds 4"
+	return "Builds run on the machine of the runner.\n\n" +
+		"  slipway runner --endpoint http://slipway.example.com:8080 --builds 4"
 }
 
 func (c *runnerCommand) Run(ctx context.Context) error {
@@ -56,6 +57,21 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 		}
 	}
 	app.SayReady()
-	return runner.Serve(ctx, runner.Config{Endpoint: c.Endpoint, CA: authorities, Region: c.Region, Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
-		Name: c.Name, Dir: data.Runner(), JournalDir: data.Journal(), Concurrency: builds, Pass: c.Pass, NoSandbox: c.NoSandbox, Hidden: []string{string(data)}, Log: logger()})
+	return runner.Serve(
+		ctx,
+		runner.Config{
+			Endpoint:    c.Endpoint,
+			CA:          authorities,
+			Region:      c.Region,
+			Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
+			Name:        c.Name,
+			Dir:         data.Runner(),
+			JournalDir:  data.Journal(),
+			Concurrency: builds,
+			Pass:        c.Pass,
+			NoSandbox:   c.NoSandbox,
+			Hidden:      []string{string(data)},
+			Log:         logger(),
+		},
+	)
 }

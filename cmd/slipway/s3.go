@@ -57,7 +57,9 @@ type s3LsCommand struct {
 }
 
 func (*s3LsCommand) Help() string {
-	return "Lists buckets, or the objects of a bucket whose keys begin with a prefix.\n\n  slipway s3 ls\n  slipway s3 ls s3://web-artifacts/web/"
+	return "Lists buckets, or the objects of a bucket whose keys begin with a prefix.\n\n" +
+		"  slipway s3 ls\n" +
+		"  slipway s3 ls s3://web-artifacts/web/"
 }
 
 // s3Object is an object of a list.
@@ -99,7 +101,11 @@ func (c *s3LsCommand) Run(ctx context.Context) error {
 	return c.print(map[string]any{"objects": objects}, func(t *terminal.Table) {
 		t.Head("MODIFIED", "SIZE", "KEY")
 		for _, o := range objects {
-			t.Row(terminal.Text(o.LastModified.UTC().Format(time.DateTime)), terminal.Text(fmt.Sprint(o.Size)), terminal.Text(o.Key))
+			t.Row(
+				terminal.Text(o.LastModified.UTC().Format(time.DateTime)),
+				terminal.Text(fmt.Sprint(o.Size)),
+				terminal.Text(o.Key),
+			)
 		}
 		if len(objects) == 0 {
 			t.Note("No objects in " + terminal.Clean(c.Place))
@@ -137,7 +143,11 @@ type s3CpCommand struct {
 }
 
 func (*s3CpCommand) Help() string {
-	return "Copies a file to an object or an object to a file. A place that ends with / gets the name of what is copied.\n\n  slipway s3 cp bundle.zip s3://web-artifacts/\n  slipway s3 cp s3://web-artifacts/bundle.zip .\n  slipway s3 cp s3://web-artifacts/notes.txt -"
+	return "Copies a file to an object or an object to a file. A place that ends with / gets the name of what is " +
+		"copied.\n\n" +
+		"  slipway s3 cp bundle.zip s3://web-artifacts/\n" +
+		"  slipway s3 cp s3://web-artifacts/bundle.zip .\n" +
+		"  slipway s3 cp s3://web-artifacts/notes.txt -"
 }
 
 func (c *s3CpCommand) Run(ctx context.Context) error {
@@ -176,7 +186,14 @@ func (c *s3CpCommand) upload(ctx context.Context) error {
 		return err
 	}
 	resp.Body.Close()
-	_, err = fmt.Fprintf(os.Stdout, "%s is copied to s3://%s/%s, %d bytes.\n", terminal.Clean(c.From), terminal.Clean(bucket), terminal.Clean(key), info.Size())
+	_, err = fmt.Fprintf(
+		os.Stdout,
+		"%s is copied to s3://%s/%s, %d bytes.\n",
+		terminal.Clean(c.From),
+		terminal.Clean(bucket),
+		terminal.Clean(key),
+		info.Size(),
+	)
 	return err
 }
 
@@ -252,8 +269,15 @@ func objectAt(s string) (bucket, key string, err error) {
 	return bucket, key, nil
 }
 
-// s3 sends one request, signed, and returns the answer of one that succeeded. The body is sent as it is, unsigned, as AWS allows; size is its length.
-func (c client) s3(ctx context.Context, method, bucket, key string, q url.Values, body io.Reader, size int64) (*http.Response, error) {
+// s3 sends one request, signed, and returns the answer of one that succeeded. The body is sent as it is,
+// unsigned, as AWS allows; size is its length.
+func (c client) s3(
+	ctx context.Context,
+	method, bucket, key string,
+	q url.Values,
+	body io.Reader,
+	size int64,
+) (*http.Response, error) {
 	at, err := serverAt(c.Endpoint)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"slipway": main})
 }
 
-// TestScripts runs the command line as a person types it: testdata/script. Those in testdata/server start one at $LISTEN first.
+// TestScripts runs the command line as a person types it: testdata/script. Those in testdata/server start one
+// at $LISTEN first.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{Dir: "testdata/script", RequireExplicitExec: true, RequireUniqueNames: true})
@@ -34,8 +35,21 @@ func TestServerScripts(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("SKIPPED: there is no git here. Install it with: apt install git")
 	}
-	testscript.Run(t, testscript.Params{Dir: "testdata/server", RequireExplicitExec: true, RequireUniqueNames: true, Setup: address,
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"ready": ready, "until": until, "remember": remember, "upload": upload}})
+	testscript.Run(
+		t,
+		testscript.Params{
+			Dir:                 "testdata/server",
+			RequireExplicitExec: true,
+			RequireUniqueNames:  true,
+			Setup:               address,
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){
+				"ready":    ready,
+				"until":    until,
+				"remember": remember,
+				"upload":   upload,
+			},
+		},
+	)
 }
 
 // address chooses where a script's server listens, and lets clients find it, git among them.
@@ -45,10 +59,26 @@ func address(env *testscript.Env) error {
 		return err
 	}
 	listen := l.Addr().String()
-	env.Vars = append(env.Vars, "LISTEN="+listen, "AWS_ENDPOINT_URL=http://"+listen, "AWS_ACCESS_KEY_ID=AKIASCRIPT0000000000", "AWS_SECRET_ACCESS_KEY=secret-of-scripts",
-		"SLIPWAY_ACCESS_KEY_ID=AKIASCRIPT0000000000", "SLIPWAY_SECRET_ACCESS_KEY=secret-of-scripts", "SLIPWAY_DATA="+env.WorkDir+"/data",
-		"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=credential.helper", "GIT_CONFIG_VALUE_0=!slipway git-credential", "GIT_CONFIG_KEY_1=credential.useHttpPath", "GIT_CONFIG_VALUE_1=true",
-		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com", "GIT_TERMINAL_PROMPT=0")
+	env.Vars = append(
+		env.Vars,
+		"LISTEN="+listen,
+		"AWS_ENDPOINT_URL=http://"+listen,
+		"AWS_ACCESS_KEY_ID=AKIASCRIPT0000000000",
+		"AWS_SECRET_ACCESS_KEY=secret-of-scripts",
+		"SLIPWAY_ACCESS_KEY_ID=AKIASCRIPT0000000000",
+		"SLIPWAY_SECRET_ACCESS_KEY=secret-of-scripts",
+		"SLIPWAY_DATA="+env.WorkDir+"/data",
+		"GIT_CONFIG_COUNT=2",
+		"GIT_CONFIG_KEY_0=credential.helper",
+		"GIT_CONFIG_VALUE_0=!slipway git-credential",
+		"GIT_CONFIG_KEY_1=credential.useHttpPath",
+		"GIT_CONFIG_VALUE_1=true",
+		"GIT_AUTHOR_NAME=Ada",
+		"GIT_AUTHOR_EMAIL=ada@example.com",
+		"GIT_COMMITTER_NAME=Ada",
+		"GIT_COMMITTER_EMAIL=ada@example.com",
+		"GIT_TERMINAL_PROMPT=0",
+	)
 	return l.Close()
 }
 
@@ -88,9 +118,21 @@ func ready(ts *testscript.TestScript, _ bool, _ []string) {
 
 // upload puts the files of a folder as a zip into a bucket, which it makes: upload BUCKET KEY FOLDER, or only BUCKET.
 func upload(ts *testscript.TestScript, _ bool, args []string) {
-	c := s3.New(s3.Options{Region: "us-east-1", BaseEndpoint: new(ts.Getenv("AWS_ENDPOINT_URL")), UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(ts.Getenv("AWS_ACCESS_KEY_ID"), ts.Getenv("AWS_SECRET_ACCESS_KEY"), "")})
-	if _, err := c.CreateBucket(context.Background(), &s3.CreateBucketInput{Bucket: &args[0]}); err != nil && !strings.Contains(err.Error(), "BucketAlreadyOwnedByYou") {
+	c := s3.New(s3.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: new(ts.Getenv("AWS_ENDPOINT_URL")),
+		UsePathStyle: true,
+		Credentials: credentials.NewStaticCredentialsProvider(
+			ts.Getenv("AWS_ACCESS_KEY_ID"),
+			ts.Getenv("AWS_SECRET_ACCESS_KEY"),
+			"",
+		),
+	})
+	if _, err := c.CreateBucket(
+		context.Background(),
+		&s3.CreateBucketInput{Bucket: &args[0]},
+	); err != nil &&
+		!strings.Contains(err.Error(), "BucketAlreadyOwnedByYou") {
 		ts.Check(err)
 	}
 	if len(args) == 1 {
@@ -100,7 +142,10 @@ func upload(ts *testscript.TestScript, _ bool, args []string) {
 	w := zip.NewWriter(&b)
 	ts.Check(w.AddFS(os.DirFS(ts.MkAbs(args[2]))))
 	ts.Check(w.Close())
-	_, err := c.PutObject(context.Background(), &s3.PutObjectInput{Bucket: &args[0], Key: &args[1], Body: bytes.NewReader(b.Bytes())})
+	_, err := c.PutObject(
+		context.Background(),
+		&s3.PutObjectInput{Bucket: &args[0], Key: &args[1], Body: bytes.NewReader(b.Bytes())},
+	)
 	ts.Check(err)
 }
 

@@ -17,7 +17,11 @@ type stopCommand struct {
 }
 
 func (*stopCommand) Help() string {
-	return "An execution ends after its running actions; with --abandon at once. A deployment leaves its hosts as they are; slipway rollback puts them back.\n\n  slipway stop web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway stop d-A1B2C3D4E\n  slipway stop web --abandon -m 'wrong branch'"
+	return "An execution ends after its running actions; with --abandon at once. A deployment leaves its hosts as " +
+		"they are; slipway rollback puts them back.\n\n" +
+		"  slipway stop web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
+		"  slipway stop d-A1B2C3D4E\n" +
+		"  slipway stop web --abandon -m 'wrong branch'"
 }
 
 func (c *stopCommand) Run(ctx context.Context) error {
@@ -35,12 +39,16 @@ func (c *stopCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if out.Build.BuildComplete != nil && *out.Build.BuildComplete && out.Build.BuildStatus != codebuild.StatusTypeStopped {
+		if out.Build.BuildComplete != nil && *out.Build.BuildComplete &&
+			out.Build.BuildStatus != codebuild.StatusTypeStopped {
 			return refused("the build %s has ended already, as %s", n.build, out.Build.BuildStatus)
 		}
 		return c.done(&outcome{Did: "stopped", Build: n.build, Message: "The build " + n.build + " is being stopped."})
 	case n.deployment != "":
-		out, err := api.deployments.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &n.deployment, AutoRollbackEnabled: new(false)})
+		out, err := api.deployments.StopDeployment(
+			ctx,
+			&codedeploy.StopDeploymentInput{DeploymentId: &n.deployment, AutoRollbackEnabled: new(false)},
+		)
 		if err != nil {
 			return err
 		}
@@ -58,7 +66,11 @@ func (c *stopCommand) execution(ctx context.Context, api *contract, n *named) er
 			return err
 		}
 	}
-	in := &codepipeline.StopPipelineExecutionInput{PipelineName: &n.pipeline, PipelineExecutionId: &n.execution, Abandon: &c.Abandon}
+	in := &codepipeline.StopPipelineExecutionInput{
+		PipelineName:        &n.pipeline,
+		PipelineExecutionId: &n.execution,
+		Abandon:             &c.Abandon,
+	}
 	if c.Reason != "" {
 		in.Reason = &c.Reason
 	}
@@ -74,7 +86,10 @@ func (c *stopCommand) execution(ctx context.Context, api *contract, n *named) er
 
 // inFlight finds the one execution of a pipeline that runs.
 func (c *contract) inFlight(ctx context.Context, n *named) error {
-	out, err := c.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &n.pipeline})
+	out, err := c.pipelines.ListPipelineExecutions(
+		ctx,
+		&codepipeline.ListPipelineExecutionsInput{PipelineName: &n.pipeline},
+	)
 	if err != nil {
 		return err
 	}
@@ -83,7 +98,11 @@ func (c *contract) inFlight(ctx context.Context, n *named) error {
 			continue
 		}
 		if n.execution != "" {
-			return usage("several executions of %s are in flight; say which: slipway pipelines %s lists them", n.pipeline, n.pipeline)
+			return usage(
+				"several executions of %s are in flight; say which: slipway pipelines %s lists them",
+				n.pipeline,
+				n.pipeline,
+			)
 		}
 		n.execution = *x.PipelineExecutionId
 	}

@@ -83,7 +83,9 @@ func logger() *slog.Logger {
 }
 
 func (*upCommand) Help() string {
-	return "The page, and the administrator's key the first time, are printed once it answers.\n\n  slipway up\n  slipway up --data /srv/slipway --listen 0.0.0.0:8080 --url https://slipway.example.com"
+	return "The page, and the administrator's key the first time, are printed once it answers.\n\n" +
+		"  slipway up\n" +
+		"  slipway up --data /srv/slipway --listen 0.0.0.0:8080 --url https://slipway.example.com"
 }
 
 func (c *upCommand) Run(ctx context.Context) error {
@@ -116,10 +118,28 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	up := &app.Up{Data: data, Listen: c.Listen, Program: program, Stderr: os.Stderr, Log: logger(),
-		Server: append([]string{"server"}, c.arguments()...),
-		Runner: []string{"runner", "--data=" + c.Data, "--endpoint=" + c.url(), "--region=" + at.Region, fmt.Sprintf("--builds=%d", c.Builds)},
-		Router: []string{"router", "--data=" + c.Data, "--endpoint=" + c.url(), "--region=" + at.Region, "--listen=" + c.Ports, "--metrics=" + c.Metrics},
+	up := &app.Up{
+		Data:    data,
+		Listen:  c.Listen,
+		Program: program,
+		Stderr:  os.Stderr,
+		Log:     logger(),
+		Server:  append([]string{"server"}, c.arguments()...),
+		Runner: []string{
+			"runner",
+			"--data=" + c.Data,
+			"--endpoint=" + c.url(),
+			"--region=" + at.Region,
+			fmt.Sprintf("--builds=%d", c.Builds),
+		},
+		Router: []string{
+			"router",
+			"--data=" + c.Data,
+			"--endpoint=" + c.url(),
+			"--region=" + at.Region,
+			"--listen=" + c.Ports,
+			"--metrics=" + c.Metrics,
+		},
 	}
 	if c.NoSandbox {
 		up.Runner = append(up.Runner, "--no-sandbox")
@@ -128,7 +148,8 @@ func (c *upCommand) Run(ctx context.Context) error {
 	return up.Run(ctx)
 }
 
-// trustOwn has this process, and what it starts, trust the data folder's own authority, if that is what the server's certificate is from.
+// trustOwn has this process, and what it starts, trust the data folder's own authority, if that is what the
+// server's certificate is from.
 func (c *upCommand) trustOwn(data app.Data) error {
 	if err := c.tls().Check(); err != nil || !c.TLSOwn {
 		return err
@@ -143,12 +164,20 @@ func (c *upCommand) trustOwn(data app.Data) error {
 func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
 	url := c.url()
 	var b strings.Builder
-	fmt.Fprintf(&b, "Slipway is up.\n\n  page     %s\n  region   %s, account %s\n  data     %s\n\n", url, at.Region, at.Account, data)
+	fmt.Fprintf(
+		&b,
+		"Slipway is up.\n\n  page     %s\n  region   %s, account %s\n  data     %s\n\n",
+		url,
+		at.Region,
+		at.Account,
+		data,
+	)
 	key, ok, err := data.ReadKey("administrator")
 	if err != nil {
 		return err
 	}
-	if ok && !keyBefore && os.Getenv("SLIPWAY_ACCESS_KEY_ID") == "" && terminal.IsTerminal(os.Stdout) { // never into a service's log
+	if ok && !keyBefore && os.Getenv("SLIPWAY_ACCESS_KEY_ID") == "" &&
+		terminal.IsTerminal(os.Stdout) { // never into a service's log
 		fmt.Fprintf(&b, "The administrator's key, printed this once; it is kept in %s/administrator:\n\n", data.Keys())
 		fmt.Fprintf(&b, "  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", key.ID, key.Secret)
 	} else {
@@ -157,7 +186,12 @@ func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
 	if c.TLSOwn {
 		fmt.Fprintf(&b, "  export AWS_CA_BUNDLE=%s GIT_SSL_CAINFO=%[1]s\n", data.AuthorityFile())
 	}
-	fmt.Fprintf(&b, "  export AWS_ENDPOINT_URL=%s AWS_DEFAULT_REGION=%s\n  aws codepipeline list-pipelines\n\n", url, at.Region)
+	fmt.Fprintf(
+		&b,
+		"  export AWS_ENDPOINT_URL=%s AWS_DEFAULT_REGION=%s\n  aws codepipeline list-pipelines\n\n",
+		url,
+		at.Region,
+	)
 	_, err = os.Stdout.WriteString(b.String())
 	return err
 }
@@ -165,7 +199,8 @@ func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
 type serverCommand struct{ place }
 
 func (*serverCommand) Help() string {
-	return "With PostgreSQL several servers run side by side; docs/operating.md says how.\n\n  slipway server --database postgres://slipway@db/slipway"
+	return "With PostgreSQL several servers run side by side; docs/operating.md says how.\n\n" +
+		"  slipway server --database postgres://slipway@db/slipway"
 }
 
 func (c *serverCommand) Run(ctx context.Context) error {

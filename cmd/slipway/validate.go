@@ -20,7 +20,10 @@ type validateCommand struct {
 }
 
 func (*validateCommand) Help() string {
-	return "Each error has its file, line and column; the exit code is 1 if there is one.\n\n  slipway validate\n  slipway validate buildspec.yml ci/pipeline.json\n  slipway validate --as=buildspec ci/build.yml"
+	return "Each error has its file, line and column; the exit code is 1 if there is one.\n\n" +
+		"  slipway validate\n" +
+		"  slipway validate buildspec.yml ci/pipeline.json\n" +
+		"  slipway validate --as=buildspec ci/build.yml"
 }
 
 func (c *validateCommand) Run() error {
@@ -85,7 +88,10 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 		}
 		return kind, notes, err
 	}
-	return "", nil, fmt.Errorf("%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline", file)
+	return "", nil, fmt.Errorf(
+		"%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline",
+		file,
+	)
 }
 
 // checkBuildspec refuses what would fail a build at once, and notes what is ignored.
@@ -121,7 +127,8 @@ func guess(file, text string) string {
 		}
 	}
 	has := func(word string) bool {
-		return strings.HasPrefix(text, word+":") || strings.Contains(text, "\n"+word+":") || strings.Contains(text, `"`+word+`"`)
+		return strings.HasPrefix(text, word+":") || strings.Contains(text, "\n"+word+":") ||
+			strings.Contains(text, `"`+word+`"`)
 	}
 	switch {
 	case has("phases") || has("batch"):

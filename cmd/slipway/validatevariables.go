@@ -11,8 +11,8 @@ import (
 	"slipway/spec/pipelinefile"
 )
 
-// unexported warns of variables of builds that no buildspec beside the pipeline's file exports: the action that uses one would fail. Without a
-// buildspec beside, nothing can be said.
+// unexported warns of variables of builds that no buildspec beside the pipeline's file exports: the action that
+// uses one would fail. Without a buildspec beside, nothing can be said.
 func unexported(file string, text []byte, d *codepipeline.PipelineDeclaration) (warnings []string) {
 	exported, found := exportsBeside(file)
 	if !found {
@@ -34,7 +34,18 @@ func unexported(file string, text []byte, d *codepipeline.PipelineDeclaration) (
 						continue
 					}
 					at := pipelinefile.Locate(file, text, i, j, key)
-					warnings = append(warnings, fmt.Sprintf("%s:%d:%d: warning: #{%s.%s}: no buildspec in this folder has %s in env.exported-variables", file, at.Line, at.Column, v[0], v[1], v[1]))
+					warnings = append(
+						warnings,
+						fmt.Sprintf(
+							"%s:%d:%d: warning: #{%s.%s}: no buildspec in this folder has %s in env.exported-variables",
+							file,
+							at.Line,
+							at.Column,
+							v[0],
+							v[1],
+							v[1],
+						),
+					)
 				}
 			}
 		}

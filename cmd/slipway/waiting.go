@@ -24,8 +24,14 @@ func waiting(ctx context.Context, api *contract, p printer) error {
 			if w.Change != nil {
 				c = *w.Change
 			}
-			t.Row(terminal.Cell{Text: waitingName(w), Kind: terminal.Waiting}, terminal.Text(view.WaitingWords(w)), terminal.Text(terminal.Ago(w.Since, now)), commitCell(c),
-				terminal.Pointed(c.Author), terminal.Pointed(c.Subject))
+			t.Row(
+				terminal.Cell{Text: waitingName(w), Kind: terminal.Waiting},
+				terminal.Text(view.WaitingWords(w)),
+				terminal.Text(terminal.Ago(w.Since, now)),
+				commitCell(c),
+				terminal.Pointed(c.Author),
+				terminal.Pointed(c.Subject),
+			)
 		}
 		for i := range out.Waiting {
 			t.Note("  " + answer(&out.Waiting[i]))

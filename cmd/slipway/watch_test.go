@@ -46,7 +46,8 @@ func (s *seen) picture() string {
 	return all[max(0, strings.LastIndex(all, "\x1b[H")):]
 }
 
-// TestWatch looks at the live board in a terminal: it shows what is created, fits itself to the terminal, outlives the server, and ends on q.
+// TestWatch looks at the live board in a terminal: it shows what is created, fits itself to the terminal,
+// outlives the server, and ends on q.
 func TestWatch(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,8 +57,17 @@ func TestWatch(t *testing.T) {
 	listen := l.Addr().String()
 	l.Close()
 	data := filepath.Join(t.TempDir(), "data")
-	env := append(os.Environ(), "SLIPWAY_DATA="+data, "SLIPWAY_LISTEN="+listen, "SLIPWAY_ENDPOINT=http://"+listen, "SLIPWAY_ACCESS_KEY_ID=AKIASCRIPT0000000000", "SLIPWAY_SECRET_ACCESS_KEY=secret-of-scripts",
-		"SLIPWAY_REGION=us-east-1", "TERM=xterm-256color", "NO_COLOR=")
+	env := append(
+		os.Environ(),
+		"SLIPWAY_DATA="+data,
+		"SLIPWAY_LISTEN="+listen,
+		"SLIPWAY_ENDPOINT=http://"+listen,
+		"SLIPWAY_ACCESS_KEY_ID=AKIASCRIPT0000000000",
+		"SLIPWAY_SECRET_ACCESS_KEY=secret-of-scripts",
+		"SLIPWAY_REGION=us-east-1",
+		"TERM=xterm-256color",
+		"NO_COLOR=",
+	)
 	server := func() *exec.Cmd {
 		c := exec.Command("slipway", "server")
 		c.Env = env
@@ -120,7 +130,10 @@ func TestWatch(t *testing.T) {
 	began := time.Now()
 	create("first")
 	shows(`first.*failed`) // its repository does not exist
-	t.Logf("a new pipeline and its failure were on the screen %s after they were asked for", time.Since(began).Round(time.Millisecond))
+	t.Logf(
+		"a new pipeline and its failure were on the screen %s after they were asked for",
+		time.Since(began).Round(time.Millisecond),
+	)
 	shows(`\x1b\[1;31m✗ Source\x1b\[m`)
 
 	if err := pty.Setsize(terminal, &pty.Winsize{Rows: 4, Cols: 30}); err != nil {

@@ -17,7 +17,11 @@ type whyCommand struct {
 }
 
 func (*whyCommand) Help() string {
-	return "The cause of a failure: the command and the lines of its log, the failed tests, the host, event and script.\n\n  slipway why web\n  slipway why web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n  slipway why d-A1B2C3D4E"
+	return "The cause of a failure: the command and the lines of its log, the failed tests, the host, event and " +
+		"script.\n\n" +
+		"  slipway why web\n" +
+		"  slipway why web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
+		"  slipway why d-A1B2C3D4E"
 }
 
 func (c *whyCommand) Run(ctx context.Context) error {

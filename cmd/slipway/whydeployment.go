@@ -112,10 +112,13 @@ func (f *deployedFailure) tell(t *terminal.Table) {
 	for _, line := range lines[max(0, len(lines)-tailLines):] {
 		t.Note("  " + terminal.Clean(line))
 	}
-	t.Note(terminal.Clean("all of it: slipway logs " + *f.Deployment.DeploymentId + " --host " + f.Host + " --event " + event))
+	t.Note(
+		terminal.Clean("all of it: slipway logs " + *f.Deployment.DeploymentId + " --host " + f.Host + " --event " + event),
+	)
 }
 
-// execution finds the actions that failed, and explains the build or the deployment that each was: of one execution, or of what failed last in each stage.
+// execution finds the actions that failed, and explains the build or the deployment that each was: of one
+// execution, or of what failed last in each stage.
 func (c *whyCommand) execution(ctx context.Context, api *contract, n named) error {
 	if n.execution != "" {
 		return c.failedIn(ctx, api, n)
@@ -162,12 +165,16 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 
 // brokenOff tells whether an execution failed in a stage, or was stopped there.
 func brokenOff(x *codepipeline.StageExecution) bool {
-	return x != nil && (x.Status == codepipeline.StageExecutionStatusFailed || x.Status == codepipeline.StageExecutionStatusStopped)
+	return x != nil &&
+		(x.Status == codepipeline.StageExecutionStatusFailed || x.Status == codepipeline.StageExecutionStatusStopped)
 }
 
 // failedIn explains the first action that failed in an execution, in the stage that is named if one is.
 func (c *whyCommand) failedIn(ctx context.Context, api *contract, n named) error {
-	in := &codepipeline.ListActionExecutionsInput{PipelineName: &n.pipeline, Filter: &codepipeline.ActionExecutionFilter{PipelineExecutionId: &n.execution}}
+	in := &codepipeline.ListActionExecutionsInput{
+		PipelineName: &n.pipeline,
+		Filter:       &codepipeline.ActionExecutionFilter{PipelineExecutionId: &n.execution},
+	}
 	for {
 		page, err := api.pipelines.ListActionExecutions(ctx, in)
 		if err != nil {

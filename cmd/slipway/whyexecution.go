@@ -8,16 +8,25 @@ import (
 	"slipway/internal/view"
 )
 
-// ended says why an execution ended of which no action failed: its pipeline was changed, a newer one took its place, somebody stopped it.
+// ended says why an execution ended of which no action failed: its pipeline was changed, a newer one took its
+// place, somebody stopped it.
 func (c *whyCommand) ended(ctx context.Context, api *contract, n named) error {
-	out, err := api.pipelines.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: &n.pipeline, PipelineExecutionId: &n.execution})
+	out, err := api.pipelines.GetPipelineExecution(
+		ctx,
+		&codepipeline.GetPipelineExecutionInput{PipelineName: &n.pipeline, PipelineExecutionId: &n.execution},
+	)
 	if err != nil {
 		return err
 	}
 	x := out.PipelineExecution
 	switch x.Status {
 	case codepipeline.PipelineExecutionStatusSucceeded, codepipeline.PipelineExecutionStatusInProgress:
-		return refused("no action of the execution %s of %s failed: it is %s", n.execution, n.pipeline, view.KindOf(x.Status).Word())
+		return refused(
+			"no action of the execution %s of %s failed: it is %s",
+			n.execution,
+			n.pipeline,
+			view.KindOf(x.Status).Word(),
+		)
 	}
 	reason := ""
 	if x.StatusSummary != nil {
@@ -31,7 +40,9 @@ func (c *whyCommand) ended(ctx context.Context, api *contract, n named) error {
 			t.Note(terminal.Clean(reason))
 		}
 		if x.Status == codepipeline.PipelineExecutionStatusCancelled {
-			t.Note(terminal.Clean("Start the change again with: slipway api codepipeline StartPipelineExecution name=" + n.pipeline))
+			t.Note(
+				terminal.Clean("Start the change again with: slipway api codepipeline StartPipelineExecution name=" + n.pipeline),
+			)
 		}
 	})
 }
@@ -62,13 +73,17 @@ func (c *contract) stopReason(ctx context.Context, n named) (string, error) {
 
 // lastCancelled is the newest execution of a pipeline, if it ended by a change of the pipeline or failed in no stage.
 func (c *contract) lastCancelled(ctx context.Context, pipeline string) (string, error) {
-	page, err := c.pipelines.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &pipeline, MaxResults: new(int32(1))})
+	page, err := c.pipelines.ListPipelineExecutions(
+		ctx,
+		&codepipeline.ListPipelineExecutionsInput{PipelineName: &pipeline, MaxResults: new(int32(1))},
+	)
 	if err != nil {
 		return "", err
 	}
 	for i := range page.PipelineExecutionSummaries {
 		s := &page.PipelineExecutionSummaries[i]
-		if s.Status == codepipeline.PipelineExecutionStatusCancelled || s.Status == codepipeline.PipelineExecutionStatusFailed {
+		if s.Status == codepipeline.PipelineExecutionStatusCancelled ||
+			s.Status == codepipeline.PipelineExecutionStatusFailed {
 			return *s.PipelineExecutionId, nil
 		}
 	}

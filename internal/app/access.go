@@ -9,9 +9,13 @@ import (
 	"slipway/internal/identity"
 )
 
-// objectAccess tells who may do what with an object. Until policies say it, a host reads the revisions of deployments in progress that it is
-// a target of, and a runner the sources and the artifacts of the builds that it holds: no key opens more than its work needs.
-func objectAccess(builds *build.Service, deployments *deploy.Service) func(ctx context.Context, operation, bucket, key, version string) error {
+// objectAccess tells who may do what with an object. Until policies say it, a host reads the revisions of
+// deployments in progress that it is a target of, and a runner the sources and the artifacts of the builds that
+// it holds: no key opens more than its work needs.
+func objectAccess(
+	builds *build.Service,
+	deployments *deploy.Service,
+) func(ctx context.Context, operation, bucket, key, version string) error {
 	return func(ctx context.Context, operation, bucket, key, version string) error {
 		c := awsproto.CallerOf(ctx)
 		if err := identity.Authorize(c, "s3", operation); err != nil {
@@ -39,7 +43,9 @@ func objectAccess(builds *build.Service, deployments *deploy.Service) func(ctx c
 }
 
 // repositoryAccess tells who may pull from a repository, and push to it.
-func repositoryAccess(builds *build.Service) func(ctx context.Context, c awsproto.Caller, operation, repository string) error {
+func repositoryAccess(
+	builds *build.Service,
+) func(ctx context.Context, c awsproto.Caller, operation, repository string) error {
 	return func(ctx context.Context, c awsproto.Caller, operation, repository string) error {
 		err := identity.Authorize(c, "codecommit", operation)
 		if err != nil || c.Role != identity.Runner {

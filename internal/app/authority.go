@@ -30,7 +30,8 @@ const (
 	renewBefore     = 30 * day
 )
 
-// Authority is a data folder's own certificate authority: what agents, runners and routers elsewhere trust, by its certificate in a file.
+// Authority is a data folder's own certificate authority: what agents, runners and routers elsewhere trust, by
+// its certificate in a file.
 type Authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
@@ -50,7 +51,11 @@ func (d Data) Authority() (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	bad := fmt.Errorf("%s and %s are not a key and its certificate; restore both from a backup", d.authorityKey(), d.AuthorityFile())
+	bad := fmt.Errorf(
+		"%s and %s are not a key and its certificate; restore both from a backup",
+		d.authorityKey(),
+		d.AuthorityFile(),
+	)
 	block, _ := pem.Decode(text)
 	public, err := os.ReadFile(d.AuthorityFile())
 	if err != nil || block == nil {
@@ -76,8 +81,11 @@ func (d Data) newAuthority() (*Authority, error) {
 	}
 	now := time.Now()
 	template := &x509.Certificate{
-		SerialNumber:          serial(),
-		Subject:               pkix.Name{CommonName: "Slipway's own authority of " + filepath.Base(string(d)), Organization: []string{"Slipway"}},
+		SerialNumber: serial(),
+		Subject: pkix.Name{
+			CommonName:   "Slipway's own authority of " + filepath.Base(string(d)),
+			Organization: []string{"Slipway"},
+		},
 		NotBefore:             now.Add(-time.Hour),
 		NotAfter:              now.Add(authorityLife),
 		IsCA:                  true,
@@ -160,7 +168,8 @@ func (a *Authority) issue(names []string) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{der, a.cert.Raw}, PrivateKey: key, Leaf: leaf}, err
 }
 
-// Trust has this process's clients trust the authorities in a file too, beside the machine's own. An empty path changes nothing.
+// Trust has this process's clients trust the authorities in a file too, beside the machine's own. An empty path
+// changes nothing.
 func Trust(path string) error {
 	if path == "" {
 		return nil

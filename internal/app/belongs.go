@@ -13,14 +13,20 @@ import (
 	"slipway/internal/store/seal"
 )
 
-// unbound stands for the database of a folder that was used before folders knew theirs, and that a new database was given to.
+// unbound stands for the database of a folder that was used before folders knew theirs, and that a new database
+// was given to.
 const unbound = "unknown"
 
 // errOtherDatabase says why a folder and a database are not used together, and the ways on.
 func (d Data) errOtherDatabase(why string) error {
-	return fmt.Errorf("the data folder %s does not belong to this database: %s. Repositories and objects of the folder would not be found. "+
-		"Start with the database that the folder belongs to, or restore both from one backup; "+
-		"to use them together all the same, run: slipway doctor --data %s --adopt", d, why, d)
+	return fmt.Errorf(
+		"the data folder %s does not belong to this database: %s. Repositories and objects of the folder would not be found. "+
+			"Start with the database that the folder belongs to, or restore both from one backup; "+
+			"to use them together all the same, run: slipway doctor --data %s --adopt",
+		d,
+		why,
+		d,
+	)
 }
 
 // BeforeOpen refuses a folder whose own database file is gone: opening would make an empty one.
@@ -37,8 +43,8 @@ func (d Data) BeforeOpen(p Place, dsn string) error {
 	return nil
 }
 
-// Bind checks that the database is the one of the folder, and that its secrets are sealed with the folder's key. A new folder is bound to
-// the database that it is first used with.
+// Bind checks that the database is the one of the folder, and that its secrets are sealed with the folder's
+// key. A new folder is bound to the database that it is first used with.
 func (d Data) Bind(ctx context.Context, p Place, db *store.Store, sealer *seal.Sealer) error {
 	id, _, err := db.Identity(ctx)
 	if err != nil {
@@ -60,7 +66,10 @@ func (d Data) Bind(ctx context.Context, p Place, db *store.Store, sealer *seal.S
 	}
 	held, _, err := db.Constant(ctx, "seal", sealer.Fingerprint())
 	if err == nil && held != sealer.Fingerprint() {
-		err = fmt.Errorf("%s/seal is not the key that the secrets in this database are sealed with. Restore it from a backup, or copy it from another server of this database", d.Keys())
+		err = fmt.Errorf(
+			"%s/seal is not the key that the secrets in this database are sealed with. Restore it from a backup, or copy it from another server of this database",
+			d.Keys(),
+		)
 	}
 	return err
 }

@@ -13,17 +13,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// secretVariables are those whose values open something. A process that holds them does not show them in /proc/PID/environ.
+// secretVariables are those whose values open something. A process that holds them does not show them in
+// /proc/PID/environ.
 var secretVariables = []string{
-	"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY", "SLIPWAY_SESSION_TOKEN", "SLIPWAY_DATABASE", "SLIPWAY_PROMETHEUS",
-	"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+	"SLIPWAY_ACCESS_KEY_ID",
+	"SLIPWAY_SECRET_ACCESS_KEY",
+	"SLIPWAY_SESSION_TOKEN",
+	"SLIPWAY_DATABASE",
+	"SLIPWAY_PROMETHEUS",
+	"AWS_ACCESS_KEY_ID",
+	"AWS_SECRET_ACCESS_KEY",
+	"AWS_SESSION_TOKEN",
 }
 
 // secretsFD names the descriptor of a pipe with the secret variables, as JSON.
 const secretsFD = "SLIPWAY_SECRETS_FD"
 
-// Conceal takes the secret variables out of what others see of this process: it starts itself anew, in its own place, with them in a pipe,
-// and reads them there. To this process they are variables as before. Nobody may trace it or read its memory.
+// Conceal takes the secret variables out of what others see of this process: it starts itself anew, in its own
+// place, with them in a pipe, and reads them there. To this process they are variables as before. Nobody may
+// trace it or read its memory.
 func Conceal() error {
 	if err := receiveSecrets(); err != nil {
 		return err

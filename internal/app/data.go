@@ -91,8 +91,9 @@ const (
 	defaultAccount = "123456789012"
 )
 
-// Place returns the data folder's account and region. The first time they are set, to what is asked for or to the defaults;
-// later, asking for others is an error. The region of a new folder that none is asked for is the one of AWS_REGION or AWS_DEFAULT_REGION.
+// Place returns the data folder's account and region. The first time they are set, to what is asked for or to
+// the defaults; later, asking for others is an error. The region of a new folder that none is asked for is the
+// one of AWS_REGION or AWS_DEFAULT_REGION.
 func (d Data) Place(region, account string) (Place, error) {
 	path := d.placeFile()
 	text, err := os.ReadFile(path)
@@ -122,8 +123,14 @@ func (d Data) Place(region, account string) (Place, error) {
 		return p, fmt.Errorf("%s: %w", path, err)
 	}
 	if region != "" && region != p.Region || account != "" && account != p.Account {
-		return p, fmt.Errorf("the data folder %s belongs to region %s and account %s, and cannot serve region %s and account %s; leave --region and --account out, or choose another folder with --data",
-			d, p.Region, p.Account, orSame(region, p.Region), orSame(account, p.Account))
+		return p, fmt.Errorf(
+			"the data folder %s belongs to region %s and account %s, and cannot serve region %s and account %s; leave --region and --account out, or choose another folder with --data",
+			d,
+			p.Region,
+			p.Account,
+			orSame(region, p.Region),
+			orSame(account, p.Account),
+		)
 	}
 	return p, nil
 }
@@ -173,5 +180,8 @@ func (d Data) ReadKey(name string) (k Key, ok bool, err error) {
 
 // WriteKey keeps a key, readable by the owner alone.
 func (d Data) WriteKey(name string, k Key) error {
-	return seal.WriteFile(filepath.Join(d.Keys(), name), []byte("AWS_ACCESS_KEY_ID="+k.ID+"\nAWS_SECRET_ACCESS_KEY="+k.Secret+"\n"))
+	return seal.WriteFile(
+		filepath.Join(d.Keys(), name),
+		[]byte("AWS_ACCESS_KEY_ID="+k.ID+"\nAWS_SECRET_ACCESS_KEY="+k.Secret+"\n"),
+	)
 }

@@ -166,34 +166,56 @@ func (d *Doctor) deadJobs(ctx context.Context, db *store.Store) Finding {
 	if err != nil {
 		f.Problem, f.Cure = err.Error(), "Start the server once: it brings the tables up to date"
 	} else if n > 0 {
-		f.Problem, f.Cure = fmt.Sprintf("%d have failed for good", n), "slipway jobs --dead lists them with their errors; retry or discard each"
+		f.Problem, f.Cure = fmt.Sprintf(
+			"%d have failed for good",
+			n,
+		), "slipway jobs --dead lists them with their errors; retry or discard each"
 	}
 	return f
 }
 
 func (d *Doctor) repositories(ctx context.Context, db *store.Store) []Finding {
 	type row struct{ id, name string }
-	rows, err := store.All(ctx, db, func(r *sql.Rows) (x row, err error) { return x, r.Scan(&x.id, &x.name) }, `SELECT id, name FROM repositories ORDER BY name`)
+	rows, err := store.All(
+		ctx,
+		db,
+		func(r *sql.Rows) (x row, err error) { return x, r.Scan(&x.id, &x.name) },
+		`SELECT id, name FROM repositories ORDER BY name`,
+	)
 	if err != nil {
-		return []Finding{{Check: "repositories", Problem: err.Error(), Cure: "Start the server once: it brings the tables up to date"}}
+		return []Finding{
+			{Check: "repositories", Problem: err.Error(), Cure: "Start the server once: it brings the tables up to date"},
+		}
 	}
 	known := map[string]bool{}
 	var findings []Finding
 	for _, x := range rows {
 		known[x.id+".git"] = true
 		if why := source.Fsck(ctx, filepath.Join(d.Data.Repositories(), x.id+".git")); why != "" {
-			findings = append(findings, Finding{Check: "repository " + x.name, Problem: why,
-				Cure: "Restore " + filepath.Join(d.Data.Repositories(), x.id+".git") + " from a backup, or push again from a clone, and restart the server"})
+			findings = append(findings, Finding{
+				Check:   "repository " + x.name,
+				Problem: why,
+				Cure: "Restore " + filepath.Join(
+					d.Data.Repositories(),
+					x.id+".git",
+				) + " from a backup, or push again from a clone, and restart the server",
+			})
 		}
 	}
 	entries, err := os.ReadDir(d.Data.Repositories())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		findings = append(findings, Finding{Check: "repositories", Problem: err.Error(), Cure: "Let this user read the folder"})
+		findings = append(
+			findings,
+			Finding{Check: "repositories", Problem: err.Error(), Cure: "Let this user read the folder"},
+		)
 	}
 	for _, e := range entries {
 		if strings.HasSuffix(e.Name(), ".git") && !known[e.Name()] {
-			findings = append(findings, Finding{Check: "repositories", Problem: "the database does not know " + e.Name(),
-				Cure: "Nothing is lost: it is moved to quarantine/ once it is a day old. If it is missed, restore the database that knows it"})
+			findings = append(findings, Finding{
+				Check:   "repositories",
+				Problem: "the database does not know " + e.Name(),
+				Cure:    "Nothing is lost: it is moved to quarantine/ once it is a day old. If it is missed, restore the database that knows it",
+			})
 		}
 	}
 	if len(findings) == 0 {
@@ -210,7 +232,11 @@ func (d *Doctor) objects(ctx context.Context, db *store.Store) Finding {
 	case err != nil:
 		f.Problem, f.Cure = err.Error(), "Let this user read the folder"
 	case missing > 0:
-		f.Problem, f.Cure = fmt.Sprintf("the data of %d of %d objects is missing", missing, total), "Restore "+d.Data.Objects()+" from a backup"
+		f.Problem, f.Cure = fmt.Sprintf(
+			"the data of %d of %d objects is missing",
+			missing,
+			total,
+		), "Restore "+d.Data.Objects()+" from a backup"
 	case unknown > 0:
 		f.Problem = fmt.Sprintf("%d files belong to no object", unknown)
 		f.Cure = "Nothing is lost: they are moved to quarantine/ once they are a day old"
@@ -228,7 +254,11 @@ func (d *Doctor) quarantined() Finding {
 		return nil
 	})
 	if n > 0 {
-		f.Note = fmt.Sprintf("%d things that the database did not know lie in %s, each with a note; remove what nobody misses", n, d.Data.Quarantine())
+		f.Note = fmt.Sprintf(
+			"%d things that the database did not know lie in %s, each with a note; remove what nobody misses",
+			n,
+			d.Data.Quarantine(),
+		)
 	}
 	return f
 }

@@ -8,13 +8,14 @@ import (
 	"strings"
 )
 
-// hosts are the names under which the server answers. A request for another was lured here, or relayed: it was made for somebody else,
-// and so was its signature.
+// hosts are the names under which the server answers. A request for another was lured here, or relayed: it was
+// made for somebody else, and so was its signature.
 type hosts struct {
 	names []string // lower-case, without a port; one that begins with a dot stands for all below it
 }
 
-// newHosts makes the names of a server: its own URL's, the address that it listens at, those of this machine, and the operator's.
+// newHosts makes the names of a server: its own URL's, the address that it listens at, those of this machine,
+// and the operator's.
 func newHosts(serverURL, listen string, more []string) hosts {
 	names := []string{"localhost", ".localhost"}
 	if u, err := url.Parse(serverURL); err == nil {
@@ -36,8 +37,8 @@ func newHosts(serverURL, listen string, more []string) hosts {
 	return h
 }
 
-// serves tells whether a request is for this server: by one of its names, by a bucket's name before one of them (S3's virtual hosts), by
-// a loopback address, or by the address that the connection came in at.
+// serves tells whether a request is for this server: by one of its names, by a bucket's name before one of them
+// (S3's virtual hosts), by a loopback address, or by the address that the connection came in at.
 func (h hosts) serves(r *http.Request) bool {
 	host := strings.ToLower(hostOf(r.Host))
 	if ip := net.ParseIP(host); ip != nil {

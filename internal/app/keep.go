@@ -29,12 +29,25 @@ type Keep struct {
 const day = 24 * time.Hour
 
 // DefaultKeep is AWS's year for what ran; uploads that nobody finished are dropped after a week.
-var DefaultKeep = Keep{Builds: 365 * day, Executions: 365 * day, Deployments: 365 * day, Reports: 365 * day, Uploads: 7 * day}
+var DefaultKeep = Keep{
+	Builds:      365 * day,
+	Executions:  365 * day,
+	Deployments: 365 * day,
+	Reports:     365 * day,
+	Uploads:     7 * day,
+}
 
-// ParseKeep reads a setting such as builds=90d,executions=30d,reports=forever; what is not named is kept as long as by default.
+// ParseKeep reads a setting such as builds=90d,executions=30d,reports=forever; what is not named is kept as
+// long as by default.
 func ParseKeep(setting string) (Keep, error) {
 	k := DefaultKeep
-	fields := map[string]*time.Duration{"builds": &k.Builds, "executions": &k.Executions, "deployments": &k.Deployments, "reports": &k.Reports, "uploads": &k.Uploads}
+	fields := map[string]*time.Duration{
+		"builds":      &k.Builds,
+		"executions":  &k.Executions,
+		"deployments": &k.Deployments,
+		"reports":     &k.Reports,
+		"uploads":     &k.Uploads,
+	}
 	for part := range strings.SplitSeq(setting, ",") {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
@@ -90,7 +103,11 @@ func (k *keeper) run(ctx context.Context, _ store.Running) (store.Outcome, error
 	if err := k.expire(ctx); err != nil {
 		return store.Done, err
 	}
-	if err := errors.Join(k.s.sources.Sweep(ctx), k.s.objects.Sweep(ctx), k.sweepLogs(ctx, k.s.sources.Quarantine)); err != nil {
+	if err := errors.Join(
+		k.s.sources.Sweep(ctx),
+		k.s.objects.Sweep(ctx),
+		k.sweepLogs(ctx, k.s.sources.Quarantine),
+	); err != nil {
 		return store.Done, err
 	}
 	return store.Again(time.Now().Add(day)), nil

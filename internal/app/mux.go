@@ -17,7 +17,8 @@ import (
 	"slipway/internal/object/s3"
 )
 
-// mux tells apart what shares the one address: S3 by its signature alone, the JSON and Query services, Git, and the pages.
+// mux tells apart what shares the one address: S3 by its signature alone, the JSON and Query services, Git, and
+// the pages.
 type mux struct {
 	api   *awsproto.Server
 	s3    http.Handler
@@ -37,7 +38,8 @@ var detached = []string{"WaitForChange", "ReadLog"}
 // longPolls are the operations that wait for something to happen.
 var longPolls = []string{"PollBuild", "PollRouter", "WaitForChange", "ReadLog", "PollHostCommand"}
 
-// waits tells whether a request waits for something to happen: it ends when the server begins to stop, before all others.
+// waits tells whether a request waits for something to happen: it ends when the server begins to stop, before
+// all others.
 func waits(q *http.Request) bool {
 	if target := q.Header.Get("X-Amz-Target"); target != "" {
 		_, operation, _ := strings.Cut(target, ".")
@@ -55,7 +57,19 @@ func (m *mux) recovered(w http.ResponseWriter, q *http.Request) {
 	if p == http.ErrAbortHandler {
 		panic(p) //nolint:forbidigo // net/http's own way to drop a connection
 	}
-	m.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "target", q.Header.Get("X-Amz-Target"), "panic", p, "stack", string(debug.Stack()))
+	m.log.Error(
+		"a request panicked",
+		"method",
+		q.Method,
+		"path",
+		q.URL.Path,
+		"target",
+		q.Header.Get("X-Amz-Target"),
+		"panic",
+		p,
+		"stack",
+		string(debug.Stack()),
+	)
 	http.Error(w, "The request failed inside the server; its log says why.", http.StatusInternalServerError)
 }
 
@@ -82,8 +96,15 @@ func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 	switch {
 	case !m.hosts.serves(q):
-		http.Error(w, fmt.Sprintf("This server does not answer to the host name %.200q. If it should, start it with --hosts=%.200s, or with the --url under which it is reached.", q.Host, hostOf(q.Host)),
-			http.StatusMisdirectedRequest)
+		http.Error(
+			w,
+			fmt.Sprintf(
+				"This server does not answer to the host name %.200q. If it should, start it with --hosts=%.200s, or with the --url under which it is reached.",
+				q.Host,
+				hostOf(q.Host),
+			),
+			http.StatusMisdirectedRequest,
+		)
 	case m.api.Accepts(q):
 		m.api.ServeHTTP(w, q)
 	case strings.HasPrefix(q.URL.Path, "/v1/repos/"):
@@ -97,10 +118,14 @@ func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 }
 
-// unknownService answers a signed request that no service here takes, in a form that its client reads: never with a page.
+// unknownService answers a signed request that no service here takes, in a form that its client reads: never
+// with a page.
 func unknownService(w http.ResponseWriter, q *http.Request) {
 	_, service := sigv4.Scope(q)
-	message := fmt.Sprintf("Slipway does not implement the service %.100q. docs/compatibility.md lists what it does.", service)
+	message := fmt.Sprintf(
+		"Slipway does not implement the service %.100q. docs/compatibility.md lists what it does.",
+		service,
+	)
 	if service == "" {
 		message = "The request carries a part of an AWS signature, and no service in its scope."
 	}

@@ -14,8 +14,8 @@ import (
 // errStopping is the cause with which what still goes on ends when the server stops.
 var errStopping = errors.New("the server stops")
 
-// parts are what runs as long as the server does. The death of one is the server's, with its reason: a server without its alarms or jobs
-// would look well and do nothing.
+// parts are what runs as long as the server does. The death of one is the server's, with its reason: a server
+// without its alarms or jobs would look well and do nothing.
 type parts struct {
 	log    *slog.Logger
 	all    sync.WaitGroup

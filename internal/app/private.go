@@ -9,15 +9,16 @@ import (
 	"syscall"
 )
 
-// Private makes everything that this process, and what it starts, writes its owner's alone, whatever the umask of who started it. What
-// others are to read, such as a deployed file, is given its mode by name.
+// Private makes everything that this process, and what it starts, writes its owner's alone, whatever the umask
+// of who started it. What others are to read, such as a deployed file, is given its mode by name.
 func Private() { syscall.Umask(0o077) }
 
-// Usual has files made readable by all, as builds expect of their machine. What a runner keeps for itself lies in a folder of its own.
+// Usual has files made readable by all, as builds expect of their machine. What a runner keeps for itself lies
+// in a folder of its own.
 func Usual() { syscall.Umask(0o022) }
 
-// tighten closes the folder to others: it may have been made by hand, as a volume, or by a service manager. Of the database's files too, for
-// earlier versions wrote them by the umask.
+// tighten closes the folder to others: it may have been made by hand, as a volume, or by a service manager. Of
+// the database's files too, for earlier versions wrote them by the umask.
 func (d Data) tighten() error {
 	info, err := os.Stat(string(d))
 	if err != nil {
@@ -25,8 +26,12 @@ func (d Data) tighten() error {
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		if err := os.Chmod(string(d), 0o700); err != nil {
-			return fmt.Errorf("the data folder %s can be entered by others (its mode is %04o), and this user may not change that: "+
-				"have its owner run chmod 700 %[1]s", d, info.Mode().Perm())
+			return fmt.Errorf(
+				"the data folder %s can be entered by others (its mode is %04o), and this user may not change that: "+
+					"have its owner run chmod 700 %[1]s",
+				d,
+				info.Mode().Perm(),
+			)
 		}
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {

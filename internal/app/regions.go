@@ -12,8 +12,8 @@ import (
 // AnyRegion is the setting that has requests signed for whatever region accepted.
 const AnyRegion = "any"
 
-// regions tells which regions' signatures are accepted besides the home region's. The resources are the same for all of them, and their
-// ARNs are the home region's.
+// regions tells which regions' signatures are accepted besides the home region's. The resources are the same
+// for all of them, and their ARNs are the home region's.
 func (o *Options) regions() func(string) bool {
 	setting := o.Regions
 	if setting == "" && loopback(o.Listen) {
@@ -33,7 +33,13 @@ func (o *Options) regions() func(string) bool {
 }
 
 func sayRegion(log *slog.Logger, asked, home string) {
-	log.Info("a request was signed for another region; all regions are served from the same resources", "region", asked, "home", home)
+	log.Info(
+		"a request was signed for another region; all regions are served from the same resources",
+		"region",
+		asked,
+		"home",
+		home,
+	)
 }
 
 // loopback tells whether an address is reached from this machine alone.
@@ -50,7 +56,11 @@ func loopback(listen string) bool {
 func CheckRegions(setting string) error {
 	for r := range strings.SplitSeq(setting, ",") {
 		if r = strings.TrimSpace(r); r != "" && !regionName().MatchString(r) {
-			return fmt.Errorf("--regions must be %q or names of regions with commas between them, such as eu-central-1,us-east-1; %q is none", AnyRegion, r)
+			return fmt.Errorf(
+				"--regions must be %q or names of regions with commas between them, such as eu-central-1,us-east-1; %q is none",
+				AnyRegion,
+				r,
+			)
 		}
 	}
 	return nil

@@ -14,8 +14,8 @@ import (
 // maxReserve bounds the reserve of disk, in bytes; on a small disk it is a twentieth.
 const maxReserve = 64 << 20
 
-// reserve is a file that holds disk for the database. Builds and uploads stop while it can't be held; does the disk fill all the same, it is
-// given up, so that what the server decides is still committed.
+// reserve is a file that holds disk for the database. Builds and uploads stop while it can't be held; does the
+// disk fill all the same, it is given up, so that what the server decides is still committed.
 type reserve struct {
 	path string
 	size int64
@@ -64,7 +64,8 @@ func (r *reserve) free() int64 {
 	return int64(s.Bavail) * s.Bsize
 }
 
-// room tells whether there is room for more than the database: an error says that the disk is nearly full, and what to do.
+// room tells whether there is room for more than the database: an error says that the disk is nearly full, and
+// what to do.
 func (r *reserve) room() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -72,7 +73,11 @@ func (r *reserve) room() error {
 	if r.held && r.free() >= r.size {
 		return nil
 	}
-	return fmt.Errorf("the server's disk is nearly full: %d MB are free below %s. Free some, or shorten what is kept with --keep", r.free()>>20, filepath.Dir(r.path))
+	return fmt.Errorf(
+		"the server's disk is nearly full: %d MB are free below %s. Free some, or shorten what is kept with --keep",
+		r.free()>>20,
+		filepath.Dir(r.path),
+	)
 }
 
 // release gives the reserve to the database, whose disk is full. It reports whether there was something to give.
@@ -84,6 +89,10 @@ func (r *reserve) release() bool {
 	}
 	r.held = false
 	err := os.Truncate(r.path, 0)
-	r.log.Error("the disk is full: the database gets its reserve; builds and uploads wait until there is room", "error", err)
+	r.log.Error(
+		"the disk is full: the database gets its reserve; builds and uploads wait until there is room",
+		"error",
+		err,
+	)
 	return err == nil
 }

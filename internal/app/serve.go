@@ -17,8 +17,9 @@ const (
 	partsGrace = 3 * time.Second
 )
 
-// serve works until ctx ends, or a part of the server dies. It stops in this order: nothing new is accepted, long polls end, requests finish
-// in a time of grace, and only then is what still goes on cancelled, with the cause.
+// serve works until ctx ends, or a part of the server dies. It stops in this order: nothing new is accepted,
+// long polls end, requests finish in a time of grace, and only then is what still goes on cancelled, with the
+// cause.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	if err := s.sources.Recover(ctx); err != nil {
 		return fmt.Errorf("recover repositories: %w", err)
@@ -28,7 +29,11 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	work, endWork := context.WithCancelCause(background)
 	p := newParts(s.Log)
 	p.start(work, "jobs", s.db.Work)
-	p.start(work, "what routers report", func(ctx context.Context) error { s.moved.take(ctx, s.contained(s.heed)); return nil })
+	p.start(
+		work,
+		"what routers report",
+		func(ctx context.Context) error { s.moved.take(ctx, s.contained(s.heed)); return nil },
+	)
 	p.start(work, "alarms", s.monitor.Run)
 	hs := &http.Server{
 		Handler:           s.handler,

@@ -14,8 +14,9 @@ const (
 	deploymentLogs = "/aws/codedeploy/"
 )
 
-// sweepLogs moves the logs into the quarantine of builds and deployments that the database does not know: those of the groups that Slipway
-// names itself. Logs of a group that a project names are left alone: nobody can tell whose they were.
+// sweepLogs moves the logs into the quarantine of builds and deployments that the database does not know: those
+// of the groups that Slipway names itself. Logs of a group that a project names are left alone: nobody can tell
+// whose they were.
 func (k *keeper) sweepLogs(ctx context.Context, aside quarantine.Place) error {
 	for after := ""; ; {
 		groups, err := k.s.journal.Groups(ctx, "/aws/code", after, batch)

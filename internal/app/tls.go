@@ -13,8 +13,8 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// TLS says how a server is reached by https: by a certificate in files, by one of the data folder's own authority, or by one that an ACME
-// authority gives. The zero value is plain http.
+// TLS says how a server is reached by https: by a certificate in files, by one of the data folder's own
+// authority, or by one that an ACME authority gives. The zero value is plain http.
 type TLS struct {
 	Cert, Key string   // files in PEM; they are read again when they change
 	Own       bool     // the data folder's own authority; its certificate is ca.pem in the folder
@@ -51,7 +51,11 @@ func (t TLS) config(d Data, names []string) (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	switch {
 	case len(t.ACME) > 0:
-		m := &autocert.Manager{Prompt: autocert.AcceptTOS, HostPolicy: autocert.HostWhitelist(t.ACME...), Cache: autocert.DirCache(d.Keys() + "/acme")}
+		m := &autocert.Manager{
+			Prompt:     autocert.AcceptTOS,
+			HostPolicy: autocert.HostWhitelist(t.ACME...),
+			Cache:      autocert.DirCache(d.Keys() + "/acme"),
+		}
 		if t.Directory != "" {
 			m.Client = &acme.Client{DirectoryURL: t.Directory}
 		}

@@ -18,14 +18,19 @@ import (
 type shifts struct{ *release.Service }
 
 func (s shifts) Begin(ctx context.Context, tx store.Tx, x deploy.Shift) error {
-	return s.Service.Begin(ctx, tx, release.Release{DeploymentID: x.DeploymentID, Application: x.Application, Group: x.Group, Resources: x.Routes,
-		Baseline: x.From, Canary: x.To, Routing: x.Routing, AtOnce: x.AtOnce, Alarms: x.Alarms})
+	return s.Service.Begin(
+		ctx,
+		tx,
+		release.Release{DeploymentID: x.DeploymentID, Application: x.Application, Group: x.Group, Resources: x.Routes,
+			Baseline: x.From, Canary: x.To, Routing: x.Routing, AtOnce: x.AtOnce, Alarms: x.Alarms},
+	)
 }
 
 // RollBack asks for what may have been asked for already, or have come about.
 func (s shifts) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason string) error {
 	err := s.Service.RollBack(ctx, tx, deploymentID, reason)
-	if errors.Is(err, shift.ErrEnded) || errors.Is(err, shift.ErrRollingBack) || awsproto.Code(err) == "ReleaseNotFoundException" {
+	if errors.Is(err, shift.ErrEnded) || errors.Is(err, shift.ErrRollingBack) ||
+		awsproto.Code(err) == "ReleaseNotFoundException" {
 		return nil
 	}
 	return err
@@ -34,7 +39,12 @@ func (s shifts) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason 
 // released tells a deployment how its release ended.
 func released(d *deploy.Service) func(context.Context, store.Tx, string, release.Outcome) error {
 	return func(ctx context.Context, tx store.Tx, id string, o release.Outcome) error {
-		return d.ReleaseEnded(ctx, tx, id, deploy.Released{Shifted: o.Promoted, Reason: o.Reason, ByHand: o.Cause == shift.ByHand})
+		return d.ReleaseEnded(
+			ctx,
+			tx,
+			id,
+			deploy.Released{Shifted: o.Promoted, Reason: o.Reason, ByHand: o.Cause == shift.ByHand},
+		)
 	}
 }
 

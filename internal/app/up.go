@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// Up is everything for one machine: the server, a runner, and a router once there is a load balancer, each a process of its own.
+// Up is everything for one machine: the server, a runner, and a router once there is a load balancer, each a
+// process of its own.
 type Up struct {
 	Data    Data
 	Listen  string
@@ -35,7 +36,8 @@ const (
 	lastPause  = 5 * time.Second
 	// steady is how many pauses a child has to live for its next death to be a new one.
 	steady = 2
-	// maxCrashes is how often a child may be killed before it ever answered; one that ends by itself says why, and is not tried again.
+	// maxCrashes is how often a child may be killed before it ever answered; one that ends by itself says why,
+	// and is not tried again.
 	maxCrashes = 5
 )
 
@@ -45,8 +47,8 @@ func killed(err error) bool {
 	return ok && exit.ExitCode() == -1
 }
 
-// Run starts what is not running yet, adopts what is (a crashed `up` leaves it behind), keeps all of it running, and ends all of
-// it when ctx ends.
+// Run starts what is not running yet, adopts what is (a crashed `up` leaves it behind), keeps all of it
+// running, and ends all of it when ctx ends.
 func (u *Up) Run(ctx context.Context) error {
 	lock, err := u.Data.Lock("up", u.Listen)
 	if err != nil {
@@ -110,12 +112,16 @@ func (u *Up) child(keep func(context.Context)) (end func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// withoutKeys takes the administrator's key, and the database's password, out of an environment: a runner or router never has them.
+// withoutKeys takes the administrator's key, and the database's password, out of an environment: a runner or
+// router never has them.
 func withoutKeys(environment []string) []string {
 	var kept []string
 	for _, v := range environment {
 		switch name, _, _ := strings.Cut(v, "="); {
-		case strings.HasPrefix(name, "AWS_"), name == "SLIPWAY_ACCESS_KEY_ID", name == "SLIPWAY_SECRET_ACCESS_KEY", name == "SLIPWAY_DATABASE":
+		case strings.HasPrefix(name, "AWS_"),
+			name == "SLIPWAY_ACCESS_KEY_ID",
+			name == "SLIPWAY_SECRET_ACCESS_KEY",
+			name == "SLIPWAY_DATABASE":
 		default:
 			kept = append(kept, v)
 		}
@@ -149,7 +155,8 @@ func (u *Up) keep(ctx context.Context, name string, args, environment []string, 
 		if ctx.Err() != nil {
 			return
 		}
-		if crashes++; ready != nil && (!killed(err) || crashes > maxCrashes) { // it never came up: whoever started us should know why
+		if crashes++; ready != nil &&
+			(!killed(err) || crashes > maxCrashes) { // it never came up: whoever started us should know why
 			tell(fmt.Errorf("the %s did not start: %w", name, err))
 			return
 		}

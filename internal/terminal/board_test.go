@@ -23,12 +23,37 @@ func TestBoard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Board{Known: &view.Board{Changes: map[string]slipway.Change{"e1": {Author: new("Ada")}, "e2": {Author: new("Grace Brewster Murray Hopper")}},
-		Waiting: []slipway.Waiting{{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"), ActionName: new("Ask")}},
-		Serving: map[string]slipway.ServingGroup{"greeter/production": {ApplicationName: new("greeter"), DeploymentGroupName: new("production"), Versions: []slipway.ServedVersion{
-			{DeploymentId: new("d-1"), Hosts: []string{"host-1"}, Failed: new(true), Change: &slipway.Change{CommitId: new("1ac0029d00000000")}},
-			{DeploymentId: new("d-2"), Hosts: []string{"host-2"}, Change: &slipway.Change{CommitId: new("22ff00aa00000000")}}}}},
-		Releases: map[string]slipway.ReleaseSummary{"d-AAAAAAAAA": {DeploymentId: new("d-AAAAAAAAA"), Status: slipway.ReleaseStatusShifting, Percent: new(int32(10)), WantedPercent: new(int32(50))}}}}
+	b := &Board{
+		Known: &view.Board{
+			Changes: map[string]slipway.Change{"e1": {Author: new("Ada")}, "e2": {Author: new("Grace Brewster Murray Hopper")}},
+			Waiting: []slipway.Waiting{
+				{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"), ActionName: new("Ask")},
+			},
+			Serving: map[string]slipway.ServingGroup{
+				"greeter/production": {
+					ApplicationName:     new("greeter"),
+					DeploymentGroupName: new("production"),
+					Versions: []slipway.ServedVersion{
+						{
+							DeploymentId: new("d-1"),
+							Hosts:        []string{"host-1"},
+							Failed:       new(true),
+							Change:       &slipway.Change{CommitId: new("1ac0029d00000000")},
+						},
+						{DeploymentId: new("d-2"), Hosts: []string{"host-2"}, Change: &slipway.Change{CommitId: new("22ff00aa00000000")}},
+					},
+				},
+			},
+			Releases: map[string]slipway.ReleaseSummary{
+				"d-AAAAAAAAA": {
+					DeploymentId:  new("d-AAAAAAAAA"),
+					Status:        slipway.ReleaseStatusShifting,
+					Percent:       new(int32(10)),
+					WantedPercent: new(int32(50)),
+				},
+			},
+		},
+	}
 	if err := json.Unmarshal(text, &b.Pipelines); err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +86,11 @@ func TestBoard(t *testing.T) {
 	if got.String() != string(want) {
 		t.Errorf("the board is drawn otherwise than in %s (go test -update writes it):\n%s", golden, got.String())
 	}
-	if coloured := strings.Join(b.Draw(Screen{Width: 80, Colour: true}, now), "\n"); !strings.Contains(coloured, "\x1b[1;31m✗ Build\x1b[m") || !strings.Contains(coloured, "\x1b[1;33m◆ Approve\x1b[m") {
+	if coloured := strings.Join(
+		b.Draw(Screen{Width: 80, Colour: true}, now),
+		"\n",
+	); !strings.Contains(coloured, "\x1b[1;31m✗ Build\x1b[m") ||
+		!strings.Contains(coloured, "\x1b[1;33m◆ Approve\x1b[m") {
 		t.Errorf("the colours are %q", coloured)
 	}
 }

@@ -16,7 +16,8 @@ import (
 	"slipway/api/awsproto"
 )
 
-// WriteJSON writes a value of the contract's shapes with the members' names of the wire, and times in ISO 8601 as `aws` 2 does.
+// WriteJSON writes a value of the contract's shapes with the members' names of the wire, and times in ISO 8601
+// as `aws` 2 does.
 func WriteJSON(w io.Writer, v any) error {
 	text, err := encode(v)
 	if err != nil {

@@ -46,7 +46,10 @@ func (b *Board) Draw(s Screen, now time.Time) []string {
 		lines = append(lines, b.pipeline(b.Pipelines[i], s, now)...)
 	}
 	if len(b.Pipelines) == 0 {
-		lines = append(lines, "No pipelines yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
+		lines = append(
+			lines,
+			"No pipelines yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json",
+		)
 	}
 	return lines
 }
@@ -132,7 +135,11 @@ func (b *Board) leg(p *Pipeline, l leg, wide int, s Screen, now time.Time) []str
 			by = fit(Clean(*author), longestName) + ", " + by
 		}
 		head := "  " + pad(fit(l.span(), wide), wide) + "  " + pad(commit, 7) + "  "
-		if room := s.Width - displaywidth.String(head) - displaywidth.String(by) - 2; s.Width > 0 { // who and when stand at the end of the line
+		if room := s.Width - displaywidth.String(
+			head,
+		) - displaywidth.String(
+			by,
+		) - 2; s.Width > 0 { // who and when stand at the end of the line
 			text = pad(fit(text, max(0, room)), room)
 		}
 		lines = append(lines, s.render(piece{head, Plain}, piece{text + "  ", Plain}, piece{by, Faint}))
@@ -191,8 +198,15 @@ func (b *Board) serves(p *Pipeline, stage *codepipeline.StageState, say func(Kin
 	}
 }
 
-// action tells what an action is at: always on the board of one pipeline, and where it runs, waits or failed on that of all.
-func (b *Board) action(p *Pipeline, stage *codepipeline.StageState, a *codepipeline.ActionState, now time.Time, say func(Kind, string, ...any)) {
+// action tells what an action is at: always on the board of one pipeline, and where it runs, waits or failed on
+// that of all.
+func (b *Board) action(
+	p *Pipeline,
+	stage *codepipeline.StageState,
+	a *codepipeline.ActionState,
+	now time.Time,
+	say func(Kind, string, ...any),
+) {
 	x := a.LatestExecution
 	if x == nil {
 		return
@@ -205,7 +219,14 @@ func (b *Board) action(p *Pipeline, stage *codepipeline.StageState, a *codepipel
 	}
 	switch {
 	case k == Waiting:
-		say(Waiting, "%s: %s for %s: %s", name, lower(Clean(words)), Between(x.LastStatusChange, nil, now), b.answer(p, stage, a))
+		say(
+			Waiting,
+			"%s: %s for %s: %s",
+			name,
+			lower(Clean(words)),
+			Between(x.LastStatusChange, nil, now),
+			b.answer(p, stage, a),
+		)
 	case k == Failed && of == Failed:
 		say(Failed, "%s: %s", name, Clean(words))
 	case k == Running:

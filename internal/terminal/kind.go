@@ -25,10 +25,35 @@ const (
 )
 
 // styles are SGR parameters: the terminal's own colours, so that its theme holds.
-var styles = map[Kind]string{Queued: "2;36", Running: "36", Succeeded: "32", Failed: "1;31", Waiting: "1;33", Stopped: "35", Superseded: "2", Skipped: "2", Held: "35", Back: "35",
-	NotReached: "2", Faint: "2", Strong: "1"}
+var styles = map[Kind]string{
+	Queued:     "2;36",
+	Running:    "36",
+	Succeeded:  "32",
+	Failed:     "1;31",
+	Waiting:    "1;33",
+	Stopped:    "35",
+	Superseded: "2",
+	Skipped:    "2",
+	Held:       "35",
+	Back:       "35",
+	NotReached: "2",
+	Faint:      "2",
+	Strong:     "1",
+}
 
-var signs = map[Kind]string{Queued: "○", Running: "●", Succeeded: "✓", Failed: "✗", Waiting: "◆", Stopped: "■", Superseded: "»", Skipped: "–", Held: "⊘", Back: "↩", NotReached: "·"}
+var signs = map[Kind]string{
+	Queued:     "○",
+	Running:    "●",
+	Succeeded:  "✓",
+	Failed:     "✗",
+	Waiting:    "◆",
+	Stopped:    "■",
+	Superseded: "»",
+	Skipped:    "–",
+	Held:       "⊘",
+	Back:       "↩",
+	NotReached: "·",
+}
 
 // KindOf tells the kind of a status of any of the services.
 func KindOf[S ~string](status S) Kind { return view.KindOf(status) }

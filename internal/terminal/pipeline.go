@@ -37,7 +37,8 @@ func Pipelines(ctx context.Context, api slipway.API, names ...string) ([]*Pipeli
 	}
 }
 
-// Change is what an execution carries: its commit, or its own ID where it has none, cut short, and the first line of the message.
+// Change is what an execution carries: its commit, or its own ID where it has none, cut short, and the first
+// line of the message.
 func Change(x *codepipeline.PipelineExecutionSummary) (commit, text string) {
 	if x == nil || x.PipelineExecutionId == nil {
 		return "", ""

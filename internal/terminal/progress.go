@@ -11,7 +11,8 @@ import (
 // patience is how long a request may take before somebody who looks is told what is waited for.
 const patience = time.Second
 
-// Progress tells on a terminal, in a line that goes again, which request is waited for once it takes more than a second.
+// Progress tells on a terminal, in a line that goes again, which request is waited for once it takes more than
+// a second.
 type Progress struct {
 	http.RoundTripper
 	Terminal io.Writer

@@ -1,5 +1,5 @@
-// Package terminal is how Slipway looks on a command line: tables, documents, the live board, colours and progress. It knows the contract and
-// no implementation, as the pages do.
+// Package terminal is how Slipway looks on a command line: tables, documents, the live board, colours and
+// progress. It knows the contract and no implementation, as the pages do.
 package terminal
 
 import (
@@ -16,7 +16,8 @@ type Screen struct {
 	Colour bool
 }
 
-// ScreenOf looks at a file. Colour is for terminals alone, and not where NO_COLOR is set or TERM is dumb (https://no-color.org).
+// ScreenOf looks at a file. Colour is for terminals alone, and not where NO_COLOR is set or TERM is dumb
+// (https://no-color.org).
 func ScreenOf(f *os.File) Screen {
 	if !IsTerminal(f) {
 		return Screen{}
@@ -39,8 +40,8 @@ func (s Screen) paint(k Kind, text string) string {
 	return text
 }
 
-// Clean makes one line that harms no terminal of a text that others wrote: without escape sequences, other control characters, and
-// what turns the direction of writing.
+// Clean makes one line that harms no terminal of a text that others wrote: without escape sequences, other
+// control characters, and what turns the direction of writing.
 func Clean(text string) string {
 	var b strings.Builder
 	for parts := sequences.StringGraphemes(text); parts.Next(); {
@@ -51,7 +52,8 @@ func Clean(text string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Coloured is Clean for text that may have colours, such as a log's: it keeps tabs, spaces and what sets colours and weight, which ends with the line.
+// Coloured is Clean for text that may have colours, such as a log's: it keeps tabs, spaces and what sets
+// colours and weight, which ends with the line.
 func Coloured(line string) string {
 	var b strings.Builder
 	painted := false
@@ -80,7 +82,8 @@ func printable(r rune) rune {
 	switch {
 	case r == '\t' || r == '\n' || r == '\r':
 		return ' '
-	case r < ' ' || r >= 0x7f && r < 0xa0, r == 0x61c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+	case r < ' ' || r >= 0x7f && r < 0xa0,
+		r == 0x61c || r == 0x200e || r == 0x200f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
 		return -1
 	}
 	return r

@@ -17,8 +17,9 @@ import (
 	"slipway/api/slipway"
 )
 
-// Watch draws the board again and again as it changes, until somebody presses q or ctx ends. Between changes it asks nothing: the
-// server answers once there is one. While the server is away the last board stays, with a line that says so.
+// Watch draws the board again and again as it changes, until somebody presses q or ctx ends. Between changes it
+// asks nothing: the server answers once there is one. While the server is away the last board stays, with a
+// line that says so.
 type Watch struct {
 	Reader   *Reader
 	Endpoint string
@@ -185,7 +186,10 @@ func (p *picture) draw() error {
 // foot says how to go, and whether the board is up to date.
 func (p *picture) foot(s Screen, more bool, now time.Time) string {
 	if p.err != nil {
-		return s.render(piece{"The board is as it was " + Ago(awsproto.At(p.at), now) + ": " + Clean(reason(p.err)), Waiting}, piece{"  q quits", Faint})
+		return s.render(
+			piece{"The board is as it was " + Ago(awsproto.At(p.at), now) + ": " + Clean(reason(p.err)), Waiting},
+			piece{"  q quits", Faint},
+		)
 	}
 	keys := "q quits"
 	if more {

@@ -42,7 +42,10 @@ type batch interface {
 func (a *authors) read(ctx context.Context, from batch, all map[string]slipway.Work) error {
 	asked := map[string][]string{}
 	for _, w := range all {
-		if _, known := a.of(w.Commit); !known && w.Repository != "" && len(w.Commit) == 40 && !slices.Contains(asked[w.Repository], w.Commit) {
+		if _, known := a.of(
+			w.Commit,
+		); !known && w.Repository != "" && len(w.Commit) == 40 &&
+			!slices.Contains(asked[w.Repository], w.Commit) {
 			asked[w.Repository] = append(asked[w.Repository], w.Commit)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// Pipeline is a pipeline as the board has it: its definition, the state of its stages, and the executions that the state names.
+// Pipeline is a pipeline as the board has it: its definition, the state of its stages, and the executions that
+// the state names.
 type Pipeline struct {
 	Name       string                                           `json:"name"`
 	Definition codepipeline.PipelineDeclaration                 `json:"pipeline"`
@@ -31,7 +32,8 @@ func ReadPipeline(p slipway.BoardPipeline) (Pipeline, error) {
 	return read, nil
 }
 
-// Board is what the pipelines of a board alone do not tell: which changes these are, why something failed, what waits for whom, what serves where.
+// Board is what the pipelines of a board alone do not tell: which changes these are, why something failed, what
+// waits for whom, what serves where.
 type Board struct {
 	Changes  map[string]slipway.Change         // by the IDs of executions, builds and deployments
 	Serving  map[string]slipway.ServingGroup   // by APPLICATION/GROUP
@@ -44,7 +46,11 @@ const idsAtOnce = 500
 
 // ReadBoard asks for it: four operations, and one more for each 500 changes.
 func ReadBoard(ctx context.Context, api slipway.API, pipelines ...*Pipeline) (*Board, error) {
-	b := &Board{Changes: map[string]slipway.Change{}, Serving: map[string]slipway.ServingGroup{}, Releases: map[string]slipway.ReleaseSummary{}}
+	b := &Board{
+		Changes:  map[string]slipway.Change{},
+		Serving:  map[string]slipway.ServingGroup{},
+		Releases: map[string]slipway.ReleaseSummary{},
+	}
 	var ids []string
 	var groups []slipway.GroupRef
 	for _, p := range pipelines {
@@ -98,7 +104,8 @@ func (p *Pipeline) ids() []string {
 	}
 	for i := range p.State.StageStates {
 		for _, a := range p.State.StageStates[i].ActionStates {
-			if x := a.LatestExecution; x != nil && x.ExternalExecutionId != nil && x.Status == codepipeline.ActionExecutionStatusFailed {
+			if x := a.LatestExecution; x != nil && x.ExternalExecutionId != nil &&
+				x.Status == codepipeline.ActionExecutionStatusFailed {
 				ids = append(ids, *x.ExternalExecutionId)
 			}
 		}

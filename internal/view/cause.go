@@ -14,8 +14,9 @@ import (
 // longest is how many characters a cause has at most: it is one sentence in a list.
 const longest = 240
 
-// Cause is why some work failed, in one sentence: the test that failed and what it said; or the first line that says what is wrong; or the host, the
-// script and its last words; or, where no more is known, what the service said. It is "" for what did not fail.
+// Cause is why some work failed, in one sentence: the test that failed and what it said; or the first line that
+// says what is wrong; or the host, the script and its last words; or, where no more is known, what the service
+// said. It is "" for what did not fail.
 func Cause(w slipway.Work) string {
 	switch {
 	case w.Event != nil:
@@ -142,7 +143,12 @@ func lastWords(tail string) string {
 }
 
 // wordy are the beginnings of AWS's sentences that say nothing, or nothing more than a state does.
-var wordy = []string{"Build terminated with state: FAILED. ", "Build terminated with state: FAULT. ", "Build terminated with state: TIMED_OUT. ", "Build terminated with state: STOPPED. "}
+var wordy = []string{
+	"Build terminated with state: FAILED. ",
+	"Build terminated with state: FAULT. ",
+	"Build terminated with state: TIMED_OUT. ",
+	"Build terminated with state: STOPPED. ",
+}
 
 // Plain is what a service says of a failure, as one line and without what only means something to AWS.
 func Plain(message string) string {
@@ -150,7 +156,10 @@ func Plain(message string) string {
 	for _, one := range wordy {
 		message = strings.TrimPrefix(message, one)
 	}
-	if strings.HasPrefix(message, "The overall deployment failed because too many individual instances failed deployment") {
+	if strings.HasPrefix(
+		message,
+		"The overall deployment failed because too many individual instances failed deployment",
+	) {
 		message = "Too many hosts failed"
 	}
 	return clip(message)

@@ -23,22 +23,38 @@ const (
 	commitsWalked = 100
 )
 
-// CompareWithGreen implements slipway:CompareWithGreen: what changed between the last build that succeeded before a build, and the build: commits, files,
-// the image and other settings, the environment. Without such a build, or with nothing known of its source, those members are empty.
-func (s *Service) CompareWithGreen(ctx context.Context, in *slipway.CompareWithGreenInput) (*slipway.CompareWithGreenOutput, error) {
+// CompareWithGreen implements slipway:CompareWithGreen: what changed between the last build that succeeded
+// before a build, and the build: commits, files, the image and other settings, the environment. Without such a
+// build, or with nothing known of its source, those members are empty.
+func (s *Service) CompareWithGreen(
+	ctx context.Context,
+	in *slipway.CompareWithGreenInput,
+) (*slipway.CompareWithGreenOutput, error) {
 	build, green, err := s.Builds.Green(ctx, *in.Id)
-	out := &slipway.CompareWithGreenOutput{Commits: []slipway.Change{}, Files: []slipway.ChangedFile{}, Settings: []slipway.ChangedSetting{}}
+	out := &slipway.CompareWithGreenOutput{
+		Commits:  []slipway.Change{},
+		Files:    []slipway.ChangedFile{},
+		Settings: []slipway.ChangedSetting{},
+	}
 	if err != nil || green == nil {
 		return out, err
 	}
-	out.GreenBuildId, out.GreenBuildNumber, out.GreenTime, out.Settings = green.Id, green.BuildNumber, green.EndTime, settings(green, build)
+	out.GreenBuildId, out.GreenBuildNumber, out.GreenTime, out.Settings = green.Id, green.BuildNumber, green.EndTime, settings(
+		green,
+		build,
+	)
 	changes, err := s.changes(ctx, []string{*build.Id})
 	if err != nil {
 		return nil, err
 	}
 	out.RepositoryName = changes[*build.Id].RepositoryName
-	out.BeforeCommitId, out.AfterCommitId = given(text(green.ResolvedSourceVersion)), given(text(build.ResolvedSourceVersion))
-	if out.RepositoryName == nil || out.BeforeCommitId == nil || out.AfterCommitId == nil || *out.BeforeCommitId == *out.AfterCommitId {
+	out.BeforeCommitId, out.AfterCommitId = given(
+		text(green.ResolvedSourceVersion),
+	), given(
+		text(build.ResolvedSourceVersion),
+	)
+	if out.RepositoryName == nil || out.BeforeCommitId == nil || out.AfterCommitId == nil ||
+		*out.BeforeCommitId == *out.AfterCommitId {
 		return out, nil
 	}
 	err = s.between(ctx, out)
@@ -51,33 +67,63 @@ func (s *Service) CompareWithGreen(ctx context.Context, in *slipway.CompareWithG
 
 // between reads the commits and the files between the two commits.
 func (s *Service) between(ctx context.Context, out *slipway.CompareWithGreenOutput) error {
-	log, err := s.Commits.ListCommits(ctx, &slipway.ListCommitsInput{RepositoryName: out.RepositoryName, CommitSpecifier: out.AfterCommitId, MaxResults: new(int32(commitsWalked))})
+	log, err := s.Commits.ListCommits(
+		ctx,
+		&slipway.ListCommitsInput{
+			RepositoryName:  out.RepositoryName,
+			CommitSpecifier: out.AfterCommitId,
+			MaxResults:      new(int32(commitsWalked)),
+		},
+	)
 	if err != nil {
 		return err
 	}
-	at := slices.IndexFunc(log.Commits, func(c slipway.CommitSummary) bool { return text(c.CommitId) == *out.BeforeCommitId })
+	at := slices.IndexFunc(
+		log.Commits,
+		func(c slipway.CommitSummary) bool { return text(c.CommitId) == *out.BeforeCommitId },
+	)
 	if at < 0 { // it is further back, or on another branch
 		at = min(len(log.Commits), 1)
 		out.MoreCommits = new(true)
 	}
 	for _, c := range log.Commits[:min(at, commitsShown)] {
-		out.Commits = append(out.Commits, slipway.Change{RepositoryName: out.RepositoryName, CommitId: c.CommitId, Subject: given(FirstLine(text(c.Message))), Author: c.AuthorName})
+		out.Commits = append(
+			out.Commits,
+			slipway.Change{
+				RepositoryName: out.RepositoryName,
+				CommitId:       c.CommitId,
+				Subject:        given(FirstLine(text(c.Message))),
+				Author:         c.AuthorName,
+			},
+		)
 	}
 	if at > commitsShown {
 		out.MoreCommits = new(true)
 	}
-	diff, err := s.Commits.GetDiff(ctx, &slipway.GetDiffInput{RepositoryName: out.RepositoryName, BeforeCommitSpecifier: out.BeforeCommitId, AfterCommitSpecifier: out.AfterCommitId, MaxLines: new(int32(0))})
+	diff, err := s.Commits.GetDiff(
+		ctx,
+		&slipway.GetDiffInput{
+			RepositoryName:        out.RepositoryName,
+			BeforeCommitSpecifier: out.BeforeCommitId,
+			AfterCommitSpecifier:  out.AfterCommitId,
+			MaxLines:              new(int32(0)),
+		},
+	)
 	if err != nil {
 		return err
 	}
 	out.TotalFiles = diff.TotalFiles
 	for _, f := range diff.Files[:min(len(diff.Files), filesShown)] {
-		out.Files = append(out.Files, slipway.ChangedFile{Path: f.Path, AddedLines: f.AddedLines, RemovedLines: f.RemovedLines})
+		out.Files = append(
+			out.Files,
+			slipway.ChangedFile{Path: f.Path, AddedLines: f.AddedLines, RemovedLines: f.RemovedLines},
+		)
 	}
 	return nil
 }
 
-// settings are what of two builds' environments differs. Of a secret or a parameter it is the reference, as BatchGetBuilds shows it.
+// settings are what of two builds' environments differs. Of a secret or a parameter it is the reference, as
+// BatchGetBuilds shows it.
 func settings(before, after *codebuild.Build) []slipway.ChangedSetting {
 	all := []slipway.ChangedSetting{}
 	add := func(name, was, is string) {

@@ -1,5 +1,6 @@
-// Package view is what a board, a build, a deployment or a release is to a person: the words for states, the cause of a failure in one sentence, what
-// waits for somebody, and what serves where. Pages, commands and texts that the API makes take them from here, so that they say the same.
+// Package view is what a board, a build, a deployment or a release is to a person: the words for states, the
+// cause of a failure in one sentence, what waits for somebody, and what serves where. Pages, commands and texts
+// that the API makes take them from here, so that they say the same.
 package view
 
 import (

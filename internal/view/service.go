@@ -12,7 +12,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// Facts tells of a stage's work by its IDs, in a number of queries that does not grow with theirs. Those that are not there are left out.
+// Facts tells of a stage's work by its IDs, in a number of queries that does not grow with theirs. Those that
+// are not there are left out.
 type Facts interface {
 	Facts(ctx context.Context, ids []string) (map[string]slipway.Work, error)
 }
@@ -63,9 +64,12 @@ var (
 	executionForm  = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
-// DescribeChanges implements slipway:DescribeChanges: of builds, deployments and executions, by their IDs, the change that each carries, and why it
-// failed in one sentence. Those that are not there are left out.
-func (s *Service) DescribeChanges(ctx context.Context, in *slipway.DescribeChangesInput) (*slipway.DescribeChangesOutput, error) {
+// DescribeChanges implements slipway:DescribeChanges: of builds, deployments and executions, by their IDs, the
+// change that each carries, and why it failed in one sentence. Those that are not there are left out.
+func (s *Service) DescribeChanges(
+	ctx context.Context,
+	in *slipway.DescribeChangesInput,
+) (*slipway.DescribeChangesOutput, error) {
 	changes, err := s.changes(ctx, in.Ids)
 	return &slipway.DescribeChangesOutput{Changes: changes}, err
 }
@@ -132,8 +136,19 @@ func (s *Service) described(ctx context.Context, all map[string]slipway.Work) (m
 	}
 	out := map[string]slipway.Change{}
 	for id, w := range all {
-		c := slipway.Change{Id: &id, Cause: given(Cause(w)), PipelineName: given(w.Pipeline), ExecutionId: given(w.Execution), RepositoryName: given(w.Repository),
-			CommitId: given(w.Commit), Subject: given(FirstLine(w.Subject)), RollsBack: given(w.RollsBack), Revision: given(Revision(w.Revision))}
+		c := slipway.Change{
+			Id:             &id,
+			Cause:          given(Cause(w)),
+			PipelineName:   given(w.Pipeline),
+			ExecutionId:    given(w.Execution),
+			RepositoryName: given(w.Repository),
+			CommitId: given(
+				w.Commit,
+			),
+			Subject:   given(FirstLine(w.Subject)),
+			RollsBack: given(w.RollsBack),
+			Revision:  given(Revision(w.Revision)),
+		}
 		if w.Number > 0 {
 			c.ExecutionNumber = &w.Number
 		}
@@ -191,9 +206,13 @@ func (s *Service) ListServing(ctx context.Context, in *slipway.ListServingInput)
 	return &slipway.ListServingOutput{Groups: append([]slipway.ServingGroup{}, groups...)}, err
 }
 
-// ListVersions implements slipway:ListVersions: which versions were deployed to a group, the newest first, how each fared, on which hosts it runs, and
-// which is the last good one: it did well here, was not found bad elsewhere, and is not what runs on all hosts.
-func (s *Service) ListVersions(ctx context.Context, in *slipway.ListVersionsInput) (*slipway.ListVersionsOutput, error) {
+// ListVersions implements slipway:ListVersions: which versions were deployed to a group, the newest first, how
+// each fared, on which hosts it runs, and which is the last good one: it did well here, was not found bad
+// elsewhere, and is not what runs on all hosts.
+func (s *Service) ListVersions(
+	ctx context.Context,
+	in *slipway.ListVersionsInput,
+) (*slipway.ListVersionsOutput, error) {
 	tried, err := s.Deployments.Versions(ctx, *in.ApplicationName, *in.DeploymentGroupName)
 	if err != nil {
 		return nil, err
@@ -202,7 +221,10 @@ func (s *Service) ListVersions(ctx context.Context, in *slipway.ListVersionsInpu
 	if err != nil {
 		return nil, err
 	}
-	serving, err := s.Deployments.Serving(ctx, []slipway.GroupRef{{ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName}})
+	serving, err := s.Deployments.Serving(
+		ctx,
+		[]slipway.GroupRef{{ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName}},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +246,10 @@ func (s *Service) ListVersions(ctx context.Context, in *slipway.ListVersionsInpu
 
 // outcomes are how the releases of an application ended, by their deployments, and why.
 func (s *Service) outcomes(ctx context.Context, application string) (map[string]slipway.ReleaseSummary, error) {
-	out, err := s.Releases.ListReleases(ctx, &slipway.ListReleasesInput{ApplicationName: &application, MaxResults: new(int32(100))})
+	out, err := s.Releases.ListReleases(
+		ctx,
+		&slipway.ListReleasesInput{ApplicationName: &application, MaxResults: new(int32(100))},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -235,16 +260,32 @@ func (s *Service) outcomes(ctx context.Context, application string) (map[string]
 	return all, nil
 }
 
-func versions(tried []slipway.Tried, released map[string]slipway.ReleaseSummary, serving []slipway.ServingGroup, changes map[string]slipway.Change) []slipway.DeployedVersion {
+func versions(
+	tried []slipway.Tried,
+	released map[string]slipway.ReleaseSummary,
+	serving []slipway.ServingGroup,
+	changes map[string]slipway.Change,
+) []slipway.DeployedVersion {
 	all := make([]slipway.DeployedVersion, 0, len(tried))
 	for i, t := range tried {
 		c := changes[t.Deployment]
-		v := slipway.DeployedVersion{DeploymentId: &t.Deployment, Outcome: t.Outcome, Time: t.At, Change: &c, Newest: new(i == 0), LastGood: new(false)}
+		v := slipway.DeployedVersion{
+			DeploymentId: &t.Deployment,
+			Outcome:      t.Outcome,
+			Time:         t.At,
+			Change:       &c,
+			Newest:       new(i == 0),
+			LastGood:     new(false),
+		}
 		if v.Outcome = ended(t.Deployment, t.Outcome, released); v.Outcome != slipway.VersionOutcomeGood {
 			v.Reason = given(first(text(c.Cause), reason(released[t.Deployment]), Plain(t.Message)))
 		}
 		for _, e := range t.Elsewhere {
-			at := slipway.VersionElsewhere{DeploymentGroupName: &e.Group, DeploymentId: &e.Deployment, Outcome: ended(e.Deployment, e.Outcome, released)}
+			at := slipway.VersionElsewhere{
+				DeploymentGroupName: &e.Group,
+				DeploymentId:        &e.Deployment,
+				Outcome:             ended(e.Deployment, e.Outcome, released),
+			}
 			if at.Outcome != slipway.VersionOutcomeGood {
 				at.Reason = given(first(reason(released[e.Deployment]), Plain(e.Message)))
 			}
@@ -258,7 +299,12 @@ func versions(tried []slipway.Tried, released map[string]slipway.ReleaseSummary,
 }
 
 // hostsOf are the hosts that run a version: by the deployment, or by another one of the same bundle.
-func hostsOf(serving []slipway.ServingGroup, changes map[string]slipway.Change, deployment string, c slipway.Change) []string {
+func hostsOf(
+	serving []slipway.ServingGroup,
+	changes map[string]slipway.Change,
+	deployment string,
+	c slipway.Change,
+) []string {
 	var hosts []string
 	for _, g := range serving {
 		for _, v := range g.Versions {
@@ -298,7 +344,11 @@ func BadElsewhere(v *slipway.DeployedVersion) *slipway.VersionElsewhere {
 }
 
 // ended is how a version fared: a release that was rolled back says more than its deployment, which failed.
-func ended(deployment string, o slipway.VersionOutcome, released map[string]slipway.ReleaseSummary) slipway.VersionOutcome {
+func ended(
+	deployment string,
+	o slipway.VersionOutcome,
+	released map[string]slipway.ReleaseSummary,
+) slipway.VersionOutcome {
 	if released[deployment].Status == slipway.ReleaseStatusRolledBack {
 		return slipway.VersionOutcomeRolledBack
 	}

@@ -14,7 +14,10 @@ import (
 func TestCauseIsOneSentence(t *testing.T) {
 	line := func(s string) []slipway.Line { return []slipway.Line{{Text: &s}} }
 	failedEvent := func(script, message, tail string) *codedeploy.LifecycleEvent {
-		return &codedeploy.LifecycleEvent{LifecycleEventName: new("ValidateService"), Diagnostics: &codedeploy.Diagnostics{ScriptName: &script, Message: &message, LogTail: &tail}}
+		return &codedeploy.LifecycleEvent{
+			LifecycleEventName: new("ValidateService"),
+			Diagnostics:        &codedeploy.Diagnostics{ScriptName: &script, Message: &message, LogTail: &tail},
+		}
 	}
 	for name, c := range map[string]struct {
 		work slipway.Work
@@ -92,10 +95,20 @@ func (s stages) Versions(context.Context, string, string) ([]slipway.Tried, erro
 }
 func (s stages) Ready(context.Context) ([]string, error) { return s.ready, nil }
 
-func (s stages) BatchGetCommits(_ context.Context, in *codecommit.BatchGetCommitsInput) (*codecommit.BatchGetCommitsOutput, error) {
+func (s stages) BatchGetCommits(
+	_ context.Context,
+	in *codecommit.BatchGetCommitsInput,
+) (*codecommit.BatchGetCommitsOutput, error) {
 	out := &codecommit.BatchGetCommitsOutput{}
 	for _, id := range in.CommitIds {
-		out.Commits = append(out.Commits, codecommit.Commit{CommitId: &id, Message: new("subject of " + id[:1]), Author: &codecommit.UserInfo{Name: new("Ada")}})
+		out.Commits = append(
+			out.Commits,
+			codecommit.Commit{
+				CommitId: &id,
+				Message:  new("subject of " + id[:1]),
+				Author:   &codecommit.UserInfo{Name: new("Ada")},
+			},
+		)
 	}
 	return out, nil
 }
@@ -113,7 +126,10 @@ func (s stages) ListCommits(context.Context, *slipway.ListCommitsInput) (*slipwa
 }
 
 func (s stages) GetDiff(context.Context, *slipway.GetDiffInput) (*slipway.GetDiffOutput, error) {
-	return &slipway.GetDiffOutput{TotalFiles: new(int32(1)), Files: []slipway.DiffFile{{Path: new("app.py"), AddedLines: new(int32(1))}}}, nil
+	return &slipway.GetDiffOutput{
+		TotalFiles: new(int32(1)),
+		Files:      []slipway.DiffFile{{Path: new("app.py"), AddedLines: new(int32(1))}},
+	}, nil
 }
 
 func service(s stages) *Service {
@@ -125,14 +141,25 @@ const execution = "11111111-2222-3333-4444-555555555555"
 var commit = strings.Repeat("a", 40)
 
 func TestEverythingThatWaitsIsInOneList(t *testing.T) {
-	v := service(stages{works: map[string]slipway.Work{
-		execution:     {ID: execution, Execution: execution, Pipeline: "web", Number: 7, Repository: "web", Commit: commit},
-		"d-AAAAAAAAA": {ID: "d-AAAAAAAAA", Execution: execution, Application: "web", Group: "live"},
-		"d-CCCCCCCCC": {ID: "d-CCCCCCCCC", Application: "shop", Group: "live"},
-	},
-		waiting:  []slipway.Waiting{{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), PipelineExecutionId: new(execution)}},
-		releases: []slipway.ReleaseSummary{{DeploymentId: new("d-AAAAAAAAA"), Status: slipway.ReleaseStatusAsking, Message: new("A person has to decide: too few requests")}, {DeploymentId: new("d-BBBBBBBBB"), Status: slipway.ReleaseStatusWaiting}},
-		ready:    []string{"d-CCCCCCCCC"}})
+	v := service(stages{
+		works: map[string]slipway.Work{
+			execution:     {ID: execution, Execution: execution, Pipeline: "web", Number: 7, Repository: "web", Commit: commit},
+			"d-AAAAAAAAA": {ID: "d-AAAAAAAAA", Execution: execution, Application: "web", Group: "live"},
+			"d-CCCCCCCCC": {ID: "d-CCCCCCCCC", Application: "shop", Group: "live"},
+		},
+		waiting: []slipway.Waiting{
+			{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), PipelineExecutionId: new(execution)},
+		},
+		releases: []slipway.ReleaseSummary{
+			{
+				DeploymentId: new("d-AAAAAAAAA"),
+				Status:       slipway.ReleaseStatusAsking,
+				Message:      new("A person has to decide: too few requests"),
+			},
+			{DeploymentId: new("d-BBBBBBBBB"), Status: slipway.ReleaseStatusWaiting},
+		},
+		ready: []string{"d-CCCCCCCCC"},
+	})
 	attention, err := v.GetAttention(t.Context(), nil)
 	if err != nil || *attention.Waiting != 3 || *attention.Failed != 2 {
 		t.Fatalf("%+v, %v", attention, err)
@@ -152,7 +179,8 @@ func TestEverythingThatWaitsIsInOneList(t *testing.T) {
 	}
 }
 
-// The case of a user: the version before the present one did well in this group, and its release was rolled back in another.
+// The case of a user: the version before the present one did well in this group, and its release was rolled
+// back in another.
 func TestLastGoodIsNotOneBack(t *testing.T) {
 	tried := func(id string, o slipway.VersionOutcome, elsewhere ...slipway.TriedElsewhere) slipway.Tried {
 		return slipway.Tried{Key: id, Deployment: id, Outcome: o, Elsewhere: elsewhere}
@@ -170,7 +198,12 @@ func TestLastGoodIsNotOneBack(t *testing.T) {
 		"half of the hosts": {stages{tried: []slipway.Tried{tried("d-2", failed), tried("d-1", good)}, serving: served("d-2", "host-1", "d-1", "host-2")}, "d-1"},
 		"served already":    {stages{tried: []slipway.Tried{tried("d-3", failed), tried("d-2", good), tried("d-1", good)}, serving: served("d-2", "host-1")}, "d-1"},
 	} {
-		out, err := service(c.s).ListVersions(t.Context(), &slipway.ListVersionsInput{ApplicationName: new("web"), DeploymentGroupName: new("production")})
+		out, err := service(
+			c.s,
+		).ListVersions(
+			t.Context(),
+			&slipway.ListVersionsInput{ApplicationName: new("web"), DeploymentGroupName: new("production")},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,11 +231,25 @@ func TestWhatChangedSinceGreen(t *testing.T) {
 	const id = "web:11111111-2222-3333-4444-555555555555"
 	old, between, now := strings.Repeat("a", 40), strings.Repeat("b", 40), strings.Repeat("c", 40)
 	built := func(commit, image, variable string) *codebuild.Build {
-		return &codebuild.Build{Id: new(id), ResolvedSourceVersion: &commit, Environment: &codebuild.ProjectEnvironment{Image: &image,
-			EnvironmentVariables: []codebuild.EnvironmentVariable{{Name: new("STAGE"), Value: &variable}}}}
+		return &codebuild.Build{
+			Id:                    new(id),
+			ResolvedSourceVersion: &commit,
+			Environment: &codebuild.ProjectEnvironment{Image: &image,
+				EnvironmentVariables: []codebuild.EnvironmentVariable{{Name: new("STAGE"), Value: &variable}}},
+		}
 	}
-	v := service(stages{works: map[string]slipway.Work{id: {ID: id, Repository: "web", Commit: now}}, build: built(now, "go:1.26", "two"), green: built(old, "go:1.25", "one"),
-		commits: []slipway.CommitSummary{{CommitId: &now, Message: new("Third")}, {CommitId: &between, Message: new("Second")}, {CommitId: &old}}})
+	v := service(
+		stages{
+			works: map[string]slipway.Work{id: {ID: id, Repository: "web", Commit: now}},
+			build: built(now, "go:1.26", "two"),
+			green: built(old, "go:1.25", "one"),
+			commits: []slipway.CommitSummary{
+				{CommitId: &now, Message: new("Third")},
+				{CommitId: &between, Message: new("Second")},
+				{CommitId: &old},
+			},
+		},
+	)
 	out, err := v.CompareWithGreen(t.Context(), &slipway.CompareWithGreenInput{Id: new(id)})
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +265,11 @@ func TestWhatChangedSinceGreen(t *testing.T) {
 		t.Error(got)
 	}
 	v = service(stages{build: built(now, "", "")})
-	if out, err := v.CompareWithGreen(t.Context(), &slipway.CompareWithGreenInput{Id: new(id)}); err != nil || out.GreenBuildId != nil {
+	if out, err := v.CompareWithGreen(
+		t.Context(),
+		&slipway.CompareWithGreenInput{Id: new(id)},
+	); err != nil ||
+		out.GreenBuildId != nil {
 		t.Errorf("without a green build: %+v, %v", out, err)
 	}
 }

@@ -31,8 +31,9 @@ func (s *Service) GetAttention(ctx context.Context, _ *slipway.GetAttentionInput
 	return &slipway.GetAttentionOutput{Failed: &failed, Waiting: new(int64(len(all)))}, err
 }
 
-// waiting decides what waits for a person: an approval of a pipeline, a release that asks or was paused, and a deployment that is ready to shift its
-// traffic. It is the one place that does; the board, the header, the pages, `approve` and `watch` all ask it.
+// waiting decides what waits for a person: an approval of a pipeline, a release that asks or was paused, and a
+// deployment that is ready to shift its traffic. It is the one place that does; the board, the header, the
+// pages, `approve` and `watch` all ask it.
 func (s *Service) waiting(ctx context.Context, pipeline string) ([]slipway.Waiting, int64, error) {
 	all, failed, err := s.Executions.Approvals(ctx, pipeline)
 	if err != nil {
@@ -47,15 +48,29 @@ func (s *Service) waiting(ctx context.Context, pipeline string) ([]slipway.Waiti
 			continue
 		}
 		_, because, _ := strings.Cut(text(r.Message), ": ")
-		all = append(all, slipway.Waiting{Kind: slipway.WaitingKindRelease, DeploymentId: r.DeploymentId, ApplicationName: r.ApplicationName,
-			DeploymentGroupName: r.DeploymentGroupName, Percent: r.Percent, Paused: r.Paused, Reason: given(Plain(because)), Since: r.StartTime})
+		all = append(
+			all,
+			slipway.Waiting{
+				Kind:                slipway.WaitingKindRelease,
+				DeploymentId:        r.DeploymentId,
+				ApplicationName:     r.ApplicationName,
+				DeploymentGroupName: r.DeploymentGroupName,
+				Percent:             r.Percent,
+				Paused:              r.Paused,
+				Reason:              given(Plain(because)),
+				Since:               r.StartTime,
+			},
+		)
 	}
 	ready, err := s.Deployments.Ready(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, id := range ready {
-		all = append(all, slipway.Waiting{Kind: slipway.WaitingKindDeployment, DeploymentId: &id, Reason: new("Ready to shift the traffic")})
+		all = append(
+			all,
+			slipway.Waiting{Kind: slipway.WaitingKindDeployment, DeploymentId: &id, Reason: new("Ready to shift the traffic")},
+		)
 	}
 	return all, failed, nil
 }
@@ -66,7 +81,10 @@ func (s *Service) carriers(ctx context.Context, all []slipway.Waiting) error {
 	for _, w := range all {
 		ids = append(ids, first(text(w.DeploymentId), text(w.PipelineExecutionId)))
 	}
-	facts, err := s.Deployments.Facts(ctx, slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !deploymentForm.MatchString(id) }))
+	facts, err := s.Deployments.Facts(
+		ctx,
+		slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !deploymentForm.MatchString(id) }),
+	)
 	if err != nil {
 		return err
 	}
@@ -90,7 +108,10 @@ func (s *Service) carriers(ctx context.Context, all []slipway.Waiting) error {
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b slipway.Waiting) int { return at(a.Since).Compare(at(b.Since)) }) // whoever waits longest stands first
+	slices.SortStableFunc(
+		all,
+		func(a, b slipway.Waiting) int { return at(a.Since).Compare(at(b.Since)) },
+	) // whoever waits longest stands first
 	return nil
 }
 

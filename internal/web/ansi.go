@@ -8,9 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// ansi renders a line of a log as a terminal shows it. The result is built from two things only: escaped text, and <span class="…"> whose
-// classes come from the list in sgr.classes. Every other escape sequence (links, pictures, titles, movements of the cursor) is left out, whatever
-// it is nested in. A carriage return and a backspace move back in the line, as progress bars need it. It takes linear time.
+// ansi renders a line of a log as a terminal shows it. The result is built from two things only: escaped text,
+// and <span class="…"> whose classes come from the list in sgr.classes. Every other escape sequence (links,
+// pictures, titles, movements of the cursor) is left out, whatever it is nested in. A carriage return and a
+// backspace move back in the line, as progress bars need it. It takes linear time.
 func ansi(line string) string {
 	if !strings.ContainsAny(line, "\x1b\r\b\u0090\u0098\u009b\u009d\u009e\u009f") {
 		return html.EscapeString(visible(line))
@@ -70,7 +71,8 @@ func (c *cells) put(r rune) {
 	c.at++
 }
 
-// obey follows the sequences that say something about one line: colours (CSI … m), and the erasing of its rest or of all of it (CSI K).
+// obey follows the sequences that say something about one line: colours (CSI … m), and the erasing of its rest
+// or of all of it (CSI K).
 func (c *cells) obey(s string) {
 	body, ok := strings.CutPrefix(s, "\x1b[")
 	if !ok {
@@ -106,8 +108,9 @@ func (c *cells) html() string {
 	return b.String()
 }
 
-// sequence is how many bytes of an escape sequence stand at the beginning of a text; 0 for none. One that is cut off reaches to the end.
-// Forms: ECMA-48, 5.4 (CSI) and 5.6 (strings, which end with ST or, as xterm has it, with BEL).
+// sequence is how many bytes of an escape sequence stand at the beginning of a text; 0 for none. One that is
+// cut off reaches to the end. Forms: ECMA-48, 5.4 (CSI) and 5.6 (strings, which end with ST or, as xterm has
+// it, with BEL).
 func sequence(s string) int {
 	const csi, c1 = '[', "\u0090\u0098\u009d\u009e\u009f"
 	switch {
@@ -133,7 +136,8 @@ func sequence(s string) int {
 	return 1
 }
 
-// control is the length of a control sequence whose parameters begin at a place: they end with the first byte from @ to ~.
+// control is the length of a control sequence whose parameters begin at a place: they end with the first byte
+// from @ to ~.
 func control(s string, from int) int {
 	for i := from; i < len(s); i++ {
 		switch c := s[i]; {
@@ -163,7 +167,8 @@ func quoted(s string, from int) int {
 	return len(s)
 }
 
-// sgr is a look: a colour of the 16 that a theme has (30 to 37, 90 to 97), or any other of the 256 or of all (which pages show alike), and attributes.
+// sgr is a look: a colour of the 16 that a theme has (30 to 37, 90 to 97), or any other of the 256 or of all
+// (which pages show alike), and attributes.
 type sgr struct {
 	colour int
 	other  bool

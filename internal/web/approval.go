@@ -23,7 +23,8 @@ type approval struct {
 	Diff                 *approvalDiff
 }
 
-// approvalDiff is what approving changes: against what lies behind the approval now, or by the commit alone if nothing does.
+// approvalDiff is what approving changes: against what lies behind the approval now, or by the commit alone if
+// nothing does.
 type approvalDiff struct {
 	*slipway.GetDiffOutput
 	Repository string
@@ -45,14 +46,24 @@ func (s *site) approvalPage(w http.ResponseWriter, r *http.Request, v visitor) e
 	if i >= 0 {
 		a = &p.Approvals[i]
 	}
-	s.render(w, r, http.StatusOK, ApprovalPage(s.shell(r, v, "Approve "+p.Name, "pipeline/"+p.Name), p.Name, stage, action, a, s.Now()))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		ApprovalPage(s.shell(r, v, "Approve "+p.Name, "pipeline/"+p.Name), p.Name, stage, action, a, s.Now()),
+	)
 	return nil
 }
 
 // linesOfApproval is how many lines of a diff the page of an approval shows.
 const linesOfApproval = 200
 
-func makeApproval(a act, c change, x codepipeline.PipelineExecutionSummary, d *codepipeline.ActionDeclaration) approval {
+func makeApproval(
+	a act,
+	c change,
+	x codepipeline.PipelineExecutionSummary,
+	d *codepipeline.ActionDeclaration,
+) approval {
 	q := approval{Stage: a.Stage, Action: a.Name, Token: *a.run.Token, Change: c, CommitHref: commitHref(x)}
 	if d != nil {
 		q.say(d.Configuration)
@@ -63,20 +74,36 @@ func makeApproval(a act, c change, x codepipeline.PipelineExecutionSummary, d *c
 // say takes what the action wants to be said, from its configuration.
 func (q *approval) say(configuration map[string]string) {
 	q.Custom, q.Link = configuration["CustomData"], ""
-	if link := configuration["ExternalEntityLink"]; strings.HasPrefix(link, "https://") || strings.HasPrefix(link, "http://") {
+	if link := configuration["ExternalEntityLink"]; strings.HasPrefix(link, "https://") ||
+		strings.HasPrefix(link, "http://") {
 		q.Link = link
 	}
 }
 
-// weigh reads what there is to weigh: the configuration with its variables filled in, the tests, and the diff, of which so many lines.
-func (s *site) weigh(r *http.Request, d *codepipeline.PipelineDeclaration, p *pipelineView, q *approval, lines int32) error {
+// weigh reads what there is to weigh: the configuration with its variables filled in, the tests, and the diff,
+// of which so many lines.
+func (s *site) weigh(
+	r *http.Request,
+	d *codepipeline.PipelineDeclaration,
+	p *pipelineView,
+	q *approval,
+	lines int32,
+) error {
 	ctx := r.Context()
-	runs, err := s.Pipelines.ListActionExecutions(ctx, &codepipeline.ListActionExecutionsInput{PipelineName: &p.Name, Filter: &codepipeline.ActionExecutionFilter{PipelineExecutionId: &q.Change.Execution}, MaxResults: new(int32(100))})
+	runs, err := s.Pipelines.ListActionExecutions(
+		ctx,
+		&codepipeline.ListActionExecutionsInput{
+			PipelineName: &p.Name,
+			Filter:       &codepipeline.ActionExecutionFilter{PipelineExecutionId: &q.Change.Execution},
+			MaxResults:   new(int32(100)),
+		},
+	)
 	if err != nil {
 		return err
 	}
 	for _, x := range runs.ActionExecutionDetails {
-		if text(x.StageName) == q.Stage && text(x.ActionName) == q.Action && x.Input != nil && x.Input.ResolvedConfiguration != nil {
+		if text(x.StageName) == q.Stage && text(x.ActionName) == q.Action && x.Input != nil &&
+			x.Input.ResolvedConfiguration != nil {
 			q.say(x.Input.ResolvedConfiguration)
 			break // the newest run
 		}
@@ -93,7 +120,8 @@ func (s *site) weigh(r *http.Request, d *codepipeline.PipelineDeclaration, p *pi
 	return err
 }
 
-// evidence is what ran on a change before its approval, in the order in which it began; of an action that was retried the last run.
+// evidence is what ran on a change before its approval, in the order in which it began; of an action that was
+// retried the last run.
 func evidence(runs []codepipeline.ActionExecutionDetail, q *approval, known map[string]slipway.Change) []act {
 	var all []act
 	seen := map[string]bool{}
@@ -115,7 +143,13 @@ func evidence(runs []codepipeline.ActionExecutionDetail, q *approval, known map[
 }
 
 // approvalDiff compares the change with what the stages behind the approval hold.
-func (s *site) approvalDiff(r *http.Request, d *codepipeline.PipelineDeclaration, p *pipelineView, q *approval, lines int32) (*approvalDiff, error) {
+func (s *site) approvalDiff(
+	r *http.Request,
+	d *codepipeline.PipelineDeclaration,
+	p *pipelineView,
+	q *approval,
+	lines int32,
+) (*approvalDiff, error) {
 	repository := repositoryOf(d)
 	if repository == "" || !isCommit(q.Change.Commit) {
 		return nil, nil
@@ -127,7 +161,12 @@ func (s *site) approvalDiff(r *http.Request, d *codepipeline.PipelineDeclaration
 		if isCommit(b.Change.Commit) && b.Kind == Succeeded {
 			diff.Since, diff.Stage = b.Change, b.Name
 			in.BeforeCommitSpecifier = &b.Change.Commit
-			diff.Href = "/repositories/" + url.PathEscape(repository) + "/diff?" + url.Values{"from": {b.Change.Commit}, "to": {q.Change.Commit}}.Encode()
+			diff.Href = "/repositories/" + url.PathEscape(
+				repository,
+			) + "/diff?" + url.Values{
+				"from": {b.Change.Commit},
+				"to":   {q.Change.Commit},
+			}.Encode()
 			break
 		}
 	}
@@ -143,7 +182,8 @@ func (s *site) approvalDiff(r *http.Request, d *codepipeline.PipelineDeclaration
 	return diff, nil
 }
 
-// repositoryOf is the repository that the first source action of a pipeline takes its changes from; "" if it is none here.
+// repositoryOf is the repository that the first source action of a pipeline takes its changes from; "" if it is
+// none here.
 func repositoryOf(d *codepipeline.PipelineDeclaration) string {
 	for i := range d.Stages[0].Actions {
 		if name := d.Stages[0].Actions[i].Configuration["RepositoryName"]; name != "" {
@@ -159,7 +199,9 @@ func isCommit(s string) bool { return len(s) == 40 && strings.Trim(s, "012345678
 func (s *site) reportsOf(r *http.Request, runs []codepipeline.ActionExecutionDetail) ([]reportLine, error) {
 	var builds []string
 	for _, x := range runs {
-		if x.Input == nil || x.Input.ActionTypeId == nil || text(x.Input.ActionTypeId.Provider) != "CodeBuild" || x.Output == nil || x.Output.ExecutionResult == nil {
+		if x.Input == nil || x.Input.ActionTypeId == nil || text(x.Input.ActionTypeId.Provider) != "CodeBuild" ||
+			x.Output == nil ||
+			x.Output.ExecutionResult == nil {
 			continue
 		}
 		if id := text(x.Output.ExecutionResult.ExternalExecutionId); id != "" && !slices.Contains(builds, id) {

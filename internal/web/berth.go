@@ -98,7 +98,13 @@ func groups(pipeline string, d *codepipeline.StageDeclaration, st *codepipeline.
 	return all
 }
 
-func makeAct(pipeline string, st *codepipeline.StageState, state *codepipeline.ActionState, decl *codepipeline.ActionDeclaration, known *view.Board) act {
+func makeAct(
+	pipeline string,
+	st *codepipeline.StageState,
+	state *codepipeline.ActionState,
+	decl *codepipeline.ActionDeclaration,
+	known *view.Board,
+) act {
 	a := act{Stage: *st.StageName, Name: *state.ActionName, run: state.LatestExecution}
 	if state.EntityUrl != nil {
 		a.Href = local(pathOf(*state.EntityUrl))

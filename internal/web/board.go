@@ -113,11 +113,13 @@ func readPipelines(from []slipway.BoardPipeline) ([]*view.Pipeline, error) {
 // awaitedAtMost is how many pipelines are added to the first page of a board.
 const awaitedAtMost = 20
 
-// awaited adds the pipelines in which a release waits for a person, and which GetBoard has on a later page: to it they move.
+// awaited adds the pipelines in which a release waits for a person, and which GetBoard has on a later page: to
+// it they move.
 func (s *site) awaited(ctx context.Context, known *view.Board, all []*view.Pipeline) ([]*view.Pipeline, error) {
 	for _, w := range known.Waiting {
 		name := text(w.PipelineName)
-		if name == "" || len(all) > boardLines+awaitedAtMost || slices.ContainsFunc(all, func(p *view.Pipeline) bool { return p.Name == name }) {
+		if name == "" || len(all) > boardLines+awaitedAtMost ||
+			slices.ContainsFunc(all, func(p *view.Pipeline) bool { return p.Name == name }) {
 			continue
 		}
 		out, err := s.Slipway.GetBoard(ctx, &slipway.GetBoardInput{PipelineName: &name})

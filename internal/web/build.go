@@ -53,7 +53,14 @@ func (s *site) projectPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	return s.listBuilds(w, r, v, r.PathValue("name"), list.Ids, list.NextToken)
 }
 
-func (s *site) listBuilds(w http.ResponseWriter, r *http.Request, v visitor, project string, ids []string, next *string) error {
+func (s *site) listBuilds(
+	w http.ResponseWriter,
+	r *http.Request,
+	v visitor,
+	project string,
+	ids []string,
+	next *string,
+) error {
 	ids, more := slice(r, ids, next)
 	var all []codebuild.Build
 	if len(ids) > 0 {
@@ -174,8 +181,18 @@ func (b *buildView) bar(p codebuild.BuildPhase, now time.Time) (x, width string)
 }
 
 // phaseNames are the phases as people read them.
-var phaseNames = map[codebuild.BuildPhaseType]string{"SUBMITTED": "Submitted", "QUEUED": "Queued", "PROVISIONING": "Provisioning", "DOWNLOAD_SOURCE": "Source", "INSTALL": "Install",
-	"PRE_BUILD": "Pre-build", "BUILD": "Build", "POST_BUILD": "Post-build", "UPLOAD_ARTIFACTS": "Upload", "FINALIZING": "Finish"}
+var phaseNames = map[codebuild.BuildPhaseType]string{
+	"SUBMITTED":        "Submitted",
+	"QUEUED":           "Queued",
+	"PROVISIONING":     "Provisioning",
+	"DOWNLOAD_SOURCE":  "Source",
+	"INSTALL":          "Install",
+	"PRE_BUILD":        "Pre-build",
+	"BUILD":            "Build",
+	"POST_BUILD":       "Post-build",
+	"UPLOAD_ARTIFACTS": "Upload",
+	"FINALIZING":       "Finish",
+}
 
 // phaseProblem is what a phase says of its failure.
 func phaseProblem(p codebuild.BuildPhase) string {

@@ -9,7 +9,8 @@ import (
 	"slipway/internal/view"
 )
 
-// change is a revision on its way, as every list and page names it: commit, subject, author, and the execution that carries it.
+// change is a revision on its way, as every list and page names it: commit, subject, author, and the execution
+// that carries it.
 type change struct {
 	Pipeline, Execution string
 	Number              int64 // of the execution
@@ -28,7 +29,11 @@ func changeOf(x codepipeline.PipelineExecutionSummary, id string, known map[stri
 	c := described(known[id])
 	c.Execution, c.Since, c.Until = id, x.StartTime, x.LastUpdateTime
 	if len(x.SourceRevisions) > 0 {
-		c.Commit, c.Message = text(x.SourceRevisions[0].RevisionId), view.FirstLine(text(x.SourceRevisions[0].RevisionSummary))
+		c.Commit, c.Message = text(
+			x.SourceRevisions[0].RevisionId,
+		), view.FirstLine(
+			text(x.SourceRevisions[0].RevisionSummary),
+		)
 	}
 	if c.Message == "" && id != "" {
 		c.Message = "Execution " + view.Short(id)
@@ -38,8 +43,20 @@ func changeOf(x codepipeline.PipelineExecutionSummary, id string, known map[stri
 
 // described is what DescribeChanges tells of a change.
 func described(c slipway.Change) change {
-	return change{Pipeline: text(c.PipelineName), Execution: text(c.ExecutionId), Number: number(c.ExecutionNumber), Repository: text(c.RepositoryName), Commit: text(c.CommitId),
-		Message: text(c.Subject), Author: text(c.Author), Cause: text(c.Cause), RollsBack: text(c.RollsBack), Revision: text(c.Revision)}
+	return change{
+		Pipeline:   text(c.PipelineName),
+		Execution:  text(c.ExecutionId),
+		Number:     number(c.ExecutionNumber),
+		Repository: text(c.RepositoryName),
+		Commit:     text(c.CommitId),
+		Message: text(
+			c.Subject,
+		),
+		Author:    text(c.Author),
+		Cause:     text(c.Cause),
+		RollsBack: text(c.RollsBack),
+		Revision:  text(c.Revision),
+	}
 }
 
 // short is the change's commit, or its execution where that is not known, as people read it.

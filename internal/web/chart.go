@@ -67,7 +67,8 @@ func levels(x *slipway.Release, now time.Time) (was, planned []level) {
 		}
 		return was, nil
 	}
-	held := x.Status == slipway.ReleaseStatusAsking || x.Status == slipway.ReleaseStatusRollingBack || x.Paused != nil && *x.Paused
+	held := x.Status == slipway.ReleaseStatusAsking || x.Status == slipway.ReleaseStatusRollingBack ||
+		x.Paused != nil && *x.Paused
 	for _, st := range x.Steps {
 		if !held && st.InEffectTime == nil && st.PlannedTime != nil {
 			at := st.PlannedTime.Time
@@ -91,7 +92,10 @@ func drawTraffic(x *slipway.Release, now time.Time) trafficChart {
 	}
 	length := max(10*time.Second, end.Sub(x.StartTime.Time))
 	length += length / 12
-	c := trafficChart{Wide: drawing{Width: 1360, Height: 300, Left: 48, Right: 1346, Top: 22, Bottom: 246}, Tall: drawing{Width: 350, Height: 260, Left: 48, Right: 336, Top: 22, Bottom: 206}}
+	c := trafficChart{
+		Wide: drawing{Width: 1360, Height: 300, Left: 48, Right: 1346, Top: 22, Bottom: 246},
+		Tall: drawing{Width: 350, Height: 260, Left: 48, Right: 336, Top: 22, Bottom: 206},
+	}
 	for _, d := range []*drawing{&c.Wide, &c.Tall} {
 		d.from, d.length = x.StartTime.Time, length
 		d.frame(x, map[*drawing]int{&c.Wide: 7, &c.Tall: 3}[d])
@@ -104,7 +108,10 @@ func drawTraffic(x *slipway.Release, now time.Time) trafficChart {
 	}
 	for i, l := range was[1:] {
 		if l.percent > 0 && l.percent < 100 {
-			c.Wide.Notes = append(c.Wide.Notes, label{decimal(c.Wide.x(l.at) + 8), decimal(c.Wide.y(l.percent) - 8), fmt.Sprintf("%d %%", l.percent), ""})
+			c.Wide.Notes = append(
+				c.Wide.Notes,
+				label{decimal(c.Wide.x(l.at) + 8), decimal(c.Wide.y(l.percent) - 8), fmt.Sprintf("%d %%", l.percent), ""},
+			)
 		}
 		if i == 0 {
 			c.Say = "The share of the new version over time:"

@@ -22,7 +22,10 @@ func (s *site) commitPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
-	diff, err := s.Slipway.GetDiff(r.Context(), &slipway.GetDiffInput{RepositoryName: &name, AfterCommitSpecifier: &id, MaxLines: new(int32(diffLinesRead))})
+	diff, err := s.Slipway.GetDiff(
+		r.Context(),
+		&slipway.GetDiffInput{RepositoryName: &name, AfterCommitSpecifier: &id, MaxLines: new(int32(diffLinesRead))},
+	)
 	if err != nil {
 		return err
 	}
@@ -30,7 +33,12 @@ func (s *site) commitPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, CommitPage(s.shell(r, v, short(id, ""), "pipelines", "deployments"), name, got.Commit, diff, progress, s.Now()))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		CommitPage(s.shell(r, v, short(id, ""), "pipelines", "deployments"), name, got.Commit, diff, progress, s.Now()),
+	)
 	return nil
 }
 
@@ -49,13 +57,20 @@ type commitExecution struct {
 }
 
 func (s *site) commitProgress(ctx context.Context, repository, commit string) (*commitProgress, error) {
-	out, err := s.Slipway.GetCommitProgress(ctx, &slipway.GetCommitProgressInput{RepositoryName: &repository, CommitId: &commit})
+	out, err := s.Slipway.GetCommitProgress(
+		ctx,
+		&slipway.GetCommitProgressInput{RepositoryName: &repository, CommitId: &commit},
+	)
 	if err != nil {
 		return nil, err
 	}
 	p := &commitProgress{}
 	for _, x := range out.Executions {
-		one := commitExecution{Change: described(*x.Change), Kind: kindOf(text(x.Status)), Word: view.StatusWord(text(x.Status))}
+		one := commitExecution{
+			Change: described(*x.Change),
+			Kind:   kindOf(text(x.Status)),
+			Word:   view.StatusWord(text(x.Status)),
+		}
 		for _, m := range x.Stages {
 			k := kindOf(text(m.Status))
 			if m.Asks != nil && *m.Asks {
@@ -81,7 +96,11 @@ func (s *site) commitProgress(ctx context.Context, repository, commit string) (*
 // diffPage shows what differs between two commits, in all files or in one.
 func (s *site) diffPage(w http.ResponseWriter, r *http.Request, v visitor) error {
 	q, name := r.URL.Query(), r.PathValue("name")
-	in := &slipway.GetDiffInput{RepositoryName: &name, AfterCommitSpecifier: new(q.Get("to")), MaxLines: new(int32(diffLinesRead))}
+	in := &slipway.GetDiffInput{
+		RepositoryName:       &name,
+		AfterCommitSpecifier: new(q.Get("to")),
+		MaxLines:             new(int32(diffLinesRead)),
+	}
 	if *in.AfterCommitSpecifier == "" {
 		return &problem{http.StatusBadRequest, "Name what to compare: /repositories/NAME/diff?from=COMMIT&to=COMMIT"}
 	}

@@ -30,7 +30,8 @@ func (c *curves) x(bucket float64) float64 {
 	return 8 + (c.Width-16)*(bucket-float64(c.low))/float64(c.high-c.low)
 }
 
-// drawLatency draws the share of requests by latency, on a logarithmic scale: latencies differ by factors. Nil if nothing was measured.
+// drawLatency draws the share of requests by latency, on a logarithmic scale: latencies differ by factors. Nil
+// if nothing was measured.
 func drawLatency(both *slipway.TrafficComparison, p *slipway.ReleasePolicy) *latencyChart {
 	low, high := math.MaxInt, 0
 	for _, side := range [][]slipway.LatencyBucket{both.CanaryLatency, both.BaselineLatency} {
@@ -46,8 +47,15 @@ func drawLatency(both *slipway.TrafficComparison, p *slipway.ReleasePolicy) *lat
 	c := &latencyChart{Wide: curves{Width: 640, low: low, high: high}, Tall: curves{Width: 320, low: low, high: high}}
 	c.Wide.draw(both, p, 7)
 	c.Tall.draw(both, p, 4)
-	c.Say = fmt.Sprintf("How latencies are distributed. Of the new version the median is %s and p99 %s, of the old one %s and %s.",
-		millis(both.Canary.P50Milliseconds), millis(both.Canary.P99Milliseconds), millis(both.Baseline.P50Milliseconds), millis(both.Baseline.P99Milliseconds))
+	c.Say = fmt.Sprintf(
+		"How latencies are distributed. Of the new version the median is %s and p99 %s, of the old one %s and %s.",
+		millis(
+			both.Canary.P50Milliseconds,
+		),
+		millis(both.Canary.P99Milliseconds),
+		millis(both.Baseline.P50Milliseconds),
+		millis(both.Baseline.P99Milliseconds),
+	)
 	return c
 }
 
@@ -70,7 +78,10 @@ func (c *curves) draw(both *slipway.TrafficComparison, p *slipway.ReleasePolicy,
 	}
 	c.New, c.Old = path(fresh), path(old)
 	for _, at := range niceLatencies(slipway.LatencyOf(c.low), slipway.LatencyOf(c.high), most) {
-		c.Columns = append(c.Columns, label{X: decimal(c.x(bucketOf(at))), Text: millis(new(float64(at) / float64(time.Millisecond)))})
+		c.Columns = append(
+			c.Columns,
+			label{X: decimal(c.x(bucketOf(at))), Text: millis(new(float64(at) / float64(time.Millisecond)))},
+		)
 	}
 	if p == nil || p.Thresholds == nil {
 		return

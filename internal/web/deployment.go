@@ -42,14 +42,23 @@ func (s *site) deploymentsPage(w http.ResponseWriter, r *http.Request, v visitor
 
 // groupPage lists the deployments of one group.
 func (s *site) groupPage(w http.ResponseWriter, r *http.Request, v visitor) error {
-	in := &codedeploy.ListDeploymentsInput{ApplicationName: new(r.PathValue("app")), DeploymentGroupName: new(r.PathValue("group"))}
+	in := &codedeploy.ListDeploymentsInput{
+		ApplicationName:     new(r.PathValue("app")),
+		DeploymentGroupName: new(r.PathValue("group")),
+	}
 	if after := r.URL.Query().Get("after"); after != "" {
 		in.NextToken = &after
 	}
 	return s.listDeployments(w, r, v, in, r.PathValue("group"), r.PathValue("app"))
 }
 
-func (s *site) listDeployments(w http.ResponseWriter, r *http.Request, v visitor, in *codedeploy.ListDeploymentsInput, title, of string) error {
+func (s *site) listDeployments(
+	w http.ResponseWriter,
+	r *http.Request,
+	v visitor,
+	in *codedeploy.ListDeploymentsInput,
+	title, of string,
+) error {
 	list, err := s.Deployments.ListDeployments(r.Context(), in)
 	if err != nil {
 		return err
@@ -128,7 +137,12 @@ func (s *site) released(ctx context.Context, application, group string) (map[str
 
 // groupNow reads what runs in a group now.
 func (s *site) groupNow(ctx context.Context, l *deploymentList) error {
-	out, err := s.Slipway.ListServing(ctx, &slipway.ListServingInput{Groups: []slipway.GroupRef{{ApplicationName: &l.Application, DeploymentGroupName: &l.Title}}})
+	out, err := s.Slipway.ListServing(
+		ctx,
+		&slipway.ListServingInput{
+			Groups: []slipway.GroupRef{{ApplicationName: &l.Application, DeploymentGroupName: &l.Title}},
+		},
+	)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,12 @@ func makeDiff(files []slipway.DiffFile, href func(path string) string) []fileDif
 	var all []fileDiff
 	left := diffBytes
 	for i, f := range files {
-		d := fileDiff{DiffFile: f, ID: fmt.Sprintf("f%d", i+1), Href: href(text(f.Path)), Cut: f.Truncated != nil && *f.Truncated}
+		d := fileDiff{
+			DiffFile: f,
+			ID:       fmt.Sprintf("f%d", i+1),
+			Href:     href(text(f.Path)),
+			Cut:      f.Truncated != nil && *f.Truncated,
+		}
 		d.Cut = d.Cut || left <= 0 && len(f.Hunks) > 0 || f.Hunks == nil && changedLines(f) > 0
 		for _, h := range f.Hunks {
 			if left <= 0 {
@@ -76,7 +81,11 @@ func makeHunk(h slipway.DiffHunk, left *int, cut *bool) hunkDiff {
 			*cut = true
 			break
 		}
-		row := rowDiff{Kind: l.Kind, Parts: []part{{Text: shorten(text(l.Text), shownLine)}}, NoNewline: l.NoNewline != nil && *l.NoNewline}
+		row := rowDiff{
+			Kind:      l.Kind,
+			Parts:     []part{{Text: shorten(text(l.Text), shownLine)}},
+			NoNewline: l.NoNewline != nil && *l.NoNewline,
+		}
 		if l.Kind != slipway.DiffLineKindAdded {
 			row.Before = before
 			before++
@@ -127,7 +136,8 @@ func markWords(rows []rowDiff) {
 	}
 }
 
-// differing splits two lines into what they begin and end with alike, and what differs between; lines that have little in common stay whole.
+// differing splits two lines into what they begin and end with alike, and what differs between; lines that have
+// little in common stay whole.
 func differing(a, b string) (as, bs []part) {
 	head := 0
 	for head < len(a) && head < len(b) && a[head] == b[head] {

@@ -65,7 +65,11 @@ func TestDiffIsBounded(t *testing.T) {
 	for range 5000 {
 		lines = append(lines, slipway.DiffLine{Kind: slipway.DiffLineKindAdded, Text: new(strings.Repeat("x", 900))})
 	}
-	file := slipway.DiffFile{Path: new("big"), AddedLines: new(int32(5000)), Hunks: []slipway.DiffHunk{{AfterLine: new(int32(1)), Lines: lines}}}
+	file := slipway.DiffFile{
+		Path:       new("big"),
+		AddedLines: new(int32(5000)),
+		Hunks:      []slipway.DiffHunk{{AfterLine: new(int32(1)), Lines: lines}},
+	}
 	got := makeDiff([]slipway.DiffFile{file, file}, func(path string) string { return "/" + path })
 	var shown int
 	for _, r := range got[0].Hunks[0].Rows {
@@ -81,7 +85,8 @@ func TestFolders(t *testing.T) {
 		return slipway.DiffFile{Path: &path, AddedLines: &added, RemovedLines: &removed}
 	}
 	few := folders([]slipway.DiffFile{file("a/b.go", 1, 0), file("c.go", 5, 5)})
-	if len(few) != 2 || few[0].Name != "c.go" || few[0].AddedWidth != "50.0" || few[0].RemovedAt != "50.0" || few[1].AddedWidth != "10.0" {
+	if len(few) != 2 || few[0].Name != "c.go" || few[0].AddedWidth != "50.0" || few[0].RemovedAt != "50.0" ||
+		few[1].AddedWidth != "10.0" {
 		t.Errorf("%+v", few)
 	}
 	var many []slipway.DiffFile
@@ -89,7 +94,8 @@ func TestFolders(t *testing.T) {
 		many = append(many, file(dir+"x", 1, 0))
 	}
 	got := folders(many)
-	if len(got) != mostFolders || got[0].Name != "a/" || got[0].Files != 2 || got[5].Name != "2 other places" || got[5].Added != 2 {
+	if len(got) != mostFolders || got[0].Name != "a/" || got[0].Files != 2 || got[5].Name != "2 other places" ||
+		got[5].Added != 2 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -31,7 +31,10 @@ type run struct {
 
 func (s *site) executionPage(w http.ResponseWriter, r *http.Request, v visitor) error {
 	ctx, name, id := r.Context(), r.PathValue("name"), r.PathValue("id")
-	x, err := s.Pipelines.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: &name, PipelineExecutionId: &id})
+	x, err := s.Pipelines.GetPipelineExecution(
+		ctx,
+		&codepipeline.GetPipelineExecutionInput{PipelineName: &name, PipelineExecutionId: &id},
+	)
 	if err != nil {
 		return err
 	}
@@ -39,7 +42,14 @@ func (s *site) executionPage(w http.ResponseWriter, r *http.Request, v visitor) 
 	if err != nil {
 		return err
 	}
-	runs, err := s.Pipelines.ListActionExecutions(ctx, &codepipeline.ListActionExecutionsInput{PipelineName: &name, Filter: &codepipeline.ActionExecutionFilter{PipelineExecutionId: &id}, MaxResults: new(int32(100))})
+	runs, err := s.Pipelines.ListActionExecutions(
+		ctx,
+		&codepipeline.ListActionExecutionsInput{
+			PipelineName: &name,
+			Filter:       &codepipeline.ActionExecutionFilter{PipelineExecutionId: &id},
+			MaxResults:   new(int32(100)),
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -107,10 +117,27 @@ func runOf(a codepipeline.ActionExecutionDetail, known map[string]slipway.Change
 	return one
 }
 
-func makeExecution(x *codepipeline.PipelineExecution, d *codepipeline.PipelineDeclaration, details []codepipeline.ActionExecutionDetail, known map[string]slipway.Change) *executionView {
-	summary := codepipeline.PipelineExecutionSummary{PipelineExecutionId: x.PipelineExecutionId, Status: x.Status, StatusSummary: x.StatusSummary, Trigger: x.Trigger}
+func makeExecution(
+	x *codepipeline.PipelineExecution,
+	d *codepipeline.PipelineDeclaration,
+	details []codepipeline.ActionExecutionDetail,
+	known map[string]slipway.Change,
+) *executionView {
+	summary := codepipeline.PipelineExecutionSummary{
+		PipelineExecutionId: x.PipelineExecutionId,
+		Status:              x.Status,
+		StatusSummary:       x.StatusSummary,
+		Trigger:             x.Trigger,
+	}
 	for _, rev := range x.ArtifactRevisions {
-		summary.SourceRevisions = append(summary.SourceRevisions, codepipeline.SourceRevision{RevisionId: rev.RevisionId, RevisionSummary: rev.RevisionSummary, RevisionUrl: rev.RevisionUrl})
+		summary.SourceRevisions = append(
+			summary.SourceRevisions,
+			codepipeline.SourceRevision{
+				RevisionId:      rev.RevisionId,
+				RevisionSummary: rev.RevisionSummary,
+				RevisionUrl:     rev.RevisionUrl,
+			},
+		)
 	}
 	e := &executionView{Pipeline: *x.PipelineName, Variables: x.Variables, Revisions: x.ArtifactRevisions}
 	for _, a := range slices.Backward(details) {

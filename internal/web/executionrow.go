@@ -31,9 +31,20 @@ func commitHref(x codepipeline.PipelineExecutionSummary) string {
 }
 
 // listedRow shows an execution of a list.
-func listedRow(x codepipeline.PipelineExecutionSummary, stages []slipway.StageMark, d *codepipeline.PipelineDeclaration, known map[string]slipway.Change) executionRow {
+func listedRow(
+	x codepipeline.PipelineExecutionSummary,
+	stages []slipway.StageMark,
+	d *codepipeline.PipelineDeclaration,
+	known map[string]slipway.Change,
+) executionRow {
 	id := *x.PipelineExecutionId
-	row := executionRow{ID: id, Change: changeOf(x, id, known), CommitHref: commitHref(x), Kind: kindOf(string(x.Status)), Note: text(x.StatusSummary)}
+	row := executionRow{
+		ID:         id,
+		Change:     changeOf(x, id, known),
+		CommitHref: commitHref(x),
+		Kind:       kindOf(string(x.Status)),
+		Note:       text(x.StatusSummary),
+	}
 	if by, ok := strings.CutPrefix(row.Note, "Superseded by execution "); ok {
 		row.SupersededBy, row.SupersededName, row.Note = by, described(known[by]).name(), ""
 		if known[by].Id == nil {
@@ -121,7 +132,8 @@ func marksOf(runs []codepipeline.ActionExecutionDetail) []slipway.StageMark {
 }
 
 func isApproval(run codepipeline.ActionExecutionDetail) bool {
-	return run.Input != nil && run.Input.ActionTypeId != nil && run.Input.ActionTypeId.Category == codepipeline.ActionCategoryApproval
+	return run.Input != nil && run.Input.ActionTypeId != nil &&
+		run.Input.ActionTypeId.Category == codepipeline.ActionCategoryApproval
 }
 
 func triggerWords(t *codepipeline.ExecutionTrigger) string {
@@ -130,7 +142,9 @@ func triggerWords(t *codepipeline.ExecutionTrigger) string {
 		return "Pipeline created"
 	case codepipeline.TriggerTypeStartPipelineExecution:
 		return "Started by hand"
-	case codepipeline.TriggerTypePutActionRevision, codepipeline.TriggerTypePollForSourceChanges, codepipeline.TriggerTypeCloudWatchEvent:
+	case codepipeline.TriggerTypePutActionRevision,
+		codepipeline.TriggerTypePollForSourceChanges,
+		codepipeline.TriggerTypeCloudWatchEvent:
 		return "Push"
 	}
 	return string(t.TriggerType)

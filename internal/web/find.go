@@ -34,14 +34,36 @@ const (
 
 // doings are what can be done, and the places that there are.
 var doings = []found{
-	{"Go to", "Board", "every pipeline", "/board"}, {"Go to", "Source", "repositories", "/repositories"}, {"Go to", "Builds", "newest first", "/builds"},
-	{"Go to", "Tests", "reports of builds", "/tests"}, {"Go to", "Deployments", "newest first", "/deployments"}, {"Go to", "Releases", "traffic on its way", "/releases"},
-	{"Do", "Create an access key", "Settings", "/settings"}, {"Do", "Create Git credentials", "Settings", "/settings"}, {"Do", "Create a host", "Settings", "/settings/hosts#h-create"},
-	{"Go to", "Hosts", "Settings", "/settings/hosts"}, {"Go to", "Runners and routers", "Settings", "/settings/processes"},
+	{
+		"Go to",
+		"Board",
+		"every pipeline",
+		"/board",
+	},
+	{"Go to", "Source", "repositories", "/repositories"},
+	{"Go to", "Builds", "newest first", "/builds"},
+	{
+		"Go to",
+		"Tests",
+		"reports of builds",
+		"/tests",
+	},
+	{"Go to", "Deployments", "newest first", "/deployments"},
+	{"Go to", "Releases", "traffic on its way", "/releases"},
+	{
+		"Do",
+		"Create an access key",
+		"Settings",
+		"/settings",
+	},
+	{"Do", "Create Git credentials", "Settings", "/settings"},
+	{"Do", "Create a host", "Settings", "/settings/hosts#h-create"},
+	{"Go to", "Hosts", "Settings", "/settings/hosts"},
+	{"Go to", "Runners and routers", "Settings", "/settings/processes"},
 }
 
-// findPage finds pipelines, changes, builds, deployments, repositories, hosts and what can be done. The palette of every page asks it with part=1 for
-// the list alone.
+// findPage finds pipelines, changes, builds, deployments, repositories, hosts and what can be done. The palette
+// of every page asks it with part=1 for the list alone.
 func (s *site) findPage(w http.ResponseWriter, r *http.Request, v visitor) error {
 	q := strings.TrimSpace(r.URL.Query().Get("q"))
 	all, err := s.find(r.Context(), shorten(q, 200))
@@ -66,7 +88,8 @@ type finder struct {
 // kind begins another kind.
 func (f *finder) kind() { f.left = ofAKind }
 
-// add takes something if it fits, by its name or by what else is said of it; false says that there are enough of its kind.
+// add takes something if it fits, by its name or by what else is said of it; false says that there are enough
+// of its kind.
 func (f *finder) add(x found) bool {
 	if f.left > 0 && (contains(x.Name, f.q) || contains(x.Say, f.q)) {
 		f.all = append(f.all, x)
@@ -129,7 +152,14 @@ func (s *site) findByID(ctx context.Context, f *finder) error {
 		if err != nil {
 			return err
 		}
-		f.add(found{"Deployment", id, *out.DeploymentInfo.ApplicationName + ", " + string(out.DeploymentInfo.Status), deploymentPath(id)})
+		f.add(
+			found{
+				"Deployment",
+				id,
+				*out.DeploymentInfo.ApplicationName + ", " + string(out.DeploymentInfo.Status),
+				deploymentPath(id),
+			},
+		)
 	case buildID.MatchString(id):
 		out, err := s.Builds.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{id}})
 		if err != nil {
@@ -189,7 +219,9 @@ func (s *site) findChanges(ctx context.Context, f *finder) error {
 		})
 		for _, id := range ids {
 			c := changeOf(executions[id], id, nil)
-			if !f.add(found{"Change", c.Message, p.Name + " " + c.short() + afterHit(c.Commit, id, f.q), executionPath(p.Name, id)}) {
+			if !f.add(
+				found{"Change", c.Message, p.Name + " " + c.short() + afterHit(c.Commit, id, f.q), executionPath(p.Name, id)},
+			) {
 				return nil
 			}
 		}

@@ -61,11 +61,24 @@ type failedEvent struct {
 }
 
 // shortEvents are the events' names where there is little room.
-var shortEvents = map[string]string{"ApplicationStop": "Stop", "DownloadBundle": "Bundle", "BeforeInstall": "Before", "Install": "Install", "AfterInstall": "After",
-	"ApplicationStart": "Start", "ValidateService": "Validate", "BeforeBlockTraffic": "Pre-block", "BlockTraffic": "Block", "AfterBlockTraffic": "Post-block",
-	"BeforeAllowTraffic": "Pre-allow", "AllowTraffic": "Allow", "AfterAllowTraffic": "Post-allow"}
+var shortEvents = map[string]string{
+	"ApplicationStop":    "Stop",
+	"DownloadBundle":     "Bundle",
+	"BeforeInstall":      "Before",
+	"Install":            "Install",
+	"AfterInstall":       "After",
+	"ApplicationStart":   "Start",
+	"ValidateService":    "Validate",
+	"BeforeBlockTraffic": "Pre-block",
+	"BlockTraffic":       "Block",
+	"AfterBlockTraffic":  "Post-block",
+	"BeforeAllowTraffic": "Pre-allow",
+	"AllowTraffic":       "Allow",
+	"AfterAllowTraffic":  "Post-allow",
+}
 
-// shownHosts is how many hosts are shown with all their events: more would be a page that nobody reads. Broken ones come first.
+// shownHosts is how many hosts are shown with all their events: more would be a page that nobody reads. Broken
+// ones come first.
 const shownHosts = 12
 
 func (s *site) deploymentPage(w http.ResponseWriter, r *http.Request, v visitor) error {
@@ -106,7 +119,10 @@ func (s *site) fleets(ctx context.Context, d *deployment) error {
 	labels := []codedeploy.TargetLabel{""}
 	if d.blueGreen() {
 		labels = []codedeploy.TargetLabel{codedeploy.TargetLabelGreen, codedeploy.TargetLabelBlue}
-		sides = []fleet{{Title: "Replacement hosts", Say: "receive the traffic"}, {Title: "Original hosts", Say: "had the traffic before"}}
+		sides = []fleet{
+			{Title: "Replacement hosts", Say: "receive the traffic"},
+			{Title: "Original hosts", Say: "had the traffic before"},
+		}
 	}
 	for i, label := range labels {
 		hosts, rest, n, err := s.side(ctx, *d.DeploymentId, label, shownHosts/len(labels))
@@ -128,13 +144,28 @@ func (s *site) fleets(ctx context.Context, d *deployment) error {
 }
 
 // order is that of the page: broken, then moving, then at rest.
-var order = []codedeploy.TargetStatus{codedeploy.TargetStatusFailed, codedeploy.TargetStatusInProgress, codedeploy.TargetStatusPending, codedeploy.TargetStatusUnknown, codedeploy.TargetStatusSucceeded, codedeploy.TargetStatusSkipped}
+var order = []codedeploy.TargetStatus{
+	codedeploy.TargetStatusFailed,
+	codedeploy.TargetStatusInProgress,
+	codedeploy.TargetStatusPending,
+	codedeploy.TargetStatusUnknown,
+	codedeploy.TargetStatusSucceeded,
+	codedeploy.TargetStatusSkipped,
+}
 
 // side reads the hosts of one label: some with their events, and the names of a page of the others.
-func (s *site) side(ctx context.Context, id string, label codedeploy.TargetLabel, most int) (hosts []host, others []rest, n int, err error) {
+func (s *site) side(
+	ctx context.Context,
+	id string,
+	label codedeploy.TargetLabel,
+	most int,
+) (hosts []host, others []rest, n int, err error) {
 	var shown []string
 	for _, status := range order {
-		in := &codedeploy.ListDeploymentTargetsInput{DeploymentId: &id, TargetFilters: map[codedeploy.TargetFilterName][]string{codedeploy.TargetFilterNameTargetStatus: {string(status)}}}
+		in := &codedeploy.ListDeploymentTargetsInput{
+			DeploymentId:  &id,
+			TargetFilters: map[codedeploy.TargetFilterName][]string{codedeploy.TargetFilterNameTargetStatus: {string(status)}},
+		}
 		if label != "" {
 			in.TargetFilters[codedeploy.TargetFilterNameServerInstanceLabel] = []string{string(label)}
 		}
@@ -159,7 +190,10 @@ const targetsAPage = 25
 // targets reads hosts by their names.
 func (s *site) targets(ctx context.Context, id string, names []string) (hosts []host, err error) {
 	for chunk := range slices.Chunk(names, targetsAPage) {
-		got, err := s.Deployments.BatchGetDeploymentTargets(ctx, &codedeploy.BatchGetDeploymentTargetsInput{DeploymentId: &id, TargetIds: chunk})
+		got, err := s.Deployments.BatchGetDeploymentTargets(
+			ctx,
+			&codedeploy.BatchGetDeploymentTargetsInput{DeploymentId: &id, TargetIds: chunk},
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -187,7 +221,12 @@ func (s *site) targetsPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, Targets(s.shell(r, v, id+" hosts", "deployment/"+id), id, all, olderPath(r.URL.Path, list.NextToken)))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		Targets(s.shell(r, v, id+" hosts", "deployment/"+id), id, all, olderPath(r.URL.Path, list.NextToken)),
+	)
 	return nil
 }
 
@@ -240,7 +279,8 @@ func (d *deployment) blueGreen() bool {
 	return d.DeploymentStyle != nil && d.DeploymentStyle.DeploymentType == codedeploy.DeploymentTypeBlueGreen
 }
 
-// takenBack tells whether the release of a deployment was rolled back: then that is why it ended, and not what it left undone on the hosts.
+// takenBack tells whether the release of a deployment was rolled back: then that is why it ended, and not what
+// it left undone on the hosts.
 func (d *deployment) takenBack() bool {
 	return d.Release != nil && releaseKind(d.Release.Status, d.Release.Paused) == Back && d.ErrorInformation != nil
 }

@@ -27,7 +27,10 @@ func (s *site) deployedHostPage(w http.ResponseWriter, r *http.Request, v visito
 	if err != nil {
 		return err
 	}
-	got, err := s.Deployments.GetDeploymentTarget(ctx, &codedeploy.GetDeploymentTargetInput{DeploymentId: &id, TargetId: &name})
+	got, err := s.Deployments.GetDeploymentTarget(
+		ctx,
+		&codedeploy.GetDeploymentTargetInput{DeploymentId: &id, TargetId: &name},
+	)
 	if err != nil {
 		return err
 	}
@@ -52,9 +55,17 @@ func (s *site) deployedHostPage(w http.ResponseWriter, r *http.Request, v visito
 }
 
 // scriptLog reads the end of what the script of an event printed on a host; nothing if it printed nothing.
-func (s *site) scriptLog(ctx context.Context, d *codedeploy.DeploymentInfo, host, event string, lines int32) (*slipway.ReadLogOutput, error) {
+func (s *site) scriptLog(
+	ctx context.Context,
+	d *codedeploy.DeploymentInfo,
+	host, event string,
+	lines int32,
+) (*slipway.ReadLogOutput, error) {
 	group, stream := scriptStream(d, host, event)
-	log, err := s.Slipway.ReadLog(ctx, &slipway.ReadLogInput{LogGroupName: &group, LogStreamName: &stream, FromEnd: new(true), Lines: &lines})
+	log, err := s.Slipway.ReadLog(
+		ctx,
+		&slipway.ReadLogInput{LogGroupName: &group, LogStreamName: &stream, FromEnd: new(true), Lines: &lines},
+	)
 	if awsproto.Code(err) == "LogNotFoundException" {
 		return &slipway.ReadLogOutput{}, nil
 	}
@@ -79,13 +90,21 @@ func (s *site) scriptPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, Script(s.shell(r, v, r.PathValue("event"), "deployment/"+id), id, r.PathValue("host"), r.PathValue("event"), log))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		Script(s.shell(r, v, r.PathValue("event"), "deployment/"+id), id, r.PathValue("host"), r.PathValue("event"), log),
+	)
 	return nil
 }
 
 // rawScript streams all that a script printed as text.
 func (s *site) rawScript(w http.ResponseWriter, r *http.Request, _ visitor) error {
-	out, err := s.Deployments.GetDeployment(r.Context(), &codedeploy.GetDeploymentInput{DeploymentId: new(r.PathValue("id"))})
+	out, err := s.Deployments.GetDeployment(
+		r.Context(),
+		&codedeploy.GetDeploymentInput{DeploymentId: new(r.PathValue("id"))},
+	)
 	if err != nil {
 		return err
 	}
@@ -95,17 +114,24 @@ func (s *site) rawScript(w http.ResponseWriter, r *http.Request, _ visitor) erro
 
 func (s *site) stopDeployment(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	id := r.PathValue("id")
-	_, err := s.Deployments.StopDeployment(r.Context(), &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(r.PostForm.Get("rollback") == "yes")})
+	_, err := s.Deployments.StopDeployment(
+		r.Context(),
+		&codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(r.PostForm.Get("rollback") == "yes")},
+	)
 	return back(w, r, deploymentPath(id), err)
 }
 
-// continueDeployment ends the wait of a blue/green deployment: for the shift of its traffic, or for the end of the originals.
+// continueDeployment ends the wait of a blue/green deployment: for the shift of its traffic, or for the end of
+// the originals.
 func (s *site) continueDeployment(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	id := r.PathValue("id")
 	wait := codedeploy.DeploymentWaitTypeReadyWait
 	if r.PostForm.Get("wait") == "termination" {
 		wait = codedeploy.DeploymentWaitTypeTerminationWait
 	}
-	_, err := s.Deployments.ContinueDeployment(r.Context(), &codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: wait})
+	_, err := s.Deployments.ContinueDeployment(
+		r.Context(),
+		&codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: wait},
+	)
 	return back(w, r, deploymentPath(id), err)
 }

@@ -33,7 +33,12 @@ func keysOf(section string) []keyHint {
 	case "/deployments":
 		return append(common, keyHint{[]string{"a"}, "continue"}, keyHint{[]string{"b"}, "stop (asks)"})
 	case "/releases":
-		return append(common, keyHint{[]string{"p"}, "promote"}, keyHint{[]string{"h"}, "pause"}, keyHint{[]string{"b"}, "roll back (asks)"})
+		return append(
+			common,
+			keyHint{[]string{"p"}, "promote"},
+			keyHint{[]string{"h"}, "pause"},
+			keyHint{[]string{"b"}, "roll back (asks)"},
+		)
 	}
 	return common
 }

@@ -14,8 +14,8 @@ const (
 	settle = 60 * time.Millisecond
 )
 
-// live tells a page, by server-sent events, that something it shows has changed: ?on=pipeline/NAME&on=… The page then reads itself
-// anew; the event carries nothing.
+// live tells a page, by server-sent events, that something it shows has changed: ?on=pipeline/NAME&on=… The
+// page then reads itself anew; the event carries nothing.
 func (s *site) live(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	names := r.URL.Query()["on"]
 	if len(names) == 0 || len(names) > maxWatched {

@@ -25,13 +25,15 @@ type logWindow struct {
 }
 
 const (
-	// linesAPage is how many lines a window holds, and bytesAPage how much text at most; of a line that is longer than longLine its beginning is shown.
+	// linesAPage is how many lines a window holds, and bytesAPage how much text at most; of a line that is
+	// longer than longLine its beginning is shown.
 	linesAPage = 250
 	bytesAPage = 30 << 10
 	longLine   = 4000
 )
 
-// fit leaves out what has no room on a page: from the end of the window, or from its beginning where its end is what matters.
+// fit leaves out what has no room on a page: from the end of the window, or from its beginning where its end is
+// what matters.
 func (l *logWindow) fit(keepEnd bool) {
 	left := bytesAPage
 	n := 0
@@ -62,8 +64,8 @@ func logName(b *codebuild.Build) (group, stream *string) {
 	return b.Logs.GroupName, b.Logs.StreamName
 }
 
-// readWindow reads the part of the log that is asked for: from a line on; else the end of one that runs, the cause of one that
-// failed, or the beginning.
+// readWindow reads the part of the log that is asked for: from a line on; else the end of one that runs, the
+// cause of one that failed, or the beginning.
 func (s *site) readWindow(r *http.Request, b *buildView) error {
 	group, stream := logName(b.Build)
 	if group == nil || stream == nil {
@@ -88,7 +90,13 @@ func (s *site) readWindow(r *http.Request, b *buildView) error {
 	if err != nil {
 		return err
 	}
-	b.Log = logWindow{Lines: log.Lines, To: number(log.NextLine), Total: number(log.TotalLines), Complete: log.Complete != nil && *log.Complete, Bad: map[int64]bool{}}
+	b.Log = logWindow{
+		Lines:    log.Lines,
+		To:       number(log.NextLine),
+		Total:    number(log.TotalLines),
+		Complete: log.Complete != nil && *log.Complete,
+		Bad:      map[int64]bool{},
+	}
 	b.Log.From = b.Log.To - int64(len(log.Lines))
 	b.Log.fit(in.FromEnd != nil)
 	q := r.URL.Query()
@@ -131,7 +139,10 @@ func (s *site) streamLog(w http.ResponseWriter, r *http.Request, group, stream *
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "sandbox")
 	for next := int64(0); ; {
-		log, err := s.Slipway.ReadLog(r.Context(), &slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, FromLine: &next, Lines: new(int32(5000))})
+		log, err := s.Slipway.ReadLog(
+			r.Context(),
+			&slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, FromLine: &next, Lines: new(int32(5000))},
+		)
 		if err != nil {
 			return err
 		}
@@ -139,7 +150,10 @@ func (s *site) streamLog(w http.ResponseWriter, r *http.Request, group, stream *
 		for _, l := range log.Lines {
 			text.WriteString(*l.Text + "\n")
 		}
-		if _, err := w.Write([]byte(text.String())); err != nil || len(log.Lines) == 0 || number(log.NextLine) >= number(log.TotalLines) {
+		if _, err := w.Write(
+			[]byte(text.String()),
+		); err != nil || len(log.Lines) == 0 ||
+			number(log.NextLine) >= number(log.TotalLines) {
 			return nil //nolint:nilerr // whoever read it has gone
 		}
 		next = *log.NextLine
@@ -160,7 +174,16 @@ func (s *site) liveLog(w http.ResponseWriter, r *http.Request, _ visitor) error 
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)
 	for {
-		log, err := s.Slipway.ReadLog(r.Context(), &slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, FromLine: &next, Lines: new(int32(linesAPage)), WaitSeconds: new(int32(15))})
+		log, err := s.Slipway.ReadLog(
+			r.Context(),
+			&slipway.ReadLogInput{
+				LogGroupName:  group,
+				LogStreamName: stream,
+				FromLine:      &next,
+				Lines:         new(int32(linesAPage)),
+				WaitSeconds:   new(int32(15)),
+			},
+		)
 		if awsproto.Code(err) == "LogNotFoundException" { // the build has not begun
 			select {
 			case <-r.Context().Done():
@@ -207,13 +230,21 @@ func (s *site) findInLog(w http.ResponseWriter, r *http.Request, _ visitor) erro
 	next, _ := lineNumber(r.URL.Query().Get("after"))
 	to := "/builds/" + url.PathEscape(*b.Id) + "?" + url.Values{"q": {q}}.Encode()
 	for q != "" {
-		log, err := s.Slipway.ReadLog(r.Context(), &slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, FromLine: &next, Lines: new(int32(5000))})
+		log, err := s.Slipway.ReadLog(
+			r.Context(),
+			&slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, FromLine: &next, Lines: new(int32(5000))},
+		)
 		if err != nil {
 			return err
 		}
 		for _, l := range log.Lines {
 			if contains(text(l.Text), q) {
-				http.Redirect(w, r, fmt.Sprintf("%s&from=%d&hit=%d#L%d", to, max(1, *l.Number-20), *l.Number+1, *l.Number+1), http.StatusSeeOther)
+				http.Redirect(
+					w,
+					r,
+					fmt.Sprintf("%s&from=%d&hit=%d#L%d", to, max(1, *l.Number-20), *l.Number+1, *l.Number+1),
+					http.StatusSeeOther,
+				)
 				return nil
 			}
 		}

@@ -21,8 +21,9 @@ type logFold struct {
 // runnerLine is a line that the runner wrote.
 var runnerLine = regexp.MustCompile(`^\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d(?:\.\d+)? (.*)$`)
 
-// folds groups the lines of a window by command. Lines before the first command of the window, which may be in the middle of one's output, are a group
-// without a name. Of a build that failed, the commands of the failed phase are open; of any other all commands; the runner's own lines are folded away.
+// folds groups the lines of a window by command. Lines before the first command of the window, which may be in
+// the middle of one's output, are a group without a name. Of a build that failed, the commands of the failed
+// phase are open; of any other all commands; the runner's own lines are folded away.
 func folds(b *buildView) []logFold {
 	var all []logFold
 	phase := ""

@@ -19,7 +19,12 @@ type measure struct {
 }
 
 // measures compares what users got of the new version and of the old one.
-func measures(both *slipway.TrafficComparison, points []slipway.TrafficPoint, p *slipway.ReleasePolicy, judged *slipway.ReleaseStepState) []measure {
+func measures(
+	both *slipway.TrafficComparison,
+	points []slipway.TrafficPoint,
+	p *slipway.ReleasePolicy,
+	judged *slipway.ReleaseStepState,
+) []measure {
 	if p == nil {
 		p = &slipway.ReleasePolicy{}
 	}
@@ -33,15 +38,20 @@ func measures(both *slipway.TrafficComparison, points []slipway.TrafficPoint, p 
 		m.Kind, m.Word = judgement(judged, evidence)
 		all = append(all, m)
 	}
-	add(measure{Name: "Requests", New: thousands(number(both.Canary.Requests)), Old: thousands(number(both.Baseline.Requests))},
-		func(t *slipway.TrafficSide) *float64 { return new(float64(number(t.Requests))) })
-	add(measure{Name: "Errors", New: share(both.Canary), Old: share(both.Baseline), Limit: percentage(limits.MaxErrorPercent)}, errorShare, "errors", "error rate")
-	add(measure{Name: "Latency, median", New: millis(both.Canary.P50Milliseconds), Old: millis(both.Baseline.P50Milliseconds)},
-		func(t *slipway.TrafficSide) *float64 { return t.P50Milliseconds })
-	add(measure{Name: "Latency, p95", New: millis(both.Canary.P95Milliseconds), Old: millis(both.Baseline.P95Milliseconds), Limit: millis(limits.MaxP95Milliseconds)},
-		func(t *slipway.TrafficSide) *float64 { return t.P95Milliseconds }, "p95", "latency")
-	add(measure{Name: "Latency, p99", New: millis(both.Canary.P99Milliseconds), Old: millis(both.Baseline.P99Milliseconds), Limit: millis(limits.MaxP99Milliseconds)},
-		func(t *slipway.TrafficSide) *float64 { return t.P99Milliseconds }, "p99")
+	requests := func(t *slipway.TrafficSide) *float64 { return new(float64(number(t.Requests))) }
+	p50 := func(t *slipway.TrafficSide) *float64 { return t.P50Milliseconds }
+	p95 := func(t *slipway.TrafficSide) *float64 { return t.P95Milliseconds }
+	p99 := func(t *slipway.TrafficSide) *float64 { return t.P99Milliseconds }
+	latency := func(name string, of func(*slipway.TrafficSide) *float64, limit *float64) measure {
+		return measure{Name: name, New: millis(of(both.Canary)), Old: millis(of(both.Baseline)), Limit: millis(limit)}
+	}
+	asked := measure{Name: "Requests", New: thousands(number(both.Canary.Requests)), Old: thousands(number(both.Baseline.Requests))}
+	failed := measure{Name: "Errors", New: share(both.Canary), Old: share(both.Baseline), Limit: percentage(limits.MaxErrorPercent)}
+	add(asked, requests)
+	add(failed, errorShare, "errors", "error rate")
+	add(latency("Latency, median", p50, nil), p50)
+	add(latency("Latency, p95", p95, limits.MaxP95Milliseconds), p95, "p95", "latency")
+	add(latency("Latency, p99", p99, limits.MaxP99Milliseconds), p99, "p99")
 	return all
 }
 
@@ -144,7 +154,8 @@ func thousands(n int64) string {
 	return b.String()
 }
 
-// sparks draws a measure of both sides over time, on one scale. Where there was no traffic the line goes on from the last point.
+// sparks draws a measure of both sides over time, on one scale. Where there was no traffic the line goes on
+// from the last point.
 func sparks(points []slipway.TrafficPoint, of func(*slipway.TrafficSide) *float64) (canary, baseline string) {
 	var top float64
 	for _, p := range points {
@@ -169,5 +180,9 @@ func sparks(points []slipway.TrafficPoint, of func(*slipway.TrafficSide) *float6
 		}
 		return strings.TrimSpace(b.String())
 	}
-	return line(func(p slipway.TrafficPoint) *slipway.TrafficSide { return p.Canary }), line(func(p slipway.TrafficPoint) *slipway.TrafficSide { return p.Baseline })
+	return line(
+			func(p slipway.TrafficPoint) *slipway.TrafficSide { return p.Canary },
+		), line(
+			func(p slipway.TrafficPoint) *slipway.TrafficSide { return p.Baseline },
+		)
 }

@@ -112,7 +112,13 @@ func makePipeline(from *view.Pipeline, known *view.Board) *pipelineView {
 	for i := range state {
 		st := &state[i]
 		k, _ := known.Stage(p.Name, st)
-		b := berth{Name: *st.StageName, Kind: k, Door: st.InboundTransitionState, Closed: closed(st.InboundTransitionState), Retryable: k == Failed || k == Stopped}
+		b := berth{
+			Name:      *st.StageName,
+			Kind:      k,
+			Door:      st.InboundTransitionState,
+			Closed:    closed(st.InboundTransitionState),
+			Retryable: k == Failed || k == Stopped,
+		}
 		if i+1 < len(state) {
 			b.Next, b.NextDoor = *state[i+1].StageName, state[i+1].InboundTransitionState
 		}

@@ -24,21 +24,39 @@ func (s *site) startPipeline(w http.ResponseWriter, r *http.Request, _ visitor) 
 func (s *site) approve(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	name, stage, action := r.PathValue("name"), r.PathValue("stage"), r.PathValue("action")
 	token, comment := r.PostForm.Get("token"), r.PostForm.Get("comment")
-	_, err := s.Pipelines.PutApprovalResult(r.Context(), &codepipeline.PutApprovalResultInput{PipelineName: &name, StageName: &stage, ActionName: &action, Token: &token,
-		Result: &codepipeline.ApprovalResult{Summary: &comment, Status: codepipeline.ApprovalStatus(r.PostForm.Get("status"))}})
+	_, err := s.Pipelines.PutApprovalResult(
+		r.Context(),
+		&codepipeline.PutApprovalResultInput{
+			PipelineName: &name,
+			StageName:    &stage,
+			ActionName:   &action,
+			Token:        &token,
+			Result: &codepipeline.ApprovalResult{
+				Summary: &comment,
+				Status:  codepipeline.ApprovalStatus(r.PostForm.Get("status")),
+			},
+		},
+	)
 	return back(w, r, pipelinePath(name), err)
 }
 
 func (s *site) retryStage(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	name, stage, execution := r.PathValue("name"), r.PostForm.Get("stage"), r.PostForm.Get("execution")
-	_, err := s.Pipelines.RetryStageExecution(r.Context(), &codepipeline.RetryStageExecutionInput{PipelineName: &name, StageName: &stage, PipelineExecutionId: &execution,
-		RetryMode: codepipeline.StageRetryMode(r.PostForm.Get("mode"))})
+	_, err := s.Pipelines.RetryStageExecution(
+		r.Context(),
+		&codepipeline.RetryStageExecutionInput{PipelineName: &name, StageName: &stage, PipelineExecutionId: &execution,
+			RetryMode: codepipeline.StageRetryMode(r.PostForm.Get("mode"))},
+	)
 	return back(w, r, pipelinePath(name), err)
 }
 
 func (s *site) stopExecution(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	name, id := r.PathValue("name"), r.PathValue("id")
-	in := &codepipeline.StopPipelineExecutionInput{PipelineName: &name, PipelineExecutionId: &id, Abandon: new(r.PostForm.Get("how") == "abandon")}
+	in := &codepipeline.StopPipelineExecutionInput{
+		PipelineName:        &name,
+		PipelineExecutionId: &id,
+		Abandon:             new(r.PostForm.Get("how") == "abandon"),
+	}
 	if reason := r.PostForm.Get("reason"); reason != "" {
 		in.Reason = &reason
 	}
@@ -50,9 +68,24 @@ func (s *site) setTransition(w http.ResponseWriter, r *http.Request, _ visitor) 
 	name, stage, reason := r.PathValue("name"), r.PostForm.Get("stage"), r.PostForm.Get("reason")
 	var err error
 	if r.PostForm.Get("to") == "open" {
-		_, err = s.Pipelines.EnableStageTransition(r.Context(), &codepipeline.EnableStageTransitionInput{PipelineName: &name, StageName: &stage, TransitionType: codepipeline.StageTransitionTypeInbound})
+		_, err = s.Pipelines.EnableStageTransition(
+			r.Context(),
+			&codepipeline.EnableStageTransitionInput{
+				PipelineName:   &name,
+				StageName:      &stage,
+				TransitionType: codepipeline.StageTransitionTypeInbound,
+			},
+		)
 	} else {
-		_, err = s.Pipelines.DisableStageTransition(r.Context(), &codepipeline.DisableStageTransitionInput{PipelineName: &name, StageName: &stage, TransitionType: codepipeline.StageTransitionTypeInbound, Reason: &reason})
+		_, err = s.Pipelines.DisableStageTransition(
+			r.Context(),
+			&codepipeline.DisableStageTransitionInput{
+				PipelineName:   &name,
+				StageName:      &stage,
+				TransitionType: codepipeline.StageTransitionTypeInbound,
+				Reason:         &reason,
+			},
+		)
 	}
 	return back(w, r, pipelinePath(name), err)
 }

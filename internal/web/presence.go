@@ -7,7 +7,8 @@ import (
 	"slipway/api/awsproto"
 )
 
-// quiet is after what time it is worth a word that a process was not heard of: all of them ask at least every half minute.
+// quiet is after what time it is worth a word that a process was not heard of: all of them ask at least every
+// half minute.
 const quiet = time.Minute
 
 // presence says whether a process is heard of, and else for how long it was not.

@@ -19,10 +19,16 @@ type problem struct {
 func (p *problem) Error() string { return p.message }
 
 var (
-	errNoPage  = &problem{http.StatusNotFound, "There is no such page. It may have been deleted, or the address is wrong."}
-	errForged  = &problem{http.StatusForbidden, "The form was not sent from a page of this session. Go back, reload the page and send it again."}
+	errNoPage = &problem{http.StatusNotFound, "There is no such page. It may have been deleted, or the address is wrong."}
+	errForged = &problem{
+		http.StatusForbidden,
+		"The form was not sent from a page of this session. Go back, reload the page and send it again.",
+	}
 	errTooMany = &problem{http.StatusTooManyRequests, "Too many failed tries to sign in. Wait a minute."}
-	errExpired = &problem{http.StatusUnauthorized, "Your session has ended; nothing was done. Sign in, go back to the page and send the form again."}
+	errExpired = &problem{
+		http.StatusUnauthorized,
+		"Your session has ended; nothing was done. Sign in, go back to the page and send the form again.",
+	}
 )
 
 // fail shows an error: a service's own words, or that the server failed.

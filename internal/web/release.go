@@ -177,13 +177,19 @@ func (v *releaseView) following() (int32, bool) {
 
 func (s *site) promoteRelease(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	id := r.PathValue("id")
-	_, err := s.Slipway.PromoteRelease(r.Context(), &slipway.PromoteReleaseInput{DeploymentId: &id, Full: new(r.PostForm.Get("to") == "whole")})
+	_, err := s.Slipway.PromoteRelease(
+		r.Context(),
+		&slipway.PromoteReleaseInput{DeploymentId: &id, Full: new(r.PostForm.Get("to") == "whole")},
+	)
 	return back(w, r, releasePath(id), err)
 }
 
 func (s *site) pauseRelease(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	id := r.PathValue("id")
-	_, err := s.Slipway.PauseRelease(r.Context(), &slipway.PauseReleaseInput{DeploymentId: &id, Reason: given(r, "reason")})
+	_, err := s.Slipway.PauseRelease(
+		r.Context(),
+		&slipway.PauseReleaseInput{DeploymentId: &id, Reason: given(r, "reason")},
+	)
 	return back(w, r, releasePath(id), err)
 }
 
@@ -195,7 +201,10 @@ func (s *site) resumeRelease(w http.ResponseWriter, r *http.Request, _ visitor) 
 
 func (s *site) rollBackRelease(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	id := r.PathValue("id")
-	_, err := s.Slipway.RollBackRelease(r.Context(), &slipway.RollBackReleaseInput{DeploymentId: &id, Reason: given(r, "reason")})
+	_, err := s.Slipway.RollBackRelease(
+		r.Context(),
+		&slipway.RollBackReleaseInput{DeploymentId: &id, Reason: given(r, "reason")},
+	)
 	return back(w, r, releasePath(id), err)
 }
 

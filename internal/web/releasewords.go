@@ -118,17 +118,34 @@ func history(x *slipway.Release) []happening {
 	before := int32(0)
 	for _, st := range x.Steps {
 		if st.InEffectTime != nil {
-			all = append(all, happening{st.InEffectTime.Time, fmt.Sprintf("%d %% of the traffic is on the new version (was %d %%).", *st.Percent, before), "release"})
+			all = append(
+				all,
+				happening{
+					st.InEffectTime.Time,
+					fmt.Sprintf("%d %% of the traffic is on the new version (was %d %%).", *st.Percent, before),
+					"release",
+				},
+			)
 			before = *st.Percent
 		}
 		if v := st.Verdict; v != nil && v.WindowEnd != nil {
-			all = append(all, happening{v.WindowEnd.Time, fmt.Sprintf("Analysis at %d %%: %s.", *st.Percent, decisionWord(v.Decision)), "analysis"})
+			all = append(
+				all,
+				happening{
+					v.WindowEnd.Time,
+					fmt.Sprintf("Analysis at %d %%: %s.", *st.Percent, decisionWord(v.Decision)),
+					"analysis",
+				},
+			)
 		}
 	}
 	for _, n := range x.Notes {
 		if n.Time != nil {
 			words := text(n.Text)
-			all = append(all, happening{n.Time.Time, strings.ToUpper(words[:min(1, len(words))]) + words[min(1, len(words)):], text(n.By)})
+			all = append(
+				all,
+				happening{n.Time.Time, strings.ToUpper(words[:min(1, len(words))]) + words[min(1, len(words)):], text(n.By)},
+			)
 		}
 	}
 	if x.EndTime != nil {

@@ -72,7 +72,10 @@ func (s *site) deploymentRemedy(ctx context.Context, d *deployment) error {
 		}
 	}
 	x.Deployment = *d.DeploymentId
-	out, err := s.Slipway.ListVersions(ctx, &slipway.ListVersionsInput{ApplicationName: d.ApplicationName, DeploymentGroupName: d.DeploymentGroupName})
+	out, err := s.Slipway.ListVersions(
+		ctx,
+		&slipway.ListVersionsInput{ApplicationName: d.ApplicationName, DeploymentGroupName: d.DeploymentGroupName},
+	)
 	if awsproto.Code(err) == "DeploymentGroupNotFoundException" {
 		x.Deployment = ""
 		return nil
@@ -125,9 +128,19 @@ func (s *site) rollBackGroup(w http.ResponseWriter, r *http.Request, _ visitor) 
 }
 
 func (s *site) deployAgain(w http.ResponseWriter, r *http.Request, d *codedeploy.DeploymentInfo, why string) error {
-	out, err := s.Deployments.CreateDeployment(r.Context(), &codedeploy.CreateDeploymentInput{ApplicationName: d.ApplicationName, DeploymentGroupName: d.DeploymentGroupName,
-		DeploymentConfigName: d.DeploymentConfigName, Revision: d.Revision, IgnoreApplicationStopFailures: d.IgnoreApplicationStopFailures, FileExistsBehavior: d.FileExistsBehavior,
-		AutoRollbackConfiguration: d.AutoRollbackConfiguration, Description: &why})
+	out, err := s.Deployments.CreateDeployment(
+		r.Context(),
+		&codedeploy.CreateDeploymentInput{
+			ApplicationName:               d.ApplicationName,
+			DeploymentGroupName:           d.DeploymentGroupName,
+			DeploymentConfigName:          d.DeploymentConfigName,
+			Revision:                      d.Revision,
+			IgnoreApplicationStopFailures: d.IgnoreApplicationStopFailures,
+			FileExistsBehavior:            d.FileExistsBehavior,
+			AutoRollbackConfiguration:     d.AutoRollbackConfiguration,
+			Description:                   &why,
+		},
+	)
 	if err != nil {
 		return err
 	}

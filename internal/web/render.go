@@ -31,8 +31,19 @@ type Shell struct {
 }
 
 func (s *site) shell(r *http.Request, v visitor, title string, live ...string) Shell {
-	x := Shell{Title: title, Here: r.URL.RequestURI(), Visitor: v, Version: s.Version, Region: s.Region, Address: s.URL, Live: watched(live),
-		Tokens: "/static/" + s.static["tokens.css"].name, Base: "/static/" + s.static["base.css"].name, Script: "/static/" + s.static["slipway.js"].name, Icon: "/static/" + s.static["mark.svg"].name}
+	x := Shell{
+		Title:   title,
+		Here:    r.URL.RequestURI(),
+		Visitor: v,
+		Version: s.Version,
+		Region:  s.Region,
+		Address: s.URL,
+		Live:    watched(live),
+		Tokens:  "/static/" + s.static["tokens.css"].name,
+		Base:    "/static/" + s.static["base.css"].name,
+		Script:  "/static/" + s.static["slipway.js"].name,
+		Icon:    "/static/" + s.static["mark.svg"].name,
+	}
 	if v.Caller.Name == "" {
 		return x // nobody is signed in
 	}

@@ -44,7 +44,10 @@ func (s *site) reportLines(r *http.Request, arns []string) ([]reportLine, error)
 	if len(arns) == 0 {
 		return nil, nil
 	}
-	out, err := s.Builds.BatchGetReports(r.Context(), &codebuild.BatchGetReportsInput{ReportArns: arns[:min(100, len(arns))]})
+	out, err := s.Builds.BatchGetReports(
+		r.Context(),
+		&codebuild.BatchGetReportsInput{ReportArns: arns[:min(100, len(arns))]},
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +79,12 @@ func (s *site) testsPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 			return err
 		}
 	}
-	s.render(w, r, http.StatusOK, Tests(s.shell(r, v, "Tests", "builds"), overview, all, olderPath("/tests", list.NextToken), s.Now()))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		Tests(s.shell(r, v, "Tests", "builds"), overview, all, olderPath("/tests", list.NextToken), s.Now()),
+	)
 	return nil
 }
 
@@ -105,11 +113,26 @@ func (s *site) testGroupPage(w http.ResponseWriter, r *http.Request, v visitor) 
 	}
 	overview := &slipway.GetTestOverviewOutput{}
 	if in.NextToken == nil {
-		if overview, err = s.Slipway.GetTestOverview(r.Context(), &slipway.GetTestOverviewInput{ReportGroupArn: &arn}); err != nil {
+		if overview, err = s.Slipway.GetTestOverview(
+			r.Context(),
+			&slipway.GetTestOverviewInput{ReportGroupArn: &arn},
+		); err != nil {
 			return err
 		}
 	}
-	s.render(w, r, http.StatusOK, TestGroup(s.shell(r, v, r.PathValue("group"), "builds"), r.PathValue("group"), overview, all, olderPath(r.URL.Path, list.NextToken), s.Now()))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		TestGroup(
+			s.shell(r, v, r.PathValue("group"), "builds"),
+			r.PathValue("group"),
+			overview,
+			all,
+			olderPath(r.URL.Path, list.NextToken),
+			s.Now(),
+		),
+	)
 	return nil
 }
 
@@ -138,12 +161,24 @@ func (s *site) reportPage(w http.ResponseWriter, r *http.Request, v visitor) err
 	if len(lines) == 0 {
 		return &problem{http.StatusNotFound, "There is no report " + r.PathValue("name") + ". Reports are kept for 30 days."}
 	}
-	x := &reportView{reportLine: lines[0], Group: lastPath(text(lines[0].ReportGroupArn)), Build: lastPath(text(lines[0].ExecutionId)), Keyword: r.URL.Query().Get("q")}
+	x := &reportView{
+		reportLine: lines[0],
+		Group:      lastPath(text(lines[0].ReportGroupArn)),
+		Build:      lastPath(text(lines[0].ExecutionId)),
+		Keyword:    r.URL.Query().Get("q"),
+	}
 	for _, status := range []string{"FAILED", "ERROR"} {
 		if x.TestSummary == nil || x.TestSummary.StatusCounts[status] == 0 {
 			continue
 		}
-		out, err := s.Builds.DescribeTestCases(ctx, &codebuild.DescribeTestCasesInput{ReportArn: &arn, MaxResults: new(int32(failedShown)), Filter: &codebuild.TestCaseFilter{Status: &status}})
+		out, err := s.Builds.DescribeTestCases(
+			ctx,
+			&codebuild.DescribeTestCasesInput{
+				ReportArn:  &arn,
+				MaxResults: new(int32(failedShown)),
+				Filter:     &codebuild.TestCaseFilter{Status: &status},
+			},
+		)
 		if err != nil {
 			return err
 		}
@@ -227,7 +262,15 @@ func (h *caseHistory) add(runs []slipway.TestRun) {
 	for i := range runs {
 		x := runs[len(runs)-1-i]
 		height := max(2, 88*float64(number(x.DurationInNanoSeconds))/float64(longest))
-		h.Bars = append(h.Bars, caseBar{X: decimal(float64(24*i) + 4), Y: decimal(100 - height), Height: decimal(height), Kind: kindOf(text(x.Status)),
-			Say: text(x.Status) + ", " + nanos(x.DurationInNanoSeconds)})
+		h.Bars = append(
+			h.Bars,
+			caseBar{
+				X:      decimal(float64(24*i) + 4),
+				Y:      decimal(100 - height),
+				Height: decimal(height),
+				Kind:   kindOf(text(x.Status)),
+				Say:    text(x.Status) + ", " + nanos(x.DurationInNanoSeconds),
+			},
+		)
 	}
 }

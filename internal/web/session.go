@@ -22,7 +22,8 @@ type Session struct {
 // recent is how long after the sign-in a session may make what outlives it: keys and credentials.
 const recent = 15 * time.Minute
 
-// confirmed tells whether a visitor said the secret lately; if not, it asks for it, and the visitor comes back to the page.
+// confirmed tells whether a visitor said the secret lately; if not, it asks for it, and the visitor comes back
+// to the page.
 func (s *site) confirmed(w http.ResponseWriter, r *http.Request, v visitor, to string) bool {
 	if s.Now().Sub(v.Began) <= recent {
 		return true
@@ -97,7 +98,8 @@ func (s *site) ours(r *http.Request, v visitor) error {
 	return nil
 }
 
-// elsewhere tells whether a form was sent by a page of another site, or by one that hides where it comes from (Origin: null).
+// elsewhere tells whether a form was sent by a page of another site, or by one that hides where it comes from
+// (Origin: null).
 func elsewhere(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
 		return true
@@ -132,9 +134,9 @@ func (s *site) toSignIn(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// local is a path of this site, or the board: a redirect never leads elsewhere. What is returned is what is sent and nothing else: it is
-// written anew from its parts, its path is clean, and the result is checked as a browser reads it, to which a backslash is a slash, and tabs
-// and line ends are nothing.
+// local is a path of this site, or the board: a redirect never leads elsewhere. What is returned is what is
+// sent and nothing else: it is written anew from its parts, its path is clean, and the result is checked as a
+// browser reads it, to which a backslash is a slash, and tabs and line ends are nothing.
 func local(to string) string {
 	u, err := url.Parse(to)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
@@ -155,7 +157,8 @@ const boardPath = "/board"
 // localForm is one slash, and then neither a second one nor a backslash nor a control character anywhere.
 var localForm = regexp.MustCompile(`^/([^/\\\x00-\x20\x7f][^\\\x00-\x20\x7f]*)?$`)
 
-// redirect sends a browser to a page of this site, by the very bytes that were checked: http.Redirect would clean the path once more.
+// redirect sends a browser to a page of this site, by the very bytes that were checked: http.Redirect would
+// clean the path once more.
 func redirect(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", local(to))
 	w.WriteHeader(http.StatusSeeOther)
@@ -166,13 +169,28 @@ func (s *site) signInPage(w http.ResponseWriter, r *http.Request) {
 		redirect(w, r.URL.Query().Get("to"))
 		return
 	}
-	s.render(w, r, http.StatusOK, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), local(r.URL.Query().Get("to")), "", ""))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), local(r.URL.Query().Get("to")), "", ""),
+	)
 }
 
 func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	again := func(status int, message string) {
-		s.render(w, r, status, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), local(r.PostForm.Get("to")), r.PostForm.Get("name"), message))
+		s.render(
+			w,
+			r,
+			status,
+			SignIn(
+				s.shell(r, visitor{Theme: theme(r)}, "Sign in"),
+				local(r.PostForm.Get("to")),
+				r.PostForm.Get("name"),
+				message,
+			),
+		)
 	}
 	if err := r.ParseForm(); err != nil {
 		again(http.StatusBadRequest, "The form could not be read.")
@@ -205,7 +223,15 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) cookie(name, value string, seconds int) *http.Cookie {
-	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: seconds, HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(s.URL, "https:")}
+	return &http.Cookie{
+		Name:     name,
+		Value:    value,
+		Path:     "/",
+		MaxAge:   seconds,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode,
+		Secure:   strings.HasPrefix(s.URL, "https:"),
+	}
 }
 
 func (s *site) signOut(w http.ResponseWriter, r *http.Request, _ visitor) error {

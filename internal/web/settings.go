@@ -48,7 +48,10 @@ func (s *site) showAccess(w http.ResponseWriter, r *http.Request, v visitor, a *
 	if err != nil {
 		return err
 	}
-	git, err := s.IAM.ListServiceSpecificCredentials(r.Context(), &iam.ListServiceSpecificCredentialsInput{ServiceName: new(gitService)})
+	git, err := s.IAM.ListServiceSpecificCredentials(
+		r.Context(),
+		&iam.ListServiceSpecificCredentialsInput{ServiceName: new(gitService)},
+	)
 	if err != nil {
 		return err
 	}
@@ -57,13 +60,17 @@ func (s *site) showAccess(w http.ResponseWriter, r *http.Request, v visitor, a *
 	return nil
 }
 
-// createAccess creates an access key or a Git credential. It answers with the page itself: the secret is nowhere else, and in no address.
+// createAccess creates an access key or a Git credential. It answers with the page itself: the secret is
+// nowhere else, and in no address.
 func (s *site) createAccess(w http.ResponseWriter, r *http.Request, v visitor) error {
 	if !s.confirmed(w, r, v, "/settings") {
 		return nil
 	}
 	if r.PostForm.Get("create") == "git" {
-		out, err := s.IAM.CreateServiceSpecificCredential(r.Context(), &iam.CreateServiceSpecificCredentialInput{UserName: &v.Caller.Name, ServiceName: new(gitService)})
+		out, err := s.IAM.CreateServiceSpecificCredential(
+			r.Context(),
+			&iam.CreateServiceSpecificCredentialInput{UserName: &v.Caller.Name, ServiceName: new(gitService)},
+		)
 		if err != nil {
 			return err
 		}
@@ -81,7 +88,10 @@ func (s *site) changeKey(w http.ResponseWriter, r *http.Request, _ visitor) erro
 	var err error
 	switch r.PostForm.Get("do") {
 	case "deactivate":
-		_, err = s.IAM.UpdateAccessKey(r.Context(), &iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeInactive})
+		_, err = s.IAM.UpdateAccessKey(
+			r.Context(),
+			&iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeInactive},
+		)
 	case "activate":
 		_, err = s.IAM.UpdateAccessKey(r.Context(), &iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeActive})
 	case "delete":
@@ -93,7 +103,10 @@ func (s *site) changeKey(w http.ResponseWriter, r *http.Request, _ visitor) erro
 }
 
 func (s *site) deleteGitCredential(w http.ResponseWriter, r *http.Request, _ visitor) error {
-	_, err := s.IAM.DeleteServiceSpecificCredential(r.Context(), &iam.DeleteServiceSpecificCredentialInput{ServiceSpecificCredentialId: new(r.PathValue("id"))})
+	_, err := s.IAM.DeleteServiceSpecificCredential(
+		r.Context(),
+		&iam.DeleteServiceSpecificCredentialInput{ServiceSpecificCredentialId: new(r.PathValue("id"))},
+	)
 	return back(w, r, "/settings", err)
 }
 
@@ -132,7 +145,10 @@ func (s *site) createHost(w http.ResponseWriter, r *http.Request, v visitor) err
 	if err != nil {
 		return err
 	}
-	out, err := s.Slipway.CreateHost(r.Context(), &slipway.CreateHostInput{Name: new(strings.TrimSpace(r.PostForm.Get("name"))), Tags: tags})
+	out, err := s.Slipway.CreateHost(
+		r.Context(),
+		&slipway.CreateHostInput{Name: new(strings.TrimSpace(r.PostForm.Get("name"))), Tags: tags},
+	)
 	if err != nil {
 		return err
 	}
@@ -145,7 +161,12 @@ func tagsOf(s string) (map[string]string, error) {
 	for one := range strings.FieldsFuncSeq(s, func(c rune) bool { return c == ',' || c == '\n' }) {
 		key, value, ok := strings.Cut(strings.TrimSpace(one), "=")
 		if !ok || strings.TrimSpace(key) == "" {
-			return nil, &problem{http.StatusBadRequest, "“" + strings.TrimSpace(one) + "” is no tag. Write tags as KEY=VALUE, with commas between them: service=web, zone=a"}
+			return nil, &problem{
+				http.StatusBadRequest,
+				"“" + strings.TrimSpace(
+					one,
+				) + "” is no tag. Write tags as KEY=VALUE, with commas between them: service=web, zone=a",
+			}
 		}
 		tags[strings.TrimSpace(key)] = strings.TrimSpace(value)
 	}
@@ -153,7 +174,10 @@ func tagsOf(s string) (map[string]string, error) {
 }
 
 func (s *site) deregisterHost(w http.ResponseWriter, r *http.Request, _ visitor) error {
-	_, err := s.Deployments.DeregisterOnPremisesInstance(r.Context(), &codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: new(r.PathValue("name"))})
+	_, err := s.Deployments.DeregisterOnPremisesInstance(
+		r.Context(),
+		&codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: new(r.PathValue("name"))},
+	)
 	return back(w, r, "/settings/hosts", err)
 }
 
@@ -167,7 +191,12 @@ func (s *site) processesPage(w http.ResponseWriter, r *http.Request, v visitor) 
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, Processes(s.shell(r, v, "Runners and routers", "builds"), runners, routers.Routers, s.Now()))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		Processes(s.shell(r, v, "Runners and routers", "builds"), runners, routers.Routers, s.Now()),
+	)
 	return nil
 }
 

@@ -9,7 +9,8 @@ import (
 // partRows is how many rows a page has of a list whose own pages are longer.
 const partRows = 50
 
-// slice takes the part of a list's page that the address asks for, and the address of what follows: the next part, or the list's next page.
+// slice takes the part of a list's page that the address asks for, and the address of what follows: the next
+// part, or the list's next page.
 func slice(r *http.Request, ids []string, next *string) (some []string, more string) {
 	q := r.URL.Query()
 	n, _ := strconv.Atoi(q.Get("part"))

@@ -39,7 +39,12 @@ func (s *site) repositoriesPage(w http.ResponseWriter, r *http.Request, v visito
 	// As many as have room on a page; the list of the service is longer.
 	all := list.Repositories
 	more := olderPath("/repositories", list.NextToken)
-	s.render(w, r, http.StatusOK, Repositories(s.shell(r, v, "Source"), all[:min(len(all), shownRows)], len(all)-shownRows, more, s.URL))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		Repositories(s.shell(r, v, "Source"), all[:min(len(all), shownRows)], len(all)-shownRows, more, s.URL),
+	)
 	return nil
 }
 
@@ -65,7 +70,10 @@ func (s *site) repositoryPage(w http.ResponseWriter, r *http.Request, v visitor)
 		if folder == "" {
 			folder = "/"
 		}
-		if files, err = s.Source.GetFolder(r.Context(), &codecommit.GetFolderInput{RepositoryName: &name, CommitSpecifier: &at, FolderPath: &folder}); err != nil {
+		if files, err = s.Source.GetFolder(
+			r.Context(),
+			&codecommit.GetFolderInput{RepositoryName: &name, CommitSpecifier: &at, FolderPath: &folder},
+		); err != nil {
 			return err
 		}
 	}
@@ -105,7 +113,12 @@ func (s *site) branchesPage(w http.ResponseWriter, r *http.Request, v visitor) e
 	if err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, Branches(s.shell(r, v, name), name, text(got.RepositoryMetadata.DefaultBranch), branches.Branches))
+	s.render(
+		w,
+		r,
+		http.StatusOK,
+		Branches(s.shell(r, v, name), name, text(got.RepositoryMetadata.DefaultBranch), branches.Branches),
+	)
 	return nil
 }
 
@@ -157,7 +170,14 @@ const (
 // rawFile sends a file as text, whatever it holds: nothing of a repository is a page of this site.
 func (s *site) rawFile(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	q := r.URL.Query()
-	got, err := s.Source.GetFile(r.Context(), &codecommit.GetFileInput{RepositoryName: new(r.PathValue("name")), CommitSpecifier: optional(q.Get("at")), FilePath: new(q.Get("path"))})
+	got, err := s.Source.GetFile(
+		r.Context(),
+		&codecommit.GetFileInput{
+			RepositoryName:  new(r.PathValue("name")),
+			CommitSpecifier: optional(q.Get("at")),
+			FilePath:        new(q.Get("path")),
+		},
+	)
 	if err != nil {
 		return err
 	}
@@ -177,7 +197,10 @@ func rawURL(name, at, file string) string {
 
 func (s *site) filePage(w http.ResponseWriter, r *http.Request, v visitor) error {
 	f := &fileView{Name: r.PathValue("name"), At: r.URL.Query().Get("at"), Path: r.URL.Query().Get("path")}
-	got, err := s.Source.GetFile(r.Context(), &codecommit.GetFileInput{RepositoryName: &f.Name, CommitSpecifier: optional(f.At), FilePath: &f.Path})
+	got, err := s.Source.GetFile(
+		r.Context(),
+		&codecommit.GetFileInput{RepositoryName: &f.Name, CommitSpecifier: optional(f.At), FilePath: &f.Path},
+	)
 	if err != nil {
 		return err
 	}

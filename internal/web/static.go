@@ -32,7 +32,11 @@ var assets = sync.OnceValue(func() map[string]asset {
 		text, _ := files.ReadFile("static/" + e.Name())
 		sum := sha256.Sum256(text)
 		base, ext, _ := strings.Cut(e.Name(), ".")
-		a := asset{name: base + "." + hex.EncodeToString(sum[:4]) + "." + ext, kind: mime.TypeByExtension(path.Ext(e.Name())), plain: text}
+		a := asset{
+			name:  base + "." + hex.EncodeToString(sum[:4]) + "." + ext,
+			kind:  mime.TypeByExtension(path.Ext(e.Name())),
+			plain: text,
+		}
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
 		_, _ = z.Write(text) // to memory

@@ -16,8 +16,8 @@ const (
 	maxTried  = 10_000      // names and sources that are remembered
 )
 
-// throttle slows down whoever guesses secrets: after some failures for a name, its source has to wait. It never looks at what others did, so
-// that nobody locks somebody else out.
+// throttle slows down whoever guesses secrets: after some failures for a name, its source has to wait. It never
+// looks at what others did, so that nobody locks somebody else out.
 type throttle struct {
 	mu       sync.Mutex
 	failures *expirable.LRU[attempt, int]
@@ -56,7 +56,8 @@ func (t *throttle) end(name, source string, failed bool) {
 	t.failures.Add(a, n+1)
 }
 
-// sourceOf is the address that a request comes from, without its port; of an IPv6 address, the network that one customer has.
+// sourceOf is the address that a request comes from, without its port; of an IPv6 address, the network that one
+// customer has.
 func sourceOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

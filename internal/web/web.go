@@ -1,4 +1,5 @@
-// Package web is the pages: rendered here, live without reload, and all that they do goes through the contract that an SDK calls.
+// Package web is the pages: rendered here, live without reload, and all that they do goes through the contract
+// that an SDK calls.
 package web
 
 //go:generate sh -c "[ -x ../../bin/templ ] || (cd ../../tools/templ && go build -o ../../bin/templ github.com/a-h/templ/cmd/templ)"
@@ -41,7 +42,8 @@ type Config struct {
 	Slipway     slipway.API
 	IAM         iam.API
 	Hub         *event.Hub
-	// Other answers for a path that no page has, to a client that is no browser: it must not take the page of a sign-in for an answer.
+	// Other answers for a path that no page has, to a client that is no browser: it must not take the page of
+	// a sign-in for an answer.
 	Other   http.Handler
 	URL     string // of this server
 	Region  string
@@ -91,12 +93,15 @@ func (s *site) otherPath() http.Handler {
 	})
 }
 
-// guarded sets the headers that keep a page to itself: nothing comes from elsewhere, nothing runs that is not a file of ours, and
-// nobody frames it.
+// guarded sets the headers that keep a page to itself: nothing comes from elsewhere, nothing runs that is not a
+// file of ours, and nobody frames it.
 func guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set(
+			"Content-Security-Policy",
+			"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "same-origin")
