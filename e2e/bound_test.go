@@ -12,7 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// TestKeysAreBound takes a change its way, and then asks with the keys of its host and of its runner for what they have no work with.
+// TestKeysAreBound takes a change its way, and then asks with the keys of its host and of its runner for what they have
+// no work with.
 func TestKeysAreBound(t *testing.T) {
 	t.Parallel()
 	i := up(t)

@@ -35,7 +35,8 @@ func (i *instance) refusesToStart() string {
 	return out
 }
 
-// TestDataBelongsToDatabase starts with an empty, a foreign and an older database: nothing is deleted, and the reason is said.
+// TestDataBelongsToDatabase starts with an empty, a foreign and an older database: nothing is deleted, and the reason
+// is said.
 func TestDataBelongsToDatabase(t *testing.T) {
 	t.Parallel()
 	i, other := up(t), up(t)
@@ -124,7 +125,8 @@ func TestHiddenSecrets(t *testing.T) {
 	i.createRepository("works") // with the key that was hidden
 }
 
-// TestPrivateFiles starts in a folder that others may enter, under a umask that lets them write: everything in it is its owner's alone.
+// TestPrivateFiles starts in a folder that others may enter, under a umask that lets them write: everything in it is
+// its owner's alone.
 func TestPrivateFiles(t *testing.T) {
 	t.Parallel()
 	i := prepare(t, "")

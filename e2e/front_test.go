@@ -23,8 +23,8 @@ func TestRegions(t *testing.T) {
 	}
 }
 
-// TestHosts answers to the server's own names, and to the operator's, and to no other: a signature that was made for another host opens
-// nothing here.
+// TestHosts answers to the server's own names, and to the operator's, and to no other: a signature that was made for
+// another host opens nothing here.
 func TestHosts(t *testing.T) {
 	t.Parallel()
 	i := up(t, "--hosts", "slipway.example.com,*.ci.example.com")

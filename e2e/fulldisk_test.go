@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// TestFullDisk fills the disk of the data folder to its last byte: uploads are refused with the reason, commits of the database are not lost,
-// and all goes on once there is room.
+// TestFullDisk fills the disk of the data folder to its last byte: uploads are refused with the reason, commits of the
+// database are not lost, and all goes on once there is room.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	if os.Getuid() != 0 {

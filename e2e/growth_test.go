@@ -53,8 +53,9 @@ func (w *way) reads(build, deployment, execution string) [][3]string {
 	}
 }
 
-// TestStatementsWithALongHistory counts the statements of operations and pages with a short history and with a long one, and looks at how
-// SQLite finds their rows: none takes more statements, and none reads the whole of a table that grows.
+// TestStatementsWithALongHistory counts the statements of operations and pages with a short history and with a long
+// one, and looks at how SQLite finds their rows: none takes more statements, and none reads the whole of a table that
+// grows.
 func TestStatementsWithALongHistory(t *testing.T) {
 	i := prepare(t, "slipway_fault")
 	statements := filepath.Join(folder(t), "statements")

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// TestKeep has a server delete what is older than it is told to keep: the newest of each stays, and the logs and artifacts of the others go.
+// TestKeep has a server delete what is older than it is told to keep: the newest of each stays, and the logs and
+// artifacts of the others go.
 func TestKeep(t *testing.T) {
 	t.Parallel()
 	i := prepare(t, "")

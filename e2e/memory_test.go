@@ -40,7 +40,8 @@ func (i *instance) dial() net.Conn {
 	return c
 }
 
-// TestSlowStrangers has 200 strangers begin large requests and stop: each is refused by its head, and none costs memory.
+// TestSlowStrangers has 200 strangers begin large requests and stop: each is refused by its head, and none costs
+// memory.
 func TestSlowStrangers(t *testing.T) {
 	t.Parallel()
 	i := up(t)

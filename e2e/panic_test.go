@@ -8,8 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 )
 
-// TestPanics has each kind of job of the way after the push, the loops, operations and pages panic once while a change goes its way: each costs that one attempt or
-// request, and the change arrives.
+// TestPanics has each kind of job of the way after the push, the loops, operations and pages panic once while a change
+// goes its way: each costs that one attempt or request, and the change arrives.
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	i := prepare(t, "slipway_fault")

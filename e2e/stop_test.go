@@ -15,8 +15,8 @@ import (
 	"slipway/api/awsproto/sigv4"
 )
 
-// TestStopInOrder ends a server while a long poll waits and an upload is on its way: the poll is answered, the upload finishes, and only then
-// is the server gone.
+// TestStopInOrder ends a server while a long poll waits and an upload is on its way: the poll is answered, the upload
+// finishes, and only then is the server gone.
 func TestStopInOrder(t *testing.T) {
 	t.Parallel()
 	i := up(t)

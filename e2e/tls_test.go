@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestTLSOfItsOwn takes a change its way with everything over https, by a certificate of the data folder's own authority: the runner, its Git,
-// the agent and the commands trust it by its file; who does not have it is refused.
+// TestTLSOfItsOwn takes a change its way with everything over https, by a certificate of the data folder's own
+// authority: the runner, its Git, the agent and the commands trust it by its file; who does not have it is refused.
 func TestTLSOfItsOwn(t *testing.T) {
 	t.Parallel()
 	i := prepare(t, "")

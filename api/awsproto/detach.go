@@ -19,8 +19,8 @@ const answerTime = 30 * time.Second
 // errDetached says that a request is answered elsewhere.
 var errDetached = errors.New("the request is detached")
 
-// Detached are operations that wait for something to happen: while they wait they are taken off net/http, whose buffers and stacks are most of
-// what an idle request costs. Their connections close with the answer.
+// Detached are operations that wait for something to happen: while they wait they are taken off net/http, whose buffers
+// and stacks are most of what an idle request costs. Their connections close with the answer.
 type Detached struct {
 	// Context ends all of them, when the server begins to stop.
 	Context context.Context //nolint:containedctx // of the server's polls
@@ -51,7 +51,8 @@ func (d *Detached) has(name string) bool {
 	return false
 }
 
-// detach lets a goroutine of its own answer a request. It reports false where the connection can't be had alone, as with HTTP/2.
+// detach lets a goroutine of its own answer a request. It reports false where the connection can't be had alone, as
+// with HTTP/2.
 func (s *Server) detach(q *request, w http.ResponseWriter, r *http.Request, caller Caller) bool {
 	if !s.Detached.has(q.asked) || r.ProtoMajor != 1 {
 		return false

@@ -34,7 +34,8 @@ func reserve(ctx context.Context, n int64) (release func(), err error) {
 	return sync.OnceFunc(func() { budget().Release(n) }), nil
 }
 
-// Paced reads the body of a request that must not come slower than 16 KiB/s: who stops sending gets an error, and holds nothing.
+// Paced reads the body of a request that must not come slower than 16 KiB/s: who stops sending gets an error, and holds
+// nothing.
 func Paced(w http.ResponseWriter, body io.Reader) io.Reader {
 	return &paced{body, http.NewResponseController(w), time.Now(), 0}
 }

@@ -16,7 +16,8 @@ func WithPeer(ctx context.Context, remote string) context.Context {
 	return context.WithValue(ctx, peerKey{}, at.Addr().Unmap())
 }
 
-// PeerOf returns the address that a request came from; the zero Addr if it did not come over the network. Behind a proxy it is the proxy's.
+// PeerOf returns the address that a request came from; the zero Addr if it did not come over the network. Behind a
+// proxy it is the proxy's.
 func PeerOf(ctx context.Context) netip.Addr {
 	a, _ := ctx.Value(peerKey{}).(netip.Addr)
 	return a

@@ -13,8 +13,8 @@ func (s *Service) held(ctx context.Context, key string) ([]*row, error) {
 	return many(ctx, s.db, `WHERE state IN ('assigned', 'running') AND runner IN (SELECT name FROM runners WHERE key = $1)`, key)
 }
 
-// RunnerReads tells whether the runners of an access key may read an object, or list a prefix of keys: it is a source of a build that they
-// hold.
+// RunnerReads tells whether the runners of an access key may read an object, or list a prefix of keys: it is a source
+// of a build that they hold.
 func (s *Service) RunnerReads(ctx context.Context, accessKey, bucket, key string) (bool, error) {
 	rows, err := s.held(ctx, accessKey)
 	for _, r := range rows {
@@ -30,7 +30,8 @@ func (s *Service) RunnerReads(ctx context.Context, accessKey, bucket, key string
 	return false, err
 }
 
-// RunnerLists tells whether the runners of an access key may list a bucket: a build that they hold has a folder of it as a source.
+// RunnerLists tells whether the runners of an access key may list a bucket: a build that they hold has a folder of it
+// as a source.
 func (s *Service) RunnerLists(ctx context.Context, accessKey, bucket string) (bool, error) {
 	rows, err := s.held(ctx, accessKey)
 	for _, r := range rows {
@@ -43,7 +44,8 @@ func (s *Service) RunnerLists(ctx context.Context, accessKey, bucket string) (bo
 	return false, err
 }
 
-// RunnerWrites tells whether the runners of an access key may write an object: a build that they hold puts its artifacts there.
+// RunnerWrites tells whether the runners of an access key may write an object: a build that they hold puts its
+// artifacts there.
 func (s *Service) RunnerWrites(ctx context.Context, accessKey, bucket, key string) (bool, error) {
 	rows, err := s.held(ctx, accessKey)
 	for _, r := range rows {
@@ -60,8 +62,8 @@ func (s *Service) RunnerWrites(ctx context.Context, accessKey, bucket, key strin
 	return false, err
 }
 
-// RunnerPulls tells whether the runners of an access key may read a repository: it is a source of a build that they hold, or such a build
-// reads submodules, which may lie in any.
+// RunnerPulls tells whether the runners of an access key may read a repository: it is a source of a build that they
+// hold, or such a build reads submodules, which may lie in any.
 func (s *Service) RunnerPulls(ctx context.Context, accessKey, repository string) (bool, error) {
 	rows, err := s.held(ctx, accessKey)
 	for _, r := range rows {
@@ -75,8 +77,8 @@ func (s *Service) RunnerPulls(ctx context.Context, accessKey, repository string)
 	return false, err
 }
 
-// bind makes a runner's name one of an access key. Another key takes it over only once the runner is silent, so that no runner can speak for
-// another.
+// bind makes a runner's name one of an access key. Another key takes it over only once the runner is silent, so that no
+// runner can speak for another.
 func (s *Service) bind(ctx context.Context, name, key string, polls bool) error {
 	if s.runners.boundTo(name) == key {
 		return nil

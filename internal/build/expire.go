@@ -11,8 +11,8 @@ import (
 const expiredBuilds = `WHERE state = 'ended' AND submitted < $1 AND EXISTS (SELECT 1 FROM builds n WHERE n.project = builds.project AND n.seq > builds.seq)
 	ORDER BY seq LIMIT $2`
 
-// Expire deletes builds, with their logs, that were submitted before a time and have ended, the oldest first, at most limit of them. The newest
-// of each project stays. It returns how many it deleted.
+// Expire deletes builds, with their logs, that were submitted before a time and have ended, the oldest first, at most
+// limit of them. The newest of each project stays. It returns how many it deleted.
 func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		rows, err := many(ctx, tx, expiredBuilds, before.UnixMilli(), limit)

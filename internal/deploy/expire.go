@@ -11,7 +11,8 @@ import (
 	"slipway/internal/store"
 )
 
-// keptDeployments is how many deployments of a group stay, however old: what is served, and what can be gone back to, is among them.
+// keptDeployments is how many deployments of a group stay, however old: what is served, and what can be gone back to,
+// is among them.
 const keptDeployments = 20
 
 const expiredDeployments = `SELECT id, application, doc FROM deploy_deployments d WHERE live = 0 AND created < $1
@@ -25,8 +26,9 @@ type expiring struct {
 	targets         []cd.InstanceTarget
 }
 
-// Expire deletes deployments that were created before a time and have ended, with the output of their scripts, the oldest first, at most limit
-// of them. The newest of each group stay, and what its group names as its last. It returns how many it deleted.
+// Expire deletes deployments that were created before a time and have ended, with the output of their scripts, the
+// oldest first, at most limit of them. The newest of each group stay, and what its group names as its last. It returns
+// how many it deleted.
 func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n int, err error) {
 	var gone []expiring
 	err = s.db.Write(ctx, func(tx store.Tx) error {

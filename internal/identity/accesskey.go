@@ -40,7 +40,8 @@ func (s *Service) CreateAccessKey(ctx context.Context, in *iam.CreateAccessKeyIn
 	return &iam.CreateAccessKeyOutput{AccessKey: out}, s.load(ctx)
 }
 
-// ListAccessKeys implements iam:ListAccessKeys: those of a user, the oldest first. There are so few that a page holds them all.
+// ListAccessKeys implements iam:ListAccessKeys: those of a user, the oldest first. There are so few that a page holds
+// them all.
 func (s *Service) ListAccessKeys(ctx context.Context, in *iam.ListAccessKeysInput) (*iam.ListAccessKeysOutput, error) {
 	user, err := s.userOf(ctx, s.db, in.UserName)
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"slipway/internal/store"
 )
 
-// PutHost makes the user of a host with one access key, within the caller's transaction. Keys and sessions of before end: a host
-// that is made anew must not be reached with an old key. The caller calls Reload once the transaction is committed.
+// PutHost makes the user of a host with one access key, within the caller's transaction. Keys and sessions of before
+// end: a host that is made anew must not be reached with an old key. The caller calls Reload once the transaction is
+// committed.
 func (s *Service) PutHost(ctx context.Context, tx store.Tx, name string, k Key) error {
 	if err := s.insertUser(ctx, tx, HostPath+name, Host); err != nil {
 		return err
@@ -22,8 +23,8 @@ func (s *Service) PutHost(ctx context.Context, tx store.Tx, name string, k Key) 
 	return err
 }
 
-// EnsureHostUser makes the user of an ARN of this account, with the rights of a host, unless there is one. Its keys are made by
-// iam:CreateAccessKey. It is false if the ARN is of another account.
+// EnsureHostUser makes the user of an ARN of this account, with the rights of a host, unless there is one. Its keys are
+// made by iam:CreateAccessKey. It is false if the ARN is of another account.
 func (s *Service) EnsureHostUser(ctx context.Context, tx store.Tx, arn string) (bool, error) {
 	name, ok := strings.CutPrefix(arn, s.UserARN(""))
 	if !ok {
@@ -36,8 +37,8 @@ func (s *Service) EnsureHostUser(ctx context.Context, tx store.Tx, arn string) (
 	return true, s.insertUser(ctx, tx, name, Host)
 }
 
-// EndKeys ends the access keys and sessions of a host's user, within the caller's transaction. Users that are more than a host keep
-// theirs. The caller calls Reload once the transaction is committed.
+// EndKeys ends the access keys and sessions of a host's user, within the caller's transaction. Users that are more than
+// a host keep theirs. The caller calls Reload once the transaction is committed.
 func (s *Service) EndKeys(ctx context.Context, tx store.Tx, arn string) error {
 	for _, table := range []string{"access_keys", "sessions", "git_credentials"} {
 		_, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE owner IN (SELECT name FROM users WHERE arn = $1 AND role = $2)`, arn, Host)

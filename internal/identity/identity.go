@@ -1,5 +1,5 @@
-// Package identity knows who may do what: users, access keys, Git credentials, sessions of the pages. Secrets of access keys are
-// sealed (they must be readable to verify a signature); passwords and sessions are kept as hashes.
+// Package identity knows who may do what: users, access keys, Git credentials, sessions of the pages. Secrets of access
+// keys are sealed (they must be readable to verify a signature); passwords and sessions are kept as hashes.
 package identity
 
 import (
@@ -77,8 +77,8 @@ func (s *Service) scanKey(r *sql.Rows) (k key, err error) {
 	return key{string(secret), c}, nil
 }
 
-// find returns an active access key. Where other servers work on the database it is read each time: one that was deleted there must not open
-// anything here.
+// find returns an active access key. Where other servers work on the database it is read each time: one that was
+// deleted there must not open anything here.
 func (s *Service) find(ctx context.Context, id string) (key, bool, error) {
 	if s.db.Shared() {
 		all, err := store.All(ctx, s.db, s.scanKey, activeKeys+` AND k.id = $1`, id)
@@ -93,7 +93,8 @@ func (s *Service) find(ctx context.Context, id string) (key, bool, error) {
 	return k, ok, nil
 }
 
-// load reads the keys anew. It is called after each change of them, and goes on when ctx ends: a key that is deleted must not stay.
+// load reads the keys anew. It is called after each change of them, and goes on when ctx ends: a key that is deleted
+// must not stay.
 func (s *Service) load(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()

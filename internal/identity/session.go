@@ -19,8 +19,8 @@ type Session struct {
 	Began  time.Time
 }
 
-// SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session; ok is false
-// if they do not match.
+// SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session;
+// ok is false if they do not match.
 func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error) {
 	k, known, err := s.find(ctx, name)
 	if err != nil {

@@ -12,8 +12,9 @@ import (
 	"slipway/internal/store"
 )
 
-// HostPath is the path of the users of hosts, where `aws deploy register` puts them. A user's row is named by path and name, so that a
-// host's user can't be taken for anybody else's; IAM's operations name it without the path, as AWS's do.
+// HostPath is the path of the users of hosts, where `aws deploy register` puts them. A user's row is named by path and
+// name, so that a host's user can't be taken for anybody else's; IAM's operations name it without the path, as AWS's
+// do.
 const HostPath = "AWS/CodeDeploy/"
 
 // userName is a user's name without its path.
@@ -27,7 +28,8 @@ func userPath(stored string) string {
 	return "/"
 }
 
-// onlyHosts refuses what would need policies, which Slipway does not have: a user made here may do what a host may, and nothing else.
+// onlyHosts refuses what would need policies, which Slipway does not have: a user made here may do what a host may, and
+// nothing else.
 func onlyHosts(what string) error {
 	return &awsproto.Error{Code: "NotImplementedException", Status: 501,
 		Message: "Slipway does not implement " + what + " yet, except for the users of hosts, which have the path /AWS/CodeDeploy/."}
@@ -85,7 +87,8 @@ func (s *Service) user(ctx context.Context, name string) (*iam.User, error) {
 	return u, nil
 }
 
-// DeleteUser implements iam:DeleteUser for the users of hosts. As IAM it refuses a user that still has keys or policies.
+// DeleteUser implements iam:DeleteUser for the users of hosts. As IAM it refuses a user that still has keys or
+// policies.
 func (s *Service) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam.DeleteUserOutput, error) {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		name, err := s.hostUser(ctx, tx, in.UserName)
@@ -130,8 +133,8 @@ func (s *Service) hostUser(ctx context.Context, q store.Queryer, name *string) (
 // maxPolicies is IAM's limit of what the documents of a user's inline policies may have together, in characters.
 const maxPolicies = 2048
 
-// PutUserPolicy implements iam:PutUserPolicy for the users of hosts. The document is kept and returned; what a host may do does not
-// depend on it: it may fetch its own commands and bundles.
+// PutUserPolicy implements iam:PutUserPolicy for the users of hosts. The document is kept and returned; what a host may
+// do does not depend on it: it may fetch its own commands and bundles.
 func (s *Service) PutUserPolicy(ctx context.Context, in *iam.PutUserPolicyInput) (*iam.PutUserPolicyOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		name, err := s.hostUser(ctx, tx, in.UserName)

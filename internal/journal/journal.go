@@ -1,6 +1,6 @@
-// Package journal keeps the logs of builds and deployments while they are written and after: raw bytes, and beside them a
-// sparse index that says where a line begins and when it was written. One process appends, any number of others read the
-// same files and see each byte at once. What was written is neither lost nor doubled when the writer is killed.
+// Package journal keeps the logs of builds and deployments while they are written and after: raw bytes, and beside them
+// a sparse index that says where a line begins and when it was written. One process appends, any number of others read
+// the same files and see each byte at once. What was written is neither lost nor doubled when the writer is killed.
 package journal
 
 import (
@@ -117,7 +117,8 @@ func (j *Journal) path(n Name) (string, error) {
 	return filepath.Join(j.dir, group, stream), nil
 }
 
-// escape makes a file name of a log's name: it has no slash and no leading dot, so that names beginning with a dot are the journal's own.
+// escape makes a file name of a log's name: it has no slash and no leading dot, so that names beginning with a dot are
+// the journal's own.
 func escape(s string) (string, error) {
 	const hexdigits = "0123456789ABCDEF"
 	var b strings.Builder

@@ -29,7 +29,8 @@ type Stream struct {
 	Bytes                int64
 }
 
-// Groups lists groups whose name begins with prefix, by name, from the first one after the name after, at most limit of them.
+// Groups lists groups whose name begins with prefix, by name, from the first one after the name after, at most limit of
+// them.
 func (j *Journal) Groups(ctx context.Context, prefix, after string, limit int) ([]Group, error) {
 	names, err := j.list(j.dir, prefix, after, limit)
 	if err != nil {
@@ -118,11 +119,12 @@ type listing struct {
 	names   []string
 }
 
-// settled is how old a change of a folder must be for its listing to be kept: a later one in the same tick of the clock would not be seen.
+// settled is how old a change of a folder must be for its listing to be kept: a later one in the same tick of the clock
+// would not be seen.
 const settled = time.Second
 
-// list returns names of the folders in dir, sorted, that begin with prefix and come after a name. A folder that has not changed since is not
-// read again.
+// list returns names of the folders in dir, sorted, that begin with prefix and come after a name. A folder that has not
+// changed since is not read again.
 func (j *Journal) list(dir, prefix, after string, limit int) ([]string, error) {
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -55,7 +55,8 @@ type Store struct {
 
 const removeBlob = "object.remove-blob"
 
-// Open returns the store in dir, settled after a crash. Its jobs run once db works. Files that the database does not know go to aside.
+// Open returns the store in dir, settled after a crash. Its jobs run once db works. Files that the database does not
+// know go to aside.
 func Open(ctx context.Context, db *store.Store, dir string, aside quarantine.Place) (*Store, error) {
 	s := &Store{db: db, blobs: blobs{dir, aside}, now: aside.Now}
 	if err := s.blobs.recover(ctx, db); err != nil {
@@ -96,8 +97,8 @@ type Meta struct {
 	EncryptionKey string `json:"encryptionKey,omitempty"`
 	BucketKey     bool   `json:"bucketKey,omitempty"`
 
-	// Sums are checksums that were verified, base64, by S3's name of the algorithm in lower case; SumKind is FULL_OBJECT or COMPOSITE.
-	// Of an unfinished upload, SumAlgorithm is the one that its parts are to have.
+	// Sums are checksums that were verified, base64, by S3's name of the algorithm in lower case; SumKind is FULL_OBJECT
+	// or COMPOSITE. Of an unfinished upload, SumAlgorithm is the one that its parts are to have.
 	Sums         map[string]string `json:"sums,omitempty"`
 	SumKind      string            `json:"sumKind,omitempty"`
 	SumAlgorithm string            `json:"sumAlgorithm,omitempty"`
@@ -110,8 +111,8 @@ type Condition struct {
 	IfMatch     string // only if the object has this ETag
 }
 
-// Put writes an object. body is read to its end before anything counts; meta is looked at after that, so that it can hold what was
-// learned of the body.
+// Put writes an object. body is read to its end before anything counts; meta is looked at after that, so that it can
+// hold what was learned of the body.
 func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, meta *Meta, cond Condition) (Object, error) {
 	if _, err := s.Bucket(ctx, bucket); err != nil {
 		return Object{}, err

@@ -14,8 +14,8 @@ import (
 // unknownBlob is the note beside a blob in the quarantine.
 const unknownBlob = "No object and no part of an upload has these bytes, by the database."
 
-// recover settles what a crash left in incoming/: files with a row move to their place; others stay until they are old, for they may be
-// another server's that is about to write its row.
+// recover settles what a crash left in incoming/: files with a row move to their place; others stay until they are old,
+// for they may be another server's that is about to write its row.
 func (b blobs) recover(ctx context.Context, q store.Queryer) error {
 	for _, d := range []string{"incoming", "blobs"} {
 		if err := os.MkdirAll(filepath.Join(b.dir, d), 0o700); err != nil {

@@ -83,7 +83,8 @@ func (s *Store) Uploads(ctx context.Context, bucket, prefix, after string, limit
 	return us, rows.Err()
 }
 
-// PutPart writes one part, in place of an earlier one of its number. sums tells the checksums of the body once it has ended.
+// PutPart writes one part, in place of an earlier one of its number. sums tells the checksums of the body once it has
+// ended.
 func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reader, sums func() map[string]string) (Part, error) {
 	if err := s.room(); err != nil {
 		return Part{}, err
@@ -164,8 +165,8 @@ func partsOf(ctx context.Context, q store.Queryer, upload string, after, limit i
 	return ps, rows.Err()
 }
 
-// Choose finds the parts that are named by number and ETag among those of an upload: in ascending order, and none but the last smaller
-// than 5 MiB ("Amazon S3 multipart upload limits").
+// Choose finds the parts that are named by number and ETag among those of an upload: in ascending order, and none but
+// the last smaller than 5 MiB ("Amazon S3 multipart upload limits").
 func (s *Store) Choose(ctx context.Context, u Upload, named []Part) ([]Part, error) {
 	stored, err := s.Parts(ctx, u, 0, maxPart)
 	if err != nil {
@@ -191,8 +192,8 @@ func (s *Store) Choose(ctx context.Context, u Upload, named []Part) ([]Part, err
 	return chosen, nil
 }
 
-// FinishUpload puts the chosen parts together, in their order, as one object. through sees all bytes on their way; meta is looked at after
-// that.
+// FinishUpload puts the chosen parts together, in their order, as one object. through sees all bytes on their way; meta
+// is looked at after that.
 func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, through func(io.Reader) io.Reader, meta *Meta, cond Condition) (Object, error) {
 	sums := make([][]byte, len(chosen))
 	for i, p := range chosen {

@@ -12,14 +12,16 @@ import (
 	"slipway/internal/store"
 )
 
-// keptExecutions is how many executions of a pipeline stay, however old: what a stage can be rolled back to is among them.
+// keptExecutions is how many executions of a pipeline stay, however old: what a stage can be rolled back to is among
+// them.
 const keptExecutions = 20
 
 const expiredExecutions = `SELECT e.doc FROM pipeline_executions e JOIN pipelines p ON p.name = e.pipeline
 	WHERE e.pipeline = $1 AND e.live = 0 AND e.sequence <= p.sequence - $2 ORDER BY e.sequence LIMIT $3`
 
-// Expire deletes executions that started before a time and have ended, with the artifacts that they made, the oldest of each pipeline first, at
-// most limit of each. The newest of each pipeline stay, and every artifact that is in use. It returns how many it deleted.
+// Expire deletes executions that started before a time and have ended, with the artifacts that they made, the oldest of
+// each pipeline first, at most limit of each. The newest of each pipeline stay, and every artifact that is in use. It
+// returns how many it deleted.
 func (s *Service) Expire(ctx context.Context, before time.Time, limit int, inUse func(bucket, key string) bool) (n int, err error) {
 	names, err := store.Strings(ctx, s.db, `SELECT name FROM pipelines ORDER BY name`)
 	if err != nil {

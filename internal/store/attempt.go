@@ -144,7 +144,8 @@ func (s *Store) conclude(ctx context.Context, j Running, c conclusion) error {
 	})
 }
 
-// renew keeps the lease of a job that runs. Does another have the job by now, its handler's context ends with ErrJobGone.
+// renew keeps the lease of a job that runs. Does another have the job by now, its handler's context ends with
+// ErrJobGone.
 func (s *Store) renew(ctx context.Context, c *current, lose context.CancelCauseFunc, stop <-chan struct{}) {
 	const extend = `UPDATE jobs SET leased_until = $4, run_at = $4 WHERE kind = $1 AND key = $2 AND lease = $3`
 	j := c.Running

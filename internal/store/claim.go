@@ -55,8 +55,8 @@ const claimSQL = `UPDATE jobs SET leased_until = $1, run_at = $1, leased_by = $4
 	(SELECT key FROM jobs WHERE kind = $2 AND state = 'waiting' AND run_at <= $3 ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 	RETURNING key, payload, attempt, generation, attempts`
 
-// claimPostgres leases a job that no process has. Its run_at is then the end of the lease, so that one index finds both what is due and
-// what a dead process has left.
+// claimPostgres leases a job that no process has. Its run_at is then the end of the lease, so that one index finds both
+// what is due and what a dead process has left.
 func (s *Store) claimPostgres(ctx context.Context, name string) (*Running, time.Time, error) {
 	now := s.now()
 	var due int64

@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Job is something to do, at least once. Kind and Key name it: enqueuing it again while it waits replaces its payload and keeps the
-// earlier time; while it runs, it runs once more afterwards; once it is dead, it is new. One job never runs twice at the same time.
+// Job is something to do, at least once. Kind and Key name it: enqueuing it again while it waits replaces its payload
+// and keeps the earlier time; while it runs, it runs once more afterwards; once it is dead, it is new. One job never
+// runs twice at the same time.
 type Job struct {
 	Kind, Key string
 	Payload   any       // kept as JSON; nil for none
@@ -38,9 +39,9 @@ type Failure struct {
 	Stack string    `json:"stack,omitempty"` // of a panic
 }
 
-// Handler does a job and answers what becomes of it. With an error the attempt failed, and the outcome is not looked at: the job is
-// tried again later, and is dead after the last attempt of its kind. The context ends at the kind's time limit, when the lease is
-// lost, and when the worker stops.
+// Handler does a job and answers what becomes of it. With an error the attempt failed, and the outcome is not looked
+// at: the job is tried again later, and is dead after the last attempt of its kind. The context ends at the kind's time
+// limit, when the lease is lost, and when the worker stops.
 type Handler func(ctx context.Context, j Running) (Outcome, error)
 
 // Outcome is what becomes of a job that was attempted without an error. The zero value is Done.
@@ -92,9 +93,9 @@ type current struct {
 
 type currentKey struct{}
 
-// End ends the job that ctx belongs to, with the writes of tx: what a handler writes together with End happens exactly once.
-// Outside a handler, or once more after it took effect, it does nothing. Does the job belong to another worker by now, the error is
-// ErrJobGone, and nothing is written.
+// End ends the job that ctx belongs to, with the writes of tx: what a handler writes together with End happens exactly
+// once. Outside a handler, or once more after it took effect, it does nothing. Does the job belong to another worker by
+// now, the error is ErrJobGone, and nothing is written.
 func End(ctx context.Context, tx Tx) error {
 	c, ok := ctx.Value(currentKey{}).(*current)
 	if !ok || c.ended.isSet() {
@@ -135,8 +136,8 @@ func (x *tx) enqueued(kind string, due time.Time) {
 	}
 }
 
-// enqueueSQL: the run_at of a job that runs here is spent, and the one of a job that is leased elsewhere is the end of the lease. $7 is
-// 1 for a job that runs here.
+// enqueueSQL: the run_at of a job that runs here is spent, and the one of a job that is leased elsewhere is the end of
+// the lease. $7 is 1 for a job that runs here.
 const enqueueSQL = `INSERT INTO jobs (kind, key, payload, run_at, again_at, enqueued) VALUES ($1, $2, $3, $4, $4, $5)
 	ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, generation = jobs.generation + 1, attempt = 0, state = 'waiting',
 	enqueued = excluded.enqueued, again_at = excluded.again_at,

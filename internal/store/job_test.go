@@ -100,8 +100,8 @@ func jobTimeLimit(t *testing.T, s *store.Store) {
 	}
 }
 
-// callersGiveUp lets callers give up at random moments among others who do not: who is told that a write was made finds it, who is told
-// that it was not does not find it.
+// callersGiveUp lets callers give up at random moments among others who do not: who is told that a write was made finds
+// it, who is told that it was not does not find it.
 func callersGiveUp(t *testing.T, s *store.Store) {
 	const writers, each = 50, 200
 	type answer struct {

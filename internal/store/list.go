@@ -68,13 +68,15 @@ func (s *Store) scanJob(r *sql.Rows) (j JobRow, err error) {
 	return j, err
 }
 
-// RetryJob makes a job due now, a dead one with all its attempts before it. It reports false if there is none, or if it runs.
+// RetryJob makes a job due now, a dead one with all its attempts before it. It reports false if there is none, or if it
+// runs.
 func (s *Store) RetryJob(ctx context.Context, kind, key string) (bool, error) {
 	return s.touchJob(ctx, kind, key, `UPDATE jobs SET state = 'waiting', run_at = $3, attempt = 0, generation = generation + 1
 		WHERE kind = $1 AND key = $2 AND leased_until <= $3`)
 }
 
-// DiscardJob takes a job away that does not run: what it was to do is not done. It reports false if there is none, or if it runs.
+// DiscardJob takes a job away that does not run: what it was to do is not done. It reports false if there is none, or
+// if it runs.
 func (s *Store) DiscardJob(ctx context.Context, kind, key string) (bool, error) {
 	return s.touchJob(ctx, kind, key, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND leased_until <= $3`)
 }

@@ -44,7 +44,8 @@ func conflict(err error) bool {
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
-// oncePostgres runs f in a transaction. The end of ctx ends the wait for a connection; a transaction that has begun goes on to its end.
+// oncePostgres runs f in a transaction. The end of ctx ends the wait for a connection; a transaction that has begun
+// goes on to its end.
 func (s *Store) oncePostgres(ctx context.Context, f func(Tx) error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
@@ -95,7 +96,8 @@ func (x *tx) inVain(f func(Tx) error) error {
 	return err
 }
 
-// uncertain tells whether a commit that failed may have been made all the same: the database did not say that it was not.
+// uncertain tells whether a commit that failed may have been made all the same: the database did not say that it was
+// not.
 func uncertain(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {

@@ -64,8 +64,8 @@ func Document[T any](ctx context.Context, q Queryer, query string, args ...any) 
 // Column is a value in a document column.
 type Column struct{ v any }
 
-// JSON makes a value of a document column, to write (any value) and to read (a pointer): its JSON, as text. Reading is tolerant of
-// members that are unknown or missing.
+// JSON makes a value of a document column, to write (any value) and to read (a pointer): its JSON, as text. Reading is
+// tolerant of members that are unknown or missing.
 func JSON(v any) Column { return Column{v} }
 
 // Value implements driver.Valuer.

@@ -1,6 +1,6 @@
-// Package store is the database: SQLite in the data folder, or PostgreSQL, with the same SQL. All writes go through Write; jobs
-// are rows of one leased table. (A queue library was tried on paper: what exists for both databases has no keys by which
-// reconciliations coalesce and timers are moved or cancelled.)
+// Package store is the database: SQLite in the data folder, or PostgreSQL, with the same SQL. All writes go through
+// Write; jobs are rows of one leased table. (A queue library was tried on paper: what exists for both databases has no
+// keys by which reconciliations coalesce and timers are moved or cancelled.)
 package store
 
 import (
@@ -28,21 +28,24 @@ var own embed.FS
 type Options struct {
 	DSN        string // sqlite:PATH or postgres://…
 	Migrations []Migrations
-	// Name is this process's among those that work on one PostgreSQL. It must be held by one process at a time, and be the same after
-	// a restart: then what its dead predecessor was about to do goes on at once, and not when the lease has run out.
+	// Name is this process's among those that work on one PostgreSQL. It must be held by one process at a time, and be the
+	// same after a restart: then what its dead predecessor was about to do goes on at once, and not when the lease has run
+	// out.
 	Name string
 	Log  *slog.Logger
 	Now  func() time.Time // nil for time.Now
-	// Full, if set, is called when the disk of a SQLite database is full. If it returns true, some was freed, and the write is tried again.
+	// Full, if set, is called when the disk of a SQLite database is full. If it returns true, some was freed, and the
+	// write is tried again.
 	Full func() bool
 	// Inspect leaves the tables and the leases as they are: for who only looks.
 	Inspect bool
-	// Twice runs each closure of Write twice, the first time in vain, as PostgreSQL may: so a test finds what it does outside.
+	// Twice runs each closure of Write twice, the first time in vain, as PostgreSQL may: so a test finds what it does
+	// outside.
 	Twice bool
 }
 
-// Migrations are the tables of one stage: files NNNN_name.sql in goose's form at the root of FS, numbered for that stage alone,
-// only ever added to.
+// Migrations are the tables of one stage: files NNNN_name.sql in goose's form at the root of FS, numbered for that
+// stage alone, only ever added to.
 type Migrations struct {
 	Stage string
 	FS    fs.FS

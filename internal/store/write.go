@@ -52,12 +52,12 @@ type write struct {
 // maxBatch bounds how many closures share a commit.
 const maxBatch = 128
 
-// Write runs f in a transaction and returns once its writes are durable. On SQLite closures run one after another and share
-// commits; an error or a panic of f takes back its own writes alone. f does no I/O besides and has no effects outside: it may run
-// again, after a conflict on PostgreSQL or a broken transaction.
+// Write runs f in a transaction and returns once its writes are durable. On SQLite closures run one after another and
+// share commits; an error or a panic of f takes back its own writes alone. f does no I/O besides and has no effects
+// outside: it may run again, after a conflict on PostgreSQL or a broken transaction.
 //
-// The end of ctx withdraws a write that waits: the error is then ctx's, and nothing is written. Once f runs, nothing interrupts it, and
-// Write returns what came of it; ErrOutcomeUnknown if the database does not know either.
+// The end of ctx withdraws a write that waits: the error is then ctx's, and nothing is written. Once f runs, nothing
+// interrupts it, and Write returns what came of it; ErrOutcomeUnknown if the database does not know either.
 func (s *Store) Write(ctx context.Context, f func(Tx) error) error {
 	if s.postgres {
 		return s.writePostgres(ctx, f)
@@ -125,8 +125,8 @@ func (s *Store) writer() {
 	}
 }
 
-// commit makes the writes of a batch in one transaction. Does SQLite take back the whole of it (a full disk, an I/O error), every closure
-// runs again in a transaction of its own, so that each fails for itself.
+// commit makes the writes of a batch in one transaction. Does SQLite take back the whole of it (a full disk, an I/O
+// error), every closure runs again in a transaction of its own, so that each fails for itself.
 func (s *Store) commit(batch []*write) {
 	taken := batch[:0]
 	for _, w := range batch {
@@ -199,7 +199,8 @@ func (s *Store) finish(batch []*write, err error) {
 	}
 }
 
-// savepoint runs the closure so that its failure takes back its own writes alone. An error says that the whole transaction is broken.
+// savepoint runs the closure so that its failure takes back its own writes alone. An error says that the whole
+// transaction is broken.
 func (w *write) savepoint(twice bool) error {
 	const begin, undo, end = "SAVEPOINT one", "ROLLBACK TO one", "RELEASE one"
 	t, ctx := w.tx.t, w.tx.base

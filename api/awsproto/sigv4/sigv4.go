@@ -88,8 +88,8 @@ func Signed(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Authorization"), algorithm) || r.URL.Query().Has("X-Amz-Signature")
 }
 
-// Attempted tells whether a request carries an AWS signature of whatever version, or a part of one: it is meant for an API, never for
-// a page.
+// Attempted tells whether a request carries an AWS signature of whatever version, or a part of one: it is meant for an
+// API, never for a page.
 func Attempted(r *http.Request) bool {
 	if strings.HasPrefix(r.Header.Get("Authorization"), "AWS") {
 		return true
@@ -102,8 +102,8 @@ func Attempted(r *http.Request) bool {
 	return false
 }
 
-// Scope returns region and service of the signature without verifying it, as far as its credential says them, however malformed the rest
-// is; "" where there is none.
+// Scope returns region and service of the signature without verifying it, as far as its credential says them, however
+// malformed the rest is; "" where there is none.
 func Scope(r *http.Request) (region, service string) {
 	credential := r.URL.Query().Get("X-Amz-Credential")
 	if auth, ok := strings.CutPrefix(r.Header.Get("Authorization"), algorithm); ok {
@@ -212,8 +212,9 @@ func (p *parsed) credential(s string) error {
 	return nil
 }
 
-// covered refuses a request with a header that is acted on and not signed: whoever passes a signed request on could set it. The content type
-// may be unsigned, as at AWS: the SDK for PHP never signs it, and who uploads by a presigned URL knows it, not who signed it.
+// covered refuses a request with a header that is acted on and not signed: whoever passes a signed request on could set
+// it. The content type may be unsigned, as at AWS: the SDK for PHP never signs it, and who uploads by a presigned URL
+// knows it, not who signed it.
 func (p *parsed) covered(r *http.Request) error {
 	var not []string
 	if !slices.Contains(p.headers, "host") {
@@ -236,7 +237,8 @@ func (p *parsed) covered(r *http.Request) error {
 	return &Error{NotCovered, "There were headers present in the request which were not signed", not}
 }
 
-// Claim is a signature of which all is checked that needs no body: its form, its time, its key, and that it covers what is acted on.
+// Claim is a signature of which all is checked that needs no body: its form, its time, its key, and that it covers what
+// is acted on.
 type Claim struct {
 	Region, Service string
 	r               *http.Request
@@ -269,8 +271,8 @@ func Begin(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (
 	return &Claim{p.region, p.service, r, p, secret}, nil
 }
 
-// Verify checks the signature of a request against the caller's clock. It does not read the body: who reads it compares its hash with
-// the PayloadHash of the result.
+// Verify checks the signature of a request against the caller's clock. It does not read the body: who reads it compares
+// its hash with the PayloadHash of the result.
 func Verify(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (*Signature, error) {
 	c, err := Begin(ctx, r, now, lookup)
 	if err != nil {
@@ -279,8 +281,8 @@ func Verify(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) 
 	return c.Verify("")
 }
 
-// Verify checks the signature itself. bodyHash is the hash of the body; "" where the request says it in a header, as for S3: then who
-// reads the body compares it with the PayloadHash of the result.
+// Verify checks the signature itself. bodyHash is the hash of the body; "" where the request says it in a header, as
+// for S3: then who reads the body compares it with the PayloadHash of the result.
 func (c *Claim) Verify(bodyHash string) (*Signature, error) {
 	r, p, secret := c.r, c.p, c.secret
 	if bodyHash == "" {

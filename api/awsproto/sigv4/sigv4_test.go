@@ -39,8 +39,8 @@ func request(method, target string, headers ...string) *http.Request {
 	return r
 }
 
-// TestExamples are the examples that AWS publishes: "Authenticating Requests" of the S3 API Reference, and the suite for Signature
-// Version 4.
+// TestExamples are the examples that AWS publishes: "Authenticating Requests" of the S3 API Reference, and the suite
+// for Signature Version 4.
 func TestExamples(t *testing.T) {
 	t.Parallel()
 	const credential = "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,SignedHeaders="

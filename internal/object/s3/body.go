@@ -29,8 +29,8 @@ const (
 	maxChunk  = 16 << 20
 )
 
-// body returns the request's data, decoded and verified: the reader fails at the end, instead of io.EOF, if the data is not what
-// was signed or does not match a checksum.
+// body returns the request's data, decoded and verified: the reader fails at the end, instead of io.EOF, if the data is
+// not what was signed or does not match a checksum.
 func (q *request) body() (*verified, error) {
 	payload := sigv4.UnsignedPayload
 	if q.sig != nil {
@@ -188,8 +188,8 @@ func (v *verified) end() error {
 	return nil
 }
 
-// chunked decodes aws-chunked: SIZE[;chunk-signature=SIG] CRLF DATA CRLF … 0[;…] CRLF [trailers] CRLF. With a chain each chunk is
-// verified before a byte of it is passed on.
+// chunked decodes aws-chunked: SIZE[;chunk-signature=SIG] CRLF DATA CRLF … 0[;…] CRLF [trailers] CRLF. With a chain
+// each chunk is verified before a byte of it is passed on.
 type chunked struct {
 	r          *bufio.Reader
 	chain      *sigv4.Chunks

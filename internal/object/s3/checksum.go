@@ -110,7 +110,8 @@ func (x checksumXML) sumOf(algorithm string) string {
 		"sha1": x.ChecksumSHA1, "sha256": x.ChecksumSHA256}[algorithm]
 }
 
-// compose sums parts' checksums up to the one of the whole, of the kind COMPOSITE: a checksum of their bytes, and their number.
+// compose sums parts' checksums up to the one of the whole, of the kind COMPOSITE: a checksum of their bytes, and their
+// number.
 func compose(algorithm string, parts []object.Part) (string, error) {
 	h := algorithms[algorithm]()
 	for _, p := range parts {

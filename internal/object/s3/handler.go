@@ -1,5 +1,6 @@
-// Package s3 is the S3 face of the object store: the part of S3's REST API that the aws CLI (s3 cp, ls, rm, sync, mb, rb,
-// presign), `aws deploy push` and the transfer managers of the SDKs use. What it does not do answers NotImplemented.
+// Package s3 is the S3 face of the object store: the part of S3's REST API that the aws CLI (s3 cp, ls, rm, sync, mb,
+// rb, presign), `aws deploy push` and the transfer managers of the SDKs use. What it does not do answers
+// NotImplemented.
 package s3
 
 import (
@@ -33,7 +34,8 @@ type Handler struct {
 	Log       *slog.Logger
 }
 
-// Accepts tells whether a request is S3's: a signature for S3 makes it so, however malformed, or a form that carries one; never a cookie.
+// Accepts tells whether a request is S3's: a signature for S3 makes it so, however malformed, or a form that carries
+// one; never a cookie.
 func Accepts(r *http.Request) bool {
 	if _, service := sigv4.Scope(r); service != "" {
 		return service == "s3"
@@ -69,8 +71,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// address finds bucket and key, in the path or, virtual-host style, with the bucket as the first label of a name that goes
-// on as localhost or s3….
+// address finds bucket and key, in the path or, virtual-host style, with the bucket as the first label of a name that
+// goes on as localhost or s3….
 func address(r *http.Request) (bucket, key string) {
 	host := r.Host
 	if h, _, err := net.SplitHostPort(host); err == nil {

@@ -8,8 +8,8 @@ import (
 	"slipway/internal/object"
 )
 
-// Headers of the name x-amz- that are acted on or kept, without that prefix; as at S3, they may stand in the query of a presigned URL.
-// Any other is refused by name: none is dropped.
+// Headers of the name x-amz- that are acted on or kept, without that prefix; as at S3, they may stand in the query of a
+// presigned URL. Any other is refused by name: none is dropped.
 var knownHeaders = []string{
 	"acl", "api-version", "bucket-object-lock-enabled", "checksum-algorithm", "checksum-crc32", "checksum-crc32c", "checksum-crc64nvme",
 	"checksum-mode", "checksum-sha1", "checksum-sha256", "checksum-type", "content-sha256", "copy-source", "copy-source-if-match",
@@ -97,7 +97,8 @@ func noACL() error {
 	return fail(http.StatusBadRequest, "AccessControlListNotSupported", "The bucket does not allow ACLs")
 }
 
-// storageClasses are kept and returned; an object of GLACIER or DEEP_ARCHIVE would have to be restored before it can be read.
+// storageClasses are kept and returned; an object of GLACIER or DEEP_ARCHIVE would have to be restored before it can be
+// read.
 var storageClasses = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
 
 // keptHeaders reads what a client says about how an object is to be kept: it is returned, and has no effect.

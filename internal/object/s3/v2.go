@@ -22,7 +22,8 @@ func isV2(r *http.Request) bool { return r.URL.Query().Has("AWSAccessKeyId") }
 var signedInV2 = []string{"delete", "location", "partNumber", "response-cache-control", "response-content-disposition", "response-content-encoding",
 	"response-content-language", "response-content-type", "response-expires", "uploadId", "uploads", "versionId", "versioning", "versions"}
 
-// verifyV2 checks a Version 2 query ("Signing and authenticating REST requests" in the S3 developer guide) and returns its access key.
+// verifyV2 checks a Version 2 query ("Signing and authenticating REST requests" in the S3 developer guide) and returns
+// its access key.
 func verifyV2(ctx context.Context, r *http.Request, bucket, key string, now time.Time, lookup sigv4.Lookup) (string, error) {
 	query := r.URL.Query()
 	id := query.Get("AWSAccessKeyId")

@@ -78,7 +78,8 @@ func WriteFile(path string, content []byte) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Key derives a key for a purpose other than sealing: for signing what the servers of this key alone read back, such as tokens of lists.
+// Key derives a key for a purpose other than sealing: for signing what the servers of this key alone read back, such as
+// tokens of lists.
 func (s *Sealer) Key(purpose string) []byte {
 	key, err := hkdf.Key(sha256.New, s.key, nil, "slipway "+purpose, 32)
 	if err != nil { // for a length that SHA-256 can't give alone
