@@ -18,7 +18,7 @@ build:
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/slipway ./cmd/slipway
 
 demo: build
-	@$(GO) run ./examples/demo
+	@$(GO) run -trimpath ./examples/demo
 
 # With a C compiler the race detector looks on. The tests of e2e drive the built binary, so it would see nothing there.
 test: build

@@ -42,12 +42,14 @@ func (d *demo) repository(ctx context.Context) error {
 }
 
 func (d *demo) projects(ctx context.Context) error {
-	say("Creating the build projects %s-build and %s-test, and a bucket for artifacts", name, name)
+	say("Creating the build projects %s-build and %s-test with a common cache, and a bucket for artifacts", name, name)
 	for project, buildspec := range map[string]string{name + "-build": "buildspec.yml", name + "-test": "buildspec-test.yml"} {
 		if _, err := d.builds.CreateProject(ctx, &codebuild.CreateProjectInput{
 			Name: &project, ServiceRole: new("arn:aws:iam::123456789012:role/build"),
-			Source:      &codebuild.ProjectSource{Type: codebuild.SourceTypeCodepipeline, Buildspec: &buildspec},
-			Artifacts:   &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeCodepipeline},
+			Source:    &codebuild.ProjectSource{Type: codebuild.SourceTypeCodepipeline, Buildspec: &buildspec},
+			Artifacts: &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeCodepipeline},
+			Cache: &codebuild.ProjectCache{Type: codebuild.CacheTypeLocal, CacheNamespace: new(name),
+				Modes: []codebuild.CacheMode{codebuild.CacheModeLocalCustomCache}},
 			Environment: &codebuild.ProjectEnvironment{Type: codebuild.EnvironmentTypeLinuxContainer, Image: new("host"), ComputeType: codebuild.ComputeTypeBuildGeneral1Small},
 		}); err != nil {
 			return err

@@ -139,8 +139,11 @@ const compatibilityLimits = `## Where Slipway differs
 - CodePipeline: a push starts a pipeline whether ` + "`PollForSourceChanges`" + ` is true, false or absent: there is no EventBridge beside it that could do so instead.
   The execution modes QUEUED and PARALLEL, triggers, stage conditions, ` + "`CODEBUILD_CLONE_REF`" + `, batch builds and actions of other regions are kept and
   returned; a start is refused and says which of them it was.
-- CodeBuild: builds run on the runner's host (in a sandbox where bubblewrap works), whatever image and compute type a project names; the log says so. Batch builds, caches,
-  VPCs, file systems, fleets, debug sessions, parameter-store and secrets-manager variables are refused by name. Unknown keys of a buildspec are warned of in
+- CodeBuild: builds run on the runner's host (in a sandbox where bubblewrap works), whatever image and compute type a project names; the log says so. Batch builds,
+  VPCs, file systems, fleets, debug sessions, parameter-store and secrets-manager variables are refused by name. Of caches the type LOCAL with the mode LOCAL_CUSTOM_CACHE
+  acts: the directories of the buildspec's ` + "`cache.paths`" + `, below the source or ` + "`/root`" + ` (the build's home), are there for the project's next build on the same runner, and for those of all
+  projects of its ` + "`cacheNamespace`" + `, however the build ended. What the source brings outweighs them, of two builds at the same time one has them, and a runner keeps 10 GiB (a tenth of a smaller disk), those of the projects that
+  built last. Caches in S3, the other local modes, and the buildspec's ` + "`cache.key`, `fallback-keys` and `action`" + ` have no effect, and the log says so. Unknown keys of a buildspec are warned of in
   the log, with the likely one. A failed build is retried up to ` + "`autoRetryLimit`" + `, but not a pipeline's: a pipeline retries its stages. A log keeps 1 GiB of output, a
   build 50 GiB of disk; a build has 80 % of the machine's memory and 16,384 processes where the kernel gives the runner control groups. A runner
   without a sandbox takes no builds unless it is started with ` + "`--no-sandbox`" + `.

@@ -63,9 +63,7 @@ func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig) []string {
 	if b.VpcConfig != nil {
 		note("vpcConfig is ignored: the build has the network of the runner.")
 	}
-	if b.Cache != nil && b.Cache.Type != cb.CacheTypeNoCache && b.Cache.Type != "" {
-		note("The cache of type %s is neither restored nor saved.", b.Cache.Type)
-	}
+	all = append(all, cacheNotes(b.Cache)...)
 	if logs != nil {
 		if c := logs.CloudWatchLogs; c != nil && c.Status == cb.LogsConfigStatusTypeDisabled {
 			note("cloudWatchLogs is DISABLED, but the log is kept: it is the only one.")
@@ -88,6 +86,25 @@ func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig) []string {
 	}
 	if p.BuildBatchConfig != nil {
 		note("buildBatchConfig is ignored: this is a single build.")
+	}
+	return all
+}
+
+// cacheNotes says what of a project's cache is not done. The runner acts on local custom caches alone.
+func cacheNotes(c *cb.ProjectCache) (all []string) {
+	if c == nil || c.Type == cb.CacheTypeNoCache || c.Type == "" {
+		return nil
+	}
+	if c.Type != cb.CacheTypeLocal {
+		return []string{fmt.Sprintf("The cache of type %s is neither restored nor saved.", c.Type)}
+	}
+	for _, mode := range c.Modes {
+		if mode != cb.CacheModeLocalCustomCache {
+			all = append(all, fmt.Sprintf("The cache mode %s is ignored.", mode))
+		}
+	}
+	if len(c.Modes) == 0 {
+		all = append(all, "The cache of type LOCAL has no mode and keeps nothing. Give it the mode LOCAL_CUSTOM_CACHE.")
 	}
 	return all
 }

@@ -66,6 +66,8 @@ type Job struct {
 	Progress func(slipway.Progress)
 	// Name is the runner's, for the log.
 	Name string
+	// Caches has the local caches of the runner's projects; nil for none.
+	Caches *cacheStore
 
 	tree    string            // build this working tree in place, and upload nothing
 	inherit map[string]string // with tree: the environment
@@ -81,7 +83,8 @@ type build struct {
 	box         *box
 	spec        *buildspec.Spec
 	shell       *shell
-	git         *gitHelper              // nil unless Git may ask for passwords
+	git         *gitHelper // nil unless Git may ask for passwords
+	cache       buildCache
 	end         context.CancelCauseFunc // ends the build with a reason
 	watching    sync.WaitGroup
 	result      slipway.Result
@@ -108,6 +111,7 @@ func Run(ctx context.Context, job Job) slipway.Result {
 	b.run(ctx)
 	b.end(nil)
 	b.watching.Wait()
+	b.keepCache()
 	b.finish()
 	return b.result
 }
@@ -353,6 +357,7 @@ func (b *build) download(ctx context.Context) error {
 		}
 	}
 	b.log.say("Phases found in YAML: %d", count)
+	b.restoreCache()
 	return nil
 }
 

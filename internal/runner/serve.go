@@ -69,6 +69,7 @@ type server struct {
 	api     slipway.API
 	journal *journal.Journal
 	records records
+	caches  *cacheStore
 	sandbox *Sandbox
 	refuses string // why no builds are taken, "" if they are
 	log     *slog.Logger
@@ -122,6 +123,10 @@ func Serve(ctx context.Context, c Config) error {
 		return fmt.Errorf("runner: %w", err)
 	}
 	defer s.journal.Close()
+	if s.caches, err = openCaches(filepath.Join(dir, "cache")); err != nil {
+		return fmt.Errorf("runner: %w", err)
+	}
+	defer s.caches.close()
 	if s.sandbox, err = FindSandbox(append([]string{dir, c.JournalDir}, c.Hidden...)...); err != nil {
 		if c.NoSandbox {
 			s.log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
@@ -469,7 +474,7 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 	}
 	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
 	result := Run(r.ctx, Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, CA: s.CA, Credentials: s.Credentials, Pass: s.Pass,
-		Progress: p.tell, Name: s.Name})
+		Progress: p.tell, Name: s.Name, Caches: s.caches})
 	p.close()
 	if err := w.Close(); err != nil {
 		s.log.Error("cannot complete a log", "build", id, "error", err)

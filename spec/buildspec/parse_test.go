@@ -95,7 +95,7 @@ func TestParse(t *testing.T) {
 		}
 		what = append(what, u.What)
 	}
-	if got := strings.Join(what, " "); got != "run-as proxy phases.install.runtime-versions reports.cover cache batch" {
+	if got := strings.Join(what, " "); got != "run-as proxy phases.install.runtime-versions reports.cover cache.key cache.action batch" {
 		t.Error(got)
 	}
 }

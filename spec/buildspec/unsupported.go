@@ -32,8 +32,11 @@ func (s *Spec) Unsupported() []Unsupported {
 	if s.Proxy.UploadArtifacts || s.Proxy.Logs {
 		add("proxy", s.placed["proxy"], false, "there is no explicit proxy server")
 	}
-	if s.Cache != nil {
-		add("cache", s.Cache.Place, false, "nothing is restored or saved")
+	if c := s.Cache; c != nil && (c.Key != "" || len(c.FallbackKeys) > 0) {
+		add("cache.key", c.Place, false, "a local cache goes by project and path; caches in S3 are not there yet")
+	}
+	if c := s.Cache; c != nil && !c.Save {
+		add("cache.action", c.Place, false, "a local cache is kept as the build leaves it")
 	}
 	if s.Batch != nil {
 		add("batch", s.Batch.Place, false, "only the build itself runs")

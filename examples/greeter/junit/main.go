@@ -1,111 +1,104 @@
-// Command junit turns the output of `go test -json`, on its standard input, into a JUnit report. It ends with an error if a test failed.
+// Command junit turns the output of `go test -v`, on its standard input, into a JUnit report. It ends with an error if a test failed.
 package main
 
 import (
 	"bufio"
-	"encoding/json"
-	"encoding/xml"
 	"fmt"
+	"io"
 	"os"
-	"sort"
+	"regexp"
 	"strings"
 )
 
-type event struct {
-	Action, Package, Test, Output string
-	Elapsed                       float64
-}
-
-type failure struct {
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
-type testCase struct {
-	Class   string    `xml:"classname,attr"`
-	Name    string    `xml:"name,attr"`
-	Time    float64   `xml:"time,attr"`
-	Failure *failure  `xml:"failure,omitempty"`
-	Skipped *struct{} `xml:"skipped,omitempty"`
-	output  strings.Builder
-}
-
-type suite struct {
-	XMLName  xml.Name    `xml:"testsuite"`
-	Name     string      `xml:"name,attr"`
-	Tests    int         `xml:"tests,attr"`
-	Failures int         `xml:"failures,attr"`
-	Cases    []*testCase `xml:"testcase"`
+// test is a test that has ended.
+type test struct {
+	class, name, verdict, seconds string
+	output                        []string
 }
 
 func main() {
-	s, err := read(bufio.NewScanner(os.Stdin))
-	if err == nil {
-		fmt.Print(xml.Header)
-		encoder := xml.NewEncoder(os.Stdout)
-		encoder.Indent("", "  ")
-		err = encoder.Encode(s)
-	}
+	tests, err := read(os.Stdin)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "junit:", err)
 		os.Exit(2)
 	}
-	fmt.Fprintf(os.Stderr, "%d tests, %d failed\n", s.Tests, s.Failures)
-	if s.Failures > 0 {
+	failed := 0
+	for _, t := range tests {
+		if t.verdict == "FAIL" {
+			failed++
+		}
+	}
+	write(os.Stdout, tests, failed)
+	fmt.Fprintf(os.Stderr, "%d tests, %d failed\n", len(tests), failed)
+	if failed > 0 {
 		os.Exit(1)
 	}
 }
 
-func read(lines *bufio.Scanner) (*suite, error) {
-	cases := map[string]*testCase{}
-	s := &suite{Name: "go test"}
+var (
+	begun  = regexp.MustCompile(`^=== (?:RUN|CONT|NAME) +(\S+)`)
+	ended  = regexp.MustCompile(`^ *--- (PASS|FAIL|SKIP): (\S+) \(([0-9.]+)s\)$`)
+	broken = regexp.MustCompile(`^FAIL\s+(\S+)(?:\s+[0-9.]+s|\s+\[.*\])?$`)
+	passed = regexp.MustCompile(`^ok\s+(\S+)`)
+)
+
+// read collects the tests. Their package is known once the package has ended; one that failed without a test that did is a failure of its own.
+func read(r io.Reader) (tests []*test, err error) {
+	output := map[string][]string{}
+	current, first, failed := "", 0, false
+	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		var e event
-		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return nil, fmt.Errorf("not a line of go test -json: %q", lines.Text())
+		line := lines.Text()
+		if m := begun.FindStringSubmatch(line); m != nil {
+			current = m[1]
+		} else if m := ended.FindStringSubmatch(line); m != nil {
+			failed = failed || m[1] == "FAIL"
+			tests = append(tests, &test{name: m[2], verdict: m[1], seconds: m[3], output: output[m[2]]})
+		} else if m := broken.FindStringSubmatch(line); m != nil && !failed {
+			tests = append(tests, &test{name: "package", verdict: "FAIL", seconds: "0", output: output[current]})
+		} else {
+			output[current] = append(output[current], line)
 		}
-		key := e.Package + " " + e.Test
-		c := cases[key]
-		if c == nil {
-			c = &testCase{Class: e.Package, Name: e.Test}
-			if e.Test == "" {
-				c.Name = "(package)"
+		for _, last := range []*regexp.Regexp{broken, passed} {
+			if m := last.FindStringSubmatch(line); m != nil {
+				for _, t := range tests[first:] {
+					t.class = m[1]
+				}
+				output, current, first, failed = map[string][]string{}, "", len(tests), false
 			}
-			cases[key] = c
-		}
-		switch e.Action {
-		case "output":
-			c.output.WriteString(e.Output)
-		case "pass", "skip", "fail":
-			c.Time = e.Elapsed
-			if e.Action == "fail" {
-				text := strings.TrimSpace(c.output.String())
-				c.Failure = &failure{Message: firstLine(text), Text: text}
-			} else if e.Test == "" {
-				continue // a package is a case of its own only if it failed
-			}
-			if e.Action == "skip" {
-				c.Skipped = &struct{}{}
-			}
-			s.Cases = append(s.Cases, c)
 		}
 	}
-	sort.SliceStable(s.Cases, func(i, j int) bool { return s.Cases[i].Failure != nil && s.Cases[j].Failure == nil })
-	s.Tests = len(s.Cases)
-	for _, c := range s.Cases {
-		if c.Failure != nil {
-			s.Failures++
-		}
-	}
-	return s, lines.Err()
+	return tests, lines.Err()
 }
 
-// firstLine is the first line that says what is wrong, not which test runs.
-func firstLine(text string) string {
-	for _, line := range strings.Split(text, "\n") {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "===") && !strings.HasPrefix(line, "---") {
-			return line
+func write(w io.Writer, tests []*test, failed int) {
+	fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"go test\" tests=\"%d\" failures=\"%d\">\n", len(tests), failed)
+	for _, t := range tests {
+		fmt.Fprintf(w, "  <testcase classname=\"%s\" name=\"%s\" time=\"%s\">", text(t.class), text(t.name), t.seconds)
+		switch t.verdict {
+		case "FAIL":
+			message := strings.TrimSpace(strings.Join(t.output, "\n"))
+			if message == "" {
+				message = "failed"
+			}
+			first, _, _ := strings.Cut(message, "\n")
+			fmt.Fprintf(w, "<failure message=\"%s\">%s</failure>", text(first), text(message))
+		case "SKIP":
+			fmt.Fprint(w, "<skipped/>")
 		}
+		fmt.Fprintln(w, "</testcase>")
 	}
-	return "failed"
+	fmt.Fprintln(w, "</testsuite>")
+}
+
+var escapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;")
+
+// text escapes what has a meaning in XML and drops the control characters that it does not have.
+func text(s string) string {
+	return escapes.Replace(strings.Map(func(r rune) rune {
+		if r < ' ' && r != '\n' && r != '\t' || r == 0x7f || r == 0xfffe || r == 0xffff {
+			return -1
+		}
+		return r
+	}, s))
 }
