@@ -35,7 +35,10 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 	if c.ID != "" {
 		return c.one(ctx, api)
 	}
-	in, all := &slipway.ListReleasesInput{Live: &c.Live}, []slipway.ReleaseSummary{}
+	in, all := &slipway.ListReleasesInput{}, []slipway.ReleaseSummary{}
+	if c.Live {
+		in.Live = &c.Live // false would leave out those that are running
+	}
 	for {
 		page, err := api.slipway.ListReleases(ctx, in)
 		if err != nil {
@@ -66,9 +69,7 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 				terminal.Text(*x.ApplicationName+"/"+*x.DeploymentGroupName),
 				terminal.Text(percent(x.Percent)),
 				terminal.Text(terminal.Ago(x.StartTime, now)),
-				terminal.Text(
-					terminal.Between(x.StartTime, x.EndTime, now),
-				),
+				terminal.Text(terminal.Between(x.StartTime, x.EndTime, now)),
 				terminal.Pointed(x.DeploymentId),
 				terminal.Pointed(change.Author),
 				releaseSaid(change, x),
@@ -132,7 +133,7 @@ func stepRow(x *slipway.Release, i int, now time.Time) []terminal.Cell {
 		ended = x.EndTime // the step that was rolled back ended with its release
 	}
 	began := terminal.Ago(st.StartTime, now)
-	if st.StartTime == nil && st.PlannedTime != nil && x.EndTime == nil {
+	if planned := st.PlannedTime; st.StartTime == nil && planned != nil && planned.After(now) && x.EndTime == nil {
 		began = "in " + terminal.Between(awsproto.At(now), st.PlannedTime, now)
 	}
 	verdict := terminal.Cell{}

@@ -41,8 +41,17 @@ func (p place) secret() map[string]string {
 func (p place) arguments() []string {
 	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
 	for flag, value := range map[string]string{
-		"--region=": p.Region, "--account=": p.Account, "--url=": p.URL, "--regions=": p.Regions, "--hosts=": p.Hosts,
-		"--host-networks=": p.HostNetworks, "--keep=": p.Keep, "--tls-cert=": p.TLSCert, "--tls-key=": p.TLSKey, "--acme=": p.ACME, "--acme-server=": p.ACMEServer,
+		"--region=":        p.Region,
+		"--account=":       p.Account,
+		"--url=":           p.URL,
+		"--regions=":       p.Regions,
+		"--hosts=":         p.Hosts,
+		"--host-networks=": p.HostNetworks,
+		"--keep=":          p.Keep,
+		"--tls-cert=":      p.TLSCert,
+		"--tls-key=":       p.TLSKey,
+		"--acme=":          p.ACME,
+		"--acme-server=":   p.ACMEServer,
 	} {
 		if value != "" {
 			args = append(args, flag+value)
@@ -144,7 +153,8 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if c.NoSandbox {
 		up.Runner = append(up.Runner, "--no-sandbox")
 	}
-	up.Ready = func() error { return c.banner(data, at, before) }
+	here := lookAround(ctx, c.NoSandbox)
+	up.Ready = func() error { return c.banner(data, at, before, <-here) }
 	return up.Run(ctx)
 }
 
@@ -160,24 +170,20 @@ func (c *upCommand) trustOwn(data app.Data) error {
 	return os.Setenv("SLIPWAY_CA", data.AuthorityFile())
 }
 
-// banner says where the page is, how to use it, and, the first time, the key that was made up.
-func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
-	url := c.url()
+// banner says where the page is, which parts work here, how to use it, and, the first time, the key that was made.
+func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool, here works) error {
 	var b strings.Builder
-	fmt.Fprintf(
-		&b,
-		"Slipway is up.\n\n  page     %s\n  region   %s, account %s\n  data     %s\n\n",
-		url,
-		at.Region,
-		at.Account,
-		data,
-	)
+	b.WriteString("Slipway is up.\n\n")
+	fmt.Fprintf(&b, "  page        %s\n", c.url())
+	fmt.Fprintf(&b, "  region      %s, account %s\n", at.Region, at.Account)
+	fmt.Fprintf(&b, "  data        %s\n", data)
+	fmt.Fprintf(&b, "%s\n", here.lines(c.transport()))
 	key, ok, err := data.ReadKey("administrator")
 	if err != nil {
 		return err
 	}
-	if ok && !keyBefore && os.Getenv("SLIPWAY_ACCESS_KEY_ID") == "" &&
-		terminal.IsTerminal(os.Stdout) { // never into a service's log
+	made := ok && !keyBefore && os.Getenv("SLIPWAY_ACCESS_KEY_ID") == ""
+	if made && terminal.IsTerminal(os.Stdout) { // never into a service's log
 		fmt.Fprintf(&b, "The administrator's key, printed this once; it is kept in %s/administrator:\n\n", data.Keys())
 		fmt.Fprintf(&b, "  export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s\n", key.ID, key.Secret)
 	} else {
@@ -186,12 +192,8 @@ func (c *upCommand) banner(data app.Data, at app.Place, keyBefore bool) error {
 	if c.TLSOwn {
 		fmt.Fprintf(&b, "  export AWS_CA_BUNDLE=%s GIT_SSL_CAINFO=%[1]s\n", data.AuthorityFile())
 	}
-	fmt.Fprintf(
-		&b,
-		"  export AWS_ENDPOINT_URL=%s AWS_DEFAULT_REGION=%s\n  aws codepipeline list-pipelines\n\n",
-		url,
-		at.Region,
-	)
+	fmt.Fprintf(&b, "  export AWS_ENDPOINT_URL=%s AWS_DEFAULT_REGION=%s\n", c.url(), at.Region)
+	b.WriteString("  aws codepipeline list-pipelines\n\n")
 	_, err = os.Stdout.WriteString(b.String())
 	return err
 }

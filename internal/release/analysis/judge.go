@@ -105,7 +105,7 @@ func (j *judge) few(d slipway.ReleaseDecision, requests ...int64) string {
 	}
 	for _, n := range requests {
 		if n < j.minimum {
-			return fmt.Sprintf("; too few requests to tell (%d, needed: %d)", n, j.minimum)
+			return j.tooFew(n)
 		}
 	}
 	return "; this may be chance"
@@ -188,7 +188,7 @@ func (j *judge) compareLatency() slipway.ReleaseDecision {
 	case worse:
 		j.found(e, "requests take %.0f %% longer on the new version (%s); this may be the version or its hosts", 100*(factor-1), figures)
 	case j.Canary.Total() < j.minimum || j.Baseline.Total() < j.minimum:
-		j.found(e, "%s; too few requests to tell (%d, needed: %d)", figures, min(j.Canary.Total(), j.Baseline.Total()), j.minimum)
+		j.found(e, "%s%s", figures, j.tooFew(min(j.Canary.Total(), j.Baseline.Total())))
 	default:
 		e.Decision = slipway.ReleaseDecisionPromote
 		j.found(e, "%s", figures)
@@ -233,6 +233,32 @@ func (j *judge) compareErrors() {
 // suspicious is the probability of chance below which more errors are a reason to ask, if not to roll back.
 const suspicious = 0.05
 
+// tooFewRequests begins the reason of each piece of evidence that rests on too few requests.
+const tooFewRequests = "; too few requests to tell"
+
+func (j *judge) tooFew(n int64) string {
+	return fmt.Sprintf("%s (%d, needed: %d)", tooFewRequests, n, j.minimum)
+}
+
+// because joins the reasons of a decision. That there are too few requests is said once, without the figures that say
+// nothing yet: the evidence has them.
+func (j *judge) because(decision slipway.ReleaseDecision) string {
+	var reasons []string
+	few := ""
+	for _, e := range j.evidence {
+		if e.Decision != decision {
+			continue
+		}
+		if _, counts, found := strings.Cut(*e.Text, tooFewRequests); !found {
+			reasons = append(reasons, *e.Text)
+		} else if few == "" {
+			few = strings.TrimPrefix(tooFewRequests, "; ") + counts
+			reasons = append(reasons, few)
+		}
+	}
+	return strings.Join(reasons, "; ") + "."
+}
+
 func (j *judge) verdict() *slipway.ReleaseVerdict {
 	v := &slipway.ReleaseVerdict{Decision: slipway.ReleaseDecisionPromote, Evidence: j.evidence, WindowStart: awsproto.At(j.From), WindowEnd: awsproto.At(j.To)}
 	for _, e := range j.evidence {
@@ -240,13 +266,7 @@ func (j *judge) verdict() *slipway.ReleaseVerdict {
 			v.Decision = e.Decision
 		}
 	}
-	var reasons []string
-	for _, e := range j.evidence {
-		if e.Decision == v.Decision {
-			reasons = append(reasons, *e.Text)
-		}
-	}
-	because := strings.Join(reasons, "; ") + "."
+	because := j.because(v.Decision)
 	switch {
 	case len(j.evidence) == 0:
 		v.Text = new("Nothing was compared: all traffic is on the new version.")

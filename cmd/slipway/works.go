@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"strings"
+	"time"
+
+	"slipway/internal/runner"
+)
+
+// works are the parts of Slipway that depend on the machine, each as one line of what `slipway up` prints.
+type works struct {
+	sandbox, git, containers string
+}
+
+// lookAround looks which parts work here, while the server starts: it takes some milliseconds, and at most a second.
+func lookAround(ctx context.Context, noSandbox bool) <-chan works {
+	found := make(chan works, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		found <- works{
+			sandbox:    sandboxWords(noSandbox, runner.FindSandbox),
+			git:        gitWords(ctx),
+			containers: containerWords(exec.LookPath),
+		}
+	}()
+	return found
+}
+
+// lines are the four lines: sandbox, git, containers, transport.
+func (w works) lines(transport string) string {
+	return fmt.Sprintf("  sandbox     %s\n  git         %s\n  containers  %s\n  transport   %s\n",
+		w.sandbox, w.git, w.containers, transport)
+}
+
+func sandboxWords(noSandbox bool, find func(hidden ...string) (*runner.Sandbox, error)) string {
+	_, err := find()
+	switch {
+	case err == nil:
+		return "bubblewrap works: builds run in it"
+	case noSandbox:
+		return fmt.Sprintf("none (%v): builds run with the rights of the runner", err)
+	}
+	return fmt.Sprintf("none: %v. Builds wait until it works, or until you start with --no-sandbox", err)
+}
+
+func gitWords(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "version").Output()
+	if err != nil {
+		return "not installed: repositories need git 2.36 or newer (apt-get install git)"
+	}
+	return strings.TrimPrefix(strings.TrimSpace(string(out)), "git version ")
+}
+
+func containerWords(look func(file string) (string, error)) string {
+	for _, engine := range []string{"docker", "podman"} {
+		if _, err := look(engine); err == nil {
+			return engine + " is installed; builds do not use it yet and run on this machine, whatever image they name"
+		}
+	}
+	return "no engine is installed; builds need none and run on this machine, whatever image they name"
+}
+
+// transport says whether the server is reached by TLS, and what plain HTTP means there.
+func (p place) transport() string {
+	switch t := p.tls(); {
+	case t.Own:
+		return "https, with a certificate of the data folder's own authority"
+	case t.On():
+		return "https"
+	case strings.HasPrefix(p.url(), "https://"):
+		return "plain HTTP at " + p.Listen + ", behind the TLS proxy at " + p.url()
+	case loopback(p.Listen):
+		return "plain HTTP, reachable from this machine only"
+	}
+	return "plain HTTP: others on the network can read it. Use --tls-own, --tls-cert or --acme"
+}
+
+// loopback tells whether an address to listen at is this machine's alone.
+func loopback(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
