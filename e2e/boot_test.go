@@ -121,7 +121,7 @@ func TestCrashedUpIsAdopted(t *testing.T) {
 	}
 }
 
-// TestGeneratedKey starts without a key in the environment: one is made up, printed once, and kept for its owner.
+// TestGeneratedKey starts without a key in the environment: one is made up and kept for its owner. It is not printed: standard error is a file here, and no terminal.
 func TestGeneratedKey(t *testing.T) {
 	t.Parallel()
 	i := prepare(t, "")
@@ -133,15 +133,6 @@ func TestGeneratedKey(t *testing.T) {
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	_, key, _ := strings.Cut(lines[slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "AWS_SECRET") })], "=")
-	eventually(t, "the key is printed", func() error {
-		if !strings.Contains(i.log.String(), key) {
-			return fmt.Errorf("not in %q", i.log.String())
-		}
-		return nil
-	})
-	i.stop()
-	i.log = new(output)
-	i.start()
 	eventually(t, "it says where the key is", func() error {
 		if !strings.Contains(i.log.String(), "keys/administrator") {
 			return fmt.Errorf("not in %q", i.log.String())
@@ -149,6 +140,6 @@ func TestGeneratedKey(t *testing.T) {
 		return nil
 	})
 	if strings.Contains(i.log.String(), key) {
-		t.Error("the key is printed a second time")
+		t.Error("the key is printed into a file")
 	}
 }

@@ -275,7 +275,10 @@ func operationsOnRules(t *testing.T, c *elb.Client, l types.Listener) {
 	says(t, err, "actions of the type authenticate-oidc")
 	_, err = c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Conditions: path("/c/*"), Actions: fixed("c"),
 		Transforms: []types.RuleTransform{{Type: types.TransformTypeEnumUrlRewrite}}})
-	says(t, err, "does not know the parameter Transforms")
+	says(t, err, "Slipway does not do this: transforms of a rule")
+	_, err = c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Actions: fixed("c"), Conditions: []types.RuleCondition{
+		{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{RegexValues: []string{"^/c"}}}}})
+	says(t, err, "Slipway does not do this: regular expressions in a condition")
 	_, err = c.SetRulePriorities(ctx, &elb.SetRulePrioritiesInput{RulePriorities: []types.RulePriorityPair{{RuleArn: one.RuleArn, Priority: aws.Int32(20)}}})
 	says(t, err, "PriorityInUse")
 	must(c.SetRulePriorities(ctx, &elb.SetRulePrioritiesInput{RulePriorities: []types.RulePriorityPair{{RuleArn: one.RuleArn, Priority: aws.Int32(20)}, {RuleArn: two.RuleArn, Priority: aws.Int32(10)}}}))(t)

@@ -86,6 +86,12 @@ func (s *Service) newBalancer(in *elb.CreateLoadBalancerInput) (*elb.LoadBalance
 	if in.CustomerOwnedIpv4Pool != nil {
 		return nil, refused("a customer owned address pool")
 	}
+	if in.IpamPools != nil {
+		return nil, refused("addresses from an IPAM pool; listeners open where the router's --listen says")
+	}
+	if in.EnablePrefixForIpv6SourceNat == elb.EnablePrefixForIpv6SourceNatEnumOn {
+		return nil, refused("prefixes for source NAT; they are for load balancers of the type network")
+	}
 	if len(in.Subnets) > 0 && len(in.SubnetMappings) > 0 {
 		return nil, invalid("You must specify either subnets or subnet mappings")
 	}
@@ -98,7 +104,7 @@ func (s *Service) newBalancer(in *elb.CreateLoadBalancerInput) (*elb.LoadBalance
 		b.IpAddressType = elb.IpAddressTypeIpv4
 	}
 	for _, m := range in.SubnetMappings {
-		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil {
+		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil || m.SourceNatIpv6Prefix != nil {
 			return nil, refused("addresses of a load balancer in a subnet mapping; its listeners open where the router's --listen says")
 		}
 		in.Subnets = append(in.Subnets, text(m.SubnetId))

@@ -60,6 +60,9 @@ func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
 	n := elb.RuleCondition{Field: new(text(c.Field))}
 	given := map[string]bool{fieldHost: c.HostHeaderConfig != nil, fieldPath: c.PathPatternConfig != nil, fieldHeader: c.HttpHeaderConfig != nil,
 		fieldMethod: c.HttpRequestMethodConfig != nil, fieldQuery: c.QueryStringConfig != nil, fieldSource: c.SourceIpConfig != nil}
+	if expressionsOf(&c) != nil {
+		return n, refused("regular expressions in a condition; give it values, with * and ?")
+	}
 	configured, known := given[*n.Field]
 	if !known {
 		return n, invalid("Condition field '%s' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'", *n.Field)
@@ -109,6 +112,19 @@ func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
 		}
 	}
 	return n, nil
+}
+
+// expressionsOf are the regular expressions of a condition.
+func expressionsOf(c *elb.RuleCondition) []string {
+	switch {
+	case c.HostHeaderConfig != nil && c.HostHeaderConfig.RegexValues != nil:
+		return c.HostHeaderConfig.RegexValues
+	case c.PathPatternConfig != nil && c.PathPatternConfig.RegexValues != nil:
+		return c.PathPatternConfig.RegexValues
+	case c.HttpHeaderConfig != nil && c.HttpHeaderConfig.RegexValues != nil:
+		return c.HttpHeaderConfig.RegexValues
+	}
+	return c.RegexValues
 }
 
 func checkHeaderName(name string) error {

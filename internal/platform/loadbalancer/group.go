@@ -111,6 +111,9 @@ func (s *Service) newGroup(in *elb.CreateTargetGroupInput) (*elb.TargetGroup, er
 	default:
 		return nil, refused("target groups of the protocol %s; HTTP and HTTPS are there", in.Protocol)
 	}
+	if in.TargetControlPort != nil {
+		return nil, refused("a target control port; targets take what the weights and their health say")
+	}
 	if in.Port == nil {
 		return nil, invalid("A port must be specified")
 	}

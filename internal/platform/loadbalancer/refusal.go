@@ -11,6 +11,10 @@ func refused(format string, args ...any) error {
 	return &elb.InvalidConfigurationRequestException{Message: "Slipway does not do this: " + fmt.Sprintf(format, args...)}
 }
 
+func noTransforms() error {
+	return refused("transforms of a rule; requests reach their target with the host and the path that the client sent")
+}
+
 func noBalancer(what string) error {
 	return &elb.LoadBalancerNotFoundException{Message: fmt.Sprintf("Load balancers '[%s]' not found", what)}
 }

@@ -126,6 +126,9 @@ func (s *Service) usable(ctx context.Context, tx store.Tx, balancer string, grou
 
 // CreateRule implements elbv2:CreateRule.
 func (s *Service) CreateRule(ctx context.Context, in *elb.CreateRuleInput) (*elb.CreateRuleOutput, error) {
+	if len(in.Transforms) > 0 {
+		return nil, noTransforms()
+	}
 	conditions, err := normalConditions(in.Conditions)
 	if err != nil {
 		return nil, err
@@ -162,6 +165,9 @@ func freePriority(ctx context.Context, tx store.Tx, listener string, priority in
 
 // ModifyRule implements elbv2:ModifyRule.
 func (s *Service) ModifyRule(ctx context.Context, in *elb.ModifyRuleInput) (*elb.ModifyRuleOutput, error) {
+	if len(in.Transforms) > 0 {
+		return nil, noTransforms()
+	}
 	var r *rule
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
 		if r, err = s.findRule(ctx, tx, *in.RuleArn); err != nil {
