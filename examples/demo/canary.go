@@ -53,7 +53,7 @@ func (d *demo) goodPush(ctx context.Context) error {
 	if err := d.approve(ctx); err != nil {
 		return err
 	}
-	say("A canary release: watch it at %s", d.url)
+	say("A canary release: the new version gets a part of the traffic and is compared with the old one. Watch it at %s", d.url)
 	r, err := d.shift(ctx)
 	if err != nil {
 		return err
@@ -144,10 +144,10 @@ func (d *demo) shift(ctx context.Context) (r *slipway.Release, err error) {
 		if now := fmt.Sprintf("%s at %d %%", r.Status, value(r.Percent)); now != told {
 			versions, failed := d.users.count()
 			if told != "" {
-				detail("   users got %s; %d errors", words(versions), failed)
+				detail("   answers: %s; %d errors", words(versions), failed)
 			}
 			told = now
-			detail("%s", now)
+			detail("%s", releaseWords(r))
 		}
 		return r.Status == slipway.ReleaseStatusPromoted || r.Status == slipway.ReleaseStatusRolledBack, nil
 	})
@@ -156,7 +156,7 @@ func (d *demo) shift(ctx context.Context) (r *slipway.Release, err error) {
 	}
 	for _, s := range r.Steps {
 		if s.Verdict != nil {
-			detail("the verdict at %d %%: %s", value(s.Percent), s.Verdict.Decision)
+			detail("verdict at %d %%: %s", value(s.Percent), decisionWord(s.Verdict.Decision))
 			for _, e := range s.Verdict.Evidence {
 				detail("   %s", value(e.Text))
 			}
@@ -175,7 +175,7 @@ func value[T any](p *T) (v T) {
 func words(versions map[string]int) string {
 	var all []string
 	for _, v := range slices.Sorted(maps.Keys(versions)) {
-		all = append(all, fmt.Sprintf("%d × %s", versions[v], v))
+		all = append(all, fmt.Sprintf("%d from version %s", versions[v], v))
 	}
 	return strings.Join(all, ", ")
 }

@@ -57,9 +57,9 @@ func (d *demo) approval(ctx context.Context) (id, commit string, err error) {
 			}
 			if word := *stage.StageName + " " + string(x.Status); !seen[word] {
 				seen[word] = true
-				detail("%-8s %s", *stage.StageName, x.Status)
+				detail("%-8s %s", *stage.StageName, stateWord(*stage.StageName, x.Status))
 			}
-			if *stage.StageName == "Approve" {
+			if *stage.StageName == approveStage {
 				waits = stage.ActionStates[0].LatestExecution != nil && stage.ActionStates[0].LatestExecution.Token != nil
 			}
 		}
@@ -71,6 +71,9 @@ func (d *demo) approval(ctx context.Context) (id, commit string, err error) {
 	d.executed = id
 	return id, commit, err
 }
+
+// approveStage is the stage of examples/pipeline.json that waits for a person.
+const approveStage = "Approve"
 
 // why says why an execution did not go on.
 func (d *demo) why(ctx context.Context, state *codepipeline.GetPipelineStateOutput, x codepipeline.PipelineExecutionSummary) error {
@@ -107,7 +110,7 @@ func (d *demo) approve(ctx context.Context) error {
 		return err
 	}
 	for _, stage := range state.StageStates {
-		if *stage.StageName == "Approve" {
+		if *stage.StageName == approveStage {
 			_, err := d.pipeline.PutApprovalResult(ctx, &codepipeline.PutApprovalResultInput{PipelineName: new(name), StageName: stage.StageName, ActionName: stage.ActionStates[0].ActionName,
 				Token: stage.ActionStates[0].LatestExecution.Token, Result: &codepipeline.ApprovalResult{Status: codepipeline.ApprovalStatusApproved, Summary: new("The tests passed")}})
 			return err
