@@ -78,10 +78,17 @@ func Run(ctx context.Context, c Config) error {
 		return ended(ctx, err)
 	}
 	a.Log.Info("agent started", "host", a.identity, "server", c.Endpoint, "root", c.Root)
+	return a.work(ctx)
+}
+
+// work takes up what was in hand and takes commands until ctx ends or the server refuses the key. Then no report waits for a server that
+// will not take it: the next start tries it again.
+func (a *agent) work(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer a.running.Wait()
+	defer stop()
 	a.recover(ctx)
-	err = a.poll(ctx)
-	a.running.Wait()
-	return err
+	return a.poll(ctx)
 }
 
 // makeFolders makes the agent's folders. They may go while the agent runs: people empty them when a disk is full.

@@ -3,6 +3,7 @@ package agent
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"slipway/api/awsproto/sigv4"
+	cmd "slipway/api/codedeploycommand"
 )
 
 // madeOn is a zip with the given names, made on a system.
@@ -160,9 +162,24 @@ func TestScriptLogsAreNotForOthers(t *testing.T) {
 	}
 }
 
+// leaveResult leaves the record of a command whose result was not reported when the agent ended.
+func leaveResult(t *testing.T, root string) {
+	t.Helper()
+	a := &agent{paths: paths{root}}
+	track, err := a.takeUp("d-1", &cmd.HostCommandInstance{HostCommandIdentifier: new("i"), CommandName: new("AfterInstall"), DeploymentExecutionId: new("d-1")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer track.file.Close()
+	if err := errors.Join(track.start(), track.end(&result{Status: "Succeeded"})); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestAWrongKeyEndsTheAgent with the reason, rather than asking for ever.
 func TestAWrongKeyEndsTheAgent(t *testing.T) {
-	for _, known := range []bool{false, true} {
+	for _, x := range []struct{ known, unreported bool }{{false, false}, {true, false}, {true, true}} {
+		known := x.known
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("X-Amz-Target") == "" {
 				w.WriteHeader(http.StatusForbidden)
@@ -176,6 +193,9 @@ func TestAWrongKeyEndsTheAgent(t *testing.T) {
 		c := Config{Endpoint: server.URL, Region: "us-east-1", Credentials: sigv4.Credentials{AccessKeyID: "AKIDWRONG", SecretAccessKey: "x"}, Name: "host-1", Root: t.TempDir()}
 		if known {
 			c.Name, c.HostIdentifier = "", "arn:aws:codedeploy:us-east-1:123456789012:instance/host-1"
+		}
+		if x.unreported {
+			leaveResult(t, c.Root)
 		}
 		err := Run(t.Context(), c)
 		server.Close()
