@@ -20,12 +20,8 @@ const maxDescription = 256
 
 // CreateDeployment implements codedeploy:CreateDeployment for servers, in place, from S3.
 func (s *Service) CreateDeployment(ctx context.Context, in *cd.CreateDeploymentInput) (*cd.CreateDeploymentOutput, error) {
-	x, err := s.resolve(ctx, in)
-	if err != nil {
-		return nil, err
-	}
 	var id string
-	err = s.db.Write(ctx, func(tx store.Tx) (err error) {
+	err := s.resolved(ctx, in, func(tx store.Tx, x *traffic) (err error) {
 		id, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}, x)
 		return err
 	})
@@ -37,11 +33,7 @@ func (s *Service) CreateDeployment(ctx context.Context, in *cd.CreateDeploymentI
 
 // CreateForPipeline creates a deployment once for a key: asked again with the same key it returns the same deployment.
 func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.CreateDeploymentInput) (deploymentID string, err error) {
-	x, err := s.resolve(ctx, in)
-	if err != nil {
-		return "", err
-	}
-	err = s.db.Write(ctx, func(tx store.Tx) error {
+	err = s.resolved(ctx, in, func(tx store.Tx, x *traffic) error {
 		ok, err := store.Find(ctx, tx, []any{&deploymentID}, `SELECT deployment FROM deploy_keys WHERE key = $1`, key)
 		if err != nil || ok {
 			return err

@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	cd "slipway/api/codedeploy"
@@ -71,14 +72,49 @@ func (x *traffic) of(t *rollout.Target) []string {
 	return []string{x.To}
 }
 
-// resolve finds the target groups that a deployment to a group needs; nil if it moves no traffic. It calls the load balancer, so that it is
-// done before the deployment is written.
-func (s *Service) resolve(ctx context.Context, in *cd.CreateDeploymentInput) (*traffic, error) {
-	wanted := *in
-	_, g, c, err := s.parts(ctx, s.db, &wanted)
-	if err != nil {
-		return nil, err
+// resolved finds what a deployment does to traffic and writes it. The load balancer is called before the transaction, which looks
+// again at what that call went by: if another deployment made the other side live meanwhile, or the group was changed, both are done anew.
+func (s *Service) resolved(ctx context.Context, in *cd.CreateDeploymentInput, write func(store.Tx, *traffic) error) error {
+	for {
+		g, c, err := s.routed(ctx, s.db, in)
+		if err != nil {
+			return err
+		}
+		x, err := s.resolve(ctx, g, c)
+		if err != nil {
+			return err
+		}
+		stale := false
+		err = s.db.Write(ctx, func(tx store.Tx) error {
+			nowGroup, nowConfig, err := s.routed(ctx, tx, in)
+			if err != nil {
+				return err
+			}
+			if stale = !sameTraffic(g, nowGroup) || !reflect.DeepEqual(c.TrafficRoutingConfig, nowConfig.TrafficRoutingConfig); stale {
+				return nil
+			}
+			return write(tx, x)
+		})
+		if err != nil || !stale {
+			return err
+		}
 	}
+}
+
+// routed is what decides how a deployment moves traffic: its group and its configuration.
+func (s *Service) routed(ctx context.Context, q store.Queryer, in *cd.CreateDeploymentInput) (*group, *cd.DeploymentConfigInfo, error) {
+	wanted := *in // parts completes what it is given
+	_, g, c, err := s.parts(ctx, q, &wanted)
+	return g, c, err
+}
+
+// sameTraffic tells whether two readings of a group say the same of its traffic: the live side, the style and the target groups.
+func sameTraffic(a, b *group) bool {
+	return a.side == b.side && reflect.DeepEqual(a.DeploymentStyle, b.DeploymentStyle) && reflect.DeepEqual(a.LoadBalancerInfo, b.LoadBalancerInfo)
+}
+
+// resolve finds the target groups that a deployment to a group needs; nil if it moves no traffic.
+func (s *Service) resolve(ctx context.Context, g *group, c *cd.DeploymentConfigInfo) (*traffic, error) {
 	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl || g.ComputePlatform != cd.ComputePlatformServer {
 		return nil, nil
 	}

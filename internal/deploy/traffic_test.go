@@ -26,6 +26,7 @@ type balancer struct {
 	members map[string]map[string]bool // address by target group
 	sick    map[string]bool            // addresses that do not get healthy
 	changed func()
+	asked   func() // if set, called once when somebody looks a target group up
 }
 
 func groupARN(name string) string {
@@ -33,6 +34,13 @@ func groupARN(name string) string {
 }
 
 func (b *balancer) DescribeTargetGroups(_ context.Context, in *elbv2.DescribeTargetGroupsInput) (*elbv2.DescribeTargetGroupsOutput, error) {
+	b.mu.Lock()
+	asked := b.asked
+	b.asked = nil
+	b.mu.Unlock()
+	if asked != nil {
+		asked()
+	}
 	if strings.HasPrefix(in.Names[0], "no-") {
 		return nil, &elbv2.TargetGroupNotFoundException{Message: "One or more target groups not found"}
 	}
@@ -249,6 +257,29 @@ func TestBlueGreen(t *testing.T) {
 	w.releases.end(id, deploy.Released{Shifted: true})
 	if d := w.wait(id); d.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("%+v", d.ErrorInformation)
+	}
+}
+
+// TestBlueGreenTakesTheSideThatIsIdle creates a deployment whose look at the load balancer takes so long that meanwhile another one makes the
+// other side live: it must not install on the side that carries the traffic now.
+func TestBlueGreenTakesTheSideThatIsIdle(t *testing.T) {
+	w := newWorld(t)
+	w.coloured()
+	w.first()
+	w.balancer.asked = func() {
+		id := w.deploy(w.release("v2", nil))
+		next(t, w.releases.begun)
+		w.releases.end(id, deploy.Released{Shifted: true})
+		if d := w.wait(id); d.Status != types.DeploymentStatusSucceeded {
+			t.Errorf("%+v", d.ErrorInformation)
+		}
+	}
+	id := w.deploy(w.release("v3", nil))
+	if s := next(t, w.releases.begun); s.DeploymentID != id || s.From != groupARN("green") || s.To != groupARN("blue") {
+		t.Fatalf("%+v", s)
+	}
+	if got := w.balancer.in("green"); got != "10.0.0.3:80 10.0.0.4:80" {
+		t.Errorf("the live side has %s", got)
 	}
 }
 
