@@ -122,9 +122,18 @@ func (b *browser) open(path string) {
 	b.do(chromedp.Navigate(b.url + path))
 }
 
+// click clicks on an element. A live page may replace it between the look and the click, which then did not happen: it is looked up again.
 func (b *browser) click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.WaitVisible(selector), chromedp.Click(selector))
+	for {
+		err := chromedp.Do(b.ctx, chromedp.WaitVisible(selector), chromedp.Click(selector))
+		if err == nil {
+			return
+		}
+		if b.ctx.Err() != nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+			b.t.Fatalf("click %s: %v", selector, err)
+		}
+	}
 }
 
 // glance evaluates something on a page that may go away meanwhile.
