@@ -125,12 +125,14 @@ func (b *browser) open(path string) {
 // click clicks on an element. A live page may replace it between the look and the click, which then did not happen: it is looked up again.
 func (b *browser) click(selector string) {
 	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
 	for {
-		err := chromedp.Do(b.ctx, chromedp.WaitVisible(selector), chromedp.Click(selector))
+		err := chromedp.Do(ctx, chromedp.WaitVisible(selector), chromedp.Click(selector))
 		if err == nil {
 			return
 		}
-		if b.ctx.Err() != nil || !strings.Contains(err.Error(), "Could not find node with given id") {
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "Could not find node with given id") {
 			b.t.Fatalf("click %s: %v", selector, err)
 		}
 	}

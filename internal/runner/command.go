@@ -1,0 +1,123 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/spec/buildspec"
+)
+
+func (b *build) openShell(out *output) {
+	argv := []string{"/bin/sh"}
+	if strings.Contains(b.spec.Env.Shell, "bash") {
+		argv = []string{"bash", "--norc", "--noprofile"}
+	}
+	env := environment(b.order, b.spec, b.box, b.Pass, b.inherit)
+	if v := b.result.ResolvedSourceVersion; v != "" {
+		env["CODEBUILD_RESOLVED_SOURCE_VERSION"] = v
+	}
+	base := append(baseEnvironment(), leftMark+value(b.order.Build.Id))
+	initial := exports(env) + "cd " + quoted(b.box.source()) + "\n"
+	if b.Sandbox == nil { // nothing stands between the runner and the shell that a variable could harm
+		base, initial = nil, "cd "+quoted(b.box.source())+"\n"
+		for name, v := range env {
+			if isName(name) && !strings.ContainsRune(v, 0) {
+				base = append(base, name+"="+v)
+			}
+		}
+	}
+	b.shell = &shell{box: b.box, argv: argv, env: base, out: out, initial: initial}
+	b.log.say("Moving to directory %s", b.box.source())
+}
+
+// commands runs the commands of a phase and those of its finally, as often as on-failure says.
+func (b *build) commands(ctx context.Context, kind codebuild.BuildPhaseType, p buildspec.Phase) error {
+	for try := 0; ; try++ {
+		err := b.once(ctx, kind, p)
+		if err == nil || ctx.Err() != nil || p.OnFailure.Action != buildspec.Retry || try >= p.OnFailure.Count {
+			return err
+		}
+		if wanted, bad := regexp.MatchString(p.OnFailure.Pattern, err.Error()); bad != nil || !wanted {
+			return err
+		}
+		b.log.say("Retrying phase %s (%d of %d): %s", kind, try+1, p.OnFailure.Count, err)
+		b.result.Cause = nil
+		if err := b.setSucceeding(ctx, !b.failed); err != nil {
+			return err
+		}
+	}
+}
+
+func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p buildspec.Phase) error {
+	err := b.list(ctx, kind, p.Commands)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		if e := b.setSucceeding(ctx, false); e != nil {
+			return e
+		}
+	}
+	if last := b.list(ctx, kind, p.Finally); err == nil {
+		err = last
+	}
+	if err != nil && ctx.Err() == nil {
+		if e := b.setSucceeding(ctx, false); e != nil {
+			return e
+		}
+	}
+	if err == nil && kind == codebuild.BuildPhaseTypePostBuild || ctx.Err() == nil && kind == codebuild.BuildPhaseTypePostBuild {
+		if e := b.export(ctx); err == nil {
+			err = e
+		}
+	}
+	return err
+}
+
+// list runs commands up to the first that fails.
+func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, commands []buildspec.Command) error {
+	for _, c := range commands {
+		shown := strings.TrimRight(c.Text, "\n")
+		b.log.say("Running command %s", shown)
+		first := b.log.begin()
+		text := c.Text
+		if b.spec.Version == "0.1" { // a shell of its own
+			text = strings.Join(b.shell.argv, " ") + " -c " + quoted(text)
+		}
+		status, err := b.shell.run(ctx, text)
+		switch {
+		case err != nil:
+			return err
+		case status == 0:
+			continue
+		default:
+			b.log.say("Command did not exit successfully %s exit status %d", shown, status)
+			err = fail(commandError, "Error while executing command: %s. Reason: exit status %d", shown, status)
+			if b.box.group.exhausted() {
+				err = fail(commandError, "Error while executing command: %s. Reason: exit status %d; the build had used up its memory, %s", shown, status, bytesText(b.box.group.limit))
+			}
+		}
+		if b.result.Cause == nil {
+			b.result.Cause = &slipway.Cause{Phase: string(kind), Command: shown, ExitCode: new(int32(status)), Message: err.Error(), Line: &first, Lines: b.log.telling()}
+		}
+		return err
+	}
+	return nil
+}
+
+func (b *build) setSucceeding(ctx context.Context, yes bool) error {
+	if b.succeeding == yes {
+		return nil
+	}
+	b.succeeding = yes
+	n := 0
+	if yes {
+		n = 1
+	}
+	_, err := b.shell.run(ctx, fmt.Sprintf("export CODEBUILD_BUILD_SUCCEEDING=%d", n))
+	return err
+}

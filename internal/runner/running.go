@@ -1,0 +1,150 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"slipway/api/slipway"
+	"slipway/internal/fault"
+	"slipway/internal/journal"
+)
+
+func (s *server) run(id string, o slipway.Order, r *running) {
+	if err := s.records.keepStarted(id); err != nil {
+		s.log.Error("cannot start a build", "build", id, "error", err)
+		s.end(id, r, lost("The runner cannot write its record of this build: "+err.Error()))
+		return
+	}
+	w, err := s.journal.Append(journal.Name{Group: o.Group, Stream: o.Stream})
+	if err != nil {
+		s.end(id, r, lost("The runner cannot write the build's log: "+err.Error()))
+		return
+	}
+	dir := filepath.Join(s.Dir, "builds", o.Stream)
+	if filepath.Dir(dir) != filepath.Join(s.Dir, "builds") {
+		dir = filepath.Join(s.Dir, "builds", fmt.Sprintf("slot-%d", r.slot))
+	}
+	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
+	result := Run(r.ctx, Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, CA: s.CA, Credentials: s.Credentials, Pass: s.Pass,
+		Progress: p.tell, Name: s.Name, Caches: s.caches})
+	p.close()
+	if err := w.Close(); err != nil {
+		s.log.Error("cannot complete a log", "build", id, "error", err)
+	}
+	if err := s.records.keepResult(id, result); err != nil {
+		s.log.Error("cannot keep a result", "build", id, "error", err)
+	}
+	s.started.Go(func() { // while the result is on its way
+		if err := removeAll(dir); err != nil {
+			s.log.Warn("cannot remove a build's folder", "folder", dir, "error", err)
+		}
+	})
+	s.leave(r)
+	s.report(id, r, result)
+}
+
+// end keeps a result and reports it.
+func (s *server) end(id string, r *running, result slipway.Result) {
+	if err := s.records.keepResult(id, result); err != nil {
+		s.log.Error("cannot keep a result", "build", id, "error", err)
+	}
+	s.report(id, r, result)
+}
+
+// report hands a result to the server, as often as it takes. A runner that ends leaves it for the next.
+func (s *server) report(id string, r *running, result slipway.Result) {
+	text, err := json.Marshal(result)
+	if err != nil {
+		s.log.Error("cannot write a result", "build", id, "error", err)
+		return
+	}
+	deadline, end := s.grace()
+	defer end()
+	for pause := time.Duration(0); ; {
+		if s.forgotten(r) {
+			s.done(id)
+			return
+		}
+		call, cancel := context.WithTimeout(deadline, callLimit)
+		_, err := s.api.CompleteBuild(call, &slipway.CompleteBuildInput{Id: &id, Runner: &s.Name, Result: text})
+		cancel()
+		if err == nil {
+			fault.Point("runner.reported")
+			s.done(id)
+			return
+		}
+		if _, gone := errors.AsType[*slipway.BuildNotFoundException](err); gone {
+			s.done(id)
+			return
+		}
+		if deadline.Err() != nil {
+			return
+		}
+		pause = min(max(2*pause, 50*time.Millisecond), maxBackoff)
+		s.log.Warn("a result is not taken", "build", id, "error", err, "again", pause)
+		wait(deadline, pause)
+	}
+}
+
+func (s *server) done(id string) {
+	if err := s.records.forget(id); err != nil {
+		s.log.Error("cannot remove a record", "build", id, "error", err)
+	}
+	s.remove(id)
+}
+
+// update tells the server how far a build is, once; nothing depends on it.
+func (s *server) update(id string, r *running, p slipway.Progress) {
+	text, err := json.Marshal(p)
+	if err != nil {
+		return
+	}
+	call, cancel := context.WithTimeout(s.work, callLimit)
+	defer cancel()
+	out, err := s.api.UpdateBuild(call, &slipway.UpdateBuildInput{Id: &id, Runner: &s.Name, Progress: text})
+	if err == nil && value(out.Stop) {
+		r.cancel(errStopped)
+	}
+}
+
+// progress passes on the newest progress of a build; what comes while one is on its way replaces what waits.
+type progress struct {
+	next chan slipway.Progress
+	mu   sync.Mutex
+}
+
+func newProgress(send func(slipway.Progress)) *progress {
+	p := &progress{next: make(chan slipway.Progress, 1)}
+	go func() {
+		for n := range p.next {
+			send(n)
+		}
+	}()
+	return p
+}
+
+func (p *progress) tell(n slipway.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.next:
+	default:
+	}
+	p.next <- n
+}
+
+// close drops what has not been sent: the result says it all.
+func (p *progress) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.next:
+	default:
+	}
+	close(p.next)
+}
