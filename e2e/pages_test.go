@@ -62,7 +62,7 @@ func TestPages(t *testing.T) {
 		{"diff", "/repositories/way/diff?" + url.Values{"from": {first}, "to": {second}}.Encode(), "1 line added"},
 		{"access", "/settings", keyID},
 		{"hosts", "/settings/hosts", "way=yes"},
-		{"processes", "/settings/processes", "Here"},
+		{"processes", "/settings/processes", "Connected"},
 		{"find", "/find?q=way", "Repository"},
 	} {
 		b.visit(page.name, page.path, page.shows)

@@ -12,16 +12,16 @@ import (
 type agentCommand struct {
 	client
 	Name    string `help:"Name of the on-premises instance that this host is." env:"SLIPWAY_HOST"`
-	Root    string `help:"Folder before every absolute path: several hosts fit on one machine, and nothing is written outside it." type:"path"`
-	Service string `help:"Where the service of this host takes requests from the load balancer, as IP:PORT. Deployments with traffic control need it."`
-	Config  string `help:"The file with the host's key, as AWS's tools write it; used if the environment holds no key." default:"/etc/codedeploy-agent/conf/codedeploy.onpremises.yml" type:"path"`
+	Root    string `help:"Folder that stands before every absolute path; scripts find it in SLIPWAY_ROOT." type:"path"`
+	Service string `help:"Address (IP:PORT) at which the load balancer reaches the service of this host."`
+	Config  string `help:"File with the host's key, as AWS's tools write it; used without a key in the environment." default:"/etc/codedeploy-agent/conf/codedeploy.onpremises.yml" type:"path"`
 }
 
 func (*agentCommand) Help() string {
-	return "CreateHost makes the key of a host.\n\n" +
-		"  slipway api slipway CreateHost '{\"name\": \"host-1\", \"tags\": {\"service\": \"web\"}}'\n" +
-		"  slipway agent --endpoint http://slipway.example.com:8080 --name host-1 --root /srv/host-1 --service " +
-		"10.0.0.7:8000"
+	const example = "--endpoint http://slipway.example.com:8080 --name host-1 --root /srv/host-1 --service 10.0.0.7:8000"
+	return "`slipway hosts create` prints the key of a host, for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n\n" +
+		"  slipway hosts create host-1 --tag service=web\n" +
+		"  slipway agent " + example
 }
 
 func (c *agentCommand) Run(ctx context.Context) error {
@@ -39,7 +39,7 @@ func (c *agentCommand) Run(ctx context.Context) error {
 		if errors.Is(ferr, fs.ErrNotExist) {
 			return errors.New(
 				"the agent needs the key of its host: in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in " + c.Config +
-					". `slipway api slipway CreateHost '{\"name\": \"NAME\"}'` makes one",
+					". `slipway hosts create NAME` makes one",
 			)
 		}
 		if ferr != nil {

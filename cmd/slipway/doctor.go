@@ -12,13 +12,13 @@ import (
 type doctorCommand struct {
 	Data     string `help:"The data folder." default:"slipway-data" env:"SLIPWAY_DATA" type:"existingdir"`
 	Database string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
-	Adopt    bool   `help:"Let the data folder belong to the database, though it belonged to another: what the database does not know goes to quarantine/ after a day."`
+	Adopt    bool   `help:"Bind the data folder to this database, though it belonged to another."`
 }
 
 func (*doctorCommand) Help() string {
-	return "It looks at the data folder, the database, every repository and object, at git and the sandbox, and says " +
-		"what is wrong and the cure. " +
-		"It changes nothing, and may run beside the server. It ends with 1 if it found something wrong.\n\n" +
+	return "Checks the data folder, the database, every repository and object, git and the sandbox, and says how to " +
+		"mend what is wrong.\n" +
+		"It changes nothing, and may run beside the server. The exit code is 1 if something is wrong.\n\n" +
 		"  slipway doctor --data /srv/slipway"
 }
 

@@ -19,13 +19,12 @@ type jobsCommand struct {
 type jobsListCommand struct {
 	client
 	printer
-	Dead bool `help:"Only those that have failed for good."`
+	Dead bool `help:"Only dead jobs: those that failed at their last attempt."`
 }
 
 func (*jobsListCommand) Help() string {
-	return "A job is what the server has to do for a state that it keeps: start an action, shift traffic, tell of an " +
-		"event. A job that fails is tried again; " +
-		"after its last attempt it is dead and stays in this list.\n\n" +
+	return "A job is one piece of the server's own work: starting an action, shifting traffic, sending an event.\n" +
+		"A failed job is tried again; after its last attempt it is dead and stays in this list.\n\n" +
 		"  slipway jobs\n" +
 		"  slipway jobs --dead\n" +
 		"  slipway jobs retry pipeline.start 1234"
@@ -66,9 +65,9 @@ func (c *jobsListCommand) Run(ctx context.Context) error {
 			)
 		}
 		if len(all) == 0 && c.Dead {
-			t.Note("No job has failed for good.")
+			t.Note("No failed jobs.")
 		} else if len(all) == 0 {
-			t.Note("No job waits or runs.")
+			t.Note("No jobs are waiting or running.")
 		}
 	})
 }

@@ -25,10 +25,10 @@ var version = "dev" // set by the build
 type commands struct {
 	Up           upCommand           `cmd:"" help:"Start everything for one machine: the server with its pages, a runner, and a router once there is a load balancer."`
 	Run          runCommand          `cmd:"" help:"Run the buildspec of this working tree here, with no server."`
-	Validate     validateCommand     `cmd:"" help:"Check buildspecs, appspecs and pipeline files; says the place of every error."`
-	Logs         logsCommand         `cmd:"" help:"Print the log of a build, with -f as it grows; or what the scripts of a deployment printed."`
+	Validate     validateCommand     `cmd:"" help:"Check buildspec, appspec and pipeline files; print each error with its line."`
+	Logs         logsCommand         `cmd:"" help:"Print the log of a build (-f follows it), or the script output of a deployment."`
 	Why          whyCommand          `cmd:"" help:"Say why a pipeline, a build or a deployment failed."`
-	Watch        watchCommand        `cmd:"" help:"The live board: where every change is, and what waits for whom."`
+	Watch        watchCommand        `cmd:"" help:"Show the live board: where every change is, and what waits for a decision."`
 	Pipelines    pipelinesCommand    `cmd:"" help:"List the pipelines, or the executions of one."`
 	Builds       buildsCommand       `cmd:"" help:"List builds, or the phases of one."`
 	Deployments  deploymentsCommand  `cmd:"" help:"List deployments, or the hosts of one."`
@@ -38,25 +38,25 @@ type commands struct {
 	Projects     projectsCommand     `cmd:"" help:"List build projects; create or delete one."`
 	Policies     policiesCommand     `cmd:"" help:"Get, put or delete the release policy of a deployment group."`
 	Alarms       alarmsCommand       `cmd:"" help:"List alarms with their states; create, change or delete one."`
-	S3           s3Command           `cmd:"" name:"s3" help:"Create buckets; list, copy and delete objects: what aws s3 does, without it."`
+	S3           s3Command           `cmd:"" name:"s3" help:"Create buckets; list, copy and delete objects, without the aws CLI."`
 	Repositories repositoriesCommand `cmd:"" help:"List repositories."`
 	Reports      reportsCommand      `cmd:"" help:"List test reports, or the tests of one."`
-	Approve      approveCommand      `cmd:"" help:"Approve the change that waits in a pipeline; alone, list what waits."`
+	Approve      approveCommand      `cmd:"" help:"Approve the change that waits in a pipeline; without a name, list what waits."`
 	Reject       rejectCommand       `cmd:"" help:"Reject the change that waits in a pipeline."`
-	Rollback     rollbackCommand     `cmd:"" help:"Go back to what ran before a deployment or a release."`
-	Promote      promoteCommand      `cmd:"" help:"Let a release take its next step, or a deployment that waits go on."`
-	Pause        pauseCommand        `cmd:"" help:"Hold a release, or the way into a stage."`
-	Resume       resumeCommand       `cmd:"" help:"Let go on what was paused."`
-	Retry        retryCommand        `cmd:"" help:"Run again what failed: a stage, a build, a deployment."`
+	Rollback     rollbackCommand     `cmd:"" help:"Roll a release, a deployment or a group back to its last good version."`
+	Promote      promoteCommand      `cmd:"" help:"Move a release to its next step, or let a waiting deployment continue."`
+	Pause        pauseCommand        `cmd:"" help:"Pause a release, or close the transition into a stage."`
+	Resume       resumeCommand       `cmd:"" help:"Resume a paused release, or open the transition into a stage."`
+	Retry        retryCommand        `cmd:"" help:"Retry a failed stage, build or deployment."`
 	Stop         stopCommand         `cmd:"" help:"Stop a build, a deployment or an execution."`
-	API          apiCommand          `cmd:"" name:"api" help:"Call any operation of the API with JSON: what the aws CLI does, without it."`
-	Server       serverCommand       `cmd:"" help:"The server alone: API, pages, Git, engine."`
-	Runner       runnerCommand       `cmd:"" help:"A runner alone: takes builds and runs them."`
-	Router       routerCommand       `cmd:"" help:"A router alone: takes the requests of load balancers and sends them to their targets."`
-	Agent        agentCommand        `cmd:"" help:"The agent of a host that is deployed to."`
+	API          apiCommand          `cmd:"" name:"api" help:"Call any operation of the API with JSON, without the aws CLI."`
+	Server       serverCommand       `cmd:"" help:"Start the server alone: API, pages, Git, engine."`
+	Runner       runnerCommand       `cmd:"" help:"Start a runner alone: it takes builds and runs them."`
+	Router       routerCommand       `cmd:"" help:"Start a router alone: it serves the listeners of load balancers."`
+	Agent        agentCommand        `cmd:"" help:"Start the agent of a host, which installs deployments there."`
 	Jobs         jobsCommand         `cmd:"" help:"List the server's jobs; retry or discard one that failed."`
-	Doctor       doctorCommand       `cmd:"" help:"Look whether a data folder and its database are well, and say the cure of what is not."`
-	GitHelper    credentialCommand   `cmd:"" name:"git-credential" help:"A credential helper for git: signs as the aws CLI's does."`
+	Doctor       doctorCommand       `cmd:"" help:"Check a data folder and its database; say how to mend what is wrong."`
+	GitHelper    credentialCommand   `cmd:"" name:"git-credential" help:"Sign git's requests, as the aws CLI's credential helper does."`
 	Completion   completionCommand   `cmd:"" help:"Print a script that completes commands and names in bash, zsh or fish."`
 	Reference    referenceCommand    `cmd:"" hidden:"" help:"Print the reference of all commands, docs/commands.md."`
 	Complete     completeCommand     `cmd:"" hidden:"" help:"Answer a shell's completion."`

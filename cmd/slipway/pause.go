@@ -11,13 +11,13 @@ import (
 type pauseCommand struct {
 	client
 	printer
-	Of     string `arg:"" name:"deployment|pipeline/stage" help:"A release by its deployment (d-…), or the way into a stage."`
+	Of     string `arg:"" name:"deployment|pipeline/stage" help:"A release by its deployment (d-…), or the stage to close."`
 	Reason string `short:"m" help:"Why, for those who come later." placeholder:"TEXT"`
 }
 
 func (*pauseCommand) Help() string {
-	return "A release keeps its weights, and no further step begins. No change enters a stage whose way in is paused; " +
-		"those in it go on.\n\n" +
+	return "A paused release keeps its traffic as it is, and no further step begins. No change enters a closed stage; " +
+		"those in it continue.\n\n" +
 		"  slipway pause d-A1B2C3D4E -m 'looking at the errors'\n" +
 		"  slipway pause web/Production -m 'release freeze'"
 }
@@ -71,7 +71,7 @@ func (c *pauseCommand) Run(ctx context.Context) error {
 type resumeCommand struct {
 	client
 	printer
-	Of string `arg:"" name:"deployment|pipeline/stage" help:"What was paused: a release by its deployment (d-…), or the way into a stage."`
+	Of string `arg:"" name:"deployment|pipeline/stage" help:"A release by its deployment (d-…), or the stage to open."`
 }
 
 func (*resumeCommand) Help() string {

@@ -56,7 +56,7 @@ type projectsCreateCommand struct {
 	client
 	printer
 	Name       string `arg:"" help:"Its name."`
-	Repository string `help:"Build this repository. Without it the project builds what a pipeline hands it." placeholder:"NAME"`
+	Repository string `help:"Repository to build; without it the project builds what a pipeline hands over." placeholder:"NAME"`
 	Buildspec  string `help:"The buildspec's place in the source, if it is not buildspec.yml." placeholder:"FILE"`
 	Image      string `help:"The image; builds run on the runner's host, whatever it is." default:"host"`
 }

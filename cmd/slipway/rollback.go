@@ -19,7 +19,7 @@ type rollbackCommand struct {
 	client
 	printer
 	ID     string `arg:"" name:"deployment|application/group" help:"A deployment (d-…), or a group, for its newest deployment."`
-	To     string `help:"The version to go back to: a commit, or the deployment that brought it (d-…). Without it, the last good one." placeholder:"COMMIT|d-…"`
+	To     string `help:"Commit, or deployment (d-…), to go back to; without it, the last good version." placeholder:"COMMIT|d-…"`
 	Reason string `short:"m" help:"Why; kept with the deployment." placeholder:"TEXT"`
 	Yes    bool   `short:"y" help:"Don't ask. Needed where there is no terminal to ask on."`
 }

@@ -13,9 +13,9 @@ import (
 
 type routerCommand struct {
 	client
-	Data    string `help:"The data folder of the server on this machine, or a folder for the router's own." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Data    string `help:"Data folder of the server on this machine, or a folder of the router's own." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Name    string `help:"Name of this router." default:"local"`
-	Listen  string `help:"Host on which the ports of load balancers are opened; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
+	Listen  string `help:"Address on which listeners of load balancers open their ports; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
 	Metrics string `help:"Address of the metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
 

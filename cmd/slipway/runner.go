@@ -16,8 +16,8 @@ type runnerCommand struct {
 	Data      string   `help:"The data folder of the server on this machine." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Name      string   `help:"Name of this runner." default:"local"`
 	Builds    int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
-	NoSandbox bool     `help:"Take builds though there is no sandbox here (bubblewrap): they run with the runner's own rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
-	Pass      []string `help:"Variables of this environment that builds get." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
+	NoSandbox bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
+	Pass      []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
 }
 
 func (*runnerCommand) Help() string {

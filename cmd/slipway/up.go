@@ -14,21 +14,21 @@ import (
 
 // place are the settings that `up` and `server` share.
 type place struct {
-	Data         string `help:"Folder for all that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Data         string `help:"Data folder: everything that Slipway keeps." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Listen       string `help:"Address to serve at." default:"127.0.0.1:8080" env:"SLIPWAY_LISTEN"`
 	TLSCert      string `help:"Certificate file (PEM) to serve https with." env:"SLIPWAY_TLS_CERT" name:"tls-cert"`
 	TLSKey       string `help:"Key file (PEM) of that certificate." env:"SLIPWAY_TLS_KEY" name:"tls-key"`
-	TLSOwn       bool   `help:"Serve https with a certificate of the data folder's own authority; agents and clients trust DATA/ca.pem." env:"SLIPWAY_TLS_OWN" name:"tls-own"`
-	ACME         string `help:"Domains to get a certificate for from Let's Encrypt, with commas between them; the server must be reachable at port 443." env:"SLIPWAY_ACME" name:"acme"`
+	TLSOwn       bool   `help:"Serve https with a certificate of the data folder's own authority (DATA/ca.pem)." env:"SLIPWAY_TLS_OWN" name:"tls-own"`
+	ACME         string `help:"Domains, comma-separated, for a certificate from Let's Encrypt; it must reach the server at port 443." env:"SLIPWAY_ACME" name:"acme"`
 	ACMEServer   string `help:"URL of another ACME authority's directory." env:"SLIPWAY_ACME_SERVER" name:"acme-server"`
-	Region       string `help:"Region of the data folder, the first time (AWS_REGION, AWS_DEFAULT_REGION, or us-east-1)." env:"SLIPWAY_REGION"`
-	Account      string `help:"Account of the data folder, 12 digits, the first time (123456789012)." env:"SLIPWAY_ACCOUNT"`
-	URL          string `help:"How others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
-	Database     string `help:"postgres://… instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
-	Regions      string `help:"Regions whose signatures are accepted, or any (any at a loopback address, else the folder's own)." env:"SLIPWAY_REGIONS"`
-	Keep         string `help:"How long what has ended is kept, such as builds=90d,executions=30d,deployments=forever (365d each; uploads=7d)." env:"SLIPWAY_KEEP"`
-	Hosts        string `help:"Host names that the server answers to besides its own, with commas between them." env:"SLIPWAY_HOSTS"`
-	HostNetworks string `help:"Networks (CIDR) whose addresses hosts may publish by --service besides their own, with commas between them." env:"SLIPWAY_HOST_NETWORKS"`
+	Region       string `help:"Region of a new data folder (AWS_REGION, AWS_DEFAULT_REGION or us-east-1)." env:"SLIPWAY_REGION"`
+	Account      string `help:"Account of a new data folder, 12 digits (123456789012)." env:"SLIPWAY_ACCOUNT"`
+	URL          string `help:"URL under which others reach this server (http://LISTEN)." env:"SLIPWAY_URL"`
+	Database     string `help:"PostgreSQL to use (postgres://…) instead of a file in the data folder." env:"SLIPWAY_DATABASE"`
+	Regions      string `help:"Regions that requests may be signed for, or any (at a loopback address any, else the folder's own)." env:"SLIPWAY_REGIONS"`
+	Keep         string `help:"How long history is kept: builds=90d,executions=30d,deployments=forever (365d each; uploads=7d)." env:"SLIPWAY_KEEP"`
+	Hosts        string `help:"More host names that the server answers to, comma-separated." env:"SLIPWAY_HOSTS"`
+	HostNetworks string `help:"Networks (CIDR), comma-separated, whose addresses hosts may publish with agent --service." env:"SLIPWAY_HOST_NETWORKS"`
 	Prometheus   string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
 }
 
@@ -78,8 +78,8 @@ func listed(text string) []string {
 type upCommand struct {
 	place
 	Builds    int    `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
-	NoSandbox bool   `help:"Run builds though there is no sandbox here (bubblewrap): they run with the runner's own rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
-	Ports     string `help:"Host on which the ports of load balancers are opened; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
+	NoSandbox bool   `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
+	Ports     string `help:"Address on which listeners of load balancers open their ports; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
 	Metrics   string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
 
@@ -92,7 +92,7 @@ func logger() *slog.Logger {
 }
 
 func (*upCommand) Help() string {
-	return "The page, and the administrator's key the first time, are printed once it answers.\n\n" +
+	return "Prints the page to open, which parts work on this machine, and, the first time, the administrator's key.\n\n" +
 		"  slipway up\n" +
 		"  slipway up --data /srv/slipway --listen 0.0.0.0:8080 --url https://slipway.example.com"
 }

@@ -26,7 +26,7 @@ func waiting(ctx context.Context, api *contract, p printer) error {
 			}
 			t.Row(
 				terminal.Cell{Text: waitingName(w), Kind: terminal.Waiting},
-				terminal.Text(view.WaitingWords(w)),
+				terminal.Text(view.WaitingSentence(w)),
 				terminal.Text(terminal.Ago(w.Since, now)),
 				commitCell(c),
 				terminal.Pointed(c.Author),

@@ -198,7 +198,7 @@ func (b *Board) Action(pipeline string, stage *codepipeline.StageState, a *codep
 		return k, FirstLine(text(x.Summary))
 	}
 	if w := b.Awaits(pipeline, text(stage.StageName), a); w != nil {
-		return Waiting, WaitingWords(w)
+		return Waiting, WaitingSentence(w)
 	}
 	if r, ok := b.Releases[text(x.ExternalExecutionId)]; ok {
 		return ReleaseKind(r.Status, r.Paused), ReleaseWords(r.Status, r.Paused, r.Percent)

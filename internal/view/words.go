@@ -18,11 +18,23 @@ func WaitingWords(w *slipway.Waiting) string {
 	if w.Paused != nil && *w.Paused {
 		return fmt.Sprintf("Paused at %d %%", percent(w.Percent))
 	}
-	say := fmt.Sprintf("Waiting for a decision at %d %%", percent(w.Percent))
-	if because := text(w.Reason); because != "" {
-		say += ": " + because
+	return fmt.Sprintf("Waiting for a decision at %d %%", percent(w.Percent))
+}
+
+// WaitingSentence are WaitingWords with the reason.
+func WaitingSentence(w *slipway.Waiting) string {
+	if because := WaitingReason(w); because != "" {
+		return WaitingWords(w) + ": " + because
 	}
-	return say
+	return WaitingWords(w)
+}
+
+// WaitingReason is why something waits for a person, beyond WaitingWords; "" where these say all.
+func WaitingReason(w *slipway.Waiting) string {
+	if w.Kind != slipway.WaitingKindRelease || w.Paused != nil && *w.Paused {
+		return ""
+	}
+	return text(w.Reason)
 }
 
 // ReleaseWords say the state of a release in a few words.

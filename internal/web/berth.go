@@ -130,7 +130,7 @@ func makeAct(
 	if r, ok := known.Releases[id]; ok {
 		a.Say, a.Release = releaseWord(r.Status, r.Paused, r.Percent), releasePath(id)
 		if w := known.Awaits(pipeline, a.Stage, state); w != nil {
-			a.Say = view.WaitingWords(w)
+			a.Say = view.WaitingSentence(w)
 		}
 	}
 	return a

@@ -90,7 +90,7 @@ func (e *executionView) awaits(all []slipway.Waiting) {
 	for i := range all {
 		for j := range e.Runs {
 			if a := &e.Runs[j]; a.Kind == Running && all[i].DeploymentId != nil && a.External == *all[i].DeploymentId {
-				a.Kind, a.Say = Waiting, view.WaitingWords(&all[i])
+				a.Kind, a.Say = Waiting, view.WaitingSentence(&all[i])
 			}
 		}
 	}

@@ -97,7 +97,7 @@ func (row *executionRow) where() {
 func (row *executionRow) awaits(all []slipway.Waiting) {
 	for i := range all {
 		if text(all[i].PipelineExecutionId) == row.ID {
-			row.Kind, row.Word = Waiting, view.WaitingWords(&all[i])
+			row.Kind, row.Word, row.Note = Waiting, view.WaitingWords(&all[i]), view.WaitingReason(&all[i])
 		}
 	}
 }

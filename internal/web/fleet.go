@@ -100,8 +100,11 @@ func (s *site) deploymentPage(w http.ResponseWriter, r *http.Request, v visitor)
 			d.Release = got.Release
 		}
 	}
-	if d.takenBack() {
+	switch {
+	case d.takenBack():
 		d.Kind = Back
+	case d.asks():
+		d.Kind = Waiting
 	}
 	if err := s.deploymentRemedy(ctx, d); err != nil {
 		return err
@@ -283,6 +286,12 @@ func (d *deployment) blueGreen() bool {
 // it left undone on the hosts.
 func (d *deployment) takenBack() bool {
 	return d.Release != nil && releaseKind(d.Release.Status, d.Release.Paused) == Back && d.ErrorInformation != nil
+}
+
+// asks tells whether the release of a deployment waits for a person.
+func (d *deployment) asks() bool {
+	x := d.Release
+	return x != nil && x.EndTime == nil && releaseKind(x.Status, x.Paused) == Waiting
 }
 
 // running tells whether a deployment can be stopped.

@@ -17,7 +17,7 @@ func presence(seen *awsproto.Time, now time.Time) (Kind, string) {
 	case seen == nil:
 		return Queued, "Not heard of yet"
 	case now.Sub(seen.Time) < quiet:
-		return Succeeded, "Here"
+		return Succeeded, "Connected"
 	}
 	return Watch, "Silent for " + strings.TrimSuffix(ago(seen.Time, now), " ago")
 }

@@ -8,6 +8,7 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/iam"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // settingsRoutes are the pages of keys, hosts and processes.
@@ -113,6 +114,7 @@ func (s *site) deleteGitCredential(w http.ResponseWriter, r *http.Request, _ vis
 // hostsView is the hosts that software is deployed to.
 type hostsView struct {
 	Hosts []slipway.Host
+	Runs  map[string][]running // by the host's name
 	More  string
 	New   *slipway.CreateHostOutput // created just now, with its key, which is shown this once
 }
@@ -132,9 +134,32 @@ func (s *site) showHosts(w http.ResponseWriter, r *http.Request, v visitor, h *h
 	if err != nil {
 		return err
 	}
-	h.Hosts, h.More = out.Hosts, olderPath("/settings/hosts", out.NextToken)
+	serving, err := s.Slipway.ListServing(r.Context(), &slipway.ListServingInput{})
+	if err != nil {
+		return err
+	}
+	h.Hosts, h.Runs, h.More = out.Hosts, runsOn(serving.Groups), olderPath("/settings/hosts", out.NextToken)
 	s.render(w, r, http.StatusOK, Hosts(s.shell(r, v, "Hosts", "hosts"), h, s.URL, s.Now()))
 	return nil
+}
+
+// running is a version that a host runs for a deployment group.
+type running struct{ Application, Group, Version string }
+
+// runsOn says, for each host, what it runs for which group.
+func runsOn(groups []slipway.ServingGroup) map[string][]running {
+	all := map[string][]running{}
+	for i := range groups {
+		g := &groups[i]
+		for j := range g.Versions {
+			v := &g.Versions[j]
+			one := running{*g.ApplicationName, *g.DeploymentGroupName, view.VersionName(v.Change, *v.DeploymentId)}
+			for _, host := range v.Hosts {
+				all[host] = append(all[host], one)
+			}
+		}
+	}
+	return all
 }
 
 func (s *site) createHost(w http.ResponseWriter, r *http.Request, v visitor) error {

@@ -96,7 +96,7 @@ func SignIn(s Shell, to, name, message string) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\"></div><div class=\"field\"><label for=\"secret\">Secret key or password</label><input id=\"secret\" name=\"secret\" type=\"password\" autocomplete=\"current-password\" required></div><div class=\"btns\"><button class=\"btn go\">Sign in</button></div><p class=\"dim\">The administrator's key lies in <code>keys/administrator</code> of the server's data folder. A session lasts 12 hours.</p></form></section></main>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "\"></div><div class=\"field\"><label for=\"secret\">Secret key or password</label><input id=\"secret\" name=\"secret\" type=\"password\" autocomplete=\"current-password\" required></div><div class=\"btns\"><button class=\"btn go\">Sign in</button></div><p class=\"dim\">The administrator's key is in the file <code>keys/administrator</code> of the data folder. A session lasts 12 hours.</p></form></section></main>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -245,7 +245,7 @@ func testOverview(o *slipway.GetTestOverviewOutput, now time.Time) templ.Compone
 			}
 		}
 		if len(o.Groups) > 0 {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<section class=\"plate\" aria-labelledby=\"h-trend\"><div class=\"top\"><h2 id=\"h-trend\">Trend</h2><span class=\"dim\">the newest reports of each group, oldest first; red failed</span></div><table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Newest</th><th scope=\"col\">Reports</th><th scope=\"col\" class=\"num\">When</th></tr></thead> <tbody>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<section class=\"plate\" aria-labelledby=\"h-trend\"><div class=\"top\"><h2 id=\"h-trend\">Trend</h2><span class=\"dim\">the newest reports of each group, oldest first; failed ones are red</span></div><table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Group</th><th scope=\"col\">Newest</th><th scope=\"col\">Reports</th><th scope=\"col\" class=\"num\">When</th></tr></thead> <tbody>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
