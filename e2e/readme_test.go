@@ -26,7 +26,7 @@ func readme(t testing.TB, section string) (all []string) {
 	}
 	text, _, _ = strings.Cut(text, "\n## ")
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
-		if command, ok := strings.CutPrefix(line, "       "); ok {
+		if command, ok := strings.CutPrefix(line, "    "); ok && (section == "Start" || strings.HasPrefix(command, "   ")) {
 			all = append(all, strings.TrimSpace(command))
 		}
 	}
@@ -65,6 +65,16 @@ func (x *terminal) paste(command string) string {
 	return string(out)
 }
 
+// refuses runs a command that must fail, and say why.
+func (x *terminal) refuses(command, why string) {
+	x.t.Helper()
+	c := exec.Command("bash", "-c", command)
+	c.Dir, c.Env = x.dir, x.environment()
+	if out, err := c.CombinedOutput(); err == nil || !strings.Contains(string(out), why) {
+		x.t.Errorf("%s: %v, and says %s, want %q", command, err, out, why)
+	}
+}
+
 // background runs a command until the test's end.
 func (x *terminal) background(command string) {
 	x.t.Helper()
@@ -92,6 +102,7 @@ func TestReadme(t *testing.T) {
 	i := up(t)
 	x := i.terminal()
 	root := folder(t)
+	x.starts()
 	commands := readme(t, "Your own project")
 	if len(commands) != 15 {
 		t.Errorf("README.md has %d commands: %s", len(commands), strings.Join(commands, "\n"))
@@ -126,6 +137,21 @@ func TestReadme(t *testing.T) {
 	x.releases(t)
 }
 
+// starts does what the section about the start says. The server runs already, and its address is the environment's.
+func (x *terminal) starts() {
+	commands := readme(x.t, "Start")
+	if len(commands) != 5 || commands[0] != "make build" || commands[1] != "bin/slipway up" {
+		x.t.Errorf("README.md starts with %q", commands)
+	}
+	for _, command := range commands[2:] {
+		x.paste(strings.ReplaceAll(command, "127.0.0.1:8080", x.listen))
+	}
+	has(x.t, x.paste("slipway api codecommit list-repositories"), `"repositories": []`)
+	for _, verb := range []string{"hosts", "groups", "projects", "s3 ls"} {
+		x.paste("slipway " + verb)
+	}
+}
+
 // changes takes the first change and a second one through the pipeline, as the rest of the section tells.
 func (x *terminal) changes(root string) {
 	t := x.t
@@ -148,8 +174,8 @@ func (x *terminal) changes(root string) {
 	changed(2)
 	build := strings.TrimSpace(x.paste("aws codebuild list-builds-for-project --project-name web-build --query 'ids[0]' --output text"))
 	has(t, x.paste("slipway logs -f "+build), "build.sh")
+	x.refuses("slipway rollback web/production", "say --yes")
 	has(t, x.paste("slipway rollback web/production --yes"), "back to", "The first change", "by Ada")
-	// The beginning of README.md.
 	has(t, x.paste("aws codepipeline list-pipelines"), `"name": "web"`)
 	has(t, x.paste("slipway api codecommit list-repositories"), `"web"`)
 }

@@ -44,20 +44,26 @@ func (c *alarmsListCommand) Run(ctx context.Context) error {
 		t.Head("STATE", "ALARM", "SINCE", "REASON")
 		for i := range all {
 			a := &all[i]
-			state := map[cloudwatch.StateValue]terminal.Cell{cloudwatch.StateValueOk: {Text: "OK", Kind: terminal.Succeeded}, cloudwatch.StateValueAlarm: {Text: "On", Kind: terminal.Failed}}[a.StateValue]
-			if state.Text == "" {
-				state = terminal.Cell{Text: "Too little data", Kind: terminal.Queued}
-			}
 			since := ""
 			if a.StateUpdatedTimestamp != nil {
 				since = a.StateUpdatedTimestamp.UTC().Format("2006-01-02 15:04:05")
 			}
-			t.Row(state, terminal.Pointed(a.AlarmName), terminal.Text(since), terminal.Pointed(a.StateReason))
+			t.Row(alarmState(a.StateValue), terminal.Pointed(a.AlarmName), terminal.Text(since), terminal.Pointed(a.StateReason))
 		}
 		if len(all) == 0 {
 			t.Note("No alarms yet. Create one with: slipway alarms put alarm.json")
 		}
 	})
+}
+
+func alarmState(s cloudwatch.StateValue) terminal.Cell {
+	switch s {
+	case cloudwatch.StateValueOk:
+		return terminal.Cell{Text: "OK", Kind: terminal.Succeeded}
+	case cloudwatch.StateValueAlarm:
+		return terminal.Cell{Text: "On", Kind: terminal.Failed}
+	}
+	return terminal.Cell{Text: "Not enough data", Kind: terminal.Queued}
 }
 
 type alarmsPutCommand struct {
