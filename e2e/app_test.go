@@ -67,6 +67,10 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).EnableFullDuplex() // HTTP/2 has nothing to enable
 		_, _ = io.Copy(w, r.Body)
 		return
+	case "/upload": // answered once it is here
+		if _, err := io.Copy(io.Discard, r.Body); err != nil {
+			panic(http.ErrAbortHandler)
+		}
 	case "/request":
 		fmt.Fprintf(w, "%s %s %s\nHost: %s\n", r.Method, r.RequestURI, r.Proto, r.Host)
 		_ = r.Header.Write(w)
@@ -75,7 +79,12 @@ func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for n := range 3 {
 			fmt.Fprintf(w, "event %d\n", n)
 			w.(http.Flusher).Flush()
-			<-a.goOn
+			select {
+			case <-a.goOn:
+			case <-r.Context().Done():
+				a.left.Add(1)
+				return
+			}
 		}
 		return
 	case "/trailer":

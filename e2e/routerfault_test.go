@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -139,37 +140,82 @@ func TestRouterBlamesTheClient(t *testing.T) {
 			return string(text)
 		}
 		for range 3 {
-			if got := say("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 20000)); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+			if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 20000)); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 				t.Errorf("%s: an upload that broke off: %.60q", version, got)
 			}
 		}
-		if got := say("POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+		if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 			t.Errorf("%s: a malformed chunk: %.60q", version, got)
 		}
-		if got := say("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nshort"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+		if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nshort"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 			t.Errorf("%s: a small upload that broke off: %.60q", version, got)
 		}
-		counted := func(metric string) (n float64) {
-			out := must(b.cloudwatch().GetMetricStatistics(t.Context(), &cloudwatch.GetMetricStatisticsInput{
-				Namespace: aws.String("AWS/ApplicationELB"), MetricName: &metric, Period: aws.Int32(60), Statistics: []cwtypes.Statistic{cwtypes.StatisticSum},
-				StartTime: aws.Time(time.Now().Add(-10 * time.Minute)), EndTime: aws.Time(time.Now().Add(time.Minute)),
-				Dimensions: []cwtypes.Dimension{{Name: aws.String("TargetGroup"), Value: aws.String(arn[strings.LastIndex(arn, ":")+1:])}},
-			}))(t)
-			for _, d := range out.Datapoints {
-				n += *d.Sum
-			}
-			return n
-		}
 		eventually(t, "the client's faults are counted", func() error {
-			if n := counted("HTTPCode_ELB_4XX_Count"); n < 5 {
+			if n := b.counted(arn, "HTTPCode_ELB_4XX_Count"); n < 5 {
 				return fmt.Errorf("HTTPCode_ELB_4XX_Count is %g, want 5", n)
 			}
 			return nil
 		})
-		if n := counted("HTTPCode_ELB_5XX_Count"); n != 0 {
+		if n := b.counted(arn, "HTTPCode_ELB_5XX_Count"); n != 0 {
 			t.Errorf("%s: HTTPCode_ELB_5XX_Count is %g", version, n)
 		}
 	}
+}
+
+// TestRouterBlamesTheTarget: a response that its target ends in the middle counts against the group, though its head said 200; one that the
+// client does not wait for does not.
+func TestRouterBlamesTheTarget(t *testing.T) {
+	t.Parallel()
+	b := balance(t)
+	for version, name := range map[string]string{"HTTP1": "one", "HTTP2": "two"} {
+		app := newApplication(t, name)
+		arn := b.group(name, version, app.address)
+		b.forward(b.listener, weights(arn, 1))
+		ask := func(path string) *http.Response {
+			client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+			return must(client.Get("http://" + b.address + path))(t)
+		}
+		impatient := ask("/stream")
+		_ = must(impatient.Body.Read(make([]byte, len("event 0\n"))))(t)
+		_ = impatient.Body.Close()
+		eventually(t, "the target hears that the client went away", func() error {
+			if app.left.Load() == 0 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		for range 3 {
+			if body, err := io.ReadAll(ask("/cut").Body); err == nil {
+				t.Errorf("%s: a response that broke off looks whole: %q", version, body)
+			}
+		}
+		eventually(t, "the target's faults are counted", func() error {
+			if n := b.counted(arn, "HTTPCode_ELB_5XX_Count"); n < 3 {
+				return fmt.Errorf("HTTPCode_ELB_5XX_Count is %g, want 3", n)
+			}
+			return nil
+		})
+		if n := b.counted(arn, "HTTPCode_ELB_5XX_Count"); n != 3 {
+			t.Errorf("%s: HTTPCode_ELB_5XX_Count is %g, want 3", version, n)
+		}
+		if n := b.counted(arn, "RequestCount"); n != 4 {
+			t.Errorf("%s: RequestCount is %g, want 4", version, n)
+		}
+	}
+}
+
+// counted is the sum of a metric of a target group.
+func (b *balanced) counted(group, metric string) (n float64) {
+	b.t.Helper()
+	out := must(b.cloudwatch().GetMetricStatistics(b.t.Context(), &cloudwatch.GetMetricStatisticsInput{
+		Namespace: aws.String("AWS/ApplicationELB"), MetricName: &metric, Period: aws.Int32(60), Statistics: []cwtypes.Statistic{cwtypes.StatisticSum},
+		StartTime: aws.Time(time.Now().Add(-10 * time.Minute)), EndTime: aws.Time(time.Now().Add(time.Minute)),
+		Dimensions: []cwtypes.Dimension{{Name: aws.String("TargetGroup"), Value: aws.String(group[strings.LastIndex(group, ":")+1:])}},
+	}))(b.t)
+	for _, d := range out.Datapoints {
+		n += *d.Sum
+	}
+	return n
 }
 
 func (b *balanced) cloudwatch() *cloudwatch.Client { return cloudwatch.NewFromConfig(b.sdk()) }

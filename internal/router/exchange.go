@@ -94,6 +94,9 @@ func (x *exchange) on(t *target, u *upstream) outcome {
 			return failed
 		}
 		x.count()
+		if body.fault(u.expired.Load()) == 0 {
+			x.brokeOff(t, err)
+		}
 		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler of net/http closes the connection: the client must see that it did not get all
 	}
 	return done
@@ -227,6 +230,14 @@ func (x *exchange) takeBack(err error) bool {
 	}
 	w.reset()
 	return true
+}
+
+// brokeOff counts an answer that ended in the middle as a failure of its group, if the target ended it: neither a client that went away
+// or broke its upload off nor a target that was deregistered and had its time to drain says anything of the target.
+func (x *exchange) brokeOff(t *target, err error) {
+	if _, byTarget := errors.AsType[targetError](err); byTarget && !x.gone() && t.lifetime().Err() == nil {
+		x.group.metrics.brokeOff()
+	}
 }
 
 // flush sends on what is here of the response.

@@ -62,6 +62,9 @@ func (x *exchange) atHTTP2(t *target) outcome {
 	x.group.metrics.answered(res.StatusCode, x.waited())
 	if err := x.deliverHTTP2(t, res, patience); err != nil {
 		x.log.Debug("a response was not delivered whole", "target", t.address, "error", err)
+		if b := x.q.body; b == nil || x.q.small != nil || b.fault() == 0 {
+			x.brokeOff(t, err)
+		}
 		panic(http.ErrAbortHandler) //nolint:forbidigo // as in exchange.on
 	}
 	return done
@@ -174,7 +177,7 @@ func (x *exchange) deliverHTTP2(t *target, res *http.Response, patience *time.Ti
 			break
 		}
 		if err != nil {
-			return err
+			return targetError{err}
 		}
 	}
 	for key, values := range res.Trailer {

@@ -21,7 +21,7 @@ type metrics struct {
 	group, balancer  string
 	requests         atomic.Int64
 	class            [6]atomic.Int64 // of the targets' status: [2] is 2XX
-	elb5xx           atomic.Int64    // what the router answered for a target that did not
+	elb5xx           atomic.Int64    // requests that a target did not answer, or not to the end
 	elb4xx           atomic.Int64    // requests that failed by the client's doing
 	connectionErrors atomic.Int64
 	latency          [buckets]atomic.Int64
@@ -61,6 +61,12 @@ func (m *metrics) failed() {
 	m.traffic()
 }
 
+// brokeOff counts a response, counted as answered by its head, that its target ended in the middle: the request failed all the same.
+func (m *metrics) brokeOff() {
+	m.elb5xx.Add(1)
+	m.traffic()
+}
+
 // clientFailed counts a request that its client broke off, wrote malformed or did not bring to its end. It says nothing of the target.
 func (m *metrics) clientFailed() {
 	m.requests.Add(1)
@@ -85,7 +91,7 @@ func (m *metrics) sample(at time.Time) (s slipway.RouterSample, ok bool) {
 		connectionErrors: m.connectionErrors.Load(),
 	}
 	before := &m.last
-	if !m.changed.Swap(false) && now.requests == before.requests && now.connectionErrors == before.connectionErrors {
+	if !m.changed.Swap(false) && now.requests == before.requests && now.elb5xx == before.elb5xx && now.connectionErrors == before.connectionErrors {
 		return s, false
 	}
 	s = slipway.RouterSample{TargetGroupArn: &m.group, LoadBalancerArn: &m.balancer, Time: &awsproto.Time{Time: at}, Requests: new(now.requests - before.requests),
