@@ -187,7 +187,7 @@ func TestSettings(t *testing.T) {
 	b.open("/settings/hosts")
 	b.click("#deregister-web1 summary")
 	b.click("#deregister-web1 button")
-	b.shows("No host is registered yet")
+	b.shows("No hosts yet")
 	b.do(chromedp.SendKeys("#host-name", "web2"), chromedp.SendKeys("#host-tags", "nothing"), chromedp.Click("#create-host"))
 	b.shows("“nothing” is no tag")
 	b.look("not-done")

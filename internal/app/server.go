@@ -12,7 +12,6 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"time"
 
 	"slipway/api/awsproto"
 	"slipway/api/cloudwatch"
@@ -29,24 +28,17 @@ import (
 	"slipway/internal/build"
 	"slipway/internal/deploy"
 	"slipway/internal/event"
-	"slipway/internal/fault"
 	"slipway/internal/identity"
-	"slipway/internal/jobs"
 	"slipway/internal/journal"
-	logsface "slipway/internal/logs"
 	"slipway/internal/object"
-	"slipway/internal/object/s3"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
-	"slipway/internal/quarantine"
 	"slipway/internal/release"
 	"slipway/internal/release/metric"
 	"slipway/internal/release/monitor"
 	"slipway/internal/report"
 	"slipway/internal/source"
 	"slipway/internal/store"
-	"slipway/internal/store/seal"
-	"slipway/internal/view"
 	"slipway/internal/web"
 )
 
@@ -60,9 +52,11 @@ type Options struct {
 	Database string // postgres://…; "" for the file in the data folder
 	// Prometheus is the URL of the server that PromQL alarms ask; "" for none.
 	Prometheus string
-	Regions    string   // whose signatures are accepted: AnyRegion, or names; "" for any at a loopback address, else the home region
-	Keep       Keep     // how long what has ended is kept
-	Hosts      []string // names that the server answers to besides its own; *.example.com stands for all below example.com
+	// Regions are those that requests may be signed for: AnyRegion, or names; "" for any at a loopback address, else the
+	// home region.
+	Regions string
+	Keep    Keep     // how long what has ended is kept
+	Hosts   []string // names that the server answers to besides its own; *.example.com stands for all below example.com
 	// HostNetworks are those whose addresses hosts may publish for load balancers, besides their own.
 	HostNetworks []netip.Prefix
 	// Administrator is the key of the first administrator; empty for one that is made up.
@@ -109,7 +103,9 @@ func Serve(ctx context.Context, o Options) error {
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	} else if !loopback(o.Listen) && !strings.HasPrefix(o.URL, "https:") {
-		o.Log.Warn("this server is reached without TLS: signatures hold, but whoever is on the way reads sources, bundles and session cookies. Use --tls-own, --tls-cert or --acme, or a TLS proxy and --url https://…")
+		o.Log.Warn(
+			"this server is reached without TLS: signatures hold, but whoever is on the way reads sources, bundles and session cookies. Use --tls-own, --tls-cert or --acme, or a TLS proxy and --url https://…",
+		)
 	}
 	s, err := open(ctx, o)
 	if err != nil {
@@ -151,7 +147,10 @@ func open(ctx context.Context, o Options) (*server, error) {
 	}
 	s.reserve = newReserve(o.Data, o.Log)
 	var err error
-	s.db, err = store.Open(ctx, store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: migrations(), Full: s.reserve.release})
+	s.db, err = store.Open(
+		ctx,
+		store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: migrations(), Full: s.reserve.release},
+	)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
@@ -164,110 +163,18 @@ func open(ctx context.Context, o Options) (*server, error) {
 // migrations are the tables of all stages.
 func migrations() []store.Migrations {
 	return []store.Migrations{
-		identity.Migrations(), object.Migrations(), source.Migrations(), report.Migrations(), build.Migrations(), deploy.Migrations(),
-		release.Migrations(), metric.Migrations(), monitor.Migrations(), pipeline.Migrations(), loadbalancer.Migrations(),
+		identity.Migrations(),
+		object.Migrations(),
+		source.Migrations(),
+		report.Migrations(),
+		build.Migrations(),
+		deploy.Migrations(),
+		release.Migrations(),
+		metric.Migrations(),
+		monitor.Migrations(),
+		pipeline.Migrations(),
+		loadbalancer.Migrations(),
 	}
-}
-
-func (s *server) fit(ctx context.Context) error {
-	now, region, account := time.Now, s.Place.Region, s.Place.Account
-	sealer, err := seal.Open(s.Data.Keys() + "/seal")
-	if err != nil {
-		return err
-	}
-	if err := s.Data.Bind(ctx, s.Place, s.db, sealer); err != nil {
-		return err
-	}
-	if s.identity, err = identity.New(ctx, s.db, sealer, account, region, now); err != nil {
-		return err
-	}
-	if err := s.keys(ctx); err != nil {
-		return err
-	}
-	if s.journal, err = journal.Open(s.Data.Journal()); err != nil {
-		return err
-	}
-	if s.objects, err = object.Open(ctx, s.db, s.Data.Objects(), quarantine.Place{Dir: s.Data.Quarantine(), Now: now, Log: s.Log}); err != nil {
-		return err
-	}
-	pager := awsproto.Pager{Key: sealer.Key("page tokens")}
-	aside := quarantine.Place{Dir: s.Data.Quarantine(), Now: now, Log: s.Log}
-	s.sources = source.New(s.db, source.Config{Dir: s.Data.Repositories(), Quarantine: aside, Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager})
-	reports := report.New(s.db, report.Config{Region: region, Account: account, Now: now, Pager: pager})
-	builds := build.New(s.db, build.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Reports: reports, Logs: s.journal, Hub: s.hub, ReadObject: s.readObject})
-	deployments := deploy.New(s.db, deploy.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Journal: s.journal, Hosts: s.identity, Hub: s.hub, KeyDir: s.Data.Keys(), Bundles: s.objects, HostNetworks: s.HostNetworks})
-	releases := release.New(s.db, release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: deployments})
-	pipelines := pipeline.New(s.db, pipeline.Config{Region: region, Account: account, URL: s.URL, Now: now, Log: s.Log, Pager: pager, Seal: sealer, Hub: s.hub,
-		Objects: s.objects, Sources: s.sources, Builds: builds, Deployments: deployments})
-	s.objects.Created = pipelines.ObjectCreated
-	s.objects.Room, s.sources.Room, builds.Room = s.reserve.room, s.reserve.room, s.reserve.room
-	prometheus, err := prometheusURL(s.Prometheus)
-	if err != nil {
-		return err
-	}
-	metrics, err := metric.Open(ctx, s.db, s.Log, now)
-	if err != nil {
-		return err
-	}
-	s.monitor = monitor.New(s.db, monitor.Config{Region: region, Account: account, Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Metrics: metrics, Prometheus: prometheus, Changed: deployments.AlarmChanged})
-	balancers, err := loadbalancer.New(ctx, s.db, loadbalancer.Config{Region: region, Account: account, Host: s.host(), Now: now, Log: s.Log, Pager: pager, Seal: sealer, Wanted: s.wantRouter,
-		Sink: s.monitor, Applied: func(int64) { s.moved.give() }, HealthChanged: func(string) { s.moved.give() }})
-	if err != nil {
-		return err
-	}
-	deployments.Balancer, deployments.Alarms, releases.Alarms = balancers, s.monitor, s.monitor
-	releases.Metrics = metrics
-	deployments.Releases, releases.Traffic, releases.Ended = shifts{releases}, balancers, released(deployments)
-	s.heed = func(ctx context.Context) error {
-		fault.Panic("loop.routers")
-		return errors.Join(deployments.HealthChanged(ctx), releases.Applied(ctx))
-	}
-	keeper := &keeper{s: s, builds: builds, reports: reports, pipelines: pipelines, deployments: deployments, releases: releases}
-	if err := keeper.register(ctx); err != nil {
-		return err
-	}
-	face := logsface.New(s.journal, logsface.Config{Region: region, Account: account, Pager: pager})
-
-	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
-		fault.Panic("operation." + op.Name)
-		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
-	}}
-	regions := s.regions()
-	s.identity.Regions = regions
-	api := &awsproto.Server{Region: region, Account: account, Regions: regions, Lookup: s.identity.Lookup, Caller: s.identity.Caller, Now: now, Log: s.Log}
-	overview := &view.Service{Executions: pipelines, Builds: builds, Deployments: deployments, Releases: releases, Commits: s.sources}
-	services := contract{
-		codecommit: codecommit.New(hooks, s.sources), codebuild: codebuild.New(hooks, builds, reports), codedeploy: codedeploy.New(hooks, deployments),
-		codepipeline: codepipeline.New(hooks, pipelines), command: codedeploycommand.New(hooks, deployments), logs: logs.New(hooks, face),
-		sts: sts.New(hooks, s.identity), iam: iam.New(hooks, s.identity, balancers), elbv2: elbv2.New(hooks, balancers), cloudwatch: cloudwatch.New(hooks, s.monitor), slipway: slipway.New(hooks, overview, builds, deployments, pipelines, releases, face, balancers, s.sources, reports, s.hub, jobs.New(s.db, pager)),
-	}
-	api.Add(services.all()...)
-	objects := &s3.Handler{
-		Objects:   s.objects,
-		Region:    region,
-		Account:   account,
-		Regions:   regions,
-		Lookup:    s.identity.Lookup,
-		Caller:    s.identity.Caller,
-		Now:       now,
-		Log:       s.Log,
-		Authorize: objectAccess(builds, deployments),
-	}
-	polls, endPolls := context.WithCancelCause(context.WithoutCancel(ctx))
-	api.Detached = &awsproto.Detached{Context: polls, Names: detached}
-	s.handler = &mux{
-		polls:    polls,
-		endPolls: endPolls,
-		hosts:    newHosts(s.URL, s.Listen, s.Hosts),
-		log:      s.Log,
-		api:      api,
-		s3:       objects,
-		git:      &source.Handler{Source: s.sources, Authenticate: s.identity.Git, Authorize: repositoryAccess(builds)},
-		pages: web.New(web.Config{Sessions: sessions{s.identity}, SessionLife: identity.SessionLife, Source: services.codecommit, Builds: services.codebuild,
-			Deployments: services.codedeploy, Pipelines: services.codepipeline, Slipway: services.slipway, IAM: services.iam, Hub: s.hub, Other: objects, URL: s.URL, Region: region, Account: account, Version: s.Version, Log: s.Log, Now: now}),
-		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
-	}
-	return nil
 }
 
 // contract is every service as everybody meets it: decorated.
@@ -286,7 +193,20 @@ type contract struct {
 }
 
 func (c contract) all() []awsproto.Service {
-	return []awsproto.Service{c.codecommit, c.codebuild, c.codedeploy, c.codepipeline, c.command, codedeploycommand.Secure(c.command), c.logs, c.sts, c.iam, c.elbv2, c.cloudwatch, c.slipway}
+	return []awsproto.Service{
+		c.codecommit,
+		c.codebuild,
+		c.codedeploy,
+		c.codepipeline,
+		c.command,
+		codedeploycommand.Secure(c.command),
+		c.logs,
+		c.sts,
+		c.iam,
+		c.elbv2,
+		c.cloudwatch,
+		c.slipway,
+	}
 }
 
 // sessions are identity's, as the pages take them.
@@ -320,7 +240,11 @@ func (s *server) wantRouter() {
 
 // keys makes sure that there are an administrator, a runner and a router with their keys.
 func (s *server) keys(ctx context.Context) error {
-	for _, user := range []struct{ name, role string }{{"administrator", identity.Administrator}, {"runner", identity.Runner}, {"router", identity.Router}} {
+	for _, user := range []struct{ name, role string }{
+		{"administrator", identity.Administrator},
+		{"runner", identity.Runner},
+		{"router", identity.Router},
+	} {
 		if err := s.identity.EnsureUser(ctx, user.name, user.role); err != nil {
 			return err
 		}

@@ -75,6 +75,6 @@ func jobKind(s slipway.JobState) Kind {
 }
 
 func jobWord(s slipway.JobState) string {
-	return map[slipway.JobState]string{slipway.JobStateDead: "Failed for good", slipway.JobStateRunning: "Running",
+	return map[slipway.JobState]string{slipway.JobStateDead: "Failed", slipway.JobStateRunning: "Running",
 		slipway.JobStateRetrying: "Failed, to be retried", slipway.JobStateWaiting: "Waiting"}[s]
 }
