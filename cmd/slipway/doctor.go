@@ -49,7 +49,7 @@ func (c *doctorCommand) Run(ctx context.Context) error {
 		fmt.Fprintf(os.Stdout, "✗ %s: %s\n  %s\n", f.Check, f.Problem, f.Cure)
 	}
 	if sick > 0 {
-		return exit(exitFailed, fmt.Errorf("%d of these need a cure", sick))
+		return exit(exitFailed, fmt.Errorf("checks that failed: %d", sick))
 	}
 	return nil
 }

@@ -161,13 +161,13 @@ func (d *Doctor) identity(ctx context.Context, db *store.Store) Finding {
 }
 
 func (d *Doctor) deadJobs(ctx context.Context, db *store.Store) Finding {
-	f := Finding{Check: "jobs", Note: "none has failed for good"}
+	f := Finding{Check: "jobs", Note: "none failed"}
 	n, err := db.DeadJobs(ctx)
 	if err != nil {
 		f.Problem, f.Cure = err.Error(), "Start the server once: it brings the tables up to date"
 	} else if n > 0 {
 		f.Problem, f.Cure = fmt.Sprintf(
-			"%d have failed for good",
+			"%d failed at the last attempt",
 			n,
 		), "slipway jobs --dead lists them with their errors; retry or discard each"
 	}
