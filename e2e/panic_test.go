@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -43,8 +44,9 @@ func TestPanics(t *testing.T) {
 			t.Errorf("no job of the kind %s panicked", kind)
 		}
 	}
-	out, err := i.slipway("jobs", "--dead")
-	if err != nil || !strings.Contains(out, "No job") {
+	out, err := i.slipway("jobs", "--dead", "-o", "json")
+	var left struct{ Jobs []any }
+	if err != nil || json.Unmarshal([]byte(out), &left) != nil || len(left.Jobs) != 0 {
 		t.Errorf("dead jobs: %v\n%s", err, out)
 	}
 }
