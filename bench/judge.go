@@ -14,8 +14,9 @@ import (
 	"slipway/internal/release/metric"
 )
 
-// The experiment behind the judge of releases: releases of two steps (10 % and 50 %, a minute each) under load, whose latencies are drawn from a
-// model of a service on machines that do other work too. docs/releases.md has the figures that it printed.
+// The experiment behind the judge of releases: releases of two steps (10 % and 50 %, a minute each) under load, whose
+// latencies are drawn from a model of a service on machines that do other work too. docs/releases.md has the figures
+// that it printed.
 
 // burst is other work that slows requests for a while.
 type burst struct {

@@ -1,5 +1,5 @@
-// Command bench measures what Slipway costs, beside the machine's own limits, measured in the same run: compare the figures of one run
-// with each other, since machines differ and are noisy.
+// Command bench measures what Slipway costs, beside the machine's own limits, measured in the same run: compare the
+// figures of one run with each other, since machines differ and are noisy.
 //
 //	make bench                 everything
 //	go run ./bench push logs   only what is named

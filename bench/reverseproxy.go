@@ -12,11 +12,12 @@ import (
 	"time"
 )
 
-// reverseProxyArg makes the benchmark's own binary the proxy of the standard library, in a process of its own as the others are.
+// reverseProxyArg makes the benchmark's own binary the proxy of the standard library, in a process of its own as the
+// others are.
 const reverseProxyArg = "reverse-proxy"
 
-// startReverseProxy starts httputil.ReverseProxy before the target. The router's own front is worth its lines only while it
-// is at least 1.3 times as fast.
+// startReverseProxy starts httputil.ReverseProxy before the target. The router's own front is worth its lines only
+// while it is at least 1.3 times as fast.
 func (b *bench) startReverseProxy(ctx context.Context, target string) (*proxy, func(), error) {
 	address, err := freeAddress()
 	if err != nil {

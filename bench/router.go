@@ -39,8 +39,8 @@ type proxy struct {
 	served  int64
 }
 
-// throughput sends requests through the router, through the standard library's proxy and, where it is installed, through nginx, in
-// turns, with nothing else changed.
+// throughput sends requests through the router, through the standard library's proxy and, where it is installed,
+// through nginx, in turns, with nothing else changed.
 func throughput(ctx context.Context, b *bench) (string, error) {
 	target, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

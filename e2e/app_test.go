@@ -119,7 +119,8 @@ func (a *application) echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveTarget is what a process does that is the target of a router and can be killed. Its address is followed by its name.
+// serveTarget is what a process does that is the target of a router and can be killed. Its address is followed by its
+// name.
 func serveTarget(address string) int {
 	address, name, _ := strings.Cut(address, " ")
 	l, err := net.Listen("tcp", address)

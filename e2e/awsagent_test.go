@@ -64,7 +64,8 @@ func awsAgent(t *testing.T, f *fleet, h *host, secure bool) {
 			t.Fatal(err)
 		}
 	}
-	// The folders of the gems that come with the agent go first: their declared dependencies have other versions at Debian.
+	// The folders of the gems that come with the agent go first: their declared dependencies have other versions at
+	// Debian.
 	libs := must(filepath.Glob(filepath.Join(source, "vendor/gems/*/lib")))(t)
 	path := strings.Join(append(libs, filepath.Join(dir, "lib")), ":")
 	c := exec.Command("ruby", "-I", path, filepath.Join(source, "lib/codedeploy-agent.rb"), "--config_file", filepath.Join(dir, "agent.yml"), "start")
@@ -109,7 +110,7 @@ func skipWithoutAWSAgent(t *testing.T) {
 			"apt-get install -y --no-install-recommends ruby ruby-aws-sdk-core ruby-aws-sdk-s3 ruby-aws-sdk-kms ruby-concurrent ruby-logging ruby-zip ruby-webrick unzip")
 	}
 	if _, err := exec.LookPath("ruby"); err != nil {
-		t.Skip("AWS's agent is NOT tested: ruby is not installed")
+		t.Skip("AWS's agent is NOT tested: ruby is not here. Install it with: apt-get install -y ruby")
 	}
 }
 

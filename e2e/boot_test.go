@@ -88,7 +88,8 @@ func TestBootContract(t *testing.T) {
 	}
 }
 
-// TestCrashedUpIsAdopted kills `up`: its server and runner go on, and the next `up` takes them over and ends them in its time.
+// TestCrashedUpIsAdopted kills `up`: its server and runner go on, and the next `up` takes them over and ends them in
+// its time.
 func TestCrashedUpIsAdopted(t *testing.T) {
 	t.Parallel()
 	i := up(t)
@@ -121,7 +122,8 @@ func TestCrashedUpIsAdopted(t *testing.T) {
 	}
 }
 
-// TestGeneratedKey starts without a key in the environment: one is made up and kept for its owner. It is not printed: standard error is a file here, and no terminal.
+// TestGeneratedKey starts without a key in the environment: one is made up and kept for its owner. It is not printed:
+// standard error is a file here, and no terminal.
 func TestGeneratedKey(t *testing.T) {
 	t.Parallel()
 	i := prepare(t, "")

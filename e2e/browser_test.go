@@ -122,7 +122,8 @@ func (b *browser) open(path string) {
 	b.do(chromedp.Navigate(b.url + path))
 }
 
-// click clicks on an element. A live page may replace it between the look and the click, which then did not happen: it is looked up again.
+// click clicks on an element. A live page may replace it between the look and the click, which then did not happen: it
+// is looked up again.
 func (b *browser) click(selector string) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)

@@ -16,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
-// steps sums a build's phases up as BatchGetBuilds shows them, from DOWNLOAD_SOURCE on: those that succeeded by their name alone, others
-// with status, code and message.
+// steps sums a build's phases up as BatchGetBuilds shows them, from DOWNLOAD_SOURCE on: those that succeeded by their
+// name alone, others with status, code and message.
 func steps(b types.Build) string {
 	var all []string
 	for _, p := range b.Phases {

@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// TestLocalCache sees what one build left in the next one: of a project, in a pipeline, and of a build after the server was started anew.
+// TestLocalCache sees what one build left in the next one: of a project, in a pipeline, and of a build after the server
+// was started anew.
 func TestLocalCache(t *testing.T) {
 	t.Parallel()
 	f := newFlow(t)

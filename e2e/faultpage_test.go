@@ -12,8 +12,8 @@ import (
 	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// TestFaultIsShownAndMended looks at a deployment that failed on its host: every place says the same cause and which version the host runs now, and the
-// page of the deployment rolls back to the last version that was good.
+// TestFaultIsShownAndMended looks at a deployment that failed on its host: every place says the same cause and which
+// version the host runs now, and the page of the deployment rolls back to the last version that was good.
 func TestFaultIsShownAndMended(t *testing.T) {
 	w := newWay(t)
 	good := strings.TrimSpace(w.git(w.checkout, "rev-parse", "--short=7", "HEAD"))

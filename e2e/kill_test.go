@@ -172,8 +172,8 @@ func (w *way) push() {
 	}
 }
 
-// settles waits until there is one execution for each push and the newest has ended, and looks at all that it left. With success it
-// must have succeeded; else it may have failed if something says honestly that it is uncertain.
+// settles waits until there is one execution for each push and the newest has ended, and looks at all that it left.
+// With success it must have succeeded; else it may have failed if something says honestly that it is uncertain.
 func (w *way) settles(success bool) {
 	w.t.Helper()
 	var newest cptypes.PipelineExecutionSummary
@@ -278,8 +278,8 @@ func (w *way) once() {
 	}
 }
 
-// tidy fails if something temporary is left. What a server that died was still writing, and no row names, stays in objects/incoming for
-// a day: it may be another server's.
+// tidy fails if something temporary is left. What a server that died was still writing, and no row names, stays in
+// objects/incoming for a day: it may be another server's.
 func (w *way) tidy() {
 	w.t.Helper()
 	eventually(w.t, "everything temporary is gone", func() error {
@@ -299,7 +299,8 @@ func (w *way) tidy() {
 	})
 }
 
-// unsettled are the blobs in objects/incoming that the database knows, which belong to their place. Of PostgreSQL it does not ask.
+// unsettled are the blobs in objects/incoming that the database knows, which belong to their place. Of PostgreSQL it
+// does not ask.
 func (w *way) unsettled() (known []string, err error) {
 	entries, err := os.ReadDir(filepath.Join(w.data, "objects/incoming"))
 	if err != nil || len(entries) == 0 {
@@ -364,8 +365,8 @@ func points(t testing.TB) []string {
 	return slices.Compact(all)
 }
 
-// TestKillAtEveryPoint kills the process that reaches a fault point, for each point on a change's way and for several times that it is
-// reached, and looks whether the change still arrives.
+// TestKillAtEveryPoint kills the process that reaches a fault point, for each point on a change's way and for several
+// times that it is reached, and looks whether the change still arrives.
 func TestKillAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)

@@ -21,7 +21,8 @@ import (
 // stored is how many executions, builds and deployments there are in the long run.
 const stored = 100_000
 
-// lengthen copies the newest execution, build and deployment of a server that is stopped again and again, and the pipeline a few times.
+// lengthen copies the newest execution, build and deployment of a server that is stopped again and again, and the
+// pipeline a few times.
 func lengthen(t *testing.T, i *instance, stored int) {
 	t.Helper()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(i.data, "slipway.db")+"?_pragma=synchronous(OFF)")
@@ -79,7 +80,8 @@ func newPerson(t *testing.T, i *instance) *person {
 	return p
 }
 
-// read takes the shortest of some times that a page took, which is what it costs when nothing else is in the way, and its size in bytes.
+// read takes the shortest of some times that a page took, which is what it costs when nothing else is in the way, and
+// its size in bytes.
 func (p *person) read(path string) (least time.Duration, size int) {
 	p.t.Helper()
 	least = time.Hour
@@ -99,7 +101,8 @@ func (p *person) read(path string) (least time.Duration, size int) {
 	return least, size
 }
 
-// TestPagesWithALongHistory reads the pages with a short history and with a long one: they cost about the same, and none is large.
+// TestPagesWithALongHistory reads the pages with a short history and with a long one: they cost about the same, and
+// none is large.
 func TestPagesWithALongHistory(t *testing.T) {
 	w := newWay(t)
 	w.push()
@@ -130,8 +133,8 @@ func TestPagesWithALongHistory(t *testing.T) {
 		if size > maxPage {
 			t.Errorf("%s has %d bytes", page, size)
 		}
-		// The board and what looks through it have a hundred pipelines more, and lists are full instead of two rows long; everything else
-		// costs what it did. Reading through a history takes some hundred times the trivial page.
+		// The board and what looks through it have a hundred pipelines more, and lists are full instead of two rows long;
+		// everything else costs what it did. Reading through a history takes some hundred times the trivial page.
 		if least > 8*short[page]+20*trivial {
 			t.Errorf("%s takes %s with %d executions and %s with two", page, least, stored, short[page])
 		}

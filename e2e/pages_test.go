@@ -157,7 +157,8 @@ func TestTestsOnThePages(t *testing.T) {
 	b.visit("test-group", strings.TrimSuffix(name, "/case"), "1 failed, 1 passed")
 }
 
-// TestApprovalOnThePage approves a change where it waits, and rejects the next one; a page that is out of date can do neither.
+// TestApprovalOnThePage approves a change where it waits, and rejects the next one; a page that is out of date can do
+// neither.
 func TestApprovalOnThePage(t *testing.T) {
 	w := newWay(t)
 	d := wayPipeline()

@@ -96,8 +96,8 @@ func TestThemeAndSession(t *testing.T) {
 	})
 	b.do(chromedp.WaitVisible("#create-host"))
 	b.shows("three lines to paste")
-	// Another tab signs out; the form of this one, filled in by then, says so, and loses nothing. It is one script, for a page learns by itself
-	// that its session has ended.
+	// Another tab signs out; the form of this one, filled in by then, says so, and loses nothing. It is one script, for a
+	// page learns by itself that its session has ended.
 	if status := awaited[int](b, `(() => {
 		const name = document.querySelector("#host-name"), create = document.querySelector("#create-host")
 		name.value = "web1"
@@ -195,7 +195,8 @@ func TestSettings(t *testing.T) {
 	b.quiet("status of 400")
 }
 
-// TestDoorsAndRetries closes and opens a transition, stops an execution, and retries a stage, on the page of the pipeline.
+// TestDoorsAndRetries closes and opens a transition, stops an execution, and retries a stage, on the page of the
+// pipeline.
 func TestDoorsAndRetries(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
@@ -230,8 +231,8 @@ func TestDoorsAndRetries(t *testing.T) {
 	b.quiet()
 }
 
-// TestLiveThroughARestart keeps a page live while the server is killed and started again: it catches up with what happened meanwhile, without being
-// loaded anew, and hears of what happens afterwards.
+// TestLiveThroughARestart keeps a page live while the server is killed and started again: it catches up with what
+// happened meanwhile, without being loaded anew, and hears of what happens afterwards.
 func TestLiveThroughARestart(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)

@@ -180,7 +180,8 @@ func (x *terminal) changes(root string) {
 	has(t, x.paste("slipway api codecommit list-repositories"), `"web"`)
 }
 
-// releases does what the section about releases says: a load balancer, hosts of both sides, a group that does not collide with the first one, a policy.
+// releases does what the section about releases says: a load balancer, hosts of both sides, a group that does not
+// collide with the first one, a policy.
 func (x *terminal) releases(t *testing.T) {
 	commands := readme(t, "Release step by step")
 	if len(commands) != 9 {

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-// TestRegisterTheAWSWay: what `aws deploy register` and `register-on-premises-instance --iam-user-arn` begin ends with a host that works, and
-// `aws deploy deregister` ends its key.
+// TestRegisterTheAWSWay: what `aws deploy register` and `register-on-premises-instance --iam-user-arn` begin ends with
+// a host that works, and `aws deploy deregister` ends its key.
 func TestRegisterTheAWSWay(t *testing.T) {
 	t.Parallel()
 	cli(t)

@@ -179,7 +179,8 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// TestEqualVersionsArePromoted: the same application again, under load and compared, goes to everybody without anybody being asked.
+// TestEqualVersionsArePromoted: the same application again, under load and compared, goes to everybody without anybody
+// being asked.
 func TestEqualVersionsArePromoted(t *testing.T) {
 	t.Parallel()
 	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))

@@ -9,8 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-// TestReleaseCommands drives releases from the command line: one is paused, resumed, promoted a step and rolled back; the next is promoted
-// to everybody; then the deployment, which has ended, is rolled back to the revision before it.
+// TestReleaseCommands drives releases from the command line: one is paused, resumed, promoted a step and rolled back;
+// the next is promoted to everybody; then the deployment, which has ended, is rolled back to the revision before it.
 func TestReleaseCommands(t *testing.T) {
 	t.Parallel()
 	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))

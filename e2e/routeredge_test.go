@@ -83,7 +83,8 @@ func TestRouterRefuses(t *testing.T) {
 	}
 }
 
-// TestRouterPatience: who is silent for longer than the idle timeout is not waited for, and nobody works for a client that is gone.
+// TestRouterPatience: who is silent for longer than the idle timeout is not waited for, and nobody works for a client
+// that is gone.
 func TestRouterPatience(t *testing.T) {
 	t.Parallel()
 	b := balance(t)

@@ -23,7 +23,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// rawTarget is a target that answers each request with bytes of its own, whatever they are. Health checks are answered well.
+// rawTarget is a target that answers each request with bytes of its own, whatever they are. Health checks are answered
+// well.
 func rawTarget(t *testing.T, answer func(c net.Conn, head string)) string {
 	t.Helper()
 	l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
@@ -58,7 +59,8 @@ func rawTarget(t *testing.T, answer func(c net.Conn, head string)) string {
 	return l.Addr().String()
 }
 
-// TestRouterPassesOn what targets answer: heads at once, large headers, and cut answers as 502 where the client got nothing yet.
+// TestRouterPassesOn what targets answer: heads at once, large headers, and cut answers as 502 where the client got
+// nothing yet.
 func TestRouterPassesOn(t *testing.T) {
 	t.Parallel()
 	b := balance(t)
@@ -122,7 +124,8 @@ func do(t *testing.T, req *http.Request) (*http.Response, string) {
 	return resp, string(must(io.ReadAll(resp.Body))(t))
 }
 
-// TestRouterBlamesTheClient: uploads that are broken off, malformed or too slow count as 4xx of the client, never against the group.
+// TestRouterBlamesTheClient: uploads that are broken off, malformed or too slow count as 4xx of the client, never
+// against the group.
 func TestRouterBlamesTheClient(t *testing.T) {
 	t.Parallel()
 	b := balance(t)
@@ -162,8 +165,8 @@ func TestRouterBlamesTheClient(t *testing.T) {
 	}
 }
 
-// TestRouterBlamesTheTarget: a response that its target ends in the middle counts against the group, though its head said 200; one that the
-// client does not wait for does not.
+// TestRouterBlamesTheTarget: a response that its target ends in the middle counts against the group, though its head
+// said 200; one that the client does not wait for does not.
 func TestRouterBlamesTheTarget(t *testing.T) {
 	t.Parallel()
 	b := balance(t)

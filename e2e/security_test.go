@@ -44,7 +44,8 @@ func sandboxed(t testing.TB) {
 	}
 }
 
-// TestBuildCannotReach runs a build that looks for what is not its own: keys, the data folder, another build, the server, the runner.
+// TestBuildCannotReach runs a build that looks for what is not its own: keys, the data folder, another build, the
+// server, the runner.
 func TestBuildCannotReach(t *testing.T) {
 	t.Parallel()
 	sandboxed(t)
@@ -64,7 +65,8 @@ func TestBuildCannotReach(t *testing.T) {
 		EnvironmentVariablesOverride: []types.EnvironmentVariable{{Name: new("SECRET"), Value: new(neighbours)}}}))(t).Build.Id
 	i.says(neighbour, "\nhidden")
 
-	// Whatever a command finds it prints; each of those that look for something must find nothing and end with READ-NOTHING.
+	// Whatever a command finds it prints; each of those that look for something must find nothing and end with
+	// READ-NOTHING.
 	spy := strings.NewReplacer("DATA", i.data, "PARENT", filepath.Dir(i.data), "HOST", i.listen, "URL", i.url).Replace(`version: 0.2
 phases:
   build:
@@ -143,7 +145,8 @@ artifacts:
 	}
 }
 
-// TestSecretsAtRest looks for secrets in everything that the server wrote and printed, and in the arguments of its processes.
+// TestSecretsAtRest looks for secrets in everything that the server wrote and printed, and in the arguments of its
+// processes.
 func TestSecretsAtRest(t *testing.T) {
 	t.Parallel()
 	i, ctx := up(t), t.Context()

@@ -293,9 +293,10 @@ func (i *instance) sdkAs(id, key string) aws.Config {
 		Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }}
 }
 
-// whole sends requests whose bodies are in memory. The SDK closes the body of a request as soon as an answer begins; if that is before the
-// transport has looked for the body's end, the transport takes it for an error and closes the connection, in the midst of a long answer.
-// People's programs do not notice, since the SDK tries again; here it tries once.
+// whole sends requests whose bodies are in memory. The SDK closes the body of a request as soon as an answer begins; if
+// that is before the transport has looked for the body's end, the transport takes it for an error and closes the
+// connection, in the midst of a long answer. People's programs do not notice, since the SDK tries again; here it tries
+// once.
 type whole struct{ http.RoundTripper }
 
 func (w whole) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -9,7 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codecommit"
 )
 
-// A submodule on the same server is fetched, by a full and by a relative address, and so is what a command clones with git-credential-helper.
+// A submodule on the same server is fetched, by a full and by a relative address, and so is what a command clones with
+// git-credential-helper.
 func TestBuildFetchesSubmodules(t *testing.T) {
 	t.Parallel()
 	i, ctx := up(t), t.Context()

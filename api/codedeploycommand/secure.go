@@ -1,4 +1,5 @@
-// Package codedeploycommand is the protocol between CodeDeploy and the agents on its hosts; the rest of it is generated.
+// Package codedeploycommand is the protocol between CodeDeploy and the agents on its hosts; the rest of it is
+// generated.
 package codedeploycommand
 
 import "slipway/api/awsproto"

@@ -10,8 +10,8 @@ import (
 	"slices"
 )
 
-// extend adds to a model what the service learned after the model was published: operations, members, enum values, bounds and shapes, from an
-// overlay file of the same form. Without such a file the model stays as it is.
+// extend adds to a model what the service learned after the model was published: operations, members, enum values,
+// bounds and shapes, from an overlay file of the same form. Without such a file the model stays as it is.
 func (m *model) extend(path string) error {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

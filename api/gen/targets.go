@@ -11,7 +11,8 @@ type target struct {
 	code     string
 	byMember bool
 	maxBody  int64 // bytes; 0 for the wire's default
-	// smithy is the service's name in JSON 1.0 and Smithy RPC v2 CBOR, which newer clients speak with a service whose model here knows Query.
+	// smithy is the service's name in JSON 1.0 and Smithy RPC v2 CBOR, which newer clients speak with a service whose
+	// model here knows Query.
 	smithy string
 }
 

@@ -1,5 +1,5 @@
-// Package sdkcheck_test compares the shapes of api/ with those of the current AWS SDK for Go v2: nothing that AWS knows may be dropped because our
-// model, generated from an older one, lacks it.
+// Package sdkcheck_test compares the shapes of api/ with those of the current AWS SDK for Go v2: nothing that AWS knows
+// may be dropped because our model, generated from an older one, lacks it.
 package sdkcheck_test
 
 import (
@@ -31,8 +31,8 @@ import (
 	"slipway/api/sts"
 )
 
-// absent are operations, members and enum values that AWS has and our model has not, each with its reason. An operation that is absent answers
-// 501 by its name, unless another reason stands here.
+// absent are operations, members and enum values that AWS has and our model has not, each with its reason. An operation
+// that is absent answers 501 by its name, unless another reason stands here.
 var absent = map[string]string{
 	"elbv2.SourceIpConditionConfig.IpAddressType": "of Network Load Balancers, which are refused",
 	"codedeploy.RevisionLocation.String_":         "the member string, by another name in Go",

@@ -116,8 +116,8 @@ type Report struct {
 	Cases []codebuild.TestCase `json:"cases,omitzero"`
 	// Truncated says that the files held more cases than a report takes; Error why there is no result.
 	Truncated bool `json:"truncated,omitzero"`
-	// Counts are how many cases had each status, and Nanoseconds what all of them took, those beyond the kept ones included; nil from runners that
-	// did not count.
+	// Counts are how many cases had each status, and Nanoseconds what all of them took, those beyond the kept ones
+	// included; nil from runners that did not count.
 	Counts      map[string]int32 `json:"counts,omitzero"`
 	Nanoseconds int64            `json:"nanoseconds,omitzero"`
 	Error       string           `json:"error,omitzero"`

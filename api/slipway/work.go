@@ -5,12 +5,13 @@ import (
 	"slipway/api/codedeploy"
 )
 
-// Work is what a stage knows of a build, a deployment or an execution when people ask how a change fares: facts, no sentences. Members that do not
-// apply, or are not known, are empty.
+// Work is what a stage knows of a build, a deployment or an execution when people ask how a change fares: facts, no
+// sentences. Members that do not apply, or are not known, are empty.
 type Work struct {
 	ID     string
 	Status string // as the stage's own API has it
-	// Pipeline, Execution and Number are of the execution that asked for it; Number counts the executions of a pipeline from 1.
+	// Pipeline, Execution and Number are of the execution that asked for it; Number counts the executions of a pipeline
+	// from 1.
 	Pipeline, Execution string
 	Number              int64
 	// Repository, Commit and Subject are of the change that is worked on.
@@ -21,7 +22,8 @@ type Work struct {
 	// Cause is why a build failed.
 	Cause *Cause
 
-	// Application, Group, Revision and RollsBack are of a deployment; RollsBack is the ID of the deployment whose effect it takes back.
+	// Application, Group, Revision and RollsBack are of a deployment; RollsBack is the ID of the deployment whose effect
+	// it takes back.
 	Application, Group string
 	Revision           *codedeploy.RevisionLocation
 	RollsBack          string

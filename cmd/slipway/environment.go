@@ -6,8 +6,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// forgetEmpty removes variables that are set to nothing from the environment, of those that a flag is read from: they count as not set, as
-// AWS's tools have it. Without this an empty name of a file would be the folder that the command runs in.
+// forgetEmpty removes variables that are set to nothing from the environment, of those that a flag is read from: they
+// count as not set, as AWS's tools have it. Without this an empty name of a file would be the folder that the command
+// runs in.
 func forgetEmpty(parser *kong.Kong) error {
 	return kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
 		if flag, is := node.(*kong.Flag); is {

@@ -154,7 +154,8 @@ func (d *demo) definition(ctx context.Context) error {
 // sideOf is the side of a host: the first two are blue.
 func sideOf(i int) string { return sides[i*len(sides)/hosts] }
 
-// release sees the first execution through: build, test, approval, deployment to the blue side, which nobody uses yet; then its hosts must answer with the commit.
+// release sees the first execution through: build, test, approval, deployment to the blue side, which nobody uses yet;
+// then its hosts must answer with the commit.
 func (d *demo) release(ctx context.Context) error {
 	id, commit, err := d.approval(ctx)
 	if err != nil {

@@ -46,8 +46,8 @@ type agent struct {
 	busy     map[string]chan struct{} // deployments with a command in hand; closed when it is out of it
 }
 
-// Run is the agent. It returns when ctx ends, within ten seconds: scripts that run are ended and reported as failed. Whatever else
-// goes wrong it tries again.
+// Run is the agent. It returns when ctx ends, within ten seconds: scripts that run are ended and reported as failed.
+// Whatever else goes wrong it tries again.
 func Run(ctx context.Context, c Config) error {
 	if err := c.check(); err != nil {
 		return err
@@ -81,8 +81,8 @@ func Run(ctx context.Context, c Config) error {
 	return a.work(ctx)
 }
 
-// work takes up what was in hand and takes commands until ctx ends or the server refuses the key. Then no report waits for a server that
-// will not take it: the next start tries it again.
+// work takes up what was in hand and takes commands until ctx ends or the server refuses the key. Then no report waits
+// for a server that will not take it: the next start tries it again.
 func (a *agent) work(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer a.running.Wait()
@@ -125,8 +125,8 @@ func lock(path string) (unlock func(), err error) {
 	return func() { _ = f.Close() }, nil
 }
 
-// poll takes commands until ctx ends. A key that the server does not take when the agent starts ends it with the reason; one that
-// stops being taken later may be one that is being replaced.
+// poll takes commands until ctx ends. A key that the server does not take when the agent starts ends it with the
+// reason; one that stops being taken later may be one that is being replaced.
 func (a *agent) poll(ctx context.Context) error {
 	wait, taken := backoff{}, false
 	for ctx.Err() == nil {

@@ -69,7 +69,8 @@ func (a *agent) download(ctx context.Context, s *specification, o *output) error
 	return writeFile(a.mostRecent(s.DeploymentGroupId), []byte(s.dir()), 0o644)
 }
 
-// stripped is the folder that is the revision: where the bundle has nothing but one folder with an application specification, that one.
+// stripped is the folder that is the revision: where the bundle has nothing but one folder with an application
+// specification, that one.
 func stripped(dir string) (string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 || !entries[0].IsDir() {

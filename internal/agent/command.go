@@ -22,8 +22,8 @@ type failure struct {
 
 func (f *failure) Error() string { return f.message }
 
-// claim makes sure that one command of a deployment is in hand at a time: the next one is handed out while the last one's report is still
-// being answered. It returns false if ctx ends first.
+// claim makes sure that one command of a deployment is in hand at a time: the next one is handed out while the last
+// one's report is still being answered. It returns false if ctx ends first.
 func (a *agent) claim(ctx context.Context, deployment string) bool {
 	for {
 		a.mu.Lock()
@@ -59,7 +59,8 @@ func deploymentOf(c *cmd.HostCommandInstance) string {
 	return id
 }
 
-// handle does a command: verify, record, acknowledge, do, record, report. t is the record of a command that was in hand when the agent died.
+// handle does a command: verify, record, acknowledge, do, record, report. t is the record of a command that was in hand
+// when the agent died.
 //
 // What fails before the acknowledgement for want of the server is left alone: the server hands the command out again.
 func (a *agent) handle(ctx context.Context, c *cmd.HostCommandInstance, t *track) {
@@ -263,8 +264,8 @@ func (a *agent) report(ctx context.Context, t *track, o *output) {
 	}
 }
 
-// recover takes care of the commands that were in hand when the agent died. What had a result is reported; what had not begun is done; what had
-// begun ended in a way that nobody knows, and is reported as failed.
+// recover takes care of the commands that were in hand when the agent died. What had a result is reported; what had not
+// begun is done; what had begun ended in a way that nobody knows, and is reported as failed.
 func (a *agent) recover(ctx context.Context) {
 	tracks, err := a.readTracks()
 	if err != nil {

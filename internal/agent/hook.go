@@ -22,8 +22,8 @@ type hook struct {
 	scripts []appspec.Script
 }
 
-// hook finds the scripts of an event; nil if there are none. Those that stop the old version are the old version's own: of the last revision that
-// was installed with success. All others are the new one's.
+// hook finds the scripts of an event; nil if there are none. Those that stop the old version are the old version's own:
+// of the last revision that was installed with success. All others are the new one's.
 func (a *agent) hook(s *specification, event string) (*hook, error) {
 	dir := s.dir()
 	if !exists(a.real(archiveOf(dir))) {
@@ -58,7 +58,8 @@ func (a *agent) hook(s *specification, event string) (*hook, error) {
 	return nil, nil
 }
 
-// formerGone says that the scripts of an event are those of a former revision, which was removed from the host, and what to do.
+// formerGone says that the scripts of an event are those of a former revision, which was removed from the host, and
+// what to do.
 func (a *agent) formerGone(dir, marker, event string) error {
 	return &failure{code: unknownError, message: fmt.Sprintf("%s runs the scripts of the former revision, that of deployment %s, which was the last to be installed with success. "+
 		"Its folder %s was removed from this host. Deploy once with --ignore-application-stop-failures, or remove %s on the host: then there is no former revision, and the event has no scripts.",
@@ -91,7 +92,8 @@ func revisionOf(s *specification, event string) int {
 	return current
 }
 
-// appspec reads the application specification of an unpacked revision. dir is its deployment's folder, as the host sees it.
+// appspec reads the application specification of an unpacked revision. dir is its deployment's folder, as the host sees
+// it.
 func (a *agent) appspec(dir, name string) (*appspec.Spec, string, error) {
 	root, err := os.OpenRoot(a.real(archiveOf(dir)))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -24,8 +24,8 @@ type installation struct {
 	cleanup *os.File
 }
 
-// install does Install: take away what the last installation of the group put in place, put the new revision's files in place, and remember it as
-// the last one installed with success.
+// install does Install: take away what the last installation of the group put in place, put the new revision's files in
+// place, and remember it as the last one installed with success.
 func (a *agent) install(s *specification, o *output) error {
 	spec, file, err := a.appspec(s.dir(), s.AppSpecFilename)
 	if err != nil {
@@ -74,7 +74,8 @@ func (a *agent) install(s *specification, o *output) error {
 	return writeFile(a.lastSuccessful(s.DeploymentGroupId), []byte(s.dir()), 0o644)
 }
 
-// clean takes away what a cleanup file lists, the last first. Folders go if they are empty. A line that was cut off was not carried out.
+// clean takes away what a cleanup file lists, the last first. Folders go if they are empty. A line that was cut off was
+// not carried out.
 func (i *installation) clean(file string) error {
 	content, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -235,7 +236,8 @@ func (i *installation) file(source, destination, behavior string) error {
 	return fmt.Errorf("file_exists_behavior is %q; it must be DISALLOW, OVERWRITE or RETAIN", behavior)
 }
 
-// execute carries the plan out. Each path is in the cleanup file before it is there, so that it can be taken away whatever happens.
+// execute carries the plan out. Each path is in the cleanup file before it is there, so that it can be taken away
+// whatever happens.
 func (i *installation) execute(cleanup string) (err error) {
 	if i.cleanup, err = os.OpenFile(cleanup, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644); err != nil {
 		return err

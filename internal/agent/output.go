@@ -20,8 +20,8 @@ const (
 	maxPiece = 256 << 10
 )
 
-// output takes the lines of an event: into scripts.log as AWS's agent writes it, into the log of all deployments, into the tail of the
-// result, and into a spool from which they are sent to the server while the event runs.
+// output takes the lines of an event: into scripts.log as AWS's agent writes it, into the log of all deployments, into
+// the tail of the result, and into a spool from which they are sent to the server while the event runs.
 type output struct {
 	deployment string
 	id         string // of the command
@@ -63,8 +63,8 @@ func (a *agent) openOutput(s *specification, c *cmd.HostCommandInstance) (*outpu
 	return o, nil
 }
 
-// openLog opens a log to append to it. What scripts write may hold secrets: the owner and the owner's group alone may read it, whatever
-// an earlier agent left.
+// openLog opens a log to append to it. What scripts write may hold secrets: the owner and the owner's group alone may
+// read it, whatever an earlier agent left.
 func openLog(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 	if err != nil {

@@ -190,7 +190,8 @@ func lines(from io.Reader, prefix string, o *output) <-chan struct{} {
 	return done
 }
 
-// process makes the process of a script: its own group, the environment of the event, the user that it is for. No shell takes part.
+// process makes the process of a script: its own group, the environment of the event, the user that it is for. No shell
+// takes part.
 func (h *hook) process(script appspec.Script, file string) (*exec.Cmd, error) {
 	args := []string{file}
 	environment := h.environment()
@@ -252,7 +253,8 @@ var secrets = sync.OnceValue(func() map[string]bool {
 	return all
 })
 
-// environment is the agent's own without its secrets, with what CodeDeploy adds, and SLIPWAY_ROOT: "" or the folder that stands for /.
+// environment is the agent's own without its secrets, with what CodeDeploy adds, and SLIPWAY_ROOT: "" or the folder
+// that stands for /.
 func (h *hook) environment() []string {
 	var all []string
 	for _, entry := range os.Environ() {

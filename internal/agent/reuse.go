@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 )
 
-// reuse does DownloadBundle for a deployment that starts anew what is deployed already: it copies the unpacked bundle of the deployment
-// that the specification names. done is false if that is not whole on this host; then the bundle is fetched.
+// reuse does DownloadBundle for a deployment that starts anew what is deployed already: it copies the unpacked bundle
+// of the deployment that the specification names. done is false if that is not whole on this host; then the bundle is
+// fetched.
 func (a *agent) reuse(s *specification, o *output) (done bool, err error) {
 	if s.ReuseArchiveFromDeploymentId == "" {
 		return false, nil

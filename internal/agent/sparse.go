@@ -15,9 +15,9 @@ const block = 32 << 10
 
 var zeros [block]byte
 
-// copySparse writes content to a fresh file, and leaves holes where it is zero for a whole block. It counts the bytes that were
-// written and those that were left out, and ends with errTooLarge if there are more of them than budget and holes. Without holes
-// all of them count for the budget.
+// copySparse writes content to a fresh file, and leaves holes where it is zero for a whole block. It counts the bytes
+// that were written and those that were left out, and ends with errTooLarge if there are more of them than budget and
+// holes. Without holes all of them count for the budget.
 func copySparse(f *os.File, content io.Reader, budget, holes int64) (written, left int64, err error) {
 	b := make([]byte, block)
 	for {

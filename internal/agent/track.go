@@ -13,8 +13,9 @@ import (
 	"slipway/internal/fault"
 )
 
-// track is the durable record of a command in hand: a file that is named after the deployment. Its lines are the command, then "started" once
-// something may have been done, then the result. So a command is never run twice, whenever the agent dies.
+// track is the durable record of a command in hand: a file that is named after the deployment. Its lines are the
+// command, then "started" once something may have been done, then the result. So a command is never run twice, whenever
+// the agent dies.
 type track struct {
 	path    string
 	file    *os.File

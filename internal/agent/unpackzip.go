@@ -58,8 +58,9 @@ const (
 // encrypted is a bit of an entry's flags (APPNOTE 4.4.4).
 const encrypted = 1
 
-// zipName is the name of an entry in UTF-8 with slashes. Names that are not said to be UTF-8 and are not, are in the code page of
-// DOS (APPNOTE appendix D), unless the entry has a Unicode name beside. On Windows a backslash parts folders.
+// zipName is the name of an entry in UTF-8 with slashes. Names that are not said to be UTF-8 and are not, are in the
+// code page of DOS (APPNOTE appendix D), unless the entry has a Unicode name beside. On Windows a backslash parts
+// folders.
 func zipName(e *zip.File) string {
 	name := e.Name
 	if unicode, ok := unicodePath(e); ok {

@@ -165,5 +165,7 @@ const compatibilityLimits = `## Where Slipway differs
 - IAM: users are those of hosts, with the path ` + "`/AWS/CodeDeploy/`" + `. Their inline policies are kept and returned; what a host may do does not depend on them.
 - CloudWatch: metrics of the load balancers here (namespace ` + "`AWS/ApplicationELB`" + `) and such as clients put, kept for a week; alarms on a metric, on
   arithmetic of metrics (+ - * /, FILL with a number), or on a PromQL query. Periods may be 1 and 5 seconds besides. Actions of alarms are kept and returned; what an alarm does
-  is stop and roll back the deployments whose groups name it. Other metric math, anomaly detection, composite alarms, trimmed means and dashboards are refused by name.
+  is stop and roll back the deployments whose groups name it. Other metric math, anomaly detection, composite alarms, trimmed means, dashboards,
+  ` + "`WarmUpConfiguration`" + ` and evaluation windows of the type ` + "`WallClockWindow`" + ` are refused by name.
+- CloudWatch Logs: FilterLogEvents gives events in the order of their times; ` + "`startFromHead=false`" + ` is refused by name.
 `

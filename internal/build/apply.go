@@ -17,7 +17,8 @@ type BuildEnded struct {
 	Status cb.StatusType `json:"status"`
 }
 
-// apply decides what an event does to a build and writes it, with what follows from it. result is the runner's, if it is one's.
+// apply decides what an event does to a build and writes it, with what follows from it. result is the runner's, if it
+// is one's.
 func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, result *slipway.Result) (Decision, error) {
 	d := Decide(r.State, e)
 	if d.State == r.State && d.End == nil {
@@ -133,8 +134,8 @@ func (s *Service) queueTimeout(ctx context.Context, j store.Running) (store.Outc
 	})
 }
 
-// StopBuild implements codebuild:StopBuild. A build that runs goes on to be IN_PROGRESS until its runner has ended it; one that has
-// ended stays as it is.
+// StopBuild implements codebuild:StopBuild. A build that runs goes on to be IN_PROGRESS until its runner has ended it;
+// one that has ended stays as it is.
 func (s *Service) StopBuild(ctx context.Context, in *cb.StopBuildInput) (*cb.StopBuildOutput, error) {
 	if err := s.checkBuildID(*in.Id); err != nil {
 		return nil, err

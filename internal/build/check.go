@@ -124,8 +124,8 @@ func checkSource(s cb.ProjectSource, what string) error {
 // longestName is how long a user name at Bitbucket may be; what is longer is a token.
 const longestName = 30
 
-// secretUser tells whether what stands before the host of a Git URL may open something: a password, or a token in the place of a name. The clone
-// URLs that Bitbucket shows begin with the reader's name.
+// secretUser tells whether what stands before the host of a Git URL may open something: a password, or a token in the
+// place of a name. The clone URLs that Bitbucket shows begin with the reader's name.
 func secretUser(t cb.SourceType, u *url.URL) bool {
 	if _, set := u.User.Password(); set {
 		return true

@@ -9,8 +9,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Facts tells of builds, by their IDs, what people ask of a change: the commit, the execution that started them, and why they failed. Those that
-// are not there are left out. It takes one query.
+// Facts tells of builds, by their IDs, what people ask of a change: the commit, the execution that started them, and
+// why they failed. Those that are not there are left out. It takes one query.
 func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.Work, error) {
 	all := map[string]slipway.Work{}
 	if len(ids) == 0 {

@@ -9,8 +9,8 @@ import (
 // looksBack is how many builds before one are looked at for the last that succeeded.
 const looksBack = 200
 
-// Green returns a build, and the last one before it that succeeded: of the same project, and started by the same pipeline or by hand as it was. green is
-// nil where there is none among the 200 builds before it.
+// Green returns a build, and the last one before it that succeeded: of the same project, and started by the same
+// pipeline or by hand as it was. green is nil where there is none among the 200 builds before it.
 func (s *Service) Green(ctx context.Context, id string) (build, green *cb.Build, err error) {
 	r, err := one(ctx, s.db, `WHERE id = $1`, s.buildID(id))
 	if err != nil {

@@ -21,8 +21,8 @@ const (
 	saveSeen = 30 * time.Second
 )
 
-// PollBuild implements slipway:PollBuild: it is held until there is a build for the runner, something to stop or to forget, or
-// Config.Hold has passed. A build is assigned to the runner durably before it is answered.
+// PollBuild implements slipway:PollBuild: it is held until there is a build for the runner, something to stop or to
+// forget, or Config.Hold has passed. A build is assigned to the runner durably before it is answered.
 func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*slipway.PollBuildOutput, error) {
 	name, room := *in.Runner, number(in.Free) > 0
 	if err := s.bind(ctx, name, awsproto.CallerOf(ctx).AccessKeyID, true); err != nil {

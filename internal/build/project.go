@@ -162,7 +162,8 @@ func change(p *cb.Project, in *cb.UpdateProjectInput) {
 	}
 }
 
-// DeleteProject implements codebuild:DeleteProject; an unknown name is no error. The project's builds stay, as AWS's do.
+// DeleteProject implements codebuild:DeleteProject; an unknown name is no error. The project's builds stay, as AWS's
+// do.
 func (s *Service) DeleteProject(ctx context.Context, in *cb.DeleteProjectInput) (*cb.DeleteProjectOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, `DELETE FROM projects WHERE name = $1`, strings.TrimPrefix(*in.Name, s.arn("project", "")))

@@ -78,8 +78,9 @@ func (s *Service) again(r *row) *submission {
 	return sub
 }
 
-// autoRetry starts a failed build again, up to its autoRetryLimit, in the transaction that ends it. Each build names the one before and the one
-// after. Builds of pipelines are left to the pipeline, which retries stages. Source: AutoRetryConfig in the CodeBuild API reference.
+// autoRetry starts a failed build again, up to its autoRetryLimit, in the transaction that ends it. Each build names
+// the one before and the one after. Builds of pipelines are left to the pipeline, which retries stages. Source:
+// AutoRetryConfig in the CodeBuild API reference.
 func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 	c := r.build.AutoRetryConfig
 	switch r.build.BuildStatus {

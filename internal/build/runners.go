@@ -58,7 +58,8 @@ func (rs *runners) bind(name, key string) {
 	rs.of(name).bound = key
 }
 
-// arrive begins a poll, which takes the place of an earlier one of the same runner. ok is false if somebody else polls by its name.
+// arrive begins a poll, which takes the place of an earlier one of the same runner. ok is false if somebody else polls
+// by its name.
 func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) (p *poll, ok bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -201,7 +202,8 @@ func (p *poll) nudge() {
 	}
 }
 
-// news tells which of the IDs a runner was not told lately; what it was told before and is no matter any more is forgotten.
+// news tells which of the IDs a runner was not told lately; what it was told before and is no matter any more is
+// forgotten.
 func (rs *runners) news(name string, ids []string, now time.Time, lately time.Duration) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

@@ -48,15 +48,16 @@ type Config struct {
 	ReadObject func(ctx context.Context, bucket, key string) (io.ReadCloser, error)
 	// Hold is how long a runner's poll waits for something to do; 0 is 50 seconds.
 	Hold time.Duration
-	// Silence is how long a runner may be unheard of before its builds end as FAULT; 0 is three minutes: the minute in which it
-	// polls again, and two more.
+	// Silence is how long a runner may be unheard of before its builds end as FAULT; 0 is three minutes: the minute in
+	// which it polls again, and two more.
 	Silence time.Duration
 }
 
 // Service implements CodeBuild's projects and builds, and the runners' part of Slipway's own API.
 type Service struct {
 	Config
-	// Room, if set before the service is used, tells why no build may begin, as when the disk is nearly full: builds wait first.
+	// Room, if set before the service is used, tells why no build may begin, as when the disk is nearly full: builds wait
+	// first.
 	Room func() error
 
 	db      *store.Store

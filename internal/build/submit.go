@@ -86,8 +86,8 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 	return &cb.StartBuildOutput{Build: b}, nil
 }
 
-// StartForPipeline starts a build whose sources and artifacts are a pipeline's, whatever the project says of them. Starting it once
-// more with the same key returns the build that there is.
+// StartForPipeline starts a build whose sources and artifacts are a pipeline's, whatever the project says of them.
+// Starting it once more with the same key returns the build that there is.
 func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput, job slipway.PipelineJob) (*cb.Build, error) {
 	p, err := s.project(ctx, s.db, *in.ProjectName)
 	if err != nil {

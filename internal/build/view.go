@@ -8,8 +8,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// view is a build as BatchGetBuilds shows it: an ended one as it was kept, an open one with the phases that it has come through. The
-// runner's progress is nil where nothing is known of it.
+// view is a build as BatchGetBuilds shows it: an ended one as it was kept, an open one with the phases that it has come
+// through. The runner's progress is nil where nothing is known of it.
 func view(r *row, progress *slipway.Progress) cb.Build {
 	b := r.build
 	if r.Stage == Ended {
@@ -46,7 +46,8 @@ func (s *Service) shown(r *row) cb.Build {
 	return b
 }
 
-// opening are the phases before a runner's. The queue's ends when a runner takes the build, or at end, with a status and context.
+// opening are the phases before a runner's. The queue's ends when a runner takes the build, or at end, with a status
+// and context.
 func opening(r *row, end time.Time, status cb.StatusType, contexts []cb.PhaseContext) []cb.BuildPhase {
 	submitted := cb.BuildPhase{PhaseType: cb.BuildPhaseTypeSubmitted, PhaseStatus: cb.StatusTypeSucceeded, StartTime: awsproto.At(r.submitted), EndTime: awsproto.At(r.submitted), DurationInSeconds: new(int64(0))}
 	queued := cb.BuildPhase{PhaseType: cb.BuildPhaseTypeQueued, StartTime: awsproto.At(r.submitted)}
@@ -102,7 +103,8 @@ func closed(r *row, end End, result *slipway.Result, progress *slipway.Progress,
 	return b
 }
 
-// interrupted are the phases of a build that was lost while it ran: as far as they are known, the last one ends with the context.
+// interrupted are the phases of a build that was lost while it ran: as far as they are known, the last one ends with
+// the context.
 func interrupted(r *row, progress *slipway.Progress, now time.Time, status cb.StatusType, contexts []cb.PhaseContext) []cb.BuildPhase {
 	phases := []cb.BuildPhase{{PhaseType: cb.BuildPhaseTypeProvisioning, StartTime: awsproto.At(r.assigned)}}
 	if progress != nil && len(progress.Phases) > 0 {

@@ -17,8 +17,8 @@ type Alarms interface {
 	AlarmStates(ctx context.Context, names []string) (map[string]cloudwatch.StateValue, error)
 }
 
-// watched is the alarm configuration that a deployment to a group heeds; nil for none. What rolls another back heeds none: the alarm that
-// was the reason would stop it.
+// watched is the alarm configuration that a deployment to a group heeds; nil for none. What rolls another back heeds
+// none: the alarm that was the reason would stop it.
 func watched(info *cd.DeploymentInfo, g *group) *cd.AlarmConfiguration {
 	a := info.OverrideAlarmConfiguration
 	if a == nil && g != nil {

@@ -158,8 +158,8 @@ func (s *Service) UpdateApplication(ctx context.Context, in *cd.UpdateApplicatio
 	})
 }
 
-// DeleteApplication implements codedeploy:DeleteApplication, with its groups and revisions; an unknown name is no error. Its deployments
-// stay in the history, and one that is in progress fails.
+// DeleteApplication implements codedeploy:DeleteApplication, with its groups and revisions; an unknown name is no
+// error. Its deployments stay in the history, and one that is in progress fails.
 func (s *Service) DeleteApplication(ctx context.Context, in *cd.DeleteApplicationInput) (*cd.DeleteApplicationOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		a, err := findApplication(ctx, tx, in.ApplicationName)

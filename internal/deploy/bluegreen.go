@@ -51,7 +51,8 @@ func terminationWait(b *cd.BlueGreenDeploymentConfiguration) time.Duration {
 	return time.Duration(*b.TerminateBlueInstancesOnDeploymentSuccess.TerminationWaitTimeInMinutes) * time.Minute
 }
 
-// limit is the longest that a deployment may take: what AWS gives one in place, and what a blue/green one is told to wait besides.
+// limit is the longest that a deployment may take: what AWS gives one in place, and what a blue/green one is told to
+// wait besides.
 func (d *deployment) limit() time.Duration {
 	if !d.blueGreen() {
 		return rollout.Deployment
@@ -179,7 +180,8 @@ func (s *Service) resume(ctx context.Context, tx store.Tx, d *deployment, f func
 	return err
 }
 
-// waited ends a wait of a blue/green deployment: nobody continued one that was ready, or the originals have stood by long enough.
+// waited ends a wait of a blue/green deployment: nobody continued one that was ready, or the originals have stood by
+// long enough.
 func (s *Service) waited(ctx context.Context, j store.Running) (store.Outcome, error) {
 	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
 		d, err := loadDeployment(ctx, tx, j.Key)

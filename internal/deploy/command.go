@@ -19,8 +19,8 @@ import (
 
 func clientError(message string) error { return &cmd.ClientException{Message: message} }
 
-// host finds the registered instance that a caller speaks for. A host identifier is the ARN of the instance's IAM user, which must be the
-// caller's, or the instance's own ARN, which an administrator may use too.
+// host finds the registered instance that a caller speaks for. A host identifier is the ARN of the instance's IAM user,
+// which must be the caller's, or the instance's own ARN, which an administrator may use too.
 func (s *Service) host(ctx context.Context, identifier string) (string, error) {
 	caller := awsproto.CallerOf(ctx)
 	var name, arn string
@@ -82,7 +82,8 @@ func (s *Service) command(ctx context.Context, identifier string) (commandID, er
 	return c, s.sighted(ctx, c.Host, 0)
 }
 
-// PollHostCommand hands out the next command of a host. Without one it is held until there is, or until the poll has been held long enough.
+// PollHostCommand hands out the next command of a host. Without one it is held until there is, or until the poll has
+// been held long enough.
 func (s *Service) PollHostCommand(ctx context.Context, in *cmd.PollHostCommandInput) (*cmd.PollHostCommandOutput, error) {
 	host, err := s.host(ctx, *in.HostIdentifier)
 	if err != nil {
@@ -192,7 +193,8 @@ func (s *Service) GetDeploymentSpecification(ctx context.Context, in *cmd.GetDep
 		GenericEnvelope: &cmd.Envelope{Format: new("PKCS7/JSON"), Payload: &payload}}}, nil
 }
 
-// PutHostCommandAcknowledgement tells a host whether it may run a command: it may not if the status is Succeeded or Failed.
+// PutHostCommandAcknowledgement tells a host whether it may run a command: it may not if the status is Succeeded or
+// Failed.
 func (s *Service) PutHostCommandAcknowledgement(ctx context.Context, in *cmd.PutHostCommandAcknowledgementInput) (*cmd.PutHostCommandAcknowledgementOutput, error) {
 	c, err := s.command(ctx, *in.HostCommandIdentifier)
 	if err != nil {
@@ -233,7 +235,8 @@ func (s *Service) PostHostCommandUpdate(ctx context.Context, in *cmd.PostHostCom
 // maxTail is how much of a script's output an event keeps, in characters.
 const maxTail = 2048
 
-// PutHostCommandComplete ends a command with what came of it. The first report counts: AWS's agent sends a second one after a failure.
+// PutHostCommandComplete ends a command with what came of it. The first report counts: AWS's agent sends a second one
+// after a failure.
 func (s *Service) PutHostCommandComplete(ctx context.Context, in *cmd.PutHostCommandCompleteInput) (*cmd.PutHostCommandCompleteOutput, error) {
 	if in.CommandStatus != cmd.HostCommandStatusSucceeded && in.CommandStatus != cmd.HostCommandStatusFailed {
 		return nil, clientError("A command ends as Succeeded or Failed, not as " + string(in.CommandStatus) + ".")
@@ -263,7 +266,8 @@ func (s *Service) PutHostCommandComplete(ctx context.Context, in *cmd.PutHostCom
 	return nil, nil
 }
 
-// diagnostics reads what a host reports. Codes beyond AWS's are unknown errors: 5, 6 (a script left its output open), 7 (the agent was started anew).
+// diagnostics reads what a host reports. Codes beyond AWS's are unknown errors: 5, 6 (a script left its output open), 7
+// (the agent was started anew).
 func diagnostics(e *cmd.Envelope, succeeded bool) *cd.Diagnostics {
 	var wire struct {
 		Code    json.Number `json:"error_code"`

@@ -47,8 +47,8 @@ func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.Crea
 	return deploymentID, err
 }
 
-// create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback what it rolls back; x is
-// what it does to traffic.
+// create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback
+// what it rolls back; x is what it does to traffic.
 func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo, x *traffic) (string, error) {
 	wanted := *in
 	in = &wanted
@@ -155,7 +155,8 @@ func (s *Service) parts(ctx context.Context, q store.Queryer, in *cd.CreateDeplo
 	return a, g, c, err
 }
 
-// wellFormed refuses what the request alone shows to be wrong: what is malformed or missing is said before what is absent.
+// wellFormed refuses what the request alone shows to be wrong: what is malformed or missing is said before what is
+// absent.
 func wellFormed(in *cd.CreateDeploymentInput) error {
 	switch restarts := in.DeploymentMode == cd.DeploymentModeRestart; {
 	case len([]rune(text(in.Description))) > maxDescription:
@@ -172,8 +173,8 @@ func wellFormed(in *cd.CreateDeploymentInput) error {
 	return cmp.Or(checkRollback(in.AutoRollbackConfiguration), checkAlarms(in.OverrideAlarmConfiguration))
 }
 
-// restart takes the revision of the last successful deployment for one of the mode RESTART, which starts the application anew from the
-// copy that is on the hosts.
+// restart takes the revision of the last successful deployment for one of the mode RESTART, which starts the
+// application anew from the copy that is on the hosts.
 func restart(g *group, in *cd.CreateDeploymentInput) error {
 	if g.TargetRevision == nil || g.LastSuccessfulDeployment == nil {
 		return &cd.RevisionRequiredException{Message: "The deployment group " + *g.DeploymentGroupName + " has no successful deployment that could be started anew. Deploy a revision first."}

@@ -142,8 +142,8 @@ func (s *Service) ListDeployments(ctx context.Context, in *cd.ListDeploymentsInp
 	return out, err
 }
 
-// StopDeployment implements codedeploy:StopDeployment. Hosts that run a command end it; nothing else begins. autoRollbackEnabled, where
-// it is given, takes the place of the deployment's own setting.
+// StopDeployment implements codedeploy:StopDeployment. Hosts that run a command end it; nothing else begins.
+// autoRollbackEnabled, where it is given, takes the place of the deployment's own setting.
 func (s *Service) StopDeployment(ctx context.Context, in *cd.StopDeploymentInput) (*cd.StopDeploymentOutput, error) {
 	out := &cd.StopDeploymentOutput{Status: cd.StopStatusSucceeded, StatusMessage: new("The deployment has been stopped.")}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
@@ -187,8 +187,8 @@ func (d *deployment) pending() string {
 	return "The deployment stops as soon as the hosts that run a command have ended it."
 }
 
-// ContinueDeployment implements codedeploy:ContinueDeployment: a blue/green deployment that is ready shifts its traffic (READY_WAIT), or one
-// whose originals stand by terminates them (TERMINATION_WAIT).
+// ContinueDeployment implements codedeploy:ContinueDeployment: a blue/green deployment that is ready shifts its traffic
+// (READY_WAIT), or one whose originals stand by terminates them (TERMINATION_WAIT).
 func (s *Service) ContinueDeployment(ctx context.Context, in *cd.ContinueDeploymentInput) (*cd.ContinueDeploymentOutput, error) {
 	stage := rollout.Ready
 	switch in.DeploymentWaitType {

@@ -23,8 +23,8 @@ type Bundles interface {
 // maxDigests bounds how many bundles' digests are remembered.
 const maxDigests = 256
 
-// digests remembers the SHA-256 of bundles. It is computed once for each content, when the first host asks: from the objects that
-// the server holds, never from what a client said of them.
+// digests remembers the SHA-256 of bundles. It is computed once for each content, when the first host asks: from the
+// objects that the server holds, never from what a client said of them.
 type digests struct {
 	mu    sync.Mutex
 	known map[string]*digest

@@ -320,8 +320,8 @@ func (d *deployment) rollbackEvent() cd.AutoRollbackEvent {
 	return ""
 }
 
-// rollBack deploys the last good revision of the group once more, as a deployment of its own, if the deployment's configuration asks for
-// that. A rollback is not rolled back.
+// rollBack deploys the last good revision of the group once more, as a deployment of its own, if the deployment's
+// configuration asks for that. A rollback is not rolled back.
 func (s *Service) rollBack(ctx context.Context, tx store.Tx, d *deployment, g *group) error {
 	c := d.info.AutoRollbackConfiguration
 	occasion := d.rollbackEvent()

@@ -18,9 +18,9 @@ var fromPipeline = regexp.MustCompile(`^Pipeline ([A-Za-z0-9.@_-]+), execution (
 // registeredBy is the description that CodeDeploy gives a revision that was registered by a deployment of it.
 const registeredBy = "Application revision registered by Deployment ID: "
 
-// Facts tells of deployments, by their IDs, what people ask of a change: the execution that it came from (by the first deployment of its revision, where a
-// person or a rollback deployed it again), what it takes back, and what failed first. Those that are not there are left out. It takes at most four
-// queries.
+// Facts tells of deployments, by their IDs, what people ask of a change: the execution that it came from (by the first
+// deployment of its revision, where a person or a rollback deployed it again), what it takes back, and what failed
+// first. Those that are not there are left out. It takes at most four queries.
 func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.Work, error) {
 	all := map[string]slipway.Work{}
 	if len(ids) == 0 {

@@ -66,8 +66,8 @@ func (g *group) save(ctx context.Context, tx store.Tx) error {
 	return err
 }
 
-// CreateDeploymentGroup implements codedeploy:CreateDeploymentGroup. What only AWS has (EC2 tags, Auto Scaling groups, load balancers, ECS
-// services) is kept and returned; it matches no host here.
+// CreateDeploymentGroup implements codedeploy:CreateDeploymentGroup. What only AWS has (EC2 tags, Auto Scaling groups,
+// load balancers, ECS services) is kept and returned; it matches no host here.
 func (s *Service) CreateDeploymentGroup(ctx context.Context, in *cd.CreateDeploymentGroupInput) (*cd.CreateDeploymentGroupOutput, error) {
 	g := &group{id: uuid.NewString(), DeploymentGroupInfo: &cd.DeploymentGroupInfo{
 		ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName, DeploymentConfigName: in.DeploymentConfigName, ServiceRoleArn: in.ServiceRoleArn,
@@ -273,8 +273,8 @@ func (g *group) update(in *cd.UpdateDeploymentGroupInput) {
 	}
 }
 
-// DeleteDeploymentGroup implements codedeploy:DeleteDeploymentGroup; an unknown name is no error. Its deployments stay in the history, and
-// one that is in progress fails.
+// DeleteDeploymentGroup implements codedeploy:DeleteDeploymentGroup; an unknown name is no error. Its deployments stay
+// in the history, and one that is in progress fails.
 func (s *Service) DeleteDeploymentGroup(ctx context.Context, in *cd.DeleteDeploymentGroupInput) (*cd.DeleteDeploymentGroupOutput, error) {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		a, err := findApplication(ctx, tx, in.ApplicationName)

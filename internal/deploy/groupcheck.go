@@ -44,8 +44,8 @@ func checkRole(role *string) error {
 	return nil
 }
 
-// checkParts looks at what needs no more than the request: it comes before anything is looked up, as what is malformed is said before what is
-// absent.
+// checkParts looks at what needs no more than the request: it comes before anything is looked up, as what is malformed
+// is said before what is absent.
 func checkParts(g *cd.DeploymentGroupInfo) error {
 	if err := checkRole(g.ServiceRoleArn); err != nil {
 		return err
@@ -86,7 +86,8 @@ func checkTags(g *cd.DeploymentGroupInfo) error {
 	return nil
 }
 
-// checkSides looks at a blue/green group. AWS knows no on-premises instances there; here the two groups of onPremisesTagSet are the two sides.
+// checkSides looks at a blue/green group. AWS knows no on-premises instances there; here the two groups of
+// onPremisesTagSet are the two sides.
 func checkSides(g *cd.DeploymentGroupInfo) error {
 	if len(g.OnPremisesInstanceTagFilters) > 0 || g.OnPremisesTagSet != nil && len(g.OnPremisesTagSet.OnPremisesTagSetList) != 2 {
 		return &cd.InvalidOnPremisesTagCombinationException{Message: "A deployment group of the type BLUE_GREEN names its hosts by onPremisesTagSet with two groups of tags: the first for the blue side, the second for the green one."}

@@ -11,8 +11,8 @@ import (
 	"slipway/internal/store"
 )
 
-// CreateHost implements slipway:CreateHost: a user for a host, an access key that is shown this once, and its registration as an
-// on-premises instance with tags.
+// CreateHost implements slipway:CreateHost: a user for a host, an access key that is shown this once, and its
+// registration as an on-premises instance with tags.
 func (s *Service) CreateHost(ctx context.Context, in *slipway.CreateHostInput) (*slipway.CreateHostOutput, error) {
 	if err := checkInstanceName(in.Name); err != nil {
 		return nil, err

@@ -13,8 +13,8 @@ import (
 	"slipway/internal/store"
 )
 
-// PutHostService implements slipway:PutHostService: an instance says at which IP:PORT its service takes requests from a load balancer; "" takes
-// that back. A deployment with traffic control puts this address into the target group.
+// PutHostService implements slipway:PutHostService: an instance says at which IP:PORT its service takes requests from a
+// load balancer; "" takes that back. A deployment with traffic control puts this address into the target group.
 func (s *Service) PutHostService(ctx context.Context, in *slipway.PutHostServiceInput) (*slipway.PutHostServiceOutput, error) {
 	identifier := *in.HostIdentifier
 	if !strings.HasPrefix(identifier, "arn:") {
@@ -41,9 +41,10 @@ func (s *Service) PutHostService(ctx context.Context, in *slipway.PutHostService
 	})
 }
 
-// publishable refuses an address that is not the host's own. A load balancer sends users' requests and health checks there: a host must not
-// turn the router against others by its word. Allowed are the address that the host calls from, addresses of this machine if it calls from
-// here, and the networks that the operator lists. An administrator says what is right.
+// publishable refuses an address that is not the host's own. A load balancer sends users' requests and health checks
+// there: a host must not turn the router against others by its word. Allowed are the address that the host calls from,
+// addresses of this machine if it calls from here, and the networks that the operator lists. An administrator says what
+// is right.
 func (s *Service) publishable(ctx context.Context, a netip.Addr) error {
 	peer := awsproto.PeerOf(ctx)
 	switch {

@@ -7,7 +7,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// TestAHostPublishesItsOwnAddress: by its word a load balancer sends requests to an address, which must not be another's.
+// TestAHostPublishesItsOwnAddress: by its word a load balancer sends requests to an address, which must not be
+// another's.
 func TestAHostPublishesItsOwnAddress(t *testing.T) {
 	w := newWorld(t)
 	h := w.newHost("web1", nil)

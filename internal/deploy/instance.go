@@ -43,7 +43,8 @@ func findInstance(ctx context.Context, q store.Queryer, name string) (*cd.Instan
 	return i, err
 }
 
-// RegisterOnPremisesInstance implements codedeploy:RegisterOnPremisesInstance. A name that was deregistered can be registered anew.
+// RegisterOnPremisesInstance implements codedeploy:RegisterOnPremisesInstance. A name that was deregistered can be
+// registered anew.
 func (s *Service) RegisterOnPremisesInstance(ctx context.Context, in *cd.RegisterOnPremisesInstanceInput) (*cd.RegisterOnPremisesInstanceOutput, error) {
 	if err := checkInstanceName(in.InstanceName); err != nil {
 		return nil, err
@@ -105,8 +106,8 @@ func saveInstance(ctx context.Context, tx store.Tx, i *cd.InstanceInfo) error {
 	return err
 }
 
-// DeregisterOnPremisesInstance implements codedeploy:DeregisterOnPremisesInstance; an unknown name is no error. The access keys of the
-// host's user end with it.
+// DeregisterOnPremisesInstance implements codedeploy:DeregisterOnPremisesInstance; an unknown name is no error. The
+// access keys of the host's user end with it.
 func (s *Service) DeregisterOnPremisesInstance(ctx context.Context, in *cd.DeregisterOnPremisesInstanceInput) (*cd.DeregisterOnPremisesInstanceOutput, error) {
 	if err := checkInstanceName(in.InstanceName); err != nil {
 		return nil, err
@@ -138,7 +139,8 @@ func (s *Service) DeregisterOnPremisesInstance(ctx context.Context, in *cd.Dereg
 	return nil, s.Hosts.Reload(ctx)
 }
 
-// abandon ends the parts that a host has in deployments under way: without its key it can't report any more, and nobody is to wait for it.
+// abandon ends the parts that a host has in deployments under way: without its key it can't report any more, and nobody
+// is to wait for it.
 func (s *Service) abandon(ctx context.Context, tx store.Tx, host string) error {
 	ids, err := store.Strings(ctx, tx, `SELECT t.deployment FROM deploy_targets t JOIN deploy_deployments d ON d.id = t.deployment WHERE d.live = 1 AND t.target = $1`, host)
 	if err != nil {
@@ -290,7 +292,8 @@ func (s *Service) AddTagsToOnPremisesInstances(ctx context.Context, in *cd.AddTa
 	return nil, s.tagInstances(ctx, in.InstanceNames, in.Tags, func(tags []cd.Tag) []cd.Tag { return merge(tags, in.Tags) })
 }
 
-// RemoveTagsFromOnPremisesInstances implements codedeploy:RemoveTagsFromOnPremisesInstances. A tag without a value removes the key whatever its value.
+// RemoveTagsFromOnPremisesInstances implements codedeploy:RemoveTagsFromOnPremisesInstances. A tag without a value
+// removes the key whatever its value.
 func (s *Service) RemoveTagsFromOnPremisesInstances(ctx context.Context, in *cd.RemoveTagsFromOnPremisesInstancesInput) (*cd.RemoveTagsFromOnPremisesInstancesOutput, error) {
 	return nil, s.tagInstances(ctx, in.InstanceNames, in.Tags, func(tags []cd.Tag) []cd.Tag {
 		return slices.DeleteFunc(tags, func(t cd.Tag) bool {

@@ -37,8 +37,8 @@ func joinAddress(t *elbv2.TargetDescription) string {
 	return net.JoinHostPort(text(t.Id), strconv.Itoa(int(*t.Port)))
 }
 
-// enter puts a host into a target group under the address that it has now, unless it is there, and tells whether it is healthy. The member is
-// written down first: what may have been put in is taken out again.
+// enter puts a host into a target group under the address that it has now, unless it is there, and tells whether it is
+// healthy. The member is written down first: what may have been put in is taken out again.
 func (s *Service) enter(ctx context.Context, group, host string) (healthy bool, err error) {
 	address, err := addressOf(ctx, s.db, host)
 	if err != nil {
@@ -183,7 +183,8 @@ func (s *Service) move(ctx context.Context, j store.Running) (store.Outcome, err
 	return store.Done, err
 }
 
-// HealthChanged takes the load balancer's word that something changed in the health of targets: whoever waits for it looks again.
+// HealthChanged takes the load balancer's word that something changed in the health of targets: whoever waits for it
+// looks again.
 func (s *Service) HealthChanged(ctx context.Context) error {
 	keys, err := store.Strings(ctx, s.db, `SELECT deployment || '/' || target FROM deploy_targets WHERE moving = 1`)
 	if err != nil {

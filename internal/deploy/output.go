@@ -32,7 +32,8 @@ type output struct {
 	closed bool
 }
 
-// log names the log of a command's event. The name of the application is the one of its creation, so that a renamed one keeps one log a deployment.
+// log names the log of a command's event. The name of the application is the one of its creation, so that a renamed one
+// keeps one log a deployment.
 func (s *Service) log(ctx context.Context, deployment, host, event string) (journal.Name, error) {
 	var info cd.DeploymentInfo
 	ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`, deployment)
@@ -80,8 +81,9 @@ func (s *Service) forget(name journal.Name, o *output) {
 	}
 }
 
-// PutHostCommandOutput adds a piece of a script's output to the log of its event. offset is where the piece begins; what is there already is
-// not written twice, and what would leave a gap is not taken. The answer is from where to go on.
+// PutHostCommandOutput adds a piece of a script's output to the log of its event. offset is where the piece begins;
+// what is there already is not written twice, and what would leave a gap is not taken. The answer is from where to go
+// on.
 func (s *Service) PutHostCommandOutput(ctx context.Context, in *cmd.PutHostCommandOutputInput) (*cmd.PutHostCommandOutputOutput, error) {
 	c, err := s.command(ctx, *in.HostCommandIdentifier)
 	if err != nil {
@@ -131,7 +133,8 @@ func (s *Service) PutHostCommandOutput(ctx context.Context, in *cmd.PutHostComma
 	return &cmd.PutHostCommandOutputOutput{NextOffset: &next}, nil
 }
 
-// endOutput completes the log of an event that has ended. AWS's agent sends nothing but the tail of a failure: then that is the log.
+// endOutput completes the log of an event that has ended. AWS's agent sends nothing but the tail of a failure: then
+// that is the log.
 func (s *Service) endOutput(ctx context.Context, c commandID, d *cd.Diagnostics) {
 	name, err := s.log(ctx, c.Deployment, c.Host, c.Name)
 	if err == nil {

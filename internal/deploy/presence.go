@@ -84,7 +84,8 @@ func (s *Service) seen(ctx context.Context, host string) (time.Time, error) {
 	return all[host], err
 }
 
-// HostsSeen is when each of the hosts named was heard of last; those never heard of are left out. A host whose poll is held is heard of now.
+// HostsSeen is when each of the hosts named was heard of last; those never heard of are left out. A host whose poll is
+// held is heard of now.
 func (s *Service) HostsSeen(ctx context.Context, names []string) (map[string]time.Time, error) {
 	all := map[string]time.Time{}
 	if len(names) == 0 {

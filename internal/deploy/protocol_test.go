@@ -331,7 +331,8 @@ func TestASilentHostIsSaidToBe(t *testing.T) {
 		t.Fatalf("%+v", e.Diagnostics)
 	}
 	w.clock.forward(5*time.Minute + time.Second)
-	// The store's own clock is the real one: the timer is due once it has passed. A poll of the queue is not needed for that.
+	// The store's own clock is the real one: the timer is due once it has passed. A poll of the queue is not needed for
+	// that.
 	if err := w.service.ExpireNow(t.Context(), id, "web1"); err != nil {
 		t.Fatal(err)
 	}

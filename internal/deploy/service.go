@@ -1,5 +1,6 @@
-// Package deploy is the Deploy stage: applications, deployment groups, revisions and on-premises hosts, deployments to them, and the
-// queue of commands that the hosts' agents ask for. It implements CodeDeploy and the host-command protocol of its agent.
+// Package deploy is the Deploy stage: applications, deployment groups, revisions and on-premises hosts, deployments to
+// them, and the queue of commands that the hosts' agents ask for. It implements CodeDeploy and the host-command
+// protocol of its agent.
 package deploy
 
 import (
@@ -23,8 +24,8 @@ var migrations embed.FS
 // Migrations are the tables of this package.
 func Migrations() store.Migrations { return store.Tables("deploy", migrations) }
 
-// Hosts keeps the identities of hosts; an *identity.Service is one. What takes a transaction counts once that is committed and Reload
-// was called.
+// Hosts keeps the identities of hosts; an *identity.Service is one. What takes a transaction counts once that is
+// committed and Reload was called.
 type Hosts interface {
 	UserARN(name string) string
 	PutHost(ctx context.Context, tx store.Tx, name string, k identity.Key) error

@@ -14,10 +14,12 @@ import (
 	"slipway/internal/store"
 )
 
-// onHost is what the deployments of a group have made of a host: its health as CodeDeploy counts it, and which deployment's files lie on it.
+// onHost is what the deployments of a group have made of a host: its health as CodeDeploy counts it, and which
+// deployment's files lie on it.
 type onHost struct {
 	rollout.Health
-	// Installed is the last deployment whose Install event succeeded on the host: what runs there, whether or not the deployment did well.
+	// Installed is the last deployment whose Install event succeeded on the host: what runs there, whether or not the
+	// deployment did well.
 	Installed string `json:",omitzero"`
 	// Failed says that the deployment did not do well on the host.
 	Failed bool      `json:",omitzero"`
@@ -41,8 +43,9 @@ func installed(t *rollout.Target) bool {
 	})
 }
 
-// Serving tells which versions the hosts of groups run now: of these groups, or of all (nil). In a blue/green group only the hosts of the side that
-// carries the traffic count. It takes three queries; they grow with the hosts there are, not with history.
+// Serving tells which versions the hosts of groups run now: of these groups, or of all (nil). In a blue/green group
+// only the hosts of the side that carries the traffic count. It takes three queries; they grow with the hosts there
+// are, not with history.
 func (s *Service) Serving(ctx context.Context, of []slipway.GroupRef) ([]slipway.ServingGroup, error) {
 	where, args := "", []any{}
 	if of != nil {

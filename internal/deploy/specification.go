@@ -4,8 +4,9 @@ import (
 	cd "slipway/api/codedeploy"
 )
 
-// hostSpecification is what agents read, with the names that AWS's agent has for its members. It never has AllPossibleLifecycleEvents:
-// where that stands, AWS's agent 1.x looks for a class that only its command codedeploy-local loads, and every Install fails.
+// hostSpecification is what agents read, with the names that AWS's agent has for its members. It never has
+// AllPossibleLifecycleEvents: where that stands, AWS's agent 1.x looks for a class that only its command
+// codedeploy-local loads, and every Install fails.
 type hostSpecification struct {
 	ApplicationName      *string
 	DeploymentId         string
@@ -21,11 +22,11 @@ type hostSpecification struct {
 		RevisionType cd.RevisionLocationType
 		S3Revision   s3Revision
 	}
-	// ReuseArchiveFromDeploymentId names a deployment whose unpacked bundle is used again, if it is still on the host. AWS's agent
-	// knows it since 2.1.
+	// ReuseArchiveFromDeploymentId names a deployment whose unpacked bundle is used again, if it is still on the host.
+	// AWS's agent knows it since 2.1.
 	ReuseArchiveFromDeploymentId string `json:",omitzero"`
-	// BundleSHA256 binds the content of the bundle, in hex, to this signed specification. It is Slipway's own; so is LifecycleEvents, the
-	// hooks that an application specification may have.
+	// BundleSHA256 binds the content of the bundle, in hex, to this signed specification. It is Slipway's own; so is
+	// LifecycleEvents, the hooks that an application specification may have.
 	BundleSHA256    string `json:",omitzero"`
 	LifecycleEvents []string
 }

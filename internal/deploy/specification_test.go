@@ -22,8 +22,8 @@ import (
 	cmd "slipway/api/codedeploycommand"
 )
 
-// TestTheSpecificationBindsTheBundle: whoever stands between host and server and swaps the bundle, its ETag kept, is found out before
-// anything of it runs.
+// TestTheSpecificationBindsTheBundle: whoever stands between host and server and swaps the bundle, its ETag kept, is
+// found out before anything of it runs.
 func TestTheSpecificationBindsTheBundle(t *testing.T) {
 	w := newWorld(t)
 	good := w.release("good", map[string]string{"AfterInstall": `echo good >> "$SLIPWAY_ROOT/ran"`})

@@ -216,7 +216,8 @@ func (s *Service) GetDeploymentInstance(ctx context.Context, in *cd.GetDeploymen
 	return &cd.GetDeploymentInstanceOutput{InstanceSummary: new(asSummary(all[0]))}, nil
 }
 
-// BatchGetDeploymentInstances implements codedeploy:BatchGetDeploymentInstances, which BatchGetDeploymentTargets has replaced.
+// BatchGetDeploymentInstances implements codedeploy:BatchGetDeploymentInstances, which BatchGetDeploymentTargets has
+// replaced.
 func (s *Service) BatchGetDeploymentInstances(ctx context.Context, in *cd.BatchGetDeploymentInstancesInput) (*cd.BatchGetDeploymentInstancesOutput, error) {
 	out := &cd.BatchGetDeploymentInstancesOutput{InstancesSummary: []cd.InstanceSummary{}}
 	if err := tooMany(len(in.InstanceIds), maxBatch); err != nil {

@@ -72,8 +72,9 @@ func (x *traffic) of(t *rollout.Target) []string {
 	return []string{x.To}
 }
 
-// resolved finds what a deployment does to traffic and writes it. The load balancer is called before the transaction, which looks
-// again at what that call went by: if another deployment made the other side live meanwhile, or the group was changed, both are done anew.
+// resolved finds what a deployment does to traffic and writes it. The load balancer is called before the transaction,
+// which looks again at what that call went by: if another deployment made the other side live meanwhile, or the group
+// was changed, both are done anew.
 func (s *Service) resolved(ctx context.Context, in *cd.CreateDeploymentInput, write func(store.Tx, *traffic) error) error {
 	for {
 		g, c, err := s.routed(ctx, s.db, in)
@@ -108,7 +109,8 @@ func (s *Service) routed(ctx context.Context, q store.Queryer, in *cd.CreateDepl
 	return g, c, err
 }
 
-// sameTraffic tells whether two readings of a group say the same of its traffic: the live side, the style and the target groups.
+// sameTraffic tells whether two readings of a group say the same of its traffic: the live side, the style and the
+// target groups.
 func sameTraffic(a, b *group) bool {
 	return a.side == b.side && reflect.DeepEqual(a.DeploymentStyle, b.DeploymentStyle) && reflect.DeepEqual(a.LoadBalancerInfo, b.LoadBalancerInfo)
 }
@@ -139,7 +141,8 @@ func (s *Service) resolve(ctx context.Context, g *group, c *cd.DeploymentConfigI
 	return x, nil
 }
 
-// resolvePair finds the two target groups of a blue/green group, and which of them takes the traffic over: that of the side that is idle.
+// resolvePair finds the two target groups of a blue/green group, and which of them takes the traffic over: that of the
+// side that is idle.
 func (s *Service) resolvePair(ctx context.Context, g *group, c *cd.DeploymentConfigInfo) (*traffic, error) {
 	pair, err := pairOf(g.DeploymentGroupInfo)
 	if err != nil {

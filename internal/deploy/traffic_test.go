@@ -20,7 +20,8 @@ import (
 	"slipway/internal/store"
 )
 
-// balancer is a load balancer in memory: targets are healthy at once, and drain at once, unless they are told to be slow.
+// balancer is a load balancer in memory: targets are healthy at once, and drain at once, unless they are told to be
+// slow.
 type balancer struct {
 	mu      sync.Mutex
 	members map[string]map[string]bool // address by target group
@@ -260,8 +261,8 @@ func TestBlueGreen(t *testing.T) {
 	}
 }
 
-// TestBlueGreenTakesTheSideThatIsIdle creates a deployment whose look at the load balancer takes so long that meanwhile another one makes the
-// other side live: it must not install on the side that carries the traffic now.
+// TestBlueGreenTakesTheSideThatIsIdle creates a deployment whose look at the load balancer takes so long that meanwhile
+// another one makes the other side live: it must not install on the side that carries the traffic now.
 func TestBlueGreenTakesTheSideThatIsIdle(t *testing.T) {
 	w := newWorld(t)
 	w.coloured()

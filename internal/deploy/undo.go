@@ -15,8 +15,8 @@ const (
 	forAny = 5 * time.Minute  // then it goes back whatever their health is
 )
 
-// undo puts the traffic of a blue/green deployment back: the originals are in their target group, then all weight is on them, then the
-// replacement leaves its own. It is run again whenever one of these may have come about.
+// undo puts the traffic of a blue/green deployment back: the originals are in their target group, then all weight is on
+// them, then the replacement leaves its own. It is run again whenever one of these may have come about.
 func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, error) {
 	d, err := loadDeployment(ctx, s.db, j.Key)
 	if absent(err) {
@@ -63,7 +63,8 @@ func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, err
 	})
 }
 
-// originalsReady puts the originals that left their target group back into it, and tells whether they can take the traffic.
+// originalsReady puts the originals that left their target group back into it, and tells whether they can take the
+// traffic.
 func (s *Service) originalsReady(ctx context.Context, d *deployment, targets []*rollout.Target) (bool, error) {
 	all, ready := 0, 0
 	for _, t := range targets {

@@ -12,8 +12,8 @@ import (
 // historyRead is how many of the newest deployments of an application are looked at for its versions.
 const historyRead = 200
 
-// Versions tells which versions were deployed to a group, the newest first, and how each fared there last and in the application's other groups. It
-// looks at the newest 200 deployments of the group, and as many of the application.
+// Versions tells which versions were deployed to a group, the newest first, and how each fared there last and in the
+// application's other groups. It looks at the newest 200 deployments of the group, and as many of the application.
 func (s *Service) Versions(ctx context.Context, application, name string) ([]slipway.Tried, error) {
 	a, err := findApplication(ctx, s.db, &application)
 	var g *group

@@ -1,5 +1,5 @@
-// Package event carries what happened from one stage to those that asked for it. An event is a job: it is written in the
-// transaction of what it tells, and is delivered at least once.
+// Package event carries what happened from one stage to those that asked for it. An event is a job: it is written in
+// the transaction of what it tells, and is delivered at least once.
 package event
 
 import (
@@ -20,8 +20,8 @@ const (
 
 const parallel = 8
 
-// Publish tells, with the writes of tx, that something happened. Two events of the same topic and key that were not yet delivered
-// are one.
+// Publish tells, with the writes of tx, that something happened. Two events of the same topic and key that were not yet
+// delivered are one.
 func Publish(ctx context.Context, tx store.Tx, topic, key string, payload any) error {
 	return tx.Enqueue(ctx, store.Job{Kind: "event." + topic, Key: key, Payload: payload})
 }

@@ -38,7 +38,7 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *cwl.FilterLogEventsIn
 		return nil, err
 	}
 	if in.StartFromHead != nil && !*in.StartFromHead {
-		return nil, invalid("startFromHead=false is not implemented by Slipway yet: events come in the order of their times.")
+		return nil, invalid("Slipway does not implement startFromHead=false: leave it out, and events come in the order of their times.")
 	}
 	text, prefix := "", ""
 	if in.FilterPattern != nil {

@@ -38,8 +38,8 @@ type outcome struct {
 	revised func(e *engine.Execution, run *engine.Run)
 }
 
-// provider starts an action. What it does it may do again after a crash; it recognises it by the action execution's ID. A
-// *refusal or an error of a service ends the action as failed, any other error is tried again.
+// provider starts an action. What it does it may do again after a crash; it recognises it by the action execution's ID.
+// A *refusal or an error of a service ends the action as failed, any other error is tried again.
 type provider func(ctx context.Context, a *action) (outcome, error)
 
 func (s *Service) provider(id *cp.ActionTypeId) provider {
@@ -82,7 +82,8 @@ func succeeded(a *action, variables map[string]string) *engine.Result {
 	return &engine.Result{Status: cp.ActionExecutionStatusSucceeded, Output: cp.ActionExecutionOutput{OutputArtifacts: a.outputs, OutputVariables: variables}}
 }
 
-// startAction does the job startJob. An action that could not be started after many attempts has failed: nothing waits for ever.
+// startAction does the job startJob. An action that could not be started after many attempts has failed: nothing waits
+// for ever.
 func (s *Service) startAction(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var to ref
 	if err := j.Decode(&to); err != nil {
@@ -205,7 +206,8 @@ func artifact(e *engine.Execution, name string) *cp.ArtifactDetail {
 	return nil
 }
 
-// resolve puts values in the place of an action's variables #{namespace.key} ("Variables" in the CodePipeline user guide).
+// resolve puts values in the place of an action's variables #{namespace.key} ("Variables" in the CodePipeline user
+// guide).
 func resolve(e *engine.Execution, configuration map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(configuration))
 	for key, value := range configuration {

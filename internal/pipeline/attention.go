@@ -5,8 +5,8 @@ import (
 	"slipway/internal/pipeline/engine"
 )
 
-// attention notes how much attention each stage of a pipeline needs, and returns that of the pipeline. A stage whose execution is not at hand is as
-// it was: what is changed is at hand.
+// attention notes how much attention each stage of a pipeline needs, and returns that of the pipeline. A stage whose
+// execution is not at hand is as it was: what is changed is at hand.
 func (r *row) attention() engine.Attention {
 	worst := engine.AtRest
 	for i := range r.Declaration.Stages {

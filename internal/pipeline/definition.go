@@ -34,7 +34,8 @@ func structure(d *cp.PipelineDeclaration) error {
 	return &cp.InvalidStructureException{Message: p.Message}
 }
 
-// unregistered refuses an action of a type that is neither AWS's nor made by CreateCustomActionType, which Slipway does not have yet.
+// unregistered refuses an action of a type that is neither AWS's nor made by CreateCustomActionType, which Slipway does
+// not have yet.
 func unregistered(d *cp.PipelineDeclaration) error {
 	for i := range d.Stages {
 		for j := range d.Stages[i].Actions {
@@ -154,8 +155,8 @@ func (s *Service) GetPipeline(ctx context.Context, in *cp.GetPipelineInput) (*cp
 		PipelineArn: new(s.arn(*in.Name)), Created: awsproto.At(time.UnixMilli(r.created)), Updated: awsproto.At(time.UnixMilli(r.updated))}}, nil
 }
 
-// UpdatePipeline implements codepipeline:UpdatePipeline: the version grows by one, and executions in flight go on by the new
-// definition.
+// UpdatePipeline implements codepipeline:UpdatePipeline: the version grows by one, and executions in flight go on by
+// the new definition.
 func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput) (*cp.UpdatePipelineOutput, error) {
 	d := *in.Pipeline
 	if err := structure(&d); err != nil {
@@ -180,8 +181,8 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 	return &cp.UpdatePipelineOutput{Pipeline: masked(&d)}, nil
 }
 
-// DeletePipeline implements codepipeline:DeletePipeline; a name that is not there is no error. Builds and deployments that its actions
-// started go on by themselves.
+// DeletePipeline implements codepipeline:DeletePipeline; a name that is not there is no error. Builds and deployments
+// that its actions started go on by themselves.
 func (s *Service) DeletePipeline(ctx context.Context, in *cp.DeletePipelineInput) (*cp.DeletePipelineOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		for _, table := range []string{"pipeline_waits", "pipeline_watches", "pipeline_executions", "pipeline_tags", "pipeline_versions"} {

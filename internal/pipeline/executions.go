@@ -8,8 +8,8 @@ import (
 	"slipway/internal/pipeline/engine"
 )
 
-// ListExecutions implements slipway:ListExecutions: what ListPipelineExecutions tells, and besides how each execution stands in each stage that it
-// has reached, in one query.
+// ListExecutions implements slipway:ListExecutions: what ListPipelineExecutions tells, and besides how each execution
+// stands in each stage that it has reached, in one query.
 func (s *Service) ListExecutions(ctx context.Context, in *slipway.ListExecutionsInput) (*slipway.ListExecutionsOutput, error) {
 	r, err := load(ctx, s.db, *in.PipelineName)
 	if err != nil {

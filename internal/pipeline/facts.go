@@ -12,7 +12,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Facts tells of executions, by their IDs, their number and the change that they carry. Those that are not there are left out. It takes one query.
+// Facts tells of executions, by their IDs, their number and the change that they carry. Those that are not there are
+// left out. It takes one query.
 func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.Work, error) {
 	all := map[string]slipway.Work{}
 	if len(ids) == 0 {
@@ -46,8 +47,8 @@ func factsOf(e *engine.Execution) slipway.Work {
 	return w
 }
 
-// Approvals are the approvals that wait, of one pipeline or of all (""), the oldest pipelines' names first, and how many pipelines have failed. It is
-// two queries, the second only if something waits.
+// Approvals are the approvals that wait, of one pipeline or of all (""), the oldest pipelines' names first, and how
+// many pipelines have failed. It is two queries, the second only if something waits.
 func (s *Service) Approvals(ctx context.Context, pipeline string) (waiting []slipway.Waiting, failed int64, err error) {
 	where, args := `attention <= $1`, []any{boardPlace(engine.Asks)}
 	if pipeline != "" {

@@ -14,8 +14,8 @@ const (
 	progressShown     = 10
 )
 
-// Progress tells which executions of the pipelines that watch a repository carry a commit, the newest first, and how each stands in its stages. It looks at
-// the newest 200 executions of each pipeline.
+// Progress tells which executions of the pipelines that watch a repository carry a commit, the newest first, and how
+// each stands in its stages. It looks at the newest 200 executions of each pipeline.
 func (s *Service) Progress(ctx context.Context, repository, commit string) ([]slipway.CommitExecution, error) {
 	names, err := store.Strings(ctx, s.db, `SELECT DISTINCT pipeline FROM pipeline_watches WHERE kind = 'branch' AND place >= $1 AND place < $2 ORDER BY pipeline LIMIT $3`,
 		repository+" ", repository+"!", progressPipelines)

@@ -1,5 +1,5 @@
-// Package pipeline is the orchestration of the stages: definitions, what starts them, variables, and the engine that takes
-// executions through their stages. It implements CodePipeline.
+// Package pipeline is the orchestration of the stages: definitions, what starts them, variables, and the engine that
+// takes executions through their stages. It implements CodePipeline.
 package pipeline
 
 import (

@@ -71,7 +71,8 @@ func resolveVariables(d *cp.PipelineDeclaration, given []cp.PipelineVariable) ([
 	return all, nil
 }
 
-// unsupported says what of a definition this version of Slipway keeps and returns but cannot run; "" if it can run all of it.
+// unsupported says what of a definition this version of Slipway keeps and returns but cannot run; "" if it can run all
+// of it.
 func unsupported(d *cp.PipelineDeclaration, region string) string {
 	var what []string
 	if m := d.ExecutionMode; m != "" && m != cp.ExecutionModeSuperseded {
@@ -94,7 +95,7 @@ func unsupported(d *cp.PipelineDeclaration, region string) string {
 	if len(what) == 0 {
 		return ""
 	}
-	return "Slipway does not run this pipeline: not implemented yet: " + strings.Join(what, ", ") + ". docs/compatibility.md lists what is."
+	return "Slipway does not run this pipeline, since it does not implement " + strings.Join(what, ", ") + ". docs/compatibility.md lists what it does."
 }
 
 func unsupportedAction(a *cp.ActionDeclaration, region string) string {

@@ -21,8 +21,8 @@ const (
 	objectWatch = "object"
 )
 
-// watches tells what starts a pipeline. PollForSourceChanges says at AWS who notices a change, the pipeline or an EventBridge rule
-// beside it; here the pipeline notices either way.
+// watches tells what starts a pipeline. PollForSourceChanges says at AWS who notices a change, the pipeline or an
+// EventBridge rule beside it; here the pipeline notices either way.
 func watches(d *cp.PipelineDeclaration) []watch {
 	var all []watch
 	for i := range d.Stages[0].Actions {

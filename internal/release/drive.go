@@ -47,8 +47,9 @@ func (s *Service) Begin(ctx context.Context, tx store.Tx, r Release) error {
 	return s.follow(ctx, tx, x)
 }
 
-// RollBack takes the traffic of a deployment's release back to what ran before, with the writes of tx; Ended hears once that is in effect. A
-// release that is rolling back goes on to do so; one that has rolled back, or never was, is shift.ErrEnded or a ReleaseNotFoundException.
+// RollBack takes the traffic of a deployment's release back to what ran before, with the writes of tx; Ended hears once
+// that is in effect. A release that is rolling back goes on to do so; one that has rolled back, or never was, is
+// shift.ErrEnded or a ReleaseNotFoundException.
 func (s *Service) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason string) error {
 	return s.change(ctx, tx, deploymentID, func(x *row) error { return x.state.RollBack(shift.ByDeploy, reason, s.Now()) })
 }
@@ -112,7 +113,8 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, x *row) error {
 	return s.Ended(ctx, tx, x.DeploymentID, o)
 }
 
-// recheck is how long the router is left alone when it has not said that it applied a share. It is a safety net: Applied wakes.
+// recheck is how long the router is left alone when it has not said that it applied a share. It is a safety net:
+// Applied wakes.
 const recheck = 15 * time.Second
 
 // gone are the errors of a load balancer for what is not there, or does not forward to the target groups any more.
@@ -149,7 +151,8 @@ func (s *Service) weigh(ctx context.Context, j store.Running) (store.Outcome, er
 	})
 }
 
-// carry tells the router a share and reports whether it is in effect. On the way back a listener that is gone carries no traffic to anyone.
+// carry tells the router a share and reports whether it is in effect. On the way back a listener that is gone carries
+// no traffic to anyone.
 func (s *Service) carry(ctx context.Context, x *row, percent int) (bool, error) {
 	resources := x.Resources
 	if x.state.Status == slipway.ReleaseStatusRollingBack {
@@ -213,8 +216,8 @@ func (s *Service) judge(ctx context.Context, j store.Running) (store.Outcome, er
 	if !ok {
 		return store.Done, nil
 	}
-	// Routers report whole seconds: from the first that has the weights from its beginning on, to the one in which the wait ended. They stay
-	// until the verdict.
+	// Routers report whole seconds: from the first that has the weights from its beginning on, to the one in which the
+	// wait ended. They stay until the verdict.
 	w := analysis.Window{
 		Percent: a.Percent,
 		From:    a.From.Truncate(time.Second).Add(time.Second),

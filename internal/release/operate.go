@@ -31,7 +31,8 @@ func (s *Service) act(ctx context.Context, deployment *string, text string, f fu
 	})
 }
 
-// PromoteRelease implements slipway:PromoteRelease: the next step begins without waiting or asking any longer, or at once the last.
+// PromoteRelease implements slipway:PromoteRelease: the next step begins without waiting or asking any longer, or at
+// once the last.
 func (s *Service) PromoteRelease(ctx context.Context, in *slipway.PromoteReleaseInput) (*slipway.PromoteReleaseOutput, error) {
 	full, text := in.Full != nil && *in.Full, "promoted to the next step"
 	if full {
@@ -50,7 +51,8 @@ func (s *Service) ResumeRelease(ctx context.Context, in *slipway.ResumeReleaseIn
 	return nil, s.act(ctx, in.DeploymentId, "resumed", func(st *shift.State, now time.Time) error { return st.Resume(now) })
 }
 
-// RollBackRelease implements slipway:RollBackRelease: all traffic goes back to what ran before, and the deployment fails.
+// RollBackRelease implements slipway:RollBackRelease: all traffic goes back to what ran before, and the deployment
+// fails.
 func (s *Service) RollBackRelease(ctx context.Context, in *slipway.RollBackReleaseInput) (*slipway.RollBackReleaseOutput, error) {
 	reason := "Rolled back by " + awsproto.CallerOf(ctx).Name + because(in.Reason)
 	return nil, s.act(ctx, in.DeploymentId, "rolled back"+because(in.Reason), func(st *shift.State, now time.Time) error { return st.RollBack(shift.ByHand, reason, now) })

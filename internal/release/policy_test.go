@@ -255,7 +255,8 @@ func TestListAndTraffic(t *testing.T) {
 	}
 }
 
-// TestThePolicyGoesWithItsGroup: a group that is renamed keeps its policy, and one that is deleted leaves none for its successor.
+// TestThePolicyGoesWithItsGroup: a group that is renamed keeps its policy, and one that is deleted leaves none for its
+// successor.
 func TestThePolicyGoesWithItsGroup(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

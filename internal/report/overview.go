@@ -17,7 +17,8 @@ const (
 	overviewGroups = 20 // that an overview tells of
 	overviewRuns   = 10 // of each, the newest
 	notesShown     = 20 // of each kind
-	// flakyTurns is from how many changes between passing and failing a test counts as flaky: one that broke, was repaired and broke again has three.
+	// flakyTurns is from how many changes between passing and failing a test counts as flaky: one that broke, was repaired
+	// and broke again has three.
 	flakyTurns = 3
 )
 
@@ -27,8 +28,9 @@ type run struct {
 	cases  []cb.TestCase
 }
 
-// GetTestOverview implements slipway:GetTestOverview: of one report group, or of the first 20 by name, what the newest 10 reports of each tell: the tests
-// that fail now, those that turn between passing and failing, the slowest, and how the groups went. It is two queries.
+// GetTestOverview implements slipway:GetTestOverview: of one report group, or of the first 20 by name, what the newest
+// 10 reports of each tell: the tests that fail now, those that turn between passing and failing, the slowest, and how
+// the groups went. It is two queries.
 func (s *Service) GetTestOverview(ctx context.Context, in *slipway.GetTestOverviewInput) (*slipway.GetTestOverviewOutput, error) {
 	out := &slipway.GetTestOverviewOutput{Groups: []slipway.TestGroup{}, Failing: []slipway.TestNote{}, Flaky: []slipway.TestNote{}, Slow: []slipway.TestNote{}}
 	groups := []string{}

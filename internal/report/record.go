@@ -15,8 +15,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs. A name makes a group PROJECT-NAME
-// the first time. Reports whose life is over go with it.
+// Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs. A name makes a group
+// PROJECT-NAME the first time. Reports whose life is over go with it.
 func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, reports []slipway.Report) ([]string, error) {
 	now := s.Now()
 	if _, err := tx.Exec(ctx, `DELETE FROM reports WHERE created < $1`, now.Add(-Life).UnixMilli()); err != nil {
@@ -67,7 +67,8 @@ func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string, r s
 	return g, insertGroup(ctx, tx, g)
 }
 
-// summarise makes a report of what the runner read. Failing tests make it FAILED; that nothing could be read makes it INCOMPLETE.
+// summarise makes a report of what the runner read. Failing tests make it FAILED; that nothing could be read makes it
+// INCOMPLETE.
 func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	expires := awsproto.At(now.Add(Life))
 	made := &cb.Report{Type: r.Type, Status: cb.ReportStatusTypeSucceeded, Created: awsproto.At(now), Expired: expires}

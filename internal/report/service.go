@@ -1,4 +1,5 @@
-// Package report keeps what the tests of builds reported: report groups, reports and test cases, with CodeBuild's API over them.
+// Package report keeps what the tests of builds reported: report groups, reports and test cases, with CodeBuild's API
+// over them.
 package report
 
 import (

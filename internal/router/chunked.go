@@ -10,8 +10,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// chunkedBody reads a body in chunks (RFC 9112, section 7.1). A read never waits for the rest of a chunk of which a part is here, so
-// that nothing is held back. (net/http/httputil's reader waits for it.) Chunk extensions are dropped.
+// chunkedBody reads a body in chunks (RFC 9112, section 7.1). A read never waits for the rest of a chunk of which a
+// part is here, so that nothing is held back. (net/http/httputil's reader waits for it.) Chunk extensions are dropped.
 type chunkedBody struct {
 	r       *bufio.Reader
 	left    int64 // of the chunk at hand
@@ -98,8 +98,8 @@ func chunkSize(digits []byte) (n int64, err error) {
 	return n, nil
 }
 
-// readTrailer reads what follows the last chunk; io.EOF is its good end. Headers that frame or route a message have no meaning there
-// and are dropped (RFC 9110, section 6.5.1).
+// readTrailer reads what follows the last chunk; io.EOF is its good end. Headers that frame or route a message have no
+// meaning there and are dropped (RFC 9110, section 6.5.1).
 func (c *chunkedBody) readTrailer() error {
 	for {
 		line, err := c.line(maxChunkWaste - c.spent)

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// client is a client's connection. Those that speak HTTP/1 are served here, request by request in one goroutine: net/http's server
-// starts another goroutine for each request to see whether the client goes away, which halves what a proxy can serve. Connections
-// that speak HTTP/2 are net/http's.
+// client is a client's connection. Those that speak HTTP/1 are served here, request by request in one goroutine:
+// net/http's server starts another goroutine for each request to see whether the client goes away, which halves what a
+// proxy can serve. Connections that speak HTTP/2 are net/http's.
 type client struct {
 	*watched
 	l          *listener
@@ -157,8 +157,8 @@ func (c *client) refuse(err error) {
 }
 
 const (
-	// lingerLimit and lingerBytes bound what is still read of a client whose connection is closed, so that the reset which its unread
-	// bytes would cause does not overtake the answer (RFC 9112, section 9.6).
+	// lingerLimit and lingerBytes bound what is still read of a client whose connection is closed, so that the reset which
+	// its unread bytes would cause does not overtake the answer (RFC 9112, section 9.6).
 	lingerLimit = 500 * time.Millisecond
 	lingerBytes = 256 << 10
 )
@@ -198,8 +198,8 @@ func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
 	return w.finish() == nil && !w.closing
 }
 
-// looked is called each second: a client that is slow to say what it wants is closed, and who waits for an answer is looked at, whether
-// it still does.
+// looked is called each second: a client that is slow to say what it wants is closed, and who waits for an answer is
+// looked at, whether it still does.
 func (c *client) looked(now time.Time) {
 	if begun := c.begun.Load(); begun != 0 && now.UnixNano()-begun > int64(headLimit) {
 		_ = c.Close()

@@ -37,8 +37,8 @@ func (x *exchange) unreached() outcome {
 	return unsent
 }
 
-// connect returns a connection to a target: one that was kept, unless a fresh one is asked for. What can be sent but once is sent on a
-// connection that was looked at.
+// connect returns a connection to a target: one that was kept, unless a fresh one is asked for. What can be sent but
+// once is sent on a connection that was looked at.
 func (x *exchange) connect(t *target, fresh bool) (*upstream, error) {
 	for !fresh {
 		u := t.take()
@@ -199,7 +199,8 @@ type answered struct {
 	after  time.Duration
 }
 
-// waited is how long the target took for the head of its response: since it had the request, whose body may have come slowly.
+// waited is how long the target took for the head of its response: since it had the request, whose body may have come
+// slowly.
 func (x *exchange) waited() time.Duration {
 	since := x.began
 	if b := x.q.body; b != nil && x.q.small == nil {
@@ -221,8 +222,8 @@ func (x *exchange) count() {
 // targetError is an error of a target whose head was well.
 type targetError struct{ error }
 
-// takeBack takes back the head of a response whose body turned out to be broken, if nothing of it was sent to the client: then the
-// client can be told.
+// takeBack takes back the head of a response whose body turned out to be broken, if nothing of it was sent to the
+// client: then the client can be told.
 func (x *exchange) takeBack(err error) bool {
 	w, ok := x.w.(*response1)
 	if _, target := errors.AsType[targetError](err); !ok || !target || x.answer == nil || w.out.sent {
@@ -232,8 +233,9 @@ func (x *exchange) takeBack(err error) bool {
 	return true
 }
 
-// brokeOff counts an answer that ended in the middle as a failure of its group, if the target ended it: neither a client that went away
-// or broke its upload off nor a target that was deregistered and had its time to drain says anything of the target.
+// brokeOff counts an answer that ended in the middle as a failure of its group, if the target ended it: neither a
+// client that went away or broke its upload off nor a target that was deregistered and had its time to drain says
+// anything of the target.
 func (x *exchange) brokeOff(t *target, err error) {
 	if _, byTarget := errors.AsType[targetError](err); byTarget && !x.gone() && t.lifetime().Err() == nil {
 		x.group.metrics.brokeOff()

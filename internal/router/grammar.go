@@ -8,8 +8,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// A requestError is a request that the router does not route, with the status that the client gets. The connection is closed
-// after it, since where the next request begins may be in doubt.
+// A requestError is a request that the router does not route, with the status that the client gets. The connection is
+// closed after it, since where the next request begins may be in doubt.
 type requestError struct {
 	status int
 	reason string
@@ -19,8 +19,9 @@ func (e *requestError) Error() string { return e.reason }
 
 func malformed(reason string) error { return &requestError{http.StatusBadRequest, reason} }
 
-// checkGrammar is the one check that each request passes before it is routed, whichever version of HTTP it came by. What
-// passes can be read in one way only, and can be written as HTTP/1.1 without becoming another request (RFC 9110, sections 4 to 9).
+// checkGrammar is the one check that each request passes before it is routed, whichever version of HTTP it came by.
+// What passes can be read in one way only, and can be written as HTTP/1.1 without becoming another request (RFC 9110,
+// sections 4 to 9).
 func checkGrammar(q *http.Request) error {
 	switch {
 	case !isToken(q.Method):
@@ -66,8 +67,8 @@ func isToken[T string | []byte](name T) bool {
 	return len(name) > 0
 }
 
-// hostBytes are the characters of a registered name (RFC 3986, section 3.2.2) without percent encoding, which no host needs
-// and which two readers may decode differently.
+// hostBytes are the characters of a registered name (RFC 3986, section 3.2.2) without percent encoding, which no host
+// needs and which two readers may decode differently.
 var hostBytes = func() (all [256]bool) {
 	for c := range all {
 		b := byte(c)
@@ -102,8 +103,8 @@ func isPort(s string) bool {
 	return len(s) >= 1 && len(s) <= 5
 }
 
-// isTarget tells whether a request target has no character that ends it early for another reader: no space, no control, no
-// fragment. Characters that a strict client would have encoded, such as | or ä, pass as they are.
+// isTarget tells whether a request target has no character that ends it early for another reader: no space, no control,
+// no fragment. Characters that a strict client would have encoded, such as | or ä, pass as they are.
 func isTarget(uri string) bool {
 	for i := range len(uri) {
 		if c := uri[i]; c <= ' ' || c == 0x7f || c == '#' {

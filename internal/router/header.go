@@ -121,8 +121,8 @@ func (q *incoming) scheme() string {
 	return "http"
 }
 
-// host is what the target is told that the client asked for. Unless it is to be preserved, it says the port if it is not the usual one,
-// and does not if it is, as Application Load Balancers do.
+// host is what the target is told that the client asked for. Unless it is to be preserved, it says the port if it is
+// not the usual one, and does not if it is, as Application Load Balancers do.
 func (q *incoming) host() string {
 	if q.route.preserveHost || q.Host == "" {
 		return q.Host
@@ -206,7 +206,8 @@ func (q *incoming) hasBody() bool {
 	return q.Body != nil && q.Body != http.NoBody && q.ContentLength != 0
 }
 
-// replayable tells whether the request can be sent a second time when it is not known what became of the first (RFC 9110, section 9.2.2).
+// replayable tells whether the request can be sent a second time when it is not known what became of the first (RFC
+// 9110, section 9.2.2).
 func (q *incoming) replayable() bool {
 	switch q.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:

@@ -26,7 +26,8 @@ func http2Transport(withTLS bool) *http.Transport {
 
 var errLate = errors.New("the target did not answer in time")
 
-// atHTTP2 sends the request to an HTTP/2 target and its response to the client, trailers included: gRPC says how a call ended in them.
+// atHTTP2 sends the request to an HTTP/2 target and its response to the client, trailers included: gRPC says how a call
+// ended in them.
 func (x *exchange) atHTTP2(t *target) outcome {
 	ctx, cancel := context.WithCancelCause(x.q.Context())
 	defer cancel(nil)

@@ -61,13 +61,15 @@ func (m *metrics) failed() {
 	m.traffic()
 }
 
-// brokeOff counts a response, counted as answered by its head, that its target ended in the middle: the request failed all the same.
+// brokeOff counts a response, counted as answered by its head, that its target ended in the middle: the request failed
+// all the same.
 func (m *metrics) brokeOff() {
 	m.elb5xx.Add(1)
 	m.traffic()
 }
 
-// clientFailed counts a request that its client broke off, wrote malformed or did not bring to its end. It says nothing of the target.
+// clientFailed counts a request that its client broke off, wrote malformed or did not bring to its end. It says nothing
+// of the target.
 func (m *metrics) clientFailed() {
 	m.requests.Add(1)
 	m.elb4xx.Add(1)

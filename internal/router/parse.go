@@ -16,9 +16,10 @@ const (
 	maxHead = 64 << 10 // all of it
 )
 
-// requestReader reads the HTTP/1 requests of a connection. It is the only reader of HTTP/1 requests: what it does not take is
-// refused, never read in another way. It reads to the letter of RFC 9112: lines end with CRLF, one space parts the request line,
-// no header is folded, and a body has one framing. The request that it returns is good until the next one is read.
+// requestReader reads the HTTP/1 requests of a connection. It is the only reader of HTTP/1 requests: what it does not
+// take is refused, never read in another way. It reads to the letter of RFC 9112: lines end with CRLF, one space parts
+// the request line, no header is folded, and a body has one framing. The request that it returns is good until the next
+// one is read.
 type requestReader struct {
 	long    []byte // a head that is larger than the connection's buffer
 	request http.Request
@@ -30,8 +31,8 @@ type requestReader struct {
 	lengths int // Content-Length headers
 }
 
-// read reads the head of the next request, and readies its body. The error is a *requestError for a request that is refused, else
-// the connection's.
+// read reads the head of the next request, and readies its body. The error is a *requestError for a request that is
+// refused, else the connection's.
 func (p *requestReader) read(r *bufio.Reader) (*http.Request, error) {
 	head, err := p.head(r)
 	if err != nil {
@@ -61,8 +62,8 @@ func (p *requestReader) read(r *bufio.Reader) (*http.Request, error) {
 	return q, checkGrammar(q)
 }
 
-// head reads up to the empty line that ends the head, and returns it with the end of the last header. One empty line before it is
-// skipped, as old clients send one after a body (RFC 9112, section 2.2).
+// head reads up to the empty line that ends the head, and returns it with the end of the last header. One empty line
+// before it is skipped, as old clients send one after a body (RFC 9112, section 2.2).
 func (p *requestReader) head(r *bufio.Reader) (string, error) {
 	if start, err := r.Peek(2); err == nil && string(start) == "\r\n" {
 		_, _ = r.Discard(2) // they are there
@@ -193,8 +194,8 @@ func (p *requestReader) fields(rest string) error {
 	return nil
 }
 
-// frame decides how the body ends: after a length, with the last chunk, or there is none (RFC 9112, section 6.3). More than one
-// answer to that is refused.
+// frame decides how the body ends: after a length, with the last chunk, or there is none (RFC 9112, section 6.3). More
+// than one answer to that is refused.
 func (p *requestReader) frame(r *bufio.Reader) error {
 	q := &p.request
 	switch {

@@ -45,8 +45,8 @@ func netReading(said string) reading1 {
 	return readAll(q, r, err)
 }
 
-// strictly are the reasons for which the router refuses what net/http takes. Each is a rule of RFC 9112, or a request that two readers
-// may read differently. A disagreement that is not in this list is a fault of one of the two.
+// strictly are the reasons for which the router refuses what net/http takes. Each is a rule of RFC 9112, or a request
+// that two readers may read differently. A disagreement that is not in this list is a fault of one of the two.
 var strictly = map[string]bool{
 	"a line ends without a carriage return":                              true,
 	"the length of the body is said more than once":                      true,
@@ -118,8 +118,8 @@ var requestSeeds = []string{
 	"get /a?b#c HTTP/1.1\r\nHost: a\r\n\r\n", "GET /ä|{} HTTP/1.1\r\nHost: a\r\nConnection: Close, X\r\nUpgrade: websocket\r\n\r\n",
 }
 
-// FuzzRequest compares the router's reading of requests with net/http's, in both directions: what the router takes, net/http reads as
-// the same request; what only the router refuses, it refuses for a reason that is listed.
+// FuzzRequest compares the router's reading of requests with net/http's, in both directions: what the router takes,
+// net/http reads as the same request; what only the router refuses, it refuses for a reason that is listed.
 func FuzzRequest(f *testing.F) {
 	for _, said := range requestSeeds {
 		f.Add(said)
@@ -127,7 +127,8 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(compareReadings)
 }
 
-// FuzzForwardedHead: whatever request is taken, what the target is sent is one request with the same method, target and host.
+// FuzzForwardedHead: whatever request is taken, what the target is sent is one request with the same method, target and
+// host.
 func FuzzForwardedHead(f *testing.F) {
 	for _, said := range requestSeeds {
 		f.Add(said)

@@ -173,7 +173,8 @@ type exchange struct {
 	began   time.Time  // when the request was sent
 }
 
-// smallBody is up to what size a request's body is read before a target is chosen: it can be sent again, and a slow client holds no target.
+// smallBody is up to what size a request's body is read before a target is chosen: it can be sent again, and a slow
+// client holds no target.
 const smallBody = 8 << 10
 
 // outcome is how a try at a target ended.
@@ -250,8 +251,9 @@ func (x *exchange) readSmall() bool {
 	return true
 }
 
-// refuse answers a client that is to blame, as Application Load Balancers do: with 400 for a body that is malformed or not whole, with
-// 408 for one that did not come in time. One that went away does not hear it. It counts as HTTPCode_ELB_4XX.
+// refuse answers a client that is to blame, as Application Load Balancers do: with 400 for a body that is malformed or
+// not whole, with 408 for one that did not come in time. One that went away does not hear it. It counts as
+// HTTPCode_ELB_4XX.
 func (x *exchange) refuse(status int) {
 	x.group.metrics.clientFailed()
 	x.w.Header().Set("Connection", "close")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// requestBody is a request's body, which is asked for if the client waits to be asked. It notes what the client did wrong, so that
-// this is not taken for the target's fault.
+// requestBody is a request's body, which is asked for if the client waits to be asked. It notes what the client did
+// wrong, so that this is not taken for the target's fault.
 type requestBody struct {
 	io.ReadCloser
 	w       *response1 // of an HTTP/1 request

@@ -41,7 +41,8 @@ func (c *committer) Write(b []byte) (int, error) {
 	return c.conn.Write(b)
 }
 
-// reset forgets a response of which nothing was sent. Another one can be written then, after which the connection is closed.
+// reset forgets a response of which nothing was sent. Another one can be written then, after which the connection is
+// closed.
 func (w *response1) reset() {
 	w.bw.Reset(&w.out)
 	clear(w.header)

@@ -64,7 +64,8 @@ func sendChunks(to io.Writer, body io.Reader) error {
 	}
 }
 
-// end ends the sending; whole tells whether the body was sent whole. A response may come before that: then nobody wants the rest.
+// end ends the sending; whole tells whether the body was sent whole. A response may come before that: then nobody wants
+// the rest.
 func (s *sender) end(w http.ResponseWriter) (whole bool) {
 	if s == nil {
 		return true
@@ -83,8 +84,9 @@ func (s *sender) end(w http.ResponseWriter) (whole bool) {
 	return s.err == nil
 }
 
-// fault is the status for a client because of which an exchange failed, once the sending has ended: its body broke off, was
-// malformed, or did not come for so long that the target's connection expired. It is 0 if the client is not to blame.
+// fault is the status for a client because of which an exchange failed, once the sending has ended: its body broke off,
+// was malformed, or did not come for so long that the target's connection expired. It is 0 if the client is not to
+// blame.
 func (s *sender) fault(expired bool) int {
 	switch {
 	case s == nil:

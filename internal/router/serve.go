@@ -1,5 +1,5 @@
-// Package router is the data plane: a program of its own that takes requests and sends them to the targets of a table. It gets its table
-// from a server and keeps it on its disk, so that it starts and serves when there is no server.
+// Package router is the data plane: a program of its own that takes requests and sends them to the targets of a table.
+// It gets its table from a server and keeps it on its disk, so that it starts and serves when there is no server.
 package router
 
 import (
@@ -161,7 +161,8 @@ func (s *server) resume() {
 	}
 }
 
-// apply serves another table from now on, once its text is kept. Listeners, groups and targets that stay go on as they are.
+// apply serves another table from now on, once its text is kept. Listeners, groups and targets that stay go on as they
+// are.
 func (s *server) apply(t *slipway.Table, encoded []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

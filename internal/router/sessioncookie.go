@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// sessionCookie is the name of the cookie by which Slipway's pages know who is signed in. Cookies know no ports: where the pages and a
-// load balancer share a host name, browsers send it to the deployed applications too, and an application could set it. The router
-// passes it on in neither direction.
+// sessionCookie is the name of the cookie by which Slipway's pages know who is signed in. Cookies know no ports: where
+// the pages and a load balancer share a host name, browsers send it to the deployed applications too, and an
+// application could set it. The router passes it on in neither direction.
 const sessionCookie = "slipway"
 
 // withoutSession is a Cookie header without Slipway's cookie; "" if nothing is left.
@@ -30,8 +30,8 @@ func setsSession(line string) bool {
 	return isSession(pair)
 }
 
-// isSession tells whether a browser would send a pair as Slipway's cookie. A cookie without a name is sent as its value alone, so
-// "=slipway=x" comes back as "slipway=x" (RFC 6265bis, section 5.7).
+// isSession tells whether a browser would send a pair as Slipway's cookie. A cookie without a name is sent as its value
+// alone, so "=slipway=x" comes back as "slipway=x" (RFC 6265bis, section 5.7).
 func isSession(pair string) bool {
 	name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
 	return strings.Trim(name, " \t\"") == sessionCookie

@@ -14,8 +14,8 @@ import (
 	"syscall"
 )
 
-// upstream is a connection to an HTTP/1.1 target. (net/http's Transport hands each request to two goroutines of the connection, which
-// costs more than all the rest of the router; here the goroutine that serves the client does it all.)
+// upstream is a connection to an HTTP/1.1 target. (net/http's Transport hands each request to two goroutines of the
+// connection, which costs more than all the rest of the router; here the goroutine that serves the client does it all.)
 type upstream struct {
 	*watched
 	used    bool  // for a request before
@@ -30,7 +30,8 @@ type upstream struct {
 
 const (
 	readBuffer = 8 << 10
-	// maxResponseHead bounds the head of a target's response, and maxLine one line of it, as with Application Load Balancers.
+	// maxResponseHead bounds the head of a target's response, and maxLine one line of it, as with Application Load
+	// Balancers.
 	maxResponseHead = 32 << 10
 )
 
@@ -112,8 +113,8 @@ type response struct {
 
 var errMalformed = errors.New("the target's response is malformed")
 
-// readHead reads the head of a response to a request of a method. A head that could be read in two ways is malformed: who reads it
-// otherwise than the target meant it takes one response for another.
+// readHead reads the head of a response to a request of a method. A head that could be read in two ways is malformed:
+// who reads it otherwise than the target meant it takes one response for another.
 func (u *upstream) readHead(method string) (*response, error) {
 	budget := maxResponseHead
 	line, err := u.line(&budget)

@@ -138,8 +138,8 @@ func (b *build) putFiles(ctx context.Context, bucket, prefix string, files []fou
 	return nil
 }
 
-// artifactKey puts a key together: path, build's ID, name. The buildspec's name counts where the project says so, and its prefix where
-// the ID is part of the key.
+// artifactKey puts a key together: path, build's ID, name. The buildspec's name counts where the project says so, and
+// its prefix where the ID is part of the key.
 func artifactKey(o slipway.Output, a buildspec.Artifact, buildID string) (string, error) {
 	if o.Key != "" {
 		return o.Key, nil

@@ -26,8 +26,8 @@ const (
 	shellPath     = "/codebuild/output/tmp"
 )
 
-// Sandbox makes processes that see read-only system folders and a build's own files, and nothing else of the machine; they share
-// its network. It is bubblewrap's work.
+// Sandbox makes processes that see read-only system folders and a build's own files, and nothing else of the machine;
+// they share its network. It is bubblewrap's work.
 type Sandbox struct {
 	bwrap, setpriv string
 	// root says that the runner is root: then builds run as an unprivileged user of their own.
@@ -38,10 +38,12 @@ type Sandbox struct {
 	hidden []string
 }
 
-// firstUser is the user ID of the first slot's builds, where the runner is root: above ordinary users, below systemd's dynamic ones.
+// firstUser is the user ID of the first slot's builds, where the runner is root: above ordinary users, below systemd's
+// dynamic ones.
 const firstUser = 60_600
 
-// FindSandbox returns a sandbox that was seen to work, or why there is none. hidden are folders that builds must never see.
+// FindSandbox returns a sandbox that was seen to work, or why there is none. hidden are folders that builds must never
+// see.
 func FindSandbox(hidden ...string) (*Sandbox, error) {
 	s := &Sandbox{root: os.Geteuid() == 0}
 	var err error
@@ -173,8 +175,8 @@ func (b *box) temporary() string {
 	return "/tmp"
 }
 
-// outside turns a path of the build's into a folder of this machine that it lies in and the rest of the path; ok is false for
-// paths that are no files of the build.
+// outside turns a path of the build's into a folder of this machine that it lies in and the rest of the path; ok is
+// false for paths that are no files of the build.
 func (b *box) outside(p string) (root, rest string, ok bool) {
 	p = path.Clean(p)
 	for _, m := range [][2]string{
@@ -259,11 +261,12 @@ func (b *box) arguments() []string {
 	return args
 }
 
-// leftMark is a variable in the environment of all of a build's processes, by which those are found that left the process group.
+// leftMark is a variable in the environment of all of a build's processes, by which those are found that left the
+// process group.
 const leftMark = "CODEBUILD_BUILD_ID="
 
-// killLeft kills the processes of a build that are left, whoever their parent is, and reaps those that are ours. In a sandbox the
-// kernel has done that.
+// killLeft kills the processes of a build that are left, whoever their parent is, and reaps those that are ours. In a
+// sandbox the kernel has done that.
 func killLeft(buildID string) {
 	mark := []byte(leftMark + buildID + "\x00")
 	self := os.Getpid()

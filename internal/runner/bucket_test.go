@@ -185,7 +185,8 @@ func TestLocal(t *testing.T) {
 	}
 }
 
-// TestServerGoesAway has a server break off in the middle of an object, refuse calls, and answer with errors of its own.
+// TestServerGoesAway has a server break off in the middle of an object, refuse calls, and answer with errors of its
+// own.
 func TestServerGoesAway(t *testing.T) {
 	const content = "0123456789"
 	calls, puts := 0, 0

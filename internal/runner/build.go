@@ -44,8 +44,8 @@ type Job struct {
 	Dir string
 	// Log takes what the build's commands write and the runner's own lines.
 	Log io.Writer
-	// Sandbox closes the build in; nil runs it with the runner's own rights. Slot is the number of the build among those that run at
-	// the same time: it decides on the user.
+	// Sandbox closes the build in; nil runs it with the runner's own rights. Slot is the number of the build among those
+	// that run at the same time: it decides on the user.
 	Sandbox *Sandbox
 	Slot    int
 	// Endpoint and Credentials are of the server, whose buckets and repositories the build uses.
@@ -84,8 +84,8 @@ type build struct {
 	succeeding  bool // what CODEBUILD_BUILD_SUCCEEDING says in the shell
 }
 
-// Run runs a build from PROVISIONING to COMPLETED and says how it ended. It never fails: what goes wrong is in the result. When ctx ends
-// the build is STOPPED; all its processes are gone when Run returns.
+// Run runs a build from PROVISIONING to COMPLETED and says how it ended. It never fails: what goes wrong is in the
+// result. When ctx ends the build is STOPPED; all its processes are gone when Run returns.
 func Run(ctx context.Context, job Job) slipway.Result {
 	b := &build{Job: job, order: job.Order, credentials: job.Credentials, log: newLogbook(job.Log), succeeding: true}
 	if job.Endpoint != "" {
@@ -155,8 +155,8 @@ func (b *build) run(ctx context.Context) {
 	b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output)
 }
 
-// goesOn says whether the next phase runs after one that failed. CodeBuild goes on after BUILD, to POST_BUILD, and after POST_BUILD, to
-// UPLOAD_ARTIFACTS; a failed INSTALL or PRE_BUILD ends the build. on-failure changes that.
+// goesOn says whether the next phase runs after one that failed. CodeBuild goes on after BUILD, to POST_BUILD, and
+// after POST_BUILD, to UPLOAD_ARTIFACTS; a failed INSTALL or PRE_BUILD ends the build. on-failure changes that.
 func goesOn(kind codebuild.BuildPhaseType, action buildspec.Action) bool {
 	switch action {
 	case buildspec.Abort:

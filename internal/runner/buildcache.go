@@ -23,8 +23,8 @@ func (b *build) cached() bool {
 	return c != nil && c.Type == codebuild.CacheTypeLocal && slices.Contains(c.Modes, codebuild.CacheModeLocalCustomCache)
 }
 
-// restoreCache moves the directories of the project's local cache to their places, before the first command. A build that cannot have
-// the cache runs without it, and its log says why.
+// restoreCache moves the directories of the project's local cache to their places, before the first command. A build
+// that cannot have the cache runs without it, and its log says why.
 func (b *build) restoreCache() {
 	switch {
 	case b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || b.tree != "":

@@ -18,7 +18,8 @@ import (
 // maxBuildspec bounds what is read of a buildspec, in bytes.
 const maxBuildspec = 1<<20 + 1
 
-// learn reads the buildspec, and says in the log what it warns of and what of it is not there yet. What can't be left out fails the build.
+// learn reads the buildspec, and says in the log what it warns of and what of it is not there yet. What can't be left
+// out fails the build.
 func (b *build) learn(ctx context.Context) error {
 	name, text, err := b.readSpec(ctx)
 	if err != nil {

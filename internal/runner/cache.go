@@ -33,9 +33,9 @@ const (
 	cacheTrash      = "trash-"
 )
 
-// cacheStore keeps the directories that the builds of a project hand on to the next build of that project on this runner: CodeBuild's
-// local custom cache. A directory is in the store, or in the workspace of one build: it is renamed from one to the other, never copied.
-// So a crash loses the cache of a project that builds, and nothing else.
+// cacheStore keeps the directories that the builds of a project hand on to the next build of that project on this
+// runner: CodeBuild's local custom cache. A directory is in the store, or in the workspace of one build: it is renamed
+// from one to the other, never copied. So a crash loses the cache of a project that builds, and nothing else.
 type cacheStore struct {
 	dir   string
 	limit int64 // bytes of all projects together
@@ -56,8 +56,8 @@ type cacheRecord struct {
 	Paths   map[string]string `json:"paths"`
 }
 
-// openCaches opens the store in a folder and removes what a runner that was killed has left half done. After a crash of the machine
-// the store is emptied: files whose names had reached the disk may not have their contents.
+// openCaches opens the store in a folder and removes what a runner that was killed has left half done. After a crash of
+// the machine the store is emptied: files whose names had reached the disk may not have their contents.
 func openCaches(dir string) (*cacheStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
@@ -133,8 +133,8 @@ func cacheKey(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// take lends the cache of a project to a build, with the record of what it holds, nil for nothing. It returns no cache if another
-// build has it.
+// take lends the cache of a project to a build, with the record of what it holds, nil for nothing. It returns no cache
+// if another build has it.
 func (c *cacheStore) take(project string) (*heldCache, *cacheRecord, error) {
 	key := cacheKey(project)
 	c.mu.Lock()
@@ -163,7 +163,8 @@ type heldCache struct {
 	dir          string
 }
 
-// give returns the cache to the store with a record of what is in its folder. It returns the reason why nothing was kept, or "".
+// give returns the cache to the store with a record of what is in its folder. It returns the reason why nothing was
+// kept, or "".
 func (h *heldCache) give(r *cacheRecord) (string, error) {
 	h.clear(r)
 	size, files := sizeOf(h.dir)
@@ -210,8 +211,8 @@ func (h *heldCache) clear(r *cacheRecord) {
 	}
 }
 
-// allowed is how many bytes the caches of all projects may have on disk, one of size bytes that comes back included: no more than the
-// limit, a tenth of the disk, and what leaves the disk's reserve free twice over.
+// allowed is how many bytes the caches of all projects may have on disk, one of size bytes that comes back included: no
+// more than the limit, a tenth of the disk, and what leaves the disk's reserve free twice over.
 func (c *cacheStore) allowed(size int64) int64 {
 	var st unix.Statfs_t
 	if unix.Statfs(c.dir, &st) != nil {
@@ -251,7 +252,8 @@ func (c *cacheStore) discard(dir string) {
 	c.removing.Go(func() { _ = removeAll(trash) })
 }
 
-// sizeOf is what the files below a folder take on disk, in bytes, and their number. It stops counting above maxCachedFiles.
+// sizeOf is what the files below a folder take on disk, in bytes, and their number. It stops counting above
+// maxCachedFiles.
 func sizeOf(dir string) (size int64, files int) {
 	_ = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil {

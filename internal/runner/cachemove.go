@@ -21,8 +21,8 @@ type cachePlace struct {
 	rest  string // path in root
 }
 
-// cachePlaces reads the paths of a buildspec's cache. Each must be a whole directory in one of the build's folders; what is not is
-// returned as refused, with the reason. A directory inside another one goes with it.
+// cachePlaces reads the paths of a buildspec's cache. Each must be a whole directory in one of the build's folders;
+// what is not is returned as refused, with the reason. A directory inside another one goes with it.
 func (b *box) cachePlaces(patterns []string) (places []cachePlace, refused []string) {
 	for _, pattern := range patterns {
 		place, err := b.cachePlace(pattern)
@@ -77,7 +77,8 @@ func (b *box) cachePlace(pattern string) (cachePlace, error) {
 // errTaken is that something lies already where a directory of the cache belongs.
 var errTaken = errors.New("the source has it already")
 
-// moveIn moves a directory of the cache to its place in the build. It returns fs.ErrNotExist if the cache does not have it.
+// moveIn moves a directory of the cache to its place in the build. It returns fs.ErrNotExist if the cache does not have
+// it.
 func (b *box) moveIn(from string, p cachePlace) error {
 	if _, err := os.Lstat(filepath.Join(from, p.key)); err != nil {
 		return err
@@ -102,8 +103,9 @@ func (b *box) moveIn(from string, p cachePlace) error {
 	return nil
 }
 
-// moveOut moves a directory of the build into the cache; one that is there goes to the trash. It returns fs.ErrNotExist if the build has none.
-// Nothing but a real directory ever stays in the cache, whatever the build puts in its place meanwhile.
+// moveOut moves a directory of the build into the cache; one that is there goes to the trash. It returns fs.ErrNotExist
+// if the build has none. Nothing but a real directory ever stays in the cache, whatever the build puts in its place
+// meanwhile.
 func (b *box) moveOut(h *heldCache, p cachePlace) error {
 	parent, err := b.parentOf(p, false)
 	if err != nil {
@@ -139,8 +141,8 @@ func exists(file string) bool {
 	return err == nil
 }
 
-// parentOf opens the folder that a place lies in, component by component, and follows no symbolic link. With create, folders that are
-// missing are made, for the build's user.
+// parentOf opens the folder that a place lies in, component by component, and follows no symbolic link. With create,
+// folders that are missing are made, for the build's user.
 func (b *box) parentOf(p cachePlace, create bool) (*os.File, error) {
 	at, err := openFolder(p.root)
 	if err != nil {
@@ -189,7 +191,8 @@ func openFolder(dir string) (*os.File, error) {
 	return os.OpenFile(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 }
 
-// makeMovable gives the owner of a directory the right to write it, which the kernel asks for when the directory changes its parent.
+// makeMovable gives the owner of a directory the right to write it, which the kernel asks for when the directory
+// changes its parent.
 func makeMovable(parent *os.File, name string) error {
 	fd, err := unix.Openat(int(parent.Fd()), name, unix.O_PATH|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
 	switch {

@@ -41,8 +41,8 @@ func controls(memory int64) map[string][2][2]string {
 	}
 }
 
-// newGroup makes a control group for a build below the runner's own. What the kernel does not give is left out: a container or an ordinary user
-// often has none.
+// newGroup makes a control group for a build below the runner's own. What the kernel does not give is left out: a
+// container or an ordinary user often has none.
 func newGroup(name string) *group {
 	g := &group{}
 	var info unix.Sysinfo_t
@@ -129,9 +129,9 @@ func (g *group) enter(cmd *exec.Cmd) {
 	}
 }
 
-// adopt moves a process that has just begun, and those that it has started since, into the groups of version 1. A process that is started after its
-// parent was moved is in the group already, so that one pass finds all. The kernel takes some 15 ms for the first of a while, which is why the
-// process does not do it itself, before it begins.
+// adopt moves a process that has just begun, and those that it has started since, into the groups of version 1. A
+// process that is started after its parent was moved is in the group already, so that one pass finds all. The kernel
+// takes some 15 ms for the first of a while, which is why the process does not do it itself, before it begins.
 func (g *group) adopt(pid int) {
 	if g == nil {
 		return

@@ -17,7 +17,8 @@ const (
 	defaultDisk = 50 << 30
 	// lookEvery is how often the file system is asked how full it is, which is one system call.
 	lookEvery = 100 * time.Millisecond
-	// maxReserve is the most that is kept free for the server's database, which may lie on the same disk, in bytes; on a small one it is a twentieth.
+	// maxReserve is the most that is kept free for the server's database, which may lie on the same disk, in bytes; on a
+	// small one it is a twentieth.
 	maxReserve = 1 << 30
 )
 
@@ -31,8 +32,8 @@ type diskGuard struct {
 	own  int64 // what the folders held then
 }
 
-// watch looks after the disk until ctx ends. The folders are measured only once the file system has filled by a good part of what is left to the
-// build, so that a build that writes little costs nothing.
+// watch looks after the disk until ctx ends. The folders are measured only once the file system has filled by a good
+// part of what is left to the build, so that a build that writes little costs nothing.
 func (g *diskGuard) watch(ctx context.Context) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(g.dir, &st); err != nil {

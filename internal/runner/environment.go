@@ -12,7 +12,8 @@ import (
 	"slipway/spec/buildspec"
 )
 
-// allowed are the variables of the runner's own environment that builds get, besides those of Config.Pass: none of them is a secret.
+// allowed are the variables of the runner's own environment that builds get, besides those of Config.Pass: none of them
+// is a secret.
 var allowed = []string{"PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "NPM_CONFIG_REGISTRY", "PIP_INDEX_URL"}
 
@@ -21,8 +22,8 @@ const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/b
 // baseEnvironment is what programs of the runner's own get.
 func baseEnvironment() []string { return []string{"PATH=" + standardPath, "LANG=C.UTF-8"} }
 
-// environment is all that commands find when the build starts, in the order of who outweighs whom: what the runner passes on, the
-// built-in variables, the buildspec's, the project's and the start's.
+// environment is all that commands find when the build starts, in the order of who outweighs whom: what the runner
+// passes on, the built-in variables, the buildspec's, the project's and the start's.
 func environment(o slipway.Order, s *buildspec.Spec, b *box, pass []string, inherited map[string]string) map[string]string {
 	env := map[string]string{"PATH": standardPath, "LANG": "C.UTF-8"}
 	for _, name := range slices.Concat(allowed, pass) {

@@ -27,8 +27,8 @@ type selection struct {
 	symlinks bool // kept as such; else what they lead to, if that is in the same root
 }
 
-// find lists the files of a selection; release closes what was opened for it. Nothing outside of the build's own folders is found,
-// whatever links the build has made.
+// find lists the files of a selection; release closes what was opened for it. Nothing outside of the build's own
+// folders is found, whatever links the build has made.
 func (b *box) find(ctx context.Context, s selection) (files []found, release func(), err error) {
 	var roots []*os.Root
 	release = func() {

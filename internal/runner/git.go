@@ -21,8 +21,8 @@ import (
 
 const openNonblock = syscall.O_NONBLOCK
 
-// cloning fetches a version of a repository into the folder it is in: $1 URL, $2 depth or 0, $3 the version, $4 what the version is:
-// head, commit, ref, pinned (the commit $6 of a ref) or name, $5 submodules or "".
+// cloning fetches a version of a repository into the folder it is in: $1 URL, $2 depth or 0, $3 the version, $4 what
+// the version is: head, commit, ref, pinned (the commit $6 of a ref) or name, $5 submodules or "".
 const cloning = `set -e
 git init -q .
 git remote add origin "$1" 2>/dev/null || true # it is there, if an earlier try was broken off
@@ -53,7 +53,8 @@ git rev-parse HEAD
 
 var commitID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`) })
 
-// pinned is a reference with the commit that it must have been at: refs/heads/NAME^{COMMIT} ("Source version sample with CodeBuild").
+// pinned is a reference with the commit that it must have been at: refs/heads/NAME^{COMMIT} ("Source version sample
+// with CodeBuild").
 var pinned = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^(refs/[^^]+)\^\{([0-9a-f]{40}(?:[0-9a-f]{24})?)\}$`)
 })
@@ -68,7 +69,8 @@ var brokenOff = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)failed to connect|couldn't connect|connection re(fused|set)|recv failure|empty reply|unexpected disconnect|hung up unexpectedly|returned error: 50\d`)
 })
 
-// maxClones is how often a repository of the server's own is tried to be fetched, with pauses that together last some fifteen seconds.
+// maxClones is how often a repository of the server's own is tried to be fetched, with pauses that together last some
+// fifteen seconds.
 const maxClones = 10
 
 // clone fetches a Git repository into a folder. A build goes on while the server restarts.
@@ -196,8 +198,8 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 	return u.String(), env, nil
 }
 
-// trustedByGit is a file, as the build's box sees it, with the authorities that this server's certificate may be of; "" if there are none but the
-// machine's.
+// trustedByGit is a file, as the build's box sees it, with the authorities that this server's certificate may be of; ""
+// if there are none but the machine's.
 func (b *build) trustedByGit() (string, error) {
 	if len(b.CA) == 0 {
 		return "", nil

@@ -20,8 +20,8 @@ const (
 	helperName = "git-credential"
 )
 
-// askingScript asks the runner for a password: a signature is for one repository and 15 minutes, so that none can be given beforehand.
-// It opens the FIFO of the answer before it asks, so that the answer is not lost.
+// askingScript asks the runner for a password: a signature is for one repository and 15 minutes, so that none can be
+// given beforehand. It opens the FIFO of the answer before it asks, so that the answer is not lost.
 const askingScript = `#!/bin/sh
 [ "$1" = get ] || exit 0
 host= path=
@@ -113,7 +113,8 @@ func (h *gitHelper) serve() {
 	}
 }
 
-// answer writes a user name and a password to the FIFO that the question names. Who asks for another server or path gets two empty lines.
+// answer writes a user name and a password to the FIFO that the question names. Who asks for another server or path
+// gets two empty lines.
 func (h *gitHelper) answer(question string) {
 	words := strings.Split(question, " ")
 	if len(words) != 3 || !strings.HasPrefix(words[0], "reply.") || strings.ContainsRune(words[0], '/') {
@@ -146,7 +147,8 @@ func (h *gitHelper) close() {
 	<-h.done
 }
 
-// configureGit writes the helper into the Git configuration of the build's own user, as CodeBuild does for git-credential-helper.
+// configureGit writes the helper into the Git configuration of the build's own user, as CodeBuild does for
+// git-credential-helper.
 func (b *build) configureGit() error {
 	if b.tree != "" { // the user's own configuration counts
 		return nil

@@ -16,7 +16,8 @@ const (
 	maxBraces  = 8    // {…} in {…}
 )
 
-// glob is a pattern of paths: * and ? within a component, ** across, [a-z], [!a-z], {a,b}, \ before a character that stands for itself.
+// glob is a pattern of paths: * and ? within a component, ** across, [a-z], [!a-z], {a,b}, \ before a character that
+// stands for itself.
 type glob struct {
 	static string         // the folders before the first component with a special character, "." for none
 	depth  int            // components that a path can have, 0 for any number
@@ -58,8 +59,8 @@ func (g *glob) matches(name string) bool {
 	return g.match.MatchString(name)
 }
 
-// walk calls f for what lies in the tree and matches, in lexical order; symbolic links are not followed. It ends with the context, whatever
-// the tree.
+// walk calls f for what lies in the tree and matches, in lexical order; symbolic links are not followed. It ends with
+// the context, whatever the tree.
 func (g *glob) walk(ctx context.Context, tree fs.FS, f func(name string, d fs.DirEntry) error) error {
 	if g.match == nil {
 		info, err := fs.Lstat(tree, g.static)

@@ -31,9 +31,9 @@ type LocalConfig struct {
 	Timeout time.Duration
 }
 
-// Local builds a working tree where it is, without a server or a sandbox: commands run as the user, with the user's environment but
-// for SLIPWAY_ variables. Artifacts are counted and not uploaded, reports are read. The error says why nothing could be run; how the
-// build ended is in the result.
+// Local builds a working tree where it is, without a server or a sandbox: commands run as the user, with the user's
+// environment but for SLIPWAY_ variables. Artifacts are counted and not uploaded, reports are read. The error says why
+// nothing could be run; how the build ended is in the result.
 func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	tree, err := filepath.Abs(c.Tree)
 	if err == nil {

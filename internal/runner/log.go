@@ -11,7 +11,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// logbook is the log of a build: what its commands write, and between it the runner's own lines, as CodeBuild writes them.
+// logbook is the log of a build: what its commands write, and between it the runner's own lines, as CodeBuild writes
+// them.
 type logbook struct {
 	mu      sync.Mutex
 	w       io.Writer

@@ -112,7 +112,8 @@ func pointers(s []string) []*string {
 	return out
 }
 
-// expand puts the shell's variables into an artifact's paths; its name is expanded as a shell does it, with commands too.
+// expand puts the shell's variables into an artifact's paths; its name is expanded as a shell does it, with commands
+// too.
 func (b *build) expand(ctx context.Context, a *buildspec.Artifact) error {
 	a.Files, a.ExcludePaths = slices.Clone(a.Files), slices.Clone(a.ExcludePaths)
 	if err := b.expandAll(ctx, slices.Concat(pointers(a.Files), pointers(a.ExcludePaths), []*string{&a.BaseDirectory, &a.S3Prefix})...); err != nil {

@@ -19,8 +19,8 @@ type process struct {
 	info      *os.File      // what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox
 }
 
-// command makes a command that runs in the box, in a process group of its own. env must not have anything that a build chose: it
-// is the environment of programs that still have the runner's rights.
+// command makes a command that runs in the box, in a process group of its own. env must not have anything that a build
+// chose: it is the environment of programs that still have the runner's rights.
 func (b *box) command(argv, env []string) *process {
 	if b.sandbox != nil {
 		b.once.Do(func() { b.fixed = b.arguments() })
@@ -83,8 +83,8 @@ func (p *process) begin() error {
 	return nil
 }
 
-// wait waits for the command's end. When it returns, no process of a sandbox is left, not even a dead one: bubblewrap ends before the
-// first process of its sandbox does, which the kernel lets end after all the others.
+// wait waits for the command's end. When it returns, no process of a sandbox is left, not even a dead one: bubblewrap
+// ends before the first process of its sandbox does, which the kernel lets end after all the others.
 func (p *process) wait() error {
 	<-p.adopted // its number is nobody else's until it has been waited for
 	err := p.Wait()
@@ -98,7 +98,8 @@ func (p *process) wait() error {
 	if bad := json.NewDecoder(p.info).Decode(&first); bad != nil || first.PID <= 1 {
 		return err // bubblewrap failed before it started one
 	}
-	// Orphans are this process's children (see adoptOrphans); if they are not, or bubblewrap has waited itself, this returns at once.
+	// Orphans are this process's children (see adoptOrphans); if they are not, or bubblewrap has waited itself, this
+	// returns at once.
 	for {
 		var status syscall.WaitStatus
 		if _, bad := syscall.Wait4(first.PID, &status, 0, nil); !errors.Is(bad, syscall.EINTR) {

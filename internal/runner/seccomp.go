@@ -15,15 +15,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// denied are system calls that no build needs and that reach far into the kernel, or out of the sandbox: kernel keys, kernel programs and
-// modules, file handles, mounts. They answer EPERM.
+// denied are system calls that no build needs and that reach far into the kernel, or out of the sandbox: kernel keys,
+// kernel programs and modules, file handles, mounts. They answer EPERM.
 var denied = []string{
 	"add_key", "request_key", "keyctl", "bpf", "perf_event_open", "userfaultfd", "kexec_load", "kexec_file_load", "init_module", "finit_module",
 	"delete_module", "open_by_handle_at", "name_to_handle_at", "mount", "umount2", "pivot_root", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig",
 	"mount_setattr", "setns", "swapon", "swapoff", "reboot", "acct", "quotactl", "lookup_dcookie", "io_uring_setup", "io_uring_enter", "io_uring_register",
 }
 
-// nestedUser are the calls that can make a user namespace, in which a process has all rights over what it makes: each with the argument that says so.
+// nestedUser are the calls that can make a user namespace, in which a process has all rights over what it makes: each
+// with the argument that says so.
 var nestedUser = []seccomp.NameWithConditions{
 	{Name: "clone", Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_NEWUSER}}},
 	{Name: "unshare", Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_NEWUSER}}},
@@ -34,8 +35,9 @@ func withErrno(n unix.Errno) seccomp.Action {
 	return seccomp.Action(unix.SECCOMP_RET_ERRNO | uint32(n))
 }
 
-// seccompProgram is the filter of a sandbox as bubblewrap reads it: struct sock_filter, one after another. clone3 has its flags in memory, where
-// no filter can look, so that it answers ENOSYS and the C library takes clone. Calls of another architecture's ABI answer ENOSYS, too.
+// seccompProgram is the filter of a sandbox as bubblewrap reads it: struct sock_filter, one after another. clone3 has
+// its flags in memory, where no filter can look, so that it answers ENOSYS and the C library takes clone. Calls of
+// another architecture's ABI answer ENOSYS, too.
 var seccompProgram = sync.OnceValues(func() ([]byte, error) {
 	native, err := arch.GetInfo("")
 	if err != nil {

@@ -87,8 +87,8 @@ type running struct {
 	once   sync.Once
 }
 
-// Serve takes builds from a server and runs them until ctx ends; then its builds are stopped and reported. While the server is away
-// builds go on, and their results are handed over when it is back.
+// Serve takes builds from a server and runs them until ctx ends; then its builds are stopped and reported. While the
+// server is away builds go on, and their results are handed over when it is back.
 func Serve(ctx context.Context, c Config) error {
 	if c.Name == "" || c.Dir == "" || c.JournalDir == "" || c.Endpoint == "" {
 		return errors.New("a runner needs a name, an endpoint, a folder and a journal")
@@ -145,8 +145,8 @@ func Serve(ctx context.Context, c Config) error {
 	return nil
 }
 
-// recover takes up what an earlier process of this runner left: results are reported again, builds that had begun are reported as
-// uncertain and not run again, those that had not begin now.
+// recover takes up what an earlier process of this runner left: results are reported again, builds that had begun are
+// reported as uncertain and not run again, those that had not begin now.
 func (s *server) recover() error {
 	left, err := s.records.all()
 	if err != nil {

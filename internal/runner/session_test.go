@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// constructs are commands that reach for the shell itself. Each runs in a build, and in a plain session of the same shell; what they write
-// must be the same.
+// constructs are commands that reach for the shell itself. Each runs in a build, and in a plain session of the same
+// shell; what they write must be the same.
 var constructs = []struct {
 	name     string
 	shell    string // "" is both

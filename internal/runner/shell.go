@@ -12,14 +12,16 @@ import (
 	"syscall"
 )
 
-// Names of the two FIFOs between the runner and a build's shell, in the folder of box.hostShell. The shell reads its commands from the first,
-// as it would read a script (CodeBuild's own has this name too); it opens the second for as long as it takes to answer.
+// Names of the two FIFOs between the runner and a build's shell, in the folder of box.hostShell. The shell reads its
+// commands from the first, as it would read a script (CodeBuild's own has this name too); it opens the second for as
+// long as it takes to answer.
 const (
 	scriptName = "script.sh"
 	answerName = "answer"
 )
 
-// supervisor starts the shell, starts another one when a command has ended it, and tells its exit status. Its own errors ("Killed") go nowhere.
+// supervisor starts the shell, starts another one when a command has ended it, and tells its exit status. Its own
+// errors ("Killed") go nowhere.
 const supervisor = `exec 5>&2 2>/dev/null
 while :; do
 "$@" 2>&5 5>&-
@@ -27,9 +29,11 @@ printf '\0X\0%s\0' "$?" >"$0"
 done
 `
 
-// shell is a shell that runs one command after another, as a script does: directory, variables, options, traps and descriptors carry over.
+// shell is a shell that runs one command after another, as a script does: directory, variables, options, traps and
+// descriptors carry over.
 //
-// The shell has no variable, function or open descriptor of the runner's. It reads a script, in which commands and answers take turns (see runs).
+// The shell has no variable, function or open descriptor of the runner's. It reads a script, in which commands and
+// answers take turns (see runs).
 type shell struct {
 	box     *box
 	argv    []string // the shell itself
@@ -51,7 +55,8 @@ type shell struct {
 
 func (s *shell) bash() bool { return path.Base(s.argv[0]) == "bash" }
 
-// pipes makes the two FIFOs and opens them. The runner has both ends of each, so that neither side waits for the other to open one.
+// pipes makes the two FIFOs and opens them. The runner has both ends of each, so that neither side waits for the other
+// to open one.
 func (s *shell) pipes() (in, replies *os.File, err error) {
 	dir := s.box.hostShell()
 	open := func(name string) (*os.File, error) {
@@ -110,8 +115,8 @@ func (s *shell) start() error {
 	return nil
 }
 
-// run runs a command, to its end or the context's, and returns its exit status. What it wrote is in the log when run returns; what
-// its background processes write comes later.
+// run runs a command, to its end or the context's, and returns its exit status. What it wrote is in the log when run
+// returns; what its background processes write comes later.
 func (s *shell) run(ctx context.Context, command string) (int, error) {
 	if err := s.ready(ctx); err != nil {
 		return 0, err
@@ -191,8 +196,8 @@ func (s *shell) send(ctx context.Context, request string) (answer, error) {
 	}
 }
 
-// renew makes the next request begin with a fresh shell. The supervisor has started it already, and background processes go on, unless a
-// part of the request is still in the FIFO: the fresh shell would run it.
+// renew makes the next request begin with a fresh shell. The supervisor has started it already, and background
+// processes go on, unless a part of the request is still in the FIFO: the fresh shell would run it.
 func (s *shell) renew(written <-chan struct{}) {
 	s.fresh = true
 	select {

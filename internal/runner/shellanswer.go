@@ -27,8 +27,8 @@ type answer struct {
 
 var errTooLong = errors.New("the answer is too long")
 
-// listen passes on the answers of a shell until the FIFO is closed. What is no answer is skipped: whatever a build writes there, it can only
-// hurt itself.
+// listen passes on the answers of a shell until the FIFO is closed. What is no answer is skipped: whatever a build
+// writes there, it can only hurt itself.
 func listen(from io.Reader, nonce string, answers chan<- answer, quit <-chan struct{}) {
 	r := &answerReader{r: bufio.NewReaderSize(from, 64<<10), nonce: nonce}
 	for {

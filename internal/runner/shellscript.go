@@ -13,9 +13,10 @@ import (
 
 // runs is the part of the script that runs a command and answers.
 //
-// It is mostly `eval` of the command and, in the same line, the answer: wherever the command's text ends, the answer is not taken for a part of
-// it, and since a shell reads a whole line before it runs any of it, -v does not show it. But bash notes the level of `eval` in traces and runs
-// ERR and DEBUG for `eval` too. Commands that have to do with these are given to it plainly, if they are known to be whole.
+// It is mostly `eval` of the command and, in the same line, the answer: wherever the command's text ends, the answer is
+// not taken for a part of it, and since a shell reads a whole line before it runs any of it, -v does not show it. But
+// bash notes the level of `eval` in traces and runs ERR and DEBUG for `eval` too. Commands that have to do with these
+// are given to it plainly, if they are known to be whole.
 func (s *shell) runs(command string) string {
 	command = strings.TrimRight(command, "\n")
 	if s.bash() && s.watched(command) && whole(command) {
@@ -40,9 +41,10 @@ func (s *shell) head() string {
 	return fmt.Sprintf(`\command printf '\0S%%s\0%%s\0%%s\0%%s\0%%s\0' %s %d "$?" "${PWD-}" "$-"`, s.nonce, s.serial)
 }
 
-// answer makes the shell tell its state. Errors and traces of that go nowhere; it turns -v and -x and the traps DEBUG and ERR off, so that nothing
-// of the build runs between two commands (resumed turns them on again). (bash's `command` hides the trap ERR where a failure is looked at.) Builtins are called by \command, since a build may define functions and
-// aliases of their names.
+// answer makes the shell tell its state. Errors and traces of that go nowhere; it turns -v and -x and the traps DEBUG
+// and ERR off, so that nothing of the build runs between two commands (resumed turns them on again). (bash's `command`
+// hides the trap ERR where a failure is looked at.) Builtins are called by \command, since a build may define functions
+// and aliases of their names.
 func (s *shell) answer() string {
 	state := `\command trap; \command set +vx; \command printf '\0'; \command set; \command export -p; \command readonly -p; \command umask -S; \command set +o`
 	if s.bash() {
@@ -74,7 +76,8 @@ func whole(command string) bool {
 	return err == nil
 }
 
-// resumed is what stands before a command to give it what request has turned off, and the exit status of the command before it.
+// resumed is what stands before a command to give it what request has turned off, and the exit status of the command
+// before it.
 func (s *shell) resumed() string {
 	var b strings.Builder
 	if s.last.status != 0 && !strings.Contains(s.last.flags, "e") {
@@ -104,7 +107,8 @@ func (s *shell) debugging() string {
 	return trapsOf(s.last.traps, func(event string) bool { return event == "DEBUG" || event == "ERR" })
 }
 
-// restoring is a command that gives a fresh shell the last recorded state and directory, as far as a shell can tell its state.
+// restoring is a command that gives a fresh shell the last recorded state and directory, as far as a shell can tell its
+// state.
 func (s *shell) restoring() string {
 	if s.last.state == "" {
 		return s.initial

@@ -56,8 +56,8 @@ func (s *server) resume(rec record, r *running) {
 	s.acknowledged(rec.id, rec.order, r, true)
 }
 
-// acknowledged tells the server that this runner has the build, and runs it if the server says yes, which it does once. uncertain is that
-// an earlier process may have been told yes; it has not started the build, as its record shows.
+// acknowledged tells the server that this runner has the build, and runs it if the server says yes, which it does once.
+// uncertain is that an earlier process may have been told yes; it has not started the build, as its record shows.
 func (s *server) acknowledged(id string, o slipway.Order, r *running, uncertain bool) {
 	defer s.leave(r)
 	grace, end := s.grace()
@@ -94,15 +94,16 @@ func (s *server) acknowledged(id string, o slipway.Order, r *running, uncertain 
 	}
 }
 
-// grace is a context that outlives the end of the work for as long as a runner that is told to end may take to say what it has to say.
+// grace is a context that outlives the end of the work for as long as a runner that is told to end may take to say what
+// it has to say.
 func (s *server) grace() (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.work))
 	stop := context.AfterFunc(s.work, func() { time.AfterFunc(stopLimit, cancel) })
 	return ctx, func() { stop(); cancel() }
 }
 
-// isOurs asks whether the server has a build as running on this runner: then this runner, and no other, was told to run it. known is false
-// if there was no answer.
+// isOurs asks whether the server has a build as running on this runner: then this runner, and no other, was told to run
+// it. known is false if there was no answer.
 func (s *server) isOurs(ctx context.Context, id string) (ours, known bool) {
 	for pause := time.Duration(0); ctx.Err() == nil; {
 		text, err := json.Marshal(slipway.Progress{CurrentPhase: string(codebuild.BuildPhaseTypeProvisioning)})

@@ -126,7 +126,8 @@ func readLink(f *zip.File) (string, error) {
 	return string(to), err
 }
 
-// mayUnpackTo is how much an archive of a size may unpack to, in bytes: maxRatio times as much, but a small one leastUnpacked at any rate.
+// mayUnpackTo is how much an archive of a size may unpack to, in bytes: maxRatio times as much, but a small one
+// leastUnpacked at any rate.
 func mayUnpackTo(size int64) int64 {
 	return min(maxUnpacked, max(leastUnpacked, size*maxRatio))
 }

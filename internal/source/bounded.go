@@ -14,7 +14,8 @@ import (
 
 // What is read of Git at a time is bounded: who pushes chooses how long names, messages and lists are.
 const (
-	// maxOutput bounds, in bytes, what a command prints that is read as a whole: lists of trees and differences, files of the API (6 MB).
+	// maxOutput bounds, in bytes, what a command prints that is read as a whole: lists of trees and differences, files of
+	// the API (6 MB).
 	maxOutput = 32 << 20
 	// maxObject is how much of a commit or tag is kept, in bytes; the rest of a longer message is left out.
 	maxObject = 64 << 10
@@ -30,7 +31,8 @@ const cut = "\n[…]"
 // errTooMuch says that git printed more than maxOutput.
 var errTooMuch = fmt.Errorf("git printed more than %d MiB; ask for less, such as one folder", maxOutput>>20)
 
-// read runs git and hands what it prints to f, which need not read all of it. It is the one way in which output of git is read.
+// read runs git and hands what it prints to f, which need not read all of it. It is the one way in which output of git
+// is read.
 func (g git) read(ctx context.Context, stdin io.Reader, f func(r *bufio.Reader) error, args ...string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -103,8 +105,9 @@ func part(r *bufio.Reader, end byte, keep int) (text string, whole bool, err err
 	}
 }
 
-// objects reads commits, tags and other objects by their names, in one process; the place of a name that means nothing, or no one thing, holds the
-// zero object. Of a longer object the first maxObject bytes are read. Names must not hold newlines.
+// objects reads commits, tags and other objects by their names, in one process; the place of a name that means nothing,
+// or no one thing, holds the zero object. Of a longer object the first maxObject bytes are read. Names must not hold
+// newlines.
 func (g git) objects(ctx context.Context, names ...string) ([]object, error) {
 	all := make([]object, len(names))
 	err := g.read(ctx, strings.NewReader(strings.Join(names, "\n")+"\n"), func(r *bufio.Reader) error {

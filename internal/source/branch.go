@@ -33,8 +33,8 @@ func (r *repository) commit(ctx context.Context, specifier *string) (string, err
 	return id, err
 }
 
-// checkBranchName refuses what Git takes for no branch (git-check-ref-format). It is done before a repository is looked for: what is malformed is said
-// before what is absent.
+// checkBranchName refuses what Git takes for no branch (git-check-ref-format). It is done before a repository is looked
+// for: what is malformed is said before what is absent.
 func checkBranchName(name string) error {
 	bad := name == "" || len(name) > 256 || strings.HasPrefix(name, "-") || strings.HasSuffix(name, ".") || strings.ContainsAny(name, " ~^:?*[\\\x7f") ||
 		strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' })

@@ -7,8 +7,8 @@ import (
 	"os"
 )
 
-// Fsck looks whether the folder of a bare repository is whole, as far as what its refs reach; "" if it is. It reads every object, and changes
-// nothing.
+// Fsck looks whether the folder of a bare repository is whole, as far as what its refs reach; "" if it is. It reads
+// every object, and changes nothing.
 func Fsck(ctx context.Context, dir string) string {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return "its folder is missing"

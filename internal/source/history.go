@@ -19,8 +19,8 @@ const (
 	maxListed = 2000
 )
 
-// ListCommits implements slipway:ListCommits: a commit and those before it, the newest first. A page begins where the one before it ended even if
-// the branch has moved since.
+// ListCommits implements slipway:ListCommits: a commit and those before it, the newest first. A page begins where the
+// one before it ended even if the branch has moved since.
 func (s *Service) ListCommits(ctx context.Context, in *slipway.ListCommitsInput) (*slipway.ListCommitsOutput, error) {
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {

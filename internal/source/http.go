@@ -131,7 +131,8 @@ func (h *Handler) advertise(w http.ResponseWriter, r *http.Request, repo *reposi
 	return c.Run()
 }
 
-// exchange runs one request of a fetch or a push. A push goes on to its end, and is recorded, even if the client goes away.
+// exchange runs one request of a fetch or a push. A push goes on to its end, and is recorded, even if the client goes
+// away.
 func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, repo *repository, service string) error {
 	if r.Header.Get("Content-Type") != "application/x-"+service+"-request" {
 		http.Error(w, "the content type must be application/x-"+service+"-request", http.StatusUnsupportedMediaType)

@@ -25,9 +25,10 @@ type Push struct {
 // recordTime bounds the recording of one repository.
 const recordTime = 2 * time.Minute
 
-// Record compares the refs of a repository with those that are known, and records each difference together with the event that
-// tells of it. Refs are the truth: run after anything that may have moved them and for every repository at start-up, it tells
-// of each move exactly once, whenever the server dies. It goes on when ctx ends: the refs have moved, whoever still waits.
+// Record compares the refs of a repository with those that are known, and records each difference together with the
+// event that tells of it. Refs are the truth: run after anything that may have moved them and for every repository at
+// start-up, it tells of each move exactly once, whenever the server dies. It goes on when ctx ends: the refs have
+// moved, whoever still waits.
 func (s *Service) Record(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()

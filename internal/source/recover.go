@@ -14,8 +14,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Recover records what moved while the server was down, and removes what half-made commits left. A repository with which that fails is
-// marked, and answers with the reason until the next start; the others are served.
+// Recover records what moved while the server was down, and removes what half-made commits left. A repository with
+// which that fails is marked, and answers with the reason until the next start; the others are served.
 func (s *Service) Recover(ctx context.Context) error {
 	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
 		return err
@@ -74,8 +74,8 @@ func (s *Service) Damaged() map[string]string {
 	return all
 }
 
-// Sweep moves folders into the quarantine that the database does not know and that are older than a day: what a crash left of a repository
-// that was being made or deleted, or the repositories of another database.
+// Sweep moves folders into the quarantine that the database does not know and that are older than a day: what a crash
+// left of a repository that was being made or deleted, or the repositories of another database.
 func (s *Service) Sweep(ctx context.Context) error {
 	entries, err := os.ReadDir(s.Dir)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 	"slipway/internal/quarantine"
 )
 
-// TestForeignFolders starts beside folders that the database does not know: none is deleted, and those of before yesterday are set aside.
+// TestForeignFolders starts beside folders that the database does not know: none is deleted, and those of before
+// yesterday are set aside.
 func TestForeignFolders(t *testing.T) {
 	t.Parallel()
 	h := open(t)

@@ -1,4 +1,5 @@
-// Package source is the Source stage: Git repositories, served over HTTP by the real git, and CodeCommit's API over them.
+// Package source is the Source stage: Git repositories, served over HTTP by the real git, and CodeCommit's API over
+// them.
 package source
 
 import (

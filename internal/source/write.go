@@ -14,7 +14,8 @@ import (
 	cc "slipway/api/codecommit"
 )
 
-// scratch holds the commits that are made but not yet on their branch, so that nothing collects them; clients don't see it.
+// scratch holds the commits that are made but not yet on their branch, so that nothing collects them; clients don't see
+// it.
 const scratch = "refs/slipway/commit/"
 
 const noObject = "0000000000000000000000000000000000000000"
@@ -183,8 +184,8 @@ func (r *repository) mayStart(ctx context.Context, branch string) error {
 	return nil
 }
 
-// importCommit writes blobs, trees and commit in one git process, which costs as much as what it changes, however many files
-// the repository has.
+// importCommit writes blobs, trees and commit in one git process, which costs as much as what it changes, however many
+// files the repository has.
 func (r *repository) importCommit(ctx context.Context, d *draft, parent, ref string, m *made, now int64) error {
 	var in bytes.Buffer
 	who := fmt.Sprintf("%s <%s> %d +0000", *d.name, *d.email, now)

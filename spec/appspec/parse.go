@@ -11,8 +11,8 @@ import (
 	"slipway/spec/yamlfile"
 )
 
-// Parse reads an application specification, for whichever platform it is. The error is an Errors with every mistake that was found;
-// file is its name in them.
+// Parse reads an application specification, for whichever platform it is. The error is an Errors with every mistake
+// that was found; file is its name in them.
 func Parse(file string, text []byte) (*Spec, error) {
 	s, errs := parse(file, text)
 	if len(errs) > 0 {
@@ -21,8 +21,8 @@ func Parse(file string, text []byte) (*Spec, error) {
 	return s, nil
 }
 
-// Validate is Parse for people: it also refuses hooks of events that no deployment has, and tells what means nothing, in files with
-// mistakes too.
+// Validate is Parse for people: it also refuses hooks of events that no deployment has, and tells what means nothing,
+// in files with mistakes too.
 func Validate(file string, text []byte) (warnings Errors, err error) {
 	s, errs := parse(file, text)
 	errs = append(errs, s.CheckEvents(file, Events())...)

@@ -7,8 +7,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// service reads a file for ECS or Lambda. AWS writes its members in both cases (Resources and resources, Properties and properties),
-// so case does not matter here.
+// service reads a file for ECS or Lambda. AWS writes its members in both cases (Resources and resources, Properties and
+// properties), so case does not matter here.
 func (r *reader) service(s *Spec, ms []member) {
 	var version, resources, hooks *member
 	for i, m := range ms {

@@ -1,6 +1,6 @@
-// Package appspec reads application specification files: what CodeDeploy is to do with a revision. A file is YAML or JSON, for one of
-// three platforms. For servers the rules are those of AWS's agent (aws-codedeploy-agent 1.8.1), its oddities included, so that a
-// file means the same here as there.
+// Package appspec reads application specification files: what CodeDeploy is to do with a revision. A file is YAML or
+// JSON, for one of three platforms. For servers the rules are those of AWS's agent (aws-codedeploy-agent 1.8.1), its
+// oddities included, so that a file means the same here as there.
 package appspec
 
 import "strings"
@@ -30,12 +30,13 @@ type Spec struct {
 	Resources []Resource
 	Functions []Function
 
-	// Warnings are places that mean nothing to anybody: unknown members, repeated ones. A deployment goes on in spite of them.
+	// Warnings are places that mean nothing to anybody: unknown members, repeated ones. A deployment goes on in spite of
+	// them.
 	Warnings Errors
 }
 
-// File is one entry of files. The contents of a source that is a folder go into the destination; a source that is a file goes to
-// destination/NAME. The source "/" is the whole bundle.
+// File is one entry of files. The contents of a source that is a folder go into the destination; a source that is a
+// file goes to destination/NAME. The source "/" is the whole bundle.
 type File struct {
 	Place
 	Source, Destination string
@@ -116,8 +117,8 @@ func Events() []string {
 		"ValidateService", "BeforeAllowTraffic", "AfterAllowTraffic"}
 }
 
-// CheckEvents returns an error for each hook whose event is not among known, in the place where it stands. AWS's agent does so at
-// Install when the service sent it the events that are possible.
+// CheckEvents returns an error for each hook whose event is not among known, in the place where it stands. AWS's agent
+// does so at Install when the service sent it the events that are possible.
 func (s *Spec) CheckEvents(file string, known []string) Errors {
 	var errs Errors
 	for _, h := range s.Hooks {

@@ -8,7 +8,8 @@ import (
 	"slipway/spec/yamlfile"
 )
 
-// maxOffered is the number of builds in a graph up to which the likely one is looked for: it takes time for each pair. AWS allows 100.
+// maxOffered is the number of builds in a graph up to which the likely one is looked for: it takes time for each pair.
+// AWS allows 100.
 const maxOffered = 200
 
 func (r *reader) batch(s *Spec, m member) {

@@ -191,8 +191,8 @@ func (r *reader) flag(m member, what string) bool {
 	return false
 }
 
-// keys goes through a mapping's members. One that is not known there is left out, with a warning, as CodeBuild does: "The following keys cannot
-// be identified".
+// keys goes through a mapping's members. One that is not known there is left out, with a warning, as CodeBuild does:
+// "The following keys cannot be identified".
 func (r *reader) keys(ms []member, where string, known map[string]func(member)) {
 	for _, m := range ms {
 		if read := known[m.key]; read != nil {

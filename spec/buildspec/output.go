@@ -79,8 +79,8 @@ func (r *reader) artifact(a *Artifact, m member, where string, secondary func(me
 	}
 	ms := r.members(m.value, where)
 	r.keys(ms, where, known)
-	// The files of the primary artifact may be missing where there are secondary ones: the user guide's own example of an action with several
-	// outputs has none.
+	// The files of the primary artifact may be missing where there are secondary ones: the user guide's own example of an
+	// action with several outputs has none.
 	has := func(key string) bool { return slices.ContainsFunc(ms, func(m member) bool { return m.key == key }) }
 	if !has("files") && (secondary == nil || !has("secondary-artifacts")) {
 		r.fail(m.Place, "%s has no files: name the files that are put out, such as '**/*'", where)

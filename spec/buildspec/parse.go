@@ -13,8 +13,8 @@ const empty = "the file is empty; it needs at least version: 0.2 and phases"
 
 func sortedKeys(m map[string]func(member)) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Parse reads a build specification. The error is an Errors with every mistake that was found; file is its name in them. What CodeBuild
-// overlooks, such as unknown keys, is in the specification's Warnings.
+// Parse reads a build specification. The error is an Errors with every mistake that was found; file is its name in
+// them. What CodeBuild overlooks, such as unknown keys, is in the specification's Warnings.
 func Parse(file string, text []byte) (*Spec, error) {
 	s, errs := read(file, text)
 	if len(errs) > 0 {

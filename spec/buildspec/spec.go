@@ -1,6 +1,6 @@
-// Package buildspec reads build specifications, buildspec.yml, versions 0.1 and 0.2, as CodeBuild does, and says of every
-// mistake where it is. Source: "Build specification reference for CodeBuild" and "Batch build buildspec reference" in the
-// AWS CodeBuild user guide.
+// Package buildspec reads build specifications, buildspec.yml, versions 0.1 and 0.2, as CodeBuild does, and says of
+// every mistake where it is. Source: "Build specification reference for CodeBuild" and "Batch build buildspec
+// reference" in the AWS CodeBuild user guide.
 package buildspec
 
 // Spec is a build specification. What is not in the file is zero.

@@ -38,8 +38,8 @@ const (
 	maxValue        = 50_000 // characters of a configuration value, as AWS's own message has it; the page says 1,000
 )
 
-// Check reports what is wrong with the structure of a pipeline, beyond what each member says for itself: all of it, in the order of
-// the file. Source: "CodePipeline pipeline structure reference".
+// Check reports what is wrong with the structure of a pipeline, beyond what each member says for itself: all of it, in
+// the order of the file. Source: "CodePipeline pipeline structure reference".
 func Check(d *cp.PipelineDeclaration) []Problem {
 	c := &checker{d: d, made: map[string]string{}, stages: map[string]bool{}, namespaces: map[string]bool{}, ran: map[string]bool{}}
 	c.run()
@@ -170,8 +170,8 @@ func (c *checker) inputs(a *cp.ActionDeclaration, path string) {
 	}
 }
 
-// references checks the variables in an action's configuration: a namespace must be of an action that surely runs before, or one of CodePipeline's
-// own. The words are AWS's.
+// references checks the variables in an action's configuration: a namespace must be of an action that surely runs
+// before, or one of CodePipeline's own. The words are AWS's.
 func (c *checker) references(stage string, a *cp.ActionDeclaration, path string) {
 	for _, key := range slices.Sorted(keysOf(a.Configuration)) {
 		for _, v := range Variables(a.Configuration[key]) {

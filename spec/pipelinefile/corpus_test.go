@@ -28,7 +28,7 @@ func files(t *testing.T, folder string) []string {
 		t.Fatal(err)
 	}
 	if len(found) == 0 {
-		t.Skipf("SKIPPED: no real files in %s. They come with the project's workplace, not with its source.", filepath.Join(corpus, folder))
+		t.Skipf("SKIPPED: no real files in %s.", filepath.Join(corpus, folder))
 	}
 	return found
 }

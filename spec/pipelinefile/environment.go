@@ -11,8 +11,8 @@ import (
 	"slipway/spec/yamlfile"
 )
 
-// EnvironmentVariables reads the configuration value EnvironmentVariables of a CodeBuild action: a JSON array of objects with
-// name, value and type ("Reference: CodeBuild" in the CodePipeline user guide).
+// EnvironmentVariables reads the configuration value EnvironmentVariables of a CodeBuild action: a JSON array of
+// objects with name, value and type ("Reference: CodeBuild" in the CodePipeline user guide).
 func EnvironmentVariables(text string) ([]codebuild.EnvironmentVariable, error) {
 	var all []codebuild.EnvironmentVariable
 	if err := json.Unmarshal([]byte(text), &all); err != nil {

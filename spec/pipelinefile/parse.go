@@ -1,5 +1,5 @@
-// Package pipelinefile reads pipeline files: the JSON (or YAML) that `aws codepipeline create-pipeline --cli-input-json` and
-// --pipeline take and get-pipeline prints. It finds every error with its place.
+// Package pipelinefile reads pipeline files: the JSON (or YAML) that `aws codepipeline create-pipeline
+// --cli-input-json` and --pipeline take and get-pipeline prints. It finds every error with its place.
 package pipelinefile
 
 import (
@@ -41,7 +41,8 @@ func Parse(file string, text []byte) (*cp.PipelineDeclaration, error) {
 	return d, nil
 }
 
-// Locate finds the place of a configuration value in a pipeline's file, that Parse has read: the action j of stage i, both from zero.
+// Locate finds the place of a configuration value in a pipeline's file, that Parse has read: the action j of stage i,
+// both from zero.
 func Locate(file string, text []byte, i, j int, key string) yamlfile.Place {
 	p := &parse{file: file}
 	p.parse(text)
@@ -206,8 +207,8 @@ func start(n ast.Node) *token.Position {
 	return n.GetToken().Position
 }
 
-// locate finds the place of a path in the form that AWS uses (stages.1.member.name), or that of the nearest thing above it that
-// is there.
+// locate finds the place of a path in the form that AWS uses (stages.1.member.name), or that of the nearest thing above
+// it that is there.
 func (p *parse) locate(path []string) *token.Position {
 	n, at := p.root, start(p.root)
 	for _, step := range path {

@@ -30,7 +30,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestEveryErrorHasItsPlace changes one thing of a pipeline that is in order and expects the error for it, at its line and column.
+// TestEveryErrorHasItsPlace changes one thing of a pipeline that is in order and expects the error for it, at its line
+// and column.
 func TestEveryErrorHasItsPlace(t *testing.T) {
 	for _, c := range []struct{ name, old, new, want string }{
 		{"unknown member", `"version": 1`, `"versoin": 1`, `p.json:11:6: unknown member "versoin"; did you mean 'version'?`},

@@ -30,7 +30,8 @@ const (
 	Skipped   = "SKIPPED"
 )
 
-// Results are the cases of one report. Cases has at most MaxCases of them, all that failed if they are that few; the counts are of all.
+// Results are the cases of one report. Cases has at most MaxCases of them, all that failed if they are that few; the
+// counts are of all.
 type Results struct {
 	Cases       []codebuild.TestCase
 	Truncated   bool             // there were more
@@ -69,8 +70,8 @@ func bad(c codebuild.TestCase) bool { return *c.Status == Failed || *c.Status ==
 // Supported tells whether files of a format, in capitals, can be read.
 func Supported(format string) bool { return format == "JUNITXML" }
 
-// Add reads a file and adds its cases. path is its name in the report and in errors. Of a file that is broken in the middle, the
-// cases before stay.
+// Add reads a file and adds its cases. path is its name in the report and in errors. Of a file that is broken in the
+// middle, the cases before stay.
 func (r *Results) Add(format, path string, file io.Reader) error {
 	if !Supported(format) {
 		return fmt.Errorf("%s: reports in the format %s are not read yet; JUNITXML is", path, format)

@@ -6,8 +6,8 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// tooDeepText looks for lines that open many lists or objects, before the lexer sees them. A text in quotes may have as many brackets as it
-// likes, so that only brackets side by side count.
+// tooDeepText looks for lines that open many lists or objects, before the lexer sees them. A text in quotes may have as
+// many brackets as it likes, so that only brackets side by side count.
 func tooDeepText(text []byte) (Place, bool) {
 	run := 0
 	for i, c := range text {
@@ -23,7 +23,8 @@ func tooDeepText(text []byte) (Place, bool) {
 	return Place{}, false
 }
 
-// nesting follows how deep the tokens of a file nest: in blocks, which are columns that a line or an entry of a list begins in, and in brackets.
+// nesting follows how deep the tokens of a file nest: in blocks, which are columns that a line or an entry of a list
+// begins in, and in brackets.
 type nesting struct {
 	columns []int
 	members []int // of the mapping that begins in each column
@@ -34,8 +35,8 @@ type nesting struct {
 	entry   bool // the token before was the "-" of a list, or began a line
 }
 
-// bounded looks for nesting before the parser, which recurses, does, and for mappings and files of very many members and documents, for which
-// the parser takes more than linear time.
+// bounded looks for nesting before the parser, which recurses, does, and for mappings and files of very many members
+// and documents, for which the parser takes more than linear time.
 func bounded(tokens token.Tokens) *Problem {
 	var n nesting
 	for _, t := range tokens {

@@ -39,7 +39,8 @@ func Quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// Closest returns which of the known words was most likely meant, "" if none is near. Case, "-" and "_" count for nothing.
+// Closest returns which of the known words was most likely meant, "" if none is near. Case, "-" and "_" count for
+// nothing.
 func Closest(word string, known []string) string {
 	if len(word) > maxWord {
 		return ""

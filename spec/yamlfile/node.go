@@ -23,8 +23,8 @@ func At(n ast.Node) Place {
 	return placeOf(n.GetToken())
 }
 
-// Plain takes anchors, aliases and tags away from a node; nil is a null. It fails on an alias without an anchor, on one that leads to itself,
-// and once MaxNodes nodes have been visited.
+// Plain takes anchors, aliases and tags away from a node; nil is a null. It fails on an alias without an anchor, on one
+// that leads to itself, and once MaxNodes nodes have been visited.
 func (f *File) Plain(n ast.Node) (ast.Node, *Problem) {
 	if n == nil || f == nil {
 		return nil, nil

@@ -1,5 +1,6 @@
-// Package yamlfile is the one reader of YAML (and so of JSON) for the files that people write: buildspec, appspec and pipeline. It bounds size,
-// depth and nodes before the parser, which recurses, sees a file, and says where each error is.
+// Package yamlfile is the one reader of YAML (and so of JSON) for the files that people write: buildspec, appspec and
+// pipeline. It bounds size, depth and nodes before the parser, which recurses, sees a file, and says where each error
+// is.
 package yamlfile
 
 import (

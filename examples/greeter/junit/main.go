@@ -1,4 +1,5 @@
-// Command junit turns the output of `go test -v`, on its standard input, into a JUnit report. It ends with an error if a test failed.
+// Command junit turns the output of `go test -v`, on its standard input, into a JUnit report. It ends with an error if
+// a test failed.
 package main
 
 import (
@@ -42,7 +43,8 @@ var (
 	passed = regexp.MustCompile(`^ok\s+(\S+)`)
 )
 
-// read collects the tests. Their package is known once the package has ended; one that failed without a test that did is a failure of its own.
+// read collects the tests. Their package is known once the package has ended; one that failed without a test that did
+// is a failure of its own.
 func read(r io.Reader) (tests []*test, err error) {
 	output := map[string][]string{}
 	current, first, failed := "", 0, false

@@ -16,7 +16,8 @@ const (
 	LeaveWithin  = 65 * time.Minute // a host leaves its target group: connections of an hour, and what surrounds them
 	JoinWithin   = 10 * time.Minute // a host joins its target group and is healthy there; AWS waits an hour
 	Deployment   = 8 * time.Hour    // an in-place deployment as a whole
-	// Redeliver is when a command that was handed out and not acknowledged is handed out again: its answer may have been lost.
+	// Redeliver is when a command that was handed out and not acknowledged is handed out again: its answer may have been
+	// lost.
 	Redeliver = 10 * time.Second
 )
 
@@ -157,9 +158,9 @@ func (t *Target) Deliver(now time.Time) {
 	t.LastUpdatedAt = awsproto.At(now)
 }
 
-// Acknowledge answers a host that has taken the command of event at, handed out at the attempt given. The status Succeeded or Failed tells
-// it not to run the command. changed is true if this was the first acknowledgement. The same attempt may acknowledge again, since
-// an answer may have been lost; another one may not run what somebody else runs.
+// Acknowledge answers a host that has taken the command of event at, handed out at the attempt given. The status
+// Succeeded or Failed tells it not to run the command. changed is true if this was the first acknowledgement. The same
+// attempt may acknowledge again, since an answer may have been lost; another one may not run what somebody else runs.
 func (t *Target) Acknowledge(at, attempt int, now time.Time) (status cd.LifecycleEventStatus, changed bool) {
 	if at < 0 || at >= len(t.LifecycleEvents) {
 		return cd.LifecycleEventStatusFailed, false
@@ -186,9 +187,9 @@ func (t *Target) Acknowledge(at, attempt int, now time.Time) (status cd.Lifecycl
 // commanded tells whether the event in progress is a command of the host.
 func (t *Target) commanded() bool { return t.Phase == Queued || t.Phase == Sent || t.Phase == Running }
 
-// Complete ends the event at with what the host reports. What comes a second time, or from somebody else than who runs the command, changes
-// nothing. A command may end without an acknowledgement: AWS's agent reports so what it could not even begin. With ignore, a
-// failure of an event that stops the old version does not count.
+// Complete ends the event at with what the host reports. What comes a second time, or from somebody else than who runs
+// the command, changes nothing. A command may end without an acknowledgement: AWS's agent reports so what it could not
+// even begin. With ignore, a failure of an event that stops the old version does not count.
 func (t *Target) Complete(at, attempt int, succeeded bool, d *cd.Diagnostics, ignore bool, now time.Time) (changed bool) {
 	if !t.commanded() || t.Phase == Queued || at != t.At || attempt != t.Attempt {
 		return false
@@ -248,7 +249,8 @@ func (t *Target) Ended() bool {
 // Skip ends a host that has not begun.
 func (t *Target) Skip(now time.Time) { t.end(cd.TargetStatusSkipped, now) }
 
-// Halt ends the host now, or after the command that it runs. A host on which something ran is left between two versions and counts as failed.
+// Halt ends the host now, or after the command that it runs. A host on which something ran is left between two versions
+// and counts as failed.
 func (t *Target) Halt(now time.Time) {
 	switch {
 	case t.Phase == Running:

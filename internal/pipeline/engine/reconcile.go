@@ -18,8 +18,9 @@ func Reconcile(p *Pipeline, w World) []Effect {
 	return r.effects
 }
 
-// unaskable abandons approvals whose action the definition no longer has: no page or API names them any more, so that nobody could give them.
-// Other running actions of a changed definition end by themselves ("Edit a pipeline" in the CodePipeline user guide).
+// unaskable abandons approvals whose action the definition no longer has: no page or API names them any more, so that
+// nobody could give them. Other running actions of a changed definition end by themselves ("Edit a pipeline" in the
+// CodePipeline user guide).
 func (r *reconciler) unaskable() {
 	declared := map[[2]string]bool{}
 	for i := range r.Declaration.Stages {
@@ -212,8 +213,8 @@ func (r *reconciler) start(e *Execution, stage *cp.StageDeclaration, a *cp.Actio
 	r.effects = append(r.effects, Effect{StartAction, e.id(), id})
 }
 
-// strays ends executions that wait nowhere and are in no stage: their stage went out of the definition, or they were stopped
-// while they waited.
+// strays ends executions that wait nowhere and are in no stage: their stage went out of the definition, or they were
+// stopped while they waited.
 func (r *reconciler) strays() bool {
 	held := map[string]bool{}
 	changed := false
@@ -240,8 +241,8 @@ func (r *reconciler) strays() bool {
 	return changed
 }
 
-// cancel ends an execution that has no place in the definition any more. Source: PipelineExecution in the CodePipeline API reference: "Cancelled:
-// The pipeline's definition was updated before the pipeline execution could be completed."
+// cancel ends an execution that has no place in the definition any more. Source: PipelineExecution in the CodePipeline
+// API reference: "Cancelled: The pipeline's definition was updated before the pipeline execution could be completed."
 func (r *reconciler) cancel(e *Execution) {
 	left, status, stage := "", cp.PipelineExecutionStatusCancelled, cp.StageExecutionStatusCancelled
 	if e.Status == cp.PipelineExecutionStatusStopping {

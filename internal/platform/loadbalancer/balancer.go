@@ -27,8 +27,8 @@ func checkName(what, name string) error {
 	return nil
 }
 
-// CreateLoadBalancer implements elbv2:CreateLoadBalancer. Subnets and security groups are kept as they are given: there is no network
-// of its own that they could mean.
+// CreateLoadBalancer implements elbv2:CreateLoadBalancer. Subnets and security groups are kept as they are given: there
+// is no network of its own that they could mean.
 func (s *Service) CreateLoadBalancer(ctx context.Context, in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBalancerOutput, error) {
 	b, err := s.newBalancer(in)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package loadbalancer is what routers serve: load balancers, listeners, rules, target groups and targets, with the Elastic Load
-// Balancing API over them, and the server certificates of IAM. Routers take the whole of it as a table and report how it goes.
+// Package loadbalancer is what routers serve: load balancers, listeners, rules, target groups and targets, with the
+// Elastic Load Balancing API over them, and the server certificates of IAM. Routers take the whole of it as a table and
+// report how it goes.
 package loadbalancer
 
 import (
@@ -38,7 +39,8 @@ type Config struct {
 	Seal  *seal.Sealer
 	// Sink takes the samples of routers; nil for nobody.
 	Sink Sink
-	// Applied hears that a router has applied a version of the table: whoever waits for weights asks InEffect. It must not block.
+	// Applied hears that a router has applied a version of the table: whoever waits for weights asks InEffect. It must not
+	// block.
 	Applied func(version int64)
 	// HealthChanged hears that the health of a group's targets changed. It must not block.
 	HealthChanged func(targetGroupArn string)
@@ -95,8 +97,8 @@ func (s *Service) wanted() {
 	}
 }
 
-// changed makes a new version of the table, with the writes of tx, and returns it. Versions are also times, so that a database that was
-// put back to an earlier state does not give out a version a second time.
+// changed makes a new version of the table, with the writes of tx, and returns it. Versions are also times, so that a
+// database that was put back to an earlier state does not give out a version a second time.
 func (s *Service) changed(ctx context.Context, tx store.Tx) (version int64, err error) {
 	if err := tx.QueryRow(ctx, `SELECT version FROM lb_version WHERE id = 1`).Scan(&version); err != nil {
 		return 0, err

@@ -36,8 +36,8 @@ func scanTarget(r *sql.Rows) (*target, error) {
 
 const targetColumns = `SELECT target_group, id, port, zone, draining, version FROM lb_targets `
 
-// RegisterTargets implements elbv2:RegisterTargets. A target that drains is registered again; one that is registered stays as it is, and a
-// call that names no other changes nothing.
+// RegisterTargets implements elbv2:RegisterTargets. A target that drains is registered again; one that is registered
+// stays as it is, and a call that names no other changes nothing.
 func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsInput) (*elb.RegisterTargetsOutput, error) {
 	var version int64
 	err := s.db.Write(ctx, func(tx store.Tx) error {
@@ -81,7 +81,8 @@ func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsIn
 	return nil, err
 }
 
-// addressOf checks a target's address. Any address that the router can reach may be one: there is no VPC whose subnets would bound it.
+// addressOf checks a target's address. Any address that the router can reach may be one: there is no VPC whose subnets
+// would bound it.
 func addressOf(g *group, id string) (string, error) {
 	a, err := netip.ParseAddr(id)
 	if err != nil || a.Zone() != "" {
@@ -108,7 +109,8 @@ func matching(ctx context.Context, q store.Queryer, group string, d elb.TargetDe
 	return store.All(ctx, q, scanTarget, targetColumns+`WHERE target_group = $1 AND id = $2 ORDER BY port`, group, id)
 }
 
-// DeregisterTargets implements elbv2:DeregisterTargets; a target that is not registered is no error. One that serves drains first.
+// DeregisterTargets implements elbv2:DeregisterTargets; a target that is not registered is no error. One that serves
+// drains first.
 func (s *Service) DeregisterTargets(ctx context.Context, in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
 	var version int64
 	err := s.db.Write(ctx, func(tx store.Tx) error {

@@ -30,14 +30,15 @@ func ranked(values ...int32) []metric.Bucket {
 
 func near(a, b float64) bool { return math.Abs(a-b) <= 1e-5*math.Max(1, math.Abs(b)) }
 
-// TestKnownValues are worked examples: of SciPy's documentation (mannwhitneyu, asymptotic, halved for one side; fisher_exact), of Fisher's tea,
-// and of Wilson intervals in textbooks.
+// TestKnownValues are worked examples: of SciPy's documentation (mannwhitneyu, asymptotic, halved for one side;
+// fisher_exact), of Fisher's tea, and of Wilson intervals in textbooks.
 func TestKnownValues(t *testing.T) {
 	r := Compare(ranked(19, 22, 16, 29, 24), ranked(20, 11, 17, 12))
 	if !near(r.Slower, 17.0/20) || !near(r.Delta, 0.7) || !near(r.P, 0.11134688653314041/2) {
 		t.Errorf("%+v", r)
 	}
-	// Ties, by hand: U = 2·(1+0.5) + 1·2 + … of [1 1 2] against [1 2 2]: 1 beats 0 and ties 1 (twice), 2 beats 1 and ties 2.
+	// Ties, by hand: U = 2·(1+0.5) + 1·2 + … of [1 1 2] against [1 2 2]: 1 beats 0 and ties 1 (twice), 2 beats 1 and ties
+	// 2.
 	if r := Compare(ranked(1, 1, 2), ranked(1, 2, 2)); !near(r.Slower, 3.0/9) {
 		t.Errorf("%+v", r)
 	}
@@ -142,7 +143,8 @@ func drawn(r *rand.Rand, canary, baseline int, slowdown, errors, more float64, s
 	return w
 }
 
-// TestHowOftenItErrs lets equal versions, and worse ones, be judged many times. bench/judge.go has the whole experiment.
+// TestHowOftenItErrs lets equal versions, and worse ones, be judged many times. bench/judge.go has the whole
+// experiment.
 func TestHowOftenItErrs(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	policy := &slipway.ReleasePolicy{Comparison: &slipway.ReleaseComparison{}}

@@ -19,8 +19,9 @@ const (
 	// A canary is slower only if people could notice: its requests take longer by a tenth and by a millisecond.
 	noticeableFactor = 1.1
 	noticeable       = time.Millisecond
-	// A canary is rolled back for its latency alone only if its requests take 40 % longer, by five milliseconds, in both halves of the
-	// window and in four fifths of its slices. Whether less than that is the version or its host, a person decides.
+	// A canary is rolled back for its latency alone only if its requests take 40 % longer, by five milliseconds, in both
+	// halves of the window and in four fifths of its slices. Whether less than that is the version or its host, a person
+	// decides.
 	largeFactor  = 1.4
 	large        = 5 * time.Millisecond
 	lastingShare = 0.8
@@ -29,12 +30,13 @@ const (
 	tailFactor   = 2
 	// defaultIncrease is by how many percentage points errors may rise.
 	defaultIncrease = 1
-	// defaultSignificance is how often a canary that is no worse may be taken for worse by a whole release: all its steps and measures together.
+	// defaultSignificance is how often a canary that is no worse may be taken for worse by a whole release: all its steps
+	// and measures together.
 	defaultSignificance = 0.01
 )
 
-// Judge judges a window by a policy. One measure that is surely worse is enough to roll back; one of which too little is known makes the verdict
-// uncertain.
+// Judge judges a window by a policy. One measure that is surely worse is enough to roll back; one of which too little
+// is known makes the verdict uncertain.
 func Judge(p *slipway.ReleasePolicy, w Window) *slipway.ReleaseVerdict {
 	j := judge{Window: w, minimum: defaultRequests, effect: defaultEffect, increase: defaultIncrease, significance: defaultSignificance}
 	if c := p.Comparison; c != nil {
@@ -86,7 +88,8 @@ func (j *judge) found(e slipway.ReleaseEvidence, format string, args ...any) {
 	j.evidence = append(j.evidence, e)
 }
 
-// above decides whether a share of the canary's requests exceeds a limit: surely so if even the lower end of its confidence interval does.
+// above decides whether a share of the canary's requests exceeds a limit: surely so if even the lower end of its
+// confidence interval does.
 func (j *judge) above(x, n int64, limit float64) slipway.ReleaseDecision {
 	low, _ := Wilson(x, n)
 	switch {
@@ -158,7 +161,8 @@ func (j *judge) settled() (canary, baseline metric.Traffic) {
 	return canary, baseline
 }
 
-// part is the probability to err of one measure at one look, so that all of a release's together stay below significance.
+// part is the probability to err of one measure at one look, so that all of a release's together stay below
+// significance.
 func (j *judge) part() float64 {
 	const measures = 3 // latency, slow requests, errors
 	return j.significance / float64(measures*max(1, j.Looks))

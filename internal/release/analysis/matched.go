@@ -11,8 +11,8 @@ import (
 type Matched struct {
 	// Effect is the weighted mean of the slices' differences; 0 is alike.
 	Effect float64
-	// P is how likely it is that a canary that is no worse looks at least this much worse: one-sided. It goes by how much the slices differ
-	// among each other, not by the number of requests, since requests in one slice share their fate.
+	// P is how likely it is that a canary that is no worse looks at least this much worse: one-sided. It goes by how much
+	// the slices differ among each other, not by the number of requests, since requests in one slice share their fate.
 	P float64
 	// Lasting is the weight of the slices in which the canary was worse, and Halves the effect in each half of the window.
 	Lasting float64
@@ -20,14 +20,16 @@ type Matched struct {
 	Slices  int // in which both sides had requests
 }
 
-// minSlices is how many slices show how much they differ among each other. A shorter window, of a few seconds, goes by chance alone.
+// minSlices is how many slices show how much they differ among each other. A shorter window, of a few seconds, goes by
+// chance alone.
 const minSlices = 4
 
 // difference is what one slice says, with its weight. model is the variance that chance alone would give it.
 type difference struct{ effect, weight, model float64 }
 
-// match sums slices up. The variance is the larger of what chance alone would give and what is seen between slices, neighbours' likeness
-// included (Newey and West, lag 2): a burst that lasts for some slices on one side must not look like many independent proofs.
+// match sums slices up. The variance is the larger of what chance alone would give and what is seen between slices,
+// neighbours' likeness included (Newey and West, lag 2): a burst that lasts for some slices on one side must not look
+// like many independent proofs.
 func match(all []difference) Matched {
 	m := Matched{P: 1, Slices: len(all)}
 	var weight, square float64
@@ -81,15 +83,15 @@ func match(all []difference) Matched {
 	return m
 }
 
-// studentTail is the probability that a Student t variable exceeds t (Wallace's approximation by the normal distribution, within
-// 0.001 for three degrees of freedom and more).
+// studentTail is the probability that a Student t variable exceeds t (Wallace's approximation by the normal
+// distribution, within 0.001 for three degrees of freedom and more).
 func studentTail(t, freedom float64) float64 {
 	z := (8*freedom + 1) / (8*freedom + 3) * math.Sqrt(freedom*math.Log1p(t*t/freedom))
 	return tail(math.Copysign(z, t))
 }
 
-// matchLatency compares the latencies of the slices by rank: the effect of a slice is the share of pairs in which the canary's request took
-// longer, less one half. shift buckets are taken off the canary first.
+// matchLatency compares the latencies of the slices by rank: the effect of a slice is the share of pairs in which the
+// canary's request took longer, less one half. shift buckets are taken off the canary first.
 func matchLatency(all []Slice, shift int32) Matched {
 	var differences []difference
 	for _, s := range all {
@@ -117,8 +119,8 @@ func shifted(all []metric.Bucket, by int32) []metric.Bucket {
 // maxShift bounds how much slower a canary is looked for: sixteen buckets double a latency.
 const maxShift = 16 * 6
 
-// slowerBy is by what factor the canary's latencies are longer, as a shift that makes both sides alike (Hodges and Lehmann's estimate), in
-// buckets between which it is interpolated. It is at least 1.
+// slowerBy is by what factor the canary's latencies are longer, as a shift that makes both sides alike (Hodges and
+// Lehmann's estimate), in buckets between which it is interpolated. It is at least 1.
 func slowerBy(all []Slice) float64 {
 	low, high := int32(0), int32(maxShift)
 	above := matchLatency(all, low).Effect

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// reading takes a metric of AWS/ApplicationELB out of traffic. Counts are as a load balancer reports them: only what is not zero, each one a
-// datapoint of 1 (load-balancer-cloudwatch-metrics).
+// reading takes a metric of AWS/ApplicationELB out of traffic. Counts are as a load balancer reports them: only what is
+// not zero, each one a datapoint of 1 (load-balancer-cloudwatch-metrics).
 type reading struct {
 	unit  string
 	count func(Traffic) int64  // of a counter

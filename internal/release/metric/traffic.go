@@ -53,8 +53,8 @@ func FromSample(s slipway.RouterSample) Traffic {
 // Errors are the answers that say that a server failed: 5xx of the targets, and of the router in their place.
 func (t Traffic) Errors() int64 { return t.Target5xx + t.Elb5xx }
 
-// Total is the requests that say something of the target: those that the client did not break off, together with those that the
-// router answered without asking a target.
+// Total is the requests that say something of the target: those that the client did not break off, together with those
+// that the router answered without asking a target.
 func (t Traffic) Total() int64 { return max(t.Requests-t.Elb4xx, t.Errors()) }
 
 // Add puts two stretches together; o is the later one.

@@ -126,8 +126,8 @@ func (s *Service) evaluateMetric(ctx context.Context, w *scheduled) (nothing boo
 	})
 }
 
-// lowSample tells whether there are too few samples for a percentile of an alarm that leaves these alone: fewer than 10/(1-p) above the
-// median, 10/p below it.
+// lowSample tells whether there are too few samples for a percentile of an alarm that leaves these alone: fewer than
+// 10/(1-p) above the median, 10/p below it.
 func lowSample(a *cw.MetricAlarm, name string, samples float64) bool {
 	q, ok := percentile(name)
 	if !ok || a.EvaluateLowSampleCountPercentile == nil || *a.EvaluateLowSampleCountPercentile != "ignore" || samples == 0 {
@@ -139,7 +139,8 @@ func lowSample(a *cw.MetricAlarm, name string, samples float64) bool {
 	return samples < 10/q
 }
 
-// conclude moves an alarm that was evaluated into a state, unless its configuration is another one by now: that is evaluated for itself.
+// conclude moves an alarm that was evaluated into a state, unless its configuration is another one by now: that is
+// evaluated for itself.
 func (s *Service) conclude(ctx context.Context, w *scheduled, contributors map[string]alarm.Contributor, state func(*row) (to cw.StateValue, reason, data string)) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		x, err := find(ctx, tx, w.name())

@@ -17,8 +17,8 @@ import (
 // maxAlarms is CloudWatch's limit of a region.
 const maxAlarms = 5000
 
-// PutMetricAlarm implements cloudwatch:PutMetricAlarm. Actions are kept and returned; what an alarm does here is stop and roll back the
-// deployments that name it.
+// PutMetricAlarm implements cloudwatch:PutMetricAlarm. Actions are kept and returned; what an alarm does here is stop
+// and roll back the deployments that name it.
 func (s *Service) PutMetricAlarm(ctx context.Context, in *cw.PutMetricAlarmInput) (*cw.PutMetricAlarmOutput, error) {
 	if err := refuseTiming(in); err != nil {
 		return nil, err
@@ -41,10 +41,10 @@ func (s *Service) PutMetricAlarm(ctx context.Context, in *cw.PutMetricAlarmInput
 // refuseTiming refuses by name what an alarm would be evaluated otherwise for.
 func refuseTiming(in *cw.PutMetricAlarmInput) error {
 	if in.WarmUpConfiguration != nil {
-		return invalid("WarmUpConfiguration is not implemented by Slipway yet.")
+		return invalid("Slipway does not implement WarmUpConfiguration: leave it out.")
 	}
 	if w := in.EvaluationWindow; w != nil && w.WallClockWindow != nil {
-		return invalid("An EvaluationWindow of type WallClockWindow is not implemented by Slipway yet; SlidingWindow is.")
+		return invalid("Slipway does not implement an EvaluationWindow of the type WallClockWindow; use SlidingWindow.")
 	}
 	return nil
 }
@@ -203,7 +203,8 @@ func checkMetric(a *cw.MetricAlarm) error {
 	return nil
 }
 
-// checkQuery checks an alarm on a Prometheus query. Its evaluation interval may be shorter here than CloudWatch's 10 seconds.
+// checkQuery checks an alarm on a Prometheus query. Its evaluation interval may be shorter here than CloudWatch's 10
+// seconds.
 func (s *Service) checkQuery(a *cw.MetricAlarm) error {
 	c := a.EvaluationCriteria.PromQLCriteria
 	switch {

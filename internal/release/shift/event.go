@@ -70,8 +70,8 @@ func (s *State) Judged(step int, v *slipway.ReleaseVerdict, now time.Time) {
 	}
 }
 
-// Promote goes on without waiting or asking any longer: to the next step, or at once to the whole. What is being shifted is verified all the
-// same before it counts.
+// Promote goes on without waiting or asking any longer: to the next step, or at once to the whole. What is being
+// shifted is verified all the same before it counts.
 func (s *State) Promote(full bool, now time.Time) error {
 	if err := s.open(); err != nil {
 		return err
@@ -116,8 +116,8 @@ func (s *State) Resume(now time.Time) error {
 	return nil
 }
 
-// RollBack takes all traffic from the canary; the first reason stays. A person can ask for it until the release has ended, the deployment also
-// after it was promoted, for it knows whether what ran before still does.
+// RollBack takes all traffic from the canary; the first reason stays. A person can ask for it until the release has
+// ended, the deployment also after it was promoted, for it knows whether what ran before still does.
 func (s *State) RollBack(cause Cause, reason string, now time.Time) error {
 	switch s.Status {
 	case slipway.ReleaseStatusRollingBack:

@@ -233,7 +233,8 @@ func TestPromoteSkipsWaitsNotVerification(t *testing.T) {
 	}
 }
 
-// TestAnyOrderOfEvents plays events in any order, also such as do not fit, over a router that applies what it was told late or never.
+// TestAnyOrderOfEvents plays events in any order, also such as do not fit, over a router that applies what it was told
+// late or never.
 func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		shares := rapid.SliceOfNDistinct(rapid.IntRange(1, 99), 0, 5, func(i int) int { return i }).Draw(t, "shares")
