@@ -50,7 +50,8 @@ func builds(ctx context.Context, b *bench) (string, error) {
 		return "", err
 	default:
 	}
-	return fmt.Sprintf("%.1f builds/s; each costs %.0f × fork+exec", howMany/took.Seconds(), float64(took)/howMany/float64(b.fork)), nil
+	return fmt.Sprintf("%.1f builds/s; each costs %.0f × fork+exec", howMany/took.Seconds(),
+		float64(took)/howMany/float64(b.fork)), nil
 }
 
 // build runs one build to its end.
@@ -109,12 +110,15 @@ func events(ctx context.Context, b *bench) (string, error) {
 	if err := s.put(ctx, "revisions/app.zip", bundle); err != nil {
 		return "", err
 	}
-	host, err := s.own.CreateHost(ctx, &slipway.CreateHostInput{Name: new("bench"), Tags: map[string]string{"bench": "yes"}})
+	host, err := s.own.CreateHost(ctx,
+		&slipway.CreateHostInput{Name: new("bench"), Tags: map[string]string{"bench": "yes"}})
 	if err != nil {
 		return "", err
 	}
-	agent := exec.Command(b.program, "agent", "--endpoint", s.url, "--region", region, "--name", "bench", "--root", filepath.Join(b.dir, "host"))
-	agent.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+*host.AccessKeyId, "AWS_SECRET_ACCESS_KEY="+*host.SecretAccessKey)
+	agent := exec.Command(b.program, "agent", "--endpoint", s.url, "--region", region, "--name", "bench", "--root",
+		filepath.Join(b.dir, "host"))
+	agent.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+*host.AccessKeyId,
+		"AWS_SECRET_ACCESS_KEY="+*host.SecretAccessKey)
 	var log bytes.Buffer
 	agent.Stdout, agent.Stderr = &log, &log
 	agent.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
@@ -125,12 +129,19 @@ func events(ctx context.Context, b *bench) (string, error) {
 		_ = agent.Process.Signal(sigterm)
 		_ = agent.Wait()
 	}()
-	if _, err := s.deploys.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: new("bench")}); err != nil {
+	if _, err := s.deploys.CreateApplication(ctx,
+		&codedeploy.CreateApplicationInput{ApplicationName: new("bench")}); err != nil {
 		return "", err
 	}
-	if _, err := s.deploys.CreateDeploymentGroup(ctx, &codedeploy.CreateDeploymentGroupInput{ApplicationName: new("bench"), DeploymentGroupName: new("bench"),
-		ServiceRoleArn: new("arn:aws:iam::123456789012:role/bench"), DeploymentConfigName: new("CodeDeployDefault.AllAtOnce"),
-		OnPremisesInstanceTagFilters: []codedeploy.TagFilter{{Key: new("bench"), Value: new("yes"), Type: codedeploy.TagFilterTypeKeyAndValue}}}); err != nil {
+	if _, err := s.deploys.CreateDeploymentGroup(ctx,
+		&codedeploy.CreateDeploymentGroupInput{ApplicationName: new("bench"), DeploymentGroupName: new("bench"),
+			ServiceRoleArn:       new("arn:aws:iam::123456789012:role/bench"),
+			DeploymentConfigName: new("CodeDeployDefault.AllAtOnce"),
+			OnPremisesInstanceTagFilters: []codedeploy.TagFilter{{
+				Key:   new("bench"),
+				Value: new("yes"),
+				Type:  codedeploy.TagFilterTypeKeyAndValue,
+			}}}); err != nil {
 		return "", err
 	}
 	var all []time.Duration
@@ -145,9 +156,14 @@ func events(ctx context.Context, b *bench) (string, error) {
 }
 
 func (s *slipwayUp) deploy(ctx context.Context) error {
-	out, err := s.deploys.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{ApplicationName: new("bench"), DeploymentGroupName: new("bench"),
-		Revision: &codedeploy.RevisionLocation{RevisionType: codedeploy.RevisionLocationTypeS3,
-			S3Location: &codedeploy.S3Location{Bucket: new("revisions"), Key: new("app.zip"), BundleType: codedeploy.BundleTypeZip}}})
+	out, err := s.deploys.CreateDeployment(ctx,
+		&codedeploy.CreateDeploymentInput{ApplicationName: new("bench"), DeploymentGroupName: new("bench"),
+			Revision: &codedeploy.RevisionLocation{RevisionType: codedeploy.RevisionLocationTypeS3,
+				S3Location: &codedeploy.S3Location{
+					Bucket:     new("revisions"),
+					Key:        new("app.zip"),
+					BundleType: codedeploy.BundleTypeZip,
+				}}})
 	if err != nil {
 		return err
 	}
@@ -160,21 +176,29 @@ func (s *slipwayUp) deploy(ctx context.Context) error {
 		case codedeploy.DeploymentStatusSucceeded:
 			return true, nil
 		case codedeploy.DeploymentStatusFailed, codedeploy.DeploymentStatusStopped:
-			return false, fmt.Errorf("deployment %s is %s: %s", *out.DeploymentId, d.Status, *d.ErrorInformation.Message)
+			return false, fmt.Errorf("deployment %s is %s: %s", *out.DeploymentId, d.Status,
+				*d.ErrorInformation.Message)
 		}
 		return false, nil
 	})
 }
 
-// revision is a bundle with a script for each of the five events that can have one; with DownloadBundle and Install they are seven.
+// revision is a bundle with a script for each of the five events that can have one; with DownloadBundle and Install
+// they are seven.
 func revision() ([]byte, error) {
-	appspec := "version: 0.0\nos: linux\nfiles:\n  - source: file.txt\n    destination: /srv/app\nfile_exists_behavior: OVERWRITE\nhooks:\n"
-	for _, event := range []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"} {
+	appspec := "version: 0.0\nos: linux\nfiles:\n  - source: file.txt\n    destination: " +
+		"/srv/app\nfile_exists_behavior: OVERWRITE\nhooks:\n"
+	for _, event := range []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart",
+		"ValidateService"} {
 		appspec += "  " + event + ":\n    - location: hook.sh\n"
 	}
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	for name, content := range map[string]string{"appspec.yml": appspec, "file.txt": "content\n", "hook.sh": "#!/bin/sh\necho $LIFECYCLE_EVENT\n"} {
+	for name, content := range map[string]string{
+		"appspec.yml": appspec,
+		"file.txt":    "content\n",
+		"hook.sh":     "#!/bin/sh\necho $LIFECYCLE_EVENT\n",
+	} {
 		h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 		h.SetMode(0o755)
 		w, err := z.CreateHeader(h)

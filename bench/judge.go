@@ -85,7 +85,8 @@ func bursts(r *rand.Rand, perMinute float64) (all []burst) {
 		if at > time.Minute {
 			return all
 		}
-		all = append(all, burst{at, at + time.Duration((0.3+2*r.ExpFloat64())*float64(time.Second)), 1.5 + 3*r.Float64()})
+		all = append(all,
+			burst{at, at + time.Duration((0.3+2*r.ExpFloat64())*float64(time.Second)), 1.5 + 3*r.Float64()})
 	}
 }
 
@@ -186,7 +187,9 @@ func judges(ctx context.Context, _ *bench) (string, error) {
 			}
 		}
 		share := func(n int) float64 { return 100 * float64(n) / judgedReleases }
-		lines = append(lines, fmt.Sprintf("%-34s rolled back %5.1f %%, asked %5.1f %%, promoted %5.1f %%", w.name, share(found[0]), share(found[1]), share(found[2])))
+		lines = append(lines,
+			fmt.Sprintf("%-34s rolled back %5.1f %%, asked %5.1f %%, promoted %5.1f %%", w.name, share(found[0]),
+				share(found[1]), share(found[2])))
 	}
 	return strings.Join(lines, "\n        "), nil
 }

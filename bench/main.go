@@ -37,9 +37,11 @@ func measures() []measure {
 		{"chain", "time added per action in a chain of five", "20 ms", "Woodpecker 410 ms, Gitea 1.7 s", chain},
 		{"builds", "100 one-step builds, four at a time", "60 builds/s", "Woodpecker 10.6, Gitea 2.4 builds/s", builds},
 		{"logs", "a log of 1,000,000 lines of 100 bytes", "2 × sh > file", "Woodpecker 267 ×, Gitea 113 ×", logs},
-		{"router", "16 connections through the router, httputil.ReverseProxy and nginx, in turns", "0.8 × nginx, 1.3 × ReverseProxy",
+		{"router", "16 connections through the router, httputil.ReverseProxy and nginx, in turns",
+			"0.8 × nginx, 1.3 × ReverseProxy",
 			"nginx itself is the peer", throughput},
-		{"judge", "verdicts on simulated releases of 10 % and 50 %, a minute each, 400 of each kind", "equal: rolled back < 1 %, asked < 5 %; 20 % slower found in 95 %", "", judges},
+		{"judge", "verdicts on simulated releases of 10 % and 50 %, a minute each, 400 of each kind",
+			"equal: rolled back < 1 %, asked < 5 %; 20 % slower found in 95 %", "", judges},
 		{"events", "seven events on one host", "500 ms", "AWS's agent 6.2 s", events},
 	}
 }
@@ -81,7 +83,8 @@ func run(ctx context.Context, only []string) error {
 // spread is the median of times, with the least and the most.
 func spread(all []time.Duration) string {
 	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
-	return fmt.Sprintf("median %s (%s to %s, %d runs)", round(median(all)), round(all[0]), round(all[len(all)-1]), len(all))
+	return fmt.Sprintf("median %s (%s to %s, %d runs)", round(median(all)), round(all[0]), round(all[len(all)-1]),
+		len(all))
 }
 
 func median(all []time.Duration) time.Duration {

@@ -33,7 +33,8 @@ func (b *bench) pipelineOf(ctx context.Context, name string, actions int) (dir s
 	if err := os.WriteFile(filepath.Join(dir, "buildspec.yml"), []byte(echo), 0o644); err != nil {
 		return "", err
 	}
-	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"remote", "add", "origin", s.url + "/v1/repos/" + name}, {"add", "."}} {
+	for _, args := range [][]string{{"init", "-q", "-b", "main"},
+		{"remote", "add", "origin", s.url + "/v1/repos/" + name}, {"add", "."}} {
 		if err := b.git(ctx, dir, args...); err != nil {
 			return "", err
 		}
@@ -44,14 +45,28 @@ func (b *bench) pipelineOf(ctx context.Context, name string, actions int) (dir s
 	d := &codepipeline.PipelineDeclaration{Name: &name, RoleArn: new("arn:aws:iam::123456789012:role/bench"),
 		ArtifactStore: &codepipeline.ArtifactStore{Type: codepipeline.ArtifactStoreTypeS3, Location: &name},
 		Stages: []codepipeline.StageDeclaration{
-			{Name: new("Source"), Actions: []codepipeline.ActionDeclaration{{Name: new("Checkout"), OutputArtifacts: []codepipeline.OutputArtifact{{Name: new("src")}},
-				ActionTypeId:  &codepipeline.ActionTypeId{Category: codepipeline.ActionCategorySource, Owner: codepipeline.ActionOwnerAws, Provider: new("CodeCommit"), Version: new("1")},
-				Configuration: map[string]string{"RepositoryName": name, "BranchName": "main"}}}},
+			{Name: new("Source"),
+				Actions: []codepipeline.ActionDeclaration{{Name: new("Checkout"),
+					OutputArtifacts: []codepipeline.OutputArtifact{{Name: new("src")}},
+					ActionTypeId: &codepipeline.ActionTypeId{
+						Category: codepipeline.ActionCategorySource,
+						Owner:    codepipeline.ActionOwnerAws,
+						Provider: new("CodeCommit"),
+						Version:  new("1"),
+					},
+					Configuration: map[string]string{"RepositoryName": name, "BranchName": "main"}}}},
 			{Name: new("Build")}}}
 	for i := range actions {
-		d.Stages[1].Actions = append(d.Stages[1].Actions, codepipeline.ActionDeclaration{Name: new(fmt.Sprintf("Step%d", i)), RunOrder: new(int32(i + 1)),
-			ActionTypeId:  &codepipeline.ActionTypeId{Category: codepipeline.ActionCategoryBuild, Owner: codepipeline.ActionOwnerAws, Provider: new("CodeBuild"), Version: new("1")},
-			Configuration: map[string]string{"ProjectName": name}, InputArtifacts: []codepipeline.InputArtifact{{Name: new("src")}}})
+		d.Stages[1].Actions = append(d.Stages[1].Actions,
+			codepipeline.ActionDeclaration{Name: new(fmt.Sprintf("Step%d", i)), RunOrder: new(int32(i + 1)),
+				ActionTypeId: &codepipeline.ActionTypeId{
+					Category: codepipeline.ActionCategoryBuild,
+					Owner:    codepipeline.ActionOwnerAws,
+					Provider: new("CodeBuild"),
+					Version:  new("1"),
+				},
+				Configuration:  map[string]string{"ProjectName": name},
+				InputArtifacts: []codepipeline.InputArtifact{{Name: new("src")}}})
 	}
 	if _, err := s.pipeline.CreatePipeline(ctx, &codepipeline.CreatePipelineInput{Pipeline: d}); err != nil {
 		return "", err
@@ -60,9 +75,14 @@ func (b *bench) pipelineOf(ctx context.Context, name string, actions int) (dir s
 }
 
 func project(name string, source codebuild.SourceType, buildspec string) *codebuild.CreateProjectInput {
-	in := &codebuild.CreateProjectInput{Name: &name, ServiceRole: new("arn:aws:iam::123456789012:role/bench"), Source: &codebuild.ProjectSource{Type: source},
-		Artifacts:   &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeNoArtifacts},
-		Environment: &codebuild.ProjectEnvironment{Type: codebuild.EnvironmentTypeLinuxContainer, Image: new("host"), ComputeType: codebuild.ComputeTypeBuildGeneral1Small}}
+	in := &codebuild.CreateProjectInput{Name: &name, ServiceRole: new("arn:aws:iam::123456789012:role/bench"),
+		Source:    &codebuild.ProjectSource{Type: source},
+		Artifacts: &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeNoArtifacts},
+		Environment: &codebuild.ProjectEnvironment{
+			Type:        codebuild.EnvironmentTypeLinuxContainer,
+			Image:       new("host"),
+			ComputeType: codebuild.ComputeTypeBuildGeneral1Small,
+		}}
 	if source == codebuild.SourceTypeCodepipeline {
 		in.Artifacts.Type = codebuild.ArtifactsTypeCodepipeline
 	}
@@ -73,9 +93,12 @@ func project(name string, source codebuild.SourceType, buildspec string) *codebu
 }
 
 func (b *bench) git(ctx context.Context, dir string, args ...string) error {
-	c := exec.CommandContext(ctx, "git", append([]string{"-c", "credential.helper=!'" + b.program + "' git-credential", "-c", "credential.useHttpPath=true", "-c", "user.name=b", "-c", "user.email=b@example.com"}, args...)...)
+	c := exec.CommandContext(ctx, "git",
+		append([]string{"-c", "credential.helper=!'" + b.program + "' git-credential", "-c",
+			"credential.useHttpPath=true", "-c", "user.name=b", "-c", "user.email=b@example.com"}, args...)...)
 	c.Dir = dir
-	c.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_REGION="+region, "GIT_TERMINAL_PROMPT=0")
+	c.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_REGION="+region,
+		"GIT_TERMINAL_PROMPT=0")
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, out)
 	}
@@ -92,7 +115,8 @@ func (b *bench) push(ctx context.Context, dir string) error {
 // ends waits until a pipeline has n executions and the newest has succeeded.
 func (b *bench) ends(ctx context.Context, name string, n int) error {
 	return until(ctx, func() (bool, error) {
-		out, err := b.main.pipeline.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: &name})
+		out, err := b.main.pipeline.ListPipelineExecutions(ctx,
+			&codepipeline.ListPipelineExecutionsInput{PipelineName: &name})
 		if err != nil || len(out.PipelineExecutionSummaries) < n {
 			return false, err
 		}
@@ -134,7 +158,8 @@ func push(ctx context.Context, b *bench) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%s; %.0f × fork+exec, %.0f × fsync", spread(all), float64(median(all))/float64(b.fork), float64(median(all))/float64(b.fsync)), nil
+	return fmt.Sprintf("%s; %.0f × fork+exec, %.0f × fsync", spread(all), float64(median(all))/float64(b.fork),
+		float64(median(all))/float64(b.fsync)), nil
 }
 
 func chain(ctx context.Context, b *bench) (string, error) {
@@ -147,6 +172,7 @@ func chain(ctx context.Context, b *bench) (string, error) {
 		return "", err
 	}
 	added := (median(five) - median(one)) / 4
-	return fmt.Sprintf("%s an action: one %s, five %s; %.0f × fork+exec, %.0f × fsync", round(added), round(median(one)), round(median(five)),
+	return fmt.Sprintf("%s an action: one %s, five %s; %.0f × fork+exec, %.0f × fsync", round(added),
+		round(median(one)), round(median(five)),
 		float64(added)/float64(b.fork), float64(added)/float64(b.fsync)), nil
 }

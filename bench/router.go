@@ -105,7 +105,8 @@ func last[T any](all []T) T { return all[len(all)-1] }
 
 func (p *proxy) String() string {
 	slices.Sort(p.rates)
-	return fmt.Sprintf("%.0f requests/s at %.1f µs of processor each", p.rates[len(p.rates)/2], float64(p.cpu.Microseconds())/float64(p.served))
+	return fmt.Sprintf("%.0f requests/s at %.1f µs of processor each", p.rates[len(p.rates)/2],
+		float64(p.cpu.Microseconds())/float64(p.served))
 }
 
 // answerAll is the target: it answers each request with the same few bytes, as cheaply as can be.
@@ -128,7 +129,8 @@ func answerAll(l net.Listener) {
 						break
 					}
 				}
-				if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"); err != nil {
+				if _, err := io.WriteString(c,
+					"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello"); err != nil {
 					return
 				}
 			}
@@ -148,10 +150,18 @@ func (b *bench) startRouter(ctx context.Context, target string) (*proxy, func(),
 		return nil, nil, err
 	}
 	group := "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/bench/0000000000000000"
-	table := slipway.Table{Version: 1, Listeners: []slipway.TableListener{{ListenerArn: "listener", Port: int32(n), Protocol: elbv2.ProtocolEnumHttp, Rules: []elbv2.Rule{{RuleArn: new("rule"),
-		Actions: []elbv2.Action{{Type: elbv2.ActionTypeEnumForward, ForwardConfig: &elbv2.ForwardActionConfig{TargetGroups: []elbv2.TargetGroupTuple{{TargetGroupArn: &group, Weight: new(int32(1))}}}}}}}}},
-		TargetGroups: []slipway.TableTargetGroup{{TargetGroup: elbv2.TargetGroup{TargetGroupArn: &group, Protocol: elbv2.ProtocolEnumHttp, HealthCheckPath: new("/"), HealthCheckPort: new("traffic-port"),
-			Matcher: &elbv2.Matcher{HttpCode: new("200")}}, Targets: []slipway.TableTarget{{Address: target}}}}}
+	table := slipway.Table{Version: 1,
+		Listeners: []slipway.TableListener{{ListenerArn: "listener", Port: int32(n), Protocol: elbv2.ProtocolEnumHttp,
+			Rules: []elbv2.Rule{{RuleArn: new("rule"),
+				Actions: []elbv2.Action{{Type: elbv2.ActionTypeEnumForward,
+					ForwardConfig: &elbv2.ForwardActionConfig{
+						TargetGroups: []elbv2.TargetGroupTuple{{TargetGroupArn: &group, Weight: new(int32(1))}},
+					}}}}}}},
+		TargetGroups: []slipway.TableTargetGroup{
+			{TargetGroup: elbv2.TargetGroup{TargetGroupArn: &group, Protocol: elbv2.ProtocolEnumHttp,
+				HealthCheckPath: new("/"), HealthCheckPort: new("traffic-port"),
+				Matcher: &elbv2.Matcher{HttpCode: new("200")}}, Targets: []slipway.TableTarget{{Address: target}}},
+		}}
 	text, err := json.Marshal(table)
 	if err != nil {
 		return nil, nil, err
@@ -261,7 +271,8 @@ func askOn(ctx context.Context, address string, served *atomic.Int64) error {
 	defer c.Close()
 	r := bufio.NewReader(c)
 	for ctx.Err() == nil {
-		if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(c,
+			"GET / HTTP/1.1\r\nHost: bench.test\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n"); err != nil {
 			return err
 		}
 		line, err := r.ReadSlice('\n')

@@ -89,8 +89,14 @@ func (b *bench) up(ctx context.Context) (*slipwayUp, error) {
 	if err := s.process.Start(); err != nil {
 		return nil, fmt.Errorf("%w. Build it first: make build", err)
 	}
-	conn := &awsproto.Client{Endpoint: s.url, Region: region, Credentials: sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}}
-	s.source, s.builds, s.deploys = codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{Client: conn}
+	conn := &awsproto.Client{
+		Endpoint:    s.url,
+		Region:      region,
+		Credentials: sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret},
+	}
+	s.source, s.builds, s.deploys = codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{
+		Client: conn,
+	}
 	s.pipeline, s.own = codepipeline.Client{Client: conn}, slipway.Client{Client: conn}
 	return s, until(ctx, func() (bool, error) {
 		resp, err := http.Get(s.url + "/readyz")
@@ -130,7 +136,8 @@ func (s *slipwayUp) put(ctx context.Context, path string, body []byte) error {
 	if err != nil {
 		return err
 	}
-	sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256(body), region, "s3", time.Now())
+	sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256(body), region, "s3",
+		time.Now())
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		return err

@@ -23,7 +23,9 @@ func (i *instance) keepAgent(name, root string, env []string, args ...string) *a
 	go func() {
 		defer close(a.done)
 		for {
-			c := exec.Command(i.program, append([]string{"agent", "--endpoint", i.url, "--region", region, "--name", name, "--root", root}, args...)...)
+			c := exec.Command(i.program,
+				append([]string{"agent", "--endpoint", i.url, "--region", region, "--name", name, "--root", root},
+					args...)...)
 			c.Env = append(environment(), env...)
 			c.Stdout, c.Stderr = a.log.file(i.t), a.log.file(i.t)
 			if err := c.Start(); err != nil {

@@ -54,11 +54,16 @@ func awsAgent(t *testing.T, f *fleet, h *host, secure bool) {
 			t.Fatal(err)
 		}
 	}
-	onPremises := fmt.Sprintf("---\nregion: %s\niam_user_arn: %s\naws_access_key_id: %s\naws_secret_access_key: %s\n", region, "arn:aws:iam::"+account+":user/AWS/CodeDeploy/"+h.name, h.AccessKeyId, h.SecretAccessKey)
+	onPremises := fmt.Sprintf("---\nregion: %s\niam_user_arn: %s\naws_access_key_id: %s\naws_secret_access_key: %s\n",
+		region, "arn:aws:iam::"+account+":user/AWS/CodeDeploy/"+h.name, h.AccessKeyId, h.SecretAccessKey)
 	// The profile beta leaves out the check of the server's certificate, which a test over plain HTTP has not.
-	config := fmt.Sprintf("---\n:root_dir: %[1]s/root\n:log_dir: %[1]s/log\n:pid_dir: %[1]s/pid\n:program_name: codedeploy-agent\n:wait_between_runs: 0\n:wait_after_error: 1\n"+
-		":codedeploy_test_profile: beta\n:kill_agent_max_wait_time_seconds: 3\n:deploy_control_endpoint: %[2]s\n:s3_endpoint_override: %[2]s\n"+
-		":on_premises_config_file: %[1]s/onpremises.yml\n:enable_auth_policy: %[3]v\n:verbose: false\n", dir, f.url, secure)
+	config := fmt.Sprintf(
+		"---\n:root_dir: %[1]s/root\n:log_dir: %[1]s/log\n:pid_dir: %[1]s/pid\n:program_name: "+
+			"codedeploy-agent\n:wait_between_runs: 0\n:wait_after_error: 1\n"+
+			":codedeploy_test_profile: beta\n:kill_agent_max_wait_time_seconds: 3\n:deploy_control_endpoint: "+
+			"%[2]s\n:s3_endpoint_override: %[2]s\n"+
+			":on_premises_config_file: %[1]s/onpremises.yml\n:enable_auth_policy: %[3]v\n:verbose: false\n", dir, f.url,
+		secure)
 	for name, content := range map[string]string{"onpremises.yml": onPremises, "agent.yml": config, "lib/gli.rb": gli} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -68,7 +73,8 @@ func awsAgent(t *testing.T, f *fleet, h *host, secure bool) {
 	// Debian.
 	libs := must(filepath.Glob(filepath.Join(source, "vendor/gems/*/lib")))(t)
 	path := strings.Join(append(libs, filepath.Join(dir, "lib")), ":")
-	c := exec.Command("ruby", "-I", path, filepath.Join(source, "lib/codedeploy-agent.rb"), "--config_file", filepath.Join(dir, "agent.yml"), "start")
+	c := exec.Command("ruby", "-I", path, filepath.Join(source, "lib/codedeploy-agent.rb"), "--config_file",
+		filepath.Join(dir, "agent.yml"), "start")
 	c.Env = append(environment(), "SLIPWAY_ROOT="+h.root)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	said := must(os.Create(filepath.Join(dir, "said")))(t) // no pipe, which the process that it leaves would hold open
@@ -106,8 +112,11 @@ func awsAgent(t *testing.T, f *fleet, h *host, secure bool) {
 func skipWithoutAWSAgent(t *testing.T) {
 	t.Helper()
 	if os.Getenv("SLIPWAY_TEST_AWS_AGENT") == "" {
-		t.Skip("AWS's agent is NOT tested: set SLIPWAY_TEST_AWS_AGENT to a checkout of github.com/aws/aws-codedeploy-agent (1.8.1), and install its packages: " +
-			"apt-get install -y --no-install-recommends ruby ruby-aws-sdk-core ruby-aws-sdk-s3 ruby-aws-sdk-kms ruby-concurrent ruby-logging ruby-zip ruby-webrick unzip")
+		t.Skip(
+			"AWS's agent is NOT tested: set SLIPWAY_TEST_AWS_AGENT to a checkout of " +
+				"github.com/aws/aws-codedeploy-agent (1.8.1), and install its packages: " +
+				"apt-get install -y --no-install-recommends ruby ruby-aws-sdk-core ruby-aws-sdk-s3 ruby-aws-sdk-kms " +
+				"ruby-concurrent ruby-logging ruby-zip ruby-webrick unzip")
 	}
 	if _, err := exec.LookPath("ruby"); err != nil {
 		t.Skip("AWS's agent is NOT tested: ruby is not here. Install it with: apt-get install -y ruby")
@@ -140,16 +149,24 @@ func TestAWSsAgent(t *testing.T) {
 			}
 			awsAgent(t, f, h, secure)
 			bundle := func(version, hooks string, scripts map[string]string) *types.RevisionLocation {
-				files := map[string]string{"version": version, "appspec.yml": "version: 0.0\nos: linux\nfile_exists_behavior: OVERWRITE\nfiles:\n  - source: /version\n    destination: " + h.root + "/srv\nhooks:\n" + hooks}
+				files := map[string]string{"version": version,
+					"appspec.yml": "version: 0.0\nos: linux\nfile_exists_behavior: OVERWRITE\nfiles:\n  - source: " +
+						"/version\n    destination: " + h.root + "/srv\nhooks:\n" + hooks}
 				for name, body := range scripts {
 					files[name] = "#!/bin/sh\n" + body + "\n"
 				}
 				f.put("bundles", version+".zip", zipped(t, files))
-				return &types.RevisionLocation{RevisionType: types.RevisionLocationTypeS3, S3Location: &types.S3Location{Bucket: aws.String("bundles"), Key: aws.String(version + ".zip"), BundleType: types.BundleTypeZip}}
+				return &types.RevisionLocation{RevisionType: types.RevisionLocationTypeS3,
+					S3Location: &types.S3Location{Bucket: aws.String("bundles"), Key: aws.String(version + ".zip"),
+						BundleType: types.BundleTypeZip}}
 			}
-			note := map[string]string{"note.sh": `echo "$(cat ` + h.root + `/srv/version 2>/dev/null) $LIFECYCLE_EVENT" >> ` + h.root + `/ran`}
+			note := map[string]string{
+				"note.sh": `echo "$(cat ` + h.root + `/srv/version 2>/dev/null) $LIFECYCLE_EVENT" >> ` + h.root +
+					`/ran`,
+			}
 			all := ""
-			for _, event := range []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart", "ValidateService"} {
+			for _, event := range []string{"ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart",
+				"ValidateService"} {
 				all += "  " + event + ":\n    - location: note.sh\n      timeout: 30\n"
 			}
 			for _, c := range []struct {
@@ -159,18 +176,24 @@ func TestAWSsAgent(t *testing.T) {
 			}{
 				{bundle("v1", all, note), types.DeploymentStatusSucceeded, "ValidateService Succeeded"},
 				{bundle("v2", all, note), types.DeploymentStatusSucceeded, "ApplicationStop Succeeded"},
-				{bundle("v3", "  BeforeInstall:\n    - location: s.sh\n", map[string]string{"s.sh": "exit 7"}), types.DeploymentStatusFailed, "BeforeInstall Failed (ScriptFailed: "},
-				{bundle("v4", "  AfterInstall:\n    - location: no.sh\n", nil), types.DeploymentStatusFailed, "AfterInstall Failed (ScriptMissing: "},
-				{bundle("v5", "  AfterInstall:\n    - location: s.sh\n      timeout: 1\n", map[string]string{"s.sh": "sleep 9"}), types.DeploymentStatusFailed, "AfterInstall Failed (ScriptTimedOut: "},
+				{bundle("v3", "  BeforeInstall:\n    - location: s.sh\n", map[string]string{"s.sh": "exit 7"}),
+					types.DeploymentStatusFailed, "BeforeInstall Failed (ScriptFailed: "},
+				{bundle("v4", "  AfterInstall:\n    - location: no.sh\n", nil), types.DeploymentStatusFailed,
+					"AfterInstall Failed (ScriptMissing: "},
+				{bundle("v5", "  AfterInstall:\n    - location: s.sh\n      timeout: 1\n",
+					map[string]string{"s.sh": "sleep 9"}), types.DeploymentStatusFailed,
+					"AfterInstall Failed (ScriptTimedOut: "},
 				{bundle("v6", all, note), types.DeploymentStatusSucceeded, "ValidateService Succeeded"},
 			} {
 				id := f.deploy(c.revision)
 				if d := f.over(id); d.Status != c.status || !strings.Contains(f.events(id, "web1"), c.says) {
-					t.Fatalf("%s: %s: %s; want %s with %s", *c.revision.S3Location.Key, d.Status, f.events(id, "web1"), c.status, c.says)
+					t.Fatalf("%s: %s: %s; want %s with %s", *c.revision.S3Location.Key, d.Status, f.events(id, "web1"),
+						c.status, c.says)
 				}
 			}
 			ran, err := os.ReadFile(filepath.Join(h.root, "ran"))
-			want := " BeforeInstall\nv1 AfterInstall\nv1 ApplicationStart\nv1 ValidateService\nv1 ApplicationStop\nv1 BeforeInstall\nv2 AfterInstall\n"
+			want := " BeforeInstall\nv1 AfterInstall\nv1 ApplicationStart\nv1 ValidateService\nv1 ApplicationStop\nv1 " +
+				"BeforeInstall\nv2 AfterInstall\n"
 			if errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(string(ran), want) {
 				t.Errorf("its hooks ran so: %q, %v; want %q first", ran, err, want)
 			}

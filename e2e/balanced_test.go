@@ -33,23 +33,28 @@ func balance(t testing.TB) *balanced {
 	b := &balanced{metrics: free(t)}
 	b.instance = up(t, "--metrics", b.metrics)
 	b.elb = elb.NewFromConfig(b.sdk())
-	b.lb = *must(b.elb.CreateLoadBalancer(t.Context(), &elb.CreateLoadBalancerInput{Name: aws.String("web")}))(t).LoadBalancers[0].LoadBalancerArn
+	b.lb = *must(b.elb.CreateLoadBalancer(t.Context(),
+		&elb.CreateLoadBalancerInput{Name: aws.String("web")}))(t).LoadBalancers[0].LoadBalancerArn
 	b.listener, b.address = b.listen(types.ProtocolEnumHttp, fixed("nobody"))
 	b.markListener, b.mark = b.listen(types.ProtocolEnumHttp, fixed(""))
 	return b
 }
 
-func (b *balanced) listen(protocol types.ProtocolEnum, actions []types.Action, certificates ...string) (arn, address string) {
+func (b *balanced) listen(protocol types.ProtocolEnum, actions []types.Action,
+	certificates ...string) (arn, address string) {
 	b.t.Helper()
 	address = free(b.t)
-	in := &elb.CreateListenerInput{LoadBalancerArn: &b.lb, Port: aws.Int32(portOf(b.t, address)), Protocol: protocol, DefaultActions: actions}
+	in := &elb.CreateListenerInput{LoadBalancerArn: &b.lb, Port: aws.Int32(portOf(b.t, address)), Protocol: protocol,
+		DefaultActions: actions}
 	for n := range certificates[:min(1, len(certificates))] {
 		in.Certificates = []types.Certificate{{CertificateArn: &certificates[n]}}
 	}
 	arn = *must(b.elb.CreateListener(b.t.Context(), in))(b.t).Listeners[0].ListenerArn
 	for _, c := range certificates[min(1, len(certificates)):] {
 		defer b.does(func() {})
-		must(b.elb.AddListenerCertificates(b.t.Context(), &elb.AddListenerCertificatesInput{ListenerArn: &arn, Certificates: []types.Certificate{{CertificateArn: &c}}}))(b.t)
+		must(b.elb.AddListenerCertificates(b.t.Context(),
+			&elb.AddListenerCertificatesInput{ListenerArn: &arn,
+				Certificates: []types.Certificate{{CertificateArn: &c}}}))(b.t)
 	}
 	eventually(b.t, "the listener listens", func() error {
 		c, err := net.Dial("tcp", address)
@@ -64,7 +69,9 @@ func (b *balanced) listen(protocol types.ProtocolEnum, actions []types.Action, c
 // group makes a target group of addresses.
 func (b *balanced) group(name, version string, addresses ...string) string {
 	b.t.Helper()
-	in := &elb.CreateTargetGroupInput{Name: &name, Protocol: types.ProtocolEnumHttp, ProtocolVersion: &version, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp, HealthCheckIntervalSeconds: aws.Int32(5), HealthCheckTimeoutSeconds: aws.Int32(2)}
+	in := &elb.CreateTargetGroupInput{Name: &name, Protocol: types.ProtocolEnumHttp, ProtocolVersion: &version,
+		Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp, HealthCheckIntervalSeconds: aws.Int32(5),
+		HealthCheckTimeoutSeconds: aws.Int32(2)}
 	if version == "GRPC" {
 		in.Matcher = &types.Matcher{GrpcCode: aws.String("0-99")}
 	}
@@ -81,12 +88,14 @@ func target(t testing.TB, address string) []types.TargetDescription {
 
 func (b *balanced) register(group, address string) {
 	b.t.Helper()
-	must(b.elb.RegisterTargets(b.t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: target(b.t, address)}))(b.t)
+	must(b.elb.RegisterTargets(b.t.Context(),
+		&elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: target(b.t, address)}))(b.t)
 }
 
 func (b *balanced) deregister(group, address string) {
 	b.t.Helper()
-	must(b.elb.DeregisterTargets(b.t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: target(b.t, address)}))(b.t)
+	must(b.elb.DeregisterTargets(b.t.Context(),
+		&elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: target(b.t, address)}))(b.t)
 }
 
 func (b *balanced) set(group string, attributes ...string) {
@@ -98,14 +107,15 @@ func (b *balanced) set(group string, attributes ...string) {
 	must(b.elb.ModifyTargetGroupAttributes(b.t.Context(), in))(b.t)
 }
 
-// does makes changes and waits until the router serves them. Tables are served whole and in order, so that a mark that was made after them
-// tells.
+// does makes changes and waits until the router serves them. Tables are served whole and in order, so that a mark that
+// was made after them tells.
 func (b *balanced) does(change func()) {
 	b.t.Helper()
 	change()
 	b.marks++
 	mark := fmt.Sprint("mark ", b.marks)
-	must(b.elb.ModifyListener(b.t.Context(), &elb.ModifyListenerInput{ListenerArn: &b.markListener, DefaultActions: fixed(mark)}))(b.t)
+	must(b.elb.ModifyListener(b.t.Context(),
+		&elb.ModifyListenerInput{ListenerArn: &b.markListener, DefaultActions: fixed(mark)}))(b.t)
 	eventually(b.t, "the router serves the change", func() error {
 		if _, now := ask(b.t, http.DefaultClient, "GET", "http://"+b.mark); now != mark {
 			return errors.New("it is at " + now)
@@ -117,7 +127,8 @@ func (b *balanced) does(change func()) {
 func (b *balanced) forward(listener string, actions ...types.Action) {
 	b.t.Helper()
 	b.does(func() {
-		must(b.elb.ModifyListener(b.t.Context(), &elb.ModifyListenerInput{ListenerArn: &listener, DefaultActions: actions}))(b.t)
+		must(b.elb.ModifyListener(b.t.Context(),
+			&elb.ModifyListenerInput{ListenerArn: &listener, DefaultActions: actions}))(b.t)
 	})
 }
 
@@ -125,7 +136,9 @@ func (b *balanced) forward(listener string, actions ...types.Action) {
 func weights(groups ...any) types.Action {
 	f := &types.ForwardActionConfig{}
 	for n := 0; n < len(groups); n += 2 {
-		f.TargetGroups = append(f.TargetGroups, types.TargetGroupTuple{TargetGroupArn: aws.String(groups[n].(string)), Weight: aws.Int32(int32(groups[n+1].(int)))})
+		f.TargetGroups = append(f.TargetGroups,
+			types.TargetGroupTuple{TargetGroupArn: aws.String(groups[n].(string)),
+				Weight: aws.Int32(int32(groups[n+1].(int)))})
 	}
 	return types.Action{Type: types.ActionTypeEnumForward, ForwardConfig: f}
 }
@@ -133,7 +146,9 @@ func weights(groups ...any) types.Action {
 // health is the state of a group's only target, with the reason.
 func (b *balanced) health(group, address string) string {
 	b.t.Helper()
-	h := must(b.elb.DescribeTargetHealth(b.t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: target(b.t, address)}))(b.t).TargetHealthDescriptions[0].TargetHealth
+	h := must(b.elb.DescribeTargetHealth(b.t.Context(),
+		&elb.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: target(b.t, address)}))(
+		b.t).TargetHealthDescriptions[0].TargetHealth
 	return strings.TrimSpace(string(h.State) + " " + string(h.Reason))
 }
 

@@ -81,7 +81,8 @@ func newColoured(t testing.TB, tags string, change ...func(*codedeploy.CreateDep
 	i := prepare(t, tags)
 	i.env = []string{"SLIPWAY_METRICS=" + free(t)}
 	i.start()
-	c := &coloured{fleet: fleet{instance: i, api: codedeploy.NewFromConfig(i.sdk())}, balancers: elb.NewFromConfig(i.sdk())}
+	c := &coloured{fleet: fleet{instance: i, api: codedeploy.NewFromConfig(i.sdk())},
+		balancers: elb.NewFromConfig(i.sdk())}
 	c.bucket("bundles", false)
 	c.balance()
 	for n := range 4 {
@@ -91,7 +92,9 @@ func newColoured(t testing.TB, tags string, change ...func(*codedeploy.CreateDep
 		web := httptest.NewServer(s)
 		t.Cleanup(web.Close)
 		s.address = web.Listener.Addr().String()
-		s.agent = i.keepAgent(h.name, h.root, []string{"AWS_ACCESS_KEY_ID=" + h.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + h.SecretAccessKey}, "--service", s.address)
+		s.agent = i.keepAgent(h.name, h.root,
+			[]string{"AWS_ACCESS_KEY_ID=" + h.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + h.SecretAccessKey}, "--service",
+			s.address)
 		c.servers, c.hosts = append(c.servers, s), append(c.hosts, h)
 	}
 	ctx := t.Context()
@@ -99,12 +102,22 @@ func newColoured(t testing.TB, tags string, change ...func(*codedeploy.CreateDep
 	side := func(value string) []types.TagFilter {
 		return []types.TagFilter{{Key: aws.String("side"), Value: &value, Type: types.TagFilterTypeKeyAndValue}}
 	}
-	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), ServiceRoleArn: aws.String(role),
-		DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"), OnPremisesTagSet: &types.OnPremisesTagSet{OnPremisesTagSetList: [][]types.TagFilter{side("blue"), side("green")}},
-		DeploymentStyle:           &types.DeploymentStyle{DeploymentType: types.DeploymentTypeBlueGreen, DeploymentOption: types.DeploymentOptionWithTrafficControl},
-		AutoRollbackConfiguration: &types.AutoRollbackConfiguration{Enabled: true, Events: []types.AutoRollbackEvent{types.AutoRollbackEventDeploymentFailure, types.AutoRollbackEventDeploymentStopOnRequest, types.AutoRollbackEventDeploymentStopOnAlarm}},
-		LoadBalancerInfo: &types.LoadBalancerInfo{TargetGroupPairInfoList: []types.TargetGroupPairInfo{{TargetGroups: []types.TargetGroupInfo{{Name: aws.String("blue")}, {Name: aws.String("green")}},
-			ProdTrafficRoute: &types.TrafficRoute{ListenerArns: []string{c.listener}}}}}}
+	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"),
+		DeploymentGroupName: aws.String("prod"), ServiceRoleArn: aws.String(role),
+		DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"),
+		OnPremisesTagSet: &types.OnPremisesTagSet{OnPremisesTagSetList: [][]types.TagFilter{side("blue"),
+			side("green")}},
+		DeploymentStyle: &types.DeploymentStyle{DeploymentType: types.DeploymentTypeBlueGreen,
+			DeploymentOption: types.DeploymentOptionWithTrafficControl},
+		AutoRollbackConfiguration: &types.AutoRollbackConfiguration{Enabled: true,
+			Events: []types.AutoRollbackEvent{types.AutoRollbackEventDeploymentFailure,
+				types.AutoRollbackEventDeploymentStopOnRequest, types.AutoRollbackEventDeploymentStopOnAlarm}},
+		LoadBalancerInfo: &types.LoadBalancerInfo{
+			TargetGroupPairInfoList: []types.TargetGroupPairInfo{
+				{TargetGroups: []types.TargetGroupInfo{{Name: aws.String("blue")}, {Name: aws.String("green")}},
+					ProdTrafficRoute: &types.TrafficRoute{ListenerArns: []string{c.listener}}},
+			},
+		}}
 	for _, f := range change {
 		f(in)
 	}
@@ -116,15 +129,23 @@ func newColoured(t testing.TB, tags string, change ...func(*codedeploy.CreateDep
 func (c *coloured) balance() {
 	t, ctx := c.t, c.t.Context()
 	t.Helper()
-	lb := must(c.balancers.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("shop")}))(t).LoadBalancers[0]
+	lb := must(c.balancers.CreateLoadBalancer(ctx,
+		&elb.CreateLoadBalancerInput{Name: aws.String("shop")}))(t).LoadBalancers[0]
 	var tuples []elbtypes.TargetGroupTuple
 	for i, side := range []string{"blue", "green"} {
-		g := must(c.balancers.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: &side, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80), VpcId: aws.String("vpc-1"),
-			TargetType: elbtypes.TargetTypeEnumIp, HealthCheckIntervalSeconds: aws.Int32(5), HealthCheckTimeoutSeconds: aws.Int32(2), HealthyThresholdCount: aws.Int32(2), UnhealthyThresholdCount: aws.Int32(2)}))(t).TargetGroups[0]
-		must(c.balancers.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: g.TargetGroupArn,
-			Attributes: []elbtypes.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"), Value: aws.String("2")}}}))(t)
+		g := must(c.balancers.CreateTargetGroup(ctx,
+			&elb.CreateTargetGroupInput{Name: &side, Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(80),
+				VpcId:      aws.String("vpc-1"),
+				TargetType: elbtypes.TargetTypeEnumIp, HealthCheckIntervalSeconds: aws.Int32(5),
+				HealthCheckTimeoutSeconds: aws.Int32(2), HealthyThresholdCount: aws.Int32(2),
+				UnhealthyThresholdCount: aws.Int32(2)}))(t).TargetGroups[0]
+		must(c.balancers.ModifyTargetGroupAttributes(ctx,
+			&elb.ModifyTargetGroupAttributesInput{TargetGroupArn: g.TargetGroupArn,
+				Attributes: []elbtypes.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"),
+					Value: aws.String("2")}}}))(t)
 		c.groups = append(c.groups, *g.TargetGroupArn)
-		tuples = append(tuples, elbtypes.TargetGroupTuple{TargetGroupArn: g.TargetGroupArn, Weight: aws.Int32(int32(1 - i))})
+		tuples = append(tuples,
+			elbtypes.TargetGroupTuple{TargetGroupArn: g.TargetGroupArn, Weight: aws.Int32(int32(1 - i))})
 	}
 	_, port, err := net.SplitHostPort(free(t))
 	if err != nil {
@@ -132,16 +153,21 @@ func (c *coloured) balance() {
 	}
 	var n int32
 	_, _ = fmt.Sscan(port, &n)
-	l := must(c.balancers.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: elbtypes.ProtocolEnumHttp, Port: &n,
-		DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward, ForwardConfig: &elbtypes.ForwardActionConfig{TargetGroups: tuples}}}}))(t).Listeners[0]
+	l := must(c.balancers.CreateListener(ctx,
+		&elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Protocol: elbtypes.ProtocolEnumHttp, Port: &n,
+			DefaultActions: []elbtypes.Action{{Type: elbtypes.ActionTypeEnumForward,
+				ForwardConfig: &elbtypes.ForwardActionConfig{TargetGroups: tuples}}}}))(t).Listeners[0]
 	c.listener, c.front = *l.ListenerArn, "http://127.0.0.1:"+port+"/"
 }
 
-// marked is a revision whose host is down between ApplicationStop and ApplicationStart, and whose every script notes that it ran.
+// marked is a revision whose host is down between ApplicationStop and ApplicationStart, and whose every script notes
+// that it ran.
 func (c *coloured) marked(version string, scripts map[string]string) *types.RevisionLocation {
 	note := `echo "$DEPLOYMENT_ID $LIFECYCLE_EVENT" >> "$SLIPWAY_ROOT/ran"`
-	all := map[string]string{"BeforeInstall": note + "\n" + `touch "$SLIPWAY_ROOT/down"`, "AfterInstall": note, "ApplicationStart": note + "\n" + `rm "$SLIPWAY_ROOT/down"`,
-		"ApplicationStop": note, "ValidateService": note, "BeforeAllowTraffic": note, "AfterAllowTraffic": note, "BeforeBlockTraffic": note, "AfterBlockTraffic": note}
+	all := map[string]string{"BeforeInstall": note + "\n" + `touch "$SLIPWAY_ROOT/down"`, "AfterInstall": note,
+		"ApplicationStart": note + "\n" + `rm "$SLIPWAY_ROOT/down"`,
+		"ApplicationStop":  note, "ValidateService": note, "BeforeAllowTraffic": note, "AfterAllowTraffic": note,
+		"BeforeBlockTraffic": note, "AfterBlockTraffic": note}
 	for event, script := range scripts {
 		all[event] += "\n" + script
 	}
@@ -190,7 +216,8 @@ func (c *coloured) strays() {
 	for _, s := range c.servers {
 		s.mu.Lock()
 		if len(s.strayed) > 0 {
-			c.t.Errorf("%d requests of users came to a host that was down, the first to %s", len(s.strayed), s.strayed[0])
+			c.t.Errorf("%d requests of users came to a host that was down, the first to %s", len(s.strayed),
+				s.strayed[0])
 			s.strayed = nil
 		}
 		s.mu.Unlock()
@@ -222,7 +249,9 @@ func (c *coloured) policy(steps ...int) {
 	for i := 0; i < len(steps); i += 2 {
 		all = append(all, map[string]int{"percent": steps[i], "waitSeconds": steps[i+1]})
 	}
-	c.call("PutReleasePolicy", map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{"steps": all}})
+	c.call("PutReleasePolicy",
+		map[string]any{"applicationName": "shop", "deploymentGroupName": "prod",
+			"policy": map[string]any{"steps": all}})
 }
 
 // at waits until a release has so much on the replacement.
@@ -268,9 +297,11 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 	c.policy(30, 3600, 100, 0)
 	third := c.deploy(c.marked("three", nil))
 	c.at(third, 30)
-	must(c.api.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &third, AutoRollbackEnabled: aws.Bool(true)}))(t)
+	must(c.api.StopDeployment(ctx,
+		&codedeploy.StopDeploymentInput{DeploymentId: &third, AutoRollbackEnabled: aws.Bool(true)}))(t)
 	d := c.over(third)
-	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil || d.RollbackInfo.RollbackDeploymentId == nil {
+	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil ||
+		d.RollbackInfo.RollbackDeploymentId == nil {
 		t.Fatalf("%+v %+v", d.ErrorInformation, d.RollbackInfo)
 	}
 	if r := must(c.releaseOf(third))(t); r.Status != "ROLLED_BACK" || r.Percent != 0 {
@@ -301,9 +332,15 @@ func TestBlueGreenWaits(t *testing.T) {
 	t.Parallel()
 	c := newColoured(t, "", func(in *codedeploy.CreateDeploymentGroupInput) {
 		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{
-			DeploymentReadyOption:                     &types.DeploymentReadyOption{ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60},
-			TerminateBlueInstancesOnDeploymentSuccess: &types.BlueInstanceTerminationOption{Action: types.InstanceActionTerminate, TerminationWaitTimeInMinutes: 60},
-			GreenFleetProvisioningOption:              &types.GreenFleetProvisioningOption{Action: types.GreenFleetProvisioningActionDiscoverExisting},
+			DeploymentReadyOption: &types.DeploymentReadyOption{
+				ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60,
+			},
+			TerminateBlueInstancesOnDeploymentSuccess: &types.BlueInstanceTerminationOption{
+				Action: types.InstanceActionTerminate, TerminationWaitTimeInMinutes: 60,
+			},
+			GreenFleetProvisioningOption: &types.GreenFleetProvisioningOption{
+				Action: types.GreenFleetProvisioningActionDiscoverExisting,
+			},
 		}
 	})
 	ctx := t.Context()
@@ -319,7 +356,9 @@ func TestBlueGreenWaits(t *testing.T) {
 	proceed := func(id string) {
 		t.Helper()
 		waits(id, func(d *types.DeploymentInfo) bool { return d.Status == types.DeploymentStatusReady })
-		must(c.api.ContinueDeployment(ctx, &codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: types.DeploymentWaitTypeReadyWait}))(t)
+		must(c.api.ContinueDeployment(ctx,
+			&codedeploy.ContinueDeploymentInput{DeploymentId: &id,
+				DeploymentWaitType: types.DeploymentWaitTypeReadyWait}))(t)
 	}
 	one := c.deploy(c.marked("one", nil))
 	proceed(one)
@@ -333,7 +372,8 @@ func TestBlueGreenWaits(t *testing.T) {
 	}
 	waits(two, func(d *types.DeploymentInfo) bool { return d.InstanceTerminationWaitTimeStarted })
 	c.serves("two")
-	must(c.api.SkipWaitTimeForInstanceTermination(ctx, &codedeploy.SkipWaitTimeForInstanceTerminationInput{DeploymentId: &two}))(t)
+	must(c.api.SkipWaitTimeForInstanceTermination(ctx,
+		&codedeploy.SkipWaitTimeForInstanceTerminationInput{DeploymentId: &two}))(t)
 	if d := c.over(two); d.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("%+v", d.ErrorInformation)
 	}
@@ -341,9 +381,11 @@ func TestBlueGreenWaits(t *testing.T) {
 	three := c.deploy(c.marked("three", nil))
 	proceed(three)
 	waits(three, func(d *types.DeploymentInfo) bool { return d.InstanceTerminationWaitTimeStarted })
-	must(c.api.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &three, AutoRollbackEnabled: aws.Bool(true)}))(t)
+	must(c.api.StopDeployment(ctx,
+		&codedeploy.StopDeploymentInput{DeploymentId: &three, AutoRollbackEnabled: aws.Bool(true)}))(t)
 	d := c.over(three)
-	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil || d.RollbackInfo.RollbackDeploymentId == nil {
+	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil ||
+		d.RollbackInfo.RollbackDeploymentId == nil {
 		t.Fatalf("%+v %+v", d.ErrorInformation, d.RollbackInfo)
 	}
 	c.over(*d.RollbackInfo.RollbackDeploymentId)
@@ -357,8 +399,10 @@ func TestKillBlueGreen(t *testing.T) {
 	t.Parallel()
 	c := newColoured(t, "slipway_fault")
 	c.first()
-	c.call("PutReleasePolicy", map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{
-		"steps": []map[string]any{{"percent": 50, "waitSeconds": 1}, {"percent": 100}}, "comparison": map[string]any{}, "onUncertain": "PROMOTE"}})
+	c.call("PutReleasePolicy",
+		map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{
+			"steps":      []map[string]any{{"percent": 50, "waitSeconds": 1}, {"percent": 100}},
+			"comparison": map[string]any{}, "onUncertain": "PROMOTE"}})
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
@@ -439,12 +483,18 @@ func (c *coloured) alarm() {
 	c.t.Helper()
 	ctx, api := c.t.Context(), cloudwatch.NewFromConfig(c.sdk())
 	eventually(c.t, "the alarm goes off", func() error {
-		_, err := api.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{AlarmName: aws.String("bell"), Namespace: aws.String("Test"), MetricName: aws.String("Rings"), Statistic: cwtypes.StatisticSum,
-			Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1), ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("ignore")})
+		_, err := api.PutMetricAlarm(ctx,
+			&cloudwatch.PutMetricAlarmInput{AlarmName: aws.String("bell"), Namespace: aws.String("Test"),
+				MetricName: aws.String("Rings"), Statistic: cwtypes.StatisticSum,
+				Period: aws.Int32(60), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(1),
+				ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold,
+				TreatMissingData:   aws.String("ignore")})
 		if err != nil {
 			return err
 		}
-		_, err = api.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{AlarmName: aws.String("bell"), StateValue: cwtypes.StateValueAlarm, StateReason: aws.String("a test")})
+		_, err = api.SetAlarmState(ctx,
+			&cloudwatch.SetAlarmStateInput{AlarmName: aws.String("bell"), StateValue: cwtypes.StateValueAlarm,
+				StateReason: aws.String("a test")})
 		return err
 	})
 }
@@ -472,7 +522,9 @@ func TestKillAtEveryTrafficPoint(t *testing.T) {
 			var id string
 			revision := c.marked(version, scripts)
 			eventually(t, "the deployment begins", func() error {
-				out, err := c.api.CreateDeployment(t.Context(), &codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), Revision: revision})
+				out, err := c.api.CreateDeployment(t.Context(),
+					&codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"),
+						DeploymentGroupName: aws.String("prod"), Revision: revision})
 				if err == nil {
 					id = *out.DeploymentId
 				}

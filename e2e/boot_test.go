@@ -53,7 +53,8 @@ func TestBootContract(t *testing.T) {
 		}
 		return nil
 	})
-	if out := i.aws("sts", "get-caller-identity"); !strings.Contains(out, "arn:aws:iam::"+account+":user/administrator") {
+	if out := i.aws("sts", "get-caller-identity"); !strings.Contains(out,
+		"arn:aws:iam::"+account+":user/administrator") {
 		t.Error(out)
 	}
 	for _, args := range [][]string{{"--region", "us-west-1"}, {"--account", "1"}} {
@@ -62,7 +63,8 @@ func TestBootContract(t *testing.T) {
 			t.Errorf("up %v: %v %s", args, err, out)
 		}
 	}
-	if out, err := i.slipway("up", "--data", i.data, "--listen", free(t)); err == nil || !strings.Contains(out, "up already") {
+	if out, err := i.slipway("up", "--data", i.data, "--listen", free(t)); err == nil ||
+		!strings.Contains(out, "up already") {
 		t.Errorf("a second up: %v %s", err, out)
 	}
 	key := filepath.Join(i.data, "keys")
@@ -134,7 +136,8 @@ func TestGeneratedKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	_, key, _ := strings.Cut(lines[slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "AWS_SECRET") })], "=")
+	_, key, _ := strings.Cut(
+		lines[slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "AWS_SECRET") })], "=")
 	eventually(t, "it says where the key is", func() error {
 		if !strings.Contains(i.log.String(), "keys/administrator") {
 			return fmt.Errorf("not in %q", i.log.String())

@@ -24,20 +24,25 @@ func TestKeysAreBound(t *testing.T) {
 	if len(objects) < 2 {
 		t.Fatalf("the way left %d artifacts", len(objects))
 	}
-	must(own.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(wayName), Key: aws.String("secret"), Body: strings.NewReader("s")}))(t)
-	hostID, hostSecret := strings.TrimPrefix(w.key[0], "AWS_ACCESS_KEY_ID="), strings.TrimPrefix(w.key[1], "AWS_SECRET_ACCESS_KEY=")
+	must(own.PutObject(ctx,
+		&s3.PutObjectInput{Bucket: aws.String(wayName), Key: aws.String("secret"), Body: strings.NewReader("s")}))(t)
+	hostID, hostSecret := strings.TrimPrefix(w.key[0], "AWS_ACCESS_KEY_ID="), strings.TrimPrefix(w.key[1],
+		"AWS_SECRET_ACCESS_KEY=")
 	runnerID, runnerSecret := i.key("runner")
 	for name, key := range map[string][2]string{"host": {hostID, hostSecret}, "runner": {runnerID, runnerSecret}} {
 		as := s3.NewFromConfig(i.sdkAs(key[0], key[1]), func(o *s3.Options) { o.UsePathStyle = true })
-		for _, o := range append([]string{"secret"}, *objects[0].Key, *objects[1].Key) { // the deployments and builds that these were for have ended
+		for _, o := range append([]string{"secret"}, *objects[0].Key, *objects[1].Key) {
+			// the deployments and builds that these were for have ended
 			_, err := as.GetObject(ctx, &s3.GetObjectInput{Bucket: aws.String(wayName), Key: &o})
 			says(t, err, "AccessDenied")
 		}
-		_, err := as.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String(wayName), Key: aws.String("mine"), Body: strings.NewReader("x")})
+		_, err := as.PutObject(ctx,
+			&s3.PutObjectInput{Bucket: aws.String(wayName), Key: aws.String("mine"), Body: strings.NewReader("x")})
 		says(t, err, "AccessDenied")
 		_, err = as.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: aws.String(wayName)})
 		says(t, err, "AccessDenied")
-		request := must(http.NewRequest(http.MethodGet, i.url+"/v1/repos/"+wayName+"/info/refs?service=git-upload-pack", nil))(t)
+		request := must(http.NewRequest(http.MethodGet, i.url+"/v1/repos/"+wayName+"/info/refs?service=git-upload-pack",
+			nil))(t)
 		request.SetBasicAuth(key[0], "x")
 		resp := must(http.DefaultClient.Do(request))(t)
 		_ = resp.Body.Close()
@@ -46,7 +51,8 @@ func TestKeysAreBound(t *testing.T) {
 		}
 	}
 	// A key of the role runner that is not the runner's speaks for it in vain.
-	out, err := i.slipway("api", "slipway", "CompleteBuild", `{"id": "way:x", "runner": "local", "result": {"status": "SUCCEEDED"}}`)
+	out, err := i.slipway("api", "slipway", "CompleteBuild",
+		`{"id": "way:x", "runner": "local", "result": {"status": "SUCCEEDED"}}`)
 	if err == nil || !strings.Contains(out, "belongs to another access key") {
 		t.Errorf("another key completes a build of the runner: %v %s", err, out)
 	}
@@ -59,7 +65,8 @@ func TestSessionEndsWithItsKey(t *testing.T) {
 	ctx := t.Context()
 	people := iam.NewFromConfig(i.sdk())
 	made := must(people.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{}))(t).AccessKey
-	client := &http.Client{Jar: must(cookiejar.New(nil))(t), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Jar: must(cookiejar.New(nil))(t),
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	form := url.Values{"name": {*made.AccessKeyId}, "secret": {*made.SecretAccessKey}, "to": {"/board"}}
 	signed := must(client.PostForm(i.url+"/signin", form))(t)
 	_ = signed.Body.Close()

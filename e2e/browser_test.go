@@ -44,8 +44,10 @@ func openBrowser(t testing.TB, i *instance) *browser {
 	if err != nil {
 		t.Skip("SKIPPED: no chromium here. Install it with: apt-get install -y chromium")
 	}
-	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.UserDataDir(folder(t)))
-	for _, flag := range []string{"disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update", "disable-sync",
+	opts := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+		chromedp.UserDataDir(folder(t)))
+	for _, flag := range []string{"disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+		"disable-component-update", "disable-sync",
 		"force-prefers-reduced-motion"} { // what is seen must not hang on when one looks
 		opts = append(opts, chromedp.Flag(flag, true))
 	}
@@ -83,7 +85,8 @@ func (b *browser) hear(ev any) {
 			b.said = append(b.said, "console.error")
 		}
 	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; !strings.HasPrefix(u, b.url+"/") && !strings.HasPrefix(u, "about:") && !strings.HasPrefix(u, "data:") {
+		if u := e.Request.URL; !strings.HasPrefix(u, b.url+"/") && !strings.HasPrefix(u, "about:") &&
+			!strings.HasPrefix(u, "data:") {
 			b.left = append(b.left, u)
 		}
 	}
@@ -105,7 +108,8 @@ func (b *browser) quiet(expected ...string) {
 
 func (b *browser) signIn() {
 	b.t.Helper()
-	b.do(chromedp.SendKeys("#name", keyID), chromedp.SendKeys("#secret", secret), chromedp.Click("form button"), chromedp.WaitVisible("main[data-live]"))
+	b.do(chromedp.SendKeys("#name", keyID), chromedp.SendKeys("#secret", secret), chromedp.Click("form button"),
+		chromedp.WaitVisible("main[data-live]"))
 }
 
 func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -256,7 +260,9 @@ func (b *browser) fits(name string) {
 	b.t.Helper()
 	b.sight(sight{"dark", phone})
 	if wide := eval[int](b, "document.documentElement.scrollWidth"); wide > phone {
-		b.t.Errorf("%s is %d px wide on a phone of %d: %s", name, wide, phone, eval[string](b, `[...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > 361).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join("\n")`))
+		b.t.Errorf("%s is %d px wide on a phone of %d: %s", name, wide, phone,
+			eval[string](b,
+				`[...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > 361).slice(0, 3).map((e) => e.outerHTML.slice(0, 120)).join("\n")`))
 	}
 	b.sight(sights[0])
 	if n := eval[int](b, "performance.getEntriesByType('navigation')[0].decodedBodySize"); n > maxPage {
@@ -295,7 +301,8 @@ var axe = sync.OnceValues(func() (source, why string) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return "", "no npm here. Install it with: apt-get install -y npm"
 	}
-	if out, err := exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", dir, "axe-core@4").CombinedOutput(); err != nil {
+	if out, err := exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-save", "--prefix", dir,
+		"axe-core@4").CombinedOutput(); err != nil {
 		return "", fmt.Sprintf("npm install axe-core@4: %v: %s", err, out)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "node_modules", "axe-core", "axe.min.js"))
@@ -316,7 +323,8 @@ func (b *browser) accessible(name string) {
 	_ = eval[any](b, source+"; true")
 	for _, s := range []sight{sights[0], sights[3]} {
 		b.sight(s)
-		found := awaited[string](b, `axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.target + " " + n.failureSummary).join("; "))))`)
+		found := awaited[string](b,
+			`axe.run(document, {resultTypes: ["violations"]}).then((r) => JSON.stringify(r.violations.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.target + " " + n.failureSummary).join("; "))))`)
 		var all []string
 		if err := json.Unmarshal([]byte(found), &all); err != nil {
 			b.t.Fatal(err)

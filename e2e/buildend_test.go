@@ -68,7 +68,8 @@ func TestBuildStops(t *testing.T) {
 	running := *i.start1("stubborn")
 	i.says(running, "here we are")
 	b := must(c.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{running}}))(t).Builds[0]
-	if b.BuildComplete || b.BuildStatus != types.StatusTypeInProgress || *b.CurrentPhase != "BUILD" || b.EndTime != nil || b.Phases[len(b.Phases)-1].PhaseType != "BUILD" || b.Phases[len(b.Phases)-1].EndTime != nil {
+	if b.BuildComplete || b.BuildStatus != types.StatusTypeInProgress || *b.CurrentPhase != "BUILD" ||
+		b.EndTime != nil || b.Phases[len(b.Phases)-1].PhaseType != "BUILD" || b.Phases[len(b.Phases)-1].EndTime != nil {
 		t.Errorf("running: %+v", b)
 	}
 	queued := *i.start1("stubborn")
@@ -78,15 +79,21 @@ func TestBuildStops(t *testing.T) {
 	}
 	_, err := c.RetryBuild(ctx, &codebuild.RetryBuildInput{Id: &queued})
 	says(t, err, "InvalidInputException")
-	if out := must(c.BatchDeleteBuilds(ctx, &codebuild.BatchDeleteBuildsInput{Ids: []string{queued, running}}))(t); len(out.BuildsDeleted) != 0 || *out.BuildsNotDeleted[0].StatusCode != "BUILD_IN_PROGRESS" {
+	if out := must(c.BatchDeleteBuilds(ctx,
+		&codebuild.BatchDeleteBuildsInput{Ids: []string{queued, running}}))(t); len(out.BuildsDeleted) != 0 ||
+		*out.BuildsNotDeleted[0].StatusCode != "BUILD_IN_PROGRESS" {
 		t.Errorf("deleted in progress: %+v", out)
 	}
-	if s := must(c.StopBuild(ctx, &codebuild.StopBuildInput{Id: &queued}))(t).Build; s.BuildStatus != types.StatusTypeStopped || !s.BuildComplete || !strings.HasPrefix(steps(*s), "QUEUED=STOPPED(") || !strings.HasSuffix(steps(*s), ") COMPLETED") {
+	if s := must(c.StopBuild(ctx,
+		&codebuild.StopBuildInput{Id: &queued}))(t).Build; s.BuildStatus != types.StatusTypeStopped ||
+		!s.BuildComplete || !strings.HasPrefix(steps(*s), "QUEUED=STOPPED(") ||
+		!strings.HasSuffix(steps(*s), ") COMPLETED") {
 		t.Errorf("stopped in the queue: %s %s", s.BuildStatus, steps(*s))
 	}
 	must(c.StopBuild(ctx, &codebuild.StopBuildInput{Id: &running}))(t)
 	b = i.ended(running)
-	if b.BuildStatus != types.StatusTypeStopped || steps(b) != "DOWNLOAD_SOURCE INSTALL PRE_BUILD BUILD=STOPPED FINALIZING COMPLETED" {
+	if b.BuildStatus != types.StatusTypeStopped ||
+		steps(b) != "DOWNLOAD_SOURCE INSTALL PRE_BUILD BUILD=STOPPED FINALIZING COMPLETED" {
 		t.Errorf("stopped: %s %s", b.BuildStatus, steps(b))
 	}
 	if left := i.left(running); left != "" {
@@ -96,10 +103,13 @@ func TestBuildStops(t *testing.T) {
 		t.Errorf("commands ran after the stop:\n%s", log)
 	}
 	// What has ended stays as it is.
-	if s := must(c.StopBuild(ctx, &codebuild.StopBuildInput{Id: &running}))(t).Build; s.BuildStatus != types.StatusTypeStopped || !s.EndTime.Equal(*b.EndTime) {
+	if s := must(c.StopBuild(ctx,
+		&codebuild.StopBuildInput{Id: &running}))(t).Build; s.BuildStatus != types.StatusTypeStopped ||
+		!s.EndTime.Equal(*b.EndTime) {
 		t.Errorf("stopped twice: %+v", s)
 	}
-	b = i.build(&codebuild.StartBuildInput{ProjectName: new("stubborn"), EnvironmentVariablesOverride: []types.EnvironmentVariable{{Name: new("SHORT"), Value: new("yes")}}})
+	b = i.build(&codebuild.StartBuildInput{ProjectName: new("stubborn"),
+		EnvironmentVariablesOverride: []types.EnvironmentVariable{{Name: new("SHORT"), Value: new("yes")}}})
 	if b.BuildStatus != types.StatusTypeSucceeded {
 		t.Errorf("it is %s", b.BuildStatus)
 	}
@@ -107,13 +117,16 @@ func TestBuildStops(t *testing.T) {
 		t.Errorf("after the end there are %s", left)
 	}
 	again := *must(c.RetryBuild(ctx, &codebuild.RetryBuildInput{Id: b.Id, IdempotencyToken: new("once")}))(t).Build.Id
-	if same := *must(c.RetryBuild(ctx, &codebuild.RetryBuildInput{Id: b.Id, IdempotencyToken: new("once")}))(t).Build.Id; same != again {
+	if same := *must(c.RetryBuild(ctx,
+		&codebuild.RetryBuildInput{Id: b.Id, IdempotencyToken: new("once")}))(t).Build.Id; same != again {
 		t.Errorf("the same token retried as %s and %s", again, same)
 	}
 	if b := i.ended(again); b.BuildStatus != types.StatusTypeSucceeded {
 		t.Errorf("retried: %s", steps(b))
 	}
-	if got := must(c.UpdateProject(ctx, &codebuild.UpdateProjectInput{Name: new("stubborn"), ConcurrentBuildLimit: new(int32(1))}))(t); *got.Project.ConcurrentBuildLimit != 1 {
+	if got := must(c.UpdateProject(ctx,
+		&codebuild.UpdateProjectInput{Name: new("stubborn"), ConcurrentBuildLimit: new(int32(1))}))(
+		t); *got.Project.ConcurrentBuildLimit != 1 {
 		t.Errorf("%+v", got.Project)
 	}
 	last := *i.start1("stubborn")
@@ -145,7 +158,8 @@ func TestBuildQueueTimesOut(t *testing.T) {
 	// Five minutes pass while the server is dead.
 	db := must(sql.Open("sqlite", filepath.Join(i.data, "slipway.db")+"?_pragma=busy_timeout(10000)"))(t)
 	defer db.Close()
-	r := must(db.ExecContext(t.Context(), `UPDATE jobs SET run_at = $1 WHERE kind = 'build.queued' AND key = $2`, time.Now().Add(-time.Minute).UnixMilli(), queued))(t)
+	r := must(db.ExecContext(t.Context(), `UPDATE jobs SET run_at = $1 WHERE kind = 'build.queued' AND key = $2`,
+		time.Now().Add(-time.Minute).UnixMilli(), queued))(t)
 	if n := must(r.RowsAffected())(t); n != 1 {
 		t.Fatalf("%d builds wait", n)
 	}
@@ -162,13 +176,19 @@ func TestBuildWaitsForTheServer(t *testing.T) {
 	t.Parallel()
 	i, ctx := up(t), t.Context()
 	i.bucket("out", false)
-	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
+	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx,
+		&codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
 	dir := i.checkout("web")
-	i.commit(dir, "first", map[string]string{"buildspec.yml": "version: 0.2\nphases: {build: {commands: [echo built]}}\nartifacts: {files: [buildspec.yml]}\n"})
+	i.commit(dir, "first",
+		map[string]string{
+			"buildspec.yml": "version: 0.2\nphases: {build: {commands: [echo built]}}\nartifacts: {files: " +
+				"[buildspec.yml]}\n",
+		})
 	i.git(dir, "push", "-q", "origin", "main")
 	i.inline("web", "", func(in *codebuild.CreateProjectInput) {
 		in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: new(i.url + "/v1/repos/web")}
-		in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: new("out"), Name: new("web.zip"), Packaging: types.ArtifactPackagingZip}
+		in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: new("out"), Name: new("web.zip"),
+			Packaging: types.ArtifactPackagingZip}
 	})
 	for _, after := range []time.Duration{0, 5 * time.Millisecond, 40 * time.Millisecond} {
 		id := *i.start1("web")

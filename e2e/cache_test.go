@@ -16,13 +16,15 @@ func TestLocalCache(t *testing.T) {
 	f := newFlow(t)
 	const spec = `{"version": "0.2", "phases": {"build": {"commands": ["mkdir -p ~/.tool", "echo x >>~/.tool/n", "echo has $(wc -l <~/.tool/n)"]}},
 		"cache": {"paths": ["/root/.tool/**/*"]}}`
-	local := &bt.ProjectCache{Type: bt.CacheTypeLocal, Modes: []bt.CacheMode{bt.CacheModeLocalCustomCache, bt.CacheModeLocalSourceCache}}
+	local := &bt.ProjectCache{Type: bt.CacheTypeLocal,
+		Modes: []bt.CacheMode{bt.CacheModeLocalCustomCache, bt.CacheModeLocalSourceCache}}
 	c := f.inline("tool", spec, func(in *codebuild.CreateProjectInput) { in.Cache = local })
 	build := func(words ...string) {
 		t.Helper()
 		has(t, f.printed(*f.build(&codebuild.StartBuildInput{ProjectName: new("tool")}).Id), words...)
 	}
-	build("The cache mode LOCAL_SOURCE_CACHE is ignored.", "Local cache: nothing to restore", "has 1\n", "Local cache: kept /root/.tool")
+	build("The cache mode LOCAL_SOURCE_CACHE is ignored.", "Local cache: nothing to restore", "has 1\n",
+		"Local cache: kept /root/.tool")
 	build("Local cache: restored /root/.tool", "has 2\n")
 	f.stop()
 	f.instance.start()
@@ -31,11 +33,13 @@ func TestLocalCache(t *testing.T) {
 	f.inline("piped", spec, func(in *codebuild.CreateProjectInput) {
 		in.Source.Type, in.Artifacts.Type, in.Cache = bt.SourceTypeCodepipeline, bt.ArtifactsTypeCodepipeline, local
 	})
-	compile := act("Compile", types.ActionCategoryBuild, "CodeBuild", "src", "", map[string]string{"ProjectName": "piped"})
+	compile := act("Compile", types.ActionCategoryBuild, "CodeBuild", "src", "",
+		map[string]string{"ProjectName": "piped"})
 	f.create(declare("line", source(), stage("Build", compile)))
 	f.newest("line", 1, types.PipelineExecutionStatusSucceeded)
 	must(f.StartPipelineExecution(t.Context(), &codepipeline.StartPipelineExecutionInput{Name: new("line")}))(t)
 	f.newest("line", 2, types.PipelineExecutionStatusSucceeded)
-	ids := must(c.ListBuildsForProject(t.Context(), &codebuild.ListBuildsForProjectInput{ProjectName: new("piped")}))(t).Ids
+	ids := must(c.ListBuildsForProject(t.Context(),
+		&codebuild.ListBuildsForProjectInput{ProjectName: new("piped")}))(t).Ids
 	has(t, f.printed(ids[0]), "Local cache: restored /root/.tool", "has 2\n")
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// commandLine is the aws CLI with its modules loaded once: each command is a fork, and does what the program `aws` does.
+// commandLine is the aws CLI with its modules loaded once: each command is a fork, and does what the program `aws`
+// does.
 type commandLine struct {
 	mu  sync.Mutex
 	in  io.WriteCloser
@@ -122,10 +123,13 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 	}
 	tags := func(command, arn string) {
 		t.Helper()
-		list := map[string]string{"codecommit": "--tags stage=one,team=b", "codepipeline": "--tags key=stage,value=one key=team,value=b", "deploy": "--tags Key=stage,Value=one Key=team,Value=b"}[command]
+		list := map[string]string{"codecommit": "--tags stage=one,team=b",
+			"codepipeline": "--tags key=stage,value=one key=team,value=b",
+			"deploy":       "--tags Key=stage,Value=one Key=team,Value=b"}[command]
 		run(command + " tag-resource --resource-arn " + arn + " " + list)
 		run(command + " untag-resource --resource-arn " + arn + " --tag-keys team")
-		if got := run(command + " list-tags-for-resource --resource-arn " + arn); !strings.Contains(got, "stage") || strings.Contains(got, "team") {
+		if got := run(command + " list-tags-for-resource --resource-arn " + arn); !strings.Contains(got, "stage") ||
+			strings.Contains(got, "team") {
 			t.Errorf("tags of %s: %s", arn, got)
 		}
 	}
@@ -133,39 +137,54 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 	t.Run("codecommit", func(t *testing.T) {
 		run("codecommit create-repository --repository-name web --repository-description first")
 		run("codecommit update-repository-description --repository-name web --repository-description second")
-		if got := text("repositoryMetadata.repositoryDescription", "codecommit get-repository --repository-name web"); got != "second" {
+		if got := text("repositoryMetadata.repositoryDescription",
+			"codecommit get-repository --repository-name web"); got != "second" {
 			t.Error(got)
 		}
-		if got := text("[repositories[0].repositoryName, repositoriesNotFound[0]]", "codecommit batch-get-repositories --repository-names web none"); got != "web\tnone" {
+		if got := text("[repositories[0].repositoryName, repositoriesNotFound[0]]",
+			"codecommit batch-get-repositories --repository-names web none"); got != "web\tnone" {
 			t.Error(got)
 		}
-		first := text("commitId", "codecommit put-file --repository-name web --branch-name main --file-path a.txt --commit-message first --file-content fileb://"+dir+"/a.txt")
-		second := text("commitId", "codecommit create-commit --repository-name web --branch-name main --parent-commit-id "+first+" --put-files filePath=sub/b.txt,fileContent=YWJj")
+		first := text("commitId",
+			"codecommit put-file --repository-name web --branch-name main --file-path a.txt --commit-message first "+
+				"--file-content fileb://"+dir+"/a.txt")
+		second := text("commitId",
+			"codecommit create-commit --repository-name web --branch-name main --parent-commit-id "+first+
+				" --put-files filePath=sub/b.txt,fileContent=YWJj")
 		run("codecommit create-branch --repository-name web --branch-name topic --commit-id " + first)
-		if got := text("branch.commitId", "codecommit get-branch --repository-name web --branch-name topic"); got != first {
+		if got := text("branch.commitId",
+			"codecommit get-branch --repository-name web --branch-name topic"); got != first {
 			t.Error(got)
 		}
 		if got := text("branches", "codecommit list-branches --repository-name web"); got != "main\ttopic" {
 			t.Error(got)
 		}
 		run("codecommit update-default-branch --repository-name web --default-branch-name topic")
-		if got := text("commit.parents[0]", "codecommit get-commit --repository-name web --commit-id "+second); got != first {
+		if got := text("commit.parents[0]",
+			"codecommit get-commit --repository-name web --commit-id "+second); got != first {
 			t.Error(got)
 		}
-		if got := text("commits[].commitId", "codecommit batch-get-commits --repository-name web --commit-ids "+first+" "+second); !strings.Contains(got, second) {
+		if got := text("commits[].commitId",
+			"codecommit batch-get-commits --repository-name web --commit-ids "+first+" "+second); !strings.Contains(got,
+			second) {
 			t.Error(got)
 		}
 		blob := text("blobId", "codecommit get-file --repository-name web --file-path a.txt --commit-specifier main")
-		if got := text("content", "codecommit get-blob --repository-name web --blob-id "+blob); got != "Y29udGVudCBvZiBhCg==" {
+		if got := text("content",
+			"codecommit get-blob --repository-name web --blob-id "+blob); got != "Y29udGVudCBvZiBhCg==" {
 			t.Error(got)
 		}
-		if got := text("subFolders[0].absolutePath", "codecommit get-folder --repository-name web --folder-path / --commit-specifier main"); got != "sub" {
+		if got := text("subFolders[0].absolutePath",
+			"codecommit get-folder --repository-name web --folder-path / --commit-specifier main"); got != "sub" {
 			t.Error(got)
 		}
-		if got := text("differences[].[changeType, afterBlob.path]", "codecommit get-differences --repository-name web --before-commit-specifier "+first+" --after-commit-specifier main"); got != "A\tsub/b.txt" {
+		if got := text("differences[].[changeType, afterBlob.path]",
+			"codecommit get-differences --repository-name web --before-commit-specifier "+first+
+				" --after-commit-specifier main"); got != "A\tsub/b.txt" {
 			t.Error(got)
 		}
-		run("codecommit delete-file --repository-name web --branch-name main --file-path sub/b.txt --parent-commit-id " + second)
+		run(
+			"codecommit delete-file --repository-name web --branch-name main --file-path sub/b.txt --parent-commit-id " + second)
 		run("codecommit delete-branch --repository-name web --branch-name main")
 		tags("codecommit", arn("codecommit", "web"))
 		run("codecommit update-repository-name --old-name web --new-name site")
@@ -176,9 +195,14 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 	})
 
 	t.Run("codebuild", func(t *testing.T) {
-		spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - |\n        echo '" + junit + "' > junit.xml\nreports:\n  unit:\n    files: junit.xml\n"
-		project := string(must(json.Marshal(map[string]any{"name": "tests", "serviceRole": "arn:aws:iam::" + account + ":role/b", "source": map[string]string{"type": "NO_SOURCE", "buildspec": spec},
-			"artifacts": map[string]string{"type": "NO_ARTIFACTS"}, "environment": map[string]string{"type": "LINUX_CONTAINER", "image": "host", "computeType": "BUILD_GENERAL1_SMALL"}}))(t))
+		spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - |\n        echo '" + junit +
+			"' > junit.xml\nreports:\n  unit:\n    files: junit.xml\n"
+		project := string(
+			must(json.Marshal(map[string]any{"name": "tests", "serviceRole": "arn:aws:iam::" + account + ":role/b",
+				"source":    map[string]string{"type": "NO_SOURCE", "buildspec": spec},
+				"artifacts": map[string]string{"type": "NO_ARTIFACTS"},
+				"environment": map[string]string{"type": "LINUX_CONTAINER", "image": "host",
+					"computeType": "BUILD_GENERAL1_SMALL"}}))(t))
 		run("codebuild create-project --cli-input-json", project)
 		run("codebuild update-project --name tests --description changed")
 		if got := text("projects[0].description", "codebuild batch-get-projects --names tests"); got != "changed" {
@@ -191,7 +215,8 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 		if b := f.ended(id); b.BuildStatus != bt.StatusTypeSucceeded {
 			t.Fatal(steps(b))
 		}
-		if got := text("builds[0].[buildStatus, phases[-1].phaseType]", "codebuild batch-get-builds --ids "+id); got != "SUCCEEDED\tCOMPLETED" {
+		if got := text("builds[0].[buildStatus, phases[-1].phaseType]",
+			"codebuild batch-get-builds --ids "+id); got != "SUCCEEDED\tCOMPLETED" {
 			t.Error(got)
 		}
 		again := text("build.id", "codebuild retry-build --id "+id)
@@ -202,26 +227,32 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 		if got := text("ids", "codebuild list-builds"); got != again+"\t"+id {
 			t.Error(got)
 		}
-		if got := text("ids[0]", "codebuild list-builds-for-project --project-name tests --sort-order ASCENDING"); got != id {
+		if got := text("ids[0]",
+			"codebuild list-builds-for-project --project-name tests --sort-order ASCENDING"); got != id {
 			t.Error(got)
 		}
 		group := arn("codebuild", "report-group/tests-unit")
-		mine := text("reportGroup.arn", "codebuild create-report-group --name mine --type TEST --export-config exportConfigType=NO_EXPORT")
+		mine := text("reportGroup.arn",
+			"codebuild create-report-group --name mine --type TEST --export-config exportConfigType=NO_EXPORT")
 		run("codebuild update-report-group --tags key=a,value=b --arn " + mine)
-		if got := text("reportGroups", "codebuild list-report-groups --sort-by NAME --sort-order ASCENDING"); got != mine+"\t"+group {
+		if got := text("reportGroups",
+			"codebuild list-report-groups --sort-by NAME --sort-order ASCENDING"); got != mine+"\t"+group {
 			t.Error(got)
 		}
-		if got := text("reportGroups[0].tags[0].value", "codebuild batch-get-report-groups --report-group-arns "+mine); got != "b" {
+		if got := text("reportGroups[0].tags[0].value",
+			"codebuild batch-get-report-groups --report-group-arns "+mine); got != "b" {
 			t.Error(got)
 		}
 		report := text("reports[0]", "codebuild list-reports-for-report-group --report-group-arn "+group)
 		if got := text("reports[0]", "codebuild list-reports --filter status=FAILED"); got != report {
 			t.Error(got)
 		}
-		if got := text("reports[0].testSummary.total", "codebuild batch-get-reports --report-arns "+report); got != "3" {
+		if got := text("reports[0].testSummary.total",
+			"codebuild batch-get-reports --report-arns "+report); got != "3" {
 			t.Error(got)
 		}
-		if got := text("testCases[].name", "codebuild describe-test-cases --filter status=FAILED --report-arn "+report); got != "bad" {
+		if got := text("testCases[].name",
+			"codebuild describe-test-cases --filter status=FAILED --report-arn "+report); got != "bad" {
 			t.Error(got)
 		}
 		run("codebuild delete-report --arn " + report)
@@ -235,8 +266,10 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 	t.Run("logs", func(t *testing.T) {
 		group := text("logGroups[0].logGroupName", "logs describe-log-groups --log-group-name-prefix /aws/codebuild")
 		stream := text("logStreams[0].logStreamName", "logs describe-log-streams --log-group-name "+group)
-		has(t, run("logs get-log-events --start-from-head --log-group-name "+group+" --log-stream-name "+stream), "Entering phase BUILD")
-		has(t, run("logs filter-log-events --log-group-name "+group+" --filter-pattern", `"Phase complete: BUILD"`), "SUCCEEDED")
+		has(t, run("logs get-log-events --start-from-head --log-group-name "+group+" --log-stream-name "+stream),
+			"Entering phase BUILD")
+		has(t, run("logs filter-log-events --log-group-name "+group+" --filter-pattern", `"Phase complete: BUILD"`),
+			"SUCCEEDED")
 	})
 
 	t.Run("users", func(t *testing.T) {
@@ -244,14 +277,17 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 			t.Error(got)
 		}
 		const user = " --user-name administrator "
-		id := text("ServiceSpecificCredential.ServiceSpecificCredentialId", "iam create-service-specific-credential --service-name codecommit.amazonaws.com"+user)
-		if got := text("ServiceSpecificCredentials[0].ServiceSpecificCredentialId", "iam list-service-specific-credentials"+user); got != id {
+		id := text("ServiceSpecificCredential.ServiceSpecificCredentialId",
+			"iam create-service-specific-credential --service-name codecommit.amazonaws.com"+user)
+		if got := text("ServiceSpecificCredentials[0].ServiceSpecificCredentialId",
+			"iam list-service-specific-credentials"+user); got != id {
 			t.Error(got)
 		}
 		run("iam delete-service-specific-credential --service-specific-credential-id " + id + user)
 		key := text("AccessKey.AccessKeyId", "iam create-access-key"+user)
 		run("iam update-access-key --status Inactive --access-key-id " + key + user)
-		if got := text("AccessKeyMetadata[?AccessKeyId=='"+key+"'] | [0].Status", "iam list-access-keys"+user); got != "Inactive" {
+		if got := text("AccessKeyMetadata[?AccessKeyId=='"+key+"'] | [0].Status",
+			"iam list-access-keys"+user); got != "Inactive" {
 			t.Error(got)
 		}
 		run("iam delete-access-key --access-key-id " + key + user)
@@ -259,53 +295,73 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 
 	t.Run("codepipeline", func(t *testing.T) {
 		definition := func(stage string) string {
-			return `{"name": "ask", "roleArn": "arn:aws:iam::` + account + `:role/p", "artifactStore": {"type": "S3", "location": "artifacts"}, "stages": [
+			return `{"name": "ask", "roleArn": "arn:aws:iam::` + account +
+				`:role/p", "artifactStore": {"type": "S3", "location": "artifacts"}, "stages": [
 				{"name": "Source", "actions": [{"name": "Get", "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"}, "configuration": {"S3Bucket": "source", "S3ObjectKey": "src.zip"}, "outputArtifacts": [{"name": "src"}]}]},
 				{"name": "` + stage + `", "actions": [{"name": "Ask", "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}]}`
 		}
 		run("codepipeline create-pipeline --pipeline", definition("Decide"))
 		first := f.newest("ask", 1, types.PipelineExecutionStatusInProgress)
 		token := f.token("ask", "Decide", "Ask", first)
-		if got := text("stageStates[1].actionStates[0].latestExecution.token", "codepipeline get-pipeline-state --name ask"); got != token {
+		if got := text("stageStates[1].actionStates[0].latestExecution.token",
+			"codepipeline get-pipeline-state --name ask"); got != token {
 			t.Error(got)
 		}
-		run("codepipeline put-approval-result --pipeline-name ask --stage-name Decide --action-name Ask --result summary=no,status=Rejected --token " + token)
+		run(
+			"codepipeline put-approval-result --pipeline-name ask --stage-name Decide --action-name Ask --result " +
+				"summary=no,status=Rejected --token " + token)
 		f.newest("ask", 1, types.PipelineExecutionStatusFailed)
-		run("codepipeline retry-stage-execution --pipeline-name ask --stage-name Decide --retry-mode FAILED_ACTIONS --pipeline-execution-id " + first)
+		run(
+			"codepipeline retry-stage-execution --pipeline-name ask --stage-name Decide --retry-mode FAILED_ACTIONS " +
+				"--pipeline-execution-id " + first)
 		f.newest("ask", 1, types.PipelineExecutionStatusInProgress)
 		run("codepipeline stop-pipeline-execution --abandon --pipeline-name ask --pipeline-execution-id " + first)
 		f.newest("ask", 1, types.PipelineExecutionStatusStopped)
-		if got := text("pipelineExecution.status", "codepipeline get-pipeline-execution --pipeline-name ask --pipeline-execution-id "+first); got != "Stopped" {
+		if got := text("pipelineExecution.status",
+			"codepipeline get-pipeline-execution --pipeline-name ask --pipeline-execution-id "+
+				first); got != "Stopped" {
 			t.Error(got)
 		}
-		if got := text("actionExecutionDetails[].actionName", "codepipeline list-action-executions --pipeline-name ask"); got != "Ask\tAsk\tGet" {
+		if got := text("actionExecutionDetails[].actionName",
+			"codepipeline list-action-executions --pipeline-name ask"); got != "Ask\tAsk\tGet" {
 			t.Error(got)
 		}
-		if got := text("pipelineExecutionSummaries[].pipelineExecutionId", "codepipeline list-pipeline-executions --pipeline-name ask"); got != first {
+		if got := text("pipelineExecutionSummaries[].pipelineExecutionId",
+			"codepipeline list-pipeline-executions --pipeline-name ask"); got != first {
 			t.Error(got)
 		}
-		run("codepipeline disable-stage-transition --pipeline-name ask --stage-name Decide --transition-type Inbound --reason freeze")
+		run(
+			"codepipeline disable-stage-transition --pipeline-name ask --stage-name Decide --transition-type Inbound " +
+				"--reason freeze")
 		run("codepipeline enable-stage-transition --pipeline-name ask --stage-name Decide --transition-type Inbound")
 		second := text("pipelineExecutionId", "codepipeline start-pipeline-execution --name ask")
 		f.token("ask", "Decide", "Ask", second)
-		if got := text("pipeline.version", "codepipeline update-pipeline --pipeline", definition("Choose")); got != "2" {
+		if got := text("pipeline.version", "codepipeline update-pipeline --pipeline",
+			definition("Choose")); got != "2" {
 			t.Error(got)
 		}
-		if got := text("pipeline.stages[1].name", "codepipeline get-pipeline --name ask --pipeline-version 1"); got != "Decide" {
+		if got := text("pipeline.stages[1].name",
+			"codepipeline get-pipeline --name ask --pipeline-version 1"); got != "Decide" {
 			t.Error(got)
 		}
 		if got := text("pipelines[].name", "codepipeline list-pipelines"); got != "ask" {
 			t.Error(got)
 		}
 		has(t, run("codepipeline list-action-types --action-owner-filter AWS"), "CodeDeploy")
-		has(t, run("codepipeline get-action-type --category Build --owner AWS --provider CodeBuild --action-version 1"), "CodeBuild")
+		has(t, run("codepipeline get-action-type --category Build --owner AWS --provider CodeBuild --action-version 1"),
+			"CodeBuild")
 		tags("codepipeline", arn("codepipeline", "ask"))
 		run("codepipeline delete-pipeline --name ask")
 	})
 
 	t.Run("codedeploy", func(t *testing.T) {
 		f.run(f.host("web1", map[string]string{"role": "web"}))
-		f.put("artifacts", "bundle.zip", zipped(t, map[string]string{"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: page\n    destination: /srv\n", "page": "page"}))
+		f.put("artifacts", "bundle.zip",
+			zipped(t,
+				map[string]string{
+					"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: page\n    destination: /srv\n",
+					"page":        "page",
+				}))
 		const app, group = " --application-name shop ", " --deployment-group-name prod "
 		revision := " --s3-location bucket=artifacts,key=bundle.zip,bundleType=zip "
 		run("deploy create-application --application-name store")
@@ -313,23 +369,31 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 		if got := text("application.applicationName", "deploy get-application"+app); got != "shop" {
 			t.Error(got)
 		}
-		if got := text("applicationsInfo[].applicationName", "deploy batch-get-applications --application-names shop"); got != "shop" {
+		if got := text("applicationsInfo[].applicationName",
+			"deploy batch-get-applications --application-names shop"); got != "shop" {
 			t.Error(got)
 		}
 		if got := text("applications", "deploy list-applications"); got != "shop" {
 			t.Error(got)
 		}
-		run("deploy create-deployment-config --deployment-config-name all --minimum-healthy-hosts type=HOST_COUNT,value=0")
-		if got := text("deploymentConfigInfo.minimumHealthyHosts.value", "deploy get-deployment-config --deployment-config-name all"); got != "0" {
+		run(
+			"deploy create-deployment-config --deployment-config-name all --minimum-healthy-hosts " +
+				"type=HOST_COUNT,value=0")
+		if got := text("deploymentConfigInfo.minimumHealthyHosts.value",
+			"deploy get-deployment-config --deployment-config-name all"); got != "0" {
 			t.Error(got)
 		}
 		has(t, run("deploy list-deployment-configs"), "\"all\"", "CodeDeployDefault.OneAtATime")
-		run("deploy create-deployment-group" + app + group + "--on-premises-instance-tag-filters Key=role,Value=web,Type=KEY_AND_VALUE --service-role-arn " + role)
-		run("deploy update-deployment-group" + app + "--current-deployment-group-name prod --deployment-config-name all")
-		if got := text("deploymentGroupInfo.deploymentConfigName", "deploy get-deployment-group"+app+group); got != "all" {
+		run("deploy create-deployment-group" + app + group +
+			"--on-premises-instance-tag-filters Key=role,Value=web,Type=KEY_AND_VALUE --service-role-arn " + role)
+		run("deploy update-deployment-group" + app +
+			"--current-deployment-group-name prod --deployment-config-name all")
+		if got := text("deploymentGroupInfo.deploymentConfigName",
+			"deploy get-deployment-group"+app+group); got != "all" {
 			t.Error(got)
 		}
-		if got := text("deploymentGroupsInfo[].deploymentGroupName", "deploy batch-get-deployment-groups"+app+"--deployment-group-names prod"); got != "prod" {
+		if got := text("deploymentGroupsInfo[].deploymentGroupName",
+			"deploy batch-get-deployment-groups"+app+"--deployment-group-names prod"); got != "prod" {
 			t.Error(got)
 		}
 		if got := text("deploymentGroups", "deploy list-deployment-groups"+app); got != "prod" {
@@ -339,19 +403,27 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 		if got := text("revisionInfo.description", "deploy get-application-revision"+app+revision); got == "" {
 			t.Error(got)
 		}
-		has(t, run("deploy batch-get-application-revisions"+app+"--revisions revisionType=S3,s3Location={bucket=artifacts,key=bundle.zip,bundleType=zip}"), "bundle.zip")
+		has(t,
+			run("deploy batch-get-application-revisions"+app+
+				"--revisions revisionType=S3,s3Location={bucket=artifacts,key=bundle.zip,bundleType=zip}"),
+			"bundle.zip")
 		has(t, run("deploy list-application-revisions"+app), "bundle.zip")
 
-		run("deploy register-on-premises-instance --instance-name web2 --iam-user-arn arn:aws:iam::" + account + ":user/web2")
-		run("deploy add-tags-to-on-premises-instances --instance-names web2 --tags Key=role,Value=idle Key=more,Value=x")
+		run("deploy register-on-premises-instance --instance-name web2 --iam-user-arn arn:aws:iam::" + account +
+			":user/web2")
+		run(
+			"deploy add-tags-to-on-premises-instances --instance-names web2 --tags Key=role,Value=idle Key=more,Value=x")
 		run("deploy remove-tags-from-on-premises-instances --instance-names web2 --tags Key=more,Value=x")
-		if got := text("instanceInfo.tags[].Value", "deploy get-on-premises-instance --instance-name web2"); got != "idle" {
+		if got := text("instanceInfo.tags[].Value",
+			"deploy get-on-premises-instance --instance-name web2"); got != "idle" {
 			t.Error(got)
 		}
-		if got := text("instanceInfos[].instanceName", "deploy batch-get-on-premises-instances --instance-names web2"); got != "web2" {
+		if got := text("instanceInfos[].instanceName",
+			"deploy batch-get-on-premises-instances --instance-names web2"); got != "web2" {
 			t.Error(got)
 		}
-		if got := text("instanceNames", "deploy list-on-premises-instances --registration-status Registered"); got != "web1\tweb2" {
+		if got := text("instanceNames",
+			"deploy list-on-premises-instances --registration-status Registered"); got != "web1\tweb2" {
 			t.Error(got)
 		}
 		id := text("deploymentId", "deploy create-deployment"+app+group+revision)
@@ -361,21 +433,26 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 			}
 			return nil
 		})
-		if got := text("deploymentsInfo[].status", "deploy batch-get-deployments --deployment-ids "+id); got != "Succeeded" {
+		if got := text("deploymentsInfo[].status",
+			"deploy batch-get-deployments --deployment-ids "+id); got != "Succeeded" {
 			t.Error(got)
 		}
 		if got := text("deployments", "deploy list-deployments"+app+group); got != id {
 			t.Error(got)
 		}
 		target := text("targetIds", "deploy list-deployment-targets --deployment-id "+id)
-		if got := text("deploymentTarget.instanceTarget.status", "deploy get-deployment-target --deployment-id "+id+" --target-id "+target); got != "Succeeded" {
+		if got := text("deploymentTarget.instanceTarget.status",
+			"deploy get-deployment-target --deployment-id "+id+" --target-id "+target); got != "Succeeded" {
 			t.Error(got)
 		}
-		if got := text("deploymentTargets[].instanceTarget.status", "deploy batch-get-deployment-targets --deployment-id "+id+" --target-ids "+target); got != "Succeeded" {
+		if got := text("deploymentTargets[].instanceTarget.status",
+			"deploy batch-get-deployment-targets --deployment-id "+id+" --target-ids "+target); got != "Succeeded" {
 			t.Error(got)
 		}
 		// The instance without an agent lets a deployment wait, which can be stopped.
-		run("deploy create-deployment-group" + app + "--deployment-group-name idle --on-premises-instance-tag-filters Key=role,Value=idle,Type=KEY_AND_VALUE --service-role-arn " + role)
+		run("deploy create-deployment-group" + app +
+			"--deployment-group-name idle --on-premises-instance-tag-filters Key=role,Value=idle,Type=KEY_AND_VALUE " +
+			"--service-role-arn " + role)
 		idle := text("deploymentId", "deploy create-deployment"+app+"--deployment-group-name idle"+revision)
 		run("deploy stop-deployment --deployment-id " + idle)
 		_, err := f.awsFails("deploy", "continue-deployment", "--deployment-id", id)
@@ -399,8 +476,10 @@ func TestBundleByTheCLI(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, content := range map[string]string{"page.txt": "one\n", "sub/more.txt": "two\n", "gone.txt": "", "hook.sh": "#!/bin/sh\necho \"hook of $DEPLOYMENT_ID\"\n",
-		"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: /\n    destination: /srv/web\nfile_exists_behavior: OVERWRITE\nhooks:\n  AfterInstall:\n    - location: hook.sh\n"} {
+	for name, content := range map[string]string{"page.txt": "one\n", "sub/more.txt": "two\n", "gone.txt": "",
+		"hook.sh": "#!/bin/sh\necho \"hook of $DEPLOYMENT_ID\"\n",
+		"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: /\n    destination: " +
+			"/srv/web\nfile_exists_behavior: OVERWRITE\nhooks:\n  AfterInstall:\n    - location: hook.sh\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -408,7 +487,8 @@ func TestBundleByTheCLI(t *testing.T) {
 	i.command("s3 mb s3://bundles")
 	i.command("s3 sync --only-show-errors " + dir + " s3://bundles/tree")
 	i.command("s3 cp --only-show-errors " + dir + "/page.txt s3://bundles/tree/copy.txt")
-	has(t, i.command("s3 ls --recursive s3://bundles/tree/"), "tree/appspec.yml", "tree/copy.txt", "tree/sub/more.txt", "tree/gone.txt")
+	has(t, i.command("s3 ls --recursive s3://bundles/tree/"), "tree/appspec.yml", "tree/copy.txt", "tree/sub/more.txt",
+		"tree/gone.txt")
 	if got := i.command("s3 cp s3://bundles/tree/copy.txt -"); got != "one" {
 		t.Errorf("s3 cp: %q", got)
 	}
@@ -419,7 +499,8 @@ func TestBundleByTheCLI(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.command("s3 sync --delete --only-show-errors " + dir + " s3://bundles/tree")
-	if out := i.command("s3 ls s3://bundles/tree/"); strings.Contains(out, "copy.txt") || strings.Contains(out, "gone.txt") || !strings.Contains(out, "page.txt") {
+	if out := i.command("s3 ls s3://bundles/tree/"); strings.Contains(out, "copy.txt") ||
+		strings.Contains(out, "gone.txt") || !strings.Contains(out, "page.txt") {
 		t.Errorf("sync --delete left\n%s", out)
 	}
 	i.command("s3 rm --recursive --quiet s3://bundles/tree")
@@ -428,16 +509,23 @@ func TestBundleByTheCLI(t *testing.T) {
 	}
 
 	i.command("deploy create-application --application-name web")
-	i.command("deploy create-deployment-group --application-name web --deployment-group-name production --on-premises-instance-tag-filters Key=service,Value=web,Type=KEY_AND_VALUE --service-role-arn " + role)
+	i.command(
+		"deploy create-deployment-group --application-name web --deployment-group-name production " +
+			"--on-premises-instance-tag-filters Key=service,Value=web,Type=KEY_AND_VALUE --service-role-arn " + role)
 	// It prints how to deploy what it pushed.
-	pushed := i.command("deploy push --application-name web --s3-location s3://bundles/web.zip --description first --source " + dir)
+	pushed := i.command(
+		"deploy push --application-name web --s3-location s3://bundles/web.zip --description first --source " + dir)
 	_, words, ok := strings.Cut(pushed, "aws deploy create-deployment")
 	if !ok {
 		t.Fatalf("aws deploy push printed %s", pushed)
 	}
-	id := i.text("deploymentId", "deploy create-deployment"+strings.NewReplacer("<deployment-group-name>", "production", "<deployment-config-name>", "CodeDeployDefault.AllAtOnce", "<description>", "by-hand").Replace(words))
+	id := i.text("deploymentId",
+		"deploy create-deployment"+
+			strings.NewReplacer("<deployment-group-name>", "production", "<deployment-config-name>",
+				"CodeDeployDefault.AllAtOnce", "<description>", "by-hand").Replace(words))
 	eventually(t, "the deployment's end", func() error { // the CLI's own waiter looks every 15 seconds only
-		if got := i.text("deploymentInfo.status", "deploy get-deployment --deployment-id "+id); got != "Succeeded" && got != "Failed" {
+		if got := i.text("deploymentInfo.status", "deploy get-deployment --deployment-id "+id); got != "Succeeded" &&
+			got != "Failed" {
 			return errors.New(got)
 		}
 		return nil

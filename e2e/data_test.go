@@ -20,7 +20,8 @@ func (i *instance) repositories() []string {
 
 func (i *instance) createRepository(name string) {
 	i.t.Helper()
-	if _, err := codecommit.NewFromConfig(i.sdk()).CreateRepository(i.t.Context(), &codecommit.CreateRepositoryInput{RepositoryName: &name}); err != nil {
+	if _, err := codecommit.NewFromConfig(i.sdk()).CreateRepository(i.t.Context(),
+		&codecommit.CreateRepositoryInput{RepositoryName: &name}); err != nil {
 		i.t.Fatal(err)
 	}
 }
@@ -55,7 +56,8 @@ func TestDataBelongsToDatabase(t *testing.T) {
 	foreign := must(os.ReadFile(filepath.Join(other.data, "slipway.db")))(t)
 	write(t, database, foreign)
 	i.refusesToStart()
-	if out, err := i.slipway("doctor", "--data", i.data); err == nil || !strings.Contains(out, "✗ identity") || !strings.Contains(out, "the database does not know") {
+	if out, err := i.slipway("doctor", "--data", i.data); err == nil || !strings.Contains(out, "✗ identity") ||
+		!strings.Contains(out, "the database does not know") {
 		t.Errorf("the doctor: %v\n%s", err, out)
 	}
 

@@ -29,18 +29,21 @@ import (
 func certificate(t testing.TB, hosts ...string) (body, key string) {
 	t.Helper()
 	private := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts, NotBefore: time.Now().Add(-time.Hour),
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()),
+		Subject: pkix.Name{CommonName: hosts[0]}, DNSNames: hosts, NotBefore: time.Now().Add(-time.Hour),
 		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
 	der := must(x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private))(t)
 	keyDER := must(x509.MarshalECPrivateKey(private))(t)
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})), string(
+		pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER}))
 }
 
 // upload gives a certificate an ARN.
 func (i *instance) upload(name string, hosts ...string) (arn, body string) {
 	i.t.Helper()
 	body, key := certificate(i.t, hosts...)
-	out := must(iam.NewFromConfig(i.sdk()).UploadServerCertificate(i.t.Context(), &iam.UploadServerCertificateInput{ServerCertificateName: &name, CertificateBody: &body, PrivateKey: &key}))(i.t)
+	out := must(iam.NewFromConfig(i.sdk()).UploadServerCertificate(i.t.Context(),
+		&iam.UploadServerCertificateInput{ServerCertificateName: &name, CertificateBody: &body, PrivateKey: &key}))(i.t)
 	return *out.ServerCertificateMetadata.Arn, body
 }
 
@@ -51,7 +54,9 @@ func portOf(t testing.TB, address string) int32 {
 }
 
 func fixed(body string) []types.Action {
-	return []types.Action{{Type: types.ActionTypeEnumFixedResponse, FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"), ContentType: aws.String("text/plain"), MessageBody: &body}}}
+	return []types.Action{{Type: types.ActionTypeEnumFixedResponse,
+		FixedResponseConfig: &types.FixedResponseActionConfig{StatusCode: aws.String("200"),
+			ContentType: aws.String("text/plain"), MessageBody: &body}}}
 }
 
 func TestServerCertificates(t *testing.T) {
@@ -62,13 +67,16 @@ func TestServerCertificates(t *testing.T) {
 	if want := "arn:aws:iam::" + account + ":server-certificate/web"; arn != want {
 		t.Errorf("ARN %s, want %s", arn, want)
 	}
-	got := must(c.GetServerCertificate(ctx, &iam.GetServerCertificateInput{ServerCertificateName: aws.String("web")}))(t).ServerCertificate
-	if strings.TrimSpace(*got.CertificateBody) != strings.TrimSpace(body) || got.ServerCertificateMetadata.Expiration.Before(time.Now()) {
+	got := must(c.GetServerCertificate(ctx,
+		&iam.GetServerCertificateInput{ServerCertificateName: aws.String("web")}))(t).ServerCertificate
+	if strings.TrimSpace(*got.CertificateBody) != strings.TrimSpace(body) ||
+		got.ServerCertificateMetadata.Expiration.Before(time.Now()) {
 		t.Errorf("%+v", got)
 	}
 	i.upload("api", "api.example.com")
 	var names []string
-	for p := iam.NewListServerCertificatesPaginator(c, &iam.ListServerCertificatesInput{MaxItems: aws.Int32(1)}); p.HasMorePages(); {
+	for p := iam.NewListServerCertificatesPaginator(c,
+		&iam.ListServerCertificatesInput{MaxItems: aws.Int32(1)}); p.HasMorePages(); {
 		for _, m := range must(p.NextPage(ctx))(t).ServerCertificateMetadataList {
 			names = append(names, *m.ServerCertificateName)
 		}
@@ -79,14 +87,17 @@ func TestServerCertificates(t *testing.T) {
 	b1, _ := certificate(t, "a")
 	_, k2 := certificate(t, "a")
 	for code, in := range map[string]*iam.UploadServerCertificateInput{
-		"KeyPairMismatch":      {ServerCertificateName: aws.String("x"), CertificateBody: &b1, PrivateKey: &k2},
-		"MalformedCertificate": {ServerCertificateName: aws.String("x"), CertificateBody: aws.String("nonsense"), PrivateKey: &k2},
+		"KeyPairMismatch": {ServerCertificateName: aws.String("x"), CertificateBody: &b1, PrivateKey: &k2},
+		"MalformedCertificate": {ServerCertificateName: aws.String("x"), CertificateBody: aws.String("nonsense"),
+			PrivateKey: &k2},
 	} {
 		_, err := c.UploadServerCertificate(ctx, in)
 		says(t, err, code)
 	}
 	b, k := certificate(t, "web.example.com")
-	_, err := c.UploadServerCertificate(ctx, &iam.UploadServerCertificateInput{ServerCertificateName: aws.String("web"), CertificateBody: &b, PrivateKey: &k})
+	_, err := c.UploadServerCertificate(ctx,
+		&iam.UploadServerCertificateInput{ServerCertificateName: aws.String("web"), CertificateBody: &b,
+			PrivateKey: &k})
 	says(t, err, "EntityAlreadyExists")
 	must(c.DeleteServerCertificate(ctx, &iam.DeleteServerCertificateInput{ServerCertificateName: aws.String("api")}))(t)
 	_, err = c.GetServerCertificate(ctx, &iam.GetServerCertificateInput{ServerCertificateName: aws.String("api")})
@@ -99,19 +110,26 @@ func TestLoadBalancerOperations(t *testing.T) {
 	i := up(t, "--metrics", free(t))
 	ctx, c := t.Context(), elb.NewFromConfig(i.sdk())
 
-	lb := must(c.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: []string{"subnet-1", "subnet-2"}, SecurityGroups: []string{"sg-1"},
-		Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("web")}}}))(t).LoadBalancers[0]
-	if !strings.HasPrefix(*lb.LoadBalancerArn, "arn:aws:elasticloadbalancing:"+region+":"+account+":loadbalancer/app/web/") || *lb.DNSName != "127.0.0.1" || len(lb.AvailabilityZones) != 2 ||
-		lb.Type != types.LoadBalancerTypeEnumApplication || lb.Scheme != types.LoadBalancerSchemeEnumInternetFacing || lb.CreatedTime == nil {
+	lb := must(c.CreateLoadBalancer(ctx,
+		&elb.CreateLoadBalancerInput{Name: aws.String("web"), Subnets: []string{"subnet-1", "subnet-2"},
+			SecurityGroups: []string{"sg-1"},
+			Tags:           []types.Tag{{Key: aws.String("team"), Value: aws.String("web")}}}))(t).LoadBalancers[0]
+	if !strings.HasPrefix(*lb.LoadBalancerArn,
+		"arn:aws:elasticloadbalancing:"+region+":"+account+":loadbalancer/app/web/") || *lb.DNSName != "127.0.0.1" ||
+		len(lb.AvailabilityZones) != 2 ||
+		lb.Type != types.LoadBalancerTypeEnumApplication || lb.Scheme != types.LoadBalancerSchemeEnumInternetFacing ||
+		lb.CreatedTime == nil {
 		t.Errorf("created %+v", lb)
 	}
 	again := must(c.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web")}))(t).LoadBalancers[0]
 	if *again.LoadBalancerArn != *lb.LoadBalancerArn {
 		t.Error("a second load balancer of the name")
 	}
-	_, err := c.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("web"), Scheme: types.LoadBalancerSchemeEnumInternal})
+	_, err := c.CreateLoadBalancer(ctx,
+		&elb.CreateLoadBalancerInput{Name: aws.String("web"), Scheme: types.LoadBalancerSchemeEnumInternal})
 	says(t, err, "DuplicateLoadBalancerName")
-	for _, kind := range []types.LoadBalancerTypeEnum{types.LoadBalancerTypeEnumNetwork, types.LoadBalancerTypeEnumGateway} {
+	for _, kind := range []types.LoadBalancerTypeEnum{types.LoadBalancerTypeEnumNetwork,
+		types.LoadBalancerTypeEnumGateway} {
 		_, err = c.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("n"), Type: kind})
 		says(t, err, "InvalidConfigurationRequest")
 		says(t, err, "Slipway does not do this: a "+string(kind)+" load balancer")
@@ -120,7 +138,9 @@ func TestLoadBalancerOperations(t *testing.T) {
 		_, err = c.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: &name})
 		says(t, err, "ValidationError")
 	}
-	if err := elb.NewLoadBalancerAvailableWaiter(c, func(o *elb.LoadBalancerAvailableWaiterOptions) { o.MinDelay = 50 * time.Millisecond }).Wait(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web"}}, time.Minute); err != nil {
+	if err := elb.NewLoadBalancerAvailableWaiter(
+		c, func(o *elb.LoadBalancerAvailableWaiterOptions) { o.MinDelay = 50 * time.Millisecond }).Wait(ctx,
+		&elb.DescribeLoadBalancersInput{Names: []string{"web"}}, time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	_, err = c.DescribeLoadBalancers(ctx, &elb.DescribeLoadBalancersInput{Names: []string{"web", "other"}})
@@ -131,14 +151,18 @@ func TestLoadBalancerOperations(t *testing.T) {
 
 	must(c.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
 	must(c.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: lb.LoadBalancerArn}))(t)
-	if err := elb.NewLoadBalancersDeletedWaiter(c, func(o *elb.LoadBalancersDeletedWaiterOptions) { o.MinDelay = 50 * time.Millisecond }).Wait(ctx, &elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{*lb.LoadBalancerArn}}, time.Minute); err != nil {
+	if err := elb.NewLoadBalancersDeletedWaiter(
+		c, func(o *elb.LoadBalancersDeletedWaiterOptions) { o.MinDelay = 50 * time.Millisecond }).Wait(ctx,
+		&elb.DescribeLoadBalancersInput{LoadBalancerArns: []string{*lb.LoadBalancerArn}}, time.Minute); err != nil {
 		t.Error(err)
 	}
 	limits := must(c.DescribeAccountLimits(ctx, &elb.DescribeAccountLimitsInput{}))(t)
-	if !slices.ContainsFunc(limits.Limits, func(l types.Limit) bool { return *l.Name == "target-groups" && *l.Max == "3000" }) {
+	if !slices.ContainsFunc(
+		limits.Limits, func(l types.Limit) bool { return *l.Name == "target-groups" && *l.Max == "3000" }) {
 		t.Errorf("limits %+v", limits.Limits)
 	}
-	policies := must(c.DescribeSSLPolicies(ctx, &elb.DescribeSSLPoliciesInput{Names: []string{"ELBSecurityPolicy-TLS13-1-2-2021-06"}}))(t)
+	policies := must(c.DescribeSSLPolicies(ctx,
+		&elb.DescribeSSLPoliciesInput{Names: []string{"ELBSecurityPolicy-TLS13-1-2-2021-06"}}))(t)
 	if len(policies.SslPolicies) != 1 || !slices.Contains(policies.SslPolicies[0].SslProtocols, "TLSv1.3") {
 		t.Errorf("policies %+v", policies.SslPolicies)
 	}
@@ -148,49 +172,76 @@ func TestLoadBalancerOperations(t *testing.T) {
 
 func operationsOnGroups(t *testing.T, c *elb.Client, lb types.LoadBalancer) {
 	ctx := t.Context()
-	g := must(c.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("spare"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8000), TargetType: types.TargetTypeEnumIp, VpcId: aws.String("vpc-1")}))(t).TargetGroups[0]
-	if *g.HealthCheckPath != "/" || *g.HealthCheckIntervalSeconds != 30 || *g.HealthCheckTimeoutSeconds != 5 || *g.HealthyThresholdCount != 5 || *g.UnhealthyThresholdCount != 2 ||
-		*g.Matcher.HttpCode != "200" || *g.HealthCheckPort != "traffic-port" || *g.ProtocolVersion != "HTTP1" || len(g.LoadBalancerArns) != 0 {
+	g := must(c.CreateTargetGroup(ctx,
+		&elb.CreateTargetGroupInput{Name: aws.String("spare"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8000),
+			TargetType: types.TargetTypeEnumIp, VpcId: aws.String("vpc-1")}))(t).TargetGroups[0]
+	if *g.HealthCheckPath != "/" || *g.HealthCheckIntervalSeconds != 30 || *g.HealthCheckTimeoutSeconds != 5 ||
+		*g.HealthyThresholdCount != 5 || *g.UnhealthyThresholdCount != 2 ||
+		*g.Matcher.HttpCode != "200" || *g.HealthCheckPort != "traffic-port" || *g.ProtocolVersion != "HTTP1" ||
+		len(g.LoadBalancerArns) != 0 {
 		t.Errorf("not Elastic Load Balancing's defaults: %+v", g)
 	}
-	for _, in := range []elb.CreateTargetGroupInput{{TargetType: types.TargetTypeEnumInstance, Protocol: types.ProtocolEnumHttp}, {TargetType: types.TargetTypeEnumLambda}, {TargetType: types.TargetTypeEnumAlb, Protocol: types.ProtocolEnumTcp},
-		{Protocol: types.ProtocolEnumHttp}, {TargetType: types.TargetTypeEnumIp, Protocol: types.ProtocolEnumTcp}, {TargetType: types.TargetTypeEnumIp, Protocol: types.ProtocolEnumGeneve}} {
+	for _, in := range []elb.CreateTargetGroupInput{{TargetType: types.TargetTypeEnumInstance,
+		Protocol: types.ProtocolEnumHttp}, {TargetType: types.TargetTypeEnumLambda},
+		{TargetType: types.TargetTypeEnumAlb, Protocol: types.ProtocolEnumTcp},
+		{Protocol: types.ProtocolEnumHttp}, {TargetType: types.TargetTypeEnumIp, Protocol: types.ProtocolEnumTcp},
+		{TargetType: types.TargetTypeEnumIp, Protocol: types.ProtocolEnumGeneve}} {
 		in.Name, in.Port = aws.String("refused"), aws.Int32(80)
 		_, err := c.CreateTargetGroup(ctx, &in)
 		says(t, err, "InvalidConfigurationRequest")
 	}
-	_, err := c.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String("spare"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8001), TargetType: types.TargetTypeEnumIp})
+	_, err := c.CreateTargetGroup(ctx,
+		&elb.CreateTargetGroupInput{Name: aws.String("spare"), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8001),
+			TargetType: types.TargetTypeEnumIp})
 	says(t, err, "DuplicateTargetGroupName")
-	m := must(c.ModifyTargetGroup(ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: g.TargetGroupArn, HealthCheckPath: aws.String("/health"), HealthCheckIntervalSeconds: aws.Int32(10), Matcher: &types.Matcher{HttpCode: aws.String("200-299")}}))(t)
+	m := must(c.ModifyTargetGroup(ctx,
+		&elb.ModifyTargetGroupInput{TargetGroupArn: g.TargetGroupArn, HealthCheckPath: aws.String("/health"),
+			HealthCheckIntervalSeconds: aws.Int32(10), Matcher: &types.Matcher{HttpCode: aws.String("200-299")}}))(t)
 	if *m.TargetGroups[0].HealthCheckPath != "/health" || *m.TargetGroups[0].HealthCheckTimeoutSeconds != 5 {
 		t.Errorf("modified %+v", m.TargetGroups[0])
 	}
-	_, err = c.ModifyTargetGroup(ctx, &elb.ModifyTargetGroupInput{TargetGroupArn: g.TargetGroupArn, Matcher: &types.Matcher{HttpCode: aws.String("600")}})
+	_, err = c.ModifyTargetGroup(ctx,
+		&elb.ModifyTargetGroupInput{TargetGroupArn: g.TargetGroupArn,
+			Matcher: &types.Matcher{HttpCode: aws.String("600")}})
 	says(t, err, "ValidationError")
 
-	must(c.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: g.TargetGroupArn, Targets: []types.TargetDescription{{Id: aws.String("127.0.0.1")}, {Id: aws.String("127.0.0.1"), Port: aws.Int32(8002)}}}))(t)
+	must(c.RegisterTargets(ctx,
+		&elb.RegisterTargetsInput{TargetGroupArn: g.TargetGroupArn,
+			Targets: []types.TargetDescription{{Id: aws.String("127.0.0.1")},
+				{Id: aws.String("127.0.0.1"), Port: aws.Int32(8002)}}}))(t)
 	for _, id := range []string{"i-1234", "0.0.0.0", "::1", "host"} {
-		_, err = c.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: g.TargetGroupArn, Targets: []types.TargetDescription{{Id: &id}}})
+		_, err = c.RegisterTargets(ctx,
+			&elb.RegisterTargetsInput{TargetGroupArn: g.TargetGroupArn, Targets: []types.TargetDescription{{Id: &id}}})
 		says(t, err, "InvalidTarget")
 	}
-	h := must(c.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn}))(t).TargetHealthDescriptions
-	if len(h) != 2 || h[0].TargetHealth.State != types.TargetHealthStateEnumUnused || h[0].TargetHealth.Reason != types.TargetHealthReasonEnumNotInUse || *h[1].HealthCheckPort != "8002" {
+	h := must(c.DescribeTargetHealth(ctx,
+		&elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn}))(t).TargetHealthDescriptions
+	if len(h) != 2 || h[0].TargetHealth.State != types.TargetHealthStateEnumUnused ||
+		h[0].TargetHealth.Reason != types.TargetHealthReasonEnumNotInUse || *h[1].HealthCheckPort != "8002" {
 		t.Errorf("health of an unused group %+v", h)
 	}
-	h = must(c.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn, Targets: []types.TargetDescription{{Id: aws.String("10.0.0.9")}}}))(t).TargetHealthDescriptions
+	h = must(c.DescribeTargetHealth(ctx,
+		&elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn,
+			Targets: []types.TargetDescription{{Id: aws.String("10.0.0.9")}}}))(t).TargetHealthDescriptions
 	if len(h) != 1 || h[0].TargetHealth.Reason != types.TargetHealthReasonEnumNotRegistered {
 		t.Errorf("health of a stranger %+v", h)
 	}
-	must(c.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: g.TargetGroupArn, Targets: []types.TargetDescription{{Id: aws.String("127.0.0.1")}, {Id: aws.String("10.0.0.9")}}}))(t)
-	if h := must(c.DescribeTargetHealth(ctx, &elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn}))(t).TargetHealthDescriptions; len(h) != 0 {
+	must(c.DeregisterTargets(ctx,
+		&elb.DeregisterTargetsInput{TargetGroupArn: g.TargetGroupArn,
+			Targets: []types.TargetDescription{{Id: aws.String("127.0.0.1")}, {Id: aws.String("10.0.0.9")}}}))(t)
+	if h := must(c.DescribeTargetHealth(ctx,
+		&elb.DescribeTargetHealthInput{TargetGroupArn: g.TargetGroupArn}))(t).TargetHealthDescriptions; len(h) != 0 {
 		t.Errorf("left after deregistration: %+v", h)
 	}
 
 	for n := range 4 {
-		must(c.CreateTargetGroup(ctx, &elb.CreateTargetGroupInput{Name: aws.String(fmt.Sprintf("page-%d", n)), Protocol: types.ProtocolEnumHttp, Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp}))(t)
+		must(c.CreateTargetGroup(ctx,
+			&elb.CreateTargetGroupInput{Name: aws.String(fmt.Sprintf("page-%d", n)), Protocol: types.ProtocolEnumHttp,
+				Port: aws.Int32(80), TargetType: types.TargetTypeEnumIp}))(t)
 	}
 	pages, seen := 0, 0
-	for p := elb.NewDescribeTargetGroupsPaginator(c, &elb.DescribeTargetGroupsInput{PageSize: aws.Int32(2)}); p.HasMorePages(); pages++ {
+	for p := elb.NewDescribeTargetGroupsPaginator(c,
+		&elb.DescribeTargetGroupsInput{PageSize: aws.Int32(2)}); p.HasMorePages(); pages++ {
 		seen += len(must(p.NextPage(ctx))(t).TargetGroups)
 	}
 	if pages != 3 || seen != 5 {
@@ -205,47 +256,77 @@ func operationsOnGroups(t *testing.T, c *elb.Client, lb types.LoadBalancer) {
 
 func operationsOnListeners(t *testing.T, i *instance, c *elb.Client, lb types.LoadBalancer) {
 	ctx, port := t.Context(), portOf(t, free(t))
-	group := must(c.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{"page-0"}}))(t).TargetGroups[0]
+	group := must(c.DescribeTargetGroups(ctx,
+		&elb.DescribeTargetGroupsInput{Names: []string{"page-0"}}))(t).TargetGroups[0]
 	forward := []types.Action{{Type: types.ActionTypeEnumForward, TargetGroupArn: group.TargetGroupArn}}
-	l := must(c.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: &port, Protocol: types.ProtocolEnumHttp, DefaultActions: forward}))(t).Listeners[0]
-	if a := l.DefaultActions[0]; *a.TargetGroupArn != *group.TargetGroupArn || len(a.ForwardConfig.TargetGroups) != 1 || *a.ForwardConfig.TargetGroups[0].Weight != 1 || *a.ForwardConfig.TargetGroupStickinessConfig.Enabled {
+	l := must(c.CreateListener(ctx,
+		&elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: &port, Protocol: types.ProtocolEnumHttp,
+			DefaultActions: forward}))(t).Listeners[0]
+	if a := l.DefaultActions[0]; *a.TargetGroupArn != *group.TargetGroupArn || len(a.ForwardConfig.TargetGroups) != 1 ||
+		*a.ForwardConfig.TargetGroups[0].Weight != 1 || *a.ForwardConfig.TargetGroupStickinessConfig.Enabled {
 		t.Errorf("a forward action as described: %+v", a)
 	}
-	_, err := c.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: &port, Protocol: types.ProtocolEnumHttp, DefaultActions: forward})
+	_, err := c.CreateListener(ctx,
+		&elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: &port, Protocol: types.ProtocolEnumHttp,
+			DefaultActions: forward})
 	says(t, err, "DuplicateListener")
-	_, err = c.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: aws.Int32(1), Protocol: types.ProtocolEnumTcp, DefaultActions: forward})
+	_, err = c.CreateListener(ctx,
+		&elb.CreateListenerInput{LoadBalancerArn: lb.LoadBalancerArn, Port: aws.Int32(1),
+			Protocol: types.ProtocolEnumTcp, DefaultActions: forward})
 	says(t, err, "listeners of the protocol TCP")
 	_, err = c.DeleteTargetGroup(ctx, &elb.DeleteTargetGroupInput{TargetGroupArn: group.TargetGroupArn})
 	says(t, err, "ResourceInUse")
-	other := must(c.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: aws.String("other")}))(t).LoadBalancers[0]
-	_, err = c.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: other.LoadBalancerArn, Port: aws.Int32(2), Protocol: types.ProtocolEnumHttp, DefaultActions: forward})
+	other := must(c.CreateLoadBalancer(ctx,
+		&elb.CreateLoadBalancerInput{Name: aws.String("other")}))(t).LoadBalancers[0]
+	_, err = c.CreateListener(ctx,
+		&elb.CreateListenerInput{LoadBalancerArn: other.LoadBalancerArn, Port: aws.Int32(2),
+			Protocol: types.ProtocolEnumHttp, DefaultActions: forward})
 	says(t, err, "TargetGroupAssociationLimit")
 	must(c.DeleteLoadBalancer(ctx, &elb.DeleteLoadBalancerInput{LoadBalancerArn: other.LoadBalancerArn}))(t)
-	if got := must(c.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{LoadBalancerArn: lb.LoadBalancerArn}))(t).TargetGroups; len(got) != 1 || got[0].LoadBalancerArns[0] != *lb.LoadBalancerArn {
+	if got := must(c.DescribeTargetGroups(ctx,
+		&elb.DescribeTargetGroupsInput{LoadBalancerArn: lb.LoadBalancerArn}))(t).TargetGroups; len(got) != 1 ||
+		got[0].LoadBalancerArns[0] != *lb.LoadBalancerArn {
 		t.Errorf("groups of the load balancer: %+v", got)
 	}
 
 	first, _ := i.upload("first", "first.example.com")
 	second, _ := i.upload("second", "second.example.com")
-	m := must(c.ModifyListener(ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn, Protocol: types.ProtocolEnumHttps, Certificates: []types.Certificate{{CertificateArn: &first}}, DefaultActions: fixed("hello")}))(t).Listeners[0]
-	if *m.SslPolicy != "ELBSecurityPolicy-TLS13-1-2-2021-06" || *m.Certificates[0].CertificateArn != first || m.DefaultActions[0].Type != types.ActionTypeEnumFixedResponse {
+	m := must(c.ModifyListener(ctx,
+		&elb.ModifyListenerInput{ListenerArn: l.ListenerArn, Protocol: types.ProtocolEnumHttps,
+			Certificates: []types.Certificate{{CertificateArn: &first}}, DefaultActions: fixed("hello")}))(
+		t).Listeners[0]
+	if *m.SslPolicy != "ELBSecurityPolicy-TLS13-1-2-2021-06" || *m.Certificates[0].CertificateArn != first ||
+		m.DefaultActions[0].Type != types.ActionTypeEnumFixedResponse {
 		t.Errorf("modified %+v", m)
 	}
-	_, err = c.ModifyListener(ctx, &elb.ModifyListenerInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: aws.String("arn:aws:acm:eu-north-1:1:certificate/x")}}})
+	_, err = c.ModifyListener(ctx,
+		&elb.ModifyListenerInput{ListenerArn: l.ListenerArn,
+			Certificates: []types.Certificate{{CertificateArn: aws.String("arn:aws:acm:eu-north-1:1:certificate/x")}}})
 	says(t, err, "CertificateNotFound")
-	must(c.AddListenerCertificates(ctx, &elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: &second}}}))(t)
-	_, err = iam.NewFromConfig(i.sdk()).DeleteServerCertificate(ctx, &iam.DeleteServerCertificateInput{ServerCertificateName: aws.String("second")})
+	must(c.AddListenerCertificates(ctx,
+		&elb.AddListenerCertificatesInput{ListenerArn: l.ListenerArn,
+			Certificates: []types.Certificate{{CertificateArn: &second}}}))(t)
+	_, err = iam.NewFromConfig(i.sdk()).DeleteServerCertificate(ctx,
+		&iam.DeleteServerCertificateInput{ServerCertificateName: aws.String("second")})
 	says(t, err, "DeleteConflict")
-	certificates := must(c.DescribeListenerCertificates(ctx, &elb.DescribeListenerCertificatesInput{ListenerArn: l.ListenerArn}))(t).Certificates
+	certificates := must(c.DescribeListenerCertificates(ctx,
+		&elb.DescribeListenerCertificatesInput{ListenerArn: l.ListenerArn}))(t).Certificates
 	if len(certificates) != 2 || !*certificates[0].IsDefault || *certificates[1].CertificateArn != second {
 		t.Errorf("certificates %+v", certificates)
 	}
-	must(c.RemoveListenerCertificates(ctx, &elb.RemoveListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: &second}}}))(t)
-	_, err = c.RemoveListenerCertificates(ctx, &elb.RemoveListenerCertificatesInput{ListenerArn: l.ListenerArn, Certificates: []types.Certificate{{CertificateArn: &first}}})
+	must(c.RemoveListenerCertificates(ctx,
+		&elb.RemoveListenerCertificatesInput{ListenerArn: l.ListenerArn,
+			Certificates: []types.Certificate{{CertificateArn: &second}}}))(t)
+	_, err = c.RemoveListenerCertificates(ctx,
+		&elb.RemoveListenerCertificatesInput{ListenerArn: l.ListenerArn,
+			Certificates: []types.Certificate{{CertificateArn: &first}}})
 	says(t, err, "OperationNotPermitted")
 	operationsOnRules(t, c, l)
 
-	a := must(c.ModifyListenerAttributes(ctx, &elb.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn, Attributes: []types.ListenerAttribute{{Key: aws.String("routing.http.response.server.enabled"), Value: aws.String("false")}}}))(t)
+	a := must(c.ModifyListenerAttributes(ctx,
+		&elb.ModifyListenerAttributesInput{ListenerArn: l.ListenerArn,
+			Attributes: []types.ListenerAttribute{{Key: aws.String("routing.http.response.server.enabled"),
+				Value: aws.String("false")}}}))(t)
 	b := must(c.DescribeListenerAttributes(ctx, &elb.DescribeListenerAttributesInput{ListenerArn: l.ListenerArn}))(t)
 	if *a.Attributes[0].Value != "false" || *b.Attributes[0].Value != "false" {
 		t.Errorf("attributes %+v %+v", a.Attributes, b.Attributes)
@@ -253,7 +334,8 @@ func operationsOnListeners(t *testing.T, i *instance, c *elb.Client, lb types.Lo
 	must(c.DeleteListener(ctx, &elb.DeleteListenerInput{ListenerArn: l.ListenerArn}))(t)
 	_, err = c.DescribeListeners(ctx, &elb.DescribeListenersInput{ListenerArns: []string{*l.ListenerArn}})
 	says(t, err, "ListenerNotFound")
-	if left := must(c.DescribeListeners(ctx, &elb.DescribeListenersInput{LoadBalancerArn: lb.LoadBalancerArn}))(t).Listeners; len(left) != 0 {
+	if left := must(c.DescribeListeners(ctx,
+		&elb.DescribeListenersInput{LoadBalancerArn: lb.LoadBalancerArn}))(t).Listeners; len(left) != 0 {
 		t.Errorf("left: %+v", left)
 	}
 }
@@ -261,33 +343,59 @@ func operationsOnListeners(t *testing.T, i *instance, c *elb.Client, lb types.Lo
 func operationsOnRules(t *testing.T, c *elb.Client, l types.Listener) {
 	ctx := t.Context()
 	path := func(p string) []types.RuleCondition {
-		return []types.RuleCondition{{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{Values: []string{p}}}}
+		return []types.RuleCondition{{Field: aws.String("path-pattern"),
+			PathPatternConfig: &types.PathPatternConditionConfig{Values: []string{p}}}}
 	}
-	one := must(c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(10), Conditions: path("/a/*"), Actions: fixed("a")}))(t).Rules[0]
-	two := must(c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(20), Conditions: path("/b/*"), Actions: fixed("b")}))(t).Rules[0]
-	if *one.Priority != "10" || *one.IsDefault || !slices.Equal(one.Conditions[0].Values, []string{"/a/*"}) || len(one.Conditions[0].PathPatternConfig.Values) != 1 {
+	one := must(c.CreateRule(ctx,
+		&elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(10), Conditions: path("/a/*"),
+			Actions: fixed("a")}))(t).Rules[0]
+	two := must(c.CreateRule(ctx,
+		&elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(20), Conditions: path("/b/*"),
+			Actions: fixed("b")}))(t).Rules[0]
+	if *one.Priority != "10" || *one.IsDefault || !slices.Equal(one.Conditions[0].Values, []string{"/a/*"}) ||
+		len(one.Conditions[0].PathPatternConfig.Values) != 1 {
 		t.Errorf("created %+v", one)
 	}
-	_, err := c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(10), Conditions: path("/c/*"), Actions: fixed("c")})
+	_, err := c.CreateRule(ctx,
+		&elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(10), Conditions: path("/c/*"),
+			Actions: fixed("c")})
 	says(t, err, "PriorityInUse")
-	_, err = c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Conditions: path("/c/*"), Actions: []types.Action{{Type: types.ActionTypeEnumAuthenticateOidc,
-		AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{AuthorizationEndpoint: aws.String("https://a"), ClientId: aws.String("c"), Issuer: aws.String("i"), TokenEndpoint: aws.String("t"), UserInfoEndpoint: aws.String("u")}}}})
+	_, err = c.CreateRule(ctx,
+		&elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Conditions: path("/c/*"),
+			Actions: []types.Action{{Type: types.ActionTypeEnumAuthenticateOidc,
+				AuthenticateOidcConfig: &types.AuthenticateOidcActionConfig{
+					AuthorizationEndpoint: aws.String("https://a"), ClientId: aws.String("c"), Issuer: aws.String("i"),
+					TokenEndpoint: aws.String("t"), UserInfoEndpoint: aws.String("u"),
+				}}}})
 	says(t, err, "actions of the type authenticate-oidc")
-	_, err = c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Conditions: path("/c/*"), Actions: fixed("c"),
-		Transforms: []types.RuleTransform{{Type: types.TransformTypeEnumUrlRewrite}}})
+	_, err = c.CreateRule(ctx,
+		&elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Conditions: path("/c/*"),
+			Actions:    fixed("c"),
+			Transforms: []types.RuleTransform{{Type: types.TransformTypeEnumUrlRewrite}}})
 	says(t, err, "Slipway does not do this: transforms of a rule")
-	_, err = c.CreateRule(ctx, &elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Actions: fixed("c"), Conditions: []types.RuleCondition{
-		{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{RegexValues: []string{"^/c"}}}}})
+	_, err = c.CreateRule(ctx,
+		&elb.CreateRuleInput{ListenerArn: l.ListenerArn, Priority: aws.Int32(11), Actions: fixed("c"),
+			Conditions: []types.RuleCondition{
+				{Field: aws.String("path-pattern"),
+					PathPatternConfig: &types.PathPatternConditionConfig{RegexValues: []string{"^/c"}}}}})
 	says(t, err, "Slipway does not do this: regular expressions in a condition")
-	_, err = c.SetRulePriorities(ctx, &elb.SetRulePrioritiesInput{RulePriorities: []types.RulePriorityPair{{RuleArn: one.RuleArn, Priority: aws.Int32(20)}}})
+	_, err = c.SetRulePriorities(ctx,
+		&elb.SetRulePrioritiesInput{
+			RulePriorities: []types.RulePriorityPair{{RuleArn: one.RuleArn, Priority: aws.Int32(20)}},
+		})
 	says(t, err, "PriorityInUse")
-	must(c.SetRulePriorities(ctx, &elb.SetRulePrioritiesInput{RulePriorities: []types.RulePriorityPair{{RuleArn: one.RuleArn, Priority: aws.Int32(20)}, {RuleArn: two.RuleArn, Priority: aws.Int32(10)}}}))(t)
+	must(c.SetRulePriorities(ctx,
+		&elb.SetRulePrioritiesInput{
+			RulePriorities: []types.RulePriorityPair{{RuleArn: one.RuleArn, Priority: aws.Int32(20)},
+				{RuleArn: two.RuleArn, Priority: aws.Int32(10)}},
+		}))(t)
 	rules := must(c.DescribeRules(ctx, &elb.DescribeRulesInput{ListenerArn: l.ListenerArn}))(t).Rules
 	if len(rules) != 3 || *rules[0].RuleArn != *two.RuleArn || *rules[2].Priority != "default" || !*rules[2].IsDefault {
 		t.Errorf("rules %+v", rules)
 	}
 	m := must(c.ModifyRule(ctx, &elb.ModifyRuleInput{RuleArn: one.RuleArn, Conditions: path("/z/*")}))(t).Rules[0]
-	if m.Conditions[0].Values[0] != "/z/*" || *m.Actions[0].FixedResponseConfig.MessageBody != "a" || *m.Priority != "20" {
+	if m.Conditions[0].Values[0] != "/z/*" || *m.Actions[0].FixedResponseConfig.MessageBody != "a" ||
+		*m.Priority != "20" {
 		t.Errorf("modified %+v", m)
 	}
 	_, err = c.ModifyRule(ctx, &elb.ModifyRuleInput{RuleArn: rules[2].RuleArn, Conditions: path("/z/*")})
@@ -303,19 +411,23 @@ func operationsOnAttributes(t *testing.T, c *elb.Client, lb types.LoadBalancer) 
 	ctx := t.Context()
 	get := func() map[string]string {
 		all := map[string]string{}
-		for _, a := range must(c.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn}))(t).Attributes {
+		for _, a := range must(c.DescribeLoadBalancerAttributes(ctx,
+			&elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn}))(t).Attributes {
 			all[*a.Key] = *a.Value
 		}
 		return all
 	}
 	set := func(key, value string) error {
-		_, err := c.ModifyLoadBalancerAttributes(ctx, &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn, Attributes: []types.LoadBalancerAttribute{{Key: &key, Value: &value}}})
+		_, err := c.ModifyLoadBalancerAttributes(ctx,
+			&elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: lb.LoadBalancerArn,
+				Attributes: []types.LoadBalancerAttribute{{Key: &key, Value: &value}}})
 		return err
 	}
 	if a := get(); a["idle_timeout.timeout_seconds"] != "60" || a["deletion_protection.enabled"] != "false" {
 		t.Errorf("defaults %v", a)
 	}
-	for key, value := range map[string]string{"idle_timeout.timeout_seconds": "5000", "nonsense": "1", "routing.http.xff_header_processing.mode": "maybe"} {
+	for key, value := range map[string]string{"idle_timeout.timeout_seconds": "5000", "nonsense": "1",
+		"routing.http.xff_header_processing.mode": "maybe"} {
 		says(t, set(key, value), "ValidationError")
 	}
 	says(t, set("access_logs.s3.enabled", "true"), "InvalidConfigurationRequest")
@@ -328,22 +440,35 @@ func operationsOnAttributes(t *testing.T, c *elb.Client, lb types.LoadBalancer) 
 			says(t, err, "OperationNotPermitted")
 		}
 	}
-	group := must(c.DescribeTargetGroups(ctx, &elb.DescribeTargetGroupsInput{Names: []string{"page-1"}}))(t).TargetGroups[0]
-	must(c.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: group.TargetGroupArn, Attributes: []types.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"), Value: aws.String("7")}}}))(t)
+	group := must(c.DescribeTargetGroups(ctx,
+		&elb.DescribeTargetGroupsInput{Names: []string{"page-1"}}))(t).TargetGroups[0]
+	must(c.ModifyTargetGroupAttributes(ctx,
+		&elb.ModifyTargetGroupAttributesInput{TargetGroupArn: group.TargetGroupArn,
+			Attributes: []types.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"),
+				Value: aws.String("7")}}}))(t)
 	found := false
-	for _, a := range must(c.DescribeTargetGroupAttributes(ctx, &elb.DescribeTargetGroupAttributesInput{TargetGroupArn: group.TargetGroupArn}))(t).Attributes {
+	for _, a := range must(c.DescribeTargetGroupAttributes(ctx,
+		&elb.DescribeTargetGroupAttributesInput{TargetGroupArn: group.TargetGroupArn}))(t).Attributes {
 		found = found || *a.Key == "deregistration_delay.timeout_seconds" && *a.Value == "7"
 	}
 	if !found {
 		t.Error("an attribute was not kept")
 	}
-	_, err := c.ModifyTargetGroupAttributes(ctx, &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: group.TargetGroupArn, Attributes: []types.TargetGroupAttribute{{Key: aws.String("slow_start.duration_seconds"), Value: aws.String("30")}}})
+	_, err := c.ModifyTargetGroupAttributes(ctx,
+		&elb.ModifyTargetGroupAttributesInput{TargetGroupArn: group.TargetGroupArn,
+			Attributes: []types.TargetGroupAttribute{{Key: aws.String("slow_start.duration_seconds"),
+				Value: aws.String("30")}}})
 	says(t, err, "InvalidConfigurationRequest")
 
-	must(c.AddTags(ctx, &elb.AddTagsInput{ResourceArns: []string{*lb.LoadBalancerArn, *group.TargetGroupArn}, Tags: []types.Tag{{Key: aws.String("stage"), Value: aws.String("prod")}}}))(t)
-	must(c.RemoveTags(ctx, &elb.RemoveTagsInput{ResourceArns: []string{*lb.LoadBalancerArn}, TagKeys: []string{"team"}}))(t)
-	tags := must(c.DescribeTags(ctx, &elb.DescribeTagsInput{ResourceArns: []string{*lb.LoadBalancerArn, *group.TargetGroupArn}}))(t).TagDescriptions
-	if len(tags) != 2 || len(tags[0].Tags) != 1 || *tags[0].Tags[0].Key != "stage" || *tags[1].ResourceArn != *group.TargetGroupArn {
+	must(c.AddTags(ctx,
+		&elb.AddTagsInput{ResourceArns: []string{*lb.LoadBalancerArn, *group.TargetGroupArn},
+			Tags: []types.Tag{{Key: aws.String("stage"), Value: aws.String("prod")}}}))(t)
+	must(c.RemoveTags(ctx,
+		&elb.RemoveTagsInput{ResourceArns: []string{*lb.LoadBalancerArn}, TagKeys: []string{"team"}}))(t)
+	tags := must(c.DescribeTags(ctx,
+		&elb.DescribeTagsInput{ResourceArns: []string{*lb.LoadBalancerArn, *group.TargetGroupArn}}))(t).TagDescriptions
+	if len(tags) != 2 || len(tags[0].Tags) != 1 || *tags[0].Tags[0].Key != "stage" ||
+		*tags[1].ResourceArn != *group.TargetGroupArn {
 		t.Errorf("tags %+v", tags)
 	}
 }
@@ -355,18 +480,24 @@ func TestLoadBalancerCLI(t *testing.T) {
 	blue := newApplication(t, "blue")
 	run := func(args ...string) string { return strings.TrimSpace(i.aws(append(args, "--output", "text")...)) }
 	text := func(args ...string) string { return run(append([]string{"elbv2"}, args...)...) }
-	lb := text("create-load-balancer", "--name", "web", "--subnets", "subnet-1", "subnet-2", "--tags", "Key=team,Value=web", "--query", "LoadBalancers[0].LoadBalancerArn")
-	group := text("create-target-group", "--name", "blue", "--protocol", "HTTP", "--port", "80", "--target-type", "ip", "--vpc-id", "vpc-1", "--health-check-interval-seconds", "5", "--health-check-timeout-seconds", "2",
+	lb := text("create-load-balancer", "--name", "web", "--subnets", "subnet-1", "subnet-2", "--tags",
+		"Key=team,Value=web", "--query", "LoadBalancers[0].LoadBalancerArn")
+	group := text("create-target-group", "--name", "blue", "--protocol", "HTTP", "--port", "80", "--target-type", "ip",
+		"--vpc-id", "vpc-1", "--health-check-interval-seconds", "5", "--health-check-timeout-seconds", "2",
 		"--query", "TargetGroups[0].TargetGroupArn")
 	blueTarget := "Id=127.0.0.1,Port=" + strconv.Itoa(int(portOf(t, blue.address)))
 	text("register-targets", "--target-group-arn", group, "--targets", blueTarget)
 	address := free(t)
-	listener := text("create-listener", "--load-balancer-arn", lb, "--protocol", "HTTP", "--port", strconv.Itoa(int(portOf(t, address))), "--default-actions", "Type=forward,TargetGroupArn="+group,
+	listener := text("create-listener", "--load-balancer-arn", lb, "--protocol", "HTTP", "--port",
+		strconv.Itoa(int(portOf(t, address))), "--default-actions", "Type=forward,TargetGroupArn="+group,
 		"--query", "Listeners[0].ListenerArn")
-	rule := text("create-rule", "--listener-arn", listener, "--priority", "5", "--conditions", `[{"Field":"http-header","HttpHeaderConfig":{"HttpHeaderName":"Cookie","Values":["*canary=yes*"]}}]`,
-		"--actions", `[{"Type":"fixed-response","FixedResponseConfig":{"StatusCode":"418","ContentType":"text/plain","MessageBody":"canary"}}]`, "--query", "Rules[0].RuleArn")
+	rule := text("create-rule", "--listener-arn", listener, "--priority", "5", "--conditions",
+		`[{"Field":"http-header","HttpHeaderConfig":{"HttpHeaderName":"Cookie","Values":["*canary=yes*"]}}]`,
+		"--actions",
+		`[{"Type":"fixed-response","FixedResponseConfig":{"StatusCode":"418","ContentType":"text/plain","MessageBody":"canary"}}]`, "--query", "Rules[0].RuleArn")
 	eventually(t, "the target is healthy", func() error {
-		if state := text("describe-target-health", "--target-group-arn", group, "--query", "TargetHealthDescriptions[0].TargetHealth.State"); state != "healthy" {
+		if state := text("describe-target-health", "--target-group-arn", group, "--query",
+			"TargetHealthDescriptions[0].TargetHealth.State"); state != "healthy" {
 			return errors.New(state)
 		}
 		return nil
@@ -376,8 +507,10 @@ func TestLoadBalancerCLI(t *testing.T) {
 	if status, body := get(t, "http://"+address+"/"); status != 200 || body != "blue" {
 		t.Errorf("%d %q", status, body)
 	}
-	for _, q := range [][3]string{{"describe-load-balancers", "LoadBalancers[0].State.Code", "active"}, {"describe-target-groups", "TargetGroups[0].HealthCheckPath", "/"},
-		{"describe-account-limits", "Limits[0].Name", "application-load-balancers"}, {"describe-ssl-policies", "SslPolicies[0].SslProtocols[0]", "TLSv1.3"}} {
+	for _, q := range [][3]string{{"describe-load-balancers", "LoadBalancers[0].State.Code", "active"},
+		{"describe-target-groups", "TargetGroups[0].HealthCheckPath", "/"},
+		{"describe-account-limits", "Limits[0].Name", "application-load-balancers"},
+		{"describe-ssl-policies", "SslPolicies[0].SslProtocols[0]", "TLSv1.3"}} {
 		if got := text(q[0], "--query", q[1]); got != q[2] {
 			t.Errorf("%s says %s", q[0], got)
 		}
@@ -390,14 +523,20 @@ func TestLoadBalancerCLI(t *testing.T) {
 			Conditions []struct{ Values []string }
 		}
 	}
-	if err := json.Unmarshal([]byte(i.aws("elbv2", "describe-rules", "--listener-arn", listener)), &rules); err != nil || len(rules.Rules) != 2 || rules.Rules[0].Priority != "7" || len(rules.Rules[0].Conditions[0].Values) != 2 {
+	if err := json.Unmarshal([]byte(i.aws("elbv2", "describe-rules", "--listener-arn", listener)),
+		&rules); err != nil || len(rules.Rules) != 2 || rules.Rules[0].Priority != "7" ||
+		len(rules.Rules[0].Conditions[0].Values) != 2 {
 		t.Errorf("%+v, %v", rules, err)
 	}
 	text("modify-target-group", "--target-group-arn", group, "--health-check-path", "/health")
-	text("modify-target-group-attributes", "--target-group-arn", group, "--attributes", "Key=deregistration_delay.timeout_seconds,Value=1", "Key=stickiness.enabled,Value=false")
-	text("modify-load-balancer-attributes", "--load-balancer-arn", lb, "--attributes", "Key=idle_timeout.timeout_seconds,Value=30")
-	text("modify-listener-attributes", "--listener-arn", listener, "--attributes", "Key=routing.http.response.server.enabled,Value=false")
-	for _, q := range [][4]string{{"describe-load-balancer-attributes", "--load-balancer-arn", lb, "idle_timeout.timeout_seconds=30"},
+	text("modify-target-group-attributes", "--target-group-arn", group, "--attributes",
+		"Key=deregistration_delay.timeout_seconds,Value=1", "Key=stickiness.enabled,Value=false")
+	text("modify-load-balancer-attributes", "--load-balancer-arn", lb, "--attributes",
+		"Key=idle_timeout.timeout_seconds,Value=30")
+	text("modify-listener-attributes", "--listener-arn", listener, "--attributes",
+		"Key=routing.http.response.server.enabled,Value=false")
+	for _, q := range [][4]string{{"describe-load-balancer-attributes", "--load-balancer-arn", lb,
+		"idle_timeout.timeout_seconds=30"},
 		{"describe-target-group-attributes", "--target-group-arn", group, "deregistration_delay.timeout_seconds=1"},
 		{"describe-listener-attributes", "--listener-arn", listener, "routing.http.response.server.enabled=false"}} {
 		key, value, _ := strings.Cut(q[3], "=")
@@ -407,7 +546,8 @@ func TestLoadBalancerCLI(t *testing.T) {
 	}
 	text("add-tags", "--resource-arns", lb, "--tags", "Key=stage,Value=prod")
 	text("remove-tags", "--resource-arns", lb, "--tag-keys", "team")
-	if got := text("describe-tags", "--resource-arns", lb, "--query", "TagDescriptions[0].Tags[*].Key"); got != "stage" {
+	if got := text("describe-tags", "--resource-arns", lb, "--query",
+		"TagDescriptions[0].Tags[*].Key"); got != "stage" {
 		t.Errorf("tags %s", got)
 	}
 
@@ -420,24 +560,32 @@ func TestLoadBalancerCLI(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		arns = append(arns, run("iam", "upload-server-certificate", "--server-certificate-name", name, "--certificate-body", "file://"+dir+"/body", "--private-key", "file://"+dir+"/key",
-			"--query", "ServerCertificateMetadata.Arn"))
+		arns = append(arns,
+			run("iam", "upload-server-certificate", "--server-certificate-name", name, "--certificate-body",
+				"file://"+dir+"/body", "--private-key", "file://"+dir+"/key",
+				"--query", "ServerCertificateMetadata.Arn"))
 	}
-	text("modify-listener", "--listener-arn", listener, "--protocol", "HTTPS", "--certificates", "CertificateArn="+arns[0],
-		"--default-actions", `[{"Type":"redirect","RedirectConfig":{"Protocol":"HTTPS","Port":"443","StatusCode":"HTTP_301"}}]`)
+	text("modify-listener", "--listener-arn", listener, "--protocol", "HTTPS", "--certificates",
+		"CertificateArn="+arns[0],
+		"--default-actions",
+		`[{"Type":"redirect","RedirectConfig":{"Protocol":"HTTPS","Port":"443","StatusCode":"HTTP_301"}}]`)
 	text("add-listener-certificates", "--listener-arn", listener, "--certificates", "CertificateArn="+arns[1])
-	if got := text("describe-listener-certificates", "--listener-arn", listener, "--query", "length(Certificates)"); got != "2" {
+	if got := text("describe-listener-certificates", "--listener-arn", listener, "--query",
+		"length(Certificates)"); got != "2" {
 		t.Errorf("%s certificates", got)
 	}
 	text("remove-listener-certificates", "--listener-arn", listener, "--certificates", "CertificateArn="+arns[1])
 	run("iam", "delete-server-certificate", "--server-certificate-name", "second")
-	if got := run("iam", "list-server-certificates", "--query", "ServerCertificateMetadataList[*].ServerCertificateName"); got != "first" {
+	if got := run("iam", "list-server-certificates", "--query",
+		"ServerCertificateMetadataList[*].ServerCertificateName"); got != "first" {
 		t.Errorf("certificates %s", got)
 	}
-	if got := run("iam", "get-server-certificate", "--server-certificate-name", "first", "--query", "ServerCertificate.CertificateBody"); !strings.HasPrefix(got, "-----BEGIN CERTIFICATE-----") {
+	if got := run("iam", "get-server-certificate", "--server-certificate-name", "first", "--query",
+		"ServerCertificate.CertificateBody"); !strings.HasPrefix(got, "-----BEGIN CERTIFICATE-----") {
 		t.Errorf("certificate %s", got)
 	}
-	if got := text("describe-listeners", "--load-balancer-arn", lb, "--query", "Listeners[0].[Protocol,DefaultActions[0].RedirectConfig.Host]"); got != "HTTPS\t#{host}" {
+	if got := text("describe-listeners", "--load-balancer-arn", lb, "--query",
+		"Listeners[0].[Protocol,DefaultActions[0].RedirectConfig.Host]"); got != "HTTPS\t#{host}" {
 		t.Errorf("listener %q", got)
 	}
 
@@ -448,7 +596,8 @@ func TestLoadBalancerCLI(t *testing.T) {
 	text("delete-target-group", "--target-group-arn", group)
 	text("delete-load-balancer", "--load-balancer-arn", lb)
 	text("wait", "load-balancers-deleted", "--load-balancer-arns", lb)
-	if out, err := i.awsFails("elb", "describe-load-balancers"); err == nil || !strings.Contains(fmt.Sprint(out, err), "NoSuchVersion") {
+	if out, err := i.awsFails("elb", "describe-load-balancers"); err == nil ||
+		!strings.Contains(fmt.Sprint(out, err), "NoSuchVersion") {
 		t.Errorf("the older Elastic Load Balancing: %s, %v", out, err)
 	}
 }

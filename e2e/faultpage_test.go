@@ -17,7 +17,11 @@ import (
 func TestFaultIsShownAndMended(t *testing.T) {
 	w := newWay(t)
 	good := strings.TrimSpace(w.git(w.checkout, "rev-parse", "--short=7", "HEAD"))
-	w.commit(w.checkout, "Block the way", map[string]string{"hook.sh": "#!/bin/sh\nif [ $LIFECYCLE_EVENT = ValidateService ]; then echo 'the way is blocked' >&2; exit 7; fi\n"})
+	w.commit(w.checkout, "Block the way",
+		map[string]string{
+			"hook.sh": "#!/bin/sh\nif [ $LIFECYCLE_EVENT = ValidateService ]; then echo 'the way is blocked' >&2; " +
+				"exit 7; fi\n",
+		})
 	w.git(w.checkout, "push", "-q", "origin", "main")
 	bad := strings.TrimSpace(w.git(w.checkout, "rev-parse", "--short=7", "HEAD"))
 	eventually(t, "the execution fails", func() error {
@@ -29,10 +33,13 @@ func TestFaultIsShownAndMended(t *testing.T) {
 	})
 	const cause = "host, hook.sh, exit 7: the way is blocked"
 	deployment := must(w.deploys.ListDeployments(t.Context(), &cd.ListDeploymentsInput{}))(t).Deployments[0]
-	execution := *must(w.pipeline.ListPipelineExecutions(t.Context(), &cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}))(t).PipelineExecutionSummaries[0].PipelineExecutionId
+	execution := *must(w.pipeline.ListPipelineExecutions(t.Context(),
+		&cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}))(
+		t).PipelineExecutionSummaries[0].PipelineExecutionId
 	b := newBrowser(t, w.instance)
 	for _, page := range []struct{ name, path string }{
-		{"board-failed", "/board"}, {"pipeline-failed", "/pipelines/way"}, {"execution-failed", "/pipelines/way/executions/" + execution},
+		{"board-failed", "/board"}, {"pipeline-failed", "/pipelines/way"},
+		{"execution-failed", "/pipelines/way/executions/" + execution},
 		{"deployments-failed", "/deployments"}, {"deployment-failed", "/deployments/" + deployment},
 	} {
 		b.visit(page.name, page.path, cause)
@@ -44,7 +51,8 @@ func TestFaultIsShownAndMended(t *testing.T) {
 			t.Errorf("slipway %v: %v\n%s", command, err, out)
 		}
 	}
-	if out, err := w.slipway("hosts"); err != nil || !strings.Contains(out, "way/way: "+bad+" “Block the way” (failed)") {
+	if out, err := w.slipway("hosts"); err != nil ||
+		!strings.Contains(out, "way/way: "+bad+" “Block the way” (failed)") {
 		t.Errorf("slipway hosts: %v\n%s", err, out)
 	}
 	b.open("/deployments/" + deployment)
@@ -55,5 +63,6 @@ func TestFaultIsShownAndMended(t *testing.T) {
 	b.shows("Succeeded after")
 	b.open("/board")
 	b.shows("way runs " + good)
-	b.visit("commit-failed", "/repositories/way/commits/"+strings.TrimSpace(w.git(w.checkout, "rev-parse", "HEAD")), "Failed in Deploy")
+	b.visit("commit-failed", "/repositories/way/commits/"+strings.TrimSpace(w.git(w.checkout, "rev-parse", "HEAD")),
+		"Failed in Deploy")
 }

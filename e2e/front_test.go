@@ -30,7 +30,8 @@ func TestHosts(t *testing.T) {
 	i := up(t, "--hosts", "slipway.example.com,*.ci.example.com")
 	_, port, _ := strings.Cut(i.listen, ":")
 	for host, want := range map[string]int{
-		"localhost:" + port: 303, "bucket.localhost": 403, "slipway.example.com": 303, "bucket.slipway.example.com": 403, "a.ci.example.com": 303,
+		"localhost:" + port: 303, "bucket.localhost": 403, "slipway.example.com": 303,
+		"bucket.slipway.example.com": 403, "a.ci.example.com": 303,
 		"127.0.0.1": 303, "collector.attacker.example": 421, "example.com": 421, "10.1.2.3": 421,
 	} {
 		path := "/board"
@@ -61,16 +62,19 @@ func TestNeverAPage(t *testing.T) {
 		status int
 		words  string
 	}{
-		"lambda":            {"/2015-03-31/functions/", signed("lambda"), 501, `does not implement the service \"lambda\"`},
-		"a page, signed":    {"/board", signed("eks"), 501, `\"eks\"`},
-		"route 53":          {"/2013-04-01/hostedzone", signed("route53"), 501, "<ErrorResponse>"},
-		"eight days":        {"/bucket/key.zip?" + presigned, nil, 400, "<Code>AuthorizationQueryParametersError</Code>"},
+		"lambda": {"/2015-03-31/functions/", signed("lambda"), 501,
+			`does not implement the service \"lambda\"`},
+		"a page, signed": {"/board", signed("eks"), 501, `\"eks\"`},
+		"route 53":       {"/2013-04-01/hostedzone", signed("route53"), 501, "<ErrorResponse>"},
+		"eight days": {"/bucket/key.zip?" + presigned, nil, 400,
+			"<Code>AuthorizationQueryParametersError</Code>"},
 		"half a signature":  {"/bucket/key.zip?X-Amz-Signature=00", nil, 400, "<Error>"},
 		"an object's URL":   {"/bucket/key.zip", nil, 403, "<Code>AccessDenied</Code>"},
 		"a page, by curl":   {"/board", nil, 303, ""},
 		"no page, browsers": {"/nothing/here", func(r *http.Request) { r.Header.Set("Accept", "text/html") }, 303, ""},
 	} {
-		if status, body, kind := askRaw(t, i.url+c.path, "", c.change); status != c.status || !strings.Contains(body, c.words) || status >= 400 && strings.Contains(kind, "html") {
+		if status, body, kind := askRaw(t, i.url+c.path, "", c.change); status != c.status ||
+			!strings.Contains(body, c.words) || status >= 400 && strings.Contains(kind, "html") {
 			t.Errorf("%s: %d %s %.300s", name, status, kind, body)
 		}
 	}

@@ -37,17 +37,21 @@ func TestFullDisk(t *testing.T) {
 	repositories := codecommit.NewFromConfig(i.sdk())
 	for n := range 50 { // each takes pages of the database
 		name := fmt.Sprintf("d%d", n)
-		if _, err := repositories.UpdateRepositoryDescription(t.Context(), &codecommit.UpdateRepositoryDescriptionInput{RepositoryName: &name}); err == nil {
+		if _, err := repositories.UpdateRepositoryDescription(t.Context(),
+			&codecommit.UpdateRepositoryDescriptionInput{RepositoryName: &name}); err == nil {
 			t.Fatal("a repository that is not there was changed")
 		}
-		if out, err := i.slipway("api", "cloudwatch", "PutMetricAlarm", fmt.Sprintf(`{"AlarmName": "a%d", "AlarmDescription": %q, "MetricName": "m", "Namespace": "n", "Statistic": "Sum",
+		if out, err := i.slipway("api", "cloudwatch", "PutMetricAlarm",
+			fmt.Sprintf(
+				`{"AlarmName": "a%d", "AlarmDescription": %q, "MetricName": "m", "Namespace": "n", "Statistic": "Sum",
 			"Period": 60, "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"}`, n, strings.Repeat("x", 900))); err != nil {
 			t.Fatalf("a commit of the database failed on a full disk: %v\n%s", err, out)
 		}
 	}
 	objects := s3.NewFromConfig(i.sdk(), func(o *s3.Options) { o.UsePathStyle = true })
 	put := func() error {
-		_, err := objects.PutObject(t.Context(), &s3.PutObjectInput{Bucket: new("box"), Key: new("k"), Body: strings.NewReader("x")})
+		_, err := objects.PutObject(t.Context(),
+			&s3.PutObjectInput{Bucket: new("box"), Key: new("k"), Body: strings.NewReader("x")})
 		return err
 	}
 	if err := put(); err == nil || !strings.Contains(err.Error(), "disk is nearly full") {

@@ -16,7 +16,8 @@ import (
 )
 
 // growing are the tables that a server's history makes longer.
-var growing = []string{"builds", "pipeline_executions", "deploy_deployments", "deploy_targets", "deploy_revisions", "objects", "parts", "jobs",
+var growing = []string{"builds", "pipeline_executions", "deploy_deployments", "deploy_targets", "deploy_revisions",
+	"objects", "parts", "jobs",
 	"reports", "release_releases", "refs", "sessions", "tokens", "monitor_history"}
 
 // reads are operations that a client polls or lists with, each with an input.
@@ -63,10 +64,14 @@ func TestStatementsWithALongHistory(t *testing.T) {
 	i.start()
 	w := newWayOn(t, i)
 	build := must(w.builds.ListBuilds(t.Context(), &cb.ListBuildsInput{}))(t).Ids[0]
-	deployment := must(w.deploys.ListDeployments(t.Context(), &cd.ListDeploymentsInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName)}))(t).Deployments[0]
+	deployment := must(w.deploys.ListDeployments(t.Context(),
+		&cd.ListDeploymentsInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName)}))(
+		t).Deployments[0]
 	execution := *must(w.executions())(t)[0].PipelineExecutionId
-	pages := []string{"/settings", "/settings/jobs?all", "/settings/hosts", "/settings/processes", "/pipelines/way", "/pipelines/way/executions/" + execution, "/builds",
-		"/builds/" + build, "/projects/way", "/deployments", "/deployments/" + deployment, "/applications/way/way", "/releases", "/tests", "/repositories",
+	pages := []string{"/settings", "/settings/jobs?all", "/settings/hosts", "/settings/processes", "/pipelines/way",
+		"/pipelines/way/executions/" + execution, "/builds",
+		"/builds/" + build, "/projects/way", "/deployments", "/deployments/" + deployment, "/applications/way/way",
+		"/releases", "/tests", "/repositories",
 		"/repositories/way"}
 	count := func(ask func()) int { // the least of three: others ask for something meanwhile
 		least := 1 << 30
@@ -153,7 +158,8 @@ func bounded(t *testing.T, db *sql.DB, statement, step string) bool {
 	}
 	index, _, _ = strings.Cut(index, " ")
 	var partial bool
-	if err := db.QueryRow(`SELECT COUNT(*) FROM sqlite_schema WHERE name = $1 AND sql LIKE '% WHERE %'`, index).Scan(&partial); err != nil {
+	if err := db.QueryRow(`SELECT COUNT(*) FROM sqlite_schema WHERE name = $1 AND sql LIKE '% WHERE %'`,
+		index).Scan(&partial); err != nil {
 		t.Fatal(err)
 	}
 	return partial
@@ -161,7 +167,8 @@ func bounded(t *testing.T, db *sql.DB, statement, step string) bool {
 
 // tableOf is the table that a name in a plan stands for: it may be an alias of the statement.
 func tableOf(statement, name string) string {
-	if m := regexp.MustCompile(`(?i)\b(?:FROM|JOIN)\s+(\w+)\s+(?:AS\s+)?` + name + `\b`).FindStringSubmatch(statement); m != nil {
+	if m := regexp.MustCompile(`(?i)\b(?:FROM|JOIN)\s+(\w+)\s+(?:AS\s+)?` + name + `\b`).FindStringSubmatch(
+		statement); m != nil {
 		return m[1]
 	}
 	return name

@@ -41,7 +41,8 @@ func (i *instance) host(name string, tags map[string]string) *host {
 // run starts the agent of a host, and ends it with the test.
 func (i *instance) run(h *host) {
 	i.t.Helper()
-	c := exec.Command(i.program, "agent", "--endpoint", i.url, "--region", region, "--name", h.name, "--root", h.root, "--service", h.service)
+	c := exec.Command(i.program, "agent", "--endpoint", i.url, "--region", region, "--name", h.name, "--root", h.root,
+		"--service", h.service)
 	c.Env = append(environment(), "AWS_ACCESS_KEY_ID="+h.AccessKeyId, "AWS_SECRET_ACCESS_KEY="+h.SecretAccessKey)
 	c.Stdout, c.Stderr = h.log.file(i.t), h.log.file(i.t)
 	if err := c.Start(); err != nil {
@@ -79,5 +80,6 @@ func (h *host) quit(t testing.TB) {
 // start1 starts a build of a project as it is.
 func (i *instance) start1(project string) *string {
 	i.t.Helper()
-	return must(codebuild.NewFromConfig(i.sdk()).StartBuild(i.t.Context(), &codebuild.StartBuildInput{ProjectName: &project}))(i.t).Build.Id
+	return must(codebuild.NewFromConfig(i.sdk()).StartBuild(i.t.Context(),
+		&codebuild.StartBuildInput{ProjectName: &project}))(i.t).Build.Id
 }

@@ -84,16 +84,25 @@ func newWayOn(t testing.TB, i *instance) *way {
 	w := &way{instance: i, t: t, root: folder(t)}
 	w.clients()
 	ctx := t.Context()
-	must(cc.NewFromConfig(i.sdk()).CreateRepository(ctx, &cc.CreateRepositoryInput{RepositoryName: aws.String(wayName)}))(t)
-	must(s3.NewFromConfig(i.sdk(), func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String(wayName)}))(t)
-	must(w.builds.CreateProject(ctx, &cb.CreateProjectInput{Name: aws.String(wayName), ServiceRole: aws.String("arn:aws:iam::" + account + ":role/b"),
-		Source: &cbtypes.ProjectSource{Type: cbtypes.SourceTypeCodepipeline}, Artifacts: &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeCodepipeline},
-		Environment: &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeLinuxContainer, Image: aws.String("host"), ComputeType: cbtypes.ComputeTypeBuildGeneral1Small}}))(t)
+	must(cc.NewFromConfig(i.sdk()).CreateRepository(ctx,
+		&cc.CreateRepositoryInput{RepositoryName: aws.String(wayName)}))(t)
+	must(s3.NewFromConfig(i.sdk(), func(o *s3.Options) { o.UsePathStyle = true }).CreateBucket(ctx,
+		&s3.CreateBucketInput{Bucket: aws.String(wayName)}))(t)
+	must(w.builds.CreateProject(ctx,
+		&cb.CreateProjectInput{Name: aws.String(wayName),
+			ServiceRole: aws.String("arn:aws:iam::" + account + ":role/b"),
+			Source:      &cbtypes.ProjectSource{Type: cbtypes.SourceTypeCodepipeline},
+			Artifacts:   &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeCodepipeline},
+			Environment: &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeLinuxContainer,
+				Image: aws.String("host"), ComputeType: cbtypes.ComputeTypeBuildGeneral1Small}}))(t)
 	w.host()
 	must(w.deploys.CreateApplication(ctx, &cd.CreateApplicationInput{ApplicationName: aws.String(wayName)}))(t)
-	must(w.deploys.CreateDeploymentGroup(ctx, &cd.CreateDeploymentGroupInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName),
-		ServiceRoleArn: aws.String("arn:aws:iam::" + account + ":role/d"), DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"),
-		OnPremisesInstanceTagFilters: []cdtypes.TagFilter{{Key: aws.String("way"), Value: aws.String("yes"), Type: cdtypes.TagFilterTypeKeyAndValue}}}))(t)
+	must(w.deploys.CreateDeploymentGroup(ctx,
+		&cd.CreateDeploymentGroupInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName),
+			ServiceRoleArn:       aws.String("arn:aws:iam::" + account + ":role/d"),
+			DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"),
+			OnPremisesInstanceTagFilters: []cdtypes.TagFilter{{Key: aws.String("way"), Value: aws.String("yes"),
+				Type: cdtypes.TagFilterTypeKeyAndValue}}}))(t)
 	w.checkout = i.checkout(wayName)
 	w.push()
 	// The push's event would start a pipeline that is created before it is told.
@@ -114,18 +123,23 @@ func (w *way) clients() {
 }
 
 func wayPipeline() *cptypes.PipelineDeclaration {
-	action := func(name string, category cptypes.ActionCategory, provider string, configuration map[string]string) cptypes.ActionDeclaration {
+	action := func(name string, category cptypes.ActionCategory, provider string,
+		configuration map[string]string) cptypes.ActionDeclaration {
 		return cptypes.ActionDeclaration{Name: aws.String(name), Configuration: configuration,
-			ActionTypeId: &cptypes.ActionTypeId{Category: category, Owner: cptypes.ActionOwnerAws, Provider: aws.String(provider), Version: aws.String("1")}}
+			ActionTypeId: &cptypes.ActionTypeId{Category: category, Owner: cptypes.ActionOwnerAws,
+				Provider: aws.String(provider), Version: aws.String("1")}}
 	}
-	source := action("Source", cptypes.ActionCategorySource, "CodeCommit", map[string]string{"RepositoryName": wayName, "BranchName": "main"})
+	source := action("Source", cptypes.ActionCategorySource, "CodeCommit",
+		map[string]string{"RepositoryName": wayName, "BranchName": "main"})
 	source.OutputArtifacts = []cptypes.OutputArtifact{{Name: aws.String("src")}}
 	build := action("Build", cptypes.ActionCategoryBuild, "CodeBuild", map[string]string{"ProjectName": wayName})
 	build.InputArtifacts = []cptypes.InputArtifact{{Name: aws.String("src")}}
 	build.OutputArtifacts = []cptypes.OutputArtifact{{Name: aws.String("out")}}
-	deploy := action("Deploy", cptypes.ActionCategoryDeploy, "CodeDeploy", map[string]string{"ApplicationName": wayName, "DeploymentGroupName": wayName})
+	deploy := action("Deploy", cptypes.ActionCategoryDeploy, "CodeDeploy",
+		map[string]string{"ApplicationName": wayName, "DeploymentGroupName": wayName})
 	deploy.InputArtifacts = []cptypes.InputArtifact{{Name: aws.String("out")}}
-	return &cptypes.PipelineDeclaration{Name: aws.String(wayName), RoleArn: aws.String("arn:aws:iam::" + account + ":role/p"),
+	return &cptypes.PipelineDeclaration{Name: aws.String(wayName),
+		RoleArn:       aws.String("arn:aws:iam::" + account + ":role/p"),
 		ArtifactStore: &cptypes.ArtifactStore{Type: cptypes.ArtifactStoreTypeS3, Location: aws.String(wayName)},
 		Stages: []cptypes.StageDeclaration{
 			{Name: aws.String("Source"), Actions: []cptypes.ActionDeclaration{source}},
@@ -212,7 +226,8 @@ func (w *way) settles(success bool) {
 
 // executions are all of them, the newest first.
 func (w *way) executions() (all []cptypes.PipelineExecutionSummary, err error) {
-	for p := cp.NewListPipelineExecutionsPaginator(w.pipeline, &cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}); p.HasMorePages(); {
+	for p := cp.NewListPipelineExecutionsPaginator(w.pipeline,
+		&cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}); p.HasMorePages(); {
 		page, err := p.NextPage(w.t.Context())
 		if err != nil {
 			return nil, err
@@ -225,7 +240,9 @@ func (w *way) executions() (all []cptypes.PipelineExecutionSummary, err error) {
 // look checks the builds of an execution: every line of the log is there once. It returns why an action failed.
 func (w *way) look(execution string) (reason string) {
 	w.t.Helper()
-	out := must(w.pipeline.ListActionExecutions(w.t.Context(), &cp.ListActionExecutionsInput{PipelineName: aws.String(wayName), Filter: &cptypes.ActionExecutionFilter{PipelineExecutionId: &execution}}))(w.t)
+	out := must(w.pipeline.ListActionExecutions(w.t.Context(),
+		&cp.ListActionExecutionsInput{PipelineName: aws.String(wayName),
+			Filter: &cptypes.ActionExecutionFilter{PipelineExecutionId: &execution}}))(w.t)
 	for _, a := range out.ActionExecutionDetails {
 		if a.Output == nil || a.Output.ExecutionResult == nil {
 			continue
@@ -317,7 +334,9 @@ func (w *way) unsettled() (known []string, err error) {
 	defer db.Close()
 	for _, e := range entries {
 		var n int
-		if err := db.QueryRow(`SELECT (SELECT COUNT(*) FROM objects WHERE blob = $1) + (SELECT COUNT(*) FROM parts WHERE blob = $1)`, e.Name()).Scan(&n); err != nil {
+		if err := db.QueryRow(
+			`SELECT (SELECT COUNT(*) FROM objects WHERE blob = $1) + (SELECT COUNT(*) FROM parts WHERE blob = $1)`,
+			e.Name()).Scan(&n); err != nil {
 			return nil, err
 		}
 		if n > 0 {
@@ -399,7 +418,8 @@ func occasions(point string) []int {
 	if point == "store.before-commit" || point == "store.after-commit" {
 		return []int{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 23, 26, 30, 35, 40}
 	}
-	if strings.HasPrefix(point, "store.") || strings.HasPrefix(point, "pipeline.") || strings.HasPrefix(point, "deploy.") || strings.HasPrefix(point, "agent.") {
+	if strings.HasPrefix(point, "store.") || strings.HasPrefix(point, "pipeline.") ||
+		strings.HasPrefix(point, "deploy.") || strings.HasPrefix(point, "agent.") {
 		return []int{1, 2, 3, 5}
 	}
 	return []int{1}

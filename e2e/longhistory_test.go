@@ -38,7 +38,8 @@ func lengthen(t *testing.T, i *instance, stored int) {
 		"builds": n + `INSERT INTO builds (id, seq, project, origin, state, runner, submitted, doc, work)
 			SELECT project || ':' || printf('%08x-0000-4000-8000-000000000000', i), seq + i, project, 'copy ' || i, state, runner, submitted, json_set(doc, '$.id', project || ':' || printf('%08x-0000-4000-8000-000000000000', i)), work
 			FROM n, (SELECT * FROM builds ORDER BY seq DESC LIMIT 1)`,
-		"deployments": n + `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic)
+		"deployments": n +
+			`INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic)
 			SELECT printf('d-%09X', i), place || printf('%09d', i), application, grp, status, live, created, json_set(doc, '$.deploymentId', printf('d-%09X', i)), state, traffic
 			FROM n, (SELECT * FROM deploy_deployments ORDER BY place DESC LIMIT 1)`,
 	} {
@@ -69,7 +70,8 @@ func newPerson(t *testing.T, i *instance) *person {
 		t.Fatal(err)
 	}
 	p := &person{t: t, client: http.Client{Jar: jar}, url: i.url}
-	resp, err := p.client.PostForm(i.url+"/signin", url.Values{"name": {keyID}, "secret": {secret}, "to": {"/settings"}})
+	resp, err := p.client.PostForm(i.url+"/signin",
+		url.Values{"name": {keyID}, "secret": {secret}, "to": {"/settings"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,14 +110,20 @@ func TestPagesWithALongHistory(t *testing.T) {
 	w.push()
 	w.settles(true)
 	build := must(w.builds.ListBuilds(t.Context(), &cb.ListBuildsInput{}))(t).Ids[0]
-	deployment := must(w.deploys.ListDeployments(t.Context(), &cd.ListDeploymentsInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName)}))(t).Deployments[0]
+	deployment := must(w.deploys.ListDeployments(t.Context(),
+		&cd.ListDeploymentsInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName)}))(
+		t).Deployments[0]
 	executions, err := w.executions()
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages := []string{"/settings", "/board", "/pipelines/way", "/pipelines/way/executions/" + *executions[0].PipelineExecutionId, "/builds", "/builds/" + build, "/projects/way", "/deployments",
-		"/deployments/" + deployment, "/deployments/" + deployment + "/hosts/host", "/applications/way/way", "/releases", "/tests", "/repositories", "/repositories/way", "/repositories/way/commits",
-		"/repositories/way/commits/" + *executions[0].SourceRevisions[0].RevisionId, "/settings/hosts", "/settings/processes", "/find?q=change"}
+	pages := []string{"/settings", "/board", "/pipelines/way",
+		"/pipelines/way/executions/" + *executions[0].PipelineExecutionId, "/builds", "/builds/" + build,
+		"/projects/way", "/deployments",
+		"/deployments/" + deployment, "/deployments/" + deployment + "/hosts/host", "/applications/way/way",
+		"/releases", "/tests", "/repositories", "/repositories/way", "/repositories/way/commits",
+		"/repositories/way/commits/" + *executions[0].SourceRevisions[0].RevisionId, "/settings/hosts",
+		"/settings/processes", "/find?q=change"}
 	short := map[string]time.Duration{}
 	p := newPerson(t, w.instance)
 	for _, page := range pages {
@@ -129,12 +137,13 @@ func TestPagesWithALongHistory(t *testing.T) {
 	trivial := short[pages[0]]
 	for _, page := range pages {
 		least, size := p.read(page)
-		t.Logf("%-70s %6.1f ms, before %6.1f ms, %6d bytes", page, least.Seconds()*1000, short[page].Seconds()*1000, size)
+		t.Logf("%-70s %6.1f ms, before %6.1f ms, %6d bytes", page, least.Seconds()*1000, short[page].Seconds()*1000,
+			size)
 		if size > maxPage {
 			t.Errorf("%s has %d bytes", page, size)
 		}
-		// The board and what looks through it have a hundred pipelines more, and lists are full instead of two rows long;
-		// everything else costs what it did. Reading through a history takes some hundred times the trivial page.
+		// The board and what looks through it have a hundred pipelines more, and lists are full instead of two rows
+		// long; everything else costs what it did. Reading through a history takes some hundred times the trivial page.
 		if least > 8*short[page]+20*trivial {
 			t.Errorf("%s takes %s with %d executions and %s with two", page, least, stored, short[page])
 		}

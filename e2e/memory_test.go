@@ -75,7 +75,8 @@ func TestManyLongPolls(t *testing.T) {
 	const polls = 10_000
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < polls+1000 {
-		t.Skipf("SKIPPED: %d files may be open, and %d are needed; raise the limit with: ulimit -n 20000", limit.Cur, polls+1000)
+		t.Skipf("SKIPPED: %d files may be open, and %d are needed; raise the limit with: ulimit -n 20000", limit.Cur,
+			polls+1000)
 	}
 	i := up(t)
 	var request bytes.Buffer
@@ -88,7 +89,8 @@ func TestManyLongPolls(t *testing.T) {
 	r := must(http.NewRequest(http.MethodPost, i.url+"/", strings.NewReader(body)))(t)
 	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	r.Header.Set("X-Amz-Target", "Slipway_20261124.WaitForChange")
-	sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256([]byte(body)), region, "slipway", time.Now())
+	sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256([]byte(body)), region,
+		"slipway", time.Now())
 	if err := r.Write(&request); err != nil {
 		t.Fatal(err)
 	}

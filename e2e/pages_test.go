@@ -31,20 +31,24 @@ func TestPages(t *testing.T) {
 	w.settles(true)
 	b.inspect("board")
 
-	out := must(w.pipeline.ListPipelineExecutions(t.Context(), &cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}))(t)
-	builds := must(w.pipeline.ListActionExecutions(t.Context(), &cp.ListActionExecutionsInput{PipelineName: aws.String(wayName)}))(t)
+	out := must(w.pipeline.ListPipelineExecutions(t.Context(),
+		&cp.ListPipelineExecutionsInput{PipelineName: aws.String(wayName)}))(t)
+	builds := must(w.pipeline.ListActionExecutions(t.Context(),
+		&cp.ListActionExecutionsInput{PipelineName: aws.String(wayName)}))(t)
 	build := ""
 	for _, a := range builds.ActionExecutionDetails {
 		if *a.ActionName == "Build" && build == "" {
 			build = *a.Output.ExecutionResult.ExternalExecutionId
 		}
 	}
-	first, second := *out.PipelineExecutionSummaries[1].SourceRevisions[0].RevisionId, *out.PipelineExecutionSummaries[0].SourceRevisions[0].RevisionId
+	first, second := *out.PipelineExecutionSummaries[1].SourceRevisions[0].RevisionId,
+		*out.PipelineExecutionSummaries[0].SourceRevisions[0].RevisionId
 	deployments := must(w.deploys.ListDeployments(t.Context(), &cd.ListDeploymentsInput{}))(t)
 	deployment := deployments.Deployments[0]
 	for _, page := range []struct{ name, path, shows string }{
 		{"pipeline", "/pipelines/way", "change 2"},
-		{"execution", "/pipelines/way/executions/" + *out.PipelineExecutionSummaries[0].PipelineExecutionId, "change 2"},
+		{"execution", "/pipelines/way/executions/" + *out.PipelineExecutionSummaries[0].PipelineExecutionId,
+			"change 2"},
 		{"builds", "/builds", "Succeeded"},
 		{"build", "/builds/" + build, "second command of " + build},
 		{"project", "/projects/way", "Succeeded"},
@@ -101,7 +105,9 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	t.Parallel()
 	i := up(t)
 	b := newBrowser(t, i)
-	i.inline("odd", "version: 0.2\nphases:\n  build:\n    commands:\n      - printf '\\033[31mred\\033[0m <script>alert(1)</script>\\n'\n      - 'echo error: it is broken >&2; exit 3'\n")
+	i.inline("odd",
+		"version: 0.2\nphases:\n  build:\n    commands:\n      - printf '\\033[31mred\\033[0m "+
+			"<script>alert(1)</script>\\n'\n      - 'echo error: it is broken >&2; exit 3'\n")
 	b.open("/projects/odd")
 	b.shows("No builds yet")
 	b.click("form .btn.go")
@@ -110,7 +116,9 @@ func TestFailedBuildSaysWhy(t *testing.T) {
 	b.do(chromedp.Reload())
 	b.shows("error: it is broken")
 	b.shows("<script>alert(1)</script>")
-	if red := eval[string](b, `getComputedStyle(document.querySelector(".log .term-fg31")).color`); red == eval[string](b, `getComputedStyle(document.querySelector(".log .l > span")).color`) {
+	if red := eval[string](b,
+		`getComputedStyle(document.querySelector(".log .term-fg31")).color`); red == eval[string](b,
+		`getComputedStyle(document.querySelector(".log .l > span")).color`) {
 		t.Errorf("red is %s", red)
 	}
 	b.inspect("failed-build")
@@ -130,11 +138,18 @@ func TestTestsOnThePages(t *testing.T) {
 	i := up(t)
 	b := newBrowser(t, i)
 	report := func(status string) string {
-		return `<testsuite name="dues"><testcase classname="dues" name="TestCharge" time="0.5">` + status + `</testcase><testcase classname="dues" name="TestFree" time="0.1"/></testsuite>`
+		return `<testsuite name="dues"><testcase classname="dues" name="TestCharge" time="0.5">` + status +
+			`</testcase><testcase classname="dues" name="TestFree" time="0.1"/></testsuite>`
 	}
-	i.inline("tested", "version: 0.2\nenv:\n  variables: {REPORT: ''}\nphases:\n  build:\n    commands:\n      - printf '%s' \"$REPORT\" > junit.xml\nreports:\n  unit:\n    files: junit.xml\n")
-	for _, status := range []string{"", `<failure message="Charge(2h14m) = 1000, want 1125">quarter &lt;b&gt;</failure>`, "", `<failure message="Charge(2h14m) = 1000, want 1125"/>`} {
-		i.build(&cb.StartBuildInput{ProjectName: aws.String("tested"), EnvironmentVariablesOverride: []cbtypes.EnvironmentVariable{{Name: aws.String("REPORT"), Value: aws.String(report(status))}}})
+	i.inline("tested",
+		"version: 0.2\nenv:\n  variables: {REPORT: ''}\nphases:\n  build:\n    commands:\n      - printf '%s' "+
+			"\"$REPORT\" > junit.xml\nreports:\n  unit:\n    files: junit.xml\n")
+	for _, status := range []string{"",
+		`<failure message="Charge(2h14m) = 1000, want 1125">quarter &lt;b&gt;</failure>`, "",
+		`<failure message="Charge(2h14m) = 1000, want 1125"/>`} {
+		i.build(&cb.StartBuildInput{ProjectName: aws.String("tested"),
+			EnvironmentVariablesOverride: []cbtypes.EnvironmentVariable{{Name: aws.String("REPORT"),
+				Value: aws.String(report(status))}}})
 	}
 	b.visit("tests", "/tests", "1 failed, 1 passed")
 	b.shows("turned 3 times in 4 runs")
@@ -153,7 +168,8 @@ func TestTestsOnThePages(t *testing.T) {
 	b.click("tbody th a")
 	b.shows("It passed in all of the last 4 runs")
 	name := eval[string](b, "location.pathname")
-	b.visit("test-case", name+"?prefix=dues&name=TestCharge", "It failed in 2 of the last 4 runs, and turned 3 times between passing and failing")
+	b.visit("test-case", name+"?prefix=dues&name=TestCharge",
+		"It failed in 2 of the last 4 runs, and turned 3 times between passing and failing")
 	b.visit("test-group", strings.TrimSuffix(name, "/case"), "1 failed, 1 passed")
 }
 
@@ -162,10 +178,13 @@ func TestTestsOnThePages(t *testing.T) {
 func TestApprovalOnThePage(t *testing.T) {
 	w := newWay(t)
 	d := wayPipeline()
-	gate := cptypes.ActionDeclaration{Name: aws.String("Gate"), Configuration: map[string]string{"CustomData": "Look at #{src.CommitMessage}"},
-		ActionTypeId: &cptypes.ActionTypeId{Category: cptypes.ActionCategoryApproval, Owner: cptypes.ActionOwnerAws, Provider: aws.String("Manual"), Version: aws.String("1")}}
+	gate := cptypes.ActionDeclaration{Name: aws.String("Gate"),
+		Configuration: map[string]string{"CustomData": "Look at #{src.CommitMessage}"},
+		ActionTypeId: &cptypes.ActionTypeId{Category: cptypes.ActionCategoryApproval, Owner: cptypes.ActionOwnerAws,
+			Provider: aws.String("Manual"), Version: aws.String("1")}}
 	d.Stages[0].Actions[0].Namespace = aws.String("src")
-	d.Stages = slices.Insert(d.Stages, 2, cptypes.StageDeclaration{Name: aws.String("Approve"), Actions: []cptypes.ActionDeclaration{gate}})
+	d.Stages = slices.Insert(d.Stages, 2,
+		cptypes.StageDeclaration{Name: aws.String("Approve"), Actions: []cptypes.ActionDeclaration{gate}})
 	must(w.pipeline.UpdatePipeline(t.Context(), &cp.UpdatePipelineInput{Pipeline: d}))(t)
 	b := newBrowser(t, w.instance)
 	b.open("/pipelines/way")

@@ -28,7 +28,8 @@ func TestPalette(t *testing.T) {
 	found := func() {
 		t.Helper()
 		eventually(t, "the change is found", func() error {
-			if text := eval[string](b, `document.querySelector("#hits:not([hidden]) [aria-selected=true]")?.innerText ?? ""`); !strings.Contains(text, "Change") || !strings.Contains(text, "change 1") {
+			if text := eval[string](b,
+				`document.querySelector("#hits:not([hidden]) [aria-selected=true]")?.innerText ?? ""`); !strings.Contains(text, "Change") || !strings.Contains(text, "change 1") {
 				return errors.New(text)
 			}
 			return nil
@@ -48,7 +49,9 @@ func TestPalette(t *testing.T) {
 	b.open("/pipelines/way")
 	b.do(ctrlK, chromedp.KeyEvent("release latest"))
 	eventually(t, "the button is found", func() error {
-		if text := eval[string](b, `document.querySelector("#hits:not([hidden]) [aria-selected=true]")?.innerText ?? ""`); !strings.Contains(text, "Release latest change") {
+		if text := eval[string](b,
+			`document.querySelector("#hits:not([hidden]) [aria-selected=true]")?.innerText ?? ""`); !strings.Contains(
+			text, "Release latest change") {
 			return errors.New(text)
 		}
 		return nil
@@ -89,15 +92,16 @@ func TestThemeAndSession(t *testing.T) {
 	b.click("#account summary")
 	b.click("button[value=dark]")
 	eventually(t, "it is dark", func() error {
-		if theme, err := glance[string](b, `document.documentElement?.dataset.theme ?? ""`); err != nil || theme != "dark" {
+		if theme, err := glance[string](b, `document.documentElement?.dataset.theme ?? ""`); err != nil ||
+			theme != "dark" {
 			return fmt.Errorf("it is %q (%w)", theme, err)
 		}
 		return nil
 	})
 	b.do(chromedp.WaitVisible("#create-host"))
 	b.shows("three lines to paste")
-	// Another tab signs out; the form of this one, filled in by then, says so, and loses nothing. It is one script, for a
-	// page learns by itself that its session has ended.
+	// Another tab signs out; the form of this one, filled in by then, says so, and loses nothing. It is one script,
+	// for a page learns by itself that its session has ended.
 	if status := awaited[int](b, `(() => {
 		const name = document.querySelector("#host-name"), create = document.querySelector("#create-host")
 		name.value = "web1"
@@ -149,7 +153,9 @@ func TestSettings(t *testing.T) {
 		b.click("#change-" + id + " summary")
 		b.click("#change-" + id + " button[value=" + step.do + "]")
 		eventually(t, step.do, func() error {
-			if text := eval[string](b, `[...document.querySelectorAll("tr")].find((r) => r.textContent.includes("`+id+`"))?.innerText ?? ""`); !strings.Contains(text, step.shows) {
+			if text := eval[string](b,
+				`[...document.querySelectorAll("tr")].find((r) => r.textContent.includes("`+id+
+					`"))?.innerText ?? ""`); !strings.Contains(text, step.shows) {
 				return errors.New(text)
 			}
 			return nil
@@ -175,11 +181,13 @@ func TestSettings(t *testing.T) {
 	if _, err := i.slipway("api", "codecommit", "CreateRepository", `{"repositoryName": "app"}`); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := i.gitFails(t.TempDir(), "-c", "credential.helper=", "ls-remote", strings.Replace(i.url, "://", "://administrator-at-"+account+":"+password+"@", 1)+"/v1/repos/app"); err != nil {
+	if out, err := i.gitFails(t.TempDir(), "-c", "credential.helper=", "ls-remote",
+		strings.Replace(i.url, "://", "://administrator-at-"+account+":"+password+"@", 1)+"/v1/repos/app"); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 	b.open("/settings/hosts")
-	b.do(chromedp.SendKeys("#host-name", "web1"), chromedp.SendKeys("#host-tags", "service=web, zone=a"), chromedp.Click("#create-host"))
+	b.do(chromedp.SendKeys("#host-name", "web1"), chromedp.SendKeys("#host-tags", "service=web, zone=a"),
+		chromedp.Click("#create-host"))
 	b.shows("Paste this on web1")
 	b.shows("slipway agent --endpoint " + i.url)
 	b.shows("zone=a")
@@ -188,7 +196,8 @@ func TestSettings(t *testing.T) {
 	b.click("#deregister-web1 summary")
 	b.click("#deregister-web1 button")
 	b.shows("No hosts yet")
-	b.do(chromedp.SendKeys("#host-name", "web2"), chromedp.SendKeys("#host-tags", "nothing"), chromedp.Click("#create-host"))
+	b.do(chromedp.SendKeys("#host-name", "web2"), chromedp.SendKeys("#host-tags", "nothing"),
+		chromedp.Click("#create-host"))
 	b.shows("“nothing” is no tag")
 	b.look("not-done")
 	b.accessible("not-done")
@@ -217,7 +226,8 @@ func TestDoorsAndRetries(t *testing.T) {
 	b.shows("waits to enter")
 	b.inspect("closed")
 	// Somebody stops what waits.
-	id := *must(w.pipeline.GetPipelineState(t.Context(), &cp.GetPipelineStateInput{Name: aws.String(wayName)}))(t).StageStates[2].InboundExecution.PipelineExecutionId
+	id := *must(w.pipeline.GetPipelineState(t.Context(),
+		&cp.GetPipelineStateInput{Name: aws.String(wayName)}))(t).StageStates[2].InboundExecution.PipelineExecutionId
 	b.click("#stop-" + id + " summary")
 	b.do(chromedp.SendKeys("#why-"+id, "wrong branch"), chromedp.Click("#stop-"+id+" button[value=abandon]"))
 	b.shows("“wrong branch”")
@@ -225,7 +235,9 @@ func TestDoorsAndRetries(t *testing.T) {
 	b.click(`#door-1 button[value=open]`)
 	b.shows("Open to Deploy")
 	all, err := w.executions()
-	if err != nil || !slices.Contains([]cptypes.PipelineExecutionStatus{cptypes.PipelineExecutionStatusStopped, cptypes.PipelineExecutionStatusStopping}, all[0].Status) {
+	if err != nil ||
+		!slices.Contains([]cptypes.PipelineExecutionStatus{cptypes.PipelineExecutionStatusStopped,
+			cptypes.PipelineExecutionStatusStopping}, all[0].Status) {
 		t.Errorf("%v, %v", all, err)
 	}
 	b.quiet()
@@ -246,7 +258,8 @@ func TestLiveThroughARestart(t *testing.T) {
 		b.shows(fmt.Sprintf("change %d", w.pushes))
 		w.settles(true)
 		eventually(t, "the page shows the end", func() error {
-			if text := eval[string](b, `document.getElementById("stages")?.innerText ?? "running"`); strings.Contains(text, "running") {
+			if text := eval[string](b,
+				`document.getElementById("stages")?.innerText ?? "running"`); strings.Contains(text, "running") {
 				return errors.New(text)
 			}
 			return nil

@@ -14,7 +14,9 @@ import (
 func TestPanics(t *testing.T) {
 	t.Parallel()
 	i := prepare(t, "slipway_fault")
-	i.env = []string{"SLIPWAY_PANIC=job.pipeline*,job.event.build*,job.event.deploy*,job.deploy*,job.build*,loop.*,operation.ListPipelines,request./board"}
+	i.env = []string{
+		"SLIPWAY_PANIC=job.pipeline*,job.event.build*,job.event.deploy*,job.deploy*,job.build*,loop.*,operation.ListPipelines,request./board",
+	}
 	i.start()
 	server := i.pids()["server"]
 	w := newWayOn(t, i)

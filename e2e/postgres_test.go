@@ -23,7 +23,8 @@ func TestPostgres(t *testing.T) {
 		t.Errorf("there is a database in the data folder (%v)", err)
 	}
 	for _, pid := range i.pids() {
-		if args := string(must(os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)))(t)); pid != i.pids()["up"] && strings.Contains(args, "postgres") {
+		if args := string(must(os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)))(t)); pid != i.pids()["up"] &&
+			strings.Contains(args, "postgres") {
 			t.Errorf("the database's address, which may hold a password, is in the arguments %q", args)
 		}
 	}

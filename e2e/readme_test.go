@@ -26,7 +26,8 @@ func readme(t testing.TB, section string) (all []string) {
 	}
 	text, _, _ = strings.Cut(text, "\n## ")
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "")) {
-		if command, ok := strings.CutPrefix(line, "    "); ok && (section == "Start" || strings.HasPrefix(command, "   ")) {
+		if command, ok := strings.CutPrefix(line, "    "); ok &&
+			(section == "Start" || strings.HasPrefix(command, "   ")) {
 			all = append(all, strings.TrimSpace(command))
 		}
 	}
@@ -47,8 +48,11 @@ func (i *instance) terminal() *terminal {
 }
 
 func (x *terminal) environment(more ...string) []string {
-	return append(append(environment(), x.client()...), append([]string{"HOME=" + x.home, "PATH=" + filepath.Dir(x.program) + ":" + os.Getenv("PATH"), "GIT_TERMINAL_PROMPT=0",
-		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com"}, more...)...)
+	return append(append(environment(), x.client()...),
+		append([]string{"HOME=" + x.home, "PATH=" + filepath.Dir(x.program) + ":" + os.Getenv("PATH"),
+			"GIT_TERMINAL_PROMPT=0",
+			"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada",
+			"GIT_COMMITTER_EMAIL=ada@example.com"}, more...)...)
 }
 
 // paste runs a command with bash and returns what it printed.
@@ -113,7 +117,8 @@ func TestReadme(t *testing.T) {
 	key := []string{"", "", ""}
 	for _, command := range commands {
 		command = strings.ReplaceAll(strings.ReplaceAll(command, "127.0.0.1:8080", i.listen), "/srv/host-1", root)
-		command = strings.Replace(strings.Replace(command, "AWS_ACCESS_KEY_ID=…", key[1], 1), "AWS_SECRET_ACCESS_KEY=…", key[2], 1)
+		command = strings.Replace(strings.Replace(command, "AWS_ACCESS_KEY_ID=…", key[1], 1), "AWS_SECRET_ACCESS_KEY=…",
+			key[2], 1)
 		switch {
 		case strings.HasPrefix(command, "cp -r examples/web"): // done above
 			continue
@@ -124,7 +129,8 @@ func TestReadme(t *testing.T) {
 		out := x.paste(command)
 		switch {
 		case command == "slipway validate":
-			has(t, out, "appspec.yml: a valid appspec", "buildspec.yml: a valid buildspec", "pipeline.json: a valid pipeline")
+			has(t, out, "appspec.yml: a valid appspec", "buildspec.yml: a valid buildspec",
+				"pipeline.json: a valid pipeline")
 		case command == "slipway run":
 			has(t, out, "build.sh", "SUCCEEDED")
 		case strings.Contains(command, "hosts create"):
@@ -163,7 +169,8 @@ func (x *terminal) changes(root string) {
 		has(t, x.paste("slipway approve web -m seen"), "is approved")
 		f.newest("web", n, types.PipelineExecutionStatusSucceeded)
 		commit := strings.TrimSpace(x.paste("git rev-parse --short=7 HEAD"))
-		if got, err := os.ReadFile(filepath.Join(root, "srv/web/page.txt")); err != nil || string(got) != "Hello from version "+commit+"\n" {
+		if got, err := os.ReadFile(filepath.Join(root, "srv/web/page.txt")); err != nil ||
+			string(got) != "Hello from version "+commit+"\n" {
 			t.Errorf("the host has %q %v", got, err)
 		}
 		has(t, x.paste("slipway hosts"), "host-1", "web/production: "+commit)
@@ -172,7 +179,8 @@ func (x *terminal) changes(root string) {
 	changed(1)
 	x.paste("echo '# A second change' >> build.sh && git commit -qam second && git push -q origin main")
 	changed(2)
-	build := strings.TrimSpace(x.paste("aws codebuild list-builds-for-project --project-name web-build --query 'ids[0]' --output text"))
+	build := strings.TrimSpace(
+		x.paste("aws codebuild list-builds-for-project --project-name web-build --query 'ids[0]' --output text"))
 	has(t, x.paste("slipway logs -f "+build), "build.sh")
 	x.refuses("slipway rollback web/production", "say --yes")
 	has(t, x.paste("slipway rollback web/production --yes"), "back to", "The first change", "by Ada")

@@ -23,7 +23,8 @@ func TestRegisterTheAWSWay(t *testing.T) {
 	in := func(args ...string) string {
 		t.Helper()
 		c := exec.Command("aws", args...)
-		c.Dir, c.Env = dir, append(environment(), "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_ENDPOINT_URL="+f.url, "AWS_DEFAULT_REGION="+region)
+		c.Dir, c.Env = dir, append(environment(), "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret,
+			"AWS_ENDPOINT_URL="+f.url, "AWS_DEFAULT_REGION="+region)
 		out, err := c.CombinedOutput()
 		if err != nil || strings.Contains(string(out), "ERROR") {
 			t.Fatalf("aws %s: %v\n%s", strings.Join(args, " "), err, out)
@@ -33,7 +34,8 @@ func TestRegisterTheAWSWay(t *testing.T) {
 	in("deploy", "register", "--instance-name", "op-1", "--tags", "Key=role,Value=web")
 	file := filepath.Join(dir, "codedeploy.onpremises.yml")
 	start := func(config string) (*exec.Cmd, chan error) {
-		c := exec.Command(f.program, "agent", "--endpoint", f.url, "--config", config, "--root", filepath.Join(dir, "host"))
+		c := exec.Command(f.program, "agent", "--endpoint", f.url, "--config", config, "--root",
+			filepath.Join(dir, "host"))
 		c.Env = environment()
 		log := new(output)
 		c.Stdout, c.Stderr = log.file(t), log.file(t)
@@ -53,7 +55,8 @@ func TestRegisterTheAWSWay(t *testing.T) {
 	<-ended
 
 	in("deploy", "deregister", "--instance-name", "op-1")
-	if out, err := f.awsFails("iam", "get-user", "--user-name", "op-1"); err == nil || !strings.Contains(out+err.Error(), "NoSuchEntity") {
+	if out, err := f.awsFails("iam", "get-user", "--user-name", "op-1"); err == nil ||
+		!strings.Contains(out+err.Error(), "NoSuchEntity") {
 		t.Errorf("the user is there after deregister: %v %s", err, out)
 	}
 	_, ended = start(file)
@@ -73,7 +76,8 @@ func TestRegisterTheAWSWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "op-2.yml")
-	text := "---\nregion: " + region + "\niam_user_arn: " + arn + "\naws_access_key_id: " + made.AccessKey.AccessKeyId + "\naws_secret_access_key: " + made.AccessKey.SecretAccessKey + "\n"
+	text := "---\nregion: " + region + "\niam_user_arn: " + arn + "\naws_access_key_id: " + made.AccessKey.AccessKeyId +
+		"\naws_secret_access_key: " + made.AccessKey.SecretAccessKey + "\n"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

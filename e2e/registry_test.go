@@ -50,15 +50,20 @@ var promised = map[string]string{
 		ListMetrics GetMetricStatistics GetMetricData PutMetricData TagResource UntagResource ListTagsForResource`,
 }
 
-// driven are the services all of whose promised operations are driven here; those of the others are driven by the tests of their stages.
-var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "logs", "sts", "iam", "cloudwatch", "elbv2"}
+// driven are the services all of whose promised operations are driven here; those of the others are driven by the
+// tests of their stages.
+var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "logs", "sts", "iam", "cloudwatch",
+	"elbv2"}
 
 // names are those of docs/compatibility.md for what the SDK calls its services.
-var names = map[string]string{"CodeCommit": "codecommit", "CodeBuild": "codebuild", "CodePipeline": "codepipeline", "CodeDeploy": "codedeploy",
-	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3", "CloudWatch": "cloudwatch", "Elastic Load Balancing v2": "elbv2"}
+var names = map[string]string{"CodeCommit": "codecommit", "CodeBuild": "codebuild", "CodePipeline": "codepipeline",
+	"CodeDeploy":      "codedeploy",
+	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3", "CloudWatch": "cloudwatch",
+	"Elastic Load Balancing v2": "elbv2"}
 
 // commands are the aws CLI's for what docs/compatibility.md calls its services.
-var commands = map[string]string{"codecommit": "codecommit", "codebuild": "codebuild", "codepipeline": "codepipeline", "codedeploy": "deploy", "logs": "logs", "sts": "sts", "iam": "iam", "cloudwatch": "cloudwatch",
+var commands = map[string]string{"codecommit": "codecommit", "codebuild": "codebuild", "codepipeline": "codepipeline",
+	"codedeploy": "deploy", "logs": "logs", "sts": "sts", "iam": "iam", "cloudwatch": "cloudwatch",
 	"elbv2": "elbv2"}
 
 // kebab is what the aws CLI calls an operation: describe-ssl-policies for DescribeSSLPolicies.
@@ -66,7 +71,8 @@ func kebab(operation string) string {
 	var b strings.Builder
 	letters := []rune(operation)
 	for i, c := range letters {
-		if unicode.IsUpper(c) && i > 0 && (unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1])) {
+		if unicode.IsUpper(c) && i > 0 &&
+			(unicode.IsLower(letters[i-1]) || i+1 < len(letters) && unicode.IsLower(letters[i+1])) {
 			b.WriteByte('-')
 		}
 		b.WriteRune(unicode.ToLower(c))
@@ -97,17 +103,20 @@ func (r *registry) note(service, operation string, err error) {
 
 // record is a middleware of the SDK that notes what was called.
 func (r *registry) record(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("exercised", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
-		middleware.InitializeOutput, middleware.Metadata, error) {
-		out, meta, err := next.HandleInitialize(ctx, in)
-		r.note(names[awsmiddleware.GetServiceID(ctx)], awsmiddleware.GetOperationName(ctx), err)
-		return out, meta, err
-	}), middleware.After)
+	return stack.Initialize.Add(
+		middleware.InitializeMiddlewareFunc(
+			"exercised", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
+				middleware.InitializeOutput, middleware.Metadata, error) {
+				out, meta, err := next.HandleInitialize(ctx, in)
+				r.note(names[awsmiddleware.GetServiceID(ctx)], awsmiddleware.GetOperationName(ctx), err)
+				return out, meta, err
+			}), middleware.After)
 }
 
 // check fails a run of all tests that left a promised operation out.
 func (r *registry) check() int {
-	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" || testing.Short() {
+	if flag.Lookup("test.run").Value.String() != "" || flag.Lookup("test.list").Value.String() != "" ||
+		testing.Short() {
 		return 0
 	}
 	r.mu.Lock()
@@ -131,11 +140,13 @@ func (r *registry) check() int {
 		return 0
 	}
 	slices.Sort(missing)
-	fmt.Fprintf(os.Stderr, "FAIL: no test drove these promised operations to success: %s\n", strings.Join(missing, ", "))
+	fmt.Fprintf(os.Stderr, "FAIL: no test drove these promised operations to success: %s\n",
+		strings.Join(missing, ", "))
 	return 1
 }
 
-// TestPromisedOperationsAreDone reads docs/compatibility.md: it must be what the code says, and have every promised operation as done.
+// TestPromisedOperationsAreDone reads docs/compatibility.md: it must be what the code says, and have every promised
+// operation as done.
 func TestPromisedOperationsAreDone(t *testing.T) {
 	t.Parallel()
 	text := must(os.ReadFile("../docs/compatibility.md"))(t)

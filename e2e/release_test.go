@@ -126,8 +126,10 @@ func (c *coloured) carries(name string) {
 // policy has steps of 10 % and 50 %, each judged after some seconds.
 func policy(seconds int) map[string]any {
 	return map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{
-		"steps":      []map[string]any{{"percent": 10, "waitSeconds": seconds}, {"percent": 50, "waitSeconds": seconds}, {"percent": 100}},
-		"thresholds": map[string]any{"maxErrorPercent": 5}, "comparison": map[string]any{"minimumRequests": 20}, "onUncertain": "PROMOTE"}}
+		"steps": []map[string]any{{"percent": 10, "waitSeconds": seconds}, {"percent": 50, "waitSeconds": seconds},
+			{"percent": 100}},
+		"thresholds": map[string]any{"maxErrorPercent": 5}, "comparison": map[string]any{"minimumRequests": 20},
+		"onUncertain": "PROMOTE"}}
 }
 
 func TestRelease(t *testing.T) {
@@ -144,7 +146,8 @@ func TestRelease(t *testing.T) {
 	}
 	c.carries("green")
 	r := must(c.releaseOf(id))(t)
-	if r.Status != "PROMOTED" || r.Percent != 100 || len(r.Steps) != 3 || r.Steps[0].Verdict == nil || r.Steps[1].Verdict.Decision == "ROLL_BACK" {
+	if r.Status != "PROMOTED" || r.Percent != 100 || len(r.Steps) != 3 || r.Steps[0].Verdict == nil ||
+		r.Steps[1].Verdict.Decision == "ROLL_BACK" {
 		t.Errorf("%+v", r)
 	}
 	users.failed(t)
@@ -152,12 +155,14 @@ func TestRelease(t *testing.T) {
 	c.fails("blue", 60)
 	id = c.deploy(c.revision("v3", nil))
 	d := c.over(id)
-	if d.Status != types.DeploymentStatusFailed || !strings.Contains(*d.ErrorInformation.Message, "failed") || d.RollbackInfo.RollbackDeploymentId == nil {
+	if d.Status != types.DeploymentStatusFailed || !strings.Contains(*d.ErrorInformation.Message, "failed") ||
+		d.RollbackInfo.RollbackDeploymentId == nil {
 		t.Fatalf("%s %+v", d.Status, d.ErrorInformation)
 	}
 	c.over(*d.RollbackInfo.RollbackDeploymentId)
 	c.carries("green")
-	if r := must(c.releaseOf(id))(t); r.Status != "ROLLED_BACK" || r.Steps[0].Verdict.Decision != "ROLL_BACK" || r.Steps[1].Verdict != nil {
+	if r := must(c.releaseOf(id))(t); r.Status != "ROLLED_BACK" || r.Steps[0].Verdict.Decision != "ROLL_BACK" ||
+		r.Steps[1].Verdict != nil {
 		t.Errorf("%+v", r)
 	}
 	users.failed(t)
@@ -167,7 +172,8 @@ func TestRelease(t *testing.T) {
 			Baseline, Canary struct{ Percent, Requests, Errors int64 }
 		}
 	}
-	if err := json.Unmarshal([]byte(c.call("GetReleaseTraffic", map[string]any{"deploymentId": id, "points": 60})), &traffic); err != nil {
+	if err := json.Unmarshal([]byte(c.call("GetReleaseTraffic", map[string]any{"deploymentId": id, "points": 60})),
+		&traffic); err != nil {
 		t.Fatal(err)
 	}
 	var requests, failures, most int64
@@ -204,21 +210,31 @@ func TestEqualVersionsArePromoted(t *testing.T) {
 
 func TestAlarmTakesTheTrafficBack(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentStopOnAlarm), func(in *codedeploy.CreateDeploymentGroupInput) {
-		in.AlarmConfiguration = &types.AlarmConfiguration{Enabled: true, IgnorePollAlarmFailure: true, Alarms: []types.Alarm{{Name: aws.String("errors")}}}
-	})
+	c := newColoured(t, "",
+		rollBack(types.AutoRollbackEventDeploymentStopOnAlarm), func(in *codedeploy.CreateDeploymentGroupInput) {
+			in.AlarmConfiguration = &types.AlarmConfiguration{Enabled: true, IgnorePollAlarmFailure: true,
+				Alarms: []types.Alarm{{Name: aws.String("errors")}}}
+		})
 	_, balancer, _ := strings.Cut(c.listener, ":listener/")
 	dimension := balancer[:strings.LastIndex(balancer, "/")]
-	must(cloudwatch.NewFromConfig(c.sdk()).PutMetricAlarm(t.Context(), &cloudwatch.PutMetricAlarmInput{AlarmName: aws.String("errors"), Namespace: aws.String("AWS/ApplicationELB"), MetricName: aws.String("HTTPCode_Target_5XX_Count"),
-		Dimensions: []cwtypes.Dimension{{Name: aws.String("LoadBalancer"), Value: &dimension}}, Statistic: cwtypes.StatisticSum, Period: aws.Int32(1), EvaluationPeriods: aws.Int32(1), Threshold: aws.Float64(3),
-		ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("notBreaching")}))(t)
-	c.call("PutReleasePolicy", map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{"steps": []map[string]any{{"percent": 50, "waitSeconds": 600}, {"percent": 100}}}})
+	must(cloudwatch.NewFromConfig(c.sdk()).PutMetricAlarm(t.Context(),
+		&cloudwatch.PutMetricAlarmInput{AlarmName: aws.String("errors"), Namespace: aws.String("AWS/ApplicationELB"),
+			MetricName: aws.String("HTTPCode_Target_5XX_Count"),
+			Dimensions: []cwtypes.Dimension{{Name: aws.String("LoadBalancer"), Value: &dimension}},
+			Statistic:  cwtypes.StatisticSum, Period: aws.Int32(1), EvaluationPeriods: aws.Int32(1),
+			Threshold:          aws.Float64(3),
+			ComparisonOperator: cwtypes.ComparisonOperatorGreaterThanThreshold,
+			TreatMissingData:   aws.String("notBreaching")}))(t)
+	c.call("PutReleasePolicy",
+		map[string]any{"applicationName": "shop", "deploymentGroupName": "prod",
+			"policy": map[string]any{"steps": []map[string]any{{"percent": 50, "waitSeconds": 600}, {"percent": 100}}}})
 	c.first()
 	users := newUsers(t, c.front)
 	c.fails("green", 50)
 	id := c.deploy(c.revision("v2", nil))
 	d := c.over(id)
-	if d.Status != types.DeploymentStatusStopped || d.ErrorInformation.Code != types.ErrorCodeAlarmActive || d.RollbackInfo.RollbackDeploymentId == nil {
+	if d.Status != types.DeploymentStatusStopped || d.ErrorInformation.Code != types.ErrorCodeAlarmActive ||
+		d.RollbackInfo.RollbackDeploymentId == nil {
 		t.Fatalf("%s %+v", d.Status, d.ErrorInformation)
 	}
 	c.carries("blue")

@@ -15,8 +15,14 @@ import (
 func TestReleaseOnThePage(t *testing.T) {
 	t.Parallel()
 	c := newColoured(t, "", func(in *codedeploy.CreateDeploymentGroupInput) {
-		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{DeploymentReadyOption: &types.DeploymentReadyOption{ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60},
-			TerminateBlueInstancesOnDeploymentSuccess: &types.BlueInstanceTerminationOption{Action: types.InstanceActionTerminate, TerminationWaitTimeInMinutes: 60}}
+		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{
+			DeploymentReadyOption: &types.DeploymentReadyOption{
+				ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60,
+			},
+			TerminateBlueInstancesOnDeploymentSuccess: &types.BlueInstanceTerminationOption{
+				Action: types.InstanceActionTerminate, TerminationWaitTimeInMinutes: 60,
+			},
+		}
 	})
 	b := newBrowser(t, c.instance)
 	// The first deployment waits for somebody too, before it takes the traffic.
@@ -84,7 +90,8 @@ func TestReleaseOnThePage(t *testing.T) {
 	b.shows("The new version has 10 % of the traffic")
 	b.leads("b", "Roll back")
 	b.do(chromedp.KeyEvent("\r")) // asks in place
-	b.do(chromedp.WaitVisible("#rollback-why"), chromedp.SendKeys("#rollback-why", "it smells"), chromedp.Click("#rollback-now"))
+	b.do(chromedp.WaitVisible("#rollback-why"), chromedp.SendKeys("#rollback-why", "it smells"),
+		chromedp.Click("#rollback-now"))
 	b.shows("it smells")
 	b.shows("Rolled back")
 	b.inspect("release-rolled-back")
@@ -100,13 +107,18 @@ func TestManyHostsOnAPage(t *testing.T) {
 	i := up(t)
 	f := &fleet{instance: i, api: codedeploy.NewFromConfig(i.sdk())}
 	f.bucket("bundles", false)
-	must(f.api.CreateApplication(t.Context(), &codedeploy.CreateApplicationInput{ApplicationName: aws.String("shop")}))(t)
-	must(f.api.CreateDeploymentGroup(t.Context(), &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), ServiceRoleArn: aws.String(role),
-		DeploymentConfigName:         aws.String("CodeDeployDefault.AllAtOnce"),
-		OnPremisesInstanceTagFilters: []types.TagFilter{{Key: aws.String("service"), Value: aws.String("web"), Type: types.TagFilterTypeKeyAndValue}}}))(t)
+	must(f.api.CreateApplication(t.Context(),
+		&codedeploy.CreateApplicationInput{ApplicationName: aws.String("shop")}))(t)
+	must(f.api.CreateDeploymentGroup(t.Context(),
+		&codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"),
+			DeploymentGroupName: aws.String("prod"), ServiceRoleArn: aws.String(role),
+			DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"),
+			OnPremisesInstanceTagFilters: []types.TagFilter{{Key: aws.String("service"), Value: aws.String("web"),
+				Type: types.TagFilterTypeKeyAndValue}}}))(t)
 	const hosts = 130
 	for n := range hosts {
-		if out, err := i.slipway("api", "slipway", "CreateHost", fmt.Sprintf(`{"name": "web%03d", "tags": {"service": "web"}}`, n)); err != nil {
+		if out, err := i.slipway("api", "slipway", "CreateHost",
+			fmt.Sprintf(`{"name": "web%03d", "tags": {"service": "web"}}`, n)); err != nil {
 			t.Fatal(out)
 		}
 	}

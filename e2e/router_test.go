@@ -23,20 +23,36 @@ func TestRouterRules(t *testing.T) {
 	group := b.group("blue", "HTTP1", blue.address)
 	values := func(v ...string) []string { return v }
 	rules := []types.RuleCondition{
-		{Field: aws.String("path-pattern"), PathPatternConfig: &types.PathPatternConditionConfig{Values: values("/api/*")}},
-		{Field: aws.String("host-header"), HostHeaderConfig: &types.HostHeaderConditionConfig{Values: values("*.example.com")}},
-		{Field: aws.String("http-header"), HttpHeaderConfig: &types.HttpHeaderConditionConfig{HttpHeaderName: aws.String("Cookie"), Values: values("*canary=yes*")}},
-		{Field: aws.String("http-request-method"), HttpRequestMethodConfig: &types.HttpRequestMethodConditionConfig{Values: values("PUT")}},
-		{Field: aws.String("query-string"), QueryStringConfig: &types.QueryStringConditionConfig{Values: []types.QueryStringKeyValuePair{{Key: aws.String("version"), Value: aws.String("v2")}}}},
+		{Field: aws.String("path-pattern"),
+			PathPatternConfig: &types.PathPatternConditionConfig{Values: values("/api/*")}},
+		{Field: aws.String("host-header"),
+			HostHeaderConfig: &types.HostHeaderConditionConfig{Values: values("*.example.com")}},
+		{Field: aws.String("http-header"),
+			HttpHeaderConfig: &types.HttpHeaderConditionConfig{HttpHeaderName: aws.String("Cookie"),
+				Values: values("*canary=yes*")}},
+		{Field: aws.String("http-request-method"),
+			HttpRequestMethodConfig: &types.HttpRequestMethodConditionConfig{Values: values("PUT")}},
+		{Field: aws.String("query-string"),
+			QueryStringConfig: &types.QueryStringConditionConfig{
+				Values: []types.QueryStringKeyValuePair{{Key: aws.String("version"), Value: aws.String("v2")}},
+			}},
 	}
 	b.does(func() {
 		for n, c := range rules {
-			must(b.elb.CreateRule(t.Context(), &elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(int32(n + 1)), Conditions: []types.RuleCondition{c}, Actions: fixed(*c.Field)}))(t)
+			must(b.elb.CreateRule(t.Context(),
+				&elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(int32(n + 1)),
+					Conditions: []types.RuleCondition{c}, Actions: fixed(*c.Field)}))(t)
 		}
-		must(b.elb.CreateRule(t.Context(), &elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(20), Actions: fixed("never"),
-			Conditions: []types.RuleCondition{{Field: aws.String("source-ip"), SourceIpConfig: &types.SourceIpConditionConfig{Values: values("192.0.2.0/24")}}}}))(t)
-		must(b.elb.CreateRule(t.Context(), &elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(21), Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: values("/old")}},
-			Actions: []types.Action{{Type: types.ActionTypeEnumRedirect, RedirectConfig: &types.RedirectActionConfig{Protocol: aws.String("HTTPS"), Port: aws.String("443"), Path: aws.String("/new/#{path}"), StatusCode: types.RedirectActionStatusCodeEnumHttp301}}}}))(t)
+		must(b.elb.CreateRule(t.Context(),
+			&elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(20), Actions: fixed("never"),
+				Conditions: []types.RuleCondition{{Field: aws.String("source-ip"),
+					SourceIpConfig: &types.SourceIpConditionConfig{Values: values("192.0.2.0/24")}}}}))(t)
+		must(b.elb.CreateRule(t.Context(),
+			&elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(21),
+				Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: values("/old")}},
+				Actions: []types.Action{{Type: types.ActionTypeEnumRedirect,
+					RedirectConfig: &types.RedirectActionConfig{Protocol: aws.String("HTTPS"), Port: aws.String("443"),
+						Path: aws.String("/new/#{path}"), StatusCode: types.RedirectActionStatusCodeEnumHttp301}}}}))(t)
 	})
 	b.forward(b.listener, weights(group, 1))
 	c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -45,8 +61,10 @@ func TestRouterRules(t *testing.T) {
 		want, method, path string
 		header             []string
 	}{
-		{"path-pattern", "GET", "/api/x", nil}, {"host-header", "GET", "/", []string{"Host", "WWW.Example.com:80"}}, {"http-header", "GET", "/", []string{"Cookie", "a=b; canary=yes"}},
-		{"http-request-method", "PUT", "/", nil}, {"query-string", "GET", "/?a=b&Version=V2", nil}, {"blue", "GET", "/?version=v3", []string{"Cookie", "canary=no"}}, {"blue", "GET", "/API/x", nil},
+		{"path-pattern", "GET", "/api/x", nil}, {"host-header", "GET", "/", []string{"Host", "WWW.Example.com:80"}},
+		{"http-header", "GET", "/", []string{"Cookie", "a=b; canary=yes"}},
+		{"http-request-method", "PUT", "/", nil}, {"query-string", "GET", "/?a=b&Version=V2", nil},
+		{"blue", "GET", "/?version=v3", []string{"Cookie", "canary=no"}}, {"blue", "GET", "/API/x", nil},
 	} {
 		eventually(t, x.want, func() error {
 			if resp, body := ask(t, c, x.method, u+x.path, x.header...); resp.StatusCode != 200 || body != x.want {
@@ -60,8 +78,11 @@ func TestRouterRules(t *testing.T) {
 		t.Errorf("redirected with %d to %s", resp.StatusCode, to)
 	}
 	_, port, _ := net.SplitHostPort(b.address)
-	_, body := ask(t, c, "GET", u+"/request?x=%2F", "X-Forwarded-For", "192.0.2.7", "Connection", "X-Hop", "X-Hop", "1", "Host", "web.test")
-	for _, want := range []string{"GET /request?x=%2F HTTP/1.1\nHost: web.test:" + port + "\n", "X-Forwarded-For: 192.0.2.7, 127.0.0.1\r\n", "X-Forwarded-Proto: http\r\n", "X-Forwarded-Port: " + port + "\r\n", "X-Amzn-Trace-Id: Root=1-"} {
+	_, body := ask(t, c, "GET", u+"/request?x=%2F", "X-Forwarded-For", "192.0.2.7", "Connection", "X-Hop", "X-Hop", "1",
+		"Host", "web.test")
+	for _, want := range []string{"GET /request?x=%2F HTTP/1.1\nHost: web.test:" + port + "\n",
+		"X-Forwarded-For: 192.0.2.7, 127.0.0.1\r\n", "X-Forwarded-Proto: http\r\n",
+		"X-Forwarded-Port: " + port + "\r\n", "X-Amzn-Trace-Id: Root=1-"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the target did not get %q:\n%s", want, body)
 		}
@@ -74,10 +95,13 @@ func TestRouterRules(t *testing.T) {
 func TestRouterStickiness(t *testing.T) {
 	t.Parallel()
 	b := balance(t)
-	apps := []*application{newApplication(t, "a"), newApplication(t, "b"), newApplication(t, "c"), newApplication(t, "d")}
-	blue, green := b.group("blue", "HTTP1", apps[0].address, apps[1].address), b.group("green", "HTTP1", apps[2].address, apps[3].address)
+	apps := []*application{newApplication(t, "a"), newApplication(t, "b"), newApplication(t, "c"),
+		newApplication(t, "d")}
+	blue, green := b.group("blue", "HTTP1", apps[0].address, apps[1].address), b.group("green", "HTTP1",
+		apps[2].address, apps[3].address)
 	sticky := weights(blue, 50, green, 50)
-	sticky.ForwardConfig.TargetGroupStickinessConfig = &types.TargetGroupStickinessConfig{Enabled: aws.Bool(true), DurationSeconds: aws.Int32(60)}
+	sticky.ForwardConfig.TargetGroupStickinessConfig = &types.TargetGroupStickinessConfig{Enabled: aws.Bool(true),
+		DurationSeconds: aws.Int32(60)}
 	client := func() *http.Client { return &http.Client{Jar: must(cookiejar.New(nil))(t)} }
 	u := must(url.Parse("http://" + b.address))(t)
 	served := func(c *http.Client, path string) map[string]int {
@@ -111,7 +135,8 @@ func TestRouterStickiness(t *testing.T) {
 
 	for _, g := range []string{blue, green} {
 		b.does(func() {
-			b.set(g, "stickiness.enabled", "true", "stickiness.type", "lb_cookie", "stickiness.lb_cookie.duration_seconds", "60")
+			b.set(g, "stickiness.enabled", "true", "stickiness.type", "lb_cookie",
+				"stickiness.lb_cookie.duration_seconds", "60")
 		})
 	}
 	c := client()
@@ -121,7 +146,8 @@ func TestRouterStickiness(t *testing.T) {
 	}
 	// A cookie that was made up, and one that was changed, bind nobody.
 	for _, value := range []string{"made-up", "AAAA" + strings.Repeat("A", 60)} {
-		if resp, _ := ask(t, http.DefaultClient, "GET", u.String(), "Cookie", "AWSALB="+value+"; AWSALBTG="+value); resp.StatusCode != 200 {
+		if resp, _ := ask(t, http.DefaultClient, "GET", u.String(), "Cookie",
+			"AWSALB="+value+"; AWSALBTG="+value); resp.StatusCode != 200 {
 			t.Errorf("%d with the cookie %s", resp.StatusCode, value)
 		}
 	}
@@ -144,14 +170,17 @@ func TestRouterStickiness(t *testing.T) {
 	}
 
 	b.does(func() {
-		b.set(blue, "stickiness.enabled", "true", "stickiness.type", "app_cookie", "stickiness.app_cookie.cookie_name", "SESSION")
+		b.set(blue, "stickiness.enabled", "true", "stickiness.type", "app_cookie", "stickiness.app_cookie.cookie_name",
+			"SESSION")
 	})
 	b.forward(b.listener, weights(blue, 1))
 	c = client()
-	if resp, _ := ask(t, c, "GET", u.String()+"/"); strings.Contains(fmt.Sprint(resp.Header["Set-Cookie"]), "AWSALBAPP") {
+	if resp, _ := ask(t, c, "GET", u.String()+"/"); strings.Contains(fmt.Sprint(resp.Header["Set-Cookie"]),
+		"AWSALBAPP") {
 		t.Error("bound before the application began a session")
 	}
-	if resp, _ := ask(t, c, "GET", u.String()+"/session"); !strings.Contains(fmt.Sprint(resp.Header["Set-Cookie"]), "AWSALBAPP-0=") {
+	if resp, _ := ask(t, c, "GET", u.String()+"/session"); !strings.Contains(fmt.Sprint(resp.Header["Set-Cookie"]),
+		"AWSALBAPP-0=") {
 		t.Errorf("not bound to the session: %v", resp.Header["Set-Cookie"])
 	}
 	if by := served(c, "/"); len(by) != 1 {
@@ -174,13 +203,16 @@ func TestRouterHealth(t *testing.T) {
 	b.forward(b.listener, weights(group, 1))
 	b.is(group, good.address, "healthy")
 	for range 20 { // those that failed no check yet, or too many, get none
-		if resp, body := ask(t, http.DefaultClient, "GET", "http://"+b.address); resp.StatusCode != 200 || body != "good" {
+		if resp, body := ask(t, http.DefaultClient, "GET", "http://"+b.address); resp.StatusCode != 200 ||
+			body != "good" {
 			t.Errorf("%d %s", resp.StatusCode, body)
 		}
 	}
 	b.is(group, l.Addr().String(), "unhealthy Target.ResponseCodeMismatch")
 	b.is(group, nobody, "unhealthy Target.FailedHealthChecks")
-	d := must(b.elb.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: target(t, l.Addr().String())}))(t).TargetHealthDescriptions[0]
+	d := must(b.elb.DescribeTargetHealth(t.Context(),
+		&elb.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: target(t, l.Addr().String())}))(
+		t).TargetHealthDescriptions[0]
 	if *d.TargetHealth.Description != "Health checks failed with these codes: [404]" {
 		t.Errorf("described as %s", *d.TargetHealth.Description)
 	}
@@ -196,7 +228,8 @@ func TestRouterHealth(t *testing.T) {
 	}
 	b.does(func() { b.deregister(group, nobody) })
 	eventually(t, "no target is left", func() error {
-		if resp, _ := ask(t, http.DefaultClient, "GET", "http://"+b.address); resp.StatusCode != http.StatusServiceUnavailable {
+		if resp, _ := ask(t, http.DefaultClient, "GET",
+			"http://"+b.address); resp.StatusCode != http.StatusServiceUnavailable {
 			return errors.New(resp.Status)
 		}
 		return nil

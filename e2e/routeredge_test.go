@@ -32,7 +32,8 @@ func TestRouterRefuses(t *testing.T) {
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab": 400,
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +1\r\n\r\na":                      400,
 		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\na":  400,
-		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil HTTP/1.1\r\nHost: a\r\n\r\n": 400,
+		"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil " +
+			"HTTP/1.1\r\nHost: a\r\n\r\n": 400,
 		"GET / HTTP/1.1\nHost: a\n\n":                                                        400,
 		"GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n":                                              400,
 		"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n":         501,
@@ -57,7 +58,9 @@ func TestRouterRefuses(t *testing.T) {
 	// What follows the last chunk is a request of its own, of this client.
 	c := must(net.Dial("tcp", b.address))(t)
 	defer c.Close()
-	_, _ = io.WriteString(c, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /request HTTP/1.1\r\nHost: a\r\n\r\n")
+	_, _ = io.WriteString(c,
+		"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\nGET /request "+
+			"HTTP/1.1\r\nHost: a\r\n\r\n")
 	r := bufio.NewReader(c)
 	for _, want := range []string{"hello", "GET /request"} {
 		resp := must(http.ReadResponse(r, nil))(t)
@@ -90,7 +93,8 @@ func TestRouterPatience(t *testing.T) {
 	b := balance(t)
 	blue := newApplication(t, "blue")
 	two := newApplication(t, "two")
-	groups := map[string]string{"HTTP/1": b.group("one", "HTTP1", blue.address), "HTTP/2": b.group("two", "HTTP2", two.address)}
+	groups := map[string]string{"HTTP/1": b.group("one", "HTTP1", blue.address),
+		"HTTP/2": b.group("two", "HTTP2", two.address)}
 	for kind, app := range map[string]*application{"HTTP/1": blue, "HTTP/2": two} {
 		b.forward(b.listener, weights(groups[kind], 1))
 		c := must(net.Dial("tcp", b.address))(t)
@@ -110,13 +114,16 @@ func TestRouterPatience(t *testing.T) {
 		})
 	}
 	b.does(func() {
-		must(b.elb.ModifyLoadBalancerAttributes(t.Context(), &elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &b.lb,
-			Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"), Value: aws.String("1")}}}))(t)
+		must(b.elb.ModifyLoadBalancerAttributes(t.Context(),
+			&elb.ModifyLoadBalancerAttributesInput{LoadBalancerArn: &b.lb,
+				Attributes: []types.LoadBalancerAttribute{{Key: aws.String("idle_timeout.timeout_seconds"),
+					Value: aws.String("1")}}}))(t)
 	})
 	for kind, group := range groups {
 		b.forward(b.listener, weights(group, 1))
 		tr := &http.Transport{} // connections of its own: those of before keep the timeout that they had
-		if resp, _ := ask(t, &http.Client{Transport: tr}, "GET", "http://"+b.address+"/slow"); resp.StatusCode != http.StatusGatewayTimeout {
+		if resp, _ := ask(t, &http.Client{Transport: tr}, "GET",
+			"http://"+b.address+"/slow"); resp.StatusCode != http.StatusGatewayTimeout {
 			t.Errorf("%s: %d for a target that does not answer", kind, resp.StatusCode)
 		}
 		tr.CloseIdleConnections()
@@ -146,12 +153,14 @@ func TestRouterEdges(t *testing.T) {
 	t.Run("an HTTP/1.0 client gets no chunks", func(t *testing.T) {
 		close(blue.goOn)
 		text := string(must(io.ReadAll(say("GET /stream HTTP/1.0\r\n\r\n")))(t))
-		if !strings.HasPrefix(text, "HTTP/1.1 200 OK\r\n") || strings.Contains(text, "chunked") || !strings.HasSuffix(text, "\r\n\r\nevent 0\nevent 1\nevent 2\n") {
+		if !strings.HasPrefix(text, "HTTP/1.1 200 OK\r\n") || strings.Contains(text, "chunked") ||
+			!strings.HasSuffix(text, "\r\n\r\nevent 0\nevent 1\nevent 2\n") {
 			t.Errorf("%q", text)
 		}
 	})
 	t.Run("requests that come at once are answered in order", func(t *testing.T) {
-		r := say(strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 20) + "GET /request?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+		r := say(strings.Repeat("GET / HTTP/1.1\r\nHost: a\r\n\r\n", 20) +
+			"GET /request?last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
 		for n := range 21 {
 			resp := must(http.ReadResponse(r, nil))(t)
 			body := string(must(io.ReadAll(resp.Body))(t))
@@ -180,7 +189,8 @@ func TestRouterEdges(t *testing.T) {
 	})
 	t.Run("an absolute address", func(t *testing.T) {
 		resp := must(http.ReadResponse(say("GET http://web.test/request?a HTTP/1.1\r\nHost: other\r\n\r\n"), nil))(t)
-		if body := string(must(io.ReadAll(resp.Body))(t)); !strings.HasPrefix(body, "GET /request?a HTTP/1.1\nHost: web.test") {
+		if body := string(must(io.ReadAll(resp.Body))(t)); !strings.HasPrefix(body,
+			"GET /request?a HTTP/1.1\nHost: web.test") {
 			t.Errorf("%q", body)
 		}
 	})

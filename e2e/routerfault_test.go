@@ -68,15 +68,19 @@ func TestRouterPassesOn(t *testing.T) {
 	target := rawTarget(t, func(c net.Conn, head string) {
 		switch path := strings.Fields(head)[1]; path {
 		case "/head":
-			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+			_, _ = io.WriteString(c,
+				"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
 			<-goOn
 			_, _ = io.WriteString(c, "5\r\nhel")
 			<-goOn
 			_, _ = io.WriteString(c, "lo\r\n0\r\n\r\n")
 		case "/large":
-			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=%s\r\nSet-Cookie: slipway=FIXED\r\nX: %s\r\n\r\nok", strings.Repeat("h", 15000), strings.Repeat("x", 15000))
+			_, _ = fmt.Fprintf(c,
+				"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: a=%s\r\nSet-Cookie: slipway=FIXED\r\nX: "+
+					"%s\r\n\r\nok", strings.Repeat("h", 15000), strings.Repeat("x", 15000))
 		case "/toolarge":
-			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: %s\r\n\r\nok", strings.Repeat("x", 17<<10))
+			_, _ = fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: %s\r\n\r\nok",
+				strings.Repeat("x", 17<<10))
 		case "/badchunk":
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
 		case "/silent":
@@ -143,14 +147,18 @@ func TestRouterBlamesTheClient(t *testing.T) {
 			return string(text)
 		}
 		for range 3 {
-			if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + strings.Repeat("x", 20000)); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+			if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" +
+				strings.Repeat("x", 20000)); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
 				t.Errorf("%s: an upload that broke off: %.60q", version, got)
 			}
 		}
-		if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+		if got := say(
+			"POST /upload HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"); !strings.HasPrefix(
+			got, "HTTP/1.1 400 ") {
 			t.Errorf("%s: a malformed chunk: %.60q", version, got)
 		}
-		if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nshort"); !strings.HasPrefix(got, "HTTP/1.1 400 ") {
+		if got := say("POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nshort"); !strings.HasPrefix(got,
+			"HTTP/1.1 400 ") {
 			t.Errorf("%s: a small upload that broke off: %.60q", version, got)
 		}
 		eventually(t, "the client's faults are counted", func() error {
@@ -211,9 +219,11 @@ func TestRouterBlamesTheTarget(t *testing.T) {
 func (b *balanced) counted(group, metric string) (n float64) {
 	b.t.Helper()
 	out := must(b.cloudwatch().GetMetricStatistics(b.t.Context(), &cloudwatch.GetMetricStatisticsInput{
-		Namespace: aws.String("AWS/ApplicationELB"), MetricName: &metric, Period: aws.Int32(60), Statistics: []cwtypes.Statistic{cwtypes.StatisticSum},
-		StartTime: aws.Time(time.Now().Add(-10 * time.Minute)), EndTime: aws.Time(time.Now().Add(time.Minute)),
-		Dimensions: []cwtypes.Dimension{{Name: aws.String("TargetGroup"), Value: aws.String(group[strings.LastIndex(group, ":")+1:])}},
+		Namespace: aws.String("AWS/ApplicationELB"), MetricName: &metric, Period: aws.Int32(60),
+		Statistics: []cwtypes.Statistic{cwtypes.StatisticSum},
+		StartTime:  aws.Time(time.Now().Add(-10 * time.Minute)), EndTime: aws.Time(time.Now().Add(time.Minute)),
+		Dimensions: []cwtypes.Dimension{{Name: aws.String("TargetGroup"),
+			Value: aws.String(group[strings.LastIndex(group, ":")+1:])}},
 	}))(b.t)
 	for _, d := range out.Datapoints {
 		n += *d.Sum
@@ -258,11 +268,13 @@ func statusHTTP2(t *testing.T, address, method, path, authority string) string {
 	f.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
 	var block strings.Builder
 	e := hpack.NewEncoder(&block)
-	for _, h := range [][2]string{{":method", method}, {":scheme", "http"}, {":authority", authority}, {":path", path}} {
+	for _, h := range [][2]string{{":method", method}, {":scheme", "http"}, {":authority", authority},
+		{":path", path}} {
 		_ = e.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]})
 	}
 	_ = f.WriteSettings()
-	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String()), EndStream: true, EndHeaders: true}); err != nil {
+	if err := f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String()),
+		EndStream: true, EndHeaders: true}); err != nil {
 		t.Fatal(err)
 	}
 	for {
@@ -285,7 +297,8 @@ func statusHTTP2(t *testing.T, address, method, path, authority string) string {
 func peerProxy(t *testing.T, name, target string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed, so its reading of HTTP is not compared: apt-get install -y nginx-light haproxy", name)
+		t.Skipf("%s is not installed, so its reading of HTTP is not compared: apt-get install -y nginx-light haproxy",
+			name)
 	}
 	dir, l := t.TempDir(), must(net.Listen("tcp", "127.0.0.1:0"))(t)
 	address := l.Addr().String()
@@ -296,7 +309,9 @@ http { access_log off; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; f
 server { listen %[2]s; location / { proxy_pass http://%[3]s; proxy_http_version 1.1; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $remote_addr; } } }
 `, dir, address, target), []string{"-c", file}
 	if name == "haproxy" {
-		config, args = fmt.Sprintf("defaults\n mode http\n timeout connect 2s\n timeout client 2s\n timeout server 2s\n option forwardfor\nfrontend f\n bind %s\n default_backend b\nbackend b\n server s %s\n",
+		config, args = fmt.Sprintf(
+			"defaults\n mode http\n timeout connect 2s\n timeout client 2s\n timeout server 2s\n option "+
+				"forwardfor\nfrontend f\n bind %s\n default_backend b\nbackend b\n server s %s\n",
 			address, target), []string{"-db", "-q", "-f", file}
 	}
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
@@ -351,12 +366,18 @@ func TestRouterReadsAsPeersDo(t *testing.T) {
 			peer := peerProxy(t, name, target)
 			both := 0
 			for _, request := range []string{
-				"GET /a HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /a?b=%20 HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /a%2fb HTTP/1.1\r\nHost: a:1\r\n\r\n", "get /a HTTP/1.1\r\nHost: a:1\r\n\r\n",
-				"GET /a HTTP/1.1\r\nHost: a:1\r\nContent-Length: 0\r\n\r\nGET /b HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a:1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
-				"GET /a HTTP/1.1\r\nHost: a:1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: a:1\r\n\r\n",
-				"GET /a HTTP/1.1\r\nHost: a:1\r\nA: b\r\n c\r\n\r\n", "GET /a HTTP/1.1\nHost: a:1\n\n", "GET /a HTTP/1.1\r\nHost: a:1\r\nX : y\r\n\r\n", "GET //a/b HTTP/1.1\r\nHost: a:1\r\n\r\n",
-				"GET /a#b HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /a%zz HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /a HTTP/1.1\r\nHost: a:1\r\nHost: b:1\r\n\r\n", "\r\nGET /a HTTP/1.1\r\nHost: a:1\r\n\r\n",
-				"GET /a HTTP/1.1\r\nHost: a:1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\nGET /b HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET  /a HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /a?b=%20 HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a%2fb HTTP/1.1\r\nHost: a:1\r\n\r\n", "get /a HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\nContent-Length: 0\r\n\r\nGET /b HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET " +
+					"/b HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\nA: b\r\n c\r\n\r\n", "GET /a HTTP/1.1\nHost: a:1\n\n",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\nX : y\r\n\r\n", "GET //a/b HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a#b HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET /a%zz HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\nHost: b:1\r\n\r\n", "\r\nGET /a HTTP/1.1\r\nHost: a:1\r\n\r\n",
+				"GET /a HTTP/1.1\r\nHost: a:1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\nGET /b " +
+					"HTTP/1.1\r\nHost: a:1\r\n\r\n", "GET  /a HTTP/1.1\r\nHost: a:1\r\n\r\n",
 			} {
 				ours, theirs := through(b.address, request), through(peer, request)
 				if len(ours) == 0 || len(theirs) == 0 {

@@ -28,7 +28,8 @@ const (
 	atLeast     = 5000 // requests during each event
 )
 
-// load is requests that are sent by a number of connections. Nothing is sent twice: what is not answered with 200 has failed.
+// load is requests that are sent by a number of connections. Nothing is sent twice: what is not answered with 200 has
+// failed.
 type load struct {
 	address string
 	began   atomic.Int64
@@ -135,7 +136,8 @@ func (b *balanced) during(what string, event func()) {
 	l.middle(b.t)
 	event()
 	if n := l.end(); len(l.failures) > 0 || n < atLeast {
-		b.t.Errorf("%s: %d of %d requests failed, first with: %s", what, len(l.failures), n, strings.Join(l.failures[:min(3, len(l.failures))], "; "))
+		b.t.Errorf("%s: %d of %d requests failed, first with: %s", what, len(l.failures), n,
+			strings.Join(l.failures[:min(3, len(l.failures))], "; "))
 	}
 }
 
@@ -184,8 +186,9 @@ func TestRouterUnderLoad(t *testing.T) {
 	b.during("reloads", func() {
 		for n := range 20 {
 			path := fmt.Sprintf("/nowhere/%d", n)
-			must(b.elb.CreateRule(t.Context(), &elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(int32(n + 1)), Actions: fixed("no"),
-				Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{path}}}}))(t)
+			must(b.elb.CreateRule(t.Context(),
+				&elb.CreateRuleInput{ListenerArn: &b.listener, Priority: aws.Int32(int32(n + 1)), Actions: fixed("no"),
+					Conditions: []types.RuleCondition{{Field: aws.String("path-pattern"), Values: []string{path}}}}))(t)
 		}
 		b.does(func() {})
 	})
@@ -206,7 +209,8 @@ func TestRouterUnderLoad(t *testing.T) {
 	})
 	b.split(names, 25)
 	_, text := get(t, "http://"+b.metrics+"/metrics")
-	if !strings.Contains(text, "slipway_router_response_seconds_bucket{target_group=\"targetgroup/green/") || strings.Contains(text, "slipway_router_requests_total{target_group=\"targetgroup/blue/x") {
+	if !strings.Contains(text, "slipway_router_response_seconds_bucket{target_group=\"targetgroup/green/") ||
+		strings.Contains(text, "slipway_router_requests_total{target_group=\"targetgroup/blue/x") {
 		t.Errorf("metrics:\n%s", text)
 	}
 }
@@ -222,7 +226,8 @@ func (i *instance) pid(name string) int {
 	return pid
 }
 
-// TestRouterKill: the death of the server fails no request; that of the router those in flight alone; and a router starts without a server.
+// TestRouterKill: the death of the server fails no request; that of the router those in flight alone; and a router
+// starts without a server.
 func TestRouterKill(t *testing.T) {
 	b := balance(t)
 	blue := newApplication(t, "blue")
@@ -243,7 +248,13 @@ func TestRouterKill(t *testing.T) {
 		b.ready()
 	})
 	b.is(group, blue.address, "healthy") // the router told the new server
-	b.during("a change by the new server", func() { b.does(func() { b.set(group, "deregistration_delay.timeout_seconds", "5") }) })
+	b.during(
+		"a change by the new server", func() {
+			b.does(func() {
+				b.set(group, "deregistration_delay.timeout_seconds",
+					"5")
+			})
+		})
 
 	l := send(b.address, atLeast, true)
 	l.middle(t)
@@ -261,7 +272,8 @@ func TestRouterKill(t *testing.T) {
 	})
 	l.end()
 	for _, f := range l.failures {
-		if !strings.Contains(f, "reset") && !strings.Contains(f, "EOF") && !strings.Contains(f, "refused") && !strings.Contains(f, "broken pipe") {
+		if !strings.Contains(f, "reset") && !strings.Contains(f, "EOF") && !strings.Contains(f, "refused") &&
+			!strings.Contains(f, "broken pipe") {
 			t.Errorf("a request failed otherwise than by the death of the router: %s", f)
 		}
 	}
@@ -275,7 +287,8 @@ func TestRouterKill(t *testing.T) {
 		_ = c.Close()
 		t.Error("the router lives on after `up`")
 	}
-	alone := exec.Command(b.program, "router", "--data", b.data, "--endpoint", b.url, "--region", region, "--metrics", "")
+	alone := exec.Command(b.program, "router", "--data", b.data, "--endpoint", b.url, "--region", region, "--metrics",
+		"")
 	alone.Env, alone.Stdout, alone.Stderr = environment(), b.log.file(t), b.log.file(t)
 	if err := alone.Start(); err != nil {
 		t.Fatal(err)

@@ -33,11 +33,13 @@ func TestRouterProtocols(t *testing.T) {
 
 	t.Run("bodies", func(t *testing.T) {
 		big := strings.Repeat("0123456789abcdef", 1<<16) // 1 MiB
-		for name, body := range map[string]io.Reader{"small": strings.NewReader("small"), "big": strings.NewReader(big), "of unknown length": io.MultiReader(strings.NewReader(big), strings.NewReader("end"))} {
+		for name, body := range map[string]io.Reader{"small": strings.NewReader("small"), "big": strings.NewReader(big),
+			"of unknown length": io.MultiReader(strings.NewReader(big), strings.NewReader("end"))} {
 			resp := must(http.Post(u+"/echo", "text/plain", body))(t)
 			got := must(io.ReadAll(resp.Body))(t)
 			_ = resp.Body.Close()
-			if want := map[string]string{"small": "small", "big": big, "of unknown length": big + "end"}[name]; string(got) != want {
+			if want := map[string]string{"small": "small", "big": big,
+				"of unknown length": big + "end"}[name]; string(got) != want {
 				t.Errorf("%s: %d bytes came back, want %d", name, len(got), len(want))
 			}
 		}
@@ -52,7 +54,8 @@ func TestRouterProtocols(t *testing.T) {
 	})
 	t.Run("stream", func(t *testing.T) {
 		stream := newApplication(t, "stream")
-		l, address := b.listen(types.ProtocolEnumHttp, []types.Action{weights(b.group("stream", "HTTP1", stream.address), 1)})
+		l, address := b.listen(types.ProtocolEnumHttp,
+			[]types.Action{weights(b.group("stream", "HTTP1", stream.address), 1)})
 		_ = l
 		resp := must(http.Get("http://" + address + "/stream"))(t)
 		defer resp.Body.Close()
@@ -90,7 +93,8 @@ func TestRouterProtocols(t *testing.T) {
 			if resp, body := ask(t, c, "GET", u+"/request"); resp.ProtoMajor != 2 || !strings.Contains(body, want) {
 				t.Errorf("%s: %s", resp.Proto, body)
 			}
-			if resp, body := ask(t, http.DefaultClient, "GET", u+"/request"); resp.ProtoMajor != 1 || !strings.Contains(body, want) {
+			if resp, body := ask(t, http.DefaultClient, "GET", u+"/request"); resp.ProtoMajor != 1 ||
+				!strings.Contains(body, want) {
 				t.Errorf("%s: %s", resp.Proto, body)
 			}
 		}
@@ -102,17 +106,21 @@ func TestRouterProtocols(t *testing.T) {
 		roots := x509.NewCertPool()
 		roots.AppendCertsFromPEM([]byte(firstPEM + secondPEM))
 		for host, proto := range map[string]string{"first.example.com": "h2", "second.example.com": "http/1.1"} {
-			c := must(tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: host, NextProtos: []string{proto}}))(t)
-			if got := c.ConnectionState(); got.NegotiatedProtocol != proto || got.PeerCertificates[0].DNSNames[0] != host {
+			c := must(tls.Dial("tcp", address,
+				&tls.Config{RootCAs: roots, ServerName: host, NextProtos: []string{proto}}))(t)
+			if got := c.ConnectionState(); got.NegotiatedProtocol != proto ||
+				got.PeerCertificates[0].DNSNames[0] != host {
 				t.Errorf("%s: %s, %v", host, got.NegotiatedProtocol, got.PeerCertificates[0].DNSNames)
 			}
 			_ = c.Close()
 		}
-		if _, err := tls.Dial("tcp", address, &tls.Config{RootCAs: roots, ServerName: "first.example.com", MaxVersion: tls.VersionTLS11}); err == nil {
+		if _, err := tls.Dial("tcp", address,
+			&tls.Config{RootCAs: roots, ServerName: "first.example.com", MaxVersion: tls.VersionTLS11}); err == nil {
 			t.Error("TLS 1.1 was taken")
 		}
 		for _, h2 := range []bool{true, false} {
-			tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "second.example.com"}, ForceAttemptHTTP2: h2}
+			tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, ServerName: "second.example.com"},
+				ForceAttemptHTTP2: h2}
 			resp, body := ask(t, &http.Client{Transport: tr}, "GET", "https://"+address+"/request")
 			if (resp.ProtoMajor == 2) != h2 || !strings.Contains(body, "X-Forwarded-Proto: https\r\n") {
 				t.Errorf("%s: %s", resp.Proto, body)
@@ -123,7 +131,8 @@ func TestRouterProtocols(t *testing.T) {
 		if !strings.Contains(string(text), "PRIVATE KEY") || info.Mode().Perm() != 0o600 {
 			t.Errorf("the table with the keys: %v", info.Mode())
 		}
-		if database := must(os.ReadFile(filepath.Join(b.data, "slipway.db")))(t); strings.Contains(string(database), "PRIVATE KEY") {
+		if database := must(os.ReadFile(filepath.Join(b.data, "slipway.db")))(t); strings.Contains(string(database),
+			"PRIVATE KEY") {
 			t.Error("a private key lies in the database in clear")
 		}
 	})
@@ -145,7 +154,8 @@ func (checker) Check(ctx context.Context, in *healthpb.HealthCheckRequest) (*hea
 
 func (checker) Watch(_ *healthpb.HealthCheckRequest, s grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
 	for n := range 3 {
-		if err := s.Send(&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_ServingStatus(n)}); err != nil {
+		if err := s.Send(
+			&healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_ServingStatus(n)}); err != nil {
 			return err
 		}
 	}
@@ -164,7 +174,8 @@ func grpcThrough(t *testing.T, b *balanced) {
 	conn := must(grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials())))(t)
 	defer conn.Close()
 	c := healthpb.NewHealthClient(conn)
-	if out, err := c.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil || out.Status != healthpb.HealthCheckResponse_SERVING {
+	if out, err := c.Check(t.Context(), &healthpb.HealthCheckRequest{}); err != nil ||
+		out.Status != healthpb.HealthCheckResponse_SERVING {
 		t.Errorf("%v, %v", out, err)
 	}
 	var trailer metadata.MD

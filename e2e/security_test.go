@@ -40,7 +40,8 @@ func (i *instance) key(name string) (id, secret string) {
 func sandboxed(t testing.TB) {
 	t.Helper()
 	if out, err := exec.Command("bwrap", "--unshare-pid", "--ro-bind", "/", "/", "true").CombinedOutput(); err != nil {
-		t.Skipf("SKIPPED: bubblewrap does not work here (%v %s). Install it with: apt-get install -y bubblewrap", err, out)
+		t.Skipf("SKIPPED: bubblewrap does not work here (%v %s). Install it with: apt-get install -y bubblewrap", err,
+			out)
 	}
 }
 
@@ -50,24 +51,31 @@ func TestBuildCannotReach(t *testing.T) {
 	t.Parallel()
 	sandboxed(t)
 	i, ctx := prepare(t, ""), t.Context()
-	i.env = []string{"AWS_SECRET_ACCESS_KEY=secret-of-the-environment", "AWS_SESSION_TOKEN=secret-of-the-environment", "SLIPWAY_TOKEN=secret-of-the-environment", "SOME_PASSWORD=secret-of-the-environment"}
+	i.env = []string{"AWS_SECRET_ACCESS_KEY=secret-of-the-environment", "AWS_SESSION_TOKEN=secret-of-the-environment",
+		"SLIPWAY_TOKEN=secret-of-the-environment", "SOME_PASSWORD=secret-of-the-environment"}
 	i.start()
 	_, runnerSecret := i.key("runner")
 	i.bucket("out", false)
-	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
+	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx,
+		&codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
 	dir := i.checkout("web")
 	i.commit(dir, "first", map[string]string{"file": "content"})
 	i.git(dir, "push", "-q", "origin", "main")
 
 	const neighbours = "secret-of-the-neighbour"
-	i.inline("neighbour", "version: 0.2\nphases:\n  build:\n    commands:\n      - for d in . ~ /tmp; do echo $SECRET | tee $d/secret-file >/dev/null; done\n      - export MORE=$SECRET; echo hidden; sleep 1000\n")
-	neighbour := *must(codebuild.NewFromConfig(i.sdk()).StartBuild(ctx, &codebuild.StartBuildInput{ProjectName: new("neighbour"),
-		EnvironmentVariablesOverride: []types.EnvironmentVariable{{Name: new("SECRET"), Value: new(neighbours)}}}))(t).Build.Id
+	i.inline("neighbour",
+		"version: 0.2\nphases:\n  build:\n    commands:\n      - for d in . ~ /tmp; do echo $SECRET | tee "+
+			"$d/secret-file >/dev/null; done\n      - export MORE=$SECRET; echo hidden; sleep 1000\n")
+	neighbour := *must(codebuild.NewFromConfig(i.sdk()).StartBuild(ctx,
+		&codebuild.StartBuildInput{ProjectName: new("neighbour"),
+			EnvironmentVariablesOverride: []types.EnvironmentVariable{{Name: new("SECRET"), Value: new(neighbours)}}}))(
+		t).Build.Id
 	i.says(neighbour, "\nhidden")
 
 	// Whatever a command finds it prints; each of those that look for something must find nothing and end with
 	// READ-NOTHING.
-	spy := strings.NewReplacer("DATA", i.data, "PARENT", filepath.Dir(i.data), "HOST", i.listen, "URL", i.url).Replace(`version: 0.2
+	spy := strings.NewReplacer("DATA", i.data, "PARENT", filepath.Dir(i.data), "HOST", i.listen, "URL",
+		i.url).Replace(`version: 0.2
 phases:
   build:
     commands:
@@ -94,7 +102,8 @@ artifacts:
 		t.Fatal("an address is missing")
 	}
 	i.inline("spy", spy, func(in *codebuild.CreateProjectInput) {
-		in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: new(i.url + "/v1/repos/web"), Buildspec: &spy}
+		in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: new(i.url + "/v1/repos/web"),
+			Buildspec: &spy}
 		in.Artifacts = &types.ProjectArtifacts{Type: types.ArtifactsTypeS3, Location: new("out"), Name: new("spied")}
 	})
 	pids := i.pids()
@@ -106,7 +115,8 @@ artifacts:
 			said += line
 		}
 	}
-	for _, bad := range []string{secret, runnerSecret, neighbours, "secret-of-the-environment", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SLIPWAY_", "SOME_PASSWORD", "secret-file",
+	for _, bad := range []string{secret, runnerSecret, neighbours, "secret-of-the-environment", "AWS_ACCESS_KEY_ID",
+		"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SLIPWAY_", "SOME_PASSWORD", "secret-file",
 		"\n" + i.data, "slipway.db\n", "WROTE\n", "MOUNTED\n", "ROOT\n", "CLONED\n"} {
 		if strings.Contains(said, bad) {
 			t.Errorf("the build finds %q:\n%s", bad, said)
@@ -115,7 +125,9 @@ artifacts:
 	if n := strings.Count(said, "LOOKED\n"); n != 7 {
 		t.Errorf("%d of 7 commands looked:\n%s", n, log)
 	}
-	if has(t, said, "MissingAuthenticationTokenException"); strings.Count(said, "HTTP/1.0 303 See Other")+strings.Count(said, "HTTP/1.0 403 Forbidden") != 2 { // to where one signs in, or not at all
+	if has(t, said, "MissingAuthenticationTokenException"); strings.Count(said, "HTTP/1.0 303 See Other")+
+		strings.Count(said, "HTTP/1.0 403 Forbidden") != 2 {
+		// to where one signs in, or not at all
 		t.Errorf("the server answers a build:\n%s", said)
 	}
 	if got := i.keys("out"); len(got) != 1 || got[0] != "spied/file" {
@@ -128,7 +140,8 @@ artifacts:
 		t.Errorf("there are %s", left)
 	}
 	// The neighbour noticed nothing.
-	if out := must(codebuild.NewFromConfig(i.sdk()).BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{neighbour}}))(t); *out.Builds[0].CurrentPhase != "BUILD" {
+	if out := must(codebuild.NewFromConfig(i.sdk()).BatchGetBuilds(ctx,
+		&codebuild.BatchGetBuildsInput{Ids: []string{neighbour}}))(t); *out.Builds[0].CurrentPhase != "BUILD" {
 		t.Errorf("the neighbour is in %s", *out.Builds[0].CurrentPhase)
 	}
 	// A runner that is killed takes its builds with it; the next one says so.
@@ -152,16 +165,21 @@ func TestSecretsAtRest(t *testing.T) {
 	i, ctx := up(t), t.Context()
 	_, runnerSecret := i.key("runner")
 	h := i.host("h", nil)
-	password := *must(iam.NewFromConfig(i.sdk()).CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{ServiceName: new("codecommit.amazonaws.com"), UserName: new("administrator")}))(t).ServiceSpecificCredential.ServicePassword
-	must(iam.NewFromConfig(i.sdk()).CreateLoginProfile(ctx, &iam.CreateLoginProfileInput{UserName: new("administrator"), Password: new("correct horse battery")}))(t)
+	password := *must(iam.NewFromConfig(i.sdk()).CreateServiceSpecificCredential(ctx,
+		&iam.CreateServiceSpecificCredentialInput{ServiceName: new("codecommit.amazonaws.com"),
+			UserName: new("administrator")}))(t).ServiceSpecificCredential.ServicePassword
+	must(iam.NewFromConfig(i.sdk()).CreateLoginProfile(ctx,
+		&iam.CreateLoginProfileInput{UserName: new("administrator"), Password: new("correct horse battery")}))(t)
 	i.inline("print", "version: 0.2\nphases: {build: {commands: [env]}}\n")
 	i.ended(*i.start1("print"))
 	for _, pid := range i.pids() {
-		if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil || strings.Contains(string(args), secret) || strings.Contains(string(args), runnerSecret) {
+		if args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil ||
+			strings.Contains(string(args), secret) || strings.Contains(string(args), runnerSecret) {
 			t.Errorf("arguments %q %v", args, err)
 		}
 	}
-	if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", i.pids()["runner"])); err != nil || strings.Contains(string(env), secret) {
+	if env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", i.pids()["runner"])); err != nil ||
+		strings.Contains(string(env), secret) {
 		t.Errorf("the runner has the administrator's key (%v)", err)
 	}
 	i.stop() // so that all of it is written
@@ -182,7 +200,8 @@ func TestSecretsAtRest(t *testing.T) {
 	if err != nil || looked < 3 {
 		t.Errorf("looked at %d files: %v", looked, err)
 	}
-	if strings.Contains(i.log.String(), secret) || strings.Contains(i.log.String(), runnerSecret) || strings.Contains(i.log.String(), password) {
+	if strings.Contains(i.log.String(), secret) || strings.Contains(i.log.String(), runnerSecret) ||
+		strings.Contains(i.log.String(), password) {
 		t.Error("a secret is printed")
 	}
 }
@@ -199,10 +218,15 @@ func TestRolesOfKeys(t *testing.T) {
 		c := i.sdkAs(key[0], key[1])
 		_, builds := codebuild.NewFromConfig(c).StartBuild(ctx, &codebuild.StartBuildInput{ProjectName: new("any")})
 		_, pipelines := codepipeline.NewFromConfig(c).ListPipelines(ctx, &codepipeline.ListPipelinesInput{})
-		_, repositories := codecommit.NewFromConfig(c).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("any")})
-		_, users := iam.NewFromConfig(c).CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{UserName: new("administrator"), ServiceName: new("codecommit.amazonaws.com")})
-		_, objects := s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true }).DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: new("out"), Key: new("object")})
-		for what, err := range map[string]error{"builds": builds, "pipelines": pipelines, "repositories": repositories, "users": users, "objects": objects} {
+		_, repositories := codecommit.NewFromConfig(c).CreateRepository(ctx,
+			&codecommit.CreateRepositoryInput{RepositoryName: new("any")})
+		_, users := iam.NewFromConfig(c).CreateServiceSpecificCredential(ctx,
+			&iam.CreateServiceSpecificCredentialInput{UserName: new("administrator"),
+				ServiceName: new("codecommit.amazonaws.com")})
+		_, objects := s3.NewFromConfig(c, func(o *s3.Options) { o.UsePathStyle = true }).DeleteObject(ctx,
+			&s3.DeleteObjectInput{Bucket: new("out"), Key: new("object")})
+		for what, err := range map[string]error{"builds": builds, "pipelines": pipelines, "repositories": repositories,
+			"users": users, "objects": objects} {
 			if err == nil || !strings.Contains(err.Error(), "AccessDenied") {
 				t.Errorf("a %s's key: %s: %v", name, what, err)
 			}

@@ -140,7 +140,8 @@ func up(t testing.TB, args ...string) *instance {
 func prepare(t testing.TB, tags string) *instance {
 	t.Helper()
 	listen := free(t)
-	i := &instance{t: t, program: binary(t, tags), data: filepath.Join(folder(t), "data"), listen: listen, url: "http://" + listen, log: new(output)}
+	i := &instance{t: t, program: binary(t, tags), data: filepath.Join(folder(t), "data"), listen: listen,
+		url: "http://" + listen, log: new(output)}
 	i.log.file(t) // goes after the process
 	t.Cleanup(func() {
 		i.stop()
@@ -189,7 +190,9 @@ func (i *instance) start() {
 
 func (i *instance) launch() {
 	i.t.Helper()
-	c := exec.Command(i.program, append([]string{"up", "--data", i.data, "--listen", i.listen, "--region", region, "--account", account}, i.args...)...)
+	c := exec.Command(i.program,
+		append([]string{"up", "--data", i.data, "--listen", i.listen, "--region", region, "--account", account},
+			i.args...)...)
 	c.Env = append(environment(), i.env...)
 	if !i.noKey {
 		c.Env = append(c.Env, "SLIPWAY_ACCESS_KEY_ID="+keyID, "SLIPWAY_SECRET_ACCESS_KEY="+secret)
@@ -288,9 +291,11 @@ func (i *instance) sdkAs(id, key string) aws.Config {
 		transport = transport.Clone()
 		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
 	}
-	return aws.Config{APIOptions: []func(*middleware.Stack) error{exercised.record}, Region: region, BaseEndpoint: aws.String(i.url),
-		HTTPClient: &http.Client{Transport: whole{transport}}, Credentials: credentials.NewStaticCredentialsProvider(id, key, ""),
-		Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }}
+	return aws.Config{APIOptions: []func(*middleware.Stack) error{exercised.record}, Region: region,
+		BaseEndpoint: aws.String(i.url),
+		HTTPClient:   &http.Client{Transport: whole{transport}},
+		Credentials:  credentials.NewStaticCredentialsProvider(id, key, ""),
+		Retryer:      func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }}
 }
 
 // whole sends requests whose bodies are in memory. The SDK closes the body of a request as soon as an answer begins; if
@@ -357,7 +362,8 @@ var noCLI = sync.OnceValue(func() string {
 		return "there is no aws CLI here"
 	}
 	var major, minor int
-	if _, err := fmt.Sscanf(string(out), "aws-cli/%d.%d.", &major, &minor); err != nil || major == 1 && minor < 29 || major == 2 && minor < 13 {
+	if _, err := fmt.Sscanf(string(out), "aws-cli/%d.%d.", &major, &minor); err != nil || major == 1 && minor < 29 ||
+		major == 2 && minor < 13 {
 		return "the aws CLI here is too old to know AWS_ENDPOINT_URL"
 	}
 	return ""
@@ -369,7 +375,8 @@ func (i *instance) client() []string {
 	if i.trust != "" {
 		trust = []string{"SLIPWAY_CA=" + i.trust, "AWS_CA_BUNDLE=" + i.trust, "GIT_SSL_CAINFO=" + i.trust}
 	}
-	return append(trust, "AWS_ENDPOINT_URL="+i.url, "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_DEFAULT_REGION="+region, "AWS_REGION="+region,
+	return append(trust, "AWS_ENDPOINT_URL="+i.url, "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret,
+		"AWS_DEFAULT_REGION="+region, "AWS_REGION="+region,
 		"AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "HOME="+os.TempDir(), "SLIPWAY_ENDPOINT="+i.url)
 }
 
@@ -392,10 +399,14 @@ func (i *instance) git(dir string, args ...string) string {
 }
 
 func (i *instance) gitFails(dir string, args ...string) (string, error) {
-	c := exec.Command("git", append([]string{"-c", "credential.helper=!'" + i.program + "' git-credential", "-c", "credential.useHttpPath=true", "-c", "protocol.version=2"}, args...)...)
+	c := exec.Command("git",
+		append([]string{"-c", "credential.helper=!'" + i.program + "' git-credential", "-c",
+			"credential.useHttpPath=true", "-c", "protocol.version=2"}, args...)...)
 	c.Dir = dir
-	c.Env = append(append(environment(), i.client()...), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com")
+	c.Env = append(append(environment(), i.client()...), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada",
+		"GIT_COMMITTER_EMAIL=ada@example.com")
 	out, err := c.CombinedOutput()
 	return string(out), err
 }

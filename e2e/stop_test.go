@@ -22,11 +22,14 @@ func TestStopInOrder(t *testing.T) {
 	i := up(t)
 	i.bucket("box", false)
 	var place struct{ At string }
-	if err := json.Unmarshal([]byte(must(i.slipway("api", "slipway", "WaitForChange", `{"topics": ["pipeline/none"]}`))(t)), &place); err != nil {
+	if err := json.Unmarshal(
+		[]byte(must(i.slipway("api", "slipway", "WaitForChange", `{"topics": ["pipeline/none"]}`))(t)),
+		&place); err != nil {
 		t.Fatal(err)
 	}
 	poll := i.dial()
-	waiting := must(http.NewRequest(http.MethodPost, i.url+"/", strings.NewReader(fmt.Sprintf(`{"topics": ["pipeline/none"], "since": %q, "waitSeconds": 60}`, place.At))))(t)
+	waiting := must(http.NewRequest(http.MethodPost, i.url+"/",
+		strings.NewReader(fmt.Sprintf(`{"topics": ["pipeline/none"], "since": %q, "waitSeconds": 60}`, place.At))))(t)
 	waiting.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	waiting.Header.Set("X-Amz-Target", "Slipway_20261124.WaitForChange")
 	key := sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}

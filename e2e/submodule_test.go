@@ -15,7 +15,8 @@ func TestBuildFetchesSubmodules(t *testing.T) {
 	t.Parallel()
 	i, ctx := up(t), t.Context()
 	for _, name := range []string{"part", "whole"} {
-		must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: &name}))(t)
+		must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx,
+			&codecommit.CreateRepositoryInput{RepositoryName: &name}))(t)
 	}
 	part := i.checkout("part")
 	i.commit(part, "part", map[string]string{"text": "of the part"})
@@ -24,14 +25,18 @@ func TestBuildFetchesSubmodules(t *testing.T) {
 	url := i.url + "/v1/repos/"
 	whole := i.checkout("whole")
 	i.commit(whole, "whole", map[string]string{
-		".gitmodules":   "[submodule \"full\"]\n\tpath = full\n\turl = " + url + "part\n[submodule \"relative\"]\n\tpath = relative\n\turl = ../part\n",
-		"buildspec.yml": "version: 0.2\nenv: {git-credential-helper: yes}\nphases:\n  build:\n    commands:\n      - echo full $(cat full/text)\n      - echo relative $(cat relative/text)\n      - git clone -q " + url + "part mine && echo mine $(cat mine/text)\n",
+		".gitmodules": "[submodule \"full\"]\n\tpath = full\n\turl = " + url +
+			"part\n[submodule \"relative\"]\n\tpath = relative\n\turl = ../part\n",
+		"buildspec.yml": "version: 0.2\nenv: {git-credential-helper: yes}\nphases:\n  build:\n    commands:\n      - " +
+			"echo full $(cat full/text)\n      - echo relative $(cat relative/text)\n      - git clone -q " + url +
+			"part mine && echo mine $(cat mine/text)\n",
 	})
 	i.git(whole, "update-index", "--add", "--cacheinfo", "160000,"+id+",full", "--cacheinfo", "160000,"+id+",relative")
 	i.git(whole, "commit", "-q", "-m", "submodules")
 	i.git(whole, "push", "-q", "origin", "main")
 	i.inline("whole", "", func(in *codebuild.CreateProjectInput) {
-		in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: new(url + "whole"), GitSubmodulesConfig: &types.GitSubmodulesConfig{FetchSubmodules: new(true)}}
+		in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: new(url + "whole"),
+			GitSubmodulesConfig: &types.GitSubmodulesConfig{FetchSubmodules: new(true)}}
 	})
 	b := i.build(&codebuild.StartBuildInput{ProjectName: new("whole")})
 	if b.BuildStatus != types.StatusTypeSucceeded {

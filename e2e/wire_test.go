@@ -41,7 +41,8 @@ func (i *instance) call(c call) (int, string) {
 		c.at = time.Now()
 	}
 	if !c.unsigned {
-		sigv4.Credentials{AccessKeyID: or(c.key, keyID), SecretAccessKey: or(c.secret, secret)}.Sign(r, sigv4.HexSHA256([]byte(c.body)), or(c.region, region), or(c.service, "codecommit"), c.at)
+		sigv4.Credentials{AccessKeyID: or(c.key, keyID), SecretAccessKey: or(c.secret, secret)}.Sign(r,
+			sigv4.HexSHA256([]byte(c.body)), or(c.region, region), or(c.service, "codecommit"), c.at)
 	}
 	resp := must(http.DefaultClient.Do(r))(i.t)
 	defer resp.Body.Close()
@@ -60,26 +61,40 @@ func TestWire(t *testing.T) {
 		status int
 		words  []string
 	}{
-		"good":             {call{target: list, body: "{}"}, 200, []string{`"repositories":[]`}},
-		"unknown members":  {call{target: list, body: `{"future": [1, {"a": null}]}`}, 200, nil},
-		"not implemented":  {call{target: "CodeCommit_20150413.CreatePullRequest", body: "{}"}, 501, []string{"NotImplementedException", "CreatePullRequest"}},
-		"no operation":     {call{target: "CodeCommit_20150413.FlyToTheMoon", body: "{}"}, 400, []string{"UnknownOperationException"}},
-		"no service":       {call{target: "Moon_2015.Fly", body: "{}"}, 400, []string{"UnknownOperationException"}},
-		"other region":     {call{target: list, body: "{}", region: "us-west-2"}, 200, nil}, // at a loopback address
-		"other service":    {call{target: list, body: "{}", service: "codebuild"}, 400, []string{"InvalidSignatureException", "codecommit", "codebuild"}},
-		"wrong secret":     {call{target: list, body: "{}", secret: "guessed"}, 400, []string{"InvalidSignatureException"}},
-		"unknown key":      {call{target: list, body: "{}", key: "AKIANOBODY0000000000"}, 400, []string{"UnrecognizedClientException"}},
-		"slow clock":       {call{target: list, body: "{}", at: time.Now().Add(-16 * time.Minute)}, 400, []string{"InvalidSignatureException"}},
-		"fast clock":       {call{target: list, body: "{}", at: time.Now().Add(16 * time.Minute)}, 400, []string{"InvalidSignatureException"}},
-		"clock within":     {call{target: list, body: "{}", at: time.Now().Add(-14 * time.Minute)}, 200, nil},
-		"unsigned":         {call{target: list, body: "{}", unsigned: true}, 400, []string{"MissingAuthenticationTokenException"}},
-		"malformed":        {call{target: list, body: `{"sortBy": `}, 400, []string{"SerializationException"}},
-		"wrong type":       {call{target: list, body: `{"sortBy": 7}`}, 400, []string{"SerializationException"}},
-		"no object":        {call{target: list, body: `[]`}, 400, []string{"SerializationException"}},
-		"body too large":   {call{target: "CodeBuild_20161006.ListProjects", service: "codebuild", body: `{"nextToken": "` + strings.Repeat("a", 2<<20) + `"}`}, 413, []string{"RequestEntityTooLargeException"}},
-		"deeply nested":    {call{target: list, body: `{"future": ` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`}, 400, []string{"SerializationException"}},
-		"missing member":   {call{target: "CodeCommit_20150413.GetRepository", body: `{}`}, 400, []string{"RepositoryNameRequiredException"}},
-		"nobody's session": {call{target: list, body: "{}", key: "ASIANOBODY0000000000"}, 400, []string{"UnrecognizedClientException"}},
+		"good":            {call{target: list, body: "{}"}, 200, []string{`"repositories":[]`}},
+		"unknown members": {call{target: list, body: `{"future": [1, {"a": null}]}`}, 200, nil},
+		"not implemented": {call{target: "CodeCommit_20150413.CreatePullRequest", body: "{}"}, 501,
+			[]string{"NotImplementedException", "CreatePullRequest"}},
+		"no operation": {call{target: "CodeCommit_20150413.FlyToTheMoon", body: "{}"}, 400,
+			[]string{"UnknownOperationException"}},
+		"no service":   {call{target: "Moon_2015.Fly", body: "{}"}, 400, []string{"UnknownOperationException"}},
+		"other region": {call{target: list, body: "{}", region: "us-west-2"}, 200, nil}, // at a loopback address
+		"other service": {call{target: list, body: "{}", service: "codebuild"}, 400,
+			[]string{"InvalidSignatureException", "codecommit", "codebuild"}},
+		"wrong secret": {call{target: list, body: "{}", secret: "guessed"}, 400,
+			[]string{"InvalidSignatureException"}},
+		"unknown key": {call{target: list, body: "{}", key: "AKIANOBODY0000000000"}, 400,
+			[]string{"UnrecognizedClientException"}},
+		"slow clock": {call{target: list, body: "{}", at: time.Now().Add(-16 * time.Minute)}, 400,
+			[]string{"InvalidSignatureException"}},
+		"fast clock": {call{target: list, body: "{}", at: time.Now().Add(16 * time.Minute)}, 400,
+			[]string{"InvalidSignatureException"}},
+		"clock within": {call{target: list, body: "{}", at: time.Now().Add(-14 * time.Minute)}, 200, nil},
+		"unsigned": {call{target: list, body: "{}", unsigned: true}, 400,
+			[]string{"MissingAuthenticationTokenException"}},
+		"malformed":  {call{target: list, body: `{"sortBy": `}, 400, []string{"SerializationException"}},
+		"wrong type": {call{target: list, body: `{"sortBy": 7}`}, 400, []string{"SerializationException"}},
+		"no object":  {call{target: list, body: `[]`}, 400, []string{"SerializationException"}},
+		"body too large": {call{target: "CodeBuild_20161006.ListProjects", service: "codebuild",
+			body: `{"nextToken": "` + strings.Repeat("a", 2<<20) + `"}`}, 413,
+			[]string{"RequestEntityTooLargeException"}},
+		"deeply nested": {call{target: list,
+			body: `{"future": ` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}`}, 400,
+			[]string{"SerializationException"}},
+		"missing member": {call{target: "CodeCommit_20150413.GetRepository", body: `{}`}, 400,
+			[]string{"RepositoryNameRequiredException"}},
+		"nobody's session": {call{target: list, body: "{}", key: "ASIANOBODY0000000000"}, 400,
+			[]string{"UnrecognizedClientException"}},
 	} {
 		status, body := i.call(x.call)
 		if status != x.status {
@@ -100,7 +115,8 @@ func TestWire(t *testing.T) {
 	}{{0, 200}, {2 * time.Hour, 403}} {
 		r := must(http.NewRequest(http.MethodPost, i.url+"/?X-Amz-Expires=60", nil))(t)
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		url, header, err := v4.NewSigner().PresignHTTP(ctx, creds, r, sigv4.HexSHA256([]byte(form)), "sts", region, time.Now().Add(-x.age))
+		url, header, err := v4.NewSigner().PresignHTTP(ctx, creds, r, sigv4.HexSHA256([]byte(form)), "sts", region,
+			time.Now().Add(-x.age))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,25 +142,34 @@ func TestCallersAndLogs(t *testing.T) {
 	_, err := sts.NewFromConfig(i.sdkAs(keyID, "wrong")).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	says(t, err, "SignatureDoesNotMatch")
 	u := iam.NewFromConfig(i.sdk())
-	made := must(u.CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{UserName: new("administrator"), ServiceName: new("codecommit.amazonaws.com")}))(t).ServiceSpecificCredential
-	list := must(u.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsInput{UserName: new("administrator")}))(t)
-	if len(list.ServiceSpecificCredentials) != 1 || *list.ServiceSpecificCredentials[0].ServiceSpecificCredentialId != *made.ServiceSpecificCredentialId {
+	made := must(u.CreateServiceSpecificCredential(ctx,
+		&iam.CreateServiceSpecificCredentialInput{UserName: new("administrator"),
+			ServiceName: new("codecommit.amazonaws.com")}))(t).ServiceSpecificCredential
+	list := must(u.ListServiceSpecificCredentials(ctx,
+		&iam.ListServiceSpecificCredentialsInput{UserName: new("administrator")}))(t)
+	if len(list.ServiceSpecificCredentials) != 1 ||
+		*list.ServiceSpecificCredentials[0].ServiceSpecificCredentialId != *made.ServiceSpecificCredentialId {
 		t.Errorf("credentials %+v", list)
 	}
-	_, err = u.CreateServiceSpecificCredential(ctx, &iam.CreateServiceSpecificCredentialInput{UserName: new("nobody-here"), ServiceName: new("codecommit.amazonaws.com")})
+	_, err = u.CreateServiceSpecificCredential(ctx,
+		&iam.CreateServiceSpecificCredentialInput{UserName: new("nobody-here"),
+			ServiceName: new("codecommit.amazonaws.com")})
 	says(t, err, "NoSuchEntity")
-	_, err = u.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsInput{UserName: new("nobody-here")})
+	_, err = u.ListServiceSpecificCredentials(ctx,
+		&iam.ListServiceSpecificCredentialsInput{UserName: new("nobody-here")})
 	says(t, err, "NoSuchEntity")
 	// A key opens until it is inactive, and is gone once it is deleted.
 	key := must(u.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{}))(t).AccessKey
 	asks := func() error {
-		_, err := sts.NewFromConfig(i.sdkAs(*key.AccessKeyId, *key.SecretAccessKey)).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		_, err := sts.NewFromConfig(i.sdkAs(*key.AccessKeyId, *key.SecretAccessKey)).GetCallerIdentity(ctx,
+			&sts.GetCallerIdentityInput{})
 		return err
 	}
 	if err := asks(); err != nil {
 		t.Error(err)
 	}
-	must(u.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{AccessKeyId: key.AccessKeyId, Status: iamtypes.StatusTypeInactive}))(t)
+	must(u.UpdateAccessKey(ctx,
+		&iam.UpdateAccessKeyInput{AccessKeyId: key.AccessKeyId, Status: iamtypes.StatusTypeInactive}))(t)
 	says(t, asks(), "InvalidClientTokenId")
 	keys := must(u.ListAccessKeys(ctx, &iam.ListAccessKeysInput{}))(t).AccessKeyMetadata
 	if len(keys) != 2 || *keys[1].AccessKeyId != *key.AccessKeyId || keys[1].Status != iamtypes.StatusTypeInactive {
@@ -156,7 +181,8 @@ func TestCallersAndLogs(t *testing.T) {
 	_, err = u.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{AccessKeyId: key.AccessKeyId})
 	says(t, err, "NoSuchEntity")
 	// The password is good for git, until it is deleted.
-	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
+	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(ctx,
+		&codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
 	ask := func(user, password string) int {
 		r := must(http.NewRequest(http.MethodGet, i.url+"/v1/repos/web/info/refs?service=git-upload-pack", nil))(t)
 		if user != "" {
@@ -169,31 +195,41 @@ func TestCallersAndLogs(t *testing.T) {
 		}
 		return resp.StatusCode
 	}
-	if a, b, c := ask(*made.ServiceUserName, *made.ServicePassword), ask(*made.ServiceUserName, "guessed"), ask("", ""); a != 200 || b == 200 || c != 401 {
+	if a, b, c := ask(*made.ServiceUserName, *made.ServicePassword), ask(*made.ServiceUserName, "guessed"), ask("",
+		""); a != 200 || b == 200 || c != 401 {
 		t.Errorf("git: %d with the password, %d with another, %d with none", a, b, c)
 	}
-	must(u.DeleteServiceSpecificCredential(ctx, &iam.DeleteServiceSpecificCredentialInput{UserName: new("administrator"), ServiceSpecificCredentialId: made.ServiceSpecificCredentialId}))(t)
+	must(u.DeleteServiceSpecificCredential(ctx,
+		&iam.DeleteServiceSpecificCredentialInput{UserName: new("administrator"),
+			ServiceSpecificCredentialId: made.ServiceSpecificCredentialId}))(t)
 	if got := ask(*made.ServiceUserName, *made.ServicePassword); got == 200 {
 		t.Error("a deleted password still works")
 	}
-	_, err = u.DeleteServiceSpecificCredential(ctx, &iam.DeleteServiceSpecificCredentialInput{UserName: new("administrator"), ServiceSpecificCredentialId: made.ServiceSpecificCredentialId})
+	_, err = u.DeleteServiceSpecificCredential(ctx,
+		&iam.DeleteServiceSpecificCredentialInput{UserName: new("administrator"),
+			ServiceSpecificCredentialId: made.ServiceSpecificCredentialId})
 	says(t, err, "NoSuchEntity")
 
 	// A host's key may not do what an administrator's may.
 	host := i.host("h", nil)
-	_, err = codepipeline.NewFromConfig(i.sdkAs(host.AccessKeyId, host.SecretAccessKey)).ListPipelines(ctx, &codepipeline.ListPipelinesInput{})
+	_, err = codepipeline.NewFromConfig(i.sdkAs(host.AccessKeyId, host.SecretAccessKey)).ListPipelines(ctx,
+		&codepipeline.ListPipelinesInput{})
 	says(t, err, "AccessDeniedException")
 
-	i.inline("print", "version: 0.2\nphases:\n  build:\n    commands:\n      - for n in 1 2 3 4 5 6 7; do echo \"line $n of seven\"; done\n")
+	i.inline("print",
+		"version: 0.2\nphases:\n  build:\n    commands:\n      - for n in 1 2 3 4 5 6 7; do echo \"line $n of "+
+			"seven\"; done\n")
 	b := i.ended(*i.start1("print"))
 	l := cloudwatchlogs.NewFromConfig(i.sdk())
-	groups := must(l.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: new("/aws/codebuild/")}))(t).LogGroups
+	groups := must(l.DescribeLogGroups(ctx,
+		&cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: new("/aws/codebuild/")}))(t).LogGroups
 	if len(groups) != 1 || *groups[0].LogGroupName != *b.Logs.GroupName {
 		t.Fatalf("groups %+v", groups)
 	}
 	_, err = l.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{NextToken: new("made up")})
 	says(t, err, "InvalidParameterException")
-	streams := must(l.DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: b.Logs.GroupName}))(t).LogStreams
+	streams := must(l.DescribeLogStreams(ctx,
+		&cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: b.Logs.GroupName}))(t).LogStreams
 	if len(streams) != 1 || *streams[0].LogStreamName != *b.Logs.StreamName {
 		t.Errorf("streams %+v", streams)
 	}
@@ -201,7 +237,9 @@ func TestCallersAndLogs(t *testing.T) {
 	says(t, err, "ResourceNotFoundException")
 	var lines, token = []string{}, (*string)(nil)
 	for {
-		page := must(l.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: b.Logs.GroupName, LogStreamName: b.Logs.StreamName, StartFromHead: new(true), Limit: new(int32(3)), NextToken: token}))(t)
+		page := must(l.GetLogEvents(ctx,
+			&cloudwatchlogs.GetLogEventsInput{LogGroupName: b.Logs.GroupName, LogStreamName: b.Logs.StreamName,
+				StartFromHead: new(true), Limit: new(int32(3)), NextToken: token}))(t)
 		for _, e := range page.Events {
 			lines = append(lines, *e.Message)
 		}
@@ -213,9 +251,12 @@ func TestCallersAndLogs(t *testing.T) {
 	if strings.TrimSpace(strings.Join(lines, "\n")) != strings.TrimSpace(i.printed(*b.Id)) {
 		t.Errorf("GetLogEvents says\n%s\nslipway logs says\n%s", strings.Join(lines, "\n"), i.printed(*b.Id))
 	}
-	_, err = l.GetLogEvents(ctx, &cloudwatchlogs.GetLogEventsInput{LogGroupName: b.Logs.GroupName, LogStreamName: new("none")})
+	_, err = l.GetLogEvents(ctx,
+		&cloudwatchlogs.GetLogEventsInput{LogGroupName: b.Logs.GroupName, LogStreamName: new("none")})
 	says(t, err, "ResourceNotFoundException")
-	found := must(l.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: b.Logs.GroupName, FilterPattern: new(`"of seven" -"line 3"`)}))(t).Events
+	found := must(l.FilterLogEvents(ctx,
+		&cloudwatchlogs.FilterLogEventsInput{LogGroupName: b.Logs.GroupName,
+			FilterPattern: new(`"of seven" -"line 3"`)}))(t).Events
 	n := 0
 	for _, e := range found {
 		if strings.HasPrefix(*e.Message, "line ") {

@@ -16,14 +16,16 @@ func (s *Server) routeCBOR(q *request, smithy, path string) error {
 	service, operation, ok := strings.Cut(strings.TrimPrefix(path, "/service/"), "/operation/")
 	q.served, q.asked = s.targets[service], operation
 	if !ok || smithy != "rpc-v2-cbor" || q.info == nil || !q.info.Speaks(CBOR) {
-		return &Error{Code: "UnknownOperationException", Message: fmt.Sprintf("No service here answers to %.200q in the protocol %.40q.", path, smithy)}
+		return &Error{Code: "UnknownOperationException",
+			Message: fmt.Sprintf("No service here answers to %.200q in the protocol %.40q.", path, smithy)}
 	}
 	return nil
 }
 
 // cborDecoding is strict, and bounds what a hostile body can make of itself.
 var cborDecoding = sync.OnceValues(cbor.DecOptions{
-	DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 32, MaxArrayElements: 100_000, MaxMapPairs: 10_000, FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
+	DupMapKey: cbor.DupMapKeyEnforcedAPF, MaxNestedLevels: 32, MaxArrayElements: 100_000, MaxMapPairs: 10_000,
+	FieldNameMatching: cbor.FieldNameMatchingCaseSensitive,
 }.DecMode)
 
 var cborEncoding = sync.OnceValues(cbor.EncOptions{}.EncMode)

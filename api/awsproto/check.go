@@ -148,8 +148,8 @@ type Pattern struct {
 	compile func() *regexp.Regexp
 }
 
-// NewPattern keeps an expression that the generator has already compiled once. The models' expressions are Java's, which writes a
-// code point \uXXXX where Go writes \x{XXXX}.
+// NewPattern keeps an expression that the generator has already compiled once. The models' expressions are Java's,
+// which writes a code point \uXXXX where Go writes \x{XXXX}.
 func NewPattern(text string) *Pattern {
 	return &Pattern{text, sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`\A(?:` + codePoint().ReplaceAllString(text, `\x{$1}`) + `)\z`)

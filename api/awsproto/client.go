@@ -31,7 +31,8 @@ func Send[O any](ctx context.Context, c *Client, op *Operation, in any) (*O, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: encode: %w", op.Name, err)
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.Endpoint, "/")+"/", bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.Endpoint, "/")+"/",
+		bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op.Name, err)
 	}
@@ -73,7 +74,11 @@ func answered(op *Operation, status int, body []byte) error {
 		Message2 string `json:"Message"`
 	}
 	if json.Unmarshal(body, &wire) != nil || wire.Type == "" {
-		return &Error{Code: http.StatusText(status), Status: status, Message: fmt.Sprintf("%s answered %d: %.200s", op.Name, status, body)}
+		return &Error{
+			Code:    http.StatusText(status),
+			Status:  status,
+			Message: fmt.Sprintf("%s answered %d: %.200s", op.Name, status, body),
+		}
 	}
 	code := wire.Type[strings.LastIndexByte(wire.Type, '#')+1:]
 	message := wire.Message

@@ -78,7 +78,8 @@ func (s *Server) detach(q *request, w http.ResponseWriter, r *http.Request, call
 }
 
 // conclude does the operation and writes its answer.
-func (s *Server) conclude(q *request, w http.ResponseWriter, ctx context.Context) { //nolint:revive // it follows the writer, as in net/http
+func (s *Server) conclude(q *request, w http.ResponseWriter,
+	ctx context.Context) { //nolint:revive // it follows the writer, as in net/http
 	out, err := s.contained(ctx, q)
 	if err != nil {
 		s.fail(w, q, err)

@@ -39,7 +39,9 @@ func (e *Error) HTTPStatus() int {
 func NotImplemented(service, operation string) error {
 	return &Error{
 		Code: "NotImplementedException", Status: http.StatusNotImplemented,
-		Message: fmt.Sprintf("Slipway does not implement %s:%s. docs/compatibility.md lists every operation that it does.", service, operation),
+		Message: fmt.Sprintf(
+			"Slipway does not implement %s:%s. docs/compatibility.md lists every operation that it does.", service,
+			operation),
 	}
 }
 
@@ -67,8 +69,8 @@ func messageOf(err ServiceError) string {
 	return err.Error()
 }
 
-// shapeOf is the name of the error's shape in the model, by which JSON and CBOR know it. It is the code, save for errors that Query gave
-// another one.
+// shapeOf is the name of the error's shape in the model, by which JSON and CBOR know it. It is the code, save for
+// errors that Query gave another one.
 func shapeOf(err ServiceError) string {
 	if e, ok := err.(interface{ ErrorShape() string }); ok {
 		return e.ErrorShape()

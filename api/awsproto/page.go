@@ -17,9 +17,11 @@ type Pager struct{ Key []byte }
 func (p Pager) Token(op string, filter, after any) *string {
 	place, err := json.Marshal(after)
 	if err != nil {
-		panic("awsproto: a list's place cannot be encoded: " + err.Error()) //nolint:forbidigo // a fault of this program
+		panic("awsproto: a list's place cannot be encoded: " +
+			err.Error()) //nolint:forbidigo // a fault of this program
 	}
-	t := base64.RawURLEncoding.EncodeToString(place) + "." + base64.RawURLEncoding.EncodeToString(p.sign(op, filter, place))
+	t := base64.RawURLEncoding.EncodeToString(place) + "." +
+		base64.RawURLEncoding.EncodeToString(p.sign(op, filter, place))
 	return &t
 }
 
@@ -41,7 +43,8 @@ func (p Pager) Place(op string, filter any, token *string, after any) (ok bool) 
 func (p Pager) sign(op string, filter any, place []byte) []byte {
 	f, err := json.Marshal(filter)
 	if err != nil {
-		panic("awsproto: a list's filter cannot be encoded: " + err.Error()) //nolint:forbidigo // a fault of this program
+		panic("awsproto: a list's filter cannot be encoded: " +
+			err.Error()) //nolint:forbidigo // a fault of this program
 	}
 	h := hmac.New(sha256.New, p.Key)
 	h.Write([]byte(op + "\x00" + string(f) + "\x00"))

@@ -30,12 +30,14 @@ type metrics struct{ put *cw.PutMetricDataInput }
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 500e6, time.UTC)
 
-func (*metrics) GetMetricStatistics(_ context.Context, in *cw.GetMetricStatisticsInput) (*cw.GetMetricStatisticsOutput, error) {
+func (*metrics) GetMetricStatistics(_ context.Context,
+	in *cw.GetMetricStatisticsInput) (*cw.GetMetricStatisticsOutput, error) {
 	if *in.MetricName == "none" {
 		return nil, &cw.InvalidParameterValueException{Message: "there is no such metric"}
 	}
-	return &cw.GetMetricStatisticsOutput{Label: in.MetricName, Datapoints: []cw.Datapoint{{Timestamp: in.StartTime, Average: new(0.25), Sum: new(3.0), Unit: "Seconds",
-		ExtendedStatistics: map[string]float64{"p99": 1.5}}}}, nil
+	return &cw.GetMetricStatisticsOutput{Label: in.MetricName,
+		Datapoints: []cw.Datapoint{{Timestamp: in.StartTime, Average: new(0.25), Sum: new(3.0), Unit: "Seconds",
+			ExtendedStatistics: map[string]float64{"p99": 1.5}}}}, nil
 }
 
 func (m *metrics) PutMetricData(_ context.Context, in *cw.PutMetricDataInput) (*cw.PutMetricDataOutput, error) {
@@ -48,14 +50,17 @@ func TestCBORWithTheSDK(t *testing.T) {
 	m := &metrics{}
 	client := sdkcw.NewFromConfig(config(serve(t, time.Now, cw.New(awsproto.Hooks{}, m)), keyID, secret, "eu-west-1"))
 	ask := func(metric string) (*sdkcw.GetMetricStatisticsOutput, error) {
-		return client.GetMetricStatistics(t.Context(), &sdkcw.GetMetricStatisticsInput{Namespace: aws.String("shop"), MetricName: &metric, StartTime: &noon, EndTime: aws.Time(noon.Add(time.Hour)),
-			Period: aws.Int32(60), Statistics: []sdkcwtypes.Statistic{"Average"}})
+		return client.GetMetricStatistics(t.Context(),
+			&sdkcw.GetMetricStatisticsInput{Namespace: aws.String("shop"), MetricName: &metric, StartTime: &noon,
+				EndTime: aws.Time(noon.Add(time.Hour)),
+				Period:  aws.Int32(60), Statistics: []sdkcwtypes.Statistic{"Average"}})
 	}
 	out, err := ask("Latency")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := out.Datapoints[0]; *out.Label != "Latency" || !d.Timestamp.Equal(noon) || *d.Average != 0.25 || *d.Sum != 3 || d.Minimum != nil || d.Unit != "Seconds" || d.ExtendedStatistics["p99"] != 1.5 {
+	if d := out.Datapoints[0]; *out.Label != "Latency" || !d.Timestamp.Equal(noon) || *d.Average != 0.25 ||
+		*d.Sum != 3 || d.Minimum != nil || d.Unit != "Seconds" || d.ExtendedStatistics["p99"] != 1.5 {
 		t.Errorf("%+v", d)
 	}
 	_, err = ask("none")
@@ -82,7 +87,8 @@ func TestCBORWithTheSDK(t *testing.T) {
 		}
 	}
 	// The SDK compresses what is larger than 10 KiB.
-	datum := sdkcwtypes.MetricDatum{MetricName: aws.String(strings.Repeat("x", 200)), Value: aws.Float64(1), Timestamp: &noon}
+	datum := sdkcwtypes.MetricDatum{MetricName: aws.String(strings.Repeat("x", 200)), Value: aws.Float64(1),
+		Timestamp: &noon}
 	in := &sdkcw.PutMetricDataInput{Namespace: aws.String("shop")}
 	for range 100 {
 		in.MetricData = append(in.MetricData, datum)
@@ -96,7 +102,8 @@ func TestCBORWithTheSDK(t *testing.T) {
 }
 
 // send signs a request for CloudWatch and returns the answer.
-func send(t *testing.T, server *httptest.Server, path string, header map[string]string, body []byte) (*http.Response, []byte) {
+func send(t *testing.T, server *httptest.Server, path string, header map[string]string,
+	body []byte) (*http.Response, []byte) {
 	t.Helper()
 	r, err := http.NewRequest(http.MethodPost, server.URL+path, bytes.NewReader(body))
 	if err != nil {
@@ -105,7 +112,8 @@ func send(t *testing.T, server *httptest.Server, path string, header map[string]
 	for k, v := range header {
 		r.Header.Set(k, v)
 	}
-	sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256(body), "eu-west-1", "monitoring", time.Now())
+	sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256(body), "eu-west-1",
+		"monitoring", time.Now())
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -123,33 +131,45 @@ const asked = "/service/GraniteServiceVersion20100801/operation/"
 func TestOneServiceInThreeProtocols(t *testing.T) {
 	t.Parallel()
 	server := serve(t, time.Now, cw.New(awsproto.Hooks{}, &metrics{}))
-	resp, answer := send(t, server, "/", map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "GraniteServiceVersion20100801.GetMetricStatistics"},
+	resp, answer := send(t, server, "/",
+		map[string]string{"Content-Type": "application/x-amz-json-1.0",
+			"X-Amz-Target": "GraniteServiceVersion20100801.GetMetricStatistics"},
 		[]byte(`{"Namespace":"shop","MetricName":"Latency","StartTime":1764072000.5,"EndTime":1764072060,"Period":60}`))
 	var out cw.GetMetricStatisticsOutput
-	if err := json.Unmarshal(answer, &out); err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/x-amz-json-1.0" || *out.Datapoints[0].Average != 0.25 {
+	if err := json.Unmarshal(answer, &out); err != nil || resp.StatusCode != 200 ||
+		resp.Header.Get("Content-Type") != "application/x-amz-json-1.0" || *out.Datapoints[0].Average != 0.25 {
 		t.Errorf("JSON 1.0: %s %s", resp.Status, answer)
 	}
-	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "GraniteServiceVersion20100801.GetMetricStatistics"},
+	resp, answer = send(t, server, "/",
+		map[string]string{"Content-Type": "application/x-amz-json-1.0",
+			"X-Amz-Target": "GraniteServiceVersion20100801.GetMetricStatistics"},
 		[]byte(`{"Namespace":"shop","MetricName":"none","StartTime":1,"EndTime":2,"Period":60}`))
-	if resp.StatusCode != 400 || resp.Header.Get("X-Amzn-Query-Error") != "InvalidParameterValue;Sender" || !strings.Contains(string(answer), `"__type":"InvalidParameterValueException"`) {
+	if resp.StatusCode != 400 || resp.Header.Get("X-Amzn-Query-Error") != "InvalidParameterValue;Sender" ||
+		!strings.Contains(string(answer), `"__type":"InvalidParameterValueException"`) {
 		t.Errorf("JSON 1.0: %s %s %s", resp.Status, resp.Header, answer)
 	}
-	form := url.Values{"Action": {"GetMetricStatistics"}, "Version": {"2010-08-01"}, "Namespace": {"shop"}, "MetricName": {"Latency"}, "StartTime": {"2026-11-25T12:00:00Z"},
+	form := url.Values{"Action": {"GetMetricStatistics"}, "Version": {"2010-08-01"}, "Namespace": {"shop"},
+		"MetricName": {"Latency"}, "StartTime": {"2026-11-25T12:00:00Z"},
 		"EndTime": {"2026-11-25T13:00:00Z"}, "Period": {"60"}}
-	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, []byte(form.Encode()))
-	if resp.StatusCode != 200 || !strings.Contains(string(answer), "<Average>0.25</Average>") || !strings.Contains(string(answer), "<key>p99</key>") {
+	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+		[]byte(form.Encode()))
+	if resp.StatusCode != 200 || !strings.Contains(string(answer), "<Average>0.25</Average>") ||
+		!strings.Contains(string(answer), "<key>p99</key>") {
 		t.Errorf("Query: %s %s", resp.Status, answer)
 	}
-	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, []byte("Action=PutMetricData&Version=2010-08-01&Namespace=shop&MetricData="))
+	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+		[]byte("Action=PutMetricData&Version=2010-08-01&Namespace=shop&MetricData="))
 	if resp.StatusCode != 200 || !strings.Contains(string(answer), "<PutMetricDataResult></PutMetricDataResult>") {
 		t.Errorf("Query, with nothing to answer: %s %s", resp.Status, answer)
 	}
 	form.Set("MetricName", "none")
-	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, []byte(form.Encode()))
+	resp, answer = send(t, server, "/", map[string]string{"Content-Type": "application/x-www-form-urlencoded"},
+		[]byte(form.Encode()))
 	if resp.StatusCode != 400 || !strings.Contains(string(answer), "<Code>InvalidParameterValue</Code>") {
 		t.Errorf("Query: %s %s", resp.Status, answer)
 	}
-	resp, answer = send(t, server, asked+"PutMetricData", map[string]string{"Smithy-Protocol": "rpc-v2-cbor"}, must(cbor.Marshal(map[string]any{"Namespace": "shop", "MetricData": []any{}})))
+	resp, answer = send(t, server, asked+"PutMetricData", map[string]string{"Smithy-Protocol": "rpc-v2-cbor"},
+		must(cbor.Marshal(map[string]any{"Namespace": "shop", "MetricData": []any{}})))
 	if resp.StatusCode != 200 || resp.Header.Get("Smithy-Protocol") != "rpc-v2-cbor" || len(answer) != 1 {
 		t.Errorf("CBOR: %s %s %q", resp.Status, resp.Header, answer)
 	}
@@ -175,18 +195,26 @@ func TestHostileCBOR(t *testing.T) {
 		body                     []byte
 		code                     string
 	}{
-		"no CBOR":              {asked + "PutMetricData", "rpc-v2-cbor", "", []byte("{}garbage"), "SerializationException"},
-		"nested too deep":      {asked + "PutMetricData", "rpc-v2-cbor", "", deep, "SerializationException"},
-		"a huge list promised": {asked + "PutMetricData", "rpc-v2-cbor", "", []byte{0xa1, 0x6a, 'M', 'e', 't', 'r', 'i', 'c', 'D', 'a', 't', 'a', 0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, "SerializationException"},
-		"a key twice":          {asked + "PutMetricData", "rpc-v2-cbor", "", []byte{0xa2, 0x61, 'a', 0x01, 0x61, 'a', 0x02}, "SerializationException"},
-		"text as a number":     {asked + "GetMetricStatistics", "rpc-v2-cbor", "", must(cbor.Marshal(map[string]any{"Period": "60"})), "SerializationException"},
-		"a time without a tag": {asked + "GetMetricStatistics", "rpc-v2-cbor", "", must(cbor.Marshal(map[string]any{"StartTime": 1764072000})), "SerializationException"},
-		"no gzip":              {asked + "PutMetricData", "rpc-v2-cbor", "gzip", []byte("x"), "SerializationException"},
-		"a bomb":               {asked + "PutMetricData", "rpc-v2-cbor", "gzip", bomb.Bytes(), "RequestEntityTooLargeException"},
-		"an unknown encoding":  {asked + "PutMetricData", "rpc-v2-cbor", "br", nil, "SerializationException"},
-		"another protocol":     {asked + "PutMetricData", "rpc-v3-cbor", "", nil, "UnknownOperationException"},
-		"another service":      {"/service/CodeCommit_20150413/operation/GetRepository", "rpc-v2-cbor", "", nil, "UnknownOperationException"},
-		"half a path":          {"/service/GraniteServiceVersion20100801", "rpc-v2-cbor", "", nil, "UnknownOperationException"},
+		"no CBOR": {asked + "PutMetricData", "rpc-v2-cbor", "", []byte("{}garbage"),
+			"SerializationException"},
+		"nested too deep": {asked + "PutMetricData", "rpc-v2-cbor", "", deep, "SerializationException"},
+		"a huge list promised": {asked + "PutMetricData", "rpc-v2-cbor", "",
+			[]byte{0xa1, 0x6a, 'M', 'e', 't', 'r', 'i', 'c', 'D', 'a', 't', 'a', 0x9b, 0x7f, 0xff, 0xff, 0xff, 0xff,
+				0xff, 0xff, 0xff}, "SerializationException"},
+		"a key twice": {asked + "PutMetricData", "rpc-v2-cbor", "",
+			[]byte{0xa2, 0x61, 'a', 0x01, 0x61, 'a', 0x02}, "SerializationException"},
+		"text as a number": {asked + "GetMetricStatistics", "rpc-v2-cbor", "",
+			must(cbor.Marshal(map[string]any{"Period": "60"})), "SerializationException"},
+		"a time without a tag": {asked + "GetMetricStatistics", "rpc-v2-cbor", "",
+			must(cbor.Marshal(map[string]any{"StartTime": 1764072000})), "SerializationException"},
+		"no gzip": {asked + "PutMetricData", "rpc-v2-cbor", "gzip", []byte("x"), "SerializationException"},
+		"a bomb": {asked + "PutMetricData", "rpc-v2-cbor", "gzip", bomb.Bytes(),
+			"RequestEntityTooLargeException"},
+		"an unknown encoding": {asked + "PutMetricData", "rpc-v2-cbor", "br", nil, "SerializationException"},
+		"another protocol":    {asked + "PutMetricData", "rpc-v3-cbor", "", nil, "UnknownOperationException"},
+		"another service": {"/service/CodeCommit_20150413/operation/GetRepository", "rpc-v2-cbor", "", nil,
+			"UnknownOperationException"},
+		"half a path": {"/service/GraniteServiceVersion20100801", "rpc-v2-cbor", "", nil, "UnknownOperationException"},
 	} {
 		header := map[string]string{"Smithy-Protocol": c.protocol, "Content-Type": "application/cbor"}
 		if c.encoding != "" {

@@ -78,7 +78,8 @@ func (n *node) decodeStruct(prefix string, v reflect.Value) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.members)) {
 		if _, ok := v.Type().FieldByNameFunc(func(field string) bool { return strings.EqualFold(field, name) }); !ok {
-			return &Error{Code: "ValidationError", Message: fmt.Sprintf("Slipway does not know the parameter %.200s%.100s.", prefix, name)}
+			return &Error{Code: "ValidationError",
+				Message: fmt.Sprintf("Slipway does not know the parameter %.200s%.100s.", prefix, name)}
 		}
 	}
 	return nil
@@ -107,7 +108,8 @@ func (n *node) decode(name string, v reflect.Value) error {
 		for _, e := range entries {
 			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 			if err == nil {
-				err = errors.Join(e.members["key"].decode(name+".key", key), e.members["value"].decode(name+".value", value))
+				err = errors.Join(e.members["key"].decode(name+".key", key),
+					e.members["value"].decode(name+".value", value))
 			}
 			v.SetMapIndex(key, value)
 		}
@@ -182,7 +184,8 @@ func decodeScalar(name, text string, v reflect.Value) error {
 }
 
 func malformed(name, text string) error {
-	return &Error{Code: "MalformedInput", Message: fmt.Sprintf("%.200s has a value of the wrong kind: %.100q", name, text)}
+	return &Error{Code: "MalformedInput",
+		Message: fmt.Sprintf("%.200s has a value of the wrong kind: %.100q", name, text)}
 }
 
 // encodeXML writes a generated answer's members as elements; lists as <member>, maps as <entry> elements.
@@ -195,7 +198,8 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 		}
 		v = v.Elem()
 	}
-	if (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil() || v.Kind() == reflect.String && v.Type() != reflect.TypeFor[string]() && v.Len() == 0 {
+	if (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil() ||
+		v.Kind() == reflect.String && v.Type() != reflect.TypeFor[string]() && v.Len() == 0 {
 		return
 	}
 	if name != "" {

@@ -25,7 +25,8 @@ const DefaultMaxBody = 1 << 20
 type Server struct {
 	Region  string
 	Account string
-	// Regions are the regions whose signatures are accepted besides Region: nil for none. ARNs are Region's, whoever asks.
+	// Regions are the regions whose signatures are accepted besides Region: nil for none. ARNs are Region's, whoever
+	// asks.
 	Regions func(region string) bool
 	// Lookup finds the secret of an access key.
 	Lookup sigv4.Lookup
@@ -157,7 +158,8 @@ func (s *Server) route(q *request, r *http.Request) error {
 		prefix, operation, _ := strings.Cut(target, ".")
 		q.served, q.asked = s.targets[prefix], operation
 		if q.info == nil {
-			return &Error{Code: "UnknownOperationException", Message: fmt.Sprintf("No service here answers to the X-Amz-Target %.200q.", target)}
+			return &Error{Code: "UnknownOperationException",
+				Message: fmt.Sprintf("No service here answers to the X-Amz-Target %.200q.", target)}
 		}
 		if q.info.Speaks(JSON10) {
 			q.protocol = JSON10
@@ -169,9 +171,17 @@ func (s *Server) route(q *request, r *http.Request) error {
 	if q.served = s.queries[service]; q.info == nil {
 		q.info = &Info{Namespace: "https://slipway.invalid/doc/"}
 		if service == "" {
-			return &Error{Code: "MissingAuthenticationToken", Status: http.StatusForbidden, Message: "Request is missing Authentication Token"}
+			return &Error{
+				Code:    "MissingAuthenticationToken",
+				Status:  http.StatusForbidden,
+				Message: "Request is missing Authentication Token",
+			}
 		}
-		return &Error{Code: "InvalidAction", Status: http.StatusNotImplemented, Message: fmt.Sprintf("Slipway does not implement the service %.100q.", service)}
+		return &Error{
+			Code:    "InvalidAction",
+			Status:  http.StatusNotImplemented,
+			Message: fmt.Sprintf("Slipway does not implement the service %.100q.", service),
+		}
 	}
 	return nil
 }
@@ -185,7 +195,11 @@ func (q *request) limit() int64 {
 }
 
 func (q *request) tooLarge() error {
-	return &Error{Code: "RequestEntityTooLargeException", Status: http.StatusRequestEntityTooLarge, Message: fmt.Sprintf("The request is larger than %d bytes, the most that %s takes.", q.limit(), q.info.Name)}
+	return &Error{
+		Code:    "RequestEntityTooLargeException",
+		Status:  http.StatusRequestEntityTooLarge,
+		Message: fmt.Sprintf("The request is larger than %d bytes, the most that %s takes.", q.limit(), q.info.Name),
+	}
 }
 
 // size is what the body of a request may take, in bytes: its length where it is said.
@@ -202,7 +216,11 @@ func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 		return q.tooLarge()
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &Error{Code: "RequestTimeout", Status: http.StatusRequestTimeout, Message: "The body came too slowly: 16 KiB/s are the least."}
+		return &Error{
+			Code:    "RequestTimeout",
+			Status:  http.StatusRequestTimeout,
+			Message: "The body came too slowly: 16 KiB/s are the least.",
+		}
 	}
 	if err != nil {
 		return &Error{Code: "SerializationException", Message: "The request ended before its body was complete."}
@@ -218,11 +236,15 @@ func (s *Server) claim(q *request, r *http.Request) (*sigv4.Claim, error) {
 		return nil, refused(q.protocol, err)
 	}
 	if c.Service != q.info.SigningName {
-		return nil, refusal(q.protocol, wrongScope("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName, c.Service))
+		return nil, refusal(q.protocol,
+			wrongScope("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName,
+				c.Service))
 	}
 	if !q.info.global() && !s.serves(c.Region) {
-		return nil, refusal(q.protocol, wrongScope("Credential should be scoped to a valid region: this server is %s, the request was signed for %s. "+
-			"Set AWS_DEFAULT_REGION=%s, or start the server with --regions.", s.Region, c.Region, s.Region))
+		return nil, refusal(q.protocol,
+			wrongScope(
+				"Credential should be scoped to a valid region: this server is %s, the request was signed for %s. "+
+					"Set AWS_DEFAULT_REGION=%s, or start the server with --regions.", s.Region, c.Region, s.Region))
 	}
 	return c, nil
 }
@@ -256,7 +278,8 @@ func refusal(p Protocol, e *sigv4.Error) error {
 	codes := map[sigv4.Kind]string{
 		sigv4.Missing: "MissingAuthenticationTokenException", sigv4.Incomplete: "IncompleteSignatureException",
 		sigv4.UnknownKey: "UnrecognizedClientException", sigv4.Mismatch: "InvalidSignatureException",
-		sigv4.Expired: "InvalidSignatureException", sigv4.WrongScope: "InvalidSignatureException", sigv4.NotCovered: "AccessDeniedException",
+		sigv4.Expired: "InvalidSignatureException", sigv4.WrongScope: "InvalidSignatureException",
+		sigv4.NotCovered: "AccessDeniedException",
 	}
 	status := http.StatusBadRequest
 	if p == Query {
@@ -264,7 +287,8 @@ func refusal(p Protocol, e *sigv4.Error) error {
 		codes = map[sigv4.Kind]string{
 			sigv4.Missing: "MissingAuthenticationToken", sigv4.Incomplete: "IncompleteSignature",
 			sigv4.UnknownKey: "InvalidClientTokenId", sigv4.Mismatch: "SignatureDoesNotMatch",
-			sigv4.Expired: "SignatureDoesNotMatch", sigv4.WrongScope: "SignatureDoesNotMatch", sigv4.NotCovered: "AccessDenied",
+			sigv4.Expired: "SignatureDoesNotMatch", sigv4.WrongScope: "SignatureDoesNotMatch",
+			sigv4.NotCovered: "AccessDenied",
 		}
 	}
 	message := e.Message
@@ -284,7 +308,9 @@ func (s *Server) operation(q *request, r *http.Request) error {
 			return &Error{Code: "MalformedQueryString", Message: "The body is no form: " + err.Error()}
 		}
 		if v := form.Get("Version"); v != "" && v != q.info.Version {
-			return &Error{Code: "NoSuchVersion", Message: fmt.Sprintf("The requested version (%.20s) of %s does not exist here; this is %s.", v, q.info.Name, q.info.Version)}
+			return &Error{Code: "NoSuchVersion",
+				Message: fmt.Sprintf("The requested version (%.20s) of %s does not exist here; this is %s.", v,
+					q.info.Name, q.info.Version)}
 		}
 		q.form, q.asked = form, form.Get("Action")
 	}
@@ -295,7 +321,8 @@ func (s *Server) operation(q *request, r *http.Request) error {
 				return NotImplemented(q.info.Name, q.asked)
 			}
 		}
-		return &Error{Code: "UnknownOperationException", Message: fmt.Sprintf("%s has no operation %.200q.", q.info.Name, q.asked)}
+		return &Error{Code: "UnknownOperationException",
+			Message: fmt.Sprintf("%s has no operation %.200q.", q.info.Name, q.asked)}
 	}
 	q.endpoint = endpoint
 	return nil
@@ -332,7 +359,11 @@ func (s *Server) fail(w http.ResponseWriter, q *request, err error) {
 		if !errors.Is(err, context.Canceled) {
 			s.Log.Error("operation failed", "request", q.id, "operation", q.name(), "error", err)
 		}
-		se = &Error{Code: "InternalFailure", Status: http.StatusInternalServerError, Message: "The request failed inside the server. Its log says why, under request " + q.id + "."}
+		se = &Error{
+			Code:    "InternalFailure",
+			Status:  http.StatusInternalServerError,
+			Message: "The request failed inside the server. Its log says why, under request " + q.id + ".",
+		}
 	}
 	if q.info != nil && q.info.Protocol == Query && q.protocol != Query {
 		// Clients of a service that spoke Query once know its errors by the codes of then.

@@ -31,7 +31,8 @@ const (
 // repositories is one operation of CodeCommit.
 type repositories struct{}
 
-func (repositories) GetRepository(_ context.Context, in *codecommit.GetRepositoryInput) (*codecommit.GetRepositoryOutput, error) {
+func (repositories) GetRepository(_ context.Context,
+	in *codecommit.GetRepositoryInput) (*codecommit.GetRepositoryOutput, error) {
 	if *in.RepositoryName != "shop" {
 		return nil, &codecommit.RepositoryDoesNotExistException{Message: *in.RepositoryName + " does not exist"}
 	}
@@ -43,7 +44,8 @@ func (repositories) GetRepository(_ context.Context, in *codecommit.GetRepositor
 
 type tokens struct{}
 
-func (tokens) GetCallerIdentity(ctx context.Context, _ *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {
+func (tokens) GetCallerIdentity(ctx context.Context,
+	_ *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {
 	c := awsproto.CallerOf(ctx)
 	return &sts.GetCallerIdentityOutput{Account: &c.Account, Arn: &c.ARN, UserId: &c.UserID}, nil
 }
@@ -56,7 +58,8 @@ func serve(t *testing.T, now func() time.Time, more ...awsproto.Service) *httpte
 			return sigv4.Secret{Key: secret}, id == keyID, nil
 		},
 		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
-			return awsproto.Caller{ARN: "arn:aws:iam::123456789012:user/admin", Account: "123456789012", UserID: "AIDA", AccessKeyID: id}, nil
+			return awsproto.Caller{ARN: "arn:aws:iam::123456789012:user/admin", Account: "123456789012", UserID: "AIDA",
+				AccessKeyID: id}, nil
 		},
 	}
 	s.Add(codecommit.New(awsproto.Hooks{}, repositories{}), sts.New(awsproto.Hooks{}, tokens{}))
@@ -93,10 +96,13 @@ func TestSDK(t *testing.T) {
 		name   string
 		code   string
 	}{
-		"a bad name":     {client, "bad name!", "InvalidRepositoryNameException"},
-		"a wrong secret": {sdk.NewFromConfig(config(server, keyID, "wrong", "eu-west-1")), "shop", "InvalidSignatureException"},
-		"an unknown key": {sdk.NewFromConfig(config(server, "AKIAOTHER", secret, "eu-west-1")), "shop", "UnrecognizedClientException"},
-		"another region": {sdk.NewFromConfig(config(server, keyID, secret, "us-east-1")), "shop", "InvalidSignatureException"},
+		"a bad name": {client, "bad name!", "InvalidRepositoryNameException"},
+		"a wrong secret": {sdk.NewFromConfig(config(server, keyID, "wrong", "eu-west-1")), "shop",
+			"InvalidSignatureException"},
+		"an unknown key": {sdk.NewFromConfig(config(server, "AKIAOTHER", secret, "eu-west-1")), "shop",
+			"UnrecognizedClientException"},
+		"another region": {sdk.NewFromConfig(config(server, keyID, secret, "us-east-1")), "shop",
+			"InvalidSignatureException"},
 	} {
 		_, err := c.client.GetRepository(ctx, &sdk.GetRepositoryInput{RepositoryName: &c.name})
 		if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != c.code {
@@ -118,8 +124,10 @@ func TestClock(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{-16 * time.Minute, 16 * time.Minute} {
 		server := serve(t, func() time.Time { return time.Now().Add(off) })
-		_, err := sdk.NewFromConfig(config(server, keyID, secret, "eu-west-1")).GetRepository(t.Context(), &sdk.GetRepositoryInput{RepositoryName: aws.String("shop")})
-		if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "InvalidSignatureException" || !strings.Contains(err.Error(), "server time") {
+		_, err := sdk.NewFromConfig(config(server, keyID, secret, "eu-west-1")).GetRepository(t.Context(),
+			&sdk.GetRepositoryInput{RepositoryName: aws.String("shop")})
+		if e, ok := errors.AsType[smithy.APIError](err); !ok || e.ErrorCode() != "InvalidSignatureException" ||
+			!strings.Contains(err.Error(), "server time") {
 			t.Errorf("off by %v: %v", off, err)
 		}
 	}
@@ -129,7 +137,10 @@ func TestClock(t *testing.T) {
 func TestOurClient(t *testing.T) {
 	t.Parallel()
 	server := serve(t, time.Now)
-	c := codecommit.Client{Client: &awsproto.Client{Endpoint: server.URL, Region: "eu-west-1", Credentials: sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}}}
+	c := codecommit.Client{
+		Client: &awsproto.Client{Endpoint: server.URL, Region: "eu-west-1",
+			Credentials: sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}},
+	}
 	out, err := c.GetRepository(t.Context(), &codecommit.GetRepositoryInput{RepositoryName: new("shop")})
 	if err != nil || *out.RepositoryMetadata.RepositoryName != "shop" {
 		t.Fatalf("GetRepository = %+v, %v", out, err)
@@ -138,7 +149,8 @@ func TestOurClient(t *testing.T) {
 	if _, ok := errors.AsType[*codecommit.RepositoryDoesNotExistException](err); !ok {
 		t.Errorf("of an unknown repository: %v", err)
 	}
-	if _, err = c.GetRepository(t.Context(), &codecommit.GetRepositoryInput{}); awsproto.Code(err) != "RepositoryNameRequiredException" {
+	if _, err = c.GetRepository(t.Context(),
+		&codecommit.GetRepositoryInput{}); awsproto.Code(err) != "RepositoryNameRequiredException" {
 		t.Errorf("without a name: %v", err)
 	}
 }
@@ -163,7 +175,8 @@ func TestHostile(t *testing.T) {
 		}
 		r.Header.Set("X-Amz-Target", c.target)
 		if c.auth == "sign" {
-			sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256([]byte(c.body)), "eu-west-1", "codecommit", time.Now())
+			sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256([]byte(c.body)),
+				"eu-west-1", "codecommit", time.Now())
 		} else if c.auth != "" {
 			r.Header.Set("Authorization", c.auth)
 		}
@@ -188,14 +201,16 @@ func TestPager(t *testing.T) {
 	if !p.Place("ListBuilds", "filter", token, &place) || place != 7 {
 		t.Errorf("place = %d", place)
 	}
-	if p.Place("ListBuilds", "other", token, &place) || p.Place("ListReports", "filter", token, &place) || p.Place("ListBuilds", "filter", new("x"+*token), &place) {
+	if p.Place("ListBuilds", "other", token, &place) || p.Place("ListReports", "filter", token, &place) ||
+		p.Place("ListBuilds", "filter", new("x"+*token), &place) {
 		t.Error("a token of another list was taken")
 	}
 }
 
 func TestPatternsAreJavas(t *testing.T) {
 	p := awsproto.NewPattern(`[\u0009\u000A\u000D\u0020-\u00FF]+`)
-	for text, want := range map[string]bool{"correct horse": true, "é\t": true, "\u0100": false, "": false, "u0009": true, "\x00": false} {
+	for text, want := range map[string]bool{"correct horse": true, "é\t": true, "\u0100": false, "": false,
+		"u0009": true, "\x00": false} {
 		if p.Match(text) != want {
 			t.Errorf("%q: %t", text, !want)
 		}

@@ -34,7 +34,8 @@ type checkWriter struct {
 }
 
 func (w *checkWriter) structure(name string, s *shape) {
-	fmt.Fprintf(&w.body, "// Check reports what the model forbids.\nfunc (s *%s) Check(c *awsproto.Check) {\n", goName(name))
+	fmt.Fprintf(&w.body, "// Check reports what the model forbids.\nfunc (s *%s) Check(c *awsproto.Check) {\n",
+		goName(name))
 	for _, m := range s.Members {
 		field := "s." + goName(m.Name)
 		t := w.p.model.Shapes[m.Shape]

@@ -39,7 +39,8 @@ func (m *model) extend(path string) error {
 		if s.Pattern != "" {
 			known.Pattern = s.Pattern
 		}
-		known.Required = slices.DeleteFunc(known.Required, func(name string) bool { return slices.Contains(s.Optional, name) })
+		known.Required = slices.DeleteFunc(
+			known.Required, func(name string) bool { return slices.Contains(s.Optional, name) })
 	}
 	return nil
 }

@@ -197,7 +197,8 @@ func (p *pkg) enums() string {
 		if len(s.Enum) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "// %s is an enum; \"\" is an absent one.\ntype %s string\n\nconst (\n", goName(name), goName(name))
+		fmt.Fprintf(&b, "// %s is an enum; \"\" is an absent one.\ntype %s string\n\nconst (\n", goName(name),
+			goName(name))
 		taken := map[string]bool{}
 		for _, v := range s.Enum {
 			c := goName(name) + enumName(v)
@@ -211,7 +212,9 @@ func (p *pkg) enums() string {
 		for _, v := range s.Enum {
 			fmt.Fprintf(&b, "%q,", v)
 		}
-		fmt.Fprintf(&b, "}\n\n// Values are all values of the enum.\nfunc (%s) Values() []string { return values%s }\n\n", goName(name), goName(name))
+		fmt.Fprintf(&b,
+			"}\n\n// Values are all values of the enum.\nfunc (%s) Values() []string { return values%s }\n\n",
+			goName(name), goName(name))
 	}
 	return b.String()
 }
@@ -219,7 +222,8 @@ func (p *pkg) enums() string {
 // enumName is IN_PROGRESS or InProgress as InProgress.
 func enumName(v string) string {
 	var b strings.Builder
-	for part := range strings.FieldsFuncSeq(v, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+	for part := range strings.FieldsFuncSeq(
+		v, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
 		if len(part) > 1 && part == strings.ToUpper(part) {
 			part = part[:1] + strings.ToLower(part[1:])
 		}
@@ -252,7 +256,8 @@ func (*%[1]s) HTTPStatus() int { return %[3]d }
 		b.WriteString("\n")
 		fmt.Fprintf(&cases, "case %q:\nreturn &%s{message}\n", code, t)
 	}
-	b.WriteString("func newError(code, message string) error {\nswitch code {\n" + cases.String() + "}\nreturn nil\n}\n")
+	b.WriteString("func newError(code, message string) error {\nswitch code {\n" + cases.String() +
+		"}\nreturn nil\n}\n")
 	return b.String()
 }
 

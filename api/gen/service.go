@@ -44,34 +44,49 @@ func (p *pkg) service() string {
 			code, _ := p.wireError(e.Shape)
 			codes = append(codes, code)
 		}
-		fmt.Fprintf(&b, "op%s = awsproto.Operation{Service: &info, Name: %q, Empty: %v, Errors: %#v}\n", name, name, len(p.model.Shapes[op.Output.Shape].Members) == 0, codes)
+		fmt.Fprintf(&b, "op%s = awsproto.Operation{Service: &info, Name: %q, Empty: %v, Errors: %#v}\n", name, name,
+			len(p.model.Shapes[op.Output.Shape].Members) == 0, codes)
 	}
 	b.WriteString(")\n\n")
 
-	fmt.Fprintf(&b, "// API is %s: in process it is a Service, from afar a Client.\ntype API interface {\n", md.ServiceID)
+	fmt.Fprintf(&b, "// API is %s: in process it is a Service, from afar a Client.\ntype API interface {\n",
+		md.ServiceID)
 	for _, name := range p.ops {
 		fmt.Fprintf(&b, "%s\n", p.signature(name))
 	}
 	b.WriteString("}\n\n")
 
-	b.WriteString("// Service is the decorated implementation: every call is authorised, checked against the model and reported.\ntype Service struct {\nhooks awsproto.Hooks\n")
+	b.WriteString(
+		"// Service is the decorated implementation: every call is authorised, checked against the model and " +
+			"reported.\ntype Service struct {\nhooks awsproto.Hooks\n")
 	for _, name := range p.ops {
 		fmt.Fprintf(&b, "%s func(%s) (%s, error)\n", lower(name), p.arguments(name), p.result(name))
 	}
 	b.WriteString("}\n\nvar _ API = (*Service)(nil)\n\n")
 
-	b.WriteString("// New puts a service together from parts that each have methods of API; operations that no part has answer\n// that they are not implemented. Of two parts with the same method the first counts.\nfunc New(hooks awsproto.Hooks, parts ...any) *Service {\ns := &Service{hooks: hooks}\nfor _, part := range parts {\n")
+	b.WriteString(
+		"// New puts a service together from parts that each have methods of API; operations that no part has " +
+			"answer\n// that they are not implemented. Of two parts with the same method the first counts.\nfunc " +
+			"New(hooks awsproto.Hooks, parts ...any) *Service {\ns := &Service{hooks: hooks}\nfor _, part := range " +
+			"parts {\n")
 	for _, name := range p.ops {
-		fmt.Fprintf(&b, "if f, ok := part.(interface { %s }); ok && s.%s == nil {\ns.%s = f.%s\n}\n", p.signature(name), lower(name), lower(name), name)
+		fmt.Fprintf(&b, "if f, ok := part.(interface { %s }); ok && s.%s == nil {\ns.%s = f.%s\n}\n", p.signature(name),
+			lower(name), lower(name), name)
 	}
 	b.WriteString("}\nreturn s\n}\n\n")
 
 	for _, name := range p.ops {
-		fmt.Fprintf(&b, "// %s is %s:%s.\nfunc (s *Service) %s(ctx context.Context, in *%s) (*%s, error) {\nreturn awsproto.Invoke(ctx, s.hooks, &op%s, in, s.%s)\n}\n\n",
-			name, p.pkg, name, name, goName(p.model.Operations[name].Input.Shape), goName(p.model.Operations[name].Output.Shape), name, lower(name))
+		fmt.Fprintf(&b,
+			"// %s is %s:%s.\nfunc (s *Service) %s(ctx context.Context, in *%s) (*%s, error) {\nreturn "+
+				"awsproto.Invoke(ctx, s.hooks, &op%s, in, s.%s)\n}\n\n",
+			name, p.pkg, name, name, goName(p.model.Operations[name].Input.Shape),
+			goName(p.model.Operations[name].Output.Shape), name, lower(name))
 	}
 
-	b.WriteString("// Info describes the service.\nfunc (*Service) Info() *awsproto.Info { return &info }\n\n// Endpoints are its operations for the wire, by name.\nfunc (s *Service) Endpoints() []awsproto.Endpoint {\nreturn []awsproto.Endpoint{\n")
+	b.WriteString(
+		"// Info describes the service.\nfunc (*Service) Info() *awsproto.Info { return &info }\n\n// Endpoints are " +
+			"its operations for the wire, by name.\nfunc (s *Service) Endpoints() []awsproto.Endpoint {\nreturn " +
+			"[]awsproto.Endpoint{\n")
 	for _, name := range p.ops {
 		fmt.Fprintf(&b, "awsproto.Bind(&op%s, s.%s != nil, s.%s),\n", name, lower(name), name)
 	}
@@ -98,11 +113,15 @@ func (p *pkg) client() string {
 		return p.head()
 	}
 	b.WriteString(p.head("context", wire))
-	fmt.Fprintf(&b, "// Client calls %s at a server.\ntype Client struct{ *awsproto.Client }\n\nvar _ API = Client{}\n\n", p.model.Metadata.ServiceID)
+	fmt.Fprintf(&b,
+		"// Client calls %s at a server.\ntype Client struct{ *awsproto.Client }\n\nvar _ API = Client{}\n\n",
+		p.model.Metadata.ServiceID)
 	for _, name := range p.ops {
 		op := p.model.Operations[name]
 		in, out := goName(op.Input.Shape), goName(op.Output.Shape)
-		fmt.Fprintf(&b, "// %s is %s:%s.\nfunc (c Client) %s(ctx context.Context, in *%s) (*%s, error) {\nreturn awsproto.Send[%s](ctx, c.Client, &op%s, in)\n}\n\n", name, p.pkg, name, name, in, out, out, name)
+		fmt.Fprintf(&b,
+			"// %s is %s:%s.\nfunc (c Client) %s(ctx context.Context, in *%s) (*%s, error) {\nreturn "+
+				"awsproto.Send[%s](ctx, c.Client, &op%s, in)\n}\n\n", name, p.pkg, name, name, in, out, out, name)
 	}
 	return b.String()
 }

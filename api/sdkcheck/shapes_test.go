@@ -67,7 +67,8 @@ func TestNothingThatAWSHasIsMissing(t *testing.T) {
 			for _, m := range c.missing {
 				delete(stale, m)
 				if absent[m] == "" {
-					t.Errorf("AWS has %s, and our model has not: add it to the overlay of api/gen, or to the list with a reason", m)
+					t.Errorf(
+						"AWS has %s, and our model has not: add it to the overlay of api/gen, or to the list with a reason", m)
 				}
 			}
 		})
@@ -112,7 +113,8 @@ func (c *comparison) shape(path string, aws, ours reflect.Type) {
 	for aws.Kind() == reflect.Pointer || aws.Kind() == reflect.Slice || aws.Kind() == reflect.Map {
 		aws = aws.Elem()
 	}
-	for ours.Kind() == reflect.Pointer || ours.Kind() == reflect.Slice && ours.Elem().Kind() != reflect.Uint8 || ours.Kind() == reflect.Map {
+	for ours.Kind() == reflect.Pointer || ours.Kind() == reflect.Slice && ours.Elem().Kind() != reflect.Uint8 ||
+		ours.Kind() == reflect.Map {
 		ours = ours.Elem()
 	}
 	if c.seen[[2]reflect.Type{aws, ours}] {

@@ -8,8 +8,8 @@ import (
 // bucketsPerOctave is how finely latencies are told apart: neighbours differ by 4.4 %.
 const bucketsPerOctave = 16
 
-// LatencyBucketOf is the number of the bucket that a latency falls into: bucket i holds those from 2^(i/16) microseconds up to, not
-// including, 2^((i+1)/16). What is faster than a microsecond is in bucket 0.
+// LatencyBucketOf is the number of the bucket that a latency falls into: bucket i holds those from 2^(i/16)
+// microseconds up to, not including, 2^((i+1)/16). What is faster than a microsecond is in bucket 0.
 func LatencyBucketOf(d time.Duration) int {
 	us := float64(d) / float64(time.Microsecond)
 	if us < 1 {

@@ -8,8 +8,8 @@ import (
 
 // Order is all that a runner needs to run a build; it travels in BuildOrder.order.
 type Order struct {
-	// Build is the build as it was submitted: the project with the overrides of StartBuild over it. Its environment holds
-	// the merged variables, its source the buildspec (a path, or inline text), its timeouts are in minutes.
+	// Build is the build as it was submitted: the project with the overrides of StartBuild over it. Its environment
+	// holds the merged variables, its source the buildspec (a path, or inline text), its timeouts are in minutes.
 	Build codebuild.Build `json:"build"`
 	// Sources are what is fetched: the primary one first, with an empty identifier.
 	Sources []Source `json:"sources"`
@@ -42,7 +42,8 @@ const (
 type Source struct {
 	Identifier string     `json:"identifier,omitzero"` // "" for the primary one
 	Kind       SourceKind `json:"kind"`
-	// URL is of a Git repository: http, https or ssh. With Here it is one of this server's, and the runner signs for it.
+	// URL is of a Git repository: http, https or ssh. With Here it is one of this server's, and the runner signs for
+	// it.
 	URL  string `json:"url,omitzero"`
 	Here bool   `json:"here,omitzero"`
 	// Version is a commit, branch, tag or full ref; "" is the default branch. For an object it is its version ID.
@@ -133,7 +134,8 @@ type Cause struct {
 	// lines that look like an error, with their numbers.
 	Line  *int64 `json:"line,omitzero"`
 	Lines []Line `json:"lines,omitzero"`
-	// Test is the first test that failed, of FailedTests in all; the server adds them when it keeps the build's reports.
+	// Test is the first test that failed, of FailedTests in all; the server adds them when it keeps the build's
+	// reports.
 	Test        *FailedTest `json:"test,omitzero"`
 	FailedTests int         `json:"failedTests,omitzero"`
 }

@@ -22,8 +22,8 @@ type Work struct {
 	// Cause is why a build failed.
 	Cause *Cause
 
-	// Application, Group, Revision and RollsBack are of a deployment; RollsBack is the ID of the deployment whose effect
-	// it takes back.
+	// Application, Group, Revision and RollsBack are of a deployment; RollsBack is the ID of the deployment whose
+	// effect it takes back.
 	Application, Group string
 	Revision           *codedeploy.RevisionLocation
 	RollsBack          string

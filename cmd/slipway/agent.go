@@ -18,7 +18,8 @@ type agentCommand struct {
 }
 
 func (*agentCommand) Help() string {
-	const example = "--endpoint http://slipway.example.com:8080 --name host-1 --root /srv/host-1 --service 10.0.0.7:8000"
+	const example = "--endpoint http://slipway.example.com:8080 --name host-1 --root /srv/host-1 --service " +
+		"10.0.0.7:8000"
 	return "`slipway hosts create` prints the key of a host, for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n\n" +
 		"  slipway hosts create host-1 --tag service=web\n" +
 		"  slipway agent " + example
@@ -38,7 +39,8 @@ func (c *agentCommand) Run(ctx context.Context) error {
 		ferr := config.ReadOnPremises(c.Config)
 		if errors.Is(ferr, fs.ErrNotExist) {
 			return errors.New(
-				"the agent needs the key of its host: in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in " + c.Config +
+				"the agent needs the key of its host: in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or in " +
+					c.Config +
 					". `slipway hosts create NAME` makes one",
 			)
 		}

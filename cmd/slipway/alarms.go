@@ -48,7 +48,8 @@ func (c *alarmsListCommand) Run(ctx context.Context) error {
 			if a.StateUpdatedTimestamp != nil {
 				since = a.StateUpdatedTimestamp.UTC().Format("2006-01-02 15:04:05")
 			}
-			t.Row(alarmState(a.StateValue), terminal.Pointed(a.AlarmName), terminal.Text(since), terminal.Pointed(a.StateReason))
+			t.Row(alarmState(a.StateValue), terminal.Pointed(a.AlarmName), terminal.Text(since),
+				terminal.Pointed(a.StateReason))
 		}
 		if len(all) == 0 {
 			t.Note("No alarms yet. Create one with: slipway alarms put alarm.json")
@@ -103,7 +104,8 @@ func (*alarmsDeleteCommand) Help() string {
 }
 
 func (c *alarmsDeleteCommand) Run(ctx context.Context) error {
-	if err := c.alarms(ctx, "DeleteAlarms", &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{c.Name}}, nil); err != nil {
+	if err := c.alarms(ctx, "DeleteAlarms", &cloudwatch.DeleteAlarmsInput{AlarmNames: []string{c.Name}},
+		nil); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The alarm " + c.Name + " is deleted."})

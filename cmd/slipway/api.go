@@ -71,7 +71,8 @@ func (c *apiCommand) Run(ctx context.Context) error {
 			names = append(names, s.Info().Name)
 		}
 		return usage(
-			"there is no service %q%s. There are codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts and slipway",
+			"there is no service %q%s. There are codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, "+
+				"logs, iam, sts and slipway",
 			c.Service,
 			strings.TrimSuffix(meant(c.Service, names), "?"),
 		)

@@ -94,7 +94,8 @@ func decide(ctx context.Context, c client, p printer, of, summary string, status
 		return err
 	}
 	if n.pipeline == "" {
-		return usage("%q is a build or a deployment; approvals wait in pipelines: PIPELINE, or PIPELINE/STAGE/ACTION", of)
+		return usage("%q is a build or a deployment; approvals wait in pipelines: PIPELINE, or PIPELINE/STAGE/ACTION",
+			of)
 	}
 	a, err := api.approval(ctx, n)
 	if err != nil {

@@ -57,7 +57,8 @@ func pipelineNames(ctx context.Context, api *contract, command string) []candida
 			}
 		case "pause", "resume":
 			for j := range p.State.StageStates {
-				all = append(all, candidate{p.Name + "/" + *p.State.StageStates[j].StageName, "transition into the stage"})
+				all = append(all,
+					candidate{p.Name + "/" + *p.State.StageStates[j].StageName, "transition into the stage"})
 			}
 		default:
 			all = append(all, candidate{p.Name, known.Pipeline(p).Word()})
@@ -80,7 +81,8 @@ func buildNames(ctx context.Context, api *contract) []candidate {
 			all,
 			candidate{
 				*builds[i].Id,
-				fmt.Sprintf("%s, %s", view.StatusWord(builds[i].BuildStatus), terminal.Ago(builds[i].StartTime, time.Now())),
+				fmt.Sprintf("%s, %s", view.StatusWord(builds[i].BuildStatus),
+					terminal.Ago(builds[i].StartTime, time.Now())),
 			},
 		)
 	}

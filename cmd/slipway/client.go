@@ -44,7 +44,8 @@ func keys() (sigv4.Credentials, error) {
 	return sigv4.Credentials{}, exit(
 		exitAccess,
 		fmt.Errorf(
-			"no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with: set -a; . slipway-data/keys/administrator; set +a",
+			"no access key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for example with: set -a; . "+
+				"slipway-data/keys/administrator; set +a",
 		),
 	)
 }

@@ -15,7 +15,8 @@ import (
 func TestCompletion(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ line, want string }{
-		{"slipway buil", "builds"}, {"slipway builds -o js", "json"}, {"slipway builds --lim", "--limit"}, {"slipway completion z", "zsh"},
+		{"slipway buil", "builds"}, {"slipway builds -o js", "json"}, {"slipway builds --lim", "--limit"},
+		{"slipway completion z", "zsh"},
 	} {
 		t.Run(c.line, func(t *testing.T) {
 			for shell, script := range map[string]string{

@@ -46,7 +46,8 @@ func (c *deploymentsCommand) Run(ctx context.Context) error {
 	if !ok {
 		return usage("%q is neither a deployment (d-…) nor a group (APPLICATION/GROUP)", c.Of)
 	}
-	return c.many(ctx, api, &codedeploy.ListDeploymentsInput{ApplicationName: &application, DeploymentGroupName: &group})
+	return c.many(ctx, api,
+		&codedeploy.ListDeploymentsInput{ApplicationName: &application, DeploymentGroupName: &group})
 }
 
 // many prints a list of deployments, the newest first.
@@ -69,7 +70,8 @@ func (c *deploymentsCommand) many(ctx context.Context, api *contract, in *codede
 	}
 	now := time.Now()
 	return c.print(map[string]any{"deploymentsInfo": all}, func(t *terminal.Table) {
-		t.Head("STATE", "COMMIT", "GROUP", "HOSTS", "STARTED", "TOOK", "DEPLOYMENT", "AUTHOR", "CHANGE, OR WHY IT FAILED")
+		t.Head("STATE", "COMMIT", "GROUP", "HOSTS", "STARTED", "TOOK", "DEPLOYMENT", "AUTHOR",
+			"CHANGE, OR WHY IT FAILED")
 		for i := range all {
 			d := &all[i]
 			change, state := known[*d.DeploymentId], terminal.State(d.Status)
@@ -111,7 +113,8 @@ func (c *deploymentsCommand) list(
 		ids := page.Deployments[:min(len(page.Deployments), c.Limit-len(all))]
 		for len(ids) > 0 {
 			n := min(len(ids), deploymentsABatch)
-			batch, err := api.deployments.BatchGetDeployments(ctx, &codedeploy.BatchGetDeploymentsInput{DeploymentIds: ids[:n]})
+			batch, err := api.deployments.BatchGetDeployments(ctx,
+				&codedeploy.BatchGetDeploymentsInput{DeploymentIds: ids[:n]})
 			if err != nil {
 				return nil, err
 			}
@@ -166,7 +169,8 @@ func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) 
 			}
 		}
 		group := *d.ApplicationName + "/" + *d.DeploymentGroupName
-		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s. %s", id, group, view.StatusWord(d.Status), changeWords(known[id]))))
+		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s. %s", id, group, view.StatusWord(d.Status),
+			changeWords(known[id]))))
 		if cause := known[id].Cause; cause != nil && terminal.KindOf(d.Status) != terminal.Succeeded {
 			t.Note(terminal.Clean(*cause))
 			t.Note(terminal.Clean("Why: slipway why " + id))

@@ -83,11 +83,13 @@ func answerCode(code string, status int) int {
 	switch {
 	case has("NotFound", "DoesNotExist"):
 		return exitMissing
-	case has("AccessDenied", "UnrecognizedClient", "InvalidSignature", "SignatureDoesNotMatch", "IncompleteSignature", "MissingAuthentication", "InvalidClientToken"),
+	case has("AccessDenied", "UnrecognizedClient", "InvalidSignature", "SignatureDoesNotMatch", "IncompleteSignature",
+		"MissingAuthentication", "InvalidClientToken"),
 		status == http.StatusForbidden,
 		status == http.StatusUnauthorized:
 		return exitAccess
-	case has("StateException", "AlreadyCompleted", "NotRetryable", "NotStoppable", "NotLatest", "IsNotInReadyState", "DuplicatedStopRequest", "Conflict", "ApprovalAlreadyCompleted", "LimitExceeded"):
+	case has("StateException", "AlreadyCompleted", "NotRetryable", "NotStoppable", "NotLatest", "IsNotInReadyState",
+		"DuplicatedStopRequest", "Conflict", "ApprovalAlreadyCompleted", "LimitExceeded"):
 		return exitState
 	case status >= http.StatusInternalServerError && status != http.StatusNotImplemented:
 		return exitServer

@@ -92,7 +92,8 @@ func runsOn(groups []slipway.ServingGroup) map[string][]string {
 		g := &groups[i]
 		for j := range g.Versions {
 			v := &g.Versions[j]
-			said := *g.ApplicationName + "/" + *g.DeploymentGroupName + ": " + view.VersionName(v.Change, *v.DeploymentId)
+			said := *g.ApplicationName + "/" + *g.DeploymentGroupName + ": " +
+				view.VersionName(v.Change, *v.DeploymentId)
 			if v.Change != nil && v.Change.Subject != nil {
 				said += " “" + *v.Change.Subject + "”"
 			}
@@ -145,7 +146,8 @@ func (c *hostsCreateCommand) Run(ctx context.Context) error {
 		t.Note("")
 		t.Note(
 			terminal.Clean(
-				fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", *out.AccessKeyId, *out.SecretAccessKey),
+				fmt.Sprintf("export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s", *out.AccessKeyId,
+					*out.SecretAccessKey),
 			),
 		)
 		t.Note(terminal.Clean(fmt.Sprintf("slipway agent --endpoint %s --name %s --root /", c.Endpoint, c.Name)))

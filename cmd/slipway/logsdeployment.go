@@ -13,7 +13,8 @@ import (
 // deployment prints what the scripts of a deployment printed, host by host and event by event.
 func (c *logsCommand) deployment(ctx context.Context, id string) error {
 	if c.Follow {
-		return usage("the scripts of a deployment cannot be followed; slipway logs %s prints what they printed so far", id)
+		return usage("the scripts of a deployment cannot be followed; slipway logs %s prints what they printed so far",
+			id)
 	}
 	api, err := c.contract()
 	if err != nil {
@@ -39,7 +40,9 @@ func (c *logsCommand) deployment(ctx context.Context, id string) error {
 				continue
 			}
 			found = true
-			heading := &heading{text: terminal.Clean(fmt.Sprintf("== %s %s: %s", *of.TargetId, *e.LifecycleEventName, e.Status))}
+			heading := &heading{
+				text: terminal.Clean(fmt.Sprintf("== %s %s: %s", *of.TargetId, *e.LifecycleEventName, e.Status)),
+			}
 			err := c.stream(ctx, api.slipway, group, id+"/"+*of.TargetId+"/"+*e.LifecycleEventName, heading)
 			if err != nil && awsproto.Code(err) != "LogNotFoundException" {
 				return err

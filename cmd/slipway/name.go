@@ -50,7 +50,8 @@ func recognise(id string) (named, error) {
 	switch {
 	case parts[0] == "" || len(parts) > 3:
 		return named{}, usage(
-			"%q names nothing: name a build (PROJECT:UUID), a deployment (d-…), an execution (its UUID) or PIPELINE/STAGE/ACTION",
+			"%q names nothing: name a build (PROJECT:UUID), a deployment (d-…), an execution (its UUID) or "+
+				"PIPELINE/STAGE/ACTION",
 			id,
 		)
 	case len(parts) == 2 && uuidForm().MatchString(parts[1]):

@@ -63,7 +63,8 @@ func (c *pauseCommand) Run(ctx context.Context) error {
 			Did:      "paused",
 			Pipeline: n.pipeline,
 			Stage:    n.stage,
-			Message:  "No change enters " + n.pipeline + "/" + n.stage + ", until: slipway resume " + n.pipeline + "/" + n.stage,
+			Message: "No change enters " + n.pipeline + "/" + n.stage + ", until: slipway resume " + n.pipeline + "/" +
+				n.stage,
 		},
 	)
 }
@@ -84,7 +85,8 @@ func (c *resumeCommand) Run(ctx context.Context) error {
 		return err
 	}
 	if n.deployment != "" {
-		if _, err := api.slipway.ResumeRelease(ctx, &slipway.ResumeReleaseInput{DeploymentId: &n.deployment}); err != nil {
+		if _, err := api.slipway.ResumeRelease(ctx,
+			&slipway.ResumeReleaseInput{DeploymentId: &n.deployment}); err != nil {
 			return err
 		}
 		return c.done(

@@ -66,7 +66,9 @@ func (c *pipelinesCommand) Run(ctx context.Context) error {
 			)
 		}
 		if len(all) == 0 {
-			t.Note("No pipelines yet. Create one with: aws codepipeline create-pipeline --cli-input-json file://pipeline.json")
+			t.Note(
+				"No pipelines yet. Create one with: aws codepipeline create-pipeline --cli-input-json " +
+					"file://pipeline.json")
 		}
 	})
 }

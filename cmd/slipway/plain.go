@@ -64,7 +64,9 @@ func unreached(e *url.Error) string {
 	case isName, strings.Contains(e.Error(), "server misbehaving"):
 		return "the host " + name.Name + " of " + at + " is not known. " + hint
 	case isAuthority:
-		return "the certificate of " + at + " is signed by an authority that this machine does not trust. Set SSL_CERT_FILE to the authority's certificate."
+		return "the certificate of " + at +
+			" is signed by an authority that this machine does not trust. Set SSL_CERT_FILE to the authority's " +
+			"certificate."
 	case isHost:
 		return "the certificate of " + at + " is for another name."
 	case isRecord, strings.Contains(e.Error(), "server gave HTTP response to HTTPS client"):
@@ -115,7 +117,8 @@ func serverAt(given string) (string, error) {
 			given,
 		)
 	}
-	return "", usage("%q%s is not an address of a server: it has the form http://HOST:PORT or https://HOST", given, from)
+	return "", usage("%q%s is not an address of a server: it has the form http://HOST:PORT or https://HOST", given,
+		from)
 }
 
 // malformed are how the parser says that a flag's value is none, and how a person does.

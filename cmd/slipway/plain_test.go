@@ -33,9 +33,13 @@ func TestNoBareGoError(t *testing.T) {
 		}
 	}
 	keys := []string{"AWS_ACCESS_KEY_ID=AKIASCRIPT0000000000", "AWS_SECRET_ACCESS_KEY=secret"}
-	for _, command := range []string{"logs web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11", "why web", "watch", "pipelines", "builds", "deployments", "releases", "hosts", "repositories", "reports", "approve", "reject web",
-		"rollback web/production", "promote web/production", "pause web/Deploy", "resume web/Deploy", "retry web", "stop web", "api codepipeline list-pipelines", "s3 ls", "s3 mb s3://b", "groups", "projects", "alarms", "policies get web/live"} {
-		for env, code := range map[string]int{"": exitServer, "127.0.0.1:8080": exitUsage, "ftp://host": exitUsage, "http://": exitUsage, "https://nowhere.invalid": exitServer} {
+	for _, command := range []string{"logs web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11", "why web", "watch", "pipelines",
+		"builds", "deployments", "releases", "hosts", "repositories", "reports", "approve", "reject web",
+		"rollback web/production", "promote web/production", "pause web/Deploy", "resume web/Deploy", "retry web",
+		"stop web", "api codepipeline list-pipelines", "s3 ls", "s3 mb s3://b", "groups", "projects", "alarms",
+		"policies get web/live"} {
+		for env, code := range map[string]int{"": exitServer, "127.0.0.1:8080": exitUsage, "ftp://host": exitUsage,
+			"http://": exitUsage, "https://nowhere.invalid": exitServer} {
 			endpoint := env
 			if env == "" {
 				endpoint = nobody
@@ -99,7 +103,8 @@ func complains(t *testing.T, dir string, env []string, code int, args ...string)
 
 func TestMeant(t *testing.T) {
 	names := []string{"web", "shop", "production", "ListPipelines"}
-	for name, want := range map[string]string{"wbe": "web", "web1": "web", "sohp": "shop", "prodction": "production", "ListPipelins": "ListPipelines", "zzz": "", "": ""} {
+	for name, want := range map[string]string{"wbe": "web", "web1": "web", "sohp": "shop", "prodction": "production",
+		"ListPipelins": "ListPipelines", "zzz": "", "": ""} {
 		if got := meant(name, names); want == "" && got != "" || want != "" && got != ". Did you mean "+want+"?" {
 			t.Errorf("%q: %q, not %q", name, got, want)
 		}

@@ -56,7 +56,8 @@ func (c *promoteCommand) Run(ctx context.Context) error {
 	case d.Status == codedeploy.DeploymentStatusReady:
 		wait, message = codedeploy.DeploymentWaitTypeReadyWait, "The deployment "+id+" goes on: its traffic is shifted."
 	case d.InstanceTerminationWaitTimeStarted != nil && *d.InstanceTerminationWaitTimeStarted:
-		wait, message = codedeploy.DeploymentWaitTypeTerminationWait, "The deployment "+id+" goes on: the original hosts are ended."
+		wait, message = codedeploy.DeploymentWaitTypeTerminationWait, "The deployment "+id+
+			" goes on: the original hosts are ended."
 	default:
 		return refused("the deployment %s waits for no decision: it is %s", id, view.KindOf(d.Status).Word())
 	}

@@ -38,7 +38,8 @@ func (c *repositoriesCommand) Run(ctx context.Context) error {
 			for _, r := range rest[:n] {
 				names = append(names, *r.RepositoryName)
 			}
-			batch, err := api.sources.BatchGetRepositories(ctx, &codecommit.BatchGetRepositoriesInput{RepositoryNames: names})
+			batch, err := api.sources.BatchGetRepositories(ctx,
+				&codecommit.BatchGetRepositoriesInput{RepositoryNames: names})
 			if err != nil {
 				return err
 			}
@@ -62,7 +63,8 @@ func (c *repositoriesCommand) Run(ctx context.Context) error {
 			)
 		}
 		if len(all) == 0 {
-			t.Note("There is no repository yet. Create one with: aws codecommit create-repository --repository-name web")
+			t.Note(
+				"There is no repository yet. Create one with: aws codecommit create-repository --repository-name web")
 		}
 	})
 }

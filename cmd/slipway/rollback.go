@@ -56,7 +56,8 @@ func (c *rollbackCommand) Run(ctx context.Context) error {
 	case c.To != "":
 		return refused("the deployment %s to %s is running; slipway rollback %s stops it first", id, where, id)
 	}
-	if err := c.ask(fmt.Sprintf("Stop the deployment %s to %s, and put back what its hosts had?", id, where)); err != nil {
+	if err := c.ask(fmt.Sprintf("Stop the deployment %s to %s, and put back what its hosts had?", id,
+		where)); err != nil {
 		return err
 	}
 	out, err := api.deployments.StopDeployment(
@@ -132,7 +133,8 @@ func (c *rollbackCommand) revision(ctx context.Context, api *contract) (string, 
 // warnOf warns of a version that did not do well, here or in another group.
 func (c *rollbackCommand) warnOf(application string, v *slipway.DeployedVersion) {
 	for i := range v.Elsewhere {
-		if e := &v.Elsewhere[i]; e.Outcome != slipway.VersionOutcomeGood && e.Outcome != slipway.VersionOutcomeInProgress {
+		if e := &v.Elsewhere[i]; e.Outcome != slipway.VersionOutcomeGood &&
+			e.Outcome != slipway.VersionOutcomeInProgress {
 			group := application + "/" + *e.DeploymentGroupName
 			word := strings.ToLower(view.StatusWord(e.Outcome))
 			c.warn("it was %s in %s (%s)%s", word, group, *e.DeploymentId, because(e.Reason))
@@ -163,14 +165,16 @@ func (c *rollbackCommand) choose(
 				return v, nil
 			}
 		case v.Change != nil && v.Change.Revision != nil && *v.Change.Revision == revision,
-			v.Change != nil && v.Change.CommitId != nil && len(c.To) >= 4 && strings.HasPrefix(*v.Change.CommitId, strings.ToLower(c.To)):
+			v.Change != nil && v.Change.CommitId != nil && len(c.To) >= 4 &&
+				strings.HasPrefix(*v.Change.CommitId, strings.ToLower(c.To)):
 			found = append(found, v)
 		}
 	}
 	switch {
 	case c.To == "":
 		return nil, refused(
-			"no earlier version did well in %s, so there is none to go back to; --to names one: slipway deployments %s lists them",
+			"no earlier version did well in %s, so there is none to go back to; --to names one: slipway deployments "+
+				"%s lists them",
 			where,
 			where,
 		)
@@ -235,7 +239,8 @@ func (c *rollbackCommand) release(ctx context.Context, api *contract, id, where 
 		&outcome{
 			Did:        "rolled back",
 			Deployment: id,
-			Message:    "The release of " + id + " is rolled back: all traffic of " + where + " returns to the old version. Follow it with: slipway releases " + id,
+			Message: "The release of " + id + " is rolled back: all traffic of " + where +
+				" returns to the old version. Follow it with: slipway releases " + id,
 		},
 	)
 }

@@ -42,7 +42,8 @@ func (c *routerCommand) Run(ctx context.Context) error {
 		}
 		if !ok {
 			return fmt.Errorf(
-				"there is no key of a router in %s: start the server first, which makes it, or set SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY",
+				"there is no key of a router in %s: start the server first, which makes it, or set "+
+					"SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY",
 				data.Keys(),
 			)
 		}

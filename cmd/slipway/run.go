@@ -31,7 +31,13 @@ func (c *runCommand) Run(ctx context.Context) error {
 	began := time.Now()
 	result, err := runner.Local(
 		ctx,
-		runner.LocalConfig{Tree: c.Dir, Buildspec: c.Buildspec, Variables: c.Env, Output: os.Stdout, Timeout: c.Timeout},
+		runner.LocalConfig{
+			Tree:      c.Dir,
+			Buildspec: c.Buildspec,
+			Variables: c.Env,
+			Output:    os.Stdout,
+			Timeout:   c.Timeout,
+		},
 	)
 	if err != nil {
 		return err

@@ -23,7 +23,9 @@ type s3Command struct {
 }
 
 func (*s3Command) Help() string {
-	return "What `aws s3` does with buckets and objects, for machines without the aws CLI.\n\n  slipway s3 mb s3://web-artifacts\n  slipway s3 cp bundle.zip s3://web-artifacts/bundle.zip\n  slipway s3 ls s3://web-artifacts"
+	return "What `aws s3` does with buckets and objects, for machines without the aws CLI.\n\n  slipway s3 mb " +
+		"s3://web-artifacts\n  slipway s3 cp bundle.zip s3://web-artifacts/bundle.zip\n  slipway s3 ls " +
+		"s3://web-artifacts"
 }
 
 type s3MbCommand struct {
@@ -239,7 +241,8 @@ type s3RmCommand struct {
 }
 
 func (*s3RmCommand) Help() string {
-	return "Deletes an object. With versioning the older versions stay.\n\n  slipway s3 rm s3://web-artifacts/bundle.zip"
+	return "Deletes an object. With versioning the older versions stay.\n\n  slipway s3 rm " +
+		"s3://web-artifacts/bundle.zip"
 }
 
 func (c *s3RmCommand) Run(ctx context.Context) error {

@@ -77,9 +77,11 @@ func (c *stopCommand) execution(ctx context.Context, api *contract, n *named) er
 	if _, err := api.pipelines.StopPipelineExecution(ctx, in); err != nil {
 		return err
 	}
-	message := "The execution " + n.execution + " of " + n.pipeline + " ends after its running actions; --abandon would leave them."
+	message := "The execution " + n.execution + " of " + n.pipeline +
+		" ends after its running actions; --abandon would leave them."
 	if c.Abandon {
-		message = "The execution " + n.execution + " of " + n.pipeline + " is stopped; its running actions are left to themselves."
+		message = "The execution " + n.execution + " of " + n.pipeline +
+			" is stopped; its running actions are left to themselves."
 	}
 	return c.done(&outcome{Did: "stopped", Pipeline: n.pipeline, Execution: n.execution, Message: message})
 }

@@ -92,7 +92,8 @@ func logger() *slog.Logger {
 }
 
 func (*upCommand) Help() string {
-	return "Prints the page to open, which parts work on this machine, and, the first time, the administrator's key.\n\n" +
+	return "Prints the page to open, which parts work on this machine, and, the first time, the administrator's " +
+		"key.\n\n" +
 		"  slipway up\n" +
 		"  slipway up --data /srv/slipway --listen 0.0.0.0:8080 --url https://slipway.example.com"
 }

@@ -29,7 +29,8 @@ func (*validateCommand) Help() string {
 func (c *validateCommand) Run() error {
 	files := c.Files
 	if len(files) == 0 {
-		for _, pattern := range []string{"buildspec*.y*ml", "appspec*.y*ml", "appspec*.json", "pipeline*.json", "pipeline*.y*ml"} {
+		for _, pattern := range []string{"buildspec*.y*ml", "appspec*.y*ml", "appspec*.json", "pipeline*.json",
+			"pipeline*.y*ml"} {
 			found, err := filepath.Glob(pattern)
 			if err != nil {
 				return err
@@ -37,7 +38,8 @@ func (c *validateCommand) Run() error {
 			files = append(files, found...)
 		}
 		if len(files) == 0 {
-			return errors.New("there is no buildspec.yml, appspec.yml or pipeline.json in this folder; name the files to check")
+			return errors.New(
+				"there is no buildspec.yml, appspec.yml or pipeline.json in this folder; name the files to check")
 		}
 	}
 	slices.Sort(files)
@@ -89,7 +91,8 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 		return kind, notes, err
 	}
 	return "", nil, fmt.Errorf(
-		"%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or --as=pipeline",
+		"%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or "+
+			"--as=pipeline",
 		file,
 	)
 }

@@ -91,7 +91,8 @@ func TestWatch(t *testing.T) {
 	defer func() { _ = first.Process.Kill() }()
 	create := func(name string) {
 		t.Helper()
-		c := exec.Command("slipway", "api", "codepipeline", "create-pipeline", strings.ReplaceAll(watched, "NAME", name))
+		c := exec.Command("slipway", "api", "codepipeline", "create-pipeline",
+			strings.ReplaceAll(watched, "NAME", name))
 		c.Env = env
 		if out, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)

@@ -113,7 +113,8 @@ func (f *deployedFailure) tell(t *terminal.Table) {
 		t.Note("  " + terminal.Clean(line))
 	}
 	t.Note(
-		terminal.Clean("all of it: slipway logs " + *f.Deployment.DeploymentId + " --host " + f.Host + " --event " + event),
+		terminal.Clean("all of it: slipway logs " + *f.Deployment.DeploymentId + " --host " + f.Host + " --event " +
+			event),
 	)
 }
 

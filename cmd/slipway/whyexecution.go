@@ -41,7 +41,8 @@ func (c *whyCommand) ended(ctx context.Context, api *contract, n named) error {
 		}
 		if x.Status == codepipeline.PipelineExecutionStatusCancelled {
 			t.Note(
-				terminal.Clean("Start the change again with: slipway api codepipeline StartPipelineExecution name=" + n.pipeline),
+				terminal.Clean("Start the change again with: slipway api codepipeline StartPipelineExecution name=" +
+					n.pipeline),
 			)
 		}
 	})

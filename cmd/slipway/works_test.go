@@ -33,7 +33,8 @@ func TestWorks(t *testing.T) {
 		"this machine":  {place{Listen: "127.0.0.1:8080"}.transport(), "reachable from this machine only"},
 		"the network":   {place{Listen: "0.0.0.0:8080"}.transport(), "others on the network can read it"},
 		"its authority": {place{Listen: "0.0.0.0:8080", TLSOwn: true}.transport(), "own authority"},
-		"a proxy":       {place{Listen: "127.0.0.1:80", URL: "https://ci.example"}.transport(), "TLS proxy at https://ci.example"},
+		"a proxy": {place{Listen: "127.0.0.1:80", URL: "https://ci.example"}.transport(),
+			"TLS proxy at https://ci.example"},
 	} {
 		if !strings.Contains(c.got, c.want) {
 			t.Errorf("%s: %q, want %q", name, c.got, c.want)

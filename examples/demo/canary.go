@@ -43,7 +43,8 @@ func (d *demo) edit(ctx context.Context, message string, changes ...change) erro
 func (d *demo) goodPush(ctx context.Context) error {
 	say("Changing the greeting, and pushing, while users ask %s", d.front)
 	d.users = begin(ctx, d.front)
-	if err := d.edit(ctx, "Greet as sailors do", change{"greeting.go", `"Hello, "`, `"Ahoy, "`}, change{"greeting_test.go", "Hello, ", "Ahoy, "}); err != nil {
+	if err := d.edit(ctx, "Greet as sailors do", change{"greeting.go", `"Hello, "`, `"Ahoy, "`},
+		change{"greeting_test.go", "Hello, ", "Ahoy, "}); err != nil {
 		return err
 	}
 	id, commit, err := d.approval(ctx)
@@ -53,7 +54,8 @@ func (d *demo) goodPush(ctx context.Context) error {
 	if err := d.approve(ctx); err != nil {
 		return err
 	}
-	say("A canary release: the new version gets a part of the traffic and is compared with the old one. Watch it at %s", d.url)
+	say("A canary release: the new version gets a part of the traffic and is compared with the old one. Watch it at %s",
+		d.url)
 	r, err := d.shift(ctx)
 	if err != nil {
 		return err
@@ -75,8 +77,10 @@ func (d *demo) goodPush(ctx context.Context) error {
 func (d *demo) badPush(ctx context.Context) error {
 	say("Pushing a change that passes its tests, but fails users: one answer in ten is an error, and all are slow")
 	good := d.carries
-	if err := d.edit(ctx, "Think before greeting", change{"main.go", "handler(version, host)", "thinking(handler(version, host))"},
-		change{"greeting.go", "func handler(", thinking + "func handler("}, change{"greeting.go", `"strings"`, `"strings"` + "\n\t\"sync/atomic\"\n\t\"time\""}); err != nil {
+	if err := d.edit(ctx, "Think before greeting",
+		change{"main.go", "handler(version, host)", "thinking(handler(version, host))"},
+		change{"greeting.go", "func handler(", thinking + "func handler("},
+		change{"greeting.go", `"strings"`, `"strings"` + "\n\t\"sync/atomic\"\n\t\"time\""}); err != nil {
 		return err
 	}
 	if _, _, err := d.approval(ctx); err != nil {
@@ -201,22 +205,28 @@ func (d *demo) rolledBack(ctx context.Context, id string) error {
 		if err != nil || out.DeploymentInfo.CompleteTime == nil {
 			return false, err
 		}
-		if out.DeploymentInfo.Status != codedeploy.DeploymentStatusFailed || out.DeploymentInfo.RollbackInfo == nil || out.DeploymentInfo.RollbackInfo.RollbackDeploymentId == nil {
-			return false, fmt.Errorf("the deployment %s should have failed and be rolled back; it is %s: %+v", id, out.DeploymentInfo.Status, value(out.DeploymentInfo.RollbackInfo))
+		if out.DeploymentInfo.Status != codedeploy.DeploymentStatusFailed || out.DeploymentInfo.RollbackInfo == nil ||
+			out.DeploymentInfo.RollbackInfo.RollbackDeploymentId == nil {
+			return false, fmt.Errorf("the deployment %s should have failed and be rolled back; it is %s: %+v", id,
+				out.DeploymentInfo.Status, value(out.DeploymentInfo.RollbackInfo))
 		}
-		back, err := d.deploys.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: out.DeploymentInfo.RollbackInfo.RollbackDeploymentId})
+		back, err := d.deploys.GetDeployment(ctx,
+			&codedeploy.GetDeploymentInput{DeploymentId: out.DeploymentInfo.RollbackInfo.RollbackDeploymentId})
 		if err != nil || back.DeploymentInfo.CompleteTime == nil {
 			return false, err
 		}
-		list, err := d.pipeline.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: new(name), MaxResults: new(int32(1))})
+		list, err := d.pipeline.ListPipelineExecutions(ctx,
+			&codepipeline.ListPipelineExecutionsInput{PipelineName: new(name), MaxResults: new(int32(1))})
 		if err != nil {
 			return false, err
 		}
 		if list.PipelineExecutionSummaries[0].Status == codepipeline.PipelineExecutionStatusInProgress {
 			return false, nil
 		}
-		if back.DeploymentInfo.Status != codedeploy.DeploymentStatusSucceeded || list.PipelineExecutionSummaries[0].Status != codepipeline.PipelineExecutionStatusFailed {
-			return false, fmt.Errorf("the rollback is %s, the execution %s", back.DeploymentInfo.Status, list.PipelineExecutionSummaries[0].Status)
+		if back.DeploymentInfo.Status != codedeploy.DeploymentStatusSucceeded ||
+			list.PipelineExecutionSummaries[0].Status != codepipeline.PipelineExecutionStatusFailed {
+			return false, fmt.Errorf("the rollback is %s, the execution %s", back.DeploymentInfo.Status,
+				list.PipelineExecutionSummaries[0].Status)
 		}
 		return true, nil
 	})

@@ -37,8 +37,10 @@ func (d *demo) bucket(ctx context.Context, bucket string) error {
 func (d *demo) approval(ctx context.Context) (id, commit string, err error) {
 	seen, before := map[string]bool{}, d.executed
 	err = d.wait(ctx, "the approval", func() (bool, error) {
-		list, err := d.pipeline.ListPipelineExecutions(ctx, &codepipeline.ListPipelineExecutionsInput{PipelineName: new(name), MaxResults: new(int32(1))})
-		if err != nil || len(list.PipelineExecutionSummaries) == 0 || *list.PipelineExecutionSummaries[0].PipelineExecutionId == before {
+		list, err := d.pipeline.ListPipelineExecutions(ctx,
+			&codepipeline.ListPipelineExecutionsInput{PipelineName: new(name), MaxResults: new(int32(1))})
+		if err != nil || len(list.PipelineExecutionSummaries) == 0 ||
+			*list.PipelineExecutionSummaries[0].PipelineExecutionId == before {
 			return false, err
 		}
 		newest := list.PipelineExecutionSummaries[0]
@@ -60,7 +62,8 @@ func (d *demo) approval(ctx context.Context) (id, commit string, err error) {
 				detail("%-8s %s", *stage.StageName, stateWord(*stage.StageName, x.Status))
 			}
 			if *stage.StageName == approveStage {
-				waits = stage.ActionStates[0].LatestExecution != nil && stage.ActionStates[0].LatestExecution.Token != nil
+				waits = stage.ActionStates[0].LatestExecution != nil &&
+					stage.ActionStates[0].LatestExecution.Token != nil
 			}
 		}
 		if newest.Status != codepipeline.PipelineExecutionStatusInProgress {
@@ -76,7 +79,8 @@ func (d *demo) approval(ctx context.Context) (id, commit string, err error) {
 const approveStage = "Approve"
 
 // why says why an execution did not go on.
-func (d *demo) why(ctx context.Context, state *codepipeline.GetPipelineStateOutput, x codepipeline.PipelineExecutionSummary) error {
+func (d *demo) why(ctx context.Context, state *codepipeline.GetPipelineStateOutput,
+	x codepipeline.PipelineExecutionSummary) error {
 	err := fmt.Errorf("the execution %s is %s", *x.PipelineExecutionId, x.Status)
 	if x.StatusSummary != nil {
 		err = fmt.Errorf("%w: %s", err, *x.StatusSummary)
@@ -111,8 +115,12 @@ func (d *demo) approve(ctx context.Context) error {
 	}
 	for _, stage := range state.StageStates {
 		if *stage.StageName == approveStage {
-			_, err := d.pipeline.PutApprovalResult(ctx, &codepipeline.PutApprovalResultInput{PipelineName: new(name), StageName: stage.StageName, ActionName: stage.ActionStates[0].ActionName,
-				Token: stage.ActionStates[0].LatestExecution.Token, Result: &codepipeline.ApprovalResult{Status: codepipeline.ApprovalStatusApproved, Summary: new("The tests passed")}})
+			_, err := d.pipeline.PutApprovalResult(ctx,
+				&codepipeline.PutApprovalResultInput{PipelineName: new(name), StageName: stage.StageName,
+					ActionName: stage.ActionStates[0].ActionName,
+					Token:      stage.ActionStates[0].LatestExecution.Token,
+					Result: &codepipeline.ApprovalResult{Status: codepipeline.ApprovalStatusApproved,
+						Summary: new("The tests passed")}})
 			return err
 		}
 	}
@@ -122,7 +130,8 @@ func (d *demo) approve(ctx context.Context) error {
 // succeeds waits for an execution's end.
 func (d *demo) succeeds(ctx context.Context, id string) error {
 	return d.wait(ctx, "the deployment", func() (bool, error) {
-		out, err := d.pipeline.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{PipelineName: new(name), PipelineExecutionId: &id})
+		out, err := d.pipeline.GetPipelineExecution(ctx,
+			&codepipeline.GetPipelineExecutionInput{PipelineName: new(name), PipelineExecutionId: &id})
 		if err != nil {
 			return false, err
 		}
@@ -136,6 +145,7 @@ func (d *demo) succeeds(ctx context.Context, id string) error {
 		if err != nil {
 			return false, err
 		}
-		return false, d.why(ctx, state, codepipeline.PipelineExecutionSummary{PipelineExecutionId: &id, Status: out.PipelineExecution.Status})
+		return false, d.why(ctx, state,
+			codepipeline.PipelineExecutionSummary{PipelineExecutionId: &id, Status: out.PipelineExecution.Status})
 	})
 }

@@ -1,6 +1,7 @@
-// Command demo takes changes of a small web service from a push to its users: it starts Slipway, creates a repository, two build
-// projects, four hosts behind a load balancer, a blue/green deployment group and a pipeline, pushes and approves. While users ask, a good
-// change is released in steps, 10 %, 50 %, 100 %, and a bad one is rolled back by itself.
+// Command demo takes changes of a small web service from a push to its users: it starts Slipway, creates a repository,
+// two build projects, four hosts behind a load balancer, a blue/green deployment group and a pipeline, pushes and
+// approves. While users ask, a good change is released in steps, 10 %, 50 %, 100 %, and a bad one is rolled back by
+// itself.
 //
 //	make demo                stays up afterwards, with the address of the page
 //	DEMO_ONCE=1 make demo    checks all of it, stops everything and exits 0

@@ -73,7 +73,9 @@ func start(ctx context.Context, dir string) (*demo, error) {
 	d := &demo{dir: dir, program: program, url: "http://" + listen, ended: make(chan struct{})}
 	up := []string{"up", "--data", filepath.Join(dir, "data"), "--listen", listen, "--region", region}
 	if _, err := exec.LookPath("bwrap"); err != nil {
-		say("There is no bubblewrap here: the demo's builds run with your own rights (--no-sandbox). Install it with: apt-get install bubblewrap")
+		say(
+			"There is no bubblewrap here: the demo's builds run with your own rights (--no-sandbox). Install it with: " +
+				"apt-get install bubblewrap")
 		up = append(up, "--no-sandbox")
 	}
 	if _, err := d.launch("slipway", nil, up...); err != nil {
@@ -93,9 +95,15 @@ func start(ctx context.Context, dir string) (*demo, error) {
 		return d, errors.Join(err, d.stop())
 	}
 	conn := &awsproto.Client{Endpoint: d.url, Region: region, Credentials: d.key}
-	d.source, d.builds, d.deploys = codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{Client: conn}
+	d.source, d.builds, d.deploys = codecommit.Client{Client: conn}, codebuild.Client{Client: conn}, codedeploy.Client{
+		Client: conn,
+	}
 	d.pipeline, d.own = codepipeline.Client{Client: conn}, slipway.Client{Client: conn}
-	d.balancers = elb.New(elb.Options{Region: region, BaseEndpoint: &d.url, Credentials: credentials.NewStaticCredentialsProvider(d.key.AccessKeyID, d.key.SecretAccessKey, "")})
+	d.balancers = elb.New(elb.Options{
+		Region:       region,
+		BaseEndpoint: &d.url,
+		Credentials:  credentials.NewStaticCredentialsProvider(d.key.AccessKeyID, d.key.SecretAccessKey, ""),
+	})
 	return d, nil
 }
 

@@ -27,7 +27,8 @@ const (
 
 // story is the demo, step by step.
 func (d *demo) story(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{d.repository, d.projects, d.fleet, d.balancer, d.group, d.firstPush, d.definition, d.release, d.goodPush, d.badPush} {
+	for _, step := range []func(context.Context) error{d.repository, d.projects, d.fleet, d.balancer, d.group,
+		d.firstPush, d.definition, d.release, d.goodPush, d.badPush} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -37,20 +38,26 @@ func (d *demo) story(ctx context.Context) error {
 
 func (d *demo) repository(ctx context.Context) error {
 	say("Creating the repository %s", name)
-	_, err := d.source.CreateRepository(ctx, &codecommit.CreateRepositoryInput{RepositoryName: new(name), RepositoryDescription: new("A small web service")})
+	_, err := d.source.CreateRepository(ctx,
+		&codecommit.CreateRepositoryInput{RepositoryName: new(name), RepositoryDescription: new("A small web service")})
 	return err
 }
 
 func (d *demo) projects(ctx context.Context) error {
 	say("Creating the build projects %s-build and %s-test with a common cache, and a bucket for artifacts", name, name)
-	for project, buildspec := range map[string]string{name + "-build": "buildspec.yml", name + "-test": "buildspec-test.yml"} {
+	for project, buildspec := range map[string]string{name + "-build": "buildspec.yml",
+		name + "-test": "buildspec-test.yml"} {
 		if _, err := d.builds.CreateProject(ctx, &codebuild.CreateProjectInput{
 			Name: &project, ServiceRole: new("arn:aws:iam::123456789012:role/build"),
 			Source:    &codebuild.ProjectSource{Type: codebuild.SourceTypeCodepipeline, Buildspec: &buildspec},
 			Artifacts: &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeCodepipeline},
 			Cache: &codebuild.ProjectCache{Type: codebuild.CacheTypeLocal, CacheNamespace: new(name),
 				Modes: []codebuild.CacheMode{codebuild.CacheModeLocalCustomCache}},
-			Environment: &codebuild.ProjectEnvironment{Type: codebuild.EnvironmentTypeLinuxContainer, Image: new("host"), ComputeType: codebuild.ComputeTypeBuildGeneral1Small},
+			Environment: &codebuild.ProjectEnvironment{
+				Type:        codebuild.EnvironmentTypeLinuxContainer,
+				Image:       new("host"),
+				ComputeType: codebuild.ComputeTypeBuildGeneral1Small,
+			},
 		}); err != nil {
 			return err
 		}
@@ -63,7 +70,8 @@ func (d *demo) fleet(ctx context.Context) error {
 	say("Registering %d hosts and starting their agents", hosts)
 	for i := range hosts {
 		host := fmt.Sprintf("host-%d", i+1)
-		out, err := d.own.CreateHost(ctx, &slipway.CreateHostInput{Name: &host, Tags: map[string]string{"service": name, "side": sideOf(i)}})
+		out, err := d.own.CreateHost(ctx,
+			&slipway.CreateHostInput{Name: &host, Tags: map[string]string{"service": name, "side": sideOf(i)}})
 		if err != nil {
 			return err
 		}
@@ -75,11 +83,14 @@ func (d *demo) fleet(ctx context.Context) error {
 		if err := os.MkdirAll(filepath.Join(root, "etc", name), 0o755); err != nil {
 			return err
 		}
-		if err := os.WriteFile(filepath.Join(root, "etc", name, "port"), []byte(strconv.Itoa(port)+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, "etc", name, "port"), []byte(strconv.Itoa(port)+"\n"),
+			0o644); err != nil {
 			return err
 		}
-		if _, err := d.launch(host, []string{"AWS_ACCESS_KEY_ID=" + *out.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + *out.SecretAccessKey},
-			"agent", "--endpoint", d.url, "--region", region, "--name", host, "--root", root, "--service", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
+		if _, err := d.launch(host,
+			[]string{"AWS_ACCESS_KEY_ID=" + *out.AccessKeyId, "AWS_SECRET_ACCESS_KEY=" + *out.SecretAccessKey},
+			"agent", "--endpoint", d.url, "--region", region, "--name", host, "--root", root, "--service",
+			fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
 			return err
 		}
 		detail("%s (%s) serves at 127.0.0.1:%d", host, sideOf(i), port)
@@ -126,7 +137,8 @@ func (d *demo) firstPush(ctx context.Context) error {
 func (d *demo) git(ctx context.Context, args ...string) error {
 	c := exec.CommandContext(ctx, "git", args...)
 	c.Dir = d.checkout()
-	c.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "AWS_ACCESS_KEY_ID="+d.key.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+d.key.SecretAccessKey, "AWS_REGION="+region)
+	c.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "AWS_ACCESS_KEY_ID="+d.key.AccessKeyID,
+		"AWS_SECRET_ACCESS_KEY="+d.key.SecretAccessKey, "AWS_REGION="+region)
 	if out, err := c.CombinedOutput(); err != nil {
 		return fmt.Errorf("git %s: %w\n%s", strings.Join(args, " "), err, out)
 	}

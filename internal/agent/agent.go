@@ -58,8 +58,10 @@ func Run(ctx context.Context, c Config) error {
 		transport.MaxIdleConnsPerHost = 8
 		a.HTTP = &http.Client{Transport: transport}
 	}
-	a.api = cmd.Client{Client: &awsproto.Client{Endpoint: c.Endpoint, Region: c.Region, Credentials: c.Credentials, HTTP: a.HTTP,
-		Header: http.Header{"X-Amz-Codedeploy-Agent-Version": {version}}}}
+	a.api = cmd.Client{
+		Client: &awsproto.Client{Endpoint: c.Endpoint, Region: c.Region, Credentials: c.Credentials, HTTP: a.HTTP,
+			Header: http.Header{"X-Amz-Codedeploy-Agent-Version": {version}}},
+	}
 	if err := a.makeFolders(); err != nil {
 		return err
 	}

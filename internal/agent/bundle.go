@@ -81,7 +81,8 @@ func stripped(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if slices.ContainsFunc(inner, func(e fs.DirEntry) bool { return strings.Contains(strings.ToLower(e.Name()), "appspec") }) {
+	if slices.ContainsFunc(
+		inner, func(e fs.DirEntry) bool { return strings.Contains(strings.ToLower(e.Name()), "appspec") }) {
 		return top, nil
 	}
 	return dir, nil
@@ -108,7 +109,8 @@ func (a *agent) getOnce(ctx context.Context, s *specification, path string) (siz
 	for i := range segments {
 		segments[i] = url.PathEscape(segments[i])
 	}
-	address := strings.TrimSuffix(a.S3Endpoint, "/") + "/" + url.PathEscape(r.Bucket) + "/" + strings.Join(segments, "/")
+	address := strings.TrimSuffix(a.S3Endpoint, "/") + "/" + url.PathEscape(r.Bucket) + "/" +
+		strings.Join(segments, "/")
 	if r.Version != "" {
 		address += "?versionId=" + url.QueryEscape(r.Version)
 	}
@@ -126,7 +128,9 @@ func (a *agent) getOnce(ctx context.Context, s *specification, path string) (siz
 		return 0, resp.StatusCode >= 500, fmt.Errorf("fetch s3://%s/%s: %s", r.Bucket, r.Key, s3Error(resp))
 	}
 	if want, got := strings.Trim(r.ETag, `"`), strings.Trim(resp.Header.Get("ETag"), `"`); want != "" && want != got {
-		return 0, false, fmt.Errorf("fetch s3://%s/%s: the bundle was to have the ETag %s, but has %s: it was replaced since the revision was registered", r.Bucket, r.Key, want, got)
+		return 0, false, fmt.Errorf(
+			"fetch s3://%s/%s: the bundle was to have the ETag %s, but has %s: it was replaced since the revision was "+
+				"registered", r.Bucket, r.Key, want, got)
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -141,8 +145,12 @@ func (a *agent) getOnce(ctx context.Context, s *specification, path string) (siz
 		return size, true, fmt.Errorf("fetch s3://%s/%s: %w", r.Bucket, r.Key, err)
 	}
 	if got := hex.EncodeToString(sum.Sum(nil)); s.BundleSHA256 != "" && got != s.BundleSHA256 {
-		return 0, false, errors.Join(fmt.Errorf("fetch s3://%s/%s: the server signed a bundle with the SHA-256 %s, but what came has %s. Either the bundle was replaced "+
-			"while it was deployed, or something between this host and the server changes it. Nothing of it was run. Deploy again, and use TLS", r.Bucket, r.Key, s.BundleSHA256, got), os.Remove(path))
+		return 0, false, errors.Join(
+			fmt.Errorf(
+				"fetch s3://%s/%s: the server signed a bundle with the SHA-256 %s, but what came has %s. Either the "+
+					"bundle was replaced "+
+					"while it was deployed, or something between this host and the server changes it. Nothing of it "+
+					"was run. Deploy again, and use TLS", r.Bucket, r.Key, s.BundleSHA256, got), os.Remove(path))
 	}
 	return size, false, nil
 }

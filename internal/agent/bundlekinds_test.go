@@ -41,11 +41,13 @@ func madeOn(t *testing.T, system uint16, flags uint16, names ...string) []byte {
 }
 
 func TestUnpackOfWindows(t *testing.T) {
-	dir, err := unpackTo(t, "zip", madeOn(t, madeOnFAT, 0, `scripts\`, `scripts\run.sh`, `a\b\c.txt`, "\x81bung.txt", "plain/"))
+	dir, err := unpackTo(t, "zip",
+		madeOn(t, madeOnFAT, 0, `scripts\`, `scripts\run.sh`, `a\b\c.txt`, "\x81bung.txt", "plain/"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, mode := range map[string]fs.FileMode{"scripts": 0o755, "scripts/run.sh": 0o644, "a/b/c.txt": 0o644, "a/b": 0o755, "übung.txt": 0o644, "plain": 0o755} {
+	for name, mode := range map[string]fs.FileMode{"scripts": 0o755, "scripts/run.sh": 0o644, "a/b/c.txt": 0o644,
+		"a/b": 0o755, "übung.txt": 0o644, "plain": 0o755} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v; want the mode %o", name, info, err, mode)
 		}
@@ -57,7 +59,8 @@ func TestUnpackOfWindows(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, `a\b`)); err != nil {
 		t.Errorf("on Unix a backslash is a character of the name: %v", err)
 	}
-	if _, err := unpackTo(t, "zip", madeOn(t, madeOnFAT, 0, `..\..\evil`)); err == nil || !strings.Contains(err.Error(), "would lie outside of it") {
+	if _, err := unpackTo(t, "zip", madeOn(t, madeOnFAT, 0, `..\..\evil`)); err == nil ||
+		!strings.Contains(err.Error(), "would lie outside of it") {
 		t.Errorf("a name that leads out by backslashes: %v", err)
 	}
 }
@@ -68,7 +71,8 @@ func TestBundlesThatCannotBeRead(t *testing.T) {
 		content []byte
 		says    string
 	}{
-		"encrypted":      {"zip", madeOn(t, madeOnUnix, encrypted, "appspec.yml"), `the entry "appspec.yml": it is encrypted with a password`},
+		"encrypted": {"zip", madeOn(t, madeOnUnix, encrypted, "appspec.yml"),
+			`the entry "appspec.yml": it is encrypted with a password`},
 		"a zip as a tar": {"tar", madeOn(t, madeOnUnix, 0, "appspec.yml"), "it is a zip archive"},
 		"xz":             {"tgz", []byte("\xfd7zXZ\x00" + strings.Repeat("x", 600)), "it is compressed with xz"},
 		"bzip2":          {"tgz", []byte("BZh9" + strings.Repeat("x", 600)), "it is compressed with bzip2"},
@@ -96,7 +100,8 @@ func TestSparseFiles(t *testing.T) {
 	}
 	for _, format := range []string{"gnu", "posix"} {
 		bundle := filepath.Join(base, format+".tar")
-		if out, err := exec.Command("tar", "--sparse", "--format="+format, "-C", base, "-cf", bundle, "disk").CombinedOutput(); err != nil {
+		if out, err := exec.Command("tar", "--sparse", "--format="+format, "-C", base, "-cf", bundle,
+			"disk").CombinedOutput(); err != nil {
 			t.Fatalf("%s: %v", out, err)
 		}
 		content, err := os.ReadFile(bundle)
@@ -123,14 +128,18 @@ func TestInstallSaysWhatIsInTheWay(t *testing.T) {
 		bundle     map[string]string
 		says       string
 	}{
-		"a folder":   {"srv/a/f/inside", "/", map[string]string{"f": "1"}, "/srv/a/f is a folder on this host, and the bundle has a file there"},
-		"a file":     {"srv/a/d", "/", map[string]string{"d/g": "1"}, "/srv/a/d is a file on this host, and the bundle has a folder there"},
-		"a wildcard": {"x", "build/*", map[string]string{"build/a": "1"}, `the source "build/*" (line 5) is not in the bundle. Wildcards are not expanded`},
-		"a typo":     {"x", "biuld", map[string]string{"build/a": "1"}, `the source "biuld" (line 5) is not in the bundle`},
+		"a folder": {"srv/a/f/inside", "/", map[string]string{"f": "1"},
+			"/srv/a/f is a folder on this host, and the bundle has a file there"},
+		"a file": {"srv/a/d", "/", map[string]string{"d/g": "1"},
+			"/srv/a/d is a file on this host, and the bundle has a folder there"},
+		"a wildcard": {"x", "build/*", map[string]string{"build/a": "1"},
+			`the source "build/*" (line 5) is not in the bundle. Wildcards are not expanded`},
+		"a typo": {"x", "biuld", map[string]string{"build/a": "1"}, `the source "biuld" (line 5) is not in the bundle`},
 	} {
 		x := newSite(t)
 		x.file("/"+c.host, "there")
-		c.bundle["appspec.yml"] = "version: 0.0\nos: linux\nfile_exists_behavior: OVERWRITE\nfiles:\n  - source: " + c.spec + "\n    destination: /srv/a\n"
+		c.bundle["appspec.yml"] = "version: 0.0\nos: linux\nfile_exists_behavior: OVERWRITE\nfiles:\n  - source: " +
+			c.spec + "\n    destination: /srv/a\n"
 		x.revision(c.bundle)
 		if err := x.install(); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %s", name, err, c.says)
@@ -144,7 +153,8 @@ func TestSystemErrorsAreWorded(t *testing.T) {
 		&os.LinkError{Op: "renameat", Old: "srv/.new", New: "srv/a", Err: syscall.EROFS},
 	} {
 		got := failed(err, "").Message
-		if strings.Contains(got, "renameat") || strings.Contains(got, "openat") || !strings.HasPrefix(got, "/srv/a: the ") {
+		if strings.Contains(got, "renameat") || strings.Contains(got, "openat") ||
+			!strings.HasPrefix(got, "/srv/a: the ") {
 			t.Errorf("%v is told as %q", err, got)
 		}
 	}
@@ -166,7 +176,9 @@ func TestScriptLogsAreNotForOthers(t *testing.T) {
 func leaveResult(t *testing.T, root string) {
 	t.Helper()
 	a := &agent{paths: paths{root}}
-	track, err := a.takeUp("d-1", &cmd.HostCommandInstance{HostCommandIdentifier: new("i"), CommandName: new("AfterInstall"), DeploymentExecutionId: new("d-1")})
+	track, err := a.takeUp("d-1",
+		&cmd.HostCommandInstance{HostCommandIdentifier: new("i"), CommandName: new("AfterInstall"),
+			DeploymentExecutionId: new("d-1")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,14 +195,21 @@ func TestAWrongKeyEndsTheAgent(t *testing.T) {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("X-Amz-Target") == "" {
 				w.WriteHeader(http.StatusForbidden)
-				_, _ = w.Write([]byte("<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>The security token included in the request is invalid.</Message></Error></ErrorResponse>"))
+				_, _ = w.Write(
+					[]byte(
+						"<ErrorResponse><Error><Code>InvalidClientTokenId</Code><Message>The security token included " +
+							"in the request is invalid.</Message></Error></ErrorResponse>"))
 				return
 			}
 			w.Header().Set("X-Amzn-Errortype", "UnrecognizedClientException")
 			w.WriteHeader(http.StatusBadRequest)
-			_, _ = w.Write([]byte(`{"__type": "UnrecognizedClientException", "message": "The security token included in the request is invalid."}`))
+			_, _ = w.Write(
+				[]byte(
+					`{"__type": "UnrecognizedClientException", "message": "The security token included in the request is invalid."}`))
 		}))
-		c := Config{Endpoint: server.URL, Region: "us-east-1", Credentials: sigv4.Credentials{AccessKeyID: "AKIDWRONG", SecretAccessKey: "x"}, Name: "host-1", Root: t.TempDir()}
+		c := Config{Endpoint: server.URL, Region: "us-east-1",
+			Credentials: sigv4.Credentials{AccessKeyID: "AKIDWRONG", SecretAccessKey: "x"}, Name: "host-1",
+			Root: t.TempDir()}
 		if known {
 			c.Name, c.HostIdentifier = "", "arn:aws:codedeploy:us-east-1:123456789012:instance/host-1"
 		}
@@ -199,7 +218,8 @@ func TestAWrongKeyEndsTheAgent(t *testing.T) {
 		}
 		err := Run(t.Context(), c)
 		server.Close()
-		if err == nil || !strings.Contains(err.Error(), "does not take the access key AKIDWRONG") || !strings.Contains(err.Error(), "CreateHost") {
+		if err == nil || !strings.Contains(err.Error(), "does not take the access key AKIDWRONG") ||
+			!strings.Contains(err.Error(), "CreateHost") {
 			t.Errorf("identity known %v: %v", known, err)
 		}
 	}

@@ -67,7 +67,8 @@ func (a *agent) handle(ctx context.Context, c *cmd.HostCommandInstance, t *track
 	log := a.Log.With("event", *c.CommandName, "deployment", deploymentOf(c))
 	deployment := deploymentOf(c)
 	if deployment == "" {
-		log.Error("the server handed out a command of a deployment that can't name a file", "execution", *c.DeploymentExecutionId)
+		log.Error("the server handed out a command of a deployment that can't name a file", "execution",
+			*c.DeploymentExecutionId)
 		return
 	}
 	if !a.claim(ctx, deployment) {
@@ -115,7 +116,8 @@ func (a *agent) handle(ctx context.Context, c *cmd.HostCommandInstance, t *track
 		return
 	}
 	if w.noop {
-		a.finish(ctx, t, nil, &result{Status: "Succeeded", Message: "Succeeded: there is no script for " + *c.CommandName + "."})
+		a.finish(ctx, t, nil,
+			&result{Status: "Succeeded", Message: "Succeeded: there is no script for " + *c.CommandName + "."})
 		return
 	}
 	if err := t.start(); err != nil {
@@ -182,7 +184,9 @@ func failed(err error, tail string) *result {
 func (a *agent) fetch(ctx context.Context, c *cmd.HostCommandInstance) (*specification, error) {
 	ctx, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
-	out, err := a.api.GetDeploymentSpecification(ctx, &cmd.GetDeploymentSpecificationInput{DeploymentExecutionId: c.DeploymentExecutionId, HostIdentifier: &a.identity})
+	out, err := a.api.GetDeploymentSpecification(ctx,
+		&cmd.GetDeploymentSpecificationInput{DeploymentExecutionId: c.DeploymentExecutionId,
+			HostIdentifier: &a.identity})
 	if err != nil {
 		return nil, err
 	}
@@ -205,10 +209,12 @@ func (a *agent) acknowledge(ctx context.Context, c *cmd.HostCommandInstance, noo
 	for wait := (backoff{}); ; wait.sleep(ctx) {
 		call, cancel := context.WithTimeout(ctx, callFor)
 		out, err := a.api.PutHostCommandAcknowledgement(call,
-			&cmd.PutHostCommandAcknowledgementInput{HostCommandIdentifier: c.HostCommandIdentifier, Diagnostics: diagnostics})
+			&cmd.PutHostCommandAcknowledgementInput{HostCommandIdentifier: c.HostCommandIdentifier,
+				Diagnostics: diagnostics})
 		cancel()
 		if err == nil {
-			return out.CommandStatus != cmd.HostCommandStatusSucceeded && out.CommandStatus != cmd.HostCommandStatusFailed, nil
+			return out.CommandStatus != cmd.HostCommandStatusSucceeded &&
+				out.CommandStatus != cmd.HostCommandStatusFailed, nil
 		}
 		if final(err) || ctx.Err() != nil || wait.failed > 4 {
 			return false, err
@@ -237,8 +243,9 @@ func (a *agent) report(ctx context.Context, t *track, o *output) {
 		a.Log.Error("a result can't be written", "error", err)
 		return
 	}
-	in := &cmd.PutHostCommandCompleteInput{HostCommandIdentifier: t.command.HostCommandIdentifier, CommandStatus: cmd.HostCommandStatus(t.result.Status),
-		Diagnostics: &cmd.Envelope{Format: new("JSON"), Payload: new(string(payload))}}
+	in := &cmd.PutHostCommandCompleteInput{HostCommandIdentifier: t.command.HostCommandIdentifier,
+		CommandStatus: cmd.HostCommandStatus(t.result.Status),
+		Diagnostics:   &cmd.Envelope{Format: new("JSON"), Payload: new(string(payload))}}
 	for wait := (backoff{}); ; wait.sleep(ctx) {
 		call, cancel := context.WithTimeout(ctx, callFor)
 		err := o.flush(call, a)
@@ -249,7 +256,8 @@ func (a *agent) report(ctx context.Context, t *track, o *output) {
 		if err == nil || final(err) {
 			fault.Point("agent.reported")
 			if err != nil {
-				a.Log.Warn("the server does not take the result of a command", "deployment", filepath.Base(t.path), "error", err)
+				a.Log.Warn("the server does not take the result of a command", "deployment", filepath.Base(t.path),
+					"error", err)
 			}
 			t.drop()
 			return
@@ -259,7 +267,8 @@ func (a *agent) report(ctx context.Context, t *track, o *output) {
 			return
 		}
 		if wait.first() {
-			a.Log.Warn("the result of a command can't be reported; trying again", "deployment", filepath.Base(t.path), "error", err)
+			a.Log.Warn("the result of a command can't be reported; trying again", "deployment", filepath.Base(t.path),
+				"error", err)
 		}
 	}
 }
@@ -278,7 +287,8 @@ func (a *agent) recover(ctx context.Context) {
 				a.handle(ctx, t.command, t)
 			case t.result == nil:
 				a.finish(ctx, t, a.reopenOutput(t), &result{Status: "Failed", Code: afterRestart,
-					Message: "The agent was started anew while " + *t.command.CommandName + " was in progress. How it ended is not known; it is not run again by itself."})
+					Message: "The agent was started anew while " + *t.command.CommandName +
+						" was in progress. How it ended is not known; it is not run again by itself."})
 			default:
 				a.report(ctx, t, a.reopenOutput(t))
 			}
@@ -300,7 +310,9 @@ func (a *agent) prepare(s *specification, event string) (work, error) {
 	case "Install":
 		return work{do: func(_ context.Context, o *output) error { return a.install(s, o) }}, nil
 	}
-	if !strings.Contains(" BeforeBlockTraffic AfterBlockTraffic ApplicationStop BeforeInstall AfterInstall ApplicationStart ValidateService BeforeAllowTraffic AfterAllowTraffic ", " "+event+" ") {
+	if !strings.Contains(
+		" BeforeBlockTraffic AfterBlockTraffic ApplicationStop BeforeInstall AfterInstall ApplicationStart "+
+			"ValidateService BeforeAllowTraffic AfterAllowTraffic ", " "+event+" ") {
 		return work{}, &failure{code: unknownError, message: "the agent does not know the command " + event}
 	}
 	h, err := a.hook(s, event)

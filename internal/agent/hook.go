@@ -61,9 +61,13 @@ func (a *agent) hook(s *specification, event string) (*hook, error) {
 // formerGone says that the scripts of an event are those of a former revision, which was removed from the host, and
 // what to do.
 func (a *agent) formerGone(dir, marker, event string) error {
-	return &failure{code: unknownError, message: fmt.Sprintf("%s runs the scripts of the former revision, that of deployment %s, which was the last to be installed with success. "+
-		"Its folder %s was removed from this host. Deploy once with --ignore-application-stop-failures, or remove %s on the host: then there is no former revision, and the event has no scripts.",
-		event, path.Base(dir), a.real(archiveOf(dir)), marker)}
+	return &failure{code: unknownError,
+		message: fmt.Sprintf(
+			"%s runs the scripts of the former revision, that of deployment %s, which was the last to be installed "+
+				"with success. "+
+				"Its folder %s was removed from this host. Deploy once with --ignore-application-stop-failures, or "+
+				"remove %s on the host: then there is no former revision, and the event has no scripts.",
+			event, path.Base(dir), a.real(archiveOf(dir)), marker)}
 }
 
 // which revision's scripts run.
@@ -97,8 +101,10 @@ func revisionOf(s *specification, event string) int {
 func (a *agent) appspec(dir, name string) (*appspec.Spec, string, error) {
 	root, err := os.OpenRoot(a.real(archiveOf(dir)))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, "", &failure{code: unknownError, message: "The revision was unpacked by DownloadBundle, but is not on the host any more: there is no " + a.real(archiveOf(dir)) +
-			". Was the folder cleaned meanwhile? Deploy again."}
+		return nil, "", &failure{code: unknownError,
+			message: "The revision was unpacked by DownloadBundle, but is not on the host any more: there is no " +
+				a.real(archiveOf(dir)) +
+				". Was the folder cleaned meanwhile? Deploy again."}
 	}
 	if err != nil {
 		return nil, "", err
@@ -110,18 +116,23 @@ func (a *agent) appspec(dir, name string) (*appspec.Spec, string, error) {
 			continue
 		}
 		if err != nil {
-			return nil, "", &failure{code: unknownError, message: "The application specification can't be read: " + err.Error()}
+			return nil, "", &failure{code: unknownError,
+				message: "The application specification can't be read: " + err.Error()}
 		}
 		spec, err := appspec.Parse(candidate, content)
 		if err != nil {
 			return nil, "", &failure{code: unknownError, message: err.Error()}
 		}
 		if spec.Platform != appspec.Server {
-			return nil, "", &failure{code: unknownError, message: fmt.Sprintf("%s is for %s, not for servers.", candidate, spec.Platform)}
+			return nil, "", &failure{code: unknownError,
+				message: fmt.Sprintf("%s is for %s, not for servers.", candidate, spec.Platform)}
 		}
 		return spec, candidate, nil
 	}
-	return nil, "", &failure{code: unknownError, message: fmt.Sprintf("The revision has no %s. It was unpacked to %s; an application specification must lie at the top of the bundle.", name, a.real(archiveOf(dir)))}
+	return nil, "", &failure{code: unknownError,
+		message: fmt.Sprintf(
+			"The revision has no %s. It was unpacked to %s; an application specification must lie at the top of the "+
+				"bundle.", name, a.real(archiveOf(dir)))}
 }
 
 // run runs the scripts one after another; the first that fails ends the event.
@@ -143,7 +154,8 @@ func (h *hook) run(ctx context.Context, o *output) error {
 // file finds a script in the archive and makes it executable.
 func (h *hook) file(script appspec.Script) (string, error) {
 	name := strings.TrimPrefix(path.Clean("/"+script.Location), "/")
-	missing := &failure{scriptMissing, script.Location, "Script does not exist at specified location: " + filepath.Join(h.archive, name)}
+	missing := &failure{scriptMissing, script.Location,
+		"Script does not exist at specified location: " + filepath.Join(h.archive, name)}
 	if !filepath.IsLocal(filepath.Clean(script.Location)) && !strings.HasPrefix(script.Location, "/") {
 		return "", missing
 	}
@@ -158,7 +170,8 @@ func (h *hook) file(script appspec.Script) (string, error) {
 	}
 	if info.Mode()&0o111 == 0 {
 		if err := root.Chmod(name, info.Mode().Perm()|0o111); err != nil {
-			return "", &failure{notExecutable, script.Location, "Unable to set script at specified location: " + script.Location + " as executable"}
+			return "", &failure{notExecutable, script.Location,
+				"Unable to set script at specified location: " + script.Location + " as executable"}
 		}
 	}
 	return filepath.Join(h.archive, name), nil

@@ -16,7 +16,9 @@ import (
 
 func (x *site) runHook(ctx context.Context, script string, more string) (*failure, *output) {
 	x.t.Helper()
-	x.revision(map[string]string{"appspec.yml": "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n  - location: s.sh\n" + more, "s.sh": script})
+	x.revision(
+		map[string]string{"appspec.yml": "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n  - location: s.sh\n" +
+			more, "s.sh": script})
 	h, err := x.hook(x.s, "AfterInstall")
 	if err != nil || h == nil {
 		x.t.Fatal(h, err)
@@ -36,17 +38,27 @@ func TestScripts(t *testing.T) {
 		code         int
 		says         string
 	}{
-		"success":                            {"#!/bin/sh\necho hello", "", succeeded, ""},
-		"without a #! line":                  {"echo hello", "", succeeded, ""},
-		"exit code":                          {"#!/bin/sh\nexit 7", "", scriptFailed, "Script at specified location: s.sh failed with exit code 7"},
-		"signal":                             {"#!/bin/sh\nkill -9 $$", "", scriptFailed, "Script at specified location: s.sh failed: it was ended by the signal killed"},
-		"timeout":                            {"#!/bin/sh\nsleep 60", "    timeout: 1\n", timedOut, "Script at specified location: s.sh failed to complete in 1 seconds"},
-		"output left open":                   {"#!/bin/sh\nsleep 3 &\n", "    timeout: 1\n", outputLeftOpen, "failed to close STD"},
-		"no interpreter":                     {"#!/no/such/program\n", "", scriptFailed, "could not be started: its first line names the interpreter \"/no/such/program\", which is not on this host"},
-		"Windows line ends":                  {"#!/bin/bash\r\necho ok\r\n", "", scriptFailed, `interpreter "/bin/bash\r"`},
-		"Windows line ends after env":        {"#!/usr/bin/env bash\r\necho ok\r\n", "", scriptFailed, "failed with exit code 127: the script has Windows line ends (CRLF)"},
-		"exit code while its output is held": {"#!/bin/sh\nsleep 5 &\nexit 7\n", "    timeout: 60\n", scriptFailed, "failed with exit code 7"},
-		"no user":                            {"#!/bin/sh\n", "    runas: nobody-of-that-name\n", scriptFailed, "Script at specified location: s.sh run as user nobody-of-that-name failed: there is no user nobody-of-that-name on this host"},
+		"success":           {"#!/bin/sh\necho hello", "", succeeded, ""},
+		"without a #! line": {"echo hello", "", succeeded, ""},
+		"exit code": {"#!/bin/sh\nexit 7", "", scriptFailed,
+			"Script at specified location: s.sh failed with exit code 7"},
+		"signal": {"#!/bin/sh\nkill -9 $$", "", scriptFailed,
+			"Script at specified location: s.sh failed: it was ended by the signal killed"},
+		"timeout": {"#!/bin/sh\nsleep 60", "    timeout: 1\n", timedOut,
+			"Script at specified location: s.sh failed to complete in 1 seconds"},
+		"output left open": {"#!/bin/sh\nsleep 3 &\n", "    timeout: 1\n", outputLeftOpen,
+			"failed to close STD"},
+		"no interpreter": {"#!/no/such/program\n", "", scriptFailed,
+			"could not be started: its first line names the interpreter \"/no/such/program\", which is not on this host"},
+		"Windows line ends": {"#!/bin/bash\r\necho ok\r\n", "", scriptFailed,
+			`interpreter "/bin/bash\r"`},
+		"Windows line ends after env": {"#!/usr/bin/env bash\r\necho ok\r\n", "", scriptFailed,
+			"failed with exit code 127: the script has Windows line ends (CRLF)"},
+		"exit code while its output is held": {"#!/bin/sh\nsleep 5 &\nexit 7\n", "    timeout: 60\n", scriptFailed,
+			"failed with exit code 7"},
+		"no user": {"#!/bin/sh\n", "    runas: nobody-of-that-name\n", scriptFailed,
+			"Script at specified location: s.sh run as user nobody-of-that-name failed: there is no user " +
+				"nobody-of-that-name on this host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newSite(t)
@@ -64,7 +76,8 @@ func TestScripts(t *testing.T) {
 func TestTheWholeProcessGroupEnds(t *testing.T) {
 	x := newSite(t)
 	begun := time.Now()
-	f, _ := x.runHook(t.Context(), "#!/bin/sh\ntrap '' TERM\n(trap '' TERM; echo $$; exec sleep 61) &\nsleep 62\nsleep 63", "    timeout: 1\n")
+	f, _ := x.runHook(t.Context(),
+		"#!/bin/sh\ntrap '' TERM\n(trap '' TERM; echo $$; exec sleep 61) &\nsleep 62\nsleep 63", "    timeout: 1\n")
 	if f == nil || f.code != timedOut {
 		t.Fatalf("%+v", f)
 	}
@@ -77,7 +90,8 @@ func TestTheWholeProcessGroupEnds(t *testing.T) {
 	}
 	for _, path := range found {
 		if line, _ := os.ReadFile(path); slices.Contains([]string{"sleep\x0061\x00", "sleep\x0062\x00"}, string(line)) {
-			if stat, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "stat")); !strings.Contains(string(stat), ") Z ") {
+			if stat, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "stat")); !strings.Contains(string(stat),
+				") Z ") {
 				t.Errorf("%s still runs: %q", path, line)
 			}
 		}
@@ -106,7 +120,9 @@ func TestEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"LIFECYCLE_EVENT=AfterInstall", "DEPLOYMENT_ID=d-AAAAAAAAA", "APPLICATION_NAME=shop", "DEPLOYMENT_GROUP_NAME=prod", "DEPLOYMENT_GROUP_ID=group", "BUNDLE_BUCKET=bundles", "MINE=kept", "SLIPWAY_ROOT=" + x.Root} {
+	for _, want := range []string{"LIFECYCLE_EVENT=AfterInstall", "DEPLOYMENT_ID=d-AAAAAAAAA", "APPLICATION_NAME=shop",
+		"DEPLOYMENT_GROUP_NAME=prod", "DEPLOYMENT_GROUP_ID=group", "BUNDLE_BUCKET=bundles", "MINE=kept",
+		"SLIPWAY_ROOT=" + x.Root} {
 		if !strings.Contains(string(spool), "[stdout]"+want+"\n") {
 			t.Errorf("%s is missing", want)
 		}
@@ -118,7 +134,8 @@ func TestEnvironment(t *testing.T) {
 		t.Error("it runs elsewhere")
 	}
 	log, err := os.ReadFile(filepath.Join(filepath.Dir(o.spoolPath), "scripts.log"))
-	if err != nil || !strings.Contains(string(log), " LifecycleEvent - AfterInstall\n") || !strings.Contains(string(log), " [stdout]MINE=kept\n") {
+	if err != nil || !strings.Contains(string(log), " LifecycleEvent - AfterInstall\n") ||
+		!strings.Contains(string(log), " [stdout]MINE=kept\n") {
 		t.Errorf("%s %v", log, err)
 	}
 }
@@ -150,12 +167,18 @@ func TestRunAs(t *testing.T) {
 
 func TestScriptFiles(t *testing.T) {
 	x := newSite(t)
-	x.revision(map[string]string{"appspec.yml": "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n  - location: ../../../out.sh\n  BeforeInstall:\n  - location: link.sh\n  ApplicationStart:\n  - location: /plain.sh\n", "plain.sh": "exit 0"})
+	x.revision(
+		map[string]string{
+			"appspec.yml": "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n  - location: ../../../out.sh\n  " +
+				"BeforeInstall:\n  - location: link.sh\n  ApplicationStart:\n  - location: /plain.sh\n",
+			"plain.sh": "exit 0",
+		})
 	x.file("/opt/codedeploy-agent/deployment-root/out.sh", "#!/bin/sh\n")
 	if err := os.Symlink("/bin/true", x.real(archiveOf(x.s.dir())+"/link.sh")); err != nil {
 		t.Fatal(err)
 	}
-	for event, code := range map[string]int{"AfterInstall": scriptMissing, "BeforeInstall": scriptMissing, "ApplicationStart": succeeded} {
+	for event, code := range map[string]int{"AfterInstall": scriptMissing, "BeforeInstall": scriptMissing,
+		"ApplicationStart": succeeded} {
 		h, err := x.hook(x.s, event)
 		if err != nil {
 			t.Fatal(err)
@@ -189,14 +212,16 @@ func TestTheOldRevisionStopsItself(t *testing.T) {
 	if h, err := x.hook(x.s, "ApplicationStop"); err != nil || h == nil || h.archive != old {
 		t.Fatalf("%+v %v", h, err)
 	}
-	if _, err := x.hook(x.s, "BeforeInstall"); err == nil || !strings.Contains(err.Error(), "is not on the host any more") {
+	if _, err := x.hook(x.s, "BeforeInstall"); err == nil ||
+		!strings.Contains(err.Error(), "is not on the host any more") {
 		t.Fatal(err)
 	}
 	if err := os.RemoveAll(filepath.Dir(old)); err != nil {
 		t.Fatal(err)
 	}
 	_, err := x.hook(x.s, "ApplicationStop")
-	for _, want := range []string{"former revision", "d-AAAAAAAAA", "--ignore-application-stop-failures", x.lastSuccessful("group")} {
+	for _, want := range []string{"former revision", "d-AAAAAAAAA", "--ignore-application-stop-failures",
+		x.lastSuccessful("group")} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("the former revision is gone: %v, want %s", err, want)
 		}
@@ -205,10 +230,15 @@ func TestTheOldRevisionStopsItself(t *testing.T) {
 		event, creator, kind string
 		want                 int
 	}{
-		{"ApplicationStop", "user", "IN_PLACE", lastSuccessful}, {"BeforeBlockTraffic", "user", "BLUE_GREEN", lastSuccessful}, {"BeforeBlockTraffic", "codeDeployRollback", "BLUE_GREEN", mostRecent},
-		{"AfterAllowTraffic", "codeDeployRollback", "BLUE_GREEN", lastSuccessful}, {"AfterAllowTraffic", "codeDeployRollback", "IN_PLACE", current}, {"ValidateService", "user", "IN_PLACE", current},
+		{"ApplicationStop", "user", "IN_PLACE", lastSuccessful},
+		{"BeforeBlockTraffic", "user", "BLUE_GREEN", lastSuccessful},
+		{"BeforeBlockTraffic", "codeDeployRollback", "BLUE_GREEN", mostRecent},
+		{"AfterAllowTraffic", "codeDeployRollback", "BLUE_GREEN", lastSuccessful},
+		{"AfterAllowTraffic", "codeDeployRollback", "IN_PLACE", current},
+		{"ValidateService", "user", "IN_PLACE", current},
 	} {
-		if got := revisionOf(&specification{DeploymentCreator: c.creator, DeploymentType: c.kind}, c.event); got != c.want {
+		if got := revisionOf(&specification{DeploymentCreator: c.creator, DeploymentType: c.kind},
+			c.event); got != c.want {
 			t.Errorf("%+v: %d", c, got)
 		}
 	}
@@ -221,7 +251,8 @@ func TestTheTailIsOfWholeLines(t *testing.T) {
 		o.line("line %d é", i)
 	}
 	got := o.tail()
-	if n := len([]rune(got)); n > maxTail || n < maxTail-20 || !strings.HasPrefix(got, "line ") || !strings.HasSuffix(got, "line 999 é\n") {
+	if n := len([]rune(got)); n > maxTail || n < maxTail-20 || !strings.HasPrefix(got, "line ") ||
+		!strings.HasSuffix(got, "line 999 é\n") {
 		t.Fatalf("%d characters: %.20q", n, got)
 	}
 	o.line("%s", strings.Repeat("x", 5000))
@@ -237,7 +268,9 @@ func TestTheFirstSignerIsPinned(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := p.check([]byte("two")); err == nil || !strings.Contains(err.Error(), "signed by another signer than the first one") || !strings.Contains(err.Error(), p.path) {
+	if err := p.check([]byte("two")); err == nil ||
+		!strings.Contains(err.Error(), "signed by another signer than the first one") ||
+		!strings.Contains(err.Error(), p.path) {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(p.path)
@@ -248,7 +281,9 @@ func TestTheFirstSignerIsPinned(t *testing.T) {
 
 func TestSpecificationsThatNameNoFolder(t *testing.T) {
 	for _, id := range []string{"../x", "a/b", "", ".hidden", strings.Repeat("a", 200)} {
-		if _, err := parseSpecification(fmt.Appendf(nil, `{"DeploymentId":%q,"DeploymentGroupId":"g","ApplicationName":"a","DeploymentGroupName":"b"}`, id)); err == nil || !strings.Contains(err.Error(), "can't name a folder") {
+		if _, err := parseSpecification(fmt.Appendf(nil,
+			`{"DeploymentId":%q,"DeploymentGroupId":"g","ApplicationName":"a","DeploymentGroupName":"b"}`,
+			id)); err == nil || !strings.Contains(err.Error(), "can't name a folder") {
 			t.Errorf("%q: %v", id, err)
 		}
 	}

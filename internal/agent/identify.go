@@ -43,7 +43,8 @@ func (a *agent) caller(ctx context.Context) (arn, account string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
 	const body = "Action=GetCallerIdentity&Version=2011-06-15"
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(a.Endpoint, "/")+"/", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(a.Endpoint, "/")+"/",
+		strings.NewReader(body))
 	if err != nil {
 		return "", "", err
 	}

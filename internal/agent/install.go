@@ -110,7 +110,8 @@ func (i *installation) remove(name string) error {
 		return err
 	}
 	err = i.to.Remove(name)
-	if info.IsDir() && (errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.EBUSY)) {
+	if info.IsDir() &&
+		(errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, syscall.EEXIST) || errors.Is(err, syscall.EBUSY)) {
 		return nil
 	}
 	return err
@@ -161,9 +162,12 @@ func (i *installation) generate(spec *appspec.Spec, behavior string) error {
 func (i *installation) noSource(f appspec.File, err error) error {
 	switch {
 	case strings.ContainsAny(f.Source, "*?["):
-		return fmt.Errorf("the source %q (line %d) is not in the bundle. Wildcards are not expanded: name a file or a folder, or / for all of the bundle", f.Source, f.Line)
+		return fmt.Errorf(
+			"the source %q (line %d) is not in the bundle. Wildcards are not expanded: name a file or a folder, or / "+
+				"for all of the bundle", f.Source, f.Line)
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the source %q (line %d) is not in the bundle. Sources are paths from the top of the bundle", f.Source, f.Line)
+		return fmt.Errorf("the source %q (line %d) is not in the bundle. Sources are paths from the top of the bundle",
+			f.Source, f.Line)
 	}
 	return fmt.Errorf("the source %q (line %d) can't be read: %w", f.Source, f.Line, err)
 }
@@ -183,7 +187,9 @@ func (i *installation) isFolder(name string) bool {
 func (i *installation) folder(source, destination, behavior string) error {
 	if !i.isFolder(destination) {
 		if _, err := i.to.Stat(destination); err == nil {
-			return fmt.Errorf("%s is a file on this host, and the bundle has a folder there (%s). Remove the file, or change the destination", destination, source)
+			return fmt.Errorf(
+				"%s is a file on this host, and the bundle has a folder there (%s). Remove the file, or change the "+
+					"destination", destination, source)
 		}
 		if err := i.plan.mkdir(destination); err != nil {
 			return err
@@ -222,7 +228,9 @@ func (i *installation) file(source, destination, behavior string) error {
 		return i.unreachable(destination, err)
 	}
 	if info.IsDir() && behavior != "RETAIN" {
-		return fmt.Errorf("%s is a folder on this host, and the bundle has a file there (%s). Remove the folder, or change the destination", destination, source)
+		return fmt.Errorf(
+			"%s is a folder on this host, and the bundle has a file there (%s). Remove the folder, or change the "+
+				"destination", destination, source)
 	}
 	switch behavior {
 	case "OVERWRITE":
@@ -230,8 +238,10 @@ func (i *installation) file(source, destination, behavior string) error {
 	case "RETAIN":
 		return nil
 	case "DISALLOW":
-		return fmt.Errorf("The deployment failed because a specified file already exists at this location: %s. "+ //nolint:staticcheck // AWS's words
-			"It was not installed by an earlier deployment of this group; remove it, or set file_exists_behavior to OVERWRITE or RETAIN", destination)
+		return fmt.Errorf(
+			"The deployment failed because a specified file already exists at this location: %s. "+ //nolint:staticcheck // AWS's words
+				"It was not installed by an earlier deployment of this group; remove it, or set file_exists_behavior "+
+				"to OVERWRITE or RETAIN", destination)
 	}
 	return fmt.Errorf("file_exists_behavior is %q; it must be DISALLOW, OVERWRITE or RETAIN", behavior)
 }

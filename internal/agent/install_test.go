@@ -25,7 +25,8 @@ type site struct {
 func newSite(t *testing.T) *site {
 	t.Helper()
 	root := filepath.Join(t.TempDir(), "host")
-	a := &agent{Config: Config{Root: root, Log: slog.New(slog.DiscardHandler)}, paths: paths{root}, busy: map[string]chan struct{}{}}
+	a := &agent{Config: Config{Root: root, Log: slog.New(slog.DiscardHandler)}, paths: paths{root},
+		busy: map[string]chan struct{}{}}
 	a.logs.dir = a.deploymentLogs()
 	t.Cleanup(a.logs.close)
 	for _, dir := range []string{a.instructions(), a.ongoing(), a.state()} {
@@ -33,7 +34,9 @@ func newSite(t *testing.T) *site {
 			t.Fatal(err)
 		}
 	}
-	s := &specification{DeploymentId: "d-AAAAAAAAA", DeploymentGroupId: "group", ApplicationName: "shop", DeploymentGroupName: "prod", DeploymentCreator: "user", DeploymentType: "IN_PLACE", AppSpecFilename: "appspec.yml"}
+	s := &specification{DeploymentId: "d-AAAAAAAAA", DeploymentGroupId: "group", ApplicationName: "shop",
+		DeploymentGroupName: "prod", DeploymentCreator: "user", DeploymentType: "IN_PLACE",
+		AppSpecFilename: "appspec.yml"}
 	s.Revision.S3Revision.Bucket = "bundles"
 	return &site{a, t, s}
 }
@@ -110,7 +113,8 @@ func TestInstallAndInstallAgain(t *testing.T) {
 	if err := x.install(); err != nil {
 		t.Fatal(err)
 	}
-	if got := x.tree(); !slices.Equal(got, []string{"srv/", "srv/app/", "srv/app/a", "srv/app/appspec.yml", "srv/app/old/", "srv/app/old/b"}) {
+	if got := x.tree(); !slices.Equal(got,
+		[]string{"srv/", "srv/app/", "srv/app/a", "srv/app/appspec.yml", "srv/app/old/", "srv/app/old/b"}) {
 		t.Fatal(got)
 	}
 	marker, err := os.ReadFile(x.lastSuccessful("group"))
@@ -119,7 +123,8 @@ func TestInstallAndInstallAgain(t *testing.T) {
 	}
 	var plan struct{ Instructions []map[string]any }
 	text, err := os.ReadFile(x.installFile("group"))
-	if err != nil || json.Unmarshal(text, &plan) != nil || plan.Instructions[0]["type"] != "mkdir" || plan.Instructions[0]["directory"] != "/srv" {
+	if err != nil || json.Unmarshal(text, &plan) != nil || plan.Instructions[0]["type"] != "mkdir" ||
+		plan.Instructions[0]["directory"] != "/srv" {
 		t.Fatalf("%s %v", text, err)
 	}
 	// Somebody else's file keeps its folder; a line that was cut off counts for nothing.
@@ -137,15 +142,18 @@ func TestInstallAndInstallAgain(t *testing.T) {
 	if err := x.install(); err != nil {
 		t.Fatal(err)
 	}
-	if got := x.tree(); !slices.Equal(got, []string{"srv/", "srv/app/", "srv/app/a", "srv/app/appspec.yml", "srv/app/old/", "srv/app/old/theirs"}) {
+	if got := x.tree(); !slices.Equal(got,
+		[]string{"srv/", "srv/app/", "srv/app/a", "srv/app/appspec.yml", "srv/app/old/", "srv/app/old/theirs"}) {
 		t.Fatal(got)
 	}
 }
 
 func TestFileExistsBehavior(t *testing.T) {
 	for _, c := range []struct{ option, spec, want, says string }{
-		{"", "", "theirs", "a specified file already exists at this location: /srv/app/a"}, {"DISALLOW", "", "theirs", "already exists"},
-		{"OVERWRITE", "", "ours", ""}, {"RETAIN", "", "theirs", ""}, {"DISALLOW", "OVERWRITE", "ours", ""}, {"OVERWRITE", "RETAIN", "theirs", ""}, {"MAYBE", "", "theirs", "must be DISALLOW, OVERWRITE or RETAIN"},
+		{"", "", "theirs", "a specified file already exists at this location: /srv/app/a"},
+		{"DISALLOW", "", "theirs", "already exists"},
+		{"OVERWRITE", "", "ours", ""}, {"RETAIN", "", "theirs", ""}, {"DISALLOW", "OVERWRITE", "ours", ""},
+		{"OVERWRITE", "RETAIN", "theirs", ""}, {"MAYBE", "", "theirs", "must be DISALLOW, OVERWRITE or RETAIN"},
 	} {
 		t.Run(c.option+"/"+c.spec, func(t *testing.T) {
 			x := newSite(t)
@@ -189,7 +197,9 @@ func TestNothingIsWrittenOutsideOfTheRoot(t *testing.T) {
 		})
 	}
 	x := newSite(t)
-	x.revision(map[string]string{"appspec.yml": "version: 0.0\nos: linux\nfiles:\n- {source: a, destination: ../../../up}\n", "a": "1"})
+	x.revision(
+		map[string]string{"appspec.yml": "version: 0.0\nos: linux\nfiles:\n- {source: a, destination: ../../../up}\n",
+			"a": "1"})
 	if err := x.install(); err != nil {
 		t.Fatal(err)
 	}
@@ -200,15 +210,33 @@ func TestNothingIsWrittenOutsideOfTheRoot(t *testing.T) {
 
 func TestInstallRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ spec, says string }{
-		"same destination":       {"files:\n- {source: a, destination: /x}\n- {source: d/a, destination: /x}\n", "would be installed as /x/a; remove one of them"},
-		"no source":              {"files:\n- {source: none, destination: /x}\n", `the source "none" (line 4) is not in the bundle`},
-		"source outside":         {"files:\n- {source: ../../../logs, destination: /x}\n", "is not in the bundle"},
-		"permission twice":       {"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a}\n- {object: /x, pattern: '*'}\n", "the permissions of /x/a are set twice, by lines 6 and 7"},
-		"pattern of a file":      {"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, pattern: '*'}\n", "patterns are for folders"},
-		"except of a file":       {"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, except: ['*']}\n", "exceptions are for folders"},
-		"default acl of a file":  {"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, acls: ['d:u:root:rw']}\n", "is for folders; /x/a is a file"},
-		"owner that is not here": {"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, owner: nobody-of-that-name}\n", "unknown user nobody-of-that-name"},
-		"unknown event":          {"hooks:\n  AfterDinner:\n  - location: a\n", `appspec.yml:4:3: unknown lifecycle event "AfterDinner"`},
+		"same destination": {"files:\n- {source: a, destination: /x}\n- {source: d/a, destination: /x}\n",
+			"would be installed as /x/a; remove one of them"},
+		"no source": {"files:\n- {source: none, destination: /x}\n",
+			`the source "none" (line 4) is not in the bundle`},
+		"source outside": {"files:\n- {source: ../../../logs, destination: /x}\n", "is not in the bundle"},
+		"permission twice": {
+			"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a}\n- {object: /x, pattern: '*'}\n",
+			"the permissions of /x/a are set twice, by lines 6 and 7",
+		},
+		"pattern of a file": {
+			"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, pattern: '*'}\n",
+			"patterns are for folders",
+		},
+		"except of a file": {
+			"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, except: ['*']}\n",
+			"exceptions are for folders",
+		},
+		"default acl of a file": {
+			"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, acls: ['d:u:root:rw']}\n",
+			"is for folders; /x/a is a file",
+		},
+		"owner that is not here": {
+			"files:\n- {source: d, destination: /x}\npermissions:\n- {object: /x/a, owner: nobody-of-that-name}\n",
+			"unknown user nobody-of-that-name",
+		},
+		"unknown event": {"hooks:\n  AfterDinner:\n  - location: a\n",
+			`appspec.yml:4:3: unknown lifecycle event "AfterDinner"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x := newSite(t)
@@ -234,7 +262,8 @@ func TestPermissions(t *testing.T) {
 	if err := x.install(); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]fs.FileMode{"run.sh": 0o750, "no.sh": 0o644, "deep/x.sh": 0o004, "s": fs.ModeDir | fs.ModeSticky | 0o700, "s/y.sh": 0o644, "deep": fs.ModeDir | 0o755} {
+	for name, want := range map[string]fs.FileMode{"run.sh": 0o750, "no.sh": 0o644, "deep/x.sh": 0o004,
+		"s": fs.ModeDir | fs.ModeSticky | 0o700, "s/y.sh": 0o644, "deep": fs.ModeDir | 0o755} {
 		if info, err := os.Stat(x.real("/srv/app/" + name)); err != nil || info.Mode() != want {
 			t.Errorf("%s is %v, want %v", name, info.Mode(), want)
 		}
@@ -253,7 +282,8 @@ func TestFullACL(t *testing.T) {
 		return aces
 	}
 	got := fullACL(parse("u:jane:rw", "d:g:ops:7"), 0o754)
-	want := []string{"user:jane:rw-", "default:group:ops:rwx", "user::rwx", "group::r-x", "other::r--", "mask::r-x", "default:user::rwx", "default:group::r-x", "default:other::r--", "default:mask::r-x"}
+	want := []string{"user:jane:rw-", "default:group:ops:rwx", "user::rwx", "group::r-x", "other::r--", "mask::r-x",
+		"default:user::rwx", "default:group::r-x", "default:other::r--", "default:mask::r-x"}
 	if !slices.Equal(got, want) {
 		t.Fatalf("%q", got)
 	}
@@ -262,8 +292,10 @@ func TestFullACL(t *testing.T) {
 func TestACLsNeedTheirProgram(t *testing.T) {
 	x := newSite(t)
 	t.Setenv("PATH", t.TempDir())
-	x.revision(map[string]string{"appspec.yml": whole + "permissions:\n- {object: /srv/app/a, acls: ['u:root:rw']}\n", "a": "1"})
-	if err := x.install(); err == nil || !strings.Contains(err.Error(), "the acls of /srv/app/a: setfacl is not installed on this host") {
+	x.revision(map[string]string{"appspec.yml": whole + "permissions:\n- {object: /srv/app/a, acls: ['u:root:rw']}\n",
+		"a": "1"})
+	if err := x.install(); err == nil ||
+		!strings.Contains(err.Error(), "the acls of /srv/app/a: setfacl is not installed on this host") {
 		t.Fatal(err)
 	}
 }
@@ -273,7 +305,8 @@ func TestFiveArchivesStay(t *testing.T) {
 	for _, id := range []string{"d-1", "d-2", "d-3", "d-4", "d-5", "d-6", "d-7"} {
 		x.file("/opt/codedeploy-agent/deployment-root/group/"+id+"/bundle.tar", id)
 	}
-	x.file("/opt/codedeploy-agent/deployment-root/deployment-instructions/group_last_successful_install", "/opt/codedeploy-agent/deployment-root/group/d-1")
+	x.file("/opt/codedeploy-agent/deployment-root/deployment-instructions/group_last_successful_install",
+		"/opt/codedeploy-agent/deployment-root/group/d-1")
 	x.s.DeploymentId = "d-8"
 	if err := x.removeOldArchives(x.s); err != nil {
 		t.Fatal(err)

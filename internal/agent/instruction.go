@@ -41,15 +41,22 @@ type plan struct {
 }
 
 func newPlan() *plan {
-	return &plan{Instructions: []instruction{}, copies: map[string]string{}, folders: map[string]bool{}, permitted: map[string]int{}}
+	return &plan{
+		Instructions: []instruction{},
+		copies:       map[string]string{},
+		folders:      map[string]bool{},
+		permitted:    map[string]int{},
+	}
 }
 
 func (p *plan) copy(source, destination string) error {
 	if before, twice := p.copies[destination]; twice {
-		return fmt.Errorf("both %s and %s would be installed as %s; remove one of them from files", before, source, destination)
+		return fmt.Errorf("both %s and %s would be installed as %s; remove one of them from files", before, source,
+			destination)
 	}
 	if p.folders[destination] {
-		return fmt.Errorf("%s would be installed as %s, which is a folder that the installation makes", source, destination)
+		return fmt.Errorf("%s would be installed as %s, which is a folder that the installation makes", source,
+			destination)
 	}
 	if strings.ContainsAny(destination, "\n\x00") {
 		return fmt.Errorf("the name %q can't be written to the list of installed files", destination)
@@ -83,10 +90,12 @@ func (p *plan) permit(x appspec.Permission, isFolder func(string) bool) error {
 			return nil
 		}
 		if x.Pattern != "**" {
-			return fmt.Errorf("the permission of the file %s (line %d) has the pattern %q; patterns are for folders", object, x.Line, x.Pattern)
+			return fmt.Errorf("the permission of the file %s (line %d) has the pattern %q; patterns are for folders",
+				object, x.Line, x.Pattern)
 		}
 		if len(x.Except) > 0 {
-			return fmt.Errorf("the permission of the file %s (line %d) has except; exceptions are for folders", object, x.Line)
+			return fmt.Errorf("the permission of the file %s (line %d) has except; exceptions are for folders", object,
+				x.Line)
 		}
 		return p.set(object, x, true)
 	}
@@ -109,7 +118,8 @@ func (p *plan) permit(x appspec.Permission, isFolder func(string) bool) error {
 
 func (p *plan) set(name string, x appspec.Permission, isFile bool) error {
 	if line, twice := p.permitted[name]; twice {
-		return fmt.Errorf("the permissions of %s are set twice, by lines %d and %d; change one of them", name, line, x.Line)
+		return fmt.Errorf("the permissions of %s are set twice, by lines %d and %d; change one of them", name, line,
+			x.Line)
 	}
 	p.permitted[name] = x.Line
 	if x.Mode != "" {
@@ -126,7 +136,8 @@ func (p *plan) set(name string, x appspec.Permission, isFile bool) error {
 		p.Instructions = append(p.Instructions, i)
 	}
 	if c := x.Context; c != nil {
-		p.Instructions = append(p.Instructions, instruction{Type: "semanage", File: name, Context: &selinux{c.User, c.Type, c.Range}})
+		p.Instructions = append(p.Instructions,
+			instruction{Type: "semanage", File: name, Context: &selinux{c.User, c.Type, c.Range}})
 	}
 	if x.Owner != "" || x.Group != "" {
 		p.Instructions = append(p.Instructions, instruction{Type: "chown", File: name, Owner: x.Owner, Group: x.Group})

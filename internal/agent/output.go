@@ -46,8 +46,9 @@ func (a *agent) spoolPath(group, deployment, event string) string {
 
 // openOutput begins the output of an event.
 func (a *agent) openOutput(s *specification, c *cmd.HostCommandInstance) (*output, error) {
-	o := &output{deployment: s.DeploymentId, id: *c.HostCommandIdentifier, spoolPath: a.spoolPath(s.DeploymentGroupId, s.DeploymentId,
-		*c.CommandName), all: &a.logs, more: make(chan struct{}, 1)}
+	o := &output{deployment: s.DeploymentId, id: *c.HostCommandIdentifier,
+		spoolPath: a.spoolPath(s.DeploymentGroupId, s.DeploymentId,
+			*c.CommandName), all: &a.logs, more: make(chan struct{}, 1)}
 	dir := filepath.Dir(o.spoolPath)
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return nil, err
@@ -79,7 +80,8 @@ func openLog(path string) (*os.File, error) {
 
 // reopenOutput finds the output of a command that was in hand when the agent died; nil if there is none.
 func (a *agent) reopenOutput(t *track) *output {
-	found, err := filepath.Glob(filepath.Join(a.root(), "*", filepath.Base(t.path), "logs", *t.command.CommandName+".out"))
+	found, err := filepath.Glob(filepath.Join(a.root(), "*", filepath.Base(t.path), "logs",
+		*t.command.CommandName+".out"))
 	if err != nil || len(found) != 1 {
 		return nil
 	}
@@ -199,7 +201,8 @@ func (o *output) flush(ctx context.Context, a *agent) error {
 func (o *output) put(ctx context.Context, a *agent, offset int64, data []byte) (next int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callFor)
 	defer cancel()
-	out, err := a.api.PutHostCommandOutput(ctx, &cmd.PutHostCommandOutputInput{HostCommandIdentifier: &o.id, Offset: &offset, Data: data})
+	out, err := a.api.PutHostCommandOutput(ctx,
+		&cmd.PutHostCommandOutputInput{HostCommandIdentifier: &o.id, Offset: &offset, Data: data})
 	if err != nil {
 		if final(err) { // AWS's own server has no such call
 			o.refused = true

@@ -20,13 +20,18 @@ func (i *installation) chmod(x instruction) error {
 		return err
 	}
 	mode := fs.FileMode(bits & 0o777)
-	for bit, special := range map[uint64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
+	for bit, special := range map[uint64]fs.FileMode{
+		0o4000: fs.ModeSetuid,
+		0o2000: fs.ModeSetgid,
+		0o1000: fs.ModeSticky,
+	} {
 		if bits&bit != 0 {
 			mode |= special
 		}
 	}
 	info, err := i.to.Lstat(x.File)
-	if err != nil || info.Mode()&fs.ModeSymlink != 0 { // a link has no mode of its own, and what it leads to is not the revision's
+	if err != nil || info.Mode()&fs.ModeSymlink != 0 {
+		// a link has no mode of its own, and what it leads to is not the revision's
 		return err
 	}
 	return i.to.Chmod(x.File, mode)
@@ -64,7 +69,8 @@ func (i *installation) setfacl(x instruction) error {
 	if info.Mode()&fs.ModeSymlink != 0 {
 		return nil
 	}
-	if err := run("setfacl", "--set", strings.Join(fullACL(x.aces, info.Mode()), ","), "--", i.a.real(x.File)); err != nil {
+	if err := run("setfacl", "--set", strings.Join(fullACL(x.aces, info.Mode()), ","), "--",
+		i.a.real(x.File)); err != nil {
 		return fmt.Errorf("the acls of %s: %w", x.File, err)
 	}
 	return nil
@@ -102,7 +108,8 @@ func fullACL(aces []appspec.ACE, mode fs.FileMode) []string {
 		add(true, "group", perms(3))
 		add(true, "other", perms(0))
 		if has(true, "", true) {
-			group := all[slices.IndexFunc(all, func(a appspec.ACE) bool { return a.Default && a.Kind == "group" && a.Name == "" })]
+			group := all[slices.IndexFunc(
+				all, func(a appspec.ACE) bool { return a.Default && a.Kind == "group" && a.Name == "" })]
 			add(true, "mask", group.Perms)
 		}
 	}

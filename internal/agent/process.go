@@ -43,7 +43,15 @@ func (h *hook) script(ctx context.Context, script appspec.Script, file string, o
 	defer stderr.Close()
 	err = c.Start()
 	if errors.Is(err, syscall.ENOEXEC) { // no #! line: a shell reads it, as execvp has it
-		c = &exec.Cmd{Path: "/bin/sh", Args: []string{"/bin/sh", file}, Env: c.Env, Dir: c.Dir, SysProcAttr: c.SysProcAttr, Stdout: c.Stdout, Stderr: c.Stderr}
+		c = &exec.Cmd{
+			Path:        "/bin/sh",
+			Args:        []string{"/bin/sh", file},
+			Env:         c.Env,
+			Dir:         c.Dir,
+			SysProcAttr: c.SysProcAttr,
+			Stdout:      c.Stdout,
+			Stderr:      c.Stderr,
+		}
 		err = c.Start()
 	}
 	_ = c.Stdout.(*os.File).Close()
@@ -74,8 +82,10 @@ func (h *hook) script(ctx context.Context, script appspec.Script, file string, o
 		select {
 		case <-closed:
 		case <-timeout.C:
-			return fail(outputLeftOpen, "failed to close %s: it ended with exit code 0, but a program that it started still holds its output open after %d seconds. "+
-				"Start such programs with their output elsewhere: program >/dev/null 2>&1 &", name, script.Timeout)
+			return fail(outputLeftOpen,
+				"failed to close %s: it ended with exit code 0, but a program that it started still holds its output "+
+					"open after %d seconds. "+
+					"Start such programs with their output elsewhere: program >/dev/null 2>&1 &", name, script.Timeout)
 		case <-ctx.Done():
 			return fail(afterRestart, "has ended, but its output was still open when the agent was stopped")
 		}
@@ -96,20 +106,25 @@ func firstLine(file string) string {
 	return line
 }
 
-const windowsLines = "the script has Windows line ends (CRLF); save it with Unix line ends, as `dos2unix` or git's core.autocrlf=input do"
+const windowsLines = "the script has Windows line ends (CRLF); save it with Unix line ends, as `dos2unix` or git's " +
+	"core.autocrlf=input do"
 
 // whyNotStarted says why the system did not start a script that is there.
 func whyNotStarted(file string, err error) string {
 	interpreter, isScript := strings.CutPrefix(firstLine(file), "#!")
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && isScript && strings.HasSuffix(interpreter, "\r"):
-		return fmt.Sprintf("its first line names the interpreter %q: %s", strings.TrimSpace(interpreter)+"\r", windowsLines)
+		return fmt.Sprintf("its first line names the interpreter %q: %s", strings.TrimSpace(interpreter)+"\r",
+			windowsLines)
 	case errors.Is(err, fs.ErrNotExist) && isScript:
-		return fmt.Sprintf("its first line names the interpreter %q, which is not on this host", strings.TrimSpace(interpreter))
+		return fmt.Sprintf("its first line names the interpreter %q, which is not on this host",
+			strings.TrimSpace(interpreter))
 	case errors.Is(err, fs.ErrNotExist):
 		return "it is a program for another system, or one whose loader is not on this host"
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Sprintf("permission denied; is it on a file system that is mounted noexec? The agent runs as the user ID %d", os.Getuid())
+		return fmt.Sprintf(
+			"permission denied; is it on a file system that is mounted noexec? The agent runs as the user ID %d",
+			os.Getuid())
 	}
 	return worded(err).Error()
 }
@@ -210,7 +225,9 @@ func (h *hook) process(script appspec.Script, file string) (*exec.Cmd, error) {
 			} else if script.Sudo {
 				args = append([]string{"sudo", "-n", "--preserve-env", "-u", u.Username, "--"}, args...)
 			} else {
-				return nil, fmt.Errorf("the agent runs as the user ID %d and can't become %s; run it as root, or leave out runas", os.Getuid(), u.Username)
+				return nil, fmt.Errorf(
+					"the agent runs as the user ID %d and can't become %s; run it as root, or leave out runas",
+					os.Getuid(), u.Username)
 			}
 			environment = append(environment, "HOME="+u.HomeDir, "USER="+u.Username, "LOGNAME="+u.Username)
 		}
@@ -246,7 +263,8 @@ func credential(u *user.User) (*syscall.Credential, error) {
 // secrets are what a script must not learn of the agent.
 var secrets = sync.OnceValue(func() map[string]bool {
 	all := map[string]bool{}
-	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_CREDENTIAL_FILE",
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+		"AWS_SECURITY_TOKEN", "AWS_ACCESS_KEY", "AWS_SECRET_KEY", "AWS_CREDENTIAL_FILE",
 		"AWS_SHARED_CREDENTIALS_FILE", "SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
 		all[name] = true
 	}

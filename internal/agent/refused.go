@@ -39,5 +39,6 @@ func (a *agent) refused(err error) error {
 		return nil
 	}
 	return fmt.Errorf("the server at %s does not take the access key %s for this host: %w. "+
-		"Check the key, or make one with: slipway api slipway CreateHost '{\"name\": \"NAME\"}'", a.Endpoint, a.Credentials.AccessKeyID, key)
+		"Check the key, or make one with: slipway api slipway CreateHost '{\"name\": \"NAME\"}'", a.Endpoint,
+		a.Credentials.AccessKeyID, key)
 }

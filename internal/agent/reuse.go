@@ -27,7 +27,8 @@ func (a *agent) reuse(s *specification, o *output) (done bool, err error) {
 		return false, err
 	}
 	if err := copyFolder(from, fresh); err != nil {
-		o.line("The archive of %s can't be used again (%v); the bundle is fetched.", s.ReuseArchiveFromDeploymentId, worded(err))
+		o.line("The archive of %s can't be used again (%v); the bundle is fetched.", s.ReuseArchiveFromDeploymentId,
+			worded(err))
 		return false, os.RemoveAll(fresh)
 	}
 	if err := os.Rename(fresh, archive); err != nil {

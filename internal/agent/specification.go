@@ -53,7 +53,8 @@ func (p *pins) open(e *cmd.Envelope) (*specification, error) {
 		return nil, errors.New("the server sent no deployment specification")
 	}
 	if *e.Format != "PKCS7/JSON" {
-		return nil, fmt.Errorf("the deployment specification is in the format %q; only PKCS7/JSON, which is signed, is taken", *e.Format)
+		return nil, fmt.Errorf(
+			"the deployment specification is in the format %q; only PKCS7/JSON, which is signed, is taken", *e.Format)
 	}
 	block, _ := pem.Decode([]byte(*e.Payload))
 	if block == nil {
@@ -89,8 +90,10 @@ func (p *pins) check(certificate []byte) error {
 	}
 	block, _ := pem.Decode(content)
 	if block == nil || !bytes.Equal(block.Bytes, certificate) {
-		return fmt.Errorf("the deployment specification is signed by another signer than the first one that this host met, which is in %s. "+
-			"If the server was set up anew, remove that file; else somebody else answers in its place", p.path)
+		return fmt.Errorf(
+			"the deployment specification is signed by another signer than the first one that this host met, which is "+
+				"in %s. "+
+				"If the server was set up anew, remove that file; else somebody else answers in its place", p.path)
 	}
 	return nil
 }
@@ -103,7 +106,8 @@ func parseSpecification(content []byte) (*specification, error) {
 	if strings.HasPrefix(s.DeploymentId, "arn:") {
 		s.DeploymentId = s.DeploymentId[strings.LastIndexByte(s.DeploymentId, '/')+1:]
 	}
-	for name, value := range map[string]string{"DeploymentId": s.DeploymentId, "DeploymentGroupId": s.DeploymentGroupId} {
+	for name, value := range map[string]string{"DeploymentId": s.DeploymentId,
+		"DeploymentGroupId": s.DeploymentGroupId} {
 		if !segment().MatchString(value) {
 			return nil, fmt.Errorf("the deployment specification has the %s %q, which can't name a folder", name, value)
 		}
@@ -121,11 +125,14 @@ func parseSpecification(content []byte) (*specification, error) {
 		s.AppSpecFilename = "appspec.yml"
 	}
 	if s.ReuseArchiveFromDeploymentId != "" && !segment().MatchString(s.ReuseArchiveFromDeploymentId) {
-		return nil, fmt.Errorf("the deployment specification would reuse the archive of %q, which can't name a folder", s.ReuseArchiveFromDeploymentId)
+		return nil, fmt.Errorf("the deployment specification would reuse the archive of %q, which can't name a folder",
+			s.ReuseArchiveFromDeploymentId)
 	}
 	r := s.Revision.S3Revision
 	if s.Revision.RevisionType != "S3" || r.Bucket == "" || r.Key == "" {
-		return nil, fmt.Errorf("the revision is of the type %q; this agent fetches revisions from S3, with a bucket and a key", s.Revision.RevisionType)
+		return nil, fmt.Errorf(
+			"the revision is of the type %q; this agent fetches revisions from S3, with a bucket and a key",
+			s.Revision.RevisionType)
 	}
 	if r.BundleType != "zip" && r.BundleType != "tar" && r.BundleType != "tgz" {
 		return nil, fmt.Errorf("the bundle is of the type %q; it must be zip, tar or tgz", r.BundleType)
@@ -145,7 +152,8 @@ func (s *specification) dir() string { return deploymentDir(s.DeploymentGroupId,
 
 func (s *specification) environment(event string) []string {
 	r := s.Revision.S3Revision
-	return []string{"LIFECYCLE_EVENT=" + event, "DEPLOYMENT_ID=" + s.DeploymentId, "APPLICATION_NAME=" + s.ApplicationName,
+	return []string{"LIFECYCLE_EVENT=" + event, "DEPLOYMENT_ID=" + s.DeploymentId,
+		"APPLICATION_NAME=" + s.ApplicationName,
 		"DEPLOYMENT_GROUP_NAME=" + s.DeploymentGroupName, "DEPLOYMENT_GROUP_ID=" + s.DeploymentGroupId,
 		"BUNDLE_BUCKET=" + r.Bucket, "BUNDLE_KEY=" + r.Key, "BUNDLE_VERSION=" + r.Version, "BUNDLE_ETAG=" + r.ETag}
 }

@@ -120,7 +120,9 @@ func (a *agent) readTracks() ([]*track, error) {
 		}
 		t := &track{path: path, command: new(cmd.HostCommandInstance)}
 		lines := bytes.SplitAfter(content, []byte("\n"))
-		if !bytes.HasSuffix(lines[0], []byte("\n")) || json.Unmarshal(lines[0], t.command) != nil || t.command.HostCommandIdentifier == nil || t.command.CommandName == nil || t.command.DeploymentExecutionId == nil {
+		if !bytes.HasSuffix(lines[0], []byte("\n")) || json.Unmarshal(lines[0], t.command) != nil ||
+			t.command.HostCommandIdentifier == nil || t.command.CommandName == nil ||
+			t.command.DeploymentExecutionId == nil {
 			// The record was not complete, so that nothing was acknowledged, let alone done.
 			if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				return nil, err

@@ -217,7 +217,8 @@ func carried(mode, usual fs.FileMode) fs.FileMode {
 func decompressed(r io.Reader, magic string) (io.Reader, error) {
 	for start, kind := range map[string]string{"BZh": "bzip2", "\xfd7zXZ": "xz", "\x28\xb5\x2f\xfd": "zstd"} {
 		if strings.HasPrefix(magic, start) {
-			return nil, fmt.Errorf("it is compressed with %s; a bundle may be a zip, a tar, or a tar compressed with gzip", kind)
+			return nil, fmt.Errorf(
+				"it is compressed with %s; a bundle may be a zip, a tar, or a tar compressed with gzip", kind)
 		}
 	}
 	switch {

@@ -53,7 +53,8 @@ func tarred(t testing.TB, entries ...entry) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, e := range entries {
-		h := &tar.Header{Name: e.name, Typeflag: e.kind, Mode: int64(e.mode.Perm()), Linkname: e.link, Size: int64(len(e.content))}
+		h := &tar.Header{Name: e.name, Typeflag: e.kind, Mode: int64(e.mode.Perm()), Linkname: e.link,
+			Size: int64(len(e.content))}
 		if e.kind == 0 {
 			h.Typeflag = tar.TypeReg
 		}
@@ -101,9 +102,11 @@ func unpackTo(t testing.TB, kind string, content []byte) (dir string, err error)
 }
 
 func TestUnpack(t *testing.T) {
-	files := []entry{{name: "a/run.sh", content: "#!/bin/sh", mode: 0o755}, {name: "a/b/data", content: "x", mode: 0o640}}
+	files := []entry{{name: "a/run.sh", content: "#!/bin/sh", mode: 0o755},
+		{name: "a/b/data", content: "x", mode: 0o640}}
 	link := entry{name: "a/link", link: "b/data", kind: tar.TypeSymlink}
-	for kind, content := range map[string][]byte{"zip": zipped(t, append(files, link)...), "tar": tarred(t, append(files, link)...), "tgz": gzipped(t, tarred(t, append(files, link)...))} {
+	for kind, content := range map[string][]byte{"zip": zipped(t, append(files, link)...),
+		"tar": tarred(t, append(files, link)...), "tgz": gzipped(t, tarred(t, append(files, link)...))} {
 		t.Run(kind, func(t *testing.T) {
 			dir, err := unpackTo(t, kind, content)
 			if err != nil {
@@ -128,20 +131,28 @@ func TestHostileBundles(t *testing.T) {
 		content []byte
 		says    string
 	}{
-		"up":                     {"zip", zipped(t, entry{name: "../evil"}), `the entry "../evil" would lie outside of it`},
-		"up, inside":             {"tar", tarred(t, entry{name: "a/../../evil"}), `the entry "a/../../evil" would lie outside of it`},
-		"absolute":               {"tar", tarred(t, entry{name: "/etc/evil"}), `the entry "/etc/evil" would lie outside of it`},
-		"through a link":         {"tar", tarred(t, entry{name: "out", link: "..", kind: tar.TypeSymlink}, entry{name: "out/evil"}), "through a link that leads out of it"},
-		"through a link in zip":  {"zip", zipped(t, entry{name: "out", link: "/tmp"}, entry{name: "out/evil"}), "through a link that leads out of it"},
-		"hard link out of it":    {"tar", tarred(t, entry{name: "evil", link: "../bundle.tar", kind: tar.TypeLink}), "leads out of it"},
+		"up": {"zip", zipped(t, entry{name: "../evil"}),
+			`the entry "../evil" would lie outside of it`},
+		"up, inside": {"tar", tarred(t, entry{name: "a/../../evil"}),
+			`the entry "a/../../evil" would lie outside of it`},
+		"absolute": {"tar", tarred(t, entry{name: "/etc/evil"}),
+			`the entry "/etc/evil" would lie outside of it`},
+		"through a link": {"tar",
+			tarred(t, entry{name: "out", link: "..", kind: tar.TypeSymlink}, entry{name: "out/evil"}),
+			"through a link that leads out of it"},
+		"through a link in zip": {"zip", zipped(t, entry{name: "out", link: "/tmp"}, entry{name: "out/evil"}),
+			"through a link that leads out of it"},
+		"hard link out of it": {"tar", tarred(t, entry{name: "evil", link: "../bundle.tar", kind: tar.TypeLink}),
+			"leads out of it"},
 		"device":                 {"tar", tarred(t, entry{name: "null", kind: tar.TypeChar}), "is a device"},
 		"pipe":                   {"tar", tarred(t, entry{name: "pipe", kind: tar.TypeFifo}), "is a device"},
 		"name with a line break": {"zip", zipped(t, entry{name: "a\nb"}), "can't be written to lists"},
-		"bomb":                   {"zip", zipped(t, entry{name: "zeros", content: zeros}), "grows to more than 200 times its size"},
-		"no zip":                 {"zip", []byte("hello"), "it is no zip archive"},
-		"no tar":                 {"tar", []byte("hello"), "it is cut off after 0 entries"},
-		"empty tar":              {"tar", tarred(t), "it is empty"},
-		"cut off":                {"tgz", gzipped(t, tarred(t, entry{name: "a", content: zeros[:1000]}))[:40], "it is cut off"},
+		"bomb": {"zip", zipped(t, entry{name: "zeros", content: zeros}),
+			"grows to more than 200 times its size"},
+		"no zip":    {"zip", []byte("hello"), "it is no zip archive"},
+		"no tar":    {"tar", []byte("hello"), "it is cut off after 0 entries"},
+		"empty tar": {"tar", tarred(t), "it is empty"},
+		"cut off":   {"tgz", gzipped(t, tarred(t, entry{name: "a", content: zeros[:1000]}))[:40], "it is cut off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := unpackTo(t, c.kind, c.content); err == nil || !strings.Contains(err.Error(), c.says) {
@@ -152,7 +163,8 @@ func TestHostileBundles(t *testing.T) {
 }
 
 func TestAFileThatComesAsALinkFirst(t *testing.T) {
-	dir, err := unpackTo(t, "tar", tarred(t, entry{name: "a", link: "../bundle.tar", kind: tar.TypeSymlink}, entry{name: "a", content: "new"}))
+	dir, err := unpackTo(t, "tar",
+		tarred(t, entry{name: "a", link: "../bundle.tar", kind: tar.TypeSymlink}, entry{name: "a", content: "new"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +202,8 @@ func FuzzUnpackZip(f *testing.F) {
 }
 
 func FuzzUnpackTar(f *testing.F) {
-	f.Add(tarred(f, entry{name: "a/b", content: "x", mode: 0o755}, entry{name: "l", link: "../..", kind: tar.TypeSymlink}, entry{name: "l/x", content: "y"}))
+	f.Add(tarred(f, entry{name: "a/b", content: "x", mode: 0o755},
+		entry{name: "l", link: "../..", kind: tar.TypeSymlink}, entry{name: "l/x", content: "y"}))
 	f.Add(gzipped(f, tarred(f, entry{name: "a"})))
 	f.Fuzz(func(t *testing.T, content []byte) { _, _ = unpackTo(t, "tar", content) })
 }

@@ -85,7 +85,8 @@ func unicodePath(e *zip.File) (string, bool) {
 			return "", false
 		}
 		field := extra[4 : 4+size]
-		if tag == 0x7075 && size > 5 && field[0] == 1 && binary.LittleEndian.Uint32(field[1:]) == crc32.ChecksumIEEE([]byte(e.Name)) {
+		if tag == 0x7075 && size > 5 && field[0] == 1 &&
+			binary.LittleEndian.Uint32(field[1:]) == crc32.ChecksumIEEE([]byte(e.Name)) {
 			return string(field[5:]), utf8.Valid(field[5:])
 		}
 		extra = extra[4+size:]

@@ -20,7 +20,8 @@ const unbound = "unknown"
 // errOtherDatabase says why a folder and a database are not used together, and the ways on.
 func (d Data) errOtherDatabase(why string) error {
 	return fmt.Errorf(
-		"the data folder %s does not belong to this database: %s. Repositories and objects of the folder would not be found. "+
+		"the data folder %s does not belong to this database: %s. Repositories and objects of the folder would not be "+
+			"found. "+
 			"Start with the database that the folder belongs to, or restore both from one backup; "+
 			"to use them together all the same, run: slipway doctor --data %s --adopt",
 		d,
@@ -67,7 +68,8 @@ func (d Data) Bind(ctx context.Context, p Place, db *store.Store, sealer *seal.S
 	held, _, err := db.Constant(ctx, "seal", sealer.Fingerprint())
 	if err == nil && held != sealer.Fingerprint() {
 		err = fmt.Errorf(
-			"%s/seal is not the key that the secrets in this database are sealed with. Restore it from a backup, or copy it from another server of this database",
+			"%s/seal is not the key that the secrets in this database are sealed with. Restore it from a backup, or "+
+				"copy it from another server of this database",
 			d.Keys(),
 		)
 	}

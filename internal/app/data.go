@@ -124,7 +124,8 @@ func (d Data) Place(region, account string) (Place, error) {
 	}
 	if region != "" && region != p.Region || account != "" && account != p.Account {
 		return p, fmt.Errorf(
-			"the data folder %s belongs to region %s and account %s, and cannot serve region %s and account %s; leave --region and --account out, or choose another folder with --data",
+			"the data folder %s belongs to region %s and account %s, and cannot serve region %s and account %s; leave "+
+				"--region and --account out, or choose another folder with --data",
 			d,
 			p.Region,
 			p.Account,

@@ -124,7 +124,8 @@ func (d *Doctor) disk() Finding {
 	free := s.Bavail * uint64(s.Bsize)
 	f.Note = fmt.Sprintf("%.1f GB free", float64(free)/1e9)
 	if free < 1<<30 {
-		f.Problem, f.Cure = "less than 1 GiB is free below "+string(d.Data), "Free some, or shorten what is kept with --keep"
+		f.Problem, f.Cure = "less than 1 GiB is free below "+
+			string(d.Data), "Free some, or shorten what is kept with --keep"
 	}
 	return f
 }
@@ -134,7 +135,8 @@ func (d *Doctor) modes() Finding {
 	for _, path := range []string{string(d.Data), d.Data.Keys(), d.Data.Database()} {
 		info, err := os.Stat(path)
 		if err == nil && info.Mode().Perm()&0o077 != 0 {
-			f.Problem, f.Cure = fmt.Sprintf("others may read %s (mode %04o)", path, info.Mode().Perm()), "chmod go= "+path
+			f.Problem, f.Cure = fmt.Sprintf("others may read %s (mode %04o)", path, info.Mode().Perm()), "chmod go= "+
+				path
 		}
 	}
 	return f
@@ -144,17 +146,21 @@ func (d *Doctor) identity(ctx context.Context, db *store.Store) Finding {
 	f := Finding{Check: "identity", Note: "folder and database belong together"}
 	var id string
 	if _, err := store.Find(ctx, db, []any{&id}, `SELECT value FROM identity WHERE name = 'database'`); err != nil {
-		f.Problem, f.Cure = "the database has no identity: "+err.Error(), "Start the server once: it brings the tables up to date"
+		f.Problem, f.Cure = "the database has no identity: "+
+			err.Error(), "Start the server once: it brings the tables up to date"
 		return f
 	}
 	if id != d.Place.Database {
 		f.Problem = fmt.Sprintf("the folder belongs to the database %q, and this is %q", d.Place.Database, id)
-		f.Cure = "Start with the folder's own database, or restore both from one backup; to use them together all the same: slipway doctor --adopt"
+		f.Cure = "Start with the folder's own database, or restore both from one backup; to use them together all the " +
+			"same: slipway doctor --adopt"
 	}
 	var print string
-	if ok, err := store.Find(ctx, db, []any{&print}, `SELECT value FROM identity WHERE name = 'seal'`); err == nil && ok {
+	if ok, err := store.Find(ctx, db, []any{&print}, `SELECT value FROM identity WHERE name = 'seal'`); err == nil &&
+		ok {
 		if sealer, err := seal.Open(d.Data.Keys() + "/seal"); err == nil && sealer.Fingerprint() != print {
-			f.Problem, f.Cure = "keys/seal is not the key of this database", "Restore keys/seal from a backup, or copy it from another server of this database"
+			f.Problem, f.Cure = "keys/seal is not the key of this database", "Restore keys/seal from a backup, or "+
+				"copy it from another server of this database"
 		}
 	}
 	return f
@@ -184,7 +190,11 @@ func (d *Doctor) repositories(ctx context.Context, db *store.Store) []Finding {
 	)
 	if err != nil {
 		return []Finding{
-			{Check: "repositories", Problem: err.Error(), Cure: "Start the server once: it brings the tables up to date"},
+			{
+				Check:   "repositories",
+				Problem: err.Error(),
+				Cure:    "Start the server once: it brings the tables up to date",
+			},
 		}
 	}
 	known := map[string]bool{}
@@ -214,7 +224,8 @@ func (d *Doctor) repositories(ctx context.Context, db *store.Store) []Finding {
 			findings = append(findings, Finding{
 				Check:   "repositories",
 				Problem: "the database does not know " + e.Name(),
-				Cure:    "Nothing is lost: it is moved to quarantine/ once it is a day old. If it is missed, restore the database that knows it",
+				Cure: "Nothing is lost: it is moved to quarantine/ once it is a day old. If it is missed, restore " +
+					"the database that knows it",
 			})
 		}
 	}

@@ -144,7 +144,8 @@ func (s *server) newStages(sealer *seal.Sealer) *stages {
 		Bundles:      s.objects,
 		HostNetworks: s.HostNetworks,
 	})
-	f.releases = release.New(s.db, release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: f.deployments})
+	f.releases = release.New(s.db,
+		release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: f.deployments})
 	f.pipelines = pipeline.New(s.db, pipeline.Config{
 		Region:      region,
 		Account:     account,

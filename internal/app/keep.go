@@ -60,7 +60,8 @@ func ParseKeep(setting string) (Keep, error) {
 				names = append(names, n)
 			}
 			slices.Sort(names)
-			return k, fmt.Errorf("--keep does not know %q; it takes %s, such as builds=90d", name, strings.Join(names, ", "))
+			return k, fmt.Errorf("--keep does not know %q; it takes %s, such as builds=90d", name,
+				strings.Join(names, ", "))
 		}
 		days, err := strconv.Atoi(strings.TrimSuffix(value, "d"))
 		switch {
@@ -149,7 +150,8 @@ func (k *keeper) expire(ctx context.Context) error {
 			}
 		}
 		if total > 0 {
-			k.s.Log.Info("deleted what was kept long enough", "what", step.what, "number", total, "older than", step.age)
+			k.s.Log.Info("deleted what was kept long enough", "what", step.what, "number", total, "older than",
+				step.age)
 		}
 	}
 	return nil

@@ -99,7 +99,8 @@ func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		http.Error(
 			w,
 			fmt.Sprintf(
-				"This server does not answer to the host name %.200q. If it should, start it with --hosts=%.200s, or with the --url under which it is reached.",
+				"This server does not answer to the host name %.200q. If it should, start it with --hosts=%.200s, or "+
+					"with the --url under which it is reached.",
 				q.Host,
 				hostOf(q.Host),
 			),

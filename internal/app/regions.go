@@ -57,7 +57,8 @@ func CheckRegions(setting string) error {
 	for r := range strings.SplitSeq(setting, ",") {
 		if r = strings.TrimSpace(r); r != "" && !regionName().MatchString(r) {
 			return fmt.Errorf(
-				"--regions must be %q or names of regions with commas between them, such as eu-central-1,us-east-1; %q is none",
+				"--regions must be %q or names of regions with commas between them, such as eu-central-1,us-east-1; "+
+					"%q is none",
 				AnyRegion,
 				r,
 			)

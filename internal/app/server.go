@@ -52,8 +52,8 @@ type Options struct {
 	Database string // postgres://…; "" for the file in the data folder
 	// Prometheus is the URL of the server that PromQL alarms ask; "" for none.
 	Prometheus string
-	// Regions are those that requests may be signed for: AnyRegion, or names; "" for any at a loopback address, else the
-	// home region.
+	// Regions are those that requests may be signed for: AnyRegion, or names; "" for any at a loopback address, else
+	// the home region.
 	Regions string
 	Keep    Keep     // how long what has ended is kept
 	Hosts   []string // names that the server answers to besides its own; *.example.com stands for all below example.com
@@ -104,7 +104,8 @@ func Serve(ctx context.Context, o Options) error {
 		listener = tls.NewListener(listener, secure)
 	} else if !loopback(o.Listen) && !strings.HasPrefix(o.URL, "https:") {
 		o.Log.Warn(
-			"this server is reached without TLS: signatures hold, but whoever is on the way reads sources, bundles and session cookies. Use --tls-own, --tls-cert or --acme, or a TLS proxy and --url https://…",
+			"this server is reached without TLS: signatures hold, but whoever is on the way reads sources, bundles " +
+				"and session cookies. Use --tls-own, --tls-cert or --acme, or a TLS proxy and --url https://…",
 		)
 	}
 	s, err := open(ctx, o)

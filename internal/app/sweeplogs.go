@@ -42,7 +42,8 @@ func (k *keeper) sweepGroup(ctx context.Context, aside quarantine.Place, group s
 		for _, x := range streams {
 			after = x.Name
 			if project, ok := strings.CutPrefix(group, buildLogs); ok {
-				owners[x.Name] = project + ":" + x.Name[strings.LastIndex(x.Name, "/")+1:] // a project may put a prefix before it
+				// a project may put a prefix before it
+				owners[x.Name] = project + ":" + x.Name[strings.LastIndex(x.Name, "/")+1:]
 			} else if strings.HasPrefix(group, deploymentLogs) {
 				owners[x.Name], _, _ = strings.Cut(x.Name, "/")
 			}

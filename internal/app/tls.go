@@ -36,7 +36,8 @@ func (t TLS) Check() error {
 	}
 	switch {
 	case ways > 1:
-		return fmt.Errorf("--tls-cert, --tls-own and --acme exclude each other: choose where the certificate comes from")
+		return fmt.Errorf(
+			"--tls-cert, --tls-own and --acme exclude each other: choose where the certificate comes from")
 	case (t.Cert == "") != (t.Key == ""):
 		return fmt.Errorf("--tls-cert and --tls-key must be given together")
 	}

@@ -10,7 +10,8 @@ import (
 
 // held are the builds in the hands of the runners that sign with an access key.
 func (s *Service) held(ctx context.Context, key string) ([]*row, error) {
-	return many(ctx, s.db, `WHERE state IN ('assigned', 'running') AND runner IN (SELECT name FROM runners WHERE key = $1)`, key)
+	return many(ctx, s.db,
+		`WHERE state IN ('assigned', 'running') AND runner IN (SELECT name FROM runners WHERE key = $1)`, key)
 }
 
 // RunnerReads tells whether the runners of an access key may read an object, or list a prefix of keys: it is a source
@@ -18,7 +19,8 @@ func (s *Service) held(ctx context.Context, key string) ([]*row, error) {
 func (s *Service) RunnerReads(ctx context.Context, accessKey, bucket, key string) (bool, error) {
 	rows, err := s.held(ctx, accessKey)
 	for _, r := range rows {
-		if source := r.build.Source; source != nil && source.Buildspec != nil && *source.Buildspec == "arn:aws:s3:::"+bucket+"/"+key {
+		if source := r.build.Source; source != nil && source.Buildspec != nil &&
+			*source.Buildspec == "arn:aws:s3:::"+bucket+"/"+key {
 			return true, err
 		}
 		for _, x := range r.work.Sources {
@@ -54,7 +56,8 @@ func (s *Service) RunnerWrites(ctx context.Context, accessKey, bucket, key strin
 				continue
 			}
 			below := strings.Trim(o.Path, "/")
-			if o.Key == key || o.Key != "" && !o.Zip && strings.HasPrefix(key, o.Key+"/") || o.Key == "" && (below == "" || strings.HasPrefix(key, below+"/")) {
+			if o.Key == key || o.Key != "" && !o.Zip && strings.HasPrefix(key, o.Key+"/") ||
+				o.Key == "" && (below == "" || strings.HasPrefix(key, below+"/")) {
 				return true, err
 			}
 		}
@@ -93,13 +96,15 @@ func (s *Service) bind(ctx context.Context, name, key string, polls bool) error 
 		silent := s.Now().Sub(s.lastHeard(name, seen)) > s.Silence
 		free := holder == "" || holder == key || polls && silent
 		if !free || !known && !polls {
-			return &slipway.RunnerConflictException{Message: "The runner " + name + " belongs to another access key. Give this one a name of its own."}
+			return &slipway.RunnerConflictException{Message: "The runner " + name +
+				" belongs to another access key. Give this one a name of its own."}
 		}
 		tx.AfterCommit(func() { s.runners.bind(name, key) })
 		if holder == key {
 			return nil
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO runners (name, seen, key) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET key = excluded.key`,
+		_, err = tx.Exec(ctx,
+			`INSERT INTO runners (name, seen, key) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET key = excluded.key`,
 			name, s.Now().UnixMilli(), key)
 		return err
 	})

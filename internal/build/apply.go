@@ -107,7 +107,8 @@ func (s *Service) progressOf(id string) *slipway.Progress {
 }
 
 // happen loads a build, lets an event happen to it and returns it; nil if there is no such build.
-func (s *Service) happen(ctx context.Context, id string, e Event, result *slipway.Result) (r *row, d Decision, err error) {
+func (s *Service) happen(ctx context.Context, id string, e Event,
+	result *slipway.Result) (r *row, d Decision, err error) {
 	err = s.db.Write(ctx, func(tx store.Tx) (err error) {
 		if r, err = one(ctx, tx, `WHERE id = $1`, id); err != nil || r == nil {
 			return err

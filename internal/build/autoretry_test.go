@@ -23,7 +23,8 @@ func TestAFailedBuildIsRetriedUpToItsLimit(t *testing.T) {
 		s.acknowledge("r1", id)
 		s.complete("r1", id, slipway.Result{Status: cb.StatusTypeFailed})
 		b := s.get(id)
-		if c := b.AutoRetryConfig; *c.AutoRetryNumber != try || *c.AutoRetryLimit != 2 || (c.NextAutoRetry == nil) != (try == 2) {
+		if c := b.AutoRetryConfig; *c.AutoRetryNumber != try || *c.AutoRetryLimit != 2 ||
+			(c.NextAutoRetry == nil) != (try == 2) {
 			t.Fatalf("try %d: %+v", try, c)
 		}
 		if try == 2 {
@@ -32,7 +33,8 @@ func TestAFailedBuildIsRetriedUpToItsLimit(t *testing.T) {
 		arn := *b.AutoRetryConfig.NextAutoRetry
 		next := s.get(arn)
 		if *next.AutoRetryConfig.PreviousAutoRetry != *b.Arn || *next.Initiator != "alice" {
-			t.Fatalf("the next build names %s as the one before, and %s as its initiator", *next.AutoRetryConfig.PreviousAutoRetry, *next.Initiator)
+			t.Fatalf("the next build names %s as the one before, and %s as its initiator",
+				*next.AutoRetryConfig.PreviousAutoRetry, *next.Initiator)
 		}
 		id = *next.Id
 	}
@@ -43,7 +45,8 @@ func TestAFailedBuildIsRetriedUpToItsLimit(t *testing.T) {
 
 func TestNothingElseIsRetried(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]cb.StatusType{"a build that succeeded": cb.StatusTypeSucceeded, "one that was stopped": cb.StatusTypeStopped} {
+	for name, end := range map[string]cb.StatusType{"a build that succeeded": cb.StatusTypeSucceeded,
+		"one that was stopped": cb.StatusTypeStopped} {
 		s := open(t)
 		s.create(project("app"))
 		id := *s.start(&cb.StartBuildInput{ProjectName: new("app"), AutoRetryLimitOverride: new(int32(1))}).Id

@@ -60,7 +60,8 @@ func (s *Service) BatchGetBuilds(ctx context.Context, in *cb.BatchGetBuildsInput
 }
 
 // BatchDeleteBuilds implements codebuild:BatchDeleteBuilds, by IDs and ARNs. A build in progress is not deleted.
-func (s *Service) BatchDeleteBuilds(ctx context.Context, in *cb.BatchDeleteBuildsInput) (*cb.BatchDeleteBuildsOutput, error) {
+func (s *Service) BatchDeleteBuilds(ctx context.Context,
+	in *cb.BatchDeleteBuildsInput) (*cb.BatchDeleteBuildsOutput, error) {
 	var out *cb.BatchDeleteBuildsOutput
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		out = &cb.BatchDeleteBuildsOutput{BuildsDeleted: []string{}, BuildsNotDeleted: []cb.BuildNotDeleted{}}
@@ -73,10 +74,12 @@ func (s *Service) BatchDeleteBuilds(ctx context.Context, in *cb.BatchDeleteBuild
 			r := found[id]
 			switch {
 			case r == nil:
-				out.BuildsNotDeleted = append(out.BuildsNotDeleted, cb.BuildNotDeleted{Id: &given, StatusCode: new("BUILD_NOT_FOUND")})
+				out.BuildsNotDeleted = append(out.BuildsNotDeleted,
+					cb.BuildNotDeleted{Id: &given, StatusCode: new("BUILD_NOT_FOUND")})
 				continue
 			case r.Stage != Ended:
-				out.BuildsNotDeleted = append(out.BuildsNotDeleted, cb.BuildNotDeleted{Id: &given, StatusCode: new("BUILD_IN_PROGRESS")})
+				out.BuildsNotDeleted = append(out.BuildsNotDeleted,
+					cb.BuildNotDeleted{Id: &given, StatusCode: new("BUILD_IN_PROGRESS")})
 				continue
 			}
 			delete(found, id) // named twice, it is gone the second time

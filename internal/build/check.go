@@ -14,10 +14,19 @@ func invalid(format string, args ...any) error {
 	return &cb.InvalidInputException{Message: fmt.Sprintf(format, args...)}
 }
 
-var variableName = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString })
-var identifier = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^[A-Za-z0-9_]{1,127}$`).MatchString })
+var variableName = sync.OnceValue(func() func(string) bool {
+	return regexp.MustCompile(
+		`^[A-Za-z_][A-Za-z0-9_]*$`).MatchString
+})
+var identifier = sync.OnceValue(func() func(string) bool {
+	return regexp.MustCompile(
+		`^[A-Za-z0-9_]{1,127}$`).MatchString
+})
 
-var roleARN = sync.OnceValue(func() func(string) bool { return regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/.`).MatchString })
+var roleARN = sync.OnceValue(func() func(string) bool {
+	return regexp.MustCompile(
+		`^arn:aws[a-z-]*:iam::\d{12}:role/.`).MatchString
+})
 
 // check refuses a project that no build could be made of.
 func check(p *cb.Project) error {
@@ -31,7 +40,9 @@ func check(p *cb.Project) error {
 	for _, s := range p.SecondarySources {
 		id := text(s.SourceIdentifier)
 		if !identifier()(id) || sources[id] {
-			return invalid("Invalid secondary source: sourceIdentifier %q must be given once, with letters, digits and underscores only.", id)
+			return invalid(
+				"Invalid secondary source: sourceIdentifier %q must be given once, with letters, digits and "+
+					"underscores only.", id)
 		}
 		sources[id] = true
 		if err := checkSource(s, "secondary source "+id); err != nil {
@@ -43,7 +54,8 @@ func check(p *cb.Project) error {
 	}
 	for _, v := range p.SecondarySourceVersions {
 		if !sources[text(v.SourceIdentifier)] {
-			return invalid("Invalid secondary source version: there is no secondary source %q.", text(v.SourceIdentifier))
+			return invalid("Invalid secondary source version: there is no secondary source %q.",
+				text(v.SourceIdentifier))
 		}
 	}
 	if (p.Source.Type == cb.SourceTypeCodepipeline) != (p.Artifacts.Type == cb.ArtifactsTypeCodepipeline) {
@@ -56,7 +68,9 @@ func check(p *cb.Project) error {
 	for _, a := range p.SecondaryArtifacts {
 		id := text(a.ArtifactIdentifier)
 		if !identifier()(id) || artifacts[id] {
-			return invalid("Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits and underscores only.", id)
+			return invalid(
+				"Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits and "+
+					"underscores only.", id)
 		}
 		artifacts[id] = true
 		if err := checkArtifacts(a, "secondary artifact "+id); err != nil {
@@ -77,7 +91,9 @@ func checkVariables(vs []cb.EnvironmentVariable) error {
 		case !variableName()(name):
 			return invalid("Invalid environment variable name %q: it must match [A-Za-z_][A-Za-z0-9_]*.", name)
 		case strings.HasPrefix(name, "CODEBUILD_"):
-			return invalid("Invalid environment variable name %q: names that begin with CODEBUILD_ are reserved for CodeBuild's own variables.", name)
+			return invalid(
+				"Invalid environment variable name %q: names that begin with CODEBUILD_ are reserved for CodeBuild's "+
+					"own variables.", name)
 		case seen[name]:
 			return invalid("Duplicate environment variable %s.", name)
 		case strings.ContainsRune(text(v.Value), 0):
@@ -100,12 +116,16 @@ func checkSource(s cb.ProjectSource, what string) error {
 		return nil
 	case cb.SourceTypeS3:
 		if bucket, key := bucketAndKey(location); bucket == "" || key == "" {
-			return invalid("Invalid project %s: the location of an S3 source is BUCKET/KEY.zip or BUCKET/FOLDER/, not %q.", what, location)
+			return invalid(
+				"Invalid project %s: the location of an S3 source is BUCKET/KEY.zip or BUCKET/FOLDER/, not %q.", what,
+				location)
 		}
 		return nil
 	case cb.SourceTypeCodecommit:
 		if repositoryName(location) == "" {
-			return invalid("Invalid project %s: the location of a CODECOMMIT source is a clone URL (…/v1/repos/NAME), or a repository's name, not %q.", what, location)
+			return invalid(
+				"Invalid project %s: the location of a CODECOMMIT source is a clone URL (…/v1/repos/NAME), or a "+
+					"repository's name, not %q.", what, location)
 		}
 		return nil
 	case "":
@@ -113,10 +133,13 @@ func checkSource(s cb.ProjectSource, what string) error {
 	}
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" {
-		return invalid("Invalid project %s: the location of a %s source is a Git URL with https, http or ssh, not %q.", what, s.Type, location)
+		return invalid("Invalid project %s: the location of a %s source is a Git URL with https, http or ssh, not %q.",
+			what, s.Type, location)
 	}
 	if secretUser(s.Type, u) {
-		return invalid("Invalid project %s: take the user name, token or password out of its location; a location is shown to everybody who may see the project.", what)
+		return invalid(
+			"Invalid project %s: take the user name, token or password out of its location; a location is shown to "+
+				"everybody who may see the project.", what)
 	}
 	return nil
 }

@@ -86,7 +86,8 @@ type Decision struct {
 	End     *End
 }
 
-// Decide says what an event does to a build. What does not fit the state changes nothing: messages are late, or come twice.
+// Decide says what an event does to a build. What does not fit the state changes nothing: messages are late, or come
+// twice.
 func Decide(s State, e Event) Decision {
 	same := Decision{State: s}
 	ended := func(end End) Decision {
@@ -111,11 +112,17 @@ func Decide(s State, e Event) Decision {
 			s.Stop = true
 			return Decision{State: s, Tell: true}
 		}
-		return ended(End{Status: codebuild.StatusTypeStopped, Code: "CLIENT_ERROR", Message: "The build was stopped before it ran."})
+		return ended(End{
+			Status:  codebuild.StatusTypeStopped,
+			Code:    "CLIENT_ERROR",
+			Message: "The build was stopped before it ran.",
+		})
 	case QueueTimeout:
 		if s.Stage == Queued {
 			return ended(End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",
-				Message: fmt.Sprintf("The build waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. Start a runner, or give one more room.", e.Minutes)})
+				Message: fmt.Sprintf(
+					"The build waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. Start a runner, "+
+						"or give one more room.", e.Minutes)})
 		}
 	case Missing:
 		if s.Runner != e.Runner {
@@ -126,7 +133,9 @@ func Decide(s State, e Event) Decision {
 		}
 		if !e.Fresh {
 			return ended(End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
-				Message: fmt.Sprintf("The runner %s lost the build: it had begun it and does not know of it any more. Commands may have run; nothing is run again by itself.", e.Runner)})
+				Message: fmt.Sprintf(
+					"The runner %s lost the build: it had begun it and does not know of it any more. Commands may "+
+						"have run; nothing is run again by itself.", e.Runner)})
 		}
 	case Silent:
 		if s.Runner != e.Runner || s.Stage == Queued {
@@ -136,7 +145,9 @@ func Decide(s State, e Event) Decision {
 			return Decision{State: State{Stage: Queued}, Requeue: true}
 		}
 		return ended(End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
-			Message: fmt.Sprintf("The runner %s has been silent since %s. Its commands may have run, or still be running; nothing is run again by itself.", e.Runner, e.Since.UTC().Format(time.RFC3339))})
+			Message: fmt.Sprintf(
+				"The runner %s has been silent since %s. Its commands may have run, or still be running; nothing is "+
+					"run again by itself.", e.Runner, e.Since.UTC().Format(time.RFC3339))})
 	case Done:
 		if s.Runner == e.Runner && s.Stage != Queued {
 			return ended(End{Status: e.Status, Result: true})

@@ -16,7 +16,10 @@ func TestNoChangeOfAProjectStrandsItsBuilds(t *testing.T) {
 			return err
 		},
 		"changed": func(s *stage) error {
-			_, err := s.api.UpdateProject(s.ctx(), &cb.UpdateProjectInput{Name: new("app"), Source: &cb.ProjectSource{Type: cb.SourceTypeNoSource, Buildspec: new("version: 0.2\nphases: {}\n")}})
+			_, err := s.api.UpdateProject(s.ctx(),
+				&cb.UpdateProjectInput{Name: new("app"),
+					Source: &cb.ProjectSource{Type: cb.SourceTypeNoSource,
+						Buildspec: new("version: 0.2\nphases: {}\n")}})
 			return err
 		},
 		"made anew": func(s *stage) error {

@@ -11,7 +11,8 @@ import (
 const failedTests = 20 // that an explanation names
 
 // ExplainBuild implements slipway:ExplainBuild: why a build failed, or where it is.
-func (s *Service) ExplainBuild(ctx context.Context, in *slipway.ExplainBuildInput) (*slipway.ExplainBuildOutput, error) {
+func (s *Service) ExplainBuild(ctx context.Context,
+	in *slipway.ExplainBuildInput) (*slipway.ExplainBuildOutput, error) {
 	r, err := one(ctx, s.db, `WHERE id = $1`, s.buildID(*in.Id))
 	if err != nil {
 		return nil, err
@@ -20,7 +21,12 @@ func (s *Service) ExplainBuild(ctx context.Context, in *slipway.ExplainBuildInpu
 		return nil, unknown(*in.Id)
 	}
 	b := s.shown(r)
-	out := &slipway.ExplainBuildOutput{Id: b.Id, Status: new(string(b.BuildStatus)), Summary: new(summary(r, b)), Phase: b.CurrentPhase}
+	out := &slipway.ExplainBuildOutput{
+		Id:      b.Id,
+		Status:  new(string(b.BuildStatus)),
+		Summary: new(summary(r, b)),
+		Phase:   b.CurrentPhase,
+	}
 	if c := r.cause; c != nil {
 		out.Phase, out.ExitCode, out.Line = &c.Phase, c.ExitCode, c.Line
 		if c.Command != "" {

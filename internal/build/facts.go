@@ -22,7 +22,13 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	}
 	rows, err := many(ctx, s.db, `WHERE id IN (`+store.Placeholders(len(ids))+`)`, args...)
 	for _, r := range rows {
-		w := slipway.Work{ID: *r.build.Id, Status: string(r.build.BuildStatus), Commit: text(r.build.ResolvedSourceVersion), Execution: r.work.Execution, Started: r.build.StartTime}
+		w := slipway.Work{
+			ID:        *r.build.Id,
+			Status:    string(r.build.BuildStatus),
+			Commit:    text(r.build.ResolvedSourceVersion),
+			Execution: r.work.Execution,
+			Started:   r.build.StartTime,
+		}
 		w.Pipeline, _ = strings.CutPrefix(text(r.build.Initiator), "codepipeline/")
 		if w.Pipeline == text(r.build.Initiator) {
 			w.Pipeline = ""

@@ -19,7 +19,9 @@ func (s *Service) Green(ctx context.Context, id string) (build, green *cb.Build,
 	if r == nil {
 		return nil, nil, unknown(id)
 	}
-	before, err := many(ctx, s.db, `WHERE project = $1 AND seq < (SELECT seq FROM builds WHERE id = $2) ORDER BY seq DESC LIMIT $3`, text(r.build.ProjectName), *r.build.Id, looksBack)
+	before, err := many(ctx, s.db,
+		`WHERE project = $1 AND seq < (SELECT seq FROM builds WHERE id = $2) ORDER BY seq DESC LIMIT $3`,
+		text(r.build.ProjectName), *r.build.Id, looksBack)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -26,7 +26,8 @@ func (s *Service) ListProjects(ctx context.Context, in *cb.ListProjectsInput) (*
 	if !s.Pager.Place("ListProjects", filter, in.NextToken, &from) {
 		return nil, badToken()
 	}
-	column := map[cb.ProjectSortByType]string{cb.ProjectSortByTypeCreatedTime: "created", cb.ProjectSortByTypeLastModifiedTime: "modified"}[in.SortBy]
+	column := map[cb.ProjectSortByType]string{cb.ProjectSortByTypeCreatedTime: "created",
+		cb.ProjectSortByTypeLastModifiedTime: "modified"}[in.SortBy]
 	if column == "" {
 		column = "0"
 	}
@@ -69,7 +70,8 @@ func (s *Service) ListBuilds(ctx context.Context, in *cb.ListBuildsInput) (*cb.L
 }
 
 // ListBuildsForProject implements codebuild:ListBuildsForProject.
-func (s *Service) ListBuildsForProject(ctx context.Context, in *cb.ListBuildsForProjectInput) (*cb.ListBuildsForProjectOutput, error) {
+func (s *Service) ListBuildsForProject(ctx context.Context,
+	in *cb.ListBuildsForProjectInput) (*cb.ListBuildsForProjectOutput, error) {
 	p, err := s.project(ctx, s.db, *in.ProjectName)
 	if err != nil {
 		return nil, err
@@ -78,7 +80,8 @@ func (s *Service) ListBuildsForProject(ctx context.Context, in *cb.ListBuildsFor
 	return &cb.ListBuildsForProjectOutput{Ids: ids, NextToken: next}, err
 }
 
-func (s *Service) listBuilds(ctx context.Context, op, project string, order cb.SortOrderType, token *string) ([]string, *string, error) {
+func (s *Service) listBuilds(ctx context.Context, op, project string, order cb.SortOrderType,
+	token *string) ([]string, *string, error) {
 	filter := []string{project, string(order)}
 	direction, sign, from := "DESC", "<", int64(1)<<62
 	if order == cb.SortOrderTypeAscending {

@@ -28,7 +28,11 @@ func merge(p *cb.Project, in *cb.StartBuildInput) {
 		p.SecondarySources = in.SecondarySourcesOverride
 		// The project's versions are of the project's sources.
 		p.SecondarySourceVersions = slices.DeleteFunc(p.SecondarySourceVersions, func(v cb.ProjectSourceVersion) bool {
-			return !slices.ContainsFunc(p.SecondarySources, func(s cb.ProjectSource) bool { return text(s.SourceIdentifier) == text(v.SourceIdentifier) })
+			return !slices.ContainsFunc(
+				p.SecondarySources, func(
+					s cb.ProjectSource) bool {
+					return text(s.SourceIdentifier) == text(v.SourceIdentifier)
+				})
 		})
 	}
 	for _, v := range in.SecondarySourcesVersionOverride {
@@ -68,7 +72,8 @@ func mergeEnvironment(e *cb.ProjectEnvironment, in *cb.StartBuildInput) {
 		if v.Type == "" {
 			v.Type = cb.EnvironmentVariableTypePlaintext
 		}
-		i := slices.IndexFunc(e.EnvironmentVariables, func(o cb.EnvironmentVariable) bool { return text(o.Name) == text(v.Name) })
+		i := slices.IndexFunc(
+			e.EnvironmentVariables, func(o cb.EnvironmentVariable) bool { return text(o.Name) == text(v.Name) })
 		if i < 0 {
 			e.EnvironmentVariables = append(e.EnvironmentVariables, v)
 		} else {

@@ -11,17 +11,23 @@ import (
 func refuse(b *cb.Build, debug bool) error {
 	for _, v := range b.Environment.EnvironmentVariables {
 		if v.Type != cb.EnvironmentVariableTypePlaintext && v.Type != "" {
-			return invalid("The environment variable %s is of type %s, which Slipway does not resolve yet. Give it as PLAINTEXT, or let the build's commands fetch it.", text(v.Name), v.Type)
+			return invalid(
+				"The environment variable %s is of type %s, which Slipway does not resolve yet. Give it as PLAINTEXT, "+
+					"or let the build's commands fetch it.", text(v.Name), v.Type)
 		}
 	}
 	switch b.Environment.Type {
-	case cb.EnvironmentTypeWindowsContainer, cb.EnvironmentTypeWindowsServer2019Container, cb.EnvironmentTypeWindowsServer2022Container,
+	case cb.EnvironmentTypeWindowsContainer, cb.EnvironmentTypeWindowsServer2019Container,
+		cb.EnvironmentTypeWindowsServer2022Container,
 		cb.EnvironmentTypeWindowsEc2, cb.EnvironmentTypeMacArm:
-		return invalid("The environment type %s is not executed: builds run on the runner's own host, which is Linux. Use LINUX_CONTAINER.", b.Environment.Type)
+		return invalid(
+			"The environment type %s is not executed: builds run on the runner's own host, which is Linux. Use "+
+				"LINUX_CONTAINER.", b.Environment.Type)
 	}
 	switch {
 	case len(b.FileSystemLocations) > 0:
-		return invalid("fileSystemLocations are not mounted by Slipway yet; take them out of the project %s.", *b.ProjectName)
+		return invalid("fileSystemLocations are not mounted by Slipway yet; take them out of the project %s.",
+			*b.ProjectName)
 	case debug:
 		return invalid("Debug sessions (debugSessionEnabled) are not offered by Slipway yet.")
 	}

@@ -30,7 +30,8 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 	}
 	p, ok := s.runners.arrive(name, awsproto.CallerOf(ctx).AccessKeyID, s.Now(), s.Silence)
 	if !ok {
-		return nil, &slipway.RunnerConflictException{Message: "Another runner polls by the name " + name + ", with another access key. Give this one a name of its own."}
+		return nil, &slipway.RunnerConflictException{Message: "Another runner polls by the name " + name +
+			", with another access key. Give this one a name of its own."}
 	}
 	defer func() { s.runners.leave(p, s.Now()) }()
 	s.runners.refuse(name, text(in.Refuses))
@@ -53,7 +54,8 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 				return nil, err
 			}
 		}
-		if out.Build != nil || s.runners.news(name, append(append([]string{}, out.Stop...), out.Forget...), s.Now(), again) {
+		if out.Build != nil ||
+			s.runners.news(name, append(append([]string{}, out.Stop...), out.Forget...), s.Now(), again) {
 			return out, nil
 		}
 		done, err := s.hold(ctx, p, room, timeout.C, out)
@@ -64,12 +66,15 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 }
 
 // hold waits until a poll has its answer, or is to look anew.
-func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan time.Time, out *slipway.PollBuildOutput) (done bool, err error) {
+func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan time.Time,
+	out *slipway.PollBuildOutput) (done bool, err error) {
 	if room {
 		s.runners.wait(p)
 		// What came into the queue between the look and this is seen by nobody else.
 		var queued int
-		if err := s.db.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&queued); err != nil || queued > 0 {
+		if err := s.db.QueryRow(ctx,
+			`SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&queued); err != nil ||
+			queued > 0 {
 			return s.stopWaiting(ctx, p, out, err)
 		}
 	}
@@ -80,7 +85,8 @@ func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan t
 	case <-timeout:
 		done = true
 	case <-p.gone:
-		err = &slipway.RunnerConflictException{Message: "A newer poll of the runner " + p.runner + " took the place of this one."}
+		err = &slipway.RunnerConflictException{Message: "A newer poll of the runner " + p.runner +
+			" took the place of this one."}
 	case <-ctx.Done():
 		err = ctx.Err()
 	}
@@ -92,7 +98,8 @@ func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan t
 }
 
 // stopWaiting withdraws a poll; a build that is on its way to it already is its answer.
-func (s *Service) stopWaiting(ctx context.Context, p *poll, out *slipway.PollBuildOutput, err error) (done bool, _ error) {
+func (s *Service) stopWaiting(ctx context.Context, p *poll, out *slipway.PollBuildOutput,
+	err error) (done bool, _ error) {
 	if s.runners.withdraw(p) {
 		return false, err
 	}
@@ -117,7 +124,8 @@ func (s *Service) offered(ctx context.Context, id string, out *slipway.PollBuild
 }
 
 // look compares what a runner says that it has with what it was given. soon says that it is to poll again before long.
-func (s *Service) look(ctx context.Context, in *slipway.PollBuildInput, room bool) (out *slipway.PollBuildOutput, soon bool, err error) {
+func (s *Service) look(ctx context.Context, in *slipway.PollBuildInput,
+	room bool) (out *slipway.PollBuildOutput, soon bool, err error) {
 	out = &slipway.PollBuildOutput{}
 	name := *in.Runner
 	rows, err := many(ctx, s.db, `WHERE runner = $1 AND state IN ('assigned', 'running') ORDER BY seq`, name)
@@ -210,7 +218,9 @@ func (s *Service) heard(ctx context.Context, name string) error {
 		return nil
 	}
 	return s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO runners (name, seen) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen`, name, now.UnixMilli())
+		_, err := tx.Exec(ctx,
+			`INSERT INTO runners (name, seen) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen`,
+			name, now.UnixMilli())
 		return err
 	})
 }

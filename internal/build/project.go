@@ -27,13 +27,18 @@ func (s *Service) project(ctx context.Context, q store.Queryer, name string) (*c
 // CreateProject implements codebuild:CreateProject.
 func (s *Service) CreateProject(ctx context.Context, in *cb.CreateProjectInput) (*cb.CreateProjectOutput, error) {
 	now := awsproto.At(s.Now())
-	p := &cb.Project{Name: in.Name, Arn: new(s.arn("project", *in.Name)), Description: in.Description, Source: in.Source, SecondarySources: in.SecondarySources,
-		SourceVersion: in.SourceVersion, SecondarySourceVersions: in.SecondarySourceVersions, Artifacts: in.Artifacts, SecondaryArtifacts: in.SecondaryArtifacts,
-		Cache: in.Cache, Environment: in.Environment, ServiceRole: in.ServiceRole, TimeoutInMinutes: in.TimeoutInMinutes, QueuedTimeoutInMinutes: in.QueuedTimeoutInMinutes,
-		EncryptionKey: in.EncryptionKey, Tags: in.Tags, Created: now, LastModified: now, VpcConfig: in.VpcConfig, LogsConfig: in.LogsConfig,
-		FileSystemLocations: in.FileSystemLocations, BuildBatchConfig: in.BuildBatchConfig, ConcurrentBuildLimit: in.ConcurrentBuildLimit,
-		AutoRetryLimit:    in.AutoRetryLimit,
-		ProjectVisibility: cb.ProjectVisibilityTypePrivate}
+	p := &cb.Project{Name: in.Name, Arn: new(s.arn("project", *in.Name)), Description: in.Description,
+		Source: in.Source, SecondarySources: in.SecondarySources,
+		SourceVersion: in.SourceVersion, SecondarySourceVersions: in.SecondarySourceVersions, Artifacts: in.Artifacts,
+		SecondaryArtifacts: in.SecondaryArtifacts,
+		Cache:              in.Cache, Environment: in.Environment, ServiceRole: in.ServiceRole,
+		TimeoutInMinutes: in.TimeoutInMinutes, QueuedTimeoutInMinutes: in.QueuedTimeoutInMinutes,
+		EncryptionKey: in.EncryptionKey, Tags: in.Tags, Created: now, LastModified: now, VpcConfig: in.VpcConfig,
+		LogsConfig:          in.LogsConfig,
+		FileSystemLocations: in.FileSystemLocations, BuildBatchConfig: in.BuildBatchConfig,
+		ConcurrentBuildLimit: in.ConcurrentBuildLimit,
+		AutoRetryLimit:       in.AutoRetryLimit,
+		ProjectVisibility:    cb.ProjectVisibilityTypePrivate}
 	if err := s.complete(p, in.BadgeEnabled); err != nil {
 		return nil, err
 	}
@@ -41,7 +46,8 @@ func (s *Service) CreateProject(ctx context.Context, in *cb.CreateProjectInput) 
 		if _, err := s.project(ctx, tx, *in.Name); err == nil {
 			return &cb.ResourceAlreadyExistsException{Message: "Project already exists: " + *p.Arn}
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO projects (name, doc, created, modified) VALUES ($1, $2, $3, $3)`, *p.Name, store.JSON(p), now.UnixMilli())
+		_, err := tx.Exec(ctx, `INSERT INTO projects (name, doc, created, modified) VALUES ($1, $2, $3, $3)`, *p.Name,
+			store.JSON(p), now.UnixMilli())
 		return err
 	})
 	if err != nil {
@@ -112,7 +118,8 @@ func (s *Service) UpdateProject(ctx context.Context, in *cb.UpdateProjectInput) 
 		if err := s.complete(p, in.BadgeEnabled); err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, `UPDATE projects SET doc = $2, modified = $3 WHERE name = $1`, *p.Name, store.JSON(p), p.LastModified.UnixMilli())
+		_, err = tx.Exec(ctx, `UPDATE projects SET doc = $2, modified = $3 WHERE name = $1`, *p.Name, store.JSON(p),
+			p.LastModified.UnixMilli())
 		return err
 	})
 	if err != nil {
@@ -166,18 +173,21 @@ func change(p *cb.Project, in *cb.UpdateProjectInput) {
 // do.
 func (s *Service) DeleteProject(ctx context.Context, in *cb.DeleteProjectInput) (*cb.DeleteProjectOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM projects WHERE name = $1`, strings.TrimPrefix(*in.Name, s.arn("project", "")))
+		_, err := tx.Exec(ctx, `DELETE FROM projects WHERE name = $1`,
+			strings.TrimPrefix(*in.Name, s.arn("project", "")))
 		return err
 	})
 }
 
 // BatchGetProjects implements codebuild:BatchGetProjects, by names and ARNs.
-func (s *Service) BatchGetProjects(ctx context.Context, in *cb.BatchGetProjectsInput) (*cb.BatchGetProjectsOutput, error) {
+func (s *Service) BatchGetProjects(ctx context.Context,
+	in *cb.BatchGetProjectsInput) (*cb.BatchGetProjectsOutput, error) {
 	names := make([]any, len(in.Names))
 	for i, n := range in.Names {
 		names[i] = strings.TrimPrefix(n, s.arn("project", ""))
 	}
-	found, err := store.Documents[cb.Project](ctx, s.db, `SELECT doc FROM projects WHERE name IN (`+store.Placeholders(len(names))+`)`, names...)
+	found, err := store.Documents[cb.Project](ctx, s.db,
+		`SELECT doc FROM projects WHERE name IN (`+store.Placeholders(len(names))+`)`, names...)
 	if err != nil {
 		return nil, err
 	}

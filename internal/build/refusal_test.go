@@ -15,7 +15,8 @@ func TestABuildThatNobodyTakesSaysWhy(t *testing.T) {
 	id := *s.start(&cb.StartBuildInput{ProjectName: new("app")}).Id
 	polled := make(chan error, 1)
 	go func() {
-		_, err := s.PollBuild(s.ctx(), &slipway.PollBuildInput{Runner: new("r1"), Free: new(int32(0)), Refuses: new("it has no sandbox")})
+		_, err := s.PollBuild(s.ctx(),
+			&slipway.PollBuildInput{Runner: new("r1"), Free: new(int32(0)), Refuses: new("it has no sandbox")})
 		polled <- err
 	}()
 	const want = "The runner r1 takes no builds: it has no sandbox"

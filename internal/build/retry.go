@@ -49,9 +49,12 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 // again makes a build of all that another one was started with.
 func (s *Service) again(r *row) *submission {
 	old := r.build
-	b := &cb.Build{ProjectName: old.ProjectName, SourceVersion: old.SourceVersion, Source: old.Source, SecondarySources: old.SecondarySources, SecondarySourceVersions: old.SecondarySourceVersions,
-		Cache: old.Cache, Environment: old.Environment, ServiceRole: old.ServiceRole, TimeoutInMinutes: old.TimeoutInMinutes, QueuedTimeoutInMinutes: old.QueuedTimeoutInMinutes,
-		VpcConfig: old.VpcConfig, EncryptionKey: old.EncryptionKey, FileSystemLocations: old.FileSystemLocations, AutoRetryConfig: firstTry(old.AutoRetryConfig), BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
+	b := &cb.Build{ProjectName: old.ProjectName, SourceVersion: old.SourceVersion, Source: old.Source,
+		SecondarySources: old.SecondarySources, SecondarySourceVersions: old.SecondarySourceVersions,
+		Cache: old.Cache, Environment: old.Environment, ServiceRole: old.ServiceRole,
+		TimeoutInMinutes: old.TimeoutInMinutes, QueuedTimeoutInMinutes: old.QueuedTimeoutInMinutes,
+		VpcConfig: old.VpcConfig, EncryptionKey: old.EncryptionKey, FileSystemLocations: old.FileSystemLocations,
+		AutoRetryConfig: firstTry(old.AutoRetryConfig), BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
 	id := uuid.NewString()
 	s.name(b, id, &cb.LogsConfig{CloudWatchLogs: old.Logs.CloudWatchLogs})
 	artifact := func(a cb.BuildArtifacts) cb.BuildArtifacts {
@@ -62,7 +65,13 @@ func (s *Service) again(r *row) *submission {
 				if o.Namespace {
 					namespace = cb.ArtifactNamespaceBuildId
 				}
-				shown = expected(cb.ProjectArtifacts{Type: cb.ArtifactsTypeS3, Location: &o.Bucket, Path: &o.Path, Name: &o.Name, NamespaceType: namespace}, *b.ProjectName, id)
+				shown = expected(cb.ProjectArtifacts{
+					Type:          cb.ArtifactsTypeS3,
+					Location:      &o.Bucket,
+					Path:          &o.Path,
+					Name:          &o.Name,
+					NamespaceType: namespace,
+				}, *b.ProjectName, id)
 			}
 		}
 		shown.ArtifactIdentifier, shown.OverrideArtifactName, shown.EncryptionDisabled, shown.BucketOwnerAccess = a.ArtifactIdentifier, a.OverrideArtifactName, a.EncryptionDisabled, a.BucketOwnerAccess
@@ -88,7 +97,8 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 	default:
 		return nil
 	}
-	if c == nil || number(c.AutoRetryNumber) >= number(c.AutoRetryLimit) || r.build.Source.Type == cb.SourceTypeCodepipeline {
+	if c == nil || number(c.AutoRetryNumber) >= number(c.AutoRetryLimit) ||
+		r.build.Source.Type == cb.SourceTypeCodepipeline {
 		return nil
 	}
 	if _, err := s.project(ctx, tx, *r.build.ProjectName); err != nil {
@@ -99,7 +109,11 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 	}
 	sub := s.again(r)
 	sub.build.Initiator = r.build.Initiator
-	sub.build.AutoRetryConfig = &cb.AutoRetryConfig{AutoRetryLimit: c.AutoRetryLimit, AutoRetryNumber: new(number(c.AutoRetryNumber) + 1), PreviousAutoRetry: r.build.Arn}
+	sub.build.AutoRetryConfig = &cb.AutoRetryConfig{
+		AutoRetryLimit:    c.AutoRetryLimit,
+		AutoRetryNumber:   new(number(c.AutoRetryNumber) + 1),
+		PreviousAutoRetry: r.build.Arn,
+	}
 	next := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: s.Now()}
 	if err := s.insert(ctx, tx, next, sub, nil); err != nil {
 		return err

@@ -26,8 +26,10 @@ const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, wo
 func scan(r *sql.Rows) (*row, error) {
 	var x row
 	var stop, submitted, assigned, acknowledged int64
-	err := r.Scan(&x.Stage, &x.Runner, &stop, &submitted, &assigned, &acknowledged, store.JSON(&x.build), store.JSON(&x.work), store.JSON(&x.cause))
-	x.Stop, x.submitted, x.assigned, x.acknowledged = stop == 1, moment(submitted), moment(assigned), moment(acknowledged)
+	err := r.Scan(&x.Stage, &x.Runner, &stop, &submitted, &assigned, &acknowledged, store.JSON(&x.build),
+		store.JSON(&x.work), store.JSON(&x.cause))
+	x.Stop, x.submitted, x.assigned, x.acknowledged = stop == 1, moment(submitted), moment(assigned), moment(
+		acknowledged)
 	return &x, err
 }
 
@@ -50,14 +52,17 @@ func (r *row) save(ctx context.Context, tx store.Tx) error {
 	if r.Stop {
 		stop = 1
 	}
-	_, err := tx.Exec(ctx, `UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8 WHERE id = $1`,
-		*r.build.Id, string(r.Stage), r.Runner, stop, milliseconds(r.assigned), milliseconds(r.acknowledged), store.JSON(&r.build), store.JSON(r.cause))
+	_, err := tx.Exec(ctx,
+		`UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8 WHERE id = $1`,
+		*r.build.Id, string(r.Stage), r.Runner, stop, milliseconds(r.assigned), milliseconds(r.acknowledged),
+		store.JSON(&r.build), store.JSON(r.cause))
 	return err
 }
 
 // order is what a runner gets.
 func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
-	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs, Variables: r.work.Variables, Notes: r.work.Notes,
+	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs,
+		Variables: r.work.Variables, Notes: r.work.Notes,
 		Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}
 	if r.work.Buildspec != nil {
 		source := *o.Build.Source

@@ -16,11 +16,13 @@ func unknown(id string) error {
 }
 
 func malformed(what string, err error) error {
-	return &awsproto.Error{Code: "ValidationException", Message: "The " + what + " is not what a runner sends: " + err.Error()}
+	return &awsproto.Error{Code: "ValidationException",
+		Message: "The " + what + " is not what a runner sends: " + err.Error()}
 }
 
 // AcknowledgeBuild implements slipway:AcknowledgeBuild.
-func (s *Service) AcknowledgeBuild(ctx context.Context, in *slipway.AcknowledgeBuildInput) (*slipway.AcknowledgeBuildOutput, error) {
+func (s *Service) AcknowledgeBuild(ctx context.Context,
+	in *slipway.AcknowledgeBuildInput) (*slipway.AcknowledgeBuildOutput, error) {
 	if err := s.speaks(ctx, *in.Runner); err != nil {
 		return nil, err
 	}
@@ -68,16 +70,19 @@ func (s *Service) UpdateBuild(ctx context.Context, in *slipway.UpdateBuildInput)
 	return &slipway.UpdateBuildOutput{Stop: &r.Stop}, nil
 }
 
-var statuses = []cb.StatusType{cb.StatusTypeSucceeded, cb.StatusTypeFailed, cb.StatusTypeFault, cb.StatusTypeTimedOut, cb.StatusTypeStopped}
+var statuses = []cb.StatusType{cb.StatusTypeSucceeded, cb.StatusTypeFailed, cb.StatusTypeFault, cb.StatusTypeTimedOut,
+	cb.StatusTypeStopped}
 
 // CompleteBuild implements slipway:CompleteBuild; of two results the first counts.
-func (s *Service) CompleteBuild(ctx context.Context, in *slipway.CompleteBuildInput) (*slipway.CompleteBuildOutput, error) {
+func (s *Service) CompleteBuild(ctx context.Context,
+	in *slipway.CompleteBuildInput) (*slipway.CompleteBuildOutput, error) {
 	var result slipway.Result
 	if err := json.Unmarshal(in.Result, &result); err != nil {
 		return nil, malformed("result", err)
 	}
 	if !slices.Contains(statuses, result.Status) {
-		return nil, &awsproto.Error{Code: "ValidationException", Message: "A build does not end with the status " + string(result.Status) + "."}
+		return nil, &awsproto.Error{Code: "ValidationException",
+			Message: "A build does not end with the status " + string(result.Status) + "."}
 	}
 	if err := s.speaks(ctx, *in.Runner); err != nil {
 		return nil, err
@@ -90,7 +95,8 @@ func (s *Service) CompleteBuild(ctx context.Context, in *slipway.CompleteBuildIn
 		return nil, unknown(*in.Id)
 	}
 	if d.End == nil {
-		s.Log.Info("a result is not needed any more", "build", *in.Id, "runner", *in.Runner, "status", string(result.Status))
+		s.Log.Info("a result is not needed any more", "build", *in.Id, "runner", *in.Runner, "status",
+			string(result.Status))
 	}
 	fault.Point("build.completed")
 	return nil, nil

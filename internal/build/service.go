@@ -56,8 +56,8 @@ type Config struct {
 // Service implements CodeBuild's projects and builds, and the runners' part of Slipway's own API.
 type Service struct {
 	Config
-	// Room, if set before the service is used, tells why no build may begin, as when the disk is nearly full: builds wait
-	// first.
+	// Room, if set before the service is used, tells why no build may begin, as when the disk is nearly full: builds
+	// wait first.
 	Room func() error
 
 	db      *store.Store

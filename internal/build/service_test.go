@@ -58,11 +58,15 @@ func open(t testing.TB, change ...func(*build.Config)) *stage {
 
 func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage {
 	t.Helper()
-	s := &stage{t: t, db: db, ended: make(chan build.BuildEnded, 10_000), removed: make(chan journal.Name, 10), now: time.Now().Truncate(time.Millisecond)}
+	s := &stage{t: t, db: db, ended: make(chan build.BuildEnded, 10_000), removed: make(chan journal.Name, 10),
+		now: time.Now().Truncate(time.Millisecond)}
 	pager := awsproto.Pager{Key: []byte("key")}
-	s.reports = report.New(s.db, report.Config{Region: "eu-central-1", Account: "123456789012", Now: s.clock, Pager: pager})
-	c := build.Config{Region: "eu-central-1", Account: "123456789012", URL: "http://slipway", Now: s.clock, Log: slog.New(slog.DiscardHandler), Pager: pager,
-		Reports: s.reports, Logs: s, Hold: 50 * time.Millisecond, ReadObject: func(_ context.Context, bucket, key string) (io.ReadCloser, error) {
+	s.reports = report.New(s.db,
+		report.Config{Region: "eu-central-1", Account: "123456789012", Now: s.clock, Pager: pager})
+	c := build.Config{Region: "eu-central-1", Account: "123456789012", URL: "http://slipway", Now: s.clock,
+		Log: slog.New(slog.DiscardHandler), Pager: pager,
+		Reports: s.reports, Logs: s, Hold: 50 * time.Millisecond,
+		ReadObject: func(_ context.Context, bucket, key string) (io.ReadCloser, error) {
 			if bucket != "specs" {
 				return nil, errors.New("no such bucket")
 			}
@@ -92,8 +96,12 @@ const spec = "version: 0.2\nphases: {build: {commands: [true]}}\n"
 
 // project is one without a source, as CreateProject takes it.
 func project(name string) *cb.CreateProjectInput {
-	return &cb.CreateProjectInput{Name: &name, Source: &cb.ProjectSource{Type: cb.SourceTypeNoSource, Buildspec: new(spec)}, Artifacts: &cb.ProjectArtifacts{Type: cb.ArtifactsTypeNoArtifacts},
-		Environment: &cb.ProjectEnvironment{Type: cb.EnvironmentTypeLinuxContainer, Image: new("aws/codebuild/standard:7.0"), ComputeType: cb.ComputeTypeBuildGeneral1Small}, ServiceRole: new("arn:aws:iam::123456789012:role/build")}
+	return &cb.CreateProjectInput{Name: &name,
+		Source:    &cb.ProjectSource{Type: cb.SourceTypeNoSource, Buildspec: new(spec)},
+		Artifacts: &cb.ProjectArtifacts{Type: cb.ArtifactsTypeNoArtifacts},
+		Environment: &cb.ProjectEnvironment{Type: cb.EnvironmentTypeLinuxContainer,
+			Image: new("aws/codebuild/standard:7.0"), ComputeType: cb.ComputeTypeBuildGeneral1Small},
+		ServiceRole: new("arn:aws:iam::123456789012:role/build")}
 }
 
 func (s *stage) create(in *cb.CreateProjectInput) *cb.Project {
@@ -147,7 +155,8 @@ func (s *stage) complete(runner, id string, r slipway.Result) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if _, err := s.CompleteBuild(s.ctx(), &slipway.CompleteBuildInput{Id: &id, Runner: &runner, Result: text}); err != nil {
+	if _, err := s.CompleteBuild(s.ctx(),
+		&slipway.CompleteBuildInput{Id: &id, Runner: &runner, Result: text}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -189,7 +198,8 @@ func TestBuildsLife(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) *stage{
 		"sqlite": func(t *testing.T) *stage { return open(t) },
 		"postgres": func(t *testing.T) *stage {
-			return openOn(t, storetest.OpenDSN(t, storetest.Postgres(t).Database(t), build.Migrations(), report.Migrations()))
+			return openOn(t,
+				storetest.OpenDSN(t, storetest.Postgres(t).Database(t), build.Migrations(), report.Migrations()))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -201,9 +211,12 @@ func TestBuildsLife(t *testing.T) {
 
 func life(t *testing.T, s *stage) {
 	s.create(project("app"))
-	b := s.start(&cb.StartBuildInput{ProjectName: new("app"), EnvironmentVariablesOverride: []cb.EnvironmentVariable{{Name: new("A"), Value: new("1")}}})
-	if *b.BuildNumber != 1 || b.BuildStatus != cb.StatusTypeInProgress || *b.CurrentPhase != "QUEUED" || *b.BuildComplete || *b.Initiator != "alice" || !strings.HasPrefix(*b.Id, "app:") ||
-		*b.Arn != "arn:aws:codebuild:eu-central-1:123456789012:build/"+*b.Id || *b.Logs.GroupName != "/aws/codebuild/app" || "app:"+*b.Logs.StreamName != *b.Id {
+	b := s.start(&cb.StartBuildInput{ProjectName: new("app"),
+		EnvironmentVariablesOverride: []cb.EnvironmentVariable{{Name: new("A"), Value: new("1")}}})
+	if *b.BuildNumber != 1 || b.BuildStatus != cb.StatusTypeInProgress || *b.CurrentPhase != "QUEUED" ||
+		*b.BuildComplete || *b.Initiator != "alice" || !strings.HasPrefix(*b.Id, "app:") ||
+		*b.Arn != "arn:aws:codebuild:eu-central-1:123456789012:build/"+*b.Id ||
+		*b.Logs.GroupName != "/aws/codebuild/app" || "app:"+*b.Logs.StreamName != *b.Id {
 		t.Errorf("started: %+v", b)
 	}
 	if got := phases(*b); got != "SUBMITTED:SUCCEEDED QUEUED:" {
@@ -211,7 +224,9 @@ func life(t *testing.T, s *stage) {
 	}
 	out := s.poll("r1", 1)
 	o := s.order(out)
-	if *out.Build.Id != *b.Id || o.Sources[0].Kind != slipway.SourceNone || o.Variables["CODEBUILD_BUILD_NUMBER"] != "1" || o.Variables["CODEBUILD_INITIATOR"] != "alice" || *o.Build.Environment.EnvironmentVariables[0].Value != "1" || len(o.Notes) == 0 {
+	if *out.Build.Id != *b.Id || o.Sources[0].Kind != slipway.SourceNone ||
+		o.Variables["CODEBUILD_BUILD_NUMBER"] != "1" || o.Variables["CODEBUILD_INITIATOR"] != "alice" ||
+		*o.Build.Environment.EnvironmentVariables[0].Value != "1" || len(o.Notes) == 0 {
 		t.Errorf("order: %+v", o)
 	}
 	if s.poll("r1", 1).Build == nil {
@@ -223,26 +238,38 @@ func life(t *testing.T, s *stage) {
 	if s.acknowledge("r2", *b.Id) || !s.acknowledge("r1", *b.Id) || s.acknowledge("r1", *b.Id) {
 		t.Error("it was not acknowledged exactly once, by its runner")
 	}
-	if out, err := s.UpdateBuild(s.ctx(), &slipway.UpdateBuildInput{Id: b.Id, Runner: new("r1"), Progress: json.RawMessage(`{"currentPhase": "BUILD", "phases": [{"phaseType": "PROVISIONING", "phaseStatus": "SUCCEEDED"}, {"phaseType": "BUILD"}]}`)}); err != nil || *out.Stop {
+	if out, err := s.UpdateBuild(s.ctx(),
+		&slipway.UpdateBuildInput{Id: b.Id, Runner: new("r1"),
+			Progress: json.RawMessage(
+				`{"currentPhase": "BUILD", "phases": [{"phaseType": "PROVISIONING", "phaseStatus": "SUCCEEDED"}, {"phaseType": "BUILD"}]}`)}); err != nil || *out.Stop {
 		t.Errorf("%+v, %v", out, err)
 	}
 	now := s.get(*b.Arn)
-	if got := phases(now); *now.CurrentPhase != "BUILD" || got != "SUBMITTED:SUCCEEDED QUEUED:SUCCEEDED PROVISIONING:SUCCEEDED BUILD:" {
+	if got := phases(now); *now.CurrentPhase != "BUILD" ||
+		got != "SUBMITTED:SUCCEEDED QUEUED:SUCCEEDED PROVISIONING:SUCCEEDED BUILD:" {
 		t.Errorf("in %s: %s", *now.CurrentPhase, got)
 	}
 	stop, err := s.api.StopBuild(s.ctx(), &cb.StopBuildInput{Id: b.Id})
 	if err != nil || stop.Build.BuildStatus != cb.StatusTypeInProgress {
 		t.Errorf("%+v, %v", stop, err)
 	}
-	if out := s.poll("r1", 1, *b.Id, "app:gone"); fmt.Sprint(out.Stop) != "["+*b.Id+"]" || fmt.Sprint(out.Forget) != "[app:gone]" {
+	if out := s.poll("r1", 1, *b.Id, "app:gone"); fmt.Sprint(out.Stop) != "["+*b.Id+"]" ||
+		fmt.Sprint(out.Forget) != "[app:gone]" {
 		t.Errorf("poll: %+v", out)
 	}
-	if out, err := s.UpdateBuild(s.ctx(), &slipway.UpdateBuildInput{Id: b.Id, Runner: new("r1"), Progress: json.RawMessage(`{}`)}); err != nil || !*out.Stop {
+	if out, err := s.UpdateBuild(s.ctx(),
+		&slipway.UpdateBuildInput{Id: b.Id, Runner: new("r1"), Progress: json.RawMessage(`{}`)}); err != nil ||
+		!*out.Stop {
 		t.Errorf("%+v, %v", out, err)
 	}
-	result := slipway.Result{Status: cb.StatusTypeStopped, ResolvedSourceVersion: "abc", Phases: []cb.BuildPhase{{PhaseType: cb.BuildPhaseTypeBuild, PhaseStatus: cb.StatusTypeStopped}, {PhaseType: cb.BuildPhaseTypeCompleted}},
-		Exported: []cb.ExportedEnvironmentVariable{{Name: new("X"), Value: new("y")}}, Cause: &slipway.Cause{Phase: "BUILD", Command: "make", ExitCode: new(int32(2)), Message: "exit status 2"},
-		Reports: []slipway.Report{{Name: "unit", Type: cb.ReportTypeTest, Cases: []cb.TestCase{{Name: new("good"), Status: new("SUCCEEDED"), DurationInNanoSeconds: new(int64(5))}, {Prefix: new("p"), Name: new("bad"), Status: new("FAILED"), Message: new("1 != 2")}}}}}
+	result := slipway.Result{Status: cb.StatusTypeStopped, ResolvedSourceVersion: "abc",
+		Phases: []cb.BuildPhase{{PhaseType: cb.BuildPhaseTypeBuild, PhaseStatus: cb.StatusTypeStopped},
+			{PhaseType: cb.BuildPhaseTypeCompleted}},
+		Exported: []cb.ExportedEnvironmentVariable{{Name: new("X"), Value: new("y")}},
+		Cause:    &slipway.Cause{Phase: "BUILD", Command: "make", ExitCode: new(int32(2)), Message: "exit status 2"},
+		Reports: []slipway.Report{{Name: "unit", Type: cb.ReportTypeTest,
+			Cases: []cb.TestCase{{Name: new("good"), Status: new("SUCCEEDED"), DurationInNanoSeconds: new(int64(5))},
+				{Prefix: new("p"), Name: new("bad"), Status: new("FAILED"), Message: new("1 != 2")}}}}}
 	s.complete("r1", *b.Id, result)
 	result.Status = cb.StatusTypeSucceeded
 	s.complete("r1", *b.Id, result)
@@ -250,12 +277,14 @@ func life(t *testing.T, s *stage) {
 		t.Errorf("event %+v", e)
 	}
 	done := s.get(*b.Id)
-	if got := phases(done); done.BuildStatus != cb.StatusTypeStopped || !*done.BuildComplete || *done.ResolvedSourceVersion != "abc" || *done.ExportedEnvironmentVariables[0].Value != "y" ||
+	if got := phases(done); done.BuildStatus != cb.StatusTypeStopped || !*done.BuildComplete ||
+		*done.ResolvedSourceVersion != "abc" || *done.ExportedEnvironmentVariables[0].Value != "y" ||
 		got != "SUBMITTED:SUCCEEDED QUEUED:SUCCEEDED BUILD:STOPPED COMPLETED:" {
 		t.Errorf("done: %s %+v", got, done)
 	}
 	why, err := s.ExplainBuild(s.ctx(), &slipway.ExplainBuildInput{Id: b.Id})
-	if err != nil || *why.Summary != `STOPPED in BUILD: the command "make" exited with 2.` || len(why.FailedTests) != 1 || *why.FailedTests[0].Name != "p: bad" || *why.FailedTests[0].Message != "1 != 2" {
+	if err != nil || *why.Summary != `STOPPED in BUILD: the command "make" exited with 2.` ||
+		len(why.FailedTests) != 1 || *why.FailedTests[0].Name != "p: bad" || *why.FailedTests[0].Message != "1 != 2" {
 		t.Errorf("why: %+v, %v", why, err)
 	}
 	reports(t, s, done.ReportArns)
@@ -280,30 +309,38 @@ func reports(t *testing.T, s *stage, arns []string) {
 	if err != nil || len(got.Reports) != 1 || len(got.ReportsNotFound) != 1 {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if r := got.Reports[0]; r.Status != cb.ReportStatusTypeFailed || *r.TestSummary.Total != 2 || r.TestSummary.StatusCounts["FAILED"] != 1 || *r.TestSummary.DurationInNanoSeconds != 5 {
+	if r := got.Reports[0]; r.Status != cb.ReportStatusTypeFailed || *r.TestSummary.Total != 2 ||
+		r.TestSummary.StatusCounts["FAILED"] != 1 || *r.TestSummary.DurationInNanoSeconds != 5 {
 		t.Errorf("report %+v", r)
 	}
-	failed, err := s.api.DescribeTestCases(s.ctx(), &cb.DescribeTestCasesInput{ReportArn: &arns[0], Filter: &cb.TestCaseFilter{Status: new("FAILED")}})
+	failed, err := s.api.DescribeTestCases(s.ctx(),
+		&cb.DescribeTestCasesInput{ReportArn: &arns[0], Filter: &cb.TestCaseFilter{Status: new("FAILED")}})
 	if err != nil || len(failed.TestCases) != 1 || *failed.TestCases[0].Name != "bad" {
 		t.Errorf("%+v, %v", failed, err)
 	}
-	one, err := s.api.DescribeTestCases(s.ctx(), &cb.DescribeTestCasesInput{ReportArn: &arns[0], MaxResults: new(int32(1))})
+	one, err := s.api.DescribeTestCases(s.ctx(),
+		&cb.DescribeTestCasesInput{ReportArn: &arns[0], MaxResults: new(int32(1))})
 	if err != nil || len(one.TestCases) != 1 || one.NextToken == nil {
 		t.Fatalf("%+v, %v", one, err)
 	}
-	two, err := s.api.DescribeTestCases(s.ctx(), &cb.DescribeTestCasesInput{ReportArn: &arns[0], MaxResults: new(int32(1)), NextToken: one.NextToken})
+	two, err := s.api.DescribeTestCases(s.ctx(),
+		&cb.DescribeTestCasesInput{ReportArn: &arns[0], MaxResults: new(int32(1)), NextToken: one.NextToken})
 	if err != nil || len(two.TestCases) != 1 || two.NextToken != nil || *two.TestCases[0].Name != "bad" {
 		t.Errorf("%+v, %v", two, err)
 	}
 	groupARN := *got.Reports[0].ReportGroupArn
-	list, err := s.api.ListReportsForReportGroup(s.ctx(), &cb.ListReportsForReportGroupInput{ReportGroupArn: &groupARN, Filter: &cb.ReportFilter{Status: cb.ReportStatusTypeFailed}})
+	list, err := s.api.ListReportsForReportGroup(s.ctx(),
+		&cb.ListReportsForReportGroupInput{ReportGroupArn: &groupARN,
+			Filter: &cb.ReportFilter{Status: cb.ReportStatusTypeFailed}})
 	if err != nil || len(list.Reports) != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
-	if _, err := s.api.DeleteReportGroup(s.ctx(), &cb.DeleteReportGroupInput{Arn: &groupARN}); awsproto.Code(err) != "InvalidInputException" {
+	if _, err := s.api.DeleteReportGroup(s.ctx(),
+		&cb.DeleteReportGroupInput{Arn: &groupARN}); awsproto.Code(err) != "InvalidInputException" {
 		t.Errorf("a group with reports was deleted: %v", err)
 	}
-	if _, err := s.api.DeleteReportGroup(s.ctx(), &cb.DeleteReportGroupInput{Arn: &groupARN, DeleteReports: new(true)}); err != nil {
+	if _, err := s.api.DeleteReportGroup(s.ctx(),
+		&cb.DeleteReportGroupInput{Arn: &groupARN, DeleteReports: new(true)}); err != nil {
 		t.Error(err)
 	}
 	if list, err := s.api.ListReports(s.ctx(), &cb.ListReportsInput{}); err != nil || len(list.Reports) != 0 {
@@ -401,7 +438,8 @@ func TestLostBuilds(t *testing.T) {
 	}
 	got := s.get(*b.Id)
 	last := got.Phases[len(got.Phases)-2]
-	if last.PhaseStatus != cb.StatusTypeFault || !strings.Contains(*last.Contexts[0].Message, "The runner r1 lost the build") {
+	if last.PhaseStatus != cb.StatusTypeFault ||
+		!strings.Contains(*last.Contexts[0].Message, "The runner r1 lost the build") {
 		t.Errorf("%+v", last)
 	}
 	s.complete("r1", *b.Id, slipway.Result{Status: cb.StatusTypeSucceeded}) // too late
@@ -415,7 +453,8 @@ func TestRunnersName(t *testing.T) {
 	s := open(t)
 	s.poll("r1", 1)
 	other := awsproto.WithCaller(t.Context(), awsproto.Caller{AccessKeyID: "AKIA2"})
-	if _, err := s.PollBuild(other, &slipway.PollBuildInput{Runner: new("r1")}); awsproto.Code(err) != "RunnerConflictException" {
+	if _, err := s.PollBuild(other,
+		&slipway.PollBuildInput{Runner: new("r1")}); awsproto.Code(err) != "RunnerConflictException" {
 		t.Errorf("another's name: %v", err)
 	}
 	s.pass(time.Hour)
@@ -451,7 +490,8 @@ func TestStopInTheQueue(t *testing.T) {
 	if s.acknowledge("r1", *b.Id) {
 		t.Error("a stopped build was run")
 	}
-	if _, err := s.api.StopBuild(s.ctx(), &cb.StopBuildInput{Id: new("app:none")}); awsproto.Code(err) != "ResourceNotFoundException" {
+	if _, err := s.api.StopBuild(s.ctx(),
+		&cb.StopBuildInput{Id: new("app:none")}); awsproto.Code(err) != "ResourceNotFoundException" {
 		t.Errorf("stop of nothing: %v", err)
 	}
 }

@@ -21,8 +21,8 @@ func bucketAndKey(location string) (bucket, key string) {
 	return bucket, key
 }
 
-// repositoryName reads the name of a repository of this server out of its clone URL, whichever of the server's names the URL has, or
-// the name alone; "" if it is none.
+// repositoryName reads the name of a repository of this server out of its clone URL, whichever of the server's names
+// the URL has, or the name alone; "" if it is none.
 func repositoryName(location string) string {
 	name := location
 	if u, err := url.Parse(location); err == nil && u.Scheme != "" {
@@ -32,7 +32,8 @@ func repositoryName(location string) string {
 		}
 	}
 	name = strings.TrimSuffix(name, ".git")
-	if name == "" || len(name) > 100 || strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
+	if name == "" || len(name) > 100 ||
+		strings.Trim(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") != "" {
 		return ""
 	}
 	return name
@@ -82,13 +83,20 @@ func output(a cb.ProjectArtifacts) (o slipway.Output, ok bool) {
 		return o, false
 	}
 	bucket, _ := bucketAndKey(text(a.Location))
-	return slipway.Output{Identifier: text(a.ArtifactIdentifier), Bucket: bucket, Path: strings.Trim(text(a.Path), "/"), Namespace: a.NamespaceType == cb.ArtifactNamespaceBuildId,
-		Name: text(a.Name), OverrideName: number(a.OverrideArtifactName), Zip: a.Packaging == cb.ArtifactPackagingZip}, true
+	return slipway.Output{Identifier: text(a.ArtifactIdentifier), Bucket: bucket, Path: strings.Trim(text(a.Path), "/"),
+		Namespace: a.NamespaceType == cb.ArtifactNamespaceBuildId,
+		Name:      text(a.Name), OverrideName: number(a.OverrideArtifactName),
+		Zip: a.Packaging == cb.ArtifactPackagingZip}, true
 }
 
 // expected is what BatchGetBuilds shows of an artifact before it is uploaded.
 func expected(a cb.ProjectArtifacts, project, id string) cb.BuildArtifacts {
-	b := cb.BuildArtifacts{ArtifactIdentifier: a.ArtifactIdentifier, OverrideArtifactName: a.OverrideArtifactName, EncryptionDisabled: a.EncryptionDisabled, BucketOwnerAccess: a.BucketOwnerAccess}
+	b := cb.BuildArtifacts{
+		ArtifactIdentifier:   a.ArtifactIdentifier,
+		OverrideArtifactName: a.OverrideArtifactName,
+		EncryptionDisabled:   a.EncryptionDisabled,
+		BucketOwnerAccess:    a.BucketOwnerAccess,
+	}
 	if o, ok := output(a); ok {
 		name := o.Name
 		if name == "" {

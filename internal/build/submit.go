@@ -53,7 +53,9 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 	}
 	merge(p, in)
 	if p.Source.Type == cb.SourceTypeCodepipeline || p.Artifacts.Type == cb.ArtifactsTypeCodepipeline {
-		return nil, invalid("The project %s takes its source from a pipeline, and only one can start it. To start it by itself, override source and artifacts (sourceTypeOverride, artifactsOverride).", *p.Name)
+		return nil, invalid(
+			"The project %s takes its source from a pipeline, and only one can start it. To start it by itself, "+
+				"override source and artifacts (sourceTypeOverride, artifactsOverride).", *p.Name)
 	}
 	sub, err := s.prepare(ctx, p, number(in.DebugSessionEnabled))
 	if err != nil {
@@ -88,7 +90,8 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 
 // StartForPipeline starts a build whose sources and artifacts are a pipeline's, whatever the project says of them.
 // Starting it once more with the same key returns the build that there is.
-func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput, job slipway.PipelineJob) (*cb.Build, error) {
+func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput,
+	job slipway.PipelineJob) (*cb.Build, error) {
 	p, err := s.project(ctx, s.db, *in.ProjectName)
 	if err != nil {
 		return nil, err
@@ -97,7 +100,11 @@ func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput, 
 	merge(p, in)
 	p.Source.Type, p.Source.Location = cb.SourceTypeCodepipeline, nil
 	p.Source.GitCloneDepth, p.Source.GitSubmodulesConfig, p.Source.Auth, p.Source.ReportBuildStatus = nil, nil, nil, nil
-	p.Artifacts = &cb.ProjectArtifacts{Type: cb.ArtifactsTypeCodepipeline, Name: p.Name, Packaging: cb.ArtifactPackagingNone}
+	p.Artifacts = &cb.ProjectArtifacts{
+		Type:      cb.ArtifactsTypeCodepipeline,
+		Name:      p.Name,
+		Packaging: cb.ArtifactPackagingNone,
+	}
 	sub, err := s.prepare(ctx, p, number(in.DebugSessionEnabled))
 	if err != nil {
 		return nil, err
@@ -110,7 +117,8 @@ func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput, 
 		f := slipway.Source{Identifier: a.Name, Kind: slipway.SourceZip, Bucket: a.Bucket, Key: a.Key}
 		if i != primary {
 			sub.work.Sources = append(sub.work.Sources, f)
-			b.SecondarySources = append(b.SecondarySources, cb.ProjectSource{Type: cb.SourceTypeCodepipeline, SourceIdentifier: &job.Inputs[i].Name})
+			b.SecondarySources = append(b.SecondarySources,
+				cb.ProjectSource{Type: cb.SourceTypeCodepipeline, SourceIdentifier: &job.Inputs[i].Name})
 			continue
 		}
 		f.Identifier = ""
@@ -124,7 +132,8 @@ func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput, 
 	// One output is the buildspec's artifacts; of several each is the secondary artifact of its name.
 	for i, a := range job.Outputs {
 		o := slipway.Output{Identifier: a.Name, Bucket: a.Bucket, Key: a.Key, Zip: true}
-		shown := cb.BuildArtifacts{Location: new("arn:aws:s3:::" + a.Bucket + "/" + a.Key), ArtifactIdentifier: &job.Outputs[i].Name}
+		shown := cb.BuildArtifacts{Location: new("arn:aws:s3:::" + a.Bucket + "/" + a.Key),
+			ArtifactIdentifier: &job.Outputs[i].Name}
 		if len(job.Outputs) == 1 {
 			o.Identifier, shown.ArtifactIdentifier = "", nil
 			b.Artifacts = &shown
@@ -141,9 +150,12 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 	if err := check(p); err != nil {
 		return nil, err
 	}
-	b := &cb.Build{ProjectName: p.Name, SourceVersion: p.SourceVersion, Source: p.Source, SecondarySources: p.SecondarySources, SecondarySourceVersions: p.SecondarySourceVersions,
-		Cache: p.Cache, Environment: p.Environment, ServiceRole: p.ServiceRole, TimeoutInMinutes: p.TimeoutInMinutes, QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes,
-		VpcConfig: p.VpcConfig, EncryptionKey: p.EncryptionKey, FileSystemLocations: p.FileSystemLocations, BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
+	b := &cb.Build{ProjectName: p.Name, SourceVersion: p.SourceVersion, Source: p.Source,
+		SecondarySources: p.SecondarySources, SecondarySourceVersions: p.SecondarySourceVersions,
+		Cache: p.Cache, Environment: p.Environment, ServiceRole: p.ServiceRole, TimeoutInMinutes: p.TimeoutInMinutes,
+		QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes,
+		VpcConfig:              p.VpcConfig, EncryptionKey: p.EncryptionKey, FileSystemLocations: p.FileSystemLocations,
+		BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
 	if p.AutoRetryLimit != nil && *p.AutoRetryLimit > 0 && p.Source.Type != cb.SourceTypeCodepipeline {
 		b.AutoRetryConfig = firstTry(&cb.AutoRetryConfig{AutoRetryLimit: p.AutoRetryLimit})
 	}
@@ -166,7 +178,8 @@ func (s *Service) name(b *cb.Build, id string, logs *cb.LogsConfig) {
 	b.Id = new(*b.ProjectName + ":" + id)
 	b.Arn = new(s.arn("build", *b.Id))
 	group, stream := "/aws/codebuild/"+*b.ProjectName, id
-	b.Logs = &cb.LogsLocation{CloudWatchLogs: &cb.CloudWatchLogsConfig{Status: cb.LogsConfigStatusTypeEnabled}, S3Logs: &cb.S3LogsConfig{Status: cb.LogsConfigStatusTypeDisabled}}
+	b.Logs = &cb.LogsLocation{CloudWatchLogs: &cb.CloudWatchLogsConfig{Status: cb.LogsConfigStatusTypeEnabled},
+		S3Logs: &cb.S3LogsConfig{Status: cb.LogsConfigStatusTypeDisabled}}
 	if logs != nil && logs.CloudWatchLogs != nil {
 		if c := logs.CloudWatchLogs; text(c.GroupName) != "" {
 			group = *c.GroupName
@@ -182,13 +195,15 @@ func (s *Service) name(b *cb.Build, id string, logs *cb.LogsConfig) {
 
 func (s *Service) locate(l *cb.LogsLocation, group, stream string) {
 	l.GroupName, l.StreamName = &group, &stream
-	l.CloudWatchLogsArn = new("arn:aws:logs:" + s.Region + ":" + s.Account + ":log-group:" + group + ":log-stream:" + stream)
+	l.CloudWatchLogsArn = new("arn:aws:logs:" + s.Region + ":" + s.Account + ":log-group:" + group + ":log-stream:" +
+		stream)
 }
 
 // variables are the built-in ones that only the server knows; what depends on the number comes when it has one.
 func (s *Service) variables(b *cb.Build) map[string]string {
 	v := map[string]string{
-		"CODEBUILD_BUILD_ID": *b.Id, "CODEBUILD_BUILD_ARN": *b.Arn, "CODEBUILD_LOG_PATH": *b.Logs.StreamName, "CODEBUILD_KMS_KEY_ID": text(b.EncryptionKey),
+		"CODEBUILD_BUILD_ID": *b.Id, "CODEBUILD_BUILD_ARN": *b.Arn, "CODEBUILD_LOG_PATH": *b.Logs.StreamName,
+		"CODEBUILD_KMS_KEY_ID":  text(b.EncryptionKey),
 		"CODEBUILD_BUILD_IMAGE": text(b.Environment.Image), "CODEBUILD_PROJECT_ARN": s.arn("project", *b.ProjectName),
 		"CODEBUILD_BUILD_URL": s.URL + "/builds/" + *b.Id,
 	}
@@ -278,7 +293,9 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submission, waiting *poll) error {
 	name := *r.build.ProjectName
 	var n int64
-	if ok, err := store.Find(ctx, tx, []any{&n}, `UPDATE projects SET last_number = last_number + 1 WHERE name = $1 RETURNING last_number`, name); err != nil || !ok {
+	if ok, err := store.Find(ctx, tx, []any{&n},
+		`UPDATE projects SET last_number = last_number + 1 WHERE name = $1 RETURNING last_number`, name); err != nil ||
+		!ok {
 		if err == nil {
 			err = &cb.ResourceNotFoundException{Message: "Project cannot be found: " + s.arn("project", name)}
 		}
@@ -286,11 +303,17 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 	}
 	if sub.limit != nil {
 		var open int32
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM builds WHERE project = $1 AND state IN ('queued', 'assigned', 'running')`, name).Scan(&open); err != nil {
+		if err := tx.QueryRow(ctx,
+			`SELECT COUNT(*) FROM builds WHERE project = $1 AND state IN ('queued', 'assigned', 'running')`,
+			name).Scan(&open); err != nil {
 			return err
 		}
 		if open >= *sub.limit {
-			return &cb.AccountLimitExceededException{Message: fmt.Sprintf("Cannot have more than %d builds of the project %s at a time (concurrentBuildLimit).", *sub.limit, name)}
+			return &cb.AccountLimitExceededException{
+				Message: fmt.Sprintf(
+					"Cannot have more than %d builds of the project %s at a time (concurrentBuildLimit).", *sub.limit,
+					name),
+			}
 		}
 	}
 	r.build.BuildNumber, r.build.StartTime = &n, awsproto.At(r.submitted)
@@ -302,7 +325,8 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 	}
 	if waiting != nil {
 		var others int
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&others); err != nil {
+		if err := tx.QueryRow(ctx,
+			`SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&others); err != nil {
 			return err
 		}
 		if others == 0 {
@@ -320,6 +344,7 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO builds (id, seq, project, origin, state, runner, submitted, assigned, doc, work)
 		VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM builds), $2, $3, $4, $5, $6, $7, $8, $9)`,
-		*r.build.Id, name, sub.origin, string(r.Stage), r.Runner, r.submitted.UnixMilli(), milliseconds(r.assigned), store.JSON(&r.build), store.JSON(&r.work))
+		*r.build.Id, name, sub.origin, string(r.Stage), r.Runner, r.submitted.UnixMilli(), milliseconds(r.assigned),
+		store.JSON(&r.build), store.JSON(&r.work))
 	return err
 }

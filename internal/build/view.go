@@ -22,7 +22,8 @@ func view(r *row, progress *slipway.Progress) cb.Build {
 	}
 	b.CurrentPhase = new(string(cb.BuildPhaseTypeProvisioning))
 	if r.Stage != Running || progress == nil || len(progress.Phases) == 0 {
-		b.Phases = append(b.Phases, cb.BuildPhase{PhaseType: cb.BuildPhaseTypeProvisioning, StartTime: awsproto.At(r.assigned)})
+		b.Phases = append(b.Phases,
+			cb.BuildPhase{PhaseType: cb.BuildPhaseTypeProvisioning, StartTime: awsproto.At(r.assigned)})
 		return b
 	}
 	b.Phases = append(b.Phases, progress.Phases...)
@@ -38,7 +39,8 @@ func (s *Service) shown(r *row) cb.Build {
 	b := view(r, s.progressOf(*r.build.Id))
 	if r.Stage == Queued {
 		if err := s.noRoom(); err != nil {
-			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("DISK_FULL"), Message: new("No build begins: " + err.Error())}}
+			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("DISK_FULL"),
+				Message: new("No build begins: " + err.Error())}}
 		} else if why := s.runners.refusal(); why != "" {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("NO_SANDBOX"), Message: &why}}
 		}
@@ -49,7 +51,13 @@ func (s *Service) shown(r *row) cb.Build {
 // opening are the phases before a runner's. The queue's ends when a runner takes the build, or at end, with a status
 // and context.
 func opening(r *row, end time.Time, status cb.StatusType, contexts []cb.PhaseContext) []cb.BuildPhase {
-	submitted := cb.BuildPhase{PhaseType: cb.BuildPhaseTypeSubmitted, PhaseStatus: cb.StatusTypeSucceeded, StartTime: awsproto.At(r.submitted), EndTime: awsproto.At(r.submitted), DurationInSeconds: new(int64(0))}
+	submitted := cb.BuildPhase{
+		PhaseType:         cb.BuildPhaseTypeSubmitted,
+		PhaseStatus:       cb.StatusTypeSucceeded,
+		StartTime:         awsproto.At(r.submitted),
+		EndTime:           awsproto.At(r.submitted),
+		DurationInSeconds: new(int64(0)),
+	}
 	queued := cb.BuildPhase{PhaseType: cb.BuildPhaseTypeQueued, StartTime: awsproto.At(r.submitted)}
 	if !r.assigned.IsZero() {
 		end, status, contexts = r.assigned, cb.StatusTypeSucceeded, nil
@@ -105,7 +113,8 @@ func closed(r *row, end End, result *slipway.Result, progress *slipway.Progress,
 
 // interrupted are the phases of a build that was lost while it ran: as far as they are known, the last one ends with
 // the context.
-func interrupted(r *row, progress *slipway.Progress, now time.Time, status cb.StatusType, contexts []cb.PhaseContext) []cb.BuildPhase {
+func interrupted(r *row, progress *slipway.Progress, now time.Time, status cb.StatusType,
+	contexts []cb.PhaseContext) []cb.BuildPhase {
 	phases := []cb.BuildPhase{{PhaseType: cb.BuildPhaseTypeProvisioning, StartTime: awsproto.At(r.assigned)}}
 	if progress != nil && len(progress.Phases) > 0 {
 		phases = append([]cb.BuildPhase{}, progress.Phases...)

@@ -14,7 +14,9 @@ const revisionsOfHost = `SELECT d.doc FROM deploy_deployments d JOIN deploy_targ
 // HostReads tells whether a host, by the ARN of its identity, may read a version of an object: it is the revision of a
 // deployment in progress that it is a target of.
 func (s *Service) HostReads(ctx context.Context, arn, bucket, key, version string) (bool, error) {
-	all, err := store.All(ctx, s.db, func(r *sql.Rows) (info cd.DeploymentInfo, err error) { return info, r.Scan(store.JSON(&info)) }, revisionsOfHost, arn)
+	all, err := store.All(ctx,
+		s.db, func(r *sql.Rows) (info cd.DeploymentInfo, err error) { return info, r.Scan(store.JSON(&info)) },
+		revisionsOfHost, arn)
 	for _, info := range all {
 		if info.Revision == nil || info.Revision.S3Location == nil {
 			continue

@@ -30,7 +30,8 @@ func (h *host) leave(t *testing.T, id string, x *cmd.HostCommandInstance, lines 
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, id), []byte(strings.Join(append([]string{string(text)}, lines...), "\n")+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, id),
+		[]byte(strings.Join(append([]string{string(text)}, lines...), "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -42,12 +43,19 @@ func TestAnAgentThatDied(t *testing.T) {
 		status       types.DeploymentStatus
 		message      string
 	}{
-		"before it acknowledged":     {false, nil, types.DeploymentStatusSucceeded, ""},
-		"after it acknowledged":      {true, nil, types.DeploymentStatusSucceeded, ""},
-		"while it ran":               {true, []string{"started"}, types.DeploymentStatusFailed, "The agent was started anew while ApplicationStop was in progress. How it ended is not known; it is not run again by itself."},
-		"when it had failed":         {true, []string{"started", `{"status":"Failed","error_code":4,"script_name":"s","message":"no","log":""}`}, types.DeploymentStatusFailed, "no"},
-		"when it had succeeded":      {true, []string{"started", `{"status":"Succeeded"}`}, types.DeploymentStatusSucceeded, ""},
-		"while it wrote that it had": {true, []string{"started", `{"status":"Succ`}, types.DeploymentStatusFailed, "The agent was started anew while ApplicationStop was in progress. How it ended is not known; it is not run again by itself."},
+		"before it acknowledged": {false, nil, types.DeploymentStatusSucceeded, ""},
+		"after it acknowledged":  {true, nil, types.DeploymentStatusSucceeded, ""},
+		"while it ran": {true, []string{"started"}, types.DeploymentStatusFailed,
+			"The agent was started anew while ApplicationStop was in progress. How it ended is not known; it is not " +
+				"run again by itself."},
+		"when it had failed": {true,
+			[]string{"started", `{"status":"Failed","error_code":4,"script_name":"s","message":"no","log":""}`},
+			types.DeploymentStatusFailed, "no"},
+		"when it had succeeded": {true, []string{"started", `{"status":"Succeeded"}`},
+			types.DeploymentStatusSucceeded, ""},
+		"while it wrote that it had": {true, []string{"started", `{"status":"Succ`}, types.DeploymentStatusFailed,
+			"The agent was started anew while ApplicationStop was in progress. How it ended is not known; it is not " +
+				"run again by itself."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -65,7 +73,8 @@ func TestAnAgentThatDied(t *testing.T) {
 			if d.Status != c.status {
 				t.Fatalf("%+v %+v", d.Status, d.ErrorInformation)
 			}
-			if e := event1(w.target(id, "web1"), "ApplicationStop"); c.message != "" && *e.Diagnostics.Message != c.message {
+			if e := event1(w.target(id, "web1"), "ApplicationStop"); c.message != "" &&
+				*e.Diagnostics.Message != c.message {
 				t.Fatalf("%s", *e.Diagnostics.Message)
 			}
 			eventually(t, func() bool {
@@ -80,7 +89,10 @@ func TestTheServerGoesAwayWhileAScriptRuns(t *testing.T) {
 	w := newWorld(t)
 	h := w.fleet(1)[0]
 	w.group("CodeDeployDefault.AllAtOnce")
-	id := w.deploy(w.release("v1", map[string]string{"AfterInstall": `mkfifo "$SLIPWAY_ROOT/gate"; echo before; read x < "$SLIPWAY_ROOT/gate"; echo after; echo ran >> "$SLIPWAY_ROOT/ran"`}))
+	id := w.deploy(w.release("v1",
+		map[string]string{
+			"AfterInstall": `mkfifo "$SLIPWAY_ROOT/gate"; echo before; read x < "$SLIPWAY_ROOT/gate"; echo after; echo ran >> "$SLIPWAY_ROOT/ran"`,
+		}))
 	// The output is there while the script runs.
 	name := deploy.LogName("shop", id, "web1", "AfterInstall")
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
@@ -118,7 +130,8 @@ func TestAnAgentIsStoppedWhileAScriptRuns(t *testing.T) {
 	}
 	d := w.wait(id)
 	e := event1(w.target(id, "web1"), "AfterInstall")
-	if d.Status != types.DeploymentStatusFailed || !strings.Contains(*e.Diagnostics.Message, "was ended because the agent was stopped") {
+	if d.Status != types.DeploymentStatusFailed ||
+		!strings.Contains(*e.Diagnostics.Message, "was ended because the agent was stopped") {
 		t.Fatalf("%+v %+v", d.Status, *e.Diagnostics.Message)
 	}
 }
@@ -130,14 +143,16 @@ func TestAnotherSignerIsRefused(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(pin), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(pin, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), 0o600); err != nil {
+	if err := os.WriteFile(pin, []byte("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	w.start(h)
 	w.group("CodeDeployDefault.AllAtOnce")
 	id := w.deploy(w.release("v1", nil))
 	d := w.wait(id)
-	if e := event1(w.target(id, "web1"), "ApplicationStop"); d.Status != types.DeploymentStatusFailed || !strings.Contains(*e.Diagnostics.Message, "signed by another signer") {
+	if e := event1(w.target(id, "web1"), "ApplicationStop"); d.Status != types.DeploymentStatusFailed ||
+		!strings.Contains(*e.Diagnostics.Message, "signed by another signer") {
 		t.Fatalf("%+v %s", d.Status, *e.Diagnostics.Message)
 	}
 	if exists(filepath.Join(h.root, "srv")) {
@@ -153,7 +168,8 @@ func TestABundleThatIsNotThere(t *testing.T) {
 	*r.S3Location.Key = "none.zip"
 	id := w.deploy(r)
 	w.wait(id)
-	if e := event1(w.target(id, "web1"), "DownloadBundle"); e.Status != types.LifecycleEventStatusFailed || !strings.Contains(*e.Diagnostics.Message, "fetch s3://bundles/none.zip: NoSuchKey") {
+	if e := event1(w.target(id, "web1"), "DownloadBundle"); e.Status != types.LifecycleEventStatusFailed ||
+		!strings.Contains(*e.Diagnostics.Message, "fetch s3://bundles/none.zip: NoSuchKey") {
 		t.Fatalf("%s", *e.Diagnostics.Message)
 	}
 }
@@ -175,9 +191,11 @@ func TestABrokenSpecificationSaysWhere(t *testing.T) {
 	w := newWorld(t)
 	w.fleet(1)
 	w.group("CodeDeployDefault.AllAtOnce")
-	id := w.deploy(w.bundle("broken.zip", map[string]string{"appspec.yml": "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n  - timeout: 3\n"}))
+	id := w.deploy(w.bundle("broken.zip",
+		map[string]string{"appspec.yml": "version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n  - timeout: 3\n"}))
 	w.wait(id)
-	if e := event1(w.target(id, "web1"), "BeforeInstall"); *e.Diagnostics.Message != "appspec.yml:5:5: a script has no location" {
+	if e := event1(w.target(id, "web1"),
+		"BeforeInstall"); *e.Diagnostics.Message != "appspec.yml:5:5: a script has no location" {
 		t.Fatalf("%s", *e.Diagnostics.Message)
 	}
 }
@@ -187,7 +205,11 @@ func TestTwoDeploymentsOnOneHostAtOnce(t *testing.T) {
 	h := w.fleet(1)[0]
 	w.group("CodeDeployDefault.AllAtOnce")
 	gate := func(mine, other string) map[string]string {
-		return map[string]string{"BeforeInstall": `touch "$SLIPWAY_ROOT/` + mine + `"; until [ -e "$SLIPWAY_ROOT/` + other + `" ]; do sleep 0.05; done`, "ApplicationStop": "true", "AfterInstall": "true", "ApplicationStart": "true", "ValidateService": "true"}
+		return map[string]string{
+			"BeforeInstall": `touch "$SLIPWAY_ROOT/` + mine + `"; until [ -e "$SLIPWAY_ROOT/` + other +
+				`" ]; do sleep 0.05; done`, "ApplicationStop": "true", "AfterInstall": "true",
+			"ApplicationStart": "true", "ValidateService": "true",
+		}
 	}
 	one := w.deploy(w.release("one", gate("a", "b")))
 	second := w.group2("beta")
@@ -202,7 +224,9 @@ func TestTwoAgentsInOneRoot(t *testing.T) {
 	h := w.fleet(1)[0]
 	lock := filepath.Join(h.root, "opt/codedeploy-agent/state/lock")
 	eventually(t, func() bool { return exists(lock) })
-	err := agent.Run(t.Context(), agent.Config{Endpoint: w.url, Region: region, Name: h.name, Root: h.root, Credentials: sigv4.Credentials{AccessKeyID: h.key.ID, SecretAccessKey: h.key.Secret}})
+	err := agent.Run(t.Context(),
+		agent.Config{Endpoint: w.url, Region: region, Name: h.name, Root: h.root,
+			Credentials: sigv4.Credentials{AccessKeyID: h.key.ID, SecretAccessKey: h.key.Secret}})
 	if err == nil || !strings.Contains(err.Error(), "another agent holds") {
 		t.Fatal(err)
 	}
@@ -210,17 +234,23 @@ func TestTwoAgentsInOneRoot(t *testing.T) {
 
 func TestTheOnPremisesFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "codedeploy.onpremises.yml")
-	whole := "---\nregion: eu-central-1\niam_user_arn: arn:aws:iam::123456789012:user/AWS/CodeDeploy/web1\naws_access_key_id: AKIA\naws_secret_access_key: secret\n"
-	for text, want := range map[string]string{whole: "", strings.Replace(whole, "region: eu-central-1\n", "", 1): "region is missing", "- a": "it must be YAML with region", "iam_session_arn: x": "iam_session_arn is not supported"} {
+	whole := "---\nregion: eu-central-1\niam_user_arn: " +
+		"arn:aws:iam::123456789012:user/AWS/CodeDeploy/web1\naws_access_key_id: AKIA\naws_secret_access_key: secret\n"
+	for text, want := range map[string]string{whole: "",
+		strings.Replace(whole, "region: eu-central-1\n", "", 1): "region is missing",
+		"- a": "it must be YAML with region", "iam_session_arn: x": "iam_session_arn is not supported"} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		var c agent.Config
 		err := c.ReadOnPremises(path)
-		if want == "" && (err != nil || c.HostIdentifier != "arn:aws:iam::123456789012:user/AWS/CodeDeploy/web1" || c.Region != "eu-central-1" || c.Credentials.SecretAccessKey != "secret") {
+		if want == "" &&
+			(err != nil || c.HostIdentifier != "arn:aws:iam::123456789012:user/AWS/CodeDeploy/web1" ||
+				c.Region != "eu-central-1" || c.Credentials.SecretAccessKey != "secret") {
 			t.Errorf("%+v %v", c, err)
 		}
-		if want != "" && (err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret\n")) {
+		if want != "" &&
+			(err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret\n")) {
 			t.Errorf("%v; want %s", err, want)
 		}
 	}

@@ -67,7 +67,8 @@ func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) (store.Outc
 		case err != nil:
 			return store.Done, s.stopForAlarm(ctx, d.id, "The alarm "+name+" could not be read: "+err.Error())
 		case !known:
-			return store.Done, s.stopForAlarm(ctx, d.id, "The alarm "+name+" does not exist. Create it, or set ignorePollAlarmFailure.")
+			return store.Done, s.stopForAlarm(ctx, d.id,
+				"The alarm "+name+" does not exist. Create it, or set ignorePollAlarmFailure.")
 		}
 	}
 	return store.Done, nil
@@ -82,7 +83,12 @@ func (s *Service) alarmed(ctx context.Context, tx store.Tx, id, why string) erro
 	if err != nil || !d.live {
 		return err
 	}
-	d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeAlarmActive, Message: why, Halt: true})
+	d.state.Ask(rollout.Stop{
+		Status:  cd.DeploymentStatusStopped,
+		Code:    cd.ErrorCodeAlarmActive,
+		Message: why,
+		Halt:    true,
+	})
 	return s.react(ctx, tx, d)
 }
 
@@ -122,5 +128,6 @@ func liveWatches(ctx context.Context, q store.Queryer) ([]watching, error) {
 		}
 		x.group = &group{DeploymentGroupInfo: &cd.DeploymentGroupInfo{}}
 		return x, json.Unmarshal([]byte(doc.String), x.group.DeploymentGroupInfo)
-	}, `SELECT d.id, d.doc, g.doc FROM deploy_deployments d LEFT JOIN deploy_groups g ON g.id = d.grp WHERE d.live = 1 ORDER BY d.place`)
+	},
+		`SELECT d.id, d.doc, g.doc FROM deploy_deployments d LEFT JOIN deploy_groups g ON g.id = d.grp WHERE d.live = 1 ORDER BY d.place`)
 }

@@ -25,16 +25,19 @@ func (x *traffic) mirrored() *traffic {
 }
 
 func copies(b *cd.BlueGreenDeploymentConfiguration) bool {
-	return b != nil && b.GreenFleetProvisioningOption != nil && b.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionCopyAutoScalingGroup
+	return b != nil && b.GreenFleetProvisioningOption != nil &&
+		b.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionCopyAutoScalingGroup
 }
 
 func terminates(b *cd.BlueGreenDeploymentConfiguration) bool {
-	return b != nil && b.TerminateBlueInstancesOnDeploymentSuccess != nil && b.TerminateBlueInstancesOnDeploymentSuccess.Action == cd.InstanceActionTerminate
+	return b != nil && b.TerminateBlueInstancesOnDeploymentSuccess != nil &&
+		b.TerminateBlueInstancesOnDeploymentSuccess.Action == cd.InstanceActionTerminate
 }
 
 // readyWait is how long a deployment waits for somebody to continue it; zero if it does not wait.
 func readyWait(b *cd.BlueGreenDeploymentConfiguration) time.Duration {
-	if b == nil || b.DeploymentReadyOption == nil || b.DeploymentReadyOption.ActionOnTimeout != cd.DeploymentReadyActionStopDeployment {
+	if b == nil || b.DeploymentReadyOption == nil ||
+		b.DeploymentReadyOption.ActionOnTimeout != cd.DeploymentReadyActionStopDeployment {
 		return 0
 	}
 	if n := b.DeploymentReadyOption.WaitTimeInMinutes; n != nil && *n > 0 {
@@ -62,9 +65,12 @@ func (d *deployment) limit() time.Duration {
 }
 
 // coloured makes the targets of a blue/green deployment, the replacement hosts first, and its state.
-func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.DeploymentConfigInfo, d *deployment) ([]*rollout.Target, error) {
+func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.DeploymentConfigInfo,
+	d *deployment) ([]*rollout.Target, error) {
 	if g.OnPremisesTagSet == nil {
-		return nil, &cd.InvalidDeploymentStyleException{Message: "The deployment group " + *g.DeploymentGroupName + " is BLUE_GREEN and names no hosts: give onPremisesTagSet two groups of tags, the first for the blue side, the second for the green one."}
+		return nil, &cd.InvalidDeploymentStyleException{Message: "The deployment group " + *g.DeploymentGroupName +
+			" is BLUE_GREEN and names no hosts: give onPremisesTagSet two groups of tags, the first for the blue " +
+			"side, the second for the green one."}
 	}
 	replacement, err := hostsOfSide(ctx, tx, g.DeploymentGroupInfo, d.traffic.Side)
 	if err != nil {
@@ -76,7 +82,8 @@ func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.Dep
 		if err != nil {
 			return nil, err
 		}
-		replacement = slices.DeleteFunc(replacement, func(i *cd.InstanceInfo) bool { return !health[*i.InstanceName].Healthy })
+		replacement = slices.DeleteFunc(
+			replacement, func(i *cd.InstanceInfo) bool { return !health[*i.InstanceName].Healthy })
 	}
 	var originals []*cd.InstanceInfo
 	if g.side != "" || mirror {
@@ -87,10 +94,16 @@ func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.Dep
 	b := d.info.BlueGreenDeploymentConfiguration
 	terminate := terminates(b) && !mirror
 	d.state = rollout.NewBlueGreen(rollout.NewPlan(len(replacement), c.MinimumHealthyHosts), len(originals),
-		rollout.BlueGreen{ReadyWait: readyWait(b) > 0 && !mirror, Linger: terminate && terminationWait(b) > 0, Mirror: mirror})
+		rollout.BlueGreen{
+			ReadyWait: readyWait(b) > 0 && !mirror,
+			Linger:    terminate && terminationWait(b) > 0,
+			Mirror:    mirror,
+		})
 	if len(replacement) == 0 {
-		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeNoInstances, Message: "The deployment failed because no instance was found for the " + string(d.traffic.Side) +
-			" side, which is the idle one. Check that on-premises instances have the tags that onPremisesTagSet of the deployment group names for that side."})
+		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeNoInstances,
+			Message: "The deployment failed because no instance was found for the " + string(d.traffic.Side) +
+				" side, which is the idle one. Check that on-premises instances have the tags that onPremisesTagSet " +
+				"of the deployment group names for that side."})
 	}
 	var targets []*rollout.Target
 	events := rollout.Replacement()
@@ -136,8 +149,11 @@ func (s *Service) step(ctx context.Context, tx store.Tx, d *deployment, step rol
 			return err
 		}
 		d.traffic.Shifted = true
-		return s.Releases.Begin(ctx, tx, Shift{DeploymentID: d.id, Application: *d.info.ApplicationName, Group: *d.info.DeploymentGroupName, Routes: d.traffic.Routes,
-			From: d.traffic.From, To: d.traffic.To, Routing: d.traffic.Routing, AtOnce: d.mirror() || d.traffic.First, Alarms: namesOf(watched(d.info, g))})
+		return s.Releases.Begin(ctx, tx,
+			Shift{DeploymentID: d.id, Application: *d.info.ApplicationName, Group: *d.info.DeploymentGroupName,
+				Routes: d.traffic.Routes,
+				From:   d.traffic.From, To: d.traffic.To, Routing: d.traffic.Routing,
+				AtOnce: d.mirror() || d.traffic.First, Alarms: namesOf(watched(d.info, g))})
 	case rollout.Settle:
 		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Shifted(now) })
 	case rollout.Close:
@@ -228,9 +244,19 @@ func (s *Service) ReleaseEnded(ctx context.Context, tx store.Tx, id string, r Re
 			return err
 		}
 	case r.ByHand:
-		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeManualStop, Message: r.Reason, Halt: true})
+		d.state.Ask(rollout.Stop{
+			Status:  cd.DeploymentStatusStopped,
+			Code:    cd.ErrorCodeManualStop,
+			Message: r.Reason,
+			Halt:    true,
+		})
 	default:
-		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeCustomerApplicationUnhealthy, Message: r.Reason, Halt: true})
+		d.state.Ask(rollout.Stop{
+			Status:  cd.DeploymentStatusFailed,
+			Code:    cd.ErrorCodeCustomerApplicationUnhealthy,
+			Message: r.Reason,
+			Halt:    true,
+		})
 	}
 	return s.react(ctx, tx, d)
 }

@@ -25,7 +25,8 @@ func (s *Service) host(ctx context.Context, identifier string) (string, error) {
 	caller := awsproto.CallerOf(ctx)
 	var name, arn string
 	if instance, ok := strings.CutPrefix(identifier, s.arn("instance/", "")); ok {
-		ok, err := store.Find(ctx, s.db, []any{&name, &arn}, `SELECT name, arn FROM deploy_instances WHERE name = $1 AND deregistered = 0`, instance)
+		ok, err := store.Find(ctx, s.db, []any{&name, &arn},
+			`SELECT name, arn FROM deploy_instances WHERE name = $1 AND deregistered = 0`, instance)
 		if err != nil {
 			return "", err
 		}
@@ -37,16 +38,19 @@ func (s *Service) host(ctx context.Context, identifier string) (string, error) {
 	if identifier != caller.ARN {
 		return "", strangers(caller, identifier)
 	}
-	ok, err := store.Find(ctx, s.db, []any{&name}, `SELECT name FROM deploy_instances WHERE arn = $1 AND deregistered = 0`, identifier)
+	ok, err := store.Find(ctx, s.db, []any{&name},
+		`SELECT name FROM deploy_instances WHERE arn = $1 AND deregistered = 0`, identifier)
 	if err == nil && !ok {
-		err = clientError("No on-premises instance is registered with the identity " + identifier + ". Register it: aws deploy register-on-premises-instance --instance-name NAME --iam-user-arn " + identifier)
+		err = clientError("No on-premises instance is registered with the identity " + identifier +
+			". Register it: aws deploy register-on-premises-instance --instance-name NAME --iam-user-arn " + identifier)
 	}
 	return name, err
 }
 
 func strangers(caller awsproto.Caller, identifier string) error {
 	return &awsproto.Error{Code: "AccessDeniedException",
-		Message: "User: " + caller.ARN + " is not authorized to act for the host " + identifier + ": it is no registered instance of that user."}
+		Message: "User: " + caller.ARN + " is not authorized to act for the host " + identifier +
+			": it is no registered instance of that user."}
 }
 
 // commandID names a command in the hands of a host.
@@ -61,7 +65,8 @@ type commandID struct {
 func (c commandID) String() string {
 	text, err := json.Marshal(c)
 	if err != nil {
-		panic("deploy: a command's name cannot be encoded: " + err.Error()) //nolint:forbidigo // it is made of texts and numbers
+		panic("deploy: a command's name cannot be encoded: " +
+			err.Error()) //nolint:forbidigo // it is made of texts and numbers
 	}
 	return base64.StdEncoding.EncodeToString(text)
 }
@@ -84,7 +89,8 @@ func (s *Service) command(ctx context.Context, identifier string) (commandID, er
 
 // PollHostCommand hands out the next command of a host. Without one it is held until there is, or until the poll has
 // been held long enough.
-func (s *Service) PollHostCommand(ctx context.Context, in *cmd.PollHostCommandInput) (*cmd.PollHostCommandOutput, error) {
+func (s *Service) PollHostCommand(ctx context.Context,
+	in *cmd.PollHostCommandInput) (*cmd.PollHostCommandOutput, error) {
 	host, err := s.host(ctx, *in.HostIdentifier)
 	if err != nil {
 		return nil, err
@@ -103,7 +109,8 @@ func (s *Service) PollHostCommand(ctx context.Context, in *cmd.PollHostCommandIn
 		}
 		if c != nil {
 			return &cmd.PollHostCommandOutput{HostCommand: &cmd.HostCommandInstance{
-				HostCommandIdentifier: new(c.String()), HostIdentifier: in.HostIdentifier, CommandName: &c.Name, Nonce: new(int64(c.Attempt)),
+				HostCommandIdentifier: new(c.String()), HostIdentifier: in.HostIdentifier, CommandName: &c.Name,
+				Nonce:                 new(int64(c.Attempt)),
 				DeploymentExecutionId: new("CodeDeploy/" + s.Region + "/Slipway/" + s.arn("deployment/", c.Deployment)),
 			}}, nil
 		}
@@ -137,7 +144,9 @@ func (s *Service) next(ctx context.Context, host string) (*commandID, time.Time,
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		c = nil
 		now := s.Now()
-		t, err := store.Document[rollout.Target](ctx, tx, `SELECT doc FROM deploy_targets WHERE host = $1 AND deliverable <= $2 ORDER BY deliverable LIMIT 1`, host, now.UnixMilli())
+		t, err := store.Document[rollout.Target](ctx, tx,
+			`SELECT doc FROM deploy_targets WHERE host = $1 AND deliverable <= $2 ORDER BY deliverable LIMIT 1`, host,
+			now.UnixMilli())
 		if err != nil || t == nil {
 			return err
 		}
@@ -156,7 +165,8 @@ func (s *Service) next(ctx context.Context, host string) (*commandID, time.Time,
 }
 
 // GetDeploymentSpecification tells a host what to deploy, signed. Only hosts of the deployment are told.
-func (s *Service) GetDeploymentSpecification(ctx context.Context, in *cmd.GetDeploymentSpecificationInput) (*cmd.GetDeploymentSpecificationOutput, error) {
+func (s *Service) GetDeploymentSpecification(ctx context.Context,
+	in *cmd.GetDeploymentSpecificationInput) (*cmd.GetDeploymentSpecificationOutput, error) {
 	host, err := s.host(ctx, *in.HostIdentifier)
 	if err != nil {
 		return nil, err
@@ -189,13 +199,15 @@ func (s *Service) GetDeploymentSpecification(ctx context.Context, in *cmd.GetDep
 	if err != nil {
 		return nil, err
 	}
-	return &cmd.GetDeploymentSpecificationOutput{DeploymentSystem: new("CodeDeploy"), DeploymentSpecification: &cmd.DeploymentSpecification{
-		GenericEnvelope: &cmd.Envelope{Format: new("PKCS7/JSON"), Payload: &payload}}}, nil
+	return &cmd.GetDeploymentSpecificationOutput{DeploymentSystem: new("CodeDeploy"),
+		DeploymentSpecification: &cmd.DeploymentSpecification{
+			GenericEnvelope: &cmd.Envelope{Format: new("PKCS7/JSON"), Payload: &payload}}}, nil
 }
 
 // PutHostCommandAcknowledgement tells a host whether it may run a command: it may not if the status is Succeeded or
 // Failed.
-func (s *Service) PutHostCommandAcknowledgement(ctx context.Context, in *cmd.PutHostCommandAcknowledgementInput) (*cmd.PutHostCommandAcknowledgementOutput, error) {
+func (s *Service) PutHostCommandAcknowledgement(ctx context.Context,
+	in *cmd.PutHostCommandAcknowledgementInput) (*cmd.PutHostCommandAcknowledgementOutput, error) {
 	c, err := s.command(ctx, *in.HostCommandIdentifier)
 	if err != nil {
 		return nil, err
@@ -216,7 +228,8 @@ func (s *Service) PutHostCommandAcknowledgement(ctx context.Context, in *cmd.Put
 }
 
 // PostHostCommandUpdate is taken and means nothing, as at AWS: no agent calls it.
-func (s *Service) PostHostCommandUpdate(ctx context.Context, in *cmd.PostHostCommandUpdateInput) (*cmd.PostHostCommandUpdateOutput, error) {
+func (s *Service) PostHostCommandUpdate(ctx context.Context,
+	in *cmd.PostHostCommandUpdateInput) (*cmd.PostHostCommandUpdateOutput, error) {
 	c, err := s.command(ctx, *in.HostCommandIdentifier)
 	if err != nil {
 		return nil, err
@@ -237,7 +250,8 @@ const maxTail = 2048
 
 // PutHostCommandComplete ends a command with what came of it. The first report counts: AWS's agent sends a second one
 // after a failure.
-func (s *Service) PutHostCommandComplete(ctx context.Context, in *cmd.PutHostCommandCompleteInput) (*cmd.PutHostCommandCompleteOutput, error) {
+func (s *Service) PutHostCommandComplete(ctx context.Context,
+	in *cmd.PutHostCommandCompleteInput) (*cmd.PutHostCommandCompleteOutput, error) {
 	if in.CommandStatus != cmd.HostCommandStatusSucceeded && in.CommandStatus != cmd.HostCommandStatusFailed {
 		return nil, clientError("A command ends as Succeeded or Failed, not as " + string(in.CommandStatus) + ".")
 	}
@@ -249,7 +263,8 @@ func (s *Service) PutHostCommandComplete(ctx context.Context, in *cmd.PutHostCom
 	var changed bool
 	err = s.db.Write(ctx, func(tx store.Tx) (err error) {
 		changed, err = s.change(ctx, tx, c.Deployment, c.Host, func(dep *deployment, t *rollout.Target) bool {
-			return t.Complete(c.Position, c.Attempt, in.CommandStatus == cmd.HostCommandStatusSucceeded, d, is(dep.info.IgnoreApplicationStopFailures), s.Now())
+			return t.Complete(c.Position, c.Attempt, in.CommandStatus == cmd.HostCommandStatusSucceeded, d,
+				is(dep.info.IgnoreApplicationStopFailures), s.Now())
 		})
 		return err
 	})
@@ -283,7 +298,8 @@ func diagnostics(e *cmd.Envelope, succeeded bool) *cd.Diagnostics {
 			}
 		}
 	}
-	codes := map[string]cd.LifecycleErrorCode{"0": cd.LifecycleErrorCodeSuccess, "1": cd.LifecycleErrorCodeScriptMissing, "2": cd.LifecycleErrorCodeScriptNotExecutable,
+	codes := map[string]cd.LifecycleErrorCode{"0": cd.LifecycleErrorCodeSuccess,
+		"1": cd.LifecycleErrorCodeScriptMissing, "2": cd.LifecycleErrorCodeScriptNotExecutable,
 		"3": cd.LifecycleErrorCodeScriptTimedOut, "4": cd.LifecycleErrorCodeScriptFailed}
 	code, ok := codes[wire.Code.String()]
 	switch {
@@ -297,7 +313,12 @@ func diagnostics(e *cmd.Envelope, succeeded bool) *cd.Diagnostics {
 		message = "Succeeded"
 	}
 	message = strings.ToValidUTF8(cut(message, 4*maxTail), "\uFFFD")
-	return &cd.Diagnostics{ErrorCode: code, ScriptName: new(cut(wire.Script, maxTail)), Message: &message, LogTail: new(tail(wire.Log, maxTail))}
+	return &cd.Diagnostics{
+		ErrorCode:  code,
+		ScriptName: new(cut(wire.Script, maxTail)),
+		Message:    &message,
+		LogTail:    new(tail(wire.Log, maxTail)),
+	}
 }
 
 // cut keeps the first n characters.

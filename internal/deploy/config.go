@@ -24,8 +24,9 @@ func predefined() []cd.DeploymentConfigInfo {
 	var all []cd.DeploymentConfigInfo
 	add := func(name string, p cd.ComputePlatform, m *cd.MinimumHealthyHosts, t *cd.TrafficRoutingConfig) {
 		id := uuid.NewSHA1(uuid.NameSpaceURL, []byte(predefinedPrefix+name)).String()
-		all = append(all, cd.DeploymentConfigInfo{DeploymentConfigName: new(predefinedPrefix + name), DeploymentConfigId: &id,
-			ComputePlatform: p, MinimumHealthyHosts: m, TrafficRoutingConfig: t})
+		all = append(all,
+			cd.DeploymentConfigInfo{DeploymentConfigName: new(predefinedPrefix + name), DeploymentConfigId: &id,
+				ComputePlatform: p, MinimumHealthyHosts: m, TrafficRoutingConfig: t})
 	}
 	server := func(name string, kind cd.MinimumHealthyHostsType, value int32) {
 		add(name, cd.ComputePlatformServer, &cd.MinimumHealthyHosts{Type: kind, Value: &value}, nil)
@@ -54,7 +55,8 @@ func predefined() []cd.DeploymentConfigInfo {
 	for _, minutes := range []int32{2, 3, 10} {
 		linear(fmt.Sprintf("LambdaLinear10PercentEvery%dMinutes", minutes), cd.ComputePlatformLambda, 10, minutes)
 	}
-	add("LambdaAllAtOnce", cd.ComputePlatformLambda, nil, &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeAllAtOnce})
+	add("LambdaAllAtOnce", cd.ComputePlatformLambda, nil,
+		&cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeAllAtOnce})
 	slices.SortFunc(all, func(a, b cd.DeploymentConfigInfo) int {
 		return strings.Compare(*a.DeploymentConfigName, *b.DeploymentConfigName)
 	})
@@ -79,7 +81,8 @@ func findConfig(ctx context.Context, q store.Queryer, name *string) (*cd.Deploym
 			}
 		}
 	}
-	c, err := store.Document[cd.DeploymentConfigInfo](ctx, q, `SELECT doc FROM deploy_configs WHERE name = $1`, text(name))
+	c, err := store.Document[cd.DeploymentConfigInfo](ctx, q, `SELECT doc FROM deploy_configs WHERE name = $1`,
+		text(name))
 	if err == nil && c == nil {
 		err = &cd.DeploymentConfigDoesNotExistException{Message: "No Deployment Config found for name: " + text(name)}
 	}
@@ -87,9 +90,12 @@ func findConfig(ctx context.Context, q store.Queryer, name *string) (*cd.Deploym
 }
 
 // CreateDeploymentConfig implements codedeploy:CreateDeploymentConfig.
-func (s *Service) CreateDeploymentConfig(ctx context.Context, in *cd.CreateDeploymentConfigInput) (*cd.CreateDeploymentConfigOutput, error) {
-	c := &cd.DeploymentConfigInfo{DeploymentConfigId: new(uuid.NewString()), DeploymentConfigName: in.DeploymentConfigName, MinimumHealthyHosts: in.MinimumHealthyHosts,
-		CreateTime: awsproto.At(s.Now()), ComputePlatform: in.ComputePlatform, TrafficRoutingConfig: in.TrafficRoutingConfig, ZonalConfig: in.ZonalConfig}
+func (s *Service) CreateDeploymentConfig(ctx context.Context,
+	in *cd.CreateDeploymentConfigInput) (*cd.CreateDeploymentConfigOutput, error) {
+	c := &cd.DeploymentConfigInfo{DeploymentConfigId: new(uuid.NewString()),
+		DeploymentConfigName: in.DeploymentConfigName, MinimumHealthyHosts: in.MinimumHealthyHosts,
+		CreateTime: awsproto.At(s.Now()), ComputePlatform: in.ComputePlatform,
+		TrafficRoutingConfig: in.TrafficRoutingConfig, ZonalConfig: in.ZonalConfig}
 	if c.ComputePlatform == "" {
 		c.ComputePlatform = cd.ComputePlatformServer
 	}
@@ -98,12 +104,17 @@ func (s *Service) CreateDeploymentConfig(ctx context.Context, in *cd.CreateDeplo
 	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := findConfig(ctx, tx, in.DeploymentConfigName); err == nil {
-			return &cd.DeploymentConfigAlreadyExistsException{Message: "Deployment Config already exists with name: " + *in.DeploymentConfigName}
+			return &cd.DeploymentConfigAlreadyExistsException{Message: "Deployment Config already exists with name: " +
+				*in.DeploymentConfigName}
 		}
-		if err := atMost(ctx, tx, maxConfigs, &cd.DeploymentConfigLimitExceededException{Message: "An account may have 50 deployment configurations of its own."}, `SELECT COUNT(*) FROM deploy_configs`); err != nil {
+		if err := atMost(ctx, tx, maxConfigs,
+			&cd.DeploymentConfigLimitExceededException{
+				Message: "An account may have 50 deployment configurations of its own.",
+			}, `SELECT COUNT(*) FROM deploy_configs`); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO deploy_configs (name, doc) VALUES ($1, $2)`, *c.DeploymentConfigName, store.JSON(c))
+		_, err := tx.Exec(ctx, `INSERT INTO deploy_configs (name, doc) VALUES ($1, $2)`, *c.DeploymentConfigName,
+			store.JSON(c))
 		return err
 	})
 	if err != nil {
@@ -114,15 +125,20 @@ func (s *Service) CreateDeploymentConfig(ctx context.Context, in *cd.CreateDeplo
 
 func checkConfig(c *cd.DeploymentConfigInfo) error {
 	if strings.HasPrefix(*c.DeploymentConfigName, predefinedPrefix) {
-		return &cd.InvalidDeploymentConfigNameException{Message: "Names that begin with CodeDeployDefault. are reserved."}
+		return &cd.InvalidDeploymentConfigNameException{
+			Message: "Names that begin with CodeDeployDefault. are reserved.",
+		}
 	}
 	if c.ComputePlatform != cd.ComputePlatformServer {
 		if c.MinimumHealthyHosts != nil {
-			return &cd.InvalidMinimumHealthyHostValueException{Message: "Minimum healthy hosts are for the compute platform Server alone."}
+			return &cd.InvalidMinimumHealthyHostValueException{
+				Message: "Minimum healthy hosts are for the compute platform Server alone.",
+			}
 		}
 		return checkTraffic(c.ComputePlatform, c.TrafficRoutingConfig)
 	}
-	// AWS routes the traffic of ECS and Lambda alone; here that of blue/green hosts too, which may all be installed on at once, for they are idle.
+	// AWS routes the traffic of ECS and Lambda alone; here that of blue/green hosts too, which may all be installed on
+	// at once, for they are idle.
 	if c.TrafficRoutingConfig != nil {
 		if err := checkTraffic(c.ComputePlatform, c.TrafficRoutingConfig); err != nil {
 			return err
@@ -133,18 +149,25 @@ func checkConfig(c *cd.DeploymentConfigInfo) error {
 	}
 	m := c.MinimumHealthyHosts
 	if m == nil || m.Type == "" {
-		return &cd.InvalidMinimumHealthyHostValueException{Message: "A configuration for servers needs minimumHealthyHosts with a type and a value."}
+		return &cd.InvalidMinimumHealthyHostValueException{
+			Message: "A configuration for servers needs minimumHealthyHosts with a type and a value.",
+		}
 	}
 	if m.Value == nil {
 		m.Value = new(int32(0)) // AWS's SDK for Go leaves a zero out
 	}
 	if *m.Value < 0 || m.Type == cd.MinimumHealthyHostsTypeFleetPercent && *m.Value > 100 {
-		return &cd.InvalidMinimumHealthyHostValueException{Message: fmt.Sprintf("%d is no value for %s: it must be 0 or more, and a percentage 100 at most.", *m.Value, m.Type)}
+		return &cd.InvalidMinimumHealthyHostValueException{
+			Message: fmt.Sprintf("%d is no value for %s: it must be 0 or more, and a percentage 100 at most.", *m.Value,
+				m.Type),
+		}
 	}
 	if z := c.ZonalConfig; z != nil {
 		for _, d := range []*int64{z.FirstZoneMonitorDurationInSeconds, z.MonitorDurationInSeconds} {
 			if d != nil && *d < 0 {
-				return &cd.InvalidZonalDeploymentConfigurationException{Message: "A monitor duration must be 0 seconds or more."}
+				return &cd.InvalidZonalDeploymentConfigurationException{
+					Message: "A monitor duration must be 0 seconds or more.",
+				}
 			}
 		}
 	}
@@ -163,11 +186,13 @@ func checkTraffic(p cd.ComputePlatform, t *cd.TrafficRoutingConfig) error {
 	case t == nil || t.Type == "":
 		return bad("A configuration for %s needs trafficRoutingConfig.", p)
 	case t.Type == cd.TrafficRoutingTypeTimeBasedCanary:
-		if t.TimeBasedCanary == nil || !within(t.TimeBasedCanary.CanaryPercentage, 99) || !within(t.TimeBasedCanary.CanaryInterval, maxShift) {
+		if t.TimeBasedCanary == nil || !within(t.TimeBasedCanary.CanaryPercentage, 99) ||
+			!within(t.TimeBasedCanary.CanaryInterval, maxShift) {
 			return bad("TimeBasedCanary needs a percentage of 1 to 99 and an interval of 1 to %d minutes.", maxShift)
 		}
 	case t.Type == cd.TrafficRoutingTypeTimeBasedLinear:
-		if t.TimeBasedLinear == nil || !within(t.TimeBasedLinear.LinearPercentage, 99) || !within(t.TimeBasedLinear.LinearInterval, maxShift) {
+		if t.TimeBasedLinear == nil || !within(t.TimeBasedLinear.LinearPercentage, 99) ||
+			!within(t.TimeBasedLinear.LinearInterval, maxShift) {
 			return bad("TimeBasedLinear needs a percentage of 1 to 99 and an interval of 1 to %d minutes.", maxShift)
 		}
 		steps := (100 + int64(*t.TimeBasedLinear.LinearPercentage) - 1) / int64(*t.TimeBasedLinear.LinearPercentage)
@@ -179,7 +204,8 @@ func checkTraffic(p cd.ComputePlatform, t *cd.TrafficRoutingConfig) error {
 }
 
 // GetDeploymentConfig implements codedeploy:GetDeploymentConfig.
-func (s *Service) GetDeploymentConfig(ctx context.Context, in *cd.GetDeploymentConfigInput) (*cd.GetDeploymentConfigOutput, error) {
+func (s *Service) GetDeploymentConfig(ctx context.Context,
+	in *cd.GetDeploymentConfigInput) (*cd.GetDeploymentConfigOutput, error) {
 	c, err := findConfig(ctx, s.db, in.DeploymentConfigName)
 	if err != nil {
 		return nil, err
@@ -188,32 +214,41 @@ func (s *Service) GetDeploymentConfig(ctx context.Context, in *cd.GetDeploymentC
 }
 
 // ListDeploymentConfigs implements codedeploy:ListDeploymentConfigs; the most there can be fit on one page.
-func (s *Service) ListDeploymentConfigs(ctx context.Context, in *cd.ListDeploymentConfigsInput) (*cd.ListDeploymentConfigsOutput, error) {
-	names, next, err := page(s, "ListDeploymentConfigs", nil, in.NextToken, func(after string, limit int) ([]string, error) {
-		all, err := store.Strings(ctx, s.db, `SELECT name FROM deploy_configs WHERE name > $1 ORDER BY name LIMIT $2`, after, limit)
-		for _, c := range predefined() {
-			if *c.DeploymentConfigName > after {
-				all = append(all, *c.DeploymentConfigName)
+func (s *Service) ListDeploymentConfigs(ctx context.Context,
+	in *cd.ListDeploymentConfigsInput) (*cd.ListDeploymentConfigsOutput, error) {
+	names, next, err := page(s, "ListDeploymentConfigs", nil,
+		in.NextToken, func(after string, limit int) ([]string, error) {
+			all, err := store.Strings(ctx, s.db,
+				`SELECT name FROM deploy_configs WHERE name > $1 ORDER BY name LIMIT $2`, after, limit)
+			for _, c := range predefined() {
+				if *c.DeploymentConfigName > after {
+					all = append(all, *c.DeploymentConfigName)
+				}
 			}
-		}
-		slices.Sort(all)
-		return all[:min(len(all), limit)], err
-	}, itself)
+			slices.Sort(all)
+			return all[:min(len(all), limit)], err
+		}, itself)
 	return &cd.ListDeploymentConfigsOutput{DeploymentConfigsList: names, NextToken: next}, err
 }
 
 // DeleteDeploymentConfig implements codedeploy:DeleteDeploymentConfig; an unknown name is no error.
-func (s *Service) DeleteDeploymentConfig(ctx context.Context, in *cd.DeleteDeploymentConfigInput) (*cd.DeleteDeploymentConfigOutput, error) {
+func (s *Service) DeleteDeploymentConfig(ctx context.Context,
+	in *cd.DeleteDeploymentConfigInput) (*cd.DeleteDeploymentConfigOutput, error) {
 	if strings.HasPrefix(*in.DeploymentConfigName, predefinedPrefix) {
-		return nil, &cd.InvalidOperationException{Message: "The predefined deployment configurations cannot be deleted."}
+		return nil, &cd.InvalidOperationException{
+			Message: "The predefined deployment configurations cannot be deleted.",
+		}
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		used, err := store.Strings(ctx, tx, `SELECT name FROM deploy_groups WHERE config = $1 ORDER BY name LIMIT 1`, *in.DeploymentConfigName)
+		used, err := store.Strings(ctx, tx, `SELECT name FROM deploy_groups WHERE config = $1 ORDER BY name LIMIT 1`,
+			*in.DeploymentConfigName)
 		if err != nil {
 			return err
 		}
 		if len(used) > 0 {
-			return &cd.DeploymentConfigInUseException{Message: "The deployment configuration is used by the deployment group " + used[0] + "."}
+			return &cd.DeploymentConfigInUseException{
+				Message: "The deployment configuration is used by the deployment group " + used[0] + ".",
+			}
 		}
 		_, err = tx.Exec(ctx, `DELETE FROM deploy_configs WHERE name = $1`, *in.DeploymentConfigName)
 		return err

@@ -19,7 +19,8 @@ import (
 const maxDescription = 256
 
 // CreateDeployment implements codedeploy:CreateDeployment for servers, in place, from S3.
-func (s *Service) CreateDeployment(ctx context.Context, in *cd.CreateDeploymentInput) (*cd.CreateDeploymentOutput, error) {
+func (s *Service) CreateDeployment(ctx context.Context,
+	in *cd.CreateDeploymentInput) (*cd.CreateDeploymentOutput, error) {
 	var id string
 	err := s.resolved(ctx, in, func(tx store.Tx, x *traffic) (err error) {
 		id, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}, x)
@@ -32,13 +33,15 @@ func (s *Service) CreateDeployment(ctx context.Context, in *cd.CreateDeploymentI
 }
 
 // CreateForPipeline creates a deployment once for a key: asked again with the same key it returns the same deployment.
-func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.CreateDeploymentInput) (deploymentID string, err error) {
+func (s *Service) CreateForPipeline(ctx context.Context, key string,
+	in *cd.CreateDeploymentInput) (deploymentID string, err error) {
 	err = s.resolved(ctx, in, func(tx store.Tx, x *traffic) error {
 		ok, err := store.Find(ctx, tx, []any{&deploymentID}, `SELECT deployment FROM deploy_keys WHERE key = $1`, key)
 		if err != nil || ok {
 			return err
 		}
-		if deploymentID, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}, x); err != nil {
+		if deploymentID, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser},
+			x); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO deploy_keys (key, deployment) VALUES ($1, $2)`, key, deploymentID)
@@ -49,7 +52,8 @@ func (s *Service) CreateForPipeline(ctx context.Context, key string, in *cd.Crea
 
 // create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback
 // what it rolls back; x is what it does to traffic.
-func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo, x *traffic) (string, error) {
+func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo,
+	x *traffic) (string, error) {
 	wanted := *in
 	in = &wanted
 	a, g, c, err := s.prepare(ctx, tx, in)
@@ -57,20 +61,36 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 		return "", err
 	}
 	now := s.Now()
-	d := &deployment{id: newDeploymentID(), app: a.id, grp: g.id, place: newPlace(now), live: true, info: info, traffic: x}
+	d := &deployment{
+		id:      newDeploymentID(),
+		app:     a.id,
+		grp:     g.id,
+		place:   newPlace(now),
+		live:    true,
+		info:    info,
+		traffic: x,
+	}
 	if info.DeploymentMode = in.DeploymentMode; in.DeploymentMode == cd.DeploymentModeRestart {
 		d.reuse = *g.LastSuccessfulDeployment.DeploymentId
 	}
-	info.DeploymentId, info.ApplicationName, info.DeploymentGroupName, info.DeploymentConfigName = &d.id, a.ApplicationName, g.DeploymentGroupName, c.DeploymentConfigName
-	info.Revision, info.PreviousRevision, info.Description, info.ComputePlatform = in.Revision, g.TargetRevision, in.Description, a.ComputePlatform
-	info.CreateTime, info.StartTime, info.DeploymentStyle, info.Status = awsproto.At(now), awsproto.At(now), g.DeploymentStyle, cd.DeploymentStatusInProgress
-	info.IgnoreApplicationStopFailures, info.UpdateOutdatedInstancesOnly = orFalse(in.IgnoreApplicationStopFailures), orFalse(in.UpdateOutdatedInstancesOnly)
-	info.AutoRollbackConfiguration, info.OverrideAlarmConfiguration = g.AutoRollbackConfiguration, in.OverrideAlarmConfiguration
+	info.DeploymentId, info.ApplicationName, info.DeploymentGroupName, info.DeploymentConfigName = &d.id,
+		a.ApplicationName, g.DeploymentGroupName, c.DeploymentConfigName
+	info.Revision, info.PreviousRevision, info.Description, info.ComputePlatform = in.Revision, g.TargetRevision,
+		in.Description, a.ComputePlatform
+	info.CreateTime, info.StartTime, info.DeploymentStyle, info.Status = awsproto.At(now), awsproto.At(
+		now), g.DeploymentStyle, cd.DeploymentStatusInProgress
+	info.IgnoreApplicationStopFailures, info.UpdateOutdatedInstancesOnly = orFalse(
+		in.IgnoreApplicationStopFailures), orFalse(in.UpdateOutdatedInstancesOnly)
+	info.AutoRollbackConfiguration, info.OverrideAlarmConfiguration = g.AutoRollbackConfiguration,
+		in.OverrideAlarmConfiguration
 	replace(&info.AutoRollbackConfiguration, in.AutoRollbackConfiguration)
-	info.InstanceTerminationWaitTimeStarted, info.FileExistsBehavior = new(false), cmp.Or(in.FileExistsBehavior, cd.FileExistsBehaviorDisallow)
-	info.BlueGreenDeploymentConfiguration, info.LoadBalancerInfo = g.BlueGreenDeploymentConfiguration, g.LoadBalancerInfo
+	info.InstanceTerminationWaitTimeStarted, info.FileExistsBehavior = new(false), cmp.Or(in.FileExistsBehavior,
+		cd.FileExistsBehaviorDisallow)
+	info.BlueGreenDeploymentConfiguration, info.LoadBalancerInfo = g.BlueGreenDeploymentConfiguration,
+		g.LoadBalancerInfo
 	if len(g.TriggerConfigurations) > 0 {
-		info.DeploymentStatusMessages = append(info.DeploymentStatusMessages, "The triggers of the deployment group are not sent: Slipway has no SNS.")
+		info.DeploymentStatusMessages = append(info.DeploymentStatusMessages,
+			"The triggers of the deployment group are not sent: Slipway has no SNS.")
 	}
 	if err := s.remember(ctx, tx, a.id, in.Revision, new(registeredBy+d.id), true); err != nil {
 		return "", err
@@ -88,12 +108,17 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 		return "", err
 	}
 	for i, t := range targets {
-		if _, err := tx.Exec(ctx, `INSERT INTO deploy_targets (deployment, target, position, status, host, deliverable, label, doc) VALUES ($1, $2, $3, $4, '', 0, $5, $6)`,
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO deploy_targets (deployment, target, position, status, host, deliverable, label, doc) VALUES ($1, $2, $3, $4, '', 0, $5, $6)`,
 			d.id, *t.TargetId, i, string(t.Status), string(t.InstanceLabel), store.JSON(t)); err != nil {
 			return "", err
 		}
 	}
-	g.LastAttemptedDeployment = &cd.LastDeploymentInfo{DeploymentId: &d.id, Status: info.Status, CreateTime: info.CreateTime}
+	g.LastAttemptedDeployment = &cd.LastDeploymentInfo{
+		DeploymentId: &d.id,
+		Status:       info.Status,
+		CreateTime:   info.CreateTime,
+	}
 	if err := g.save(ctx, tx); err != nil {
 		return "", err
 	}
@@ -116,7 +141,8 @@ func orFalse(b *bool) *bool {
 }
 
 // prepare finds what a deployment is made of, and refuses what can't be carried out.
-func (s *Service) prepare(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput) (*application, *group, *cd.DeploymentConfigInfo, error) {
+func (s *Service) prepare(ctx context.Context, tx store.Tx,
+	in *cd.CreateDeploymentInput) (*application, *group, *cd.DeploymentConfigInfo, error) {
 	a, g, c, err := s.parts(ctx, tx, in)
 	if err == nil {
 		err = s.allowed(a, g, c, in)
@@ -129,12 +155,16 @@ func (s *Service) prepare(ctx context.Context, tx store.Tx, in *cd.CreateDeploym
 		return nil, nil, nil, err
 	}
 	if len(live) > 0 {
-		return nil, nil, nil, &cd.DeploymentLimitExceededException{Message: fmt.Sprintf("The Deployment Group '%s' already has an active Deployment '%s'", *g.DeploymentGroupName, live[0])}
+		return nil, nil, nil, &cd.DeploymentLimitExceededException{
+			Message: fmt.Sprintf("The Deployment Group '%s' already has an active Deployment '%s'",
+				*g.DeploymentGroupName, live[0]),
+		}
 	}
 	return a, g, c, nil
 }
 
-func (s *Service) parts(ctx context.Context, q store.Queryer, in *cd.CreateDeploymentInput) (a *application, g *group, c *cd.DeploymentConfigInfo, err error) {
+func (s *Service) parts(ctx context.Context, q store.Queryer,
+	in *cd.CreateDeploymentInput) (a *application, g *group, c *cd.DeploymentConfigInfo, err error) {
 	if err := wellFormed(in); err != nil {
 		return nil, nil, nil, err
 	}
@@ -164,7 +194,10 @@ func wellFormed(in *cd.CreateDeploymentInput) error {
 	case in.DeploymentGroupName == nil:
 		return &cd.DeploymentGroupNameRequiredException{Message: "A deployment group name must be given."}
 	case restarts && in.Revision != nil:
-		return &cd.InvalidRevisionException{Message: "A deployment of the mode RESTART takes the revision of the last successful deployment. Leave revision out."}
+		return &cd.InvalidRevisionException{
+			Message: "A deployment of the mode RESTART takes the revision of the last successful deployment. Leave " +
+				"revision out.",
+		}
 	case !restarts:
 		if err := checkRevision(in.Revision); err != nil {
 			return err
@@ -177,7 +210,8 @@ func wellFormed(in *cd.CreateDeploymentInput) error {
 // application anew from the copy that is on the hosts.
 func restart(g *group, in *cd.CreateDeploymentInput) error {
 	if g.TargetRevision == nil || g.LastSuccessfulDeployment == nil {
-		return &cd.RevisionRequiredException{Message: "The deployment group " + *g.DeploymentGroupName + " has no successful deployment that could be started anew. Deploy a revision first."}
+		return &cd.RevisionRequiredException{Message: "The deployment group " + *g.DeploymentGroupName +
+			" has no successful deployment that could be started anew. Deploy a revision first."}
 	}
 	in.Revision = g.TargetRevision
 	return nil
@@ -185,24 +219,42 @@ func restart(g *group, in *cd.CreateDeploymentInput) error {
 
 func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, in *cd.CreateDeploymentInput) error {
 	if in.TargetInstances != nil {
-		return &cd.InvalidTargetInstancesException{Message: "Target instances can't be given: a deployment group of the type BLUE_GREEN names its two sides by onPremisesTagSet, and each deployment takes the one that is idle."}
+		return &cd.InvalidTargetInstancesException{
+			Message: "Target instances can't be given: a deployment group of the type BLUE_GREEN names its two sides " +
+				"by onPremisesTagSet, and each deployment takes the one that is idle.",
+		}
 	}
 	if c.ComputePlatform != a.ComputePlatform {
-		return &cd.InvalidDeploymentConfigNameException{Message: fmt.Sprintf("The deployment configuration %s is for %s, the application for %s.", *c.DeploymentConfigName, c.ComputePlatform, a.ComputePlatform)}
+		return &cd.InvalidDeploymentConfigNameException{
+			Message: fmt.Sprintf("The deployment configuration %s is for %s, the application for %s.",
+				*c.DeploymentConfigName, c.ComputePlatform, a.ComputePlatform),
+		}
 	}
 	switch style := g.DeploymentStyle; {
 	case a.ComputePlatform != cd.ComputePlatformServer:
 		return unsupported("deployments to " + string(a.ComputePlatform) + " yet; those to servers it does.")
 	case style.DeploymentType == cd.DeploymentTypeInPlace && c.TrafficRoutingConfig != nil:
-		return &cd.InvalidDeploymentConfigNameException{Message: "The deployment configuration " + *c.DeploymentConfigName + " shifts traffic, which deployments in place do not. Choose another one, or make the deployment group BLUE_GREEN."}
+		return &cd.InvalidDeploymentConfigNameException{
+			Message: "The deployment configuration " + *c.DeploymentConfigName +
+				" shifts traffic, which deployments in place do not. Choose another one, or make the deployment group " +
+				"BLUE_GREEN.",
+		}
 	case style.DeploymentType == cd.DeploymentTypeBlueGreen && copies(g.BlueGreenDeploymentConfiguration):
-		return unsupported("blue/green deployments that copy an Auto Scaling group. Set greenFleetProvisioningOption to DISCOVER_EXISTING and name both sides by onPremisesTagSet.")
+		return unsupported(
+			"blue/green deployments that copy an Auto Scaling group. Set greenFleetProvisioningOption to " +
+				"DISCOVER_EXISTING and name both sides by onPremisesTagSet.")
 	case in.Revision.RevisionType != cd.RevisionLocationTypeS3:
-		return unsupported("deployments of revisions of the type " + string(in.Revision.RevisionType) + " yet; those in S3 it does.")
-	case in.Revision.S3Location.BundleType == cd.BundleTypeYaml || in.Revision.S3Location.BundleType == cd.BundleTypeJson:
-		return &cd.InvalidRevisionException{Message: "A bundle for servers must be of the type zip, tar or tgz, not " + string(in.Revision.S3Location.BundleType) + "."}
+		return unsupported("deployments of revisions of the type " + string(in.Revision.RevisionType) +
+			" yet; those in S3 it does.")
+	case in.Revision.S3Location.BundleType == cd.BundleTypeYaml ||
+		in.Revision.S3Location.BundleType == cd.BundleTypeJson:
+		return &cd.InvalidRevisionException{
+			Message: "A bundle for servers must be of the type zip, tar or tgz, not " +
+				string(in.Revision.S3Location.BundleType) + ".",
+		}
 	case c.ZonalConfig != nil:
-		return unsupported("zonal deployment configurations yet: " + *c.DeploymentConfigName + " has a zonalConfig. Choose another configuration.")
+		return unsupported("zonal deployment configurations yet: " + *c.DeploymentConfigName +
+			" has a zonalConfig. Choose another configuration.")
 	}
 	return nil
 }
@@ -230,7 +282,8 @@ func (s *Service) targetsOf(ctx context.Context, tx store.Tx, g *group, d *deplo
 	})
 	var targets []*rollout.Target
 	for _, h := range hosts {
-		targets = append(targets, rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, rollout.InPlace(d.traffic != nil), s.Now()))
+		targets = append(targets,
+			rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, rollout.InPlace(d.traffic != nil), s.Now()))
 	}
 	return targets, nil
 }

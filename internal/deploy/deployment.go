@@ -43,7 +43,8 @@ func (s *Service) GetDeployment(ctx context.Context, in *cd.GetDeploymentInput) 
 }
 
 // BatchGetDeployments implements codedeploy:BatchGetDeployments; unknown IDs are left out.
-func (s *Service) BatchGetDeployments(ctx context.Context, in *cd.BatchGetDeploymentsInput) (*cd.BatchGetDeploymentsOutput, error) {
+func (s *Service) BatchGetDeployments(ctx context.Context,
+	in *cd.BatchGetDeploymentsInput) (*cd.BatchGetDeploymentsOutput, error) {
 	out := &cd.BatchGetDeploymentsOutput{DeploymentsInfo: []cd.DeploymentInfo{}}
 	if err := tooMany(len(in.DeploymentIds), maxDeploymentBatch); err != nil || len(in.DeploymentIds) == 0 {
 		return out, err
@@ -53,7 +54,8 @@ func (s *Service) BatchGetDeployments(ctx context.Context, in *cd.BatchGetDeploy
 			return nil, err
 		}
 	}
-	all, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(in.DeploymentIds)), store.Args(in.DeploymentIds)...)
+	all, err := store.All(ctx, s.db, scanDeployment,
+		`SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(in.DeploymentIds)), store.Args(in.DeploymentIds)...)
 	if err != nil {
 		return nil, err
 	}
@@ -81,9 +83,13 @@ func (s *Service) ListDeployments(ctx context.Context, in *cd.ListDeploymentsInp
 	case in.ExternalId != nil: // set by CloudFormation alone
 		return &cd.ListDeploymentsOutput{Deployments: []string{}}, nil
 	case in.ApplicationName == nil && in.DeploymentGroupName != nil:
-		return nil, &cd.ApplicationNameRequiredException{Message: "A deployment group name needs an application name besides."}
+		return nil, &cd.ApplicationNameRequiredException{
+			Message: "A deployment group name needs an application name besides.",
+		}
 	case in.ApplicationName != nil && in.DeploymentGroupName == nil:
-		return nil, &cd.DeploymentGroupNameRequiredException{Message: "An application name needs a deployment group name besides."}
+		return nil, &cd.DeploymentGroupNameRequiredException{
+			Message: "An application name needs a deployment group name besides.",
+		}
 	case in.ApplicationName != nil:
 		a, err := findApplication(ctx, s.db, in.ApplicationName)
 		if err != nil {
@@ -119,7 +125,9 @@ func (s *Service) ListDeployments(ctx context.Context, in *cd.ListDeploymentsInp
 			after = "~"
 		}
 		n := len(args)
-		query := fmt.Sprintf(`SELECT id, place FROM deploy_deployments WHERE place < $%d%s ORDER BY place DESC LIMIT $%d`, n+1, where, n+2)
+		query := fmt.Sprintf(
+			`SELECT id, place FROM deploy_deployments WHERE place < $%d%s ORDER BY place DESC LIMIT $%d`, n+1, where,
+			n+2)
 		places, err := s.db.Query(ctx, query, append(args[:n:n], after, limit)...)
 		if err != nil {
 			return nil, err
@@ -145,20 +153,28 @@ func (s *Service) ListDeployments(ctx context.Context, in *cd.ListDeploymentsInp
 // StopDeployment implements codedeploy:StopDeployment. Hosts that run a command end it; nothing else begins.
 // autoRollbackEnabled, where it is given, takes the place of the deployment's own setting.
 func (s *Service) StopDeployment(ctx context.Context, in *cd.StopDeploymentInput) (*cd.StopDeploymentOutput, error) {
-	out := &cd.StopDeploymentOutput{Status: cd.StopStatusSucceeded, StatusMessage: new("The deployment has been stopped.")}
+	out := &cd.StopDeploymentOutput{Status: cd.StopStatusSucceeded,
+		StatusMessage: new("The deployment has been stopped.")}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		d, err := s.find(ctx, tx, in.DeploymentId)
 		if err != nil {
 			return err
 		}
 		if !d.live {
-			return &cd.DeploymentAlreadyCompletedException{Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + "."}
+			return &cd.DeploymentAlreadyCompletedException{
+				Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + ".",
+			}
 		}
 		if in.AutoRollbackEnabled != nil {
 			d.info.AutoRollbackConfiguration = &cd.AutoRollbackConfiguration{Enabled: in.AutoRollbackEnabled,
 				Events: []cd.AutoRollbackEvent{cd.AutoRollbackEventDeploymentStopOnRequest}}
 		}
-		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusStopped, Code: cd.ErrorCodeManualStop, Message: "The deployment was stopped on request.", Halt: true})
+		d.state.Ask(rollout.Stop{
+			Status:  cd.DeploymentStatusStopped,
+			Code:    cd.ErrorCodeManualStop,
+			Message: "The deployment was stopped on request.",
+			Halt:    true,
+		})
 		if err := s.react(ctx, tx, d); err != nil {
 			return err
 		}
@@ -178,31 +194,36 @@ func (d *deployment) pending() string {
 	b := d.state.BlueGreen
 	switch {
 	case b == nil:
-		return fmt.Sprintf("The deployment stops as soon as the %d hosts that run a command have ended it.", d.state.InProgress)
+		return fmt.Sprintf("The deployment stops as soon as the %d hosts that run a command have ended it.",
+			d.state.InProgress)
 	case b.Undoing:
 		return "The deployment stops as soon as the traffic is back on the original hosts."
 	case d.state.Stop == nil:
-		return "The traffic has been shifted, and the applications of the original hosts are being stopped: the deployment goes on to its end."
+		return "The traffic has been shifted, and the applications of the original hosts are being stopped: the " +
+			"deployment goes on to its end."
 	}
 	return "The deployment stops as soon as the hosts that run a command have ended it."
 }
 
 // ContinueDeployment implements codedeploy:ContinueDeployment: a blue/green deployment that is ready shifts its traffic
 // (READY_WAIT), or one whose originals stand by terminates them (TERMINATION_WAIT).
-func (s *Service) ContinueDeployment(ctx context.Context, in *cd.ContinueDeploymentInput) (*cd.ContinueDeploymentOutput, error) {
+func (s *Service) ContinueDeployment(ctx context.Context,
+	in *cd.ContinueDeploymentInput) (*cd.ContinueDeploymentOutput, error) {
 	stage := rollout.Ready
 	switch in.DeploymentWaitType {
 	case "", cd.DeploymentWaitTypeReadyWait:
 	case cd.DeploymentWaitTypeTerminationWait:
 		stage = rollout.Wait
 	default:
-		return nil, &cd.InvalidDeploymentWaitTypeException{Message: string(in.DeploymentWaitType) + " is nothing that a deployment waits for; there are READY_WAIT and TERMINATION_WAIT."}
+		return nil, &cd.InvalidDeploymentWaitTypeException{Message: string(in.DeploymentWaitType) +
+			" is nothing that a deployment waits for; there are READY_WAIT and TERMINATION_WAIT."}
 	}
 	return nil, s.goOn(ctx, in.DeploymentId, stage)
 }
 
 // SkipWaitTimeForInstanceTermination implements codedeploy:SkipWaitTimeForInstanceTermination.
-func (s *Service) SkipWaitTimeForInstanceTermination(ctx context.Context, in *cd.SkipWaitTimeForInstanceTerminationInput) (*cd.SkipWaitTimeForInstanceTerminationOutput, error) {
+func (s *Service) SkipWaitTimeForInstanceTermination(ctx context.Context,
+	in *cd.SkipWaitTimeForInstanceTerminationInput) (*cd.SkipWaitTimeForInstanceTerminationOutput, error) {
 	return nil, s.goOn(ctx, in.DeploymentId, rollout.Wait)
 }
 
@@ -216,11 +237,16 @@ func (s *Service) goOn(ctx context.Context, id *string, stage rollout.Stage) err
 		b := d.state.BlueGreen
 		switch {
 		case !d.live:
-			return &cd.DeploymentAlreadyCompletedException{Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + "."}
+			return &cd.DeploymentAlreadyCompletedException{
+				Message: "The deployment " + d.id + " has ended already, as " + string(d.info.Status) + ".",
+			}
 		case b == nil:
-			return &cd.UnsupportedActionForDeploymentTypeException{Message: "Only deployments of the type BLUE_GREEN wait; " + d.id + " is IN_PLACE."}
+			return &cd.UnsupportedActionForDeploymentTypeException{
+				Message: "Only deployments of the type BLUE_GREEN wait; " + d.id + " is IN_PLACE.",
+			}
 		case b.Stage != stage || !d.state.Continue():
-			return &cd.DeploymentIsNotInReadyStateException{Message: "The deployment " + d.id + " does not wait for this now."}
+			return &cd.DeploymentIsNotInReadyStateException{Message: "The deployment " + d.id +
+				" does not wait for this now."}
 		}
 		return s.react(ctx, tx, d)
 	})

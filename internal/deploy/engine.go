@@ -34,7 +34,8 @@ func scanDeployment(r *sql.Rows) (*deployment, error) {
 	d := &deployment{info: new(cd.DeploymentInfo)}
 	var live int
 	var app, group *string
-	err := r.Scan(&d.id, &d.app, &d.grp, &d.place, &live, &app, &group, store.JSON(d.info), store.JSON(&d.state), store.JSON(&d.traffic), &d.reuse)
+	err := r.Scan(&d.id, &d.app, &d.grp, &d.place, &live, &app, &group, store.JSON(d.info), store.JSON(&d.state),
+		store.JSON(&d.traffic), &d.reuse)
 	d.live = live == 1
 	// Names change; what was deleted keeps its last one.
 	replace(&d.info.ApplicationName, app)
@@ -61,16 +62,20 @@ func absent(err error) bool {
 }
 
 func (d *deployment) insert(ctx context.Context, tx store.Tx, now time.Time) error {
-	_, err := tx.Exec(ctx, `INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic, reuse)
+	_, err := tx.Exec(ctx,
+		`INSERT INTO deploy_deployments (id, place, application, grp, status, live, created, doc, state, traffic, reuse)
 		VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10)`,
-		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state), store.JSON(d.traffic), d.reuse)
+		d.id, d.place, d.app, d.grp, string(d.info.Status), now.UnixMilli(), store.JSON(d.info), store.JSON(d.state),
+		store.JSON(d.traffic), d.reuse)
 	return err
 }
 
 func (d *deployment) save(ctx context.Context, tx store.Tx) error {
 	b := d.state.BlueGreen
-	_, err := tx.Exec(ctx, `UPDATE deploy_deployments SET status = $2, live = $3, undoing = $4, doc = $5, state = $6, traffic = $7 WHERE id = $1`, d.id,
-		string(d.info.Status), bit(d.live), bit(b != nil && b.Undoing && !b.Undone), store.JSON(d.info), store.JSON(d.state), store.JSON(d.traffic))
+	_, err := tx.Exec(ctx,
+		`UPDATE deploy_deployments SET status = $2, live = $3, undoing = $4, doc = $5, state = $6, traffic = $7 WHERE id = $1`, d.id,
+		string(d.info.Status), bit(d.live), bit(b != nil && b.Undoing && !b.Undone), store.JSON(d.info),
+		store.JSON(d.state), store.JSON(d.traffic))
 	return err
 }
 
@@ -86,7 +91,8 @@ func loadTargets(ctx context.Context, q store.Queryer, where string, args ...any
 }
 
 func loadTarget(ctx context.Context, q store.Queryer, deployment, target string) (*rollout.Target, error) {
-	return store.Document[rollout.Target](ctx, q, `SELECT doc FROM deploy_targets WHERE deployment = $1 AND target = $2`, deployment, target)
+	return store.Document[rollout.Target](ctx, q,
+		`SELECT doc FROM deploy_targets WHERE deployment = $1 AND target = $2`, deployment, target)
 }
 
 // saveTarget writes a target. While its command waits, it is in the host's queue, and the host is woken.
@@ -106,13 +112,15 @@ func (s *Service) saveTarget(ctx context.Context, tx store.Tx, t *rollout.Target
 	}
 	id := *t.DeploymentId
 	tx.AfterCommit(func() { s.Hub.Changed("deployment/"+id, "deployments") })
-	_, err := tx.Exec(ctx, `UPDATE deploy_targets SET status = $3, host = $4, deliverable = $5, moving = $6, doc = $7 WHERE deployment = $1 AND target = $2`,
+	_, err := tx.Exec(ctx,
+		`UPDATE deploy_targets SET status = $3, host = $4, deliverable = $5, moving = $6, doc = $7 WHERE deployment = $1 AND target = $2`,
 		*t.DeploymentId, *t.TargetId, string(t.Status), host, deliverable, bit(moving), store.JSON(t))
 	return err
 }
 
 // change lets f change a target of a deployment that is live, writes what follows, and tells whether anything did.
-func (s *Service) change(ctx context.Context, tx store.Tx, deploymentID, target string, f func(*deployment, *rollout.Target) (changed bool)) (bool, error) {
+func (s *Service) change(ctx context.Context, tx store.Tx, deploymentID, target string,
+	f func(*deployment, *rollout.Target) (changed bool)) (bool, error) {
 	d, err := loadDeployment(ctx, tx, deploymentID)
 	if err != nil {
 		return false, err
@@ -138,7 +146,8 @@ func (s *Service) change(ctx context.Context, tx store.Tx, deploymentID, target 
 }
 
 // counted writes a target that was in progress and counts what became of it; before is the phase that it was in.
-func (s *Service) counted(ctx context.Context, tx store.Tx, d *deployment, t *rollout.Target, before rollout.Phase) error {
+func (s *Service) counted(ctx context.Context, tx store.Tx, d *deployment, t *rollout.Target,
+	before rollout.Phase) error {
 	if err := s.saveTarget(ctx, tx, t); err != nil {
 		return err
 	}
@@ -158,15 +167,18 @@ func (s *Service) targetEnded(ctx context.Context, tx store.Tx, d *deployment, t
 		return nil // nothing was installed
 	}
 	var h onHost
-	if _, err := store.Find(ctx, tx, []any{store.JSON(&h)}, `SELECT doc FROM deploy_health WHERE grp = $1 AND host = $2`, d.grp, *t.TargetId); err != nil {
+	if _, err := store.Find(ctx, tx, []any{store.JSON(&h)},
+		`SELECT doc FROM deploy_health WHERE grp = $1 AND host = $2`, d.grp, *t.TargetId); err != nil {
 		return err
 	}
 	var current string
-	if _, err := store.Find(ctx, tx, []any{&current}, `SELECT revision FROM deploy_groups WHERE id = $1`, d.grp); err != nil {
+	if _, err := store.Find(ctx, tx, []any{&current}, `SELECT revision FROM deploy_groups WHERE id = $1`,
+		d.grp); err != nil {
 		return err
 	}
 	h = h.after(t, revisionKey(d.info.Revision), current, s.Now())
-	_, err := tx.Exec(ctx, `INSERT INTO deploy_health (grp, host, doc) VALUES ($1, $2, $3) ON CONFLICT (grp, host) DO UPDATE SET doc = excluded.doc`, d.grp, *t.TargetId, store.JSON(h))
+	_, err := tx.Exec(ctx,
+		`INSERT INTO deploy_health (grp, host, doc) VALUES ($1, $2, $3) ON CONFLICT (grp, host) DO UPDATE SET doc = excluded.doc`, d.grp, *t.TargetId, store.JSON(h))
 	return err
 }
 
@@ -188,7 +200,8 @@ func (s *Service) react(ctx context.Context, tx store.Tx, d *deployment) error {
 func (s *Service) apply(ctx context.Context, tx store.Tx, d *deployment, n rollout.Next) error {
 	now := s.Now()
 	if n.Begin > 0 {
-		targets, err := loadTargets(ctx, tx, `deployment = $1 AND status = 'Pending' ORDER BY position LIMIT $2`, d.id, n.Begin)
+		targets, err := loadTargets(ctx, tx, `deployment = $1 AND status = 'Pending' ORDER BY position LIMIT $2`, d.id,
+			n.Begin)
 		if err != nil {
 			return err
 		}
@@ -269,10 +282,16 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 		return err
 	}
 	if g != nil {
-		last := &cd.LastDeploymentInfo{DeploymentId: &d.id, Status: end.Status, CreateTime: d.info.CreateTime, EndTime: now}
+		last := &cd.LastDeploymentInfo{
+			DeploymentId: &d.id,
+			Status:       end.Status,
+			CreateTime:   d.info.CreateTime,
+			EndTime:      now,
+		}
 		g.LastAttemptedDeployment = last
 		if end.Status == cd.DeploymentStatusSucceeded {
-			g.LastSuccessfulDeployment, g.TargetRevision, g.revision = last, d.info.Revision, revisionKey(d.info.Revision)
+			g.LastSuccessfulDeployment, g.TargetRevision, g.revision = last, d.info.Revision, revisionKey(
+				d.info.Revision)
 			if d.traffic != nil && d.traffic.Side != "" {
 				g.side = d.traffic.Side
 			}
@@ -325,23 +344,31 @@ func (d *deployment) rollbackEvent() cd.AutoRollbackEvent {
 func (s *Service) rollBack(ctx context.Context, tx store.Tx, d *deployment, g *group) error {
 	c := d.info.AutoRollbackConfiguration
 	occasion := d.rollbackEvent()
-	if occasion == "" || c == nil || !is(c.Enabled) || !slices.Contains(c.Events, occasion) || d.info.Creator == cd.DeploymentCreatorCodeDeployRollback {
+	if occasion == "" || c == nil || !is(c.Enabled) || !slices.Contains(c.Events, occasion) ||
+		d.info.Creator == cd.DeploymentCreatorCodeDeployRollback {
 		return nil
 	}
-	if d.state.Stop != nil && (d.state.Stop.Code == cd.ErrorCodeDeploymentGroupMissing || d.state.Stop.Code == cd.ErrorCodeApplicationMissing) {
+	if d.state.Stop != nil &&
+		(d.state.Stop.Code == cd.ErrorCodeDeploymentGroupMissing ||
+			d.state.Stop.Code == cd.ErrorCodeApplicationMissing) {
 		return nil
 	}
 	if b := d.state.BlueGreen; b == nil && d.state.Succeeded+d.state.Failed == 0 || b != nil && !b.Begun {
 		return nil // no host was touched, or none that carries traffic
 	}
 	if g.TargetRevision == nil {
-		d.info.RollbackInfo = &cd.RollbackInfo{RollbackMessage: new("There is nothing to roll back to: no deployment to the deployment group " + *g.DeploymentGroupName + " has succeeded yet.")}
+		d.info.RollbackInfo = &cd.RollbackInfo{
+			RollbackMessage: new("There is nothing to roll back to: no deployment to the deployment group " +
+				*g.DeploymentGroupName + " has succeeded yet."),
+		}
 		return nil
 	}
 	in := &cd.CreateDeploymentInput{ApplicationName: g.ApplicationName, DeploymentGroupName: g.DeploymentGroupName,
 		Revision: g.TargetRevision, DeploymentConfigName: d.info.DeploymentConfigName,
-		Description: new("Rollback of " + d.id), IgnoreApplicationStopFailures: d.info.IgnoreApplicationStopFailures, OverrideAlarmConfiguration: d.info.OverrideAlarmConfiguration,
-		AutoRollbackConfiguration: &cd.AutoRollbackConfiguration{Enabled: new(false), Events: []cd.AutoRollbackEvent{}}}
+		Description: new("Rollback of " + d.id), IgnoreApplicationStopFailures: d.info.IgnoreApplicationStopFailures,
+		OverrideAlarmConfiguration: d.info.OverrideAlarmConfiguration,
+		AutoRollbackConfiguration: &cd.AutoRollbackConfiguration{Enabled: new(false),
+			Events: []cd.AutoRollbackEvent{}}}
 	if good := g.LastSuccessfulDeployment; good != nil {
 		last, err := loadDeployment(ctx, tx, *good.DeploymentId)
 		if err != nil {
@@ -351,9 +378,13 @@ func (s *Service) rollBack(ctx context.Context, tx store.Tx, d *deployment, g *g
 	}
 	message := "The deployment " + d.id + " ended as " + string(d.info.Status) + " and is rolled back."
 	id, err := s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorCodeDeployRollback,
-		RollbackInfo: &cd.RollbackInfo{RollbackTriggeringDeploymentId: &d.id, RollbackMessage: &message}}, d.traffic.mirrored())
-	if refusal, ok := errors.AsType[awsproto.ServiceError](err); ok { // the rollback can't be, which is no reason that the end could not
-		d.info.RollbackInfo = &cd.RollbackInfo{RollbackMessage: new("The rollback could not be started: " + refusal.Error())}
+		RollbackInfo: &cd.RollbackInfo{RollbackTriggeringDeploymentId: &d.id, RollbackMessage: &message}},
+		d.traffic.mirrored())
+	if refusal, ok := errors.AsType[awsproto.ServiceError](err); ok {
+		// the rollback can't be, which is no reason that the end could not
+		d.info.RollbackInfo = &cd.RollbackInfo{
+			RollbackMessage: new("The rollback could not be started: " + refusal.Error()),
+		}
 		return nil
 	}
 	d.info.RollbackInfo = &cd.RollbackInfo{RollbackDeploymentId: &id, RollbackMessage: &message}

@@ -73,7 +73,8 @@ func (x *expiring) delete(ctx context.Context, tx store.Tx) error {
 		}
 		x.targets = append(x.targets, t)
 	}
-	for _, statement := range []string{`DELETE FROM deploy_targets WHERE deployment = $1`, `DELETE FROM deploy_deployments WHERE id = $1`} {
+	for _, statement := range []string{`DELETE FROM deploy_targets WHERE deployment = $1`,
+		`DELETE FROM deploy_deployments WHERE id = $1`} {
 		if _, err := tx.Exec(ctx, statement, x.id); err != nil {
 			return err
 		}
@@ -110,7 +111,8 @@ func (s *Service) InUse(ctx context.Context) (map[Stored]bool, error) {
 
 // Known tells which deployments there are, of some by their IDs.
 func (s *Service) Known(ctx context.Context, ids []string) (map[string]bool, error) {
-	found, err := store.Strings(ctx, s.db, `SELECT id FROM deploy_deployments WHERE id IN (`+store.Placeholders(len(ids))+`)`, store.Args(ids)...)
+	found, err := store.Strings(ctx, s.db,
+		`SELECT id FROM deploy_deployments WHERE id IN (`+store.Placeholders(len(ids))+`)`, store.Args(ids)...)
 	known := make(map[string]bool, len(found))
 	for _, id := range found {
 		known[id] = true

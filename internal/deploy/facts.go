@@ -26,13 +26,21 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	if len(ids) == 0 {
 		return all, nil
 	}
-	found, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(ids)), store.Args(ids)...)
+	found, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(ids)),
+		store.Args(ids)...)
 	if err != nil {
 		return nil, err
 	}
 	var failed []string
 	for _, d := range found {
-		w := slipway.Work{ID: d.id, Status: string(d.info.Status), Application: text(d.info.ApplicationName), Group: text(d.info.DeploymentGroupName), Revision: d.info.Revision, Started: d.info.CreateTime}
+		w := slipway.Work{
+			ID:          d.id,
+			Status:      string(d.info.Status),
+			Application: text(d.info.ApplicationName),
+			Group:       text(d.info.DeploymentGroupName),
+			Revision:    d.info.Revision,
+			Started:     d.info.CreateTime,
+		}
 		w.Pipeline, w.Execution = origin(d.info)
 		if r := d.info.RollbackInfo; r != nil && text(r.RollbackTriggeringDeploymentId) != d.id {
 			w.RollsBack = text(r.RollbackTriggeringDeploymentId)
@@ -83,7 +91,8 @@ func (s *Service) firstOrigins(ctx context.Context, found []*deployment, all map
 			return struct{}{}, err
 		}
 		if info.GenericRevisionInfo != nil {
-			if id, ok := strings.CutPrefix(text(info.GenericRevisionInfo.Description), registeredBy); ok && of[app+key] != nil {
+			if id, ok := strings.CutPrefix(text(info.GenericRevisionInfo.Description), registeredBy); ok &&
+				of[app+key] != nil {
 				first[id] = append(first[id], of[app+key]...)
 				ids = append(ids, id)
 			}
@@ -93,7 +102,8 @@ func (s *Service) firstOrigins(ctx context.Context, found []*deployment, all map
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	origins, err := store.Documents[cd.DeploymentInfo](ctx, s.db, `SELECT doc FROM deploy_deployments WHERE id IN `+list(1, len(ids)), store.Args(ids)...)
+	origins, err := store.Documents[cd.DeploymentInfo](ctx, s.db,
+		`SELECT doc FROM deploy_deployments WHERE id IN `+list(1, len(ids)), store.Args(ids)...)
 	for _, d := range origins {
 		for _, id := range first[text(d.DeploymentId)] {
 			w := all[id]
@@ -131,5 +141,6 @@ func endedBefore(a, b *cd.LifecycleEvent) bool {
 
 // Ready are the IDs of the deployments that wait for somebody to let their traffic shift, the oldest first.
 func (s *Service) Ready(ctx context.Context) ([]string, error) {
-	return store.Strings(ctx, s.db, `SELECT id FROM deploy_deployments WHERE live = 1 AND status = $1 ORDER BY place`, string(cd.DeploymentStatusReady))
+	return store.Strings(ctx, s.db, `SELECT id FROM deploy_deployments WHERE live = 1 AND status = $1 ORDER BY place`,
+		string(cd.DeploymentStatusReady))
 }

@@ -43,13 +43,15 @@ func findGroup(ctx context.Context, q store.Queryer, a *application, name *strin
 		return nil, err
 	}
 	if len(groups) == 0 {
-		return nil, &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " + text(name)}
+		return nil, &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " +
+			text(name)}
 	}
 	return groups[0], nil
 }
 
 func groupByID(ctx context.Context, q store.Queryer, id string) (*group, error) {
-	groups, err := store.All(ctx, q, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) }, `SELECT `+groupColumns+` WHERE g.id = $1`, id)
+	groups, err := store.All(ctx, q, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
+		`SELECT `+groupColumns+` WHERE g.id = $1`, id)
 	if err != nil || len(groups) == 0 {
 		return nil, err
 	}
@@ -57,24 +59,34 @@ func groupByID(ctx context.Context, q store.Queryer, id string) (*group, error) 
 }
 
 func groupsOf(ctx context.Context, q store.Queryer, a *application) ([]*group, error) {
-	return store.All(ctx, q, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) }, `SELECT `+groupColumns+` WHERE g.application = $1`, a.id)
+	return store.All(ctx, q, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
+		`SELECT `+groupColumns+` WHERE g.application = $1`, a.id)
 }
 
 func (g *group) save(ctx context.Context, tx store.Tx) error {
-	_, err := tx.Exec(ctx, `UPDATE deploy_groups SET name = $2, config = $3, revision = $4, side = $5, doc = $6 WHERE id = $1`,
-		g.id, *g.DeploymentGroupName, *g.DeploymentConfigName, g.revision, string(g.side), store.JSON(g.DeploymentGroupInfo))
+	_, err := tx.Exec(ctx,
+		`UPDATE deploy_groups SET name = $2, config = $3, revision = $4, side = $5, doc = $6 WHERE id = $1`,
+		g.id, *g.DeploymentGroupName, *g.DeploymentConfigName, g.revision, string(g.side),
+		store.JSON(g.DeploymentGroupInfo))
 	return err
 }
 
 // CreateDeploymentGroup implements codedeploy:CreateDeploymentGroup. What only AWS has (EC2 tags, Auto Scaling groups,
 // load balancers, ECS services) is kept and returned; it matches no host here.
-func (s *Service) CreateDeploymentGroup(ctx context.Context, in *cd.CreateDeploymentGroupInput) (*cd.CreateDeploymentGroupOutput, error) {
+func (s *Service) CreateDeploymentGroup(ctx context.Context,
+	in *cd.CreateDeploymentGroupInput) (*cd.CreateDeploymentGroupOutput, error) {
 	g := &group{id: uuid.NewString(), DeploymentGroupInfo: &cd.DeploymentGroupInfo{
-		ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName, DeploymentConfigName: in.DeploymentConfigName, ServiceRoleArn: in.ServiceRoleArn,
-		Ec2TagFilters: in.Ec2TagFilters, OnPremisesInstanceTagFilters: in.OnPremisesInstanceTagFilters, AutoScalingGroups: scalingGroups(in.AutoScalingGroups),
-		TriggerConfigurations: in.TriggerConfigurations, AlarmConfiguration: in.AlarmConfiguration, AutoRollbackConfiguration: in.AutoRollbackConfiguration,
-		DeploymentStyle: in.DeploymentStyle, OutdatedInstancesStrategy: in.OutdatedInstancesStrategy, BlueGreenDeploymentConfiguration: in.BlueGreenDeploymentConfiguration,
-		LoadBalancerInfo: in.LoadBalancerInfo, Ec2TagSet: in.Ec2TagSet, OnPremisesTagSet: in.OnPremisesTagSet, EcsServices: in.EcsServices, TerminationHookEnabled: in.TerminationHookEnabled,
+		ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName,
+		DeploymentConfigName: in.DeploymentConfigName, ServiceRoleArn: in.ServiceRoleArn,
+		Ec2TagFilters: in.Ec2TagFilters, OnPremisesInstanceTagFilters: in.OnPremisesInstanceTagFilters,
+		AutoScalingGroups:     scalingGroups(in.AutoScalingGroups),
+		TriggerConfigurations: in.TriggerConfigurations, AlarmConfiguration: in.AlarmConfiguration,
+		AutoRollbackConfiguration: in.AutoRollbackConfiguration,
+		DeploymentStyle:           in.DeploymentStyle, OutdatedInstancesStrategy: in.OutdatedInstancesStrategy,
+		BlueGreenDeploymentConfiguration: in.BlueGreenDeploymentConfiguration,
+		LoadBalancerInfo:                 in.LoadBalancerInfo, Ec2TagSet: in.Ec2TagSet,
+		OnPremisesTagSet: in.OnPremisesTagSet, EcsServices: in.EcsServices,
+		TerminationHookEnabled: in.TerminationHookEnabled,
 	}}
 	g.DeploymentGroupId = &g.id
 	if err := checkParts(g.DeploymentGroupInfo); err != nil {
@@ -86,9 +98,13 @@ func (s *Service) CreateDeploymentGroup(ctx context.Context, in *cd.CreateDeploy
 			return err
 		}
 		if _, err := findGroup(ctx, tx, a, in.DeploymentGroupName); err == nil {
-			return &cd.DeploymentGroupAlreadyExistsException{Message: "Deployment group name already exists with name: " + *in.DeploymentGroupName}
+			return &cd.DeploymentGroupAlreadyExistsException{
+				Message: "Deployment group name already exists with name: " + *in.DeploymentGroupName,
+			}
 		}
-		if err := atMost(ctx, tx, maxGroups, &cd.DeploymentGroupLimitExceededException{Message: "An application may have 1000 deployment groups."}, `SELECT COUNT(*) FROM deploy_groups WHERE application = $1`, a.id); err != nil {
+		if err := atMost(ctx, tx, maxGroups,
+			&cd.DeploymentGroupLimitExceededException{Message: "An application may have 1000 deployment groups."},
+			`SELECT COUNT(*) FROM deploy_groups WHERE application = $1`, a.id); err != nil {
 			return err
 		}
 		g.ComputePlatform = a.ComputePlatform
@@ -96,8 +112,10 @@ func (s *Service) CreateDeploymentGroup(ctx context.Context, in *cd.CreateDeploy
 		if err := checkGroup(ctx, tx, g.DeploymentGroupInfo); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO deploy_groups (id, application, name, config, revision, doc) VALUES ($1, $2, $3, $4, '', $5)`,
-			g.id, a.id, *g.DeploymentGroupName, *g.DeploymentConfigName, store.JSON(g.DeploymentGroupInfo)); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO deploy_groups (id, application, name, config, revision, doc) VALUES ($1, $2, $3, $4, '', $5)`,
+			g.id, a.id, *g.DeploymentGroupName, *g.DeploymentConfigName,
+			store.JSON(g.DeploymentGroupInfo)); err != nil {
 			return err
 		}
 		return setTags(ctx, tx, s.groupARN(*g.ApplicationName, *g.DeploymentGroupName), in.Tags)
@@ -139,7 +157,8 @@ func scalingGroups(names []string) []cd.AutoScalingGroup {
 }
 
 // GetDeploymentGroup implements codedeploy:GetDeploymentGroup.
-func (s *Service) GetDeploymentGroup(ctx context.Context, in *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error) {
+func (s *Service) GetDeploymentGroup(ctx context.Context,
+	in *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error) {
 	a, err := findApplication(ctx, s.db, in.ApplicationName)
 	if err != nil {
 		return nil, err
@@ -152,7 +171,8 @@ func (s *Service) GetDeploymentGroup(ctx context.Context, in *cd.GetDeploymentGr
 }
 
 // BatchGetDeploymentGroups implements codedeploy:BatchGetDeploymentGroups.
-func (s *Service) BatchGetDeploymentGroups(ctx context.Context, in *cd.BatchGetDeploymentGroupsInput) (*cd.BatchGetDeploymentGroupsOutput, error) {
+func (s *Service) BatchGetDeploymentGroups(ctx context.Context,
+	in *cd.BatchGetDeploymentGroupsInput) (*cd.BatchGetDeploymentGroupsOutput, error) {
 	out := &cd.BatchGetDeploymentGroupsOutput{DeploymentGroupsInfo: []cd.DeploymentGroupInfo{}}
 	if err := tooMany(len(in.DeploymentGroupNames), maxBatch); err != nil {
 		return nil, err
@@ -162,7 +182,8 @@ func (s *Service) BatchGetDeploymentGroups(ctx context.Context, in *cd.BatchGetD
 		return out, err
 	}
 	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
-		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name IN `+list(2, len(in.DeploymentGroupNames))+` ORDER BY g.name`,
+		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name IN `+list(2, len(in.DeploymentGroupNames))+
+			` ORDER BY g.name`,
 		append([]any{a.id}, store.Args(in.DeploymentGroupNames)...)...)
 	if err != nil {
 		return nil, err
@@ -179,19 +200,28 @@ func (s *Service) BatchGetDeploymentGroups(ctx context.Context, in *cd.BatchGetD
 }
 
 // ListDeploymentGroups implements codedeploy:ListDeploymentGroups.
-func (s *Service) ListDeploymentGroups(ctx context.Context, in *cd.ListDeploymentGroupsInput) (*cd.ListDeploymentGroupsOutput, error) {
+func (s *Service) ListDeploymentGroups(ctx context.Context,
+	in *cd.ListDeploymentGroupsInput) (*cd.ListDeploymentGroupsOutput, error) {
 	a, err := findApplication(ctx, s.db, in.ApplicationName)
 	if err != nil {
 		return nil, err
 	}
-	names, next, err := page(s, "ListDeploymentGroups", a.id, in.NextToken, func(after string, limit int) ([]string, error) {
-		return store.Strings(ctx, s.db, `SELECT name FROM deploy_groups WHERE application = $1 AND name > $2 ORDER BY name LIMIT $3`, a.id, after, limit)
-	}, itself)
-	return &cd.ListDeploymentGroupsOutput{ApplicationName: a.ApplicationName, DeploymentGroups: names, NextToken: next}, err
+	names, next, err := page(s, "ListDeploymentGroups", a.id,
+		in.NextToken, func(after string, limit int) ([]string, error) {
+			return store.Strings(ctx, s.db,
+				`SELECT name FROM deploy_groups WHERE application = $1 AND name > $2 ORDER BY name LIMIT $3`, a.id,
+				after, limit)
+		}, itself)
+	return &cd.ListDeploymentGroupsOutput{
+		ApplicationName:  a.ApplicationName,
+		DeploymentGroups: names,
+		NextToken:        next,
+	}, err
 }
 
 // UpdateDeploymentGroup implements codedeploy:UpdateDeploymentGroup: what is given replaces what was.
-func (s *Service) UpdateDeploymentGroup(ctx context.Context, in *cd.UpdateDeploymentGroupInput) (*cd.UpdateDeploymentGroupOutput, error) {
+func (s *Service) UpdateDeploymentGroup(ctx context.Context,
+	in *cd.UpdateDeploymentGroupInput) (*cd.UpdateDeploymentGroupOutput, error) {
 	if in.ServiceRoleArn != nil {
 		if err := checkRole(in.ServiceRoleArn); err != nil {
 			return nil, err
@@ -211,12 +241,16 @@ func (s *Service) UpdateDeploymentGroup(ctx context.Context, in *cd.UpdateDeploy
 		}
 		if name := in.NewDeploymentGroupName; name != nil && *name != *g.DeploymentGroupName {
 			if _, err := findGroup(ctx, tx, a, name); err == nil {
-				return &cd.DeploymentGroupAlreadyExistsException{Message: "Deployment group name already exists with name: " + *name}
+				return &cd.DeploymentGroupAlreadyExistsException{
+					Message: "Deployment group name already exists with name: " + *name,
+				}
 			}
-			if err := moveTags(ctx, tx, s.groupARN(*a.ApplicationName, *g.DeploymentGroupName), s.groupARN(*a.ApplicationName, *name)); err != nil {
+			if err := moveTags(ctx, tx, s.groupARN(*a.ApplicationName, *g.DeploymentGroupName),
+				s.groupARN(*a.ApplicationName, *name)); err != nil {
 				return err
 			}
-			if err := s.renamed(ctx, tx, *a.ApplicationName, *g.DeploymentGroupName, *a.ApplicationName, *name); err != nil {
+			if err := s.renamed(ctx, tx, *a.ApplicationName, *g.DeploymentGroupName, *a.ApplicationName,
+				*name); err != nil {
 				return err
 			}
 			g.DeploymentGroupName = name
@@ -275,7 +309,8 @@ func (g *group) update(in *cd.UpdateDeploymentGroupInput) {
 
 // DeleteDeploymentGroup implements codedeploy:DeleteDeploymentGroup; an unknown name is no error. Its deployments stay
 // in the history, and one that is in progress fails.
-func (s *Service) DeleteDeploymentGroup(ctx context.Context, in *cd.DeleteDeploymentGroupInput) (*cd.DeleteDeploymentGroupOutput, error) {
+func (s *Service) DeleteDeploymentGroup(ctx context.Context,
+	in *cd.DeleteDeploymentGroupInput) (*cd.DeleteDeploymentGroupOutput, error) {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		a, err := findApplication(ctx, tx, in.ApplicationName)
 		if err == nil {
@@ -285,7 +320,8 @@ func (s *Service) DeleteDeploymentGroup(ctx context.Context, in *cd.DeleteDeploy
 					"The deployment group "+*g.DeploymentGroupName+" was deleted while the deployment was in progress.")
 			}
 		}
-		if code := awsproto.Code(err); code == "ApplicationDoesNotExistException" || code == "DeploymentGroupDoesNotExistException" {
+		if code := awsproto.Code(err); code == "ApplicationDoesNotExistException" ||
+			code == "DeploymentGroupDoesNotExistException" {
 			return nil
 		}
 		return err
@@ -297,12 +333,14 @@ func (s *Service) DeleteDeploymentGroup(ctx context.Context, in *cd.DeleteDeploy
 }
 
 func (s *Service) removeGroup(ctx context.Context, tx store.Tx, g *group, code cd.ErrorCode, message string) error {
-	for _, statement := range []string{`DELETE FROM deploy_health WHERE grp = $1`, `DELETE FROM deploy_groups WHERE id = $1`} {
+	for _, statement := range []string{`DELETE FROM deploy_health WHERE grp = $1`,
+		`DELETE FROM deploy_groups WHERE id = $1`} {
 		if _, err := tx.Exec(ctx, statement, g.id); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1`, s.groupARN(*g.ApplicationName, *g.DeploymentGroupName)); err != nil {
+	if _, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1`,
+		s.groupARN(*g.ApplicationName, *g.DeploymentGroupName)); err != nil {
 		return err
 	}
 	if s.Releases != nil {

@@ -31,7 +31,10 @@ func checkGroup(ctx context.Context, q store.Queryer, g *cd.DeploymentGroupInfo)
 	return checkTags(g)
 }
 
-var roleARN = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^arn:aws[a-z-]*:iam::\d{12}:role/\S+$`) })
+var roleARN = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^arn:aws[a-z-]*:iam::\d{12}:role/\S+$`)
+})
 
 // checkRole refuses what is no ARN of a role.
 func checkRole(role *string) error {
@@ -39,7 +42,9 @@ func checkRole(role *string) error {
 	case text(role) == "":
 		return &cd.RoleRequiredException{Message: "A service role ARN must be given."}
 	case !roleARN().MatchString(*role):
-		return &cd.InvalidRoleException{Message: fmt.Sprintf("%q is no ARN of a role; they look like arn:aws:iam::123456789012:role/NAME.", *role)}
+		return &cd.InvalidRoleException{
+			Message: fmt.Sprintf("%q is no ARN of a role; they look like arn:aws:iam::123456789012:role/NAME.", *role),
+		}
 	}
 	return nil
 }
@@ -64,7 +69,9 @@ func checkTags(g *cd.DeploymentGroupInfo) error {
 		return &cd.InvalidEC2TagCombinationException{Message: "A call may have ec2TagFilters or ec2TagSet, not both."}
 	}
 	if len(g.OnPremisesInstanceTagFilters) > 0 && g.OnPremisesTagSet != nil {
-		return &cd.InvalidOnPremisesTagCombinationException{Message: "A call may have onPremisesInstanceTagFilters or onPremisesTagSet, not both."}
+		return &cd.InvalidOnPremisesTagCombinationException{
+			Message: "A call may have onPremisesInstanceTagFilters or onPremisesTagSet, not both.",
+		}
 	}
 	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen {
 		if err := checkSides(g); err != nil {
@@ -89,21 +96,33 @@ func checkTags(g *cd.DeploymentGroupInfo) error {
 // checkSides looks at a blue/green group. AWS knows no on-premises instances there; here the two groups of
 // onPremisesTagSet are the two sides.
 func checkSides(g *cd.DeploymentGroupInfo) error {
-	if len(g.OnPremisesInstanceTagFilters) > 0 || g.OnPremisesTagSet != nil && len(g.OnPremisesTagSet.OnPremisesTagSetList) != 2 {
-		return &cd.InvalidOnPremisesTagCombinationException{Message: "A deployment group of the type BLUE_GREEN names its hosts by onPremisesTagSet with two groups of tags: the first for the blue side, the second for the green one."}
+	if len(g.OnPremisesInstanceTagFilters) > 0 ||
+		g.OnPremisesTagSet != nil && len(g.OnPremisesTagSet.OnPremisesTagSetList) != 2 {
+		return &cd.InvalidOnPremisesTagCombinationException{
+			Message: "A deployment group of the type BLUE_GREEN names its hosts by onPremisesTagSet with two groups " +
+				"of tags: the first for the blue side, the second for the green one.",
+		}
 	}
 	if g.OnPremisesTagSet == nil {
 		return nil // kept as AWS's tools send it; a deployment says what is missing
 	}
 	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl {
-		return &cd.InvalidDeploymentStyleException{Message: "The deployment type BLUE_GREEN needs the deployment option WITH_TRAFFIC_CONTROL."}
+		return &cd.InvalidDeploymentStyleException{
+			Message: "The deployment type BLUE_GREEN needs the deployment option WITH_TRAFFIC_CONTROL.",
+		}
 	}
 	if b := g.BlueGreenDeploymentConfiguration; b != nil {
-		if r := b.DeploymentReadyOption; r != nil && r.WaitTimeInMinutes != nil && (*r.WaitTimeInMinutes < 0 || *r.WaitTimeInMinutes > maxReadyWait) {
-			return &cd.InvalidBlueGreenDeploymentConfigurationException{Message: fmt.Sprintf("waitTimeInMinutes must be 0 to %d.", maxReadyWait)}
+		if r := b.DeploymentReadyOption; r != nil && r.WaitTimeInMinutes != nil &&
+			(*r.WaitTimeInMinutes < 0 || *r.WaitTimeInMinutes > maxReadyWait) {
+			return &cd.InvalidBlueGreenDeploymentConfigurationException{
+				Message: fmt.Sprintf("waitTimeInMinutes must be 0 to %d.", maxReadyWait),
+			}
 		}
-		if x := b.TerminateBlueInstancesOnDeploymentSuccess; x != nil && x.TerminationWaitTimeInMinutes != nil && (*x.TerminationWaitTimeInMinutes < 0 || *x.TerminationWaitTimeInMinutes > maxTerminationWait) {
-			return &cd.InvalidBlueGreenDeploymentConfigurationException{Message: fmt.Sprintf("terminationWaitTimeInMinutes must be 0 to %d.", maxTerminationWait)}
+		if x := b.TerminateBlueInstancesOnDeploymentSuccess; x != nil && x.TerminationWaitTimeInMinutes != nil &&
+			(*x.TerminationWaitTimeInMinutes < 0 || *x.TerminationWaitTimeInMinutes > maxTerminationWait) {
+			return &cd.InvalidBlueGreenDeploymentConfigurationException{
+				Message: fmt.Sprintf("terminationWaitTimeInMinutes must be 0 to %d.", maxTerminationWait),
+			}
 		}
 	}
 	_, err := pairOf(g)
@@ -130,7 +149,9 @@ func checkAlarms(a *cd.AlarmConfiguration) error {
 		return &cd.AlarmsLimitExceededException{Message: "A deployment group may have 10 alarms."}
 	}
 	if a.Enabled != nil && *a.Enabled && len(a.Alarms) == 0 {
-		return &cd.InvalidAlarmConfigException{Message: "An alarm configuration that is enabled needs at least one alarm."}
+		return &cd.InvalidAlarmConfigException{
+			Message: "An alarm configuration that is enabled needs at least one alarm.",
+		}
 	}
 	for _, alarm := range a.Alarms {
 		if text(alarm.Name) == "" {
@@ -142,7 +163,9 @@ func checkAlarms(a *cd.AlarmConfiguration) error {
 
 func checkRollback(r *cd.AutoRollbackConfiguration) error {
 	if r != nil && r.Enabled != nil && *r.Enabled && len(r.Events) == 0 {
-		return &cd.InvalidAutoRollbackConfigException{Message: "An automatic rollback that is enabled needs at least one event."}
+		return &cd.InvalidAutoRollbackConfigException{
+			Message: "An automatic rollback that is enabled needs at least one event.",
+		}
 	}
 	return nil
 }

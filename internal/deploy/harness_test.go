@@ -102,20 +102,25 @@ func newWorld(t *testing.T) *world {
 func newWorldAt(t *testing.T, dsn string) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{t: t, clock: &clock{}, ended: make(chan deploy.Ended, 100), alarms: alarms{}, balancer: &balancer{members: map[string]map[string]bool{}, sick: map[string]bool{}}}
+	w := &world{t: t, clock: &clock{}, ended: make(chan deploy.Ended, 100), alarms: alarms{},
+		balancer: &balancer{members: map[string]map[string]bool{}, sick: map[string]bool{}}}
 	w.releases = &releases{w, make(chan deploy.Shift, 10), make(chan string, 10)}
 	w.db = storetest.OpenDSN(t, dsn, identity.Migrations(), object.Migrations(), deploy.Migrations())
 	sealer := must[*seal.Sealer](t)(seal.Open(filepath.Join(t.TempDir(), "seal")))
 	w.identity = must[*identity.Service](t)(identity.New(ctx, w.db, sealer, account, region, time.Now))
-	w.objects = must[*object.Store](t)(object.Open(ctx, w.db, filepath.Join(t.TempDir(), "objects"), quarantine.Place{Now: time.Now}))
+	w.objects = must[*object.Store](t)(object.Open(ctx, w.db, filepath.Join(t.TempDir(), "objects"),
+		quarantine.Place{Now: time.Now}))
 	w.journal = must[*journal.Journal](t)(journal.Open(filepath.Join(t.TempDir(), "journal")))
 	t.Cleanup(func() { _ = w.journal.Close() })
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	w.service = deploy.New(w.db, deploy.Config{Region: region, Account: account, Now: w.clock.now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Journal: w.journal,
-		Hosts: w.identity, Bundles: w.objects, KeyDir: filepath.Join(t.TempDir(), "keys"), Balancer: w.balancer, Releases: w.releases, Alarms: w.alarms})
+	w.service = deploy.New(w.db,
+		deploy.Config{Region: region, Account: account, Now: w.clock.now, Log: log,
+			Pager: awsproto.Pager{Key: []byte("k")}, Journal: w.journal,
+			Hosts: w.identity, Bundles: w.objects, KeyDir: filepath.Join(t.TempDir(), "keys"), Balancer: w.balancer,
+			Releases: w.releases, Alarms: w.alarms})
 	t.Cleanup(func() { _ = w.service.Close() })
 	w.balancer.changed = func() {
 		if err := w.service.HealthChanged(context.Background()); err != nil {
@@ -138,22 +143,27 @@ func newWorldAt(t *testing.T, dsn string) *world {
 	}
 	w.serve(log)
 	storetest.Work(t, w.db)
-	w.api = codedeploy.New(codedeploy.Options{Region: region, BaseEndpoint: &w.url, Credentials: credentials.NewStaticCredentialsProvider(w.admin.ID, w.admin.Secret, "")})
+	w.api = codedeploy.New(codedeploy.Options{Region: region, BaseEndpoint: &w.url,
+		Credentials: credentials.NewStaticCredentialsProvider(w.admin.ID, w.admin.Secret, "")})
 	w.slipway = slipway.Client{Client: w.client(w.admin)}
 	return w
 }
 
 func (w *world) client(k identity.Key) *awsproto.Client {
-	return &awsproto.Client{Endpoint: w.url, Region: region, Credentials: sigv4.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}}
+	return &awsproto.Client{Endpoint: w.url, Region: region,
+		Credentials: sigv4.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret}}
 }
 
 func (w *world) serve(log *slog.Logger) {
 	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
 		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
 	}}
-	server := &awsproto.Server{Region: region, Account: account, Lookup: w.identity.Lookup, Caller: w.identity.Caller, Now: time.Now, Log: log}
-	server.Add(cd.New(hooks, w.service), cmd.New(hooks, w.service), slipway.New(hooks, w.service), sts.New(hooks, w.identity))
-	bucket := &s3.Handler{Objects: w.objects, Region: region, Account: account, Lookup: w.identity.Lookup, Caller: w.identity.Caller, Now: time.Now, Log: log,
+	server := &awsproto.Server{Region: region, Account: account, Lookup: w.identity.Lookup, Caller: w.identity.Caller,
+		Now: time.Now, Log: log}
+	server.Add(cd.New(hooks, w.service), cmd.New(hooks, w.service), slipway.New(hooks, w.service),
+		sts.New(hooks, w.identity))
+	bucket := &s3.Handler{Objects: w.objects, Region: region, Account: account, Lookup: w.identity.Lookup,
+		Caller: w.identity.Caller, Now: time.Now, Log: log,
 		Authorize: func(ctx context.Context, operation, _, _, _ string) error {
 			return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
 		}}
@@ -192,7 +202,8 @@ func (w *world) newHost(name string, tags map[string]string) *host {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &host{name: name, root: filepath.Join(w.t.TempDir(), name), arn: *out.IamUserArn, key: identity.Key{ID: *out.AccessKeyId, Secret: *out.SecretAccessKey}}
+	return &host{name: name, root: filepath.Join(w.t.TempDir(), name), arn: *out.IamUserArn,
+		key: identity.Key{ID: *out.AccessKeyId, Secret: *out.SecretAccessKey}}
 }
 
 // start runs a host's agent.
@@ -200,7 +211,9 @@ func (w *world) start(h *host) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	c := agent.Config{Endpoint: w.url, Region: region, Name: h.name, Credentials: sigv4.Credentials{AccessKeyID: h.key.ID, SecretAccessKey: h.key.Secret}, Root: h.root, S3Endpoint: h.s3}
+	c := agent.Config{Endpoint: w.url, Region: region, Name: h.name,
+		Credentials: sigv4.Credentials{AccessKeyID: h.key.ID, SecretAccessKey: h.key.Secret}, Root: h.root,
+		S3Endpoint: h.s3}
 	if testing.Verbose() {
 		c.Log = slog.New(slog.NewTextHandler(os.Stderr, nil)).With("agent", h.name)
 	}
@@ -236,11 +249,15 @@ func (w *world) fleet(n int) []*host {
 func (w *world) group(config string, change ...func(*codedeploy.CreateDeploymentGroupInput)) {
 	w.t.Helper()
 	ctx := w.t.Context()
-	if _, err := w.api.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: aws.String("shop")}); err != nil {
+	if _, err := w.api.CreateApplication(ctx,
+		&codedeploy.CreateApplicationInput{ApplicationName: aws.String("shop")}); err != nil {
 		w.t.Fatal(err)
 	}
-	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), ServiceRoleArn: aws.String("arn:aws:iam::123456789012:role/deploy"),
-		DeploymentConfigName: &config, OnPremisesInstanceTagFilters: []types.TagFilter{{Key: aws.String("role"), Value: aws.String("web"), Type: types.TagFilterTypeKeyAndValue}}}
+	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"),
+		DeploymentGroupName: aws.String("prod"), ServiceRoleArn: aws.String("arn:aws:iam::123456789012:role/deploy"),
+		DeploymentConfigName: &config,
+		OnPremisesInstanceTagFilters: []types.TagFilter{{Key: aws.String("role"), Value: aws.String("web"),
+			Type: types.TagFilterTypeKeyAndValue}}}
 	for _, f := range change {
 		f(in)
 	}
@@ -252,8 +269,11 @@ func (w *world) group(config string, change ...func(*codedeploy.CreateDeployment
 // group2 makes another group of the same hosts.
 func (w *world) group2(name string) func(*codedeploy.CreateDeploymentInput) {
 	w.t.Helper()
-	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"), DeploymentGroupName: &name, ServiceRoleArn: aws.String("arn:aws:iam::123456789012:role/deploy"),
-		DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"), OnPremisesInstanceTagFilters: []types.TagFilter{{Key: aws.String("role"), Value: aws.String("web"), Type: types.TagFilterTypeKeyAndValue}}}
+	in := &codedeploy.CreateDeploymentGroupInput{ApplicationName: aws.String("shop"), DeploymentGroupName: &name,
+		ServiceRoleArn:       aws.String("arn:aws:iam::123456789012:role/deploy"),
+		DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"),
+		OnPremisesInstanceTagFilters: []types.TagFilter{{Key: aws.String("role"), Value: aws.String("web"),
+			Type: types.TagFilterTypeKeyAndValue}}}
 	if _, err := w.api.CreateDeploymentGroup(w.t.Context(), in); err != nil {
 		w.t.Fatal(err)
 	}
@@ -306,7 +326,8 @@ func (w *world) bundle(key string, files map[string]string) *types.RevisionLocat
 	if _, err := w.objects.Put(w.t.Context(), "bundles", key, &b, &object.Meta{}, object.Condition{}); err != nil {
 		w.t.Fatal(err)
 	}
-	return &types.RevisionLocation{RevisionType: types.RevisionLocationTypeS3, S3Location: &types.S3Location{Bucket: aws.String("bundles"), Key: &key, BundleType: types.BundleTypeZip}}
+	return &types.RevisionLocation{RevisionType: types.RevisionLocationTypeS3,
+		S3Location: &types.S3Location{Bucket: aws.String("bundles"), Key: &key, BundleType: types.BundleTypeZip}}
 }
 
 // script is a shell script of a bundle.
@@ -336,7 +357,8 @@ func (w *world) release(version string, scripts map[string]string) *types.Revisi
 
 func (w *world) deploy(r *types.RevisionLocation, change ...func(*codedeploy.CreateDeploymentInput)) string {
 	w.t.Helper()
-	in := &codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), Revision: r}
+	in := &codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"),
+		DeploymentGroupName: aws.String("prod"), Revision: r}
 	for _, f := range change {
 		f(in)
 	}
@@ -391,7 +413,8 @@ func (w *world) get(id string) *types.DeploymentInfo {
 
 func (w *world) target(id, host string) *types.InstanceTarget {
 	w.t.Helper()
-	out, err := w.api.GetDeploymentTarget(w.t.Context(), &codedeploy.GetDeploymentTargetInput{DeploymentId: &id, TargetId: &host})
+	out, err := w.api.GetDeploymentTarget(w.t.Context(),
+		&codedeploy.GetDeploymentTargetInput{DeploymentId: &id, TargetId: &host})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -18,12 +18,15 @@ func (s *Service) CreateHost(ctx context.Context, in *slipway.CreateHostInput) (
 		return nil, err
 	}
 	if i, err := findInstance(ctx, s.db, *in.Name); err == nil && i.DeregisterTime == nil {
-		return nil, &slipway.HostExistsException{Message: "A host with the name " + *in.Name + " is registered already."}
+		return nil, &slipway.HostExistsException{Message: "A host with the name " + *in.Name +
+			" is registered already."}
 	}
 	var tags []cd.Tag
 	for k, v := range in.Tags {
 		if k == "" || len(k) > 128 || len(v) > 256 {
-			return nil, &cd.InvalidTagException{Message: "A tag must have a key of 1 to 128 characters, and a value of 256 at most."}
+			return nil, &cd.InvalidTagException{
+				Message: "A tag must have a key of 1 to 128 characters, and a value of 256 at most.",
+			}
 		}
 		tags = append(tags, cd.Tag{Key: &k, Value: &v})
 	}
@@ -44,5 +47,10 @@ func (s *Service) CreateHost(ctx context.Context, in *slipway.CreateHostInput) (
 	if err != nil {
 		return nil, err
 	}
-	return &slipway.CreateHostOutput{Name: in.Name, IamUserArn: &arn, AccessKeyId: &key.ID, SecretAccessKey: &key.Secret}, nil
+	return &slipway.CreateHostOutput{
+		Name:            in.Name,
+		IamUserArn:      &arn,
+		AccessKeyId:     &key.ID,
+		SecretAccessKey: &key.Secret,
+	}, nil
 }

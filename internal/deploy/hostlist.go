@@ -10,7 +10,8 @@ import (
 	"slipway/internal/store"
 )
 
-// ListHosts implements slipway:ListHosts: the registered instances by name, with when each was heard of last and where its service is.
+// ListHosts implements slipway:ListHosts: the registered instances by name, with when each was heard of last and where
+// its service is.
 func (s *Service) ListHosts(ctx context.Context, in *slipway.ListHostsInput) (*slipway.ListHostsOutput, error) {
 	limit, after := pageSize, ""
 	if in.MaxResults != nil {
@@ -25,7 +26,12 @@ func (s *Service) ListHosts(ctx context.Context, in *slipway.ListHostsInput) (*s
 		if err := r.Scan(store.JSON(&i), &service); err != nil {
 			return slipway.Host{}, err
 		}
-		h := slipway.Host{Name: i.InstanceName, IamUserArn: i.IamUserArn, RegisterTime: i.RegisterTime, Tags: map[string]string{}}
+		h := slipway.Host{
+			Name:         i.InstanceName,
+			IamUserArn:   i.IamUserArn,
+			RegisterTime: i.RegisterTime,
+			Tags:         map[string]string{},
+		}
 		if service != "" {
 			h.ServiceAddress = &service
 		}
@@ -33,7 +39,8 @@ func (s *Service) ListHosts(ctx context.Context, in *slipway.ListHostsInput) (*s
 			h.Tags[text(t.Key)] = text(t.Value)
 		}
 		return h, nil
-	}, `SELECT doc, service FROM deploy_instances WHERE deregistered = 0 AND name > $1 ORDER BY name LIMIT $2`, after, limit+1)
+	}, `SELECT doc, service FROM deploy_instances WHERE deregistered = 0 AND name > $1 ORDER BY name LIMIT $2`, after,
+		limit+1)
 	if err != nil {
 		return nil, err
 	}

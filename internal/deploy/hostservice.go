@@ -15,7 +15,8 @@ import (
 
 // PutHostService implements slipway:PutHostService: an instance says at which IP:PORT its service takes requests from a
 // load balancer; "" takes that back. A deployment with traffic control puts this address into the target group.
-func (s *Service) PutHostService(ctx context.Context, in *slipway.PutHostServiceInput) (*slipway.PutHostServiceOutput, error) {
+func (s *Service) PutHostService(ctx context.Context,
+	in *slipway.PutHostServiceInput) (*slipway.PutHostServiceOutput, error) {
 	identifier := *in.HostIdentifier
 	if !strings.HasPrefix(identifier, "arn:") {
 		identifier = s.arn("instance/", identifier)
@@ -28,7 +29,13 @@ func (s *Service) PutHostService(ctx context.Context, in *slipway.PutHostService
 	if address != "" {
 		a, err := netip.ParseAddrPort(address)
 		if err != nil || a.Port() == 0 || a.Addr().IsUnspecified() {
-			return nil, &awsproto.Error{Code: "ValidationException", Status: 400, Message: fmt.Sprintf("%q is no address of a service: give the IP address and the port at which the load balancer reaches it, as in 10.0.0.7:8080.", address)}
+			return nil, &awsproto.Error{
+				Code:   "ValidationException",
+				Status: 400,
+				Message: fmt.Sprintf(
+					"%q is no address of a service: give the IP address and the port at which the load balancer "+
+						"reaches it, as in 10.0.0.7:8080.", address),
+			}
 		}
 		if err := s.publishable(ctx, a.Addr().Unmap()); err != nil {
 			return nil, err
@@ -48,7 +55,8 @@ func (s *Service) PutHostService(ctx context.Context, in *slipway.PutHostService
 func (s *Service) publishable(ctx context.Context, a netip.Addr) error {
 	peer := awsproto.PeerOf(ctx)
 	switch {
-	case awsproto.CallerOf(ctx).Role == identity.Administrator, a == peer, peer.IsLoopback() && (a.IsLoopback() || isOurs(a)):
+	case awsproto.CallerOf(ctx).Role == identity.Administrator, a == peer,
+		peer.IsLoopback() && (a.IsLoopback() || isOurs(a)):
 		return nil
 	}
 	for _, n := range s.HostNetworks {
@@ -56,8 +64,10 @@ func (s *Service) publishable(ctx context.Context, a netip.Addr) error {
 			return nil
 		}
 	}
-	return &awsproto.Error{Code: "AccessDeniedException", Status: 403, Message: fmt.Sprintf("A host may publish its own address, %s, not %s. "+
-		"If that is right (a proxy, or several networks), start the server with --host-networks, or say it as an administrator.", peer, a)}
+	return &awsproto.Error{Code: "AccessDeniedException", Status: 403,
+		Message: fmt.Sprintf("A host may publish its own address, %s, not %s. "+
+			"If that is right (a proxy, or several networks), start the server with --host-networks, or say it as an "+
+			"administrator.", peer, a)}
 }
 
 // isOurs tells whether an address is of this machine.

@@ -13,7 +13,8 @@ func TestAHostPublishesItsOwnAddress(t *testing.T) {
 	w := newWorld(t)
 	h := w.newHost("web1", nil)
 	publish := func(api slipway.API, address string) error {
-		_, err := api.PutHostService(t.Context(), &slipway.PutHostServiceInput{HostIdentifier: &h.name, Address: &address})
+		_, err := api.PutHostService(t.Context(),
+			&slipway.PutHostServiceInput{HostIdentifier: &h.name, Address: &address})
 		return err
 	}
 	own := slipway.Client{Client: w.client(h.key)}

@@ -53,6 +53,7 @@ func matches(g *cd.DeploymentGroupInfo, tags []cd.Tag) bool {
 
 // hostsOf finds the registered instances of a group, by name.
 func hostsOf(ctx context.Context, q store.Queryer, g *cd.DeploymentGroupInfo) ([]*cd.InstanceInfo, error) {
-	all, err := store.Documents[cd.InstanceInfo](ctx, q, `SELECT doc FROM deploy_instances WHERE deregistered = 0 ORDER BY name`)
+	all, err := store.Documents[cd.InstanceInfo](ctx, q,
+		`SELECT doc FROM deploy_instances WHERE deregistered = 0 ORDER BY name`)
 	return slices.DeleteFunc(all, func(i *cd.InstanceInfo) bool { return !matches(g, i.Tags) }), err
 }

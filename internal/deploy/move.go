@@ -58,7 +58,9 @@ func (s *Service) enter(ctx context.Context, group, host string) (healthy bool, 
 		return h.State == elbv2.TargetHealthStateEnumHealthy, nil
 	}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO deploy_members (target_group, host, address) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, group, host, address)
+		_, err := tx.Exec(ctx,
+			`INSERT INTO deploy_members (target_group, host, address) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+			group, host, address)
 		return err
 	})
 	if err != nil {
@@ -66,20 +68,25 @@ func (s *Service) enter(ctx context.Context, group, host string) (healthy bool, 
 	}
 	fault.Point("traffic.before-join")
 	// The load balancer says when its health changes: it is asked again then.
-	_, err = s.Balancer.RegisterTargets(ctx, &elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: asTargets([]string{address})})
+	_, err = s.Balancer.RegisterTargets(ctx,
+		&elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: asTargets([]string{address})})
 	return false, err
 }
 
 // registered tells whether a target takes requests, or will once it is healthy.
 func registered(h *elbv2.TargetHealth) bool {
-	return h.Reason != elbv2.TargetHealthReasonEnumTargetNotRegistered && h.State != elbv2.TargetHealthStateEnumDraining && h.State != elbv2.TargetHealthStateEnumUnhealthyDraining
+	return h.Reason != elbv2.TargetHealthReasonEnumTargetNotRegistered &&
+		h.State != elbv2.TargetHealthStateEnumDraining && h.State != elbv2.TargetHealthStateEnumUnhealthyDraining
 }
 
 type unaddressed string
 
 func (host unaddressed) Error() string {
-	return "The host " + string(host) + " did not say where its service listens, so that it can't join its target group. Start its agent with --service ADDRESS:PORT; " +
-		"for AWS's agent: slipway api slipway PutHostService '{\"hostIdentifier\": \"" + string(host) + "\", \"address\": \"ADDRESS:PORT\"}'."
+	return "The host " + string(host) +
+		" did not say where its service listens, so that it can't join its target group. Start its agent with " +
+		"--service ADDRESS:PORT; " +
+		"for AWS's agent: slipway api slipway PutHostService '{\"hostIdentifier\": \"" + string(host) +
+		"\", \"address\": \"ADDRESS:PORT\"}'."
 }
 
 // leave takes a host out of a target group and tells whether its last request has ended.
@@ -101,7 +108,8 @@ func (s *Service) leave(ctx context.Context, group, host string) (gone bool, err
 		draining = draining || h.State == elbv2.TargetHealthStateEnumDraining
 	}
 	if len(in) > 0 {
-		_, err := s.Balancer.DeregisterTargets(ctx, &elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: asTargets(in)})
+		_, err := s.Balancer.DeregisterTargets(ctx,
+			&elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: asTargets(in)})
 		fault.Point("traffic.after-leave")
 		return false, err // the load balancer says when it has drained: it is asked again then
 	}
@@ -117,7 +125,8 @@ func (s *Service) leave(ctx context.Context, group, host string) (gone bool, err
 type unused string
 
 func (group unused) Error() string {
-	return "No listener forwards to the target group " + string(group) + ", so that its targets are not checked. Add it to the forward action of the listener, with the weight 0."
+	return "No listener forwards to the target group " + string(group) +
+		", so that its targets are not checked. Add it to the forward action of the listener, with the weight 0."
 }
 
 // move does what a host's BlockTraffic or AllowTraffic asks for, and looks whether it has come about.

@@ -36,7 +36,8 @@ type output struct {
 // keeps one log a deployment.
 func (s *Service) log(ctx context.Context, deployment, host, event string) (journal.Name, error) {
 	var info cd.DeploymentInfo
-	ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`, deployment)
+	ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`,
+		deployment)
 	if err == nil && !ok {
 		err = &cd.DeploymentDoesNotExistException{Message: "The deployment " + deployment + " could not be found"}
 	}
@@ -84,7 +85,8 @@ func (s *Service) forget(name journal.Name, o *output) {
 // PutHostCommandOutput adds a piece of a script's output to the log of its event. offset is where the piece begins;
 // what is there already is not written twice, and what would leave a gap is not taken. The answer is from where to go
 // on.
-func (s *Service) PutHostCommandOutput(ctx context.Context, in *cmd.PutHostCommandOutputInput) (*cmd.PutHostCommandOutputOutput, error) {
+func (s *Service) PutHostCommandOutput(ctx context.Context,
+	in *cmd.PutHostCommandOutputInput) (*cmd.PutHostCommandOutputOutput, error) {
 	c, err := s.command(ctx, *in.HostCommandIdentifier)
 	if err != nil {
 		return nil, err
@@ -93,7 +95,8 @@ func (s *Service) PutHostCommandOutput(ctx context.Context, in *cmd.PutHostComma
 	if err != nil {
 		return nil, err
 	}
-	if t == nil || c.Position < 0 || c.Position >= len(t.LifecycleEvents) || *t.LifecycleEvents[c.Position].LifecycleEventName != c.Name {
+	if t == nil || c.Position < 0 || c.Position >= len(t.LifecycleEvents) ||
+		*t.LifecycleEvents[c.Position].LifecycleEventName != c.Name {
 		return nil, clientError("The host has no such command.")
 	}
 	name, err := s.log(ctx, c.Deployment, c.Host, c.Name)
@@ -122,7 +125,9 @@ func (s *Service) PutHostCommandOutput(ctx context.Context, in *cmd.PutHostComma
 			return err
 		}
 		if w.Offset() >= maxOutput {
-			_, err := fmt.Fprintf(w, "\nThe event has written %d bytes. The rest is on the host, in scripts.log of the deployment.\n", w.Offset())
+			_, err := fmt.Fprintf(w,
+				"\nThe event has written %d bytes. The rest is on the host, in scripts.log of the deployment.\n",
+				w.Offset())
 			return err
 		}
 		return nil
@@ -152,7 +157,8 @@ func (s *Service) endOutput(ctx context.Context, c commandID, d *cd.Diagnostics)
 		}
 	}
 	if err != nil {
-		s.Log.Error("end the log of a lifecycle event", "deployment", c.Deployment, "host", c.Host, "event", c.Name, "error", err)
+		s.Log.Error("end the log of a lifecycle event", "deployment", c.Deployment, "host", c.Host, "event", c.Name,
+			"error", err)
 	}
 }
 
@@ -203,7 +209,8 @@ func (s *Service) note(ctx context.Context, deployment, host, event, line string
 		err = s.complete(ctx, name)
 	}
 	if err != nil {
-		s.Log.Error("write the log of a lifecycle event", "deployment", deployment, "host", host, "event", event, "error", err)
+		s.Log.Error("write the log of a lifecycle event", "deployment", deployment, "host", host, "event", event,
+			"error", err)
 	}
 }
 
@@ -219,7 +226,8 @@ func (s *Service) completeAll(ctx context.Context, id string) error {
 		return err
 	}
 	var info cd.DeploymentInfo
-	if ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`, id); err != nil || !ok {
+	if ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`,
+		id); err != nil || !ok {
 		return err
 	}
 	for _, t := range targets {
@@ -227,7 +235,8 @@ func (s *Service) completeAll(ctx context.Context, id string) error {
 			if e.StartTime == nil {
 				continue
 			}
-			if err := s.complete(ctx, LogName(text(info.ApplicationName), id, *t.TargetId, *e.LifecycleEventName)); err != nil {
+			if err := s.complete(ctx,
+				LogName(text(info.ApplicationName), id, *t.TargetId, *e.LifecycleEventName)); err != nil {
 				return err
 			}
 		}

@@ -12,7 +12,8 @@ const pageSize = 100
 
 // page reads one page of a list in the order of a key: fetch returns up to limit elements after a place, and place
 // tells an element's.
-func page[T any, P any](s *Service, op string, filter any, token *string, fetch func(after P, limit int) ([]T, error), place func(T) P) ([]T, *string, error) {
+func page[T any, P any](s *Service, op string, filter any, token *string, fetch func(after P, limit int) ([]T, error),
+	place func(T) P) ([]T, *string, error) {
 	var after P
 	if !s.Pager.Place(op, filter, token, &after) {
 		return nil, nil, &cd.InvalidNextTokenException{Message: "The next token was not made for this list: " + *token}

@@ -48,8 +48,9 @@ func (c *client) poll() *cmd.HostCommandInstance {
 
 func (c *client) acknowledge(x *cmd.HostCommandInstance) cmd.HostCommandStatus {
 	c.w.t.Helper()
-	out, err := c.api.PutHostCommandAcknowledgement(c.w.t.Context(), &cmd.PutHostCommandAcknowledgementInput{HostCommandIdentifier: x.HostCommandIdentifier,
-		Diagnostics: &cmd.Envelope{Format: new("JSON"), Payload: new(`{"IsCommandNoop":false}`)}})
+	out, err := c.api.PutHostCommandAcknowledgement(c.w.t.Context(),
+		&cmd.PutHostCommandAcknowledgementInput{HostCommandIdentifier: x.HostCommandIdentifier,
+			Diagnostics: &cmd.Envelope{Format: new("JSON"), Payload: new(`{"IsCommandNoop":false}`)}})
 	if err != nil {
 		c.w.t.Fatal(err)
 	}
@@ -58,19 +59,22 @@ func (c *client) acknowledge(x *cmd.HostCommandInstance) cmd.HostCommandStatus {
 
 func (c *client) complete(x *cmd.HostCommandInstance, status cmd.HostCommandStatus, code int, message, log string) {
 	c.w.t.Helper()
-	payload, err := json.Marshal(map[string]any{"error_code": code, "script_name": "s.sh", "message": message, "log": log})
+	payload, err := json.Marshal(map[string]any{"error_code": code, "script_name": "s.sh", "message": message,
+		"log": log})
 	if err != nil {
 		c.w.t.Fatal(err)
 	}
-	if _, err := c.api.PutHostCommandComplete(c.w.t.Context(), &cmd.PutHostCommandCompleteInput{HostCommandIdentifier: x.HostCommandIdentifier, CommandStatus: status,
-		Diagnostics: &cmd.Envelope{Format: new("JSON"), Payload: new(string(payload))}}); err != nil {
+	if _, err := c.api.PutHostCommandComplete(c.w.t.Context(),
+		&cmd.PutHostCommandCompleteInput{HostCommandIdentifier: x.HostCommandIdentifier, CommandStatus: status,
+			Diagnostics: &cmd.Envelope{Format: new("JSON"), Payload: new(string(payload))}}); err != nil {
 		c.w.t.Fatal(err)
 	}
 }
 
 func (c *client) specification(x *cmd.HostCommandInstance) (map[string]any, []byte) {
 	c.w.t.Helper()
-	out, err := c.api.GetDeploymentSpecification(c.w.t.Context(), &cmd.GetDeploymentSpecificationInput{DeploymentExecutionId: x.DeploymentExecutionId, HostIdentifier: &c.id})
+	out, err := c.api.GetDeploymentSpecification(c.w.t.Context(),
+		&cmd.GetDeploymentSpecificationInput{DeploymentExecutionId: x.DeploymentExecutionId, HostIdentifier: &c.id})
 	if err != nil {
 		c.w.t.Fatal(err)
 	}
@@ -97,10 +101,12 @@ func TestProtocolAsAWSsAgentSpeaksIt(t *testing.T) {
 	w := newWorld(t)
 	h := w.newHost("web1", map[string]string{"role": "web"})
 	w.group("CodeDeployDefault.AllAtOnce")
-	id := w.deploy(w.release("v1", nil), func(in *codedeploy.CreateDeploymentInput) { in.FileExistsBehavior = types.FileExistsBehaviorOverwrite })
+	id := w.deploy(w.release("v1",
+		nil), func(in *codedeploy.CreateDeploymentInput) { in.FileExistsBehavior = types.FileExistsBehaviorOverwrite })
 	c := w.speak(h)
 	var signers [][]byte
-	for _, event := range []string{"ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall", "ApplicationStart", "ValidateService"} {
+	for _, event := range []string{"ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall",
+		"ApplicationStart", "ValidateService"} {
 		x := c.poll()
 		if x == nil || *x.CommandName != event || !strings.Contains(c.id, *x.HostIdentifier) || x.Nonce == nil {
 			t.Fatalf("%s: %+v", event, x)
@@ -108,7 +114,8 @@ func TestProtocolAsAWSsAgentSpeaksIt(t *testing.T) {
 		s, signer := c.specification(x) // for every event
 		signers = append(signers, signer)
 		override := s["AgentActionOverrides"].(map[string]any)["AgentOverrides"].(map[string]any)["FileExistsBehavior"]
-		if s["DeploymentId"] != id || s["ApplicationName"] != "shop" || s["DeploymentGroupName"] != "prod" || override != "OVERWRITE" || s["Revision"].(map[string]any)["RevisionType"] != "S3" {
+		if s["DeploymentId"] != id || s["ApplicationName"] != "shop" || s["DeploymentGroupName"] != "prod" ||
+			override != "OVERWRITE" || s["Revision"].(map[string]any)["RevisionType"] != "S3" {
 			t.Fatalf("%v", s)
 		}
 		if got := c.acknowledge(x); got != cmd.HostCommandStatusInProgress {
@@ -143,7 +150,9 @@ func TestTheFirstCompletionCounts(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	e := event1(w.target(id, "web1"), "ApplicationStop")
-	if e.Diagnostics.ErrorCode != types.LifecycleErrorCodeScriptFailed || *e.Diagnostics.Message != "Script failed with exit code 1" || len(*e.Diagnostics.LogTail) != 2048 || !strings.HasSuffix(*e.Diagnostics.LogTail, "the end") {
+	if e.Diagnostics.ErrorCode != types.LifecycleErrorCodeScriptFailed ||
+		*e.Diagnostics.Message != "Script failed with exit code 1" || len(*e.Diagnostics.LogTail) != 2048 ||
+		!strings.HasSuffix(*e.Diagnostics.LogTail, "the end") {
 		t.Fatalf("%+v", *e.Diagnostics)
 	}
 	if got := w.log(id, "web1", "ApplicationStop"); len(got) != 1 || !strings.HasSuffix(got[0], "the end") {
@@ -160,7 +169,9 @@ func TestCompletionWithoutAcknowledgement(t *testing.T) {
 	c := w.speak(h)
 	c.complete(c.poll(), cmd.HostCommandStatusFailed, 5, "(appspec.yml): did not find expected key", "")
 	d := w.wait(id)
-	if e := event1(w.target(id, "web1"), "ApplicationStop"); d.Status != types.DeploymentStatusFailed || e.Diagnostics.ErrorCode != types.LifecycleErrorCodeUnknownError || *e.Diagnostics.Message != "(appspec.yml): did not find expected key" {
+	if e := event1(w.target(id, "web1"), "ApplicationStop"); d.Status != types.DeploymentStatusFailed ||
+		e.Diagnostics.ErrorCode != types.LifecycleErrorCodeUnknownError ||
+		*e.Diagnostics.Message != "(appspec.yml): did not find expected key" {
 		t.Fatalf("%+v %+v", d, e)
 	}
 }
@@ -223,13 +234,15 @@ func TestHostsAreBoundToTheirKeys(t *testing.T) {
 	poll := func(k identity.Key, identifier string) error {
 		ctx, cancel := context.WithTimeout(ctx, patient)
 		defer cancel()
-		_, err := cmd.Client{Client: w.client(k)}.PollHostCommand(ctx, &cmd.PollHostCommandInput{HostIdentifier: &identifier})
+		_, err := cmd.Client{Client: w.client(k)}.PollHostCommand(ctx,
+			&cmd.PollHostCommandInput{HostIdentifier: &identifier})
 		return err
 	}
 	for _, refused := range []struct {
 		key        identity.Key
 		identifier string
-	}{{one.key, two.arn}, {one.key, instance(two)}, {one.key, "web1"}, {one.key, instance(&host{name: "nobody"})}, {w.admin, one.arn}} {
+	}{{one.key, two.arn}, {one.key, instance(two)}, {one.key, "web1"}, {one.key, instance(&host{name: "nobody"})},
+		{w.admin, one.arn}} {
 		if err := poll(refused.key, refused.identifier); awsproto.Code(err) != "AccessDeniedException" {
 			t.Errorf("%s as %s: %v", refused.key.ID, refused.identifier, err)
 		}
@@ -246,19 +259,25 @@ func TestHostsAreBoundToTheirKeys(t *testing.T) {
 	}
 	// Another host's command, and one that was never made.
 	forged := func(host string) string {
-		return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, `{"deploymentId":"d-AAAAAAAAA","hostId":%q,"commandName":"ApplicationStop","commandAttempt":1}`, host))
+		return base64.StdEncoding.EncodeToString(fmt.Appendf(nil,
+			`{"deploymentId":"d-AAAAAAAAA","hostId":%q,"commandName":"ApplicationStop","commandAttempt":1}`, host))
 	}
-	for id, code := range map[string]string{forged("web2"): "AccessDeniedException", "x": "ClientException", base64.StdEncoding.EncodeToString([]byte("{}")): "ClientException"} {
-		_, err := w.speak(one).api.PutHostCommandComplete(ctx, &cmd.PutHostCommandCompleteInput{HostCommandIdentifier: &id, CommandStatus: cmd.HostCommandStatusSucceeded})
+	for id, code := range map[string]string{forged("web2"): "AccessDeniedException", "x": "ClientException",
+		base64.StdEncoding.EncodeToString([]byte("{}")): "ClientException"} {
+		_, err := w.speak(one).api.PutHostCommandComplete(ctx,
+			&cmd.PutHostCommandCompleteInput{HostCommandIdentifier: &id, CommandStatus: cmd.HostCommandStatusSucceeded})
 		if awsproto.Code(err) != code {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
 	// A host may do nothing else.
-	if _, err := (cmd.Client{Client: w.client(one.key)}).PutHostCommandOutput(ctx, &cmd.PutHostCommandOutputInput{HostCommandIdentifier: new(forged("web1")), Offset: new(int64(0)), Data: []byte("x")}); awsproto.Code(err) != "ClientException" {
+	if _, err := (cmd.Client{Client: w.client(one.key)}).PutHostCommandOutput(ctx,
+		&cmd.PutHostCommandOutputInput{HostCommandIdentifier: new(forged("web1")), Offset: new(int64(0)),
+			Data: []byte("x")}); awsproto.Code(err) != "ClientException" {
 		t.Error(err)
 	}
-	if _, err := w.api.DeregisterOnPremisesInstance(ctx, &codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: &one.name}); err != nil {
+	if _, err := w.api.DeregisterOnPremisesInstance(ctx,
+		&codedeploy.DeregisterOnPremisesInstanceInput{InstanceName: &one.name}); err != nil {
 		t.Fatal(err)
 	}
 	if err := poll(one.key, one.arn); awsproto.Code(err) != "UnrecognizedClientException" {
@@ -295,7 +314,9 @@ func TestOutputIsWrittenOnce(t *testing.T) {
 	c.acknowledge(x)
 	put := func(offset int64, data string, want int64) {
 		t.Helper()
-		out, err := c.api.PutHostCommandOutput(t.Context(), &cmd.PutHostCommandOutputInput{HostCommandIdentifier: x.HostCommandIdentifier, Offset: &offset, Data: []byte(data)})
+		out, err := c.api.PutHostCommandOutput(t.Context(),
+			&cmd.PutHostCommandOutputInput{HostCommandIdentifier: x.HostCommandIdentifier, Offset: &offset,
+				Data: []byte(data)})
 		if err != nil || *out.NextOffset != want {
 			t.Fatalf("%v %v, want %d", out, err, want)
 		}
@@ -327,7 +348,8 @@ func TestASilentHostIsSaidToBe(t *testing.T) {
 	w.clock.forward(time.Hour)
 	id := w.deploy(w.release("v1", nil))
 	e := event1(w.target(id, "web1"), "ApplicationStop")
-	if e.Diagnostics == nil || !strings.Contains(*e.Diagnostics.Message, "Waiting for the host. Its agent has been silent since ") {
+	if e.Diagnostics == nil ||
+		!strings.Contains(*e.Diagnostics.Message, "Waiting for the host. Its agent has been silent since ") {
 		t.Fatalf("%+v", e.Diagnostics)
 	}
 	w.clock.forward(5*time.Minute + time.Second)
@@ -338,10 +360,13 @@ func TestASilentHostIsSaidToBe(t *testing.T) {
 	}
 	d := w.wait(id)
 	e = event1(w.target(id, "web1"), "ApplicationStop")
-	if d.Status != types.DeploymentStatusFailed || !strings.HasPrefix(*e.Diagnostics.Message, "The host did not begin ApplicationStop within 5 minutes. Its agent has been silent since ") {
+	if d.Status != types.DeploymentStatusFailed ||
+		!strings.HasPrefix(*e.Diagnostics.Message,
+			"The host did not begin ApplicationStop within 5 minutes. Its agent has been silent since ") {
 		t.Fatalf("%+v %+v", d, e.Diagnostics)
 	}
-	if got := w.log(id, "web1", "ApplicationStop"); len(got) != 1 || !strings.HasPrefix(got[0], "The host did not begin") {
+	if got := w.log(id, "web1", "ApplicationStop"); len(got) != 1 ||
+		!strings.HasPrefix(got[0], "The host did not begin") {
 		t.Errorf("%q", got)
 	}
 }
@@ -356,7 +381,8 @@ func TestAnUnknownHostHasNeverBeenHeardOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.wait(id)
-	if e := event1(w.target(id, "web1"), "ApplicationStop"); !strings.Contains(*e.Diagnostics.Message, "Its agent has never been heard of. Check that the agent runs") {
+	if e := event1(w.target(id, "web1"), "ApplicationStop"); !strings.Contains(*e.Diagnostics.Message,
+		"Its agent has never been heard of. Check that the agent runs") {
 		t.Fatalf("%+v", e.Diagnostics)
 	}
 }
@@ -374,7 +400,8 @@ func TestTheLimitOfADeployment(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := w.wait(id)
-	if d.Status != types.DeploymentStatusFailed || d.ErrorInformation.Code != types.ErrorCodeTimeout || d.DeploymentOverview.Failed != 1 || d.DeploymentOverview.Skipped != 1 {
+	if d.Status != types.DeploymentStatusFailed || d.ErrorInformation.Code != types.ErrorCodeTimeout ||
+		d.DeploymentOverview.Failed != 1 || d.DeploymentOverview.Skipped != 1 {
 		t.Fatalf("%+v %+v", d.ErrorInformation, d.DeploymentOverview)
 	}
 	c.complete(x, cmd.HostCommandStatusSucceeded, 0, "", "") // too late, and no harm
@@ -387,7 +414,9 @@ func TestStop(t *testing.T) {
 	w.newHost("web2", map[string]string{"role": "web"})
 	w.group("CodeDeployDefault.OneAtATime")
 	id := w.deploy(w.release("v1", nil))
-	if _, err := w.api.CreateDeployment(ctx, &codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"), Revision: w.release("v2", nil)}); code(err) != "DeploymentLimitExceededException" {
+	if _, err := w.api.CreateDeployment(ctx,
+		&codedeploy.CreateDeploymentInput{ApplicationName: aws.String("shop"), DeploymentGroupName: aws.String("prod"),
+			Revision: w.release("v2", nil)}); code(err) != "DeploymentLimitExceededException" {
 		t.Fatalf("a second one: %v", err)
 	}
 	c := w.speak(h)
@@ -399,15 +428,18 @@ func TestStop(t *testing.T) {
 	}
 	c.complete(x, cmd.HostCommandStatusSucceeded, 0, "", "")
 	d := w.wait(id)
-	if d.Status != types.DeploymentStatusStopped || d.ErrorInformation.Code != types.ErrorCodeManualStop || d.DeploymentOverview.Skipped != 1 || d.DeploymentOverview.Failed != 1 {
+	if d.Status != types.DeploymentStatusStopped || d.ErrorInformation.Code != types.ErrorCodeManualStop ||
+		d.DeploymentOverview.Skipped != 1 || d.DeploymentOverview.Failed != 1 {
 		t.Fatalf("%+v %+v", d.ErrorInformation, d.DeploymentOverview)
 	}
-	if _, err := w.api.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id}); code(err) != "DeploymentAlreadyCompletedException" {
+	if _, err := w.api.StopDeployment(ctx,
+		&codedeploy.StopDeploymentInput{DeploymentId: &id}); code(err) != "DeploymentAlreadyCompletedException" {
 		t.Fatal(err)
 	}
 	// Nothing runs: it stops at once.
 	id = w.deploy(w.release("v2", nil))
-	if out, err = w.api.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id}); err != nil || out.Status != types.StopStatusSucceeded {
+	if out, err = w.api.StopDeployment(ctx, &codedeploy.StopDeploymentInput{DeploymentId: &id}); err != nil ||
+		out.Status != types.StopStatusSucceeded {
 		t.Fatalf("%+v %v", out, err)
 	}
 	if d := w.wait(id); d.Status != types.DeploymentStatusStopped || d.DeploymentOverview.Skipped != 2 {
@@ -422,15 +454,20 @@ func TestStopWithRollback(t *testing.T) {
 	if d := w.wait(w.deploy(w.release("v1", nil))); d.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("%+v", d.ErrorInformation)
 	}
-	id := w.deploy(w.release("v2", map[string]string{"AfterInstall": `mkfifo "$SLIPWAY_ROOT/gate"; touch "$SLIPWAY_ROOT/here"; read x < "$SLIPWAY_ROOT/gate"`}))
+	id := w.deploy(w.release("v2",
+		map[string]string{
+			"AfterInstall": `mkfifo "$SLIPWAY_ROOT/gate"; touch "$SLIPWAY_ROOT/here"; read x < "$SLIPWAY_ROOT/gate"`,
+		}))
 	eventually(t, func() bool { return exists(hosts[0].root + "/here") })
-	out, err := w.api.StopDeployment(t.Context(), &codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: aws.Bool(true)})
+	out, err := w.api.StopDeployment(t.Context(),
+		&codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: aws.Bool(true)})
 	if err != nil || out.Status != types.StopStatusPending {
 		t.Fatalf("%+v %v", out, err)
 	}
 	open(t, hosts[0].root+"/gate")
 	d := w.wait(id)
-	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil || d.RollbackInfo.RollbackDeploymentId == nil {
+	if d.Status != types.DeploymentStatusStopped || d.RollbackInfo == nil ||
+		d.RollbackInfo.RollbackDeploymentId == nil {
 		t.Fatalf("%+v", d)
 	}
 	if back := w.wait(*d.RollbackInfo.RollbackDeploymentId); back.Status != types.DeploymentStatusSucceeded {
@@ -455,7 +492,8 @@ func TestADeploymentOfAPipelineIsMadeOnce(t *testing.T) {
 	if err != nil || one != two {
 		t.Fatalf("%s %s %v", one, two, err)
 	}
-	if _, err := w.service.CreateForPipeline(t.Context(), "another", in); awsproto.Code(err) != "DeploymentLimitExceededException" {
+	if _, err := w.service.CreateForPipeline(t.Context(), "another",
+		in); awsproto.Code(err) != "DeploymentLimitExceededException" {
 		t.Fatal(err)
 	}
 }

@@ -72,10 +72,12 @@ func checkRevision(r *cd.RevisionLocation) error {
 }
 
 // remember registers a revision, or notes another use of it; registering again changes the description alone.
-func (s *Service) remember(ctx context.Context, tx store.Tx, app string, r *cd.RevisionLocation, description *string, used bool) error {
+func (s *Service) remember(ctx context.Context, tx store.Tx, app string, r *cd.RevisionLocation, description *string,
+	used bool) error {
 	now := awsproto.At(s.Now())
 	key := revisionKey(r)
-	info, err := store.Document[cd.RevisionInfo](ctx, tx, `SELECT doc FROM deploy_revisions WHERE application = $1 AND key = $2`, app, key)
+	info, err := store.Document[cd.RevisionInfo](ctx, tx,
+		`SELECT doc FROM deploy_revisions WHERE application = $1 AND key = $2`, app, key)
 	if err != nil {
 		return err
 	}
@@ -96,7 +98,8 @@ func (s *Service) remember(ctx context.Context, tx store.Tx, app string, r *cd.R
 	if l := r.S3Location; l != nil {
 		bucket, object = text(l.Bucket), text(l.Key)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO deploy_revisions (application, key, bucket, object, registered, first_used, last_used, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	_, err = tx.Exec(ctx,
+		`INSERT INTO deploy_revisions (application, key, bucket, object, registered, first_used, last_used, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (application, key) DO UPDATE SET first_used = excluded.first_used, last_used = excluded.last_used, doc = excluded.doc`,
 		app, key, bucket, object, ms(g.RegisterTime), ms(g.FirstUsedTime), ms(g.LastUsedTime), store.JSON(info))
 	return err
@@ -110,7 +113,8 @@ func ms(t *awsproto.Time) int64 {
 }
 
 // RegisterApplicationRevision implements codedeploy:RegisterApplicationRevision.
-func (s *Service) RegisterApplicationRevision(ctx context.Context, in *cd.RegisterApplicationRevisionInput) (*cd.RegisterApplicationRevisionOutput, error) {
+func (s *Service) RegisterApplicationRevision(ctx context.Context,
+	in *cd.RegisterApplicationRevisionInput) (*cd.RegisterApplicationRevisionOutput, error) {
 	if err := checkRevision(in.Revision); err != nil {
 		return nil, err
 	}
@@ -126,7 +130,8 @@ func (s *Service) RegisterApplicationRevision(ctx context.Context, in *cd.Regist
 // revisions reads registered revisions, each with the groups whose current revision it is.
 func revisions(ctx context.Context, q store.Queryer, app string, keys []string) (map[string]*cd.RevisionInfo, error) {
 	args := append([]any{app}, store.Args(keys)...)
-	found, err := store.Documents[cd.RevisionInfo](ctx, q, `SELECT doc FROM deploy_revisions WHERE application = $1 AND key IN `+list(2, len(keys)), args...)
+	found, err := store.Documents[cd.RevisionInfo](ctx, q,
+		`SELECT doc FROM deploy_revisions WHERE application = $1 AND key IN `+list(2, len(keys)), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -142,12 +147,15 @@ func revisions(ctx context.Context, q store.Queryer, app string, keys []string) 
 			r.GenericRevisionInfo.DeploymentGroups = append(r.GenericRevisionInfo.DeploymentGroups, name)
 		}
 		return struct{}{}, err
-	}, `SELECT revision, name FROM deploy_groups WHERE application = $1 AND revision IN `+list(2, len(keys))+` ORDER BY name`, args...)
+	},
+		`SELECT revision, name FROM deploy_groups WHERE application = $1 AND revision IN `+list(2, len(keys))+
+			` ORDER BY name`, args...)
 	return byKey, err
 }
 
 // GetApplicationRevision implements codedeploy:GetApplicationRevision.
-func (s *Service) GetApplicationRevision(ctx context.Context, in *cd.GetApplicationRevisionInput) (*cd.GetApplicationRevisionOutput, error) {
+func (s *Service) GetApplicationRevision(ctx context.Context,
+	in *cd.GetApplicationRevisionInput) (*cd.GetApplicationRevisionOutput, error) {
 	if err := checkRevision(in.Revision); err != nil {
 		return nil, err
 	}
@@ -161,13 +169,21 @@ func (s *Service) GetApplicationRevision(ctx context.Context, in *cd.GetApplicat
 		return nil, err
 	}
 	if found[key] == nil {
-		return nil, &cd.RevisionDoesNotExistException{Message: "No revision is registered with " + *a.ApplicationName + " for the location " + location(in.Revision)}
+		return nil, &cd.RevisionDoesNotExistException{
+			Message: "No revision is registered with " + *a.ApplicationName + " for the location " +
+				location(in.Revision),
+		}
 	}
-	return &cd.GetApplicationRevisionOutput{ApplicationName: a.ApplicationName, Revision: in.Revision, RevisionInfo: found[key].GenericRevisionInfo}, nil
+	return &cd.GetApplicationRevisionOutput{
+		ApplicationName: a.ApplicationName,
+		Revision:        in.Revision,
+		RevisionInfo:    found[key].GenericRevisionInfo,
+	}, nil
 }
 
 // BatchGetApplicationRevisions implements codedeploy:BatchGetApplicationRevisions.
-func (s *Service) BatchGetApplicationRevisions(ctx context.Context, in *cd.BatchGetApplicationRevisionsInput) (*cd.BatchGetApplicationRevisionsOutput, error) {
+func (s *Service) BatchGetApplicationRevisions(ctx context.Context,
+	in *cd.BatchGetApplicationRevisionsInput) (*cd.BatchGetApplicationRevisionsOutput, error) {
 	if err := tooMany(len(in.Revisions), maxRevisionBatch); err != nil {
 		return nil, err
 	}
@@ -209,7 +225,8 @@ type revisionRow struct {
 }
 
 // ListApplicationRevisions implements codedeploy:ListApplicationRevisions.
-func (s *Service) ListApplicationRevisions(ctx context.Context, in *cd.ListApplicationRevisionsInput) (*cd.ListApplicationRevisionsOutput, error) {
+func (s *Service) ListApplicationRevisions(ctx context.Context,
+	in *cd.ListApplicationRevisionsInput) (*cd.ListApplicationRevisionsOutput, error) {
 	if in.S3KeyPrefix != nil && in.S3Bucket == nil {
 		return nil, &cd.BucketNameFilterRequiredException{Message: "A key prefix needs a bucket name besides."}
 	}
@@ -217,8 +234,10 @@ func (s *Service) ListApplicationRevisions(ctx context.Context, in *cd.ListAppli
 	if err != nil {
 		return nil, err
 	}
-	column := map[cd.ApplicationRevisionSortBy]string{"": "registered", cd.ApplicationRevisionSortByRegisterTime: "registered",
-		cd.ApplicationRevisionSortByFirstUsedTime: "first_used", cd.ApplicationRevisionSortByLastUsedTime: "last_used"}[in.SortBy]
+	column := map[cd.ApplicationRevisionSortBy]string{"": "registered",
+		cd.ApplicationRevisionSortByRegisterTime:  "registered",
+		cd.ApplicationRevisionSortByFirstUsedTime: "first_used",
+		cd.ApplicationRevisionSortByLastUsedTime:  "last_used"}[in.SortBy]
 	compare, order, begin := ">", "", revisionPlace{At: -1}
 	if in.SortOrder == cd.SortOrderDescending {
 		compare, order, begin = "<", " DESC", revisionPlace{At: 1 << 62}
@@ -243,17 +262,19 @@ func (s *Service) ListApplicationRevisions(ctx context.Context, in *cd.ListAppli
 		where += " AND NOT" + isCurrent
 	}
 	filter := []any{a.id, in.SortBy, in.SortOrder, in.S3Bucket, in.S3KeyPrefix, in.Deployed}
-	rows, next, err := page(s, "ListApplicationRevisions", filter, in.NextToken, func(after revisionPlace, limit int) ([]revisionRow, error) {
-		if after == (revisionPlace{}) {
-			after = begin
-		}
-		n := len(args)
-		query := fmt.Sprintf(`SELECT %[1]s, key, doc FROM deploy_revisions WHERE application = $1%[2]s AND (%[1]s %[3]s $%[5]d OR %[1]s = $%[5]d AND key > $%[6]d) ORDER BY %[1]s%[4]s, key LIMIT $%[7]d`,
-			column, where, compare, order, n+1, n+2, n+3)
-		return store.All(ctx, s.db, func(r *sql.Rows) (row revisionRow, err error) {
-			return row, r.Scan(&row.At, &row.Key, store.JSON(&row.info))
-		}, query, append(args[:n:n], after.At, after.Key, limit)...)
-	}, func(r revisionRow) revisionPlace { return r.revisionPlace })
+	rows, next, err := page(s, "ListApplicationRevisions", filter,
+		in.NextToken, func(after revisionPlace, limit int) ([]revisionRow, error) {
+			if after == (revisionPlace{}) {
+				after = begin
+			}
+			n := len(args)
+			query := fmt.Sprintf(
+				`SELECT %[1]s, key, doc FROM deploy_revisions WHERE application = $1%[2]s AND (%[1]s %[3]s $%[5]d OR %[1]s = $%[5]d AND key > $%[6]d) ORDER BY %[1]s%[4]s, key LIMIT $%[7]d`,
+				column, where, compare, order, n+1, n+2, n+3)
+			return store.All(ctx, s.db, func(r *sql.Rows) (row revisionRow, err error) {
+				return row, r.Scan(&row.At, &row.Key, store.JSON(&row.info))
+			}, query, append(args[:n:n], after.At, after.Key, limit)...)
+		}, func(r revisionRow) revisionPlace { return r.revisionPlace })
 	out := &cd.ListApplicationRevisionsOutput{Revisions: []cd.RevisionLocation{}, NextToken: next}
 	for _, r := range rows {
 		out.Revisions = append(out.Revisions, *r.info.RevisionLocation)

@@ -58,7 +58,8 @@ func (s *Service) Serving(ctx context.Context, of []slipway.GroupRef) ([]slipway
 		}
 		where, args = ` WHERE a.name || '/' || g.name IN `+list(1, len(names)), store.Args(names)
 	}
-	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) }, `SELECT `+groupColumns+where+` ORDER BY a.name, g.name LIMIT 200`, args...)
+	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
+		`SELECT `+groupColumns+where+` ORDER BY a.name, g.name LIMIT 200`, args...)
 	if err != nil || len(groups) == 0 {
 		return nil, err
 	}
@@ -66,7 +67,8 @@ func (s *Service) Serving(ctx context.Context, of []slipway.GroupRef) ([]slipway
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := store.Documents[cd.InstanceInfo](ctx, s.db, `SELECT doc FROM deploy_instances WHERE deregistered = 0 ORDER BY name`)
+	hosts, err := store.Documents[cd.InstanceInfo](ctx, s.db,
+		`SELECT doc FROM deploy_instances WHERE deregistered = 0 ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +99,11 @@ func (s *Service) onHosts(ctx context.Context, groups []*group) (map[string]map[
 
 // servingIn sorts the hosts of a group by what they run, the version of most hosts first.
 func servingIn(g *group, states map[string]onHost, hosts []*cd.InstanceInfo) slipway.ServingGroup {
-	out := slipway.ServingGroup{ApplicationName: g.ApplicationName, DeploymentGroupName: g.DeploymentGroupName, Versions: []slipway.ServedVersion{}}
+	out := slipway.ServingGroup{
+		ApplicationName:     g.ApplicationName,
+		DeploymentGroupName: g.DeploymentGroupName,
+		Versions:            []slipway.ServedVersion{},
+	}
 	blueGreen := g.DeploymentStyle != nil && g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen
 	if blueGreen {
 		out.Side = new(string(g.side))
@@ -112,7 +118,8 @@ func servingIn(g *group, states map[string]onHost, hosts []*cd.InstanceInfo) sli
 		if !known {
 			i = len(out.Versions)
 			at[state.Installed] = i
-			out.Versions = append(out.Versions, slipway.ServedVersion{DeploymentId: &state.Installed, Failed: new(false)})
+			out.Versions = append(out.Versions,
+				slipway.ServedVersion{DeploymentId: &state.Installed, Failed: new(false)})
 		}
 		v := &out.Versions[i]
 		v.Hosts = append(v.Hosts, *host.InstanceName)
@@ -136,5 +143,6 @@ func (g *group) serves(blueGreen bool, tags []cd.Tag) bool {
 		return matches(g.DeploymentGroupInfo, tags)
 	}
 	set := g.OnPremisesTagSet
-	return g.side != "" && set != nil && len(set.OnPremisesTagSetList) == 2 && matchesAny(set.OnPremisesTagSetList[g.side.index()], tags)
+	return g.side != "" && set != nil && len(set.OnPremisesTagSetList) == 2 &&
+		matchesAny(set.OnPremisesTagSetList[g.side.index()], tags)
 }

@@ -53,7 +53,9 @@ func openSigner(dir string, now time.Time) (*signer, error) {
 		}
 	}
 	if s.key == nil || s.certificate == nil {
-		return nil, fmt.Errorf("%s holds no RSA key with its certificate; restore it from a backup, or remove it, and then the pinned signer of every agent", path)
+		return nil, fmt.Errorf(
+			"%s holds no RSA key with its certificate; restore it from a backup, or remove it, and then the pinned "+
+				"signer of every agent", path)
 	}
 	return s, nil
 }
@@ -73,7 +75,8 @@ func makeSigner(dir, path string, now time.Time) error {
 		return err
 	}
 	template := &x509.Certificate{SerialNumber: serial, Subject: pkix.Name{CommonName: "Slipway deployment signer"},
-		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.AddDate(30, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true}
+		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.AddDate(30, 0, 0), KeyUsage: x509.KeyUsageDigitalSignature,
+		BasicConstraintsValid: true}
 	certificate, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		return err
@@ -82,7 +85,8 @@ func makeSigner(dir, path string, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	content := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})...)
+	content := append(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})...)
 	f, err := os.CreateTemp(dir, "."+signerFile+"-")
 	if err != nil {
 		return err

@@ -50,12 +50,19 @@ func specification(d *deployment) *hostSpecification {
 		AppSpecFilename:              "appspec.yml",
 		ReuseArchiveFromDeploymentId: d.reuse,
 		LifecycleEvents: []string{
-			"BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop", "DownloadBundle", "BeforeInstall", "Install", "AfterInstall",
+			"BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop", "DownloadBundle", "BeforeInstall", "Install",
+			"AfterInstall",
 			"ApplicationStart", "ValidateService", "BeforeAllowTraffic", "AfterAllowTraffic",
 		},
 	}
 	s.AgentActionOverrides.AgentOverrides.FileExistsBehavior = d.info.FileExistsBehavior
 	s.Revision.RevisionType = d.info.Revision.RevisionType
-	s.Revision.S3Revision = s3Revision{Bucket: l.Bucket, Key: l.Key, BundleType: l.BundleType, Version: l.Version, ETag: l.ETag}
+	s.Revision.S3Revision = s3Revision{
+		Bucket:     l.Bucket,
+		Key:        l.Key,
+		BundleType: l.BundleType,
+		Version:    l.Version,
+		ETag:       l.ETag,
+	}
 	return s
 }

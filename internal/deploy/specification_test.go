@@ -58,7 +58,8 @@ func TestTheSpecificationBindsTheBundle(t *testing.T) {
 	if d := w.wait(id); d.Status != types.DeploymentStatusFailed {
 		t.Fatalf("a swapped bundle was deployed: %s", d.Status)
 	}
-	if e := event1(w.target(id, "web1"), "DownloadBundle"); e.Diagnostics == nil || !strings.Contains(*e.Diagnostics.Message, "SHA-256") {
+	if e := event1(w.target(id, "web1"), "DownloadBundle"); e.Diagnostics == nil ||
+		!strings.Contains(*e.Diagnostics.Message, "SHA-256") {
 		t.Errorf("%+v", e.Diagnostics)
 	}
 	if exists(h.root + "/ran") {
@@ -74,7 +75,9 @@ func TestTheSpecificationIsForAWSsAgent(t *testing.T) {
 	w.deploy(w.release("v1", nil))
 	c := w.speak(h)
 	x := c.poll()
-	out, err := c.api.GetDeploymentSpecification(t.Context(), &cmd.GetDeploymentSpecificationInput{DeploymentExecutionId: x.DeploymentExecutionId, HostIdentifier: x.HostIdentifier})
+	out, err := c.api.GetDeploymentSpecification(t.Context(),
+		&cmd.GetDeploymentSpecificationInput{DeploymentExecutionId: x.DeploymentExecutionId,
+			HostIdentifier: x.HostIdentifier})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +87,8 @@ func TestTheSpecificationIsForAWSsAgent(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(signed.Content)
-	if strings.Contains(text, "AllPossibleLifecycleEvents") || !strings.Contains(text, `"BundleSHA256":"`) || strings.Contains(text, "null") {
+	if strings.Contains(text, "AllPossibleLifecycleEvents") || !strings.Contains(text, `"BundleSHA256":"`) ||
+		strings.Contains(text, "null") {
 		t.Error(text)
 	}
 }
@@ -94,7 +98,8 @@ func TestRestart(t *testing.T) {
 	h := w.fleet(1)[0]
 	w.group("CodeDeployDefault.AllAtOnce")
 	api := cd.Client{Client: w.client(w.admin)} // the SDK here does not know the mode
-	in := &cd.CreateDeploymentInput{ApplicationName: new("shop"), DeploymentGroupName: new("prod"), DeploymentMode: cd.DeploymentModeRestart}
+	in := &cd.CreateDeploymentInput{ApplicationName: new("shop"), DeploymentGroupName: new("prod"),
+		DeploymentMode: cd.DeploymentModeRestart}
 	if _, err := api.CreateDeployment(t.Context(), in); awsproto.Code(err) != "RevisionRequiredException" {
 		t.Errorf("there is nothing to start anew: %v", err)
 	}
@@ -116,7 +121,8 @@ func TestRestart(t *testing.T) {
 	if got := read(t, h.root, "ran"); got != "ran\nran\n" {
 		t.Errorf("it ran %q", got)
 	}
-	in.Revision = &cd.RevisionLocation{RevisionType: cd.RevisionLocationTypeS3, S3Location: &cd.S3Location{Bucket: new("bundles"), Key: new("v1.zip"), BundleType: cd.BundleTypeZip}}
+	in.Revision = &cd.RevisionLocation{RevisionType: cd.RevisionLocationTypeS3,
+		S3Location: &cd.S3Location{Bucket: new("bundles"), Key: new("v1.zip"), BundleType: cd.BundleTypeZip}}
 	if _, err := api.CreateDeployment(t.Context(), in); awsproto.Code(err) != "InvalidRevisionException" {
 		t.Errorf("a restart with a revision: %v", err)
 	}
@@ -128,7 +134,10 @@ func TestTheAgentsFoldersAreCleaned(t *testing.T) {
 	h := w.fleet(1)[0]
 	w.group("CodeDeployDefault.AllAtOnce")
 	revision := w.release("v1", map[string]string{"AfterInstall": `echo ran >> "$SLIPWAY_ROOT/ran"`})
-	overwrite := func(in *codedeploy.CreateDeploymentInput) { in.FileExistsBehavior = types.FileExistsBehaviorOverwrite }
+	overwrite := func(
+		in *codedeploy.CreateDeploymentInput) {
+		in.FileExistsBehavior = types.FileExistsBehaviorOverwrite
+	}
 	if d := w.wait(w.deploy(revision, overwrite)); d.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("%+v", d.ErrorInformation)
 	}

@@ -15,9 +15,12 @@ const maxTags = 50
 func setTags(ctx context.Context, tx store.Tx, arn string, tags []cd.Tag) error {
 	for _, t := range tags {
 		if text(t.Key) == "" || len(*t.Key) > 128 || len(text(t.Value)) > 256 {
-			return &cd.InvalidTagsToAddException{Message: "A tag must have a key of 1 to 128 characters, and a value of 256 at most."}
+			return &cd.InvalidTagsToAddException{
+				Message: "A tag must have a key of 1 to 128 characters, and a value of 256 at most.",
+			}
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO deploy_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value`, arn, *t.Key, text(t.Value)); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO deploy_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value`, arn, *t.Key, text(t.Value)); err != nil {
 			return err
 		}
 	}
@@ -38,7 +41,8 @@ func (s *Service) tagged(ctx context.Context, q store.Queryer, arn *string) erro
 	rest, ok := strings.CutPrefix(*arn, s.arn("", ""))
 	kind, name, ok2 := strings.Cut(rest, ":")
 	if !ok || !ok2 {
-		return &cd.InvalidArnException{Message: fmt.Sprintf("%q is no ARN of this server; they begin with %s", *arn, s.arn("", ""))}
+		return &cd.InvalidArnException{Message: fmt.Sprintf("%q is no ARN of this server; they begin with %s", *arn,
+			s.arn("", ""))}
 	}
 	switch kind {
 	case "application":
@@ -52,7 +56,8 @@ func (s *Service) tagged(ctx context.Context, q store.Queryer, arn *string) erro
 		}
 		return err
 	}
-	return &cd.ArnNotSupportedException{Message: "Applications and deployment groups can have tags, a " + kind + " can not."}
+	return &cd.ArnNotSupportedException{Message: "Applications and deployment groups can have tags, a " + kind +
+		" can not."}
 }
 
 // TagResource implements codedeploy:TagResource.
@@ -71,13 +76,15 @@ func (s *Service) UntagResource(ctx context.Context, in *cd.UntagResourceInput) 
 		if err := s.tagged(ctx, tx, in.ResourceArn); err != nil || len(in.TagKeys) == 0 {
 			return err
 		}
-		_, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1 AND key IN `+list(2, len(in.TagKeys)), append([]any{*in.ResourceArn}, store.Args(in.TagKeys)...)...)
+		_, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1 AND key IN `+list(2, len(in.TagKeys)),
+			append([]any{*in.ResourceArn}, store.Args(in.TagKeys)...)...)
 		return err
 	})
 }
 
 // ListTagsForResource implements codedeploy:ListTagsForResource; 50 tags at most fit on one page.
-func (s *Service) ListTagsForResource(ctx context.Context, in *cd.ListTagsForResourceInput) (*cd.ListTagsForResourceOutput, error) {
+func (s *Service) ListTagsForResource(ctx context.Context,
+	in *cd.ListTagsForResourceInput) (*cd.ListTagsForResourceOutput, error) {
 	if err := s.tagged(ctx, s.db, in.ResourceArn); err != nil {
 		return nil, err
 	}

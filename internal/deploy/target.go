@@ -32,7 +32,8 @@ func (s *Service) explain(ctx context.Context, targets []*rollout.Target) error 
 	now := s.Now()
 	for _, t := range targets {
 		seen := all[*t.TargetId]
-		if t.Status != cd.TargetStatusInProgress || now.Sub(seen) <= rollout.Quiet || seen.IsZero() && now.Sub(t.Since) < patience {
+		if t.Status != cd.TargetStatusInProgress || now.Sub(seen) <= rollout.Quiet ||
+			seen.IsZero() && now.Sub(t.Since) < patience {
 			continue
 		}
 		t.Event().Diagnostics = &cd.Diagnostics{Message: new("Waiting for the host. " + rollout.Silence(seen, now))}
@@ -40,7 +41,8 @@ func (s *Service) explain(ctx context.Context, targets []*rollout.Target) error 
 	return nil
 }
 
-func (s *Service) targets(ctx context.Context, id *string, where string, args ...any) (*deployment, []*rollout.Target, error) {
+func (s *Service) targets(ctx context.Context, id *string, where string,
+	args ...any) (*deployment, []*rollout.Target, error) {
 	d, err := s.find(ctx, s.db, id)
 	if err != nil {
 		return nil, nil, err
@@ -53,22 +55,28 @@ func (s *Service) targets(ctx context.Context, id *string, where string, args ..
 }
 
 func asTarget(t *rollout.Target) cd.DeploymentTarget {
-	return cd.DeploymentTarget{DeploymentTargetType: cd.DeploymentTargetTypeInstanceTarget, InstanceTarget: &t.InstanceTarget}
+	return cd.DeploymentTarget{DeploymentTargetType: cd.DeploymentTargetTypeInstanceTarget,
+		InstanceTarget: &t.InstanceTarget}
 }
 
 func asSummary(t *rollout.Target) cd.InstanceSummary {
-	return cd.InstanceSummary{DeploymentId: t.DeploymentId, InstanceId: t.TargetArn, Status: cd.InstanceStatus(t.Status),
-		LastUpdatedAt: t.LastUpdatedAt, LifecycleEvents: t.LifecycleEvents, InstanceType: cd.InstanceType(t.InstanceLabel)}
+	return cd.InstanceSummary{DeploymentId: t.DeploymentId, InstanceId: t.TargetArn,
+		Status:        cd.InstanceStatus(t.Status),
+		LastUpdatedAt: t.LastUpdatedAt, LifecycleEvents: t.LifecycleEvents,
+		InstanceType: cd.InstanceType(t.InstanceLabel)}
 }
 
 // GetDeploymentTarget implements codedeploy:GetDeploymentTarget.
-func (s *Service) GetDeploymentTarget(ctx context.Context, in *cd.GetDeploymentTargetInput) (*cd.GetDeploymentTargetOutput, error) {
+func (s *Service) GetDeploymentTarget(ctx context.Context,
+	in *cd.GetDeploymentTargetInput) (*cd.GetDeploymentTargetOutput, error) {
 	_, all, err := s.targets(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.TargetId)))
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, &cd.DeploymentTargetDoesNotExistException{Message: "The deployment " + *in.DeploymentId + " has no target " + text(in.TargetId) + "."}
+		return nil, &cd.DeploymentTargetDoesNotExistException{
+			Message: "The deployment " + *in.DeploymentId + " has no target " + text(in.TargetId) + ".",
+		}
 	}
 	return &cd.GetDeploymentTargetOutput{DeploymentTarget: new(asTarget(all[0]))}, nil
 }
@@ -82,9 +90,12 @@ func (s *Service) plainName(name string) string {
 }
 
 // BatchGetDeploymentTargets implements codedeploy:BatchGetDeploymentTargets.
-func (s *Service) BatchGetDeploymentTargets(ctx context.Context, in *cd.BatchGetDeploymentTargetsInput) (*cd.BatchGetDeploymentTargetsOutput, error) {
+func (s *Service) BatchGetDeploymentTargets(ctx context.Context,
+	in *cd.BatchGetDeploymentTargetsInput) (*cd.BatchGetDeploymentTargetsOutput, error) {
 	if len(in.TargetIds) > maxTargets {
-		return nil, &cd.DeploymentTargetListSizeExceededException{Message: fmt.Sprintf("At most %d targets may be given at once.", maxTargets)}
+		return nil, &cd.DeploymentTargetListSizeExceededException{
+			Message: fmt.Sprintf("At most %d targets may be given at once.", maxTargets),
+		}
 	}
 	if len(in.TargetIds) == 0 {
 		return nil, &cd.DeploymentTargetIdRequiredException{Message: "At least one target ID must be given."}
@@ -97,7 +108,9 @@ func (s *Service) BatchGetDeploymentTargets(ctx context.Context, in *cd.BatchGet
 	for _, id := range in.TargetIds {
 		t := byName[s.plainName(id)]
 		if t == nil {
-			return nil, &cd.DeploymentTargetDoesNotExistException{Message: "The deployment " + *in.DeploymentId + " has no target " + id + "."}
+			return nil, &cd.DeploymentTargetDoesNotExistException{
+				Message: "The deployment " + *in.DeploymentId + " has no target " + id + ".",
+			}
 		}
 		out.DeploymentTargets = append(out.DeploymentTargets, asTarget(t))
 	}
@@ -118,7 +131,8 @@ func (s *Service) batch(ctx context.Context, id *string, names []string) (map[st
 }
 
 // ListDeploymentTargets implements codedeploy:ListDeploymentTargets, in the order in which they are deployed to.
-func (s *Service) ListDeploymentTargets(ctx context.Context, in *cd.ListDeploymentTargetsInput) (*cd.ListDeploymentTargetsOutput, error) {
+func (s *Service) ListDeploymentTargets(ctx context.Context,
+	in *cd.ListDeploymentTargetsInput) (*cd.ListDeploymentTargetsOutput, error) {
 	if err := checkDeploymentID(in.DeploymentId); err != nil {
 		return nil, err
 	}
@@ -134,17 +148,21 @@ func (s *Service) ListDeploymentTargets(ctx context.Context, in *cd.ListDeployme
 		case cd.TargetFilterNameServerInstanceLabel:
 			for _, v := range values {
 				if v != string(cd.TargetLabelBlue) && v != string(cd.TargetLabelGreen) {
-					return nil, &cd.InvalidTargetFilterNameException{Message: v + " is no label of an instance; there are Blue and Green."}
+					return nil, &cd.InvalidTargetFilterNameException{Message: v +
+						" is no label of an instance; there are Blue and Green."}
 				}
 			}
 		default:
-			return nil, &cd.InvalidTargetFilterNameException{Message: string(name) + " is no filter; there are TargetStatus and ServerInstanceLabel."}
+			return nil, &cd.InvalidTargetFilterNameException{Message: string(name) +
+				" is no filter; there are TargetStatus and ServerInstanceLabel."}
 		}
 	}
-	return s.listTargets(ctx, in.DeploymentId, in.TargetFilters[cd.TargetFilterNameTargetStatus], in.TargetFilters[cd.TargetFilterNameServerInstanceLabel], in.NextToken)
+	return s.listTargets(ctx, in.DeploymentId, in.TargetFilters[cd.TargetFilterNameTargetStatus],
+		in.TargetFilters[cd.TargetFilterNameServerInstanceLabel], in.NextToken)
 }
 
-func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels []string, token *string) (*cd.ListDeploymentTargetsOutput, error) {
+func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels []string,
+	token *string) (*cd.ListDeploymentTargetsOutput, error) {
 	d, err := s.find(ctx, s.db, id)
 	if err != nil {
 		return nil, err
@@ -165,7 +183,9 @@ func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels 
 	rows, next, err := page(s, "ListDeploymentTargets", args, token, func(after int64, limit int) ([]row, error) {
 		n := len(args)
 		// Places are counted from one in tokens, so that the beginning is none.
-		found, err := s.db.Query(ctx, fmt.Sprintf(`SELECT target, position + 1 FROM deploy_targets WHERE deployment = $1%s AND position >= $%d ORDER BY position LIMIT $%d`, where, n+1, n+2), append(args[:n:n], after, limit)...)
+		found, err := s.db.Query(ctx,
+			fmt.Sprintf(
+				`SELECT target, position + 1 FROM deploy_targets WHERE deployment = $1%s AND position >= $%d ORDER BY position LIMIT $%d`, where, n+1, n+2), append(args[:n:n], after, limit)...)
 		if err != nil {
 			return nil, err
 		}
@@ -188,7 +208,8 @@ func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels 
 }
 
 // ListDeploymentInstances implements codedeploy:ListDeploymentInstances, which ListDeploymentTargets has replaced.
-func (s *Service) ListDeploymentInstances(ctx context.Context, in *cd.ListDeploymentInstancesInput) (*cd.ListDeploymentInstancesOutput, error) {
+func (s *Service) ListDeploymentInstances(ctx context.Context,
+	in *cd.ListDeploymentInstancesInput) (*cd.ListDeploymentInstancesOutput, error) {
 	var statuses []string
 	for _, status := range in.InstanceStatusFilter {
 		statuses = append(statuses, string(status))
@@ -205,20 +226,24 @@ func (s *Service) ListDeploymentInstances(ctx context.Context, in *cd.ListDeploy
 }
 
 // GetDeploymentInstance implements codedeploy:GetDeploymentInstance, which GetDeploymentTarget has replaced.
-func (s *Service) GetDeploymentInstance(ctx context.Context, in *cd.GetDeploymentInstanceInput) (*cd.GetDeploymentInstanceOutput, error) {
+func (s *Service) GetDeploymentInstance(ctx context.Context,
+	in *cd.GetDeploymentInstanceInput) (*cd.GetDeploymentInstanceOutput, error) {
 	_, all, err := s.targets(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.InstanceId)))
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, &cd.InstanceDoesNotExistException{Message: "The deployment " + *in.DeploymentId + " has no instance " + text(in.InstanceId) + "."}
+		return nil, &cd.InstanceDoesNotExistException{
+			Message: "The deployment " + *in.DeploymentId + " has no instance " + text(in.InstanceId) + ".",
+		}
 	}
 	return &cd.GetDeploymentInstanceOutput{InstanceSummary: new(asSummary(all[0]))}, nil
 }
 
 // BatchGetDeploymentInstances implements codedeploy:BatchGetDeploymentInstances, which BatchGetDeploymentTargets has
 // replaced.
-func (s *Service) BatchGetDeploymentInstances(ctx context.Context, in *cd.BatchGetDeploymentInstancesInput) (*cd.BatchGetDeploymentInstancesOutput, error) {
+func (s *Service) BatchGetDeploymentInstances(ctx context.Context,
+	in *cd.BatchGetDeploymentInstancesInput) (*cd.BatchGetDeploymentInstancesOutput, error) {
 	out := &cd.BatchGetDeploymentInstancesOutput{InstancesSummary: []cd.InstanceSummary{}}
 	if err := tooMany(len(in.InstanceIds), maxBatch); err != nil {
 		return nil, err

@@ -37,7 +37,8 @@ func (s *Service) timer(ctx context.Context, j store.Running) (store.Outcome, er
 	}
 	if late != nil {
 		e := late.Event()
-		s.Log.Warn("a host is late", "deployment", id, "host", host, "event", *e.LifecycleEventName, "message", *e.Diagnostics.Message)
+		s.Log.Warn("a host is late", "deployment", id, "host", host, "event", *e.LifecycleEventName, "message",
+			*e.Diagnostics.Message)
 		s.note(ctx, id, host, *e.LifecycleEventName, *e.Diagnostics.Message+"\n")
 	}
 	if !next.IsZero() {

@@ -75,7 +75,8 @@ func (x *traffic) of(t *rollout.Target) []string {
 // resolved finds what a deployment does to traffic and writes it. The load balancer is called before the transaction,
 // which looks again at what that call went by: if another deployment made the other side live meanwhile, or the group
 // was changed, both are done anew.
-func (s *Service) resolved(ctx context.Context, in *cd.CreateDeploymentInput, write func(store.Tx, *traffic) error) error {
+func (s *Service) resolved(ctx context.Context, in *cd.CreateDeploymentInput,
+	write func(store.Tx, *traffic) error) error {
 	for {
 		g, c, err := s.routed(ctx, s.db, in)
 		if err != nil {
@@ -91,7 +92,8 @@ func (s *Service) resolved(ctx context.Context, in *cd.CreateDeploymentInput, wr
 			if err != nil {
 				return err
 			}
-			if stale = !sameTraffic(g, nowGroup) || !reflect.DeepEqual(c.TrafficRoutingConfig, nowConfig.TrafficRoutingConfig); stale {
+			if stale = !sameTraffic(g, nowGroup) ||
+				!reflect.DeepEqual(c.TrafficRoutingConfig, nowConfig.TrafficRoutingConfig); stale {
 				return nil
 			}
 			return write(tx, x)
@@ -103,7 +105,8 @@ func (s *Service) resolved(ctx context.Context, in *cd.CreateDeploymentInput, wr
 }
 
 // routed is what decides how a deployment moves traffic: its group and its configuration.
-func (s *Service) routed(ctx context.Context, q store.Queryer, in *cd.CreateDeploymentInput) (*group, *cd.DeploymentConfigInfo, error) {
+func (s *Service) routed(ctx context.Context, q store.Queryer,
+	in *cd.CreateDeploymentInput) (*group, *cd.DeploymentConfigInfo, error) {
 	wanted := *in // parts completes what it is given
 	_, g, c, err := s.parts(ctx, q, &wanted)
 	return g, c, err
@@ -112,12 +115,14 @@ func (s *Service) routed(ctx context.Context, q store.Queryer, in *cd.CreateDepl
 // sameTraffic tells whether two readings of a group say the same of its traffic: the live side, the style and the
 // target groups.
 func sameTraffic(a, b *group) bool {
-	return a.side == b.side && reflect.DeepEqual(a.DeploymentStyle, b.DeploymentStyle) && reflect.DeepEqual(a.LoadBalancerInfo, b.LoadBalancerInfo)
+	return a.side == b.side && reflect.DeepEqual(a.DeploymentStyle, b.DeploymentStyle) &&
+		reflect.DeepEqual(a.LoadBalancerInfo, b.LoadBalancerInfo)
 }
 
 // resolve finds the target groups that a deployment to a group needs; nil if it moves no traffic.
 func (s *Service) resolve(ctx context.Context, g *group, c *cd.DeploymentConfigInfo) (*traffic, error) {
-	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl || g.ComputePlatform != cd.ComputePlatformServer {
+	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl ||
+		g.ComputePlatform != cd.ComputePlatformServer {
 		return nil, nil
 	}
 	if g.LoadBalancerInfo != nil && len(g.LoadBalancerInfo.ElbInfoList) > 0 {
@@ -129,7 +134,8 @@ func (s *Service) resolve(ctx context.Context, g *group, c *cd.DeploymentConfigI
 	x := &traffic{}
 	if g.LoadBalancerInfo == nil || len(g.LoadBalancerInfo.TargetGroupInfoList) == 0 {
 		return nil, &cd.InvalidLoadBalancerInfoException{Message: "The deployment group " + *g.DeploymentGroupName +
-			" has the option WITH_TRAFFIC_CONTROL, so that its loadBalancerInfo must name at least one target group in targetGroupInfoList."}
+			" has the option WITH_TRAFFIC_CONTROL, so that its loadBalancerInfo must name at least one target group " +
+			"in targetGroupInfoList."}
 	}
 	for _, info := range g.LoadBalancerInfo.TargetGroupInfoList {
 		arn, err := s.targetGroup(ctx, info.Name)
@@ -167,7 +173,8 @@ func (s *Service) targetGroup(ctx context.Context, name *string) (string, error)
 	if err == nil && len(out.TargetGroups) == 1 {
 		return *out.TargetGroups[0].TargetGroupArn, nil
 	}
-	return "", &cd.InvalidLoadBalancerInfoException{Message: fmt.Sprintf("The target group %q can't be used: %v", text(name), orMissing(err))}
+	return "", &cd.InvalidLoadBalancerInfoException{Message: fmt.Sprintf("The target group %q can't be used: %v",
+		text(name), orMissing(err))}
 }
 
 func orMissing(err error) any {
@@ -180,17 +187,25 @@ func orMissing(err error) any {
 // pairOf is the pair of target groups of a blue/green group with its routes.
 func pairOf(g *cd.DeploymentGroupInfo) (*cd.TargetGroupPairInfo, error) {
 	bad := func(what string) error {
-		return &cd.InvalidLoadBalancerInfoException{Message: "The deployment group " + text(g.DeploymentGroupName) + " is BLUE_GREEN, so that its loadBalancerInfo needs targetGroupPairInfoList with one pair: " + what}
+		return &cd.InvalidLoadBalancerInfoException{
+			Message: "The deployment group " + text(g.DeploymentGroupName) +
+				" is BLUE_GREEN, so that its loadBalancerInfo needs targetGroupPairInfoList with one pair: " + what,
+		}
 	}
 	if g.LoadBalancerInfo == nil || len(g.LoadBalancerInfo.TargetGroupPairInfoList) != 1 {
-		return nil, bad("two target groups (the first for the blue hosts) and prodTrafficRoute with the ARNs of their listeners.")
+		return nil, bad(
+			"two target groups (the first for the blue hosts) and prodTrafficRoute with the ARNs of their listeners.")
 	}
 	pair := g.LoadBalancerInfo.TargetGroupPairInfoList[0]
 	switch {
-	case len(pair.TargetGroups) != 2 || text(pair.TargetGroups[0].Name) == "" || text(pair.TargetGroups[0].Name) == text(pair.TargetGroups[1].Name):
-		return nil, bad("targetGroups must name two different target groups, the first for the blue hosts, the second for the green ones.")
+	case len(pair.TargetGroups) != 2 || text(pair.TargetGroups[0].Name) == "" ||
+		text(pair.TargetGroups[0].Name) == text(pair.TargetGroups[1].Name):
+		return nil, bad(
+			"targetGroups must name two different target groups, the first for the blue hosts, the second for the " +
+				"green ones.")
 	case pair.ProdTrafficRoute == nil || len(pair.ProdTrafficRoute.ListenerArns) == 0:
-		return nil, bad("prodTrafficRoute must have listenerArns, the ARNs of the listeners or rules whose traffic is shifted.")
+		return nil, bad(
+			"prodTrafficRoute must have listenerArns, the ARNs of the listeners or rules whose traffic is shifted.")
 	case pair.TestTrafficRoute != nil:
 		return nil, bad("testTrafficRoute is for ECS.")
 	}
@@ -205,12 +220,15 @@ func addressOf(ctx context.Context, q store.Queryer, host string) (address strin
 
 // members are the addresses under which a host was put into a target group.
 func members(ctx context.Context, q store.Queryer, group, host string) ([]string, error) {
-	return store.Strings(ctx, q, `SELECT address FROM deploy_members WHERE target_group = $1 AND host = $2 ORDER BY address`, group, host)
+	return store.Strings(ctx, q,
+		`SELECT address FROM deploy_members WHERE target_group = $1 AND host = $2 ORDER BY address`, group, host)
 }
 
 // states are what a target group says of addresses; one that it does not know is left out.
-func (s *Service) states(ctx context.Context, group string, addresses []string) (map[string]*elbv2.TargetHealth, error) {
-	out, err := s.Balancer.DescribeTargetHealth(ctx, &elbv2.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: asTargets(addresses)})
+func (s *Service) states(ctx context.Context, group string,
+	addresses []string) (map[string]*elbv2.TargetHealth, error) {
+	out, err := s.Balancer.DescribeTargetHealth(ctx,
+		&elbv2.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: asTargets(addresses)})
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,8 @@ func groupARN(name string) string {
 	return "arn:aws:elasticloadbalancing:r:1:targetgroup/" + name + "/0"
 }
 
-func (b *balancer) DescribeTargetGroups(_ context.Context, in *elbv2.DescribeTargetGroupsInput) (*elbv2.DescribeTargetGroupsOutput, error) {
+func (b *balancer) DescribeTargetGroups(_ context.Context,
+	in *elbv2.DescribeTargetGroupsInput) (*elbv2.DescribeTargetGroupsOutput, error) {
 	b.mu.Lock()
 	asked := b.asked
 	b.asked = nil
@@ -45,25 +46,31 @@ func (b *balancer) DescribeTargetGroups(_ context.Context, in *elbv2.DescribeTar
 	if strings.HasPrefix(in.Names[0], "no-") {
 		return nil, &elbv2.TargetGroupNotFoundException{Message: "One or more target groups not found"}
 	}
-	return &elbv2.DescribeTargetGroupsOutput{TargetGroups: []elbv2.TargetGroup{{TargetGroupName: &in.Names[0], TargetGroupArn: new(groupARN(in.Names[0]))}}}, nil
+	return &elbv2.DescribeTargetGroupsOutput{
+		TargetGroups: []elbv2.TargetGroup{{TargetGroupName: &in.Names[0], TargetGroupArn: new(groupARN(in.Names[0]))}},
+	}, nil
 }
 
 func address(t elbv2.TargetDescription) string { return fmt.Sprintf("%s:%d", *t.Id, *t.Port) }
 
-func (b *balancer) DescribeTargetHealth(_ context.Context, in *elbv2.DescribeTargetHealthInput) (*elbv2.DescribeTargetHealthOutput, error) {
+func (b *balancer) DescribeTargetHealth(_ context.Context,
+	in *elbv2.DescribeTargetHealthInput) (*elbv2.DescribeTargetHealthOutput, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	out := &elbv2.DescribeTargetHealthOutput{}
 	for _, t := range in.Targets {
-		h := &elbv2.TargetHealth{State: elbv2.TargetHealthStateEnumUnused, Reason: elbv2.TargetHealthReasonEnumTargetNotRegistered}
+		h := &elbv2.TargetHealth{State: elbv2.TargetHealthStateEnumUnused,
+			Reason: elbv2.TargetHealthReasonEnumTargetNotRegistered}
 		switch {
 		case !b.members[*in.TargetGroupArn][address(t)]:
 		case b.sick[address(t)]:
-			h = &elbv2.TargetHealth{State: elbv2.TargetHealthStateEnumUnhealthy, Reason: elbv2.TargetHealthReasonEnumTargetFailedHealthChecks}
+			h = &elbv2.TargetHealth{State: elbv2.TargetHealthStateEnumUnhealthy,
+				Reason: elbv2.TargetHealthReasonEnumTargetFailedHealthChecks}
 		default:
 			h = &elbv2.TargetHealth{State: elbv2.TargetHealthStateEnumHealthy}
 		}
-		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, elbv2.TargetHealthDescription{Target: &t, TargetHealth: h})
+		out.TargetHealthDescriptions = append(out.TargetHealthDescriptions,
+			elbv2.TargetHealthDescription{Target: &t, TargetHealth: h})
 	}
 	return out, nil
 }
@@ -80,12 +87,14 @@ func (b *balancer) set(group string, targets []elbv2.TargetDescription, in bool)
 	}
 }
 
-func (b *balancer) RegisterTargets(_ context.Context, in *elbv2.RegisterTargetsInput) (*elbv2.RegisterTargetsOutput, error) {
+func (b *balancer) RegisterTargets(_ context.Context,
+	in *elbv2.RegisterTargetsInput) (*elbv2.RegisterTargetsOutput, error) {
 	b.set(*in.TargetGroupArn, in.Targets, true)
 	return nil, nil
 }
 
-func (b *balancer) DeregisterTargets(_ context.Context, in *elbv2.DeregisterTargetsInput) (*elbv2.DeregisterTargetsOutput, error) {
+func (b *balancer) DeregisterTargets(_ context.Context,
+	in *elbv2.DeregisterTargetsInput) (*elbv2.DeregisterTargetsOutput, error) {
 	b.set(*in.TargetGroupArn, in.Targets, false)
 	return nil, nil
 }
@@ -139,7 +148,8 @@ func (r *releases) RollBack(_ context.Context, tx store.Tx, id, reason string) e
 // end tells a deployment how its release ended.
 func (r *releases) end(id string, how deploy.Released) {
 	r.w.t.Helper()
-	err := r.w.db.Write(r.w.t.Context(), func(tx store.Tx) error { return r.w.service.ReleaseEnded(r.w.t.Context(), tx, id, how) })
+	err := r.w.db.Write(
+		r.w.t.Context(), func(tx store.Tx) error { return r.w.service.ReleaseEnded(r.w.t.Context(), tx, id, how) })
 	if err != nil {
 		r.w.t.Fatal(err)
 	}
@@ -174,18 +184,28 @@ func (w *world) coloured(change ...func(*codedeploy.CreateDeploymentGroupInput))
 	tag := func(value string) []types.TagFilter {
 		return []types.TagFilter{{Key: aws.String("side"), Value: &value, Type: types.TagFilterTypeKeyAndValue}}
 	}
-	w.group("CodeDeployDefault.AllAtOnce", append([]func(*codedeploy.CreateDeploymentGroupInput){func(in *codedeploy.CreateDeploymentGroupInput) {
-		in.OnPremisesInstanceTagFilters = nil
-		in.OnPremisesTagSet = &types.OnPremisesTagSet{OnPremisesTagSetList: [][]types.TagFilter{tag("blue"), tag("green")}}
-		in.DeploymentStyle = &types.DeploymentStyle{DeploymentType: types.DeploymentTypeBlueGreen, DeploymentOption: types.DeploymentOptionWithTrafficControl}
-		in.LoadBalancerInfo = &types.LoadBalancerInfo{TargetGroupPairInfoList: []types.TargetGroupPairInfo{{TargetGroups: []types.TargetGroupInfo{{Name: aws.String("blue")}, {Name: aws.String("green")}},
-			ProdTrafficRoute: &types.TrafficRoute{ListenerArns: []string{"arn:aws:elasticloadbalancing:r:1:listener/app/x/0/0"}}}}}
-	}}, change...)...)
+	w.group("CodeDeployDefault.AllAtOnce",
+		append([]func(*codedeploy.CreateDeploymentGroupInput){func(in *codedeploy.CreateDeploymentGroupInput) {
+			in.OnPremisesInstanceTagFilters = nil
+			in.OnPremisesTagSet = &types.OnPremisesTagSet{OnPremisesTagSetList: [][]types.TagFilter{tag("blue"),
+				tag("green")}}
+			in.DeploymentStyle = &types.DeploymentStyle{DeploymentType: types.DeploymentTypeBlueGreen,
+				DeploymentOption: types.DeploymentOptionWithTrafficControl}
+			in.LoadBalancerInfo = &types.LoadBalancerInfo{
+				TargetGroupPairInfoList: []types.TargetGroupPairInfo{
+					{TargetGroups: []types.TargetGroupInfo{{Name: aws.String("blue")}, {Name: aws.String("green")}},
+						ProdTrafficRoute: &types.TrafficRoute{
+							ListenerArns: []string{"arn:aws:elasticloadbalancing:r:1:listener/app/x/0/0"},
+						}},
+				},
+			}
+		}}, change...)...)
 }
 
 func (w *world) serves(host, address string) {
 	w.t.Helper()
-	if _, err := w.slipway.PutHostService(w.t.Context(), &slipway.PutHostServiceInput{HostIdentifier: &host, Address: &address}); err != nil {
+	if _, err := w.slipway.PutHostService(w.t.Context(),
+		&slipway.PutHostServiceInput{HostIdentifier: &host, Address: &address}); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -226,11 +246,14 @@ func TestBlueGreen(t *testing.T) {
 	if got := w.balancer.in("green"); got != "10.0.0.3:80 10.0.0.4:80" {
 		t.Fatal(got)
 	}
-	if got, want := w.events(id, "green1"), "ApplicationStop:Succeeded DownloadBundle:Succeeded BeforeInstall:Succeeded Install:Succeeded AfterInstall:Succeeded ApplicationStart:Succeeded "+
+	if got, want := w.events(id,
+		"green1"), "ApplicationStop:Succeeded DownloadBundle:Succeeded BeforeInstall:Succeeded Install:Succeeded "+
+		"AfterInstall:Succeeded ApplicationStart:Succeeded "+
 		"ValidateService:Succeeded BeforeAllowTraffic:Succeeded AllowTraffic:InProgress AfterAllowTraffic:Pending"; got != want {
 		t.Errorf("%s", got)
 	}
-	if got := w.events(id, "blue1"); got != "BeforeBlockTraffic:Pending BlockTraffic:Pending AfterBlockTraffic:Pending" {
+	if got := w.events(id,
+		"blue1"); got != "BeforeBlockTraffic:Pending BlockTraffic:Pending AfterBlockTraffic:Pending" {
 		t.Errorf("the originals move before the traffic has: %s", got)
 	}
 	w.releases.end(id, deploy.Released{Shifted: true})
@@ -240,13 +263,16 @@ func TestBlueGreen(t *testing.T) {
 	if got := w.balancer.in("blue"); got != "" {
 		t.Errorf("blue has %s", got)
 	}
-	if got := w.events(id, "blue1"); got != "BeforeBlockTraffic:Succeeded BlockTraffic:Succeeded AfterBlockTraffic:Succeeded" {
+	if got := w.events(id,
+		"blue1"); got != "BeforeBlockTraffic:Succeeded BlockTraffic:Succeeded AfterBlockTraffic:Succeeded" {
 		t.Errorf("%s", got)
 	}
 	if x := w.target(id, "blue1"); x.InstanceLabel != types.TargetLabelBlue {
 		t.Errorf("%s", x.InstanceLabel)
 	}
-	labels := must[*codedeploy.ListDeploymentTargetsOutput](t)(w.api.ListDeploymentTargets(t.Context(), &codedeploy.ListDeploymentTargetsInput{DeploymentId: &id, TargetFilters: map[string][]string{"ServerInstanceLabel": {"Green"}}}))
+	labels := must[*codedeploy.ListDeploymentTargetsOutput](t)(w.api.ListDeploymentTargets(t.Context(),
+		&codedeploy.ListDeploymentTargetsInput{DeploymentId: &id,
+			TargetFilters: map[string][]string{"ServerInstanceLabel": {"Green"}}}))
 	if !slices.Equal(labels.TargetIds, []string{"green1", "green2"}) {
 		t.Errorf("%v", labels.TargetIds)
 	}
@@ -300,7 +326,8 @@ func TestBlueGreenThatIsRolledBack(t *testing.T) {
 			w.releases.end(id, deploy.Released{Reason: "Rolled back by ada", ByHand: true})
 		}, "", types.DeploymentStatusStopped, types.ErrorCodeManualStop, false},
 		"stop": {types.AutoRollbackEventDeploymentStopOnRequest, func(w *world, id string) {
-			if _, err := w.api.StopDeployment(w.t.Context(), &codedeploy.StopDeploymentInput{DeploymentId: &id}); err != nil {
+			if _, err := w.api.StopDeployment(w.t.Context(),
+				&codedeploy.StopDeploymentInput{DeploymentId: &id}); err != nil {
 				w.t.Fatal(err)
 			}
 		}, "", types.DeploymentStatusStopped, types.ErrorCodeManualStop, true},
@@ -319,7 +346,8 @@ func TestBlueGreenThatIsRolledBack(t *testing.T) {
 			w := newWorld(t)
 			w.alarms["errors"] = "OK"
 			w.coloured(rollBack(c.events), func(in *codedeploy.CreateDeploymentGroupInput) {
-				in.AlarmConfiguration = &types.AlarmConfiguration{Enabled: true, Alarms: []types.Alarm{{Name: aws.String("errors")}}}
+				in.AlarmConfiguration = &types.AlarmConfiguration{Enabled: true,
+					Alarms: []types.Alarm{{Name: aws.String("errors")}}}
 			})
 			w.first()
 			id := w.deploy(w.release("v2", map[string]string{"AfterAllowTraffic": c.script}))
@@ -339,14 +367,17 @@ func TestBlueGreenThatIsRolledBack(t *testing.T) {
 				t.Fatalf("%+v %+v", d.ErrorInformation, d.RollbackInfo)
 			}
 			back := *d.RollbackInfo.RollbackDeploymentId
-			if s := next(t, w.releases.begun); s.DeploymentID != back || s.To != groupARN("blue") || s.From != groupARN("green") || s.Routing != nil || !s.AtOnce {
+			if s := next(t,
+				w.releases.begun); s.DeploymentID != back || s.To != groupARN("blue") || s.From != groupARN("green") ||
+				s.Routing != nil || !s.AtOnce {
 				t.Fatalf("%+v", s)
 			}
 			w.releases.end(back, deploy.Released{Shifted: true})
 			if d := w.wait(back); d.Status != types.DeploymentStatusSucceeded {
 				t.Fatalf("%+v", d.ErrorInformation)
 			}
-			if got := w.events(back, "blue1"); got != "BeforeAllowTraffic:Succeeded AllowTraffic:Succeeded AfterAllowTraffic:Succeeded" {
+			if got := w.events(back,
+				"blue1"); got != "BeforeAllowTraffic:Succeeded AllowTraffic:Succeeded AfterAllowTraffic:Succeeded" {
 				t.Error(got)
 			}
 			if b, g := w.balancer.in("blue"), w.balancer.in("green"); b != "10.0.0.1:80 10.0.0.2:80" || g != "" {
@@ -367,8 +398,12 @@ func TestBlueGreenWaits(t *testing.T) {
 	w := newWorld(t)
 	w.coloured(func(in *codedeploy.CreateDeploymentGroupInput) {
 		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{
-			DeploymentReadyOption:                     &types.DeploymentReadyOption{ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60},
-			TerminateBlueInstancesOnDeploymentSuccess: &types.BlueInstanceTerminationOption{Action: types.InstanceActionTerminate, TerminationWaitTimeInMinutes: 5},
+			DeploymentReadyOption: &types.DeploymentReadyOption{
+				ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60,
+			},
+			TerminateBlueInstancesOnDeploymentSuccess: &types.BlueInstanceTerminationOption{
+				Action: types.InstanceActionTerminate, TerminationWaitTimeInMinutes: 5,
+			},
 		}
 	})
 	ready := func() string {
@@ -382,14 +417,18 @@ func TestBlueGreenWaits(t *testing.T) {
 	}
 	proceed := func(id string) {
 		t.Helper()
-		if _, err := w.api.ContinueDeployment(t.Context(), &codedeploy.ContinueDeploymentInput{DeploymentId: &id, DeploymentWaitType: types.DeploymentWaitTypeReadyWait}); err != nil {
+		if _, err := w.api.ContinueDeployment(t.Context(),
+			&codedeploy.ContinueDeploymentInput{DeploymentId: &id,
+				DeploymentWaitType: types.DeploymentWaitTypeReadyWait}); err != nil {
 			t.Fatal(err)
 		}
 		next(t, w.releases.begun)
 		w.releases.end(id, deploy.Released{Shifted: true})
 	}
 	first := ready()
-	if _, err := w.api.SkipWaitTimeForInstanceTermination(t.Context(), &codedeploy.SkipWaitTimeForInstanceTerminationInput{DeploymentId: &first}); code(err) != "DeploymentIsNotInReadyStateException" {
+	if _, err := w.api.SkipWaitTimeForInstanceTermination(t.Context(),
+		&codedeploy.SkipWaitTimeForInstanceTerminationInput{DeploymentId: &first}); code(
+		err) != "DeploymentIsNotInReadyStateException" {
 		t.Error(err)
 	}
 	proceed(first)
@@ -400,7 +439,9 @@ func TestBlueGreenWaits(t *testing.T) {
 	if got := w.events(second, "blue1"); !strings.HasSuffix(got, "ApplicationStop:Pending") {
 		t.Error(got)
 	}
-	if _, err := w.api.ContinueDeployment(t.Context(), &codedeploy.ContinueDeploymentInput{DeploymentId: &second, DeploymentWaitType: types.DeploymentWaitTypeTerminationWait}); err != nil {
+	if _, err := w.api.ContinueDeployment(t.Context(),
+		&codedeploy.ContinueDeploymentInput{DeploymentId: &second,
+			DeploymentWaitType: types.DeploymentWaitTypeTerminationWait}); err != nil {
 		t.Fatal(err)
 	}
 	if d := w.wait(second); d.Status != types.DeploymentStatusSucceeded {
@@ -414,7 +455,8 @@ func TestBlueGreenWaits(t *testing.T) {
 	if err := w.service.WaitNow(t.Context(), third); err != nil {
 		t.Fatal(err)
 	}
-	if d := w.wait(third); d.Status != types.DeploymentStatusStopped || d.ErrorInformation.Code != types.ErrorCodeTimeout {
+	if d := w.wait(third); d.Status != types.DeploymentStatusStopped ||
+		d.ErrorInformation.Code != types.ErrorCodeTimeout {
 		t.Fatalf("%+v %+v", d.Status, d.ErrorInformation)
 	}
 	if got := w.balancer.in("blue"); got != "" {
@@ -427,15 +469,19 @@ func TestInPlaceWithTraffic(t *testing.T) {
 	w.fleet(2)
 	w.serves("web1", "10.0.0.1:80")
 	w.group("CodeDeployDefault.OneAtATime", func(in *codedeploy.CreateDeploymentGroupInput) {
-		in.DeploymentStyle = &types.DeploymentStyle{DeploymentType: types.DeploymentTypeInPlace, DeploymentOption: types.DeploymentOptionWithTrafficControl}
-		in.LoadBalancerInfo = &types.LoadBalancerInfo{TargetGroupInfoList: []types.TargetGroupInfo{{Name: aws.String("web")}, {Name: aws.String("api")}}}
+		in.DeploymentStyle = &types.DeploymentStyle{DeploymentType: types.DeploymentTypeInPlace,
+			DeploymentOption: types.DeploymentOptionWithTrafficControl}
+		in.LoadBalancerInfo = &types.LoadBalancerInfo{
+			TargetGroupInfoList: []types.TargetGroupInfo{{Name: aws.String("web")}, {Name: aws.String("api")}},
+		}
 	})
 	// web2 did not say where its service is.
 	id := w.deploy(w.release("v1", nil))
 	if d := w.wait(id); d.DeploymentOverview.Succeeded != 1 || d.DeploymentOverview.Failed != 1 {
 		t.Fatalf("%+v %+v", d.ErrorInformation, d.DeploymentOverview)
 	}
-	if m := *event1(w.target(id, "web2"), "BlockTraffic").Diagnostics.Message; !strings.Contains(m, "--service") || !strings.Contains(m, "PutHostService") {
+	if m := *event1(w.target(id, "web2"), "BlockTraffic").Diagnostics.Message; !strings.Contains(m, "--service") ||
+		!strings.Contains(m, "PutHostService") {
 		t.Error(m)
 	}
 	w.serves("web2", "10.0.0.2:80")
@@ -454,8 +500,11 @@ func TestInPlaceWithTraffic(t *testing.T) {
 	if got := w.balancer.in("api"); got != "10.0.0.1:80 10.0.0.2:80" {
 		t.Error(got)
 	}
-	if got := w.events(id, "web1"); got != "BeforeBlockTraffic:Succeeded BlockTraffic:Succeeded AfterBlockTraffic:Succeeded ApplicationStop:Succeeded DownloadBundle:Succeeded BeforeInstall:Succeeded "+
-		"Install:Succeeded AfterInstall:Succeeded ApplicationStart:Succeeded ValidateService:Succeeded BeforeAllowTraffic:Succeeded AllowTraffic:Succeeded AfterAllowTraffic:Succeeded" {
+	if got := w.events(id,
+		"web1"); got != "BeforeBlockTraffic:Succeeded BlockTraffic:Succeeded AfterBlockTraffic:Succeeded "+
+		"ApplicationStop:Succeeded DownloadBundle:Succeeded BeforeInstall:Succeeded "+
+		"Install:Succeeded AfterInstall:Succeeded ApplicationStart:Succeeded ValidateService:Succeeded "+
+		"BeforeAllowTraffic:Succeeded AllowTraffic:Succeeded AfterAllowTraffic:Succeeded" {
 		t.Error(got)
 	}
 }
@@ -469,7 +518,8 @@ func TestAlarmsThatAreOnOrMissing(t *testing.T) {
 		return func(in *codedeploy.CreateDeploymentInput) {
 			in.OverrideAlarmConfiguration = &types.AlarmConfiguration{Enabled: true, IgnorePollAlarmFailure: ignore}
 			for _, name := range names {
-				in.OverrideAlarmConfiguration.Alarms = append(in.OverrideAlarmConfiguration.Alarms, types.Alarm{Name: &name})
+				in.OverrideAlarmConfiguration.Alarms = append(in.OverrideAlarmConfiguration.Alarms,
+					types.Alarm{Name: &name})
 			}
 		}
 	}
@@ -478,9 +528,12 @@ func TestAlarmsThatAreOnOrMissing(t *testing.T) {
 		change func(*codedeploy.CreateDeploymentInput)
 		says   string
 	}{
-		"on": {with(true, "off", "on"), "The alarm on is on."}, "missing": {with(false, "off", "none"), "does not exist"},
+		"on":      {with(true, "off", "on"), "The alarm on is on."},
+		"missing": {with(false, "off", "none"), "does not exist"},
 	} {
-		if d := w.wait(w.deploy(r, c.change)); d.Status != types.DeploymentStatusStopped || d.ErrorInformation.Code != types.ErrorCodeAlarmActive || !strings.Contains(*d.ErrorInformation.Message, c.says) {
+		if d := w.wait(w.deploy(r, c.change)); d.Status != types.DeploymentStatusStopped ||
+			d.ErrorInformation.Code != types.ErrorCodeAlarmActive ||
+			!strings.Contains(*d.ErrorInformation.Message, c.says) {
 			t.Errorf("%s: %s %+v", name, d.Status, d.ErrorInformation)
 		}
 	}

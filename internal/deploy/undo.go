@@ -40,7 +40,8 @@ func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, err
 		}
 		if ready {
 			fault.Point("traffic.before-undo")
-			err = s.db.Write(ctx, func(tx store.Tx) error { return s.Releases.RollBack(ctx, tx, d.id, d.state.Stop.Message) })
+			err = s.db.Write(
+				ctx, func(tx store.Tx) error { return s.Releases.RollBack(ctx, tx, d.id, d.state.Stop.Message) })
 		}
 		return store.Again(s.Now().Add(lookAgain)), err // ReleaseEnded comes before that
 	}

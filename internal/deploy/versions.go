@@ -23,16 +23,20 @@ func (s *Service) Versions(ctx context.Context, application, name string) ([]sli
 	_, noGroup := errors.AsType[*cd.DeploymentGroupDoesNotExistException](err)
 	_, noApplication := errors.AsType[*cd.ApplicationDoesNotExistException](err)
 	if noGroup || noApplication {
-		return nil, &slipway.DeploymentGroupNotFoundException{Message: "There is no deployment group " + application + "/" + name}
+		return nil, &slipway.DeploymentGroupNotFoundException{
+			Message: "There is no deployment group " + application + "/" + name,
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	here, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.grp = $1 ORDER BY d.place DESC LIMIT $2`, g.id, historyRead)
+	here, err := store.All(ctx, s.db, scanDeployment,
+		`SELECT `+deploymentColumns+` WHERE d.grp = $1 ORDER BY d.place DESC LIMIT $2`, g.id, historyRead)
 	if err != nil {
 		return nil, err
 	}
-	around, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.application = $1 ORDER BY d.place DESC LIMIT $2`, a.id, historyRead)
+	around, err := store.All(ctx, s.db, scanDeployment,
+		`SELECT `+deploymentColumns+` WHERE d.application = $1 ORDER BY d.place DESC LIMIT $2`, a.id, historyRead)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +47,14 @@ func (s *Service) Versions(ctx context.Context, application, name string) ([]sli
 			continue
 		}
 		at[key] = len(all)
-		all = append(all, slipway.Tried{Key: key, Deployment: d.id, Outcome: outcomeOf(d.info), At: d.info.CreateTime, Message: text(messageOf(d.info.ErrorInformation))})
+		all = append(all,
+			slipway.Tried{
+				Key:        key,
+				Deployment: d.id,
+				Outcome:    outcomeOf(d.info),
+				At:         d.info.CreateTime,
+				Message:    text(messageOf(d.info.ErrorInformation)),
+			})
 	}
 	elsewhere(all, at, around, g.id)
 	return all, nil
@@ -59,8 +70,10 @@ func elsewhere(all []slipway.Tried, at map[string]int, around []*deployment, her
 			continue
 		}
 		seen[key+d.grp] = true
-		all[i].Elsewhere = append(all[i].Elsewhere, slipway.TriedElsewhere{Group: text(d.info.DeploymentGroupName), Deployment: d.id, Outcome: outcomeOf(d.info),
-			Message: text(messageOf(d.info.ErrorInformation))})
+		all[i].Elsewhere = append(all[i].Elsewhere,
+			slipway.TriedElsewhere{Group: text(d.info.DeploymentGroupName), Deployment: d.id,
+				Outcome: outcomeOf(d.info),
+				Message: text(messageOf(d.info.ErrorInformation))})
 	}
 }
 

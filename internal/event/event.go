@@ -28,11 +28,13 @@ func Publish(ctx context.Context, tx store.Tx, topic, key string, payload any) e
 
 // Subscribe says what is done with the events of a topic: one subscriber a topic, before the store works.
 func Subscribe[T any](db *store.Store, topic string, f func(ctx context.Context, key string, payload T) error) {
-	db.Handle("event."+topic, store.Limits{Parallel: parallel, Attempts: store.Tireless}, func(ctx context.Context, j store.Running) (store.Outcome, error) {
-		var payload T
-		if err := j.Decode(&payload); err != nil {
-			return store.Undecodable(err), nil
-		}
-		return store.Done, f(ctx, j.Key, payload)
-	})
+	db.Handle("event."+topic,
+		store.Limits{Parallel: parallel,
+			Attempts: store.Tireless}, func(ctx context.Context, j store.Running) (store.Outcome, error) {
+			var payload T
+			if err := j.Decode(&payload); err != nil {
+				return store.Undecodable(err), nil
+			}
+			return store.Done, f(ctx, j.Key, payload)
+		})
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Hub tells those who look at something that it changed, so that they read it anew: the pages, long polls. It is memory of this
-// process alone and carries no content; what must not be lost is an event.
+// Hub tells those who look at something that it changed, so that they read it anew: the pages, long polls. It is
+// memory of this process alone and carries no content; what must not be lost is an event.
 type Hub struct {
 	mu      sync.Mutex
 	waiting map[string]map[chan struct{}]bool
@@ -44,7 +44,8 @@ func (h *Hub) Changed(names ...string) {
 	}
 }
 
-// Listen returns a channel that gets a value after each change of a thing, several changes perhaps as one, until stop is called.
+// Listen returns a channel that gets a value after each change of a thing, several changes perhaps as one, until stop
+// is called.
 func (h *Hub) Listen(names ...string) (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	h.mu.Lock()

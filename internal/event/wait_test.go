@@ -13,7 +13,8 @@ func TestWaitForChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := NewHub()
 		ask := func(since *string, seconds int32, topics ...string) *slipway.WaitForChangeOutput {
-			out, err := h.WaitForChange(t.Context(), &slipway.WaitForChangeInput{Topics: topics, Since: since, WaitSeconds: &seconds})
+			out, err := h.WaitForChange(t.Context(),
+				&slipway.WaitForChangeInput{Topics: topics, Since: since, WaitSeconds: &seconds})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -55,7 +56,8 @@ func TestWaitForChange(t *testing.T) {
 		if out := ask(waited.At, 20, "a"); !*out.Changed {
 			t.Error("what may have changed longer ago than is remembered must count as changed")
 		}
-		for _, since := range []string{NewHub().epoch + "/0", "", "x", h.epoch + "/-1", h.epoch + "/x", h.epoch + "/99999999"} {
+		for _, since := range []string{NewHub().epoch + "/0", "", "x", h.epoch + "/-1", h.epoch + "/x",
+			h.epoch + "/99999999"} {
 			if out := ask(&since, 20, "a"); !*out.Changed {
 				t.Errorf("the place %q is of no use, and counts as unchanged", since)
 			}

@@ -14,16 +14,23 @@ import (
 const keysPerUser = 2
 
 // CreateAccessKey implements iam:CreateAccessKey. The secret is in the answer, and never shown again.
-func (s *Service) CreateAccessKey(ctx context.Context, in *iam.CreateAccessKeyInput) (*iam.CreateAccessKeyOutput, error) {
+func (s *Service) CreateAccessKey(ctx context.Context,
+	in *iam.CreateAccessKeyInput) (*iam.CreateAccessKeyOutput, error) {
 	k := NewKey()
-	out := &iam.AccessKey{AccessKeyId: &k.ID, SecretAccessKey: &k.Secret, Status: iam.StatusTypeActive, CreateDate: awsproto.At(s.now())}
+	out := &iam.AccessKey{
+		AccessKeyId:     &k.ID,
+		SecretAccessKey: &k.Secret,
+		Status:          iam.StatusTypeActive,
+		CreateDate:      awsproto.At(s.now()),
+	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		user, err := s.userOf(ctx, tx, in.UserName)
 		if err != nil {
 			return err
 		}
 		var n int
-		if _, err := store.Find(ctx, tx, []any{&n}, `SELECT COUNT(*) FROM access_keys WHERE owner = $1`, user); err != nil {
+		if _, err := store.Find(ctx, tx, []any{&n}, `SELECT COUNT(*) FROM access_keys WHERE owner = $1`,
+			user); err != nil {
 			return err
 		}
 		if n >= keysPerUser {
@@ -64,7 +71,8 @@ func (s *Service) ListAccessKeys(ctx context.Context, in *iam.ListAccessKeysInpu
 }
 
 // UpdateAccessKey implements iam:UpdateAccessKey: an inactive key opens nothing until it is active again.
-func (s *Service) UpdateAccessKey(ctx context.Context, in *iam.UpdateAccessKeyInput) (*iam.UpdateAccessKeyOutput, error) {
+func (s *Service) UpdateAccessKey(ctx context.Context,
+	in *iam.UpdateAccessKeyInput) (*iam.UpdateAccessKeyOutput, error) {
 	active := int64(0)
 	if in.Status == iam.StatusTypeActive {
 		active = 1
@@ -75,12 +83,14 @@ func (s *Service) UpdateAccessKey(ctx context.Context, in *iam.UpdateAccessKeyIn
 				return nil, err
 			}
 		}
-		return tx.Exec(ctx, `UPDATE access_keys SET active = $3 WHERE id = $1 AND owner = $2`, *in.AccessKeyId, user, active)
+		return tx.Exec(ctx, `UPDATE access_keys SET active = $3 WHERE id = $1 AND owner = $2`, *in.AccessKeyId, user,
+			active)
 	})
 }
 
 // DeleteAccessKey implements iam:DeleteAccessKey.
-func (s *Service) DeleteAccessKey(ctx context.Context, in *iam.DeleteAccessKeyInput) (*iam.DeleteAccessKeyOutput, error) {
+func (s *Service) DeleteAccessKey(ctx context.Context,
+	in *iam.DeleteAccessKeyInput) (*iam.DeleteAccessKeyOutput, error) {
 	return nil, s.changeKey(ctx, in.UserName, *in.AccessKeyId, func(tx store.Tx, user string) (sql.Result, error) {
 		if err := endSessions(ctx, tx, *in.AccessKeyId); err != nil {
 			return nil, err
@@ -95,7 +105,8 @@ func endSessions(ctx context.Context, tx store.Tx, key string) error {
 	return err
 }
 
-func (s *Service) changeKey(ctx context.Context, name *string, id string, f func(tx store.Tx, user string) (sql.Result, error)) error {
+func (s *Service) changeKey(ctx context.Context, name *string, id string,
+	f func(tx store.Tx, user string) (sql.Result, error)) error {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		user, err := s.userOf(ctx, tx, name)
 		if err != nil {

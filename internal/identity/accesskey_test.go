@@ -30,15 +30,18 @@ func TestAccessKeys(t *testing.T) {
 	if *k.UserName != "alice" || !opens() {
 		t.Fatalf("%+v", k)
 	}
-	if _, err := h.CreateAccessKey(h.caller(), &iam.CreateAccessKeyInput{}); awsproto.Code(err) != "LimitExceeded" && awsproto.Code(err) != "LimitExceededException" {
+	if _, err := h.CreateAccessKey(h.caller(), &iam.CreateAccessKeyInput{}); awsproto.Code(err) != "LimitExceeded" &&
+		awsproto.Code(err) != "LimitExceededException" {
 		t.Errorf("a third key: %v", err)
 	}
 	for _, status := range []iam.StatusType{iam.StatusTypeInactive, iam.StatusTypeActive} {
-		if _, err := h.UpdateAccessKey(h.caller(), &iam.UpdateAccessKeyInput{AccessKeyId: k.AccessKeyId, Status: status}); err != nil {
+		if _, err := h.UpdateAccessKey(h.caller(),
+			&iam.UpdateAccessKeyInput{AccessKeyId: k.AccessKeyId, Status: status}); err != nil {
 			t.Fatal(err)
 		}
 		list, err := h.ListAccessKeys(h.caller(), &iam.ListAccessKeysInput{})
-		if err != nil || len(list.AccessKeyMetadata) != 2 || list.AccessKeyMetadata[1].Status != status && list.AccessKeyMetadata[0].Status != status {
+		if err != nil || len(list.AccessKeyMetadata) != 2 ||
+			list.AccessKeyMetadata[1].Status != status && list.AccessKeyMetadata[0].Status != status {
 			t.Fatalf("%+v, %v", list, err)
 		}
 		if opens() != (status == iam.StatusTypeActive) {
@@ -48,7 +51,10 @@ func TestAccessKeys(t *testing.T) {
 	if err := h.EnsureUser(t.Context(), "mallory", Administrator); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.DeleteAccessKey(h.caller(), &iam.DeleteAccessKeyInput{AccessKeyId: k.AccessKeyId, UserName: new("mallory")}); awsproto.Code(err) != "NoSuchEntity" && awsproto.Code(err) != "NoSuchEntityException" {
+	if _, err := h.DeleteAccessKey(h.caller(),
+		&iam.DeleteAccessKeyInput{AccessKeyId: k.AccessKeyId,
+			UserName: new("mallory")}); awsproto.Code(err) != "NoSuchEntity" &&
+		awsproto.Code(err) != "NoSuchEntityException" {
 		t.Errorf("a key of somebody else: %v", err)
 	}
 	if _, err := h.DeleteAccessKey(h.caller(), &iam.DeleteAccessKeyInput{AccessKeyId: k.AccessKeyId}); err != nil {

@@ -39,7 +39,8 @@ func (s *Service) userOf(ctx context.Context, q store.Queryer, name *string) (st
 		user = *name
 	}
 	var found string
-	ok, err := store.Find(ctx, q, []any{&found}, `SELECT name FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1`, user, HostPath+user)
+	ok, err := store.Find(ctx, q, []any{&found},
+		`SELECT name FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1`, user, HostPath+user)
 	if err == nil && !ok {
 		err = &iam.NoSuchEntityException{Message: "The user with name " + user + " cannot be found."}
 	}
@@ -47,11 +48,16 @@ func (s *Service) userOf(ctx context.Context, q store.Queryer, name *string) (st
 }
 
 // CreateServiceSpecificCredential implements iam:CreateServiceSpecificCredential for codecommit.amazonaws.com.
-func (s *Service) CreateServiceSpecificCredential(ctx context.Context, in *iam.CreateServiceSpecificCredentialInput) (*iam.CreateServiceSpecificCredentialOutput, error) {
+func (s *Service) CreateServiceSpecificCredential(ctx context.Context,
+	in *iam.CreateServiceSpecificCredentialInput) (*iam.CreateServiceSpecificCredentialOutput, error) {
 	if *in.ServiceName != gitService {
-		return nil, &iam.ServiceNotSupportedException{Message: "The service " + *in.ServiceName + " does not support service-specific credentials here; " + gitService + " does."}
+		return nil, &iam.ServiceNotSupportedException{
+			Message: "The service " + *in.ServiceName + " does not support service-specific credentials here; " +
+				gitService + " does.",
+		}
 	}
-	c := iam.ServiceSpecificCredential{CreateDate: awsproto.At(s.now()), ServiceName: in.ServiceName, ServicePassword: new(randomSecret()),
+	c := iam.ServiceSpecificCredential{CreateDate: awsproto.At(s.now()), ServiceName: in.ServiceName,
+		ServicePassword:             new(randomSecret()),
 		ServiceSpecificCredentialId: new("ACCA" + randomID()), Status: iam.StatusTypeActive}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		user, err := s.userOf(ctx, tx, in.UserName)
@@ -70,7 +76,8 @@ func (s *Service) CreateServiceSpecificCredential(ctx context.Context, in *iam.C
 			username = fmt.Sprintf("%s+%d-at-%s", user, n, s.account)
 		}
 		c.UserName, c.ServiceUserName = &user, &username
-		_, err = tx.Exec(ctx, `INSERT INTO git_credentials (id, owner, username, password, created) VALUES ($1, $2, $3, $4, $5)`,
+		_, err = tx.Exec(ctx,
+			`INSERT INTO git_credentials (id, owner, username, password, created) VALUES ($1, $2, $3, $4, $5)`,
 			*c.ServiceSpecificCredentialId, user, username, hashed(*c.ServicePassword), c.CreateDate.UnixMilli())
 		return err
 	})
@@ -81,13 +88,15 @@ func (s *Service) CreateServiceSpecificCredential(ctx context.Context, in *iam.C
 }
 
 // ListServiceSpecificCredentials implements iam:ListServiceSpecificCredentials.
-func (s *Service) ListServiceSpecificCredentials(ctx context.Context, in *iam.ListServiceSpecificCredentialsInput) (*iam.ListServiceSpecificCredentialsOutput, error) {
+func (s *Service) ListServiceSpecificCredentials(ctx context.Context,
+	in *iam.ListServiceSpecificCredentialsInput) (*iam.ListServiceSpecificCredentialsOutput, error) {
 	user, err := s.userOf(ctx, s.db, in.UserName)
 	if err != nil {
 		return nil, err
 	}
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (iam.ServiceSpecificCredentialMetadata, error) {
-		m := iam.ServiceSpecificCredentialMetadata{UserName: &user, Status: iam.StatusTypeActive, ServiceName: new(gitService),
+		m := iam.ServiceSpecificCredentialMetadata{UserName: &user, Status: iam.StatusTypeActive,
+			ServiceName:     new(gitService),
 			ServiceUserName: new(""), ServiceSpecificCredentialId: new("")}
 		var created int64
 		err := r.Scan(m.ServiceSpecificCredentialId, m.ServiceUserName, &created)
@@ -101,18 +110,22 @@ func (s *Service) ListServiceSpecificCredentials(ctx context.Context, in *iam.Li
 }
 
 // DeleteServiceSpecificCredential implements iam:DeleteServiceSpecificCredential.
-func (s *Service) DeleteServiceSpecificCredential(ctx context.Context, in *iam.DeleteServiceSpecificCredentialInput) (*iam.DeleteServiceSpecificCredentialOutput, error) {
+func (s *Service) DeleteServiceSpecificCredential(ctx context.Context,
+	in *iam.DeleteServiceSpecificCredentialInput) (*iam.DeleteServiceSpecificCredentialOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		user, err := s.userOf(ctx, tx, in.UserName)
 		if err != nil {
 			return err
 		}
-		r, err := tx.Exec(ctx, `DELETE FROM git_credentials WHERE id = $1 AND owner = $2`, *in.ServiceSpecificCredentialId, user)
+		r, err := tx.Exec(ctx, `DELETE FROM git_credentials WHERE id = $1 AND owner = $2`,
+			*in.ServiceSpecificCredentialId, user)
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
-			return &iam.NoSuchEntityException{Message: "The service-specific credential " + *in.ServiceSpecificCredentialId + " cannot be found."}
+			return &iam.NoSuchEntityException{
+				Message: "The service-specific credential " + *in.ServiceSpecificCredentialId + " cannot be found.",
+			}
 		}
 		return nil
 	})

@@ -20,10 +20,14 @@ var gitHost = sync.OnceValue(func() *regexp.Regexp {
 
 // knownRegions are AWS's, for the passwords that do not say for which of them they were signed.
 var knownRegions = []string{
-	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2", "ap-southeast-1",
-	"ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7", "ca-central-1", "ca-west-1", "cn-north-1",
-	"cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1", "eu-west-2", "eu-west-3",
-	"il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2", "us-gov-east-1", "us-gov-west-1",
+	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
+	"ap-south-2", "ap-southeast-1",
+	"ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-7", "ca-central-1",
+	"ca-west-1", "cn-north-1",
+	"cn-northwest-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2", "eu-west-1",
+	"eu-west-2", "eu-west-3",
+	"il-central-1", "me-central-1", "me-south-1", "mx-central-1", "sa-east-1", "us-east-1", "us-east-2",
+	"us-gov-east-1", "us-gov-west-1",
 	"us-west-1", "us-west-2",
 }
 
@@ -43,7 +47,8 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 	if m := gitHost().FindStringSubmatch(host); m != nil {
 		regions = []string{m[1]}
 	} else if s.Regions != nil { // the password does not say which region it was signed for
-		regions = append(regions, slices.DeleteFunc(slices.Clone(knownRegions), func(r string) bool { return !s.Regions(r) })...)
+		regions = append(regions,
+			slices.DeleteFunc(slices.Clone(knownRegions), func(r string) bool { return !s.Regions(r) })...)
 	}
 	stamp, signature, _ := strings.Cut(password, "Z")
 	// The CLI's helper signs the host without its port, git-remote-codecommit with it.

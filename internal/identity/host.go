@@ -41,7 +41,8 @@ func (s *Service) EnsureHostUser(ctx context.Context, tx store.Tx, arn string) (
 // a host keep theirs. The caller calls Reload once the transaction is committed.
 func (s *Service) EndKeys(ctx context.Context, tx store.Tx, arn string) error {
 	for _, table := range []string{"access_keys", "sessions", "git_credentials"} {
-		_, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE owner IN (SELECT name FROM users WHERE arn = $1 AND role = $2)`, arn, Host)
+		_, err := tx.Exec(ctx,
+			`DELETE FROM `+table+` WHERE owner IN (SELECT name FROM users WHERE arn = $1 AND role = $2)`, arn, Host)
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,8 @@ type key struct {
 }
 
 // New returns the service of one account.
-func New(ctx context.Context, db *store.Store, s *seal.Sealer, account, region string, now func() time.Time) (*Service, error) {
+func New(ctx context.Context, db *store.Store, s *seal.Sealer, account, region string,
+	now func() time.Time) (*Service, error) {
 	i := &Service{db: db, seal: s, account: account, region: region, now: now}
 	return i, i.load(ctx)
 }
@@ -136,7 +137,8 @@ func (s *Service) UserARN(name string) string {
 // EnsureUser makes a user, or leaves the one of that name.
 func (s *Service) EnsureUser(ctx context.Context, name, role string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
+		_, err := tx.Exec(ctx,
+			`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
 			name, "AIDA"+randomID(), s.UserARN(name), role, s.now().UnixMilli())
 		return err
 	})

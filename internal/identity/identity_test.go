@@ -69,7 +69,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: %+v %v %v", name, secret, ok, err)
 		}
 		c, err := s.Caller(t.Context(), "AKIAALICE")
-		if err != nil || c.ARN != "arn:aws:iam::123456789012:user/alice" || c.Role != Administrator || !strings.HasPrefix(c.UserID, "AIDA") {
+		if err != nil || c.ARN != "arn:aws:iam::123456789012:user/alice" || c.Role != Administrator ||
+			!strings.HasPrefix(c.UserID, "AIDA") {
 			t.Errorf("%s: %+v %v", name, c, err)
 		}
 		if _, ok, _ := s.Lookup(t.Context(), "AKIANOBODY"); ok {
@@ -94,7 +95,8 @@ func TestNothingInClear(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	secrets := []string{"secret/of+alice"}
-	out, err := h.CreateServiceSpecificCredential(h.caller(), &iam.CreateServiceSpecificCredentialInput{ServiceName: new(gitService)})
+	out, err := h.CreateServiceSpecificCredential(h.caller(),
+		&iam.CreateServiceSpecificCredentialInput{ServiceName: new(gitService)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,8 @@ func TestNothingInClear(t *testing.T) {
 	}
 	secrets = append(secrets, *out.ServiceSpecificCredential.ServicePassword, cookie)
 	var path string
-	if err := h.db.QueryRow(t.Context(), `SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {
+	if err := h.db.QueryRow(t.Context(),
+		`SELECT file FROM pragma_database_list WHERE name = 'main'`).Scan(&path); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{path, path + "-wal"} {
@@ -155,7 +158,8 @@ func TestAuthorize(t *testing.T) {
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	for _, c := range [][2]string{{"AKIAALICE", "wrong"}, {"AKIAALICE", ""}, {"AKIANOBODY", "secret/of+alice"}, {"alice", ""}, {"", ""}} {
+	for _, c := range [][2]string{{"AKIAALICE", "wrong"}, {"AKIAALICE", ""}, {"AKIANOBODY", "secret/of+alice"},
+		{"alice", ""}, {"", ""}} {
 		if _, ok, err := h.SignIn(t.Context(), c[0], c[1]); ok || err != nil {
 			t.Errorf("%v signed in: %v", c, err)
 		}
@@ -183,7 +187,8 @@ func TestSessions(t *testing.T) {
 		t.Error("a session outlives its end")
 	}
 	// A password of one's own, too.
-	if _, err := h.CreateLoginProfile(h.caller(), &iam.CreateLoginProfileInput{UserName: new("alice"), Password: new("correct horse")}); err != nil {
+	if _, err := h.CreateLoginProfile(h.caller(),
+		&iam.CreateLoginProfileInput{UserName: new("alice"), Password: new("correct horse")}); err != nil {
 		t.Fatal(err)
 	}
 	if _, ok, err := h.SignIn(t.Context(), "alice", "correct horse"); !ok || err != nil {
@@ -199,7 +204,8 @@ func TestGitCredentials(t *testing.T) {
 	h := open(t)
 	var made []iam.ServiceSpecificCredential
 	for range gitPerUser {
-		out, err := h.CreateServiceSpecificCredential(h.caller(), &iam.CreateServiceSpecificCredentialInput{UserName: new("alice"), ServiceName: new(gitService)})
+		out, err := h.CreateServiceSpecificCredential(h.caller(),
+			&iam.CreateServiceSpecificCredentialInput{UserName: new("alice"), ServiceName: new(gitService)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,18 +230,25 @@ func TestGitCredentials(t *testing.T) {
 		}
 		return ok
 	}
-	if !git(*made[1].ServiceUserName, *made[1].ServicePassword) || git(*made[1].ServiceUserName, *made[0].ServicePassword) {
+	if !git(*made[1].ServiceUserName, *made[1].ServicePassword) ||
+		git(*made[1].ServiceUserName, *made[0].ServicePassword) {
 		t.Error("a password opens another credential, or not its own")
 	}
-	if _, err := h.DeleteServiceSpecificCredential(h.caller(), &iam.DeleteServiceSpecificCredentialInput{ServiceSpecificCredentialId: made[0].ServiceSpecificCredentialId}); err != nil {
+	if _, err := h.DeleteServiceSpecificCredential(h.caller(),
+		&iam.DeleteServiceSpecificCredentialInput{
+			ServiceSpecificCredentialId: made[0].ServiceSpecificCredentialId,
+		}); err != nil {
 		t.Fatal(err)
 	}
 	list, err := h.ListServiceSpecificCredentials(h.caller(), &iam.ListServiceSpecificCredentialsInput{})
-	if err != nil || len(list.ServiceSpecificCredentials) != 1 || git(*made[0].ServiceUserName, *made[0].ServicePassword) {
+	if err != nil || len(list.ServiceSpecificCredentials) != 1 ||
+		git(*made[0].ServiceUserName, *made[0].ServicePassword) {
 		t.Errorf("after one was deleted: %+v, %v", list, err)
 	}
 	// The name that became free is given again, though the other is still there.
-	if out, err := h.CreateServiceSpecificCredential(h.caller(), &iam.CreateServiceSpecificCredentialInput{ServiceName: new(gitService)}); err != nil || *out.ServiceSpecificCredential.ServiceUserName == *made[1].ServiceUserName {
+	if out, err := h.CreateServiceSpecificCredential(h.caller(),
+		&iam.CreateServiceSpecificCredentialInput{ServiceName: new(gitService)}); err != nil ||
+		*out.ServiceSpecificCredential.ServiceUserName == *made[1].ServiceUserName {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
@@ -245,7 +258,9 @@ func gitPassword(secret, region, host, path string, at time.Time) string {
 	stamp := at.UTC().Format("20060102T150405")
 	sum := sha256.Sum256([]byte("GIT\n" + path + "\n\nhost:" + host + "\n\nhost\n"))
 	key := []byte("AWS4" + secret)
-	for _, s := range []string{stamp[:8], region, "codecommit", "aws4_request", "AWS4-HMAC-SHA256\n" + stamp + "\n" + stamp[:8] + "/" + region + "/codecommit/aws4_request\n" + hex.EncodeToString(sum[:])} {
+	for _, s := range []string{stamp[:8], region, "codecommit", "aws4_request",
+		"AWS4-HMAC-SHA256\n" + stamp + "\n" + stamp[:8] + "/" + region + "/codecommit/aws4_request\n" +
+			hex.EncodeToString(sum[:])} {
 		m := hmac.New(sha256.New, key)
 		m.Write([]byte(s))
 		key = m.Sum(nil)
@@ -258,29 +273,42 @@ func TestSignedGitPasswords(t *testing.T) {
 	h := open(t)
 	const path, secret, aws = "/v1/repos/app", "secret/of+alice", "git-codecommit.us-west-2.amazonaws.com"
 	// A fixed vector, computed by the documented steps with another implementation of HMAC.
-	if got, want := gitPassword("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "us-east-1", "git-codecommit.us-east-1.amazonaws.com", "/v1/repos/MyRepo", now), "20260102T030405Z276ac681861e0226a0225f024ffc5ff709cfcf7870d768c1f2cbbd5f891133f7"; got != want {
+	if got, want := gitPassword("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "us-east-1",
+		"git-codecommit.us-east-1.amazonaws.com", "/v1/repos/MyRepo",
+		now), "20260102T030405Z276ac681861e0226a0225f024ffc5ff709cfcf7870d768c1f2cbbd5f891133f7"; got != want {
 		t.Errorf("the algorithm of this test gives %s, want %s", got, want)
 	}
 	for name, c := range map[string]struct {
 		user, password, host string
 		ok                   bool
 	}{
-		"our own host":           {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path, now), "slipway", true},
-		"a port, not signed":     {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path, now), "slipway:8080", true},
-		"a port, signed":         {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway:8080", path, now), "slipway:8080", true},
-		"an IPv6 address":        {"AKIAALICE", gitPassword(secret, "eu-central-1", "::1", path, now), "[::1]:8080", true},
+		"our own host": {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path, now), "slipway",
+			true},
+		"a port, not signed": {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path, now),
+			"slipway:8080", true},
+		"a port, signed": {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway:8080", path, now),
+			"slipway:8080", true},
+		"an IPv6 address": {"AKIAALICE", gitPassword(secret, "eu-central-1", "::1", path, now), "[::1]:8080",
+			true},
 		"AWS's host":             {"AKIAALICE", gitPassword(secret, "us-west-2", aws, path, now), aws, true},
 		"AWS's host, our region": {"AKIAALICE", gitPassword(secret, "eu-central-1", aws, path, now), aws, false},
-		"14 minutes old":         {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path, now.Add(-14*time.Minute)), "slipway", true},
-		"16 minutes old":         {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path, now.Add(-16*time.Minute)), "slipway", false},
-		"of tomorrow":            {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path, now.Add(24*time.Hour)), "slipway", false},
-		"another path":           {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path+"2", now), "slipway", false},
-		"another host":           {"AKIAALICE", gitPassword(secret, "eu-central-1", "other", path, now), "slipway", false},
-		"an unknown key":         {"AKIABOB", gitPassword(secret, "eu-central-1", "slipway", path, now), "slipway", false},
-		"a session that is none": {"AKIAALICE%token", gitPassword(secret, "eu-central-1", "slipway", path, now), "slipway", false},
-		"no signature":           {"AKIAALICE", "20260102T030405Z", "slipway", false},
-		"the secret itself":      {"AKIAALICE", secret, "slipway", false},
-		"nothing":                {"", "", "slipway", false},
+		"14 minutes old": {"AKIAALICE",
+			gitPassword(secret, "eu-central-1", "slipway", path, now.Add(-14*time.Minute)), "slipway", true},
+		"16 minutes old": {"AKIAALICE",
+			gitPassword(secret, "eu-central-1", "slipway", path, now.Add(-16*time.Minute)), "slipway", false},
+		"of tomorrow": {"AKIAALICE",
+			gitPassword(secret, "eu-central-1", "slipway", path, now.Add(24*time.Hour)), "slipway", false},
+		"another path": {"AKIAALICE", gitPassword(secret, "eu-central-1", "slipway", path+"2", now),
+			"slipway", false},
+		"another host": {"AKIAALICE", gitPassword(secret, "eu-central-1", "other", path, now), "slipway",
+			false},
+		"an unknown key": {"AKIABOB", gitPassword(secret, "eu-central-1", "slipway", path, now), "slipway",
+			false},
+		"a session that is none": {"AKIAALICE%token", gitPassword(secret, "eu-central-1", "slipway", path, now),
+			"slipway", false},
+		"no signature":      {"AKIAALICE", "20260102T030405Z", "slipway", false},
+		"the secret itself": {"AKIAALICE", secret, "slipway", false},
+		"nothing":           {"", "", "slipway", false},
 	} {
 		caller, ok, err := h.Git(t.Context(), c.user, c.password, c.host, path)
 		if ok != c.ok || err != nil || ok && caller.Name != "alice" {
@@ -310,7 +338,8 @@ func FuzzGit(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, user, password, host, path string) {
-		if _, ok, err := s.Git(t.Context(), user, password, host, path); ok || err != nil && !slices.Contains([]rune(user), 0) {
+		if _, ok, err := s.Git(t.Context(), user, password, host, path); ok ||
+			err != nil && !slices.Contains([]rune(user), 0) {
 			t.Fatalf("%v, %v", ok, err)
 		}
 	})

@@ -36,7 +36,8 @@ func argon(ctx context.Context, password, salt string) (string, error) {
 		return "", ctx.Err()
 	}
 	defer func() { <-hashing }()
-	return base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(password), []byte(salt), argonTime, argonMemory, 1, argonKey)), nil
+	return base64.RawStdEncoding.EncodeToString(argon2.IDKey([]byte(password), []byte(salt), argonTime, argonMemory, 1,
+		argonKey)), nil
 }
 
 func hashPassword(ctx context.Context, password string) (string, error) {
@@ -60,7 +61,9 @@ func matchesPassword(ctx context.Context, hash, password string) (bool, error) {
 
 func (s *Service) setPassword(ctx context.Context, name, password string, existing bool) (*awsproto.Time, error) {
 	if utf8.RuneCountInString(password) < minPassword {
-		return nil, &iam.PasswordPolicyViolationException{Message: fmt.Sprintf("Password should have a minimum length of %d", minPassword)}
+		return nil, &iam.PasswordPolicyViolationException{
+			Message: fmt.Sprintf("Password should have a minimum length of %d", minPassword),
+		}
 	}
 	hash, err := hashPassword(ctx, password)
 	if err != nil {
@@ -85,13 +88,15 @@ func (s *Service) setPassword(ctx context.Context, name, password string, existi
 		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE owner = $1`, name); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `UPDATE users SET password = $2, password_set = $3 WHERE name = $1`, name, hash, now.UnixMilli())
+		_, err := tx.Exec(ctx, `UPDATE users SET password = $2, password_set = $3 WHERE name = $1`, name, hash,
+			now.UnixMilli())
 		return err
 	})
 }
 
 // CreateLoginProfile implements iam:CreateLoginProfile: it gives a user a password for the pages.
-func (s *Service) CreateLoginProfile(ctx context.Context, in *iam.CreateLoginProfileInput) (*iam.CreateLoginProfileOutput, error) {
+func (s *Service) CreateLoginProfile(ctx context.Context,
+	in *iam.CreateLoginProfileInput) (*iam.CreateLoginProfileOutput, error) {
 	name := in.UserName
 	if name == nil {
 		name = new(awsproto.CallerOf(ctx).Name)
@@ -100,11 +105,16 @@ func (s *Service) CreateLoginProfile(ctx context.Context, in *iam.CreateLoginPro
 		return nil, &iam.PasswordPolicyViolationException{Message: "A password is required"}
 	}
 	now, err := s.setPassword(ctx, *name, *in.Password, false)
-	return &iam.CreateLoginProfileOutput{LoginProfile: &iam.LoginProfile{UserName: name, CreateDate: now, PasswordResetRequired: new(false)}}, err
+	return &iam.CreateLoginProfileOutput{LoginProfile: &iam.LoginProfile{
+		UserName:              name,
+		CreateDate:            now,
+		PasswordResetRequired: new(false),
+	}}, err
 }
 
 // UpdateLoginProfile implements iam:UpdateLoginProfile: another password, and all sessions of the user end.
-func (s *Service) UpdateLoginProfile(ctx context.Context, in *iam.UpdateLoginProfileInput) (*iam.UpdateLoginProfileOutput, error) {
+func (s *Service) UpdateLoginProfile(ctx context.Context,
+	in *iam.UpdateLoginProfileInput) (*iam.UpdateLoginProfileOutput, error) {
 	if in.Password == nil {
 		return nil, &iam.PasswordPolicyViolationException{Message: "A password is required"}
 	}
@@ -113,7 +123,8 @@ func (s *Service) UpdateLoginProfile(ctx context.Context, in *iam.UpdateLoginPro
 }
 
 // GetLoginProfile implements iam:GetLoginProfile.
-func (s *Service) GetLoginProfile(ctx context.Context, in *iam.GetLoginProfileInput) (*iam.GetLoginProfileOutput, error) {
+func (s *Service) GetLoginProfile(ctx context.Context,
+	in *iam.GetLoginProfileInput) (*iam.GetLoginProfileOutput, error) {
 	name, err := s.userOf(ctx, s.db, in.UserName)
 	if err != nil {
 		return nil, err
@@ -125,11 +136,16 @@ func (s *Service) GetLoginProfile(ctx context.Context, in *iam.GetLoginProfileIn
 	if set == 0 {
 		return nil, &iam.NoSuchEntityException{Message: "Login Profile for User " + name + " cannot be found."}
 	}
-	return &iam.GetLoginProfileOutput{LoginProfile: &iam.LoginProfile{UserName: &name, CreateDate: awsproto.At(time.UnixMilli(set)), PasswordResetRequired: new(false)}}, nil
+	return &iam.GetLoginProfileOutput{LoginProfile: &iam.LoginProfile{
+		UserName:              &name,
+		CreateDate:            awsproto.At(time.UnixMilli(set)),
+		PasswordResetRequired: new(false),
+	}}, nil
 }
 
 // DeleteLoginProfile implements iam:DeleteLoginProfile: the user can no longer sign in with a password.
-func (s *Service) DeleteLoginProfile(ctx context.Context, in *iam.DeleteLoginProfileInput) (*iam.DeleteLoginProfileOutput, error) {
+func (s *Service) DeleteLoginProfile(ctx context.Context,
+	in *iam.DeleteLoginProfileInput) (*iam.DeleteLoginProfileOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		name, err := s.userOf(ctx, tx, in.UserName)
 		if err != nil {
@@ -138,7 +154,8 @@ func (s *Service) DeleteLoginProfile(ctx context.Context, in *iam.DeleteLoginPro
 		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE owner = $1`, name); err != nil {
 			return err
 		}
-		r, err := tx.Exec(ctx, `UPDATE users SET password = '', password_set = 0 WHERE name = $1 AND password <> ''`, name)
+		r, err := tx.Exec(ctx, `UPDATE users SET password = '', password_set = 0 WHERE name = $1 AND password <> ''`,
+			name)
 		if err != nil {
 			return err
 		}

@@ -31,7 +31,8 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 		ok = subtle.ConstantTimeCompare([]byte(hashed(k.secret)), []byte(hashed(secret))) == 1
 	} else {
 		var hash string
-		if _, err := store.Find(ctx, s.db, []any{&owner, &hash}, `SELECT name, password FROM users WHERE name = $1`, name); err != nil {
+		if _, err := store.Find(ctx, s.db, []any{&owner, &hash}, `SELECT name, password FROM users WHERE name = $1`,
+			name); err != nil {
 			return "", false, err
 		}
 		if ok, err = matchesPassword(ctx, hash, secret); err != nil {
@@ -46,8 +47,10 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires <= $1`, s.now().UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO sessions (id, owner, csrf, expires, access_key, created) VALUES ($1, $2, $3, $4, $5, $6)`,
-			hashed(cookie), owner, randomSecret(), s.now().Add(SessionLife).UnixMilli(), k.caller.AccessKeyID, s.now().UnixMilli())
+		_, err := tx.Exec(ctx,
+			`INSERT INTO sessions (id, owner, csrf, expires, access_key, created) VALUES ($1, $2, $3, $4, $5, $6)`,
+			hashed(cookie), owner, randomSecret(), s.now().Add(SessionLife).UnixMilli(), k.caller.AccessKeyID,
+			s.now().UnixMilli())
 		return err
 	})
 }
@@ -56,7 +59,8 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, error) {
 	x := Session{Caller: awsproto.Caller{Account: s.account}}
 	var created int64
-	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &created, &x.Caller.Name, &x.Caller.UserID, &x.Caller.ARN, &x.Caller.Role},
+	ok, err := store.Find(ctx, s.db,
+		[]any{&x.CSRF, &created, &x.Caller.Name, &x.Caller.UserID, &x.Caller.ARN, &x.Caller.Role},
 		`SELECT x.csrf, x.created, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.now().UnixMilli())
 	x.Began = time.UnixMilli(created)
 	return x, ok, err

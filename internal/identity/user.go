@@ -32,7 +32,8 @@ func userPath(stored string) string {
 // nothing else.
 func onlyHosts(what string) error {
 	return &awsproto.Error{Code: "NotImplementedException", Status: 501,
-		Message: "Slipway does not implement " + what + " yet, except for the users of hosts, which have the path /AWS/CodeDeploy/."}
+		Message: "Slipway does not implement " + what +
+			" yet, except for the users of hosts, which have the path /AWS/CodeDeploy/."}
 }
 
 // CreateUser implements iam:CreateUser for the users of hosts.
@@ -62,7 +63,8 @@ func (s *Service) CreateUser(ctx context.Context, in *iam.CreateUserInput) (*iam
 }
 
 func (s *Service) insertUser(ctx context.Context, tx store.Tx, name, role string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
+	_, err := tx.Exec(ctx,
+		`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
 		name, "AIDA"+randomID(), s.UserARN(name), role, s.now().UnixMilli())
 	return err
 }
@@ -80,7 +82,8 @@ func (s *Service) GetUser(ctx context.Context, in *iam.GetUserInput) (*iam.GetUs
 func (s *Service) user(ctx context.Context, name string) (*iam.User, error) {
 	u := &iam.User{UserName: new(userName(name)), Path: new(userPath(name)), UserId: new(""), Arn: new("")}
 	var created int64
-	if err := s.db.QueryRow(ctx, `SELECT id, arn, created FROM users WHERE name = $1`, name).Scan(u.UserId, u.Arn, &created); err != nil {
+	if err := s.db.QueryRow(ctx, `SELECT id, arn, created FROM users WHERE name = $1`, name).Scan(u.UserId, u.Arn,
+		&created); err != nil {
 		return nil, err
 	}
 	u.CreateDate = awsproto.At(time.UnixMilli(created))
@@ -100,7 +103,8 @@ func (s *Service) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam
 			{"user_policies", "Cannot delete entity, must delete policies first."},
 		} {
 			var n int
-			if _, err := store.Find(ctx, tx, []any{&n}, `SELECT COUNT(*) FROM `+left.table+` WHERE owner = $1`, name); err != nil {
+			if _, err := store.Find(ctx, tx, []any{&n}, `SELECT COUNT(*) FROM `+left.table+` WHERE owner = $1`,
+				name); err != nil {
 				return err
 			}
 			if n > 0 {
@@ -145,13 +149,17 @@ func (s *Service) PutUserPolicy(ctx context.Context, in *iam.PutUserPolicyInput)
 			return &iam.MalformedPolicyDocumentException{Message: "Syntax errors in policy."}
 		}
 		var others int
-		if _, err := store.Find(ctx, tx, []any{&others}, `SELECT COALESCE(SUM(LENGTH(document)), 0) FROM user_policies WHERE owner = $1 AND name <> $2`, name, *in.PolicyName); err != nil {
+		if _, err := store.Find(ctx, tx, []any{&others},
+			`SELECT COALESCE(SUM(LENGTH(document)), 0) FROM user_policies WHERE owner = $1 AND name <> $2`, name,
+			*in.PolicyName); err != nil {
 			return err
 		}
 		if others+len(*in.PolicyDocument) > maxPolicies {
-			return &iam.LimitExceededException{Message: "Maximum policy size of 2048 bytes exceeded for user " + *in.UserName}
+			return &iam.LimitExceededException{Message: "Maximum policy size of 2048 bytes exceeded for user " +
+				*in.UserName}
 		}
-		_, err = tx.Exec(ctx, `INSERT INTO user_policies (owner, name, document) VALUES ($1, $2, $3) ON CONFLICT (owner, name) DO UPDATE SET document = excluded.document`,
+		_, err = tx.Exec(ctx,
+			`INSERT INTO user_policies (owner, name, document) VALUES ($1, $2, $3) ON CONFLICT (owner, name) DO UPDATE SET document = excluded.document`,
 			name, *in.PolicyName, *in.PolicyDocument)
 		return err
 	})
@@ -164,14 +172,19 @@ func (s *Service) GetUserPolicy(ctx context.Context, in *iam.GetUserPolicyInput)
 		return nil, err
 	}
 	var document string
-	ok, err := store.Find(ctx, s.db, []any{&document}, `SELECT document FROM user_policies WHERE owner = $1 AND name = $2`, name, *in.PolicyName)
+	ok, err := store.Find(ctx, s.db, []any{&document},
+		`SELECT document FROM user_policies WHERE owner = $1 AND name = $2`, name, *in.PolicyName)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
 		return nil, noPolicy(*in.PolicyName)
 	}
-	return &iam.GetUserPolicyOutput{UserName: in.UserName, PolicyName: in.PolicyName, PolicyDocument: new(url.PathEscape(document))}, nil
+	return &iam.GetUserPolicyOutput{
+		UserName:       in.UserName,
+		PolicyName:     in.PolicyName,
+		PolicyDocument: new(url.PathEscape(document)),
+	}, nil
 }
 
 func noPolicy(name string) error {
@@ -179,7 +192,8 @@ func noPolicy(name string) error {
 }
 
 // ListUserPolicies implements iam:ListUserPolicies. There are so few that a page holds them all.
-func (s *Service) ListUserPolicies(ctx context.Context, in *iam.ListUserPoliciesInput) (*iam.ListUserPoliciesOutput, error) {
+func (s *Service) ListUserPolicies(ctx context.Context,
+	in *iam.ListUserPoliciesInput) (*iam.ListUserPoliciesOutput, error) {
 	name, err := s.userOf(ctx, s.db, in.UserName)
 	if err != nil {
 		return nil, err
@@ -192,7 +206,8 @@ func (s *Service) ListUserPolicies(ctx context.Context, in *iam.ListUserPolicies
 }
 
 // DeleteUserPolicy implements iam:DeleteUserPolicy.
-func (s *Service) DeleteUserPolicy(ctx context.Context, in *iam.DeleteUserPolicyInput) (*iam.DeleteUserPolicyOutput, error) {
+func (s *Service) DeleteUserPolicy(ctx context.Context,
+	in *iam.DeleteUserPolicyInput) (*iam.DeleteUserPolicyOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		name, err := s.userOf(ctx, tx, in.UserName)
 		if err != nil {

@@ -84,5 +84,6 @@ func none(done bool, err error, kind, key string) error {
 	if err != nil || done {
 		return err
 	}
-	return &slipway.JobNotFoundException{Message: "There is no job " + kind + " " + key + " that does not run: it may be done. ListJobs shows what there is."}
+	return &slipway.JobNotFoundException{Message: "There is no job " + kind + " " + key +
+		" that does not run: it may be done. ListJobs shows what there is."}
 }

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// entrySize is what an entry takes in the index: offset, line, time in milliseconds, back with the flag of completeness, CRC-32.
+	// entrySize is what an entry takes in the index: offset, line, time in milliseconds, back with the flag of
+	// completeness, CRC-32.
 	entrySize = 32
 	// stride is how many bytes of the log lie between two entries at most.
 	stride = 64 << 10
@@ -23,8 +24,9 @@ const (
 	completeFlag = 1 << 31
 )
 
-// entry says of the log's bytes from offset on, up to the next entry's, that they were written at time. Before offset lie
-// line lines; the line that offset is in began back bytes earlier. It is written before the bytes that it speaks of.
+// entry says of the log's bytes from offset on, up to the next entry's, that they were written at time. Before offset
+// lie line lines; the line that offset is in began back bytes earlier. It is written before the bytes that it speaks
+// of.
 type entry struct {
 	offset, line int64
 	time         int64 // milliseconds since 1970
@@ -55,9 +57,11 @@ func (e entry) append(b []byte) []byte {
 
 func parseEntry(b []byte) (entry, bool) {
 	back := binary.LittleEndian.Uint32(b[24:])
-	e := entry{offset: int64(binary.LittleEndian.Uint64(b)), line: int64(binary.LittleEndian.Uint64(b[8:])), time: int64(binary.LittleEndian.Uint64(b[16:])),
+	e := entry{offset: int64(binary.LittleEndian.Uint64(b)), line: int64(binary.LittleEndian.Uint64(b[8:])),
+		time: int64(binary.LittleEndian.Uint64(b[16:])),
 		back: int64(back &^ completeFlag), complete: back&completeFlag != 0}
-	ok := crc32.ChecksumIEEE(b[:28]) == binary.LittleEndian.Uint32(b[28:]) && e.offset >= 0 && e.line >= 0 && e.back <= min(e.offset, MaxLine)
+	ok := crc32.ChecksumIEEE(b[:28]) == binary.LittleEndian.Uint32(b[28:]) && e.offset >= 0 && e.line >= 0 &&
+		e.back <= min(e.offset, MaxLine)
 	return e, ok
 }
 

@@ -125,7 +125,8 @@ func escape(s string) (string, error) {
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.' && i > 0, c == '@', c == '+', c == '=', c == ',':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.' && i > 0,
+			c == '@', c == '+', c == '=', c == ',':
 			b.WriteByte(c)
 		default:
 			b.WriteByte('%')
@@ -135,7 +136,8 @@ func escape(s string) (string, error) {
 	}
 	// 240 leaves room for the name's grave in Remove.
 	if b.Len() == 0 || b.Len() > 240 {
-		return "", errors.New("a name has from 1 to 240 bytes, of which each that is no letter, digit or one of -_.@+=, counts three times")
+		return "", errors.New(
+			"a name has from 1 to 240 bytes, of which each that is no letter, digit or one of -_.@+=, counts three times")
 	}
 	return b.String(), nil
 }

@@ -96,13 +96,15 @@ func TestReadersSeeEachByteAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	p, err = other.Read(ctx, build, Query{})
-	if err != nil || fmt.Sprintf("%q", texts(p)) != `["one" "two" "" "last"]` || p.Total != 4 || p.Next != 4 || !p.Complete {
+	if err != nil || fmt.Sprintf("%q", texts(p)) != `["one" "two" "" "last"]` || p.Total != 4 || p.Next != 4 ||
+		!p.Complete {
 		t.Fatalf("%+v %v", p, err)
 	}
 	if _, err := j.Append(build); !errors.Is(err, ErrComplete) {
 		t.Fatalf("a complete log was opened again: %v", err)
 	}
-	if p, err = j.Read(ctx, build, Query{Tail: true, Limit: 2}); err != nil || fmt.Sprintf("%q", texts(p)) != `["" "last"]` || p.Lines[0].Number != 2 {
+	if p, err = j.Read(ctx, build, Query{Tail: true, Limit: 2}); err != nil ||
+		fmt.Sprintf("%q", texts(p)) != `["" "last"]` || p.Lines[0].Number != 2 {
 		t.Fatalf("tail: %+v %v", p, err)
 	}
 	if p, err = j.Read(ctx, build, Query{From: 99}); err != nil || len(p.Lines) != 0 || p.Next != 99 {
@@ -183,7 +185,9 @@ func TestLinesAreThoseOfTheBytes(t *testing.T) {
 				all = append(all, s...)
 				_, err = w.Write([]byte(s))
 			case "long":
-				b := bytes.Repeat([]byte("l"), rapid.SampledFrom([]int{MaxLine - 1, MaxLine, MaxLine + 1, 3*MaxLine - 1, 3 * MaxLine, 200_000}).Draw(t, "length"))
+				b := bytes.Repeat([]byte("l"),
+					rapid.SampledFrom([]int{MaxLine - 1, MaxLine, MaxLine + 1, 3*MaxLine - 1, 3 * MaxLine,
+						200_000}).Draw(t, "length"))
 				all = append(all, b...)
 				_, err = w.Write(b)
 			case "many":
@@ -236,7 +240,8 @@ func TestLinesAreThoseOfTheBytes(t *testing.T) {
 		}
 		if len(want) > 0 {
 			n := rapid.IntRange(0, len(want)-1).Draw(t, "line")
-			if p, err = j.Read(context.Background(), build, Query{From: int64(n), Limit: 1}); err != nil || len(p.Lines) != 1 || p.Lines[0].Text != want[n] {
+			if p, err = j.Read(context.Background(), build, Query{From: int64(n), Limit: 1}); err != nil ||
+				len(p.Lines) != 1 || p.Lines[0].Text != want[n] {
 				t.Fatalf("line %d: %d lines, %v", n, len(p.Lines), err)
 			}
 		}
@@ -343,7 +348,8 @@ func TestMillionLinesInWindows(t *testing.T) {
 			t.Fatalf("%d lines from %d", len(p.Lines), from)
 		}
 	}
-	if got := testing.AllocsPerRun(10, func() { _, _ = j.Read(ctx, build, Query{From: 900_000, Limit: 100}) }); got > 1000 {
+	if got := testing.AllocsPerRun(
+		10, func() { _, _ = j.Read(ctx, build, Query{From: 900_000, Limit: 100}) }); got > 1000 {
 		t.Errorf("a window of 100 lines takes %.0f allocations", got)
 	}
 }
@@ -381,7 +387,8 @@ func TestWait(t *testing.T) {
 
 func TestGroupsAndStreams(t *testing.T) {
 	j, ctx := open(t), t.Context()
-	for _, n := range []Name{{"/aws/codebuild/a", "1"}, {"/aws/codebuild/a", "2"}, {"/aws/codebuild/b", ".."}, {"/aws/codedeploy/c", "d-1/host/Install"}} {
+	for _, n := range []Name{{"/aws/codebuild/a", "1"}, {"/aws/codebuild/a", "2"}, {"/aws/codebuild/b", ".."},
+		{"/aws/codedeploy/c", "d-1/host/Install"}} {
 		w, err := j.Append(n)
 		if err != nil {
 			t.Fatal(err)
@@ -392,14 +399,17 @@ func TestGroupsAndStreams(t *testing.T) {
 		}
 	}
 	groups, err := j.Groups(ctx, "/aws/codebuild/", "", 10)
-	if err != nil || len(groups) != 2 || groups[0].Name != "/aws/codebuild/a" || groups[0].Bytes != 12 || groups[0].Created.IsZero() {
+	if err != nil || len(groups) != 2 || groups[0].Name != "/aws/codebuild/a" || groups[0].Bytes != 12 ||
+		groups[0].Created.IsZero() {
 		t.Fatalf("%+v %v", groups, err)
 	}
-	if groups, err = j.Groups(ctx, "", "/aws/codebuild/a", 1); err != nil || len(groups) != 1 || groups[0].Name != "/aws/codebuild/b" {
+	if groups, err = j.Groups(ctx, "", "/aws/codebuild/a", 1); err != nil || len(groups) != 1 ||
+		groups[0].Name != "/aws/codebuild/b" {
 		t.Fatalf("%+v %v", groups, err)
 	}
 	streams, err := j.Streams(ctx, "/aws/codebuild/a", "", "1", 10)
-	if err != nil || len(streams) != 1 || streams[0].Name != "2" || streams[0].Bytes != 6 || streams[0].First.IsZero() || streams[0].Last.IsZero() || streams[0].Created.IsZero() {
+	if err != nil || len(streams) != 1 || streams[0].Name != "2" || streams[0].Bytes != 6 ||
+		streams[0].First.IsZero() || streams[0].Last.IsZero() || streams[0].Created.IsZero() {
 		t.Fatalf("%+v %v", streams, err)
 	}
 	if _, err := j.Streams(ctx, "nothing", "", "", 10); !errors.Is(err, ErrNotExist) {

@@ -24,7 +24,8 @@ type Line struct {
 	Text   string // as it was written: it need not be UTF-8
 }
 
-// Query asks for lines from number From on, or with Tail for the last Limit ones. A Limit of 0 is 1,000, at most 10,000 are given.
+// Query asks for lines from number From on, or with Tail for the last Limit ones. A Limit of 0 is 1,000, at most
+// 10,000 are given.
 type Query struct {
 	From  int64
 	Limit int
@@ -73,7 +74,8 @@ func openView(dir string) (_ *view, err error) {
 			v.close()
 		}
 	}()
-	// The index is read before the log's size: an entry is written before its bytes, the one that completes the log after all of them.
+	// The index is read before the log's size: an entry is written before its bytes, the one that completes the log
+	// after all of them.
 	if v.index, err = openIndex(dir); err != nil {
 		return nil, err
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Wait returns when the log has more than after lines, or is complete. It also waits for a log that does not exist yet. The
-// kernel tells it of changes, also those of other processes.
+// Wait returns when the log has more than after lines, or is complete. It also waits for a log that does not exist
+// yet. The kernel tells it of changes, also those of other processes.
 func (j *Journal) Wait(ctx context.Context, n Name, after int64) error {
 	dir, err := j.path(n)
 	if err != nil {

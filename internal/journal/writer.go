@@ -26,8 +26,8 @@ type Writer struct {
 	scratch []byte
 }
 
-// Append creates a log, or continues one whose writer died: what that had written stays, and its index is made good. Only one
-// writer can have a log open: a second gets ErrBusy, and one that was closed is ErrComplete.
+// Append creates a log, or continues one whose writer died: what that had written stays, and its index is made good.
+// Only one writer can have a log open: a second gets ErrBusy, and one that was closed is ErrComplete.
 func (j *Journal) Append(n Name) (*Writer, error) {
 	dir, err := j.path(n)
 	if err != nil {
@@ -119,7 +119,8 @@ func (w *Writer) recover() error {
 	return nil
 }
 
-// Write appends raw bytes. Readers of any process see them when it returns. After an error the writer is of no more use.
+// Write appends raw bytes. Readers of any process see them when it returns. After an error the writer is of no more
+// use.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -163,7 +164,13 @@ func (w *Writer) Write(p []byte) (int, error) {
 }
 
 func (w *Writer) mark(now int64, complete bool) error {
-	e := entry{offset: w.offset, line: w.counter.lines, time: max(now, w.last.time), back: w.counter.part, complete: complete}
+	e := entry{
+		offset:   w.offset,
+		line:     w.counter.lines,
+		time:     max(now, w.last.time),
+		back:     w.counter.part,
+		complete: complete,
+	}
 	if err := w.putIndex(e.append(nil)); err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ func TestTail(t *testing.T) {
 		t.Skipf("SKIPPED: no aws CLI here. Install it with: pip install awscli")
 	}
 	s, j := open(t)
-	wire := &awsproto.Server{Region: "eu-central-1", Account: "123456789012", Now: time.Now, Log: slog.New(slog.DiscardHandler),
+	wire := &awsproto.Server{Region: "eu-central-1", Account: "123456789012", Now: time.Now,
+		Log: slog.New(slog.DiscardHandler),
 		Lookup: func(context.Context, string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: "secret"}, true, nil
 		},
@@ -38,12 +39,15 @@ func TestTail(t *testing.T) {
 	write(t, one, "first ERROR", "noise")
 	command := func(args ...string) *exec.Cmd {
 		c := exec.CommandContext(ctx, "aws", append([]string{"--endpoint-url", server.URL, "logs"}, args...)...)
-		c.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=secret", "AWS_DEFAULT_REGION=eu-central-1", "AWS_CONFIG_FILE=/dev/null", "PYTHONUNBUFFERED=1")
+		c.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIA", "AWS_SECRET_ACCESS_KEY=secret",
+			"AWS_DEFAULT_REGION=eu-central-1", "AWS_CONFIG_FILE=/dev/null", "PYTHONUNBUFFERED=1")
 		return c
 	}
-	if out, err := command("tail", group).CombinedOutput(); err != nil && strings.Contains(string(out), "nvalid choice") {
+	if out, err := command("tail", group).CombinedOutput(); err != nil &&
+		strings.Contains(string(out), "nvalid choice") {
 		// Version 1 of the CLI has no tail: what it is made of must do.
-		out, err := command("filter-log-events", "--log-group-name", group, "--filter-pattern", "ERROR", "--query", "events[].message", "--output", "text").CombinedOutput()
+		out, err := command("filter-log-events", "--log-group-name", group, "--filter-pattern", "ERROR", "--query",
+			"events[].message", "--output", "text").CombinedOutput()
 		if err != nil || strings.TrimSpace(string(out)) != "first ERROR" {
 			t.Errorf("%s, %v", out, err)
 		}

@@ -20,7 +20,8 @@ func limitOf(n *int32, otherwise int) int {
 }
 
 // DescribeLogGroups implements logs:DescribeLogGroups, by name; the pattern is a part of the name, in whatever case.
-func (s *Service) DescribeLogGroups(ctx context.Context, in *cwl.DescribeLogGroupsInput) (*cwl.DescribeLogGroupsOutput, error) {
+func (s *Service) DescribeLogGroups(ctx context.Context,
+	in *cwl.DescribeLogGroupsInput) (*cwl.DescribeLogGroupsOutput, error) {
 	prefix, pattern := "", ""
 	if in.LogGroupNamePrefix != nil {
 		prefix = *in.LogGroupNamePrefix
@@ -48,8 +49,11 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *cwl.DescribeLogGrou
 					out.NextToken = s.Pager.Token("DescribeLogGroups", filter, *out.LogGroups[limit-1].LogGroupName)
 					return out, nil
 				}
-				out.LogGroups = append(out.LogGroups, cwl.LogGroup{LogGroupName: &g.Name, CreationTime: stamp(g.Created), Arn: new(s.arn(g.Name) + ":*"), LogGroupArn: new(s.arn(g.Name)),
-					StoredBytes: &g.Bytes, MetricFilterCount: new(int32(0)), LogGroupClass: cwl.LogGroupClassStandard})
+				out.LogGroups = append(out.LogGroups,
+					cwl.LogGroup{LogGroupName: &g.Name, CreationTime: stamp(g.Created), Arn: new(s.arn(g.Name) + ":*"),
+						LogGroupArn: new(s.arn(g.Name)),
+						StoredBytes: &g.Bytes, MetricFilterCount: new(int32(0)),
+						LogGroupClass: cwl.LogGroupClassStandard})
 			}
 			after = g.Name
 		}
@@ -60,7 +64,8 @@ func (s *Service) DescribeLogGroups(ctx context.Context, in *cwl.DescribeLogGrou
 }
 
 // DescribeLogStreams implements logs:DescribeLogStreams.
-func (s *Service) DescribeLogStreams(ctx context.Context, in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
+func (s *Service) DescribeLogStreams(ctx context.Context,
+	in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
 	group, err := s.group(in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
@@ -120,8 +125,11 @@ func (s *Service) DescribeLogStreams(ctx context.Context, in *cwl.DescribeLogStr
 		out.NextToken = s.Pager.Token("DescribeLogStreams", filter, at(best[limit-1]))
 	}
 	for _, st := range best {
-		out.LogStreams = append(out.LogStreams, cwl.LogStream{LogStreamName: &st.Name, CreationTime: stamp(st.Created), FirstEventTimestamp: stamp(st.First), LastEventTimestamp: stamp(st.Last),
-			LastIngestionTime: stamp(st.Last), Arn: new(s.arn(group) + ":log-stream:" + st.Name), StoredBytes: &st.Bytes, UploadSequenceToken: new("1")})
+		out.LogStreams = append(out.LogStreams,
+			cwl.LogStream{LogStreamName: &st.Name, CreationTime: stamp(st.Created),
+				FirstEventTimestamp: stamp(st.First), LastEventTimestamp: stamp(st.Last),
+				LastIngestionTime: stamp(st.Last), Arn: new(s.arn(group) + ":log-stream:" + st.Name),
+				StoredBytes: &st.Bytes, UploadSequenceToken: new("1")})
 	}
 	return out, nil
 }

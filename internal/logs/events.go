@@ -9,8 +9,8 @@ import (
 	"slipway/internal/journal"
 )
 
-// GetLogEvents implements logs:GetLogEvents. Forwards and backwards tokens name a line; at an end of the log the token that was given
-// comes back, by which clients know that there is no more for now.
+// GetLogEvents implements logs:GetLogEvents. Forwards and backwards tokens name a line; at an end of the log the token
+// that was given comes back, by which clients know that there is no more for now.
 func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput, error) {
 	group, err := s.group(in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
@@ -53,7 +53,8 @@ func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (
 		NextBackwardToken: new("b/" + *s.Pager.Token("GetLogEvents", filter, first))}
 	for _, l := range lines {
 		ms := l.Time.UnixMilli()
-		out.Events = append(out.Events, cwl.OutputLogEvent{Timestamp: &ms, IngestionTime: &ms, Message: new(message(l))})
+		out.Events = append(out.Events,
+			cwl.OutputLogEvent{Timestamp: &ms, IngestionTime: &ms, Message: new(message(l))})
 	}
 	return out, nil
 }
@@ -88,7 +89,8 @@ func (s *Service) window(ctx context.Context, n journal.Name, start, end *int64)
 func (s *Service) forwards(ctx context.Context, n journal.Name, from, to int64, limit int) ([]journal.Line, error) {
 	var lines []journal.Line
 	for size := 0; from < to && len(lines) < limit; {
-		page, err := s.journal.Read(ctx, n, journal.Query{From: from, Limit: int(min(int64(limit-len(lines)), to-from))})
+		page, err := s.journal.Read(ctx, n,
+			journal.Query{From: from, Limit: int(min(int64(limit-len(lines)), to-from))})
 		if err != nil {
 			return nil, err
 		}

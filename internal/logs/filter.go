@@ -32,13 +32,15 @@ func (a spot) compare(b spot) int {
 }
 
 // FilterLogEvents implements logs:FilterLogEvents: events of several streams of a group in the order of their times.
-func (s *Service) FilterLogEvents(ctx context.Context, in *cwl.FilterLogEventsInput) (*cwl.FilterLogEventsOutput, error) {
+func (s *Service) FilterLogEvents(ctx context.Context,
+	in *cwl.FilterLogEventsInput) (*cwl.FilterLogEventsOutput, error) {
 	group, err := s.group(in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
 		return nil, err
 	}
 	if in.StartFromHead != nil && !*in.StartFromHead {
-		return nil, invalid("Slipway does not implement startFromHead=false: leave it out, and events come in the order of their times.")
+		return nil, invalid(
+			"Slipway does not implement startFromHead=false: leave it out, and events come in the order of their times.")
 	}
 	text, prefix := "", ""
 	if in.FilterPattern != nil {
@@ -90,7 +92,14 @@ func (s *Service) FilterLogEvents(ctx context.Context, in *cwl.FilterLogEventsIn
 		}
 		last = at
 		if line := message(*l); want.match(line) {
-			out.Events = append(out.Events, cwl.FilteredLogEvent{LogStreamName: &at.Stream, Timestamp: &at.Time, IngestionTime: &at.Time, Message: &line, EventId: new(eventID(at))})
+			out.Events = append(out.Events,
+				cwl.FilteredLogEvent{
+					LogStreamName: &at.Stream,
+					Timestamp:     &at.Time,
+					IngestionTime: &at.Time,
+					Message:       &line,
+					EventId:       new(eventID(at)),
+				})
 			size += len(line) + eventCost
 		}
 	}
@@ -129,7 +138,8 @@ func (s *Service) begin(ctx context.Context, m *merge, names []string, prefix st
 	}
 	var failed error
 	err := s.allStreams(ctx, m.group, prefix, func(st journal.Stream) bool {
-		if st.Last.IsZero() || st.Last.Before(from.Truncate(time.Second)) || m.end != nil && st.First.UnixMilli() >= *m.end {
+		if st.Last.IsZero() || st.Last.Before(from.Truncate(time.Second)) ||
+			m.end != nil && st.First.UnixMilli() >= *m.end {
 			return true
 		}
 		if failed = add(st.Name); errors.Is(failed, journal.ErrNotExist) {

@@ -59,7 +59,9 @@ func TestGetLogEvents(t *testing.T) {
 	write(t, w, numbered(25)...)
 	get := func(token *string, head bool, limit int32) (*cwl.GetLogEventsOutput, string) {
 		t.Helper()
-		out, err := s.GetLogEvents(t.Context(), &cwl.GetLogEventsInput{LogGroupName: new(group), LogStreamName: new("one"), NextToken: token, StartFromHead: &head, Limit: &limit})
+		out, err := s.GetLogEvents(t.Context(),
+			&cwl.GetLogEventsInput{LogGroupName: new(group), LogStreamName: new("one"), NextToken: token,
+				StartFromHead: &head, Limit: &limit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,11 +98,15 @@ func TestGetLogEvents(t *testing.T) {
 		t.Errorf("before the head: %s", got)
 	}
 	for _, bad := range []string{"x", "f/x", "f/" + strings.TrimPrefix(*first.NextForwardToken, "f/") + "x"} {
-		if _, err := s.GetLogEvents(t.Context(), &cwl.GetLogEventsInput{LogGroupName: new(group), LogStreamName: new("one"), NextToken: &bad}); awsproto.Code(err) != "InvalidParameterException" {
+		if _, err := s.GetLogEvents(t.Context(),
+			&cwl.GetLogEventsInput{LogGroupName: new(group), LogStreamName: new("one"),
+				NextToken: &bad}); awsproto.Code(err) != "InvalidParameterException" {
 			t.Errorf("token %q: %v", bad, err)
 		}
 	}
-	if _, err := s.GetLogEvents(t.Context(), &cwl.GetLogEventsInput{LogGroupName: new(group), LogStreamName: new("none")}); awsproto.Code(err) != "ResourceNotFoundException" {
+	if _, err := s.GetLogEvents(t.Context(),
+		&cwl.GetLogEventsInput{LogGroupName: new(group),
+			LogStreamName: new("none")}); awsproto.Code(err) != "ResourceNotFoundException" {
 		t.Errorf("no stream: %v", err)
 	}
 }
@@ -197,18 +203,22 @@ func TestFilterLogEvents(t *testing.T) {
 		"a prefix":    {cwl.FilterLogEventsInput{LogStreamNamePrefix: new("b")}, 300},
 		"the future":  {cwl.FilterLogEventsInput{StartTime: new(time.Now().Add(time.Hour).UnixMilli())}, 0},
 		"the past":    {cwl.FilterLogEventsInput{EndTime: new(time.Now().Add(-time.Hour).UnixMilli())}, 0},
-		"an hour":     {cwl.FilterLogEventsInput{StartTime: new(time.Now().Add(-time.Hour).UnixMilli()), EndTime: new(time.Now().Add(time.Hour).UnixMilli())}, 600},
+		"an hour": {cwl.FilterLogEventsInput{StartTime: new(time.Now().Add(-time.Hour).UnixMilli()),
+			EndTime: new(time.Now().Add(time.Hour).UnixMilli())}, 600},
 	} {
 		if got := all(c.in); len(got) != c.want {
 			t.Errorf("%s: %d events, want %d", name, len(got), c.want)
 		}
 	}
 	for _, bad := range []string{"{ $.x = 1 }", "[a, b]", "%x%", "a.b", `"open`, "?", `""`} {
-		if _, err := s.FilterLogEvents(t.Context(), &cwl.FilterLogEventsInput{LogGroupName: new(group), FilterPattern: &bad}); awsproto.Code(err) != "InvalidParameterException" {
+		if _, err := s.FilterLogEvents(t.Context(),
+			&cwl.FilterLogEventsInput{LogGroupName: new(group),
+				FilterPattern: &bad}); awsproto.Code(err) != "InvalidParameterException" {
 			t.Errorf("pattern %q: %v", bad, err)
 		}
 	}
-	if _, err := s.FilterLogEvents(t.Context(), &cwl.FilterLogEventsInput{LogGroupName: new("none")}); awsproto.Code(err) != "ResourceNotFoundException" {
+	if _, err := s.FilterLogEvents(t.Context(),
+		&cwl.FilterLogEventsInput{LogGroupName: new("none")}); awsproto.Code(err) != "ResourceNotFoundException" {
 		t.Errorf("no group: %v", err)
 	}
 }
@@ -223,11 +233,12 @@ func TestDescribe(t *testing.T) {
 		in   cwl.DescribeLogStreamsInput
 		want string
 	}{
-		"by name":        {cwl.DescribeLogStreamsInput{}, "[s0 s1 s2 s3 s4 s5 s6]"},
-		"descending":     {cwl.DescribeLogStreamsInput{Descending: new(true)}, "[s6 s5 s4 s3 s2 s1 s0]"},
-		"by prefix":      {cwl.DescribeLogStreamsInput{LogStreamNamePrefix: new("s3")}, "[s3]"},
-		"newest first":   {cwl.DescribeLogStreamsInput{OrderBy: cwl.OrderByLastEventTime, Descending: new(true)}, ""},
-		"by the ARN too": {cwl.DescribeLogStreamsInput{LogGroupIdentifier: new(s.arn(group) + ":*")}, "[s0 s1 s2 s3 s4 s5 s6]"},
+		"by name":      {cwl.DescribeLogStreamsInput{}, "[s0 s1 s2 s3 s4 s5 s6]"},
+		"descending":   {cwl.DescribeLogStreamsInput{Descending: new(true)}, "[s6 s5 s4 s3 s2 s1 s0]"},
+		"by prefix":    {cwl.DescribeLogStreamsInput{LogStreamNamePrefix: new("s3")}, "[s3]"},
+		"newest first": {cwl.DescribeLogStreamsInput{OrderBy: cwl.OrderByLastEventTime, Descending: new(true)}, ""},
+		"by the ARN too": {cwl.DescribeLogStreamsInput{LogGroupIdentifier: new(s.arn(group) + ":*")},
+			"[s0 s1 s2 s3 s4 s5 s6]"},
 	} {
 		if c.in.LogGroupIdentifier == nil {
 			c.in.LogGroupName = new(group)
@@ -266,7 +277,9 @@ func TestReadLog(t *testing.T) {
 	// A reader waits for a log that does not exist yet, then for its next line, then for its end.
 	got := make(chan *slipway.ReadLogOutput)
 	read := func(from int64) {
-		out, err := s.ReadLog(t.Context(), &slipway.ReadLogInput{LogGroupName: new(group), LogStreamName: new("one"), FromLine: &from, WaitSeconds: new(int32(50))})
+		out, err := s.ReadLog(t.Context(),
+			&slipway.ReadLogInput{LogGroupName: new(group), LogStreamName: new("one"), FromLine: &from,
+				WaitSeconds: new(int32(50))})
 		if err != nil {
 			t.Error(err)
 		}
@@ -275,7 +288,8 @@ func TestReadLog(t *testing.T) {
 	go read(0)
 	w := log(t, j, "one")
 	write(t, w, "first \xff")
-	if out := <-got; len(out.Lines) != 1 || *out.Lines[0].Text != "first \uFFFD" || *out.NextLine != 1 || *out.Complete {
+	if out := <-got; len(out.Lines) != 1 || *out.Lines[0].Text != "first \uFFFD" || *out.NextLine != 1 ||
+		*out.Complete {
 		t.Errorf("%+v", out)
 	}
 	go read(1)
@@ -287,7 +301,9 @@ func TestReadLog(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.ReadLog(ctx, &slipway.ReadLogInput{LogGroupName: new(group), LogStreamName: new("two"), WaitSeconds: new(int32(50))}); err == nil {
+	if _, err := s.ReadLog(ctx,
+		&slipway.ReadLogInput{LogGroupName: new(group), LogStreamName: new("two"),
+			WaitSeconds: new(int32(50))}); err == nil {
 		t.Error("a reader that went away was answered")
 	}
 }

@@ -9,13 +9,15 @@ import (
 // pattern is a filter pattern of terms: all of must, none of not, and one of any if it has some.
 type pattern struct{ must, not, any []string }
 
-// parsePattern reads terms, "quoted terms", ?optional and -excluded ones. Patterns of JSON, of space-delimited fields and of regular
-// expressions are refused.
+// parsePattern reads terms, "quoted terms", ?optional and -excluded ones. Patterns of JSON, of space-delimited fields
+// and of regular expressions are refused.
 func parsePattern(text string) (pattern, error) {
 	var p pattern
 	rest := strings.TrimSpace(text)
 	if rest != "" && strings.ContainsRune("{[%", rune(rest[0])) {
-		return p, invalid("Invalid filter pattern: Slipway takes terms (error \"exit code\" ?warn -debug); patterns of JSON {…}, of fields […] and of expressions %%…%% are not executed.")
+		return p, invalid(
+			"Invalid filter pattern: Slipway takes terms (error \"exit code\" ?warn -debug); patterns of JSON {…}, of " +
+				"fields […] and of expressions %%…%% are not executed.")
 	}
 	for rest != "" {
 		to := &p.must
@@ -63,8 +65,10 @@ func cutTerm(s string) (term, rest string, err error) {
 	if term == "" {
 		return "", "", fmt.Errorf("a term is missing")
 	}
-	if bad := strings.IndexFunc(term, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }); bad >= 0 {
-		return "", "", fmt.Errorf("put the term %s in quotation marks: it has other characters than letters, digits and _", term)
+	if bad := strings.IndexFunc(
+		term, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) }); bad >= 0 {
+		return "", "", fmt.Errorf(
+			"put the term %s in quotation marks: it has other characters than letters, digits and _", term)
 	}
 	return term, s[end:], nil
 }

@@ -14,8 +14,8 @@ import (
 // maxWait is how long ReadLog waits at most.
 const maxWait = 50 * time.Second
 
-// ReadLog implements slipway:ReadLog: a window of a log by lines, from one or the last ones. With waitSeconds it is held until there is
-// a line to give, the log is complete or the time is over; also for a log that does not exist yet.
+// ReadLog implements slipway:ReadLog: a window of a log by lines, from one or the last ones. With waitSeconds it is
+// held until there is a line to give, the log is complete or the time is over; also for a log that does not exist yet.
 func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipway.ReadLogOutput, error) {
 	n := journal.Name{Group: *in.LogGroupName, Stream: *in.LogStreamName}
 	q := journal.Query{Tail: in.FromEnd != nil && *in.FromEnd}
@@ -39,9 +39,19 @@ func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipw
 	if err != nil {
 		return nil, s.notFound(err, n)
 	}
-	out := &slipway.ReadLogOutput{Lines: []slipway.Line{}, NextLine: &page.Next, TotalLines: &page.Total, Complete: &page.Complete}
+	out := &slipway.ReadLogOutput{
+		Lines:      []slipway.Line{},
+		NextLine:   &page.Next,
+		TotalLines: &page.Total,
+		Complete:   &page.Complete,
+	}
 	for _, l := range page.Lines {
-		out.Lines = append(out.Lines, slipway.Line{Number: &l.Number, Time: awsproto.At(l.Time), Text: new(strings.ToValidUTF8(l.Text, "\uFFFD"))})
+		out.Lines = append(out.Lines,
+			slipway.Line{
+				Number: &l.Number,
+				Time:   awsproto.At(l.Time),
+				Text:   new(strings.ToValidUTF8(l.Text, "\uFFFD")),
+			})
 	}
 	return out, nil
 }

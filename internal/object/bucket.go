@@ -18,7 +18,8 @@ type Bucket struct {
 // CreateBucket makes a bucket; ErrBucketExists if there is one of that name.
 func (s *Store) CreateBucket(ctx context.Context, name string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
-		r, err := tx.Exec(ctx, `INSERT INTO buckets (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, s.now().UnixMilli())
+		r, err := tx.Exec(ctx, `INSERT INTO buckets (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name,
+			s.now().UnixMilli())
 		if err != nil {
 			return err
 		}
@@ -98,7 +99,8 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 			return err
 		}
 		var left bool
-		if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM objects WHERE bucket = $1) OR EXISTS (SELECT 1 FROM uploads WHERE bucket = $1)`, name).Scan(&left); err != nil {
+		if err := tx.QueryRow(ctx,
+			`SELECT EXISTS (SELECT 1 FROM objects WHERE bucket = $1) OR EXISTS (SELECT 1 FROM uploads WHERE bucket = $1)`, name).Scan(&left); err != nil {
 			return err
 		}
 		if left {

@@ -34,7 +34,8 @@ func (s *Store) List(ctx context.Context, bucket string, q Query) (Page, error) 
 		return p, err
 	}
 	after, afterVersion := q.After, q.AfterVersion
-	if q.Delimiter != "" && strings.HasSuffix(after, q.Delimiter) && strings.HasPrefix(after, q.Prefix) && afterVersion == "" {
+	if q.Delimiter != "" && strings.HasSuffix(after, q.Delimiter) && strings.HasPrefix(after, q.Prefix) &&
+		afterVersion == "" {
 		after += beyond
 	}
 	for {
@@ -87,13 +88,15 @@ func folderOf(key string, q Query) (string, bool) {
 	return key[:len(q.Prefix)+i+len(q.Delimiter)], true
 }
 
-func (s *Store) batch(ctx context.Context, bucket string, q Query, after, afterVersion string, limit int) ([]Object, error) {
+func (s *Store) batch(ctx context.Context, bucket string, q Query, after, afterVersion string,
+	limit int) ([]Object, error) {
 	end := q.Prefix + beyond
 	if q.Versions {
 		return many(ctx, s.db, `WHERE bucket = $1 AND key >= $2 AND key < $3 AND (key > $4 OR key = $4 AND sequence <
 			COALESCE((SELECT sequence FROM objects WHERE bucket = $1 AND key = $4 AND version = $5), 0))
 			ORDER BY key, sequence DESC LIMIT $6`, bucket, q.Prefix, end, after, afterVersion, limit)
 	}
-	return many(ctx, s.db, `WHERE bucket = $1 AND latest = 1 AND deleted = 0 AND key >= $2 AND key < $3 AND key > $4 ORDER BY key LIMIT $5`,
+	return many(ctx, s.db,
+		`WHERE bucket = $1 AND latest = 1 AND deleted = 0 AND key >= $2 AND key < $3 AND key > $4 ORDER BY key LIMIT $5`,
 		bucket, q.Prefix, end, after, limit)
 }

@@ -97,8 +97,8 @@ type Meta struct {
 	EncryptionKey string `json:"encryptionKey,omitempty"`
 	BucketKey     bool   `json:"bucketKey,omitempty"`
 
-	// Sums are checksums that were verified, base64, by S3's name of the algorithm in lower case; SumKind is FULL_OBJECT
-	// or COMPOSITE. Of an unfinished upload, SumAlgorithm is the one that its parts are to have.
+	// Sums are checksums that were verified, base64, by S3's name of the algorithm in lower case; SumKind is
+	// FULL_OBJECT or COMPOSITE. Of an unfinished upload, SumAlgorithm is the one that its parts are to have.
 	Sums         map[string]string `json:"sums,omitempty"`
 	SumKind      string            `json:"sumKind,omitempty"`
 	SumAlgorithm string            `json:"sumAlgorithm,omitempty"`
@@ -113,7 +113,8 @@ type Condition struct {
 
 // Put writes an object. body is read to its end before anything counts; meta is looked at after that, so that it can
 // hold what was learned of the body.
-func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, meta *Meta, cond Condition) (Object, error) {
+func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, meta *Meta,
+	cond Condition) (Object, error) {
 	if _, err := s.Bucket(ctx, bucket); err != nil {
 		return Object{}, err
 	}
@@ -124,7 +125,16 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 	if err != nil {
 		return Object{}, err
 	}
-	o := Object{Bucket: bucket, Key: key, Latest: true, Size: st.size, ETag: st.etag(), Modified: s.now(), Meta: *meta, blob: st.id}
+	o := Object{
+		Bucket:   bucket,
+		Key:      key,
+		Latest:   true,
+		Size:     st.size,
+		ETag:     st.etag(),
+		Modified: s.now(),
+		Meta:     *meta,
+		blob:     st.id,
+	}
 	err = s.db.Write(ctx, func(tx store.Tx) error { return s.insert(ctx, tx, &o, cond) })
 	if err != nil {
 		s.blobs.drop(st)
@@ -165,12 +175,15 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 	} else if err := s.discard(ctx, tx, o.Bucket, o.Key, "null"); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `UPDATE objects SET latest = 0 WHERE bucket = $1 AND key = $2 AND latest = 1`, o.Bucket, o.Key); err != nil {
+	if _, err := tx.Exec(ctx, `UPDATE objects SET latest = 0 WHERE bucket = $1 AND key = $2 AND latest = 1`, o.Bucket,
+		o.Key); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO objects (bucket, key, version, sequence, latest, deleted, blob, size, etag, meta, modified)
+	_, err = tx.Exec(ctx,
+		`INSERT INTO objects (bucket, key, version, sequence, latest, deleted, blob, size, etag, meta, modified)
 		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1 AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
-		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta), o.Modified.UnixMilli())
+		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta),
+		o.Modified.UnixMilli())
 	if err != nil || o.Deleted || s.Created == nil {
 		return err
 	}
@@ -187,14 +200,16 @@ func flag(b bool) int64 {
 // discard removes one version's row, and its blob after the commit.
 func (s *Store) discard(ctx context.Context, tx store.Tx, bucket, key, version string) error {
 	var blob string
-	err := tx.QueryRow(ctx, `SELECT blob FROM objects WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version).Scan(&blob)
+	err := tx.QueryRow(ctx, `SELECT blob FROM objects WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key,
+		version).Scan(&blob)
 	if isNoRows(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM objects WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version); err != nil {
+	if _, err := tx.Exec(ctx, `DELETE FROM objects WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key,
+		version); err != nil {
 		return err
 	}
 	if blob == "" {

@@ -26,7 +26,8 @@ func open(t *testing.T, db *store.Store, dir string) *Store {
 
 func openAt(t *testing.T, db *store.Store, dir string, now func() time.Time) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), db, dir, quarantine.Place{Dir: dir + "-quarantine", Now: now, Log: slog.New(slog.DiscardHandler)})
+	s, err := Open(t.Context(), db, dir,
+		quarantine.Place{Dir: dir + "-quarantine", Now: now, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +132,8 @@ func TestCrashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := again.FinishUpload(t.Context(), u, chosen, func(r io.Reader) io.Reader { return r }, &u.Meta, Condition{}); err != nil {
+	if _, err := again.FinishUpload(t.Context(), u, chosen, func(r io.Reader) io.Reader { return r }, &u.Meta,
+		Condition{}); err != nil {
 		t.Errorf("the upload cannot be finished: %v", err)
 	}
 	if got := read(t, again, "up"); got != "part" {
@@ -162,12 +164,14 @@ func TestNothingIsLeft(t *testing.T) {
 	if _, _, err := s.Get(t.Context(), "b", "k", ""); !errors.Is(err, ErrNoKey) {
 		t.Errorf("half an object is there: %v", err)
 	}
-	if _, err := s.Put(t.Context(), "none", "k", strings.NewReader("x"), &Meta{}, Condition{}); !errors.Is(err, ErrNoBucket) {
+	if _, err := s.Put(t.Context(), "none", "k", strings.NewReader("x"), &Meta{}, Condition{}); !errors.Is(err,
+		ErrNoBucket) {
 		t.Errorf("no bucket: %v", err)
 	}
 	put(t, s, "k", "1")
 	put(t, s, "k", "2") // replaces
-	if _, err := s.Put(t.Context(), "b", "k", strings.NewReader("3"), &Meta{}, Condition{IfNoneMatch: true}); !errors.Is(err, ErrPrecondition) {
+	if _, err := s.Put(t.Context(), "b", "k", strings.NewReader("3"), &Meta{},
+		Condition{IfNoneMatch: true}); !errors.Is(err, ErrPrecondition) {
 		t.Errorf("condition: %v", err)
 	}
 	u, err := s.StartUpload(t.Context(), "b", "up", Meta{})
@@ -207,7 +211,8 @@ func TestOneWins(t *testing.T) {
 	won := 0
 	for i := range 16 {
 		all.Go(func() {
-			_, err := s.Put(context.Background(), "b", "k", strings.NewReader(fmt.Sprint(i)), &Meta{}, Condition{IfNoneMatch: true})
+			_, err := s.Put(context.Background(), "b", "k", strings.NewReader(fmt.Sprint(i)), &Meta{},
+				Condition{IfNoneMatch: true})
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {
@@ -228,7 +233,8 @@ func TestHostileKeys(t *testing.T) {
 	t.Parallel()
 	s, _, dir := fresh(t)
 	outside := filepath.Join(dir, "..", "outside")
-	for _, key := range []string{"../../outside", "/etc/passwd", "a/../../b", "..", ".", "a\x00b", strings.Repeat("x", 1024), "é\n'\"; DROP TABLE objects"} {
+	for _, key := range []string{"../../outside", "/etc/passwd", "a/../../b", "..", ".", "a\x00b",
+		strings.Repeat("x", 1024), "é\n'\"; DROP TABLE objects"} {
 		put(t, s, key, key)
 		if got := read(t, s, key); got != key {
 			t.Errorf("%q holds %q", key, got)
@@ -257,7 +263,8 @@ func TestCreatedHears(t *testing.T) {
 		return nil
 	}
 	put(t, s, "a", "a")
-	if _, err := s.Put(t.Context(), "b", "refused", bytes.NewReader(nil), &Meta{}, Condition{}); !errors.Is(err, refuse) {
+	if _, err := s.Put(t.Context(), "b", "refused", bytes.NewReader(nil), &Meta{}, Condition{}); !errors.Is(err,
+		refuse) {
 		t.Errorf("%v", err)
 	}
 	if _, _, err := s.Get(t.Context(), "b", "refused", ""); !errors.Is(err, ErrNoKey) {

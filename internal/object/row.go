@@ -16,7 +16,8 @@ type scanner interface{ Scan(...any) error }
 func scan(r scanner) (Object, error) {
 	var o Object
 	var newest, deleted, modified int64
-	err := r.Scan(&o.Bucket, &o.Key, &o.Version, &newest, &deleted, &o.blob, &o.Size, &o.ETag, store.JSON(&o.Meta), &modified)
+	err := r.Scan(&o.Bucket, &o.Key, &o.Version, &newest, &deleted, &o.blob, &o.Size, &o.ETag, store.JSON(&o.Meta),
+		&modified)
 	o.Latest, o.Deleted, o.Modified = newest == 1, deleted == 1, time.UnixMilli(modified).UTC()
 	return o, err
 }

@@ -35,7 +35,8 @@ func (s *Store) Sweep(ctx context.Context) error {
 		return err
 	}
 	for _, f := range folders {
-		if err := s.blobs.sweepFolder(ctx, s.db, filepath.Join(s.blobs.dir, "blobs", f.Name()), func(string) {}); err != nil {
+		if err := s.blobs.sweepFolder(ctx, s.db,
+			filepath.Join(s.blobs.dir, "blobs", f.Name()), func(string) {}); err != nil {
 			return err
 		}
 	}
@@ -74,7 +75,9 @@ func (b blobs) sweepFolder(ctx context.Context, q store.Queryer, dir string, kno
 // knownBlobs tells which blobs an object or a part has.
 func knownBlobs(ctx context.Context, q store.Queryer, ids []string) (map[string]bool, error) {
 	in := `IN (` + store.Placeholders(len(ids)) + `)`
-	found, err := store.Strings(ctx, q, `SELECT blob FROM objects WHERE blob `+in+` UNION ALL SELECT blob FROM parts WHERE blob `+in, store.Args(ids)...)
+	found, err := store.Strings(ctx, q,
+		`SELECT blob FROM objects WHERE blob `+in+` UNION ALL SELECT blob FROM parts WHERE blob `+in,
+		store.Args(ids)...)
 	has := make(map[string]bool, len(found))
 	for _, id := range found {
 		has[id] = true

@@ -38,7 +38,8 @@ func (s *Store) StartUpload(ctx context.Context, bucket, key string, meta Meta) 
 		if _, err := versioningOf(ctx, tx, bucket); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO uploads (id, bucket, key, meta, started) VALUES ($1, $2, $3, $4, $5)`, u.ID, bucket, key, store.JSON(&u.Meta), u.Started.UnixMilli())
+		_, err := tx.Exec(ctx, `INSERT INTO uploads (id, bucket, key, meta, started) VALUES ($1, $2, $3, $4, $5)`, u.ID,
+			bucket, key, store.JSON(&u.Meta), u.Started.UnixMilli())
 		return err
 	})
 }
@@ -49,7 +50,9 @@ func (s *Store) FindUpload(ctx context.Context, bucket, key, id string) (Upload,
 }
 
 func findUpload(ctx context.Context, q store.Queryer, bucket, key, id string) (Upload, error) {
-	u, err := scanUpload(q.QueryRow(ctx, `SELECT id, bucket, key, meta, started FROM uploads WHERE id = $1 AND bucket = $2 AND key = $3`, id, bucket, key))
+	u, err := scanUpload(q.QueryRow(ctx,
+		`SELECT id, bucket, key, meta, started FROM uploads WHERE id = $1 AND bucket = $2 AND key = $3`, id, bucket,
+		key))
 	if isNoRows(err) {
 		return u, ErrNoUpload
 	}
@@ -66,7 +69,8 @@ func scanUpload(r scanner) (Upload, error) {
 
 // Uploads lists the unfinished uploads of a bucket by key.
 func (s *Store) Uploads(ctx context.Context, bucket, prefix, after string, limit int) ([]Upload, error) {
-	rows, err := s.db.Query(ctx, `SELECT id, bucket, key, meta, started FROM uploads WHERE bucket = $1 AND key >= $2 AND key < $3 AND key > $4 ORDER BY key, id LIMIT $5`,
+	rows, err := s.db.Query(ctx,
+		`SELECT id, bucket, key, meta, started FROM uploads WHERE bucket = $1 AND key >= $2 AND key < $3 AND key > $4 ORDER BY key, id LIMIT $5`,
 		bucket, prefix, prefix+beyond, after, limit)
 	if err != nil {
 		return nil, err
@@ -85,7 +89,8 @@ func (s *Store) Uploads(ctx context.Context, bucket, prefix, after string, limit
 
 // PutPart writes one part, in place of an earlier one of its number. sums tells the checksums of the body once it has
 // ended.
-func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reader, sums func() map[string]string) (Part, error) {
+func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reader,
+	sums func() map[string]string) (Part, error) {
 	if err := s.room(); err != nil {
 		return Part{}, err
 	}
@@ -101,7 +106,8 @@ func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reade
 		if err := s.discardParts(ctx, tx, u.ID, number, number); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO parts (upload, number, blob, size, etag, modified, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		_, err := tx.Exec(ctx,
+			`INSERT INTO parts (upload, number, blob, size, etag, modified, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			u.ID, number, p.blob, p.Size, p.ETag, p.Modified.UnixMilli(), store.JSON(p.Sums))
 		return err
 	})
@@ -141,7 +147,8 @@ func (s *Store) Parts(ctx context.Context, u Upload, after, limit int) ([]Part, 
 }
 
 func partsOf(ctx context.Context, q store.Queryer, upload string, after, limit int) ([]Part, error) {
-	rows, err := q.Query(ctx, `SELECT number, blob, size, etag, modified, checksum FROM parts WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3`, upload, after, limit)
+	rows, err := q.Query(ctx,
+		`SELECT number, blob, size, etag, modified, checksum FROM parts WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3`, upload, after, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +201,8 @@ func (s *Store) Choose(ctx context.Context, u Upload, named []Part) ([]Part, err
 
 // FinishUpload puts the chosen parts together, in their order, as one object. through sees all bytes on their way; meta
 // is looked at after that.
-func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, through func(io.Reader) io.Reader, meta *Meta, cond Condition) (Object, error) {
+func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, through func(io.Reader) io.Reader,
+	meta *Meta, cond Condition) (Object, error) {
 	sums := make([][]byte, len(chosen))
 	for i, p := range chosen {
 		var err error
@@ -206,7 +214,16 @@ func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, throu
 	if err != nil {
 		return Object{}, err
 	}
-	o := Object{Bucket: u.Bucket, Key: u.Key, Latest: true, Size: st.size, ETag: etagOfParts(sums), Modified: s.now(), Meta: *meta, blob: st.id}
+	o := Object{
+		Bucket:   u.Bucket,
+		Key:      u.Key,
+		Latest:   true,
+		Size:     st.size,
+		ETag:     etagOfParts(sums),
+		Modified: s.now(),
+		Meta:     *meta,
+		blob:     st.id,
+	}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := findUpload(ctx, tx, u.Bucket, u.Key, u.ID); err != nil {
 			return err

@@ -58,7 +58,8 @@ func (s *Service) provider(id *cp.ActionTypeId) provider {
 		return s.deployS3
 	}
 	return func(context.Context, *action) (outcome, error) {
-		return outcome{}, refuse("InvalidActionConfiguration", "Slipway does not implement the provider %s", *id.Provider)
+		return outcome{}, refuse("InvalidActionConfiguration", "Slipway does not implement the provider %s",
+			*id.Provider)
 	}
 }
 
@@ -74,12 +75,14 @@ func refuse(code, format string, args ...any) error {
 // failed is the result of an action that failed.
 func failed(code, message string) *engine.Result {
 	return &engine.Result{Status: cp.ActionExecutionStatusFailed, Output: cp.ActionExecutionOutput{
-		ExecutionResult: &cp.ActionExecutionResult{ErrorDetails: &cp.ErrorDetails{Code: &code, Message: &message}, ExternalExecutionSummary: &message}}}
+		ExecutionResult: &cp.ActionExecutionResult{ErrorDetails: &cp.ErrorDetails{Code: &code, Message: &message},
+			ExternalExecutionSummary: &message}}}
 }
 
 // succeeded is the result of an action that did its work.
 func succeeded(a *action, variables map[string]string) *engine.Result {
-	return &engine.Result{Status: cp.ActionExecutionStatusSucceeded, Output: cp.ActionExecutionOutput{OutputArtifacts: a.outputs, OutputVariables: variables}}
+	return &engine.Result{Status: cp.ActionExecutionStatusSucceeded,
+		Output: cp.ActionExecutionOutput{OutputArtifacts: a.outputs, OutputVariables: variables}}
 }
 
 // startAction does the job startJob. An action that could not be started after many attempts has failed: nothing waits
@@ -150,7 +153,8 @@ func (s *Service) try(ctx context.Context, to ref, e *engine.Execution, run *eng
 	for _, in := range run.Action.InputArtifacts {
 		at := artifact(e, *in.Name)
 		if at == nil {
-			return a, outcome{}, refuse("InvalidActionConfiguration", "The input artifact %s was not made by any action of this execution", *in.Name)
+			return a, outcome{}, refuse("InvalidActionConfiguration",
+				"The input artifact %s was not made by any action of this execution", *in.Name)
 		}
 		a.inputs = append(a.inputs, *at)
 	}
@@ -164,7 +168,9 @@ func (s *Service) try(ctx context.Context, to ref, e *engine.Execution, run *eng
 			return a, outcome{}, err
 		}
 		for _, out := range run.Action.OutputArtifacts {
-			a.outputs = append(a.outputs, cp.ArtifactDetail{Name: out.Name, S3location: &cp.S3Location{Bucket: &bucket, Key: new(artifactKey(to, *out.Name))}})
+			a.outputs = append(a.outputs,
+				cp.ArtifactDetail{Name: out.Name,
+					S3location: &cp.S3Location{Bucket: &bucket, Key: new(artifactKey(to, *out.Name))}})
 		}
 	}
 	fault.Point("pipeline.before-provider")
@@ -220,7 +226,8 @@ func resolve(e *engine.Execution, configuration map[string]string) (map[string]s
 			return v, ok
 		})
 		if missing != "" {
-			return nil, refuse("InvalidActionConfiguration", "The configuration %s has the variable %s, which no action before it has set", key, missing)
+			return nil, refuse("InvalidActionConfiguration",
+				"The configuration %s has the variable %s, which no action before it has set", key, missing)
 		}
 	}
 	return out, nil
@@ -240,7 +247,8 @@ func lookup(e *engine.Execution, namespace, name string) (string, bool) {
 	}
 	for i := len(e.Runs) - 1; i >= 0; i-- {
 		r := e.Runs[i]
-		if r.Action.Namespace == nil || *r.Action.Namespace != namespace || r.Status != cp.ActionExecutionStatusSucceeded || r.Output == nil {
+		if r.Action.Namespace == nil || *r.Action.Namespace != namespace ||
+			r.Status != cp.ActionExecutionStatusSucceeded || r.Output == nil {
 			continue
 		}
 		v, ok := r.Output.OutputVariables[name]
@@ -262,8 +270,12 @@ func (s *Service) started(ctx context.Context, a *action, o outcome) error {
 			return s.end(ctx, tx, r, a.ref, o)
 		}
 		if o.waitFor != "" {
-			run.Output = &cp.ActionExecutionOutput{ExecutionResult: &cp.ActionExecutionResult{ExternalExecutionId: &o.waitFor, ExternalExecutionUrl: &o.url}}
-			if _, err := tx.Exec(ctx, `INSERT INTO pipeline_waits (kind, external, pipeline, execution, run) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			run.Output = &cp.ActionExecutionOutput{
+				ExecutionResult: &cp.ActionExecutionResult{ExternalExecutionId: &o.waitFor,
+					ExternalExecutionUrl: &o.url},
+			}
+			if _, err := tx.Exec(ctx,
+				`INSERT INTO pipeline_waits (kind, external, pipeline, execution, run) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
 				o.waitKind, o.waitFor, a.Pipeline, a.Execution, a.Run); err != nil {
 				return nil, err
 			}

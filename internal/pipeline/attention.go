@@ -38,7 +38,8 @@ func attentionOf(e *engine.Execution, stage string) engine.Attention {
 		return engine.AtRest
 	}
 	for i := range e.Runs {
-		if run := e.Runs[i]; *run.StageName == stage && run.Status == cp.ActionExecutionStatusInProgress && run.Token != nil && v.Status == cp.StageExecutionStatusInProgress {
+		if run := e.Runs[i]; *run.StageName == stage && run.Status == cp.ActionExecutionStatusInProgress &&
+			run.Token != nil && v.Status == cp.StageExecutionStatusInProgress {
 			return engine.Asks
 		}
 	}

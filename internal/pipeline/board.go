@@ -21,13 +21,16 @@ type boardAfter struct {
 	Name  string
 }
 
-// GetBoard implements slipway:GetBoard: pipelines, those that failed first, then those that wait for somebody, that move, that are at rest, and by name
-// among these, or the one that is asked for; each with its definition, the state of its stages (as GetPipelineState shows it) and,
-// by their IDs, summaries of the executions that the state names. It takes three queries, however many pipelines there are.
+// GetBoard implements slipway:GetBoard: pipelines, those that failed first, then those that wait for somebody, that
+// move, that are at rest, and by name among these, or the one that is asked for; each with its definition, the state
+// of its stages (as GetPipelineState shows it) and, by their IDs, summaries of the executions that the state names. It
+// takes three queries, however many pipelines there are.
 func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*slipway.GetBoardOutput, error) {
 	var after boardAfter
 	if !s.Pager.Place("GetBoard", nil, in.NextToken, &after) {
-		return nil, &slipway.InvalidNextTokenException{Message: "The next token is not valid: it was not made for this list"}
+		return nil, &slipway.InvalidNextTokenException{
+			Message: "The next token is not valid: it was not made for this list",
+		}
 	}
 	limit := boardAPage
 	if in.MaxResults != nil {
@@ -62,7 +65,8 @@ func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*sli
 }
 
 func (s *Service) boardRows(ctx context.Context, after boardAfter, limit int) ([]*row, error) {
-	rows, err := s.db.Query(ctx, `SELECT doc, stages, sequence, created, updated, attention FROM pipelines WHERE attention > $1 OR attention = $1 AND name > $2 ORDER BY attention, name LIMIT $3`,
+	rows, err := s.db.Query(ctx,
+		`SELECT doc, stages, sequence, created, updated, attention FROM pipelines WHERE attention > $1 OR attention = $1 AND name > $2 ORDER BY attention, name LIMIT $3`,
 		after.Place, after.Name, limit)
 	if err != nil {
 		return nil, err
@@ -70,8 +74,13 @@ func (s *Service) boardRows(ctx context.Context, after boardAfter, limit int) ([
 	defer rows.Close()
 	var all []*row
 	for rows.Next() {
-		r := &row{Pipeline: engine.Pipeline{Declaration: new(codepipeline.PipelineDeclaration), Stages: map[string]*engine.Stage{}, Executions: map[string]*engine.Execution{}}, texts: map[string]string{}}
-		if err := rows.Scan(store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated, &r.place); err != nil {
+		r := &row{Pipeline: engine.Pipeline{
+			Declaration: new(codepipeline.PipelineDeclaration),
+			Stages:      map[string]*engine.Stage{},
+			Executions:  map[string]*engine.Execution{},
+		}, texts: map[string]string{}}
+		if err := rows.Scan(store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated,
+			&r.place); err != nil {
 			return nil, err
 		}
 		all = append(all, r)
@@ -114,7 +123,8 @@ func (s *Service) boardChunk(ctx context.Context, byName map[string]*row, where 
 	for i, v := range values {
 		args[i], marks[i] = v, fmt.Sprintf("$%d", i+1)
 	}
-	es, err := store.Documents[engine.Execution](ctx, s.db, `SELECT doc FROM pipeline_executions WHERE `+where+` IN (`+strings.Join(marks, ", ")+`)`, args...)
+	es, err := store.Documents[engine.Execution](ctx, s.db,
+		`SELECT doc FROM pipeline_executions WHERE `+where+` IN (`+strings.Join(marks, ", ")+`)`, args...)
 	for _, e := range es {
 		if r := byName[*e.PipelineName]; r != nil {
 			r.Executions[*e.PipelineExecutionId] = e

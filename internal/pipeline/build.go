@@ -20,7 +20,14 @@ func (s *Service) build(ctx context.Context, a *action) (outcome, error) {
 			return outcome{}, refuse("InvalidActionConfiguration", "EnvironmentVariables: %v", err)
 		}
 	}
-	job := slipway.PipelineJob{Key: a.Run, Pipeline: a.Pipeline, Execution: a.Execution, Primary: a.config["PrimarySource"], Inputs: artifacts(a.inputs), Outputs: artifacts(a.outputs)}
+	job := slipway.PipelineJob{
+		Key:       a.Run,
+		Pipeline:  a.Pipeline,
+		Execution: a.Execution,
+		Primary:   a.config["PrimarySource"],
+		Inputs:    artifacts(a.inputs),
+		Outputs:   artifacts(a.outputs),
+	}
 	if job.Primary == "" {
 		job.Primary = *a.inputs[0].Name
 	}
@@ -68,7 +75,8 @@ func (s *Service) buildResult(ctx context.Context, to ref, id string) (*engine.R
 	for _, v := range b.ExportedEnvironmentVariables {
 		variables[*v.Name] = *v.Value
 	}
-	result := &engine.Result{Status: cp.ActionExecutionStatusSucceeded, Output: cp.ActionExecutionOutput{OutputVariables: variables}}
+	result := &engine.Result{Status: cp.ActionExecutionStatusSucceeded,
+		Output: cp.ActionExecutionOutput{OutputVariables: variables}}
 	run := e.Run(to.Run)
 	if run == nil || len(run.Action.OutputArtifacts) == 0 {
 		return result, nil
@@ -82,7 +90,9 @@ func (s *Service) buildResult(ctx context.Context, to ref, id string) (*engine.R
 		return nil, err
 	}
 	for _, o := range run.Action.OutputArtifacts {
-		result.Output.OutputArtifacts = append(result.Output.OutputArtifacts, cp.ArtifactDetail{Name: o.Name, S3location: &cp.S3Location{Bucket: &bucket, Key: new(artifactKey(to, *o.Name))}})
+		result.Output.OutputArtifacts = append(result.Output.OutputArtifacts,
+			cp.ArtifactDetail{Name: o.Name,
+				S3location: &cp.S3Location{Bucket: &bucket, Key: new(artifactKey(to, *o.Name))}})
 	}
 	return result, nil
 }

@@ -41,8 +41,12 @@ func unregistered(d *cp.PipelineDeclaration) error {
 		for j := range d.Stages[i].Actions {
 			a := &d.Stages[i].Actions[j]
 			if id := a.ActionTypeId; pipelinefile.Find(id) == nil {
-				return &cp.InvalidActionDeclarationException{Message: fmt.Sprintf("ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is not available",
-					id.Category, *id.Provider, id.Owner, *id.Version, *a.Name)}
+				return &cp.InvalidActionDeclarationException{
+					Message: fmt.Sprintf(
+						"ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is "+
+							"not available",
+						id.Category, *id.Provider, id.Owner, *id.Version, *a.Name),
+				}
 			}
 		}
 	}
@@ -60,7 +64,8 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 	name := *d.Name
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		var n int64
-		if ok, err := store.Find(ctx, tx, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name); err != nil || ok {
+		if ok, err := store.Find(ctx, tx, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name); err != nil ||
+			ok {
 			if err == nil {
 				err = &cp.PipelineNameInUseException{Message: "A pipeline with the name '" + name + "' already exists"}
 			}
@@ -70,11 +75,15 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 			return err
 		}
 		if n >= maxPipelines {
-			return &cp.LimitExceededException{Message: fmt.Sprintf("This account has %d pipelines already, the most that it may have", maxPipelines)}
+			return &cp.LimitExceededException{
+				Message: fmt.Sprintf("This account has %d pipelines already, the most that it may have", maxPipelines),
+			}
 		}
 		s.sealSecrets(&d, nil)
 		now := s.Now().UnixMilli()
-		if _, err := tx.Exec(ctx, `INSERT INTO pipelines (name, doc, stages, sequence, created, updated) VALUES ($1, $2, '{}', 0, $3, $3)`, name, store.JSON(&d), now); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO pipelines (name, doc, stages, sequence, created, updated) VALUES ($1, $2, '{}', 0, $3, $3)`,
+			name, store.JSON(&d), now); err != nil {
 			return err
 		}
 		if err := s.define(ctx, tx, &d); err != nil {
@@ -87,7 +96,10 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 		if err != nil {
 			return err
 		}
-		_, effects := s.start(r, begin{trigger: cp.ExecutionTrigger{TriggerType: cp.TriggerTypeCreatePipeline, TriggerDetail: callerARN(ctx)}})
+		_, effects := s.start(r,
+			begin{
+				trigger: cp.ExecutionTrigger{TriggerType: cp.TriggerTypeCreatePipeline, TriggerDetail: callerARN(ctx)},
+			})
 		return s.save(ctx, tx, name, r, effects)
 	})
 	if err != nil {
@@ -121,14 +133,17 @@ func defaults(d *cp.PipelineDeclaration) {
 
 // define records a version of a pipeline and what starts it.
 func (s *Service) define(ctx context.Context, tx store.Tx, d *cp.PipelineDeclaration) error {
-	if _, err := tx.Exec(ctx, `INSERT INTO pipeline_versions (pipeline, version, doc) VALUES ($1, $2, $3)`, *d.Name, int64(*d.Version), store.JSON(d)); err != nil {
+	if _, err := tx.Exec(ctx, `INSERT INTO pipeline_versions (pipeline, version, doc) VALUES ($1, $2, $3)`, *d.Name,
+		int64(*d.Version), store.JSON(d)); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM pipeline_watches WHERE pipeline = $1`, *d.Name); err != nil {
 		return err
 	}
 	for _, w := range watches(d) {
-		if _, err := tx.Exec(ctx, `INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`, w.kind, w.place, *d.Name, w.action); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`, w.kind, w.place,
+			*d.Name, w.action); err != nil {
 			return err
 		}
 	}
@@ -143,16 +158,19 @@ func (s *Service) GetPipeline(ctx context.Context, in *cp.GetPipelineInput) (*cp
 	}
 	d := r.Declaration
 	if in.Version != nil && *in.Version != *d.Version {
-		d, err = store.Document[cp.PipelineDeclaration](ctx, s.db, `SELECT doc FROM pipeline_versions WHERE pipeline = $1 AND version = $2`, *in.Name, int64(*in.Version))
+		d, err = store.Document[cp.PipelineDeclaration](ctx, s.db,
+			`SELECT doc FROM pipeline_versions WHERE pipeline = $1 AND version = $2`, *in.Name, int64(*in.Version))
 		if err != nil {
 			return nil, err
 		}
 		if d == nil {
-			return nil, &cp.PipelineVersionNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no version %d", *in.Name, *in.Version)}
+			return nil, &cp.PipelineVersionNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no version %d",
+				*in.Name, *in.Version)}
 		}
 	}
 	return &cp.GetPipelineOutput{Pipeline: masked(d), Metadata: &cp.PipelineMetadata{
-		PipelineArn: new(s.arn(*in.Name)), Created: awsproto.At(time.UnixMilli(r.created)), Updated: awsproto.At(time.UnixMilli(r.updated))}}, nil
+		PipelineArn: new(s.arn(*in.Name)), Created: awsproto.At(time.UnixMilli(r.created)),
+		Updated: awsproto.At(time.UnixMilli(r.updated))}}, nil
 }
 
 // UpdatePipeline implements codepipeline:UpdatePipeline: the version grows by one, and executions in flight go on by
@@ -173,7 +191,8 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 		return engine.Reconcile(&r.Pipeline, s.world()), nil
 	})
 	if missing, ok := errors.AsType[*cp.PipelineNotFoundException](err); ok {
-		return nil, &cp.InvalidStructureException{Message: missing.Message} // UpdatePipeline has no PipelineNotFoundException
+		// UpdatePipeline has no PipelineNotFoundException
+		return nil, &cp.InvalidStructureException{Message: missing.Message}
 	}
 	if err != nil {
 		return nil, err
@@ -185,7 +204,8 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 // that its actions started go on by themselves.
 func (s *Service) DeletePipeline(ctx context.Context, in *cp.DeletePipelineInput) (*cp.DeletePipelineOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		for _, table := range []string{"pipeline_waits", "pipeline_watches", "pipeline_executions", "pipeline_tags", "pipeline_versions"} {
+		for _, table := range []string{"pipeline_waits", "pipeline_watches", "pipeline_executions", "pipeline_tags",
+			"pipeline_versions"} {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE pipeline = $1`, *in.Name); err != nil {
 				return err
 			}
@@ -212,8 +232,9 @@ func (s *Service) ListPipelines(ctx context.Context, in *cp.ListPipelinesInput) 
 		var d cp.PipelineDeclaration
 		var created, updated int64
 		err := rows.Scan(store.JSON(&d), &created, &updated)
-		return cp.PipelineSummary{Name: d.Name, Version: d.Version, PipelineType: d.PipelineType, ExecutionMode: d.ExecutionMode,
-			Created: awsproto.At(time.UnixMilli(created)), Updated: awsproto.At(time.UnixMilli(updated))}, err
+		return cp.PipelineSummary{Name: d.Name, Version: d.Version, PipelineType: d.PipelineType,
+			ExecutionMode: d.ExecutionMode,
+			Created:       awsproto.At(time.UnixMilli(created)), Updated: awsproto.At(time.UnixMilli(updated))}, err
 	}, `SELECT doc, created, updated FROM pipelines WHERE name > $1 ORDER BY name LIMIT $2`, after, limit+1)
 	if err != nil {
 		return nil, err
@@ -241,5 +262,6 @@ func stageOf(d *cp.PipelineDeclaration, name string) (int, error) {
 	for i := range d.Stages {
 		names = append(names, *d.Stages[i].Name)
 	}
-	return 0, &cp.StageNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no stage '%s'; it has %s", *d.Name, name, strings.Join(names, ", "))}
+	return 0, &cp.StageNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no stage '%s'; it has %s", *d.Name,
+		name, strings.Join(names, ", "))}
 }

@@ -20,8 +20,10 @@ import (
 // deploy starts a deployment of the input artifact for a CodeDeploy action.
 func (s *Service) deploy(ctx context.Context, a *action) (outcome, error) {
 	at := a.inputs[0].S3location
-	in := &codedeploy.CreateDeploymentInput{ApplicationName: new(a.config["ApplicationName"]), DeploymentGroupName: new(a.config["DeploymentGroupName"]),
-		Revision:    &codedeploy.RevisionLocation{RevisionType: codedeploy.RevisionLocationTypeS3, S3Location: &codedeploy.S3Location{Bucket: at.Bucket, Key: at.Key, BundleType: codedeploy.BundleTypeZip}},
+	in := &codedeploy.CreateDeploymentInput{ApplicationName: new(a.config["ApplicationName"]),
+		DeploymentGroupName: new(a.config["DeploymentGroupName"]),
+		Revision: &codedeploy.RevisionLocation{RevisionType: codedeploy.RevisionLocationTypeS3,
+			S3Location: &codedeploy.S3Location{Bucket: at.Bucket, Key: at.Key, BundleType: codedeploy.BundleTypeZip}},
 		Description: new(fmt.Sprintf("Pipeline %s, execution %s", a.Pipeline, a.Execution))}
 	id, err := s.Deployments.CreateForPipeline(ctx, a.Run, in)
 	if err != nil {
@@ -41,7 +43,8 @@ func (s *Service) deploymentResult(ctx context.Context, _ ref, id string) (*engi
 	}
 	switch d := out.DeploymentInfo; d.Status {
 	case codedeploy.DeploymentStatusSucceeded:
-		return &engine.Result{Status: cp.ActionExecutionStatusSucceeded, Output: cp.ActionExecutionOutput{OutputVariables: map[string]string{"DeploymentId": id}}}, nil
+		return &engine.Result{Status: cp.ActionExecutionStatusSucceeded,
+			Output: cp.ActionExecutionOutput{OutputVariables: map[string]string{"DeploymentId": id}}}, nil
 	case codedeploy.DeploymentStatusFailed, codedeploy.DeploymentStatusStopped:
 		message := "Deployment " + id + " " + strings.ToLower(string(d.Status))
 		if d.ErrorInformation != nil && d.ErrorInformation.Message != nil {
@@ -79,7 +82,8 @@ func (s *Service) deployS3(ctx context.Context, a *action) (outcome, error) {
 		return outcome{}, refuse("InvalidArtifact", "The artifact %s is no zip: %v", *a.inputs[0].Name, err)
 	}
 	if len(archive.File) > maxFiles {
-		return outcome{}, refuse("InvalidArtifact", "The artifact %s holds %d files; at most %d are unpacked", *a.inputs[0].Name, len(archive.File), maxFiles)
+		return outcome{}, refuse("InvalidArtifact", "The artifact %s holds %d files; at most %d are unpacked",
+			*a.inputs[0].Name, len(archive.File), maxFiles)
 	}
 	left := int64(maxUnpacked)
 	for _, entry := range archive.File {
@@ -87,7 +91,8 @@ func (s *Service) deployS3(ctx context.Context, a *action) (outcome, error) {
 			continue
 		}
 		if !fs.ValidPath(entry.Name) {
-			return outcome{}, refuse("InvalidArtifact", "The artifact %s holds a file with the path %q, which leaves it", *a.inputs[0].Name, entry.Name)
+			return outcome{}, refuse("InvalidArtifact",
+				"The artifact %s holds a file with the path %q, which leaves it", *a.inputs[0].Name, entry.Name)
 		}
 		if err := s.unpack(ctx, entry, bucket, path.Join(key, entry.Name), meta, &left); err != nil {
 			return outcome{}, err
@@ -96,7 +101,8 @@ func (s *Service) deployS3(ctx context.Context, a *action) (outcome, error) {
 	return done, nil
 }
 
-func (s *Service) unpack(ctx context.Context, entry *zip.File, bucket, key string, meta object.Meta, left *int64) error {
+func (s *Service) unpack(ctx context.Context, entry *zip.File, bucket, key string, meta object.Meta,
+	left *int64) error {
 	r, err := entry.Open()
 	if err != nil {
 		return refuse("InvalidArtifact", "%s: %v", entry.Name, err)

@@ -10,14 +10,17 @@ import (
 
 // ListExecutions implements slipway:ListExecutions: what ListPipelineExecutions tells, and besides how each execution
 // stands in each stage that it has reached, in one query.
-func (s *Service) ListExecutions(ctx context.Context, in *slipway.ListExecutionsInput) (*slipway.ListExecutionsOutput, error) {
+func (s *Service) ListExecutions(ctx context.Context,
+	in *slipway.ListExecutionsInput) (*slipway.ListExecutionsOutput, error) {
 	r, err := load(ctx, s.db, *in.PipelineName)
 	if err != nil {
 		return nil, err
 	}
 	below := newest
 	if !s.Pager.Place("ListExecutions", *in.PipelineName, in.NextToken, &below) {
-		return nil, &slipway.InvalidNextTokenException{Message: "The next token is not valid: it was not made for this list"}
+		return nil, &slipway.InvalidNextTokenException{
+			Message: "The next token is not valid: it was not made for this list",
+		}
 	}
 	limit := executionsAPage
 	if in.MaxResults != nil {
@@ -37,7 +40,8 @@ func (s *Service) ListExecutions(ctx context.Context, in *slipway.ListExecutions
 		if err != nil {
 			return nil, err
 		}
-		out.Executions = append(out.Executions, slipway.ListedExecution{Number: &e.Sequence, Summary: text, Stages: r.marks(e)})
+		out.Executions = append(out.Executions,
+			slipway.ListedExecution{Number: &e.Sequence, Summary: text, Stages: r.marks(e)})
 	}
 	return out, nil
 }
@@ -48,7 +52,12 @@ func (r *row) marks(e *engine.Execution) []slipway.StageMark {
 	for i := range r.Declaration.Stages {
 		name := *r.Declaration.Stages[i].Name
 		if v := e.Stages[name]; v != nil {
-			all = append(all, slipway.StageMark{StageName: &name, Status: new(string(v.Status)), Asks: new(attentionOf(e, name) == engine.Asks)})
+			all = append(all,
+				slipway.StageMark{
+					StageName: &name,
+					Status:    new(string(v.Status)),
+					Asks:      new(attentionOf(e, name) == engine.Asks),
+				})
 		}
 	}
 	return all

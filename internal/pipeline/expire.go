@@ -22,7 +22,8 @@ const expiredExecutions = `SELECT e.doc FROM pipeline_executions e JOIN pipeline
 // Expire deletes executions that started before a time and have ended, with the artifacts that they made, the oldest of
 // each pipeline first, at most limit of each. The newest of each pipeline stay, and every artifact that is in use. It
 // returns how many it deleted.
-func (s *Service) Expire(ctx context.Context, before time.Time, limit int, inUse func(bucket, key string) bool) (n int, err error) {
+func (s *Service) Expire(ctx context.Context, before time.Time, limit int,
+	inUse func(bucket, key string) bool) (n int, err error) {
 	names, err := store.Strings(ctx, s.db, `SELECT name FROM pipelines ORDER BY name`)
 	if err != nil {
 		return 0, err
@@ -49,7 +50,8 @@ func (s *Service) Expire(ctx context.Context, before time.Time, limit int, inUse
 }
 
 // expire deletes the artifacts of an execution, and then the execution: what a crash leaves is found again.
-func (s *Service) expire(ctx context.Context, pipeline string, e *engine.Execution, inUse func(bucket, key string) bool) error {
+func (s *Service) expire(ctx context.Context, pipeline string, e *engine.Execution,
+	inUse func(bucket, key string) bool) error {
 	for _, r := range e.Runs {
 		if r.Output == nil || r.Action.ActionTypeId.Category == cp.ActionCategoryDeploy {
 			continue
@@ -62,13 +64,15 @@ func (s *Service) expire(ctx context.Context, pipeline string, e *engine.Executi
 			if inUse(bucket, key) {
 				continue
 			}
-			if _, err := s.Objects.Delete(ctx, bucket, key, ""); err != nil && !errors.Is(err, object.ErrNoBucket) && !errors.Is(err, object.ErrNoKey) {
+			if _, err := s.Objects.Delete(ctx, bucket, key, ""); err != nil && !errors.Is(err, object.ErrNoBucket) &&
+				!errors.Is(err, object.ErrNoKey) {
 				return err
 			}
 		}
 	}
 	return s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM pipeline_executions WHERE pipeline = $1 AND sequence = $2 AND live = 0`, pipeline, e.Sequence)
+		_, err := tx.Exec(ctx, `DELETE FROM pipeline_executions WHERE pipeline = $1 AND sequence = $2 AND live = 0`,
+			pipeline, e.Sequence)
 		return err
 	})
 }

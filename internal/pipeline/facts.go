@@ -27,7 +27,14 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 }
 
 func factsOf(e *engine.Execution) slipway.Work {
-	w := slipway.Work{ID: *e.PipelineExecutionId, Pipeline: *e.PipelineName, Execution: *e.PipelineExecutionId, Number: e.Sequence, Status: string(e.Status), Started: e.Started}
+	w := slipway.Work{
+		ID:        *e.PipelineExecutionId,
+		Pipeline:  *e.PipelineName,
+		Execution: *e.PipelineExecutionId,
+		Number:    e.Sequence,
+		Status:    string(e.Status),
+		Started:   e.Started,
+	}
 	if len(e.Revisions) == 0 {
 		return w
 	}
@@ -39,7 +46,8 @@ func factsOf(e *engine.Execution) slipway.Work {
 		w.Subject = *first.RevisionSummary
 	}
 	for _, run := range e.Runs {
-		if run.ActionName != nil && first.ActionName != nil && *run.ActionName == *first.ActionName && run.Action != nil {
+		if run.ActionName != nil && first.ActionName != nil && *run.ActionName == *first.ActionName &&
+			run.Action != nil {
 			w.Repository = run.Action.Configuration["RepositoryName"]
 			break
 		}
@@ -91,7 +99,8 @@ func (s *Service) executionsByID(ctx context.Context, ids []string) (map[string]
 	for i, id := range ids {
 		args[i], marks[i] = id, fmt.Sprintf("$%d", i+1)
 	}
-	es, err := store.Documents[engine.Execution](ctx, s.db, `SELECT doc FROM pipeline_executions WHERE id IN (`+strings.Join(marks, ", ")+`)`, args...)
+	es, err := store.Documents[engine.Execution](ctx, s.db,
+		`SELECT doc FROM pipeline_executions WHERE id IN (`+strings.Join(marks, ", ")+`)`, args...)
 	all := map[string]*engine.Execution{}
 	for _, e := range es {
 		all[*e.PipelineExecutionId] = e
@@ -110,9 +119,13 @@ func approvalsIn(e *engine.Execution, stage string) []slipway.Waiting {
 			continue
 		}
 		w := factsOf(e)
-		all = append(all, slipway.Waiting{Kind: slipway.WaitingKindApproval, PipelineName: e.PipelineName, StageName: run.StageName, ActionName: run.ActionName,
-			PipelineExecutionId: e.PipelineExecutionId, Since: run.StartTime, Change: &slipway.Change{Id: &w.ID, PipelineName: &w.Pipeline, ExecutionId: &w.ID,
-				ExecutionNumber: &w.Number, RepositoryName: &w.Repository, CommitId: &w.Commit, Subject: &w.Subject}})
+		all = append(all,
+			slipway.Waiting{Kind: slipway.WaitingKindApproval, PipelineName: e.PipelineName, StageName: run.StageName,
+				ActionName:          run.ActionName,
+				PipelineExecutionId: e.PipelineExecutionId, Since: run.StartTime,
+				Change: &slipway.Change{Id: &w.ID, PipelineName: &w.Pipeline, ExecutionId: &w.ID,
+					ExecutionNumber: &w.Number, RepositoryName: &w.Repository, CommitId: &w.Commit,
+					Subject: &w.Subject}})
 	}
 	return all
 }

@@ -32,7 +32,11 @@ func secrets(d *cp.PipelineDeclaration, f func(stage, action, key string, config
 func (s *Service) sealSecrets(d, before *cp.PipelineDeclaration) {
 	known := map[[3]string]string{}
 	if before != nil {
-		secrets(before, func(stage, action, key string, c map[string]string) { known[[3]string{stage, action, key}] = c[key] })
+		secrets(
+			before, func(stage, action, key string,
+				c map[string]string) {
+				known[[3]string{stage, action, key}] = c[key]
+			})
 	}
 	copyConfigurations(d)
 	secrets(d, func(stage, action, key string, c map[string]string) {

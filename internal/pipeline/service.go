@@ -28,7 +28,8 @@ func Migrations() store.Migrations { return store.Tables("pipeline", migrations)
 
 // Sources is what pipelines need of the Source stage.
 type Sources interface {
-	// Tip returns the commit that a branch points at, or CodeCommit's errors for a repository or branch that is not there.
+	// Tip returns the commit that a branch points at, or CodeCommit's errors for a repository or branch that is not
+	// there.
 	Tip(ctx context.Context, repository, branch string) (codecommit.Commit, error)
 	GetCommit(ctx context.Context, in *codecommit.GetCommitInput) (*codecommit.GetCommitOutput, error)
 	// Archive writes a commit's files as a zip.
@@ -38,7 +39,8 @@ type Sources interface {
 // Builds is what pipelines need of the Build stage.
 type Builds interface {
 	// StartForPipeline starts a build, or returns the one that it started before for the job's key.
-	StartForPipeline(ctx context.Context, in *codebuild.StartBuildInput, job slipway.PipelineJob) (*codebuild.Build, error)
+	StartForPipeline(ctx context.Context, in *codebuild.StartBuildInput,
+		job slipway.PipelineJob) (*codebuild.Build, error)
 	BatchGetBuilds(ctx context.Context, in *codebuild.BatchGetBuildsInput) (*codebuild.BatchGetBuildsOutput, error)
 }
 
@@ -84,8 +86,13 @@ func New(db *store.Store, c Config) *Service {
 	db.Handle(timeoutJob, store.Limits{Parallel: parallel}, s.timeoutAction)
 	db.Handle(objectJob, store.Limits{Parallel: parallel}, s.objectCreated)
 	event.Subscribe(db, event.Push, s.pushed)
-	event.Subscribe(db, event.BuildEnded, func(ctx context.Context, id string, _ struct{}) error { return s.buildEnded(ctx, id) })
-	event.Subscribe(db, event.DeploymentEnded, func(ctx context.Context, id string, _ struct{}) error { return s.deploymentEnded(ctx, id) })
+	event.Subscribe(db,
+		event.BuildEnded, func(ctx context.Context, id string, _ struct{}) error { return s.buildEnded(ctx, id) })
+	event.Subscribe(db,
+		event.DeploymentEnded, func(ctx context.Context, id string,
+			_ struct{}) error {
+			return s.deploymentEnded(ctx, id)
+		})
 	return s
 }
 

@@ -48,19 +48,37 @@ func (s *Service) sourceCodeCommit(ctx context.Context, a *action) (outcome, err
 		write.CloseWithError(contain.Do(func() error { return s.Sources.Archive(ctx, repository, *c.CommitId, write) }))
 	}()
 	at := a.outputs[0].S3location
-	_, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, read, &object.Meta{ContentType: "application/zip"}, object.Condition{})
+	_, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, read, &object.Meta{ContentType: "application/zip"},
+		object.Condition{})
 	_ = read.Close() // ends the archive if the object could not be written
 	if err != nil {
 		return outcome{}, bucketRefusal(err, *at.Bucket)
 	}
 	message := strings.TrimSpace(*c.Message)
 	url := s.URL + "/repositories/" + repository + "/commits/" + *c.CommitId
-	variables := map[string]string{"CommitId": *c.CommitId, "CommitMessage": message, "RepositoryName": repository, "BranchName": branch,
+	variables := map[string]string{"CommitId": *c.CommitId, "CommitMessage": message, "RepositoryName": repository,
+		"BranchName": branch,
 		"AuthorDate": date(c.Author), "CommitterDate": date(c.Committer)}
 	return outcome{result: succeeded(a, variables), revised: func(e *engine.Execution, run *engine.Run) {
-		run.Output = &cp.ActionExecutionOutput{ExecutionResult: &cp.ActionExecutionResult{ExternalExecutionId: c.CommitId, ExternalExecutionUrl: &url, ExternalExecutionSummary: &message}}
-		revised(e, run, cp.SourceRevision{ActionName: run.ActionName, RevisionId: c.CommitId, RevisionSummary: &message, RevisionUrl: &url},
-			cp.ArtifactRevision{Name: a.outputs[0].Name, RevisionId: c.CommitId, RevisionSummary: &message, RevisionUrl: &url, Created: awsproto.At(when(c.Committer))})
+		run.Output = &cp.ActionExecutionOutput{ExecutionResult: &cp.ActionExecutionResult{
+			ExternalExecutionId:      c.CommitId,
+			ExternalExecutionUrl:     &url,
+			ExternalExecutionSummary: &message,
+		}}
+		revised(e, run,
+			cp.SourceRevision{
+				ActionName:      run.ActionName,
+				RevisionId:      c.CommitId,
+				RevisionSummary: &message,
+				RevisionUrl:     &url,
+			},
+			cp.ArtifactRevision{
+				Name:            a.outputs[0].Name,
+				RevisionId:      c.CommitId,
+				RevisionSummary: &message,
+				RevisionUrl:     &url,
+				Created:         awsproto.At(when(c.Committer)),
+			})
 	}}, nil
 }
 
@@ -83,7 +101,8 @@ func date(u *codecommit.UserInfo) string { return when(u).UTC().Format(time.RFC3
 func bucketRefusal(err error, bucket string) error {
 	switch {
 	case errors.Is(err, object.ErrNoBucket):
-		return refuse("InvalidActionConfiguration", "The bucket %s does not exist. Create it with: aws s3 mb s3://%s", bucket, bucket)
+		return refuse("InvalidActionConfiguration", "The bucket %s does not exist. Create it with: aws s3 mb s3://%s",
+			bucket, bucket)
 	case errors.Is(err, object.ErrNoKey):
 		return refuse("RevisionUnavailable", "The object does not exist in bucket %s", bucket)
 	}
@@ -101,7 +120,9 @@ func (s *Service) sourceS3(ctx context.Context, a *action) (outcome, error) {
 		return outcome{}, bucketRefusal(err, bucket)
 	}
 	if b.Versioning != "Enabled" {
-		return outcome{}, refuse("InvalidActionConfiguration", "The bucket %s must keep versions to be a source. Turn them on with: aws s3api put-bucket-versioning --bucket %s --versioning-configuration Status=Enabled", bucket, bucket)
+		return outcome{}, refuse("InvalidActionConfiguration",
+			"The bucket %s must keep versions to be a source. Turn them on with: aws s3api put-bucket-versioning "+
+				"--bucket %s --versioning-configuration Status=Enabled", bucket, bucket)
 	}
 	o, f, err := s.Objects.Get(ctx, bucket, key, override(a, cp.SourceRevisionTypeS3ObjectVersionId))
 	if errors.Is(err, object.ErrNoKey) {
@@ -112,14 +133,28 @@ func (s *Service) sourceS3(ctx context.Context, a *action) (outcome, error) {
 	}
 	defer f.Close()
 	at := a.outputs[0].S3location
-	if _, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, f, &object.Meta{ContentType: o.Meta.ContentType}, object.Condition{}); err != nil {
+	if _, err := s.Objects.Put(ctx, *at.Bucket, *at.Key, f, &object.Meta{ContentType: o.Meta.ContentType},
+		object.Condition{}); err != nil {
 		return outcome{}, bucketRefusal(err, *at.Bucket)
 	}
 	summary := fmt.Sprintf("Amazon S3 version id: %s", o.Version)
 	url := s.URL + "/buckets/" + bucket + "/" + key
-	return outcome{result: succeeded(a, map[string]string{"VersionId": o.Version, "ETag": o.ETag, "BucketName": bucket, "ObjectKey": key}),
+	return outcome{result: succeeded(a,
+		map[string]string{"VersionId": o.Version, "ETag": o.ETag, "BucketName": bucket, "ObjectKey": key}),
 		revised: func(e *engine.Execution, run *engine.Run) {
-			revised(e, run, cp.SourceRevision{ActionName: run.ActionName, RevisionId: &o.Version, RevisionSummary: &summary, RevisionUrl: &url},
-				cp.ArtifactRevision{Name: a.outputs[0].Name, RevisionId: &o.Version, RevisionSummary: &summary, RevisionUrl: &url, Created: awsproto.At(o.Modified)})
+			revised(e, run,
+				cp.SourceRevision{
+					ActionName:      run.ActionName,
+					RevisionId:      &o.Version,
+					RevisionSummary: &summary,
+					RevisionUrl:     &url,
+				},
+				cp.ArtifactRevision{
+					Name:            a.outputs[0].Name,
+					RevisionId:      &o.Version,
+					RevisionSummary: &summary,
+					RevisionUrl:     &url,
+					Created:         awsproto.At(o.Modified),
+				})
 		}}, nil
 }

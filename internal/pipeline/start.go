@@ -28,7 +28,8 @@ func (s *Service) start(r *row, b begin) (*engine.Execution, []engine.Effect) {
 	d, w := r.Declaration, s.world()
 	r.sequence++
 	e := &engine.Execution{Sequence: r.sequence, Sources: b.sources, PipelineExecution: cp.PipelineExecution{
-		PipelineName: d.Name, PipelineVersion: d.Version, PipelineExecutionId: new(uuid.NewString()), Trigger: &b.trigger,
+		PipelineName: d.Name, PipelineVersion: d.Version, PipelineExecutionId: new(uuid.NewString()),
+		Trigger:       &b.trigger,
 		ExecutionMode: d.ExecutionMode, ExecutionType: cp.ExecutionTypeStandard,
 	}}
 	why := unsupported(d, s.Region)
@@ -95,7 +96,8 @@ func unsupported(d *cp.PipelineDeclaration, region string) string {
 	if len(what) == 0 {
 		return ""
 	}
-	return "Slipway does not run this pipeline, since it does not implement " + strings.Join(what, ", ") + ". docs/compatibility.md lists what it does."
+	return "Slipway does not run this pipeline, since it does not implement " + strings.Join(what, ", ") +
+		". docs/compatibility.md lists what it does."
 }
 
 func unsupportedAction(a *cp.ActionDeclaration, region string) string {
@@ -123,7 +125,8 @@ func unsupportedAction(a *cp.ActionDeclaration, region string) string {
 const startTokenLife = 24 * time.Hour
 
 // StartPipelineExecution implements codepipeline:StartPipelineExecution.
-func (s *Service) StartPipelineExecution(ctx context.Context, in *cp.StartPipelineExecutionInput) (*cp.StartPipelineExecutionOutput, error) {
+func (s *Service) StartPipelineExecution(ctx context.Context,
+	in *cp.StartPipelineExecutionInput) (*cp.StartPipelineExecutionOutput, error) {
 	token := ""
 	if in.ClientRequestToken != nil {
 		token = *in.ClientRequestToken
@@ -136,11 +139,14 @@ func (s *Service) StartPipelineExecution(ctx context.Context, in *cp.StartPipeli
 		if err := checkStart(r.Declaration, in); err != nil {
 			return nil, err
 		}
-		err = s.db.Once(ctx, tx, "StartPipelineExecution "+*in.Name, token, in, out, s.Now().Add(startTokenLife), func() error {
-			e, started := s.start(r, begin{cp.ExecutionTrigger{TriggerType: cp.TriggerTypeStartPipelineExecution, TriggerDetail: callerARN(ctx)}, in.Variables, in.SourceRevisions})
-			effects, out.PipelineExecutionId = started, e.PipelineExecutionId
-			return nil
-		})
+		err = s.db.Once(ctx, tx, "StartPipelineExecution "+*in.Name, token, in, out,
+			s.Now().Add(startTokenLife), func() error {
+				e, started := s.start(r,
+					begin{cp.ExecutionTrigger{TriggerType: cp.TriggerTypeStartPipelineExecution,
+						TriggerDetail: callerARN(ctx)}, in.Variables, in.SourceRevisions})
+				effects, out.PipelineExecutionId = started, e.PipelineExecutionId
+				return nil
+			})
 		if errors.Is(err, store.ErrTokenMismatch) {
 			err = &cp.ConflictException{Message: "The client request token was used before, for another start"}
 		}
@@ -164,7 +170,8 @@ func checkStart(d *cp.PipelineDeclaration, in *cp.StartPipelineExecutionInput) e
 			}
 		}
 		if a == nil {
-			return &cp.ValidationException{Message: fmt.Sprintf("The pipeline '%s' has no source action '%s'", *d.Name, *o.ActionName)}
+			return &cp.ValidationException{Message: fmt.Sprintf("The pipeline '%s' has no source action '%s'", *d.Name,
+				*o.ActionName)}
 		}
 		if err := checkOverride(a, o); err != nil {
 			return err
@@ -182,10 +189,15 @@ func checkOverride(a *cp.ActionDeclaration, o cp.SourceRevisionOverride) error {
 		if t != o.RevisionType {
 			continue
 		}
-		if t == cp.SourceRevisionTypeS3ObjectKey && !strings.EqualFold(a.Configuration["AllowOverrideForS3ObjectKey"], "true") {
-			return &cp.ValidationException{Message: "Action '" + *a.Name + "' does not allow another object key: AllowOverrideForS3ObjectKey is not true"}
+		if t == cp.SourceRevisionTypeS3ObjectKey &&
+			!strings.EqualFold(a.Configuration["AllowOverrideForS3ObjectKey"], "true") {
+			return &cp.ValidationException{Message: "Action '" + *a.Name +
+				"' does not allow another object key: AllowOverrideForS3ObjectKey is not true"}
 		}
 		return nil
 	}
-	return &cp.ValidationException{Message: fmt.Sprintf("Action '%s' is a source of %s, which has no revisions of type %s", *a.Name, *a.ActionTypeId.Provider, o.RevisionType)}
+	return &cp.ValidationException{
+		Message: fmt.Sprintf("Action '%s' is a source of %s, which has no revisions of type %s", *a.Name,
+			*a.ActionTypeId.Provider, o.RevisionType),
+	}
 }

@@ -34,8 +34,13 @@ func notFound(name string) error {
 
 // load reads a pipeline with the executions in flight, and those named besides.
 func load(ctx context.Context, q store.Queryer, name string, also ...string) (*row, error) {
-	r := &row{Pipeline: engine.Pipeline{Declaration: new(cp.PipelineDeclaration), Stages: map[string]*engine.Stage{}, Executions: map[string]*engine.Execution{}}, texts: map[string]string{}}
-	ok, err := store.Find(ctx, q, []any{store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated},
+	r := &row{Pipeline: engine.Pipeline{
+		Declaration: new(cp.PipelineDeclaration),
+		Stages:      map[string]*engine.Stage{},
+		Executions:  map[string]*engine.Execution{},
+	}, texts: map[string]string{}}
+	ok, err := store.Find(ctx, q,
+		[]any{store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated},
 		`SELECT doc, stages, sequence, created, updated FROM pipelines WHERE name = $1`, name)
 	if err != nil {
 		return nil, err
@@ -54,7 +59,9 @@ func load(ctx context.Context, q store.Queryer, name string, also ...string) (*r
 
 // readAlso reads executions by their IDs, those that are not there left out.
 func (r *row) readAlso(ctx context.Context, q store.Queryer, name string, ids []string) error {
-	ids = slices.DeleteFunc(slices.Compact(slices.Sorted(slices.Values(ids))), func(id string) bool { return id == "" || r.Executions[id] != nil })
+	ids = slices.DeleteFunc(
+		slices.Compact(
+			slices.Sorted(slices.Values(ids))), func(id string) bool { return id == "" || r.Executions[id] != nil })
 	if len(ids) == 0 {
 		return nil
 	}
@@ -62,7 +69,8 @@ func (r *row) readAlso(ctx context.Context, q store.Queryer, name string, ids []
 	for i, id := range ids {
 		args, marks[i] = append(args, id), fmt.Sprintf("$%d", i+2)
 	}
-	return r.read(ctx, q, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND id IN (`+strings.Join(marks, ", ")+`)`, args...)
+	return r.read(ctx, q,
+		`SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND id IN (`+strings.Join(marks, ", ")+`)`, args...)
 }
 
 func (r *row) read(ctx context.Context, q store.Queryer, query string, args ...any) error {
@@ -90,9 +98,10 @@ type ref struct {
 	Run       string `json:"run"`
 }
 
-// change lets something happen to a pipeline: it loads, decides and commits the new state together with the jobs that carry
-// it out. f may return an error of the engine; then nothing changes.
-func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r *row) ([]engine.Effect, error), also ...string) error {
+// change lets something happen to a pipeline: it loads, decides and commits the new state together with the jobs that
+// carry it out. f may return an error of the engine; then nothing changes.
+func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r *row) ([]engine.Effect, error),
+	also ...string) error {
 	fault.Point("pipeline.before-change")
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		r, err := load(ctx, tx, name, also...)
@@ -112,7 +121,8 @@ func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r
 // save writes what changed, and the jobs for the effects.
 func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, effects []engine.Effect) error {
 	needs := r.attention()
-	if _, err := tx.Exec(ctx, `UPDATE pipelines SET doc = $2, stages = $3, sequence = $4, updated = $5, attention = $6 WHERE name = $1`,
+	if _, err := tx.Exec(ctx,
+		`UPDATE pipelines SET doc = $2, stages = $3, sequence = $4, updated = $5, attention = $6 WHERE name = $1`,
 		name, store.JSON(r.Declaration), store.JSON(r.Stages), r.sequence, r.updated, boardPlace(needs)); err != nil {
 		return err
 	}
@@ -147,7 +157,8 @@ func saveExecution(ctx context.Context, tx store.Tx, name string, r *row, e *eng
 	if e.Ended() {
 		live = 0
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO pipeline_executions (pipeline, sequence, id, live, doc) VALUES ($1, $2, $3, $4, $5)
+	_, err = tx.Exec(ctx,
+		`INSERT INTO pipeline_executions (pipeline, sequence, id, live, doc) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (id) DO UPDATE SET live = excluded.live, doc = excluded.doc`, name, e.Sequence, id, live, string(text))
 	return err
 }
@@ -166,7 +177,8 @@ func (s *Service) enqueue(ctx context.Context, tx store.Tx, name string, r *row,
 		if m := run.Action.TimeoutInMinutes; m != nil {
 			life = time.Duration(*m) * time.Minute
 		}
-		if err := tx.Enqueue(ctx, store.Job{Kind: timeoutJob, Key: e.Run, Payload: to, RunAt: run.StartTime.Add(life)}); err != nil {
+		if err := tx.Enqueue(ctx,
+			store.Job{Kind: timeoutJob, Key: e.Run, Payload: to, RunAt: run.StartTime.Add(life)}); err != nil {
 			return err
 		}
 	}
@@ -174,18 +186,23 @@ func (s *Service) enqueue(ctx context.Context, tx store.Tx, name string, r *row,
 }
 
 // executionsOf reads a page of a pipeline's executions, the newest first, from below a sequence number.
-func executionsOf(ctx context.Context, q store.Queryer, name string, below int64, limit int) ([]*engine.Execution, error) {
+func executionsOf(ctx context.Context, q store.Queryer, name string, below int64,
+	limit int) ([]*engine.Execution, error) {
 	return store.All(ctx, q, func(rows *sql.Rows) (*engine.Execution, error) {
 		e := new(engine.Execution)
 		return e, rows.Scan(store.JSON(e))
-	}, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3`, name, below, limit)
+	}, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3`,
+		name, below, limit)
 }
 
 // executionOf reads one execution of a pipeline, or says that it is not there.
 func executionOf(ctx context.Context, q store.Queryer, name, id string) (*engine.Execution, error) {
-	e, err := store.Document[engine.Execution](ctx, q, `SELECT doc FROM pipeline_executions WHERE id = $1 AND pipeline = $2`, id, name)
+	e, err := store.Document[engine.Execution](ctx, q,
+		`SELECT doc FROM pipeline_executions WHERE id = $1 AND pipeline = $2`, id, name)
 	if err == nil && e == nil {
-		err = &cp.PipelineExecutionNotFoundException{Message: fmt.Sprintf("Could not find pipeline execution %s of pipeline %s", id, name)}
+		err = &cp.PipelineExecutionNotFoundException{
+			Message: fmt.Sprintf("Could not find pipeline execution %s of pipeline %s", id, name),
+		}
 	}
 	return e, err
 }

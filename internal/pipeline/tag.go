@@ -17,7 +17,8 @@ func setTags(ctx context.Context, tx store.Tx, name string, tags []cp.Tag) error
 		if strings.HasPrefix(*t.Key, "aws:") {
 			return &cp.InvalidTagsException{Message: "A tag's key must not begin with aws:, as " + *t.Key + " does"}
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO pipeline_tags (pipeline, key, value) VALUES ($1, $2, $3) ON CONFLICT (pipeline, key) DO UPDATE SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO pipeline_tags (pipeline, key, value) VALUES ($1, $2, $3) ON CONFLICT (pipeline, key) DO UPDATE SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
 			return err
 		}
 	}
@@ -35,7 +36,8 @@ func setTags(ctx context.Context, tx store.Tx, name string, tags []cp.Tag) error
 func (s *Service) tagged(ctx context.Context, q store.Queryer, arn string) (string, error) {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
-		return "", &cp.InvalidArnException{Message: fmt.Sprintf("%q is no pipeline here: an ARN begins with %s", arn, s.arn(""))}
+		return "", &cp.InvalidArnException{Message: fmt.Sprintf("%q is no pipeline here: an ARN begins with %s", arn,
+			s.arn(""))}
 	}
 	var n int
 	ok, err := store.Find(ctx, q, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name)
@@ -64,7 +66,8 @@ func (s *Service) UntagResource(ctx context.Context, in *cp.UntagResourceInput) 
 			return err
 		}
 		for _, k := range in.TagKeys {
-			if _, err := tx.Exec(ctx, `DELETE FROM pipeline_tags WHERE pipeline = $1 AND key = $2`, name, k); err != nil {
+			if _, err := tx.Exec(ctx, `DELETE FROM pipeline_tags WHERE pipeline = $1 AND key = $2`, name,
+				k); err != nil {
 				return err
 			}
 		}
@@ -73,7 +76,8 @@ func (s *Service) UntagResource(ctx context.Context, in *cp.UntagResourceInput) 
 }
 
 // ListTagsForResource implements codepipeline:ListTagsForResource; a pipeline has 50 tags at most.
-func (s *Service) ListTagsForResource(ctx context.Context, in *cp.ListTagsForResourceInput) (*cp.ListTagsForResourceOutput, error) {
+func (s *Service) ListTagsForResource(ctx context.Context,
+	in *cp.ListTagsForResourceInput) (*cp.ListTagsForResourceOutput, error) {
 	name, err := s.tagged(ctx, s.db, *in.ResourceArn)
 	if err != nil {
 		return nil, err
@@ -89,7 +93,8 @@ func (s *Service) ListTagsForResource(ctx context.Context, in *cp.ListTagsForRes
 	tags, err := store.All(ctx, s.db, func(rows *sql.Rows) (cp.Tag, error) {
 		t := cp.Tag{Key: new(""), Value: new("")}
 		return t, rows.Scan(t.Key, t.Value)
-	}, `SELECT key, value FROM pipeline_tags WHERE pipeline = $1 AND key > $2 ORDER BY key LIMIT $3`, name, after, limit+1)
+	}, `SELECT key, value FROM pipeline_tags WHERE pipeline = $1 AND key > $2 ORDER BY key LIMIT $3`, name, after,
+		limit+1)
 	out := &cp.ListTagsForResourceOutput{Tags: append([]cp.Tag{}, tags...)}
 	if len(tags) > limit {
 		out.Tags, out.NextToken = tags[:limit], s.Pager.Token("ListTagsForResource", name, *tags[limit-1].Key)

@@ -43,7 +43,8 @@ type watcher struct{ pipeline, action string }
 
 func watchersOf(ctx context.Context, q store.Queryer, kind, place string) ([]watcher, error) {
 	return store.All(ctx, q, func(r *sql.Rows) (w watcher, err error) { return w, r.Scan(&w.pipeline, &w.action) },
-		`SELECT pipeline, action FROM pipeline_watches WHERE kind = $1 AND place = $2 ORDER BY pipeline, action`, kind, place)
+		`SELECT pipeline, action FROM pipeline_watches WHERE kind = $1 AND place = $2 ORDER BY pipeline, action`, kind,
+		place)
 }
 
 // push is the event of a branch that moved.

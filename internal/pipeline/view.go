@@ -10,7 +10,8 @@ import (
 )
 
 // GetPipelineState implements codepipeline:GetPipelineState.
-func (s *Service) GetPipelineState(ctx context.Context, in *cp.GetPipelineStateInput) (*cp.GetPipelineStateOutput, error) {
+func (s *Service) GetPipelineState(ctx context.Context,
+	in *cp.GetPipelineStateInput) (*cp.GetPipelineStateOutput, error) {
 	r, err := load(ctx, s.db, *in.Name)
 	if err != nil {
 		return nil, err
@@ -23,8 +24,9 @@ func (s *Service) GetPipelineState(ctx context.Context, in *cp.GetPipelineStateI
 
 // state shows a pipeline whose executions have been read.
 func (s *Service) state(r *row) *cp.GetPipelineStateOutput {
-	out := &cp.GetPipelineStateOutput{PipelineName: r.Declaration.Name, PipelineVersion: r.Declaration.Version, StageStates: []cp.StageState{},
-		Created: awsproto.At(time.UnixMilli(r.created)), Updated: awsproto.At(time.UnixMilli(r.updated))}
+	out := &cp.GetPipelineStateOutput{PipelineName: r.Declaration.Name, PipelineVersion: r.Declaration.Version,
+		StageStates: []cp.StageState{},
+		Created:     awsproto.At(time.UnixMilli(r.created)), Updated: awsproto.At(time.UnixMilli(r.updated))}
 	for i := range r.Declaration.Stages {
 		out.StageStates = append(out.StageStates, s.stageState(r, i))
 	}
@@ -37,17 +39,30 @@ func (s *Service) stageState(r *row, i int) cp.StageState {
 	if stage == nil {
 		stage = &engine.Stage{}
 	}
-	state := cp.StageState{StageName: d.Name, InboundExecutions: []cp.StageExecution{}, ActionStates: []cp.ActionState{}, InboundTransitionState: stage.Transition}
+	state := cp.StageState{
+		StageName:              d.Name,
+		InboundExecutions:      []cp.StageExecution{},
+		ActionStates:           []cp.ActionState{},
+		InboundTransitionState: stage.Transition,
+	}
 	if state.InboundTransitionState == nil {
 		state.InboundTransitionState = &cp.TransitionState{Enabled: new(true)}
 	}
 	if e := r.Executions[stage.Inbound]; e != nil {
-		inbound := cp.StageExecution{PipelineExecutionId: e.PipelineExecutionId, Status: cp.StageExecutionStatusInProgress, Type: e.ExecutionType}
+		inbound := cp.StageExecution{
+			PipelineExecutionId: e.PipelineExecutionId,
+			Status:              cp.StageExecutionStatusInProgress,
+			Type:                e.ExecutionType,
+		}
 		state.InboundExecution, state.InboundExecutions = &inbound, append(state.InboundExecutions, inbound)
 	}
 	if e := r.Executions[stage.Latest]; e != nil {
 		if v := e.Stages[*d.Name]; v != nil {
-			state.LatestExecution = &cp.StageExecution{PipelineExecutionId: e.PipelineExecutionId, Status: v.Status, Type: e.ExecutionType}
+			state.LatestExecution = &cp.StageExecution{
+				PipelineExecutionId: e.PipelineExecutionId,
+				Status:              v.Status,
+				Type:                e.ExecutionType,
+			}
 		}
 	}
 	for j := range d.Actions {
@@ -56,7 +71,8 @@ func (s *Service) stageState(r *row, i int) cp.StageState {
 	return state
 }
 
-func (s *Service) actionState(r *row, stage *engine.Stage, d *cp.StageDeclaration, a *cp.ActionDeclaration) cp.ActionState {
+func (s *Service) actionState(r *row, stage *engine.Stage, d *cp.StageDeclaration,
+	a *cp.ActionDeclaration) cp.ActionState {
 	state := cp.ActionState{ActionName: a.Name, EntityUrl: s.entityURL(a)}
 	e := r.Executions[stage.Actions[*a.Name]]
 	if e == nil {
@@ -66,18 +82,28 @@ func (s *Service) actionState(r *row, stage *engine.Stage, d *cp.StageDeclaratio
 	if run == nil {
 		return state
 	}
-	x := &cp.ActionExecution{ActionExecutionId: run.ActionExecutionId, Status: run.Status, LastStatusChange: run.LastUpdateTime, LastUpdatedBy: run.UpdatedBy}
+	x := &cp.ActionExecution{
+		ActionExecutionId: run.ActionExecutionId,
+		Status:            run.Status,
+		LastStatusChange:  run.LastUpdateTime,
+		LastUpdatedBy:     run.UpdatedBy,
+	}
 	if run.Status == cp.ActionExecutionStatusInProgress {
 		x.Token = run.Token
 	}
 	if run.Output != nil && run.Output.ExecutionResult != nil {
 		o := run.Output.ExecutionResult
-		x.Summary, x.ExternalExecutionId, x.ExternalExecutionUrl, x.ErrorDetails = o.ExternalExecutionSummary, o.ExternalExecutionId, o.ExternalExecutionUrl, o.ErrorDetails
+		x.Summary, x.ExternalExecutionId, x.ExternalExecutionUrl, x.ErrorDetails = o.ExternalExecutionSummary,
+			o.ExternalExecutionId, o.ExternalExecutionUrl, o.ErrorDetails
 	}
 	state.LatestExecution = x
 	for _, rev := range e.Revisions {
 		if a.ActionTypeId.Category == cp.ActionCategorySource && *rev.ActionName == *a.Name {
-			state.CurrentRevision = &cp.ActionRevision{RevisionId: rev.RevisionId, RevisionChangeId: rev.RevisionId, Created: run.LastUpdateTime}
+			state.CurrentRevision = &cp.ActionRevision{
+				RevisionId:       rev.RevisionId,
+				RevisionChangeId: rev.RevisionId,
+				Created:          run.LastUpdateTime,
+			}
 			state.RevisionUrl = rev.RevisionUrl
 		}
 	}
@@ -99,7 +125,8 @@ func (s *Service) entityURL(a *cp.ActionDeclaration) *string {
 }
 
 // GetPipelineExecution implements codepipeline:GetPipelineExecution.
-func (s *Service) GetPipelineExecution(ctx context.Context, in *cp.GetPipelineExecutionInput) (*cp.GetPipelineExecutionOutput, error) {
+func (s *Service) GetPipelineExecution(ctx context.Context,
+	in *cp.GetPipelineExecutionInput) (*cp.GetPipelineExecutionOutput, error) {
 	if _, err := load(ctx, s.db, *in.PipelineName); err != nil {
 		return nil, err
 	}
@@ -119,7 +146,8 @@ const executionsAPage = 100
 const newest = int64(1) << 62
 
 // ListPipelineExecutions implements codepipeline:ListPipelineExecutions, the newest first.
-func (s *Service) ListPipelineExecutions(ctx context.Context, in *cp.ListPipelineExecutionsInput) (*cp.ListPipelineExecutionsOutput, error) {
+func (s *Service) ListPipelineExecutions(ctx context.Context,
+	in *cp.ListPipelineExecutionsInput) (*cp.ListPipelineExecutionsOutput, error) {
 	if _, err := load(ctx, s.db, *in.PipelineName); err != nil {
 		return nil, err
 	}
@@ -155,8 +183,10 @@ func (s *Service) ListPipelineExecutions(ctx context.Context, in *cp.ListPipelin
 }
 
 func summary(e *engine.Execution) cp.PipelineExecutionSummary {
-	x := cp.PipelineExecutionSummary{PipelineExecutionId: e.PipelineExecutionId, Status: e.Status, StatusSummary: e.StatusSummary, StartTime: e.Started, LastUpdateTime: e.Updated,
-		SourceRevisions: append([]cp.SourceRevision{}, e.Revisions...), Trigger: e.Trigger, ExecutionMode: e.ExecutionMode, ExecutionType: e.ExecutionType}
+	x := cp.PipelineExecutionSummary{PipelineExecutionId: e.PipelineExecutionId, Status: e.Status,
+		StatusSummary: e.StatusSummary, StartTime: e.Started, LastUpdateTime: e.Updated,
+		SourceRevisions: append([]cp.SourceRevision{}, e.Revisions...), Trigger: e.Trigger,
+		ExecutionMode: e.ExecutionMode, ExecutionType: e.ExecutionType}
 	if e.StopReason != nil {
 		x.StopTrigger = &cp.StopExecutionTrigger{Reason: e.StopReason}
 	}
@@ -170,7 +200,8 @@ type place struct {
 }
 
 // ListActionExecutions implements codepipeline:ListActionExecutions, the newest first.
-func (s *Service) ListActionExecutions(ctx context.Context, in *cp.ListActionExecutionsInput) (*cp.ListActionExecutionsOutput, error) {
+func (s *Service) ListActionExecutions(ctx context.Context,
+	in *cp.ListActionExecutionsInput) (*cp.ListActionExecutionsOutput, error) {
 	if _, err := load(ctx, s.db, *in.PipelineName); err != nil {
 		return nil, err
 	}
@@ -215,7 +246,8 @@ func (s *Service) ListActionExecutions(ctx context.Context, in *cp.ListActionExe
 }
 
 // pageOfActions reads the executions among which a list of action executions goes on.
-func (s *Service) pageOfActions(ctx context.Context, pipeline, only string, at place, limit int) ([]*engine.Execution, error) {
+func (s *Service) pageOfActions(ctx context.Context, pipeline, only string, at place,
+	limit int) ([]*engine.Execution, error) {
 	if only != "" {
 		e, err := executionOf(ctx, s.db, pipeline, only)
 		return []*engine.Execution{e}, err

@@ -26,7 +26,8 @@ func (s *Service) deploymentEnded(ctx context.Context, id string) error {
 // ended ends the action that waits for a build or a deployment, if that has ended; nobody may be waiting.
 func (s *Service) ended(ctx context.Context, kind, id string) error {
 	var to ref
-	ok, err := store.Find(ctx, s.db, []any{&to.Pipeline, &to.Execution, &to.Run}, `SELECT pipeline, execution, run FROM pipeline_waits WHERE kind = $1 AND external = $2`, kind, id)
+	ok, err := store.Find(ctx, s.db, []any{&to.Pipeline, &to.Execution, &to.Run},
+		`SELECT pipeline, execution, run FROM pipeline_waits WHERE kind = $1 AND external = $2`, kind, id)
 	if err != nil || !ok {
 		return err
 	}
@@ -44,7 +45,8 @@ func (s *Service) ended(ctx context.Context, kind, id string) error {
 // finish ends an action execution from outside; one that ended before stays as it is.
 func (s *Service) finish(ctx context.Context, to ref, o outcome, kind, id string) error {
 	err := s.change(ctx, to.Pipeline, func(tx store.Tx, r *row) ([]engine.Effect, error) {
-		if _, err := tx.Exec(ctx, `DELETE FROM pipeline_waits WHERE kind = $1 AND external = $2`, kind, id); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM pipeline_waits WHERE kind = $1 AND external = $2`, kind,
+			id); err != nil {
 			return nil, err
 		}
 		e := r.Executions[to.Execution]
@@ -65,5 +67,6 @@ func (s *Service) timeoutAction(ctx context.Context, j store.Running) (store.Out
 	if err := j.Decode(&to); err != nil {
 		return store.Undecodable(err), nil
 	}
-	return store.Done, s.finish(ctx, to, outcome{result: failed("JobTimeout", "Nobody approved or rejected it in time")}, "", "")
+	return store.Done, s.finish(ctx, to,
+		outcome{result: failed("JobTimeout", "Nobody approved or rejected it in time")}, "", "")
 }

@@ -41,7 +41,8 @@ func (p Place) Take(path, kind, why string) (bool, error) {
 		return false, fmt.Errorf("make the quarantine: %w", err)
 	}
 	to := filepath.Join(dir, p.Now().UTC().Format("20060102T150405Z")+"-"+filepath.Base(path))
-	note := fmt.Sprintf("Moved here at %s from\n%s\n\n%s\nSlipway does not need it. To undo, stop the server and move it back.\n",
+	note := fmt.Sprintf(
+		"Moved here at %s from\n%s\n\n%s\nSlipway does not need it. To undo, stop the server and move it back.\n",
 		p.Now().UTC().Format(time.RFC3339), path, why)
 	if err := os.WriteFile(to+".txt", []byte(note), 0o600); err != nil {
 		return false, fmt.Errorf("write a note to the quarantine: %w", err)

@@ -15,7 +15,8 @@ func TestTake(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	now := time.Now()
-	p := quarantine.Place{Dir: filepath.Join(dir, "quarantine"), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	p := quarantine.Place{Dir: filepath.Join(dir, "quarantine"), Now: func() time.Time { return now },
+		Log: slog.New(slog.DiscardHandler)}
 	lost := filepath.Join(dir, "lost")
 	if err := os.MkdirAll(lost, 0o700); err != nil {
 		t.Fatal(err)
@@ -35,7 +36,8 @@ func TestTake(t *testing.T) {
 		t.Fatalf("kept %v, %v", kept, err)
 	}
 	note, err := os.ReadFile(filepath.Dir(kept[0]) + ".txt")
-	if err != nil || !strings.Contains(string(note), lost) || !strings.Contains(string(note), "The database does not know it.") {
+	if err != nil || !strings.Contains(string(note), lost) ||
+		!strings.Contains(string(note), "The database does not know it.") {
 		t.Errorf("note %q, %v", note, err)
 	}
 	if moved, err := p.Take(lost, "repositories", "why"); moved || err != nil {

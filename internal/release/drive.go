@@ -18,16 +18,23 @@ import (
 // Begin begins the release of a deployment, with the writes of tx. Begun twice it is one.
 func (s *Service) Begin(ctx context.Context, tx store.Tx, r Release) error {
 	if s.Traffic == nil {
-		return &awsproto.Error{Code: "NotImplementedException", Status: 501, Message: "Slipway does not implement the shifting of traffic without a load balancer: this server has none."}
+		return &awsproto.Error{
+			Code:    "NotImplementedException",
+			Status:  501,
+			Message: "Slipway does not implement the shifting of traffic without a load balancer: this server has none.",
+		}
 	}
 	if len(r.Resources) == 0 || r.Baseline == "" || r.Canary == "" || r.Baseline == r.Canary {
-		return fmt.Errorf("the release of %s needs a listener, and two target groups that are not the same", r.DeploymentID)
+		return fmt.Errorf("the release of %s needs a listener, and two target groups that are not the same",
+			r.DeploymentID)
 	}
 	var status string
-	if known, err := store.Find(ctx, tx, []any{&status}, `SELECT status FROM release_releases WHERE deployment = $1`, r.DeploymentID); err != nil || known {
+	if known, err := store.Find(ctx, tx, []any{&status}, `SELECT status FROM release_releases WHERE deployment = $1`,
+		r.DeploymentID); err != nil || known {
 		return err
 	}
-	policy, err := store.Document[slipway.ReleasePolicy](ctx, tx, `SELECT doc FROM release_policies WHERE application = $1 AND grp = $2`, r.Application, r.Group)
+	policy, err := store.Document[slipway.ReleasePolicy](ctx, tx,
+		`SELECT doc FROM release_policies WHERE application = $1 AND grp = $2`, r.Application, r.Group)
 	if err != nil {
 		return err
 	}
@@ -51,7 +58,8 @@ func (s *Service) Begin(ctx context.Context, tx store.Tx, r Release) error {
 // that is in effect. A release that is rolling back goes on to do so; one that has rolled back, or never was, is
 // shift.ErrEnded or a ReleaseNotFoundException.
 func (s *Service) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason string) error {
-	return s.change(ctx, tx, deploymentID, func(x *row) error { return x.state.RollBack(shift.ByDeploy, reason, s.Now()) })
+	return s.change(ctx, tx,
+		deploymentID, func(x *row) error { return x.state.RollBack(shift.ByDeploy, reason, s.Now()) })
 }
 
 // change lets f change a release, writes what follows, and tells whoever looks.
@@ -98,7 +106,11 @@ func (s *Service) tell(tx store.Tx, x *row) {
 
 func (s *Service) finish(ctx context.Context, tx store.Tx, x *row) error {
 	s.tell(tx, x)
-	o := Outcome{Promoted: x.state.Status == slipway.ReleaseStatusPromoted, Cause: x.state.Cause, Reason: x.state.Reason}
+	o := Outcome{
+		Promoted: x.state.Status == slipway.ReleaseStatusPromoted,
+		Cause:    x.state.Cause,
+		Reason:   x.state.Reason,
+	}
 	tx.AfterCommit(func() {
 		s.Log.Info("release ended", "deployment", x.DeploymentID, "status", x.state.Status, "reason", o.Reason)
 	})
@@ -118,7 +130,8 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, x *row) error {
 const recheck = 15 * time.Second
 
 // gone are the errors of a load balancer for what is not there, or does not forward to the target groups any more.
-var gone = []string{"ListenerNotFound", "RuleNotFound", "TargetGroupNotFound", "LoadBalancerNotFound", "InvalidLoadBalancerAction"}
+var gone = []string{"ListenerNotFound", "RuleNotFound", "TargetGroupNotFound", "LoadBalancerNotFound",
+	"InvalidLoadBalancerAction"}
 
 // weigh tells the router the share that a release wants, and the release once that is in effect.
 func (s *Service) weigh(ctx context.Context, j store.Running) (store.Outcome, error) {
@@ -187,7 +200,8 @@ func (s *Service) troubled(ctx context.Context, x *row, err error) error {
 	}
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		s.tell(tx, x)
-		_, err := tx.Exec(ctx, `UPDATE release_releases SET trouble = $2 WHERE deployment = $1`, x.DeploymentID, trouble)
+		_, err := tx.Exec(ctx, `UPDATE release_releases SET trouble = $2 WHERE deployment = $1`, x.DeploymentID,
+			trouble)
 		return err
 	})
 }
@@ -230,7 +244,8 @@ func (s *Service) judge(ctx context.Context, j store.Running) (store.Outcome, er
 		}
 	}
 	v := analysis.Judge(x.policy, w)
-	s.Log.Info("release judged", "deployment", x.DeploymentID, "percent", a.Percent, "decision", v.Decision, "why", *v.Text)
+	s.Log.Info("release judged", "deployment", x.DeploymentID, "percent", a.Percent, "decision", v.Decision, "why",
+		*v.Text)
 	return store.Done, s.event(ctx, j, func(x *row) error {
 		x.state.Judged(a.Step, v, s.Now())
 		return nil

@@ -16,13 +16,17 @@ type Groups interface {
 	GetDeploymentGroup(context.Context, *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error)
 }
 
-// PutReleasePolicy implements slipway:PutReleasePolicy: what the releases of a deployment group that begin from now on go by.
-func (s *Service) PutReleasePolicy(ctx context.Context, in *slipway.PutReleasePolicyInput) (*slipway.PutReleasePolicyOutput, error) {
+// PutReleasePolicy implements slipway:PutReleasePolicy: what the releases of a deployment group that begin from now on
+// go by.
+func (s *Service) PutReleasePolicy(ctx context.Context,
+	in *slipway.PutReleasePolicyInput) (*slipway.PutReleasePolicyOutput, error) {
 	if err := checkPolicy(in.Policy); err != nil {
 		return nil, err
 	}
 	if s.Groups != nil {
-		_, err := s.Groups.GetDeploymentGroup(ctx, &cd.GetDeploymentGroupInput{ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName})
+		_, err := s.Groups.GetDeploymentGroup(ctx,
+			&cd.GetDeploymentGroupInput{ApplicationName: in.ApplicationName,
+				DeploymentGroupName: in.DeploymentGroupName})
 		switch awsproto.Code(err) {
 		case "ApplicationDoesNotExistException", "DeploymentGroupDoesNotExistException":
 			return nil, &slipway.DeploymentGroupNotFoundException{Message: err.Error()}
@@ -32,9 +36,11 @@ func (s *Service) PutReleasePolicy(ctx context.Context, in *slipway.PutReleasePo
 		}
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO release_policies (application, grp, updated, updated_by, doc) VALUES ($1, $2, $3, $4, $5)
+		_, err := tx.Exec(ctx,
+			`INSERT INTO release_policies (application, grp, updated, updated_by, doc) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (application, grp) DO UPDATE SET updated = excluded.updated, updated_by = excluded.updated_by, doc = excluded.doc`,
-			*in.ApplicationName, *in.DeploymentGroupName, s.Now().UnixMilli(), awsproto.CallerOf(ctx).Name, store.JSON(in.Policy))
+			*in.ApplicationName, *in.DeploymentGroupName, s.Now().UnixMilli(), awsproto.CallerOf(ctx).Name,
+			store.JSON(in.Policy))
 		return err
 	})
 }
@@ -45,7 +51,8 @@ func checkPolicy(p *slipway.ReleasePolicy) error {
 	if len(p.Steps) == 0 && p.Thresholds == nil && p.Comparison == nil {
 		return refuse("A release policy needs steps, thresholds or a comparison; to have none, delete it.")
 	}
-	if t := p.Thresholds; t != nil && t.MaxErrorPercent == nil && t.MaxP95Milliseconds == nil && t.MaxP99Milliseconds == nil {
+	if t := p.Thresholds; t != nil && t.MaxErrorPercent == nil && t.MaxP95Milliseconds == nil &&
+		t.MaxP99Milliseconds == nil {
 		return refuse("thresholds needs maxErrorPercent, maxP95Milliseconds or maxP99Milliseconds.")
 	}
 	if c := p.Comparison; c != nil && c.Latency != nil && !*c.Latency && c.Errors != nil && !*c.Errors {
@@ -60,25 +67,32 @@ func checkPolicy(p *slipway.ReleasePolicy) error {
 }
 
 // GetReleasePolicy implements slipway:GetReleasePolicy.
-func (s *Service) GetReleasePolicy(ctx context.Context, in *slipway.GetReleasePolicyInput) (*slipway.GetReleasePolicyOutput, error) {
+func (s *Service) GetReleasePolicy(ctx context.Context,
+	in *slipway.GetReleasePolicyInput) (*slipway.GetReleasePolicyOutput, error) {
 	out := &slipway.GetReleasePolicyOutput{Policy: new(slipway.ReleasePolicy), UpdatedBy: new("")}
 	var updated int64
-	ok, err := store.Find(ctx, s.db, []any{&updated, out.UpdatedBy, store.JSON(out.Policy)}, `SELECT updated, updated_by, doc FROM release_policies WHERE application = $1 AND grp = $2`,
+	ok, err := store.Find(ctx, s.db, []any{&updated, out.UpdatedBy, store.JSON(out.Policy)},
+		`SELECT updated, updated_by, doc FROM release_policies WHERE application = $1 AND grp = $2`,
 		*in.ApplicationName, *in.DeploymentGroupName)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		return nil, &slipway.ReleasePolicyNotFoundException{Message: "The deployment group " + *in.DeploymentGroupName + " of " + *in.ApplicationName + " has no release policy."}
+		return nil, &slipway.ReleasePolicyNotFoundException{
+			Message: "The deployment group " + *in.DeploymentGroupName + " of " + *in.ApplicationName +
+				" has no release policy.",
+		}
 	}
 	out.UpdateTime = awsproto.At(time.UnixMilli(updated))
 	return out, nil
 }
 
 // DeleteReleasePolicy implements slipway:DeleteReleasePolicy; one that is not there is no error.
-func (s *Service) DeleteReleasePolicy(ctx context.Context, in *slipway.DeleteReleasePolicyInput) (*slipway.DeleteReleasePolicyOutput, error) {
+func (s *Service) DeleteReleasePolicy(ctx context.Context,
+	in *slipway.DeleteReleasePolicyInput) (*slipway.DeleteReleasePolicyOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM release_policies WHERE application = $1 AND grp = $2`, *in.ApplicationName, *in.DeploymentGroupName)
+		_, err := tx.Exec(ctx, `DELETE FROM release_policies WHERE application = $1 AND grp = $2`, *in.ApplicationName,
+			*in.DeploymentGroupName)
 		return err
 	})
 }

@@ -85,9 +85,11 @@ type ctx = context.Context
 // groups is a place with one deployment group.
 type groups struct{}
 
-func (groups) GetDeploymentGroup(_ context.Context, in *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error) {
+func (groups) GetDeploymentGroup(_ context.Context,
+	in *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error) {
 	if *in.ApplicationName != "shop" || *in.DeploymentGroupName != "prod" {
-		return nil, &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " + *in.DeploymentGroupName}
+		return nil, &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " +
+			*in.DeploymentGroupName}
 	}
 	return &cd.GetDeploymentGroupOutput{}, nil
 }
@@ -116,11 +118,13 @@ func newWorldAt(t *testing.T, dsn string) *world {
 	if w.metrics, err = metric.Open(t.Context(), w.db, log, time.Now); err != nil {
 		t.Fatal(err)
 	}
-	w.service = release.New(w.db, release.Config{Metrics: w.metrics, Groups: groups{}, Alarms: alarms{}, Now: time.Now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Hub: w.hub, Traffic: w.router,
-		Ended: func(_ context.Context, tx store.Tx, id string, o release.Outcome) error {
-			tx.AfterCommit(func() { w.ended <- ended{id, o} })
-			return nil
-		}})
+	w.service = release.New(w.db,
+		release.Config{Metrics: w.metrics, Groups: groups{}, Alarms: alarms{}, Now: time.Now, Log: log,
+			Pager: awsproto.Pager{Key: []byte("k")}, Hub: w.hub, Traffic: w.router,
+			Ended: func(_ context.Context, tx store.Tx, id string, o release.Outcome) error {
+				tx.AfterCommit(func() { w.ended <- ended{id, o} })
+				return nil
+			}})
 	work, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = w.db.Work(work) }()
@@ -132,8 +136,9 @@ func (w *world) begin(id string, routing *cd.TrafficRoutingConfig) {
 	w.t.Helper()
 	for range 2 { // asked twice, it begins once
 		err := w.db.Write(w.t.Context(), func(tx store.Tx) error {
-			return w.service.Begin(w.t.Context(), tx, release.Release{DeploymentID: id, Application: "shop", Group: "prod", Resources: []string{"listener"},
-				Baseline: "baseline", Canary: "canary", Routing: routing, Alarms: []string{"errors"}})
+			return w.service.Begin(w.t.Context(), tx,
+				release.Release{DeploymentID: id, Application: "shop", Group: "prod", Resources: []string{"listener"},
+					Baseline: "baseline", Canary: "canary", Routing: routing, Alarms: []string{"errors"}})
 		})
 		if err != nil {
 			w.t.Fatal(err)
@@ -176,14 +181,16 @@ func (w *world) told(percent int) {
 func TestAllAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.begin("d-1", nil)
-	if e := w.wait(); e.id != "d-1" || !e.Promoted || w.router.applied["canary"] != 100 || w.router.applied["baseline"] != 0 {
+	if e := w.wait(); e.id != "d-1" || !e.Promoted || w.router.applied["canary"] != 100 ||
+		w.router.applied["baseline"] != 0 {
 		t.Fatalf("%+v %v", e, w.router.applied)
 	}
 	// Until the deployment lets go of what ran before, it can go back.
 	if err := w.rollBack("d-1"); err != nil {
 		t.Fatal(err)
 	}
-	if e := w.wait(); e.Promoted || e.Cause != shift.ByDeploy || e.Reason != "the deployment was stopped" || w.router.applied["baseline"] != 100 {
+	if e := w.wait(); e.Promoted || e.Cause != shift.ByDeploy || e.Reason != "the deployment was stopped" ||
+		w.router.applied["baseline"] != 100 {
 		t.Fatalf("%+v %v", e, w.router.applied)
 	}
 	if err := w.rollBack("d-1"); !errors.Is(err, shift.ErrEnded) {
@@ -215,7 +222,9 @@ func TestTheRouterHasToHaveItInEffect(t *testing.T) {
 
 func TestRollBackInTheMiddle(t *testing.T) {
 	w := newWorld(t)
-	w.begin("d-1", &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedCanary, TimeBasedCanary: &cd.TimeBasedCanary{CanaryPercentage: new(int32(10)), CanaryInterval: new(int32(60))}})
+	w.begin("d-1",
+		&cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedCanary,
+			TimeBasedCanary: &cd.TimeBasedCanary{CanaryPercentage: new(int32(10)), CanaryInterval: new(int32(60))}})
 	w.told(10)
 	if err := w.rollBack("d-1"); err != nil {
 		t.Fatal(err)
@@ -229,7 +238,8 @@ func TestWhatCarriedTheTrafficIsGone(t *testing.T) {
 	w := newWorld(t)
 	w.router.broken = &elbv2.ListenerNotFoundException{Message: "Listener 'listener' not found"}
 	w.begin("d-1", nil)
-	if e := w.wait(); e.Promoted || e.Cause != shift.ByFailure || e.Reason != "The traffic cannot be shifted: Listener 'listener' not found" {
+	if e := w.wait(); e.Promoted || e.Cause != shift.ByFailure ||
+		e.Reason != "The traffic cannot be shifted: Listener 'listener' not found" {
 		t.Fatalf("%+v", e)
 	}
 }

@@ -12,7 +12,8 @@ func (s *Service) GroupRenamed(ctx context.Context, tx store.Tx, app, group, new
 	if err := s.GroupDeleted(ctx, tx, newApp, newGroup); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `UPDATE release_policies SET application = $3, grp = $4 WHERE application = $1 AND grp = $2`, app, group, newApp, newGroup)
+	_, err := tx.Exec(ctx, `UPDATE release_policies SET application = $3, grp = $4 WHERE application = $1 AND grp = $2`,
+		app, group, newApp, newGroup)
 	return err
 }
 

@@ -30,7 +30,8 @@ const columns = `place, created, ended, doc, policy, state, notes, trouble FROM 
 func scan(r *sql.Rows) (*row, error) {
 	x := &row{state: new(shift.State)}
 	var created, ended int64
-	err := r.Scan(&x.place, &created, &ended, store.JSON(&x.Release), store.JSON(&x.policy), store.JSON(x.state), store.JSON(&x.notes), &x.trouble)
+	err := r.Scan(&x.place, &created, &ended, store.JSON(&x.Release), store.JSON(&x.policy), store.JSON(x.state),
+		store.JSON(&x.notes), &x.trouble)
 	x.created = time.UnixMilli(created).UTC()
 	if ended > 0 {
 		x.ended = time.UnixMilli(ended).UTC()
@@ -44,7 +45,8 @@ func load(ctx context.Context, q store.Queryer, deployment string) (*row, error)
 		return nil, err
 	}
 	if len(all) == 0 {
-		return nil, &slipway.ReleaseNotFoundException{Message: "The deployment " + deployment + " has no release: only one that shifts traffic does."}
+		return nil, &slipway.ReleaseNotFoundException{Message: "The deployment " + deployment +
+			" has no release: only one that shifts traffic does."}
 	}
 	return all[0], nil
 }
@@ -55,7 +57,8 @@ func (x *row) insert(ctx context.Context, tx store.Tx) error {
 		return err
 	}
 	x.place = place.String()
-	_, err = tx.Exec(ctx, `INSERT INTO release_releases (deployment, place, application, grp, status, live, created, ended, doc, policy, state, notes, trouble)
+	_, err = tx.Exec(ctx,
+		`INSERT INTO release_releases (deployment, place, application, grp, status, live, created, ended, doc, policy, state, notes, trouble)
 		VALUES ($1, $2, $3, $4, $5, 1, $6, 0, $7, $8, $9, $10, '')`, x.DeploymentID, x.place, x.Application, x.Group, string(x.state.Status), x.created.UnixMilli(),
 		store.JSON(x.Release), store.JSON(x.policy), store.JSON(x.state), store.JSON(x.notes))
 	return err
@@ -66,7 +69,8 @@ func (x *row) save(ctx context.Context, tx store.Tx) error {
 	if x.state.Ended() {
 		live, ended = 0, x.ended.UnixMilli()
 	}
-	_, err := tx.Exec(ctx, `UPDATE release_releases SET status = $2, live = $3, ended = $4, state = $5, notes = $6, trouble = $7 WHERE deployment = $1`,
+	_, err := tx.Exec(ctx,
+		`UPDATE release_releases SET status = $2, live = $3, ended = $4, state = $5, notes = $6, trouble = $7 WHERE deployment = $1`,
 		x.DeploymentID, string(x.state.Status), live, ended, store.JSON(x.state), store.JSON(x.notes), x.trouble)
 	return err
 }

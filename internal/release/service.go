@@ -24,8 +24,8 @@ func Migrations() store.Migrations { return store.Tables("release", migrations) 
 
 // Traffic is the load balancer.
 type Traffic interface {
-	// Weigh tells it to split the traffic of listeners and rules: weights of target groups, by ARN. Told twice, it is the
-	// same.
+	// Weigh tells it to split the traffic of listeners and rules: weights of target groups, by ARN. Told twice, it is
+	// the same.
 	Weigh(ctx context.Context, resources []string, weights map[string]int) error
 	// InEffect reports whether the router carries traffic by these weights now.
 	InEffect(ctx context.Context, resources []string, weights map[string]int) (bool, error)
@@ -40,14 +40,14 @@ type Release struct {
 	Resources []string `json:"resources"`
 	Baseline  string   `json:"baseline"`
 	Canary    string   `json:"canary"`
-	// Routing is that of the deployment's configuration; nil is all at once. The group's release policy may have steps of
-	// its own.
+	// Routing is that of the deployment's configuration; nil is all at once. The group's release policy may have steps
+	// of its own.
 	Routing *cd.TrafficRoutingConfig `json:"routing,omitzero"`
 	// AtOnce moves all traffic at once, whatever policy the group has: there is nothing to compare with, or what went
 	// wrong is taken back.
 	AtOnce bool `json:"atOnce,omitzero"`
-	// Alarms are the names of those that watch the deployment. They are shown with the release; it is the deployment that
-	// heeds them.
+	// Alarms are the names of those that watch the deployment. They are shown with the release; it is the deployment
+	// that heeds them.
 	Alarms []string `json:"alarms,omitzero"`
 }
 

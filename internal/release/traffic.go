@@ -16,9 +16,11 @@ const (
 	tail = 30 * time.Second
 )
 
-// GetReleaseTraffic implements slipway:GetReleaseTraffic: what baseline and canary got and did from the beginning of a release until its end, in as
-// many steps at most as are asked for, however long it took. Traffic of more than a week ago is not known any more.
-func (s *Service) GetReleaseTraffic(ctx context.Context, in *slipway.GetReleaseTrafficInput) (*slipway.GetReleaseTrafficOutput, error) {
+// GetReleaseTraffic implements slipway:GetReleaseTraffic: what baseline and canary got and did from the beginning of a
+// release until its end, in as many steps at most as are asked for, however long it took. Traffic of more than a week
+// ago is not known any more.
+func (s *Service) GetReleaseTraffic(ctx context.Context,
+	in *slipway.GetReleaseTrafficInput) (*slipway.GetReleaseTrafficOutput, error) {
 	x, err := load(ctx, s.db, *in.DeploymentId)
 	if err != nil {
 		return nil, err
@@ -33,7 +35,8 @@ func (s *Service) GetReleaseTraffic(ctx context.Context, in *slipway.GetReleaseT
 	}
 	step := stepOf(end.Sub(x.created), points)
 	from, to := x.created.Truncate(step), end.Truncate(step).Add(step)
-	out := &slipway.GetReleaseTrafficOutput{IntervalSeconds: new(int32(step / time.Second)), Points: []slipway.TrafficPoint{}}
+	out := &slipway.GetReleaseTrafficOutput{IntervalSeconds: new(int32(step / time.Second)),
+		Points: []slipway.TrafficPoint{}}
 	if s.Metrics == nil {
 		return out, nil
 	}
@@ -48,7 +51,12 @@ func (s *Service) GetReleaseTraffic(ctx context.Context, in *slipway.GetReleaseT
 	for i := range min(len(baseline), len(canary), points) {
 		at := from.Add(time.Duration(i) * step)
 		percent := int32(x.percentAt(at.Add(step)))
-		out.Points = append(out.Points, slipway.TrafficPoint{Time: awsproto.At(at), Baseline: traffic(baseline[i], 100-percent), Canary: traffic(canary[i], percent)})
+		out.Points = append(out.Points,
+			slipway.TrafficPoint{
+				Time:     awsproto.At(at),
+				Baseline: traffic(baseline[i], 100-percent),
+				Canary:   traffic(canary[i], percent),
+			})
 	}
 	out.Comparison, err = s.compare(ctx, x)
 	return out, err
@@ -79,7 +87,8 @@ func (s *Service) compare(ctx context.Context, x *row) (*slipway.TrafficComparis
 	return out, nil
 }
 
-// shared is the time in which both sides had traffic: from the first share of the canary that was in effect until it was to have all of it, or none.
+// shared is the time in which both sides had traffic: from the first share of the canary that was in effect until it
+// was to have all of it, or none.
 func (x *row) shared(now time.Time) (from, to time.Time) {
 	to = now
 	if !x.ended.IsZero() {
@@ -96,12 +105,14 @@ func (x *row) shared(now time.Time) (from, to time.Time) {
 	if from.IsZero() {
 		return to, to
 	}
-	return from.Truncate(time.Second).Add(time.Second), to.Truncate(time.Second) // the first second is not whole, as routers report them
+	// the first second is not whole, as routers report them
+	return from.Truncate(time.Second).Add(time.Second), to.Truncate(time.Second)
 }
 
 // stepOf is the shortest step that is easy to read and makes few enough points of a stretch of time.
 func stepOf(whole time.Duration, points int) time.Duration {
-	for _, step := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 20 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute,
+	for _, step := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second,
+		20 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute,
 		10 * time.Minute, 20 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour} {
 		if whole/step+2 <= time.Duration(points) {
 			return step

@@ -25,9 +25,12 @@ func (s *Service) GetRelease(ctx context.Context, in *slipway.GetReleaseInput) (
 		return nil, err
 	}
 	sum := x.summary()
-	out := &slipway.Release{DeploymentId: sum.DeploymentId, ApplicationName: sum.ApplicationName, DeploymentGroupName: sum.DeploymentGroupName, Status: sum.Status, Paused: sum.Paused,
-		Message: sum.Message, Percent: sum.Percent, WantedPercent: sum.WantedPercent, StartTime: sum.StartTime, EndTime: sum.EndTime, Resources: x.Resources,
-		BaselineTargetGroupArn: &x.Baseline, CanaryTargetGroupArn: &x.Canary, Steps: x.steps(), Policy: x.policy, Notes: x.notes}
+	out := &slipway.Release{DeploymentId: sum.DeploymentId, ApplicationName: sum.ApplicationName,
+		DeploymentGroupName: sum.DeploymentGroupName, Status: sum.Status, Paused: sum.Paused,
+		Message: sum.Message, Percent: sum.Percent, WantedPercent: sum.WantedPercent, StartTime: sum.StartTime,
+		EndTime: sum.EndTime, Resources: x.Resources,
+		BaselineTargetGroupArn: &x.Baseline, CanaryTargetGroupArn: &x.Canary, Steps: x.steps(), Policy: x.policy,
+		Notes: x.notes}
 	if t, ok := x.state.Next().(shift.Timer); ok {
 		out.NextTime = awsproto.At(t.At)
 	}
@@ -52,7 +55,8 @@ func (x *row) steps() []slipway.ReleaseStepState {
 		if v.Started != nil {
 			planned = v.Started.Time
 		}
-		st := slipway.ReleaseStepState{Percent: new(int32(step.Percent)), WaitSeconds: new(int32(step.Wait / time.Second)), PlannedTime: awsproto.At(planned), StartTime: v.Started,
+		st := slipway.ReleaseStepState{Percent: new(int32(step.Percent)),
+			WaitSeconds: new(int32(step.Wait / time.Second)), PlannedTime: awsproto.At(planned), StartTime: v.Started,
 			InEffectTime: v.InEffect, EndTime: v.Ended, Verdict: v.Verdict}
 		if v.InEffect != nil {
 			planned = v.InEffect.Time
@@ -64,8 +68,10 @@ func (x *row) steps() []slipway.ReleaseStepState {
 }
 
 func (x *row) summary() slipway.ReleaseSummary {
-	out := slipway.ReleaseSummary{DeploymentId: &x.DeploymentID, ApplicationName: &x.Application, DeploymentGroupName: &x.Group, Status: x.state.Status, Paused: &x.state.Paused,
-		Message: new(x.message()), Percent: new(int32(x.state.Percent)), WantedPercent: new(int32(x.state.Wanted())), StartTime: awsproto.At(x.created)}
+	out := slipway.ReleaseSummary{DeploymentId: &x.DeploymentID, ApplicationName: &x.Application,
+		DeploymentGroupName: &x.Group, Status: x.state.Status, Paused: &x.state.Paused,
+		Message: new(x.message()), Percent: new(int32(x.state.Percent)), WantedPercent: new(int32(x.state.Wanted())),
+		StartTime: awsproto.At(x.created)}
 	if !x.ended.IsZero() {
 		out.EndTime = awsproto.At(x.ended)
 	}
@@ -78,7 +84,8 @@ func (x *row) message() string {
 	var text string
 	switch st.Status {
 	case slipway.ReleaseStatusShifting:
-		text = fmt.Sprintf("Moving the new version to %d %% of the traffic; the router has not applied it yet.", st.Wanted())
+		text = fmt.Sprintf("Moving the new version to %d %% of the traffic; the router has not applied it yet.",
+			st.Wanted())
 	case slipway.ReleaseStatusWaiting:
 		text = fmt.Sprintf("The new version has %d %% of the traffic.", st.Percent)
 	case slipway.ReleaseStatusAnalysing:
@@ -104,9 +111,11 @@ func (x *row) message() string {
 const pageSize = 50
 
 // ListReleases implements slipway:ListReleases, the newest first.
-func (s *Service) ListReleases(ctx context.Context, in *slipway.ListReleasesInput) (*slipway.ListReleasesOutput, error) {
+func (s *Service) ListReleases(ctx context.Context,
+	in *slipway.ListReleasesInput) (*slipway.ListReleasesOutput, error) {
 	if in.DeploymentGroupName != nil && in.ApplicationName == nil {
-		return nil, &awsproto.Error{Code: "ValidationException", Message: "A deployment group name needs an application name besides."}
+		return nil, &awsproto.Error{Code: "ValidationException",
+			Message: "A deployment group name needs an application name besides."}
 	}
 	limit := pageSize
 	if in.MaxResults != nil {
@@ -136,7 +145,9 @@ func (s *Service) ListReleases(ctx context.Context, in *slipway.ListReleasesInpu
 		return nil, &slipway.InvalidNextTokenException{Message: "The next token was not made for this list."}
 	}
 	n := len(filter)
-	all, err := store.All(ctx, s.db, scan, fmt.Sprintf(`SELECT `+columns+` WHERE place < $%d%s ORDER BY place DESC LIMIT $%d`, n+1, where.String(), n+2), append(filter[:n:n], after, limit+1)...)
+	all, err := store.All(ctx, s.db, scan,
+		fmt.Sprintf(`SELECT `+columns+` WHERE place < $%d%s ORDER BY place DESC LIMIT $%d`, n+1, where.String(), n+2),
+		append(filter[:n:n], after, limit+1)...)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,8 @@ func group(ctx context.Context, q store.Queryer, arn string) (*cb.ReportGroup, e
 }
 
 // CreateReportGroup implements codebuild:CreateReportGroup.
-func (s *Service) CreateReportGroup(ctx context.Context, in *cb.CreateReportGroupInput) (*cb.CreateReportGroupOutput, error) {
+func (s *Service) CreateReportGroup(ctx context.Context,
+	in *cb.CreateReportGroupInput) (*cb.CreateReportGroupOutput, error) {
 	if err := checkExport(in.ExportConfig); err != nil {
 		return nil, err
 	}
@@ -45,17 +46,20 @@ func (s *Service) CreateReportGroup(ctx context.Context, in *cb.CreateReportGrou
 
 func (s *Service) newGroup(name string, kind cb.ReportType) *cb.ReportGroup {
 	now := awsproto.At(s.Now())
-	return &cb.ReportGroup{Arn: new(s.arn("report-group", name)), Name: &name, Type: kind, ExportConfig: &cb.ReportExportConfig{ExportConfigType: cb.ReportExportConfigTypeNoExport},
-		Created: now, LastModified: now, Status: cb.ReportGroupStatusTypeActive}
+	return &cb.ReportGroup{Arn: new(s.arn("report-group", name)), Name: &name, Type: kind,
+		ExportConfig: &cb.ReportExportConfig{ExportConfigType: cb.ReportExportConfigTypeNoExport},
+		Created:      now, LastModified: now, Status: cb.ReportGroupStatusTypeActive}
 }
 
 func insertGroup(ctx context.Context, tx store.Tx, g *cb.ReportGroup) error {
-	_, err := tx.Exec(ctx, `INSERT INTO report_groups (arn, name, doc, created, modified) VALUES ($1, $2, $3, $4, $4)`, *g.Arn, *g.Name, store.JSON(g), g.Created.UnixMilli())
+	_, err := tx.Exec(ctx, `INSERT INTO report_groups (arn, name, doc, created, modified) VALUES ($1, $2, $3, $4, $4)`,
+		*g.Arn, *g.Name, store.JSON(g), g.Created.UnixMilli())
 	return err
 }
 
 // UpdateReportGroup implements codebuild:UpdateReportGroup.
-func (s *Service) UpdateReportGroup(ctx context.Context, in *cb.UpdateReportGroupInput) (*cb.UpdateReportGroupOutput, error) {
+func (s *Service) UpdateReportGroup(ctx context.Context,
+	in *cb.UpdateReportGroupInput) (*cb.UpdateReportGroupOutput, error) {
 	if err := checkExport(in.ExportConfig); err != nil {
 		return nil, err
 	}
@@ -71,7 +75,8 @@ func (s *Service) UpdateReportGroup(ctx context.Context, in *cb.UpdateReportGrou
 			g.Tags = in.Tags
 		}
 		g.LastModified = awsproto.At(s.Now())
-		_, err = tx.Exec(ctx, `UPDATE report_groups SET doc = $2, modified = $3 WHERE arn = $1`, *g.Arn, store.JSON(g), g.LastModified.UnixMilli())
+		_, err = tx.Exec(ctx, `UPDATE report_groups SET doc = $2, modified = $3 WHERE arn = $1`, *g.Arn, store.JSON(g),
+			g.LastModified.UnixMilli())
 		return err
 	})
 	if err != nil {
@@ -93,14 +98,16 @@ func (s *Service) find(ctx context.Context, q store.Queryer, arn string) (*cb.Re
 }
 
 // DeleteReportGroup implements codebuild:DeleteReportGroup; one that holds reports is deleted only with deleteReports.
-func (s *Service) DeleteReportGroup(ctx context.Context, in *cb.DeleteReportGroupInput) (*cb.DeleteReportGroupOutput, error) {
+func (s *Service) DeleteReportGroup(ctx context.Context,
+	in *cb.DeleteReportGroupInput) (*cb.DeleteReportGroupOutput, error) {
 	if err := s.checkARN("report-group", *in.Arn); err != nil {
 		return nil, err
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		if in.DeleteReports == nil || !*in.DeleteReports {
 			var n int
-			if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM reports WHERE grp = $1 LIMIT 1) r`, *in.Arn).Scan(&n); err != nil {
+			if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM reports WHERE grp = $1 LIMIT 1) r`,
+				*in.Arn).Scan(&n); err != nil {
 				return err
 			}
 			if n > 0 {
@@ -116,8 +123,11 @@ func (s *Service) DeleteReportGroup(ctx context.Context, in *cb.DeleteReportGrou
 }
 
 // BatchGetReportGroups implements codebuild:BatchGetReportGroups.
-func (s *Service) BatchGetReportGroups(ctx context.Context, in *cb.BatchGetReportGroupsInput) (*cb.BatchGetReportGroupsOutput, error) {
-	found, err := store.Documents[cb.ReportGroup](ctx, s.db, `SELECT doc FROM report_groups WHERE arn IN (`+store.Placeholders(len(in.ReportGroupArns))+`)`, store.Args(in.ReportGroupArns)...)
+func (s *Service) BatchGetReportGroups(ctx context.Context,
+	in *cb.BatchGetReportGroupsInput) (*cb.BatchGetReportGroupsOutput, error) {
+	found, err := store.Documents[cb.ReportGroup](ctx, s.db,
+		`SELECT doc FROM report_groups WHERE arn IN (`+store.Placeholders(len(in.ReportGroupArns))+`)`,
+		store.Args(in.ReportGroupArns)...)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +147,8 @@ func (s *Service) BatchGetReportGroups(ctx context.Context, in *cb.BatchGetRepor
 }
 
 // ListReportGroups implements codebuild:ListReportGroups, by name unless asked otherwise.
-func (s *Service) ListReportGroups(ctx context.Context, in *cb.ListReportGroupsInput) (*cb.ListReportGroupsOutput, error) {
+func (s *Service) ListReportGroups(ctx context.Context,
+	in *cb.ListReportGroupsInput) (*cb.ListReportGroupsOutput, error) {
 	type place struct {
 		Key int64  `json:"k"`
 		ARN string `json:"a"`
@@ -164,7 +175,8 @@ func (s *Service) ListReportGroups(ctx context.Context, in *cb.ListReportGroupsI
 		args = append(args, from.Key, from.ARN)
 	}
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (p place, err error) { return p, r.Scan(&p.Key, &p.ARN) },
-		`SELECT k, arn FROM (SELECT `+column+` AS k, arn FROM report_groups) g `+where+` ORDER BY k `+direction+`, arn `+direction+` LIMIT $1`, args...)
+		`SELECT k, arn FROM (SELECT `+column+` AS k, arn FROM report_groups) g `+where+` ORDER BY k `+direction+
+			`, arn `+direction+` LIMIT $1`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -13,9 +13,10 @@ import (
 // historyRuns is how many runs a history has, unless asked otherwise.
 const historyRuns = 25
 
-// GetTestHistory implements slipway:GetTestHistory: how a test case went in the newest reports of a group, the newest first. Reports that do not
-// have it are left out; where a report has it more than once, its worst run counts.
-func (s *Service) GetTestHistory(ctx context.Context, in *slipway.GetTestHistoryInput) (*slipway.GetTestHistoryOutput, error) {
+// GetTestHistory implements slipway:GetTestHistory: how a test case went in the newest reports of a group, the newest
+// first. Reports that do not have it are left out; where a report has it more than once, its worst run counts.
+func (s *Service) GetTestHistory(ctx context.Context,
+	in *slipway.GetTestHistoryInput) (*slipway.GetTestHistoryOutput, error) {
 	if _, err := s.find(ctx, s.db, *in.ReportGroupArn); err != nil {
 		return nil, err
 	}
@@ -27,8 +28,10 @@ func (s *Service) GetTestHistory(ctx context.Context, in *slipway.GetTestHistory
 		report cb.Report
 		cases  string
 	}
-	all, err := store.All(ctx, s.db, func(r *sql.Rows) (o one, err error) { return o, r.Scan(store.JSON(&o.report), &o.cases) },
-		`SELECT doc, cases FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`, *in.ReportGroupArn, s.Now().Add(-Life).UnixMilli(), n)
+	all, err := store.All(ctx,
+		s.db, func(r *sql.Rows) (o one, err error) { return o, r.Scan(store.JSON(&o.report), &o.cases) },
+		`SELECT doc, cases FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`,
+		*in.ReportGroupArn, s.Now().Add(-Life).UnixMilli(), n)
 	if err != nil {
 		return nil, err
 	}
@@ -41,13 +44,16 @@ func (s *Service) GetTestHistory(ctx context.Context, in *slipway.GetTestHistory
 		var found *cb.TestCase
 		for i := range cases {
 			c := &cases[i]
-			if text(c.Name) == *in.Name && text(c.Prefix) == text(in.Prefix) && (found == nil || badness(c) > badness(found)) {
+			if text(c.Name) == *in.Name && text(c.Prefix) == text(in.Prefix) &&
+				(found == nil || badness(c) > badness(found)) {
 				found = c
 			}
 		}
 		if found != nil {
-			out.Runs = append(out.Runs, slipway.TestRun{ReportArn: o.report.Arn, BuildArn: o.report.ExecutionId, Time: o.report.Created, Status: found.Status,
-				DurationInNanoSeconds: found.DurationInNanoSeconds, Message: found.Message})
+			out.Runs = append(out.Runs,
+				slipway.TestRun{ReportArn: o.report.Arn, BuildArn: o.report.ExecutionId, Time: o.report.Created,
+					Status:                found.Status,
+					DurationInNanoSeconds: found.DurationInNanoSeconds, Message: found.Message})
 		}
 	}
 	return out, nil

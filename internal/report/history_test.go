@@ -43,7 +43,9 @@ func TestHistoryOfATestCase(t *testing.T) {
 		t.Error(got)
 	}
 	group += "x"
-	if _, err := h.reports.GetTestHistory(t.Context(), &slipway.GetTestHistoryInput{ReportGroupArn: &group, Name: new("t1")}); awsproto.Code(err) != "ResourceNotFoundException" {
+	if _, err := h.reports.GetTestHistory(t.Context(),
+		&slipway.GetTestHistoryInput{ReportGroupArn: &group,
+			Name: new("t1")}); awsproto.Code(err) != "ResourceNotFoundException" {
 		t.Error(err)
 	}
 }

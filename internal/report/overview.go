@@ -17,8 +17,8 @@ const (
 	overviewGroups = 20 // that an overview tells of
 	overviewRuns   = 10 // of each, the newest
 	notesShown     = 20 // of each kind
-	// flakyTurns is from how many changes between passing and failing a test counts as flaky: one that broke, was repaired
-	// and broke again has three.
+	// flakyTurns is from how many changes between passing and failing a test counts as flaky: one that broke, was
+	// repaired and broke again has three.
 	flakyTurns = 3
 )
 
@@ -31,14 +31,21 @@ type run struct {
 // GetTestOverview implements slipway:GetTestOverview: of one report group, or of the first 20 by name, what the newest
 // 10 reports of each tell: the tests that fail now, those that turn between passing and failing, the slowest, and how
 // the groups went. It is two queries.
-func (s *Service) GetTestOverview(ctx context.Context, in *slipway.GetTestOverviewInput) (*slipway.GetTestOverviewOutput, error) {
-	out := &slipway.GetTestOverviewOutput{Groups: []slipway.TestGroup{}, Failing: []slipway.TestNote{}, Flaky: []slipway.TestNote{}, Slow: []slipway.TestNote{}}
+func (s *Service) GetTestOverview(ctx context.Context,
+	in *slipway.GetTestOverviewInput) (*slipway.GetTestOverviewOutput, error) {
+	out := &slipway.GetTestOverviewOutput{
+		Groups:  []slipway.TestGroup{},
+		Failing: []slipway.TestNote{},
+		Flaky:   []slipway.TestNote{},
+		Slow:    []slipway.TestNote{},
+	}
 	groups := []string{}
 	if in.ReportGroupArn != nil {
 		groups = append(groups, *in.ReportGroupArn)
 	} else {
 		var err error
-		if groups, err = store.Strings(ctx, s.db, `SELECT arn FROM report_groups ORDER BY name LIMIT $1`, overviewGroups); err != nil {
+		if groups, err = store.Strings(ctx, s.db, `SELECT arn FROM report_groups ORDER BY name LIMIT $1`,
+			overviewGroups); err != nil {
 			return nil, err
 		}
 	}
@@ -51,7 +58,8 @@ func (s *Service) GetTestOverview(ctx context.Context, in *slipway.GetTestOvervi
 			tell(out, group, runs[group])
 		}
 	}
-	slices.SortStableFunc(out.Failing, func(a, b slipway.TestNote) int { return int(*a.FailedRuns - *b.FailedRuns) }) // what is new stands first
+	// what is new stands first
+	slices.SortStableFunc(out.Failing, func(a, b slipway.TestNote) int { return int(*a.FailedRuns - *b.FailedRuns) })
 	slices.SortStableFunc(out.Flaky, func(a, b slipway.TestNote) int { return int(*b.Turns - *a.Turns) })
 	slices.SortStableFunc(out.Slow, func(a, b slipway.TestNote) int {
 		return cmp.Compare(*b.DurationInNanoSeconds, *a.DurationInNanoSeconds)
@@ -72,7 +80,9 @@ func (s *Service) newest(ctx context.Context, groups []string) (map[string][]run
 	args := []any{s.Now().Add(-Life).UnixMilli()}
 	for _, group := range groups {
 		args = append(args, group)
-		parts = append(parts, fmt.Sprintf(`SELECT * FROM (SELECT grp, doc, cases FROM reports WHERE grp = $%d AND created >= $1 ORDER BY seq DESC LIMIT %d) AS g%d`, len(args), overviewRuns, len(args)))
+		parts = append(parts,
+			fmt.Sprintf(
+				`SELECT * FROM (SELECT grp, doc, cases FROM reports WHERE grp = $%d AND created >= $1 ORDER BY seq DESC LIMIT %d) AS g%d`, len(args), overviewRuns, len(args)))
 	}
 	_, err := store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
 		var group string
@@ -94,10 +104,18 @@ func tell(out *slipway.GetTestOverviewOutput, group string, runs []run) {
 	var order []test
 	newest := map[test]*cb.TestCase{}
 	for i, r := range runs {
-		trend := slipway.TestTrend{ReportArn: r.report.Arn, BuildArn: r.report.ExecutionId, Time: r.report.Created, Failed: new(int32(0)), Passed: new(int32(0)), Skipped: new(int32(0))}
+		trend := slipway.TestTrend{
+			ReportArn: r.report.Arn,
+			BuildArn:  r.report.ExecutionId,
+			Time:      r.report.Created,
+			Failed:    new(int32(0)),
+			Passed:    new(int32(0)),
+			Skipped:   new(int32(0)),
+		}
 		if s := r.report.TestSummary; s != nil {
 			*trend.Failed = s.StatusCounts["FAILED"] + s.StatusCounts["ERROR"]
-			*trend.Passed, *trend.Skipped, trend.DurationInNanoSeconds = s.StatusCounts["SUCCEEDED"], s.StatusCounts["SKIPPED"], s.DurationInNanoSeconds
+			*trend.Passed, *trend.Skipped, trend.DurationInNanoSeconds = s.StatusCounts["SUCCEEDED"],
+				s.StatusCounts["SKIPPED"], s.DurationInNanoSeconds
 		}
 		g.Trend = append(g.Trend, trend)
 		for j := range r.cases {
@@ -118,8 +136,10 @@ func tell(out *slipway.GetTestOverviewOutput, group string, runs []run) {
 		if c == nil {
 			continue // it does not run any more
 		}
-		note := slipway.TestNote{ReportGroupArn: &group, ReportArn: runs[0].report.Arn, Prefix: c.Prefix, Name: c.Name, Message: c.Message, Runs: new(int32(len(failed[key]))),
-			FailedRuns: new(int32(0)), Turns: new(int32(0)), IsNew: new(false), DurationInNanoSeconds: c.DurationInNanoSeconds}
+		note := slipway.TestNote{ReportGroupArn: &group, ReportArn: runs[0].report.Arn, Prefix: c.Prefix, Name: c.Name,
+			Message: c.Message, Runs: new(int32(len(failed[key]))),
+			FailedRuns: new(int32(0)), Turns: new(int32(0)), IsNew: new(false),
+			DurationInNanoSeconds: c.DurationInNanoSeconds}
 		weigh(&note, failed[key])
 		if failed[key][0] {
 			out.Failing = append(out.Failing, note)

@@ -17,7 +17,8 @@ import (
 
 // Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs. A name makes a group
 // PROJECT-NAME the first time. Reports whose life is over go with it.
-func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, reports []slipway.Report) ([]string, error) {
+func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
+	reports []slipway.Report) ([]string, error) {
 	now := s.Now()
 	if _, err := tx.Exec(ctx, `DELETE FROM reports WHERE created < $1`, now.Add(-Life).UnixMilli()); err != nil {
 		return nil, err
@@ -44,7 +45,8 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, repo
 		for i := range cases {
 			cases[i].ReportArn = made.Arn
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO reports (arn, seq, grp, status, created, doc, cases) VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6)`,
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO reports (arn, seq, grp, status, created, doc, cases) VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6)`,
 			*made.Arn, *g.Arn, string(made.Status), now.UnixMilli(), store.JSON(made), store.JSON(cases)); err != nil {
 			return nil, err
 		}
@@ -54,7 +56,8 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, repo
 }
 
 // groupFor is the group of a report: by its ARN, which must be there, or by a name. Nil is an ARN that nothing has.
-func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string, r slipway.Report) (*cb.ReportGroup, error) {
+func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string,
+	r slipway.Report) (*cb.ReportGroup, error) {
 	if strings.HasPrefix(r.Name, "arn:") {
 		return group(ctx, tx, r.Name)
 	}
@@ -108,7 +111,8 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	if r.Error != "" {
 		made.Status = cb.ReportStatusTypeIncomplete
 		// The wire has no place for why a report is incomplete; a case that says so does no harm and is found.
-		cases = append(cases, cb.TestCase{Name: new("report " + r.Name), Status: new("ERROR"), Message: &r.Error, Expired: expires})
+		cases = append(cases,
+			cb.TestCase{Name: new("report " + r.Name), Status: new("ERROR"), Message: &r.Error, Expired: expires})
 		counts["ERROR"]++
 		total++
 	}
@@ -121,7 +125,9 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 
 // Failed returns tests that failed in reports, up to a limit.
 func (s *Service) Failed(ctx context.Context, reportArns []string, limit int) ([]slipway.FailedTest, error) {
-	lists, err := store.Documents[[]cb.TestCase](ctx, s.db, `SELECT cases FROM reports WHERE arn IN (`+store.Placeholders(len(reportArns))+`) ORDER BY seq`, store.Args(reportArns)...)
+	lists, err := store.Documents[[]cb.TestCase](ctx, s.db,
+		`SELECT cases FROM reports WHERE arn IN (`+store.Placeholders(len(reportArns))+`) ORDER BY seq`,
+		store.Args(reportArns)...)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +140,8 @@ func (s *Service) Failed(ctx context.Context, reportArns []string, limit int) ([
 			if len(failed) == limit {
 				return failed, nil
 			}
-			failed = append(failed, slipway.FailedTest{ReportArn: c.ReportArn, Name: new(fullName(c)), Message: c.Message})
+			failed = append(failed,
+				slipway.FailedTest{ReportArn: c.ReportArn, Name: new(fullName(c)), Message: c.Message})
 		}
 	}
 	return failed, nil

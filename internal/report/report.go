@@ -11,7 +11,9 @@ import (
 
 // BatchGetReports implements codebuild:BatchGetReports.
 func (s *Service) BatchGetReports(ctx context.Context, in *cb.BatchGetReportsInput) (*cb.BatchGetReportsOutput, error) {
-	found, err := store.Documents[cb.Report](ctx, s.db, `SELECT doc FROM reports WHERE arn IN (`+store.Placeholders(len(in.ReportArns))+`)`, store.Args(in.ReportArns)...)
+	found, err := store.Documents[cb.Report](ctx, s.db,
+		`SELECT doc FROM reports WHERE arn IN (`+store.Placeholders(len(in.ReportArns))+`)`,
+		store.Args(in.ReportArns)...)
 	if err != nil {
 		return nil, err
 	}
@@ -48,15 +50,18 @@ func (s *Service) ListReports(ctx context.Context, in *cb.ListReportsInput) (*cb
 }
 
 // ListReportsForReportGroup implements codebuild:ListReportsForReportGroup, the newest first unless asked otherwise.
-func (s *Service) ListReportsForReportGroup(ctx context.Context, in *cb.ListReportsForReportGroupInput) (*cb.ListReportsForReportGroupOutput, error) {
+func (s *Service) ListReportsForReportGroup(ctx context.Context,
+	in *cb.ListReportsForReportGroupInput) (*cb.ListReportsForReportGroupOutput, error) {
 	if _, err := s.find(ctx, s.db, *in.ReportGroupArn); err != nil {
 		return nil, err
 	}
-	arns, next, err := s.list(ctx, "ListReportsForReportGroup", *in.ReportGroupArn, in.Filter, in.SortOrder, in.NextToken, limit(in.MaxResults))
+	arns, next, err := s.list(ctx, "ListReportsForReportGroup", *in.ReportGroupArn, in.Filter, in.SortOrder,
+		in.NextToken, limit(in.MaxResults))
 	return &cb.ListReportsForReportGroupOutput{Reports: arns, NextToken: next}, err
 }
 
-func (s *Service) list(ctx context.Context, op, group string, f *cb.ReportFilter, order cb.SortOrderType, token *string, n int) ([]string, *string, error) {
+func (s *Service) list(ctx context.Context, op, group string, f *cb.ReportFilter, order cb.SortOrderType, token *string,
+	n int) ([]string, *string, error) {
 	status := ""
 	if f != nil {
 		status = string(f.Status)
@@ -102,7 +107,8 @@ func (s *Service) list(ctx context.Context, op, group string, f *cb.ReportFilter
 }
 
 // DescribeTestCases implements codebuild:DescribeTestCases, with the filter's status and keyword (a part of the name).
-func (s *Service) DescribeTestCases(ctx context.Context, in *cb.DescribeTestCasesInput) (*cb.DescribeTestCasesOutput, error) {
+func (s *Service) DescribeTestCases(ctx context.Context,
+	in *cb.DescribeTestCasesInput) (*cb.DescribeTestCasesOutput, error) {
 	if err := s.checkARN("report", *in.ReportArn); err != nil {
 		return nil, err
 	}

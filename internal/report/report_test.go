@@ -26,7 +26,9 @@ type house struct {
 func open(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, db: storetest.Open(t, report.Migrations()), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	h.reports = report.New(h.db, report.Config{Region: "eu-central-1", Account: "123456789012", Now: func() time.Time { return h.now }, Pager: awsproto.Pager{Key: []byte("key")}})
+	h.reports = report.New(h.db,
+		report.Config{Region: "eu-central-1", Account: "123456789012", Now: func() time.Time { return h.now },
+			Pager: awsproto.Pager{Key: []byte("key")}})
 	h.Service = cb.New(awsproto.Hooks{}, h.reports)
 	return h
 }
@@ -67,13 +69,14 @@ func TestStatusOfAReport(t *testing.T) {
 		status cb.ReportStatusType
 		total  int32
 	}{
-		"all good":        {slipway.Report{Cases: cases("SUCCEEDED", "SKIPPED")}, cb.ReportStatusTypeSucceeded, 2},
-		"one failed":      {slipway.Report{Cases: cases("SUCCEEDED", "FAILED")}, cb.ReportStatusTypeFailed, 2},
-		"one in error":    {slipway.Report{Cases: cases("ERROR")}, cb.ReportStatusTypeFailed, 1},
-		"an odd status":   {slipway.Report{Cases: cases("MAYBE")}, cb.ReportStatusTypeSucceeded, 1},
-		"no tests":        {slipway.Report{}, cb.ReportStatusTypeSucceeded, 0},
-		"not readable":    {slipway.Report{Error: "r.xml:3:1: no JUnit"}, cb.ReportStatusTypeIncomplete, 1},
-		"more than taken": {slipway.Report{Cases: cases(slices.Repeat([]string{"SUCCEEDED"}, 501)...)}, cb.ReportStatusTypeSucceeded, 500},
+		"all good":      {slipway.Report{Cases: cases("SUCCEEDED", "SKIPPED")}, cb.ReportStatusTypeSucceeded, 2},
+		"one failed":    {slipway.Report{Cases: cases("SUCCEEDED", "FAILED")}, cb.ReportStatusTypeFailed, 2},
+		"one in error":  {slipway.Report{Cases: cases("ERROR")}, cb.ReportStatusTypeFailed, 1},
+		"an odd status": {slipway.Report{Cases: cases("MAYBE")}, cb.ReportStatusTypeSucceeded, 1},
+		"no tests":      {slipway.Report{}, cb.ReportStatusTypeSucceeded, 0},
+		"not readable":  {slipway.Report{Error: "r.xml:3:1: no JUnit"}, cb.ReportStatusTypeIncomplete, 1},
+		"more than taken": {slipway.Report{Cases: cases(slices.Repeat([]string{"SUCCEEDED"}, 501)...)},
+			cb.ReportStatusTypeSucceeded, 500},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,7 +84,8 @@ func TestStatusOfAReport(t *testing.T) {
 			c.in.Name = "unit"
 			arn := h.record(c.in)[0]
 			r := h.get(arn)
-			if r.Status != c.status || *r.TestSummary.Total != c.total || *r.Truncated != (len(c.in.Cases) > 500) || *r.ExecutionId != "arn:build" || !r.Expired.Equal(h.now.Add(report.Life)) {
+			if r.Status != c.status || *r.TestSummary.Total != c.total || *r.Truncated != (len(c.in.Cases) > 500) ||
+				*r.ExecutionId != "arn:build" || !r.Expired.Equal(h.now.Add(report.Life)) {
 				t.Errorf("%+v %+v", r, r.TestSummary)
 			}
 		})
@@ -91,30 +95,41 @@ func TestStatusOfAReport(t *testing.T) {
 func TestGroups(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	made, err := h.CreateReportGroup(t.Context(), &cb.CreateReportGroupInput{Name: new("mine"), Type: cb.ReportTypeTest, ExportConfig: &cb.ReportExportConfig{ExportConfigType: cb.ReportExportConfigTypeNoExport}})
+	made, err := h.CreateReportGroup(t.Context(),
+		&cb.CreateReportGroupInput{Name: new("mine"), Type: cb.ReportTypeTest,
+			ExportConfig: &cb.ReportExportConfig{ExportConfigType: cb.ReportExportConfigTypeNoExport}})
 	if err != nil || *made.ReportGroup.Arn != "arn:aws:codebuild:eu-central-1:123456789012:report-group/mine" {
 		t.Fatalf("%+v, %v", made, err)
 	}
 	mine := *made.ReportGroup.Arn
-	if _, err := h.CreateReportGroup(t.Context(), &cb.CreateReportGroupInput{Name: new("mine"), Type: cb.ReportTypeTest, ExportConfig: &cb.ReportExportConfig{}}); awsproto.Code(err) != "ResourceAlreadyExistsException" {
+	if _, err := h.CreateReportGroup(t.Context(),
+		&cb.CreateReportGroupInput{Name: new("mine"), Type: cb.ReportTypeTest,
+			ExportConfig: &cb.ReportExportConfig{}}); awsproto.Code(err) != "ResourceAlreadyExistsException" {
 		t.Errorf("twice: %v", err)
 	}
-	if _, err := h.CreateReportGroup(t.Context(), &cb.CreateReportGroupInput{Name: new("s3"), Type: cb.ReportTypeTest, ExportConfig: &cb.ReportExportConfig{ExportConfigType: cb.ReportExportConfigTypeS3}}); awsproto.Code(err) != "InvalidInputException" {
+	if _, err := h.CreateReportGroup(t.Context(),
+		&cb.CreateReportGroupInput{Name: new("s3"), Type: cb.ReportTypeTest,
+			ExportConfig: &cb.ReportExportConfig{ExportConfigType: cb.ReportExportConfigTypeS3}}); awsproto.Code(
+		err) != "InvalidInputException" {
 		t.Errorf("exported: %v", err)
 	}
-	if up, err := h.UpdateReportGroup(t.Context(), &cb.UpdateReportGroupInput{Arn: &mine, Tags: []cb.Tag{{Key: new("a"), Value: new("b")}}}); err != nil || len(up.ReportGroup.Tags) != 1 {
+	if up, err := h.UpdateReportGroup(t.Context(),
+		&cb.UpdateReportGroupInput{Arn: &mine, Tags: []cb.Tag{{Key: new("a"), Value: new("b")}}}); err != nil ||
+		len(up.ReportGroup.Tags) != 1 {
 		t.Errorf("%+v, %v", up, err)
 	}
 	// A report by the group's ARN, one by a name, and one of a group that nobody made.
 	arns := h.record(slipway.Report{Name: mine}, slipway.Report{Name: "unit"}, slipway.Report{Name: mine + "x"})
-	if len(arns) != 2 || !strings.Contains(arns[0], ":report/mine:") || !strings.Contains(arns[1], ":report/app-unit:") {
+	if len(arns) != 2 || !strings.Contains(arns[0], ":report/mine:") ||
+		!strings.Contains(arns[1], ":report/app-unit:") {
 		t.Errorf("%v", arns)
 	}
 	for i := range 7 {
 		h.now = h.now.Add(time.Second)
 		h.record(slipway.Report{Name: fmt.Sprint("g", i)})
 	}
-	for name, in := range map[string]cb.ListReportGroupsInput{"by name": {}, "newest first": {SortBy: cb.ReportGroupSortByTypeCreatedTime, SortOrder: cb.SortOrderTypeDescending}} {
+	for name, in := range map[string]cb.ListReportGroupsInput{"by name": {},
+		"newest first": {SortBy: cb.ReportGroupSortByTypeCreatedTime, SortOrder: cb.SortOrderTypeDescending}} {
 		in.MaxResults = new(int32(2))
 		var all []string
 		for {
@@ -127,11 +142,13 @@ func TestGroups(t *testing.T) {
 				break
 			}
 		}
-		if len(all) != 9 || name == "by name" && !slices.IsSorted(all) || name != "by name" && !strings.HasSuffix(all[0], "app-g6") {
+		if len(all) != 9 || name == "by name" && !slices.IsSorted(all) ||
+			name != "by name" && !strings.HasSuffix(all[0], "app-g6") {
 			t.Errorf("%s: %v", name, all)
 		}
 	}
-	if _, err := h.DeleteReportGroup(t.Context(), &cb.DeleteReportGroupInput{Arn: &mine}); awsproto.Code(err) != "InvalidInputException" {
+	if _, err := h.DeleteReportGroup(t.Context(),
+		&cb.DeleteReportGroupInput{Arn: &mine}); awsproto.Code(err) != "InvalidInputException" {
 		t.Errorf("a group with reports was deleted: %v", err)
 	}
 	if _, err := h.DeleteReport(t.Context(), &cb.DeleteReportInput{Arn: &arns[0]}); err != nil {
@@ -145,7 +162,8 @@ func TestGroups(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	for _, arn := range []string{"", "arn:aws:codebuild:eu-central-1:999999999999:report-group/x", "x"} {
-		if _, err := h.ListReportsForReportGroup(t.Context(), &cb.ListReportsForReportGroupInput{ReportGroupArn: &arn}); awsproto.Code(err) != "InvalidInputException" {
+		if _, err := h.ListReportsForReportGroup(t.Context(),
+			&cb.ListReportsForReportGroupInput{ReportGroupArn: &arn}); awsproto.Code(err) != "InvalidInputException" {
 			t.Errorf("%q: %v", arn, err)
 		}
 	}

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// serveAdmin serves the router's metrics and whether it lives, at an address that is not one of a listener. A router whose address
-// somebody else has serves without.
+// serveAdmin serves the router's metrics and whether it lives, at an address that is not one of a listener. A router
+// whose address somebody else has serves without.
 func (s *server) serveAdmin() (stop func()) {
 	if s.Metrics == "" {
 		return func() {}
@@ -27,7 +27,11 @@ func (s *server) serveAdmin() (stop func()) {
 		slices.SortFunc(all, func(a, b *metrics) int { return cmp.Compare(a.group, b.group) })
 		expose(w, all)
 	})
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "ok, version %d\n", s.applied()) })
+	mux.HandleFunc(
+		"GET /healthz", func(w http.ResponseWriter,
+			_ *http.Request) {
+			fmt.Fprintf(w, "ok, version %d\n", s.applied())
+		})
 	hs := &http.Server{Handler: mux, ReadHeaderTimeout: headLimit, IdleTimeout: time.Minute}
 	go func() { _ = hs.Serve(l) }()
 	s.log.Info("metrics are served", "address", l.Addr())

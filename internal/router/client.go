@@ -43,7 +43,8 @@ const (
 func newClient(conn net.Conn, l *listener, idle time.Duration) *client {
 	c := &client{l: l, since: time.Now()}
 	c.peer, c.port, _ = net.SplitHostPort(conn.RemoteAddr().String())
-	c.watched = l.s.watcher.watch(conn, idle, watchedEvents{looked: c.looked, rest: func() bool { return c.state.CompareAndSwap(resting, over) }})
+	c.watched = l.s.watcher.watch(conn, idle,
+		watchedEvents{looked: c.looked, rest: func() bool { return c.state.CompareAndSwap(resting, over) }})
 	c.conn = c.watched
 	return c
 }
@@ -157,8 +158,8 @@ func (c *client) refuse(err error) {
 }
 
 const (
-	// lingerLimit and lingerBytes bound what is still read of a client whose connection is closed, so that the reset which
-	// its unread bytes would cause does not overtake the answer (RFC 9112, section 9.6).
+	// lingerLimit and lingerBytes bound what is still read of a client whose connection is closed, so that the reset
+	// which its unread bytes would cause does not overtake the answer (RFC 9112, section 9.6).
 	lingerLimit = 500 * time.Millisecond
 	lingerBytes = 256 << 10
 )
@@ -178,7 +179,8 @@ func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
 		if p := recover(); p != nil {
 			again = false
 			if p != http.ErrAbortHandler {
-				s.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				s.log.Error("a request panicked", "method", q.Method, "path", q.URL.Path, "panic", p, "stack",
+					string(debug.Stack()))
 			}
 		}
 	}()

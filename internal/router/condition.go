@@ -16,8 +16,8 @@ import (
 // condition tells whether a request meets one condition of a rule.
 type condition func(r *http.Request, client netip.Addr) bool
 
-// newCondition makes a condition, by the semantics of Application Load Balancers' rules: paths are compared with regard to case, hosts,
-// headers and query strings without.
+// newCondition makes a condition, by the semantics of Application Load Balancers' rules: paths are compared with
+// regard to case, hosts, headers and query strings without.
 func newCondition(c elb.RuleCondition) (condition, error) {
 	switch field := text(c.Field); {
 	case field == "path-pattern" && c.PathPatternConfig != nil:
@@ -33,7 +33,8 @@ func newCondition(c elb.RuleCondition) (condition, error) {
 			return slices.ContainsFunc(patterns, func(p string) bool { return globFold(p, host) })
 		}, nil
 	case field == "http-header" && c.HttpHeaderConfig != nil:
-		name, patterns := textproto.CanonicalMIMEHeaderKey(text(c.HttpHeaderConfig.HttpHeaderName)), lower(c.HttpHeaderConfig.Values)
+		name, patterns := textproto.CanonicalMIMEHeaderKey(text(c.HttpHeaderConfig.HttpHeaderName)), lower(
+			c.HttpHeaderConfig.Values)
 		return func(r *http.Request, _ netip.Addr) bool {
 			values := r.Header[name]
 			if name == "Host" {
@@ -75,7 +76,11 @@ func queryCondition(pairs []elb.QueryStringKeyValuePair) condition {
 		for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
 			key, value, _ := strings.Cut(part, "=")
 			key, value = unescape(key), unescape(value)
-			if slices.ContainsFunc(wanted, func(p pair) bool { return (p.key == "" || globFold(p.key, key)) && globFold(p.value, value) }) {
+			if slices.ContainsFunc(
+				wanted, func(p pair) bool {
+					return (p.key == "" || globFold(p.key, key)) &&
+						globFold(p.value, value)
+				}) {
 				return true
 			}
 		}

@@ -22,7 +22,8 @@ func (x *exchange) at(t *target) outcome {
 			return x.unreached()
 		}
 		result := x.on(t, u)
-		// A connection that was kept may have been closed by the target in the meantime: that says nothing of the target.
+		// A connection that was kept may have been closed by the target in the meantime: that says nothing of the
+		// target.
 		if result != unsent || !u.used {
 			return result
 		}
@@ -97,7 +98,8 @@ func (x *exchange) on(t *target, u *upstream) outcome {
 		if body.fault(u.expired.Load()) == 0 {
 			x.brokeOff(t, err)
 		}
-		panic(http.ErrAbortHandler) //nolint:forbidigo // how a handler of net/http closes the connection: the client must see that it did not get all
+		panic(
+			http.ErrAbortHandler) //nolint:forbidigo // how a handler of net/http closes the connection: the client must see that it did not get all
 	}
 	return done
 }

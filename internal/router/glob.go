@@ -2,7 +2,8 @@ package router
 
 import "strings"
 
-// glob matches a text with a pattern in which * stands for any characters, ? for one, and a backslash takes the next one as it is.
+// glob matches a text with a pattern in which * stands for any characters, ? for one, and a backslash takes the next
+// one as it is.
 func glob(pattern, text string) bool {
 	p, t := 0, 0
 	star, mark := -1, 0 // where to go on if what follows the last * did not match

@@ -43,7 +43,8 @@ func checkGrammar(q *http.Request) error {
 			}
 		}
 	}
-	if expect := q.Header["Expect"]; len(expect) > 0 && (len(expect) > 1 || !strings.EqualFold(expect[0], "100-continue")) {
+	if expect := q.Header["Expect"]; len(expect) > 0 &&
+		(len(expect) > 1 || !strings.EqualFold(expect[0], "100-continue")) {
 		return &requestError{http.StatusExpectationFailed, "an expectation other than 100-continue"}
 	}
 	return nil
@@ -53,7 +54,8 @@ func checkGrammar(q *http.Request) error {
 var tokenBytes = func() (all [256]bool) {
 	for c := range all {
 		b := byte(c)
-		all[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
+		all[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' ||
+			strings.IndexByte("!#$%&'*+-.^_`|~", b) >= 0
 	}
 	return all
 }()
@@ -72,7 +74,8 @@ func isToken[T string | []byte](name T) bool {
 var hostBytes = func() (all [256]bool) {
 	for c := range all {
 		b := byte(c)
-		all[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("-._~!$&'()*+,;=", b) >= 0
+		all[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' ||
+			strings.IndexByte("-._~!$&'()*+,;=", b) >= 0
 	}
 	return all
 }()

@@ -31,14 +31,16 @@ type groupConfig struct {
 	http2, grpc, tls bool
 	leastOutstanding bool
 	stickyFor        time.Duration // 0 for not at all
-	appCookie        string        // the application's cookie that a session is bound to; "" for one of the router's own
-	cookieKey        []byte
-	check            healthCheck
+	// the application's cookie that a session is bound to; "" for one of the router's own
+	appCookie string
+	cookieKey []byte
+	check     healthCheck
 }
 
 func newGroupConfig(t slipway.TableTargetGroup, cookieKey []byte) *groupConfig {
 	version := text(t.ProtocolVersion)
-	c := &groupConfig{TableTargetGroup: t, grpc: version == "GRPC", http2: version == "GRPC" || version == "HTTP2", tls: t.Protocol == "HTTPS", cookieKey: cookieKey,
+	c := &groupConfig{TableTargetGroup: t, grpc: version == "GRPC", http2: version == "GRPC" || version == "HTTP2",
+		tls: t.Protocol == "HTTPS", cookieKey: cookieKey,
 		leastOutstanding: t.Attributes["load_balancing.algorithm.type"] == "least_outstanding_requests"}
 	if t.Attributes["stickiness.enabled"] == "true" {
 		kind := "lb_cookie"
@@ -109,8 +111,8 @@ func (g *group) healthChanged() {
 	g.news()
 }
 
-// choose decides which targets get requests. Where none is healthy all do, as with Application Load Balancers: a health check that is
-// wrong must not take everything down.
+// choose decides which targets get requests. Where none is healthy all do, as with Application Load Balancers: a
+// health check that is wrong must not take everything down.
 func (g *group) choose() {
 	var members, healthy []*target
 	for _, t := range g.config.Load().Targets {
@@ -145,7 +147,8 @@ func (g *group) count() (healthy, unhealthy int) {
 	return healthy, unhealthy
 }
 
-// pick chooses a target among those that get requests and were not tried yet, or returns nil. Targets at which a connection failed a moment ago come last.
+// pick chooses a target among those that get requests and were not tried yet, or returns nil. Targets at which a
+// connection failed a moment ago come last.
 func (g *group) pick(tried []*target) *target {
 	all := *g.healthy.Load()
 	if t := g.among(all, tried); t != nil {

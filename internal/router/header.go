@@ -31,7 +31,8 @@ type incoming struct {
 // hop tells whether a header is of one connection alone, or one that the router says anew.
 func hop(key string) bool {
 	switch key {
-	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Expect":
+	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
+		"Transfer-Encoding", "Upgrade", "Expect":
 		return true
 	}
 	return false
@@ -40,7 +41,8 @@ func hop(key string) bool {
 // ours tells whether a header of a request is one that the router writes.
 func ours(key string) bool {
 	switch key {
-	case "Host", "Content-Length", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Amzn-Trace-Id", "X-Amzn-Tls-Version", "X-Amzn-Tls-Cipher-Suite":
+	case "Host", "Content-Length", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Amzn-Trace-Id",
+		"X-Amzn-Tls-Version", "X-Amzn-Tls-Cipher-Suite":
 		return true
 	}
 	return false

@@ -28,9 +28,11 @@ type healthCheck struct {
 func (h healthCheck) equal(other healthCheck) bool { return h == other }
 
 func newHealthCheck(c *groupConfig) healthCheck {
-	h := healthCheck{tls: c.HealthCheckProtocol == elb.ProtocolEnumHttps, http2: c.http2, grpc: c.grpc, port: c.portOf(), path: text(c.HealthCheckPath),
+	h := healthCheck{tls: c.HealthCheckProtocol == elb.ProtocolEnumHttps, http2: c.http2, grpc: c.grpc,
+		port: c.portOf(), path: text(c.HealthCheckPath),
 		interval: 30 * time.Second, timeout: 5 * time.Second, healthy: 5, unhealthy: 2}
-	for n, to := range map[*int32]*time.Duration{c.HealthCheckIntervalSeconds: &h.interval, c.HealthCheckTimeoutSeconds: &h.timeout} {
+	for n, to := range map[*int32]*time.Duration{c.HealthCheckIntervalSeconds: &h.interval,
+		c.HealthCheckTimeoutSeconds: &h.timeout} {
 		if n != nil {
 			*to = time.Duration(*n) * time.Second
 		}
@@ -46,7 +48,8 @@ func newHealthCheck(c *groupConfig) healthCheck {
 	return h
 }
 
-// judge is what a row of checks says: the state changes once a number of them agree. A new target needs but one that passes.
+// judge is what a row of checks says: the state changes once a number of them agree. A new target needs but one that
+// passes.
 type judge struct {
 	state      elb.TargetHealthStateEnum
 	good, bad  int
@@ -64,7 +67,8 @@ type finding struct {
 func (j *judge) result(f finding) (changed bool) {
 	if f.reason == "" {
 		j.good, j.bad = j.good+1, 0
-		if j.state == elb.TargetHealthStateEnumInitial || j.state == elb.TargetHealthStateEnumUnhealthy && j.good >= j.check.healthy {
+		if j.state == elb.TargetHealthStateEnumInitial ||
+			j.state == elb.TargetHealthStateEnumUnhealthy && j.good >= j.check.healthy {
 			j.state, j.lastReason = elb.TargetHealthStateEnumHealthy, finding{}
 			return true
 		}
@@ -119,14 +123,19 @@ func (t *target) checks(ctx context.Context, j *judge) {
 	}
 }
 
-// checkers are the clients of health checks, by whether with TLS, and whether HTTP/2: each check has a connection of its own.
+// checkers are the clients of health checks, by whether with TLS, and whether HTTP/2: each check has a connection of
+// its own.
 var checkers = sync.OnceValue(func() map[[2]bool]*http.Transport {
 	all := map[[2]bool]*http.Transport{}
 	for _, withTLS := range []bool{false, true} {
 		h2 := http2Transport(withTLS)
 		h2.DisableKeepAlives = true
 		all[[2]bool{withTLS, true}] = h2
-		all[[2]bool{withTLS, false}] = &http.Transport{DisableKeepAlives: true, DisableCompression: true, TLSClientConfig: targetTLS("http/1.1")}
+		all[[2]bool{withTLS, false}] = &http.Transport{
+			DisableKeepAlives:  true,
+			DisableCompression: true,
+			TLSClientConfig:    targetTLS("http/1.1"),
+		}
 	}
 	return all
 })
@@ -178,7 +187,8 @@ func (h healthCheck) ask(ctx context.Context, address string) finding {
 		}
 	}
 	if !matches(h.matcher, code) {
-		return finding{elb.TargetHealthReasonEnumTargetResponseCodeMismatch, fmt.Sprintf("Health checks failed with these codes: [%s]", code)}
+		return finding{elb.TargetHealthReasonEnumTargetResponseCodeMismatch,
+			fmt.Sprintf("Health checks failed with these codes: [%s]", code)}
 	}
 	return finding{}
 }

@@ -19,7 +19,8 @@ func TestJudge(t *testing.T) {
 		{"a healthy target fails in a row", "healthy", "-+--", "hhhu", 5, 2},
 		{"an unhealthy target passes in a row", "unhealthy", "++-+++", "uuuuuh", 3, 2},
 	} {
-		j := judge{state: elb.TargetHealthStateEnum(c.from), check: healthCheck{healthy: c.healthy, unhealthy: c.unhealthy}}
+		j := judge{state: elb.TargetHealthStateEnum(c.from),
+			check: healthCheck{healthy: c.healthy, unhealthy: c.unhealthy}}
 		for i, r := range c.results {
 			f := finding{}
 			if r == '-' {
@@ -40,7 +41,8 @@ func TestMatches(t *testing.T) {
 	for _, c := range []struct {
 		matcher, code string
 		want          bool
-	}{{"200", "200", true}, {"200", "201", false}, {"200-299", "250", true}, {"200,301-302", "302", true}, {"200,301-302", "303", false}, {"12", "12", true}, {"0", "", false}} {
+	}{{"200", "200", true}, {"200", "201", false}, {"200-299", "250", true}, {"200,301-302", "302", true},
+		{"200,301-302", "303", false}, {"12", "12", true}, {"0", "", false}} {
 		if got := matches(c.matcher, c.code); got != c.want {
 			t.Errorf("matches(%q, %q) = %v", c.matcher, c.code, got)
 		}

@@ -20,8 +20,10 @@ func http2Transport(withTLS bool) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP2(withTLS)
 	protocols.SetUnencryptedHTTP2(!withTLS)
-	return &http.Transport{Protocols: &protocols, DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext, TLSClientConfig: targetTLS(), TLSHandshakeTimeout: dialLimit,
-		DisableCompression: true, IdleConnTimeout: time.Minute, HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second}}
+	return &http.Transport{Protocols: &protocols, DialContext: (&net.Dialer{Timeout: dialLimit}).DialContext,
+		TLSClientConfig: targetTLS(), TLSHandshakeTimeout: dialLimit,
+		DisableCompression: true, IdleConnTimeout: time.Minute,
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 5 * time.Second}}
 }
 
 var errLate = errors.New("the target did not answer in time")
@@ -106,7 +108,14 @@ func (x *exchange) requestHTTP2(ctx context.Context, t *target, body *countedBod
 	if t.tls {
 		u.Scheme = "https"
 	}
-	out := &http.Request{Method: x.q.Method, URL: u, Host: x.q.host(), Header: http.Header{}, ContentLength: x.q.ContentLength, ProtoMajor: 2}
+	out := &http.Request{
+		Method:        x.q.Method,
+		URL:           u,
+		Host:          x.q.host(),
+		Header:        http.Header{},
+		ContentLength: x.q.ContentLength,
+		ProtoMajor:    2,
+	}
 	x.q.each(func(key, value string) { out.Header[key] = append(out.Header[key], value) })
 	for _, te := range x.q.Header["Te"] {
 		if te == "trailers" {

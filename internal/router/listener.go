@@ -109,7 +109,8 @@ func (l *listener) accept(s *server, tcp net.Listener) {
 	}
 }
 
-// idleGrace is how much longer a client's connection may be silent than a target's, so that the client hears that the target was.
+// idleGrace is how much longer a client's connection may be silent than a target's, so that the client hears that the
+// target was.
 const idleGrace = 2 * time.Second
 
 // front is where net/http gets the connections that speak HTTP/2.

@@ -93,12 +93,15 @@ func (m *metrics) sample(at time.Time) (s slipway.RouterSample, ok bool) {
 		connectionErrors: m.connectionErrors.Load(),
 	}
 	before := &m.last
-	if !m.changed.Swap(false) && now.requests == before.requests && now.elb5xx == before.elb5xx && now.connectionErrors == before.connectionErrors {
+	if !m.changed.Swap(false) && now.requests == before.requests && now.elb5xx == before.elb5xx &&
+		now.connectionErrors == before.connectionErrors {
 		return s, false
 	}
-	s = slipway.RouterSample{TargetGroupArn: &m.group, LoadBalancerArn: &m.balancer, Time: &awsproto.Time{Time: at}, Requests: new(now.requests - before.requests),
-		Elb5xx: new(now.elb5xx - before.elb5xx), Elb4xx: new(now.elb4xx - before.elb4xx), ConnectionErrors: new(now.connectionErrors - before.connectionErrors),
-		HealthyHosts: new(m.healthy.Load()), UnhealthyHosts: new(m.unhealthy.Load())}
+	s = slipway.RouterSample{TargetGroupArn: &m.group, LoadBalancerArn: &m.balancer, Time: &awsproto.Time{Time: at},
+		Requests: new(now.requests - before.requests),
+		Elb5xx:   new(now.elb5xx - before.elb5xx), Elb4xx: new(now.elb4xx - before.elb4xx),
+		ConnectionErrors: new(now.connectionErrors - before.connectionErrors),
+		HealthyHosts:     new(m.healthy.Load()), UnhealthyHosts: new(m.unhealthy.Load())}
 	for i, to := range map[int]**int64{2: &s.Target2xx, 3: &s.Target3xx, 4: &s.Target4xx, 5: &s.Target5xx} {
 		now.class[i] = m.class[i].Load()
 		*to = new(now.class[i] - before.class[i])
@@ -122,13 +125,20 @@ func expose(w io.Writer, all []*metrics) {
 		name, help, kind string
 		of               func(*metrics) int64
 	}{
-		{"slipway_router_requests_total", "Requests for which a target group was chosen.", "counter", func(m *metrics) int64 { return m.requests.Load() }},
-		{"slipway_router_elb_5xx_total", "Requests that the router answered with 502, 503 or 504 because no target did.", "counter", func(m *metrics) int64 { return m.elb5xx.Load() }},
-		{"slipway_router_elb_4xx_total", "Requests that failed because the client broke its body off, wrote it malformed, or went away.", "counter",
+		{"slipway_router_requests_total", "Requests for which a target group was chosen.", "counter",
+			func(m *metrics) int64 { return m.requests.Load() }},
+		{"slipway_router_elb_5xx_total",
+			"Requests that the router answered with 502, 503 or 504 because no target did.", "counter",
+			func(m *metrics) int64 { return m.elb5xx.Load() }},
+		{"slipway_router_elb_4xx_total",
+			"Requests that failed because the client broke its body off, wrote it malformed, or went away.", "counter",
 			func(m *metrics) int64 { return m.elb4xx.Load() }},
-		{"slipway_router_connection_errors_total", "Connections that a target did not take.", "counter", func(m *metrics) int64 { return m.connectionErrors.Load() }},
-		{"slipway_router_healthy_targets", "Targets that are healthy.", "gauge", func(m *metrics) int64 { return int64(m.healthy.Load()) }},
-		{"slipway_router_unhealthy_targets", "Targets that are not healthy.", "gauge", func(m *metrics) int64 { return int64(m.unhealthy.Load()) }},
+		{"slipway_router_connection_errors_total", "Connections that a target did not take.", "counter",
+			func(m *metrics) int64 { return m.connectionErrors.Load() }},
+		{"slipway_router_healthy_targets", "Targets that are healthy.", "gauge",
+			func(m *metrics) int64 { return int64(m.healthy.Load()) }},
+		{"slipway_router_unhealthy_targets", "Targets that are not healthy.", "gauge",
+			func(m *metrics) int64 { return int64(m.unhealthy.Load()) }},
 	}
 	for _, f := range families {
 		fmt.Fprintf(w, "# HELP %s %s\n# TYPE %s %s\n", f.name, f.help, f.name, f.kind)
@@ -136,13 +146,17 @@ func expose(w io.Writer, all []*metrics) {
 			fmt.Fprintf(w, "%s{%s} %d\n", f.name, m.labels(), f.of(m))
 		}
 	}
-	fmt.Fprint(w, "# HELP slipway_router_responses_total Responses of targets by the class of their status.\n# TYPE slipway_router_responses_total counter\n")
+	fmt.Fprint(w,
+		"# HELP slipway_router_responses_total Responses of targets by the class of their status.\n# TYPE "+
+			"slipway_router_responses_total counter\n")
 	for _, m := range all {
 		for i := 1; i < len(m.class); i++ {
 			fmt.Fprintf(w, "slipway_router_responses_total{%s,code=\"%dxx\"} %d\n", m.labels(), i, m.class[i].Load())
 		}
 	}
-	fmt.Fprint(w, "# HELP slipway_router_response_seconds Time from a request to the head of the target's response.\n# TYPE slipway_router_response_seconds histogram\n")
+	fmt.Fprint(w,
+		"# HELP slipway_router_response_seconds Time from a request to the head of the target's response.\n# TYPE "+
+			"slipway_router_response_seconds histogram\n")
 	for _, m := range all {
 		m.histogram(w)
 	}
@@ -157,7 +171,8 @@ func (m *metrics) histogram(w io.Writer) {
 			fmt.Fprintf(w, "%s_bucket{%s,le=\"%g\"} %d\n", name, m.labels(), float64(int64(1)<<o)/1e6, sum)
 		}
 	}
-	fmt.Fprintf(w, "%s_bucket{%s,le=\"+Inf\"} %d\n%s_sum{%s} %g\n%s_count{%s} %d\n", name, m.labels(), sum, name, m.labels(), float64(m.microseconds.Load())/1e6, name, m.labels(), sum)
+	fmt.Fprintf(w, "%s_bucket{%s,le=\"+Inf\"} %d\n%s_sum{%s} %g\n%s_count{%s} %d\n", name, m.labels(), sum, name,
+		m.labels(), float64(m.microseconds.Load())/1e6, name, m.labels(), sum)
 }
 
 // labels name the group as CloudWatch's dimensions do.

@@ -281,7 +281,8 @@ func plainURI(uri string) bool {
 var plainURIBytes = func() (all [256]bool) {
 	for c := range all {
 		b := byte(c)
-		all[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || strings.IndexByte("/-._~?=&+,:;@$", b) >= 0
+		all[c] = 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' ||
+			strings.IndexByte("/-._~?=&+,:;@$", b) >= 0
 	}
 	return all
 }()

@@ -101,21 +101,30 @@ func compareReadings(t *testing.T, said string) {
 		t.Fatalf("%q is read differently (-net/http +router):\n%s", said, diff)
 	}
 	if ours.body != theirs.body || ours.rest != theirs.rest {
-		t.Fatalf("%q: the body and the rest are %q and %q, for net/http %q and %q", said, ours.body, ours.rest, theirs.body, theirs.rest)
+		t.Fatalf("%q: the body and the rest are %q and %q, for net/http %q and %q", said, ours.body, ours.rest,
+			theirs.body, theirs.rest)
 	}
 }
 
 var requestSeeds = []string{
 	"GET / HTTP/1.1\r\nHost: a.example.com\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n",
 	"POST /a?b=c HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello, and what follows",
-	"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5;e=1\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\nGET / HTTP/1.1\r\n",
-	"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil HTTP/1.1\r\nHost: a\r\n\r\n",
-	"GET http://b.test/x%20y HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a/b HTTP/1.1\r\nHost: a\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
-	"GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
-	"GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n", "GET / HTTP/1.1\r\nHost: [::1]:80\r\nPragma: no-cache\r\n\r\n",
-	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nab", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
-	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhellox0\r\n\r\n",
-	"get /a?b#c HTTP/1.1\r\nHost: a\r\n\r\n", "GET /ä|{} HTTP/1.1\r\nHost: a\r\nConnection: Close, X\r\nUpgrade: websocket\r\n\r\n",
+	"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5;e=1\r\nhello\r\n0\r\nX-Sum: " +
+		"1\r\n\r\nGET / HTTP/1.1\r\n",
+	"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil " +
+		"HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET http://b.test/x%20y HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a/b HTTP/1.1\r\nHost: a\r\n\r\n",
+	"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /a%zz HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+	"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\r\nA: b\r\n c\r\n\r\n",
+	"GET / HTTP/1.1\r\nHost: [::1]:80\r\nPragma: no-cache\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nab",
+	"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+	"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhellox0\r\n\r\n",
+	"get /a?b#c HTTP/1.1\r\nHost: a\r\n\r\n",
+	"GET /ä|{} HTTP/1.1\r\nHost: a\r\nConnection: Close, X\r\nUpgrade: websocket\r\n\r\n",
 }
 
 // FuzzRequest compares the router's reading of requests with net/http's, in both directions: what the router takes,
@@ -138,7 +147,8 @@ func FuzzForwardedHead(f *testing.F) {
 		if got.err != nil {
 			return
 		}
-		q := &incoming{Request: got.request, route: &route{settings: settings{preserveHost: true}}, peer: "192.0.2.1", trace: "Root=1"}
+		q := &incoming{Request: got.request, route: &route{settings: settings{preserveHost: true}}, peer: "192.0.2.1",
+			trace: "Root=1"}
 		uri, ok := q.uri()
 		if !ok || q.hasBody() {
 			return
@@ -154,13 +164,15 @@ func FuzzForwardedHead(f *testing.F) {
 }
 
 func TestRequestIsReadAsItComes(t *testing.T) {
-	long := "GET /" + strings.Repeat("x", 12<<10) + " HTTP/1.1\r\nHost: a\r\nA: " + strings.Repeat("y", 15<<10) + "\r\n\r\nrest"
+	long := "GET /" + strings.Repeat("x", 12<<10) + " HTTP/1.1\r\nHost: a\r\nA: " + strings.Repeat("y", 15<<10) +
+		"\r\n\r\nrest"
 	for _, said := range append(requestSeeds[:3:3], long) {
 		whole := routersReading(said)
 		r := bufio.NewReaderSize(iotest.OneByteReader(strings.NewReader(said)), 4<<10)
 		q, err := new(requestReader).read(r)
 		bytewise := readAll(q, r, err)
-		if bytewise.err != nil || bytewise.body != whole.body || bytewise.rest != whole.rest || bytewise.request.RequestURI != whole.request.RequestURI {
+		if bytewise.err != nil || bytewise.body != whole.body || bytewise.rest != whole.rest ||
+			bytewise.request.RequestURI != whole.request.RequestURI {
 			t.Errorf("%.40q is read differently byte by byte: %+v", said, bytewise)
 		}
 	}
@@ -227,15 +239,19 @@ func TestChunksAreNotHeldBack(t *testing.T) {
 }
 
 func TestChunksAreReadStrictly(t *testing.T) {
-	for _, said := range []string{"zz\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "-1\r\n", "\r\n", "0x5\r\nhello\r\n0\r\n\r\n", "1000000000000000\r\n",
-		"5\rx\r\nhello\r\n0\r\n\r\n", "0\r\nbad trailer\r\n\r\n", "0\r\nA: b\n\r\n", "5;" + strings.Repeat("x", 2<<10) + "\r\nhello\r\n0\r\n\r\n",
+	for _, said := range []string{"zz\r\n", "5\nhello\r\n0\r\n\r\n", "5\r\nhello0\r\n\r\n", "-1\r\n", "\r\n",
+		"0x5\r\nhello\r\n0\r\n\r\n", "1000000000000000\r\n",
+		"5\rx\r\nhello\r\n0\r\n\r\n", "0\r\nbad trailer\r\n\r\n", "0\r\nA: b\n\r\n",
+		"5;" + strings.Repeat("x", 2<<10) + "\r\nhello\r\n0\r\n\r\n",
 		strings.Repeat("1;"+strings.Repeat("x", 500)+"\r\na\r\n", 100) + "0\r\n\r\n"} {
-		if body, err := io.ReadAll(&chunkedBody{r: bufio.NewReader(strings.NewReader(said))}); !errors.Is(err, errChunk) {
+		if body, err := io.ReadAll(&chunkedBody{r: bufio.NewReader(strings.NewReader(said))}); !errors.Is(err,
+			errChunk) {
 			t.Errorf("%.40q is read as %q, %v", said, body, err)
 		}
 	}
 	for _, said := range []string{"5\r\nhel", "5\r\nhello\r\n", "0\r\n", ""} {
-		if body, err := io.ReadAll(&chunkedBody{r: bufio.NewReader(strings.NewReader(said))}); !errors.Is(err, io.ErrUnexpectedEOF) {
+		if body, err := io.ReadAll(&chunkedBody{r: bufio.NewReader(strings.NewReader(said))}); !errors.Is(err,
+			io.ErrUnexpectedEOF) {
 			t.Errorf("%.40q is read as %q, %v", said, body, err)
 		}
 	}

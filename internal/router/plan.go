@@ -13,7 +13,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// plan is a table as requests meet it. It does not change once it is made; groups, targets and choices go on from plan to plan.
+// plan is a table as requests meet it. It does not change once it is made; groups, targets and choices go on from plan
+// to plan.
 type plan struct {
 	version   int64
 	listeners map[string]*route
@@ -89,7 +90,12 @@ type forward struct {
 // newPlan makes a plan out of a table, going on from the plan before it.
 // A table that this router does not wholly understand is an error: half of it would send requests astray.
 func newPlan(t *slipway.Table, before *plan, newGroup func(arn string) *group) (*plan, error) {
-	p := &plan{version: t.Version, listeners: map[string]*route{}, groups: map[string]*group{}, choices: map[string]*choice{}}
+	p := &plan{
+		version:   t.Version,
+		listeners: map[string]*route{},
+		groups:    map[string]*group{},
+		choices:   map[string]*choice{},
+	}
 	for i := range t.TargetGroups {
 		arn := text(t.TargetGroups[i].TargetGroupArn)
 		g := before.group(arn)
@@ -142,7 +148,8 @@ func (p *plan) readRule(x elb.Rule, before *plan) (r rule, err error) {
 	case a.RedirectConfig != nil:
 		r.action.redirect = a.RedirectConfig
 	case a.FixedResponseConfig != nil:
-		f := &fixedResponse{contentType: text(a.FixedResponseConfig.ContentType), body: text(a.FixedResponseConfig.MessageBody)}
+		f := &fixedResponse{contentType: text(a.FixedResponseConfig.ContentType),
+			body: text(a.FixedResponseConfig.MessageBody)}
 		f.status, err = strconv.Atoi(text(a.FixedResponseConfig.StatusCode))
 		r.action.fixed = f
 	default:
@@ -182,8 +189,10 @@ func (p *plan) readForward(rule string, c *elb.ForwardActionConfig, before *plan
 
 func readSettings(attributes map[string]string) settings {
 	return settings{
-		idle: seconds(attributes, "idle_timeout.timeout_seconds", 60), keepAlive: seconds(attributes, "client_keep_alive.seconds", 3600),
-		http2: attributes["routing.http2.enabled"] != "false", server: attributes["routing.http.response.server.enabled"] != "false",
+		idle:         seconds(attributes, "idle_timeout.timeout_seconds", 60),
+		keepAlive:    seconds(attributes, "client_keep_alive.seconds", 3600),
+		http2:        attributes["routing.http2.enabled"] != "false",
+		server:       attributes["routing.http.response.server.enabled"] != "false",
 		dropInvalid:  attributes["routing.http.drop_invalid_header_fields.enabled"] == "true",
 		preserveHost: attributes["routing.http.preserve_host_header.enabled"] == "true",
 		tlsHeaders:   attributes["routing.http.x_amzn_tls_version_and_cipher_suite.enabled"] == "true",

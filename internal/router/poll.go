@@ -99,11 +99,13 @@ func (s *server) take(text []byte) error {
 		err = s.apply(&t, text)
 	}
 	if err != nil {
-		s.log.Error("a table of the server's cannot be served; serving the one before", "version", t.Version, "error", err)
+		s.log.Error("a table of the server's cannot be served; serving the one before", "version", t.Version, "error",
+			err)
 		return err
 	}
 	fault.Point("router.applied")
-	s.log.Info("serving a table", "version", t.Version, "listeners", len(t.Listeners), "target groups", len(t.TargetGroups))
+	s.log.Info("serving a table", "version", t.Version, "listeners", len(t.Listeners), "target groups",
+		len(t.TargetGroups))
 	return nil
 }
 

@@ -116,13 +116,15 @@ func answer(w http.ResponseWriter, r *route, status int) {
 
 // redirect answers with another address, put together from the one asked for.
 func redirect(w http.ResponseWriter, q *incoming, c *elb.RedirectActionConfig) {
-	fill := strings.NewReplacer("#{protocol}", q.scheme(), "#{host}", withoutPort(q.Host), "#{port}", strconv.Itoa(int(q.route.Port)),
+	fill := strings.NewReplacer("#{protocol}", q.scheme(), "#{host}", withoutPort(q.Host), "#{port}",
+		strconv.Itoa(int(q.route.Port)),
 		"#{path}", strings.TrimPrefix(rawPath(q.Request), "/"), "#{query}", q.URL.RawQuery)
 	host := fill.Replace(text(c.Host))
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	to := strings.ToLower(fill.Replace(text(c.Protocol))) + "://" + host + ":" + fill.Replace(text(c.Port)) + fill.Replace(text(c.Path))
+	to := strings.ToLower(fill.Replace(text(c.Protocol))) + "://" + host + ":" + fill.Replace(text(c.Port)) +
+		fill.Replace(text(c.Path))
 	if query := fill.Replace(text(c.Query)); query != "" {
 		to += "?" + query
 	}

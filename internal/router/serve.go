@@ -86,9 +86,15 @@ func Serve(ctx context.Context, c Config) error {
 	if c.Log == nil {
 		c.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	s := &server{Config: c, log: c.Log, watcher: newWatcher(maxConnections()), accepted: make(chan net.Conn), ended: make(chan struct{}), needed: make(chan struct{}, 1),
+	s := &server{Config: c, log: c.Log, watcher: newWatcher(maxConnections()), accepted: make(chan net.Conn),
+		ended: make(chan struct{}), needed: make(chan struct{}, 1),
 		listeners: map[string]*listener{}, sampler: sampler{wake: make(chan struct{}, 1)}}
-	s.api = slipway.Client{Client: &awsproto.Client{Endpoint: c.Endpoint, Region: c.Region, Credentials: c.Credentials, HTTP: transport()}}
+	s.api = slipway.Client{Client: &awsproto.Client{
+		Endpoint:    c.Endpoint,
+		Region:      c.Region,
+		Credentials: c.Credentials,
+		HTTP:        transport(),
+	}}
 	hs := s.frontend()
 	served := make(chan error, 1)
 	go func() { served <- hs.Serve(front{s}) }()
@@ -118,8 +124,9 @@ func (s *server) frontend() *http.Server {
 	protocols.SetHTTP1(true) // never used; net/http looks for the preface of HTTP/2 where it serves both
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
-	return &http.Server{Handler: s, Protocols: &protocols, ReadHeaderTimeout: headLimit, MaxHeaderBytes: maxHead, ConnContext: connContext,
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	return &http.Server{Handler: s, Protocols: &protocols, ReadHeaderTimeout: headLimit, MaxHeaderBytes: maxHead,
+		ConnContext: connContext,
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 }
 
 // end stops taking requests and lets those in flight finish.

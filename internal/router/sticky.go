@@ -20,8 +20,8 @@ const (
 	cors         = "CORS"
 )
 
-// sealCookie makes the value of a cookie that binds a client to something, in a scope and for a time. Nobody but routers with the key
-// can read it or make one.
+// sealCookie makes the value of a cookie that binds a client to something, in a scope and for a time. Nobody but
+// routers with the key can read it or make one.
 func sealCookie(key []byte, scope, to string, until time.Time) string {
 	aead := newAEAD(key)
 	if aead == nil {
@@ -30,7 +30,8 @@ func sealCookie(key []byte, scope, to string, until time.Time) string {
 	nonce := make([]byte, aead.NonceSize(), 128)
 	_, _ = rand.Read(nonce) // never fails: it ends the process instead
 	plain := append(binary.BigEndian.AppendUint64(nil, uint64(until.Unix())), to...)
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, plain, []byte(scope))) //nolint:gosec // the nonce is random, two lines above
+	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, plain,
+		[]byte(scope))) //nolint:gosec // the nonce is random, two lines above
 }
 
 // openCookie reads what sealCookie made; "" if it is not of the scope, or its time is over.
@@ -106,7 +107,8 @@ func (c *groupConfig) bound(r *http.Request, g *group) *target {
 func (x *exchange) setCookies(h http.Header, t *target, res *response) {
 	now := time.Now()
 	if x.forward.sticky > 0 {
-		set(h, cookieGroup, sealCookie(x.config.cookieKey, x.forward.rule, x.group.arn, now.Add(x.forward.sticky)), now.Add(x.forward.sticky))
+		set(h, cookieGroup, sealCookie(x.config.cookieKey, x.forward.rule, x.group.arn, now.Add(x.forward.sticky)),
+			now.Add(x.forward.sticky))
 	}
 	if x.config.stickyFor == 0 {
 		return
@@ -123,12 +125,22 @@ func (x *exchange) setCookies(h http.Header, t *target, res *response) {
 
 func set(h http.Header, name, value string, until time.Time) {
 	h.Add("Set-Cookie", (&http.Cookie{Name: name, Value: value, Path: "/", Expires: until}).String())
-	h.Add("Set-Cookie", (&http.Cookie{Name: name + cors, Value: value, Path: "/", Expires: until, SameSite: http.SameSiteNoneMode, Secure: true}).String())
+	h.Add("Set-Cookie",
+		(&http.Cookie{
+			Name:     name + cors,
+			Value:    value,
+			Path:     "/",
+			Expires:  until,
+			SameSite: http.SameSiteNoneMode,
+			Secure:   true,
+		}).String())
 }
 
 // setsCookie tells whether a response sets a cookie.
 func setsCookie(h http.Header, res *response, name string) bool {
-	if res != nil && slices.ContainsFunc(res.fields, func(f field) bool { return f.key == "Set-Cookie" && strings.HasPrefix(f.value, name+"=") }) {
+	if res != nil &&
+		slices.ContainsFunc(
+			res.fields, func(f field) bool { return f.key == "Set-Cookie" && strings.HasPrefix(f.value, name+"=") }) {
 		return true
 	}
 	for _, line := range h["Set-Cookie"] {

@@ -50,12 +50,20 @@ type target struct {
 }
 
 func newTarget(g *group, address string, c *groupConfig) *target {
-	t := &target{group: g, address: address, http2: c.http2, tls: c.tls, active: map[*upstream]struct{}{}, stop: func() {}}
+	t := &target{
+		group:   g,
+		address: address,
+		http2:   c.http2,
+		tls:     c.tls,
+		active:  map[*upstream]struct{}{},
+		stop:    func() {},
+	}
 	t.ended, t.end = context.WithCancel(context.Background())
 	if c.http2 {
 		t.h2 = http2Transport(c.tls)
 	}
-	t.set(elb.TargetHealthStateEnumInitial, elb.TargetHealthReasonEnumElbInitialHealthChecking, "Initial health checks in progress")
+	t.set(elb.TargetHealthStateEnumInitial, elb.TargetHealthReasonEnumElbInitialHealthChecking,
+		"Initial health checks in progress")
 	return t
 }
 
@@ -81,13 +89,15 @@ func (t *target) reported() slipway.RouterTarget {
 	t.health.Unlock()
 	r.TargetGroupArn, r.Address, r.InFlight = &t.group.arn, &t.address, new(t.inFlight.Load())
 	if t.draining.Load() {
-		r.State, r.Reason, r.Description = new(string(elb.TargetHealthStateEnumDraining)), new(string(elb.TargetHealthReasonEnumTargetDeregistrationInProgress)), new("Target deregistration is in progress")
+		r.State, r.Reason, r.Description = new(string(elb.TargetHealthStateEnumDraining)), new(
+			string(elb.TargetHealthReasonEnumTargetDeregistrationInProgress)), new(
+			"Target deregistration is in progress")
 	}
 	return r
 }
 
-// begin counts a request in, unless the target drains; done counts it out. Whoever sees that a target drains and has no request in
-// flight can be sure that none begins.
+// begin counts a request in, unless the target drains; done counts it out. Whoever sees that a target drains and has
+// no request in flight can be sure that none begins.
 func (t *target) begin() bool {
 	t.inFlight.Add(1)
 	if t.draining.Load() {
@@ -124,7 +134,8 @@ func (t *target) undrain() bool {
 	}
 	t.cut.Stop()
 	t.ended, t.end = context.WithCancel(context.Background())
-	t.set(elb.TargetHealthStateEnumInitial, elb.TargetHealthReasonEnumElbInitialHealthChecking, "Initial health checks in progress")
+	t.set(elb.TargetHealthStateEnumInitial, elb.TargetHealthReasonEnumElbInitialHealthChecking,
+		"Initial health checks in progress")
 	return true
 }
 
@@ -233,10 +244,14 @@ func (t *target) dial(ctx context.Context, w *watcher, idle time.Duration) (*ups
 	return u, nil
 }
 
-// targetTLS is how routers speak TLS to targets: as Application Load Balancers they do not ask who answers at the address, which was
-// registered by whoever may change the target group.
+// targetTLS is how routers speak TLS to targets: as Application Load Balancers they do not ask who answers at the
+// address, which was registered by whoever may change the target group.
 func targetTLS(protocols ...string) *tls.Config {
-	return &tls.Config{InsecureSkipVerify: true, NextProtos: protocols, MinVersion: tls.VersionTLS12} //nolint:gosec // see above
+	return &tls.Config{
+		InsecureSkipVerify: true,
+		NextProtos:         protocols,
+		MinVersion:         tls.VersionTLS12,
+	} //nolint:gosec // see above
 }
 
 // suspect lets a target that did not take a connection be chosen last for a moment.

@@ -11,12 +11,14 @@ import (
 type certificates struct{ config *tls.Config }
 
 // oldCiphers are those of policies that take TLS 1.0 still; all have forward secrecy.
-var oldCiphers = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}
+var oldCiphers = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
+	tls.TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA, tls.TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA}
 
 var tls12Ciphers = []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 	tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384}
 
-// newCertificates makes ready what a listener needs. The first certificate is for clients that name no host, or one that no certificate is for.
+// newCertificates makes ready what a listener needs. The first certificate is for clients that name no host, or one
+// that no certificate is for.
 func newCertificates(l *slipway.TableListener, all []slipway.TableCertificate) (*certificates, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, CipherSuites: tls12Ciphers, NextProtos: []string{"h2", "http/1.1"}}
 	if !readSettings(l.Attributes).http2 {

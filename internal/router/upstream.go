@@ -176,8 +176,10 @@ func canonical(name []byte) string {
 // usual are names of headers as they usually come, by how they may be written.
 var usual = func() map[string]string {
 	all := map[string]string{}
-	for _, name := range []string{"Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Date", "Server", "Set-Cookie", "Cache-Control", "Etag", "Vary",
-		"Last-Modified", "Expires", "Location", "Content-Encoding", "X-Powered-By", "X-Request-Id", "Strict-Transport-Security", "Accept-Ranges", "Age"} {
+	for _, name := range []string{"Content-Type", "Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive",
+		"Date", "Server", "Set-Cookie", "Cache-Control", "Etag", "Vary",
+		"Last-Modified", "Expires", "Location", "Content-Encoding", "X-Powered-By", "X-Request-Id",
+		"Strict-Transport-Security", "Accept-Ranges", "Age"} {
 		all[name], all[strings.ToLower(name)] = name, name
 	}
 	all["ETag"] = "Etag"
@@ -209,7 +211,8 @@ func (r *response) frame(method string, minor byte) error {
 		return errMalformed
 	}
 	r.keep = minor != '0' && (r.chunked || r.length >= 0)
-	r.bare = method == http.MethodHead || r.status < 200 || r.status == http.StatusNoContent || r.status == http.StatusNotModified
+	r.bare = method == http.MethodHead || r.status < 200 || r.status == http.StatusNoContent ||
+		r.status == http.StatusNotModified
 	if r.bare {
 		r.left, r.chunked, r.keep = 0, false, minor != '0'
 	} else {
@@ -223,7 +226,8 @@ func (r *response) frame(method string, minor byte) error {
 func (u *upstream) line(budget *int) ([]byte, error) {
 	line, err := u.br.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
-		for u.long = u.long[:0]; errors.Is(err, bufio.ErrBufferFull) && len(u.long) <= maxLine; line, err = u.br.ReadSlice('\n') {
+		for u.long = u.long[:0]; errors.Is(err, bufio.ErrBufferFull) &&
+			len(u.long) <= maxLine; line, err = u.br.ReadSlice('\n') {
 			u.long = append(u.long, line...)
 		}
 		u.long = append(u.long, line...)

@@ -22,7 +22,8 @@ func TestReadHead(t *testing.T) {
 	}{
 		{"a length", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", 200, 5, false, true},
 		{"no reason", "GET", "HTTP/1.1 204\r\n\r\n", 204, 0, false, true},
-		{"the same length twice", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", 200, 5, false, true},
+		{"the same length twice", "GET", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", 200, 5,
+			false, true},
 		{"chunks", "GET", "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n", 200, -1, true, true},
 		{"until the end", "GET", "HTTP/1.1 200 OK\r\n\r\n", 200, -1, false, false},
 		{"close", "GET", "HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 5\r\n\r\n", 200, 5, false, false},
@@ -41,13 +42,19 @@ func TestReadHead(t *testing.T) {
 // TestReadHeadRefuses what can be read in two ways.
 func TestReadHeadRefuses(t *testing.T) {
 	for _, said := range []string{
-		"HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n", "nonsense\r\n\r\n", "HTTP/1.1 099 Low\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
+		"HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n", "nonsense\r\n\r\n",
+		"HTTP/1.1 099 Low\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n", "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\n: b\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
-		"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", maxResponseHead) + "\r\n\r\n", "HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 20_000) + "\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n",
+		"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n", "HTTP/1.1 200 OK\r\nA : b\r\n\r\n", "HTTP/1.1 200 OK\r\n: b\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nA: " + strings.Repeat("x", maxResponseHead) + "\r\n\r\n",
+		"HTTP/1.1 200 OK\r\n" + strings.Repeat("A: b\r\n", 20_000) + "\r\n",
 	} {
 		if r, err := reading(said).readHead("GET"); !errors.Is(err, errMalformed) {
 			t.Errorf("%.60q was read as %+v, %v", said, r, err)
@@ -68,9 +75,12 @@ func TestCookies(t *testing.T) {
 	if strings.Contains(value, "target") {
 		t.Error("anybody can read it")
 	}
-	for name, got := range map[string]string{"another key": openCookie(other, "scope", value, now), "another scope": openCookie(key, "group", value, now),
-		"too late": openCookie(key, "scope", value, now.Add(time.Hour)), "changed": openCookie(key, "scope", value[:len(value)-2]+"AA", now), "nonsense": openCookie(key, "scope", "x", now),
-		"no key": openCookie(nil, "scope", value, now)} {
+	for name, got := range map[string]string{"another key": openCookie(other, "scope", value, now),
+		"another scope": openCookie(key, "group", value, now),
+		"too late":      openCookie(key, "scope", value, now.Add(time.Hour)),
+		"changed":       openCookie(key, "scope", value[:len(value)-2]+"AA", now),
+		"nonsense":      openCookie(key, "scope", "x", now),
+		"no key":        openCookie(nil, "scope", value, now)} {
 		if got != "" {
 			t.Errorf("%s: opened as %q", name, got)
 		}
@@ -80,9 +90,12 @@ func TestCookies(t *testing.T) {
 // FuzzResponse: what the router takes of a target, net/http reads as the same response.
 func FuzzResponse(f *testing.F) {
 	for _, said := range []string{
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n",
-		"HTTP/1.0 200 OK\r\n\r\nuntil the end", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n", "HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
-		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r\n",
+		"HTTP/1.0 200 OK\r\n\r\nuntil the end", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n",
+		"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+		"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
 	} {
 		f.Add(said)
 	}
@@ -100,13 +113,15 @@ func FuzzResponse(f *testing.F) {
 			}
 			got = string(body)
 		}
-		theirs, err := http.ReadResponse(bufio.NewReader(strings.NewReader(said)), &http.Request{Method: http.MethodGet})
+		theirs, err := http.ReadResponse(bufio.NewReader(strings.NewReader(said)),
+			&http.Request{Method: http.MethodGet})
 		if err != nil {
 			return // net/http refuses more, such as a header that is not UTF-8 clean
 		}
 		body, err := io.ReadAll(theirs.Body)
 		if err != nil || theirs.StatusCode != res.status || string(body) != got {
-			t.Fatalf("%q is read as %d %q, by net/http as %d %q, %v", said, res.status, got, theirs.StatusCode, body, err)
+			t.Fatalf("%q is read as %d %q, by net/http as %d %q, %v", said, res.status, got, theirs.StatusCode, body,
+				err)
 		}
 	})
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// watcher closes connections on which nothing moved for too long. It costs a connection one store for each read and write, and
-// nothing at all while there are no connections: no deadline is set and no timer moved for a request.
+// watcher closes connections on which nothing moved for too long. It costs a connection one store for each read and
+// write, and nothing at all while there are no connections: no deadline is set and no timer moved for a request.
 type watcher struct {
 	mu      sync.Mutex
 	all     map[*watched]struct{}

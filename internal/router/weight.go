@@ -5,9 +5,9 @@ import (
 	"sync/atomic"
 )
 
-// choice gives out indices by weight, smoothly: in any run of requests each index comes as often as its weight says, to less than one
-// for two weights. It is smooth weighted round robin, whose sequence repeats after the sum of the weights: so it is worked out
-// once, and a request costs one addition.
+// choice gives out indices by weight, smoothly: in any run of requests each index comes as often as its weight says,
+// to less than one for two weights. It is smooth weighted round robin, whose sequence repeats after the sum of the
+// weights: so it is worked out once, and a request costs one addition.
 type choice struct {
 	weights []int
 	order   []uint8 // empty if no weight is above zero

@@ -6,8 +6,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestChoiceIsExact: in any run of requests, wherever it begins, two groups come as often as their weights say, to less than one
-// request; more groups to less than their number.
+// TestChoiceIsExact: in any run of requests, wherever it begins, two groups come as often as their weights say, to
+// less than one request; more groups to less than their number.
 func TestChoiceIsExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		weights := rapid.SliceOfN(rapid.IntRange(0, 999), 1, 5).Draw(t, "weights")

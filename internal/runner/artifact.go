@@ -30,7 +30,14 @@ func noFiles(a buildspec.Artifact) error {
 
 // upload puts out an artifact and returns where it lies.
 func (b *build) upload(ctx context.Context, o slipway.Output, a buildspec.Artifact) (*codebuild.BuildArtifacts, error) {
-	files, release, err := b.box.find(ctx, selection{base: a.BaseDirectory, files: a.Files, exclude: a.ExcludePaths, discard: a.DiscardPaths, symlinks: a.EnableSymlinks})
+	files, release, err := b.box.find(ctx,
+		selection{
+			base:     a.BaseDirectory,
+			files:    a.Files,
+			exclude:  a.ExcludePaths,
+			discard:  a.DiscardPaths,
+			symlinks: a.EnableSymlinks,
+		})
 	defer release()
 	if err != nil {
 		return nil, err

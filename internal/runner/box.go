@@ -225,7 +225,8 @@ func (b *box) arguments() []string {
 			args = append(args, "--disable-userns")
 		}
 	}
-	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix", "/run/systemd/resolve", "/run/resolvconf"} {
+	for _, dir := range []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/opt", "/nix",
+		"/run/systemd/resolve", "/run/resolvconf"} {
 		info, err := os.Lstat(dir)
 		switch {
 		case err != nil:
@@ -256,7 +257,8 @@ func (b *box) arguments() []string {
 		"--symlink", "/tmp", "/var/tmp", "--chdir", sourcePath)
 	if s.root {
 		user := strconv.Itoa(b.user)
-		args = append(args, s.setpriv, "--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all", "--")
+		args = append(args, s.setpriv, "--reuid", user, "--regid", user, "--clear-groups", "--no-new-privs",
+			"--inh-caps=-all", "--bounding-set=-all", "--")
 	}
 	return args
 }

@@ -62,7 +62,8 @@ func (o *objects) persist(ctx context.Context, call func() error) error {
 }
 
 // do makes a signed request; the body is streamed and not signed.
-func (o *objects) do(ctx context.Context, method, bucket, key string, query url.Values, body io.Reader, length int64, header map[string]string) (*http.Response, error) {
+func (o *objects) do(ctx context.Context, method, bucket, key string, query url.Values, body io.Reader, length int64,
+	header map[string]string) (*http.Response, error) {
 	base, err := url.Parse(strings.TrimSuffix(o.endpoint, "/"))
 	if err != nil {
 		return nil, err
@@ -103,7 +104,8 @@ func (o *objects) do(ctx context.Context, method, bucket, key string, query url.
 	return resp, nil
 }
 
-// get streams an object into w; more than limit bytes are an error. What a server that went away has sent already is not asked for again.
+// get streams an object into w; more than limit bytes are an error. What a server that went away has sent already is
+// not asked for again.
 func (o *objects) get(ctx context.Context, bucket, key, version string, w io.Writer, limit int64) error {
 	q := url.Values{}
 	if version != "" {
@@ -154,9 +156,11 @@ func (r *remembering) Read(p []byte) (int, error) {
 }
 
 // put uploads a file from its beginning.
-func (o *objects) put(ctx context.Context, bucket, key string, file *os.File, size int64, header map[string]string) error {
+func (o *objects) put(ctx context.Context, bucket, key string, file *os.File, size int64,
+	header map[string]string) error {
 	if size > maxObject {
-		return fmt.Errorf("s3://%s/%s would have %d bytes; an artifact may have %d", bucket, key, size, int64(maxObject))
+		return fmt.Errorf("s3://%s/%s would have %d bytes; an artifact may have %d", bucket, key, size,
+			int64(maxObject))
 	}
 	return o.persist(ctx, func() error {
 		var body io.Reader = http.NoBody
@@ -210,7 +214,8 @@ func (o *objects) list(ctx context.Context, bucket, prefix string, yield func(ke
 		if token = page.NextContinuationToken; !page.IsTruncated {
 			return nil
 		} else if token == "" {
-			return errors.New("list s3://" + bucket + "/" + prefix + ": a page says that more follow, but not how to get it")
+			return errors.New("list s3://" + bucket + "/" + prefix +
+				": a page says that more follow, but not how to get it")
 		}
 	}
 }

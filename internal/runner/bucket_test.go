@@ -114,17 +114,21 @@ artifacts:
 func TestSourcesAndArtifactsInBuckets(t *testing.T) {
 	inBoth(t, func(t *testing.T, s *Sandbox) {
 		store, url := newBucket(t)
-		store.objects["in/a b+c/source.zip"] = archive(t, entry{"hello.txt", "hello\n", 0o644}, entry{"ci/build.yml", artifactSpec, 0o644})
+		store.objects["in/a b+c/source.zip"] = archive(t, entry{"hello.txt", "hello\n", 0o644},
+			entry{"ci/build.yml", artifactSpec, 0o644})
 		store.objects["in/second.zip"] = archive(t, entry{"s.txt", "second\n", 0o644})
 		store.objects["in/tree/deep/t.txt"] = []byte("tree\n")
 		o := order("ci/build.yml")
-		o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "in", Key: "a b+c/source.zip"}, {Identifier: "second", Kind: slipway.SourceZip, Bucket: "in", Key: "second.zip"},
+		o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "in", Key: "a b+c/source.zip"},
+			{Identifier: "second", Kind: slipway.SourceZip, Bucket: "in", Key: "second.zip"},
 			{Identifier: "tree", Kind: slipway.SourceDir, Bucket: "in", Key: "tree/"}}
-		o.Outputs = []slipway.Output{{Bucket: "out", Path: "p", Namespace: true, Name: "n", OverrideName: true, Zip: true}, {Identifier: "doc", Bucket: "out", Path: "docs", Name: "/"}}
+		o.Outputs = []slipway.Output{{Bucket: "out", Path: "p", Namespace: true, Name: "n", OverrideName: true,
+			Zip: true}, {Identifier: "doc", Bucket: "out", Path: "docs", Name: "/"}}
 		var log watched
 		dir := filepath.Join(t.TempDir(), "b")
 		r := Run(t.Context(), Job{Order: o, Dir: dir, Log: &log, Sandbox: s, Endpoint: url, Credentials: testKey})
-		if r.Status != codebuild.StatusTypeSucceeded || !strings.HasPrefix(said(log.String()), "hello\nsecond\ntree\n") {
+		if r.Status != codebuild.StatusTypeSucceeded ||
+			!strings.HasPrefix(said(log.String()), "hello\nsecond\ntree\n") {
 			t.Fatalf("%s\n%s", r.Status, log.String())
 		}
 		key := "out/p/" + o.Stream + "/web-7-x.zip"
@@ -137,10 +141,12 @@ func TestSourcesAndArtifactsInBuckets(t *testing.T) {
 		if string(store.objects["out/docs/d.html"]) != "d\n" {
 			t.Error(slices.Sorted(maps.Keys(store.objects)))
 		}
-		if len(r.Artifacts) != 2 || *r.Artifacts[0].Location != "arn:aws:s3:::"+key || len(*r.Artifacts[0].Sha256sum) != 64 || *r.Artifacts[1].ArtifactIdentifier != "doc" {
+		if len(r.Artifacts) != 2 || *r.Artifacts[0].Location != "arn:aws:s3:::"+key ||
+			len(*r.Artifacts[0].Sha256sum) != 64 || *r.Artifacts[1].ArtifactIdentifier != "doc" {
 			t.Errorf("%+v", r.Artifacts)
 		}
-		if len(r.Reports) != 2 || len(r.Reports[0].Cases) != 1 || *r.Reports[0].Cases[0].Status != "FAILED" || r.Reports[1].Error == "" {
+		if len(r.Reports) != 2 || len(r.Reports[0].Cases) != 1 || *r.Reports[0].Cases[0].Status != "FAILED" ||
+			r.Reports[1].Error == "" {
 			t.Errorf("%+v", r.Reports)
 		}
 		left, _ := filepath.Glob(filepath.Join(dir, "*.zip"))
@@ -155,14 +161,21 @@ func TestArtifactsThatAreNotThere(t *testing.T) {
 	o := order("version: 0.2\nphases: {build: {commands: [echo x]}}\nartifacts: {files: [nothing]}")
 	o.Outputs = []slipway.Output{{Bucket: "out", Key: "k", Zip: true}}
 	var log watched
-	r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url, Credentials: testKey})
+	r := Run(t.Context(),
+		Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url,
+			Credentials: testKey})
 	p := r.Phases[len(r.Phases)-3]
-	if r.Status != codebuild.StatusTypeFailed || *p.Contexts[0].StatusCode != "CLIENT_ERROR" || *p.Contexts[0].Message != "no matching artifact paths found: no file matches nothing" || r.Cause.Phase != "UPLOAD_ARTIFACTS" {
+	if r.Status != codebuild.StatusTypeFailed || *p.Contexts[0].StatusCode != "CLIENT_ERROR" ||
+		*p.Contexts[0].Message != "no matching artifact paths found: no file matches nothing" ||
+		r.Cause.Phase != "UPLOAD_ARTIFACTS" {
 		t.Error(phases(r), *p.Contexts[0].Message)
 	}
 	o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "out", Key: "none.zip"}}
-	r = Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url, Credentials: testKey})
-	if got := *r.Phases[1].Contexts[0].Message; got != "s3://out/none.zip: NoSuchKey: The specified key does not exist. for primary source" {
+	r = Run(t.Context(),
+		Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url,
+			Credentials: testKey})
+	if got := *r.Phases[1].Contexts[0].Message; got != "s3://out/none.zip: NoSuchKey: The specified key does not "+
+		"exist. for primary source" {
 		t.Error(got)
 	}
 }
@@ -171,13 +184,15 @@ func TestLocal(t *testing.T) {
 	tree := t.TempDir()
 	t.Setenv("SLIPWAY_SECRET_ACCESS_KEY", "hidden")
 	t.Setenv("FROM_USER", "yes")
-	spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - 'echo $FROM_USER $A ${SLIPWAY_SECRET_ACCESS_KEY-none} >out.txt; cat out.txt; pwd'\nartifacts: {files: [out.txt]}\n"
+	spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - 'echo $FROM_USER $A " +
+		"${SLIPWAY_SECRET_ACCESS_KEY-none} >out.txt; cat out.txt; pwd'\nartifacts: {files: [out.txt]}\n"
 	if err := os.WriteFile(filepath.Join(tree, "buildspec.yml"), []byte(spec), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var log watched
 	r, err := Local(t.Context(), LocalConfig{Tree: tree, Output: &log, Variables: map[string]string{"A": "b"}})
-	if err != nil || r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "yes b none\n"+tree+"\n" || len(r.Artifacts) != 1 {
+	if err != nil || r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "yes b none\n"+tree+"\n" ||
+		len(r.Artifacts) != 1 {
 		t.Fatal(r.Status, err, log.String())
 	}
 	if left, _ := os.ReadDir(tree); len(left) != 2 {

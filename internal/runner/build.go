@@ -44,8 +44,8 @@ type Job struct {
 	Dir string
 	// Log takes what the build's commands write and the runner's own lines.
 	Log io.Writer
-	// Sandbox closes the build in; nil runs it with the runner's own rights. Slot is the number of the build among those
-	// that run at the same time: it decides on the user.
+	// Sandbox closes the build in; nil runs it with the runner's own rights. Slot is the number of the build among
+	// those that run at the same time: it decides on the user.
 	Sandbox *Sandbox
 	Slot    int
 	// Endpoint and Credentials are of the server, whose buckets and repositories the build uses.
@@ -89,8 +89,9 @@ type build struct {
 func Run(ctx context.Context, job Job) slipway.Result {
 	b := &build{Job: job, order: job.Order, credentials: job.Credentials, log: newLogbook(job.Log), succeeding: true}
 	if job.Endpoint != "" {
-		b.objects = &objects{endpoint: job.Endpoint, region: job.Order.Region, credentials: job.Credentials, client: transport(),
-			away: func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) }}
+		b.objects = &objects{endpoint: job.Endpoint, region: job.Order.Region, credentials: job.Credentials,
+			client: transport(),
+			away:   func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) }}
 	}
 	b.result.Status = codebuild.StatusTypeSucceeded
 	limit := defaultTimeout
@@ -184,7 +185,8 @@ func fail(code, format string, args ...any) error {
 // phase runs a phase, records it and says whether it succeeded.
 func (b *build) phase(ctx context.Context, kind codebuild.BuildPhaseType, do func(context.Context) error) bool {
 	start := time.Now()
-	entered := slices.Contains([]codebuild.BuildPhaseType{codebuild.BuildPhaseTypeInstall, codebuild.BuildPhaseTypePreBuild, codebuild.BuildPhaseTypeBuild,
+	entered := slices.Contains([]codebuild.BuildPhaseType{codebuild.BuildPhaseTypeInstall,
+		codebuild.BuildPhaseTypePreBuild, codebuild.BuildPhaseTypeBuild,
 		codebuild.BuildPhaseTypePostBuild}, kind)
 	if entered {
 		b.log.say("Entering phase %s", kind)
@@ -246,15 +248,21 @@ func (b *build) judge(ctx context.Context, err error) (codebuild.StatusType, str
 func (b *build) finish() {
 	now := awsproto.At(time.Now())
 	b.result.Phases = append(b.result.Phases,
-		codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeFinalizing, PhaseStatus: codebuild.StatusTypeSucceeded, StartTime: now, EndTime: now,
-			DurationInSeconds: new(int64(0)), Contexts: []codebuild.PhaseContext{{StatusCode: new(""), Message: new("")}}},
+		codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeFinalizing, PhaseStatus: codebuild.StatusTypeSucceeded,
+			StartTime: now, EndTime: now,
+			DurationInSeconds: new(int64(0)),
+			Contexts:          []codebuild.PhaseContext{{StatusCode: new(""), Message: new("")}}},
 		codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeCompleted, StartTime: now})
 	b.result.End = now
 }
 
 func (b *build) tell(current string) {
 	if b.Progress != nil {
-		b.Progress(slipway.Progress{CurrentPhase: current, Phases: slices.Clone(b.result.Phases), ResolvedSourceVersion: b.result.ResolvedSourceVersion})
+		b.Progress(slipway.Progress{
+			CurrentPhase:          current,
+			Phases:                slices.Clone(b.result.Phases),
+			ResolvedSourceVersion: b.result.ResolvedSourceVersion,
+		})
 	}
 }
 
@@ -262,7 +270,9 @@ func (b *build) provision(context.Context) error {
 	if b.tree == "" {
 		b.log.say("Running on Slipway runner %s", b.Name)
 		if b.Sandbox == nil {
-			b.log.say("WARNING: this runner has no sandbox. The build runs with the runner's own rights: it can read its keys, its files and those of other builds.")
+			b.log.say(
+				"WARNING: this runner has no sandbox. The build runs with the runner's own rights: it can read its " +
+					"keys, its files and those of other builds.")
 		}
 		for _, n := range b.order.Notes {
 			b.log.say("NOTE: %s", n)

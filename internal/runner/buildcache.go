@@ -20,7 +20,8 @@ type buildCache struct {
 // cached tells whether the project has CodeBuild's local custom cache, the only cache that is acted on.
 func (b *build) cached() bool {
 	c := b.order.Build.Cache
-	return c != nil && c.Type == codebuild.CacheTypeLocal && slices.Contains(c.Modes, codebuild.CacheModeLocalCustomCache)
+	return c != nil && c.Type == codebuild.CacheTypeLocal &&
+		slices.Contains(c.Modes, codebuild.CacheModeLocalCustomCache)
 }
 
 // restoreCache moves the directories of the project's local cache to their places, before the first command. A build
@@ -30,8 +31,9 @@ func (b *build) restoreCache() {
 	case b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || b.tree != "":
 		return
 	case !b.cached():
-		b.log.say("Local cache: not used. The buildspec has cache.paths, but the project has no cache of the type LOCAL " +
-			"with the mode LOCAL_CUSTOM_CACHE")
+		b.log.say(
+			"Local cache: not used. The buildspec has cache.paths, but the project has no cache of the type LOCAL " +
+				"with the mode LOCAL_CUSTOM_CACHE")
 		return
 	case b.Caches == nil:
 		return

@@ -45,7 +45,10 @@ func (b *build) learn(ctx context.Context) error {
 	if e := b.order.Build.Environment; e != nil {
 		for _, v := range e.EnvironmentVariables {
 			if v.Type != "" && v.Type != codebuild.EnvironmentVariableTypePlaintext {
-				refused = append(refused, fmt.Sprintf("the environment variable %s is of the type %s, which is not supported yet: use PLAINTEXT", value(v.Name), v.Type))
+				refused = append(refused,
+					fmt.Sprintf(
+						"the environment variable %s is of the type %s, which is not supported yet: use PLAINTEXT",
+						value(v.Name), v.Type))
 			}
 		}
 	}
@@ -125,5 +128,6 @@ func (b *build) readOwnSpec(given string) (string, []byte, error) {
 // Inline tells whether a project's buildspec is the text itself, and not a path or an ARN.
 func Inline(buildspec string) bool {
 	s := strings.TrimSpace(buildspec)
-	return strings.ContainsRune(s, '\n') || strings.HasPrefix(s, "{") || strings.HasPrefix(s, "version:") || strings.HasPrefix(s, "---")
+	return strings.ContainsRune(s, '\n') || strings.HasPrefix(s, "{") || strings.HasPrefix(s, "version:") ||
+		strings.HasPrefix(s, "---")
 }

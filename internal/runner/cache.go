@@ -183,7 +183,8 @@ func (h *heldCache) give(r *cacheRecord) (string, error) {
 		return fmt.Sprintf("it has more than %d files", maxCachedFiles), nil
 	case size > allowed:
 		c.discard(h.dir)
-		return fmt.Sprintf("it takes %s of disk; there is room for %s", bytesText(size), bytesText(max(allowed, 0))), nil
+		return fmt.Sprintf("it takes %s of disk; there is room for %s", bytesText(size),
+			bytesText(max(allowed, 0))), nil
 	}
 	text, err := json.Marshal(r)
 	if err == nil {

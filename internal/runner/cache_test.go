@@ -44,7 +44,8 @@ func cachedOrder(project, spec string) slipway.Order {
 	id := project + ":" + o.Stream
 	o.Build.Id, o.Build.ProjectName = &id, &project
 	o.Build.Arn = new("arn:aws:codebuild:us-east-1:123456789012:build/" + id)
-	o.Build.Cache = &codebuild.ProjectCache{Type: codebuild.CacheTypeLocal, Modes: []codebuild.CacheMode{codebuild.CacheModeLocalCustomCache}}
+	o.Build.Cache = &codebuild.ProjectCache{Type: codebuild.CacheTypeLocal,
+		Modes: []codebuild.CacheMode{codebuild.CacheModeLocalCustomCache}}
 	return o
 }
 
@@ -85,13 +86,19 @@ func wants(t *testing.T, log string, words ...string) {
 func TestLocalCacheIsHandedOn(t *testing.T) {
 	inBoth(t, func(t *testing.T, s *Sandbox) {
 		c := newCacheTest(t, s)
-		count := []string{"mkdir -p deep/cache ~/.tool", "echo x >>deep/cache/n; echo y >>~/.tool/n", "echo has $(wc -l <deep/cache/n) $(wc -l <~/.tool/n)",
+		count := []string{"mkdir -p deep/cache ~/.tool", "echo x >>deep/cache/n; echo y >>~/.tool/n",
+			"echo has $(wc -l <deep/cache/n) $(wc -l <~/.tool/n)",
 			"mkdir -p deep/cache/sealed && touch deep/cache/sealed/f && chmod 500 deep/cache/sealed deep/cache"}
 		spec := cachedSpec("deep/cache/**/*, /root/.tool/**/*", slices.Insert(count, 1, "chmod -R u+w deep/cache")...)
-		wants(t, c.build(0, spec), "Local cache: nothing to restore\n", "has 1 1\n", "Local cache: kept deep/cache, /root/.tool for the next build (")
-		wants(t, c.build(0, spec), "Local cache: restored deep/cache, as the build ", "Local cache: restored /root/.tool", "has 2 2\n")
+		wants(t, c.build(0, spec), "Local cache: nothing to restore\n", "has 1 1\n",
+			"Local cache: kept deep/cache, /root/.tool for the next build (")
+		wants(t, c.build(0, spec), "Local cache: restored deep/cache, as the build ",
+			"Local cache: restored /root/.tool", "has 2 2\n")
 		// Another slot has another user, a build that fails hands on too, and so does a runner that was started anew.
-		wants(t, c.build(1, cachedSpec("deep/cache, /root/.tool/*", append([]string{"chmod -R u+w deep/cache"}, append(count, "false")...)...)),
+		wants(t,
+			c.build(1,
+				cachedSpec("deep/cache, /root/.tool/*",
+					append([]string{"chmod -R u+w deep/cache"}, append(count, "false")...)...)),
 			"has 3 3\n", "exit status 1", "Local cache: kept deep/cache, /root/.tool")
 		c.store.close()
 		c.open()
@@ -99,7 +106,8 @@ func TestLocalCacheIsHandedOn(t *testing.T) {
 		// Another project has its own, and a directory that the buildspec does not name any more is gone.
 		wants(t, c.buildOf("other", 0, spec), "Local cache: nothing to restore\n", "has 1 1\n")
 		wants(t, c.build(0, cachedSpec("/root/.tool/**/*", "ls deep || echo none")), "none\n", "restored /root/.tool")
-		wants(t, c.build(0, cachedSpec("deep/cache, /root/.tool", "ls deep || echo none")), "none\n", "nothing to restore for deep/cache")
+		wants(t, c.build(0, cachedSpec("deep/cache, /root/.tool", "ls deep || echo none")), "none\n",
+			"nothing to restore for deep/cache")
 	})
 }
 
@@ -111,7 +119,8 @@ func TestLocalCacheOfAStoppedBuild(t *testing.T) {
 		ctx, stop := context.WithCancelCause(t.Context())
 		seen := log.until("it runs\n")
 		go func() { <-seen; stop(errStopped) }()
-		r := c.run(ctx, cachedOrder("web", cachedSpec("a", "mkdir a", "echo kept >a/f", "echo it runs; sleep 60")), 0, &log)
+		r := c.run(ctx, cachedOrder("web", cachedSpec("a", "mkdir a", "echo kept >a/f", "echo it runs; sleep 60")), 0,
+			&log)
 		if r.Status != codebuild.StatusTypeStopped {
 			t.Errorf("the build is %s", r.Status)
 		}
@@ -133,7 +142,8 @@ func TestTwoBuildsAtOnceHaveOneLocalCache(t *testing.T) {
 			c.run(ctx, cachedOrder("web", cachedSpec("a", "echo 2 >>a/f; echo it runs; sleep 60")), 0, &log)
 		}()
 		<-seen
-		wants(t, c.build(1, cachedSpec("a", "mkdir a; echo 3 >>a/f")), "Local cache: in use by another build at the moment. This build goes without")
+		wants(t, c.build(1, cachedSpec("a", "mkdir a; echo 3 >>a/f")),
+			"Local cache: in use by another build at the moment. This build goes without")
 		stop(errStopped)
 		<-done
 		wants(t, c.build(0, cachedSpec("a", "cat a/f")), "\n1\n2\n")
@@ -239,8 +249,10 @@ func TestCachePlaces(t *testing.T) {
 		{"a/**/*,a/b/**/*,a,ab", "src/a src/ab"},
 		{"/root/.m2/**/*", "home/.m2"},
 		{box.source() + "/x", "src/x"},
-		{"**/*", "refused"}, {".", "refused"}, {"", "refused"}, {"/", "refused"}, {"../up", "refused"}, {"a/../..", "refused"},
-		{"/etc", "refused"}, {"/root", "refused"}, {"a/*.jar", "refused"}, {"a/{b}/**/*", "refused"}, {"/root/../etc/**/*", "refused"},
+		{"**/*", "refused"}, {".", "refused"}, {"", "refused"}, {"/", "refused"}, {"../up", "refused"},
+		{"a/../..", "refused"},
+		{"/etc", "refused"}, {"/root", "refused"}, {"a/*.jar", "refused"}, {"a/{b}/**/*", "refused"},
+		{"/root/../etc/**/*", "refused"},
 	} {
 		places, refused := box.cachePlaces(strings.Split(c.paths, ","))
 		var got []string
@@ -284,7 +296,8 @@ func TestLocalCachesAreBounded(t *testing.T) {
 	wants(t, c.buildOf("three", 0, fill("1500")), "Local cache: kept a")
 	wants(t, c.buildOf("one", 0, fill("1000")), "restored a")
 	wants(t, c.buildOf("two", 0, fill("10")), "Local cache: nothing to restore")
-	wants(t, c.buildOf("three", 0, fill("4000")), "restored a", "Local cache: not kept: it takes 3 MiB of disk; there is room for 3 MiB")
+	wants(t, c.buildOf("three", 0, fill("4000")), "restored a",
+		"Local cache: not kept: it takes 3 MiB of disk; there is room for 3 MiB")
 	wants(t, c.buildOf("three", 0, fill("10")), "Local cache: nothing to restore")
 }
 
@@ -294,7 +307,8 @@ func TestLocalCachesAfterACrash(t *testing.T) {
 	keep := cachedSpec("a", "mkdir -p a; echo >>a/f; wc -l <a/f")
 	c.buildOf("one", 0, keep)
 	c.buildOf("two", 0, keep)
-	if held, record, err := c.store.take("arn:aws:codebuild:us-east-1:123456789012:project/two"); held == nil || record == nil || err != nil {
+	if held, record, err := c.store.take("arn:aws:codebuild:us-east-1:123456789012:project/two"); held == nil ||
+		record == nil || err != nil {
 		t.Fatal(held, record, err)
 	}
 	c.open()
@@ -310,8 +324,10 @@ func TestLocalCachesAfterACrash(t *testing.T) {
 // Only the type LOCAL with the mode LOCAL_CUSTOM_CACHE does anything.
 func TestOnlyLocalCustomCacheActs(t *testing.T) {
 	c := newCacheTest(t, nil)
-	for _, cache := range []*codebuild.ProjectCache{nil, {Type: codebuild.CacheTypeNoCache}, {Type: codebuild.CacheTypeS3, Location: new("b/p")},
-		{Type: codebuild.CacheTypeLocal}, {Type: codebuild.CacheTypeLocal, Modes: []codebuild.CacheMode{codebuild.CacheModeLocalSourceCache}}} {
+	for _, cache := range []*codebuild.ProjectCache{nil, {Type: codebuild.CacheTypeNoCache},
+		{Type: codebuild.CacheTypeS3, Location: new("b/p")},
+		{Type: codebuild.CacheTypeLocal},
+		{Type: codebuild.CacheTypeLocal, Modes: []codebuild.CacheMode{codebuild.CacheModeLocalSourceCache}}} {
 		o := cachedOrder("web", cachedSpec("a", "mkdir a"))
 		o.Build.Cache = cache
 		var log watched

@@ -35,9 +35,10 @@ type group struct {
 // controls are the files of a build's limits, for both versions, by controller.
 func controls(memory int64) map[string][2][2]string {
 	return map[string][2][2]string{
-		"memory": {{"memory.limit_in_bytes", strconv.FormatInt(memory, 10)}, {"memory.max", strconv.FormatInt(memory, 10)}},
-		"pids":   {{"pids.max", strconv.Itoa(maxProcesses)}, {"pids.max", strconv.Itoa(maxProcesses)}},
-		"cpu":    {{"cpu.shares", strconv.Itoa(1024 * cpuWeight / 100)}, {"cpu.weight", strconv.Itoa(cpuWeight)}},
+		"memory": {{"memory.limit_in_bytes", strconv.FormatInt(memory, 10)},
+			{"memory.max", strconv.FormatInt(memory, 10)}},
+		"pids": {{"pids.max", strconv.Itoa(maxProcesses)}, {"pids.max", strconv.Itoa(maxProcesses)}},
+		"cpu":  {{"cpu.shares", strconv.Itoa(1024 * cpuWeight / 100)}, {"cpu.weight", strconv.Itoa(cpuWeight)}},
 	}
 }
 
@@ -65,7 +66,8 @@ func newGroup(name string) *group {
 			continue
 		}
 		for controller := range strings.SplitSeq(f[1], ",") {
-			if files, ok := wanted[controller]; ok && controller != "cpu" { // each controller costs a build some milliseconds in version 1
+			if files, ok := wanted[controller]; ok && controller != "cpu" {
+				// each controller costs a build some milliseconds in version 1
 				g.first(controller, f[1], f[2], name, files[0])
 			}
 		}

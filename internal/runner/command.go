@@ -70,7 +70,8 @@ func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p build
 			return e
 		}
 	}
-	if err == nil && kind == codebuild.BuildPhaseTypePostBuild || ctx.Err() == nil && kind == codebuild.BuildPhaseTypePostBuild {
+	if err == nil && kind == codebuild.BuildPhaseTypePostBuild ||
+		ctx.Err() == nil && kind == codebuild.BuildPhaseTypePostBuild {
 		if e := b.export(ctx); err == nil {
 			err = e
 		}
@@ -98,11 +99,20 @@ func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, command
 			b.log.say("Command did not exit successfully %s exit status %d", shown, status)
 			err = fail(commandError, "Error while executing command: %s. Reason: exit status %d", shown, status)
 			if b.box.group.exhausted() {
-				err = fail(commandError, "Error while executing command: %s. Reason: exit status %d; the build had used up its memory, %s", shown, status, bytesText(b.box.group.limit))
+				err = fail(commandError,
+					"Error while executing command: %s. Reason: exit status %d; the build had used up its memory, %s",
+					shown, status, bytesText(b.box.group.limit))
 			}
 		}
 		if b.result.Cause == nil {
-			b.result.Cause = &slipway.Cause{Phase: string(kind), Command: shown, ExitCode: new(int32(status)), Message: err.Error(), Line: &first, Lines: b.log.telling()}
+			b.result.Cause = &slipway.Cause{
+				Phase:    string(kind),
+				Command:  shown,
+				ExitCode: new(int32(status)),
+				Message:  err.Error(),
+				Line:     &first,
+				Lines:    b.log.telling(),
+			}
 		}
 		return err
 	}

@@ -13,12 +13,13 @@ import (
 
 // Bounds of a build's disk use.
 const (
-	// defaultDisk is how much a build's folders may hold, in bytes: what CodeBuild's smallest compute type has, roughly.
+	// defaultDisk is how much a build's folders may hold, in bytes: what CodeBuild's smallest compute type has,
+	// roughly.
 	defaultDisk = 50 << 30
 	// lookEvery is how often the file system is asked how full it is, which is one system call.
 	lookEvery = 100 * time.Millisecond
-	// maxReserve is the most that is kept free for the server's database, which may lie on the same disk, in bytes; on a
-	// small one it is a twentieth.
+	// maxReserve is the most that is kept free for the server's database, which may lie on the same disk, in bytes; on
+	// a small one it is a twentieth.
 	maxReserve = 1 << 30
 )
 
@@ -72,7 +73,8 @@ func (g *diskGuard) look(ctx context.Context, st *unix.Statfs_t) string {
 	case g.own > g.limit:
 		return fmt.Sprintf("the build uses %s of disk; it may use %s", bytesText(g.own), bytesText(g.limit))
 	case free < reserve && g.own > reserve/2: // another one fills the disk, if this has little
-		return fmt.Sprintf("the runner's disk is nearly full: %s are left, and the build uses %s", bytesText(free), bytesText(g.own))
+		return fmt.Sprintf("the runner's disk is nearly full: %s are left, and the build uses %s", bytesText(free),
+			bytesText(g.own))
 	}
 	return ""
 }

@@ -14,8 +14,10 @@ import (
 
 // allowed are the variables of the runner's own environment that builds get, besides those of Config.Pass: none of them
 // is a secret.
-var allowed = []string{"PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-	"SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "NPM_CONFIG_REGISTRY", "PIP_INDEX_URL"}
+var allowed = []string{"PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "http_proxy", "https_proxy", "no_proxy",
+	"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "NPM_CONFIG_REGISTRY",
+	"PIP_INDEX_URL"}
 
 const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
 
@@ -24,7 +26,8 @@ func baseEnvironment() []string { return []string{"PATH=" + standardPath, "LANG=
 
 // environment is all that commands find when the build starts, in the order of who outweighs whom: what the runner
 // passes on, the built-in variables, the buildspec's, the project's and the start's.
-func environment(o slipway.Order, s *buildspec.Spec, b *box, pass []string, inherited map[string]string) map[string]string {
+func environment(o slipway.Order, s *buildspec.Spec, b *box, pass []string,
+	inherited map[string]string) map[string]string {
 	env := map[string]string{"PATH": standardPath, "LANG": "C.UTF-8"}
 	for _, name := range slices.Concat(allowed, pass) {
 		if v, ok := os.LookupEnv(name); ok && !strings.HasPrefix(name, "SLIPWAY_") {
@@ -55,7 +58,8 @@ func builtIn(o slipway.Order, b *box) map[string]string {
 	build := o.Build
 	env := map[string]string{
 		"AWS_REGION": o.Region, "AWS_DEFAULT_REGION": o.Region,
-		"CI": "true", "CODEBUILD_CI": "true", "CODEBUILD_BUILD_SUCCEEDING": "1", "CODEBUILD_SRC_DIR": b.source(), "CODEBUILD_LOG_PATH": o.Stream,
+		"CI": "true", "CODEBUILD_CI": "true", "CODEBUILD_BUILD_SUCCEEDING": "1", "CODEBUILD_SRC_DIR": b.source(),
+		"CODEBUILD_LOG_PATH": o.Stream,
 	}
 	set := func(name string, v *string) {
 		if v != nil && *v != "" {

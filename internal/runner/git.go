@@ -66,7 +66,8 @@ var badRef = sync.OnceValue(func() *regexp.Regexp {
 
 // brokenOff is how git words that a server went away, or was about to.
 var brokenOff = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)failed to connect|couldn't connect|connection re(fused|set)|recv failure|empty reply|unexpected disconnect|hung up unexpectedly|returned error: 50\d`)
+	return regexp.MustCompile(
+		`(?i)failed to connect|couldn't connect|connection re(fused|set)|recv failure|empty reply|unexpected disconnect|hung up unexpectedly|returned error: 50\d`)
 })
 
 // maxClones is how often a repository of the server's own is tried to be fetched, with pauses that together last some
@@ -77,7 +78,8 @@ const maxClones = 10
 func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (commit string, err error) {
 	pause := time.Duration(0)
 	for range maxClones {
-		if commit, err = b.cloneOnce(ctx, s, dir); err == nil || !s.Here || ctx.Err() != nil || !brokenOff().MatchString(err.Error()) {
+		if commit, err = b.cloneOnce(ctx, s, dir); err == nil || !s.Here || ctx.Err() != nil ||
+			!brokenOff().MatchString(err.Error()) {
 			break
 		}
 		if pause == 0 {
@@ -117,7 +119,8 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	if s.Submodules {
 		submodules = "yes"
 	}
-	cmd := b.box.command([]string{"/bin/sh", "-c", "cd " + quoted(dir) + " || exit 1\n" + cloning, "git", address, strconv.Itoa(int(max(0, s.Depth))), version, kind, submodules, commit}, env)
+	cmd := b.box.command([]string{"/bin/sh", "-c", "cd " + quoted(dir) + " || exit 1\n" + cloning, "git", address,
+		strconv.Itoa(int(max(0, s.Depth))), version, kind, submodules, commit}, env)
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &limitedBuffer{&out, 4096}, &limitedBuffer{&said, 4096}
 	cmd.WaitDelay = 5 * time.Second
@@ -131,7 +134,8 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
 	case err != nil:
-		return "", fmt.Errorf("git clone of %s failed: %s", address, strings.TrimSpace(strings.ToValidUTF8(said.String(), "\uFFFD")))
+		return "", fmt.Errorf("git clone of %s failed: %s", address,
+			strings.TrimSpace(strings.ToValidUTF8(said.String(), "\uFFFD")))
 	}
 	commit = strings.TrimSpace(out.String())
 	if !commitID().MatchString(commit) {
@@ -150,8 +154,10 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		return "", nil, fmt.Errorf("a repository is fetched by http, https or ssh, not by %q", u.Scheme)
 	}
 	config := [][2]string{
-		{"protocol.allow", "never"}, {"protocol.http.allow", "always"}, {"protocol.https.allow", "always"}, {"protocol.ssh.allow", "always"},
-		{"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"}, {"init.defaultBranch", "main"}, {"advice.detachedHead", "false"},
+		{"protocol.allow", "never"}, {"protocol.http.allow", "always"}, {"protocol.https.allow", "always"},
+		{"protocol.ssh.allow", "always"},
+		{"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"}, {"init.defaultBranch", "main"},
+		{"advice.detachedHead", "false"},
 		{"http.followRedirects", "initial"}, {"credential.helper", ""}, {"gc.auto", "0"},
 	}
 	var basic string
@@ -182,7 +188,9 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 	}
 	if basic != "" {
 		// For this repository only: a signature is for its path, and a password is nobody else's business.
-		config = append(config, [2]string{"http." + u.String() + ".extraHeader", "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(basic))})
+		config = append(config,
+			[2]string{"http." + u.String() + ".extraHeader",
+				"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(basic))})
 	}
 	if s.Submodules && b.Endpoint != "" {
 		if err := b.helpGit(); err != nil {
@@ -190,8 +198,10 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		}
 		config = append(config, b.helperConfig()...)
 	}
-	env := append(baseEnvironment(), "HOME="+b.box.home(), "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true", "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new", leftMark+value(b.order.Build.Id), "GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))
+	env := append(baseEnvironment(), "HOME="+b.box.home(), "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new", leftMark+value(b.order.Build.Id),
+		"GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))
 	for i, c := range config {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, c[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, c[1]))
 	}

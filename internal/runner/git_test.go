@@ -29,7 +29,8 @@ func repository(t *testing.T) (url, first string) {
 	run := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command(git, args...)
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b",
+			"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@b")
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("git %v: %v: %s", args, err, out)
@@ -53,13 +54,16 @@ func repository(t *testing.T) (url, first string) {
 	run("-C", work, "checkout", "-q", "main")
 	run("clone", "-q", "--bare", work, bare)
 	run("-C", bare, "config", "http.receivepack", "false")
-	backend := &cgi.Handler{Path: git, Args: []string{"http-backend"}, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
+	backend := &cgi.Handler{Path: git, Args: []string{"http-backend"},
+		Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_GLOBAL=/dev/null",
+			"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, _ := r.BasicAuth()
 		stamp, signature, _ := strings.Cut(password, "Z")
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v1/repos/"), "/")
-		if user != testKey.AccessKeyID || !sigv4.VerifyGitPassword(testKey.SecretAccessKey, stamp, signature, r.Host, "/v1/repos/"+name, "us-east-1", time.Now()) {
+		if user != testKey.AccessKeyID ||
+			!sigv4.VerifyGitPassword(testKey.SecretAccessKey, stamp, signature, r.Host, "/v1/repos/"+name, "us-east-1",
+				time.Now()) {
 			w.Header().Set("WWW-Authenticate", "Basic")
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -90,11 +94,16 @@ func TestGitSources(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBoth(t, func(t *testing.T, s *Sandbox) {
-				o := order("version: 0.2\nphases: {build: {commands: ['cat file; git rev-list --count HEAD; env | grep -ci authorization; cat .git/config | grep -c Basic; true']}}")
-				o.Sources = []slipway.Source{{Kind: slipway.SourceGit, URL: url, Here: true, Version: c.version, Depth: c.depth}}
+				o := order(
+					"version: 0.2\nphases: {build: {commands: ['cat file; git rev-list --count HEAD; env | grep -ci " +
+						"authorization; cat .git/config | grep -c Basic; true']}}")
+				o.Sources = []slipway.Source{{Kind: slipway.SourceGit, URL: url, Here: true, Version: c.version,
+					Depth: c.depth}}
 				var log watched
-				r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey})
-				if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != c.said+"0\n0\n" || len(r.ResolvedSourceVersion) != 40 {
+				r := Run(t.Context(),
+					Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey})
+				if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != c.said+"0\n0\n" ||
+					len(r.ResolvedSourceVersion) != 40 {
 					t.Error(r.ResolvedSourceVersion, log.String())
 				}
 			})
@@ -106,9 +115,13 @@ func TestGitAsksForRepositoriesOfThisServer(t *testing.T) {
 	address, _ := repository(t)
 	endpoint := strings.TrimSuffix(address, "/v1/repos/web")
 	inBoth(t, func(t *testing.T, s *Sandbox) {
-		o := order("version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['git clone -q " + address + " one', 'cat one/file', 'git clone -q " + address + " two && cat two/file']}}")
+		o := order(
+			"version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['git clone -q " + address +
+				" one', 'cat one/file', 'git clone -q " + address + " two && cat two/file']}}")
 		var log watched
-		r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey, Endpoint: endpoint})
+		r := Run(t.Context(),
+			Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey,
+				Endpoint: endpoint})
 		if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "two\ntwo\n" {
 			t.Error(log.String())
 		}
@@ -117,9 +130,14 @@ func TestGitAsksForRepositoriesOfThisServer(t *testing.T) {
 
 func TestGitGetsNoPasswordForOthers(t *testing.T) {
 	_, _ = repository(t)
-	o := order("version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['printf \"host=elsewhere\\npath=v1/repos/web\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked', 'printf \"host=127.0.0.1:1\\npath=other\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked']}}")
+	o := order(
+		"version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['printf " +
+			"\"host=elsewhere\\npath=v1/repos/web\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked', " +
+			"'printf \"host=127.0.0.1:1\\npath=other\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked']}}")
 	var log watched
-	r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Credentials: testKey, Endpoint: "http://127.0.0.1:1"})
+	r := Run(t.Context(),
+		Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Credentials: testKey,
+			Endpoint: "http://127.0.0.1:1"})
 	if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "asked\nasked\n" {
 		t.Error(log.String())
 	}
@@ -131,14 +149,20 @@ func TestGitSourcesThatAreRefused(t *testing.T) {
 		source slipway.Source
 		want   string
 	}{
-		"file":          {slipway.Source{URL: "file:///etc"}, "the source's location is no URL of a Git repository"},
-		"ext":           {slipway.Source{URL: "ext::sh -c id"}, "the source's location is no URL of a Git repository"},
-		"git protocol":  {slipway.Source{URL: "git://localhost/x"}, `a repository is fetched by http, https or ssh, not by "git"`},
-		"host option":   {slipway.Source{URL: "ssh://-oProxyCommand=id/x"}, "the source's location is no URL of a Git repository"},
-		"user option":   {slipway.Source{URL: "ssh://-oProxyCommand=id@localhost/x"}, "the user in the source's location begins with a dash"},
-		"option":        {slipway.Source{URL: url, Here: true, Version: "--upload-pack=id"}, `the source version "--upload-pack=id" is no commit, branch or tag`},
-		"refspec":       {slipway.Source{URL: url, Here: true, Version: "a:b"}, `the source version "a:b" is no commit, branch or tag`},
-		"unknown":       {slipway.Source{URL: url, Here: true, Version: "nothing"}, "git clone of " + url + " failed: fatal: couldn't find remote ref refs/tags/nothing"},
+		"file": {slipway.Source{URL: "file:///etc"}, "the source's location is no URL of a Git repository"},
+		"ext":  {slipway.Source{URL: "ext::sh -c id"}, "the source's location is no URL of a Git repository"},
+		"git protocol": {slipway.Source{URL: "git://localhost/x"},
+			`a repository is fetched by http, https or ssh, not by "git"`},
+		"host option": {slipway.Source{URL: "ssh://-oProxyCommand=id/x"},
+			"the source's location is no URL of a Git repository"},
+		"user option": {slipway.Source{URL: "ssh://-oProxyCommand=id@localhost/x"},
+			"the user in the source's location begins with a dash"},
+		"option": {slipway.Source{URL: url, Here: true, Version: "--upload-pack=id"},
+			`the source version "--upload-pack=id" is no commit, branch or tag`},
+		"refspec": {slipway.Source{URL: url, Here: true, Version: "a:b"},
+			`the source version "a:b" is no commit, branch or tag`},
+		"unknown": {slipway.Source{URL: url, Here: true, Version: "nothing"},
+			"git clone of " + url + " failed: fatal: couldn't find remote ref refs/tags/nothing"},
 		"no credential": {slipway.Source{URL: url}, "git clone of " + url + " failed: "},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -148,9 +172,12 @@ func TestGitSourcesThatAreRefused(t *testing.T) {
 			var log watched
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			r := Run(ctx, Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Credentials: testKey})
+			r := Run(ctx,
+				Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t),
+					Credentials: testKey})
 			got := *r.Phases[1].Contexts[0].Message
-			if r.Status != codebuild.StatusTypeFailed || !strings.HasPrefix(got, c.want) || strings.Contains(log.String(), testKey.SecretAccessKey) {
+			if r.Status != codebuild.StatusTypeFailed || !strings.HasPrefix(got, c.want) ||
+				strings.Contains(log.String(), testKey.SecretAccessKey) {
 				t.Errorf("%s: %q", r.Status, got)
 			}
 		})

@@ -55,7 +55,8 @@ func (b *build) helpGit() error {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &fs.PathError{Op: "mkfifo", Path: fifo, Err: err}
 	}
-	if err := os.WriteFile(helper, fmt.Appendf(nil, askingScript, quoted(b.box.shellFolder()), askName), 0o755); err != nil {
+	if err := os.WriteFile(helper, fmt.Appendf(nil, askingScript, quoted(b.box.shellFolder()), askName),
+		0o755); err != nil {
 		return err
 	}
 	if err := errors.Join(b.box.own(fifo), b.box.own(helper)); err != nil {
@@ -92,7 +93,8 @@ func (b *build) helperConfig() (config [][2]string) {
 	for _, host := range b.gitHosts() {
 		for _, scheme := range []string{"http", "https"} {
 			of := "credential." + scheme + "://" + host
-			config = append(config, [2]string{of + ".helper", path.Join(b.box.shellFolder(), helperName)}, [2]string{of + ".useHttpPath", "true"})
+			config = append(config, [2]string{of + ".helper", path.Join(b.box.shellFolder(), helperName)},
+				[2]string{of + ".useHttpPath", "true"})
 		}
 	}
 	return config
@@ -159,7 +161,8 @@ func (b *build) configureGit() error {
 	var text strings.Builder
 	for _, host := range b.gitHosts() {
 		for _, scheme := range []string{"http", "https"} {
-			fmt.Fprintf(&text, "[credential %q]\n\thelper = %s\n\tuseHttpPath = true\n", scheme+"://"+host, path.Join(b.box.shellFolder(), helperName))
+			fmt.Fprintf(&text, "[credential %q]\n\thelper = %s\n\tuseHttpPath = true\n", scheme+"://"+host,
+				path.Join(b.box.shellFolder(), helperName))
 		}
 	}
 	file := filepath.Join(b.box.dir, "home", ".gitconfig")

@@ -14,10 +14,13 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-var globPaths = []string{"a", "b", "ab", "a/b", "a/b/c", "a/b/c.txt", ".hidden", "a/.hidden", "x-1/f", "x-2/f", "dir/sub/deep/file.go", "[", "{a}", "a,b", "a-b", "a]b", "é/ü.txt", "a b"}
+var globPaths = []string{"a", "b", "ab", "a/b", "a/b/c", "a/b/c.txt", ".hidden", "a/.hidden", "x-1/f", "x-2/f",
+	"dir/sub/deep/file.go", "[", "{a}", "a,b", "a-b", "a]b", "é/ü.txt", "a b"}
 
-var globPatterns = []string{"a", "*", "**", "**/*", "*/*", "a/*", "a/**", "a/**/*", "**/b", "**/c.txt", "**/*.{txt,go}", "x-[12]/f", "x-[!1]/f", "x-[^1]/f", "?", "a?b", "{a,b}", "{a,x-1}/*",
-	"dir/**/file.go", "dir/**/deep/**", "**/sub/**", "a**", "a**b", `\[`, `\{a\}`, "a\\,b", "[a-b]", "{a/b,dir/sub}/*", "{a,{b,ab}}", "**/.hidden", "*/ü.txt", "a b", "**/**/f", "x-*/f", "[[]"}
+var globPatterns = []string{"a", "*", "**", "**/*", "*/*", "a/*", "a/**", "a/**/*", "**/b", "**/c.txt", "**/*.{txt,go}",
+	"x-[12]/f", "x-[!1]/f", "x-[^1]/f", "?", "a?b", "{a,b}", "{a,x-1}/*",
+	"dir/**/file.go", "dir/**/deep/**", "**/sub/**", "a**", "a**b", `\[`, `\{a\}`, "a\\,b", "[a-b]", "{a/b,dir/sub}/*",
+	"{a,{b,ab}}", "**/.hidden", "*/ü.txt", "a b", "**/**/f", "x-*/f", "[[]"}
 
 // doublestar reads patterns as the world does; what it takes exponential time for is what glob is there for.
 func TestGlobsMatchAsDoublestarsDo(t *testing.T) {
@@ -37,7 +40,8 @@ func TestGlobsMatchAsDoublestarsDo(t *testing.T) {
 }
 
 func TestWhatIsNoPattern(t *testing.T) {
-	for _, pattern := range []string{"[", "a[", "{a", `a\`, "[]", strings.Repeat("{", 9) + "a" + strings.Repeat("}", 9), strings.Repeat("*", maxPattern+1)} {
+	for _, pattern := range []string{"[", "a[", "{a", `a\`, "[]", strings.Repeat("{", 9) + "a" + strings.Repeat("}", 9),
+		strings.Repeat("*", maxPattern+1)} {
 		if _, err := newGlob(pattern); err == nil {
 			t.Errorf("%.40s is taken", pattern)
 		}
@@ -47,7 +51,8 @@ func TestWhatIsNoPattern(t *testing.T) {
 func TestHostileGlobsAreLinear(t *testing.T) {
 	name := strings.Repeat("a", 33)
 	deep := strings.TrimSuffix(strings.Repeat("a/", 60), "/")
-	for _, pattern := range []string{strings.Repeat("{a,aa}", 22) + "b", strings.Repeat("**/a/", 12) + "b", strings.Repeat("*a", 200) + "b", strings.Repeat("{*,**}/", 100) + "b"} {
+	for _, pattern := range []string{strings.Repeat("{a,aa}", 22) + "b", strings.Repeat("**/a/", 12) + "b",
+		strings.Repeat("*a", 200) + "b", strings.Repeat("{*,**}/", 100) + "b"} {
 		g, err := newGlob(pattern)
 		if err != nil {
 			t.Fatal(err)
@@ -118,7 +123,8 @@ func TestAPatternThatLeadsOutMatchesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := g.walk(t.Context(), root.FS(), func(name string, _ fs.DirEntry) error { return errors.New("it finds " + name) }); err != nil {
+		if err := g.walk(t.Context(),
+			root.FS(), func(name string, _ fs.DirEntry) error { return errors.New("it finds " + name) }); err != nil {
 			t.Errorf("%s: %v", pattern, err)
 		}
 	}

@@ -28,7 +28,8 @@ func TestALogHasItsLimit(t *testing.T) {
 	if n := strings.Count(got, "x"); n != 990 {
 		t.Errorf("%d bytes of the commands are kept", n)
 	}
-	if strings.Count(got, "The log has its limit of 1000 B: what commands write from here on is not kept\n") != 1 || !strings.HasSuffix(got, "Phase complete\n") {
+	if strings.Count(got, "The log has its limit of 1000 B: what commands write from here on is not kept\n") != 1 ||
+		!strings.HasSuffix(got, "Phase complete\n") {
 		t.Errorf("the end is %q", got[max(0, len(got)-300):])
 	}
 }
@@ -58,7 +59,8 @@ func TestABuildThatUsesTooMuchDiskEnds(t *testing.T) {
 	st.Bavail = 0
 	g = &diskGuard{dir: dir, limit: 1 << 40, end: end, base: used(&st)}
 	st.Blocks = uint64(20 << 20 / st.Bsize)
-	if why := g.look(ctx, &st); !strings.Contains(why, "the runner's disk is nearly full: 0 B are left, and the build uses 4 MiB") {
+	if why := g.look(ctx, &st); !strings.Contains(why,
+		"the runner's disk is nearly full: 0 B are left, and the build uses 4 MiB") {
 		t.Errorf("it says %q", why)
 	}
 }
@@ -77,7 +79,8 @@ func TestABuildHasAControlGroup(t *testing.T) {
 	g := newGroup("probe")
 	defer g.remove()
 	if len(g.dirs) == 0 {
-		t.Skip("SKIPPED: the kernel gives this process no control groups (run it as root, or by systemd with Delegate=yes)")
+		t.Skip(
+			"SKIPPED: the kernel gives this process no control groups (run it as root, or by systemd with Delegate=yes)")
 	}
 	groups := func() (all []string) {
 		for _, dir := range g.dirs {

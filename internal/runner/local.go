@@ -51,22 +51,32 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	id := uuid.NewString()
 	env := map[string]string{}
 	for _, v := range os.Environ() {
-		if name, value, ok := strings.Cut(v, "="); ok && !strings.HasPrefix(name, "SLIPWAY_") && !strings.HasPrefix(name, "CODEBUILD_") {
+		if name, value, ok := strings.Cut(v, "="); ok && !strings.HasPrefix(name, "SLIPWAY_") &&
+			!strings.HasPrefix(name, "CODEBUILD_") {
 			env[name] = value
 		}
 	}
 	project := filepath.Base(tree)
-	build := codebuild.Build{Id: new(project + ":" + id), Arn: new("arn:aws:codebuild:local:000000000000:build/" + project + ":" + id), ProjectName: &project,
+	build := codebuild.Build{Id: new(project + ":" + id),
+		Arn: new("arn:aws:codebuild:local:000000000000:build/" + project + ":" + id), ProjectName: &project,
 		StartTime: awsproto.At(time.Now()), BuildNumber: new(int64(1)), Initiator: new("slipway run"),
-		Source: &codebuild.ProjectSource{Buildspec: &c.Buildspec, Location: &tree}, Environment: &codebuild.ProjectEnvironment{}}
+		Source:      &codebuild.ProjectSource{Buildspec: &c.Buildspec, Location: &tree},
+		Environment: &codebuild.ProjectEnvironment{}}
 	for name, v := range c.Variables {
-		build.Environment.EnvironmentVariables = append(build.Environment.EnvironmentVariables, codebuild.EnvironmentVariable{Name: &name, Value: &v})
+		build.Environment.EnvironmentVariables = append(build.Environment.EnvironmentVariables,
+			codebuild.EnvironmentVariable{Name: &name, Value: &v})
 	}
 	region := env["AWS_REGION"]
 	if region == "" {
 		region = "us-east-1"
 	}
-	order := slipway.Order{Build: build, Stream: id, Region: region, Account: "000000000000", Sources: []slipway.Source{{Kind: slipway.SourceNone}}}
+	order := slipway.Order{
+		Build:   build,
+		Stream:  id,
+		Region:  region,
+		Account: "000000000000",
+		Sources: []slipway.Source{{Kind: slipway.SourceNone}},
+	}
 	limit := c.Timeout
 	if limit <= 0 {
 		limit = defaultTimeout
@@ -86,7 +96,14 @@ func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error
 		if len(a.Files) == 0 {
 			continue
 		}
-		files, release, err := b.box.find(ctx, selection{base: a.BaseDirectory, files: a.Files, exclude: a.ExcludePaths, discard: a.DiscardPaths, symlinks: a.EnableSymlinks})
+		files, release, err := b.box.find(ctx,
+			selection{
+				base:     a.BaseDirectory,
+				files:    a.Files,
+				exclude:  a.ExcludePaths,
+				discard:  a.DiscardPaths,
+				symlinks: a.EnableSymlinks,
+			})
 		release()
 		if err == nil && len(files) == 0 {
 			err = noFiles(a)
@@ -95,7 +112,9 @@ func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error
 			return fail(clientError, "%w", err)
 		}
 		b.log.say("Artifact %s: %d file(s)", cmpName(a.Identifier), len(files))
-		result := codebuild.BuildArtifacts{Location: new(fmt.Sprintf("%d file(s) in %s", len(files), filepath.Join(b.tree, a.BaseDirectory)))}
+		result := codebuild.BuildArtifacts{
+			Location: new(fmt.Sprintf("%d file(s) in %s", len(files), filepath.Join(b.tree, a.BaseDirectory))),
+		}
 		if a.Identifier != "" {
 			result.ArtifactIdentifier = new(a.Identifier)
 		}

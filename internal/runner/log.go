@@ -89,7 +89,8 @@ func (l *logbook) line(format string, args ...any) {
 	if l.midLine {
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"), strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+	fmt.Fprintf(&b, "[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"),
+		strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
 	l.write(b.Bytes())
 }
 

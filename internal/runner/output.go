@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeSize is how much a pipe holds, so that a build that writes much is not slowed; 1 MiB is what the kernel allows anyone.
+// pipeSize is how much a pipe holds, so that a build that writes much is not slowed; 1 MiB is what the kernel allows
+// anyone.
 const pipeSize = 1 << 20
 
 // output is the pipe that the commands write to, and its way into the log.

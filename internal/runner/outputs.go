@@ -20,7 +20,8 @@ func (b *build) export(ctx context.Context) error {
 		if err != nil {
 			return fail(commandError, "Error while reading the exported variable %s. Reason: %w", name, err)
 		}
-		b.result.Exported = append(b.result.Exported, codebuild.ExportedEnvironmentVariable{Name: new(name), Value: new(v)})
+		b.result.Exported = append(b.result.Exported,
+			codebuild.ExportedEnvironmentVariable{Name: new(name), Value: new(v)})
 	}
 	return nil
 }
@@ -75,7 +76,8 @@ func (b *build) artifacts(ctx context.Context, a *buildspec.Artifacts) error {
 		case o.Identifier == "" && len(a.Files) > 0:
 			wanted = &a.Artifact
 		case o.Identifier != "":
-			if i := slices.IndexFunc(a.Secondary, func(s buildspec.Artifact) bool { return s.Identifier == o.Identifier }); i >= 0 {
+			if i := slices.IndexFunc(
+				a.Secondary, func(s buildspec.Artifact) bool { return s.Identifier == o.Identifier }); i >= 0 {
 				wanted = &a.Secondary[i]
 			}
 		}
@@ -116,7 +118,9 @@ func pointers(s []string) []*string {
 // too.
 func (b *build) expand(ctx context.Context, a *buildspec.Artifact) error {
 	a.Files, a.ExcludePaths = slices.Clone(a.Files), slices.Clone(a.ExcludePaths)
-	if err := b.expandAll(ctx, slices.Concat(pointers(a.Files), pointers(a.ExcludePaths), []*string{&a.BaseDirectory, &a.S3Prefix})...); err != nil {
+	if err := b.expandAll(ctx,
+		slices.Concat(pointers(a.Files), pointers(a.ExcludePaths),
+			[]*string{&a.BaseDirectory, &a.S3Prefix})...); err != nil {
 		return err
 	}
 	if !strings.ContainsAny(a.Name, "$`") {

@@ -62,7 +62,8 @@ func (s *server) poll(ctx context.Context) {
 			s.repoll = cancel // a place that becomes free is told at once
 		}
 		s.mu.Unlock()
-		out, err := s.api.PollBuild(call, &slipway.PollBuildInput{Runner: &s.Name, Free: new(int32(free)), Running: ids, Refuses: orNil(s.refuses)})
+		out, err := s.api.PollBuild(call,
+			&slipway.PollBuildInput{Runner: &s.Name, Free: new(int32(free)), Running: ids, Refuses: orNil(s.refuses)})
 		interrupted := call.Err() != nil && !errors.Is(call.Err(), context.DeadlineExceeded)
 		s.mu.Lock()
 		s.repoll = nil

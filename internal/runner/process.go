@@ -16,7 +16,8 @@ type process struct {
 	sandboxed bool
 	group     *group
 	adopted   chan struct{} // closed when the process is in its control group
-	info      *os.File      // what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox
+	// what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox
+	info *os.File
 }
 
 // command makes a command that runs in the box, in a process group of its own. env must not have anything that a build

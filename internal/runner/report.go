@@ -79,7 +79,8 @@ func summary(r slipway.Report) string {
 	for _, n := range r.Counts {
 		total += n
 	}
-	s := fmt.Sprintf("Report %s: %d test(s), %d failed, %d skipped", r.Name, total, r.Counts[testreport.Failed]+r.Counts[testreport.Error], r.Counts[testreport.Skipped])
+	s := fmt.Sprintf("Report %s: %d test(s), %d failed, %d skipped", r.Name, total,
+		r.Counts[testreport.Failed]+r.Counts[testreport.Error], r.Counts[testreport.Skipped])
 	if r.Truncated {
 		s += fmt.Sprintf("; %d are kept", len(r.Cases))
 	}

@@ -30,8 +30,10 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		dir = filepath.Join(s.Dir, "builds", fmt.Sprintf("slot-%d", r.slot))
 	}
 	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
-	result := Run(r.ctx, Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, CA: s.CA, Credentials: s.Credentials, Pass: s.Pass,
-		Progress: p.tell, Name: s.Name, Caches: s.caches})
+	result := Run(r.ctx,
+		Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, CA: s.CA,
+			Credentials: s.Credentials, Pass: s.Pass,
+			Progress: p.tell, Name: s.Name, Caches: s.caches})
 	p.close()
 	if err := w.Close(); err != nil {
 		s.log.Error("cannot complete a log", "build", id, "error", err)

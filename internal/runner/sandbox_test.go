@@ -27,9 +27,11 @@ func TestABuildSeesNothingButItsOwn(t *testing.T) {
 		"cat "+data+"/keys/master "+data+"/runner/builds/other/src/file 2>/dev/null && echo READ; true",
 		"touch /usr/slipway-test 2>/dev/null && echo WROTE; touch /etc/slipway-test 2>/dev/null && echo WROTE; true",
 		"ls -A /home /srv /mnt 2>/dev/null; test -e /proc/"+strconv.Itoa(os.Getpid())+" && echo SEES; true",
-		"cat /etc/shadow >/dev/null 2>&1 && echo SHADOW; test $(id -u) = 0 && echo ROOT; go version >/dev/null || echo no go",
+		"cat /etc/shadow >/dev/null 2>&1 && echo SHADOW; test $(id -u) = 0 && echo ROOT; go version >/dev/null || "+
+			"echo no go",
 		"grep CapEff /proc/self/status; echo ok >/tmp/x && cat /tmp/x; cd; pwd; V=1")
-	r := Run(t.Context(), Job{Order: order(spec), Dir: filepath.Join(data, "runner", "builds", "this"), Log: &log, Sandbox: s})
+	r := Run(t.Context(),
+		Job{Order: order(spec), Dir: filepath.Join(data, "runner", "builds", "this"), Log: &log, Sandbox: s})
 	got := said(log.String())
 	if r.Status != codebuild.StatusTypeSucceeded {
 		t.Fatal(log.String())
@@ -56,7 +58,9 @@ func TestVariablesDoNotReachTheRunnersPrograms(t *testing.T) {
 	if err != nil || strings.Contains(string(out), "LD_PRELOAD") {
 		t.Fatal(string(out), err)
 	}
-	r, log := runSpec(t, s, "version: 0.2\nenv: {variables: {LD_PRELOAD: /codebuild/output/src/evil.so, BASH_ENV: /x, ENV: /x}}\nphases: {build: {commands: ['echo $LD_PRELOAD']}}")
+	r, log := runSpec(t, s,
+		"version: 0.2\nenv: {variables: {LD_PRELOAD: /codebuild/output/src/evil.so, BASH_ENV: /x, ENV: /x}}\nphases: "+
+			"{build: {commands: ['echo $LD_PRELOAD']}}")
 	if r.Status != codebuild.StatusTypeSucceeded || !strings.Contains(log, "evil.so") {
 		t.Error(log)
 	}

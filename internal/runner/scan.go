@@ -13,8 +13,10 @@ const (
 	tailBytes  = 4 << 10
 )
 
-// signs are what lines that tell of an error have in them: error, Error, ERROR, FAIL, failed, fatal, panic, Traceback, undefined, not found.
-var signs = [][]byte{[]byte("rror"), []byte("ERROR"), []byte("FAIL"), []byte("ailed"), []byte("atal"), []byte("panic"), []byte("undefined"), []byte("not found"), []byte("No such")}
+// signs are what lines that tell of an error have in them: error, Error, ERROR, FAIL, failed, fatal, panic, Traceback,
+// undefined, not found.
+var signs = [][]byte{[]byte("rror"), []byte("ERROR"), []byte("FAIL"), []byte("ailed"), []byte("atal"), []byte("panic"),
+	[]byte("undefined"), []byte("not found"), []byte("No such")}
 
 // scan looks for errors in the output of one command as it goes by. It keeps little and costs little.
 type scan struct {

@@ -18,16 +18,21 @@ import (
 // denied are system calls that no build needs and that reach far into the kernel, or out of the sandbox: kernel keys,
 // kernel programs and modules, file handles, mounts. They answer EPERM.
 var denied = []string{
-	"add_key", "request_key", "keyctl", "bpf", "perf_event_open", "userfaultfd", "kexec_load", "kexec_file_load", "init_module", "finit_module",
-	"delete_module", "open_by_handle_at", "name_to_handle_at", "mount", "umount2", "pivot_root", "move_mount", "open_tree", "fsopen", "fsmount", "fsconfig",
-	"mount_setattr", "setns", "swapon", "swapoff", "reboot", "acct", "quotactl", "lookup_dcookie", "io_uring_setup", "io_uring_enter", "io_uring_register",
+	"add_key", "request_key", "keyctl", "bpf", "perf_event_open", "userfaultfd", "kexec_load", "kexec_file_load",
+	"init_module", "finit_module",
+	"delete_module", "open_by_handle_at", "name_to_handle_at", "mount", "umount2", "pivot_root", "move_mount",
+	"open_tree", "fsopen", "fsmount", "fsconfig",
+	"mount_setattr", "setns", "swapon", "swapoff", "reboot", "acct", "quotactl", "lookup_dcookie", "io_uring_setup",
+	"io_uring_enter", "io_uring_register",
 }
 
 // nestedUser are the calls that can make a user namespace, in which a process has all rights over what it makes: each
 // with the argument that says so.
 var nestedUser = []seccomp.NameWithConditions{
-	{Name: "clone", Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_NEWUSER}}},
-	{Name: "unshare", Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_NEWUSER}}},
+	{Name: "clone",
+		Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_NEWUSER}}},
+	{Name: "unshare",
+		Conditions: []seccomp.Condition{{Argument: 0, Operation: seccomp.BitsSet, Value: unix.CLONE_NEWUSER}}},
 }
 
 // withErrno is an action that answers with an error number.
@@ -53,7 +58,8 @@ var seccompProgram = sync.OnceValues(func() ([]byte, error) {
 		return nil, fmt.Errorf("seccomp filter: %w", err)
 	}
 	const archOffset = 4 // in struct seccomp_data
-	instructions = append([]bpf.Instruction{bpf.LoadAbsolute{Off: archOffset, Size: 4}, bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(native.ID), SkipTrue: 1},
+	instructions = append([]bpf.Instruction{bpf.LoadAbsolute{Off: archOffset, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(native.ID), SkipTrue: 1},
 		bpf.RetConstant{Val: uint32(withErrno(unix.ENOSYS))}}, instructions...)
 	raw, err := bpf.Assemble(instructions)
 	if err != nil {

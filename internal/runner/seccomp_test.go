@@ -10,7 +10,8 @@ import (
 func TestTheSandboxFiltersSystemCalls(t *testing.T) {
 	s := sandbox(t)
 	r, log := runSpec(t, s, buildspecOf("", "grep -E '^(Seccomp|NoNewPrivs):' /proc/self/status",
-		"unshare --user true 2>/dev/null && echo nested || echo refused", "unshare --mount true 2>/dev/null && echo mounts || echo refused",
+		"unshare --user true 2>/dev/null && echo nested || echo refused",
+		"unshare --mount true 2>/dev/null && echo mounts || echo refused",
 		"(sleep 0.01 &) ; echo forks | cat"))
 	if r.Status != codebuild.StatusTypeSucceeded {
 		t.Fatal(log)

@@ -37,7 +37,8 @@ type Config struct {
 	Pass []string
 	// Hidden are folders that builds must not see, such as the server's data; Dir and JournalDir are always.
 	Hidden []string
-	// NoSandbox lets builds run with the runner's own rights where there is no sandbox; else the runner then takes none.
+	// NoSandbox lets builds run with the runner's own rights where there is no sandbox; else the runner then takes
+	// none.
 	NoSandbox bool
 	Log       *slog.Logger
 }
@@ -110,11 +111,22 @@ func Serve(ctx context.Context, c Config) error {
 	defer lock.Close()
 	adoptOrphans()
 	removeGroups()
-	s := &server{Config: c, records: records{filepath.Join(dir, "records")}, builds: map[string]*running{}, slots: make([]bool, c.Concurrency), log: c.Log}
+	s := &server{
+		Config:  c,
+		records: records{filepath.Join(dir, "records")},
+		builds:  map[string]*running{},
+		slots:   make([]bool, c.Concurrency),
+		log:     c.Log,
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	s.api = slipway.Client{Client: &awsproto.Client{Endpoint: c.Endpoint, Region: c.Region, Credentials: c.Credentials, HTTP: transport()}}
+	s.api = slipway.Client{Client: &awsproto.Client{
+		Endpoint:    c.Endpoint,
+		Region:      c.Region,
+		Credentials: c.Credentials,
+		HTTP:        transport(),
+	}}
 	if s.journal, err = journal.Open(c.JournalDir); err != nil {
 		return fmt.Errorf("runner: %w", err)
 	}
@@ -127,8 +139,10 @@ func Serve(ctx context.Context, c Config) error {
 		if c.NoSandbox {
 			s.log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
 		} else {
-			s.refuses = fmt.Sprintf("it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it with --no-sandbox "+
-				"(SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.", err)
+			s.refuses = fmt.Sprintf(
+				"it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it with --no-sandbox "+
+					"(SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.",
+				err)
 			s.log.Error("this runner takes no builds", "why", s.refuses)
 		}
 	}
@@ -172,7 +186,8 @@ func (s *server) recover() error {
 				s.closeLog(rec.order, "")
 				s.report(rec.id, r, *rec.result)
 			case rec.started:
-				const words = "The runner ended while this build ran. What its commands did is uncertain; it is not run again."
+				const words = "The runner ended while this build ran. What its commands did is uncertain; it is not " +
+					"run again."
 				s.closeLog(rec.order, words)
 				s.end(rec.id, r, lost(words))
 			default:
@@ -186,9 +201,11 @@ func (s *server) recover() error {
 // lost is the result of a build of which nobody knows how far it came.
 func lost(words string) slipway.Result {
 	now := awsproto.At(time.Now())
-	return slipway.Result{Status: codebuild.StatusTypeFault, End: now, Cause: &slipway.Cause{Phase: string(codebuild.BuildPhaseTypeProvisioning), Message: words},
+	return slipway.Result{Status: codebuild.StatusTypeFault, End: now,
+		Cause: &slipway.Cause{Phase: string(codebuild.BuildPhaseTypeProvisioning), Message: words},
 		Phases: []codebuild.BuildPhase{
-			{PhaseType: codebuild.BuildPhaseTypeProvisioning, PhaseStatus: codebuild.StatusTypeFault, StartTime: now, EndTime: now, DurationInSeconds: new(int64(0)),
+			{PhaseType: codebuild.BuildPhaseTypeProvisioning, PhaseStatus: codebuild.StatusTypeFault, StartTime: now,
+				EndTime: now, DurationInSeconds: new(int64(0)),
 				Contexts: []codebuild.PhaseContext{{StatusCode: new("INTERNAL_SERVICE_ERROR"), Message: new(words)}}},
 			{PhaseType: codebuild.BuildPhaseTypeCompleted, StartTime: now}}}
 }

@@ -42,7 +42,8 @@ type master struct {
 }
 
 func newMaster(t *testing.T) (*master, string) {
-	m := &master{changed: make(chan struct{}), offered: map[string]slipway.Order{}, acked: map[string]int{}, told: map[string]int{}, results: map[string]slipway.Result{}}
+	m := &master{changed: make(chan struct{}), offered: map[string]slipway.Order{}, acked: map[string]int{},
+		told: map[string]int{}, results: map[string]slipway.Result{}}
 	s := &awsproto.Server{Region: "us-east-1", Account: "123456789012", Now: time.Now,
 		Lookup: func(_ context.Context, id string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: testKey.SecretAccessKey}, id == testKey.AccessKeyID, nil
@@ -132,7 +133,8 @@ func (m *master) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*sl
 	}
 }
 
-func (m *master) AcknowledgeBuild(_ context.Context, in *slipway.AcknowledgeBuildInput) (*slipway.AcknowledgeBuildOutput, error) {
+func (m *master) AcknowledgeBuild(_ context.Context,
+	in *slipway.AcknowledgeBuildInput) (*slipway.AcknowledgeBuildOutput, error) {
 	n, away := 0, false
 	m.change(func() {
 		if away = m.away; !away {
@@ -152,7 +154,8 @@ func (m *master) UpdateBuild(_ context.Context, in *slipway.UpdateBuildInput) (*
 	return &slipway.UpdateBuildOutput{Stop: new(*in.Id == m.elsewhere)}, nil
 }
 
-func (m *master) CompleteBuild(_ context.Context, in *slipway.CompleteBuildInput) (*slipway.CompleteBuildOutput, error) {
+func (m *master) CompleteBuild(_ context.Context,
+	in *slipway.CompleteBuildInput) (*slipway.CompleteBuildOutput, error) {
 	var r slipway.Result
 	if err := json.Unmarshal(in.Result, &r); err != nil {
 		return nil, err
@@ -188,7 +191,8 @@ func (m *master) result(t *testing.T, id string) slipway.Result {
 }
 
 func config(url, dir string) Config {
-	return Config{Endpoint: url, Region: "us-east-1", Credentials: testKey, Name: "r1", Dir: filepath.Join(dir, "runner"), JournalDir: filepath.Join(dir, "journal"), Concurrency: 2}
+	return Config{Endpoint: url, Region: "us-east-1", Credentials: testKey, Name: "r1",
+		Dir: filepath.Join(dir, "runner"), JournalDir: filepath.Join(dir, "journal"), Concurrency: 2}
 }
 
 // serve runs a runner in this process; stop ends it.
@@ -258,7 +262,8 @@ func TestServe(t *testing.T) {
 		if r := m.result(t, *o.Build.Id); r.Status != want || len(r.Phases) != 9 {
 			t.Errorf("build %d: %s", i, r.Status)
 		}
-		if p := logOf(t, dir, o); !p.Complete || !slices.ContainsFunc(p.Lines, func(l journal.Line) bool { return l.Text == fmt.Sprintf("build %d", i) }) {
+		if p := logOf(t, dir, o); !p.Complete ||
+			!slices.ContainsFunc(p.Lines, func(l journal.Line) bool { return l.Text == fmt.Sprintf("build %d", i) }) {
 			t.Errorf("build %d: its log is wrong", i)
 		}
 	}
@@ -321,8 +326,8 @@ func TestTheServerIsAway(t *testing.T) {
 	}
 }
 
-// A runner that is killed with builds in every state: what had ended is reported, what had begun is uncertain and not run again, and
-// nothing of it is left.
+// A runner that is killed with builds in every state: what had ended is reported, what had begun is uncertain and not
+// run again, and nothing of it is left.
 func TestKilledRunner(t *testing.T) {
 	if url := os.Getenv("RUNNER_TEST_URL"); url != "" {
 		if err := Serve(context.Background(), config(url, os.Getenv("RUNNER_TEST_DIR"))); err != nil {
@@ -356,7 +361,8 @@ func TestKilledRunner(t *testing.T) {
 		if err := j.Wait(ctx, name, n); err != nil {
 			t.Fatal(err)
 		}
-		if p := logOf(t, dir, begun); slices.ContainsFunc(p.Lines, func(l journal.Line) bool { return l.Text == "begun" }) {
+		if p := logOf(t, dir,
+			begun); slices.ContainsFunc(p.Lines, func(l journal.Line) bool { return l.Text == "begun" }) {
 			break
 		}
 	}
@@ -369,7 +375,12 @@ func TestKilledRunner(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := filepath.Join(dir, "runner", "records", ended.Stream+".json")
-	waitFor(t, "the result is kept", func() bool { b, _ := os.ReadFile(record); return strings.Contains(string(b), `"result"`) })
+	waitFor(t,
+		"the result is kept", func() bool {
+			b, _ := os.ReadFile(record)
+			return strings.Contains(string(b),
+				`"result"`)
+		})
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	waiting := order(commands("echo resumed"))
@@ -385,7 +396,8 @@ func TestKilledRunner(t *testing.T) {
 	if r := m.result(t, *ended.Build.Id); r.Status != codebuild.StatusTypeSucceeded {
 		t.Error(r.Status)
 	}
-	if r := m.result(t, *begun.Build.Id); r.Status != codebuild.StatusTypeFault || !strings.Contains(r.Cause.Message, "uncertain") {
+	if r := m.result(t, *begun.Build.Id); r.Status != codebuild.StatusTypeFault ||
+		!strings.Contains(r.Cause.Message, "uncertain") {
 		t.Errorf("%s %+v", r.Status, r.Cause)
 	}
 	if r := m.result(t, *waiting.Build.Id); r.Status != codebuild.StatusTypeSucceeded {
@@ -487,7 +499,8 @@ func TestRecordsSurviveATornWrite(t *testing.T) {
 	if err := r.keepResult(*o.Build.Id, slipway.Result{Status: codebuild.StatusTypeFailed}); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := r.all(); err != nil || !all[0].started || all[0].result == nil || all[0].result.Status != codebuild.StatusTypeFailed {
+	if all, err := r.all(); err != nil || !all[0].started || all[0].result == nil ||
+		all[0].result.Status != codebuild.StatusTypeFailed {
 		t.Fatal(all, err)
 	}
 	for _, bad := range []string{"", "x", "x:", "x:../y", "x:a/b"} {
@@ -513,7 +526,8 @@ func BenchmarkOneCommand(b *testing.B) {
 			o := order(commands("echo hi"))
 			for b.Loop() {
 				dir := filepath.Join(b.TempDir(), "b")
-				if r := Run(b.Context(), Job{Order: o, Dir: dir, Log: new(watched), Sandbox: s}); r.Status != codebuild.StatusTypeSucceeded {
+				if r := Run(b.Context(),
+					Job{Order: o, Dir: dir, Log: new(watched), Sandbox: s}); r.Status != codebuild.StatusTypeSucceeded {
 					b.Fatal(r.Status)
 				}
 			}
@@ -542,7 +556,9 @@ func BenchmarkMillionLines(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if r := Run(b.Context(), Job{Order: order(commands(script)), Dir: filepath.Join(b.TempDir(), "b"), Log: w, Sandbox: s}); r.Status != codebuild.StatusTypeSucceeded || w.Lines() < 1_000_000 {
+			if r := Run(b.Context(),
+				Job{Order: order(commands(script)), Dir: filepath.Join(b.TempDir(), "b"), Log: w,
+					Sandbox: s}); r.Status != codebuild.StatusTypeSucceeded || w.Lines() < 1_000_000 {
 				b.Fatal(r.Status, w.Lines())
 			}
 			_ = w.Close()

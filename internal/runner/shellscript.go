@@ -31,7 +31,8 @@ func (s *shell) evaluated(command string) string {
 
 // expanded is the part of the script that answers with a word.
 func (s *shell) expanded(word string) string {
-	return "{ " + s.head() + "; \\command printf '%s\\0\\0\\0' " + word + "; } 2>/dev/null >|" + s.fifo() + " || \\command exit 1\n"
+	return "{ " + s.head() + "; \\command printf '%s\\0\\0\\0' " + word + "; } 2>/dev/null >|" + s.fifo() +
+		" || \\command exit 1\n"
 }
 
 func (s *shell) fifo() string { return quoted(path.Join(s.box.shellFolder(), answerName)) }
@@ -51,10 +52,14 @@ func (s *shell) answer() string {
 		state = `\builtin trap -p; \builtin trap - DEBUG ERR; \command set +vx; \command printf '\0'; ` +
 			`\command declare -p; \command declare -f; \command alias -p; \command shopt -p; \command set +o; \command umask -p`
 	}
-	return "{ " + s.head() + "; \\command printf '\\0'; " + state + "; \\command printf '\\0'; } 2>/dev/null >|" + s.fifo() + " || \\command exit 1\n"
+	return "{ " + s.head() + "; \\command printf '\\0'; " + state + "; \\command printf '\\0'; } 2>/dev/null >|" +
+		s.fifo() + " || \\command exit 1\n"
 }
 
-var tracing = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bset\s+-\w*x|xtrace|\bERR\b|\bDEBUG\b`) })
+var tracing = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`\bset\s+-\w*x|xtrace|\bERR\b|\bDEBUG\b`)
+})
 
 // verbosity finds what may turn -v on: then bash shows the line of the answer unless it is the line of eval.
 var verbosity = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\bset\s+-\w*v|verbose`) })
@@ -113,12 +118,16 @@ func (s *shell) restoring() string {
 	if s.last.state == "" {
 		return s.initial
 	}
-	traps := trapsOf(s.last.traps, func(event string) bool { return event != "EXIT" && event != "DEBUG" && event != "ERR" }) // EXIT has run
-	return fmt.Sprintf("{\n%s\n%s:\n} 2>/dev/null\ncd %s 2>/dev/null || cd \"$CODEBUILD_SRC_DIR\"\n", assignable(s.last.state), traps, quoted(s.last.dir))
+	// EXIT has run
+	traps := trapsOf(
+		s.last.traps, func(event string) bool { return event != "EXIT" && event != "DEBUG" && event != "ERR" })
+	return fmt.Sprintf("{\n%s\n%s:\n} 2>/dev/null\ncd %s 2>/dev/null || cd \"$CODEBUILD_SRC_DIR\"\n",
+		assignable(s.last.state), traps, quoted(s.last.dir))
 }
 
 // unassignable are variables of bash that must not be assigned: an attempt would end the whole command.
-var unassignable = []string{"BASH_VERSINFO", "BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "FUNCNAME", "GROUPS", "BASH_ARGV0"}
+var unassignable = []string{"BASH_VERSINFO", "BASH_ARGC", "BASH_ARGV", "BASH_LINENO", "BASH_SOURCE", "FUNCNAME",
+	"GROUPS", "BASH_ARGV0"}
 
 // assignable takes out of a state what a fresh shell cannot or must not take.
 func assignable(state string) string {
@@ -128,7 +137,8 @@ func assignable(state string) string {
 		case "set -o xtrace", "set -o verbose": // request has turned them off
 			continue
 		}
-		if rest, ok := strings.CutPrefix(line, "u="); ok && strings.Contains(rest, ",g=") && strings.Contains(rest, ",o=") {
+		if rest, ok := strings.CutPrefix(line, "u="); ok && strings.Contains(rest, ",g=") &&
+			strings.Contains(rest, ",o=") {
 			line = "umask u=" + rest // dash tells its umask without the word
 		}
 		rest, ok := strings.CutPrefix(line, "declare -")

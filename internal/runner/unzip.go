@@ -93,7 +93,8 @@ func unzip(ctx context.Context, archive io.ReaderAt, size int64, root *os.Root, 
 func safeName(name string) (string, error) {
 	slashed := strings.ReplaceAll(name, "\\", "/") // as some tools for Windows write it
 	clean := path.Clean(strings.TrimSuffix(slashed, "/"))
-	if slashed == "" || len(name) > maxPath || strings.ContainsRune(name, 0) || path.IsAbs(slashed) || !fs.ValidPath(clean) {
+	if slashed == "" || len(name) > maxPath || strings.ContainsRune(name, 0) || path.IsAbs(slashed) ||
+		!fs.ValidPath(clean) {
 		return "", fmt.Errorf("the archive has an entry %.200q, which is no path inside it", name)
 	}
 	return clean, nil
@@ -149,7 +150,8 @@ func unpackFile(root *os.Root, name string, f *zip.File, budget *int64) error {
 	// What is unpacked is counted: an archive's own word for it can be a lie.
 	n, err := io.Copy(w, io.LimitReader(r, *budget+1))
 	if *budget -= n; err == nil && *budget < 0 {
-		err = fmt.Errorf("the archive unpacks to more than %d times its size, or to more than %d GiB", maxRatio, maxUnpacked>>30)
+		err = fmt.Errorf("the archive unpacks to more than %d times its size, or to more than %d GiB", maxRatio,
+			maxUnpacked>>30)
 	}
 	return errors.Join(err, w.Close())
 }

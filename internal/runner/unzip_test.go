@@ -48,11 +48,14 @@ func unpackTo(t testing.TB, dir string, b []byte) error {
 
 func TestUnzip(t *testing.T) {
 	dir := t.TempDir()
-	err := unpackTo(t, dir, archive(t, entry{"a/b/run.sh", "#!/bin/sh\n", 0o4755}, entry{"a/link", "b/run.sh", fs.ModeSymlink | 0o777}, entry{"./c.txt", "c", 0o600}, entry{`d\e.txt`, "e", 0o644}, entry{"empty/", "", fs.ModeDir | 0o755}))
+	err := unpackTo(t, dir,
+		archive(t, entry{"a/b/run.sh", "#!/bin/sh\n", 0o4755}, entry{"a/link", "b/run.sh", fs.ModeSymlink | 0o777},
+			entry{"./c.txt", "c", 0o600}, entry{`d\e.txt`, "e", 0o644}, entry{"empty/", "", fs.ModeDir | 0o755}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, mode := range map[string]fs.FileMode{"a/b/run.sh": 0o755, "c.txt": 0o644, "d/e.txt": 0o644, "empty": fs.ModeDir | 0o755, "a/link": fs.ModeSymlink | 0o777} {
+	for name, mode := range map[string]fs.FileMode{"a/b/run.sh": 0o755, "c.txt": 0o644, "d/e.txt": 0o644,
+		"empty": fs.ModeDir | 0o755, "a/link": fs.ModeSymlink | 0o777} {
 		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || info.Mode() != mode {
 			t.Errorf("%s: %v %v", name, info.Mode(), err)
 		}

@@ -14,8 +14,8 @@ import (
 	cc "slipway/api/codecommit"
 )
 
-// Archive writes the files of a commit as a zip. It is uncompressed: it is read once, on the same network, and made in the time
-// of a copy. Nothing is left out of it, whatever the commit's own attributes say of exports.
+// Archive writes the files of a commit as a zip. It is uncompressed: it is read once, on the same network, and made in
+// the time of a copy. Nothing is left out of it, whatever the commit's own attributes say of exports.
 func (s *Service) Archive(ctx context.Context, repository, commit string, w io.Writer) error {
 	r, err := s.open(ctx, repository)
 	if err != nil {
@@ -29,14 +29,17 @@ func (s *Service) Archive(ctx context.Context, repository, commit string, w io.W
 	c.Stdout, c.Stderr = w, &stderr
 	if err := c.Run(); err != nil {
 		if _, failed := errors.AsType[*exec.ExitError](err); failed && strings.Contains(stderr.String(), "not a ") {
-			return &cc.CommitIdDoesNotExistException{Message: "The commit " + commit + " does not exist in " + repository + "."}
+			return &cc.CommitIdDoesNotExistException{
+				Message: "The commit " + commit + " does not exist in " + repository + ".",
+			}
 		}
 		return fmt.Errorf("archive %s of %s: %w: %s", commit, repository, err, strings.TrimSpace(stderr.String()))
 	}
 	return nil
 }
 
-// wholeArchives makes archives of a repository hold every file as it is: these attributes come before those in a commit.
+// wholeArchives makes archives of a repository hold every file as it is: these attributes come before those in a
+// commit.
 func wholeArchives(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "info"), 0o700); err != nil {
 		return err

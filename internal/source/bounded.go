@@ -14,8 +14,8 @@ import (
 
 // What is read of Git at a time is bounded: who pushes chooses how long names, messages and lists are.
 const (
-	// maxOutput bounds, in bytes, what a command prints that is read as a whole: lists of trees and differences, files of
-	// the API (6 MB).
+	// maxOutput bounds, in bytes, what a command prints that is read as a whole: lists of trees and differences, files
+	// of the API (6 MB).
 	maxOutput = 32 << 20
 	// maxObject is how much of a commit or tag is kept, in bytes; the rest of a longer message is left out.
 	maxObject = 64 << 10

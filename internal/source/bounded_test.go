@@ -27,11 +27,13 @@ func TestLongMessagesAreReadInPart(t *testing.T) {
 	id := h.git(dir, "rev-parse", "HEAD~1")
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	commits, err := h.ListCommits(h.caller(), &slipway.ListCommitsInput{RepositoryName: new("big"), CommitSpecifier: new("main")})
+	commits, err := h.ListCommits(h.caller(),
+		&slipway.ListCommitsInput{RepositoryName: new("big"), CommitSpecifier: new("main")})
 	if err != nil || len(commits.Commits) != 2 || *commits.Commits[0].Message != "After" {
 		t.Fatalf("%v: %+v", err, commits)
 	}
-	if m := *commits.Commits[1].Message; !strings.HasPrefix(m, "Begins\n") || !strings.HasSuffix(m, "…") || len(m) > 3000 {
+	if m := *commits.Commits[1].Message; !strings.HasPrefix(m, "Begins\n") || !strings.HasSuffix(m, "…") ||
+		len(m) > 3000 {
 		t.Errorf("a message of %d bytes is listed: %.30q", len(m), m)
 	}
 	one, err := h.GetCommit(h.caller(), &cc.GetCommitInput{RepositoryName: new("big"), CommitId: &id})
@@ -52,7 +54,9 @@ func TestMalformedNamesBeforeMissingRepositories(t *testing.T) {
 	h := open(t)
 	for name, call := range map[string]func() error{
 		"InvalidBranchNameException": func() error {
-			_, err := h.CreateBranch(h.caller(), &cc.CreateBranchInput{RepositoryName: new("none"), BranchName: new("a..b"), CommitId: new(strings.Repeat("a", 40))})
+			_, err := h.CreateBranch(h.caller(),
+				&cc.CreateBranchInput{RepositoryName: new("none"), BranchName: new("a..b"),
+					CommitId: new(strings.Repeat("a", 40))})
 			return err
 		},
 		"InvalidCommitIdException": func() error {
@@ -81,7 +85,8 @@ func TestMalformedNamesBeforeMissingRepositories(t *testing.T) {
 func TestBranchNamesAreGits(t *testing.T) {
 	h := open(t)
 	h.create("app")
-	for _, name := range []string{"main", "a/b", "a.b", "é", "a..b", "-a", "a b", "a~b", "a.lock", "a.lock/b", "a//b", "/a", "a/", "a.", ".a", "a/.b", "@", "a@{b", "a\\b", "a?b", "a\x7fb", "a*", "[a"} {
+	for _, name := range []string{"main", "a/b", "a.b", "é", "a..b", "-a", "a b", "a~b", "a.lock", "a.lock/b", "a//b",
+		"/a", "a/", "a.", ".a", "a/.b", "@", "a@{b", "a\\b", "a?b", "a\x7fb", "a*", "[a"} {
 		_, err := h.try(t.TempDir(), "check-ref-format", "--branch", name)
 		_, got := h.GetBranch(h.caller(), &cc.GetBranchInput{RepositoryName: new("app"), BranchName: &name})
 		if refused := awsproto.Code(got) == "InvalidBranchNameException"; refused != (err != nil) {

@@ -13,7 +13,9 @@ import (
 func (r *repository) branch(ctx context.Context, name string) (string, error) {
 	id, err := r.resolve(ctx, "refs/heads/"+name)
 	if err == nil && id == "" {
-		err = &cc.BranchDoesNotExistException{Message: "The branch " + name + " does not exist in " + *r.RepositoryName + "."}
+		err = &cc.BranchDoesNotExistException{
+			Message: "The branch " + name + " does not exist in " + *r.RepositoryName + ".",
+		}
 	}
 	return id, err
 }
@@ -28,7 +30,9 @@ func (r *repository) commit(ctx context.Context, specifier *string) (string, err
 	}
 	id, err := r.resolve(ctx, name)
 	if err == nil && id == "" {
-		err = &cc.CommitDoesNotExistException{Message: "Could not find a commit for " + name + " in " + *r.RepositoryName + "."}
+		err = &cc.CommitDoesNotExistException{
+			Message: "Could not find a commit for " + name + " in " + *r.RepositoryName + ".",
+		}
 	}
 	return id, err
 }
@@ -36,8 +40,10 @@ func (r *repository) commit(ctx context.Context, specifier *string) (string, err
 // checkBranchName refuses what Git takes for no branch (git-check-ref-format). It is done before a repository is looked
 // for: what is malformed is said before what is absent.
 func checkBranchName(name string) error {
-	bad := name == "" || len(name) > 256 || strings.HasPrefix(name, "-") || strings.HasSuffix(name, ".") || strings.ContainsAny(name, " ~^:?*[\\\x7f") ||
-		strings.Contains(name, "..") || strings.Contains(name, "@{") || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' })
+	bad := name == "" || len(name) > 256 || strings.HasPrefix(name, "-") || strings.HasSuffix(name, ".") ||
+		strings.ContainsAny(name, " ~^:?*[\\\x7f") ||
+		strings.Contains(name, "..") || strings.Contains(name, "@{") ||
+		strings.ContainsFunc(name, func(r rune) bool { return r < ' ' })
 	for part := range strings.SplitSeq(name, "/") {
 		bad = bad || part == "" || strings.HasPrefix(part, ".") || strings.HasSuffix(part, ".lock")
 	}
@@ -53,7 +59,8 @@ func (s *Service) CreateBranch(ctx context.Context, in *cc.CreateBranchInput) (*
 		return nil, err
 	}
 	if !isCommitID(*in.CommitId) {
-		return nil, &cc.InvalidCommitIdException{Message: *in.CommitId + " is no commit ID: give all 40 hexadecimal digits."}
+		return nil, &cc.InvalidCommitIdException{Message: *in.CommitId +
+			" is no commit ID: give all 40 hexadecimal digits."}
 	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
@@ -64,7 +71,8 @@ func (s *Service) CreateBranch(ctx context.Context, in *cc.CreateBranchInput) (*
 		return nil, err
 	}
 	// The old value is that there is none: two creations at once do not overwrite each other.
-	if _, err := r.run(ctx, nil, "update-ref", "refs/heads/"+*in.BranchName, commit, "0000000000000000000000000000000000000000"); err != nil {
+	if _, err := r.run(ctx, nil, "update-ref", "refs/heads/"+*in.BranchName, commit,
+		"0000000000000000000000000000000000000000"); err != nil {
 		if _, berr := r.branch(ctx, *in.BranchName); berr == nil {
 			return nil, &cc.BranchNameExistsException{Message: "The branch " + *in.BranchName + " already exists."}
 		}
@@ -92,7 +100,9 @@ func (s *Service) GetBranch(ctx context.Context, in *cc.GetBranchInput) (*cc.Get
 		name = r.DefaultBranch
 	}
 	if name == nil {
-		return nil, &cc.BranchNameRequiredException{Message: "A branch name is required: the repository has no default branch yet."}
+		return nil, &cc.BranchNameRequiredException{
+			Message: "A branch name is required: the repository has no default branch yet.",
+		}
 	}
 	id, err := r.branch(ctx, *name)
 	return &cc.GetBranchOutput{Branch: &cc.BranchInfo{BranchName: name, CommitId: &id}}, err
@@ -110,7 +120,8 @@ func (s *Service) ListBranches(ctx context.Context, in *cc.ListBranchesInput) (*
 	if !s.Pager.Place("ListBranches", *in.RepositoryName, in.NextToken, &after) {
 		return nil, &cc.InvalidContinuationTokenException{Message: "The continuation token is not valid."}
 	}
-	names, err := store.Strings(ctx, s.db, `SELECT SUBSTR(name, 12) FROM refs WHERE repository = $1 AND name > $2 AND name < $3 ORDER BY name LIMIT $4`,
+	names, err := store.Strings(ctx, s.db,
+		`SELECT SUBSTR(name, 12) FROM refs WHERE repository = $1 AND name > $2 AND name < $3 ORDER BY name LIMIT $4`,
 		*r.RepositoryId, "refs/heads/"+after, "refs/heads/\U0010FFFF", branchesAPage+1)
 	if err != nil {
 		return nil, err
@@ -133,7 +144,8 @@ func (s *Service) DeleteBranch(ctx context.Context, in *cc.DeleteBranchInput) (*
 		return nil, err
 	}
 	if r.DefaultBranch != nil && *r.DefaultBranch == *in.BranchName {
-		return nil, &cc.DefaultBranchCannotBeDeletedException{Message: "The default branch " + *in.BranchName + " cannot be deleted. Make another branch the default first."}
+		return nil, &cc.DefaultBranchCannotBeDeletedException{Message: "The default branch " + *in.BranchName +
+			" cannot be deleted. Make another branch the default first."}
 	}
 	id, err := r.branch(ctx, *in.BranchName)
 	if _, missing := errors.AsType[*cc.BranchDoesNotExistException](err); missing {
@@ -145,5 +157,6 @@ func (s *Service) DeleteBranch(ctx context.Context, in *cc.DeleteBranchInput) (*
 	if _, err := r.run(ctx, nil, "update-ref", "-d", "refs/heads/"+*in.BranchName, id); err != nil {
 		return nil, err
 	}
-	return &cc.DeleteBranchOutput{DeletedBranch: &cc.BranchInfo{BranchName: in.BranchName, CommitId: &id}}, s.Record(ctx, *r.RepositoryId)
+	return &cc.DeleteBranchOutput{DeletedBranch: &cc.BranchInfo{BranchName: in.BranchName, CommitId: &id}}, s.Record(
+		ctx, *r.RepositoryId)
 }

@@ -11,7 +11,8 @@ import (
 // GetCommit implements codecommit:GetCommit, for a full commit ID.
 func (s *Service) GetCommit(ctx context.Context, in *cc.GetCommitInput) (*cc.GetCommitOutput, error) {
 	if !isCommitID(*in.CommitId) {
-		return nil, &cc.InvalidCommitIdException{Message: *in.CommitId + " is no commit ID: give all 40 hexadecimal digits."}
+		return nil, &cc.InvalidCommitIdException{Message: *in.CommitId +
+			" is no commit ID: give all 40 hexadecimal digits."}
 	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
@@ -65,7 +66,9 @@ func (r *repository) readAll(ctx context.Context, ids []string) ([]commitOrError
 		if objects[0].kind == "commit" {
 			all[i].commit = parseCommit(id, string(objects[0].content))
 		} else {
-			all[i].err = &cc.CommitIdDoesNotExistException{Message: "The commit " + id + " does not exist in " + *r.RepositoryName + "."}
+			all[i].err = &cc.CommitIdDoesNotExistException{
+				Message: "The commit " + id + " does not exist in " + *r.RepositoryName + ".",
+			}
 		}
 		objects = objects[1:]
 	}
@@ -83,7 +86,9 @@ func (s *Service) Tip(ctx context.Context, repository, branch string) (cc.Commit
 		return cc.Commit{}, err
 	}
 	if o.kind != "commit" {
-		return cc.Commit{}, &cc.BranchDoesNotExistException{Message: "The branch " + branch + " does not exist in " + repository + "."}
+		return cc.Commit{}, &cc.BranchDoesNotExistException{
+			Message: "The branch " + branch + " does not exist in " + repository + ".",
+		}
 	}
 	return *parseCommit(o.id, string(o.content)), nil
 }
@@ -146,7 +151,12 @@ func (s *Service) BatchGetCommits(ctx context.Context, in *cc.BatchGetCommitsInp
 	}
 	for i, c := range all {
 		if c.err != nil {
-			out.Errors = append(out.Errors, cc.BatchGetCommitsError{CommitId: &in.CommitIds[i], ErrorCode: new(c.err.ErrorCode()), ErrorMessage: new(c.err.Error())})
+			out.Errors = append(out.Errors,
+				cc.BatchGetCommitsError{
+					CommitId:     &in.CommitIds[i],
+					ErrorCode:    new(c.err.ErrorCode()),
+					ErrorMessage: new(c.err.Error()),
+				})
 		} else {
 			out.Commits = append(out.Commits, *c.commit)
 		}

@@ -21,8 +21,9 @@ const (
 	maxDiffLine = 1000
 )
 
-// GetDiff implements slipway:GetDiff: what a commit changes line by line, against another one, or against its first parent. Files and their counts
-// come first; lines are told until there are maxLines, in the order of the files, and of one path alone if it is given.
+// GetDiff implements slipway:GetDiff: what a commit changes line by line, against another one, or against its first
+// parent. Files and their counts come first; lines are told until there are maxLines, in the order of the files, and
+// of one path alone if it is given.
 func (s *Service) GetDiff(ctx context.Context, in *slipway.GetDiffInput) (*slipway.GetDiffOutput, error) {
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
@@ -49,7 +50,12 @@ func (s *Service) GetDiff(ctx context.Context, in *slipway.GetDiffInput) (*slipw
 	if err != nil {
 		return nil, err
 	}
-	out := &slipway.GetDiffOutput{AfterCommitId: &after, Files: parseCounts(string(counts)), AddedLines: new(int64), RemovedLines: new(int64)}
+	out := &slipway.GetDiffOutput{
+		AfterCommitId: &after,
+		Files:         parseCounts(string(counts)),
+		AddedLines:    new(int64),
+		RemovedLines:  new(int64),
+	}
 	if before != emptyTree {
 		out.BeforeCommitId = &before
 	}
@@ -87,8 +93,10 @@ func (r *repository) before(ctx context.Context, after string, asked *string) (s
 	return c.Parents[0], nil
 }
 
-// patch reads the lines of a diff into the files that it is of, which come in the same order. It stops git once it has enough.
-func (r *repository) patch(ctx context.Context, args []string, files []slipway.DiffFile, most int) (cut bool, err error) {
+// patch reads the lines of a diff into the files that it is of, which come in the same order. It stops git once it has
+// enough.
+func (r *repository) patch(ctx context.Context, args []string, files []slipway.DiffFile,
+	most int) (cut bool, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	c := r.command(ctx, args...)
@@ -239,15 +247,22 @@ func printableLine(s string) string {
 	return strings.ToValidUTF8(s, "�")
 }
 
-// parseCounts reads what --raw and --numstat print with -z: first ":MODE MODE OLD NEW STATUS\0PATH\0", then "ADDED\tREMOVED\tPATH\0"; a rename has two
-// paths, and an empty one before them in the second list.
+// parseCounts reads what --raw and --numstat print with -z: first ":MODE MODE OLD NEW STATUS\0PATH\0", then
+// "ADDED\tREMOVED\tPATH\0"; a rename has two paths, and an empty one before them in the second list.
 func parseCounts(text string) []slipway.DiffFile {
 	fields := strings.Split(strings.TrimSuffix(text, "\x00"), "\x00")
 	files := []slipway.DiffFile{}
 	i := 0
 	for ; i+1 < len(fields) && strings.HasPrefix(fields[i], ":"); i += 2 {
 		meta := strings.Fields(fields[i])
-		f := slipway.DiffFile{Path: &fields[i+1], Change: changes[meta[len(meta)-1][:1]], Binary: new(false), AddedLines: new(int32), RemovedLines: new(int32), Truncated: new(false)}
+		f := slipway.DiffFile{
+			Path:         &fields[i+1],
+			Change:       changes[meta[len(meta)-1][:1]],
+			Binary:       new(false),
+			AddedLines:   new(int32),
+			RemovedLines: new(int32),
+			Truncated:    new(false),
+		}
 		if f.Change == slipway.DiffChangeRenamed || f.Change == slipway.DiffChangeCopied {
 			if i+2 >= len(fields) {
 				break
@@ -279,5 +294,6 @@ func parseCounts(text string) []slipway.DiffFile {
 	return files
 }
 
-var changes = map[string]slipway.DiffChange{"A": slipway.DiffChangeAdded, "M": slipway.DiffChangeModified, "D": slipway.DiffChangeDeleted, "R": slipway.DiffChangeRenamed,
+var changes = map[string]slipway.DiffChange{"A": slipway.DiffChangeAdded, "M": slipway.DiffChangeModified,
+	"D": slipway.DiffChangeDeleted, "R": slipway.DiffChangeRenamed,
 	"C": slipway.DiffChangeCopied, "T": slipway.DiffChangeTypeChanged}

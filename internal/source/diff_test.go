@@ -26,7 +26,9 @@ func told(d *slipway.GetDiffOutput) string {
 		for _, h := range f.Hunks {
 			fmt.Fprintf(&b, "@%d,%d\n", *h.BeforeLine, *h.AfterLine)
 			for _, l := range h.Lines {
-				b.WriteString(map[slipway.DiffLineKind]string{slipway.DiffLineKindAdded: "+", slipway.DiffLineKindRemoved: "-", slipway.DiffLineKindContext: " "}[l.Kind] + *l.Text)
+				b.WriteString(
+					map[slipway.DiffLineKind]string{slipway.DiffLineKindAdded: "+", slipway.DiffLineKindRemoved: "-",
+						slipway.DiffLineKindContext: " "}[l.Kind] + *l.Text)
 				if l.NoNewline != nil {
 					b.WriteString("¬")
 				}
@@ -59,7 +61,8 @@ func TestDiff(t *testing.T) {
 		t.Fatal(err)
 	}
 	// What is added looks like the beginning of a diff, and the last line has no end.
-	changed := strings.Replace(strings.Replace(old, "line 3\n", "line three\n-- a\n++ b\n", 1), "line 30\n", "line 30", 1)
+	changed := strings.Replace(strings.Replace(old, "line 3\n", "line three\n-- a\n++ b\n", 1), "line 30\n", "line 30",
+		1)
 	second := h.commit(dir, "words.txt", changed)
 	if err := os.Remove(filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
@@ -103,30 +106,42 @@ RENAMED words.txt was text.txt +4 -2
 	if told(got) != want {
 		t.Errorf("%s\nwant\n%s", told(got), want)
 	}
-	if *got.TotalFiles != 3 || *got.AddedLines != 5 || *got.RemovedLines != 2 || *got.Truncated || *got.BeforeCommitId != first {
-		t.Errorf("%d files, +%d -%d, truncated %v, from %s", *got.TotalFiles, *got.AddedLines, *got.RemovedLines, *got.Truncated, *got.BeforeCommitId)
+	if *got.TotalFiles != 3 || *got.AddedLines != 5 || *got.RemovedLines != 2 || *got.Truncated ||
+		*got.BeforeCommitId != first {
+		t.Errorf("%d files, +%d -%d, truncated %v, from %s", *got.TotalFiles, *got.AddedLines, *got.RemovedLines,
+			*got.Truncated, *got.BeforeCommitId)
 	}
-	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &second, MaxLines: new(int32(6))}); !*got.Truncated || strings.Count(told(got), "\n@") != 2 || !*got.Files[2].Truncated {
+	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &second, MaxLines: new(int32(6))}); !*got.Truncated ||
+		strings.Count(told(got), "\n@") != 2 || !*got.Files[2].Truncated {
 		t.Errorf("cut after six lines: %s", told(got))
 	}
-	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &second, MaxLines: new(int32(0))}); *got.Truncated || got.Files[2].Hunks != nil || *got.AddedLines != 5 {
+	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &second, MaxLines: new(int32(0))}); *got.Truncated ||
+		got.Files[2].Hunks != nil || *got.AddedLines != 5 {
 		t.Errorf("counts alone: %s", told(got))
 	}
-	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &third, Path: new("link")}); told(got) != "TYPE_CHANGED link +1 -1\n@1,0\n-words.txt¬\n@0,1\n+no link any more\n" {
+	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &third,
+		Path: new("link")}); told(got) != "TYPE_CHANGED link +1 -1\n@1,0\n-words.txt¬\n@0,1\n+no link any more\n" {
 		t.Errorf("%s", told(got))
 	}
-	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &first}); got.BeforeCommitId != nil || *got.TotalFiles != 2 || *got.AddedLines != 30 {
+	if got := diff(&slipway.GetDiffInput{AfterCommitSpecifier: &first}); got.BeforeCommitId != nil ||
+		*got.TotalFiles != 2 || *got.AddedLines != 30 {
 		t.Errorf("the first commit: %s", told(got))
 	}
-	if got := diff(&slipway.GetDiffInput{BeforeCommitSpecifier: &first, AfterCommitSpecifier: new("main")}); *got.TotalFiles != 3 {
+	if got := diff(&slipway.GetDiffInput{BeforeCommitSpecifier: &first,
+		AfterCommitSpecifier: new("main")}); *got.TotalFiles != 3 {
 		t.Errorf("over two commits: %s", told(got))
 	}
-	for specifier, code := range map[string]string{"nothing": "CommitDoesNotExistException", "--output=/tmp/x": "CommitDoesNotExistException"} {
-		if _, err := h.GetDiff(h.caller(), &slipway.GetDiffInput{RepositoryName: new("app"), AfterCommitSpecifier: &specifier}); awsproto.Code(err) != code {
+	for specifier, code := range map[string]string{"nothing": "CommitDoesNotExistException",
+		"--output=/tmp/x": "CommitDoesNotExistException"} {
+		if _, err := h.GetDiff(h.caller(),
+			&slipway.GetDiffInput{RepositoryName: new("app"),
+				AfterCommitSpecifier: &specifier}); awsproto.Code(err) != code {
 			t.Errorf("%s: %v", specifier, err)
 		}
 	}
-	if _, err := h.GetDiff(h.caller(), &slipway.GetDiffInput{RepositoryName: new("app"), AfterCommitSpecifier: &second, Path: new("../x")}); awsproto.Code(err) != "InvalidPathException" {
+	if _, err := h.GetDiff(h.caller(),
+		&slipway.GetDiffInput{RepositoryName: new("app"), AfterCommitSpecifier: &second,
+			Path: new("../x")}); awsproto.Code(err) != "InvalidPathException" {
 		t.Error(err)
 	}
 }
@@ -149,7 +164,8 @@ func TestListCommits(t *testing.T) {
 	if err != nil || len(out.Commits) != 4 || out.NextToken == nil {
 		t.Fatalf("%+v, %v", out, err)
 	}
-	if c := out.Commits[0]; *c.CommitId != ids[0] || *c.Message != "A title\n\nand more\nlines" || *c.AuthorName != "Bob" || c.Time.IsZero() || c.Parents[0] != ids[1] {
+	if c := out.Commits[0]; *c.CommitId != ids[0] || *c.Message != "A title\n\nand more\nlines" ||
+		*c.AuthorName != "Bob" || c.Time.IsZero() || c.Parents[0] != ids[1] {
 		t.Errorf("%+v", c)
 	}
 	h.commit(dir, "later", "x") // the second page goes on where the first one ended

@@ -13,7 +13,8 @@ const (
 	maxDifferencesAll = 1000
 )
 
-// GetDifferences implements codecommit:GetDifferences: changes are A, M or D, never renames; without a commit before, all is A.
+// GetDifferences implements codecommit:GetDifferences: changes are A, M or D, never renames; without a commit before,
+// all is A.
 func (s *Service) GetDifferences(ctx context.Context, in *cc.GetDifferencesInput) (*cc.GetDifferencesOutput, error) {
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {

@@ -17,7 +17,11 @@ const (
 	gitkeep    = ".gitkeep"
 )
 
-var modeNumbers = map[cc.FileModeTypeEnum]string{cc.FileModeTypeEnumNormal: "100644", cc.FileModeTypeEnumExecutable: "100755", cc.FileModeTypeEnumSymlink: "120000"}
+var modeNumbers = map[cc.FileModeTypeEnum]string{
+	cc.FileModeTypeEnumNormal:     "100644",
+	cc.FileModeTypeEnumExecutable: "100755",
+	cc.FileModeTypeEnumSymlink:    "120000",
+}
 
 // change is what a commit by the API asks for.
 type change struct {
@@ -91,15 +95,19 @@ func (c *change) emptied() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// plan decides what a change does to a commit. standing is what is at the paths of the change; inside are the names in the folders
-// that may become empty.
+// plan decides what a change does to a commit. standing is what is at the paths of the change; inside are the names in
+// the folders that may become empty.
 func (c *change) plan(standing map[string]entry, inside map[string][]string) ([]edit, error) {
 	n := len(c.put) + len(c.remove) + len(c.mode)
 	if n == 0 {
-		return nil, &cc.FileEntryRequiredException{Message: "The commit cannot be created because no files have been specified as added, updated, or changed."}
+		return nil, &cc.FileEntryRequiredException{
+			Message: "The commit cannot be created because no files have been specified as added, updated, or changed.",
+		}
 	}
 	if n > maxEntries {
-		return nil, &cc.MaximumFileEntriesExceededException{Message: fmt.Sprintf("A commit may change at most %d files; this one names %d.", maxEntries, n)}
+		return nil, &cc.MaximumFileEntriesExceededException{
+			Message: fmt.Sprintf("A commit may change at most %d files; this one names %d.", maxEntries, n),
+		}
 	}
 	p := planner{standing: standing, edits: map[string]edit{}}
 	for _, f := range c.put {
@@ -128,7 +136,10 @@ func (c *change) plan(standing map[string]entry, inside map[string][]string) ([]
 		return !e.removed && e.before != nil && e.before.id == e.id && e.before.mode == e.mode
 	})
 	if len(edits) == 0 {
-		return nil, &cc.NoChangeException{Message: "The commit cannot be created because no changes will be made to the repository as a result of this commit. A commit must contain at least one change."}
+		return nil, &cc.NoChangeException{
+			Message: "The commit cannot be created because no changes will be made to the repository as a result of " +
+				"this commit. A commit must contain at least one change.",
+		}
 	}
 	return edits, nil
 }
@@ -140,7 +151,10 @@ type planner struct {
 
 func (p *planner) add(e edit) error {
 	if _, twice := p.edits[e.path]; twice {
-		return &cc.SamePathRequestException{Message: "The commit cannot be created because one or more changes in this commit duplicate actions in the same file path: " + e.path + "."}
+		return &cc.SamePathRequestException{
+			Message: "The commit cannot be created because one or more changes in this commit duplicate actions in " +
+				"the same file path: " + e.path + ".",
+		}
 	}
 	if s, ok := p.standing[e.path]; ok && s.kind == "blob" {
 		e.before = &s
@@ -162,11 +176,16 @@ func (p *planner) put(f cc.PutFileEntry) error {
 	e := edit{path: *f.FilePath, mode: modeNumbers[f.FileMode]}
 	switch {
 	case f.FileContent != nil && f.SourceFile != nil:
-		return &cc.FileContentAndSourceFileSpecifiedException{Message: "The commit cannot be created because both a source file and file content have been specified for " + e.path + ". You cannot provide both."}
+		return &cc.FileContentAndSourceFileSpecifiedException{
+			Message: "The commit cannot be created because both a source file and file content have been specified for " + e.path + ". You cannot provide both.",
+		}
 	case f.SourceFile != nil:
 		from := *f.SourceFile.FilePath
 		if path.Base(from) == gitkeep {
-			return &cc.RestrictedSourceFileException{Message: "The commit cannot be created because one of the changes specifies copying or moving a .gitkeep file: " + from + "."}
+			return &cc.RestrictedSourceFileException{
+				Message: "The commit cannot be created because one of the changes specifies copying or moving a " +
+					".gitkeep file: " + from + ".",
+			}
 		}
 		source, err := p.file(from)
 		if err != nil {
@@ -183,11 +202,17 @@ func (p *planner) put(f cc.PutFileEntry) error {
 		}
 	case f.FileContent != nil:
 		if len(f.FileContent) > maxFile {
-			return &cc.FileContentSizeLimitExceededException{Message: fmt.Sprintf("The file %s is larger than 6 MB (%d bytes). Push it with git.", e.path, len(f.FileContent))}
+			return &cc.FileContentSizeLimitExceededException{
+				Message: fmt.Sprintf("The file %s is larger than 6 MB (%d bytes). Push it with git.", e.path,
+					len(f.FileContent)),
+			}
 		}
 		e.content, e.id = f.FileContent, blobID(f.FileContent)
 	default:
-		return &cc.SourceFileOrContentRequiredException{Message: "The commit cannot be created because no source files or file content have been specified for " + e.path + "."}
+		return &cc.SourceFileOrContentRequiredException{
+			Message: "The commit cannot be created because no source files or file content have been specified for " +
+				e.path + ".",
+		}
 	}
 	if s, ok := p.standing[e.path]; ok && e.mode == "" && s.kind == "blob" {
 		e.mode = s.mode
@@ -220,21 +245,30 @@ func (p *planner) conflicts() error {
 			continue
 		}
 		if s := p.standing[name]; s.kind == "tree" {
-			return &cc.FileNameConflictsWithDirectoryNameException{Message: "A file cannot be added because the specified file name has the same name as a directory in this repository: " + name + "."}
+			return &cc.FileNameConflictsWithDirectoryNameException{
+				Message: "A file cannot be added because the specified file name has the same name as a directory in " +
+					"this repository: " + name + ".",
+			}
 		} else if s.kind == "commit" {
 			return submoduleConflict(name)
 		}
 		for d := path.Dir(name); d != "."; d = path.Dir(d) {
 			above, edited := p.edits[d]
 			if edited && !above.removed {
-				return &cc.PutFileEntryConflictException{Message: "The commit cannot be created because one or more files specified in the commit reference both a file and a folder: " + d + "."}
+				return &cc.PutFileEntryConflictException{
+					Message: "The commit cannot be created because one or more files specified in the commit " +
+						"reference both a file and a folder: " + d + ".",
+				}
 			}
 			switch p.standing[d].kind {
 			case "commit":
 				return submoduleConflict(d)
 			case "blob":
 				if !edited {
-					return &cc.DirectoryNameConflictsWithFileNameException{Message: "A file cannot be added because the specified path has the same name as a file that already exists in this repository: " + d + "."}
+					return &cc.DirectoryNameConflictsWithFileNameException{
+						Message: "A file cannot be added because the specified path has the same name as a file that " +
+							"already exists in this repository: " + d + ".",
+					}
 				}
 			}
 		}
@@ -243,7 +277,9 @@ func (p *planner) conflicts() error {
 }
 
 func submoduleConflict(name string) error {
-	return &cc.FilePathConflictsWithSubmodulePathException{Message: "The commit cannot be created because a specified file path points to a submodule: " + name + "."}
+	return &cc.FilePathConflictsWithSubmodulePathException{
+		Message: "The commit cannot be created because a specified file path points to a submodule: " + name + ".",
+	}
 }
 
 // keep adds a .gitkeep to each folder that loses its last file.
@@ -255,7 +291,12 @@ func (p *planner) keep(folders []string, inside map[string][]string) {
 		}
 		if empty {
 			name := path.Join(d, gitkeep)
-			p.edits[name] = edit{path: name, mode: modeNumbers[cc.FileModeTypeEnumNormal], content: []byte{}, id: blobID(nil)}
+			p.edits[name] = edit{
+				path:    name,
+				mode:    modeNumbers[cc.FileModeTypeEnumNormal],
+				content: []byte{},
+				id:      blobID(nil),
+			}
 		}
 	}
 }

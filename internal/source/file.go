@@ -13,7 +13,11 @@ import (
 
 const maxFile = 6 << 20 // bytes of a file by the API
 
-var modeNames = map[string]cc.FileModeTypeEnum{"100644": cc.FileModeTypeEnumNormal, "100755": cc.FileModeTypeEnumExecutable, "120000": cc.FileModeTypeEnumSymlink}
+var modeNames = map[string]cc.FileModeTypeEnum{
+	"100644": cc.FileModeTypeEnumNormal,
+	"100755": cc.FileModeTypeEnumExecutable,
+	"120000": cc.FileModeTypeEnumSymlink,
+}
 
 // cleanPath is a path inside a repository; "" is its root. ok is false for one that leaves it.
 func cleanPath(p string) (clean string, ok bool) {
@@ -22,7 +26,8 @@ func cleanPath(p string) (clean string, ok bool) {
 		return "", true
 	}
 	c := path.Clean(p)
-	return c, c == p && !strings.HasPrefix(c, "../") && c != ".." && !strings.ContainsAny(c, "\x00\n") && c != ".git" && !strings.HasPrefix(c, ".git/")
+	return c, c == p && !strings.HasPrefix(c, "../") && c != ".." && !strings.ContainsAny(c, "\x00\n") && c != ".git" &&
+		!strings.HasPrefix(c, ".git/")
 }
 
 func filePath(p string) (string, error) {
@@ -53,7 +58,9 @@ func (s *Service) GetBlob(ctx context.Context, in *cc.GetBlobInput) (*cc.GetBlob
 		}
 	}
 	if _, failed := errors.AsType[*gitError](err); failed {
-		err = &cc.BlobIdDoesNotExistException{Message: "The blob " + *in.BlobId + " does not exist in " + *in.RepositoryName + "."}
+		err = &cc.BlobIdDoesNotExistException{
+			Message: "The blob " + *in.BlobId + " does not exist in " + *in.RepositoryName + ".",
+		}
 	}
 	return nil, err
 }
@@ -77,20 +84,29 @@ func (s *Service) GetFile(ctx context.Context, in *cc.GetFileInput) (*cc.GetFile
 		return nil, err
 	}
 	if e == nil || e.kind != "blob" {
-		return nil, &cc.FileDoesNotExistException{Message: "The file " + file + " does not exist in commit " + commit + "."}
+		return nil, &cc.FileDoesNotExistException{Message: "The file " + file + " does not exist in commit " + commit +
+			"."}
 	}
 	if e.size > maxFile {
 		return nil, &cc.FileTooLargeException{Message: "The file is larger than 6 MB; fetch it with git."}
 	}
 	content, err := r.blob(ctx, e.id)
-	return &cc.GetFileOutput{CommitId: &commit, BlobId: &e.id, FilePath: &file, FileMode: modeNames[e.mode], FileSize: new(int64(len(content))), FileContent: content}, err
+	return &cc.GetFileOutput{
+		CommitId:    &commit,
+		BlobId:      &e.id,
+		FilePath:    &file,
+		FileMode:    modeNames[e.mode],
+		FileSize:    new(int64(len(content))),
+		FileContent: content,
+	}, err
 }
 
 // GetFolder implements codecommit:GetFolder.
 func (s *Service) GetFolder(ctx context.Context, in *cc.GetFolderInput) (*cc.GetFolderOutput, error) {
 	folder, ok := cleanPath(*in.FolderPath)
 	if !ok {
-		return nil, &cc.InvalidPathException{Message: fmt.Sprintf("%q is no path of a folder in a repository.", *in.FolderPath)}
+		return nil, &cc.InvalidPathException{Message: fmt.Sprintf("%q is no path of a folder in a repository.",
+			*in.FolderPath)}
 	}
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
@@ -106,23 +122,42 @@ func (s *Service) GetFolder(ctx context.Context, in *cc.GetFolderInput) (*cc.Get
 		entries, err = r.tree(ctx, tree, "", false)
 	}
 	if _, failed := errors.AsType[*gitError](err); failed {
-		return nil, &cc.FolderDoesNotExistException{Message: "The folder " + folder + " does not exist in commit " + commit + "."}
+		return nil, &cc.FolderDoesNotExistException{
+			Message: "The folder " + folder + " does not exist in commit " + commit + ".",
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
-	out := &cc.GetFolderOutput{CommitId: &commit, FolderPath: &folder, TreeId: &tree, SubFolders: []cc.Folder{}, Files: []cc.File{}, SymbolicLinks: []cc.SymbolicLink{}, SubModules: []cc.SubModule{}}
+	out := &cc.GetFolderOutput{
+		CommitId:      &commit,
+		FolderPath:    &folder,
+		TreeId:        &tree,
+		SubFolders:    []cc.Folder{},
+		Files:         []cc.File{},
+		SymbolicLinks: []cc.SymbolicLink{},
+		SubModules:    []cc.SubModule{},
+	}
 	for _, e := range entries {
 		name, absolute := e.path, path.Join(folder, e.path)
 		switch {
 		case e.kind == "tree":
-			out.SubFolders = append(out.SubFolders, cc.Folder{TreeId: &e.id, AbsolutePath: &absolute, RelativePath: &name})
+			out.SubFolders = append(out.SubFolders,
+				cc.Folder{TreeId: &e.id, AbsolutePath: &absolute, RelativePath: &name})
 		case e.kind == "commit":
-			out.SubModules = append(out.SubModules, cc.SubModule{CommitId: &e.id, AbsolutePath: &absolute, RelativePath: &name})
+			out.SubModules = append(out.SubModules,
+				cc.SubModule{CommitId: &e.id, AbsolutePath: &absolute, RelativePath: &name})
 		case e.mode == "120000":
-			out.SymbolicLinks = append(out.SymbolicLinks, cc.SymbolicLink{BlobId: &e.id, AbsolutePath: &absolute, RelativePath: &name, FileMode: modeNames[e.mode]})
+			out.SymbolicLinks = append(out.SymbolicLinks,
+				cc.SymbolicLink{
+					BlobId:       &e.id,
+					AbsolutePath: &absolute,
+					RelativePath: &name,
+					FileMode:     modeNames[e.mode],
+				})
 		default:
-			out.Files = append(out.Files, cc.File{BlobId: &e.id, AbsolutePath: &absolute, RelativePath: &name, FileMode: modeNames[e.mode]})
+			out.Files = append(out.Files,
+				cc.File{BlobId: &e.id, AbsolutePath: &absolute, RelativePath: &name, FileMode: modeNames[e.mode]})
 		}
 	}
 	return out, nil

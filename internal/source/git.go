@@ -18,7 +18,8 @@ var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"}
 
 // environment is all that a git process gets: nothing of the server's.
 func environment(extra ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0"}, extra...)
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_TERMINAL_PROMPT=0"}, extra...)
 }
 
 func (g git) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -85,7 +86,8 @@ func (g git) standing(ctx context.Context, commit string, paths []string) (map[s
 		return found, nil
 	}
 	// -t names a folder even where git looks into it for the sake of another path.
-	out, err := g.run(ctx, nil, append([]string{"--literal-pathspecs", "ls-tree", "-t", "-z", "-l", "--full-tree", commit, "--"}, paths...)...)
+	out, err := g.run(ctx, nil,
+		append([]string{"--literal-pathspecs", "ls-tree", "-t", "-z", "-l", "--full-tree", commit, "--"}, paths...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -47,13 +47,15 @@ func (s *Service) ListCommits(ctx context.Context, in *slipway.ListCommitsInput)
 	err = r.git.read(ctx, nil, func(from *bufio.Reader) (err error) {
 		page.Commits, err = parseLog(from)
 		return err
-	}, "log", "-z", "--format=%H%n%P%n%an%n%ae%n%at%n%B", "--skip="+strconv.Itoa(at.Skip), "--max-count="+strconv.Itoa(limit+1), at.From, "--")
+	}, "log", "-z", "--format=%H%n%P%n%an%n%ae%n%at%n%B", "--skip="+strconv.Itoa(at.Skip),
+		"--max-count="+strconv.Itoa(limit+1), at.From, "--")
 	if err != nil {
 		return nil, err
 	}
 	if len(page.Commits) > limit {
 		page.Commits = page.Commits[:limit]
-		page.NextToken = s.Pager.Token("ListCommits", []string{*in.RepositoryName, *in.CommitSpecifier}, place{at.From, at.Skip + limit})
+		page.NextToken = s.Pager.Token("ListCommits", []string{*in.RepositoryName, *in.CommitSpecifier},
+			place{at.From, at.Skip + limit})
 	}
 	return page, nil
 }
@@ -82,7 +84,13 @@ func summaryOf(f []string, whole bool) slipway.CommitSummary {
 		message = strings.ToValidUTF8(message[:min(maxListed, len(message))], "") + "…"
 	}
 	short := func(s string) *string { return new(strings.ToValidUTF8(s[:min(len(s), maxListed)], "�")) }
-	c := slipway.CommitSummary{CommitId: &f[0], Parents: strings.Fields(f[1]), AuthorName: short(f[2]), AuthorEmail: short(f[3]), Message: &message}
+	c := slipway.CommitSummary{
+		CommitId:    &f[0],
+		Parents:     strings.Fields(f[1]),
+		AuthorName:  short(f[2]),
+		AuthorEmail: short(f[3]),
+		Message:     &message,
+	}
 	if seconds, err := strconv.ParseInt(f[4], 10, 64); err == nil {
 		c.Time = awsproto.At(time.Unix(seconds, 0))
 	}

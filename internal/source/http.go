@@ -30,16 +30,19 @@ const prefix = "/v1/repos/"
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, action, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
 	if !ok || name == "" {
-		http.Error(w, "This is a Git repository's address. Clone it with: git clone "+h.Source.URL+r.URL.Path, http.StatusNotFound)
+		http.Error(w, "This is a Git repository's address. Clone it with: git clone "+h.Source.URL+r.URL.Path,
+			http.StatusNotFound)
 		return
 	}
 	service := r.URL.Query().Get("service")
 	switch {
-	case action == "info/refs" && r.Method == http.MethodGet && (service == "git-upload-pack" || service == "git-receive-pack"):
+	case action == "info/refs" && r.Method == http.MethodGet &&
+		(service == "git-upload-pack" || service == "git-receive-pack"):
 	case (action == "git-upload-pack" || action == "git-receive-pack") && r.Method == http.MethodPost:
 		service = action
 	case action == "info/refs":
-		http.Error(w, "Only the smart HTTP protocol of Git is served here; use git 1.6.6 or newer.", http.StatusForbidden)
+		http.Error(w, "Only the smart HTTP protocol of Git is served here; use git 1.6.6 or newer.",
+			http.StatusForbidden)
 		return
 	default:
 		http.NotFound(w, r)
@@ -103,7 +106,8 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, path stri
 		}
 	}
 	w.Header().Set("WWW-Authenticate", `Basic realm="Slipway"`)
-	message := "Sign in with a Git credential (aws iam create-service-specific-credential --service-name codecommit.amazonaws.com), or use the credential helper of the aws CLI."
+	message := "Sign in with a Git credential (aws iam create-service-specific-credential --service-name " +
+		"codecommit.amazonaws.com), or use the credential helper of the aws CLI."
 	if given {
 		message = "These credentials are not valid here, or their signature has expired. " + message
 	}
@@ -113,8 +117,11 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, path stri
 
 func pktLine(s string) string { return fmt.Sprintf("%04x%s", len(s)+4, s) }
 
-func (h *Handler) process(ctx context.Context, r *http.Request, repo *repository, service string, args ...string) *exec.Cmd {
-	c := repo.command(ctx, append([]string{"-c", "receive.maxInputSize=" + strconv.Itoa(maxPush), strings.TrimPrefix(service, "git-"), "--stateless-rpc"}, append(args, repo.dir)...)...)
+func (h *Handler) process(ctx context.Context, r *http.Request, repo *repository, service string,
+	args ...string) *exec.Cmd {
+	c := repo.command(ctx,
+		append([]string{"-c", "receive.maxInputSize=" + strconv.Itoa(maxPush), strings.TrimPrefix(service, "git-"),
+			"--stateless-rpc"}, append(args, repo.dir)...)...)
 	if p := r.Header.Get("Git-Protocol"); p != "" && len(p) < 100 && !strings.ContainsAny(p, "\x00\n") {
 		c.Env = append(c.Env, "GIT_PROTOCOL="+p)
 	}

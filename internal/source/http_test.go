@@ -21,7 +21,8 @@ import (
 
 func (h *house) credential() {
 	h.t.Helper()
-	out, err := h.identity.CreateServiceSpecificCredential(h.caller(), &iam.CreateServiceSpecificCredentialInput{UserName: new("alice"), ServiceName: new("codecommit.amazonaws.com")})
+	out, err := h.identity.CreateServiceSpecificCredential(h.caller(),
+		&iam.CreateServiceSpecificCredentialInput{UserName: new("alice"), ServiceName: new("codecommit.amazonaws.com")})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -127,7 +128,8 @@ func TestProtocolAndPartsOfAHistory(t *testing.T) {
 		t.Errorf("fetched %s, want %s", got, id)
 	}
 	// What the server speaks of protocol 2 to a client that asks for it.
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+"/v1/repos/app/info/refs?service=git-upload-pack", nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+		h.url+"/v1/repos/app/info/refs?service=git-upload-pack", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +148,8 @@ func TestProtocolAndPartsOfAHistory(t *testing.T) {
 // signature makes a password as the documented algorithm does, written apart from the code under test.
 func signature(secret, region, host, path, stamp string) string {
 	sum := sha256.Sum256([]byte("GIT\n" + path + "\n\nhost:" + host + "\n\nhost\n"))
-	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + stamp[:8] + "/" + region + "/codecommit/aws4_request\n" + hex.EncodeToString(sum[:])
+	toSign := "AWS4-HMAC-SHA256\n" + stamp + "\n" + stamp[:8] + "/" + region + "/codecommit/aws4_request\n" +
+		hex.EncodeToString(sum[:])
 	key := []byte("AWS4" + secret)
 	for _, s := range []string{stamp[:8], region, "codecommit", "aws4_request", toSign} {
 		m := hmac.New(sha256.New, key)
@@ -176,15 +179,18 @@ func TestCredentials(t *testing.T) {
 		"static, wrong":              {h.name, h.password + "x", false},
 		"helper, host without port":  {h.key.ID, signature(h.key.Secret, region, u.Hostname(), path, stamp), true},
 		"git-remote, host with port": {h.key.ID, signature(h.key.Secret, region, u.Host, path, stamp), true},
-		"another path":               {h.key.ID, signature(h.key.Secret, region, u.Host, "/v1/repos/other", stamp), false},
-		"another secret":             {h.key.ID, signature("x", region, u.Host, path, stamp), false},
-		"another region":             {h.key.ID, signature(h.key.Secret, "us-east-1", u.Host, path, stamp), false},
-		"too old":                    {h.key.ID, signature(h.key.Secret, region, u.Host, path, now.Add(-16*time.Minute).Format("20060102T150405")), false},
-		"a token nobody gave":        {h.key.ID + "%token", signature(h.key.Secret, region, u.Host, path, stamp), false},
-		"nobody":                     {"", "", false},
+		"another path": {h.key.ID, signature(h.key.Secret, region, u.Host, "/v1/repos/other", stamp),
+			false},
+		"another secret": {h.key.ID, signature("x", region, u.Host, path, stamp), false},
+		"another region": {h.key.ID, signature(h.key.Secret, "us-east-1", u.Host, path, stamp), false},
+		"too old": {h.key.ID,
+			signature(h.key.Secret, region, u.Host, path, now.Add(-16*time.Minute).Format("20060102T150405")), false},
+		"a token nobody gave": {h.key.ID + "%token", signature(h.key.Secret, region, u.Host, path, stamp), false},
+		"nobody":              {"", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, h.url+path+"/info/refs?service=git-upload-pack", nil)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet,
+				h.url+path+"/info/refs?service=git-upload-pack", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -220,12 +226,16 @@ func TestHelper(t *testing.T) {
 	h := open(t)
 	h.create("app")
 	dir := t.TempDir()
-	helper := `!f(){ [ "$1" = get ] && AWS_ACCESS_KEY_ID=` + h.key.ID + ` AWS_SECRET_ACCESS_KEY='` + h.key.Secret + `' AWS_DEFAULT_REGION=` + region +
+	helper := `!f(){ [ "$1" = get ] && AWS_ACCESS_KEY_ID=` + h.key.ID + ` AWS_SECRET_ACCESS_KEY='` + h.key.Secret +
+		`' AWS_DEFAULT_REGION=` + region +
 		` HOME='` + os.Getenv("HOME") + `' ` + aws + ` codecommit credential-helper get --ignore-host-check; }; f`
 	h.git(dir, "init", "--quiet")
 	id := h.commit(dir, "a", "a")
-	h.git(dir, "-c", "credential.helper="+helper, "-c", "credential.UseHttpPath=true", "push", "--quiet", h.url+"/v1/repos/app", "HEAD:main")
-	if b, err := h.GetBranch(t.Context(), &cc.GetBranchInput{RepositoryName: new("app"), BranchName: new("main")}); err != nil || *b.Branch.CommitId != id {
+	h.git(dir, "-c", "credential.helper="+helper, "-c", "credential.UseHttpPath=true", "push", "--quiet",
+		h.url+"/v1/repos/app", "HEAD:main")
+	if b, err := h.GetBranch(t.Context(),
+		&cc.GetBranchInput{RepositoryName: new("app"), BranchName: new("main")}); err != nil ||
+		*b.Branch.CommitId != id {
 		t.Errorf("%+v, %v", b, err)
 	}
 }

@@ -76,9 +76,11 @@ func (s *Service) refs(ctx context.Context, id string) (map[string]string, error
 }
 
 // record returns the branch that became the default with this, if one did.
-func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map[string]string) (first string, err error) {
+func (s *Service) record(ctx context.Context, tx store.Tx, id string,
+	actual map[string]string) (first string, err error) {
 	var name string
-	if ok, err := store.Find(ctx, tx, []any{&name}, `SELECT name FROM repositories WHERE id = $1`, id); err != nil || !ok {
+	if ok, err := store.Find(ctx, tx, []any{&name}, `SELECT name FROM repositories WHERE id = $1`, id); err != nil ||
+		!ok {
 		return "", err // deleted meanwhile
 	}
 	known, err := knownRefs(ctx, tx, id)
@@ -88,13 +90,15 @@ func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map
 	changed := false
 	tell := func(ref, old, object string) error {
 		changed = true
-		return event.Publish(ctx, tx, event.Push, strings.Join([]string{id, ref, old, object}, " "), Push{name, ref, old, object})
+		return event.Publish(ctx, tx, event.Push, strings.Join([]string{id, ref, old, object}, " "),
+			Push{name, ref, old, object})
 	}
 	for ref, object := range actual {
 		if known[ref] == object {
 			continue
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO refs (repository, name, object) VALUES ($1, $2, $3) ON CONFLICT (repository, name) DO UPDATE SET object = excluded.object`, id, ref, object); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO refs (repository, name, object) VALUES ($1, $2, $3) ON CONFLICT (repository, name) DO UPDATE SET object = excluded.object`, id, ref, object); err != nil {
 			return "", err
 		}
 		if err := tell(ref, known[ref], object); err != nil {
@@ -119,7 +123,8 @@ func (s *Service) record(ctx context.Context, tx store.Tx, id string, actual map
 }
 
 // touch notes that a repository changed; its first branch becomes its default.
-func (s *Service) touch(ctx context.Context, tx store.Tx, name string, refs map[string]string) (first string, err error) {
+func (s *Service) touch(ctx context.Context, tx store.Tx, name string,
+	refs map[string]string) (first string, err error) {
 	m, err := find(ctx, tx, name)
 	if err != nil {
 		return "", err

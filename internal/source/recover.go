@@ -34,7 +34,8 @@ func (s *Service) Recover(ctx context.Context) error {
 		}
 		if err != nil {
 			s.broken.Store(id, err.Error())
-			s.Log.Error("a repository is damaged and not served; slipway doctor says what to do", "repository", id, "error", err)
+			s.Log.Error("a repository is damaged and not served; slipway doctor says what to do", "repository", id,
+				"error", err)
 		}
 	}
 	return s.Sweep(ctx)
@@ -61,7 +62,9 @@ func (s *Service) whole(m *cc.RepositoryMetadata) error {
 		return nil
 	}
 	return &awsproto.Error{Code: "RepositoryDamagedException", Status: 500,
-		Message: fmt.Sprintf("The repository %s is damaged: %s. Restore its folder from a backup and restart the server; slipway doctor checks it.", *m.RepositoryName, why)}
+		Message: fmt.Sprintf(
+			"The repository %s is damaged: %s. Restore its folder from a backup and restart the server; slipway "+
+				"doctor checks it.", *m.RepositoryName, why)}
 }
 
 // Damaged are the repositories that are marked as damaged, each with the reason, by their IDs.
@@ -95,7 +98,8 @@ func (s *Service) Sweep(ctx context.Context) error {
 		if !ok || known[id] {
 			continue
 		}
-		if _, err := s.Quarantine.Take(filepath.Join(s.Dir, e.Name()), "repositories", "The database knows no repository of this ID."); err != nil {
+		if _, err := s.Quarantine.Take(filepath.Join(s.Dir, e.Name()), "repositories",
+			"The database knows no repository of this ID."); err != nil {
 			return err
 		}
 	}

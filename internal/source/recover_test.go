@@ -24,7 +24,8 @@ func TestForeignFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	h.Quarantine = quarantine.Place{Dir: t.TempDir(), Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler)}
+	h.Quarantine = quarantine.Place{Dir: t.TempDir(), Now: func() time.Time { return now },
+		Log: slog.New(slog.DiscardHandler)}
 	for range 2 {
 		if err := h.Recover(t.Context()); err != nil {
 			t.Fatal(err)
@@ -65,7 +66,8 @@ func TestDamagedRepository(t *testing.T) {
 	if err := list("good"); err != nil {
 		t.Errorf("the whole one: %v", err)
 	}
-	if err := list("broken"); awsproto.Code(err) != "RepositoryDamagedException" || !strings.Contains(err.Error(), "objects is missing") {
+	if err := list("broken"); awsproto.Code(err) != "RepositoryDamagedException" ||
+		!strings.Contains(err.Error(), "objects is missing") {
 		t.Errorf("the broken one: %v", err)
 	}
 	if all := h.Damaged(); len(all) != 1 || all[*broken.RepositoryId] == "" {

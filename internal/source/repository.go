@@ -17,7 +17,8 @@ import (
 
 func (s *Service) save(ctx context.Context, tx store.Tx, m *cc.RepositoryMetadata) error {
 	m.LastModifiedDate = awsproto.At(s.Now())
-	_, err := tx.Exec(ctx, `UPDATE repositories SET doc = $2, name = $3, modified = $4 WHERE id = $1`, *m.RepositoryId, store.JSON(m), *m.RepositoryName, m.LastModifiedDate.UnixMilli())
+	_, err := tx.Exec(ctx, `UPDATE repositories SET doc = $2, name = $3, modified = $4 WHERE id = $1`, *m.RepositoryId,
+		store.JSON(m), *m.RepositoryName, m.LastModifiedDate.UnixMilli())
 	return err
 }
 
@@ -36,18 +37,26 @@ func checkName(name string) error {
 		return &cc.InvalidRepositoryNameException{Message: "The repository name " + name + " is not valid."}
 	}
 	if strings.HasSuffix(name, ".git") {
-		return &cc.InvalidRepositoryNameException{Message: "The repository name " + name + " is not valid: it must not end in .git."}
+		return &cc.InvalidRepositoryNameException{Message: "The repository name " + name +
+			" is not valid: it must not end in .git."}
 	}
 	return nil
 }
 
 // CreateRepository implements codecommit:CreateRepository.
-func (s *Service) CreateRepository(ctx context.Context, in *cc.CreateRepositoryInput) (*cc.CreateRepositoryOutput, error) {
+func (s *Service) CreateRepository(ctx context.Context,
+	in *cc.CreateRepositoryInput) (*cc.CreateRepositoryOutput, error) {
 	if err := checkName(*in.RepositoryName); err != nil {
 		return nil, err
 	}
 	now := awsproto.At(s.Now())
-	m := &cc.RepositoryMetadata{AccountId: &s.Account, RepositoryId: new(uuid.NewString()), RepositoryDescription: in.RepositoryDescription, CreationDate: now, LastModifiedDate: now}
+	m := &cc.RepositoryMetadata{
+		AccountId:             &s.Account,
+		RepositoryId:          new(uuid.NewString()),
+		RepositoryDescription: in.RepositoryDescription,
+		CreationDate:          now,
+		LastModifiedDate:      now,
+	}
 	s.named(m, *in.RepositoryName)
 	dir := s.dir(*m.RepositoryId)
 	if err := s.initialise(ctx, dir); err != nil {
@@ -55,9 +64,11 @@ func (s *Service) CreateRepository(ctx context.Context, in *cc.CreateRepositoryI
 	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := find(ctx, tx, *in.RepositoryName); err == nil {
-			return &cc.RepositoryNameExistsException{Message: "Repository named " + *in.RepositoryName + " already exists"}
+			return &cc.RepositoryNameExistsException{Message: "Repository named " + *in.RepositoryName +
+				" already exists"}
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO repositories (id, name, doc, modified) VALUES ($1, $2, $3, $4)`, *m.RepositoryId, *m.RepositoryName, store.JSON(m), now.UnixMilli()); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO repositories (id, name, doc, modified) VALUES ($1, $2, $3, $4)`,
+			*m.RepositoryId, *m.RepositoryName, store.JSON(m), now.UnixMilli()); err != nil {
 			return err
 		}
 		return setTags(ctx, tx, *m.RepositoryId, in.Tags)
@@ -76,8 +87,10 @@ func (s *Service) initialise(ctx context.Context, dir string) error {
 	if _, err := g.run(ctx, nil, "init", "--quiet", "--bare", "--template=", "--initial-branch=main"); err != nil {
 		return err
 	}
-	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfsync = all\n[http]\n\treceivepack = true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n" +
-		"[receive]\n\tfsckObjects = true\n\tadvertisePushOptions = false\n[transfer]\n\thideRefs = refs/slipway\n[gc]\n\tauto = 0\n"
+	config := "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tfsync = all\n[http]\n\treceivepack = " +
+		"true\n[uploadpack]\n\tallowFilter = true\n\tallowAnySHA1InWant = true\n" +
+		"[receive]\n\tfsckObjects = true\n\tadvertisePushOptions = false\n[transfer]\n\thideRefs = " +
+		"refs/slipway\n[gc]\n\tauto = 0\n"
 	if err := wholeArchives(dir); err != nil {
 		return err
 	}
@@ -91,7 +104,8 @@ func (s *Service) GetRepository(ctx context.Context, in *cc.GetRepositoryInput) 
 }
 
 // BatchGetRepositories implements codecommit:BatchGetRepositories, for 100 names at most.
-func (s *Service) BatchGetRepositories(ctx context.Context, in *cc.BatchGetRepositoriesInput) (*cc.BatchGetRepositoriesOutput, error) {
+func (s *Service) BatchGetRepositories(ctx context.Context,
+	in *cc.BatchGetRepositoriesInput) (*cc.BatchGetRepositoriesOutput, error) {
 	if len(in.RepositoryNames) == 0 {
 		return nil, &cc.RepositoryNamesRequiredException{Message: "A list of repository names is required."}
 	}
@@ -99,7 +113,9 @@ func (s *Service) BatchGetRepositories(ctx context.Context, in *cc.BatchGetRepos
 		return nil, &cc.MaximumRepositoryNamesExceededException{Message: "At most 100 repository names may be given."}
 	}
 	out := &cc.BatchGetRepositoriesOutput{Repositories: []cc.RepositoryMetadata{}, RepositoriesNotFound: []string{}}
-	found, err := store.Documents[cc.RepositoryMetadata](ctx, s.db, `SELECT doc FROM repositories WHERE name IN (`+store.Placeholders(len(in.RepositoryNames))+`)`, store.Args(in.RepositoryNames)...)
+	found, err := store.Documents[cc.RepositoryMetadata](ctx, s.db,
+		`SELECT doc FROM repositories WHERE name IN (`+store.Placeholders(len(in.RepositoryNames))+`)`,
+		store.Args(in.RepositoryNames)...)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +136,8 @@ func (s *Service) BatchGetRepositories(ctx context.Context, in *cc.BatchGetRepos
 const repositoriesAPage = 1000
 
 // ListRepositories implements codecommit:ListRepositories.
-func (s *Service) ListRepositories(ctx context.Context, in *cc.ListRepositoriesInput) (*cc.ListRepositoriesOutput, error) {
+func (s *Service) ListRepositories(ctx context.Context,
+	in *cc.ListRepositoriesInput) (*cc.ListRepositoriesOutput, error) {
 	filter := []string{string(in.SortBy), string(in.Order)}
 	offset := 0
 	if !s.Pager.Place("ListRepositories", filter, in.NextToken, &offset) {
@@ -133,7 +150,8 @@ func (s *Service) ListRepositories(ctx context.Context, in *cc.ListRepositoriesI
 	if in.Order == cc.OrderEnumDescending {
 		order += " DESC"
 	}
-	all, err := store.Documents[cc.RepositoryMetadata](ctx, s.db, `SELECT doc FROM repositories ORDER BY `+order+`, id LIMIT $1 OFFSET $2`, repositoriesAPage+1, offset)
+	all, err := store.Documents[cc.RepositoryMetadata](ctx, s.db,
+		`SELECT doc FROM repositories ORDER BY `+order+`, id LIMIT $1 OFFSET $2`, repositoriesAPage+1, offset)
 	if err != nil {
 		return nil, err
 	}
@@ -143,13 +161,15 @@ func (s *Service) ListRepositories(ctx context.Context, in *cc.ListRepositoriesI
 		out.NextToken = s.Pager.Token("ListRepositories", filter, offset+repositoriesAPage)
 	}
 	for _, m := range all {
-		out.Repositories = append(out.Repositories, cc.RepositoryNameIdPair{RepositoryName: m.RepositoryName, RepositoryId: m.RepositoryId})
+		out.Repositories = append(out.Repositories,
+			cc.RepositoryNameIdPair{RepositoryName: m.RepositoryName, RepositoryId: m.RepositoryId})
 	}
 	return out, nil
 }
 
 // DeleteRepository implements codecommit:DeleteRepository; an unknown name is no error.
-func (s *Service) DeleteRepository(ctx context.Context, in *cc.DeleteRepositoryInput) (*cc.DeleteRepositoryOutput, error) {
+func (s *Service) DeleteRepository(ctx context.Context,
+	in *cc.DeleteRepositoryInput) (*cc.DeleteRepositoryOutput, error) {
 	var id string
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		m, err := find(ctx, tx, *in.RepositoryName)
@@ -160,7 +180,8 @@ func (s *Service) DeleteRepository(ctx context.Context, in *cc.DeleteRepositoryI
 			return err
 		}
 		id = *m.RepositoryId
-		for _, table := range []string{"refs WHERE repository", "repository_tags WHERE repository", "repositories WHERE id"} {
+		for _, table := range []string{"refs WHERE repository", "repository_tags WHERE repository",
+			"repositories WHERE id"} {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` = $1`, id); err != nil {
 				return err
 			}
@@ -188,7 +209,8 @@ func (s *Service) update(ctx context.Context, name string, f func(tx store.Tx, m
 }
 
 // UpdateRepositoryName implements codecommit:UpdateRepositoryName.
-func (s *Service) UpdateRepositoryName(ctx context.Context, in *cc.UpdateRepositoryNameInput) (*cc.UpdateRepositoryNameOutput, error) {
+func (s *Service) UpdateRepositoryName(ctx context.Context,
+	in *cc.UpdateRepositoryNameInput) (*cc.UpdateRepositoryNameOutput, error) {
 	if err := checkName(*in.NewName); err != nil {
 		return nil, err
 	}
@@ -202,7 +224,8 @@ func (s *Service) UpdateRepositoryName(ctx context.Context, in *cc.UpdateReposit
 }
 
 // UpdateRepositoryDescription implements codecommit:UpdateRepositoryDescription; an absent description removes it.
-func (s *Service) UpdateRepositoryDescription(ctx context.Context, in *cc.UpdateRepositoryDescriptionInput) (*cc.UpdateRepositoryDescriptionOutput, error) {
+func (s *Service) UpdateRepositoryDescription(ctx context.Context,
+	in *cc.UpdateRepositoryDescriptionInput) (*cc.UpdateRepositoryDescriptionOutput, error) {
 	return nil, s.update(ctx, *in.RepositoryName, func(_ store.Tx, m *cc.RepositoryMetadata) error {
 		m.RepositoryDescription = in.RepositoryDescription
 		if m.RepositoryDescription != nil && *m.RepositoryDescription == "" {
@@ -213,7 +236,8 @@ func (s *Service) UpdateRepositoryDescription(ctx context.Context, in *cc.Update
 }
 
 // UpdateDefaultBranch implements codecommit:UpdateDefaultBranch.
-func (s *Service) UpdateDefaultBranch(ctx context.Context, in *cc.UpdateDefaultBranchInput) (*cc.UpdateDefaultBranchOutput, error) {
+func (s *Service) UpdateDefaultBranch(ctx context.Context,
+	in *cc.UpdateDefaultBranchInput) (*cc.UpdateDefaultBranchOutput, error) {
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
 		return nil, err
@@ -233,7 +257,9 @@ func (s *Service) UpdateDefaultBranch(ctx context.Context, in *cc.UpdateDefaultB
 func (s *Service) ofARN(ctx context.Context, arn *string) (*cc.RepositoryMetadata, error) {
 	prefix := s.arn("")
 	if !strings.HasPrefix(*arn, prefix) {
-		return nil, &cc.InvalidResourceArnException{Message: fmt.Sprintf("%q is no repository here: an ARN begins with %s", *arn, prefix)}
+		return nil, &cc.InvalidResourceArnException{
+			Message: fmt.Sprintf("%q is no repository here: an ARN begins with %s", *arn, prefix),
+		}
 	}
 	return s.Find(ctx, strings.TrimPrefix(*arn, prefix))
 }

@@ -55,7 +55,8 @@ func (s *Service) Find(ctx context.Context, name string) (*codecommit.Repository
 }
 
 func find(ctx context.Context, q store.Queryer, name string) (*codecommit.RepositoryMetadata, error) {
-	m, err := store.Document[codecommit.RepositoryMetadata](ctx, q, `SELECT doc FROM repositories WHERE name = $1`, name)
+	m, err := store.Document[codecommit.RepositoryMetadata](ctx, q, `SELECT doc FROM repositories WHERE name = $1`,
+		name)
 	if err == nil && m == nil {
 		err = &codecommit.RepositoryDoesNotExistException{Message: name + " does not exist"}
 	}

@@ -61,8 +61,10 @@ func open(t *testing.T) *house {
 	if err := h.identity.AddKey(t.Context(), "alice", h.key); err != nil {
 		t.Fatal(err)
 	}
-	h.Service = source.New(db, source.Config{Dir: filepath.Join(t.TempDir(), "repositories"), Region: region, Account: account, Now: time.Now, Quarantine: quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)},
-		Log: slog.New(slog.DiscardHandler), Pager: awsproto.Pager{Key: []byte("key")}})
+	h.Service = source.New(db,
+		source.Config{Dir: filepath.Join(t.TempDir(), "repositories"), Region: region, Account: account, Now: time.Now,
+			Quarantine: quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)},
+			Log:        slog.New(slog.DiscardHandler), Pager: awsproto.Pager{Key: []byte("key")}})
 	server := httptest.NewServer(&source.Handler{Source: h.Service, Authenticate: h.identity.Git,
 		Authorize: func(_ context.Context, c awsproto.Caller, operation, _ string) error {
 			return identity.Authorize(c, "codecommit", operation)
@@ -82,7 +84,8 @@ func open(t *testing.T) *house {
 
 // caller is a context in which alice calls.
 func (h *house) caller() context.Context {
-	return awsproto.WithCaller(h.t.Context(), awsproto.Caller{Name: "alice", Account: account, Role: identity.Administrator})
+	return awsproto.WithCaller(h.t.Context(),
+		awsproto.Caller{Name: "alice", Account: account, Role: identity.Administrator})
 }
 
 func (h *house) create(name string) *cc.RepositoryMetadata {
@@ -117,9 +120,12 @@ func (h *house) git(dir string, args ...string) string {
 }
 
 func (h *house) try(dir string, args ...string) (string, error) {
-	c := exec.CommandContext(h.t.Context(), "git", append([]string{"-c", "user.name=Bob", "-c", "user.email=bob@example.org", "-c", "init.defaultBranch=main"}, args...)...)
+	c := exec.CommandContext(h.t.Context(), "git",
+		append([]string{"-c", "user.name=Bob", "-c", "user.email=bob@example.org", "-c", "init.defaultBranch=main"},
+			args...)...)
 	c.Dir = dir
-	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.t.TempDir(), "GIT_CONFIG_NOSYSTEM=1", "GIT_TERMINAL_PROMPT=0", "GIT_TRACE_PACKET=" + os.Getenv("TRACE"), "LC_ALL=C"}
+	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.t.TempDir(), "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_TERMINAL_PROMPT=0", "GIT_TRACE_PACKET=" + os.Getenv("TRACE"), "LC_ALL=C"}
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	err := c.Run()

@@ -12,7 +12,8 @@ const maxTags = 50
 
 func setTags(ctx context.Context, tx store.Tx, id string, tags map[string]string) error {
 	for k, v := range tags {
-		if _, err := tx.Exec(ctx, `INSERT INTO repository_tags (repository, key, value) VALUES ($1, $2, $3) ON CONFLICT (repository, key) DO UPDATE SET value = excluded.value`, id, k, v); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO repository_tags (repository, key, value) VALUES ($1, $2, $3) ON CONFLICT (repository, key) DO UPDATE SET value = excluded.value`, id, k, v); err != nil {
 			return err
 		}
 	}
@@ -43,7 +44,8 @@ func (s *Service) UntagResource(ctx context.Context, in *cc.UntagResourceInput) 
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		for _, k := range in.TagKeys {
-			if _, err := tx.Exec(ctx, `DELETE FROM repository_tags WHERE repository = $1 AND key = $2`, *m.RepositoryId, k); err != nil {
+			if _, err := tx.Exec(ctx, `DELETE FROM repository_tags WHERE repository = $1 AND key = $2`, *m.RepositoryId,
+				k); err != nil {
 				return err
 			}
 		}
@@ -51,8 +53,10 @@ func (s *Service) UntagResource(ctx context.Context, in *cc.UntagResourceInput) 
 	})
 }
 
-// ListTagsForResource implements codecommit:ListTagsForResource; a repository has 50 tags at most, so one page holds them.
-func (s *Service) ListTagsForResource(ctx context.Context, in *cc.ListTagsForResourceInput) (*cc.ListTagsForResourceOutput, error) {
+// ListTagsForResource implements codecommit:ListTagsForResource; a repository has 50 tags at most, so one page holds
+// them.
+func (s *Service) ListTagsForResource(ctx context.Context,
+	in *cc.ListTagsForResourceInput) (*cc.ListTagsForResourceOutput, error) {
 	m, err := s.ofARN(ctx, in.ResourceArn)
 	if err != nil {
 		return nil, err

@@ -99,7 +99,8 @@ func (s *Service) write(ctx context.Context, d *draft) (*made, error) {
 	if old == "" {
 		old = noObject
 	}
-	update := fmt.Sprintf("start\nupdate refs/heads/%s %s %s\ndelete %s %s\nprepare\ncommit\n", *d.branch, m.commit, old, ref, m.commit)
+	update := fmt.Sprintf("start\nupdate refs/heads/%s %s %s\ndelete %s %s\nprepare\ncommit\n", *d.branch, m.commit,
+		old, ref, m.commit)
 	// A commit that is acknowledged is to be told of, even if the client goes away.
 	ctx = context.WithoutCancel(ctx)
 	if _, err := r.run(ctx, strings.NewReader(update), "update-ref", "--stdin"); err != nil {
@@ -113,7 +114,10 @@ func (s *Service) write(ctx context.Context, d *draft) (*made, error) {
 }
 
 func outdated(branch string) error {
-	return &cc.ParentCommitIdOutdatedException{Message: "The file could not be added because the provided parent commit ID is not the current tip of the branch " + branch + ". To view the full commit ID of the current head of the branch, use GetBranch."}
+	return &cc.ParentCommitIdOutdatedException{
+		Message: "The file could not be added because the provided parent commit ID is not the current tip of the " +
+			"branch " + branch + ". To view the full commit ID of the current head of the branch, use GetBranch.",
+	}
 }
 
 func (d *draft) check() error {
@@ -121,7 +125,9 @@ func (d *draft) check() error {
 		return &cc.InvalidEmailException{Message: fmt.Sprintf("%.100q is no email address.", *d.email)}
 	}
 	if len(*d.name) > maxAuthor {
-		return &cc.NameLengthExceededException{Message: fmt.Sprintf("The author's name has %d bytes; at most %d are taken.", len(*d.name), maxAuthor)}
+		return &cc.NameLengthExceededException{
+			Message: fmt.Sprintf("The author's name has %d bytes; at most %d are taken.", len(*d.name), maxAuthor),
+		}
 	}
 	// Git cannot hold these in a name; it drops them itself where it can.
 	d.name = new(strings.Map(func(r rune) rune {
@@ -146,20 +152,25 @@ func (r *repository) parent(ctx context.Context, branch string, given *string) (
 		return "", err
 	}
 	if given != nil && !isCommitID(*given) {
-		return "", &cc.InvalidParentCommitIdException{Message: *given + " is no commit ID: give all 40 hexadecimal digits."}
+		return "", &cc.InvalidParentCommitIdException{Message: *given +
+			" is no commit ID: give all 40 hexadecimal digits."}
 	}
 	if given != nil && *given != tip.id {
 		if c, err := r.readAll(ctx, []string{*given}); err != nil {
 			return "", err
 		} else if c[0].err != nil {
-			return "", &cc.ParentCommitDoesNotExistException{Message: "The parent commit " + *given + " does not exist in " + *r.RepositoryName + "."}
+			return "", &cc.ParentCommitDoesNotExistException{
+				Message: "The parent commit " + *given + " does not exist in " + *r.RepositoryName + ".",
+			}
 		}
 	}
 	if tip.id == "" {
 		return "", r.mayStart(ctx, branch)
 	}
 	if given == nil {
-		return "", &cc.ParentCommitIdRequiredException{Message: "A parent commit ID is required. To view the full commit ID of a branch, use GetBranch."}
+		return "", &cc.ParentCommitIdRequiredException{
+			Message: "A parent commit ID is required. To view the full commit ID of a branch, use GetBranch.",
+		}
 	}
 	if *given != tip.id {
 		return "", outdated(branch)
@@ -176,10 +187,13 @@ func (r *repository) mayStart(ctx context.Context, branch string) error {
 	if tag, err := r.text(ctx, "for-each-ref", "--format=%(refname)", "refs/tags/"+branch); err != nil {
 		return err
 	} else if tag == "refs/tags/"+branch {
-		return &cc.BranchNameIsTagNameException{Message: "The specified branch name " + branch + " is the name of a tag. Use the name of a branch in the repository."}
+		return &cc.BranchNameIsTagNameException{Message: "The specified branch name " + branch +
+			" is the name of a tag. Use the name of a branch in the repository."}
 	}
 	if refs != "" {
-		return &cc.BranchDoesNotExistException{Message: "The branch " + branch + " does not exist in " + *r.RepositoryName + "."}
+		return &cc.BranchDoesNotExistException{
+			Message: "The branch " + branch + " does not exist in " + *r.RepositoryName + ".",
+		}
 	}
 	return nil
 }
@@ -192,7 +206,8 @@ func (r *repository) importCommit(ctx context.Context, d *draft, parent, ref str
 	if *d.name == "" {
 		who = strings.TrimPrefix(who, " ")
 	}
-	fmt.Fprintf(&in, "feature done\ncommit %s\nmark :1\nauthor %s\ncommitter %s\ndata %d\n%s\n", ref, who, who, len(*d.message), *d.message)
+	fmt.Fprintf(&in, "feature done\ncommit %s\nmark :1\nauthor %s\ncommitter %s\ndata %d\n%s\n", ref, who, who,
+		len(*d.message), *d.message)
 	if parent != "" {
 		fmt.Fprintf(&in, "from %s\n", parent)
 	}
@@ -230,16 +245,25 @@ func quotePath(p string) string {
 
 // PutFile implements codecommit:PutFile.
 func (s *Service) PutFile(ctx context.Context, in *cc.PutFileInput) (*cc.PutFileOutput, error) {
-	m, err := s.write(ctx, &draft{repository: in.RepositoryName, branch: in.BranchName, parent: in.ParentCommitId, name: in.Name, email: in.Email, message: in.CommitMessage,
-		change: change{put: []cc.PutFileEntry{{FilePath: in.FilePath, FileMode: in.FileMode, FileContent: in.FileContent}}},
-		defaultMessage: func(edits []edit) string {
-			if edits[0].before != nil {
-				return "Edited " + path.Base(edits[0].path)
-			}
-			return "Added " + path.Base(edits[0].path)
-		}})
+	m, err := s.write(ctx,
+		&draft{repository: in.RepositoryName, branch: in.BranchName, parent: in.ParentCommitId, name: in.Name,
+			email: in.Email, message: in.CommitMessage,
+			change: change{put: []cc.PutFileEntry{{
+				FilePath:    in.FilePath,
+				FileMode:    in.FileMode,
+				FileContent: in.FileContent,
+			}}},
+			defaultMessage: func(edits []edit) string {
+				if edits[0].before != nil {
+					return "Edited " + path.Base(edits[0].path)
+				}
+				return "Added " + path.Base(edits[0].path)
+			}})
 	if _, same := errors.AsType[*cc.NoChangeException](err); same {
-		err = &cc.SameFileContentException{Message: "The file was not added or updated because the content of the file is exactly the same as the content of that file in the repository and branch that you specified."}
+		err = &cc.SameFileContentException{
+			Message: "The file was not added or updated because the content of the file is exactly the same as the " +
+				"content of that file in the repository and branch that you specified.",
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -249,9 +273,12 @@ func (s *Service) PutFile(ctx context.Context, in *cc.PutFileInput) (*cc.PutFile
 
 // DeleteFile implements codecommit:DeleteFile.
 func (s *Service) DeleteFile(ctx context.Context, in *cc.DeleteFileInput) (*cc.DeleteFileOutput, error) {
-	m, err := s.write(ctx, &draft{repository: in.RepositoryName, branch: in.BranchName, parent: in.ParentCommitId, name: in.Name, email: in.Email, message: in.CommitMessage,
-		change:         change{remove: []cc.DeleteFileEntry{{FilePath: in.FilePath}}, keepEmpty: in.KeepEmptyFolders != nil && *in.KeepEmptyFolders},
-		defaultMessage: func([]edit) string { return "Deleted " + path.Base(*in.FilePath) }})
+	m, err := s.write(ctx,
+		&draft{repository: in.RepositoryName, branch: in.BranchName, parent: in.ParentCommitId, name: in.Name,
+			email: in.Email, message: in.CommitMessage,
+			change: change{remove: []cc.DeleteFileEntry{{FilePath: in.FilePath}},
+				keepEmpty: in.KeepEmptyFolders != nil && *in.KeepEmptyFolders},
+			defaultMessage: func([]edit) string { return "Deleted " + path.Base(*in.FilePath) }})
 	if err != nil {
 		return nil, err
 	}
@@ -266,18 +293,32 @@ func (s *Service) DeleteFile(ctx context.Context, in *cc.DeleteFileInput) (*cc.D
 
 // CreateCommit implements codecommit:CreateCommit.
 func (s *Service) CreateCommit(ctx context.Context, in *cc.CreateCommitInput) (*cc.CreateCommitOutput, error) {
-	m, err := s.write(ctx, &draft{repository: in.RepositoryName, branch: in.BranchName, parent: in.ParentCommitId, name: in.AuthorName, email: in.Email, message: in.CommitMessage,
-		change:         change{put: in.PutFiles, remove: in.DeleteFiles, mode: in.SetFileModes, keepEmpty: in.KeepEmptyFolders != nil && *in.KeepEmptyFolders},
-		defaultMessage: func([]edit) string { return "" }})
+	m, err := s.write(ctx,
+		&draft{repository: in.RepositoryName, branch: in.BranchName, parent: in.ParentCommitId, name: in.AuthorName,
+			email: in.Email, message: in.CommitMessage,
+			change: change{
+				put:       in.PutFiles,
+				remove:    in.DeleteFiles,
+				mode:      in.SetFileModes,
+				keepEmpty: in.KeepEmptyFolders != nil && *in.KeepEmptyFolders,
+			},
+			defaultMessage: func([]edit) string { return "" }})
 	if err != nil {
 		return nil, err
 	}
-	out := &cc.CreateCommitOutput{CommitId: &m.commit, TreeId: &m.tree, FilesAdded: []cc.FileMetadata{}, FilesUpdated: []cc.FileMetadata{}, FilesDeleted: []cc.FileMetadata{}}
+	out := &cc.CreateCommitOutput{
+		CommitId:     &m.commit,
+		TreeId:       &m.tree,
+		FilesAdded:   []cc.FileMetadata{},
+		FilesUpdated: []cc.FileMetadata{},
+		FilesDeleted: []cc.FileMetadata{},
+	}
 	for _, e := range m.edits {
 		f := cc.FileMetadata{AbsolutePath: &e.path, BlobId: &e.id, FileMode: modeNames[e.mode]}
 		switch {
 		case e.removed:
-			out.FilesDeleted = append(out.FilesDeleted, cc.FileMetadata{AbsolutePath: &e.path, BlobId: &e.before.id, FileMode: modeNames[e.before.mode]})
+			out.FilesDeleted = append(out.FilesDeleted,
+				cc.FileMetadata{AbsolutePath: &e.path, BlobId: &e.before.id, FileMode: modeNames[e.before.mode]})
 		case e.before != nil:
 			out.FilesUpdated = append(out.FilesUpdated, f)
 		default:

@@ -62,7 +62,8 @@ func (s *Store) attempt(ctx context.Context, k *kind, j Running) error {
 		return s.failed(ctx, k, j, err)
 	case o.reason != "":
 		s.log.Error("job is dead", "kind", j.Kind, "key", j.Key, "reason", o.reason)
-		return s.conclude(ctx, j, conclusion{state: dead, at: s.now(), attempt: j.Attempt, failure: &Failure{At: s.now(), Error: o.reason}})
+		return s.conclude(ctx, j,
+			conclusion{state: dead, at: s.now(), attempt: j.Attempt, failure: &Failure{At: s.now(), Error: o.reason}})
 	case !o.again.IsZero():
 		return s.conclude(ctx, j, conclusion{state: waiting, at: o.again})
 	}
@@ -87,7 +88,8 @@ func (s *Store) failed(ctx context.Context, k *kind, j Running, err error) error
 		told = append(told, "stack", f.Stack)
 	}
 	s.log.Warn("job failed", told...)
-	return s.conclude(ctx, j, conclusion{state: state, at: s.now().Add(pause(j.Attempt)), attempt: j.Attempt, failure: f})
+	return s.conclude(ctx, j,
+		conclusion{state: state, at: s.now().Add(pause(j.Attempt)), attempt: j.Attempt, failure: f})
 }
 
 func oneLine(text string) string {
@@ -98,7 +100,12 @@ func oneLine(text string) string {
 
 // pause is how long to wait after so many failures: doubling from a quarter of a second to a minute, with jitter.
 func pause(failures int) time.Duration {
-	b := &backoff.ExponentialBackOff{InitialInterval: 250 * time.Millisecond, Multiplier: 2, RandomizationFactor: 0.5, MaxInterval: time.Minute}
+	b := &backoff.ExponentialBackOff{
+		InitialInterval:     250 * time.Millisecond,
+		Multiplier:          2,
+		RandomizationFactor: 0.5,
+		MaxInterval:         time.Minute,
+	}
 	b.Reset()
 	var wait time.Duration
 	for range min(failures, 12) {
@@ -139,7 +146,8 @@ func (s *Store) conclude(ctx context.Context, j Running, c conclusion) error {
 		failures = []Failure{}
 	}
 	return s.Write(context.WithoutCancel(ctx), func(tx Tx) error {
-		_, err := tx.Exec(ctx, concludeSQL, j.Kind, j.Key, j.lease, j.generation, c.state, c.at.UnixMilli(), c.attempt, JSON(failures), last)
+		_, err := tx.Exec(ctx, concludeSQL, j.Kind, j.Key, j.lease, j.generation, c.state, c.at.UnixMilli(), c.attempt,
+			JSON(failures), last)
 		return err
 	})
 }

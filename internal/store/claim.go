@@ -60,7 +60,8 @@ const claimSQL = `UPDATE jobs SET leased_until = $1, run_at = $1, leased_by = $4
 func (s *Store) claimPostgres(ctx context.Context, name string) (*Running, time.Time, error) {
 	now := s.now()
 	var due int64
-	found, err := Find(ctx, s, []any{&due}, `SELECT run_at FROM jobs WHERE kind = $1 AND state = 'waiting' ORDER BY run_at LIMIT 1`, name)
+	found, err := Find(ctx, s, []any{&due},
+		`SELECT run_at FROM jobs WHERE kind = $1 AND state = 'waiting' ORDER BY run_at LIMIT 1`, name)
 	if err != nil || !found {
 		return nil, time.Time{}, err
 	}

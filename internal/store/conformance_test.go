@@ -100,7 +100,8 @@ func conformance(t *testing.T, open func(testing.TB) *store.Store) {
 // byNumber pins that $2 is the second argument wherever it stands: one driver binds by first appearance.
 func byNumber(t *testing.T, s *store.Store) {
 	var a, b, c string
-	if err := s.QueryRow(t.Context(), `SELECT CAST($2 AS TEXT), CAST($1 AS TEXT), CAST($2 AS TEXT)`, "one", "two").Scan(&a, &b, &c); err != nil || a+b+c != "twoonetwo" {
+	if err := s.QueryRow(t.Context(), `SELECT CAST($2 AS TEXT), CAST($1 AS TEXT), CAST($2 AS TEXT)`, "one",
+		"two").Scan(&a, &b, &c); err != nil || a+b+c != "twoonetwo" {
 		t.Errorf("%s %s %s, %v", a, b, c, err)
 	}
 }
@@ -124,7 +125,8 @@ func writes(t *testing.T, s *store.Store) {
 		t.Fatal(err)
 	}
 	refused := errors.New("refused")
-	if err := s.Write(ctx, func(tx store.Tx) error { return errors.Join(insert(ctx, tx, "b"), refused) }); !errors.Is(err, refused) {
+	if err := s.Write(ctx, func(tx store.Tx) error { return errors.Join(insert(ctx, tx, "b"), refused) }); !errors.Is(
+		err, refused) {
 		t.Errorf("err = %v", err)
 	}
 	if err := s.Write(ctx, func(tx store.Tx) error { return insert(ctx, tx, "a") }); err == nil {
@@ -135,7 +137,8 @@ func writes(t *testing.T, s *store.Store) {
 	}
 	done, cancel := context.WithCancel(ctx)
 	cancel()
-	if err := s.Write(done, func(tx store.Tx) error { return insert(ctx, tx, "c") }); !errors.Is(err, context.Canceled) {
+	if err := s.Write(done, func(tx store.Tx) error { return insert(ctx, tx, "c") }); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -186,10 +189,12 @@ func documents(t *testing.T, s *store.Store) {
 	if err != nil || *got != (doc{"1", "ü\"'"}) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	if got, err := store.Document[doc](ctx, s, `SELECT doc FROM things WHERE name = $1`, "y"); got != nil || err != nil {
+	if got, err := store.Document[doc](ctx, s, `SELECT doc FROM things WHERE name = $1`, "y"); got != nil ||
+		err != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	names, err := store.All(ctx, s, func(r *sql.Rows) (n string, err error) { return n, r.Scan(&n) }, `SELECT name FROM things`)
+	names, err := store.All(ctx, s, func(r *sql.Rows) (n string, err error) { return n, r.Scan(&n) },
+		`SELECT name FROM things`)
 	if err != nil || fmt.Sprint(names) != "[x]" {
 		t.Errorf("%v, %v", names, err)
 	}
@@ -349,7 +354,8 @@ func jobMoved(t *testing.T, s *store.Store) {
 	})
 	enqueue(t, s, store.Job{Kind: "k", Key: "later", RunAt: time.Now().Add(time.Hour)})
 	enqueue(t, s, store.Job{Kind: "k", Key: "never", RunAt: time.Now().Add(time.Hour)})
-	if err := s.Write(t.Context(), func(tx store.Tx) error { return tx.Cancel(t.Context(), "k", "never") }); err != nil {
+	if err := s.Write(
+		t.Context(), func(tx store.Tx) error { return tx.Cancel(t.Context(), "k", "never") }); err != nil {
 		t.Fatal(err)
 	}
 	storetest.Work(t, s)
@@ -365,7 +371,11 @@ func manyWriters(t *testing.T, s *store.Store) {
 	for i := range 40 {
 		all.Go(func() {
 			for j := range 5 {
-				if err := s.Write(t.Context(), func(tx store.Tx) error { return insert(t.Context(), tx, fmt.Sprintf("%d-%d", i, j)) }); err != nil {
+				if err := s.Write(
+					t.Context(), func(tx store.Tx) error {
+						return insert(t.Context(), tx,
+							fmt.Sprintf("%d-%d", i, j))
+					}); err != nil {
 					t.Error(err)
 				}
 			}

@@ -155,7 +155,8 @@ func (x *tx) Enqueue(ctx context.Context, j Job) error {
 	if at.IsZero() {
 		at = now
 	}
-	_, err = x.Exec(ctx, enqueueSQL, j.Kind, j.Key, string(payload), at.UnixMilli(), now.UnixMilli(), now.UnixMilli(), x.s.worker.leased(j))
+	_, err = x.Exec(ctx, enqueueSQL, j.Kind, j.Key, string(payload), at.UnixMilli(), now.UnixMilli(), now.UnixMilli(),
+		x.s.worker.leased(j))
 	x.enqueued(j.Kind, at)
 	return err
 }
@@ -164,6 +165,7 @@ func (x *tx) Cancel(ctx context.Context, kind, key string) error {
 	if x.s.worker.isRunning(jobName{kind, key}) {
 		return nil
 	}
-	_, err := x.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND leased_until <= $3`, kind, key, x.s.now().UnixMilli())
+	_, err := x.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND leased_until <= $3`, kind, key,
+		x.s.now().UnixMilli())
 	return err
 }

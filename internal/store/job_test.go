@@ -89,10 +89,12 @@ func deadJob(t *testing.T, s *store.Store) {
 }
 
 func jobTimeLimit(t *testing.T, s *store.Store) {
-	s.Handle("slow", store.Limits{Time: time.Millisecond, Attempts: 1}, func(ctx context.Context, _ store.Running) (store.Outcome, error) {
-		<-ctx.Done()
-		return store.Done, ctx.Err()
-	})
+	s.Handle("slow",
+		store.Limits{Time: time.Millisecond,
+			Attempts: 1}, func(ctx context.Context, _ store.Running) (store.Outcome, error) {
+			<-ctx.Done()
+			return store.Done, ctx.Err()
+		})
 	storetest.Work(t, s)
 	enqueue(t, s, store.Job{Kind: "slow", Key: "a"})
 	if j := theJob(t, s, store.JobDead); !strings.Contains(j.Failures[0].Error, "longer than a job of its kind may") {
@@ -174,14 +176,16 @@ func TestBrokenTransaction(t *testing.T) {
 	var once sync.Once
 	var all sync.WaitGroup
 	all.Go(func() { // holds the writer until the others wait for it
-		if err := s.Write(ctx, func(store.Tx) error { once.Do(func() { close(held) }); <-goOn; return nil }); err != nil {
+		if err := s.Write(
+			ctx, func(store.Tx) error { once.Do(func() { close(held) }); <-goOn; return nil }); err != nil {
 			t.Error(err)
 		}
 	})
 	<-held
 	var broken error
 	ready := make(chan struct{}, 3)
-	for i, statement := range []string{`INSERT INTO things (name, n) VALUES ('a', 1)`, `ROLLBACK`, `INSERT INTO things (name, n) VALUES ('b', 1)`} {
+	for i, statement := range []string{`INSERT INTO things (name, n) VALUES ('a', 1)`, `ROLLBACK`,
+		`INSERT INTO things (name, n) VALUES ('b', 1)`} {
 		all.Go(func() {
 			ready <- struct{}{}
 			err := s.Write(ctx, func(tx store.Tx) error { _, err := tx.Exec(ctx, statement); return err })

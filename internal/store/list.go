@@ -71,7 +71,8 @@ func (s *Store) scanJob(r *sql.Rows) (j JobRow, err error) {
 // RetryJob makes a job due now, a dead one with all its attempts before it. It reports false if there is none, or if it
 // runs.
 func (s *Store) RetryJob(ctx context.Context, kind, key string) (bool, error) {
-	return s.touchJob(ctx, kind, key, `UPDATE jobs SET state = 'waiting', run_at = $3, attempt = 0, generation = generation + 1
+	return s.touchJob(ctx, kind, key,
+		`UPDATE jobs SET state = 'waiting', run_at = $3, attempt = 0, generation = generation + 1
 		WHERE kind = $1 AND key = $2 AND leased_until <= $3`)
 }
 

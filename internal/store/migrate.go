@@ -43,11 +43,14 @@ func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
 // checkCollation refuses a database that sorts names as a language does: lists would come in another order than AWS's.
 func (s *Store) checkCollation(ctx context.Context) error {
 	var collation string
-	if err := s.db.QueryRowContext(ctx, `SELECT datcollate FROM pg_database WHERE datname = current_database()`).Scan(&collation); err != nil {
+	if err := s.db.QueryRowContext(ctx,
+		`SELECT datcollate FROM pg_database WHERE datname = current_database()`).Scan(&collation); err != nil {
 		return fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	if collation != "C" && collation != "POSIX" && collation != "C.UTF-8" {
-		return fmt.Errorf("the PostgreSQL database sorts by %s; create it with LC_COLLATE 'C': CREATE DATABASE slipway TEMPLATE template0 LC_COLLATE 'C'", collation)
+		return fmt.Errorf(
+			"the PostgreSQL database sorts by %s; create it with LC_COLLATE 'C': CREATE DATABASE slipway TEMPLATE "+
+				"template0 LC_COLLATE 'C'", collation)
 	}
 	return nil
 }

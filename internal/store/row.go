@@ -13,7 +13,8 @@ import (
 func isNoRows(err error) bool { return errors.Is(err, sql.ErrNoRows) }
 
 // All reads every row of a query.
-func All[T any](ctx context.Context, q Queryer, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func All[T any](ctx context.Context, q Queryer, scan func(*sql.Rows) (T, error), query string,
+	args ...any) ([]T, error) {
 	rows, err := q.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err

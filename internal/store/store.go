@@ -28,9 +28,9 @@ var own embed.FS
 type Options struct {
 	DSN        string // sqlite:PATH or postgres://…
 	Migrations []Migrations
-	// Name is this process's among those that work on one PostgreSQL. It must be held by one process at a time, and be the
-	// same after a restart: then what its dead predecessor was about to do goes on at once, and not when the lease has run
-	// out.
+	// Name is this process's among those that work on one PostgreSQL. It must be held by one process at a time, and be
+	// the same after a restart: then what its dead predecessor was about to do goes on at once, and not when the lease
+	// has run out.
 	Name string
 	Log  *slog.Logger
 	Now  func() time.Time // nil for time.Now
@@ -94,7 +94,15 @@ type Store struct {
 
 // Open opens the database and brings its tables up to date.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	s := &Store{name: o.Name, log: o.Log, now: o.Now, twice: o.Twice, full: o.Full, closed: make(chan struct{}), writes: make(chan *write, 256)}
+	s := &Store{
+		name:   o.Name,
+		log:    o.Log,
+		now:    o.Now,
+		twice:  o.Twice,
+		full:   o.Full,
+		closed: make(chan struct{}),
+		writes: make(chan *write, 256),
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -133,7 +141,8 @@ func (s *Store) releaseLeft(ctx context.Context) error {
 	if s.name == "" {
 		return nil
 	}
-	_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0, lease = '', run_at = $2 WHERE leased_until > 0 AND leased_by = $1`,
+	_, err := s.db.ExecContext(ctx,
+		`UPDATE jobs SET leased_until = 0, lease = '', run_at = $2 WHERE leased_until > 0 AND leased_by = $1`,
 		s.name, s.now().UnixMilli())
 	return err
 }

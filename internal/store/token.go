@@ -12,10 +12,11 @@ import (
 // ErrTokenMismatch says that an idempotency token was used before, with another request.
 var ErrTokenMismatch = errors.New("the idempotency token was used with another request")
 
-// Once makes a write idempotent by a client's token: if the token was used before in scope with an equal request, its response
-// is put into response and f does not run; else f runs and what it leaves in response is kept until expires. An empty token
-// is none.
-func (s *Store) Once(ctx context.Context, tx Tx, scope, token string, request, response any, expires time.Time, f func() error) error {
+// Once makes a write idempotent by a client's token: if the token was used before in scope with an equal request, its
+// response is put into response and f does not run; else f runs and what it leaves in response is kept until expires.
+// An empty token is none.
+func (s *Store) Once(ctx context.Context, tx Tx, scope, token string, request, response any, expires time.Time,
+	f func() error) error {
 	if token == "" {
 		return f()
 	}
@@ -26,7 +27,9 @@ func (s *Store) Once(ctx context.Context, tx Tx, scope, token string, request, r
 	sum := sha256.Sum256(text)
 	hash := hex.EncodeToString(sum[:])
 	var before string
-	ok, err := Find(ctx, tx, []any{&before, JSON(response)}, `SELECT request_hash, response FROM tokens WHERE scope = $1 AND token = $2 AND expires > $3`, scope, token, s.now().UnixMilli())
+	ok, err := Find(ctx, tx, []any{&before, JSON(response)},
+		`SELECT request_hash, response FROM tokens WHERE scope = $1 AND token = $2 AND expires > $3`, scope, token,
+		s.now().UnixMilli())
 	if err != nil {
 		return err
 	}
@@ -42,7 +45,8 @@ func (s *Store) Once(ctx context.Context, tx Tx, scope, token string, request, r
 	if _, err := tx.Exec(ctx, `DELETE FROM tokens WHERE expires <= $1`, s.now().UnixMilli()); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO tokens (scope, token, request_hash, response, expires) VALUES ($1, $2, $3, $4, $5)`,
+	_, err = tx.Exec(ctx,
+		`INSERT INTO tokens (scope, token, request_hash, response, expires) VALUES ($1, $2, $3, $4, $5)`,
 		scope, token, hash, JSON(response), expires.UnixMilli())
 	return err
 }

@@ -25,9 +25,11 @@ func TestBoard(t *testing.T) {
 	}
 	b := &Board{
 		Known: &view.Board{
-			Changes: map[string]slipway.Change{"e1": {Author: new("Ada")}, "e2": {Author: new("Grace Brewster Murray Hopper")}},
+			Changes: map[string]slipway.Change{"e1": {Author: new("Ada")},
+				"e2": {Author: new("Grace Brewster Murray Hopper")}},
 			Waiting: []slipway.Waiting{
-				{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"), ActionName: new("Ask")},
+				{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"),
+					ActionName: new("Ask")},
 			},
 			Serving: map[string]slipway.ServingGroup{
 				"greeter/production": {
@@ -40,7 +42,8 @@ func TestBoard(t *testing.T) {
 							Failed:       new(true),
 							Change:       &slipway.Change{CommitId: new("1ac0029d00000000")},
 						},
-						{DeploymentId: new("d-2"), Hosts: []string{"host-2"}, Change: &slipway.Change{CommitId: new("22ff00aa00000000")}},
+						{DeploymentId: new("d-2"), Hosts: []string{"host-2"},
+							Change: &slipway.Change{CommitId: new("22ff00aa00000000")}},
 					},
 				},
 			},

@@ -192,7 +192,8 @@ func (b *Board) serves(p *Pipeline, stage *codepipeline.StageState, say func(Kin
 	for i := range p.Definition.Stages {
 		if d := &p.Definition.Stages[i]; *d.Name == *stage.StageName {
 			for _, g := range b.Known.Serves(d) {
-				say(Faint, "%s/%s runs %s", Clean(*g.ApplicationName), Clean(*g.DeploymentGroupName), Clean(view.ServingWords(&g)))
+				say(Faint, "%s/%s runs %s", Clean(*g.ApplicationName), Clean(*g.DeploymentGroupName),
+					Clean(view.ServingWords(&g)))
 			}
 		}
 	}

@@ -36,7 +36,8 @@ func (p Progress) RoundTrip(r *http.Request) (*http.Response, error) {
 			case <-ticker.C:
 				told = true
 				_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-				fmt.Fprintf(p.Terminal, "\r\x1b[K%s waits for %s, %d s", operation, r.URL.Host, int(time.Since(began).Seconds()))
+				fmt.Fprintf(p.Terminal, "\r\x1b[K%s waits for %s, %d s", operation, r.URL.Host,
+					int(time.Since(began).Seconds()))
 			}
 		}
 	}()

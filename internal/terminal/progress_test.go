@@ -17,8 +17,9 @@ func (s slow) RoundTrip(*http.Request) (*http.Response, error) {
 
 func TestProgress(t *testing.T) {
 	for wait, want := range map[time.Duration]string{
-		900 * time.Millisecond:  "",
-		2500 * time.Millisecond: "\r\x1b[KGetBoard waits for slipway:8080, 1 s\r\x1b[KGetBoard waits for slipway:8080, 2 s\r\x1b[K",
+		900 * time.Millisecond: "",
+		2500 * time.Millisecond: "\r\x1b[KGetBoard waits for slipway:8080, 1 s\r\x1b[KGetBoard waits for " +
+			"slipway:8080, 2 s\r\x1b[K",
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var screen strings.Builder
@@ -27,7 +28,8 @@ func TestProgress(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("X-Amz-Target", "Slipway_20261124.GetBoard")
-			if resp, err := (Progress{slow(wait), &screen}).RoundTrip(r); err != nil || resp.StatusCode != http.StatusOK {
+			if resp, err := (Progress{slow(wait), &screen}).RoundTrip(r); err != nil ||
+				resp.StatusCode != http.StatusOK {
 				t.Error(resp, err)
 			}
 			if screen.String() != want {

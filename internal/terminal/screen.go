@@ -60,7 +60,8 @@ func Coloured(line string) string {
 	for parts := sequences.StringGraphemes(line); parts.Next(); {
 		part := parts.Value()
 		switch {
-		case strings.HasPrefix(part, "\x1b[") && strings.HasSuffix(part, "m") && strings.Trim(part[2:len(part)-1], "0123456789;:") == "":
+		case strings.HasPrefix(part, "\x1b[") && strings.HasSuffix(part, "m") &&
+			strings.Trim(part[2:len(part)-1], "0123456789;:") == "":
 			painted = true
 			b.WriteString(part)
 		case part == "\t":

@@ -40,9 +40,13 @@ func TestTableFits(t *testing.T) {
 		screen Screen
 		want   string
 	}{
-		{Screen{}, "NAME  STATE      CHANGE\n日本  Failed     a very long message that doesn't fit\nx     Succeeded  short\n2 of them.\n"},
+		{Screen{},
+			"NAME  STATE      CHANGE\n日本  Failed     a very long message that doesn't fit\nx     Succeeded  short\n2 " +
+				"of them.\n"},
 		{Screen{Width: 24}, "NAME  STATE      CHANGE\n日本  Failed     a very…\nx     Succeeded  short\n2 of them.\n"},
-		{Screen{Width: 24, Colour: true}, "\x1b[2mNAME  \x1b[m\x1b[2mSTATE      \x1b[m\x1b[2mCHANGE\x1b[m\n日本  \x1b[1;31mFailed     \x1b[ma very…\nx     \x1b[32mSucceeded  \x1b[mshort\n2 of them.\n"},
+		{Screen{Width: 24, Colour: true},
+			"\x1b[2mNAME  \x1b[m\x1b[2mSTATE      \x1b[m\x1b[2mCHANGE\x1b[m\n日本  \x1b[1;31mFailed     \x1b[ma " +
+				"very…\nx     \x1b[32mSucceeded  \x1b[mshort\n2 of them.\n"},
 	} {
 		var b strings.Builder
 		if err := table.Write(&b, c.screen); err != nil || b.String() != c.want {
@@ -75,7 +79,8 @@ func FuzzColoured(f *testing.F) {
 	f.Add("\x1b[31\x1b]52;c;c2VjcmV0\x07m")
 	f.Fuzz(func(t *testing.T, line string) {
 		for _, got := range []string{Clean(line), colours.ReplaceAllString(Coloured(line), "")} {
-			if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 }); i >= 0 {
+			if i := strings.IndexFunc(
+				got, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 }); i >= 0 {
 				t.Errorf("%q leaves %q", line, got)
 			}
 		}

@@ -109,7 +109,8 @@ func (w *Watch) follow(ctx context.Context, boards chan<- news) {
 	var since *string
 	for ctx.Err() == nil {
 		n, pause := news{}, settle
-		out, err := w.Reader.Slipway.WaitForChange(ctx, &slipway.WaitForChangeInput{Topics: w.Reader.Topics(), Since: since})
+		out, err := w.Reader.Slipway.WaitForChange(ctx,
+			&slipway.WaitForChangeInput{Topics: w.Reader.Topics(), Since: since})
 		switch {
 		case err != nil:
 			n.err, pause = err, again

@@ -51,7 +51,8 @@ func (a *authors) read(ctx context.Context, from batch, all map[string]slipway.W
 	}
 	for repository, commits := range asked {
 		for ids := range slices.Chunk(commits, commitsABatch) {
-			out, err := from.BatchGetCommits(ctx, &codecommit.BatchGetCommitsInput{RepositoryName: &repository, CommitIds: ids})
+			out, err := from.BatchGetCommits(ctx,
+				&codecommit.BatchGetCommitsInput{RepositoryName: &repository, CommitIds: ids})
 			if awsproto.Code(err) == "RepositoryDoesNotExistException" {
 				break
 			}

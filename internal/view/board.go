@@ -152,7 +152,8 @@ func (b *Board) Awaits(pipeline, stage string, a *codepipeline.ActionState) *sli
 		w := &b.Waiting[i]
 		switch {
 		case w.Kind == slipway.WaitingKindApproval:
-			if text(w.PipelineName) == pipeline && text(w.StageName) == stage && text(w.ActionName) == text(a.ActionName) {
+			if text(w.PipelineName) == pipeline && text(w.StageName) == stage &&
+				text(w.ActionName) == text(a.ActionName) {
 				return w
 			}
 		case a.LatestExecution != nil && text(a.LatestExecution.ExternalExecutionId) == text(w.DeploymentId):

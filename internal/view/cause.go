@@ -46,7 +46,12 @@ func ExplainedCause(out *slipway.ExplainBuildOutput) string {
 	if len(out.FailedTests) > 0 {
 		return tests(&out.FailedTests[0], len(out.FailedTests))
 	}
-	c := &slipway.Cause{Lines: out.Lines, ExitCode: out.ExitCode, Command: text(out.Command), Message: text(out.Summary)}
+	c := &slipway.Cause{
+		Lines:    out.Lines,
+		ExitCode: out.ExitCode,
+		Command:  text(out.Command),
+		Message:  text(out.Summary),
+	}
 	return BuildCause(c)
 }
 

@@ -39,10 +39,11 @@ func (s *Service) CompareWithGreen(
 	if err != nil || green == nil {
 		return out, err
 	}
-	out.GreenBuildId, out.GreenBuildNumber, out.GreenTime, out.Settings = green.Id, green.BuildNumber, green.EndTime, settings(
-		green,
-		build,
-	)
+	out.GreenBuildId, out.GreenBuildNumber, out.GreenTime, out.Settings = green.Id, green.BuildNumber, green.EndTime,
+		settings(
+			green,
+			build,
+		)
 	changes, err := s.changes(ctx, []string{*build.Id})
 	if err != nil {
 		return nil, err

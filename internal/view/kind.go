@@ -109,7 +109,8 @@ func ReleaseKind(status slipway.ReleaseStatus, paused *bool) Kind {
 
 // Rank orders states: broken, then awaited, then moving, then at rest.
 func Rank(k Kind) int {
-	for i, one := range []Kind{Failed, Waiting, Running, Queued, Back, Stopped, Superseded, Succeeded, Skipped, NotReached} {
+	for i, one := range []Kind{Failed, Waiting, Running, Queued, Back, Stopped, Superseded, Succeeded, Skipped,
+		NotReached} {
 		if k == one {
 			return i
 		}

@@ -308,7 +308,8 @@ func hostsOf(
 	var hosts []string
 	for _, g := range serving {
 		for _, v := range g.Versions {
-			if *v.DeploymentId == deployment || c.Revision != nil && text(changes[*v.DeploymentId].Revision) == *c.Revision {
+			if *v.DeploymentId == deployment ||
+				c.Revision != nil && text(changes[*v.DeploymentId].Revision) == *c.Revision {
 				hosts = append(hosts, v.Hosts...)
 			}
 		}

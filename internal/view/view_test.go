@@ -24,18 +24,45 @@ func TestCauseIsOneSentence(t *testing.T) {
 		want string
 	}{
 		"nothing": {slipway.Work{}, ""},
-		"a test": {slipway.Work{Cause: &slipway.Cause{Command: "make test", ExitCode: new(int32(1)), Lines: line("E   AssertionError"), FailedTests: 1,
-			Test: &slipway.FailedTest{Name: new("test_sum_with_tax"), Message: new("AssertionError: 4.86 != 7.14\n  at x")}}}, "test_sum_with_tax: 4.86 != 7.14"},
-		"three tests": {slipway.Work{Cause: &slipway.Cause{FailedTests: 3, Test: &slipway.FailedTest{Name: new("dues: TestCharge"), Message: new("Charge() = 1000, want 1125")}}},
-			"TestCharge: Charge() = 1000, want 1125, and 2 more tests"},
-		"a line":    {slipway.Work{Cause: &slipway.Cause{Command: "x", ExitCode: new(int32(3)), Lines: line("error: it is broken")}}, "error: it is broken (exit 3)"},
-		"a command": {slipway.Work{Cause: &slipway.Cause{Command: "false", ExitCode: new(int32(1)), Message: "Error while executing command: false"}}, "false: exit 1"},
-		"no runner": {slipway.Work{Cause: &slipway.Cause{Message: "No runner took the build in 8 hours"}}, "No runner took the build in 8 hours"},
-		"a script": {slipway.Work{Host: "host-1", Event: failedEvent("scripts/validate.sh", "Script at specified location: scripts/validate.sh failed with exit code 7",
-			"LifecycleEvent - ValidateService\nScript - scripts/validate.sh\n[stdout]waiting\n[stderr]the shop does not answer\n"), Message: "The overall deployment failed because…"},
+		"a test": {
+			slipway.Work{
+				Cause: &slipway.Cause{Command: "make test", ExitCode: new(int32(1)), Lines: line("E   AssertionError"),
+					FailedTests: 1,
+					Test: &slipway.FailedTest{Name: new("test_sum_with_tax"),
+						Message: new("AssertionError: 4.86 != 7.14\n  at x")}},
+			}, "test_sum_with_tax: 4.86 != 7.14",
+		},
+		"three tests": {
+			slipway.Work{
+				Cause: &slipway.Cause{FailedTests: 3,
+					Test: &slipway.FailedTest{Name: new("dues: TestCharge"),
+						Message: new("Charge() = 1000, want 1125")}},
+			},
+			"TestCharge: Charge() = 1000, want 1125, and 2 more tests",
+		},
+		"a line": {
+			slipway.Work{
+				Cause: &slipway.Cause{Command: "x", ExitCode: new(int32(3)), Lines: line("error: it is broken")},
+			}, "error: it is broken (exit 3)",
+		},
+		"a command": {
+			slipway.Work{
+				Cause: &slipway.Cause{Command: "false", ExitCode: new(int32(1)),
+					Message: "Error while executing command: false"},
+			}, "false: exit 1",
+		},
+		"no runner": {slipway.Work{Cause: &slipway.Cause{Message: "No runner took the build in 8 hours"}},
+			"No runner took the build in 8 hours"},
+		"a script": {slipway.Work{Host: "host-1",
+			Event: failedEvent("scripts/validate.sh",
+				"Script at specified location: scripts/validate.sh failed with exit code 7",
+				"LifecycleEvent - ValidateService\nScript - scripts/validate.sh\n[stdout]waiting\n[stderr]the shop "+
+					"does not answer\n"), Message: "The overall deployment failed because…"},
 			"host-1, validate.sh, exit 7: the shop does not answer"},
-		"no script": {slipway.Work{Host: "host-1", Event: failedEvent("", "The host did not answer within 5 minutes", "")}, "host-1, ValidateService: The host did not answer within 5 minutes"},
-		"AWS's":     {slipway.Work{Message: "Build terminated with state: FAILED. BUILD: it broke"}, "BUILD: it broke"},
+		"no script": {slipway.Work{Host: "host-1",
+			Event: failedEvent("", "The host did not answer within 5 minutes", "")},
+			"host-1, ValidateService: The host did not answer within 5 minutes"},
+		"AWS's": {slipway.Work{Message: "Build terminated with state: FAILED. BUILD: it broke"}, "BUILD: it broke"},
 	} {
 		if got := Cause(c.work); got != c.want {
 			t.Errorf("%s: %q, not %q", name, got, c.want)
@@ -47,8 +74,10 @@ func TestCauseIsOneSentence(t *testing.T) {
 }
 
 func TestOneWordForAState(t *testing.T) {
-	for status, want := range map[string]string{"Succeeded": "Succeeded", "SUCCEEDED": "Succeeded", "IN_PROGRESS": "Running", "InProgress": "Running", "FAILED": "Failed", "ROLLED_BACK": "Rolled back",
-		"PROMOTED": "Released", "ASKING": "Waiting for a decision", "TIMED_OUT": "Timed out", "Stopped": "Stopped", "NEVER_HEARD": "Never heard"} {
+	for status, want := range map[string]string{"Succeeded": "Succeeded", "SUCCEEDED": "Succeeded",
+		"IN_PROGRESS": "Running", "InProgress": "Running", "FAILED": "Failed", "ROLLED_BACK": "Rolled back",
+		"PROMOTED": "Released", "ASKING": "Waiting for a decision", "TIMED_OUT": "Timed out", "Stopped": "Stopped",
+		"NEVER_HEARD": "Never heard"} {
 		if got := StatusWord(status); got != want {
 			t.Errorf("%s is %q, not %q", status, got, want)
 		}
@@ -143,7 +172,8 @@ var commit = strings.Repeat("a", 40)
 func TestEverythingThatWaitsIsInOneList(t *testing.T) {
 	v := service(stages{
 		works: map[string]slipway.Work{
-			execution:     {ID: execution, Execution: execution, Pipeline: "web", Number: 7, Repository: "web", Commit: commit},
+			execution: {ID: execution, Execution: execution, Pipeline: "web", Number: 7, Repository: "web",
+				Commit: commit},
 			"d-AAAAAAAAA": {ID: "d-AAAAAAAAA", Execution: execution, Application: "web", Group: "live"},
 			"d-CCCCCCCCC": {ID: "d-CCCCCCCCC", Application: "shop", Group: "live"},
 		},
@@ -190,13 +220,22 @@ func TestLastGoodIsNotOneBack(t *testing.T) {
 		s    stages
 		want string
 	}{
-		"bad elsewhere": {stages{tried: []slipway.Tried{tried("d-3", good), tried("d-2", good, slipway.TriedElsewhere{Group: "live", Deployment: "d-L", Outcome: failed}), tried("d-1", good)},
-			releases: []slipway.ReleaseSummary{{DeploymentId: new("d-L"), Status: slipway.ReleaseStatusRolledBack}}}, "d-1"},
-		"failed here":       {stages{tried: []slipway.Tried{tried("d-3", good), tried("d-2", failed), tried("d-1", good)}}, "d-1"},
-		"none":              {stages{tried: []slipway.Tried{tried("d-2", good), tried("d-1", failed)}}, ""},
-		"first":             {stages{tried: []slipway.Tried{tried("d-1", good)}}, ""},
-		"half of the hosts": {stages{tried: []slipway.Tried{tried("d-2", failed), tried("d-1", good)}, serving: served("d-2", "host-1", "d-1", "host-2")}, "d-1"},
-		"served already":    {stages{tried: []slipway.Tried{tried("d-3", failed), tried("d-2", good), tried("d-1", good)}, serving: served("d-2", "host-1")}, "d-1"},
+		"bad elsewhere": {
+			stages{tried: []slipway.Tried{tried("d-3", good),
+				tried("d-2", good, slipway.TriedElsewhere{Group: "live", Deployment: "d-L", Outcome: failed}),
+				tried("d-1", good)},
+				releases: []slipway.ReleaseSummary{{DeploymentId: new("d-L"),
+					Status: slipway.ReleaseStatusRolledBack}}}, "d-1",
+		},
+		"failed here": {
+			stages{tried: []slipway.Tried{tried("d-3", good), tried("d-2", failed), tried("d-1", good)}}, "d-1",
+		},
+		"none":  {stages{tried: []slipway.Tried{tried("d-2", good), tried("d-1", failed)}}, ""},
+		"first": {stages{tried: []slipway.Tried{tried("d-1", good)}}, ""},
+		"half of the hosts": {stages{tried: []slipway.Tried{tried("d-2", failed), tried("d-1", good)},
+			serving: served("d-2", "host-1", "d-1", "host-2")}, "d-1"},
+		"served already": {stages{tried: []slipway.Tried{tried("d-3", failed), tried("d-2", good), tried("d-1", good)},
+			serving: served("d-2", "host-1")}, "d-1"},
 	} {
 		out, err := service(
 			c.s,

@@ -69,7 +69,11 @@ func (s *Service) waiting(ctx context.Context, pipeline string) ([]slipway.Waiti
 	for _, id := range ready {
 		all = append(
 			all,
-			slipway.Waiting{Kind: slipway.WaitingKindDeployment, DeploymentId: &id, Reason: new("Ready to shift the traffic")},
+			slipway.Waiting{
+				Kind:         slipway.WaitingKindDeployment,
+				DeploymentId: &id,
+				Reason:       new("Ready to shift the traffic"),
+			},
 		)
 	}
 	return all, failed, nil

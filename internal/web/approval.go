@@ -211,7 +211,8 @@ func (s *site) reportsOf(r *http.Request, runs []codepipeline.ActionExecutionDet
 	if len(builds) == 0 {
 		return nil, nil
 	}
-	out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: builds[:min(100, len(builds))]})
+	out, err := s.Builds.BatchGetBuilds(r.Context(),
+		&codebuild.BatchGetBuildsInput{Ids: builds[:min(100, len(builds))]})
 	if err != nil {
 		return nil, err
 	}

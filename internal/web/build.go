@@ -100,7 +100,8 @@ func (s *site) build(r *http.Request) (*codebuild.Build, error) {
 		return nil, err
 	}
 	if len(out.Builds) == 0 {
-		return nil, &problem{http.StatusNotFound, "There is no build " + r.PathValue("id") + ". It may have been deleted."}
+		return nil, &problem{http.StatusNotFound,
+			"There is no build " + r.PathValue("id") + ". It may have been deleted."}
 	}
 	return &out.Builds[0], nil
 }

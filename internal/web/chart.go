@@ -102,7 +102,8 @@ func drawTraffic(x *slipway.Release, now time.Time) trafficChart {
 		d.lines(was, planned, now, x.EndTime == nil)
 		for _, st := range x.Steps {
 			if st.Verdict != nil && st.Verdict.WindowEnd != nil {
-				d.Marks = append(d.Marks, judgementMark{d.x(st.Verdict.WindowEnd.Time), decisionKind(st.Verdict.Decision)})
+				d.Marks = append(d.Marks,
+					judgementMark{d.x(st.Verdict.WindowEnd.Time), decisionKind(st.Verdict.Decision)})
 			}
 		}
 	}
@@ -110,7 +111,8 @@ func drawTraffic(x *slipway.Release, now time.Time) trafficChart {
 		if l.percent > 0 && l.percent < 100 {
 			c.Wide.Notes = append(
 				c.Wide.Notes,
-				label{decimal(c.Wide.x(l.at) + 8), decimal(c.Wide.y(l.percent) - 8), fmt.Sprintf("%d %%", l.percent), ""},
+				label{decimal(c.Wide.x(l.at) + 8), decimal(c.Wide.y(l.percent) - 8), fmt.Sprintf("%d %%", l.percent),
+					""},
 			)
 		}
 		if i == 0 {
@@ -159,7 +161,8 @@ func (d *drawing) frame(x *slipway.Release, most int) {
 
 // timeStep is the distance of the times at an axis.
 func timeStep(length time.Duration, most int) (time.Duration, string) {
-	for _, step := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
+	for _, step := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second,
+		15 * time.Second, 30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute,
 		15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 6 * time.Hour, 12 * time.Hour} {
 		if length/step <= time.Duration(most) {
 			if step < time.Minute {

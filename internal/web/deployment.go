@@ -66,7 +66,8 @@ func (s *site) listDeployments(
 	ids, more := slice(r, list.Deployments, list.NextToken)
 	byID := map[string]codedeploy.DeploymentInfo{}
 	for chunk := range slices.Chunk(ids, deploymentsAPage) { // as many as the batch takes
-		out, err := s.Deployments.BatchGetDeployments(r.Context(), &codedeploy.BatchGetDeploymentsInput{DeploymentIds: chunk})
+		out, err := s.Deployments.BatchGetDeployments(r.Context(),
+			&codedeploy.BatchGetDeploymentsInput{DeploymentIds: chunk})
 		if err != nil {
 			return err
 		}

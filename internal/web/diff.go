@@ -129,7 +129,8 @@ func markWords(rows []rowDiff) {
 		}
 		if n := removed - i; n > 0 && added-removed == n {
 			for j := range n {
-				rows[i+j].Parts, rows[removed+j].Parts = differing(rows[i+j].Parts[0].Text, rows[removed+j].Parts[0].Text)
+				rows[i+j].Parts, rows[removed+j].Parts = differing(rows[i+j].Parts[0].Text,
+					rows[removed+j].Parts[0].Text)
 			}
 		}
 		i = max(added, i+1)

@@ -9,7 +9,8 @@ import (
 
 func TestWhatDiffersInALine(t *testing.T) {
 	for _, c := range []struct{ a, b, as, bs string }{
-		{"quarters := int64(stay / quarterHour)", "quarters := int64((stay + quarterHour - 1) / quarterHour)", "quarters := int64(stay / quarterHour)", "quarters := int64([(stay + quarterHour - 1)] / quarterHour)"},
+		{"quarters := int64(stay / quarterHour)", "quarters := int64((stay + quarterHour - 1) / quarterHour)",
+			"quarters := int64(stay / quarterHour)", "quarters := int64([(stay + quarterHour - 1)] / quarterHour)"},
 		{"return 1", "return 2", "return [1]", "return [2]"},
 		{"alpha", "omega", "alpha", "omega"},
 		{"naïve", "naève", "na[ï]ve", "na[è]ve"},

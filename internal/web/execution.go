@@ -69,7 +69,8 @@ func (s *site) executionPage(w http.ResponseWriter, r *http.Request, v visitor) 
 	if e.Reports, err = s.reportsOf(r, runs.ActionExecutionDetails); err != nil {
 		return err
 	}
-	s.render(w, r, http.StatusOK, ExecutionPage(s.shell(r, v, name+" "+e.Row.Change.name(), "pipeline/"+name), e, s.Now()))
+	s.render(w, r, http.StatusOK,
+		ExecutionPage(s.shell(r, v, name+" "+e.Row.Change.name(), "pipeline/"+name), e, s.Now()))
 	return nil
 }
 
@@ -102,7 +103,13 @@ func runOf(a codepipeline.ActionExecutionDetail, known map[string]slipway.Change
 	if k == Running && isApproval(a) {
 		k = Waiting
 	}
-	one := run{Stage: text(a.StageName), Action: text(a.ActionName), Kind: k, Detail: a, By: lastPart(text(a.UpdatedBy))}
+	one := run{
+		Stage:  text(a.StageName),
+		Action: text(a.ActionName),
+		Kind:   k,
+		Detail: a,
+		By:     lastPart(text(a.UpdatedBy)),
+	}
 	if a.Output != nil && a.Output.ExecutionResult != nil {
 		result := a.Output.ExecutionResult
 		one.Href, one.Say = pathOf(text(result.ExternalExecutionUrl)), firstLine(text(result.ExternalExecutionSummary))
@@ -148,7 +155,8 @@ func makeExecution(
 		if summary.StartTime == nil {
 			summary.StartTime = a.StartTime
 		}
-		if a.LastUpdateTime != nil && (summary.LastUpdateTime == nil || a.LastUpdateTime.After(summary.LastUpdateTime.Time)) {
+		if a.LastUpdateTime != nil &&
+			(summary.LastUpdateTime == nil || a.LastUpdateTime.After(summary.LastUpdateTime.Time)) {
 			summary.LastUpdateTime = a.LastUpdateTime
 		}
 	}

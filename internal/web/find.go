@@ -102,7 +102,8 @@ func contains(s, q string) bool { return strings.Contains(strings.ToLower(s), st
 
 func (s *site) find(ctx context.Context, q string) ([]found, error) {
 	f := &finder{q: q}
-	for _, look := range []func(context.Context, *finder) error{s.findByID, s.findPipelines, s.findChanges, s.findProjects, s.findRepositories, s.findHosts} {
+	for _, look := range []func(context.Context, *finder) error{s.findByID, s.findPipelines, s.findChanges,
+		s.findProjects, s.findRepositories, s.findHosts} {
 		f.kind()
 		if err := look(ctx, f); err != nil {
 			return nil, err
@@ -146,7 +147,8 @@ func (s *site) findByID(ctx context.Context, f *finder) error {
 	switch {
 	case deploymentID.MatchString(id):
 		out, err := s.Deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
-		if awsproto.Code(err) == "DeploymentDoesNotExistException" || awsproto.Code(err) == "InvalidDeploymentIdException" {
+		if awsproto.Code(err) == "DeploymentDoesNotExistException" ||
+			awsproto.Code(err) == "InvalidDeploymentIdException" {
 			return nil
 		}
 		if err != nil {
@@ -220,7 +222,8 @@ func (s *site) findChanges(ctx context.Context, f *finder) error {
 		for _, id := range ids {
 			c := changeOf(executions[id], id, nil)
 			if !f.add(
-				found{"Change", c.Message, p.Name + " " + c.short() + afterHit(c.Commit, id, f.q), executionPath(p.Name, id)},
+				found{"Change", c.Message, p.Name + " " + c.short() + afterHit(c.Commit, id, f.q),
+					executionPath(p.Name, id)},
 			) {
 				return nil
 			}

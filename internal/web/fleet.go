@@ -166,8 +166,10 @@ func (s *site) side(
 	var shown []string
 	for _, status := range order {
 		in := &codedeploy.ListDeploymentTargetsInput{
-			DeploymentId:  &id,
-			TargetFilters: map[codedeploy.TargetFilterName][]string{codedeploy.TargetFilterNameTargetStatus: {string(status)}},
+			DeploymentId: &id,
+			TargetFilters: map[codedeploy.TargetFilterName][]string{
+				codedeploy.TargetFilterNameTargetStatus: {string(status)},
+			},
 		}
 		if label != "" {
 			in.TargetFilters[codedeploy.TargetFilterNameServerInstanceLabel] = []string{string(label)}

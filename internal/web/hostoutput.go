@@ -94,7 +94,8 @@ func (s *site) scriptPage(w http.ResponseWriter, r *http.Request, v visitor) err
 		w,
 		r,
 		http.StatusOK,
-		Script(s.shell(r, v, r.PathValue("event"), "deployment/"+id), id, r.PathValue("host"), r.PathValue("event"), log),
+		Script(s.shell(r, v, r.PathValue("event"), "deployment/"+id), id, r.PathValue("host"), r.PathValue("event"),
+			log),
 	)
 	return nil
 }
@@ -116,7 +117,8 @@ func (s *site) stopDeployment(w http.ResponseWriter, r *http.Request, _ visitor)
 	id := r.PathValue("id")
 	_, err := s.Deployments.StopDeployment(
 		r.Context(),
-		&codedeploy.StopDeploymentInput{DeploymentId: &id, AutoRollbackEnabled: new(r.PostForm.Get("rollback") == "yes")},
+		&codedeploy.StopDeploymentInput{DeploymentId: &id,
+			AutoRollbackEnabled: new(r.PostForm.Get("rollback") == "yes")},
 	)
 	return back(w, r, deploymentPath(id), err)
 }

@@ -19,7 +19,8 @@ const (
 func (s *site) live(w http.ResponseWriter, r *http.Request, _ visitor) error {
 	names := r.URL.Query()["on"]
 	if len(names) == 0 || len(names) > maxWatched {
-		return &problem{http.StatusBadRequest, fmt.Sprintf("Name 1 to %d things to hear of: /live?on=pipelines", maxWatched)}
+		return &problem{http.StatusBadRequest,
+			fmt.Sprintf("Name 1 to %d things to hear of: /live?on=pipelines", maxWatched)}
 	}
 	changed, stop := s.Hub.Listen(names...)
 	defer stop()

@@ -53,14 +53,16 @@ func folds(b *buildView) []logFold {
 		case own && (last.Command != "" || len(all) == 0 || last.Open):
 			last = add(logFold{})
 		case !own && len(all) == 0 || !own && last.Command == "" && !last.Open:
-			last = add(logFold{Open: true, Phase: phase}) // output whose command is above the window, or that no command wrote
+			// output whose command is above the window, or that no command wrote
+			last = add(logFold{Open: true, Phase: phase})
 		}
 		last.Lines = append(last.Lines, l)
 		last.Failed = last.Failed || b.Log.Bad[*l.Number]
 	}
 	for i := range all {
 		f := &all[i]
-		f.Open = f.Open || f.Failed || f.Command != "" && (b.Why == nil || b.Log.Sought != "" || f.Phase == text(b.Why.Phase))
+		f.Open = f.Open || f.Failed ||
+			f.Command != "" && (b.Why == nil || b.Log.Sought != "" || f.Phase == text(b.Why.Phase))
 		f.Open = f.Open || b.Log.Sought != "" && f.has(b.Log.Sought)
 	}
 	return all

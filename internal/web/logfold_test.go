@@ -34,7 +34,8 @@ Runner 1 false false
 	}
 	b.Why = nil
 	b.Log.Bad = nil
-	if got := told(b); !strings.Contains(got, "begin\" 2 false true") || !strings.Contains(got, "Runner 2 false false") {
+	if got := told(b); !strings.Contains(got, "begin\" 2 false true") ||
+		!strings.Contains(got, "Runner 2 false false") {
 		t.Errorf("a build that did not fail:\n%s", got)
 	}
 	b.Log.Lines = b.Log.Lines[3:5] // a window that begins within a command's output

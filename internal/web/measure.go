@@ -45,8 +45,17 @@ func measures(
 	latency := func(name string, of func(*slipway.TrafficSide) *float64, limit *float64) measure {
 		return measure{Name: name, New: millis(of(both.Canary)), Old: millis(of(both.Baseline)), Limit: millis(limit)}
 	}
-	asked := measure{Name: "Requests", New: thousands(number(both.Canary.Requests)), Old: thousands(number(both.Baseline.Requests))}
-	failed := measure{Name: "Errors", New: share(both.Canary), Old: share(both.Baseline), Limit: percentage(limits.MaxErrorPercent)}
+	asked := measure{
+		Name: "Requests",
+		New:  thousands(number(both.Canary.Requests)),
+		Old:  thousands(number(both.Baseline.Requests)),
+	}
+	failed := measure{
+		Name:  "Errors",
+		New:   share(both.Canary),
+		Old:   share(both.Baseline),
+		Limit: percentage(limits.MaxErrorPercent),
+	}
 	add(asked, requests)
 	add(failed, errorShare, "errors", "error rate")
 	add(latency("Latency, median", p50, nil), p50)

@@ -17,7 +17,8 @@ func pathOf(address string) string {
 	if err != nil {
 		return ""
 	}
-	for _, known := range []string{"/pipelines/", "/builds/", "/deployments/", "/repositories/", "/projects/", "/applications/"} {
+	for _, known := range []string{"/pipelines/", "/builds/", "/deployments/", "/repositories/", "/projects/",
+		"/applications/"} {
 		if strings.HasPrefix(u.Path, known) {
 			return u.EscapedPath()
 		}

@@ -19,7 +19,8 @@ type problem struct {
 func (p *problem) Error() string { return p.message }
 
 var (
-	errNoPage = &problem{http.StatusNotFound, "There is no such page. It may have been deleted, or the address is wrong."}
+	errNoPage = &problem{http.StatusNotFound,
+		"There is no such page. It may have been deleted, or the address is wrong."}
 	errForged = &problem{
 		http.StatusForbidden,
 		"The form was not sent from a page of this session. Go back, reload the page and send it again.",
@@ -36,7 +37,8 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, v visitor, err error
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // nobody looks any more
 	}
-	status, message := http.StatusInternalServerError, "The page failed inside the server; its log says why. Try again; if it fails again, the log has the cause."
+	status, message := http.StatusInternalServerError, "The page failed inside the server; its log says why. Try "+
+		"again; if it fails again, the log has the cause."
 	if p, ok := errors.AsType[*problem](err); ok {
 		status, message = p.status, p.message
 	} else if se, ok := errors.AsType[awsproto.ServiceError](err); ok {
@@ -52,7 +54,8 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, v visitor, err error
 // statusOf is the status of a page for a service's error: what is not there is a 404 here, whatever it is on the wire.
 func statusOf(se awsproto.ServiceError) int {
 	code := se.ErrorCode()
-	for _, end := range []string{"NotFoundException", "DoesNotExistException", "NoSuchEntity", "NotRegisteredException"} {
+	for _, end := range []string{"NotFoundException", "DoesNotExistException", "NoSuchEntity",
+		"NotRegisteredException"} {
 		if strings.HasSuffix(code, end) {
 			return http.StatusNotFound
 		}
@@ -89,8 +92,10 @@ func problemTitle(status int) string {
 // nextOf are the pages that may help on: the list that the missing thing would be in, and the board.
 func nextOf(r *http.Request) [][2]string {
 	var next [][2]string
-	for _, p := range []struct{ prefix, name, path string }{{"/repositories", "All repositories", "/repositories"}, {"/builds", "All builds", "/builds"}, {"/projects", "All builds", "/builds"},
-		{"/tests", "All tests", "/tests"}, {"/reports", "All tests", "/tests"}, {"/deployments", "All deployments", "/deployments"}, {"/applications", "All deployments", "/deployments"},
+	for _, p := range []struct{ prefix, name, path string }{{"/repositories", "All repositories", "/repositories"},
+		{"/builds", "All builds", "/builds"}, {"/projects", "All builds", "/builds"},
+		{"/tests", "All tests", "/tests"}, {"/reports", "All tests", "/tests"},
+		{"/deployments", "All deployments", "/deployments"}, {"/applications", "All deployments", "/deployments"},
 		{"/releases", "All releases", "/releases"}, {"/settings", "Settings", "/settings"}} {
 		if strings.HasPrefix(r.URL.Path, p.prefix) {
 			next = append(next, [2]string{p.name, p.path})

@@ -144,7 +144,8 @@ func history(x *slipway.Release) []happening {
 			words := text(n.Text)
 			all = append(
 				all,
-				happening{n.Time.Time, strings.ToUpper(words[:min(1, len(words))]) + words[min(1, len(words)):], text(n.By)},
+				happening{n.Time.Time, strings.ToUpper(words[:min(1, len(words))]) + words[min(1, len(words)):],
+					text(n.By)},
 			)
 		}
 	}

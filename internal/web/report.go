@@ -159,7 +159,8 @@ func (s *site) reportPage(w http.ResponseWriter, r *http.Request, v visitor) err
 		return err
 	}
 	if len(lines) == 0 {
-		return &problem{http.StatusNotFound, "There is no report " + r.PathValue("name") + ". Reports are kept for 30 days."}
+		return &problem{http.StatusNotFound,
+			"There is no report " + r.PathValue("name") + ". Reports are kept for 30 days."}
 	}
 	x := &reportView{
 		reportLine: lines[0],

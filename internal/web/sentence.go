@@ -17,7 +17,8 @@ func pieces(s string) []piece {
 	at := 0
 	for _, m := range measured.FindAllStringIndex(s, -1) {
 		end := m[1]
-		for end > m[0] && (s[end-1] == ' ' || s[end-1] == '.' || s[end-1] == ',' || s[end-1] == ';' || s[end-1] == ':') {
+		for end > m[0] &&
+			(s[end-1] == ' ' || s[end-1] == '.' || s[end-1] == ',' || s[end-1] == ';' || s[end-1] == ':') {
 			end--
 		}
 		if m[0] > at {

@@ -7,7 +7,8 @@ import (
 
 func TestNumbersKeepTheirUnits(t *testing.T) {
 	for s, want := range map[string]string{
-		"The new version has 10 % of the traffic. At 10:24:45 UTC it moves to 50 %.": "The new version has |[10 %]| of the traffic. At 10:24:45 UTC it moves to |[50 %]|.",
+		"The new version has 10 % of the traffic. At 10:24:45 UTC it moves to 50 %.": "The new version has |[10 %]| " +
+			"of the traffic. At 10:24:45 UTC it moves to |[50 %]|.",
 		"p95 54.5 ms, was 24 ms": "p95 |[54.5 ms]|, was |[24 ms]",
 		"":                       "",
 		"no number":              "no number",

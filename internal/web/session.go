@@ -28,8 +28,10 @@ func (s *site) confirmed(w http.ResponseWriter, r *http.Request, v visitor, to s
 	if s.Now().Sub(v.Began) <= recent {
 		return true
 	}
-	const why = "Sign in again to do that: what you are about to create outlives this session, which began more than 15 minutes ago."
-	s.render(w, r, http.StatusForbidden, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), to, v.Caller.Name, why))
+	const why = "Sign in again to do that: what you are about to create outlives this session, which began more than " +
+		"15 minutes ago."
+	s.render(w, r, http.StatusForbidden,
+		SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), to, v.Caller.Name, why))
 	return false
 }
 
@@ -120,10 +122,12 @@ func (s *site) toSignIn(w http.ResponseWriter, r *http.Request) {
 		if from, err := url.Parse(r.Referer()); err == nil && from.Path != "" {
 			to = local(from.RequestURI())
 		}
-		s.render(w, r, errExpired.status, SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), to, "", errExpired.message))
+		s.render(w, r, errExpired.status,
+			SignIn(s.shell(r, visitor{Theme: theme(r)}, "Sign in"), to, "", errExpired.message))
 		return
 	}
-	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/live") || r.Header.Get("Sec-Fetch-Mode") == "cors" {
+	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/live") ||
+		r.Header.Get("Sec-Fetch-Mode") == "cors" {
 		http.Error(w, "Sign in first.", http.StatusUnauthorized)
 		return
 	}
@@ -139,7 +143,8 @@ func (s *site) toSignIn(w http.ResponseWriter, r *http.Request) {
 // browser reads it, to which a backslash is a slash, and tabs and line ends are nothing.
 func local(to string) string {
 	u, err := url.Parse(to)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" || !strings.HasPrefix(u.Path, "/") {
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||
+		!strings.HasPrefix(u.Path, "/") {
 		return boardPath
 	}
 	sent := &url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}

@@ -55,7 +55,8 @@ func TestElsewhere(t *testing.T) {
 	for _, c := range []struct {
 		origin, site string
 		want         bool
-	}{{"", "", false}, {"http://slipway.example", "same-origin", false}, {"", "none", false}, {"null", "", true}, {"http://evil.example", "", true}, {"", "cross-site", true}, {"", "same-site", true}} {
+	}{{"", "", false}, {"http://slipway.example", "same-origin", false}, {"", "none", false}, {"null", "", true},
+		{"http://evil.example", "", true}, {"", "cross-site", true}, {"", "same-site", true}} {
 		r := httptest.NewRequest("POST", "http://slipway.example/signin", nil)
 		if c.origin != "" {
 			r.Header.Set("Origin", c.origin)

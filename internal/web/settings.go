@@ -94,7 +94,8 @@ func (s *site) changeKey(w http.ResponseWriter, r *http.Request, _ visitor) erro
 			&iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeInactive},
 		)
 	case "activate":
-		_, err = s.IAM.UpdateAccessKey(r.Context(), &iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeActive})
+		_, err = s.IAM.UpdateAccessKey(r.Context(),
+			&iam.UpdateAccessKeyInput{AccessKeyId: &id, Status: iam.StatusTypeActive})
 	case "delete":
 		_, err = s.IAM.DeleteAccessKey(r.Context(), &iam.DeleteAccessKeyInput{AccessKeyId: &id})
 	default:

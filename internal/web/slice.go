@@ -17,7 +17,8 @@ func slice(r *http.Request, ids []string, next *string) (some []string, more str
 	from := min(max(0, n)*partRows, len(ids))
 	to := min(from+partRows, len(ids))
 	if to < len(ids) {
-		more = r.URL.Path + "?" + url.Values{"after": {q.Get("after")}, "part": {strconv.Itoa(from/partRows + 1)}}.Encode()
+		more = r.URL.Path + "?" +
+			url.Values{"after": {q.Get("after")}, "part": {strconv.Itoa(from/partRows + 1)}}.Encode()
 		return ids[from:to], more
 	}
 	return ids[from:to], olderPath(r.URL.Path, next)

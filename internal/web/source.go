@@ -136,7 +136,11 @@ func (s *site) commitsPage(w http.ResponseWriter, r *http.Request, v visitor) er
 	}
 	list := &slipway.ListCommitsOutput{}
 	if at != "" {
-		in := &slipway.ListCommitsInput{RepositoryName: &name, CommitSpecifier: &at, MaxResults: new(int32(commitsShown))}
+		in := &slipway.ListCommitsInput{
+			RepositoryName:  &name,
+			CommitSpecifier: &at,
+			MaxResults:      new(int32(commitsShown)),
+		}
 		if after := r.URL.Query().Get("after"); after != "" {
 			in.NextToken = &after
 		}

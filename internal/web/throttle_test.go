@@ -41,7 +41,8 @@ func TestThrottle(t *testing.T) {
 
 func TestSourceOf(t *testing.T) {
 	t.Parallel()
-	for address, want := range map[string]string{"192.0.2.1:80": "192.0.2.1", "[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::", "pipe": "pipe"} {
+	for address, want := range map[string]string{"192.0.2.1:80": "192.0.2.1",
+		"[2001:db8:1:2:3:4:5:6]:80": "2001:db8:1:2::", "pipe": "pipe"} {
 		if got := sourceOf(&http.Request{RemoteAddr: address}); got != want {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}

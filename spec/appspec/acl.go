@@ -24,10 +24,19 @@ func (a ACE) String() string {
 	return s
 }
 
-var aclKinds = map[string]string{"m": "mask", "mask": "mask", "o": "other", "other": "other", "g": "group", "group": "group", "u": "user", "user": "user"}
+var aclKinds = map[string]string{
+	"m":     "mask",
+	"mask":  "mask",
+	"o":     "other",
+	"other": "other",
+	"g":     "group",
+	"group": "group",
+	"u":     "user",
+	"user":  "user",
+}
 
-// ParseACE reads an entry: [d[efault]:][u[ser]|g[roup]|m[ask]|o[ther]:][NAME]:PERMISSIONS. The entries of the owner, the owning group
-// and all others are refused, since mode sets them.
+// ParseACE reads an entry: [d[efault]:][u[ser]|g[roup]|m[ask]|o[ther]:][NAME]:PERMISSIONS. The entries of the owner,
+// the owning group and all others are refused, since mode sets them.
 func ParseACE(text string) (ACE, error) {
 	var a ACE
 	parts := strings.Split(text, ":")

@@ -2,8 +2,9 @@ package appspec
 
 import "strings"
 
-// Matches tells whether the permission is for a path below its object. rel is that path, from the object on. A pattern other than "**"
-// knows only "*" and speaks of the object's own entries, never of what lies deeper; an exception does too.
+// Matches tells whether the permission is for a path below its object. rel is that path, from the object on. A pattern
+// other than "**" knows only "*" and speaks of the object's own entries, never of what lies deeper; an exception does
+// too.
 func (p Permission) Matches(rel string) bool {
 	if p.Pattern != "**" && !matches(p.Pattern, rel) {
 		return false

@@ -35,11 +35,13 @@ func (r *reader) root(text []byte) ast.Node {
 }
 
 func (r *reader) fail(at Place, format string, args ...any) {
-	r.errs = append(r.errs, Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
+	r.errs = append(r.errs,
+		Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) warn(at Place, format string, args ...any) {
-	r.warnings = append(r.warnings, Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
+	r.warnings = append(r.warnings,
+		Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
 }
 
 func (r *reader) place(n ast.Node) Place { return yamlfile.At(n) }

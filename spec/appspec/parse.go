@@ -103,7 +103,8 @@ func (r *reader) unknown(ms []member, where string, known ...string) {
 				r.warn(m.Place, "%s is not a member of %s and is ignored: did you mean %s?", quote(m.key), where, meant)
 				continue
 			}
-			r.warn(m.Place, "%s is not a member of %s and is ignored; known are %s", quote(m.key), where, strings.Join(known, ", "))
+			r.warn(m.Place, "%s is not a member of %s and is ignored; known are %s", quote(m.key), where,
+				strings.Join(known, ", "))
 		}
 	}
 }

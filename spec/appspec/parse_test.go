@@ -17,10 +17,12 @@ const corpus = "../../../shared/corpus/appspec"
 
 // refused are the files of the corpus that do not hold, with each mistake and its place. All others must hold.
 var refused = map[string]string{
-	"005.yaml": "2:1: os is for servers; a file with Resources is for ECS or Lambda\n4:1: files is for servers; a file with Resources is for ECS or Lambda",
+	"005.yaml": "2:1: os is for servers; a file with Resources is for ECS or Lambda\n4:1: files is for servers; a " +
+		"file with Resources is for ECS or Lambda",
 	"006.yaml": "1:1: the file is not valid YAML: unexpected key name",
 	"007.yaml": `23:7: "LifeCycleEvent" is no hook of Lambda; there are BeforeAllowTraffic, AfterAllowTraffic`,
-	"009.json": "1:1: version is missing; write version: 0.0\n10:30: ContainerPort must be a port, 1 to 65535, not \"<CONTAINER_PORT>\"",
+	"009.json": "1:1: version is missing; write version: 0.0\n10:30: ContainerPort must be a port, 1 to 65535, not " +
+		"\"<CONTAINER_PORT>\"",
 	"011.yaml": "1:10: version must be 0.0, the only version there is",
 	"017.yml":  "1:1: version is missing; write version: 0.0",
 	"019.json": `14:17: except must be a list, not a text
@@ -121,7 +123,8 @@ func checkFeatures(t *testing.T, s *Spec, features []string) {
 			}
 		case "hooks":
 			for event := range strings.SplitSeq(value, "+") {
-				if s.Scripts(event) == nil && !slices.ContainsFunc(s.Functions, func(f Function) bool { return f.Event == event }) {
+				if s.Scripts(event) == nil &&
+					!slices.ContainsFunc(s.Functions, func(f Function) bool { return f.Event == event }) {
 					t.Errorf("hook %s not read", event)
 				}
 			}
@@ -172,12 +175,17 @@ hooks:
 		t.Fatal(err)
 	}
 	want := &Spec{Platform: Server, OS: "linux", FileExistsBehavior: "RETAIN",
-		Files: []File{{Place{Line: 4, Column: 5}, "/", "/srv/app"}, {Place{Line: 6, Column: 5}, "conf/app.conf", "/etc/app"}},
-		Permissions: []Permission{{Place: Place{Line: 9, Column: 5}, Object: "/srv/app", Pattern: "*.sh", Except: []string{"a.sh", "b*"}, Types: []string{"file"},
+		Files: []File{{Place{Line: 4, Column: 5}, "/", "/srv/app"},
+			{Place{Line: 6, Column: 5}, "conf/app.conf", "/etc/app"}},
+		Permissions: []Permission{{Place: Place{Line: 9, Column: 5}, Object: "/srv/app", Pattern: "*.sh",
+			Except: []string{"a.sh", "b*"}, Types: []string{"file"},
 			Owner: "app", Group: "www", Mode: "755",
-			ACLs:    []ACE{{Kind: "user", Name: "jane", Perms: "rw-"}, {Default: true, Kind: "group", Name: "ops", Perms: "rwx"}, {Kind: "mask", Perms: "r-x"}},
+			ACLs: []ACE{{Kind: "user", Name: "jane", Perms: "rw-"},
+				{Default: true, Kind: "group", Name: "ops", Perms: "rwx"}, {Kind: "mask", Perms: "r-x"}},
 			Context: &Context{User: "system_u", Type: "httpd_t", Range: "s0:c0.c3"}}},
-		Hooks: []Hook{{Place{Line: 20, Column: 3}, "AfterInstall", []Script{{Place{Line: 21, Column: 7}, "scripts/a.sh", 30, "app", false}, {Place{Line: 24, Column: 7}, "scripts/b.sh", 3600, "", true}}}},
+		Hooks: []Hook{{Place{Line: 20, Column: 3}, "AfterInstall",
+			[]Script{{Place{Line: 21, Column: 7}, "scripts/a.sh", 30, "app", false},
+				{Place{Line: 24, Column: 7}, "scripts/b.sh", 3600, "", true}}}},
 	}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Fatalf("(-want +got)\n%s", diff)
@@ -186,30 +194,59 @@ hooks:
 
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":              {"", "1:1: the file is empty; it needs at least version and os (or Resources)"},
-		"only a comment":     {"# nothing\n", "1:1: the file is empty; it needs at least version and os (or Resources)"},
-		"a list":             {"- a\n", "1:1: the file must be a mapping (key: value), not a list"},
-		"all at once":        {"files: x\n", "1:1: version is missing; write version: 0.0\n1:1: os is missing; write os: linux (or os: windows, or Resources for ECS and Lambda)\n1:8: files must be a list, not a text"},
-		"quoted version":     {"version: '0.0'\nos: linux\n", "1:10: version must be the number 0.0, without quotes: AWS's agent refuses a text"},
-		"other os":           {"version: 0.0\nos: Linux\n", `2:5: os must be linux or windows, not "Linux"`},
-		"small letters":      {"version: 0.0\nos: linux\nfile_exists_behavior: overwrite\n", `3:23: file_exists_behavior must be DISALLOW, OVERWRITE or RETAIN, in capitals, not "overwrite"`},
-		"no destination":     {"version: 0.0\nos: linux\nfiles:\n  - source: a\n", "4:5: an entry of files has no destination"},
-		"same file twice":    {"version: 0.0\nos: linux\nfiles:\n  - source: a\n    destination: /b\n  - source: a\n    destination: /b/\n", `6:5: "a" is copied to "/b/" a second time; line 4 does so already`},
-		"no location":        {"version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - timeout: 3\n", "5:7: a script has no location"},
-		"no timeout":         {"version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - {location: a, timeout: soon}\n", `5:30: timeout must be a number of seconds above 0, not "soon"`},
-		"reserved":           {"version: 0.0\nos: linux\nhooks:\n  Install:\n    - {location: a}\n", "4:3: no script can be run at Install: CodeDeploy does that event itself"},
-		"hook is a mapping":  {"version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    location: a\n", "5:5: the hook AfterInstall must be a list, not a mapping"},
-		"mode":               {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n    mode: 00755\n", `5:11: mode must be one to four octal digits, like 644, not "00755"`},
-		"role":               {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n    context: {type: t, role: r}\n", "5:24: a context can't have a role; remove it"},
-		"windows":            {"version: 0.0\nos: windows\npermissions:\n  - object: /a\n", "3:1: permissions are for os: linux alone"},
-		"permission twice":   {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n  - object: /a/\n", `5:5: the permissions of "/a/" are set a second time; line 4 does so already`},
-		"base acl":           {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n    acls: [\"u::rwx\"]\n", `5:12: acl "u::rwx": use mode for the owner, the owning group and all others`},
-		"bad encoding":       {"version: 0.0\nos: \xff\n", "2:5: the file is not UTF-8 text; save it in that encoding"},
-		"alias to nowhere":   {"version: 0.0\nos: *nowhere\n", "2:1: os is missing; write os: linux (or os: windows, or Resources for ECS and Lambda)\n2:5: the alias *nowhere has no anchor"},
-		"two platforms":      {"version: 0.0\nResources:\n- a:\n    Type: AWS::Lambda::Function\n    Properties: {Name: a, Alias: b, CurrentVersion: 1, TargetVersion: 2}\n- b:\n    Type: AWS::ECS::Service\n    Properties: {}\n", "7:11: a file is for ECS or for Lambda, not for both"},
-		"wrong indentation":  {"version: 0.0\nResources:\n- a:\n  Type: AWS::Lambda::Function\n", "3:3: a resource must be one name with Type and Properties below, indented further"},
-		"too large":          {strings.Repeat("#", yamlfile.MaxSize+1), "1:1: the file has 1048577 bytes; it may have 1048576"},
-		"lambda as a server": {"version: 0.0\nos: linux\nResources: []\n", "2:1: os is for servers; a file with Resources is for ECS or Lambda\n3:1: Resources is empty; it needs a list with a target"},
+		"empty": {"", "1:1: the file is empty; it needs at least version and os (or Resources)"},
+		"only a comment": {"# nothing\n",
+			"1:1: the file is empty; it needs at least version and os (or Resources)"},
+		"a list": {"- a\n", "1:1: the file must be a mapping (key: value), not a list"},
+		"all at once": {"files: x\n",
+			"1:1: version is missing; write version: 0.0\n1:1: os is missing; write os: linux (or os: windows, or " +
+				"Resources for ECS and Lambda)\n1:8: files must be a list, not a text"},
+		"quoted version": {"version: '0.0'\nos: linux\n",
+			"1:10: version must be the number 0.0, without quotes: AWS's agent refuses a text"},
+		"other os": {"version: 0.0\nos: Linux\n", `2:5: os must be linux or windows, not "Linux"`},
+		"small letters": {"version: 0.0\nos: linux\nfile_exists_behavior: overwrite\n",
+			`3:23: file_exists_behavior must be DISALLOW, OVERWRITE or RETAIN, in capitals, not "overwrite"`},
+		"no destination": {"version: 0.0\nos: linux\nfiles:\n  - source: a\n",
+			"4:5: an entry of files has no destination"},
+		"same file twice": {
+			"version: 0.0\nos: linux\nfiles:\n  - source: a\n    destination: /b\n  - source: a\n    destination: /b/\n", `6:5: "a" is copied to "/b/" a second time; line 4 does so already`,
+		},
+		"no location": {"version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - timeout: 3\n",
+			"5:7: a script has no location"},
+		"no timeout": {"version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - {location: a, timeout: soon}\n",
+			`5:30: timeout must be a number of seconds above 0, not "soon"`},
+		"reserved": {"version: 0.0\nos: linux\nhooks:\n  Install:\n    - {location: a}\n",
+			"4:3: no script can be run at Install: CodeDeploy does that event itself"},
+		"hook is a mapping": {"version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    location: a\n",
+			"5:5: the hook AfterInstall must be a list, not a mapping"},
+		"mode": {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n    mode: 00755\n",
+			`5:11: mode must be one to four octal digits, like 644, not "00755"`},
+		"role": {
+			"version: 0.0\nos: linux\npermissions:\n  - object: /a\n    context: {type: t, role: r}\n",
+			"5:24: a context can't have a role; remove it",
+		},
+		"windows": {"version: 0.0\nos: windows\npermissions:\n  - object: /a\n",
+			"3:1: permissions are for os: linux alone"},
+		"permission twice": {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n  - object: /a/\n",
+			`5:5: the permissions of "/a/" are set a second time; line 4 does so already`},
+		"base acl": {"version: 0.0\nos: linux\npermissions:\n  - object: /a\n    acls: [\"u::rwx\"]\n",
+			`5:12: acl "u::rwx": use mode for the owner, the owning group and all others`},
+		"bad encoding": {"version: 0.0\nos: \xff\n", "2:5: the file is not UTF-8 text; save it in that encoding"},
+		"alias to nowhere": {"version: 0.0\nos: *nowhere\n",
+			"2:1: os is missing; write os: linux (or os: windows, or Resources for ECS and Lambda)\n2:5: the alias " +
+				"*nowhere has no anchor"},
+		"two platforms": {
+			"version: 0.0\nResources:\n- a:\n    Type: AWS::Lambda::Function\n    Properties: {Name: a, Alias: b, " +
+				"CurrentVersion: 1, TargetVersion: 2}\n- b:\n    Type: AWS::ECS::Service\n    Properties: {}\n",
+			"7:11: a file is for ECS or for Lambda, not for both",
+		},
+		"wrong indentation": {"version: 0.0\nResources:\n- a:\n  Type: AWS::Lambda::Function\n",
+			"3:3: a resource must be one name with Type and Properties below, indented further"},
+		"too large": {strings.Repeat("#", yamlfile.MaxSize+1),
+			"1:1: the file has 1048577 bytes; it may have 1048576"},
+		"lambda as a server": {"version: 0.0\nos: linux\nResources: []\n",
+			"2:1: os is for servers; a file with Resources is for ECS or Lambda\n3:1: Resources is empty; it needs a " +
+				"list with a target"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Parse("f", []byte(c.text))
@@ -225,7 +262,10 @@ func TestRefusals(t *testing.T) {
 
 // TestValidate tells all that is wrong at once: mistakes, events that there are not, and what means nothing.
 func TestValidate(t *testing.T) {
-	warnings, err := Validate("f", []byte("version: 0.0\nos: linx\nhooks:\n  BeforeInstal:\n    - location: a\n      timeout: soon\n  Nothing: []\nextra: 1\n"))
+	warnings, err := Validate("f",
+		[]byte(
+			"version: 0.0\nos: linx\nhooks:\n  BeforeInstal:\n    - location: a\n      timeout: soon\n  Nothing: "+
+				"[]\nextra: 1\n"))
 	if err == nil {
 		t.Fatal("accepted")
 	}
@@ -246,7 +286,10 @@ func TestValidate(t *testing.T) {
 }
 
 func TestAliasesAndRepeatedMembers(t *testing.T) {
-	s, err := Parse("f", []byte("version: 0.0\nos: windows\nos: linux\nhooks:\n  BeforeInstall: &same\n    - location: a\n  AfterInstall: *same\n"))
+	s, err := Parse("f",
+		[]byte(
+			"version: 0.0\nos: windows\nos: linux\nhooks:\n  BeforeInstall: &same\n    - location: a\n  AfterInstall: "+
+				"*same\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,14 +303,17 @@ func TestPatterns(t *testing.T) {
 		pattern, rel string
 		want         bool
 	}{
-		{"**", "a/b/c", true}, {"*", "a", true}, {"*", "a/b", false}, {"*.sh", "a.sh", true}, {"*.sh", "a.sh.bak", false}, {"a*c*e", "abcde", true},
-		{"a*c*e", "abcd", false}, {"?", "a", false}, {"[a]", "a", false}, {"", "", true}, {"a**", "ab", true}, {"**x", "yx", true}, {"*a*a*a*b", strings.Repeat("a", 3000), false},
+		{"**", "a/b/c", true}, {"*", "a", true}, {"*", "a/b", false}, {"*.sh", "a.sh", true},
+		{"*.sh", "a.sh.bak", false}, {"a*c*e", "abcde", true},
+		{"a*c*e", "abcd", false}, {"?", "a", false}, {"[a]", "a", false}, {"", "", true}, {"a**", "ab", true},
+		{"**x", "yx", true}, {"*a*a*a*b", strings.Repeat("a", 3000), false},
 	} {
 		if got := (Permission{Pattern: c.pattern}).Matches(c.rel); got != c.want {
 			t.Errorf("%q matches %.20q: %v", c.pattern, c.rel, got)
 		}
 	}
-	if (Permission{Pattern: "**", Except: []string{"*.log"}}).Matches("a.log") || !(Permission{Pattern: "**", Except: []string{"*.log"}}).Matches("d/a.log") {
+	if (Permission{Pattern: "**", Except: []string{"*.log"}}).Matches("a.log") ||
+		!(Permission{Pattern: "**", Except: []string{"*.log"}}).Matches("d/a.log") {
 		t.Error("exceptions are for the object's own entries")
 	}
 }

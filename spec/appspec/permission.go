@@ -26,7 +26,8 @@ func (r *reader) permissions(s *Spec, m member) {
 		if p, ok := r.permission(r.place(n), ms); ok {
 			for _, o := range s.Permissions {
 				if sameTargets(o, p) {
-					r.fail(p.Place, "the permissions of %s are set a second time; line %d does so already", quote(p.Object), o.Line)
+					r.fail(p.Place, "the permissions of %s are set a second time; line %d does so already",
+						quote(p.Object), o.Line)
 				}
 			}
 			s.Permissions = append(s.Permissions, p)
@@ -34,10 +35,11 @@ func (r *reader) permissions(s *Spec, m member) {
 	}
 }
 
-// sameTargets tells whether two permissions are for the same things whatever the bundle holds. What overlaps besides is seen when
-// the bundle is there.
+// sameTargets tells whether two permissions are for the same things whatever the bundle holds. What overlaps besides
+// is seen when the bundle is there.
 func sameTargets(a, b Permission) bool {
-	if strings.TrimRight(a.Object, "/") != strings.TrimRight(b.Object, "/") || a.Pattern != b.Pattern || strings.Join(a.Except, "\n") != strings.Join(b.Except, "\n") {
+	if strings.TrimRight(a.Object, "/") != strings.TrimRight(b.Object, "/") || a.Pattern != b.Pattern ||
+		strings.Join(a.Except, "\n") != strings.Join(b.Except, "\n") {
 		return false
 	}
 	return a.Is("file") && b.Is("file") || a.Is("directory") && b.Is("directory")

@@ -10,7 +10,8 @@ import (
 const defaultTimeout = 3600
 
 func (r *reader) server(s *Spec, ms []member) {
-	r.unknown(ms, "an application specification", "version", "os", "files", "file_exists_behavior", "permissions", "hooks")
+	r.unknown(ms, "an application specification", "version", "os", "files", "file_exists_behavior", "permissions",
+		"hooks")
 	if m, ok := find(ms, "version"); ok {
 		r.version(m, false)
 	} else {
@@ -23,7 +24,8 @@ func (r *reader) server(s *Spec, ms []member) {
 	if m, ok := find(ms, "file_exists_behavior"); ok && m.value != nil {
 		if v, ok := r.scalar(m.value, "file_exists_behavior"); ok {
 			if !contains([]string{"DISALLOW", "OVERWRITE", "RETAIN"}, v) {
-				r.fail(m.at, "file_exists_behavior must be DISALLOW, OVERWRITE or RETAIN, in capitals, not %s", quote(v))
+				r.fail(m.at, "file_exists_behavior must be DISALLOW, OVERWRITE or RETAIN, in capitals, not %s",
+					quote(v))
 			}
 			s.FileExistsBehavior = v
 		}
@@ -77,7 +79,8 @@ func (r *reader) files(s *Spec, m member) {
 		f.Source, f.Destination = source, destination
 		key := [2]string{strings.TrimRight(source, "/"), strings.TrimRight(destination, "/")}
 		if before, twice := seen[key]; twice {
-			r.fail(f.Place, "%s is copied to %s a second time; line %d does so already", quote(source), quote(destination), before.Line)
+			r.fail(f.Place, "%s is copied to %s a second time; line %d does so already", quote(source),
+				quote(destination), before.Line)
 		}
 		seen[key] = f.Place
 		s.Files = append(s.Files, f)

@@ -22,7 +22,8 @@ func (r *reader) service(s *Spec, ms []member) {
 		case "os", "files", "permissions", "file_exists_behavior":
 			r.fail(m.Place, "%s is for servers; a file with Resources is for ECS or Lambda", m.key)
 		default:
-			r.warn(m.Place, "%s is no member of an application specification and means nothing; known are version, Resources, Hooks", quote(m.key))
+			r.warn(m.Place,
+				"%s is no member of an application specification and means nothing; known are version, Resources, Hooks", quote(m.key))
 		}
 	}
 	if version != nil {
@@ -154,7 +155,8 @@ func (r *reader) ecs(res *Resource, at Place, ms []member) {
 		r.items(m.value, "CapacityProviderStrategy")
 	}
 	for _, m := range ms {
-		if _, ok := foldedIn([]string{"TaskDefinition", "PlatformVersion", "LoadBalancerInfo", "NetworkConfiguration", "CapacityProviderStrategy"}, m.key); !ok {
+		if _, ok := foldedIn([]string{"TaskDefinition", "PlatformVersion", "LoadBalancerInfo", "NetworkConfiguration",
+			"CapacityProviderStrategy"}, m.key); !ok {
 			r.warn(m.Place, "%s is no property of an ECS service and means nothing", quote(m.key))
 		}
 	}
@@ -184,7 +186,8 @@ func foldedIn(list []string, s string) (string, bool) {
 func (r *reader) functions(s *Spec, n ast.Node) {
 	events := []string{"BeforeAllowTraffic", "AfterAllowTraffic"}
 	if s.Platform == ECS {
-		events = []string{"BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic", "AfterAllowTraffic"}
+		events = []string{"BeforeInstall", "AfterInstall", "AfterAllowTestTraffic", "BeforeAllowTraffic",
+			"AfterAllowTraffic"}
 	}
 	items, ok := r.items(n, "Hooks")
 	if !ok {
@@ -201,7 +204,8 @@ func (r *reader) functions(s *Spec, n ast.Node) {
 		}
 		for _, m := range ms {
 			if !contains(events, m.key) {
-				r.fail(m.Place, "%s is no hook of %s; there are %s", quote(m.key), s.Platform, strings.Join(events, ", "))
+				r.fail(m.Place, "%s is no hook of %s; there are %s", quote(m.key), s.Platform,
+					strings.Join(events, ", "))
 				continue
 			}
 			f := Function{Place: m.Place, Event: m.key}
@@ -210,7 +214,8 @@ func (r *reader) functions(s *Spec, n ast.Node) {
 				continue
 			}
 			if f.Function, ok = r.text(m.value); !ok {
-				r.fail(m.at, "the hook %s of %s must be the name or ARN of a Lambda function, not %s", m.key, s.Platform, kind(m.value))
+				r.fail(m.at, "the hook %s of %s must be the name or ARN of a Lambda function, not %s", m.key,
+					s.Platform, kind(m.value))
 				continue
 			}
 			if f.Function == "" {

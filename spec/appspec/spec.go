@@ -30,8 +30,8 @@ type Spec struct {
 	Resources []Resource
 	Functions []Function
 
-	// Warnings are places that mean nothing to anybody: unknown members, repeated ones. A deployment goes on in spite of
-	// them.
+	// Warnings are places that mean nothing to anybody: unknown members, repeated ones. A deployment goes on in spite
+	// of them.
 	Warnings Errors
 }
 
@@ -113,7 +113,8 @@ func (s *Spec) Scripts(event string) []Script {
 
 // Events are the lifecycle events of a server, in their order, that may have scripts.
 func Events() []string {
-	return []string{"BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop", "BeforeInstall", "AfterInstall", "ApplicationStart",
+	return []string{"BeforeBlockTraffic", "AfterBlockTraffic", "ApplicationStop", "BeforeInstall", "AfterInstall",
+		"ApplicationStart",
 		"ValidateService", "BeforeAllowTraffic", "AfterAllowTraffic"}
 }
 
@@ -123,7 +124,14 @@ func (s *Spec) CheckEvents(file string, known []string) Errors {
 	var errs Errors
 	for _, h := range s.Hooks {
 		if !contains(known, h.Event) {
-			errs = append(errs, Error{File: file, Line: h.Line, Column: h.Column, Message: "unknown lifecycle event " + quote(h.Event) + "; scripts can be run at " + strings.Join(Events(), ", ")})
+			errs = append(errs,
+				Error{
+					File:   file,
+					Line:   h.Line,
+					Column: h.Column,
+					Message: "unknown lifecycle event " + quote(h.Event) + "; scripts can be run at " +
+						strings.Join(Events(), ", "),
+				})
 		}
 	}
 	return errs

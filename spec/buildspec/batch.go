@@ -17,14 +17,20 @@ func (r *reader) batch(s *Spec, m member) {
 	s.Batch = b
 	kinds := 0
 	r.keys(r.members(m.value, "batch"), "batch", map[string]func(member){
-		"fast-fail":    func(m member) { b.FastFail = r.flag(m, "batch.fast-fail") },
-		"build-list":   func(m member) { kinds++; b.List = r.builds(m, "batch.build-list", false) },
-		"build-graph":  func(m member) { kinds++; b.Graph = r.builds(m, "batch.build-graph", true); r.acyclic(b.Graph) },
+		"fast-fail":  func(m member) { b.FastFail = r.flag(m, "batch.fast-fail") },
+		"build-list": func(m member) { kinds++; b.List = r.builds(m, "batch.build-list", false) },
+		"build-graph": func(m member) {
+			kinds++
+			b.Graph = r.builds(m, "batch.build-graph",
+				true)
+			r.acyclic(b.Graph)
+		},
 		"build-matrix": func(m member) { kinds++; b.Matrix = r.matrix(m) },
 		"build-fanout": func(m member) { kinds++; b.Fanout = r.fanout(m) },
 	})
 	if kinds != 1 {
-		r.fail(m.Place, "batch must have one of build-list, build-graph, build-matrix and build-fanout, not %d of them", kinds)
+		r.fail(m.Place, "batch must have one of build-list, build-graph, build-matrix and build-fanout, not %d of them",
+			kinds)
 	}
 }
 
@@ -39,7 +45,8 @@ func (r *reader) builds(m member, where string, graph bool) []BatchBuild {
 				b.Identifier = r.scalar(m, where+".identifier")
 				b.Place = m.at
 				if !isIdentifier(b.Identifier) {
-					r.fail(m.at, "the identifier %s must have letters, digits and _ only, at most 128", quote(b.Identifier))
+					r.fail(m.at, "the identifier %s must have letters, digits and _ only, at most 128",
+						quote(b.Identifier))
 				}
 			},
 			"buildspec":      func(m member) { b.Buildspec = r.scalar(m, where+".buildspec") },
@@ -158,10 +165,12 @@ func (r *reader) matrix(m member) *Matrix {
 						"variables": func(m member) {
 							for _, v := range r.members(m.value, where+".env.variables") {
 								if !isName(v.key) || strings.HasPrefix(v.key, "CODEBUILD_") {
-									r.fail(v.Place, "%s.env.variables: %s is no name of a variable", where, quote(v.key))
+									r.fail(v.Place, "%s.env.variables: %s is no name of a variable", where,
+										quote(v.key))
 									continue
 								}
-								x.Variables = append(x.Variables, Values{v.key, r.strings(v, where+".env.variables."+v.key)})
+								x.Variables = append(x.Variables,
+									Values{v.key, r.strings(v, where+".env.variables."+v.key)})
 							}
 						},
 					})

@@ -42,14 +42,16 @@ func (r *reader) root(text []byte) ast.Node {
 
 func (r *reader) fail(at Place, format string, args ...any) {
 	if len(r.errs) < maxErrors {
-		r.errs = append(r.errs, Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
+		r.errs = append(r.errs,
+			Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
 // warn notes what is wrong and stops no build.
 func (r *reader) warn(at Place, format string, args ...any) {
 	if len(r.warnings) < maxErrors {
-		r.warnings = append(r.warnings, Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
+		r.warnings = append(r.warnings,
+			Error{File: r.file, Line: at.Line, Column: at.Column, Message: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -203,7 +205,8 @@ func (r *reader) keys(ms []member, where string, known map[string]func(member)) 
 		if meant := yamlfile.Closest(m.key, names); meant != "" {
 			r.warn(m.Place, "unknown key %s in %s is ignored: did you mean %s?", quote(m.key), where, meant)
 		} else {
-			r.warn(m.Place, "unknown key %s in %s is ignored; known are %s", quote(m.key), where, strings.Join(names, ", "))
+			r.warn(m.Place, "unknown key %s in %s is ignored; known are %s", quote(m.key), where,
+				strings.Join(names, ", "))
 		}
 	}
 }

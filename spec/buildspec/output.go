@@ -7,7 +7,8 @@ import (
 )
 
 // formats are those of report files, tests first and then coverage.
-var formats = []string{"CUCUMBERJSON", "JUNITXML", "NUNITXML", "NUNIT3XML", "TESTNGXML", "VISUALSTUDIOTRX", "CLOVERXML", "COBERTURAXML", "JACOCOXML", "SIMPLECOV"}
+var formats = []string{"CUCUMBERJSON", "JUNITXML", "NUNITXML", "NUNIT3XML", "TESTNGXML", "VISUALSTUDIOTRX", "CLOVERXML",
+	"COBERTURAXML", "JACOCOXML", "SIMPLECOV"}
 
 // Coverage tells whether a report's format is of code coverage; all others are of tests.
 func (r Report) Coverage() bool { return slices.Index(formats, r.Format) >= 6 }
@@ -31,7 +32,8 @@ func (r *reader) reports(s *Spec, m member) {
 				written := r.scalar(m, where+".file-format")
 				p.Format = strings.ToUpper(written)
 				if !slices.Contains(formats, p.Format) {
-					r.fail(m.at, "%s.file-format must be one of %s, not %s", where, strings.Join(formats, ", "), quote(written))
+					r.fail(m.at, "%s.file-format must be one of %s, not %s", where, strings.Join(formats, ", "),
+						quote(written))
 				}
 			},
 		})
@@ -79,8 +81,8 @@ func (r *reader) artifact(a *Artifact, m member, where string, secondary func(me
 	}
 	ms := r.members(m.value, where)
 	r.keys(ms, where, known)
-	// The files of the primary artifact may be missing where there are secondary ones: the user guide's own example of an
-	// action with several outputs has none.
+	// The files of the primary artifact may be missing where there are secondary ones: the user guide's own example of
+	// an action with several outputs has none.
 	has := func(key string) bool { return slices.ContainsFunc(ms, func(m member) bool { return m.key == key }) }
 	if !has("files") && (secondary == nil || !has("secondary-artifacts")) {
 		r.fail(m.Place, "%s has no files: name the files that are put out, such as '**/*'", where)

@@ -46,7 +46,8 @@ func read(file string, text []byte) (*Spec, Errors) {
 }
 
 func inOrder(es Errors) Errors {
-	slices.SortStableFunc(es, func(a, b Error) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	slices.SortStableFunc(
+		es, func(a, b Error) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
 	return slices.Compact(es)
 }
 
@@ -81,7 +82,8 @@ func (r *reader) spec(s *Spec, root ast.Node) {
 	}
 	for _, m := range ms {
 		if m.key == "environment_variables" && known[m.key] == nil {
-			r.warn(m.Place, `unknown key "environment_variables" is ignored: since version 0.2 it is env, with variables in it`)
+			r.warn(m.Place,
+				`unknown key "environment_variables" is ignored: since version 0.2 it is env, with variables in it`)
 			known[m.key] = func(member) {}
 		}
 	}
@@ -135,7 +137,8 @@ func (r *reader) env(s *Spec, m member) {
 				case !isName(name):
 					r.fail(m.at, "env.exported-variables: %s is no name of a variable", quote(name))
 				case strings.HasPrefix(name, "AWS_"):
-					r.fail(m.at, "env.exported-variables: %s cannot be exported: names beginning with AWS_ are kept back", name)
+					r.fail(m.at,
+						"env.exported-variables: %s cannot be exported: names beginning with AWS_ are kept back", name)
 				}
 			}
 		},
@@ -164,7 +167,8 @@ func (r *reader) variables(m member, what string) []Variable {
 	for _, v := range r.members(m.value, what) {
 		switch {
 		case !isName(v.key):
-			r.fail(v.Place, "%s: %s is no name of a variable: it has letters, digits and _, and begins with no digit", what, quote(v.key))
+			r.fail(v.Place, "%s: %s is no name of a variable: it has letters, digits and _, and begins with no digit",
+				what, quote(v.key))
 		case strings.HasPrefix(v.key, "CODEBUILD_"):
 			r.fail(v.Place, "%s: names beginning with CODEBUILD_ are kept for CodeBuild's own variables", what)
 		default:
@@ -192,8 +196,12 @@ func isName(s string) bool {
 
 func (r *reader) proxy(s *Spec, m member) {
 	r.keys(r.members(m.value, "proxy"), "proxy", map[string]func(member){
-		"upload-artifacts": func(m member) { s.Proxy.UploadArtifacts = r.flag(m, "proxy.upload-artifacts"); r.mark("proxy", m) },
-		"logs":             func(m member) { s.Proxy.Logs = r.flag(m, "proxy.logs"); r.mark("proxy", m) },
+		"upload-artifacts": func(m member) {
+			s.Proxy.UploadArtifacts = r.flag(m,
+				"proxy.upload-artifacts")
+			r.mark("proxy", m)
+		},
+		"logs": func(m member) { s.Proxy.Logs = r.flag(m, "proxy.logs"); r.mark("proxy", m) },
 	})
 }
 

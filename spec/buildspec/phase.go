@@ -31,7 +31,8 @@ func (r *reader) phase(p *Phase, m member) {
 		known["runtime-versions"] = func(m member) {
 			r.mark("phases.install.runtime-versions", m)
 			for _, v := range r.members(m.value, where+".runtime-versions") {
-				p.RuntimeVersions = append(p.RuntimeVersions, Variable{Place: v.Place, Name: v.key, Value: r.scalar(v, where+".runtime-versions."+v.key)})
+				p.RuntimeVersions = append(p.RuntimeVersions,
+					Variable{Place: v.Place, Name: v.key, Value: r.scalar(v, where+".runtime-versions."+v.key)})
 			}
 		}
 	}
@@ -54,7 +55,10 @@ func (r *reader) commands(m member, what, words string) []Command {
 			continue
 		case *ast.MappingNode, *ast.MappingValueNode:
 			// The first half is CodeBuild's own words.
-			r.fail(at, "Expected %s[%d] to be of string type: found subkeys instead at line %d, value of the key tag on line %d might be empty. YAML reads \"a: b\" as a key and a value; put the whole command in quotes", words, i, at.Line, at.Line)
+			r.fail(at,
+				"Expected %s[%d] to be of string type: found subkeys instead at line %d, value of the key tag on line "+
+					"%d might be empty. YAML reads \"a: b\" as a key and a value; put the whole command in quotes",
+				words, i, at.Line, at.Line)
 			continue
 		}
 		s, ok := text(p)
@@ -99,6 +103,8 @@ func (r *reader) onFailure(f *OnFailure, m member, where string) {
 			r.fail(m.at, "%s.on-failure: %s is no regular expression: %v", where, quote(f.Pattern), err)
 		}
 	default:
-		r.fail(m.at, "%s.on-failure must be ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex or RETRY-count-regex, not %s", where, quote(s))
+		r.fail(m.at,
+			"%s.on-failure must be ABORT, CONTINUE, RETRY, RETRY-count, RETRY-regex or RETRY-count-regex, not %s",
+			where, quote(s))
 	}
 }

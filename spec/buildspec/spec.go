@@ -170,6 +170,7 @@ type Unsupported struct {
 	Place
 	What string // the part, such as env.parameter-store
 	Why  string // a sentence
-	// Refuse says that the build would do something else without it, and must not run; else a note in its log is enough.
+	// Refuse says that the build would do something else without it, and must not run; else a note in its log is
+	// enough.
 	Refuse bool
 }

@@ -12,22 +12,27 @@ func (s *Spec) Unsupported() []Unsupported {
 		out = append(out, Unsupported{at, what, why, refuse})
 	}
 	if len(s.Env.ParameterStore) > 0 {
-		add("env.parameter-store", s.placed["env.parameter-store"], true, "parameters cannot be read yet; give the value as a variable of the project")
+		add("env.parameter-store", s.placed["env.parameter-store"], true,
+			"parameters cannot be read yet; give the value as a variable of the project")
 	}
 	if len(s.Env.SecretsManager) > 0 {
-		add("env.secrets-manager", s.placed["env.secrets-manager"], true, "secrets cannot be read yet; give the value as a variable of the project")
+		add("env.secrets-manager", s.placed["env.secrets-manager"], true,
+			"secrets cannot be read yet; give the value as a variable of the project")
 	}
 	if s.Env.Shell == "powershell.exe" || s.Env.Shell == "cmd.exe" {
-		add("env.shell", s.placed["env.shell"], true, "builds run on Linux: "+s.Env.Shell+" is not there; use bash or /bin/sh")
+		add("env.shell", s.placed["env.shell"], true,
+			"builds run on Linux: "+s.Env.Shell+" is not there; use bash or /bin/sh")
 	}
-	for _, user := range []string{s.RunAs, s.Phases.Install.RunAs, s.Phases.PreBuild.RunAs, s.Phases.Build.RunAs, s.Phases.PostBuild.RunAs} {
+	for _, user := range []string{s.RunAs, s.Phases.Install.RunAs, s.Phases.PreBuild.RunAs, s.Phases.Build.RunAs,
+		s.Phases.PostBuild.RunAs} {
 		if user != "" {
 			add("run-as", s.placed["run-as"], user != "root", "commands run as the build's own user")
 			break
 		}
 	}
 	if len(s.Phases.Install.RuntimeVersions) > 0 {
-		add("phases.install.runtime-versions", s.placed["phases.install.runtime-versions"], false, "nothing is installed; commands use what the machine has")
+		add("phases.install.runtime-versions", s.placed["phases.install.runtime-versions"], false,
+			"nothing is installed; commands use what the machine has")
 	}
 	if s.Proxy.UploadArtifacts || s.Proxy.Logs {
 		add("proxy", s.placed["proxy"], false, "there is no explicit proxy server")

@@ -41,7 +41,13 @@ const (
 // Check reports what is wrong with the structure of a pipeline, beyond what each member says for itself: all of it, in
 // the order of the file. Source: "CodePipeline pipeline structure reference".
 func Check(d *cp.PipelineDeclaration) []Problem {
-	c := &checker{d: d, made: map[string]string{}, stages: map[string]bool{}, namespaces: map[string]bool{}, ran: map[string]bool{}}
+	c := &checker{
+		d:          d,
+		made:       map[string]string{},
+		stages:     map[string]bool{},
+		namespaces: map[string]bool{},
+		ran:        map[string]bool{},
+	}
 	c.run()
 	return c.problems
 }
@@ -66,7 +72,9 @@ func (c *checker) run() {
 		c.say(Structure, "artifactStore", "A pipeline must have either artifactStore or artifactStores, and not both")
 	}
 	if n := len(d.Stages); n < minStages || n > maxStages {
-		c.say(Structure, "stages", "Pipeline has %d stage(s). There should be a minimum of %d and a maximum of %d stages in a pipeline", n, minStages, maxStages)
+		c.say(Structure, "stages",
+			"Pipeline has %d stage(s). There should be a minimum of %d and a maximum of %d stages in a pipeline", n,
+			minStages, maxStages)
 	}
 	if d.PipelineType != cp.PipelineTypeV2 {
 		c.onlyV2()
@@ -82,7 +90,8 @@ func (c *checker) run() {
 		c.stage(i)
 	}
 	if c.total > maxActions {
-		c.say(Structure, "stages", "Pipeline has %d actions. There should be a maximum of %d actions in a pipeline", c.total, maxActions)
+		c.say(Structure, "stages", "Pipeline has %d actions. There should be a maximum of %d actions in a pipeline",
+			c.total, maxActions)
 	}
 }
 
@@ -117,7 +126,9 @@ func (c *checker) stage(i int) {
 	}
 	c.stages[name] = true
 	if n := len(s.Actions); n == 0 || n > maxActionsStage {
-		c.say(Stage, path+".actions", "Stage %s has %d action(s). There should be a minimum of 1 and a maximum of %d actions in a stage", name, n, maxActionsStage)
+		c.say(Stage, path+".actions",
+			"Stage %s has %d action(s). There should be a minimum of 1 and a maximum of %d actions in a stage", name, n,
+			maxActionsStage)
 	}
 	c.total += len(s.Actions)
 	seen := map[string]bool{}
@@ -126,7 +137,8 @@ func (c *checker) stage(i int) {
 	for j := range order {
 		order[j] = j
 		if n := text(s.Actions[j].Name); seen[n] {
-			c.say(Action, element(path+".actions", j)+".name", "An action with the name %s exists already in stage %s", n, name)
+			c.say(Action, element(path+".actions", j)+".name", "An action with the name %s exists already in stage %s",
+				n, name)
 		} else {
 			seen[n] = true
 		}
@@ -165,7 +177,8 @@ func (c *checker) inputs(a *cp.ActionDeclaration, path string) {
 	for k, in := range a.InputArtifacts {
 		if n := text(in.Name); c.made[n] == "" {
 			c.say(Action, element(path+".inputArtifacts", k)+".name",
-				"Input Artifact Name %s in action %s must be the output artifact of an action that runs before it", n, text(a.Name))
+				"Input Artifact Name %s in action %s must be the output artifact of an action that runs before it", n,
+				text(a.Name))
 		}
 	}
 }
@@ -186,8 +199,11 @@ func (c *checker) references(stage string, a *cp.ActionDeclaration, path string)
 			default:
 				continue
 			}
-			c.say(Action, path+".configuration."+key, "Valid format for a pipeline execution variable reference is a namespace and a key separated by a period (.). "+
-				"The following pipeline execution variables are referencing a %s that does not exist. StageName=[%s], ActionName=[%s], ActionConfigurationKey=[%s], VariableReferenceText=[%s.%s]",
+			c.say(Action, path+".configuration."+key,
+				"Valid format for a pipeline execution variable reference is a namespace and a key separated by a "+
+					"period (.). "+
+					"The following pipeline execution variables are referencing a %s that does not exist. "+
+					"StageName=[%s], ActionName=[%s], ActionConfigurationKey=[%s], VariableReferenceText=[%s.%s]",
 				missing, stage, text(a.Name), key, v[0], v[1])
 		}
 	}
@@ -195,7 +211,8 @@ func (c *checker) references(stage string, a *cp.ActionDeclaration, path string)
 
 // declares tells whether the pipeline has a variable.
 func (c *checker) declares(name string) bool {
-	return slices.ContainsFunc(c.d.Variables, func(v cp.PipelineVariableDeclaration) bool { return text(v.Name) == name })
+	return slices.ContainsFunc(
+		c.d.Variables, func(v cp.PipelineVariableDeclaration) bool { return text(v.Name) == name })
 }
 
 func (c *checker) action(stage int, stageName string, a *cp.ActionDeclaration, path string) {
@@ -203,7 +220,9 @@ func (c *checker) action(stage int, stageName string, a *cp.ActionDeclaration, p
 	for k, out := range a.OutputArtifacts {
 		n := text(out.Name)
 		if by := c.made[n]; by != "" {
-			c.say(Action, element(path+".outputArtifacts", k)+".name", "Output Artifact Name %s is made by action %s already: artifact names must be unique in a pipeline", n, by)
+			c.say(Action, element(path+".outputArtifacts", k)+".name",
+				"Output Artifact Name %s is made by action %s already: artifact names must be unique in a pipeline", n,
+				by)
 		}
 		c.made[n] = name
 	}
@@ -223,15 +242,19 @@ func (c *checker) action(stage int, stageName string, a *cp.ActionDeclaration, p
 	}
 	if isSource := id.Category == cp.ActionCategorySource; isSource != (stage == 0) {
 		if isSource {
-			c.say(Stage, path+".actionTypeId", "Stage %s has a source action: only the first stage may hold source actions", stageName)
+			c.say(Stage, path+".actionTypeId",
+				"Stage %s has a source action: only the first stage may hold source actions", stageName)
 		} else {
-			c.say(Stage, path+".actionTypeId", "The first stage, %s, may hold source actions only: %s is of category %s", stageName, name, id.Category)
+			c.say(Stage, path+".actionTypeId",
+				"The first stage, %s, may hold source actions only: %s is of category %s", stageName, name, id.Category)
 		}
 	}
 	t := Find(id)
 	if t == nil {
 		if id.Owner == cp.ActionOwnerAws {
-			c.say(Action, path+".actionTypeId", "ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is not available",
+			c.say(Action, path+".actionTypeId",
+				"ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is not "+
+					"available",
 				id.Category, text(id.Provider), id.Owner, text(id.Version), name)
 		}
 		return
@@ -243,24 +266,28 @@ func (c *checker) action(stage int, stageName string, a *cp.ActionDeclaration, p
 func (c *checker) typed(t *ActionType, a *cp.ActionDeclaration, path string) {
 	name := text(a.Name)
 	if v := text(a.ActionTypeId.Version); v != t.Version && v != "2" {
-		c.say(Action, path+".actionTypeId.version", "Action %s has version %s of %s, which has version %s", name, v, t.Provider, t.Version)
+		c.say(Action, path+".actionTypeId.version", "Action %s has version %s of %s, which has version %s", name, v,
+			t.Provider, t.Version)
 	}
 	counts := func(list, what string, n int, least, most int32) {
 		if n < int(least) || n > int(most) {
-			c.say(Action, path+"."+list, "Action %s has %d %s artifact(s); %s takes from %d to %d", name, n, what, t.Provider, least, most)
+			c.say(Action, path+"."+list, "Action %s has %d %s artifact(s); %s takes from %d to %d", name, n, what,
+				t.Provider, least, most)
 		}
 	}
 	counts("inputArtifacts", "input", len(a.InputArtifacts), t.MinIn, t.MaxIn)
 	counts("outputArtifacts", "output", len(a.OutputArtifacts), t.MinOut, t.MaxOut)
 	for _, k := range t.Keys {
 		if k.Required && a.Configuration[k.Name] == "" {
-			c.say(Action, path+".configuration", "Action configuration for action '%s' is missing required configuration '%s'", name, k.Name)
+			c.say(Action, path+".configuration",
+				"Action configuration for action '%s' is missing required configuration '%s'", name, k.Name)
 		}
 	}
 	for _, k := range slices.Sorted(keysOf(a.Configuration)) {
 		at := path + ".configuration." + k
 		if t.Key(k) == nil {
-			c.say(Action, at, "Action configuration for action '%s' contains unknown configuration '%s'%s", name, k, nearest(k, t.Keys))
+			c.say(Action, at, "Action configuration for action '%s' contains unknown configuration '%s'%s", name, k,
+				nearest(k, t.Keys))
 		}
 		if len([]rune(a.Configuration[k])) > maxValue {
 			c.say(Action, at, "The value of '%s' in action '%s' is longer than %d characters", k, name, maxValue)
@@ -273,29 +300,42 @@ func (c *checker) typed(t *ActionType, a *cp.ActionDeclaration, path string) {
 func (c *checker) values(t *ActionType, a *cp.ActionDeclaration, path string) {
 	name, at := text(a.Name), path+".configuration."
 	boolean := func(key string) {
-		if v, ok := a.Configuration[key]; ok && !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") && len(Variables(v)) == 0 {
+		if v, ok := a.Configuration[key]; ok && !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") &&
+			len(Variables(v)) == 0 {
 			c.say(Action, at+key, "The value of '%s' in action '%s' must be true or false, not %q", key, name, v)
 		}
 	}
-	for _, key := range []string{"PollForSourceChanges", "DetectChanges", "Extract", "BatchEnabled", "CombineArtifacts"} {
+	for _, key := range []string{"PollForSourceChanges", "DetectChanges", "Extract", "BatchEnabled",
+		"CombineArtifacts"} {
 		boolean(key)
 	}
-	if t.Category == cp.ActionCategoryDeploy && t.Provider == "S3" && strings.EqualFold(a.Configuration["Extract"], "false") && a.Configuration["ObjectKey"] == "" {
-		c.say(Action, path+".configuration", "Action configuration for action '%s' is missing required configuration 'ObjectKey': it is needed when Extract is false", name)
+	if t.Category == cp.ActionCategoryDeploy && t.Provider == "S3" &&
+		strings.EqualFold(a.Configuration["Extract"], "false") && a.Configuration["ObjectKey"] == "" {
+		c.say(Action, path+".configuration",
+			"Action configuration for action '%s' is missing required configuration 'ObjectKey': it is needed when "+
+				"Extract is false", name)
 	}
 	if t.Provider == "CodeBuild" && len(a.InputArtifacts) > 1 && a.Configuration["PrimarySource"] == "" {
-		c.say(Action, path+".configuration", "Action configuration for action '%s' is missing required configuration 'PrimarySource': it is needed with several input artifacts", name)
+		c.say(Action, path+".configuration",
+			"Action configuration for action '%s' is missing required configuration 'PrimarySource': it is needed "+
+				"with several input artifacts", name)
 	}
-	if p := a.Configuration["PrimarySource"]; t.Provider == "CodeBuild" && p != "" && len(Variables(p)) == 0 && !takes(a, p) {
-		c.say(Action, at+"PrimarySource", "The value of 'PrimarySource' in action '%s', %q, is not the name of one of its input artifacts", name, p)
+	if p := a.Configuration["PrimarySource"]; t.Provider == "CodeBuild" && p != "" && len(Variables(p)) == 0 &&
+		!takes(a, p) {
+		c.say(Action, at+"PrimarySource",
+			"The value of 'PrimarySource' in action '%s', %q, is not the name of one of its input artifacts", name, p)
 	}
 	if v, ok := a.Configuration["EnvironmentVariables"]; ok && t.Provider == "CodeBuild" {
 		if _, err := EnvironmentVariables(v); err != nil {
-			c.say(Action, at+"EnvironmentVariables", "The value of 'EnvironmentVariables' in action '%s': %v", name, err)
+			c.say(Action, at+"EnvironmentVariables", "The value of 'EnvironmentVariables' in action '%s': %v", name,
+				err)
 		}
 	}
-	if t.Provider == "CodeCommit" && a.Configuration["RepositoryName"] != "" && len(Variables(a.Configuration["RepositoryName"])) == 0 && !repositoryName().MatchString(a.Configuration["RepositoryName"]) {
-		c.say(Action, at+"RepositoryName", "%q in action '%s' is no name of a repository", a.Configuration["RepositoryName"], name)
+	if t.Provider == "CodeCommit" && a.Configuration["RepositoryName"] != "" &&
+		len(Variables(a.Configuration["RepositoryName"])) == 0 &&
+		!repositoryName().MatchString(a.Configuration["RepositoryName"]) {
+		c.say(Action, at+"RepositoryName", "%q in action '%s' is no name of a repository",
+			a.Configuration["RepositoryName"], name)
 	}
 }
 

@@ -15,10 +15,14 @@ var refusals = map[string][]string{
 	"003.json": {"003.json:3:3: Value '%ServiceName%' at 'pipeline.name'"}, // a placeholder
 	"005.json": {"005.json:4:5: Value 'arn:aws:iam::YOUR_ACCOUNT_ID:role/CodePipelineRole' at 'pipeline.roleArn'"},
 	"007.json": {"007.json:198:1: "}, // its first brace is missing
-	"009.json": {"009.json:4:7: Value '<ARN Ihrer", "009.json:39:13: Action configuration for action 'DeployAction' is missing required configuration 'ApplicationName'",
+	"009.json": {"009.json:4:7: Value '<ARN Ihrer",
+		"009.json:39:13: Action configuration for action 'DeployAction' is missing required configuration " +
+			"'ApplicationName'",
 		"'DeploymentGroupName'"},
-	"011.json": {"011.json:2:17: A pipeline must have either artifactStore", "011.json:25:25: Action Source has 0 output artifact(s)",
-		"011.json:49:25: Action Build has 0 input artifact(s)", "011.json:72:25: Action Deploy has 0 input artifact(s)"},
+	"011.json": {"011.json:2:17: A pipeline must have either artifactStore",
+		"011.json:25:25: Action Source has 0 output artifact(s)",
+		"011.json:49:25: Action Build has 0 input artifact(s)",
+		"011.json:72:25: Action Deploy has 0 input artifact(s)"},
 }
 
 func files(t *testing.T, folder string) []string {

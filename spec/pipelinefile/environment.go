@@ -23,12 +23,16 @@ func EnvironmentVariables(text string) ([]codebuild.EnvironmentVariable, error) 
 			return nil, fmt.Errorf("variable %d must have a name and a value", i+1)
 		}
 		if strings.HasPrefix(*v.Name, "CODEBUILD_") {
-			return nil, fmt.Errorf("variable %s: names that begin with CODEBUILD_ are reserved for CodeBuild's own variables", *v.Name)
+			return nil, fmt.Errorf(
+				"variable %s: names that begin with CODEBUILD_ are reserved for CodeBuild's own variables", *v.Name)
 		}
 		switch v.Type {
-		case "", codebuild.EnvironmentVariableTypePlaintext, codebuild.EnvironmentVariableTypeParameterStore, codebuild.EnvironmentVariableTypeSecretsManager:
+		case "", codebuild.EnvironmentVariableTypePlaintext, codebuild.EnvironmentVariableTypeParameterStore,
+			codebuild.EnvironmentVariableTypeSecretsManager:
 		default:
-			return nil, fmt.Errorf("variable %s has the type %q; PLAINTEXT, PARAMETER_STORE and SECRETS_MANAGER are known", *v.Name, v.Type)
+			return nil, fmt.Errorf(
+				"variable %s has the type %q; PLAINTEXT, PARAMETER_STORE and SECRETS_MANAGER are known", *v.Name,
+				v.Type)
 		}
 	}
 	return all, nil

@@ -46,7 +46,8 @@ func Parse(file string, text []byte) (*cp.PipelineDeclaration, error) {
 func Locate(file string, text []byte, i, j int, key string) yamlfile.Place {
 	p := &parse{file: file}
 	p.parse(text)
-	if at := p.locate([]string{"stages", strconv.Itoa(i + 1), "actions", strconv.Itoa(j + 1), "configuration", key}); at != nil {
+	if at := p.locate([]string{"stages", strconv.Itoa(i + 1), "actions", strconv.Itoa(j + 1), "configuration",
+		key}); at != nil {
 		return yamlfile.Place{Line: at.Line, Column: at.Column}
 	}
 	return yamlfile.Place{Line: 1, Column: 1}
@@ -87,7 +88,9 @@ func (p *parse) parse(text []byte) *cp.PipelineDeclaration {
 	}
 	p.root = f.Docs[0]
 	if _, is := root["Resources"]; is {
-		p.add(start(p.root), "this is a CloudFormation template, not a pipeline: Slipway does not read templates yet; give the structure that `aws codepipeline get-pipeline` prints")
+		p.add(start(p.root),
+			"this is a CloudFormation template, not a pipeline: Slipway does not read templates yet; give the "+
+				"structure that `aws codepipeline get-pipeline` prints")
 		return nil
 	}
 	if inner, is := root["pipeline"]; is {
@@ -111,7 +114,8 @@ func (p *parse) syntax(text []byte) {
 	line := strings.Count(before, "\n") + 1
 	column := len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1
 	message := strings.Replace(err.Error(), "invalid character", "unexpected character", 1)
-	p.errors = append(p.errors, Error{File: p.file, Line: line, Column: column, Message: "the file is not valid JSON: " + message})
+	p.errors = append(p.errors,
+		Error{File: p.file, Line: line, Column: column, Message: "the file is not valid JSON: " + message})
 }
 
 // declaration decodes the pipeline's node, and checks it as CreatePipeline would.

@@ -200,7 +200,12 @@ func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path, suite s
 			status = outcome
 			message = joined(attribute(x, "message"), text.String())
 		case xml.EndElement:
-			c := codebuild.TestCase{Name: new(limit(name, 1000)), Status: &status, DurationInNanoSeconds: new(int64(seconds * 1e9)), TestRawDataPath: &path}
+			c := codebuild.TestCase{
+				Name:                  new(limit(name, 1000)),
+				Status:                &status,
+				DurationInNanoSeconds: new(int64(seconds * 1e9)),
+				TestRawDataPath:       &path,
+			}
 			if suite != "" {
 				c.TestSuiteName = new(limit(suite, 1000))
 			}

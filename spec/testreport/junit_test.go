@@ -44,12 +44,16 @@ deep ERROR 0 out/junit.xml "boom"`
 
 func TestBrokenAndHostileFiles(t *testing.T) {
 	for name, c := range map[string]struct{ format, text, want string }{
-		"format":  {"CUCUMBERJSON", "{}", "f: reports in the format CUCUMBERJSON are not read yet; JUNITXML is"},
-		"empty":   {"JUNITXML", "", "f:1:1: this is no JUnit report: the file is empty"},
-		"other":   {"JUNITXML", "<html/>", "f:1:8: this is no JUnit report: it begins with <html>, not with <testsuites> or <testsuite>"},
-		"cut":     {"JUNITXML", "<testsuite>\n<testcase name='a'>", "f:2:20: this is no JUnit report: XML syntax error on line 2: unexpected EOF"},
-		"bomb":    {"JUNITXML", `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><testsuite name="&b;"/>`, "f:1:74: this is no JUnit report: XML syntax error on line 1: invalid character entity &b;"},
-		"nesting": {"JUNITXML", strings.Repeat("<testsuite>", 1_000_000), "f:1:716: this is no JUnit report: suites nest deeper than 64"},
+		"format": {"CUCUMBERJSON", "{}", "f: reports in the format CUCUMBERJSON are not read yet; JUNITXML is"},
+		"empty":  {"JUNITXML", "", "f:1:1: this is no JUnit report: the file is empty"},
+		"other": {"JUNITXML", "<html/>",
+			"f:1:8: this is no JUnit report: it begins with <html>, not with <testsuites> or <testsuite>"},
+		"cut": {"JUNITXML", "<testsuite>\n<testcase name='a'>",
+			"f:2:20: this is no JUnit report: XML syntax error on line 2: unexpected EOF"},
+		"bomb": {"JUNITXML", `<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><testsuite name="&b;"/>`,
+			"f:1:74: this is no JUnit report: XML syntax error on line 1: invalid character entity &b;"},
+		"nesting": {"JUNITXML", strings.Repeat("<testsuite>", 1_000_000),
+			"f:1:716: this is no JUnit report: suites nest deeper than 64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var r Results
@@ -91,7 +95,8 @@ func TestACaseNamesItsSuite(t *testing.T) {
 
 func TestWhatIsCutIsCounted(t *testing.T) {
 	var r Results
-	text := "<testsuite>" + strings.Repeat(`<testcase name="a" time="1"/>`, 600) + `<testcase name="bad" time="1"><failure>no</failure></testcase></testsuite>`
+	text := "<testsuite>" + strings.Repeat(`<testcase name="a" time="1"/>`, 600) +
+		`<testcase name="bad" time="1"><failure>no</failure></testcase></testsuite>`
 	if err := r.Add("JUNITXML", "f", strings.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +116,8 @@ func TestWhatIsCutIsCounted(t *testing.T) {
 
 func TestAFailureNeverTakesThePlaceOfAnother(t *testing.T) {
 	var r Results
-	text := "<testsuite>" + strings.Repeat(`<testcase name="a"><failure/></testcase><testcase name="b"/>`, 700) + "</testsuite>"
+	text := "<testsuite>" + strings.Repeat(`<testcase name="a"><failure/></testcase><testcase name="b"/>`, 700) +
+		"</testsuite>"
 	if err := r.Add("JUNITXML", "f", strings.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}

@@ -89,7 +89,8 @@ func TestNoTextTakesMoreThanLinearTime(t *testing.T) {
 
 func TestClosest(t *testing.T) {
 	known := []string{"commands", "finally", "on-failure", "exported-variables", "ApplicationStart"}
-	for word, want := range map[string]string{"command": "commands", "onfailure": "on-failure", "exported_variables": "exported-variables", "ApplicationStrat": "ApplicationStart",
+	for word, want := range map[string]string{"command": "commands", "onfailure": "on-failure",
+		"exported_variables": "exported-variables", "ApplicationStrat": "ApplicationStart",
 		"zzz": "", strings.Repeat("a", 1<<20): ""} {
 		if got := Closest(word, known); got != want {
 			t.Errorf("%.40s: got %q, want %q", word, got, want)

@@ -9,8 +9,9 @@ import (
 // gitTime is how a Git password carries its time: UTC, without the Z.
 const gitTime = "20060102T150405"
 
-// GitPassword makes the user name and the password with which git reaches a repository of CodeCommit, as `aws codecommit
-// credential-helper` does: the password is a signature that is good for 15 minutes. path is the repository's: /v1/repos/NAME.
+// GitPassword makes the user name and the password with which git reaches a repository of CodeCommit, as `aws
+// codecommit credential-helper` does: the password is a signature that is good for 15 minutes. path is the
+// repository's: /v1/repos/NAME.
 func (c Credentials) GitPassword(host, path, region string, now time.Time) (username, password string) {
 	stamp := now.UTC().Format(gitTime)
 	username = c.AccessKeyID
@@ -24,7 +25,8 @@ func (c Credentials) GitPassword(host, path, region string, now time.Time) (user
 func gitSignature(secret, stamp, host, path, region string) string {
 	canonical := "GIT\n" + path + "\n\nhost:" + host + "\n\nhost\n"
 	date := stamp[:8]
-	toSign := algorithm + "\n" + stamp + "\n" + date + "/" + region + "/codecommit/aws4_request\n" + HexSHA256([]byte(canonical))
+	toSign := algorithm + "\n" + stamp + "\n" + date + "/" + region + "/codecommit/aws4_request\n" +
+		HexSHA256([]byte(canonical))
 	return sign(signingKey(secret, date, region, "codecommit"), toSign)
 }
 

@@ -24,7 +24,14 @@ func (c Credentials) Sign(r *http.Request, bodyHash, region, service string, now
 	if r.Host == "" {
 		r.Host = r.URL.Host
 	}
-	p := &parsed{accessKey: c.AccessKeyID, date: now.Format("20060102"), region: region, service: service, when: now, headers: []string{"host"}}
+	p := &parsed{
+		accessKey: c.AccessKeyID,
+		date:      now.Format("20060102"),
+		region:    region,
+		service:   service,
+		when:      now,
+		headers:   []string{"host"},
+	}
 	for name := range r.Header {
 		if name := strings.ToLower(name); name == "content-type" || strings.HasPrefix(name, "x-amz-") {
 			p.headers = append(p.headers, name)
@@ -33,5 +40,7 @@ func (c Credentials) Sign(r *http.Request, bodyHash, region, service string, now
 	slices.Sort(p.headers)
 	key := signingKey(c.SecretAccessKey, p.date, region, service)
 	signature := sign(key, stringToSign(now, p.scope(), canonical(r, p, bodyHash)))
-	r.Header.Set("Authorization", algorithm+" Credential="+c.AccessKeyID+"/"+p.scope()+", SignedHeaders="+strings.Join(p.headers, ";")+", Signature="+signature)
+	r.Header.Set("Authorization",
+		algorithm+" Credential="+c.AccessKeyID+"/"+p.scope()+", SignedHeaders="+strings.Join(p.headers, ";")+
+			", Signature="+signature)
 }

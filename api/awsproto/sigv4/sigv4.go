@@ -158,7 +158,8 @@ func parseHeader(r *http.Request, auth string) (*parsed, error) {
 		}
 	}
 	if credential == "" || headers == "" || p.signature == "" {
-		return nil, refuse(Incomplete, "Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters")
+		return nil, refuse(Incomplete,
+			"Authorization header requires 'Credential', 'SignedHeaders' and 'Signature' parameters")
 	}
 	p.headers = strings.Split(headers, ";")
 	stamp := r.Header.Get("X-Amz-Date")
@@ -169,7 +170,9 @@ func parseHeader(r *http.Request, auth string) (*parsed, error) {
 		p.when, err = http.ParseTime(r.Header.Get("Date"))
 	}
 	if err != nil {
-		return nil, refuse(Incomplete, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header in the form %s", timeFormat)
+		return nil, refuse(Incomplete,
+			"Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header in the form %s",
+			timeFormat)
 	}
 	return p, p.credential(credential)
 }
@@ -193,7 +196,8 @@ func parseQuery(r *http.Request, q url.Values) (*parsed, error) {
 		return nil, refuse(Incomplete, "X-Amz-Date must be in the form %s", timeFormat)
 	}
 	seconds, err := strconv.Atoi(q.Get("X-Amz-Expires"))
-	if p.expires = time.Duration(seconds) * time.Second; err != nil || seconds < 0 || seconds > int(MaxExpires/time.Second) {
+	if p.expires = time.Duration(seconds) * time.Second; err != nil || seconds < 0 ||
+		seconds > int(MaxExpires/time.Second) {
 		return nil, refuse(Incomplete, "X-Amz-Expires must be a number of seconds from 0 to 604800")
 	}
 	return p, p.credential(q.Get("X-Amz-Credential"))
@@ -203,7 +207,8 @@ func (p *parsed) credential(s string) error {
 	// An access key may not hold a slash, so the scope is what follows the first.
 	parts := strings.Split(s, "/")
 	if len(parts) != 5 || parts[4] != "aws4_request" || parts[0] == "" {
-		return refuse(Incomplete, "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/aws4_request")
+		return refuse(Incomplete,
+			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/aws4_request")
 	}
 	p.accessKey, p.date, p.region, p.service = parts[0], parts[1], parts[2], parts[3]
 	if !slices.IsSorted(p.headers) {
@@ -256,7 +261,9 @@ func Begin(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (
 		return nil, err
 	}
 	if p.when.Format("20060102") != p.date {
-		return nil, refuse(WrongScope, "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s'", p.date, p.when.Format("20060102"))
+		return nil, refuse(WrongScope,
+			"Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s'",
+			p.date, p.when.Format("20060102"))
 	}
 	if err := p.fresh(now); err != nil {
 		return nil, err
@@ -291,7 +298,9 @@ func (c *Claim) Verify(bodyHash string) (*Signature, error) {
 	key := signingKey(secret.Key, p.date, p.region, p.service)
 	want := sign(key, stringToSign(p.when, p.scope(), canonical(r, p, bodyHash)))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(p.signature)) != 1 {
-		return nil, refuse(Mismatch, "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.")
+		return nil, refuse(Mismatch,
+			"The request signature we calculated does not match the signature you provided. Check your AWS Secret "+
+				"Access Key and signing method. Consult the service documentation for details.")
 	}
 	return &Signature{
 		AccessKeyID: p.accessKey, Region: p.region, Service: p.service, Time: p.when, Presigned: p.presigned,
@@ -306,9 +315,12 @@ func (p *parsed) fresh(now time.Time) error {
 	}
 	switch {
 	case now.After(latest):
-		return refuse(Expired, "Signature expired: %s is now earlier than %s (server time %s)", p.when.Format(timeFormat), now.UTC().Add(-latest.Sub(p.when)).Format(timeFormat), now.UTC().Format(timeFormat))
+		return refuse(Expired, "Signature expired: %s is now earlier than %s (server time %s)",
+			p.when.Format(timeFormat), now.UTC().Add(-latest.Sub(p.when)).Format(timeFormat),
+			now.UTC().Format(timeFormat))
 	case now.Before(earliest):
-		return refuse(Expired, "Signature not yet current: %s is still later than %s (server time %s)", p.when.Format(timeFormat), now.UTC().Add(Skew).Format(timeFormat), now.UTC().Format(timeFormat))
+		return refuse(Expired, "Signature not yet current: %s is still later than %s (server time %s)",
+			p.when.Format(timeFormat), now.UTC().Add(Skew).Format(timeFormat), now.UTC().Format(timeFormat))
 	}
 	return nil
 }
@@ -384,7 +396,8 @@ func Escape(s string, slash bool) string {
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~', c == '/' && !slash:
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '.', c == '_', c == '~',
+			c == '/' && !slash:
 			b.WriteByte(c)
 		default:
 			b.WriteByte('%')

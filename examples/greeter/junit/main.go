@@ -74,7 +74,9 @@ func read(r io.Reader) (tests []*test, err error) {
 }
 
 func write(w io.Writer, tests []*test, failed int) {
-	fmt.Fprintf(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"go test\" tests=\"%d\" failures=\"%d\">\n", len(tests), failed)
+	fmt.Fprintf(w,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"go test\" tests=\"%d\" failures=\"%d\">\n",
+		len(tests), failed)
 	for _, t := range tests {
 		fmt.Fprintf(w, "  <testcase classname=\"%s\" name=\"%s\" time=\"%s\">", text(t.class), text(t.name), t.seconds)
 		switch t.verdict {

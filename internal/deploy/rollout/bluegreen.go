@@ -32,8 +32,8 @@ const (
 	Undo   Step = "undo"   // put the traffic back to the originals
 )
 
-// BlueGreen is what a blue/green deployment knows besides: its originals are the hosts that carry the traffic when it begins. The replacement hosts are
-// the deployment's fleet.
+// BlueGreen is what a blue/green deployment knows besides: its originals are the hosts that carry the traffic when it
+// begins. The replacement hosts are the deployment's fleet.
 type BlueGreen struct {
 	Stage     Stage
 	Originals Fleet
@@ -43,9 +43,10 @@ type BlueGreen struct {
 	ReadyWait bool `json:",omitzero"` // it waits for somebody to continue it, and stops if nobody does
 	Linger    bool `json:",omitzero"` // it waits before it terminates the originals
 	Mirror    bool `json:",omitzero"` // it rolls another back: nothing is installed, and there is no way back from it
-	Begun     bool `json:",omitzero"` // the replacement has been let into its target group: the way back leads through Undo
-	Undoing   bool `json:",omitzero"`
-	Undone    bool `json:",omitzero"`
+	// the replacement has been let into its target group: the way back leads through Undo
+	Begun   bool `json:",omitzero"`
+	Undoing bool `json:",omitzero"`
+	Undone  bool `json:",omitzero"`
 }
 
 // NewBlueGreen begins a blue/green deployment of a plan for the replacement hosts.
@@ -59,8 +60,8 @@ func NewBlueGreen(p Plan, originals int, b BlueGreen) State {
 	return s
 }
 
-// nextBlueGreen is Next of a blue/green deployment. Traffic goes back as soon as it is to be stopped; nothing of the originals is stopped
-// before the traffic has been shifted.
+// nextBlueGreen is Next of a blue/green deployment. Traffic goes back as soon as it is to be stopped; nothing of the
+// originals is stopped before the traffic has been shifted.
 func (s *State) nextBlueGreen() (n Next) {
 	b := s.BlueGreen
 	if s.Stop == nil {
@@ -135,7 +136,8 @@ func (s *State) faulted() *Stop {
 		if s.Pending == 0 && s.InProgress == b.Held && b.Held < max(1, s.Minimum) {
 			return &Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeHealthConstraints, Message: TooManyFailed}
 		}
-	case b.Stage == Terminate: // the traffic is where it should be; an application that does not stop is no reason to move it
+	case b.Stage == Terminate:
+		// the traffic is where it should be; an application that does not stop is no reason to move it
 	case b.Originals.Failed > 0:
 		return &Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeHealthConstraints, Halt: true,
 			Message: "The deployment failed because an original instance could not be taken out of traffic."}
@@ -145,7 +147,8 @@ func (s *State) faulted() *Stop {
 	return nil
 }
 
-// abort ends a blue/green deployment that is to go no further: nothing more begins, what runs ends, the traffic goes back.
+// abort ends a blue/green deployment that is to go no further: nothing more begins, what runs ends, the traffic goes
+// back.
 func (s *State) abort() (n Next) {
 	b := s.BlueGreen
 	n.Skip = s.Pending+b.Originals.Pending > 0

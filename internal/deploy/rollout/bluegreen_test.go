@@ -165,7 +165,8 @@ func TestBlueGreenSteps(t *testing.T) {
 		}
 		replacements, originals := pick("replacements", 1, 2, 3, 4, 0), pick("originals", 3, 2, 1, 0)
 		terminate := rapid.Bool().Draw(t, "terminate")
-		b := BlueGreen{ReadyWait: rapid.Bool().Draw(t, "ready wait"), Linger: rapid.Bool().Draw(t, "linger"), Mirror: often("mirror", 1, 5)}
+		b := BlueGreen{ReadyWait: rapid.Bool().Draw(t, "ready wait"), Linger: rapid.Bool().Draw(t, "linger"),
+			Mirror: often("mirror", 1, 5)}
 		w := newColours(replacements, originals, hosts(int32(pick("minimum", 0, 0, 0, 1, 2))), b, terminate)
 		failing := pick("failing", 0, 0, 1, 10)
 		w.settle(t)
@@ -188,7 +189,8 @@ func TestBlueGreenSteps(t *testing.T) {
 				w.s.Shifted()
 				w.shifted = w.s.BlueGreen.Stage == After
 			case !w.s.Continue():
-				t.Fatalf("nothing can happen in %s: %+v %+v, steps %v", w.s.BlueGreen.Stage, w.s, w.s.BlueGreen, w.steps)
+				t.Fatalf("nothing can happen in %s: %+v %+v, steps %v", w.s.BlueGreen.Stage, w.s, w.s.BlueGreen,
+					w.steps)
 			}
 			w.settle(t)
 		}

@@ -15,11 +15,12 @@ func block() []string { return []string{BeforeBlockTraffic, BlockTraffic, AfterB
 func allow() []string { return []string{BeforeAllowTraffic, AllowTraffic, AfterAllowTraffic} }
 
 func install() []string {
-	return []string{ApplicationStop, "DownloadBundle", "BeforeInstall", "Install", "AfterInstall", "ApplicationStart", "ValidateService"}
+	return []string{ApplicationStop, "DownloadBundle", "BeforeInstall", "Install", "AfterInstall", "ApplicationStart",
+		"ValidateService"}
 }
 
-// InPlace are the lifecycle events of a host of an in-place deployment; with traffic it leaves its target group first, and joins it
-// again at the end.
+// InPlace are the lifecycle events of a host of an in-place deployment; with traffic it leaves its target group first,
+// and joins it again at the end.
 func InPlace(traffic bool) []string {
 	if !traffic {
 		return install()
@@ -30,7 +31,8 @@ func InPlace(traffic bool) []string {
 // Replacement are the lifecycle events of a host that takes the traffic over in a blue/green deployment.
 func Replacement() []string { return append(install(), allow()...) }
 
-// Originals are the lifecycle events of a host that hands the traffic over; with terminate its application is stopped at the end.
+// Originals are the lifecycle events of a host that hands the traffic over; with terminate its application is stopped
+// at the end.
 func Originals(terminate bool) []string {
 	if terminate {
 		return append(block(), ApplicationStop)

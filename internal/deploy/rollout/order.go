@@ -8,8 +8,8 @@ type Health struct {
 	Revision string // what was installed last with success; "" if that is not known
 }
 
-// Rank is a host's place in the order of a deployment: unhealthy hosts first, then those with an unknown revision, an old one, the
-// current one (instances-health.md). current is the group's last successful revision.
+// Rank is a host's place in the order of a deployment: unhealthy hosts first, then those with an unknown revision, an
+// old one, the current one (instances-health.md). current is the group's last successful revision.
 func (h Health) Rank(current string) int {
 	switch {
 	case !h.Healthy:
@@ -22,7 +22,8 @@ func (h Health) Rank(current string) int {
 	return 3
 }
 
-// After is a host's health after an attempt to deploy a revision to it. current is the group's last successful revision.
+// After is a host's health after an attempt to deploy a revision to it. current is the group's last successful
+// revision.
 func (h Health) After(succeeded bool, revision, current string) Health {
 	if succeeded {
 		return Health{true, revision}
@@ -39,6 +40,8 @@ func invalid(p Plan) string {
 	if p.Total == 1 {
 		hosts = "host"
 	}
-	return fmt.Sprintf("The deployment needs %d healthy hosts at all times, but its group has %d %s: not one of them could be taken out of service. "+
-		"Choose a deployment configuration with a smaller minimum, or add hosts.", p.Minimum, p.Total, hosts)
+	return fmt.Sprintf(
+		"The deployment needs %d healthy hosts at all times, but its group has %d %s: not one of them could be taken "+
+			"out of service. "+
+			"Choose a deployment configuration with a smaller minimum, or add hosts.", p.Minimum, p.Total, hosts)
 }

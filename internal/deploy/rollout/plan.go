@@ -1,12 +1,13 @@
-// Package rollout decides what an in-place deployment does next: which hosts begin, when it has failed, and what becomes of each host's
-// commands. It does no I/O and reads no clock; whoever drives it writes down what it says.
+// Package rollout decides what an in-place deployment does next: which hosts begin, when it has failed, and what
+// becomes of each host's commands. It does no I/O and reads no clock; whoever drives it writes down what it says.
 package rollout
 
 import (
 	cd "slipway/api/codedeploy"
 )
 
-// MostConcurrency is the kind of minimum that only CodeDeployDefault.OneAtATime has: so many hosts at once, all others stay healthy.
+// MostConcurrency is the kind of minimum that only CodeDeployDefault.OneAtATime has: so many hosts at once, all others
+// stay healthy.
 const MostConcurrency cd.MinimumHealthyHostsType = "MOST_CONCURRENCY"
 
 // Plan is what is fixed when a deployment begins.
@@ -80,14 +81,15 @@ type End struct {
 }
 
 // TooManyFailed is AWS's wording of HEALTH_CONSTRAINTS.
-const TooManyFailed = "The overall deployment failed because too many individual instances failed deployment, too few healthy instances are available for " +
+const TooManyFailed = "The overall deployment failed because too many individual instances failed deployment, too few " +
+	"healthy instances are available for " +
 	"deployment, or some instances in your deployment group are experiencing problems."
 
 // Next says what follows and moves the state on as if it were done: asked again, it has nothing to add.
 //
-// Hosts begin while those in progress and those that failed together stay within the budget. When the budget is spent by failures while
-// hosts are still waiting, the deployment has failed; at the end it has succeeded if the minimum, and at least one host, has
-// (instances-health.md).
+// Hosts begin while those in progress and those that failed together stay within the budget. When the budget is spent
+// by failures while hosts are still waiting, the deployment has failed; at the end it has succeeded if the minimum,
+// and at least one host, has (instances-health.md).
 func (s *State) Next() Next {
 	var n Next
 	if s.Ended {
@@ -125,8 +127,11 @@ func (s *State) verdict() *Stop {
 	}
 	switch {
 	case s.Total == 0:
-		return fail(cd.ErrorCodeNoInstances, "The deployment failed because no instances were found for your deployment group. Check your deployment group settings to make "+
-			"sure the tags for your on-premises instances correctly identify the instances you want to deploy to, and then try again.")
+		return fail(cd.ErrorCodeNoInstances,
+			"The deployment failed because no instances were found for your deployment group. Check your deployment "+
+				"group settings to make "+
+				"sure the tags for your on-premises instances correctly identify the instances you want to deploy to, "+
+				"and then try again.")
 	case s.Minimum >= s.Total:
 		return fail(cd.ErrorCodeHealthConstraintsInvalid, invalid(s.Plan))
 	case s.Pending > 0 && s.Failed >= s.Budget():
@@ -142,7 +147,8 @@ func (s *State) end() *End {
 	if s.Succeeded >= max(1, s.Minimum) {
 		return &End{Status: cd.DeploymentStatusSucceeded}
 	}
-	return &End{cd.DeploymentStatusFailed, &cd.ErrorInformation{Code: cd.ErrorCodeHealthConstraints, Message: new(TooManyFailed)}}
+	return &End{cd.DeploymentStatusFailed,
+		&cd.ErrorInformation{Code: cd.ErrorCodeHealthConstraints, Message: new(TooManyFailed)}}
 }
 
 // HostEnded counts a host that was in progress and has ended as status.
@@ -158,8 +164,8 @@ func (f *Fleet) HostEnded(status cd.TargetStatus) {
 	}
 }
 
-// Ask stops the deployment. The first reason stays; a halt is added to it. A blue/green deployment that terminates its originals has done its
-// work, and goes on to its end.
+// Ask stops the deployment. The first reason stays; a halt is added to it. A blue/green deployment that terminates its
+// originals has done its work, and goes on to its end.
 func (s *State) Ask(stop Stop) {
 	if s.BlueGreen != nil && s.BlueGreen.Stage == Terminate {
 		return
@@ -185,6 +191,7 @@ func (s State) Overview() *cd.DeploymentOverview {
 		}
 	}
 	n := func(i int) *int64 { return new(int64(i)) }
-	return &cd.DeploymentOverview{Pending: n(f.Pending), InProgress: n(f.InProgress), Succeeded: n(f.Succeeded), Failed: n(f.Failed),
+	return &cd.DeploymentOverview{Pending: n(f.Pending), InProgress: n(f.InProgress), Succeeded: n(f.Succeeded),
+		Failed:  n(f.Failed),
 		Skipped: n(f.Skipped), Ready: n(ready)}
 }

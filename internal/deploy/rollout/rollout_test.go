@@ -58,17 +58,19 @@ func TestWorkedExamples(t *testing.T) {
 		code    cd.ErrorCode
 		touched int
 	}{
-		"95 % of 10 fails at once":              {10, percent(95), nil, 0, "Failed", "HEALTH_CONSTRAINTS_INVALID", 0},
-		"9 of 10: one at a time":                {10, hosts(9), nil, 1, "Succeeded", "", 10},
-		"9 of 10: the first failure ends it":    {10, hosts(9), []int{3}, 1, "Failed", "HEALTH_CONSTRAINTS", 4},
-		"9 of 10: the last may fail":            {10, hosts(9), []int{9}, 1, "Succeeded", "", 10},
-		"8 of 10: two at a time":                {10, hosts(8), nil, 2, "Succeeded", "", 10},
-		"8 of 10: one may fail":                 {10, hosts(8), []int{0}, 2, "Succeeded", "", 10},
-		"8 of 10: the second failure ends it":   {10, hosts(8), []int{1, 4}, 2, "Failed", "HEALTH_CONSTRAINTS", 5},
-		"8 of 10: the last may be the second":   {10, hosts(8), []int{1, 9}, 2, "Succeeded", "", 10},
-		"0 of 10: all at once":                  {10, hosts(0), nil, 10, "Succeeded", "", 10},
-		"0 of 10: one success is enough":        {10, hosts(0), []int{0, 1, 2, 3, 4, 5, 6, 7, 8}, 10, "Succeeded", "", 10},
-		"0 of 10: without any it fails":         {10, hosts(0), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 10, "Failed", "HEALTH_CONSTRAINTS", 10},
+		"95 % of 10 fails at once":            {10, percent(95), nil, 0, "Failed", "HEALTH_CONSTRAINTS_INVALID", 0},
+		"9 of 10: one at a time":              {10, hosts(9), nil, 1, "Succeeded", "", 10},
+		"9 of 10: the first failure ends it":  {10, hosts(9), []int{3}, 1, "Failed", "HEALTH_CONSTRAINTS", 4},
+		"9 of 10: the last may fail":          {10, hosts(9), []int{9}, 1, "Succeeded", "", 10},
+		"8 of 10: two at a time":              {10, hosts(8), nil, 2, "Succeeded", "", 10},
+		"8 of 10: one may fail":               {10, hosts(8), []int{0}, 2, "Succeeded", "", 10},
+		"8 of 10: the second failure ends it": {10, hosts(8), []int{1, 4}, 2, "Failed", "HEALTH_CONSTRAINTS", 5},
+		"8 of 10: the last may be the second": {10, hosts(8), []int{1, 9}, 2, "Succeeded", "", 10},
+		"0 of 10: all at once":                {10, hosts(0), nil, 10, "Succeeded", "", 10},
+		"0 of 10: one success is enough": {10, hosts(0), []int{0, 1, 2, 3, 4, 5, 6, 7, 8}, 10, "Succeeded", "",
+			10},
+		"0 of 10: without any it fails": {10, hosts(0), []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 10, "Failed",
+			"HEALTH_CONSTRAINTS", 10},
 		"85 % of 10: one failure ends it":       {10, percent(85), []int{0}, 1, "Failed", "HEALTH_CONSTRAINTS", 1},
 		"6 of 9: three at a time":               {9, hosts(6), nil, 3, "Succeeded", "", 9},
 		"6 of 9: six are enough":                {9, hosts(6), []int{2, 5, 8}, 3, "Succeeded", "", 9},
@@ -93,15 +95,18 @@ func TestWorkedExamples(t *testing.T) {
 			if end.Error != nil {
 				code = end.Error.Code
 			}
-			if touched := s.Succeeded + s.Failed; end.Status != c.status || code != c.code || most != c.most || touched != c.touched {
-				t.Errorf("%s %s, %d at once, %d touched; want %s %s, %d, %d", end.Status, code, most, touched, c.status, c.code, c.most, c.touched)
+			if touched := s.Succeeded + s.Failed; end.Status != c.status || code != c.code || most != c.most ||
+				touched != c.touched {
+				t.Errorf("%s %s, %d at once, %d touched; want %s %s, %d, %d", end.Status, code, most, touched, c.status,
+					c.code, c.most, c.touched)
 			}
 		})
 	}
 }
 
 func TestOrder(t *testing.T) {
-	ranks := []int{Health{}.Rank("b"), Health{Healthy: true}.Rank("b"), Health{true, "a"}.Rank("b"), Health{true, "b"}.Rank("b")}
+	ranks := []int{Health{}.Rank("b"), Health{Healthy: true}.Rank("b"), Health{true, "a"}.Rank("b"),
+		Health{true, "b"}.Rank("b")}
 	if !slices.Equal(ranks, []int{0, 1, 2, 3}) {
 		t.Fatal(ranks)
 	}
@@ -131,7 +136,8 @@ func TestFirstCompletionWins(t *testing.T) {
 	if x.Complete(0, 1, false, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeUnknownError}, false, start) {
 		t.Fatal("the second was taken")
 	}
-	if x.LifecycleEvents[0].Diagnostics.ErrorCode != cd.LifecycleErrorCodeScriptFailed || x.Status != cd.TargetStatusFailed || x.LifecycleEvents[6].Status != cd.LifecycleEventStatusSkipped {
+	if x.LifecycleEvents[0].Diagnostics.ErrorCode != cd.LifecycleErrorCodeScriptFailed ||
+		x.Status != cd.TargetStatusFailed || x.LifecycleEvents[6].Status != cd.LifecycleEventStatusSkipped {
 		t.Fatalf("%+v", x)
 	}
 }
@@ -199,7 +205,8 @@ func TestSilence(t *testing.T) {
 	if !x.Expire(start.Add(-time.Hour), start.Add(StartWithin)) {
 		t.Fatal("not expired")
 	}
-	want := "The host did not begin ApplicationStop within 5 minutes. Its agent has been silent since 2026-11-25T11:00:00Z. " +
+	want := "The host did not begin ApplicationStop within 5 minutes. Its agent has been silent since " +
+		"2026-11-25T11:00:00Z. " +
 		"Check that the agent runs on the host, with the key of this instance, and reaches this server."
 	if got := *x.LifecycleEvents[0].Diagnostics.Message; got != want {
 		t.Fatal(got)
@@ -295,7 +302,8 @@ func (w *world) check(t *rapid.T) {
 	if f != w.state.Fleet {
 		t.Fatalf("counted %+v, are %+v", w.state.Fleet, f)
 	}
-	if f.InProgress > w.state.Concurrency || w.state.Stop == nil && f.InProgress+f.Failed > w.state.Budget() && f.InProgress > 0 {
+	if f.InProgress > w.state.Concurrency ||
+		w.state.Stop == nil && f.InProgress+f.Failed > w.state.Budget() && f.InProgress > 0 {
 		t.Fatalf("budget %d exceeded: %+v", w.state.Budget(), f)
 	}
 	if len(w.ends) > 1 || w.state.Ended != (len(w.ends) == 1) {
@@ -326,7 +334,8 @@ type delivery struct {
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		total := rapid.IntRange(0, 8).Draw(t, "hosts")
-		minimum := rapid.SampledFrom([]*cd.MinimumHealthyHosts{hosts(0), hosts(1), hosts(3), percent(50), percent(75), percent(100), concurrency(1)}).Draw(t, "minimum")
+		minimum := rapid.SampledFrom([]*cd.MinimumHealthyHosts{hosts(0), hosts(1), hosts(3), percent(50), percent(75),
+			percent(100), concurrency(1)}).Draw(t, "minimum")
 		w := &world{now: start, state: New(NewPlan(total, minimum)), runs: map[string]int{}}
 		for i := range total {
 			w.targets = append(w.targets, NewTarget("d-1", fmt.Sprint(i), "arn", InPlace(false), start))
@@ -343,7 +352,10 @@ func TestModel(t *testing.T) {
 				w.react() // once more changes nothing
 				w.check(t)
 			},
-			"time": func(t *rapid.T) { w.now = w.now.Add(time.Duration(rapid.IntRange(1, 4000).Draw(t, "s")) * time.Second) },
+			"time": func(
+				t *rapid.T) {
+				w.now = w.now.Add(time.Duration(rapid.IntRange(1, 4000).Draw(t, "s")) * time.Second)
+			},
 			"restart": func(t *rapid.T) {
 				if err := w.restart(); err != nil {
 					t.Fatal(err)
@@ -379,7 +391,8 @@ func TestModel(t *testing.T) {
 				d := hand(t)
 				x := w.targets[d.host]
 				status, _ := x.Acknowledge(d.at, d.attempt, w.now)
-				if status != cd.LifecycleEventStatusSucceeded && status != cd.LifecycleEventStatusFailed && !d.acknowledged {
+				if status != cd.LifecycleEventStatusSucceeded && status != cd.LifecycleEventStatusFailed &&
+					!d.acknowledged {
 					d.acknowledged = true
 					w.runs[fmt.Sprint(d.host, "/", d.at)]++
 				}

@@ -16,8 +16,8 @@ const (
 	LeaveWithin  = 65 * time.Minute // a host leaves its target group: connections of an hour, and what surrounds them
 	JoinWithin   = 10 * time.Minute // a host joins its target group and is healthy there; AWS waits an hour
 	Deployment   = 8 * time.Hour    // an in-place deployment as a whole
-	// Redeliver is when a command that was handed out and not acknowledged is handed out again: its answer may have been
-	// lost.
+	// Redeliver is when a command that was handed out and not acknowledged is handed out again: its answer may have
+	// been lost.
 	Redeliver = 10 * time.Second
 )
 
@@ -53,7 +53,8 @@ func NewTarget(deployment, host, arn string, events []string, now time.Time) *Ta
 	t := &Target{InstanceTarget: cd.InstanceTarget{DeploymentId: &deployment, TargetId: &host, TargetArn: &arn,
 		Status: cd.TargetStatusPending, LastUpdatedAt: awsproto.At(now)}}
 	for _, name := range events {
-		t.LifecycleEvents = append(t.LifecycleEvents, cd.LifecycleEvent{LifecycleEventName: &name, Status: cd.LifecycleEventStatusPending})
+		t.LifecycleEvents = append(t.LifecycleEvents,
+			cd.LifecycleEvent{LifecycleEventName: &name, Status: cd.LifecycleEventStatusPending})
 	}
 	return t
 }
@@ -122,13 +123,20 @@ func (t *Target) Shifted(now time.Time) {
 }
 
 func (t *Target) shifted(now time.Time) {
-	t.endEvent(cd.LifecycleEventStatusSucceeded, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeSuccess, ScriptName: new(""), Message: new("Succeeded"), LogTail: new("")}, now)
+	t.endEvent(cd.LifecycleEventStatusSucceeded,
+		&cd.Diagnostics{
+			ErrorCode:  cd.LifecycleErrorCodeSuccess,
+			ScriptName: new(""),
+			Message:    new("Succeeded"),
+			LogTail:    new(""),
+		}, now)
 	t.advance(now)
 }
 
 // ComesBack tells whether traffic goes to the target again later in the deployment.
 func (t *Target) ComesBack() bool {
-	return slices.ContainsFunc(t.LifecycleEvents[t.At:], func(e cd.LifecycleEvent) bool { return *e.LifecycleEventName == AllowTraffic })
+	return slices.ContainsFunc(
+		t.LifecycleEvents[t.At:], func(e cd.LifecycleEvent) bool { return *e.LifecycleEventName == AllowTraffic })
 }
 
 // Stuck fails a host that did not get into or out of its target group.
@@ -190,7 +198,8 @@ func (t *Target) commanded() bool { return t.Phase == Queued || t.Phase == Sent 
 // Complete ends the event at with what the host reports. What comes a second time, or from somebody else than who runs
 // the command, changes nothing. A command may end without an acknowledgement: AWS's agent reports so what it could not
 // even begin. With ignore, a failure of an event that stops the old version does not count.
-func (t *Target) Complete(at, attempt int, succeeded bool, d *cd.Diagnostics, ignore bool, now time.Time) (changed bool) {
+func (t *Target) Complete(at, attempt int, succeeded bool, d *cd.Diagnostics, ignore bool,
+	now time.Time) (changed bool) {
 	if !t.commanded() || t.Phase == Queued || at != t.At || attempt != t.Attempt {
 		return false
 	}
@@ -304,8 +313,9 @@ func (t *Target) Abort(reason string, now time.Time) {
 }
 
 func (t *Target) fail(message string, now time.Time) {
-	t.endEvent(cd.LifecycleEventStatusFailed, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeUnknownError, ScriptName: new(""),
-		Message: &message, LogTail: new("")}, now)
+	t.endEvent(cd.LifecycleEventStatusFailed,
+		&cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeUnknownError, ScriptName: new(""),
+			Message: &message, LogTail: new("")}, now)
 	t.end(cd.TargetStatusFailed, now)
 }
 
@@ -313,9 +323,12 @@ func (t *Target) late(seen, now time.Time) string {
 	name := *t.Event().LifecycleEventName
 	switch t.Phase {
 	case Moving:
-		return fmt.Sprintf("%s did not end within %s: the target group did not find the host healthy, or its connections did not end.", name, span(t.moveWithin()))
+		return fmt.Sprintf(
+			"%s did not end within %s: the target group did not find the host healthy, or its connections did not end.",
+			name, span(t.moveWithin()))
 	case Running:
-		return fmt.Sprintf("The host began %s and did not report its end within %s. %s", name, span(FinishWithin), Silence(seen, now))
+		return fmt.Sprintf("The host began %s and did not report its end within %s. %s", name, span(FinishWithin),
+			Silence(seen, now))
 	}
 	return fmt.Sprintf("The host did not begin %s within %s. %s", name, span(StartWithin), Silence(seen, now))
 }

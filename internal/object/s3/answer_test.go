@@ -19,11 +19,13 @@ func TestUnsignedHeaders(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.put("secret", "SECRET")
-	link, err := s3.NewPresignClient(h.client).PresignPutObject(t.Context(), &s3.PutObjectInput{Bucket: new("bucket"), Key: new("up")})
+	link, err := s3.NewPresignClient(h.client).PresignPutObject(t.Context(),
+		&s3.PutObjectInput{Bucket: new("bucket"), Key: new("up")})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for header, want := range map[string]int{"X-Amz-Copy-Source": 403, "X-Amz-Meta-A": 403, "Content-Md5": 403, "X-Amz-Acl": 403, "Content-Type": 200} {
+	for header, want := range map[string]int{"X-Amz-Copy-Source": 403, "X-Amz-Meta-A": 403, "Content-Md5": 403,
+		"X-Amz-Acl": 403, "Content-Type": 200} {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPut, link.URL, strings.NewReader("mine"))
 		if err != nil {
 			t.Fatal(err)
@@ -35,7 +37,8 @@ func TestUnsignedHeaders(t *testing.T) {
 		}
 		text, _ := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		if resp.StatusCode != want || want == 403 && !strings.Contains(string(text), "which were not signed: "+strings.ToLower(header)) {
+		if resp.StatusCode != want ||
+			want == 403 && !strings.Contains(string(text), "which were not signed: "+strings.ToLower(header)) {
 			t.Errorf("%s: %d %s", header, resp.StatusCode, text)
 		}
 	}
@@ -96,10 +99,12 @@ func TestNothingDropped(t *testing.T) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
-	if _, err := put(func(in *s3.PutObjectInput) { in.GrantRead = new("uri=x") }); code(err) != "AccessControlListNotSupported" {
+	if _, err := put(func(in *s3.PutObjectInput) { in.GrantRead = new("uri=x") }); code(
+		err) != "AccessControlListNotSupported" {
 		t.Errorf("a grant: %v", err)
 	}
-	if _, err := put(func(in *s3.PutObjectInput) { in.StorageClass = types.StorageClassGlacier }); code(err) != "NotImplemented" {
+	if _, err := put(func(in *s3.PutObjectInput) { in.StorageClass = types.StorageClassGlacier }); code(
+		err) != "NotImplemented" {
 		t.Errorf("a class that must be restored from: %v", err)
 	}
 	head, err := put(func(in *s3.PutObjectInput) {
@@ -107,7 +112,8 @@ func TestNothingDropped(t *testing.T) {
 		in.ServerSideEncryption, in.SSEKMSKeyId = types.ServerSideEncryptionAwsKms, new("alias/k")
 		in.Metadata = map[string]string{"commit-id": "abc"}
 	})
-	if err != nil || head.StorageClass != types.StorageClassOnezoneIa || *head.SSEKMSKeyId != "alias/k" || head.Metadata["commit-id"] != "abc" {
+	if err != nil || head.StorageClass != types.StorageClassOnezoneIa || *head.SSEKMSKeyId != "alias/k" ||
+		head.Metadata["commit-id"] != "abc" {
 		t.Errorf("%+v, %v", head, err)
 	}
 	elsewhere := &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintApSouth1}
@@ -121,11 +127,13 @@ func TestNothingDropped(t *testing.T) {
 func TestMetadataNames(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	in := &s3.PutObjectInput{Bucket: new("bucket"), Key: new("k"), Body: strings.NewReader("x"), Metadata: map[string]string{"Build-ID": "7"}}
+	in := &s3.PutObjectInput{Bucket: new("bucket"), Key: new("k"), Body: strings.NewReader("x"),
+		Metadata: map[string]string{"Build-ID": "7"}}
 	if _, err := h.client.PutObject(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	link, err := s3.NewPresignClient(h.client).PresignGetObject(t.Context(), &s3.GetObjectInput{Bucket: new("bucket"), Key: new("k")})
+	link, err := s3.NewPresignClient(h.client).PresignGetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: new("bucket"), Key: new("k")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,15 +145,18 @@ func TestMetadataNames(t *testing.T) {
 func TestChecksumsReturned(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	put, err := h.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: new("bucket"), Key: new("k"), Body: strings.NewReader("hello"),
-		ChecksumAlgorithm: types.ChecksumAlgorithmSha256})
+	put, err := h.client.PutObject(t.Context(),
+		&s3.PutObjectInput{Bucket: new("bucket"), Key: new("k"), Body: strings.NewReader("hello"),
+			ChecksumAlgorithm: types.ChecksumAlgorithmSha256})
 	const hello = "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="
-	if err != nil || put.ChecksumSHA256 == nil || *put.ChecksumSHA256 != hello || put.ChecksumType != types.ChecksumTypeFullObject {
+	if err != nil || put.ChecksumSHA256 == nil || *put.ChecksumSHA256 != hello ||
+		put.ChecksumType != types.ChecksumTypeFullObject {
 		t.Fatalf("put %+v, %v", put, err)
 	}
 	head := func(key string, mode types.ChecksumMode) *s3.HeadObjectOutput {
 		t.Helper()
-		out, err := h.client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: new("bucket"), Key: &key, ChecksumMode: mode})
+		out, err := h.client.HeadObject(t.Context(),
+			&s3.HeadObjectInput{Bucket: new("bucket"), Key: &key, ChecksumMode: mode})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,26 +184,32 @@ func TestChecksumsReturned(t *testing.T) {
 // multipart uploads two parts with checksums, and returns the one of the whole.
 func multipart(t *testing.T, h *house, key string, kind types.ChecksumType) string {
 	t.Helper()
-	u, err := h.client.CreateMultipartUpload(t.Context(), &s3.CreateMultipartUploadInput{Bucket: new("bucket"), Key: &key,
-		ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: kind})
+	u, err := h.client.CreateMultipartUpload(t.Context(),
+		&s3.CreateMultipartUploadInput{Bucket: new("bucket"), Key: &key,
+			ChecksumAlgorithm: types.ChecksumAlgorithmCrc32, ChecksumType: kind})
 	if err != nil || u.ChecksumAlgorithm != types.ChecksumAlgorithmCrc32 {
 		t.Fatalf("%+v, %v", u, err)
 	}
 	var parts []types.CompletedPart
 	for i, body := range []string{strings.Repeat("a", 5<<20), "b"} {
-		p, err := h.client.UploadPart(t.Context(), &s3.UploadPartInput{Bucket: new("bucket"), Key: &key, UploadId: u.UploadId,
-			PartNumber: new(int32(i + 1)), Body: strings.NewReader(body), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32})
+		p, err := h.client.UploadPart(t.Context(),
+			&s3.UploadPartInput{Bucket: new("bucket"), Key: &key, UploadId: u.UploadId,
+				PartNumber: new(int32(i + 1)), Body: strings.NewReader(body),
+				ChecksumAlgorithm: types.ChecksumAlgorithmCrc32})
 		if err != nil || p.ChecksumCRC32 == nil {
 			t.Fatalf("part %+v, %v", p, err)
 		}
-		parts = append(parts, types.CompletedPart{PartNumber: new(int32(i + 1)), ETag: p.ETag, ChecksumCRC32: p.ChecksumCRC32})
+		parts = append(parts,
+			types.CompletedPart{PartNumber: new(int32(i + 1)), ETag: p.ETag, ChecksumCRC32: p.ChecksumCRC32})
 	}
-	done, err := h.client.CompleteMultipartUpload(t.Context(), &s3.CompleteMultipartUploadInput{Bucket: new("bucket"), Key: &key, UploadId: u.UploadId,
-		MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
+	done, err := h.client.CompleteMultipartUpload(t.Context(),
+		&s3.CompleteMultipartUploadInput{Bucket: new("bucket"), Key: &key, UploadId: u.UploadId,
+			MultipartUpload: &types.CompletedMultipartUpload{Parts: parts}})
 	if err != nil || done.ChecksumCRC32 == nil {
 		t.Fatalf("%+v, %v", done, err)
 	}
-	part, err := h.client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: new("bucket"), Key: &key, PartNumber: new(int32(2))})
+	part, err := h.client.GetObject(t.Context(),
+		&s3.GetObjectInput{Bucket: new("bucket"), Key: &key, PartNumber: new(int32(2))})
 	if err != nil || *part.PartsCount != 2 || *part.ContentRange != "bytes 5242880-5242880/5242881" {
 		t.Errorf("the second part: %+v, %v", part, err)
 	} else {
@@ -205,7 +222,9 @@ func TestVersionsAnswers(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	if _, err := h.client.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{Bucket: new("bucket"),
-		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled}}); err != nil {
+		VersioningConfiguration: &types.VersioningConfiguration{
+			Status: types.BucketVersioningStatusEnabled,
+		}}); err != nil {
 		t.Fatal(err)
 	}
 	h.put("k", "1")
@@ -213,12 +232,15 @@ func TestVersionsAnswers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for version, want := range map[string]string{*marker.VersionId: "MethodNotAllowed", "none": "InvalidArgument", "00000000-0000-4000-8000-000000000000": "NoSuchVersion"} {
+	for version, want := range map[string]string{*marker.VersionId: "MethodNotAllowed", "none": "InvalidArgument",
+		"00000000-0000-4000-8000-000000000000": "NoSuchVersion"} {
 		if _, _, err := h.get(&s3.GetObjectInput{Key: new("k"), VersionId: &version}); code(err) != want {
 			t.Errorf("%s: %v, want %s", version, err, want)
 		}
 	}
-	if _, err := h.client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: new("bucket"), Key: new("k"), VersionId: new("none")}); code(err) != "InvalidArgument" {
+	if _, err := h.client.DeleteObject(t.Context(),
+		&s3.DeleteObjectInput{Bucket: new("bucket"), Key: new("k"),
+			VersionId: new("none")}); code(err) != "InvalidArgument" {
 		t.Errorf("a version that can't be is deleted: %v", err)
 	}
 }
@@ -226,7 +248,8 @@ func TestVersionsAnswers(t *testing.T) {
 func TestConditionsWithoutQuotes(t *testing.T) {
 	t.Parallel()
 	h := open(t)
-	put, err := h.client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: new("bucket"), Key: new("k"), Body: strings.NewReader("x")})
+	put, err := h.client.PutObject(t.Context(),
+		&s3.PutObjectInput{Bucket: new("bucket"), Key: new("k"), Body: strings.NewReader("x")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +261,9 @@ func TestConditionsWithoutQuotes(t *testing.T) {
 		t.Error("If-None-Match of the ETag that it has: the object was sent")
 	}
 	copyIf := func(since time.Time) error {
-		_, err := h.client.CopyObject(t.Context(), &s3.CopyObjectInput{Bucket: new("bucket"), Key: new("c"), CopySource: new("bucket/k"), CopySourceIfModifiedSince: &since})
+		_, err := h.client.CopyObject(t.Context(),
+			&s3.CopyObjectInput{Bucket: new("bucket"), Key: new("c"), CopySource: new("bucket/k"),
+				CopySourceIfModifiedSince: &since})
 		return err
 	}
 	if err := copyIf(time.Now().Add(time.Hour)); code(err) != "PreconditionFailed" {
@@ -261,7 +286,8 @@ func rawGet(t *testing.T, link string) string {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", u.RequestURI(), u.Host); err != nil {
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", u.RequestURI(),
+		u.Host); err != nil {
 		t.Fatal(err)
 	}
 	text, err := io.ReadAll(c)

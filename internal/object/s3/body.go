@@ -39,13 +39,18 @@ func (q *request) body() (*verified, error) {
 	v := &verified{q: q}
 	var raw io.Reader = http.MaxBytesReader(q.w, io.NopCloser(awsproto.Paced(q.w, q.Body)), maxObject+maxObject/8)
 	if strings.HasPrefix(payload, "STREAMING-") {
-		c := &chunked{r: bufio.NewReaderSize(raw, 64<<10), trailer: http.Header{}, hasTrailer: strings.HasSuffix(payload, "-TRAILER")}
+		c := &chunked{
+			r:          bufio.NewReaderSize(raw, 64<<10),
+			trailer:    http.Header{},
+			hasTrailer: strings.HasSuffix(payload, "-TRAILER"),
+		}
 		switch strings.TrimSuffix(payload, "-TRAILER") {
 		case "STREAMING-AWS4-HMAC-SHA256-PAYLOAD":
 			c.chain = q.sig.Chunks()
 		case "STREAMING-UNSIGNED-PAYLOAD":
 		default:
-			return nil, fail(http.StatusNotImplemented, "NotImplemented", "Slipway does not verify bodies signed as "+payload+".")
+			return nil, fail(http.StatusNotImplemented, "NotImplemented",
+				"Slipway does not verify bodies signed as "+payload+".")
 		}
 		v.trailer = c.trailer
 		v.length = -1
@@ -64,11 +69,13 @@ func (q *request) body() (*verified, error) {
 			if err != nil || len(want) != sha256.Size {
 				return nil, invalid("x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-… or a hex SHA-256")
 			}
-			v.add(sha256.New(), want, "XAmzContentSHA256Mismatch", "The provided 'x-amz-content-sha256' header does not match what was computed.")
+			v.add(sha256.New(), want, "XAmzContentSHA256Mismatch",
+				"The provided 'x-amz-content-sha256' header does not match what was computed.")
 		}
 	}
 	if v.length > maxObject {
-		return nil, fail(http.StatusBadRequest, "EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size of 5 GiB; use a multipart upload.")
+		return nil, fail(http.StatusBadRequest, "EntityTooLarge",
+			"Your proposed upload exceeds the maximum allowed object size of 5 GiB; use a multipart upload.")
 	}
 	v.r = raw
 	return v, v.checksums()
@@ -140,9 +147,11 @@ func (v *verified) checksums() error {
 			if err != nil {
 				return invalid("Value for " + strings.ToLower(header) + " header is invalid.")
 			}
-			v.expected = append(v.expected, expected{hash: make(), algorithm: name, want: want, code: "BadDigest", message: message})
+			v.expected = append(v.expected,
+				expected{hash: make(), algorithm: name, want: want, code: "BadDigest", message: message})
 		} else if strings.EqualFold(v.q.Header.Get("X-Amz-Trailer"), header) {
-			v.expected = append(v.expected, expected{hash: make(), algorithm: name, trailer: header, code: "BadDigest", message: message})
+			v.expected = append(v.expected,
+				expected{hash: make(), algorithm: name, trailer: header, code: "BadDigest", message: message})
 		} else if v.q.announced() == name {
 			v.expected = append(v.expected, expected{hash: make(), algorithm: name})
 		}
@@ -172,7 +181,8 @@ func (v *verified) Read(p []byte) (int, error) {
 
 func (v *verified) end() error {
 	if v.length >= 0 && v.read != v.length {
-		return fail(http.StatusBadRequest, "IncompleteBody", "You did not provide the number of bytes specified by the Content-Length HTTP header")
+		return fail(http.StatusBadRequest, "IncompleteBody",
+			"You did not provide the number of bytes specified by the Content-Length HTTP header")
 	}
 	for _, s := range v.expected {
 		if s.trailer != "" {
@@ -263,7 +273,8 @@ func (c *chunked) next() error {
 		return io.ErrUnexpectedEOF
 	}
 	if !c.chain.Chunk(sigv4.HexSHA256(data), strings.TrimPrefix(extension, "chunk-signature=")) {
-		return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The signature of a chunk does not match."}, false)
+		return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The signature of a chunk does not match."},
+			false)
 	}
 	if size == 0 {
 		return c.end()
@@ -291,7 +302,8 @@ func (c *chunked) end() error {
 		name, value, _ := strings.Cut(text, ":")
 		if c.chain != nil && strings.EqualFold(name, "x-amz-trailer-signature") {
 			if !c.chain.Trailer(sigv4.HexSHA256([]byte(signed.String())), strings.TrimSpace(value)) {
-				return signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The signature of the trailer does not match."}, false)
+				return signatureError(&sigv4.Error{Kind: sigv4.Mismatch,
+					Message: "The signature of the trailer does not match."}, false)
 			}
 			signed.Reset()
 			continue

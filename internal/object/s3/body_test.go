@@ -31,7 +31,8 @@ func TestChunked(t *testing.T) {
 	if got != "abc" || err != nil || trailer.Get("X-Amz-Checksum-Crc32") != "AAAA" {
 		t.Errorf("%q, %v, %v", got, trailer, err)
 	}
-	for _, bad := range []string{"", "3\r\nab", "3\r\nabcd\r\n0\r\n", "-1\r\n", "zz\r\n", "ffffffffffffffffff\r\n", strings.Repeat("1", 100_000)} {
+	for _, bad := range []string{"", "3\r\nab", "3\r\nabcd\r\n0\r\n", "-1\r\n", "zz\r\n", "ffffffffffffffffff\r\n",
+		strings.Repeat("1", 100_000)} {
 		if got, _, err := decode(bad, false); err == nil {
 			t.Errorf("%.40q: decoded to %.40q", bad, got)
 		}
@@ -39,7 +40,8 @@ func TestChunked(t *testing.T) {
 }
 
 func FuzzChunked(f *testing.F) {
-	for _, seed := range []string{"0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n", "3\nabc\n0\n", "3\r\nabc\r\n0\r\na:b\r\n\r\n", "-1\r\n", "1;x=y\r\na\r\n0"} {
+	for _, seed := range []string{"0\r\n\r\n", "3\r\nabc\r\n0\r\n\r\n", "3\nabc\n0\n", "3\r\nabc\r\n0\r\na:b\r\n\r\n",
+		"-1\r\n", "1;x=y\r\na\r\n0"} {
 		f.Add(seed, true)
 		f.Add(seed, false)
 	}

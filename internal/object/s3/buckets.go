@@ -44,11 +44,15 @@ func (q *request) listBuckets() error {
 }
 
 // bucketName is S3's rule for general purpose buckets.
-var bucketName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`) })
+var bucketName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(
+		`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+})
 
 func (q *request) createBucket() error {
 	if !bucketName().MatchString(q.bucket) || strings.Contains(q.bucket, "..") {
-		return fail(http.StatusBadRequest, "InvalidBucketName", "The specified bucket is not valid: 3 to 63 of a-z, 0-9, '.' and '-', with a letter or digit at both ends.")
+		return fail(http.StatusBadRequest, "InvalidBucketName",
+			"The specified bucket is not valid: 3 to 63 of a-z, 0-9, '.' and '-', with a letter or digit at both ends.")
 	}
 	if err := q.checkLocation(); err != nil {
 		return err
@@ -87,7 +91,8 @@ func (q *request) checkLocation() error {
 }
 
 func malformed(err error) error {
-	return fail(http.StatusBadRequest, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema: "+err.Error())
+	return fail(http.StatusBadRequest, "MalformedXML",
+		"The XML you provided was not well-formed or did not validate against our published schema: "+err.Error())
 }
 
 func (q *request) headBucket() error {

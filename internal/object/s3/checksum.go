@@ -32,7 +32,9 @@ func (q *request) uploadChecksum() (algorithm, kind string, err error) {
 		return "", "", nil
 	}
 	if algorithms[algorithm] == nil {
-		return "", "", invalid("Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, CRC32C, CRC64NVME, SHA1, SHA256]")
+		return "", "", invalid(
+			"Checksum algorithm provided is unsupported. Please try again with any of the valid types: [CRC32, " +
+				"CRC32C, CRC64NVME, SHA1, SHA256]")
 	}
 	isCRC := strings.HasPrefix(algorithm, "crc")
 	switch {
@@ -118,7 +120,8 @@ func compose(algorithm string, parts []object.Part) (string, error) {
 		sum, err := base64.StdEncoding.DecodeString(p.Sums[algorithm])
 		if err != nil || len(sum) == 0 {
 			return "", fail(http.StatusBadRequest, "InvalidRequest", fmt.Sprintf(
-				"The upload was created using a %s checksum. The complete request must include the checksum for each part. It was missing for part %d in the request.",
+				"The upload was created using a %s checksum. The complete request must include the checksum for each "+
+					"part. It was missing for part %d in the request.",
 				algorithm, p.Number))
 		}
 		_, _ = h.Write(sum)

@@ -79,7 +79,8 @@ func address(r *http.Request) (bucket, key string) {
 		host = h
 	}
 	path := strings.TrimPrefix(r.URL.Path, "/")
-	if label, rest, ok := strings.Cut(host, "."); ok && net.ParseIP(host) == nil && (rest == "localhost" || strings.HasPrefix(rest, "s3.") || strings.HasPrefix(rest, "s3-")) {
+	if label, rest, ok := strings.Cut(host, "."); ok && net.ParseIP(host) == nil &&
+		(rest == "localhost" || strings.HasPrefix(rest, "s3.") || strings.HasPrefix(rest, "s3-")) {
 		return label, path
 	}
 	bucket, key, _ = strings.Cut(path, "/")
@@ -98,7 +99,8 @@ func (q *request) serve() error {
 	}
 	op, do := q.operation()
 	if do == nil {
-		return fail(http.StatusNotImplemented, "NotImplemented", "Slipway's S3 does not implement "+op+". docs/compatibility.md lists what it does.")
+		return fail(http.StatusNotImplemented, "NotImplemented",
+			"Slipway's S3 does not implement "+op+". docs/compatibility.md lists what it does.")
 	}
 	if err := q.h.Authorize(ctx, op, q.bucket, q.key, q.query.Get("versionId")); err != nil {
 		return fail(http.StatusForbidden, "AccessDenied", err.Error())
@@ -123,7 +125,9 @@ func (q *request) authenticate() (context.Context, error) {
 			return nil, err
 		}
 		if sig.Region != q.h.Region && (q.h.Regions == nil || !q.h.Regions(sig.Region)) {
-			return nil, &Error{http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization header is malformed; the region '" + sig.Region + "' is wrong; expecting '" + q.h.Region + "'"}
+			return nil, &Error{http.StatusBadRequest, "AuthorizationHeaderMalformed",
+				"The authorization header is malformed; the region '" + sig.Region + "' is wrong; expecting '" +
+					q.h.Region + "'"}
 		}
 		q.sig, id = sig, sig.AccessKeyID
 	}
@@ -137,7 +141,8 @@ func (q *request) authenticate() (context.Context, error) {
 func signatureError(e *sigv4.Error, inQuery bool) error {
 	switch e.Kind {
 	case sigv4.UnknownKey:
-		return &Error{http.StatusForbidden, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."}
+		return &Error{http.StatusForbidden, "InvalidAccessKeyId",
+			"The AWS Access Key Id you provided does not exist in our records."}
 	case sigv4.Mismatch:
 		return &Error{http.StatusForbidden, "SignatureDoesNotMatch", e.Message}
 	case sigv4.Expired:
@@ -176,13 +181,26 @@ var words = []struct {
 }{
 	{object.ErrNoBucket, Error{404, "NoSuchBucket", "The specified bucket does not exist"}},
 	{object.ErrNoKey, Error{404, "NoSuchKey", "The specified key does not exist."}},
-	{object.ErrBucketExists, Error{409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it."}},
+	{object.ErrBucketExists,
+		Error{409, "BucketAlreadyOwnedByYou",
+			"Your previous request to create the named bucket succeeded and you already own it."}},
 	{object.ErrBucketNotEmpty, Error{409, "BucketNotEmpty", "The bucket you tried to delete is not empty"}},
-	{object.ErrPrecondition, Error{412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"}},
-	{object.ErrNoUpload, Error{404, "NoSuchUpload", "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."}},
-	{object.ErrBadPart, Error{400, "InvalidPart", "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag may not match the part's entity tag."}},
-	{object.ErrPartOrder, Error{400, "InvalidPartOrder", "The list of parts was not in ascending order. The parts list must be specified in order by part number."}},
-	{object.ErrSmallPart, Error{400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size: 5 MiB for each part but the last."}},
+	{object.ErrPrecondition,
+		Error{412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold"}},
+	{object.ErrNoUpload,
+		Error{404, "NoSuchUpload",
+			"The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted " +
+				"or completed."}},
+	{object.ErrBadPart,
+		Error{400, "InvalidPart",
+			"One or more of the specified parts could not be found. The part may not have been uploaded, or the " +
+				"specified entity tag may not match the part's entity tag."}},
+	{object.ErrPartOrder,
+		Error{400, "InvalidPartOrder",
+			"The list of parts was not in ascending order. The parts list must be specified in order by part number."}},
+	{object.ErrSmallPart,
+		Error{400, "EntityTooSmall",
+			"Your proposed upload is smaller than the minimum allowed size: 5 MiB for each part but the last."}},
 	{object.ErrNoVersion, Error{404, "NoSuchVersion", "The specified version does not exist."}},
 	{object.ErrVersionID, Error{400, "InvalidArgument", "Invalid version id specified"}},
 	{object.ErrMarker, Error{405, "MethodNotAllowed", "The specified method is not allowed against this resource."}},
@@ -207,16 +225,19 @@ func (q *request) fail(err error) {
 		e = &Error{http.StatusServiceUnavailable, "ServiceUnavailable", err.Error()}
 	}
 	if e == nil && errors.Is(err, os.ErrDeadlineExceeded) {
-		e = &Error{http.StatusBadRequest, "RequestTimeout", "Your socket connection to the server was not read from or written to within the timeout period."}
+		e = &Error{http.StatusBadRequest, "RequestTimeout",
+			"Your socket connection to the server was not read from or written to within the timeout period."}
 	}
 	if e == nil {
 		if q.Context().Err() != nil {
 			return // nobody listens any more
 		}
 		q.h.Log.Error("s3 request failed", "request", q.id, "method", q.Method, "bucket", q.bucket, "error", err)
-		e = &Error{http.StatusInternalServerError, "InternalError", "The request failed inside the server. Its log says why, under request " + q.id + "."}
+		e = &Error{http.StatusInternalServerError, "InternalError",
+			"The request failed inside the server. Its log says why, under request " + q.id + "."}
 	}
-	for _, name := range []string{"Content-Length", "Etag", "Content-Encoding", "Content-Disposition", "Cache-Control"} {
+	for _, name := range []string{"Content-Length", "Etag", "Content-Encoding", "Content-Disposition",
+		"Cache-Control"} {
 		q.w.Header().Del(name)
 	}
 	q.xml(e.Status, struct {

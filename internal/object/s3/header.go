@@ -11,17 +11,23 @@ import (
 // Headers of the name x-amz- that are acted on or kept, without that prefix; as at S3, they may stand in the query of a
 // presigned URL. Any other is refused by name: none is dropped.
 var knownHeaders = []string{
-	"acl", "api-version", "bucket-object-lock-enabled", "checksum-algorithm", "checksum-crc32", "checksum-crc32c", "checksum-crc64nvme",
-	"checksum-mode", "checksum-sha1", "checksum-sha256", "checksum-type", "content-sha256", "copy-source", "copy-source-if-match",
-	"copy-source-if-modified-since", "copy-source-if-none-match", "copy-source-if-unmodified-since", "copy-source-range", "date",
-	"decoded-content-length", "expected-bucket-owner", "metadata-directive", "mp-object-size", "object-ownership", "request-payer",
+	"acl", "api-version", "bucket-object-lock-enabled", "checksum-algorithm", "checksum-crc32", "checksum-crc32c",
+	"checksum-crc64nvme",
+	"checksum-mode", "checksum-sha1", "checksum-sha256", "checksum-type", "content-sha256", "copy-source",
+	"copy-source-if-match",
+	"copy-source-if-modified-since", "copy-source-if-none-match", "copy-source-if-unmodified-since",
+	"copy-source-range", "date",
+	"decoded-content-length", "expected-bucket-owner", "metadata-directive", "mp-object-size", "object-ownership",
+	"request-payer",
 	"sdk-checksum-algorithm", "security-token", "server-side-encryption", "server-side-encryption-aws-kms-key-id",
-	"server-side-encryption-bucket-key-enabled", "source-expected-bucket-owner", "storage-class", "tagging-directive", "te", "trailer",
+	"server-side-encryption-bucket-key-enabled", "source-expected-bucket-owner", "storage-class", "tagging-directive",
+	"te", "trailer",
 	"user-agent",
 }
 
 // authentication are the members of a presigned URL's query that are no headers.
-var authentication = []string{"algorithm", "credential", "date", "expires", "security-token", "signature", "signedheaders", "content-sha256"}
+var authentication = []string{"algorithm", "credential", "date", "expires", "security-token", "signature",
+	"signedheaders", "content-sha256"}
 
 // hoist lets the x-amz- members of a presigned query be the headers that they stand for: presigners put headers there.
 func (q *request) hoist() {
@@ -65,7 +71,8 @@ func (q *request) refuseValue(name, value string) error {
 		}
 	case "expected-bucket-owner", "source-expected-bucket-owner":
 		if value != q.h.Account {
-			return fail(http.StatusForbidden, "AccessDenied", "Access Denied: the bucket's owner is "+q.h.Account+", not "+value+".")
+			return fail(http.StatusForbidden, "AccessDenied",
+				"Access Denied: the bucket's owner is "+q.h.Account+", not "+value+".")
 		}
 	case "bucket-object-lock-enabled":
 		if strings.EqualFold(value, "true") {
@@ -88,8 +95,9 @@ func (q *request) refuseValue(name, value string) error {
 }
 
 func notImplemented(header string) error {
-	return fail(http.StatusNotImplemented, "NotImplemented", "A header you provided implies functionality that is not implemented: "+header+
-		". docs/compatibility.md lists what Slipway's S3 does.")
+	return fail(http.StatusNotImplemented, "NotImplemented",
+		"A header you provided implies functionality that is not implemented: "+header+
+			". docs/compatibility.md lists what Slipway's S3 does.")
 }
 
 // noACL is S3's answer for buckets whose objects all belong to the bucket's owner, as new ones do.
@@ -99,7 +107,8 @@ func noACL() error {
 
 // storageClasses are kept and returned; an object of GLACIER or DEEP_ARCHIVE would have to be restored before it can be
 // read.
-var storageClasses = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR"}
+var storageClasses = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
+	"GLACIER_IR"}
 
 // keptHeaders reads what a client says about how an object is to be kept: it is returned, and has no effect.
 func (q *request) keptHeaders(m *object.Meta) error {
@@ -112,13 +121,16 @@ func (q *request) keptHeaders(m *object.Meta) error {
 	case m.StorageClass != "" && !slices.Contains(storageClasses, m.StorageClass):
 		return fail(http.StatusBadRequest, "InvalidStorageClass", "The storage class you specified is not valid")
 	}
-	m.Encryption, m.EncryptionKey = q.Header.Get("X-Amz-Server-Side-Encryption"), q.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id")
+	m.Encryption, m.EncryptionKey = q.Header.Get("X-Amz-Server-Side-Encryption"), q.Header.Get(
+		"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id")
 	m.BucketKey = strings.EqualFold(q.Header.Get("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled"), "true")
 	if m.Encryption != "" && !slices.Contains([]string{"AES256", "aws:kms", "aws:kms:dsse"}, m.Encryption) {
 		return invalid("The encryption method specified is not supported")
 	}
 	if m.EncryptionKey != "" && !strings.HasPrefix(m.Encryption, "aws:kms") {
-		return invalid("Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : aws:kms")
+		return invalid(
+			"Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : " +
+				"aws:kms")
 	}
 	return nil
 }
@@ -126,7 +138,8 @@ func (q *request) keptHeaders(m *object.Meta) error {
 // tellKept says how an object is kept.
 func (q *request) tellKept(m *object.Meta, class bool) {
 	h := q.w.Header()
-	for name, value := range map[string]string{"X-Amz-Server-Side-Encryption": m.Encryption, "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": m.EncryptionKey} {
+	for name, value := range map[string]string{"X-Amz-Server-Side-Encryption": m.Encryption,
+		"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": m.EncryptionKey} {
 		if value != "" {
 			h.Set(name, value)
 		}

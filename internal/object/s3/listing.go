@@ -78,17 +78,25 @@ func (q *request) list(after string, withOwner bool) (*listing, object.Page, err
 	prefix, delimiter := q.query.Get("prefix"), q.query.Get("delimiter")
 	var page object.Page
 	if limit > 0 {
-		page, err = q.h.Objects.List(q.Context(), q.bucket, object.Query{Prefix: prefix, Delimiter: delimiter, After: after, Limit: limit})
+		page, err = q.h.Objects.List(q.Context(), q.bucket,
+			object.Query{Prefix: prefix, Delimiter: delimiter, After: after, Limit: limit})
 	} else {
 		_, err = q.h.Objects.Bucket(q.Context(), q.bucket)
 	}
 	if err != nil {
 		return nil, page, err
 	}
-	out := &listing{Xmlns: namespace, Name: q.bucket, Prefix: encode(prefix), Delimiter: encode(delimiter), MaxKeys: limit,
+	out := &listing{Xmlns: namespace, Name: q.bucket, Prefix: encode(prefix), Delimiter: encode(delimiter),
+		MaxKeys:      limit,
 		EncodingType: q.query.Get("encoding-type"), IsTruncated: page.Next != ""}
 	for _, o := range page.Objects {
-		e := entry{Key: encode(o.Key), LastModified: xmlTime(o.Modified), ETag: quoted(o.ETag), Size: o.Size, StorageClass: "STANDARD"}
+		e := entry{
+			Key:          encode(o.Key),
+			LastModified: xmlTime(o.Modified),
+			ETag:         quoted(o.ETag),
+			Size:         o.Size,
+			StorageClass: "STANDARD",
+		}
 		if withOwner {
 			e.Owner = new(q.owner())
 		}
@@ -164,7 +172,8 @@ func (q *request) listVersions() error {
 	if err != nil {
 		return err
 	}
-	query := object.Query{Prefix: q.query.Get("prefix"), Delimiter: q.query.Get("delimiter"), After: q.query.Get("key-marker"),
+	query := object.Query{Prefix: q.query.Get("prefix"), Delimiter: q.query.Get("delimiter"),
+		After:        q.query.Get("key-marker"),
 		AfterVersion: q.query.Get("version-id-marker"), Limit: max(limit, 1), Versions: true}
 	page, err := q.h.Objects.List(q.Context(), q.bucket, query)
 	if err != nil {
@@ -184,11 +193,19 @@ func (q *request) listVersions() error {
 		IsTruncated         bool
 		Entries             []versionEntry
 		CommonPrefixes      []commonPrefix
-	}{Xmlns: namespace, Name: q.bucket, Prefix: encode(query.Prefix), KeyMarker: encode(query.After), VersionIdMarker: query.AfterVersion, MaxKeys: limit,
+	}{Xmlns: namespace, Name: q.bucket, Prefix: encode(query.Prefix), KeyMarker: encode(query.After),
+		VersionIdMarker: query.AfterVersion, MaxKeys: limit,
 		Delimiter: encode(query.Delimiter), EncodingType: q.query.Get("encoding-type"), IsTruncated: page.Next != "",
 		NextKeyMarker: encode(page.Next), NextVersionIdMarker: page.NextVersion}
 	for _, o := range page.Objects {
-		e := versionEntry{XMLName: xml.Name{Local: "Version"}, Key: encode(o.Key), VersionId: o.Version, IsLatest: o.Latest, LastModified: xmlTime(o.Modified), Owner: q.owner()}
+		e := versionEntry{
+			XMLName:      xml.Name{Local: "Version"},
+			Key:          encode(o.Key),
+			VersionId:    o.Version,
+			IsLatest:     o.Latest,
+			LastModified: xmlTime(o.Modified),
+			Owner:        q.owner(),
+		}
 		if o.Deleted {
 			e.XMLName.Local = "DeleteMarker"
 		} else {

@@ -80,8 +80,11 @@ func (q *request) copyPart(u object.Upload, number int) error {
 	defer func() { _ = f.Close() }()
 	first, last := int64(0), from.Size-1
 	if r := q.Header.Get("X-Amz-Copy-Source-Range"); r != "" {
-		if n, err := fmt.Sscanf(r, "bytes=%d-%d", &first, &last); err != nil || n != 2 || first < 0 || first > last || last >= from.Size {
-			return invalid("The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the zero-based offsets of the first and last bytes to copy")
+		if n, err := fmt.Sscanf(r, "bytes=%d-%d", &first, &last); err != nil || n != 2 || first < 0 || first > last ||
+			last >= from.Size {
+			return invalid(
+				"The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the " +
+					"zero-based offsets of the first and last bytes to copy")
 		}
 	}
 	body := &verified{q: q, r: io.NewSectionReader(f, first, last-first+1), length: -1}
@@ -90,7 +93,13 @@ func (q *request) copyPart(u object.Upload, number int) error {
 	if err != nil {
 		return err
 	}
-	q.xml(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyPartResult"}, ETag: quoted(p.ETag), LastModified: xmlTime(p.Modified), checksumXML: sumsXML(p.Sums, "")})
+	q.xml(http.StatusOK,
+		copied{
+			XMLName:      xml.Name{Local: "CopyPartResult"},
+			ETag:         quoted(p.ETag),
+			LastModified: xmlTime(p.Modified),
+			checksumXML:  sumsXML(p.Sums, ""),
+		})
 	return nil
 }
 
@@ -170,7 +179,8 @@ func (q *request) sumWhole(meta *object.Meta, parts []object.Part, whole *verifi
 				return invalid("Value for x-amz-checksum-" + algorithm + " header is invalid.")
 			}
 			e := &whole.expected[0]
-			e.want, e.code, e.message = want, "BadDigest", "The "+algorithm+" you specified did not match the calculated checksum."
+			e.want, e.code, e.message = want, "BadDigest", "The "+algorithm+
+				" you specified did not match the calculated checksum."
 		}
 	default:
 		sum, err := compose(algorithm, parts)
@@ -178,7 +188,8 @@ func (q *request) sumWhole(meta *object.Meta, parts []object.Part, whole *verifi
 			return err
 		}
 		if said != "" && said != sum && !strings.HasPrefix(sum, said+"-") {
-			return fail(http.StatusBadRequest, "BadDigest", "The "+algorithm+" you specified did not match the calculated checksum.")
+			return fail(http.StatusBadRequest, "BadDigest",
+				"The "+algorithm+" you specified did not match the calculated checksum.")
 		}
 		meta.Sums = map[string]string{algorithm: sum}
 	}
@@ -249,7 +260,16 @@ func (q *request) listParts() error {
 		IsTruncated           bool
 		StorageClass          string
 		Part                  []part
-	}{Xmlns: namespace, Bucket: q.bucket, Key: q.key, UploadId: u.ID, PartNumberMarker: after, MaxParts: limit, IsTruncated: len(parts) > limit, StorageClass: classOf(&u.Meta)}
+	}{
+		Xmlns:            namespace,
+		Bucket:           q.bucket,
+		Key:              q.key,
+		UploadId:         u.ID,
+		PartNumberMarker: after,
+		MaxParts:         limit,
+		IsTruncated:      len(parts) > limit,
+		StorageClass:     classOf(&u.Meta),
+	}
 	for _, p := range parts[:min(len(parts), limit)] {
 		out.Part = append(out.Part, part{p.Number, xmlTime(p.Modified), quoted(p.ETag), p.Size, sumsXML(p.Sums, "")})
 		out.NextPartNumberMarker = p.Number
@@ -284,7 +304,13 @@ func (q *request) listUploads() error {
 		MaxUploads    int
 		IsTruncated   bool
 		Upload        []upload
-	}{Xmlns: namespace, Bucket: q.bucket, KeyMarker: q.query.Get("key-marker"), MaxUploads: limit, IsTruncated: len(us) > limit}
+	}{
+		Xmlns:       namespace,
+		Bucket:      q.bucket,
+		KeyMarker:   q.query.Get("key-marker"),
+		MaxUploads:  limit,
+		IsTruncated: len(us) > limit,
+	}
 	for _, u := range us[:min(len(us), limit)] {
 		out.Upload = append(out.Upload, upload{u.Key, u.ID, xmlTime(u.Started), classOf(&u.Meta)})
 		out.NextKeyMarker = u.Key

@@ -18,8 +18,9 @@ import (
 // meta reads what a client says of an object.
 func (q *request) meta() (object.Meta, error) {
 	m := object.Meta{
-		ContentType: q.Header.Get("Content-Type"), ContentDisposition: q.Header.Get("Content-Disposition"), ContentLanguage: q.Header.Get("Content-Language"),
-		CacheControl: q.Header.Get("Cache-Control"), Expires: q.Header.Get("Expires"),
+		ContentType: q.Header.Get("Content-Type"), ContentDisposition: q.Header.Get("Content-Disposition"),
+		ContentLanguage: q.Header.Get("Content-Language"),
+		CacheControl:    q.Header.Get("Cache-Control"), Expires: q.Header.Get("Expires"),
 	}
 	var encodings []string
 	for e := range strings.SplitSeq(q.Header.Get("Content-Encoding"), ",") {
@@ -39,7 +40,8 @@ func (q *request) meta() (object.Meta, error) {
 		}
 	}
 	if size > 2048 {
-		return m, fail(http.StatusBadRequest, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size of 2 KB.")
+		return m, fail(http.StatusBadRequest, "MetadataTooLarge",
+			"Your metadata headers exceed the maximum allowed metadata size of 2 KB.")
 	}
 	return m, q.keptHeaders(&m)
 }
@@ -131,7 +133,8 @@ func (q *request) source() (object.Object, interface {
 	path, err := url.PathUnescape(path)
 	bucket, key, ok := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if err != nil || !ok || key == "" {
-		return object.Object{}, nil, invalid("Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
+		return object.Object{}, nil, invalid(
+			"Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
 	}
 	if err := q.h.Authorize(q.Context(), "GetObject", bucket, key, versionQuery); err != nil {
 		return object.Object{}, nil, fail(http.StatusForbidden, "AccessDenied", err.Error())
@@ -171,11 +174,14 @@ func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
 	defer func() { _ = f.Close() }()
 	if q.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
 		if from.Bucket == q.bucket && from.Key == q.key && from.Latest {
-			return fail(http.StatusBadRequest, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata.")
+			return fail(http.StatusBadRequest, "InvalidRequest",
+				"This copy request is illegal because it is trying to copy an object to itself without changing the "+
+					"object's metadata.")
 		}
 		kept := meta
 		meta = from.Meta
-		meta.Parts, meta.StorageClass, meta.Encryption, meta.EncryptionKey, meta.BucketKey = nil, kept.StorageClass, kept.Encryption, kept.EncryptionKey, kept.BucketKey
+		meta.Parts, meta.StorageClass, meta.Encryption, meta.EncryptionKey, meta.BucketKey = nil, kept.StorageClass,
+			kept.Encryption, kept.EncryptionKey, kept.BucketKey
 	}
 	if meta.Sums = from.Meta.Sums; from.Meta.SumKind == composite { // of parts that the copy does not have
 		meta.Sums, meta.SumKind = nil, ""
@@ -188,7 +194,13 @@ func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
 	}
 	q.version(o)
 	q.tellKept(&o.Meta, false)
-	q.xml(http.StatusOK, copied{XMLName: xml.Name{Local: "CopyObjectResult"}, ETag: quoted(o.ETag), LastModified: xmlTime(o.Modified), checksumXML: sumsXML(o.Meta.Sums, o.Meta.SumKind)})
+	q.xml(http.StatusOK,
+		copied{
+			XMLName:      xml.Name{Local: "CopyObjectResult"},
+			ETag:         quoted(o.ETag),
+			LastModified: xmlTime(o.Modified),
+			checksumXML:  sumsXML(o.Meta.Sums, o.Meta.SumKind),
+		})
 	return nil
 }
 
@@ -215,8 +227,9 @@ func (q *request) getObject() error {
 	defer f.Close()
 	h := q.w.Header()
 	for name, value := range map[string]string{
-		"Content-Type": o.Meta.ContentType, "Content-Encoding": o.Meta.ContentEncoding, "Content-Disposition": o.Meta.ContentDisposition,
-		"Content-Language": o.Meta.ContentLanguage, "Cache-Control": o.Meta.CacheControl, "Expires": o.Meta.Expires,
+		"Content-Type": o.Meta.ContentType, "Content-Encoding": o.Meta.ContentEncoding,
+		"Content-Disposition": o.Meta.ContentDisposition,
+		"Content-Language":    o.Meta.ContentLanguage, "Cache-Control": o.Meta.CacheControl, "Expires": o.Meta.Expires,
 	} {
 		if override := q.query.Get("response-" + strings.ToLower(name)); override != "" {
 			value = override

@@ -26,14 +26,16 @@ func (q *request) partRange(o *object.Object) (*http.Request, error) {
 		return nil, invalid("Part number must be an integer between 1 and 10000, inclusive")
 	}
 	if r.Header.Get("Range") != "" {
-		return nil, fail(http.StatusBadRequest, "InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
+		return nil, fail(http.StatusBadRequest, "InvalidRequest",
+			"Cannot specify both Range header and partNumber query parameter")
 	}
 	sizes := o.Meta.Parts
 	if len(sizes) == 0 {
 		sizes = []int64{o.Size} // an object of one piece is its own first part
 	}
 	if n > len(sizes) {
-		return nil, fail(http.StatusRequestedRangeNotSatisfiable, "InvalidPartNumber", "The requested partnumber is not satisfiable")
+		return nil, fail(http.StatusRequestedRangeNotSatisfiable, "InvalidPartNumber",
+			"The requested partnumber is not satisfiable")
 	}
 	var first int64
 	for _, size := range sizes[:n-1] {

@@ -19,23 +19,28 @@ import (
 func isV2(r *http.Request) bool { return r.URL.Query().Has("AWSAccessKeyId") }
 
 // signedInV2 are the query members that a Version 2 signature covers.
-var signedInV2 = []string{"delete", "location", "partNumber", "response-cache-control", "response-content-disposition", "response-content-encoding",
-	"response-content-language", "response-content-type", "response-expires", "uploadId", "uploads", "versionId", "versioning", "versions"}
+var signedInV2 = []string{"delete", "location", "partNumber", "response-cache-control", "response-content-disposition",
+	"response-content-encoding",
+	"response-content-language", "response-content-type", "response-expires", "uploadId", "uploads", "versionId",
+	"versioning", "versions"}
 
 // verifyV2 checks a Version 2 query ("Signing and authenticating REST requests" in the S3 developer guide) and returns
 // its access key.
-func verifyV2(ctx context.Context, r *http.Request, bucket, key string, now time.Time, lookup sigv4.Lookup) (string, error) {
+func verifyV2(ctx context.Context, r *http.Request, bucket, key string, now time.Time,
+	lookup sigv4.Lookup) (string, error) {
 	query := r.URL.Query()
 	id := query.Get("AWSAccessKeyId")
 	expires, err := strconv.ParseInt(query.Get("Expires"), 10, 64)
 	if err != nil {
-		return "", fail(http.StatusForbidden, "AccessDenied", "Invalid date (should be seconds since epoch): "+query.Get("Expires"))
+		return "", fail(http.StatusForbidden, "AccessDenied",
+			"Invalid date (should be seconds since epoch): "+query.Get("Expires"))
 	}
 	if now.Unix() > expires {
 		return "", fail(http.StatusForbidden, "AccessDenied", "Request has expired")
 	}
 	if expires > now.Add(sigv4.MaxExpires+sigv4.Skew).Unix() {
-		return "", fail(http.StatusForbidden, "AccessDenied", "Expires lies more than a week ahead: a URL is valid for a week at most")
+		return "", fail(http.StatusForbidden, "AccessDenied",
+			"Expires lies more than a week ahead: a URL is valid for a week at most")
 	}
 	secret, ok, err := lookup(ctx, id)
 	if err != nil {
@@ -49,7 +54,9 @@ func verifyV2(ctx context.Context, r *http.Request, bucket, key string, now time
 	mac.Write([]byte(toSignV2(r, bucket, key)))
 	want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(query.Get("Signature"))) != 1 {
-		return "", signatureError(&sigv4.Error{Kind: sigv4.Mismatch, Message: "The request signature we calculated does not match the signature you provided. Check your key and signing method."}, true)
+		return "", signatureError(&sigv4.Error{Kind: sigv4.Mismatch,
+			Message: "The request signature we calculated does not match the signature you provided. Check your key " +
+				"and signing method."}, true)
 	}
 	return id, nil
 }
@@ -57,7 +64,8 @@ func verifyV2(ctx context.Context, r *http.Request, bucket, key string, now time
 func toSignV2(r *http.Request, bucket, key string) string {
 	query := r.URL.Query()
 	var b strings.Builder
-	b.WriteString(r.Method + "\n" + r.Header.Get("Content-Md5") + "\n" + r.Header.Get("Content-Type") + "\n" + query.Get("Expires") + "\n")
+	b.WriteString(r.Method + "\n" + r.Header.Get("Content-Md5") + "\n" + r.Header.Get("Content-Type") + "\n" +
+		query.Get("Expires") + "\n")
 	var amz []string
 	for name, values := range r.Header {
 		if name = strings.ToLower(name); strings.HasPrefix(name, "x-amz-") {

@@ -65,7 +65,8 @@ func TestNoChangeOfADefinitionStrandsWhatRuns(t *testing.T) {
 					}
 					b.seen(t, e)
 					b.endAll(e)
-					if w.waits && !e.Ended() { // it waits before a stage that is there, and goes on when somebody opens the way
+					if w.waits && !e.Ended() {
+						// it waits before a stage that is there, and goes on when somebody opens the way
 						b.did(SetTransition(b.p, "S1", cp.TransitionState{Enabled: new(true)}, b.world()), nil)
 						b.endAll(e)
 					}
@@ -76,7 +77,8 @@ func TestNoChangeOfADefinitionStrandsWhatRuns(t *testing.T) {
 						t.Error("it was cancelled and does not say why")
 					}
 					for name, v := range e.Stages {
-						if v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping {
+						if v.Status == cp.StageExecutionStatusInProgress ||
+							v.Status == cp.StageExecutionStatusStopping {
 							t.Errorf("stage %s is %s", name, v.Status)
 						}
 					}
@@ -110,7 +112,8 @@ func (b *bench) endAll(e *Execution) {
 	for range 50 {
 		for _, r := range e.Runs {
 			if r.Status == cp.ActionExecutionStatusInProgress {
-				effects, err := Finish(b.p, *e.PipelineExecutionId, *r.ActionExecutionId, Result{Status: cp.ActionExecutionStatusSucceeded}, b.world())
+				effects, err := Finish(b.p, *e.PipelineExecutionId, *r.ActionExecutionId,
+					Result{Status: cp.ActionExecutionStatusSucceeded}, b.world())
 				b.did(effects, err)
 			}
 		}

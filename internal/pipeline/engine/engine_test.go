@@ -38,7 +38,8 @@ type bench struct {
 }
 
 func newBench(d *cp.PipelineDeclaration) *bench {
-	b := &bench{p: &Pipeline{Declaration: d, Stages: map[string]*Stage{}, Executions: map[string]*Execution{}}, now: time.UnixMilli(0)}
+	b := &bench{p: &Pipeline{Declaration: d, Stages: map[string]*Stage{}, Executions: map[string]*Execution{}},
+		now: time.UnixMilli(0)}
 	b.did(Reconcile(b.p, b.world()), nil)
 	return b
 }
@@ -52,7 +53,8 @@ func (b *bench) did(e []Effect, _ error) { b.jobs = append(b.jobs, e...) }
 
 func (b *bench) start() *Execution {
 	b.last++
-	e := &Execution{PipelineExecution: cp.PipelineExecution{PipelineExecutionId: new(fmt.Sprintf("e%d", b.last))}, Sequence: b.last}
+	e := &Execution{PipelineExecution: cp.PipelineExecution{PipelineExecutionId: new(fmt.Sprintf("e%d", b.last))},
+		Sequence: b.last}
 	b.did(Start(b.p, e, b.world()), nil)
 	return e
 }
@@ -87,7 +89,8 @@ func TestOneExecutionSucceeds(t *testing.T) {
 func TestNewerSupersedesWhatWaits(t *testing.T) {
 	b := newBench(declaration(2, 1))
 	first, second, third := b.start(), b.start(), b.start()
-	if first.Status != cp.PipelineExecutionStatusInProgress || second.Status != cp.PipelineExecutionStatusSuperseded || b.p.Stages["S0"].Inbound != *third.PipelineExecutionId {
+	if first.Status != cp.PipelineExecutionStatusInProgress || second.Status != cp.PipelineExecutionStatusSuperseded ||
+		b.p.Stages["S0"].Inbound != *third.PipelineExecutionId {
 		t.Errorf("first %s, second %s, waiting %s", first.Status, second.Status, b.p.Stages["S0"].Inbound)
 	}
 	b.drain(cp.ActionExecutionStatusSucceeded)
@@ -198,12 +201,15 @@ func TestRandomEvents(t *testing.T) {
 				if rapid.Bool().Draw(t, "once") { // else the effect is done a second time, as after a crash
 					b.jobs = slices.Delete(b.jobs, i, i+1)
 				}
-				b.finish(e, rapid.SampledFrom([]cp.ActionExecutionStatus{cp.ActionExecutionStatusSucceeded, cp.ActionExecutionStatusSucceeded, cp.ActionExecutionStatusFailed}).Draw(t, "status"))
+				b.finish(e,
+					rapid.SampledFrom([]cp.ActionExecutionStatus{cp.ActionExecutionStatusSucceeded,
+						cp.ActionExecutionStatusSucceeded, cp.ActionExecutionStatusFailed}).Draw(t, "status"))
 			},
 			"stop":  func(t *rapid.T) { b.did(Stop(b.p, id(), rapid.Bool().Draw(t, "abandon"), nil, b.world())) },
 			"retry": func(t *rapid.T) { b.did(Retry(b.p, stage(), id(), rapid.Bool().Draw(t, "all"), b.world())) },
 			"transition": func(t *rapid.T) {
-				b.did(SetTransition(b.p, stage(), cp.TransitionState{Enabled: new(rapid.Bool().Draw(t, "enabled"))}, b.world()), nil)
+				b.did(SetTransition(b.p, stage(), cp.TransitionState{Enabled: new(rapid.Bool().Draw(t, "enabled"))},
+					b.world()), nil)
 			},
 			"crash": b.crash,
 			"remove": func(t *rapid.T) { // a stage goes out of the definition
@@ -237,7 +243,8 @@ func (b *bench) invariants(t *rapid.T) {
 		holders := 0
 		for id, e := range b.p.Executions {
 			v := e.Stages[name]
-			if v == nil || v.Status != cp.StageExecutionStatusInProgress && v.Status != cp.StageExecutionStatusStopping {
+			if v == nil ||
+				v.Status != cp.StageExecutionStatusInProgress && v.Status != cp.StageExecutionStatusStopping {
 				continue
 			}
 			holders++
@@ -254,18 +261,21 @@ func (b *bench) invariants(t *rapid.T) {
 		}
 	}
 	for id, e := range b.p.Executions {
-		running := slices.ContainsFunc(e.Runs, func(r *Run) bool { return r.Status == cp.ActionExecutionStatusInProgress })
+		running := slices.ContainsFunc(
+			e.Runs, func(r *Run) bool { return r.Status == cp.ActionExecutionStatusInProgress })
 		if e.Ended() && running {
 			t.Fatalf("%s ended as %s while an action runs", id, e.Status)
 		}
 		for _, r := range e.Runs {
-			pending := slices.ContainsFunc(b.jobs, func(j Effect) bool { return j.Kind == StartAction && j.Run == *r.ActionExecutionId })
+			pending := slices.ContainsFunc(
+				b.jobs, func(j Effect) bool { return j.Kind == StartAction && j.Run == *r.ActionExecutionId })
 			if r.Status == cp.ActionExecutionStatusInProgress && !pending {
 				t.Fatalf("action %s of %s waits for nothing", *r.ActionName, id)
 			}
 		}
 		if e.Status == cp.PipelineExecutionStatusSuperseded {
-			newer := slices.ContainsFunc(slices.Collect(maps.Values(b.p.Executions)), func(o *Execution) bool { return o.Sequence > e.Sequence })
+			newer := slices.ContainsFunc(
+				slices.Collect(maps.Values(b.p.Executions)), func(o *Execution) bool { return o.Sequence > e.Sequence })
 			if !newer {
 				t.Fatalf("%s is superseded, and none is newer", id)
 			}

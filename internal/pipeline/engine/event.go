@@ -102,7 +102,12 @@ func Retry(p *Pipeline, stage, execution string, all bool, w World) ([]Effect, e
 	if v == nil || v.Status != cp.StageExecutionStatusFailed && v.Status != cp.StageExecutionStatusStopped {
 		return nil, ErrNotRetryable
 	}
-	e.Stages[stage] = &Visit{Status: cp.StageExecutionStatusInProgress, Retries: v.Retries + 1, Since: len(e.Runs), All: all}
+	e.Stages[stage] = &Visit{
+		Status:  cp.StageExecutionStatusInProgress,
+		Retries: v.Retries + 1,
+		Since:   len(e.Runs),
+		All:     all,
+	}
 	e.Status, e.StatusSummary, e.StopReason = cp.PipelineExecutionStatusInProgress, nil, nil
 	e.Updated = awsproto.At(w.Now)
 	return Reconcile(p, w), nil

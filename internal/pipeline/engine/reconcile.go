@@ -37,7 +37,11 @@ func (r *reconciler) unaskable() {
 				continue
 			}
 			run.Status, run.LastUpdateTime = cp.ActionExecutionStatusAbandoned, awsproto.At(r.w.Now)
-			run.Output = &cp.ActionExecutionOutput{ExecutionResult: &cp.ActionExecutionResult{ExternalExecutionSummary: new("The pipeline was changed and no longer has this approval")}}
+			run.Output = &cp.ActionExecutionOutput{
+				ExecutionResult: &cp.ActionExecutionResult{
+					ExternalExecutionSummary: new("The pipeline was changed and no longer has this approval"),
+				},
+			}
 			r.touch(e)
 			r.effects = append(r.effects, Effect{AbandonAction, id, *run.ActionExecutionId})
 		}
@@ -82,7 +86,8 @@ func (r *reconciler) inside(s *Stage, name string) *Execution {
 	if e == nil {
 		return nil
 	}
-	if v := e.Stages[name]; v != nil && (v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping) {
+	if v := e.Stages[name]; v != nil &&
+		(v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping) {
 		return e
 	}
 	return nil
@@ -195,9 +200,16 @@ func (r *reconciler) start(e *Execution, stage *cp.StageDeclaration, a *cp.Actio
 	id := r.w.NewID()
 	run := &Run{ActionExecutionDetail: cp.ActionExecutionDetail{
 		PipelineExecutionId: e.PipelineExecutionId, ActionExecutionId: &id, PipelineVersion: r.Declaration.Version,
-		StageName: stage.Name, ActionName: a.Name, StartTime: awsproto.At(r.w.Now), LastUpdateTime: awsproto.At(r.w.Now),
-		Status: cp.ActionExecutionStatusInProgress,
-		Input:  &cp.ActionExecutionInput{ActionTypeId: a.ActionTypeId, Configuration: a.Configuration, RoleArn: a.RoleArn, Region: a.Region, Namespace: a.Namespace},
+		StageName: stage.Name, ActionName: a.Name, StartTime: awsproto.At(r.w.Now),
+		LastUpdateTime: awsproto.At(r.w.Now),
+		Status:         cp.ActionExecutionStatusInProgress,
+		Input: &cp.ActionExecutionInput{
+			ActionTypeId:  a.ActionTypeId,
+			Configuration: a.Configuration,
+			RoleArn:       a.RoleArn,
+			Region:        a.Region,
+			Namespace:     a.Namespace,
+		},
 	}}
 	if a.ActionTypeId.Category == cp.ActionCategoryApproval {
 		run.Token = new(r.w.NewID())
@@ -220,7 +232,8 @@ func (r *reconciler) strays() bool {
 	changed := false
 	for _, stage := range r.Declaration.Stages {
 		s := r.stage(*stage.Name)
-		if e := r.Executions[s.Inbound]; s.Inbound != "" && (e == nil || e.Status != cp.PipelineExecutionStatusInProgress) {
+		if e := r.Executions[s.Inbound]; s.Inbound != "" &&
+			(e == nil || e.Status != cp.PipelineExecutionStatusInProgress) {
 			s.Inbound, changed = "", true
 		}
 		held[s.Inbound] = true
@@ -232,7 +245,8 @@ func (r *reconciler) strays() bool {
 		if held[id] || e.Ended() {
 			continue
 		}
-		if slices.ContainsFunc(e.Runs, func(run *Run) bool { return run.Status == cp.ActionExecutionStatusInProgress }) {
+		if slices.ContainsFunc(
+			e.Runs, func(run *Run) bool { return run.Status == cp.ActionExecutionStatusInProgress }) {
 			continue // it ends when its last action does
 		}
 		changed = true
@@ -249,14 +263,17 @@ func (r *reconciler) cancel(e *Execution) {
 		status, stage = cp.PipelineExecutionStatusStopped, cp.StageExecutionStatusStopped
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Stages)) {
-		if v := e.Stages[name]; v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping {
+		if v := e.Stages[name]; v.Status == cp.StageExecutionStatusInProgress ||
+			v.Status == cp.StageExecutionStatusStopping {
 			v.Status, left = stage, name
 		}
 	}
 	if e.Status = status; status == cp.PipelineExecutionStatusCancelled {
-		e.StatusSummary = new("The pipeline was changed: the stage that the execution waited for is no longer part of it")
+		e.StatusSummary = new(
+			"The pipeline was changed: the stage that the execution waited for is no longer part of it")
 		if left != "" {
-			e.StatusSummary = new("The pipeline was changed: the stage " + left + ", which the execution was in, is no longer part of it")
+			e.StatusSummary = new("The pipeline was changed: the stage " + left +
+				", which the execution was in, is no longer part of it")
 		}
 	}
 	r.touch(e)

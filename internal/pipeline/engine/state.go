@@ -10,7 +10,8 @@ import (
 	cp "slipway/api/codepipeline"
 )
 
-// Pipeline is all that the decider looks at: the definition, where its stages stand, and the executions that these name.
+// Pipeline is all that the decider looks at: the definition, where its stages stand, and the executions that these
+// name.
 type Pipeline struct {
 	Declaration *cp.PipelineDeclaration
 	Stages      map[string]*Stage
@@ -27,7 +28,8 @@ type Stage struct {
 	Transition *cp.TransitionState `json:"transition,omitzero"`
 	// Actions holds, for each action of the stage, the execution that ran it last.
 	Actions map[string]string `json:"actions,omitzero"`
-	// Attention is how much the execution in the stage needs; it is kept by whoever stores the pipeline, and decides nothing.
+	// Attention is how much the execution in the stage needs; it is kept by whoever stores the pipeline, and decides
+	// nothing.
 	Attention Attention `json:"attention,omitzero"`
 }
 
@@ -65,8 +67,8 @@ type Execution struct {
 type Visit struct {
 	Status  cp.StageExecutionStatus `json:"status"`
 	Retries int                     `json:"retries,omitzero"`
-	// Since is the index in Runs from which runs count for this visit's present try; those of succeeded actions before it
-	// count too, unless all actions are retried.
+	// Since is the index in Runs from which runs count for this visit's present try; those of succeeded actions before
+	// it count too, unless all actions are retried.
 	Since int  `json:"since,omitzero"`
 	All   bool `json:"all,omitzero"`
 }
@@ -132,8 +134,8 @@ func (e *Execution) running(stage string) (n int) {
 	return n
 }
 
-// Effect is something to do outside: start an action, or stop waiting for one. It is done at least once, and is recognised by
-// the action execution's ID.
+// Effect is something to do outside: start an action, or stop waiting for one. It is done at least once, and is
+// recognised by the action execution's ID.
 type Effect struct {
 	Kind      EffectKind
 	Execution string

@@ -11,7 +11,8 @@ import (
 // maxWeight is the greatest weight of a target group.
 const maxWeight = 999
 
-// normalActions checks a rule's actions and brings them into the form in which they are described. groups are those forwarded to.
+// normalActions checks a rule's actions and brings them into the form in which they are described. groups are those
+// forwarded to.
 func (s *Service) normalActions(actions []elb.Action) (normal []elb.Action, groups []string, err error) {
 	if len(actions) != 1 {
 		for _, a := range actions {
@@ -19,17 +20,23 @@ func (s *Service) normalActions(actions []elb.Action) (normal []elb.Action, grou
 				return nil, nil, err
 			}
 		}
-		return nil, nil, &elb.TooManyActionsException{Message: "You must specify exactly one action: forward, redirect or fixed-response"}
+		return nil, nil, &elb.TooManyActionsException{
+			Message: "You must specify exactly one action: forward, redirect or fixed-response",
+		}
 	}
 	a := actions[0]
 	if err := refuseAction(a); err != nil {
 		return nil, nil, err
 	}
-	configured := map[elb.ActionTypeEnum]bool{elb.ActionTypeEnumForward: a.TargetGroupArn != nil || a.ForwardConfig != nil,
-		elb.ActionTypeEnumRedirect: a.RedirectConfig != nil, elb.ActionTypeEnumFixedResponse: a.FixedResponseConfig != nil}
+	configured := map[elb.ActionTypeEnum]bool{elb.ActionTypeEnumForward: a.TargetGroupArn != nil ||
+		a.ForwardConfig != nil,
+		elb.ActionTypeEnumRedirect:      a.RedirectConfig != nil,
+		elb.ActionTypeEnumFixedResponse: a.FixedResponseConfig != nil}
 	for kind, is := range configured {
 		if is != (kind == a.Type) {
-			return nil, nil, &elb.InvalidLoadBalancerActionException{Message: "An action must have the configuration of its type, '" + string(a.Type) + "', and no other"}
+			return nil, nil, &elb.InvalidLoadBalancerActionException{
+				Message: "An action must have the configuration of its type, '" + string(a.Type) + "', and no other",
+			}
 		}
 	}
 	switch a.Type {
@@ -52,7 +59,9 @@ func refuseAction(a elb.Action) error {
 
 func (s *Service) normalForward(a *elb.Action) (groups []string, err error) {
 	if a.ForwardConfig == nil {
-		a.ForwardConfig = &elb.ForwardActionConfig{TargetGroups: []elb.TargetGroupTuple{{TargetGroupArn: a.TargetGroupArn}}}
+		a.ForwardConfig = &elb.ForwardActionConfig{
+			TargetGroups: []elb.TargetGroupTuple{{TargetGroupArn: a.TargetGroupArn}},
+		}
 	}
 	f := *a.ForwardConfig
 	f.TargetGroups = slices.Clone(f.TargetGroups)
@@ -76,7 +85,9 @@ func (s *Service) normalForward(a *elb.Action) (groups []string, err error) {
 		groups = append(groups, *t.TargetGroupArn)
 	}
 	if a.TargetGroupArn != nil && (len(groups) != 1 || groups[0] != *a.TargetGroupArn) {
-		return nil, &elb.InvalidLoadBalancerActionException{Message: "TargetGroupArn and ForwardConfig must name the same one target group, if both are specified"}
+		return nil, &elb.InvalidLoadBalancerActionException{
+			Message: "TargetGroupArn and ForwardConfig must name the same one target group, if both are specified",
+		}
 	}
 	a.TargetGroupArn = nil
 	if len(groups) == 1 {
@@ -95,7 +106,13 @@ func (s *Service) normalForward(a *elb.Action) (groups []string, err error) {
 }
 
 func normalRedirect(c *elb.RedirectActionConfig) error {
-	defaults := map[**string]string{&c.Protocol: "#{protocol}", &c.Port: "#{port}", &c.Host: "#{host}", &c.Path: "/#{path}", &c.Query: "#{query}"}
+	defaults := map[**string]string{
+		&c.Protocol: "#{protocol}",
+		&c.Port:     "#{port}",
+		&c.Host:     "#{host}",
+		&c.Path:     "/#{path}",
+		&c.Query:    "#{query}",
+	}
 	same := true
 	for at, otherwise := range defaults {
 		if *at == nil {
@@ -104,7 +121,9 @@ func normalRedirect(c *elb.RedirectActionConfig) error {
 		same = same && **at == otherwise
 	}
 	if same {
-		return &elb.InvalidLoadBalancerActionException{Message: "The redirect configuration is not valid because it creates a loop: it changes nothing"}
+		return &elb.InvalidLoadBalancerActionException{
+			Message: "The redirect configuration is not valid because it creates a loop: it changes nothing",
+		}
 	}
 	if *c.Port != "#{port}" {
 		if n, err := strconv.Atoi(*c.Port); err != nil || n < 1 || n > 65535 {

@@ -43,7 +43,12 @@ func (s *Service) kindOf(arn string) string {
 	return kind
 }
 
-var called = map[string]string{kindBalancer: "load balancer", kindListener: "listener", kindRule: "listener rule", kindGroup: "target group"}
+var called = map[string]string{
+	kindBalancer: "load balancer",
+	kindListener: "listener",
+	kindRule:     "listener rule",
+	kindGroup:    "target group",
+}
 
 // check refuses what is no ARN of a kind.
 func (s *Service) check(kind string, arns ...string) error {

@@ -47,7 +47,8 @@ func fixed(key, value string) attribute { return choice(key, value) }
 var balancerAttributes = attributes{
 	fixed("access_logs.s3.enabled", "false"), fixed("access_logs.s3.bucket", ""), fixed("access_logs.s3.prefix", ""),
 	number("client_keep_alive.seconds", "3600", 60, 604800),
-	fixed("connection_logs.s3.enabled", "false"), fixed("connection_logs.s3.bucket", ""), fixed("connection_logs.s3.prefix", ""),
+	fixed("connection_logs.s3.enabled", "false"), fixed("connection_logs.s3.bucket", ""),
+	fixed("connection_logs.s3.prefix", ""),
 	choice("deletion_protection.enabled", "false", "true"),
 	number("idle_timeout.timeout_seconds", "60", 1, 4000),
 	fixed("load_balancing.cross_zone.enabled", "true"),
@@ -68,7 +69,8 @@ var groupAttributes = attributes{
 	choice("load_balancing.algorithm.type", "round_robin", "least_outstanding_requests"),
 	fixed("load_balancing.cross_zone.enabled", "use_load_balancer_configuration"),
 	fixed("slow_start.duration_seconds", "0"),
-	option("stickiness.app_cookie.cookie_name", "", isCookieName, "the name of the application's cookie, not one of AWSALB, AWSALBAPP, AWSALBTG"),
+	option("stickiness.app_cookie.cookie_name", "", isCookieName,
+		"the name of the application's cookie, not one of AWSALB, AWSALBAPP, AWSALBTG"),
 	number("stickiness.app_cookie.duration_seconds", "86400", 1, 604800),
 	choice("stickiness.enabled", "false", "true"),
 	number("stickiness.lb_cookie.duration_seconds", "86400", 1, 604800),
@@ -87,7 +89,8 @@ func isCookieName(name string) bool {
 	if len(name) > 256 || strings.HasPrefix(name, "AWSALB") {
 		return false
 	}
-	return strings.IndexFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }) < 0
+	return strings.IndexFunc(
+		name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`()<>@,;:\"/[]?={}`, r) }) < 0
 }
 
 // check refuses keys that are unknown, and values that a key does not take.

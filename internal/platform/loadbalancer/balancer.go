@@ -20,7 +20,8 @@ func checkName(what, name string) error {
 	case len(name) > 32:
 		return invalid("%s name '%s' cannot be longer than '32' characters", what, name)
 	case !balancerName.MatchString(name):
-		return invalid("%s name '%s' can only contain characters that are alphanumeric characters and hyphens(-)", what, name)
+		return invalid("%s name '%s' can only contain characters that are alphanumeric characters and hyphens(-)", what,
+			name)
 	case strings.HasPrefix(name, "-") || strings.HasSuffix(name, "-"):
 		return invalid("%s name '%s' cannot begin or end with a hyphen(-)", what, name)
 	}
@@ -29,7 +30,8 @@ func checkName(what, name string) error {
 
 // CreateLoadBalancer implements elbv2:CreateLoadBalancer. Subnets and security groups are kept as they are given: there
 // is no network of its own that they could mean.
-func (s *Service) CreateLoadBalancer(ctx context.Context, in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBalancerOutput, error) {
+func (s *Service) CreateLoadBalancer(ctx context.Context,
+	in *elb.CreateLoadBalancerInput) (*elb.CreateLoadBalancerOutput, error) {
 	b, err := s.newBalancer(in)
 	if err != nil {
 		return nil, err
@@ -42,12 +44,17 @@ func (s *Service) CreateLoadBalancer(ctx context.Context, in *elb.CreateLoadBala
 		}
 		if before != nil {
 			if before.Scheme != b.Scheme || before.IpAddressType != b.IpAddressType {
-				return &elb.DuplicateLoadBalancerNameException{Message: fmt.Sprintf("A load balancer with the same name '%s' exists, but with different settings", *in.Name)}
+				return &elb.DuplicateLoadBalancerNameException{
+					Message: fmt.Sprintf("A load balancer with the same name '%s' exists, but with different settings",
+						*in.Name),
+				}
 			}
 			created = before
 			return nil
 		}
-		if err := atMost(ctx, tx, limits.balancers-1, &elb.TooManyLoadBalancersException{Message: fmt.Sprintf("The limit of %d load balancers is reached", limits.balancers)},
+		if err := atMost(ctx, tx, limits.balancers-1,
+			&elb.TooManyLoadBalancersException{Message: fmt.Sprintf("The limit of %d load balancers is reached",
+				limits.balancers)},
 			`SELECT COUNT(*) FROM lb_balancers`); err != nil {
 			return err
 		}
@@ -55,7 +62,8 @@ func (s *Service) CreateLoadBalancer(ctx context.Context, in *elb.CreateLoadBala
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO lb_balancers (arn, name, version, attributes, doc) VALUES ($1, $2, $3, '{}', $4)`,
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO lb_balancers (arn, name, version, attributes, doc) VALUES ($1, $2, $3, '{}', $4)`,
 			*b.LoadBalancerArn, *in.Name, version, store.JSON(b)); err != nil {
 			return err
 		}
@@ -95,8 +103,10 @@ func (s *Service) newBalancer(in *elb.CreateLoadBalancerInput) (*elb.LoadBalance
 	if len(in.Subnets) > 0 && len(in.SubnetMappings) > 0 {
 		return nil, invalid("You must specify either subnets or subnet mappings")
 	}
-	b := &elb.LoadBalancer{LoadBalancerArn: new(s.arn(kindBalancer + "/app/" + name + "/" + newID())), DNSName: &s.Host, CreatedTime: &awsproto.Time{Time: s.Now()},
-		LoadBalancerName: &name, Scheme: in.Scheme, Type: elb.LoadBalancerTypeEnumApplication, SecurityGroups: in.SecurityGroups, IpAddressType: in.IpAddressType}
+	b := &elb.LoadBalancer{LoadBalancerArn: new(s.arn(kindBalancer + "/app/" + name + "/" + newID())), DNSName: &s.Host,
+		CreatedTime:      &awsproto.Time{Time: s.Now()},
+		LoadBalancerName: &name, Scheme: in.Scheme, Type: elb.LoadBalancerTypeEnumApplication,
+		SecurityGroups: in.SecurityGroups, IpAddressType: in.IpAddressType}
 	if b.Scheme == "" {
 		b.Scheme = elb.LoadBalancerSchemeEnumInternetFacing
 	}
@@ -104,13 +114,16 @@ func (s *Service) newBalancer(in *elb.CreateLoadBalancerInput) (*elb.LoadBalance
 		b.IpAddressType = elb.IpAddressTypeIpv4
 	}
 	for _, m := range in.SubnetMappings {
-		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil || m.SourceNatIpv6Prefix != nil {
-			return nil, refused("addresses of a load balancer in a subnet mapping; its listeners open where the router's --listen says")
+		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil ||
+			m.SourceNatIpv6Prefix != nil {
+			return nil, refused(
+				"addresses of a load balancer in a subnet mapping; its listeners open where the router's --listen says")
 		}
 		in.Subnets = append(in.Subnets, text(m.SubnetId))
 	}
 	for _, subnet := range in.Subnets {
-		b.AvailabilityZones = append(b.AvailabilityZones, elb.AvailabilityZone{SubnetId: new(subnet), ZoneName: new(s.Region + "a")})
+		b.AvailabilityZones = append(b.AvailabilityZones,
+			elb.AvailabilityZone{SubnetId: new(subnet), ZoneName: new(s.Region + "a")})
 	}
 	return b, nil
 }
@@ -150,7 +163,8 @@ func (s *Service) findBalancer(ctx context.Context, q store.Queryer, arn string)
 }
 
 // DescribeLoadBalancers implements elbv2:DescribeLoadBalancers.
-func (s *Service) DescribeLoadBalancers(ctx context.Context, in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput, error) {
+func (s *Service) DescribeLoadBalancers(ctx context.Context,
+	in *elb.DescribeLoadBalancersInput) (*elb.DescribeLoadBalancersOutput, error) {
 	if len(in.LoadBalancerArns) > 0 && len(in.Names) > 0 {
 		return nil, invalid("Load balancer ARNs and names cannot be specified at the same time")
 	}
@@ -164,7 +178,8 @@ func (s *Service) DescribeLoadBalancers(ctx context.Context, in *elb.DescribeLoa
 	case len(in.Names) > 0:
 		p.among("name", in.Names)
 	}
-	rows, next, err := list(ctx, s, p, scanBalancer, balancerColumns, func(b *balancer) string { return *b.LoadBalancerArn })
+	rows, next, err := list(ctx, s, p, scanBalancer,
+		balancerColumns, func(b *balancer) string { return *b.LoadBalancerArn })
 	if err != nil {
 		return nil, err
 	}
@@ -204,7 +219,8 @@ func (s *Service) states(ctx context.Context, balancers ...*balancer) error {
 }
 
 // DeleteLoadBalancer implements elbv2:DeleteLoadBalancer; one that is gone already is no error.
-func (s *Service) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
+func (s *Service) DeleteLoadBalancer(ctx context.Context,
+	in *elb.DeleteLoadBalancerInput) (*elb.DeleteLoadBalancerOutput, error) {
 	if err := s.check(kindBalancer, *in.LoadBalancerArn); err != nil {
 		return nil, err
 	}
@@ -214,9 +230,13 @@ func (s *Service) DeleteLoadBalancer(ctx context.Context, in *elb.DeleteLoadBala
 			return err
 		}
 		if b.attributes["deletion_protection.enabled"] == "true" {
-			return &elb.OperationNotPermittedException{Message: fmt.Sprintf("Load balancer '%s' cannot be deleted because deletion protection is enabled", *in.LoadBalancerArn)}
+			return &elb.OperationNotPermittedException{
+				Message: fmt.Sprintf("Load balancer '%s' cannot be deleted because deletion protection is enabled",
+					*in.LoadBalancerArn),
+			}
 		}
-		listeners, err := store.Strings(ctx, tx, `SELECT arn FROM lb_listeners WHERE balancer = $1`, *in.LoadBalancerArn)
+		listeners, err := store.Strings(ctx, tx, `SELECT arn FROM lb_listeners WHERE balancer = $1`,
+			*in.LoadBalancerArn)
 		if err != nil {
 			return err
 		}

@@ -9,18 +9,21 @@ import (
 )
 
 // DescribeLoadBalancerAttributes implements elbv2:DescribeLoadBalancerAttributes.
-func (s *Service) DescribeLoadBalancerAttributes(ctx context.Context, in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {
+func (s *Service) DescribeLoadBalancerAttributes(ctx context.Context,
+	in *elb.DescribeLoadBalancerAttributesInput) (*elb.DescribeLoadBalancerAttributesOutput, error) {
 	b, err := s.findBalancer(ctx, s.db, *in.LoadBalancerArn)
 	if err != nil {
 		return nil, err
 	}
-	return &elb.DescribeLoadBalancerAttributesOutput{Attributes: show(balancerAttributes, b.attributes, func(k, v *string) elb.LoadBalancerAttribute {
-		return elb.LoadBalancerAttribute{Key: k, Value: v}
-	})}, nil
+	return &elb.DescribeLoadBalancerAttributesOutput{Attributes: show(balancerAttributes,
+		b.attributes, func(k, v *string) elb.LoadBalancerAttribute {
+			return elb.LoadBalancerAttribute{Key: k, Value: v}
+		})}, nil
 }
 
 // ModifyLoadBalancerAttributes implements elbv2:ModifyLoadBalancerAttributes.
-func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
+func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context,
+	in *elb.ModifyLoadBalancerAttributesInput) (*elb.ModifyLoadBalancerAttributesOutput, error) {
 	set := map[string]string{}
 	for _, a := range in.Attributes {
 		set[text(a.Key)] = text(a.Value)
@@ -34,7 +37,8 @@ func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.Modi
 			return err
 		}
 		maps.Copy(b.attributes, set)
-		if _, err := tx.Exec(ctx, `UPDATE lb_balancers SET attributes = $2 WHERE arn = $1`, *in.LoadBalancerArn, store.JSON(b.attributes)); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE lb_balancers SET attributes = $2 WHERE arn = $1`, *in.LoadBalancerArn,
+			store.JSON(b.attributes)); err != nil {
 			return err
 		}
 		_, err = s.changed(ctx, tx)
@@ -43,7 +47,8 @@ func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *elb.Modi
 	if err != nil {
 		return nil, err
 	}
-	out, err := s.DescribeLoadBalancerAttributes(ctx, &elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: in.LoadBalancerArn})
+	out, err := s.DescribeLoadBalancerAttributes(ctx,
+		&elb.DescribeLoadBalancerAttributesInput{LoadBalancerArn: in.LoadBalancerArn})
 	if err != nil {
 		return nil, err
 	}

@@ -37,14 +37,18 @@ func noCertificate(name string) error {
 
 var certificatePath = regexp.MustCompile(`^/([!-~]*/)?$`)
 
-// UploadServerCertificate implements iam:UploadServerCertificate. The private key is kept sealed, and goes to the routers alone.
-func (s *Service) UploadServerCertificate(ctx context.Context, in *iam.UploadServerCertificateInput) (*iam.UploadServerCertificateOutput, error) {
+// UploadServerCertificate implements iam:UploadServerCertificate. The private key is kept sealed, and goes to the
+// routers alone.
+func (s *Service) UploadServerCertificate(ctx context.Context,
+	in *iam.UploadServerCertificateInput) (*iam.UploadServerCertificateOutput, error) {
 	path := "/"
 	if in.Path != nil {
 		path = *in.Path
 	}
 	if !certificatePath.MatchString(path) {
-		return nil, invalid("The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.")
+		return nil, invalid(
+			"The specified value for path is invalid. It must begin and end with / and contain only alphanumeric " +
+				"characters and/or / characters.")
 	}
 	if len(in.Tags) > 0 {
 		return nil, &iam.InvalidInputException{Message: "Slipway does not keep tags of server certificates."}
@@ -55,15 +59,19 @@ func (s *Service) UploadServerCertificate(ctx context.Context, in *iam.UploadSer
 	}
 	name := *in.ServerCertificateName
 	arn := "arn:aws:iam::" + s.Account + ":server-certificate" + path + name
-	m := iam.ServerCertificateMetadata{Path: &path, ServerCertificateName: &name, ServerCertificateId: new("ASCA" + strings.ToUpper(newID())), Arn: &arn,
+	m := iam.ServerCertificateMetadata{Path: &path, ServerCertificateName: &name,
+		ServerCertificateId: new("ASCA" + strings.ToUpper(newID())), Arn: &arn,
 		UploadDate: &awsproto.Time{Time: s.Now()}, Expiration: &awsproto.Time{Time: leaf.NotAfter}}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
-		if err := atMost(ctx, tx, 0, &iam.EntityAlreadyExistsException{Message: "The Server Certificate with name " + name + " already exists."},
+		if err := atMost(ctx, tx, 0,
+			&iam.EntityAlreadyExistsException{Message: "The Server Certificate with name " + name + " already exists."},
 			`SELECT COUNT(*) FROM lb_certificates WHERE name = $1`, name); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO lb_certificates (arn, name, body, chain, key, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
-			arn, name, *in.CertificateBody, text(in.CertificateChain), s.Seal.Seal([]byte(*in.PrivateKey), sealedAs(arn)), store.JSON(m))
+		_, err := tx.Exec(ctx,
+			`INSERT INTO lb_certificates (arn, name, body, chain, key, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
+			arn, name, *in.CertificateBody, text(in.CertificateChain),
+			s.Seal.Seal([]byte(*in.PrivateKey), sealedAs(arn)), store.JSON(m))
 		return err
 	})
 	if err != nil {
@@ -75,19 +83,26 @@ func (s *Service) UploadServerCertificate(ctx context.Context, in *iam.UploadSer
 // readPair checks that a certificate, its chain and its key belong together.
 func readPair(body, chain, key string) (*x509.Certificate, error) {
 	if block, _ := pem.Decode([]byte(body)); block == nil || block.Type != "CERTIFICATE" {
-		return nil, &iam.MalformedCertificateException{Message: "Unable to parse certificate. Please ensure the certificate is in PEM format."}
+		return nil, &iam.MalformedCertificateException{
+			Message: "Unable to parse certificate. Please ensure the certificate is in PEM format.",
+		}
 	}
 	if chain != "" {
 		if block, _ := pem.Decode([]byte(chain)); block == nil || block.Type != "CERTIFICATE" {
-			return nil, &iam.MalformedCertificateException{Message: "Unable to parse certificate chain. Please ensure the certificates are in PEM format."}
+			return nil, &iam.MalformedCertificateException{
+				Message: "Unable to parse certificate chain. Please ensure the certificates are in PEM format.",
+			}
 		}
 	}
 	if block, _ := pem.Decode([]byte(key)); block == nil {
-		return nil, &iam.MalformedCertificateException{Message: "Unable to parse key; the key must be in PEM format and not encrypted."}
+		return nil, &iam.MalformedCertificateException{
+			Message: "Unable to parse key; the key must be in PEM format and not encrypted.",
+		}
 	}
 	pair, err := tls.X509KeyPair([]byte(body+"\n"+chain), []byte(key))
 	if err != nil {
-		return nil, &iam.KeyPairMismatchException{Message: "The private key does not belong to the certificate: " + err.Error()}
+		return nil, &iam.KeyPairMismatchException{Message: "The private key does not belong to the certificate: " +
+			err.Error()}
 	}
 	leaf, err := x509.ParseCertificate(pair.Certificate[0])
 	if err != nil {
@@ -97,7 +112,8 @@ func readPair(body, chain, key string) (*x509.Certificate, error) {
 }
 
 // GetServerCertificate implements iam:GetServerCertificate.
-func (s *Service) GetServerCertificate(ctx context.Context, in *iam.GetServerCertificateInput) (*iam.GetServerCertificateOutput, error) {
+func (s *Service) GetServerCertificate(ctx context.Context,
+	in *iam.GetServerCertificateInput) (*iam.GetServerCertificateOutput, error) {
 	found, err := store.All(ctx, s.db, scanCertificate, certificateColumns+`WHERE name = $1`, *in.ServerCertificateName)
 	if err != nil {
 		return nil, err
@@ -114,7 +130,8 @@ func (s *Service) GetServerCertificate(ctx context.Context, in *iam.GetServerCer
 }
 
 // ListServerCertificates implements iam:ListServerCertificates.
-func (s *Service) ListServerCertificates(ctx context.Context, in *iam.ListServerCertificatesInput) (*iam.ListServerCertificatesOutput, error) {
+func (s *Service) ListServerCertificates(ctx context.Context,
+	in *iam.ListServerCertificatesInput) (*iam.ListServerCertificatesOutput, error) {
 	p := page{op: "ListServerCertificates", marker: in.Marker, size: in.MaxItems, key: "arn"}
 	if in.MaxItems == nil {
 		p.size = new(int32(100))
@@ -124,11 +141,16 @@ func (s *Service) ListServerCertificates(ctx context.Context, in *iam.ListServer
 		p.args = append(p.args, len(begin), begin)
 		p.where = append(p.where, "substr(arn, 1, $1) = $2")
 	}
-	rows, next, err := list(ctx, s, p, scanCertificate, certificateColumns, func(c *certificate) string { return *c.Arn })
+	rows, next, err := list(ctx, s, p, scanCertificate,
+		certificateColumns, func(c *certificate) string { return *c.Arn })
 	if err != nil {
 		return nil, err
 	}
-	out := &iam.ListServerCertificatesOutput{ServerCertificateMetadataList: []iam.ServerCertificateMetadata{}, IsTruncated: new(next != nil), Marker: next}
+	out := &iam.ListServerCertificatesOutput{
+		ServerCertificateMetadataList: []iam.ServerCertificateMetadata{},
+		IsTruncated:                   new(next != nil),
+		Marker:                        next,
+	}
 	for _, c := range rows {
 		out.ServerCertificateMetadataList = append(out.ServerCertificateMetadataList, c.ServerCertificateMetadata)
 	}
@@ -136,10 +158,12 @@ func (s *Service) ListServerCertificates(ctx context.Context, in *iam.ListServer
 }
 
 // DeleteServerCertificate implements iam:DeleteServerCertificate; one that a listener uses stays.
-func (s *Service) DeleteServerCertificate(ctx context.Context, in *iam.DeleteServerCertificateInput) (*iam.DeleteServerCertificateOutput, error) {
+func (s *Service) DeleteServerCertificate(ctx context.Context,
+	in *iam.DeleteServerCertificateInput) (*iam.DeleteServerCertificateOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		var arn string
-		found, err := store.Find(ctx, tx, []any{&arn}, `SELECT arn FROM lb_certificates WHERE name = $1`, *in.ServerCertificateName)
+		found, err := store.Find(ctx, tx, []any{&arn}, `SELECT arn FROM lb_certificates WHERE name = $1`,
+			*in.ServerCertificateName)
 		if err != nil {
 			return err
 		}
@@ -151,7 +175,11 @@ func (s *Service) DeleteServerCertificate(ctx context.Context, in *iam.DeleteSer
 			return err
 		}
 		if len(users) > 0 {
-			return &iam.DeleteConflictException{Message: fmt.Sprintf("Certificate: %s is currently in use by %s. Please remove it first before deleting it from IAM.", *in.ServerCertificateName, users[0])}
+			return &iam.DeleteConflictException{
+				Message: fmt.Sprintf(
+					"Certificate: %s is currently in use by %s. Please remove it first before deleting it from IAM.",
+					*in.ServerCertificateName, users[0]),
+			}
 		}
 		_, err = tx.Exec(ctx, `DELETE FROM lb_certificates WHERE arn = $1`, arn)
 		return err

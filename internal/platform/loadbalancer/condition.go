@@ -58,25 +58,32 @@ func normalConditions(conditions []elb.RuleCondition) ([]elb.RuleCondition, erro
 
 func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
 	n := elb.RuleCondition{Field: new(text(c.Field))}
-	given := map[string]bool{fieldHost: c.HostHeaderConfig != nil, fieldPath: c.PathPatternConfig != nil, fieldHeader: c.HttpHeaderConfig != nil,
-		fieldMethod: c.HttpRequestMethodConfig != nil, fieldQuery: c.QueryStringConfig != nil, fieldSource: c.SourceIpConfig != nil}
+	given := map[string]bool{fieldHost: c.HostHeaderConfig != nil, fieldPath: c.PathPatternConfig != nil,
+		fieldHeader: c.HttpHeaderConfig != nil,
+		fieldMethod: c.HttpRequestMethodConfig != nil, fieldQuery: c.QueryStringConfig != nil,
+		fieldSource: c.SourceIpConfig != nil}
 	if expressionsOf(&c) != nil {
 		return n, refused("regular expressions in a condition; give it values, with * and ?")
 	}
 	configured, known := given[*n.Field]
 	if !known {
-		return n, invalid("Condition field '%s' must be one of '[path-pattern, host-header, http-header, http-request-method, query-string, source-ip]'", *n.Field)
+		return n, invalid(
+			"Condition field '%s' must be one of '[path-pattern, host-header, http-header, http-request-method, "+
+				"query-string, source-ip]'", *n.Field)
 	}
 	for field, is := range given {
 		if is && field != *n.Field {
-			return n, invalid("The configuration of the condition field '%s' does not belong to a condition of the field '%s'", field, *n.Field)
+			return n, invalid(
+				"The configuration of the condition field '%s' does not belong to a condition of the field '%s'", field,
+				*n.Field)
 		}
 	}
 	if !configured && *n.Field != fieldHost && *n.Field != fieldPath {
 		return n, invalid("The condition field '%s' needs its configuration", *n.Field)
 	}
 	if configured && len(c.Values) > 0 {
-		return n, invalid("You must specify either the values or the configuration of the condition field '%s'", *n.Field)
+		return n, invalid("You must specify either the values or the configuration of the condition field '%s'",
+			*n.Field)
 	}
 	switch *n.Field {
 	case fieldHost:
@@ -97,8 +104,10 @@ func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
 	case fieldMethod:
 		n.HttpRequestMethodConfig = c.HttpRequestMethodConfig
 		for _, m := range c.HttpRequestMethodConfig.Values {
-			if len(m) > 40 || m == "" || strings.ContainsFunc(m, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' }) {
-				return n, invalid("HTTP request method '%s' must be made of A-Z, hyphen (-) and underscore (_), 40 characters at most", m)
+			if len(m) > 40 || m == "" ||
+				strings.ContainsFunc(m, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' }) {
+				return n, invalid(
+					"HTTP request method '%s' must be made of A-Z, hyphen (-) and underscore (_), 40 characters at most", m)
 			}
 		}
 	case fieldQuery:

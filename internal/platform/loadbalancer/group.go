@@ -44,7 +44,8 @@ func (s *Service) findGroup(ctx context.Context, q store.Queryer, arn string) (*
 }
 
 // CreateTargetGroup implements elbv2:CreateTargetGroup.
-func (s *Service) CreateTargetGroup(ctx context.Context, in *elb.CreateTargetGroupInput) (*elb.CreateTargetGroupOutput, error) {
+func (s *Service) CreateTargetGroup(ctx context.Context,
+	in *elb.CreateTargetGroupInput) (*elb.CreateTargetGroupOutput, error) {
 	g, err := s.newGroup(in)
 	if err != nil {
 		return nil, err
@@ -58,16 +59,22 @@ func (s *Service) CreateTargetGroup(ctx context.Context, in *elb.CreateTargetGro
 			same := *g
 			same.TargetGroupArn = before.TargetGroupArn
 			if !reflect.DeepEqual(&same, &before.TargetGroup) {
-				return &elb.DuplicateTargetGroupNameException{Message: fmt.Sprintf("A target group with the same name '%s' exists, but with different settings", *in.Name)}
+				return &elb.DuplicateTargetGroupNameException{
+					Message: fmt.Sprintf("A target group with the same name '%s' exists, but with different settings",
+						*in.Name),
+				}
 			}
 			g = &before.TargetGroup
 			return nil
 		}
-		if err := atMost(ctx, tx, limits.groups-1, &elb.TooManyTargetGroupsException{Message: fmt.Sprintf("The limit of %d target groups is reached", limits.groups)},
+		if err := atMost(ctx, tx, limits.groups-1,
+			&elb.TooManyTargetGroupsException{Message: fmt.Sprintf("The limit of %d target groups is reached",
+				limits.groups)},
 			`SELECT COUNT(*) FROM lb_groups`); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO lb_groups (arn, name, attributes, doc) VALUES ($1, $2, '{}', $3)`, *g.TargetGroupArn, *in.Name, store.JSON(g)); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO lb_groups (arn, name, attributes, doc) VALUES ($1, $2, '{}', $3)`,
+			*g.TargetGroupArn, *in.Name, store.JSON(g)); err != nil {
 			return err
 		}
 		return s.setTags(ctx, tx, *g.TargetGroupArn, in.Tags)
@@ -127,16 +134,22 @@ func (s *Service) newGroup(in *elb.CreateTargetGroupInput) (*elb.TargetGroup, er
 	if in.IpAddressType == "" {
 		in.IpAddressType = elb.TargetGroupIpAddressTypeEnumIpv4
 	}
-	g := &elb.TargetGroup{TargetGroupArn: new(s.arn(kindGroup + "/" + *in.Name + "/" + newID())), TargetGroupName: in.Name, Protocol: in.Protocol, Port: in.Port, VpcId: in.VpcId,
+	g := &elb.TargetGroup{TargetGroupArn: new(s.arn(kindGroup + "/" + *in.Name + "/" + newID())),
+		TargetGroupName: in.Name, Protocol: in.Protocol, Port: in.Port, VpcId: in.VpcId,
 		TargetType: in.TargetType, ProtocolVersion: &version, IpAddressType: in.IpAddressType}
-	setHealthCheck(g, elb.ModifyTargetGroupInput{HealthCheckProtocol: in.HealthCheckProtocol, HealthCheckPort: in.HealthCheckPort, HealthCheckPath: in.HealthCheckPath,
-		HealthCheckEnabled: in.HealthCheckEnabled, HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds, HealthCheckTimeoutSeconds: in.HealthCheckTimeoutSeconds,
-		HealthyThresholdCount: in.HealthyThresholdCount, UnhealthyThresholdCount: in.UnhealthyThresholdCount, Matcher: in.Matcher})
+	setHealthCheck(g,
+		elb.ModifyTargetGroupInput{HealthCheckProtocol: in.HealthCheckProtocol, HealthCheckPort: in.HealthCheckPort,
+			HealthCheckPath:    in.HealthCheckPath,
+			HealthCheckEnabled: in.HealthCheckEnabled, HealthCheckIntervalSeconds: in.HealthCheckIntervalSeconds,
+			HealthCheckTimeoutSeconds: in.HealthCheckTimeoutSeconds,
+			HealthyThresholdCount:     in.HealthyThresholdCount, UnhealthyThresholdCount: in.UnhealthyThresholdCount,
+			Matcher: in.Matcher})
 	return g, checkHealthCheck(g)
 }
 
 // ModifyTargetGroup implements elbv2:ModifyTargetGroup.
-func (s *Service) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGroupOutput, error) {
+func (s *Service) ModifyTargetGroup(ctx context.Context,
+	in *elb.ModifyTargetGroupInput) (*elb.ModifyTargetGroupOutput, error) {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		g, err := s.findGroup(ctx, tx, *in.TargetGroupArn)
 		if err != nil {
@@ -146,7 +159,8 @@ func (s *Service) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGro
 		if err := checkHealthCheck(&g.TargetGroup); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE lb_groups SET doc = $2 WHERE arn = $1`, *in.TargetGroupArn, store.JSON(&g.TargetGroup)); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE lb_groups SET doc = $2 WHERE arn = $1`, *in.TargetGroupArn,
+			store.JSON(&g.TargetGroup)); err != nil {
 			return err
 		}
 		_, err = s.changed(ctx, tx)
@@ -163,7 +177,8 @@ func (s *Service) ModifyTargetGroup(ctx context.Context, in *elb.ModifyTargetGro
 }
 
 // DescribeTargetGroups implements elbv2:DescribeTargetGroups.
-func (s *Service) DescribeTargetGroups(ctx context.Context, in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput, error) {
+func (s *Service) DescribeTargetGroups(ctx context.Context,
+	in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput, error) {
 	p := page{op: "DescribeTargetGroups", marker: in.Marker, size: in.PageSize, key: "arn"}
 	given := 0
 	for _, is := range []bool{in.LoadBalancerArn != nil, len(in.TargetGroupArns) > 0, len(in.Names) > 0} {
@@ -172,7 +187,8 @@ func (s *Service) DescribeTargetGroups(ctx context.Context, in *elb.DescribeTarg
 		}
 	}
 	if given > 1 {
-		return nil, invalid("Load balancer ARN, target group ARNs and target group names cannot be specified at the same time")
+		return nil, invalid(
+			"Load balancer ARN, target group ARNs and target group names cannot be specified at the same time")
 	}
 	switch {
 	case in.LoadBalancerArn != nil:
@@ -197,7 +213,8 @@ func (s *Service) DescribeTargetGroups(ctx context.Context, in *elb.DescribeTarg
 	if err != nil {
 		return nil, err
 	}
-	out, found := &elb.DescribeTargetGroupsOutput{TargetGroups: []elb.TargetGroup{}, NextMarker: next}, map[string]bool{}
+	out, found := &elb.DescribeTargetGroupsOutput{TargetGroups: []elb.TargetGroup{},
+		NextMarker: next}, map[string]bool{}
 	for _, g := range rows {
 		found[*g.TargetGroupArn], found[*g.TargetGroupName] = true, true
 		g.LoadBalancerArns = []string{}
@@ -214,7 +231,8 @@ func (s *Service) DescribeTargetGroups(ctx context.Context, in *elb.DescribeTarg
 
 // balancersOf tells which load balancer each used group belongs to: one at most.
 func balancersOf(ctx context.Context, q store.Queryer) (map[string]string, error) {
-	pairs, err := store.All(ctx, q, func(r *sql.Rows) (p [2]string, err error) { return p, r.Scan(&p[0], &p[1]) }, `SELECT DISTINCT target_group, balancer FROM lb_uses`)
+	pairs, err := store.All(ctx, q, func(r *sql.Rows) (p [2]string, err error) { return p, r.Scan(&p[0], &p[1]) },
+		`SELECT DISTINCT target_group, balancer FROM lb_uses`)
 	of := make(map[string]string, len(pairs))
 	for _, p := range pairs {
 		of[p[0]] = p[1]
@@ -223,13 +241,17 @@ func balancersOf(ctx context.Context, q store.Queryer) (map[string]string, error
 }
 
 // DeleteTargetGroup implements elbv2:DeleteTargetGroup; one that is gone already is no error.
-func (s *Service) DeleteTargetGroup(ctx context.Context, in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
+func (s *Service) DeleteTargetGroup(ctx context.Context,
+	in *elb.DeleteTargetGroupInput) (*elb.DeleteTargetGroupOutput, error) {
 	arn := *in.TargetGroupArn
 	if err := s.check(kindGroup, arn); err != nil {
 		return nil, err
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		if err := atMost(ctx, tx, 0, &elb.ResourceInUseException{Message: fmt.Sprintf("Target group '%s' is currently in use by a listener or a rule", arn)},
+		if err := atMost(ctx, tx, 0,
+			&elb.ResourceInUseException{
+				Message: fmt.Sprintf("Target group '%s' is currently in use by a listener or a rule", arn),
+			},
 			`SELECT COUNT(*) FROM lb_uses WHERE target_group = $1`, arn); err != nil {
 			return err
 		}

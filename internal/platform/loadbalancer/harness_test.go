@@ -83,10 +83,14 @@ func on(t *testing.T, db *store.Store) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, db: db, clock: &clock{t: time.Now()}, applied: make(chan int64, 100), health: make(chan string, 100), samples: make(chan []slipway.RouterSample, 100)}
+	w := &world{t: t, db: db, clock: &clock{t: time.Now()}, applied: make(chan int64, 100),
+		health: make(chan string, 100), samples: make(chan []slipway.RouterSample, 100)}
 	w.open = func() *loadbalancer.Service {
-		s, err := loadbalancer.New(t.Context(), db, loadbalancer.Config{Region: region, Account: account, Host: "lb.example.com", Now: w.clock.now, Log: slog.New(slog.DiscardHandler),
-			Pager: awsproto.Pager{Key: sealer.Key("page tokens")}, Seal: sealer, Sink: w, Applied: func(v int64) { w.applied <- v }, HealthChanged: func(g string) { w.health <- g }})
+		s, err := loadbalancer.New(t.Context(), db,
+			loadbalancer.Config{Region: region, Account: account, Host: "lb.example.com", Now: w.clock.now,
+				Log:   slog.New(slog.DiscardHandler),
+				Pager: awsproto.Pager{Key: sealer.Key("page tokens")}, Seal: sealer, Sink: w,
+				Applied: func(v int64) { w.applied <- v }, HealthChanged: func(g string) { w.health <- g }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,11 +103,15 @@ func on(t *testing.T, db *store.Store) *world {
 		Lookup: func(context.Context, string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: "secret"}, true, nil
 		},
-		Caller: func(context.Context, string) (awsproto.Caller, error) { return awsproto.Caller{Account: account}, nil }}
+		Caller: func(context.Context,
+			string) (awsproto.Caller, error) {
+			return awsproto.Caller{Account: account}, nil
+		}}
 	api.Add(elbv2.New(awsproto.Hooks{}, w.service), iam.New(awsproto.Hooks{}, w.service))
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
-	w.config = aws.Config{Region: region, BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", ""), RetryMaxAttempts: 1}
+	w.config = aws.Config{Region: region, BaseEndpoint: &server.URL,
+		Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", ""), RetryMaxAttempts: 1}
 	w.sdk = elb.NewFromConfig(w.config)
 	return w
 }
@@ -123,22 +131,27 @@ func must[T any](v T, err error) func(t *testing.T) T {
 func (w *world) balanced(name string, port int32) (balancer, listener, blue, green string) {
 	w.t.Helper()
 	ctx := w.t.Context()
-	balancer = *must(w.sdk.CreateLoadBalancer(ctx, &elb.CreateLoadBalancerInput{Name: &name}))(w.t).LoadBalancers[0].LoadBalancerArn
+	balancer = *must(w.sdk.CreateLoadBalancer(ctx,
+		&elb.CreateLoadBalancerInput{Name: &name}))(w.t).LoadBalancers[0].LoadBalancerArn
 	blue, green = w.group(name+"-blue"), w.group(name+"-green")
-	listener = *must(w.sdk.CreateListener(ctx, &elb.CreateListenerInput{LoadBalancerArn: &balancer, Port: &port, Protocol: types.ProtocolEnumHttp,
-		DefaultActions: []types.Action{forward(blue, 100, green, 0)}}))(w.t).Listeners[0].ListenerArn
+	listener = *must(w.sdk.CreateListener(ctx,
+		&elb.CreateListenerInput{LoadBalancerArn: &balancer, Port: &port, Protocol: types.ProtocolEnumHttp,
+			DefaultActions: []types.Action{forward(blue, 100, green, 0)}}))(w.t).Listeners[0].ListenerArn
 	return balancer, listener, blue, green
 }
 
 func (w *world) group(name string) string {
 	w.t.Helper()
-	return *must(w.sdk.CreateTargetGroup(w.t.Context(), &elb.CreateTargetGroupInput{Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8000), TargetType: types.TargetTypeEnumIp}))(w.t).
+	return *must(w.sdk.CreateTargetGroup(w.t.Context(),
+		&elb.CreateTargetGroupInput{Name: &name, Protocol: types.ProtocolEnumHttp, Port: aws.Int32(8000),
+			TargetType: types.TargetTypeEnumIp}))(w.t).
 		TargetGroups[0].TargetGroupArn
 }
 
 func forward(blue string, n int32, green string, m int32) types.Action {
-	return types.Action{Type: types.ActionTypeEnumForward, ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{
-		{TargetGroupArn: &blue, Weight: &n}, {TargetGroupArn: &green, Weight: &m}}}}
+	return types.Action{Type: types.ActionTypeEnumForward,
+		ForwardConfig: &types.ForwardActionConfig{TargetGroups: []types.TargetGroupTuple{
+			{TargetGroupArn: &blue, Weight: &n}, {TargetGroupArn: &green, Weight: &m}}}}
 }
 
 var hooks awsproto.Hooks

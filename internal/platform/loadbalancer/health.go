@@ -10,16 +10,19 @@ import (
 )
 
 // DescribeTargetHealth implements elbv2:DescribeTargetHealth, by what routers reported.
-func (s *Service) DescribeTargetHealth(ctx context.Context, in *elb.DescribeTargetHealthInput) (*elb.DescribeTargetHealthOutput, error) {
+func (s *Service) DescribeTargetHealth(ctx context.Context,
+	in *elb.DescribeTargetHealthInput) (*elb.DescribeTargetHealthOutput, error) {
 	g, err := s.findGroup(ctx, s.db, *in.TargetGroupArn)
 	if err != nil {
 		return nil, err
 	}
-	used, err := store.Find(ctx, s.db, []any{new(string)}, `SELECT rule FROM lb_uses WHERE target_group = $1 LIMIT 1`, *g.TargetGroupArn)
+	used, err := store.Find(ctx, s.db, []any{new(string)}, `SELECT rule FROM lb_uses WHERE target_group = $1 LIMIT 1`,
+		*g.TargetGroupArn)
 	if err != nil {
 		return nil, err
 	}
-	targets, err := store.All(ctx, s.db, scanTarget, targetColumns+`WHERE target_group = $1 ORDER BY id, port`, *g.TargetGroupArn)
+	targets, err := store.All(ctx, s.db, scanTarget, targetColumns+`WHERE target_group = $1 ORDER BY id, port`,
+		*g.TargetGroupArn)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +45,10 @@ func (s *Service) DescribeTargetHealth(ctx context.Context, in *elb.DescribeTarg
 			if d.Port == nil {
 				d.Port = g.Port
 			}
-			out.TargetHealthDescriptions = append(out.TargetHealthDescriptions, elb.TargetHealthDescription{Target: &d, TargetHealth: &elb.TargetHealth{
-				State: elb.TargetHealthStateEnumUnused, Reason: elb.TargetHealthReasonEnumTargetNotRegistered, Description: new("Target is not registered to the target group")}})
+			out.TargetHealthDescriptions = append(out.TargetHealthDescriptions,
+				elb.TargetHealthDescription{Target: &d, TargetHealth: &elb.TargetHealth{
+					State: elb.TargetHealthStateEnumUnused, Reason: elb.TargetHealthReasonEnumTargetNotRegistered,
+					Description: new("Target is not registered to the target group")}})
 		}
 	}
 	return out, nil
@@ -55,7 +60,8 @@ func sameAddress(a, b string) bool {
 }
 
 func (s *Service) healthOf(g *group, t *target, used bool) elb.TargetHealthDescription {
-	d := elb.TargetHealthDescription{Target: &elb.TargetDescription{Id: &t.id, Port: &t.port}, HealthCheckPort: g.HealthCheckPort}
+	d := elb.TargetHealthDescription{Target: &elb.TargetDescription{Id: &t.id, Port: &t.port},
+		HealthCheckPort: g.HealthCheckPort}
 	if t.zone != "" {
 		d.Target.AvailabilityZone = &t.zone
 	}
@@ -64,10 +70,12 @@ func (s *Service) healthOf(g *group, t *target, used bool) elb.TargetHealthDescr
 	}
 	switch {
 	case t.draining > 0:
-		d.TargetHealth = &elb.TargetHealth{State: elb.TargetHealthStateEnumDraining, Reason: elb.TargetHealthReasonEnumTargetDeregistrationInProgress,
+		d.TargetHealth = &elb.TargetHealth{State: elb.TargetHealthStateEnumDraining,
+			Reason:      elb.TargetHealthReasonEnumTargetDeregistrationInProgress,
 			Description: new("Target deregistration is in progress")}
 	case !used:
-		d.TargetHealth = &elb.TargetHealth{State: elb.TargetHealthStateEnumUnused, Reason: elb.TargetHealthReasonEnumTargetNotInUse,
+		d.TargetHealth = &elb.TargetHealth{State: elb.TargetHealthStateEnumUnused,
+			Reason:      elb.TargetHealthReasonEnumTargetNotInUse,
 			Description: new("Target group is not configured to receive traffic from the load balancer")}
 	default:
 		d.TargetHealth = new(s.routers.health(targetName{t.group, t.address()}, t.version, s.Now()))

@@ -8,7 +8,8 @@ import (
 	elb "slipway/api/elbv2"
 )
 
-// setHealthCheck overlays a group's health check with what is given; what never was gets Elastic Load Balancing's defaults.
+// setHealthCheck overlays a group's health check with what is given; what never was gets Elastic Load Balancing's
+// defaults.
 func setHealthCheck(g *elb.TargetGroup, in elb.ModifyTargetGroupInput) {
 	grpc := text(g.ProtocolVersion) == versionGRPC
 	path := "/"
@@ -56,12 +57,14 @@ func checkHealthCheck(g *elb.TargetGroup) error {
 		return invalid("Health check enabled must be true for target groups with target type 'ip'")
 	case *g.HealthCheckTimeoutSeconds >= *g.HealthCheckIntervalSeconds:
 		return invalid("Health check interval must be greater than the timeout")
-	case !strings.HasPrefix(*g.HealthCheckPath, "/") || strings.ContainsFunc(*g.HealthCheckPath, func(r rune) bool { return r <= ' ' || r == 0x7f }):
+	case !strings.HasPrefix(*g.HealthCheckPath, "/") ||
+		strings.ContainsFunc(*g.HealthCheckPath, func(r rune) bool { return r <= ' ' || r == 0x7f }):
 		return invalid("Health check path '%s' must begin with a '/' character and hold no spaces", *g.HealthCheckPath)
 	}
 	if *g.HealthCheckPort != "traffic-port" {
 		if n, err := strconv.Atoi(*g.HealthCheckPort); err != nil || n < 1 || n > 65535 {
-			return invalid("Health check port '%s' must be 'traffic-port' or a port from 1 to 65535", *g.HealthCheckPort)
+			return invalid("Health check port '%s' must be 'traffic-port' or a port from 1 to 65535",
+				*g.HealthCheckPort)
 		}
 	}
 	codes, least, most, kind := g.Matcher.HttpCode, 200, 499, "HTTP"
@@ -69,10 +72,12 @@ func checkHealthCheck(g *elb.TargetGroup) error {
 		codes, least, most, kind = g.Matcher.GrpcCode, 0, 99, "gRPC"
 	}
 	if g.Matcher.HttpCode != nil && g.Matcher.GrpcCode != nil || codes == nil {
-		return invalid("A matcher for a target group with protocol version '%s' must have a %s code, and nothing else", *g.ProtocolVersion, kind)
+		return invalid("A matcher for a target group with protocol version '%s' must have a %s code, and nothing else",
+			*g.ProtocolVersion, kind)
 	}
 	if !matcherOK(*codes, least, most) {
-		return invalid("%s codes '%s' must be values or ranges between %d and %d, such as '%d,%d-%d'", kind, *codes, least, most, least, least+1, least+9)
+		return invalid("%s codes '%s' must be values or ranges between %d and %d, such as '%d,%d-%d'", kind, *codes,
+			least, most, least, least+1, least+9)
 	}
 	return nil
 }

@@ -26,16 +26,20 @@ func atMost(ctx context.Context, tx store.Tx, most int, err error, query string,
 }
 
 // DescribeAccountLimits implements elbv2:DescribeAccountLimits; they fit on one page.
-func (s *Service) DescribeAccountLimits(context.Context, *elb.DescribeAccountLimitsInput) (*elb.DescribeAccountLimitsOutput, error) {
+func (s *Service) DescribeAccountLimits(context.Context,
+	*elb.DescribeAccountLimitsInput) (*elb.DescribeAccountLimitsOutput, error) {
 	out := &elb.DescribeAccountLimitsOutput{}
 	for _, l := range []struct {
 		name string
 		most int
 	}{
 		{"application-load-balancers", limits.balancers}, {"listeners-per-application-load-balancer", limits.listeners},
-		{"rules-per-application-load-balancer", limits.rules}, {"target-groups", limits.groups}, {"targets-per-target-group", limits.targets},
-		{"certificates-per-application-load-balancer", limits.certificates}, {"target-groups-per-action-on-application-load-balancer", limits.groupsPerAction},
-		{"target-groups-per-application-load-balancer", limits.groupsPerBalancer}, {"condition-values-per-alb-rule", limits.conditionValues},
+		{"rules-per-application-load-balancer", limits.rules}, {"target-groups", limits.groups},
+		{"targets-per-target-group", limits.targets},
+		{"certificates-per-application-load-balancer", limits.certificates},
+		{"target-groups-per-action-on-application-load-balancer", limits.groupsPerAction},
+		{"target-groups-per-application-load-balancer", limits.groupsPerBalancer},
+		{"condition-values-per-alb-rule", limits.conditionValues},
 		{"condition-wildcards-per-alb-rule", limits.wildcards},
 	} {
 		out.Limits = append(out.Limits, elb.Limit{Name: &l.name, Max: new(strconv.Itoa(l.most))})

@@ -46,24 +46,36 @@ func (s *Service) CreateListener(ctx context.Context, in *elb.CreateListenerInpu
 	if err := s.check(kindBalancer, *in.LoadBalancerArn); err != nil {
 		return nil, err
 	}
-	l := &listener{Listener: elb.Listener{ListenerArn: new(child(*in.LoadBalancerArn, kindBalancer, kindListener)), LoadBalancerArn: in.LoadBalancerArn}, attributes: map[string]string{}}
+	l := &listener{Listener: elb.Listener{ListenerArn: new(child(*in.LoadBalancerArn, kindBalancer, kindListener)),
+		LoadBalancerArn: in.LoadBalancerArn}, attributes: map[string]string{}}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := s.findBalancer(ctx, tx, *in.LoadBalancerArn); err != nil {
 			return err
 		}
-		if err := atMost(ctx, tx, limits.listeners-1, &elb.TooManyListenersException{Message: fmt.Sprintf("The limit of %d listeners is reached", limits.listeners)},
+		if err := atMost(ctx, tx, limits.listeners-1,
+			&elb.TooManyListenersException{Message: fmt.Sprintf("The limit of %d listeners is reached",
+				limits.listeners)},
 			`SELECT COUNT(*) FROM lb_listeners WHERE balancer = $1`, *in.LoadBalancerArn); err != nil {
 			return err
 		}
-		if err := s.setListener(ctx, tx, l, elb.ModifyListenerInput{Port: in.Port, Protocol: in.Protocol, SslPolicy: in.SslPolicy, Certificates: in.Certificates,
-			AlpnPolicy: in.AlpnPolicy, MutualAuthentication: in.MutualAuthentication}); err != nil {
+		if err := s.setListener(ctx, tx, l,
+			elb.ModifyListenerInput{Port: in.Port, Protocol: in.Protocol, SslPolicy: in.SslPolicy,
+				Certificates: in.Certificates,
+				AlpnPolicy:   in.AlpnPolicy, MutualAuthentication: in.MutualAuthentication}); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO lb_listeners (arn, balancer, port, certificates, attributes, doc) VALUES ($1, $2, $3, $4, '{}', $5)`,
-			*l.ListenerArn, *in.LoadBalancerArn, *l.Port, store.JSON(l.certificates), store.JSON(&l.Listener)); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO lb_listeners (arn, balancer, port, certificates, attributes, doc) VALUES ($1, $2, $3, $4, '{}', $5)`,
+			*l.ListenerArn, *in.LoadBalancerArn, *l.Port, store.JSON(l.certificates),
+			store.JSON(&l.Listener)); err != nil {
 			return err
 		}
-		r := &rule{Rule: elb.Rule{RuleArn: new(child(*l.ListenerArn, kindListener, kindRule)), Conditions: []elb.RuleCondition{}}, listener: *l.ListenerArn, priority: defaultPriority}
+		r := &rule{
+			Rule: elb.Rule{RuleArn: new(child(*l.ListenerArn, kindListener, kindRule)),
+				Conditions: []elb.RuleCondition{}},
+			listener: *l.ListenerArn,
+			priority: defaultPriority,
+		}
 		if err := s.setActions(ctx, tx, r, in.DefaultActions, true); err != nil {
 			return err
 		}
@@ -129,7 +141,8 @@ func (s *Service) setListener(ctx context.Context, tx store.Tx, l *listener, in 
 		return nil
 	}
 	if len(in.Certificates) != 1 || value(in.Certificates[0].IsDefault) {
-		return invalid("Exactly one certificate must be specified, without IsDefault; AddListenerCertificates adds further ones")
+		return invalid(
+			"Exactly one certificate must be specified, without IsDefault; AddListenerCertificates adds further ones")
 	}
 	first := text(in.Certificates[0].CertificateArn)
 	if err := s.certificatesExist(ctx, tx, first); err != nil {
@@ -142,13 +155,16 @@ func (s *Service) setListener(ctx context.Context, tx store.Tx, l *listener, in 
 // freePort checks that no other listener has a port: all load balancers share the routers, which open a port once.
 func freePort(ctx context.Context, tx store.Tx, l *listener, port int32) error {
 	var other, balancer string
-	found, err := store.Find(ctx, tx, []any{&other, &balancer}, `SELECT arn, balancer FROM lb_listeners WHERE port = $1`, port)
+	found, err := store.Find(ctx, tx, []any{&other, &balancer},
+		`SELECT arn, balancer FROM lb_listeners WHERE port = $1`, port)
 	if err != nil || !found || other == *l.ListenerArn {
 		return err
 	}
 	message := fmt.Sprintf("A listener already exists on this port for this load balancer '%s'", balancer)
 	if balancer != *l.LoadBalancerArn {
-		message = fmt.Sprintf("A listener already exists on this port, for the load balancer '%s': all load balancers of a Slipway server share its routers' ports", balancer)
+		message = fmt.Sprintf(
+			"A listener already exists on this port, for the load balancer '%s': all load balancers of a Slipway "+
+				"server share its routers' ports", balancer)
 	}
 	return &elb.DuplicateListenerException{Message: message}
 }
@@ -185,7 +201,8 @@ func (s *Service) ModifyListener(ctx context.Context, in *elb.ModifyListenerInpu
 }
 
 // DescribeListeners implements elbv2:DescribeListeners.
-func (s *Service) DescribeListeners(ctx context.Context, in *elb.DescribeListenersInput) (*elb.DescribeListenersOutput, error) {
+func (s *Service) DescribeListeners(ctx context.Context,
+	in *elb.DescribeListenersInput) (*elb.DescribeListenersOutput, error) {
 	p := page{op: "DescribeListeners", marker: in.Marker, size: in.PageSize, key: "arn"}
 	switch {
 	case in.LoadBalancerArn != nil && len(in.ListenerArns) > 0:
@@ -203,7 +220,8 @@ func (s *Service) DescribeListeners(ctx context.Context, in *elb.DescribeListene
 	default:
 		return nil, invalid("You must specify either listener ARNs or a load balancer ARN")
 	}
-	rows, next, err := list(ctx, s, p, scanListener, listenerColumns, func(l *listener) string { return *l.ListenerArn })
+	rows, next, err := list(ctx, s, p, scanListener,
+		listenerColumns, func(l *listener) string { return *l.ListenerArn })
 	if err != nil {
 		return nil, err
 	}

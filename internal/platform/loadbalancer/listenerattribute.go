@@ -9,18 +9,21 @@ import (
 )
 
 // DescribeListenerAttributes implements elbv2:DescribeListenerAttributes.
-func (s *Service) DescribeListenerAttributes(ctx context.Context, in *elb.DescribeListenerAttributesInput) (*elb.DescribeListenerAttributesOutput, error) {
+func (s *Service) DescribeListenerAttributes(ctx context.Context,
+	in *elb.DescribeListenerAttributesInput) (*elb.DescribeListenerAttributesOutput, error) {
 	l, err := s.findListener(ctx, s.db, *in.ListenerArn)
 	if err != nil {
 		return nil, err
 	}
-	return &elb.DescribeListenerAttributesOutput{Attributes: show(listenerAttributes, l.attributes, func(k, v *string) elb.ListenerAttribute {
-		return elb.ListenerAttribute{Key: k, Value: v}
-	})}, nil
+	return &elb.DescribeListenerAttributesOutput{Attributes: show(listenerAttributes,
+		l.attributes, func(k, v *string) elb.ListenerAttribute {
+			return elb.ListenerAttribute{Key: k, Value: v}
+		})}, nil
 }
 
 // ModifyListenerAttributes implements elbv2:ModifyListenerAttributes.
-func (s *Service) ModifyListenerAttributes(ctx context.Context, in *elb.ModifyListenerAttributesInput) (*elb.ModifyListenerAttributesOutput, error) {
+func (s *Service) ModifyListenerAttributes(ctx context.Context,
+	in *elb.ModifyListenerAttributesInput) (*elb.ModifyListenerAttributesOutput, error) {
 	set := map[string]string{}
 	for _, a := range in.Attributes {
 		set[text(a.Key)] = text(a.Value)
@@ -34,7 +37,8 @@ func (s *Service) ModifyListenerAttributes(ctx context.Context, in *elb.ModifyLi
 			return err
 		}
 		maps.Copy(l.attributes, set)
-		if _, err := tx.Exec(ctx, `UPDATE lb_listeners SET attributes = $2 WHERE arn = $1`, *in.ListenerArn, store.JSON(l.attributes)); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE lb_listeners SET attributes = $2 WHERE arn = $1`, *in.ListenerArn,
+			store.JSON(l.attributes)); err != nil {
 			return err
 		}
 		_, err = s.changed(ctx, tx)

@@ -21,7 +21,10 @@ func (s *Service) certificatesExist(ctx context.Context, q store.Queryer, arns .
 			return err
 		}
 		if !found {
-			return &elb.CertificateNotFoundException{Message: fmt.Sprintf("Certificate '%s' not found; iam:UploadServerCertificate gives a certificate an ARN", arn)}
+			return &elb.CertificateNotFoundException{
+				Message: fmt.Sprintf(
+					"Certificate '%s' not found; iam:UploadServerCertificate gives a certificate an ARN", arn),
+			}
 		}
 	}
 	return nil
@@ -40,7 +43,8 @@ func (s *Service) modifyCertificates(ctx context.Context, arn string, change fun
 		if err := change(tx, l); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `UPDATE lb_listeners SET certificates = $2 WHERE arn = $1`, arn, store.JSON(l.certificates)); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE lb_listeners SET certificates = $2 WHERE arn = $1`, arn,
+			store.JSON(l.certificates)); err != nil {
 			return err
 		}
 		_, err = s.changed(ctx, tx)
@@ -49,7 +53,8 @@ func (s *Service) modifyCertificates(ctx context.Context, arn string, change fun
 }
 
 // AddListenerCertificates implements elbv2:AddListenerCertificates; one that is there already is left.
-func (s *Service) AddListenerCertificates(ctx context.Context, in *elb.AddListenerCertificatesInput) (*elb.AddListenerCertificatesOutput, error) {
+func (s *Service) AddListenerCertificates(ctx context.Context,
+	in *elb.AddListenerCertificatesInput) (*elb.AddListenerCertificatesOutput, error) {
 	out := &elb.AddListenerCertificatesOutput{}
 	err := s.modifyCertificates(ctx, *in.ListenerArn, func(tx store.Tx, l *listener) error {
 		out.Certificates = nil
@@ -64,10 +69,14 @@ func (s *Service) AddListenerCertificates(ctx context.Context, in *elb.AddListen
 			if !slices.Contains(l.certificates, arn) {
 				l.certificates = append(l.certificates, arn)
 			}
-			out.Certificates = append(out.Certificates, elb.Certificate{CertificateArn: &arn, IsDefault: new(arn == l.certificates[0])})
+			out.Certificates = append(out.Certificates,
+				elb.Certificate{CertificateArn: &arn, IsDefault: new(arn == l.certificates[0])})
 		}
 		if len(l.certificates)-1 > limits.certificates {
-			return &elb.TooManyCertificatesException{Message: fmt.Sprintf("A listener can have %d certificates besides its default one", limits.certificates)}
+			return &elb.TooManyCertificatesException{
+				Message: fmt.Sprintf("A listener can have %d certificates besides its default one",
+					limits.certificates),
+			}
 		}
 		return nil
 	})
@@ -78,11 +87,14 @@ func (s *Service) AddListenerCertificates(ctx context.Context, in *elb.AddListen
 }
 
 // RemoveListenerCertificates implements elbv2:RemoveListenerCertificates.
-func (s *Service) RemoveListenerCertificates(ctx context.Context, in *elb.RemoveListenerCertificatesInput) (*elb.RemoveListenerCertificatesOutput, error) {
+func (s *Service) RemoveListenerCertificates(ctx context.Context,
+	in *elb.RemoveListenerCertificatesInput) (*elb.RemoveListenerCertificatesOutput, error) {
 	return nil, s.modifyCertificates(ctx, *in.ListenerArn, func(_ store.Tx, l *listener) error {
 		for _, c := range in.Certificates {
 			if text(c.CertificateArn) == l.certificates[0] {
-				return &elb.OperationNotPermittedException{Message: "The default certificate of a listener cannot be removed"}
+				return &elb.OperationNotPermittedException{
+					Message: "The default certificate of a listener cannot be removed",
+				}
 			}
 			l.certificates = without(l.certificates, text(c.CertificateArn))
 		}
@@ -91,14 +103,16 @@ func (s *Service) RemoveListenerCertificates(ctx context.Context, in *elb.Remove
 }
 
 // DescribeListenerCertificates implements elbv2:DescribeListenerCertificates; they fit on one page.
-func (s *Service) DescribeListenerCertificates(ctx context.Context, in *elb.DescribeListenerCertificatesInput) (*elb.DescribeListenerCertificatesOutput, error) {
+func (s *Service) DescribeListenerCertificates(ctx context.Context,
+	in *elb.DescribeListenerCertificatesInput) (*elb.DescribeListenerCertificatesOutput, error) {
 	l, err := s.findListener(ctx, s.db, *in.ListenerArn)
 	if err != nil {
 		return nil, err
 	}
 	out := &elb.DescribeListenerCertificatesOutput{Certificates: []elb.Certificate{}}
 	for i := range l.certificates {
-		out.Certificates = append(out.Certificates, elb.Certificate{CertificateArn: &l.certificates[i], IsDefault: new(i == 0)})
+		out.Certificates = append(out.Certificates,
+			elb.Certificate{CertificateArn: &l.certificates[i], IsDefault: new(i == 0)})
 	}
 	return out, nil
 }

@@ -50,7 +50,8 @@ func (p *page) missing(found map[string]bool) string {
 }
 
 // list reads a page. keyOf is what a row is ordered by.
-func list[T any, K string | int64](ctx context.Context, s *Service, p page, scan func(*sql.Rows) (T, error), columns string, keyOf func(T) K) ([]T, *string, error) {
+func list[T any, K string | int64](ctx context.Context, s *Service, p page, scan func(*sql.Rows) (T, error),
+	columns string, keyOf func(T) K) ([]T, *string, error) {
 	size := biggestPage
 	if p.size != nil {
 		size = int(*p.size)
@@ -68,7 +69,8 @@ func list[T any, K string | int64](ctx context.Context, s *Service, p page, scan
 	if len(p.where) > 0 {
 		where = "WHERE " + strings.Join(p.where, " AND ")
 	}
-	rows, err := store.All(ctx, s.db, scan, fmt.Sprintf("%s %s ORDER BY %s LIMIT %d", columns, where, p.key, size+1), p.args...)
+	rows, err := store.All(ctx, s.db, scan, fmt.Sprintf("%s %s ORDER BY %s LIMIT %d", columns, where, p.key, size+1),
+		p.args...)
 	if err != nil || len(rows) <= size {
 		return rows, nil, err
 	}

@@ -8,16 +8,20 @@ import (
 	elb "slipway/api/elbv2"
 )
 
-// defaultPolicy is what an HTTPS listener gets that names none. (AWS's own default for its API is older and takes TLS 1.0.)
+// defaultPolicy is what an HTTPS listener gets that names none. (AWS's own default for its API is older and takes TLS
+// 1.0.)
 const defaultPolicy = "ELBSecurityPolicy-TLS13-1-2-2021-06"
 
 var (
-	oldCiphers = []string{"ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA", "ECDHE-RSA-AES256-SHA"}
-	tls12      = []string{"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"}
-	tls13      = []string{"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
+	oldCiphers = []string{"ECDHE-ECDSA-AES128-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA",
+		"ECDHE-RSA-AES256-SHA"}
+	tls12 = []string{"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384",
+		"ECDHE-RSA-AES256-GCM-SHA384"}
+	tls13 = []string{"TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"}
 )
 
-// policies are the security policies that there are, with the versions and ciphers that routers really take under their names.
+// policies are the security policies that there are, with the versions and ciphers that routers really take under
+// their names.
 var policies = []elb.SslPolicy{
 	policy("ELBSecurityPolicy-TLS13-1-3-2021-06", []string{"TLSv1.3"}, tls13),
 	policy(defaultPolicy, []string{"TLSv1.2", "TLSv1.3"}, tls13, tls12),
@@ -43,11 +47,14 @@ func policyOf(name string) *elb.SslPolicy {
 }
 
 func noPolicy(name string) error {
-	return &elb.SSLPolicyNotFoundException{Message: fmt.Sprintf("SSL policy '%s' not found; DescribeSSLPolicies lists those that are there", name)}
+	return &elb.SSLPolicyNotFoundException{
+		Message: fmt.Sprintf("SSL policy '%s' not found; DescribeSSLPolicies lists those that are there", name),
+	}
 }
 
 // DescribeSSLPolicies implements elbv2:DescribeSSLPolicies; they fit on one page.
-func (s *Service) DescribeSSLPolicies(_ context.Context, in *elb.DescribeSSLPoliciesInput) (*elb.DescribeSSLPoliciesOutput, error) {
+func (s *Service) DescribeSSLPolicies(_ context.Context,
+	in *elb.DescribeSSLPoliciesInput) (*elb.DescribeSSLPoliciesOutput, error) {
 	out := &elb.DescribeSSLPoliciesOutput{SslPolicies: []elb.SslPolicy{}}
 	if in.LoadBalancerType != "" && in.LoadBalancerType != elb.LoadBalancerTypeEnumApplication {
 		return out, nil

@@ -18,8 +18,8 @@ const (
 	forgotten = 30 * 24 * time.Hour
 )
 
-// PollRouter implements slipway:PollRouter: it is held until the table has another version than the router serves, or until a report is
-// needed, or until the time is over.
+// PollRouter implements slipway:PollRouter: it is held until the table has another version than the router serves, or
+// until a report is needed, or until the time is over.
 func (s *Service) PollRouter(ctx context.Context, in *slipway.PollRouterInput) (*slipway.PollRouterOutput, error) {
 	changed, stop := s.news.Listen(tableNews)
 	defer stop()
@@ -53,7 +53,8 @@ func (s *Service) PollRouter(ctx context.Context, in *slipway.PollRouterInput) (
 			return &slipway.PollRouterOutput{Version: &version}, nil
 		case <-gone:
 			return nil, &awsproto.Error{Code: "RouterConflictException", Status: http.StatusConflict,
-				Message: "A newer poll of a router by the name " + *in.Router + " took the place of this one. If these are two routers, give each a name of its own."}
+				Message: "A newer poll of a router by the name " + *in.Router +
+					" took the place of this one. If these are two routers, give each a name of its own."}
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
@@ -70,16 +71,20 @@ func (s *Service) arrived(ctx context.Context, name string, applied int64, a arr
 	}
 	now := s.Now()
 	return s.db.Write(ctx, func(tx store.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM lb_routers WHERE seen < $1`, now.Add(-forgotten).UnixMilli()); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM lb_routers WHERE seen < $1`,
+			now.Add(-forgotten).UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO lb_routers (name, seen) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen`, name, now.UnixMilli())
+		_, err := tx.Exec(ctx,
+			`INSERT INTO lb_routers (name, seen) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen`,
+			name, now.UnixMilli())
 		return err
 	})
 }
 
 // PutRouterReport implements slipway:PutRouterReport. A report with listeners or targets names all of them.
-func (s *Service) PutRouterReport(ctx context.Context, in *slipway.PutRouterReportInput) (*slipway.PutRouterReportOutput, error) {
+func (s *Service) PutRouterReport(ctx context.Context,
+	in *slipway.PutRouterReportInput) (*slipway.PutRouterReportOutput, error) {
 	a, groups := s.routers.report(in, s.Now())
 	if err := s.arrived(ctx, *in.Router, value(in.AppliedVersion), a); err != nil {
 		return nil, err

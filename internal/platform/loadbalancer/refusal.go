@@ -8,7 +8,8 @@ import (
 
 // refused answers what is asked for by name and not there.
 func refused(format string, args ...any) error {
-	return &elb.InvalidConfigurationRequestException{Message: "Slipway does not do this: " + fmt.Sprintf(format, args...)}
+	return &elb.InvalidConfigurationRequestException{Message: "Slipway does not do this: " +
+		fmt.Sprintf(format, args...)}
 }
 
 func noTransforms() error {

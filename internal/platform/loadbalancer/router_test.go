@@ -18,12 +18,15 @@ import (
 )
 
 // report reports as a router that serves a version.
-func (w *world) report(router string, serves int64, listeners []slipway.RouterListener, targets ...slipway.RouterTarget) {
+func (w *world) report(router string, serves int64, listeners []slipway.RouterListener,
+	targets ...slipway.RouterTarget) {
 	w.t.Helper()
 	if listeners == nil {
 		listeners = []slipway.RouterListener{}
 	}
-	must(w.router.PutRouterReport(w.t.Context(), &slipway.PutRouterReportInput{Router: &router, AppliedVersion: &serves, Listeners: listeners, Targets: append([]slipway.RouterTarget{}, targets...)}))(w.t)
+	must(w.router.PutRouterReport(w.t.Context(),
+		&slipway.PutRouterReportInput{Router: &router, AppliedVersion: &serves, Listeners: listeners,
+			Targets: append([]slipway.RouterTarget{}, targets...)}))(w.t)
 }
 
 func target(group, address, state string, inFlight int64) slipway.RouterTarget {
@@ -32,7 +35,8 @@ func target(group, address, state string, inFlight int64) slipway.RouterTarget {
 
 func (w *world) healthOf(group string) string {
 	w.t.Helper()
-	all := must(w.sdk.DescribeTargetHealth(w.t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: &group}))(w.t).TargetHealthDescriptions
+	all := must(w.sdk.DescribeTargetHealth(w.t.Context(),
+		&elb.DescribeTargetHealthInput{TargetGroupArn: &group}))(w.t).TargetHealthDescriptions
 	var states []string
 	for _, h := range all {
 		states = append(states, strings.TrimSpace(string(h.TargetHealth.State)+" "+string(h.TargetHealth.Reason)))
@@ -42,18 +46,21 @@ func (w *world) healthOf(group string) string {
 
 func (w *world) state(name string) string {
 	w.t.Helper()
-	s := must(w.sdk.DescribeLoadBalancers(w.t.Context(), &elb.DescribeLoadBalancersInput{Names: []string{name}}))(w.t).LoadBalancers[0].State
+	s := must(w.sdk.DescribeLoadBalancers(w.t.Context(),
+		&elb.DescribeLoadBalancersInput{Names: []string{name}}))(w.t).LoadBalancers[0].State
 	return strings.TrimSpace(string(s.Code) + " " + aws.ToString(s.Reason))
 }
 
 func (w *world) register(group, id string) {
 	w.t.Helper()
-	must(w.sdk.RegisterTargets(w.t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &id}}}))(w.t)
+	must(w.sdk.RegisterTargets(w.t.Context(),
+		&elb.RegisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &id}}}))(w.t)
 }
 
 func (w *world) deregister(group, id string) {
 	w.t.Helper()
-	must(w.sdk.DeregisterTargets(w.t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &id}}}))(w.t)
+	must(w.sdk.DeregisterTargets(w.t.Context(),
+		&elb.DeregisterTargetsInput{TargetGroupArn: &group, Targets: []types.TargetDescription{{Id: &id}}}))(w.t)
 }
 
 func TestHealthIsWhatAllRoutersSay(t *testing.T) {
@@ -65,7 +72,8 @@ func TestHealthIsWhatAllRoutersSay(t *testing.T) {
 	for _, x := range []struct {
 		one, two, want string
 	}{
-		{"", "", "initial Elb.RegistrationInProgress"}, {"healthy", "", "initial Elb.RegistrationInProgress"}, {"healthy", "initial", "initial"},
+		{"", "", "initial Elb.RegistrationInProgress"}, {"healthy", "", "initial Elb.RegistrationInProgress"},
+		{"healthy", "initial", "initial"},
 		{"healthy", "healthy", "healthy"}, {"healthy", "unhealthy", "unhealthy"}, {"unhealthy", "initial", "unhealthy"},
 	} {
 		for router, state := range map[string]string{"one": x.one, "two": x.two} {
@@ -98,7 +106,8 @@ func TestDraining(t *testing.T) {
 	if got := w.healthOf(blue); got != "draining Target.DeregistrationInProgress, healthy" {
 		t.Errorf("deregistered: %s", got)
 	}
-	w.report("one", at, nil, target(blue, "10.0.0.1:8000", "draining", 0)) // of a table in which the target does not drain yet
+	// of a table in which the target does not drain yet
+	w.report("one", at, nil, target(blue, "10.0.0.1:8000", "draining", 0))
 	if got := w.healthOf(blue); !strings.HasPrefix(got, "draining") {
 		t.Errorf("forgotten by an old report: %s", got)
 	}
@@ -106,18 +115,21 @@ func TestDraining(t *testing.T) {
 	if d := table.TargetGroups[0].Targets[0].Draining; d == nil || d.Sub(w.clock.now()) > 301*time.Second {
 		t.Errorf("in the table it drains until %v", d)
 	}
-	w.report("one", table.Version, nil, target(blue, "10.0.0.1:8000", "draining", 2), target(blue, "10.0.0.2:8000", "healthy", 0))
+	w.report("one", table.Version, nil, target(blue, "10.0.0.1:8000", "draining", 2),
+		target(blue, "10.0.0.2:8000", "healthy", 0))
 	if got := w.healthOf(blue); got != "draining Target.DeregistrationInProgress, healthy" {
 		t.Errorf("with requests in flight: %s", got)
 	}
-	w.report("one", table.Version, nil, target(blue, "10.0.0.1:8000", "draining", 0), target(blue, "10.0.0.2:8000", "healthy", 0))
+	w.report("one", table.Version, nil, target(blue, "10.0.0.1:8000", "draining", 0),
+		target(blue, "10.0.0.2:8000", "healthy", 0))
 	if got := w.healthOf(blue); got != "healthy" {
 		t.Errorf("drained: %s", got)
 	}
 
 	// Without a router the time of the draining ends it.
 	must(w.sdk.ModifyTargetGroupAttributes(t.Context(), &elb.ModifyTargetGroupAttributesInput{TargetGroupArn: &blue,
-		Attributes: []types.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"), Value: aws.String("1")}}}))(t)
+		Attributes: []types.TargetGroupAttribute{{Key: aws.String("deregistration_delay.timeout_seconds"),
+			Value: aws.String("1")}}}))(t)
 	for len(w.health) > 0 {
 		<-w.health
 	}
@@ -145,11 +157,14 @@ func TestStateOfALoadBalancer(t *testing.T) {
 	if got := w.state("web"); got != "active" {
 		t.Errorf("served: %s", got)
 	}
-	w.report("one", table.Version, []slipway.RouterListener{{ListenerArn: &listener, Error: aws.String("listen tcp :80: bind: permission denied")}})
+	w.report("one", table.Version,
+		[]slipway.RouterListener{{ListenerArn: &listener,
+			Error: aws.String("listen tcp :80: bind: permission denied")}})
 	if got := w.state("web"); got != "failed router one: listen tcp :80: bind: permission denied" {
 		t.Errorf("with a port that cannot be opened: %s", got)
 	}
-	if _, err := w.service.InEffect(t.Context(), []string{listener}, nil); err == nil || !strings.Contains(err.Error(), "permission denied") {
+	if _, err := w.service.InEffect(t.Context(), []string{listener}, nil); err == nil ||
+		!strings.Contains(err.Error(), "permission denied") {
 		t.Errorf("in effect: %v", err)
 	}
 	w.report("one", table.Version, nil)
@@ -166,7 +181,8 @@ func TestPollIsHeldUntilTheTableChanges(t *testing.T) {
 	w.report("one", at, nil)
 	answered := make(chan *slipway.PollRouterOutput, 1)
 	go func() {
-		out, err := w.router.PollRouter(t.Context(), &slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &at})
+		out, err := w.router.PollRouter(t.Context(),
+			&slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &at})
 		if err != nil {
 			t.Error(err)
 		}
@@ -187,7 +203,8 @@ func TestPollsByTheSameName(t *testing.T) {
 	ended := make(chan error, 2)
 	for range 2 { // whichever comes first is ended by the other
 		go func() {
-			_, err := w.router.PollRouter(t.Context(), &slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &at})
+			_, err := w.router.PollRouter(t.Context(),
+				&slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &at})
 			ended <- err
 		}()
 	}
@@ -199,7 +216,9 @@ func TestPollsByTheSameName(t *testing.T) {
 func TestARouterIsAskedForAReport(t *testing.T) {
 	w := start(t)
 	poll := func(version int64) bool {
-		out := must(w.router.PollRouter(t.Context(), &slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &version, WaitSeconds: new(int32(0))}))(t)
+		out := must(w.router.PollRouter(t.Context(),
+			&slipway.PollRouterInput{Router: aws.String("one"), AppliedVersion: &version, WaitSeconds: new(int32(0))}))(
+			t)
 		return out.Report != nil && *out.Report
 	}
 	if !poll(0) {
@@ -213,7 +232,9 @@ func TestARouterIsAskedForAReport(t *testing.T) {
 
 func TestSamples(t *testing.T) {
 	w := start(t)
-	in := &slipway.PutRouterReportInput{Router: aws.String("one"), Samples: []slipway.RouterSample{{TargetGroupArn: aws.String("g"), LoadBalancerArn: aws.String("l"), Time: &awsproto.Time{Time: w.clock.now()}, Requests: new(int64(7))}}}
+	in := &slipway.PutRouterReportInput{Router: aws.String("one"),
+		Samples: []slipway.RouterSample{{TargetGroupArn: aws.String("g"), LoadBalancerArn: aws.String("l"),
+			Time: &awsproto.Time{Time: w.clock.now()}, Requests: new(int64(7))}}}
 	must(w.router.PutRouterReport(t.Context(), in))(t)
 	if got := <-w.samples; len(got) != 1 || *got[0].Requests != 7 {
 		t.Errorf("%+v", got)

@@ -10,8 +10,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// ListRouters implements slipway:ListRouters: the routers that were heard of, when that was, and which version of the table each serves, beside
-// the newest.
+// ListRouters implements slipway:ListRouters: the routers that were heard of, when that was, and which version of the
+// table each serves, beside the newest.
 func (s *Service) ListRouters(ctx context.Context, _ *slipway.ListRoutersInput) (*slipway.ListRoutersOutput, error) {
 	version, err := s.version(ctx)
 	if err != nil {

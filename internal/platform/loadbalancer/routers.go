@@ -35,7 +35,8 @@ type router struct {
 
 type targetName struct{ group, address string }
 
-// init expects the routers that an earlier process knew to come back: until they do or are silent for long, nothing is in effect.
+// init expects the routers that an earlier process knew to come back: until they do or are silent for long, nothing is
+// in effect.
 func (rs *routers) init(known []string, now time.Time, silence time.Duration) {
 	rs.silence, rs.byName = silence, map[string]*router{}
 	for _, name := range known {
@@ -107,7 +108,8 @@ func (rs *routers) report(in *slipway.PutRouterReportInput, now time.Time) (a ar
 	for _, t := range in.Targets {
 		name := targetName{*t.TargetGroupArn, *t.Address}
 		targets[name] = t
-		if before, ok := r.targets[name]; !ok || text(before.State) != text(t.State) || text(before.Reason) != text(t.Reason) {
+		if before, ok := r.targets[name]; !ok || text(before.State) != text(t.State) ||
+			text(before.Reason) != text(t.Reason) {
 			changed[name.group] = true
 		}
 	}
@@ -164,21 +166,26 @@ func (rs *routers) state(listeners []string, version int64, age time.Duration, n
 	case !served && age < starting:
 		return &elb.LoadBalancerState{Code: elb.LoadBalancerStateEnumProvisioning}
 	case !served:
-		return &elb.LoadBalancerState{Code: elb.LoadBalancerStateEnumActiveImpaired, Reason: new("The server does not hear of any router that serves this load balancer; see that `slipway router` runs and reaches the server")}
+		return &elb.LoadBalancerState{Code: elb.LoadBalancerStateEnumActiveImpaired,
+			Reason: new(
+				"The server does not hear of any router that serves this load balancer; see that `slipway router` " +
+					"runs and reaches the server")}
 	case len(broken) == 0:
 		return &elb.LoadBalancerState{Code: elb.LoadBalancerStateEnumActive}
 	case len(broken) == len(listeners):
 		return &elb.LoadBalancerState{Code: elb.LoadBalancerStateEnumFailed, Reason: new(strings.Join(broken, "; "))}
 	}
-	return &elb.LoadBalancerState{Code: elb.LoadBalancerStateEnumActiveImpaired, Reason: new(strings.Join(broken, "; "))}
+	return &elb.LoadBalancerState{Code: elb.LoadBalancerStateEnumActiveImpaired,
+		Reason: new(strings.Join(broken, "; "))}
 }
 
-// health is how the routers that are alive find a target that is registered since a version of the table: unhealthy if it is so for
-// one, healthy if it is so for all.
+// health is how the routers that are alive find a target that is registered since a version of the table: unhealthy if
+// it is so for one, healthy if it is so for all.
 func (rs *routers) health(name targetName, version int64, now time.Time) elb.TargetHealth {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	unknown := elb.TargetHealth{State: elb.TargetHealthStateEnumInitial, Reason: elb.TargetHealthReasonEnumElbRegistrationInProgress,
+	unknown := elb.TargetHealth{State: elb.TargetHealthStateEnumInitial,
+		Reason:      elb.TargetHealthReasonEnumElbRegistrationInProgress,
 		Description: new("Target registration is in progress")}
 	worst, some := elb.TargetHealth{State: elb.TargetHealthStateEnumHealthy}, false
 	for _, r := range rs.byName {
@@ -189,7 +196,11 @@ func (rs *routers) health(name targetName, version int64, now time.Time) elb.Tar
 		if !ok || r.reported < version {
 			return unknown
 		}
-		h := elb.TargetHealth{State: elb.TargetHealthStateEnum(text(t.State)), Reason: elb.TargetHealthReasonEnum(text(t.Reason)), Description: t.Description}
+		h := elb.TargetHealth{
+			State:       elb.TargetHealthStateEnum(text(t.State)),
+			Reason:      elb.TargetHealthReasonEnum(text(t.Reason)),
+			Description: t.Description,
+		}
 		if h.State == elb.TargetHealthStateEnumUnhealthy {
 			return h
 		}
@@ -204,7 +215,8 @@ func (rs *routers) health(name targetName, version int64, now time.Time) elb.Tar
 	return worst
 }
 
-// drained tells whether no router that is alive, and one at least is, has a request left at a target that drains since a version of the table.
+// drained tells whether no router that is alive, and one at least is, has a request left at a target that drains since
+// a version of the table.
 func (rs *routers) drained(name targetName, version int64, now time.Time) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -214,7 +226,8 @@ func (rs *routers) drained(name targetName, version int64, now time.Time) bool {
 			continue
 		}
 		t, ok := r.targets[name]
-		if r.reported < version || ok && (text(t.State) != string(elb.TargetHealthStateEnumDraining) || value(t.InFlight) > 0) {
+		if r.reported < version ||
+			ok && (text(t.State) != string(elb.TargetHealthStateEnumDraining) || value(t.InFlight) > 0) {
 			return false
 		}
 		some = true

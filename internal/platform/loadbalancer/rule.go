@@ -55,7 +55,8 @@ func (s *Service) findRule(ctx context.Context, q store.Queryer, arn string) (*r
 }
 
 func defaultRule(ctx context.Context, q store.Queryer, listener string) (*rule, error) {
-	all, err := store.All(ctx, q, scanRule, ruleColumns+`WHERE listener = $1 AND priority = $2`, listener, defaultPriority)
+	all, err := store.All(ctx, q, scanRule, ruleColumns+`WHERE listener = $1 AND priority = $2`, listener,
+		defaultPriority)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +101,8 @@ func (s *Service) setActions(ctx context.Context, tx store.Tx, r *rule, actions 
 		}
 	}
 	for _, g := range groups {
-		if _, err := tx.Exec(ctx, `INSERT INTO lb_uses (rule, balancer, target_group) VALUES ($1, $2, $3)`, *r.RuleArn, *l.LoadBalancerArn, g); err != nil {
+		if _, err := tx.Exec(ctx, `INSERT INTO lb_uses (rule, balancer, target_group) VALUES ($1, $2, $3)`, *r.RuleArn,
+			*l.LoadBalancerArn, g); err != nil {
 			return err
 		}
 	}
@@ -116,7 +118,8 @@ func (s *Service) usable(ctx context.Context, tx store.Tx, balancer string, grou
 			return err
 		}
 		if err := atMost(ctx, tx, 0, &elb.TargetGroupAssociationLimitException{
-			Message: fmt.Sprintf("The following target groups cannot be associated with more than one load balancer: %s", g)},
+			Message: fmt.Sprintf(
+				"The following target groups cannot be associated with more than one load balancer: %s", g)},
 			`SELECT COUNT(*) FROM lb_uses WHERE target_group = $1 AND balancer <> $2`, g, balancer); err != nil {
 			return err
 		}
@@ -139,8 +142,10 @@ func (s *Service) CreateRule(ctx context.Context, in *elb.CreateRuleInput) (*elb
 		if err != nil {
 			return err
 		}
-		r.Rule, r.listener = elb.Rule{RuleArn: new(child(*in.ListenerArn, kindListener, kindRule)), Conditions: conditions}, *in.ListenerArn
-		if err := atMost(ctx, tx, limits.rules-1, &elb.TooManyRulesException{Message: fmt.Sprintf("The limit of %d rules is reached", limits.rules)},
+		r.Rule, r.listener = elb.Rule{RuleArn: new(child(*in.ListenerArn, kindListener, kindRule)),
+			Conditions: conditions}, *in.ListenerArn
+		if err := atMost(ctx, tx, limits.rules-1,
+			&elb.TooManyRulesException{Message: fmt.Sprintf("The limit of %d rules is reached", limits.rules)},
 			`SELECT COUNT(*) FROM lb_rules r JOIN lb_listeners l ON l.arn = r.listener WHERE l.balancer = $1 AND r.priority <> $2`, *l.LoadBalancerArn, defaultPriority); err != nil {
 			return err
 		}
@@ -159,7 +164,8 @@ func (s *Service) CreateRule(ctx context.Context, in *elb.CreateRuleInput) (*elb
 }
 
 func freePriority(ctx context.Context, tx store.Tx, listener string, priority int64) error {
-	return atMost(ctx, tx, 0, &elb.PriorityInUseException{Message: fmt.Sprintf("Priority '%d' is currently in use", priority)},
+	return atMost(ctx, tx, 0,
+		&elb.PriorityInUseException{Message: fmt.Sprintf("Priority '%d' is currently in use", priority)},
 		`SELECT COUNT(*) FROM lb_rules WHERE listener = $1 AND priority = $2`, listener, priority)
 }
 
@@ -174,7 +180,8 @@ func (s *Service) ModifyRule(ctx context.Context, in *elb.ModifyRuleInput) (*elb
 			return err
 		}
 		if r.isDefault() {
-			return &elb.OperationNotPermittedException{Message: fmt.Sprintf("Default rule '%s' cannot be modified", *in.RuleArn)}
+			return &elb.OperationNotPermittedException{Message: fmt.Sprintf("Default rule '%s' cannot be modified",
+				*in.RuleArn)}
 		}
 		if in.Conditions != nil {
 			if r.Conditions, err = normalConditions(in.Conditions); err != nil {
@@ -246,7 +253,8 @@ func (s *Service) DeleteRule(ctx context.Context, in *elb.DeleteRuleInput) (*elb
 			return err
 		}
 		if r.isDefault() {
-			return &elb.OperationNotPermittedException{Message: fmt.Sprintf("Default rule '%s' cannot be deleted", *in.RuleArn)}
+			return &elb.OperationNotPermittedException{Message: fmt.Sprintf("Default rule '%s' cannot be deleted",
+				*in.RuleArn)}
 		}
 		if err := removeRule(ctx, tx, *in.RuleArn); err != nil {
 			return err

@@ -9,7 +9,8 @@ import (
 )
 
 // SetRulePriorities implements elbv2:SetRulePriorities.
-func (s *Service) SetRulePriorities(ctx context.Context, in *elb.SetRulePrioritiesInput) (*elb.SetRulePrioritiesOutput, error) {
+func (s *Service) SetRulePriorities(ctx context.Context,
+	in *elb.SetRulePrioritiesInput) (*elb.SetRulePrioritiesOutput, error) {
 	var rules []*rule
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		rules = nil
@@ -26,7 +27,9 @@ func (s *Service) SetRulePriorities(ctx context.Context, in *elb.SetRulePrioriti
 				return err
 			}
 			if r.isDefault() {
-				return &elb.OperationNotPermittedException{Message: fmt.Sprintf("The priority of the default rule '%s' cannot be set", *r.RuleArn)}
+				return &elb.OperationNotPermittedException{
+					Message: fmt.Sprintf("The priority of the default rule '%s' cannot be set", *r.RuleArn),
+				}
 			}
 			r.priority = int64(*pair.Priority)
 			if err := r.save(ctx, tx, version); err != nil {
@@ -35,8 +38,10 @@ func (s *Service) SetRulePriorities(ctx context.Context, in *elb.SetRulePrioriti
 			rules = append(rules, r)
 		}
 		for _, r := range rules { // once all have moved
-			if err := atMost(ctx, tx, 1, &elb.PriorityInUseException{Message: fmt.Sprintf("Priority '%d' is currently in use", r.priority)},
-				`SELECT COUNT(*) FROM lb_rules WHERE listener = $1 AND priority = $2`, r.listener, r.priority); err != nil {
+			if err := atMost(ctx, tx, 1,
+				&elb.PriorityInUseException{Message: fmt.Sprintf("Priority '%d' is currently in use", r.priority)},
+				`SELECT COUNT(*) FROM lb_rules WHERE listener = $1 AND priority = $2`, r.listener,
+				r.priority); err != nil {
 				return err
 			}
 		}

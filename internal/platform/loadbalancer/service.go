@@ -39,8 +39,8 @@ type Config struct {
 	Seal  *seal.Sealer
 	// Sink takes the samples of routers; nil for nobody.
 	Sink Sink
-	// Applied hears that a router has applied a version of the table: whoever waits for weights asks InEffect. It must not
-	// block.
+	// Applied hears that a router has applied a version of the table: whoever waits for weights asks InEffect. It must
+	// not block.
 	Applied func(version int64)
 	// HealthChanged hears that the health of a group's targets changed. It must not block.
 	HealthChanged func(targetGroupArn string)
@@ -82,7 +82,8 @@ func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 	s.routers.init(known, c.Now(), c.Silence)
 	db.Handle(jobDrained, store.Limits{}, s.drained)
 	var balancers int
-	if err := db.QueryRow(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM lb_balancers LIMIT 1) b`).Scan(&balancers); err != nil {
+	if err := db.QueryRow(ctx,
+		`SELECT COUNT(*) FROM (SELECT 1 FROM lb_balancers LIMIT 1) b`).Scan(&balancers); err != nil {
 		return nil, err
 	}
 	if balancers > 0 {

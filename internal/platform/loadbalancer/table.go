@@ -76,7 +76,8 @@ func (s *Service) readTable(ctx context.Context) (*slipway.Table, error) {
 	}
 	used := map[string]bool{}
 	for _, l := range listeners {
-		x := slipway.TableListener{ListenerArn: *l.ListenerArn, LoadBalancerArn: *l.LoadBalancerArn, Port: *l.Port, Protocol: l.Protocol, SslPolicy: text(l.SslPolicy),
+		x := slipway.TableListener{ListenerArn: *l.ListenerArn, LoadBalancerArn: *l.LoadBalancerArn, Port: *l.Port,
+			Protocol: l.Protocol, SslPolicy: text(l.SslPolicy),
 			Certificates: l.certificates, Attributes: map[string]string{}}
 		maps.Copy(x.Attributes, attributes[x.LoadBalancerArn])
 		maps.Copy(x.Attributes, l.attributes)
@@ -120,7 +121,13 @@ func (s *Service) tableGroups(ctx context.Context) ([]slipway.TableTargetGroup, 
 	var used []slipway.TableTargetGroup
 	for _, g := range groups {
 		if b := balancers[*g.TargetGroupArn]; b != "" {
-			used = append(used, slipway.TableTargetGroup{TargetGroup: g.TargetGroup, LoadBalancerArn: b, Attributes: g.attributes, Targets: ofGroup[*g.TargetGroupArn]})
+			used = append(used,
+				slipway.TableTargetGroup{
+					TargetGroup:     g.TargetGroup,
+					LoadBalancerArn: b,
+					Attributes:      g.attributes,
+					Targets:         ofGroup[*g.TargetGroupArn],
+				})
 		}
 	}
 	return used, nil
@@ -143,10 +150,12 @@ func (s *Service) tableCertificates(ctx context.Context, used map[string]bool) (
 		if err != nil {
 			return nil, err
 		}
-		certificates = append(certificates, slipway.TableCertificate{CertificateArn: *c.Arn, Chain: c.body + "\n" + c.chain, PrivateKey: key})
+		certificates = append(certificates,
+			slipway.TableCertificate{CertificateArn: *c.Arn, Chain: c.body + "\n" + c.chain, PrivateKey: key})
 	}
 	if len(certificates) != len(used) {
-		return nil, fmt.Errorf("%d of %d certificates of listeners are there: %w", len(certificates), len(used), &iam.NoSuchEntityException{Message: "a certificate is missing"})
+		return nil, fmt.Errorf("%d of %d certificates of listeners are there: %w", len(certificates), len(used),
+			&iam.NoSuchEntityException{Message: "a certificate is missing"})
 	}
 	return certificates, nil
 }

@@ -25,12 +25,14 @@ func (s *Service) setTags(ctx context.Context, tx store.Tx, arn string, tags []e
 		if strings.HasPrefix(strings.ToLower(text(t.Key)), "aws:") {
 			return invalid("Tag keys cannot begin with 'aws:'")
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO lb_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value`,
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO lb_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value`,
 			arn, text(t.Key), text(t.Value)); err != nil {
 			return err
 		}
 	}
-	return atMost(ctx, tx, maxTags, &elb.TooManyTagsException{Message: fmt.Sprintf("A resource can have %d tags at most", maxTags)},
+	return atMost(ctx, tx, maxTags,
+		&elb.TooManyTagsException{Message: fmt.Sprintf("A resource can have %d tags at most", maxTags)},
 		`SELECT COUNT(*) FROM lb_tags WHERE arn = $1`, arn)
 }
 
@@ -40,7 +42,12 @@ func (s *Service) exists(ctx context.Context, q store.Queryer, arns []string) er
 		return invalid("Up to %d resources can be named at a time", maxTagResources)
 	}
 	for _, arn := range arns {
-		table, ok := map[string]string{kindBalancer: "lb_balancers", kindListener: "lb_listeners", kindRule: "lb_rules", kindGroup: "lb_groups"}[s.kindOf(arn)]
+		table, ok := map[string]string{
+			kindBalancer: "lb_balancers",
+			kindListener: "lb_listeners",
+			kindRule:     "lb_rules",
+			kindGroup:    "lb_groups",
+		}[s.kindOf(arn)]
 		if !ok {
 			return invalid("'%s' is not a valid resource ARN", arn)
 		}
@@ -49,7 +56,12 @@ func (s *Service) exists(ctx context.Context, q store.Queryer, arns []string) er
 			return err
 		}
 		if !found {
-			return map[string]error{"lb_balancers": noBalancer(arn), "lb_listeners": noListener(), "lb_rules": noRule(), "lb_groups": noGroup()}[table]
+			return map[string]error{
+				"lb_balancers": noBalancer(arn),
+				"lb_listeners": noListener(),
+				"lb_rules":     noRule(),
+				"lb_groups":    noGroup(),
+			}[table]
 		}
 	}
 	return nil

@@ -38,7 +38,8 @@ const targetColumns = `SELECT target_group, id, port, zone, draining, version FR
 
 // RegisterTargets implements elbv2:RegisterTargets. A target that drains is registered again; one that is registered
 // stays as it is, and a call that names no other changes nothing.
-func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsInput) (*elb.RegisterTargetsOutput, error) {
+func (s *Service) RegisterTargets(ctx context.Context,
+	in *elb.RegisterTargetsInput) (*elb.RegisterTargetsOutput, error) {
 	var version int64
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		version = 0
@@ -66,13 +67,16 @@ func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsIn
 					return err
 				}
 			}
-			if _, err := tx.Exec(ctx, `INSERT INTO lb_targets (target_group, id, port, zone, draining, version) VALUES ($1, $2, $3, $4, 0, $5)
+			if _, err := tx.Exec(ctx,
+				`INSERT INTO lb_targets (target_group, id, port, zone, draining, version) VALUES ($1, $2, $3, $4, 0, $5)
 				ON CONFLICT (target_group, id, port) DO UPDATE SET draining = 0, zone = excluded.zone, version = excluded.version`,
 				*g.TargetGroupArn, id, *d.Port, text(d.AvailabilityZone), version); err != nil {
 				return err
 			}
 		}
-		return atMost(ctx, tx, limits.targets, &elb.TooManyTargetsException{Message: fmt.Sprintf("A target group can have %d targets at most", limits.targets)},
+		return atMost(ctx, tx, limits.targets,
+			&elb.TooManyTargetsException{Message: fmt.Sprintf("A target group can have %d targets at most",
+				limits.targets)},
 			`SELECT COUNT(*) FROM lb_targets WHERE target_group = $1`, *g.TargetGroupArn)
 	})
 	if err == nil && version > 0 {
@@ -86,13 +90,18 @@ func (s *Service) RegisterTargets(ctx context.Context, in *elb.RegisterTargetsIn
 func addressOf(g *group, id string) (string, error) {
 	a, err := netip.ParseAddr(id)
 	if err != nil || a.Zone() != "" {
-		return "", &elb.InvalidTargetException{Message: fmt.Sprintf("The IP address '%s' is not a valid IPv4 or IPv6 address", id)}
+		return "", &elb.InvalidTargetException{
+			Message: fmt.Sprintf("The IP address '%s' is not a valid IPv4 or IPv6 address", id),
+		}
 	}
 	if a.IsUnspecified() || a.IsMulticast() || a.Is4() && a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
 		return "", &elb.InvalidTargetException{Message: fmt.Sprintf("The IP address '%s' is not that of a host", id)}
 	}
 	if six := g.IpAddressType == elb.TargetGroupIpAddressTypeEnumIpv6; six != a.Is6() {
-		return "", &elb.InvalidTargetException{Message: fmt.Sprintf("The IP address '%s' is not of the address type '%s' of the target group", id, g.IpAddressType)}
+		return "", &elb.InvalidTargetException{
+			Message: fmt.Sprintf("The IP address '%s' is not of the address type '%s' of the target group", id,
+				g.IpAddressType),
+		}
 	}
 	return a.String(), nil
 }
@@ -104,14 +113,16 @@ func matching(ctx context.Context, q store.Queryer, group string, d elb.TargetDe
 		id = a.String()
 	}
 	if d.Port != nil {
-		return store.All(ctx, q, scanTarget, targetColumns+`WHERE target_group = $1 AND id = $2 AND port = $3`, group, id, *d.Port)
+		return store.All(ctx, q, scanTarget, targetColumns+`WHERE target_group = $1 AND id = $2 AND port = $3`, group,
+			id, *d.Port)
 	}
 	return store.All(ctx, q, scanTarget, targetColumns+`WHERE target_group = $1 AND id = $2 ORDER BY port`, group, id)
 }
 
 // DeregisterTargets implements elbv2:DeregisterTargets; a target that is not registered is no error. One that serves
 // drains first.
-func (s *Service) DeregisterTargets(ctx context.Context, in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
+func (s *Service) DeregisterTargets(ctx context.Context,
+	in *elb.DeregisterTargetsInput) (*elb.DeregisterTargetsOutput, error) {
 	var version int64
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		version = 0
@@ -152,7 +163,8 @@ func (s *Service) DeregisterTargets(ctx context.Context, in *elb.DeregisterTarge
 
 // delay is how long targets of a group drain; one that nobody forwards to has no requests that could end.
 func (s *Service) delay(ctx context.Context, q store.Queryer, g *group) (time.Duration, error) {
-	used, err := store.Find(ctx, q, []any{new(string)}, `SELECT rule FROM lb_uses WHERE target_group = $1 LIMIT 1`, *g.TargetGroupArn)
+	used, err := store.Find(ctx, q, []any{new(string)}, `SELECT rule FROM lb_uses WHERE target_group = $1 LIMIT 1`,
+		*g.TargetGroupArn)
 	if err != nil || !used {
 		return 0, err
 	}
@@ -165,15 +177,23 @@ func (s *Service) deregister(ctx context.Context, tx store.Tx, t *target, delay 
 		return forget(ctx, tx, t)
 	}
 	end := s.Now().Add(delay)
-	if _, err := tx.Exec(ctx, `UPDATE lb_targets SET draining = $4, version = $5 WHERE target_group = $1 AND id = $2 AND port = $3`,
+	if _, err := tx.Exec(ctx,
+		`UPDATE lb_targets SET draining = $4, version = $5 WHERE target_group = $1 AND id = $2 AND port = $3`,
 		t.group, t.id, t.port, end.UnixMilli(), version); err != nil {
 		return err
 	}
-	return tx.Enqueue(ctx, store.Job{Kind: jobDrained, Key: t.group + " " + t.address(), Payload: []string{t.group, t.id, strconv.Itoa(int(t.port))}, RunAt: end})
+	return tx.Enqueue(ctx,
+		store.Job{
+			Kind:    jobDrained,
+			Key:     t.group + " " + t.address(),
+			Payload: []string{t.group, t.id, strconv.Itoa(int(t.port))},
+			RunAt:   end,
+		})
 }
 
 func forget(ctx context.Context, tx store.Tx, t *target) error {
-	_, err := tx.Exec(ctx, `DELETE FROM lb_targets WHERE target_group = $1 AND id = $2 AND port = $3`, t.group, t.id, t.port)
+	_, err := tx.Exec(ctx, `DELETE FROM lb_targets WHERE target_group = $1 AND id = $2 AND port = $3`, t.group, t.id,
+		t.port)
 	return err
 }
 
@@ -190,7 +210,8 @@ func (s *Service) drained(ctx context.Context, j store.Running) (store.Outcome, 
 	var due int64
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		due = 0
-		found, err := store.All(ctx, tx, scanTarget, targetColumns+`WHERE target_group = $1 AND id = $2 AND port = $3 AND draining > 0`, key[0], key[1], port)
+		found, err := store.All(ctx, tx, scanTarget,
+			targetColumns+`WHERE target_group = $1 AND id = $2 AND port = $3 AND draining > 0`, key[0], key[1], port)
 		if err != nil || len(found) == 0 {
 			return err
 		}

@@ -8,19 +8,21 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// TestWhatIsSoAlreadyChangesNothing registers and deregisters twice: routers get no other table, and nobody is told, so that who acts on
-// what it is told, and asks again, comes to an end.
+// TestWhatIsSoAlreadyChangesNothing registers and deregisters twice: routers get no other table, and nobody is told,
+// so that who acts on what it is told, and asks again, comes to an end.
 func TestWhatIsSoAlreadyChangesNothing(t *testing.T) {
 	w := start(t)
 	_, _, blue, _ := w.balanced("shop", 8080)
-	targets := []types.TargetDescription{{Id: aws.String("10.0.0.1")}, {Id: aws.String("10.0.0.2"), Port: aws.Int32(81)}}
+	targets := []types.TargetDescription{{Id: aws.String("10.0.0.1")},
+		{Id: aws.String("10.0.0.2"), Port: aws.Int32(81)}}
 	register := func() {
 		t.Helper()
 		must(w.sdk.RegisterTargets(t.Context(), &elb.RegisterTargetsInput{TargetGroupArn: &blue, Targets: targets}))(t)
 	}
 	deregister := func() {
 		t.Helper()
-		must(w.sdk.DeregisterTargets(t.Context(), &elb.DeregisterTargetsInput{TargetGroupArn: &blue, Targets: targets}))(t)
+		must(w.sdk.DeregisterTargets(t.Context(),
+			&elb.DeregisterTargetsInput{TargetGroupArn: &blue, Targets: targets}))(t)
 	}
 	for what, do := range []func(){register, deregister} {
 		do()

@@ -19,9 +19,9 @@ func (s *Service) ruleOf(ctx context.Context, q store.Queryer, arn string) (*rul
 	return s.findRule(ctx, q, arn)
 }
 
-// Weigh sets the weights of target groups (ARN to 0…999) in the forward action of each resource: a listener's default action, or a
-// rule's. Groups that weights does not name keep theirs. What is so already is not changed. It is durable when Weigh returns;
-// InEffect tells when routers go by it.
+// Weigh sets the weights of target groups (ARN to 0…999) in the forward action of each resource: a listener's default
+// action, or a rule's. Groups that weights does not name keep theirs. What is so already is not changed. It is durable
+// when Weigh returns; InEffect tells when routers go by it.
 func (s *Service) Weigh(ctx context.Context, resources []string, weights map[string]int) error {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		var version int64
@@ -57,7 +57,9 @@ func (s *Service) Weigh(ctx context.Context, resources []string, weights map[str
 // groupsOf are the groups that a rule forwards to, with their weights.
 func groupsOf(r *rule) ([]elb.TargetGroupTuple, error) {
 	if len(r.Actions) != 1 || r.Actions[0].ForwardConfig == nil {
-		return nil, &elb.InvalidLoadBalancerActionException{Message: "Its action does not forward to target groups, so it has no weights"}
+		return nil, &elb.InvalidLoadBalancerActionException{
+			Message: "Its action does not forward to target groups, so it has no weights",
+		}
 	}
 	return r.Actions[0].ForwardConfig.TargetGroups, nil
 }
@@ -75,7 +77,10 @@ func weigh(r *rule, weights map[string]int) (changed bool, err error) {
 		}
 		i := slices.IndexFunc(groups, func(t elb.TargetGroupTuple) bool { return *t.TargetGroupArn == arn })
 		if i < 0 {
-			return false, &elb.TargetGroupNotFoundException{Message: fmt.Sprintf("Its action does not forward to the target group '%s'; ModifyListener or ModifyRule adds it", arn)}
+			return false, &elb.TargetGroupNotFoundException{
+				Message: fmt.Sprintf(
+					"Its action does not forward to the target group '%s'; ModifyListener or ModifyRule adds it", arn),
+			}
 		}
 		if int(*groups[i].Weight) != w {
 			groups[i].Weight, changed = new(int32(w)), true
@@ -84,8 +89,9 @@ func weigh(r *rule, weights map[string]int) (changed bool, err error) {
 	return changed, nil
 }
 
-// InEffect tells whether the weights of the resources are those given, and every router that is alive, and one at least, goes by them.
-// A listener that a router could not open is an error that says why. Whoever waits is told by Config.Applied when to ask again.
+// InEffect tells whether the weights of the resources are those given, and every router that is alive, and one at
+// least, goes by them. A listener that a router could not open is an error that says why. Whoever waits is told by
+// Config.Applied when to ask again.
 func (s *Service) InEffect(ctx context.Context, resources []string, weights map[string]int) (bool, error) {
 	var since int64
 	for _, arn := range resources {

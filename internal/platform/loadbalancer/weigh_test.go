@@ -13,7 +13,8 @@ import (
 // take polls as a router that serves a version and returns the table that it is given.
 func (w *world) take(router string, serves int64) slipway.Table {
 	w.t.Helper()
-	out := must(w.router.PollRouter(w.t.Context(), &slipway.PollRouterInput{Router: &router, AppliedVersion: &serves, WaitSeconds: new(int32(0))}))(w.t)
+	out := must(w.router.PollRouter(w.t.Context(),
+		&slipway.PollRouterInput{Router: &router, AppliedVersion: &serves, WaitSeconds: new(int32(0))}))(w.t)
 	var table slipway.Table
 	if out.Table != nil {
 		if err := json.Unmarshal(out.Table, &table); err != nil {
@@ -32,7 +33,8 @@ func TestWeightsAreInEffectOnceEveryRouterServesThem(t *testing.T) {
 	w := start(t)
 	_, listener, blue, green := w.balanced("web", 8001)
 	want := map[string]int{blue: 90, green: 10}
-	before := must(w.sdk.DescribeListeners(t.Context(), &elb.DescribeListenersInput{ListenerArns: []string{listener}}))(t)
+	before := must(w.sdk.DescribeListeners(t.Context(),
+		&elb.DescribeListenersInput{ListenerArns: []string{listener}}))(t)
 	if w.inEffect(listener, map[string]int{blue: 100, green: 0}) {
 		t.Error("in effect without a router")
 	}
@@ -56,7 +58,8 @@ func TestWeightsAreInEffectOnceEveryRouterServesThem(t *testing.T) {
 		t.Error("in effect before the router took it")
 	}
 	second := w.take("one", first.Version)
-	if got := second.Listeners[0].Rules[0].Actions[0].ForwardConfig.TargetGroups; *got[0].Weight != 90 || *got[1].Weight != 10 {
+	if got := second.Listeners[0].Rules[0].Actions[0].ForwardConfig.TargetGroups; *got[0].Weight != 90 ||
+		*got[1].Weight != 10 {
 		t.Errorf("the table has %+v", got)
 	}
 	w.take("two", 0)
@@ -69,7 +72,8 @@ func TestWeightsAreInEffectOnceEveryRouterServesThem(t *testing.T) {
 	if !w.inEffect(listener, want) {
 		t.Error("a router that is silent holds it up")
 	}
-	after := must(w.sdk.DescribeListeners(t.Context(), &elb.DescribeListenersInput{ListenerArns: []string{listener}}))(t)
+	after := must(w.sdk.DescribeListeners(t.Context(),
+		&elb.DescribeListenersInput{ListenerArns: []string{listener}}))(t)
 	if len(after.Listeners[0].DefaultActions) != 1 || *after.Listeners[0].Port != *before.Listeners[0].Port {
 		t.Errorf("more than weights changed: %+v", after.Listeners[0])
 	}
@@ -91,12 +95,14 @@ func TestWeighRefuses(t *testing.T) {
 	w := start(t)
 	_, listener, blue, _ := w.balanced("web", 8001)
 	stranger := w.group("stranger")
-	for name, weights := range map[string]map[string]int{"TargetGroupNotFound": {stranger: 1}, "ValidationError": {blue: 1000}} {
+	for name, weights := range map[string]map[string]int{"TargetGroupNotFound": {stranger: 1},
+		"ValidationError": {blue: 1000}} {
 		if err := w.service.Weigh(t.Context(), []string{listener}, weights); code(err) != name {
 			t.Errorf("%v; it should be %s", err, name)
 		}
 	}
-	if err := w.service.Weigh(t.Context(), []string{listener + "0"}, map[string]int{blue: 1}); code(err) != "ListenerNotFound" {
+	if err := w.service.Weigh(t.Context(), []string{listener + "0"},
+		map[string]int{blue: 1}); code(err) != "ListenerNotFound" {
 		t.Errorf("%v", err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package alarm decides the state of alarms: of those that compare datapoints with a threshold, and of those that a Prometheus query sets
-// off. It does no I/O and reads no clock.
+// Package alarm decides the state of alarms: of those that compare datapoints with a threshold, and of those that a
+// Prometheus query sets off. It does no I/O and reads no clock.
 package alarm
 
 import (
@@ -27,7 +27,8 @@ const (
 	NotBreaching = "notBreaching"
 )
 
-// Range is how many periods are looked at: two more than are evaluated, in case some are missing, as in the tables of AWS's documentation.
+// Range is how many periods are looked at: two more than are evaluated, in case some are missing, as in the tables of
+// AWS's documentation.
 func (r Rule) Range() int { return r.Periods + 2 }
 
 // Datapoint is the statistic of one period.
@@ -55,7 +56,8 @@ func (r Rule) Breaches(v float64) bool {
 type Evaluation struct {
 	State  cw.StateValue
 	Retain bool // the state stays as it is
-	// Evaluated are the real datapoints that counted, the newest first, and Filled is how many missing ones were treated as something.
+	// Evaluated are the real datapoints that counted, the newest first, and Filled is how many missing ones were
+	// treated as something.
 	Evaluated []Datapoint
 	Filled    int
 	Breaching int // of the real ones
@@ -63,9 +65,9 @@ type Evaluation struct {
 
 // Evaluate decides by the datapoints of the evaluation range, the oldest first; nil is a missing one.
 //
-// The rules are those of "How alarm state is evaluated when data is missing": as many real datapoints as possible are used, the newest
-// first, and missing ones only to make up the number. If all real ones breach and they are too few, the alarm goes off once the oldest of them
-// is M periods old ("avoiding premature transitions to alarm state").
+// The rules are those of "How alarm state is evaluated when data is missing": as many real datapoints as possible are
+// used, the newest first, and missing ones only to make up the number. If all real ones breach and they are too few,
+// the alarm goes off once the oldest of them is M periods old ("avoiding premature transitions to alarm state").
 func (r Rule) Evaluate(points []*Datapoint) Evaluation {
 	var e Evaluation
 	oldest := 0 // how many periods ago the oldest real datapoint was, the newest period being 1

@@ -10,7 +10,8 @@ import (
 	cw "slipway/api/cloudwatch"
 )
 
-// Query is a Prometheus query that an alarm evaluates: whatever it returns is breaching ("PromQL alarms" in CloudWatch's documentation).
+// Query is a Prometheus query that an alarm evaluates: whatever it returns is breaching ("PromQL alarms" in
+// CloudWatch's documentation).
 type Query struct {
 	Pending  time.Duration // how long a series has to breach before it is in ALARM
 	Recovery time.Duration // how long it has to be absent before it is OK again
@@ -48,7 +49,8 @@ func Key(labels map[string]string) string {
 }
 
 // After returns the contributors after a query's result, and the state that they make: ALARM as long as one of them is.
-func (q Query) After(before map[string]Contributor, result []Sample, now time.Time) (map[string]Contributor, cw.StateValue) {
+func (q Query) After(before map[string]Contributor, result []Sample,
+	now time.Time) (map[string]Contributor, cw.StateValue) {
 	after := map[string]Contributor{}
 	for _, s := range result {
 		key := Key(s.Labels)
@@ -98,7 +100,8 @@ func QueryReason(contributors map[string]Contributor) string {
 	case len(names) == 0:
 		return "No time series that the query returns breaches."
 	case len(names) > shown:
-		return fmt.Sprintf("%s breach: %s, …", plural(len(names), "time series", "time series"), strings.Join(names[:shown], ", "))
+		return fmt.Sprintf("%s breach: %s, …", plural(len(names), "time series", "time series"),
+			strings.Join(names[:shown], ", "))
 	case len(names) == 1:
 		return "1 time series breaches: " + names[0]
 	}

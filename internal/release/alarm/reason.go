@@ -16,7 +16,8 @@ const Unchecked = "Unchecked: Initial alarm creation"
 // Reason words an evaluation as CloudWatch does.
 func (r Rule) Reason(e Evaluation, from cw.StateValue) string {
 	if e.State == cw.StateValueInsufficientData {
-		return fmt.Sprintf("Insufficient Data: %s.", plural(r.Periods-len(e.Evaluated), "datapoint was unknown", "datapoints were unknown"))
+		return fmt.Sprintf("Insufficient Data: %s.",
+			plural(r.Periods-len(e.Evaluated), "datapoint was unknown", "datapoints were unknown"))
 	}
 	treated := ""
 	if e.Filled > 0 && (r.Missing == Breaching || r.Missing == NotBreaching) {
@@ -24,10 +25,12 @@ func (r Rule) Reason(e Evaluation, from cw.StateValue) string {
 		if r.Missing == NotBreaching {
 			name = "NonBreaching"
 		}
-		treated = fmt.Sprintf("%s treated as [%s]", plural(e.Filled, "missing datapoint was", "missing datapoints were"), name)
+		treated = fmt.Sprintf("%s treated as [%s]",
+			plural(e.Filled, "missing datapoint was", "missing datapoints were"), name)
 	}
 	if len(e.Evaluated) == 0 {
-		return fmt.Sprintf("Threshold Crossed: no datapoints were received for %s and %s.", plural(r.Periods, "period", "periods"), treated)
+		return fmt.Sprintf("Threshold Crossed: no datapoints were received for %s and %s.",
+			plural(r.Periods, "period", "periods"), treated)
 	}
 	counted := e.Breaching
 	if e.State == cw.StateValueOk {
@@ -46,7 +49,8 @@ func (r Rule) Reason(e Evaluation, from cw.StateValue) string {
 	if e.State == cw.StateValueOk {
 		not = "not "
 	}
-	text := fmt.Sprintf("Threshold Crossed: %d out of the last %d datapoints [%s] %s %s%s the threshold (%s)", counted, len(e.Evaluated), strings.Join(list, ", "), verb, not,
+	text := fmt.Sprintf("Threshold Crossed: %d out of the last %d datapoints [%s] %s %s%s the threshold (%s)", counted,
+		len(e.Evaluated), strings.Join(list, ", "), verb, not,
 		comparison(r.Operator), number(r.Threshold))
 	if treated != "" {
 		text += " and " + treated
@@ -55,7 +59,8 @@ func (r Rule) Reason(e Evaluation, from cw.StateValue) string {
 	if e.State == cw.StateValueOk {
 		needed = r.Periods - r.ToAlarm + 1
 	}
-	return text + fmt.Sprintf(" (minimum %s for %s -> %s transition).", plural(needed, "datapoint", "datapoints"), from, e.State)
+	return text +
+		fmt.Sprintf(" (minimum %s for %s -> %s transition).", plural(needed, "datapoint", "datapoints"), from, e.State)
 }
 
 func plural(n int, one, many string) string {
@@ -103,7 +108,14 @@ func (r Rule) Data(e Evaluation, statistic string, now time.Time) string {
 		Recent    []float64 `json:"recentDatapoints"`
 		Threshold float64   `json:"threshold"`
 		Evaluated []point   `json:"evaluatedDatapoints,omitzero"`
-	}{Version: "1.0", QueryDate: now.UTC().Format(reasonTime), Statistic: statistic, Period: int(r.Period.Seconds()), Recent: []float64{}, Threshold: r.Threshold}
+	}{
+		Version:   "1.0",
+		QueryDate: now.UTC().Format(reasonTime),
+		Statistic: statistic,
+		Period:    int(r.Period.Seconds()),
+		Recent:    []float64{},
+		Threshold: r.Threshold,
+	}
 	for _, p := range e.Evaluated {
 		data.StartDate = p.Time.UTC().Format(reasonTime)
 		data.Recent = append([]float64{p.Value}, data.Recent...)

@@ -37,8 +37,8 @@ func TestKnownValues(t *testing.T) {
 	if !near(r.Slower, 17.0/20) || !near(r.Delta, 0.7) || !near(r.P, 0.11134688653314041/2) {
 		t.Errorf("%+v", r)
 	}
-	// Ties, by hand: U = 2·(1+0.5) + 1·2 + … of [1 1 2] against [1 2 2]: 1 beats 0 and ties 1 (twice), 2 beats 1 and ties
-	// 2.
+	// Ties, by hand: U = 2·(1+0.5) + 1·2 + … of [1 1 2] against [1 2 2]: 1 beats 0 and ties 1 (twice), 2 beats 1 and
+	// ties 2.
 	if r := Compare(ranked(1, 1, 2), ranked(1, 2, 2)); !near(r.Slower, 3.0/9) {
 		t.Errorf("%+v", r)
 	}
@@ -48,7 +48,8 @@ func TestKnownValues(t *testing.T) {
 	for _, c := range []struct {
 		x1, n1, x2, n2 int64
 		want           float64
-	}{{8, 10, 1, 6, 196.0 / 8008}, {3, 4, 1, 4, 17.0 / 70}, {0, 100, 0, 100, 1}, {0, 10, 5, 10, 1}, {5, 5, 0, 5, 1.0 / 252}} {
+	}{{8, 10, 1, 6, 196.0 / 8008}, {3, 4, 1, 4, 17.0 / 70}, {0, 100, 0, 100, 1}, {0, 10, 5, 10, 1},
+		{5, 5, 0, 5, 1.0 / 252}} {
 		if got := Fisher(c.x1, c.n1, c.x2, c.n2); !near(got, c.want) {
 			t.Errorf("Fisher(%d/%d, %d/%d) = %v, want %v", c.x1, c.n1, c.x2, c.n2, got, c.want)
 		}
@@ -66,7 +67,8 @@ func TestKnownValues(t *testing.T) {
 // TestRankCountsPairs compares with counting all pairs one by one.
 func TestRankCountsPairs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a, b := rapid.SliceOfN(rapid.Int32Range(0, 8), 1, 30).Draw(t, "a"), rapid.SliceOfN(rapid.Int32Range(0, 8), 1, 30).Draw(t, "b")
+		a, b := rapid.SliceOfN(rapid.Int32Range(0, 8), 1, 30).Draw(t,
+			"a"), rapid.SliceOfN(rapid.Int32Range(0, 8), 1, 30).Draw(t, "b")
 		var slower float64
 		for _, x := range a {
 			for _, y := range b {
@@ -78,7 +80,8 @@ func TestRankCountsPairs(t *testing.T) {
 			}
 		}
 		forth, back := Compare(ranked(a...), ranked(b...)), Compare(ranked(b...), ranked(a...))
-		if !near(forth.Slower, slower/float64(len(a)*len(b))) || !near(forth.Slower+back.Slower, 1) || forth.P < 0 || forth.P > 1 {
+		if !near(forth.Slower, slower/float64(len(a)*len(b))) || !near(forth.Slower+back.Slower, 1) || forth.P < 0 ||
+			forth.P > 1 {
 			t.Fatalf("%+v %+v", forth, back)
 		}
 	})
@@ -114,7 +117,8 @@ func latencies(r *rand.Rand, n int, median time.Duration) metric.Traffic {
 }
 
 // drawn is a window of twenty slices with requests of both sides; slow slows the canary's of a slice.
-func drawn(r *rand.Rand, canary, baseline int, slowdown, errors, more float64, slow func(slice int) (both, one float64)) Window {
+func drawn(r *rand.Rand, canary, baseline int, slowdown, errors, more float64,
+	slow func(slice int) (both, one float64)) Window {
 	w := Window{Percent: 10, Looks: 2}
 	const n = 20
 	for i := range n {
@@ -173,22 +177,33 @@ func TestHowOftenItErrs(t *testing.T) {
 			return both, one
 		}
 	}
-	rollBack, ask, promote := slipway.ReleaseDecisionRollBack, slipway.ReleaseDecisionUncertain, slipway.ReleaseDecisionPromote
+	rollBack, ask, promote := slipway.ReleaseDecisionRollBack, slipway.ReleaseDecisionUncertain,
+		slipway.ReleaseDecisionPromote
 	for _, c := range []struct {
 		name        string
 		got         float64
 		least, most float64
 	}{
-		{"equal versions are promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1, 0.01, 0, nil) }), 0.95, 1},
-		{"equal versions in a burst on both sides are promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(2)) }), 0.97, 1},
-		{"equal versions in a burst on one side are rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(1)) }), 0, 0.005},
-		{"equal versions in a burst on one side are asked for", share(ask, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(1)) }), 0, 0.05},
-		{"20 % slower is promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1.2, 0, 0, nil) }), 0, 0.02},
-		{"20 % slower is rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 1.2, 0, 0, nil) }), 0, 0.02},
-		{"100 % slower is rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 2, 0, 0, nil) }), 0.97, 1},
-		{"3 % slower is promoted", share(promote, func() Window { return drawn(r, 1000, 9000, 1.03, 0, 0, nil) }), 0.97, 1},
-		{"5 % errors more are rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 1, 0.01, 0.05, nil) }), 0.9, 1},
-		{"a few requests are no reason to promote", share(promote, func() Window { return drawn(r, 20, 180, 1, 0, 0, nil) }), 0, 0},
+		{"equal versions are promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1, 0.01, 0, nil) }),
+			0.95, 1},
+		{"equal versions in a burst on both sides are promoted",
+			share(promote, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(2)) }), 0.97, 1},
+		{"equal versions in a burst on one side are rolled back",
+			share(rollBack, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(1)) }), 0, 0.005},
+		{"equal versions in a burst on one side are asked for",
+			share(ask, func() Window { return drawn(r, 400, 3600, 1, 0, 0, burst(1)) }), 0, 0.05},
+		{"20 % slower is promoted", share(promote, func() Window { return drawn(r, 400, 3600, 1.2, 0, 0, nil) }), 0,
+			0.02},
+		{"20 % slower is rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 1.2, 0, 0, nil) }), 0,
+			0.02},
+		{"100 % slower is rolled back", share(rollBack, func() Window { return drawn(r, 400, 3600, 2, 0, 0, nil) }),
+			0.97, 1},
+		{"3 % slower is promoted", share(promote, func() Window { return drawn(r, 1000, 9000, 1.03, 0, 0, nil) }), 0.97,
+			1},
+		{"5 % errors more are rolled back",
+			share(rollBack, func() Window { return drawn(r, 400, 3600, 1, 0.01, 0.05, nil) }), 0.9, 1},
+		{"a few requests are no reason to promote",
+			share(promote, func() Window { return drawn(r, 20, 180, 1, 0, 0, nil) }), 0, 0},
 	} {
 		if c.got < c.least || c.got > c.most {
 			t.Errorf("%s in %.1f %%", c.name, 100*c.got)
@@ -198,7 +213,8 @@ func TestHowOftenItErrs(t *testing.T) {
 
 // TestStudentTail are quantiles of tables.
 func TestStudentTail(t *testing.T) {
-	for _, c := range []struct{ t, freedom, want float64 }{{2.353, 3, 0.05}, {2.015, 5, 0.05}, {3.365, 5, 0.01}, {2.861, 19, 0.005}, {0, 9, 0.5}, {-1.729, 19, 0.95}} {
+	for _, c := range []struct{ t, freedom, want float64 }{{2.353, 3, 0.05}, {2.015, 5, 0.05}, {3.365, 5, 0.01},
+		{2.861, 19, 0.005}, {0, 9, 0.5}, {-1.729, 19, 0.95}} {
 		if got := studentTail(c.t, c.freedom); math.Abs(got-c.want) > 0.002 {
 			t.Errorf("studentTail(%v, %v) = %v, want %v", c.t, c.freedom, got, c.want)
 		}
@@ -231,7 +247,9 @@ func spread(canary, baseline metric.Traffic) (all []Slice) {
 }
 
 func TestVerdictsInWords(t *testing.T) {
-	limits := &slipway.ReleasePolicy{Thresholds: &slipway.ReleaseThresholds{MaxErrorPercent: new(1.0), MaxP95Milliseconds: new(250.0)}}
+	limits := &slipway.ReleasePolicy{
+		Thresholds: &slipway.ReleaseThresholds{MaxErrorPercent: new(1.0), MaxP95Milliseconds: new(250.0)},
+	}
 	compare := &slipway.ReleasePolicy{Comparison: &slipway.ReleaseComparison{}}
 	for name, c := range map[string]struct {
 		policy           *slipway.ReleasePolicy
@@ -240,23 +258,48 @@ func TestVerdictsInWords(t *testing.T) {
 		decision         slipway.ReleaseDecision
 		text             string
 	}{
-		"within the limits":         {limits, 10, side(1000, 5, 100*time.Millisecond), metric.Traffic{}, "PROMOTE", "The new version is good: 0.50 % of 1000 requests failed on the new version (limit 1 %); p95 99 ms on the new version (limit 250 ms)."},
-		"too many errors":           {limits, 10, side(1000, 50, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The new version is worse: 5 % of 1000 requests failed on the new version (limit 1 %)."},
-		"too slow":                  {limits, 100, side(1000, 0, 400*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The new version is worse: p95 396 ms on the new version (limit 250 ms)."},
-		"perhaps too many errors":   {limits, 10, side(80, 1, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN", "Not certain: 1.2 % of 80 requests failed on the new version (limit 1 %); this may be chance."},
-		"too few":                   {limits, 10, side(3, 0, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN", "Not certain: too few requests to tell (3, needed: 50)."},
-		"few, and all of them fail": {limits, 10, side(10, 10, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK", "The new version is worse: 100 % of 10 requests failed on the new version (limit 1 %)."},
-		"none":                      {compare, 10, side(0, 0, 0), side(500, 0, 100*time.Millisecond), "UNCERTAIN", "Not certain: response times cannot be compared: 0 requests to the new version, 500 requests to the old one; error rates cannot be compared: 0 requests to the new version, 500 requests to the old one."},
-		"much slower":               {compare, 10, side(520, 0, 412*time.Millisecond), side(4620, 0, 180*time.Millisecond), "ROLL_BACK", "The new version is worse: requests take 128 % longer on the new version, all the time (p95 413 ms, was 181 ms)."},
-		"slower":                    {compare, 10, side(520, 0, 216*time.Millisecond), side(4620, 0, 180*time.Millisecond), "UNCERTAIN", "Not certain: requests take 19 % longer on the new version (p95 216 ms, was 181 ms); this may be the version or its hosts."},
-		"slower by a hair":          {compare, 10, side(520, 0, 800*time.Microsecond), side(4620, 0, 700*time.Microsecond), "PROMOTE", "The new version is good: p95 0.8 ms, was 0.7 ms; 0 % of requests failed, was 0 %."},
-		"alike":                     {compare, 10, side(520, 0, 180*time.Millisecond), side(4620, 2, 180*time.Millisecond), "PROMOTE", "The new version is good: p95 181 ms, was 181 ms; 0 % of requests failed, was 0.043 %."},
-		"faster":                    {compare, 10, side(520, 0, 20*time.Millisecond), side(4620, 2, 180*time.Millisecond), "PROMOTE", "The new version is good: p95 20 ms, was 181 ms; 0 % of requests failed, was 0.043 %."},
-		"more errors":               {compare, 10, side(520, 20, 180*time.Millisecond), side(4620, 2, 180*time.Millisecond), "ROLL_BACK", "The new version is worse: 3.8 % of requests failed, was 0.043 %."},
-		"perhaps more errors":       {compare, 10, side(100, 3, 180*time.Millisecond), side(900, 2, 180*time.Millisecond), "UNCERTAIN", "Not certain: 3 % of requests failed, was 0.22 %; this may be chance."},
-		"nothing to compare with":   {compare, 100, side(512, 20, 180*time.Millisecond), metric.Traffic{}, "PROMOTE", "Nothing was compared: all traffic is on the new version."},
+		"within the limits": {limits, 10, side(1000, 5, 100*time.Millisecond), metric.Traffic{}, "PROMOTE",
+			"The new version is good: 0.50 % of 1000 requests failed on the new version (limit 1 %); p95 99 ms on the " +
+				"new version (limit 250 ms)."},
+		"too many errors": {limits, 10, side(1000, 50, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK",
+			"The new version is worse: 5 % of 1000 requests failed on the new version (limit 1 %)."},
+		"too slow": {limits, 100, side(1000, 0, 400*time.Millisecond), metric.Traffic{}, "ROLL_BACK",
+			"The new version is worse: p95 396 ms on the new version (limit 250 ms)."},
+		"perhaps too many errors": {limits, 10, side(80, 1, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN",
+			"Not certain: 1.2 % of 80 requests failed on the new version (limit 1 %); this may be chance."},
+		"too few": {limits, 10, side(3, 0, 100*time.Millisecond), metric.Traffic{}, "UNCERTAIN",
+			"Not certain: too few requests to tell (3, needed: 50)."},
+		"few, and all of them fail": {limits, 10, side(10, 10, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK",
+			"The new version is worse: 100 % of 10 requests failed on the new version (limit 1 %)."},
+		"none": {compare, 10, side(0, 0, 0), side(500, 0, 100*time.Millisecond), "UNCERTAIN",
+			"Not certain: response times cannot be compared: 0 requests to the new version, 500 requests to the old " +
+				"one; error rates cannot be compared: 0 requests to the new version, 500 requests to the old one."},
+		"much slower": {compare, 10, side(520, 0, 412*time.Millisecond),
+			side(4620, 0, 180*time.Millisecond), "ROLL_BACK",
+			"The new version is worse: requests take 128 % longer on the new version, all the time (p95 413 ms, was " +
+				"181 ms)."},
+		"slower": {compare, 10, side(520, 0, 216*time.Millisecond),
+			side(4620, 0, 180*time.Millisecond), "UNCERTAIN",
+			"Not certain: requests take 19 % longer on the new version (p95 216 ms, was 181 ms); this may be the " +
+				"version or its hosts."},
+		"slower by a hair": {compare, 10, side(520, 0, 800*time.Microsecond),
+			side(4620, 0, 700*time.Microsecond), "PROMOTE",
+			"The new version is good: p95 0.8 ms, was 0.7 ms; 0 % of requests failed, was 0 %."},
+		"alike": {compare, 10, side(520, 0, 180*time.Millisecond),
+			side(4620, 2, 180*time.Millisecond), "PROMOTE",
+			"The new version is good: p95 181 ms, was 181 ms; 0 % of requests failed, was 0.043 %."},
+		"faster": {compare, 10, side(520, 0, 20*time.Millisecond), side(4620, 2, 180*time.Millisecond),
+			"PROMOTE", "The new version is good: p95 20 ms, was 181 ms; 0 % of requests failed, was 0.043 %."},
+		"more errors": {compare, 10, side(520, 20, 180*time.Millisecond),
+			side(4620, 2, 180*time.Millisecond), "ROLL_BACK",
+			"The new version is worse: 3.8 % of requests failed, was 0.043 %."},
+		"perhaps more errors": {compare, 10, side(100, 3, 180*time.Millisecond), side(900, 2, 180*time.Millisecond),
+			"UNCERTAIN", "Not certain: 3 % of requests failed, was 0.22 %; this may be chance."},
+		"nothing to compare with": {compare, 100, side(512, 20, 180*time.Millisecond), metric.Traffic{}, "PROMOTE",
+			"Nothing was compared: all traffic is on the new version."},
 	} {
-		v := Judge(c.policy, Window{Percent: c.percent, Canary: c.canary, Baseline: c.baseline, Slices: spread(c.canary, c.baseline)})
+		v := Judge(c.policy,
+			Window{Percent: c.percent, Canary: c.canary, Baseline: c.baseline, Slices: spread(c.canary, c.baseline)})
 		if v.Decision != c.decision || *v.Text != c.text {
 			t.Errorf("%s: %s\n %s\nwant %s\n %s", name, v.Decision, *v.Text, c.decision, c.text)
 		}

@@ -19,9 +19,9 @@ const (
 	// A canary is slower only if people could notice: its requests take longer by a tenth and by a millisecond.
 	noticeableFactor = 1.1
 	noticeable       = time.Millisecond
-	// A canary is rolled back for its latency alone only if its requests take 40 % longer, by five milliseconds, in both
-	// halves of the window and in four fifths of its slices. Whether less than that is the version or its host, a person
-	// decides.
+	// A canary is rolled back for its latency alone only if its requests take 40 % longer, by five milliseconds, in
+	// both halves of the window and in four fifths of its slices. Whether less than that is the version or its host, a
+	// person decides.
 	largeFactor  = 1.4
 	large        = 5 * time.Millisecond
 	lastingShare = 0.8
@@ -30,15 +30,21 @@ const (
 	tailFactor   = 2
 	// defaultIncrease is by how many percentage points errors may rise.
 	defaultIncrease = 1
-	// defaultSignificance is how often a canary that is no worse may be taken for worse by a whole release: all its steps
-	// and measures together.
+	// defaultSignificance is how often a canary that is no worse may be taken for worse by a whole release: all its
+	// steps and measures together.
 	defaultSignificance = 0.01
 )
 
 // Judge judges a window by a policy. One measure that is surely worse is enough to roll back; one of which too little
 // is known makes the verdict uncertain.
 func Judge(p *slipway.ReleasePolicy, w Window) *slipway.ReleaseVerdict {
-	j := judge{Window: w, minimum: defaultRequests, effect: defaultEffect, increase: defaultIncrease, significance: defaultSignificance}
+	j := judge{
+		Window:       w,
+		minimum:      defaultRequests,
+		effect:       defaultEffect,
+		increase:     defaultIncrease,
+		significance: defaultSignificance,
+	}
 	if c := p.Comparison; c != nil {
 		set(&j.effect, c.Effect)
 		set(&j.increase, c.ErrorIncreasePercent)
@@ -142,7 +148,8 @@ func (j *judge) latencyLimit(name string, q float64, limit *float64) {
 	d := j.above(slow, n, 1-q)
 	at := settled.Quantile(q)
 	j.found(slipway.ReleaseEvidence{Measure: &name, Decision: d, Canary: new(ms(at)), Limit: limit},
-		"%s %s on the new version (limit %s)%s", name, duration(at), duration(time.Duration(*limit*float64(time.Millisecond))), j.few(d, n))
+		"%s %s on the new version (limit %s)%s", name, duration(at),
+		duration(time.Duration(*limit*float64(time.Millisecond))), j.few(d, n))
 }
 
 func count(buckets []metric.Bucket) (n int64) {
@@ -172,10 +179,16 @@ func (j *judge) compareLatency() slipway.ReleaseDecision {
 	canary, baseline := j.settled()
 	n1, n2 := count(canary.Latency), count(baseline.Latency)
 	c95, b95 := canary.Quantile(0.95), baseline.Quantile(0.95)
-	e := slipway.ReleaseEvidence{Measure: new("latency"), Decision: slipway.ReleaseDecisionUncertain, Canary: new(ms(c95)), Baseline: new(ms(b95))}
+	e := slipway.ReleaseEvidence{
+		Measure:  new("latency"),
+		Decision: slipway.ReleaseDecisionUncertain,
+		Canary:   new(ms(c95)),
+		Baseline: new(ms(b95)),
+	}
 	m := matchLatency(j.Slices, 0)
 	if m.Slices == 0 {
-		j.found(e, "response times cannot be compared: %s to the new version, %s to the old one", requests(n1), requests(n2))
+		j.found(e, "response times cannot be compared: %s to the new version, %s to the old one", requests(n1),
+			requests(n2))
 		return e.Decision
 	}
 	delta, factor := 2*m.Effect, slowerBy(j.Slices)
@@ -190,7 +203,8 @@ func (j *judge) compareLatency() slipway.ReleaseDecision {
 		e.Decision = slipway.ReleaseDecisionRollBack
 		j.found(e, "requests take %.0f %% longer on the new version, all the time (%s)", 100*(factor-1), figures)
 	case worse:
-		j.found(e, "requests take %.0f %% longer on the new version (%s); this may be the version or its hosts", 100*(factor-1), figures)
+		j.found(e, "requests take %.0f %% longer on the new version (%s); this may be the version or its hosts",
+			100*(factor-1), figures)
 	case j.Canary.Total() < j.minimum || j.Baseline.Total() < j.minimum:
 		j.found(e, "%s%s", figures, j.tooFew(min(j.Canary.Total(), j.Baseline.Total())))
 	default:
@@ -211,15 +225,29 @@ func (j *judge) compareTail() {
 	if m.P >= j.part() || c < tailFactor*max(b, 1-tailQuantile) || canary.Quantile(tailQuantile) < at+noticeable {
 		return
 	}
-	e := slipway.ReleaseEvidence{Measure: new("slow requests"), Decision: slipway.ReleaseDecisionUncertain, Canary: new(100 * c), Baseline: new(100 * b), Effect: &m.Effect, PValue: &m.P}
-	j.found(e, "%s %% of requests take longer than %s on the new version, was %s %%", number(100*c), duration(at), number(100*b))
+	e := slipway.ReleaseEvidence{
+		Measure:  new("slow requests"),
+		Decision: slipway.ReleaseDecisionUncertain,
+		Canary:   new(100 * c),
+		Baseline: new(100 * b),
+		Effect:   &m.Effect,
+		PValue:   &m.P,
+	}
+	j.found(e, "%s %% of requests take longer than %s on the new version, was %s %%", number(100*c), duration(at),
+		number(100*b))
 }
 
 func (j *judge) compareErrors() {
 	x1, n1, x2, n2 := j.Canary.Errors(), j.Canary.Total(), j.Baseline.Errors(), j.Baseline.Total()
-	e := slipway.ReleaseEvidence{Measure: new("error rate"), Decision: slipway.ReleaseDecisionUncertain, Canary: new(percent(x1, n1)), Baseline: new(percent(x2, n2))}
+	e := slipway.ReleaseEvidence{
+		Measure:  new("error rate"),
+		Decision: slipway.ReleaseDecisionUncertain,
+		Canary:   new(percent(x1, n1)),
+		Baseline: new(percent(x2, n2)),
+	}
 	if n1 == 0 || n2 == 0 {
-		j.found(e, "error rates cannot be compared: %s to the new version, %s to the old one", requests(n1), requests(n2))
+		j.found(e, "error rates cannot be compared: %s to the new version, %s to the old one", requests(n1),
+			requests(n2))
 		return
 	}
 	p, more := Fisher(x1, n1, x2, n2), percent(x1, n1)-percent(x2, n2)
@@ -264,9 +292,15 @@ func (j *judge) because(decision slipway.ReleaseDecision) string {
 }
 
 func (j *judge) verdict() *slipway.ReleaseVerdict {
-	v := &slipway.ReleaseVerdict{Decision: slipway.ReleaseDecisionPromote, Evidence: j.evidence, WindowStart: awsproto.At(j.From), WindowEnd: awsproto.At(j.To)}
+	v := &slipway.ReleaseVerdict{
+		Decision:    slipway.ReleaseDecisionPromote,
+		Evidence:    j.evidence,
+		WindowStart: awsproto.At(j.From),
+		WindowEnd:   awsproto.At(j.To),
+	}
 	for _, e := range j.evidence {
-		if e.Decision == slipway.ReleaseDecisionRollBack || e.Decision == slipway.ReleaseDecisionUncertain && v.Decision == slipway.ReleaseDecisionPromote {
+		if e.Decision == slipway.ReleaseDecisionRollBack ||
+			e.Decision == slipway.ReleaseDecisionUncertain && v.Decision == slipway.ReleaseDecisionPromote {
 			v.Decision = e.Decision
 		}
 	}

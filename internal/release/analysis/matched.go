@@ -11,10 +11,12 @@ import (
 type Matched struct {
 	// Effect is the weighted mean of the slices' differences; 0 is alike.
 	Effect float64
-	// P is how likely it is that a canary that is no worse looks at least this much worse: one-sided. It goes by how much
-	// the slices differ among each other, not by the number of requests, since requests in one slice share their fate.
+	// P is how likely it is that a canary that is no worse looks at least this much worse: one-sided. It goes by how
+	// much the slices differ among each other, not by the number of requests, since requests in one slice share their
+	// fate.
 	P float64
-	// Lasting is the weight of the slices in which the canary was worse, and Halves the effect in each half of the window.
+	// Lasting is the weight of the slices in which the canary was worse, and Halves the effect in each half of the
+	// window.
 	Lasting float64
 	Halves  [2]float64
 	Slices  int // in which both sides had requests
@@ -100,7 +102,8 @@ func matchLatency(all []Slice, shift int32) Matched {
 			continue
 		}
 		r := Compare(shifted(s.Canary.Latency, -shift), s.Baseline.Latency)
-		differences = append(differences, difference{r.Slower - 0.5, n1 * n2 / (n1 + n2 + 1), (n1 + n2 + 1) / (12 * n1 * n2)})
+		differences = append(differences,
+			difference{r.Slower - 0.5, n1 * n2 / (n1 + n2 + 1), (n1 + n2 + 1) / (12 * n1 * n2)})
 	}
 	return match(differences)
 }
@@ -157,8 +160,9 @@ func matchSlow(all []Slice, bound int32) Matched {
 		if n1 == 0 || n2 == 0 {
 			continue
 		}
-		differences = append(differences, difference{slower(s.Canary.Latency, bound)/n1 - slower(s.Baseline.Latency, bound)/n2,
-			n1 * n2 / (n1 + n2), pooled * (1 - pooled) * (n1 + n2) / (n1 * n2)})
+		differences = append(differences,
+			difference{slower(s.Canary.Latency, bound)/n1 - slower(s.Baseline.Latency, bound)/n2,
+				n1 * n2 / (n1 + n2), pooled * (1 - pooled) * (n1 + n2) / (n1 * n2)})
 	}
 	return match(differences)
 }

@@ -2,11 +2,12 @@ package analysis
 
 import "math"
 
-// Fisher is how likely it is, of x1 errors in n1 requests and x2 in n2, that the first has as many or more if both fail alike: Fisher's exact
-// test, one-sided.
+// Fisher is how likely it is, of x1 errors in n1 requests and x2 in n2, that the first has as many or more if both
+// fail alike: Fisher's exact test, one-sided.
 func Fisher(x1, n1, x2, n2 int64) float64 {
 	errors := x1 + x2
-	// The hypergeometric distribution's tail, from x1 upwards. Terms fall once they are beyond the mean, so that the rest can be left out.
+	// The hypergeometric distribution's tail, from x1 upwards. Terms fall once they are beyond the mean, so that the
+	// rest can be left out.
 	term := math.Exp(choose(n1, x1) + choose(n2, errors-x1) - choose(n1+n2, errors))
 	sum := term
 	mean := float64(errors) * float64(n1) / float64(n1+n2)

@@ -1,5 +1,5 @@
-// Package analysis judges a canary by what its users got, against limits and against the baseline in the same time. It is pure: numbers in,
-// a verdict with its evidence in words out.
+// Package analysis judges a canary by what its users got, against limits and against the baseline in the same time. It
+// is pure: numbers in, a verdict with its evidence in words out.
 package analysis
 
 import (
@@ -10,17 +10,18 @@ import (
 
 // Rank is the result of a Mann-Whitney test of latencies.
 type Rank struct {
-	// Slower is in what share of all pairs of a request to the canary and one to the baseline the canary's took longer; a tie counts half
-	// (the common-language effect size).
+	// Slower is in what share of all pairs of a request to the canary and one to the baseline the canary's took
+	// longer; a tie counts half (the common-language effect size).
 	Slower float64
 	// Delta is Cliff's delta: 2·Slower − 1, from −1 (always faster) over 0 to 1 (always slower).
 	Delta float64
-	// P is how likely a canary that is no slower looks at least this slow: one-sided, by the normal approximation with corrections for ties
-	// and continuity, which the counts of a release are large enough for.
+	// P is how likely a canary that is no slower looks at least this slow: one-sided, by the normal approximation with
+	// corrections for ties and continuity, which the counts of a release are large enough for.
 	P float64
 }
 
-// Compare ranks the latencies of a canary among those of its baseline. Both have requests. What is in one bucket is a tie.
+// Compare ranks the latencies of a canary among those of its baseline. Both have requests. What is in one bucket is a
+// tie.
 func Compare(canary, baseline []metric.Bucket) Rank {
 	var n1, n2 float64
 	for _, b := range canary {

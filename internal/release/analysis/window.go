@@ -12,8 +12,8 @@ type Window struct {
 	Percent          int // the canary's share of the traffic
 	Canary, Baseline metric.Traffic
 	From, To         time.Time
-	// Slices are short stretches of the window, one after the other, without the warm-up. What hits both sides at once is
-	// then no difference between them, and what hits one side once is one slice of many.
+	// Slices are short stretches of the window, one after the other, without the warm-up. What hits both sides at once
+	// is then no difference between them, and what hits one side once is one slice of many.
 	Slices []Slice
 	// Looks is how many windows the release is judged by at most. Each look has its part of the probability to err.
 	Looks int

@@ -1,5 +1,5 @@
-// Package expression evaluates the arithmetic of metric math: + − * /, parentheses, numbers, the IDs of other queries, and FILL. CloudWatch's other
-// functions are refused by name.
+// Package expression evaluates the arithmetic of metric math: + − * /, parentheses, numbers, the IDs of other queries,
+// and FILL. CloudWatch's other functions are refused by name.
 package expression
 
 import (
@@ -17,7 +17,8 @@ type Expression struct {
 // IDs are those that the expression names, each once.
 func (e *Expression) IDs() []string { return e.ids }
 
-// Eval computes the expression of one moment. Without a value of something in it there is none; nor is there after a division by zero.
+// Eval computes the expression of one moment. Without a value of something in it there is none; nor is there after a
+// division by zero.
 func (e *Expression) Eval(value func(id string) (float64, bool)) (float64, bool) {
 	return e.root(value)
 }

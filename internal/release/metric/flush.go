@@ -54,12 +54,14 @@ func (s *Store) Flush(ctx context.Context) error {
 			}
 		}
 		for p, v := range waiting {
-			if _, err := tx.Exec(ctx, `INSERT INTO metric_rows (series, time, writer, doc) VALUES ($1, $2, $3, $4)`, p.series, p.at, writer, store.JSON(v)); err != nil {
+			if _, err := tx.Exec(ctx, `INSERT INTO metric_rows (series, time, writer, doc) VALUES ($1, $2, $3, $4)`,
+				p.series, p.at, writer, store.JSON(v)); err != nil {
 				return err
 			}
 		}
 		for series, hour := range touched {
-			if _, err := tx.Exec(ctx, `INSERT INTO metric_series (series, seen) VALUES ($1, $2) ON CONFLICT (series) DO UPDATE SET seen = excluded.seen`, series, hour); err != nil {
+			if _, err := tx.Exec(ctx,
+				`INSERT INTO metric_series (series, seen) VALUES ($1, $2) ON CONFLICT (series) DO UPDATE SET seen = excluded.seen`, series, hour); err != nil {
 				return err
 			}
 		}

@@ -24,8 +24,8 @@ func (id ID) Sorted() ID {
 	return id
 }
 
-// Series are named by what was measured, with a byte between the parts that none of them holds: traffic of a target group behind a load
-// balancer, or a metric that somebody put.
+// Series are named by what was measured, with a byte between the parts that none of them holds: traffic of a target
+// group behind a load balancer, or a metric that somebody put.
 const (
 	separator   = "\x1f"
 	trafficKind = "t"
@@ -67,7 +67,8 @@ func (id ID) Valid() bool {
 	if strings.Contains(id.Namespace+id.Name, separator) {
 		return false
 	}
-	return !slices.ContainsFunc(id.Dimensions, func(d Dimension) bool { return strings.Contains(d.Name+d.Value, separator) })
+	return !slices.ContainsFunc(
+		id.Dimensions, func(d Dimension) bool { return strings.Contains(d.Name+d.Value, separator) })
 }
 
 // dimension is what CloudWatch calls a resource of a load balancer: the end of its ARN.
@@ -76,8 +77,8 @@ func dimension(arn string) string {
 	return strings.TrimPrefix(arn[i+1:], "loadbalancer/")
 }
 
-// matches tells whether a target group behind a load balancer belongs to a metric of AWS/ApplicationELB, whose dimensions are TargetGroup,
-// LoadBalancer, or both.
+// matches tells whether a target group behind a load balancer belongs to a metric of AWS/ApplicationELB, whose
+// dimensions are TargetGroup, LoadBalancer, or both.
 func (p pair) matches(dimensions []Dimension) bool {
 	for _, d := range dimensions {
 		switch {

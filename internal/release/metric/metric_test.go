@@ -49,23 +49,30 @@ func (w *world) again() {
 
 func (w *world) sample(requests, errors int64, latency time.Duration, healthy *int32) {
 	w.t.Helper()
-	err := w.Sample(w.t.Context(), []slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer), Time: awsproto.At(w.now), Requests: &requests, Target5xx: &errors,
-		Target2xx: new(requests - errors), HealthyHosts: healthy, Latency: []slipway.LatencyBucket{{Bucket: new(int32(slipway.LatencyBucketOf(latency))), Count: &requests}}}})
+	err := w.Sample(w.t.Context(),
+		[]slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer), Time: awsproto.At(w.now),
+			Requests: &requests, Target5xx: &errors,
+			Target2xx: new(requests - errors), HealthyHosts: healthy,
+			Latency: []slipway.LatencyBucket{{Bucket: new(int32(slipway.LatencyBucketOf(latency))),
+				Count: &requests}}}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func (w *world) statistics(name string, from time.Time, periods int, period time.Duration, dimensions ...Dimension) []Point {
+func (w *world) statistics(name string, from time.Time, periods int, period time.Duration,
+	dimensions ...Dimension) []Point {
 	w.t.Helper()
-	points, _, err := w.Statistics(w.t.Context(), ID{LoadBalancers, name, dimensions}, from, from.Add(time.Duration(periods)*period), period)
+	points, _, err := w.Statistics(w.t.Context(), ID{LoadBalancers, name, dimensions}, from,
+		from.Add(time.Duration(periods)*period), period)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return points
 }
 
-var ofGroup, ofBalancer = Dimension{"TargetGroup", "targetgroup/blue/73e2d6bc24d8a067"}, Dimension{"LoadBalancer", "app/shop/50dc6c495c0c9188"}
+var ofGroup, ofBalancer = Dimension{"TargetGroup", "targetgroup/blue/73e2d6bc24d8a067"}, Dimension{"LoadBalancer",
+	"app/shop/50dc6c495c0c9188"}
 
 func TestWhatRoutersReport(t *testing.T) {
 	w := open(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"))
@@ -77,21 +84,26 @@ func TestWhatRoutersReport(t *testing.T) {
 	w.sample(1, 0, time.Second, new(int32(3)))
 	check := func(when string) {
 		t.Helper()
-		for _, dimensions := range [][]Dimension{{ofGroup}, {ofBalancer}, {ofGroup, ofBalancer}, {ofBalancer, ofGroup}} {
+		for _, dimensions := range [][]Dimension{{ofGroup}, {ofBalancer}, {ofGroup, ofBalancer},
+			{ofBalancer, ofGroup}} {
 			got := w.statistics("RequestCount", start, 2, time.Minute, dimensions...)
-			if len(got) != 2 || got[0].Sum != 600 || got[1].Sum != 600 || got[1].Max != 1 || !got[1].Time.Equal(start.Add(time.Minute)) {
+			if len(got) != 2 || got[0].Sum != 600 || got[1].Sum != 600 || got[1].Max != 1 ||
+				!got[1].Time.Equal(start.Add(time.Minute)) {
 				t.Fatalf("%s: %v: %+v", when, dimensions, got)
 			}
 		}
 		// A count of zero is not reported.
-		if got := w.statistics("HTTPCode_Target_5XX_Count", start, 2, time.Minute, ofGroup); len(got) != 1 || got[0].Sum != 60 || !got[0].Time.Equal(start.Add(time.Minute)) {
+		if got := w.statistics("HTTPCode_Target_5XX_Count", start, 2, time.Minute, ofGroup); len(got) != 1 ||
+			got[0].Sum != 60 || !got[0].Time.Equal(start.Add(time.Minute)) {
 			t.Errorf("%s: %+v", when, got)
 		}
 		got := w.statistics("TargetResponseTime", start, 1, time.Minute, ofGroup)
-		if p99, ok := got[0].Quantile(0.99); !ok || math.Abs(p99-0.1) > 0.003 || math.Abs(got[0].Average()-0.1) > 0.003 || got[0].Count != 600 {
+		if p99, ok := got[0].Quantile(0.99); !ok || math.Abs(p99-0.1) > 0.003 ||
+			math.Abs(got[0].Average()-0.1) > 0.003 || got[0].Count != 600 {
 			t.Errorf("%s: %v %+v", when, p99, got[0].Summary)
 		}
-		if got := w.statistics("RequestCount", start, 2, time.Minute, ofGroup, Dimension{"LoadBalancer", "app/other/1"}); got != nil {
+		if got := w.statistics("RequestCount", start, 2, time.Minute, ofGroup,
+			Dimension{"LoadBalancer", "app/other/1"}); got != nil {
 			t.Errorf("%s: of another load balancer: %+v", when, got)
 		}
 		if got := w.statistics("RequestCount", start, 2, time.Minute); got != nil {
@@ -198,7 +210,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	w.now = w.now.Add(slot * time.Second)
 	for i := range maxSeconds + 100 {
 		at := w.now.Add(-time.Duration(i%10000) * time.Second)
-		_ = w.Sample(t.Context(), []slipway.RouterSample{{TargetGroupArn: new(group + string(rune('a'+i/10000))), LoadBalancerArn: new(balancer), Time: awsproto.At(at), Requests: new(int64(1))}})
+		_ = w.Sample(t.Context(),
+			[]slipway.RouterSample{{TargetGroupArn: new(group + string(rune('a'+i/10000))),
+				LoadBalancerArn: new(balancer), Time: awsproto.At(at), Requests: new(int64(1))}})
 	}
 	held := 0
 	for _, l := range w.traffic {
@@ -208,7 +222,9 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d seconds in memory, %d counted", held, w.held)
 	}
 	for i := range MaxSeries + 10 {
-		_ = w.Sample(t.Context(), []slipway.RouterSample{{TargetGroupArn: new(group + string(rune(i))), LoadBalancerArn: new(balancer), Time: awsproto.At(w.now), Requests: new(int64(1))}})
+		_ = w.Sample(t.Context(),
+			[]slipway.RouterSample{{TargetGroupArn: new(group + string(rune(i))), LoadBalancerArn: new(balancer),
+				Time: awsproto.At(w.now), Requests: new(int64(1))}})
 	}
 	if len(w.seen) > MaxSeries {
 		t.Errorf("%d series", len(w.seen))
@@ -242,8 +258,10 @@ func TestQuantiles(t *testing.T) {
 				below++
 			}
 		}
-		if float64(below) < q*float64(len(values))-1e-6 || whole.Count != float64(len(values)) || math.Abs(got-again) > math.Abs(got)*0.1 {
-			t.Fatalf("quantile %v of %d is %v (%v put together otherwise): %d are not above it", q, len(values), got, again, below)
+		if float64(below) < q*float64(len(values))-1e-6 || whole.Count != float64(len(values)) ||
+			math.Abs(got-again) > math.Abs(got)*0.1 {
+			t.Fatalf("quantile %v of %d is %v (%v put together otherwise): %d are not above it", q, len(values), got,
+				again, below)
 		}
 	})
 }

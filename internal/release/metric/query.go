@@ -15,9 +15,10 @@ type Point struct {
 	Summary
 }
 
-// Statistics are the measurements of a metric from one time to before another, in periods that begin at from; periods without any are left
-// out. unit is that of the metric, "" if the metric has none.
-func (s *Store) Statistics(ctx context.Context, id ID, from, to time.Time, period time.Duration) (points []Point, unit string, err error) {
+// Statistics are the measurements of a metric from one time to before another, in periods that begin at from; periods
+// without any are left out. unit is that of the metric, "" if the metric has none.
+func (s *Store) Statistics(ctx context.Context, id ID, from, to time.Time,
+	period time.Duration) (points []Point, unit string, err error) {
 	add := func(at int64, v Summary) {
 		if v.Count == 0 {
 			return
@@ -49,7 +50,8 @@ func (s *Store) Statistics(ctx context.Context, id ID, from, to time.Time, perio
 		if r.gauge != nil {
 			err = s.gauge(ctx, p, r, from, to, period, add)
 		} else {
-			err = scan(ctx, s, p.series(), s.trafficLine, from.Unix(), to.Unix(), func(at int64, t Traffic) { add(at, r.summary(t)) })
+			err = scan(ctx, s, p.series(), s.trafficLine, from.Unix(),
+				to.Unix(), func(at int64, t Traffic) { add(at, r.summary(t)) })
 		}
 		if err != nil {
 			return nil, "", err
@@ -59,7 +61,8 @@ func (s *Store) Statistics(ctx context.Context, id ID, from, to time.Time, perio
 }
 
 // gauge reads a number that stays until another is reported: each period begins with the one before it.
-func (s *Store) gauge(ctx context.Context, p pair, r reading, from, to time.Time, period time.Duration, add func(int64, Summary)) error {
+func (s *Store) gauge(ctx context.Context, p pair, r reading, from, to time.Time, period time.Duration,
+	add func(int64, Summary)) error {
 	var last *int32
 	if err := scan(ctx, s, p.series(), s.trafficLine, from.Add(-fine).Unix(), from.Unix(), func(_ int64, t Traffic) {
 		if n := r.gauge(t); n != nil {
@@ -113,8 +116,8 @@ func (s *Store) Windows(ctx context.Context, group string, from, to time.Time, s
 	return out, nil
 }
 
-// IDs are the metrics that were measured since a time, to the hour, in the order of their keys: those that were put, and what each target
-// group and load balancer has.
+// IDs are the metrics that were measured since a time, to the hour, in the order of their keys: those that were put,
+// and what each target group and load balancer has.
 func (s *Store) IDs(since time.Time) []ID {
 	s.mu.Lock()
 	names := make([]string, 0, len(s.seen))
@@ -133,9 +136,11 @@ func (s *Store) IDs(since time.Time) []ID {
 			out = append(out, id)
 			continue
 		}
-		group, balancer := Dimension{"TargetGroup", dimension(p.group)}, Dimension{"LoadBalancer", dimension(p.balancer)}
+		group, balancer := Dimension{"TargetGroup", dimension(p.group)}, Dimension{"LoadBalancer",
+			dimension(p.balancer)}
 		for _, dimensions := range [][]Dimension{{balancer, group}, {group}, {balancer}} {
-			if key := fmt.Sprint(dimensions); p.group == "" && len(dimensions) != 1 || known[key] || slices.Contains(dimensions, Dimension{"TargetGroup", ""}) {
+			if key := fmt.Sprint(dimensions); p.group == "" && len(dimensions) != 1 || known[key] ||
+				slices.Contains(dimensions, Dimension{"TargetGroup", ""}) {
 				continue
 			}
 			known[fmt.Sprint(dimensions)] = true
@@ -170,9 +175,10 @@ func (s *Store) pairs(want func(pair) bool) []pair {
 func (s *Store) trafficLine(series string) *line[Traffic] { return s.traffic[series] }
 func (s *Store) customLine(series string) *line[Summary]  { return s.custom[series] }
 
-// scan visits what a series measured from one second to before another, in order: the older from the database, as whole slots that begin in
-// that time, the rest from memory.
-func scan[T any](ctx context.Context, s *Store, series string, lineOf func(string) *line[T], from, to int64, visit func(at int64, v T)) error {
+// scan visits what a series measured from one second to before another, in order: the older from the database, as
+// whole slots that begin in that time, the rest from memory.
+func scan[T any](ctx context.Context, s *Store, series string, lineOf func(string) *line[T], from, to int64,
+	visit func(at int64, v T)) error {
 	s.mu.Lock()
 	here := s.began
 	var recent []second[T]
@@ -198,13 +204,15 @@ func scan[T any](ctx context.Context, s *Store, series string, lineOf func(strin
 	return nil
 }
 
-// read visits the slots of a series that begin in a stretch of time. This process's own part of the slot in which it began is left out: it is
-// in memory, second by second.
+// read visits the slots of a series that begin in a stretch of time. This process's own part of the slot in which it
+// began is left out: it is in memory, second by second.
 func (s *Store) read(ctx context.Context, series string, from, to int64, visit func(at int64, doc string) error) error {
 	if from >= to {
 		return nil
 	}
-	rows, err := s.db.Query(ctx, `SELECT time, writer, doc FROM metric_rows WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time`, series, from, to)
+	rows, err := s.db.Query(ctx,
+		`SELECT time, writer, doc FROM metric_rows WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time`,
+		series, from, to)
 	if err != nil {
 		return err
 	}

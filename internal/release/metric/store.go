@@ -1,5 +1,5 @@
-// Package metric keeps what the routers report and what clients put: second by second for three hours in memory, and in slots of ten seconds
-// for a week in the database.
+// Package metric keeps what the routers report and what clients put: second by second for three hours in memory, and
+// in slots of ten seconds for a week in the database.
 package metric
 
 import (
@@ -68,7 +68,8 @@ type place struct {
 
 // Open returns the store of a database.
 func Open(ctx context.Context, db *store.Store, log *slog.Logger, now func() time.Time) (*Store, error) {
-	s := &Store{db: db, log: log, now: now, traffic: map[string]*line[Traffic]{}, custom: map[string]*line[Summary]{}, seen: map[string]int64{},
+	s := &Store{db: db, log: log, now: now, traffic: map[string]*line[Traffic]{}, custom: map[string]*line[Summary]{},
+		seen:  map[string]int64{},
 		began: now().Unix(), waiting: map[place]any{}, writer: uuid.NewString()[:8] + "-"}
 	rows, err := db.Query(ctx, `SELECT series, seen FROM metric_series`)
 	if err != nil {
@@ -96,14 +97,16 @@ func (s *Store) Sample(_ context.Context, samples []slipway.RouterSample) error 
 	now := s.now()
 	for _, r := range samples {
 		// A clock that is wrong by hours would spoil what alarms see.
-		if r.Time == nil || r.Time.Before(now.Add(-fine)) || r.Time.After(now.Add(time.Minute)) || r.TargetGroupArn == nil || r.LoadBalancerArn == nil {
+		if r.Time == nil || r.Time.Before(now.Add(-fine)) || r.Time.After(now.Add(time.Minute)) ||
+			r.TargetGroupArn == nil || r.LoadBalancerArn == nil {
 			continue
 		}
 		series := pair{*r.TargetGroupArn, *r.LoadBalancerArn}.series()
 		if !s.admit(series) {
 			if !s.full {
 				s.full = true
-				s.log.Error("metrics of a target group are dropped: there are too many", "series", series, "most", MaxSeries)
+				s.log.Error("metrics of a target group are dropped: there are too many", "series", series, "most",
+					MaxSeries)
 			}
 			continue
 		}

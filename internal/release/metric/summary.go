@@ -78,8 +78,8 @@ func mergeValues(a, b []Value) []Value {
 // maxValues is how many different values a summary tells apart exactly.
 const maxValues = 512
 
-// coarse puts values that differ by less than 4.4 % together once there are too many, so that memory stays bounded: those of a double fit
-// into some thousand classes at the very most.
+// coarse puts values that differ by less than 4.4 % together once there are too many, so that memory stays bounded:
+// those of a double fit into some thousand classes at the very most.
 func coarse(values []Value) []Value {
 	if len(values) <= maxValues {
 		return values
@@ -105,7 +105,8 @@ func middle(v float64) float64 {
 	return math.Copysign(math.Exp2((math.Floor(math.Log2(math.Abs(v))*perOctave)+0.5)/perOctave), v)
 }
 
-// Quantile is the smallest value that at least the share q (0 to 1) of all does not exceed; ok is false if values are not known.
+// Quantile is the smallest value that at least the share q (0 to 1) of all does not exceed; ok is false if values are
+// not known.
 func (s Summary) Quantile(q float64) (v float64, ok bool) {
 	if len(s.Values) == 0 {
 		return 0, false

@@ -40,7 +40,8 @@ func FromSample(s slipway.RouterSample) Traffic {
 		}
 		return min(max(0, *p), math.MaxUint32)
 	}
-	t := Traffic{Requests: n(s.Requests), Target2xx: n(s.Target2xx), Target3xx: n(s.Target3xx), Target4xx: n(s.Target4xx), Target5xx: n(s.Target5xx), Elb5xx: n(s.Elb5xx), Elb4xx: n(s.Elb4xx),
+	t := Traffic{Requests: n(s.Requests), Target2xx: n(s.Target2xx), Target3xx: n(s.Target3xx),
+		Target4xx: n(s.Target4xx), Target5xx: n(s.Target5xx), Elb5xx: n(s.Elb5xx), Elb4xx: n(s.Elb4xx),
 		ConnectionErrors: n(s.ConnectionErrors), Healthy: s.HealthyHosts, Unhealthy: s.UnhealthyHosts}
 	for _, b := range s.Latency {
 		if b.Bucket != nil && n(b.Count) > 0 {

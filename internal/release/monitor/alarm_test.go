@@ -18,9 +18,13 @@ import (
 
 // errorsAlarm goes off by one failed request in a second, and recovers after seconds without.
 func errorsAlarm(name string) *sdk.PutMetricAlarmInput {
-	return &sdk.PutMetricAlarmInput{AlarmName: &name, Namespace: aws.String("AWS/ApplicationELB"), MetricName: aws.String("HTTPCode_Target_5XX_Count"),
-		Dimensions: []types.Dimension{{Name: aws.String("TargetGroup"), Value: aws.String("targetgroup/green/73e2d6bc24d8a067")}}, Statistic: types.StatisticSum, Period: aws.Int32(1),
-		EvaluationPeriods: aws.Int32(2), DatapointsToAlarm: aws.Int32(1), Threshold: aws.Float64(0), ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("notBreaching")}
+	return &sdk.PutMetricAlarmInput{AlarmName: &name, Namespace: aws.String("AWS/ApplicationELB"),
+		MetricName: aws.String("HTTPCode_Target_5XX_Count"),
+		Dimensions: []types.Dimension{{Name: aws.String("TargetGroup"),
+			Value: aws.String("targetgroup/green/73e2d6bc24d8a067")}}, Statistic: types.StatisticSum,
+		Period:            aws.Int32(1),
+		EvaluationPeriods: aws.Int32(2), DatapointsToAlarm: aws.Int32(1), Threshold: aws.Float64(0),
+		ComparisonOperator: types.ComparisonOperatorGreaterThanThreshold, TreatMissingData: aws.String("notBreaching")}
 }
 
 func (w *world) put(in *sdk.PutMetricAlarmInput) {
@@ -34,7 +38,8 @@ func TestAlarmOnTheRouter(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.put(errorsAlarm("errors"))
-	if a := w.alarm("errors"); a.StateValue != types.StateValueInsufficientData || *a.StateReason != "Unchecked: Initial alarm creation" || !*a.ActionsEnabled ||
+	if a := w.alarm("errors"); a.StateValue != types.StateValueInsufficientData ||
+		*a.StateReason != "Unchecked: Initial alarm creation" || !*a.ActionsEnabled ||
 		*a.AlarmArn != "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:errors" {
 		t.Errorf("%+v", a)
 	}
@@ -42,16 +47,23 @@ func TestAlarmOnTheRouter(t *testing.T) {
 	w.traffic(0, 10, 1, time.Millisecond)
 	w.wait("errors", cw.StateValueAlarm)
 	a := w.alarm("errors")
-	if !strings.HasPrefix(*a.StateReason, "Threshold Crossed: 1 out of the last 1 datapoints [1.0 (") || !strings.HasSuffix(*a.StateReason, "was greater than the threshold (0.0) and 1 missing datapoint was treated as [NonBreaching] (minimum 1 datapoint for OK -> ALARM transition).") {
+	if !strings.HasPrefix(*a.StateReason, "Threshold Crossed: 1 out of the last 1 datapoints [1.0 (") ||
+		!strings.HasSuffix(*a.StateReason,
+			"was greater than the threshold (0.0) and 1 missing datapoint was treated as [NonBreaching] (minimum 1 "+
+				"datapoint for OK -> ALARM transition).") {
 		t.Errorf("%s", *a.StateReason)
 	}
 	w.wait("errors", cw.StateValueOk)
-	out := must[*sdk.DescribeAlarmHistoryOutput](t)(w.api.DescribeAlarmHistory(t.Context(), &sdk.DescribeAlarmHistoryInput{AlarmName: aws.String("errors"), HistoryItemType: types.HistoryItemTypeStateUpdate}))
+	out := must[*sdk.DescribeAlarmHistoryOutput](t)(w.api.DescribeAlarmHistory(t.Context(),
+		&sdk.DescribeAlarmHistoryInput{AlarmName: aws.String("errors"),
+			HistoryItemType: types.HistoryItemTypeStateUpdate}))
 	var told []string
 	for _, i := range out.AlarmHistoryItems {
 		told = append(told, *i.HistorySummary)
 	}
-	if strings.Join(told, "; ") != "Alarm updated from ALARM to OK; Alarm updated from OK to ALARM; Alarm updated from INSUFFICIENT_DATA to OK" || !strings.Contains(*out.AlarmHistoryItems[1].HistoryData, `"stateValue":"ALARM"`) {
+	if strings.Join(told,
+		"; ") != "Alarm updated from ALARM to OK; Alarm updated from OK to ALARM; Alarm updated from "+
+		"INSUFFICIENT_DATA to OK" || !strings.Contains(*out.AlarmHistoryItems[1].HistoryData, `"stateValue":"ALARM"`) {
 		t.Errorf("%q", told)
 	}
 }
@@ -76,7 +88,8 @@ func TestLatencyPercentile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	in := errorsAlarm("slow")
-	in.MetricName, in.Statistic, in.ExtendedStatistic, in.Threshold, in.TreatMissingData = aws.String("TargetResponseTime"), "", aws.String("p95"), aws.Float64(0.25), nil
+	in.MetricName, in.Statistic, in.ExtendedStatistic, in.Threshold, in.TreatMissingData = aws.String(
+		"TargetResponseTime"), "", aws.String("p95"), aws.Float64(0.25), nil
 	w.put(in)
 	w.traffic(0, 100, 0, 100*time.Millisecond)
 	w.wait("slow", cw.StateValueOk)
@@ -93,7 +106,9 @@ func TestStateSetByHandLastsUntilTheNextEvaluation(t *testing.T) {
 	w := newWorld(t)
 	w.put(errorsAlarm("errors"))
 	w.wait("errors", cw.StateValueOk)
-	if _, err := w.api.SetAlarmState(t.Context(), &sdk.SetAlarmStateInput{AlarmName: aws.String("errors"), StateValue: types.StateValueAlarm, StateReason: aws.String("a drill"), StateReasonData: aws.String(`{"drill":true}`)}); err != nil {
+	if _, err := w.api.SetAlarmState(t.Context(),
+		&sdk.SetAlarmStateInput{AlarmName: aws.String("errors"), StateValue: types.StateValueAlarm,
+			StateReason: aws.String("a drill"), StateReasonData: aws.String(`{"drill":true}`)}); err != nil {
 		t.Fatal(err)
 	}
 	w.wait("errors", cw.StateValueAlarm)
@@ -129,49 +144,64 @@ func TestDescribe(t *testing.T) {
 		{sdk.DescribeAlarmsInput{AlarmNamePrefix: aws.String("b_")}, "b_1"},
 		{sdk.DescribeAlarmsInput{AlarmNames: []string{"a3", "a1", "none"}}, "a1 a3"},
 		{sdk.DescribeAlarmsInput{AlarmTypes: []types.AlarmType{types.AlarmTypeCompositeAlarm}}, ""},
-		{sdk.DescribeAlarmsInput{ActionPrefix: aws.String("arn:aws:sns:eu-central-1:123456789012:a"), MaxRecords: aws.Int32(1)}, "a1 a2 a3"},
-		{sdk.DescribeAlarmsInput{ActionPrefix: aws.String("arn:aws:sns:eu-central-1:123456789012:bx"), MaxRecords: aws.Int32(1)}, "bx1"},
+		{sdk.DescribeAlarmsInput{ActionPrefix: aws.String("arn:aws:sns:eu-central-1:123456789012:a"),
+			MaxRecords: aws.Int32(1)}, "a1 a2 a3"},
+		{sdk.DescribeAlarmsInput{ActionPrefix: aws.String("arn:aws:sns:eu-central-1:123456789012:bx"),
+			MaxRecords: aws.Int32(1)}, "bx1"},
 	} {
 		if got := names(&c.in); got != c.want {
 			t.Errorf("%+v: %s, want %s", c.in, got, c.want)
 		}
 	}
-	if _, err := w.api.DescribeAlarms(t.Context(), &sdk.DescribeAlarmsInput{NextToken: aws.String("forged")}); code(err) != "InvalidNextToken" {
+	if _, err := w.api.DescribeAlarms(t.Context(),
+		&sdk.DescribeAlarmsInput{NextToken: aws.String("forged")}); code(err) != "InvalidNextToken" {
 		t.Errorf("%v", err)
 	}
-	of := must[*sdk.DescribeAlarmsForMetricOutput](t)(w.api.DescribeAlarmsForMetric(t.Context(), &sdk.DescribeAlarmsForMetricInput{Namespace: aws.String("AWS/ApplicationELB"),
-		MetricName: aws.String("HTTPCode_Target_5XX_Count"), Dimensions: errorsAlarm("").Dimensions, Statistic: types.StatisticSum}))
+	of := must[*sdk.DescribeAlarmsForMetricOutput](t)(w.api.DescribeAlarmsForMetric(t.Context(),
+		&sdk.DescribeAlarmsForMetricInput{Namespace: aws.String("AWS/ApplicationELB"),
+			MetricName: aws.String("HTTPCode_Target_5XX_Count"), Dimensions: errorsAlarm("").Dimensions,
+			Statistic: types.StatisticSum}))
 	if len(of.MetricAlarms) != 5 {
 		t.Errorf("%d alarms of the metric", len(of.MetricAlarms))
 	}
 	ctx := t.Context()
-	if _, err := w.api.DeleteAlarms(ctx, &sdk.DeleteAlarmsInput{AlarmNames: []string{"a1", "none"}}); code(err) != "ResourceNotFound" {
+	if _, err := w.api.DeleteAlarms(ctx,
+		&sdk.DeleteAlarmsInput{AlarmNames: []string{"a1", "none"}}); code(err) != "ResourceNotFound" {
 		t.Errorf("%v", err)
 	}
 	if _, err := w.api.DeleteAlarms(ctx, &sdk.DeleteAlarmsInput{AlarmNames: []string{"a2", "a3"}}); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.api.DisableAlarmActions(ctx, &sdk.DisableAlarmActionsInput{AlarmNames: []string{"a1"}}); err != nil || *w.alarm("a1").ActionsEnabled {
+	if _, err := w.api.DisableAlarmActions(ctx,
+		&sdk.DisableAlarmActionsInput{AlarmNames: []string{"a1"}}); err != nil || *w.alarm("a1").ActionsEnabled {
 		t.Errorf("%v", err)
 	}
-	if _, err := w.api.EnableAlarmActions(ctx, &sdk.EnableAlarmActionsInput{AlarmNames: []string{"a1"}}); err != nil || !*w.alarm("a1").ActionsEnabled {
+	if _, err := w.api.EnableAlarmActions(ctx, &sdk.EnableAlarmActionsInput{AlarmNames: []string{"a1"}}); err != nil ||
+		!*w.alarm("a1").ActionsEnabled {
 		t.Errorf("%v", err)
 	}
 	if got := names(&sdk.DescribeAlarmsInput{}); got != "a1 b_1 bx1" {
 		t.Error(got)
 	}
 	arn := w.alarm("a1").AlarmArn
-	if _, err := w.api.TagResource(ctx, &sdk.TagResourceInput{ResourceARN: arn, Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")}, {Key: aws.String("x"), Value: aws.String("")}}}); err != nil {
+	if _, err := w.api.TagResource(ctx,
+		&sdk.TagResourceInput{ResourceARN: arn,
+			Tags: []types.Tag{{Key: aws.String("team"), Value: aws.String("a")},
+				{Key: aws.String("x"), Value: aws.String("")}}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.api.UntagResource(ctx, &sdk.UntagResourceInput{ResourceARN: arn, TagKeys: []string{"x"}}); err != nil {
+	if _, err := w.api.UntagResource(ctx,
+		&sdk.UntagResourceInput{ResourceARN: arn, TagKeys: []string{"x"}}); err != nil {
 		t.Fatal(err)
 	}
-	tags := must[*sdk.ListTagsForResourceOutput](t)(w.api.ListTagsForResource(ctx, &sdk.ListTagsForResourceInput{ResourceARN: arn}))
+	tags := must[*sdk.ListTagsForResourceOutput](t)(w.api.ListTagsForResource(ctx,
+		&sdk.ListTagsForResourceInput{ResourceARN: arn}))
 	if len(tags.Tags) != 1 || *tags.Tags[0].Value != "a" {
 		t.Errorf("%+v", tags.Tags)
 	}
-	if _, err := w.api.TagResource(ctx, &sdk.TagResourceInput{ResourceARN: aws.String(*arn + "none"), Tags: tags.Tags}); code(err) != "ResourceNotFoundException" {
+	if _, err := w.api.TagResource(ctx,
+		&sdk.TagResourceInput{ResourceARN: aws.String(*arn + "none"),
+			Tags: tags.Tags}); code(err) != "ResourceNotFoundException" {
 		t.Errorf("%v", err)
 	}
 }
@@ -191,15 +221,29 @@ func TestAlarmsThatAreRefused(t *testing.T) {
 		code   string
 		says   string
 	}{
-		"no metric":                    {func(in *sdk.PutMetricAlarmInput) { in.MetricName = nil }, "ValidationError", "either MetricName, or Metrics, or EvaluationCriteria"},
-		"two statistics":               {func(in *sdk.PutMetricAlarmInput) { in.ExtendedStatistic = aws.String("p90") }, "ValidationError", "either a Statistic or an ExtendedStatistic"},
-		"an unknown statistic":         {func(in *sdk.PutMetricAlarmInput) { in.Statistic, in.ExtendedStatistic = "", aws.String("p101") }, "ValidationError", "p101"},
-		"a trimmed mean":               {func(in *sdk.PutMetricAlarmInput) { in.Statistic, in.ExtendedStatistic = "", aws.String("tm90") }, "NotImplementedException", "tm90"},
-		"a period":                     {func(in *sdk.PutMetricAlarmInput) { in.Period = aws.Int32(45) }, "ValidationError", "45"},
-		"more datapoints than periods": {func(in *sdk.PutMetricAlarmInput) { in.DatapointsToAlarm = aws.Int32(3) }, "ValidationError", "DatapointsToAlarm (3)"},
-		"no threshold":                 {func(in *sdk.PutMetricAlarmInput) { in.Threshold = nil }, "ValidationError", "Threshold"},
-		"longer than a day":            {func(in *sdk.PutMetricAlarmInput) { in.Period, in.EvaluationPeriods = aws.Int32(60), aws.Int32(1441) }, "ValidationError", "24h"},
-		"a treatment":                  {func(in *sdk.PutMetricAlarmInput) { in.TreatMissingData = aws.String("guess") }, "ValidationError", "guess"},
+		"no metric": {func(in *sdk.PutMetricAlarmInput) { in.MetricName = nil }, "ValidationError",
+			"either MetricName, or Metrics, or EvaluationCriteria"},
+		"two statistics": {func(in *sdk.PutMetricAlarmInput) { in.ExtendedStatistic = aws.String("p90") },
+			"ValidationError", "either a Statistic or an ExtendedStatistic"},
+		"an unknown statistic": {
+			func(in *sdk.PutMetricAlarmInput) { in.Statistic, in.ExtendedStatistic = "", aws.String("p101") },
+			"ValidationError", "p101",
+		},
+		"a trimmed mean": {
+			func(in *sdk.PutMetricAlarmInput) { in.Statistic, in.ExtendedStatistic = "", aws.String("tm90") },
+			"NotImplementedException", "tm90",
+		},
+		"a period": {func(in *sdk.PutMetricAlarmInput) { in.Period = aws.Int32(45) },
+			"ValidationError", "45"},
+		"more datapoints than periods": {func(in *sdk.PutMetricAlarmInput) { in.DatapointsToAlarm = aws.Int32(3) },
+			"ValidationError", "DatapointsToAlarm (3)"},
+		"no threshold": {func(in *sdk.PutMetricAlarmInput) { in.Threshold = nil }, "ValidationError", "Threshold"},
+		"longer than a day": {
+			func(in *sdk.PutMetricAlarmInput) { in.Period, in.EvaluationPeriods = aws.Int32(60), aws.Int32(1441) },
+			"ValidationError", "24h",
+		},
+		"a treatment": {func(in *sdk.PutMetricAlarmInput) { in.TreatMissingData = aws.String("guess") },
+			"ValidationError", "guess"},
 		"an operator of bands": {func(in *sdk.PutMetricAlarmInput) {
 			in.ComparisonOperator = types.ComparisonOperatorGreaterThanUpperThreshold
 		}, "NotImplementedException", "anomaly"},
@@ -212,9 +256,13 @@ func TestAlarmsThatAreRefused(t *testing.T) {
 			in.Metrics = []types.MetricDataQuery{{Id: aws.String("e"), Expression: aws.String("m1/m2")}}
 		}, "ValidationError", "There is no query m1"},
 		"a query without Prometheus": {func(in *sdk.PutMetricAlarmInput) {
-			*in = sdk.PutMetricAlarmInput{AlarmName: in.AlarmName, EvaluationInterval: aws.Int32(10), EvaluationCriteria: &types.EvaluationCriteriaMemberPromQLCriteria{Value: types.AlarmPromQLCriteria{Query: aws.String("up")}}}
+			*in = sdk.PutMetricAlarmInput{AlarmName: in.AlarmName, EvaluationInterval: aws.Int32(10),
+				EvaluationCriteria: &types.EvaluationCriteriaMemberPromQLCriteria{
+					Value: types.AlarmPromQLCriteria{Query: aws.String("up")},
+				}}
 		}, "ValidationError", "--prometheus"},
-		"a control character in the name": {func(in *sdk.PutMetricAlarmInput) { in.AlarmName = aws.String("a\tb") }, "ValidationError", "control"},
+		"a control character in the name": {func(in *sdk.PutMetricAlarmInput) { in.AlarmName = aws.String("a\tb") },
+			"ValidationError", "control"},
 	} {
 		in := errorsAlarm("x")
 		c.change(in)
@@ -225,27 +273,37 @@ func TestAlarmsThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestAlarmOnAnErrorRate divides two metrics; a second without errors has a rate of none, since CloudWatch's counts are never zero.
+// TestAlarmOnAnErrorRate divides two metrics; a second without errors has a rate of none, since CloudWatch's counts
+// are never zero.
 func TestAlarmOnAnErrorRate(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	in := errorsAlarm("rate")
 	of := func(id, name string) types.MetricDataQuery {
-		return types.MetricDataQuery{Id: &id, ReturnData: aws.Bool(false), MetricStat: &types.MetricStat{Metric: &types.Metric{Namespace: in.Namespace, MetricName: &name, Dimensions: in.Dimensions}, Period: in.Period, Stat: aws.String("Sum")}}
+		return types.MetricDataQuery{Id: &id, ReturnData: aws.Bool(false),
+			MetricStat: &types.MetricStat{
+				Metric: &types.Metric{Namespace: in.Namespace, MetricName: &name, Dimensions: in.Dimensions},
+				Period: in.Period, Stat: aws.String("Sum"),
+			}}
 	}
-	in.Metrics = []types.MetricDataQuery{{Id: aws.String("rate"), Expression: aws.String("100 * FILL(errors, 0) / requests"), ReturnData: aws.Bool(true)}, of("errors", "HTTPCode_Target_5XX_Count"), of("requests", "RequestCount")}
-	in.MetricName, in.Namespace, in.Dimensions, in.Period, in.Statistic, in.Threshold = nil, nil, nil, nil, "", aws.Float64(10)
+	in.Metrics = []types.MetricDataQuery{{Id: aws.String("rate"),
+		Expression: aws.String("100 * FILL(errors, 0) / requests"), ReturnData: aws.Bool(true)},
+		of("errors", "HTTPCode_Target_5XX_Count"), of("requests", "RequestCount")}
+	in.MetricName, in.Namespace, in.Dimensions, in.Period, in.Statistic, in.Threshold = nil, nil, nil, nil, "",
+		aws.Float64(10)
 	w.put(in)
 	w.wait("rate", cw.StateValueOk)
 	w.traffic(0, 100, 5, time.Millisecond)
 	w.traffic(0, 10, 10, time.Millisecond) // 15 of 110
 	w.wait("rate", cw.StateValueAlarm)
-	if a := w.alarm("rate"); !strings.Contains(*a.StateReason, "greater than the threshold (10.0)") || len(a.Metrics) != 3 {
+	if a := w.alarm("rate"); !strings.Contains(*a.StateReason, "greater than the threshold (10.0)") ||
+		len(a.Metrics) != 3 {
 		t.Errorf("%s", *a.StateReason)
 	}
 }
 
-// TestTheCLIs drives alarms with the CLI of today, which speaks Smithy RPC v2 CBOR, and with Debian's, which speaks Query.
+// TestTheCLIs drives alarms with the CLI of today, which speaks Smithy RPC v2 CBOR, and with Debian's, which speaks
+// Query.
 func TestTheCLIs(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -259,25 +317,35 @@ func TestTheCLIs(t *testing.T) {
 		}
 		tried++
 		name := "cli" + strings.ReplaceAll(program, "/", "-")
-		w.cli(program, "put-metric-alarm", "--alarm-name", name, "--namespace", "AWS/ApplicationELB", "--metric-name", "HTTPCode_Target_5XX_Count", "--dimensions", "Name=TargetGroup,Value=targetgroup/green/73e2d6bc24d8a067",
-			"Name=LoadBalancer,Value=app/shop/50dc6c495c0c9188", "--statistic", "Sum", "--period", "10", "--evaluation-periods", "1", "--threshold", "0.5", "--comparison-operator", "GreaterThanThreshold",
-			"--treat-missing-data", "notBreaching", "--tags", "Key=team,Value=a", "--alarm-actions", "arn:aws:sns:eu-central-1:123456789012:page")
+		w.cli(program, "put-metric-alarm", "--alarm-name", name, "--namespace", "AWS/ApplicationELB", "--metric-name",
+			"HTTPCode_Target_5XX_Count", "--dimensions", "Name=TargetGroup,Value=targetgroup/green/73e2d6bc24d8a067",
+			"Name=LoadBalancer,Value=app/shop/50dc6c495c0c9188", "--statistic", "Sum", "--period", "10",
+			"--evaluation-periods", "1", "--threshold", "0.5", "--comparison-operator", "GreaterThanThreshold",
+			"--treat-missing-data", "notBreaching", "--tags", "Key=team,Value=a", "--alarm-actions",
+			"arn:aws:sns:eu-central-1:123456789012:page")
 		out := w.cli(program, "describe-alarms", "--alarm-names", name)
-		for _, part := range []string{`"Threshold": 0.5`, `"Period": 10`, `"Value": "app/shop/50dc6c495c0c9188"`, `"AlarmActions": [`, `arn:aws:sns:eu-central-1:123456789012:page`} {
+		for _, part := range []string{`"Threshold": 0.5`, `"Period": 10`, `"Value": "app/shop/50dc6c495c0c9188"`,
+			`"AlarmActions": [`, `arn:aws:sns:eu-central-1:123456789012:page`} {
 			if !strings.Contains(out, part) {
 				t.Errorf("%s: no %s in %s", program, part, out)
 			}
 		}
 		w.cli(program, "set-alarm-state", "--alarm-name", name, "--state-value", "ALARM", "--state-reason", "a drill")
-		if out := w.cli(program, "describe-alarm-history", "--alarm-name", name, "--history-item-type", "StateUpdate"); !strings.Contains(out, "to ALARM") {
+		if out := w.cli(program, "describe-alarm-history", "--alarm-name", name, "--history-item-type",
+			"StateUpdate"); !strings.Contains(out, "to ALARM") {
 			t.Errorf("%s: %s", program, out)
 		}
-		if out := w.cli(program, "list-tags-for-resource", "--resource-arn", "arn:aws:cloudwatch:eu-central-1:123456789012:alarm:"+name); !strings.Contains(out, `"team"`) {
+		if out := w.cli(program, "list-tags-for-resource", "--resource-arn",
+			"arn:aws:cloudwatch:eu-central-1:123456789012:alarm:"+name); !strings.Contains(out, `"team"`) {
 			t.Errorf("%s: %s", program, out)
 		}
-		w.cli(program, "put-metric-data", "--namespace", "Shop"+name, "--metric-name", "Orders", "--value", "7", "--dimensions", "Kind=book")
-		if out := w.cli(program, "get-metric-statistics", "--namespace", "Shop"+name, "--metric-name", "Orders", "--dimensions", "Name=Kind,Value=book", "--start-time", time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
-			"--end-time", time.Now().Add(time.Minute).UTC().Format(time.RFC3339), "--period", "60", "--statistics", "Sum", "Maximum"); !strings.Contains(out, `"Sum": 7`) {
+		w.cli(program, "put-metric-data", "--namespace", "Shop"+name, "--metric-name", "Orders", "--value", "7",
+			"--dimensions", "Kind=book")
+		if out := w.cli(program, "get-metric-statistics", "--namespace", "Shop"+name, "--metric-name", "Orders",
+			"--dimensions", "Name=Kind,Value=book", "--start-time",
+			time.Now().Add(-time.Hour).UTC().Format(time.RFC3339),
+			"--end-time", time.Now().Add(time.Minute).UTC().Format(time.RFC3339), "--period", "60", "--statistics",
+			"Sum", "Maximum"); !strings.Contains(out, `"Sum": 7`) {
 			t.Errorf("%s: %s", program, out)
 		}
 		if out := w.cli(program, "list-metrics", "--namespace", "Shop"+name); !strings.Contains(out, `"Orders"`) {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// clock knows every alarm and when it is evaluated next. An alarm of which nothing is measured sleeps until something is: its state cannot
-// change before.
+// clock knows every alarm and when it is evaluated next. An alarm of which nothing is measured sleeps until something
+// is: its state cannot change before.
 type clock struct {
 	mu      *sync.Mutex
 	alarms  map[string]*scheduled
@@ -88,7 +88,8 @@ func (c clock) arrived(namespace string, now time.Time) {
 	}
 }
 
-// due returns the alarms to evaluate now, which are busy until done is called, and when there will be others; zero for never.
+// due returns the alarms to evaluate now, which are busy until done is called, and when there will be others; zero for
+// never.
 func (c clock) due(now time.Time) (ready []*scheduled, then time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,8 +106,8 @@ func (c clock) due(now time.Time) (ready []*scheduled, then time.Time) {
 	return ready, then
 }
 
-// done sets when an alarm that was evaluated is so again. One that found nothing sleeps, unless what was heard of last belongs to a period that
-// is yet to be evaluated.
+// done sets when an alarm that was evaluated is so again. One that found nothing sleeps, unless what was heard of last
+// belongs to a period that is yet to be evaluated.
 func (c clock) done(name string, now time.Time, nothing bool) {
 	c.mu.Lock()
 	if w := c.alarms[name]; w != nil && w.busy {

@@ -23,7 +23,8 @@ const (
 // PutMetricData implements cloudwatch:PutMetricData. What is older than a week is not kept.
 func (s *Service) PutMetricData(ctx context.Context, in *cw.PutMetricDataInput) (*cw.PutMetricDataOutput, error) {
 	if strings.HasPrefix(*in.Namespace, "AWS/") {
-		return nil, badValue("The value %s for parameter Namespace is invalid: those that begin with AWS/ are reserved.", *in.Namespace)
+		return nil, badValue(
+			"The value %s for parameter Namespace is invalid: those that begin with AWS/ are reserved.", *in.Namespace)
 	}
 	if len(in.MetricData) > maxData {
 		return nil, badValue("A request may have 1000 metrics at most.")
@@ -57,7 +58,8 @@ func (s *Service) datum(namespace *string, d cw.MetricDatum) (metric.Datum, erro
 		x.Time = d.Timestamp.Time
 	}
 	if x.Time.Before(s.Now().Add(-oldest)) || x.Time.After(s.Now().Add(newest)) {
-		return x, badValue("The timestamp %s must be of the last two weeks, and not more than two hours ahead.", x.Time.Format(time.RFC3339))
+		return x, badValue("The timestamp %s must be of the last two weeks, and not more than two hours ahead.",
+			x.Time.Format(time.RFC3339))
 	}
 	ways := 0
 	for _, given := range []bool{d.Value != nil, d.StatisticValues != nil, len(d.Values) > 0} {
@@ -91,7 +93,8 @@ func values(numbers, counts []float64) (metric.Summary, error) {
 			list[i].Count = counts[i]
 		}
 		if err := finite(v, list[i].Count); err != nil || list[i].Count < 0 {
-			return metric.Summary{}, badValue("The value %v with the count %v is no number that can be kept.", v, list[i].Count)
+			return metric.Summary{}, badValue("The value %v with the count %v is no number that can be kept.", v,
+				list[i].Count)
 		}
 	}
 	return metric.Summarise(list), nil

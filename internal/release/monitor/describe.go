@@ -65,7 +65,9 @@ func (s *Service) DescribeAlarms(ctx context.Context, in *cw.DescribeAlarmsInput
 	}
 	for {
 		n := len(c.args)
-		rows, err := store.All(ctx, s.db, scan, fmt.Sprintf(`SELECT `+columns+` WHERE name > $%d%s ORDER BY name LIMIT $%d`, n+1, c.where, n+2), append(c.args[:n:n], after, most+1)...)
+		rows, err := store.All(ctx, s.db, scan,
+			fmt.Sprintf(`SELECT `+columns+` WHERE name > $%d%s ORDER BY name LIMIT $%d`, n+1, c.where, n+2),
+			append(c.args[:n:n], after, most+1)...)
 		if err != nil {
 			return nil, err
 		}
@@ -88,13 +90,16 @@ func (s *Service) DescribeAlarms(ctx context.Context, in *cw.DescribeAlarmsInput
 }
 
 func hasAction(a *cw.MetricAlarm, prefix string) bool {
-	return slices.ContainsFunc(slices.Concat(a.AlarmActions, a.OKActions, a.InsufficientDataActions), func(action string) bool {
+	return slices.ContainsFunc(slices.Concat(a.AlarmActions, a.OKActions,
+		a.InsufficientDataActions), func(action string) bool {
 		return len(action) >= len(prefix) && action[:len(prefix)] == prefix
 	})
 }
 
-// DescribeAlarmsForMetric implements cloudwatch:DescribeAlarmsForMetric: the alarms of one metric. Those of expressions are not among them.
-func (s *Service) DescribeAlarmsForMetric(_ context.Context, in *cw.DescribeAlarmsForMetricInput) (*cw.DescribeAlarmsForMetricOutput, error) {
+// DescribeAlarmsForMetric implements cloudwatch:DescribeAlarmsForMetric: the alarms of one metric. Those of
+// expressions are not among them.
+func (s *Service) DescribeAlarmsForMetric(_ context.Context,
+	in *cw.DescribeAlarmsForMetricInput) (*cw.DescribeAlarmsForMetricOutput, error) {
 	out := &cw.DescribeAlarmsForMetricOutput{MetricAlarms: []cw.MetricAlarm{}}
 	wanted := string(in.Statistic)
 	if in.ExtendedStatistic != nil {
@@ -103,7 +108,9 @@ func (s *Service) DescribeAlarmsForMetric(_ context.Context, in *cw.DescribeAlar
 	key := identity(in.Namespace, in.MetricName, in.Dimensions).Key()
 	for _, x := range s.clock.all() {
 		m, err := watch(x.MetricAlarm)
-		if x.EvaluationCriteria != nil || err != nil || m.expression != nil || m.Key() != key || wanted != "" && m.statistic != wanted || in.Period != nil && m.period != seconds(in.Period) || in.Unit != "" && m.unit != in.Unit {
+		if x.EvaluationCriteria != nil || err != nil || m.expression != nil || m.Key() != key ||
+			wanted != "" && m.statistic != wanted || in.Period != nil && m.period != seconds(in.Period) ||
+			in.Unit != "" && m.unit != in.Unit {
 			continue
 		}
 		out.MetricAlarms = append(out.MetricAlarms, *x.MetricAlarm)
@@ -112,7 +119,8 @@ func (s *Service) DescribeAlarmsForMetric(_ context.Context, in *cw.DescribeAlar
 }
 
 // DescribeAlarmHistory implements cloudwatch:DescribeAlarmHistory, the newest first unless the oldest is asked for.
-func (s *Service) DescribeAlarmHistory(ctx context.Context, in *cw.DescribeAlarmHistoryInput) (*cw.DescribeAlarmHistoryOutput, error) {
+func (s *Service) DescribeAlarmHistory(ctx context.Context,
+	in *cw.DescribeAlarmHistoryInput) (*cw.DescribeAlarmHistoryOutput, error) {
 	out := &cw.DescribeAlarmHistoryOutput{AlarmHistoryItems: []cw.AlarmHistoryItem{}}
 	if len(in.AlarmTypes) > 0 && !slices.Contains(in.AlarmTypes, cw.AlarmTypeMetricAlarm) {
 		return out, nil
@@ -139,7 +147,9 @@ func (s *Service) DescribeAlarmHistory(ctx context.Context, in *cw.DescribeAlarm
 		return nil, &cw.InvalidNextToken{Message: "The next token was not made for this list."}
 	}
 	n, most := len(c.args), limit(in.MaxRecords, 100)
-	rows, err := s.db.Query(ctx, fmt.Sprintf(`SELECT place, doc FROM monitor_history WHERE %s$%d%s ORDER BY place %s LIMIT $%d`, condition, n+1, c.where, order, n+2), append(c.args[:n:n], after, most+1)...)
+	rows, err := s.db.Query(ctx,
+		fmt.Sprintf(`SELECT place, doc FROM monitor_history WHERE %s$%d%s ORDER BY place %s LIMIT $%d`, condition, n+1,
+			c.where, order, n+2), append(c.args[:n:n], after, most+1)...)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +186,8 @@ func (s *Service) ListMetrics(_ context.Context, in *cw.ListMetricsInput) (*cw.L
 	}
 	out := &cw.ListMetricsOutput{Metrics: []cw.Metric{}}
 	for _, id := range s.Metrics.IDs(since) {
-		if key := id.Key(); key <= after || in.Namespace != nil && *in.Namespace != id.Namespace || in.MetricName != nil && *in.MetricName != id.Name || !hasDimensions(id, in.Dimensions) {
+		if key := id.Key(); key <= after || in.Namespace != nil && *in.Namespace != id.Namespace ||
+			in.MetricName != nil && *in.MetricName != id.Name || !hasDimensions(id, in.Dimensions) {
 			continue
 		}
 		if len(out.Metrics) == metricsPage {
@@ -195,7 +206,11 @@ func (s *Service) ListMetrics(_ context.Context, in *cw.ListMetricsInput) (*cw.L
 
 func hasDimensions(id metric.ID, filters []cw.DimensionFilter) bool {
 	for _, f := range filters {
-		if !slices.ContainsFunc(id.Dimensions, func(d metric.Dimension) bool { return d.Name == *f.Name && (f.Value == nil || *f.Value == d.Value) }) {
+		if !slices.ContainsFunc(
+			id.Dimensions, func(d metric.Dimension) bool {
+				return d.Name == *f.Name &&
+					(f.Value == nil || *f.Value == d.Value)
+			}) {
 			return false
 		}
 	}

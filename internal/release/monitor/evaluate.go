@@ -83,7 +83,14 @@ func (s *Service) evaluate(ctx context.Context, w *scheduled) {
 }
 
 func rule(a *cw.MetricAlarm, period time.Duration) alarm.Rule {
-	r := alarm.Rule{Operator: a.ComparisonOperator, Threshold: *a.Threshold, Periods: int(*a.EvaluationPeriods), ToAlarm: int(*a.EvaluationPeriods), Missing: alarm.Missing, Period: period}
+	r := alarm.Rule{
+		Operator:  a.ComparisonOperator,
+		Threshold: *a.Threshold,
+		Periods:   int(*a.EvaluationPeriods),
+		ToAlarm:   int(*a.EvaluationPeriods),
+		Missing:   alarm.Missing,
+		Period:    period,
+	}
 	if a.DatapointsToAlarm != nil {
 		r.ToAlarm = int(*a.DatapointsToAlarm)
 	}
@@ -130,7 +137,8 @@ func (s *Service) evaluateMetric(ctx context.Context, w *scheduled) (nothing boo
 // 10/(1-p) above the median, 10/p below it.
 func lowSample(a *cw.MetricAlarm, name string, samples float64) bool {
 	q, ok := percentile(name)
-	if !ok || a.EvaluateLowSampleCountPercentile == nil || *a.EvaluateLowSampleCountPercentile != "ignore" || samples == 0 {
+	if !ok || a.EvaluateLowSampleCountPercentile == nil || *a.EvaluateLowSampleCountPercentile != "ignore" ||
+		samples == 0 {
 		return false
 	}
 	if q >= 0.5 {
@@ -141,7 +149,8 @@ func lowSample(a *cw.MetricAlarm, name string, samples float64) bool {
 
 // conclude moves an alarm that was evaluated into a state, unless its configuration is another one by now: that is
 // evaluated for itself.
-func (s *Service) conclude(ctx context.Context, w *scheduled, contributors map[string]alarm.Contributor, state func(*row) (to cw.StateValue, reason, data string)) error {
+func (s *Service) conclude(ctx context.Context, w *scheduled, contributors map[string]alarm.Contributor,
+	state func(*row) (to cw.StateValue, reason, data string)) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		x, err := find(ctx, tx, w.name())
 		if err != nil || x == nil || x.version != w.version {

@@ -86,13 +86,18 @@ func (w *world) start() {
 	}
 	w.db = storetest.OpenDSN(t, w.dsn, metric.Migrations(), monitor.Migrations())
 	metrics := must[*metric.Store](t)(metric.Open(t.Context(), w.db, log, time.Now))
-	w.service = monitor.New(w.db, monitor.Config{Region: region, Account: account, Now: time.Now, Log: log, Pager: awsproto.Pager{Key: []byte("k")}, Metrics: metrics, Prometheus: w.prometheus,
-		Changed: func(_ context.Context, tx store.Tx, name string, state cw.StateValue) error {
-			tx.AfterCommit(func() { w.changes <- change{name, state} })
-			return nil
-		}})
+	w.service = monitor.New(w.db,
+		monitor.Config{Region: region, Account: account, Now: time.Now, Log: log,
+			Pager: awsproto.Pager{Key: []byte("k")}, Metrics: metrics, Prometheus: w.prometheus,
+			Changed: func(_ context.Context, tx store.Tx, name string, state cw.StateValue) error {
+				tx.AfterCommit(func() { w.changes <- change{name, state} })
+				return nil
+			}})
 	s := &awsproto.Server{Region: region, Account: account, Now: time.Now, Log: log,
-		Lookup: func(context.Context, string) (sigv4.Secret, bool, error) { return sigv4.Secret{Key: secret}, true, nil },
+		Lookup: func(context.Context,
+			string) (sigv4.Secret, bool, error) {
+			return sigv4.Secret{Key: secret}, true, nil
+		},
 		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
 			return awsproto.Caller{Name: "admin", AccessKeyID: id}, nil
 		}}
@@ -109,8 +114,9 @@ func (w *world) start() {
 	}()
 	w.stop = sync.OnceFunc(func() { server.Close(); cancel(); <-done })
 	t.Cleanup(func() { w.stop() })
-	w.api = sdk.NewFromConfig(aws.Config{Region: region, BaseEndpoint: &w.url, Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
-		Retryer: func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }})
+	w.api = sdk.NewFromConfig(aws.Config{Region: region, BaseEndpoint: &w.url,
+		Credentials: credentials.NewStaticCredentialsProvider(keyID, secret, ""),
+		Retryer:     func() aws.Retryer { return retry.AddWithMaxAttempts(retry.NewStandard(), 1) }})
 }
 
 // restart ends the server and starts another on the same database.
@@ -127,8 +133,10 @@ func (w *world) restart() {
 func (w *world) cli(program string, args ...string) string {
 	w.t.Helper()
 	c := exec.Command(program, append([]string{"cloudwatch"}, args...)...)
-	c.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+w.url, "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_SESSION_TOKEN=", "AWS_DEFAULT_REGION="+region,
-		"AWS_REGION="+region, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PAGER=", "AWS_EC2_METADATA_DISABLED=true", "AWS_OUTPUT=json", "HOME="+w.t.TempDir())
+	c.Env = append(os.Environ(), "AWS_ENDPOINT_URL="+w.url, "AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret,
+		"AWS_SESSION_TOKEN=", "AWS_DEFAULT_REGION="+region,
+		"AWS_REGION="+region, "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null", "AWS_PAGER=",
+		"AWS_EC2_METADATA_DISABLED=true", "AWS_OUTPUT=json", "HOME="+w.t.TempDir())
 	if strings.HasPrefix(program, "/usr/bin") { // 2.9 knows no AWS_ENDPOINT_URL
 		c.Args = append(c.Args, "--endpoint-url", w.url)
 	}
@@ -157,7 +165,8 @@ func (w *world) wait(name string, state cw.StateValue) {
 
 func (w *world) alarm(name string) types.MetricAlarm {
 	w.t.Helper()
-	out := must[*sdk.DescribeAlarmsOutput](w.t)(w.api.DescribeAlarms(w.t.Context(), &sdk.DescribeAlarmsInput{AlarmNames: []string{name}}))
+	out := must[*sdk.DescribeAlarmsOutput](w.t)(w.api.DescribeAlarms(w.t.Context(),
+		&sdk.DescribeAlarmsInput{AlarmNames: []string{name}}))
 	if len(out.MetricAlarms) != 1 {
 		w.t.Fatalf("%d alarms of the name %s", len(out.MetricAlarms), name)
 	}
@@ -168,8 +177,10 @@ func (w *world) alarm(name string) types.MetricAlarm {
 func (w *world) traffic(back time.Duration, requests, errors int64, latency time.Duration) {
 	w.t.Helper()
 	bucket := []slipway.LatencyBucket{{Bucket: new(int32(slipway.LatencyBucketOf(latency))), Count: &requests}}
-	err := w.service.Sample(w.t.Context(), []slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer), Time: awsproto.At(time.Now().Add(-back)), Requests: &requests,
-		Target2xx: new(requests - errors), Target5xx: &errors, Latency: bucket}})
+	err := w.service.Sample(w.t.Context(),
+		[]slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer),
+			Time: awsproto.At(time.Now().Add(-back)), Requests: &requests,
+			Target2xx: new(requests - errors), Target5xx: &errors, Latency: bucket}})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -34,9 +34,12 @@ func stretch(start, end *awsproto.Time, period time.Duration) (from, to time.Tim
 }
 
 // GetMetricStatistics implements cloudwatch:GetMetricStatistics; datapoints come in the order of time.
-func (s *Service) GetMetricStatistics(ctx context.Context, in *cw.GetMetricStatisticsInput) (*cw.GetMetricStatisticsOutput, error) {
+func (s *Service) GetMetricStatistics(ctx context.Context,
+	in *cw.GetMetricStatisticsInput) (*cw.GetMetricStatisticsOutput, error) {
 	if len(in.Statistics) == 0 && len(in.ExtendedStatistics) == 0 {
-		return nil, &cw.MissingRequiredParameterException{Message: "Either Statistics or ExtendedStatistics must be given."}
+		return nil, &cw.MissingRequiredParameterException{
+			Message: "Either Statistics or ExtendedStatistics must be given.",
+		}
 	}
 	for _, name := range in.ExtendedStatistics {
 		if err := checkStatistic(name); err != nil {
@@ -52,9 +55,12 @@ func (s *Service) GetMetricStatistics(ctx context.Context, in *cw.GetMetricStati
 		return nil, err
 	}
 	if n := to.Sub(from) / period; n > maxPoints {
-		return nil, combination("You have requested up to %d datapoints, which exceeds the limit of 1,440. You may reduce the datapoints requested by increasing Period, or decreasing the time range.", n)
+		return nil, combination(
+			"You have requested up to %d datapoints, which exceeds the limit of 1,440. You may reduce the datapoints "+
+				"requested by increasing Period, or decreasing the time range.", n)
 	}
-	points, unit, err := s.Metrics.Statistics(ctx, identity(in.Namespace, in.MetricName, in.Dimensions), from, to, period)
+	points, unit, err := s.Metrics.Statistics(ctx, identity(in.Namespace, in.MetricName, in.Dimensions), from, to,
+		period)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +108,8 @@ func awsMessage(err error) string {
 	return err.Error()
 }
 
-// GetMetricData implements cloudwatch:GetMetricData: metrics, and expressions as far as expression.Parse takes them. All of the answer fits on
-// one page.
+// GetMetricData implements cloudwatch:GetMetricData: metrics, and expressions as far as expression.Parse takes them.
+// All of the answer fits on one page.
 func (s *Service) GetMetricData(ctx context.Context, in *cw.GetMetricDataInput) (*cw.GetMetricDataOutput, error) {
 	if len(in.MetricDataQueries) > maxQueries {
 		return nil, invalid("A request may have 500 queries at most.")
@@ -125,7 +131,9 @@ func (s *Service) GetMetricData(ctx context.Context, in *cw.GetMetricDataInput) 
 			return nil, invalid("%s", err.Error())
 		}
 		if asked += int64(to.Sub(from) / period); asked > maxAnswer {
-			return nil, invalid("You have requested more than %d datapoints. Longer periods, or a shorter time, make fewer of them.", maxAnswer)
+			return nil, invalid(
+				"You have requested more than %d datapoints. Longer periods, or a shorter time, make fewer of them.",
+				maxAnswer)
 		}
 		if q.ReturnData != nil && !*q.ReturnData {
 			continue
@@ -137,14 +145,22 @@ func (s *Service) GetMetricData(ctx context.Context, in *cw.GetMetricDataInput) 
 		if err != nil {
 			return nil, err
 		}
-		out.MetricDataResults = append(out.MetricDataResults, result(q, values, from, period, in.ScanBy == cw.ScanByTimestampAscending))
+		out.MetricDataResults = append(out.MetricDataResults,
+			result(q, values, from, period, in.ScanBy == cw.ScanByTimestampAscending))
 	}
 	return out, nil
 }
 
 // result is a series as CloudWatch gives it: what is missing is left out.
-func result(q cw.MetricDataQuery, values []value, from time.Time, period time.Duration, ascending bool) cw.MetricDataResult {
-	r := cw.MetricDataResult{Id: q.Id, Label: q.Label, StatusCode: cw.StatusCodeComplete, Timestamps: []awsproto.Time{}, Values: []float64{}}
+func result(q cw.MetricDataQuery, values []value, from time.Time, period time.Duration,
+	ascending bool) cw.MetricDataResult {
+	r := cw.MetricDataResult{
+		Id:         q.Id,
+		Label:      q.Label,
+		StatusCode: cw.StatusCodeComplete,
+		Timestamps: []awsproto.Time{},
+		Values:     []float64{},
+	}
 	if r.Label == nil {
 		r.Label = q.Id
 		if q.MetricStat != nil {
@@ -153,7 +169,8 @@ func result(q cw.MetricDataQuery, values []value, from time.Time, period time.Du
 	}
 	for i, v := range values {
 		if v.ok {
-			r.Timestamps, r.Values = append(r.Timestamps, *awsproto.At(from.Add(time.Duration(i) * period))), append(r.Values, v.v)
+			r.Timestamps, r.Values = append(r.Timestamps,
+				*awsproto.At(from.Add(time.Duration(i) * period))), append(r.Values, v.v)
 		}
 	}
 	if !ascending {

@@ -34,8 +34,13 @@ func (s *Service) ask(ctx context.Context, query string, at time.Time) ([]alarm.
 	if s.Prometheus == nil {
 		return nil, errQuery{errors.New("this server knows no Prometheus; start it with --prometheus URL")}
 	}
-	form := url.Values{"query": {query}, "time": {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)}, "timeout": {queryTimeout.String()}}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Prometheus.JoinPath("api/v1/query").String(), strings.NewReader(form.Encode()))
+	form := url.Values{
+		"query":   {query},
+		"time":    {strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64)},
+		"timeout": {queryTimeout.String()},
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, s.Prometheus.JoinPath("api/v1/query").String(),
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +55,8 @@ func (s *Service) ask(ctx context.Context, query string, at time.Time) ([]alarm.
 		return nil, fmt.Errorf("read Prometheus' answer: %w", err)
 	}
 	if len(body) > maxResult {
-		return nil, errQuery{fmt.Errorf("the answer is larger than %d MiB; a query that returns less is needed", maxResult>>20)}
+		return nil, errQuery{fmt.Errorf("the answer is larger than %d MiB; a query that returns less is needed",
+			maxResult>>20)}
 	}
 	return read(resp.StatusCode, body)
 }
@@ -140,6 +146,7 @@ func (x *row) evaluationState(v cw.EvaluationState) {
 func same(a, b map[string]alarm.Contributor) bool {
 	return maps.EqualFunc(a, b, func(x, y alarm.Contributor) bool {
 		x.Value, y.Value = 0, 0
-		return x.Since.Equal(y.Since) && x.Absent == y.Absent && x.Alarm == y.Alarm && reflect.DeepEqual(x.Labels, y.Labels)
+		return x.Since.Equal(y.Since) && x.Absent == y.Absent && x.Alarm == y.Alarm &&
+			reflect.DeepEqual(x.Labels, y.Labels)
 	})
 }

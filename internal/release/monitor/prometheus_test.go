@@ -50,11 +50,14 @@ func startPrometheus(t *testing.T, g gauge) (address *url.URL, stop func()) {
 	listen := free.Addr().String()
 	_ = free.Close()
 	dir := t.TempDir()
-	config := fmt.Sprintf("global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: shop\n    static_configs: [{targets: [%q]}]\n", l.Addr())
+	config := fmt.Sprintf(
+		"global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: shop\n    static_configs: [{targets: [%q]}]\n",
+		l.Addr())
 	if err := os.WriteFile(filepath.Join(dir, "prometheus.yml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := exec.Command(program, "--config.file="+filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+listen, "--log.level=error")
+	c := exec.Command(program, "--config.file="+filepath.Join(dir, "prometheus.yml"),
+		"--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+listen, "--log.level=error")
 	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
@@ -89,7 +92,9 @@ func startPrometheus(t *testing.T, g gauge) (address *url.URL, stop func()) {
 
 func promQL(name, query string, pending, recovery int32) *sdk.PutMetricAlarmInput {
 	return &sdk.PutMetricAlarmInput{AlarmName: &name, EvaluationInterval: aws.Int32(1),
-		EvaluationCriteria: &types.EvaluationCriteriaMemberPromQLCriteria{Value: types.AlarmPromQLCriteria{Query: &query, PendingPeriod: &pending, RecoveryPeriod: &recovery}}}
+		EvaluationCriteria: &types.EvaluationCriteriaMemberPromQLCriteria{
+			Value: types.AlarmPromQLCriteria{Query: &query, PendingPeriod: &pending, RecoveryPeriod: &recovery},
+		}}
 }
 
 func TestAlarmOnPrometheus(t *testing.T) {
@@ -102,18 +107,23 @@ func TestAlarmOnPrometheus(t *testing.T) {
 	if a := w.alarm("queue"); a.StateValue != types.StateValueOk || *a.EvaluationInterval != 1 {
 		t.Errorf("%+v: a PromQL alarm begins as OK", a)
 	}
-	if c, ok := w.alarm("queue").EvaluationCriteria.(*types.EvaluationCriteriaMemberPromQLCriteria); !ok || *c.Value.Query != "shop_queue > 5" || *c.Value.PendingPeriod != 2 {
+	if c, ok := w.alarm("queue").EvaluationCriteria.(*types.EvaluationCriteriaMemberPromQLCriteria); !ok ||
+		*c.Value.Query != "shop_queue > 5" || *c.Value.PendingPeriod != 2 {
 		t.Errorf("%+v", w.alarm("queue").EvaluationCriteria)
 	}
 	if _, err := exec.LookPath("aws"); err == nil { // the CLI takes no interval below CloudWatch's
-		w.cli("aws", "put-metric-alarm", "--alarm-name", "ten", "--evaluation-interval", "10", "--evaluation-criteria", `{"PromQLCriteria": {"Query": "shop_queue > 5", "PendingPeriod": 2, "RecoveryPeriod": 2}}`)
-		if out := w.cli("aws", "describe-alarms", "--alarm-names", "ten"); !strings.Contains(out, `"Query": "shop_queue > 5"`) {
+		w.cli("aws", "put-metric-alarm", "--alarm-name", "ten", "--evaluation-interval", "10", "--evaluation-criteria",
+			`{"PromQLCriteria": {"Query": "shop_queue > 5", "PendingPeriod": 2, "RecoveryPeriod": 2}}`)
+		if out := w.cli("aws", "describe-alarms", "--alarm-names", "ten"); !strings.Contains(out,
+			`"Query": "shop_queue > 5"`) {
 			t.Errorf("%s", out)
 		}
 	}
 	g.set(7)
 	w.wait("queue", cw.StateValueAlarm)
-	if a := w.alarm("queue"); !strings.HasPrefix(*a.StateReason, `1 time series breaches: {__name__="shop_queue",instance=`) || !strings.HasSuffix(*a.StateReason, `job="shop",shard="a"} = 7.0`) {
+	if a := w.alarm("queue"); !strings.HasPrefix(*a.StateReason,
+		`1 time series breaches: {__name__="shop_queue",instance=`) ||
+		!strings.HasSuffix(*a.StateReason, `job="shop",shard="a"} = 7.0`) {
 		t.Errorf("%s", *a.StateReason)
 	}
 	g.set(4)
@@ -121,17 +131,21 @@ func TestAlarmOnPrometheus(t *testing.T) {
 
 	w.put(promQL("broken", "shop_queue >", 0, 0))
 	w.wait("broken", cw.StateValueInsufficientData)
-	if a := w.alarm("broken"); a.EvaluationState != types.EvaluationStateEvaluationError || !strings.Contains(*a.StateReason, "bad_data: ") {
+	if a := w.alarm("broken"); a.EvaluationState != types.EvaluationStateEvaluationError ||
+		!strings.Contains(*a.StateReason, "bad_data: ") {
 		t.Errorf("%s %s", a.EvaluationState, *a.StateReason)
 	}
 	w.put(promQL("scalar", "1", 0, 0))
 	w.wait("scalar", cw.StateValueInsufficientData)
-	if a := w.alarm("scalar"); *a.StateReason != "The query could not be evaluated: the query returns a scalar, and must return a vector" {
+	if a := w.alarm(
+		"scalar"); *a.StateReason !=
+		"The query could not be evaluated: the query returns a scalar, and must return a vector" {
 		t.Errorf("%s", *a.StateReason)
 	}
 	stop()
 	w.wait("queue", cw.StateValueInsufficientData)
-	if a := w.alarm("queue"); a.EvaluationState != types.EvaluationStateEvaluationFailure || !strings.Contains(*a.StateReason, address.Host) {
+	if a := w.alarm("queue"); a.EvaluationState != types.EvaluationStateEvaluationFailure ||
+		!strings.Contains(*a.StateReason, address.Host) {
 		t.Errorf("%s %s", a.EvaluationState, *a.StateReason)
 	}
 }
@@ -143,10 +157,13 @@ func TestAnswersOfNoPrometheus(t *testing.T) {
 		answer func(http.ResponseWriter)
 		says   string
 	}{
-		"a page":   {func(w http.ResponseWriter) { http.Error(w, "<html>not here", http.StatusNotFound) }, "what answered 404 is no Prometheus: \"<html>not here\""},
-		"too much": {func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 5<<20)) }, "the answer is larger than 4 MiB"},
+		"a page": {func(w http.ResponseWriter) { http.Error(w, "<html>not here", http.StatusNotFound) },
+			"what answered 404 is no Prometheus: \"<html>not here\""},
+		"too much": {func(w http.ResponseWriter) { _, _ = w.Write(make([]byte, 5<<20)) },
+			"the answer is larger than 4 MiB"},
 		"a wrong vector": {func(w http.ResponseWriter) {
-			_, _ = w.Write([]byte(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"x"]}]}}`))
+			_, _ = w.Write(
+				[]byte(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"x"]}]}}`))
 		}, "a value is x"},
 		"overload": {func(w http.ResponseWriter) {
 			_, _ = w.Write([]byte(`{"status":"error","errorType":"timeout","error":"too slow"}`))
@@ -155,15 +172,19 @@ func TestAnswersOfNoPrometheus(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
-			server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { c.answer(w) })}
+			server := &http.Server{
+				Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { c.answer(w) }),
+			}
 			go func() { _ = server.Serve(l) }()
 			t.Cleanup(func() { _ = server.Close() })
 			w := newWorld(t, func(w *world) {
-				w.prometheus = &url.URL{Scheme: "http", Host: l.Addr().String(), User: url.UserPassword("reader", "hunter2")}
+				w.prometheus = &url.URL{Scheme: "http", Host: l.Addr().String(),
+					User: url.UserPassword("reader", "hunter2")}
 			})
 			w.put(promQL("a", "up == 0", 0, 0))
 			w.wait("a", cw.StateValueInsufficientData)
-			if a := w.alarm("a"); !strings.Contains(*a.StateReason, c.says) || strings.Contains(*a.StateReason, "hunter2") {
+			if a := w.alarm("a"); !strings.Contains(*a.StateReason, c.says) ||
+				strings.Contains(*a.StateReason, "hunter2") {
 				t.Errorf("%s, want %s", *a.StateReason, c.says)
 			}
 			_ = server.Close()

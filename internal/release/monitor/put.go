@@ -23,11 +23,16 @@ func (s *Service) PutMetricAlarm(ctx context.Context, in *cw.PutMetricAlarmInput
 	if err := refuseTiming(in); err != nil {
 		return nil, err
 	}
-	a := &cw.MetricAlarm{ActionConfiguration: in.ActionConfiguration, AlarmName: in.AlarmName, AlarmArn: new(s.arn(*in.AlarmName)), AlarmDescription: in.AlarmDescription, ActionsEnabled: in.ActionsEnabled,
-		OKActions: orNone(in.OKActions), AlarmActions: orNone(in.AlarmActions), InsufficientDataActions: orNone(in.InsufficientDataActions), MetricName: in.MetricName, Namespace: in.Namespace,
-		Statistic: in.Statistic, ExtendedStatistic: in.ExtendedStatistic, Dimensions: in.Dimensions, Period: in.Period, Unit: in.Unit, EvaluationPeriods: in.EvaluationPeriods,
-		DatapointsToAlarm: in.DatapointsToAlarm, Threshold: in.Threshold, ComparisonOperator: in.ComparisonOperator, TreatMissingData: in.TreatMissingData,
-		EvaluateLowSampleCountPercentile: in.EvaluateLowSampleCountPercentile, Metrics: in.Metrics, ThresholdMetricId: in.ThresholdMetricId, EvaluationCriteria: in.EvaluationCriteria,
+	a := &cw.MetricAlarm{ActionConfiguration: in.ActionConfiguration, AlarmName: in.AlarmName,
+		AlarmArn: new(s.arn(*in.AlarmName)), AlarmDescription: in.AlarmDescription, ActionsEnabled: in.ActionsEnabled,
+		OKActions: orNone(in.OKActions), AlarmActions: orNone(in.AlarmActions),
+		InsufficientDataActions: orNone(in.InsufficientDataActions), MetricName: in.MetricName, Namespace: in.Namespace,
+		Statistic: in.Statistic, ExtendedStatistic: in.ExtendedStatistic, Dimensions: in.Dimensions, Period: in.Period,
+		Unit: in.Unit, EvaluationPeriods: in.EvaluationPeriods,
+		DatapointsToAlarm: in.DatapointsToAlarm, Threshold: in.Threshold, ComparisonOperator: in.ComparisonOperator,
+		TreatMissingData:                 in.TreatMissingData,
+		EvaluateLowSampleCountPercentile: in.EvaluateLowSampleCountPercentile, Metrics: in.Metrics,
+		ThresholdMetricId: in.ThresholdMetricId, EvaluationCriteria: in.EvaluationCriteria,
 		EvaluationInterval: in.EvaluationInterval}
 	if a.ActionsEnabled == nil {
 		a.ActionsEnabled = new(true)
@@ -68,8 +73,10 @@ func (s *Service) put(ctx context.Context, tx store.Tx, a *cw.MetricAlarm, tags 
 	what := "created"
 	if known != nil {
 		what = "updated"
-		put.StateValue, put.StateReason, put.StateReasonData = known.StateValue, known.StateReason, known.StateReasonData
-		put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = known.StateUpdatedTimestamp, known.StateTransitionedTimestamp
+		put.StateValue, put.StateReason, put.StateReasonData = known.StateValue, known.StateReason,
+			known.StateReasonData
+		put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = known.StateUpdatedTimestamp,
+			known.StateTransitionedTimestamp
 	} else {
 		put.StateValue, put.StateReason, put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = cw.StateValueInsufficientData, new(alarm.Unchecked), now, now
 		if put.EvaluationCriteria != nil {
@@ -89,7 +96,8 @@ func (s *Service) put(ctx context.Context, tx store.Tx, a *cw.MetricAlarm, tags 
 	if err := s.save(ctx, tx, x); err != nil {
 		return err
 	}
-	return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" "+what, map[string]any{"version": "1.0", "type": strings.ToUpper(what[:1]) + what[1:len(what)-1], "updatedAlarm": &put})
+	return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" "+what,
+		map[string]any{"version": "1.0", "type": strings.ToUpper(what[:1]) + what[1:len(what)-1], "updatedAlarm": &put})
 }
 
 // check refuses what cannot be evaluated, in CloudWatch's words where they are known, and gives defaults.
@@ -129,7 +137,12 @@ func watch(a *cw.MetricAlarm) (watched, error) {
 		if a.ExtendedStatistic != nil {
 			name = *a.ExtendedStatistic
 		}
-		t := &term{ID: identity(a.Namespace, a.MetricName, a.Dimensions), statistic: name, unit: a.Unit, period: seconds(a.Period)}
+		t := &term{
+			ID:        identity(a.Namespace, a.MetricName, a.Dimensions),
+			statistic: name,
+			unit:      a.Unit,
+			period:    seconds(a.Period),
+		}
 		return watched{terms{"": t}, "", t}, nil
 	}
 	all, err := plan(a.Metrics)
@@ -157,11 +170,16 @@ const maxMetrics = 10
 
 func checkMetric(a *cw.MetricAlarm) error {
 	switch {
-	case a.Metrics != nil && (a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" || a.ExtendedStatistic != nil || a.Unit != ""):
-		return invalid("With Metrics, the metric's Namespace, Dimensions, Period, Statistic, ExtendedStatistic and Unit belong into it.")
+	case a.Metrics != nil &&
+		(a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" ||
+			a.ExtendedStatistic != nil || a.Unit != ""):
+		return invalid(
+			"With Metrics, the metric's Namespace, Dimensions, Period, Statistic, ExtendedStatistic and Unit belong " +
+				"into it.")
 	case len(a.Metrics) > maxMetrics:
 		return invalid("An alarm may have 10 Metrics at most.")
-	case a.ThresholdMetricId != nil || strings.Contains(string(a.ComparisonOperator), "UpperThreshold") || strings.Contains(string(a.ComparisonOperator), "LowerThreshold"):
+	case a.ThresholdMetricId != nil || strings.Contains(string(a.ComparisonOperator), "UpperThreshold") ||
+		strings.Contains(string(a.ComparisonOperator), "LowerThreshold"):
 		return unsupported("alarms on anomaly detection models")
 	case a.Metrics == nil && (a.Statistic == "") == (a.ExtendedStatistic == nil):
 		return invalid("An alarm needs either a Statistic or an ExtendedStatistic.")
@@ -174,7 +192,8 @@ func checkMetric(a *cw.MetricAlarm) error {
 	case a.Threshold == nil:
 		return invalid("An alarm on a metric needs a Threshold.")
 	case a.DatapointsToAlarm != nil && *a.DatapointsToAlarm > *a.EvaluationPeriods:
-		return invalid("DatapointsToAlarm (%d) must not be greater than EvaluationPeriods (%d).", *a.DatapointsToAlarm, *a.EvaluationPeriods)
+		return invalid("DatapointsToAlarm (%d) must not be greater than EvaluationPeriods (%d).", *a.DatapointsToAlarm,
+			*a.EvaluationPeriods)
 	}
 	w, err := watch(a)
 	if err == nil && w.expression == nil {
@@ -188,17 +207,21 @@ func checkMetric(a *cw.MetricAlarm) error {
 		longest = 7 * 24 * time.Hour
 	}
 	if whole := w.period * time.Duration(*a.EvaluationPeriods); whole > longest {
-		return invalid("The period of %s times %d evaluation periods is more than %s, the longest that an alarm with such a period may look back.", w.period, *a.EvaluationPeriods, longest)
+		return invalid(
+			"The period of %s times %d evaluation periods is more than %s, the longest that an alarm with such a "+
+				"period may look back.", w.period, *a.EvaluationPeriods, longest)
 	}
 	switch text(a.TreatMissingData) {
 	case "", alarm.Missing, alarm.Ignore, alarm.Breaching, alarm.NotBreaching:
 	default:
-		return invalid("TreatMissingData must be one of breaching, notBreaching, ignore and missing, not %.50s.", *a.TreatMissingData)
+		return invalid("TreatMissingData must be one of breaching, notBreaching, ignore and missing, not %.50s.",
+			*a.TreatMissingData)
 	}
 	switch text(a.EvaluateLowSampleCountPercentile) {
 	case "", "evaluate", "ignore":
 	default:
-		return invalid("EvaluateLowSampleCountPercentile must be evaluate or ignore, not %.50s.", *a.EvaluateLowSampleCountPercentile)
+		return invalid("EvaluateLowSampleCountPercentile must be evaluate or ignore, not %.50s.",
+			*a.EvaluateLowSampleCountPercentile)
 	}
 	return nil
 }
@@ -210,9 +233,13 @@ func (s *Service) checkQuery(a *cw.MetricAlarm) error {
 	switch {
 	case c == nil:
 		return invalid("EvaluationCriteria needs PromQLCriteria.")
-	case a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" || a.ExtendedStatistic != nil || a.Unit != "" || a.Threshold != nil || a.ComparisonOperator != "" ||
+	case a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" ||
+		a.ExtendedStatistic != nil || a.Unit != "" || a.Threshold != nil || a.ComparisonOperator != "" ||
 		a.ThresholdMetricId != nil || a.EvaluationPeriods != nil || a.DatapointsToAlarm != nil:
-		return invalid("An alarm with EvaluationCriteria must not have Namespace, Dimensions, Period, Unit, Statistic, ExtendedStatistic, Threshold, ComparisonOperator, ThresholdMetricId, EvaluationPeriods or DatapointsToAlarm.")
+		return invalid(
+			"An alarm with EvaluationCriteria must not have Namespace, Dimensions, Period, Unit, Statistic, " +
+				"ExtendedStatistic, Threshold, ComparisonOperator, ThresholdMetricId, EvaluationPeriods or " +
+				"DatapointsToAlarm.")
 	case a.EvaluationInterval == nil:
 		return invalid("An alarm with EvaluationCriteria needs an EvaluationInterval.")
 	case s.Prometheus == nil:

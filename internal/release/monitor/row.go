@@ -52,18 +52,21 @@ func (s *Service) save(ctx context.Context, tx store.Tx, x *row) error {
 		s.clock.set(x, s.Now())
 		s.Hub.Changed("alarm/"+x.name(), "alarms")
 	})
-	_, err := tx.Exec(ctx, `INSERT INTO monitor_alarms (name, state, version, doc, contributors) VALUES ($1, $2, $3, $4, $5)
+	_, err := tx.Exec(ctx,
+		`INSERT INTO monitor_alarms (name, state, version, doc, contributors) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (name) DO UPDATE SET state = excluded.state, version = excluded.version, doc = excluded.doc, contributors = excluded.contributors`,
 		x.name(), string(x.StateValue), x.version, store.JSON(x.MetricAlarm), store.JSON(x.contributors))
 	return err
 }
 
-// transition moves an alarm into a state, for a reason, with the writes of tx. Whoever watches it is told if it is another one.
+// transition moves an alarm into a state, for a reason, with the writes of tx. Whoever watches it is told if it is
+// another one.
 func (s *Service) transition(ctx context.Context, tx store.Tx, x *row, to cw.StateValue, reason, data string) error {
 	from, before := x.StateValue, *x.MetricAlarm
 	now := awsproto.At(s.Now())
 	changed := before
-	changed.StateValue, changed.StateReason, changed.StateUpdatedTimestamp, changed.StateReasonData = to, &reason, now, nil
+	changed.StateValue, changed.StateReason, changed.StateUpdatedTimestamp, changed.StateReasonData = to, &reason, now,
+		nil
 	if data != "" {
 		changed.StateReasonData = &data
 	}
@@ -90,7 +93,8 @@ func (s *Service) transition(ctx context.Context, tx store.Tx, x *row, to cw.Sta
 		return x
 	}
 	what := map[string]any{"version": "1.0", "oldState": document(&before), "newState": document(&changed)}
-	if err := s.record(ctx, tx, x.name(), cw.HistoryItemTypeStateUpdate, "Alarm updated from "+string(from)+" to "+string(to), what); err != nil {
+	if err := s.record(ctx, tx, x.name(), cw.HistoryItemTypeStateUpdate,
+		"Alarm updated from "+string(from)+" to "+string(to), what); err != nil {
 		return err
 	}
 	tx.AfterCommit(func() { s.Log.Info("alarm changed", "alarm", x.name(), "from", from, "to", to, "reason", reason) })
@@ -108,7 +112,8 @@ const (
 )
 
 // record adds to an alarm's history, and takes away what is too old or too much.
-func (s *Service) record(ctx context.Context, tx store.Tx, name string, kind cw.HistoryItemType, summary string, what any) error {
+func (s *Service) record(ctx context.Context, tx store.Tx, name string, kind cw.HistoryItemType, summary string,
+	what any) error {
 	place, err := uuid.NewV7()
 	if err != nil {
 		return err
@@ -118,11 +123,20 @@ func (s *Service) record(ctx context.Context, tx store.Tx, name string, kind cw.
 		return err
 	}
 	now := s.Now()
-	item := cw.AlarmHistoryItem{AlarmName: &name, AlarmType: cw.AlarmTypeMetricAlarm, Timestamp: awsproto.At(now), HistoryItemType: kind, HistorySummary: &summary, HistoryData: new(string(data))}
-	if _, err := tx.Exec(ctx, `INSERT INTO monitor_history (place, alarm, kind, at, doc) VALUES ($1, $2, $3, $4, $5)`, place.String(), name, string(kind), now.UnixMilli(), store.JSON(item)); err != nil {
+	item := cw.AlarmHistoryItem{
+		AlarmName:       &name,
+		AlarmType:       cw.AlarmTypeMetricAlarm,
+		Timestamp:       awsproto.At(now),
+		HistoryItemType: kind,
+		HistorySummary:  &summary,
+		HistoryData:     new(string(data)),
+	}
+	if _, err := tx.Exec(ctx, `INSERT INTO monitor_history (place, alarm, kind, at, doc) VALUES ($1, $2, $3, $4, $5)`,
+		place.String(), name, string(kind), now.UnixMilli(), store.JSON(item)); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx, `DELETE FROM monitor_history WHERE alarm = $1 AND (at < $2 OR place < (SELECT place FROM monitor_history WHERE alarm = $1 ORDER BY place DESC LIMIT 1 OFFSET $3))`,
+	_, err = tx.Exec(ctx,
+		`DELETE FROM monitor_history WHERE alarm = $1 AND (at < $2 OR place < (SELECT place FROM monitor_history WHERE alarm = $1 ORDER BY place DESC LIMIT 1 OFFSET $3))`,
 		name, now.Add(-historyKept).UnixMilli(), maxHistory-1)
 	return err
 }

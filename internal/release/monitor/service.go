@@ -1,4 +1,5 @@
-// Package monitor implements CloudWatch's alarms and metrics over what the routers report, what clients put, and a Prometheus server.
+// Package monitor implements CloudWatch's alarms and metrics over what the routers report, what clients put, and a
+// Prometheus server.
 package monitor
 
 import (

@@ -30,7 +30,8 @@ func (s *Service) SetAlarmState(ctx context.Context, in *cw.SetAlarmStateInput) 
 // DeleteAlarms implements cloudwatch:DeleteAlarms: with a name that is not there none is deleted.
 func (s *Service) DeleteAlarms(ctx context.Context, in *cw.DeleteAlarmsInput) (*cw.DeleteAlarmsOutput, error) {
 	return nil, s.each(ctx, in.AlarmNames, func(tx store.Tx, x *row) error {
-		for _, query := range []string{`DELETE FROM monitor_alarms WHERE name = $1`, `DELETE FROM monitor_tags WHERE alarm = $1`} {
+		for _, query := range []string{`DELETE FROM monitor_alarms WHERE name = $1`,
+			`DELETE FROM monitor_tags WHERE alarm = $1`} {
 			if _, err := tx.Exec(ctx, query, x.name()); err != nil {
 				return err
 			}
@@ -39,7 +40,8 @@ func (s *Service) DeleteAlarms(ctx context.Context, in *cw.DeleteAlarmsInput) (*
 			s.clock.forget(x.name())
 			s.Hub.Changed("alarm/"+x.name(), "alarms")
 		})
-		return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" deleted", map[string]any{"version": "1.0", "type": "Delete"})
+		return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" deleted",
+			map[string]any{"version": "1.0", "type": "Delete"})
 	})
 }
 
@@ -73,17 +75,20 @@ func (s *Service) setActions(ctx context.Context, names []string, enabled bool) 
 		if err := s.save(ctx, tx, x); err != nil {
 			return err
 		}
-		return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" updated", map[string]any{"version": "1.0", "type": "Update", "updatedAlarm": &changed})
+		return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" updated",
+			map[string]any{"version": "1.0", "type": "Update", "updatedAlarm": &changed})
 	})
 }
 
 // EnableAlarmActions implements cloudwatch:EnableAlarmActions.
-func (s *Service) EnableAlarmActions(ctx context.Context, in *cw.EnableAlarmActionsInput) (*cw.EnableAlarmActionsOutput, error) {
+func (s *Service) EnableAlarmActions(ctx context.Context,
+	in *cw.EnableAlarmActionsInput) (*cw.EnableAlarmActionsOutput, error) {
 	return nil, s.setActions(ctx, in.AlarmNames, true)
 }
 
 // DisableAlarmActions implements cloudwatch:DisableAlarmActions.
-func (s *Service) DisableAlarmActions(ctx context.Context, in *cw.DisableAlarmActionsInput) (*cw.DisableAlarmActionsOutput, error) {
+func (s *Service) DisableAlarmActions(ctx context.Context,
+	in *cw.DisableAlarmActionsInput) (*cw.DisableAlarmActionsOutput, error) {
 	return nil, s.setActions(ctx, in.AlarmNames, false)
 }
 
@@ -95,7 +100,8 @@ func setTags(ctx context.Context, tx store.Tx, name string, tags []cw.Tag) error
 		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
 			return &cw.InvalidParameterValueException{Message: "Tag keys that begin with aws: are reserved."}
 		}
-		if _, err := tx.Exec(ctx, `INSERT INTO monitor_tags (alarm, key, value) VALUES ($1, $2, $3) ON CONFLICT (alarm, key) DO UPDATE SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
+		if _, err := tx.Exec(ctx,
+			`INSERT INTO monitor_tags (alarm, key, value) VALUES ($1, $2, $3) ON CONFLICT (alarm, key) DO UPDATE SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
 			return err
 		}
 	}
@@ -113,7 +119,8 @@ func setTags(ctx context.Context, tx store.Tx, name string, tags []cw.Tag) error
 func (s *Service) tagged(ctx context.Context, q store.Queryer, arn string) (string, error) {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
-		return "", &cw.InvalidParameterValueException{Message: arn + " is no ARN of an alarm here; they begin with " + s.arn("")}
+		return "", &cw.InvalidParameterValueException{Message: arn + " is no ARN of an alarm here; they begin with " +
+			s.arn("")}
 	}
 	x, err := find(ctx, q, name)
 	if err == nil && x == nil {
@@ -150,7 +157,8 @@ func (s *Service) UntagResource(ctx context.Context, in *cw.UntagResourceInput) 
 }
 
 // ListTagsForResource implements cloudwatch:ListTagsForResource.
-func (s *Service) ListTagsForResource(ctx context.Context, in *cw.ListTagsForResourceInput) (*cw.ListTagsForResourceOutput, error) {
+func (s *Service) ListTagsForResource(ctx context.Context,
+	in *cw.ListTagsForResourceInput) (*cw.ListTagsForResourceOutput, error) {
 	name, err := s.tagged(ctx, s.db, *in.ResourceARN)
 	if err != nil {
 		return nil, err

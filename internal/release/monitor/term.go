@@ -34,7 +34,8 @@ func plan(queries []cw.MetricDataQuery) (terms, error) {
 	for _, q := range queries {
 		switch {
 		case !queryID().MatchString(*q.Id):
-			return nil, invalid("The id %.50s must begin with a lower-case letter, and have letters, digits and underscores.", *q.Id)
+			return nil, invalid(
+				"The id %.50s must begin with a lower-case letter, and have letters, digits and underscores.", *q.Id)
 		case all[*q.Id] != nil:
 			return nil, invalid("The id %s is given twice.", *q.Id)
 		case q.AccountId != nil:
@@ -44,7 +45,12 @@ func plan(queries []cw.MetricDataQuery) (terms, error) {
 		}
 		t := &term{}
 		if m := q.MetricStat; m != nil {
-			*t = term{ID: identity(m.Metric.Namespace, m.Metric.MetricName, m.Metric.Dimensions), statistic: *m.Stat, unit: m.Unit, period: seconds(m.Period)}
+			*t = term{
+				ID:        identity(m.Metric.Namespace, m.Metric.MetricName, m.Metric.Dimensions),
+				statistic: *m.Stat,
+				unit:      m.Unit,
+				period:    seconds(m.Period),
+			}
 			if err := t.check(); err != nil {
 				return nil, err
 			}
@@ -137,7 +143,8 @@ func (r *reading) series(ctx context.Context, id string) ([]value, error) {
 		}
 		r.measured = r.measured || len(points) > 0
 		if t.unit != "" && unit != "" && string(t.unit) != unit {
-			points = nil // "stuck in the INSUFFICIENT DATA state", says CloudWatch of an alarm with a unit that is not the metric's
+			// "stuck in the INSUFFICIENT DATA state", says CloudWatch of an alarm with a unit that is not the metric's
+			points = nil
 		}
 		for _, p := range points {
 			v, ok := statistic(p.Summary, t.statistic)
@@ -154,7 +161,10 @@ func (r *reading) series(ctx context.Context, id string) ([]value, error) {
 			parts[other] = part
 		}
 		for i := range out {
-			v, ok := t.expression.Eval(func(other string) (float64, bool) { return parts[other][i].v, parts[other][i].ok })
+			v, ok := t.expression.Eval(func(
+				other string) (float64, bool) {
+				return parts[other][i].v, parts[other][i].ok
+			})
 			out[i] = value{v, ok && !math.IsNaN(v) && !math.IsInf(v, 0)}
 		}
 	}

@@ -1,5 +1,6 @@
-// Package shift decides how a release moves its traffic: which share the canary gets next, when that is judged, and what a verdict, a
-// person or an alarm makes of it. It does no I/O and reads no clock; whoever drives it carries out what Next says.
+// Package shift decides how a release moves its traffic: which share the canary gets next, when that is judged, and
+// what a verdict, a person or an alarm makes of it. It does no I/O and reads no clock; whoever drives it carries out
+// what Next says.
 package shift
 
 import (
@@ -24,7 +25,8 @@ type Plan struct {
 	OnUncertain slipway.OnUncertain `json:"onUncertain,omitzero"`
 }
 
-// NewPlan counts out a traffic routing configuration; the steps of a policy, if it has any, take their place. None of both is all at once.
+// NewPlan counts out a traffic routing configuration; the steps of a policy, if it has any, take their place. None of
+// both is all at once.
 //
 // A canary is the first share, its interval, and the rest; linear is an equal share more at the start of each interval
 // (API_TrafficRoutingConfig). Intervals are minutes there.
@@ -82,10 +84,13 @@ func (p Plan) check() error {
 	before := 0
 	for i, s := range p.Steps {
 		if s.Percent <= before || s.Percent > 100 || s.Wait < 0 {
-			return fmt.Errorf("step %d is to %d %% after %d %%: each step must be greater than the one before it, and 100 %% at most", i+1, s.Percent, before)
+			return fmt.Errorf(
+				"step %d is to %d %% after %d %%: each step must be greater than the one before it, and 100 %% at most",
+				i+1, s.Percent, before)
 		}
 		if p.Analyse && s.Percent < 100 && s.Wait == 0 {
-			return fmt.Errorf("step %d is judged by thresholds or a comparison, so that it needs a wait in which something can be seen", i+1)
+			return fmt.Errorf(
+				"step %d is judged by thresholds or a comparison, so that it needs a wait in which something can be seen", i+1)
 		}
 		before = s.Percent
 	}

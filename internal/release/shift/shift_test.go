@@ -18,11 +18,13 @@ import (
 var start = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 func canary(percent, minutes int32) *cd.TrafficRoutingConfig {
-	return &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedCanary, TimeBasedCanary: &cd.TimeBasedCanary{CanaryPercentage: &percent, CanaryInterval: &minutes}}
+	return &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedCanary,
+		TimeBasedCanary: &cd.TimeBasedCanary{CanaryPercentage: &percent, CanaryInterval: &minutes}}
 }
 
 func linear(percent, minutes int32) *cd.TrafficRoutingConfig {
-	return &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedLinear, TimeBasedLinear: &cd.TimeBasedLinear{LinearPercentage: &percent, LinearInterval: &minutes}}
+	return &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedLinear,
+		TimeBasedLinear: &cd.TimeBasedLinear{LinearPercentage: &percent, LinearInterval: &minutes}}
 }
 
 func step(percent, wait int32) slipway.ReleaseStep {
@@ -40,17 +42,27 @@ func TestPlans(t *testing.T) {
 		policy  *slipway.ReleasePolicy
 		want    string
 	}{
-		"nothing is all at once":            {nil, nil, "100/0s"},
-		"all at once":                       {&cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeAllAtOnce}, nil, "100/0s"},
-		"ECSCanary10Percent5Minutes":        {canary(10, 5), nil, "10/5m0s 100/0s"},
-		"linear":                            {linear(25, 1), nil, "25/1m0s 50/1m0s 75/1m0s 100/0s"},
-		"linear that does not come out":     {linear(40, 3), nil, "40/3m0s 80/3m0s 100/0s"},
-		"a policy's steps take its place":   {linear(10, 1), &slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(10, 5), step(50, 5), step(100, 0)}}, "10/5s 50/5s 100/0s"},
-		"a policy without steps does not":   {canary(10, 5), &slipway.ReleasePolicy{Thresholds: strict}, "10/5m0s 100/0s judged"},
-		"steps that go back":                {nil, &slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(50, 1), step(10, 1), step(100, 0)}}, "step 2 is to 10 % after 50 %: each step must be greater than the one before it, and 100 % at most"},
-		"steps that stop short":             {nil, &slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(50, 1)}}, "the last step is 50 %: it must be 100 %"},
-		"a judged step without a wait":      {nil, &slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(50, 0), step(100, 0)}, Thresholds: strict}, "step 1 is judged by thresholds or a comparison, so that it needs a wait in which something can be seen"},
-		"a canary that was never validated": {canary(0, 5), nil, "step 1 is to 0 % after 0 %: each step must be greater than the one before it, and 100 % at most"},
+		"nothing is all at once": {nil, nil, "100/0s"},
+		"all at once": {&cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeAllAtOnce}, nil,
+			"100/0s"},
+		"ECSCanary10Percent5Minutes":    {canary(10, 5), nil, "10/5m0s 100/0s"},
+		"linear":                        {linear(25, 1), nil, "25/1m0s 50/1m0s 75/1m0s 100/0s"},
+		"linear that does not come out": {linear(40, 3), nil, "40/3m0s 80/3m0s 100/0s"},
+		"a policy's steps take its place": {linear(10, 1),
+			&slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(10, 5), step(50, 5), step(100, 0)}},
+			"10/5s 50/5s 100/0s"},
+		"a policy without steps does not": {canary(10, 5), &slipway.ReleasePolicy{Thresholds: strict},
+			"10/5m0s 100/0s judged"},
+		"steps that go back": {nil,
+			&slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(50, 1), step(10, 1), step(100, 0)}},
+			"step 2 is to 10 % after 50 %: each step must be greater than the one before it, and 100 % at most"},
+		"steps that stop short": {nil, &slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(50, 1)}},
+			"the last step is 50 %: it must be 100 %"},
+		"a judged step without a wait": {nil,
+			&slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(50, 0), step(100, 0)}, Thresholds: strict},
+			"step 1 is judged by thresholds or a comparison, so that it needs a wait in which something can be seen"},
+		"a canary that was never validated": {canary(0, 5), nil,
+			"step 1 is to 0 % after 0 %: each step must be greater than the one before it, and 100 % at most"},
 	} {
 		p, err := NewPlan(c.routing, c.policy)
 		got := ""
@@ -122,7 +134,9 @@ func TestCanaryGoesOnAfterItsWait(t *testing.T) {
 
 func judged(t *testing.T, u slipway.OnUncertain) *State {
 	t.Helper()
-	s := New(planned(t, nil, &slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(10, 60), step(100, 0)}, Comparison: &slipway.ReleaseComparison{}, OnUncertain: u}), start)
+	s := New(planned(t, nil,
+		&slipway.ReleasePolicy{Steps: []slipway.ReleaseStep{step(10, 60), step(100, 0)},
+			Comparison: &slipway.ReleaseComparison{}, OnUncertain: u}), start)
 	s.InEffect(10, start)
 	s.Tick(start.Add(time.Minute))
 	must(t, s, slipway.ReleaseStatusAnalysing, 10)
@@ -171,7 +185,8 @@ func TestPersonAnswers(t *testing.T) {
 	if err := s.RollBack(ByDeploy, "again", start); err != nil || s.Cause != ByHand || s.Reason != "no" {
 		t.Errorf("%v %s %s: the first reason stays", err, s.Cause, s.Reason)
 	}
-	for name, err := range map[string]error{"promote": s.Promote(true, start), "pause": s.Pause(), "resume": s.Resume(start)} {
+	for name, err := range map[string]error{"promote": s.Promote(true, start), "pause": s.Pause(),
+		"resume": s.Resume(start)} {
 		if !errors.Is(err, ErrRollingBack) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -239,9 +254,11 @@ func TestAnyOrderOfEvents(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		shares := rapid.SliceOfNDistinct(rapid.IntRange(1, 99), 0, 5, func(i int) int { return i }).Draw(t, "shares")
 		slices.Sort(shares)
-		plan := Plan{Analyse: rapid.Bool().Draw(t, "analyse"), OnUncertain: rapid.SampledFrom([]slipway.OnUncertain{"ASK", "PROMOTE", "ROLL_BACK"}).Draw(t, "uncertain")}
+		plan := Plan{Analyse: rapid.Bool().Draw(t, "analyse"),
+			OnUncertain: rapid.SampledFrom([]slipway.OnUncertain{"ASK", "PROMOTE", "ROLL_BACK"}).Draw(t, "uncertain")}
 		for _, share := range append(shares, 100) {
-			plan.Steps = append(plan.Steps, Step{share, time.Duration(rapid.IntRange(1, 5).Draw(t, "wait")) * time.Minute})
+			plan.Steps = append(plan.Steps,
+				Step{share, time.Duration(rapid.IntRange(1, 5).Draw(t, "wait")) * time.Minute})
 		}
 		now := start
 		s := New(plan, now)
@@ -257,7 +274,9 @@ func TestAnyOrderOfEvents(t *testing.T) {
 				now = now.Add(time.Duration(rapid.IntRange(0, 400).Draw(t, "seconds")) * time.Second)
 				s.Tick(now)
 			case 4, 5:
-				s.Judged(rapid.IntRange(0, len(plan.Steps)-1).Draw(t, "judged"), verdict(rapid.SampledFrom([]slipway.ReleaseDecision{"PROMOTE", "ROLL_BACK", "UNCERTAIN"}).Draw(t, "verdict")), now)
+				s.Judged(rapid.IntRange(0, len(plan.Steps)-1).Draw(t, "judged"),
+					verdict(rapid.SampledFrom([]slipway.ReleaseDecision{"PROMOTE", "ROLL_BACK", "UNCERTAIN"}).Draw(t,
+						"verdict")), now)
 			case 6:
 				_ = s.Promote(rapid.Bool().Draw(t, "full"), now)
 			case 7:
@@ -281,7 +300,8 @@ func TestAnyOrderOfEvents(t *testing.T) {
 			if s.Status == slipway.ReleaseStatusRollingBack && backAt < 0 {
 				backAt = len(told)
 			}
-			if backAt >= 0 && s.Status != slipway.ReleaseStatusRollingBack && s.Status != slipway.ReleaseStatusRolledBack {
+			if backAt >= 0 && s.Status != slipway.ReleaseStatusRollingBack &&
+				s.Status != slipway.ReleaseStatusRolledBack {
 				t.Fatalf("%s after the rollback began", s.Status)
 			}
 			if s.Ended() && s.Percent != s.Wanted() {
@@ -295,7 +315,8 @@ func TestAnyOrderOfEvents(t *testing.T) {
 			}
 			var again State
 			text, err := json.Marshal(s)
-			if err != nil || json.Unmarshal(text, &again) != nil || !cmp.Equal(s.Next(), again.Next()) || again.Status != s.Status {
+			if err != nil || json.Unmarshal(text, &again) != nil || !cmp.Equal(s.Next(), again.Next()) ||
+				again.Status != s.Status {
 				t.Fatalf("%s is another state after it was written down", text)
 			}
 		}

@@ -54,11 +54,13 @@ func Postgres(t testing.TB) *Server {
 		c.Env = append(os.Environ(), "HOME="+dir, "LC_ALL=C")
 		return c
 	}
-	if out, err := run("initdb", "-D", data, "-U", "slipway", "-A", "trust", "--locale=C", "-E", "UTF8", "-N").CombinedOutput(); err != nil {
+	if out, err := run("initdb", "-D", data, "-U", "slipway", "-A", "trust", "--locale=C", "-E", "UTF8",
+		"-N").CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v\n%s", err, out)
 	}
 	s := &Server{port: freePort(t)}
-	server := run("postgres", "-D", data, "-p", strconv.Itoa(s.port), "-k", dir, "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off")
+	server := run("postgres", "-D", data, "-p", strconv.Itoa(s.port), "-k", dir, "-c", "listen_addresses=127.0.0.1",
+		"-c", "fsync=off")
 	var log bytes.Buffer
 	server.Stdout, server.Stderr = &log, &log
 	if err := server.Start(); err != nil {

@@ -20,7 +20,8 @@ func Open(t testing.TB, migrations ...store.Migrations) *store.Store {
 // OpenDSN opens a database.
 func OpenDSN(t testing.TB, dsn string, migrations ...store.Migrations) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), store.Options{DSN: dsn, Migrations: migrations, Twice: true, Log: slog.New(slog.DiscardHandler)})
+	s, err := store.Open(context.Background(),
+		store.Options{DSN: dsn, Migrations: migrations, Twice: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
