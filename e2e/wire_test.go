@@ -63,7 +63,8 @@ func TestWire(t *testing.T) {
 	}{
 		"good":            {call{target: list, body: "{}"}, 200, []string{`"repositories":[]`}},
 		"unknown members": {call{target: list, body: `{"future": [1, {"a": null}]}`}, 200, nil},
-		"not implemented": {call{target: "CodeCommit_20150413.CreatePullRequest", body: "{}"}, 501,
+		"not implemented": {call{target: "CodeCommit_20150413.CreatePullRequest",
+			body: `{"title":"t","targets":[{"repositoryName":"r","sourceReference":"s"}]}`}, 501,
 			[]string{"NotImplementedException", "CreatePullRequest"}},
 		"no operation": {call{target: "CodeCommit_20150413.FlyToTheMoon", body: "{}"}, 400,
 			[]string{"UnknownOperationException"}},

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -17,8 +18,7 @@ type Pager struct{ Key []byte }
 func (p Pager) Token(op string, filter, after any) *string {
 	place, err := json.Marshal(after)
 	if err != nil {
-		panic("awsproto: a list's place cannot be encoded: " +
-			err.Error()) //nolint:forbidigo // a fault of this program
+		panic(fmt.Errorf("awsproto: encode a list's place: %w", err)) //nolint:forbidigo // a fault of this program
 	}
 	t := base64.RawURLEncoding.EncodeToString(place) + "." +
 		base64.RawURLEncoding.EncodeToString(p.sign(op, filter, place))
@@ -43,8 +43,7 @@ func (p Pager) Place(op string, filter any, token *string, after any) (ok bool) 
 func (p Pager) sign(op string, filter any, place []byte) []byte {
 	f, err := json.Marshal(filter)
 	if err != nil {
-		panic("awsproto: a list's filter cannot be encoded: " +
-			err.Error()) //nolint:forbidigo // a fault of this program
+		panic(fmt.Errorf("awsproto: encode a list's filter: %w", err)) //nolint:forbidigo // a fault of this program
 	}
 	h := hmac.New(sha256.New, p.Key)
 	h.Write([]byte(op + "\x00" + string(f) + "\x00"))

@@ -26,7 +26,10 @@ import (
 )
 
 // metrics are operations of CloudWatch, which is asked in three protocols.
-type metrics struct{ put *cw.PutMetricDataInput }
+type metrics struct {
+	cw.Unimplemented
+	put *cw.PutMetricDataInput
+}
 
 var noon = time.Date(2026, 11, 25, 12, 0, 0, 500e6, time.UTC)
 

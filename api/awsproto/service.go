@@ -74,8 +74,10 @@ type Hooks struct {
 	Done func(ctx context.Context, op *Operation, in any, err error)
 }
 
-// Invoke is the one way into an operation: it authorises, checks, runs and reports. A nil f is an operation
-// that is not implemented.
+// NotImplemented is the error of an operation that Slipway does not implement.
+func (o *Operation) NotImplemented() error { return NotImplemented(o.Service.Name, o.Name) }
+
+// Invoke is the one way into an operation: it authorises, checks, runs and reports.
 func Invoke[I any, O any, P interface {
 	*I
 	Input
@@ -84,9 +86,6 @@ func Invoke[I any, O any, P interface {
 		if err := h.Authorize(ctx, op, in); err != nil {
 			return nil, err
 		}
-	}
-	if f == nil {
-		return nil, NotImplemented(op.Service.Name, op.Name)
 	}
 	if in == nil {
 		in = new(I)
@@ -146,14 +145,13 @@ func capital(s string) string {
 
 // Endpoint is an operation as the wire meets it.
 type Endpoint struct {
-	Op          *Operation
-	Implemented bool
-	call        func(ctx context.Context, decode func(any) error) (any, error)
+	Op   *Operation
+	call func(ctx context.Context, decode func(any) error) (any, error)
 }
 
 // Bind makes the endpoint of a decorated operation.
-func Bind[I, O any](op *Operation, implemented bool, f func(context.Context, *I) (*O, error)) Endpoint {
-	return Endpoint{op, implemented, func(ctx context.Context, decode func(any) error) (any, error) {
+func Bind[I, O any](op *Operation, f func(context.Context, *I) (*O, error)) Endpoint {
+	return Endpoint{op, func(ctx context.Context, decode func(any) error) (any, error) {
 		in := new(I)
 		if err := decode(in); err != nil {
 			return nil, err
@@ -166,4 +164,5 @@ func Bind[I, O any](op *Operation, implemented bool, f func(context.Context, *I)
 type Service interface {
 	Info() *Info
 	Endpoints() []Endpoint
+	Implementation() any // what it decorates
 }

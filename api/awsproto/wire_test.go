@@ -29,7 +29,7 @@ const (
 )
 
 // repositories is one operation of CodeCommit.
-type repositories struct{}
+type repositories struct{ codecommit.Unimplemented }
 
 func (repositories) GetRepository(_ context.Context,
 	in *codecommit.GetRepositoryInput) (*codecommit.GetRepositoryOutput, error) {
@@ -42,7 +42,7 @@ func (repositories) GetRepository(_ context.Context,
 	}}, nil
 }
 
-type tokens struct{}
+type tokens struct{ sts.Unimplemented }
 
 func (tokens) GetCallerIdentity(ctx context.Context,
 	_ *sts.GetCallerIdentityInput) (*sts.GetCallerIdentityOutput, error) {

@@ -50,207 +50,183 @@ type API interface {
 	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) DeleteAlarms(context.Context, *DeleteAlarmsInput) (*DeleteAlarmsOutput, error) {
+	return nil, opDeleteAlarms.NotImplemented()
+}
+
+func (unimplemented) DescribeAlarmHistory(context.Context, *DescribeAlarmHistoryInput) (*DescribeAlarmHistoryOutput, error) {
+	return nil, opDescribeAlarmHistory.NotImplemented()
+}
+
+func (unimplemented) DescribeAlarms(context.Context, *DescribeAlarmsInput) (*DescribeAlarmsOutput, error) {
+	return nil, opDescribeAlarms.NotImplemented()
+}
+
+func (unimplemented) DescribeAlarmsForMetric(context.Context, *DescribeAlarmsForMetricInput) (*DescribeAlarmsForMetricOutput, error) {
+	return nil, opDescribeAlarmsForMetric.NotImplemented()
+}
+
+func (unimplemented) DisableAlarmActions(context.Context, *DisableAlarmActionsInput) (*DisableAlarmActionsOutput, error) {
+	return nil, opDisableAlarmActions.NotImplemented()
+}
+
+func (unimplemented) EnableAlarmActions(context.Context, *EnableAlarmActionsInput) (*EnableAlarmActionsOutput, error) {
+	return nil, opEnableAlarmActions.NotImplemented()
+}
+
+func (unimplemented) GetMetricData(context.Context, *GetMetricDataInput) (*GetMetricDataOutput, error) {
+	return nil, opGetMetricData.NotImplemented()
+}
+
+func (unimplemented) GetMetricStatistics(context.Context, *GetMetricStatisticsInput) (*GetMetricStatisticsOutput, error) {
+	return nil, opGetMetricStatistics.NotImplemented()
+}
+
+func (unimplemented) ListMetrics(context.Context, *ListMetricsInput) (*ListMetricsOutput, error) {
+	return nil, opListMetrics.NotImplemented()
+}
+
+func (unimplemented) ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return nil, opListTagsForResource.NotImplemented()
+}
+
+func (unimplemented) PutMetricAlarm(context.Context, *PutMetricAlarmInput) (*PutMetricAlarmOutput, error) {
+	return nil, opPutMetricAlarm.NotImplemented()
+}
+
+func (unimplemented) PutMetricData(context.Context, *PutMetricDataInput) (*PutMetricDataOutput, error) {
+	return nil, opPutMetricData.NotImplemented()
+}
+
+func (unimplemented) SetAlarmState(context.Context, *SetAlarmStateInput) (*SetAlarmStateOutput, error) {
+	return nil, opSetAlarmState.NotImplemented()
+}
+
+func (unimplemented) TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error) {
+	return nil, opTagResource.NotImplemented()
+}
+
+func (unimplemented) UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error) {
+	return nil, opUntagResource.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                   awsproto.Hooks
-	deleteAlarms            func(context.Context, *DeleteAlarmsInput) (*DeleteAlarmsOutput, error)
-	describeAlarmHistory    func(context.Context, *DescribeAlarmHistoryInput) (*DescribeAlarmHistoryOutput, error)
-	describeAlarms          func(context.Context, *DescribeAlarmsInput) (*DescribeAlarmsOutput, error)
-	describeAlarmsForMetric func(context.Context, *DescribeAlarmsForMetricInput) (*DescribeAlarmsForMetricOutput, error)
-	disableAlarmActions     func(context.Context, *DisableAlarmActionsInput) (*DisableAlarmActionsOutput, error)
-	enableAlarmActions      func(context.Context, *EnableAlarmActionsInput) (*EnableAlarmActionsOutput, error)
-	getMetricData           func(context.Context, *GetMetricDataInput) (*GetMetricDataOutput, error)
-	getMetricStatistics     func(context.Context, *GetMetricStatisticsInput) (*GetMetricStatisticsOutput, error)
-	listMetrics             func(context.Context, *ListMetricsInput) (*ListMetricsOutput, error)
-	listTagsForResource     func(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-	putMetricAlarm          func(context.Context, *PutMetricAlarmInput) (*PutMetricAlarmOutput, error)
-	putMetricData           func(context.Context, *PutMetricDataInput) (*PutMetricDataOutput, error)
-	setAlarmState           func(context.Context, *SetAlarmStateInput) (*SetAlarmStateOutput, error)
-	tagResource             func(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-	untagResource           func(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			DeleteAlarms(context.Context, *DeleteAlarmsInput) (*DeleteAlarmsOutput, error)
-		}); ok && s.deleteAlarms == nil {
-			s.deleteAlarms = f.DeleteAlarms
-		}
-		if f, ok := part.(interface {
-			DescribeAlarmHistory(context.Context, *DescribeAlarmHistoryInput) (*DescribeAlarmHistoryOutput, error)
-		}); ok && s.describeAlarmHistory == nil {
-			s.describeAlarmHistory = f.DescribeAlarmHistory
-		}
-		if f, ok := part.(interface {
-			DescribeAlarms(context.Context, *DescribeAlarmsInput) (*DescribeAlarmsOutput, error)
-		}); ok && s.describeAlarms == nil {
-			s.describeAlarms = f.DescribeAlarms
-		}
-		if f, ok := part.(interface {
-			DescribeAlarmsForMetric(context.Context, *DescribeAlarmsForMetricInput) (*DescribeAlarmsForMetricOutput, error)
-		}); ok && s.describeAlarmsForMetric == nil {
-			s.describeAlarmsForMetric = f.DescribeAlarmsForMetric
-		}
-		if f, ok := part.(interface {
-			DisableAlarmActions(context.Context, *DisableAlarmActionsInput) (*DisableAlarmActionsOutput, error)
-		}); ok && s.disableAlarmActions == nil {
-			s.disableAlarmActions = f.DisableAlarmActions
-		}
-		if f, ok := part.(interface {
-			EnableAlarmActions(context.Context, *EnableAlarmActionsInput) (*EnableAlarmActionsOutput, error)
-		}); ok && s.enableAlarmActions == nil {
-			s.enableAlarmActions = f.EnableAlarmActions
-		}
-		if f, ok := part.(interface {
-			GetMetricData(context.Context, *GetMetricDataInput) (*GetMetricDataOutput, error)
-		}); ok && s.getMetricData == nil {
-			s.getMetricData = f.GetMetricData
-		}
-		if f, ok := part.(interface {
-			GetMetricStatistics(context.Context, *GetMetricStatisticsInput) (*GetMetricStatisticsOutput, error)
-		}); ok && s.getMetricStatistics == nil {
-			s.getMetricStatistics = f.GetMetricStatistics
-		}
-		if f, ok := part.(interface {
-			ListMetrics(context.Context, *ListMetricsInput) (*ListMetricsOutput, error)
-		}); ok && s.listMetrics == nil {
-			s.listMetrics = f.ListMetrics
-		}
-		if f, ok := part.(interface {
-			ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-		}); ok && s.listTagsForResource == nil {
-			s.listTagsForResource = f.ListTagsForResource
-		}
-		if f, ok := part.(interface {
-			PutMetricAlarm(context.Context, *PutMetricAlarmInput) (*PutMetricAlarmOutput, error)
-		}); ok && s.putMetricAlarm == nil {
-			s.putMetricAlarm = f.PutMetricAlarm
-		}
-		if f, ok := part.(interface {
-			PutMetricData(context.Context, *PutMetricDataInput) (*PutMetricDataOutput, error)
-		}); ok && s.putMetricData == nil {
-			s.putMetricData = f.PutMetricData
-		}
-		if f, ok := part.(interface {
-			SetAlarmState(context.Context, *SetAlarmStateInput) (*SetAlarmStateOutput, error)
-		}); ok && s.setAlarmState == nil {
-			s.setAlarmState = f.SetAlarmState
-		}
-		if f, ok := part.(interface {
-			TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-		}); ok && s.tagResource == nil {
-			s.tagResource = f.TagResource
-		}
-		if f, ok := part.(interface {
-			UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-		}); ok && s.untagResource == nil {
-			s.untagResource = f.UntagResource
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // DeleteAlarms is cloudwatch:DeleteAlarms.
 func (s *Service) DeleteAlarms(ctx context.Context, in *DeleteAlarmsInput) (*DeleteAlarmsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteAlarms, in, s.deleteAlarms)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteAlarms, in, s.api.DeleteAlarms)
 }
 
 // DescribeAlarmHistory is cloudwatch:DescribeAlarmHistory.
 func (s *Service) DescribeAlarmHistory(ctx context.Context, in *DescribeAlarmHistoryInput) (*DescribeAlarmHistoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeAlarmHistory, in, s.describeAlarmHistory)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeAlarmHistory, in, s.api.DescribeAlarmHistory)
 }
 
 // DescribeAlarms is cloudwatch:DescribeAlarms.
 func (s *Service) DescribeAlarms(ctx context.Context, in *DescribeAlarmsInput) (*DescribeAlarmsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeAlarms, in, s.describeAlarms)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeAlarms, in, s.api.DescribeAlarms)
 }
 
 // DescribeAlarmsForMetric is cloudwatch:DescribeAlarmsForMetric.
 func (s *Service) DescribeAlarmsForMetric(ctx context.Context, in *DescribeAlarmsForMetricInput) (*DescribeAlarmsForMetricOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeAlarmsForMetric, in, s.describeAlarmsForMetric)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeAlarmsForMetric, in, s.api.DescribeAlarmsForMetric)
 }
 
 // DisableAlarmActions is cloudwatch:DisableAlarmActions.
 func (s *Service) DisableAlarmActions(ctx context.Context, in *DisableAlarmActionsInput) (*DisableAlarmActionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDisableAlarmActions, in, s.disableAlarmActions)
+	return awsproto.Invoke(ctx, s.hooks, &opDisableAlarmActions, in, s.api.DisableAlarmActions)
 }
 
 // EnableAlarmActions is cloudwatch:EnableAlarmActions.
 func (s *Service) EnableAlarmActions(ctx context.Context, in *EnableAlarmActionsInput) (*EnableAlarmActionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opEnableAlarmActions, in, s.enableAlarmActions)
+	return awsproto.Invoke(ctx, s.hooks, &opEnableAlarmActions, in, s.api.EnableAlarmActions)
 }
 
 // GetMetricData is cloudwatch:GetMetricData.
 func (s *Service) GetMetricData(ctx context.Context, in *GetMetricDataInput) (*GetMetricDataOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetMetricData, in, s.getMetricData)
+	return awsproto.Invoke(ctx, s.hooks, &opGetMetricData, in, s.api.GetMetricData)
 }
 
 // GetMetricStatistics is cloudwatch:GetMetricStatistics.
 func (s *Service) GetMetricStatistics(ctx context.Context, in *GetMetricStatisticsInput) (*GetMetricStatisticsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetMetricStatistics, in, s.getMetricStatistics)
+	return awsproto.Invoke(ctx, s.hooks, &opGetMetricStatistics, in, s.api.GetMetricStatistics)
 }
 
 // ListMetrics is cloudwatch:ListMetrics.
 func (s *Service) ListMetrics(ctx context.Context, in *ListMetricsInput) (*ListMetricsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListMetrics, in, s.listMetrics)
+	return awsproto.Invoke(ctx, s.hooks, &opListMetrics, in, s.api.ListMetrics)
 }
 
 // ListTagsForResource is cloudwatch:ListTagsForResource.
 func (s *Service) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.listTagsForResource)
+	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.api.ListTagsForResource)
 }
 
 // PutMetricAlarm is cloudwatch:PutMetricAlarm.
 func (s *Service) PutMetricAlarm(ctx context.Context, in *PutMetricAlarmInput) (*PutMetricAlarmOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutMetricAlarm, in, s.putMetricAlarm)
+	return awsproto.Invoke(ctx, s.hooks, &opPutMetricAlarm, in, s.api.PutMetricAlarm)
 }
 
 // PutMetricData is cloudwatch:PutMetricData.
 func (s *Service) PutMetricData(ctx context.Context, in *PutMetricDataInput) (*PutMetricDataOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutMetricData, in, s.putMetricData)
+	return awsproto.Invoke(ctx, s.hooks, &opPutMetricData, in, s.api.PutMetricData)
 }
 
 // SetAlarmState is cloudwatch:SetAlarmState.
 func (s *Service) SetAlarmState(ctx context.Context, in *SetAlarmStateInput) (*SetAlarmStateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opSetAlarmState, in, s.setAlarmState)
+	return awsproto.Invoke(ctx, s.hooks, &opSetAlarmState, in, s.api.SetAlarmState)
 }
 
 // TagResource is cloudwatch:TagResource.
 func (s *Service) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.tagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.api.TagResource)
 }
 
 // UntagResource is cloudwatch:UntagResource.
 func (s *Service) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.untagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.api.UntagResource)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opDeleteAlarms, s.deleteAlarms != nil, s.DeleteAlarms),
-		awsproto.Bind(&opDescribeAlarmHistory, s.describeAlarmHistory != nil, s.DescribeAlarmHistory),
-		awsproto.Bind(&opDescribeAlarms, s.describeAlarms != nil, s.DescribeAlarms),
-		awsproto.Bind(&opDescribeAlarmsForMetric, s.describeAlarmsForMetric != nil, s.DescribeAlarmsForMetric),
-		awsproto.Bind(&opDisableAlarmActions, s.disableAlarmActions != nil, s.DisableAlarmActions),
-		awsproto.Bind(&opEnableAlarmActions, s.enableAlarmActions != nil, s.EnableAlarmActions),
-		awsproto.Bind(&opGetMetricData, s.getMetricData != nil, s.GetMetricData),
-		awsproto.Bind(&opGetMetricStatistics, s.getMetricStatistics != nil, s.GetMetricStatistics),
-		awsproto.Bind(&opListMetrics, s.listMetrics != nil, s.ListMetrics),
-		awsproto.Bind(&opListTagsForResource, s.listTagsForResource != nil, s.ListTagsForResource),
-		awsproto.Bind(&opPutMetricAlarm, s.putMetricAlarm != nil, s.PutMetricAlarm),
-		awsproto.Bind(&opPutMetricData, s.putMetricData != nil, s.PutMetricData),
-		awsproto.Bind(&opSetAlarmState, s.setAlarmState != nil, s.SetAlarmState),
-		awsproto.Bind(&opTagResource, s.tagResource != nil, s.TagResource),
-		awsproto.Bind(&opUntagResource, s.untagResource != nil, s.UntagResource),
+		awsproto.Bind(&opDeleteAlarms, s.DeleteAlarms),
+		awsproto.Bind(&opDescribeAlarmHistory, s.DescribeAlarmHistory),
+		awsproto.Bind(&opDescribeAlarms, s.DescribeAlarms),
+		awsproto.Bind(&opDescribeAlarmsForMetric, s.DescribeAlarmsForMetric),
+		awsproto.Bind(&opDisableAlarmActions, s.DisableAlarmActions),
+		awsproto.Bind(&opEnableAlarmActions, s.EnableAlarmActions),
+		awsproto.Bind(&opGetMetricData, s.GetMetricData),
+		awsproto.Bind(&opGetMetricStatistics, s.GetMetricStatistics),
+		awsproto.Bind(&opListMetrics, s.ListMetrics),
+		awsproto.Bind(&opListTagsForResource, s.ListTagsForResource),
+		awsproto.Bind(&opPutMetricAlarm, s.PutMetricAlarm),
+		awsproto.Bind(&opPutMetricData, s.PutMetricData),
+		awsproto.Bind(&opSetAlarmState, s.SetAlarmState),
+		awsproto.Bind(&opTagResource, s.TagResource),
+		awsproto.Bind(&opUntagResource, s.UntagResource),
 	}
 }

@@ -138,735 +138,623 @@ type API interface {
 	UpdateWebhook(context.Context, *UpdateWebhookInput) (*UpdateWebhookOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) BatchDeleteBuilds(context.Context, *BatchDeleteBuildsInput) (*BatchDeleteBuildsOutput, error) {
+	return nil, opBatchDeleteBuilds.NotImplemented()
+}
+
+func (unimplemented) BatchGetBuildBatches(context.Context, *BatchGetBuildBatchesInput) (*BatchGetBuildBatchesOutput, error) {
+	return nil, opBatchGetBuildBatches.NotImplemented()
+}
+
+func (unimplemented) BatchGetBuilds(context.Context, *BatchGetBuildsInput) (*BatchGetBuildsOutput, error) {
+	return nil, opBatchGetBuilds.NotImplemented()
+}
+
+func (unimplemented) BatchGetCommandExecutions(context.Context, *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error) {
+	return nil, opBatchGetCommandExecutions.NotImplemented()
+}
+
+func (unimplemented) BatchGetFleets(context.Context, *BatchGetFleetsInput) (*BatchGetFleetsOutput, error) {
+	return nil, opBatchGetFleets.NotImplemented()
+}
+
+func (unimplemented) BatchGetProjects(context.Context, *BatchGetProjectsInput) (*BatchGetProjectsOutput, error) {
+	return nil, opBatchGetProjects.NotImplemented()
+}
+
+func (unimplemented) BatchGetReportGroups(context.Context, *BatchGetReportGroupsInput) (*BatchGetReportGroupsOutput, error) {
+	return nil, opBatchGetReportGroups.NotImplemented()
+}
+
+func (unimplemented) BatchGetReports(context.Context, *BatchGetReportsInput) (*BatchGetReportsOutput, error) {
+	return nil, opBatchGetReports.NotImplemented()
+}
+
+func (unimplemented) BatchGetSandboxes(context.Context, *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error) {
+	return nil, opBatchGetSandboxes.NotImplemented()
+}
+
+func (unimplemented) CreateFleet(context.Context, *CreateFleetInput) (*CreateFleetOutput, error) {
+	return nil, opCreateFleet.NotImplemented()
+}
+
+func (unimplemented) CreateProject(context.Context, *CreateProjectInput) (*CreateProjectOutput, error) {
+	return nil, opCreateProject.NotImplemented()
+}
+
+func (unimplemented) CreateReportGroup(context.Context, *CreateReportGroupInput) (*CreateReportGroupOutput, error) {
+	return nil, opCreateReportGroup.NotImplemented()
+}
+
+func (unimplemented) CreateWebhook(context.Context, *CreateWebhookInput) (*CreateWebhookOutput, error) {
+	return nil, opCreateWebhook.NotImplemented()
+}
+
+func (unimplemented) DeleteBuildBatch(context.Context, *DeleteBuildBatchInput) (*DeleteBuildBatchOutput, error) {
+	return nil, opDeleteBuildBatch.NotImplemented()
+}
+
+func (unimplemented) DeleteFleet(context.Context, *DeleteFleetInput) (*DeleteFleetOutput, error) {
+	return nil, opDeleteFleet.NotImplemented()
+}
+
+func (unimplemented) DeleteProject(context.Context, *DeleteProjectInput) (*DeleteProjectOutput, error) {
+	return nil, opDeleteProject.NotImplemented()
+}
+
+func (unimplemented) DeleteReport(context.Context, *DeleteReportInput) (*DeleteReportOutput, error) {
+	return nil, opDeleteReport.NotImplemented()
+}
+
+func (unimplemented) DeleteReportGroup(context.Context, *DeleteReportGroupInput) (*DeleteReportGroupOutput, error) {
+	return nil, opDeleteReportGroup.NotImplemented()
+}
+
+func (unimplemented) DeleteResourcePolicy(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
+	return nil, opDeleteResourcePolicy.NotImplemented()
+}
+
+func (unimplemented) DeleteSourceCredentials(context.Context, *DeleteSourceCredentialsInput) (*DeleteSourceCredentialsOutput, error) {
+	return nil, opDeleteSourceCredentials.NotImplemented()
+}
+
+func (unimplemented) DeleteWebhook(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error) {
+	return nil, opDeleteWebhook.NotImplemented()
+}
+
+func (unimplemented) DescribeCodeCoverages(context.Context, *DescribeCodeCoveragesInput) (*DescribeCodeCoveragesOutput, error) {
+	return nil, opDescribeCodeCoverages.NotImplemented()
+}
+
+func (unimplemented) DescribeTestCases(context.Context, *DescribeTestCasesInput) (*DescribeTestCasesOutput, error) {
+	return nil, opDescribeTestCases.NotImplemented()
+}
+
+func (unimplemented) GetReportGroupTrend(context.Context, *GetReportGroupTrendInput) (*GetReportGroupTrendOutput, error) {
+	return nil, opGetReportGroupTrend.NotImplemented()
+}
+
+func (unimplemented) GetResourcePolicy(context.Context, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
+	return nil, opGetResourcePolicy.NotImplemented()
+}
+
+func (unimplemented) ImportSourceCredentials(context.Context, *ImportSourceCredentialsInput) (*ImportSourceCredentialsOutput, error) {
+	return nil, opImportSourceCredentials.NotImplemented()
+}
+
+func (unimplemented) InvalidateProjectCache(context.Context, *InvalidateProjectCacheInput) (*InvalidateProjectCacheOutput, error) {
+	return nil, opInvalidateProjectCache.NotImplemented()
+}
+
+func (unimplemented) ListBuildBatches(context.Context, *ListBuildBatchesInput) (*ListBuildBatchesOutput, error) {
+	return nil, opListBuildBatches.NotImplemented()
+}
+
+func (unimplemented) ListBuildBatchesForProject(context.Context, *ListBuildBatchesForProjectInput) (*ListBuildBatchesForProjectOutput, error) {
+	return nil, opListBuildBatchesForProject.NotImplemented()
+}
+
+func (unimplemented) ListBuilds(context.Context, *ListBuildsInput) (*ListBuildsOutput, error) {
+	return nil, opListBuilds.NotImplemented()
+}
+
+func (unimplemented) ListBuildsForProject(context.Context, *ListBuildsForProjectInput) (*ListBuildsForProjectOutput, error) {
+	return nil, opListBuildsForProject.NotImplemented()
+}
+
+func (unimplemented) ListCommandExecutionsForSandbox(context.Context, *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error) {
+	return nil, opListCommandExecutionsForSandbox.NotImplemented()
+}
+
+func (unimplemented) ListCuratedEnvironmentImages(context.Context, *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error) {
+	return nil, opListCuratedEnvironmentImages.NotImplemented()
+}
+
+func (unimplemented) ListFleets(context.Context, *ListFleetsInput) (*ListFleetsOutput, error) {
+	return nil, opListFleets.NotImplemented()
+}
+
+func (unimplemented) ListProjects(context.Context, *ListProjectsInput) (*ListProjectsOutput, error) {
+	return nil, opListProjects.NotImplemented()
+}
+
+func (unimplemented) ListReportGroups(context.Context, *ListReportGroupsInput) (*ListReportGroupsOutput, error) {
+	return nil, opListReportGroups.NotImplemented()
+}
+
+func (unimplemented) ListReports(context.Context, *ListReportsInput) (*ListReportsOutput, error) {
+	return nil, opListReports.NotImplemented()
+}
+
+func (unimplemented) ListReportsForReportGroup(context.Context, *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error) {
+	return nil, opListReportsForReportGroup.NotImplemented()
+}
+
+func (unimplemented) ListSandboxes(context.Context, *ListSandboxesInput) (*ListSandboxesOutput, error) {
+	return nil, opListSandboxes.NotImplemented()
+}
+
+func (unimplemented) ListSandboxesForProject(context.Context, *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error) {
+	return nil, opListSandboxesForProject.NotImplemented()
+}
+
+func (unimplemented) ListSharedProjects(context.Context, *ListSharedProjectsInput) (*ListSharedProjectsOutput, error) {
+	return nil, opListSharedProjects.NotImplemented()
+}
+
+func (unimplemented) ListSharedReportGroups(context.Context, *ListSharedReportGroupsInput) (*ListSharedReportGroupsOutput, error) {
+	return nil, opListSharedReportGroups.NotImplemented()
+}
+
+func (unimplemented) ListSourceCredentials(context.Context, *ListSourceCredentialsInput) (*ListSourceCredentialsOutput, error) {
+	return nil, opListSourceCredentials.NotImplemented()
+}
+
+func (unimplemented) PutResourcePolicy(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
+	return nil, opPutResourcePolicy.NotImplemented()
+}
+
+func (unimplemented) RetryBuild(context.Context, *RetryBuildInput) (*RetryBuildOutput, error) {
+	return nil, opRetryBuild.NotImplemented()
+}
+
+func (unimplemented) RetryBuildBatch(context.Context, *RetryBuildBatchInput) (*RetryBuildBatchOutput, error) {
+	return nil, opRetryBuildBatch.NotImplemented()
+}
+
+func (unimplemented) StartBuild(context.Context, *StartBuildInput) (*StartBuildOutput, error) {
+	return nil, opStartBuild.NotImplemented()
+}
+
+func (unimplemented) StartBuildBatch(context.Context, *StartBuildBatchInput) (*StartBuildBatchOutput, error) {
+	return nil, opStartBuildBatch.NotImplemented()
+}
+
+func (unimplemented) StartCommandExecution(context.Context, *StartCommandExecutionInput) (*StartCommandExecutionOutput, error) {
+	return nil, opStartCommandExecution.NotImplemented()
+}
+
+func (unimplemented) StartSandbox(context.Context, *StartSandboxInput) (*StartSandboxOutput, error) {
+	return nil, opStartSandbox.NotImplemented()
+}
+
+func (unimplemented) StartSandboxConnection(context.Context, *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error) {
+	return nil, opStartSandboxConnection.NotImplemented()
+}
+
+func (unimplemented) StopBuild(context.Context, *StopBuildInput) (*StopBuildOutput, error) {
+	return nil, opStopBuild.NotImplemented()
+}
+
+func (unimplemented) StopBuildBatch(context.Context, *StopBuildBatchInput) (*StopBuildBatchOutput, error) {
+	return nil, opStopBuildBatch.NotImplemented()
+}
+
+func (unimplemented) StopSandbox(context.Context, *StopSandboxInput) (*StopSandboxOutput, error) {
+	return nil, opStopSandbox.NotImplemented()
+}
+
+func (unimplemented) UpdateFleet(context.Context, *UpdateFleetInput) (*UpdateFleetOutput, error) {
+	return nil, opUpdateFleet.NotImplemented()
+}
+
+func (unimplemented) UpdateProject(context.Context, *UpdateProjectInput) (*UpdateProjectOutput, error) {
+	return nil, opUpdateProject.NotImplemented()
+}
+
+func (unimplemented) UpdateProjectVisibility(context.Context, *UpdateProjectVisibilityInput) (*UpdateProjectVisibilityOutput, error) {
+	return nil, opUpdateProjectVisibility.NotImplemented()
+}
+
+func (unimplemented) UpdateReportGroup(context.Context, *UpdateReportGroupInput) (*UpdateReportGroupOutput, error) {
+	return nil, opUpdateReportGroup.NotImplemented()
+}
+
+func (unimplemented) UpdateWebhook(context.Context, *UpdateWebhookInput) (*UpdateWebhookOutput, error) {
+	return nil, opUpdateWebhook.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                           awsproto.Hooks
-	batchDeleteBuilds               func(context.Context, *BatchDeleteBuildsInput) (*BatchDeleteBuildsOutput, error)
-	batchGetBuildBatches            func(context.Context, *BatchGetBuildBatchesInput) (*BatchGetBuildBatchesOutput, error)
-	batchGetBuilds                  func(context.Context, *BatchGetBuildsInput) (*BatchGetBuildsOutput, error)
-	batchGetCommandExecutions       func(context.Context, *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error)
-	batchGetFleets                  func(context.Context, *BatchGetFleetsInput) (*BatchGetFleetsOutput, error)
-	batchGetProjects                func(context.Context, *BatchGetProjectsInput) (*BatchGetProjectsOutput, error)
-	batchGetReportGroups            func(context.Context, *BatchGetReportGroupsInput) (*BatchGetReportGroupsOutput, error)
-	batchGetReports                 func(context.Context, *BatchGetReportsInput) (*BatchGetReportsOutput, error)
-	batchGetSandboxes               func(context.Context, *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error)
-	createFleet                     func(context.Context, *CreateFleetInput) (*CreateFleetOutput, error)
-	createProject                   func(context.Context, *CreateProjectInput) (*CreateProjectOutput, error)
-	createReportGroup               func(context.Context, *CreateReportGroupInput) (*CreateReportGroupOutput, error)
-	createWebhook                   func(context.Context, *CreateWebhookInput) (*CreateWebhookOutput, error)
-	deleteBuildBatch                func(context.Context, *DeleteBuildBatchInput) (*DeleteBuildBatchOutput, error)
-	deleteFleet                     func(context.Context, *DeleteFleetInput) (*DeleteFleetOutput, error)
-	deleteProject                   func(context.Context, *DeleteProjectInput) (*DeleteProjectOutput, error)
-	deleteReport                    func(context.Context, *DeleteReportInput) (*DeleteReportOutput, error)
-	deleteReportGroup               func(context.Context, *DeleteReportGroupInput) (*DeleteReportGroupOutput, error)
-	deleteResourcePolicy            func(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
-	deleteSourceCredentials         func(context.Context, *DeleteSourceCredentialsInput) (*DeleteSourceCredentialsOutput, error)
-	deleteWebhook                   func(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
-	describeCodeCoverages           func(context.Context, *DescribeCodeCoveragesInput) (*DescribeCodeCoveragesOutput, error)
-	describeTestCases               func(context.Context, *DescribeTestCasesInput) (*DescribeTestCasesOutput, error)
-	getReportGroupTrend             func(context.Context, *GetReportGroupTrendInput) (*GetReportGroupTrendOutput, error)
-	getResourcePolicy               func(context.Context, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
-	importSourceCredentials         func(context.Context, *ImportSourceCredentialsInput) (*ImportSourceCredentialsOutput, error)
-	invalidateProjectCache          func(context.Context, *InvalidateProjectCacheInput) (*InvalidateProjectCacheOutput, error)
-	listBuildBatches                func(context.Context, *ListBuildBatchesInput) (*ListBuildBatchesOutput, error)
-	listBuildBatchesForProject      func(context.Context, *ListBuildBatchesForProjectInput) (*ListBuildBatchesForProjectOutput, error)
-	listBuilds                      func(context.Context, *ListBuildsInput) (*ListBuildsOutput, error)
-	listBuildsForProject            func(context.Context, *ListBuildsForProjectInput) (*ListBuildsForProjectOutput, error)
-	listCommandExecutionsForSandbox func(context.Context, *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error)
-	listCuratedEnvironmentImages    func(context.Context, *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error)
-	listFleets                      func(context.Context, *ListFleetsInput) (*ListFleetsOutput, error)
-	listProjects                    func(context.Context, *ListProjectsInput) (*ListProjectsOutput, error)
-	listReportGroups                func(context.Context, *ListReportGroupsInput) (*ListReportGroupsOutput, error)
-	listReports                     func(context.Context, *ListReportsInput) (*ListReportsOutput, error)
-	listReportsForReportGroup       func(context.Context, *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error)
-	listSandboxes                   func(context.Context, *ListSandboxesInput) (*ListSandboxesOutput, error)
-	listSandboxesForProject         func(context.Context, *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error)
-	listSharedProjects              func(context.Context, *ListSharedProjectsInput) (*ListSharedProjectsOutput, error)
-	listSharedReportGroups          func(context.Context, *ListSharedReportGroupsInput) (*ListSharedReportGroupsOutput, error)
-	listSourceCredentials           func(context.Context, *ListSourceCredentialsInput) (*ListSourceCredentialsOutput, error)
-	putResourcePolicy               func(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
-	retryBuild                      func(context.Context, *RetryBuildInput) (*RetryBuildOutput, error)
-	retryBuildBatch                 func(context.Context, *RetryBuildBatchInput) (*RetryBuildBatchOutput, error)
-	startBuild                      func(context.Context, *StartBuildInput) (*StartBuildOutput, error)
-	startBuildBatch                 func(context.Context, *StartBuildBatchInput) (*StartBuildBatchOutput, error)
-	startCommandExecution           func(context.Context, *StartCommandExecutionInput) (*StartCommandExecutionOutput, error)
-	startSandbox                    func(context.Context, *StartSandboxInput) (*StartSandboxOutput, error)
-	startSandboxConnection          func(context.Context, *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error)
-	stopBuild                       func(context.Context, *StopBuildInput) (*StopBuildOutput, error)
-	stopBuildBatch                  func(context.Context, *StopBuildBatchInput) (*StopBuildBatchOutput, error)
-	stopSandbox                     func(context.Context, *StopSandboxInput) (*StopSandboxOutput, error)
-	updateFleet                     func(context.Context, *UpdateFleetInput) (*UpdateFleetOutput, error)
-	updateProject                   func(context.Context, *UpdateProjectInput) (*UpdateProjectOutput, error)
-	updateProjectVisibility         func(context.Context, *UpdateProjectVisibilityInput) (*UpdateProjectVisibilityOutput, error)
-	updateReportGroup               func(context.Context, *UpdateReportGroupInput) (*UpdateReportGroupOutput, error)
-	updateWebhook                   func(context.Context, *UpdateWebhookInput) (*UpdateWebhookOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			BatchDeleteBuilds(context.Context, *BatchDeleteBuildsInput) (*BatchDeleteBuildsOutput, error)
-		}); ok && s.batchDeleteBuilds == nil {
-			s.batchDeleteBuilds = f.BatchDeleteBuilds
-		}
-		if f, ok := part.(interface {
-			BatchGetBuildBatches(context.Context, *BatchGetBuildBatchesInput) (*BatchGetBuildBatchesOutput, error)
-		}); ok && s.batchGetBuildBatches == nil {
-			s.batchGetBuildBatches = f.BatchGetBuildBatches
-		}
-		if f, ok := part.(interface {
-			BatchGetBuilds(context.Context, *BatchGetBuildsInput) (*BatchGetBuildsOutput, error)
-		}); ok && s.batchGetBuilds == nil {
-			s.batchGetBuilds = f.BatchGetBuilds
-		}
-		if f, ok := part.(interface {
-			BatchGetCommandExecutions(context.Context, *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error)
-		}); ok && s.batchGetCommandExecutions == nil {
-			s.batchGetCommandExecutions = f.BatchGetCommandExecutions
-		}
-		if f, ok := part.(interface {
-			BatchGetFleets(context.Context, *BatchGetFleetsInput) (*BatchGetFleetsOutput, error)
-		}); ok && s.batchGetFleets == nil {
-			s.batchGetFleets = f.BatchGetFleets
-		}
-		if f, ok := part.(interface {
-			BatchGetProjects(context.Context, *BatchGetProjectsInput) (*BatchGetProjectsOutput, error)
-		}); ok && s.batchGetProjects == nil {
-			s.batchGetProjects = f.BatchGetProjects
-		}
-		if f, ok := part.(interface {
-			BatchGetReportGroups(context.Context, *BatchGetReportGroupsInput) (*BatchGetReportGroupsOutput, error)
-		}); ok && s.batchGetReportGroups == nil {
-			s.batchGetReportGroups = f.BatchGetReportGroups
-		}
-		if f, ok := part.(interface {
-			BatchGetReports(context.Context, *BatchGetReportsInput) (*BatchGetReportsOutput, error)
-		}); ok && s.batchGetReports == nil {
-			s.batchGetReports = f.BatchGetReports
-		}
-		if f, ok := part.(interface {
-			BatchGetSandboxes(context.Context, *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error)
-		}); ok && s.batchGetSandboxes == nil {
-			s.batchGetSandboxes = f.BatchGetSandboxes
-		}
-		if f, ok := part.(interface {
-			CreateFleet(context.Context, *CreateFleetInput) (*CreateFleetOutput, error)
-		}); ok && s.createFleet == nil {
-			s.createFleet = f.CreateFleet
-		}
-		if f, ok := part.(interface {
-			CreateProject(context.Context, *CreateProjectInput) (*CreateProjectOutput, error)
-		}); ok && s.createProject == nil {
-			s.createProject = f.CreateProject
-		}
-		if f, ok := part.(interface {
-			CreateReportGroup(context.Context, *CreateReportGroupInput) (*CreateReportGroupOutput, error)
-		}); ok && s.createReportGroup == nil {
-			s.createReportGroup = f.CreateReportGroup
-		}
-		if f, ok := part.(interface {
-			CreateWebhook(context.Context, *CreateWebhookInput) (*CreateWebhookOutput, error)
-		}); ok && s.createWebhook == nil {
-			s.createWebhook = f.CreateWebhook
-		}
-		if f, ok := part.(interface {
-			DeleteBuildBatch(context.Context, *DeleteBuildBatchInput) (*DeleteBuildBatchOutput, error)
-		}); ok && s.deleteBuildBatch == nil {
-			s.deleteBuildBatch = f.DeleteBuildBatch
-		}
-		if f, ok := part.(interface {
-			DeleteFleet(context.Context, *DeleteFleetInput) (*DeleteFleetOutput, error)
-		}); ok && s.deleteFleet == nil {
-			s.deleteFleet = f.DeleteFleet
-		}
-		if f, ok := part.(interface {
-			DeleteProject(context.Context, *DeleteProjectInput) (*DeleteProjectOutput, error)
-		}); ok && s.deleteProject == nil {
-			s.deleteProject = f.DeleteProject
-		}
-		if f, ok := part.(interface {
-			DeleteReport(context.Context, *DeleteReportInput) (*DeleteReportOutput, error)
-		}); ok && s.deleteReport == nil {
-			s.deleteReport = f.DeleteReport
-		}
-		if f, ok := part.(interface {
-			DeleteReportGroup(context.Context, *DeleteReportGroupInput) (*DeleteReportGroupOutput, error)
-		}); ok && s.deleteReportGroup == nil {
-			s.deleteReportGroup = f.DeleteReportGroup
-		}
-		if f, ok := part.(interface {
-			DeleteResourcePolicy(context.Context, *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error)
-		}); ok && s.deleteResourcePolicy == nil {
-			s.deleteResourcePolicy = f.DeleteResourcePolicy
-		}
-		if f, ok := part.(interface {
-			DeleteSourceCredentials(context.Context, *DeleteSourceCredentialsInput) (*DeleteSourceCredentialsOutput, error)
-		}); ok && s.deleteSourceCredentials == nil {
-			s.deleteSourceCredentials = f.DeleteSourceCredentials
-		}
-		if f, ok := part.(interface {
-			DeleteWebhook(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
-		}); ok && s.deleteWebhook == nil {
-			s.deleteWebhook = f.DeleteWebhook
-		}
-		if f, ok := part.(interface {
-			DescribeCodeCoverages(context.Context, *DescribeCodeCoveragesInput) (*DescribeCodeCoveragesOutput, error)
-		}); ok && s.describeCodeCoverages == nil {
-			s.describeCodeCoverages = f.DescribeCodeCoverages
-		}
-		if f, ok := part.(interface {
-			DescribeTestCases(context.Context, *DescribeTestCasesInput) (*DescribeTestCasesOutput, error)
-		}); ok && s.describeTestCases == nil {
-			s.describeTestCases = f.DescribeTestCases
-		}
-		if f, ok := part.(interface {
-			GetReportGroupTrend(context.Context, *GetReportGroupTrendInput) (*GetReportGroupTrendOutput, error)
-		}); ok && s.getReportGroupTrend == nil {
-			s.getReportGroupTrend = f.GetReportGroupTrend
-		}
-		if f, ok := part.(interface {
-			GetResourcePolicy(context.Context, *GetResourcePolicyInput) (*GetResourcePolicyOutput, error)
-		}); ok && s.getResourcePolicy == nil {
-			s.getResourcePolicy = f.GetResourcePolicy
-		}
-		if f, ok := part.(interface {
-			ImportSourceCredentials(context.Context, *ImportSourceCredentialsInput) (*ImportSourceCredentialsOutput, error)
-		}); ok && s.importSourceCredentials == nil {
-			s.importSourceCredentials = f.ImportSourceCredentials
-		}
-		if f, ok := part.(interface {
-			InvalidateProjectCache(context.Context, *InvalidateProjectCacheInput) (*InvalidateProjectCacheOutput, error)
-		}); ok && s.invalidateProjectCache == nil {
-			s.invalidateProjectCache = f.InvalidateProjectCache
-		}
-		if f, ok := part.(interface {
-			ListBuildBatches(context.Context, *ListBuildBatchesInput) (*ListBuildBatchesOutput, error)
-		}); ok && s.listBuildBatches == nil {
-			s.listBuildBatches = f.ListBuildBatches
-		}
-		if f, ok := part.(interface {
-			ListBuildBatchesForProject(context.Context, *ListBuildBatchesForProjectInput) (*ListBuildBatchesForProjectOutput, error)
-		}); ok && s.listBuildBatchesForProject == nil {
-			s.listBuildBatchesForProject = f.ListBuildBatchesForProject
-		}
-		if f, ok := part.(interface {
-			ListBuilds(context.Context, *ListBuildsInput) (*ListBuildsOutput, error)
-		}); ok && s.listBuilds == nil {
-			s.listBuilds = f.ListBuilds
-		}
-		if f, ok := part.(interface {
-			ListBuildsForProject(context.Context, *ListBuildsForProjectInput) (*ListBuildsForProjectOutput, error)
-		}); ok && s.listBuildsForProject == nil {
-			s.listBuildsForProject = f.ListBuildsForProject
-		}
-		if f, ok := part.(interface {
-			ListCommandExecutionsForSandbox(context.Context, *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error)
-		}); ok && s.listCommandExecutionsForSandbox == nil {
-			s.listCommandExecutionsForSandbox = f.ListCommandExecutionsForSandbox
-		}
-		if f, ok := part.(interface {
-			ListCuratedEnvironmentImages(context.Context, *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error)
-		}); ok && s.listCuratedEnvironmentImages == nil {
-			s.listCuratedEnvironmentImages = f.ListCuratedEnvironmentImages
-		}
-		if f, ok := part.(interface {
-			ListFleets(context.Context, *ListFleetsInput) (*ListFleetsOutput, error)
-		}); ok && s.listFleets == nil {
-			s.listFleets = f.ListFleets
-		}
-		if f, ok := part.(interface {
-			ListProjects(context.Context, *ListProjectsInput) (*ListProjectsOutput, error)
-		}); ok && s.listProjects == nil {
-			s.listProjects = f.ListProjects
-		}
-		if f, ok := part.(interface {
-			ListReportGroups(context.Context, *ListReportGroupsInput) (*ListReportGroupsOutput, error)
-		}); ok && s.listReportGroups == nil {
-			s.listReportGroups = f.ListReportGroups
-		}
-		if f, ok := part.(interface {
-			ListReports(context.Context, *ListReportsInput) (*ListReportsOutput, error)
-		}); ok && s.listReports == nil {
-			s.listReports = f.ListReports
-		}
-		if f, ok := part.(interface {
-			ListReportsForReportGroup(context.Context, *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error)
-		}); ok && s.listReportsForReportGroup == nil {
-			s.listReportsForReportGroup = f.ListReportsForReportGroup
-		}
-		if f, ok := part.(interface {
-			ListSandboxes(context.Context, *ListSandboxesInput) (*ListSandboxesOutput, error)
-		}); ok && s.listSandboxes == nil {
-			s.listSandboxes = f.ListSandboxes
-		}
-		if f, ok := part.(interface {
-			ListSandboxesForProject(context.Context, *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error)
-		}); ok && s.listSandboxesForProject == nil {
-			s.listSandboxesForProject = f.ListSandboxesForProject
-		}
-		if f, ok := part.(interface {
-			ListSharedProjects(context.Context, *ListSharedProjectsInput) (*ListSharedProjectsOutput, error)
-		}); ok && s.listSharedProjects == nil {
-			s.listSharedProjects = f.ListSharedProjects
-		}
-		if f, ok := part.(interface {
-			ListSharedReportGroups(context.Context, *ListSharedReportGroupsInput) (*ListSharedReportGroupsOutput, error)
-		}); ok && s.listSharedReportGroups == nil {
-			s.listSharedReportGroups = f.ListSharedReportGroups
-		}
-		if f, ok := part.(interface {
-			ListSourceCredentials(context.Context, *ListSourceCredentialsInput) (*ListSourceCredentialsOutput, error)
-		}); ok && s.listSourceCredentials == nil {
-			s.listSourceCredentials = f.ListSourceCredentials
-		}
-		if f, ok := part.(interface {
-			PutResourcePolicy(context.Context, *PutResourcePolicyInput) (*PutResourcePolicyOutput, error)
-		}); ok && s.putResourcePolicy == nil {
-			s.putResourcePolicy = f.PutResourcePolicy
-		}
-		if f, ok := part.(interface {
-			RetryBuild(context.Context, *RetryBuildInput) (*RetryBuildOutput, error)
-		}); ok && s.retryBuild == nil {
-			s.retryBuild = f.RetryBuild
-		}
-		if f, ok := part.(interface {
-			RetryBuildBatch(context.Context, *RetryBuildBatchInput) (*RetryBuildBatchOutput, error)
-		}); ok && s.retryBuildBatch == nil {
-			s.retryBuildBatch = f.RetryBuildBatch
-		}
-		if f, ok := part.(interface {
-			StartBuild(context.Context, *StartBuildInput) (*StartBuildOutput, error)
-		}); ok && s.startBuild == nil {
-			s.startBuild = f.StartBuild
-		}
-		if f, ok := part.(interface {
-			StartBuildBatch(context.Context, *StartBuildBatchInput) (*StartBuildBatchOutput, error)
-		}); ok && s.startBuildBatch == nil {
-			s.startBuildBatch = f.StartBuildBatch
-		}
-		if f, ok := part.(interface {
-			StartCommandExecution(context.Context, *StartCommandExecutionInput) (*StartCommandExecutionOutput, error)
-		}); ok && s.startCommandExecution == nil {
-			s.startCommandExecution = f.StartCommandExecution
-		}
-		if f, ok := part.(interface {
-			StartSandbox(context.Context, *StartSandboxInput) (*StartSandboxOutput, error)
-		}); ok && s.startSandbox == nil {
-			s.startSandbox = f.StartSandbox
-		}
-		if f, ok := part.(interface {
-			StartSandboxConnection(context.Context, *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error)
-		}); ok && s.startSandboxConnection == nil {
-			s.startSandboxConnection = f.StartSandboxConnection
-		}
-		if f, ok := part.(interface {
-			StopBuild(context.Context, *StopBuildInput) (*StopBuildOutput, error)
-		}); ok && s.stopBuild == nil {
-			s.stopBuild = f.StopBuild
-		}
-		if f, ok := part.(interface {
-			StopBuildBatch(context.Context, *StopBuildBatchInput) (*StopBuildBatchOutput, error)
-		}); ok && s.stopBuildBatch == nil {
-			s.stopBuildBatch = f.StopBuildBatch
-		}
-		if f, ok := part.(interface {
-			StopSandbox(context.Context, *StopSandboxInput) (*StopSandboxOutput, error)
-		}); ok && s.stopSandbox == nil {
-			s.stopSandbox = f.StopSandbox
-		}
-		if f, ok := part.(interface {
-			UpdateFleet(context.Context, *UpdateFleetInput) (*UpdateFleetOutput, error)
-		}); ok && s.updateFleet == nil {
-			s.updateFleet = f.UpdateFleet
-		}
-		if f, ok := part.(interface {
-			UpdateProject(context.Context, *UpdateProjectInput) (*UpdateProjectOutput, error)
-		}); ok && s.updateProject == nil {
-			s.updateProject = f.UpdateProject
-		}
-		if f, ok := part.(interface {
-			UpdateProjectVisibility(context.Context, *UpdateProjectVisibilityInput) (*UpdateProjectVisibilityOutput, error)
-		}); ok && s.updateProjectVisibility == nil {
-			s.updateProjectVisibility = f.UpdateProjectVisibility
-		}
-		if f, ok := part.(interface {
-			UpdateReportGroup(context.Context, *UpdateReportGroupInput) (*UpdateReportGroupOutput, error)
-		}); ok && s.updateReportGroup == nil {
-			s.updateReportGroup = f.UpdateReportGroup
-		}
-		if f, ok := part.(interface {
-			UpdateWebhook(context.Context, *UpdateWebhookInput) (*UpdateWebhookOutput, error)
-		}); ok && s.updateWebhook == nil {
-			s.updateWebhook = f.UpdateWebhook
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // BatchDeleteBuilds is codebuild:BatchDeleteBuilds.
 func (s *Service) BatchDeleteBuilds(ctx context.Context, in *BatchDeleteBuildsInput) (*BatchDeleteBuildsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchDeleteBuilds, in, s.batchDeleteBuilds)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchDeleteBuilds, in, s.api.BatchDeleteBuilds)
 }
 
 // BatchGetBuildBatches is codebuild:BatchGetBuildBatches.
 func (s *Service) BatchGetBuildBatches(ctx context.Context, in *BatchGetBuildBatchesInput) (*BatchGetBuildBatchesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetBuildBatches, in, s.batchGetBuildBatches)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetBuildBatches, in, s.api.BatchGetBuildBatches)
 }
 
 // BatchGetBuilds is codebuild:BatchGetBuilds.
 func (s *Service) BatchGetBuilds(ctx context.Context, in *BatchGetBuildsInput) (*BatchGetBuildsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetBuilds, in, s.batchGetBuilds)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetBuilds, in, s.api.BatchGetBuilds)
 }
 
 // BatchGetCommandExecutions is codebuild:BatchGetCommandExecutions.
 func (s *Service) BatchGetCommandExecutions(ctx context.Context, in *BatchGetCommandExecutionsInput) (*BatchGetCommandExecutionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetCommandExecutions, in, s.batchGetCommandExecutions)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetCommandExecutions, in, s.api.BatchGetCommandExecutions)
 }
 
 // BatchGetFleets is codebuild:BatchGetFleets.
 func (s *Service) BatchGetFleets(ctx context.Context, in *BatchGetFleetsInput) (*BatchGetFleetsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetFleets, in, s.batchGetFleets)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetFleets, in, s.api.BatchGetFleets)
 }
 
 // BatchGetProjects is codebuild:BatchGetProjects.
 func (s *Service) BatchGetProjects(ctx context.Context, in *BatchGetProjectsInput) (*BatchGetProjectsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetProjects, in, s.batchGetProjects)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetProjects, in, s.api.BatchGetProjects)
 }
 
 // BatchGetReportGroups is codebuild:BatchGetReportGroups.
 func (s *Service) BatchGetReportGroups(ctx context.Context, in *BatchGetReportGroupsInput) (*BatchGetReportGroupsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetReportGroups, in, s.batchGetReportGroups)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetReportGroups, in, s.api.BatchGetReportGroups)
 }
 
 // BatchGetReports is codebuild:BatchGetReports.
 func (s *Service) BatchGetReports(ctx context.Context, in *BatchGetReportsInput) (*BatchGetReportsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetReports, in, s.batchGetReports)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetReports, in, s.api.BatchGetReports)
 }
 
 // BatchGetSandboxes is codebuild:BatchGetSandboxes.
 func (s *Service) BatchGetSandboxes(ctx context.Context, in *BatchGetSandboxesInput) (*BatchGetSandboxesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetSandboxes, in, s.batchGetSandboxes)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetSandboxes, in, s.api.BatchGetSandboxes)
 }
 
 // CreateFleet is codebuild:CreateFleet.
 func (s *Service) CreateFleet(ctx context.Context, in *CreateFleetInput) (*CreateFleetOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateFleet, in, s.createFleet)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateFleet, in, s.api.CreateFleet)
 }
 
 // CreateProject is codebuild:CreateProject.
 func (s *Service) CreateProject(ctx context.Context, in *CreateProjectInput) (*CreateProjectOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateProject, in, s.createProject)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateProject, in, s.api.CreateProject)
 }
 
 // CreateReportGroup is codebuild:CreateReportGroup.
 func (s *Service) CreateReportGroup(ctx context.Context, in *CreateReportGroupInput) (*CreateReportGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateReportGroup, in, s.createReportGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateReportGroup, in, s.api.CreateReportGroup)
 }
 
 // CreateWebhook is codebuild:CreateWebhook.
 func (s *Service) CreateWebhook(ctx context.Context, in *CreateWebhookInput) (*CreateWebhookOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateWebhook, in, s.createWebhook)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateWebhook, in, s.api.CreateWebhook)
 }
 
 // DeleteBuildBatch is codebuild:DeleteBuildBatch.
 func (s *Service) DeleteBuildBatch(ctx context.Context, in *DeleteBuildBatchInput) (*DeleteBuildBatchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteBuildBatch, in, s.deleteBuildBatch)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteBuildBatch, in, s.api.DeleteBuildBatch)
 }
 
 // DeleteFleet is codebuild:DeleteFleet.
 func (s *Service) DeleteFleet(ctx context.Context, in *DeleteFleetInput) (*DeleteFleetOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteFleet, in, s.deleteFleet)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteFleet, in, s.api.DeleteFleet)
 }
 
 // DeleteProject is codebuild:DeleteProject.
 func (s *Service) DeleteProject(ctx context.Context, in *DeleteProjectInput) (*DeleteProjectOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteProject, in, s.deleteProject)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteProject, in, s.api.DeleteProject)
 }
 
 // DeleteReport is codebuild:DeleteReport.
 func (s *Service) DeleteReport(ctx context.Context, in *DeleteReportInput) (*DeleteReportOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteReport, in, s.deleteReport)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteReport, in, s.api.DeleteReport)
 }
 
 // DeleteReportGroup is codebuild:DeleteReportGroup.
 func (s *Service) DeleteReportGroup(ctx context.Context, in *DeleteReportGroupInput) (*DeleteReportGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteReportGroup, in, s.deleteReportGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteReportGroup, in, s.api.DeleteReportGroup)
 }
 
 // DeleteResourcePolicy is codebuild:DeleteResourcePolicy.
 func (s *Service) DeleteResourcePolicy(ctx context.Context, in *DeleteResourcePolicyInput) (*DeleteResourcePolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteResourcePolicy, in, s.deleteResourcePolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteResourcePolicy, in, s.api.DeleteResourcePolicy)
 }
 
 // DeleteSourceCredentials is codebuild:DeleteSourceCredentials.
 func (s *Service) DeleteSourceCredentials(ctx context.Context, in *DeleteSourceCredentialsInput) (*DeleteSourceCredentialsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteSourceCredentials, in, s.deleteSourceCredentials)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteSourceCredentials, in, s.api.DeleteSourceCredentials)
 }
 
 // DeleteWebhook is codebuild:DeleteWebhook.
 func (s *Service) DeleteWebhook(ctx context.Context, in *DeleteWebhookInput) (*DeleteWebhookOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteWebhook, in, s.deleteWebhook)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteWebhook, in, s.api.DeleteWebhook)
 }
 
 // DescribeCodeCoverages is codebuild:DescribeCodeCoverages.
 func (s *Service) DescribeCodeCoverages(ctx context.Context, in *DescribeCodeCoveragesInput) (*DescribeCodeCoveragesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeCodeCoverages, in, s.describeCodeCoverages)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeCodeCoverages, in, s.api.DescribeCodeCoverages)
 }
 
 // DescribeTestCases is codebuild:DescribeTestCases.
 func (s *Service) DescribeTestCases(ctx context.Context, in *DescribeTestCasesInput) (*DescribeTestCasesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeTestCases, in, s.describeTestCases)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeTestCases, in, s.api.DescribeTestCases)
 }
 
 // GetReportGroupTrend is codebuild:GetReportGroupTrend.
 func (s *Service) GetReportGroupTrend(ctx context.Context, in *GetReportGroupTrendInput) (*GetReportGroupTrendOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetReportGroupTrend, in, s.getReportGroupTrend)
+	return awsproto.Invoke(ctx, s.hooks, &opGetReportGroupTrend, in, s.api.GetReportGroupTrend)
 }
 
 // GetResourcePolicy is codebuild:GetResourcePolicy.
 func (s *Service) GetResourcePolicy(ctx context.Context, in *GetResourcePolicyInput) (*GetResourcePolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetResourcePolicy, in, s.getResourcePolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opGetResourcePolicy, in, s.api.GetResourcePolicy)
 }
 
 // ImportSourceCredentials is codebuild:ImportSourceCredentials.
 func (s *Service) ImportSourceCredentials(ctx context.Context, in *ImportSourceCredentialsInput) (*ImportSourceCredentialsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opImportSourceCredentials, in, s.importSourceCredentials)
+	return awsproto.Invoke(ctx, s.hooks, &opImportSourceCredentials, in, s.api.ImportSourceCredentials)
 }
 
 // InvalidateProjectCache is codebuild:InvalidateProjectCache.
 func (s *Service) InvalidateProjectCache(ctx context.Context, in *InvalidateProjectCacheInput) (*InvalidateProjectCacheOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opInvalidateProjectCache, in, s.invalidateProjectCache)
+	return awsproto.Invoke(ctx, s.hooks, &opInvalidateProjectCache, in, s.api.InvalidateProjectCache)
 }
 
 // ListBuildBatches is codebuild:ListBuildBatches.
 func (s *Service) ListBuildBatches(ctx context.Context, in *ListBuildBatchesInput) (*ListBuildBatchesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListBuildBatches, in, s.listBuildBatches)
+	return awsproto.Invoke(ctx, s.hooks, &opListBuildBatches, in, s.api.ListBuildBatches)
 }
 
 // ListBuildBatchesForProject is codebuild:ListBuildBatchesForProject.
 func (s *Service) ListBuildBatchesForProject(ctx context.Context, in *ListBuildBatchesForProjectInput) (*ListBuildBatchesForProjectOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListBuildBatchesForProject, in, s.listBuildBatchesForProject)
+	return awsproto.Invoke(ctx, s.hooks, &opListBuildBatchesForProject, in, s.api.ListBuildBatchesForProject)
 }
 
 // ListBuilds is codebuild:ListBuilds.
 func (s *Service) ListBuilds(ctx context.Context, in *ListBuildsInput) (*ListBuildsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListBuilds, in, s.listBuilds)
+	return awsproto.Invoke(ctx, s.hooks, &opListBuilds, in, s.api.ListBuilds)
 }
 
 // ListBuildsForProject is codebuild:ListBuildsForProject.
 func (s *Service) ListBuildsForProject(ctx context.Context, in *ListBuildsForProjectInput) (*ListBuildsForProjectOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListBuildsForProject, in, s.listBuildsForProject)
+	return awsproto.Invoke(ctx, s.hooks, &opListBuildsForProject, in, s.api.ListBuildsForProject)
 }
 
 // ListCommandExecutionsForSandbox is codebuild:ListCommandExecutionsForSandbox.
 func (s *Service) ListCommandExecutionsForSandbox(ctx context.Context, in *ListCommandExecutionsForSandboxInput) (*ListCommandExecutionsForSandboxOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListCommandExecutionsForSandbox, in, s.listCommandExecutionsForSandbox)
+	return awsproto.Invoke(ctx, s.hooks, &opListCommandExecutionsForSandbox, in, s.api.ListCommandExecutionsForSandbox)
 }
 
 // ListCuratedEnvironmentImages is codebuild:ListCuratedEnvironmentImages.
 func (s *Service) ListCuratedEnvironmentImages(ctx context.Context, in *ListCuratedEnvironmentImagesInput) (*ListCuratedEnvironmentImagesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListCuratedEnvironmentImages, in, s.listCuratedEnvironmentImages)
+	return awsproto.Invoke(ctx, s.hooks, &opListCuratedEnvironmentImages, in, s.api.ListCuratedEnvironmentImages)
 }
 
 // ListFleets is codebuild:ListFleets.
 func (s *Service) ListFleets(ctx context.Context, in *ListFleetsInput) (*ListFleetsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListFleets, in, s.listFleets)
+	return awsproto.Invoke(ctx, s.hooks, &opListFleets, in, s.api.ListFleets)
 }
 
 // ListProjects is codebuild:ListProjects.
 func (s *Service) ListProjects(ctx context.Context, in *ListProjectsInput) (*ListProjectsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListProjects, in, s.listProjects)
+	return awsproto.Invoke(ctx, s.hooks, &opListProjects, in, s.api.ListProjects)
 }
 
 // ListReportGroups is codebuild:ListReportGroups.
 func (s *Service) ListReportGroups(ctx context.Context, in *ListReportGroupsInput) (*ListReportGroupsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListReportGroups, in, s.listReportGroups)
+	return awsproto.Invoke(ctx, s.hooks, &opListReportGroups, in, s.api.ListReportGroups)
 }
 
 // ListReports is codebuild:ListReports.
 func (s *Service) ListReports(ctx context.Context, in *ListReportsInput) (*ListReportsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListReports, in, s.listReports)
+	return awsproto.Invoke(ctx, s.hooks, &opListReports, in, s.api.ListReports)
 }
 
 // ListReportsForReportGroup is codebuild:ListReportsForReportGroup.
 func (s *Service) ListReportsForReportGroup(ctx context.Context, in *ListReportsForReportGroupInput) (*ListReportsForReportGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListReportsForReportGroup, in, s.listReportsForReportGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opListReportsForReportGroup, in, s.api.ListReportsForReportGroup)
 }
 
 // ListSandboxes is codebuild:ListSandboxes.
 func (s *Service) ListSandboxes(ctx context.Context, in *ListSandboxesInput) (*ListSandboxesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListSandboxes, in, s.listSandboxes)
+	return awsproto.Invoke(ctx, s.hooks, &opListSandboxes, in, s.api.ListSandboxes)
 }
 
 // ListSandboxesForProject is codebuild:ListSandboxesForProject.
 func (s *Service) ListSandboxesForProject(ctx context.Context, in *ListSandboxesForProjectInput) (*ListSandboxesForProjectOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListSandboxesForProject, in, s.listSandboxesForProject)
+	return awsproto.Invoke(ctx, s.hooks, &opListSandboxesForProject, in, s.api.ListSandboxesForProject)
 }
 
 // ListSharedProjects is codebuild:ListSharedProjects.
 func (s *Service) ListSharedProjects(ctx context.Context, in *ListSharedProjectsInput) (*ListSharedProjectsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListSharedProjects, in, s.listSharedProjects)
+	return awsproto.Invoke(ctx, s.hooks, &opListSharedProjects, in, s.api.ListSharedProjects)
 }
 
 // ListSharedReportGroups is codebuild:ListSharedReportGroups.
 func (s *Service) ListSharedReportGroups(ctx context.Context, in *ListSharedReportGroupsInput) (*ListSharedReportGroupsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListSharedReportGroups, in, s.listSharedReportGroups)
+	return awsproto.Invoke(ctx, s.hooks, &opListSharedReportGroups, in, s.api.ListSharedReportGroups)
 }
 
 // ListSourceCredentials is codebuild:ListSourceCredentials.
 func (s *Service) ListSourceCredentials(ctx context.Context, in *ListSourceCredentialsInput) (*ListSourceCredentialsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListSourceCredentials, in, s.listSourceCredentials)
+	return awsproto.Invoke(ctx, s.hooks, &opListSourceCredentials, in, s.api.ListSourceCredentials)
 }
 
 // PutResourcePolicy is codebuild:PutResourcePolicy.
 func (s *Service) PutResourcePolicy(ctx context.Context, in *PutResourcePolicyInput) (*PutResourcePolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutResourcePolicy, in, s.putResourcePolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opPutResourcePolicy, in, s.api.PutResourcePolicy)
 }
 
 // RetryBuild is codebuild:RetryBuild.
 func (s *Service) RetryBuild(ctx context.Context, in *RetryBuildInput) (*RetryBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRetryBuild, in, s.retryBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opRetryBuild, in, s.api.RetryBuild)
 }
 
 // RetryBuildBatch is codebuild:RetryBuildBatch.
 func (s *Service) RetryBuildBatch(ctx context.Context, in *RetryBuildBatchInput) (*RetryBuildBatchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRetryBuildBatch, in, s.retryBuildBatch)
+	return awsproto.Invoke(ctx, s.hooks, &opRetryBuildBatch, in, s.api.RetryBuildBatch)
 }
 
 // StartBuild is codebuild:StartBuild.
 func (s *Service) StartBuild(ctx context.Context, in *StartBuildInput) (*StartBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStartBuild, in, s.startBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opStartBuild, in, s.api.StartBuild)
 }
 
 // StartBuildBatch is codebuild:StartBuildBatch.
 func (s *Service) StartBuildBatch(ctx context.Context, in *StartBuildBatchInput) (*StartBuildBatchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStartBuildBatch, in, s.startBuildBatch)
+	return awsproto.Invoke(ctx, s.hooks, &opStartBuildBatch, in, s.api.StartBuildBatch)
 }
 
 // StartCommandExecution is codebuild:StartCommandExecution.
 func (s *Service) StartCommandExecution(ctx context.Context, in *StartCommandExecutionInput) (*StartCommandExecutionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStartCommandExecution, in, s.startCommandExecution)
+	return awsproto.Invoke(ctx, s.hooks, &opStartCommandExecution, in, s.api.StartCommandExecution)
 }
 
 // StartSandbox is codebuild:StartSandbox.
 func (s *Service) StartSandbox(ctx context.Context, in *StartSandboxInput) (*StartSandboxOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStartSandbox, in, s.startSandbox)
+	return awsproto.Invoke(ctx, s.hooks, &opStartSandbox, in, s.api.StartSandbox)
 }
 
 // StartSandboxConnection is codebuild:StartSandboxConnection.
 func (s *Service) StartSandboxConnection(ctx context.Context, in *StartSandboxConnectionInput) (*StartSandboxConnectionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStartSandboxConnection, in, s.startSandboxConnection)
+	return awsproto.Invoke(ctx, s.hooks, &opStartSandboxConnection, in, s.api.StartSandboxConnection)
 }
 
 // StopBuild is codebuild:StopBuild.
 func (s *Service) StopBuild(ctx context.Context, in *StopBuildInput) (*StopBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStopBuild, in, s.stopBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opStopBuild, in, s.api.StopBuild)
 }
 
 // StopBuildBatch is codebuild:StopBuildBatch.
 func (s *Service) StopBuildBatch(ctx context.Context, in *StopBuildBatchInput) (*StopBuildBatchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStopBuildBatch, in, s.stopBuildBatch)
+	return awsproto.Invoke(ctx, s.hooks, &opStopBuildBatch, in, s.api.StopBuildBatch)
 }
 
 // StopSandbox is codebuild:StopSandbox.
 func (s *Service) StopSandbox(ctx context.Context, in *StopSandboxInput) (*StopSandboxOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStopSandbox, in, s.stopSandbox)
+	return awsproto.Invoke(ctx, s.hooks, &opStopSandbox, in, s.api.StopSandbox)
 }
 
 // UpdateFleet is codebuild:UpdateFleet.
 func (s *Service) UpdateFleet(ctx context.Context, in *UpdateFleetInput) (*UpdateFleetOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateFleet, in, s.updateFleet)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateFleet, in, s.api.UpdateFleet)
 }
 
 // UpdateProject is codebuild:UpdateProject.
 func (s *Service) UpdateProject(ctx context.Context, in *UpdateProjectInput) (*UpdateProjectOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateProject, in, s.updateProject)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateProject, in, s.api.UpdateProject)
 }
 
 // UpdateProjectVisibility is codebuild:UpdateProjectVisibility.
 func (s *Service) UpdateProjectVisibility(ctx context.Context, in *UpdateProjectVisibilityInput) (*UpdateProjectVisibilityOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateProjectVisibility, in, s.updateProjectVisibility)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateProjectVisibility, in, s.api.UpdateProjectVisibility)
 }
 
 // UpdateReportGroup is codebuild:UpdateReportGroup.
 func (s *Service) UpdateReportGroup(ctx context.Context, in *UpdateReportGroupInput) (*UpdateReportGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateReportGroup, in, s.updateReportGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateReportGroup, in, s.api.UpdateReportGroup)
 }
 
 // UpdateWebhook is codebuild:UpdateWebhook.
 func (s *Service) UpdateWebhook(ctx context.Context, in *UpdateWebhookInput) (*UpdateWebhookOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateWebhook, in, s.updateWebhook)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateWebhook, in, s.api.UpdateWebhook)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opBatchDeleteBuilds, s.batchDeleteBuilds != nil, s.BatchDeleteBuilds),
-		awsproto.Bind(&opBatchGetBuildBatches, s.batchGetBuildBatches != nil, s.BatchGetBuildBatches),
-		awsproto.Bind(&opBatchGetBuilds, s.batchGetBuilds != nil, s.BatchGetBuilds),
-		awsproto.Bind(&opBatchGetCommandExecutions, s.batchGetCommandExecutions != nil, s.BatchGetCommandExecutions),
-		awsproto.Bind(&opBatchGetFleets, s.batchGetFleets != nil, s.BatchGetFleets),
-		awsproto.Bind(&opBatchGetProjects, s.batchGetProjects != nil, s.BatchGetProjects),
-		awsproto.Bind(&opBatchGetReportGroups, s.batchGetReportGroups != nil, s.BatchGetReportGroups),
-		awsproto.Bind(&opBatchGetReports, s.batchGetReports != nil, s.BatchGetReports),
-		awsproto.Bind(&opBatchGetSandboxes, s.batchGetSandboxes != nil, s.BatchGetSandboxes),
-		awsproto.Bind(&opCreateFleet, s.createFleet != nil, s.CreateFleet),
-		awsproto.Bind(&opCreateProject, s.createProject != nil, s.CreateProject),
-		awsproto.Bind(&opCreateReportGroup, s.createReportGroup != nil, s.CreateReportGroup),
-		awsproto.Bind(&opCreateWebhook, s.createWebhook != nil, s.CreateWebhook),
-		awsproto.Bind(&opDeleteBuildBatch, s.deleteBuildBatch != nil, s.DeleteBuildBatch),
-		awsproto.Bind(&opDeleteFleet, s.deleteFleet != nil, s.DeleteFleet),
-		awsproto.Bind(&opDeleteProject, s.deleteProject != nil, s.DeleteProject),
-		awsproto.Bind(&opDeleteReport, s.deleteReport != nil, s.DeleteReport),
-		awsproto.Bind(&opDeleteReportGroup, s.deleteReportGroup != nil, s.DeleteReportGroup),
-		awsproto.Bind(&opDeleteResourcePolicy, s.deleteResourcePolicy != nil, s.DeleteResourcePolicy),
-		awsproto.Bind(&opDeleteSourceCredentials, s.deleteSourceCredentials != nil, s.DeleteSourceCredentials),
-		awsproto.Bind(&opDeleteWebhook, s.deleteWebhook != nil, s.DeleteWebhook),
-		awsproto.Bind(&opDescribeCodeCoverages, s.describeCodeCoverages != nil, s.DescribeCodeCoverages),
-		awsproto.Bind(&opDescribeTestCases, s.describeTestCases != nil, s.DescribeTestCases),
-		awsproto.Bind(&opGetReportGroupTrend, s.getReportGroupTrend != nil, s.GetReportGroupTrend),
-		awsproto.Bind(&opGetResourcePolicy, s.getResourcePolicy != nil, s.GetResourcePolicy),
-		awsproto.Bind(&opImportSourceCredentials, s.importSourceCredentials != nil, s.ImportSourceCredentials),
-		awsproto.Bind(&opInvalidateProjectCache, s.invalidateProjectCache != nil, s.InvalidateProjectCache),
-		awsproto.Bind(&opListBuildBatches, s.listBuildBatches != nil, s.ListBuildBatches),
-		awsproto.Bind(&opListBuildBatchesForProject, s.listBuildBatchesForProject != nil, s.ListBuildBatchesForProject),
-		awsproto.Bind(&opListBuilds, s.listBuilds != nil, s.ListBuilds),
-		awsproto.Bind(&opListBuildsForProject, s.listBuildsForProject != nil, s.ListBuildsForProject),
-		awsproto.Bind(&opListCommandExecutionsForSandbox, s.listCommandExecutionsForSandbox != nil, s.ListCommandExecutionsForSandbox),
-		awsproto.Bind(&opListCuratedEnvironmentImages, s.listCuratedEnvironmentImages != nil, s.ListCuratedEnvironmentImages),
-		awsproto.Bind(&opListFleets, s.listFleets != nil, s.ListFleets),
-		awsproto.Bind(&opListProjects, s.listProjects != nil, s.ListProjects),
-		awsproto.Bind(&opListReportGroups, s.listReportGroups != nil, s.ListReportGroups),
-		awsproto.Bind(&opListReports, s.listReports != nil, s.ListReports),
-		awsproto.Bind(&opListReportsForReportGroup, s.listReportsForReportGroup != nil, s.ListReportsForReportGroup),
-		awsproto.Bind(&opListSandboxes, s.listSandboxes != nil, s.ListSandboxes),
-		awsproto.Bind(&opListSandboxesForProject, s.listSandboxesForProject != nil, s.ListSandboxesForProject),
-		awsproto.Bind(&opListSharedProjects, s.listSharedProjects != nil, s.ListSharedProjects),
-		awsproto.Bind(&opListSharedReportGroups, s.listSharedReportGroups != nil, s.ListSharedReportGroups),
-		awsproto.Bind(&opListSourceCredentials, s.listSourceCredentials != nil, s.ListSourceCredentials),
-		awsproto.Bind(&opPutResourcePolicy, s.putResourcePolicy != nil, s.PutResourcePolicy),
-		awsproto.Bind(&opRetryBuild, s.retryBuild != nil, s.RetryBuild),
-		awsproto.Bind(&opRetryBuildBatch, s.retryBuildBatch != nil, s.RetryBuildBatch),
-		awsproto.Bind(&opStartBuild, s.startBuild != nil, s.StartBuild),
-		awsproto.Bind(&opStartBuildBatch, s.startBuildBatch != nil, s.StartBuildBatch),
-		awsproto.Bind(&opStartCommandExecution, s.startCommandExecution != nil, s.StartCommandExecution),
-		awsproto.Bind(&opStartSandbox, s.startSandbox != nil, s.StartSandbox),
-		awsproto.Bind(&opStartSandboxConnection, s.startSandboxConnection != nil, s.StartSandboxConnection),
-		awsproto.Bind(&opStopBuild, s.stopBuild != nil, s.StopBuild),
-		awsproto.Bind(&opStopBuildBatch, s.stopBuildBatch != nil, s.StopBuildBatch),
-		awsproto.Bind(&opStopSandbox, s.stopSandbox != nil, s.StopSandbox),
-		awsproto.Bind(&opUpdateFleet, s.updateFleet != nil, s.UpdateFleet),
-		awsproto.Bind(&opUpdateProject, s.updateProject != nil, s.UpdateProject),
-		awsproto.Bind(&opUpdateProjectVisibility, s.updateProjectVisibility != nil, s.UpdateProjectVisibility),
-		awsproto.Bind(&opUpdateReportGroup, s.updateReportGroup != nil, s.UpdateReportGroup),
-		awsproto.Bind(&opUpdateWebhook, s.updateWebhook != nil, s.UpdateWebhook),
+		awsproto.Bind(&opBatchDeleteBuilds, s.BatchDeleteBuilds),
+		awsproto.Bind(&opBatchGetBuildBatches, s.BatchGetBuildBatches),
+		awsproto.Bind(&opBatchGetBuilds, s.BatchGetBuilds),
+		awsproto.Bind(&opBatchGetCommandExecutions, s.BatchGetCommandExecutions),
+		awsproto.Bind(&opBatchGetFleets, s.BatchGetFleets),
+		awsproto.Bind(&opBatchGetProjects, s.BatchGetProjects),
+		awsproto.Bind(&opBatchGetReportGroups, s.BatchGetReportGroups),
+		awsproto.Bind(&opBatchGetReports, s.BatchGetReports),
+		awsproto.Bind(&opBatchGetSandboxes, s.BatchGetSandboxes),
+		awsproto.Bind(&opCreateFleet, s.CreateFleet),
+		awsproto.Bind(&opCreateProject, s.CreateProject),
+		awsproto.Bind(&opCreateReportGroup, s.CreateReportGroup),
+		awsproto.Bind(&opCreateWebhook, s.CreateWebhook),
+		awsproto.Bind(&opDeleteBuildBatch, s.DeleteBuildBatch),
+		awsproto.Bind(&opDeleteFleet, s.DeleteFleet),
+		awsproto.Bind(&opDeleteProject, s.DeleteProject),
+		awsproto.Bind(&opDeleteReport, s.DeleteReport),
+		awsproto.Bind(&opDeleteReportGroup, s.DeleteReportGroup),
+		awsproto.Bind(&opDeleteResourcePolicy, s.DeleteResourcePolicy),
+		awsproto.Bind(&opDeleteSourceCredentials, s.DeleteSourceCredentials),
+		awsproto.Bind(&opDeleteWebhook, s.DeleteWebhook),
+		awsproto.Bind(&opDescribeCodeCoverages, s.DescribeCodeCoverages),
+		awsproto.Bind(&opDescribeTestCases, s.DescribeTestCases),
+		awsproto.Bind(&opGetReportGroupTrend, s.GetReportGroupTrend),
+		awsproto.Bind(&opGetResourcePolicy, s.GetResourcePolicy),
+		awsproto.Bind(&opImportSourceCredentials, s.ImportSourceCredentials),
+		awsproto.Bind(&opInvalidateProjectCache, s.InvalidateProjectCache),
+		awsproto.Bind(&opListBuildBatches, s.ListBuildBatches),
+		awsproto.Bind(&opListBuildBatchesForProject, s.ListBuildBatchesForProject),
+		awsproto.Bind(&opListBuilds, s.ListBuilds),
+		awsproto.Bind(&opListBuildsForProject, s.ListBuildsForProject),
+		awsproto.Bind(&opListCommandExecutionsForSandbox, s.ListCommandExecutionsForSandbox),
+		awsproto.Bind(&opListCuratedEnvironmentImages, s.ListCuratedEnvironmentImages),
+		awsproto.Bind(&opListFleets, s.ListFleets),
+		awsproto.Bind(&opListProjects, s.ListProjects),
+		awsproto.Bind(&opListReportGroups, s.ListReportGroups),
+		awsproto.Bind(&opListReports, s.ListReports),
+		awsproto.Bind(&opListReportsForReportGroup, s.ListReportsForReportGroup),
+		awsproto.Bind(&opListSandboxes, s.ListSandboxes),
+		awsproto.Bind(&opListSandboxesForProject, s.ListSandboxesForProject),
+		awsproto.Bind(&opListSharedProjects, s.ListSharedProjects),
+		awsproto.Bind(&opListSharedReportGroups, s.ListSharedReportGroups),
+		awsproto.Bind(&opListSourceCredentials, s.ListSourceCredentials),
+		awsproto.Bind(&opPutResourcePolicy, s.PutResourcePolicy),
+		awsproto.Bind(&opRetryBuild, s.RetryBuild),
+		awsproto.Bind(&opRetryBuildBatch, s.RetryBuildBatch),
+		awsproto.Bind(&opStartBuild, s.StartBuild),
+		awsproto.Bind(&opStartBuildBatch, s.StartBuildBatch),
+		awsproto.Bind(&opStartCommandExecution, s.StartCommandExecution),
+		awsproto.Bind(&opStartSandbox, s.StartSandbox),
+		awsproto.Bind(&opStartSandboxConnection, s.StartSandboxConnection),
+		awsproto.Bind(&opStopBuild, s.StopBuild),
+		awsproto.Bind(&opStopBuildBatch, s.StopBuildBatch),
+		awsproto.Bind(&opStopSandbox, s.StopSandbox),
+		awsproto.Bind(&opUpdateFleet, s.UpdateFleet),
+		awsproto.Bind(&opUpdateProject, s.UpdateProject),
+		awsproto.Bind(&opUpdateProjectVisibility, s.UpdateProjectVisibility),
+		awsproto.Bind(&opUpdateReportGroup, s.UpdateReportGroup),
+		awsproto.Bind(&opUpdateWebhook, s.UpdateWebhook),
 	}
 }

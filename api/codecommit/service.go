@@ -180,987 +180,833 @@ type API interface {
 	UpdateRepositoryName(context.Context, *UpdateRepositoryNameInput) (*UpdateRepositoryNameOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) AssociateApprovalRuleTemplateWithRepository(context.Context, *AssociateApprovalRuleTemplateWithRepositoryInput) (*AssociateApprovalRuleTemplateWithRepositoryOutput, error) {
+	return nil, opAssociateApprovalRuleTemplateWithRepository.NotImplemented()
+}
+
+func (unimplemented) BatchAssociateApprovalRuleTemplateWithRepositories(context.Context, *BatchAssociateApprovalRuleTemplateWithRepositoriesInput) (*BatchAssociateApprovalRuleTemplateWithRepositoriesOutput, error) {
+	return nil, opBatchAssociateApprovalRuleTemplateWithRepositories.NotImplemented()
+}
+
+func (unimplemented) BatchDescribeMergeConflicts(context.Context, *BatchDescribeMergeConflictsInput) (*BatchDescribeMergeConflictsOutput, error) {
+	return nil, opBatchDescribeMergeConflicts.NotImplemented()
+}
+
+func (unimplemented) BatchDisassociateApprovalRuleTemplateFromRepositories(context.Context, *BatchDisassociateApprovalRuleTemplateFromRepositoriesInput) (*BatchDisassociateApprovalRuleTemplateFromRepositoriesOutput, error) {
+	return nil, opBatchDisassociateApprovalRuleTemplateFromRepositories.NotImplemented()
+}
+
+func (unimplemented) BatchGetCommits(context.Context, *BatchGetCommitsInput) (*BatchGetCommitsOutput, error) {
+	return nil, opBatchGetCommits.NotImplemented()
+}
+
+func (unimplemented) BatchGetRepositories(context.Context, *BatchGetRepositoriesInput) (*BatchGetRepositoriesOutput, error) {
+	return nil, opBatchGetRepositories.NotImplemented()
+}
+
+func (unimplemented) CreateApprovalRuleTemplate(context.Context, *CreateApprovalRuleTemplateInput) (*CreateApprovalRuleTemplateOutput, error) {
+	return nil, opCreateApprovalRuleTemplate.NotImplemented()
+}
+
+func (unimplemented) CreateBranch(context.Context, *CreateBranchInput) (*CreateBranchOutput, error) {
+	return nil, opCreateBranch.NotImplemented()
+}
+
+func (unimplemented) CreateCommit(context.Context, *CreateCommitInput) (*CreateCommitOutput, error) {
+	return nil, opCreateCommit.NotImplemented()
+}
+
+func (unimplemented) CreatePullRequest(context.Context, *CreatePullRequestInput) (*CreatePullRequestOutput, error) {
+	return nil, opCreatePullRequest.NotImplemented()
+}
+
+func (unimplemented) CreatePullRequestApprovalRule(context.Context, *CreatePullRequestApprovalRuleInput) (*CreatePullRequestApprovalRuleOutput, error) {
+	return nil, opCreatePullRequestApprovalRule.NotImplemented()
+}
+
+func (unimplemented) CreateRepository(context.Context, *CreateRepositoryInput) (*CreateRepositoryOutput, error) {
+	return nil, opCreateRepository.NotImplemented()
+}
+
+func (unimplemented) CreateUnreferencedMergeCommit(context.Context, *CreateUnreferencedMergeCommitInput) (*CreateUnreferencedMergeCommitOutput, error) {
+	return nil, opCreateUnreferencedMergeCommit.NotImplemented()
+}
+
+func (unimplemented) DeleteApprovalRuleTemplate(context.Context, *DeleteApprovalRuleTemplateInput) (*DeleteApprovalRuleTemplateOutput, error) {
+	return nil, opDeleteApprovalRuleTemplate.NotImplemented()
+}
+
+func (unimplemented) DeleteBranch(context.Context, *DeleteBranchInput) (*DeleteBranchOutput, error) {
+	return nil, opDeleteBranch.NotImplemented()
+}
+
+func (unimplemented) DeleteCommentContent(context.Context, *DeleteCommentContentInput) (*DeleteCommentContentOutput, error) {
+	return nil, opDeleteCommentContent.NotImplemented()
+}
+
+func (unimplemented) DeleteFile(context.Context, *DeleteFileInput) (*DeleteFileOutput, error) {
+	return nil, opDeleteFile.NotImplemented()
+}
+
+func (unimplemented) DeletePullRequestApprovalRule(context.Context, *DeletePullRequestApprovalRuleInput) (*DeletePullRequestApprovalRuleOutput, error) {
+	return nil, opDeletePullRequestApprovalRule.NotImplemented()
+}
+
+func (unimplemented) DeleteRepository(context.Context, *DeleteRepositoryInput) (*DeleteRepositoryOutput, error) {
+	return nil, opDeleteRepository.NotImplemented()
+}
+
+func (unimplemented) DescribeMergeConflicts(context.Context, *DescribeMergeConflictsInput) (*DescribeMergeConflictsOutput, error) {
+	return nil, opDescribeMergeConflicts.NotImplemented()
+}
+
+func (unimplemented) DescribePullRequestEvents(context.Context, *DescribePullRequestEventsInput) (*DescribePullRequestEventsOutput, error) {
+	return nil, opDescribePullRequestEvents.NotImplemented()
+}
+
+func (unimplemented) DisassociateApprovalRuleTemplateFromRepository(context.Context, *DisassociateApprovalRuleTemplateFromRepositoryInput) (*DisassociateApprovalRuleTemplateFromRepositoryOutput, error) {
+	return nil, opDisassociateApprovalRuleTemplateFromRepository.NotImplemented()
+}
+
+func (unimplemented) EvaluatePullRequestApprovalRules(context.Context, *EvaluatePullRequestApprovalRulesInput) (*EvaluatePullRequestApprovalRulesOutput, error) {
+	return nil, opEvaluatePullRequestApprovalRules.NotImplemented()
+}
+
+func (unimplemented) GetApprovalRuleTemplate(context.Context, *GetApprovalRuleTemplateInput) (*GetApprovalRuleTemplateOutput, error) {
+	return nil, opGetApprovalRuleTemplate.NotImplemented()
+}
+
+func (unimplemented) GetBlob(context.Context, *GetBlobInput) (*GetBlobOutput, error) {
+	return nil, opGetBlob.NotImplemented()
+}
+
+func (unimplemented) GetBlobDifferences(context.Context, *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error) {
+	return nil, opGetBlobDifferences.NotImplemented()
+}
+
+func (unimplemented) GetBranch(context.Context, *GetBranchInput) (*GetBranchOutput, error) {
+	return nil, opGetBranch.NotImplemented()
+}
+
+func (unimplemented) GetComment(context.Context, *GetCommentInput) (*GetCommentOutput, error) {
+	return nil, opGetComment.NotImplemented()
+}
+
+func (unimplemented) GetCommentReactions(context.Context, *GetCommentReactionsInput) (*GetCommentReactionsOutput, error) {
+	return nil, opGetCommentReactions.NotImplemented()
+}
+
+func (unimplemented) GetCommentsForComparedCommit(context.Context, *GetCommentsForComparedCommitInput) (*GetCommentsForComparedCommitOutput, error) {
+	return nil, opGetCommentsForComparedCommit.NotImplemented()
+}
+
+func (unimplemented) GetCommentsForPullRequest(context.Context, *GetCommentsForPullRequestInput) (*GetCommentsForPullRequestOutput, error) {
+	return nil, opGetCommentsForPullRequest.NotImplemented()
+}
+
+func (unimplemented) GetCommit(context.Context, *GetCommitInput) (*GetCommitOutput, error) {
+	return nil, opGetCommit.NotImplemented()
+}
+
+func (unimplemented) GetDifferences(context.Context, *GetDifferencesInput) (*GetDifferencesOutput, error) {
+	return nil, opGetDifferences.NotImplemented()
+}
+
+func (unimplemented) GetFile(context.Context, *GetFileInput) (*GetFileOutput, error) {
+	return nil, opGetFile.NotImplemented()
+}
+
+func (unimplemented) GetFolder(context.Context, *GetFolderInput) (*GetFolderOutput, error) {
+	return nil, opGetFolder.NotImplemented()
+}
+
+func (unimplemented) GetMergeCommit(context.Context, *GetMergeCommitInput) (*GetMergeCommitOutput, error) {
+	return nil, opGetMergeCommit.NotImplemented()
+}
+
+func (unimplemented) GetMergeConflicts(context.Context, *GetMergeConflictsInput) (*GetMergeConflictsOutput, error) {
+	return nil, opGetMergeConflicts.NotImplemented()
+}
+
+func (unimplemented) GetMergeOptions(context.Context, *GetMergeOptionsInput) (*GetMergeOptionsOutput, error) {
+	return nil, opGetMergeOptions.NotImplemented()
+}
+
+func (unimplemented) GetPullRequest(context.Context, *GetPullRequestInput) (*GetPullRequestOutput, error) {
+	return nil, opGetPullRequest.NotImplemented()
+}
+
+func (unimplemented) GetPullRequestApprovalStates(context.Context, *GetPullRequestApprovalStatesInput) (*GetPullRequestApprovalStatesOutput, error) {
+	return nil, opGetPullRequestApprovalStates.NotImplemented()
+}
+
+func (unimplemented) GetPullRequestOverrideState(context.Context, *GetPullRequestOverrideStateInput) (*GetPullRequestOverrideStateOutput, error) {
+	return nil, opGetPullRequestOverrideState.NotImplemented()
+}
+
+func (unimplemented) GetRepository(context.Context, *GetRepositoryInput) (*GetRepositoryOutput, error) {
+	return nil, opGetRepository.NotImplemented()
+}
+
+func (unimplemented) GetRepositoryTriggers(context.Context, *GetRepositoryTriggersInput) (*GetRepositoryTriggersOutput, error) {
+	return nil, opGetRepositoryTriggers.NotImplemented()
+}
+
+func (unimplemented) ListApprovalRuleTemplates(context.Context, *ListApprovalRuleTemplatesInput) (*ListApprovalRuleTemplatesOutput, error) {
+	return nil, opListApprovalRuleTemplates.NotImplemented()
+}
+
+func (unimplemented) ListAssociatedApprovalRuleTemplatesForRepository(context.Context, *ListAssociatedApprovalRuleTemplatesForRepositoryInput) (*ListAssociatedApprovalRuleTemplatesForRepositoryOutput, error) {
+	return nil, opListAssociatedApprovalRuleTemplatesForRepository.NotImplemented()
+}
+
+func (unimplemented) ListBranches(context.Context, *ListBranchesInput) (*ListBranchesOutput, error) {
+	return nil, opListBranches.NotImplemented()
+}
+
+func (unimplemented) ListFileCommitHistory(context.Context, *ListFileCommitHistoryInput) (*ListFileCommitHistoryOutput, error) {
+	return nil, opListFileCommitHistory.NotImplemented()
+}
+
+func (unimplemented) ListPullRequests(context.Context, *ListPullRequestsInput) (*ListPullRequestsOutput, error) {
+	return nil, opListPullRequests.NotImplemented()
+}
+
+func (unimplemented) ListRepositories(context.Context, *ListRepositoriesInput) (*ListRepositoriesOutput, error) {
+	return nil, opListRepositories.NotImplemented()
+}
+
+func (unimplemented) ListRepositoriesForApprovalRuleTemplate(context.Context, *ListRepositoriesForApprovalRuleTemplateInput) (*ListRepositoriesForApprovalRuleTemplateOutput, error) {
+	return nil, opListRepositoriesForApprovalRuleTemplate.NotImplemented()
+}
+
+func (unimplemented) ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return nil, opListTagsForResource.NotImplemented()
+}
+
+func (unimplemented) MergeBranchesByFastForward(context.Context, *MergeBranchesByFastForwardInput) (*MergeBranchesByFastForwardOutput, error) {
+	return nil, opMergeBranchesByFastForward.NotImplemented()
+}
+
+func (unimplemented) MergeBranchesBySquash(context.Context, *MergeBranchesBySquashInput) (*MergeBranchesBySquashOutput, error) {
+	return nil, opMergeBranchesBySquash.NotImplemented()
+}
+
+func (unimplemented) MergeBranchesByThreeWay(context.Context, *MergeBranchesByThreeWayInput) (*MergeBranchesByThreeWayOutput, error) {
+	return nil, opMergeBranchesByThreeWay.NotImplemented()
+}
+
+func (unimplemented) MergePullRequestByFastForward(context.Context, *MergePullRequestByFastForwardInput) (*MergePullRequestByFastForwardOutput, error) {
+	return nil, opMergePullRequestByFastForward.NotImplemented()
+}
+
+func (unimplemented) MergePullRequestBySquash(context.Context, *MergePullRequestBySquashInput) (*MergePullRequestBySquashOutput, error) {
+	return nil, opMergePullRequestBySquash.NotImplemented()
+}
+
+func (unimplemented) MergePullRequestByThreeWay(context.Context, *MergePullRequestByThreeWayInput) (*MergePullRequestByThreeWayOutput, error) {
+	return nil, opMergePullRequestByThreeWay.NotImplemented()
+}
+
+func (unimplemented) OverridePullRequestApprovalRules(context.Context, *OverridePullRequestApprovalRulesInput) (*OverridePullRequestApprovalRulesOutput, error) {
+	return nil, opOverridePullRequestApprovalRules.NotImplemented()
+}
+
+func (unimplemented) PostCommentForComparedCommit(context.Context, *PostCommentForComparedCommitInput) (*PostCommentForComparedCommitOutput, error) {
+	return nil, opPostCommentForComparedCommit.NotImplemented()
+}
+
+func (unimplemented) PostCommentForPullRequest(context.Context, *PostCommentForPullRequestInput) (*PostCommentForPullRequestOutput, error) {
+	return nil, opPostCommentForPullRequest.NotImplemented()
+}
+
+func (unimplemented) PostCommentReply(context.Context, *PostCommentReplyInput) (*PostCommentReplyOutput, error) {
+	return nil, opPostCommentReply.NotImplemented()
+}
+
+func (unimplemented) PutCommentReaction(context.Context, *PutCommentReactionInput) (*PutCommentReactionOutput, error) {
+	return nil, opPutCommentReaction.NotImplemented()
+}
+
+func (unimplemented) PutFile(context.Context, *PutFileInput) (*PutFileOutput, error) {
+	return nil, opPutFile.NotImplemented()
+}
+
+func (unimplemented) PutRepositoryTriggers(context.Context, *PutRepositoryTriggersInput) (*PutRepositoryTriggersOutput, error) {
+	return nil, opPutRepositoryTriggers.NotImplemented()
+}
+
+func (unimplemented) TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error) {
+	return nil, opTagResource.NotImplemented()
+}
+
+func (unimplemented) TestRepositoryTriggers(context.Context, *TestRepositoryTriggersInput) (*TestRepositoryTriggersOutput, error) {
+	return nil, opTestRepositoryTriggers.NotImplemented()
+}
+
+func (unimplemented) UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error) {
+	return nil, opUntagResource.NotImplemented()
+}
+
+func (unimplemented) UpdateApprovalRuleTemplateContent(context.Context, *UpdateApprovalRuleTemplateContentInput) (*UpdateApprovalRuleTemplateContentOutput, error) {
+	return nil, opUpdateApprovalRuleTemplateContent.NotImplemented()
+}
+
+func (unimplemented) UpdateApprovalRuleTemplateDescription(context.Context, *UpdateApprovalRuleTemplateDescriptionInput) (*UpdateApprovalRuleTemplateDescriptionOutput, error) {
+	return nil, opUpdateApprovalRuleTemplateDescription.NotImplemented()
+}
+
+func (unimplemented) UpdateApprovalRuleTemplateName(context.Context, *UpdateApprovalRuleTemplateNameInput) (*UpdateApprovalRuleTemplateNameOutput, error) {
+	return nil, opUpdateApprovalRuleTemplateName.NotImplemented()
+}
+
+func (unimplemented) UpdateComment(context.Context, *UpdateCommentInput) (*UpdateCommentOutput, error) {
+	return nil, opUpdateComment.NotImplemented()
+}
+
+func (unimplemented) UpdateDefaultBranch(context.Context, *UpdateDefaultBranchInput) (*UpdateDefaultBranchOutput, error) {
+	return nil, opUpdateDefaultBranch.NotImplemented()
+}
+
+func (unimplemented) UpdatePullRequestApprovalRuleContent(context.Context, *UpdatePullRequestApprovalRuleContentInput) (*UpdatePullRequestApprovalRuleContentOutput, error) {
+	return nil, opUpdatePullRequestApprovalRuleContent.NotImplemented()
+}
+
+func (unimplemented) UpdatePullRequestApprovalState(context.Context, *UpdatePullRequestApprovalStateInput) (*UpdatePullRequestApprovalStateOutput, error) {
+	return nil, opUpdatePullRequestApprovalState.NotImplemented()
+}
+
+func (unimplemented) UpdatePullRequestDescription(context.Context, *UpdatePullRequestDescriptionInput) (*UpdatePullRequestDescriptionOutput, error) {
+	return nil, opUpdatePullRequestDescription.NotImplemented()
+}
+
+func (unimplemented) UpdatePullRequestStatus(context.Context, *UpdatePullRequestStatusInput) (*UpdatePullRequestStatusOutput, error) {
+	return nil, opUpdatePullRequestStatus.NotImplemented()
+}
+
+func (unimplemented) UpdatePullRequestTitle(context.Context, *UpdatePullRequestTitleInput) (*UpdatePullRequestTitleOutput, error) {
+	return nil, opUpdatePullRequestTitle.NotImplemented()
+}
+
+func (unimplemented) UpdateRepositoryDescription(context.Context, *UpdateRepositoryDescriptionInput) (*UpdateRepositoryDescriptionOutput, error) {
+	return nil, opUpdateRepositoryDescription.NotImplemented()
+}
+
+func (unimplemented) UpdateRepositoryEncryptionKey(context.Context, *UpdateRepositoryEncryptionKeyInput) (*UpdateRepositoryEncryptionKeyOutput, error) {
+	return nil, opUpdateRepositoryEncryptionKey.NotImplemented()
+}
+
+func (unimplemented) UpdateRepositoryName(context.Context, *UpdateRepositoryNameInput) (*UpdateRepositoryNameOutput, error) {
+	return nil, opUpdateRepositoryName.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                                                 awsproto.Hooks
-	associateApprovalRuleTemplateWithRepository           func(context.Context, *AssociateApprovalRuleTemplateWithRepositoryInput) (*AssociateApprovalRuleTemplateWithRepositoryOutput, error)
-	batchAssociateApprovalRuleTemplateWithRepositories    func(context.Context, *BatchAssociateApprovalRuleTemplateWithRepositoriesInput) (*BatchAssociateApprovalRuleTemplateWithRepositoriesOutput, error)
-	batchDescribeMergeConflicts                           func(context.Context, *BatchDescribeMergeConflictsInput) (*BatchDescribeMergeConflictsOutput, error)
-	batchDisassociateApprovalRuleTemplateFromRepositories func(context.Context, *BatchDisassociateApprovalRuleTemplateFromRepositoriesInput) (*BatchDisassociateApprovalRuleTemplateFromRepositoriesOutput, error)
-	batchGetCommits                                       func(context.Context, *BatchGetCommitsInput) (*BatchGetCommitsOutput, error)
-	batchGetRepositories                                  func(context.Context, *BatchGetRepositoriesInput) (*BatchGetRepositoriesOutput, error)
-	createApprovalRuleTemplate                            func(context.Context, *CreateApprovalRuleTemplateInput) (*CreateApprovalRuleTemplateOutput, error)
-	createBranch                                          func(context.Context, *CreateBranchInput) (*CreateBranchOutput, error)
-	createCommit                                          func(context.Context, *CreateCommitInput) (*CreateCommitOutput, error)
-	createPullRequest                                     func(context.Context, *CreatePullRequestInput) (*CreatePullRequestOutput, error)
-	createPullRequestApprovalRule                         func(context.Context, *CreatePullRequestApprovalRuleInput) (*CreatePullRequestApprovalRuleOutput, error)
-	createRepository                                      func(context.Context, *CreateRepositoryInput) (*CreateRepositoryOutput, error)
-	createUnreferencedMergeCommit                         func(context.Context, *CreateUnreferencedMergeCommitInput) (*CreateUnreferencedMergeCommitOutput, error)
-	deleteApprovalRuleTemplate                            func(context.Context, *DeleteApprovalRuleTemplateInput) (*DeleteApprovalRuleTemplateOutput, error)
-	deleteBranch                                          func(context.Context, *DeleteBranchInput) (*DeleteBranchOutput, error)
-	deleteCommentContent                                  func(context.Context, *DeleteCommentContentInput) (*DeleteCommentContentOutput, error)
-	deleteFile                                            func(context.Context, *DeleteFileInput) (*DeleteFileOutput, error)
-	deletePullRequestApprovalRule                         func(context.Context, *DeletePullRequestApprovalRuleInput) (*DeletePullRequestApprovalRuleOutput, error)
-	deleteRepository                                      func(context.Context, *DeleteRepositoryInput) (*DeleteRepositoryOutput, error)
-	describeMergeConflicts                                func(context.Context, *DescribeMergeConflictsInput) (*DescribeMergeConflictsOutput, error)
-	describePullRequestEvents                             func(context.Context, *DescribePullRequestEventsInput) (*DescribePullRequestEventsOutput, error)
-	disassociateApprovalRuleTemplateFromRepository        func(context.Context, *DisassociateApprovalRuleTemplateFromRepositoryInput) (*DisassociateApprovalRuleTemplateFromRepositoryOutput, error)
-	evaluatePullRequestApprovalRules                      func(context.Context, *EvaluatePullRequestApprovalRulesInput) (*EvaluatePullRequestApprovalRulesOutput, error)
-	getApprovalRuleTemplate                               func(context.Context, *GetApprovalRuleTemplateInput) (*GetApprovalRuleTemplateOutput, error)
-	getBlob                                               func(context.Context, *GetBlobInput) (*GetBlobOutput, error)
-	getBlobDifferences                                    func(context.Context, *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error)
-	getBranch                                             func(context.Context, *GetBranchInput) (*GetBranchOutput, error)
-	getComment                                            func(context.Context, *GetCommentInput) (*GetCommentOutput, error)
-	getCommentReactions                                   func(context.Context, *GetCommentReactionsInput) (*GetCommentReactionsOutput, error)
-	getCommentsForComparedCommit                          func(context.Context, *GetCommentsForComparedCommitInput) (*GetCommentsForComparedCommitOutput, error)
-	getCommentsForPullRequest                             func(context.Context, *GetCommentsForPullRequestInput) (*GetCommentsForPullRequestOutput, error)
-	getCommit                                             func(context.Context, *GetCommitInput) (*GetCommitOutput, error)
-	getDifferences                                        func(context.Context, *GetDifferencesInput) (*GetDifferencesOutput, error)
-	getFile                                               func(context.Context, *GetFileInput) (*GetFileOutput, error)
-	getFolder                                             func(context.Context, *GetFolderInput) (*GetFolderOutput, error)
-	getMergeCommit                                        func(context.Context, *GetMergeCommitInput) (*GetMergeCommitOutput, error)
-	getMergeConflicts                                     func(context.Context, *GetMergeConflictsInput) (*GetMergeConflictsOutput, error)
-	getMergeOptions                                       func(context.Context, *GetMergeOptionsInput) (*GetMergeOptionsOutput, error)
-	getPullRequest                                        func(context.Context, *GetPullRequestInput) (*GetPullRequestOutput, error)
-	getPullRequestApprovalStates                          func(context.Context, *GetPullRequestApprovalStatesInput) (*GetPullRequestApprovalStatesOutput, error)
-	getPullRequestOverrideState                           func(context.Context, *GetPullRequestOverrideStateInput) (*GetPullRequestOverrideStateOutput, error)
-	getRepository                                         func(context.Context, *GetRepositoryInput) (*GetRepositoryOutput, error)
-	getRepositoryTriggers                                 func(context.Context, *GetRepositoryTriggersInput) (*GetRepositoryTriggersOutput, error)
-	listApprovalRuleTemplates                             func(context.Context, *ListApprovalRuleTemplatesInput) (*ListApprovalRuleTemplatesOutput, error)
-	listAssociatedApprovalRuleTemplatesForRepository      func(context.Context, *ListAssociatedApprovalRuleTemplatesForRepositoryInput) (*ListAssociatedApprovalRuleTemplatesForRepositoryOutput, error)
-	listBranches                                          func(context.Context, *ListBranchesInput) (*ListBranchesOutput, error)
-	listFileCommitHistory                                 func(context.Context, *ListFileCommitHistoryInput) (*ListFileCommitHistoryOutput, error)
-	listPullRequests                                      func(context.Context, *ListPullRequestsInput) (*ListPullRequestsOutput, error)
-	listRepositories                                      func(context.Context, *ListRepositoriesInput) (*ListRepositoriesOutput, error)
-	listRepositoriesForApprovalRuleTemplate               func(context.Context, *ListRepositoriesForApprovalRuleTemplateInput) (*ListRepositoriesForApprovalRuleTemplateOutput, error)
-	listTagsForResource                                   func(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-	mergeBranchesByFastForward                            func(context.Context, *MergeBranchesByFastForwardInput) (*MergeBranchesByFastForwardOutput, error)
-	mergeBranchesBySquash                                 func(context.Context, *MergeBranchesBySquashInput) (*MergeBranchesBySquashOutput, error)
-	mergeBranchesByThreeWay                               func(context.Context, *MergeBranchesByThreeWayInput) (*MergeBranchesByThreeWayOutput, error)
-	mergePullRequestByFastForward                         func(context.Context, *MergePullRequestByFastForwardInput) (*MergePullRequestByFastForwardOutput, error)
-	mergePullRequestBySquash                              func(context.Context, *MergePullRequestBySquashInput) (*MergePullRequestBySquashOutput, error)
-	mergePullRequestByThreeWay                            func(context.Context, *MergePullRequestByThreeWayInput) (*MergePullRequestByThreeWayOutput, error)
-	overridePullRequestApprovalRules                      func(context.Context, *OverridePullRequestApprovalRulesInput) (*OverridePullRequestApprovalRulesOutput, error)
-	postCommentForComparedCommit                          func(context.Context, *PostCommentForComparedCommitInput) (*PostCommentForComparedCommitOutput, error)
-	postCommentForPullRequest                             func(context.Context, *PostCommentForPullRequestInput) (*PostCommentForPullRequestOutput, error)
-	postCommentReply                                      func(context.Context, *PostCommentReplyInput) (*PostCommentReplyOutput, error)
-	putCommentReaction                                    func(context.Context, *PutCommentReactionInput) (*PutCommentReactionOutput, error)
-	putFile                                               func(context.Context, *PutFileInput) (*PutFileOutput, error)
-	putRepositoryTriggers                                 func(context.Context, *PutRepositoryTriggersInput) (*PutRepositoryTriggersOutput, error)
-	tagResource                                           func(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-	testRepositoryTriggers                                func(context.Context, *TestRepositoryTriggersInput) (*TestRepositoryTriggersOutput, error)
-	untagResource                                         func(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-	updateApprovalRuleTemplateContent                     func(context.Context, *UpdateApprovalRuleTemplateContentInput) (*UpdateApprovalRuleTemplateContentOutput, error)
-	updateApprovalRuleTemplateDescription                 func(context.Context, *UpdateApprovalRuleTemplateDescriptionInput) (*UpdateApprovalRuleTemplateDescriptionOutput, error)
-	updateApprovalRuleTemplateName                        func(context.Context, *UpdateApprovalRuleTemplateNameInput) (*UpdateApprovalRuleTemplateNameOutput, error)
-	updateComment                                         func(context.Context, *UpdateCommentInput) (*UpdateCommentOutput, error)
-	updateDefaultBranch                                   func(context.Context, *UpdateDefaultBranchInput) (*UpdateDefaultBranchOutput, error)
-	updatePullRequestApprovalRuleContent                  func(context.Context, *UpdatePullRequestApprovalRuleContentInput) (*UpdatePullRequestApprovalRuleContentOutput, error)
-	updatePullRequestApprovalState                        func(context.Context, *UpdatePullRequestApprovalStateInput) (*UpdatePullRequestApprovalStateOutput, error)
-	updatePullRequestDescription                          func(context.Context, *UpdatePullRequestDescriptionInput) (*UpdatePullRequestDescriptionOutput, error)
-	updatePullRequestStatus                               func(context.Context, *UpdatePullRequestStatusInput) (*UpdatePullRequestStatusOutput, error)
-	updatePullRequestTitle                                func(context.Context, *UpdatePullRequestTitleInput) (*UpdatePullRequestTitleOutput, error)
-	updateRepositoryDescription                           func(context.Context, *UpdateRepositoryDescriptionInput) (*UpdateRepositoryDescriptionOutput, error)
-	updateRepositoryEncryptionKey                         func(context.Context, *UpdateRepositoryEncryptionKeyInput) (*UpdateRepositoryEncryptionKeyOutput, error)
-	updateRepositoryName                                  func(context.Context, *UpdateRepositoryNameInput) (*UpdateRepositoryNameOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			AssociateApprovalRuleTemplateWithRepository(context.Context, *AssociateApprovalRuleTemplateWithRepositoryInput) (*AssociateApprovalRuleTemplateWithRepositoryOutput, error)
-		}); ok && s.associateApprovalRuleTemplateWithRepository == nil {
-			s.associateApprovalRuleTemplateWithRepository = f.AssociateApprovalRuleTemplateWithRepository
-		}
-		if f, ok := part.(interface {
-			BatchAssociateApprovalRuleTemplateWithRepositories(context.Context, *BatchAssociateApprovalRuleTemplateWithRepositoriesInput) (*BatchAssociateApprovalRuleTemplateWithRepositoriesOutput, error)
-		}); ok && s.batchAssociateApprovalRuleTemplateWithRepositories == nil {
-			s.batchAssociateApprovalRuleTemplateWithRepositories = f.BatchAssociateApprovalRuleTemplateWithRepositories
-		}
-		if f, ok := part.(interface {
-			BatchDescribeMergeConflicts(context.Context, *BatchDescribeMergeConflictsInput) (*BatchDescribeMergeConflictsOutput, error)
-		}); ok && s.batchDescribeMergeConflicts == nil {
-			s.batchDescribeMergeConflicts = f.BatchDescribeMergeConflicts
-		}
-		if f, ok := part.(interface {
-			BatchDisassociateApprovalRuleTemplateFromRepositories(context.Context, *BatchDisassociateApprovalRuleTemplateFromRepositoriesInput) (*BatchDisassociateApprovalRuleTemplateFromRepositoriesOutput, error)
-		}); ok && s.batchDisassociateApprovalRuleTemplateFromRepositories == nil {
-			s.batchDisassociateApprovalRuleTemplateFromRepositories = f.BatchDisassociateApprovalRuleTemplateFromRepositories
-		}
-		if f, ok := part.(interface {
-			BatchGetCommits(context.Context, *BatchGetCommitsInput) (*BatchGetCommitsOutput, error)
-		}); ok && s.batchGetCommits == nil {
-			s.batchGetCommits = f.BatchGetCommits
-		}
-		if f, ok := part.(interface {
-			BatchGetRepositories(context.Context, *BatchGetRepositoriesInput) (*BatchGetRepositoriesOutput, error)
-		}); ok && s.batchGetRepositories == nil {
-			s.batchGetRepositories = f.BatchGetRepositories
-		}
-		if f, ok := part.(interface {
-			CreateApprovalRuleTemplate(context.Context, *CreateApprovalRuleTemplateInput) (*CreateApprovalRuleTemplateOutput, error)
-		}); ok && s.createApprovalRuleTemplate == nil {
-			s.createApprovalRuleTemplate = f.CreateApprovalRuleTemplate
-		}
-		if f, ok := part.(interface {
-			CreateBranch(context.Context, *CreateBranchInput) (*CreateBranchOutput, error)
-		}); ok && s.createBranch == nil {
-			s.createBranch = f.CreateBranch
-		}
-		if f, ok := part.(interface {
-			CreateCommit(context.Context, *CreateCommitInput) (*CreateCommitOutput, error)
-		}); ok && s.createCommit == nil {
-			s.createCommit = f.CreateCommit
-		}
-		if f, ok := part.(interface {
-			CreatePullRequest(context.Context, *CreatePullRequestInput) (*CreatePullRequestOutput, error)
-		}); ok && s.createPullRequest == nil {
-			s.createPullRequest = f.CreatePullRequest
-		}
-		if f, ok := part.(interface {
-			CreatePullRequestApprovalRule(context.Context, *CreatePullRequestApprovalRuleInput) (*CreatePullRequestApprovalRuleOutput, error)
-		}); ok && s.createPullRequestApprovalRule == nil {
-			s.createPullRequestApprovalRule = f.CreatePullRequestApprovalRule
-		}
-		if f, ok := part.(interface {
-			CreateRepository(context.Context, *CreateRepositoryInput) (*CreateRepositoryOutput, error)
-		}); ok && s.createRepository == nil {
-			s.createRepository = f.CreateRepository
-		}
-		if f, ok := part.(interface {
-			CreateUnreferencedMergeCommit(context.Context, *CreateUnreferencedMergeCommitInput) (*CreateUnreferencedMergeCommitOutput, error)
-		}); ok && s.createUnreferencedMergeCommit == nil {
-			s.createUnreferencedMergeCommit = f.CreateUnreferencedMergeCommit
-		}
-		if f, ok := part.(interface {
-			DeleteApprovalRuleTemplate(context.Context, *DeleteApprovalRuleTemplateInput) (*DeleteApprovalRuleTemplateOutput, error)
-		}); ok && s.deleteApprovalRuleTemplate == nil {
-			s.deleteApprovalRuleTemplate = f.DeleteApprovalRuleTemplate
-		}
-		if f, ok := part.(interface {
-			DeleteBranch(context.Context, *DeleteBranchInput) (*DeleteBranchOutput, error)
-		}); ok && s.deleteBranch == nil {
-			s.deleteBranch = f.DeleteBranch
-		}
-		if f, ok := part.(interface {
-			DeleteCommentContent(context.Context, *DeleteCommentContentInput) (*DeleteCommentContentOutput, error)
-		}); ok && s.deleteCommentContent == nil {
-			s.deleteCommentContent = f.DeleteCommentContent
-		}
-		if f, ok := part.(interface {
-			DeleteFile(context.Context, *DeleteFileInput) (*DeleteFileOutput, error)
-		}); ok && s.deleteFile == nil {
-			s.deleteFile = f.DeleteFile
-		}
-		if f, ok := part.(interface {
-			DeletePullRequestApprovalRule(context.Context, *DeletePullRequestApprovalRuleInput) (*DeletePullRequestApprovalRuleOutput, error)
-		}); ok && s.deletePullRequestApprovalRule == nil {
-			s.deletePullRequestApprovalRule = f.DeletePullRequestApprovalRule
-		}
-		if f, ok := part.(interface {
-			DeleteRepository(context.Context, *DeleteRepositoryInput) (*DeleteRepositoryOutput, error)
-		}); ok && s.deleteRepository == nil {
-			s.deleteRepository = f.DeleteRepository
-		}
-		if f, ok := part.(interface {
-			DescribeMergeConflicts(context.Context, *DescribeMergeConflictsInput) (*DescribeMergeConflictsOutput, error)
-		}); ok && s.describeMergeConflicts == nil {
-			s.describeMergeConflicts = f.DescribeMergeConflicts
-		}
-		if f, ok := part.(interface {
-			DescribePullRequestEvents(context.Context, *DescribePullRequestEventsInput) (*DescribePullRequestEventsOutput, error)
-		}); ok && s.describePullRequestEvents == nil {
-			s.describePullRequestEvents = f.DescribePullRequestEvents
-		}
-		if f, ok := part.(interface {
-			DisassociateApprovalRuleTemplateFromRepository(context.Context, *DisassociateApprovalRuleTemplateFromRepositoryInput) (*DisassociateApprovalRuleTemplateFromRepositoryOutput, error)
-		}); ok && s.disassociateApprovalRuleTemplateFromRepository == nil {
-			s.disassociateApprovalRuleTemplateFromRepository = f.DisassociateApprovalRuleTemplateFromRepository
-		}
-		if f, ok := part.(interface {
-			EvaluatePullRequestApprovalRules(context.Context, *EvaluatePullRequestApprovalRulesInput) (*EvaluatePullRequestApprovalRulesOutput, error)
-		}); ok && s.evaluatePullRequestApprovalRules == nil {
-			s.evaluatePullRequestApprovalRules = f.EvaluatePullRequestApprovalRules
-		}
-		if f, ok := part.(interface {
-			GetApprovalRuleTemplate(context.Context, *GetApprovalRuleTemplateInput) (*GetApprovalRuleTemplateOutput, error)
-		}); ok && s.getApprovalRuleTemplate == nil {
-			s.getApprovalRuleTemplate = f.GetApprovalRuleTemplate
-		}
-		if f, ok := part.(interface {
-			GetBlob(context.Context, *GetBlobInput) (*GetBlobOutput, error)
-		}); ok && s.getBlob == nil {
-			s.getBlob = f.GetBlob
-		}
-		if f, ok := part.(interface {
-			GetBlobDifferences(context.Context, *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error)
-		}); ok && s.getBlobDifferences == nil {
-			s.getBlobDifferences = f.GetBlobDifferences
-		}
-		if f, ok := part.(interface {
-			GetBranch(context.Context, *GetBranchInput) (*GetBranchOutput, error)
-		}); ok && s.getBranch == nil {
-			s.getBranch = f.GetBranch
-		}
-		if f, ok := part.(interface {
-			GetComment(context.Context, *GetCommentInput) (*GetCommentOutput, error)
-		}); ok && s.getComment == nil {
-			s.getComment = f.GetComment
-		}
-		if f, ok := part.(interface {
-			GetCommentReactions(context.Context, *GetCommentReactionsInput) (*GetCommentReactionsOutput, error)
-		}); ok && s.getCommentReactions == nil {
-			s.getCommentReactions = f.GetCommentReactions
-		}
-		if f, ok := part.(interface {
-			GetCommentsForComparedCommit(context.Context, *GetCommentsForComparedCommitInput) (*GetCommentsForComparedCommitOutput, error)
-		}); ok && s.getCommentsForComparedCommit == nil {
-			s.getCommentsForComparedCommit = f.GetCommentsForComparedCommit
-		}
-		if f, ok := part.(interface {
-			GetCommentsForPullRequest(context.Context, *GetCommentsForPullRequestInput) (*GetCommentsForPullRequestOutput, error)
-		}); ok && s.getCommentsForPullRequest == nil {
-			s.getCommentsForPullRequest = f.GetCommentsForPullRequest
-		}
-		if f, ok := part.(interface {
-			GetCommit(context.Context, *GetCommitInput) (*GetCommitOutput, error)
-		}); ok && s.getCommit == nil {
-			s.getCommit = f.GetCommit
-		}
-		if f, ok := part.(interface {
-			GetDifferences(context.Context, *GetDifferencesInput) (*GetDifferencesOutput, error)
-		}); ok && s.getDifferences == nil {
-			s.getDifferences = f.GetDifferences
-		}
-		if f, ok := part.(interface {
-			GetFile(context.Context, *GetFileInput) (*GetFileOutput, error)
-		}); ok && s.getFile == nil {
-			s.getFile = f.GetFile
-		}
-		if f, ok := part.(interface {
-			GetFolder(context.Context, *GetFolderInput) (*GetFolderOutput, error)
-		}); ok && s.getFolder == nil {
-			s.getFolder = f.GetFolder
-		}
-		if f, ok := part.(interface {
-			GetMergeCommit(context.Context, *GetMergeCommitInput) (*GetMergeCommitOutput, error)
-		}); ok && s.getMergeCommit == nil {
-			s.getMergeCommit = f.GetMergeCommit
-		}
-		if f, ok := part.(interface {
-			GetMergeConflicts(context.Context, *GetMergeConflictsInput) (*GetMergeConflictsOutput, error)
-		}); ok && s.getMergeConflicts == nil {
-			s.getMergeConflicts = f.GetMergeConflicts
-		}
-		if f, ok := part.(interface {
-			GetMergeOptions(context.Context, *GetMergeOptionsInput) (*GetMergeOptionsOutput, error)
-		}); ok && s.getMergeOptions == nil {
-			s.getMergeOptions = f.GetMergeOptions
-		}
-		if f, ok := part.(interface {
-			GetPullRequest(context.Context, *GetPullRequestInput) (*GetPullRequestOutput, error)
-		}); ok && s.getPullRequest == nil {
-			s.getPullRequest = f.GetPullRequest
-		}
-		if f, ok := part.(interface {
-			GetPullRequestApprovalStates(context.Context, *GetPullRequestApprovalStatesInput) (*GetPullRequestApprovalStatesOutput, error)
-		}); ok && s.getPullRequestApprovalStates == nil {
-			s.getPullRequestApprovalStates = f.GetPullRequestApprovalStates
-		}
-		if f, ok := part.(interface {
-			GetPullRequestOverrideState(context.Context, *GetPullRequestOverrideStateInput) (*GetPullRequestOverrideStateOutput, error)
-		}); ok && s.getPullRequestOverrideState == nil {
-			s.getPullRequestOverrideState = f.GetPullRequestOverrideState
-		}
-		if f, ok := part.(interface {
-			GetRepository(context.Context, *GetRepositoryInput) (*GetRepositoryOutput, error)
-		}); ok && s.getRepository == nil {
-			s.getRepository = f.GetRepository
-		}
-		if f, ok := part.(interface {
-			GetRepositoryTriggers(context.Context, *GetRepositoryTriggersInput) (*GetRepositoryTriggersOutput, error)
-		}); ok && s.getRepositoryTriggers == nil {
-			s.getRepositoryTriggers = f.GetRepositoryTriggers
-		}
-		if f, ok := part.(interface {
-			ListApprovalRuleTemplates(context.Context, *ListApprovalRuleTemplatesInput) (*ListApprovalRuleTemplatesOutput, error)
-		}); ok && s.listApprovalRuleTemplates == nil {
-			s.listApprovalRuleTemplates = f.ListApprovalRuleTemplates
-		}
-		if f, ok := part.(interface {
-			ListAssociatedApprovalRuleTemplatesForRepository(context.Context, *ListAssociatedApprovalRuleTemplatesForRepositoryInput) (*ListAssociatedApprovalRuleTemplatesForRepositoryOutput, error)
-		}); ok && s.listAssociatedApprovalRuleTemplatesForRepository == nil {
-			s.listAssociatedApprovalRuleTemplatesForRepository = f.ListAssociatedApprovalRuleTemplatesForRepository
-		}
-		if f, ok := part.(interface {
-			ListBranches(context.Context, *ListBranchesInput) (*ListBranchesOutput, error)
-		}); ok && s.listBranches == nil {
-			s.listBranches = f.ListBranches
-		}
-		if f, ok := part.(interface {
-			ListFileCommitHistory(context.Context, *ListFileCommitHistoryInput) (*ListFileCommitHistoryOutput, error)
-		}); ok && s.listFileCommitHistory == nil {
-			s.listFileCommitHistory = f.ListFileCommitHistory
-		}
-		if f, ok := part.(interface {
-			ListPullRequests(context.Context, *ListPullRequestsInput) (*ListPullRequestsOutput, error)
-		}); ok && s.listPullRequests == nil {
-			s.listPullRequests = f.ListPullRequests
-		}
-		if f, ok := part.(interface {
-			ListRepositories(context.Context, *ListRepositoriesInput) (*ListRepositoriesOutput, error)
-		}); ok && s.listRepositories == nil {
-			s.listRepositories = f.ListRepositories
-		}
-		if f, ok := part.(interface {
-			ListRepositoriesForApprovalRuleTemplate(context.Context, *ListRepositoriesForApprovalRuleTemplateInput) (*ListRepositoriesForApprovalRuleTemplateOutput, error)
-		}); ok && s.listRepositoriesForApprovalRuleTemplate == nil {
-			s.listRepositoriesForApprovalRuleTemplate = f.ListRepositoriesForApprovalRuleTemplate
-		}
-		if f, ok := part.(interface {
-			ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-		}); ok && s.listTagsForResource == nil {
-			s.listTagsForResource = f.ListTagsForResource
-		}
-		if f, ok := part.(interface {
-			MergeBranchesByFastForward(context.Context, *MergeBranchesByFastForwardInput) (*MergeBranchesByFastForwardOutput, error)
-		}); ok && s.mergeBranchesByFastForward == nil {
-			s.mergeBranchesByFastForward = f.MergeBranchesByFastForward
-		}
-		if f, ok := part.(interface {
-			MergeBranchesBySquash(context.Context, *MergeBranchesBySquashInput) (*MergeBranchesBySquashOutput, error)
-		}); ok && s.mergeBranchesBySquash == nil {
-			s.mergeBranchesBySquash = f.MergeBranchesBySquash
-		}
-		if f, ok := part.(interface {
-			MergeBranchesByThreeWay(context.Context, *MergeBranchesByThreeWayInput) (*MergeBranchesByThreeWayOutput, error)
-		}); ok && s.mergeBranchesByThreeWay == nil {
-			s.mergeBranchesByThreeWay = f.MergeBranchesByThreeWay
-		}
-		if f, ok := part.(interface {
-			MergePullRequestByFastForward(context.Context, *MergePullRequestByFastForwardInput) (*MergePullRequestByFastForwardOutput, error)
-		}); ok && s.mergePullRequestByFastForward == nil {
-			s.mergePullRequestByFastForward = f.MergePullRequestByFastForward
-		}
-		if f, ok := part.(interface {
-			MergePullRequestBySquash(context.Context, *MergePullRequestBySquashInput) (*MergePullRequestBySquashOutput, error)
-		}); ok && s.mergePullRequestBySquash == nil {
-			s.mergePullRequestBySquash = f.MergePullRequestBySquash
-		}
-		if f, ok := part.(interface {
-			MergePullRequestByThreeWay(context.Context, *MergePullRequestByThreeWayInput) (*MergePullRequestByThreeWayOutput, error)
-		}); ok && s.mergePullRequestByThreeWay == nil {
-			s.mergePullRequestByThreeWay = f.MergePullRequestByThreeWay
-		}
-		if f, ok := part.(interface {
-			OverridePullRequestApprovalRules(context.Context, *OverridePullRequestApprovalRulesInput) (*OverridePullRequestApprovalRulesOutput, error)
-		}); ok && s.overridePullRequestApprovalRules == nil {
-			s.overridePullRequestApprovalRules = f.OverridePullRequestApprovalRules
-		}
-		if f, ok := part.(interface {
-			PostCommentForComparedCommit(context.Context, *PostCommentForComparedCommitInput) (*PostCommentForComparedCommitOutput, error)
-		}); ok && s.postCommentForComparedCommit == nil {
-			s.postCommentForComparedCommit = f.PostCommentForComparedCommit
-		}
-		if f, ok := part.(interface {
-			PostCommentForPullRequest(context.Context, *PostCommentForPullRequestInput) (*PostCommentForPullRequestOutput, error)
-		}); ok && s.postCommentForPullRequest == nil {
-			s.postCommentForPullRequest = f.PostCommentForPullRequest
-		}
-		if f, ok := part.(interface {
-			PostCommentReply(context.Context, *PostCommentReplyInput) (*PostCommentReplyOutput, error)
-		}); ok && s.postCommentReply == nil {
-			s.postCommentReply = f.PostCommentReply
-		}
-		if f, ok := part.(interface {
-			PutCommentReaction(context.Context, *PutCommentReactionInput) (*PutCommentReactionOutput, error)
-		}); ok && s.putCommentReaction == nil {
-			s.putCommentReaction = f.PutCommentReaction
-		}
-		if f, ok := part.(interface {
-			PutFile(context.Context, *PutFileInput) (*PutFileOutput, error)
-		}); ok && s.putFile == nil {
-			s.putFile = f.PutFile
-		}
-		if f, ok := part.(interface {
-			PutRepositoryTriggers(context.Context, *PutRepositoryTriggersInput) (*PutRepositoryTriggersOutput, error)
-		}); ok && s.putRepositoryTriggers == nil {
-			s.putRepositoryTriggers = f.PutRepositoryTriggers
-		}
-		if f, ok := part.(interface {
-			TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-		}); ok && s.tagResource == nil {
-			s.tagResource = f.TagResource
-		}
-		if f, ok := part.(interface {
-			TestRepositoryTriggers(context.Context, *TestRepositoryTriggersInput) (*TestRepositoryTriggersOutput, error)
-		}); ok && s.testRepositoryTriggers == nil {
-			s.testRepositoryTriggers = f.TestRepositoryTriggers
-		}
-		if f, ok := part.(interface {
-			UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-		}); ok && s.untagResource == nil {
-			s.untagResource = f.UntagResource
-		}
-		if f, ok := part.(interface {
-			UpdateApprovalRuleTemplateContent(context.Context, *UpdateApprovalRuleTemplateContentInput) (*UpdateApprovalRuleTemplateContentOutput, error)
-		}); ok && s.updateApprovalRuleTemplateContent == nil {
-			s.updateApprovalRuleTemplateContent = f.UpdateApprovalRuleTemplateContent
-		}
-		if f, ok := part.(interface {
-			UpdateApprovalRuleTemplateDescription(context.Context, *UpdateApprovalRuleTemplateDescriptionInput) (*UpdateApprovalRuleTemplateDescriptionOutput, error)
-		}); ok && s.updateApprovalRuleTemplateDescription == nil {
-			s.updateApprovalRuleTemplateDescription = f.UpdateApprovalRuleTemplateDescription
-		}
-		if f, ok := part.(interface {
-			UpdateApprovalRuleTemplateName(context.Context, *UpdateApprovalRuleTemplateNameInput) (*UpdateApprovalRuleTemplateNameOutput, error)
-		}); ok && s.updateApprovalRuleTemplateName == nil {
-			s.updateApprovalRuleTemplateName = f.UpdateApprovalRuleTemplateName
-		}
-		if f, ok := part.(interface {
-			UpdateComment(context.Context, *UpdateCommentInput) (*UpdateCommentOutput, error)
-		}); ok && s.updateComment == nil {
-			s.updateComment = f.UpdateComment
-		}
-		if f, ok := part.(interface {
-			UpdateDefaultBranch(context.Context, *UpdateDefaultBranchInput) (*UpdateDefaultBranchOutput, error)
-		}); ok && s.updateDefaultBranch == nil {
-			s.updateDefaultBranch = f.UpdateDefaultBranch
-		}
-		if f, ok := part.(interface {
-			UpdatePullRequestApprovalRuleContent(context.Context, *UpdatePullRequestApprovalRuleContentInput) (*UpdatePullRequestApprovalRuleContentOutput, error)
-		}); ok && s.updatePullRequestApprovalRuleContent == nil {
-			s.updatePullRequestApprovalRuleContent = f.UpdatePullRequestApprovalRuleContent
-		}
-		if f, ok := part.(interface {
-			UpdatePullRequestApprovalState(context.Context, *UpdatePullRequestApprovalStateInput) (*UpdatePullRequestApprovalStateOutput, error)
-		}); ok && s.updatePullRequestApprovalState == nil {
-			s.updatePullRequestApprovalState = f.UpdatePullRequestApprovalState
-		}
-		if f, ok := part.(interface {
-			UpdatePullRequestDescription(context.Context, *UpdatePullRequestDescriptionInput) (*UpdatePullRequestDescriptionOutput, error)
-		}); ok && s.updatePullRequestDescription == nil {
-			s.updatePullRequestDescription = f.UpdatePullRequestDescription
-		}
-		if f, ok := part.(interface {
-			UpdatePullRequestStatus(context.Context, *UpdatePullRequestStatusInput) (*UpdatePullRequestStatusOutput, error)
-		}); ok && s.updatePullRequestStatus == nil {
-			s.updatePullRequestStatus = f.UpdatePullRequestStatus
-		}
-		if f, ok := part.(interface {
-			UpdatePullRequestTitle(context.Context, *UpdatePullRequestTitleInput) (*UpdatePullRequestTitleOutput, error)
-		}); ok && s.updatePullRequestTitle == nil {
-			s.updatePullRequestTitle = f.UpdatePullRequestTitle
-		}
-		if f, ok := part.(interface {
-			UpdateRepositoryDescription(context.Context, *UpdateRepositoryDescriptionInput) (*UpdateRepositoryDescriptionOutput, error)
-		}); ok && s.updateRepositoryDescription == nil {
-			s.updateRepositoryDescription = f.UpdateRepositoryDescription
-		}
-		if f, ok := part.(interface {
-			UpdateRepositoryEncryptionKey(context.Context, *UpdateRepositoryEncryptionKeyInput) (*UpdateRepositoryEncryptionKeyOutput, error)
-		}); ok && s.updateRepositoryEncryptionKey == nil {
-			s.updateRepositoryEncryptionKey = f.UpdateRepositoryEncryptionKey
-		}
-		if f, ok := part.(interface {
-			UpdateRepositoryName(context.Context, *UpdateRepositoryNameInput) (*UpdateRepositoryNameOutput, error)
-		}); ok && s.updateRepositoryName == nil {
-			s.updateRepositoryName = f.UpdateRepositoryName
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // AssociateApprovalRuleTemplateWithRepository is codecommit:AssociateApprovalRuleTemplateWithRepository.
 func (s *Service) AssociateApprovalRuleTemplateWithRepository(ctx context.Context, in *AssociateApprovalRuleTemplateWithRepositoryInput) (*AssociateApprovalRuleTemplateWithRepositoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opAssociateApprovalRuleTemplateWithRepository, in, s.associateApprovalRuleTemplateWithRepository)
+	return awsproto.Invoke(ctx, s.hooks, &opAssociateApprovalRuleTemplateWithRepository, in, s.api.AssociateApprovalRuleTemplateWithRepository)
 }
 
 // BatchAssociateApprovalRuleTemplateWithRepositories is codecommit:BatchAssociateApprovalRuleTemplateWithRepositories.
 func (s *Service) BatchAssociateApprovalRuleTemplateWithRepositories(ctx context.Context, in *BatchAssociateApprovalRuleTemplateWithRepositoriesInput) (*BatchAssociateApprovalRuleTemplateWithRepositoriesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchAssociateApprovalRuleTemplateWithRepositories, in, s.batchAssociateApprovalRuleTemplateWithRepositories)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchAssociateApprovalRuleTemplateWithRepositories, in, s.api.BatchAssociateApprovalRuleTemplateWithRepositories)
 }
 
 // BatchDescribeMergeConflicts is codecommit:BatchDescribeMergeConflicts.
 func (s *Service) BatchDescribeMergeConflicts(ctx context.Context, in *BatchDescribeMergeConflictsInput) (*BatchDescribeMergeConflictsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchDescribeMergeConflicts, in, s.batchDescribeMergeConflicts)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchDescribeMergeConflicts, in, s.api.BatchDescribeMergeConflicts)
 }
 
 // BatchDisassociateApprovalRuleTemplateFromRepositories is codecommit:BatchDisassociateApprovalRuleTemplateFromRepositories.
 func (s *Service) BatchDisassociateApprovalRuleTemplateFromRepositories(ctx context.Context, in *BatchDisassociateApprovalRuleTemplateFromRepositoriesInput) (*BatchDisassociateApprovalRuleTemplateFromRepositoriesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchDisassociateApprovalRuleTemplateFromRepositories, in, s.batchDisassociateApprovalRuleTemplateFromRepositories)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchDisassociateApprovalRuleTemplateFromRepositories, in, s.api.BatchDisassociateApprovalRuleTemplateFromRepositories)
 }
 
 // BatchGetCommits is codecommit:BatchGetCommits.
 func (s *Service) BatchGetCommits(ctx context.Context, in *BatchGetCommitsInput) (*BatchGetCommitsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetCommits, in, s.batchGetCommits)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetCommits, in, s.api.BatchGetCommits)
 }
 
 // BatchGetRepositories is codecommit:BatchGetRepositories.
 func (s *Service) BatchGetRepositories(ctx context.Context, in *BatchGetRepositoriesInput) (*BatchGetRepositoriesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetRepositories, in, s.batchGetRepositories)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetRepositories, in, s.api.BatchGetRepositories)
 }
 
 // CreateApprovalRuleTemplate is codecommit:CreateApprovalRuleTemplate.
 func (s *Service) CreateApprovalRuleTemplate(ctx context.Context, in *CreateApprovalRuleTemplateInput) (*CreateApprovalRuleTemplateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateApprovalRuleTemplate, in, s.createApprovalRuleTemplate)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateApprovalRuleTemplate, in, s.api.CreateApprovalRuleTemplate)
 }
 
 // CreateBranch is codecommit:CreateBranch.
 func (s *Service) CreateBranch(ctx context.Context, in *CreateBranchInput) (*CreateBranchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateBranch, in, s.createBranch)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateBranch, in, s.api.CreateBranch)
 }
 
 // CreateCommit is codecommit:CreateCommit.
 func (s *Service) CreateCommit(ctx context.Context, in *CreateCommitInput) (*CreateCommitOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateCommit, in, s.createCommit)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateCommit, in, s.api.CreateCommit)
 }
 
 // CreatePullRequest is codecommit:CreatePullRequest.
 func (s *Service) CreatePullRequest(ctx context.Context, in *CreatePullRequestInput) (*CreatePullRequestOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreatePullRequest, in, s.createPullRequest)
+	return awsproto.Invoke(ctx, s.hooks, &opCreatePullRequest, in, s.api.CreatePullRequest)
 }
 
 // CreatePullRequestApprovalRule is codecommit:CreatePullRequestApprovalRule.
 func (s *Service) CreatePullRequestApprovalRule(ctx context.Context, in *CreatePullRequestApprovalRuleInput) (*CreatePullRequestApprovalRuleOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreatePullRequestApprovalRule, in, s.createPullRequestApprovalRule)
+	return awsproto.Invoke(ctx, s.hooks, &opCreatePullRequestApprovalRule, in, s.api.CreatePullRequestApprovalRule)
 }
 
 // CreateRepository is codecommit:CreateRepository.
 func (s *Service) CreateRepository(ctx context.Context, in *CreateRepositoryInput) (*CreateRepositoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateRepository, in, s.createRepository)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateRepository, in, s.api.CreateRepository)
 }
 
 // CreateUnreferencedMergeCommit is codecommit:CreateUnreferencedMergeCommit.
 func (s *Service) CreateUnreferencedMergeCommit(ctx context.Context, in *CreateUnreferencedMergeCommitInput) (*CreateUnreferencedMergeCommitOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateUnreferencedMergeCommit, in, s.createUnreferencedMergeCommit)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateUnreferencedMergeCommit, in, s.api.CreateUnreferencedMergeCommit)
 }
 
 // DeleteApprovalRuleTemplate is codecommit:DeleteApprovalRuleTemplate.
 func (s *Service) DeleteApprovalRuleTemplate(ctx context.Context, in *DeleteApprovalRuleTemplateInput) (*DeleteApprovalRuleTemplateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteApprovalRuleTemplate, in, s.deleteApprovalRuleTemplate)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteApprovalRuleTemplate, in, s.api.DeleteApprovalRuleTemplate)
 }
 
 // DeleteBranch is codecommit:DeleteBranch.
 func (s *Service) DeleteBranch(ctx context.Context, in *DeleteBranchInput) (*DeleteBranchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteBranch, in, s.deleteBranch)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteBranch, in, s.api.DeleteBranch)
 }
 
 // DeleteCommentContent is codecommit:DeleteCommentContent.
 func (s *Service) DeleteCommentContent(ctx context.Context, in *DeleteCommentContentInput) (*DeleteCommentContentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteCommentContent, in, s.deleteCommentContent)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteCommentContent, in, s.api.DeleteCommentContent)
 }
 
 // DeleteFile is codecommit:DeleteFile.
 func (s *Service) DeleteFile(ctx context.Context, in *DeleteFileInput) (*DeleteFileOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteFile, in, s.deleteFile)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteFile, in, s.api.DeleteFile)
 }
 
 // DeletePullRequestApprovalRule is codecommit:DeletePullRequestApprovalRule.
 func (s *Service) DeletePullRequestApprovalRule(ctx context.Context, in *DeletePullRequestApprovalRuleInput) (*DeletePullRequestApprovalRuleOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeletePullRequestApprovalRule, in, s.deletePullRequestApprovalRule)
+	return awsproto.Invoke(ctx, s.hooks, &opDeletePullRequestApprovalRule, in, s.api.DeletePullRequestApprovalRule)
 }
 
 // DeleteRepository is codecommit:DeleteRepository.
 func (s *Service) DeleteRepository(ctx context.Context, in *DeleteRepositoryInput) (*DeleteRepositoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteRepository, in, s.deleteRepository)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteRepository, in, s.api.DeleteRepository)
 }
 
 // DescribeMergeConflicts is codecommit:DescribeMergeConflicts.
 func (s *Service) DescribeMergeConflicts(ctx context.Context, in *DescribeMergeConflictsInput) (*DescribeMergeConflictsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeMergeConflicts, in, s.describeMergeConflicts)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeMergeConflicts, in, s.api.DescribeMergeConflicts)
 }
 
 // DescribePullRequestEvents is codecommit:DescribePullRequestEvents.
 func (s *Service) DescribePullRequestEvents(ctx context.Context, in *DescribePullRequestEventsInput) (*DescribePullRequestEventsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribePullRequestEvents, in, s.describePullRequestEvents)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribePullRequestEvents, in, s.api.DescribePullRequestEvents)
 }
 
 // DisassociateApprovalRuleTemplateFromRepository is codecommit:DisassociateApprovalRuleTemplateFromRepository.
 func (s *Service) DisassociateApprovalRuleTemplateFromRepository(ctx context.Context, in *DisassociateApprovalRuleTemplateFromRepositoryInput) (*DisassociateApprovalRuleTemplateFromRepositoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDisassociateApprovalRuleTemplateFromRepository, in, s.disassociateApprovalRuleTemplateFromRepository)
+	return awsproto.Invoke(ctx, s.hooks, &opDisassociateApprovalRuleTemplateFromRepository, in, s.api.DisassociateApprovalRuleTemplateFromRepository)
 }
 
 // EvaluatePullRequestApprovalRules is codecommit:EvaluatePullRequestApprovalRules.
 func (s *Service) EvaluatePullRequestApprovalRules(ctx context.Context, in *EvaluatePullRequestApprovalRulesInput) (*EvaluatePullRequestApprovalRulesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opEvaluatePullRequestApprovalRules, in, s.evaluatePullRequestApprovalRules)
+	return awsproto.Invoke(ctx, s.hooks, &opEvaluatePullRequestApprovalRules, in, s.api.EvaluatePullRequestApprovalRules)
 }
 
 // GetApprovalRuleTemplate is codecommit:GetApprovalRuleTemplate.
 func (s *Service) GetApprovalRuleTemplate(ctx context.Context, in *GetApprovalRuleTemplateInput) (*GetApprovalRuleTemplateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetApprovalRuleTemplate, in, s.getApprovalRuleTemplate)
+	return awsproto.Invoke(ctx, s.hooks, &opGetApprovalRuleTemplate, in, s.api.GetApprovalRuleTemplate)
 }
 
 // GetBlob is codecommit:GetBlob.
 func (s *Service) GetBlob(ctx context.Context, in *GetBlobInput) (*GetBlobOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetBlob, in, s.getBlob)
+	return awsproto.Invoke(ctx, s.hooks, &opGetBlob, in, s.api.GetBlob)
 }
 
 // GetBlobDifferences is codecommit:GetBlobDifferences.
 func (s *Service) GetBlobDifferences(ctx context.Context, in *GetBlobDifferencesInput) (*GetBlobDifferencesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetBlobDifferences, in, s.getBlobDifferences)
+	return awsproto.Invoke(ctx, s.hooks, &opGetBlobDifferences, in, s.api.GetBlobDifferences)
 }
 
 // GetBranch is codecommit:GetBranch.
 func (s *Service) GetBranch(ctx context.Context, in *GetBranchInput) (*GetBranchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetBranch, in, s.getBranch)
+	return awsproto.Invoke(ctx, s.hooks, &opGetBranch, in, s.api.GetBranch)
 }
 
 // GetComment is codecommit:GetComment.
 func (s *Service) GetComment(ctx context.Context, in *GetCommentInput) (*GetCommentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetComment, in, s.getComment)
+	return awsproto.Invoke(ctx, s.hooks, &opGetComment, in, s.api.GetComment)
 }
 
 // GetCommentReactions is codecommit:GetCommentReactions.
 func (s *Service) GetCommentReactions(ctx context.Context, in *GetCommentReactionsInput) (*GetCommentReactionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetCommentReactions, in, s.getCommentReactions)
+	return awsproto.Invoke(ctx, s.hooks, &opGetCommentReactions, in, s.api.GetCommentReactions)
 }
 
 // GetCommentsForComparedCommit is codecommit:GetCommentsForComparedCommit.
 func (s *Service) GetCommentsForComparedCommit(ctx context.Context, in *GetCommentsForComparedCommitInput) (*GetCommentsForComparedCommitOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetCommentsForComparedCommit, in, s.getCommentsForComparedCommit)
+	return awsproto.Invoke(ctx, s.hooks, &opGetCommentsForComparedCommit, in, s.api.GetCommentsForComparedCommit)
 }
 
 // GetCommentsForPullRequest is codecommit:GetCommentsForPullRequest.
 func (s *Service) GetCommentsForPullRequest(ctx context.Context, in *GetCommentsForPullRequestInput) (*GetCommentsForPullRequestOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetCommentsForPullRequest, in, s.getCommentsForPullRequest)
+	return awsproto.Invoke(ctx, s.hooks, &opGetCommentsForPullRequest, in, s.api.GetCommentsForPullRequest)
 }
 
 // GetCommit is codecommit:GetCommit.
 func (s *Service) GetCommit(ctx context.Context, in *GetCommitInput) (*GetCommitOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetCommit, in, s.getCommit)
+	return awsproto.Invoke(ctx, s.hooks, &opGetCommit, in, s.api.GetCommit)
 }
 
 // GetDifferences is codecommit:GetDifferences.
 func (s *Service) GetDifferences(ctx context.Context, in *GetDifferencesInput) (*GetDifferencesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDifferences, in, s.getDifferences)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDifferences, in, s.api.GetDifferences)
 }
 
 // GetFile is codecommit:GetFile.
 func (s *Service) GetFile(ctx context.Context, in *GetFileInput) (*GetFileOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetFile, in, s.getFile)
+	return awsproto.Invoke(ctx, s.hooks, &opGetFile, in, s.api.GetFile)
 }
 
 // GetFolder is codecommit:GetFolder.
 func (s *Service) GetFolder(ctx context.Context, in *GetFolderInput) (*GetFolderOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetFolder, in, s.getFolder)
+	return awsproto.Invoke(ctx, s.hooks, &opGetFolder, in, s.api.GetFolder)
 }
 
 // GetMergeCommit is codecommit:GetMergeCommit.
 func (s *Service) GetMergeCommit(ctx context.Context, in *GetMergeCommitInput) (*GetMergeCommitOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetMergeCommit, in, s.getMergeCommit)
+	return awsproto.Invoke(ctx, s.hooks, &opGetMergeCommit, in, s.api.GetMergeCommit)
 }
 
 // GetMergeConflicts is codecommit:GetMergeConflicts.
 func (s *Service) GetMergeConflicts(ctx context.Context, in *GetMergeConflictsInput) (*GetMergeConflictsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetMergeConflicts, in, s.getMergeConflicts)
+	return awsproto.Invoke(ctx, s.hooks, &opGetMergeConflicts, in, s.api.GetMergeConflicts)
 }
 
 // GetMergeOptions is codecommit:GetMergeOptions.
 func (s *Service) GetMergeOptions(ctx context.Context, in *GetMergeOptionsInput) (*GetMergeOptionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetMergeOptions, in, s.getMergeOptions)
+	return awsproto.Invoke(ctx, s.hooks, &opGetMergeOptions, in, s.api.GetMergeOptions)
 }
 
 // GetPullRequest is codecommit:GetPullRequest.
 func (s *Service) GetPullRequest(ctx context.Context, in *GetPullRequestInput) (*GetPullRequestOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetPullRequest, in, s.getPullRequest)
+	return awsproto.Invoke(ctx, s.hooks, &opGetPullRequest, in, s.api.GetPullRequest)
 }
 
 // GetPullRequestApprovalStates is codecommit:GetPullRequestApprovalStates.
 func (s *Service) GetPullRequestApprovalStates(ctx context.Context, in *GetPullRequestApprovalStatesInput) (*GetPullRequestApprovalStatesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetPullRequestApprovalStates, in, s.getPullRequestApprovalStates)
+	return awsproto.Invoke(ctx, s.hooks, &opGetPullRequestApprovalStates, in, s.api.GetPullRequestApprovalStates)
 }
 
 // GetPullRequestOverrideState is codecommit:GetPullRequestOverrideState.
 func (s *Service) GetPullRequestOverrideState(ctx context.Context, in *GetPullRequestOverrideStateInput) (*GetPullRequestOverrideStateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetPullRequestOverrideState, in, s.getPullRequestOverrideState)
+	return awsproto.Invoke(ctx, s.hooks, &opGetPullRequestOverrideState, in, s.api.GetPullRequestOverrideState)
 }
 
 // GetRepository is codecommit:GetRepository.
 func (s *Service) GetRepository(ctx context.Context, in *GetRepositoryInput) (*GetRepositoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetRepository, in, s.getRepository)
+	return awsproto.Invoke(ctx, s.hooks, &opGetRepository, in, s.api.GetRepository)
 }
 
 // GetRepositoryTriggers is codecommit:GetRepositoryTriggers.
 func (s *Service) GetRepositoryTriggers(ctx context.Context, in *GetRepositoryTriggersInput) (*GetRepositoryTriggersOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetRepositoryTriggers, in, s.getRepositoryTriggers)
+	return awsproto.Invoke(ctx, s.hooks, &opGetRepositoryTriggers, in, s.api.GetRepositoryTriggers)
 }
 
 // ListApprovalRuleTemplates is codecommit:ListApprovalRuleTemplates.
 func (s *Service) ListApprovalRuleTemplates(ctx context.Context, in *ListApprovalRuleTemplatesInput) (*ListApprovalRuleTemplatesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListApprovalRuleTemplates, in, s.listApprovalRuleTemplates)
+	return awsproto.Invoke(ctx, s.hooks, &opListApprovalRuleTemplates, in, s.api.ListApprovalRuleTemplates)
 }
 
 // ListAssociatedApprovalRuleTemplatesForRepository is codecommit:ListAssociatedApprovalRuleTemplatesForRepository.
 func (s *Service) ListAssociatedApprovalRuleTemplatesForRepository(ctx context.Context, in *ListAssociatedApprovalRuleTemplatesForRepositoryInput) (*ListAssociatedApprovalRuleTemplatesForRepositoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListAssociatedApprovalRuleTemplatesForRepository, in, s.listAssociatedApprovalRuleTemplatesForRepository)
+	return awsproto.Invoke(ctx, s.hooks, &opListAssociatedApprovalRuleTemplatesForRepository, in, s.api.ListAssociatedApprovalRuleTemplatesForRepository)
 }
 
 // ListBranches is codecommit:ListBranches.
 func (s *Service) ListBranches(ctx context.Context, in *ListBranchesInput) (*ListBranchesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListBranches, in, s.listBranches)
+	return awsproto.Invoke(ctx, s.hooks, &opListBranches, in, s.api.ListBranches)
 }
 
 // ListFileCommitHistory is codecommit:ListFileCommitHistory.
 func (s *Service) ListFileCommitHistory(ctx context.Context, in *ListFileCommitHistoryInput) (*ListFileCommitHistoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListFileCommitHistory, in, s.listFileCommitHistory)
+	return awsproto.Invoke(ctx, s.hooks, &opListFileCommitHistory, in, s.api.ListFileCommitHistory)
 }
 
 // ListPullRequests is codecommit:ListPullRequests.
 func (s *Service) ListPullRequests(ctx context.Context, in *ListPullRequestsInput) (*ListPullRequestsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListPullRequests, in, s.listPullRequests)
+	return awsproto.Invoke(ctx, s.hooks, &opListPullRequests, in, s.api.ListPullRequests)
 }
 
 // ListRepositories is codecommit:ListRepositories.
 func (s *Service) ListRepositories(ctx context.Context, in *ListRepositoriesInput) (*ListRepositoriesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListRepositories, in, s.listRepositories)
+	return awsproto.Invoke(ctx, s.hooks, &opListRepositories, in, s.api.ListRepositories)
 }
 
 // ListRepositoriesForApprovalRuleTemplate is codecommit:ListRepositoriesForApprovalRuleTemplate.
 func (s *Service) ListRepositoriesForApprovalRuleTemplate(ctx context.Context, in *ListRepositoriesForApprovalRuleTemplateInput) (*ListRepositoriesForApprovalRuleTemplateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListRepositoriesForApprovalRuleTemplate, in, s.listRepositoriesForApprovalRuleTemplate)
+	return awsproto.Invoke(ctx, s.hooks, &opListRepositoriesForApprovalRuleTemplate, in, s.api.ListRepositoriesForApprovalRuleTemplate)
 }
 
 // ListTagsForResource is codecommit:ListTagsForResource.
 func (s *Service) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.listTagsForResource)
+	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.api.ListTagsForResource)
 }
 
 // MergeBranchesByFastForward is codecommit:MergeBranchesByFastForward.
 func (s *Service) MergeBranchesByFastForward(ctx context.Context, in *MergeBranchesByFastForwardInput) (*MergeBranchesByFastForwardOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opMergeBranchesByFastForward, in, s.mergeBranchesByFastForward)
+	return awsproto.Invoke(ctx, s.hooks, &opMergeBranchesByFastForward, in, s.api.MergeBranchesByFastForward)
 }
 
 // MergeBranchesBySquash is codecommit:MergeBranchesBySquash.
 func (s *Service) MergeBranchesBySquash(ctx context.Context, in *MergeBranchesBySquashInput) (*MergeBranchesBySquashOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opMergeBranchesBySquash, in, s.mergeBranchesBySquash)
+	return awsproto.Invoke(ctx, s.hooks, &opMergeBranchesBySquash, in, s.api.MergeBranchesBySquash)
 }
 
 // MergeBranchesByThreeWay is codecommit:MergeBranchesByThreeWay.
 func (s *Service) MergeBranchesByThreeWay(ctx context.Context, in *MergeBranchesByThreeWayInput) (*MergeBranchesByThreeWayOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opMergeBranchesByThreeWay, in, s.mergeBranchesByThreeWay)
+	return awsproto.Invoke(ctx, s.hooks, &opMergeBranchesByThreeWay, in, s.api.MergeBranchesByThreeWay)
 }
 
 // MergePullRequestByFastForward is codecommit:MergePullRequestByFastForward.
 func (s *Service) MergePullRequestByFastForward(ctx context.Context, in *MergePullRequestByFastForwardInput) (*MergePullRequestByFastForwardOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opMergePullRequestByFastForward, in, s.mergePullRequestByFastForward)
+	return awsproto.Invoke(ctx, s.hooks, &opMergePullRequestByFastForward, in, s.api.MergePullRequestByFastForward)
 }
 
 // MergePullRequestBySquash is codecommit:MergePullRequestBySquash.
 func (s *Service) MergePullRequestBySquash(ctx context.Context, in *MergePullRequestBySquashInput) (*MergePullRequestBySquashOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opMergePullRequestBySquash, in, s.mergePullRequestBySquash)
+	return awsproto.Invoke(ctx, s.hooks, &opMergePullRequestBySquash, in, s.api.MergePullRequestBySquash)
 }
 
 // MergePullRequestByThreeWay is codecommit:MergePullRequestByThreeWay.
 func (s *Service) MergePullRequestByThreeWay(ctx context.Context, in *MergePullRequestByThreeWayInput) (*MergePullRequestByThreeWayOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opMergePullRequestByThreeWay, in, s.mergePullRequestByThreeWay)
+	return awsproto.Invoke(ctx, s.hooks, &opMergePullRequestByThreeWay, in, s.api.MergePullRequestByThreeWay)
 }
 
 // OverridePullRequestApprovalRules is codecommit:OverridePullRequestApprovalRules.
 func (s *Service) OverridePullRequestApprovalRules(ctx context.Context, in *OverridePullRequestApprovalRulesInput) (*OverridePullRequestApprovalRulesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opOverridePullRequestApprovalRules, in, s.overridePullRequestApprovalRules)
+	return awsproto.Invoke(ctx, s.hooks, &opOverridePullRequestApprovalRules, in, s.api.OverridePullRequestApprovalRules)
 }
 
 // PostCommentForComparedCommit is codecommit:PostCommentForComparedCommit.
 func (s *Service) PostCommentForComparedCommit(ctx context.Context, in *PostCommentForComparedCommitInput) (*PostCommentForComparedCommitOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPostCommentForComparedCommit, in, s.postCommentForComparedCommit)
+	return awsproto.Invoke(ctx, s.hooks, &opPostCommentForComparedCommit, in, s.api.PostCommentForComparedCommit)
 }
 
 // PostCommentForPullRequest is codecommit:PostCommentForPullRequest.
 func (s *Service) PostCommentForPullRequest(ctx context.Context, in *PostCommentForPullRequestInput) (*PostCommentForPullRequestOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPostCommentForPullRequest, in, s.postCommentForPullRequest)
+	return awsproto.Invoke(ctx, s.hooks, &opPostCommentForPullRequest, in, s.api.PostCommentForPullRequest)
 }
 
 // PostCommentReply is codecommit:PostCommentReply.
 func (s *Service) PostCommentReply(ctx context.Context, in *PostCommentReplyInput) (*PostCommentReplyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPostCommentReply, in, s.postCommentReply)
+	return awsproto.Invoke(ctx, s.hooks, &opPostCommentReply, in, s.api.PostCommentReply)
 }
 
 // PutCommentReaction is codecommit:PutCommentReaction.
 func (s *Service) PutCommentReaction(ctx context.Context, in *PutCommentReactionInput) (*PutCommentReactionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutCommentReaction, in, s.putCommentReaction)
+	return awsproto.Invoke(ctx, s.hooks, &opPutCommentReaction, in, s.api.PutCommentReaction)
 }
 
 // PutFile is codecommit:PutFile.
 func (s *Service) PutFile(ctx context.Context, in *PutFileInput) (*PutFileOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutFile, in, s.putFile)
+	return awsproto.Invoke(ctx, s.hooks, &opPutFile, in, s.api.PutFile)
 }
 
 // PutRepositoryTriggers is codecommit:PutRepositoryTriggers.
 func (s *Service) PutRepositoryTriggers(ctx context.Context, in *PutRepositoryTriggersInput) (*PutRepositoryTriggersOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutRepositoryTriggers, in, s.putRepositoryTriggers)
+	return awsproto.Invoke(ctx, s.hooks, &opPutRepositoryTriggers, in, s.api.PutRepositoryTriggers)
 }
 
 // TagResource is codecommit:TagResource.
 func (s *Service) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.tagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.api.TagResource)
 }
 
 // TestRepositoryTriggers is codecommit:TestRepositoryTriggers.
 func (s *Service) TestRepositoryTriggers(ctx context.Context, in *TestRepositoryTriggersInput) (*TestRepositoryTriggersOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opTestRepositoryTriggers, in, s.testRepositoryTriggers)
+	return awsproto.Invoke(ctx, s.hooks, &opTestRepositoryTriggers, in, s.api.TestRepositoryTriggers)
 }
 
 // UntagResource is codecommit:UntagResource.
 func (s *Service) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.untagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.api.UntagResource)
 }
 
 // UpdateApprovalRuleTemplateContent is codecommit:UpdateApprovalRuleTemplateContent.
 func (s *Service) UpdateApprovalRuleTemplateContent(ctx context.Context, in *UpdateApprovalRuleTemplateContentInput) (*UpdateApprovalRuleTemplateContentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateApprovalRuleTemplateContent, in, s.updateApprovalRuleTemplateContent)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateApprovalRuleTemplateContent, in, s.api.UpdateApprovalRuleTemplateContent)
 }
 
 // UpdateApprovalRuleTemplateDescription is codecommit:UpdateApprovalRuleTemplateDescription.
 func (s *Service) UpdateApprovalRuleTemplateDescription(ctx context.Context, in *UpdateApprovalRuleTemplateDescriptionInput) (*UpdateApprovalRuleTemplateDescriptionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateApprovalRuleTemplateDescription, in, s.updateApprovalRuleTemplateDescription)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateApprovalRuleTemplateDescription, in, s.api.UpdateApprovalRuleTemplateDescription)
 }
 
 // UpdateApprovalRuleTemplateName is codecommit:UpdateApprovalRuleTemplateName.
 func (s *Service) UpdateApprovalRuleTemplateName(ctx context.Context, in *UpdateApprovalRuleTemplateNameInput) (*UpdateApprovalRuleTemplateNameOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateApprovalRuleTemplateName, in, s.updateApprovalRuleTemplateName)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateApprovalRuleTemplateName, in, s.api.UpdateApprovalRuleTemplateName)
 }
 
 // UpdateComment is codecommit:UpdateComment.
 func (s *Service) UpdateComment(ctx context.Context, in *UpdateCommentInput) (*UpdateCommentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateComment, in, s.updateComment)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateComment, in, s.api.UpdateComment)
 }
 
 // UpdateDefaultBranch is codecommit:UpdateDefaultBranch.
 func (s *Service) UpdateDefaultBranch(ctx context.Context, in *UpdateDefaultBranchInput) (*UpdateDefaultBranchOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateDefaultBranch, in, s.updateDefaultBranch)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateDefaultBranch, in, s.api.UpdateDefaultBranch)
 }
 
 // UpdatePullRequestApprovalRuleContent is codecommit:UpdatePullRequestApprovalRuleContent.
 func (s *Service) UpdatePullRequestApprovalRuleContent(ctx context.Context, in *UpdatePullRequestApprovalRuleContentInput) (*UpdatePullRequestApprovalRuleContentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestApprovalRuleContent, in, s.updatePullRequestApprovalRuleContent)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestApprovalRuleContent, in, s.api.UpdatePullRequestApprovalRuleContent)
 }
 
 // UpdatePullRequestApprovalState is codecommit:UpdatePullRequestApprovalState.
 func (s *Service) UpdatePullRequestApprovalState(ctx context.Context, in *UpdatePullRequestApprovalStateInput) (*UpdatePullRequestApprovalStateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestApprovalState, in, s.updatePullRequestApprovalState)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestApprovalState, in, s.api.UpdatePullRequestApprovalState)
 }
 
 // UpdatePullRequestDescription is codecommit:UpdatePullRequestDescription.
 func (s *Service) UpdatePullRequestDescription(ctx context.Context, in *UpdatePullRequestDescriptionInput) (*UpdatePullRequestDescriptionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestDescription, in, s.updatePullRequestDescription)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestDescription, in, s.api.UpdatePullRequestDescription)
 }
 
 // UpdatePullRequestStatus is codecommit:UpdatePullRequestStatus.
 func (s *Service) UpdatePullRequestStatus(ctx context.Context, in *UpdatePullRequestStatusInput) (*UpdatePullRequestStatusOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestStatus, in, s.updatePullRequestStatus)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestStatus, in, s.api.UpdatePullRequestStatus)
 }
 
 // UpdatePullRequestTitle is codecommit:UpdatePullRequestTitle.
 func (s *Service) UpdatePullRequestTitle(ctx context.Context, in *UpdatePullRequestTitleInput) (*UpdatePullRequestTitleOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestTitle, in, s.updatePullRequestTitle)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdatePullRequestTitle, in, s.api.UpdatePullRequestTitle)
 }
 
 // UpdateRepositoryDescription is codecommit:UpdateRepositoryDescription.
 func (s *Service) UpdateRepositoryDescription(ctx context.Context, in *UpdateRepositoryDescriptionInput) (*UpdateRepositoryDescriptionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateRepositoryDescription, in, s.updateRepositoryDescription)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateRepositoryDescription, in, s.api.UpdateRepositoryDescription)
 }
 
 // UpdateRepositoryEncryptionKey is codecommit:UpdateRepositoryEncryptionKey.
 func (s *Service) UpdateRepositoryEncryptionKey(ctx context.Context, in *UpdateRepositoryEncryptionKeyInput) (*UpdateRepositoryEncryptionKeyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateRepositoryEncryptionKey, in, s.updateRepositoryEncryptionKey)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateRepositoryEncryptionKey, in, s.api.UpdateRepositoryEncryptionKey)
 }
 
 // UpdateRepositoryName is codecommit:UpdateRepositoryName.
 func (s *Service) UpdateRepositoryName(ctx context.Context, in *UpdateRepositoryNameInput) (*UpdateRepositoryNameOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateRepositoryName, in, s.updateRepositoryName)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateRepositoryName, in, s.api.UpdateRepositoryName)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opAssociateApprovalRuleTemplateWithRepository, s.associateApprovalRuleTemplateWithRepository != nil, s.AssociateApprovalRuleTemplateWithRepository),
-		awsproto.Bind(&opBatchAssociateApprovalRuleTemplateWithRepositories, s.batchAssociateApprovalRuleTemplateWithRepositories != nil, s.BatchAssociateApprovalRuleTemplateWithRepositories),
-		awsproto.Bind(&opBatchDescribeMergeConflicts, s.batchDescribeMergeConflicts != nil, s.BatchDescribeMergeConflicts),
-		awsproto.Bind(&opBatchDisassociateApprovalRuleTemplateFromRepositories, s.batchDisassociateApprovalRuleTemplateFromRepositories != nil, s.BatchDisassociateApprovalRuleTemplateFromRepositories),
-		awsproto.Bind(&opBatchGetCommits, s.batchGetCommits != nil, s.BatchGetCommits),
-		awsproto.Bind(&opBatchGetRepositories, s.batchGetRepositories != nil, s.BatchGetRepositories),
-		awsproto.Bind(&opCreateApprovalRuleTemplate, s.createApprovalRuleTemplate != nil, s.CreateApprovalRuleTemplate),
-		awsproto.Bind(&opCreateBranch, s.createBranch != nil, s.CreateBranch),
-		awsproto.Bind(&opCreateCommit, s.createCommit != nil, s.CreateCommit),
-		awsproto.Bind(&opCreatePullRequest, s.createPullRequest != nil, s.CreatePullRequest),
-		awsproto.Bind(&opCreatePullRequestApprovalRule, s.createPullRequestApprovalRule != nil, s.CreatePullRequestApprovalRule),
-		awsproto.Bind(&opCreateRepository, s.createRepository != nil, s.CreateRepository),
-		awsproto.Bind(&opCreateUnreferencedMergeCommit, s.createUnreferencedMergeCommit != nil, s.CreateUnreferencedMergeCommit),
-		awsproto.Bind(&opDeleteApprovalRuleTemplate, s.deleteApprovalRuleTemplate != nil, s.DeleteApprovalRuleTemplate),
-		awsproto.Bind(&opDeleteBranch, s.deleteBranch != nil, s.DeleteBranch),
-		awsproto.Bind(&opDeleteCommentContent, s.deleteCommentContent != nil, s.DeleteCommentContent),
-		awsproto.Bind(&opDeleteFile, s.deleteFile != nil, s.DeleteFile),
-		awsproto.Bind(&opDeletePullRequestApprovalRule, s.deletePullRequestApprovalRule != nil, s.DeletePullRequestApprovalRule),
-		awsproto.Bind(&opDeleteRepository, s.deleteRepository != nil, s.DeleteRepository),
-		awsproto.Bind(&opDescribeMergeConflicts, s.describeMergeConflicts != nil, s.DescribeMergeConflicts),
-		awsproto.Bind(&opDescribePullRequestEvents, s.describePullRequestEvents != nil, s.DescribePullRequestEvents),
-		awsproto.Bind(&opDisassociateApprovalRuleTemplateFromRepository, s.disassociateApprovalRuleTemplateFromRepository != nil, s.DisassociateApprovalRuleTemplateFromRepository),
-		awsproto.Bind(&opEvaluatePullRequestApprovalRules, s.evaluatePullRequestApprovalRules != nil, s.EvaluatePullRequestApprovalRules),
-		awsproto.Bind(&opGetApprovalRuleTemplate, s.getApprovalRuleTemplate != nil, s.GetApprovalRuleTemplate),
-		awsproto.Bind(&opGetBlob, s.getBlob != nil, s.GetBlob),
-		awsproto.Bind(&opGetBlobDifferences, s.getBlobDifferences != nil, s.GetBlobDifferences),
-		awsproto.Bind(&opGetBranch, s.getBranch != nil, s.GetBranch),
-		awsproto.Bind(&opGetComment, s.getComment != nil, s.GetComment),
-		awsproto.Bind(&opGetCommentReactions, s.getCommentReactions != nil, s.GetCommentReactions),
-		awsproto.Bind(&opGetCommentsForComparedCommit, s.getCommentsForComparedCommit != nil, s.GetCommentsForComparedCommit),
-		awsproto.Bind(&opGetCommentsForPullRequest, s.getCommentsForPullRequest != nil, s.GetCommentsForPullRequest),
-		awsproto.Bind(&opGetCommit, s.getCommit != nil, s.GetCommit),
-		awsproto.Bind(&opGetDifferences, s.getDifferences != nil, s.GetDifferences),
-		awsproto.Bind(&opGetFile, s.getFile != nil, s.GetFile),
-		awsproto.Bind(&opGetFolder, s.getFolder != nil, s.GetFolder),
-		awsproto.Bind(&opGetMergeCommit, s.getMergeCommit != nil, s.GetMergeCommit),
-		awsproto.Bind(&opGetMergeConflicts, s.getMergeConflicts != nil, s.GetMergeConflicts),
-		awsproto.Bind(&opGetMergeOptions, s.getMergeOptions != nil, s.GetMergeOptions),
-		awsproto.Bind(&opGetPullRequest, s.getPullRequest != nil, s.GetPullRequest),
-		awsproto.Bind(&opGetPullRequestApprovalStates, s.getPullRequestApprovalStates != nil, s.GetPullRequestApprovalStates),
-		awsproto.Bind(&opGetPullRequestOverrideState, s.getPullRequestOverrideState != nil, s.GetPullRequestOverrideState),
-		awsproto.Bind(&opGetRepository, s.getRepository != nil, s.GetRepository),
-		awsproto.Bind(&opGetRepositoryTriggers, s.getRepositoryTriggers != nil, s.GetRepositoryTriggers),
-		awsproto.Bind(&opListApprovalRuleTemplates, s.listApprovalRuleTemplates != nil, s.ListApprovalRuleTemplates),
-		awsproto.Bind(&opListAssociatedApprovalRuleTemplatesForRepository, s.listAssociatedApprovalRuleTemplatesForRepository != nil, s.ListAssociatedApprovalRuleTemplatesForRepository),
-		awsproto.Bind(&opListBranches, s.listBranches != nil, s.ListBranches),
-		awsproto.Bind(&opListFileCommitHistory, s.listFileCommitHistory != nil, s.ListFileCommitHistory),
-		awsproto.Bind(&opListPullRequests, s.listPullRequests != nil, s.ListPullRequests),
-		awsproto.Bind(&opListRepositories, s.listRepositories != nil, s.ListRepositories),
-		awsproto.Bind(&opListRepositoriesForApprovalRuleTemplate, s.listRepositoriesForApprovalRuleTemplate != nil, s.ListRepositoriesForApprovalRuleTemplate),
-		awsproto.Bind(&opListTagsForResource, s.listTagsForResource != nil, s.ListTagsForResource),
-		awsproto.Bind(&opMergeBranchesByFastForward, s.mergeBranchesByFastForward != nil, s.MergeBranchesByFastForward),
-		awsproto.Bind(&opMergeBranchesBySquash, s.mergeBranchesBySquash != nil, s.MergeBranchesBySquash),
-		awsproto.Bind(&opMergeBranchesByThreeWay, s.mergeBranchesByThreeWay != nil, s.MergeBranchesByThreeWay),
-		awsproto.Bind(&opMergePullRequestByFastForward, s.mergePullRequestByFastForward != nil, s.MergePullRequestByFastForward),
-		awsproto.Bind(&opMergePullRequestBySquash, s.mergePullRequestBySquash != nil, s.MergePullRequestBySquash),
-		awsproto.Bind(&opMergePullRequestByThreeWay, s.mergePullRequestByThreeWay != nil, s.MergePullRequestByThreeWay),
-		awsproto.Bind(&opOverridePullRequestApprovalRules, s.overridePullRequestApprovalRules != nil, s.OverridePullRequestApprovalRules),
-		awsproto.Bind(&opPostCommentForComparedCommit, s.postCommentForComparedCommit != nil, s.PostCommentForComparedCommit),
-		awsproto.Bind(&opPostCommentForPullRequest, s.postCommentForPullRequest != nil, s.PostCommentForPullRequest),
-		awsproto.Bind(&opPostCommentReply, s.postCommentReply != nil, s.PostCommentReply),
-		awsproto.Bind(&opPutCommentReaction, s.putCommentReaction != nil, s.PutCommentReaction),
-		awsproto.Bind(&opPutFile, s.putFile != nil, s.PutFile),
-		awsproto.Bind(&opPutRepositoryTriggers, s.putRepositoryTriggers != nil, s.PutRepositoryTriggers),
-		awsproto.Bind(&opTagResource, s.tagResource != nil, s.TagResource),
-		awsproto.Bind(&opTestRepositoryTriggers, s.testRepositoryTriggers != nil, s.TestRepositoryTriggers),
-		awsproto.Bind(&opUntagResource, s.untagResource != nil, s.UntagResource),
-		awsproto.Bind(&opUpdateApprovalRuleTemplateContent, s.updateApprovalRuleTemplateContent != nil, s.UpdateApprovalRuleTemplateContent),
-		awsproto.Bind(&opUpdateApprovalRuleTemplateDescription, s.updateApprovalRuleTemplateDescription != nil, s.UpdateApprovalRuleTemplateDescription),
-		awsproto.Bind(&opUpdateApprovalRuleTemplateName, s.updateApprovalRuleTemplateName != nil, s.UpdateApprovalRuleTemplateName),
-		awsproto.Bind(&opUpdateComment, s.updateComment != nil, s.UpdateComment),
-		awsproto.Bind(&opUpdateDefaultBranch, s.updateDefaultBranch != nil, s.UpdateDefaultBranch),
-		awsproto.Bind(&opUpdatePullRequestApprovalRuleContent, s.updatePullRequestApprovalRuleContent != nil, s.UpdatePullRequestApprovalRuleContent),
-		awsproto.Bind(&opUpdatePullRequestApprovalState, s.updatePullRequestApprovalState != nil, s.UpdatePullRequestApprovalState),
-		awsproto.Bind(&opUpdatePullRequestDescription, s.updatePullRequestDescription != nil, s.UpdatePullRequestDescription),
-		awsproto.Bind(&opUpdatePullRequestStatus, s.updatePullRequestStatus != nil, s.UpdatePullRequestStatus),
-		awsproto.Bind(&opUpdatePullRequestTitle, s.updatePullRequestTitle != nil, s.UpdatePullRequestTitle),
-		awsproto.Bind(&opUpdateRepositoryDescription, s.updateRepositoryDescription != nil, s.UpdateRepositoryDescription),
-		awsproto.Bind(&opUpdateRepositoryEncryptionKey, s.updateRepositoryEncryptionKey != nil, s.UpdateRepositoryEncryptionKey),
-		awsproto.Bind(&opUpdateRepositoryName, s.updateRepositoryName != nil, s.UpdateRepositoryName),
+		awsproto.Bind(&opAssociateApprovalRuleTemplateWithRepository, s.AssociateApprovalRuleTemplateWithRepository),
+		awsproto.Bind(&opBatchAssociateApprovalRuleTemplateWithRepositories, s.BatchAssociateApprovalRuleTemplateWithRepositories),
+		awsproto.Bind(&opBatchDescribeMergeConflicts, s.BatchDescribeMergeConflicts),
+		awsproto.Bind(&opBatchDisassociateApprovalRuleTemplateFromRepositories, s.BatchDisassociateApprovalRuleTemplateFromRepositories),
+		awsproto.Bind(&opBatchGetCommits, s.BatchGetCommits),
+		awsproto.Bind(&opBatchGetRepositories, s.BatchGetRepositories),
+		awsproto.Bind(&opCreateApprovalRuleTemplate, s.CreateApprovalRuleTemplate),
+		awsproto.Bind(&opCreateBranch, s.CreateBranch),
+		awsproto.Bind(&opCreateCommit, s.CreateCommit),
+		awsproto.Bind(&opCreatePullRequest, s.CreatePullRequest),
+		awsproto.Bind(&opCreatePullRequestApprovalRule, s.CreatePullRequestApprovalRule),
+		awsproto.Bind(&opCreateRepository, s.CreateRepository),
+		awsproto.Bind(&opCreateUnreferencedMergeCommit, s.CreateUnreferencedMergeCommit),
+		awsproto.Bind(&opDeleteApprovalRuleTemplate, s.DeleteApprovalRuleTemplate),
+		awsproto.Bind(&opDeleteBranch, s.DeleteBranch),
+		awsproto.Bind(&opDeleteCommentContent, s.DeleteCommentContent),
+		awsproto.Bind(&opDeleteFile, s.DeleteFile),
+		awsproto.Bind(&opDeletePullRequestApprovalRule, s.DeletePullRequestApprovalRule),
+		awsproto.Bind(&opDeleteRepository, s.DeleteRepository),
+		awsproto.Bind(&opDescribeMergeConflicts, s.DescribeMergeConflicts),
+		awsproto.Bind(&opDescribePullRequestEvents, s.DescribePullRequestEvents),
+		awsproto.Bind(&opDisassociateApprovalRuleTemplateFromRepository, s.DisassociateApprovalRuleTemplateFromRepository),
+		awsproto.Bind(&opEvaluatePullRequestApprovalRules, s.EvaluatePullRequestApprovalRules),
+		awsproto.Bind(&opGetApprovalRuleTemplate, s.GetApprovalRuleTemplate),
+		awsproto.Bind(&opGetBlob, s.GetBlob),
+		awsproto.Bind(&opGetBlobDifferences, s.GetBlobDifferences),
+		awsproto.Bind(&opGetBranch, s.GetBranch),
+		awsproto.Bind(&opGetComment, s.GetComment),
+		awsproto.Bind(&opGetCommentReactions, s.GetCommentReactions),
+		awsproto.Bind(&opGetCommentsForComparedCommit, s.GetCommentsForComparedCommit),
+		awsproto.Bind(&opGetCommentsForPullRequest, s.GetCommentsForPullRequest),
+		awsproto.Bind(&opGetCommit, s.GetCommit),
+		awsproto.Bind(&opGetDifferences, s.GetDifferences),
+		awsproto.Bind(&opGetFile, s.GetFile),
+		awsproto.Bind(&opGetFolder, s.GetFolder),
+		awsproto.Bind(&opGetMergeCommit, s.GetMergeCommit),
+		awsproto.Bind(&opGetMergeConflicts, s.GetMergeConflicts),
+		awsproto.Bind(&opGetMergeOptions, s.GetMergeOptions),
+		awsproto.Bind(&opGetPullRequest, s.GetPullRequest),
+		awsproto.Bind(&opGetPullRequestApprovalStates, s.GetPullRequestApprovalStates),
+		awsproto.Bind(&opGetPullRequestOverrideState, s.GetPullRequestOverrideState),
+		awsproto.Bind(&opGetRepository, s.GetRepository),
+		awsproto.Bind(&opGetRepositoryTriggers, s.GetRepositoryTriggers),
+		awsproto.Bind(&opListApprovalRuleTemplates, s.ListApprovalRuleTemplates),
+		awsproto.Bind(&opListAssociatedApprovalRuleTemplatesForRepository, s.ListAssociatedApprovalRuleTemplatesForRepository),
+		awsproto.Bind(&opListBranches, s.ListBranches),
+		awsproto.Bind(&opListFileCommitHistory, s.ListFileCommitHistory),
+		awsproto.Bind(&opListPullRequests, s.ListPullRequests),
+		awsproto.Bind(&opListRepositories, s.ListRepositories),
+		awsproto.Bind(&opListRepositoriesForApprovalRuleTemplate, s.ListRepositoriesForApprovalRuleTemplate),
+		awsproto.Bind(&opListTagsForResource, s.ListTagsForResource),
+		awsproto.Bind(&opMergeBranchesByFastForward, s.MergeBranchesByFastForward),
+		awsproto.Bind(&opMergeBranchesBySquash, s.MergeBranchesBySquash),
+		awsproto.Bind(&opMergeBranchesByThreeWay, s.MergeBranchesByThreeWay),
+		awsproto.Bind(&opMergePullRequestByFastForward, s.MergePullRequestByFastForward),
+		awsproto.Bind(&opMergePullRequestBySquash, s.MergePullRequestBySquash),
+		awsproto.Bind(&opMergePullRequestByThreeWay, s.MergePullRequestByThreeWay),
+		awsproto.Bind(&opOverridePullRequestApprovalRules, s.OverridePullRequestApprovalRules),
+		awsproto.Bind(&opPostCommentForComparedCommit, s.PostCommentForComparedCommit),
+		awsproto.Bind(&opPostCommentForPullRequest, s.PostCommentForPullRequest),
+		awsproto.Bind(&opPostCommentReply, s.PostCommentReply),
+		awsproto.Bind(&opPutCommentReaction, s.PutCommentReaction),
+		awsproto.Bind(&opPutFile, s.PutFile),
+		awsproto.Bind(&opPutRepositoryTriggers, s.PutRepositoryTriggers),
+		awsproto.Bind(&opTagResource, s.TagResource),
+		awsproto.Bind(&opTestRepositoryTriggers, s.TestRepositoryTriggers),
+		awsproto.Bind(&opUntagResource, s.UntagResource),
+		awsproto.Bind(&opUpdateApprovalRuleTemplateContent, s.UpdateApprovalRuleTemplateContent),
+		awsproto.Bind(&opUpdateApprovalRuleTemplateDescription, s.UpdateApprovalRuleTemplateDescription),
+		awsproto.Bind(&opUpdateApprovalRuleTemplateName, s.UpdateApprovalRuleTemplateName),
+		awsproto.Bind(&opUpdateComment, s.UpdateComment),
+		awsproto.Bind(&opUpdateDefaultBranch, s.UpdateDefaultBranch),
+		awsproto.Bind(&opUpdatePullRequestApprovalRuleContent, s.UpdatePullRequestApprovalRuleContent),
+		awsproto.Bind(&opUpdatePullRequestApprovalState, s.UpdatePullRequestApprovalState),
+		awsproto.Bind(&opUpdatePullRequestDescription, s.UpdatePullRequestDescription),
+		awsproto.Bind(&opUpdatePullRequestStatus, s.UpdatePullRequestStatus),
+		awsproto.Bind(&opUpdatePullRequestTitle, s.UpdatePullRequestTitle),
+		awsproto.Bind(&opUpdateRepositoryDescription, s.UpdateRepositoryDescription),
+		awsproto.Bind(&opUpdateRepositoryEncryptionKey, s.UpdateRepositoryEncryptionKey),
+		awsproto.Bind(&opUpdateRepositoryName, s.UpdateRepositoryName),
 	}
 }

@@ -114,591 +114,503 @@ type API interface {
 	UpdateDeploymentGroup(context.Context, *UpdateDeploymentGroupInput) (*UpdateDeploymentGroupOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) AddTagsToOnPremisesInstances(context.Context, *AddTagsToOnPremisesInstancesInput) (*AddTagsToOnPremisesInstancesOutput, error) {
+	return nil, opAddTagsToOnPremisesInstances.NotImplemented()
+}
+
+func (unimplemented) BatchGetApplicationRevisions(context.Context, *BatchGetApplicationRevisionsInput) (*BatchGetApplicationRevisionsOutput, error) {
+	return nil, opBatchGetApplicationRevisions.NotImplemented()
+}
+
+func (unimplemented) BatchGetApplications(context.Context, *BatchGetApplicationsInput) (*BatchGetApplicationsOutput, error) {
+	return nil, opBatchGetApplications.NotImplemented()
+}
+
+func (unimplemented) BatchGetDeploymentGroups(context.Context, *BatchGetDeploymentGroupsInput) (*BatchGetDeploymentGroupsOutput, error) {
+	return nil, opBatchGetDeploymentGroups.NotImplemented()
+}
+
+func (unimplemented) BatchGetDeploymentInstances(context.Context, *BatchGetDeploymentInstancesInput) (*BatchGetDeploymentInstancesOutput, error) {
+	return nil, opBatchGetDeploymentInstances.NotImplemented()
+}
+
+func (unimplemented) BatchGetDeploymentTargets(context.Context, *BatchGetDeploymentTargetsInput) (*BatchGetDeploymentTargetsOutput, error) {
+	return nil, opBatchGetDeploymentTargets.NotImplemented()
+}
+
+func (unimplemented) BatchGetDeployments(context.Context, *BatchGetDeploymentsInput) (*BatchGetDeploymentsOutput, error) {
+	return nil, opBatchGetDeployments.NotImplemented()
+}
+
+func (unimplemented) BatchGetOnPremisesInstances(context.Context, *BatchGetOnPremisesInstancesInput) (*BatchGetOnPremisesInstancesOutput, error) {
+	return nil, opBatchGetOnPremisesInstances.NotImplemented()
+}
+
+func (unimplemented) ContinueDeployment(context.Context, *ContinueDeploymentInput) (*ContinueDeploymentOutput, error) {
+	return nil, opContinueDeployment.NotImplemented()
+}
+
+func (unimplemented) CreateApplication(context.Context, *CreateApplicationInput) (*CreateApplicationOutput, error) {
+	return nil, opCreateApplication.NotImplemented()
+}
+
+func (unimplemented) CreateDeployment(context.Context, *CreateDeploymentInput) (*CreateDeploymentOutput, error) {
+	return nil, opCreateDeployment.NotImplemented()
+}
+
+func (unimplemented) CreateDeploymentConfig(context.Context, *CreateDeploymentConfigInput) (*CreateDeploymentConfigOutput, error) {
+	return nil, opCreateDeploymentConfig.NotImplemented()
+}
+
+func (unimplemented) CreateDeploymentGroup(context.Context, *CreateDeploymentGroupInput) (*CreateDeploymentGroupOutput, error) {
+	return nil, opCreateDeploymentGroup.NotImplemented()
+}
+
+func (unimplemented) DeleteApplication(context.Context, *DeleteApplicationInput) (*DeleteApplicationOutput, error) {
+	return nil, opDeleteApplication.NotImplemented()
+}
+
+func (unimplemented) DeleteDeploymentConfig(context.Context, *DeleteDeploymentConfigInput) (*DeleteDeploymentConfigOutput, error) {
+	return nil, opDeleteDeploymentConfig.NotImplemented()
+}
+
+func (unimplemented) DeleteDeploymentGroup(context.Context, *DeleteDeploymentGroupInput) (*DeleteDeploymentGroupOutput, error) {
+	return nil, opDeleteDeploymentGroup.NotImplemented()
+}
+
+func (unimplemented) DeleteGitHubAccountToken(context.Context, *DeleteGitHubAccountTokenInput) (*DeleteGitHubAccountTokenOutput, error) {
+	return nil, opDeleteGitHubAccountToken.NotImplemented()
+}
+
+func (unimplemented) DeleteResourcesByExternalId(context.Context, *DeleteResourcesByExternalIdInput) (*DeleteResourcesByExternalIdOutput, error) {
+	return nil, opDeleteResourcesByExternalId.NotImplemented()
+}
+
+func (unimplemented) DeregisterOnPremisesInstance(context.Context, *DeregisterOnPremisesInstanceInput) (*DeregisterOnPremisesInstanceOutput, error) {
+	return nil, opDeregisterOnPremisesInstance.NotImplemented()
+}
+
+func (unimplemented) GetApplication(context.Context, *GetApplicationInput) (*GetApplicationOutput, error) {
+	return nil, opGetApplication.NotImplemented()
+}
+
+func (unimplemented) GetApplicationRevision(context.Context, *GetApplicationRevisionInput) (*GetApplicationRevisionOutput, error) {
+	return nil, opGetApplicationRevision.NotImplemented()
+}
+
+func (unimplemented) GetDeployment(context.Context, *GetDeploymentInput) (*GetDeploymentOutput, error) {
+	return nil, opGetDeployment.NotImplemented()
+}
+
+func (unimplemented) GetDeploymentConfig(context.Context, *GetDeploymentConfigInput) (*GetDeploymentConfigOutput, error) {
+	return nil, opGetDeploymentConfig.NotImplemented()
+}
+
+func (unimplemented) GetDeploymentGroup(context.Context, *GetDeploymentGroupInput) (*GetDeploymentGroupOutput, error) {
+	return nil, opGetDeploymentGroup.NotImplemented()
+}
+
+func (unimplemented) GetDeploymentInstance(context.Context, *GetDeploymentInstanceInput) (*GetDeploymentInstanceOutput, error) {
+	return nil, opGetDeploymentInstance.NotImplemented()
+}
+
+func (unimplemented) GetDeploymentTarget(context.Context, *GetDeploymentTargetInput) (*GetDeploymentTargetOutput, error) {
+	return nil, opGetDeploymentTarget.NotImplemented()
+}
+
+func (unimplemented) GetOnPremisesInstance(context.Context, *GetOnPremisesInstanceInput) (*GetOnPremisesInstanceOutput, error) {
+	return nil, opGetOnPremisesInstance.NotImplemented()
+}
+
+func (unimplemented) ListApplicationRevisions(context.Context, *ListApplicationRevisionsInput) (*ListApplicationRevisionsOutput, error) {
+	return nil, opListApplicationRevisions.NotImplemented()
+}
+
+func (unimplemented) ListApplications(context.Context, *ListApplicationsInput) (*ListApplicationsOutput, error) {
+	return nil, opListApplications.NotImplemented()
+}
+
+func (unimplemented) ListDeploymentConfigs(context.Context, *ListDeploymentConfigsInput) (*ListDeploymentConfigsOutput, error) {
+	return nil, opListDeploymentConfigs.NotImplemented()
+}
+
+func (unimplemented) ListDeploymentGroups(context.Context, *ListDeploymentGroupsInput) (*ListDeploymentGroupsOutput, error) {
+	return nil, opListDeploymentGroups.NotImplemented()
+}
+
+func (unimplemented) ListDeploymentInstances(context.Context, *ListDeploymentInstancesInput) (*ListDeploymentInstancesOutput, error) {
+	return nil, opListDeploymentInstances.NotImplemented()
+}
+
+func (unimplemented) ListDeploymentTargets(context.Context, *ListDeploymentTargetsInput) (*ListDeploymentTargetsOutput, error) {
+	return nil, opListDeploymentTargets.NotImplemented()
+}
+
+func (unimplemented) ListDeployments(context.Context, *ListDeploymentsInput) (*ListDeploymentsOutput, error) {
+	return nil, opListDeployments.NotImplemented()
+}
+
+func (unimplemented) ListGitHubAccountTokenNames(context.Context, *ListGitHubAccountTokenNamesInput) (*ListGitHubAccountTokenNamesOutput, error) {
+	return nil, opListGitHubAccountTokenNames.NotImplemented()
+}
+
+func (unimplemented) ListOnPremisesInstances(context.Context, *ListOnPremisesInstancesInput) (*ListOnPremisesInstancesOutput, error) {
+	return nil, opListOnPremisesInstances.NotImplemented()
+}
+
+func (unimplemented) ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return nil, opListTagsForResource.NotImplemented()
+}
+
+func (unimplemented) PutLifecycleEventHookExecutionStatus(context.Context, *PutLifecycleEventHookExecutionStatusInput) (*PutLifecycleEventHookExecutionStatusOutput, error) {
+	return nil, opPutLifecycleEventHookExecutionStatus.NotImplemented()
+}
+
+func (unimplemented) RegisterApplicationRevision(context.Context, *RegisterApplicationRevisionInput) (*RegisterApplicationRevisionOutput, error) {
+	return nil, opRegisterApplicationRevision.NotImplemented()
+}
+
+func (unimplemented) RegisterOnPremisesInstance(context.Context, *RegisterOnPremisesInstanceInput) (*RegisterOnPremisesInstanceOutput, error) {
+	return nil, opRegisterOnPremisesInstance.NotImplemented()
+}
+
+func (unimplemented) RemoveTagsFromOnPremisesInstances(context.Context, *RemoveTagsFromOnPremisesInstancesInput) (*RemoveTagsFromOnPremisesInstancesOutput, error) {
+	return nil, opRemoveTagsFromOnPremisesInstances.NotImplemented()
+}
+
+func (unimplemented) SkipWaitTimeForInstanceTermination(context.Context, *SkipWaitTimeForInstanceTerminationInput) (*SkipWaitTimeForInstanceTerminationOutput, error) {
+	return nil, opSkipWaitTimeForInstanceTermination.NotImplemented()
+}
+
+func (unimplemented) StopDeployment(context.Context, *StopDeploymentInput) (*StopDeploymentOutput, error) {
+	return nil, opStopDeployment.NotImplemented()
+}
+
+func (unimplemented) TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error) {
+	return nil, opTagResource.NotImplemented()
+}
+
+func (unimplemented) UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error) {
+	return nil, opUntagResource.NotImplemented()
+}
+
+func (unimplemented) UpdateApplication(context.Context, *UpdateApplicationInput) (*UpdateApplicationOutput, error) {
+	return nil, opUpdateApplication.NotImplemented()
+}
+
+func (unimplemented) UpdateDeploymentGroup(context.Context, *UpdateDeploymentGroupInput) (*UpdateDeploymentGroupOutput, error) {
+	return nil, opUpdateDeploymentGroup.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                                awsproto.Hooks
-	addTagsToOnPremisesInstances         func(context.Context, *AddTagsToOnPremisesInstancesInput) (*AddTagsToOnPremisesInstancesOutput, error)
-	batchGetApplicationRevisions         func(context.Context, *BatchGetApplicationRevisionsInput) (*BatchGetApplicationRevisionsOutput, error)
-	batchGetApplications                 func(context.Context, *BatchGetApplicationsInput) (*BatchGetApplicationsOutput, error)
-	batchGetDeploymentGroups             func(context.Context, *BatchGetDeploymentGroupsInput) (*BatchGetDeploymentGroupsOutput, error)
-	batchGetDeploymentInstances          func(context.Context, *BatchGetDeploymentInstancesInput) (*BatchGetDeploymentInstancesOutput, error)
-	batchGetDeploymentTargets            func(context.Context, *BatchGetDeploymentTargetsInput) (*BatchGetDeploymentTargetsOutput, error)
-	batchGetDeployments                  func(context.Context, *BatchGetDeploymentsInput) (*BatchGetDeploymentsOutput, error)
-	batchGetOnPremisesInstances          func(context.Context, *BatchGetOnPremisesInstancesInput) (*BatchGetOnPremisesInstancesOutput, error)
-	continueDeployment                   func(context.Context, *ContinueDeploymentInput) (*ContinueDeploymentOutput, error)
-	createApplication                    func(context.Context, *CreateApplicationInput) (*CreateApplicationOutput, error)
-	createDeployment                     func(context.Context, *CreateDeploymentInput) (*CreateDeploymentOutput, error)
-	createDeploymentConfig               func(context.Context, *CreateDeploymentConfigInput) (*CreateDeploymentConfigOutput, error)
-	createDeploymentGroup                func(context.Context, *CreateDeploymentGroupInput) (*CreateDeploymentGroupOutput, error)
-	deleteApplication                    func(context.Context, *DeleteApplicationInput) (*DeleteApplicationOutput, error)
-	deleteDeploymentConfig               func(context.Context, *DeleteDeploymentConfigInput) (*DeleteDeploymentConfigOutput, error)
-	deleteDeploymentGroup                func(context.Context, *DeleteDeploymentGroupInput) (*DeleteDeploymentGroupOutput, error)
-	deleteGitHubAccountToken             func(context.Context, *DeleteGitHubAccountTokenInput) (*DeleteGitHubAccountTokenOutput, error)
-	deleteResourcesByExternalId          func(context.Context, *DeleteResourcesByExternalIdInput) (*DeleteResourcesByExternalIdOutput, error)
-	deregisterOnPremisesInstance         func(context.Context, *DeregisterOnPremisesInstanceInput) (*DeregisterOnPremisesInstanceOutput, error)
-	getApplication                       func(context.Context, *GetApplicationInput) (*GetApplicationOutput, error)
-	getApplicationRevision               func(context.Context, *GetApplicationRevisionInput) (*GetApplicationRevisionOutput, error)
-	getDeployment                        func(context.Context, *GetDeploymentInput) (*GetDeploymentOutput, error)
-	getDeploymentConfig                  func(context.Context, *GetDeploymentConfigInput) (*GetDeploymentConfigOutput, error)
-	getDeploymentGroup                   func(context.Context, *GetDeploymentGroupInput) (*GetDeploymentGroupOutput, error)
-	getDeploymentInstance                func(context.Context, *GetDeploymentInstanceInput) (*GetDeploymentInstanceOutput, error)
-	getDeploymentTarget                  func(context.Context, *GetDeploymentTargetInput) (*GetDeploymentTargetOutput, error)
-	getOnPremisesInstance                func(context.Context, *GetOnPremisesInstanceInput) (*GetOnPremisesInstanceOutput, error)
-	listApplicationRevisions             func(context.Context, *ListApplicationRevisionsInput) (*ListApplicationRevisionsOutput, error)
-	listApplications                     func(context.Context, *ListApplicationsInput) (*ListApplicationsOutput, error)
-	listDeploymentConfigs                func(context.Context, *ListDeploymentConfigsInput) (*ListDeploymentConfigsOutput, error)
-	listDeploymentGroups                 func(context.Context, *ListDeploymentGroupsInput) (*ListDeploymentGroupsOutput, error)
-	listDeploymentInstances              func(context.Context, *ListDeploymentInstancesInput) (*ListDeploymentInstancesOutput, error)
-	listDeploymentTargets                func(context.Context, *ListDeploymentTargetsInput) (*ListDeploymentTargetsOutput, error)
-	listDeployments                      func(context.Context, *ListDeploymentsInput) (*ListDeploymentsOutput, error)
-	listGitHubAccountTokenNames          func(context.Context, *ListGitHubAccountTokenNamesInput) (*ListGitHubAccountTokenNamesOutput, error)
-	listOnPremisesInstances              func(context.Context, *ListOnPremisesInstancesInput) (*ListOnPremisesInstancesOutput, error)
-	listTagsForResource                  func(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-	putLifecycleEventHookExecutionStatus func(context.Context, *PutLifecycleEventHookExecutionStatusInput) (*PutLifecycleEventHookExecutionStatusOutput, error)
-	registerApplicationRevision          func(context.Context, *RegisterApplicationRevisionInput) (*RegisterApplicationRevisionOutput, error)
-	registerOnPremisesInstance           func(context.Context, *RegisterOnPremisesInstanceInput) (*RegisterOnPremisesInstanceOutput, error)
-	removeTagsFromOnPremisesInstances    func(context.Context, *RemoveTagsFromOnPremisesInstancesInput) (*RemoveTagsFromOnPremisesInstancesOutput, error)
-	skipWaitTimeForInstanceTermination   func(context.Context, *SkipWaitTimeForInstanceTerminationInput) (*SkipWaitTimeForInstanceTerminationOutput, error)
-	stopDeployment                       func(context.Context, *StopDeploymentInput) (*StopDeploymentOutput, error)
-	tagResource                          func(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-	untagResource                        func(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-	updateApplication                    func(context.Context, *UpdateApplicationInput) (*UpdateApplicationOutput, error)
-	updateDeploymentGroup                func(context.Context, *UpdateDeploymentGroupInput) (*UpdateDeploymentGroupOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			AddTagsToOnPremisesInstances(context.Context, *AddTagsToOnPremisesInstancesInput) (*AddTagsToOnPremisesInstancesOutput, error)
-		}); ok && s.addTagsToOnPremisesInstances == nil {
-			s.addTagsToOnPremisesInstances = f.AddTagsToOnPremisesInstances
-		}
-		if f, ok := part.(interface {
-			BatchGetApplicationRevisions(context.Context, *BatchGetApplicationRevisionsInput) (*BatchGetApplicationRevisionsOutput, error)
-		}); ok && s.batchGetApplicationRevisions == nil {
-			s.batchGetApplicationRevisions = f.BatchGetApplicationRevisions
-		}
-		if f, ok := part.(interface {
-			BatchGetApplications(context.Context, *BatchGetApplicationsInput) (*BatchGetApplicationsOutput, error)
-		}); ok && s.batchGetApplications == nil {
-			s.batchGetApplications = f.BatchGetApplications
-		}
-		if f, ok := part.(interface {
-			BatchGetDeploymentGroups(context.Context, *BatchGetDeploymentGroupsInput) (*BatchGetDeploymentGroupsOutput, error)
-		}); ok && s.batchGetDeploymentGroups == nil {
-			s.batchGetDeploymentGroups = f.BatchGetDeploymentGroups
-		}
-		if f, ok := part.(interface {
-			BatchGetDeploymentInstances(context.Context, *BatchGetDeploymentInstancesInput) (*BatchGetDeploymentInstancesOutput, error)
-		}); ok && s.batchGetDeploymentInstances == nil {
-			s.batchGetDeploymentInstances = f.BatchGetDeploymentInstances
-		}
-		if f, ok := part.(interface {
-			BatchGetDeploymentTargets(context.Context, *BatchGetDeploymentTargetsInput) (*BatchGetDeploymentTargetsOutput, error)
-		}); ok && s.batchGetDeploymentTargets == nil {
-			s.batchGetDeploymentTargets = f.BatchGetDeploymentTargets
-		}
-		if f, ok := part.(interface {
-			BatchGetDeployments(context.Context, *BatchGetDeploymentsInput) (*BatchGetDeploymentsOutput, error)
-		}); ok && s.batchGetDeployments == nil {
-			s.batchGetDeployments = f.BatchGetDeployments
-		}
-		if f, ok := part.(interface {
-			BatchGetOnPremisesInstances(context.Context, *BatchGetOnPremisesInstancesInput) (*BatchGetOnPremisesInstancesOutput, error)
-		}); ok && s.batchGetOnPremisesInstances == nil {
-			s.batchGetOnPremisesInstances = f.BatchGetOnPremisesInstances
-		}
-		if f, ok := part.(interface {
-			ContinueDeployment(context.Context, *ContinueDeploymentInput) (*ContinueDeploymentOutput, error)
-		}); ok && s.continueDeployment == nil {
-			s.continueDeployment = f.ContinueDeployment
-		}
-		if f, ok := part.(interface {
-			CreateApplication(context.Context, *CreateApplicationInput) (*CreateApplicationOutput, error)
-		}); ok && s.createApplication == nil {
-			s.createApplication = f.CreateApplication
-		}
-		if f, ok := part.(interface {
-			CreateDeployment(context.Context, *CreateDeploymentInput) (*CreateDeploymentOutput, error)
-		}); ok && s.createDeployment == nil {
-			s.createDeployment = f.CreateDeployment
-		}
-		if f, ok := part.(interface {
-			CreateDeploymentConfig(context.Context, *CreateDeploymentConfigInput) (*CreateDeploymentConfigOutput, error)
-		}); ok && s.createDeploymentConfig == nil {
-			s.createDeploymentConfig = f.CreateDeploymentConfig
-		}
-		if f, ok := part.(interface {
-			CreateDeploymentGroup(context.Context, *CreateDeploymentGroupInput) (*CreateDeploymentGroupOutput, error)
-		}); ok && s.createDeploymentGroup == nil {
-			s.createDeploymentGroup = f.CreateDeploymentGroup
-		}
-		if f, ok := part.(interface {
-			DeleteApplication(context.Context, *DeleteApplicationInput) (*DeleteApplicationOutput, error)
-		}); ok && s.deleteApplication == nil {
-			s.deleteApplication = f.DeleteApplication
-		}
-		if f, ok := part.(interface {
-			DeleteDeploymentConfig(context.Context, *DeleteDeploymentConfigInput) (*DeleteDeploymentConfigOutput, error)
-		}); ok && s.deleteDeploymentConfig == nil {
-			s.deleteDeploymentConfig = f.DeleteDeploymentConfig
-		}
-		if f, ok := part.(interface {
-			DeleteDeploymentGroup(context.Context, *DeleteDeploymentGroupInput) (*DeleteDeploymentGroupOutput, error)
-		}); ok && s.deleteDeploymentGroup == nil {
-			s.deleteDeploymentGroup = f.DeleteDeploymentGroup
-		}
-		if f, ok := part.(interface {
-			DeleteGitHubAccountToken(context.Context, *DeleteGitHubAccountTokenInput) (*DeleteGitHubAccountTokenOutput, error)
-		}); ok && s.deleteGitHubAccountToken == nil {
-			s.deleteGitHubAccountToken = f.DeleteGitHubAccountToken
-		}
-		if f, ok := part.(interface {
-			DeleteResourcesByExternalId(context.Context, *DeleteResourcesByExternalIdInput) (*DeleteResourcesByExternalIdOutput, error)
-		}); ok && s.deleteResourcesByExternalId == nil {
-			s.deleteResourcesByExternalId = f.DeleteResourcesByExternalId
-		}
-		if f, ok := part.(interface {
-			DeregisterOnPremisesInstance(context.Context, *DeregisterOnPremisesInstanceInput) (*DeregisterOnPremisesInstanceOutput, error)
-		}); ok && s.deregisterOnPremisesInstance == nil {
-			s.deregisterOnPremisesInstance = f.DeregisterOnPremisesInstance
-		}
-		if f, ok := part.(interface {
-			GetApplication(context.Context, *GetApplicationInput) (*GetApplicationOutput, error)
-		}); ok && s.getApplication == nil {
-			s.getApplication = f.GetApplication
-		}
-		if f, ok := part.(interface {
-			GetApplicationRevision(context.Context, *GetApplicationRevisionInput) (*GetApplicationRevisionOutput, error)
-		}); ok && s.getApplicationRevision == nil {
-			s.getApplicationRevision = f.GetApplicationRevision
-		}
-		if f, ok := part.(interface {
-			GetDeployment(context.Context, *GetDeploymentInput) (*GetDeploymentOutput, error)
-		}); ok && s.getDeployment == nil {
-			s.getDeployment = f.GetDeployment
-		}
-		if f, ok := part.(interface {
-			GetDeploymentConfig(context.Context, *GetDeploymentConfigInput) (*GetDeploymentConfigOutput, error)
-		}); ok && s.getDeploymentConfig == nil {
-			s.getDeploymentConfig = f.GetDeploymentConfig
-		}
-		if f, ok := part.(interface {
-			GetDeploymentGroup(context.Context, *GetDeploymentGroupInput) (*GetDeploymentGroupOutput, error)
-		}); ok && s.getDeploymentGroup == nil {
-			s.getDeploymentGroup = f.GetDeploymentGroup
-		}
-		if f, ok := part.(interface {
-			GetDeploymentInstance(context.Context, *GetDeploymentInstanceInput) (*GetDeploymentInstanceOutput, error)
-		}); ok && s.getDeploymentInstance == nil {
-			s.getDeploymentInstance = f.GetDeploymentInstance
-		}
-		if f, ok := part.(interface {
-			GetDeploymentTarget(context.Context, *GetDeploymentTargetInput) (*GetDeploymentTargetOutput, error)
-		}); ok && s.getDeploymentTarget == nil {
-			s.getDeploymentTarget = f.GetDeploymentTarget
-		}
-		if f, ok := part.(interface {
-			GetOnPremisesInstance(context.Context, *GetOnPremisesInstanceInput) (*GetOnPremisesInstanceOutput, error)
-		}); ok && s.getOnPremisesInstance == nil {
-			s.getOnPremisesInstance = f.GetOnPremisesInstance
-		}
-		if f, ok := part.(interface {
-			ListApplicationRevisions(context.Context, *ListApplicationRevisionsInput) (*ListApplicationRevisionsOutput, error)
-		}); ok && s.listApplicationRevisions == nil {
-			s.listApplicationRevisions = f.ListApplicationRevisions
-		}
-		if f, ok := part.(interface {
-			ListApplications(context.Context, *ListApplicationsInput) (*ListApplicationsOutput, error)
-		}); ok && s.listApplications == nil {
-			s.listApplications = f.ListApplications
-		}
-		if f, ok := part.(interface {
-			ListDeploymentConfigs(context.Context, *ListDeploymentConfigsInput) (*ListDeploymentConfigsOutput, error)
-		}); ok && s.listDeploymentConfigs == nil {
-			s.listDeploymentConfigs = f.ListDeploymentConfigs
-		}
-		if f, ok := part.(interface {
-			ListDeploymentGroups(context.Context, *ListDeploymentGroupsInput) (*ListDeploymentGroupsOutput, error)
-		}); ok && s.listDeploymentGroups == nil {
-			s.listDeploymentGroups = f.ListDeploymentGroups
-		}
-		if f, ok := part.(interface {
-			ListDeploymentInstances(context.Context, *ListDeploymentInstancesInput) (*ListDeploymentInstancesOutput, error)
-		}); ok && s.listDeploymentInstances == nil {
-			s.listDeploymentInstances = f.ListDeploymentInstances
-		}
-		if f, ok := part.(interface {
-			ListDeploymentTargets(context.Context, *ListDeploymentTargetsInput) (*ListDeploymentTargetsOutput, error)
-		}); ok && s.listDeploymentTargets == nil {
-			s.listDeploymentTargets = f.ListDeploymentTargets
-		}
-		if f, ok := part.(interface {
-			ListDeployments(context.Context, *ListDeploymentsInput) (*ListDeploymentsOutput, error)
-		}); ok && s.listDeployments == nil {
-			s.listDeployments = f.ListDeployments
-		}
-		if f, ok := part.(interface {
-			ListGitHubAccountTokenNames(context.Context, *ListGitHubAccountTokenNamesInput) (*ListGitHubAccountTokenNamesOutput, error)
-		}); ok && s.listGitHubAccountTokenNames == nil {
-			s.listGitHubAccountTokenNames = f.ListGitHubAccountTokenNames
-		}
-		if f, ok := part.(interface {
-			ListOnPremisesInstances(context.Context, *ListOnPremisesInstancesInput) (*ListOnPremisesInstancesOutput, error)
-		}); ok && s.listOnPremisesInstances == nil {
-			s.listOnPremisesInstances = f.ListOnPremisesInstances
-		}
-		if f, ok := part.(interface {
-			ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-		}); ok && s.listTagsForResource == nil {
-			s.listTagsForResource = f.ListTagsForResource
-		}
-		if f, ok := part.(interface {
-			PutLifecycleEventHookExecutionStatus(context.Context, *PutLifecycleEventHookExecutionStatusInput) (*PutLifecycleEventHookExecutionStatusOutput, error)
-		}); ok && s.putLifecycleEventHookExecutionStatus == nil {
-			s.putLifecycleEventHookExecutionStatus = f.PutLifecycleEventHookExecutionStatus
-		}
-		if f, ok := part.(interface {
-			RegisterApplicationRevision(context.Context, *RegisterApplicationRevisionInput) (*RegisterApplicationRevisionOutput, error)
-		}); ok && s.registerApplicationRevision == nil {
-			s.registerApplicationRevision = f.RegisterApplicationRevision
-		}
-		if f, ok := part.(interface {
-			RegisterOnPremisesInstance(context.Context, *RegisterOnPremisesInstanceInput) (*RegisterOnPremisesInstanceOutput, error)
-		}); ok && s.registerOnPremisesInstance == nil {
-			s.registerOnPremisesInstance = f.RegisterOnPremisesInstance
-		}
-		if f, ok := part.(interface {
-			RemoveTagsFromOnPremisesInstances(context.Context, *RemoveTagsFromOnPremisesInstancesInput) (*RemoveTagsFromOnPremisesInstancesOutput, error)
-		}); ok && s.removeTagsFromOnPremisesInstances == nil {
-			s.removeTagsFromOnPremisesInstances = f.RemoveTagsFromOnPremisesInstances
-		}
-		if f, ok := part.(interface {
-			SkipWaitTimeForInstanceTermination(context.Context, *SkipWaitTimeForInstanceTerminationInput) (*SkipWaitTimeForInstanceTerminationOutput, error)
-		}); ok && s.skipWaitTimeForInstanceTermination == nil {
-			s.skipWaitTimeForInstanceTermination = f.SkipWaitTimeForInstanceTermination
-		}
-		if f, ok := part.(interface {
-			StopDeployment(context.Context, *StopDeploymentInput) (*StopDeploymentOutput, error)
-		}); ok && s.stopDeployment == nil {
-			s.stopDeployment = f.StopDeployment
-		}
-		if f, ok := part.(interface {
-			TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-		}); ok && s.tagResource == nil {
-			s.tagResource = f.TagResource
-		}
-		if f, ok := part.(interface {
-			UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-		}); ok && s.untagResource == nil {
-			s.untagResource = f.UntagResource
-		}
-		if f, ok := part.(interface {
-			UpdateApplication(context.Context, *UpdateApplicationInput) (*UpdateApplicationOutput, error)
-		}); ok && s.updateApplication == nil {
-			s.updateApplication = f.UpdateApplication
-		}
-		if f, ok := part.(interface {
-			UpdateDeploymentGroup(context.Context, *UpdateDeploymentGroupInput) (*UpdateDeploymentGroupOutput, error)
-		}); ok && s.updateDeploymentGroup == nil {
-			s.updateDeploymentGroup = f.UpdateDeploymentGroup
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // AddTagsToOnPremisesInstances is codedeploy:AddTagsToOnPremisesInstances.
 func (s *Service) AddTagsToOnPremisesInstances(ctx context.Context, in *AddTagsToOnPremisesInstancesInput) (*AddTagsToOnPremisesInstancesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opAddTagsToOnPremisesInstances, in, s.addTagsToOnPremisesInstances)
+	return awsproto.Invoke(ctx, s.hooks, &opAddTagsToOnPremisesInstances, in, s.api.AddTagsToOnPremisesInstances)
 }
 
 // BatchGetApplicationRevisions is codedeploy:BatchGetApplicationRevisions.
 func (s *Service) BatchGetApplicationRevisions(ctx context.Context, in *BatchGetApplicationRevisionsInput) (*BatchGetApplicationRevisionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetApplicationRevisions, in, s.batchGetApplicationRevisions)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetApplicationRevisions, in, s.api.BatchGetApplicationRevisions)
 }
 
 // BatchGetApplications is codedeploy:BatchGetApplications.
 func (s *Service) BatchGetApplications(ctx context.Context, in *BatchGetApplicationsInput) (*BatchGetApplicationsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetApplications, in, s.batchGetApplications)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetApplications, in, s.api.BatchGetApplications)
 }
 
 // BatchGetDeploymentGroups is codedeploy:BatchGetDeploymentGroups.
 func (s *Service) BatchGetDeploymentGroups(ctx context.Context, in *BatchGetDeploymentGroupsInput) (*BatchGetDeploymentGroupsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeploymentGroups, in, s.batchGetDeploymentGroups)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeploymentGroups, in, s.api.BatchGetDeploymentGroups)
 }
 
 // BatchGetDeploymentInstances is codedeploy:BatchGetDeploymentInstances.
 func (s *Service) BatchGetDeploymentInstances(ctx context.Context, in *BatchGetDeploymentInstancesInput) (*BatchGetDeploymentInstancesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeploymentInstances, in, s.batchGetDeploymentInstances)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeploymentInstances, in, s.api.BatchGetDeploymentInstances)
 }
 
 // BatchGetDeploymentTargets is codedeploy:BatchGetDeploymentTargets.
 func (s *Service) BatchGetDeploymentTargets(ctx context.Context, in *BatchGetDeploymentTargetsInput) (*BatchGetDeploymentTargetsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeploymentTargets, in, s.batchGetDeploymentTargets)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeploymentTargets, in, s.api.BatchGetDeploymentTargets)
 }
 
 // BatchGetDeployments is codedeploy:BatchGetDeployments.
 func (s *Service) BatchGetDeployments(ctx context.Context, in *BatchGetDeploymentsInput) (*BatchGetDeploymentsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeployments, in, s.batchGetDeployments)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetDeployments, in, s.api.BatchGetDeployments)
 }
 
 // BatchGetOnPremisesInstances is codedeploy:BatchGetOnPremisesInstances.
 func (s *Service) BatchGetOnPremisesInstances(ctx context.Context, in *BatchGetOnPremisesInstancesInput) (*BatchGetOnPremisesInstancesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opBatchGetOnPremisesInstances, in, s.batchGetOnPremisesInstances)
+	return awsproto.Invoke(ctx, s.hooks, &opBatchGetOnPremisesInstances, in, s.api.BatchGetOnPremisesInstances)
 }
 
 // ContinueDeployment is codedeploy:ContinueDeployment.
 func (s *Service) ContinueDeployment(ctx context.Context, in *ContinueDeploymentInput) (*ContinueDeploymentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opContinueDeployment, in, s.continueDeployment)
+	return awsproto.Invoke(ctx, s.hooks, &opContinueDeployment, in, s.api.ContinueDeployment)
 }
 
 // CreateApplication is codedeploy:CreateApplication.
 func (s *Service) CreateApplication(ctx context.Context, in *CreateApplicationInput) (*CreateApplicationOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateApplication, in, s.createApplication)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateApplication, in, s.api.CreateApplication)
 }
 
 // CreateDeployment is codedeploy:CreateDeployment.
 func (s *Service) CreateDeployment(ctx context.Context, in *CreateDeploymentInput) (*CreateDeploymentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateDeployment, in, s.createDeployment)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateDeployment, in, s.api.CreateDeployment)
 }
 
 // CreateDeploymentConfig is codedeploy:CreateDeploymentConfig.
 func (s *Service) CreateDeploymentConfig(ctx context.Context, in *CreateDeploymentConfigInput) (*CreateDeploymentConfigOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateDeploymentConfig, in, s.createDeploymentConfig)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateDeploymentConfig, in, s.api.CreateDeploymentConfig)
 }
 
 // CreateDeploymentGroup is codedeploy:CreateDeploymentGroup.
 func (s *Service) CreateDeploymentGroup(ctx context.Context, in *CreateDeploymentGroupInput) (*CreateDeploymentGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateDeploymentGroup, in, s.createDeploymentGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateDeploymentGroup, in, s.api.CreateDeploymentGroup)
 }
 
 // DeleteApplication is codedeploy:DeleteApplication.
 func (s *Service) DeleteApplication(ctx context.Context, in *DeleteApplicationInput) (*DeleteApplicationOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteApplication, in, s.deleteApplication)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteApplication, in, s.api.DeleteApplication)
 }
 
 // DeleteDeploymentConfig is codedeploy:DeleteDeploymentConfig.
 func (s *Service) DeleteDeploymentConfig(ctx context.Context, in *DeleteDeploymentConfigInput) (*DeleteDeploymentConfigOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteDeploymentConfig, in, s.deleteDeploymentConfig)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteDeploymentConfig, in, s.api.DeleteDeploymentConfig)
 }
 
 // DeleteDeploymentGroup is codedeploy:DeleteDeploymentGroup.
 func (s *Service) DeleteDeploymentGroup(ctx context.Context, in *DeleteDeploymentGroupInput) (*DeleteDeploymentGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteDeploymentGroup, in, s.deleteDeploymentGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteDeploymentGroup, in, s.api.DeleteDeploymentGroup)
 }
 
 // DeleteGitHubAccountToken is codedeploy:DeleteGitHubAccountToken.
 func (s *Service) DeleteGitHubAccountToken(ctx context.Context, in *DeleteGitHubAccountTokenInput) (*DeleteGitHubAccountTokenOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteGitHubAccountToken, in, s.deleteGitHubAccountToken)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteGitHubAccountToken, in, s.api.DeleteGitHubAccountToken)
 }
 
 // DeleteResourcesByExternalId is codedeploy:DeleteResourcesByExternalId.
 func (s *Service) DeleteResourcesByExternalId(ctx context.Context, in *DeleteResourcesByExternalIdInput) (*DeleteResourcesByExternalIdOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteResourcesByExternalId, in, s.deleteResourcesByExternalId)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteResourcesByExternalId, in, s.api.DeleteResourcesByExternalId)
 }
 
 // DeregisterOnPremisesInstance is codedeploy:DeregisterOnPremisesInstance.
 func (s *Service) DeregisterOnPremisesInstance(ctx context.Context, in *DeregisterOnPremisesInstanceInput) (*DeregisterOnPremisesInstanceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeregisterOnPremisesInstance, in, s.deregisterOnPremisesInstance)
+	return awsproto.Invoke(ctx, s.hooks, &opDeregisterOnPremisesInstance, in, s.api.DeregisterOnPremisesInstance)
 }
 
 // GetApplication is codedeploy:GetApplication.
 func (s *Service) GetApplication(ctx context.Context, in *GetApplicationInput) (*GetApplicationOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetApplication, in, s.getApplication)
+	return awsproto.Invoke(ctx, s.hooks, &opGetApplication, in, s.api.GetApplication)
 }
 
 // GetApplicationRevision is codedeploy:GetApplicationRevision.
 func (s *Service) GetApplicationRevision(ctx context.Context, in *GetApplicationRevisionInput) (*GetApplicationRevisionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetApplicationRevision, in, s.getApplicationRevision)
+	return awsproto.Invoke(ctx, s.hooks, &opGetApplicationRevision, in, s.api.GetApplicationRevision)
 }
 
 // GetDeployment is codedeploy:GetDeployment.
 func (s *Service) GetDeployment(ctx context.Context, in *GetDeploymentInput) (*GetDeploymentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDeployment, in, s.getDeployment)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDeployment, in, s.api.GetDeployment)
 }
 
 // GetDeploymentConfig is codedeploy:GetDeploymentConfig.
 func (s *Service) GetDeploymentConfig(ctx context.Context, in *GetDeploymentConfigInput) (*GetDeploymentConfigOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentConfig, in, s.getDeploymentConfig)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentConfig, in, s.api.GetDeploymentConfig)
 }
 
 // GetDeploymentGroup is codedeploy:GetDeploymentGroup.
 func (s *Service) GetDeploymentGroup(ctx context.Context, in *GetDeploymentGroupInput) (*GetDeploymentGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentGroup, in, s.getDeploymentGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentGroup, in, s.api.GetDeploymentGroup)
 }
 
 // GetDeploymentInstance is codedeploy:GetDeploymentInstance.
 func (s *Service) GetDeploymentInstance(ctx context.Context, in *GetDeploymentInstanceInput) (*GetDeploymentInstanceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentInstance, in, s.getDeploymentInstance)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentInstance, in, s.api.GetDeploymentInstance)
 }
 
 // GetDeploymentTarget is codedeploy:GetDeploymentTarget.
 func (s *Service) GetDeploymentTarget(ctx context.Context, in *GetDeploymentTargetInput) (*GetDeploymentTargetOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentTarget, in, s.getDeploymentTarget)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentTarget, in, s.api.GetDeploymentTarget)
 }
 
 // GetOnPremisesInstance is codedeploy:GetOnPremisesInstance.
 func (s *Service) GetOnPremisesInstance(ctx context.Context, in *GetOnPremisesInstanceInput) (*GetOnPremisesInstanceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetOnPremisesInstance, in, s.getOnPremisesInstance)
+	return awsproto.Invoke(ctx, s.hooks, &opGetOnPremisesInstance, in, s.api.GetOnPremisesInstance)
 }
 
 // ListApplicationRevisions is codedeploy:ListApplicationRevisions.
 func (s *Service) ListApplicationRevisions(ctx context.Context, in *ListApplicationRevisionsInput) (*ListApplicationRevisionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListApplicationRevisions, in, s.listApplicationRevisions)
+	return awsproto.Invoke(ctx, s.hooks, &opListApplicationRevisions, in, s.api.ListApplicationRevisions)
 }
 
 // ListApplications is codedeploy:ListApplications.
 func (s *Service) ListApplications(ctx context.Context, in *ListApplicationsInput) (*ListApplicationsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListApplications, in, s.listApplications)
+	return awsproto.Invoke(ctx, s.hooks, &opListApplications, in, s.api.ListApplications)
 }
 
 // ListDeploymentConfigs is codedeploy:ListDeploymentConfigs.
 func (s *Service) ListDeploymentConfigs(ctx context.Context, in *ListDeploymentConfigsInput) (*ListDeploymentConfigsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentConfigs, in, s.listDeploymentConfigs)
+	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentConfigs, in, s.api.ListDeploymentConfigs)
 }
 
 // ListDeploymentGroups is codedeploy:ListDeploymentGroups.
 func (s *Service) ListDeploymentGroups(ctx context.Context, in *ListDeploymentGroupsInput) (*ListDeploymentGroupsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentGroups, in, s.listDeploymentGroups)
+	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentGroups, in, s.api.ListDeploymentGroups)
 }
 
 // ListDeploymentInstances is codedeploy:ListDeploymentInstances.
 func (s *Service) ListDeploymentInstances(ctx context.Context, in *ListDeploymentInstancesInput) (*ListDeploymentInstancesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentInstances, in, s.listDeploymentInstances)
+	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentInstances, in, s.api.ListDeploymentInstances)
 }
 
 // ListDeploymentTargets is codedeploy:ListDeploymentTargets.
 func (s *Service) ListDeploymentTargets(ctx context.Context, in *ListDeploymentTargetsInput) (*ListDeploymentTargetsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentTargets, in, s.listDeploymentTargets)
+	return awsproto.Invoke(ctx, s.hooks, &opListDeploymentTargets, in, s.api.ListDeploymentTargets)
 }
 
 // ListDeployments is codedeploy:ListDeployments.
 func (s *Service) ListDeployments(ctx context.Context, in *ListDeploymentsInput) (*ListDeploymentsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListDeployments, in, s.listDeployments)
+	return awsproto.Invoke(ctx, s.hooks, &opListDeployments, in, s.api.ListDeployments)
 }
 
 // ListGitHubAccountTokenNames is codedeploy:ListGitHubAccountTokenNames.
 func (s *Service) ListGitHubAccountTokenNames(ctx context.Context, in *ListGitHubAccountTokenNamesInput) (*ListGitHubAccountTokenNamesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListGitHubAccountTokenNames, in, s.listGitHubAccountTokenNames)
+	return awsproto.Invoke(ctx, s.hooks, &opListGitHubAccountTokenNames, in, s.api.ListGitHubAccountTokenNames)
 }
 
 // ListOnPremisesInstances is codedeploy:ListOnPremisesInstances.
 func (s *Service) ListOnPremisesInstances(ctx context.Context, in *ListOnPremisesInstancesInput) (*ListOnPremisesInstancesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListOnPremisesInstances, in, s.listOnPremisesInstances)
+	return awsproto.Invoke(ctx, s.hooks, &opListOnPremisesInstances, in, s.api.ListOnPremisesInstances)
 }
 
 // ListTagsForResource is codedeploy:ListTagsForResource.
 func (s *Service) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.listTagsForResource)
+	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.api.ListTagsForResource)
 }
 
 // PutLifecycleEventHookExecutionStatus is codedeploy:PutLifecycleEventHookExecutionStatus.
 func (s *Service) PutLifecycleEventHookExecutionStatus(ctx context.Context, in *PutLifecycleEventHookExecutionStatusInput) (*PutLifecycleEventHookExecutionStatusOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutLifecycleEventHookExecutionStatus, in, s.putLifecycleEventHookExecutionStatus)
+	return awsproto.Invoke(ctx, s.hooks, &opPutLifecycleEventHookExecutionStatus, in, s.api.PutLifecycleEventHookExecutionStatus)
 }
 
 // RegisterApplicationRevision is codedeploy:RegisterApplicationRevision.
 func (s *Service) RegisterApplicationRevision(ctx context.Context, in *RegisterApplicationRevisionInput) (*RegisterApplicationRevisionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRegisterApplicationRevision, in, s.registerApplicationRevision)
+	return awsproto.Invoke(ctx, s.hooks, &opRegisterApplicationRevision, in, s.api.RegisterApplicationRevision)
 }
 
 // RegisterOnPremisesInstance is codedeploy:RegisterOnPremisesInstance.
 func (s *Service) RegisterOnPremisesInstance(ctx context.Context, in *RegisterOnPremisesInstanceInput) (*RegisterOnPremisesInstanceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRegisterOnPremisesInstance, in, s.registerOnPremisesInstance)
+	return awsproto.Invoke(ctx, s.hooks, &opRegisterOnPremisesInstance, in, s.api.RegisterOnPremisesInstance)
 }
 
 // RemoveTagsFromOnPremisesInstances is codedeploy:RemoveTagsFromOnPremisesInstances.
 func (s *Service) RemoveTagsFromOnPremisesInstances(ctx context.Context, in *RemoveTagsFromOnPremisesInstancesInput) (*RemoveTagsFromOnPremisesInstancesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRemoveTagsFromOnPremisesInstances, in, s.removeTagsFromOnPremisesInstances)
+	return awsproto.Invoke(ctx, s.hooks, &opRemoveTagsFromOnPremisesInstances, in, s.api.RemoveTagsFromOnPremisesInstances)
 }
 
 // SkipWaitTimeForInstanceTermination is codedeploy:SkipWaitTimeForInstanceTermination.
 func (s *Service) SkipWaitTimeForInstanceTermination(ctx context.Context, in *SkipWaitTimeForInstanceTerminationInput) (*SkipWaitTimeForInstanceTerminationOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opSkipWaitTimeForInstanceTermination, in, s.skipWaitTimeForInstanceTermination)
+	return awsproto.Invoke(ctx, s.hooks, &opSkipWaitTimeForInstanceTermination, in, s.api.SkipWaitTimeForInstanceTermination)
 }
 
 // StopDeployment is codedeploy:StopDeployment.
 func (s *Service) StopDeployment(ctx context.Context, in *StopDeploymentInput) (*StopDeploymentOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStopDeployment, in, s.stopDeployment)
+	return awsproto.Invoke(ctx, s.hooks, &opStopDeployment, in, s.api.StopDeployment)
 }
 
 // TagResource is codedeploy:TagResource.
 func (s *Service) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.tagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.api.TagResource)
 }
 
 // UntagResource is codedeploy:UntagResource.
 func (s *Service) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.untagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.api.UntagResource)
 }
 
 // UpdateApplication is codedeploy:UpdateApplication.
 func (s *Service) UpdateApplication(ctx context.Context, in *UpdateApplicationInput) (*UpdateApplicationOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateApplication, in, s.updateApplication)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateApplication, in, s.api.UpdateApplication)
 }
 
 // UpdateDeploymentGroup is codedeploy:UpdateDeploymentGroup.
 func (s *Service) UpdateDeploymentGroup(ctx context.Context, in *UpdateDeploymentGroupInput) (*UpdateDeploymentGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateDeploymentGroup, in, s.updateDeploymentGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateDeploymentGroup, in, s.api.UpdateDeploymentGroup)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opAddTagsToOnPremisesInstances, s.addTagsToOnPremisesInstances != nil, s.AddTagsToOnPremisesInstances),
-		awsproto.Bind(&opBatchGetApplicationRevisions, s.batchGetApplicationRevisions != nil, s.BatchGetApplicationRevisions),
-		awsproto.Bind(&opBatchGetApplications, s.batchGetApplications != nil, s.BatchGetApplications),
-		awsproto.Bind(&opBatchGetDeploymentGroups, s.batchGetDeploymentGroups != nil, s.BatchGetDeploymentGroups),
-		awsproto.Bind(&opBatchGetDeploymentInstances, s.batchGetDeploymentInstances != nil, s.BatchGetDeploymentInstances),
-		awsproto.Bind(&opBatchGetDeploymentTargets, s.batchGetDeploymentTargets != nil, s.BatchGetDeploymentTargets),
-		awsproto.Bind(&opBatchGetDeployments, s.batchGetDeployments != nil, s.BatchGetDeployments),
-		awsproto.Bind(&opBatchGetOnPremisesInstances, s.batchGetOnPremisesInstances != nil, s.BatchGetOnPremisesInstances),
-		awsproto.Bind(&opContinueDeployment, s.continueDeployment != nil, s.ContinueDeployment),
-		awsproto.Bind(&opCreateApplication, s.createApplication != nil, s.CreateApplication),
-		awsproto.Bind(&opCreateDeployment, s.createDeployment != nil, s.CreateDeployment),
-		awsproto.Bind(&opCreateDeploymentConfig, s.createDeploymentConfig != nil, s.CreateDeploymentConfig),
-		awsproto.Bind(&opCreateDeploymentGroup, s.createDeploymentGroup != nil, s.CreateDeploymentGroup),
-		awsproto.Bind(&opDeleteApplication, s.deleteApplication != nil, s.DeleteApplication),
-		awsproto.Bind(&opDeleteDeploymentConfig, s.deleteDeploymentConfig != nil, s.DeleteDeploymentConfig),
-		awsproto.Bind(&opDeleteDeploymentGroup, s.deleteDeploymentGroup != nil, s.DeleteDeploymentGroup),
-		awsproto.Bind(&opDeleteGitHubAccountToken, s.deleteGitHubAccountToken != nil, s.DeleteGitHubAccountToken),
-		awsproto.Bind(&opDeleteResourcesByExternalId, s.deleteResourcesByExternalId != nil, s.DeleteResourcesByExternalId),
-		awsproto.Bind(&opDeregisterOnPremisesInstance, s.deregisterOnPremisesInstance != nil, s.DeregisterOnPremisesInstance),
-		awsproto.Bind(&opGetApplication, s.getApplication != nil, s.GetApplication),
-		awsproto.Bind(&opGetApplicationRevision, s.getApplicationRevision != nil, s.GetApplicationRevision),
-		awsproto.Bind(&opGetDeployment, s.getDeployment != nil, s.GetDeployment),
-		awsproto.Bind(&opGetDeploymentConfig, s.getDeploymentConfig != nil, s.GetDeploymentConfig),
-		awsproto.Bind(&opGetDeploymentGroup, s.getDeploymentGroup != nil, s.GetDeploymentGroup),
-		awsproto.Bind(&opGetDeploymentInstance, s.getDeploymentInstance != nil, s.GetDeploymentInstance),
-		awsproto.Bind(&opGetDeploymentTarget, s.getDeploymentTarget != nil, s.GetDeploymentTarget),
-		awsproto.Bind(&opGetOnPremisesInstance, s.getOnPremisesInstance != nil, s.GetOnPremisesInstance),
-		awsproto.Bind(&opListApplicationRevisions, s.listApplicationRevisions != nil, s.ListApplicationRevisions),
-		awsproto.Bind(&opListApplications, s.listApplications != nil, s.ListApplications),
-		awsproto.Bind(&opListDeploymentConfigs, s.listDeploymentConfigs != nil, s.ListDeploymentConfigs),
-		awsproto.Bind(&opListDeploymentGroups, s.listDeploymentGroups != nil, s.ListDeploymentGroups),
-		awsproto.Bind(&opListDeploymentInstances, s.listDeploymentInstances != nil, s.ListDeploymentInstances),
-		awsproto.Bind(&opListDeploymentTargets, s.listDeploymentTargets != nil, s.ListDeploymentTargets),
-		awsproto.Bind(&opListDeployments, s.listDeployments != nil, s.ListDeployments),
-		awsproto.Bind(&opListGitHubAccountTokenNames, s.listGitHubAccountTokenNames != nil, s.ListGitHubAccountTokenNames),
-		awsproto.Bind(&opListOnPremisesInstances, s.listOnPremisesInstances != nil, s.ListOnPremisesInstances),
-		awsproto.Bind(&opListTagsForResource, s.listTagsForResource != nil, s.ListTagsForResource),
-		awsproto.Bind(&opPutLifecycleEventHookExecutionStatus, s.putLifecycleEventHookExecutionStatus != nil, s.PutLifecycleEventHookExecutionStatus),
-		awsproto.Bind(&opRegisterApplicationRevision, s.registerApplicationRevision != nil, s.RegisterApplicationRevision),
-		awsproto.Bind(&opRegisterOnPremisesInstance, s.registerOnPremisesInstance != nil, s.RegisterOnPremisesInstance),
-		awsproto.Bind(&opRemoveTagsFromOnPremisesInstances, s.removeTagsFromOnPremisesInstances != nil, s.RemoveTagsFromOnPremisesInstances),
-		awsproto.Bind(&opSkipWaitTimeForInstanceTermination, s.skipWaitTimeForInstanceTermination != nil, s.SkipWaitTimeForInstanceTermination),
-		awsproto.Bind(&opStopDeployment, s.stopDeployment != nil, s.StopDeployment),
-		awsproto.Bind(&opTagResource, s.tagResource != nil, s.TagResource),
-		awsproto.Bind(&opUntagResource, s.untagResource != nil, s.UntagResource),
-		awsproto.Bind(&opUpdateApplication, s.updateApplication != nil, s.UpdateApplication),
-		awsproto.Bind(&opUpdateDeploymentGroup, s.updateDeploymentGroup != nil, s.UpdateDeploymentGroup),
+		awsproto.Bind(&opAddTagsToOnPremisesInstances, s.AddTagsToOnPremisesInstances),
+		awsproto.Bind(&opBatchGetApplicationRevisions, s.BatchGetApplicationRevisions),
+		awsproto.Bind(&opBatchGetApplications, s.BatchGetApplications),
+		awsproto.Bind(&opBatchGetDeploymentGroups, s.BatchGetDeploymentGroups),
+		awsproto.Bind(&opBatchGetDeploymentInstances, s.BatchGetDeploymentInstances),
+		awsproto.Bind(&opBatchGetDeploymentTargets, s.BatchGetDeploymentTargets),
+		awsproto.Bind(&opBatchGetDeployments, s.BatchGetDeployments),
+		awsproto.Bind(&opBatchGetOnPremisesInstances, s.BatchGetOnPremisesInstances),
+		awsproto.Bind(&opContinueDeployment, s.ContinueDeployment),
+		awsproto.Bind(&opCreateApplication, s.CreateApplication),
+		awsproto.Bind(&opCreateDeployment, s.CreateDeployment),
+		awsproto.Bind(&opCreateDeploymentConfig, s.CreateDeploymentConfig),
+		awsproto.Bind(&opCreateDeploymentGroup, s.CreateDeploymentGroup),
+		awsproto.Bind(&opDeleteApplication, s.DeleteApplication),
+		awsproto.Bind(&opDeleteDeploymentConfig, s.DeleteDeploymentConfig),
+		awsproto.Bind(&opDeleteDeploymentGroup, s.DeleteDeploymentGroup),
+		awsproto.Bind(&opDeleteGitHubAccountToken, s.DeleteGitHubAccountToken),
+		awsproto.Bind(&opDeleteResourcesByExternalId, s.DeleteResourcesByExternalId),
+		awsproto.Bind(&opDeregisterOnPremisesInstance, s.DeregisterOnPremisesInstance),
+		awsproto.Bind(&opGetApplication, s.GetApplication),
+		awsproto.Bind(&opGetApplicationRevision, s.GetApplicationRevision),
+		awsproto.Bind(&opGetDeployment, s.GetDeployment),
+		awsproto.Bind(&opGetDeploymentConfig, s.GetDeploymentConfig),
+		awsproto.Bind(&opGetDeploymentGroup, s.GetDeploymentGroup),
+		awsproto.Bind(&opGetDeploymentInstance, s.GetDeploymentInstance),
+		awsproto.Bind(&opGetDeploymentTarget, s.GetDeploymentTarget),
+		awsproto.Bind(&opGetOnPremisesInstance, s.GetOnPremisesInstance),
+		awsproto.Bind(&opListApplicationRevisions, s.ListApplicationRevisions),
+		awsproto.Bind(&opListApplications, s.ListApplications),
+		awsproto.Bind(&opListDeploymentConfigs, s.ListDeploymentConfigs),
+		awsproto.Bind(&opListDeploymentGroups, s.ListDeploymentGroups),
+		awsproto.Bind(&opListDeploymentInstances, s.ListDeploymentInstances),
+		awsproto.Bind(&opListDeploymentTargets, s.ListDeploymentTargets),
+		awsproto.Bind(&opListDeployments, s.ListDeployments),
+		awsproto.Bind(&opListGitHubAccountTokenNames, s.ListGitHubAccountTokenNames),
+		awsproto.Bind(&opListOnPremisesInstances, s.ListOnPremisesInstances),
+		awsproto.Bind(&opListTagsForResource, s.ListTagsForResource),
+		awsproto.Bind(&opPutLifecycleEventHookExecutionStatus, s.PutLifecycleEventHookExecutionStatus),
+		awsproto.Bind(&opRegisterApplicationRevision, s.RegisterApplicationRevision),
+		awsproto.Bind(&opRegisterOnPremisesInstance, s.RegisterOnPremisesInstance),
+		awsproto.Bind(&opRemoveTagsFromOnPremisesInstances, s.RemoveTagsFromOnPremisesInstances),
+		awsproto.Bind(&opSkipWaitTimeForInstanceTermination, s.SkipWaitTimeForInstanceTermination),
+		awsproto.Bind(&opStopDeployment, s.StopDeployment),
+		awsproto.Bind(&opTagResource, s.TagResource),
+		awsproto.Bind(&opUntagResource, s.UntagResource),
+		awsproto.Bind(&opUpdateApplication, s.UpdateApplication),
+		awsproto.Bind(&opUpdateDeploymentGroup, s.UpdateDeploymentGroup),
 	}
 }

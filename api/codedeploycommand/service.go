@@ -32,99 +32,93 @@ type API interface {
 	PutHostCommandOutput(context.Context, *PutHostCommandOutputInput) (*PutHostCommandOutputOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) GetDeploymentSpecification(context.Context, *GetDeploymentSpecificationInput) (*GetDeploymentSpecificationOutput, error) {
+	return nil, opGetDeploymentSpecification.NotImplemented()
+}
+
+func (unimplemented) PollHostCommand(context.Context, *PollHostCommandInput) (*PollHostCommandOutput, error) {
+	return nil, opPollHostCommand.NotImplemented()
+}
+
+func (unimplemented) PostHostCommandUpdate(context.Context, *PostHostCommandUpdateInput) (*PostHostCommandUpdateOutput, error) {
+	return nil, opPostHostCommandUpdate.NotImplemented()
+}
+
+func (unimplemented) PutHostCommandAcknowledgement(context.Context, *PutHostCommandAcknowledgementInput) (*PutHostCommandAcknowledgementOutput, error) {
+	return nil, opPutHostCommandAcknowledgement.NotImplemented()
+}
+
+func (unimplemented) PutHostCommandComplete(context.Context, *PutHostCommandCompleteInput) (*PutHostCommandCompleteOutput, error) {
+	return nil, opPutHostCommandComplete.NotImplemented()
+}
+
+func (unimplemented) PutHostCommandOutput(context.Context, *PutHostCommandOutputInput) (*PutHostCommandOutputOutput, error) {
+	return nil, opPutHostCommandOutput.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                         awsproto.Hooks
-	getDeploymentSpecification    func(context.Context, *GetDeploymentSpecificationInput) (*GetDeploymentSpecificationOutput, error)
-	pollHostCommand               func(context.Context, *PollHostCommandInput) (*PollHostCommandOutput, error)
-	postHostCommandUpdate         func(context.Context, *PostHostCommandUpdateInput) (*PostHostCommandUpdateOutput, error)
-	putHostCommandAcknowledgement func(context.Context, *PutHostCommandAcknowledgementInput) (*PutHostCommandAcknowledgementOutput, error)
-	putHostCommandComplete        func(context.Context, *PutHostCommandCompleteInput) (*PutHostCommandCompleteOutput, error)
-	putHostCommandOutput          func(context.Context, *PutHostCommandOutputInput) (*PutHostCommandOutputOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			GetDeploymentSpecification(context.Context, *GetDeploymentSpecificationInput) (*GetDeploymentSpecificationOutput, error)
-		}); ok && s.getDeploymentSpecification == nil {
-			s.getDeploymentSpecification = f.GetDeploymentSpecification
-		}
-		if f, ok := part.(interface {
-			PollHostCommand(context.Context, *PollHostCommandInput) (*PollHostCommandOutput, error)
-		}); ok && s.pollHostCommand == nil {
-			s.pollHostCommand = f.PollHostCommand
-		}
-		if f, ok := part.(interface {
-			PostHostCommandUpdate(context.Context, *PostHostCommandUpdateInput) (*PostHostCommandUpdateOutput, error)
-		}); ok && s.postHostCommandUpdate == nil {
-			s.postHostCommandUpdate = f.PostHostCommandUpdate
-		}
-		if f, ok := part.(interface {
-			PutHostCommandAcknowledgement(context.Context, *PutHostCommandAcknowledgementInput) (*PutHostCommandAcknowledgementOutput, error)
-		}); ok && s.putHostCommandAcknowledgement == nil {
-			s.putHostCommandAcknowledgement = f.PutHostCommandAcknowledgement
-		}
-		if f, ok := part.(interface {
-			PutHostCommandComplete(context.Context, *PutHostCommandCompleteInput) (*PutHostCommandCompleteOutput, error)
-		}); ok && s.putHostCommandComplete == nil {
-			s.putHostCommandComplete = f.PutHostCommandComplete
-		}
-		if f, ok := part.(interface {
-			PutHostCommandOutput(context.Context, *PutHostCommandOutputInput) (*PutHostCommandOutputOutput, error)
-		}); ok && s.putHostCommandOutput == nil {
-			s.putHostCommandOutput = f.PutHostCommandOutput
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // GetDeploymentSpecification is codedeploycommand:GetDeploymentSpecification.
 func (s *Service) GetDeploymentSpecification(ctx context.Context, in *GetDeploymentSpecificationInput) (*GetDeploymentSpecificationOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentSpecification, in, s.getDeploymentSpecification)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDeploymentSpecification, in, s.api.GetDeploymentSpecification)
 }
 
 // PollHostCommand is codedeploycommand:PollHostCommand.
 func (s *Service) PollHostCommand(ctx context.Context, in *PollHostCommandInput) (*PollHostCommandOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPollHostCommand, in, s.pollHostCommand)
+	return awsproto.Invoke(ctx, s.hooks, &opPollHostCommand, in, s.api.PollHostCommand)
 }
 
 // PostHostCommandUpdate is codedeploycommand:PostHostCommandUpdate.
 func (s *Service) PostHostCommandUpdate(ctx context.Context, in *PostHostCommandUpdateInput) (*PostHostCommandUpdateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPostHostCommandUpdate, in, s.postHostCommandUpdate)
+	return awsproto.Invoke(ctx, s.hooks, &opPostHostCommandUpdate, in, s.api.PostHostCommandUpdate)
 }
 
 // PutHostCommandAcknowledgement is codedeploycommand:PutHostCommandAcknowledgement.
 func (s *Service) PutHostCommandAcknowledgement(ctx context.Context, in *PutHostCommandAcknowledgementInput) (*PutHostCommandAcknowledgementOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutHostCommandAcknowledgement, in, s.putHostCommandAcknowledgement)
+	return awsproto.Invoke(ctx, s.hooks, &opPutHostCommandAcknowledgement, in, s.api.PutHostCommandAcknowledgement)
 }
 
 // PutHostCommandComplete is codedeploycommand:PutHostCommandComplete.
 func (s *Service) PutHostCommandComplete(ctx context.Context, in *PutHostCommandCompleteInput) (*PutHostCommandCompleteOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutHostCommandComplete, in, s.putHostCommandComplete)
+	return awsproto.Invoke(ctx, s.hooks, &opPutHostCommandComplete, in, s.api.PutHostCommandComplete)
 }
 
 // PutHostCommandOutput is codedeploycommand:PutHostCommandOutput.
 func (s *Service) PutHostCommandOutput(ctx context.Context, in *PutHostCommandOutputInput) (*PutHostCommandOutputOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutHostCommandOutput, in, s.putHostCommandOutput)
+	return awsproto.Invoke(ctx, s.hooks, &opPutHostCommandOutput, in, s.api.PutHostCommandOutput)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opGetDeploymentSpecification, s.getDeploymentSpecification != nil, s.GetDeploymentSpecification),
-		awsproto.Bind(&opPollHostCommand, s.pollHostCommand != nil, s.PollHostCommand),
-		awsproto.Bind(&opPostHostCommandUpdate, s.postHostCommandUpdate != nil, s.PostHostCommandUpdate),
-		awsproto.Bind(&opPutHostCommandAcknowledgement, s.putHostCommandAcknowledgement != nil, s.PutHostCommandAcknowledgement),
-		awsproto.Bind(&opPutHostCommandComplete, s.putHostCommandComplete != nil, s.PutHostCommandComplete),
-		awsproto.Bind(&opPutHostCommandOutput, s.putHostCommandOutput != nil, s.PutHostCommandOutput),
+		awsproto.Bind(&opGetDeploymentSpecification, s.GetDeploymentSpecification),
+		awsproto.Bind(&opPollHostCommand, s.PollHostCommand),
+		awsproto.Bind(&opPostHostCommandUpdate, s.PostHostCommandUpdate),
+		awsproto.Bind(&opPutHostCommandAcknowledgement, s.PutHostCommandAcknowledgement),
+		awsproto.Bind(&opPutHostCommandComplete, s.PutHostCommandComplete),
+		awsproto.Bind(&opPutHostCommandOutput, s.PutHostCommandOutput),
 	}
 }

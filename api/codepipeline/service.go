@@ -108,555 +108,473 @@ type API interface {
 	UpdatePipeline(context.Context, *UpdatePipelineInput) (*UpdatePipelineOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) AcknowledgeJob(context.Context, *AcknowledgeJobInput) (*AcknowledgeJobOutput, error) {
+	return nil, opAcknowledgeJob.NotImplemented()
+}
+
+func (unimplemented) AcknowledgeThirdPartyJob(context.Context, *AcknowledgeThirdPartyJobInput) (*AcknowledgeThirdPartyJobOutput, error) {
+	return nil, opAcknowledgeThirdPartyJob.NotImplemented()
+}
+
+func (unimplemented) CreateCustomActionType(context.Context, *CreateCustomActionTypeInput) (*CreateCustomActionTypeOutput, error) {
+	return nil, opCreateCustomActionType.NotImplemented()
+}
+
+func (unimplemented) CreatePipeline(context.Context, *CreatePipelineInput) (*CreatePipelineOutput, error) {
+	return nil, opCreatePipeline.NotImplemented()
+}
+
+func (unimplemented) DeleteCustomActionType(context.Context, *DeleteCustomActionTypeInput) (*DeleteCustomActionTypeOutput, error) {
+	return nil, opDeleteCustomActionType.NotImplemented()
+}
+
+func (unimplemented) DeletePipeline(context.Context, *DeletePipelineInput) (*DeletePipelineOutput, error) {
+	return nil, opDeletePipeline.NotImplemented()
+}
+
+func (unimplemented) DeleteWebhook(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error) {
+	return nil, opDeleteWebhook.NotImplemented()
+}
+
+func (unimplemented) DeregisterWebhookWithThirdParty(context.Context, *DeregisterWebhookWithThirdPartyInput) (*DeregisterWebhookWithThirdPartyOutput, error) {
+	return nil, opDeregisterWebhookWithThirdParty.NotImplemented()
+}
+
+func (unimplemented) DisableStageTransition(context.Context, *DisableStageTransitionInput) (*DisableStageTransitionOutput, error) {
+	return nil, opDisableStageTransition.NotImplemented()
+}
+
+func (unimplemented) EnableStageTransition(context.Context, *EnableStageTransitionInput) (*EnableStageTransitionOutput, error) {
+	return nil, opEnableStageTransition.NotImplemented()
+}
+
+func (unimplemented) GetActionType(context.Context, *GetActionTypeInput) (*GetActionTypeOutput, error) {
+	return nil, opGetActionType.NotImplemented()
+}
+
+func (unimplemented) GetJobDetails(context.Context, *GetJobDetailsInput) (*GetJobDetailsOutput, error) {
+	return nil, opGetJobDetails.NotImplemented()
+}
+
+func (unimplemented) GetPipeline(context.Context, *GetPipelineInput) (*GetPipelineOutput, error) {
+	return nil, opGetPipeline.NotImplemented()
+}
+
+func (unimplemented) GetPipelineExecution(context.Context, *GetPipelineExecutionInput) (*GetPipelineExecutionOutput, error) {
+	return nil, opGetPipelineExecution.NotImplemented()
+}
+
+func (unimplemented) GetPipelineState(context.Context, *GetPipelineStateInput) (*GetPipelineStateOutput, error) {
+	return nil, opGetPipelineState.NotImplemented()
+}
+
+func (unimplemented) GetThirdPartyJobDetails(context.Context, *GetThirdPartyJobDetailsInput) (*GetThirdPartyJobDetailsOutput, error) {
+	return nil, opGetThirdPartyJobDetails.NotImplemented()
+}
+
+func (unimplemented) ListActionExecutions(context.Context, *ListActionExecutionsInput) (*ListActionExecutionsOutput, error) {
+	return nil, opListActionExecutions.NotImplemented()
+}
+
+func (unimplemented) ListActionTypes(context.Context, *ListActionTypesInput) (*ListActionTypesOutput, error) {
+	return nil, opListActionTypes.NotImplemented()
+}
+
+func (unimplemented) ListDeployActionExecutionTargets(context.Context, *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error) {
+	return nil, opListDeployActionExecutionTargets.NotImplemented()
+}
+
+func (unimplemented) ListPipelineExecutions(context.Context, *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error) {
+	return nil, opListPipelineExecutions.NotImplemented()
+}
+
+func (unimplemented) ListPipelines(context.Context, *ListPipelinesInput) (*ListPipelinesOutput, error) {
+	return nil, opListPipelines.NotImplemented()
+}
+
+func (unimplemented) ListRuleExecutions(context.Context, *ListRuleExecutionsInput) (*ListRuleExecutionsOutput, error) {
+	return nil, opListRuleExecutions.NotImplemented()
+}
+
+func (unimplemented) ListRuleTypes(context.Context, *ListRuleTypesInput) (*ListRuleTypesOutput, error) {
+	return nil, opListRuleTypes.NotImplemented()
+}
+
+func (unimplemented) ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return nil, opListTagsForResource.NotImplemented()
+}
+
+func (unimplemented) ListWebhooks(context.Context, *ListWebhooksInput) (*ListWebhooksOutput, error) {
+	return nil, opListWebhooks.NotImplemented()
+}
+
+func (unimplemented) OverrideStageCondition(context.Context, *OverrideStageConditionInput) (*OverrideStageConditionOutput, error) {
+	return nil, opOverrideStageCondition.NotImplemented()
+}
+
+func (unimplemented) PollForJobs(context.Context, *PollForJobsInput) (*PollForJobsOutput, error) {
+	return nil, opPollForJobs.NotImplemented()
+}
+
+func (unimplemented) PollForThirdPartyJobs(context.Context, *PollForThirdPartyJobsInput) (*PollForThirdPartyJobsOutput, error) {
+	return nil, opPollForThirdPartyJobs.NotImplemented()
+}
+
+func (unimplemented) PutActionRevision(context.Context, *PutActionRevisionInput) (*PutActionRevisionOutput, error) {
+	return nil, opPutActionRevision.NotImplemented()
+}
+
+func (unimplemented) PutApprovalResult(context.Context, *PutApprovalResultInput) (*PutApprovalResultOutput, error) {
+	return nil, opPutApprovalResult.NotImplemented()
+}
+
+func (unimplemented) PutJobFailureResult(context.Context, *PutJobFailureResultInput) (*PutJobFailureResultOutput, error) {
+	return nil, opPutJobFailureResult.NotImplemented()
+}
+
+func (unimplemented) PutJobSuccessResult(context.Context, *PutJobSuccessResultInput) (*PutJobSuccessResultOutput, error) {
+	return nil, opPutJobSuccessResult.NotImplemented()
+}
+
+func (unimplemented) PutThirdPartyJobFailureResult(context.Context, *PutThirdPartyJobFailureResultInput) (*PutThirdPartyJobFailureResultOutput, error) {
+	return nil, opPutThirdPartyJobFailureResult.NotImplemented()
+}
+
+func (unimplemented) PutThirdPartyJobSuccessResult(context.Context, *PutThirdPartyJobSuccessResultInput) (*PutThirdPartyJobSuccessResultOutput, error) {
+	return nil, opPutThirdPartyJobSuccessResult.NotImplemented()
+}
+
+func (unimplemented) PutWebhook(context.Context, *PutWebhookInput) (*PutWebhookOutput, error) {
+	return nil, opPutWebhook.NotImplemented()
+}
+
+func (unimplemented) RegisterWebhookWithThirdParty(context.Context, *RegisterWebhookWithThirdPartyInput) (*RegisterWebhookWithThirdPartyOutput, error) {
+	return nil, opRegisterWebhookWithThirdParty.NotImplemented()
+}
+
+func (unimplemented) RetryStageExecution(context.Context, *RetryStageExecutionInput) (*RetryStageExecutionOutput, error) {
+	return nil, opRetryStageExecution.NotImplemented()
+}
+
+func (unimplemented) RollbackStage(context.Context, *RollbackStageInput) (*RollbackStageOutput, error) {
+	return nil, opRollbackStage.NotImplemented()
+}
+
+func (unimplemented) StartPipelineExecution(context.Context, *StartPipelineExecutionInput) (*StartPipelineExecutionOutput, error) {
+	return nil, opStartPipelineExecution.NotImplemented()
+}
+
+func (unimplemented) StopPipelineExecution(context.Context, *StopPipelineExecutionInput) (*StopPipelineExecutionOutput, error) {
+	return nil, opStopPipelineExecution.NotImplemented()
+}
+
+func (unimplemented) TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error) {
+	return nil, opTagResource.NotImplemented()
+}
+
+func (unimplemented) UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error) {
+	return nil, opUntagResource.NotImplemented()
+}
+
+func (unimplemented) UpdateActionType(context.Context, *UpdateActionTypeInput) (*UpdateActionTypeOutput, error) {
+	return nil, opUpdateActionType.NotImplemented()
+}
+
+func (unimplemented) UpdatePipeline(context.Context, *UpdatePipelineInput) (*UpdatePipelineOutput, error) {
+	return nil, opUpdatePipeline.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                            awsproto.Hooks
-	acknowledgeJob                   func(context.Context, *AcknowledgeJobInput) (*AcknowledgeJobOutput, error)
-	acknowledgeThirdPartyJob         func(context.Context, *AcknowledgeThirdPartyJobInput) (*AcknowledgeThirdPartyJobOutput, error)
-	createCustomActionType           func(context.Context, *CreateCustomActionTypeInput) (*CreateCustomActionTypeOutput, error)
-	createPipeline                   func(context.Context, *CreatePipelineInput) (*CreatePipelineOutput, error)
-	deleteCustomActionType           func(context.Context, *DeleteCustomActionTypeInput) (*DeleteCustomActionTypeOutput, error)
-	deletePipeline                   func(context.Context, *DeletePipelineInput) (*DeletePipelineOutput, error)
-	deleteWebhook                    func(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
-	deregisterWebhookWithThirdParty  func(context.Context, *DeregisterWebhookWithThirdPartyInput) (*DeregisterWebhookWithThirdPartyOutput, error)
-	disableStageTransition           func(context.Context, *DisableStageTransitionInput) (*DisableStageTransitionOutput, error)
-	enableStageTransition            func(context.Context, *EnableStageTransitionInput) (*EnableStageTransitionOutput, error)
-	getActionType                    func(context.Context, *GetActionTypeInput) (*GetActionTypeOutput, error)
-	getJobDetails                    func(context.Context, *GetJobDetailsInput) (*GetJobDetailsOutput, error)
-	getPipeline                      func(context.Context, *GetPipelineInput) (*GetPipelineOutput, error)
-	getPipelineExecution             func(context.Context, *GetPipelineExecutionInput) (*GetPipelineExecutionOutput, error)
-	getPipelineState                 func(context.Context, *GetPipelineStateInput) (*GetPipelineStateOutput, error)
-	getThirdPartyJobDetails          func(context.Context, *GetThirdPartyJobDetailsInput) (*GetThirdPartyJobDetailsOutput, error)
-	listActionExecutions             func(context.Context, *ListActionExecutionsInput) (*ListActionExecutionsOutput, error)
-	listActionTypes                  func(context.Context, *ListActionTypesInput) (*ListActionTypesOutput, error)
-	listDeployActionExecutionTargets func(context.Context, *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error)
-	listPipelineExecutions           func(context.Context, *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error)
-	listPipelines                    func(context.Context, *ListPipelinesInput) (*ListPipelinesOutput, error)
-	listRuleExecutions               func(context.Context, *ListRuleExecutionsInput) (*ListRuleExecutionsOutput, error)
-	listRuleTypes                    func(context.Context, *ListRuleTypesInput) (*ListRuleTypesOutput, error)
-	listTagsForResource              func(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-	listWebhooks                     func(context.Context, *ListWebhooksInput) (*ListWebhooksOutput, error)
-	overrideStageCondition           func(context.Context, *OverrideStageConditionInput) (*OverrideStageConditionOutput, error)
-	pollForJobs                      func(context.Context, *PollForJobsInput) (*PollForJobsOutput, error)
-	pollForThirdPartyJobs            func(context.Context, *PollForThirdPartyJobsInput) (*PollForThirdPartyJobsOutput, error)
-	putActionRevision                func(context.Context, *PutActionRevisionInput) (*PutActionRevisionOutput, error)
-	putApprovalResult                func(context.Context, *PutApprovalResultInput) (*PutApprovalResultOutput, error)
-	putJobFailureResult              func(context.Context, *PutJobFailureResultInput) (*PutJobFailureResultOutput, error)
-	putJobSuccessResult              func(context.Context, *PutJobSuccessResultInput) (*PutJobSuccessResultOutput, error)
-	putThirdPartyJobFailureResult    func(context.Context, *PutThirdPartyJobFailureResultInput) (*PutThirdPartyJobFailureResultOutput, error)
-	putThirdPartyJobSuccessResult    func(context.Context, *PutThirdPartyJobSuccessResultInput) (*PutThirdPartyJobSuccessResultOutput, error)
-	putWebhook                       func(context.Context, *PutWebhookInput) (*PutWebhookOutput, error)
-	registerWebhookWithThirdParty    func(context.Context, *RegisterWebhookWithThirdPartyInput) (*RegisterWebhookWithThirdPartyOutput, error)
-	retryStageExecution              func(context.Context, *RetryStageExecutionInput) (*RetryStageExecutionOutput, error)
-	rollbackStage                    func(context.Context, *RollbackStageInput) (*RollbackStageOutput, error)
-	startPipelineExecution           func(context.Context, *StartPipelineExecutionInput) (*StartPipelineExecutionOutput, error)
-	stopPipelineExecution            func(context.Context, *StopPipelineExecutionInput) (*StopPipelineExecutionOutput, error)
-	tagResource                      func(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-	untagResource                    func(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-	updateActionType                 func(context.Context, *UpdateActionTypeInput) (*UpdateActionTypeOutput, error)
-	updatePipeline                   func(context.Context, *UpdatePipelineInput) (*UpdatePipelineOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			AcknowledgeJob(context.Context, *AcknowledgeJobInput) (*AcknowledgeJobOutput, error)
-		}); ok && s.acknowledgeJob == nil {
-			s.acknowledgeJob = f.AcknowledgeJob
-		}
-		if f, ok := part.(interface {
-			AcknowledgeThirdPartyJob(context.Context, *AcknowledgeThirdPartyJobInput) (*AcknowledgeThirdPartyJobOutput, error)
-		}); ok && s.acknowledgeThirdPartyJob == nil {
-			s.acknowledgeThirdPartyJob = f.AcknowledgeThirdPartyJob
-		}
-		if f, ok := part.(interface {
-			CreateCustomActionType(context.Context, *CreateCustomActionTypeInput) (*CreateCustomActionTypeOutput, error)
-		}); ok && s.createCustomActionType == nil {
-			s.createCustomActionType = f.CreateCustomActionType
-		}
-		if f, ok := part.(interface {
-			CreatePipeline(context.Context, *CreatePipelineInput) (*CreatePipelineOutput, error)
-		}); ok && s.createPipeline == nil {
-			s.createPipeline = f.CreatePipeline
-		}
-		if f, ok := part.(interface {
-			DeleteCustomActionType(context.Context, *DeleteCustomActionTypeInput) (*DeleteCustomActionTypeOutput, error)
-		}); ok && s.deleteCustomActionType == nil {
-			s.deleteCustomActionType = f.DeleteCustomActionType
-		}
-		if f, ok := part.(interface {
-			DeletePipeline(context.Context, *DeletePipelineInput) (*DeletePipelineOutput, error)
-		}); ok && s.deletePipeline == nil {
-			s.deletePipeline = f.DeletePipeline
-		}
-		if f, ok := part.(interface {
-			DeleteWebhook(context.Context, *DeleteWebhookInput) (*DeleteWebhookOutput, error)
-		}); ok && s.deleteWebhook == nil {
-			s.deleteWebhook = f.DeleteWebhook
-		}
-		if f, ok := part.(interface {
-			DeregisterWebhookWithThirdParty(context.Context, *DeregisterWebhookWithThirdPartyInput) (*DeregisterWebhookWithThirdPartyOutput, error)
-		}); ok && s.deregisterWebhookWithThirdParty == nil {
-			s.deregisterWebhookWithThirdParty = f.DeregisterWebhookWithThirdParty
-		}
-		if f, ok := part.(interface {
-			DisableStageTransition(context.Context, *DisableStageTransitionInput) (*DisableStageTransitionOutput, error)
-		}); ok && s.disableStageTransition == nil {
-			s.disableStageTransition = f.DisableStageTransition
-		}
-		if f, ok := part.(interface {
-			EnableStageTransition(context.Context, *EnableStageTransitionInput) (*EnableStageTransitionOutput, error)
-		}); ok && s.enableStageTransition == nil {
-			s.enableStageTransition = f.EnableStageTransition
-		}
-		if f, ok := part.(interface {
-			GetActionType(context.Context, *GetActionTypeInput) (*GetActionTypeOutput, error)
-		}); ok && s.getActionType == nil {
-			s.getActionType = f.GetActionType
-		}
-		if f, ok := part.(interface {
-			GetJobDetails(context.Context, *GetJobDetailsInput) (*GetJobDetailsOutput, error)
-		}); ok && s.getJobDetails == nil {
-			s.getJobDetails = f.GetJobDetails
-		}
-		if f, ok := part.(interface {
-			GetPipeline(context.Context, *GetPipelineInput) (*GetPipelineOutput, error)
-		}); ok && s.getPipeline == nil {
-			s.getPipeline = f.GetPipeline
-		}
-		if f, ok := part.(interface {
-			GetPipelineExecution(context.Context, *GetPipelineExecutionInput) (*GetPipelineExecutionOutput, error)
-		}); ok && s.getPipelineExecution == nil {
-			s.getPipelineExecution = f.GetPipelineExecution
-		}
-		if f, ok := part.(interface {
-			GetPipelineState(context.Context, *GetPipelineStateInput) (*GetPipelineStateOutput, error)
-		}); ok && s.getPipelineState == nil {
-			s.getPipelineState = f.GetPipelineState
-		}
-		if f, ok := part.(interface {
-			GetThirdPartyJobDetails(context.Context, *GetThirdPartyJobDetailsInput) (*GetThirdPartyJobDetailsOutput, error)
-		}); ok && s.getThirdPartyJobDetails == nil {
-			s.getThirdPartyJobDetails = f.GetThirdPartyJobDetails
-		}
-		if f, ok := part.(interface {
-			ListActionExecutions(context.Context, *ListActionExecutionsInput) (*ListActionExecutionsOutput, error)
-		}); ok && s.listActionExecutions == nil {
-			s.listActionExecutions = f.ListActionExecutions
-		}
-		if f, ok := part.(interface {
-			ListActionTypes(context.Context, *ListActionTypesInput) (*ListActionTypesOutput, error)
-		}); ok && s.listActionTypes == nil {
-			s.listActionTypes = f.ListActionTypes
-		}
-		if f, ok := part.(interface {
-			ListDeployActionExecutionTargets(context.Context, *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error)
-		}); ok && s.listDeployActionExecutionTargets == nil {
-			s.listDeployActionExecutionTargets = f.ListDeployActionExecutionTargets
-		}
-		if f, ok := part.(interface {
-			ListPipelineExecutions(context.Context, *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error)
-		}); ok && s.listPipelineExecutions == nil {
-			s.listPipelineExecutions = f.ListPipelineExecutions
-		}
-		if f, ok := part.(interface {
-			ListPipelines(context.Context, *ListPipelinesInput) (*ListPipelinesOutput, error)
-		}); ok && s.listPipelines == nil {
-			s.listPipelines = f.ListPipelines
-		}
-		if f, ok := part.(interface {
-			ListRuleExecutions(context.Context, *ListRuleExecutionsInput) (*ListRuleExecutionsOutput, error)
-		}); ok && s.listRuleExecutions == nil {
-			s.listRuleExecutions = f.ListRuleExecutions
-		}
-		if f, ok := part.(interface {
-			ListRuleTypes(context.Context, *ListRuleTypesInput) (*ListRuleTypesOutput, error)
-		}); ok && s.listRuleTypes == nil {
-			s.listRuleTypes = f.ListRuleTypes
-		}
-		if f, ok := part.(interface {
-			ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
-		}); ok && s.listTagsForResource == nil {
-			s.listTagsForResource = f.ListTagsForResource
-		}
-		if f, ok := part.(interface {
-			ListWebhooks(context.Context, *ListWebhooksInput) (*ListWebhooksOutput, error)
-		}); ok && s.listWebhooks == nil {
-			s.listWebhooks = f.ListWebhooks
-		}
-		if f, ok := part.(interface {
-			OverrideStageCondition(context.Context, *OverrideStageConditionInput) (*OverrideStageConditionOutput, error)
-		}); ok && s.overrideStageCondition == nil {
-			s.overrideStageCondition = f.OverrideStageCondition
-		}
-		if f, ok := part.(interface {
-			PollForJobs(context.Context, *PollForJobsInput) (*PollForJobsOutput, error)
-		}); ok && s.pollForJobs == nil {
-			s.pollForJobs = f.PollForJobs
-		}
-		if f, ok := part.(interface {
-			PollForThirdPartyJobs(context.Context, *PollForThirdPartyJobsInput) (*PollForThirdPartyJobsOutput, error)
-		}); ok && s.pollForThirdPartyJobs == nil {
-			s.pollForThirdPartyJobs = f.PollForThirdPartyJobs
-		}
-		if f, ok := part.(interface {
-			PutActionRevision(context.Context, *PutActionRevisionInput) (*PutActionRevisionOutput, error)
-		}); ok && s.putActionRevision == nil {
-			s.putActionRevision = f.PutActionRevision
-		}
-		if f, ok := part.(interface {
-			PutApprovalResult(context.Context, *PutApprovalResultInput) (*PutApprovalResultOutput, error)
-		}); ok && s.putApprovalResult == nil {
-			s.putApprovalResult = f.PutApprovalResult
-		}
-		if f, ok := part.(interface {
-			PutJobFailureResult(context.Context, *PutJobFailureResultInput) (*PutJobFailureResultOutput, error)
-		}); ok && s.putJobFailureResult == nil {
-			s.putJobFailureResult = f.PutJobFailureResult
-		}
-		if f, ok := part.(interface {
-			PutJobSuccessResult(context.Context, *PutJobSuccessResultInput) (*PutJobSuccessResultOutput, error)
-		}); ok && s.putJobSuccessResult == nil {
-			s.putJobSuccessResult = f.PutJobSuccessResult
-		}
-		if f, ok := part.(interface {
-			PutThirdPartyJobFailureResult(context.Context, *PutThirdPartyJobFailureResultInput) (*PutThirdPartyJobFailureResultOutput, error)
-		}); ok && s.putThirdPartyJobFailureResult == nil {
-			s.putThirdPartyJobFailureResult = f.PutThirdPartyJobFailureResult
-		}
-		if f, ok := part.(interface {
-			PutThirdPartyJobSuccessResult(context.Context, *PutThirdPartyJobSuccessResultInput) (*PutThirdPartyJobSuccessResultOutput, error)
-		}); ok && s.putThirdPartyJobSuccessResult == nil {
-			s.putThirdPartyJobSuccessResult = f.PutThirdPartyJobSuccessResult
-		}
-		if f, ok := part.(interface {
-			PutWebhook(context.Context, *PutWebhookInput) (*PutWebhookOutput, error)
-		}); ok && s.putWebhook == nil {
-			s.putWebhook = f.PutWebhook
-		}
-		if f, ok := part.(interface {
-			RegisterWebhookWithThirdParty(context.Context, *RegisterWebhookWithThirdPartyInput) (*RegisterWebhookWithThirdPartyOutput, error)
-		}); ok && s.registerWebhookWithThirdParty == nil {
-			s.registerWebhookWithThirdParty = f.RegisterWebhookWithThirdParty
-		}
-		if f, ok := part.(interface {
-			RetryStageExecution(context.Context, *RetryStageExecutionInput) (*RetryStageExecutionOutput, error)
-		}); ok && s.retryStageExecution == nil {
-			s.retryStageExecution = f.RetryStageExecution
-		}
-		if f, ok := part.(interface {
-			RollbackStage(context.Context, *RollbackStageInput) (*RollbackStageOutput, error)
-		}); ok && s.rollbackStage == nil {
-			s.rollbackStage = f.RollbackStage
-		}
-		if f, ok := part.(interface {
-			StartPipelineExecution(context.Context, *StartPipelineExecutionInput) (*StartPipelineExecutionOutput, error)
-		}); ok && s.startPipelineExecution == nil {
-			s.startPipelineExecution = f.StartPipelineExecution
-		}
-		if f, ok := part.(interface {
-			StopPipelineExecution(context.Context, *StopPipelineExecutionInput) (*StopPipelineExecutionOutput, error)
-		}); ok && s.stopPipelineExecution == nil {
-			s.stopPipelineExecution = f.StopPipelineExecution
-		}
-		if f, ok := part.(interface {
-			TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
-		}); ok && s.tagResource == nil {
-			s.tagResource = f.TagResource
-		}
-		if f, ok := part.(interface {
-			UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
-		}); ok && s.untagResource == nil {
-			s.untagResource = f.UntagResource
-		}
-		if f, ok := part.(interface {
-			UpdateActionType(context.Context, *UpdateActionTypeInput) (*UpdateActionTypeOutput, error)
-		}); ok && s.updateActionType == nil {
-			s.updateActionType = f.UpdateActionType
-		}
-		if f, ok := part.(interface {
-			UpdatePipeline(context.Context, *UpdatePipelineInput) (*UpdatePipelineOutput, error)
-		}); ok && s.updatePipeline == nil {
-			s.updatePipeline = f.UpdatePipeline
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // AcknowledgeJob is codepipeline:AcknowledgeJob.
 func (s *Service) AcknowledgeJob(ctx context.Context, in *AcknowledgeJobInput) (*AcknowledgeJobOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeJob, in, s.acknowledgeJob)
+	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeJob, in, s.api.AcknowledgeJob)
 }
 
 // AcknowledgeThirdPartyJob is codepipeline:AcknowledgeThirdPartyJob.
 func (s *Service) AcknowledgeThirdPartyJob(ctx context.Context, in *AcknowledgeThirdPartyJobInput) (*AcknowledgeThirdPartyJobOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeThirdPartyJob, in, s.acknowledgeThirdPartyJob)
+	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeThirdPartyJob, in, s.api.AcknowledgeThirdPartyJob)
 }
 
 // CreateCustomActionType is codepipeline:CreateCustomActionType.
 func (s *Service) CreateCustomActionType(ctx context.Context, in *CreateCustomActionTypeInput) (*CreateCustomActionTypeOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateCustomActionType, in, s.createCustomActionType)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateCustomActionType, in, s.api.CreateCustomActionType)
 }
 
 // CreatePipeline is codepipeline:CreatePipeline.
 func (s *Service) CreatePipeline(ctx context.Context, in *CreatePipelineInput) (*CreatePipelineOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreatePipeline, in, s.createPipeline)
+	return awsproto.Invoke(ctx, s.hooks, &opCreatePipeline, in, s.api.CreatePipeline)
 }
 
 // DeleteCustomActionType is codepipeline:DeleteCustomActionType.
 func (s *Service) DeleteCustomActionType(ctx context.Context, in *DeleteCustomActionTypeInput) (*DeleteCustomActionTypeOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteCustomActionType, in, s.deleteCustomActionType)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteCustomActionType, in, s.api.DeleteCustomActionType)
 }
 
 // DeletePipeline is codepipeline:DeletePipeline.
 func (s *Service) DeletePipeline(ctx context.Context, in *DeletePipelineInput) (*DeletePipelineOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeletePipeline, in, s.deletePipeline)
+	return awsproto.Invoke(ctx, s.hooks, &opDeletePipeline, in, s.api.DeletePipeline)
 }
 
 // DeleteWebhook is codepipeline:DeleteWebhook.
 func (s *Service) DeleteWebhook(ctx context.Context, in *DeleteWebhookInput) (*DeleteWebhookOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteWebhook, in, s.deleteWebhook)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteWebhook, in, s.api.DeleteWebhook)
 }
 
 // DeregisterWebhookWithThirdParty is codepipeline:DeregisterWebhookWithThirdParty.
 func (s *Service) DeregisterWebhookWithThirdParty(ctx context.Context, in *DeregisterWebhookWithThirdPartyInput) (*DeregisterWebhookWithThirdPartyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeregisterWebhookWithThirdParty, in, s.deregisterWebhookWithThirdParty)
+	return awsproto.Invoke(ctx, s.hooks, &opDeregisterWebhookWithThirdParty, in, s.api.DeregisterWebhookWithThirdParty)
 }
 
 // DisableStageTransition is codepipeline:DisableStageTransition.
 func (s *Service) DisableStageTransition(ctx context.Context, in *DisableStageTransitionInput) (*DisableStageTransitionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDisableStageTransition, in, s.disableStageTransition)
+	return awsproto.Invoke(ctx, s.hooks, &opDisableStageTransition, in, s.api.DisableStageTransition)
 }
 
 // EnableStageTransition is codepipeline:EnableStageTransition.
 func (s *Service) EnableStageTransition(ctx context.Context, in *EnableStageTransitionInput) (*EnableStageTransitionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opEnableStageTransition, in, s.enableStageTransition)
+	return awsproto.Invoke(ctx, s.hooks, &opEnableStageTransition, in, s.api.EnableStageTransition)
 }
 
 // GetActionType is codepipeline:GetActionType.
 func (s *Service) GetActionType(ctx context.Context, in *GetActionTypeInput) (*GetActionTypeOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetActionType, in, s.getActionType)
+	return awsproto.Invoke(ctx, s.hooks, &opGetActionType, in, s.api.GetActionType)
 }
 
 // GetJobDetails is codepipeline:GetJobDetails.
 func (s *Service) GetJobDetails(ctx context.Context, in *GetJobDetailsInput) (*GetJobDetailsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetJobDetails, in, s.getJobDetails)
+	return awsproto.Invoke(ctx, s.hooks, &opGetJobDetails, in, s.api.GetJobDetails)
 }
 
 // GetPipeline is codepipeline:GetPipeline.
 func (s *Service) GetPipeline(ctx context.Context, in *GetPipelineInput) (*GetPipelineOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetPipeline, in, s.getPipeline)
+	return awsproto.Invoke(ctx, s.hooks, &opGetPipeline, in, s.api.GetPipeline)
 }
 
 // GetPipelineExecution is codepipeline:GetPipelineExecution.
 func (s *Service) GetPipelineExecution(ctx context.Context, in *GetPipelineExecutionInput) (*GetPipelineExecutionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetPipelineExecution, in, s.getPipelineExecution)
+	return awsproto.Invoke(ctx, s.hooks, &opGetPipelineExecution, in, s.api.GetPipelineExecution)
 }
 
 // GetPipelineState is codepipeline:GetPipelineState.
 func (s *Service) GetPipelineState(ctx context.Context, in *GetPipelineStateInput) (*GetPipelineStateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetPipelineState, in, s.getPipelineState)
+	return awsproto.Invoke(ctx, s.hooks, &opGetPipelineState, in, s.api.GetPipelineState)
 }
 
 // GetThirdPartyJobDetails is codepipeline:GetThirdPartyJobDetails.
 func (s *Service) GetThirdPartyJobDetails(ctx context.Context, in *GetThirdPartyJobDetailsInput) (*GetThirdPartyJobDetailsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetThirdPartyJobDetails, in, s.getThirdPartyJobDetails)
+	return awsproto.Invoke(ctx, s.hooks, &opGetThirdPartyJobDetails, in, s.api.GetThirdPartyJobDetails)
 }
 
 // ListActionExecutions is codepipeline:ListActionExecutions.
 func (s *Service) ListActionExecutions(ctx context.Context, in *ListActionExecutionsInput) (*ListActionExecutionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListActionExecutions, in, s.listActionExecutions)
+	return awsproto.Invoke(ctx, s.hooks, &opListActionExecutions, in, s.api.ListActionExecutions)
 }
 
 // ListActionTypes is codepipeline:ListActionTypes.
 func (s *Service) ListActionTypes(ctx context.Context, in *ListActionTypesInput) (*ListActionTypesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListActionTypes, in, s.listActionTypes)
+	return awsproto.Invoke(ctx, s.hooks, &opListActionTypes, in, s.api.ListActionTypes)
 }
 
 // ListDeployActionExecutionTargets is codepipeline:ListDeployActionExecutionTargets.
 func (s *Service) ListDeployActionExecutionTargets(ctx context.Context, in *ListDeployActionExecutionTargetsInput) (*ListDeployActionExecutionTargetsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListDeployActionExecutionTargets, in, s.listDeployActionExecutionTargets)
+	return awsproto.Invoke(ctx, s.hooks, &opListDeployActionExecutionTargets, in, s.api.ListDeployActionExecutionTargets)
 }
 
 // ListPipelineExecutions is codepipeline:ListPipelineExecutions.
 func (s *Service) ListPipelineExecutions(ctx context.Context, in *ListPipelineExecutionsInput) (*ListPipelineExecutionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListPipelineExecutions, in, s.listPipelineExecutions)
+	return awsproto.Invoke(ctx, s.hooks, &opListPipelineExecutions, in, s.api.ListPipelineExecutions)
 }
 
 // ListPipelines is codepipeline:ListPipelines.
 func (s *Service) ListPipelines(ctx context.Context, in *ListPipelinesInput) (*ListPipelinesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListPipelines, in, s.listPipelines)
+	return awsproto.Invoke(ctx, s.hooks, &opListPipelines, in, s.api.ListPipelines)
 }
 
 // ListRuleExecutions is codepipeline:ListRuleExecutions.
 func (s *Service) ListRuleExecutions(ctx context.Context, in *ListRuleExecutionsInput) (*ListRuleExecutionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListRuleExecutions, in, s.listRuleExecutions)
+	return awsproto.Invoke(ctx, s.hooks, &opListRuleExecutions, in, s.api.ListRuleExecutions)
 }
 
 // ListRuleTypes is codepipeline:ListRuleTypes.
 func (s *Service) ListRuleTypes(ctx context.Context, in *ListRuleTypesInput) (*ListRuleTypesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListRuleTypes, in, s.listRuleTypes)
+	return awsproto.Invoke(ctx, s.hooks, &opListRuleTypes, in, s.api.ListRuleTypes)
 }
 
 // ListTagsForResource is codepipeline:ListTagsForResource.
 func (s *Service) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.listTagsForResource)
+	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.api.ListTagsForResource)
 }
 
 // ListWebhooks is codepipeline:ListWebhooks.
 func (s *Service) ListWebhooks(ctx context.Context, in *ListWebhooksInput) (*ListWebhooksOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListWebhooks, in, s.listWebhooks)
+	return awsproto.Invoke(ctx, s.hooks, &opListWebhooks, in, s.api.ListWebhooks)
 }
 
 // OverrideStageCondition is codepipeline:OverrideStageCondition.
 func (s *Service) OverrideStageCondition(ctx context.Context, in *OverrideStageConditionInput) (*OverrideStageConditionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opOverrideStageCondition, in, s.overrideStageCondition)
+	return awsproto.Invoke(ctx, s.hooks, &opOverrideStageCondition, in, s.api.OverrideStageCondition)
 }
 
 // PollForJobs is codepipeline:PollForJobs.
 func (s *Service) PollForJobs(ctx context.Context, in *PollForJobsInput) (*PollForJobsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPollForJobs, in, s.pollForJobs)
+	return awsproto.Invoke(ctx, s.hooks, &opPollForJobs, in, s.api.PollForJobs)
 }
 
 // PollForThirdPartyJobs is codepipeline:PollForThirdPartyJobs.
 func (s *Service) PollForThirdPartyJobs(ctx context.Context, in *PollForThirdPartyJobsInput) (*PollForThirdPartyJobsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPollForThirdPartyJobs, in, s.pollForThirdPartyJobs)
+	return awsproto.Invoke(ctx, s.hooks, &opPollForThirdPartyJobs, in, s.api.PollForThirdPartyJobs)
 }
 
 // PutActionRevision is codepipeline:PutActionRevision.
 func (s *Service) PutActionRevision(ctx context.Context, in *PutActionRevisionInput) (*PutActionRevisionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutActionRevision, in, s.putActionRevision)
+	return awsproto.Invoke(ctx, s.hooks, &opPutActionRevision, in, s.api.PutActionRevision)
 }
 
 // PutApprovalResult is codepipeline:PutApprovalResult.
 func (s *Service) PutApprovalResult(ctx context.Context, in *PutApprovalResultInput) (*PutApprovalResultOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutApprovalResult, in, s.putApprovalResult)
+	return awsproto.Invoke(ctx, s.hooks, &opPutApprovalResult, in, s.api.PutApprovalResult)
 }
 
 // PutJobFailureResult is codepipeline:PutJobFailureResult.
 func (s *Service) PutJobFailureResult(ctx context.Context, in *PutJobFailureResultInput) (*PutJobFailureResultOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutJobFailureResult, in, s.putJobFailureResult)
+	return awsproto.Invoke(ctx, s.hooks, &opPutJobFailureResult, in, s.api.PutJobFailureResult)
 }
 
 // PutJobSuccessResult is codepipeline:PutJobSuccessResult.
 func (s *Service) PutJobSuccessResult(ctx context.Context, in *PutJobSuccessResultInput) (*PutJobSuccessResultOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutJobSuccessResult, in, s.putJobSuccessResult)
+	return awsproto.Invoke(ctx, s.hooks, &opPutJobSuccessResult, in, s.api.PutJobSuccessResult)
 }
 
 // PutThirdPartyJobFailureResult is codepipeline:PutThirdPartyJobFailureResult.
 func (s *Service) PutThirdPartyJobFailureResult(ctx context.Context, in *PutThirdPartyJobFailureResultInput) (*PutThirdPartyJobFailureResultOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutThirdPartyJobFailureResult, in, s.putThirdPartyJobFailureResult)
+	return awsproto.Invoke(ctx, s.hooks, &opPutThirdPartyJobFailureResult, in, s.api.PutThirdPartyJobFailureResult)
 }
 
 // PutThirdPartyJobSuccessResult is codepipeline:PutThirdPartyJobSuccessResult.
 func (s *Service) PutThirdPartyJobSuccessResult(ctx context.Context, in *PutThirdPartyJobSuccessResultInput) (*PutThirdPartyJobSuccessResultOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutThirdPartyJobSuccessResult, in, s.putThirdPartyJobSuccessResult)
+	return awsproto.Invoke(ctx, s.hooks, &opPutThirdPartyJobSuccessResult, in, s.api.PutThirdPartyJobSuccessResult)
 }
 
 // PutWebhook is codepipeline:PutWebhook.
 func (s *Service) PutWebhook(ctx context.Context, in *PutWebhookInput) (*PutWebhookOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutWebhook, in, s.putWebhook)
+	return awsproto.Invoke(ctx, s.hooks, &opPutWebhook, in, s.api.PutWebhook)
 }
 
 // RegisterWebhookWithThirdParty is codepipeline:RegisterWebhookWithThirdParty.
 func (s *Service) RegisterWebhookWithThirdParty(ctx context.Context, in *RegisterWebhookWithThirdPartyInput) (*RegisterWebhookWithThirdPartyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRegisterWebhookWithThirdParty, in, s.registerWebhookWithThirdParty)
+	return awsproto.Invoke(ctx, s.hooks, &opRegisterWebhookWithThirdParty, in, s.api.RegisterWebhookWithThirdParty)
 }
 
 // RetryStageExecution is codepipeline:RetryStageExecution.
 func (s *Service) RetryStageExecution(ctx context.Context, in *RetryStageExecutionInput) (*RetryStageExecutionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRetryStageExecution, in, s.retryStageExecution)
+	return awsproto.Invoke(ctx, s.hooks, &opRetryStageExecution, in, s.api.RetryStageExecution)
 }
 
 // RollbackStage is codepipeline:RollbackStage.
 func (s *Service) RollbackStage(ctx context.Context, in *RollbackStageInput) (*RollbackStageOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRollbackStage, in, s.rollbackStage)
+	return awsproto.Invoke(ctx, s.hooks, &opRollbackStage, in, s.api.RollbackStage)
 }
 
 // StartPipelineExecution is codepipeline:StartPipelineExecution.
 func (s *Service) StartPipelineExecution(ctx context.Context, in *StartPipelineExecutionInput) (*StartPipelineExecutionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStartPipelineExecution, in, s.startPipelineExecution)
+	return awsproto.Invoke(ctx, s.hooks, &opStartPipelineExecution, in, s.api.StartPipelineExecution)
 }
 
 // StopPipelineExecution is codepipeline:StopPipelineExecution.
 func (s *Service) StopPipelineExecution(ctx context.Context, in *StopPipelineExecutionInput) (*StopPipelineExecutionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opStopPipelineExecution, in, s.stopPipelineExecution)
+	return awsproto.Invoke(ctx, s.hooks, &opStopPipelineExecution, in, s.api.StopPipelineExecution)
 }
 
 // TagResource is codepipeline:TagResource.
 func (s *Service) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.tagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.api.TagResource)
 }
 
 // UntagResource is codepipeline:UntagResource.
 func (s *Service) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.untagResource)
+	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.api.UntagResource)
 }
 
 // UpdateActionType is codepipeline:UpdateActionType.
 func (s *Service) UpdateActionType(ctx context.Context, in *UpdateActionTypeInput) (*UpdateActionTypeOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateActionType, in, s.updateActionType)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateActionType, in, s.api.UpdateActionType)
 }
 
 // UpdatePipeline is codepipeline:UpdatePipeline.
 func (s *Service) UpdatePipeline(ctx context.Context, in *UpdatePipelineInput) (*UpdatePipelineOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdatePipeline, in, s.updatePipeline)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdatePipeline, in, s.api.UpdatePipeline)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opAcknowledgeJob, s.acknowledgeJob != nil, s.AcknowledgeJob),
-		awsproto.Bind(&opAcknowledgeThirdPartyJob, s.acknowledgeThirdPartyJob != nil, s.AcknowledgeThirdPartyJob),
-		awsproto.Bind(&opCreateCustomActionType, s.createCustomActionType != nil, s.CreateCustomActionType),
-		awsproto.Bind(&opCreatePipeline, s.createPipeline != nil, s.CreatePipeline),
-		awsproto.Bind(&opDeleteCustomActionType, s.deleteCustomActionType != nil, s.DeleteCustomActionType),
-		awsproto.Bind(&opDeletePipeline, s.deletePipeline != nil, s.DeletePipeline),
-		awsproto.Bind(&opDeleteWebhook, s.deleteWebhook != nil, s.DeleteWebhook),
-		awsproto.Bind(&opDeregisterWebhookWithThirdParty, s.deregisterWebhookWithThirdParty != nil, s.DeregisterWebhookWithThirdParty),
-		awsproto.Bind(&opDisableStageTransition, s.disableStageTransition != nil, s.DisableStageTransition),
-		awsproto.Bind(&opEnableStageTransition, s.enableStageTransition != nil, s.EnableStageTransition),
-		awsproto.Bind(&opGetActionType, s.getActionType != nil, s.GetActionType),
-		awsproto.Bind(&opGetJobDetails, s.getJobDetails != nil, s.GetJobDetails),
-		awsproto.Bind(&opGetPipeline, s.getPipeline != nil, s.GetPipeline),
-		awsproto.Bind(&opGetPipelineExecution, s.getPipelineExecution != nil, s.GetPipelineExecution),
-		awsproto.Bind(&opGetPipelineState, s.getPipelineState != nil, s.GetPipelineState),
-		awsproto.Bind(&opGetThirdPartyJobDetails, s.getThirdPartyJobDetails != nil, s.GetThirdPartyJobDetails),
-		awsproto.Bind(&opListActionExecutions, s.listActionExecutions != nil, s.ListActionExecutions),
-		awsproto.Bind(&opListActionTypes, s.listActionTypes != nil, s.ListActionTypes),
-		awsproto.Bind(&opListDeployActionExecutionTargets, s.listDeployActionExecutionTargets != nil, s.ListDeployActionExecutionTargets),
-		awsproto.Bind(&opListPipelineExecutions, s.listPipelineExecutions != nil, s.ListPipelineExecutions),
-		awsproto.Bind(&opListPipelines, s.listPipelines != nil, s.ListPipelines),
-		awsproto.Bind(&opListRuleExecutions, s.listRuleExecutions != nil, s.ListRuleExecutions),
-		awsproto.Bind(&opListRuleTypes, s.listRuleTypes != nil, s.ListRuleTypes),
-		awsproto.Bind(&opListTagsForResource, s.listTagsForResource != nil, s.ListTagsForResource),
-		awsproto.Bind(&opListWebhooks, s.listWebhooks != nil, s.ListWebhooks),
-		awsproto.Bind(&opOverrideStageCondition, s.overrideStageCondition != nil, s.OverrideStageCondition),
-		awsproto.Bind(&opPollForJobs, s.pollForJobs != nil, s.PollForJobs),
-		awsproto.Bind(&opPollForThirdPartyJobs, s.pollForThirdPartyJobs != nil, s.PollForThirdPartyJobs),
-		awsproto.Bind(&opPutActionRevision, s.putActionRevision != nil, s.PutActionRevision),
-		awsproto.Bind(&opPutApprovalResult, s.putApprovalResult != nil, s.PutApprovalResult),
-		awsproto.Bind(&opPutJobFailureResult, s.putJobFailureResult != nil, s.PutJobFailureResult),
-		awsproto.Bind(&opPutJobSuccessResult, s.putJobSuccessResult != nil, s.PutJobSuccessResult),
-		awsproto.Bind(&opPutThirdPartyJobFailureResult, s.putThirdPartyJobFailureResult != nil, s.PutThirdPartyJobFailureResult),
-		awsproto.Bind(&opPutThirdPartyJobSuccessResult, s.putThirdPartyJobSuccessResult != nil, s.PutThirdPartyJobSuccessResult),
-		awsproto.Bind(&opPutWebhook, s.putWebhook != nil, s.PutWebhook),
-		awsproto.Bind(&opRegisterWebhookWithThirdParty, s.registerWebhookWithThirdParty != nil, s.RegisterWebhookWithThirdParty),
-		awsproto.Bind(&opRetryStageExecution, s.retryStageExecution != nil, s.RetryStageExecution),
-		awsproto.Bind(&opRollbackStage, s.rollbackStage != nil, s.RollbackStage),
-		awsproto.Bind(&opStartPipelineExecution, s.startPipelineExecution != nil, s.StartPipelineExecution),
-		awsproto.Bind(&opStopPipelineExecution, s.stopPipelineExecution != nil, s.StopPipelineExecution),
-		awsproto.Bind(&opTagResource, s.tagResource != nil, s.TagResource),
-		awsproto.Bind(&opUntagResource, s.untagResource != nil, s.UntagResource),
-		awsproto.Bind(&opUpdateActionType, s.updateActionType != nil, s.UpdateActionType),
-		awsproto.Bind(&opUpdatePipeline, s.updatePipeline != nil, s.UpdatePipeline),
+		awsproto.Bind(&opAcknowledgeJob, s.AcknowledgeJob),
+		awsproto.Bind(&opAcknowledgeThirdPartyJob, s.AcknowledgeThirdPartyJob),
+		awsproto.Bind(&opCreateCustomActionType, s.CreateCustomActionType),
+		awsproto.Bind(&opCreatePipeline, s.CreatePipeline),
+		awsproto.Bind(&opDeleteCustomActionType, s.DeleteCustomActionType),
+		awsproto.Bind(&opDeletePipeline, s.DeletePipeline),
+		awsproto.Bind(&opDeleteWebhook, s.DeleteWebhook),
+		awsproto.Bind(&opDeregisterWebhookWithThirdParty, s.DeregisterWebhookWithThirdParty),
+		awsproto.Bind(&opDisableStageTransition, s.DisableStageTransition),
+		awsproto.Bind(&opEnableStageTransition, s.EnableStageTransition),
+		awsproto.Bind(&opGetActionType, s.GetActionType),
+		awsproto.Bind(&opGetJobDetails, s.GetJobDetails),
+		awsproto.Bind(&opGetPipeline, s.GetPipeline),
+		awsproto.Bind(&opGetPipelineExecution, s.GetPipelineExecution),
+		awsproto.Bind(&opGetPipelineState, s.GetPipelineState),
+		awsproto.Bind(&opGetThirdPartyJobDetails, s.GetThirdPartyJobDetails),
+		awsproto.Bind(&opListActionExecutions, s.ListActionExecutions),
+		awsproto.Bind(&opListActionTypes, s.ListActionTypes),
+		awsproto.Bind(&opListDeployActionExecutionTargets, s.ListDeployActionExecutionTargets),
+		awsproto.Bind(&opListPipelineExecutions, s.ListPipelineExecutions),
+		awsproto.Bind(&opListPipelines, s.ListPipelines),
+		awsproto.Bind(&opListRuleExecutions, s.ListRuleExecutions),
+		awsproto.Bind(&opListRuleTypes, s.ListRuleTypes),
+		awsproto.Bind(&opListTagsForResource, s.ListTagsForResource),
+		awsproto.Bind(&opListWebhooks, s.ListWebhooks),
+		awsproto.Bind(&opOverrideStageCondition, s.OverrideStageCondition),
+		awsproto.Bind(&opPollForJobs, s.PollForJobs),
+		awsproto.Bind(&opPollForThirdPartyJobs, s.PollForThirdPartyJobs),
+		awsproto.Bind(&opPutActionRevision, s.PutActionRevision),
+		awsproto.Bind(&opPutApprovalResult, s.PutApprovalResult),
+		awsproto.Bind(&opPutJobFailureResult, s.PutJobFailureResult),
+		awsproto.Bind(&opPutJobSuccessResult, s.PutJobSuccessResult),
+		awsproto.Bind(&opPutThirdPartyJobFailureResult, s.PutThirdPartyJobFailureResult),
+		awsproto.Bind(&opPutThirdPartyJobSuccessResult, s.PutThirdPartyJobSuccessResult),
+		awsproto.Bind(&opPutWebhook, s.PutWebhook),
+		awsproto.Bind(&opRegisterWebhookWithThirdParty, s.RegisterWebhookWithThirdParty),
+		awsproto.Bind(&opRetryStageExecution, s.RetryStageExecution),
+		awsproto.Bind(&opRollbackStage, s.RollbackStage),
+		awsproto.Bind(&opStartPipelineExecution, s.StartPipelineExecution),
+		awsproto.Bind(&opStopPipelineExecution, s.StopPipelineExecution),
+		awsproto.Bind(&opTagResource, s.TagResource),
+		awsproto.Bind(&opUntagResource, s.UntagResource),
+		awsproto.Bind(&opUpdateActionType, s.UpdateActionType),
+		awsproto.Bind(&opUpdatePipeline, s.UpdatePipeline),
 	}
 }

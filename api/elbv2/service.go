@@ -86,423 +86,363 @@ type API interface {
 	SetRulePriorities(context.Context, *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) AddListenerCertificates(context.Context, *AddListenerCertificatesInput) (*AddListenerCertificatesOutput, error) {
+	return nil, opAddListenerCertificates.NotImplemented()
+}
+
+func (unimplemented) AddTags(context.Context, *AddTagsInput) (*AddTagsOutput, error) {
+	return nil, opAddTags.NotImplemented()
+}
+
+func (unimplemented) CreateListener(context.Context, *CreateListenerInput) (*CreateListenerOutput, error) {
+	return nil, opCreateListener.NotImplemented()
+}
+
+func (unimplemented) CreateLoadBalancer(context.Context, *CreateLoadBalancerInput) (*CreateLoadBalancerOutput, error) {
+	return nil, opCreateLoadBalancer.NotImplemented()
+}
+
+func (unimplemented) CreateRule(context.Context, *CreateRuleInput) (*CreateRuleOutput, error) {
+	return nil, opCreateRule.NotImplemented()
+}
+
+func (unimplemented) CreateTargetGroup(context.Context, *CreateTargetGroupInput) (*CreateTargetGroupOutput, error) {
+	return nil, opCreateTargetGroup.NotImplemented()
+}
+
+func (unimplemented) DeleteListener(context.Context, *DeleteListenerInput) (*DeleteListenerOutput, error) {
+	return nil, opDeleteListener.NotImplemented()
+}
+
+func (unimplemented) DeleteLoadBalancer(context.Context, *DeleteLoadBalancerInput) (*DeleteLoadBalancerOutput, error) {
+	return nil, opDeleteLoadBalancer.NotImplemented()
+}
+
+func (unimplemented) DeleteRule(context.Context, *DeleteRuleInput) (*DeleteRuleOutput, error) {
+	return nil, opDeleteRule.NotImplemented()
+}
+
+func (unimplemented) DeleteTargetGroup(context.Context, *DeleteTargetGroupInput) (*DeleteTargetGroupOutput, error) {
+	return nil, opDeleteTargetGroup.NotImplemented()
+}
+
+func (unimplemented) DeregisterTargets(context.Context, *DeregisterTargetsInput) (*DeregisterTargetsOutput, error) {
+	return nil, opDeregisterTargets.NotImplemented()
+}
+
+func (unimplemented) DescribeAccountLimits(context.Context, *DescribeAccountLimitsInput) (*DescribeAccountLimitsOutput, error) {
+	return nil, opDescribeAccountLimits.NotImplemented()
+}
+
+func (unimplemented) DescribeListenerAttributes(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error) {
+	return nil, opDescribeListenerAttributes.NotImplemented()
+}
+
+func (unimplemented) DescribeListenerCertificates(context.Context, *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error) {
+	return nil, opDescribeListenerCertificates.NotImplemented()
+}
+
+func (unimplemented) DescribeListeners(context.Context, *DescribeListenersInput) (*DescribeListenersOutput, error) {
+	return nil, opDescribeListeners.NotImplemented()
+}
+
+func (unimplemented) DescribeLoadBalancerAttributes(context.Context, *DescribeLoadBalancerAttributesInput) (*DescribeLoadBalancerAttributesOutput, error) {
+	return nil, opDescribeLoadBalancerAttributes.NotImplemented()
+}
+
+func (unimplemented) DescribeLoadBalancers(context.Context, *DescribeLoadBalancersInput) (*DescribeLoadBalancersOutput, error) {
+	return nil, opDescribeLoadBalancers.NotImplemented()
+}
+
+func (unimplemented) DescribeRules(context.Context, *DescribeRulesInput) (*DescribeRulesOutput, error) {
+	return nil, opDescribeRules.NotImplemented()
+}
+
+func (unimplemented) DescribeSSLPolicies(context.Context, *DescribeSSLPoliciesInput) (*DescribeSSLPoliciesOutput, error) {
+	return nil, opDescribeSSLPolicies.NotImplemented()
+}
+
+func (unimplemented) DescribeTags(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error) {
+	return nil, opDescribeTags.NotImplemented()
+}
+
+func (unimplemented) DescribeTargetGroupAttributes(context.Context, *DescribeTargetGroupAttributesInput) (*DescribeTargetGroupAttributesOutput, error) {
+	return nil, opDescribeTargetGroupAttributes.NotImplemented()
+}
+
+func (unimplemented) DescribeTargetGroups(context.Context, *DescribeTargetGroupsInput) (*DescribeTargetGroupsOutput, error) {
+	return nil, opDescribeTargetGroups.NotImplemented()
+}
+
+func (unimplemented) DescribeTargetHealth(context.Context, *DescribeTargetHealthInput) (*DescribeTargetHealthOutput, error) {
+	return nil, opDescribeTargetHealth.NotImplemented()
+}
+
+func (unimplemented) ModifyListener(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error) {
+	return nil, opModifyListener.NotImplemented()
+}
+
+func (unimplemented) ModifyListenerAttributes(context.Context, *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error) {
+	return nil, opModifyListenerAttributes.NotImplemented()
+}
+
+func (unimplemented) ModifyLoadBalancerAttributes(context.Context, *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error) {
+	return nil, opModifyLoadBalancerAttributes.NotImplemented()
+}
+
+func (unimplemented) ModifyRule(context.Context, *ModifyRuleInput) (*ModifyRuleOutput, error) {
+	return nil, opModifyRule.NotImplemented()
+}
+
+func (unimplemented) ModifyTargetGroup(context.Context, *ModifyTargetGroupInput) (*ModifyTargetGroupOutput, error) {
+	return nil, opModifyTargetGroup.NotImplemented()
+}
+
+func (unimplemented) ModifyTargetGroupAttributes(context.Context, *ModifyTargetGroupAttributesInput) (*ModifyTargetGroupAttributesOutput, error) {
+	return nil, opModifyTargetGroupAttributes.NotImplemented()
+}
+
+func (unimplemented) RegisterTargets(context.Context, *RegisterTargetsInput) (*RegisterTargetsOutput, error) {
+	return nil, opRegisterTargets.NotImplemented()
+}
+
+func (unimplemented) RemoveListenerCertificates(context.Context, *RemoveListenerCertificatesInput) (*RemoveListenerCertificatesOutput, error) {
+	return nil, opRemoveListenerCertificates.NotImplemented()
+}
+
+func (unimplemented) RemoveTags(context.Context, *RemoveTagsInput) (*RemoveTagsOutput, error) {
+	return nil, opRemoveTags.NotImplemented()
+}
+
+func (unimplemented) SetRulePriorities(context.Context, *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error) {
+	return nil, opSetRulePriorities.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                          awsproto.Hooks
-	addListenerCertificates        func(context.Context, *AddListenerCertificatesInput) (*AddListenerCertificatesOutput, error)
-	addTags                        func(context.Context, *AddTagsInput) (*AddTagsOutput, error)
-	createListener                 func(context.Context, *CreateListenerInput) (*CreateListenerOutput, error)
-	createLoadBalancer             func(context.Context, *CreateLoadBalancerInput) (*CreateLoadBalancerOutput, error)
-	createRule                     func(context.Context, *CreateRuleInput) (*CreateRuleOutput, error)
-	createTargetGroup              func(context.Context, *CreateTargetGroupInput) (*CreateTargetGroupOutput, error)
-	deleteListener                 func(context.Context, *DeleteListenerInput) (*DeleteListenerOutput, error)
-	deleteLoadBalancer             func(context.Context, *DeleteLoadBalancerInput) (*DeleteLoadBalancerOutput, error)
-	deleteRule                     func(context.Context, *DeleteRuleInput) (*DeleteRuleOutput, error)
-	deleteTargetGroup              func(context.Context, *DeleteTargetGroupInput) (*DeleteTargetGroupOutput, error)
-	deregisterTargets              func(context.Context, *DeregisterTargetsInput) (*DeregisterTargetsOutput, error)
-	describeAccountLimits          func(context.Context, *DescribeAccountLimitsInput) (*DescribeAccountLimitsOutput, error)
-	describeListenerAttributes     func(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error)
-	describeListenerCertificates   func(context.Context, *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error)
-	describeListeners              func(context.Context, *DescribeListenersInput) (*DescribeListenersOutput, error)
-	describeLoadBalancerAttributes func(context.Context, *DescribeLoadBalancerAttributesInput) (*DescribeLoadBalancerAttributesOutput, error)
-	describeLoadBalancers          func(context.Context, *DescribeLoadBalancersInput) (*DescribeLoadBalancersOutput, error)
-	describeRules                  func(context.Context, *DescribeRulesInput) (*DescribeRulesOutput, error)
-	describeSSLPolicies            func(context.Context, *DescribeSSLPoliciesInput) (*DescribeSSLPoliciesOutput, error)
-	describeTags                   func(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error)
-	describeTargetGroupAttributes  func(context.Context, *DescribeTargetGroupAttributesInput) (*DescribeTargetGroupAttributesOutput, error)
-	describeTargetGroups           func(context.Context, *DescribeTargetGroupsInput) (*DescribeTargetGroupsOutput, error)
-	describeTargetHealth           func(context.Context, *DescribeTargetHealthInput) (*DescribeTargetHealthOutput, error)
-	modifyListener                 func(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error)
-	modifyListenerAttributes       func(context.Context, *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error)
-	modifyLoadBalancerAttributes   func(context.Context, *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error)
-	modifyRule                     func(context.Context, *ModifyRuleInput) (*ModifyRuleOutput, error)
-	modifyTargetGroup              func(context.Context, *ModifyTargetGroupInput) (*ModifyTargetGroupOutput, error)
-	modifyTargetGroupAttributes    func(context.Context, *ModifyTargetGroupAttributesInput) (*ModifyTargetGroupAttributesOutput, error)
-	registerTargets                func(context.Context, *RegisterTargetsInput) (*RegisterTargetsOutput, error)
-	removeListenerCertificates     func(context.Context, *RemoveListenerCertificatesInput) (*RemoveListenerCertificatesOutput, error)
-	removeTags                     func(context.Context, *RemoveTagsInput) (*RemoveTagsOutput, error)
-	setRulePriorities              func(context.Context, *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			AddListenerCertificates(context.Context, *AddListenerCertificatesInput) (*AddListenerCertificatesOutput, error)
-		}); ok && s.addListenerCertificates == nil {
-			s.addListenerCertificates = f.AddListenerCertificates
-		}
-		if f, ok := part.(interface {
-			AddTags(context.Context, *AddTagsInput) (*AddTagsOutput, error)
-		}); ok && s.addTags == nil {
-			s.addTags = f.AddTags
-		}
-		if f, ok := part.(interface {
-			CreateListener(context.Context, *CreateListenerInput) (*CreateListenerOutput, error)
-		}); ok && s.createListener == nil {
-			s.createListener = f.CreateListener
-		}
-		if f, ok := part.(interface {
-			CreateLoadBalancer(context.Context, *CreateLoadBalancerInput) (*CreateLoadBalancerOutput, error)
-		}); ok && s.createLoadBalancer == nil {
-			s.createLoadBalancer = f.CreateLoadBalancer
-		}
-		if f, ok := part.(interface {
-			CreateRule(context.Context, *CreateRuleInput) (*CreateRuleOutput, error)
-		}); ok && s.createRule == nil {
-			s.createRule = f.CreateRule
-		}
-		if f, ok := part.(interface {
-			CreateTargetGroup(context.Context, *CreateTargetGroupInput) (*CreateTargetGroupOutput, error)
-		}); ok && s.createTargetGroup == nil {
-			s.createTargetGroup = f.CreateTargetGroup
-		}
-		if f, ok := part.(interface {
-			DeleteListener(context.Context, *DeleteListenerInput) (*DeleteListenerOutput, error)
-		}); ok && s.deleteListener == nil {
-			s.deleteListener = f.DeleteListener
-		}
-		if f, ok := part.(interface {
-			DeleteLoadBalancer(context.Context, *DeleteLoadBalancerInput) (*DeleteLoadBalancerOutput, error)
-		}); ok && s.deleteLoadBalancer == nil {
-			s.deleteLoadBalancer = f.DeleteLoadBalancer
-		}
-		if f, ok := part.(interface {
-			DeleteRule(context.Context, *DeleteRuleInput) (*DeleteRuleOutput, error)
-		}); ok && s.deleteRule == nil {
-			s.deleteRule = f.DeleteRule
-		}
-		if f, ok := part.(interface {
-			DeleteTargetGroup(context.Context, *DeleteTargetGroupInput) (*DeleteTargetGroupOutput, error)
-		}); ok && s.deleteTargetGroup == nil {
-			s.deleteTargetGroup = f.DeleteTargetGroup
-		}
-		if f, ok := part.(interface {
-			DeregisterTargets(context.Context, *DeregisterTargetsInput) (*DeregisterTargetsOutput, error)
-		}); ok && s.deregisterTargets == nil {
-			s.deregisterTargets = f.DeregisterTargets
-		}
-		if f, ok := part.(interface {
-			DescribeAccountLimits(context.Context, *DescribeAccountLimitsInput) (*DescribeAccountLimitsOutput, error)
-		}); ok && s.describeAccountLimits == nil {
-			s.describeAccountLimits = f.DescribeAccountLimits
-		}
-		if f, ok := part.(interface {
-			DescribeListenerAttributes(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error)
-		}); ok && s.describeListenerAttributes == nil {
-			s.describeListenerAttributes = f.DescribeListenerAttributes
-		}
-		if f, ok := part.(interface {
-			DescribeListenerCertificates(context.Context, *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error)
-		}); ok && s.describeListenerCertificates == nil {
-			s.describeListenerCertificates = f.DescribeListenerCertificates
-		}
-		if f, ok := part.(interface {
-			DescribeListeners(context.Context, *DescribeListenersInput) (*DescribeListenersOutput, error)
-		}); ok && s.describeListeners == nil {
-			s.describeListeners = f.DescribeListeners
-		}
-		if f, ok := part.(interface {
-			DescribeLoadBalancerAttributes(context.Context, *DescribeLoadBalancerAttributesInput) (*DescribeLoadBalancerAttributesOutput, error)
-		}); ok && s.describeLoadBalancerAttributes == nil {
-			s.describeLoadBalancerAttributes = f.DescribeLoadBalancerAttributes
-		}
-		if f, ok := part.(interface {
-			DescribeLoadBalancers(context.Context, *DescribeLoadBalancersInput) (*DescribeLoadBalancersOutput, error)
-		}); ok && s.describeLoadBalancers == nil {
-			s.describeLoadBalancers = f.DescribeLoadBalancers
-		}
-		if f, ok := part.(interface {
-			DescribeRules(context.Context, *DescribeRulesInput) (*DescribeRulesOutput, error)
-		}); ok && s.describeRules == nil {
-			s.describeRules = f.DescribeRules
-		}
-		if f, ok := part.(interface {
-			DescribeSSLPolicies(context.Context, *DescribeSSLPoliciesInput) (*DescribeSSLPoliciesOutput, error)
-		}); ok && s.describeSSLPolicies == nil {
-			s.describeSSLPolicies = f.DescribeSSLPolicies
-		}
-		if f, ok := part.(interface {
-			DescribeTags(context.Context, *DescribeTagsInput) (*DescribeTagsOutput, error)
-		}); ok && s.describeTags == nil {
-			s.describeTags = f.DescribeTags
-		}
-		if f, ok := part.(interface {
-			DescribeTargetGroupAttributes(context.Context, *DescribeTargetGroupAttributesInput) (*DescribeTargetGroupAttributesOutput, error)
-		}); ok && s.describeTargetGroupAttributes == nil {
-			s.describeTargetGroupAttributes = f.DescribeTargetGroupAttributes
-		}
-		if f, ok := part.(interface {
-			DescribeTargetGroups(context.Context, *DescribeTargetGroupsInput) (*DescribeTargetGroupsOutput, error)
-		}); ok && s.describeTargetGroups == nil {
-			s.describeTargetGroups = f.DescribeTargetGroups
-		}
-		if f, ok := part.(interface {
-			DescribeTargetHealth(context.Context, *DescribeTargetHealthInput) (*DescribeTargetHealthOutput, error)
-		}); ok && s.describeTargetHealth == nil {
-			s.describeTargetHealth = f.DescribeTargetHealth
-		}
-		if f, ok := part.(interface {
-			ModifyListener(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error)
-		}); ok && s.modifyListener == nil {
-			s.modifyListener = f.ModifyListener
-		}
-		if f, ok := part.(interface {
-			ModifyListenerAttributes(context.Context, *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error)
-		}); ok && s.modifyListenerAttributes == nil {
-			s.modifyListenerAttributes = f.ModifyListenerAttributes
-		}
-		if f, ok := part.(interface {
-			ModifyLoadBalancerAttributes(context.Context, *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error)
-		}); ok && s.modifyLoadBalancerAttributes == nil {
-			s.modifyLoadBalancerAttributes = f.ModifyLoadBalancerAttributes
-		}
-		if f, ok := part.(interface {
-			ModifyRule(context.Context, *ModifyRuleInput) (*ModifyRuleOutput, error)
-		}); ok && s.modifyRule == nil {
-			s.modifyRule = f.ModifyRule
-		}
-		if f, ok := part.(interface {
-			ModifyTargetGroup(context.Context, *ModifyTargetGroupInput) (*ModifyTargetGroupOutput, error)
-		}); ok && s.modifyTargetGroup == nil {
-			s.modifyTargetGroup = f.ModifyTargetGroup
-		}
-		if f, ok := part.(interface {
-			ModifyTargetGroupAttributes(context.Context, *ModifyTargetGroupAttributesInput) (*ModifyTargetGroupAttributesOutput, error)
-		}); ok && s.modifyTargetGroupAttributes == nil {
-			s.modifyTargetGroupAttributes = f.ModifyTargetGroupAttributes
-		}
-		if f, ok := part.(interface {
-			RegisterTargets(context.Context, *RegisterTargetsInput) (*RegisterTargetsOutput, error)
-		}); ok && s.registerTargets == nil {
-			s.registerTargets = f.RegisterTargets
-		}
-		if f, ok := part.(interface {
-			RemoveListenerCertificates(context.Context, *RemoveListenerCertificatesInput) (*RemoveListenerCertificatesOutput, error)
-		}); ok && s.removeListenerCertificates == nil {
-			s.removeListenerCertificates = f.RemoveListenerCertificates
-		}
-		if f, ok := part.(interface {
-			RemoveTags(context.Context, *RemoveTagsInput) (*RemoveTagsOutput, error)
-		}); ok && s.removeTags == nil {
-			s.removeTags = f.RemoveTags
-		}
-		if f, ok := part.(interface {
-			SetRulePriorities(context.Context, *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error)
-		}); ok && s.setRulePriorities == nil {
-			s.setRulePriorities = f.SetRulePriorities
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // AddListenerCertificates is elbv2:AddListenerCertificates.
 func (s *Service) AddListenerCertificates(ctx context.Context, in *AddListenerCertificatesInput) (*AddListenerCertificatesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opAddListenerCertificates, in, s.addListenerCertificates)
+	return awsproto.Invoke(ctx, s.hooks, &opAddListenerCertificates, in, s.api.AddListenerCertificates)
 }
 
 // AddTags is elbv2:AddTags.
 func (s *Service) AddTags(ctx context.Context, in *AddTagsInput) (*AddTagsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opAddTags, in, s.addTags)
+	return awsproto.Invoke(ctx, s.hooks, &opAddTags, in, s.api.AddTags)
 }
 
 // CreateListener is elbv2:CreateListener.
 func (s *Service) CreateListener(ctx context.Context, in *CreateListenerInput) (*CreateListenerOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateListener, in, s.createListener)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateListener, in, s.api.CreateListener)
 }
 
 // CreateLoadBalancer is elbv2:CreateLoadBalancer.
 func (s *Service) CreateLoadBalancer(ctx context.Context, in *CreateLoadBalancerInput) (*CreateLoadBalancerOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateLoadBalancer, in, s.createLoadBalancer)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateLoadBalancer, in, s.api.CreateLoadBalancer)
 }
 
 // CreateRule is elbv2:CreateRule.
 func (s *Service) CreateRule(ctx context.Context, in *CreateRuleInput) (*CreateRuleOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateRule, in, s.createRule)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateRule, in, s.api.CreateRule)
 }
 
 // CreateTargetGroup is elbv2:CreateTargetGroup.
 func (s *Service) CreateTargetGroup(ctx context.Context, in *CreateTargetGroupInput) (*CreateTargetGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateTargetGroup, in, s.createTargetGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateTargetGroup, in, s.api.CreateTargetGroup)
 }
 
 // DeleteListener is elbv2:DeleteListener.
 func (s *Service) DeleteListener(ctx context.Context, in *DeleteListenerInput) (*DeleteListenerOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteListener, in, s.deleteListener)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteListener, in, s.api.DeleteListener)
 }
 
 // DeleteLoadBalancer is elbv2:DeleteLoadBalancer.
 func (s *Service) DeleteLoadBalancer(ctx context.Context, in *DeleteLoadBalancerInput) (*DeleteLoadBalancerOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteLoadBalancer, in, s.deleteLoadBalancer)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteLoadBalancer, in, s.api.DeleteLoadBalancer)
 }
 
 // DeleteRule is elbv2:DeleteRule.
 func (s *Service) DeleteRule(ctx context.Context, in *DeleteRuleInput) (*DeleteRuleOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteRule, in, s.deleteRule)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteRule, in, s.api.DeleteRule)
 }
 
 // DeleteTargetGroup is elbv2:DeleteTargetGroup.
 func (s *Service) DeleteTargetGroup(ctx context.Context, in *DeleteTargetGroupInput) (*DeleteTargetGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteTargetGroup, in, s.deleteTargetGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteTargetGroup, in, s.api.DeleteTargetGroup)
 }
 
 // DeregisterTargets is elbv2:DeregisterTargets.
 func (s *Service) DeregisterTargets(ctx context.Context, in *DeregisterTargetsInput) (*DeregisterTargetsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeregisterTargets, in, s.deregisterTargets)
+	return awsproto.Invoke(ctx, s.hooks, &opDeregisterTargets, in, s.api.DeregisterTargets)
 }
 
 // DescribeAccountLimits is elbv2:DescribeAccountLimits.
 func (s *Service) DescribeAccountLimits(ctx context.Context, in *DescribeAccountLimitsInput) (*DescribeAccountLimitsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeAccountLimits, in, s.describeAccountLimits)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeAccountLimits, in, s.api.DescribeAccountLimits)
 }
 
 // DescribeListenerAttributes is elbv2:DescribeListenerAttributes.
 func (s *Service) DescribeListenerAttributes(ctx context.Context, in *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeListenerAttributes, in, s.describeListenerAttributes)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeListenerAttributes, in, s.api.DescribeListenerAttributes)
 }
 
 // DescribeListenerCertificates is elbv2:DescribeListenerCertificates.
 func (s *Service) DescribeListenerCertificates(ctx context.Context, in *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeListenerCertificates, in, s.describeListenerCertificates)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeListenerCertificates, in, s.api.DescribeListenerCertificates)
 }
 
 // DescribeListeners is elbv2:DescribeListeners.
 func (s *Service) DescribeListeners(ctx context.Context, in *DescribeListenersInput) (*DescribeListenersOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeListeners, in, s.describeListeners)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeListeners, in, s.api.DescribeListeners)
 }
 
 // DescribeLoadBalancerAttributes is elbv2:DescribeLoadBalancerAttributes.
 func (s *Service) DescribeLoadBalancerAttributes(ctx context.Context, in *DescribeLoadBalancerAttributesInput) (*DescribeLoadBalancerAttributesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeLoadBalancerAttributes, in, s.describeLoadBalancerAttributes)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeLoadBalancerAttributes, in, s.api.DescribeLoadBalancerAttributes)
 }
 
 // DescribeLoadBalancers is elbv2:DescribeLoadBalancers.
 func (s *Service) DescribeLoadBalancers(ctx context.Context, in *DescribeLoadBalancersInput) (*DescribeLoadBalancersOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeLoadBalancers, in, s.describeLoadBalancers)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeLoadBalancers, in, s.api.DescribeLoadBalancers)
 }
 
 // DescribeRules is elbv2:DescribeRules.
 func (s *Service) DescribeRules(ctx context.Context, in *DescribeRulesInput) (*DescribeRulesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeRules, in, s.describeRules)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeRules, in, s.api.DescribeRules)
 }
 
 // DescribeSSLPolicies is elbv2:DescribeSSLPolicies.
 func (s *Service) DescribeSSLPolicies(ctx context.Context, in *DescribeSSLPoliciesInput) (*DescribeSSLPoliciesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeSSLPolicies, in, s.describeSSLPolicies)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeSSLPolicies, in, s.api.DescribeSSLPolicies)
 }
 
 // DescribeTags is elbv2:DescribeTags.
 func (s *Service) DescribeTags(ctx context.Context, in *DescribeTagsInput) (*DescribeTagsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeTags, in, s.describeTags)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeTags, in, s.api.DescribeTags)
 }
 
 // DescribeTargetGroupAttributes is elbv2:DescribeTargetGroupAttributes.
 func (s *Service) DescribeTargetGroupAttributes(ctx context.Context, in *DescribeTargetGroupAttributesInput) (*DescribeTargetGroupAttributesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeTargetGroupAttributes, in, s.describeTargetGroupAttributes)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeTargetGroupAttributes, in, s.api.DescribeTargetGroupAttributes)
 }
 
 // DescribeTargetGroups is elbv2:DescribeTargetGroups.
 func (s *Service) DescribeTargetGroups(ctx context.Context, in *DescribeTargetGroupsInput) (*DescribeTargetGroupsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeTargetGroups, in, s.describeTargetGroups)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeTargetGroups, in, s.api.DescribeTargetGroups)
 }
 
 // DescribeTargetHealth is elbv2:DescribeTargetHealth.
 func (s *Service) DescribeTargetHealth(ctx context.Context, in *DescribeTargetHealthInput) (*DescribeTargetHealthOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeTargetHealth, in, s.describeTargetHealth)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeTargetHealth, in, s.api.DescribeTargetHealth)
 }
 
 // ModifyListener is elbv2:ModifyListener.
 func (s *Service) ModifyListener(ctx context.Context, in *ModifyListenerInput) (*ModifyListenerOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opModifyListener, in, s.modifyListener)
+	return awsproto.Invoke(ctx, s.hooks, &opModifyListener, in, s.api.ModifyListener)
 }
 
 // ModifyListenerAttributes is elbv2:ModifyListenerAttributes.
 func (s *Service) ModifyListenerAttributes(ctx context.Context, in *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opModifyListenerAttributes, in, s.modifyListenerAttributes)
+	return awsproto.Invoke(ctx, s.hooks, &opModifyListenerAttributes, in, s.api.ModifyListenerAttributes)
 }
 
 // ModifyLoadBalancerAttributes is elbv2:ModifyLoadBalancerAttributes.
 func (s *Service) ModifyLoadBalancerAttributes(ctx context.Context, in *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opModifyLoadBalancerAttributes, in, s.modifyLoadBalancerAttributes)
+	return awsproto.Invoke(ctx, s.hooks, &opModifyLoadBalancerAttributes, in, s.api.ModifyLoadBalancerAttributes)
 }
 
 // ModifyRule is elbv2:ModifyRule.
 func (s *Service) ModifyRule(ctx context.Context, in *ModifyRuleInput) (*ModifyRuleOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opModifyRule, in, s.modifyRule)
+	return awsproto.Invoke(ctx, s.hooks, &opModifyRule, in, s.api.ModifyRule)
 }
 
 // ModifyTargetGroup is elbv2:ModifyTargetGroup.
 func (s *Service) ModifyTargetGroup(ctx context.Context, in *ModifyTargetGroupInput) (*ModifyTargetGroupOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opModifyTargetGroup, in, s.modifyTargetGroup)
+	return awsproto.Invoke(ctx, s.hooks, &opModifyTargetGroup, in, s.api.ModifyTargetGroup)
 }
 
 // ModifyTargetGroupAttributes is elbv2:ModifyTargetGroupAttributes.
 func (s *Service) ModifyTargetGroupAttributes(ctx context.Context, in *ModifyTargetGroupAttributesInput) (*ModifyTargetGroupAttributesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opModifyTargetGroupAttributes, in, s.modifyTargetGroupAttributes)
+	return awsproto.Invoke(ctx, s.hooks, &opModifyTargetGroupAttributes, in, s.api.ModifyTargetGroupAttributes)
 }
 
 // RegisterTargets is elbv2:RegisterTargets.
 func (s *Service) RegisterTargets(ctx context.Context, in *RegisterTargetsInput) (*RegisterTargetsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRegisterTargets, in, s.registerTargets)
+	return awsproto.Invoke(ctx, s.hooks, &opRegisterTargets, in, s.api.RegisterTargets)
 }
 
 // RemoveListenerCertificates is elbv2:RemoveListenerCertificates.
 func (s *Service) RemoveListenerCertificates(ctx context.Context, in *RemoveListenerCertificatesInput) (*RemoveListenerCertificatesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRemoveListenerCertificates, in, s.removeListenerCertificates)
+	return awsproto.Invoke(ctx, s.hooks, &opRemoveListenerCertificates, in, s.api.RemoveListenerCertificates)
 }
 
 // RemoveTags is elbv2:RemoveTags.
 func (s *Service) RemoveTags(ctx context.Context, in *RemoveTagsInput) (*RemoveTagsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRemoveTags, in, s.removeTags)
+	return awsproto.Invoke(ctx, s.hooks, &opRemoveTags, in, s.api.RemoveTags)
 }
 
 // SetRulePriorities is elbv2:SetRulePriorities.
 func (s *Service) SetRulePriorities(ctx context.Context, in *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opSetRulePriorities, in, s.setRulePriorities)
+	return awsproto.Invoke(ctx, s.hooks, &opSetRulePriorities, in, s.api.SetRulePriorities)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opAddListenerCertificates, s.addListenerCertificates != nil, s.AddListenerCertificates),
-		awsproto.Bind(&opAddTags, s.addTags != nil, s.AddTags),
-		awsproto.Bind(&opCreateListener, s.createListener != nil, s.CreateListener),
-		awsproto.Bind(&opCreateLoadBalancer, s.createLoadBalancer != nil, s.CreateLoadBalancer),
-		awsproto.Bind(&opCreateRule, s.createRule != nil, s.CreateRule),
-		awsproto.Bind(&opCreateTargetGroup, s.createTargetGroup != nil, s.CreateTargetGroup),
-		awsproto.Bind(&opDeleteListener, s.deleteListener != nil, s.DeleteListener),
-		awsproto.Bind(&opDeleteLoadBalancer, s.deleteLoadBalancer != nil, s.DeleteLoadBalancer),
-		awsproto.Bind(&opDeleteRule, s.deleteRule != nil, s.DeleteRule),
-		awsproto.Bind(&opDeleteTargetGroup, s.deleteTargetGroup != nil, s.DeleteTargetGroup),
-		awsproto.Bind(&opDeregisterTargets, s.deregisterTargets != nil, s.DeregisterTargets),
-		awsproto.Bind(&opDescribeAccountLimits, s.describeAccountLimits != nil, s.DescribeAccountLimits),
-		awsproto.Bind(&opDescribeListenerAttributes, s.describeListenerAttributes != nil, s.DescribeListenerAttributes),
-		awsproto.Bind(&opDescribeListenerCertificates, s.describeListenerCertificates != nil, s.DescribeListenerCertificates),
-		awsproto.Bind(&opDescribeListeners, s.describeListeners != nil, s.DescribeListeners),
-		awsproto.Bind(&opDescribeLoadBalancerAttributes, s.describeLoadBalancerAttributes != nil, s.DescribeLoadBalancerAttributes),
-		awsproto.Bind(&opDescribeLoadBalancers, s.describeLoadBalancers != nil, s.DescribeLoadBalancers),
-		awsproto.Bind(&opDescribeRules, s.describeRules != nil, s.DescribeRules),
-		awsproto.Bind(&opDescribeSSLPolicies, s.describeSSLPolicies != nil, s.DescribeSSLPolicies),
-		awsproto.Bind(&opDescribeTags, s.describeTags != nil, s.DescribeTags),
-		awsproto.Bind(&opDescribeTargetGroupAttributes, s.describeTargetGroupAttributes != nil, s.DescribeTargetGroupAttributes),
-		awsproto.Bind(&opDescribeTargetGroups, s.describeTargetGroups != nil, s.DescribeTargetGroups),
-		awsproto.Bind(&opDescribeTargetHealth, s.describeTargetHealth != nil, s.DescribeTargetHealth),
-		awsproto.Bind(&opModifyListener, s.modifyListener != nil, s.ModifyListener),
-		awsproto.Bind(&opModifyListenerAttributes, s.modifyListenerAttributes != nil, s.ModifyListenerAttributes),
-		awsproto.Bind(&opModifyLoadBalancerAttributes, s.modifyLoadBalancerAttributes != nil, s.ModifyLoadBalancerAttributes),
-		awsproto.Bind(&opModifyRule, s.modifyRule != nil, s.ModifyRule),
-		awsproto.Bind(&opModifyTargetGroup, s.modifyTargetGroup != nil, s.ModifyTargetGroup),
-		awsproto.Bind(&opModifyTargetGroupAttributes, s.modifyTargetGroupAttributes != nil, s.ModifyTargetGroupAttributes),
-		awsproto.Bind(&opRegisterTargets, s.registerTargets != nil, s.RegisterTargets),
-		awsproto.Bind(&opRemoveListenerCertificates, s.removeListenerCertificates != nil, s.RemoveListenerCertificates),
-		awsproto.Bind(&opRemoveTags, s.removeTags != nil, s.RemoveTags),
-		awsproto.Bind(&opSetRulePriorities, s.setRulePriorities != nil, s.SetRulePriorities),
+		awsproto.Bind(&opAddListenerCertificates, s.AddListenerCertificates),
+		awsproto.Bind(&opAddTags, s.AddTags),
+		awsproto.Bind(&opCreateListener, s.CreateListener),
+		awsproto.Bind(&opCreateLoadBalancer, s.CreateLoadBalancer),
+		awsproto.Bind(&opCreateRule, s.CreateRule),
+		awsproto.Bind(&opCreateTargetGroup, s.CreateTargetGroup),
+		awsproto.Bind(&opDeleteListener, s.DeleteListener),
+		awsproto.Bind(&opDeleteLoadBalancer, s.DeleteLoadBalancer),
+		awsproto.Bind(&opDeleteRule, s.DeleteRule),
+		awsproto.Bind(&opDeleteTargetGroup, s.DeleteTargetGroup),
+		awsproto.Bind(&opDeregisterTargets, s.DeregisterTargets),
+		awsproto.Bind(&opDescribeAccountLimits, s.DescribeAccountLimits),
+		awsproto.Bind(&opDescribeListenerAttributes, s.DescribeListenerAttributes),
+		awsproto.Bind(&opDescribeListenerCertificates, s.DescribeListenerCertificates),
+		awsproto.Bind(&opDescribeListeners, s.DescribeListeners),
+		awsproto.Bind(&opDescribeLoadBalancerAttributes, s.DescribeLoadBalancerAttributes),
+		awsproto.Bind(&opDescribeLoadBalancers, s.DescribeLoadBalancers),
+		awsproto.Bind(&opDescribeRules, s.DescribeRules),
+		awsproto.Bind(&opDescribeSSLPolicies, s.DescribeSSLPolicies),
+		awsproto.Bind(&opDescribeTags, s.DescribeTags),
+		awsproto.Bind(&opDescribeTargetGroupAttributes, s.DescribeTargetGroupAttributes),
+		awsproto.Bind(&opDescribeTargetGroups, s.DescribeTargetGroups),
+		awsproto.Bind(&opDescribeTargetHealth, s.DescribeTargetHealth),
+		awsproto.Bind(&opModifyListener, s.ModifyListener),
+		awsproto.Bind(&opModifyListenerAttributes, s.ModifyListenerAttributes),
+		awsproto.Bind(&opModifyLoadBalancerAttributes, s.ModifyLoadBalancerAttributes),
+		awsproto.Bind(&opModifyRule, s.ModifyRule),
+		awsproto.Bind(&opModifyTargetGroup, s.ModifyTargetGroup),
+		awsproto.Bind(&opModifyTargetGroupAttributes, s.ModifyTargetGroupAttributes),
+		awsproto.Bind(&opRegisterTargets, s.RegisterTargets),
+		awsproto.Bind(&opRemoveListenerCertificates, s.RemoveListenerCertificates),
+		awsproto.Bind(&opRemoveTags, s.RemoveTags),
+		awsproto.Bind(&opSetRulePriorities, s.SetRulePriorities),
 	}
 }

@@ -56,42 +56,41 @@ func (p *pkg) service() string {
 	}
 	b.WriteString("}\n\n")
 
-	b.WriteString(
-		"// Service is the decorated implementation: every call is authorised, checked against the model and " +
-			"reported.\ntype Service struct {\nhooks awsproto.Hooks\n")
-	for _, name := range p.ops {
-		fmt.Fprintf(&b, "%s func(%s) (%s, error)\n", lower(name), p.arguments(name), p.result(name))
-	}
-	b.WriteString("}\n\nvar _ API = (*Service)(nil)\n\n")
-
-	b.WriteString(
-		"// New puts a service together from parts that each have methods of API; operations that no part has " +
-			"answer\n// that they are not implemented. Of two parts with the same method the first counts.\nfunc " +
-			"New(hooks awsproto.Hooks, parts ...any) *Service {\ns := &Service{hooks: hooks}\nfor _, part := range " +
-			"parts {\n")
-	for _, name := range p.ops {
-		fmt.Fprintf(&b, "if f, ok := part.(interface { %s }); ok && s.%s == nil {\ns.%s = f.%s\n}\n", p.signature(name),
-			lower(name), lower(name), name)
-	}
-	b.WriteString("}\nreturn s\n}\n\n")
+	p.unimplemented(&b)
+	b.WriteString("// Service is the decorated implementation: every call is authorised, checked against the model and " +
+		"reported.\ntype Service struct {\nhooks awsproto.Hooks\napi API\n}\n\nvar _ API = (*Service)(nil)\n\n" +
+		"// New decorates an implementation.\n" +
+		"func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }\n\n")
 
 	for _, name := range p.ops {
 		fmt.Fprintf(&b,
 			"// %s is %s:%s.\nfunc (s *Service) %s(ctx context.Context, in *%s) (*%s, error) {\nreturn "+
-				"awsproto.Invoke(ctx, s.hooks, &op%s, in, s.%s)\n}\n\n",
+				"awsproto.Invoke(ctx, s.hooks, &op%s, in, s.api.%s)\n}\n\n",
 			name, p.pkg, name, name, goName(p.model.Operations[name].Input.Shape),
-			goName(p.model.Operations[name].Output.Shape), name, lower(name))
+			goName(p.model.Operations[name].Output.Shape), name, name)
 	}
 
 	b.WriteString(
-		"// Info describes the service.\nfunc (*Service) Info() *awsproto.Info { return &info }\n\n// Endpoints are " +
+		"// Info describes the service.\nfunc (*Service) Info() *awsproto.Info { return &info }\n\n// Implementation is what the service decorates.\nfunc (s *Service) Implementation() any { return " +
+			"s.api }\n\n// Endpoints are " +
 			"its operations for the wire, by name.\nfunc (s *Service) Endpoints() []awsproto.Endpoint {\nreturn " +
 			"[]awsproto.Endpoint{\n")
 	for _, name := range p.ops {
-		fmt.Fprintf(&b, "awsproto.Bind(&op%s, s.%s != nil, s.%s),\n", name, lower(name), name)
+		fmt.Fprintf(&b, "awsproto.Bind(&op%s, s.%s),\n", name, name)
 	}
 	b.WriteString("}\n}\n")
 	return b.String()
+}
+
+// unimplemented writes what implementations embed. Its methods are those of an inner type: what is embedded beside it is
+// one level nearer, so that its methods win.
+func (p *pkg) unimplemented(b *strings.Builder) {
+	b.WriteString("// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it\n" +
+		"// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.\n" +
+		"type Unimplemented struct{ unimplemented }\n\ntype unimplemented struct{}\n\nvar _ API = Unimplemented{}\n\n")
+	for _, name := range p.ops {
+		fmt.Fprintf(b, "func (unimplemented) %s {\nreturn nil, op%s.NotImplemented()\n}\n\n", p.signature(name), name)
+	}
 }
 
 func (p *pkg) arguments(op string) string {
@@ -125,5 +124,3 @@ func (p *pkg) client() string {
 	}
 	return b.String()
 }
-
-func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }

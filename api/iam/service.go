@@ -64,291 +64,253 @@ type API interface {
 	UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
+	return nil, opCreateAccessKey.NotImplemented()
+}
+
+func (unimplemented) CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error) {
+	return nil, opCreateLoginProfile.NotImplemented()
+}
+
+func (unimplemented) CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error) {
+	return nil, opCreateServiceSpecificCredential.NotImplemented()
+}
+
+func (unimplemented) CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error) {
+	return nil, opCreateUser.NotImplemented()
+}
+
+func (unimplemented) DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
+	return nil, opDeleteAccessKey.NotImplemented()
+}
+
+func (unimplemented) DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error) {
+	return nil, opDeleteLoginProfile.NotImplemented()
+}
+
+func (unimplemented) DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error) {
+	return nil, opDeleteServerCertificate.NotImplemented()
+}
+
+func (unimplemented) DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error) {
+	return nil, opDeleteServiceSpecificCredential.NotImplemented()
+}
+
+func (unimplemented) DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error) {
+	return nil, opDeleteUser.NotImplemented()
+}
+
+func (unimplemented) DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error) {
+	return nil, opDeleteUserPolicy.NotImplemented()
+}
+
+func (unimplemented) GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error) {
+	return nil, opGetLoginProfile.NotImplemented()
+}
+
+func (unimplemented) GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error) {
+	return nil, opGetServerCertificate.NotImplemented()
+}
+
+func (unimplemented) GetUser(context.Context, *GetUserInput) (*GetUserOutput, error) {
+	return nil, opGetUser.NotImplemented()
+}
+
+func (unimplemented) GetUserPolicy(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error) {
+	return nil, opGetUserPolicy.NotImplemented()
+}
+
+func (unimplemented) ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
+	return nil, opListAccessKeys.NotImplemented()
+}
+
+func (unimplemented) ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error) {
+	return nil, opListServerCertificates.NotImplemented()
+}
+
+func (unimplemented) ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error) {
+	return nil, opListServiceSpecificCredentials.NotImplemented()
+}
+
+func (unimplemented) ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error) {
+	return nil, opListUserPolicies.NotImplemented()
+}
+
+func (unimplemented) PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error) {
+	return nil, opPutUserPolicy.NotImplemented()
+}
+
+func (unimplemented) UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error) {
+	return nil, opUpdateAccessKey.NotImplemented()
+}
+
+func (unimplemented) UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error) {
+	return nil, opUpdateLoginProfile.NotImplemented()
+}
+
+func (unimplemented) UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error) {
+	return nil, opUploadServerCertificate.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks                           awsproto.Hooks
-	createAccessKey                 func(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
-	createLoginProfile              func(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
-	createServiceSpecificCredential func(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
-	createUser                      func(context.Context, *CreateUserInput) (*CreateUserOutput, error)
-	deleteAccessKey                 func(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
-	deleteLoginProfile              func(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
-	deleteServerCertificate         func(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
-	deleteServiceSpecificCredential func(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
-	deleteUser                      func(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
-	deleteUserPolicy                func(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
-	getLoginProfile                 func(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
-	getServerCertificate            func(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
-	getUser                         func(context.Context, *GetUserInput) (*GetUserOutput, error)
-	getUserPolicy                   func(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
-	listAccessKeys                  func(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
-	listServerCertificates          func(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
-	listServiceSpecificCredentials  func(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
-	listUserPolicies                func(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
-	putUserPolicy                   func(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
-	updateAccessKey                 func(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
-	updateLoginProfile              func(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
-	uploadServerCertificate         func(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
-		}); ok && s.createAccessKey == nil {
-			s.createAccessKey = f.CreateAccessKey
-		}
-		if f, ok := part.(interface {
-			CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
-		}); ok && s.createLoginProfile == nil {
-			s.createLoginProfile = f.CreateLoginProfile
-		}
-		if f, ok := part.(interface {
-			CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
-		}); ok && s.createServiceSpecificCredential == nil {
-			s.createServiceSpecificCredential = f.CreateServiceSpecificCredential
-		}
-		if f, ok := part.(interface {
-			CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error)
-		}); ok && s.createUser == nil {
-			s.createUser = f.CreateUser
-		}
-		if f, ok := part.(interface {
-			DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
-		}); ok && s.deleteAccessKey == nil {
-			s.deleteAccessKey = f.DeleteAccessKey
-		}
-		if f, ok := part.(interface {
-			DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
-		}); ok && s.deleteLoginProfile == nil {
-			s.deleteLoginProfile = f.DeleteLoginProfile
-		}
-		if f, ok := part.(interface {
-			DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
-		}); ok && s.deleteServerCertificate == nil {
-			s.deleteServerCertificate = f.DeleteServerCertificate
-		}
-		if f, ok := part.(interface {
-			DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
-		}); ok && s.deleteServiceSpecificCredential == nil {
-			s.deleteServiceSpecificCredential = f.DeleteServiceSpecificCredential
-		}
-		if f, ok := part.(interface {
-			DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
-		}); ok && s.deleteUser == nil {
-			s.deleteUser = f.DeleteUser
-		}
-		if f, ok := part.(interface {
-			DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
-		}); ok && s.deleteUserPolicy == nil {
-			s.deleteUserPolicy = f.DeleteUserPolicy
-		}
-		if f, ok := part.(interface {
-			GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
-		}); ok && s.getLoginProfile == nil {
-			s.getLoginProfile = f.GetLoginProfile
-		}
-		if f, ok := part.(interface {
-			GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
-		}); ok && s.getServerCertificate == nil {
-			s.getServerCertificate = f.GetServerCertificate
-		}
-		if f, ok := part.(interface {
-			GetUser(context.Context, *GetUserInput) (*GetUserOutput, error)
-		}); ok && s.getUser == nil {
-			s.getUser = f.GetUser
-		}
-		if f, ok := part.(interface {
-			GetUserPolicy(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
-		}); ok && s.getUserPolicy == nil {
-			s.getUserPolicy = f.GetUserPolicy
-		}
-		if f, ok := part.(interface {
-			ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
-		}); ok && s.listAccessKeys == nil {
-			s.listAccessKeys = f.ListAccessKeys
-		}
-		if f, ok := part.(interface {
-			ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
-		}); ok && s.listServerCertificates == nil {
-			s.listServerCertificates = f.ListServerCertificates
-		}
-		if f, ok := part.(interface {
-			ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
-		}); ok && s.listServiceSpecificCredentials == nil {
-			s.listServiceSpecificCredentials = f.ListServiceSpecificCredentials
-		}
-		if f, ok := part.(interface {
-			ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
-		}); ok && s.listUserPolicies == nil {
-			s.listUserPolicies = f.ListUserPolicies
-		}
-		if f, ok := part.(interface {
-			PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
-		}); ok && s.putUserPolicy == nil {
-			s.putUserPolicy = f.PutUserPolicy
-		}
-		if f, ok := part.(interface {
-			UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
-		}); ok && s.updateAccessKey == nil {
-			s.updateAccessKey = f.UpdateAccessKey
-		}
-		if f, ok := part.(interface {
-			UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
-		}); ok && s.updateLoginProfile == nil {
-			s.updateLoginProfile = f.UpdateLoginProfile
-		}
-		if f, ok := part.(interface {
-			UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
-		}); ok && s.uploadServerCertificate == nil {
-			s.uploadServerCertificate = f.UploadServerCertificate
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // CreateAccessKey is iam:CreateAccessKey.
 func (s *Service) CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateAccessKey, in, s.createAccessKey)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateAccessKey, in, s.api.CreateAccessKey)
 }
 
 // CreateLoginProfile is iam:CreateLoginProfile.
 func (s *Service) CreateLoginProfile(ctx context.Context, in *CreateLoginProfileInput) (*CreateLoginProfileOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateLoginProfile, in, s.createLoginProfile)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateLoginProfile, in, s.api.CreateLoginProfile)
 }
 
 // CreateServiceSpecificCredential is iam:CreateServiceSpecificCredential.
 func (s *Service) CreateServiceSpecificCredential(ctx context.Context, in *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateServiceSpecificCredential, in, s.createServiceSpecificCredential)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateServiceSpecificCredential, in, s.api.CreateServiceSpecificCredential)
 }
 
 // CreateUser is iam:CreateUser.
 func (s *Service) CreateUser(ctx context.Context, in *CreateUserInput) (*CreateUserOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateUser, in, s.createUser)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateUser, in, s.api.CreateUser)
 }
 
 // DeleteAccessKey is iam:DeleteAccessKey.
 func (s *Service) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteAccessKey, in, s.deleteAccessKey)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteAccessKey, in, s.api.DeleteAccessKey)
 }
 
 // DeleteLoginProfile is iam:DeleteLoginProfile.
 func (s *Service) DeleteLoginProfile(ctx context.Context, in *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteLoginProfile, in, s.deleteLoginProfile)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteLoginProfile, in, s.api.DeleteLoginProfile)
 }
 
 // DeleteServerCertificate is iam:DeleteServerCertificate.
 func (s *Service) DeleteServerCertificate(ctx context.Context, in *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteServerCertificate, in, s.deleteServerCertificate)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteServerCertificate, in, s.api.DeleteServerCertificate)
 }
 
 // DeleteServiceSpecificCredential is iam:DeleteServiceSpecificCredential.
 func (s *Service) DeleteServiceSpecificCredential(ctx context.Context, in *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteServiceSpecificCredential, in, s.deleteServiceSpecificCredential)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteServiceSpecificCredential, in, s.api.DeleteServiceSpecificCredential)
 }
 
 // DeleteUser is iam:DeleteUser.
 func (s *Service) DeleteUser(ctx context.Context, in *DeleteUserInput) (*DeleteUserOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteUser, in, s.deleteUser)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteUser, in, s.api.DeleteUser)
 }
 
 // DeleteUserPolicy is iam:DeleteUserPolicy.
 func (s *Service) DeleteUserPolicy(ctx context.Context, in *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteUserPolicy, in, s.deleteUserPolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteUserPolicy, in, s.api.DeleteUserPolicy)
 }
 
 // GetLoginProfile is iam:GetLoginProfile.
 func (s *Service) GetLoginProfile(ctx context.Context, in *GetLoginProfileInput) (*GetLoginProfileOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetLoginProfile, in, s.getLoginProfile)
+	return awsproto.Invoke(ctx, s.hooks, &opGetLoginProfile, in, s.api.GetLoginProfile)
 }
 
 // GetServerCertificate is iam:GetServerCertificate.
 func (s *Service) GetServerCertificate(ctx context.Context, in *GetServerCertificateInput) (*GetServerCertificateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetServerCertificate, in, s.getServerCertificate)
+	return awsproto.Invoke(ctx, s.hooks, &opGetServerCertificate, in, s.api.GetServerCertificate)
 }
 
 // GetUser is iam:GetUser.
 func (s *Service) GetUser(ctx context.Context, in *GetUserInput) (*GetUserOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetUser, in, s.getUser)
+	return awsproto.Invoke(ctx, s.hooks, &opGetUser, in, s.api.GetUser)
 }
 
 // GetUserPolicy is iam:GetUserPolicy.
 func (s *Service) GetUserPolicy(ctx context.Context, in *GetUserPolicyInput) (*GetUserPolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetUserPolicy, in, s.getUserPolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opGetUserPolicy, in, s.api.GetUserPolicy)
 }
 
 // ListAccessKeys is iam:ListAccessKeys.
 func (s *Service) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (*ListAccessKeysOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListAccessKeys, in, s.listAccessKeys)
+	return awsproto.Invoke(ctx, s.hooks, &opListAccessKeys, in, s.api.ListAccessKeys)
 }
 
 // ListServerCertificates is iam:ListServerCertificates.
 func (s *Service) ListServerCertificates(ctx context.Context, in *ListServerCertificatesInput) (*ListServerCertificatesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListServerCertificates, in, s.listServerCertificates)
+	return awsproto.Invoke(ctx, s.hooks, &opListServerCertificates, in, s.api.ListServerCertificates)
 }
 
 // ListServiceSpecificCredentials is iam:ListServiceSpecificCredentials.
 func (s *Service) ListServiceSpecificCredentials(ctx context.Context, in *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListServiceSpecificCredentials, in, s.listServiceSpecificCredentials)
+	return awsproto.Invoke(ctx, s.hooks, &opListServiceSpecificCredentials, in, s.api.ListServiceSpecificCredentials)
 }
 
 // ListUserPolicies is iam:ListUserPolicies.
 func (s *Service) ListUserPolicies(ctx context.Context, in *ListUserPoliciesInput) (*ListUserPoliciesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListUserPolicies, in, s.listUserPolicies)
+	return awsproto.Invoke(ctx, s.hooks, &opListUserPolicies, in, s.api.ListUserPolicies)
 }
 
 // PutUserPolicy is iam:PutUserPolicy.
 func (s *Service) PutUserPolicy(ctx context.Context, in *PutUserPolicyInput) (*PutUserPolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutUserPolicy, in, s.putUserPolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opPutUserPolicy, in, s.api.PutUserPolicy)
 }
 
 // UpdateAccessKey is iam:UpdateAccessKey.
 func (s *Service) UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateAccessKey, in, s.updateAccessKey)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateAccessKey, in, s.api.UpdateAccessKey)
 }
 
 // UpdateLoginProfile is iam:UpdateLoginProfile.
 func (s *Service) UpdateLoginProfile(ctx context.Context, in *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateLoginProfile, in, s.updateLoginProfile)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateLoginProfile, in, s.api.UpdateLoginProfile)
 }
 
 // UploadServerCertificate is iam:UploadServerCertificate.
 func (s *Service) UploadServerCertificate(ctx context.Context, in *UploadServerCertificateInput) (*UploadServerCertificateOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUploadServerCertificate, in, s.uploadServerCertificate)
+	return awsproto.Invoke(ctx, s.hooks, &opUploadServerCertificate, in, s.api.UploadServerCertificate)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opCreateAccessKey, s.createAccessKey != nil, s.CreateAccessKey),
-		awsproto.Bind(&opCreateLoginProfile, s.createLoginProfile != nil, s.CreateLoginProfile),
-		awsproto.Bind(&opCreateServiceSpecificCredential, s.createServiceSpecificCredential != nil, s.CreateServiceSpecificCredential),
-		awsproto.Bind(&opCreateUser, s.createUser != nil, s.CreateUser),
-		awsproto.Bind(&opDeleteAccessKey, s.deleteAccessKey != nil, s.DeleteAccessKey),
-		awsproto.Bind(&opDeleteLoginProfile, s.deleteLoginProfile != nil, s.DeleteLoginProfile),
-		awsproto.Bind(&opDeleteServerCertificate, s.deleteServerCertificate != nil, s.DeleteServerCertificate),
-		awsproto.Bind(&opDeleteServiceSpecificCredential, s.deleteServiceSpecificCredential != nil, s.DeleteServiceSpecificCredential),
-		awsproto.Bind(&opDeleteUser, s.deleteUser != nil, s.DeleteUser),
-		awsproto.Bind(&opDeleteUserPolicy, s.deleteUserPolicy != nil, s.DeleteUserPolicy),
-		awsproto.Bind(&opGetLoginProfile, s.getLoginProfile != nil, s.GetLoginProfile),
-		awsproto.Bind(&opGetServerCertificate, s.getServerCertificate != nil, s.GetServerCertificate),
-		awsproto.Bind(&opGetUser, s.getUser != nil, s.GetUser),
-		awsproto.Bind(&opGetUserPolicy, s.getUserPolicy != nil, s.GetUserPolicy),
-		awsproto.Bind(&opListAccessKeys, s.listAccessKeys != nil, s.ListAccessKeys),
-		awsproto.Bind(&opListServerCertificates, s.listServerCertificates != nil, s.ListServerCertificates),
-		awsproto.Bind(&opListServiceSpecificCredentials, s.listServiceSpecificCredentials != nil, s.ListServiceSpecificCredentials),
-		awsproto.Bind(&opListUserPolicies, s.listUserPolicies != nil, s.ListUserPolicies),
-		awsproto.Bind(&opPutUserPolicy, s.putUserPolicy != nil, s.PutUserPolicy),
-		awsproto.Bind(&opUpdateAccessKey, s.updateAccessKey != nil, s.UpdateAccessKey),
-		awsproto.Bind(&opUpdateLoginProfile, s.updateLoginProfile != nil, s.UpdateLoginProfile),
-		awsproto.Bind(&opUploadServerCertificate, s.uploadServerCertificate != nil, s.UploadServerCertificate),
+		awsproto.Bind(&opCreateAccessKey, s.CreateAccessKey),
+		awsproto.Bind(&opCreateLoginProfile, s.CreateLoginProfile),
+		awsproto.Bind(&opCreateServiceSpecificCredential, s.CreateServiceSpecificCredential),
+		awsproto.Bind(&opCreateUser, s.CreateUser),
+		awsproto.Bind(&opDeleteAccessKey, s.DeleteAccessKey),
+		awsproto.Bind(&opDeleteLoginProfile, s.DeleteLoginProfile),
+		awsproto.Bind(&opDeleteServerCertificate, s.DeleteServerCertificate),
+		awsproto.Bind(&opDeleteServiceSpecificCredential, s.DeleteServiceSpecificCredential),
+		awsproto.Bind(&opDeleteUser, s.DeleteUser),
+		awsproto.Bind(&opDeleteUserPolicy, s.DeleteUserPolicy),
+		awsproto.Bind(&opGetLoginProfile, s.GetLoginProfile),
+		awsproto.Bind(&opGetServerCertificate, s.GetServerCertificate),
+		awsproto.Bind(&opGetUser, s.GetUser),
+		awsproto.Bind(&opGetUserPolicy, s.GetUserPolicy),
+		awsproto.Bind(&opListAccessKeys, s.ListAccessKeys),
+		awsproto.Bind(&opListServerCertificates, s.ListServerCertificates),
+		awsproto.Bind(&opListServiceSpecificCredentials, s.ListServiceSpecificCredentials),
+		awsproto.Bind(&opListUserPolicies, s.ListUserPolicies),
+		awsproto.Bind(&opPutUserPolicy, s.PutUserPolicy),
+		awsproto.Bind(&opUpdateAccessKey, s.UpdateAccessKey),
+		awsproto.Bind(&opUpdateLoginProfile, s.UpdateLoginProfile),
+		awsproto.Bind(&opUploadServerCertificate, s.UploadServerCertificate),
 	}
 }

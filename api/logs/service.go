@@ -28,75 +28,73 @@ type API interface {
 	GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
+	return nil, opDescribeLogGroups.NotImplemented()
+}
+
+func (unimplemented) DescribeLogStreams(context.Context, *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error) {
+	return nil, opDescribeLogStreams.NotImplemented()
+}
+
+func (unimplemented) FilterLogEvents(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error) {
+	return nil, opFilterLogEvents.NotImplemented()
+}
+
+func (unimplemented) GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error) {
+	return nil, opGetLogEvents.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks              awsproto.Hooks
-	describeLogGroups  func(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error)
-	describeLogStreams func(context.Context, *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error)
-	filterLogEvents    func(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error)
-	getLogEvents       func(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error)
-		}); ok && s.describeLogGroups == nil {
-			s.describeLogGroups = f.DescribeLogGroups
-		}
-		if f, ok := part.(interface {
-			DescribeLogStreams(context.Context, *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error)
-		}); ok && s.describeLogStreams == nil {
-			s.describeLogStreams = f.DescribeLogStreams
-		}
-		if f, ok := part.(interface {
-			FilterLogEvents(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error)
-		}); ok && s.filterLogEvents == nil {
-			s.filterLogEvents = f.FilterLogEvents
-		}
-		if f, ok := part.(interface {
-			GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
-		}); ok && s.getLogEvents == nil {
-			s.getLogEvents = f.GetLogEvents
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // DescribeLogGroups is logs:DescribeLogGroups.
 func (s *Service) DescribeLogGroups(ctx context.Context, in *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeLogGroups, in, s.describeLogGroups)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeLogGroups, in, s.api.DescribeLogGroups)
 }
 
 // DescribeLogStreams is logs:DescribeLogStreams.
 func (s *Service) DescribeLogStreams(ctx context.Context, in *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeLogStreams, in, s.describeLogStreams)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeLogStreams, in, s.api.DescribeLogStreams)
 }
 
 // FilterLogEvents is logs:FilterLogEvents.
 func (s *Service) FilterLogEvents(ctx context.Context, in *FilterLogEventsInput) (*FilterLogEventsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opFilterLogEvents, in, s.filterLogEvents)
+	return awsproto.Invoke(ctx, s.hooks, &opFilterLogEvents, in, s.api.FilterLogEvents)
 }
 
 // GetLogEvents is logs:GetLogEvents.
 func (s *Service) GetLogEvents(ctx context.Context, in *GetLogEventsInput) (*GetLogEventsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetLogEvents, in, s.getLogEvents)
+	return awsproto.Invoke(ctx, s.hooks, &opGetLogEvents, in, s.api.GetLogEvents)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opDescribeLogGroups, s.describeLogGroups != nil, s.DescribeLogGroups),
-		awsproto.Bind(&opDescribeLogStreams, s.describeLogStreams != nil, s.DescribeLogStreams),
-		awsproto.Bind(&opFilterLogEvents, s.filterLogEvents != nil, s.FilterLogEvents),
-		awsproto.Bind(&opGetLogEvents, s.getLogEvents != nil, s.GetLogEvents),
+		awsproto.Bind(&opDescribeLogGroups, s.DescribeLogGroups),
+		awsproto.Bind(&opDescribeLogStreams, s.DescribeLogStreams),
+		awsproto.Bind(&opFilterLogEvents, s.FilterLogEvents),
+		awsproto.Bind(&opGetLogEvents, s.GetLogEvents),
 	}
 }

@@ -100,507 +100,433 @@ type API interface {
 	WaitForChange(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error) {
+	return nil, opAcknowledgeBuild.NotImplemented()
+}
+
+func (unimplemented) CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error) {
+	return nil, opCompareWithGreen.NotImplemented()
+}
+
+func (unimplemented) CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error) {
+	return nil, opCompleteBuild.NotImplemented()
+}
+
+func (unimplemented) CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error) {
+	return nil, opCreateHost.NotImplemented()
+}
+
+func (unimplemented) DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error) {
+	return nil, opDeleteReleasePolicy.NotImplemented()
+}
+
+func (unimplemented) DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error) {
+	return nil, opDescribeChanges.NotImplemented()
+}
+
+func (unimplemented) DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error) {
+	return nil, opDiscardJob.NotImplemented()
+}
+
+func (unimplemented) ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error) {
+	return nil, opExplainBuild.NotImplemented()
+}
+
+func (unimplemented) GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error) {
+	return nil, opGetAttention.NotImplemented()
+}
+
+func (unimplemented) GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error) {
+	return nil, opGetBoard.NotImplemented()
+}
+
+func (unimplemented) GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
+	return nil, opGetCommitProgress.NotImplemented()
+}
+
+func (unimplemented) GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error) {
+	return nil, opGetDiff.NotImplemented()
+}
+
+func (unimplemented) GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error) {
+	return nil, opGetRelease.NotImplemented()
+}
+
+func (unimplemented) GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error) {
+	return nil, opGetReleasePolicy.NotImplemented()
+}
+
+func (unimplemented) GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
+	return nil, opGetReleaseTraffic.NotImplemented()
+}
+
+func (unimplemented) GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
+	return nil, opGetTestHistory.NotImplemented()
+}
+
+func (unimplemented) GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error) {
+	return nil, opGetTestOverview.NotImplemented()
+}
+
+func (unimplemented) ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error) {
+	return nil, opListCommits.NotImplemented()
+}
+
+func (unimplemented) ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error) {
+	return nil, opListExecutions.NotImplemented()
+}
+
+func (unimplemented) ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error) {
+	return nil, opListHosts.NotImplemented()
+}
+
+func (unimplemented) ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error) {
+	return nil, opListJobs.NotImplemented()
+}
+
+func (unimplemented) ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error) {
+	return nil, opListReleases.NotImplemented()
+}
+
+func (unimplemented) ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error) {
+	return nil, opListRouters.NotImplemented()
+}
+
+func (unimplemented) ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error) {
+	return nil, opListRunners.NotImplemented()
+}
+
+func (unimplemented) ListServing(context.Context, *ListServingInput) (*ListServingOutput, error) {
+	return nil, opListServing.NotImplemented()
+}
+
+func (unimplemented) ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error) {
+	return nil, opListVersions.NotImplemented()
+}
+
+func (unimplemented) ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error) {
+	return nil, opListWaiting.NotImplemented()
+}
+
+func (unimplemented) PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error) {
+	return nil, opPauseRelease.NotImplemented()
+}
+
+func (unimplemented) PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error) {
+	return nil, opPollBuild.NotImplemented()
+}
+
+func (unimplemented) PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error) {
+	return nil, opPollRouter.NotImplemented()
+}
+
+func (unimplemented) PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error) {
+	return nil, opPromoteRelease.NotImplemented()
+}
+
+func (unimplemented) PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error) {
+	return nil, opPutHostService.NotImplemented()
+}
+
+func (unimplemented) PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
+	return nil, opPutReleasePolicy.NotImplemented()
+}
+
+func (unimplemented) PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error) {
+	return nil, opPutRouterReport.NotImplemented()
+}
+
+func (unimplemented) ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error) {
+	return nil, opReadLog.NotImplemented()
+}
+
+func (unimplemented) ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error) {
+	return nil, opResumeRelease.NotImplemented()
+}
+
+func (unimplemented) RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput, error) {
+	return nil, opRetryJob.NotImplemented()
+}
+
+func (unimplemented) RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
+	return nil, opRollBackRelease.NotImplemented()
+}
+
+func (unimplemented) UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error) {
+	return nil, opUpdateBuild.NotImplemented()
+}
+
+func (unimplemented) WaitForChange(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error) {
+	return nil, opWaitForChange.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks               awsproto.Hooks
-	acknowledgeBuild    func(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
-	compareWithGreen    func(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
-	completeBuild       func(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
-	createHost          func(context.Context, *CreateHostInput) (*CreateHostOutput, error)
-	deleteReleasePolicy func(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
-	describeChanges     func(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
-	discardJob          func(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
-	explainBuild        func(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
-	getAttention        func(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
-	getBoard            func(context.Context, *GetBoardInput) (*GetBoardOutput, error)
-	getCommitProgress   func(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
-	getDiff             func(context.Context, *GetDiffInput) (*GetDiffOutput, error)
-	getRelease          func(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
-	getReleasePolicy    func(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
-	getReleaseTraffic   func(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
-	getTestHistory      func(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
-	getTestOverview     func(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
-	listCommits         func(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
-	listExecutions      func(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
-	listHosts           func(context.Context, *ListHostsInput) (*ListHostsOutput, error)
-	listJobs            func(context.Context, *ListJobsInput) (*ListJobsOutput, error)
-	listReleases        func(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
-	listRouters         func(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
-	listRunners         func(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
-	listServing         func(context.Context, *ListServingInput) (*ListServingOutput, error)
-	listVersions        func(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
-	listWaiting         func(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
-	pauseRelease        func(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
-	pollBuild           func(context.Context, *PollBuildInput) (*PollBuildOutput, error)
-	pollRouter          func(context.Context, *PollRouterInput) (*PollRouterOutput, error)
-	promoteRelease      func(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
-	putHostService      func(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
-	putReleasePolicy    func(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
-	putRouterReport     func(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
-	readLog             func(context.Context, *ReadLogInput) (*ReadLogOutput, error)
-	resumeRelease       func(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
-	retryJob            func(context.Context, *RetryJobInput) (*RetryJobOutput, error)
-	rollBackRelease     func(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
-	updateBuild         func(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
-	waitForChange       func(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
-		}); ok && s.acknowledgeBuild == nil {
-			s.acknowledgeBuild = f.AcknowledgeBuild
-		}
-		if f, ok := part.(interface {
-			CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
-		}); ok && s.compareWithGreen == nil {
-			s.compareWithGreen = f.CompareWithGreen
-		}
-		if f, ok := part.(interface {
-			CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
-		}); ok && s.completeBuild == nil {
-			s.completeBuild = f.CompleteBuild
-		}
-		if f, ok := part.(interface {
-			CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
-		}); ok && s.createHost == nil {
-			s.createHost = f.CreateHost
-		}
-		if f, ok := part.(interface {
-			DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
-		}); ok && s.deleteReleasePolicy == nil {
-			s.deleteReleasePolicy = f.DeleteReleasePolicy
-		}
-		if f, ok := part.(interface {
-			DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
-		}); ok && s.describeChanges == nil {
-			s.describeChanges = f.DescribeChanges
-		}
-		if f, ok := part.(interface {
-			DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
-		}); ok && s.discardJob == nil {
-			s.discardJob = f.DiscardJob
-		}
-		if f, ok := part.(interface {
-			ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
-		}); ok && s.explainBuild == nil {
-			s.explainBuild = f.ExplainBuild
-		}
-		if f, ok := part.(interface {
-			GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
-		}); ok && s.getAttention == nil {
-			s.getAttention = f.GetAttention
-		}
-		if f, ok := part.(interface {
-			GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
-		}); ok && s.getBoard == nil {
-			s.getBoard = f.GetBoard
-		}
-		if f, ok := part.(interface {
-			GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
-		}); ok && s.getCommitProgress == nil {
-			s.getCommitProgress = f.GetCommitProgress
-		}
-		if f, ok := part.(interface {
-			GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
-		}); ok && s.getDiff == nil {
-			s.getDiff = f.GetDiff
-		}
-		if f, ok := part.(interface {
-			GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
-		}); ok && s.getRelease == nil {
-			s.getRelease = f.GetRelease
-		}
-		if f, ok := part.(interface {
-			GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
-		}); ok && s.getReleasePolicy == nil {
-			s.getReleasePolicy = f.GetReleasePolicy
-		}
-		if f, ok := part.(interface {
-			GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
-		}); ok && s.getReleaseTraffic == nil {
-			s.getReleaseTraffic = f.GetReleaseTraffic
-		}
-		if f, ok := part.(interface {
-			GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
-		}); ok && s.getTestHistory == nil {
-			s.getTestHistory = f.GetTestHistory
-		}
-		if f, ok := part.(interface {
-			GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
-		}); ok && s.getTestOverview == nil {
-			s.getTestOverview = f.GetTestOverview
-		}
-		if f, ok := part.(interface {
-			ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
-		}); ok && s.listCommits == nil {
-			s.listCommits = f.ListCommits
-		}
-		if f, ok := part.(interface {
-			ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
-		}); ok && s.listExecutions == nil {
-			s.listExecutions = f.ListExecutions
-		}
-		if f, ok := part.(interface {
-			ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
-		}); ok && s.listHosts == nil {
-			s.listHosts = f.ListHosts
-		}
-		if f, ok := part.(interface {
-			ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
-		}); ok && s.listJobs == nil {
-			s.listJobs = f.ListJobs
-		}
-		if f, ok := part.(interface {
-			ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
-		}); ok && s.listReleases == nil {
-			s.listReleases = f.ListReleases
-		}
-		if f, ok := part.(interface {
-			ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
-		}); ok && s.listRouters == nil {
-			s.listRouters = f.ListRouters
-		}
-		if f, ok := part.(interface {
-			ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
-		}); ok && s.listRunners == nil {
-			s.listRunners = f.ListRunners
-		}
-		if f, ok := part.(interface {
-			ListServing(context.Context, *ListServingInput) (*ListServingOutput, error)
-		}); ok && s.listServing == nil {
-			s.listServing = f.ListServing
-		}
-		if f, ok := part.(interface {
-			ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
-		}); ok && s.listVersions == nil {
-			s.listVersions = f.ListVersions
-		}
-		if f, ok := part.(interface {
-			ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
-		}); ok && s.listWaiting == nil {
-			s.listWaiting = f.ListWaiting
-		}
-		if f, ok := part.(interface {
-			PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
-		}); ok && s.pauseRelease == nil {
-			s.pauseRelease = f.PauseRelease
-		}
-		if f, ok := part.(interface {
-			PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
-		}); ok && s.pollBuild == nil {
-			s.pollBuild = f.PollBuild
-		}
-		if f, ok := part.(interface {
-			PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
-		}); ok && s.pollRouter == nil {
-			s.pollRouter = f.PollRouter
-		}
-		if f, ok := part.(interface {
-			PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
-		}); ok && s.promoteRelease == nil {
-			s.promoteRelease = f.PromoteRelease
-		}
-		if f, ok := part.(interface {
-			PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
-		}); ok && s.putHostService == nil {
-			s.putHostService = f.PutHostService
-		}
-		if f, ok := part.(interface {
-			PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
-		}); ok && s.putReleasePolicy == nil {
-			s.putReleasePolicy = f.PutReleasePolicy
-		}
-		if f, ok := part.(interface {
-			PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
-		}); ok && s.putRouterReport == nil {
-			s.putRouterReport = f.PutRouterReport
-		}
-		if f, ok := part.(interface {
-			ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
-		}); ok && s.readLog == nil {
-			s.readLog = f.ReadLog
-		}
-		if f, ok := part.(interface {
-			ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
-		}); ok && s.resumeRelease == nil {
-			s.resumeRelease = f.ResumeRelease
-		}
-		if f, ok := part.(interface {
-			RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput, error)
-		}); ok && s.retryJob == nil {
-			s.retryJob = f.RetryJob
-		}
-		if f, ok := part.(interface {
-			RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
-		}); ok && s.rollBackRelease == nil {
-			s.rollBackRelease = f.RollBackRelease
-		}
-		if f, ok := part.(interface {
-			UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
-		}); ok && s.updateBuild == nil {
-			s.updateBuild = f.UpdateBuild
-		}
-		if f, ok := part.(interface {
-			WaitForChange(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
-		}); ok && s.waitForChange == nil {
-			s.waitForChange = f.WaitForChange
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // AcknowledgeBuild is slipway:AcknowledgeBuild.
 func (s *Service) AcknowledgeBuild(ctx context.Context, in *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeBuild, in, s.acknowledgeBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeBuild, in, s.api.AcknowledgeBuild)
 }
 
 // CompareWithGreen is slipway:CompareWithGreen.
 func (s *Service) CompareWithGreen(ctx context.Context, in *CompareWithGreenInput) (*CompareWithGreenOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCompareWithGreen, in, s.compareWithGreen)
+	return awsproto.Invoke(ctx, s.hooks, &opCompareWithGreen, in, s.api.CompareWithGreen)
 }
 
 // CompleteBuild is slipway:CompleteBuild.
 func (s *Service) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*CompleteBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCompleteBuild, in, s.completeBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opCompleteBuild, in, s.api.CompleteBuild)
 }
 
 // CreateHost is slipway:CreateHost.
 func (s *Service) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateHostOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opCreateHost, in, s.createHost)
+	return awsproto.Invoke(ctx, s.hooks, &opCreateHost, in, s.api.CreateHost)
 }
 
 // DeleteReleasePolicy is slipway:DeleteReleasePolicy.
 func (s *Service) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDeleteReleasePolicy, in, s.deleteReleasePolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteReleasePolicy, in, s.api.DeleteReleasePolicy)
 }
 
 // DescribeChanges is slipway:DescribeChanges.
 func (s *Service) DescribeChanges(ctx context.Context, in *DescribeChangesInput) (*DescribeChangesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDescribeChanges, in, s.describeChanges)
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeChanges, in, s.api.DescribeChanges)
 }
 
 // DiscardJob is slipway:DiscardJob.
 func (s *Service) DiscardJob(ctx context.Context, in *DiscardJobInput) (*DiscardJobOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opDiscardJob, in, s.discardJob)
+	return awsproto.Invoke(ctx, s.hooks, &opDiscardJob, in, s.api.DiscardJob)
 }
 
 // ExplainBuild is slipway:ExplainBuild.
 func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.explainBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.api.ExplainBuild)
 }
 
 // GetAttention is slipway:GetAttention.
 func (s *Service) GetAttention(ctx context.Context, in *GetAttentionInput) (*GetAttentionOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetAttention, in, s.getAttention)
+	return awsproto.Invoke(ctx, s.hooks, &opGetAttention, in, s.api.GetAttention)
 }
 
 // GetBoard is slipway:GetBoard.
 func (s *Service) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.getBoard)
+	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.api.GetBoard)
 }
 
 // GetCommitProgress is slipway:GetCommitProgress.
 func (s *Service) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetCommitProgress, in, s.getCommitProgress)
+	return awsproto.Invoke(ctx, s.hooks, &opGetCommitProgress, in, s.api.GetCommitProgress)
 }
 
 // GetDiff is slipway:GetDiff.
 func (s *Service) GetDiff(ctx context.Context, in *GetDiffInput) (*GetDiffOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetDiff, in, s.getDiff)
+	return awsproto.Invoke(ctx, s.hooks, &opGetDiff, in, s.api.GetDiff)
 }
 
 // GetRelease is slipway:GetRelease.
 func (s *Service) GetRelease(ctx context.Context, in *GetReleaseInput) (*GetReleaseOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetRelease, in, s.getRelease)
+	return awsproto.Invoke(ctx, s.hooks, &opGetRelease, in, s.api.GetRelease)
 }
 
 // GetReleasePolicy is slipway:GetReleasePolicy.
 func (s *Service) GetReleasePolicy(ctx context.Context, in *GetReleasePolicyInput) (*GetReleasePolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetReleasePolicy, in, s.getReleasePolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opGetReleasePolicy, in, s.api.GetReleasePolicy)
 }
 
 // GetReleaseTraffic is slipway:GetReleaseTraffic.
 func (s *Service) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetReleaseTraffic, in, s.getReleaseTraffic)
+	return awsproto.Invoke(ctx, s.hooks, &opGetReleaseTraffic, in, s.api.GetReleaseTraffic)
 }
 
 // GetTestHistory is slipway:GetTestHistory.
 func (s *Service) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetTestHistory, in, s.getTestHistory)
+	return awsproto.Invoke(ctx, s.hooks, &opGetTestHistory, in, s.api.GetTestHistory)
 }
 
 // GetTestOverview is slipway:GetTestOverview.
 func (s *Service) GetTestOverview(ctx context.Context, in *GetTestOverviewInput) (*GetTestOverviewOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetTestOverview, in, s.getTestOverview)
+	return awsproto.Invoke(ctx, s.hooks, &opGetTestOverview, in, s.api.GetTestOverview)
 }
 
 // ListCommits is slipway:ListCommits.
 func (s *Service) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCommitsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListCommits, in, s.listCommits)
+	return awsproto.Invoke(ctx, s.hooks, &opListCommits, in, s.api.ListCommits)
 }
 
 // ListExecutions is slipway:ListExecutions.
 func (s *Service) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*ListExecutionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListExecutions, in, s.listExecutions)
+	return awsproto.Invoke(ctx, s.hooks, &opListExecutions, in, s.api.ListExecutions)
 }
 
 // ListHosts is slipway:ListHosts.
 func (s *Service) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListHosts, in, s.listHosts)
+	return awsproto.Invoke(ctx, s.hooks, &opListHosts, in, s.api.ListHosts)
 }
 
 // ListJobs is slipway:ListJobs.
 func (s *Service) ListJobs(ctx context.Context, in *ListJobsInput) (*ListJobsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListJobs, in, s.listJobs)
+	return awsproto.Invoke(ctx, s.hooks, &opListJobs, in, s.api.ListJobs)
 }
 
 // ListReleases is slipway:ListReleases.
 func (s *Service) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListReleases, in, s.listReleases)
+	return awsproto.Invoke(ctx, s.hooks, &opListReleases, in, s.api.ListReleases)
 }
 
 // ListRouters is slipway:ListRouters.
 func (s *Service) ListRouters(ctx context.Context, in *ListRoutersInput) (*ListRoutersOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListRouters, in, s.listRouters)
+	return awsproto.Invoke(ctx, s.hooks, &opListRouters, in, s.api.ListRouters)
 }
 
 // ListRunners is slipway:ListRunners.
 func (s *Service) ListRunners(ctx context.Context, in *ListRunnersInput) (*ListRunnersOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListRunners, in, s.listRunners)
+	return awsproto.Invoke(ctx, s.hooks, &opListRunners, in, s.api.ListRunners)
 }
 
 // ListServing is slipway:ListServing.
 func (s *Service) ListServing(ctx context.Context, in *ListServingInput) (*ListServingOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListServing, in, s.listServing)
+	return awsproto.Invoke(ctx, s.hooks, &opListServing, in, s.api.ListServing)
 }
 
 // ListVersions is slipway:ListVersions.
 func (s *Service) ListVersions(ctx context.Context, in *ListVersionsInput) (*ListVersionsOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListVersions, in, s.listVersions)
+	return awsproto.Invoke(ctx, s.hooks, &opListVersions, in, s.api.ListVersions)
 }
 
 // ListWaiting is slipway:ListWaiting.
 func (s *Service) ListWaiting(ctx context.Context, in *ListWaitingInput) (*ListWaitingOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opListWaiting, in, s.listWaiting)
+	return awsproto.Invoke(ctx, s.hooks, &opListWaiting, in, s.api.ListWaiting)
 }
 
 // PauseRelease is slipway:PauseRelease.
 func (s *Service) PauseRelease(ctx context.Context, in *PauseReleaseInput) (*PauseReleaseOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPauseRelease, in, s.pauseRelease)
+	return awsproto.Invoke(ctx, s.hooks, &opPauseRelease, in, s.api.PauseRelease)
 }
 
 // PollBuild is slipway:PollBuild.
 func (s *Service) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPollBuild, in, s.pollBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opPollBuild, in, s.api.PollBuild)
 }
 
 // PollRouter is slipway:PollRouter.
 func (s *Service) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRouterOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPollRouter, in, s.pollRouter)
+	return awsproto.Invoke(ctx, s.hooks, &opPollRouter, in, s.api.PollRouter)
 }
 
 // PromoteRelease is slipway:PromoteRelease.
 func (s *Service) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (*PromoteReleaseOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPromoteRelease, in, s.promoteRelease)
+	return awsproto.Invoke(ctx, s.hooks, &opPromoteRelease, in, s.api.PromoteRelease)
 }
 
 // PutHostService is slipway:PutHostService.
 func (s *Service) PutHostService(ctx context.Context, in *PutHostServiceInput) (*PutHostServiceOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutHostService, in, s.putHostService)
+	return awsproto.Invoke(ctx, s.hooks, &opPutHostService, in, s.api.PutHostService)
 }
 
 // PutReleasePolicy is slipway:PutReleasePolicy.
 func (s *Service) PutReleasePolicy(ctx context.Context, in *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutReleasePolicy, in, s.putReleasePolicy)
+	return awsproto.Invoke(ctx, s.hooks, &opPutReleasePolicy, in, s.api.PutReleasePolicy)
 }
 
 // PutRouterReport is slipway:PutRouterReport.
 func (s *Service) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (*PutRouterReportOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opPutRouterReport, in, s.putRouterReport)
+	return awsproto.Invoke(ctx, s.hooks, &opPutRouterReport, in, s.api.PutRouterReport)
 }
 
 // ReadLog is slipway:ReadLog.
 func (s *Service) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opReadLog, in, s.readLog)
+	return awsproto.Invoke(ctx, s.hooks, &opReadLog, in, s.api.ReadLog)
 }
 
 // ResumeRelease is slipway:ResumeRelease.
 func (s *Service) ResumeRelease(ctx context.Context, in *ResumeReleaseInput) (*ResumeReleaseOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opResumeRelease, in, s.resumeRelease)
+	return awsproto.Invoke(ctx, s.hooks, &opResumeRelease, in, s.api.ResumeRelease)
 }
 
 // RetryJob is slipway:RetryJob.
 func (s *Service) RetryJob(ctx context.Context, in *RetryJobInput) (*RetryJobOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRetryJob, in, s.retryJob)
+	return awsproto.Invoke(ctx, s.hooks, &opRetryJob, in, s.api.RetryJob)
 }
 
 // RollBackRelease is slipway:RollBackRelease.
 func (s *Service) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opRollBackRelease, in, s.rollBackRelease)
+	return awsproto.Invoke(ctx, s.hooks, &opRollBackRelease, in, s.api.RollBackRelease)
 }
 
 // UpdateBuild is slipway:UpdateBuild.
 func (s *Service) UpdateBuild(ctx context.Context, in *UpdateBuildInput) (*UpdateBuildOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opUpdateBuild, in, s.updateBuild)
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateBuild, in, s.api.UpdateBuild)
 }
 
 // WaitForChange is slipway:WaitForChange.
 func (s *Service) WaitForChange(ctx context.Context, in *WaitForChangeInput) (*WaitForChangeOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opWaitForChange, in, s.waitForChange)
+	return awsproto.Invoke(ctx, s.hooks, &opWaitForChange, in, s.api.WaitForChange)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opAcknowledgeBuild, s.acknowledgeBuild != nil, s.AcknowledgeBuild),
-		awsproto.Bind(&opCompareWithGreen, s.compareWithGreen != nil, s.CompareWithGreen),
-		awsproto.Bind(&opCompleteBuild, s.completeBuild != nil, s.CompleteBuild),
-		awsproto.Bind(&opCreateHost, s.createHost != nil, s.CreateHost),
-		awsproto.Bind(&opDeleteReleasePolicy, s.deleteReleasePolicy != nil, s.DeleteReleasePolicy),
-		awsproto.Bind(&opDescribeChanges, s.describeChanges != nil, s.DescribeChanges),
-		awsproto.Bind(&opDiscardJob, s.discardJob != nil, s.DiscardJob),
-		awsproto.Bind(&opExplainBuild, s.explainBuild != nil, s.ExplainBuild),
-		awsproto.Bind(&opGetAttention, s.getAttention != nil, s.GetAttention),
-		awsproto.Bind(&opGetBoard, s.getBoard != nil, s.GetBoard),
-		awsproto.Bind(&opGetCommitProgress, s.getCommitProgress != nil, s.GetCommitProgress),
-		awsproto.Bind(&opGetDiff, s.getDiff != nil, s.GetDiff),
-		awsproto.Bind(&opGetRelease, s.getRelease != nil, s.GetRelease),
-		awsproto.Bind(&opGetReleasePolicy, s.getReleasePolicy != nil, s.GetReleasePolicy),
-		awsproto.Bind(&opGetReleaseTraffic, s.getReleaseTraffic != nil, s.GetReleaseTraffic),
-		awsproto.Bind(&opGetTestHistory, s.getTestHistory != nil, s.GetTestHistory),
-		awsproto.Bind(&opGetTestOverview, s.getTestOverview != nil, s.GetTestOverview),
-		awsproto.Bind(&opListCommits, s.listCommits != nil, s.ListCommits),
-		awsproto.Bind(&opListExecutions, s.listExecutions != nil, s.ListExecutions),
-		awsproto.Bind(&opListHosts, s.listHosts != nil, s.ListHosts),
-		awsproto.Bind(&opListJobs, s.listJobs != nil, s.ListJobs),
-		awsproto.Bind(&opListReleases, s.listReleases != nil, s.ListReleases),
-		awsproto.Bind(&opListRouters, s.listRouters != nil, s.ListRouters),
-		awsproto.Bind(&opListRunners, s.listRunners != nil, s.ListRunners),
-		awsproto.Bind(&opListServing, s.listServing != nil, s.ListServing),
-		awsproto.Bind(&opListVersions, s.listVersions != nil, s.ListVersions),
-		awsproto.Bind(&opListWaiting, s.listWaiting != nil, s.ListWaiting),
-		awsproto.Bind(&opPauseRelease, s.pauseRelease != nil, s.PauseRelease),
-		awsproto.Bind(&opPollBuild, s.pollBuild != nil, s.PollBuild),
-		awsproto.Bind(&opPollRouter, s.pollRouter != nil, s.PollRouter),
-		awsproto.Bind(&opPromoteRelease, s.promoteRelease != nil, s.PromoteRelease),
-		awsproto.Bind(&opPutHostService, s.putHostService != nil, s.PutHostService),
-		awsproto.Bind(&opPutReleasePolicy, s.putReleasePolicy != nil, s.PutReleasePolicy),
-		awsproto.Bind(&opPutRouterReport, s.putRouterReport != nil, s.PutRouterReport),
-		awsproto.Bind(&opReadLog, s.readLog != nil, s.ReadLog),
-		awsproto.Bind(&opResumeRelease, s.resumeRelease != nil, s.ResumeRelease),
-		awsproto.Bind(&opRetryJob, s.retryJob != nil, s.RetryJob),
-		awsproto.Bind(&opRollBackRelease, s.rollBackRelease != nil, s.RollBackRelease),
-		awsproto.Bind(&opUpdateBuild, s.updateBuild != nil, s.UpdateBuild),
-		awsproto.Bind(&opWaitForChange, s.waitForChange != nil, s.WaitForChange),
+		awsproto.Bind(&opAcknowledgeBuild, s.AcknowledgeBuild),
+		awsproto.Bind(&opCompareWithGreen, s.CompareWithGreen),
+		awsproto.Bind(&opCompleteBuild, s.CompleteBuild),
+		awsproto.Bind(&opCreateHost, s.CreateHost),
+		awsproto.Bind(&opDeleteReleasePolicy, s.DeleteReleasePolicy),
+		awsproto.Bind(&opDescribeChanges, s.DescribeChanges),
+		awsproto.Bind(&opDiscardJob, s.DiscardJob),
+		awsproto.Bind(&opExplainBuild, s.ExplainBuild),
+		awsproto.Bind(&opGetAttention, s.GetAttention),
+		awsproto.Bind(&opGetBoard, s.GetBoard),
+		awsproto.Bind(&opGetCommitProgress, s.GetCommitProgress),
+		awsproto.Bind(&opGetDiff, s.GetDiff),
+		awsproto.Bind(&opGetRelease, s.GetRelease),
+		awsproto.Bind(&opGetReleasePolicy, s.GetReleasePolicy),
+		awsproto.Bind(&opGetReleaseTraffic, s.GetReleaseTraffic),
+		awsproto.Bind(&opGetTestHistory, s.GetTestHistory),
+		awsproto.Bind(&opGetTestOverview, s.GetTestOverview),
+		awsproto.Bind(&opListCommits, s.ListCommits),
+		awsproto.Bind(&opListExecutions, s.ListExecutions),
+		awsproto.Bind(&opListHosts, s.ListHosts),
+		awsproto.Bind(&opListJobs, s.ListJobs),
+		awsproto.Bind(&opListReleases, s.ListReleases),
+		awsproto.Bind(&opListRouters, s.ListRouters),
+		awsproto.Bind(&opListRunners, s.ListRunners),
+		awsproto.Bind(&opListServing, s.ListServing),
+		awsproto.Bind(&opListVersions, s.ListVersions),
+		awsproto.Bind(&opListWaiting, s.ListWaiting),
+		awsproto.Bind(&opPauseRelease, s.PauseRelease),
+		awsproto.Bind(&opPollBuild, s.PollBuild),
+		awsproto.Bind(&opPollRouter, s.PollRouter),
+		awsproto.Bind(&opPromoteRelease, s.PromoteRelease),
+		awsproto.Bind(&opPutHostService, s.PutHostService),
+		awsproto.Bind(&opPutReleasePolicy, s.PutReleasePolicy),
+		awsproto.Bind(&opPutRouterReport, s.PutRouterReport),
+		awsproto.Bind(&opReadLog, s.ReadLog),
+		awsproto.Bind(&opResumeRelease, s.ResumeRelease),
+		awsproto.Bind(&opRetryJob, s.RetryJob),
+		awsproto.Bind(&opRollBackRelease, s.RollBackRelease),
+		awsproto.Bind(&opUpdateBuild, s.UpdateBuild),
+		awsproto.Bind(&opWaitForChange, s.WaitForChange),
 	}
 }

@@ -22,39 +22,43 @@ type API interface {
 	GetCallerIdentity(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error)
 }
 
+// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
+// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.
+type Unimplemented struct{ unimplemented }
+
+type unimplemented struct{}
+
+var _ API = Unimplemented{}
+
+func (unimplemented) GetCallerIdentity(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error) {
+	return nil, opGetCallerIdentity.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
-	hooks             awsproto.Hooks
-	getCallerIdentity func(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error)
+	hooks awsproto.Hooks
+	api   API
 }
 
 var _ API = (*Service)(nil)
 
-// New puts a service together from parts that each have methods of API; operations that no part has answer
-// that they are not implemented. Of two parts with the same method the first counts.
-func New(hooks awsproto.Hooks, parts ...any) *Service {
-	s := &Service{hooks: hooks}
-	for _, part := range parts {
-		if f, ok := part.(interface {
-			GetCallerIdentity(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error)
-		}); ok && s.getCallerIdentity == nil {
-			s.getCallerIdentity = f.GetCallerIdentity
-		}
-	}
-	return s
-}
+// New decorates an implementation.
+func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
 // GetCallerIdentity is sts:GetCallerIdentity.
 func (s *Service) GetCallerIdentity(ctx context.Context, in *GetCallerIdentityInput) (*GetCallerIdentityOutput, error) {
-	return awsproto.Invoke(ctx, s.hooks, &opGetCallerIdentity, in, s.getCallerIdentity)
+	return awsproto.Invoke(ctx, s.hooks, &opGetCallerIdentity, in, s.api.GetCallerIdentity)
 }
 
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
+// Implementation is what the service decorates.
+func (s *Service) Implementation() any { return s.api }
+
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
-		awsproto.Bind(&opGetCallerIdentity, s.getCallerIdentity != nil, s.GetCallerIdentity),
+		awsproto.Bind(&opGetCallerIdentity, s.GetCallerIdentity),
 	}
 }

@@ -118,7 +118,7 @@ func (c client) alarms(ctx context.Context, operation string, in, out any) error
 		return err
 	}
 	var none awsproto.Hooks
-	answer, err := c.ask(ctx, cloudwatch.New(none), operation, input)
+	answer, err := c.ask(ctx, cloudwatch.New(none, cloudwatch.Unimplemented{}), operation, input)
 	if err != nil || out == nil || len(answer) == 0 {
 		return err
 	}

@@ -15,19 +15,9 @@ import (
 	"strings"
 	"time"
 
+	"slipway/api"
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
-	"slipway/api/cloudwatch"
-	"slipway/api/codebuild"
-	"slipway/api/codecommit"
-	"slipway/api/codedeploy"
-	"slipway/api/codedeploycommand"
-	"slipway/api/codepipeline"
-	"slipway/api/elbv2"
-	"slipway/api/iam"
-	"slipway/api/logs"
-	"slipway/api/slipway"
-	"slipway/api/sts"
 )
 
 type apiCommand struct {
@@ -35,24 +25,6 @@ type apiCommand struct {
 	Service   string `arg:"" help:"codecommit, codebuild, codedeploy, codepipeline, elbv2, cloudwatch, logs, iam, sts or slipway."`
 	Operation string `arg:"" help:"The operation, as AWS names it: CreatePipeline, or create-pipeline."`
 	Input     string `arg:"" optional:"" help:"Its input: JSON, @FILE, or - for standard input."`
-}
-
-// services are those that the server speaks, with none of their operations done here.
-func services() []awsproto.Service {
-	var none awsproto.Hooks
-	return []awsproto.Service{
-		codecommit.New(none),
-		codebuild.New(none),
-		codedeploy.New(none),
-		codepipeline.New(none),
-		codedeploycommand.New(none),
-		elbv2.New(none),
-		cloudwatch.New(none),
-		logs.New(none),
-		iam.New(none),
-		sts.New(none),
-		slipway.New(none),
-	}
 }
 
 func (*apiCommand) Help() string {
@@ -63,7 +35,7 @@ func (*apiCommand) Help() string {
 }
 
 func (c *apiCommand) Run(ctx context.Context) error {
-	all := services()
+	all := api.Services()
 	i := slices.IndexFunc(all, func(s awsproto.Service) bool { return s.Info().Name == c.Service })
 	if i < 0 {
 		var names []string

@@ -15,6 +15,9 @@ import (
 	"slipway/spec/appspec"
 )
 
+// fileExists is CodeDeploy's message for a file that a deployment would overwrite.
+const fileExists = "The deployment failed because a specified file already exists at this location"
+
 // installation is one Install in progress.
 type installation struct {
 	a       *agent
@@ -238,10 +241,8 @@ func (i *installation) file(source, destination, behavior string) error {
 	case "RETAIN":
 		return nil
 	case "DISALLOW":
-		return fmt.Errorf(
-			"The deployment failed because a specified file already exists at this location: %s. "+ //nolint:staticcheck // AWS's words
-				"It was not installed by an earlier deployment of this group; remove it, or set file_exists_behavior "+
-				"to OVERWRITE or RETAIN", destination)
+		return fmt.Errorf("%s: %s. It was not installed by an earlier deployment of this group; remove it, "+
+			"or set file_exists_behavior to OVERWRITE or RETAIN", fileExists, destination)
 	}
 	return fmt.Errorf("file_exists_behavior is %q; it must be DISALLOW, OVERWRITE or RETAIN", behavior)
 }

@@ -229,7 +229,7 @@ func (s *server) fitFaces(ctx context.Context, f *stages) {
 		Log:      s.Log,
 		Detached: &awsproto.Detached{Context: polls, Names: detached},
 	}
-	api.Add(services.all()...)
+	api.Add(append(services.all(), codedeploycommand.Secure(services.command))...)
 	objects := &s3.Handler{
 		Objects:   s.objects,
 		Region:    region,
@@ -293,18 +293,18 @@ func (s *server) newContract(f *stages) contract {
 		Releases:    f.releases,
 		Commits:     s.sources,
 	}
-	return contract{
-		codecommit:   codecommit.New(hooks, s.sources),
-		codebuild:    codebuild.New(hooks, f.builds, f.reports),
-		codedeploy:   codedeploy.New(hooks, f.deployments),
-		codepipeline: codepipeline.New(hooks, f.pipelines),
-		command:      codedeploycommand.New(hooks, f.deployments),
-		logs:         logs.New(hooks, face),
-		sts:          sts.New(hooks, s.identity),
-		iam:          iam.New(hooks, s.identity, f.balancers),
-		elbv2:        elbv2.New(hooks, f.balancers),
-		cloudwatch:   cloudwatch.New(hooks, s.monitor),
-		slipway: slipway.New(hooks, overview, f.builds, f.deployments, f.pipelines, f.releases, face, f.balancers,
-			s.sources, f.reports, s.hub, jobs.New(s.db, f.pager)),
-	}
+	return newContract(hooks, implementations{
+		codecommit:   codecommitAPI{s.sources, codecommit.Unimplemented{}},
+		codebuild:    codebuildAPI{f.builds, f.reports, codebuild.Unimplemented{}},
+		codepipeline: codepipelineAPI{f.pipelines, codepipeline.Unimplemented{}},
+		codedeploy:   codedeployAPI{f.deployments, codedeploy.Unimplemented{}},
+		command:      commandAPI{f.deployments, codedeploycommand.Unimplemented{}},
+		logs:         logsAPI{face, logs.Unimplemented{}},
+		sts:          stsAPI{s.identity, sts.Unimplemented{}},
+		iam:          iamAPI{s.identity, f.balancers, iam.Unimplemented{}},
+		elbv2:        elbv2API{f.balancers, elbv2.Unimplemented{}},
+		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
+		slipway: slipwayAPI{overview, f.builds, f.deployments, f.pipelines, f.releases, face, f.balancers, s.sources,
+			f.reports, s.hub, jobs.New(s.db, f.pager), slipway.Unimplemented{}},
+	})
 }

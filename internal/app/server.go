@@ -13,18 +13,6 @@ import (
 	"net/url"
 	"strings"
 
-	"slipway/api/awsproto"
-	"slipway/api/cloudwatch"
-	"slipway/api/codebuild"
-	"slipway/api/codecommit"
-	"slipway/api/codedeploy"
-	"slipway/api/codedeploycommand"
-	"slipway/api/codepipeline"
-	"slipway/api/elbv2"
-	"slipway/api/iam"
-	"slipway/api/logs"
-	"slipway/api/slipway"
-	"slipway/api/sts"
 	"slipway/internal/build"
 	"slipway/internal/deploy"
 	"slipway/internal/event"
@@ -175,38 +163,6 @@ func migrations() []store.Migrations {
 		monitor.Migrations(),
 		pipeline.Migrations(),
 		loadbalancer.Migrations(),
-	}
-}
-
-// contract is every service as everybody meets it: decorated.
-type contract struct {
-	codecommit   *codecommit.Service
-	codebuild    *codebuild.Service
-	codedeploy   *codedeploy.Service
-	codepipeline *codepipeline.Service
-	command      *codedeploycommand.Service
-	logs         *logs.Service
-	sts          *sts.Service
-	iam          *iam.Service
-	elbv2        *elbv2.Service
-	cloudwatch   *cloudwatch.Service
-	slipway      *slipway.Service
-}
-
-func (c contract) all() []awsproto.Service {
-	return []awsproto.Service{
-		c.codecommit,
-		c.codebuild,
-		c.codedeploy,
-		c.codepipeline,
-		c.command,
-		codedeploycommand.Secure(c.command),
-		c.logs,
-		c.sts,
-		c.iam,
-		c.elbv2,
-		c.cloudwatch,
-		c.slipway,
 	}
 }
 

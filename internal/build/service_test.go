@@ -23,6 +23,15 @@ import (
 	"slipway/internal/store/storetest"
 )
 
+type reportPart = report.Service
+
+// buildAPI is CodeBuild, of builds and their reports.
+type buildAPI struct {
+	*build.Service
+	*reportPart
+	cb.Unimplemented
+}
+
 // stage is the build stage with a clock that the test moves.
 type stage struct {
 	*build.Service
@@ -76,7 +85,7 @@ func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage
 		f(&c)
 	}
 	s.Service = build.New(s.db, c)
-	s.api = cb.New(awsproto.Hooks{}, s.Service, s.reports)
+	s.api = cb.New(awsproto.Hooks{}, buildAPI{s.Service, s.reports, cb.Unimplemented{}})
 	event.Subscribe(s.db, event.BuildEnded, func(_ context.Context, key string, e build.BuildEnded) error {
 		if key != e.ID {
 			t.Errorf("event of %s has the key %s", e.ID, key)

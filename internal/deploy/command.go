@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -65,8 +66,7 @@ type commandID struct {
 func (c commandID) String() string {
 	text, err := json.Marshal(c)
 	if err != nil {
-		panic("deploy: a command's name cannot be encoded: " +
-			err.Error()) //nolint:forbidigo // it is made of texts and numbers
+		panic(fmt.Errorf("deploy: encode a command's ID: %w", err)) //nolint:forbidigo // it has texts and numbers only
 	}
 	return base64.StdEncoding.EncodeToString(text)
 }

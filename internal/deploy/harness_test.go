@@ -41,6 +41,22 @@ import (
 	"slipway/internal/store/storetest"
 )
 
+// The services as their clients meet them.
+type (
+	deployAPI struct {
+		*deploy.Service
+		cd.Unimplemented
+	}
+	hostAPI struct {
+		*deploy.Service
+		slipway.Unimplemented
+	}
+	identityAPI struct {
+		*identity.Service
+		sts.Unimplemented
+	}
+)
+
 const (
 	region  = "eu-central-1"
 	account = "123456789012"
@@ -160,8 +176,9 @@ func (w *world) serve(log *slog.Logger) {
 	}}
 	server := &awsproto.Server{Region: region, Account: account, Lookup: w.identity.Lookup, Caller: w.identity.Caller,
 		Now: time.Now, Log: log}
-	server.Add(cd.New(hooks, w.service), cmd.New(hooks, w.service), slipway.New(hooks, w.service),
-		sts.New(hooks, w.identity))
+	server.Add(cd.New(hooks, deployAPI{w.service, cd.Unimplemented{}}), cmd.New(hooks, w.service),
+		slipway.New(hooks, hostAPI{w.service, slipway.Unimplemented{}}),
+		sts.New(hooks, identityAPI{w.identity, sts.Unimplemented{}}))
 	bucket := &s3.Handler{Objects: w.objects, Region: region, Account: account, Lookup: w.identity.Lookup,
 		Caller: w.identity.Caller, Now: time.Now, Log: log,
 		Authorize: func(ctx context.Context, operation, _, _, _ string) error {

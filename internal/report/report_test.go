@@ -29,7 +29,10 @@ func open(t *testing.T) *house {
 	h.reports = report.New(h.db,
 		report.Config{Region: "eu-central-1", Account: "123456789012", Now: func() time.Time { return h.now },
 			Pager: awsproto.Pager{Key: []byte("key")}})
-	h.Service = cb.New(awsproto.Hooks{}, h.reports)
+	h.Service = cb.New(awsproto.Hooks{}, struct {
+		*report.Service
+		cb.Unimplemented
+	}{h.reports, cb.Unimplemented{}})
 	return h
 }
 

@@ -98,8 +98,8 @@ func (x *exchange) on(t *target, u *upstream) outcome {
 		if body.fault(u.expired.Load()) == 0 {
 			x.brokeOff(t, err)
 		}
-		panic(
-			http.ErrAbortHandler) //nolint:forbidigo // how a handler of net/http closes the connection: the client must see that it did not get all
+		// This closes the connection, so that the client sees that it did not get everything.
+		panic(http.ErrAbortHandler) //nolint:forbidigo // the way of net/http
 	}
 	return done
 }

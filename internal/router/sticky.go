@@ -30,8 +30,8 @@ func sealCookie(key []byte, scope, to string, until time.Time) string {
 	nonce := make([]byte, aead.NonceSize(), 128)
 	_, _ = rand.Read(nonce) // never fails: it ends the process instead
 	plain := append(binary.BigEndian.AppendUint64(nil, uint64(until.Unix())), to...)
-	return base64.RawURLEncoding.EncodeToString(aead.Seal(nonce, nonce, plain,
-		[]byte(scope))) //nolint:gosec // the nonce is random, two lines above
+	sealed := aead.Seal(nonce, nonce, plain, []byte(scope)) //nolint:gosec // the nonce is random, see above
+	return base64.RawURLEncoding.EncodeToString(sealed)
 }
 
 // openCookie reads what sealCookie made; "" if it is not of the scope, or its time is over.

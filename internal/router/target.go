@@ -248,10 +248,10 @@ func (t *target) dial(ctx context.Context, w *watcher, idle time.Duration) (*ups
 // address, which was registered by whoever may change the target group.
 func targetTLS(protocols ...string) *tls.Config {
 	return &tls.Config{
-		InsecureSkipVerify: true,
+		InsecureSkipVerify: true, //nolint:gosec // see above
 		NextProtos:         protocols,
 		MinVersion:         tls.VersionTLS12,
-	} //nolint:gosec // see above
+	}
 }
 
 // suspect lets a target that did not take a connection be chosen last for a moment.

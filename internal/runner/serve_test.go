@@ -25,6 +25,7 @@ import (
 
 // master is a server with one queue of builds, which keeps the rules of the runner's protocol.
 type master struct {
+	slipway.Unimplemented
 	mu      sync.Mutex
 	changed chan struct{} // closed and replaced
 	queue   []slipway.Order

@@ -28,6 +28,22 @@ import (
 	"slipway/internal/store/storetest"
 )
 
+// The service as each of its clients meets it.
+type (
+	routerAPI struct {
+		*loadbalancer.Service
+		slipway.Unimplemented
+	}
+	balancerAPI struct {
+		*loadbalancer.Service
+		elbv2.Unimplemented
+	}
+	certificateAPI struct {
+		*loadbalancer.Service
+		iam.Unimplemented
+	}
+)
+
 const (
 	region  = "eu-north-1"
 	account = "123456789012"
@@ -98,7 +114,7 @@ func on(t *testing.T, db *store.Store) *world {
 	}
 	w.service = w.open()
 	storetest.Work(t, db)
-	w.router = slipway.New(awsproto.Hooks{}, w.service)
+	w.router = slipway.New(awsproto.Hooks{}, routerAPI{w.service, slipway.Unimplemented{}})
 	api := &awsproto.Server{Region: region, Account: account, Now: time.Now, Log: slog.New(slog.DiscardHandler),
 		Lookup: func(context.Context, string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: "secret"}, true, nil
@@ -107,7 +123,8 @@ func on(t *testing.T, db *store.Store) *world {
 			string) (awsproto.Caller, error) {
 			return awsproto.Caller{Account: account}, nil
 		}}
-	api.Add(elbv2.New(awsproto.Hooks{}, w.service), iam.New(awsproto.Hooks{}, w.service))
+	api.Add(elbv2.New(awsproto.Hooks{}, balancerAPI{w.service, elbv2.Unimplemented{}}),
+		iam.New(awsproto.Hooks{}, certificateAPI{w.service, iam.Unimplemented{}}))
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	w.config = aws.Config{Region: region, BaseEndpoint: &server.URL,

@@ -80,7 +80,7 @@ func TestWeightsAreInEffectOnceEveryRouterServesThem(t *testing.T) {
 
 	// A server that starts anew does not take one router for all.
 	w.service = w.open()
-	w.router = slipway.New(hooks, w.service)
+	w.router = slipway.New(hooks, routerAPI{w.service, slipway.Unimplemented{}})
 	w.take("one", second.Version)
 	if w.inEffect(listener, want) {
 		t.Error("in effect though a router that was known has not come back")

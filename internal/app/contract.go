@@ -1,0 +1,170 @@
+package app
+
+import (
+	"slipway/api/awsproto"
+	"slipway/api/cloudwatch"
+	"slipway/api/codebuild"
+	"slipway/api/codecommit"
+	"slipway/api/codedeploy"
+	"slipway/api/codedeploycommand"
+	"slipway/api/codepipeline"
+	"slipway/api/elbv2"
+	"slipway/api/iam"
+	"slipway/api/logs"
+	"slipway/api/slipway"
+	"slipway/api/sts"
+	"slipway/internal/build"
+	"slipway/internal/deploy"
+	"slipway/internal/event"
+	"slipway/internal/identity"
+	"slipway/internal/jobs"
+	logsface "slipway/internal/logs"
+	"slipway/internal/pipeline"
+	"slipway/internal/platform/loadbalancer"
+	"slipway/internal/release"
+	"slipway/internal/release/monitor"
+	"slipway/internal/report"
+	"slipway/internal/source"
+	"slipway/internal/view"
+)
+
+// The parts of the contract, named so that a struct can embed several of them.
+type (
+	sourcePart   = source.Service
+	buildPart    = build.Service
+	reportPart   = report.Service
+	deployPart   = deploy.Service
+	pipelinePart = pipeline.Service
+	releasePart  = release.Service
+	monitorPart  = monitor.Service
+	balancerPart = loadbalancer.Service
+	identityPart = identity.Service
+	logsPart     = logsface.Service
+	viewPart     = view.Service
+	jobsPart     = jobs.Service
+	hubPart      = event.Hub
+)
+
+// Implementations of the services, each made of the parts that have its operations. An operation is there if a part has
+// a method of its name. One with a wrong signature, or that two parts have, does not compile.
+type (
+	codecommitAPI struct {
+		*sourcePart
+		codecommit.Unimplemented
+	}
+	codebuildAPI struct {
+		*buildPart
+		*reportPart
+		codebuild.Unimplemented
+	}
+	codepipelineAPI struct {
+		*pipelinePart
+		codepipeline.Unimplemented
+	}
+	codedeployAPI struct {
+		*deployPart
+		codedeploy.Unimplemented
+	}
+	commandAPI struct {
+		*deployPart
+		codedeploycommand.Unimplemented
+	}
+	logsAPI struct {
+		*logsPart
+		logs.Unimplemented
+	}
+	stsAPI struct {
+		*identityPart
+		sts.Unimplemented
+	}
+	iamAPI struct {
+		*identityPart
+		*balancerPart
+		iam.Unimplemented
+	}
+	elbv2API struct {
+		*balancerPart
+		elbv2.Unimplemented
+	}
+	cloudwatchAPI struct {
+		*monitorPart
+		cloudwatch.Unimplemented
+	}
+	slipwayAPI struct {
+		*viewPart
+		*buildPart
+		*deployPart
+		*pipelinePart
+		*releasePart
+		*logsPart
+		*balancerPart
+		*sourcePart
+		*reportPart
+		*hubPart
+		*jobsPart
+		slipway.Unimplemented
+	}
+)
+
+// implementations are all of them. They are also read by reflection, to list what is implemented.
+type implementations struct {
+	codecommit   codecommitAPI
+	codebuild    codebuildAPI
+	codepipeline codepipelineAPI
+	codedeploy   codedeployAPI
+	command      commandAPI
+	logs         logsAPI
+	sts          stsAPI
+	iam          iamAPI
+	elbv2        elbv2API
+	cloudwatch   cloudwatchAPI
+	slipway      slipwayAPI
+}
+
+// contract is every service as everybody meets it: decorated.
+type contract struct {
+	codecommit   *codecommit.Service
+	codebuild    *codebuild.Service
+	codepipeline *codepipeline.Service
+	codedeploy   *codedeploy.Service
+	command      *codedeploycommand.Service
+	logs         *logs.Service
+	sts          *sts.Service
+	iam          *iam.Service
+	elbv2        *elbv2.Service
+	cloudwatch   *cloudwatch.Service
+	slipway      *slipway.Service
+}
+
+func newContract(hooks awsproto.Hooks, parts implementations) contract {
+	return contract{
+		codecommit:   codecommit.New(hooks, parts.codecommit),
+		codebuild:    codebuild.New(hooks, parts.codebuild),
+		codepipeline: codepipeline.New(hooks, parts.codepipeline),
+		codedeploy:   codedeploy.New(hooks, parts.codedeploy),
+		command:      codedeploycommand.New(hooks, parts.command),
+		logs:         logs.New(hooks, parts.logs),
+		sts:          sts.New(hooks, parts.sts),
+		iam:          iam.New(hooks, parts.iam),
+		elbv2:        elbv2.New(hooks, parts.elbv2),
+		cloudwatch:   cloudwatch.New(hooks, parts.cloudwatch),
+		slipway:      slipway.New(hooks, parts.slipway),
+	}
+}
+
+// all are the services of a contract, as the wire serves them.
+func (c contract) all() []awsproto.Service {
+	return []awsproto.Service{
+		c.codecommit,
+		c.codebuild,
+		c.codepipeline,
+		c.codedeploy,
+		c.command,
+		c.logs,
+		c.sts,
+		c.iam,
+		c.elbv2,
+		c.cloudwatch,
+		c.slipway,
+	}
+}
