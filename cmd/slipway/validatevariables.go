@@ -18,10 +18,10 @@ func unexported(file string, text []byte, d *codepipeline.PipelineDeclaration) (
 	if !found {
 		return nil
 	}
-	ofBuilds := map[string]bool{}
+	types, ofBuilds := pipelinefile.AWS(), map[string]bool{}
 	for _, stage := range d.Stages {
 		for _, a := range stage.Actions {
-			if t := pipelinefile.Find(a.ActionTypeId); t != nil && t.Provider == "CodeBuild" && a.Namespace != nil {
+			if t := types.Find(a.ActionTypeId); t != nil && t.BuildVariables && a.Namespace != nil {
 				ofBuilds[*a.Namespace] = true
 			}
 		}

@@ -30,15 +30,25 @@ func Compatibility() string {
 	}
 	b.WriteString("\n## S3\n\n" + compatibilityS3)
 	b.WriteString("\n## Pipeline actions\n\n| category | provider | owner | runs |\n|---|---|---|---|\n")
-	for _, t := range pipelinefile.Types() {
-		runs := "kept and returned; a start is refused"
-		if t.Runs {
-			runs = "yes"
+	runs := runnable()
+	for _, t := range pipelinefile.AWS() {
+		what := "kept and returned; a start is refused"
+		if runs.Find(t.ID()) != nil {
+			what = "yes"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.Category, t.Provider, t.Owner, runs)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", t.Category, t.Provider, t.Owner, what)
 	}
 	b.WriteString("\n" + compatibilityLimits)
 	return b.String()
+}
+
+// runnable are the types of actions that have a provider.
+func runnable() pipelinefile.Catalogue {
+	var all pipelinefile.Catalogue
+	for _, p := range providers(nil, nil, nil, nil) {
+		all = append(all, p.Types()...)
+	}
+	return all
 }
 
 func count(s awsproto.Service) (done, total int) {

@@ -61,7 +61,10 @@ func (s *server) fit(ctx context.Context) error {
 	if err := s.openData(ctx, sealer); err != nil {
 		return err
 	}
-	f := s.newStages(sealer)
+	f, err := s.newStages(sealer)
+	if err != nil {
+		return err
+	}
 	if err := s.fitTraffic(ctx, f); err != nil {
 		return err
 	}
@@ -104,7 +107,7 @@ func (s *server) openData(ctx context.Context, sealer *seal.Sealer) error {
 }
 
 // newStages makes the services of the stages: source, build, deployment, release, and the pipelines above them.
-func (s *server) newStages(sealer *seal.Sealer) *stages {
+func (s *server) newStages(sealer *seal.Sealer) (*stages, error) {
 	now, region, account := time.Now, s.Place.Region, s.Place.Account
 	pager := awsproto.Pager{Key: sealer.Key("page tokens")}
 	f := &stages{sealer: sealer, pager: pager}
@@ -146,23 +149,25 @@ func (s *server) newStages(sealer *seal.Sealer) *stages {
 	})
 	f.releases = release.New(s.db,
 		release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: f.deployments})
-	f.pipelines = pipeline.New(s.db, pipeline.Config{
-		Region:      region,
-		Account:     account,
-		Now:         now,
-		Log:         s.Log,
-		Pager:       pager,
-		URL:         s.URL,
-		Seal:        sealer,
-		Hub:         s.hub,
-		Objects:     s.objects,
-		Sources:     s.sources,
-		Builds:      f.builds,
-		Deployments: f.deployments,
+	var err error
+	f.pipelines, err = pipeline.New(s.db, pipeline.Config{
+		Region:    region,
+		Account:   account,
+		Now:       now,
+		Log:       s.Log,
+		Pager:     pager,
+		URL:       s.URL,
+		Seal:      sealer,
+		Hub:       s.hub,
+		Objects:   s.objects,
+		Providers: providers(s.sources, f.builds, f.deployments, s.objects),
 	})
-	s.objects.Created = f.pipelines.ObjectCreated
+	if err != nil {
+		return nil, err
+	}
+	s.tellPipelines(f.pipelines)
 	s.objects.Room, s.sources.Room, f.builds.Room = s.reserve.room, s.reserve.room, s.reserve.room
-	return f
+	return f, nil
 }
 
 // fitTraffic connects load balancers, metrics and alarms with the deployments and releases that they serve.

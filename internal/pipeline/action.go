@@ -4,85 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strings"
 
-	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
 	"slipway/internal/contain"
 	"slipway/internal/fault"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
-	"slipway/spec/pipelinefile"
 )
 
-// action is an action execution in the hands of its provider.
-type action struct {
-	ref
-	execution *engine.Execution
-	run       *engine.Run
-	config    map[string]string // with the variables resolved
-	inputs    []cp.ArtifactDetail
-	outputs   []cp.ArtifactDetail // where its output artifacts go
-}
-
-func (a *action) name() string { return *a.run.ActionName }
-
-// outcome is what a provider made of an action: its end, or what it waits for.
-type outcome struct {
-	result   *engine.Result
-	waitKind string // build or deployment
-	waitFor  string // its ID
-	url      string
-	// revised is set by a source.
-	revised func(e *engine.Execution, run *engine.Run)
-}
-
-// provider starts an action. What it does it may do again after a crash; it recognises it by the action execution's ID.
-// A *refusal or an error of a service ends the action as failed, any other error is tried again.
-type provider func(ctx context.Context, a *action) (outcome, error)
-
-func (s *Service) provider(id *cp.ActionTypeId) provider {
-	switch {
-	case id.Category == cp.ActionCategorySource && *id.Provider == "CodeCommit":
-		return s.sourceCodeCommit
-	case id.Category == cp.ActionCategorySource && *id.Provider == "S3":
-		return s.sourceS3
-	case *id.Provider == "CodeBuild":
-		return s.build
-	case id.Category == cp.ActionCategoryApproval:
-		return func(context.Context, *action) (outcome, error) { return outcome{}, nil } // a person ends it
-	case id.Category == cp.ActionCategoryDeploy && *id.Provider == "CodeDeploy":
-		return s.deploy
-	case id.Category == cp.ActionCategoryDeploy && *id.Provider == "S3":
-		return s.deployS3
-	}
-	return func(context.Context, *action) (outcome, error) {
-		return outcome{}, refuse("InvalidActionConfiguration", "Slipway does not implement the provider %s",
-			*id.Provider)
-	}
-}
-
-// refusal is why an action cannot be done, however often it is tried.
-type refusal struct{ code, message string }
-
-func (r *refusal) Error() string { return r.message }
-
-func refuse(code, format string, args ...any) error {
-	return &refusal{code, fmt.Sprintf(format, args...)}
-}
-
-// failed is the result of an action that failed.
-func failed(code, message string) *engine.Result {
-	return &engine.Result{Status: cp.ActionExecutionStatusFailed, Output: cp.ActionExecutionOutput{
-		ExecutionResult: &cp.ActionExecutionResult{ErrorDetails: &cp.ErrorDetails{Code: &code, Message: &message},
-			ExternalExecutionSummary: &message}}}
-}
-
-// succeeded is the result of an action that did its work.
-func succeeded(a *action, variables map[string]string) *engine.Result {
-	return &engine.Result{Status: cp.ActionExecutionStatusSucceeded,
-		Output: cp.ActionExecutionOutput{OutputArtifacts: a.outputs, OutputVariables: variables}}
+// ref names an action execution. It is the payload of the jobs that concern one.
+type ref struct {
+	Pipeline  string `json:"pipeline"`
+	Execution string `json:"execution"`
+	Run       string `json:"run"`
 }
 
 // startAction does the job startJob. An action that could not be started after many attempts has failed: nothing waits
@@ -92,191 +26,106 @@ func (s *Service) startAction(ctx context.Context, j store.Running) (store.Outco
 	if err := j.Decode(&to); err != nil {
 		return store.Undecodable(err), nil
 	}
-	e, err := executionOf(ctx, s.db, to.Pipeline, to.Execution)
-	if _, gone := errors.AsType[*cp.PipelineExecutionNotFoundException](err); gone {
-		return store.Done, nil
-	}
-	if err != nil {
+	e, run, err := s.running(ctx, to)
+	if err != nil || run == nil {
 		return store.Done, err
 	}
-	run := e.Run(to.Run)
-	if run == nil || run.Status != cp.ActionExecutionStatusInProgress {
-		return store.Done, nil
-	}
-	var a *action
-	var o outcome
+	a := s.action(to, e, run)
+	var o Outcome
 	err = contain.Do(func() (err error) {
-		a, o, err = s.try(ctx, to, e, run)
+		o, err = s.begin(ctx, a, e, run)
 		return err
 	})
 	if r := final(err, j.Last); r != nil {
-		o, err = outcome{result: r}, nil
-	}
-	if a == nil {
-		a = &action{ref: to, execution: e, run: run}
+		o, err = Outcome{Result: r}, nil
 	}
 	if err != nil {
-		return store.Done, fmt.Errorf("action %s of pipeline %s: %w", *run.ActionName, to.Pipeline, err)
+		return store.Done, fmt.Errorf("action %s of pipeline %s: %w", a.Name, to.Pipeline, err)
 	}
-	return store.Done, s.started(ctx, a, o)
+	return store.Done, s.started(ctx, to, a, o)
 }
 
-// final is the result of a start that failed for good; nil if there was no error, or one that may pass.
-func final(err error, last bool) *engine.Result {
-	if err == nil {
-		return nil
+// running reads an action execution that is in progress. The run is nil if it has ended, or is gone.
+func (s *Service) running(ctx context.Context, to ref) (*engine.Execution, *engine.Run, error) {
+	e, err := executionOf(ctx, s.db, to.Pipeline, to.Execution)
+	if _, gone := errors.AsType[*cp.PipelineExecutionNotFoundException](err); gone {
+		return nil, nil, nil
 	}
-	if r, ok := errors.AsType[*refusal](err); ok {
-		return failed(r.code, r.message)
+	if err != nil {
+		return nil, nil, err
 	}
-	if se, ok := errors.AsType[awsproto.ServiceError](err); ok && !passing(se) {
-		return failed(se.ErrorCode(), strings.TrimPrefix(se.Error(), se.ErrorCode()+": "))
+	run := e.Run(to.Run)
+	if run == nil || run.Status != cp.ActionExecutionStatusInProgress {
+		return e, nil, nil
 	}
-	if last {
-		return failed("InternalError", "The action could not be started. The last attempt failed with: "+err.Error())
-	}
-	return nil
+	return e, run, nil
 }
 
-// passing tells whether a service failed by itself, and may not the next time.
-func passing(se awsproto.ServiceError) bool {
-	return se.HTTPStatus() == http.StatusInternalServerError || se.HTTPStatus() == http.StatusServiceUnavailable
+// action is an action execution for its provider, as it was recorded.
+func (s *Service) action(to ref, e *engine.Execution, run *engine.Run) *Action {
+	a := &Action{
+		ID:            to.Run,
+		Pipeline:      to.Pipeline,
+		Execution:     to.Execution,
+		Name:          *run.ActionName,
+		Configuration: run.Input.ResolvedConfiguration,
+		Inputs:        run.Input.InputArtifacts,
+		Outputs:       run.Outputs,
+		Revisions:     e.ArtifactRevisions,
+	}
+	for _, o := range e.Sources {
+		if *o.ActionName == a.Name {
+			a.Overrides = append(a.Overrides, o)
+		}
+	}
+	return a
 }
 
-// try resolves an action's configuration and hands it to its provider.
-func (s *Service) try(ctx context.Context, to ref, e *engine.Execution, run *engine.Run) (*action, outcome, error) {
-	a := &action{ref: to, execution: e, run: run}
+// begin resolves an action's configuration and artifacts and hands it to its provider.
+func (s *Service) begin(ctx context.Context, a *Action, e *engine.Execution, run *engine.Run) (Outcome, error) {
+	p := s.registry.of(run.Action)
+	if p == nil {
+		return Outcome{}, Refuse("InvalidActionConfiguration", "Slipway does not implement the provider %s",
+			*run.Action.ActionTypeId.Provider)
+	}
 	var err error
-	if a.config, err = resolve(e, run.Action.Configuration); err != nil {
-		return a, outcome{}, err
+	if a.Configuration, err = resolve(e, run.Action.Configuration); err != nil {
+		return Outcome{}, err
 	}
-	for _, in := range run.Action.InputArtifacts {
-		at := artifact(e, *in.Name)
-		if at == nil {
-			return a, outcome{}, refuse("InvalidActionConfiguration",
-				"The input artifact %s was not made by any action of this execution", *in.Name)
-		}
-		a.inputs = append(a.inputs, *at)
+	if a.Inputs, err = inputs(e, run); err != nil {
+		return Outcome{}, err
 	}
-	if len(run.Action.OutputArtifacts) > 0 {
-		r, err := load(ctx, s.db, to.Pipeline)
-		if err != nil {
-			return a, outcome{}, err
-		}
-		bucket, err := artifactBucket(r.Declaration, s.Region)
-		if err != nil {
-			return a, outcome{}, err
-		}
-		for _, out := range run.Action.OutputArtifacts {
-			a.outputs = append(a.outputs,
-				cp.ArtifactDetail{Name: out.Name,
-					S3location: &cp.S3Location{Bucket: &bucket, Key: new(artifactKey(to, *out.Name))}})
-		}
+	if a.Outputs, err = s.outputs(ctx, a, run); err != nil {
+		return Outcome{}, err
 	}
 	fault.Point("pipeline.before-provider")
-	o, err := s.provider(run.Action.ActionTypeId)(ctx, a)
+	o, err := p.Start(ctx, a)
 	fault.Point("pipeline.after-provider")
-	return a, o, err
-}
-
-// artifactBucket is where a pipeline keeps its artifacts.
-func artifactBucket(d *cp.PipelineDeclaration, region string) (string, error) {
-	if d.ArtifactStore != nil {
-		return *d.ArtifactStore.Location, nil
+	if _, waits := p.(Waiter); err == nil && o.Wait != nil && !waits {
+		return Outcome{}, Refuse("InternalError", "The provider %s cannot tell how what it waits for ends",
+			*run.Action.ActionTypeId.Provider)
 	}
-	if here, ok := d.ArtifactStores[region]; ok {
-		return *here.Location, nil
-	}
-	return "", refuse("InvalidActionConfiguration", "The pipeline has no artifact store for the region %s", region)
-}
-
-// artifactKey has the form of CodePipeline's keys: shortened names, and what makes it unique.
-func artifactKey(to ref, name string) string {
-	short := func(s string, n int) string { return s[:min(n, len(s))] }
-	return short(to.Pipeline, 20) + "/" + short(name, 10) + "/" + strings.ReplaceAll(to.Run, "-", "")[:16]
-}
-
-// artifact is where the newest artifact of a name lies that an execution made, or nil.
-func artifact(e *engine.Execution, name string) *cp.ArtifactDetail {
-	for i := len(e.Runs) - 1; i >= 0; i-- {
-		r := e.Runs[i]
-		if r.Status != cp.ActionExecutionStatusSucceeded || r.Output == nil {
-			continue
-		}
-		for k := range r.Output.OutputArtifacts {
-			if *r.Output.OutputArtifacts[k].Name == name {
-				return &r.Output.OutputArtifacts[k]
-			}
-		}
-	}
-	return nil
-}
-
-// resolve puts values in the place of an action's variables #{namespace.key} ("Variables" in the CodePipeline user
-// guide).
-func resolve(e *engine.Execution, configuration map[string]string) (map[string]string, error) {
-	out := make(map[string]string, len(configuration))
-	for key, value := range configuration {
-		var missing string
-		out[key] = pipelinefile.Expand(value, func(namespace, name string) (string, bool) {
-			v, ok := lookup(e, namespace, name)
-			if !ok && missing == "" {
-				missing = "#{" + namespace + "." + name + "}"
-			}
-			return v, ok
-		})
-		if missing != "" {
-			return nil, refuse("InvalidActionConfiguration",
-				"The configuration %s has the variable %s, which no action before it has set", key, missing)
-		}
-	}
-	return out, nil
-}
-
-func lookup(e *engine.Execution, namespace, name string) (string, bool) {
-	switch namespace {
-	case "codepipeline":
-		return *e.PipelineExecutionId, name == "PipelineExecutionId"
-	case "variables":
-		for _, v := range e.Variables {
-			if *v.Name == name {
-				return *v.ResolvedValue, true
-			}
-		}
-		return "", false
-	}
-	for i := len(e.Runs) - 1; i >= 0; i-- {
-		r := e.Runs[i]
-		if r.Action.Namespace == nil || *r.Action.Namespace != namespace ||
-			r.Status != cp.ActionExecutionStatusSucceeded || r.Output == nil {
-			continue
-		}
-		v, ok := r.Output.OutputVariables[name]
-		return v, ok
-	}
-	return "", false
+	return o, err
 }
 
 // started records what came of a start: the action's end, or what it waits for. With it the job ends.
-func (s *Service) started(ctx context.Context, a *action, o outcome) error {
-	err := s.change(ctx, a.Pipeline, func(tx store.Tx, r *row) ([]engine.Effect, error) {
-		e := r.Executions[a.Execution]
-		if e == nil || e.Run(a.Run) == nil || e.Run(a.Run).Status != cp.ActionExecutionStatusInProgress {
-			return nil, store.End(ctx, tx) // it ended meanwhile
+func (s *Service) started(ctx context.Context, to ref, a *Action, o Outcome) error {
+	err := s.change(ctx, to.Pipeline, func(tx store.Tx, r *row) ([]engine.Effect, error) {
+		run := r.inProgress(to)
+		if run == nil {
+			return nil, s.late(ctx, tx, to, o.Wait)
 		}
-		run := e.Run(a.Run)
-		run.Input.ResolvedConfiguration, run.Input.InputArtifacts = a.config, a.inputs
-		if o.result != nil {
-			return s.end(ctx, tx, r, a.ref, o)
+		run.Input.ResolvedConfiguration, run.Input.InputArtifacts = a.Configuration, a.Inputs
+		run.Outputs = a.Outputs
+		if o.Result != nil {
+			return s.end(ctx, tx, r, to, s.ending(a, o.Result))
 		}
-		if o.waitFor != "" {
-			run.Output = &cp.ActionExecutionOutput{
-				ExecutionResult: &cp.ActionExecutionResult{ExternalExecutionId: &o.waitFor,
-					ExternalExecutionUrl: &o.url},
-			}
-			if _, err := tx.Exec(ctx,
-				`INSERT INTO pipeline_waits (kind, external, pipeline, execution, run) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-				o.waitKind, o.waitFor, a.Pipeline, a.Execution, a.Run); err != nil {
+		if o.Wait != nil {
+			run.Output = &cp.ActionExecutionOutput{ExecutionResult: &cp.ActionExecutionResult{
+				ExternalExecutionId:  &o.Wait.ID,
+				ExternalExecutionUrl: new(below(s.URL, o.URL)),
+			}}
+			if err := addWait(ctx, tx, *o.Wait, to); err != nil {
 				return nil, err
 			}
 		}
@@ -285,54 +134,34 @@ func (s *Service) started(ctx context.Context, a *action, o outcome) error {
 	if _, gone := errors.AsType[*cp.PipelineNotFoundException](err); gone {
 		return nil
 	}
-	if err != nil || o.waitFor == "" {
+	if err != nil || o.Wait == nil {
 		return err
 	}
-	// It may have ended before anybody waited.
-	return s.ended(ctx, o.waitKind, o.waitFor)
+	return s.Ended(ctx, *o.Wait) // it may have ended before anybody waited
 }
 
-// end ends an action execution, and the job at hand with it.
-func (s *Service) end(ctx context.Context, tx store.Tx, r *row, to ref, o outcome) ([]engine.Effect, error) {
-	if err := store.End(ctx, tx); err != nil {
-		return nil, err
+// late ends the job of a start whose action execution ended meanwhile. What the start began is abandoned.
+func (s *Service) late(ctx context.Context, tx store.Tx, to ref, w *Wait) error {
+	if w != nil {
+		if err := addWait(ctx, tx, *w, to); err != nil {
+			return err
+		}
+		if err := tx.Enqueue(ctx, store.Job{Kind: abandonJob, Key: to.Run, Payload: to}); err != nil {
+			return err
+		}
 	}
+	return store.End(ctx, tx)
+}
+
+// inProgress is an action execution of a pipeline that was read for a change; nil if it is gone or has ended.
+func (r *row) inProgress(to ref) *engine.Run {
 	e := r.Executions[to.Execution]
+	if e == nil {
+		return nil
+	}
 	run := e.Run(to.Run)
-	if before := run.Output; before != nil && before.ExecutionResult != nil {
-		if o.result.Output.ExecutionResult == nil {
-			o.result.Output.ExecutionResult = &cp.ActionExecutionResult{}
-		}
-		o.result.Output.ExecutionResult.ExternalExecutionId = before.ExecutionResult.ExternalExecutionId
-		o.result.Output.ExecutionResult.ExternalExecutionUrl = before.ExecutionResult.ExternalExecutionUrl
+	if run == nil || run.Status != cp.ActionExecutionStatusInProgress {
+		return nil
 	}
-	if o.revised != nil {
-		o.revised(e, run)
-	}
-	if err := tx.Cancel(ctx, timeoutJob, to.Run); err != nil {
-		return nil, err
-	}
-	effects, err := engine.Finish(&r.Pipeline, to.Execution, to.Run, *o.result, s.world())
-	if errors.Is(err, engine.ErrRunEnded) {
-		return nil, nil
-	}
-	return effects, err
-}
-
-// abandonAction forgets what an action waited for. What it started goes on by itself, as at AWS.
-func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Outcome, error) {
-	var to ref
-	if err := j.Decode(&to); err != nil {
-		return store.Undecodable(err), nil
-	}
-	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
-		if err := store.End(ctx, tx); err != nil {
-			return err
-		}
-		if err := tx.Cancel(ctx, timeoutJob, to.Run); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `DELETE FROM pipeline_waits WHERE pipeline = $1 AND run = $2`, to.Pipeline, to.Run)
-		return err
-	})
+	return run
 }

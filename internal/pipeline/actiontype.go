@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	cp "slipway/api/codepipeline"
-	"slipway/spec/pipelinefile"
 )
 
 // ListActionTypes implements codepipeline:ListActionTypes: those that AWS provides, in one page.
@@ -14,13 +13,13 @@ func (s *Service) ListActionTypes(_ context.Context, in *cp.ListActionTypesInput
 	if in.NextToken != nil && *in.NextToken != "" {
 		return nil, invalidToken()
 	}
-	for _, t := range pipelinefile.Types() {
+	for _, t := range s.registry.types {
 		if in.ActionOwnerFilter != "" && in.ActionOwnerFilter != t.Owner {
 			continue
 		}
 		a := cp.ActionType{Id: t.ID(), Settings: &cp.ActionTypeSettings{},
-			InputArtifactDetails:          &cp.ArtifactDetails{MinimumCount: &t.MinIn, MaximumCount: &t.MaxIn},
-			OutputArtifactDetails:         &cp.ArtifactDetails{MinimumCount: &t.MinOut, MaximumCount: &t.MaxOut},
+			InputArtifactDetails:          &cp.ArtifactDetails{MinimumCount: &t.Inputs.Min, MaximumCount: &t.Inputs.Max},
+			OutputArtifactDetails:         &cp.ArtifactDetails{MinimumCount: &t.Outputs.Min, MaximumCount: &t.Outputs.Max},
 			ActionConfigurationProperties: []cp.ActionConfigurationProperty{}}
 		for _, k := range t.Keys {
 			a.ActionConfigurationProperties = append(a.ActionConfigurationProperties,
@@ -40,7 +39,7 @@ func (s *Service) GetActionType(_ context.Context, in *cp.GetActionTypeInput) (*
 		Provider: in.Provider,
 		Version:  in.Version,
 	}
-	t := pipelinefile.Find(id)
+	t := s.registry.types.Find(id)
 	if t == nil || t.Version != *in.Version {
 		return nil, &cp.ActionTypeNotFoundException{
 			Message: fmt.Sprintf("There is no action type of category %s, owner %s, provider %s, version %s",
@@ -53,8 +52,8 @@ func (s *Service) GetActionType(_ context.Context, in *cp.GetActionTypeInput) (*
 		Provider: &t.Provider,
 		Version:  &t.Version,
 	},
-		InputArtifactDetails:  &cp.ActionTypeArtifactDetails{MinimumCount: &t.MinIn, MaximumCount: &t.MaxIn},
-		OutputArtifactDetails: &cp.ActionTypeArtifactDetails{MinimumCount: &t.MinOut, MaximumCount: &t.MaxOut},
+		InputArtifactDetails:  &cp.ActionTypeArtifactDetails{MinimumCount: &t.Inputs.Min, MaximumCount: &t.Inputs.Max},
+		OutputArtifactDetails: &cp.ActionTypeArtifactDetails{MinimumCount: &t.Outputs.Min, MaximumCount: &t.Outputs.Max},
 		Executor: &cp.ActionTypeExecutor{Type: cp.ExecutorTypeJobWorker,
 			Configuration: &cp.ExecutorConfiguration{
 				JobWorkerExecutorConfiguration: &cp.JobWorkerExecutorConfiguration{},

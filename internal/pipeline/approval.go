@@ -35,7 +35,7 @@ func (s *Service) PutApprovalResult(ctx context.Context,
 		}
 		result := engine.Result{Status: cp.ActionExecutionStatusSucceeded}
 		if in.Result.Status == cp.ApprovalStatusRejected {
-			result = *failed("ApprovalRejected", "Rejected: "+*in.Result.Summary)
+			result = failure("ApprovalRejected", "Rejected: "+*in.Result.Summary)
 		}
 		if caller := callerARN(ctx); caller != nil {
 			result.By = *caller
@@ -46,7 +46,7 @@ func (s *Service) PutApprovalResult(ctx context.Context,
 		result.Output.ExecutionResult.ExternalExecutionSummary = in.Result.Summary
 		return s.end(ctx, tx, r,
 			ref{*in.PipelineName, *e.PipelineExecutionId, *e.Latest(*in.StageName, *in.ActionName).ActionExecutionId},
-			outcome{result: &result})
+			ending{result: result})
 	})
 	return &cp.PutApprovalResultOutput{ApprovedAt: awsproto.At(now)}, err
 }

@@ -154,7 +154,7 @@ func (s *Service) boardPipeline(r *row) (slipway.BoardPipeline, error) {
 	for _, part := range []struct {
 		into *json.RawMessage
 		from any
-	}{{&p.Pipeline, masked(r.Declaration)}, {&p.State, s.state(r)}, {&p.Executions, summaries}} {
+	}{{&p.Pipeline, s.masked(r.Declaration)}, {&p.State, s.state(r)}, {&p.Executions, summaries}} {
 		text, err := json.Marshal(part.from)
 		if err != nil {
 			return p, err

@@ -19,10 +19,10 @@ import (
 const maxPipelines = 1000
 
 // structure checks a definition and words the first problem as CodePipeline does.
-func structure(d *cp.PipelineDeclaration) error {
-	problems := pipelinefile.Check(d)
+func (s *Service) structure(d *cp.PipelineDeclaration) error {
+	problems := pipelinefile.Check(d, s.registry.types)
 	if len(problems) == 0 {
-		return unregistered(d)
+		return s.unregistered(d)
 	}
 	p := problems[0]
 	switch p.Kind {
@@ -34,19 +34,14 @@ func structure(d *cp.PipelineDeclaration) error {
 	return &cp.InvalidStructureException{Message: p.Message}
 }
 
-// unregistered refuses an action of a type that is neither AWS's nor made by CreateCustomActionType, which Slipway does
-// not have yet.
-func unregistered(d *cp.PipelineDeclaration) error {
+// unregistered refuses an action of a type that is in no catalogue: neither AWS's, nor a provider's own. Types of
+// CreateCustomActionType are not there yet.
+func (s *Service) unregistered(d *cp.PipelineDeclaration) error {
 	for i := range d.Stages {
 		for j := range d.Stages[i].Actions {
 			a := &d.Stages[i].Actions[j]
-			if id := a.ActionTypeId; pipelinefile.Find(id) == nil {
-				return &cp.InvalidActionDeclarationException{
-					Message: fmt.Sprintf(
-						"ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is "+
-							"not available",
-						id.Category, *id.Provider, id.Owner, *id.Version, *a.Name),
-				}
+			if s.registry.types.Find(a.ActionTypeId) == nil {
+				return &cp.InvalidActionDeclarationException{Message: pipelinefile.NotAvailable(a)}
 			}
 		}
 	}
@@ -56,7 +51,7 @@ func unregistered(d *cp.PipelineDeclaration) error {
 // CreatePipeline implements codepipeline:CreatePipeline. A new pipeline starts at once.
 func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput) (*cp.CreatePipelineOutput, error) {
 	d := *in.Pipeline
-	if err := structure(&d); err != nil {
+	if err := s.structure(&d); err != nil {
 		return nil, err
 	}
 	d.Version = new(int32(1))
@@ -96,16 +91,16 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 		if err != nil {
 			return err
 		}
-		_, effects := s.start(r,
-			begin{
-				trigger: cp.ExecutionTrigger{TriggerType: cp.TriggerTypeCreatePipeline, TriggerDetail: callerARN(ctx)},
-			})
+		_, effects := s.start(r, cause{trigger: cp.ExecutionTrigger{
+			TriggerType:   cp.TriggerTypeCreatePipeline,
+			TriggerDetail: callerARN(ctx),
+		}})
 		return s.save(ctx, tx, name, r, effects)
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &cp.CreatePipelineOutput{Pipeline: masked(&d), Tags: in.Tags}, nil
+	return &cp.CreatePipelineOutput{Pipeline: s.masked(&d), Tags: in.Tags}, nil
 }
 
 func callerARN(ctx context.Context) *string {
@@ -140,9 +135,9 @@ func (s *Service) define(ctx context.Context, tx store.Tx, d *cp.PipelineDeclara
 	if _, err := tx.Exec(ctx, `DELETE FROM pipeline_watches WHERE pipeline = $1`, *d.Name); err != nil {
 		return err
 	}
-	for _, w := range watches(d) {
+	for _, w := range s.registry.watches(d) {
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`, w.kind, w.place,
+			`INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`, w.Kind, w.Name,
 			*d.Name, w.action); err != nil {
 			return err
 		}
@@ -168,7 +163,7 @@ func (s *Service) GetPipeline(ctx context.Context, in *cp.GetPipelineInput) (*cp
 				*in.Name, *in.Version)}
 		}
 	}
-	return &cp.GetPipelineOutput{Pipeline: masked(d), Metadata: &cp.PipelineMetadata{
+	return &cp.GetPipelineOutput{Pipeline: s.masked(d), Metadata: &cp.PipelineMetadata{
 		PipelineArn: new(s.arn(*in.Name)), Created: awsproto.At(time.UnixMilli(r.created)),
 		Updated: awsproto.At(time.UnixMilli(r.updated))}}, nil
 }
@@ -177,7 +172,7 @@ func (s *Service) GetPipeline(ctx context.Context, in *cp.GetPipelineInput) (*cp
 // the new definition.
 func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput) (*cp.UpdatePipelineOutput, error) {
 	d := *in.Pipeline
-	if err := structure(&d); err != nil {
+	if err := s.structure(&d); err != nil {
 		return nil, err
 	}
 	defaults(&d)
@@ -197,7 +192,7 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 	if err != nil {
 		return nil, err
 	}
-	return &cp.UpdatePipelineOutput{Pipeline: masked(&d)}, nil
+	return &cp.UpdatePipelineOutput{Pipeline: s.masked(&d)}, nil
 }
 
 // DeletePipeline implements codepipeline:DeletePipeline; a name that is not there is no error. Builds and deployments

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	cp "slipway/api/codepipeline"
 	"slipway/internal/object"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
@@ -53,7 +52,7 @@ func (s *Service) Expire(ctx context.Context, before time.Time, limit int,
 func (s *Service) expire(ctx context.Context, pipeline string, e *engine.Execution,
 	inUse func(bucket, key string) bool) error {
 	for _, r := range e.Runs {
-		if r.Output == nil || r.Action.ActionTypeId.Category == cp.ActionCategoryDeploy {
+		if r.Output == nil {
 			continue
 		}
 		for _, a := range r.Output.OutputArtifacts {

@@ -21,12 +21,12 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	}
 	executions, err := s.executionsByID(ctx, ids)
 	for id, e := range executions {
-		all[id] = factsOf(e)
+		all[id] = s.factsOf(e)
 	}
 	return all, err
 }
 
-func factsOf(e *engine.Execution) slipway.Work {
+func (s *Service) factsOf(e *engine.Execution) slipway.Work {
 	w := slipway.Work{
 		ID:        *e.PipelineExecutionId,
 		Pipeline:  *e.PipelineName,
@@ -48,7 +48,7 @@ func factsOf(e *engine.Execution) slipway.Work {
 	for _, run := range e.Runs {
 		if run.ActionName != nil && first.ActionName != nil && *run.ActionName == *first.ActionName &&
 			run.Action != nil {
-			w.Repository = run.Action.Configuration["RepositoryName"]
+			w.Repository = s.registry.described(run.Action, run.Input.ResolvedConfiguration).Repository
 			break
 		}
 	}
@@ -88,7 +88,7 @@ func (s *Service) Approvals(ctx context.Context, pipeline string) (waiting []sli
 	executions, err := s.executionsByID(ctx, ids)
 	for _, a := range all {
 		if e := executions[a.execution]; e != nil {
-			waiting = append(waiting, approvalsIn(e, a.stage)...)
+			waiting = append(waiting, s.approvalsIn(e, a.stage)...)
 		}
 	}
 	return waiting, failed, err
@@ -109,7 +109,7 @@ func (s *Service) executionsByID(ctx context.Context, ids []string) (map[string]
 }
 
 // approvalsIn are the approvals of a stage that an execution waits for.
-func approvalsIn(e *engine.Execution, stage string) []slipway.Waiting {
+func (s *Service) approvalsIn(e *engine.Execution, stage string) []slipway.Waiting {
 	if attentionOf(e, stage) != engine.Asks {
 		return nil
 	}
@@ -118,7 +118,7 @@ func approvalsIn(e *engine.Execution, stage string) []slipway.Waiting {
 		if *run.StageName != stage || run.Token == nil || run.Status != cp.ActionExecutionStatusInProgress {
 			continue
 		}
-		w := factsOf(e)
+		w := s.factsOf(e)
 		all = append(all,
 			slipway.Waiting{Kind: slipway.WaitingKindApproval, PipelineName: e.PipelineName, StageName: run.StageName,
 				ActionName:          run.ActionName,

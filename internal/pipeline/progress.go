@@ -14,12 +14,17 @@ const (
 	progressShown     = 10
 )
 
-// Progress tells which executions of the pipelines that watch a repository carry a commit, the newest first, and how
-// each stands in its stages. It looks at the newest 200 executions of each pipeline.
+const selectWithin = `SELECT DISTINCT pipeline FROM pipeline_watches WHERE place >= $1 AND place < $2
+	ORDER BY pipeline LIMIT $3`
+
+const selectCarriers = `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND sequence > $2 AND doc LIKE $3
+	ORDER BY sequence DESC LIMIT $4`
+
+// Progress returns the executions that carry a commit, in the pipelines that watch its repository, the newest first,
+// and how each stands in its stages. It looks at the newest 200 executions of each of 20 pipelines at most.
 func (s *Service) Progress(ctx context.Context, repository, commit string) ([]slipway.CommitExecution, error) {
-	names, err := store.Strings(ctx, s.db,
-		`SELECT DISTINCT pipeline FROM pipeline_watches WHERE kind = 'branch' AND place >= $1 AND place < $2 ORDER BY pipeline LIMIT $3`,
-		repository+" ", repository+"!", progressPipelines)
+	// Space and "!" are neighbours: between them are the places within the repository, as Place has it.
+	names, err := store.Strings(ctx, s.db, selectWithin, repository+" ", repository+"!", progressPipelines)
 	if err != nil {
 		return nil, err
 	}
@@ -29,20 +34,27 @@ func (s *Service) Progress(ctx context.Context, repository, commit string) ([]sl
 		if err != nil {
 			continue //nolint:nilerr // it was deleted a moment ago
 		}
-		es, err := store.Documents[engine.Execution](ctx, s.db,
-			`SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND sequence > $2 AND doc LIKE $3 ORDER BY sequence DESC LIMIT $4`,
+		es, err := store.Documents[engine.Execution](ctx, s.db, selectCarriers,
 			name, r.sequence-progressLooked, `%"revisionId":"`+commit+`"%`, progressShown)
 		if err != nil {
 			return nil, err
 		}
 		for _, e := range es {
-			w := factsOf(e)
-			all = append(all,
-				slipway.CommitExecution{Status: &w.Status, Stages: r.marks(e),
-					Change: &slipway.Change{Id: &w.ID, PipelineName: &w.Pipeline, ExecutionId: &w.ID,
-						ExecutionNumber: &w.Number,
-						RepositoryName:  &w.Repository, CommitId: &w.Commit}})
+			w := s.factsOf(e)
+			all = append(all, slipway.CommitExecution{Status: &w.Status, Stages: r.marks(e), Change: changeOf(w)})
 		}
 	}
 	return all, nil
+}
+
+// changeOf is the change that an execution carries.
+func changeOf(w slipway.Work) *slipway.Change {
+	return &slipway.Change{
+		Id:              &w.ID,
+		PipelineName:    &w.Pipeline,
+		ExecutionId:     &w.ID,
+		ExecutionNumber: &w.Number,
+		RepositoryName:  &w.Repository,
+		CommitId:        &w.Commit,
+	}
 }

@@ -4,18 +4,17 @@ import (
 	"maps"
 
 	cp "slipway/api/codepipeline"
-	"slipway/spec/pipelinefile"
 )
 
 // mask is what CodePipeline shows instead of a secret.
 const mask = "****"
 
 // secrets calls f for each configuration value of a definition that is a secret.
-func secrets(d *cp.PipelineDeclaration, f func(stage, action, key string, configuration map[string]string)) {
+func (s *Service) secrets(d *cp.PipelineDeclaration, f func(stage, action, key string, c map[string]string)) {
 	for i := range d.Stages {
 		for j := range d.Stages[i].Actions {
 			a := &d.Stages[i].Actions[j]
-			t := pipelinefile.Find(a.ActionTypeId)
+			t := s.registry.types.Find(a.ActionTypeId)
 			if t == nil {
 				continue
 			}
@@ -28,18 +27,16 @@ func secrets(d *cp.PipelineDeclaration, f func(stage, action, key string, config
 	}
 }
 
-// sealSecrets makes a definition's secrets unreadable at rest. A masked value stands for the one that was there before.
+// sealSecrets encrypts a definition's secrets. A masked value stands for the one of the definition before.
 func (s *Service) sealSecrets(d, before *cp.PipelineDeclaration) {
 	known := map[[3]string]string{}
 	if before != nil {
-		secrets(
-			before, func(stage, action, key string,
-				c map[string]string) {
-				known[[3]string{stage, action, key}] = c[key]
-			})
+		s.secrets(before, func(stage, action, key string, c map[string]string) {
+			known[[3]string{stage, action, key}] = c[key]
+		})
 	}
 	copyConfigurations(d)
-	secrets(d, func(stage, action, key string, c map[string]string) {
+	s.secrets(d, func(stage, action, key string, c map[string]string) {
 		if old, ok := known[[3]string{stage, action, key}]; ok && c[key] == mask {
 			c[key] = old
 			return
@@ -49,10 +46,10 @@ func (s *Service) sealSecrets(d, before *cp.PipelineDeclaration) {
 }
 
 // masked is a definition as it may be shown.
-func masked(d *cp.PipelineDeclaration) *cp.PipelineDeclaration {
+func (s *Service) masked(d *cp.PipelineDeclaration) *cp.PipelineDeclaration {
 	shown := *d
 	copyConfigurations(&shown)
-	secrets(&shown, func(_, _, key string, c map[string]string) { c[key] = mask })
+	s.secrets(&shown, func(_, _, key string, c map[string]string) { c[key] = mask })
 	return &shown
 }
 

@@ -91,13 +91,6 @@ func (r *row) read(ctx context.Context, q store.Queryer, query string, args ...a
 // world is what a decision may know of now.
 func (s *Service) world() engine.World { return engine.World{Now: s.Now(), NewID: uuid.NewString} }
 
-// ref names an action execution; it is the payload of the jobs that concern one.
-type ref struct {
-	Pipeline  string `json:"pipeline"`
-	Execution string `json:"execution"`
-	Run       string `json:"run"`
-}
-
 // change lets something happen to a pipeline: it loads, decides and commits the new state together with the jobs that
 // carry it out. f may return an error of the engine; then nothing changes.
 func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r *row) ([]engine.Effect, error),
@@ -172,7 +165,7 @@ func (s *Service) enqueue(ctx context.Context, tx store.Tx, name string, r *row,
 		return tx.Enqueue(ctx, store.Job{Kind: abandonJob, Key: e.Run, Payload: to})
 	}
 	run := r.Executions[e.Execution].Run(e.Run)
-	if run.Action.ActionTypeId.Category == cp.ActionCategoryApproval {
+	if run.Token != nil {
 		life := approvalLife
 		if m := run.Action.TimeoutInMinutes; m != nil {
 			life = time.Duration(*m) * time.Minute

@@ -97,8 +97,11 @@ func (s *Service) actionState(r *row, stage *engine.Stage, d *cp.StageDeclaratio
 			o.ExternalExecutionId, o.ExternalExecutionUrl, o.ErrorDetails
 	}
 	state.LatestExecution = x
+	if _, ok := s.registry.of(a).(Source); !ok {
+		return state
+	}
 	for _, rev := range e.Revisions {
-		if a.ActionTypeId.Category == cp.ActionCategorySource && *rev.ActionName == *a.Name {
+		if *rev.ActionName == *a.Name {
 			state.CurrentRevision = &cp.ActionRevision{
 				RevisionId:       rev.RevisionId,
 				RevisionChangeId: rev.RevisionId,
@@ -112,16 +115,11 @@ func (s *Service) actionState(r *row, stage *engine.Stage, d *cp.StageDeclaratio
 
 // entityURL is the page of what an action works with, or nil.
 func (s *Service) entityURL(a *cp.ActionDeclaration) *string {
-	c := a.Configuration
-	switch *a.ActionTypeId.Provider {
-	case "CodeCommit":
-		return new(s.URL + "/repositories/" + c["RepositoryName"])
-	case "CodeBuild":
-		return new(s.URL + "/projects/" + c["ProjectName"])
-	case "CodeDeploy":
-		return new(s.URL + "/applications/" + c["ApplicationName"] + "/" + c["DeploymentGroupName"])
+	url := s.registry.describe(a).URL
+	if url == "" {
+		return nil
 	}
-	return nil
+	return new(below(s.URL, url))
 }
 
 // GetPipelineExecution implements codepipeline:GetPipelineExecution.

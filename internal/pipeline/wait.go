@@ -5,59 +5,81 @@ import (
 	"errors"
 
 	cp "slipway/api/codepipeline"
+	"slipway/internal/contain"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
 )
 
-// Kinds of what actions wait for.
-const (
-	waitBuild      = "build"
-	waitDeployment = "deployment"
-)
+const insertWait = `INSERT INTO pipeline_waits (kind, external, pipeline, execution, run) VALUES ($1, $2, $3, $4, $5)
+	ON CONFLICT DO NOTHING`
 
-func (s *Service) buildEnded(ctx context.Context, id string) error {
-	return s.ended(ctx, waitBuild, id)
+// addWait records what an action execution waits for.
+func addWait(ctx context.Context, tx store.Tx, w Wait, to ref) error {
+	_, err := tx.Exec(ctx, insertWait, w.Kind, w.ID, to.Pipeline, to.Execution, to.Run)
+	return err
 }
 
-func (s *Service) deploymentEnded(ctx context.Context, id string) error {
-	return s.ended(ctx, waitDeployment, id)
-}
-
-// ended ends the action that waits for a build or a deployment, if that has ended; nobody may be waiting.
-func (s *Service) ended(ctx context.Context, kind, id string) error {
+// Ended tells that something may have ended that an action waits for: its provider is asked, and the action ends if so.
+// It does nothing if no action waits for it. Called by a job, it ends the job with what it writes.
+func (s *Service) Ended(ctx context.Context, w Wait) error {
 	var to ref
 	ok, err := store.Find(ctx, s.db, []any{&to.Pipeline, &to.Execution, &to.Run},
-		`SELECT pipeline, execution, run FROM pipeline_waits WHERE kind = $1 AND external = $2`, kind, id)
+		`SELECT pipeline, execution, run FROM pipeline_waits WHERE kind = $1 AND external = $2`, w.Kind, w.ID)
 	if err != nil || !ok {
 		return err
 	}
-	result := s.buildResult
-	if kind == waitDeployment {
-		result = s.deploymentResult
+	e, run, err := s.running(ctx, to)
+	if err != nil || run == nil {
+		return err
 	}
-	r, err := result(ctx, to, id)
+	a := s.action(to, e, run)
+	r, err := s.result(ctx, a, run, w.ID)
 	if err != nil || r == nil {
 		return err
 	}
-	return s.finish(ctx, to, outcome{result: r}, kind, id)
+	return s.finish(ctx, to, s.ending(a, r))
 }
 
-// finish ends an action execution from outside; one that ended before stays as it is.
-func (s *Service) finish(ctx context.Context, to ref, o outcome, kind, id string) error {
+// result asks the provider of an action how what it waits for has ended; nil while it has not.
+func (s *Service) result(ctx context.Context, a *Action, run *engine.Run, id string) (*Result, error) {
+	p, ok := s.registry.of(run.Action).(Waiter)
+	if !ok { // a provider that an earlier version of Slipway had
+		return Failed("InternalError", "Slipway does not implement the provider %s",
+			*run.Action.ActionTypeId.Provider), nil
+	}
+	var r *Result
+	err := contain.Do(func() (err error) {
+		if a.Outputs, err = s.outputs(ctx, a, run); err != nil {
+			return err
+		}
+		r, err = p.Result(ctx, a, id)
+		return err
+	})
+	if refused := final(err, false); refused != nil {
+		return refused, nil
+	}
+	return r, err
+}
+
+// finish ends an action execution from outside. One that has ended stays as it is.
+func (s *Service) finish(ctx context.Context, to ref, how ending) error {
 	err := s.change(ctx, to.Pipeline, func(tx store.Tx, r *row) ([]engine.Effect, error) {
-		if _, err := tx.Exec(ctx, `DELETE FROM pipeline_waits WHERE kind = $1 AND external = $2`, kind,
-			id); err != nil {
+		if err := dropWaits(ctx, tx, to); err != nil {
 			return nil, err
 		}
-		e := r.Executions[to.Execution]
-		if e == nil || e.Run(to.Run) == nil || e.Run(to.Run).Status != cp.ActionExecutionStatusInProgress {
+		if r.inProgress(to) == nil {
 			return nil, store.End(ctx, tx)
 		}
-		return s.end(ctx, tx, r, to, o)
+		return s.end(ctx, tx, r, to, how)
 	})
 	if _, gone := errors.AsType[*cp.PipelineNotFoundException](err); gone || errors.Is(err, store.ErrJobGone) {
 		return nil
 	}
+	return err
+}
+
+func dropWaits(ctx context.Context, tx store.Tx, to ref) error {
+	_, err := tx.Exec(ctx, `DELETE FROM pipeline_waits WHERE pipeline = $1 AND run = $2`, to.Pipeline, to.Run)
 	return err
 }
 
@@ -67,6 +89,52 @@ func (s *Service) timeoutAction(ctx context.Context, j store.Running) (store.Out
 	if err := j.Decode(&to); err != nil {
 		return store.Undecodable(err), nil
 	}
-	return store.Done, s.finish(ctx, to,
-		outcome{result: failed("JobTimeout", "Nobody approved or rejected it in time")}, "", "")
+	how := ending{result: failure("JobTimeout", "Nobody approved or rejected it in time")}
+	return store.Done, s.finish(ctx, to, how)
+}
+
+// abandonAction stops what an abandoned action has started, if its provider can, and forgets what it waited for.
+func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Outcome, error) {
+	var to ref
+	if err := j.Decode(&to); err != nil {
+		return store.Undecodable(err), nil
+	}
+	if err := s.stop(ctx, to); err != nil {
+		return store.Done, err
+	}
+	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
+		if err := store.End(ctx, tx); err != nil {
+			return err
+		}
+		if err := tx.Cancel(ctx, timeoutJob, to.Run); err != nil {
+			return err
+		}
+		return dropWaits(ctx, tx, to)
+	})
+}
+
+// stop lets the provider of an action stop what the action waits for.
+func (s *Service) stop(ctx context.Context, to ref) error {
+	id := ""
+	waits, err := store.Find(ctx, s.db, []any{&id},
+		`SELECT external FROM pipeline_waits WHERE pipeline = $1 AND run = $2`, to.Pipeline, to.Run)
+	if err != nil || !waits {
+		return err
+	}
+	e, err := executionOf(ctx, s.db, to.Pipeline, to.Execution)
+	if _, gone := errors.AsType[*cp.PipelineExecutionNotFoundException](err); gone {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	run := e.Run(to.Run)
+	if run == nil {
+		return nil
+	}
+	p, ok := s.registry.of(run.Action).(Stopper)
+	if !ok {
+		return nil
+	}
+	return contain.Do(func() error { return p.Stop(ctx, s.action(to, e, run), id) })
 }

@@ -2,11 +2,9 @@ package pipelinefile
 
 import (
 	"fmt"
-	"regexp"
+	"maps"
 	"slices"
 	"strconv"
-	"strings"
-	"sync"
 
 	cp "slipway/api/codepipeline"
 )
@@ -38,11 +36,13 @@ const (
 	maxValue        = 50_000 // characters of a configuration value, as AWS's own message has it; the page says 1,000
 )
 
-// Check reports what is wrong with the structure of a pipeline, beyond what each member says for itself: all of it, in
-// the order of the file. Source: "CodePipeline pipeline structure reference".
-func Check(d *cp.PipelineDeclaration) []Problem {
+// Check reports everything that is wrong with the structure of a pipeline, in the order of the file. What each member
+// must look like by itself is the model's matter. Types of actions are looked up in the catalogue; an unknown one is a
+// problem if AWS is its owner. Source: "CodePipeline pipeline structure reference".
+func Check(d *cp.PipelineDeclaration, types Catalogue) []Problem {
 	c := &checker{
 		d:          d,
+		types:      types,
 		made:       map[string]string{},
 		stages:     map[string]bool{},
 		namespaces: map[string]bool{},
@@ -54,6 +54,7 @@ func Check(d *cp.PipelineDeclaration) []Problem {
 
 type checker struct {
 	d          *cp.PipelineDeclaration
+	types      Catalogue
 	problems   []Problem
 	made       map[string]string // artifact -> the action that makes it
 	stages     map[string]bool
@@ -132,216 +133,55 @@ func (c *checker) stage(i int) {
 	}
 	c.total += len(s.Actions)
 	seen := map[string]bool{}
-	// An artifact counts for later run orders of the stage, so the orders are gone through one after another.
-	order := make([]int, len(s.Actions))
-	for j := range order {
-		order[j] = j
-		if n := text(s.Actions[j].Name); seen[n] {
+	for j := range s.Actions {
+		n := text(s.Actions[j].Name)
+		if seen[n] {
 			c.say(Action, element(path+".actions", j)+".name", "An action with the name %s exists already in stage %s",
 				n, name)
-		} else {
-			seen[n] = true
 		}
+		seen[n] = true
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return int(RunOrder(&s.Actions[a]) - RunOrder(&s.Actions[b])) })
-	for from := 0; from < len(order); {
-		to := from
-		for to < len(order) && RunOrder(&s.Actions[order[to]]) == RunOrder(&s.Actions[order[from]]) {
-			to++
-		}
-		for _, j := range order[from:to] {
-			c.inputs(&s.Actions[j], element(path+".actions", j))
-		}
-		for _, j := range order[from:to] {
-			c.action(i, name, &s.Actions[j], element(path+".actions", j))
-			c.references(name, &s.Actions[j], element(path+".actions", j))
-		}
-		for _, j := range order[from:to] {
-			if n := s.Actions[j].Namespace; n != nil {
-				c.ran[*n] = true
-			}
-		}
-		from = to
+	for _, group := range byRunOrder(s.Actions) {
+		c.group(i, group)
 	}
 }
 
-// RunOrder is the place of an action among those of its stage; 1 if it says none.
+// group checks the actions of a stage that run at the same time. What they make counts for the groups after them.
+func (c *checker) group(i int, actions []int) {
+	s := &c.d.Stages[i]
+	path := element("stages", i) + ".actions"
+	for _, j := range actions {
+		c.inputs(&s.Actions[j], element(path, j))
+	}
+	for _, j := range actions {
+		c.action(i, text(s.Name), &s.Actions[j], element(path, j))
+		c.references(text(s.Name), &s.Actions[j], element(path, j))
+	}
+	for _, j := range actions {
+		if n := s.Actions[j].Namespace; n != nil {
+			c.ran[*n] = true
+		}
+	}
+}
+
+// byRunOrder groups the indices of actions by run order, the lowest first.
+func byRunOrder(actions []cp.ActionDeclaration) [][]int {
+	groups := map[int32][]int{}
+	for j := range actions {
+		order := RunOrder(&actions[j])
+		groups[order] = append(groups[order], j)
+	}
+	var all [][]int
+	for _, order := range slices.Sorted(maps.Keys(groups)) {
+		all = append(all, groups[order])
+	}
+	return all
+}
+
+// RunOrder is the place of an action among those of its stage: 1 by default.
 func RunOrder(a *cp.ActionDeclaration) int32 {
 	if a.RunOrder == nil {
 		return 1
 	}
 	return *a.RunOrder
 }
-
-func (c *checker) inputs(a *cp.ActionDeclaration, path string) {
-	for k, in := range a.InputArtifacts {
-		if n := text(in.Name); c.made[n] == "" {
-			c.say(Action, element(path+".inputArtifacts", k)+".name",
-				"Input Artifact Name %s in action %s must be the output artifact of an action that runs before it", n,
-				text(a.Name))
-		}
-	}
-}
-
-// references checks the variables in an action's configuration: a namespace must be of an action that surely runs
-// before, or one of CodePipeline's own. The words are AWS's.
-func (c *checker) references(stage string, a *cp.ActionDeclaration, path string) {
-	for _, key := range slices.Sorted(keysOf(a.Configuration)) {
-		for _, v := range Variables(a.Configuration[key]) {
-			missing := ""
-			switch namespace, name := v[0], v[1]; {
-			case namespace == "variables" && !c.declares(name):
-				missing = "variable"
-			case namespace == "codepipeline" && name != "PipelineExecutionId":
-				missing = "variable"
-			case namespace != "variables" && namespace != "codepipeline" && !c.ran[namespace]:
-				missing = "namespace"
-			default:
-				continue
-			}
-			c.say(Action, path+".configuration."+key,
-				"Valid format for a pipeline execution variable reference is a namespace and a key separated by a "+
-					"period (.). "+
-					"The following pipeline execution variables are referencing a %s that does not exist. "+
-					"StageName=[%s], ActionName=[%s], ActionConfigurationKey=[%s], VariableReferenceText=[%s.%s]",
-				missing, stage, text(a.Name), key, v[0], v[1])
-		}
-	}
-}
-
-// declares tells whether the pipeline has a variable.
-func (c *checker) declares(name string) bool {
-	return slices.ContainsFunc(
-		c.d.Variables, func(v cp.PipelineVariableDeclaration) bool { return text(v.Name) == name })
-}
-
-func (c *checker) action(stage int, stageName string, a *cp.ActionDeclaration, path string) {
-	name := text(a.Name)
-	for k, out := range a.OutputArtifacts {
-		n := text(out.Name)
-		if by := c.made[n]; by != "" {
-			c.say(Action, element(path+".outputArtifacts", k)+".name",
-				"Output Artifact Name %s is made by action %s already: artifact names must be unique in a pipeline", n,
-				by)
-		}
-		c.made[n] = name
-	}
-	if a.Namespace != nil {
-		switch n := *a.Namespace; {
-		case n == "codepipeline" || n == "variables":
-			c.say(Action, path+".namespace", "The namespace %s is reserved", n)
-		case c.namespaces[n]:
-			c.say(Action, path+".namespace", "The namespace %s is used by another action already", n)
-		default:
-			c.namespaces[n] = true
-		}
-	}
-	id := a.ActionTypeId
-	if id == nil {
-		return // its absence is a violation of the model
-	}
-	if isSource := id.Category == cp.ActionCategorySource; isSource != (stage == 0) {
-		if isSource {
-			c.say(Stage, path+".actionTypeId",
-				"Stage %s has a source action: only the first stage may hold source actions", stageName)
-		} else {
-			c.say(Stage, path+".actionTypeId",
-				"The first stage, %s, may hold source actions only: %s is of category %s", stageName, name, id.Category)
-		}
-	}
-	t := Find(id)
-	if t == nil {
-		if id.Owner == cp.ActionOwnerAws {
-			c.say(Action, path+".actionTypeId",
-				"ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is not "+
-					"available",
-				id.Category, text(id.Provider), id.Owner, text(id.Version), name)
-		}
-		return
-	}
-	c.typed(t, a, path)
-}
-
-// typed checks an action against its type.
-func (c *checker) typed(t *ActionType, a *cp.ActionDeclaration, path string) {
-	name := text(a.Name)
-	if v := text(a.ActionTypeId.Version); v != t.Version && v != "2" {
-		c.say(Action, path+".actionTypeId.version", "Action %s has version %s of %s, which has version %s", name, v,
-			t.Provider, t.Version)
-	}
-	counts := func(list, what string, n int, least, most int32) {
-		if n < int(least) || n > int(most) {
-			c.say(Action, path+"."+list, "Action %s has %d %s artifact(s); %s takes from %d to %d", name, n, what,
-				t.Provider, least, most)
-		}
-	}
-	counts("inputArtifacts", "input", len(a.InputArtifacts), t.MinIn, t.MaxIn)
-	counts("outputArtifacts", "output", len(a.OutputArtifacts), t.MinOut, t.MaxOut)
-	for _, k := range t.Keys {
-		if k.Required && a.Configuration[k.Name] == "" {
-			c.say(Action, path+".configuration",
-				"Action configuration for action '%s' is missing required configuration '%s'", name, k.Name)
-		}
-	}
-	for _, k := range slices.Sorted(keysOf(a.Configuration)) {
-		at := path + ".configuration." + k
-		if t.Key(k) == nil {
-			c.say(Action, at, "Action configuration for action '%s' contains unknown configuration '%s'%s", name, k,
-				nearest(k, t.Keys))
-		}
-		if len([]rune(a.Configuration[k])) > maxValue {
-			c.say(Action, at, "The value of '%s' in action '%s' is longer than %d characters", k, name, maxValue)
-		}
-	}
-	c.values(t, a, path)
-}
-
-// values checks what configuration values must look like.
-func (c *checker) values(t *ActionType, a *cp.ActionDeclaration, path string) {
-	name, at := text(a.Name), path+".configuration."
-	boolean := func(key string) {
-		if v, ok := a.Configuration[key]; ok && !strings.EqualFold(v, "true") && !strings.EqualFold(v, "false") &&
-			len(Variables(v)) == 0 {
-			c.say(Action, at+key, "The value of '%s' in action '%s' must be true or false, not %q", key, name, v)
-		}
-	}
-	for _, key := range []string{"PollForSourceChanges", "DetectChanges", "Extract", "BatchEnabled",
-		"CombineArtifacts"} {
-		boolean(key)
-	}
-	if t.Category == cp.ActionCategoryDeploy && t.Provider == "S3" &&
-		strings.EqualFold(a.Configuration["Extract"], "false") && a.Configuration["ObjectKey"] == "" {
-		c.say(Action, path+".configuration",
-			"Action configuration for action '%s' is missing required configuration 'ObjectKey': it is needed when "+
-				"Extract is false", name)
-	}
-	if t.Provider == "CodeBuild" && len(a.InputArtifacts) > 1 && a.Configuration["PrimarySource"] == "" {
-		c.say(Action, path+".configuration",
-			"Action configuration for action '%s' is missing required configuration 'PrimarySource': it is needed "+
-				"with several input artifacts", name)
-	}
-	if p := a.Configuration["PrimarySource"]; t.Provider == "CodeBuild" && p != "" && len(Variables(p)) == 0 &&
-		!takes(a, p) {
-		c.say(Action, at+"PrimarySource",
-			"The value of 'PrimarySource' in action '%s', %q, is not the name of one of its input artifacts", name, p)
-	}
-	if v, ok := a.Configuration["EnvironmentVariables"]; ok && t.Provider == "CodeBuild" {
-		if _, err := EnvironmentVariables(v); err != nil {
-			c.say(Action, at+"EnvironmentVariables", "The value of 'EnvironmentVariables' in action '%s': %v", name,
-				err)
-		}
-	}
-	if t.Provider == "CodeCommit" && a.Configuration["RepositoryName"] != "" &&
-		len(Variables(a.Configuration["RepositoryName"])) == 0 &&
-		!repositoryName().MatchString(a.Configuration["RepositoryName"]) {
-		c.say(Action, at+"RepositoryName", "%q in action '%s' is no name of a repository",
-			a.Configuration["RepositoryName"], name)
-	}
-}
-
-// takes tells whether an action has an input artifact.
-func takes(a *cp.ActionDeclaration, artifact string) bool {
-	return slices.ContainsFunc(a.InputArtifacts, func(in cp.InputArtifact) bool { return text(in.Name) == artifact })
-}
-
-var repositoryName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\w.-]{1,100}$`) })

@@ -3,8 +3,6 @@ package pipelinefile
 import (
 	"encoding/json"
 	"fmt"
-	"iter"
-	"maps"
 	"strings"
 
 	"slipway/api/codebuild"
@@ -37,8 +35,6 @@ func EnvironmentVariables(text string) ([]codebuild.EnvironmentVariable, error) 
 	}
 	return all, nil
 }
-
-func keysOf(m map[string]string) iter.Seq[string] { return maps.Keys(m) }
 
 // nearest offers the known key that is most like an unknown one, if any is like it.
 func nearest(key string, known []Key) string {

@@ -147,7 +147,7 @@ func (p *parse) declaration() *cp.PipelineDeclaration {
 		path := strings.Split(strings.TrimPrefix(v.Path, "pipeline."), ".")
 		p.add(p.locate(path), "%s", v.Constraint)
 	}
-	for _, problem := range Check(in.Pipeline) {
+	for _, problem := range Check(in.Pipeline, AWS()) {
 		p.add(p.locate(strings.Split(problem.Path, ".")), "%s", problem.Message)
 	}
 	return in.Pipeline

@@ -1,0 +1,117 @@
+package pipeline
+
+import (
+	"fmt"
+	"strings"
+
+	cp "slipway/api/codepipeline"
+	"slipway/spec/pipelinefile"
+)
+
+// registry finds the provider of an action by its type.
+type registry struct {
+	types     pipelinefile.Catalogue // AWS's, and the providers' own
+	providers map[typeKey]Provider
+}
+
+// typeKey names an action type of whatever version.
+type typeKey struct {
+	category cp.ActionCategory
+	owner    cp.ActionOwner
+	provider string
+}
+
+func keyOf(id *cp.ActionTypeId) typeKey { return typeKey{id.Category, id.Owner, *id.Provider} }
+
+// newRegistry refuses two providers of one type.
+func newRegistry(providers []Provider) (*registry, error) {
+	r := &registry{
+		types:     append(pipelinefile.Catalogue(nil), pipelinefile.AWS()...),
+		providers: map[typeKey]Provider{},
+	}
+	for _, p := range providers {
+		for _, t := range p.Types() {
+			key := keyOf(t.ID())
+			if _, twice := r.providers[key]; twice {
+				return nil, fmt.Errorf("two providers for actions of category %s, owner %s, provider %s",
+					key.category, key.owner, key.provider)
+			}
+			r.providers[key] = p
+			if r.types.Find(t.ID()) == nil {
+				r.types = append(r.types, t)
+			}
+		}
+	}
+	return r, nil
+}
+
+// of returns the provider of an action, or nil.
+func (r *registry) of(a *cp.ActionDeclaration) Provider { return r.providers[keyOf(a.ActionTypeId)] }
+
+// describe says what people are told of an action. An action without a provider is called by its provider's name.
+func (r *registry) describe(a *cp.ActionDeclaration) Description {
+	if p := r.of(a); p != nil {
+		return p.Describe(a)
+	}
+	return Description{What: *a.ActionTypeId.Provider}
+}
+
+// described is an action as it ran: with the variables of its configuration resolved, as far as they are.
+func (r *registry) described(a *cp.ActionDeclaration, resolved map[string]string) Description {
+	if resolved == nil {
+		return r.describe(a)
+	}
+	run := *a
+	run.Configuration = resolved
+	return r.describe(&run)
+}
+
+// unsupported names what of a declaration no provider can do; "" if its provider can do all of it.
+func (r *registry) unsupported(a *cp.ActionDeclaration, region string) string {
+	id := a.ActionTypeId
+	p := r.of(a)
+	switch {
+	case p == nil:
+		return fmt.Sprintf("the provider %s (%s, owner %s)", *id.Provider, id.Category, id.Owner)
+	case a.Region != nil && *a.Region != region:
+		return "the region " + *a.Region
+	}
+	return p.Unsupported(a)
+}
+
+// watch is a place that starts a pipeline, and the source action that watches it.
+type watch struct {
+	Place
+	action string
+}
+
+// watches are what starts a pipeline.
+func (r *registry) watches(d *cp.PipelineDeclaration) []watch {
+	var all []watch
+	for i := range d.Stages[0].Actions {
+		a := &d.Stages[0].Actions[i]
+		if s, ok := r.of(a).(Source); ok {
+			for _, place := range s.Watches(a) {
+				all = append(all, watch{place, *a.Name})
+			}
+		}
+	}
+	return all
+}
+
+// checkOverride refuses a revision that a source action cannot take.
+func (r *registry) checkOverride(a *cp.ActionDeclaration, o cp.SourceRevisionOverride) error {
+	s, ok := r.of(a).(Source)
+	if !ok {
+		return Refuse("ValidationException", "Action '%s' takes no revision from the start", *a.Name)
+	}
+	return s.Override(a, o)
+}
+
+// below makes a URL of a path below the server's own address; any other URL stays.
+func below(server, url string) string {
+	if strings.HasPrefix(url, "/") {
+		return server + url
+	}
+	return url
+}

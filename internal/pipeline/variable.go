@@ -1,0 +1,82 @@
+package pipeline
+
+import (
+	"fmt"
+
+	cp "slipway/api/codepipeline"
+	"slipway/internal/pipeline/engine"
+	"slipway/spec/pipelinefile"
+)
+
+// resolveVariables gives each variable of a definition its value for one execution.
+func resolveVariables(
+	d *cp.PipelineDeclaration,
+	given []cp.PipelineVariable,
+) ([]cp.ResolvedPipelineVariable, error) {
+	values := map[string]string{}
+	for _, v := range given {
+		values[*v.Name] = *v.Value
+	}
+	var all []cp.ResolvedPipelineVariable
+	for _, v := range d.Variables {
+		value, ok := values[*v.Name]
+		delete(values, *v.Name)
+		switch {
+		case ok:
+			all = append(all, cp.ResolvedPipelineVariable{Name: v.Name, ResolvedValue: &value})
+		case v.DefaultValue != nil:
+			all = append(all, cp.ResolvedPipelineVariable{Name: v.Name, ResolvedValue: v.DefaultValue})
+		default:
+			return nil, fmt.Errorf("variable %s has no default value, and none was given at the start", *v.Name)
+		}
+	}
+	for name := range values {
+		return nil, fmt.Errorf("the pipeline has no variable %s", name)
+	}
+	return all, nil
+}
+
+// resolve puts values in the place of the variables #{namespace.key} of an action's configuration ("Variables" in the
+// CodePipeline user guide).
+func resolve(e *engine.Execution, configuration map[string]string) (map[string]string, error) {
+	out := make(map[string]string, len(configuration))
+	for key, value := range configuration {
+		var missing string
+		out[key] = pipelinefile.Expand(value, func(namespace, name string) (string, bool) {
+			v, ok := lookup(e, namespace, name)
+			if !ok && missing == "" {
+				missing = "#{" + namespace + "." + name + "}"
+			}
+			return v, ok
+		})
+		if missing != "" {
+			return nil, Refuse("InvalidActionConfiguration",
+				"The configuration %s has the variable %s, which no action before it has set", key, missing)
+		}
+	}
+	return out, nil
+}
+
+// lookup finds the value of a variable for an execution.
+func lookup(e *engine.Execution, namespace, name string) (string, bool) {
+	switch namespace {
+	case "codepipeline":
+		return *e.PipelineExecutionId, name == "PipelineExecutionId"
+	case "variables":
+		for _, v := range e.Variables {
+			if *v.Name == name {
+				return *v.ResolvedValue, true
+			}
+		}
+		return "", false
+	}
+	for i := len(e.Runs) - 1; i >= 0; i-- {
+		r := e.Runs[i]
+		mine := r.Action.Namespace != nil && *r.Action.Namespace == namespace
+		if mine && r.Status == cp.ActionExecutionStatusSucceeded && r.Output != nil {
+			v, ok := r.Output.OutputVariables[name]
+			return v, ok
+		}
+	}
+	return "", false
+}
