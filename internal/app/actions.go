@@ -37,17 +37,18 @@ func providers(
 
 // tellPipelines tells pipelines of what their actions wait for, and of what starts them.
 func (s *server) tellPipelines(p *pipeline.Service) {
-	event.Subscribe(s.db, event.Push, func(ctx context.Context, _ string, push source.Push) error {
+	const subscriber = "pipelines"
+	event.Pushed.Subscribe(s.db, subscriber, func(ctx context.Context, _ string, push event.Push) error {
 		branch, ok := strings.CutPrefix(push.Ref, "refs/heads/")
 		if !ok || push.New == "" {
 			return nil
 		}
 		return p.Changed(ctx, codecommit.Branch(push.Repository, branch))
 	})
-	event.Subscribe(s.db, event.BuildEnded, func(ctx context.Context, id string, _ struct{}) error {
+	event.BuildEnded.Subscribe(s.db, subscriber, func(ctx context.Context, id string, _ event.Ended) error {
 		return p.Ended(ctx, codebuild.Build(id))
 	})
-	event.Subscribe(s.db, event.DeploymentEnded, func(ctx context.Context, id string, _ struct{}) error {
+	event.DeploymentEnded.Subscribe(s.db, subscriber, func(ctx context.Context, id string, _ event.Ended) error {
 		return p.Ended(ctx, codedeploy.Deployment(id))
 	})
 	s.objects.Created = func(ctx context.Context, tx store.Tx, o object.Object) error {

@@ -42,7 +42,7 @@ type (
 	logsPart     = logsface.Service
 	viewPart     = view.Service
 	jobsPart     = jobs.Service
-	hubPart      = event.Hub
+	hintsPart    = event.Hints
 )
 
 // Implementations of the services, each made of the parts that have its operations. An operation is there if a part has
@@ -100,7 +100,7 @@ type (
 		*balancerPart
 		*sourcePart
 		*reportPart
-		*hubPart
+		*hintsPart
 		*jobsPart
 		slipway.Unimplemented
 	}

@@ -131,7 +131,7 @@ func (s *server) newStages(sealer *seal.Sealer) (*stages, error) {
 		URL:        s.URL,
 		Reports:    f.reports,
 		Logs:       s.journal,
-		Hub:        s.hub,
+		Hints:      s.hints,
 		ReadObject: s.readObject,
 	})
 	f.deployments = deploy.New(s.db, deploy.Config{
@@ -142,13 +142,13 @@ func (s *server) newStages(sealer *seal.Sealer) (*stages, error) {
 		Pager:        pager,
 		Journal:      s.journal,
 		Hosts:        s.identity,
-		Hub:          s.hub,
+		Hints:        s.hints,
 		KeyDir:       s.Data.Keys(),
 		Bundles:      s.objects,
 		HostNetworks: s.HostNetworks,
 	})
 	f.releases = release.New(s.db,
-		release.Config{Now: now, Log: s.Log, Pager: pager, Hub: s.hub, Groups: f.deployments})
+		release.Config{Now: now, Log: s.Log, Pager: pager, Hints: s.hints, Groups: f.deployments})
 	var err error
 	f.pipelines, err = pipeline.New(s.db, pipeline.Config{
 		Region:    region,
@@ -158,7 +158,7 @@ func (s *server) newStages(sealer *seal.Sealer) (*stages, error) {
 		Pager:     pager,
 		URL:       s.URL,
 		Seal:      sealer,
-		Hub:       s.hub,
+		Hints:     s.hints,
 		Objects:   s.objects,
 		Providers: providers(s.sources, f.builds, f.deployments, s.objects),
 	})
@@ -187,7 +187,7 @@ func (s *server) fitTraffic(ctx context.Context, f *stages) error {
 		Now:        now,
 		Log:        s.Log,
 		Pager:      f.pager,
-		Hub:        s.hub,
+		Hints:      s.hints,
 		Metrics:    metrics,
 		Prometheus: prometheus,
 		Changed:    f.deployments.AlarmChanged,
@@ -273,7 +273,7 @@ func (s *server) pages(services contract, other http.Handler) http.Handler {
 		Pipelines:   services.codepipeline,
 		Slipway:     services.slipway,
 		IAM:         services.iam,
-		Hub:         s.hub,
+		Hints:       s.hints,
 		Other:       other,
 		URL:         s.URL,
 		Region:      s.Place.Region,
@@ -310,6 +310,6 @@ func (s *server) newContract(f *stages) contract {
 		elbv2:        elbv2API{f.balancers, elbv2.Unimplemented{}},
 		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
 		slipway: slipwayAPI{overview, f.builds, f.deployments, f.pipelines, f.releases, face, f.balancers, s.sources,
-			f.reports, s.hub, jobs.New(s.db, f.pager), slipway.Unimplemented{}},
+			f.reports, s.hints, jobs.New(s.db, f.pager), slipway.Unimplemented{}},
 	})
 }

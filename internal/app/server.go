@@ -116,7 +116,7 @@ type server struct {
 	journal  *journal.Journal
 	objects  *object.Store
 	sources  *source.Service
-	hub      *event.Hub
+	hints    *event.Hints
 	reserve  *reserve
 	handler  *mux
 	moved    nudge                       // routers applied a table, or find other targets healthy
@@ -126,7 +126,7 @@ type server struct {
 
 // open fits the stages together.
 func open(ctx context.Context, o Options) (*server, error) {
-	s := &server{Options: o, hub: event.NewHub(), moved: newNudge()}
+	s := &server{Options: o, moved: newNudge()}
 	dsn := o.Database
 	if dsn == "" {
 		dsn = "sqlite:" + o.Data.Database()
@@ -143,6 +143,7 @@ func open(ctx context.Context, o Options) (*server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
+	s.hints = event.NewHints(s.db)
 	if err := s.fit(ctx); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}

@@ -11,12 +11,6 @@ import (
 	"slipway/internal/store"
 )
 
-// BuildEnded is the payload of event.BuildEnded.
-type BuildEnded struct {
-	ID     string        `json:"id"`
-	Status cb.StatusType `json:"status"`
-}
-
 // apply decides what an event does to a build and writes it, with what follows from it. result is the runner's, if it
 // is one's.
 func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, result *slipway.Result) (Decision, error) {
@@ -56,7 +50,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 		tx.AfterCommit(func() { s.runners.wake(d.State.Runner) })
 	}
 	r.State = d.State
-	tx.AfterCommit(func() { s.Hub.Changed("build/"+id, "builds") })
+	s.Hints.Changed(tx, "build/"+id, "builds")
 	return d, r.save(ctx, tx)
 }
 
@@ -94,7 +88,7 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 		return err
 	}
 	fault.Point("build.ending")
-	return event.Publish(ctx, tx, event.BuildEnded, id, BuildEnded{id, end.Status})
+	return event.BuildEnded.Publish(ctx, tx, id, event.Ended{ID: id, Status: string(end.Status)})
 }
 
 func (s *Service) progressOf(id string) *slipway.Progress {

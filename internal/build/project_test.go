@@ -383,7 +383,7 @@ func TestTimeInTheQueue(t *testing.T) {
 	s.create(project("app"))
 	s.pass(-10 * time.Minute) // so that its time is over as soon as it is there
 	b := s.start(&cb.StartBuildInput{ProjectName: new("app"), QueuedTimeoutInMinutesOverride: new(int32(5))})
-	if e := s.end(); e.ID != *b.Id || e.Status != cb.StatusTypeTimedOut {
+	if e := s.end(); e.ID != *b.Id || e.Status != string(cb.StatusTypeTimedOut) {
 		t.Errorf("%+v", e)
 	}
 	if got := s.get(*b.Id); phases(got) != "SUBMITTED:SUCCEEDED QUEUED:TIMED_OUT COMPLETED:" {
@@ -401,7 +401,7 @@ func TestSilentRunner(t *testing.T) {
 	s.poll("r1", 1, *lost.Id)
 	s.acknowledge("r1", *lost.Id)
 	s.pass(time.Hour)
-	if e := s.end(); e.ID != *lost.Id || e.Status != cb.StatusTypeFault {
+	if e := s.end(); e.ID != *lost.Id || e.Status != string(cb.StatusTypeFault) {
 		t.Errorf("%+v", e)
 	}
 	got := s.get(*lost.Id)

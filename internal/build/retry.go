@@ -119,10 +119,8 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 		return err
 	}
 	c.NextAutoRetry = next.build.Arn
-	tx.AfterCommit(func() {
-		s.Hub.Changed("builds")
-		s.runners.wakeOne()
-	})
+	s.Hints.Changed(tx, "builds")
+	tx.AfterCommit(s.runners.wakeOne)
 	return nil
 }
 

@@ -59,7 +59,7 @@ func (s *Service) UpdateBuild(ctx context.Context, in *slipway.UpdateBuildInput)
 	s.mu.Lock()
 	s.progress[*in.Id] = progress
 	s.mu.Unlock()
-	s.Hub.Changed("build/" + *in.Id)
+	s.Hints.Now("build/" + *in.Id)
 	// The build may have ended between the look and this.
 	if r, err = one(ctx, s.db, `WHERE id = $1 AND state = 'running'`, *in.Id); err != nil || r == nil {
 		s.mu.Lock()

@@ -43,7 +43,7 @@ type Config struct {
 	Pager           awsproto.Pager
 	Reports         Reports
 	Logs            Logs
-	Hub             *event.Hub // hears of each change of a build; nil for nobody
+	Hints           *event.Hints // hears of each change of a build; nil for nobody
 	// ReadObject opens an object: a buildspec may lie in one.
 	ReadObject func(ctx context.Context, bucket, key string) (io.ReadCloser, error)
 	// Hold is how long a runner's poll waits for something to do; 0 is 50 seconds.

@@ -39,7 +39,7 @@ type stage struct {
 	t       testing.TB
 	db      *store.Store
 	reports *report.Service
-	ended   chan build.BuildEnded
+	ended   chan event.Ended
 	removed chan journal.Name
 
 	mu  sync.Mutex
@@ -67,7 +67,7 @@ func open(t testing.TB, change ...func(*build.Config)) *stage {
 
 func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage {
 	t.Helper()
-	s := &stage{t: t, db: db, ended: make(chan build.BuildEnded, 10_000), removed: make(chan journal.Name, 10),
+	s := &stage{t: t, db: db, ended: make(chan event.Ended, 10_000), removed: make(chan journal.Name, 10),
 		now: time.Now().Truncate(time.Millisecond)}
 	pager := awsproto.Pager{Key: []byte("key")}
 	s.reports = report.New(s.db,
@@ -86,7 +86,7 @@ func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage
 	}
 	s.Service = build.New(s.db, c)
 	s.api = cb.New(awsproto.Hooks{}, buildAPI{s.Service, s.reports, cb.Unimplemented{}})
-	event.Subscribe(s.db, event.BuildEnded, func(_ context.Context, key string, e build.BuildEnded) error {
+	event.BuildEnded.Subscribe(s.db, "test", func(_ context.Context, key string, e event.Ended) error {
 		if key != e.ID {
 			t.Errorf("event of %s has the key %s", e.ID, key)
 		}
@@ -183,14 +183,14 @@ func (s *stage) order(out *slipway.PollBuildOutput) slipway.Order {
 }
 
 // end waits for the event of a build's end.
-func (s *stage) end() build.BuildEnded {
+func (s *stage) end() event.Ended {
 	s.t.Helper()
 	select {
 	case e := <-s.ended:
 		return e
 	case <-time.After(20 * time.Second):
 		s.t.Fatal("no build ended")
-		return build.BuildEnded{}
+		return event.Ended{}
 	}
 }
 
@@ -282,7 +282,7 @@ func life(t *testing.T, s *stage) {
 	s.complete("r1", *b.Id, result)
 	result.Status = cb.StatusTypeSucceeded
 	s.complete("r1", *b.Id, result)
-	if e := s.end(); e.ID != *b.Id || e.Status != cb.StatusTypeStopped {
+	if e := s.end(); e.ID != *b.Id || e.Status != string(cb.StatusTypeStopped) {
 		t.Errorf("event %+v", e)
 	}
 	done := s.get(*b.Id)
@@ -442,7 +442,7 @@ func TestLostBuilds(t *testing.T) {
 	}
 	s.pass(10 * time.Second)
 	s.poll("r1", 1)
-	if e := s.end(); e.Status != cb.StatusTypeFault {
+	if e := s.end(); e.Status != string(cb.StatusTypeFault) {
 		t.Errorf("%+v", e)
 	}
 	got := s.get(*b.Id)
@@ -480,7 +480,7 @@ func TestStopInTheQueue(t *testing.T) {
 	if _, err := s.api.StopBuild(s.ctx(), &cb.StopBuildInput{Id: b.Id}); err != nil {
 		t.Fatal(err)
 	}
-	if e := s.end(); e.Status != cb.StatusTypeStopped {
+	if e := s.end(); e.Status != string(cb.StatusTypeStopped) {
 		t.Errorf("%+v", e)
 	}
 	got := s.get(*b.Id)

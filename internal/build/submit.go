@@ -265,7 +265,7 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 			if err := s.insert(ctx, tx, r, sub, waiting); err != nil {
 				return err
 			}
-			tx.AfterCommit(func() { s.Hub.Changed("builds") })
+			s.Hints.Changed(tx, "builds")
 			fresh = fresh && r.Stage == Assigned
 			*b = view(r, nil)
 			return nil

@@ -111,7 +111,7 @@ func (s *Service) saveTarget(ctx context.Context, tx store.Tx, t *rollout.Target
 		}
 	}
 	id := *t.DeploymentId
-	tx.AfterCommit(func() { s.Hub.Changed("deployment/"+id, "deployments") })
+	s.Hints.Changed(tx, "deployment/"+id, "deployments")
 	_, err := tx.Exec(ctx,
 		`UPDATE deploy_targets SET status = $3, host = $4, deliverable = $5, moving = $6, doc = $7 WHERE deployment = $1 AND target = $2`,
 		*t.DeploymentId, *t.TargetId, string(t.Status), host, deliverable, bit(moving), store.JSON(t))
@@ -262,12 +262,6 @@ func (s *Service) each(ctx context.Context, tx store.Tx, d *deployment, status s
 	return nil
 }
 
-// Ended is the payload of event.DeploymentEnded.
-type Ended struct {
-	ID     string `json:"id"`
-	Status string `json:"status"`
-}
-
 // finish ends a deployment: its group learns how, a rollback begins if one is due, and whoever waits is told.
 func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *rollout.End) error {
 	now := awsproto.At(s.Now())
@@ -311,11 +305,11 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 	if err := tx.Enqueue(ctx, store.Job{Kind: logsJob, Key: d.id}); err != nil {
 		return err
 	}
+	s.Hints.Changed(tx, "deployment/"+d.id, "deployments")
 	tx.AfterCommit(func() {
-		s.Hub.Changed("deployment/"+d.id, "deployments")
 		s.Log.Info("deployment ended", "deployment", d.id, "status", end.Status, "error", text(messageOf(end.Error)))
 	})
-	return event.Publish(ctx, tx, event.DeploymentEnded, d.id, Ended{d.id, string(end.Status)})
+	return event.DeploymentEnded.Publish(ctx, tx, d.id, event.Ended{ID: d.id, Status: string(end.Status)})
 }
 
 func messageOf(e *cd.ErrorInformation) *string {

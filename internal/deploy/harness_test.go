@@ -94,7 +94,7 @@ type world struct {
 	admin    identity.Key
 	api      *codedeploy.Client
 	slipway  slipway.API
-	ended    chan deploy.Ended
+	ended    chan event.Ended
 	down     func(bool) // whether the server answers 503
 	balancer *balancer
 	releases *releases
@@ -118,7 +118,7 @@ func newWorld(t *testing.T) *world {
 func newWorldAt(t *testing.T, dsn string) *world {
 	t.Helper()
 	ctx := t.Context()
-	w := &world{t: t, clock: &clock{}, ended: make(chan deploy.Ended, 100), alarms: alarms{},
+	w := &world{t: t, clock: &clock{}, ended: make(chan event.Ended, 100), alarms: alarms{},
 		balancer: &balancer{members: map[string]map[string]bool{}, sick: map[string]bool{}}}
 	w.releases = &releases{w, make(chan deploy.Shift, 10), make(chan string, 10)}
 	w.db = storetest.OpenDSN(t, dsn, identity.Migrations(), object.Migrations(), deploy.Migrations())
@@ -143,7 +143,7 @@ func newWorldAt(t *testing.T, dsn string) *world {
 			log.Error("heed the load balancer", "error", err)
 		}
 	}
-	event.Subscribe(w.db, event.DeploymentEnded, func(_ context.Context, _ string, e deploy.Ended) error {
+	event.DeploymentEnded.Subscribe(w.db, "test", func(_ context.Context, _ string, e event.Ended) error {
 		w.ended <- e
 		return nil
 	})

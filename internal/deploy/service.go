@@ -46,7 +46,7 @@ type Config struct {
 	Balancer        Balancer
 	Releases        Releases
 	Alarms          Alarms
-	Hub             *event.Hub     // hears of each change of a deployment; nil for nobody
+	Hints           *event.Hints   // hears of each change of a deployment; nil for nobody
 	HostNetworks    []netip.Prefix // whose addresses hosts may publish besides their own
 	KeyDir          string         // of the key that signs deployment specifications
 	Hold            time.Duration  // how long a poll is held; 0 for 50 s. AWS's agent waits 80 s.

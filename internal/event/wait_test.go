@@ -11,7 +11,7 @@ import (
 
 func TestWaitForChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := NewHub()
+		h := NewHints(nil)
 		ask := func(since *string, seconds int32, topics ...string) *slipway.WaitForChangeOutput {
 			out, err := h.WaitForChange(t.Context(),
 				&slipway.WaitForChangeInput{Topics: topics, Since: since, WaitSeconds: &seconds})
@@ -26,13 +26,13 @@ func TestWaitForChange(t *testing.T) {
 			t.Errorf("without a place: %t after %s", *first.Changed, time.Since(began))
 		}
 
-		h.Changed("a") // between two calls
+		h.Now("a") // between two calls
 		missed := ask(first.At, 20, "a", "b")
 		if !*missed.Changed || time.Since(began) > 0 {
 			t.Errorf("a change between two calls is missed: %t after %s", *missed.Changed, time.Since(began))
 		}
 
-		h.Changed("c")
+		h.Now("c")
 		over := ask(missed.At, 20, "a", "b")
 		if *over.Changed || time.Since(began) != 20*time.Second {
 			t.Errorf("with nothing changed: %t after %s", *over.Changed, time.Since(began))
@@ -40,9 +40,9 @@ func TestWaitForChange(t *testing.T) {
 
 		go func() {
 			<-time.After(time.Second)
-			h.Changed("c")
+			h.Now("c")
 			<-time.After(time.Second)
-			h.Changed("b")
+			h.Now("b")
 		}()
 		began = time.Now()
 		waited := ask(over.At, 20, "a", "b")
@@ -51,12 +51,12 @@ func TestWaitForChange(t *testing.T) {
 		}
 
 		for i := range remembered + 1 {
-			h.Changed(fmt.Sprint("other", i))
+			h.Now(fmt.Sprint("other", i))
 		}
 		if out := ask(waited.At, 20, "a"); !*out.Changed {
 			t.Error("what may have changed longer ago than is remembered must count as changed")
 		}
-		for _, since := range []string{NewHub().epoch + "/0", "", "x", h.epoch + "/-1", h.epoch + "/x",
+		for _, since := range []string{NewHints(nil).epoch + "/0", "", "x", h.epoch + "/-1", h.epoch + "/x",
 			h.epoch + "/99999999"} {
 			if out := ask(&since, 20, "a"); !*out.Changed {
 				t.Errorf("the place %q is of no use, and counts as unchanged", since)

@@ -206,7 +206,7 @@ func (s *Service) DeletePipeline(ctx context.Context, in *cp.DeletePipelineInput
 			}
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM pipelines WHERE name = $1`, *in.Name)
-		tx.AfterCommit(func() { s.Hub.Changed("pipeline/"+*in.Name, "pipelines") })
+		s.Hints.Changed(tx, "pipeline/"+*in.Name, "pipelines")
 		return err
 	})
 }

@@ -28,7 +28,7 @@ type Config struct {
 	Log             *slog.Logger
 	Pager           awsproto.Pager
 	Seal            *seal.Sealer
-	Hub             *event.Hub
+	Hints           *event.Hints
 	Objects         *object.Store // holds the artifacts
 	Providers       []Provider
 }

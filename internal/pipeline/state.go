@@ -133,7 +133,7 @@ func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, ef
 	if needs != r.needed {
 		changed = append(changed, "attention")
 	}
-	tx.AfterCommit(func() { s.Hub.Changed(changed...) })
+	s.Hints.Changed(tx, changed...)
 	return nil
 }
 

@@ -101,7 +101,7 @@ func (s *Service) follow(ctx context.Context, tx store.Tx, x *row) error {
 
 func (s *Service) tell(tx store.Tx, x *row) {
 	id := x.DeploymentID
-	tx.AfterCommit(func() { s.Hub.Changed("release/"+id, "deployment/"+id, "releases") })
+	s.Hints.Changed(tx, "release/"+id, "deployment/"+id, "releases")
 }
 
 func (s *Service) finish(ctx context.Context, tx store.Tx, x *row) error {

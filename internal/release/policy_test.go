@@ -115,7 +115,7 @@ func TestPersonIsAsked(t *testing.T) {
 	w := newWorld(t)
 	w.policy(&slipway.ReleasePolicy{Steps: steps(10, 1, 100, 0), Comparison: &slipway.ReleaseComparison{}})
 	w.begin("d-1", nil)
-	changed, stop := w.hub.Listen("release/d-1")
+	changed, stop := w.hints.Listen("release/d-1")
 	defer stop()
 	for w.get("d-1").Status != slipway.ReleaseStatusAsking {
 		select {

@@ -77,7 +77,7 @@ type world struct {
 	router  *router
 	ended   chan ended
 	metrics *metric.Store
-	hub     *event.Hub
+	hints   *event.Hints
 }
 
 type ctx = context.Context
@@ -108,7 +108,7 @@ func newWorld(t *testing.T) *world {
 
 func newWorldAt(t *testing.T, dsn string) *world {
 	t.Helper()
-	w := &world{t: t, router: &router{weighed: make(chan int, 100)}, ended: make(chan ended, 10), hub: event.NewHub()}
+	w := &world{t: t, router: &router{weighed: make(chan int, 100)}, ended: make(chan ended, 10), hints: event.NewHints(nil)}
 	w.db = storetest.OpenDSN(t, dsn, release.Migrations(), metric.Migrations())
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {
@@ -120,7 +120,7 @@ func newWorldAt(t *testing.T, dsn string) *world {
 	}
 	w.service = release.New(w.db,
 		release.Config{Metrics: w.metrics, Groups: groups{}, Alarms: alarms{}, Now: time.Now, Log: log,
-			Pager: awsproto.Pager{Key: []byte("k")}, Hub: w.hub, Traffic: w.router,
+			Pager: awsproto.Pager{Key: []byte("k")}, Hints: w.hints, Traffic: w.router,
 			Ended: func(_ context.Context, tx store.Tx, id string, o release.Outcome) error {
 				tx.AfterCommit(func() { w.ended <- ended{id, o} })
 				return nil

@@ -64,7 +64,7 @@ type Config struct {
 	Now   func() time.Time
 	Log   *slog.Logger
 	Pager awsproto.Pager
-	Hub   *event.Hub // hears of each change of a release: release/ID, deployment/ID, releases
+	Hints *event.Hints // hears of each change of a release: release/ID, deployment/ID, releases
 	// Traffic is the load balancer; without one no release can begin.
 	Traffic Traffic
 	Groups  Groups // nil: policies can be put for groups that are not there

@@ -16,7 +16,7 @@ import (
 
 	cc "slipway/api/codecommit"
 	"slipway/api/iam"
-	"slipway/internal/source"
+	"slipway/internal/event"
 )
 
 func (h *house) credential() {
@@ -36,13 +36,13 @@ func TestPushCloneFetch(t *testing.T) {
 	dir := h.clone("app")
 	first := h.commit(dir, "a/hello.txt", "hello\n")
 	h.git(dir, "push", "--quiet", "origin", "HEAD:main")
-	if p := h.pushed(); p != (source.Push{Repository: "app", Ref: "refs/heads/main", New: first}) {
+	if p := h.pushed(); p != (event.Push{Repository: "app", Ref: "refs/heads/main", New: first}) {
 		t.Errorf("push = %+v", p)
 	}
 	second := h.commit(dir, "b.txt", "b")
 	h.git(dir, "tag", "v1")
 	h.git(dir, "push", "--quiet", "origin", "HEAD:main", "v1")
-	refs := map[string]source.Push{}
+	refs := map[string]event.Push{}
 	for range 2 {
 		p := h.pushed()
 		refs[p.Ref] = p
@@ -259,7 +259,7 @@ func TestRecover(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if p := h.pushed(); p != (source.Push{Repository: "app", Ref: "refs/heads/dev", New: id}) {
+	if p := h.pushed(); p != (event.Push{Repository: "app", Ref: "refs/heads/dev", New: id}) {
 		t.Errorf("push = %+v", p)
 	}
 	// Another push after it: had the first been told of twice, it would come first.

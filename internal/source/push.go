@@ -14,14 +14,6 @@ import (
 	"slipway/internal/store"
 )
 
-// Push is a branch or tag that moved.
-type Push struct {
-	Repository string `json:"repository"` // its name
-	Ref        string `json:"ref"`        // refs/heads/main
-	Old        string `json:"old"`        // "" for a new one
-	New        string `json:"new"`        // "" for one that is gone
-}
-
 // recordTime bounds the recording of one repository.
 const recordTime = 2 * time.Minute
 
@@ -90,8 +82,8 @@ func (s *Service) record(ctx context.Context, tx store.Tx, id string,
 	changed := false
 	tell := func(ref, old, object string) error {
 		changed = true
-		return event.Publish(ctx, tx, event.Push, strings.Join([]string{id, ref, old, object}, " "),
-			Push{name, ref, old, object})
+		return event.Pushed.Publish(ctx, tx, strings.Join([]string{id, ref, old, object}, " "),
+			event.Push{Repository: name, Ref: ref, Old: old, New: object})
 	}
 	for ref, object := range actual {
 		if known[ref] == object {

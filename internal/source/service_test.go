@@ -38,7 +38,7 @@ type house struct {
 	key      identity.Key
 	name     string // of her static Git credential
 	password string
-	pushes   chan source.Push
+	pushes   chan event.Push
 }
 
 func open(t *testing.T) *house {
@@ -51,7 +51,7 @@ func open(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, db: db, key: identity.NewKey(), pushes: make(chan source.Push, 100)}
+	h := &house{t: t, db: db, key: identity.NewKey(), pushes: make(chan event.Push, 100)}
 	if h.identity, err = identity.New(t.Context(), db, s, account, region, time.Now); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func open(t *testing.T) *house {
 		}})
 	t.Cleanup(server.Close)
 	h.url, h.URL = server.URL, server.URL
-	event.Subscribe(db, event.Push, func(_ context.Context, _ string, p source.Push) error {
+	event.Pushed.Subscribe(db, "test", func(_ context.Context, _ string, p event.Push) error {
 		h.pushes <- p
 		return nil
 	})
@@ -98,14 +98,14 @@ func (h *house) create(name string) *cc.RepositoryMetadata {
 }
 
 // pushed waits for the next event of a push.
-func (h *house) pushed() source.Push {
+func (h *house) pushed() event.Push {
 	h.t.Helper()
 	select {
 	case p := <-h.pushes:
 		return p
 	case <-time.After(20 * time.Second):
 		h.t.Fatal("no push was told of")
-		return source.Push{}
+		return event.Push{}
 	}
 }
 

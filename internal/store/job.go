@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -159,6 +160,18 @@ func (x *tx) Enqueue(ctx context.Context, j Job) error {
 		x.s.worker.leased(j))
 	x.enqueued(j.Kind, at)
 	return err
+}
+
+func (x *tx) EnqueueAll(ctx context.Context, prefix, key string, payload any) error {
+	for _, kind := range x.s.Kinds() {
+		if !strings.HasPrefix(kind, prefix) {
+			continue
+		}
+		if err := x.Enqueue(ctx, Job{Kind: kind, Key: key, Payload: payload}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (x *tx) Cancel(ctx context.Context, kind, key string) error {

@@ -68,10 +68,8 @@ func (s *Store) oncePostgres(ctx context.Context, f func(Tx) error) error {
 	if err := f(x); err != nil {
 		return err
 	}
-	if len(x.kinds) > 0 {
-		if _, err := t.ExecContext(base, `SELECT pg_notify('slipway_jobs', '')`); err != nil {
-			return err
-		}
+	if err := x.notify(); err != nil {
+		return err
 	}
 	if err := t.Commit(); err != nil {
 		if uncertain(err) {
@@ -91,7 +89,7 @@ func (x *tx) inVain(f func(Tx) error) error {
 	if err := f(x); conflict(err) {
 		return err
 	}
-	x.after, x.kinds = nil, nil
+	x.after, x.kinds, x.notices = nil, nil, nil
 	_, err := x.t.ExecContext(x.base, "ROLLBACK TO vain")
 	return err
 }

@@ -5,6 +5,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 	"embed"
 	"fmt"
@@ -69,8 +70,13 @@ type Tx interface {
 	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
 	// Enqueue adds a job, or moves the one of its kind and key: see Job.
 	Enqueue(ctx context.Context, j Job) error
+	// EnqueueAll adds a job for every kind that has a handler and begins with a prefix.
+	EnqueueAll(ctx context.Context, prefix, key string, payload any) error
 	// Cancel removes a job that waits; one that runs is not stopped.
 	Cancel(ctx context.Context, kind, key string) error
+	// Notify tells the other processes that work on the database something, once the writes are durable. It does
+	// nothing on SQLite, where there are none.
+	Notify(topic, text string)
 	// AfterCommit runs f once the writes of this closure are durable, and never if they are rolled back.
 	AfterCommit(f func())
 }
@@ -90,22 +96,27 @@ type Store struct {
 	closed   chan struct{}
 	done     sync.WaitGroup
 	worker   worker
+	notices  notices
+	process  string // its ID among those that work on the database
 }
 
 // Open opens the database and brings its tables up to date.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	s := &Store{
-		name:   o.Name,
-		log:    o.Log,
-		now:    o.Now,
-		twice:  o.Twice,
-		full:   o.Full,
-		closed: make(chan struct{}),
-		writes: make(chan *write, 256),
+		name:    o.Name,
+		log:     o.Log,
+		now:     o.Now,
+		twice:   o.Twice,
+		full:    o.Full,
+		closed:  make(chan struct{}),
+		process: rand.Text(),
+		writes:  make(chan *write, 256),
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
+	s.worker.init()
+	s.notices.init()
 	if err := s.connect(o.DSN); err != nil {
 		return nil, err
 	}
@@ -118,7 +129,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if !s.postgres {
 		s.done.Go(s.writer)
 	}
-	s.worker.init()
 	return s, nil
 }
 

@@ -11,11 +11,12 @@ import (
 // tx implements Tx. Its statements run under the transaction's own context: the end of a caller's must not interrupt
 // them, for SQLite would take back the whole transaction, with the writes of others.
 type tx struct {
-	s     *Store
-	t     *sql.Tx
-	base  context.Context //nolint:containedctx // the transaction's
-	after []func()
-	kinds map[string]time.Time // of the jobs enqueued, with when the first is due
+	s       *Store
+	t       *sql.Tx
+	base    context.Context //nolint:containedctx // the transaction's
+	after   []func()
+	notices []Notice
+	kinds   map[string]time.Time // of the jobs enqueued, with when the first is due
 }
 
 func (x *tx) Query(_ context.Context, query string, args ...any) (*sql.Rows, error) {

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +21,7 @@ const (
 type worker struct {
 	mu    sync.Mutex
 	kinds map[string]*kind
+	twice []string // kinds that were given a second handler
 
 	// On SQLite this process is the only one, so that a lease need not be durable: it is an entry here.
 	leases  sync.Mutex
@@ -31,6 +35,7 @@ type flag struct{ v atomic.Bool }
 
 func (f *flag) set()        { f.v.Store(true) }
 func (f *flag) isSet() bool { return f.v.Load() }
+func (f *flag) take() bool  { return f.v.Swap(false) }
 
 func (w *worker) isRunning(name jobName) bool {
 	w.leases.Lock()
@@ -80,7 +85,8 @@ func (w *worker) wake(name string, due time.Time) {
 	}
 }
 
-// Handle says how jobs of a kind are done, and within which limits. Before Work.
+// Handle says how jobs of a kind are done, and within which limits. Before Work, which refuses to begin if a kind has two
+// handlers.
 func (s *Store) Handle(name string, l Limits, h Handler) {
 	l.Parallel = max(l.Parallel, 1)
 	if l.Time == 0 {
@@ -91,6 +97,9 @@ func (s *Store) Handle(name string, l Limits, h Handler) {
 	}
 	s.worker.mu.Lock()
 	defer s.worker.mu.Unlock()
+	if s.worker.kinds[name] != nil {
+		s.worker.twice = append(s.worker.twice, name)
+	}
 	s.worker.kinds[name] = &kind{name, l, h, make(chan time.Time, 1)}
 }
 
@@ -107,6 +116,10 @@ func (s *Store) Kinds() []string {
 
 // Work does jobs until ctx ends, and returns once the running ones have returned.
 func (s *Store) Work(ctx context.Context) error {
+	if twice := s.worker.twice; len(twice) > 0 {
+		return fmt.Errorf("jobs have more than one handler: %s", strings.Join(twice, ", "))
+	}
+	s.warnOfUnhandled(ctx)
 	var all sync.WaitGroup
 	s.worker.mu.Lock()
 	for _, k := range s.worker.kinds {
@@ -115,9 +128,26 @@ func (s *Store) Work(ctx context.Context) error {
 	s.worker.mu.Unlock()
 	if s.postgres {
 		all.Go(func() { s.listen(ctx) })
+		all.Go(func() { s.tell(ctx) })
 	}
 	all.Wait()
 	return nil
+}
+
+// warnOfUnhandled names the kinds of jobs that wait and that nobody here does: those of another version, or of a handler
+// that was forgotten.
+func (s *Store) warnOfUnhandled(ctx context.Context) {
+	kinds, err := Strings(ctx, s, `SELECT DISTINCT kind FROM jobs WHERE state = 'waiting'`)
+	if err != nil {
+		s.log.Warn("look for jobs that nobody does", "error", err)
+		return
+	}
+	known := s.Kinds()
+	for _, kind := range kinds {
+		if !slices.Contains(known, kind) {
+			s.log.Warn("jobs wait that this server cannot do", "kind", kind)
+		}
+	}
 }
 
 // serve claims and runs the jobs of one kind.

@@ -22,7 +22,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request, _ visitor) error {
 		return &problem{http.StatusBadRequest,
 			fmt.Sprintf("Name 1 to %d things to hear of: /live?on=pipelines", maxWatched)}
 	}
-	changed, stop := s.Hub.Listen(names...)
+	changed, stop := s.Hints.Listen(names...)
 	defer stop()
 	w.Header().Set("Content-Type", "text/event-stream")
 	out := http.NewResponseController(w)

@@ -41,7 +41,7 @@ type Config struct {
 	Pipelines   codepipeline.API
 	Slipway     slipway.API
 	IAM         iam.API
-	Hub         *event.Hub
+	Hints       *event.Hints
 	// Other answers for a path that no page has, to a client that is no browser: it must not take the page of
 	// a sign-in for an answer.
 	Other   http.Handler

@@ -22,6 +22,7 @@ import (
 	"slipway/api/elbv2"
 	"slipway/api/iam"
 	"slipway/api/slipway"
+	"slipway/internal/event"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
@@ -104,7 +105,7 @@ func on(t *testing.T, db *store.Store) *world {
 	w.open = func() *loadbalancer.Service {
 		s, err := loadbalancer.New(t.Context(), db,
 			loadbalancer.Config{Region: region, Account: account, Host: "lb.example.com", Now: w.clock.now,
-				Log:   slog.New(slog.DiscardHandler),
+				Log: slog.New(slog.DiscardHandler), Hints: event.NewHints(nil),
 				Pager: awsproto.Pager{Key: sealer.Key("page tokens")}, Seal: sealer, Sink: w,
 				Applied: func(v int64) { w.applied <- v }, HealthChanged: func(g string) { w.health <- g }})
 		if err != nil {

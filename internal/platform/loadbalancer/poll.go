@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// tableNews is what polls listen to.
-	tableNews = "table"
+	// tableHint is what polls listen to.
+	tableHint = "routers/table"
 	// forgotten is after what time a router that was not heard of is not expected back.
 	forgotten = 30 * 24 * time.Hour
 )
@@ -21,7 +21,7 @@ const (
 // PollRouter implements slipway:PollRouter: it is held until the table has another version than the router serves, or
 // until a report is needed, or until the time is over.
 func (s *Service) PollRouter(ctx context.Context, in *slipway.PollRouterInput) (*slipway.PollRouterOutput, error) {
-	changed, stop := s.news.Listen(tableNews)
+	changed, stop := s.Hints.Listen(tableHint)
 	defer stop()
 	applied := value(in.AppliedVersion)
 	a, gone := s.routers.poll(*in.Router, applied, s.Now())

@@ -37,6 +37,7 @@ type Config struct {
 	Log   *slog.Logger
 	Pager awsproto.Pager
 	Seal  *seal.Sealer
+	Hints *event.Hints // tells the routers' polls of a new table
 	// Sink takes the samples of routers; nil for nobody.
 	Sink Sink
 	// Applied hears that a router has applied a version of the table: whoever waits for weights asks InEffect. It must
@@ -56,7 +57,6 @@ type Config struct {
 type Service struct {
 	Config
 	db      *store.Store
-	news    *event.Hub // tells polls of a new table
 	routers routers
 
 	mu    sync.Mutex
@@ -74,7 +74,7 @@ func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 	if c.Silence == 0 {
 		c.Silence = 15 * time.Second
 	}
-	s := &Service{Config: c, db: db, news: event.NewHub()}
+	s := &Service{Config: c, db: db}
 	known, err := store.Strings(ctx, db, `SELECT name FROM lb_routers`)
 	if err != nil {
 		return nil, err
@@ -106,6 +106,6 @@ func (s *Service) changed(ctx context.Context, tx store.Tx) (version int64, err 
 	}
 	version = max(version+1, s.Now().UnixMilli())
 	_, err = tx.Exec(ctx, `UPDATE lb_version SET version = $1 WHERE id = 1`, version)
-	tx.AfterCommit(func() { s.news.Changed(tableNews) })
+	s.Hints.Changed(tx, tableHint)
 	return version, err
 }

@@ -48,10 +48,8 @@ func (x *row) name() string { return *x.AlarmName }
 
 // save writes an alarm and lets whoever looks know.
 func (s *Service) save(ctx context.Context, tx store.Tx, x *row) error {
-	tx.AfterCommit(func() {
-		s.clock.set(x, s.Now())
-		s.Hub.Changed("alarm/"+x.name(), "alarms")
-	})
+	tx.AfterCommit(func() { s.clock.set(x, s.Now()) })
+	s.Hints.Changed(tx, "alarm/"+x.name(), "alarms")
 	_, err := tx.Exec(ctx,
 		`INSERT INTO monitor_alarms (name, state, version, doc, contributors) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (name) DO UPDATE SET state = excluded.state, version = excluded.version, doc = excluded.doc, contributors = excluded.contributors`,

@@ -30,7 +30,7 @@ type Config struct {
 	Now             func() time.Time
 	Log             *slog.Logger
 	Pager           awsproto.Pager
-	Hub             *event.Hub // hears of each change of an alarm: alarm/NAME, alarms; and of measurements: traffic
+	Hints           *event.Hints // hears of each change of an alarm: alarm/NAME, alarms; and of measurements: traffic
 	Metrics         *metric.Store
 	// Prometheus is the server that PromQL alarms ask; nil for none. Its user and password, if it has any, are sent.
 	Prometheus *url.URL
@@ -58,7 +58,7 @@ func New(db *store.Store, c Config) *Service {
 func (s *Service) Sample(ctx context.Context, samples []slipway.RouterSample) error {
 	err := s.Metrics.Sample(ctx, samples)
 	s.clock.arrived(metric.LoadBalancers, s.Now())
-	s.Hub.Changed("traffic")
+	s.Hints.Now("traffic")
 	return err
 }
 

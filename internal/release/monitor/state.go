@@ -36,10 +36,8 @@ func (s *Service) DeleteAlarms(ctx context.Context, in *cw.DeleteAlarmsInput) (*
 				return err
 			}
 		}
-		tx.AfterCommit(func() {
-			s.clock.forget(x.name())
-			s.Hub.Changed("alarm/"+x.name(), "alarms")
-		})
+		tx.AfterCommit(func() { s.clock.forget(x.name()) })
+		s.Hints.Changed(tx, "alarm/"+x.name(), "alarms")
 		return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" deleted",
 			map[string]any{"version": "1.0", "type": "Delete"})
 	})

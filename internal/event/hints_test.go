@@ -2,22 +2,22 @@ package event
 
 import "testing"
 
-func TestHub(t *testing.T) {
-	h := NewHub()
-	h.Changed("nobody listens")
+func TestHints(t *testing.T) {
+	h := NewHints(nil)
+	h.Now("nobody listens")
 	c, stop := h.Listen("a", "b")
-	h.Changed("a")
-	h.Changed("b", "a", "c")
+	h.Now("a")
+	h.Now("b", "a", "c")
 	<-c
 	select {
 	case <-c:
 		t.Error("changes that were not looked at yet are one")
 	default:
 	}
-	h.Changed("b")
+	h.Now("b")
 	<-c
 	stop()
-	h.Changed("a", "b")
+	h.Now("a", "b")
 	select {
 	case <-c:
 		t.Error("told after it stopped listening")
