@@ -5,7 +5,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/internal/build"
-	"slipway/internal/deploy"
+	deployserver "slipway/internal/deploy/server"
 	"slipway/internal/identity"
 )
 
@@ -14,7 +14,7 @@ import (
 // it holds: no key opens more than its work needs.
 func objectAccess(
 	builds *build.Service,
-	deployments *deploy.Service,
+	hosts *deployserver.Service,
 ) func(ctx context.Context, operation, bucket, key, version string) error {
 	return func(ctx context.Context, operation, bucket, key, version string) error {
 		c := awsproto.CallerOf(ctx)
@@ -24,7 +24,7 @@ func objectAccess(
 		may, err := true, error(nil)
 		switch c.Role {
 		case identity.Host:
-			may, err = deployments.HostReads(ctx, c.ARN, bucket, key, version)
+			may, err = hosts.HostReads(ctx, c.ARN, bucket, key, version)
 		case identity.Runner:
 			switch operation {
 			case "GetObject":

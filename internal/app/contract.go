@@ -15,6 +15,7 @@ import (
 	"slipway/api/sts"
 	"slipway/internal/build"
 	"slipway/internal/deploy"
+	deployserver "slipway/internal/deploy/server"
 	"slipway/internal/event"
 	"slipway/internal/identity"
 	"slipway/internal/jobs"
@@ -34,6 +35,7 @@ type (
 	buildPart    = build.Service
 	reportPart   = report.Service
 	deployPart   = deploy.Service
+	hostPart     = deployserver.Service
 	pipelinePart = pipeline.Service
 	releasePart  = release.Service
 	monitorPart  = monitor.Service
@@ -63,10 +65,11 @@ type (
 	}
 	codedeployAPI struct {
 		*deployPart
+		*hostPart
 		codedeploy.Unimplemented
 	}
 	commandAPI struct {
-		*deployPart
+		*hostPart
 		codedeploycommand.Unimplemented
 	}
 	logsAPI struct {
@@ -94,6 +97,7 @@ type (
 		*viewPart
 		*buildPart
 		*deployPart
+		*hostPart
 		*pipelinePart
 		*releasePart
 		*logsPart

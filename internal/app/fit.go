@@ -20,6 +20,7 @@ import (
 	"slipway/api/sts"
 	"slipway/internal/build"
 	"slipway/internal/deploy"
+	deployserver "slipway/internal/deploy/server"
 	"slipway/internal/fault"
 	"slipway/internal/identity"
 	"slipway/internal/jobs"
@@ -46,6 +47,8 @@ type stages struct {
 	pager       awsproto.Pager
 	reports     *report.Service
 	builds      *build.Service
+	servers     *deployserver.Platform
+	hosts       *deployserver.Service
 	deployments *deploy.Service
 	releases    *release.Service
 	pipelines   *pipeline.Service
@@ -134,18 +137,27 @@ func (s *server) newStages(sealer *seal.Sealer) (*stages, error) {
 		Hints:      s.hints,
 		ReadObject: s.readObject,
 	})
+	f.servers = deployserver.NewPlatform(s.db, now)
 	f.deployments = deploy.New(s.db, deploy.Config{
-		Region:       region,
-		Account:      account,
-		Now:          now,
-		Log:          s.Log,
-		Pager:        pager,
-		Journal:      s.journal,
-		Hosts:        s.identity,
-		Hints:        s.hints,
-		KeyDir:       s.Data.Keys(),
-		Bundles:      s.objects,
-		HostNetworks: s.HostNetworks,
+		Region:    region,
+		Account:   account,
+		Now:       now,
+		Log:       s.Log,
+		Pager:     pager,
+		Journal:   s.journal,
+		Hints:     s.hints,
+		Platforms: map[codedeploy.ComputePlatform]deploy.Platform{codedeploy.ComputePlatformServer: f.servers},
+	})
+	f.hosts = deployserver.New(f.servers, f.deployments, deployserver.Config{
+		Region:   region,
+		Account:  account,
+		Now:      now,
+		Log:      s.Log,
+		Pager:    pager,
+		Hosts:    s.identity,
+		KeyDir:   s.Data.Keys(),
+		Bundles:  s.objects,
+		Networks: s.HostNetworks,
 	})
 	f.releases = release.New(s.db,
 		release.Config{Now: now, Log: s.Log, Pager: pager, Hints: s.hints, Groups: f.deployments})
@@ -208,12 +220,13 @@ func (s *server) fitTraffic(ctx context.Context, f *stages) error {
 	if err != nil {
 		return err
 	}
+	f.servers.Balancer = f.balancers
 	f.deployments.Balancer, f.deployments.Alarms, f.deployments.Releases = f.balancers, s.monitor, shifts{f.releases}
 	f.releases.Alarms, f.releases.Metrics, f.releases.Traffic = s.monitor, metrics, f.balancers
 	f.releases.Ended = released(f.deployments)
 	s.heed = func(ctx context.Context) error {
 		fault.Panic("loop.routers")
-		return errors.Join(f.deployments.HealthChanged(ctx), f.releases.Applied(ctx))
+		return errors.Join(f.deployments.Look(ctx), f.releases.Applied(ctx))
 	}
 	return nil
 }
@@ -244,7 +257,7 @@ func (s *server) fitFaces(ctx context.Context, f *stages) {
 		Caller:    s.identity.Caller,
 		Now:       time.Now,
 		Log:       s.Log,
-		Authorize: objectAccess(f.builds, f.deployments),
+		Authorize: objectAccess(f.builds, f.hosts),
 	}
 	s.handler = &mux{
 		polls:    polls,
@@ -302,14 +315,14 @@ func (s *server) newContract(f *stages) contract {
 		codecommit:   codecommitAPI{s.sources, codecommit.Unimplemented{}},
 		codebuild:    codebuildAPI{f.builds, f.reports, codebuild.Unimplemented{}},
 		codepipeline: codepipelineAPI{f.pipelines, codepipeline.Unimplemented{}},
-		codedeploy:   codedeployAPI{f.deployments, codedeploy.Unimplemented{}},
-		command:      commandAPI{f.deployments, codedeploycommand.Unimplemented{}},
+		codedeploy:   codedeployAPI{f.deployments, f.hosts, codedeploy.Unimplemented{}},
+		command:      commandAPI{f.hosts, codedeploycommand.Unimplemented{}},
 		logs:         logsAPI{face, logs.Unimplemented{}},
 		sts:          stsAPI{s.identity, sts.Unimplemented{}},
 		iam:          iamAPI{s.identity, f.balancers, iam.Unimplemented{}},
 		elbv2:        elbv2API{f.balancers, elbv2.Unimplemented{}},
 		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
-		slipway: slipwayAPI{overview, f.builds, f.deployments, f.pipelines, f.releases, face, f.balancers, s.sources,
-			f.reports, s.hints, jobs.New(s.db, f.pager), slipway.Unimplemented{}},
+		slipway: slipwayAPI{overview, f.builds, f.deployments, f.hosts, f.pipelines, f.releases, face, f.balancers,
+			s.sources, f.reports, s.hints, jobs.New(s.db, f.pager), slipway.Unimplemented{}},
 	})
 }

@@ -17,8 +17,8 @@ type Alarms interface {
 	AlarmStates(ctx context.Context, names []string) (map[string]cloudwatch.StateValue, error)
 }
 
-// watched is the alarm configuration that a deployment to a group heeds; nil for none. What rolls another back heeds
-// none: the alarm that was the reason would stop it.
+// watched is the alarm configuration that stops a deployment to a group; nil for none. Nothing stops a rollback: the
+// alarm that was its reason would.
 func watched(info *cd.DeploymentInfo, g *group) *cd.AlarmConfiguration {
 	a := info.OverrideAlarmConfiguration
 	if a == nil && g != nil {
@@ -42,11 +42,8 @@ func namesOf(a *cd.AlarmConfiguration) (names []string) {
 
 // lookAtAlarms stops a deployment that begins while one of its alarms is on, or can't be read.
 func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) (store.Outcome, error) {
-	d, err := loadDeployment(ctx, s.db, j.Key)
-	if absent(err) {
-		return store.Done, nil
-	}
-	if err != nil || !d.live {
+	d, err := loadLive(ctx, s.db, j.Key)
+	if err != nil || d == nil {
 		return store.Done, err
 	}
 	g, err := groupByID(ctx, s.db, d.grp)

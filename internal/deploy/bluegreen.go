@@ -13,7 +13,7 @@ import (
 
 func (d *deployment) blueGreen() bool { return d.traffic != nil && d.traffic.To != "" }
 
-// mirror tells whether a deployment only puts traffic back, to what is installed already.
+// mirror reports whether a deployment only puts traffic back, to what is installed already.
 func (d *deployment) mirror() bool { return d.state.BlueGreen != nil && d.state.BlueGreen.Mirror }
 
 // mirrored is the traffic of the deployment that rolls one back.
@@ -22,11 +22,6 @@ func (x *traffic) mirrored() *traffic {
 		return x
 	}
 	return &traffic{Side: x.Side.other(), From: x.To, To: x.From, Routes: x.Routes}
-}
-
-func copies(b *cd.BlueGreenDeploymentConfiguration) bool {
-	return b != nil && b.GreenFleetProvisioningOption != nil &&
-		b.GreenFleetProvisioningOption.Action == cd.GreenFleetProvisioningActionCopyAutoScalingGroup
 }
 
 func terminates(b *cd.BlueGreenDeploymentConfiguration) bool {
@@ -64,74 +59,83 @@ func (d *deployment) limit() time.Duration {
 	return rollout.Deployment + readyWait(b) + terminationWait(b) + maxShift*time.Minute
 }
 
-// coloured makes the targets of a blue/green deployment, the replacement hosts first, and its state.
-func (s *Service) coloured(ctx context.Context, tx store.Tx, g *group, c *cd.DeploymentConfigInfo,
-	d *deployment) ([]*rollout.Target, error) {
-	if g.OnPremisesTagSet == nil {
-		return nil, &cd.InvalidDeploymentStyleException{Message: "The deployment group " + *g.DeploymentGroupName +
-			" is BLUE_GREEN and names no hosts: give onPremisesTagSet two groups of tags, the first for the blue " +
-			"side, the second for the green one."}
-	}
-	replacement, err := hostsOfSide(ctx, tx, g.DeploymentGroupInfo, d.traffic.Side)
+// blueGreenUnits makes the units of a blue/green deployment, the replacement first, and its state.
+func (s *Service) blueGreenUnits(ctx context.Context, tx store.Tx, g *group, c *cd.DeploymentConfigInfo, d *deployment,
+	targets []Target) ([]*rollout.Unit, error) {
+	replacement, err := ofSide(g, targets, d.traffic.Side)
 	if err != nil {
 		return nil, err
 	}
 	mirror := d.info.Creator == cd.DeploymentCreatorCodeDeployRollback
-	if mirror { // a host that the last deployment to it failed on carried no traffic
+	if mirror { // a target that the last deployment to it failed on carried no traffic
 		health, err := healthOf(ctx, tx, g)
 		if err != nil {
 			return nil, err
 		}
-		replacement = slices.DeleteFunc(
-			replacement, func(i *cd.InstanceInfo) bool { return !health[*i.InstanceName].Healthy })
+		replacement = slices.DeleteFunc(replacement, func(t Target) bool { return !health[t.Name].Healthy })
 	}
-	var originals []*cd.InstanceInfo
+	var originals []Target
 	if g.side != "" || mirror {
-		if originals, err = hostsOfSide(ctx, tx, g.DeploymentGroupInfo, d.traffic.Side.other()); err != nil {
+		if originals, err = ofSide(g, targets, d.traffic.Side.other()); err != nil {
 			return nil, err
 		}
 	}
 	b := d.info.BlueGreenDeploymentConfiguration
 	terminate := terminates(b) && !mirror
-	d.state = rollout.NewBlueGreen(rollout.NewPlan(len(replacement), c.MinimumHealthyHosts), len(originals),
-		rollout.BlueGreen{
-			ReadyWait: readyWait(b) > 0 && !mirror,
-			Linger:    terminate && terminationWait(b) > 0,
-			Mirror:    mirror,
-		})
+	plan := rollout.NewPlan(len(replacement), c.MinimumHealthyHosts)
+	d.state = rollout.NewBlueGreen(plan, len(originals), rollout.BlueGreen{
+		ReadyWait: readyWait(b) > 0 && !mirror,
+		Linger:    terminate && terminationWait(b) > 0,
+		Mirror:    mirror,
+	})
 	if len(replacement) == 0 {
-		d.state.Ask(rollout.Stop{Status: cd.DeploymentStatusFailed, Code: cd.ErrorCodeNoInstances,
+		d.state.Ask(rollout.Stop{
+			Status: cd.DeploymentStatusFailed,
+			Code:   cd.ErrorCodeNoInstances,
 			Message: "The deployment failed because no instance was found for the " + string(d.traffic.Side) +
 				" side, which is the idle one. Check that on-premises instances have the tags that onPremisesTagSet " +
-				"of the deployment group names for that side."})
+				"of the deployment group names for that side.",
+		})
 	}
-	var targets []*rollout.Target
-	events := rollout.Replacement()
+	var units []*rollout.Unit
+	for _, t := range replacement {
+		units = append(units, s.replacementUnit(d, t, mirror))
+	}
+	for _, t := range originals {
+		units = append(units, s.originalUnit(d, t, terminate))
+	}
+	return units, nil
+}
+
+// replacementUnit makes a unit that takes the traffic over. It is held before BeforeAllowTraffic until the traffic is
+// to be shifted; in a mirror it begins there.
+func (s *Service) replacementUnit(d *deployment, t Target, mirror bool) *rollout.Unit {
+	events := rollout.Replacement(t.Install)
 	if mirror {
 		events = rollout.Mirrored()
 	}
-	for _, h := range replacement {
-		t := rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, events, s.Now())
-		t.InstanceLabel, t.Gather = cd.TargetLabelGreen, true
-		if !mirror {
-			t.Hold = rollout.BeforeAllowTraffic
-		}
-		targets = append(targets, t)
+	u := s.newUnit(d, t, events)
+	u.Label, u.Gather = cd.TargetLabelGreen, true
+	if !mirror {
+		u.Hold = rollout.BeforeAllowTraffic
 	}
-	for _, h := range originals {
-		t := rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, rollout.Originals(terminate), s.Now())
-		t.InstanceLabel = cd.TargetLabelBlue
-		if terminate {
-			t.Hold = rollout.ApplicationStop
-		}
-		targets = append(targets, t)
+	return u
+}
+
+// originalUnit makes a unit that hands the traffic over.
+func (s *Service) originalUnit(d *deployment, t Target, terminate bool) *rollout.Unit {
+	u := s.newUnit(d, t, rollout.Originals(terminate))
+	u.Label = cd.TargetLabelBlue
+	if terminate {
+		u.Hold = rollout.ApplicationStop
 	}
-	return targets, nil
+	return u
 }
 
 // step does what a blue/green deployment's decider says.
 func (s *Service) step(ctx context.Context, tx store.Tx, d *deployment, step rollout.Step) error {
 	now, b := s.Now(), d.info.BlueGreenDeploymentConfiguration
+	goOn := func(u *rollout.Unit) { u.Go(now) }
 	fault.Point("traffic.before-step")
 	switch step {
 	case rollout.Hold:
@@ -142,36 +146,18 @@ func (s *Service) step(ctx context.Context, tx store.Tx, d *deployment, step rol
 		if err := tx.Cancel(ctx, waitJob, d.id); err != nil {
 			return err
 		}
-		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Go(now) })
+		return s.resume(ctx, tx, d, goOn)
 	case rollout.Weigh:
-		g, err := groupByID(ctx, tx, d.grp)
-		if err != nil {
-			return err
-		}
-		d.traffic.Shifted = true
-		return s.Releases.Begin(ctx, tx,
-			Shift{DeploymentID: d.id, Application: *d.info.ApplicationName, Group: *d.info.DeploymentGroupName,
-				Routes: d.traffic.Routes,
-				From:   d.traffic.From, To: d.traffic.To, Routing: d.traffic.Routing,
-				AtOnce: d.mirror() || d.traffic.First, Alarms: namesOf(watched(d.info, g))})
+		return s.beginShift(ctx, tx, d)
 	case rollout.Settle:
-		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Shifted(now) })
+		return s.resume(ctx, tx, d, func(u *rollout.Unit) { u.Shifted(now) })
 	case rollout.Close:
-		originals, err := loadTargets(ctx, tx, `deployment = $1 AND status = 'Pending' ORDER BY position`, d.id)
-		if err != nil {
-			return err
-		}
-		for _, t := range originals {
-			if err := s.begin(ctx, tx, t, now); err != nil {
-				return err
-			}
-		}
-		return nil
+		return s.beginPending(ctx, tx, d, d.state.BlueGreen.Originals.InProgress)
 	case rollout.Linger:
 		d.info.InstanceTerminationWaitTimeStarted = new(true)
 		return tx.Enqueue(ctx, store.Job{Kind: waitJob, Key: d.id, RunAt: now.Add(terminationWait(b))})
 	case rollout.Finish:
-		return s.resume(ctx, tx, d, func(t *rollout.Target) { t.Go(now) })
+		return s.resume(ctx, tx, d, goOn)
 	case rollout.Undo:
 		d.traffic.Undoing = now
 		return tx.Enqueue(ctx, store.Job{Kind: undoJob, Key: d.id})
@@ -179,32 +165,32 @@ func (s *Service) step(ctx context.Context, tx store.Tx, d *deployment, step rol
 	return nil
 }
 
-// resume changes the targets in progress, and sets the timers of what begins on them.
-func (s *Service) resume(ctx context.Context, tx store.Tx, d *deployment, f func(*rollout.Target)) error {
-	var begun []store.Job
-	err := s.each(ctx, tx, d, string(cd.TargetStatusInProgress), func(t *rollout.Target) {
-		f(t)
-		if due := t.Due(); !due.IsZero() {
-			begun = append(begun, store.Job{Kind: timerJob, Key: timerKey(t), RunAt: due})
-		}
-	})
-	for _, j := range begun {
-		if err == nil {
-			err = tx.Enqueue(ctx, j)
-		}
+// beginShift asks for a release that moves the traffic to the replacement. ReleaseEnded tells how it ended.
+func (s *Service) beginShift(ctx context.Context, tx store.Tx, d *deployment) error {
+	g, err := groupByID(ctx, tx, d.grp)
+	if err != nil {
+		return err
 	}
-	return err
+	d.traffic.Shifted = true
+	return s.Releases.Begin(ctx, tx, Shift{
+		DeploymentID: d.id,
+		Application:  *d.info.ApplicationName,
+		Group:        *d.info.DeploymentGroupName,
+		Routes:       d.traffic.Routes,
+		From:         d.traffic.From,
+		To:           d.traffic.To,
+		Routing:      d.traffic.Routing,
+		AtOnce:       d.mirror() || d.traffic.First,
+		Alarms:       namesOf(watched(d.info, g)),
+	})
 }
 
 // waited ends a wait of a blue/green deployment: nobody continued one that was ready, or the originals have stood by
 // long enough.
 func (s *Service) waited(ctx context.Context, j store.Running) (store.Outcome, error) {
 	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
-		d, err := loadDeployment(ctx, tx, j.Key)
-		if absent(err) {
-			return nil
-		}
-		if err != nil || !d.live || d.state.BlueGreen == nil {
+		d, err := loadLive(ctx, tx, j.Key)
+		if err != nil || d == nil || d.state.BlueGreen == nil {
 			return err
 		}
 		switch d.state.BlueGreen.Stage {

@@ -4,25 +4,22 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"fmt"
-	"slices"
 	"time"
 
 	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
-	"slipway/internal/deploy/rollout"
 	"slipway/internal/store"
 )
 
 // maxDescription is AWS's limit, in characters.
 const maxDescription = 256
 
-// CreateDeployment implements codedeploy:CreateDeployment for servers, in place, from S3.
+// CreateDeployment implements codedeploy:CreateDeployment.
 func (s *Service) CreateDeployment(ctx context.Context,
 	in *cd.CreateDeploymentInput) (*cd.CreateDeploymentOutput, error) {
 	var id string
-	err := s.resolved(ctx, in, func(tx store.Tx, x *traffic) (err error) {
+	err := s.scoped(ctx, in, func(tx store.Tx, x scope) (err error) {
 		id, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}, x)
 		return err
 	})
@@ -35,13 +32,13 @@ func (s *Service) CreateDeployment(ctx context.Context,
 // CreateForPipeline creates a deployment once for a key: asked again with the same key it returns the same deployment.
 func (s *Service) CreateForPipeline(ctx context.Context, key string,
 	in *cd.CreateDeploymentInput) (deploymentID string, err error) {
-	err = s.resolved(ctx, in, func(tx store.Tx, x *traffic) error {
+	err = s.scoped(ctx, in, func(tx store.Tx, x scope) error {
 		ok, err := store.Find(ctx, tx, []any{&deploymentID}, `SELECT deployment FROM deploy_keys WHERE key = $1`, key)
 		if err != nil || ok {
 			return err
 		}
-		if deploymentID, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser},
-			x); err != nil {
+		deploymentID, err = s.create(ctx, tx, in, &cd.DeploymentInfo{Creator: cd.DeploymentCreatorUser}, x)
+		if err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `INSERT INTO deploy_keys (key, deployment) VALUES ($1, $2)`, key, deploymentID)
@@ -51,9 +48,9 @@ func (s *Service) CreateForPipeline(ctx context.Context, key string,
 }
 
 // create makes a deployment and begins it. info carries what the request does not say: the creator, and of a rollback
-// what it rolls back; x is what it does to traffic.
+// what it rolls back.
 func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeploymentInput, info *cd.DeploymentInfo,
-	x *traffic) (string, error) {
+	x scope) (string, error) {
 	wanted := *in
 	in = &wanted
 	a, g, c, err := s.prepare(ctx, tx, in)
@@ -68,49 +65,24 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 		place:   newPlace(now),
 		live:    true,
 		info:    info,
-		traffic: x,
+		traffic: x.traffic,
 	}
-	if info.DeploymentMode = in.DeploymentMode; in.DeploymentMode == cd.DeploymentModeRestart {
+	if in.DeploymentMode == cd.DeploymentModeRestart {
 		d.reuse = *g.LastSuccessfulDeployment.DeploymentId
 	}
-	info.DeploymentId, info.ApplicationName, info.DeploymentGroupName, info.DeploymentConfigName = &d.id,
-		a.ApplicationName, g.DeploymentGroupName, c.DeploymentConfigName
-	info.Revision, info.PreviousRevision, info.Description, info.ComputePlatform = in.Revision, g.TargetRevision,
-		in.Description, a.ComputePlatform
-	info.CreateTime, info.StartTime, info.DeploymentStyle, info.Status = awsproto.At(now), awsproto.At(
-		now), g.DeploymentStyle, cd.DeploymentStatusInProgress
-	info.IgnoreApplicationStopFailures, info.UpdateOutdatedInstancesOnly = orFalse(
-		in.IgnoreApplicationStopFailures), orFalse(in.UpdateOutdatedInstancesOnly)
-	info.AutoRollbackConfiguration, info.OverrideAlarmConfiguration = g.AutoRollbackConfiguration,
-		in.OverrideAlarmConfiguration
-	replace(&info.AutoRollbackConfiguration, in.AutoRollbackConfiguration)
-	info.InstanceTerminationWaitTimeStarted, info.FileExistsBehavior = new(false), cmp.Or(in.FileExistsBehavior,
-		cd.FileExistsBehaviorDisallow)
-	info.BlueGreenDeploymentConfiguration, info.LoadBalancerInfo = g.BlueGreenDeploymentConfiguration,
-		g.LoadBalancerInfo
-	if len(g.TriggerConfigurations) > 0 {
-		info.DeploymentStatusMessages = append(info.DeploymentStatusMessages,
-			"The triggers of the deployment group are not sent: Slipway has no SNS.")
-	}
+	d.describe(a, g, c, in, awsproto.At(now))
 	if err := s.remember(ctx, tx, a.id, in.Revision, new(registeredBy+d.id), true); err != nil {
 		return "", err
 	}
-	var targets []*rollout.Target
-	if d.blueGreen() {
-		targets, err = s.coloured(ctx, tx, g, c, d)
-	} else if targets, err = s.targetsOf(ctx, tx, g, d); err == nil {
-		d.state = rollout.New(rollout.NewPlan(len(targets), c.MinimumHealthyHosts))
-	}
+	units, err := s.units(ctx, tx, g, c, d, x.targets)
 	if err != nil {
 		return "", err
 	}
 	if err := d.insert(ctx, tx, now); err != nil {
 		return "", err
 	}
-	for i, t := range targets {
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO deploy_targets (deployment, target, position, status, host, deliverable, label, doc) VALUES ($1, $2, $3, $4, '', 0, $5, $6)`,
-			d.id, *t.TargetId, i, string(t.Status), string(t.InstanceLabel), store.JSON(t)); err != nil {
+	for i, u := range units {
+		if err := insertUnit(ctx, tx, u, i); err != nil {
 			return "", err
 		}
 	}
@@ -131,6 +103,37 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 		}
 	}
 	return d.id, s.react(ctx, tx, d)
+}
+
+// describe fills in what the API shows of a deployment that begins now.
+func (d *deployment) describe(a *application, g *group, c *cd.DeploymentConfigInfo, in *cd.CreateDeploymentInput,
+	now *awsproto.Time) {
+	info := d.info
+	info.DeploymentId = &d.id
+	info.ApplicationName = a.ApplicationName
+	info.DeploymentGroupName = g.DeploymentGroupName
+	info.DeploymentConfigName = c.DeploymentConfigName
+	info.DeploymentMode = in.DeploymentMode
+	info.DeploymentStyle = g.DeploymentStyle
+	info.ComputePlatform = a.ComputePlatform
+	info.Revision = in.Revision
+	info.PreviousRevision = g.TargetRevision
+	info.Description = in.Description
+	info.Status = cd.DeploymentStatusInProgress
+	info.CreateTime, info.StartTime = now, now
+	info.IgnoreApplicationStopFailures = orFalse(in.IgnoreApplicationStopFailures)
+	info.UpdateOutdatedInstancesOnly = orFalse(in.UpdateOutdatedInstancesOnly)
+	info.AutoRollbackConfiguration = g.AutoRollbackConfiguration
+	replace(&info.AutoRollbackConfiguration, in.AutoRollbackConfiguration)
+	info.OverrideAlarmConfiguration = in.OverrideAlarmConfiguration
+	info.InstanceTerminationWaitTimeStarted = new(false)
+	info.FileExistsBehavior = cmp.Or(in.FileExistsBehavior, cd.FileExistsBehaviorDisallow)
+	info.BlueGreenDeploymentConfiguration = g.BlueGreenDeploymentConfiguration
+	info.LoadBalancerInfo = g.LoadBalancerInfo
+	if len(g.TriggerConfigurations) > 0 {
+		info.DeploymentStatusMessages = append(info.DeploymentStatusMessages,
+			"The triggers of the deployment group are not sent: Slipway has no SNS.")
+	}
 }
 
 func orFalse(b *bool) *bool {
@@ -163,6 +166,7 @@ func (s *Service) prepare(ctx context.Context, tx store.Tx,
 	return a, g, c, nil
 }
 
+// parts reads the application, the group and the configuration of a deployment, and completes the request.
 func (s *Service) parts(ctx context.Context, q store.Queryer,
 	in *cd.CreateDeploymentInput) (a *application, g *group, c *cd.DeploymentConfigInfo, err error) {
 	if err := wellFormed(in); err != nil {
@@ -217,6 +221,7 @@ func restart(g *group, in *cd.CreateDeploymentInput) error {
 	return nil
 }
 
+// allowed refuses a deployment that can't be carried out.
 func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, in *cd.CreateDeploymentInput) error {
 	if in.TargetInstances != nil {
 		return &cd.InvalidTargetInstancesException{
@@ -230,29 +235,21 @@ func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, 
 				*c.DeploymentConfigName, c.ComputePlatform, a.ComputePlatform),
 		}
 	}
-	switch style := g.DeploymentStyle; {
-	case a.ComputePlatform != cd.ComputePlatformServer:
+	p := s.platform(a.ComputePlatform)
+	if p == nil {
 		return unsupported("deployments to " + string(a.ComputePlatform) + " yet; those to servers it does.")
-	case style.DeploymentType == cd.DeploymentTypeInPlace && c.TrafficRoutingConfig != nil:
+	}
+	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeInPlace && c.TrafficRoutingConfig != nil {
 		return &cd.InvalidDeploymentConfigNameException{
 			Message: "The deployment configuration " + *c.DeploymentConfigName +
 				" shifts traffic, which deployments in place do not. Choose another one, or make the deployment group " +
 				"BLUE_GREEN.",
 		}
-	case style.DeploymentType == cd.DeploymentTypeBlueGreen && copies(g.BlueGreenDeploymentConfiguration):
-		return unsupported(
-			"blue/green deployments that copy an Auto Scaling group. Set greenFleetProvisioningOption to " +
-				"DISCOVER_EXISTING and name both sides by onPremisesTagSet.")
-	case in.Revision.RevisionType != cd.RevisionLocationTypeS3:
-		return unsupported("deployments of revisions of the type " + string(in.Revision.RevisionType) +
-			" yet; those in S3 it does.")
-	case in.Revision.S3Location.BundleType == cd.BundleTypeYaml ||
-		in.Revision.S3Location.BundleType == cd.BundleTypeJson:
-		return &cd.InvalidRevisionException{
-			Message: "A bundle for servers must be of the type zip, tar or tgz, not " +
-				string(in.Revision.S3Location.BundleType) + ".",
-		}
-	case c.ZonalConfig != nil:
+	}
+	if err := p.Check(g.DeploymentGroupInfo, in.Revision); err != nil {
+		return err
+	}
+	if c.ZonalConfig != nil {
 		return unsupported("zonal deployment configurations yet: " + *c.DeploymentConfigName +
 			" has a zonalConfig. Choose another configuration.")
 	}
@@ -260,46 +257,6 @@ func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, 
 }
 
 func is(b *bool) bool { return b != nil && *b }
-
-// targetsOf makes the targets of a deployment in the order in which they begin.
-func (s *Service) targetsOf(ctx context.Context, tx store.Tx, g *group, d *deployment) ([]*rollout.Target, error) {
-	hosts, err := hostsOf(ctx, tx, g.DeploymentGroupInfo)
-	if err != nil {
-		return nil, err
-	}
-	health, err := healthOf(ctx, tx, g)
-	if err != nil {
-		return nil, err
-	}
-	if is(d.info.UpdateOutdatedInstancesOnly) {
-		key := revisionKey(d.info.Revision)
-		hosts = slices.DeleteFunc(hosts, func(i *cd.InstanceInfo) bool {
-			return health[*i.InstanceName] == rollout.Health{Healthy: true, Revision: key}
-		})
-	}
-	slices.SortStableFunc(hosts, func(a, b *cd.InstanceInfo) int {
-		return health[*a.InstanceName].Rank(g.revision) - health[*b.InstanceName].Rank(g.revision)
-	})
-	var targets []*rollout.Target
-	for _, h := range hosts {
-		targets = append(targets,
-			rollout.NewTarget(d.id, *h.InstanceName, *h.InstanceArn, rollout.InPlace(d.traffic != nil), s.Now()))
-	}
-	return targets, nil
-}
-
-// healthOf is what is known of the hosts of a group, by name.
-func healthOf(ctx context.Context, q store.Queryer, g *group) (map[string]rollout.Health, error) {
-	health := map[string]rollout.Health{}
-	_, err := store.All(ctx, q, func(r *sql.Rows) (struct{}, error) {
-		var host string
-		var h rollout.Health
-		err := r.Scan(&host, store.JSON(&h))
-		health[host] = h
-		return struct{}{}, err
-	}, `SELECT host, doc FROM deploy_health WHERE grp = $1`, g.id)
-	return health, err
-}
 
 const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 

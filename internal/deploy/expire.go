@@ -3,10 +3,10 @@ package deploy
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"time"
 
 	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
 	"slipway/internal/journal"
 	"slipway/internal/store"
 )
@@ -16,17 +16,19 @@ import (
 const keptDeployments = 20
 
 const expiredDeployments = `SELECT id, application, doc FROM deploy_deployments d WHERE live = 0 AND created < $1
-	AND (SELECT COUNT(*) FROM (SELECT 1 FROM deploy_deployments n WHERE n.grp = d.grp AND n.place > d.place LIMIT $3) newer) = $3
+	AND (SELECT COUNT(*) FROM (
+		SELECT 1 FROM deploy_deployments n WHERE n.grp = d.grp AND n.place > d.place LIMIT $3
+	) newer) = $3
 	AND NOT EXISTS (SELECT 1 FROM deploy_groups g WHERE g.id = d.grp AND g.doc LIKE '%' || d.id || '%')
 	ORDER BY place LIMIT $2`
 
 // expiring is a deployment that is about to be deleted.
 type expiring struct {
 	id, application string
-	targets         []cd.InstanceTarget
+	units           []*rollout.Unit
 }
 
-// Expire deletes deployments that were created before a time and have ended, with the output of their scripts, the
+// Expire deletes deployments that were created before a time and have ended, with their logs, the
 // oldest first, at most limit of them. The newest of each group stay, and what its group names as its last. It returns
 // how many it deleted.
 func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n int, err error) {
@@ -62,19 +64,14 @@ func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n in
 }
 
 func (x *expiring) delete(ctx context.Context, tx store.Tx) error {
-	docs, err := store.Strings(ctx, tx, `SELECT doc FROM deploy_targets WHERE deployment = $1`, x.id)
-	if err != nil {
+	var err error
+	if x.units, err = loadUnits(ctx, tx, `deployment = $1`, x.id); err != nil {
 		return err
 	}
-	for _, doc := range docs {
-		var t cd.InstanceTarget
-		if err := json.Unmarshal([]byte(doc), &t); err != nil {
-			return err
-		}
-		x.targets = append(x.targets, t)
-	}
-	for _, statement := range []string{`DELETE FROM deploy_targets WHERE deployment = $1`,
-		`DELETE FROM deploy_deployments WHERE id = $1`} {
+	for _, statement := range []string{
+		`DELETE FROM deploy_targets WHERE deployment = $1`,
+		`DELETE FROM deploy_deployments WHERE id = $1`,
+	} {
 		if _, err := tx.Exec(ctx, statement, x.id); err != nil {
 			return err
 		}
@@ -82,12 +79,12 @@ func (x *expiring) delete(ctx context.Context, tx store.Tx) error {
 	return nil
 }
 
-// logs are what the scripts of the deployment printed.
+// logs are those of the lifecycle events of the deployment.
 func (x *expiring) logs() (names []journal.Name) {
-	for _, t := range x.targets {
-		for _, e := range t.LifecycleEvents {
-			if t.TargetId != nil && e.LifecycleEventName != nil {
-				names = append(names, LogName(x.application, x.id, *t.TargetId, *e.LifecycleEventName))
+	for _, u := range x.units {
+		for _, e := range u.Events {
+			if e.LifecycleEventName != nil {
+				names = append(names, LogName(x.application, x.id, u.Name, *e.LifecycleEventName))
 			}
 		}
 	}

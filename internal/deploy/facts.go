@@ -114,23 +114,24 @@ func (s *Service) firstOrigins(ctx context.Context, found []*deployment, all map
 	return err
 }
 
-// firstFailures finds the first event that failed of each deployment, among the first hosts that did.
+// firstFailures finds the first event that failed of each deployment, among the first units that did.
 func (s *Service) firstFailures(ctx context.Context, ids []string, all map[string]slipway.Work) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	targets, err := store.Documents[rollout.Target](ctx, s.db, `SELECT doc FROM (
-		SELECT doc, ROW_NUMBER() OVER (PARTITION BY deployment ORDER BY position) AS nth FROM deploy_targets WHERE status = 'Failed' AND deployment IN `+list(1, len(ids))+`
-	) AS failed WHERE nth <= 5`, store.Args(ids)...)
-	for _, t := range targets {
-		w := all[text(t.DeploymentId)]
-		for i := range t.LifecycleEvents {
-			e := &t.LifecycleEvents[i]
+	units, err := store.Documents[rollout.Unit](ctx, s.db, `SELECT doc FROM (
+			SELECT doc, ROW_NUMBER() OVER (PARTITION BY deployment ORDER BY position) AS nth FROM deploy_targets
+			WHERE status = 'Failed' AND deployment IN `+list(1, len(ids))+`
+		) AS failed WHERE nth <= 5`, store.Args(ids)...)
+	for _, u := range units {
+		w := all[u.Deployment]
+		for i := range u.Events {
+			e := &u.Events[i]
 			if e.Status == cd.LifecycleEventStatusFailed && (w.Event == nil || endedBefore(e, w.Event)) {
-				w.Host, w.Event = text(t.TargetId), e
+				w.Host, w.Event = u.Name, e
 			}
 		}
-		all[text(t.DeploymentId)] = w
+		all[u.Deployment] = w
 	}
 	return err
 }

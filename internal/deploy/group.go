@@ -18,7 +18,7 @@ const maxGroups = 1000 // of an application
 type group struct {
 	id, app  string
 	revision string // the key of the last revision deployed with success
-	side     side   // that carries the traffic of a blue/green group; "" before its first deployment
+	side     Side   // that carries the traffic of a blue/green group; "" before its first deployment
 	*cd.DeploymentGroupInfo
 }
 
@@ -109,7 +109,7 @@ func (s *Service) CreateDeploymentGroup(ctx context.Context,
 		}
 		g.ComputePlatform = a.ComputePlatform
 		g.fill()
-		if err := checkGroup(ctx, tx, g.DeploymentGroupInfo); err != nil {
+		if err := s.checkGroup(ctx, tx, g.DeploymentGroupInfo); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(ctx,
@@ -257,7 +257,7 @@ func (s *Service) UpdateDeploymentGroup(ctx context.Context,
 		}
 		g.update(in)
 		g.fill()
-		if err := checkGroup(ctx, tx, g.DeploymentGroupInfo); err != nil {
+		if err := s.checkGroup(ctx, tx, g.DeploymentGroupInfo); err != nil {
 			return err
 		}
 		return g.save(ctx, tx)

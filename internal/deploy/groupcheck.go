@@ -12,8 +12,6 @@ import (
 
 // Limits of AWS for a deployment group.
 const (
-	maxTagGroups  = 3
-	maxGroupTags  = 10
 	maxGroupTrigs = 10
 	maxAlarms     = 10
 	// In minutes.
@@ -21,14 +19,17 @@ const (
 	maxTerminationWait = 2880
 )
 
-func checkGroup(ctx context.Context, q store.Queryer, g *cd.DeploymentGroupInfo) error {
+func (s *Service) checkGroup(ctx context.Context, q store.Queryer, g *cd.DeploymentGroupInfo) error {
 	if err := checkParts(g); err != nil {
 		return err
 	}
 	if _, err := findConfig(ctx, q, g.DeploymentConfigName); err != nil {
 		return err
 	}
-	return checkTags(g)
+	if p := s.platform(g.ComputePlatform); p != nil {
+		return p.Check(g, nil)
+	}
+	return nil
 }
 
 var roleARN = sync.OnceValue(func() *regexp.Regexp {
@@ -64,79 +65,40 @@ func checkParts(g *cd.DeploymentGroupInfo) error {
 	return checkRollback(g.AutoRollbackConfiguration)
 }
 
-func checkTags(g *cd.DeploymentGroupInfo) error {
-	if len(g.Ec2TagFilters) > 0 && g.Ec2TagSet != nil {
-		return &cd.InvalidEC2TagCombinationException{Message: "A call may have ec2TagFilters or ec2TagSet, not both."}
-	}
-	if len(g.OnPremisesInstanceTagFilters) > 0 && g.OnPremisesTagSet != nil {
-		return &cd.InvalidOnPremisesTagCombinationException{
-			Message: "A call may have onPremisesInstanceTagFilters or onPremisesTagSet, not both.",
-		}
-	}
-	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeBlueGreen {
-		if err := checkSides(g); err != nil {
-			return err
-		}
-	}
-	sets := [][]cd.TagFilter{g.OnPremisesInstanceTagFilters}
-	if g.OnPremisesTagSet != nil {
-		sets = g.OnPremisesTagSet.OnPremisesTagSetList
-	}
-	if len(sets) > maxTagGroups || g.Ec2TagSet != nil && len(g.Ec2TagSet.Ec2TagSetList) > maxTagGroups {
-		return &cd.TagSetListLimitExceededException{Message: "A tag set may have 3 groups of tags."}
-	}
-	for _, filters := range sets {
-		if err := checkFilters(filters); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// checkSides looks at a blue/green group. AWS knows no on-premises instances there; here the two groups of
-// onPremisesTagSet are the two sides.
-func checkSides(g *cd.DeploymentGroupInfo) error {
-	if len(g.OnPremisesInstanceTagFilters) > 0 ||
-		g.OnPremisesTagSet != nil && len(g.OnPremisesTagSet.OnPremisesTagSetList) != 2 {
-		return &cd.InvalidOnPremisesTagCombinationException{
-			Message: "A deployment group of the type BLUE_GREEN names its hosts by onPremisesTagSet with two groups " +
-				"of tags: the first for the blue side, the second for the green one.",
-		}
-	}
-	if g.OnPremisesTagSet == nil {
-		return nil // kept as AWS's tools send it; a deployment says what is missing
-	}
+// CheckBlueGreen refuses a blue/green group that does not say how its traffic is shifted. A platform calls it from
+// Check.
+func CheckBlueGreen(g *cd.DeploymentGroupInfo) error {
 	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl {
 		return &cd.InvalidDeploymentStyleException{
 			Message: "The deployment type BLUE_GREEN needs the deployment option WITH_TRAFFIC_CONTROL.",
 		}
 	}
-	if b := g.BlueGreenDeploymentConfiguration; b != nil {
-		if r := b.DeploymentReadyOption; r != nil && r.WaitTimeInMinutes != nil &&
-			(*r.WaitTimeInMinutes < 0 || *r.WaitTimeInMinutes > maxReadyWait) {
-			return &cd.InvalidBlueGreenDeploymentConfigurationException{
-				Message: fmt.Sprintf("waitTimeInMinutes must be 0 to %d.", maxReadyWait),
-			}
-		}
-		if x := b.TerminateBlueInstancesOnDeploymentSuccess; x != nil && x.TerminationWaitTimeInMinutes != nil &&
-			(*x.TerminationWaitTimeInMinutes < 0 || *x.TerminationWaitTimeInMinutes > maxTerminationWait) {
-			return &cd.InvalidBlueGreenDeploymentConfigurationException{
-				Message: fmt.Sprintf("terminationWaitTimeInMinutes must be 0 to %d.", maxTerminationWait),
-			}
-		}
+	if err := checkWaits(g.BlueGreenDeploymentConfiguration); err != nil {
+		return err
 	}
 	_, err := pairOf(g)
 	return err
 }
 
-func checkFilters(filters []cd.TagFilter) error {
-	if len(filters) > maxGroupTags {
-		return &cd.InvalidTagException{Message: "A group of tags may have 10 of them."}
+func checkWaits(b *cd.BlueGreenDeploymentConfiguration) error {
+	if b == nil {
+		return nil
 	}
-	for _, f := range filters {
-		if kindOf(f) != cd.TagFilterTypeValueOnly && text(f.Key) == "" {
-			return &cd.InvalidTagException{Message: "A tag filter must have a key, unless its type is VALUE_ONLY."}
+	check := func(name string, minutes *int32, most int32) error {
+		if minutes == nil || *minutes >= 0 && *minutes <= most {
+			return nil
 		}
+		return &cd.InvalidBlueGreenDeploymentConfigurationException{
+			Message: fmt.Sprintf("%s must be 0 to %d.", name, most),
+		}
+	}
+	if r := b.DeploymentReadyOption; r != nil {
+		if err := check("waitTimeInMinutes", r.WaitTimeInMinutes, maxReadyWait); err != nil {
+			return err
+		}
+	}
+	if x := b.TerminateBlueInstancesOnDeploymentSuccess; x != nil {
+		return check("terminationWaitTimeInMinutes", x.TerminationWaitTimeInMinutes, maxTerminationWait)
 	}
 	return nil
 }

@@ -14,38 +14,38 @@ import (
 	"slipway/internal/store"
 )
 
-// onHost is what the deployments of a group have made of a host: its health as CodeDeploy counts it, and which
-// deployment's files lie on it.
-type onHost struct {
+// record is what the deployments of a group have made of a target: its health as CodeDeploy counts it, and which
+// deployment's files are on it.
+type record struct {
 	rollout.Health
-	// Installed is the last deployment whose Install event succeeded on the host: what runs there, whether or not the
-	// deployment did well.
+	// Installed is the last deployment whose Install event succeeded on the target: what runs there, whether or not the
+	// deployment succeeded.
 	Installed string `json:",omitzero"`
-	// Failed says that the deployment did not do well on the host.
+	// Failed says that the deployment did not succeed on the target.
 	Failed bool      `json:",omitzero"`
-	At     time.Time `json:",omitzero"` // it ended on the host
+	At     time.Time `json:",omitzero"` // it ended on the target
 }
 
-// after is what an ended target makes of its host. current is the group's last successful revision.
-func (h onHost) after(t *rollout.Target, revision, current string, now time.Time) onHost {
-	succeeded := t.Status == cd.TargetStatusSucceeded
-	h.Health = h.After(succeeded, revision, current)
-	if installed(t) {
-		h.Installed, h.Failed, h.At = text(t.DeploymentId), !succeeded, now
+// after is what a unit that has ended makes of its target. current is the group's last successful revision.
+func (r record) after(u *rollout.Unit, revision, current string, now time.Time) record {
+	succeeded := u.Status == cd.TargetStatusSucceeded
+	r.Health = r.After(succeeded, revision, current)
+	if installed(u) {
+		r.Installed, r.Failed, r.At = u.Deployment, !succeeded, now
 	}
-	return h
+	return r
 }
 
-// installed tells whether a target has its deployment's files.
-func installed(t *rollout.Target) bool {
-	return slices.ContainsFunc(t.LifecycleEvents, func(e cd.LifecycleEvent) bool {
-		return *e.LifecycleEventName == "Install" && e.Status == cd.LifecycleEventStatusSucceeded
+// installed reports whether a unit has its deployment's files.
+func installed(u *rollout.Unit) bool {
+	return slices.ContainsFunc(u.Events, func(e cd.LifecycleEvent) bool {
+		return *e.LifecycleEventName == rollout.Install && e.Status == cd.LifecycleEventStatusSucceeded
 	})
 }
 
-// Serving tells which versions the hosts of groups run now: of these groups, or of all (nil). In a blue/green group
-// only the hosts of the side that carries the traffic count. It takes three queries; they grow with the hosts there
-// are, not with history.
+// Serving tells which versions the targets of groups run now: of these groups, or of all (nil). In a blue/green group
+// only the targets of the side that carries the traffic count. The cost grows with the targets there are, not with
+// history.
 func (s *Service) Serving(ctx context.Context, of []slipway.GroupRef) ([]slipway.ServingGroup, error) {
 	where, args := "", []any{}
 	if of != nil {
@@ -63,42 +63,69 @@ func (s *Service) Serving(ctx context.Context, of []slipway.GroupRef) ([]slipway
 	if err != nil || len(groups) == 0 {
 		return nil, err
 	}
-	states, err := s.onHosts(ctx, groups)
+	records, err := s.records(ctx, groups)
 	if err != nil {
 		return nil, err
 	}
-	hosts, err := store.Documents[cd.InstanceInfo](ctx, s.db,
-		`SELECT doc FROM deploy_instances WHERE deregistered = 0 ORDER BY name`)
+	targets, err := s.targetsOf(ctx, groups)
 	if err != nil {
 		return nil, err
 	}
 	var all []slipway.ServingGroup
 	for _, g := range groups {
-		all = append(all, servingIn(g, states[g.id], hosts))
+		all = append(all, servingIn(g, records[g.id], targets[g.id]))
 	}
 	return all, nil
 }
 
-func (s *Service) onHosts(ctx context.Context, groups []*group) (map[string]map[string]onHost, error) {
+// targetsOf lists the targets of groups by the groups' IDs. Each platform is asked once.
+func (s *Service) targetsOf(ctx context.Context, groups []*group) (map[string][]Target, error) {
+	byPlatform := map[cd.ComputePlatform][]*group{}
+	for _, g := range groups {
+		byPlatform[g.ComputePlatform] = append(byPlatform[g.ComputePlatform], g)
+	}
+	all := map[string][]Target{}
+	for platform, groups := range byPlatform {
+		p := s.platform(platform)
+		if p == nil {
+			continue
+		}
+		infos := make([]*cd.DeploymentGroupInfo, len(groups))
+		for i, g := range groups {
+			infos[i] = g.DeploymentGroupInfo
+		}
+		lists, err := p.Targets(ctx, infos...)
+		if err != nil {
+			return nil, err
+		}
+		for i, g := range groups {
+			all[g.id] = lists[i]
+		}
+	}
+	return all, nil
+}
+
+// records are what is known of the targets of groups, by the groups' IDs and the targets' names.
+func (s *Service) records(ctx context.Context, groups []*group) (map[string]map[string]record, error) {
 	ids := make([]string, len(groups))
-	states := map[string]map[string]onHost{}
+	records := map[string]map[string]record{}
 	for i, g := range groups {
-		ids[i], states[g.id] = g.id, map[string]onHost{}
+		ids[i], records[g.id] = g.id, map[string]record{}
 	}
 	_, err := store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
-		var grp, host string
-		var h onHost
-		err := r.Scan(&grp, &host, store.JSON(&h))
-		if states[grp] != nil {
-			states[grp][host] = h
+		var grp, name string
+		var x record
+		err := r.Scan(&grp, &name, store.JSON(&x))
+		if records[grp] != nil {
+			records[grp][name] = x
 		}
 		return struct{}{}, err
 	}, `SELECT grp, host, doc FROM deploy_health WHERE grp IN `+list(1, len(ids)), store.Args(ids)...)
-	return states, err
+	return records, err
 }
 
-// servingIn sorts the hosts of a group by what they run, the version of most hosts first.
-func servingIn(g *group, states map[string]onHost, hosts []*cd.InstanceInfo) slipway.ServingGroup {
+// servingIn sorts the targets of a group by what they run, the version of most targets first.
+func servingIn(g *group, records map[string]record, targets []Target) slipway.ServingGroup {
 	out := slipway.ServingGroup{
 		ApplicationName:     g.ApplicationName,
 		DeploymentGroupName: g.DeploymentGroupName,
@@ -109,23 +136,23 @@ func servingIn(g *group, states map[string]onHost, hosts []*cd.InstanceInfo) sli
 		out.Side = new(string(g.side))
 	}
 	at := map[string]int{}
-	for _, host := range hosts {
-		state, ok := states[text(host.InstanceName)]
-		if !ok || state.Installed == "" || !g.serves(blueGreen, host.Tags) {
+	for _, t := range targets {
+		r, ok := records[t.Name]
+		if !ok || r.Installed == "" || blueGreen && !slices.Contains(t.Sides, g.side) {
 			continue
 		}
-		i, known := at[state.Installed]
+		i, known := at[r.Installed]
 		if !known {
 			i = len(out.Versions)
-			at[state.Installed] = i
+			at[r.Installed] = i
 			out.Versions = append(out.Versions,
-				slipway.ServedVersion{DeploymentId: &state.Installed, Failed: new(false)})
+				slipway.ServedVersion{DeploymentId: &r.Installed, Failed: new(false)})
 		}
 		v := &out.Versions[i]
-		v.Hosts = append(v.Hosts, *host.InstanceName)
-		*v.Failed = *v.Failed || state.Failed
-		if v.Since == nil || state.At.After(v.Since.Time) {
-			v.Since = awsproto.At(state.At)
+		v.Hosts = append(v.Hosts, t.Name)
+		*v.Failed = *v.Failed || r.Failed
+		if v.Since == nil || r.At.After(v.Since.Time) {
+			v.Since = awsproto.At(r.At)
 		}
 	}
 	slices.SortStableFunc(out.Versions, func(a, b slipway.ServedVersion) int {
@@ -135,14 +162,4 @@ func servingIn(g *group, states map[string]onHost, hosts []*cd.InstanceInfo) sli
 		return strings.Compare(*a.DeploymentId, *b.DeploymentId)
 	})
 	return out
-}
-
-// serves tells whether a host carries traffic of a group.
-func (g *group) serves(blueGreen bool, tags []cd.Tag) bool {
-	if !blueGreen {
-		return matches(g.DeploymentGroupInfo, tags)
-	}
-	set := g.OnPremisesTagSet
-	return g.side != "" && set != nil && len(set.OnPremisesTagSetList) == 2 &&
-		matchesAny(set.OnPremisesTagSetList[g.side.index()], tags)
 }

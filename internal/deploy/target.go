@@ -4,72 +4,66 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	cd "slipway/api/codedeploy"
-	"slipway/internal/deploy/rollout"
 	"slipway/internal/store"
 )
 
 // maxTargets is AWS's limit of a batch of targets.
 const maxTargets = 25
 
-// patience is how long nothing is said of a host that has never been heard of.
-const patience = 10 * time.Second
-
-// explain says of hosts that are waited for, and have not been heard of, since when.
-func (s *Service) explain(ctx context.Context, targets []*rollout.Target) error {
-	var waiting []string
-	for _, t := range targets {
-		if t.Status == cd.TargetStatusInProgress {
-			waiting = append(waiting, *t.TargetId)
-		}
-	}
-	all, err := s.HostsSeen(ctx, waiting)
-	if err != nil {
-		return err
-	}
-	now := s.Now()
-	for _, t := range targets {
-		seen := all[*t.TargetId]
-		if t.Status != cd.TargetStatusInProgress || now.Sub(seen) <= rollout.Quiet ||
-			seen.IsZero() && now.Sub(t.Since) < patience {
-			continue
-		}
-		t.Event().Diagnostics = &cd.Diagnostics{Message: new("Waiting for the host. " + rollout.Silence(seen, now))}
-	}
-	return nil
-}
-
-func (s *Service) targets(ctx context.Context, id *string, where string,
-	args ...any) (*deployment, []*rollout.Target, error) {
+// shown reads units of a deployment as the API shows them.
+func (s *Service) shown(ctx context.Context, id *string, where string, args ...any) ([]shownUnit, error) {
 	d, err := s.find(ctx, s.db, id)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	all, err := loadTargets(ctx, s.db, where, append([]any{d.id}, args...)...)
+	units, err := loadUnits(ctx, s.db, where, append([]any{d.id}, args...)...)
+	if err != nil || len(units) == 0 {
+		return nil, err
+	}
+	p, err := s.platformOf(d.info)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return d, all, s.explain(ctx, all)
+	targets, err := p.Show(ctx, units)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]shownUnit, len(units))
+	for i, u := range units {
+		all[i] = shownUnit{u.Name, targets[i]}
+	}
+	return all, nil
 }
 
-func asTarget(t *rollout.Target) cd.DeploymentTarget {
-	return cd.DeploymentTarget{DeploymentTargetType: cd.DeploymentTargetTypeInstanceTarget,
-		InstanceTarget: &t.InstanceTarget}
+type shownUnit struct {
+	name   string
+	target cd.DeploymentTarget
 }
 
-func asSummary(t *rollout.Target) cd.InstanceSummary {
-	return cd.InstanceSummary{DeploymentId: t.DeploymentId, InstanceId: t.TargetArn,
-		Status:        cd.InstanceStatus(t.Status),
-		LastUpdatedAt: t.LastUpdatedAt, LifecycleEvents: t.LifecycleEvents,
-		InstanceType: cd.InstanceType(t.InstanceLabel)}
+// summary describes the target as the operations for instances do, which are for the compute platform Server alone.
+func (u shownUnit) summary() (*cd.InstanceSummary, error) {
+	t := u.target.InstanceTarget
+	if t == nil {
+		return nil, &cd.InvalidComputePlatformException{
+			Message: "The target " + u.name + " is no instance. Use GetDeploymentTarget or BatchGetDeploymentTargets.",
+		}
+	}
+	return &cd.InstanceSummary{
+		DeploymentId:    t.DeploymentId,
+		InstanceId:      t.TargetArn,
+		Status:          cd.InstanceStatus(t.Status),
+		LastUpdatedAt:   t.LastUpdatedAt,
+		LifecycleEvents: t.LifecycleEvents,
+		InstanceType:    cd.InstanceType(t.InstanceLabel),
+	}, nil
 }
 
 // GetDeploymentTarget implements codedeploy:GetDeploymentTarget.
 func (s *Service) GetDeploymentTarget(ctx context.Context,
 	in *cd.GetDeploymentTargetInput) (*cd.GetDeploymentTargetOutput, error) {
-	_, all, err := s.targets(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.TargetId)))
+	all, err := s.shown(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.TargetId)))
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +72,7 @@ func (s *Service) GetDeploymentTarget(ctx context.Context,
 			Message: "The deployment " + *in.DeploymentId + " has no target " + text(in.TargetId) + ".",
 		}
 	}
-	return &cd.GetDeploymentTargetOutput{DeploymentTarget: new(asTarget(all[0]))}, nil
+	return &cd.GetDeploymentTargetOutput{DeploymentTarget: &all[0].target}, nil
 }
 
 // plainName takes an instance by its ARN, which older clients send, or by its name.
@@ -106,26 +100,26 @@ func (s *Service) BatchGetDeploymentTargets(ctx context.Context,
 	}
 	out := &cd.BatchGetDeploymentTargetsOutput{DeploymentTargets: []cd.DeploymentTarget{}}
 	for _, id := range in.TargetIds {
-		t := byName[s.plainName(id)]
-		if t == nil {
+		u, ok := byName[s.plainName(id)]
+		if !ok {
 			return nil, &cd.DeploymentTargetDoesNotExistException{
 				Message: "The deployment " + *in.DeploymentId + " has no target " + id + ".",
 			}
 		}
-		out.DeploymentTargets = append(out.DeploymentTargets, asTarget(t))
+		out.DeploymentTargets = append(out.DeploymentTargets, u.target)
 	}
 	return out, nil
 }
 
-func (s *Service) batch(ctx context.Context, id *string, names []string) (map[string]*rollout.Target, error) {
+func (s *Service) batch(ctx context.Context, id *string, names []string) (map[string]shownUnit, error) {
 	plain := make([]any, len(names))
 	for i, name := range names {
 		plain[i] = s.plainName(name)
 	}
-	_, all, err := s.targets(ctx, id, `deployment = $1 AND target IN `+list(2, len(names)), plain...)
-	byName := map[string]*rollout.Target{}
-	for _, t := range all {
-		byName[*t.TargetId] = t
+	all, err := s.shown(ctx, id, `deployment = $1 AND target IN `+list(2, len(names)), plain...)
+	byName := map[string]shownUnit{}
+	for _, u := range all {
+		byName[u.name] = u
 	}
 	return byName, err
 }
@@ -228,7 +222,7 @@ func (s *Service) ListDeploymentInstances(ctx context.Context,
 // GetDeploymentInstance implements codedeploy:GetDeploymentInstance, which GetDeploymentTarget has replaced.
 func (s *Service) GetDeploymentInstance(ctx context.Context,
 	in *cd.GetDeploymentInstanceInput) (*cd.GetDeploymentInstanceOutput, error) {
-	_, all, err := s.targets(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.InstanceId)))
+	all, err := s.shown(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.InstanceId)))
 	if err != nil {
 		return nil, err
 	}
@@ -237,7 +231,11 @@ func (s *Service) GetDeploymentInstance(ctx context.Context,
 			Message: "The deployment " + *in.DeploymentId + " has no instance " + text(in.InstanceId) + ".",
 		}
 	}
-	return &cd.GetDeploymentInstanceOutput{InstanceSummary: new(asSummary(all[0]))}, nil
+	summary, err := all[0].summary()
+	if err != nil {
+		return nil, err
+	}
+	return &cd.GetDeploymentInstanceOutput{InstanceSummary: summary}, nil
 }
 
 // BatchGetDeploymentInstances implements codedeploy:BatchGetDeploymentInstances, which BatchGetDeploymentTargets has
@@ -256,11 +254,16 @@ func (s *Service) BatchGetDeploymentInstances(ctx context.Context,
 		return nil, err
 	}
 	for _, id := range in.InstanceIds {
-		if t := byName[s.plainName(id)]; t != nil {
-			out.InstancesSummary = append(out.InstancesSummary, asSummary(t))
-		} else {
+		u, ok := byName[s.plainName(id)]
+		if !ok {
 			out.ErrorMessage = new("The deployment " + *in.DeploymentId + " has no instance " + id + ".")
+			continue
 		}
+		summary, err := u.summary()
+		if err != nil {
+			return nil, err
+		}
+		out.InstancesSummary = append(out.InstancesSummary, *summary)
 	}
 	return out, nil
 }

@@ -3,7 +3,6 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"time"
 
 	cd "slipway/api/codedeploy"
@@ -12,12 +11,9 @@ import (
 	"slipway/internal/store"
 )
 
-// Balancer is the load balancer, as far as hosts join and leave its target groups.
+// Balancer is the load balancer, as far as deployments look up the target groups of their group.
 type Balancer interface {
 	DescribeTargetGroups(context.Context, *elbv2.DescribeTargetGroupsInput) (*elbv2.DescribeTargetGroupsOutput, error)
-	DescribeTargetHealth(context.Context, *elbv2.DescribeTargetHealthInput) (*elbv2.DescribeTargetHealthOutput, error)
-	RegisterTargets(context.Context, *elbv2.RegisterTargetsInput) (*elbv2.RegisterTargetsOutput, error)
-	DeregisterTargets(context.Context, *elbv2.DeregisterTargetsInput) (*elbv2.DeregisterTargetsOutput, error)
 }
 
 // Shift is what a blue/green deployment asks of the release that moves its traffic. Target groups and routes are ARNs.
@@ -52,7 +48,7 @@ func (s *Service) renamed(ctx context.Context, tx store.Tx, app, group, newApp, 
 type traffic struct {
 	Groups []string `json:",omitzero"` // in place: the target groups that hosts leave and join
 	// Of a blue/green deployment: the side that takes the traffic over, and both target groups.
-	Side     side   `json:",omitzero"`
+	Side     Side   `json:",omitzero"`
 	From, To string `json:",omitzero"`
 	Routes   []string
 	Routing  *cd.TrafficRoutingConfig `json:",omitzero"`
@@ -61,68 +57,21 @@ type traffic struct {
 	Undoing  time.Time                `json:",omitzero"` // since when it goes back
 }
 
-// of are the target groups that a host leaves, or joins.
-func (x *traffic) of(t *rollout.Target) []string {
+// of are the target groups that a unit leaves, or joins.
+func (x *traffic) of(u *rollout.Unit) []string {
 	switch {
 	case x.To == "":
 		return x.Groups
-	case t.Original():
+	case u.Original():
 		return []string{x.From}
 	}
 	return []string{x.To}
 }
 
-// resolved finds what a deployment does to traffic and writes it. The load balancer is called before the transaction,
-// which looks again at what that call went by: if another deployment made the other side live meanwhile, or the group
-// was changed, both are done anew.
-func (s *Service) resolved(ctx context.Context, in *cd.CreateDeploymentInput,
-	write func(store.Tx, *traffic) error) error {
-	for {
-		g, c, err := s.routed(ctx, s.db, in)
-		if err != nil {
-			return err
-		}
-		x, err := s.resolve(ctx, g, c)
-		if err != nil {
-			return err
-		}
-		stale := false
-		err = s.db.Write(ctx, func(tx store.Tx) error {
-			nowGroup, nowConfig, err := s.routed(ctx, tx, in)
-			if err != nil {
-				return err
-			}
-			if stale = !sameTraffic(g, nowGroup) ||
-				!reflect.DeepEqual(c.TrafficRoutingConfig, nowConfig.TrafficRoutingConfig); stale {
-				return nil
-			}
-			return write(tx, x)
-		})
-		if err != nil || !stale {
-			return err
-		}
-	}
-}
-
-// routed is what decides how a deployment moves traffic: its group and its configuration.
-func (s *Service) routed(ctx context.Context, q store.Queryer,
-	in *cd.CreateDeploymentInput) (*group, *cd.DeploymentConfigInfo, error) {
-	wanted := *in // parts completes what it is given
-	_, g, c, err := s.parts(ctx, q, &wanted)
-	return g, c, err
-}
-
-// sameTraffic tells whether two readings of a group say the same of its traffic: the live side, the style and the
-// target groups.
-func sameTraffic(a, b *group) bool {
-	return a.side == b.side && reflect.DeepEqual(a.DeploymentStyle, b.DeploymentStyle) &&
-		reflect.DeepEqual(a.LoadBalancerInfo, b.LoadBalancerInfo)
-}
-
 // resolve finds the target groups that a deployment to a group needs; nil if it moves no traffic.
 func (s *Service) resolve(ctx context.Context, g *group, c *cd.DeploymentConfigInfo) (*traffic, error) {
 	if g.DeploymentStyle.DeploymentOption != cd.DeploymentOptionWithTrafficControl ||
-		g.ComputePlatform != cd.ComputePlatformServer {
+		s.platform(g.ComputePlatform) == nil {
 		return nil, nil
 	}
 	if g.LoadBalancerInfo != nil && len(g.LoadBalancerInfo.ElbInfoList) > 0 {
@@ -210,34 +159,4 @@ func pairOf(g *cd.DeploymentGroupInfo) (*cd.TargetGroupPairInfo, error) {
 		return nil, bad("testTrafficRoute is for ECS.")
 	}
 	return &pair, nil
-}
-
-// addressOf is where the service of a host listens; "" if it did not say.
-func addressOf(ctx context.Context, q store.Queryer, host string) (address string, err error) {
-	_, err = store.Find(ctx, q, []any{&address}, `SELECT service FROM deploy_instances WHERE name = $1`, host)
-	return address, err
-}
-
-// members are the addresses under which a host was put into a target group.
-func members(ctx context.Context, q store.Queryer, group, host string) ([]string, error) {
-	return store.Strings(ctx, q,
-		`SELECT address FROM deploy_members WHERE target_group = $1 AND host = $2 ORDER BY address`, group, host)
-}
-
-// states are what a target group says of addresses; one that it does not know is left out.
-func (s *Service) states(ctx context.Context, group string,
-	addresses []string) (map[string]*elbv2.TargetHealth, error) {
-	out, err := s.Balancer.DescribeTargetHealth(ctx,
-		&elbv2.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: asTargets(addresses)})
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]*elbv2.TargetHealth{}
-	for _, d := range out.TargetHealthDescriptions {
-		if d.Target == nil || d.TargetHealth == nil {
-			continue
-		}
-		all[joinAddress(d.Target)] = d.TargetHealth
-	}
-	return all, nil
 }

@@ -15,48 +15,50 @@ const (
 	forAny = 5 * time.Minute  // then it goes back whatever their health is
 )
 
-// undo puts the traffic of a blue/green deployment back: the originals are in their target group, then all weight is on
-// them, then the replacement leaves its own. It is run again whenever one of these may have come about.
+// undo is the job that puts the traffic of a blue/green deployment back: the originals join their target group, then all
+// weight goes to them, then the replacement leaves its own. It runs again whenever one of these may have come about.
 func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, error) {
-	d, err := loadDeployment(ctx, s.db, j.Key)
-	if absent(err) {
+	d, err := loadLive(ctx, s.db, j.Key)
+	if err != nil || d == nil {
+		return store.Done, err
+	}
+	if b := d.state.BlueGreen; b == nil || !b.Undoing || b.Undone {
 		return store.Done, nil
 	}
+	p, err := s.platformOf(d.info)
 	if err != nil {
 		return store.Done, err
 	}
-	b := d.state.BlueGreen
-	if !d.live || b == nil || !b.Undoing || b.Undone {
-		return store.Done, nil
-	}
-	targets, err := loadTargets(ctx, s.db, `deployment = $1 ORDER BY position`, d.id)
+	units, err := loadUnits(ctx, s.db, `deployment = $1 ORDER BY position`, d.id)
 	if err != nil {
 		return store.Done, err
 	}
 	if d.traffic.Shifted {
-		ready, err := s.originalsReady(ctx, d, targets)
+		ready, err := s.originalsReady(ctx, p, d, units)
 		if err != nil {
 			return store.Done, err
 		}
 		if ready {
 			fault.Point("traffic.before-undo")
-			err = s.db.Write(
-				ctx, func(tx store.Tx) error { return s.Releases.RollBack(ctx, tx, d.id, d.state.Stop.Message) })
+			err = s.db.Write(ctx, func(tx store.Tx) error {
+				return s.Releases.RollBack(ctx, tx, d.id, d.state.Stop.Message)
+			})
 		}
 		return store.Again(s.Now().Add(lookAgain)), err // ReleaseEnded comes before that
 	}
-	for _, t := range targets {
-		if t.Original() {
+	for _, u := range units {
+		if u.Original() {
 			continue
 		}
-		if _, err := s.leave(ctx, d.traffic.To, *t.TargetId); err != nil { // its last requests may end by themselves
+		// The last requests of the replacement may end by themselves.
+		if _, err := p.Act(ctx, d.back(u, rollout.BlockTraffic, d.traffic.To)); err != nil {
 			return store.Done, err
 		}
 	}
 	fault.Point("traffic.after-undo")
 	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
-		d, err := loadDeployment(ctx, tx, j.Key)
-		if err != nil || !d.live {
+		d, err := loadLive(ctx, tx, j.Key)
+		if err != nil || d == nil {
 			return err
 		}
 		d.state.Restored()
@@ -64,22 +66,25 @@ func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, err
 	})
 }
 
-// originalsReady puts the originals that left their target group back into it, and tells whether they can take the
-// traffic.
-func (s *Service) originalsReady(ctx context.Context, d *deployment, targets []*rollout.Target) (bool, error) {
+// back is the work on a unit while traffic goes back.
+func (d *deployment) back(u *rollout.Unit, event, targetGroup string) Work {
+	return Work{Deployment: d.as(), Unit: *u, Event: event, TargetGroups: []string{targetGroup}}
+}
+
+// originalsReady puts the originals that left their target group back into it, and reports whether they can take the
+// traffic. An original that cannot join is not waited for beyond forAny.
+func (s *Service) originalsReady(ctx context.Context, p Platform, d *deployment, units []*rollout.Unit) (bool, error) {
 	all, ready := 0, 0
-	for _, t := range targets {
-		if !t.Left() {
+	for _, u := range units {
+		if !u.Left() {
 			continue
 		}
 		all++
-		ok, err := s.enter(ctx, d.traffic.From, *t.TargetId)
-		switch err.(type) {
-		case nil, unaddressed, unused:
-		default:
+		progress, err := p.Act(ctx, d.back(u, rollout.AllowTraffic, d.traffic.From))
+		if err != nil {
 			return false, err
 		}
-		if ok {
+		if progress.Done {
 			ready++
 		}
 	}

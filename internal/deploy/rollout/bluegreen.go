@@ -7,7 +7,7 @@ type Stage string
 
 // Stages, in their order.
 const (
-	Install   Stage = "install"   // the replacement hosts are installed on, and held before BeforeAllowTraffic
+	Prepare   Stage = "install"   // the replacement is installed on, and held before BeforeAllowTraffic
 	Ready     Stage = "ready"     // they wait for somebody to continue
 	Join      Stage = "join"      // BeforeAllowTraffic; then they join their target group and become healthy there
 	Shift     Stage = "shift"     // traffic is shifted to them
@@ -52,7 +52,7 @@ type BlueGreen struct {
 // NewBlueGreen begins a blue/green deployment of a plan for the replacement hosts.
 func NewBlueGreen(p Plan, originals int, b BlueGreen) State {
 	s := New(p)
-	b.Stage, b.Originals = Install, Fleet{Pending: originals}
+	b.Stage, b.Originals = Prepare, Fleet{Pending: originals}
 	if b.Mirror {
 		b.Stage = Join
 	}
@@ -71,7 +71,7 @@ func (s *State) nextBlueGreen() (n Next) {
 		return s.abort()
 	}
 	switch b.Stage {
-	case Install:
+	case Prepare:
 		busy := s.InProgress - b.Held
 		n.Begin = max(0, min(s.Pending, s.Concurrency-busy, s.Budget()-busy-s.Failed))
 		s.Pending -= n.Begin
@@ -129,7 +129,7 @@ func (s *State) open() Step {
 func (s *State) faulted() *Stop {
 	b := s.BlueGreen
 	switch {
-	case b.Stage == Install:
+	case b.Stage == Prepare:
 		if stop := s.verdict(); stop != nil {
 			return stop
 		}
@@ -163,7 +163,7 @@ func (s *State) abort() (n Next) {
 	}
 	if s.InProgress+b.Originals.InProgress == 0 && !n.Halt && b.Undoing == b.Undone {
 		s.Ended = true
-		n.End = s.end()
+		n.End = s.Outcome()
 	}
 	return n
 }
@@ -198,9 +198,9 @@ func (s *State) Restored() {
 }
 
 // Count counts what a change has made of a host that was in progress; before is the phase that it was in.
-func (s *State) Count(t *Target, before Phase) {
+func (s *State) Count(u *Unit, before Phase) {
 	fleet := &s.Fleet
-	if t.Original() {
+	if u.Original() {
 		fleet = &s.BlueGreen.Originals
 	}
 	if b := s.BlueGreen; b != nil && s.Stop == nil {
@@ -208,13 +208,13 @@ func (s *State) Count(t *Target, before Phase) {
 			phase Phase
 			of    bool
 			n     *int
-		}{{Held, !t.Original(), &b.Held}, {Held, t.Original(), &b.Parked}, {Joined, true, &b.Joined}} {
-			if c.of && before != c.phase && t.Phase == c.phase {
+		}{{Held, !u.Original(), &b.Held}, {Held, u.Original(), &b.Parked}, {Joined, true, &b.Joined}} {
+			if c.of && before != c.phase && u.Phase == c.phase {
 				*c.n++
 			}
 		}
 	}
-	if t.Ended() {
-		fleet.HostEnded(t.Status)
+	if u.Ended() {
+		fleet.UnitEnded(u.Status)
 	}
 }

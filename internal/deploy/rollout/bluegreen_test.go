@@ -13,7 +13,7 @@ import (
 // colours drives a blue/green deployment the way the service does.
 type colours struct {
 	s                       State
-	replacements, originals []*Target
+	replacements, originals []*Unit
 	shifting, shifted       bool // the traffic: the shift began; it ended
 	undoing, stopped        bool // the way back began; some original's application was stopped
 	steps                   []Step
@@ -23,21 +23,21 @@ type colours struct {
 
 func newColours(replacements, originals int, m *cd.MinimumHealthyHosts, b BlueGreen, terminate bool) *colours {
 	w := &colours{s: NewBlueGreen(NewPlan(replacements, m), originals, b), now: start}
-	events := Replacement()
+	events := Replacement(onHosts)
 	if b.Mirror {
 		events = Mirrored()
 	}
 	for i := range replacements {
-		t := NewTarget("d-1", fmt.Sprint("green", i), "arn", events, start)
-		t.InstanceLabel, t.Gather = cd.TargetLabelGreen, true
+		t := NewUnit("d-1", fmt.Sprint("green", i), "arn", events, start)
+		t.Label, t.Gather = cd.TargetLabelGreen, true
 		if !b.Mirror {
 			t.Hold = BeforeAllowTraffic
 		}
 		w.replacements = append(w.replacements, t)
 	}
 	for i := range originals {
-		t := NewTarget("d-1", fmt.Sprint("blue", i), "arn", Originals(terminate), start)
-		t.InstanceLabel = cd.TargetLabelBlue
+		t := NewUnit("d-1", fmt.Sprint("blue", i), "arn", Originals(terminate), start)
+		t.Label = cd.TargetLabelBlue
 		if terminate {
 			t.Hold = ApplicationStop
 		}
@@ -47,7 +47,7 @@ func newColours(replacements, originals int, m *cd.MinimumHealthyHosts, b BlueGr
 }
 
 // change lets f change a target and counts what became of it.
-func (w *colours) change(t *Target, f func(*Target)) {
+func (w *colours) change(t *Unit, f func(*Unit)) {
 	if t.Ended() {
 		return
 	}
@@ -56,7 +56,7 @@ func (w *colours) change(t *Target, f func(*Target)) {
 	w.s.Count(t, before)
 }
 
-func (w *colours) each(all []*Target, f func(*Target)) {
+func (w *colours) each(all []*Unit, f func(*Unit)) {
 	for _, t := range all {
 		w.change(t, f)
 	}
@@ -72,7 +72,7 @@ func (w *colours) settle(t *rapid.T) {
 		for _, x := range w.replacements {
 			if begun < n.Begin && x.Status == cd.TargetStatusPending {
 				begun++
-				w.change(x, func(x *Target) { x.Begin(w.now) })
+				w.change(x, func(x *Unit) { x.Begin(w.now) })
 			}
 		}
 		if n.Skip {
@@ -85,7 +85,7 @@ func (w *colours) settle(t *rapid.T) {
 		if n.Halt {
 			for _, x := range append(w.replacements, w.originals...) {
 				if x.Status == cd.TargetStatusInProgress {
-					w.change(x, func(x *Target) { x.Halt(w.now) })
+					w.change(x, func(x *Unit) { x.Halt(w.now) })
 				}
 			}
 		}
@@ -94,24 +94,24 @@ func (w *colours) settle(t *rapid.T) {
 		}
 		switch n.Step {
 		case Open:
-			w.each(w.replacements, func(x *Target) { x.Go(w.now) })
+			w.each(w.replacements, func(x *Unit) { x.Go(w.now) })
 		case Weigh:
 			w.shifting = true
 		case Settle:
-			w.each(w.replacements, func(x *Target) { x.Shifted(w.now) })
+			w.each(w.replacements, func(x *Unit) { x.Shifted(w.now) })
 		case Close:
 			if !w.shifted {
 				t.Fatal("the originals are blocked before the traffic was shifted")
 			}
 			for _, x := range w.originals {
-				w.change(x, func(x *Target) { x.Begin(w.now) })
+				w.change(x, func(x *Unit) { x.Begin(w.now) })
 			}
 		case Finish:
 			if !w.shifted || w.undoing {
 				t.Fatal("an original is stopped that carries traffic")
 			}
 			w.stopped = true
-			w.each(w.originals, func(x *Target) { x.Go(w.now) })
+			w.each(w.originals, func(x *Unit) { x.Go(w.now) })
 		case Undo:
 			if w.stopped {
 				t.Fatal("traffic goes back to applications that were stopped")
@@ -128,22 +128,22 @@ func (w *colours) settle(t *rapid.T) {
 }
 
 // runnable are the targets that something can happen to.
-func (w *colours) runnable() (all []*Target) {
-	for _, x := range append(append([]*Target{}, w.replacements...), w.originals...) {
-		if x.commanded() || x.Phase == Moving {
+func (w *colours) runnable() (all []*Unit) {
+	for _, x := range append(append([]*Unit{}, w.replacements...), w.originals...) {
+		if x.commanded() || x.Phase == Acting {
 			all = append(all, x)
 		}
 	}
 	return all
 }
 
-func (w *colours) advance(x *Target, fails bool) {
-	w.change(x, func(x *Target) {
-		if x.Phase == Moving {
+func (w *colours) advance(x *Unit, fails bool) {
+	w.change(x, func(x *Unit) {
+		if x.Phase == Acting {
 			if fails {
-				x.Stuck("unhealthy", w.now)
+				x.Stuck("unhealthy", false, w.now)
 			} else {
-				x.Moved(w.now)
+				x.Acted(w.now)
 			}
 			return
 		}
@@ -199,7 +199,7 @@ func TestBlueGreenSteps(t *testing.T) {
 		}
 		for _, x := range append(w.replacements, w.originals...) {
 			if !x.Ended() {
-				t.Fatalf("%s is left %s in %s", *x.TargetId, x.Status, x.Phase)
+				t.Fatalf("%s is left %s in %s", x.Name, x.Status, x.Phase)
 			}
 		}
 		if w.end.Status == cd.DeploymentStatusSucceeded && (!w.shifted || w.undoing) {

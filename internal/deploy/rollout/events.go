@@ -1,8 +1,12 @@
 package rollout
 
-// Lifecycle events that are more than a name here (reference-appspec-file-structure-hooks.md).
+import "slices"
+
+// Lifecycle events that mean something here (reference-appspec-file-structure-hooks.md). What else a unit goes through
+// is known to its platform alone.
 const (
 	ApplicationStop    = "ApplicationStop"
+	Install            = "Install"
 	BeforeBlockTraffic = "BeforeBlockTraffic"
 	BlockTraffic       = "BlockTraffic"
 	AfterBlockTraffic  = "AfterBlockTraffic"
@@ -14,24 +18,19 @@ const (
 func block() []string { return []string{BeforeBlockTraffic, BlockTraffic, AfterBlockTraffic} }
 func allow() []string { return []string{BeforeAllowTraffic, AllowTraffic, AfterAllowTraffic} }
 
-func install() []string {
-	return []string{ApplicationStop, "DownloadBundle", "BeforeInstall", "Install", "AfterInstall", "ApplicationStart",
-		"ValidateService"}
-}
-
-// InPlace are the lifecycle events of a host of an in-place deployment; with traffic it leaves its target group first,
-// and joins it again at the end.
-func InPlace(traffic bool) []string {
+// InPlace are the lifecycle events of a unit of an in-place deployment. With traffic, it leaves its target groups
+// before the install events and joins them again afterwards.
+func InPlace(install []string, traffic bool) []string {
 	if !traffic {
-		return install()
+		return slices.Clone(install)
 	}
-	return append(append(block(), install()...), allow()...)
+	return slices.Concat(block(), install, allow())
 }
 
-// Replacement are the lifecycle events of a host that takes the traffic over in a blue/green deployment.
-func Replacement() []string { return append(install(), allow()...) }
+// Replacement are the lifecycle events of a unit that takes the traffic over in a blue/green deployment.
+func Replacement(install []string) []string { return slices.Concat(install, allow()) }
 
-// Originals are the lifecycle events of a host that hands the traffic over; with terminate its application is stopped
+// Originals are the lifecycle events of a unit that hands the traffic over. With terminate, its application is stopped
 // at the end.
 func Originals(terminate bool) []string {
 	if terminate {
@@ -40,5 +39,5 @@ func Originals(terminate bool) []string {
 	return block()
 }
 
-// Mirrored are the lifecycle events of a host that gets its traffic back when a blue/green deployment is rolled back.
+// Mirrored are the lifecycle events of a unit that gets its traffic back when a blue/green deployment is rolled back.
 func Mirrored() []string { return allow() }

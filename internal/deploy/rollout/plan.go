@@ -1,5 +1,5 @@
-// Package rollout decides what an in-place deployment does next: which hosts begin, when it has failed, and what
-// becomes of each host's commands. It does no I/O and reads no clock; whoever drives it writes down what it says.
+// Package rollout decides what a deployment does next: which units begin, when it has failed, and what becomes of each
+// unit's lifecycle events. It does no I/O and reads no clock. Its caller carries out and records what it decides.
 package rollout
 
 import (
@@ -115,12 +115,12 @@ func (s *State) Next() Next {
 	}
 	if s.Pending == 0 && s.InProgress == 0 && !n.Halt {
 		s.Ended = true
-		n.End = s.end()
+		n.End = s.Outcome()
 	}
 	return n
 }
 
-// verdict tells whether the deployment has failed already.
+// verdict returns why the deployment has failed already, or nil.
 func (s *State) verdict() *Stop {
 	fail := func(code cd.ErrorCode, message string) *Stop {
 		return &Stop{Status: cd.DeploymentStatusFailed, Code: code, Message: message}
@@ -129,8 +129,7 @@ func (s *State) verdict() *Stop {
 	case s.Total == 0:
 		return fail(cd.ErrorCodeNoInstances,
 			"The deployment failed because no instances were found for your deployment group. Check your deployment "+
-				"group settings to make "+
-				"sure the tags for your on-premises instances correctly identify the instances you want to deploy to, "+
+				"group settings to make sure the tags for your on-premises instances correctly identify the instances you want to deploy to, "+
 				"and then try again.")
 	case s.Minimum >= s.Total:
 		return fail(cd.ErrorCodeHealthConstraintsInvalid, invalid(s.Plan))
@@ -140,7 +139,8 @@ func (s *State) verdict() *Stop {
 	return nil
 }
 
-func (s *State) end() *End {
+// Outcome is how a deployment ends that has nothing left to do.
+func (s *State) Outcome() *End {
 	if s.Stop != nil {
 		return &End{s.Stop.Status, &cd.ErrorInformation{Code: s.Stop.Code, Message: &s.Stop.Message}}
 	}
@@ -151,8 +151,8 @@ func (s *State) end() *End {
 		&cd.ErrorInformation{Code: cd.ErrorCodeHealthConstraints, Message: new(TooManyFailed)}}
 }
 
-// HostEnded counts a host that was in progress and has ended as status.
-func (f *Fleet) HostEnded(status cd.TargetStatus) {
+// UnitEnded counts a unit that was in progress and has ended as status.
+func (f *Fleet) UnitEnded(status cd.TargetStatus) {
 	f.InProgress--
 	switch status {
 	case cd.TargetStatusSucceeded:
@@ -164,10 +164,10 @@ func (f *Fleet) HostEnded(status cd.TargetStatus) {
 	}
 }
 
-// Ask stops the deployment. The first reason stays; a halt is added to it. A blue/green deployment that terminates its
-// originals has done its work, and goes on to its end.
+// Ask stops the deployment. The first reason stays; a halt is added to it. A deployment that has ended does not change,
+// and a blue/green deployment that terminates its originals has done its work and goes on to its end.
 func (s *State) Ask(stop Stop) {
-	if s.BlueGreen != nil && s.BlueGreen.Stage == Terminate {
+	if s.Ended || s.BlueGreen != nil && s.BlueGreen.Stage == Terminate {
 		return
 	}
 	if s.Stop == nil {
@@ -191,7 +191,12 @@ func (s State) Overview() *cd.DeploymentOverview {
 		}
 	}
 	n := func(i int) *int64 { return new(int64(i)) }
-	return &cd.DeploymentOverview{Pending: n(f.Pending), InProgress: n(f.InProgress), Succeeded: n(f.Succeeded),
-		Failed:  n(f.Failed),
-		Skipped: n(f.Skipped), Ready: n(ready)}
+	return &cd.DeploymentOverview{
+		Pending:    n(f.Pending),
+		InProgress: n(f.InProgress),
+		Succeeded:  n(f.Succeeded),
+		Failed:     n(f.Failed),
+		Skipped:    n(f.Skipped),
+		Ready:      n(ready),
+	}
 }

@@ -23,6 +23,10 @@ func concurrency(n int32) *cd.MinimumHealthyHosts {
 	return &cd.MinimumHealthyHosts{Type: MostConcurrency, Value: &n}
 }
 
+// onHosts are the events that install on a host.
+var onHosts = []string{ApplicationStop, "DownloadBundle", "BeforeInstall", Install, "AfterInstall", "ApplicationStart",
+	"ValidateService"}
+
 // play runs a deployment in which host i fails if fails[i]. Hosts end in the order in which they began.
 func play(p Plan, fails ...int) (s State, most int) {
 	s = New(p)
@@ -40,9 +44,9 @@ func play(p Plan, fails ...int) (s State, most int) {
 		host := running[0]
 		running = running[1:]
 		if slices.Contains(fails, host) {
-			s.HostEnded(cd.TargetStatusFailed)
+			s.UnitEnded(cd.TargetStatusFailed)
 		} else {
-			s.HostEnded(cd.TargetStatusSucceeded)
+			s.UnitEnded(cd.TargetStatusSucceeded)
 		}
 	}
 }
@@ -90,7 +94,7 @@ func TestWorkedExamples(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, most := play(NewPlan(c.total, c.minimum), c.fails...)
-			end := s.end()
+			end := s.Outcome()
 			var code cd.ErrorCode
 			if end.Error != nil {
 				code = end.Error.Code
@@ -124,7 +128,7 @@ func TestOrder(t *testing.T) {
 var start = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 
 func TestFirstCompletionWins(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
+	x := NewUnit("d-1", "web1", "arn", InPlace(onHosts, false), start)
 	x.Begin(start)
 	x.Deliver(start)
 	if s, _ := x.Acknowledge(0, 1, start); s != cd.LifecycleEventStatusInProgress {
@@ -136,14 +140,14 @@ func TestFirstCompletionWins(t *testing.T) {
 	if x.Complete(0, 1, false, &cd.Diagnostics{ErrorCode: cd.LifecycleErrorCodeUnknownError}, false, start) {
 		t.Fatal("the second was taken")
 	}
-	if x.LifecycleEvents[0].Diagnostics.ErrorCode != cd.LifecycleErrorCodeScriptFailed ||
-		x.Status != cd.TargetStatusFailed || x.LifecycleEvents[6].Status != cd.LifecycleEventStatusSkipped {
+	if x.Events[0].Diagnostics.ErrorCode != cd.LifecycleErrorCodeScriptFailed ||
+		x.Status != cd.TargetStatusFailed || x.Events[6].Status != cd.LifecycleEventStatusSkipped {
 		t.Fatalf("%+v", x)
 	}
 }
 
 func TestCompleteWithoutAcknowledgement(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
+	x := NewUnit("d-1", "web1", "arn", InPlace(onHosts, false), start)
 	x.Begin(start)
 	x.Deliver(start)
 	if !x.Complete(0, 1, false, &cd.Diagnostics{}, false, start) || x.Status != cd.TargetStatusFailed {
@@ -152,7 +156,7 @@ func TestCompleteWithoutAcknowledgement(t *testing.T) {
 }
 
 func TestACommandRunsOnce(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
+	x := NewUnit("d-1", "web1", "arn", InPlace(onHosts, false), start)
 	x.Begin(start)
 	x.Deliver(start) // its answer is lost, or slow
 	later := start.Add(Redeliver)
@@ -180,7 +184,7 @@ func TestACommandRunsOnce(t *testing.T) {
 }
 
 func TestIgnoredStopFailure(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
+	x := NewUnit("d-1", "web1", "arn", InPlace(onHosts, false), start)
 	x.Begin(start)
 	x.Deliver(start)
 	x.Acknowledge(0, 1, start)
@@ -196,20 +200,62 @@ func TestIgnoredStopFailure(t *testing.T) {
 	}
 }
 
-func TestSilence(t *testing.T) {
-	x := NewTarget("d-1", "web1", "arn", InPlace(false), start)
+func TestExpire(t *testing.T) {
+	x := NewUnit("d-1", "web1", "arn", InPlace(onHosts, false), start)
 	x.Begin(start)
-	if x.Expire(time.Time{}, start.Add(StartWithin-1)) {
+	if x.Expire("late", start.Add(StartWithin-1)) {
 		t.Fatal("too early")
 	}
-	if !x.Expire(start.Add(-time.Hour), start.Add(StartWithin)) {
+	if !x.Expire("late", start.Add(StartWithin)) {
 		t.Fatal("not expired")
 	}
-	want := "The host did not begin ApplicationStop within 5 minutes. Its agent has been silent since " +
-		"2026-11-25T11:00:00Z. " +
-		"Check that the agent runs on the host, with the key of this instance, and reaches this server."
-	if got := *x.LifecycleEvents[0].Diagnostics.Message; got != want {
-		t.Fatal(got)
+	if got := *x.Events[0].Diagnostics.Message; got != "late" || x.Status != cd.TargetStatusFailed {
+		t.Fatal(got, x.Status)
+	}
+}
+
+// TestDriven: the platform carries out each event; a stop lets the one in progress end.
+func TestDriven(t *testing.T) {
+	x := NewUnit("d-1", "web", "arn", []string{"Install", "Validate"}, start)
+	x.Driven = true
+	x.Begin(start)
+	if _, queued := x.Deliverable(); queued || x.Phase != Acting || x.Limit() != FinishWithin {
+		t.Fatalf("%+v", x)
+	}
+	x.Halt(start)
+	if x.Ended() {
+		t.Fatal("a stop interrupts an event")
+	}
+	x.Acted(start)
+	if x.Status != cd.TargetStatusFailed || x.Events[0].Status != cd.LifecycleEventStatusSucceeded {
+		t.Fatalf("%+v", x)
+	}
+	y := NewUnit("d-1", "web", "arn", []string{ApplicationStop, "Install"}, start)
+	y.Driven = true
+	y.Begin(start)
+	y.Stuck("it does not stop", true, start)
+	if y.At != 1 || y.Ended() {
+		t.Fatalf("a failure that is to be ignored ends the unit: %+v", y)
+	}
+	y.Stuck("no room", true, start)
+	if y.Status != cd.TargetStatusFailed || *y.Events[1].Diagnostics.Message != "no room" {
+		t.Fatalf("%+v", y)
+	}
+}
+
+// TestUnitAsStored reads a unit that an earlier version has stored.
+func TestUnitAsStored(t *testing.T) {
+	const stored = `{"deploymentId":"d-1","targetId":"web1","targetArn":"arn:x","status":"InProgress",
+		"lastUpdatedAt":1795000000,"lifecycleEvents":[{"lifecycleEventName":"BlockTraffic","status":"InProgress",
+		"startTime":1795000000}],"instanceLabel":"Blue","At":0,"Phase":"moving","Since":"2026-11-25T12:00:00Z",
+		"Hold":"ApplicationStop"}`
+	var u Unit
+	if err := json.Unmarshal([]byte(stored), &u); err != nil {
+		t.Fatal(err)
+	}
+	if u.Deployment != "d-1" || u.Name != "web1" || u.ARN != "arn:x" || u.Status != cd.TargetStatusInProgress ||
+		u.Changed == nil || !u.Left() || u.Phase != Acting || u.Due() != start.Add(LeaveWithin) {
+		t.Fatalf("%+v", u)
 	}
 }
 
@@ -217,7 +263,7 @@ func TestSilence(t *testing.T) {
 type world struct {
 	now     time.Time
 	state   State
-	targets []*Target
+	targets []*Unit
 	ends    []End
 	runs    map[string]int // deployment event -> how often some host was told to run it
 }
@@ -246,11 +292,11 @@ func (w *world) react() {
 	}
 }
 
-func (w *world) change(t *Target, f func()) {
+func (w *world) change(t *Unit, f func()) {
 	before := t.Ended()
 	f()
 	if !before && t.Ended() {
-		w.state.HostEnded(t.Status)
+		w.state.UnitEnded(t.Status)
 	}
 }
 
@@ -269,7 +315,7 @@ func (w *world) restart() error {
 		if err != nil {
 			return err
 		}
-		w.targets[i] = new(Target)
+		w.targets[i] = new(Unit)
 		if err := json.Unmarshal(text, w.targets[i]); err != nil {
 			return err
 		}
@@ -338,12 +384,12 @@ func TestModel(t *testing.T) {
 			percent(100), concurrency(1)}).Draw(t, "minimum")
 		w := &world{now: start, state: New(NewPlan(total, minimum)), runs: map[string]int{}}
 		for i := range total {
-			w.targets = append(w.targets, NewTarget("d-1", fmt.Sprint(i), "arn", InPlace(false), start))
+			w.targets = append(w.targets, NewUnit("d-1", fmt.Sprint(i), "arn", InPlace(onHosts, false), start))
 		}
 		w.react()
 		w.check(t)
 		var inHand []delivery
-		pick := func(t *rapid.T) (*Target, int) {
+		pick := func(t *rapid.T) (*Unit, int) {
 			i := rapid.IntRange(0, total-1).Draw(t, "host")
 			return w.targets[i], i
 		}
@@ -378,7 +424,7 @@ func TestModel(t *testing.T) {
 			}
 			actions["expire"] = func(t *rapid.T) {
 				x, _ := pick(t)
-				w.change(x, func() { x.Expire(time.Time{}, w.now) })
+				w.change(x, func() { x.Expire("late", w.now) })
 				w.react()
 			}
 			hand := func(t *rapid.T) *delivery {
@@ -414,7 +460,7 @@ func TestModel(t *testing.T) {
 			}
 			w.now = w.now.Add(FinishWithin)
 			for _, x := range w.targets {
-				w.change(x, func() { x.Expire(time.Time{}, w.now) })
+				w.change(x, func() { x.Expire("late", w.now) })
 				w.react()
 			}
 		}

@@ -1,0 +1,256 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	cd "slipway/api/codedeploy"
+	"slipway/internal/deploy/rollout"
+	"slipway/internal/journal"
+	"slipway/internal/store"
+)
+
+// maxLog bounds the log of one lifecycle event of a unit, in bytes.
+const maxLog = 256 << 20
+
+// LogName is where the output of a lifecycle event is.
+func LogName(application, deployment, unit, event string) journal.Name {
+	return journal.Name{Group: "/aws/codedeploy/" + application, Stream: deployment + "/" + unit + "/" + event}
+}
+
+// outputs are the logs being written.
+type outputs struct {
+	mu   sync.Mutex
+	open map[journal.Name]*output
+}
+
+type output struct {
+	mu     sync.Mutex
+	writer *journal.Writer
+	closed bool
+}
+
+// log names the log of an event. The name of the application is the one that it had when the deployment was created:
+// each deployment has its logs in one group.
+func (s *Service) log(ctx context.Context, deployment, unit, event string) (journal.Name, error) {
+	var info cd.DeploymentInfo
+	ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`,
+		deployment)
+	if err == nil && !ok {
+		err = &cd.DeploymentDoesNotExistException{Message: "The deployment " + deployment + " could not be found"}
+	}
+	return LogName(text(info.ApplicationName), deployment, unit, event), err
+}
+
+// write lets f write to a log. A log that is complete is left alone: f gets nil.
+func (s *Service) write(name journal.Name, f func(w *journal.Writer) error) error {
+	s.outputs.mu.Lock()
+	o := s.outputs.open[name]
+	if o == nil {
+		o = &output{}
+		s.outputs.open[name] = o
+	}
+	s.outputs.mu.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return f(nil)
+	}
+	if o.writer == nil {
+		w, err := s.Journal.Append(name)
+		if errors.Is(err, journal.ErrComplete) {
+			s.forget(name, o)
+			return f(nil)
+		}
+		if err != nil {
+			s.forget(name, o)
+			return err
+		}
+		o.writer = w
+	}
+	return f(o.writer)
+}
+
+func (s *Service) forget(name journal.Name, o *output) {
+	o.closed = true
+	s.outputs.mu.Lock()
+	defer s.outputs.mu.Unlock()
+	if s.outputs.open[name] == o {
+		delete(s.outputs.open, name)
+	}
+}
+
+// ErrNoCommand says that a unit has no such command.
+var ErrNoCommand = errors.New("there is no such command")
+
+// Print adds a piece of a command's output to the log of its event. offset is where the piece begins, in bytes. What is
+// there already is not written twice, and a piece that would leave a gap is not taken. next is where to go on.
+func (s *Service) Print(ctx context.Context, c Command, offset int64, data []byte) (next int64, err error) {
+	u, err := loadUnit(ctx, s.db, c.Deployment, c.Unit)
+	if err != nil {
+		return 0, err
+	}
+	known := u != nil && c.Position >= 0 && c.Position < len(u.Events)
+	if !known || *u.Events[c.Position].LifecycleEventName != c.Event {
+		return 0, ErrNoCommand
+	}
+	name, err := s.log(ctx, c.Deployment, c.Unit, c.Event)
+	if err != nil {
+		return 0, err
+	}
+	next = offset + int64(len(data))
+	// The event is over, or another attempt runs: nothing more is taken, and the unit need not send it again.
+	if u.At != c.Position || u.Attempt != c.Attempt || u.Ended() {
+		return next, nil
+	}
+	err = s.write(name, func(w *journal.Writer) (err error) {
+		if w != nil {
+			next, err = printAt(w, offset, data)
+		}
+		return err
+	})
+	return next, err
+}
+
+// printAt writes the part of a piece that is not in the log yet, up to the limit of a log.
+func printAt(w *journal.Writer, offset int64, data []byte) (next int64, err error) {
+	at, next := w.Offset(), offset+int64(len(data))
+	switch {
+	case at >= maxLog || next <= at:
+		return next, nil
+	case offset > at:
+		return at, nil
+	}
+	if _, err := w.Write(data[at-offset:]); err != nil {
+		return next, err
+	}
+	if w.Offset() < maxLog {
+		return next, nil
+	}
+	_, err = fmt.Fprintf(w, "\nThe event has written %d bytes. "+
+		"The rest is on the host, in scripts.log of the deployment.\n", w.Offset())
+	return next, err
+}
+
+// endLog completes the log of an event that has ended. AWS's agent sends nothing but the tail of a failure: then that is
+// the log.
+func (s *Service) endLog(ctx context.Context, c Command, d *cd.Diagnostics) {
+	name, err := s.log(ctx, c.Deployment, c.Unit, c.Event)
+	if err == nil && text(d.LogTail) != "" && !s.has(ctx, name) {
+		err = s.add(name, *d.LogTail)
+	}
+	if err == nil {
+		err = s.complete(ctx, name)
+	}
+	if err != nil {
+		s.Log.Error("end the log of a lifecycle event",
+			"deployment", c.Deployment, "unit", c.Unit, "event", c.Event, "error", err)
+	}
+}
+
+// add writes a text to a log that is not complete.
+func (s *Service) add(name journal.Name, text string) error {
+	return s.write(name, func(w *journal.Writer) error {
+		if w == nil {
+			return nil
+		}
+		_, err := w.Write([]byte(text))
+		return err
+	})
+}
+
+func (s *Service) has(ctx context.Context, name journal.Name) bool {
+	p, err := s.Journal.Read(ctx, name, journal.Query{Limit: 1})
+	return err == nil && len(p.Lines) > 0
+}
+
+// complete closes a log, if there is one.
+func (s *Service) complete(ctx context.Context, name journal.Name) error {
+	s.outputs.mu.Lock()
+	o := s.outputs.open[name]
+	s.outputs.mu.Unlock()
+	if o == nil {
+		if _, err := s.Journal.Read(ctx, name, journal.Query{Limit: 1}); errors.Is(err, journal.ErrNotExist) {
+			return nil
+		}
+	}
+	return s.write(name, func(w *journal.Writer) error {
+		if w == nil {
+			return nil
+		}
+		err := w.Close()
+		s.outputs.mu.Lock()
+		o := s.outputs.open[name]
+		delete(s.outputs.open, name)
+		s.outputs.mu.Unlock()
+		if o != nil {
+			o.closed = true
+		}
+		return err
+	})
+}
+
+// note adds a line of ours to an event's log and completes it.
+func (s *Service) note(ctx context.Context, u *rollout.Unit, line string) {
+	name, err := s.log(ctx, u.Deployment, u.Name, u.EventName())
+	if err == nil {
+		err = s.add(name, line)
+	}
+	if err == nil {
+		err = s.complete(ctx, name)
+	}
+	if err != nil {
+		s.Log.Error("write the log of a lifecycle event",
+			"deployment", u.Deployment, "unit", u.Name, "event", u.EventName(), "error", err)
+	}
+}
+
+// finishLogs completes the logs of a deployment that has ended, also those that a crash left open.
+func (s *Service) finishLogs(ctx context.Context, j store.Running) (store.Outcome, error) {
+	return store.Done, s.completeAll(ctx, j.Key)
+}
+
+// completeAll completes every log of a deployment.
+func (s *Service) completeAll(ctx context.Context, id string) error {
+	units, err := loadUnits(ctx, s.db, `deployment = $1`, id)
+	if err != nil {
+		return err
+	}
+	var info cd.DeploymentInfo
+	ok, err := store.Find(ctx, s.db, []any{store.JSON(&info)}, `SELECT doc FROM deploy_deployments WHERE id = $1`, id)
+	if err != nil || !ok {
+		return err
+	}
+	for _, u := range units {
+		for _, e := range u.Events {
+			if e.StartTime == nil {
+				continue
+			}
+			name := LogName(text(info.ApplicationName), id, u.Name, *e.LifecycleEventName)
+			if err := s.complete(ctx, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Close lets go of the logs that are being written; another process can go on with them.
+func (s *Service) Close() error {
+	s.outputs.mu.Lock()
+	all := s.outputs.open
+	s.outputs.open = map[journal.Name]*output{}
+	s.outputs.mu.Unlock()
+	var errs []error
+	for _, o := range all {
+		o.mu.Lock()
+		o.closed = true
+		if o.writer != nil {
+			errs = append(errs, o.writer.Leave())
+		}
+		o.mu.Unlock()
+	}
+	return errors.Join(errs...)
+}
