@@ -303,14 +303,15 @@ func (w *way) tidy() {
 		if blobs, err := w.unsettled(); err != nil || len(blobs) > 0 {
 			return errors.Join(fmt.Errorf("objects/incoming holds blobs of objects: %v", blobs), err)
 		}
-		for _, dir := range []string{"runner/builds", "runner/records"} {
-			entries, err := os.ReadDir(filepath.Join(w.data, dir))
-			if err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			if len(entries) > 0 {
-				return fmt.Errorf("%s holds %d, the first is %s", dir, len(entries), entries[0].Name())
-			}
+		if files := builtFiles(w.t, w.data); len(files) > 0 {
+			return fmt.Errorf("files of builds are left: %v", files)
+		}
+		entries, err := os.ReadDir(filepath.Join(w.data, "runner/records"))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if len(entries) > 0 {
+			return fmt.Errorf("runner/records holds %d, the first is %s", len(entries), entries[0].Name())
 		}
 		return nil
 	})

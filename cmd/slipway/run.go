@@ -10,6 +10,7 @@ import (
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/runner"
+	"slipway/internal/runner/executor/host"
 )
 
 type runCommand struct {
@@ -33,6 +34,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 		ctx,
 		runner.LocalConfig{
 			Tree:      c.Dir,
+			Executor:  func(tree string) runner.Executor { return host.Tree(tree) },
 			Buildspec: c.Buildspec,
 			Variables: c.Env,
 			Output:    os.Stdout,

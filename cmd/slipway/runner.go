@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 
 	"slipway/api/awsproto/sigv4"
 	"slipway/internal/app"
 	"slipway/internal/runner"
+	"slipway/internal/runner/executor/host"
 )
 
 type runnerCommand struct {
@@ -57,6 +59,8 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 		}
 	}
 	app.SayReady()
+	log := logger()
+	executor, refuses := c.executor(log, string(data))
 	return runner.Serve(
 		ctx,
 		runner.Config{
@@ -69,9 +73,24 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 			JournalDir:  data.Journal(),
 			Concurrency: builds,
 			Pass:        c.Pass,
-			NoSandbox:   c.NoSandbox,
-			Hidden:      []string{string(data)},
-			Log:         logger(),
+			Executor:    executor,
+			Refuses:     refuses,
+			Log:         log,
 		},
 	)
+}
+
+// executor is what builds run in: a sandbox, or this machine if there is none and the user wants that. Without an
+// executor the runner takes no builds, and refuses says why. hidden are folders that builds must not see.
+func (c *runnerCommand) executor(log *slog.Logger, hidden ...string) (executor runner.Executor, refuses string) {
+	sandboxed, err := host.Sandboxed(hidden...)
+	if err == nil {
+		return sandboxed, ""
+	}
+	if c.NoSandbox {
+		log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
+		return host.Plain(), ""
+	}
+	return nil, fmt.Sprintf("it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it with "+
+		"--no-sandbox (SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.", err)
 }

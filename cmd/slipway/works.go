@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/runner"
+	"slipway/internal/runner/executor/host"
 )
 
 // works are the parts of Slipway that depend on the machine, each as one line of what `slipway up` prints.
@@ -23,7 +23,7 @@ func lookAround(ctx context.Context, noSandbox bool) <-chan works {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		found <- works{
-			sandbox:    sandboxWords(noSandbox, runner.FindSandbox),
+			sandbox:    sandboxWords(noSandbox, host.Sandboxed),
 			git:        gitWords(ctx),
 			containers: containerWords(exec.LookPath),
 		}
@@ -37,7 +37,7 @@ func (w works) lines(transport string) string {
 		w.sandbox, w.git, w.containers, transport)
 }
 
-func sandboxWords(noSandbox bool, find func(hidden ...string) (*runner.Sandbox, error)) string {
+func sandboxWords(noSandbox bool, find func(hidden ...string) (*host.Executor, error)) string {
 	_, err := find()
 	switch {
 	case err == nil:

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"slipway/internal/runner"
+	"slipway/internal/runner/executor/host"
 )
 
 func TestWorks(t *testing.T) {
-	broken := func(...string) (*runner.Sandbox, error) {
+	broken := func(...string) (*host.Executor, error) {
 		return nil, errors.New("bubblewrap is not installed (apt-get install bubblewrap)")
 	}
-	working := func(...string) (*runner.Sandbox, error) { return &runner.Sandbox{}, nil }
+	working := func(...string) (*host.Executor, error) { return &host.Executor{}, nil }
 	only := func(engine string) func(string) (string, error) {
 		return func(file string) (string, error) {
 			if file == engine {

@@ -28,16 +28,20 @@ func noFiles(a buildspec.Artifact) error {
 	return fmt.Errorf("no matching artifact paths found: no file%s matches %s", where, strings.Join(a.Files, ", "))
 }
 
+// selected are the files of an artifact.
+func selected(a buildspec.Artifact) selection {
+	return selection{
+		base:     a.BaseDirectory,
+		files:    a.Files,
+		exclude:  a.ExcludePaths,
+		discard:  a.DiscardPaths,
+		symlinks: a.EnableSymlinks,
+	}
+}
+
 // upload puts out an artifact and returns where it lies.
 func (b *build) upload(ctx context.Context, o slipway.Output, a buildspec.Artifact) (*codebuild.BuildArtifacts, error) {
-	files, release, err := b.box.find(ctx,
-		selection{
-			base:     a.BaseDirectory,
-			files:    a.Files,
-			exclude:  a.ExcludePaths,
-			discard:  a.DiscardPaths,
-			symlinks: a.EnableSymlinks,
-		})
+	files, release, err := b.space.find(ctx, selected(a))
 	defer release()
 	if err != nil {
 		return nil, err
@@ -61,7 +65,7 @@ func (b *build) upload(ctx context.Context, o slipway.Output, a buildspec.Artifa
 	if !o.Zip {
 		return result, b.putFiles(ctx, o.Bucket, key, files, header)
 	}
-	f, err := os.CreateTemp(b.box.dir, "artifact-*.zip")
+	f, err := os.CreateTemp(b.space.place.Scratch, "artifact-*.zip")
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,8 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/runner/executor/host"
+	"slipway/internal/runner/room"
 )
 
 var testKey = sigv4.Credentials{AccessKeyID: "AKIATEST", SecretAccessKey: "secret/key"}
@@ -112,7 +114,7 @@ artifacts:
 `
 
 func TestSourcesAndArtifactsInBuckets(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		store, url := newBucket(t)
 		store.objects["in/a b+c/source.zip"] = archive(t, entry{"hello.txt", "hello\n", 0o644},
 			entry{"ci/build.yml", artifactSpec, 0o644})
@@ -126,7 +128,8 @@ func TestSourcesAndArtifactsInBuckets(t *testing.T) {
 			Zip: true}, {Identifier: "doc", Bucket: "out", Path: "docs", Name: "/"}}
 		var log watched
 		dir := filepath.Join(t.TempDir(), "b")
-		r := Run(t.Context(), Job{Order: o, Dir: dir, Log: &log, Sandbox: s, Endpoint: url, Credentials: testKey})
+		r := runJob(t.Context(),
+			Job{Order: o, Room: room.Spec{Dir: dir}, Log: &log, Executor: s, Endpoint: url, Credentials: testKey})
 		if r.Status != codebuild.StatusTypeSucceeded ||
 			!strings.HasPrefix(said(log.String()), "hello\nsecond\ntree\n") {
 			t.Fatalf("%s\n%s", r.Status, log.String())
@@ -161,9 +164,9 @@ func TestArtifactsThatAreNotThere(t *testing.T) {
 	o := order("version: 0.2\nphases: {build: {commands: [echo x]}}\nartifacts: {files: [nothing]}")
 	o.Outputs = []slipway.Output{{Bucket: "out", Key: "k", Zip: true}}
 	var log watched
-	r := Run(t.Context(),
-		Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url,
-			Credentials: testKey})
+	r := runJob(t.Context(),
+		Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
+			Endpoint: url, Credentials: testKey})
 	p := r.Phases[len(r.Phases)-3]
 	if r.Status != codebuild.StatusTypeFailed || *p.Contexts[0].StatusCode != "CLIENT_ERROR" ||
 		*p.Contexts[0].Message != "no matching artifact paths found: no file matches nothing" ||
@@ -171,9 +174,9 @@ func TestArtifactsThatAreNotThere(t *testing.T) {
 		t.Error(phases(r), *p.Contexts[0].Message)
 	}
 	o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "out", Key: "none.zip"}}
-	r = Run(t.Context(),
-		Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Endpoint: url,
-			Credentials: testKey})
+	r = runJob(t.Context(),
+		Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
+			Endpoint: url, Credentials: testKey})
 	if got := *r.Phases[1].Contexts[0].Message; got != "s3://out/none.zip: NoSuchKey: The specified key does not "+
 		"exist. for primary source" {
 		t.Error(got)
@@ -190,7 +193,9 @@ func TestLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	var log watched
-	r, err := Local(t.Context(), LocalConfig{Tree: tree, Output: &log, Variables: map[string]string{"A": "b"}})
+	r, err := Local(t.Context(),
+		LocalConfig{Tree: tree, Executor: func(tree string) Executor { return host.Tree(tree) }, Output: &log,
+			Variables: map[string]string{"A": "b"}})
 	if err != nil || r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "yes b none\n"+tree+"\n" ||
 		len(r.Artifacts) != 1 {
 		t.Fatal(r.Status, err, log.String())

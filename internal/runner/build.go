@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/runner/room"
 	"slipway/spec/buildspec"
 )
 
@@ -40,29 +40,31 @@ var minute = time.Minute
 // Job is a build to run.
 type Job struct {
 	Order slipway.Order
-	// Dir is a folder for this build alone. It is made if it is missing, and left for the caller to remove.
-	Dir string
+	// Executor opens the room that the build runs in, as Room specifies it.
+	Executor Executor
+	Room     room.Spec
 	// Log takes what the build's commands write and the runner's own lines.
 	Log io.Writer
-	// Sandbox closes the build in; nil runs it with the runner's own rights. Slot is the number of the build among
-	// those that run at the same time: it decides on the user.
-	Sandbox *Sandbox
-	Slot    int
 	// Endpoint and Credentials are of the server, whose buckets and repositories the build uses.
 	Endpoint    string
 	CA          []byte // authorities, in PEM, that the server's certificate may be of besides the machine's
 	Credentials sigv4.Credentials
-	// Pass names variables of the runner's environment that builds get.
-	Pass []string
+	// Pass names variables of the runner's environment that builds get, Environment has further ones.
+	Pass        []string
+	Environment map[string]string
+	// Disk bounds what the files of the build take on disk, in bytes; 0 is no bound.
+	Disk int64
 	// Progress, if set, is told when a phase begins or ends. It must not block.
 	Progress func(slipway.Progress)
-	// Name is the runner's, for the log.
+	// Name is the runner's, for the log; "" for none.
 	Name string
 	// Caches has the local caches of the runner's projects; nil for none.
 	Caches *cacheStore
 
-	tree    string            // build this working tree in place, and upload nothing
-	inherit map[string]string // with tree: the environment
+	// findSpec, if set, finds the buildspec.
+	findSpec func() (name string, text []byte, err error)
+	// deliver, if set, is what becomes of the artifacts, instead of an upload.
+	deliver func(*build, context.Context, *buildspec.Artifacts) error
 }
 
 // build is a job while it runs.
@@ -72,9 +74,9 @@ type build struct {
 	credentials sigv4.Credentials
 	objects     *objects
 	log         *logbook
-	box         *box
+	space       *workspace // nil before PROVISIONING
 	spec        *buildspec.Spec
-	shell       *shell
+	shell       *shell     // nil before INSTALL
 	git         *gitHelper // nil unless Git may ask for passwords
 	cache       buildCache
 	end         context.CancelCauseFunc // ends the build with a reason
@@ -85,13 +87,18 @@ type build struct {
 }
 
 // Run runs a build from PROVISIONING to COMPLETED and says how it ended. It never fails: what goes wrong is in the
-// result. When ctx ends the build is STOPPED; all its processes are gone when Run returns.
-func Run(ctx context.Context, job Job) slipway.Result {
+// result. When ctx ends the build is STOPPED. Nothing of the build runs any more when Run returns; leave, which must be
+// called once, removes what it has left.
+func Run(ctx context.Context, job Job) (result slipway.Result, leave func()) {
 	b := &build{Job: job, order: job.Order, credentials: job.Credentials, log: newLogbook(job.Log), succeeding: true}
 	if job.Endpoint != "" {
-		b.objects = &objects{endpoint: job.Endpoint, region: job.Order.Region, credentials: job.Credentials,
-			client: transport(),
-			away:   func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) }}
+		b.objects = &objects{
+			endpoint:    job.Endpoint,
+			region:      job.Order.Region,
+			credentials: job.Credentials,
+			client:      transport(),
+			away:        func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) },
+		}
 	}
 	b.result.Status = codebuild.StatusTypeSucceeded
 	limit := defaultTimeout
@@ -106,7 +113,14 @@ func Run(ctx context.Context, job Job) slipway.Result {
 	b.watching.Wait()
 	b.keepCache()
 	b.finish()
-	return b.result
+	return b.result, b.leave
+}
+
+// leave closes the build's room.
+func (b *build) leave() {
+	if b.space != nil {
+		_ = b.space.room.Close()
+	}
 }
 
 func (b *build) run(ctx context.Context) {
@@ -118,25 +132,25 @@ func (b *build) run(ctx context.Context) {
 			b.git.close()
 		}
 	}()
-	if b.tree == "" {
-		guard := &diskGuard{dir: b.Dir, limit: defaultDisk, end: b.end}
+	if b.Disk > 0 {
+		guard := &diskGuard{dir: b.space.place.Dir, limit: b.Disk, end: b.end}
 		b.watching.Go(func() { guard.watch(ctx) })
-		defer b.box.group.remove()
 	}
-	if b.Sandbox == nil { // in a sandbox the kernel ends all processes
-		defer killLeft(value(b.order.Build.Id))
-	}
+	out := newOutput(b.space.place.Output, b.log)
+	defer out.close()
+	b.shell = &shell{room: b.space.room, out: out}
+	defer b.shell.stop()
 	if !b.phase(ctx, codebuild.BuildPhaseTypeDownloadSource, b.download) {
 		return
 	}
-	out, err := newOutput(b.log)
-	if err != nil {
-		b.phase(ctx, codebuild.BuildPhaseTypeInstall, func(context.Context) error { return err })
-		return
+	b.prepareShell()
+	if b.phases(ctx) {
+		b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output)
 	}
-	defer out.close()
-	b.openShell(out)
-	defer b.shell.stop()
+}
+
+// phases runs the phases that have commands, and tells whether the build goes on to its artifacts.
+func (b *build) phases(ctx context.Context) bool {
 	p := b.spec.Phases
 	for _, step := range []struct {
 		kind  codebuild.BuildPhaseType
@@ -146,14 +160,11 @@ func (b *build) run(ctx context.Context) {
 		{codebuild.BuildPhaseTypeBuild, p.Build}, {codebuild.BuildPhaseTypePostBuild, p.PostBuild},
 	} {
 		ok := b.phase(ctx, step.kind, func(ctx context.Context) error { return b.commands(ctx, step.kind, step.phase) })
-		if ctx.Err() != nil {
-			return
-		}
-		if !ok && !goesOn(step.kind, step.phase.OnFailure.Action) {
-			return
+		if ctx.Err() != nil || !ok && !goesOn(step.kind, step.phase.OnFailure.Action) {
+			return false
 		}
 	}
-	b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output)
+	return true
 }
 
 // goesOn says whether the next phase runs after one that failed. CodeBuild goes on after BUILD, to POST_BUILD, and
@@ -182,13 +193,20 @@ func fail(code, format string, args ...any) error {
 	return &phaseError{code, fmt.Errorf(format, args...)}
 }
 
+// hasCommands tells the phases in which a buildspec's commands run.
+func hasCommands(kind codebuild.BuildPhaseType) bool {
+	switch kind {
+	case codebuild.BuildPhaseTypeInstall, codebuild.BuildPhaseTypePreBuild,
+		codebuild.BuildPhaseTypeBuild, codebuild.BuildPhaseTypePostBuild:
+		return true
+	}
+	return false
+}
+
 // phase runs a phase, records it and says whether it succeeded.
 func (b *build) phase(ctx context.Context, kind codebuild.BuildPhaseType, do func(context.Context) error) bool {
 	start := time.Now()
-	entered := slices.Contains([]codebuild.BuildPhaseType{codebuild.BuildPhaseTypeInstall,
-		codebuild.BuildPhaseTypePreBuild, codebuild.BuildPhaseTypeBuild,
-		codebuild.BuildPhaseTypePostBuild}, kind)
-	if entered {
+	if hasCommands(kind) {
 		b.log.say("Entering phase %s", kind)
 	}
 	b.result.Phases = append(b.result.Phases, codebuild.BuildPhase{PhaseType: kind, StartTime: awsproto.At(start)})
@@ -247,12 +265,16 @@ func (b *build) judge(ctx context.Context, err error) (codebuild.StatusType, str
 // finish adds the last two phases.
 func (b *build) finish() {
 	now := awsproto.At(time.Now())
-	b.result.Phases = append(b.result.Phases,
-		codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeFinalizing, PhaseStatus: codebuild.StatusTypeSucceeded,
-			StartTime: now, EndTime: now,
-			DurationInSeconds: new(int64(0)),
-			Contexts:          []codebuild.PhaseContext{{StatusCode: new(""), Message: new("")}}},
-		codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeCompleted, StartTime: now})
+	finalizing := codebuild.BuildPhase{
+		PhaseType:         codebuild.BuildPhaseTypeFinalizing,
+		PhaseStatus:       codebuild.StatusTypeSucceeded,
+		StartTime:         now,
+		EndTime:           now,
+		DurationInSeconds: new(int64(0)),
+		Contexts:          []codebuild.PhaseContext{{StatusCode: new(""), Message: new("")}},
+	}
+	completed := codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeCompleted, StartTime: now}
+	b.result.Phases = append(b.result.Phases, finalizing, completed)
 	b.result.End = now
 }
 
@@ -266,25 +288,21 @@ func (b *build) tell(current string) {
 	}
 }
 
-func (b *build) provision(context.Context) error {
-	if b.tree == "" {
+// provision opens the room.
+func (b *build) provision(ctx context.Context) error {
+	if b.Name != "" {
 		b.log.say("Running on Slipway runner %s", b.Name)
-		if b.Sandbox == nil {
-			b.log.say(
-				"WARNING: this runner has no sandbox. The build runs with the runner's own rights: it can read its " +
-					"keys, its files and those of other builds.")
-		}
-		for _, n := range b.order.Notes {
-			b.log.say("NOTE: %s", n)
-		}
 	}
-	var err error
-	if b.box, err = newBox(b.Dir, b.Sandbox, b.Slot); err != nil {
+	r, err := b.Executor.Open(ctx, b.Room)
+	if err != nil {
 		return err
 	}
-	if b.box.tree = b.tree; b.tree == "" {
-		_, id, _ := strings.Cut(value(b.order.Build.Id), ":")
-		b.box.group = newGroup(id)
+	b.space = newWorkspace(r)
+	if w := b.space.place.Warning; w != "" {
+		b.log.say("%s", w)
+	}
+	for _, n := range b.order.Notes {
+		b.log.say("NOTE: %s", n)
 	}
 	return nil
 }
@@ -292,15 +310,13 @@ func (b *build) provision(context.Context) error {
 // download fetches the sources, reads the buildspec and restores the cache.
 func (b *build) download(ctx context.Context) error {
 	b.log.say("Phase is DOWNLOAD_SOURCE")
-	if b.tree == "" {
-		if err := b.fetchAll(ctx); err != nil {
-			return err
-		}
+	if err := b.fetchAll(ctx); err != nil {
+		return err
 	}
 	if b.result.ResolvedSourceVersion == "" {
 		b.result.ResolvedSourceVersion = value(b.order.Build.ResolvedSourceVersion)
 	}
-	b.log.say("CODEBUILD_SRC_DIR=%s", b.box.source())
+	b.log.say("CODEBUILD_SRC_DIR=%s", b.space.place.Source)
 	if err := b.learn(ctx); err != nil {
 		return err
 	}

@@ -28,17 +28,15 @@ func (b *build) cached() bool {
 // that cannot have the cache runs without it, and its log says why.
 func (b *build) restoreCache() {
 	switch {
-	case b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || b.tree != "":
+	case b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || b.Caches == nil:
 		return
 	case !b.cached():
 		b.log.say(
 			"Local cache: not used. The buildspec has cache.paths, but the project has no cache of the type LOCAL " +
 				"with the mode LOCAL_CUSTOM_CACHE")
 		return
-	case b.Caches == nil:
-		return
 	}
-	places, refused := b.box.cachePlaces(b.spec.Cache.Paths)
+	places, refused := b.space.cachePlaces(b.spec.Cache.Paths)
 	for _, r := range refused {
 		b.log.say("Local cache: %s", r)
 	}
@@ -78,11 +76,11 @@ func (b *build) cacheScope() string {
 func (b *build) restorePlace(p cachePlace, record *cacheRecord) {
 	from := b.cache.held.dir
 	var err error
-	if record.User != b.box.user {
-		err = b.box.handOver(filepath.Join(from, p.key))
+	if record.User != b.space.place.User {
+		err = b.space.handOver(filepath.Join(from, p.key))
 	}
 	if err == nil {
-		err = b.box.moveIn(from, p)
+		err = b.space.moveIn(from, p)
 	}
 	switch {
 	case err == nil:
@@ -105,10 +103,10 @@ func (b *build) keepCache() {
 		return
 	}
 	_, id, _ := strings.Cut(value(b.order.Build.Id), ":")
-	r := &cacheRecord{Build: id, Kept: time.Now(), User: b.box.user, Paths: map[string]string{}}
+	r := &cacheRecord{Build: id, Kept: time.Now(), User: b.space.place.User, Paths: map[string]string{}}
 	var shown []string
 	for _, p := range b.cache.places {
-		err := b.box.moveOut(h, p)
+		err := b.space.moveOut(h, p)
 		switch {
 		case err == nil:
 			r.Paths[p.key], shown = p.shown, append(shown, p.shown)

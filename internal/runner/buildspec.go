@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"slipway/api/codebuild"
@@ -79,15 +78,19 @@ func (b *build) readSpec(ctx context.Context) (string, []byte, error) {
 	if given == "" {
 		given = "buildspec.yml"
 	}
-	if b.tree != "" {
-		return b.readOwnSpec(given)
+	if b.findSpec != nil {
+		return b.findSpec()
 	}
-	root, err := os.OpenRoot(b.box.hostSource())
+	dir, err := b.space.folder(b.space.place.Source)
+	if err != nil {
+		return "", nil, err
+	}
+	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return "", nil, err
 	}
 	defer root.Close()
-	name := path.Join(b.box.source(), given)
+	name := path.Join(b.space.place.Source, given)
 	missing := fmt.Errorf("stat %s: no such file or directory", name) // CodeBuild's words
 	inside := strings.TrimPrefix(path.Clean(given), "./")
 	if !fs.ValidPath(inside) {
@@ -102,27 +105,6 @@ func (b *build) readSpec(ctx context.Context) (string, []byte, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxBuildspec))
 	return name, text, err
-}
-
-// readOwnSpec reads the buildspec of a working tree, which may lie anywhere on this machine.
-func (b *build) readOwnSpec(given string) (string, []byte, error) {
-	file := given
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(b.tree, file)
-	}
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil, fmt.Errorf("there is no %s in %s: write one, or name another with -b", given, b.tree)
-	}
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return "", nil, fmt.Errorf("%s cannot be read: %w", given, failed.Err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxBuildspec))
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		err = fmt.Errorf("%s cannot be read: %w", given, failed.Err)
-	}
-	return given, text, err
 }
 
 // Inline tells whether a project's buildspec is the text itself, and not a path or an ARN.

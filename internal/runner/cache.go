@@ -16,6 +16,8 @@ import (
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
+
+	"slipway/internal/runner/room"
 )
 
 // Bounds of what a runner keeps in local caches.
@@ -250,7 +252,7 @@ func (c *cacheStore) discard(dir string) {
 	if os.Rename(dir, trash) != nil {
 		trash = dir
 	}
-	c.removing.Go(func() { _ = removeAll(trash) })
+	c.removing.Go(func() { _ = room.RemoveAll(trash) })
 }
 
 // sizeOf is what the files below a folder take on disk, in bytes, and their number. It stops counting above

@@ -12,17 +12,19 @@ import (
 
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/runner/executor/host"
+	"slipway/internal/runner/room"
 )
 
 // cacheTest runs builds of projects on one runner.
 type cacheTest struct {
 	t       *testing.T
-	sandbox *Sandbox
+	sandbox Executor
 	store   *cacheStore
 	dir     string
 }
 
-func newCacheTest(t *testing.T, s *Sandbox) *cacheTest {
+func newCacheTest(t *testing.T, s Executor) *cacheTest {
 	c := &cacheTest{t: t, sandbox: s, dir: t.TempDir()}
 	c.open()
 	return c
@@ -55,8 +57,9 @@ func cachedSpec(paths string, commands ...string) string {
 
 func (c *cacheTest) run(ctx context.Context, o slipway.Order, slot int, log *watched) slipway.Result {
 	dir := filepath.Join(c.dir, "builds", o.Stream)
-	defer func() { _ = removeAll(dir) }()
-	return Run(ctx, Job{Order: o, Dir: dir, Log: log, Sandbox: c.sandbox, Slot: slot, Name: "test", Caches: c.store})
+	return runJob(ctx,
+		Job{Order: o, Room: room.Spec{Dir: dir, Slot: slot}, Log: log, Executor: c.sandbox, Name: "test",
+			Caches: c.store})
 }
 
 // build runs a build of the project web and returns its log.
@@ -84,7 +87,7 @@ func wants(t *testing.T, log string, words ...string) {
 }
 
 func TestLocalCacheIsHandedOn(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		c := newCacheTest(t, s)
 		count := []string{"mkdir -p deep/cache ~/.tool", "echo x >>deep/cache/n; echo y >>~/.tool/n",
 			"echo has $(wc -l <deep/cache/n) $(wc -l <~/.tool/n)",
@@ -113,7 +116,7 @@ func TestLocalCacheIsHandedOn(t *testing.T) {
 
 // What a build stopped in the middle has changed is handed on too.
 func TestLocalCacheOfAStoppedBuild(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		c := newCacheTest(t, s)
 		var log watched
 		ctx, stop := context.WithCancelCause(t.Context())
@@ -130,7 +133,7 @@ func TestLocalCacheOfAStoppedBuild(t *testing.T) {
 }
 
 func TestTwoBuildsAtOnceHaveOneLocalCache(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		c := newCacheTest(t, s)
 		c.build(0, cachedSpec("a", "mkdir a; echo 1 >a/f"))
 		var log watched
@@ -202,11 +205,8 @@ func TestLocalCacheDoesNotFollowLinks(t *testing.T) {
 
 // What the source brings outweighs the cache, and links of the source lead nowhere.
 func TestSourceOutweighsLocalCache(t *testing.T) {
-	box, err := newBox(t.TempDir(), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	src, from, outside := box.hostSource(), t.TempDir(), t.TempDir()
+	space := plainSpace(t)
+	src, from, outside := space.place.Source, t.TempDir(), t.TempDir()
 	for _, c := range []struct {
 		path string
 		make func() error
@@ -216,7 +216,7 @@ func TestSourceOutweighsLocalCache(t *testing.T) {
 		{"link", func() error { return os.Symlink(outside, filepath.Join(src, "link")) }},
 		{"above/a", func() error { return os.Symlink(outside, filepath.Join(src, "above")) }},
 	} {
-		p, err := box.cachePlace(c.path)
+		p, err := space.cachePlace(c.path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -226,7 +226,7 @@ func TestSourceOutweighsLocalCache(t *testing.T) {
 		if err := c.make(); err != nil {
 			t.Fatal(err)
 		}
-		if err := box.moveIn(from, p); err != errTaken {
+		if err := space.moveIn(from, p); err != errTaken {
 			t.Errorf("%s: %v", c.path, err)
 		}
 	}
@@ -236,10 +236,7 @@ func TestSourceOutweighsLocalCache(t *testing.T) {
 }
 
 func TestCachePlaces(t *testing.T) {
-	box, err := newBox(t.TempDir(), nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	space := plainSpace(t)
 	for _, c := range []struct{ paths, want string }{
 		{".cache/go/**/*", "src/.cache/go"},
 		{"node_modules/**", "src/node_modules"},
@@ -248,13 +245,13 @@ func TestCachePlaces(t *testing.T) {
 		{"target", "src/target"},
 		{"a/**/*,a/b/**/*,a,ab", "src/a src/ab"},
 		{"/root/.m2/**/*", "home/.m2"},
-		{box.source() + "/x", "src/x"},
+		{space.place.Source + "/x", "src/x"},
 		{"**/*", "refused"}, {".", "refused"}, {"", "refused"}, {"/", "refused"}, {"../up", "refused"},
 		{"a/../..", "refused"},
 		{"/etc", "refused"}, {"/root", "refused"}, {"a/*.jar", "refused"}, {"a/{b}/**/*", "refused"},
 		{"/root/../etc/**/*", "refused"},
 	} {
-		places, refused := box.cachePlaces(strings.Split(c.paths, ","))
+		places, refused := space.cachePlaces(strings.Split(c.paths, ","))
 		var got []string
 		for _, p := range places {
 			got = append(got, filepath.Base(p.root)+"/"+p.rest)
@@ -270,7 +267,7 @@ func TestCachePlaces(t *testing.T) {
 
 // Projects of one cacheNamespace share a cache.
 func TestProjectsShareALocalCache(t *testing.T) {
-	c := newCacheTest(t, nil)
+	c := newCacheTest(t, host.Plain())
 	run := func(project, namespace string) string {
 		o := cachedOrder(project, cachedSpec("a", "mkdir -p a; echo >>a/f; wc -l <a/f"))
 		o.Build.Cache.CacheNamespace = &namespace
@@ -285,7 +282,7 @@ func TestProjectsShareALocalCache(t *testing.T) {
 }
 
 func TestLocalCachesAreBounded(t *testing.T) {
-	c := newCacheTest(t, nil)
+	c := newCacheTest(t, host.Plain())
 	c.store.limit = 3 << 20
 	fill := func(kib string) string {
 		return cachedSpec("a", "mkdir -p a; head -c "+kib+"k /dev/zero >a/f")
@@ -303,7 +300,7 @@ func TestLocalCachesAreBounded(t *testing.T) {
 
 // After a runner was killed the cache of the project that built is lost; after a crash of the machine all are.
 func TestLocalCachesAfterACrash(t *testing.T) {
-	c := newCacheTest(t, nil)
+	c := newCacheTest(t, host.Plain())
 	keep := cachedSpec("a", "mkdir -p a; echo >>a/f; wc -l <a/f")
 	c.buildOf("one", 0, keep)
 	c.buildOf("two", 0, keep)
@@ -323,7 +320,7 @@ func TestLocalCachesAfterACrash(t *testing.T) {
 
 // Only the type LOCAL with the mode LOCAL_CUSTOM_CACHE does anything.
 func TestOnlyLocalCustomCacheActs(t *testing.T) {
-	c := newCacheTest(t, nil)
+	c := newCacheTest(t, host.Plain())
 	for _, cache := range []*codebuild.ProjectCache{nil, {Type: codebuild.CacheTypeNoCache},
 		{Type: codebuild.CacheTypeS3, Location: new("b/p")},
 		{Type: codebuild.CacheTypeLocal},
@@ -346,3 +343,14 @@ func TestOnlyLocalCustomCacheActs(t *testing.T) {
 }
 
 func ownerOf(info os.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Uid }
+
+// plainSpace is a room without a sandbox.
+func plainSpace(t *testing.T) *workspace {
+	t.Helper()
+	r, err := host.Plain().Open(t.Context(), room.Spec{Dir: filepath.Join(t.TempDir(), "room")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return newWorkspace(r)
+}

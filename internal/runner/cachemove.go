@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// imageHome is the home folder in CodeBuild's images, which buildspecs name.
+const imageHome = "/root"
+
 // cachePlace is a directory of a build's that its local cache keeps.
 type cachePlace struct {
 	shown string // as the buildspec names it, without the pattern's end
@@ -23,9 +26,9 @@ type cachePlace struct {
 
 // cachePlaces reads the paths of a buildspec's cache. Each must be a whole directory in one of the build's folders;
 // what is not is returned as refused, with the reason. A directory inside another one goes with it.
-func (b *box) cachePlaces(patterns []string) (places []cachePlace, refused []string) {
+func (w *workspace) cachePlaces(patterns []string) (places []cachePlace, refused []string) {
 	for _, pattern := range patterns {
-		place, err := b.cachePlace(pattern)
+		place, err := w.cachePlace(pattern)
 		if err != nil {
 			refused = append(refused, fmt.Sprintf("%s is not kept: %v", pattern, err))
 			continue
@@ -47,7 +50,7 @@ func (b *box) cachePlaces(patterns []string) (places []cachePlace, refused []str
 }
 
 // cachePlace reads one path: DIR, DIR/*, DIR/**, DIR/**/*, relative to the source or absolute.
-func (b *box) cachePlace(pattern string) (cachePlace, error) {
+func (w *workspace) cachePlace(pattern string) (cachePlace, error) {
 	dir := pattern
 	for trimmed := ""; trimmed != dir; {
 		trimmed = dir
@@ -59,15 +62,16 @@ func (b *box) cachePlace(pattern string) (cachePlace, error) {
 		return cachePlace{}, errors.New("a local cache keeps whole directories: name one, as in DIR/**/*")
 	}
 	place := dir
-	if rest, ok := strings.CutPrefix(dir, homePath+"/"); ok { // HOME in CodeBuild's images
-		place = path.Join(b.home(), rest)
+	if rest, ok := strings.CutPrefix(dir, imageHome+"/"); ok { // HOME in CodeBuild's images
+		place = path.Join(w.place.Home, rest)
 	} else if !path.IsAbs(dir) {
-		place = path.Join(b.source(), dir)
+		place = path.Join(w.place.Source, dir)
 	}
-	root, rest, ok := b.outside(place)
+	root, rest, err := w.room.Files(place)
 	switch {
-	case !ok:
-		return cachePlace{}, fmt.Errorf("it is not below the source (%s) or the home folder (%s)", b.source(), b.home())
+	case err != nil:
+		return cachePlace{}, fmt.Errorf("it is not below the source (%s) or the home folder (%s)", w.place.Source,
+			w.place.Home)
 	case rest == ".":
 		return cachePlace{}, errors.New("it is a whole folder of the build: name a directory in it")
 	}
@@ -79,7 +83,7 @@ var errTaken = errors.New("the source has it already")
 
 // moveIn moves a directory of the cache to its place in the build. It returns fs.ErrNotExist if the cache does not have
 // it.
-func (b *box) moveIn(from string, p cachePlace) error {
+func (w *workspace) moveIn(from string, p cachePlace) error {
 	if _, err := os.Lstat(filepath.Join(from, p.key)); err != nil {
 		return err
 	}
@@ -88,7 +92,7 @@ func (b *box) moveIn(from string, p cachePlace) error {
 		return err
 	}
 	defer store.Close()
-	parent, err := b.parentOf(p, true)
+	parent, err := w.parentOf(p, true)
 	if err != nil {
 		return err
 	}
@@ -106,8 +110,8 @@ func (b *box) moveIn(from string, p cachePlace) error {
 // moveOut moves a directory of the build into the cache; one that is there goes to the trash. It returns fs.ErrNotExist
 // if the build has none. Nothing but a real directory ever stays in the cache, whatever the build puts in its place
 // meanwhile.
-func (b *box) moveOut(h *heldCache, p cachePlace) error {
-	parent, err := b.parentOf(p, false)
+func (w *workspace) moveOut(h *heldCache, p cachePlace) error {
+	parent, err := w.parentOf(p, false)
 	if err != nil {
 		return err
 	}
@@ -143,7 +147,7 @@ func exists(file string) bool {
 
 // parentOf opens the folder that a place lies in, component by component, and follows no symbolic link. With create,
 // folders that are missing are made, for the build's user.
-func (b *box) parentOf(p cachePlace, create bool) (*os.File, error) {
+func (w *workspace) parentOf(p cachePlace, create bool) (*os.File, error) {
 	at, err := openFolder(p.root)
 	if err != nil {
 		return nil, err
@@ -153,7 +157,7 @@ func (b *box) parentOf(p cachePlace, create bool) (*os.File, error) {
 		return at, nil
 	}
 	for name := range strings.SplitSeq(dir, "/") {
-		next, err := b.step(at, name, create)
+		next, err := w.step(at, name, create)
 		_ = at.Close()
 		if err != nil {
 			return nil, err
@@ -164,11 +168,11 @@ func (b *box) parentOf(p cachePlace, create bool) (*os.File, error) {
 }
 
 // step opens a folder in a folder.
-func (b *box) step(at *os.File, name string, create bool) (*os.File, error) {
+func (w *workspace) step(at *os.File, name string, create bool) (*os.File, error) {
 	if create {
 		err := unix.Mkdirat(int(at.Fd()), name, 0o755)
-		if err == nil && b.user >= 0 {
-			err = unix.Fchownat(int(at.Fd()), name, b.user, b.user, unix.AT_SYMLINK_NOFOLLOW)
+		if err == nil && w.place.User >= 0 {
+			err = unix.Fchownat(int(at.Fd()), name, w.place.User, w.place.User, unix.AT_SYMLINK_NOFOLLOW)
 		}
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return nil, &os.PathError{Op: "mkdir", Path: name, Err: err}
@@ -213,8 +217,8 @@ func makeMovable(parent *os.File, name string) error {
 }
 
 // handOver gives the files of a directory in the cache, which no build can reach there, to the build's user.
-func (b *box) handOver(dir string) error {
-	if b.user < 0 {
+func (w *workspace) handOver(dir string) error {
+	if w.place.User < 0 {
 		return nil
 	}
 	root, err := os.OpenRoot(dir)
@@ -230,9 +234,9 @@ func (b *box) handOver(dir string) error {
 		if err != nil {
 			return err
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == b.user && int(st.Gid) == b.user {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == w.place.User && int(st.Gid) == w.place.User {
 			return nil
 		}
-		return root.Lchown(file, b.user, b.user)
+		return root.Lchown(file, w.place.User, w.place.User)
 	})
 }

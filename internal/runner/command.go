@@ -11,27 +11,19 @@ import (
 	"slipway/spec/buildspec"
 )
 
-func (b *build) openShell(out *output) {
-	argv := []string{"/bin/sh"}
+// prepareShell tells the shell what the build is, before its first command.
+func (b *build) prepareShell() {
+	b.shell.argv = []string{"/bin/sh"}
 	if strings.Contains(b.spec.Env.Shell, "bash") {
-		argv = []string{"bash", "--norc", "--noprofile"}
+		b.shell.argv = []string{"bash", "--norc", "--noprofile"}
 	}
-	env := environment(b.order, b.spec, b.box, b.Pass, b.inherit)
+	env := environment(b.order, b.spec, b.space.place, b.Pass, b.Environment)
 	if v := b.result.ResolvedSourceVersion; v != "" {
 		env["CODEBUILD_RESOLVED_SOURCE_VERSION"] = v
 	}
-	base := append(baseEnvironment(), leftMark+value(b.order.Build.Id))
-	initial := exports(env) + "cd " + quoted(b.box.source()) + "\n"
-	if b.Sandbox == nil { // nothing stands between the runner and the shell that a variable could harm
-		base, initial = nil, "cd "+quoted(b.box.source())+"\n"
-		for name, v := range env {
-			if isName(name) && !strings.ContainsRune(v, 0) {
-				base = append(base, name+"="+v)
-			}
-		}
-	}
-	b.shell = &shell{box: b.box, argv: argv, env: base, out: out, initial: initial}
-	b.log.say("Moving to directory %s", b.box.source())
+	b.shell.path = env["PATH"] + ":" + standardPath
+	b.shell.initial = exports(env) + "cd " + quoted(b.space.place.Source) + "\n"
+	b.log.say("Moving to directory %s", b.space.place.Source)
 }
 
 // commands runs the commands of a phase and those of its finally, as often as on-failure says.
@@ -97,12 +89,11 @@ func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, command
 			continue
 		default:
 			b.log.say("Command did not exit successfully %s exit status %d", shown, status)
-			err = fail(commandError, "Error while executing command: %s. Reason: exit status %d", shown, status)
-			if b.box.group.exhausted() {
-				err = fail(commandError,
-					"Error while executing command: %s. Reason: exit status %d; the build had used up its memory, %s",
-					shown, status, bytesText(b.box.group.limit))
+			reason := fmt.Sprintf("exit status %d", status)
+			if limit := b.space.room.OutOfMemory(); limit > 0 {
+				reason += "; the build had used up its memory, " + bytesText(limit)
 			}
+			err = fail(commandError, "Error while executing command: %s. Reason: %s", shown, reason)
 		}
 		if b.result.Cause == nil {
 			b.result.Cause = &slipway.Cause{

@@ -3,12 +3,14 @@ package runner
 import (
 	"maps"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"slipway/api/slipway"
+	"slipway/internal/runner/room"
 	"slipway/spec/buildspec"
 )
 
@@ -21,24 +23,24 @@ var allowed = []string{"PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "http_proxy",
 
 const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
 
-// baseEnvironment is what programs of the runner's own get.
+// baseEnvironment is what programs get that the runner starts in a room.
 func baseEnvironment() []string { return []string{"PATH=" + standardPath, "LANG=C.UTF-8"} }
 
 // environment is all that commands find when the build starts, in the order of who outweighs whom: what the runner
-// passes on, the built-in variables, the buildspec's, the project's and the start's.
-func environment(o slipway.Order, s *buildspec.Spec, b *box, pass []string,
-	inherited map[string]string) map[string]string {
+// passes on, what the job brings (own), the built-in variables, the buildspec's, the project's and the start's.
+func environment(o slipway.Order, s *buildspec.Spec, at room.Place, pass []string,
+	own map[string]string) map[string]string {
 	env := map[string]string{"PATH": standardPath, "LANG": "C.UTF-8"}
 	for _, name := range slices.Concat(allowed, pass) {
 		if v, ok := os.LookupEnv(name); ok && !strings.HasPrefix(name, "SLIPWAY_") {
 			env[name] = v
 		}
 	}
-	env["HOME"], env["TMPDIR"], env["USER"], env["SHELL"] = b.home(), b.temporary(), "codebuild-user", "/bin/sh"
-	if inherited != nil { // in a working tree commands run with the user's own
-		delete(env, "TMPDIR")
-		maps.Copy(env, inherited)
+	env["HOME"], env["USER"], env["SHELL"] = at.Home, "codebuild-user", "/bin/sh"
+	if at.Temporary != "" {
+		env["TMPDIR"] = at.Temporary
 	}
+	maps.Copy(env, own)
 	for _, v := range s.Env.Variables {
 		env[v.Name] = v.Value
 	}
@@ -50,15 +52,15 @@ func environment(o slipway.Order, s *buildspec.Spec, b *box, pass []string,
 		}
 	}
 	maps.Copy(env, o.Variables)
-	maps.Copy(env, builtIn(o, b))
+	maps.Copy(env, builtIn(o, at))
 	return env
 }
 
-func builtIn(o slipway.Order, b *box) map[string]string {
+func builtIn(o slipway.Order, at room.Place) map[string]string {
 	build := o.Build
 	env := map[string]string{
 		"AWS_REGION": o.Region, "AWS_DEFAULT_REGION": o.Region,
-		"CI": "true", "CODEBUILD_CI": "true", "CODEBUILD_BUILD_SUCCEEDING": "1", "CODEBUILD_SRC_DIR": b.source(),
+		"CI": "true", "CODEBUILD_CI": "true", "CODEBUILD_BUILD_SUCCEEDING": "1", "CODEBUILD_SRC_DIR": at.Source,
 		"CODEBUILD_LOG_PATH": o.Stream,
 	}
 	set := func(name string, v *string) {
@@ -93,18 +95,21 @@ func builtIn(o slipway.Order, b *box) map[string]string {
 		if s.Identifier == "" {
 			continue
 		}
-		env["CODEBUILD_SRC_DIR_"+s.Identifier] = b.secondary(s.Identifier)
+		env["CODEBUILD_SRC_DIR_"+s.Identifier] = path.Join(at.Secondary, s.Identifier)
 		set("CODEBUILD_SOURCE_VERSION_"+s.Identifier, &s.Version)
 		set("CODEBUILD_SOURCE_REPO_URL_"+s.Identifier, &s.URL)
 	}
 	return env
 }
 
+// readonly are variables that bash does not let anybody set.
+var readonly = []string{"UID", "EUID", "PPID", "BASHOPTS", "SHELLOPTS", "BASH_VERSINFO"}
+
 // exports is a command that sets an environment. Names that no shell can have are left out.
 func exports(env map[string]string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if isName(name) {
+		if isName(name) && !slices.Contains(readonly, name) {
 			b.WriteString("export " + name + "=" + quoted(env[name]) + "\n")
 		}
 	}

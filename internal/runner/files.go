@@ -29,7 +29,7 @@ type selection struct {
 
 // find lists the files of a selection; release closes what was opened for it. Nothing outside of the build's own
 // folders is found, whatever links the build has made.
-func (b *box) find(ctx context.Context, s selection) (files []found, release func(), err error) {
+func (w *workspace) find(ctx context.Context, s selection) (files []found, release func(), err error) {
 	var roots []*os.Root
 	release = func() {
 		for _, r := range roots {
@@ -62,11 +62,11 @@ func (b *box) find(ctx context.Context, s selection) (files []found, release fun
 		}
 		place := bases
 		if !path.IsAbs(place) {
-			place = path.Join(b.source(), place)
+			place = path.Join(w.place.Source, place)
 		}
-		dir, rest, ok := b.outside(place)
-		if !ok {
-			return nil, release, fmt.Errorf("%s is not in one of the build's folders", place)
+		dir, rest, err := w.room.Files(place)
+		if err != nil {
+			return nil, release, err
 		}
 		root, err := open(dir)
 		if err != nil {

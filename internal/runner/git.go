@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"slipway/api/slipway"
+	"slipway/internal/runner/room"
 )
 
 const openNonblock = syscall.O_NONBLOCK
@@ -91,7 +91,7 @@ func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (commit
 	return commit, err
 }
 
-// cloneOnce does it by Git in the build's own box.
+// cloneOnce does it with Git in the build's own room.
 func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (string, error) {
 	address, env, err := b.remote(s)
 	if err != nil {
@@ -119,17 +119,15 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	if s.Submodules {
 		submodules = "yes"
 	}
-	cmd := b.box.command([]string{"/bin/sh", "-c", "cd " + quoted(dir) + " || exit 1\n" + cloning, "git", address,
-		strconv.Itoa(int(max(0, s.Depth))), version, kind, submodules, commit}, env)
+	depth := strconv.Itoa(int(max(0, s.Depth)))
+	script := "cd " + quoted(dir) + " || exit 1\n" + cloning
 	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &limitedBuffer{&out, 4096}, &limitedBuffer{&said, 4096}
-	cmd.WaitDelay = 5 * time.Second
-	if err := cmd.start(); err != nil {
-		return "", err
-	}
-	stop := context.AfterFunc(ctx, cmd.kill)
-	err = cmd.wait()
-	stop()
+	err = b.space.room.Run(ctx, room.Command{
+		Args:   []string{"/bin/sh", "-c", script, "git", address, depth, version, kind, submodules, commit},
+		Env:    env,
+		Stdout: &limitedBuffer{&out, 4096},
+		Stderr: &limitedBuffer{&said, 4096},
+	})
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
@@ -198,9 +196,9 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		}
 		config = append(config, b.helperConfig()...)
 	}
-	env := append(baseEnvironment(), "HOME="+b.box.home(), "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true",
+	env := append(baseEnvironment(), "HOME="+b.space.place.Home, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new", leftMark+value(b.order.Build.Id),
+		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new",
 		"GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))
 	for i, c := range config {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, c[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, c[1]))
@@ -208,18 +206,21 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 	return u.String(), env, nil
 }
 
-// trustedByGit is a file, as the build's box sees it, with the authorities that this server's certificate may be of; ""
+// trustedByGit is a file, as the room shows it, with the authorities that this server's certificate may be of; ""
 // if there are none but the machine's.
 func (b *build) trustedByGit() (string, error) {
 	if len(b.CA) == 0 {
 		return "", nil
 	}
 	const name = "ca.pem"
-	file := filepath.Join(b.box.hostShell(), name)
+	file, inside, err := b.space.tool(name)
+	if err != nil {
+		return "", err
+	}
 	if err := os.WriteFile(file, b.CA, 0o644); err != nil {
 		return "", err
 	}
-	return filepath.Join(b.box.shellFolder(), name), b.box.own(file)
+	return inside, b.space.own(file)
 }
 
 // limitedBuffer keeps the beginning of what is written to it.

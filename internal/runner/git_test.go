@@ -15,6 +15,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/runner/room"
 )
 
 // repository serves a real repository by git http-backend under /v1/repos/web, to those who sign as the runner.
@@ -93,15 +94,16 @@ func TestGitSources(t *testing.T) {
 		"pinned depth": {"refs/heads/main^{" + first + "}", 1, "one\n1\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBoth(t, func(t *testing.T, s *Sandbox) {
+			inBoth(t, func(t *testing.T, s Executor) {
 				o := order(
 					"version: 0.2\nphases: {build: {commands: ['cat file; git rev-list --count HEAD; env | grep -ci " +
 						"authorization; cat .git/config | grep -c Basic; true']}}")
 				o.Sources = []slipway.Source{{Kind: slipway.SourceGit, URL: url, Here: true, Version: c.version,
 					Depth: c.depth}}
 				var log watched
-				r := Run(t.Context(),
-					Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey})
+				r := runJob(t.Context(),
+					Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: s,
+						Credentials: testKey})
 				if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != c.said+"0\n0\n" ||
 					len(r.ResolvedSourceVersion) != 40 {
 					t.Error(r.ResolvedSourceVersion, log.String())
@@ -114,14 +116,14 @@ func TestGitSources(t *testing.T) {
 func TestGitAsksForRepositoriesOfThisServer(t *testing.T) {
 	address, _ := repository(t)
 	endpoint := strings.TrimSuffix(address, "/v1/repos/web")
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		o := order(
 			"version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['git clone -q " + address +
 				" one', 'cat one/file', 'git clone -q " + address + " two && cat two/file']}}")
 		var log watched
-		r := Run(t.Context(),
-			Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s, Credentials: testKey,
-				Endpoint: endpoint})
+		r := runJob(t.Context(),
+			Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: s,
+				Credentials: testKey, Endpoint: endpoint})
 		if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "two\ntwo\n" {
 			t.Error(log.String())
 		}
@@ -135,9 +137,9 @@ func TestGitGetsNoPasswordForOthers(t *testing.T) {
 			"\"host=elsewhere\\npath=v1/repos/web\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked', " +
 			"'printf \"host=127.0.0.1:1\\npath=other\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked']}}")
 	var log watched
-	r := Run(t.Context(),
-		Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t), Credentials: testKey,
-			Endpoint: "http://127.0.0.1:1"})
+	r := runJob(t.Context(),
+		Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
+			Credentials: testKey, Endpoint: "http://127.0.0.1:1"})
 	if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "asked\nasked\n" {
 		t.Error(log.String())
 	}
@@ -172,8 +174,8 @@ func TestGitSourcesThatAreRefused(t *testing.T) {
 			var log watched
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			defer cancel()
-			r := Run(ctx,
-				Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: sandbox(t),
+			r := runJob(ctx,
+				Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
 					Credentials: testKey})
 			got := *r.Phases[1].Contexts[0].Message
 			if r.Status != codebuild.StatusTypeFailed || !strings.HasPrefix(got, c.want) ||

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Names in the folder of box.hostShell: the FIFO in which Git's credential helper asks, and the helper.
+// Names in the folder of tools: the FIFO in which Git's credential helper asks, and the helper.
 const (
 	askName    = "git-ask"
 	helperName = "git-credential"
@@ -45,21 +45,24 @@ type gitHelper struct {
 	done  chan struct{}
 }
 
-// helpGit lets Git in the build's box ask for passwords. It may be called several times.
+// helpGit lets Git in the build's room ask for passwords. It may be called several times.
 func (b *build) helpGit() error {
 	if b.git != nil || b.Endpoint == "" {
 		return nil
 	}
-	dir := b.box.hostShell()
-	fifo, helper := filepath.Join(dir, askName), filepath.Join(dir, helperName)
+	fifo, _, err := b.space.tool(askName)
+	if err != nil {
+		return err
+	}
+	helper := filepath.Join(filepath.Dir(fifo), helperName)
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
 		return &fs.PathError{Op: "mkfifo", Path: fifo, Err: err}
 	}
-	if err := os.WriteFile(helper, fmt.Appendf(nil, askingScript, quoted(b.box.shellFolder()), askName),
+	if err := os.WriteFile(helper, fmt.Appendf(nil, askingScript, quoted(b.space.place.Tools), askName),
 		0o755); err != nil {
 		return err
 	}
-	if err := errors.Join(b.box.own(fifo), b.box.own(helper)); err != nil {
+	if err := errors.Join(b.space.own(fifo), b.space.own(helper)); err != nil {
 		return err
 	}
 	ask, err := os.OpenFile(fifo, os.O_RDWR, 0)
@@ -93,7 +96,7 @@ func (b *build) helperConfig() (config [][2]string) {
 	for _, host := range b.gitHosts() {
 		for _, scheme := range []string{"http", "https"} {
 			of := "credential." + scheme + "://" + host
-			config = append(config, [2]string{of + ".helper", path.Join(b.box.shellFolder(), helperName)},
+			config = append(config, [2]string{of + ".helper", path.Join(b.space.place.Tools, helperName)},
 				[2]string{of + ".useHttpPath", "true"})
 		}
 	}
@@ -122,7 +125,7 @@ func (h *gitHelper) answer(question string) {
 	if len(words) != 3 || !strings.HasPrefix(words[0], "reply.") || strings.ContainsRune(words[0], '/') {
 		return
 	}
-	root, err := os.OpenRoot(h.build.box.hostShell())
+	root, err := os.OpenRoot(filepath.Dir(h.ask.Name()))
 	if err != nil {
 		return
 	}
@@ -152,7 +155,7 @@ func (h *gitHelper) close() {
 // configureGit writes the helper into the Git configuration of the build's own user, as CodeBuild does for
 // git-credential-helper.
 func (b *build) configureGit() error {
-	if b.tree != "" { // the user's own configuration counts
+	if b.Endpoint == "" { // without a server the user's own configuration counts
 		return nil
 	}
 	if err := b.helpGit(); err != nil {
@@ -162,12 +165,16 @@ func (b *build) configureGit() error {
 	for _, host := range b.gitHosts() {
 		for _, scheme := range []string{"http", "https"} {
 			fmt.Fprintf(&text, "[credential %q]\n\thelper = %s\n\tuseHttpPath = true\n", scheme+"://"+host,
-				path.Join(b.box.shellFolder(), helperName))
+				path.Join(b.space.place.Tools, helperName))
 		}
 	}
-	file := filepath.Join(b.box.dir, "home", ".gitconfig")
+	dir, rest, err := b.space.room.Files(path.Join(b.space.place.Home, ".gitconfig"))
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, rest)
 	if err := os.WriteFile(file, []byte(text.String()), 0o644); err != nil {
 		return err
 	}
-	return b.box.own(file)
+	return b.space.own(file)
 }

@@ -74,32 +74,3 @@ func TestTheReasonOfAnEndIsTheBuilds(t *testing.T) {
 		t.Errorf("%s %s %q", status, code, message)
 	}
 }
-
-func TestABuildHasAControlGroup(t *testing.T) {
-	g := newGroup("probe")
-	defer g.remove()
-	if len(g.dirs) == 0 {
-		t.Skip(
-			"SKIPPED: the kernel gives this process no control groups (run it as root, or by systemd with Delegate=yes)")
-	}
-	groups := func() (all []string) {
-		for _, dir := range g.dirs {
-			found, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "slipway-*"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, found...)
-		}
-		return all
-	}
-	before := groups()
-	inBoth(t, func(t *testing.T, s *Sandbox) {
-		r, log := runSpec(t, s, buildspecOf("", "grep -c slipway- /proc/self/cgroup; V=1", "sleep 1000 &"))
-		if r.Status != codebuild.StatusTypeSucceeded || strings.HasPrefix(said(log), "0\n") {
-			t.Error(log)
-		}
-		if after := groups(); len(after) > len(before) {
-			t.Errorf("groups are left: %v, were %v", after, before)
-		}
-	})
-}

@@ -1,9 +1,12 @@
 package runner
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +17,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/runner/room"
 	"slipway/spec/buildspec"
 )
 
@@ -21,6 +25,9 @@ import (
 type LocalConfig struct {
 	// Tree is the folder that is built; "" is the current one.
 	Tree string
+	// Executor returns what opens the room of a working tree, which is given as an absolute path without symbolic
+	// links.
+	Executor func(tree string) Executor
 	// Buildspec is a path in the tree, or the text itself; "" is buildspec.yml.
 	Buildspec string
 	// Variables outweigh those of the buildspec.
@@ -46,44 +53,87 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	if err != nil {
 		return slipway.Result{}, err
 	}
-	defer func() { _ = removeAll(dir) }()
-	adoptOrphans()
-	id := uuid.NewString()
-	env := map[string]string{}
-	for _, v := range os.Environ() {
-		if name, value, ok := strings.Cut(v, "="); ok && !strings.HasPrefix(name, "SLIPWAY_") &&
-			!strings.HasPrefix(name, "CODEBUILD_") {
-			env[name] = value
-		}
-	}
-	project := filepath.Base(tree)
-	build := codebuild.Build{Id: new(project + ":" + id),
-		Arn: new("arn:aws:codebuild:local:000000000000:build/" + project + ":" + id), ProjectName: &project,
-		StartTime: awsproto.At(time.Now()), BuildNumber: new(int64(1)), Initiator: new("slipway run"),
-		Source:      &codebuild.ProjectSource{Buildspec: &c.Buildspec, Location: &tree},
-		Environment: &codebuild.ProjectEnvironment{}}
-	for name, v := range c.Variables {
-		build.Environment.EnvironmentVariables = append(build.Environment.EnvironmentVariables,
-			codebuild.EnvironmentVariable{Name: &name, Value: &v})
-	}
-	region := env["AWS_REGION"]
-	if region == "" {
-		region = "us-east-1"
-	}
-	order := slipway.Order{
-		Build:   build,
-		Stream:  id,
-		Region:  region,
-		Account: "000000000000",
-		Sources: []slipway.Source{{Kind: slipway.SourceNone}},
-	}
 	limit := c.Timeout
 	if limit <= 0 {
 		limit = defaultTimeout
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
 	defer cancel()
-	return Run(ctx, Job{Order: order, Dir: dir, Log: c.Output, Name: "here", tree: tree, inherit: env}), nil
+	env := ownEnvironment()
+	result, leave := Run(ctx, Job{
+		Order:       localOrder(c, tree, env["AWS_REGION"]),
+		Executor:    c.Executor(tree),
+		Room:        room.Spec{Dir: dir},
+		Log:         c.Output,
+		Environment: env,
+		findSpec:    func() (string, []byte, error) { return readOwnSpec(tree, c.Buildspec) },
+		deliver:     (*build).listArtifacts,
+	})
+	leave()
+	return result, room.RemoveAll(dir)
+}
+
+// ownEnvironment is the user's own environment, without what Slipway's commands read.
+func ownEnvironment() map[string]string {
+	env := map[string]string{}
+	for _, v := range os.Environ() {
+		name, value, ok := strings.Cut(v, "=")
+		if ok && !strings.HasPrefix(name, "SLIPWAY_") && !strings.HasPrefix(name, "CODEBUILD_") {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+// localOrder is the order of a build that no server has asked for.
+func localOrder(c LocalConfig, tree, region string) slipway.Order {
+	const account = "000000000000"
+	id, project := uuid.NewString(), filepath.Base(tree)
+	build := codebuild.Build{
+		Id:          new(project + ":" + id),
+		Arn:         new("arn:aws:codebuild:local:" + account + ":build/" + project + ":" + id),
+		ProjectName: &project,
+		StartTime:   awsproto.At(time.Now()),
+		BuildNumber: new(int64(1)),
+		Initiator:   new("slipway run"),
+		Source:      &codebuild.ProjectSource{Buildspec: &c.Buildspec, Location: &tree},
+		Environment: &codebuild.ProjectEnvironment{},
+	}
+	for name, v := range c.Variables {
+		of := codebuild.EnvironmentVariable{Name: &name, Value: &v}
+		build.Environment.EnvironmentVariables = append(build.Environment.EnvironmentVariables, of)
+	}
+	return slipway.Order{
+		Build:   build,
+		Stream:  id,
+		Region:  cmp.Or(region, "us-east-1"),
+		Account: account,
+		Sources: []slipway.Source{{Kind: slipway.SourceNone}},
+	}
+}
+
+// readOwnSpec reads the buildspec of a working tree. It may lie anywhere on this machine.
+func readOwnSpec(tree, given string) (string, []byte, error) {
+	if given == "" {
+		given = "buildspec.yml"
+	}
+	file := given
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(tree, file)
+	}
+	f, err := os.Open(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil, fmt.Errorf("there is no %s in %s: write one, or name another with -b", given, tree)
+	}
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return "", nil, fmt.Errorf("%s cannot be read: %w", given, failed.Err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxBuildspec))
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		err = fmt.Errorf("%s cannot be read: %w", given, failed.Err)
+	}
+	return given, text, err
 }
 
 // listArtifacts counts what would be uploaded.
@@ -96,14 +146,7 @@ func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error
 		if len(a.Files) == 0 {
 			continue
 		}
-		files, release, err := b.box.find(ctx,
-			selection{
-				base:     a.BaseDirectory,
-				files:    a.Files,
-				exclude:  a.ExcludePaths,
-				discard:  a.DiscardPaths,
-				symlinks: a.EnableSymlinks,
-			})
+		files, release, err := b.space.find(ctx, selected(a))
 		release()
 		if err == nil && len(files) == 0 {
 			err = noFiles(a)
@@ -112,9 +155,8 @@ func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error
 			return fail(clientError, "%w", err)
 		}
 		b.log.say("Artifact %s: %d file(s)", cmpName(a.Identifier), len(files))
-		result := codebuild.BuildArtifacts{
-			Location: new(fmt.Sprintf("%d file(s) in %s", len(files), filepath.Join(b.tree, a.BaseDirectory))),
-		}
+		from := filepath.Join(b.space.place.Source, a.BaseDirectory)
+		result := codebuild.BuildArtifacts{Location: new(fmt.Sprintf("%d file(s) in %s", len(files), from))}
 		if a.Identifier != "" {
 			result.ArtifactIdentifier = new(a.Identifier)
 		}

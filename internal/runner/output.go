@@ -8,13 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// pipeSize is how much a pipe holds, so that a build that writes much is not slowed; 1 MiB is what the kernel allows
-// anyone.
-const pipeSize = 1 << 20
-
-// output is the pipe that the commands write to, and its way into the log.
+// output is the way from a room's pipe into the log.
 type output struct {
-	write *os.File // the commands' end
 	read  *os.File
 	log   *logbook
 	mu    sync.Mutex // held from reading to writing, so that flush sees all that was read
@@ -22,32 +17,23 @@ type output struct {
 	buf   []byte
 }
 
-func newOutput(log *logbook) (*output, error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
+// newOutput reads a pipe into a log until close, which closes the pipe.
+func newOutput(read *os.File, log *logbook) *output {
+	o := &output{read: read, log: log, ended: make(chan struct{}), buf: make([]byte, 256<<10)}
+	go o.follow()
+	return o
+}
+
+func (o *output) follow() {
+	defer close(o.ended)
+	raw, err := o.read.SyscallConn()
+	for end := false; !end && err == nil; {
+		err = raw.Read(func(fd uintptr) bool {
+			n, err := o.take(int(fd), len(o.buf))
+			end = n == 0 && err == nil || err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
+			return !errors.Is(err, unix.EAGAIN)
+		})
 	}
-	o := &output{write: w, read: r, log: log, ended: make(chan struct{}), buf: make([]byte, 256<<10)}
-	raw, err := r.SyscallConn()
-	if err != nil {
-		_, _ = r.Close(), w.Close()
-		return nil, err
-	}
-	_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
-	go func() {
-		defer close(o.ended)
-		end := false
-		for !end {
-			if err := raw.Read(func(fd uintptr) bool {
-				n, err := o.take(int(fd), len(o.buf))
-				end = n == 0 && err == nil || err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
-				return !errors.Is(err, unix.EAGAIN)
-			}); err != nil {
-				return
-			}
-		}
-	}()
-	return o, nil
 }
 
 func (o *output) take(fd, limit int) (int, error) {
@@ -82,7 +68,6 @@ func (o *output) flush() {
 
 // close ends the output; processes that still write to it get SIGPIPE.
 func (o *output) close() {
-	_ = o.write.Close()
 	o.flush()
 	_ = o.read.Close()
 	<-o.ended

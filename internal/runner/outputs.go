@@ -66,8 +66,8 @@ func limited(ctx context.Context) context.Context {
 }
 
 func (b *build) artifacts(ctx context.Context, a *buildspec.Artifacts) error {
-	if b.tree != "" {
-		return b.listArtifacts(ctx, a)
+	if b.deliver != nil {
+		return b.deliver(b, ctx, a)
 	}
 	for _, o := range b.order.Outputs {
 		var wanted *buildspec.Artifact

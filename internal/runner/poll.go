@@ -10,15 +10,27 @@ import (
 	"slipway/api/slipway"
 )
 
-// place takes a free place for a build; ok is false if there is none.
+// place takes a free place for a build, if possible one with a room that is ready. It reports false if there is none.
 func (s *server) place() (int, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := slices.Index(s.slots, false)
-	if i >= 0 {
-		s.slots[i] = true
+	place := -1
+	if s.ready == nil {
+		return place, false
 	}
-	return i, i >= 0
+	for i, taken := range s.slots {
+		if !taken && s.ready.has(i) {
+			place = i
+			break
+		}
+		if !taken && place < 0 {
+			place = i
+		}
+	}
+	if place >= 0 {
+		s.slots[place] = true
+	}
+	return place, place >= 0
 }
 
 func (s *server) leave(r *running) {
@@ -53,17 +65,17 @@ func (s *server) poll(ctx context.Context) {
 				free++
 			}
 		}
-		if s.refuses != "" {
+		if s.Refuses != "" {
 			free = 0
 		}
 		ids := slices.Sorted(maps.Keys(s.builds))
 		call, cancel := context.WithTimeout(ctx, pollLimit)
-		if free == 0 && s.refuses == "" {
+		if free == 0 && s.Refuses == "" {
 			s.repoll = cancel // a place that becomes free is told at once
 		}
 		s.mu.Unlock()
 		out, err := s.api.PollBuild(call,
-			&slipway.PollBuildInput{Runner: &s.Name, Free: new(int32(free)), Running: ids, Refuses: orNil(s.refuses)})
+			&slipway.PollBuildInput{Runner: &s.Name, Free: new(int32(free)), Running: ids, Refuses: orNil(s.Refuses)})
 		interrupted := call.Err() != nil && !errors.Is(call.Err(), context.DeadlineExceeded)
 		s.mu.Lock()
 		s.repoll = nil

@@ -21,7 +21,7 @@ func (b *build) report(ctx context.Context, r buildspec.Report) slipway.Report {
 		out.Error = "reports in the format " + r.Format + " are not read yet; JUNITXML is"
 		return out
 	}
-	files, release, err := b.box.find(ctx, selection{base: r.BaseDirectory, files: r.Files, discard: r.DiscardPaths})
+	files, release, err := b.space.find(ctx, selection{base: r.BaseDirectory, files: r.Files, discard: r.DiscardPaths})
 	defer release()
 	if err != nil {
 		out.Error = err.Error()

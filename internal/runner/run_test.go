@@ -14,6 +14,8 @@ import (
 
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/runner/executor/host"
+	"slipway/internal/runner/room"
 )
 
 // watched is a log that can be waited for.
@@ -49,9 +51,9 @@ func (w *watched) String() string {
 	return w.b.String()
 }
 
-func sandbox(t testing.TB) *Sandbox {
+func sandbox(t testing.TB) Executor {
 	t.Helper()
-	s, err := FindSandbox()
+	s, err := host.Sandboxed()
 	if err != nil {
 		t.Skipf("SKIPPED: no sandbox here (%v). Install it with: apt-get install -y bubblewrap util-linux", err)
 	}
@@ -59,8 +61,8 @@ func sandbox(t testing.TB) *Sandbox {
 }
 
 // inBoth runs a test without and with a sandbox.
-func inBoth(t *testing.T, test func(t *testing.T, s *Sandbox)) {
-	t.Run("plain", func(t *testing.T) { test(t, nil) })
+func inBoth(t *testing.T, test func(t *testing.T, s Executor)) {
+	t.Run("plain", func(t *testing.T) { test(t, host.Plain()) })
 	t.Run("sandbox", func(t *testing.T) { test(t, sandbox(t)) })
 }
 
@@ -75,13 +77,22 @@ func order(spec string) slipway.Order {
 	}
 }
 
-func runSpec(t *testing.T, s *Sandbox, spec string) (slipway.Result, string) {
+// runJob runs a build and removes what it has left.
+func runJob(ctx context.Context, j Job) slipway.Result {
+	j.Room.Limits = limits
+	r, leave := Run(ctx, j)
+	leave()
+	return r
+}
+
+func runSpec(t *testing.T, s Executor, spec string) (slipway.Result, string) {
 	t.Helper()
 	var log watched
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
-	r := Run(ctx,
-		Job{Order: order(spec), Dir: filepath.Join(t.TempDir(), "build"), Log: &log, Sandbox: s, Name: "test"})
+	r := runJob(ctx,
+		Job{Order: order(spec), Room: room.Spec{Dir: filepath.Join(t.TempDir(), "build")}, Log: &log, Executor: s,
+			Name: "test"})
 	return r, log.String()
 }
 
@@ -188,7 +199,7 @@ func TestShell(t *testing.T) {
 			}
 			t.Run(c.name+" in "+shell, func(t *testing.T) {
 				t.Parallel()
-				inBoth(t, func(t *testing.T, s *Sandbox) {
+				inBoth(t, func(t *testing.T, s Executor) {
 					r, log := runSpec(t, s, buildspecOf(shell, c.commands...))
 					if got := phases(r); got != c.phases {
 						t.Fatalf("got  %s\nwant %s\n%s", got, c.phases, log)
@@ -213,7 +224,7 @@ func TestShell(t *testing.T) {
 }
 
 func TestEachCommandHasAShellIn01(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		r, log := runSpec(t, s,
 			"version: 0.1\nphases:\n  build:\n    commands:\n      - cd /tmp; export A=1\n      - echo \"$A\" "+
 				"${PWD##*/}\n      - exit 4\n")
@@ -224,7 +235,7 @@ func TestEachCommandHasAShellIn01(t *testing.T) {
 }
 
 func TestAVeryLongLineAndAFastOne(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		r, log := runSpec(t, s, buildspecOf("", "head -c 10000000 /dev/zero | tr '\\0' x; V=1"))
 		if r.Status != codebuild.StatusTypeSucceeded || strings.Count(log, "x") < 10_000_000 {
 			t.Error(r.Status, len(log))
@@ -297,7 +308,7 @@ func sorted(s string) string {
 func TestVariables(t *testing.T) {
 	t.Setenv("SLIPWAY_SECRET_ACCESS_KEY", "hidden")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "hidden")
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		o := order(
 			"version: 0.2\nenv:\n  variables: {A: spec, B: spec, P: '$PATH:/x', N: \"two\\nlines 'quoted' \\\\\"}\n  " +
 				"exported-variables: [A, LATE, NONE]\nphases:\n" +
@@ -309,7 +320,8 @@ func TestVariables(t *testing.T) {
 		}
 		o.Variables = map[string]string{"CODEBUILD_INITIATOR": "codepipeline/p"}
 		var log watched
-		r := Run(t.Context(), Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s})
+		r := runJob(t.Context(),
+			Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: s})
 		want := "spec project\n$PATH:/x\ntwo\nlines 'quoted' \\\n0\n" + *o.Build.Id + " true codepipeline/p\n"
 		if got := said(log.String()); !strings.HasPrefix(got, want) {
 			t.Errorf("got  %q\nwant %q", got, want)
@@ -325,7 +337,7 @@ func TestVariables(t *testing.T) {
 }
 
 func TestStopAndTimeout(t *testing.T) {
-	inBoth(t, func(t *testing.T, s *Sandbox) {
+	inBoth(t, func(t *testing.T, s Executor) {
 		for _, stop := range []bool{true, false} {
 			var log watched
 			ready := log.until("ready\n")
@@ -343,7 +355,8 @@ func TestStopAndTimeout(t *testing.T) {
 				}
 			}()
 			start := time.Now()
-			r := Run(ctx, Job{Order: o, Dir: filepath.Join(t.TempDir(), "b"), Log: &log, Sandbox: s})
+			r := runJob(ctx,
+				Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: s})
 			cancel(nil)
 			want, code := codebuild.StatusTypeStopped, ""
 			if !stop {
@@ -368,7 +381,7 @@ func alive(buildID string) string {
 	var out []string
 	entries, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, e := range entries {
-		if env, err := os.ReadFile(e); err == nil && strings.Contains(string(env), leftMark+buildID) {
+		if env, err := os.ReadFile(e); err == nil && strings.Contains(string(env), "CODEBUILD_BUILD_ID="+buildID) {
 			out = append(out, e)
 		}
 	}
@@ -376,7 +389,7 @@ func alive(buildID string) string {
 }
 
 func TestCauseShowsTheFirstErrors(t *testing.T) {
-	_, log := runSpec(t, nil, "version: 0.2\nphases: {}\n")
+	_, log := runSpec(t, host.Plain(), "version: 0.2\nphases: {}\n")
 	_ = log
 	r, log := runSpec(t, sandbox(t),
 		"version: 0.2\nphases:\n  build:\n    commands:\n      - echo 'an error of another command'\n      - \"echo "+

@@ -4,15 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"slipway/api/slipway"
 	"slipway/internal/fault"
 	"slipway/internal/journal"
+	"slipway/internal/runner/room"
 )
+
+// endLimit is how long the end of a build's room waits for the server to take the result.
+const endLimit = time.Second
 
 func (s *server) run(id string, o slipway.Order, r *running) {
 	if err := s.records.keepStarted(id); err != nil {
@@ -25,15 +27,22 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		s.end(id, r, lost("The runner cannot write the build's log: "+err.Error()))
 		return
 	}
-	dir := filepath.Join(s.Dir, "builds", o.Stream)
-	if filepath.Dir(dir) != filepath.Join(s.Dir, "builds") {
-		dir = filepath.Join(s.Dir, "builds", fmt.Sprintf("slot-%d", r.slot))
-	}
 	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
-	result := Run(r.ctx,
-		Job{Order: o, Dir: dir, Log: w, Sandbox: s.sandbox, Slot: r.slot, Endpoint: s.Endpoint, CA: s.CA,
-			Credentials: s.Credentials, Pass: s.Pass,
-			Progress: p.tell, Name: s.Name, Caches: s.caches})
+	slot := r.slot
+	result, leave := Run(r.ctx, Job{
+		Order:       o,
+		Executor:    slotExecutor{s.ready, slot},
+		Room:        room.Spec{Limits: limits},
+		Disk:        defaultDisk,
+		Log:         w,
+		Endpoint:    s.Endpoint,
+		CA:          s.CA,
+		Credentials: s.Credentials,
+		Pass:        s.Pass,
+		Progress:    p.tell,
+		Name:        s.Name,
+		Caches:      s.caches,
+	})
 	p.close()
 	if err := w.Close(); err != nil {
 		s.log.Error("cannot complete a log", "build", id, "error", err)
@@ -41,13 +50,12 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 	if err := s.records.keepResult(id, result); err != nil {
 		s.log.Error("cannot keep a result", "build", id, "error", err)
 	}
-	s.started.Go(func() { // while the result is on its way
-		if err := removeAll(dir); err != nil {
-			s.log.Warn("cannot remove a build's folder", "folder", dir, "error", err)
-		}
-	})
 	s.leave(r)
+	end := sync.OnceFunc(func() { leave(); s.ready.free(slot) })
+	late := time.AfterFunc(endLimit, end)
+	defer late.Stop()
 	s.report(id, r, result)
+	end()
 }
 
 // end keeps a result and reports it.

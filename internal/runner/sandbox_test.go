@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"slipway/api/codebuild"
+	"slipway/internal/runner/room"
 )
 
 func TestABuildSeesNothingButItsOwn(t *testing.T) {
@@ -30,8 +31,9 @@ func TestABuildSeesNothingButItsOwn(t *testing.T) {
 		"cat /etc/shadow >/dev/null 2>&1 && echo SHADOW; test $(id -u) = 0 && echo ROOT; go version >/dev/null || "+
 			"echo no go",
 		"grep CapEff /proc/self/status; echo ok >/tmp/x && cat /tmp/x; cd; pwd; V=1")
-	r := Run(t.Context(),
-		Job{Order: order(spec), Dir: filepath.Join(data, "runner", "builds", "this"), Log: &log, Sandbox: s})
+	r := runJob(t.Context(),
+		Job{Order: order(spec), Room: room.Spec{Dir: filepath.Join(data, "runner", "builds", "this")}, Log: &log,
+			Executor: s})
 	got := said(log.String())
 	if r.Status != codebuild.StatusTypeSucceeded {
 		t.Fatal(log.String())
@@ -49,15 +51,6 @@ func TestABuildSeesNothingButItsOwn(t *testing.T) {
 // What a build chooses for variables must not reach programs that still have the runner's rights.
 func TestVariablesDoNotReachTheRunnersPrograms(t *testing.T) {
 	s := sandbox(t)
-	b, err := newBox(t.TempDir(), s, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := b.command([]string{"/bin/sh", "-c", "env"}, baseEnvironment())
-	out, err := cmd.Output()
-	if err != nil || strings.Contains(string(out), "LD_PRELOAD") {
-		t.Fatal(string(out), err)
-	}
 	r, log := runSpec(t, s,
 		"version: 0.2\nenv: {variables: {LD_PRELOAD: /codebuild/output/src/evil.so, BASH_ENV: /x, ENV: /x}}\nphases: "+
 			"{build: {commands: ['echo $LD_PRELOAD']}}")

@@ -17,6 +17,7 @@ import (
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/journal"
+	"slipway/internal/runner/room"
 )
 
 // Config is what a runner is started with.
@@ -35,12 +36,10 @@ type Config struct {
 	Concurrency int
 	// Pass names variables of the runner's environment that builds get, besides PATH, LANG and the like.
 	Pass []string
-	// Hidden are folders that builds must not see, such as the server's data; Dir and JournalDir are always.
-	Hidden []string
-	// NoSandbox lets builds run with the runner's own rights where there is no sandbox; else the runner then takes
-	// none.
-	NoSandbox bool
-	Log       *slog.Logger
+	// Executor opens the rooms of builds. Without one the runner takes no builds, and Refuses says why.
+	Executor Executor
+	Refuses  string
+	Log      *slog.Logger
 }
 
 const (
@@ -67,8 +66,7 @@ type server struct {
 	journal *journal.Journal
 	records records
 	caches  *cacheStore
-	sandbox *Sandbox
-	refuses string // why no builds are taken, "" if they are
+	ready   *readyRooms // nil if no builds are taken
 	log     *slog.Logger
 	work    context.Context // ends when builds must stop
 
@@ -109,8 +107,6 @@ func Serve(ctx context.Context, c Config) error {
 		return fmt.Errorf("runner: %w", err)
 	}
 	defer lock.Close()
-	adoptOrphans()
-	removeGroups()
 	s := &server{
 		Config:  c,
 		records: records{filepath.Join(dir, "records")},
@@ -135,28 +131,40 @@ func Serve(ctx context.Context, c Config) error {
 		return fmt.Errorf("runner: %w", err)
 	}
 	defer s.caches.close()
-	if s.sandbox, err = FindSandbox(append([]string{dir, c.JournalDir}, c.Hidden...)...); err != nil {
-		if c.NoSandbox {
-			s.log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
-		} else {
-			s.refuses = fmt.Sprintf(
-				"it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it with --no-sandbox "+
-					"(SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.",
-				err)
-			s.log.Error("this runner takes no builds", "why", s.refuses)
-		}
-	}
 	var stop context.CancelCauseFunc
 	s.work, stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() { stop(errStopped) })
 	defer stop(errStopped)
+	s.openRooms()
+	defer s.ready.close()
 	if err := s.recover(); err != nil {
 		return fmt.Errorf("runner: %w", err)
 	}
-	s.log.Info("runner is ready", "name", c.Name, "builds", c.Concurrency, "sandbox", s.sandbox != nil)
+	s.log.Info("runner is ready", "name", c.Name, "builds", c.Concurrency, "labels", s.labels())
 	s.poll(ctx)
 	s.started.Wait()
 	return nil
+}
+
+// openRooms removes the rooms of an earlier process of this runner, and makes new ones ready.
+func (s *server) openRooms() {
+	if s.Executor == nil {
+		s.log.Error("this runner takes no builds", "why", s.Refuses)
+		return
+	}
+	if err := s.Executor.Recover(s.rooms()); err != nil {
+		s.log.Warn("cannot remove what builds left", "error", err)
+	}
+	s.ready = newReadyRooms(s.Executor, room.Spec{Limits: limits}, s.rooms(), s.Concurrency, s.log)
+	go s.ready.refresh(s.work)
+}
+
+// labels are what this runner can.
+func (s *server) labels() []string {
+	if s.Executor == nil {
+		return nil
+	}
+	return s.Executor.Labels()
 }
 
 // recover takes up what an earlier process of this runner left: results are reported again, builds that had begun are
@@ -165,18 +173,6 @@ func (s *server) recover() error {
 	left, err := s.records.all()
 	if err != nil {
 		return err
-	}
-	for _, rec := range left {
-		killLeft(rec.id)
-	}
-	dirs, err := os.ReadDir(filepath.Join(s.Dir, "builds"))
-	if err != nil {
-		return err
-	}
-	for _, d := range dirs {
-		if err := removeAll(filepath.Join(s.Dir, "builds", d.Name())); err != nil {
-			s.log.Warn("cannot remove what a build left", "folder", d.Name(), "error", err)
-		}
 	}
 	for _, rec := range left {
 		r := s.add(rec.id, -1)
@@ -223,6 +219,9 @@ func (s *server) closeLog(o slipway.Order, words string) {
 		s.log.Warn("cannot complete a log", "log", o.Stream, "error", err)
 	}
 }
+
+// rooms is the folder of the builds' rooms.
+func (s *server) rooms() string { return filepath.Join(s.Dir, "builds") }
 
 func (s *server) add(id string, slot int) *running {
 	r := &running{slot: slot, forget: make(chan struct{})}

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"slipway/internal/runner/executor/host"
 )
 
 // constructs are commands that reach for the shell itself. Each runs in a build, and in a plain session of the same
@@ -82,7 +84,7 @@ func TestCommandsRunAsInOneSession(t *testing.T) {
 				for _, command := range c.commands {
 					spec += "      - |\n        " + strings.ReplaceAll(command, "\n", "\n        ") + "\n"
 				}
-				r, log := runSpec(t, nil, spec)
+				r, log := runSpec(t, host.Plain(), spec)
 				if got := noise.ReplaceAllString(written(log, c.commands), ""); got != want {
 					t.Errorf("got  %q (%s)\nwant %q", got, r.Status, want)
 				}

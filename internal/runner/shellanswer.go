@@ -4,10 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"io"
-	"os"
 	"strconv"
-
-	"golang.org/x/sys/unix"
 )
 
 // maxAnswer bounds what a shell may answer, in bytes: its state has all its variables.
@@ -27,7 +24,7 @@ type answer struct {
 
 var errTooLong = errors.New("the answer is too long")
 
-// listen passes on the answers of a shell until the FIFO is closed. What is no answer is skipped: whatever a build
+// listen passes on the answers of a shell until its stream ends. What is no answer is skipped: whatever a build
 // writes there, it can only hurt itself.
 func listen(from io.Reader, nonce string, answers chan<- answer, quit <-chan struct{}) {
 	r := &answerReader{r: bufio.NewReaderSize(from, 64<<10), nonce: nonce}
@@ -110,16 +107,4 @@ func (r *answerReader) said() (a answer, err error) {
 		}
 	}
 	return a, nil
-}
-
-// waiting is the number of bytes in a FIFO that nobody has read.
-func waiting(f *os.File) (n int, err error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	if bad := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }); bad != nil {
-		return 0, bad
-	}
-	return n, err
 }

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,7 +34,14 @@ func (s *shell) expanded(word string) string {
 		" || \\command exit 1\n"
 }
 
-func (s *shell) fifo() string { return quoted(path.Join(s.box.shellFolder(), answerName)) }
+// becoming is the part of the script that answers and then makes the room's shell the one that is wanted. The answer
+// tells that the shell has read all of it: what is written from then on is read by the next.
+func (s *shell) becoming() string {
+	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() +
+		"; PATH=" + quoted(s.path) + "; exec " + strings.Join(s.argv, " ") + " " + quoted(s.open.Script()) + "\n"
+}
+
+func (s *shell) fifo() string { return quoted(s.open.Answers()) }
 
 func (s *shell) head() string {
 	s.serial++

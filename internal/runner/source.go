@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"slipway/api/slipway"
@@ -18,18 +17,16 @@ const maxArchive = 5 << 30
 
 // fetch brings a source into its folder and returns the commit, if it has one.
 func (b *build) fetch(ctx context.Context, s slipway.Source) (string, error) {
-	dir, inside := b.box.hostSource(), b.box.source()
+	inside := b.space.place.Source
 	if s.Identifier != "" {
 		if !isName("_" + s.Identifier) {
 			return "", fmt.Errorf("the source identifier %q is no name", s.Identifier)
 		}
-		dir, inside = filepath.Join(b.box.dir, "secondary", s.Identifier), b.box.secondary(s.Identifier)
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return "", err
-		}
-		if err := b.box.own(dir); err != nil {
-			return "", err
-		}
+		inside = path.Join(b.space.place.Secondary, s.Identifier)
+	}
+	dir, err := b.space.folder(inside)
+	if err != nil {
+		return "", err
 	}
 	switch s.Kind {
 	case slipway.SourceNone:
@@ -46,10 +43,10 @@ func (b *build) fetch(ctx context.Context, s slipway.Source) (string, error) {
 		}
 		defer root.Close()
 		own := func(name string) error {
-			if b.box.user < 0 {
+			if b.space.place.User < 0 {
 				return nil
 			}
-			return root.Lchown(name, b.box.user, b.box.user)
+			return root.Lchown(name, b.space.place.User, b.space.place.User)
 		}
 		if s.Kind == slipway.SourceZip {
 			return "", b.unpack(ctx, s, root, own)
@@ -60,7 +57,7 @@ func (b *build) fetch(ctx context.Context, s slipway.Source) (string, error) {
 }
 
 func (b *build) unpack(ctx context.Context, s slipway.Source, root *os.Root, own func(string) error) error {
-	f, err := os.CreateTemp(b.box.dir, "source-*.zip")
+	f, err := os.CreateTemp(b.space.place.Scratch, "source-*.zip")
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package runner
+package host
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"syscall"
 )
 
-// process is a command in a box, with all processes that it starts.
+// process is a program in a room, with all processes that it starts.
 type process struct {
 	*exec.Cmd
 	sandboxed bool
@@ -20,27 +20,24 @@ type process struct {
 	info *os.File
 }
 
-// command makes a command that runs in the box, in a process group of its own. env must not have anything that a build
-// chose: it is the environment of programs that still have the runner's rights.
-func (b *box) command(argv, env []string) *process {
-	if b.sandbox != nil {
-		b.once.Do(func() { b.fixed = b.arguments() })
-		argv = append(append([]string{b.sandbox.bwrap}, b.fixed...), argv...)
-	}
+// command makes a process of the room, in a process group of its own.
+func (r *hostRoom) command(argv, env []string) *process {
+	argv = slices.Concat(r.prefix, argv)
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Env = env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	cmd.Dir = "/"
-	if b.sandbox == nil {
-		cmd.Dir = b.hostSource()
-	}
-	return &process{Cmd: cmd, sandboxed: b.sandbox != nil, group: b.group}
+	cmd.Dir = r.start
+	return &process{Cmd: cmd, sandboxed: r.prefix != nil, group: r.group, adopted: make(chan struct{})}
 }
 
-// start starts the command; wait must follow.
-func (p *process) start() error {
-	p.adopted = make(chan struct{})
-	if err := p.begin(); err != nil {
+// begin starts the process; wait must follow.
+func (p *process) begin() error {
+	start := p.Start
+	if p.sandboxed {
+		start = p.startFiltered
+	}
+	p.group.enter(p.Cmd)
+	if err := start(); err != nil {
 		close(p.adopted)
 		return err
 	}
@@ -55,27 +52,22 @@ func (p *process) start() error {
 	return nil
 }
 
-func (p *process) begin() error {
-	if !p.sandboxed {
-		p.group.enter(p.Cmd)
-		return p.Start()
-	}
+// startFiltered starts bubblewrap with the filter of system calls and a pipe for what it says of the sandbox.
+func (p *process) startFiltered() error {
 	info, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	p.Args = slices.Insert(p.Args, 1, "--info-fd", strconv.Itoa(3+len(p.ExtraFiles)))
-	p.ExtraFiles = append(p.ExtraFiles, w)
 	filter, err := seccompFile()
 	if err != nil {
 		_ = info.Close()
 		return err
 	}
 	defer filter.Close()
-	p.Args = slices.Insert(p.Args, 1, "--seccomp", strconv.Itoa(3+len(p.ExtraFiles)))
-	p.ExtraFiles = append(p.ExtraFiles, filter)
-	p.group.enter(p.Cmd)
+	infoFD, filterFD := 3+len(p.ExtraFiles), 4+len(p.ExtraFiles)
+	p.ExtraFiles = append(p.ExtraFiles, w, filter)
+	p.Args = slices.Insert(p.Args, 1, "--info-fd", strconv.Itoa(infoFD), "--seccomp", strconv.Itoa(filterFD))
 	if err := p.Start(); err != nil {
 		_ = info.Close()
 		return err
@@ -84,7 +76,7 @@ func (p *process) begin() error {
 	return nil
 }
 
-// wait waits for the command's end. When it returns, no process of a sandbox is left, not even a dead one: bubblewrap
+// wait waits for the process's end. When it returns, no process of a sandbox is left, not even a dead one: bubblewrap
 // ends before the first process of its sandbox does, which the kernel lets end after all the others.
 func (p *process) wait() error {
 	<-p.adopted // its number is nobody else's until it has been waited for
@@ -109,7 +101,7 @@ func (p *process) wait() error {
 	}
 }
 
-// kill ends the command and all processes that it started.
+// kill ends the process and all that it started.
 func (p *process) kill() {
 	if p.Process != nil {
 		_ = syscall.Kill(-p.Process.Pid, syscall.SIGKILL)

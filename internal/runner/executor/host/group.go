@@ -1,7 +1,6 @@
-package runner
+package host
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -12,16 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
 
-// Bounds of a build's processes, where the kernel gives the runner control groups.
-const (
-	// maxProcesses is how many processes and threads a build may have.
-	maxProcesses = 16_384
-	// memoryShare of the machine's memory may be a build's, in percent; the rest keeps the server alive.
-	memoryShare = 80
-	// cpuWeight against the 100 (1024 in version 1) of the server: builds have all processors that it leaves.
-	cpuWeight = 50
+	"slipway/internal/runner/room"
 )
 
 // group is a build's control group: one folder in version 2, one a controller in version 1. The zero group is none.
@@ -33,29 +24,37 @@ type group struct {
 }
 
 // controls are the files of a build's limits, for both versions, by controller.
-func controls(memory int64) map[string][2][2]string {
-	return map[string][2][2]string{
-		"memory": {{"memory.limit_in_bytes", strconv.FormatInt(memory, 10)},
-			{"memory.max", strconv.FormatInt(memory, 10)}},
-		"pids": {{"pids.max", strconv.Itoa(maxProcesses)}, {"pids.max", strconv.Itoa(maxProcesses)}},
-		"cpu":  {{"cpu.shares", strconv.Itoa(1024 * cpuWeight / 100)}, {"cpu.weight", strconv.Itoa(cpuWeight)}},
+func controls(memory int64, l room.Limits) map[string][2][2]string {
+	files := map[string][2][2]string{}
+	if l.MemoryPercent > 0 {
+		bytes := strconv.FormatInt(memory, 10)
+		files["memory"] = [2][2]string{{"memory.limit_in_bytes", bytes}, {"memory.max", bytes}}
 	}
+	if l.Processes > 0 {
+		number := strconv.Itoa(l.Processes)
+		files["pids"] = [2][2]string{{"pids.max", number}, {"pids.max", number}}
+	}
+	if l.CPUWeight > 0 {
+		shares := strconv.Itoa(1024 * l.CPUWeight / 100)
+		files["cpu"] = [2][2]string{{"cpu.shares", shares}, {"cpu.weight", strconv.Itoa(l.CPUWeight)}}
+	}
+	return files
 }
 
 // newGroup makes a control group for a build below the runner's own. What the kernel does not give is left out: a
 // container or an ordinary user often has none.
-func newGroup(name string) *group {
+func newGroup(name string, l room.Limits) *group {
 	g := &group{}
 	var info unix.Sysinfo_t
 	if unix.Sysinfo(&info) != nil {
 		return g
 	}
-	g.limit = int64(info.Totalram) * int64(info.Unit) / 100 * memoryShare
+	g.limit = int64(info.Totalram) * int64(info.Unit) / 100 * int64(l.MemoryPercent)
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return g
 	}
-	wanted := controls(g.limit)
+	wanted := controls(g.limit, l)
 	for line := range strings.Lines(string(text)) {
 		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		if len(f) != 3 {
@@ -66,8 +65,8 @@ func newGroup(name string) *group {
 			continue
 		}
 		for controller := range strings.SplitSeq(f[1], ",") {
+			// Each controller costs a build some milliseconds in version 1, and the weight is the least of them.
 			if files, ok := wanted[controller]; ok && controller != "cpu" {
-				// each controller costs a build some milliseconds in version 1
 				g.first(controller, f[1], f[2], name, files[0])
 			}
 		}
@@ -126,7 +125,7 @@ func (g *group) second(own, name string, wanted map[string][2][2]string) {
 
 // enter lets a command begin in the group where the kernel can start it there (version 2).
 func (g *group) enter(cmd *exec.Cmd) {
-	if g != nil && g.folder != nil {
+	if g.folder != nil {
 		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(g.folder.Fd())
 	}
 }
@@ -135,9 +134,6 @@ func (g *group) enter(cmd *exec.Cmd) {
 // process that is started after its parent was moved is in the group already, so that one pass finds all. The kernel
 // takes some 15 ms for the first of a while, which is why the process does not do it itself, before it begins.
 func (g *group) adopt(pid int) {
-	if g == nil {
-		return
-	}
 	for _, dir := range g.dirs {
 		if g.folder == nil || dir != g.folder.Name() {
 			_ = os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0o644)
@@ -150,32 +146,12 @@ func (g *group) adopt(pid int) {
 
 // needsAdoption tells whether there are groups of version 1.
 func (g *group) needsAdoption() bool {
-	return g != nil && (g.folder == nil && len(g.dirs) > 0 || len(g.dirs) > 1)
-}
-
-// children are the processes that a process has started and that have not ended.
-func children(pid int) (all []int) {
-	tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
-	if err != nil {
-		return nil
-	}
-	for _, task := range tasks {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/children", pid, task.Name()))
-		if err != nil {
-			continue
-		}
-		for child := range strings.FieldsSeq(string(text)) {
-			if n, err := strconv.Atoi(child); err == nil {
-				all = append(all, n)
-			}
-		}
-	}
-	return all
+	return g.folder == nil && len(g.dirs) > 0 || len(g.dirs) > 1
 }
 
 // exhausted tells whether the kernel has killed a process of the group since it had no memory left.
 func (g *group) exhausted() bool {
-	if g == nil || g.memory == "" {
+	if g.memory == "" {
 		return false
 	}
 	text, err := os.ReadFile(g.memory)
@@ -192,9 +168,6 @@ func (g *group) exhausted() bool {
 
 // remove removes the group once its processes are gone; those that are left are killed.
 func (g *group) remove() {
-	if g == nil {
-		return
-	}
 	if g.folder != nil {
 		defer g.folder.Close()
 	}
