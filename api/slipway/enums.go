@@ -123,3 +123,17 @@ var valuesWaitingKind = []string{"APPROVAL", "RELEASE", "DEPLOYMENT"}
 
 // Values are all values of the enum.
 func (WaitingKind) Values() []string { return valuesWaitingKind }
+
+// WorkKind is an enum; "" is an absent one.
+type WorkKind string
+
+const (
+	WorkKindExecution  WorkKind = "EXECUTION"
+	WorkKindBuild      WorkKind = "BUILD"
+	WorkKindDeployment WorkKind = "DEPLOYMENT"
+)
+
+var valuesWorkKind = []string{"EXECUTION", "BUILD", "DEPLOYMENT"}
+
+// Values are all values of the enum.
+func (WorkKind) Values() []string { return valuesWorkKind }

@@ -20,10 +20,11 @@ type AcknowledgeBuildOutput struct {
 
 // BoardPipeline is the shape of that name.
 type BoardPipeline struct {
-	Name       *string         `json:"name,omitzero"`
-	Pipeline   json.RawMessage `json:"pipeline,omitzero"`
-	State      json.RawMessage `json:"state,omitzero"`
-	Executions json.RawMessage `json:"executions,omitzero"`
+	Name       *string           `json:"name,omitzero"`
+	Pipeline   json.RawMessage   `json:"pipeline,omitzero"`
+	State      json.RawMessage   `json:"state,omitzero"`
+	Executions json.RawMessage   `json:"executions,omitzero"`
+	Actions    []DescribedAction `json:"actions,omitzero"`
 }
 
 // BuildOrder is the shape of that name.
@@ -34,17 +35,18 @@ type BuildOrder struct {
 
 // Change is the shape of that name.
 type Change struct {
-	Id              *string `json:"id,omitzero"`
-	PipelineName    *string `json:"pipelineName,omitzero"`
-	ExecutionId     *string `json:"executionId,omitzero"`
-	ExecutionNumber *int64  `json:"executionNumber,omitzero"`
-	RepositoryName  *string `json:"repositoryName,omitzero"`
-	CommitId        *string `json:"commitId,omitzero"`
-	Subject         *string `json:"subject,omitzero"`
-	Author          *string `json:"author,omitzero"`
-	Cause           *string `json:"cause,omitzero"`
-	RollsBack       *string `json:"rollsBack,omitzero"`
-	Revision        *string `json:"revision,omitzero"`
+	Id              *string  `json:"id,omitzero"`
+	Kind            WorkKind `json:"kind,omitzero"`
+	PipelineName    *string  `json:"pipelineName,omitzero"`
+	ExecutionId     *string  `json:"executionId,omitzero"`
+	ExecutionNumber *int64   `json:"executionNumber,omitzero"`
+	RepositoryName  *string  `json:"repositoryName,omitzero"`
+	CommitId        *string  `json:"commitId,omitzero"`
+	Subject         *string  `json:"subject,omitzero"`
+	Author          *string  `json:"author,omitzero"`
+	Cause           *string  `json:"cause,omitzero"`
+	RollsBack       *string  `json:"rollsBack,omitzero"`
+	Revision        *string  `json:"revision,omitzero"`
 }
 
 // ChangedFile is the shape of that name.
@@ -154,6 +156,16 @@ type DescribeChangesInput struct {
 // DescribeChangesOutput is the shape of that name.
 type DescribeChangesOutput struct {
 	Changes map[string]Change `json:"changes,omitzero"`
+}
+
+// DescribedAction is the shape of that name.
+type DescribedAction struct {
+	StageName           *string `json:"stageName,omitzero"`
+	ActionName          *string `json:"actionName,omitzero"`
+	What                *string `json:"what,omitzero"`
+	RepositoryName      *string `json:"repositoryName,omitzero"`
+	ApplicationName     *string `json:"applicationName,omitzero"`
+	DeploymentGroupName *string `json:"deploymentGroupName,omitzero"`
 }
 
 // DiffFile is the shape of that name.
@@ -943,4 +955,6 @@ type Waiting struct {
 	Reason              *string        `json:"reason,omitzero"`
 	Since               *awsproto.Time `json:"since,omitzero"`
 	Change              *Change        `json:"change,omitzero"`
+	Note                *string        `json:"note,omitzero"`
+	Link                *string        `json:"link,omitzero"`
 }

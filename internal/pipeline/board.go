@@ -150,7 +150,7 @@ func (s *Service) boardPipeline(r *row) (slipway.BoardPipeline, error) {
 	for id, e := range r.Executions {
 		summaries[id] = summary(e)
 	}
-	p := slipway.BoardPipeline{Name: r.Declaration.Name}
+	p := slipway.BoardPipeline{Name: r.Declaration.Name, Actions: s.describedActions(r.Declaration)}
 	for _, part := range []struct {
 		into *json.RawMessage
 		from any
@@ -162,4 +162,24 @@ func (s *Service) boardPipeline(r *row) (slipway.BoardPipeline, error) {
 		*part.into = text
 	}
 	return p, nil
+}
+
+// describedActions are the actions of a definition as their providers describe them.
+func (s *Service) describedActions(d *codepipeline.PipelineDeclaration) []slipway.DescribedAction {
+	var all []slipway.DescribedAction
+	for i := range d.Stages {
+		for j := range d.Stages[i].Actions {
+			a := &d.Stages[i].Actions[j]
+			told := s.registry.describe(a)
+			all = append(all, slipway.DescribedAction{
+				StageName:           d.Stages[i].Name,
+				ActionName:          a.Name,
+				What:                &told.What,
+				RepositoryName:      given(told.Repository),
+				ApplicationName:     given(told.Application),
+				DeploymentGroupName: given(told.Group),
+			})
+		}
+	}
+	return all
 }

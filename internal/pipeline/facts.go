@@ -2,9 +2,8 @@ package pipeline
 
 import (
 	"context"
-	"database/sql"
-	"fmt"
-	"strings"
+	"maps"
+	"slices"
 
 	cp "slipway/api/codepipeline"
 	"slipway/api/slipway"
@@ -19,7 +18,7 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	if len(ids) == 0 {
 		return all, nil
 	}
-	executions, err := s.executionsByID(ctx, ids)
+	executions, err := executionsByID(ctx, s.db, ids)
 	for id, e := range executions {
 		all[id] = s.factsOf(e)
 	}
@@ -55,37 +54,42 @@ func (s *Service) factsOf(e *engine.Execution) slipway.Work {
 	return w
 }
 
-// Approvals are the approvals that wait, of one pipeline or of all (""), the oldest pipelines' names first, and how
-// many pipelines have failed. It is two queries, the second only if something waits.
+// asking is a stage in which an execution waits for an approval.
+type asking struct{ pipeline, stage, execution string }
+
+const selectAsking = `SELECT name, attention, stages FROM pipelines WHERE attention <= $1 AND (name = $2 OR $2 = '')
+	ORDER BY name`
+
+// Approvals returns the approvals that wait, of one pipeline or of all (""), by the names of pipelines, and how many of
+// these have failed. It takes two queries, the second only if something waits.
 func (s *Service) Approvals(ctx context.Context, pipeline string) (waiting []slipway.Waiting, failed int64, err error) {
-	where, args := `attention <= $1`, []any{boardPlace(engine.Asks)}
-	if pipeline != "" {
-		where, args = `name = $1`, []any{pipeline}
+	rows, err := s.db.Query(ctx, selectAsking, boardPlace(engine.Asks), pipeline)
+	if err != nil {
+		return nil, 0, err
 	}
-	type asking struct{ pipeline, stage, execution string }
+	defer rows.Close()
 	var all []asking
 	var ids []string
-	_, err = store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
+	for rows.Next() {
 		var name string
 		var place int64
 		stages := map[string]*engine.Stage{}
-		if err := r.Scan(&name, &place, store.JSON(&stages)); err != nil {
-			return struct{}{}, err
+		if err := rows.Scan(&name, &place, store.JSON(&stages)); err != nil {
+			return nil, 0, err
 		}
 		if place == boardPlace(engine.Failed) {
 			failed++
 		}
-		for stage, st := range stages {
-			if st.Attention == engine.Asks {
+		for _, stage := range slices.Sorted(maps.Keys(stages)) {
+			if st := stages[stage]; st.Attention == engine.Asks {
 				all, ids = append(all, asking{name, stage, st.Latest}), append(ids, st.Latest)
 			}
 		}
-		return struct{}{}, nil
-	}, `SELECT name, attention, stages FROM pipelines WHERE `+where+` ORDER BY name`, args...)
-	if err != nil || len(all) == 0 {
+	}
+	if err := rows.Err(); err != nil || len(all) == 0 {
 		return nil, failed, err
 	}
-	executions, err := s.executionsByID(ctx, ids)
+	executions, err := executionsByID(ctx, s.db, ids)
 	for _, a := range all {
 		if e := executions[a.execution]; e != nil {
 			waiting = append(waiting, s.approvalsIn(e, a.stage)...)
@@ -94,38 +98,39 @@ func (s *Service) Approvals(ctx context.Context, pipeline string) (waiting []sli
 	return waiting, failed, err
 }
 
-func (s *Service) executionsByID(ctx context.Context, ids []string) (map[string]*engine.Execution, error) {
-	args, marks := make([]any, len(ids)), make([]string, len(ids))
-	for i, id := range ids {
-		args[i], marks[i] = id, fmt.Sprintf("$%d", i+1)
-	}
-	es, err := store.Documents[engine.Execution](ctx, s.db,
-		`SELECT doc FROM pipeline_executions WHERE id IN (`+strings.Join(marks, ", ")+`)`, args...)
-	all := map[string]*engine.Execution{}
-	for _, e := range es {
-		all[*e.PipelineExecutionId] = e
-	}
-	return all, err
-}
-
 // approvalsIn are the approvals of a stage that an execution waits for.
 func (s *Service) approvalsIn(e *engine.Execution, stage string) []slipway.Waiting {
 	if attentionOf(e, stage) != engine.Asks {
 		return nil
 	}
+	facts := s.factsOf(e)
 	var all []slipway.Waiting
 	for _, run := range e.Runs {
 		if *run.StageName != stage || run.Token == nil || run.Status != cp.ActionExecutionStatusInProgress {
 			continue
 		}
-		w := s.factsOf(e)
-		all = append(all,
-			slipway.Waiting{Kind: slipway.WaitingKindApproval, PipelineName: e.PipelineName, StageName: run.StageName,
-				ActionName:          run.ActionName,
-				PipelineExecutionId: e.PipelineExecutionId, Since: run.StartTime,
-				Change: &slipway.Change{Id: &w.ID, PipelineName: &w.Pipeline, ExecutionId: &w.ID,
-					ExecutionNumber: &w.Number, RepositoryName: &w.Repository, CommitId: &w.Commit,
-					Subject: &w.Subject}})
+		change := changeOf(facts)
+		change.Subject = &facts.Subject
+		told := s.registry.described(run.Action, run.Input.ResolvedConfiguration)
+		all = append(all, slipway.Waiting{
+			Kind:                slipway.WaitingKindApproval,
+			PipelineName:        e.PipelineName,
+			StageName:           run.StageName,
+			ActionName:          run.ActionName,
+			PipelineExecutionId: e.PipelineExecutionId,
+			Since:               run.StartTime,
+			Change:              change,
+			Note:                given(told.Note),
+			Link:                given(told.Link),
+		})
 	}
 	return all
+}
+
+// given is a text, or nil for none.
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }

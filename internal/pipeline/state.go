@@ -199,3 +199,18 @@ func executionOf(ctx context.Context, q store.Queryer, name, id string) (*engine
 	}
 	return e, err
 }
+
+// executionsByID reads executions of any pipelines. Those that are not there are left out.
+func executionsByID(ctx context.Context, q store.Queryer, ids []string) (map[string]*engine.Execution, error) {
+	args, marks := make([]any, len(ids)), make([]string, len(ids))
+	for i, id := range ids {
+		args[i], marks[i] = id, fmt.Sprintf("$%d", i+1)
+	}
+	query := `SELECT doc FROM pipeline_executions WHERE id IN (` + strings.Join(marks, ", ") + `)`
+	es, err := store.Documents[engine.Execution](ctx, q, query, args...)
+	all := map[string]*engine.Execution{}
+	for _, e := range es {
+		all[*e.PipelineExecutionId] = e
+	}
+	return all, err
+}

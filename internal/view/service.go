@@ -64,6 +64,19 @@ var (
 	executionForm  = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 )
 
+// workKind tells by the form of an ID what it is the ID of; "" for nothing that DescribeChanges knows.
+func workKind(id string) slipway.WorkKind {
+	switch {
+	case buildForm.MatchString(id):
+		return slipway.WorkKindBuild
+	case deploymentForm.MatchString(id):
+		return slipway.WorkKindDeployment
+	case executionForm.MatchString(id):
+		return slipway.WorkKindExecution
+	}
+	return ""
+}
+
 // DescribeChanges implements slipway:DescribeChanges: of builds, deployments and executions, by their IDs, the
 // change that each carries, and why it failed in one sentence. Those that are not there are left out.
 func (s *Service) DescribeChanges(
@@ -77,12 +90,12 @@ func (s *Service) DescribeChanges(
 func (s *Service) changes(ctx context.Context, ids []string) (map[string]slipway.Change, error) {
 	var builds, deployments, executions []string
 	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		switch {
-		case buildForm.MatchString(id):
+		switch workKind(id) {
+		case slipway.WorkKindBuild:
 			builds = append(builds, id)
-		case deploymentForm.MatchString(id):
+		case slipway.WorkKindDeployment:
 			deployments = append(deployments, id)
-		case executionForm.MatchString(id):
+		case slipway.WorkKindExecution:
 			executions = append(executions, id)
 		}
 	}
@@ -138,6 +151,7 @@ func (s *Service) described(ctx context.Context, all map[string]slipway.Work) (m
 	for id, w := range all {
 		c := slipway.Change{
 			Id:             &id,
+			Kind:           workKind(id),
 			Cause:          given(Cause(w)),
 			PipelineName:   given(w.Pipeline),
 			ExecutionId:    given(w.Execution),
