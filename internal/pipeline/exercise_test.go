@@ -208,64 +208,68 @@ func TestProvidersOfTheExerciseConform(t *testing.T) {
 	pipelinetest.Conforms(t, workers())
 }
 
-func TestAProviderInOneFileSucceedsAndFails(t *testing.T) {
-	onBoth(t, func(t *testing.T, dsn string) {
-		mail, work := letters(), workers()
-		h := open(t, dsn, time.Now, mail, work)
-		h.create(post("post", "in"))
-
-		run := h.waits("post", "Work")
-		if got := run.Input.ResolvedConfiguration; !maps.Equal(got, map[string]string{"Order": "answer first"}) {
-			t.Errorf("the robot got %v, want the letter in the place of the variable", got)
-		}
-		if got := *run.Output.ExecutionResult.ExternalExecutionUrl; got != "http://localhost/robots/"+*run.ActionExecutionId {
-			t.Errorf("URL %q, want one below the server's own", got)
-		}
-		work.end(*run.ActionExecutionId, "")
-		if err := h.Ended(t.Context(), robot(*run.ActionExecutionId)); err != nil {
-			t.Fatal(err)
-		}
-		first := h.newest("post", cp.PipelineExecutionStatusSucceeded)
-		if got := h.runs("post", first)[1].Output.OutputVariables["Done"]; got != "answer first" {
-			t.Errorf("variable Done = %q, want %q", got, "answer first")
-		}
-
-		mail.put("in", "second")
-		if err := h.Changed(t.Context(), box("in")); err != nil {
-			t.Fatal(err)
-		}
-		run = h.waits("post", "Work")
-		work.end(*run.ActionExecutionId, "out of ink")
-		if err := h.Ended(t.Context(), robot(*run.ActionExecutionId)); err != nil {
-			t.Fatal(err)
-		}
-		second := h.newest("post", cp.PipelineExecutionStatusFailed)
-		if got, want := h.failure("post", second), "JobFailed: out of ink"; got != want {
-			t.Errorf("failure %q, want %q", got, want)
-		}
-		if got := *h.executions("post")[0].SourceRevisions[0].RevisionId; got != "second" {
-			t.Errorf("source revision %q, want %q", got, "second")
-		}
+func TestAProviderInOneFile(t *testing.T) {
+	onBoth(t, cases{
+		"a provider in one file succeeds and fails":      aProviderInOneFileSucceedsAndFails,
+		"a provider in one file is stopped":              aProviderInOneFileIsStopped,
+		"a provider in one file goes on after a restart": aProviderInOneFileGoesOnAfterARestart,
 	})
 }
 
-func TestAProviderInOneFileIsStopped(t *testing.T) {
-	onBoth(t, func(t *testing.T, dsn string) {
-		work := workers()
-		h := open(t, dsn, time.Now, letters(), work)
-		h.create(post("post", "in"))
-		run := h.waits("post", "Work")
-		stop := &cp.StopPipelineExecutionInput{
-			PipelineName:        new("post"),
-			PipelineExecutionId: run.PipelineExecutionId,
-			Abandon:             new(true),
-		}
-		if _, err := h.StopPipelineExecution(t.Context(), stop); err != nil {
-			t.Fatal(err)
-		}
-		h.newest("post", cp.PipelineExecutionStatusStopped)
-		work.awaitStop(t, *run.ActionExecutionId)
-	})
+func aProviderInOneFileSucceedsAndFails(t *testing.T, dsn string) {
+	mail, work := letters(), workers()
+	h := open(t, dsn, time.Now, mail, work)
+	h.create(post("post", "in"))
+
+	run := h.waits("post", "Work")
+	if got := run.Input.ResolvedConfiguration; !maps.Equal(got, map[string]string{"Order": "answer first"}) {
+		t.Errorf("the robot got %v, want the letter in the place of the variable", got)
+	}
+	if got := *run.Output.ExecutionResult.ExternalExecutionUrl; got != "http://localhost/robots/"+*run.ActionExecutionId {
+		t.Errorf("URL %q, want one below the server's own", got)
+	}
+	work.end(*run.ActionExecutionId, "")
+	if err := h.Ended(t.Context(), robot(*run.ActionExecutionId)); err != nil {
+		t.Fatal(err)
+	}
+	first := h.newest("post", cp.PipelineExecutionStatusSucceeded)
+	if got := h.runs("post", first)[1].Output.OutputVariables["Done"]; got != "answer first" {
+		t.Errorf("variable Done = %q, want %q", got, "answer first")
+	}
+
+	mail.put("in", "second")
+	if err := h.Changed(t.Context(), box("in")); err != nil {
+		t.Fatal(err)
+	}
+	run = h.waits("post", "Work")
+	work.end(*run.ActionExecutionId, "out of ink")
+	if err := h.Ended(t.Context(), robot(*run.ActionExecutionId)); err != nil {
+		t.Fatal(err)
+	}
+	second := h.newest("post", cp.PipelineExecutionStatusFailed)
+	if got, want := h.failure("post", second), "JobFailed: out of ink"; got != want {
+		t.Errorf("failure %q, want %q", got, want)
+	}
+	if got := *h.executions("post")[0].SourceRevisions[0].RevisionId; got != "second" {
+		t.Errorf("source revision %q, want %q", got, "second")
+	}
+}
+
+func aProviderInOneFileIsStopped(t *testing.T, dsn string) {
+	work := workers()
+	h := open(t, dsn, time.Now, letters(), work)
+	h.create(post("post", "in"))
+	run := h.waits("post", "Work")
+	stop := &cp.StopPipelineExecutionInput{
+		PipelineName:        new("post"),
+		PipelineExecutionId: run.PipelineExecutionId,
+		Abandon:             new(true),
+	}
+	if _, err := h.StopPipelineExecution(t.Context(), stop); err != nil {
+		t.Fatal(err)
+	}
+	h.newest("post", cp.PipelineExecutionStatusStopped)
+	work.awaitStop(t, *run.ActionExecutionId)
 }
 
 // awaitStop waits until a robot was stopped.
@@ -282,24 +286,22 @@ func (r *robots) awaitStop(t *testing.T, id string) {
 	}
 }
 
-func TestAProviderInOneFileGoesOnAfterARestart(t *testing.T) {
-	onBoth(t, func(t *testing.T, dsn string) {
-		mail, work := letters(), workers()
-		before := open(t, dsn, time.Now, mail, work)
-		before.create(post("post", "in"))
-		run := before.waits("post", "Work")
-		before.leave()
+func aProviderInOneFileGoesOnAfterARestart(t *testing.T, dsn string) {
+	mail, work := letters(), workers()
+	before := open(t, dsn, time.Now, mail, work)
+	before.create(post("post", "in"))
+	run := before.waits("post", "Work")
+	before.leave()
 
-		work.end(*run.ActionExecutionId, "")
-		after := open(t, dsn, time.Now, mail, work)
-		if err := after.Ended(t.Context(), robot(*run.ActionExecutionId)); err != nil {
-			t.Fatal(err)
-		}
-		if id := after.newest("post", cp.PipelineExecutionStatusSucceeded); id != *run.PipelineExecutionId {
-			t.Errorf("execution %s succeeded, want the one before the restart, %s", id, *run.PipelineExecutionId)
-		}
-		if n := work.starts[*run.ActionExecutionId]; n != 1 {
-			t.Errorf("the robot was started %d times, want once", n)
-		}
-	})
+	work.end(*run.ActionExecutionId, "")
+	after := open(t, dsn, time.Now, mail, work)
+	if err := after.Ended(t.Context(), robot(*run.ActionExecutionId)); err != nil {
+		t.Fatal(err)
+	}
+	if id := after.newest("post", cp.PipelineExecutionStatusSucceeded); id != *run.PipelineExecutionId {
+		t.Errorf("execution %s succeeded, want the one before the restart, %s", id, *run.PipelineExecutionId)
+	}
+	if n := work.starts[*run.ActionExecutionId]; n != 1 {
+		t.Errorf("the robot was started %d times, want once", n)
+	}
 }

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -25,16 +26,28 @@ import (
 // patience is how long a test waits for what happens in the background.
 const patience = 30 * time.Second
 
-// onBoth runs a test on both databases. dsn is an empty database.
-func onBoth(t *testing.T, test func(t *testing.T, dsn string)) {
+// cases are tests by what they show; each gets an empty database.
+type cases map[string]func(t *testing.T, dsn string)
+
+// onBoth runs tests on SQLite and on PostgreSQL.
+func onBoth(t *testing.T, all cases) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"))
+		for name, test := range all {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"))
+			})
+		}
 	})
 	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, storetest.Postgres(t).Database(t))
+		server := storetest.Postgres(t)
+		for name, test := range all {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, server.Database(t))
+			})
+		}
 	})
 }
 
@@ -198,5 +211,13 @@ func wantError[T error](t *testing.T, err error, says string) {
 	t.Helper()
 	if _, ok := err.(T); !ok || !strings.Contains(err.Error(), says) {
 		t.Errorf("err = %T %v, want a %T that says %q", err, err, *new(T), says)
+	}
+}
+
+// decode reads a stored document.
+func decode(t *testing.T, doc string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(doc), into); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -13,6 +13,8 @@ import (
 const insertWait = `INSERT INTO pipeline_waits (kind, external, pipeline, execution, run) VALUES ($1, $2, $3, $4, $5)
 	ON CONFLICT DO NOTHING`
 
+const dropWaits = `DELETE FROM pipeline_waits WHERE pipeline = $1 AND run = $2`
+
 // addWait records what an action execution waits for.
 func addWait(ctx context.Context, tx store.Tx, w Wait, to ref) error {
 	_, err := tx.Exec(ctx, insertWait, w.Kind, w.ID, to.Pipeline, to.Execution, to.Run)
@@ -64,7 +66,7 @@ func (s *Service) result(ctx context.Context, a *Action, run *engine.Run, id str
 // finish ends an action execution from outside. One that has ended stays as it is.
 func (s *Service) finish(ctx context.Context, to ref, how ending) error {
 	err := s.change(ctx, to.Pipeline, func(tx store.Tx, r *row) ([]engine.Effect, error) {
-		if err := dropWaits(ctx, tx, to); err != nil {
+		if _, err := tx.Exec(ctx, dropWaits, to.Pipeline, to.Run); err != nil {
 			return nil, err
 		}
 		if r.inProgress(to) == nil {
@@ -75,11 +77,6 @@ func (s *Service) finish(ctx context.Context, to ref, how ending) error {
 	if _, gone := errors.AsType[*cp.PipelineNotFoundException](err); gone || errors.Is(err, store.ErrJobGone) {
 		return nil
 	}
-	return err
-}
-
-func dropWaits(ctx context.Context, tx store.Tx, to ref) error {
-	_, err := tx.Exec(ctx, `DELETE FROM pipeline_waits WHERE pipeline = $1 AND run = $2`, to.Pipeline, to.Run)
 	return err
 }
 
@@ -99,8 +96,16 @@ func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Out
 	if err := j.Decode(&to); err != nil {
 		return store.Undecodable(err), nil
 	}
-	if err := s.stop(ctx, to); err != nil {
+	var w Wait
+	waits, err := store.Find(ctx, s.db, []any{&w.Kind, &w.ID},
+		`SELECT kind, external FROM pipeline_waits WHERE pipeline = $1 AND run = $2`, to.Pipeline, to.Run)
+	if err != nil {
 		return store.Done, err
+	}
+	if waits {
+		if err := s.stop(ctx, to, w); err != nil {
+			return store.Done, err
+		}
 	}
 	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
 		if err := store.End(ctx, tx); err != nil {
@@ -109,18 +114,14 @@ func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Out
 		if err := tx.Cancel(ctx, timeoutJob, to.Run); err != nil {
 			return err
 		}
-		return dropWaits(ctx, tx, to)
+		// A start that comes late may have added its wait since: the job runs once more for that.
+		_, err := tx.Exec(ctx, `DELETE FROM pipeline_waits WHERE kind = $1 AND external = $2`, w.Kind, w.ID)
+		return err
 	})
 }
 
 // stop lets the provider of an action stop what the action waits for.
-func (s *Service) stop(ctx context.Context, to ref) error {
-	id := ""
-	waits, err := store.Find(ctx, s.db, []any{&id},
-		`SELECT external FROM pipeline_waits WHERE pipeline = $1 AND run = $2`, to.Pipeline, to.Run)
-	if err != nil || !waits {
-		return err
-	}
+func (s *Service) stop(ctx context.Context, to ref, w Wait) error {
 	e, err := executionOf(ctx, s.db, to.Pipeline, to.Execution)
 	if _, gone := errors.AsType[*cp.PipelineExecutionNotFoundException](err); gone {
 		return nil
@@ -136,5 +137,5 @@ func (s *Service) stop(ctx context.Context, to ref) error {
 	if !ok {
 		return nil
 	}
-	return contain.Do(func() error { return p.Stop(ctx, s.action(to, e, run), id) })
+	return contain.Do(func() error { return p.Stop(ctx, s.action(to, e, run), w.ID) })
 }
