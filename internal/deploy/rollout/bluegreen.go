@@ -197,7 +197,7 @@ func (s *State) Restored() {
 	}
 }
 
-// Count counts what a change has made of a host that was in progress; before is the phase that it was in.
+// Count counts what a change has made of a unit that had not ended. before is the phase that it was in.
 func (s *State) Count(u *Unit, before Phase) {
 	fleet := &s.Fleet
 	if u.Original() {
@@ -214,7 +214,12 @@ func (s *State) Count(u *Unit, before Phase) {
 			}
 		}
 	}
-	if u.Ended() {
-		fleet.UnitEnded(u.Status)
+	if !u.Ended() {
+		return
 	}
+	if before == Idle { // it ended before it began
+		fleet.Pending--
+		fleet.InProgress++
+	}
+	fleet.UnitEnded(u.Status)
 }

@@ -259,6 +259,20 @@ func TestUnitAsStored(t *testing.T) {
 	}
 }
 
+// TestAbortBeforeItBegins: a unit that is gone before its turn is counted as failed, and no longer as pending.
+func TestAbortBeforeItBegins(t *testing.T) {
+	s := New(NewPlan(2, concurrency(1)))
+	if n := s.Next(); n.Begin != 1 {
+		t.Fatalf("%+v", n)
+	}
+	x := NewUnit("d-1", "web2", "arn", InPlace(onHosts, false), start)
+	x.Abort("it is gone", start)
+	s.Count(x, Idle)
+	if want := (Fleet{InProgress: 1, Failed: 1}); s.Fleet != want {
+		t.Fatalf("counted %+v, want %+v", s.Fleet, want)
+	}
+}
+
 // world is a deployment with its hosts, driven as the service drives it.
 type world struct {
 	now     time.Time
