@@ -9,11 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"slipway/internal/build"
 	"slipway/internal/deploy"
-	"slipway/internal/pipeline"
-	"slipway/internal/release"
-	"slipway/internal/report"
 	"slipway/internal/store"
 )
 
@@ -84,18 +80,16 @@ const (
 
 // keeper deletes what is older than it is to be kept, and sets aside what the database does not know, once a day.
 type keeper struct {
-	s           *server
-	builds      *build.Service
-	reports     *report.Service
-	pipelines   *pipeline.Service
-	deployments *deploy.Service
-	releases    *release.Service
+	*ground
+	*storage
+	*stages
 }
 
-// register makes the daily job. Its first run is soon after the first start.
-func (k *keeper) register(ctx context.Context) error {
-	k.s.db.Handle(housekeeping, store.Limits{Time: time.Hour}, k.run)
-	return k.s.db.Write(ctx, func(tx store.Tx) error {
+// newKeeper makes the keeper and its daily job, which first runs an hour after the first start.
+func newKeeper(ctx context.Context, g *ground, st *storage, x *stages) error {
+	k := &keeper{g, st, x}
+	k.db.Handle(housekeeping, store.Limits{Time: time.Hour}, k.run)
+	return k.db.Write(ctx, func(tx store.Tx) error {
 		return tx.Enqueue(ctx, store.Job{Kind: housekeeping, Key: "daily", RunAt: time.Now().Add(time.Hour)})
 	})
 }
@@ -105,9 +99,9 @@ func (k *keeper) run(ctx context.Context, _ store.Running) (store.Outcome, error
 		return store.Done, err
 	}
 	if err := errors.Join(
-		k.s.sources.Sweep(ctx),
-		k.s.objects.Sweep(ctx),
-		k.sweepLogs(ctx, k.s.sources.Quarantine),
+		k.sources.Sweep(ctx),
+		k.objects.Sweep(ctx),
+		k.sweepLogs(ctx, k.sources.Quarantine),
 	); err != nil {
 		return store.Done, err
 	}
@@ -121,7 +115,7 @@ func (k *keeper) expire(ctx context.Context) error {
 		return err
 	}
 	inUse := func(bucket, key string) bool { return used[deploy.Stored{Bucket: bucket, Key: key}] }
-	keep := k.s.Keep
+	keep := k.Keep
 	for _, step := range []struct {
 		what   string
 		age    time.Duration
@@ -134,7 +128,7 @@ func (k *keeper) expire(ctx context.Context) error {
 		{"reports", keep.Reports, k.reports.Expire},
 		{"releases", keep.Deployments, k.releases.Expire},
 		{"deployments", keep.Deployments, k.deployments.Expire},
-		{"uploads", keep.Uploads, k.s.objects.ExpireUploads},
+		{"uploads", keep.Uploads, k.objects.ExpireUploads},
 	} {
 		if step.age == 0 {
 			continue
@@ -150,7 +144,7 @@ func (k *keeper) expire(ctx context.Context) error {
 			}
 		}
 		if total > 0 {
-			k.s.Log.Info("deleted what was kept long enough", "what", step.what, "number", total, "older than",
+			k.Log.Info("deleted what was kept long enough", "what", step.what, "number", total, "older than",
 				step.age)
 		}
 	}

@@ -14,7 +14,7 @@ const AnyRegion = "any"
 
 // regions tells which regions' signatures are accepted besides the home region's. The resources are the same
 // for all of them, and their ARNs are the home region's.
-func (o *Options) regions() func(string) bool {
+func acceptedRegions(o Options) func(string) bool {
 	setting := o.Regions
 	if setting == "" && loopback(o.Listen) {
 		setting = AnyRegion

@@ -32,7 +32,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	p.start(
 		work,
 		"what routers report",
-		func(ctx context.Context) error { s.moved.take(ctx, s.contained(s.heed)); return nil },
+		func(ctx context.Context) error { s.reported.take(ctx, s.contained(s.react)); return nil },
 	)
 	p.start(work, "alarms", s.monitor.Run)
 	hs := &http.Server{

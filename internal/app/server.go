@@ -6,27 +6,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
 	"strings"
 
-	"slipway/internal/build"
-	"slipway/internal/deploy"
-	"slipway/internal/event"
+	"slipway/internal/fault"
 	"slipway/internal/identity"
-	"slipway/internal/journal"
-	"slipway/internal/object"
-	"slipway/internal/pipeline"
-	"slipway/internal/platform/loadbalancer"
-	"slipway/internal/release"
-	"slipway/internal/release/metric"
-	"slipway/internal/release/monitor"
-	"slipway/internal/report"
-	"slipway/internal/source"
-	"slipway/internal/store"
 	"slipway/internal/web"
 )
 
@@ -100,71 +87,53 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err := s.db.Close(); err != nil {
-			o.Log.Error("close database", "error", err)
-		}
-	}()
+	defer s.close()
 	return s.serve(ctx, listener)
 }
 
 // server is everything, fitted together.
 type server struct {
-	Options
-	db       *store.Store
-	identity *identity.Service
-	journal  *journal.Journal
-	objects  *object.Store
-	sources  *source.Service
-	hints    *event.Hints
-	reserve  *reserve
-	handler  *mux
-	moved    nudge                       // routers applied a table, or find other targets healthy
-	heed     func(context.Context) error // what waits for that
-	monitor  *monitor.Service
+	*ground
+	*storage
+	*traffic
+	*stages
+	handler *mux
 }
 
-// open fits the stages together.
+// open makes the modules of a server.
 func open(ctx context.Context, o Options) (*server, error) {
-	s := &server{Options: o, moved: newNudge()}
-	dsn := o.Database
-	if dsn == "" {
-		dsn = "sqlite:" + o.Data.Database()
-	}
-	if err := o.Data.BeforeOpen(o.Place, dsn); err != nil {
+	g, err := openGround(ctx, o)
+	if err != nil {
 		return nil, err
 	}
-	s.reserve = newReserve(o.Data, o.Log)
-	var err error
-	s.db, err = store.Open(
-		ctx,
-		store.Options{DSN: dsn, Name: o.Place.ID, Log: o.Log, Migrations: migrations(), Full: s.reserve.release},
-	)
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	s.hints = event.NewHints(s.db)
-	if err := s.fit(ctx); err != nil {
-		return nil, errors.Join(err, s.db.Close())
+	s := &server{ground: g}
+	if err := s.make(ctx); err != nil {
+		g.close()
+		return nil, err
 	}
 	return s, nil
 }
 
-// migrations are the tables of all stages.
-func migrations() []store.Migrations {
-	return []store.Migrations{
-		identity.Migrations(),
-		object.Migrations(),
-		source.Migrations(),
-		report.Migrations(),
-		build.Migrations(),
-		deploy.Migrations(),
-		release.Migrations(),
-		metric.Migrations(),
-		monitor.Migrations(),
-		pipeline.Migrations(),
-		loadbalancer.Migrations(),
+func (s *server) make(ctx context.Context) (err error) {
+	if s.storage, err = newStorage(ctx, s.ground); err != nil {
+		return err
 	}
+	if s.traffic, err = newTraffic(ctx, s.ground); err != nil {
+		return err
+	}
+	if s.stages, err = newStages(s.ground, s.storage, s.traffic); err != nil {
+		return err
+	}
+	tellPipelines(s.db, s.stages)
+	tellDeployments(s.db, s.deployments)
+	s.handler = s.newHandler(ctx)
+	return newKeeper(ctx, s.ground, s.storage, s.stages)
+}
+
+// react looks at what waits for routers.
+func (s *server) react(ctx context.Context) error {
+	fault.Panic("loop.routers")
+	return errors.Join(s.deployments.Look(ctx), s.releases.Applied(ctx))
 }
 
 // sessions are identity's, as the pages take them.
@@ -175,14 +144,9 @@ func (s sessions) Session(ctx context.Context, cookie string) (web.Session, bool
 	return web.Session{Caller: x.Caller, CSRF: x.CSRF, Began: x.Began}, ok, err
 }
 
-func (s *server) readObject(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
-	_, f, err := s.objects.Get(ctx, bucket, key, "")
-	return f, err
-}
-
 // host is where the routers' listeners are reached, unless they are elsewhere: where the server is.
-func (s *server) host() string {
-	u, err := url.Parse(s.URL)
+func (g *ground) host() string {
+	u, err := url.Parse(g.URL)
 	if err != nil || u.Hostname() == "" {
 		return "localhost"
 	}
@@ -190,38 +154,38 @@ func (s *server) host() string {
 }
 
 // wantRouter lets `up` start a router.
-func (s *server) wantRouter() {
-	if err := s.Data.WantRouter(); err != nil {
-		s.Log.Error("a router is needed and cannot be asked for", "error", err)
+func (g *ground) wantRouter() {
+	if err := g.Data.WantRouter(); err != nil {
+		g.Log.Error("a router is needed and cannot be asked for", "error", err)
 	}
 }
 
 // keys makes sure that there are an administrator, a runner and a router with their keys.
-func (s *server) keys(ctx context.Context) error {
+func (g *ground) keys(ctx context.Context, users *identity.Service) error {
 	for _, user := range []struct{ name, role string }{
 		{"administrator", identity.Administrator},
 		{"runner", identity.Runner},
 		{"router", identity.Router},
 	} {
-		if err := s.identity.EnsureUser(ctx, user.name, user.role); err != nil {
+		if err := users.EnsureUser(ctx, user.name, user.role); err != nil {
 			return err
 		}
-		key, ok, err := s.Data.ReadKey(user.name)
+		key, ok, err := g.Data.ReadKey(user.name)
 		if err != nil {
 			return err
 		}
-		if given := s.Administrator; user.name == "administrator" && given.ID != "" {
+		if given := g.Administrator; user.name == "administrator" && given.ID != "" {
 			ok, key = key == given, given
 		}
 		if !ok {
 			if key.ID == "" {
 				key = Key(identity.NewKey())
 			}
-			if err := s.Data.WriteKey(user.name, key); err != nil {
+			if err := g.Data.WriteKey(user.name, key); err != nil {
 				return err
 			}
 		}
-		if err := s.identity.AddKey(ctx, user.name, identity.Key(key)); err != nil {
+		if err := users.AddKey(ctx, user.name, identity.Key(key)); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ const (
 // whose they were.
 func (k *keeper) sweepLogs(ctx context.Context, aside quarantine.Place) error {
 	for after := ""; ; {
-		groups, err := k.s.journal.Groups(ctx, "/aws/code", after, batch)
+		groups, err := k.journal.Groups(ctx, "/aws/code", after, batch)
 		if err != nil || len(groups) == 0 {
 			return err
 		}
@@ -34,7 +34,7 @@ func (k *keeper) sweepLogs(ctx context.Context, aside quarantine.Place) error {
 
 func (k *keeper) sweepGroup(ctx context.Context, aside quarantine.Place, group string) error {
 	for after := ""; ; {
-		streams, err := k.s.journal.Streams(ctx, group, "", after, batch)
+		streams, err := k.journal.Streams(ctx, group, "", after, batch)
 		if err != nil || len(streams) == 0 {
 			return err
 		}
@@ -56,7 +56,7 @@ func (k *keeper) sweepGroup(ctx context.Context, aside quarantine.Place, group s
 			if known[owner] {
 				continue
 			}
-			if err := k.s.journal.MoveAway(journal.Name{Group: group, Stream: name}, aside); err != nil {
+			if err := k.journal.MoveAway(journal.Name{Group: group, Stream: name}, aside); err != nil {
 				return err
 			}
 		}

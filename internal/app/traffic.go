@@ -36,18 +36,6 @@ func (s shifts) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason 
 	return err
 }
 
-// released tells a deployment how its release ended.
-func released(d *deploy.Service) func(context.Context, store.Tx, string, release.Outcome) error {
-	return func(ctx context.Context, tx store.Tx, id string, o release.Outcome) error {
-		return d.ReleaseEnded(
-			ctx,
-			tx,
-			id,
-			deploy.Released{Shifted: o.Promoted, Reason: o.Reason, ByHand: o.Cause == shift.ByHand},
-		)
-	}
-}
-
 // nudge carries word that something changed, without its sender waiting: words that pile up are one.
 type nudge chan struct{}
 

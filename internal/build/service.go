@@ -51,15 +51,13 @@ type Config struct {
 	// Silence is how long a runner may be unheard of before its builds end as FAULT; 0 is three minutes: the minute in
 	// which it polls again, and two more.
 	Silence time.Duration
+	// Room tells why no build may begin, as when the disk is nearly full: builds wait first. nil: there is always room.
+	Room func() error
 }
 
 // Service implements CodeBuild's projects and builds, and the runners' part of Slipway's own API.
 type Service struct {
 	Config
-	// Room, if set before the service is used, tells why no build may begin, as when the disk is nearly full: builds
-	// wait first.
-	Room func() error
-
 	db      *store.Store
 	started time.Time // before it nobody could be heard of
 	runners runners

@@ -8,6 +8,12 @@ var (
 	BuildEnded = Topic[Ended]{"build-ended"}
 	// DeploymentEnded tells of a deployment that ended. Its key is the deployment's ID.
 	DeploymentEnded = Topic[Ended]{"deployment-ended"}
+	// ReleaseEnded tells of a release that ended. Its key is the ID of its deployment.
+	ReleaseEnded = Topic[ReleaseEnd]{"release-ended"}
+	// AlarmChanged tells of an alarm whose state changed. Its key is made of the name and the state.
+	AlarmChanged = Topic[Alarm]{"alarm-changed"}
+	// ObjectWritten tells of a version of an object. Its key is made of the bucket, the key and the version.
+	ObjectWritten = Topic[Object]{"object-written"}
 )
 
 // Push is a branch or tag that moved.
@@ -22,4 +28,25 @@ type Push struct {
 type Ended struct {
 	ID     string `json:"id"`
 	Status string `json:"status"`
+}
+
+// ReleaseEnd is how a release ended. A release that was promoted can be rolled back later, and then ends once more.
+type ReleaseEnd struct {
+	Deployment string `json:"deployment"`         // its ID
+	Promoted   bool   `json:"promoted,omitempty"` // all traffic is on the new version
+	ByHand     bool   `json:"byHand,omitempty"`   // a person asked for the rollback
+	Reason     string `json:"reason,omitempty"`   // in words
+}
+
+// Alarm is an alarm in a new state: OK, ALARM or INSUFFICIENT_DATA.
+type Alarm struct {
+	Name  string `json:"name"`
+	State string `json:"state"`
+}
+
+// Object is a version of an object.
+type Object struct {
+	Bucket  string `json:"bucket"`
+	Key     string `json:"key"`
+	Version string `json:"version"` // "null" in a bucket without versions
 }

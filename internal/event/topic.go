@@ -28,7 +28,20 @@ func (t Topic[T]) Publish(ctx context.Context, tx store.Tx, key string, payload 
 // works. Two subscribers with one name are an error of store.Work.
 func (t Topic[T]) Subscribe(db *store.Store, subscriber string,
 	f func(ctx context.Context, key string, payload T) error) {
+	t.SubscribeTo(db, subscriber, nil, f)
+}
+
+// SubscribeTo is Subscribe to those facts alone that the subscriber wants. It is asked in the transaction of the fact,
+// so that a fact that nobody wants costs no job.
+func (t Topic[T]) SubscribeTo(db *store.Store, subscriber string,
+	wants func(ctx context.Context, q store.Queryer, payload T) (bool, error),
+	f func(ctx context.Context, key string, payload T) error) {
 	limits := store.Limits{Parallel: parallel, Attempts: store.Tireless}
+	if wants != nil {
+		limits.Wants = func(ctx context.Context, q store.Queryer, payload any) (bool, error) {
+			return wants(ctx, q, payload.(T))
+		}
+	}
 	db.Handle(t.prefix()+subscriber, limits, func(ctx context.Context, j store.Running) (store.Outcome, error) {
 		var payload T
 		if err := j.Decode(&payload); err != nil {

@@ -21,7 +21,7 @@ func (s *Service) CreateAccessKey(ctx context.Context,
 		AccessKeyId:     &k.ID,
 		SecretAccessKey: &k.Secret,
 		Status:          iam.StatusTypeActive,
-		CreateDate:      awsproto.At(s.now()),
+		CreateDate:      awsproto.At(s.Now()),
 	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		user, err := s.userOf(ctx, tx, in.UserName)
@@ -38,7 +38,7 @@ func (s *Service) CreateAccessKey(ctx context.Context,
 		}
 		out.UserName = new(userName(user))
 		_, err = tx.Exec(ctx, `INSERT INTO access_keys (id, owner, secret, created) VALUES ($1, $2, $3, $4)`,
-			k.ID, user, s.seal.Seal([]byte(k.Secret), "access-key "+k.ID), out.CreateDate.UnixMilli())
+			k.ID, user, s.Seal.Seal([]byte(k.Secret), "access-key "+k.ID), out.CreateDate.UnixMilli())
 		return err
 	})
 	if err != nil {

@@ -56,7 +56,7 @@ func (s *Service) CreateServiceSpecificCredential(ctx context.Context,
 				gitService + " does.",
 		}
 	}
-	c := iam.ServiceSpecificCredential{CreateDate: awsproto.At(s.now()), ServiceName: in.ServiceName,
+	c := iam.ServiceSpecificCredential{CreateDate: awsproto.At(s.Now()), ServiceName: in.ServiceName,
 		ServicePassword:             new(randomSecret()),
 		ServiceSpecificCredentialId: new("ACCA" + randomID()), Status: iam.StatusTypeActive}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
@@ -71,9 +71,9 @@ func (s *Service) CreateServiceSpecificCredential(ctx context.Context,
 		if len(taken) >= gitPerUser {
 			return &iam.LimitExceededException{Message: "Cannot exceed quota for ServiceSpecificCredentialsPerUser: 2"}
 		}
-		username := user + "-at-" + s.account
+		username := user + "-at-" + s.Account
 		for n := 1; len(taken) > 0 && taken[0] == username; n++ {
-			username = fmt.Sprintf("%s+%d-at-%s", user, n, s.account)
+			username = fmt.Sprintf("%s+%d-at-%s", user, n, s.Account)
 		}
 		c.UserName, c.ServiceUserName = &user, &username
 		_, err = tx.Exec(ctx,
@@ -134,7 +134,7 @@ func (s *Service) DeleteServiceSpecificCredential(ctx context.Context,
 // gitPassword verifies a static Git credential.
 func (s *Service) gitPassword(ctx context.Context, username, password string) (awsproto.Caller, bool, error) {
 	var want string
-	c := awsproto.Caller{Account: s.account}
+	c := awsproto.Caller{Account: s.Account}
 	ok, err := store.Find(ctx, s.db, []any{&want, &c.Name, &c.UserID, &c.ARN, &c.Role},
 		`SELECT g.password, u.name, u.id, u.arn, u.role FROM git_credentials g JOIN users u ON u.name = g.owner WHERE g.username = $1`, username)
 	if err != nil || !ok {

@@ -43,7 +43,7 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 	if err != nil || !ok || subtle.ConstantTimeCompare([]byte(secret.SessionToken), []byte(token)) != 1 {
 		return awsproto.Caller{}, false, err
 	}
-	regions := []string{s.region}
+	regions := []string{s.Region}
 	if m := gitHost().FindStringSubmatch(host); m != nil {
 		regions = []string{m[1]}
 	} else if s.Regions != nil { // the password does not say which region it was signed for
@@ -58,7 +58,7 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 	}
 	for _, region := range regions {
 		for _, h := range hosts {
-			if sigv4.VerifyGitPassword(secret.Key, stamp, signature, h, path, region, s.now()) {
+			if sigv4.VerifyGitPassword(secret.Key, stamp, signature, h, path, region, s.Now()) {
 				c, err := s.Caller(ctx, id)
 				return c, err == nil, err
 			}

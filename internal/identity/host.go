@@ -19,7 +19,7 @@ func (s *Service) PutHost(ctx context.Context, tx store.Tx, name string, k Key) 
 		return err
 	}
 	_, err := tx.Exec(ctx, `INSERT INTO access_keys (id, owner, secret, created) VALUES ($1, $2, $3, $4)`,
-		k.ID, HostPath+name, s.seal.Seal([]byte(k.Secret), "access-key "+k.ID), s.now().UnixMilli())
+		k.ID, HostPath+name, s.Seal.Seal([]byte(k.Secret), "access-key "+k.ID), s.Now().UnixMilli())
 	return err
 }
 

@@ -37,14 +37,8 @@ const (
 
 // Service holds identities.
 type Service struct {
-	// Regions tells, if set before the service is used, which regions' signatures are accepted besides its own.
-	Regions func(region string) bool
-
-	db      *store.Store
-	seal    *seal.Sealer
-	account string
-	region  string
-	now     func() time.Time
+	Config
+	db *store.Store
 
 	loading sync.Mutex // one reading of the keys at a time: an older one never replaces a newer one
 	mu      sync.RWMutex
@@ -56,10 +50,18 @@ type key struct {
 	caller awsproto.Caller
 }
 
+// Config is what the service needs to know of where it runs.
+type Config struct {
+	Region, Account string
+	Now             func() time.Time
+	Seal            *seal.Sealer
+	// Regions tells which regions' signatures are accepted besides its own; nil for none.
+	Regions func(region string) bool
+}
+
 // New returns the service of one account.
-func New(ctx context.Context, db *store.Store, s *seal.Sealer, account, region string,
-	now func() time.Time) (*Service, error) {
-	i := &Service{db: db, seal: s, account: account, region: region, now: now}
+func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
+	i := &Service{Config: c, db: db}
 	return i, i.load(ctx)
 }
 
@@ -67,11 +69,11 @@ const activeKeys = `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM acce
 
 func (s *Service) scanKey(r *sql.Rows) (k key, err error) {
 	var sealed string
-	c := awsproto.Caller{Account: s.account}
+	c := awsproto.Caller{Account: s.Account}
 	if err := r.Scan(&c.AccessKeyID, &sealed, &c.Name, &c.UserID, &c.ARN, &c.Role); err != nil {
 		return k, err
 	}
-	secret, err := s.seal.Open(sealed, "access-key "+c.AccessKeyID)
+	secret, err := s.Seal.Open(sealed, "access-key "+c.AccessKeyID)
 	if err != nil {
 		return k, fmt.Errorf("access key %s: %w", c.AccessKeyID, err)
 	}
@@ -131,7 +133,7 @@ func (s *Service) Caller(ctx context.Context, id string) (awsproto.Caller, error
 
 // UserARN is the ARN of a user.
 func (s *Service) UserARN(name string) string {
-	return "arn:aws:iam::" + s.account + ":user/" + name
+	return "arn:aws:iam::" + s.Account + ":user/" + name
 }
 
 // EnsureUser makes a user, or leaves the one of that name.
@@ -139,7 +141,7 @@ func (s *Service) EnsureUser(ctx context.Context, name, role string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx,
 			`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
-			name, "AIDA"+randomID(), s.UserARN(name), role, s.now().UnixMilli())
+			name, "AIDA"+randomID(), s.UserARN(name), role, s.Now().UnixMilli())
 		return err
 	})
 }
@@ -159,7 +161,7 @@ func (s *Service) AddKey(ctx context.Context, user string, k Key) error {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO access_keys (id, owner, secret, created) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, owner = excluded.owner`,
-			k.ID, user, s.seal.Seal([]byte(k.Secret), "access-key "+k.ID), s.now().UnixMilli())
+			k.ID, user, s.Seal.Seal([]byte(k.Secret), "access-key "+k.ID), s.Now().UnixMilli())
 		return err
 	})
 	if err != nil {

@@ -49,7 +49,8 @@ func open(t *testing.T) *house {
 // again is the service after a restart.
 func (h *house) again() *Service {
 	h.t.Helper()
-	s, err := New(h.t.Context(), h.db, h.seal, "123456789012", "eu-central-1", func() time.Time { return h.at })
+	s, err := New(h.t.Context(), h.db, Config{Region: "eu-central-1", Account: "123456789012", Seal: h.seal,
+		Now: func() time.Time { return h.at }})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -327,7 +328,8 @@ func FuzzGit(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	s, err := New(f.Context(), db, sealer, "123456789012", "eu-central-1", func() time.Time { return now })
+	s, err := New(f.Context(), db, Config{Region: "eu-central-1", Account: "123456789012", Seal: sealer,
+		Now: func() time.Time { return now }})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -69,7 +69,7 @@ func (s *Service) setPassword(ctx context.Context, name, password string, existi
 	if err != nil {
 		return nil, err
 	}
-	now := awsproto.At(s.now())
+	now := awsproto.At(s.Now())
 	return now, s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := s.userOf(ctx, tx, &name); err != nil {
 			return err

@@ -44,24 +44,24 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 	}
 	cookie = randomSecret()
 	return cookie, true, s.db.Write(ctx, func(tx store.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires <= $1`, s.now().UnixMilli()); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE expires <= $1`, s.Now().UnixMilli()); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx,
 			`INSERT INTO sessions (id, owner, csrf, expires, access_key, created) VALUES ($1, $2, $3, $4, $5, $6)`,
-			hashed(cookie), owner, randomSecret(), s.now().Add(SessionLife).UnixMilli(), k.caller.AccessKeyID,
-			s.now().UnixMilli())
+			hashed(cookie), owner, randomSecret(), s.Now().Add(SessionLife).UnixMilli(), k.caller.AccessKeyID,
+			s.Now().UnixMilli())
 		return err
 	})
 }
 
 // Session returns the session of a cookie; ok is false if there is none, or it has expired.
 func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, error) {
-	x := Session{Caller: awsproto.Caller{Account: s.account}}
+	x := Session{Caller: awsproto.Caller{Account: s.Account}}
 	var created int64
 	ok, err := store.Find(ctx, s.db,
 		[]any{&x.CSRF, &created, &x.Caller.Name, &x.Caller.UserID, &x.Caller.ARN, &x.Caller.Role},
-		`SELECT x.csrf, x.created, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.now().UnixMilli())
+		`SELECT x.csrf, x.created, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.Now().UnixMilli())
 	x.Began = time.UnixMilli(created)
 	return x, ok, err
 }

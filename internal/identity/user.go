@@ -65,7 +65,7 @@ func (s *Service) CreateUser(ctx context.Context, in *iam.CreateUserInput) (*iam
 func (s *Service) insertUser(ctx context.Context, tx store.Tx, name, role string) error {
 	_, err := tx.Exec(ctx,
 		`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
-		name, "AIDA"+randomID(), s.UserARN(name), role, s.now().UnixMilli())
+		name, "AIDA"+randomID(), s.UserARN(name), role, s.Now().UnixMilli())
 	return err
 }
 

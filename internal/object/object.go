@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"slipway/internal/event"
 	"slipway/internal/quarantine"
 	"slipway/internal/store"
 )
@@ -42,25 +43,28 @@ var (
 
 // Store keeps buckets and objects.
 type Store struct {
-	// Created, if set before the store is used, hears of each object that is written, with the writes of tx.
-	Created func(ctx context.Context, tx store.Tx, o Object) error
-
-	// Room, if set before the store is used, tells why nothing may be written, as when the disk is nearly full.
-	Room func() error
-
 	db    *store.Store
 	blobs blobs
 	now   func() time.Time
+	space func() error
 }
 
 const removeBlob = "object.remove-blob"
 
-// Open returns the store in dir, settled after a crash. Its jobs run once db works. Files that the database does not
-// know go to aside.
-func Open(ctx context.Context, db *store.Store, dir string, aside quarantine.Place) (*Store, error) {
-	s := &Store{db: db, blobs: blobs{dir, aside}, now: aside.Now}
+// Config says where a store keeps its objects.
+type Config struct {
+	Dir string
+	// Aside is where files go that the database does not know. Its clock is the store's.
+	Aside quarantine.Place
+	// Room tells why nothing may be written, as when the disk is nearly full; nil: there is always room.
+	Room func() error
+}
+
+// Open returns the store of a folder, settled after a crash. Its jobs run once db works.
+func Open(ctx context.Context, db *store.Store, c Config) (*Store, error) {
+	s := &Store{db: db, blobs: blobs{c.Dir, c.Aside}, now: c.Aside.Now, space: c.Room}
 	if err := s.blobs.recover(ctx, db); err != nil {
-		return nil, fmt.Errorf("open object store %s: %w", dir, err)
+		return nil, fmt.Errorf("open object store %s: %w", c.Dir, err)
 	}
 	db.Handle(removeBlob, store.Limits{}, func(_ context.Context, j store.Running) (store.Outcome, error) {
 		return store.Done, s.blobs.remove(j.Key)
@@ -146,10 +150,10 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 
 // room refuses a write that there is no room for.
 func (s *Store) room() error {
-	if s.Room == nil {
+	if s.space == nil {
 		return nil
 	}
-	if err := s.Room(); err != nil {
+	if err := s.space(); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoRoom, err)
 	}
 	return nil
@@ -184,10 +188,11 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1 AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
 		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta),
 		o.Modified.UnixMilli())
-	if err != nil || o.Deleted || s.Created == nil {
+	if err != nil || o.Deleted {
 		return err
 	}
-	return s.Created(ctx, tx, *o)
+	return event.ObjectWritten.Publish(ctx, tx, o.Bucket+"/"+o.Key+"?"+o.Version,
+		event.Object{Bucket: o.Bucket, Key: o.Key, Version: o.Version})
 }
 
 func flag(b bool) int64 {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"slipway/internal/event"
 	"slipway/internal/quarantine"
 	"slipway/internal/store"
 	"slipway/internal/store/storetest"
@@ -26,8 +27,8 @@ func open(t *testing.T, db *store.Store, dir string) *Store {
 
 func openAt(t *testing.T, db *store.Store, dir string, now func() time.Time) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), db, dir,
-		quarantine.Place{Dir: dir + "-quarantine", Now: now, Log: slog.New(slog.DiscardHandler)})
+	s, err := Open(t.Context(), db, Config{Dir: dir,
+		Aside: quarantine.Place{Dir: dir + "-quarantine", Now: now, Log: slog.New(slog.DiscardHandler)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,27 +251,30 @@ func TestHostileKeys(t *testing.T) {
 	}
 }
 
-func TestCreatedHears(t *testing.T) {
+// A version that is written is told to those who want it, with the write.
+func TestObjectsAreTold(t *testing.T) {
 	t.Parallel()
-	s, _, _ := fresh(t)
-	var heard []string
-	refuse := errors.New("refused")
-	s.Created = func(_ context.Context, tx store.Tx, o Object) error {
-		if o.Key == "refused" {
-			return refuse
-		}
-		tx.AfterCommit(func() { heard = append(heard, o.Key) })
-		return nil
-	}
+	s, db, _ := fresh(t)
+	heard, refuse := make(chan event.Object, 10), errors.New("refused")
+	event.ObjectWritten.SubscribeTo(db, "test",
+		func(_ context.Context, _ store.Queryer, o event.Object) (bool, error) {
+			if o.Key == "refused" {
+				return false, refuse
+			}
+			return o.Key == "a", nil
+		},
+		func(_ context.Context, _ string, o event.Object) error { heard <- o; return nil })
+	storetest.Work(t, db)
+	put(t, s, "b", "b")
 	put(t, s, "a", "a")
 	if _, err := s.Put(t.Context(), "b", "refused", bytes.NewReader(nil), &Meta{}, Condition{}); !errors.Is(err,
 		refuse) {
 		t.Errorf("%v", err)
 	}
 	if _, _, err := s.Get(t.Context(), "b", "refused", ""); !errors.Is(err, ErrNoKey) {
-		t.Errorf("what its hearer refused is there: %v", err)
+		t.Errorf("a write whose telling failed is there: %v", err)
 	}
-	if fmt.Sprint(heard) != "[a]" {
-		t.Errorf("heard %v", heard)
+	if o := <-heard; o != (event.Object{Bucket: "b", Key: "a", Version: "null"}) {
+		t.Errorf("heard %+v", o)
 	}
 }

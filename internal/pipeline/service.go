@@ -56,16 +56,14 @@ func New(db *store.Store, c Config) (*Service, error) {
 	db.Handle(startJob, store.Limits{Parallel: parallel, Time: actionTime}, s.startAction)
 	db.Handle(abandonJob, store.Limits{Parallel: parallel}, s.abandonAction)
 	db.Handle(timeoutJob, store.Limits{Parallel: parallel}, s.timeoutAction)
-	db.Handle(changeJob, store.Limits{Parallel: parallel}, s.placeChanged)
 	return s, nil
 }
 
-// Jobs of this package; the key is an action execution's ID, or the version of what changed.
+// Jobs of this package; the key is an action execution's ID.
 const (
 	startJob   = "pipeline.start"
 	abandonJob = "pipeline.abandon"
 	timeoutJob = "pipeline.timeout"
-	changeJob  = "pipeline.change"
 )
 
 func (s *Service) arn(name string) string {

@@ -58,20 +58,8 @@ func (s *Service) trigger(ctx context.Context, tx store.Tx, w watcher) error {
 	return s.save(ctx, tx, w.pipeline, r, effects)
 }
 
-// ChangedWith is Changed for a change that is part of tx: the pipelines start once tx is committed. Two changes of a
-// place with the same version are one.
-func (s *Service) ChangedWith(ctx context.Context, tx store.Tx, p Place, version string) error {
-	ws, err := watchersOf(ctx, tx, p)
-	if err != nil || len(ws) == 0 {
-		return err
-	}
-	return tx.Enqueue(ctx, store.Job{Kind: changeJob, Key: p.Kind + " " + p.Name + "?" + version, Payload: p})
-}
-
-func (s *Service) placeChanged(ctx context.Context, j store.Running) (store.Outcome, error) {
-	var p Place
-	if err := j.Decode(&p); err != nil {
-		return store.Undecodable(err), nil
-	}
-	return store.Done, s.Changed(ctx, p)
+// Watches tells whether a pipeline watches a place.
+func (s *Service) Watches(ctx context.Context, q store.Queryer, p Place) (bool, error) {
+	ws, err := watchersOf(ctx, q, p)
+	return len(ws) > 0, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
+	"slipway/internal/event"
 	"slipway/internal/fault"
 	"slipway/internal/release/analysis"
 	"slipway/internal/release/shift"
@@ -106,23 +107,21 @@ func (s *Service) tell(tx store.Tx, x *row) {
 
 func (s *Service) finish(ctx context.Context, tx store.Tx, x *row) error {
 	s.tell(tx, x)
-	o := Outcome{
-		Promoted: x.state.Status == slipway.ReleaseStatusPromoted,
-		Cause:    x.state.Cause,
-		Reason:   x.state.Reason,
+	end := event.ReleaseEnd{
+		Deployment: x.DeploymentID,
+		Promoted:   x.state.Status == slipway.ReleaseStatusPromoted,
+		ByHand:     x.state.Cause == shift.ByHand,
+		Reason:     x.state.Reason,
 	}
 	tx.AfterCommit(func() {
-		s.Log.Info("release ended", "deployment", x.DeploymentID, "status", x.state.Status, "reason", o.Reason)
+		s.Log.Info("release ended", "deployment", x.DeploymentID, "status", x.state.Status, "reason", end.Reason)
 	})
 	for _, kind := range []string{timerJob, weighJob, judgeJob} {
 		if err := tx.Cancel(ctx, kind, x.DeploymentID); err != nil {
 			return err
 		}
 	}
-	if s.Ended == nil {
-		return nil
-	}
-	return s.Ended(ctx, tx, x.DeploymentID, o)
+	return event.ReleaseEnded.Publish(ctx, tx, x.DeploymentID, end)
 }
 
 // recheck is how long the router is left alone when it has not said that it applied a share. It is a safety net:

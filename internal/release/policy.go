@@ -5,16 +5,10 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
-	cd "slipway/api/codedeploy"
 	"slipway/api/slipway"
 	"slipway/internal/release/shift"
 	"slipway/internal/store"
 )
-
-// Groups tells whether there is a deployment group; a CodeDeploy service does.
-type Groups interface {
-	GetDeploymentGroup(context.Context, *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error)
-}
 
 // PutReleasePolicy implements slipway:PutReleasePolicy: what the releases of a deployment group that begin from now on
 // go by.
@@ -23,10 +17,8 @@ func (s *Service) PutReleasePolicy(ctx context.Context,
 	if err := checkPolicy(in.Policy); err != nil {
 		return nil, err
 	}
-	if s.Groups != nil {
-		_, err := s.Groups.GetDeploymentGroup(ctx,
-			&cd.GetDeploymentGroupInput{ApplicationName: in.ApplicationName,
-				DeploymentGroupName: in.DeploymentGroupName})
+	if s.GroupExists != nil {
+		err := s.GroupExists(ctx, *in.ApplicationName, *in.DeploymentGroupName)
 		switch awsproto.Code(err) {
 		case "ApplicationDoesNotExistException", "DeploymentGroupDoesNotExistException":
 			return nil, &slipway.DeploymentGroupNotFoundException{Message: err.Error()}

@@ -9,7 +9,6 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
-	"slipway/internal/release/shift"
 	"slipway/internal/store"
 )
 
@@ -98,7 +97,7 @@ func TestBadCanaryIsRolledBack(t *testing.T) {
 	w.requests("canary", 100, 30, 100*time.Millisecond)
 	w.begin("d-1", nil)
 	e := w.wait()
-	if e.Promoted || e.Cause != shift.ByVerdict ||
+	if e.Promoted || e.ByHand ||
 		!strings.HasPrefix(e.Reason, "The new version is worse: 30 % of requests failed, was 0 %") ||
 		w.router.applied["canary"] != 0 {
 		t.Fatalf("%+v", e)
@@ -168,7 +167,7 @@ func TestRolledBackByHand(t *testing.T) {
 		&slipway.RollBackReleaseInput{DeploymentId: new("d-1"), Reason: new("users complain")}); err != nil {
 		t.Fatal(err)
 	}
-	if e := w.wait(); e.Promoted || e.Cause != shift.ByHand || e.Reason != "Rolled back by ada: users complain" {
+	if e := w.wait(); e.Promoted || !e.ByHand || e.Reason != "Rolled back by ada: users complain" {
 		t.Fatalf("%+v", e)
 	}
 }

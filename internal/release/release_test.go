@@ -67,7 +67,7 @@ func (r *router) apply() {
 
 type ended struct {
 	id string
-	release.Outcome
+	event.ReleaseEnd
 }
 
 type world struct {
@@ -83,15 +83,11 @@ type world struct {
 type ctx = context.Context
 
 // groups is a place with one deployment group.
-type groups struct{}
-
-func (groups) GetDeploymentGroup(_ context.Context,
-	in *cd.GetDeploymentGroupInput) (*cd.GetDeploymentGroupOutput, error) {
-	if *in.ApplicationName != "shop" || *in.DeploymentGroupName != "prod" {
-		return nil, &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " +
-			*in.DeploymentGroupName}
+func groupExists(_ context.Context, application, group string) error {
+	if application != "shop" || group != "prod" {
+		return &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " + group}
 	}
-	return &cd.GetDeploymentGroupOutput{}, nil
+	return nil
 }
 
 type alarms struct{}
@@ -119,12 +115,12 @@ func newWorldAt(t *testing.T, dsn string) *world {
 		t.Fatal(err)
 	}
 	w.service = release.New(w.db,
-		release.Config{Metrics: w.metrics, Groups: groups{}, Alarms: alarms{}, Now: time.Now, Log: log,
-			Pager: awsproto.Pager{Key: []byte("k")}, Hints: w.hints, Traffic: w.router,
-			Ended: func(_ context.Context, tx store.Tx, id string, o release.Outcome) error {
-				tx.AfterCommit(func() { w.ended <- ended{id, o} })
-				return nil
-			}})
+		release.Config{Metrics: w.metrics, GroupExists: groupExists, Alarms: alarms{}, Now: time.Now, Log: log,
+			Pager: awsproto.Pager{Key: []byte("k")}, Hints: w.hints, Traffic: w.router})
+	event.ReleaseEnded.Subscribe(w.db, "test", func(_ context.Context, id string, e event.ReleaseEnd) error {
+		w.ended <- ended{id, e}
+		return nil
+	})
 	work, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = w.db.Work(work) }()
@@ -189,7 +185,7 @@ func TestAllAtOnce(t *testing.T) {
 	if err := w.rollBack("d-1"); err != nil {
 		t.Fatal(err)
 	}
-	if e := w.wait(); e.Promoted || e.Cause != shift.ByDeploy || e.Reason != "the deployment was stopped" ||
+	if e := w.wait(); e.Promoted || e.ByHand || e.Reason != "the deployment was stopped" ||
 		w.router.applied["baseline"] != 100 {
 		t.Fatalf("%+v %v", e, w.router.applied)
 	}
@@ -238,7 +234,7 @@ func TestWhatCarriedTheTrafficIsGone(t *testing.T) {
 	w := newWorld(t)
 	w.router.broken = &elbv2.ListenerNotFoundException{Message: "Listener 'listener' not found"}
 	w.begin("d-1", nil)
-	if e := w.wait(); e.Promoted || e.Cause != shift.ByFailure ||
+	if e := w.wait(); e.Promoted || e.ByHand ||
 		e.Reason != "The traffic cannot be shifted: Listener 'listener' not found" {
 		t.Fatalf("%+v", e)
 	}

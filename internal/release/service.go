@@ -12,7 +12,6 @@ import (
 	cd "slipway/api/codedeploy"
 	"slipway/internal/event"
 	"slipway/internal/release/metric"
-	"slipway/internal/release/shift"
 	"slipway/internal/store"
 )
 
@@ -51,14 +50,6 @@ type Release struct {
 	Alarms []string `json:"alarms,omitzero"`
 }
 
-// Outcome is how a release ended. After a promotion it can still be rolled back by the deployment, and then ends once
-// more.
-type Outcome struct {
-	Promoted bool
-	Cause    shift.Cause // of a rollback
-	Reason   string      // in words
-}
-
 // Config is what the service needs to know of where it runs.
 type Config struct {
 	Now   func() time.Time
@@ -67,12 +58,12 @@ type Config struct {
 	Hints *event.Hints // hears of each change of a release: release/ID, deployment/ID, releases
 	// Traffic is the load balancer; without one no release can begin.
 	Traffic Traffic
-	Groups  Groups // nil: policies can be put for groups that are not there
-	Alarms  Alarms // nil: the states of alarms are not shown
+	// GroupExists returns the error of CodeDeploy if there is no such deployment group; nil: policies can be put for groups
+	// that are not there.
+	GroupExists func(ctx context.Context, application, group string) error
+	Alarms      Alarms // nil: the states of alarms are not shown
 	// Metrics are what the routers report; without them every verdict is uncertain, and there is no graph.
 	Metrics *metric.Store
-	// Ended hears of each end, in the transaction that records it.
-	Ended func(ctx context.Context, tx store.Tx, deploymentID string, o Outcome) error
 }
 
 // Service implements the operations of slipway that have to do with releases.

@@ -31,14 +31,13 @@ type Config struct {
 	Log             *slog.Logger
 	Pager           awsproto.Pager
 	Quarantine      quarantine.Place
+	// Room tells why nothing may be pushed, as when the disk is nearly full; nil: there is always room.
+	Room func() error
 }
 
 // Service implements CodeCommit.
 type Service struct {
 	Config
-	// Room, if set before the service is used, tells why nothing may be pushed, as when the disk is nearly full.
-	Room func() error
-
 	db     *store.Store
 	locks  sync.Map // repository ID -> *sync.Mutex: one recording of its refs at a time
 	broken sync.Map // repository ID -> why it is not served

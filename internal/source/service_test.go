@@ -52,7 +52,8 @@ func open(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	h := &house{t: t, db: db, key: identity.NewKey(), pushes: make(chan event.Push, 100)}
-	if h.identity, err = identity.New(t.Context(), db, s, account, region, time.Now); err != nil {
+	if h.identity, err = identity.New(t.Context(), db,
+		identity.Config{Region: region, Account: account, Now: time.Now, Seal: s}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.identity.EnsureUser(t.Context(), "alice", identity.Administrator); err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -68,6 +67,8 @@ type Limits struct {
 	Parallel int           // how many run at the same time in this process; 1
 	Time     time.Duration // how long one attempt may take; 2 minutes
 	Attempts int           // failures until the job is dead; 50, which takes about 45 minutes
+	// Wants is asked by EnqueueAll whether a job with a payload is wanted; nil for always.
+	Wants func(ctx context.Context, q Queryer, payload any) (bool, error)
 }
 
 // Tireless is for jobs that something else waits for with no end of its own: at one attempt a minute, that is a week.
@@ -163,11 +164,16 @@ func (x *tx) Enqueue(ctx context.Context, j Job) error {
 }
 
 func (x *tx) EnqueueAll(ctx context.Context, prefix, key string, payload any) error {
-	for _, kind := range x.s.Kinds() {
-		if !strings.HasPrefix(kind, prefix) {
-			continue
+	for _, k := range x.s.worker.under(prefix) {
+		if k.limits.Wants != nil {
+			if wanted, err := k.limits.Wants(ctx, x, payload); err != nil || !wanted {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 		}
-		if err := x.Enqueue(ctx, Job{Kind: kind, Key: key, Payload: payload}); err != nil {
+		if err := x.Enqueue(ctx, Job{Kind: k.name, Key: key, Payload: payload}); err != nil {
 			return err
 		}
 	}

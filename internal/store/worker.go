@@ -103,6 +103,20 @@ func (s *Store) Handle(name string, l Limits, h Handler) {
 	s.worker.kinds[name] = &kind{name, l, h, make(chan time.Time, 1)}
 }
 
+// under are the kinds whose names begin with a prefix, in the order of their names.
+func (w *worker) under(prefix string) []*kind {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []*kind
+	for name, k := range w.kinds {
+		if strings.HasPrefix(name, prefix) {
+			all = append(all, k)
+		}
+	}
+	slices.SortFunc(all, func(a, b *kind) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
 // Kinds are the kinds of jobs that have a handler.
 func (s *Store) Kinds() []string {
 	s.worker.mu.Lock()

@@ -127,9 +127,10 @@ func newWorldAt(t *testing.T, dsn string) *world {
 	w.releases = &releases{w, make(chan deploy.Shift, 10), make(chan string, 10)}
 	w.db = storetest.OpenDSN(t, dsn, identity.Migrations(), object.Migrations(), deploy.Migrations())
 	sealer := must[*seal.Sealer](t)(seal.Open(filepath.Join(t.TempDir(), "seal")))
-	w.identity = must[*identity.Service](t)(identity.New(ctx, w.db, sealer, account, region, time.Now))
-	w.objects = must[*object.Store](t)(object.Open(ctx, w.db, filepath.Join(t.TempDir(), "objects"),
-		quarantine.Place{Now: time.Now}))
+	w.identity = must[*identity.Service](t)(identity.New(ctx, w.db,
+		identity.Config{Region: region, Account: account, Now: time.Now, Seal: sealer}))
+	w.objects = must[*object.Store](t)(object.Open(ctx, w.db,
+		object.Config{Dir: filepath.Join(t.TempDir(), "objects"), Aside: quarantine.Place{Now: time.Now}}))
 	w.journal = must[*journal.Journal](t)(journal.Open(filepath.Join(t.TempDir(), "journal")))
 	t.Cleanup(func() { _ = w.journal.Close() })
 	log := slog.New(slog.DiscardHandler)
@@ -137,8 +138,7 @@ func newWorldAt(t *testing.T, dsn string) *world {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
 	pager := awsproto.Pager{Key: []byte("k")}
-	platform := server.NewPlatform(w.db, w.clock.now)
-	platform.Balancer = w.balancer
+	platform := server.NewPlatform(w.db, w.clock.now, w.balancer)
 	w.service = deploy.New(w.db, deploy.Config{
 		Region:    region,
 		Account:   account,

@@ -64,7 +64,7 @@ func (p *Platform) enter(ctx context.Context, group, host string) (healthy bool,
 	}
 	fault.Point("traffic.before-join")
 	// The load balancer says when its health changes: it is asked again then.
-	_, err = p.Balancer.RegisterTargets(ctx,
+	_, err = p.balancer.RegisterTargets(ctx,
 		&elbv2.RegisterTargetsInput{TargetGroupArn: &group, Targets: asTargets([]string{address})})
 	return false, err
 }
@@ -104,7 +104,7 @@ func (p *Platform) leave(ctx context.Context, group, host string) (gone bool, er
 		draining = draining || h.State == elbv2.TargetHealthStateEnumDraining
 	}
 	if len(in) > 0 {
-		_, err := p.Balancer.DeregisterTargets(ctx,
+		_, err := p.balancer.DeregisterTargets(ctx,
 			&elbv2.DeregisterTargetsInput{TargetGroupArn: &group, Targets: asTargets(in)})
 		fault.Point("traffic.after-leave")
 		return false, err // the load balancer says when it has drained: it is asked again then
@@ -173,7 +173,7 @@ func (p *Platform) members(ctx context.Context, group, host string) ([]string, e
 // states are what a target group says of addresses. An address that it does not know is left out.
 func (p *Platform) states(ctx context.Context, group string,
 	addresses []string) (map[string]*elbv2.TargetHealth, error) {
-	out, err := p.Balancer.DescribeTargetHealth(ctx,
+	out, err := p.balancer.DescribeTargetHealth(ctx,
 		&elbv2.DescribeTargetHealthInput{TargetGroupArn: &group, Targets: asTargets(addresses)})
 	if err != nil {
 		return nil, err

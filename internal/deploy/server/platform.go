@@ -23,15 +23,15 @@ type Balancer interface {
 // Platform implements deploy.Platform for hosts. Their agents ask for the commands of all lifecycle events but
 // BlockTraffic and AllowTraffic.
 type Platform struct {
-	Balancer Balancer
 	db       *store.Store
+	balancer Balancer
 	now      func() time.Time
 	presence *presence
 }
 
 // NewPlatform returns the platform of the hosts that are registered in db.
-func NewPlatform(db *store.Store, now func() time.Time) *Platform {
-	return &Platform{db: db, now: now, presence: newPresence()}
+func NewPlatform(db *store.Store, now func() time.Time, b Balancer) *Platform {
+	return &Platform{db: db, now: now, balancer: b, presence: newPresence()}
 }
 
 // installEvents bring a revision onto a host.

@@ -53,8 +53,8 @@ type house struct {
 func open(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, db: storetest.Open(t, object.Migrations()), dir: t.TempDir()}
-	objects, err := object.Open(t.Context(), h.db, h.dir,
-		quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	objects, err := object.Open(t.Context(), h.db, object.Config{Dir: h.dir,
+		Aside: quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)}})
 	if err != nil {
 		t.Fatal(err)
 	}

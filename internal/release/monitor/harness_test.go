@@ -23,6 +23,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 	cw "slipway/api/cloudwatch"
 	"slipway/api/slipway"
+	"slipway/internal/event"
 	"slipway/internal/release/metric"
 	"slipway/internal/release/monitor"
 	"slipway/internal/store"
@@ -88,11 +89,11 @@ func (w *world) start() {
 	metrics := must[*metric.Store](t)(metric.Open(t.Context(), w.db, log, time.Now))
 	w.service = monitor.New(w.db,
 		monitor.Config{Region: region, Account: account, Now: time.Now, Log: log,
-			Pager: awsproto.Pager{Key: []byte("k")}, Metrics: metrics, Prometheus: w.prometheus,
-			Changed: func(_ context.Context, tx store.Tx, name string, state cw.StateValue) error {
-				tx.AfterCommit(func() { w.changes <- change{name, state} })
-				return nil
-			}})
+			Pager: awsproto.Pager{Key: []byte("k")}, Metrics: metrics, Prometheus: w.prometheus})
+	event.AlarmChanged.Subscribe(w.db, "test", func(_ context.Context, _ string, a event.Alarm) error {
+		w.changes <- change{a.Name, cw.StateValue(a.State)}
+		return nil
+	})
 	s := &awsproto.Server{Region: region, Account: account, Now: time.Now, Log: log,
 		Lookup: func(context.Context,
 			string) (sigv4.Secret, bool, error) {
@@ -108,6 +109,9 @@ func (w *world) start() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		var jobs sync.WaitGroup
+		jobs.Go(func() { _ = w.db.Work(ctx) })
+		defer jobs.Wait()
 		if err := w.service.Run(ctx); err != nil {
 			t.Error(err)
 		}

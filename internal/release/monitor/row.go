@@ -12,6 +12,7 @@ import (
 
 	"slipway/api/awsproto"
 	cw "slipway/api/cloudwatch"
+	"slipway/internal/event"
 	"slipway/internal/fault"
 	"slipway/internal/release/alarm"
 	"slipway/internal/store"
@@ -97,10 +98,7 @@ func (s *Service) transition(ctx context.Context, tx store.Tx, x *row, to cw.Sta
 	}
 	tx.AfterCommit(func() { s.Log.Info("alarm changed", "alarm", x.name(), "from", from, "to", to, "reason", reason) })
 	fault.Point("monitor.transition")
-	if s.Changed == nil {
-		return nil
-	}
-	return s.Changed(ctx, tx, x.name(), to)
+	return event.AlarmChanged.Publish(ctx, tx, x.name()+" "+string(to), event.Alarm{Name: x.name(), State: string(to)})
 }
 
 const (

@@ -35,8 +35,6 @@ type Config struct {
 	// Prometheus is the server that PromQL alarms ask; nil for none. Its user and password, if it has any, are sent.
 	Prometheus *url.URL
 	HTTP       *http.Client // to ask it with; nil for one of its own
-	// Changed hears of each change of an alarm's state, in the transaction that records it.
-	Changed func(ctx context.Context, tx store.Tx, name string, state cw.StateValue) error
 }
 
 // Service implements CloudWatch.

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/cloudwatch"
+	"slipway/api/codebuild"
+	"slipway/api/codecommit"
+	"slipway/api/codedeploy"
+	"slipway/api/codedeploycommand"
+	"slipway/api/codepipeline"
+	"slipway/api/elbv2"
+	"slipway/api/iam"
+	"slipway/api/logs"
+	"slipway/api/slipway"
+	"slipway/api/sts"
+	"slipway/internal/fault"
+	"slipway/internal/identity"
+	"slipway/internal/jobs"
+	logsface "slipway/internal/logs"
+	"slipway/internal/object/s3"
+	"slipway/internal/source"
+	"slipway/internal/view"
+	"slipway/internal/web"
+)
+
+// newHandler makes what clients meet: the API, S3, Git and the pages.
+func (s *server) newHandler(ctx context.Context) *mux {
+	region, account, regions := s.Place.Region, s.Place.Account, s.regions
+	services := s.newContract()
+	polls, endPolls := context.WithCancelCause(context.WithoutCancel(ctx))
+	api := &awsproto.Server{
+		Region:   region,
+		Account:  account,
+		Regions:  regions,
+		Lookup:   s.identity.Lookup,
+		Caller:   s.identity.Caller,
+		Now:      time.Now,
+		Log:      s.Log,
+		Detached: &awsproto.Detached{Context: polls, Names: detached},
+	}
+	api.Add(append(services.all(), codedeploycommand.Secure(services.command))...)
+	objects := &s3.Handler{
+		Objects:   s.objects,
+		Region:    region,
+		Account:   account,
+		Regions:   regions,
+		Lookup:    s.identity.Lookup,
+		Caller:    s.identity.Caller,
+		Now:       time.Now,
+		Log:       s.Log,
+		Authorize: objectAccess(s.builds, s.hosts),
+	}
+	return &mux{
+		polls:    polls,
+		endPolls: endPolls,
+		hosts:    newHosts(s.URL, s.Listen, s.Hosts),
+		log:      s.Log,
+		api:      api,
+		s3:       objects,
+		git: &source.Handler{
+			Source:       s.sources,
+			Authenticate: s.identity.Git,
+			Authorize:    repositoryAccess(s.builds),
+		},
+		pages: s.pages(services, objects),
+		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
+	}
+}
+
+func (s *server) pages(services contract, other http.Handler) http.Handler {
+	return web.New(web.Config{
+		Sessions:    sessions{s.identity},
+		SessionLife: identity.SessionLife,
+		Source:      services.codecommit,
+		Builds:      services.codebuild,
+		Deployments: services.codedeploy,
+		Pipelines:   services.codepipeline,
+		Slipway:     services.slipway,
+		IAM:         services.iam,
+		Hints:       s.hints,
+		Other:       other,
+		URL:         s.URL,
+		Region:      s.Place.Region,
+		Account:     s.Place.Account,
+		Version:     s.Version,
+		Log:         s.Log,
+		Now:         time.Now,
+	})
+}
+
+// newContract makes every service as clients meet it. Each operation asks first whether its caller may call it.
+func (s *server) newContract() contract {
+	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
+		fault.Panic("operation." + op.Name)
+		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
+	}}
+	face := logsface.New(s.journal, logsface.Config{Region: s.Place.Region, Account: s.Place.Account, Pager: s.pager})
+	overview := &view.Service{
+		Executions:  s.pipelines,
+		Builds:      s.builds,
+		Deployments: s.deployments,
+		Releases:    s.releases,
+		Commits:     s.sources,
+	}
+	return newContract(hooks, implementations{
+		codecommit:   codecommitAPI{s.sources, codecommit.Unimplemented{}},
+		codebuild:    codebuildAPI{s.builds, s.reports, codebuild.Unimplemented{}},
+		codepipeline: codepipelineAPI{s.pipelines, codepipeline.Unimplemented{}},
+		codedeploy:   codedeployAPI{s.deployments, s.hosts, codedeploy.Unimplemented{}},
+		command:      commandAPI{s.hosts, codedeploycommand.Unimplemented{}},
+		logs:         logsAPI{face, logs.Unimplemented{}},
+		sts:          stsAPI{s.identity, sts.Unimplemented{}},
+		iam:          iamAPI{s.identity, s.balancers, iam.Unimplemented{}},
+		elbv2:        elbv2API{s.balancers, elbv2.Unimplemented{}},
+		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
+		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, face, s.balancers,
+			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), slipway.Unimplemented{}},
+	})
+}

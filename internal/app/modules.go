@@ -1,0 +1,218 @@
+package app
+
+import (
+	"context"
+	"io"
+
+	cd "slipway/api/codedeploy"
+	"slipway/internal/build"
+	"slipway/internal/deploy"
+	deployserver "slipway/internal/deploy/server"
+	"slipway/internal/identity"
+	"slipway/internal/journal"
+	"slipway/internal/object"
+	"slipway/internal/pipeline"
+	"slipway/internal/platform/loadbalancer"
+	"slipway/internal/release"
+	"slipway/internal/release/metric"
+	"slipway/internal/release/monitor"
+	"slipway/internal/report"
+	"slipway/internal/source"
+)
+
+// The modules of a server, in the order in which they are made. Each is given what it needs when it is made, and is not
+// changed afterwards. What two modules tell each other are facts: see package event.
+
+// storage is what lies in the data folder, and who may use it.
+type storage struct {
+	identity *identity.Service
+	journal  *journal.Journal
+	objects  *object.Store
+	sources  *source.Service
+}
+
+func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
+	st = &storage{}
+	st.identity, err = identity.New(ctx, g.db, identity.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Seal:    g.sealer,
+		Regions: g.regions,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := g.keys(ctx, st.identity); err != nil {
+		return nil, err
+	}
+	if st.journal, err = journal.Open(g.Data.Journal()); err != nil {
+		return nil, err
+	}
+	st.objects, err = object.Open(ctx, g.db, object.Config{
+		Dir:   g.Data.Objects(),
+		Aside: g.aside(),
+		Room:  g.reserve.room,
+	})
+	if err != nil {
+		return nil, err
+	}
+	st.sources = source.New(g.db, source.Config{
+		Region:     g.Place.Region,
+		Account:    g.Place.Account,
+		Now:        g.now,
+		Log:        g.Log,
+		Pager:      g.pager,
+		URL:        g.URL,
+		Dir:        g.Data.Repositories(),
+		Quarantine: g.aside(),
+		Room:       g.reserve.room,
+	})
+	return st, nil
+}
+
+// readObject opens an object.
+func (st *storage) readObject(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
+	_, f, err := st.objects.Get(ctx, bucket, key, "")
+	return f, err
+}
+
+// traffic is what carries the users' requests, and what is measured of them.
+type traffic struct {
+	metrics   *metric.Store
+	monitor   *monitor.Service
+	balancers *loadbalancer.Service
+	reported  nudge // routers applied a table, or found other targets healthy
+}
+
+func newTraffic(ctx context.Context, g *ground) (*traffic, error) {
+	prometheus, err := prometheusURL(g.Prometheus)
+	if err != nil {
+		return nil, err
+	}
+	t := &traffic{reported: newNudge()}
+	if t.metrics, err = metric.Open(ctx, g.db, g.Log, g.now); err != nil {
+		return nil, err
+	}
+	t.monitor = monitor.New(g.db, monitor.Config{
+		Region:     g.Place.Region,
+		Account:    g.Place.Account,
+		Now:        g.now,
+		Log:        g.Log,
+		Pager:      g.pager,
+		Hints:      g.hints,
+		Metrics:    t.metrics,
+		Prometheus: prometheus,
+	})
+	t.balancers, err = loadbalancer.New(ctx, g.db, loadbalancer.Config{
+		Region:        g.Place.Region,
+		Account:       g.Place.Account,
+		Now:           g.now,
+		Log:           g.Log,
+		Pager:         g.pager,
+		Host:          g.host(),
+		Seal:          g.sealer,
+		Hints:         g.hints,
+		Wanted:        g.wantRouter,
+		Sink:          t.monitor,
+		Applied:       func(int64) { t.reported.give() },
+		HealthChanged: func(string) { t.reported.give() },
+	})
+	return t, err
+}
+
+// stages are the services that take a change from its build to its users.
+type stages struct {
+	reports     *report.Service
+	builds      *build.Service
+	releases    *release.Service
+	servers     *deployserver.Platform
+	deployments *deploy.Service
+	hosts       *deployserver.Service
+	pipelines   *pipeline.Service
+}
+
+func newStages(g *ground, st *storage, t *traffic) (x *stages, err error) {
+	x = &stages{}
+	x.reports = report.New(g.db, report.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Pager:   g.pager,
+	})
+	x.builds = build.New(g.db, build.Config{
+		Region:     g.Place.Region,
+		Account:    g.Place.Account,
+		Now:        g.now,
+		Log:        g.Log,
+		Pager:      g.pager,
+		URL:        g.URL,
+		Reports:    x.reports,
+		Logs:       st.journal,
+		Hints:      g.hints,
+		ReadObject: st.readObject,
+		Room:       g.reserve.room,
+	})
+	x.releases = release.New(g.db, release.Config{
+		Now:         g.now,
+		Log:         g.Log,
+		Pager:       g.pager,
+		Hints:       g.hints,
+		Traffic:     t.balancers,
+		Alarms:      t.monitor,
+		Metrics:     t.metrics,
+		GroupExists: x.groupExists,
+	})
+	x.deploy(g, st, t)
+	x.pipelines, err = pipeline.New(g.db, pipeline.Config{
+		Region:    g.Place.Region,
+		Account:   g.Place.Account,
+		Now:       g.now,
+		Log:       g.Log,
+		Pager:     g.pager,
+		URL:       g.URL,
+		Seal:      g.sealer,
+		Hints:     g.hints,
+		Objects:   st.objects,
+		Providers: providers(st.sources, x.builds, x.deployments, st.objects),
+	})
+	return x, err
+}
+
+// deploy makes the platforms, and the deployments to them.
+func (x *stages) deploy(g *ground, st *storage, t *traffic) {
+	x.servers = deployserver.NewPlatform(g.db, g.now, t.balancers)
+	x.deployments = deploy.New(g.db, deploy.Config{
+		Region:    g.Place.Region,
+		Account:   g.Place.Account,
+		Now:       g.now,
+		Log:       g.Log,
+		Pager:     g.pager,
+		Journal:   st.journal,
+		Hints:     g.hints,
+		Balancer:  t.balancers,
+		Alarms:    t.monitor,
+		Releases:  shifts{x.releases},
+		Platforms: map[cd.ComputePlatform]deploy.Platform{cd.ComputePlatformServer: x.servers},
+	})
+	x.hosts = deployserver.New(x.servers, x.deployments, deployserver.Config{
+		Region:   g.Place.Region,
+		Account:  g.Place.Account,
+		Now:      g.now,
+		Log:      g.Log,
+		Pager:    g.pager,
+		Hosts:    st.identity,
+		KeyDir:   g.Data.Keys(),
+		Bundles:  st.objects,
+		Networks: g.HostNetworks,
+	})
+}
+
+// groupExists answers for release policies. Releases are made before the deployments that begin them.
+func (x *stages) groupExists(ctx context.Context, application, group string) error {
+	_, err := x.deployments.GetDeploymentGroup(ctx, &cd.GetDeploymentGroupInput{
+		ApplicationName:     &application,
+		DeploymentGroupName: &group,
+	})
+	return err
+}
