@@ -75,7 +75,7 @@ func open(t *testing.T, dsn string, now func() time.Time, providers ...pipeline.
 		t.Fatal(err)
 	}
 	aside := quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: log}
-	objects, err := object.Open(ctx, db, t.TempDir(), aside)
+	objects, err := object.Open(ctx, db, object.Config{Dir: t.TempDir(), Aside: aside})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,6 +99,11 @@ func open(t *testing.T, dsn string, now func() time.Time, providers ...pipeline.
 	if err != nil {
 		t.Fatal(err)
 	}
+	event.ObjectWritten.SubscribeTo(db, "pipelines",
+		func(ctx context.Context, q store.Queryer, o event.Object) (bool, error) {
+			return h.Watches(ctx, q, box(o.Key))
+		},
+		func(ctx context.Context, _ string, o event.Object) error { return h.Changed(ctx, box(o.Key)) })
 	var work sync.WaitGroup
 	work.Go(func() { _ = db.Work(ctx) })
 	h.leave = sync.OnceFunc(func() {

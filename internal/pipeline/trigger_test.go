@@ -7,6 +7,7 @@ import (
 	"time"
 
 	cp "slipway/api/codepipeline"
+	"slipway/internal/event"
 	"slipway/internal/pipeline"
 	"slipway/internal/store"
 )
@@ -72,28 +73,33 @@ func aChangeThatIsPartOfATransaction(t *testing.T, dsn string) {
 	h := open(t, dsn, time.Now, letters(), workers())
 	h.create(post("post", "in"))
 	errUndone := errors.New("undone")
-	change := func(versions []string, end error) error {
+	change := func(name string, versions []string, end error) error {
 		return h.db.Write(t.Context(), func(tx store.Tx) error {
 			for _, version := range versions {
-				if err := h.ChangedWith(context.Background(), tx, box("in"), version); err != nil {
+				o := event.Object{Bucket: "b", Key: name, Version: version}
+				if err := event.ObjectWritten.Publish(context.Background(), tx, name+version, o); err != nil {
 					return err
 				}
 			}
 			return end
 		})
 	}
-	if err := change([]string{"1"}, errUndone); !errors.Is(err, errUndone) {
+	if err := change("in", []string{"1"}, errUndone); !errors.Is(err, errUndone) {
 		t.Fatal(err)
 	}
-	if err := change([]string{"2", "2", "3"}, nil); err != nil {
+	if err := change("nobody's", []string{"1"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := change("in", []string{"2", "2", "3"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	h.until("two versions start two executions", func() bool { return len(h.executions("post")) == 3 })
-	var jobs int
-	if err := h.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM jobs WHERE kind = 'pipeline.change'`).Scan(&jobs); err != nil {
-		t.Fatal(err)
-	}
-	if jobs != 0 {
-		t.Errorf("%d changes left, want none: the undone one is gone, and the same version is one", jobs)
-	}
+	const changes = `SELECT COUNT(*) FROM jobs WHERE kind LIKE 'event.object-written.%'`
+	h.until("no change is left: the undone one is gone, nobody wants one, and the same version is one", func() bool {
+		var jobs int
+		if err := h.db.QueryRow(t.Context(), changes).Scan(&jobs); err != nil {
+			t.Fatal(err)
+		}
+		return jobs == 0
+	})
 }
