@@ -28,6 +28,7 @@ type browser struct {
 	mu   sync.Mutex
 	said []string // what its console said of errors
 	left []string // addresses elsewhere that it asked
+	sent []string // data of the events that pages were sent
 }
 
 func newBrowser(t testing.TB, i *instance) *browser {
@@ -84,6 +85,8 @@ func (b *browser) hear(ev any) {
 		if e.Type == runtime.ConsoleAPICalledTypeError {
 			b.said = append(b.said, "console.error")
 		}
+	case *network.EventEventSourceMessageReceived:
+		b.sent = append(b.sent, e.Data)
 	case *network.EventRequestWillBeSent:
 		if u := e.Request.URL; !strings.HasPrefix(u, b.url+"/") && !strings.HasPrefix(u, "about:") &&
 			!strings.HasPrefix(u, "data:") {

@@ -2,8 +2,8 @@ package web
 
 import (
 	"bytes"
+	"io"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/a-h/templ"
@@ -76,14 +76,5 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, c temp
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
-}
-
-// live is how a page names to its script what it wants to hear of.
-func live(names []string) string {
-	q := url.Values{"on": names}
-	if len(names) == 0 {
-		return ""
-	}
-	return "/live?" + q.Encode()
+	_, _ = io.WriteString(w, withSums(b.String()))
 }

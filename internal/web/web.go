@@ -58,6 +58,7 @@ type site struct {
 	Config
 	static map[string]asset
 	tries  *throttle
+	pages  http.Handler
 }
 
 // New returns the handler of all pages.
@@ -77,6 +78,7 @@ func New(c Config) http.Handler {
 	mux.Handle("GET /find", s.signedIn(s.findPage))
 	s.routes(mux)
 	mux.Handle("/", s.otherPath())
+	s.pages = mux
 	return guarded(mux)
 }
 

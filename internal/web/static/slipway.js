@@ -19,50 +19,54 @@ function listen(url, handlers, broken) {
   return () => source.close();
 }
 
-// Live: when something that the page shows has changed, read the page anew and replace what differs, by its id.
+// Live: the server sends each part of the page that has changed. have is the sum of each part that the page shows.
 if (main?.dataset.live) {
-  listen(() => main.dataset.live, {
-    hello: () => {
-      if (mark) mark.textContent = 'Live';
-      refresh(); // what changed before anybody listened
+  const have = new Map((main.dataset.have ?? '').split(' ').filter(Boolean).map((x) => x.split(':')));
+  listen(() => main.dataset.live + [...have].map((x) => `&have=${encodeURIComponent(x.join(':'))}`).join(''), {
+    hello: () => { if (mark) mark.textContent = 'Live'; },
+    part: (e) => {
+      const part = JSON.parse(e.data);
+      have.set(part.id, part.sum);
+      document.title = part.title;
+      replace(part.id, part.html);
     },
-    changed: refresh,
+    reload: () => location.reload(), // the session has ended
   }, () => {
     if (mark) mark.textContent = 'The server does not answer; trying again';
   });
 }
 
-let reading = false;
-let again = false;
+// How long ago something was goes on by itself, in the words of ago in time.go.
+setInterval(() => {
+  for (const t of document.querySelectorAll('time[data-ago]')) t.textContent = ago((Date.now() - Date.parse(t.dateTime)) / 1000);
+}, 10000);
 
-async function refresh() {
-  if (reading) { again = true; return; }
-  reading = true;
-  try {
-    const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
-    if (answer.status === 401 || answer.redirected) { location.reload(); return; }
-    if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), 'text/html'));
-  } catch { /* the event stream says so */ } finally {
-    reading = false;
-    if (again) { again = false; refresh(); }
-  }
+function ago(seconds) {
+  if (seconds < 0) return 'just now';
+  const [n, unit] = seconds < 60 ? [1, 's'] : seconds < 3600 ? [60, 'min'] : seconds < 86400 ? [3600, 'h'] : [86400, 'd'];
+  return `${Math.floor(seconds / n)} ${unit} ago`;
 }
 
-// replace takes each element marked data-part from a fresh page. One in which somebody types waits for the next change.
-function replace(page) {
-  for (const fresh of page.querySelectorAll('[data-part]')) {
-    const old = document.getElementById(fresh.id);
-    if (!old || old.isEqualNode(fresh)) continue;
-    if (old.contains(document.activeElement) && document.activeElement.matches('input, textarea, select')) continue;
-    const open = [...old.querySelectorAll('details[open][id]')].map((d) => d.id);
-    const focused = old.contains(document.activeElement) ? document.activeElement : null;
-    const href = focused?.getAttribute('href');
-    old.replaceWith(fresh);
-    for (const id of open) document.getElementById(id)?.setAttribute('open', '');
-    if (focused?.id) document.getElementById(focused.id)?.focus();
-    else if (href) fresh.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
-  }
-  document.title = page.title;
+// held are parts that were sent while somebody typed in them. They are replaced when that ends.
+const held = new Map();
+document.addEventListener('focusout', () => setTimeout(() => {
+  for (const [id, html] of [...held]) replace(id, html);
+}));
+
+// replace replaces a part of the page. What is unfolded in it stays so, and the focus stays on what has it.
+function replace(id, html) {
+  const old = document.getElementById(id);
+  const fresh = new DOMParser().parseFromString(html, 'text/html').getElementById(id);
+  held.delete(id);
+  if (!old || !fresh || old.isEqualNode(fresh)) return;
+  const focused = old.contains(document.activeElement) ? document.activeElement : null;
+  if (focused?.matches('input, textarea, select')) { held.set(id, html); return; }
+  const open = [...old.querySelectorAll('details[open][id]')].map((d) => d.id);
+  const href = focused?.getAttribute('href');
+  old.replaceWith(fresh);
+  for (const name of open) document.getElementById(name)?.setAttribute('open', '');
+  if (focused?.id) document.getElementById(focused.id)?.focus();
+  else if (href) fresh.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
 }
 
 // The palette: what is found, and what can be done on this page. The field in the bar is a combobox; its list hangs below it.
