@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 )
 
@@ -47,6 +48,16 @@ func (d Data) Lock(name, listen string) (*Lock, error) {
 		return nil, err
 	}
 	return &Lock{f}, nil
+}
+
+// lockServer takes the lock of a server. On a SQLite database it is the only one. On PostgreSQL there may be several,
+// which listen at different addresses; each but the first has a lock with its address in its name.
+func (d Data) lockServer(listen string, shared bool) (*Lock, error) {
+	lock, err := d.Lock("server", listen)
+	if h, _ := d.holder("server"); !errors.Is(err, ErrLocked) || !shared || h.Listen == listen {
+		return lock, err
+	}
+	return d.Lock("server-"+strings.NewReplacer(":", "_", "/", "_").Replace(listen), listen)
 }
 
 // Release gives the lock up.

@@ -61,7 +61,7 @@ func URL(given, listen string, secure bool) string {
 
 // Serve runs a server until ctx ends. Its runner, agents and router are not touched by its end.
 func Serve(ctx context.Context, o Options) error {
-	lock, err := o.Data.Lock("server", o.Listen)
+	lock, err := o.Data.lockServer(o.Listen, o.Database != "")
 	if err != nil {
 		return err
 	}

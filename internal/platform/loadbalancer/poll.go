@@ -49,6 +49,8 @@ func (s *Service) PollRouter(ctx context.Context, in *slipway.PollRouterInput) (
 		}
 		select {
 		case <-changed:
+		case <-s.beat():
+			s.pass(*in.Router, applied)
 		case <-timeout.C:
 			return &slipway.PollRouterOutput{Version: &version}, nil
 		case <-gone:
@@ -63,6 +65,7 @@ func (s *Service) PollRouter(ctx context.Context, in *slipway.PollRouterInput) (
 
 // arrived does what follows from a router being heard of.
 func (s *Service) arrived(ctx context.Context, name string, applied int64, a arrival) error {
+	s.pass(name, applied)
 	if a.applied && s.Applied != nil {
 		s.Applied(applied)
 	}
@@ -87,6 +90,9 @@ func (s *Service) PutRouterReport(ctx context.Context,
 	in *slipway.PutRouterReportInput) (*slipway.PutRouterReportOutput, error) {
 	a, groups := s.routers.report(in, s.Now())
 	if err := s.arrived(ctx, *in.Router, value(in.AppliedVersion), a); err != nil {
+		return nil, err
+	}
+	if err := s.passReport(ctx, in); err != nil {
 		return nil, err
 	}
 	if err := s.endDraining(ctx, in.Targets); err != nil {

@@ -82,6 +82,13 @@ func (rs *routers) poll(name string, applied int64, now time.Time) (a arrival, g
 	return r.arrive(applied, now), r.gone
 }
 
+// elsewhere notes that a router was heard of by another server.
+func (rs *routers) elsewhere(name string, applied int64, now time.Time) arrival {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	return rs.of(name).arrive(applied, now)
+}
+
 // leave ends a poll.
 func (rs *routers) leave(name string, gone chan struct{}, now time.Time) {
 	rs.mu.Lock()

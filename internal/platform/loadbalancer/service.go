@@ -80,6 +80,7 @@ func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 		return nil, err
 	}
 	s.routers.init(known, c.Now(), c.Silence)
+	db.OnNotice(routerNotice, s.hearOfRouter)
 	db.Handle(jobDrained, store.Limits{}, s.drained)
 	var balancers int
 	if err := db.QueryRow(ctx,

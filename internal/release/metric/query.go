@@ -180,15 +180,16 @@ func (s *Store) customLine(series string) *line[Summary]  { return s.custom[seri
 func scan[T any](ctx context.Context, s *Store, series string, lineOf func(string) *line[T], from, to int64,
 	visit func(at int64, v T)) error {
 	s.mu.Lock()
-	here := s.began
+	began := s.began
+	here := began
 	var recent []second[T]
 	if l := lineOf(series); l != nil {
 		here = l.from
 		recent = slices.Clone(l.between(max(from, here), to))
 	}
 	s.mu.Unlock()
-	if here == s.began { // others may have written to the slot in which this process began
-		here = s.shared() + 1
+	if here == began { // others may have written to the slot in which this process began
+		here = began - began%slot + 1
 	}
 	if err := s.read(ctx, series, ceil(from), min(to, here), func(at int64, doc string) error {
 		var v T
@@ -210,6 +211,9 @@ func (s *Store) read(ctx context.Context, series string, from, to int64, visit f
 	if from >= to {
 		return nil
 	}
+	s.mu.Lock()
+	own, slotOfBegin := s.writer, s.began-s.began%slot
+	s.mu.Unlock()
 	rows, err := s.db.Query(ctx,
 		`SELECT time, writer, doc FROM metric_rows WHERE series = $1 AND time >= $2 AND time < $3 ORDER BY time`,
 		series, from, to)
@@ -223,7 +227,7 @@ func (s *Store) read(ctx context.Context, series string, from, to int64, visit f
 		if err := rows.Scan(&at, &writer, &doc); err != nil {
 			return err
 		}
-		if at == s.shared() && strings.HasPrefix(writer, s.writer) {
+		if at == slotOfBegin && strings.HasPrefix(writer, own) {
 			continue
 		}
 		if err := visit(at, doc); err != nil {
@@ -232,6 +236,3 @@ func (s *Store) read(ctx context.Context, series string, from, to int64, visit f
 	}
 	return rows.Err()
 }
-
-// shared is the slot in which this process began.
-func (s *Store) shared() int64 { return s.began - s.began%slot }

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"slipway/api/slipway"
 	"slipway/internal/store"
 )
@@ -68,9 +66,11 @@ type place struct {
 
 // Open returns the store of a database.
 func Open(ctx context.Context, db *store.Store, log *slog.Logger, now func() time.Time) (*Store, error) {
-	s := &Store{db: db, log: log, now: now, traffic: map[string]*line[Traffic]{}, custom: map[string]*line[Summary]{},
-		seen:  map[string]int64{},
-		began: now().Unix(), waiting: map[place]any{}, writer: uuid.NewString()[:8] + "-"}
+	s := &Store{db: db, log: log, now: now, seen: map[string]int64{}, waiting: map[place]any{}}
+	s.begin()
+	db.OnNotice(trafficNotice, s.hearTraffic)
+	db.OnNotice(customNotice, s.hearCustom)
+	db.OnGap(func() { go s.missed() })
 	rows, err := db.Query(ctx, `SELECT series, seen FROM metric_series`)
 	if err != nil {
 		return nil, err
@@ -94,40 +94,36 @@ func ceil(at int64) int64 { return (at + slot - 1) / slot * slot }
 func (s *Store) Sample(_ context.Context, samples []slipway.RouterSample) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := s.now()
 	for _, r := range samples {
-		// A clock that is wrong by hours would spoil what alarms see.
-		if r.Time == nil || r.Time.Before(now.Add(-fine)) || r.Time.After(now.Add(time.Minute)) ||
-			r.TargetGroupArn == nil || r.LoadBalancerArn == nil {
-			continue
+		if p, t, ok := s.sampled(r); ok {
+			wait(s.waiting, p, t, (*Traffic).Add)
+			s.tell(trafficNotice, r)
 		}
-		series := pair{*r.TargetGroupArn, *r.LoadBalancerArn}.series()
-		if !s.admit(series) {
-			if !s.full {
-				s.full = true
-				s.log.Error("metrics of a target group are dropped: there are too many", "series", series, "most",
-					MaxSeries)
-			}
-			continue
-		}
-		l := s.traffic[series]
-		if l == nil {
-			l = &line[Traffic]{from: s.began}
-			s.traffic[series] = l
-		}
-		t, at := FromSample(r), r.Time.Unix()
-		s.held += l.put(at, t, (*Traffic).Add)
-		s.held -= l.forget(now.Unix() - int64(fine.Seconds()))
-		s.shrink()
-		w, ok := s.waiting[place{series, at - at%slot}].(*Traffic)
-		if !ok {
-			w = new(Traffic)
-			s.waiting[place{series, at - at%slot}] = w
-		}
-		w.Add(t)
 	}
 	s.schedule()
 	return nil
+}
+
+// sampled keeps a sample in memory, and returns its slot.
+func (s *Store) sampled(r slipway.RouterSample) (p place, t Traffic, ok bool) {
+	now := s.now()
+	// A clock that is wrong by hours would spoil what alarms see.
+	if r.Time == nil || r.Time.Before(now.Add(-fine)) || r.Time.After(now.Add(time.Minute)) ||
+		r.TargetGroupArn == nil || r.LoadBalancerArn == nil {
+		return p, t, false
+	}
+	series, at := pair{*r.TargetGroupArn, *r.LoadBalancerArn}.series(), r.Time.Unix()
+	if !s.admit(series) {
+		if !s.full {
+			s.full = true
+			s.log.Error("metrics of a target group are dropped: there are too many", "series", series, "most",
+				MaxSeries)
+		}
+		return p, t, false
+	}
+	t = FromSample(r)
+	remember(s, s.traffic, series, at, t, (*Traffic).Add)
+	return place{series, at - at%slot}, t, true
 }
 
 // Datum is a measurement of a metric that somebody put.
@@ -153,25 +149,35 @@ func (s *Store) put(data []Datum) error {
 			return ErrTooMany
 		}
 	}
-	oldest := s.now().Unix() - int64(fine.Seconds())
 	for _, d := range data {
 		series, at := d.Sorted().series(), d.Time.Unix()
-		l := s.custom[series]
-		if l == nil {
-			l = &line[Summary]{from: s.began}
-			s.custom[series] = l
-		}
-		s.held += l.put(at, d.Summary, (*Summary).Add)
-		s.held -= l.forget(oldest)
-		s.shrink()
-		w, ok := s.waiting[place{series, at - at%slot}].(*Summary)
-		if !ok {
-			w = new(Summary)
-			s.waiting[place{series, at - at%slot}] = w
-		}
-		w.Add(d.Summary)
+		remember(s, s.custom, series, at, d.Summary, (*Summary).Add)
+		wait(s.waiting, place{series, at - at%slot}, d.Summary, (*Summary).Add)
+		s.tell(customNotice, d)
 	}
 	return nil
+}
+
+// remember adds to a series in memory.
+func remember[T any](s *Store, lines map[string]*line[T], series string, at int64, v T, add func(*T, T)) {
+	l := lines[series]
+	if l == nil {
+		l = &line[T]{from: s.began}
+		lines[series] = l
+	}
+	s.held += l.put(at, v, add)
+	s.held -= l.forget(s.now().Unix() - int64(fine.Seconds()))
+	s.shrink()
+}
+
+// wait adds to what waits to be written down.
+func wait[T any](waiting map[place]any, p place, v T, add func(*T, T)) {
+	w, ok := waiting[p].(*T)
+	if !ok {
+		w = new(T)
+		waiting[p] = w
+	}
+	add(w, v)
 }
 
 // admit tells whether there is room for a series.

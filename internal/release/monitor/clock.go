@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -55,6 +54,13 @@ func (c clock) set(x *row, now time.Time) {
 	c.alarms[x.name()] = w
 	c.mu.Unlock()
 	c.signal()
+}
+
+// clear forgets all alarms.
+func (c clock) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	clear(c.alarms)
 }
 
 func (c clock) forget(name string) {
@@ -119,16 +125,4 @@ func (c clock) done(name string, now time.Time, nothing bool) {
 	}
 	c.mu.Unlock()
 	c.signal()
-}
-
-// all are the alarms, by name.
-func (c clock) all() []*row {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var out []*row
-	for _, w := range c.alarms {
-		out = append(out, w.row)
-	}
-	slices.SortFunc(out, func(a, b *row) int { return strings.Compare(a.name(), b.name()) })
-	return out
 }

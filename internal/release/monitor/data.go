@@ -45,6 +45,7 @@ func (s *Service) PutMetricData(ctx context.Context, in *cw.PutMetricDataInput) 
 		}
 		return nil, err
 	}
+	s.db.Notify(putNotice, *in.Namespace)
 	s.clock.arrived(*in.Namespace, s.Now())
 	return nil, nil
 }

@@ -98,7 +98,7 @@ func hasAction(a *cw.MetricAlarm, prefix string) bool {
 
 // DescribeAlarmsForMetric implements cloudwatch:DescribeAlarmsForMetric: the alarms of one metric. Those of
 // expressions are not among them.
-func (s *Service) DescribeAlarmsForMetric(_ context.Context,
+func (s *Service) DescribeAlarmsForMetric(ctx context.Context,
 	in *cw.DescribeAlarmsForMetricInput) (*cw.DescribeAlarmsForMetricOutput, error) {
 	out := &cw.DescribeAlarmsForMetricOutput{MetricAlarms: []cw.MetricAlarm{}}
 	wanted := string(in.Statistic)
@@ -106,16 +106,16 @@ func (s *Service) DescribeAlarmsForMetric(_ context.Context,
 		wanted = *in.ExtendedStatistic
 	}
 	key := identity(in.Namespace, in.MetricName, in.Dimensions).Key()
-	for _, x := range s.clock.all() {
+	err := every(ctx, s.db, func(x *row) {
 		m, err := watch(x.MetricAlarm)
 		if x.EvaluationCriteria != nil || err != nil || m.expression != nil || m.Key() != key ||
 			wanted != "" && m.statistic != wanted || in.Period != nil && m.period != seconds(in.Period) ||
 			in.Unit != "" && m.unit != in.Unit {
-			continue
+			return
 		}
 		out.MetricAlarms = append(out.MetricAlarms, *x.MetricAlarm)
-	}
-	return out, nil
+	})
+	return out, err
 }
 
 // DescribeAlarmHistory implements cloudwatch:DescribeAlarmHistory, the newest first unless the oldest is asked for.

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -15,8 +16,16 @@ import (
 // queries is how many PromQL alarms are evaluated at once.
 const queries = 4
 
-// Run evaluates alarms until ctx ends, and writes down then what was measured. While no alarm is due it sleeps.
+// Run evaluates alarms until ctx ends, in one of the servers that work on the database, and writes down then what was
+// measured.
 func (s *Service) Run(ctx context.Context) error {
+	err := s.db.Alone(ctx, "alarms", s.evaluateAll)
+	return errors.Join(err, s.Metrics.Flush(context.WithoutCancel(ctx)))
+}
+
+// evaluateAll evaluates alarms until ctx ends. While no alarm is due it sleeps.
+func (s *Service) evaluateAll(ctx context.Context) error {
+	s.clock.clear()
 	if err := s.load(ctx); err != nil {
 		return err
 	}
@@ -28,7 +37,11 @@ func (s *Service) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			asking.Wait()
-			return s.Metrics.Flush(context.WithoutCancel(ctx))
+			return nil
+		case name := <-s.elsewhere:
+			if err := s.reload(ctx, name); err != nil && ctx.Err() == nil {
+				s.Log.Error("read an alarm that another server changed", "alarm", name, "error", err)
+			}
 		case <-s.clock.changed:
 		case <-timer.C:
 		}
@@ -51,19 +64,45 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// load reads the alarms that there are; each is evaluated at its next boundary.
-func (s *Service) load(ctx context.Context) error {
-	after := ""
+// reload reads an alarm that another server put, changed or deleted; "" for all of them.
+func (s *Service) reload(ctx context.Context, name string) error {
+	if name == "" {
+		s.clock.clear()
+		return s.load(ctx)
+	}
+	x, err := find(ctx, s.db, name)
+	if err != nil || x == nil {
+		s.clock.forget(name)
+		return err
+	}
+	s.clock.set(x, s.Now())
+	return nil
+}
+
+// changedElsewhere hears of an alarm that another server changed. It is of interest where alarms are evaluated; where
+// they are not, and where more come than are read, all are read later.
+func (s *Service) changedElsewhere(name string) {
+	select {
+	case s.elsewhere <- name:
+	default:
+		s.allElsewhere()
+	}
+}
+
+// allElsewhere makes room for one entry that stands for all alarms.
+func (s *Service) allElsewhere() {
 	for {
-		rows, err := store.All(ctx, s.db, scan, `SELECT `+columns+` WHERE name > $1 ORDER BY name LIMIT 500`, after)
-		if err != nil || len(rows) == 0 {
-			return err
-		}
-		for _, x := range rows {
-			after = x.name()
-			s.clock.set(x, s.Now())
+		select {
+		case s.elsewhere <- "":
+			return
+		case <-s.elsewhere:
 		}
 	}
+}
+
+// load reads the alarms that there are; each is evaluated at its next boundary.
+func (s *Service) load(ctx context.Context) error {
+	return every(ctx, s.db, func(x *row) { s.clock.set(x, s.Now()) })
 }
 
 func (s *Service) evaluate(ctx context.Context, w *scheduled) {

@@ -32,6 +32,21 @@ func scan(r *sql.Rows) (*row, error) {
 	return x, r.Scan(&x.version, store.JSON(x.MetricAlarm), store.JSON(&x.contributors))
 }
 
+// every visits all alarms, by name.
+func every(ctx context.Context, q store.Queryer, visit func(*row)) error {
+	const atOnce = 500
+	for after := ""; ; {
+		rows, err := store.All(ctx, q, scan, `SELECT `+columns+` WHERE name > $1 ORDER BY name LIMIT $2`, after, atOnce)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		for _, x := range rows {
+			after = x.name()
+			visit(x)
+		}
+	}
+}
+
 // find returns an alarm, or nil.
 func find(ctx context.Context, q store.Queryer, name string) (*row, error) {
 	all, err := store.All(ctx, q, scan, `SELECT `+columns+` WHERE name = $1`, name)
@@ -50,6 +65,7 @@ func (x *row) name() string { return *x.AlarmName }
 // save writes an alarm and lets whoever looks know.
 func (s *Service) save(ctx context.Context, tx store.Tx, x *row) error {
 	tx.AfterCommit(func() { s.clock.set(x, s.Now()) })
+	tx.Notify(alarmNotice, x.name())
 	s.Hints.Changed(tx, "alarm/"+x.name(), "alarms")
 	_, err := tx.Exec(ctx,
 		`INSERT INTO monitor_alarms (name, state, version, doc, contributors) VALUES ($1, $2, $3, $4, $5)

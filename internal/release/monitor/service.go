@@ -42,22 +42,45 @@ type Service struct {
 	Config
 	db    *store.Store
 	clock clock
+	// elsewhere are the names of alarms that other servers changed; "" stands for all.
+	elsewhere chan string
 }
+
+// Topics of notices to other servers.
+const (
+	alarmNotice  = "alarm"  // the name of one that was changed
+	sampleNotice = "sample" // what a router reported
+	putNotice    = "put"    // the namespace of what a client put
+)
+
+// elsewhereAtOnce is how many alarms that other servers changed may wait to be read.
+const elsewhereAtOnce = 256
 
 // New returns the service. Alarms are evaluated while it runs.
 func New(db *store.Store, c Config) *Service {
 	if c.HTTP == nil {
 		c.HTTP = &http.Client{Timeout: queryTimeout}
 	}
-	return &Service{Config: c, db: db, clock: newClock()}
+	s := &Service{Config: c, db: db, clock: newClock(), elsewhere: make(chan string, elsewhereAtOnce)}
+	db.OnNotice(alarmNotice, s.changedElsewhere)
+	db.OnNotice(putNotice, func(namespace string) { s.clock.arrived(namespace, s.Now()) })
+	db.OnNotice(sampleNotice, func(string) { s.arrived() })
+	db.OnGap(s.allElsewhere)
+	return s
 }
 
 // Sample keeps what a router reported, and lets the alarms that wait for it look, and the pages that show it.
 func (s *Service) Sample(ctx context.Context, samples []slipway.RouterSample) error {
 	err := s.Metrics.Sample(ctx, samples)
+	s.db.Notify(sampleNotice, "")
+	s.arrived()
+	return err
+}
+
+// arrived lets those look that wait for what routers report.
+func (s *Service) arrived() {
 	s.clock.arrived(metric.LoadBalancers, s.Now())
 	s.Hints.Now("traffic")
-	return err
 }
 
 // AlarmStates are the states of alarms by their names; those that there are not are left out.

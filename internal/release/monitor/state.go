@@ -37,6 +37,7 @@ func (s *Service) DeleteAlarms(ctx context.Context, in *cw.DeleteAlarmsInput) (*
 			}
 		}
 		tx.AfterCommit(func() { s.clock.forget(x.name()) })
+		tx.Notify(alarmNotice, x.name())
 		s.Hints.Changed(tx, "alarm/"+x.name(), "alarms")
 		return s.record(ctx, tx, x.name(), cw.HistoryItemTypeConfigurationUpdate, "Alarm \""+x.name()+"\" deleted",
 			map[string]any{"version": "1.0", "type": "Delete"})
