@@ -83,8 +83,16 @@ func (s *Service) RunnerPulls(ctx context.Context, accessKey, repository string)
 // bind makes a runner's name one of an access key. Another key takes it over only once the runner is silent, so that no
 // runner can speak for another.
 func (s *Service) bind(ctx context.Context, name, key string, polls bool) error {
-	if s.runners.boundTo(name) == key {
+	if s.runners.boundTo(name) == key && !s.db.Shared() { // another server may have bound it to another key
 		return nil
+	}
+	var bound string
+	if _, err := store.Find(ctx, s.db, []any{&bound}, `SELECT key FROM runners WHERE name = $1`, name); err != nil ||
+		bound == key {
+		if err == nil {
+			s.runners.bind(name, key)
+		}
+		return err
 	}
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		var holder string

@@ -33,7 +33,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 		if err := tx.Enqueue(ctx, store.Job{Kind: jobQueued, Key: id, RunAt: deadline}); err != nil {
 			return d, err
 		}
-		tx.AfterCommit(s.runners.wakeOne)
+		s.queued(tx)
 	case d.State.Stage == Assigned:
 		r.assigned = now
 		if err := s.watch(ctx, tx, d.State.Runner); err != nil {
@@ -47,7 +47,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 		}
 	}
 	if d.Tell {
-		tx.AfterCommit(func() { s.runners.wake(d.State.Runner) })
+		s.wake(tx, d.State.Runner)
 	}
 	r.State = d.State
 	s.Hints.Changed(tx, "build/"+id, "builds")
@@ -57,7 +57,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 // end completes a build's document, keeps its reports and tells of its end.
 func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result *slipway.Result, now time.Time) error {
 	id := *r.build.Id
-	r.build = closed(r, end, result, s.progressOf(id), now)
+	r.build = closed(r, end, result, s.progresses.of(id), now)
 	if result != nil {
 		r.cause = result.Cause
 		if len(result.Reports) > 0 && s.Reports != nil {
@@ -76,28 +76,16 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 		r.cause = &slipway.Cause{Phase: string(phase), Message: end.Message}
 	}
 	runner := r.Runner
-	tx.AfterCommit(func() {
-		s.mu.Lock()
-		delete(s.progress, id)
-		s.mu.Unlock()
-		if runner != "" && result == nil {
-			s.runners.wake(runner)
-		}
-	})
+	tx.Notify(endNotice, id)
+	tx.AfterCommit(func() { s.progresses.forget(id) })
+	if runner != "" && result == nil {
+		s.wake(tx, runner)
+	}
 	if err := s.autoRetry(ctx, tx, r); err != nil {
 		return err
 	}
 	fault.Point("build.ending")
 	return event.BuildEnded.Publish(ctx, tx, id, event.Ended{ID: id, Status: string(end.Status)})
-}
-
-func (s *Service) progressOf(id string) *slipway.Progress {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p, ok := s.progress[id]; ok {
-		return &p
-	}
-	return nil
 }
 
 // happen loads a build, lets an event happen to it and returns it; nil if there is no such build.

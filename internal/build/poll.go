@@ -35,6 +35,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 	}
 	defer func() { s.runners.leave(p, s.Now()) }()
 	s.runners.refuse(name, text(in.Refuses))
+	s.tell(presenceNotice, presence{name, text(in.Refuses)})
 	if err := s.heard(ctx, name); err != nil {
 		return nil, err
 	}

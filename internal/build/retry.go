@@ -120,7 +120,7 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 	}
 	c.NextAutoRetry = next.build.Arn
 	s.Hints.Changed(tx, "builds")
-	tx.AfterCommit(s.runners.wakeOne)
+	s.queued(tx)
 	return nil
 }
 

@@ -37,7 +37,8 @@ func (s *Service) AcknowledgeBuild(ctx context.Context,
 	return &slipway.AcknowledgeBuildOutput{Run: &d.Run}, nil
 }
 
-// UpdateBuild implements slipway:UpdateBuild: the progress is kept in memory alone.
+// UpdateBuild implements slipway:UpdateBuild: the progress is kept in memory alone, that of every
+// server.
 func (s *Service) UpdateBuild(ctx context.Context, in *slipway.UpdateBuildInput) (*slipway.UpdateBuildOutput, error) {
 	var progress slipway.Progress
 	if err := json.Unmarshal(in.Progress, &progress); err != nil {
@@ -56,15 +57,12 @@ func (s *Service) UpdateBuild(ctx context.Context, in *slipway.UpdateBuildInput)
 	if r.Stage != Running || r.Runner != *in.Runner {
 		return &slipway.UpdateBuildOutput{Stop: new(true)}, nil
 	}
-	s.mu.Lock()
-	s.progress[*in.Id] = progress
-	s.mu.Unlock()
+	s.progresses.set(*in.Id, progress)
+	s.tell(progressNotice, progressOf{*in.Id, progress})
 	s.Hints.Now("build/" + *in.Id)
 	// The build may have ended between the look and this.
 	if r, err = one(ctx, s.db, `WHERE id = $1 AND state = 'running'`, *in.Id); err != nil || r == nil {
-		s.mu.Lock()
-		delete(s.progress, *in.Id)
-		s.mu.Unlock()
+		s.progresses.forget(*in.Id)
 		return &slipway.UpdateBuildOutput{Stop: new(true)}, err
 	}
 	return &slipway.UpdateBuildOutput{Stop: &r.Stop}, nil

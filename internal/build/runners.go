@@ -19,6 +19,7 @@ type runner struct {
 	key   string // the access key that it polls with
 	bound string // the access key that its name belongs to
 	seen  time.Time
+	away  time.Time // when it polled another server last
 	saved time.Time // when seen was last written
 	poll  *poll
 	// refuses is why the runner takes no builds, "" if it does.
@@ -84,13 +85,13 @@ func (rs *runners) refuse(name, why string) {
 }
 
 // refusal is why no runner that polls takes builds, in the words of one of them; "" if some runner does, or none polls.
-func (rs *runners) refusal() string {
+func (rs *runners) refusal(now time.Time, hold time.Duration) string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	why := ""
 	for _, name := range slices.Sorted(maps.Keys(rs.byName)) {
 		switch r := rs.byName[name]; {
-		case r.poll == nil:
+		case r.poll == nil && now.Sub(r.away) > hold: // it polls nowhere
 		case r.refuses == "":
 			return ""
 		case why == "":
@@ -98,6 +99,25 @@ func (rs *runners) refusal() string {
 		}
 	}
 	return why
+}
+
+// elsewhere notes that a runner polls another server, and why it takes no builds.
+func (rs *runners) elsewhere(name, refuses string, now time.Time) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.of(name)
+	r.seen, r.refuses, r.away = now, refuses, now
+}
+
+// wakeAll lets all polls look anew.
+func (rs *runners) wakeAll() {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	for _, r := range rs.byName {
+		if r.poll != nil {
+			r.poll.nudge()
+		}
+	}
 }
 
 // leave ends a poll.

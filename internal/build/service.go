@@ -6,7 +6,6 @@ import (
 	"embed"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"slipway/api/awsproto"
@@ -58,12 +57,10 @@ type Config struct {
 // Service implements CodeBuild's projects and builds, and the runners' part of Slipway's own API.
 type Service struct {
 	Config
-	db      *store.Store
-	started time.Time // before it nobody could be heard of
-	runners runners
-
-	mu       sync.Mutex
-	progress map[string]slipway.Progress // of running builds: it can be lost
+	db         *store.Store
+	started    time.Time // before it nobody could be heard of
+	runners    runners
+	progresses progresses
 }
 
 // Kinds of jobs.
@@ -81,8 +78,10 @@ func New(db *store.Store, c Config) *Service {
 	if c.Silence == 0 {
 		c.Silence = 3 * time.Minute
 	}
-	s := &Service{Config: c, db: db, started: c.Now(), progress: map[string]slipway.Progress{}}
+	s := &Service{Config: c, db: db, started: c.Now()}
 	s.runners.init()
+	s.progresses.init()
+	s.listenToPeers()
 	db.Handle(jobQueued, store.Limits{Parallel: 4}, s.queueTimeout)
 	db.Handle(jobRunner, store.Limits{Parallel: 2}, s.watchRunner)
 	db.Handle(jobLog, store.Limits{Parallel: 2}, s.removeLog)

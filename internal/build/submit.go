@@ -277,6 +277,7 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 		s.runners.giveBack(waiting)
 		if err == nil {
 			s.runners.wakeOne()
+			s.db.Notify(queueNotice, "")
 		}
 	}
 	if errors.Is(err, store.ErrTokenMismatch) {

@@ -36,12 +36,12 @@ func view(r *row, progress *slipway.Progress) cb.Build {
 
 // shown is a build as it stands now: view, and for one in the queue why no runner takes it.
 func (s *Service) shown(r *row) cb.Build {
-	b := view(r, s.progressOf(*r.build.Id))
+	b := view(r, s.progresses.of(*r.build.Id))
 	if r.Stage == Queued {
 		if err := s.noRoom(); err != nil {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("DISK_FULL"),
 				Message: new("No build begins: " + err.Error())}}
-		} else if why := s.runners.refusal(); why != "" {
+		} else if why := s.runners.refusal(s.Now(), s.Hold); why != "" {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("NO_SANDBOX"), Message: &why}}
 		}
 	}
