@@ -40,7 +40,7 @@ func onServer(ctx context.Context, command string) []candidate {
 }
 
 func pipelineNames(ctx context.Context, api *contract, command string) []candidate {
-	pipelines, err := terminal.Pipelines(ctx, api.slipway)
+	pipelines, err := view.ReadPipelines(ctx, api.slipway)
 	if err != nil {
 		return nil
 	}
@@ -49,7 +49,7 @@ func pipelineNames(ctx context.Context, api *contract, command string) []candida
 		return nil
 	}
 	var all []candidate
-	for _, p := range pipelines {
+	for _, p := range known.Pipelines {
 		switch command {
 		case "approve", "reject":
 			for _, a := range approvals(&p.State) {
@@ -61,7 +61,7 @@ func pipelineNames(ctx context.Context, api *contract, command string) []candida
 					candidate{p.Name + "/" + *p.State.StageStates[j].StageName, "transition into the stage"})
 			}
 		default:
-			all = append(all, candidate{p.Name, known.Pipeline(p).Word()})
+			all = append(all, candidate{p.Name, p.Kind.Word()})
 		}
 	}
 	return all

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 // named is what an argument names, told by its form.
@@ -67,7 +67,7 @@ func (c *contract) locate(ctx context.Context, n *named) error {
 	if n.execution == "" || n.pipeline != "" {
 		return nil
 	}
-	all, err := terminal.Pipelines(ctx, c.slipway)
+	all, err := view.ReadPipelines(ctx, c.slipway)
 	if err != nil {
 		return err
 	}

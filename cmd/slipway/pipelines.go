@@ -31,14 +31,15 @@ func (c *pipelinesCommand) Run(ctx context.Context) error {
 	if c.Name != "" {
 		return c.executions(ctx, api)
 	}
-	all, err := terminal.Pipelines(ctx, api.slipway)
+	read, err := view.ReadPipelines(ctx, api.slipway)
 	if err != nil {
 		return err
 	}
-	known, err := view.ReadBoard(ctx, api.slipway, all...)
+	board, err := view.ReadBoard(ctx, api.slipway, read...)
 	if err != nil {
 		return err
 	}
+	all := append([]*view.Pipeline{}, board.Pipelines...)
 	now := time.Now()
 	return c.print(map[string]any{"pipelines": all}, func(t *terminal.Table) {
 		t.Head("PIPELINE", "STATE", "STAGES", "COMMIT", "STARTED", "AUTHOR", "CHANGE")
@@ -47,18 +48,13 @@ func (c *pipelinesCommand) Run(ctx context.Context) error {
 			commit, text := terminal.Change(newest)
 			started, author := "", terminal.Cell{}
 			if newest != nil {
-				started, author = terminal.Ago(
-					newest.StartTime,
-					now,
-				), terminal.Pointed(
-					known.Changes[*newest.PipelineExecutionId].Author,
-				)
+				started = terminal.Ago(newest.StartTime, now)
+				author = terminal.Pointed(board.Changes[*newest.PipelineExecutionId].Author)
 			}
-			k := known.Pipeline(p)
 			t.Row(
 				terminal.Text(p.Name),
-				terminal.Cell{Text: k.Title(), Kind: k},
-				terminal.Text(terminal.Signs(p, known)),
+				terminal.Cell{Text: p.Kind.Title(), Kind: p.Kind},
+				terminal.Text(terminal.Signs(p)),
 				terminal.Text(commit),
 				terminal.Text(started),
 				author,

@@ -9,9 +9,8 @@ import (
 
 // Board is where every change is, as `slipway watch` draws it.
 type Board struct {
-	Pipelines []*Pipeline
-	Known     *view.Board
-	Detailed  bool // with every action
+	*view.Board
+	Detailed bool // with every action
 }
 
 // Reader reads boards.
@@ -34,11 +33,10 @@ func (r *Reader) Read(ctx context.Context) (*Board, error) {
 	if r.Name != "" {
 		names = []string{r.Name}
 	}
-	b := &Board{Detailed: r.Name != ""}
-	var err error
-	if b.Pipelines, err = Pipelines(ctx, r.Slipway, names...); err != nil {
+	pipelines, err := view.ReadPipelines(ctx, r.Slipway, names...)
+	if err != nil {
 		return nil, err
 	}
-	b.Known, err = view.ReadBoard(ctx, r.Slipway, b.Pipelines...)
-	return b, err
+	known, err := view.ReadBoard(ctx, r.Slipway, pipelines...)
+	return &Board{known, r.Name != ""}, err
 }

@@ -23,43 +23,43 @@ func TestBoard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &Board{
-		Known: &view.Board{
-			Changes: map[string]slipway.Change{"e1": {Author: new("Ada")},
-				"e2": {Author: new("Grace Brewster Murray Hopper")}},
-			Waiting: []slipway.Waiting{
-				{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"),
-					ActionName: new("Ask")},
-			},
-			Serving: map[string]slipway.ServingGroup{
-				"greeter/production": {
-					ApplicationName:     new("greeter"),
-					DeploymentGroupName: new("production"),
-					Versions: []slipway.ServedVersion{
-						{
-							DeploymentId: new("d-1"),
-							Hosts:        []string{"host-1"},
-							Failed:       new(true),
-							Change:       &slipway.Change{CommitId: new("1ac0029d00000000")},
-						},
-						{DeploymentId: new("d-2"), Hosts: []string{"host-2"},
-							Change: &slipway.Change{CommitId: new("22ff00aa00000000")}},
+	known := view.Board{
+		Changes: map[string]slipway.Change{"e1": {Author: new("Ada")},
+			"e2": {Author: new("Grace Brewster Murray Hopper")}},
+		Waiting: []slipway.Waiting{
+			{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"),
+				ActionName: new("Ask")},
+		},
+		Serving: map[string]slipway.ServingGroup{
+			"greeter/production": {
+				ApplicationName:     new("greeter"),
+				DeploymentGroupName: new("production"),
+				Versions: []slipway.ServedVersion{
+					{
+						DeploymentId: new("d-1"),
+						Hosts:        []string{"host-1"},
+						Failed:       new(true),
+						Change:       &slipway.Change{CommitId: new("1ac0029d00000000")},
 					},
-				},
-			},
-			Releases: map[string]slipway.ReleaseSummary{
-				"d-AAAAAAAAA": {
-					DeploymentId:  new("d-AAAAAAAAA"),
-					Status:        slipway.ReleaseStatusShifting,
-					Percent:       new(int32(10)),
-					WantedPercent: new(int32(50)),
+					{DeploymentId: new("d-2"), Hosts: []string{"host-2"},
+						Change: &slipway.Change{CommitId: new("22ff00aa00000000")}},
 				},
 			},
 		},
+		Releases: map[string]slipway.ReleaseSummary{
+			"d-AAAAAAAAA": {
+				DeploymentId:  new("d-AAAAAAAAA"),
+				Status:        slipway.ReleaseStatusShifting,
+				Percent:       new(int32(10)),
+				WantedPercent: new(int32(50)),
+			},
+		},
 	}
-	if err := json.Unmarshal(text, &b.Pipelines); err != nil {
+	var pipelines []*view.Documents
+	if err := json.Unmarshal(text, &pipelines); err != nil {
 		t.Fatal(err)
 	}
+	b := &Board{Board: view.NewBoard(known, pipelines...)}
 	var got strings.Builder
 	for _, s := range []Screen{{}, {Width: 80}, {Width: 42}} {
 		for _, detailed := range []bool{false, true} {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/clipperhouse/displaywidth"
 
-	"slipway/api/codepipeline"
 	"slipway/api/slipway"
 	"slipway/internal/view"
 )
@@ -54,27 +53,26 @@ func (b *Board) Draw(s Screen, now time.Time) []string {
 	return lines
 }
 
-func (b *Board) pipeline(p *Pipeline, s Screen, now time.Time) []string {
-	k := b.Known.Pipeline(p)
-	lines := []string{s.render(piece{Clean(p.Name), Strong}, piece{"  " + k.Word(), k})}
-	lines = append(lines, b.stages(p, s)...)
-	all, wide := legs(p), 0
-	for _, l := range all {
-		wide = max(wide, displaywidth.String(l.span()))
+func (b *Board) pipeline(p *view.Pipeline, s Screen, now time.Time) []string {
+	lines := []string{s.render(piece{Clean(p.Name), Strong}, piece{"  " + p.Kind.Word(), p.Kind})}
+	lines = append(lines, stages(p, s)...)
+	wide := 0
+	for i := range p.Spans {
+		wide = max(wide, displaywidth.String(names(&p.Spans[i])))
 	}
-	for _, l := range all {
-		lines = append(lines, b.leg(p, l, min(wide, longestSpan), s, now)...)
+	for i := range p.Spans {
+		lines = append(lines, b.span(p, &p.Spans[i], min(wide, longestSpan), s, now)...)
 	}
 	return lines
 }
 
-// stages are the stages in one line, or in more where the screen ends.
-func (b *Board) stages(p *Pipeline, s Screen) []string {
+// stages are the stages of a pipeline in one line, or in more where the screen ends.
+func stages(p *view.Pipeline, s Screen) []string {
 	var lines []string
 	line, width := []piece{{"  ", Plain}}, 2
-	for i := range p.State.StageStates {
-		k, _ := b.Known.Stage(p.Name, &p.State.StageStates[i])
-		text, arrow := signs[k]+" "+Clean(*p.State.StageStates[i].StageName), ""
+	for i := range p.Stages {
+		k := p.Stages[i].Kind
+		text, arrow := signs[k]+" "+Clean(p.Stages[i].Name), ""
 		if i > 0 {
 			arrow = " → "
 		}
@@ -88,165 +86,100 @@ func (b *Board) stages(p *Pipeline, s Screen) []string {
 	return append(lines, s.render(line...))
 }
 
-// leg is a run of neighbouring stages that hold the same change.
-type leg struct {
-	execution string
-	stages    []*codepipeline.StageState
-}
-
-func legs(p *Pipeline) []leg {
-	var all []leg
-	for i := range p.State.StageStates {
-		stage := &p.State.StageStates[i]
-		id := ""
-		if stage.LatestExecution != nil {
-			id = *stage.LatestExecution.PipelineExecutionId
-		}
-		if len(all) == 0 || all[len(all)-1].execution != id {
-			all = append(all, leg{execution: id})
-		}
-		last := &all[len(all)-1]
-		last.stages = append(last.stages, stage)
-	}
-	return all
-}
-
 const (
-	longestSpan = 24 // columns for the names of a leg's stages
+	longestSpan = 24 // columns for the names of a span's stages
 	longestName = 20 // and of a commit's author
 	roomy       = 70 // a narrower screen shows no authors
 )
 
-func (l leg) span() string {
-	first, last := Clean(*l.stages[0].StageName), Clean(*l.stages[len(l.stages)-1].StageName)
+// names are the first and the last stage of a span.
+func names(g *view.Span) string {
+	first, last := Clean(g.Stages[0].Name), Clean(g.Stages[len(g.Stages)-1].Name)
 	if first == last {
 		return first
 	}
 	return first + " … " + last
 }
 
-// leg tells which change is in the stages of a leg, and for each stage what it is at.
-func (b *Board) leg(p *Pipeline, l leg, wide int, s Screen, now time.Time) []string {
+// span tells which change is in the stages of a span, and for each stage what it is at.
+func (b *Board) span(p *view.Pipeline, g *view.Span, wide int, s Screen, now time.Time) []string {
 	var lines []string
-	if x, ok := p.Executions[l.execution]; ok {
+	if x, ok := p.Executions[g.Change.Execution]; ok {
 		commit, text := Change(&x)
 		by := Ago(x.StartTime, now)
-		if author := b.Known.Changes[l.execution].Author; author != nil && (s.Width == 0 || s.Width >= roomy) {
-			by = fit(Clean(*author), longestName) + ", " + by
+		if g.Change.Author != "" && (s.Width == 0 || s.Width >= roomy) {
+			by = fit(Clean(g.Change.Author), longestName) + ", " + by
 		}
-		head := "  " + pad(fit(l.span(), wide), wide) + "  " + pad(commit, 7) + "  "
-		if room := s.Width - displaywidth.String(
-			head,
-		) - displaywidth.String(
-			by,
-		) - 2; s.Width > 0 { // who and when stand at the end of the line
+		head := "  " + pad(fit(names(g), wide), wide) + "  " + pad(commit, 7) + "  "
+		if s.Width > 0 { // who and when stand at the end of the line
+			room := s.Width - displaywidth.String(head) - displaywidth.String(by) - 2
 			text = pad(fit(text, max(0, room)), room)
 		}
 		lines = append(lines, s.render(piece{head, Plain}, piece{text + "  ", Plain}, piece{by, Faint}))
 	}
-	for _, stage := range l.stages {
-		lines = append(lines, b.stage(p, stage, s, now)...)
+	for i := range g.Stages {
+		lines = append(lines, b.stage(p, &g.Stages[i], s, now)...)
 	}
 	return lines
 }
 
 // stage tells what goes on in a stage, if anything does.
-func (b *Board) stage(p *Pipeline, stage *codepipeline.StageState, s Screen, now time.Time) []string {
+func (b *Board) stage(p *view.Pipeline, stage *view.Stage, s Screen, now time.Time) []string {
 	var lines []string
-	name := Clean(*stage.StageName)
+	name := Clean(stage.Name)
 	say := func(k Kind, format string, args ...any) {
 		lines = append(lines, s.render(piece{"    " + signs[k] + " ", k}, piece{fmt.Sprintf(format, args...), k}))
 	}
-	for i := range stage.ActionStates {
-		b.action(p, stage, &stage.ActionStates[i], now, say)
+	for i := range stage.Actions {
+		b.action(p, stage, &stage.Actions[i], now, say)
 	}
-	if t := stage.InboundTransitionState; t != nil && t.Enabled != nil && !*t.Enabled {
-		say(Held, "Transition to %s closed%s", name, closedBy(t))
+	if stage.Closed != "" {
+		say(Held, "Transition to %s %s", name, Clean(stage.Closed))
 	}
-	b.serves(p, stage, say)
-	for i := range stage.InboundExecutions {
-		x := p.Executions[*stage.InboundExecutions[i].PipelineExecutionId]
-		if x.PipelineExecutionId == nil {
-			continue
+	for i := range stage.Serves {
+		g := &stage.Serves[i]
+		say(Faint, "%s/%s runs %s", Clean(*g.ApplicationName), Clean(*g.DeploymentGroupName),
+			Clean(view.ServingWords(g)))
+	}
+	if in := stage.Inbound; in != nil {
+		if x, ok := p.Executions[in.Execution]; ok {
+			commit, text := Change(&x)
+			say(Queued, "%s waits to enter %s: %s", commit, name, text)
 		}
-		commit, text := Change(&x)
-		say(Queued, "%s waits to enter %s: %s", commit, name, text)
 	}
 	return lines
-}
-
-// closedBy says who closed a transition, and why.
-func closedBy(t *codepipeline.TransitionState) string {
-	say := ""
-	if t.LastChangedBy != nil {
-		say = " by " + Clean((*t.LastChangedBy)[strings.LastIndexAny(*t.LastChangedBy, "/:")+1:])
-	}
-	if t.DisabledReason != nil {
-		say += ": " + Clean(*t.DisabledReason)
-	}
-	return say
-}
-
-// serves tells what runs in the groups that a stage deploys to.
-func (b *Board) serves(p *Pipeline, stage *codepipeline.StageState, say func(Kind, string, ...any)) {
-	for i := range p.Definition.Stages {
-		if d := &p.Definition.Stages[i]; *d.Name == *stage.StageName {
-			for _, g := range b.Known.Serves(d) {
-				say(Faint, "%s/%s runs %s", Clean(*g.ApplicationName), Clean(*g.DeploymentGroupName),
-					Clean(view.ServingWords(&g)))
-			}
-		}
-	}
 }
 
 // action tells what an action is at: always on the board of one pipeline, and where it runs, waits or failed on
 // that of all.
 func (b *Board) action(
-	p *Pipeline,
-	stage *codepipeline.StageState,
-	a *codepipeline.ActionState,
+	p *view.Pipeline,
+	stage *view.Stage,
+	a *view.Action,
 	now time.Time,
 	say func(Kind, string, ...any),
 ) {
-	x := a.LatestExecution
-	if x == nil {
-		return
-	}
-	of, _ := b.Known.Stage(p.Name, stage)
-	k, words := b.Known.Action(p.Name, stage, a)
-	name, external := Clean(*a.ActionName), ""
-	if x.ExternalExecutionId != nil {
-		external = Clean(*x.ExternalExecutionId)
-	}
+	name, external := Clean(a.Name), Clean(a.External)
 	switch {
-	case k == Waiting:
-		say(
-			Waiting,
-			"%s: %s for %s: %s",
-			name,
-			lower(Clean(words)),
-			Between(x.LastStatusChange, nil, now),
-			b.answer(p, stage, a),
-		)
-	case k == Failed && of == Failed:
-		say(Failed, "%s: %s", name, Clean(words))
-	case k == Running:
-		if release, ok := b.Known.Releases[external]; ok {
-			say(k, "%s: %s", name, shifting(&release))
-			return
-		}
-		say(Running, "%s runs for %s  %s", name, Between(x.LastStatusChange, nil, now), external)
-	case b.Detailed && k != NotReached:
-		say(k, "%s  %s", name, external)
+	case a.Kind == Waiting:
+		say(Waiting, "%s: %s for %s: %s", name, lower(Clean(a.Say)), Between(a.Since, nil, now), answer(p, stage, a))
+	case a.Kind == Failed && stage.Kind == Failed:
+		say(Failed, "%s: %s", name, Clean(a.Say))
+	case a.Kind == Running && a.Release != nil:
+		say(Running, "%s: %s", name, shifting(a.Release))
+	case a.Kind == Running:
+		say(Running, "%s runs for %s  %s", name, Between(a.Since, nil, now), external)
+	case b.Detailed && a.Kind != NotReached:
+		say(a.Kind, "%s  %s", name, external)
 	}
 }
 
 // answer is the command with which a person decides.
-func (b *Board) answer(p *Pipeline, stage *codepipeline.StageState, a *codepipeline.ActionState) string {
-	w := b.Known.Awaits(p.Name, *stage.StageName, a)
+func answer(p *view.Pipeline, stage *view.Stage, a *view.Action) string {
+	w := a.Waiting
 	switch {
 	case w == nil || w.Kind == slipway.WaitingKindApproval:
-		return "slipway approve " + Clean(p.Name) + "/" + Clean(*stage.StageName)
+		return "slipway approve " + Clean(p.Name) + "/" + Clean(stage.Name)
 	case w.Paused != nil && *w.Paused:
 		return "slipway resume " + Clean(*w.DeploymentId)
 	}

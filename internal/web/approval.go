@@ -10,26 +10,27 @@ import (
 	"slipway/api/codebuild"
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
-// approval is somebody's decision that an action waits for, with what there is to weigh.
+// approval is a decision that an action waits for, with what there is to weigh.
 type approval struct {
 	Stage, Action, Token string
 	Change               change
 	CommitHref           string
-	Custom, Link         string
-	Evidence             []act // what ran before it
+	Note, Link           string
+	Evidence             []view.Run // what ran before it
 	Reports              []reportLine
 	Diff                 *approvalDiff
 }
 
-// approvalDiff is what approving changes: against what lies behind the approval now, or by the commit alone if
-// nothing does.
+// approvalDiff is what approving changes: against what the stages behind the approval hold now, or by the commit alone
+// if they hold nothing.
 type approvalDiff struct {
 	*slipway.GetDiffOutput
 	Repository string
-	Since      change // what lies behind it now
-	Stage      string // where that lies
+	Since      change // what is behind the approval now
+	Stage      string // in which stage
 	Folders    []folderDiff
 	Href       string // the whole diff
 }
@@ -41,134 +42,85 @@ func (s *site) approvalPage(w http.ResponseWriter, r *http.Request, v visitor) e
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(p.Approvals, func(a approval) bool { return a.Stage == stage && a.Action == action })
 	var a *approval
-	if i >= 0 {
-		a = &p.Approvals[i]
+	for i := range p.Approvals {
+		if one := &p.Approvals[i]; one.Stage == stage && one.Action == action {
+			a = one
+		}
 	}
-	s.render(
-		w,
-		r,
-		http.StatusOK,
-		ApprovalPage(s.shell(r, v, "Approve "+p.Name, "pipeline/"+p.Name), p.Name, stage, action, a, s.Now()),
-	)
+	shell := s.shell(r, v, "Approve "+p.Name, "pipeline/"+p.Name)
+	s.render(w, r, http.StatusOK, ApprovalPage(shell, p.Name, stage, action, a, s.Now()))
 	return nil
 }
 
 // linesOfApproval is how many lines of a diff the page of an approval shows.
 const linesOfApproval = 200
 
-func makeApproval(
-	a act,
-	c change,
-	x codepipeline.PipelineExecutionSummary,
-	d *codepipeline.ActionDeclaration,
-) approval {
-	q := approval{Stage: a.Stage, Action: a.Name, Token: *a.run.Token, Change: c, CommitHref: commitHref(x)}
-	if d != nil {
-		q.say(d.Configuration)
+func makeApproval(a view.Action, c change, x codepipeline.PipelineExecutionSummary) approval {
+	q := approval{
+		Stage:  a.Stage,
+		Action: a.Name,
+		Token:  a.Token,
+		Change: c,
+		Note:   text(a.Waiting.Note),
+		Link:   text(a.Waiting.Link),
+	}
+	if len(x.SourceRevisions) > 0 {
+		q.CommitHref = pathOf(text(x.SourceRevisions[0].RevisionUrl))
 	}
 	return q
 }
 
-// say takes what the action wants to be said, from its configuration.
-func (q *approval) say(configuration map[string]string) {
-	q.Custom, q.Link = configuration["CustomData"], ""
-	if link := configuration["ExternalEntityLink"]; strings.HasPrefix(link, "https://") ||
-		strings.HasPrefix(link, "http://") {
-		q.Link = link
-	}
-}
-
-// weigh reads what there is to weigh: the configuration with its variables filled in, the tests, and the diff,
-// of which so many lines.
-func (s *site) weigh(
-	r *http.Request,
-	d *codepipeline.PipelineDeclaration,
-	p *pipelineView,
-	q *approval,
-	lines int32,
-) error {
-	ctx := r.Context()
-	runs, err := s.Pipelines.ListActionExecutions(
-		ctx,
-		&codepipeline.ListActionExecutionsInput{
-			PipelineName: &p.Name,
-			Filter:       &codepipeline.ActionExecutionFilter{PipelineExecutionId: &q.Change.Execution},
-			MaxResults:   new(int32(100)),
-		},
-	)
+// weigh reads what there is to weigh: what ran before, the tests, and the diff, of which so many lines.
+func (s *site) weigh(r *http.Request, p *pipelineView, q *approval, lines int32) error {
+	runs, err := s.runs(r, p.Name, q.Change.Execution)
 	if err != nil {
 		return err
 	}
-	for _, x := range runs.ActionExecutionDetails {
-		if text(x.StageName) == q.Stage && text(x.ActionName) == q.Action && x.Input != nil &&
-			x.Input.ResolvedConfiguration != nil {
-			q.say(x.Input.ResolvedConfiguration)
-			break // the newest run
-		}
-	}
-	known, err := s.describe(ctx, externals(runs.ActionExecutionDetails))
+	known, err := s.describe(r.Context(), view.Externals(runs))
 	if err != nil {
 		return err
 	}
-	q.Evidence = evidence(runs.ActionExecutionDetails, q, known)
-	if q.Reports, err = s.reportsOf(r, runs.ActionExecutionDetails); err != nil {
+	q.Evidence = evidence(runs, q, known)
+	if q.Reports, err = s.reportsOf(r, view.Externals(runs), known); err != nil {
 		return err
 	}
-	q.Diff, err = s.approvalDiff(r, d, p, q, lines)
+	q.Diff, err = s.approvalDiff(r, p, q, lines)
 	return err
 }
 
-// evidence is what ran on a change before its approval, in the order in which it began; of an action that was
-// retried the last run.
-func evidence(runs []codepipeline.ActionExecutionDetail, q *approval, known map[string]slipway.Change) []act {
-	var all []act
+// evidence is what ran on a change before its approval, in the order in which it began. Of an action that was retried
+// it is the last run.
+func evidence(runs []codepipeline.ActionExecutionDetail, q *approval, known map[string]slipway.Change) []view.Run {
+	var all []view.Run
 	seen := map[string]bool{}
 	for _, x := range runs { // the newest first
-		one := runOf(x, known)
+		one := view.RunOf(x, known)
 		key := one.Stage + "/" + one.Action
 		if seen[key] || one.Stage == q.Stage && one.Action == q.Action {
 			continue
 		}
 		seen[key] = true
-		say := one.Error
-		if say == "" {
-			say = one.Say
-		}
-		all = append(all, act{Stage: one.Stage, Name: one.Action, Kind: one.Kind, Say: firstLine(say), Href: one.Href})
+		all = append(all, one)
 	}
 	slices.Reverse(all)
 	return all
 }
 
-// approvalDiff compares the change with what the stages behind the approval hold.
-func (s *site) approvalDiff(
-	r *http.Request,
-	d *codepipeline.PipelineDeclaration,
-	p *pipelineView,
-	q *approval,
-	lines int32,
-) (*approvalDiff, error) {
-	repository := repositoryOf(d)
+// approvalDiff compares the change with what the stages behind the approval hold. It is nil where the source is not
+// here, or its commits are gone.
+func (s *site) approvalDiff(r *http.Request, p *pipelineView, q *approval, lines int32) (*approvalDiff, error) {
+	repository := p.Repository
 	if repository == "" || !isCommit(q.Change.Commit) {
 		return nil, nil
 	}
 	diff := &approvalDiff{Repository: repository, Href: commitPath(repository, q.Change.Commit)}
 	in := &slipway.GetDiffInput{RepositoryName: &repository, AfterCommitSpecifier: &q.Change.Commit, MaxLines: &lines}
-	at := slices.IndexFunc(p.Stages, func(b berth) bool { return b.Name == q.Stage })
-	for _, b := range p.Stages[at+1:] {
-		if isCommit(b.Change.Commit) && b.Kind == Succeeded {
-			diff.Since, diff.Stage = b.Change, b.Name
-			in.BeforeCommitSpecifier = &b.Change.Commit
-			diff.Href = "/repositories/" + url.PathEscape(
-				repository,
-			) + "/diff?" + url.Values{
-				"from": {b.Change.Commit},
-				"to":   {q.Change.Commit},
-			}.Encode()
-			break
-		}
+	if st := behind(p.Stages, q.Stage); st != nil {
+		diff.Since, diff.Stage = st.Change, st.Name
+		in.BeforeCommitSpecifier = &st.Change.Commit
+		between := url.Values{"from": {st.Change.Commit}, "to": {q.Change.Commit}}
+		diff.Href = "/repositories/" + url.PathEscape(repository) + "/diff?" + between.Encode()
 	}
 	out, err := s.Slipway.GetDiff(r.Context(), in)
 	switch awsproto.Code(err) {
@@ -182,37 +134,31 @@ func (s *site) approvalDiff(
 	return diff, nil
 }
 
-// repositoryOf is the repository that the first source action of a pipeline takes its changes from; "" if it is
-// none here.
-func repositoryOf(d *codepipeline.PipelineDeclaration) string {
-	for i := range d.Stages[0].Actions {
-		if name := d.Stages[0].Actions[i].Configuration["RepositoryName"]; name != "" {
-			return name
+// behind is the first stage behind another that holds a commit that succeeded there; nil for none.
+func behind(stages []view.Stage, name string) *view.Stage {
+	at := slices.IndexFunc(stages, func(st view.Stage) bool { return st.Name == name })
+	for i := at + 1; i < len(stages); i++ {
+		if st := &stages[i]; isCommit(st.Change.Commit) && st.Kind == Succeeded {
+			return st
 		}
 	}
-	return ""
+	return nil
 }
 
 func isCommit(s string) bool { return len(s) == 40 && strings.Trim(s, "0123456789abcdef") == "" }
 
-// reportsOf finds what the builds of an execution reported.
-func (s *site) reportsOf(r *http.Request, runs []codepipeline.ActionExecutionDetail) ([]reportLine, error) {
+// reportsOf finds what the builds among some work reported.
+func (s *site) reportsOf(r *http.Request, ids []string, known map[string]slipway.Change) ([]reportLine, error) {
 	var builds []string
-	for _, x := range runs {
-		if x.Input == nil || x.Input.ActionTypeId == nil || text(x.Input.ActionTypeId.Provider) != "CodeBuild" ||
-			x.Output == nil ||
-			x.Output.ExecutionResult == nil {
-			continue
-		}
-		if id := text(x.Output.ExecutionResult.ExternalExecutionId); id != "" && !slices.Contains(builds, id) {
+	for _, id := range ids {
+		if known[id].Kind == slipway.WorkKindBuild && !slices.Contains(builds, id) {
 			builds = append(builds, id)
 		}
 	}
 	if len(builds) == 0 {
 		return nil, nil
 	}
-	out, err := s.Builds.BatchGetBuilds(r.Context(),
-		&codebuild.BatchGetBuildsInput{Ids: builds[:min(100, len(builds))]})
+	out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: builds[:min(100, len(builds))]})
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func (s *site) buildPage(w http.ResponseWriter, r *http.Request, v visitor) erro
 	if err != nil {
 		return err
 	}
-	b.Change = described(known[*x.Id])
+	b.Change = view.Described(known[*x.Id])
 	if b.Kind == Failed {
 		if err := s.buildFailed(r.Context(), b); err != nil {
 			return err

@@ -153,7 +153,7 @@ func Builds(s Shell, project string, all []codebuild.Build, known map[string]sli
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					c := described(known[*b.Id])
+					c := view.Described(known[*b.Id])
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 13, "<td class=\"full\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
@@ -860,7 +860,7 @@ func initiatedBy(initiator *string, c change) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var36 string
-			templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(c.name())
+			templ_7745c5c3_Var36, templ_7745c5c3_Err = templ.JoinStringErrs(c.Name())
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `build.templ`, Line: 216, Col: 81}
 			}
@@ -922,7 +922,7 @@ func (b *buildView) crumbs() [][2]string {
 	name := text(b.ProjectName)
 	here := [2]string{name, "/projects/" + url.PathEscape(name)}
 	if c := b.Change; c.Pipeline != "" && c.Execution != "" {
-		return [][2]string{{"Board", "/board"}, {c.Pipeline, pipelinePath(c.Pipeline)}, {"Execution " + c.name(), executionPath(c.Pipeline, c.Execution)}, here}
+		return [][2]string{{"Board", "/board"}, {c.Pipeline, pipelinePath(c.Pipeline)}, {"Execution " + c.Name(), executionPath(c.Pipeline, c.Execution)}, here}
 	}
 	return [][2]string{{"Builds", "/builds"}, here}
 }

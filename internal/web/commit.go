@@ -53,7 +53,7 @@ type commitExecution struct {
 	Change change
 	Kind   Kind
 	Word   string
-	Stages []mark
+	Stages []view.Mark
 }
 
 func (s *site) commitProgress(ctx context.Context, repository, commit string) (*commitProgress, error) {
@@ -67,7 +67,7 @@ func (s *site) commitProgress(ctx context.Context, repository, commit string) (*
 	p := &commitProgress{}
 	for _, x := range out.Executions {
 		one := commitExecution{
-			Change: described(*x.Change),
+			Change: view.Described(*x.Change),
 			Kind:   kindOf(text(x.Status)),
 			Word:   view.StatusWord(text(x.Status)),
 		}
@@ -79,7 +79,7 @@ func (s *site) commitProgress(ctx context.Context, repository, commit string) (*
 			if k == one.Kind && (k == Failed || k == Running) {
 				one.Word += " in " + text(m.StageName)
 			}
-			one.Stages = append(one.Stages, mark{Name: text(m.StageName), Kind: k})
+			one.Stages = append(one.Stages, view.Mark{Name: text(m.StageName), Kind: k})
 		}
 		p.Executions = append(p.Executions, one)
 	}

@@ -14,6 +14,7 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 // found is something that was looked for.
@@ -198,15 +199,11 @@ func (s *site) findChanges(ctx context.Context, f *finder) error {
 	if len(f.q) < 3 { // everything would fit
 		return nil
 	}
-	out, err := s.Slipway.GetBoard(ctx, &slipway.GetBoardInput{MaxResults: new(int32(boardLines))})
+	page, err := view.ReadPage(ctx, s.Slipway, &slipway.GetBoardInput{MaxResults: new(int32(boardLines))})
 	if err != nil {
 		return err
 	}
-	all, err := readPipelines(out.Pipelines)
-	if err != nil {
-		return err
-	}
-	for _, p := range all {
+	for _, p := range page.Pipelines {
 		executions := p.Executions
 		var ids []string
 		for id := range executions {
@@ -220,9 +217,9 @@ func (s *site) findChanges(ctx context.Context, f *finder) error {
 			return y.Compare(x.Time)
 		})
 		for _, id := range ids {
-			c := changeOf(executions[id], id, nil)
+			c := view.ChangeOf(executions[id], id, nil)
 			if !f.add(
-				found{"Change", c.Message, p.Name + " " + c.short() + afterHit(c.Commit, id, f.q),
+				found{"Change", c.Message, p.Name + " " + c.Short() + afterHit(c.Commit, id, f.q),
 					executionPath(p.Name, id)},
 			) {
 				return nil

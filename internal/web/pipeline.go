@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -14,15 +15,13 @@ const executionsShown = 25
 
 // pipelineView is one pipeline as its page shows it.
 type pipelineView struct {
-	Name       string
-	Kind       Kind
-	Stages     []berth
-	Approvals  []approval
-	Asking     []asking // releases that wait for a decision
-	Executions []executionRow
-	More       string // where older executions are
-	Running    []executionRow
-	Failed     int
+	*view.Pipeline
+	Approvals []approval
+	Asking    []asking // releases that wait for a decision
+	Listed    []view.Execution
+	More      string // where older executions are
+	Live      int    // executions of the page that have not ended
+	Failed    int    // stages
 }
 
 // asking is a release in a stage that waits for a person.
@@ -31,7 +30,7 @@ type asking struct {
 	Change           change
 }
 
-// fresh tells whether a new execution is what is likely wanted: nothing failed, and nothing waits.
+// fresh reports whether a new execution is what is likely wanted: nothing failed, and nothing waits.
 func (p *pipelineView) fresh() bool {
 	return len(p.Approvals) == 0 && len(p.Asking) == 0 && p.Failed == 0
 }
@@ -45,120 +44,81 @@ func (s *site) pipelinePage(w http.ResponseWriter, r *http.Request, v visitor) e
 	return nil
 }
 
-// pipelineView reads a pipeline; of the diffs of approvals it reads so many lines.
+// pipelineView reads a pipeline. Of the diffs of its approvals it reads so many lines.
 func (s *site) pipelineView(r *http.Request, lines int32) (*pipelineView, error) {
 	ctx, name := r.Context(), r.PathValue("name")
-	board, err := s.Slipway.GetBoard(ctx, &slipway.GetBoardInput{PipelineName: &name})
+	read, err := view.ReadPipelines(ctx, s.Slipway, name)
 	if err != nil {
 		return nil, err
 	}
-	in := &slipway.ListExecutionsInput{PipelineName: &name, MaxResults: new(int32(executionsShown))}
-	if after := r.URL.Query().Get("after"); after != "" {
-		in.NextToken = &after
-	}
-	list, err := s.Slipway.ListExecutions(ctx, in)
+	known, err := view.ReadBoard(ctx, s.Slipway, read...)
 	if err != nil {
 		return nil, err
 	}
-	all, err := readPipelines(board.Pipelines)
-	if err != nil {
+	p := makePipeline(known.Pipelines[0])
+	if err := s.list(ctx, p, r.URL.Query().Get("after"), known.Waiting); err != nil {
 		return nil, err
-	}
-	known, err := view.ReadBoard(ctx, s.Slipway, all...)
-	if err != nil {
-		return nil, err
-	}
-	p, d := makePipeline(all[0], known), &all[0].Definition
-	var ids []string
-	var summaries []codepipeline.PipelineExecutionSummary
-	for _, x := range list.Executions {
-		var summary codepipeline.PipelineExecutionSummary
-		if err := json.Unmarshal(x.Summary, &summary); err != nil {
-			return nil, err
-		}
-		ids, summaries = append(ids, *summary.PipelineExecutionId), append(summaries, summary)
-	}
-	changes, err := s.describe(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	for i, x := range list.Executions {
-		row := listedRow(summaries[i], x.Stages, d, changes)
-		row.awaits(known.Waiting)
-		if row.Kind == Running || row.Kind == Waiting {
-			p.Running = append(p.Running, row)
-		}
-		p.Executions = append(p.Executions, row)
-	}
-	if list.NextToken != nil {
-		p.More = pipelinePath(name) + "?after=" + url.QueryEscape(*list.NextToken) + "#executions"
 	}
 	for i := range p.Approvals {
-		if err := s.weigh(r, d, p, &p.Approvals[i], lines); err != nil {
+		if err := s.weigh(r, p, &p.Approvals[i], lines); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
 }
 
-// makePipeline puts the stages together from what the services told.
-func makePipeline(from *view.Pipeline, known *view.Board) *pipelineView {
-	p := &pipelineView{Name: from.Name, Kind: NotReached}
-	declared := map[string]*codepipeline.StageDeclaration{}
-	for i := range from.Definition.Stages {
-		declared[*from.Definition.Stages[i].Name] = &from.Definition.Stages[i]
+// list reads a page of a pipeline's executions: the first, or the one after a token.
+func (s *site) list(ctx context.Context, p *pipelineView, after string, waiting []slipway.Waiting) error {
+	in := &slipway.ListExecutionsInput{PipelineName: &p.Name, MaxResults: new(int32(executionsShown))}
+	if after != "" {
+		in.NextToken = &after
 	}
-	before, state := "", from.State.StageStates
-	for i := range state {
-		st := &state[i]
-		k, _ := known.Stage(p.Name, st)
-		b := berth{
-			Name:      *st.StageName,
-			Kind:      k,
-			Door:      st.InboundTransitionState,
-			Closed:    closed(st.InboundTransitionState),
-			Retryable: k == Failed || k == Stopped,
-		}
-		if i+1 < len(state) {
-			b.Next, b.NextDoor = *state[i+1].StageName, state[i+1].InboundTransitionState
-		}
-		if st.LatestExecution != nil {
-			id := *st.LatestExecution.PipelineExecutionId
-			b.Change, b.Cont = changeOf(from.Executions[id], id, known.Changes), id == before
-			before = id
-		}
-		if in := st.InboundExecution; in != nil {
-			b.Inbound = new(changeOf(from.Executions[*in.PipelineExecutionId], *in.PipelineExecutionId, known.Changes))
-		}
-		b.Groups = groups(p.Name, declared[b.Name], st, known)
-		if d := declared[b.Name]; d != nil {
-			for _, g := range known.Serves(d) {
-				b.Serves = append(b.Serves, servedOf(g))
-			}
-		}
-		p.take(b, from.Executions[b.Change.Execution], declared[b.Name])
+	list, err := s.Slipway.ListExecutions(ctx, in)
+	if err != nil {
+		return err
 	}
-	moor(p.Stages)
-	return p
+	ids, summaries := []string{}, make([]codepipeline.PipelineExecutionSummary, len(list.Executions))
+	for i, x := range list.Executions {
+		if err := json.Unmarshal(x.Summary, &summaries[i]); err != nil {
+			return err
+		}
+		ids = append(ids, *summaries[i].PipelineExecutionId)
+	}
+	changes, err := s.describe(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, x := range list.Executions {
+		one := view.ExecutionOf(summaries[i], x.Stages, &p.Definition, changes)
+		one.Await(waiting)
+		if one.Live() {
+			p.Live++
+		}
+		p.Listed = append(p.Listed, one)
+	}
+	if list.NextToken != nil {
+		p.More = pipelinePath(p.Name) + "?after=" + url.QueryEscape(*list.NextToken) + "#executions"
+	}
+	return nil
 }
 
-// take adds a stage, and what waits in it.
-func (p *pipelineView) take(b berth, x codepipeline.PipelineExecutionSummary, d *codepipeline.StageDeclaration) {
-	for _, g := range b.Groups {
-		for _, a := range g {
+// makePipeline finds in the stages of a pipeline what waits for a person.
+func makePipeline(from *view.Pipeline) *pipelineView {
+	p := &pipelineView{Pipeline: from}
+	for i := range from.Stages {
+		st := &from.Stages[i]
+		if st.Kind == Failed {
+			p.Failed++
+		}
+		for _, a := range st.Actions {
 			switch {
-			case a.Kind == Waiting && a.run != nil && a.run.Token != nil:
-				p.Approvals = append(p.Approvals, makeApproval(a, b.Change, x, actionOf(d, a.Name)))
-			case a.Kind == Waiting && a.Release != "":
-				p.Asking = append(p.Asking, asking{Stage: b.Name, Say: a.Say, Href: a.Release, Change: b.Change})
+			case isApproval(a):
+				p.Approvals = append(p.Approvals, makeApproval(a, st.Change, from.Executions[st.Change.Execution]))
+			case a.Kind == Waiting && a.Release != nil:
+				href := releasePath(a.External)
+				p.Asking = append(p.Asking, asking{Stage: st.Name, Say: a.Say, Href: href, Change: st.Change})
 			}
 		}
 	}
-	if b.Kind == Failed {
-		p.Failed++
-	}
-	if rank(b.Kind) < rank(p.Kind) {
-		p.Kind = b.Kind
-	}
-	p.Stages = append(p.Stages, b)
+	return p
 }

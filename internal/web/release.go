@@ -112,7 +112,7 @@ type origin struct{ Change change }
 // origin finds the change that a deployment deploys.
 func (s *site) origin(ctx context.Context, deployment string) (o origin, err error) {
 	known, err := s.describe(ctx, []string{deployment})
-	o.Change = described(known[deployment])
+	o.Change = view.Described(known[deployment])
 	return o, err
 }
 
@@ -151,7 +151,7 @@ func (s *site) replaces(ctx context.Context, v *releaseView) error {
 		v.Serves = append(v.Serves, servedOf(g))
 		for _, x := range g.Versions {
 			if x.Change != nil && *x.DeploymentId != *v.DeploymentId && v.Old.Commit == "" {
-				v.Old = described(*x.Change)
+				v.Old = view.Described(*x.Change)
 			}
 		}
 	}

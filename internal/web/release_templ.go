@@ -97,7 +97,7 @@ func Releases(s Shell, all []slipway.ReleaseSummary, known map[string]slipway.Ch
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = changeLine(described(known[*x.DeploymentId])).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = changeLine(view.Described(known[*x.DeploymentId])).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -265,7 +265,7 @@ func (o origin) crumbs(list, path, here string) [][2]string {
 	if c.Pipeline == "" {
 		return [][2]string{{list, path}, {here, ""}}
 	}
-	return [][2]string{{"Board", "/board"}, {c.Pipeline, pipelinePath(c.Pipeline)}, {"Execution " + c.name(), executionPath(c.Pipeline, c.Execution)}, {here, ""}}
+	return [][2]string{{"Board", "/board"}, {c.Pipeline, pipelinePath(c.Pipeline)}, {"Execution " + c.Name(), executionPath(c.Pipeline, c.Execution)}, {here, ""}}
 }
 
 func groupURL(application, group string) templ.SafeURL {
@@ -1043,7 +1043,7 @@ func releaseButtons(s Shell, x *releaseView) templ.Component {
 		}
 		if x.Old.Commit != "" {
 			var templ_7745c5c3_Var42 string
-			templ_7745c5c3_Var42, templ_7745c5c3_Err = templ.JoinStringErrs("to " + x.Old.short())
+			templ_7745c5c3_Var42, templ_7745c5c3_Err = templ.JoinStringErrs("to " + x.Old.Short())
 			if templ_7745c5c3_Err != nil {
 				return templ.Error{Err: templ_7745c5c3_Err, FileName: `release.templ`, Line: 283, Col: 28}
 			}

@@ -25,7 +25,7 @@ func (x remedy) backTo() change {
 	if x.Back == nil || x.Back.Change == nil {
 		return change{}
 	}
-	return described(*x.Back.Change)
+	return view.Described(*x.Back.Change)
 }
 
 // backName is what the version is called on a button.

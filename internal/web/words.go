@@ -25,18 +25,18 @@ func count(n int, one, many string) string {
 }
 
 // boardWords say how many pipelines need a person, move, and are at rest; what there is none of is left out.
-func boardWords(b *board) (hand, rest string) {
-	hand = "Nothing needs attention"
-	if n := b.Failed + b.Waiting; n > 0 {
-		hand = count(n, "pipeline needs attention", "pipelines need attention")
+func boardWords(b *board) (urgent, rest string) {
+	urgent = "Nothing needs attention"
+	if n := len(b.Urgent); n > 0 {
+		urgent = count(n, "pipeline needs attention", "pipelines need attention")
 	}
-	if n := len(b.Way); n > 0 {
+	if n := len(b.Running); n > 0 {
 		rest += fmt.Sprintf(", %d running", n)
 	}
-	if n := len(b.Rest); n > 0 {
+	if n := len(b.Idle); n > 0 {
 		rest += fmt.Sprintf(", %d idle", n)
 	}
-	return hand, rest + "."
+	return urgent, rest + "."
 }
 
 // pipelineWords says what is going on in a pipeline.
@@ -52,7 +52,7 @@ func pipelineWords(p *pipelineView) string {
 	if n := len(p.Asking); n > 0 {
 		parts = append(parts, count(n, "release is waiting for a decision", "releases are waiting for a decision"))
 	}
-	if n := len(p.Running) - waiting; n > 0 {
+	if n := p.Live - waiting; n > 0 {
 		parts = append(parts, count(n, "change is running", "changes are running"))
 	}
 	if len(parts) == 0 {
@@ -69,15 +69,12 @@ func suffix(parts []string) string {
 }
 
 // lasted is how long an execution took, or takes so far.
-func lasted(x executionRow, now time.Time) string {
-	if x.Kind == Running || x.Kind == Waiting {
+func lasted(x view.Execution, now time.Time) string {
+	if x.Live() {
 		return between(x.Change.Since, nil, now)
 	}
 	return between(x.Change.Since, x.Change.Until, now)
 }
-
-// lastPart is the name at the end of an ARN.
-func lastPart(arn string) string { return arn[strings.LastIndexAny(arn, "/:")+1:] }
 
 func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }
 

@@ -181,7 +181,7 @@ document.addEventListener('keydown', (e) => {
   if (e.key === '/' && field) { e.preventDefault(); find(); return; }
   if (e.key === '?') { const keys = document.getElementById('keys'); if (keys) { keys.open = !keys.open; keys.firstElementChild.focus({ preventScroll: true }); } return; }
   const step = { j: 1, k: -1 }[e.key];
-  if (step) { walk([...main.querySelectorAll('a.hull, h3 a, tbody th a, .hits a')], step); return; }
+  if (step) { walk([...main.querySelectorAll('a.change, h3 a, tbody th a, .hits a')], step); return; }
   const error = { n: 1, N: -1 }[e.key];
   if (error) { walk([...main.querySelectorAll('.log .bad > a, .host.is-failed h3 a, .events .is-failed a, article h3 a')], error); return; }
   if (e.key === 'f') document.getElementById('follow')?.click();
