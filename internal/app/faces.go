@@ -25,6 +25,7 @@ import (
 	"slipway/internal/source"
 	"slipway/internal/view"
 	"slipway/internal/web"
+	"slipway/internal/web/kit"
 )
 
 // newHandler makes what clients meet: the API, S3, Git and the pages.
@@ -72,7 +73,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 }
 
 func (s *server) pages(services contract, other http.Handler) http.Handler {
-	return web.New(web.Config{
+	return web.New(kit.Config{
 		Sessions:    sessions{s.identity},
 		SessionLife: identity.SessionLife,
 		Source:      services.codecommit,

@@ -14,7 +14,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/internal/identity"
-	"slipway/internal/web"
+	"slipway/internal/web/kit"
 )
 
 // Options say how a server runs.
@@ -139,9 +139,9 @@ func (s *server) react(ctx context.Context) error {
 // sessions are identity's, as the pages take them.
 type sessions struct{ *identity.Service }
 
-func (s sessions) Session(ctx context.Context, cookie string) (web.Session, bool, error) {
+func (s sessions) Session(ctx context.Context, cookie string) (kit.Session, bool, error) {
 	x, ok, err := s.Service.Session(ctx, cookie)
-	return web.Session{Caller: x.Caller, CSRF: x.CSRF, Began: x.Began}, ok, err
+	return kit.Session{Caller: x.Caller, CSRF: x.CSRF, Began: x.Began}, ok, err
 }
 
 // host is where the routers' listeners are reached, unless they are elsewhere: where the server is.

@@ -1,115 +1,35 @@
 // Package web is the pages: rendered here, live without reload, and all that they do goes through the contract
-// that an SDK calls.
+// that an SDK calls. Package kit has what pages are made of, and each stage has a package of its pages.
 package web
 
 //go:generate sh -c "[ -x ../../bin/templ ] || (cd ../../tools/templ && go build -o ../../bin/templ github.com/a-h/templ/cmd/templ)"
 //go:generate ../../bin/templ generate -path .
 
 import (
-	"context"
-	"log/slog"
 	"net/http"
-	"strings"
-	"time"
 
-	"slipway/api/codebuild"
-	"slipway/api/codecommit"
-	"slipway/api/codedeploy"
-	"slipway/api/codepipeline"
-	"slipway/api/iam"
-	"slipway/api/slipway"
-	"slipway/internal/event"
+	"slipway/internal/web/build"
+	"slipway/internal/web/deploy"
+	"slipway/internal/web/find"
+	"slipway/internal/web/kit"
+	"slipway/internal/web/pipeline"
+	"slipway/internal/web/release"
+	"slipway/internal/web/report"
+	"slipway/internal/web/settings"
+	"slipway/internal/web/source"
 )
 
-// Sessions signs people in and out.
-type Sessions interface {
-	// SignIn checks a name (an access key or a user) and its secret, and returns the cookie of a new session.
-	SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error)
-	// Session returns who a cookie belongs to, and the token that the session's forms carry.
-	Session(ctx context.Context, cookie string) (x Session, ok bool, err error)
-	SignOut(ctx context.Context, cookie string) error
-}
-
-// Config is what the pages need.
-type Config struct {
-	Sessions Sessions
-	// SessionLife is how long a cookie is kept.
-	SessionLife time.Duration
-	Source      codecommit.API
-	Builds      codebuild.API
-	Deployments codedeploy.API
-	Pipelines   codepipeline.API
-	Slipway     slipway.API
-	IAM         iam.API
-	Hints       *event.Hints
-	// Other answers for a path that no page has, to a client that is no browser: it must not take the page of
-	// a sign-in for an answer.
-	Other   http.Handler
-	URL     string // of this server
-	Region  string
-	Account string
-	Version string
-	Log     *slog.Logger
-	Now     func() time.Time
-}
-
-// site is the pages.
-type site struct {
-	Config
-	static map[string]asset
-	tries  *throttle
-	pages  http.Handler
-}
-
 // New returns the handler of all pages.
-func New(c Config) http.Handler {
-	s := &site{Config: c, static: assets(), tries: newThrottle()}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /static/{file}", s.serveStatic)
-	mux.HandleFunc("GET /signin", s.signInPage)
-	mux.HandleFunc("POST /signin", s.signIn)
-	mux.Handle("POST /signout", s.signedIn(s.signOut))
-	mux.Handle("POST /theme", s.signedIn(s.setTheme))
-	mux.Handle("GET /live", s.signedIn(s.live))
-	mux.Handle("GET /{$}", s.signedIn(func(w http.ResponseWriter, r *http.Request, _ visitor) error {
-		http.Redirect(w, r, "/board", http.StatusSeeOther)
-		return nil
-	}))
-	mux.Handle("GET /find", s.signedIn(s.findPage))
-	s.routes(mux)
-	mux.Handle("/", s.otherPath())
-	s.pages = mux
-	return guarded(mux)
-}
-
-// otherPath answers for a path that no page has.
-func (s *site) otherPath() http.Handler {
-	noPage := s.signedIn(func(http.ResponseWriter, *http.Request, visitor) error { return errNoPage })
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, noCookie := r.Cookie(sessionCookie)
-		if s.Other != nil && noCookie != nil && !strings.Contains(r.Header.Get("Accept"), "text/html") {
-			s.Other.ServeHTTP(w, r)
-			return
-		}
-		noPage.ServeHTTP(w, r)
-	})
-}
-
-// guarded sets the headers that keep a page to itself: nothing comes from elsewhere, nothing runs that is not a
-// file of ours, and nobody frames it.
-func guarded(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set(
-			"Content-Security-Policy",
-			"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action "+
-				"'self'; base-uri 'none'; frame-ancestors 'none'",
-		)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+func New(c kit.Config) http.Handler {
+	s := kit.New(c)
+	return s.Handler(
+		source.Routes(s),
+		build.Routes(s),
+		report.Routes(s),
+		deploy.Routes(s),
+		release.Routes(s),
+		pipeline.Routes(s),
+		settings.Routes(s),
+		find.Routes(s),
+	)
 }

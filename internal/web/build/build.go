@@ -1,0 +1,208 @@
+package build
+
+import (
+	"net/http"
+	"net/url"
+	"time"
+
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/view"
+	"slipway/internal/web/change"
+	"slipway/internal/web/kit"
+)
+
+// routes are the pages of the Build stage.
+func (s *pages) routes(mux *http.ServeMux) {
+	for pattern, p := range map[string]kit.Handler{
+		"GET /builds":               s.buildsPage,
+		"GET /projects/{name}":      s.projectPage,
+		"POST /projects/{name}/run": s.startBuild,
+		"GET /builds/{id}":          s.buildPage,
+		"GET /builds/{id}/log":      s.rawLog,
+		"GET /builds/{id}/log/live": s.liveLog,
+		"GET /builds/{id}/find":     s.findInLog,
+		"POST /builds/{id}/stop":    s.stopBuild,
+		"POST /builds/{id}/retry":   s.retryBuild,
+	} {
+		mux.Handle(pattern, s.SignedIn(p))
+	}
+}
+
+func (s *pages) buildsPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
+	in := &codebuild.ListBuildsInput{}
+	if after := r.URL.Query().Get("after"); after != "" {
+		in.NextToken = &after
+	}
+	list, err := s.Builds.ListBuilds(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	return s.listBuilds(w, r, v, "", list.Ids, list.NextToken)
+}
+
+// projectPage lists the builds of one project.
+func (s *pages) projectPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
+	in := &codebuild.ListBuildsForProjectInput{ProjectName: new(r.PathValue("name"))}
+	if after := r.URL.Query().Get("after"); after != "" {
+		in.NextToken = &after
+	}
+	list, err := s.Builds.ListBuildsForProject(r.Context(), in)
+	if err != nil {
+		return err
+	}
+	return s.listBuilds(w, r, v, r.PathValue("name"), list.Ids, list.NextToken)
+}
+
+func (s *pages) listBuilds(
+	w http.ResponseWriter,
+	r *http.Request,
+	v kit.Visitor,
+	project string,
+	ids []string,
+	next *string,
+) error {
+	ids, more := kit.Slice(r, ids, next)
+	var all []codebuild.Build
+	if len(ids) > 0 {
+		out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: ids})
+		if err != nil {
+			return err
+		}
+		all = out.Builds
+	}
+	title := "Builds"
+	if project != "" {
+		title = project
+	}
+	known, err := change.Describe(r.Context(), s.Slipway, ids)
+	if err != nil {
+		return err
+	}
+	s.Render(w, r, http.StatusOK, Builds(s.Shell(r, v, title, "builds"), project, all, known, more, s.Now()))
+	return nil
+}
+
+// buildView is one build with a window of its log.
+type buildView struct {
+	*codebuild.Build
+	Kind    kit.Kind
+	Why     *slipway.ExplainBuildOutput // of one that failed
+	Log     logWindow
+	Reports []change.ReportLine
+	Change  change.Change
+	Remedy  change.Remedy
+	Green   *green // the last build before that succeeded, and what changed since
+}
+
+func (s *pages) build(r *http.Request) (*codebuild.Build, error) {
+	out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: []string{r.PathValue("id")}})
+	if err != nil {
+		return nil, err
+	}
+	if len(out.Builds) == 0 {
+		return nil, kit.Refusal(http.StatusNotFound,
+			"There is no build "+r.PathValue("id")+". It may have been deleted.")
+	}
+	return &out.Builds[0], nil
+}
+
+func (s *pages) buildPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
+	x, err := s.build(r)
+	if err != nil {
+		return err
+	}
+	b := &buildView{Build: x, Kind: kit.KindOf(string(x.BuildStatus))}
+	if b.Kind == kit.Failed {
+		if b.Why, err = s.Slipway.ExplainBuild(r.Context(), &slipway.ExplainBuildInput{Id: x.Id}); err != nil {
+			return err
+		}
+	}
+	known, err := change.Describe(r.Context(), s.Slipway, []string{*x.Id})
+	if err != nil {
+		return err
+	}
+	b.Change = view.Described(known[*x.Id])
+	if b.Kind == kit.Failed {
+		if err := s.buildFailed(r.Context(), b); err != nil {
+			return err
+		}
+	}
+	if b.Reports, err = change.ReportLines(r.Context(), s.Builds, x.ReportArns); err != nil {
+		return err
+	}
+	if err := s.readWindow(r, b); err != nil {
+		return err
+	}
+	s.Render(w, r, http.StatusOK, BuildPage(s.Shell(r, v, *x.Id, "build/"+*x.Id), b, s.Now()))
+	return nil
+}
+
+func (s *pages) stopBuild(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
+	if _, err := s.Builds.StopBuild(r.Context(), &codebuild.StopBuildInput{Id: new(r.PathValue("id"))}); err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/builds/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
+	return nil
+}
+
+func (s *pages) retryBuild(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
+	out, err := s.Builds.RetryBuild(r.Context(), &codebuild.RetryBuildInput{Id: new(r.PathValue("id"))})
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/builds/"+url.PathEscape(*out.Build.Id), http.StatusSeeOther)
+	return nil
+}
+
+func (s *pages) startBuild(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
+	out, err := s.Builds.StartBuild(r.Context(), &codebuild.StartBuildInput{ProjectName: new(r.PathValue("name"))})
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/builds/"+url.PathEscape(*out.Build.Id), http.StatusSeeOther)
+	return nil
+}
+
+// bar is where a phase lies in a build's time, for a drawing 100 wide.
+func (b *buildView) bar(p codebuild.BuildPhase, now time.Time) (x, width string) {
+	if b.StartTime == nil || p.StartTime == nil {
+		return "0", "0"
+	}
+	end := now
+	if b.EndTime != nil {
+		end = b.EndTime.Time
+	}
+	whole := max(end.Sub(b.StartTime.Time), time.Millisecond)
+	until := end
+	if p.EndTime != nil {
+		until = p.EndTime.Time
+	}
+	part := func(d time.Duration) float64 { return min(100, max(0, 100*float64(d)/float64(whole))) }
+	return kit.Decimal(part(p.StartTime.Sub(b.StartTime.Time))), kit.Decimal(max(0.6,
+		part(until.Sub(p.StartTime.Time))))
+}
+
+// phaseNames are the phases as people read them.
+var phaseNames = map[codebuild.BuildPhaseType]string{
+	"SUBMITTED":        "Submitted",
+	"QUEUED":           "Queued",
+	"PROVISIONING":     "Provisioning",
+	"DOWNLOAD_SOURCE":  "Source",
+	"INSTALL":          "Install",
+	"PRE_BUILD":        "Pre-build",
+	"BUILD":            "Build",
+	"POST_BUILD":       "Post-build",
+	"UPLOAD_ARTIFACTS": "Upload",
+	"FINALIZING":       "Finish",
+}
+
+// phaseProblem is what a phase says of its failure.
+func phaseProblem(p codebuild.BuildPhase) string {
+	for _, c := range p.Contexts {
+		if kit.Text(c.Message) != "" {
+			return kit.Text(c.Message)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,115 @@
+// Package kit is what the pages are made of: their frame and components, sessions, static files, live updates, and the
+// words and addresses that they share.
+package kit
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"slipway/api/codebuild"
+	"slipway/api/codecommit"
+	"slipway/api/codedeploy"
+	"slipway/api/codepipeline"
+	"slipway/api/iam"
+	"slipway/api/slipway"
+	"slipway/internal/event"
+)
+
+// Sessions signs people in and out.
+type Sessions interface {
+	// SignIn checks a name (an access key or a user) and its secret, and returns the cookie of a new session.
+	SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error)
+	// Session returns who a cookie belongs to, and the token that the session's forms carry.
+	Session(ctx context.Context, cookie string) (x Session, ok bool, err error)
+	SignOut(ctx context.Context, cookie string) error
+}
+
+// Config is what the pages need.
+type Config struct {
+	Sessions Sessions
+	// SessionLife is how long a cookie is kept.
+	SessionLife time.Duration
+	Source      codecommit.API
+	Builds      codebuild.API
+	Deployments codedeploy.API
+	Pipelines   codepipeline.API
+	Slipway     slipway.API
+	IAM         iam.API
+	Hints       *event.Hints
+	// Other answers for a path that no page has, to a client that is no browser: it must not take the page of
+	// a sign-in for an answer.
+	Other   http.Handler
+	URL     string // of this server
+	Region  string
+	Account string
+	Version string
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Site is the pages.
+type Site struct {
+	Config
+	static map[string]asset
+	tries  *throttle
+	pages  http.Handler
+}
+
+// New returns a site that has no pages yet.
+func New(c Config) *Site { return &Site{Config: c, static: assets(), tries: newThrottle()} }
+
+// Handler returns what answers for a site: for signing in and out, for static files, and for the pages that add adds.
+func (s *Site) Handler(add ...func(*http.ServeMux)) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /static/{file}", s.serveStatic)
+	mux.HandleFunc("GET /signin", s.signInPage)
+	mux.HandleFunc("POST /signin", s.signIn)
+	mux.Handle("POST /signout", s.SignedIn(s.signOut))
+	mux.Handle("POST /theme", s.SignedIn(s.setTheme))
+	mux.Handle("GET /live", s.SignedIn(s.live))
+	mux.Handle("GET /{$}", s.SignedIn(func(w http.ResponseWriter, r *http.Request, _ Visitor) error {
+		http.Redirect(w, r, boardPath, http.StatusSeeOther)
+		return nil
+	}))
+	for _, f := range add {
+		f(mux)
+	}
+	mux.Handle("/", s.otherPath())
+	s.pages = mux
+	return guarded(mux)
+}
+
+// otherPath answers for a path that no page has.
+func (s *Site) otherPath() http.Handler {
+	noPage := s.SignedIn(func(http.ResponseWriter, *http.Request, Visitor) error { return ErrNoPage })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, noCookie := r.Cookie(sessionCookie)
+		if s.Other != nil && noCookie != nil && !strings.Contains(r.Header.Get("Accept"), "text/html") {
+			s.Other.ServeHTTP(w, r)
+			return
+		}
+		noPage.ServeHTTP(w, r)
+	})
+}
+
+// guarded sets the headers that keep a page to itself: nothing comes from elsewhere, nothing runs that is not a
+// file of ours, and nobody frames it.
+func guarded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set(
+			"Content-Security-Policy",
+			"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action "+
+				"'self'; base-uri 'none'; frame-ancestors 'none'",
+		)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

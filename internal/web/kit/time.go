@@ -1,0 +1,63 @@
+package kit
+
+import (
+	"fmt"
+	"time"
+
+	"slipway/api/awsproto"
+)
+
+// AgoWords says how long ago something was.
+func AgoWords(t, now time.Time) string {
+	d := now.Sub(t)
+	switch {
+	case d < 0:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return fmt.Sprintf("%d h ago", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d d ago", int(d.Hours()/24))
+}
+
+// Exact is a moment for a title: UTC, to the second.
+func Exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
+
+// Took says how long something lasted.
+func Took(d time.Duration) string {
+	switch {
+	case d < 0:
+		return ""
+	case d < time.Second:
+		return fmt.Sprintf("%d ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// Between is the time from a start to an end, or to now if there is no end; "" without a start.
+func Between(start, end *awsproto.Time, now time.Time) string {
+	if start == nil {
+		return ""
+	}
+	if end == nil {
+		return Took(now.Sub(start.Time))
+	}
+	return Took(end.Sub(start.Time))
+}
+
+// Text is a text that may be missing; "" if it is.
+func Text(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
