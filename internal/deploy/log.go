@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
@@ -20,16 +24,13 @@ func LogName(application, deployment, unit, event string) journal.Name {
 	return journal.Name{Group: "/aws/codedeploy/" + application, Stream: deployment + "/" + unit + "/" + event}
 }
 
-// outputs are the logs being written.
-type outputs struct {
-	mu   sync.Mutex
-	open map[journal.Name]*output
-}
+// writing keeps the calls of this process apart that write to one log. Logs share locks: there are few at a time.
+type writing [64]sync.Mutex
 
-type output struct {
-	mu     sync.Mutex
-	writer *journal.Writer
-	closed bool
+func (w *writing) of(name journal.Name) *sync.Mutex {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name.String()))
+	return &w[h.Sum32()%uint32(len(w))]
 }
 
 // log names the log of an event. The name of the application is the one that it had when the deployment was created:
@@ -44,42 +45,38 @@ func (s *Service) log(ctx context.Context, deployment, unit, event string) (jour
 	return LogName(text(info.ApplicationName), deployment, unit, event), err
 }
 
-// write lets f write to a log. A log that is complete is left alone: f gets nil.
-func (s *Service) write(name journal.Name, f func(w *journal.Writer) error) error {
-	s.outputs.mu.Lock()
-	o := s.outputs.open[name]
-	if o == nil {
-		o = &output{}
-		s.outputs.open[name] = o
-	}
-	s.outputs.mu.Unlock()
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.closed {
+// write lets f write to a log. A log that is complete is left alone: f gets nil. The log is opened for each call, since
+// a host may talk to any of several servers.
+func (s *Service) write(ctx context.Context, name journal.Name, f func(w *journal.Writer) error) error {
+	lock := s.writing.of(name)
+	lock.Lock()
+	defer lock.Unlock()
+	w, err := s.open(ctx, name)
+	if errors.Is(err, journal.ErrComplete) {
 		return f(nil)
 	}
-	if o.writer == nil {
-		w, err := s.Journal.Append(name)
-		if errors.Is(err, journal.ErrComplete) {
-			s.forget(name, o)
-			return f(nil)
-		}
-		if err != nil {
-			s.forget(name, o)
-			return err
-		}
-		o.writer = w
+	if err != nil {
+		return err
 	}
-	return f(o.writer)
+	return errors.Join(f(w), w.Leave())
 }
 
-func (s *Service) forget(name journal.Name, o *output) {
-	o.closed = true
-	s.outputs.mu.Lock()
-	defer s.outputs.mu.Unlock()
-	if s.outputs.open[name] == o {
-		delete(s.outputs.open, name)
+// busyFor is how long a log may be open at another server.
+const busyFor = 5 * time.Second
+
+// open opens a log, once no other server has it open.
+func (s *Service) open(ctx context.Context, name journal.Name) (*journal.Writer, error) {
+	try := func() (*journal.Writer, error) {
+		w, err := s.Journal.Append(name)
+		if err != nil && !errors.Is(err, journal.ErrBusy) {
+			err = backoff.Permanent(err)
+		}
+		return w, err
 	}
+	pauses := &backoff.ExponentialBackOff{InitialInterval: time.Millisecond, Multiplier: 2,
+		MaxInterval:         100 * time.Millisecond,
+		RandomizationFactor: backoff.DefaultRandomizationFactor}
+	return backoff.Retry(ctx, try, backoff.WithBackOff(pauses), backoff.WithMaxElapsedTime(busyFor))
 }
 
 // ErrNoCommand says that a unit has no such command.
@@ -105,7 +102,7 @@ func (s *Service) Print(ctx context.Context, c Command, offset int64, data []byt
 	if u.At != c.Position || u.Attempt != c.Attempt || u.Ended() {
 		return next, nil
 	}
-	err = s.write(name, func(w *journal.Writer) (err error) {
+	err = s.write(ctx, name, func(w *journal.Writer) (err error) {
 		if w != nil {
 			next, err = printAt(w, offset, data)
 		}
@@ -134,12 +131,12 @@ func printAt(w *journal.Writer, offset int64, data []byte) (next int64, err erro
 	return next, err
 }
 
-// endLog completes the log of an event that has ended. AWS's agent sends nothing but the tail of a failure: then that is
-// the log.
+// endLog completes the log of an event that has ended. AWS's agent sends nothing but the tail of a failure: then that
+// is the log.
 func (s *Service) endLog(ctx context.Context, c Command, d *cd.Diagnostics) {
 	name, err := s.log(ctx, c.Deployment, c.Unit, c.Event)
 	if err == nil && text(d.LogTail) != "" && !s.has(ctx, name) {
-		err = s.add(name, *d.LogTail)
+		err = s.add(ctx, name, *d.LogTail)
 	}
 	if err == nil {
 		err = s.complete(ctx, name)
@@ -151,8 +148,8 @@ func (s *Service) endLog(ctx context.Context, c Command, d *cd.Diagnostics) {
 }
 
 // add writes a text to a log that is not complete.
-func (s *Service) add(name journal.Name, text string) error {
-	return s.write(name, func(w *journal.Writer) error {
+func (s *Service) add(ctx context.Context, name journal.Name, text string) error {
+	return s.write(ctx, name, func(w *journal.Writer) error {
 		if w == nil {
 			return nil
 		}
@@ -168,27 +165,14 @@ func (s *Service) has(ctx context.Context, name journal.Name) bool {
 
 // complete closes a log, if there is one.
 func (s *Service) complete(ctx context.Context, name journal.Name) error {
-	s.outputs.mu.Lock()
-	o := s.outputs.open[name]
-	s.outputs.mu.Unlock()
-	if o == nil {
-		if _, err := s.Journal.Read(ctx, name, journal.Query{Limit: 1}); errors.Is(err, journal.ErrNotExist) {
-			return nil
-		}
+	if _, err := s.Journal.Read(ctx, name, journal.Query{Limit: 1}); errors.Is(err, journal.ErrNotExist) {
+		return nil
 	}
-	return s.write(name, func(w *journal.Writer) error {
+	return s.write(ctx, name, func(w *journal.Writer) error {
 		if w == nil {
 			return nil
 		}
-		err := w.Close()
-		s.outputs.mu.Lock()
-		o := s.outputs.open[name]
-		delete(s.outputs.open, name)
-		s.outputs.mu.Unlock()
-		if o != nil {
-			o.closed = true
-		}
-		return err
+		return w.Close()
 	})
 }
 
@@ -196,7 +180,7 @@ func (s *Service) complete(ctx context.Context, name journal.Name) error {
 func (s *Service) note(ctx context.Context, u *rollout.Unit, line string) {
 	name, err := s.log(ctx, u.Deployment, u.Name, u.EventName())
 	if err == nil {
-		err = s.add(name, line)
+		err = s.add(ctx, name, line)
 	}
 	if err == nil {
 		err = s.complete(ctx, name)
@@ -235,22 +219,4 @@ func (s *Service) completeAll(ctx context.Context, id string) error {
 		}
 	}
 	return nil
-}
-
-// Close lets go of the logs that are being written; another process can go on with them.
-func (s *Service) Close() error {
-	s.outputs.mu.Lock()
-	all := s.outputs.open
-	s.outputs.open = map[journal.Name]*output{}
-	s.outputs.mu.Unlock()
-	var errs []error
-	for _, o := range all {
-		o.mu.Lock()
-		o.closed = true
-		if o.writer != nil {
-			errs = append(errs, o.writer.Leave())
-		}
-		o.mu.Unlock()
-	}
-	return errors.Join(errs...)
 }

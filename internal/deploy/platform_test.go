@@ -121,7 +121,6 @@ func newDeployments(t *testing.T, m *memory) (*deploy.Service, *deploytest.Relea
 		Platforms: map[cd.ComputePlatform]deploy.Platform{cd.ComputePlatformServer: m, cd.ComputePlatformEcs: m},
 		Balancer:  deploytest.TargetGroups{},
 	})
-	t.Cleanup(func() { _ = s.Close() })
 	m.look = func() {
 		if err := s.Look(t.Context()); err != nil && t.Context().Err() == nil {
 			t.Error(err)

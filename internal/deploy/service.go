@@ -40,7 +40,7 @@ type Config struct {
 type Service struct {
 	Config
 	db      *store.Store
-	outputs outputs
+	writing writing
 }
 
 // Jobs. Their names are stored.
@@ -60,7 +60,7 @@ func New(db *store.Store, c Config) *Service {
 	if c.Hints == nil {
 		c.Hints = event.NewHints(db)
 	}
-	s := &Service{Config: c, db: db, outputs: outputs{open: map[journal.Name]*output{}}}
+	s := &Service{Config: c, db: db}
 	db.Handle(timerJob, store.Limits{Parallel: 8}, s.timer)
 	db.Handle(limitJob, store.Limits{Parallel: 2}, s.limit)
 	db.Handle(logsJob, store.Limits{Parallel: 2}, s.finishLogs)

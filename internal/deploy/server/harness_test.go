@@ -161,7 +161,6 @@ func newWorldAt(t *testing.T, dsn string) *world {
 		Bundles: w.objects,
 		KeyDir:  filepath.Join(t.TempDir(), "keys"),
 	})
-	t.Cleanup(func() { _ = w.service.Close() })
 	w.balancer.changed = func() {
 		if err := w.service.Look(context.Background()); err != nil {
 			log.Error("look at what the load balancer changed", "error", err)
