@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
 	"slipway/api/awsproto/sigv4"
 )
 
@@ -20,6 +22,8 @@ type Client struct {
 	Credentials sigv4.Credentials
 	HTTP        *http.Client // nil for http.DefaultClient
 	Header      http.Header  // sent with every request
+	// Binary has the client speak CBOR with services that know it, which carries bytes as they are.
+	Binary bool
 }
 
 // maxAnswer bounds what a client takes from a server.
@@ -27,21 +31,10 @@ const maxAnswer = 64 << 20
 
 // Send calls an operation. An error that the server answered is the model's, or an *Error.
 func Send[O any](ctx context.Context, c *Client, op *Operation, in any) (*O, error) {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, fmt.Errorf("%s: encode: %w", op.Name, err)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(c.Endpoint, "/")+"/",
-		bytes.NewReader(body))
+	r, err := c.request(ctx, op, in)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op.Name, err)
 	}
-	for k, v := range c.Header {
-		r.Header[k] = v
-	}
-	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
-	r.Header.Set("X-Amz-Target", op.Service.Target+"."+op.Name)
-	c.Credentials.Sign(r, sigv4.HexSHA256(body), c.Region, op.Service.SigningName, time.Now())
 	client := c.HTTP
 	if client == nil {
 		client = http.DefaultClient
@@ -51,29 +44,80 @@ func Send[O any](ctx context.Context, c *Client, op *Operation, in any) (*O, err
 		return nil, fmt.Errorf("%s: %w", op.Name, err)
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	answer, err := readAnswer(resp)
 	if err != nil {
 		return nil, fmt.Errorf("%s: read answer: %w", op.Name, err)
 	}
+	decode := json.Unmarshal
+	if isCBOR(resp) {
+		decode = cbor.Unmarshal
+	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, answered(op, resp.StatusCode, answer)
+		return nil, answered(op, resp.StatusCode, answer, decode)
 	}
 	out := new(O)
 	if len(bytes.TrimSpace(answer)) > 0 {
-		if err := json.Unmarshal(answer, out); err != nil {
+		if err := decode(answer, out); err != nil {
 			return nil, fmt.Errorf("%s: decode answer: %w", op.Name, err)
 		}
 	}
 	return out, nil
 }
 
-func answered(op *Operation, status int, body []byte) error {
+// request makes a signed request.
+func (c *Client) request(ctx context.Context, op *Operation, in any) (*http.Request, error) {
+	encode, path := json.Marshal, "/"
+	header := map[string]string{
+		"Content-Type": "application/x-amz-json-1.1",
+		"X-Amz-Target": op.Service.Target + "." + op.Name,
+	}
+	if c.Binary && op.Service.Speaks(CBOR) {
+		encode, path = cbor.Marshal, "/service/"+op.Service.Target+"/operation/"+op.Name
+		header = map[string]string{
+			"Content-Type":    "application/cbor",
+			"Accept":          "application/cbor",
+			"Smithy-Protocol": "rpc-v2-cbor",
+		}
+	}
+	body, err := encode(in)
+	if err != nil {
+		return nil, fmt.Errorf("encode: %w", err)
+	}
+	address := strings.TrimSuffix(c.Endpoint, "/") + path
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	for k, v := range c.Header {
+		r.Header[k] = v
+	}
+	for k, v := range header {
+		r.Header.Set(k, v)
+	}
+	c.Credentials.Sign(r, sigv4.HexSHA256(body), c.Region, op.Service.SigningName, time.Now())
+	return r, nil
+}
+
+func isCBOR(r *http.Response) bool { return r.Header.Get("Content-Type") == "application/cbor" }
+
+// readAnswer reads an answer into a buffer of its size, where that is known.
+func readAnswer(r *http.Response) ([]byte, error) {
+	body := io.LimitReader(r.Body, maxAnswer)
+	if r.ContentLength <= 0 || r.ContentLength > maxAnswer {
+		return io.ReadAll(body)
+	}
+	answer := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(body, answer)
+	return answer, err
+}
+
+func answered(op *Operation, status int, body []byte, decode func([]byte, any) error) error {
 	var wire struct {
 		Type     string `json:"__type"`
 		Message  string `json:"message"`
 		Message2 string `json:"Message"`
 	}
-	if json.Unmarshal(body, &wire) != nil || wire.Type == "" {
+	if decode(body, &wire) != nil || wire.Type == "" {
 		return &Error{
 			Code:    http.StatusText(status),
 			Status:  status,

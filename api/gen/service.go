@@ -23,6 +23,9 @@ func (p *pkg) service() string {
 	if p.smithy != "" {
 		md.TargetPrefix, also = p.smithy, "Also: []awsproto.Protocol{awsproto.JSON10, awsproto.CBOR}, "
 	}
+	if p.cbor {
+		also = "Also: []awsproto.Protocol{awsproto.CBOR}, "
+	}
 	var others []string
 	for _, name := range slices.Sorted(maps.Keys(p.model.Operations)) {
 		if !slices.Contains(p.ops, name) {

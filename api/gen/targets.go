@@ -14,6 +14,8 @@ type target struct {
 	// smithy is the service's name in JSON 1.0 and Smithy RPC v2 CBOR, which newer clients speak with a service whose
 	// model here knows Query.
 	smithy string
+	// cbor says that a service of our own speaks Smithy RPC v2 CBOR too, which carries bytes as they are.
+	cbor bool
 }
 
 var targets = []target{
@@ -50,5 +52,5 @@ var targets = []target{
 			"DisableAlarmActions", "ListMetrics", "GetMetricStatistics", "GetMetricData", "PutMetricData",
 			"TagResource", "UntagResource", "ListTagsForResource"}},
 	{pkg: "codedeploycommand", model: "codedeploycommand", own: true, code: "ValidationException", maxBody: 4 << 20},
-	{pkg: "slipway", model: "slipway", own: true, code: "ValidationException", maxBody: 16 << 20},
+	{pkg: "slipway", model: "slipway", own: true, code: "ValidationException", maxBody: 16 << 20, cbor: true},
 }

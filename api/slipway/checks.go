@@ -21,6 +21,23 @@ func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *AppendLogInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+	c.Required("offset", s.Offset != nil)
+	c.Size("data", s.Data != nil, len(s.Data), 0, 8388608)
+	c.Size("marks", s.Marks != nil, len(s.Marks), 0, 10000)
+	for i := range s.Marks {
+		c.PushIndex("marks", i)
+		s.Marks[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *CompareWithGreenInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, 512)
@@ -224,6 +241,12 @@ func (s *ListVersionsInput) Check(c *awsproto.Check) {
 func (s *ListWaitingInput) Check(c *awsproto.Check) {
 	c.Length("pipelineName", s.PipelineName, 1, 100)
 	c.Match("pipelineName", s.PipelineName, pattern3)
+}
+
+// Check reports what the model forbids.
+func (s *LogMark) Check(c *awsproto.Check) {
+	c.Required("offset", s.Offset != nil)
+	c.Required("time", s.Time != nil)
 }
 
 // Check reports what the model forbids.

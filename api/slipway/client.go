@@ -17,6 +17,11 @@ func (c Client) AcknowledgeBuild(ctx context.Context, in *AcknowledgeBuildInput)
 	return awsproto.Send[AcknowledgeBuildOutput](ctx, c.Client, &opAcknowledgeBuild, in)
 }
 
+// AppendLog is slipway:AppendLog.
+func (c Client) AppendLog(ctx context.Context, in *AppendLogInput) (*AppendLogOutput, error) {
+	return awsproto.Send[AppendLogOutput](ctx, c.Client, &opAppendLog, in)
+}
+
 // CompareWithGreen is slipway:CompareWithGreen.
 func (c Client) CompareWithGreen(ctx context.Context, in *CompareWithGreenInput) (*CompareWithGreenOutput, error) {
 	return awsproto.Send[CompareWithGreenOutput](ctx, c.Client, &opCompareWithGreen, in)

@@ -8,13 +8,14 @@ import (
 )
 
 var info = awsproto.Info{
-	Name: "slipway", SigningName: "slipway", Target: "Slipway_20261124", Protocol: awsproto.JSON11, Namespace: "", Version: "2026-11-24",
+	Name: "slipway", SigningName: "slipway", Target: "Slipway_20261124", Protocol: awsproto.JSON11, Also: []awsproto.Protocol{awsproto.CBOR}, Namespace: "", Version: "2026-11-24",
 	Refusal: awsproto.Style{Code: "ValidationException", ByMember: false}, NewError: newError, MaxBody: 16777216,
 	Others: []string(nil),
 }
 
 var (
 	opAcknowledgeBuild    = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Errors: []string{"BuildNotFoundException"}}
+	opAppendLog           = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opCompareWithGreen    = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Errors: []string{"BuildNotFoundException"}}
 	opCompleteBuild       = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Errors: []string{"BuildNotFoundException"}}
 	opCreateHost          = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Errors: []string{"HostExistsException"}}
@@ -59,6 +60,7 @@ var (
 // API is Slipway: in process it is a Service, from afar a Client.
 type API interface {
 	AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error)
+	AppendLog(context.Context, *AppendLogInput) (*AppendLogOutput, error)
 	CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
@@ -110,6 +112,10 @@ var _ API = Unimplemented{}
 
 func (unimplemented) AcknowledgeBuild(context.Context, *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error) {
 	return nil, opAcknowledgeBuild.NotImplemented()
+}
+
+func (unimplemented) AppendLog(context.Context, *AppendLogInput) (*AppendLogOutput, error) {
+	return nil, opAppendLog.NotImplemented()
 }
 
 func (unimplemented) CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error) {
@@ -282,6 +288,11 @@ func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks,
 // AcknowledgeBuild is slipway:AcknowledgeBuild.
 func (s *Service) AcknowledgeBuild(ctx context.Context, in *AcknowledgeBuildInput) (*AcknowledgeBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opAcknowledgeBuild, in, s.api.AcknowledgeBuild)
+}
+
+// AppendLog is slipway:AppendLog.
+func (s *Service) AppendLog(ctx context.Context, in *AppendLogInput) (*AppendLogOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAppendLog, in, s.api.AppendLog)
 }
 
 // CompareWithGreen is slipway:CompareWithGreen.
@@ -489,6 +500,7 @@ func (s *Service) Implementation() any { return s.api }
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
 		awsproto.Bind(&opAcknowledgeBuild, s.AcknowledgeBuild),
+		awsproto.Bind(&opAppendLog, s.AppendLog),
 		awsproto.Bind(&opCompareWithGreen, s.CompareWithGreen),
 		awsproto.Bind(&opCompleteBuild, s.CompleteBuild),
 		awsproto.Bind(&opCreateHost, s.CreateHost),

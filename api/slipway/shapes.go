@@ -18,6 +18,22 @@ type AcknowledgeBuildOutput struct {
 	Run *bool `json:"run,omitzero"`
 }
 
+// AppendLogInput is the shape of that name.
+type AppendLogInput struct {
+	Id       *string   `json:"id,omitzero"`
+	Runner   *string   `json:"runner,omitzero"`
+	Offset   *int64    `json:"offset,omitzero"`
+	Data     []byte    `json:"data,omitzero"`
+	Marks    []LogMark `json:"marks,omitzero"`
+	Complete *bool     `json:"complete,omitzero"`
+}
+
+// AppendLogOutput is the shape of that name.
+type AppendLogOutput struct {
+	Offset   *int64 `json:"offset,omitzero"`
+	Complete *bool  `json:"complete,omitzero"`
+}
+
 // BoardPipeline is the shape of that name.
 type BoardPipeline struct {
 	Name       *string           `json:"name,omitzero"`
@@ -519,6 +535,12 @@ type ListedExecution struct {
 	Stages  []StageMark     `json:"stages,omitzero"`
 }
 
+// LogMark is the shape of that name.
+type LogMark struct {
+	Offset *int64         `json:"offset,omitzero"`
+	Time   *awsproto.Time `json:"time,omitzero"`
+}
+
 // PauseReleaseInput is the shape of that name.
 type PauseReleaseInput struct {
 	DeploymentId *string `json:"deploymentId,omitzero"`
@@ -535,6 +557,7 @@ type PollBuildInput struct {
 	Free    *int32   `json:"free,omitzero"`
 	Running []string `json:"running,omitzero"`
 	Refuses *string  `json:"refuses,omitzero"`
+	Labels  []string `json:"labels,omitzero"`
 }
 
 // PollBuildOutput is the shape of that name.
@@ -812,6 +835,7 @@ type RunnerState struct {
 	Name     *string        `json:"name,omitzero"`
 	SeenTime *awsproto.Time `json:"seenTime,omitzero"`
 	Builds   []string       `json:"builds,omitzero"`
+	Labels   []string       `json:"labels,omitzero"`
 }
 
 // ServedVersion is the shape of that name.

@@ -1,13 +1,16 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
+	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/internal/terminal"
 )
@@ -59,37 +62,113 @@ func (c *logsCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.stream(ctx, slipway.Client{Client: conn}, group, stream, os.Stdout)
+	return c.stream(ctx, conn, group, stream, os.Stdout)
 }
 
-// stream prints one log.
-func (c *logsCommand) stream(ctx context.Context, api slipway.API, group, stream string, to io.Writer) error {
-	out, looked := bufio.NewWriter(to), terminal.IsTerminal(os.Stdout) // a file or a pipe gets every byte
-	in := &slipway.ReadLogInput{
-		LogGroupName:  &group,
-		LogStreamName: &stream,
-		FromLine:      new(int64(0)),
-		Lines:         new(int32(linesAPage)),
-	}
+// stream prints one log: all of it as bytes, or its last lines.
+func (c *logsCommand) stream(ctx context.Context, conn *awsproto.Client, group, stream string, to io.Writer) (err error) {
+	shown := &shownLog{to: to, coloured: terminal.IsTerminal(os.Stdout)}
 	if c.Tail > 0 {
-		in.FromEnd, in.Lines = new(true), &c.Tail
+		err = c.streamLines(ctx, slipway.Client{Client: conn}, group, stream, shown)
+	} else {
+		err = c.streamBytes(ctx, conn, group, stream, shown)
 	}
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, shown.end())
+}
+
+// shownLog prints a log. A terminal gets lines whose control characters it can take; a file or a pipe gets every byte.
+type shownLog struct {
+	to       io.Writer
+	coloured bool
+	written  int64  // bytes of the log
+	part     []byte // with coloured: the beginning of a line that has not ended
+	midLine  bool
+}
+
+// Write implements io.Writer.
+func (l *shownLog) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	l.midLine = p[len(p)-1] != '\n'
+	l.written += int64(len(p))
+	if !l.coloured {
+		return l.to.Write(p)
+	}
+	all := append(l.part, p...)
+	last := bytes.LastIndexByte(all, '\n') + 1
+	var text strings.Builder
+	for line := range bytes.Lines(all[:last]) {
+		text.WriteString(terminal.Coloured(string(bytes.TrimSuffix(line, []byte("\n")))) + "\n")
+	}
+	l.part = bytes.Clone(all[last:])
+	_, err := io.WriteString(l.to, text.String())
+	return len(p), err
+}
+
+// end prints what is left of a line.
+func (l *shownLog) end() error {
+	if !l.midLine {
+		return nil
+	}
+	_, err := io.WriteString(l.to, terminal.Coloured(string(l.part))+"\n")
+	return err
+}
+
+// streamBytes prints a log from its beginning. It asks again where an answer breaks off that followed the log.
+func (c *logsCommand) streamBytes(
+	ctx context.Context,
+	conn *awsproto.Client,
+	group, stream string,
+	to *shownLog,
+) error {
+	q := url.Values{"group": {group}, "stream": {stream}}
+	if c.Follow {
+		q.Set("follow", "true")
+	}
+	buffer := make([]byte, 256<<10)
 	for {
-		page, err := api.ReadLog(ctx, in)
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
+		q.Set("offset", strconv.FormatInt(to.written, 10))
+		answer, err := conn.Get(ctx, slipway.Info(), slipway.LogPath, q)
 		if err != nil {
 			return err
 		}
-		for _, line := range page.Lines {
-			text := *line.Text
-			if looked {
-				text = terminal.Coloured(text)
-			}
-			_, _ = out.WriteString(text + "\n")
+		before := to.written
+		_, err = io.CopyBuffer(to, answer.Body, buffer)
+		_ = answer.Body.Close()
+		brokenOff := c.Follow && answer.Trailer.Get(slipway.LogComplete) != "true"
+		if !brokenOff || ctx.Err() != nil || to.written == before && err != nil {
+			return err
 		}
-		if err := out.Flush(); err != nil {
+	}
+}
+
+// streamLines prints the last lines of a log, and with -f those that follow.
+func (c *logsCommand) streamLines(
+	ctx context.Context,
+	api slipway.API,
+	group, stream string,
+	to *shownLog,
+) error {
+	in := &slipway.ReadLogInput{
+		LogGroupName:  &group,
+		LogStreamName: &stream,
+		FromEnd:       new(true),
+		Lines:         &c.Tail,
+	}
+	for {
+		page, err := api.ReadLog(ctx, in)
+		if err != nil {
+			return err
+		}
+		var text strings.Builder
+		for _, line := range page.Lines {
+			text.WriteString(*line.Text + "\n")
+		}
+		if _, err := io.WriteString(to, text.String()); err != nil {
 			return err
 		}
 		more := page.NextLine != nil && page.TotalLines != nil && *page.NextLine < *page.TotalLines

@@ -16,10 +16,11 @@ func (c *logsCommand) deployment(ctx context.Context, id string) error {
 		return usage("the scripts of a deployment cannot be followed; slipway logs %s prints what they printed so far",
 			id)
 	}
-	api, err := c.contract()
+	conn, err := c.open()
 	if err != nil {
 		return err
 	}
+	api := newContract(conn)
 	out, err := api.deployments.GetDeployment(ctx, &codedeploy.GetDeploymentInput{DeploymentId: &id})
 	if err != nil {
 		return err
@@ -43,7 +44,7 @@ func (c *logsCommand) deployment(ctx context.Context, id string) error {
 			heading := &heading{
 				text: terminal.Clean(fmt.Sprintf("== %s %s: %s", *of.TargetId, *e.LifecycleEventName, e.Status)),
 			}
-			err := c.stream(ctx, api.slipway, group, id+"/"+*of.TargetId+"/"+*e.LifecycleEventName, heading)
+			err := c.stream(ctx, conn, group, id+"/"+*of.TargetId+"/"+*e.LifecycleEventName, heading)
 			if err != nil && awsproto.Code(err) != "LogNotFoundException" {
 				return err
 			}

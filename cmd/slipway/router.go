@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"os"
 	"runtime/debug"
 
 	"slipway/api/awsproto/sigv4"
@@ -34,22 +32,9 @@ func (c *routerCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key := app.Key{ID: os.Getenv("SLIPWAY_ACCESS_KEY_ID"), Secret: os.Getenv("SLIPWAY_SECRET_ACCESS_KEY")}
-	if key.ID == "" {
-		var ok bool
-		if key, ok, err = data.ReadKey("router"); err != nil {
-			return err
-		}
-		if !ok {
-			return fmt.Errorf(
-				"there is no key of a router in %s: start the server first, which makes it, or set "+
-					"SLIPWAY_ACCESS_KEY_ID and SLIPWAY_SECRET_ACCESS_KEY",
-				data.Keys(),
-			)
-		}
-	}
-	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
-		_ = os.Unsetenv(name)
+	key, err := keyOf(data, "router")
+	if err != nil {
+		return err
 	}
 	debug.SetGCPercent(garbage)
 	lock, err := data.Lock("router", "")

@@ -15,7 +15,7 @@ import (
 
 type runnerCommand struct {
 	client
-	Data      string   `help:"The data folder of the server on this machine." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Data      string   `help:"Data folder of the server on this machine, or a folder of the runner's own." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Name      string   `help:"Name of this runner." default:"local"`
 	Builds    int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
 	NoSandbox bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
@@ -23,8 +23,10 @@ type runnerCommand struct {
 }
 
 func (*runnerCommand) Help() string {
-	return "Builds run on the machine of the runner.\n\n" +
-		"  slipway runner --endpoint http://slipway.example.com:8080 --builds 4"
+	return "Builds run on the machine of the runner, which needs nothing of the server's but the key in keys/runner of " +
+		"its data folder.\n\n" +
+		"  set -a; . keys/runner; set +a   # AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n" +
+		"  slipway runner --endpoint http://slipway.example.com:8080 --name linux-2 --builds 4"
 }
 
 func (c *runnerCommand) Run(ctx context.Context) error {
@@ -33,12 +35,9 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	key, ok, err := data.ReadKey("runner")
+	key, err := keyOf(data, "runner")
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return fmt.Errorf("there is no key of a runner in %s: start the server first, which makes it", data.Keys())
 	}
 	lock, err := data.Lock("runner", "")
 	if err != nil {
@@ -48,9 +47,6 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 	builds := c.Builds
 	if builds <= 0 {
 		builds = 2 * runtime.NumCPU()
-	}
-	for _, name := range []string{"SLIPWAY_ACCESS_KEY_ID", "SLIPWAY_SECRET_ACCESS_KEY"} {
-		_ = os.Unsetenv(name)
 	}
 	var authorities []byte
 	if c.CA != "" {
@@ -70,7 +66,6 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 			Credentials: sigv4.Credentials{AccessKeyID: key.ID, SecretAccessKey: key.Secret},
 			Name:        c.Name,
 			Dir:         data.Runner(),
-			JournalDir:  data.Journal(),
 			Concurrency: builds,
 			Pass:        c.Pass,
 			Executor:    executor,

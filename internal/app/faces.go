@@ -67,8 +67,24 @@ func (s *server) newHandler(ctx context.Context) *mux {
 			Authenticate: s.identity.Git,
 			Authorize:    repositoryAccess(s.builds),
 		},
+		logs:  s.logStream(api),
 		pages: s.pages(services, objects),
 		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
+	}
+}
+
+// logStream serves the bytes of logs to those who may read their lines.
+func (s *server) logStream(api *awsproto.Server) http.Handler {
+	return &logsface.Stream{
+		Service: logsface.New(s.journal, logsface.Config{Region: s.Place.Region, Account: s.Place.Account, Pager: s.pager}),
+		Verify: func(r *http.Request) (awsproto.Caller, error) {
+			caller, err := api.Verify(r, slipway.Info())
+			if err != nil {
+				return caller, err
+			}
+			return caller, identity.Authorize(caller, "slipway", "ReadLog")
+		},
+		Fail: func(w http.ResponseWriter, err error) { api.Fail(w, slipway.Info(), err) },
 	}
 }
 

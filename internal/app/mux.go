@@ -13,6 +13,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
+	"slipway/api/slipway"
 	"slipway/internal/fault"
 	"slipway/internal/object/s3"
 )
@@ -23,6 +24,7 @@ type mux struct {
 	api   *awsproto.Server
 	s3    http.Handler
 	git   http.Handler
+	logs  http.Handler
 	pages http.Handler
 	hosts hosts
 	ready func() error
@@ -43,6 +45,12 @@ var longPolls = []string{"PollBuild", "PollRouter", "WaitForChange", "ReadLog", 
 func waits(q *http.Request) bool {
 	if target := q.Header.Get("X-Amz-Target"); target != "" {
 		_, operation, _ := strings.Cut(target, ".")
+		return slices.Contains(longPolls, operation)
+	}
+	if q.URL.Path == slipway.LogPath {
+		return true
+	}
+	if _, operation, ok := strings.Cut(q.URL.Path, "/operation/"); ok { // of a request in CBOR
 		return slices.Contains(longPolls, operation)
 	}
 	return strings.HasPrefix(q.Header.Get("Accept"), "text/event-stream")
@@ -110,6 +118,8 @@ func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		m.api.ServeHTTP(w, q)
 	case strings.HasPrefix(q.URL.Path, "/v1/repos/"):
 		m.git.ServeHTTP(w, q)
+	case q.URL.Path == slipway.LogPath:
+		m.logs.ServeHTTP(w, q)
 	case s3.Accepts(q):
 		m.s3.ServeHTTP(w, q)
 	case sigv4.Attempted(q):

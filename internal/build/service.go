@@ -31,7 +31,11 @@ type Reports interface {
 }
 
 // Logs are the logs of builds.
-type Logs interface{ Remove(n journal.Name) error }
+type Logs interface {
+	// AppendSince opens a log to append to it. A log that does not exist begins at a time.
+	AppendSince(n journal.Name, begin time.Time) (*journal.Writer, error)
+	Remove(n journal.Name) error
+}
 
 // Config is what the service needs to know of where it runs.
 type Config struct {

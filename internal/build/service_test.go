@@ -41,6 +41,7 @@ type stage struct {
 	reports *report.Service
 	ended   chan event.Ended
 	removed chan journal.Name
+	journal *journal.Journal
 
 	mu  sync.Mutex
 	now time.Time
@@ -58,6 +59,10 @@ func (s *stage) pass(d time.Duration) {
 	s.now = s.now.Add(d)
 }
 
+func (s *stage) AppendSince(n journal.Name, begin time.Time) (*journal.Writer, error) {
+	return s.journal.AppendSince(n, begin)
+}
+
 func (s *stage) Remove(n journal.Name) error { s.removed <- n; return nil }
 
 func open(t testing.TB, change ...func(*build.Config)) *stage {
@@ -70,6 +75,10 @@ func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage
 	s := &stage{t: t, db: db, ended: make(chan event.Ended, 10_000), removed: make(chan journal.Name, 10),
 		now: time.Now().Truncate(time.Millisecond)}
 	pager := awsproto.Pager{Key: []byte("key")}
+	var err error
+	if s.journal, err = journal.Open(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
 	s.reports = report.New(s.db,
 		report.Config{Region: "eu-central-1", Account: "123456789012", Now: s.clock, Pager: pager})
 	c := build.Config{Region: "eu-central-1", Account: "123456789012", URL: "http://slipway", Now: s.clock,

@@ -9,7 +9,8 @@ import (
 // allowed are the operations of the roles that may do some things but not all.
 var allowed = map[string][]string{
 	Host: {"codedeploycommand:*", "slipway:PutHostService", "s3:GetObject", "sts:GetCallerIdentity"},
-	Runner: {"slipway:PollBuild", "slipway:AcknowledgeBuild", "slipway:UpdateBuild", "slipway:CompleteBuild",
+	Runner: {"slipway:PollBuild", "slipway:AcknowledgeBuild", "slipway:UpdateBuild", "slipway:AppendLog",
+		"slipway:CompleteBuild",
 		"codecommit:GitPull",
 		"s3:GetObject", "s3:ListBucket", "s3:PutObject", "s3:AbortMultipartUpload", "sts:GetCallerIdentity"},
 	Router: {"slipway:PollRouter", "slipway:PutRouterReport", "sts:GetCallerIdentity"},

@@ -95,6 +95,27 @@ func (j *Journal) Remove(n Name) error {
 	return addBytes(filepath.Dir(dir), -bytes)
 }
 
+// Sync makes a log outlast a loss of power. One that does not exist is no error.
+func (j *Journal) Sync(n Name) error {
+	dir, err := j.path(n)
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"log", "index"} {
+		f, err := os.Open(filepath.Join(dir, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it was removed
+		}
+		if err == nil {
+			err = errors.Join(f.Sync(), f.Close())
+		}
+		if err != nil {
+			return fmt.Errorf("sync log %s: %w", n, err)
+		}
+	}
+	return nil
+}
+
 // MoveAway moves a log to the quarantine, if it is older than a day: the database knows nothing that it could be of.
 func (j *Journal) MoveAway(n Name, aside quarantine.Place) error {
 	dir, err := j.path(n)

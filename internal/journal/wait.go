@@ -12,9 +12,14 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Wait returns when the log has more than after lines, or is complete. It also waits for a log that does not exist
-// yet. The kernel tells it of changes, also those of other processes.
+// Wait returns when the log has more than after lines, or is complete. It also waits for a log that does not exist yet.
+// The kernel tells it of changes, also those of other processes.
 func (j *Journal) Wait(ctx context.Context, n Name, after int64) error {
+	return j.wait(ctx, n, func(v *view) bool { return v.complete || v.total > after })
+}
+
+// wait returns when a log is as it is wanted.
+func (j *Journal) wait(ctx context.Context, n Name, wanted func(*view) bool) error {
 	dir, err := j.path(n)
 	if err != nil {
 		return err
@@ -27,7 +32,7 @@ func (j *Journal) Wait(ctx context.Context, n Name, after int64) error {
 			return false, fmt.Errorf("wait for log %s: %w", n, err)
 		}
 		defer v.close()
-		return v.complete || v.total > after, nil
+		return wanted(v), nil
 	}
 	if ok, err := ready(); ok || err != nil {
 		return err

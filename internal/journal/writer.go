@@ -28,19 +28,22 @@ type Writer struct {
 
 // Append creates a log, or continues one whose writer died: what that had written stays, and its index is made good.
 // Only one writer can have a log open: a second gets ErrBusy, and one that was closed is ErrComplete.
-func (j *Journal) Append(n Name) (*Writer, error) {
+func (j *Journal) Append(n Name) (*Writer, error) { return j.AppendSince(n, time.Now()) }
+
+// AppendSince is Append for a log whose first bytes were written at a time, if it has to be created.
+func (j *Journal) AppendSince(n Name, begin time.Time) (*Writer, error) {
 	dir, err := j.path(n)
 	if err != nil {
 		return nil, err
 	}
-	w, err := appendTo(dir)
+	w, err := appendTo(dir, begin)
 	if err != nil {
 		return nil, fmt.Errorf("append to log %s: %w", n, err)
 	}
 	return w, nil
 }
 
-func appendTo(dir string) (_ *Writer, err error) {
+func appendTo(dir string, begin time.Time) (_ *Writer, err error) {
 	if err := makeGroup(filepath.Dir(dir)); err != nil {
 		return nil, err
 	}
@@ -65,11 +68,11 @@ func appendTo(dir string) (_ *Writer, err error) {
 	if w.index, err = os.OpenFile(filepath.Join(dir, "index"), os.O_RDWR|os.O_CREATE, 0o600); err != nil {
 		return nil, err
 	}
-	return w, w.recover()
+	return w, w.recover(begin)
 }
 
 // recover brings index and log together: entries past the log's end go, and bytes past the last entry are counted.
-func (w *Writer) recover() error {
+func (w *Writer) recover(begin time.Time) error {
 	info, err := w.log.Stat()
 	if err != nil {
 		return err
@@ -94,7 +97,7 @@ func (w *Writer) recover() error {
 	}
 	w.offset, w.counter = w.last.offset, counter{lines: w.last.line, part: w.last.back}
 	if w.entries == 0 {
-		when := time.Now()
+		when := begin
 		if info.Size() > 0 {
 			when = info.ModTime()
 		}
@@ -121,7 +124,10 @@ func (w *Writer) recover() error {
 
 // Write appends raw bytes. Readers of any process see them when it returns. After an error the writer is of no more
 // use.
-func (w *Writer) Write(p []byte) (int, error) {
+func (w *Writer) Write(p []byte) (int, error) { return w.WriteAs(p, time.Now()) }
+
+// WriteAs is Write for bytes that were written at a time, which counts if it is not before that of the bytes so far.
+func (w *Writer) WriteAs(p []byte, when time.Time) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.err != nil {
@@ -130,7 +136,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	now := max(time.Now().UnixMilli(), w.last.time)
+	now := max(when.UnixMilli(), w.last.time)
 	offset, c := w.offset, w.counter
 	w.scratch = w.scratch[:0]
 	last := w.last
@@ -251,6 +257,22 @@ func (w *Writer) Close() error {
 	return err
 }
 
+// Seal says that the log is complete, as Close does, and leaves it to Journal.Sync to make that durable.
+func (w *Writer) Seal() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := w.err
+	if err == nil {
+		err = w.mark(time.Now().UnixMilli(), true)
+	}
+	if err == nil {
+		err = addBytes(filepath.Dir(w.dir), w.offset)
+	}
+	w.closeFiles()
+	w.err = os.ErrClosed
+	return err
+}
+
 // Leave closes the files without saying that the log is complete: another Append can continue it.
 func (w *Writer) Leave() error {
 	w.mu.Lock()
@@ -259,6 +281,16 @@ func (w *Writer) Leave() error {
 		return nil
 	}
 	err := w.sync()
+	w.closeFiles()
+	w.err = os.ErrClosed
+	return err
+}
+
+// Release closes the files as Leave does, without making durable what was written.
+func (w *Writer) Release() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := w.err
 	w.closeFiles()
 	w.err = os.ErrClosed
 	return err

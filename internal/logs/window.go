@@ -27,13 +27,9 @@ func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipw
 	if in.Lines != nil {
 		q.Limit = int(*in.Lines)
 	}
-	if in.WaitSeconds != nil && *in.WaitSeconds > 0 {
-		wait, cancel := context.WithTimeout(ctx, min(maxWait, time.Duration(*in.WaitSeconds)*time.Second))
-		defer cancel()
-		err := s.journal.Wait(wait, n, q.From)
-		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
-			return nil, s.notFound(err, n)
-		}
+	err := s.wait(ctx, in.WaitSeconds, func(ctx context.Context) error { return s.journal.Wait(ctx, n, q.From) })
+	if err != nil {
+		return nil, s.notFound(err, n)
 	}
 	page, err := s.journal.Read(ctx, n, q)
 	if err != nil {
@@ -54,6 +50,20 @@ func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipw
 			})
 	}
 	return out, nil
+}
+
+// wait waits for something, for a number of seconds at most. It is no error if nothing comes.
+func (s *Service) wait(ctx context.Context, seconds *int32, something func(context.Context) error) error {
+	if seconds == nil || *seconds <= 0 {
+		return nil
+	}
+	limited, cancel := context.WithTimeout(ctx, min(maxWait, time.Duration(*seconds)*time.Second))
+	defer cancel()
+	err := something(limited)
+	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }
 
 func (s *Service) notFound(err error, n journal.Name) error {

@@ -161,6 +161,9 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 	var basic string
 	switch {
 	case s.Here:
+		if err := b.asReached(u); err != nil {
+			return "", nil, err
+		}
 		trusted, err := b.trustedByGit()
 		if err != nil {
 			return "", nil, err
@@ -204,6 +207,20 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, c[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, c[1]))
 	}
 	return u.String(), env, nil
+}
+
+// asReached gives the address of a repository of this server the host by which this runner reaches the server: the one
+// that the server calls itself by may be for people alone, or for its own machine.
+func (b *build) asReached(u *url.URL) error {
+	if b.Endpoint == "" {
+		return nil
+	}
+	at, err := url.Parse(b.Endpoint)
+	if err != nil {
+		return err
+	}
+	u.Scheme, u.Host = at.Scheme, at.Host
+	return nil
 }
 
 // trustedByGit is a file, as the room shows it, with the authorities that this server's certificate may be of; ""

@@ -47,8 +47,13 @@ func (b *build) output(ctx context.Context) error {
 			return err
 		}
 	}
-	// From here on nothing of the build runs any more: its files stand still.
 	b.shell.leave(limited(ctx))
+	if len(reports) == 0 && a == nil && len(b.order.Outputs) == 0 && b.cache.held == nil {
+		b.shell.abandon() // nobody reads its files
+		return nil
+	}
+	// From here on nothing of the build runs any more: its files stand still.
+	b.shell.stop()
 	for _, r := range reports {
 		result := b.report(ctx, r)
 		b.log.say("%s", summary(result))

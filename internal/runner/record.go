@@ -43,17 +43,14 @@ func (r records) path(id string) (string, error) {
 	return filepath.Join(r.dir, name+".json"), nil
 }
 
-// keepOrder makes a build's order durable, before it is acknowledged.
+// keepOrder writes a build's order, before it is acknowledged. It outlasts the runner; keepStarted makes it durable.
 func (r records) keepOrder(id string, order json.RawMessage) error {
 	path, err := r.path(id)
 	if err != nil {
 		return err
 	}
-	if err := appendLine(path, recordLine{ID: id, Order: order}); err != nil {
-		return err
-	}
 	defer fault.Point("runner.recorded")
-	return syncFolder(r.dir)
+	return appendLine(path, recordLine{ID: id, Order: order}, func(*os.File) error { return nil })
 }
 
 // keepStarted makes durable that a build is about to be started, before anything of it runs.
@@ -63,7 +60,10 @@ func (r records) keepStarted(id string) error {
 		return err
 	}
 	defer fault.Point("runner.started")
-	return appendLine(path, recordLine{Started: true})
+	if err := appendLine(path, recordLine{Started: true}, (*os.File).Sync); err != nil {
+		return err
+	}
+	return syncFolder(r.dir)
 }
 
 // keepResult makes a result durable, before it is reported.
@@ -73,7 +73,7 @@ func (r records) keepResult(id string, result slipway.Result) error {
 		return err
 	}
 	defer fault.Point("runner.ended")
-	return appendLine(path, recordLine{Result: &result})
+	return appendLine(path, recordLine{Result: &result}, (*os.File).Sync)
 }
 
 // forget removes the record of a build whose result the server has.
@@ -139,7 +139,8 @@ func parseRecord(text []byte) (record, bool) {
 	return rec, rec.id != ""
 }
 
-func appendLine(path string, l recordLine) error {
+// appendLine writes a line to the end of a file, and then keeps the file.
+func appendLine(path string, l recordLine, keep func(*os.File) error) error {
 	b, err := json.Marshal(l)
 	if err != nil {
 		return err
@@ -161,7 +162,7 @@ func appendLine(path string, l recordLine) error {
 	if _, err := f.WriteAt(append(b, '\n'), end); err != nil {
 		return err
 	}
-	return f.Sync()
+	return keep(f)
 }
 
 func syncFolder(dir string) error {

@@ -9,7 +9,6 @@ import (
 
 	"slipway/api/slipway"
 	"slipway/internal/fault"
-	"slipway/internal/journal"
 	"slipway/internal/runner/room"
 )
 
@@ -22,7 +21,9 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		s.end(id, r, lost("The runner cannot write its record of this build: "+err.Error()))
 		return
 	}
-	w, err := s.journal.Append(journal.Name{Group: o.Group, Stream: o.Stream})
+	wanted, give := s.wanted(r)
+	defer give()
+	log, err := s.openLog(wanted, id, o)
 	if err != nil {
 		s.end(id, r, lost("The runner cannot write the build's log: "+err.Error()))
 		return
@@ -34,7 +35,7 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		Executor:    slotExecutor{s.ready, slot},
 		Room:        room.Spec{Limits: limits},
 		Disk:        defaultDisk,
-		Log:         w,
+		Log:         log,
 		Endpoint:    s.Endpoint,
 		CA:          s.CA,
 		Credentials: s.Credentials,
@@ -44,18 +45,38 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 		Caches:      s.caches,
 	})
 	p.close()
-	if err := w.Close(); err != nil {
-		s.log.Error("cannot complete a log", "build", id, "error", err)
-	}
-	if err := s.records.keepResult(id, result); err != nil {
-		s.log.Error("cannot keep a result", "build", id, "error", err)
-	}
-	s.leave(r)
 	end := sync.OnceFunc(func() { leave(); s.ready.free(slot) })
 	late := time.AfterFunc(endLimit, end)
 	defer late.Stop()
+	s.leave(r)
+	s.keep(wanted, id, result, log)
 	s.report(id, r, result)
 	end()
+	if s.forgotten(r) {
+		s.dropLog(log.over.name)
+	}
+}
+
+// keep makes a result durable while the rest of the log is handed over. Both have happened when it returns, unless
+// wanted ended before.
+func (s *server) keep(wanted context.Context, id string, result slipway.Result, log *logFile) {
+	if err := log.Seal(); err != nil {
+		s.log.Error("cannot complete a log", "build", id, "error", err)
+	}
+	late := time.AfterFunc(endLimit, func() { // the server is away: then the runner's own log has to last
+		if err := s.journal.Sync(log.over.name); err != nil {
+			s.log.Error("cannot keep a log", "build", id, "error", err)
+		}
+	})
+	defer late.Stop()
+	var both sync.WaitGroup
+	both.Go(func() {
+		if err := s.records.keepResult(id, result); err != nil {
+			s.log.Error("cannot keep a result", "build", id, "error", err)
+		}
+	})
+	both.Go(func() { log.over.wait(wanted) })
+	both.Wait()
 }
 
 // end keeps a result and reports it.
@@ -122,22 +143,42 @@ func (s *server) update(id string, r *running, p slipway.Progress) {
 	}
 }
 
-// progress passes on the newest progress of a build; what comes while one is on its way replaces what waits.
+// tellEvery is how often the server is told at most how far a build is. A build that takes less time than that is told
+// of by its result alone.
+const tellEvery = 100 * time.Millisecond
+
+// progress passes on the newest progress of a build; what comes while one waits, or is on its way, replaces it.
 type progress struct {
-	next chan slipway.Progress
-	mu   sync.Mutex
+	next   chan slipway.Progress
+	closed chan struct{}
+	mu     sync.Mutex
 }
 
 func newProgress(send func(slipway.Progress)) *progress {
-	p := &progress{next: make(chan slipway.Progress, 1)}
-	go func() {
-		for n := range p.next {
-			send(n)
-		}
-	}()
+	p := &progress{next: make(chan slipway.Progress, 1), closed: make(chan struct{})}
+	go p.run(send)
 	return p
 }
 
+func (p *progress) run(send func(slipway.Progress)) {
+	t := time.NewTicker(tellEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-p.closed:
+			return
+		case <-t.C:
+		}
+		select {
+		case <-p.closed:
+			return
+		case n := <-p.next:
+			send(n)
+		}
+	}
+}
+
+// tell replaces the progress that waits.
 func (p *progress) tell(n slipway.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,12 +190,4 @@ func (p *progress) tell(n slipway.Progress) {
 }
 
 // close drops what has not been sent: the result says it all.
-func (p *progress) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.next:
-	default:
-	}
-	close(p.next)
-}
+func (p *progress) close() { close(p.closed) }

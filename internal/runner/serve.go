@@ -30,8 +30,6 @@ type Config struct {
 	Name string
 	// Dir is the runner's own: its records and the folders of its builds. Only one runner can have it.
 	Dir string
-	// JournalDir is the journal that it writes logs to, which the server reads.
-	JournalDir string
 	// Concurrency is how many builds run at the same time; 0 is one.
 	Concurrency int
 	// Pass names variables of the runner's environment that builds get, besides PATH, LANG and the like.
@@ -63,7 +61,8 @@ var transport = sync.OnceValue(func() *http.Client {
 type server struct {
 	Config
 	api     slipway.API
-	journal *journal.Journal
+	logs    slipway.API      // the same, for the bytes of logs
+	journal *journal.Journal // of the logs that the server does not have yet
 	records records
 	caches  *cacheStore
 	ready   *readyRooms // nil if no builds are taken
@@ -89,8 +88,8 @@ type running struct {
 // Serve takes builds from a server and runs them until ctx ends; then its builds are stopped and reported. While the
 // server is away builds go on, and their results are handed over when it is back.
 func Serve(ctx context.Context, c Config) error {
-	if c.Name == "" || c.Dir == "" || c.JournalDir == "" || c.Endpoint == "" {
-		return errors.New("a runner needs a name, an endpoint, a folder and a journal")
+	if c.Name == "" || c.Dir == "" || c.Endpoint == "" {
+		return errors.New("a runner needs a name, an endpoint and a folder")
 	}
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
@@ -117,13 +116,16 @@ func Serve(ctx context.Context, c Config) error {
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}
-	s.api = slipway.Client{Client: &awsproto.Client{
+	client := awsproto.Client{
 		Endpoint:    c.Endpoint,
 		Region:      c.Region,
 		Credentials: c.Credentials,
 		HTTP:        transport(),
-	}}
-	if s.journal, err = journal.Open(c.JournalDir); err != nil {
+	}
+	binary := client
+	binary.Binary = true
+	s.api, s.logs = slipway.Client{Client: &client}, slipway.Client{Client: &binary}
+	if s.journal, err = journal.Open(filepath.Join(dir, "logs")); err != nil {
 		return fmt.Errorf("runner: %w", err)
 	}
 	defer s.journal.Close()
@@ -174,17 +176,20 @@ func (s *server) recover() error {
 	if err != nil {
 		return err
 	}
+	if err := s.dropLogs(s.work, left); err != nil {
+		return err
+	}
 	for _, rec := range left {
 		r := s.add(rec.id, -1)
 		s.started.Go(func() {
 			switch {
 			case rec.result != nil:
-				s.closeLog(rec.order, "")
+				s.closeLog(rec, r, "")
 				s.report(rec.id, r, *rec.result)
 			case rec.started:
 				const words = "The runner ended while this build ran. What its commands did is uncertain; it is not " +
 					"run again."
-				s.closeLog(rec.order, words)
+				s.closeLog(rec, r, words)
 				s.end(rec.id, r, lost(words))
 			default:
 				s.resume(rec, r)
@@ -206,18 +211,38 @@ func lost(words string) slipway.Result {
 			{PhaseType: codebuild.BuildPhaseTypeCompleted, StartTime: now}}}
 }
 
-// closeLog completes the log of a build that an earlier process ran.
-func (s *server) closeLog(o slipway.Order, words string) {
-	w, err := s.journal.Append(journal.Name{Group: o.Group, Stream: o.Stream})
+// closeLog completes the log of a build that an earlier process ran, and hands over what the server does not have yet.
+func (s *server) closeLog(rec record, r *running, words string) {
+	w, err := s.journal.Append(journal.Name{Group: rec.order.Group, Stream: rec.order.Stream})
+	switch {
+	case err == nil:
+		if words != "" {
+			newLogbook(w).say("%s", words)
+		}
+		err = w.Close()
+	case errors.Is(err, journal.ErrComplete):
+		err = nil
+	}
 	if err != nil {
-		return // it is complete
+		s.log.Warn("cannot complete a log", "log", rec.order.Stream, "error", err)
 	}
-	if words != "" {
-		newLogbook(w).say("%s", words)
-	}
-	if err := w.Close(); err != nil {
-		s.log.Warn("cannot complete a log", "log", o.Stream, "error", err)
-	}
+	ctx, end := s.wanted(r)
+	defer end()
+	s.handOver(ctx, rec.id, journal.Name{Group: rec.order.Group, Stream: rec.order.Stream}).wait(ctx)
+}
+
+// wanted is a context that ends when the server does not want a build's log and result any more, or when a runner that
+// is told to end has no more time.
+func (s *server) wanted(r *running) (context.Context, context.CancelFunc) {
+	ctx, cancel := s.grace()
+	go func() {
+		select {
+		case <-r.forget:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // rooms is the folder of the builds' rooms.

@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http/httptest"
@@ -42,11 +43,17 @@ type master struct {
 	// elsewhere is a build that another runner has.
 	elsewhere string
 	away      bool
+	journal   *journal.Journal
 }
 
 func newMaster(t *testing.T) (*master, string) {
 	m := &master{changed: make(chan struct{}), offered: map[string]slipway.Order{}, acked: map[string]int{},
 		told: map[string]int{}, results: map[string]slipway.Result{}}
+	var err error
+	if m.journal, err = journal.Open(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = m.journal.Close() })
 	s := &awsproto.Server{Region: "us-east-1", Account: "123456789012", Now: time.Now,
 		Lookup: func(_ context.Context, id string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: testKey.SecretAccessKey}, id == testKey.AccessKeyID, nil
@@ -157,6 +164,30 @@ func (m *master) UpdateBuild(_ context.Context, in *slipway.UpdateBuildInput) (*
 	return &slipway.UpdateBuildOutput{Stop: new(*in.Id == m.elsewhere)}, nil
 }
 
+// AppendLog keeps what a runner hands over, as the server does.
+func (m *master) AppendLog(_ context.Context, in *slipway.AppendLogInput) (*slipway.AppendLogOutput, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return nil, errAway
+	}
+	_, stream, _ := strings.Cut(*in.Id, ":")
+	w, err := m.journal.Append(journal.Name{Group: "/aws/codebuild/web", Stream: stream})
+	if errors.Is(err, journal.ErrComplete) {
+		return &slipway.AppendLogOutput{Offset: in.Offset, Complete: new(true)}, nil
+	} else if err != nil {
+		return nil, err
+	}
+	if skip := w.Offset() - *in.Offset; skip >= 0 && skip < int64(len(in.Data)) {
+		_, err = w.Write(in.Data[skip:])
+	}
+	out := &slipway.AppendLogOutput{Offset: new(w.Offset()), Complete: in.Complete}
+	if value(in.Complete) {
+		return out, errors.Join(err, w.Close())
+	}
+	return out, errors.Join(err, w.Release())
+}
+
 func (m *master) CompleteBuild(_ context.Context,
 	in *slipway.CompleteBuildInput) (*slipway.CompleteBuildOutput, error) {
 	var r slipway.Result
@@ -199,7 +230,7 @@ func config(url, dir string) Config {
 		executor = host.Plain()
 	}
 	return Config{Executor: executor, Endpoint: url, Region: "us-east-1", Credentials: testKey, Name: "r1",
-		Dir: filepath.Join(dir, "runner"), JournalDir: filepath.Join(dir, "journal"), Concurrency: 2}
+		Dir: filepath.Join(dir, "runner"), Concurrency: 2}
 }
 
 // serve runs a runner in this process; stop ends it.
@@ -235,14 +266,9 @@ func commands(c ...string) string {
 	return s
 }
 
-func logOf(t *testing.T, dir string, o slipway.Order) journal.Page {
+func (m *master) logOf(t *testing.T, o slipway.Order) journal.Page {
 	t.Helper()
-	j, err := journal.Open(filepath.Join(dir, "journal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	p, err := j.Read(t.Context(), journal.Name{Group: o.Group, Stream: o.Stream}, journal.Query{Limit: 10_000})
+	p, err := m.journal.Read(t.Context(), journal.Name{Group: o.Group, Stream: o.Stream}, journal.Query{Limit: 10_000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +295,7 @@ func TestServe(t *testing.T) {
 		if r := m.result(t, *o.Build.Id); r.Status != want || len(r.Phases) != 9 {
 			t.Errorf("build %d: %s", i, r.Status)
 		}
-		if p := logOf(t, dir, o); !p.Complete ||
+		if p := m.logOf(t, o); !p.Complete ||
 			!slices.ContainsFunc(p.Lines, func(l journal.Line) bool { return l.Text == fmt.Sprintf("build %d", i) }) {
 			t.Errorf("build %d: its log is wrong", i)
 		}
@@ -317,19 +343,14 @@ func TestTheServerIsAway(t *testing.T) {
 	m.change(func() { m.queue = append(m.queue, o) })
 	m.wait(t, "acknowledged", func() bool { return m.acked[*o.Build.Id] == 1 })
 	m.change(func() { m.away = true })
-	j, err := journal.Open(filepath.Join(dir, "journal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	if err := j.Wait(ctx, journal.Name{Group: o.Group, Stream: o.Stream}, 1<<40); err != nil { // until it is complete
-		t.Fatal(err)
-	}
+	waitForResult(t, dir, o)
 	m.change(func() { m.away = false })
 	if r := m.result(t, *o.Build.Id); r.Status != codebuild.StatusTypeSucceeded {
 		t.Error(r.Status)
+	}
+	p := m.logOf(t, o)
+	if n := times(p, "it goes on"); n != 1 || !p.Complete {
+		t.Errorf("the log has the line %d times, complete %v", n, p.Complete)
 	}
 }
 
@@ -356,19 +377,14 @@ func TestKilledRunner(t *testing.T) {
 	cmd := launch()
 	begun := order(commands("echo begun", "setsid sleep 1000 & sleep 1000"))
 	m.start(begun)
-	j, err := journal.Open(filepath.Join(dir, "journal"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer j.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	name := journal.Name{Group: begun.Group, Stream: begun.Stream}
 	for n := int64(0); ; n++ {
-		if err := j.Wait(ctx, name, n); err != nil {
+		if err := m.journal.Wait(ctx, name, n); err != nil {
 			t.Fatal(err)
 		}
-		if p := logOf(t, dir,
+		if p := m.logOf(t,
 			begun); slices.ContainsFunc(p.Lines, func(l journal.Line) bool { return l.Text == "begun" }) {
 			break
 		}
@@ -378,16 +394,7 @@ func TestKilledRunner(t *testing.T) {
 	m.start(ended)
 	m.wait(t, "the second is acknowledged", func() bool { return m.acked[*ended.Build.Id] == 1 })
 	m.change(func() { m.away = true })
-	if err := j.Wait(ctx, journal.Name{Group: ended.Group, Stream: ended.Stream}, 1<<40); err != nil {
-		t.Fatal(err)
-	}
-	record := filepath.Join(dir, "runner", "records", ended.Stream+".json")
-	waitFor(t,
-		"the result is kept", func() bool {
-			b, _ := os.ReadFile(record)
-			return strings.Contains(string(b),
-				`"result"`)
-		})
+	waitForResult(t, dir, ended)
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	waiting := order(commands("echo resumed"))
@@ -410,7 +417,7 @@ func TestKilledRunner(t *testing.T) {
 	if r := m.result(t, *waiting.Build.Id); r.Status != codebuild.StatusTypeSucceeded {
 		t.Error(r.Status)
 	}
-	p := logOf(t, dir, begun)
+	p := m.logOf(t, begun)
 	count := 0
 	for _, l := range p.Lines {
 		if l.Text == "begun" {
@@ -430,6 +437,26 @@ func TestKilledRunner(t *testing.T) {
 			t.Errorf("%s are left: %v %v", sub, left, err)
 		}
 	}
+}
+
+// waitForResult waits until a runner has kept the result of a build.
+func waitForResult(t *testing.T, dir string, o slipway.Order) {
+	t.Helper()
+	record := filepath.Join(dir, "runner", "records", o.Stream+".json")
+	waitFor(t, "the result is kept", func() bool {
+		b, _ := os.ReadFile(record)
+		return strings.Contains(string(b), `"result"`)
+	})
+}
+
+// times counts the lines of a log that say something.
+func times(p journal.Page, text string) (n int) {
+	for _, l := range p.Lines {
+		if l.Text == text {
+			n++
+		}
+	}
+	return n
 }
 
 func waitFor(t *testing.T, what string, ok func() bool) {

@@ -31,6 +31,7 @@ type shell struct {
 	serial int
 	last   answer // what is known of the shell, for the next one too
 	fresh  bool   // the shell has not been told its state
+	first  string // what a new shell reads before its first command, and is not asked about
 }
 
 func (s *shell) bash() bool { return path.Base(s.argv[0]) == "bash" }
@@ -56,7 +57,9 @@ func (s *shell) run(ctx context.Context, command string) (int, error) {
 	if !s.bash() && strings.Contains(s.last.flags, "v") { // dash does not echo what eval reads
 		s.out.log.output([]byte(strings.TrimRight(command, "\n") + "\n"))
 	}
-	a, err := s.send(ctx, s.runs(command))
+	request := s.first + s.runs(command)
+	s.first = ""
+	a, err := s.send(ctx, request)
 	if err != nil {
 		return 0, err
 	}
@@ -79,6 +82,10 @@ func (s *shell) ready(ctx context.Context) error {
 		return nil
 	}
 	s.fresh = false
+	if s.last.state == "" && !s.bash() { // nothing can go wrong that the command's own answer does not tell
+		s.first = "\\eval " + quoted(s.initial) + "\n"
+		return nil
+	}
 	if s.bash() {
 		if _, err := s.send(ctx, s.becoming()); err != nil {
 			return err
@@ -96,7 +103,8 @@ func (s *shell) ask(ctx context.Context, word string) (string, error) {
 	if err := s.ready(ctx); err != nil {
 		return "", err
 	}
-	a, err := s.send(ctx, s.expanded(word))
+	a, err := s.send(ctx, s.first+s.expanded(word))
+	s.first = ""
 	if err == nil && a.ended {
 		err = fmt.Errorf("the shell cannot expand it: exit status %d", a.status)
 	}
@@ -145,12 +153,22 @@ func (s *shell) renew(written <-chan struct{}) {
 	s.stop()
 }
 
-// leave ends the shell as the end of its script does, so that its EXIT traps run, and then all its processes.
+// leave ends the shell as the end of its script does: its EXIT traps run.
 func (s *shell) leave(ctx context.Context) {
-	if s.open != nil && !s.fresh {
+	if s.open != nil && !s.fresh && strings.Contains(s.last.traps, "EXIT") {
 		_, _ = s.send(ctx, fmt.Sprintf("exit %d\n", s.last.status))
 	}
-	s.stop()
+}
+
+// abandon kills all processes of the room and does not wait until they are gone.
+func (s *shell) abandon() {
+	if s.open == nil {
+		return
+	}
+	close(s.quit)
+	go s.open.Stop()
+	s.out.flush()
+	s.open = nil
 }
 
 // stop kills all processes of the room and returns the exit status of what was killed first.

@@ -46,7 +46,7 @@ func (s *server) resume(rec record, r *running) {
 	slot, ok := s.place()
 	if !ok {
 		const words = "The runner ended before it began with this build."
-		s.closeLog(rec.order, words)
+		s.closeLog(rec, r, words)
 		s.end(rec.id, r, lost(words))
 		return
 	}
