@@ -3,6 +3,7 @@ package e2e
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -89,6 +90,7 @@ type instance struct {
 	url     string
 	args    []string
 	env     []string
+	verb    string // the command that is started, "" for up
 	noKey   bool   // of the administrator in the environment
 	trust   string // a file with the authority of the server's certificate
 	log     *output
@@ -191,7 +193,8 @@ func (i *instance) start() {
 func (i *instance) launch() {
 	i.t.Helper()
 	c := exec.Command(i.program,
-		append([]string{"up", "--data", i.data, "--listen", i.listen, "--region", region, "--account", account},
+		append([]string{cmp.Or(i.verb, "up"), "--data", i.data, "--listen", i.listen, "--region", region, "--account",
+			account},
 			i.args...)...)
 	c.Env = append(environment(), i.env...)
 	if !i.noKey {

@@ -31,8 +31,8 @@ func (s *Server) Fail(w http.ResponseWriter, service *Info, err error) {
 	s.fail(w, q, err)
 }
 
-// Get makes a signed request for what is no operation of a service, and returns an answer with the status 200. The error
-// is the model's, or an *Error.
+// Get makes a signed request for what is no operation of a service, and returns an answer with the status 200. The
+// error is the model's, or an *Error.
 func (c *Client) Get(ctx context.Context, service *Info, path string, query url.Values) (*http.Response, error) {
 	address := strings.TrimSuffix(c.Endpoint, "/") + path + "?" + query.Encode()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)

@@ -60,10 +60,11 @@ func (p *pkg) service() string {
 	b.WriteString("}\n\n")
 
 	p.unimplemented(&b)
-	b.WriteString("// Service is the decorated implementation: every call is authorised, checked against the model and " +
-		"reported.\ntype Service struct {\nhooks awsproto.Hooks\napi API\n}\n\nvar _ API = (*Service)(nil)\n\n" +
-		"// New decorates an implementation.\n" +
-		"func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }\n\n")
+	b.WriteString(
+		"// Service is the decorated implementation: every call is authorised, checked against the model and " +
+			"reported.\ntype Service struct {\nhooks awsproto.Hooks\napi API\n}\n\nvar _ API = (*Service)(nil)\n\n" +
+			"// New decorates an implementation.\n" +
+			"func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }\n\n")
 
 	for _, name := range p.ops {
 		fmt.Fprintf(&b,
@@ -74,7 +75,8 @@ func (p *pkg) service() string {
 	}
 
 	b.WriteString(
-		"// Info describes the service.\nfunc (*Service) Info() *awsproto.Info { return &info }\n\n// Implementation is what the service decorates.\nfunc (s *Service) Implementation() any { return " +
+		"// Info describes the service.\nfunc (*Service) Info() *awsproto.Info { return &info }\n\n// Implementation " +
+			"is what the service decorates.\nfunc (s *Service) Implementation() any { return " +
 			"s.api }\n\n// Endpoints are " +
 			"its operations for the wire, by name.\nfunc (s *Service) Endpoints() []awsproto.Endpoint {\nreturn " +
 			"[]awsproto.Endpoint{\n")
@@ -85,12 +87,14 @@ func (p *pkg) service() string {
 	return b.String()
 }
 
-// unimplemented writes what implementations embed. Its methods are those of an inner type: what is embedded beside it is
-// one level nearer, so that its methods win.
+// unimplemented writes what implementations embed. Its methods are those of an inner type: what is embedded beside it
+// is one level nearer, so that its methods win.
 func (p *pkg) unimplemented(b *strings.Builder) {
-	b.WriteString("// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it\n" +
-		"// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.\n" +
-		"type Unimplemented struct{ unimplemented }\n\ntype unimplemented struct{}\n\nvar _ API = Unimplemented{}\n\n")
+	b.WriteString(
+		"// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it\n" +
+			"// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.\n" +
+			"type Unimplemented struct{ unimplemented }\n\ntype unimplemented struct{}\n\nvar _ API = " +
+			"Unimplemented{}\n\n")
 	for _, name := range p.ops {
 		fmt.Fprintf(b, "func (unimplemented) %s {\nreturn nil, op%s.NotImplemented()\n}\n\n", p.signature(name), name)
 	}

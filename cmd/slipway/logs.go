@@ -66,7 +66,8 @@ func (c *logsCommand) Run(ctx context.Context) error {
 }
 
 // stream prints one log: all of it as bytes, or its last lines.
-func (c *logsCommand) stream(ctx context.Context, conn *awsproto.Client, group, stream string, to io.Writer) (err error) {
+func (c *logsCommand) stream(ctx context.Context, conn *awsproto.Client, group, stream string,
+	to io.Writer) (err error) {
 	shown := &shownLog{to: to, coloured: terminal.IsTerminal(os.Stdout)}
 	if c.Tail > 0 {
 		err = c.streamLines(ctx, slipway.Client{Client: conn}, group, stream, shown)

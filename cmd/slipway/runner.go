@@ -18,6 +18,7 @@ type runnerCommand struct {
 	Data      string   `help:"Data folder of the server on this machine, or a folder of the runner's own." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
 	Name      string   `help:"Name of this runner." default:"local"`
 	Builds    int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	Label     []string `help:"What this runner can, besides what it finds out itself: shown by ListRunners." placeholder:"LABEL"`
 	NoSandbox bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
 	Pass      []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
 }
@@ -70,6 +71,7 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 			Pass:        c.Pass,
 			Executor:    executor,
 			Refuses:     refuses,
+			Labels:      c.Label,
 			Log:         log,
 		},
 	)
@@ -87,5 +89,6 @@ func (c *runnerCommand) executor(log *slog.Logger, hidden ...string) (executor r
 		return host.Plain(), ""
 	}
 	return nil, fmt.Sprintf("it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it with "+
-		"--no-sandbox (SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.", err)
+		"--no-sandbox (SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.",
+		err)
 }

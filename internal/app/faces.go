@@ -76,7 +76,8 @@ func (s *server) newHandler(ctx context.Context) *mux {
 // logStream serves the bytes of logs to those who may read their lines.
 func (s *server) logStream(api *awsproto.Server) http.Handler {
 	return &logsface.Stream{
-		Service: logsface.New(s.journal, logsface.Config{Region: s.Place.Region, Account: s.Place.Account, Pager: s.pager}),
+		Service: logsface.New(s.journal,
+			logsface.Config{Region: s.Place.Region, Account: s.Place.Account, Pager: s.pager}),
 		Verify: func(r *http.Request) (awsproto.Caller, error) {
 			caller, err := api.Verify(r, slipway.Info())
 			if err != nil {

@@ -39,6 +39,9 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 	if err := s.heard(ctx, name); err != nil {
 		return nil, err
 	}
+	if err := s.label(ctx, name, in.Labels); err != nil {
+		return nil, err
+	}
 	timeout := time.NewTimer(s.Hold)
 	defer timeout.Stop()
 	room = room && s.noRoom() == nil
@@ -222,6 +225,17 @@ func (s *Service) heard(ctx context.Context, name string) error {
 		_, err := tx.Exec(ctx,
 			`INSERT INTO runners (name, seen) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET seen = excluded.seen`,
 			name, now.UnixMilli())
+		return err
+	})
+}
+
+// label writes what a runner says that it can, when it says something new.
+func (s *Service) label(ctx context.Context, name string, labels []string) error {
+	if len(labels) == 0 || !s.runners.label(name, labels) {
+		return nil
+	}
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE runners SET labels = $1 WHERE name = $2`, store.JSON(&labels), name)
 		return err
 	})
 }

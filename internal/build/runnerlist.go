@@ -18,10 +18,10 @@ func (s *Service) ListRunners(ctx context.Context, _ *slipway.ListRunnersInput) 
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (slipway.RunnerState, error) {
 		x := slipway.RunnerState{Name: new(""), Builds: []string{}}
 		var seen int64
-		err := r.Scan(x.Name, &seen)
+		err := r.Scan(x.Name, &seen, store.JSON(&x.Labels))
 		x.SeenTime = awsproto.At(s.lastHeard(*x.Name, seen))
 		return x, err
-	}, `SELECT name, seen FROM runners ORDER BY seen DESC, name LIMIT $1`, maxRunners)
+	}, `SELECT name, seen, labels FROM runners ORDER BY seen DESC, name LIMIT $1`, maxRunners)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"slices"
 	"testing"
 
 	cb "slipway/api/codebuild"
@@ -12,6 +13,10 @@ func TestListRunners(t *testing.T) {
 	s := open(t)
 	s.create(project("app"))
 	s.poll("idle", 1)
+	labelled := &slipway.PollBuildInput{Runner: new("idle"), Free: new(int32(1)), Labels: []string{"sandbox", "gpu"}}
+	if _, err := s.PollBuild(s.ctx(), labelled); err != nil {
+		t.Fatal(err)
+	}
 	s.start(&cb.StartBuildInput{ProjectName: new("app")})
 	out := s.poll("busy", 1)
 	s.start(&cb.StartBuildInput{ProjectName: new("app")})
@@ -23,6 +28,9 @@ func TestListRunners(t *testing.T) {
 		want := map[string]int{"idle": 0, "busy": 1}[*r.Name]
 		if len(r.Builds) != want || want == 1 && r.Builds[0] != *out.Build.Id || r.SeenTime.IsZero() {
 			t.Errorf("%+v", r)
+		}
+		if *r.Name == "idle" && !slices.Equal(r.Labels, labelled.Labels) {
+			t.Errorf("the labels are %q, want %q", r.Labels, labelled.Labels)
 		}
 	}
 }

@@ -24,6 +24,7 @@ type runner struct {
 	poll  *poll
 	// refuses is why the runner takes no builds, "" if it does.
 	refuses string
+	labels  []string             // what it says that it can, as far as it was written
 	told    map[string]time.Time // builds that it was told to stop or forget, and when
 }
 
@@ -82,6 +83,16 @@ func (rs *runners) refuse(name, why string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	rs.of(name).refuses = why
+}
+
+// label notes what a runner says that it can, and tells whether that is to be written.
+func (rs *runners) label(name string, labels []string) (write bool) {
+	rs.mu.Lock()
+	defer rs.mu.Unlock()
+	r := rs.of(name)
+	write = !slices.Equal(r.labels, labels)
+	r.labels = labels
+	return write
 }
 
 // refusal is why no runner that polls takes builds, in the words of one of them; "" if some runner does, or none polls.

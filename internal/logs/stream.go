@@ -10,8 +10,8 @@ import (
 	"slipway/internal/journal"
 )
 
-// Stream serves the bytes of a log, as they were written: GET slipway.LogPath with group, stream, offset and follow. With
-// follow it goes on as the log grows, until the log is complete, which a trailer says.
+// Stream serves the bytes of a log, as they were written: GET slipway.LogPath with group, stream, offset and follow.
+// With follow it goes on as the log grows, until the log is complete, which a trailer says.
 type Stream struct {
 	*Service
 	// Verify tells who asks, and refuses who may not read logs.
@@ -45,7 +45,7 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.Fail(w, s.notFound(err, n))
 		return
 	}
-	defer reader.Close()
+	defer func() { _ = reader.Close() }()
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("X-Content-Type-Options", "nosniff")

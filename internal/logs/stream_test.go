@@ -75,7 +75,8 @@ func TestALogIsStreamedAsItWasWritten(t *testing.T) {
 			t.Errorf("%s: %s, %q, want %q", c.address, resp.Status, text, c.want)
 		}
 	}
-	if resp, text := get(t.Context(), t, at, "Nobody"); resp.StatusCode != http.StatusBadRequest || text != "refused\n" {
+	if resp, text := get(t.Context(), t, at, "Nobody"); resp.StatusCode != http.StatusBadRequest ||
+		text != "refused\n" {
 		t.Errorf("nobody gets %s, %q", resp.Status, text)
 	}
 }

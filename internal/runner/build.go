@@ -87,8 +87,8 @@ type build struct {
 }
 
 // Run runs a build from PROVISIONING to COMPLETED and says how it ended. It never fails: what goes wrong is in the
-// result. When ctx ends the build is STOPPED. All processes of the build have been killed when Run returns; leave, which
-// must be called once, waits until they are gone and removes what the build has left.
+// result. When ctx ends the build is STOPPED. All processes of the build have been killed when Run returns; leave,
+// which must be called once, waits until they are gone and removes what the build has left.
 func Run(ctx context.Context, job Job) (result slipway.Result, leave func()) {
 	b := &build{Job: job, order: job.Order, credentials: job.Credentials, log: newLogbook(job.Log), succeeding: true}
 	if job.Endpoint != "" {

@@ -75,7 +75,13 @@ func (s *server) poll(ctx context.Context) {
 		}
 		s.mu.Unlock()
 		out, err := s.api.PollBuild(call,
-			&slipway.PollBuildInput{Runner: &s.Name, Free: new(int32(free)), Running: ids, Refuses: orNil(s.Refuses)})
+			&slipway.PollBuildInput{
+				Runner:  &s.Name,
+				Free:    new(int32(free)),
+				Running: ids,
+				Refuses: orNil(s.Refuses),
+				Labels:  s.labels(),
+			})
 		interrupted := call.Err() != nil && !errors.Is(call.Err(), context.DeadlineExceeded)
 		s.mu.Lock()
 		s.repoll = nil

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,9 @@ type Config struct {
 	// Executor opens the rooms of builds. Without one the runner takes no builds, and Refuses says why.
 	Executor Executor
 	Refuses  string
-	Log      *slog.Logger
+	// Labels say what this runner can besides what its executor says.
+	Labels []string
+	Log    *slog.Logger
 }
 
 const (
@@ -166,7 +169,7 @@ func (s *server) labels() []string {
 	if s.Executor == nil {
 		return nil
 	}
-	return s.Executor.Labels()
+	return slices.Concat(s.Executor.Labels(), s.Labels)
 }
 
 // recover takes up what an earlier process of this runner left: results are reported again, builds that had begun are
