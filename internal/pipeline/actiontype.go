@@ -5,30 +5,47 @@ import (
 	"fmt"
 
 	cp "slipway/api/codepipeline"
+	"slipway/spec/pipelinefile"
 )
 
-// ListActionTypes implements codepipeline:ListActionTypes: those that AWS provides, in one page.
+// ListActionTypes implements codepipeline:ListActionTypes. AWS's types and the providers' own are in one page.
 func (s *Service) ListActionTypes(_ context.Context, in *cp.ListActionTypesInput) (*cp.ListActionTypesOutput, error) {
 	out := &cp.ListActionTypesOutput{ActionTypes: []cp.ActionType{}}
 	if in.NextToken != nil && *in.NextToken != "" {
 		return nil, invalidToken()
 	}
-	for _, t := range s.registry.types {
-		if in.ActionOwnerFilter != "" && in.ActionOwnerFilter != t.Owner {
-			continue
+	for i := range s.registry.types {
+		t := &s.registry.types[i]
+		if in.ActionOwnerFilter == "" || in.ActionOwnerFilter == t.Owner {
+			out.ActionTypes = append(out.ActionTypes, listedType(t))
 		}
-		a := cp.ActionType{Id: t.ID(), Settings: &cp.ActionTypeSettings{},
-			InputArtifactDetails:          &cp.ArtifactDetails{MinimumCount: &t.Inputs.Min, MaximumCount: &t.Inputs.Max},
-			OutputArtifactDetails:         &cp.ArtifactDetails{MinimumCount: &t.Outputs.Min, MaximumCount: &t.Outputs.Max},
-			ActionConfigurationProperties: []cp.ActionConfigurationProperty{}}
-		for _, k := range t.Keys {
-			a.ActionConfigurationProperties = append(a.ActionConfigurationProperties,
-				cp.ActionConfigurationProperty{Name: &k.Name, Required: &k.Required,
-					Key: new(k.Required), Secret: &k.Secret, Queryable: new(false), Description: &k.Doc})
-		}
-		out.ActionTypes = append(out.ActionTypes, a)
 	}
 	return out, nil
+}
+
+func listedType(t *pipelinefile.ActionType) cp.ActionType {
+	a := cp.ActionType{
+		Id:                            t.ID(),
+		Settings:                      &cp.ActionTypeSettings{},
+		InputArtifactDetails:          artifactDetails(t.Inputs),
+		OutputArtifactDetails:         artifactDetails(t.Outputs),
+		ActionConfigurationProperties: []cp.ActionConfigurationProperty{},
+	}
+	for _, k := range t.Keys {
+		a.ActionConfigurationProperties = append(a.ActionConfigurationProperties, cp.ActionConfigurationProperty{
+			Name:        &k.Name,
+			Required:    &k.Required,
+			Key:         new(k.Required),
+			Secret:      &k.Secret,
+			Queryable:   new(false),
+			Description: &k.Doc,
+		})
+	}
+	return a
+}
+
+func artifactDetails(r pipelinefile.Range) *cp.ArtifactDetails {
+	return &cp.ArtifactDetails{MinimumCount: &r.Min, MaximumCount: &r.Max}
 }
 
 // GetActionType implements codepipeline:GetActionType.
@@ -46,27 +63,38 @@ func (s *Service) GetActionType(_ context.Context, in *cp.GetActionTypeInput) (*
 				in.Category, *in.Owner, *in.Provider, *in.Version),
 		}
 	}
-	d := &cp.ActionTypeDeclaration{Id: &cp.ActionTypeIdentifier{
-		Category: t.Category,
-		Owner:    in.Owner,
-		Provider: &t.Provider,
-		Version:  &t.Version,
-	},
-		InputArtifactDetails:  &cp.ActionTypeArtifactDetails{MinimumCount: &t.Inputs.Min, MaximumCount: &t.Inputs.Max},
-		OutputArtifactDetails: &cp.ActionTypeArtifactDetails{MinimumCount: &t.Outputs.Min, MaximumCount: &t.Outputs.Max},
-		Executor: &cp.ActionTypeExecutor{Type: cp.ExecutorTypeJobWorker,
+	return &cp.GetActionTypeOutput{ActionType: declaredType(t)}, nil
+}
+
+func declaredType(t *pipelinefile.ActionType) *cp.ActionTypeDeclaration {
+	d := &cp.ActionTypeDeclaration{
+		Id: &cp.ActionTypeIdentifier{
+			Category: t.Category,
+			Owner:    new(string(t.Owner)),
+			Provider: &t.Provider,
+			Version:  &t.Version,
+		},
+		InputArtifactDetails:  typeArtifactDetails(t.Inputs),
+		OutputArtifactDetails: typeArtifactDetails(t.Outputs),
+		Executor: &cp.ActionTypeExecutor{
+			Type: cp.ExecutorTypeJobWorker,
 			Configuration: &cp.ExecutorConfiguration{
 				JobWorkerExecutorConfiguration: &cp.JobWorkerExecutorConfiguration{},
-			}}}
-	for _, k := range t.Keys {
-		d.Properties = append(d.Properties,
-			cp.ActionTypeProperty{
-				Name:        &k.Name,
-				Optional:    new(!k.Required),
-				Key:         new(k.Required),
-				NoEcho:      &k.Secret,
-				Description: &k.Doc,
-			})
+			},
+		},
 	}
-	return &cp.GetActionTypeOutput{ActionType: d}, nil
+	for _, k := range t.Keys {
+		d.Properties = append(d.Properties, cp.ActionTypeProperty{
+			Name:        &k.Name,
+			Optional:    new(!k.Required),
+			Key:         new(k.Required),
+			NoEcho:      &k.Secret,
+			Description: &k.Doc,
+		})
+	}
+	return d
+}
+
+func typeArtifactDetails(r pipelinefile.Range) *cp.ActionTypeArtifactDetails {
+	return &cp.ActionTypeArtifactDetails{MinimumCount: &r.Min, MaximumCount: &r.Max}
 }

@@ -1,12 +1,14 @@
 package pipeline
 
 import (
+	"slices"
+
 	cp "slipway/api/codepipeline"
 	"slipway/internal/pipeline/engine"
 )
 
-// attention notes how much attention each stage of a pipeline needs, and returns that of the pipeline. A stage whose
-// execution is not at hand is as it was: what is changed is at hand.
+// attention notes how much attention each stage of a pipeline needs, and returns the most that any needs. A stage whose
+// execution was not read keeps its attention: every execution that changes was read.
 func (r *row) attention() engine.Attention {
 	worst := engine.AtRest
 	for i := range r.Declaration.Stages {
@@ -37,14 +39,13 @@ func attentionOf(e *engine.Execution, stage string) engine.Attention {
 	case v.Status != cp.StageExecutionStatusInProgress && v.Status != cp.StageExecutionStatusStopping:
 		return engine.AtRest
 	}
-	for i := range e.Runs {
-		if run := e.Runs[i]; *run.StageName == stage && run.Status == cp.ActionExecutionStatusInProgress &&
-			run.Token != nil && v.Status == cp.StageExecutionStatusInProgress {
-			return engine.Asks
-		}
+	if v.Status == cp.StageExecutionStatusInProgress && slices.ContainsFunc(e.Runs, func(run *engine.Run) bool {
+		return *run.StageName == stage && run.Asks()
+	}) {
+		return engine.Asks
 	}
 	return engine.Moves
 }
 
-// boardPlace is where the board shows what needs so much attention: the most needy first.
+// boardPlace orders pipelines on the board: what needs the most attention comes first.
 func boardPlace(a engine.Attention) int64 { return int64(engine.Failed - a) }

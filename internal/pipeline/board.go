@@ -3,9 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"slices"
-	"strings"
 
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
@@ -15,16 +13,16 @@ import (
 
 const boardAPage = 100
 
-// boardAfter is where a board goes on: behind a pipeline.
+// boardAfter is where a board goes on: after a pipeline.
 type boardAfter struct {
 	Place int64
 	Name  string
 }
 
-// GetBoard implements slipway:GetBoard: pipelines, those that failed first, then those that wait for somebody, that
-// move, that are at rest, and by name among these, or the one that is asked for; each with its definition, the state
-// of its stages (as GetPipelineState shows it) and, by their IDs, summaries of the executions that the state names. It
-// takes three queries, however many pipelines there are.
+// GetBoard implements slipway:GetBoard. Pipelines that failed come first, then those that wait for a person, those that
+// run, and those at rest; each group is ordered by name. Each pipeline has its definition, what the providers say of
+// its actions, the state of its stages as GetPipelineState shows it and, by ID, the executions that the state names.
+// It takes three queries, however many pipelines there are.
 func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*slipway.GetBoardOutput, error) {
 	var after boardAfter
 	if !s.Pager.Place("GetBoard", nil, in.NextToken, &after) {
@@ -36,20 +34,15 @@ func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*sli
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	var rows []*row
-	var err error
-	if in.PipelineName != nil {
-		rows, err = s.boardRow(ctx, *in.PipelineName)
-	} else {
-		rows, err = s.boardRows(ctx, after, limit+1)
-	}
+	rows, err := s.boardRows(ctx, in.PipelineName, after, limit+1)
 	if err != nil {
 		return nil, err
 	}
 	out := &slipway.GetBoardOutput{Pipelines: []slipway.BoardPipeline{}}
 	if len(rows) > limit {
 		rows = rows[:limit]
-		out.NextToken = s.Pager.Token("GetBoard", nil, boardAfter{rows[limit-1].place, *rows[limit-1].Declaration.Name})
+		last := rows[limit-1]
+		out.NextToken = s.Pager.Token("GetBoard", nil, boardAfter{last.place, *last.Declaration.Name})
 	}
 	if err := s.boardExecutions(ctx, rows); err != nil {
 		return nil, err
@@ -64,34 +57,29 @@ func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*sli
 	return out, nil
 }
 
-func (s *Service) boardRows(ctx context.Context, after boardAfter, limit int) ([]*row, error) {
-	rows, err := s.db.Query(ctx,
-		`SELECT doc, stages, sequence, created, updated, attention FROM pipelines WHERE attention > $1 OR attention = $1 AND name > $2 ORDER BY attention, name LIMIT $3`,
-		after.Place, after.Name, limit)
+const selectBoard = `SELECT doc, stages, sequence, created, updated, attention FROM pipelines
+	WHERE attention > $1 OR attention = $1 AND name > $2 ORDER BY attention, name LIMIT $3`
+
+// boardRows reads a page of pipelines, or the one that is named.
+func (s *Service) boardRows(ctx context.Context, name *string, after boardAfter, limit int) ([]*row, error) {
+	if name != nil {
+		r, err := load(ctx, s.db, *name)
+		return []*row{r}, err
+	}
+	rows, err := s.db.Query(ctx, selectBoard, after.Place, after.Name, limit)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var all []*row
 	for rows.Next() {
-		r := &row{Pipeline: engine.Pipeline{
-			Declaration: new(codepipeline.PipelineDeclaration),
-			Stages:      map[string]*engine.Stage{},
-			Executions:  map[string]*engine.Execution{},
-		}, texts: map[string]string{}}
-		if err := rows.Scan(store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated,
-			&r.place); err != nil {
+		r := newRow()
+		if err := rows.Scan(append(r.fields(), &r.place)...); err != nil {
 			return nil, err
 		}
 		all = append(all, r)
 	}
 	return all, rows.Err()
-}
-
-// boardRow reads one pipeline.
-func (s *Service) boardRow(ctx context.Context, name string) ([]*row, error) {
-	r, err := load(ctx, s.db, name)
-	return []*row{r}, err
 }
 
 // boardExecutions reads the executions in flight of all pipelines, and those that their stages name.
@@ -119,12 +107,8 @@ func (s *Service) boardExecutions(ctx context.Context, rows []*row) error {
 }
 
 func (s *Service) boardChunk(ctx context.Context, byName map[string]*row, where string, values []string) error {
-	args, marks := make([]any, len(values)), make([]string, len(values))
-	for i, v := range values {
-		args[i], marks[i] = v, fmt.Sprintf("$%d", i+1)
-	}
-	es, err := store.Documents[engine.Execution](ctx, s.db,
-		`SELECT doc FROM pipeline_executions WHERE `+where+` IN (`+strings.Join(marks, ", ")+`)`, args...)
+	query := `SELECT doc FROM pipeline_executions WHERE ` + where + ` IN (` + store.Placeholders(len(values)) + `)`
+	es, err := store.Documents[engine.Execution](ctx, s.db, query, store.Args(values)...)
 	for _, e := range es {
 		if r := byName[*e.PipelineName]; r != nil {
 			r.Executions[*e.PipelineExecutionId] = e

@@ -58,27 +58,12 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 	defaults(&d)
 	name := *d.Name
 	err := s.db.Write(ctx, func(tx store.Tx) error {
-		var n int64
-		if ok, err := store.Find(ctx, tx, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name); err != nil ||
-			ok {
-			if err == nil {
-				err = &cp.PipelineNameInUseException{Message: "A pipeline with the name '" + name + "' already exists"}
-			}
+		if err := mayCreate(ctx, tx, name); err != nil {
 			return err
-		}
-		if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pipelines`).Scan(&n); err != nil {
-			return err
-		}
-		if n >= maxPipelines {
-			return &cp.LimitExceededException{
-				Message: fmt.Sprintf("This account has %d pipelines already, the most that it may have", maxPipelines),
-			}
 		}
 		s.sealSecrets(&d, nil)
 		now := s.Now().UnixMilli()
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO pipelines (name, doc, stages, sequence, created, updated) VALUES ($1, $2, '{}', 0, $3, $3)`,
-			name, store.JSON(&d), now); err != nil {
+		if _, err := tx.Exec(ctx, insertPipeline, name, store.JSON(&d), now); err != nil {
 			return err
 		}
 		if err := s.define(ctx, tx, &d); err != nil {
@@ -101,6 +86,30 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 		return nil, err
 	}
 	return &cp.CreatePipelineOutput{Pipeline: s.masked(&d), Tags: in.Tags}, nil
+}
+
+const insertPipeline = `INSERT INTO pipelines (name, doc, stages, sequence, created, updated)
+	VALUES ($1, $2, '{}', 0, $3, $3)`
+
+// mayCreate refuses a name that is in use, and one pipeline more than an account may have.
+func mayCreate(ctx context.Context, tx store.Tx, name string) error {
+	var n int64
+	used, err := store.Find(ctx, tx, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name)
+	if err != nil {
+		return err
+	}
+	if used {
+		return &cp.PipelineNameInUseException{Message: "A pipeline with the name '" + name + "' already exists"}
+	}
+	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pipelines`).Scan(&n); err != nil {
+		return err
+	}
+	if n >= maxPipelines {
+		return &cp.LimitExceededException{
+			Message: fmt.Sprintf("This account has %d pipelines already, the most that it may have", maxPipelines),
+		}
+	}
+	return nil
 }
 
 func callerARN(ctx context.Context) *string {
@@ -126,19 +135,21 @@ func defaults(d *cp.PipelineDeclaration) {
 	}
 }
 
+const (
+	insertVersion = `INSERT INTO pipeline_versions (pipeline, version, doc) VALUES ($1, $2, $3)`
+	insertWatch   = `INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`
+)
+
 // define records a version of a pipeline and what starts it.
 func (s *Service) define(ctx context.Context, tx store.Tx, d *cp.PipelineDeclaration) error {
-	if _, err := tx.Exec(ctx, `INSERT INTO pipeline_versions (pipeline, version, doc) VALUES ($1, $2, $3)`, *d.Name,
-		int64(*d.Version), store.JSON(d)); err != nil {
+	if _, err := tx.Exec(ctx, insertVersion, *d.Name, int64(*d.Version), store.JSON(d)); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, `DELETE FROM pipeline_watches WHERE pipeline = $1`, *d.Name); err != nil {
 		return err
 	}
 	for _, w := range s.registry.watches(d) {
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`, w.Kind, w.Name,
-			*d.Name, w.action); err != nil {
+		if _, err := tx.Exec(ctx, insertWatch, w.Kind, w.Name, *d.Name, w.action); err != nil {
 			return err
 		}
 	}
@@ -153,23 +164,31 @@ func (s *Service) GetPipeline(ctx context.Context, in *cp.GetPipelineInput) (*cp
 	}
 	d := r.Declaration
 	if in.Version != nil && *in.Version != *d.Version {
-		d, err = store.Document[cp.PipelineDeclaration](ctx, s.db,
-			`SELECT doc FROM pipeline_versions WHERE pipeline = $1 AND version = $2`, *in.Name, int64(*in.Version))
-		if err != nil {
+		if d, err = s.version(ctx, *in.Name, *in.Version); err != nil {
 			return nil, err
-		}
-		if d == nil {
-			return nil, &cp.PipelineVersionNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no version %d",
-				*in.Name, *in.Version)}
 		}
 	}
 	return &cp.GetPipelineOutput{Pipeline: s.masked(d), Metadata: &cp.PipelineMetadata{
-		PipelineArn: new(s.arn(*in.Name)), Created: awsproto.At(time.UnixMilli(r.created)),
-		Updated: awsproto.At(time.UnixMilli(r.updated))}}, nil
+		PipelineArn: new(s.arn(*in.Name)),
+		Created:     awsproto.At(time.UnixMilli(r.created)),
+		Updated:     awsproto.At(time.UnixMilli(r.updated)),
+	}}, nil
 }
 
-// UpdatePipeline implements codepipeline:UpdatePipeline: the version grows by one, and executions in flight go on by
-// the new definition.
+// version reads a former version of a pipeline.
+func (s *Service) version(ctx context.Context, name string, version int32) (*cp.PipelineDeclaration, error) {
+	d, err := store.Document[cp.PipelineDeclaration](ctx, s.db,
+		`SELECT doc FROM pipeline_versions WHERE pipeline = $1 AND version = $2`, name, int64(version))
+	if err == nil && d == nil {
+		err = &cp.PipelineVersionNotFoundException{
+			Message: fmt.Sprintf("The pipeline '%s' has no version %d", name, version),
+		}
+	}
+	return d, err
+}
+
+// UpdatePipeline implements codepipeline:UpdatePipeline. The version grows by one, and executions that have not ended
+// go on by the new definition.
 func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput) (*cp.UpdatePipelineOutput, error) {
 	d := *in.Pipeline
 	if err := s.structure(&d); err != nil {
@@ -195,12 +214,20 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 	return &cp.UpdatePipelineOutput{Pipeline: s.masked(&d)}, nil
 }
 
-// DeletePipeline implements codepipeline:DeletePipeline; a name that is not there is no error. Builds and deployments
-// that its actions started go on by themselves.
+// tablesOfPipelines are those whose rows belong to a pipeline.
+var tablesOfPipelines = []string{
+	"pipeline_waits",
+	"pipeline_watches",
+	"pipeline_executions",
+	"pipeline_tags",
+	"pipeline_versions",
+}
+
+// DeletePipeline implements codepipeline:DeletePipeline. A name that is not there is no error. What its actions started
+// goes on by itself.
 func (s *Service) DeletePipeline(ctx context.Context, in *cp.DeletePipelineInput) (*cp.DeletePipelineOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		for _, table := range []string{"pipeline_waits", "pipeline_watches", "pipeline_executions", "pipeline_tags",
-			"pipeline_versions"} {
+		for _, table := range tablesOfPipelines {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE pipeline = $1`, *in.Name); err != nil {
 				return err
 			}
@@ -213,6 +240,22 @@ func (s *Service) DeletePipeline(ctx context.Context, in *cp.DeletePipelineInput
 
 const pipelinesAPage = 1000
 
+const selectSummaries = `SELECT doc, created, updated FROM pipelines WHERE name > $1 ORDER BY name LIMIT $2`
+
+func scanSummary(rows *sql.Rows) (cp.PipelineSummary, error) {
+	var d cp.PipelineDeclaration
+	var created, updated int64
+	err := rows.Scan(store.JSON(&d), &created, &updated)
+	return cp.PipelineSummary{
+		Name:          d.Name,
+		Version:       d.Version,
+		PipelineType:  d.PipelineType,
+		ExecutionMode: d.ExecutionMode,
+		Created:       awsproto.At(time.UnixMilli(created)),
+		Updated:       awsproto.At(time.UnixMilli(updated)),
+	}, err
+}
+
 // ListPipelines implements codepipeline:ListPipelines, by name.
 func (s *Service) ListPipelines(ctx context.Context, in *cp.ListPipelinesInput) (*cp.ListPipelinesOutput, error) {
 	after := ""
@@ -223,14 +266,7 @@ func (s *Service) ListPipelines(ctx context.Context, in *cp.ListPipelinesInput) 
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	all, err := store.All(ctx, s.db, func(rows *sql.Rows) (cp.PipelineSummary, error) {
-		var d cp.PipelineDeclaration
-		var created, updated int64
-		err := rows.Scan(store.JSON(&d), &created, &updated)
-		return cp.PipelineSummary{Name: d.Name, Version: d.Version, PipelineType: d.PipelineType,
-			ExecutionMode: d.ExecutionMode,
-			Created:       awsproto.At(time.UnixMilli(created)), Updated: awsproto.At(time.UnixMilli(updated))}, err
-	}, `SELECT doc, created, updated FROM pipelines WHERE name > $1 ORDER BY name LIMIT $2`, after, limit+1)
+	all, err := store.All(ctx, s.db, scanSummary, selectSummaries, after, limit+1)
 	if err != nil {
 		return nil, err
 	}
@@ -246,17 +282,17 @@ func invalidToken() error {
 	return &cp.InvalidNextTokenException{Message: "The next token is not valid: it was not made for this list"}
 }
 
-// stageOf finds a stage of a definition by its name, or says that it is not there.
+// stageOf finds a stage of a definition by its name, or returns StageNotFoundException.
 func stageOf(d *cp.PipelineDeclaration, name string) (int, error) {
+	var names []string
 	for i := range d.Stages {
 		if *d.Stages[i].Name == name {
 			return i, nil
 		}
-	}
-	var names []string
-	for i := range d.Stages {
 		names = append(names, *d.Stages[i].Name)
 	}
-	return 0, &cp.StageNotFoundException{Message: fmt.Sprintf("The pipeline '%s' has no stage '%s'; it has %s", *d.Name,
-		name, strings.Join(names, ", "))}
+	return 0, &cp.StageNotFoundException{
+		Message: fmt.Sprintf("The pipeline '%s' has no stage '%s'; it has %s",
+			*d.Name, name, strings.Join(names, ", ")),
+	}
 }

@@ -225,7 +225,8 @@ func aProviderInOneFileSucceedsAndFails(t *testing.T, dsn string) {
 	if got := run.Input.ResolvedConfiguration; !maps.Equal(got, map[string]string{"Order": "answer first"}) {
 		t.Errorf("the robot got %v, want the letter in the place of the variable", got)
 	}
-	if got := *run.Output.ExecutionResult.ExternalExecutionUrl; got != "http://localhost/robots/"+*run.ActionExecutionId {
+	want := "http://localhost/robots/" + *run.ActionExecutionId
+	if got := *run.Output.ExecutionResult.ExternalExecutionUrl; got != want {
 		t.Errorf("URL %q, want one below the server's own", got)
 	}
 	work.end(*run.ActionExecutionId, "")

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 
-	cp "slipway/api/codepipeline"
 	"slipway/api/slipway"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
@@ -106,7 +105,7 @@ func (s *Service) approvalsIn(e *engine.Execution, stage string) []slipway.Waiti
 	facts := s.factsOf(e)
 	var all []slipway.Waiting
 	for _, run := range e.Runs {
-		if *run.StageName != stage || run.Token == nil || run.Status != cp.ActionExecutionStatusInProgress {
+		if *run.StageName != stage || !run.Asks() {
 			continue
 		}
 		change := changeOf(facts)

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -82,8 +81,10 @@ func (s *Service) unsupported(d *cp.PipelineDeclaration) string {
 const startTokenLife = 24 * time.Hour
 
 // StartPipelineExecution implements codepipeline:StartPipelineExecution.
-func (s *Service) StartPipelineExecution(ctx context.Context,
-	in *cp.StartPipelineExecutionInput) (*cp.StartPipelineExecutionOutput, error) {
+func (s *Service) StartPipelineExecution(
+	ctx context.Context,
+	in *cp.StartPipelineExecutionInput,
+) (*cp.StartPipelineExecutionOutput, error) {
 	token := ""
 	if in.ClientRequestToken != nil {
 		token = *in.ClientRequestToken
@@ -135,5 +136,5 @@ func (s *Service) checkOverride(d *cp.PipelineDeclaration, o cp.SourceRevisionOv
 			return s.registry.checkOverride(a, o)
 		}
 	}
-	return fmt.Errorf("The pipeline '%s' has no source action '%s'", *d.Name, *o.ActionName) //nolint:staticcheck // AWS's words
+	return Refuse("ValidationException", "The pipeline '%s' has no source action '%s'", *d.Name, *o.ActionName)
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,27 +20,42 @@ import (
 // row is a pipeline as it is stored.
 type row struct {
 	engine.Pipeline
-	sequence         int64
-	created, updated int64
+	sequence         int64             // of the newest execution
+	created, updated int64             // in Unix milliseconds
 	needed           engine.Attention  // as it was read
 	place            int64             // on the board, if it was read for that
 	texts            map[string]string // each execution as it was read
+}
+
+func newRow() *row {
+	return &row{
+		Pipeline: engine.Pipeline{
+			Declaration: new(cp.PipelineDeclaration),
+			Stages:      map[string]*engine.Stage{},
+			Executions:  map[string]*engine.Execution{},
+		},
+		texts: map[string]string{},
+	}
+}
+
+// fields are where the columns doc, stages, sequence, created and updated are read to.
+func (r *row) fields() []any {
+	return []any{store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated}
 }
 
 func notFound(name string) error {
 	return &cp.PipelineNotFoundException{Message: fmt.Sprintf("Account does not have a pipeline with name '%s'", name)}
 }
 
-// load reads a pipeline with the executions in flight, and those named besides.
+const (
+	selectPipeline = `SELECT doc, stages, sequence, created, updated FROM pipelines WHERE name = $1`
+	selectLive     = `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND live = 1`
+)
+
+// load reads a pipeline with the executions that have not ended, and those named besides.
 func load(ctx context.Context, q store.Queryer, name string, also ...string) (*row, error) {
-	r := &row{Pipeline: engine.Pipeline{
-		Declaration: new(cp.PipelineDeclaration),
-		Stages:      map[string]*engine.Stage{},
-		Executions:  map[string]*engine.Execution{},
-	}, texts: map[string]string{}}
-	ok, err := store.Find(ctx, q,
-		[]any{store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated},
-		`SELECT doc, stages, sequence, created, updated FROM pipelines WHERE name = $1`, name)
+	r := newRow()
+	ok, err := store.Find(ctx, q, r.fields(), selectPipeline, name)
 	if err != nil {
 		return nil, err
 	}
@@ -51,26 +65,22 @@ func load(ctx context.Context, q store.Queryer, name string, also ...string) (*r
 	for _, stage := range r.Stages {
 		r.needed = max(r.needed, stage.Attention)
 	}
-	if err := r.read(ctx, q, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND live = 1`, name); err != nil {
+	if err := r.read(ctx, q, selectLive, name); err != nil {
 		return nil, err
 	}
 	return r, r.readAlso(ctx, q, name, also)
 }
 
-// readAlso reads executions by their IDs, those that are not there left out.
+// readAlso reads executions by their IDs. Those that are not there are left out.
 func (r *row) readAlso(ctx context.Context, q store.Queryer, name string, ids []string) error {
-	ids = slices.DeleteFunc(
-		slices.Compact(
-			slices.Sorted(slices.Values(ids))), func(id string) bool { return id == "" || r.Executions[id] != nil })
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	ids = slices.DeleteFunc(ids, func(id string) bool { return id == "" || r.Executions[id] != nil })
 	if len(ids) == 0 {
 		return nil
 	}
-	args, marks := []any{name}, make([]string, len(ids))
-	for i, id := range ids {
-		args, marks[i] = append(args, id), fmt.Sprintf("$%d", i+2)
-	}
-	return r.read(ctx, q,
-		`SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND id IN (`+strings.Join(marks, ", ")+`)`, args...)
+	query := fmt.Sprintf(`SELECT doc FROM pipeline_executions WHERE id IN (%s) AND pipeline = $%d`,
+		store.Placeholders(len(ids)), len(ids)+1)
+	return r.read(ctx, q, query, append(store.Args(ids), name)...)
 }
 
 func (r *row) read(ctx context.Context, q store.Queryer, query string, args ...any) error {
@@ -88,13 +98,17 @@ func (r *row) read(ctx context.Context, q store.Queryer, query string, args ...a
 	return nil
 }
 
-// world is what a decision may know of now.
+// world is what a decision may know of the world.
 func (s *Service) world() engine.World { return engine.World{Now: s.Now(), NewID: uuid.NewString} }
 
-// change lets something happen to a pipeline: it loads, decides and commits the new state together with the jobs that
-// carry it out. f may return an error of the engine; then nothing changes.
-func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r *row) ([]engine.Effect, error),
-	also ...string) error {
+// change reads a pipeline, lets f decide what happens to it, and commits the new state together with the jobs that
+// carry it out. After an error of f nothing changes.
+func (s *Service) change(
+	ctx context.Context,
+	name string,
+	f func(tx store.Tx, r *row) ([]engine.Effect, error),
+	also ...string,
+) error {
 	fault.Point("pipeline.before-change")
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		r, err := load(ctx, tx, name, also...)
@@ -111,12 +125,18 @@ func (s *Service) change(ctx context.Context, name string, f func(tx store.Tx, r
 	return err
 }
 
+const (
+	updatePipeline = `UPDATE pipelines SET doc = $2, stages = $3, sequence = $4, updated = $5, attention = $6
+		WHERE name = $1`
+	upsertExecution = `INSERT INTO pipeline_executions (pipeline, sequence, id, live, doc) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (id) DO UPDATE SET live = excluded.live, doc = excluded.doc`
+)
+
 // save writes what changed, and the jobs for the effects.
 func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, effects []engine.Effect) error {
 	needs := r.attention()
-	if _, err := tx.Exec(ctx,
-		`UPDATE pipelines SET doc = $2, stages = $3, sequence = $4, updated = $5, attention = $6 WHERE name = $1`,
-		name, store.JSON(r.Declaration), store.JSON(r.Stages), r.sequence, r.updated, boardPlace(needs)); err != nil {
+	if _, err := tx.Exec(ctx, updatePipeline, name, store.JSON(r.Declaration), store.JSON(r.Stages), r.sequence,
+		r.updated, boardPlace(needs)); err != nil {
 		return err
 	}
 	for _, id := range slices.Sorted(maps.Keys(r.Executions)) {
@@ -137,6 +157,7 @@ func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, ef
 	return nil
 }
 
+// saveExecution writes an execution, if it differs from what was read.
 func saveExecution(ctx context.Context, tx store.Tx, name string, r *row, e *engine.Execution) error {
 	id := *e.PipelineExecutionId
 	text, err := json.Marshal(e)
@@ -150,15 +171,14 @@ func saveExecution(ctx context.Context, tx store.Tx, name string, r *row, e *eng
 	if e.Ended() {
 		live = 0
 	}
-	_, err = tx.Exec(ctx,
-		`INSERT INTO pipeline_executions (pipeline, sequence, id, live, doc) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (id) DO UPDATE SET live = excluded.live, doc = excluded.doc`, name, e.Sequence, id, live, string(text))
+	_, err = tx.Exec(ctx, upsertExecution, name, e.Sequence, id, live, string(text))
 	return err
 }
 
 // approvalLife is how long an approval waits unless it says otherwise ("Quotas in CodePipeline").
 const approvalLife = 7 * 24 * time.Hour
 
+// enqueue adds the jobs that carry out an effect.
 func (s *Service) enqueue(ctx context.Context, tx store.Tx, name string, r *row, e engine.Effect) error {
 	to := ref{name, e.Execution, e.Run}
 	if e.Kind == engine.AbandonAction {
@@ -170,22 +190,31 @@ func (s *Service) enqueue(ctx context.Context, tx store.Tx, name string, r *row,
 		if m := run.Action.TimeoutInMinutes; m != nil {
 			life = time.Duration(*m) * time.Minute
 		}
-		if err := tx.Enqueue(ctx,
-			store.Job{Kind: timeoutJob, Key: e.Run, Payload: to, RunAt: run.StartTime.Add(life)}); err != nil {
+		timeout := store.Job{Kind: timeoutJob, Key: e.Run, Payload: to, RunAt: run.StartTime.Add(life)}
+		if err := tx.Enqueue(ctx, timeout); err != nil {
 			return err
 		}
 	}
 	return tx.Enqueue(ctx, store.Job{Kind: startJob, Key: e.Run, Payload: to})
 }
 
-// executionsOf reads a page of a pipeline's executions, the newest first, from below a sequence number.
-func executionsOf(ctx context.Context, q store.Queryer, name string, below int64,
-	limit int) ([]*engine.Execution, error) {
-	return store.All(ctx, q, func(rows *sql.Rows) (*engine.Execution, error) {
-		e := new(engine.Execution)
-		return e, rows.Scan(store.JSON(e))
-	}, `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3`,
-		name, below, limit)
+const selectExecutions = `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND sequence < $2
+	ORDER BY sequence DESC LIMIT $3`
+
+// executionsOf reads a page of a pipeline's executions, the newest first, below a sequence number.
+func executionsOf(
+	ctx context.Context,
+	q store.Queryer,
+	name string,
+	below int64,
+	limit int,
+) ([]*engine.Execution, error) {
+	return store.All(ctx, q, scanExecution, selectExecutions, name, below, limit)
+}
+
+func scanExecution(rows *sql.Rows) (*engine.Execution, error) {
+	e := new(engine.Execution)
+	return e, rows.Scan(store.JSON(e))
 }
 
 // executionOf reads one execution of a pipeline, or says that it is not there.
@@ -202,12 +231,8 @@ func executionOf(ctx context.Context, q store.Queryer, name, id string) (*engine
 
 // executionsByID reads executions of any pipelines. Those that are not there are left out.
 func executionsByID(ctx context.Context, q store.Queryer, ids []string) (map[string]*engine.Execution, error) {
-	args, marks := make([]any, len(ids)), make([]string, len(ids))
-	for i, id := range ids {
-		args[i], marks[i] = id, fmt.Sprintf("$%d", i+1)
-	}
-	query := `SELECT doc FROM pipeline_executions WHERE id IN (` + strings.Join(marks, ", ") + `)`
-	es, err := store.Documents[engine.Execution](ctx, q, query, args...)
+	query := `SELECT doc FROM pipeline_executions WHERE id IN (` + store.Placeholders(len(ids)) + `)`
+	es, err := store.Documents[engine.Execution](ctx, q, query, store.Args(ids)...)
 	all := map[string]*engine.Execution{}
 	for _, e := range es {
 		all[*e.PipelineExecutionId] = e

@@ -10,15 +10,18 @@ import (
 	"slipway/internal/store"
 )
 
+// maxTags is how many tags a pipeline may have ("Quotas in CodePipeline").
 const maxTags = 50
+
+const upsertTag = `INSERT INTO pipeline_tags (pipeline, key, value) VALUES ($1, $2, $3)
+	ON CONFLICT (pipeline, key) DO UPDATE SET value = excluded.value`
 
 func setTags(ctx context.Context, tx store.Tx, name string, tags []cp.Tag) error {
 	for _, t := range tags {
 		if strings.HasPrefix(*t.Key, "aws:") {
 			return &cp.InvalidTagsException{Message: "A tag's key must not begin with aws:, as " + *t.Key + " does"}
 		}
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO pipeline_tags (pipeline, key, value) VALUES ($1, $2, $3) ON CONFLICT (pipeline, key) DO UPDATE SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
+		if _, err := tx.Exec(ctx, upsertTag, name, *t.Key, *t.Value); err != nil {
 			return err
 		}
 	}
@@ -36,8 +39,9 @@ func setTags(ctx context.Context, tx store.Tx, name string, tags []cp.Tag) error
 func (s *Service) tagged(ctx context.Context, q store.Queryer, arn string) (string, error) {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
-		return "", &cp.InvalidArnException{Message: fmt.Sprintf("%q is no pipeline here: an ARN begins with %s", arn,
-			s.arn(""))}
+		return "", &cp.InvalidArnException{
+			Message: fmt.Sprintf("%q is no pipeline here: an ARN begins with %s", arn, s.arn("")),
+		}
 	}
 	var n int
 	ok, err := store.Find(ctx, q, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name)
@@ -66,8 +70,8 @@ func (s *Service) UntagResource(ctx context.Context, in *cp.UntagResourceInput) 
 			return err
 		}
 		for _, k := range in.TagKeys {
-			if _, err := tx.Exec(ctx, `DELETE FROM pipeline_tags WHERE pipeline = $1 AND key = $2`, name,
-				k); err != nil {
+			_, err := tx.Exec(ctx, `DELETE FROM pipeline_tags WHERE pipeline = $1 AND key = $2`, name, k)
+			if err != nil {
 				return err
 			}
 		}
@@ -75,7 +79,9 @@ func (s *Service) UntagResource(ctx context.Context, in *cp.UntagResourceInput) 
 	})
 }
 
-// ListTagsForResource implements codepipeline:ListTagsForResource; a pipeline has 50 tags at most.
+const selectTags = `SELECT key, value FROM pipeline_tags WHERE pipeline = $1 AND key > $2 ORDER BY key LIMIT $3`
+
+// ListTagsForResource implements codepipeline:ListTagsForResource, by key.
 func (s *Service) ListTagsForResource(ctx context.Context,
 	in *cp.ListTagsForResourceInput) (*cp.ListTagsForResourceOutput, error) {
 	name, err := s.tagged(ctx, s.db, *in.ResourceArn)
@@ -90,11 +96,11 @@ func (s *Service) ListTagsForResource(ctx context.Context,
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	tags, err := store.All(ctx, s.db, func(rows *sql.Rows) (cp.Tag, error) {
+	scan := func(rows *sql.Rows) (cp.Tag, error) {
 		t := cp.Tag{Key: new(""), Value: new("")}
 		return t, rows.Scan(t.Key, t.Value)
-	}, `SELECT key, value FROM pipeline_tags WHERE pipeline = $1 AND key > $2 ORDER BY key LIMIT $3`, name, after,
-		limit+1)
+	}
+	tags, err := store.All(ctx, s.db, scan, selectTags, name, after, limit+1)
 	out := &cp.ListTagsForResourceOutput{Tags: append([]cp.Tag{}, tags...)}
 	if len(tags) > limit {
 		out.Tags, out.NextToken = tags[:limit], s.Pager.Token("ListTagsForResource", name, *tags[limit-1].Key)

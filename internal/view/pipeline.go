@@ -218,7 +218,8 @@ func (b *Board) action(pipeline string, st *codepipeline.StageState, state *code
 	if x == nil {
 		return a
 	}
-	a.Kind, a.External, a.Since, a.Token = KindOf(x.Status), text(x.ExternalExecutionId), x.LastStatusChange, text(x.Token)
+	a.Kind, a.Since = KindOf(x.Status), x.LastStatusChange
+	a.External, a.Token = text(x.ExternalExecutionId), text(x.Token)
 	a.URL = first(text(x.ExternalExecutionUrl), a.URL)
 	if r, ok := b.Releases[a.External]; ok {
 		a.Release = &r

@@ -9,7 +9,7 @@ import (
 
 // AWS is the catalogue of the action types that AWS provides, whether Slipway runs them or not.
 var AWS = sync.OnceValue(func() Catalogue {
-	return slices.Concat(sourceTypes(), buildTypes(), deployTypes(), invokeTypes())
+	return slices.Concat(sourceTypes(), buildTypes(), deployTypes(), templateTypes(), invokeTypes())
 })
 
 // aws declares a type that AWS owns.
@@ -134,6 +134,12 @@ func deployTypes() []ActionType {
 			must("InstanceType", "EC2 or SSM_MANAGED_NODE.")},
 			settings("TargetDirectory", "PostScript", "PreScript", "DeploySpec", "MaxBatch", "MaxError",
 				"TargetGroupNameList")...)...),
+	}
+}
+
+// templateTypes are the types of deploy actions whose input describes resources.
+func templateTypes() []ActionType {
+	return []ActionType{
 		aws(cp.ActionCategoryDeploy, "CloudFormation", Range{0, 10}, Range{0, 1}, append([]Key{
 			must("ActionMode", "What is done."),
 			must("StackName", "The stack.")},

@@ -12,11 +12,14 @@ const whole = `{"pipeline": {
   "artifactStore": {"type": "S3", "location": "artifacts"},
   "stages": [
     {"name": "Source", "actions": [
-      {"name": "Checkout", "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"},
+      {"name": "Checkout", "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeCommit", ` +
+	`"version": "1"},
        "configuration": {"RepositoryName": "web", "BranchName": "main"}, "outputArtifacts": [{"name": "src"}]}]},
     {"name": "Build", "actions": [
-      {"name": "Compile", "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1"},
-       "configuration": {"ProjectName": "web"}, "inputArtifacts": [{"name": "src"}], "outputArtifacts": [{"name": "out"}]}]}
+      {"name": "Compile", "actionTypeId": {"category": "Build", "owner": "AWS", "provider": "CodeBuild", ` +
+	`"version": "1"},
+       "configuration": {"ProjectName": "web"}, "inputArtifacts": [{"name": "src"}], ` +
+	`"outputArtifacts": [{"name": "out"}]}]}
   ], "version": 1
 }, "metadata": {"pipelineArn": "x"}}`
 
@@ -38,7 +41,8 @@ func TestEveryErrorHasItsPlace(t *testing.T) {
 			`p.json:11:6: unknown member "versoin"; did you mean 'version'?`},
 		{"wrong kind", `"version": 1`, `"version": "one"`, `p.json:11:6: version must be a number, not string`},
 		{"name", `"name": "web"`, `"name": "w b"`,
-			`p.json:2:3: Value 'w b' at 'pipeline.name' failed to satisfy constraint: Member must satisfy regular expression pattern: [A-Za-z0-9.@\-_]+`},
+			`p.json:2:3: Value 'w b' at 'pipeline.name' failed to satisfy constraint: ` +
+				`Member must satisfy regular expression pattern: [A-Za-z0-9.@\-_]+`},
 		{"no store", `"artifactStore"`, `"artifactStores"`, `p.json:3:3: artifactStores must be an object, not string`},
 		{"configuration", `"BranchName": "main"`, `"Branch": "main"`,
 			"p.json:7:8: Action configuration for action 'Checkout' is missing required configuration 'BranchName'\n" +
@@ -47,8 +51,8 @@ func TestEveryErrorHasItsPlace(t *testing.T) {
 			"p.json:9:27: ActionType (Category: 'Build', Provider: 'CodeBilder', Owner: 'AWS', Version: '1') in " +
 				"action 'Compile' is not available"},
 		{"input", `"inputArtifacts": [{"name": "src"}]`, `"inputArtifacts": [{"name": "source"}]`,
-			"p.json:10:69: Input Artifact Name source in action Compile must be the output artifact of an action that " +
-				"runs before it"},
+			"p.json:10:69: Input Artifact Name source in action Compile must be the output artifact of an action " +
+				"that runs before it"},
 		{"output twice", `[{"name": "out"}]`, `[{"name": "src"}]`,
 			"p.json:10:107: Output Artifact Name src is made by action Checkout already: artifact names must be " +
 				"unique in a pipeline"},
@@ -62,7 +66,8 @@ func TestEveryErrorHasItsPlace(t *testing.T) {
 			"p.json:11:6: Execution mode QUEUED needs pipelineType V2"},
 		{"syntax", `"version": 1`, `"version": 1,`, "p.json:12:1: the file is not valid JSON"},
 		{"environment", `"ProjectName": "web"`, `"ProjectName": "web", "EnvironmentVariables": "[{}]"`,
-			"p.json:10:48: The value of 'EnvironmentVariables' in action 'Compile': variable 1 must have a name and a value"},
+			"p.json:10:48: The value of 'EnvironmentVariables' in action 'Compile': " +
+				"variable 1 must have a name and a value"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			text := strings.Replace(whole, c.old, c.new, 1)

@@ -45,45 +45,64 @@ func TestNoChangeOfADefinitionStrandsWhatRuns(t *testing.T) {
 			for _, stop := range []string{"", "stop", "abandon"} {
 				t.Run(fmt.Sprintf("%s, %s, %s", work, change, stop), func(t *testing.T) {
 					b := newBench(staged(w.category))
-					if w.waits {
-						b.did(SetTransition(b.p, "S1", cp.TransitionState{Enabled: new(false)}, b.world()), nil)
-					}
-					e := b.start()
-					for _, job := range b.jobs { // of the first stage
-						b.finish(job, cp.ActionExecutionStatusSucceeded)
-					}
-					d := staged(w.category)
-					do(d)
-					b.p.Declaration = d
-					b.did(Reconcile(b.p, b.world()), nil)
-					if stop != "" && !e.Ended() {
-						effects, err := Stop(b.p, *e.PipelineExecutionId, stop == "abandon", nil, b.world())
-						if err != nil {
-							t.Fatalf("it cannot be stopped: %v", err)
-						}
-						b.did(effects, nil)
-					}
+					e := b.changed(t, w.category, w.waits, do, stop)
 					b.seen(t, e)
 					b.endAll(e)
 					if w.waits && !e.Ended() {
-						// it waits before a stage that is there, and goes on when somebody opens the way
+						// it waits before a stage that is there, and goes on when somebody opens the transition
 						b.did(SetTransition(b.p, "S1", cp.TransitionState{Enabled: new(true)}, b.world()), nil)
 						b.endAll(e)
 					}
-					if !e.Ended() {
-						t.Fatalf("it is %s for ever: %+v", e.Status, e.Stages)
-					}
-					if e.Status == cp.PipelineExecutionStatusCancelled && e.StatusSummary == nil {
-						t.Error("it was cancelled and does not say why")
-					}
-					for name, v := range e.Stages {
-						if v.Status == cp.StageExecutionStatusInProgress ||
-							v.Status == cp.StageExecutionStatusStopping {
-							t.Errorf("stage %s is %s", name, v.Status)
-						}
-					}
+					endedRightly(t, e)
 				})
 			}
+		}
+	}
+}
+
+// changed lets an execution come to the stage S1, or to the closed transition before it, and changes the definition.
+// Then it stops the execution, if it has not ended: "stop", "abandon", or "" for not.
+func (b *bench) changed(
+	t *testing.T,
+	category cp.ActionCategory,
+	waits bool,
+	do func(*cp.PipelineDeclaration),
+	stop string,
+) *Execution {
+	t.Helper()
+	if waits {
+		b.did(SetTransition(b.p, "S1", cp.TransitionState{Enabled: new(false)}, b.world()), nil)
+	}
+	e := b.start()
+	for _, job := range b.jobs { // of the first stage
+		b.finish(job, cp.ActionExecutionStatusSucceeded)
+	}
+	d := staged(category)
+	do(d)
+	b.p.Declaration = d
+	b.did(Reconcile(b.p, b.world()), nil)
+	if stop != "" && !e.Ended() {
+		effects, err := Stop(b.p, *e.PipelineExecutionId, stop == "abandon", nil, b.world())
+		if err != nil {
+			t.Fatalf("it cannot be stopped: %v", err)
+		}
+		b.did(effects, nil)
+	}
+	return e
+}
+
+// endedRightly checks that an execution has ended, with all of its stages, and says why if it was cancelled.
+func endedRightly(t *testing.T, e *Execution) {
+	t.Helper()
+	if !e.Ended() {
+		t.Fatalf("it is %s for ever: %+v", e.Status, e.Stages)
+	}
+	if e.Status == cp.PipelineExecutionStatusCancelled && e.StatusSummary == nil {
+		t.Error("it was cancelled and does not say why")
+	}
+	for name, v := range e.Stages {
+		if v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping {
+			t.Errorf("stage %s is %s", name, v.Status)
 		}
 	}
 }

@@ -236,7 +236,30 @@ func TestRandomEvents(t *testing.T) {
 	})
 }
 
+// invariants checks what holds of a pipeline at any time.
 func (b *bench) invariants(t *rapid.T) {
+	b.oneInAStage(t)
+	for id, e := range b.p.Executions {
+		b.consistent(t, id, e)
+	}
+	before, err := json.Marshal(b.p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := Reconcile(b.p, b.world()); len(again) > 0 {
+		t.Fatalf("reconciling twice did %v", again)
+	}
+	after, err := json.Marshal(b.p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+		t.Fatalf("reconciling twice changed %s", diff)
+	}
+}
+
+// oneInAStage checks that a stage holds one execution at most, which is in no other, and knows it.
+func (b *bench) oneInAStage(t *rapid.T) {
 	inside := map[string]string{} // execution -> stage
 	for _, stage := range b.p.Declaration.Stages {
 		name := *stage.Name
@@ -260,39 +283,27 @@ func (b *bench) invariants(t *rapid.T) {
 			t.Fatalf("%d executions in %s", holders, name)
 		}
 	}
-	for id, e := range b.p.Executions {
-		running := slices.ContainsFunc(
-			e.Runs, func(r *Run) bool { return r.Status == cp.ActionExecutionStatusInProgress })
-		if e.Ended() && running {
-			t.Fatalf("%s ended as %s while an action runs", id, e.Status)
-		}
-		for _, r := range e.Runs {
-			pending := slices.ContainsFunc(
-				b.jobs, func(j Effect) bool { return j.Kind == StartAction && j.Run == *r.ActionExecutionId })
-			if r.Status == cp.ActionExecutionStatusInProgress && !pending {
-				t.Fatalf("action %s of %s waits for nothing", *r.ActionName, id)
-			}
-		}
-		if e.Status == cp.PipelineExecutionStatusSuperseded {
-			newer := slices.ContainsFunc(
-				slices.Collect(maps.Values(b.p.Executions)), func(o *Execution) bool { return o.Sequence > e.Sequence })
-			if !newer {
-				t.Fatalf("%s is superseded, and none is newer", id)
-			}
+}
+
+// consistent checks an execution: what runs is waited for, and what ended or was superseded has a reason to be.
+func (b *bench) consistent(t *rapid.T, id string, e *Execution) {
+	running := slices.ContainsFunc(
+		e.Runs, func(r *Run) bool { return r.Status == cp.ActionExecutionStatusInProgress })
+	if e.Ended() && running {
+		t.Fatalf("%s ended as %s while an action runs", id, e.Status)
+	}
+	for _, r := range e.Runs {
+		pending := slices.ContainsFunc(
+			b.jobs, func(j Effect) bool { return j.Kind == StartAction && j.Run == *r.ActionExecutionId })
+		if r.Status == cp.ActionExecutionStatusInProgress && !pending {
+			t.Fatalf("action %s of %s waits for nothing", *r.ActionName, id)
 		}
 	}
-	before, err := json.Marshal(b.p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if again := Reconcile(b.p, b.world()); len(again) > 0 {
-		t.Fatalf("reconciling twice did %v", again)
-	}
-	after, err := json.Marshal(b.p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(before), string(after)); diff != "" {
-		t.Fatalf("reconciling twice changed %s", diff)
+	if e.Status == cp.PipelineExecutionStatusSuperseded {
+		newer := slices.ContainsFunc(
+			slices.Collect(maps.Values(b.p.Executions)), func(o *Execution) bool { return o.Sequence > e.Sequence })
+		if !newer {
+			t.Fatalf("%s is superseded, and none is newer", id)
+		}
 	}
 }

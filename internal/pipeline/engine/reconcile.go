@@ -32,8 +32,7 @@ func (r *reconciler) unaskable() {
 	for _, id := range slices.Sorted(maps.Keys(r.Executions)) {
 		e := r.Executions[id]
 		for _, run := range e.Runs {
-			asks := run.Status == cp.ActionExecutionStatusInProgress && run.Token != nil
-			if e.Ended() || !asks || declared[[2]string{*run.StageName, *run.ActionName}] {
+			if e.Ended() || !run.Asks() || declared[[2]string{*run.StageName, *run.ActionName}] {
 				continue
 			}
 			run.Status, run.LastUpdateTime = cp.ActionExecutionStatusAbandoned, awsproto.At(r.w.Now)
@@ -105,7 +104,7 @@ func (r *reconciler) enter(name string, s *Stage) {
 
 func (r *reconciler) touch(e *Execution) { e.Updated = awsproto.At(r.w.Now) }
 
-// progress moves the execution inside stage i on; it reports whether anything changed.
+// progress moves the execution inside stage i on, and reports whether anything changed.
 func (r *reconciler) progress(i int, e *Execution) bool {
 	stage := &r.Declaration.Stages[i]
 	v := e.Stages[*stage.Name]
@@ -118,37 +117,19 @@ func (r *reconciler) progress(i int, e *Execution) bool {
 		return true
 	}
 	for _, order := range runOrders(stage) {
-		pending, failed := false, false
-		var start []*cp.ActionDeclaration
-		for j := range stage.Actions {
-			a := &stage.Actions[j]
-			if runOrder(a) != order {
-				continue
-			}
-			switch run := e.current(*stage.Name, *a.Name); {
-			case run == nil:
-				start = append(start, a)
-			case run.Status == cp.ActionExecutionStatusInProgress:
-				pending = true
-			case run.Status != cp.ActionExecutionStatusSucceeded:
-				failed = true
-			}
-		}
+		g := e.group(stage, order)
 		switch {
-		case failed && pending:
+		case g.failed && running > 0: // one of the group, or an action that the definition no longer has
 			return false
-		case failed:
-			if running > 0 { // an action that the definition no longer has
-				return false
-			}
+		case g.failed:
 			r.leave(e, v, cp.StageExecutionStatusFailed, cp.PipelineExecutionStatusFailed)
 			return true
-		case len(start) > 0:
-			for _, a := range start {
+		case len(g.start) > 0:
+			for _, a := range g.start {
 				r.start(e, stage, a)
 			}
 			return true
-		case pending:
+		case g.pending:
 			return false
 		}
 	}
@@ -157,6 +138,31 @@ func (r *reconciler) progress(i int, e *Execution) bool {
 	}
 	r.moveOn(i, e, v)
 	return true
+}
+
+// group is how the actions of one run order stand in an execution's present try of their stage.
+type group struct {
+	start           []*cp.ActionDeclaration // those that have not run
+	pending, failed bool                    // whether one is in progress, or failed
+}
+
+func (e *Execution) group(stage *cp.StageDeclaration, order int32) group {
+	var g group
+	for j := range stage.Actions {
+		a := &stage.Actions[j]
+		if runOrder(a) != order {
+			continue
+		}
+		switch run := e.current(*stage.Name, *a.Name); {
+		case run == nil:
+			g.start = append(g.start, a)
+		case run.Status == cp.ActionExecutionStatusInProgress:
+			g.pending = true
+		case run.Status != cp.ActionExecutionStatusSucceeded:
+			g.failed = true
+		}
+	}
+	return g
 }
 
 // moveOn takes an execution whose stage succeeded to the next one.

@@ -84,6 +84,9 @@ type Run struct {
 	Token *string `json:"token,omitzero"`
 }
 
+// Asks reports whether the run is an approval that waits for a person.
+func (r *Run) Asks() bool { return r.Token != nil && r.Status == cp.ActionExecutionStatusInProgress }
+
 func (e *Execution) id() string { return *e.PipelineExecutionId }
 
 // Ended tells whether the execution will do nothing more by itself.

@@ -24,10 +24,6 @@ func Conforms(t *testing.T, p pipeline.Provider) {
 
 func conforms(t *testing.T, p pipeline.Provider, of *pipelinefile.ActionType) {
 	t.Helper()
-	source, watches := p.(pipeline.Source)
-	if isSource := of.Category == cp.ActionCategorySource; isSource != watches {
-		t.Errorf("%s of category %s: it watches = %t, want %t", of.Provider, of.Category, watches, isSource)
-	}
 	if of.Category == "" || of.Owner == "" || of.Provider == "" || of.Version == "" {
 		t.Errorf("%+v has no full identifier", of.ID())
 	}
@@ -46,17 +42,25 @@ func conforms(t *testing.T, p pipeline.Provider, of *pipelinefile.ActionType) {
 	if p.Describe(a).What == "" {
 		t.Errorf("%s does not say what an action works on", of.Provider)
 	}
-	if !watches {
-		return
+	source, watches := p.(pipeline.Source)
+	if isSource := of.Category == cp.ActionCategorySource; isSource != watches {
+		t.Errorf("%s of category %s: it watches = %t, want %t", of.Provider, of.Category, watches, isSource)
 	}
-	for _, place := range source.Watches(a) {
+	if watches {
+		conformsAsSource(t, source, a)
+	}
+}
+
+func conformsAsSource(t *testing.T, p pipeline.Source, a *cp.ActionDeclaration) {
+	t.Helper()
+	for _, place := range p.Watches(a) {
 		if place.Kind == "" || place.Name == "" {
-			t.Errorf("%s watches %+v, want a kind and a name", of.Provider, place)
+			t.Errorf("%T watches %+v, want a kind and a name", p, place)
 		}
 	}
 	override := cp.SourceRevisionOverride{ActionName: a.Name, RevisionType: "NONE", RevisionValue: new("1")}
-	if source.Override(a, override) == nil {
-		t.Errorf("%s takes a revision of a type that there is not", of.Provider)
+	if p.Override(a, override) == nil {
+		t.Errorf("%T takes a revision of a type that there is not", p)
 	}
 }
 
