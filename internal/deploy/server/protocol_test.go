@@ -324,10 +324,10 @@ func TestOutputIsWrittenOnce(t *testing.T) {
 		}
 	}
 	put(0, "one\ntwo\n", 8)
-	put(0, "one\ntwo\n", 8)                   // its answer was lost
-	put(4, "two\nthree\n", 14)                // a part is new
-	put(1<<62, "", 14)                        // where do I go on?
-	put(20, "a piece after a gap\n", 14)      // not taken
+	put(0, "one\ntwo\n", 8)              // its answer was lost
+	put(4, "two\nthree\n", 14)           // a part is new
+	put(1<<62, "", 14)                   // where do I go on?
+	put(20, "a piece after a gap\n", 14) // not taken
 	put(14, "four\n", 19)
 	c.complete(x, cmd.HostCommandStatusSucceeded, 0, "", "")
 	put(19, "too late\n", 28)

@@ -46,8 +46,12 @@ func (s *Store) hearTraffic(text string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if r.Time != nil && s.remembers(r.Time.Unix()) {
+	switch {
+	case r.Time == nil || r.TargetGroupArn == nil || r.LoadBalancerArn == nil:
+	case s.remembers(r.Time.Unix()):
 		s.sampled(r)
+	default:
+		s.admit(pair{*r.TargetGroupArn, *r.LoadBalancerArn}.series())
 	}
 }
 
@@ -63,16 +67,21 @@ func (s *Store) hearCustom(text string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if series := d.Sorted().series(); s.remembers(d.Time.Unix()) && s.admit(series) {
+	if series := d.Sorted().series(); s.admit(series) && s.remembers(d.Time.Unix()) {
 		remember(s, s.custom, series, d.Time.Unix(), d.Summary, (*Summary).Add)
 	}
 }
 
 // missed begins the memory anew once notices of other servers were lost: the database has what they were of.
 func (s *Store) missed() {
-	if err := s.Flush(context.Background()); err != nil {
+	ctx := context.Background()
+	err := s.Flush(ctx)
+	if err == nil {
+		err = s.readSeries(ctx)
+	}
+	if err != nil {
 		if !errors.Is(err, store.ErrClosed) {
-			s.log.Error("write metrics", "error", err)
+			s.log.Error("begin to keep measurements anew", "error", err)
 		}
 		return
 	}

@@ -4,6 +4,7 @@ package metric
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"log/slog"
@@ -71,20 +72,21 @@ func Open(ctx context.Context, db *store.Store, log *slog.Logger, now func() tim
 	db.OnNotice(trafficNotice, s.hearTraffic)
 	db.OnNotice(customNotice, s.hearCustom)
 	db.OnGap(func() { go s.missed() })
-	rows, err := db.Query(ctx, `SELECT series, seen FROM metric_series`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	return s, s.readSeries(ctx)
+}
+
+// readSeries reads which series there are.
+func (s *Store) readSeries(ctx context.Context) error {
+	_, err := store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
 		var series string
 		var seen int64
-		if err := rows.Scan(&series, &seen); err != nil {
-			return nil, err
-		}
-		s.seen[series] = seen
-	}
-	return s, rows.Err()
+		err := r.Scan(&series, &seen)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.seen[series] = max(s.seen[series], seen)
+		return struct{}{}, err
+	}, `SELECT series, seen FROM metric_series`)
+	return err
 }
 
 // ceil is the beginning of the slot at or after a time.
