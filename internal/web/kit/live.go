@@ -110,6 +110,14 @@ func (f *follower) send(text string) error {
 	return nil
 }
 
+// sentPart is a part as the script gets it.
+type sentPart struct {
+	ID    string `json:"id"`
+	Sum   string `json:"sum"`
+	HTML  string `json:"html"`
+	Title string `json:"title"` // of the page
+}
+
 // sendParts renders the page and sends the parts that differ from what the browser has. If the session has ended, the
 // browser is told to load the page, which asks to sign in. A page that can't be rendered now changes nothing.
 func (f *follower) sendParts() error {
@@ -129,11 +137,13 @@ func (f *follower) sendParts() error {
 		if !shown || sum == p.sum {
 			continue
 		}
-		data, err := json.Marshal(map[string]string{"id": p.id, "sum": p.sum, "html": p.html, "title": title})
-		if err != nil {
+		var data strings.Builder
+		e := json.NewEncoder(&data) // which ends with a line break, as the event does
+		e.SetEscapeHTML(false)
+		if err := e.Encode(sentPart{p.id, p.sum, p.html, title}); err != nil {
 			return err
 		}
-		if err := f.send("event: part\ndata: " + string(data) + "\n\n"); err != nil {
+		if err := f.send("event: part\ndata: " + data.String() + "\n"); err != nil {
 			return err
 		}
 		f.have[p.id] = p.sum

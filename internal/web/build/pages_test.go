@@ -1,0 +1,88 @@
+package build
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/web/kit"
+	"slipway/internal/web/webtest"
+)
+
+// builds has one build, which failed.
+type builds struct{ codebuild.Unimplemented }
+
+const buildID = "web:11111111-2222-3333-4444-555555555555"
+
+func (builds) ListBuilds(context.Context, *codebuild.ListBuildsInput) (*codebuild.ListBuildsOutput, error) {
+	return &codebuild.ListBuildsOutput{Ids: []string{buildID}}, nil
+}
+
+func (builds) BatchGetBuilds(_ context.Context,
+	in *codebuild.BatchGetBuildsInput) (*codebuild.BatchGetBuildsOutput, error) {
+	if in.Ids[0] != buildID {
+		return &codebuild.BatchGetBuildsOutput{BuildsNotFound: in.Ids}, nil
+	}
+	return &codebuild.BatchGetBuildsOutput{Builds: []codebuild.Build{{
+		Id:          new(buildID),
+		ProjectName: new("web"),
+		BuildNumber: new(int64(7)),
+		BuildStatus: codebuild.StatusTypeFailed,
+		StartTime:   webtest.At(time.Minute),
+		EndTime:     webtest.At(0),
+		Logs:        &codebuild.LogsLocation{GroupName: new("/aws/codebuild/web"), StreamName: new("1111")},
+		Phases: []codebuild.BuildPhase{{
+			PhaseType:         codebuild.BuildPhaseTypeBuild,
+			PhaseStatus:       codebuild.StatusTypeFailed,
+			StartTime:         webtest.At(time.Minute),
+			EndTime:           webtest.At(0),
+			DurationInSeconds: new(int64(60)),
+		}},
+	}}}, nil
+}
+
+// tale knows the log of the build, and why it failed.
+type tale struct{ slipway.Unimplemented }
+
+func (tale) DescribeChanges(context.Context, *slipway.DescribeChangesInput) (*slipway.DescribeChangesOutput, error) {
+	return &slipway.DescribeChangesOutput{Changes: map[string]slipway.Change{
+		buildID: {Subject: new("Greet more kindly"), Author: new("ada"), CommitId: new("1234567890")},
+	}}, nil
+}
+
+func (tale) ReadLog(context.Context, *slipway.ReadLogInput) (*slipway.ReadLogOutput, error) {
+	return &slipway.ReadLogOutput{
+		Lines: []slipway.Line{
+			{Number: new(int64(0)), Text: new("go test ./...")},
+			{Number: new(int64(1)), Text: new("--- FAIL: TestGreeting <b>")},
+		},
+		NextLine:   new(int64(2)),
+		TotalLines: new(int64(2)),
+		Complete:   new(true),
+	}, nil
+}
+
+func (tale) ExplainBuild(context.Context, *slipway.ExplainBuildInput) (*slipway.ExplainBuildOutput, error) {
+	return &slipway.ExplainBuildOutput{
+		Phase:   new("BUILD"),
+		Command: new("go test ./..."),
+		Line:    new(int64(1)),
+		Lines:   []slipway.Line{{Number: new(int64(1)), Text: new("--- FAIL: TestGreeting <b>")}},
+	}, nil
+}
+
+func (tale) CompareWithGreen(context.Context,
+	*slipway.CompareWithGreenInput) (*slipway.CompareWithGreenOutput, error) {
+	return &slipway.CompareWithGreenOutput{}, nil
+}
+
+func TestPages(t *testing.T) {
+	p := webtest.Open(t, Routes, kit.Config{Builds: builds{}, Slipway: tale{}})
+	p.Shows("/builds", "web", "Failed", "Greet more kindly")
+	p.Shows("/builds/"+buildID, "go test ./...", "--- FAIL: TestGreeting <b>", "Greet more kindly")
+	if got := p.Status("/builds/web:00000000-2222-3333-4444-555555555555"); got != 404 {
+		t.Errorf("a build that is not there answers %d", got)
+	}
+}

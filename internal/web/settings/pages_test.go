@@ -1,0 +1,85 @@
+package settings
+
+import (
+	"context"
+	"net/url"
+	"testing"
+	"time"
+
+	"slipway/api/iam"
+	"slipway/api/slipway"
+	"slipway/internal/web/kit"
+	"slipway/internal/web/webtest"
+)
+
+// keys has one access key, and takes what is done to it.
+type keys struct {
+	iam.Unimplemented
+	changed *string
+}
+
+func (keys) ListAccessKeys(context.Context, *iam.ListAccessKeysInput) (*iam.ListAccessKeysOutput, error) {
+	return &iam.ListAccessKeysOutput{AccessKeyMetadata: []iam.AccessKeyMetadata{
+		{AccessKeyId: new("AKIAEXAMPLE"), Status: iam.StatusTypeActive, CreateDate: webtest.At(time.Hour)},
+	}}, nil
+}
+
+func (keys) ListServiceSpecificCredentials(context.Context,
+	*iam.ListServiceSpecificCredentialsInput) (*iam.ListServiceSpecificCredentialsOutput, error) {
+	return &iam.ListServiceSpecificCredentialsOutput{}, nil
+}
+
+func (k keys) UpdateAccessKey(_ context.Context, in *iam.UpdateAccessKeyInput) (*iam.UpdateAccessKeyOutput, error) {
+	*k.changed = *in.AccessKeyId + " " + string(in.Status)
+	return &iam.UpdateAccessKeyOutput{}, nil
+}
+
+// machines has a host, a runner and a dead job.
+type machines struct{ slipway.Unimplemented }
+
+func (machines) ListHosts(context.Context, *slipway.ListHostsInput) (*slipway.ListHostsOutput, error) {
+	return &slipway.ListHostsOutput{Hosts: []slipway.Host{
+		{Name: new("web1"), Tags: map[string]string{"role": "web"}, SeenTime: webtest.At(time.Second)},
+	}}, nil
+}
+
+func (machines) ListServing(context.Context, *slipway.ListServingInput) (*slipway.ListServingOutput, error) {
+	return &slipway.ListServingOutput{}, nil
+}
+
+func (machines) ListRunners(context.Context, *slipway.ListRunnersInput) (*slipway.ListRunnersOutput, error) {
+	return &slipway.ListRunnersOutput{Runners: []slipway.RunnerState{{Name: new("runner-1"), SeenTime: webtest.At(0)}}}, nil
+}
+
+func (machines) ListRouters(context.Context, *slipway.ListRoutersInput) (*slipway.ListRoutersOutput, error) {
+	return &slipway.ListRoutersOutput{}, nil
+}
+
+func (machines) ListJobs(context.Context, *slipway.ListJobsInput) (*slipway.ListJobsOutput, error) {
+	return &slipway.ListJobsOutput{Jobs: []slipway.Job{
+		{
+			Kind:         new("deploy.undo"),
+			Key:          new("d-1"),
+			State:        slipway.JobStateDead,
+			EnqueuedTime: webtest.At(time.Hour),
+			DueTime:      webtest.At(0),
+			Attempt:      new(int32(50)),
+			Failures:     []slipway.JobFailure{{Time: webtest.At(time.Minute), Error: new("no such group")}},
+		},
+	}}, nil
+}
+
+func TestPages(t *testing.T) {
+	changed := ""
+	p := webtest.Open(t, Routes, kit.Config{IAM: keys{changed: &changed}, Slipway: machines{}})
+	p.Shows("/settings", "AKIAEXAMPLE", "No Git credentials yet")
+	p.Shows("/settings/hosts", "web1", "role")
+	p.Shows("/settings/processes", "runner-1")
+	p.Shows("/settings/jobs", "deploy.undo", "no such group")
+	if to := p.Send("/settings/keys/AKIAEXAMPLE", url.Values{"do": {"deactivate"}}); to != "/settings" {
+		t.Errorf("it leads to %s", to)
+	}
+	if changed != "AKIAEXAMPLE Inactive" {
+		t.Errorf("changed %q", changed)
+	}
+}
