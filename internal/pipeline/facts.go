@@ -10,8 +10,8 @@ import (
 	"slipway/internal/store"
 )
 
-// Facts tells of executions, by their IDs, their number and the change that they carry. Those that are not there are
-// left out. It takes one query.
+// Facts returns the number and the change of executions, by ID. Those that are not there are left out. It takes one
+// query.
 func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.Work, error) {
 	all := map[string]slipway.Work{}
 	if len(ids) == 0 {

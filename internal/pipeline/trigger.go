@@ -58,7 +58,7 @@ func (s *Service) trigger(ctx context.Context, tx store.Tx, w watcher) error {
 	return s.save(ctx, tx, w.pipeline, r, effects)
 }
 
-// Watches tells whether a pipeline watches a place.
+// Watches reports whether a pipeline watches a place.
 func (s *Service) Watches(ctx context.Context, q store.Queryer, p Place) (bool, error) {
 	ws, err := watchersOf(ctx, q, p)
 	return len(ws) > 0, err

@@ -80,7 +80,7 @@ func (s *Service) finish(ctx context.Context, to ref, how ending) error {
 	return err
 }
 
-// timeoutAction fails an approval that nobody gave in time.
+// timeoutAction does the job timeoutJob: it fails an approval that was not given in time.
 func (s *Service) timeoutAction(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var to ref
 	if err := j.Decode(&to); err != nil {
@@ -90,7 +90,7 @@ func (s *Service) timeoutAction(ctx context.Context, j store.Running) (store.Out
 	return store.Done, s.finish(ctx, to, how)
 }
 
-// abandonAction stops what an abandoned action has started, if its provider can, and forgets what it waited for.
+// abandonAction does the job abandonJob: it stops what an abandoned action has started, if its provider can, and forgets what it waited for.
 func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var to ref
 	if err := j.Decode(&to); err != nil {

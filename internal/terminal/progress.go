@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// patience is how long a request may take before somebody who looks is told what is waited for.
+// patience is how long a request may take before the terminal says what is waited for.
 const patience = time.Second
 
 // Progress tells on a terminal, in a line that goes again, which request is waited for once it takes more than

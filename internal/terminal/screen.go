@@ -29,7 +29,7 @@ func ScreenOf(f *os.File) Screen {
 	return s
 }
 
-// IsTerminal tells whether somebody looks at a file.
+// IsTerminal reports whether a file is a terminal.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // paint colours a text, which must be clean, in a kind's colour.

@@ -17,7 +17,7 @@ import (
 	"slipway/api/slipway"
 )
 
-// Watch draws the board again and again as it changes, until somebody presses q or ctx ends. Between changes it
+// Watch draws the board each time that it changes, until q is pressed or ctx ends. Between changes it
 // asks nothing: the server answers once there is one. While the server is away the last board stays, with a
 // line that says so.
 type Watch struct {

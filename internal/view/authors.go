@@ -10,7 +10,7 @@ import (
 	"slipway/api/slipway"
 )
 
-// made is what a commit says of itself; it never changes.
+// made is what a commit says of itself. It never changes.
 type made struct{ author, subject string }
 
 // authors remembers who made commits, so that each is read once.
@@ -22,7 +22,7 @@ type authors struct {
 const (
 	// commitsABatch is CodeCommit's limit.
 	commitsABatch = 100
-	// rememberedAuthors bounds what is remembered; then it begins anew.
+	// rememberedAuthors is how many commits are remembered. Beyond that all are forgotten.
 	rememberedAuthors = 20_000
 )
 
@@ -38,14 +38,13 @@ type batch interface {
 	BatchGetCommits(ctx context.Context, in *codecommit.BatchGetCommitsInput) (*codecommit.BatchGetCommitsOutput, error)
 }
 
-// read asks the repositories for the commits of some work that are not known yet. Those that are gone are left out.
+// read asks repositories for the commits of some work that are not remembered. Commits that are gone are left out.
 func (a *authors) read(ctx context.Context, from batch, all map[string]slipway.Work) error {
 	asked := map[string][]string{}
 	for _, w := range all {
-		if _, known := a.of(
-			w.Commit,
-		); !known && w.Repository != "" && len(w.Commit) == 40 &&
-			!slices.Contains(asked[w.Repository], w.Commit) {
+		_, known := a.of(w.Commit)
+		isHere := w.Repository != "" && isCommit(w.Commit)
+		if isHere && !known && !slices.Contains(asked[w.Repository], w.Commit) {
 			asked[w.Repository] = append(asked[w.Repository], w.Commit)
 		}
 	}

@@ -1,6 +1,6 @@
-// Package view is what a board, a build, a deployment or a release is to a person: the words for states, the
-// cause of a failure in one sentence, what waits for somebody, and what serves where. Pages, commands and texts
-// that the API makes take them from here, so that they say the same.
+// Package view computes what a board, a build, a deployment or a release is to a person: the words for states, the cause
+// of a failure in one sentence, what waits for a person, and which version serves where. Pages, commands and the API's
+// own texts take them from here, so that they say the same.
 package view
 
 import (
@@ -9,7 +9,7 @@ import (
 	"slipway/api/slipway"
 )
 
-// Kind is one of the states that the visual language knows: a shape, a colour, and always a word.
+// Kind is one of the states that people see: a shape and a colour, always with a word.
 type Kind string
 
 // Kinds of states.
@@ -33,7 +33,7 @@ func KindOf[S ~string](status S) Kind {
 	switch string(status) {
 	case "InProgress", "IN_PROGRESS", "Stopping", "Baking", "SHIFTING", "WAITING", "ANALYSING":
 		return Running
-	case "Ready", "ASKING": // somebody has to continue it
+	case "Ready", "ASKING": // a person has to continue it
 		return Waiting
 	case "Succeeded", "SUCCEEDED", "PROMOTED", "GOOD":
 		return Succeeded
@@ -98,7 +98,7 @@ func StatusWord[S ~string](status S) string {
 	return k.Title()
 }
 
-// ReleaseKind is the state of a release. One that is paused waits for somebody, as one that asks does.
+// ReleaseKind is the state of a release. One that is paused waits for a person, as one that asks does.
 func ReleaseKind(status slipway.ReleaseStatus, paused *bool) Kind {
 	k := KindOf(status)
 	if k == Running && paused != nil && *paused {
@@ -107,7 +107,7 @@ func ReleaseKind(status slipway.ReleaseStatus, paused *bool) Kind {
 	return k
 }
 
-// Rank orders states: broken, then awaited, then moving, then at rest.
+// Rank orders states: failed first, then waiting, then running, then at rest.
 func Rank(k Kind) int {
 	for i, one := range []Kind{Failed, Waiting, Running, Queued, Back, Stopped, Superseded, Succeeded, Skipped,
 		NotReached} {
@@ -118,7 +118,7 @@ func Rank(k Kind) int {
 	return 100
 }
 
-// Upper writes the first letter of a text large.
+// Upper capitalises the first letter of a text.
 func Upper(s string) string {
 	if s == "" {
 		return s

@@ -8,14 +8,14 @@ import (
 	"slipway/api/slipway"
 )
 
-// isCommit tells whether an ID is a whole commit ID.
+// isCommit reports whether an ID is a whole commit ID.
 func isCommit(id string) bool {
 	return len(id) == 40 &&
 		!slices.ContainsFunc([]byte(id), func(c byte) bool { return (c < '0' || c > '9') && (c < 'a' || c > 'f') })
 }
 
-// GetCommitProgress implements slipway:GetCommitProgress: how a commit fares: the executions that carry it, and
-// the groups in which hosts run it now.
+// GetCommitProgress implements slipway:GetCommitProgress: the executions that carry a commit, and the groups in which
+// hosts run it now.
 func (s *Service) GetCommitProgress(
 	ctx context.Context,
 	in *slipway.GetCommitProgressInput,
@@ -34,10 +34,9 @@ func (s *Service) GetCommitProgress(
 		return nil, err
 	}
 	for _, g := range serving.Groups {
-		g.Versions = slices.DeleteFunc(
-			g.Versions,
-			func(v slipway.ServedVersion) bool { return v.Change == nil || text(v.Change.CommitId) != *in.CommitId },
-		)
+		g.Versions = slices.DeleteFunc(g.Versions, func(v slipway.ServedVersion) bool {
+			return v.Change == nil || text(v.Change.CommitId) != *in.CommitId
+		})
 		if len(g.Versions) > 0 {
 			out.Serving = append(out.Serving, g)
 		}

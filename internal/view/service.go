@@ -12,8 +12,8 @@ import (
 	"slipway/api/slipway"
 )
 
-// Facts tells of a stage's work by its IDs, in a number of queries that does not grow with theirs. Those that
-// are not there are left out.
+// Facts returns what a stage knows of its work, by ID, in a number of queries that does not grow with that of the IDs.
+// Work that is not there is left out.
 type Facts interface {
 	Facts(ctx context.Context, ids []string) (map[string]slipway.Work, error)
 }
@@ -156,12 +156,10 @@ func (s *Service) described(ctx context.Context, all map[string]slipway.Work) (m
 			PipelineName:   given(w.Pipeline),
 			ExecutionId:    given(w.Execution),
 			RepositoryName: given(w.Repository),
-			CommitId: given(
-				w.Commit,
-			),
-			Subject:   given(FirstLine(w.Subject)),
-			RollsBack: given(w.RollsBack),
-			Revision:  given(Revision(w.Revision)),
+			CommitId:       given(w.Commit),
+			Subject:        given(FirstLine(w.Subject)),
+			RollsBack:      given(w.RollsBack),
+			Revision:       given(Revision(w.Revision)),
 		}
 		if w.Number > 0 {
 			c.ExecutionNumber = &w.Number

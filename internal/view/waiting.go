@@ -79,16 +79,14 @@ func (s *Service) waiting(ctx context.Context, pipeline string) ([]slipway.Waiti
 	return all, failed, nil
 }
 
-// carriers adds the changes that wait, with the pipelines that they belong to.
+// carriers adds the changes that wait, with the pipelines that they belong to, and puts what waits longest first.
 func (s *Service) carriers(ctx context.Context, all []slipway.Waiting) error {
 	var ids []string
 	for _, w := range all {
 		ids = append(ids, first(text(w.DeploymentId), text(w.PipelineExecutionId)))
 	}
-	facts, err := s.Deployments.Facts(
-		ctx,
-		slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !deploymentForm.MatchString(id) }),
-	)
+	isOther := func(id string) bool { return workKind(id) != slipway.WorkKindDeployment }
+	facts, err := s.Deployments.Facts(ctx, slices.DeleteFunc(slices.Clone(ids), isOther))
 	if err != nil {
 		return err
 	}
@@ -112,10 +110,8 @@ func (s *Service) carriers(ctx context.Context, all []slipway.Waiting) error {
 			}
 		}
 	}
-	slices.SortStableFunc(
-		all,
-		func(a, b slipway.Waiting) int { return at(a.Since).Compare(at(b.Since)) },
-	) // whoever waits longest stands first
+	byAge := func(a, b slipway.Waiting) int { return at(a.Since).Compare(at(b.Since)) }
+	slices.SortStableFunc(all, byAge)
 	return nil
 }
 

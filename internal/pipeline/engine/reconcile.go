@@ -8,8 +8,8 @@ import (
 	cp "slipway/api/codepipeline"
 )
 
-// Reconcile brings a pipeline as far as it can go by itself and returns what is to be done outside. Reconciling again,
-// with nothing new, changes nothing.
+// Reconcile advances a pipeline as far as it can go without outside help, and returns what is to be done outside.
+// Reconciling again, with nothing new, changes nothing.
 func Reconcile(p *Pipeline, w World) []Effect {
 	r := &reconciler{p, w, nil}
 	r.unaskable()
@@ -18,9 +18,9 @@ func Reconcile(p *Pipeline, w World) []Effect {
 	return r.effects
 }
 
-// unaskable abandons approvals whose action the definition no longer has: no page or API names them any more, so that
-// nobody could give them. Other running actions of a changed definition end by themselves ("Edit a pipeline" in the
-// CodePipeline user guide).
+// unaskable abandons approvals whose action the definition no longer has: no page or API names them, so that they could
+// not be given. Other running actions of a changed definition end by themselves ("Edit a pipeline" in the CodePipeline
+// user guide).
 func (r *reconciler) unaskable() {
 	declared := map[[2]string]bool{}
 	for i := range r.Declaration.Stages {

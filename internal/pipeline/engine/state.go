@@ -24,16 +24,16 @@ type Stage struct {
 	Latest string `json:"latest,omitzero"`
 	// Inbound waits before the stage; a newer one takes its place.
 	Inbound string `json:"inbound,omitzero"`
-	// Transition is set once somebody closed or opened the way into the stage.
+	// Transition is set once the transition into the stage was closed or opened.
 	Transition *cp.TransitionState `json:"transition,omitzero"`
 	// Actions holds, for each action of the stage, the execution that ran it last.
 	Actions map[string]string `json:"actions,omitzero"`
-	// Attention is how much the execution in the stage needs; it is kept by whoever stores the pipeline, and decides
+	// Attention is how much the execution in the stage needs. The package that stores pipelines keeps it; it decides
 	// nothing.
 	Attention Attention `json:"attention,omitzero"`
 }
 
-// Attention is how much somebody has to look at something.
+// Attention is how urgently a person has to look at something.
 type Attention int
 
 // From nothing to most.
@@ -44,7 +44,7 @@ const (
 	Failed
 )
 
-// Closed tells whether the way into the stage is disabled.
+// Closed reports whether the transition into the stage is disabled.
 func (s *Stage) Closed() bool { return s.Transition != nil && !*s.Transition.Enabled }
 
 // Execution is a pipeline execution: what the API shows of it, and what the engine needs besides.
@@ -89,7 +89,7 @@ func (r *Run) Asks() bool { return r.Token != nil && r.Status == cp.ActionExecut
 
 func (e *Execution) id() string { return *e.PipelineExecutionId }
 
-// Ended tells whether the execution will do nothing more by itself.
+// Ended reports whether the execution will do nothing more by itself.
 func (e *Execution) Ended() bool {
 	return e.Status != cp.PipelineExecutionStatusInProgress && e.Status != cp.PipelineExecutionStatusStopping
 }
@@ -153,7 +153,7 @@ type EffectKind string
 const (
 	// StartAction begins an action execution.
 	StartAction EffectKind = "start"
-	// AbandonAction tells whatever runs for an action that nobody waits for it any more.
+	// AbandonAction stops what was started for an action, or leaves it, as its provider can.
 	AbandonAction EffectKind = "abandon"
 )
 
