@@ -4,7 +4,10 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,12 +22,40 @@ import (
 
 const howMany, atATime = 100, 4
 
-// builds runs a hundred builds of one command, four at a time.
+// builds runs a hundred builds of one command, four at a time, beside a hundred shells with one fsync each.
 func builds(ctx context.Context, b *bench) (string, error) {
 	s := b.main
 	if _, err := s.builds.CreateProject(ctx, project("echo", codebuild.SourceTypeNoSource, echo)); err != nil {
 		return "", err
 	}
+	allowed, err := atOnce(b.shellAndSync)
+	if err != nil {
+		return "", err
+	}
+	took, err := atOnce(func() error { return s.build(ctx, "echo") })
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%.1f builds/s; each costs %.0f × fork+exec; %.2f × the %.0f/s of sh -c and one fsync",
+		howMany/took.Seconds(), float64(took)/howMany/float64(b.fork), float64(allowed)/float64(took),
+		howMany/allowed.Seconds()), nil
+}
+
+// shellAndSync is the least that a build can cost: a shell that runs its command, and a result that is durable.
+func (b *bench) shellAndSync() error {
+	if err := exec.Command("/bin/sh", "-c", "echo hi").Run(); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(b.dir, "result-")
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("SUCCEEDED\n")
+	return errors.Join(err, f.Sync(), f.Close(), os.Remove(f.Name()))
+}
+
+// atOnce does something a hundred times, four at a time, and returns how long that takes.
+func atOnce(do func() error) (time.Duration, error) {
 	began := time.Now()
 	queue := make(chan int, howMany)
 	for i := range howMany {
@@ -36,7 +67,7 @@ func builds(ctx context.Context, b *bench) (string, error) {
 	for range atATime {
 		all.Go(func() {
 			for range queue {
-				if err := s.build(ctx, "echo"); err != nil {
+				if err := do(); err != nil {
 					errs <- err
 					return
 				}
@@ -44,14 +75,12 @@ func builds(ctx context.Context, b *bench) (string, error) {
 		})
 	}
 	all.Wait()
-	took := time.Since(began)
 	select {
 	case err := <-errs:
-		return "", err
+		return 0, err
 	default:
+		return time.Since(began), nil
 	}
-	return fmt.Sprintf("%.1f builds/s; each costs %.0f × fork+exec", howMany/took.Seconds(),
-		float64(took)/howMany/float64(b.fork)), nil
 }
 
 // build runs one build to its end.
@@ -95,6 +124,58 @@ func logs(ctx context.Context, b *bench) (string, error) {
 		text += fmt.Sprintf(" %s beside %s;", round(took), round(plain))
 	}
 	return fmt.Sprintf("%.2f × (%.2f, %.2f)%s", ratios[0], ratios[1], ratios[2], text), nil
+}
+
+// read compares `slipway logs` of the million lines with a client that fetches them as a file over HTTP.
+func read(ctx context.Context, b *bench) (string, error) {
+	id, err := b.main.newest(ctx, "lines")
+	if err != nil {
+		return "", fmt.Errorf("%w: measure logs before", err)
+	}
+	content, err := b.readLog(id)
+	if err != nil {
+		return "", err
+	}
+	server := httptest.NewServer(http.FileServer(http.Dir(b.dir)))
+	defer server.Close()
+	file := filepath.Join(b.dir, "served")
+	if err := os.WriteFile(file, content, 0o600); err != nil {
+		return "", err
+	}
+	slipwayLogs, err := times(10, func() error { _, err := b.readLog(id); return err })
+	if err != nil {
+		return "", err
+	}
+	cat, err := times(10, func() error {
+		c := exec.Command("curl", "-s", server.URL+"/served")
+		_, err := c.Output()
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%.2f ×: slipway logs %s; curl %s", float64(median(slipwayLogs))/float64(median(cat)),
+		spread(slipwayLogs), spread(cat)), nil
+}
+
+// readLog prints the log of a build.
+func (b *bench) readLog(id string) ([]byte, error) {
+	c := exec.Command(b.program, "logs", id)
+	c.Env = append(os.Environ(), "SLIPWAY_ENDPOINT="+b.main.url, "AWS_REGION="+region,
+		"AWS_ACCESS_KEY_ID="+keyID, "AWS_SECRET_ACCESS_KEY="+secret)
+	return c.Output()
+}
+
+// newest is the ID of the newest build of a project.
+func (s *slipwayUp) newest(ctx context.Context, project string) (string, error) {
+	out, err := s.builds.ListBuildsForProject(ctx, &codebuild.ListBuildsForProjectInput{ProjectName: &project})
+	if err != nil {
+		return "", err
+	}
+	if len(out.Ids) == 0 {
+		return "", errors.New("there is no build of " + project)
+	}
+	return out.Ids[0], nil
 }
 
 // events deploys a revision with a script for each of the events that can have one, to one host.

@@ -65,7 +65,7 @@ func (b *build) upload(ctx context.Context, o slipway.Output, a buildspec.Artifa
 	if !o.Zip {
 		return result, b.putFiles(ctx, o.Bucket, key, files, header)
 	}
-	f, err := os.CreateTemp(b.space.place.Scratch, "artifact-*.zip")
+	f, err := os.CreateTemp(b.space.place.Dir, "artifact-*.zip")
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ type countedRoom struct {
 func (r *countedRoom) Place() room.Place {
 	return room.Place{
 		Source: filepath.Join(r.dir, "source"), Secondary: "/others", Home: r.dir, Temporary: r.dir, Tools: r.dir,
-		Dir: r.dir, Scratch: r.dir, User: -1, Warning: "This room counts.", Output: r.read,
+		Dir: r.dir, User: -1, Warning: "This room counts.", Output: r.read,
 	}
 }
 

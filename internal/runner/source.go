@@ -57,7 +57,7 @@ func (b *build) fetch(ctx context.Context, s slipway.Source) (string, error) {
 }
 
 func (b *build) unpack(ctx context.Context, s slipway.Source, root *os.Root, own func(string) error) error {
-	f, err := os.CreateTemp(b.space.place.Scratch, "source-*.zip")
+	f, err := os.CreateTemp(b.space.place.Dir, "source-*.zip")
 	if err != nil {
 		return err
 	}

@@ -65,9 +65,9 @@ type Place struct {
 	Home      string // HOME
 	Temporary string // TMPDIR; "" if the room does not set it
 	Tools     string // a folder for what the runner puts beside the build, such as a credential helper
-	// Dir is the folder of this machine that holds all that the room keeps; Scratch is one in it for the runner's own
-	// temporary files, which the room does not show.
-	Dir, Scratch string
+	// Dir is the folder of this machine that holds all that the room keeps. The runner puts temporary files of its own
+	// there, which the room does not show.
+	Dir string
 	// User owns the room's files; -1 is the runner's own user.
 	User int
 	// Warning is what the build's log must say of the room, "" for nothing.

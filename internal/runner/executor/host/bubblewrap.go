@@ -105,33 +105,31 @@ func (s *sandbox) layout(r *hostRoom) error {
 	r.place.Temporary, r.place.Tools = sandboxTemporary, sandboxTools
 	r.folders = r.own5()
 	r.start = "/"
-	if err := r.writeUsers(); err != nil {
+	var err error
+	if r.passwd, r.groups, err = accounts(r.place.User); err != nil {
 		return err
 	}
 	r.prefix = append([]string{s.bwrap}, s.arguments(r)...)
 	return nil
 }
 
-// writeUsers writes the passwd and group files that the room shows, so that its user has a name.
-func (r *hostRoom) writeUsers() error {
-	uid, gid := r.place.User, r.place.User
-	if uid < 0 {
+// accounts are the passwd and group files that a room shows, so that its user has a name. They begin with the user and go
+// on as the machine's own do: the first line with an ID counts.
+func accounts(user int) (passwd, group []byte, err error) {
+	uid, gid := user, user
+	if user < 0 {
 		uid, gid = os.Geteuid(), os.Getegid()
 	}
-	for name, line := range map[string]string{
-		"passwd": fmt.Sprintf("codebuild-user:x:%d:%d::%s:/bin/sh\n", uid, gid, sandboxHome),
-		"group":  fmt.Sprintf("codebuild-user:x:%d:\n", gid),
-	} {
-		text, err := os.ReadFile("/etc/" + name)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
+	of := func(file, line string) []byte {
+		text, bad := os.ReadFile(file)
+		if bad != nil && !errors.Is(bad, fs.ErrNotExist) {
+			err = bad
 		}
-		// The first line with an ID counts.
-		if err := os.WriteFile(filepath.Join(r.spec.Dir, name), append([]byte(line), text...), 0o644); err != nil {
-			return err
-		}
+		return append([]byte(line), text...)
 	}
-	return nil
+	passwd = of("/etc/passwd", fmt.Sprintf("codebuild-user:x:%d:%d::%s:/bin/sh\n", uid, gid, sandboxHome))
+	group = of("/etc/group", fmt.Sprintf("codebuild-user:x:%d:\n", gid))
+	return passwd, group, err
 }
 
 // arguments are bubblewrap's, up to the program that it is to run.
@@ -151,8 +149,8 @@ func (s *sandbox) arguments(r *hostRoom) []string {
 		args = append(args, "--perms", "0755", "--dir", dir)
 	}
 	args = append(args, "--proc", "/proc", "--dev", "/dev",
-		"--ro-bind", filepath.Join(r.spec.Dir, "passwd"), "/etc/passwd",
-		"--ro-bind", filepath.Join(r.spec.Dir, "group"), "/etc/group")
+		"--perms", "0644", "--ro-bind-data", strconv.Itoa(passwdFD), "/etc/passwd",
+		"--perms", "0644", "--ro-bind-data", strconv.Itoa(groupFD), "/etc/group")
 	for _, f := range r.folders {
 		args = append(args, "--bind", f.outside, f.inside)
 	}

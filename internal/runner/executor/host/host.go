@@ -21,7 +21,6 @@ const (
 	homeFolder      = "home"
 	temporaryFolder = "tmp"
 	toolsFolder     = "shell"
-	scratchFolder   = "scratch"
 )
 
 // Executor opens rooms of one kind on this machine.

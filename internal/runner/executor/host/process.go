@@ -13,10 +13,9 @@ import (
 // process is a program in a room, with all processes that it starts.
 type process struct {
 	*exec.Cmd
-	sandboxed bool
-	group     *group
-	adopted   chan struct{} // closed when the process is in its control group
-	// what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox
+	room    *hostRoom
+	adopted chan struct{} // closed when the process is in its control group
+	// info is what bubblewrap says of the sandbox's first process; nil before the start, and without a sandbox.
 	info *os.File
 }
 
@@ -27,46 +26,61 @@ func (r *hostRoom) command(argv, env []string) *process {
 	cmd.Env = env
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	cmd.Dir = r.start
-	return &process{Cmd: cmd, sandboxed: r.prefix != nil, group: r.group, adopted: make(chan struct{})}
+	return &process{Cmd: cmd, room: r, adopted: make(chan struct{})}
 }
 
 // begin starts the process; wait must follow.
 func (p *process) begin() error {
 	start := p.Start
-	if p.sandboxed {
-		start = p.startFiltered
+	if p.room.prefix != nil {
+		start = p.startSandboxed
 	}
-	p.group.enter(p.Cmd)
+	p.room.group.enter(p.Cmd)
 	if err := start(); err != nil {
 		close(p.adopted)
 		return err
 	}
-	if !p.group.needsAdoption() {
+	if !p.room.group.needsAdoption() {
 		close(p.adopted)
 		return nil
 	}
 	go func() {
 		defer close(p.adopted)
-		p.group.adopt(p.Process.Pid)
+		p.room.group.adopt(p.Process.Pid)
 	}()
 	return nil
 }
 
-// startFiltered starts bubblewrap with the filter of system calls and a pipe for what it says of the sandbox.
-func (p *process) startFiltered() error {
+// Descriptors of bubblewrap.
+const (
+	infoFD   = 3 + iota // to which it writes what it has started
+	filterFD            // from which it reads the filter of system calls
+	passwdFD
+	groupFD
+)
+
+// startSandboxed starts bubblewrap with its descriptors.
+func (p *process) startSandboxed() error {
 	info, w, err := os.Pipe()
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	filter, err := seccompFile()
+	p.ExtraFiles = []*os.File{w}
+	filter, err := seccompProgram()
 	if err != nil {
 		_ = info.Close()
 		return err
 	}
-	defer filter.Close()
-	infoFD, filterFD := 3+len(p.ExtraFiles), 4+len(p.ExtraFiles)
-	p.ExtraFiles = append(p.ExtraFiles, w, filter)
+	for _, text := range [][]byte{filter, p.room.passwd, p.room.groups} {
+		file, err := inMemory(text)
+		if err != nil {
+			_ = info.Close()
+			return err
+		}
+		defer file.Close()
+		p.ExtraFiles = append(p.ExtraFiles, file)
+	}
 	p.Args = slices.Insert(p.Args, 1, "--info-fd", strconv.Itoa(infoFD), "--seccomp", strconv.Itoa(filterFD))
 	if err := p.Start(); err != nil {
 		_ = info.Close()

@@ -38,6 +38,8 @@ type hostRoom struct {
 
 	// prefix is the program, with its arguments, that closes a process in; nil if none does.
 	prefix []string
+	// passwd and groups are the files of accounts that a sandbox shows.
+	passwd, groups []byte
 	// start is the folder of this machine in which processes start.
 	start string
 	// mark is a variable of all processes of the room, by which those are found that left their parents; "" if the
@@ -49,9 +51,8 @@ type hostRoom struct {
 
 // open makes the folders, the group and the pipe of the room, and starts its shell.
 func (r *hostRoom) open(layout func(*hostRoom) error) error {
-	r.place = room.Place{User: -1, Dir: r.spec.Dir, Scratch: filepath.Join(r.spec.Dir, scratchFolder)}
-	for _, name := range []string{sourceFolder, secondaryFolder, homeFolder, temporaryFolder, toolsFolder,
-		scratchFolder} {
+	r.place = room.Place{User: -1, Dir: r.spec.Dir}
+	for _, name := range []string{sourceFolder, secondaryFolder, homeFolder, temporaryFolder, toolsFolder} {
 		if err := os.MkdirAll(filepath.Join(r.spec.Dir, name), 0o755); err != nil {
 			return err
 		}

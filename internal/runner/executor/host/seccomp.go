@@ -82,22 +82,18 @@ func known(a *arch.Info, names []string) []string {
 	})
 }
 
-// seccompFile is a descriptor from which bubblewrap reads the filter.
-func seccompFile() (*os.File, error) {
-	program, err := seccompProgram()
+// inMemory is a file with a text, at its beginning, which no folder has.
+func inMemory(text []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate("slipway", unix.MFD_CLOEXEC)
 	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "memory")
+	if _, err = f.WriteAt(text, 0); err != nil {
+		_ = f.Close()
 		return nil, err
 	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer w.Close()
-	if _, err := w.Write(program); err != nil { // it is smaller than a pipe
-		_ = r.Close()
-		return nil, err
-	}
-	return r, nil
+	return f, nil
 }
 
 // disablesUsers tells whether bubblewrap can forbid user namespaces by itself.
