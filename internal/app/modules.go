@@ -49,11 +49,11 @@ func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
 	if st.journal, err = journal.Open(g.Data.Journal()); err != nil {
 		return nil, err
 	}
-	st.objects, err = object.Open(ctx, g.db, object.Config{
-		Dir:   g.Data.Objects(),
-		Aside: g.aside(),
-		Room:  g.reserve.room,
-	})
+	blobs, err := object.NewFolder(g.Data.Objects(), g.aside())
+	if err != nil {
+		return nil, err
+	}
+	st.objects, err = object.Open(ctx, g.db, object.Config{Blobs: blobs, Now: g.now, Room: g.reserve.room})
 	if err != nil {
 		return nil, err
 	}

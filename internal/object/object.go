@@ -8,13 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
 
 	"slipway/internal/event"
-	"slipway/internal/quarantine"
 	"slipway/internal/store"
 )
 
@@ -44,7 +42,7 @@ var (
 // Store keeps buckets and objects.
 type Store struct {
 	db    *store.Store
-	blobs blobs
+	blobs Blobs
 	now   func() time.Time
 	space func() error
 }
@@ -53,21 +51,20 @@ const removeBlob = "object.remove-blob"
 
 // Config says where a store keeps its objects.
 type Config struct {
-	Dir string
-	// Aside is where files go that the database does not know. Its clock is the store's.
-	Aside quarantine.Place
+	Blobs Blobs
+	Now   func() time.Time
 	// Room tells why nothing may be written, as when the disk is nearly full; nil: there is always room.
 	Room func() error
 }
 
-// Open returns the store of a folder, settled after a crash. Its jobs run once db works.
+// Open returns a store, settled after a crash. Its jobs run once db works.
 func Open(ctx context.Context, db *store.Store, c Config) (*Store, error) {
-	s := &Store{db: db, blobs: blobs{c.Dir, c.Aside}, now: c.Aside.Now, space: c.Room}
-	if err := s.blobs.recover(ctx, db); err != nil {
-		return nil, fmt.Errorf("open object store %s: %w", c.Dir, err)
+	s := &Store{db: db, blobs: c.Blobs, now: c.Now, space: c.Room}
+	if err := s.blobs.Sweep(ctx, true, s.known); err != nil {
+		return nil, fmt.Errorf("open object store: %w", err)
 	}
 	db.Handle(removeBlob, store.Limits{}, func(_ context.Context, j store.Running) (store.Outcome, error) {
-		return store.Done, s.blobs.remove(j.Key)
+		return store.Done, s.blobs.Remove(j.Key)
 	})
 	return s, nil
 }
@@ -125,7 +122,7 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 	if err := s.room(); err != nil {
 		return Object{}, err
 	}
-	st, err := s.blobs.stage(body)
+	st, err := s.blobs.Stage(body)
 	if err != nil {
 		return Object{}, err
 	}
@@ -133,18 +130,18 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 		Bucket:   bucket,
 		Key:      key,
 		Latest:   true,
-		Size:     st.size,
+		Size:     st.Size,
 		ETag:     st.etag(),
 		Modified: s.now(),
 		Meta:     *meta,
-		blob:     st.id,
+		blob:     st.ID,
 	}
 	err = s.db.Write(ctx, func(tx store.Tx) error { return s.insert(ctx, tx, &o, cond) })
 	if err != nil {
-		s.blobs.drop(st)
+		s.blobs.Drop(st.ID)
 		return Object{}, err
 	}
-	s.blobs.settle(st.id)
+	s.blobs.Settle(st.ID)
 	return o, nil
 }
 
@@ -224,7 +221,7 @@ func (s *Store) discard(ctx context.Context, tx store.Tx, bucket, key, version s
 }
 
 // Get opens a version of an object, the latest if version is "". The caller closes the file.
-func (s *Store) Get(ctx context.Context, bucket, key, version string) (Object, *os.File, error) {
+func (s *Store) Get(ctx context.Context, bucket, key, version string) (Object, File, error) {
 	o, err := s.Stat(ctx, bucket, key, version)
 	if err != nil {
 		return o, nil, err
@@ -235,7 +232,7 @@ func (s *Store) Get(ctx context.Context, bucket, key, version string) (Object, *
 	case o.Deleted:
 		return o, nil, ErrNoKey
 	}
-	f, err := s.blobs.open(o.blob)
+	f, err := s.blobs.Open(o.blob)
 	return o, f, err
 }
 

@@ -27,13 +27,19 @@ func open(t *testing.T, db *store.Store, dir string) *Store {
 
 func openAt(t *testing.T, db *store.Store, dir string, now func() time.Time) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), db, Config{Dir: dir,
-		Aside: quarantine.Place{Dir: dir + "-quarantine", Now: now, Log: slog.New(slog.DiscardHandler)}})
+	blobs, err := NewFolder(dir, quarantine.Place{Dir: dir + "-quarantine", Now: now,
+		Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), db, Config{Blobs: blobs, Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
+
+func asFolder(s *Store) Folder { return s.blobs.(Folder) }
 
 func fresh(t *testing.T) (*Store, *store.Store, string) {
 	t.Helper()
@@ -89,7 +95,7 @@ func TestCrashes(t *testing.T) {
 	s, db, dir := fresh(t)
 	kept := put(t, s, "kept", "kept")
 	// Died after the commit, before the file was in its place.
-	if err := os.Rename(s.blobs.settled(kept.blob), s.blobs.incoming(kept.blob)); err != nil {
+	if err := os.Rename(asFolder(s).settled(kept.blob), asFolder(s).incoming(kept.blob)); err != nil {
 		t.Fatal(err)
 	}
 	if got := read(t, s, "kept"); got != "kept" {
@@ -104,11 +110,11 @@ func TestCrashes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(s.blobs.settled(part.blob), s.blobs.incoming(part.blob)); err != nil {
+	if err := os.Rename(asFolder(s).settled(part.blob), asFolder(s).incoming(part.blob)); err != nil {
 		t.Fatal(err)
 	}
 	// Died while a body came, and before the commit.
-	lost, err := s.blobs.stage(strings.NewReader("lost"))
+	lost, err := s.blobs.Stage(strings.NewReader("lost"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,17 +122,17 @@ func TestCrashes(t *testing.T) {
 	if got := read(t, again, "kept"); got != "kept" {
 		t.Errorf("after the restart: %q", got)
 	}
-	if left := files(t, filepath.Join(dir, "incoming")); len(left) != 1 || filepath.Base(left[0]) != lost.id {
+	if left := files(t, filepath.Join(dir, "incoming")); len(left) != 1 || filepath.Base(left[0]) != lost.ID {
 		t.Errorf("left in incoming: %v; want what may be another server's", left)
 	}
 	tomorrow := func() time.Time { return time.Now().Add(25 * time.Hour) }
-	if left := files(t, filepath.Join(openAt(t, db, dir, tomorrow).blobs.dir, "incoming")); len(left) != 0 {
+	if left := files(t, filepath.Join(asFolder(openAt(t, db, dir, tomorrow)).Dir, "incoming")); len(left) != 0 {
 		t.Errorf("left in incoming a day later: %v", left)
 	}
 	if aside := files(t, dir+"-quarantine/objects"); len(aside) != 2 {
 		t.Errorf("in the quarantine: %v; want the file and its note", aside)
 	}
-	if _, err := os.Stat(again.blobs.settled(lost.id)); !os.IsNotExist(err) {
+	if _, err := os.Stat(asFolder(again).settled(lost.ID)); !os.IsNotExist(err) {
 		t.Errorf("what nobody committed is there: %v", err)
 	}
 	chosen, err := again.Choose(t.Context(), u, []Part{{Number: 1, ETag: part.ETag}})

@@ -3,9 +3,7 @@ package object
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"slipway/internal/store"
@@ -14,62 +12,12 @@ import (
 // unknownBlob is the note beside a blob in the quarantine.
 const unknownBlob = "No object and no part of an upload has these bytes, by the database."
 
-// recover settles what a crash left in incoming/: files with a row move to their place; others stay until they are old,
-// for they may be another server's that is about to write its row.
-func (b blobs) recover(ctx context.Context, q store.Queryer) error {
-	for _, d := range []string{"incoming", "blobs"} {
-		if err := os.MkdirAll(filepath.Join(b.dir, d), 0o700); err != nil {
-			return err
-		}
-	}
-	return b.sweepFolder(ctx, q, filepath.Join(b.dir, "incoming"), b.settle)
-}
+// Sweep sets the bytes aside that the database does not know.
+func (s *Store) Sweep(ctx context.Context) error { return s.blobs.Sweep(ctx, false, s.known) }
 
-// Sweep moves the files into the quarantine that the database does not know and that are older than a day.
-func (s *Store) Sweep(ctx context.Context) error {
-	if err := s.blobs.recover(ctx, s.db); err != nil {
-		return err
-	}
-	folders, err := os.ReadDir(filepath.Join(s.blobs.dir, "blobs"))
-	if err != nil {
-		return err
-	}
-	for _, f := range folders {
-		if err := s.blobs.sweepFolder(ctx, s.db,
-			filepath.Join(s.blobs.dir, "blobs", f.Name()), func(string) {}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// sweepFolder looks at the files of a folder, some at a time: known is called for those that the database knows.
-func (b blobs) sweepFolder(ctx context.Context, q store.Queryer, dir string, known func(id string)) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	for {
-		names, err := f.Readdirnames(200)
-		if len(names) == 0 {
-			if err == io.EOF {
-				return nil
-			}
-			return err
-		}
-		has, err := knownBlobs(ctx, q, names)
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			if has[name] {
-				known(name)
-			} else if _, err := b.aside.Take(filepath.Join(dir, name), "objects", unknownBlob); err != nil {
-				return err
-			}
-		}
-	}
+// known tells which blobs an object or a part of an upload has.
+func (s *Store) known(ctx context.Context, ids []string) (map[string]bool, error) {
+	return knownBlobs(ctx, s.db, ids)
 }
 
 // knownBlobs tells which blobs an object or a part has.
@@ -87,7 +35,7 @@ func knownBlobs(ctx context.Context, q store.Queryer, ids []string) (map[string]
 
 // Check counts the objects in dir whose data is missing, and the files that belong to none, and changes nothing.
 func Check(ctx context.Context, db *store.Store, dir string) (missing, unknown, total int, err error) {
-	b := blobs{dir: dir}
+	b := Folder{Dir: dir}
 	rows, err := db.Query(ctx, `SELECT blob FROM objects WHERE blob <> '' UNION ALL SELECT blob FROM parts`)
 	if err != nil {
 		return 0, 0, 0, err
@@ -101,7 +49,7 @@ func Check(ctx context.Context, db *store.Store, dir string) (missing, unknown, 
 		}
 		known[id] = true
 		total++
-		f, err := b.open(id)
+		f, err := b.Open(id)
 		if err != nil {
 			missing++
 			continue

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -94,11 +93,11 @@ func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reade
 	if err := s.room(); err != nil {
 		return Part{}, err
 	}
-	st, err := s.blobs.stage(body)
+	st, err := s.blobs.Stage(body)
 	if err != nil {
 		return Part{}, err
 	}
-	p := Part{Number: number, Size: st.size, ETag: st.etag(), Modified: s.now(), Sums: sums(), blob: st.id}
+	p := Part{Number: number, Size: st.Size, ETag: st.etag(), Modified: s.now(), Sums: sums(), blob: st.ID}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := findUpload(ctx, tx, u.Bucket, u.Key, u.ID); err != nil {
 			return err
@@ -112,10 +111,10 @@ func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reade
 		return err
 	})
 	if err != nil {
-		s.blobs.drop(st)
+		s.blobs.Drop(st.ID)
 		return Part{}, err
 	}
-	s.blobs.settle(st.id)
+	s.blobs.Settle(st.ID)
 	return p, nil
 }
 
@@ -210,7 +209,7 @@ func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, throu
 			return Object{}, err
 		}
 	}
-	st, err := s.blobs.stage(through(&partsReader{blobs: s.blobs, parts: chosen}))
+	st, err := s.blobs.Stage(through(&partsReader{blobs: s.blobs, parts: chosen}))
 	if err != nil {
 		return Object{}, err
 	}
@@ -218,11 +217,11 @@ func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, throu
 		Bucket:   u.Bucket,
 		Key:      u.Key,
 		Latest:   true,
-		Size:     st.size,
+		Size:     st.Size,
 		ETag:     etagOfParts(sums),
 		Modified: s.now(),
 		Meta:     *meta,
-		blob:     st.id,
+		blob:     st.ID,
 	}
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := findUpload(ctx, tx, u.Bucket, u.Key, u.ID); err != nil {
@@ -234,10 +233,10 @@ func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, throu
 		return s.insert(ctx, tx, &o, cond)
 	})
 	if err != nil {
-		s.blobs.drop(st)
+		s.blobs.Drop(st.ID)
 		return Object{}, err
 	}
-	s.blobs.settle(st.id)
+	s.blobs.Settle(st.ID)
 	return o, nil
 }
 
@@ -256,9 +255,9 @@ func (s *Store) endUpload(ctx context.Context, tx store.Tx, id string) error {
 
 // partsReader reads parts one after another, with one open at a time.
 type partsReader struct {
-	blobs blobs
+	blobs Blobs
 	parts []Part
-	open  *os.File
+	open  File
 }
 
 func (r *partsReader) Read(p []byte) (int, error) {
@@ -267,7 +266,7 @@ func (r *partsReader) Read(p []byte) (int, error) {
 			if len(r.parts) == 0 {
 				return 0, io.EOF
 			}
-			f, err := r.blobs.open(r.parts[0].blob)
+			f, err := r.blobs.Open(r.parts[0].blob)
 			if err != nil {
 				return 0, err
 			}

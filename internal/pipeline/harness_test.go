@@ -75,7 +75,11 @@ func open(t *testing.T, dsn string, now func() time.Time, providers ...pipeline.
 		t.Fatal(err)
 	}
 	aside := quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: log}
-	objects, err := object.Open(ctx, db, object.Config{Dir: t.TempDir(), Aside: aside})
+	blobs, err := object.NewFolder(t.TempDir(), aside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := object.Open(ctx, db, object.Config{Blobs: blobs, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,8 @@ func pktLine(s string) string { return fmt.Sprintf("%04x%s", len(s)+4, s) }
 func (h *Handler) process(ctx context.Context, r *http.Request, repo *repository, service string,
 	args ...string) *exec.Cmd {
 	c := repo.command(ctx,
-		append([]string{"-c", "receive.maxInputSize=" + strconv.Itoa(maxPush), strings.TrimPrefix(service, "git-"),
+		append([]string{"-c", "receive.maxInputSize=" + strconv.Itoa(maxPush), "-c", "receive.autoGC=false",
+			strings.TrimPrefix(service, "git-"),
 			"--stateless-rpc"}, append(args, repo.dir)...)...)
 	if p := r.Header.Get("Git-Protocol"); p != "" && len(p) < 100 && !strings.ContainsAny(p, "\x00\n") {
 		c.Env = append(c.Env, "GIT_PROTOCOL="+p)

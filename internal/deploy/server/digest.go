@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
 	cd "slipway/api/codedeploy"
@@ -17,7 +16,7 @@ import (
 // Bundles is where revisions lie; an *object.Store is one. A version "" is the latest.
 type Bundles interface {
 	Stat(ctx context.Context, bucket, key, version string) (object.Object, error)
-	Get(ctx context.Context, bucket, key, version string) (object.Object, *os.File, error)
+	Get(ctx context.Context, bucket, key, version string) (object.Object, object.File, error)
 }
 
 // maxDigests bounds how many bundles' digests are remembered.

@@ -130,7 +130,8 @@ func newWorldAt(t *testing.T, dsn string) *world {
 	w.identity = must[*identity.Service](t)(identity.New(ctx, w.db,
 		identity.Config{Region: region, Account: account, Now: time.Now, Seal: sealer}))
 	w.objects = must[*object.Store](t)(object.Open(ctx, w.db,
-		object.Config{Dir: filepath.Join(t.TempDir(), "objects"), Aside: quarantine.Place{Now: time.Now}}))
+		object.Config{Now: time.Now, Blobs: must[object.Folder](t)(object.NewFolder(
+			filepath.Join(t.TempDir(), "objects"), quarantine.Place{Now: time.Now}))}))
 	w.journal = must[*journal.Journal](t)(journal.Open(filepath.Join(t.TempDir(), "journal")))
 	t.Cleanup(func() { _ = w.journal.Close() })
 	log := slog.New(slog.DiscardHandler)

@@ -53,8 +53,12 @@ type house struct {
 func open(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, db: storetest.Open(t, object.Migrations()), dir: t.TempDir()}
-	objects, err := object.Open(t.Context(), h.db, object.Config{Dir: h.dir,
-		Aside: quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)}})
+	blobs, err := object.NewFolder(h.dir,
+		quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := object.Open(t.Context(), h.db, object.Config{Blobs: blobs, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

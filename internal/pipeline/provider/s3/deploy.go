@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"mime"
-	"os"
 	"path"
 	"strings"
 
@@ -72,7 +71,7 @@ func (p *Deploy) Start(ctx context.Context, a *pipeline.Action) (pipeline.Outcom
 }
 
 // extract puts each file of an artifact below the object key.
-func (p *Deploy) extract(ctx context.Context, a *pipeline.Action, f *os.File, size int64) error {
+func (p *Deploy) extract(ctx context.Context, a *pipeline.Action, f io.ReaderAt, size int64) error {
 	name := *a.Inputs[0].Name
 	archive, err := zip.NewReader(f, size)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	cp "slipway/api/codepipeline"
@@ -20,7 +19,7 @@ import (
 // Objects is what the providers need of the object store.
 type Objects interface {
 	Bucket(ctx context.Context, name string) (object.Bucket, error)
-	Get(ctx context.Context, bucket, key, version string) (object.Object, *os.File, error)
+	Get(ctx context.Context, bucket, key, version string) (object.Object, object.File, error)
 	Put(
 		ctx context.Context,
 		bucket, key string,
