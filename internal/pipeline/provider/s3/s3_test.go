@@ -26,7 +26,11 @@ func objects(t *testing.T) (s *object.Store, first string) {
 	log := slog.New(slog.DiscardHandler)
 	db := storetest.Open(t, object.Migrations())
 	aside := quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: log}
-	s, err := object.Open(t.Context(), db, object.Config{Dir: t.TempDir(), Aside: aside})
+	blobs, err := object.NewFolder(t.TempDir(), aside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err = object.Open(t.Context(), db, object.Config{Blobs: blobs, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}
