@@ -173,6 +173,13 @@ func (r *robots) end(id, fault string) {
 	r.jobs[id].ended, r.jobs[id].fault = true, fault
 }
 
+// started is how often an action execution was started.
+func (r *robots) started(id string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.starts[id]
+}
+
 func (r *robots) hasStopped(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -302,7 +309,7 @@ func aProviderInOneFileGoesOnAfterARestart(t *testing.T, dsn string) {
 	if id := after.newest("post", cp.PipelineExecutionStatusSucceeded); id != *run.PipelineExecutionId {
 		t.Errorf("execution %s succeeded, want the one before the restart, %s", id, *run.PipelineExecutionId)
 	}
-	if n := work.starts[*run.ActionExecutionId]; n != 1 {
+	if n := work.started(*run.ActionExecutionId); n != 1 {
 		t.Errorf("the robot was started %d times, want once", n)
 	}
 }

@@ -16,7 +16,7 @@ func TestExpire(t *testing.T) {
 
 // expire runs a pipeline 23 times; the newest 20 executions stay however old they are.
 func expire(t *testing.T, dsn string) {
-	h := open(t, dsn, time.Now, letters(), fails(map[string]int{}))
+	h := open(t, dsn, time.Now, letters(), fails())
 	keys := h.runTimes(23)
 	kept := keys[22] // of the oldest
 	inUse := func(_, key string) bool { return key == kept }

@@ -11,25 +11,23 @@ import (
 	"slipway/spec/pipelinefile"
 )
 
-// faulty is a provider of actions whose start does what a test says.
+// faulty is a provider whose first starts of an action end with errors, one after another, before one succeeds.
 type faulty struct {
 	*robots
-	start func(a *pipeline.Action) (pipeline.Outcome, error)
+	with []func() error
 }
+
+func fails(with ...func() error) *faulty { return &faulty{workers(), with} }
 
 func (f *faulty) Start(_ context.Context, a *pipeline.Action) (pipeline.Outcome, error) {
-	return f.start(a)
-}
-
-// fails is a provider whose first starts of an action end with errors, one after another, before one succeeds.
-func fails(tries map[string]int, with ...func() error) *faulty {
-	return &faulty{workers(), func(a *pipeline.Action) (pipeline.Outcome, error) {
-		n := tries[a.ID]
-		if tries[a.ID]++; n < len(with) {
-			return pipeline.Outcome{}, with[n]()
-		}
-		return pipeline.Outcome{Result: &pipeline.Result{}}, nil
-	}}
+	f.mu.Lock()
+	f.starts[a.ID]++
+	n := f.starts[a.ID]
+	f.mu.Unlock()
+	if n <= len(f.with) {
+		return pipeline.Outcome{}, f.with[n-1]()
+	}
+	return pipeline.Outcome{Result: &pipeline.Result{}}, nil
 }
 
 func TestStarts(t *testing.T) {
@@ -62,13 +60,13 @@ func failsWith(t *testing.T, dsn string, want string, p pipeline.Provider) {
 }
 
 func refusalEndsTheAction(t *testing.T, dsn string) {
-	failsWith(t, dsn, "RobotBroken: It has 1 arms", fails(map[string]int{}, func() error {
+	failsWith(t, dsn, "RobotBroken: It has 1 arms", fails(func() error {
 		return pipeline.Refuse("RobotBroken", "It has %d arms", 1)
 	}))
 }
 
 func serviceErrorEndsTheAction(t *testing.T, dsn string) {
-	failsWith(t, dsn, "ResourceNotFoundException: Project not found", fails(map[string]int{}, func() error {
+	failsWith(t, dsn, "ResourceNotFoundException: Project not found", fails(func() error {
 		return &codebuild.ResourceNotFoundException{Message: "Project not found"}
 	}))
 }
@@ -85,14 +83,14 @@ func waitsWithoutResult(t *testing.T, dsn string) {
 }
 
 func triedAgain(t *testing.T, dsn string) {
-	tries := map[string]int{}
-	h := open(t, dsn, time.Now, letters(), fails(tries,
+	p := fails(
 		func() error { return errAway },
-		func() error { panic("the robot exploded") }))
+		func() error { panic("the robot exploded") })
+	h := open(t, dsn, time.Now, letters(), p)
 	h.create(post("post", "in"))
 	id := h.newest("post", cp.PipelineExecutionStatusSucceeded)
-	if run := h.runs("post", id)[1]; tries[*run.ActionExecutionId] != 3 {
-		t.Errorf("starts by action execution: %v, want three of %s", tries, *run.ActionExecutionId)
+	if run := h.runs("post", id)[1]; p.started(*run.ActionExecutionId) != 3 {
+		t.Errorf("%s was started %d times, want 3", *run.ActionExecutionId, p.started(*run.ActionExecutionId))
 	}
 }
 
