@@ -101,7 +101,7 @@ func (k *keeper) run(ctx context.Context, _ store.Running) (store.Outcome, error
 	if err := errors.Join(
 		k.sources.Sweep(ctx),
 		k.objects.Sweep(ctx),
-		k.sweepLogs(ctx, k.sources.Quarantine),
+		k.sweepLogs(ctx, k.aside()),
 	); err != nil {
 		return store.Done, err
 	}

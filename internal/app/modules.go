@@ -57,16 +57,19 @@ func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
 	if err != nil {
 		return nil, err
 	}
+	home, err := source.NewFolder(g.Data.Repositories(), g.aside())
+	if err != nil {
+		return nil, err
+	}
 	st.sources = source.New(g.db, source.Config{
-		Region:     g.Place.Region,
-		Account:    g.Place.Account,
-		Now:        g.now,
-		Log:        g.Log,
-		Pager:      g.pager,
-		URL:        g.URL,
-		Dir:        g.Data.Repositories(),
-		Quarantine: g.aside(),
-		Room:       g.reserve.room,
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Log:     g.Log,
+		Pager:   g.pager,
+		URL:     g.URL,
+		Home:    home,
+		Room:    g.reserve.room,
 	})
 	return st, nil
 }

@@ -248,10 +248,10 @@ func TestRecover(t *testing.T) {
 	dir := t.TempDir()
 	h.git(dir, "init", "--quiet", "-b", "dev")
 	id := h.commit(dir, "a", "a")
-	bare := filepath.Join(h.Dir, *m.RepositoryId+".git")
+	bare := filepath.Join(h.folder(), *m.RepositoryId+".git")
 	h.git(dir, "push", "--quiet", bare, "dev") // git received it; nobody recorded it
 	h.git(dir, "--git-dir="+bare, "update-ref", "refs/slipway/commit/left", id)
-	if err := os.Mkdir(filepath.Join(h.Dir, "half-made.git"), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(h.folder(), "half-made.git"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -274,7 +274,7 @@ func TestRecover(t *testing.T) {
 	if out := h.git(dir, "--git-dir="+bare, "symbolic-ref", "HEAD"); out != "refs/heads/dev" {
 		t.Errorf("HEAD is %s", out)
 	}
-	if _, err := os.Stat(filepath.Join(h.Dir, "half-made.git")); err != nil {
+	if _, err := os.Stat(filepath.Join(h.folder(), "half-made.git")); err != nil {
 		t.Errorf("half-made.git, which may be another server's: %v", err)
 	}
 }

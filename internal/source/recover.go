@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
 
 	"slipway/api/awsproto"
 	cc "slipway/api/codecommit"
@@ -17,9 +19,6 @@ import (
 // Recover records what moved while the server was down, and removes what half-made commits left. A repository with
 // which that fails is marked, and answers with the reason until the next start; the others are served.
 func (s *Service) Recover(ctx context.Context) error {
-	if err := os.MkdirAll(s.Dir, 0o700); err != nil {
-		return err
-	}
 	ids, err := store.Strings(ctx, s.db, `SELECT id FROM repositories`)
 	if err != nil {
 		return err
@@ -77,44 +76,27 @@ func (s *Service) Damaged() map[string]string {
 	return all
 }
 
-// Sweep moves folders into the quarantine that the database does not know and that are older than a day: what a crash
-// left of a repository that was being made or deleted, or the repositories of another database.
+// Sweep sets the folders aside that the database does not know.
 func (s *Service) Sweep(ctx context.Context) error {
-	entries, err := os.ReadDir(s.Dir)
-	if err != nil {
-		return err
-	}
-	// Read after the folder: whatever is in it by then and wanted has its row.
-	ids, err := store.Strings(ctx, s.db, `SELECT id FROM repositories`)
-	if err != nil {
-		return err
-	}
-	known := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		known[id] = true
-	}
-	for _, e := range entries {
-		id, ok := strings.CutSuffix(e.Name(), ".git")
-		if !ok || known[id] {
-			continue
+	return s.Home.Sweep(ctx, func(ctx context.Context) (map[string]bool, error) {
+		ids, err := store.Strings(ctx, s.db, `SELECT id FROM repositories`)
+		known := make(map[string]bool, len(ids))
+		for _, id := range ids {
+			known[id] = true
 		}
-		if _, err := s.Quarantine.Take(filepath.Join(s.Dir, e.Name()), "repositories",
-			"The database knows no repository of this ID."); err != nil {
-			return err
-		}
-	}
-	return nil
+		return known, err
+	})
 }
 
 // tidy drops the commits that were made but did not reach their branch, and repairs HEAD.
 func (s *Service) tidy(ctx context.Context, id string) error {
 	g := git{s.dir(id)}
-	left, err := g.text(ctx, "for-each-ref", "--format=delete %(refname)", scratch)
+	left, err := s.unfinished(ctx, g)
 	if err != nil {
 		return err
 	}
 	if left != "" {
-		if _, err := g.run(ctx, strings.NewReader(left+"\n"), "update-ref", "--stdin"); err != nil {
+		if _, err := g.run(ctx, strings.NewReader(left), "update-ref", "--stdin"); err != nil {
 			return err
 		}
 	}
@@ -123,4 +105,26 @@ func (s *Service) tidy(ctx context.Context, id string) error {
 		return err
 	}
 	return s.head(ctx, id, *m.DefaultBranch)
+}
+
+// unfinishedFor is how old a commit is that no server is still about to put on its branch.
+const unfinishedFor = time.Hour
+
+// unfinished returns the commands that delete the refs of commits which did not reach their branch. Another server may
+// be about to put a new one there.
+func (s *Service) unfinished(ctx context.Context, g git) (string, error) {
+	out, err := g.text(ctx, "for-each-ref", "--format=%(committerdate:unix) %(refname)", scratch)
+	if err != nil {
+		return "", err
+	}
+	var commands strings.Builder
+	for line := range strings.Lines(out) {
+		date, ref, _ := strings.Cut(strings.TrimSpace(line), " ")
+		at, _ := strconv.ParseInt(date, 10, 64) // what is no date is old
+		if ref == "" || s.db.Shared() && s.Now().Sub(time.Unix(at, 0)) < unfinishedFor {
+			continue
+		}
+		commands.WriteString("delete " + ref + "\n")
+	}
+	return commands.String(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"slipway/api/awsproto"
 	cc "slipway/api/codecommit"
 	"slipway/internal/quarantine"
+	"slipway/internal/source"
 )
 
 // TestForeignFolders starts beside folders that the database does not know: none is deleted, and those of before
@@ -19,13 +20,14 @@ func TestForeignFolders(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	h.create("mine")
-	foreign := filepath.Join(h.Dir, "00000000-0000-4000-8000-000000000000.git")
+	foreign := filepath.Join(h.folder(), "00000000-0000-4000-8000-000000000000.git")
 	if err := os.MkdirAll(filepath.Join(foreign, "objects"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	h.Quarantine = quarantine.Place{Dir: t.TempDir(), Now: func() time.Time { return now },
+	aside := quarantine.Place{Dir: t.TempDir(), Now: func() time.Time { return now },
 		Log: slog.New(slog.DiscardHandler)}
+	h.Home = source.Folder{Path: h.folder(), Aside: aside}
 	for range 2 {
 		if err := h.Recover(t.Context()); err != nil {
 			t.Fatal(err)
@@ -38,11 +40,11 @@ func TestForeignFolders(t *testing.T) {
 	if err := h.Recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	kept, err := filepath.Glob(filepath.Join(h.Quarantine.Dir, "repositories", "*.git", "objects"))
+	kept, err := filepath.Glob(filepath.Join(aside.Dir, "repositories", "*.git", "objects"))
 	if err != nil || len(kept) != 1 {
 		t.Errorf("in the quarantine: %v, %v; want the folder with all that it held", kept, err)
 	}
-	if entries, err := os.ReadDir(h.Dir); err != nil || len(entries) != 1 {
+	if entries, err := os.ReadDir(h.folder()); err != nil || len(entries) != 1 {
 		t.Errorf("left: %v, %v; want the repository that is known", entries, err)
 	}
 }
@@ -53,7 +55,7 @@ func TestDamagedRepository(t *testing.T) {
 	h := open(t)
 	broken := h.create("broken")
 	h.create("good")
-	if err := os.RemoveAll(filepath.Join(h.Dir, *broken.RepositoryId+".git", "objects")); err != nil {
+	if err := os.RemoveAll(filepath.Join(h.folder(), *broken.RepositoryId+".git", "objects")); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Recover(t.Context()); err != nil {

@@ -58,8 +58,7 @@ func (s *Service) CreateRepository(ctx context.Context,
 		LastModifiedDate:      now,
 	}
 	s.named(m, *in.RepositoryName)
-	dir := s.dir(*m.RepositoryId)
-	if err := s.initialise(ctx, dir); err != nil {
+	if err := s.initialise(ctx, *m.RepositoryId); err != nil {
 		return nil, err
 	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
@@ -74,15 +73,16 @@ func (s *Service) CreateRepository(ctx context.Context,
 		return setTags(ctx, tx, *m.RepositoryId, in.Tags)
 	})
 	if err != nil {
-		return nil, errors.Join(err, os.RemoveAll(dir))
+		return nil, errors.Join(err, s.Home.Remove(*m.RepositoryId))
 	}
 	return &cc.CreateRepositoryOutput{RepositoryMetadata: m}, nil
 }
 
-func (s *Service) initialise(ctx context.Context, dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+func (s *Service) initialise(ctx context.Context, id string) error {
+	if err := s.Home.Make(id); err != nil {
 		return err
 	}
+	dir := s.dir(id)
 	g := git{dir}
 	if _, err := g.run(ctx, nil, "init", "--quiet", "--bare", "--template=", "--initial-branch=main"); err != nil {
 		return err
@@ -192,7 +192,7 @@ func (s *Service) DeleteRepository(ctx context.Context,
 		return nil, err
 	}
 	// What a crash leaves of the folder goes to the quarantine.
-	return &cc.DeleteRepositoryOutput{RepositoryId: &id}, os.RemoveAll(s.dir(id))
+	return &cc.DeleteRepositoryOutput{RepositoryId: &id}, s.Home.Remove(id)
 }
 
 func (s *Service) update(ctx context.Context, name string, f func(tx store.Tx, m *cc.RepositoryMetadata) error) error {

@@ -6,13 +6,11 @@ import (
 	"context"
 	"embed"
 	"log/slog"
-	"path/filepath"
 	"sync"
 	"time"
 
 	"slipway/api/awsproto"
 	"slipway/api/codecommit"
-	"slipway/internal/quarantine"
 	"slipway/internal/store"
 )
 
@@ -24,13 +22,12 @@ func Migrations() store.Migrations { return store.Tables("source", migrations) }
 
 // Config is what the service needs to know of where it runs.
 type Config struct {
-	Dir             string // of the bare repositories
+	Home            Home // of the repositories
 	Region, Account string
 	URL             string // of this server, for clone URLs
 	Now             func() time.Time
 	Log             *slog.Logger
 	Pager           awsproto.Pager
-	Quarantine      quarantine.Place
 	// Room tells why nothing may be pushed, as when the disk is nearly full; nil: there is always room.
 	Room func() error
 }
@@ -46,7 +43,7 @@ type Service struct {
 // New returns the service.
 func New(db *store.Store, c Config) *Service { return &Service{Config: c, db: db} }
 
-func (s *Service) dir(id string) string { return filepath.Join(s.Dir, id+".git") }
+func (s *Service) dir(id string) string { return s.Home.Dir(id) }
 
 // Find returns a repository by its name, or RepositoryDoesNotExistException.
 func (s *Service) Find(ctx context.Context, name string) (*codecommit.RepositoryMetadata, error) {

@@ -41,6 +41,9 @@ type house struct {
 	pushes   chan event.Push
 }
 
+// folder is where the repositories are.
+func (h *house) folder() string { return h.Home.(source.Folder).Path }
+
 func open(t *testing.T) *house {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -62,10 +65,14 @@ func open(t *testing.T) *house {
 	if err := h.identity.AddKey(t.Context(), "alice", h.key); err != nil {
 		t.Fatal(err)
 	}
+	home, err := source.NewFolder(filepath.Join(t.TempDir(), "repositories"),
+		quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	h.Service = source.New(db,
-		source.Config{Dir: filepath.Join(t.TempDir(), "repositories"), Region: region, Account: account, Now: time.Now,
-			Quarantine: quarantine.Place{Dir: t.TempDir(), Now: time.Now, Log: slog.New(slog.DiscardHandler)},
-			Log:        slog.New(slog.DiscardHandler), Pager: awsproto.Pager{Key: []byte("key")}})
+		source.Config{Home: home, Region: region, Account: account, Now: time.Now,
+			Log: slog.New(slog.DiscardHandler), Pager: awsproto.Pager{Key: []byte("key")}})
 	server := httptest.NewServer(&source.Handler{Source: h.Service, Authenticate: h.identity.Git,
 		Authorize: func(_ context.Context, c awsproto.Caller, operation, _ string) error {
 			return identity.Authorize(c, "codecommit", operation)
