@@ -191,7 +191,7 @@ func (x *stages) deploy(g *ground, st *storage, t *traffic) {
 		Now:       g.now,
 		Log:       g.Log,
 		Pager:     g.pager,
-		Journal:   st.journal,
+		Logs:      st.journal,
 		Hints:     g.hints,
 		Balancer:  t.balancers,
 		Alarms:    t.monitor,

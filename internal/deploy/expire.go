@@ -55,7 +55,7 @@ func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n in
 	}
 	for _, x := range gone {
 		for _, log := range x.logs() {
-			if err := s.Journal.Remove(log); err != nil {
+			if err := s.Logs.Remove(log); err != nil {
 				return 0, err
 			}
 		}

@@ -24,6 +24,14 @@ func LogName(application, deployment, unit, event string) journal.Name {
 	return journal.Name{Group: "/aws/codedeploy/" + application, Stream: deployment + "/" + unit + "/" + event}
 }
 
+// Logs are where the output of lifecycle events goes; a *journal.Journal is one.
+type Logs interface {
+	// Append opens a log to append to it. journal.ErrBusy says that it is open, journal.ErrComplete that it gets no more.
+	Append(n journal.Name) (*journal.Writer, error)
+	Read(ctx context.Context, n journal.Name, q journal.Query) (journal.Page, error)
+	Remove(n journal.Name) error
+}
+
 // writing keeps the calls of this process apart that write to one log. Logs share locks: there are few at a time.
 type writing [64]sync.Mutex
 
@@ -58,7 +66,7 @@ func (s *Service) write(ctx context.Context, name journal.Name, f func(w *journa
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(w), w.Leave())
+	return errors.Join(f(w), w.Release())
 }
 
 // busyFor is how long a log may be open at another server.
@@ -67,7 +75,7 @@ const busyFor = 5 * time.Second
 // open opens a log, once no other server has it open.
 func (s *Service) open(ctx context.Context, name journal.Name) (*journal.Writer, error) {
 	try := func() (*journal.Writer, error) {
-		w, err := s.Journal.Append(name)
+		w, err := s.Logs.Append(name)
 		if err != nil && !errors.Is(err, journal.ErrBusy) {
 			err = backoff.Permanent(err)
 		}
@@ -159,13 +167,13 @@ func (s *Service) add(ctx context.Context, name journal.Name, text string) error
 }
 
 func (s *Service) has(ctx context.Context, name journal.Name) bool {
-	p, err := s.Journal.Read(ctx, name, journal.Query{Limit: 1})
+	p, err := s.Logs.Read(ctx, name, journal.Query{Limit: 1})
 	return err == nil && len(p.Lines) > 0
 }
 
 // complete closes a log, if there is one.
 func (s *Service) complete(ctx context.Context, name journal.Name) error {
-	if _, err := s.Journal.Read(ctx, name, journal.Query{Limit: 1}); errors.Is(err, journal.ErrNotExist) {
+	if _, err := s.Logs.Read(ctx, name, journal.Query{Limit: 1}); errors.Is(err, journal.ErrNotExist) {
 		return nil
 	}
 	return s.write(ctx, name, func(w *journal.Writer) error {

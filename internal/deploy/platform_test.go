@@ -117,7 +117,7 @@ func newDeployments(t *testing.T, m *memory) (*deploy.Service, *deploytest.Relea
 		Now:       time.Now,
 		Log:       slog.New(slog.DiscardHandler),
 		Pager:     awsproto.Pager{Key: []byte("k")},
-		Journal:   logs,
+		Logs:      logs,
 		Platforms: map[cd.ComputePlatform]deploy.Platform{cd.ComputePlatformServer: m, cd.ComputePlatformEcs: m},
 		Balancer:  deploytest.TargetGroups{},
 	})

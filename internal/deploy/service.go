@@ -11,7 +11,6 @@ import (
 	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/event"
-	"slipway/internal/journal"
 	"slipway/internal/store"
 )
 
@@ -27,7 +26,7 @@ type Config struct {
 	Now             func() time.Time
 	Log             *slog.Logger
 	Pager           awsproto.Pager
-	Journal         *journal.Journal
+	Logs            Logs
 	Platforms       map[cd.ComputePlatform]Platform // groups of other platforms are kept, and can't be deployed to
 	Balancer        Balancer
 	Releases        Releases

@@ -286,11 +286,14 @@ func (w *Writer) Leave() error {
 	return err
 }
 
-// Release closes the files as Leave does, without making durable what was written.
+// Release closes the files as Leave does, without making durable what was written. After Close it does nothing.
 func (w *Writer) Release() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	err := w.err
+	if errors.Is(err, os.ErrClosed) {
+		return nil
+	}
 	w.closeFiles()
 	w.err = os.ErrClosed
 	return err

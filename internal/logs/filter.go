@@ -164,7 +164,7 @@ func (c *cursor) spot() spot {
 // merge yields the lines of several streams in order.
 type merge struct {
 	ctx     context.Context
-	journal *journal.Journal
+	journal Journal
 	group   string
 	end     *int64
 	after   *spot

@@ -22,11 +22,11 @@ type Config struct {
 // Service implements CloudWatch Logs' reading operations and slipway:ReadLog.
 type Service struct {
 	Config
-	journal *journal.Journal
+	journal Journal
 }
 
 // New returns the service.
-func New(j *journal.Journal, c Config) *Service { return &Service{c, j} }
+func New(j Journal, c Config) *Service { return &Service{c, j} }
 
 const (
 	pageEvents = 10_000

@@ -146,7 +146,7 @@ func newWorldAt(t *testing.T, dsn string) *world {
 		Now:       w.clock.now,
 		Log:       log,
 		Pager:     pager,
-		Journal:   w.journal,
+		Logs:      w.journal,
 		Platforms: map[cd.ComputePlatform]deploy.Platform{cd.ComputePlatformServer: platform},
 		Balancer:  w.balancer,
 		Releases:  w.releases,
