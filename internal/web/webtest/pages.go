@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"html"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -83,11 +82,11 @@ func Open(t *testing.T, routes func(*kit.Site) func(*http.ServeMux), c kit.Confi
 	return p
 }
 
-func (p *Pages) ask(r *http.Request) *http.Response {
+func (p *Pages) ask(r *http.Request) *httptest.ResponseRecorder {
 	r.AddCookie(&http.Cookie{Name: "slipway", Value: "cookie"})
 	w := httptest.NewRecorder()
 	p.handler.ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
 var tags = regexp.MustCompile(`(?s)<[^>]*>`)
@@ -96,13 +95,9 @@ var tags = regexp.MustCompile(`(?s)<[^>]*>`)
 func (p *Pages) Shows(path string, texts ...string) {
 	p.t.Helper()
 	answer := p.ask(httptest.NewRequest(http.MethodGet, path, nil))
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	read := strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(string(body), " "))), " ")
-	if answer.StatusCode != http.StatusOK {
-		p.t.Fatalf("%s answers %d: %s\n%s", path, answer.StatusCode, read, p.log.String())
+	read := strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(answer.Body.String(), " "))), " ")
+	if answer.Code != http.StatusOK {
+		p.t.Fatalf("%s answers %d: %s\n%s", path, answer.Code, read, p.log.String())
 	}
 	for _, text := range texts {
 		if !strings.Contains(read, text) {
@@ -113,7 +108,7 @@ func (p *Pages) Shows(path string, texts ...string) {
 
 // Status is what a page answers with.
 func (p *Pages) Status(path string) int {
-	return p.ask(httptest.NewRequest(http.MethodGet, path, nil)).StatusCode
+	return p.ask(httptest.NewRequest(http.MethodGet, path, nil)).Code
 }
 
 // Send sends a form of a page, and returns where that leads.
@@ -126,11 +121,10 @@ func (p *Pages) Send(path string, form url.Values) string {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(values.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	answer := p.ask(r)
-	if answer.StatusCode != http.StatusSeeOther {
-		body, _ := io.ReadAll(answer.Body)
-		p.t.Fatalf("%s answers %d: %s", path, answer.StatusCode, body)
+	if answer.Code != http.StatusSeeOther {
+		p.t.Fatalf("%s answers %d: %s", path, answer.Code, answer.Body)
 	}
-	return answer.Header.Get("Location")
+	return answer.Header().Get("Location")
 }
 
 // Serve serves the pages at an address, for tests that need a connection.
