@@ -123,6 +123,7 @@ func (s *Service) CreateDeploymentConfig(ctx context.Context,
 	return &cd.CreateDeploymentConfigOutput{DeploymentConfigId: c.DeploymentConfigId}, nil
 }
 
+// checkConfig refuses a configuration that is malformed, and completes it.
 func checkConfig(c *cd.DeploymentConfigInfo) error {
 	if strings.HasPrefix(*c.DeploymentConfigName, predefinedPrefix) {
 		return &cd.InvalidDeploymentConfigNameException{
@@ -147,7 +148,14 @@ func checkConfig(c *cd.DeploymentConfigInfo) error {
 			c.MinimumHealthyHosts = &cd.MinimumHealthyHosts{Type: cd.MinimumHealthyHostsTypeHostCount}
 		}
 	}
-	m := c.MinimumHealthyHosts
+	if err := checkMinimum(c.MinimumHealthyHosts); err != nil {
+		return err
+	}
+	return checkZones(c.ZonalConfig)
+}
+
+// checkMinimum refuses a minimum of healthy hosts that is none, and completes it.
+func checkMinimum(m *cd.MinimumHealthyHosts) error {
 	if m == nil || m.Type == "" {
 		return &cd.InvalidMinimumHealthyHostValueException{
 			Message: "A configuration for servers needs minimumHealthyHosts with a type and a value.",
@@ -158,16 +166,21 @@ func checkConfig(c *cd.DeploymentConfigInfo) error {
 	}
 	if *m.Value < 0 || m.Type == cd.MinimumHealthyHostsTypeFleetPercent && *m.Value > 100 {
 		return &cd.InvalidMinimumHealthyHostValueException{
-			Message: fmt.Sprintf("%d is no value for %s: it must be 0 or more, and a percentage 100 at most.", *m.Value,
-				m.Type),
+			Message: fmt.Sprintf("%d is no value for %s: it must be 0 or more, and a percentage 100 at most.",
+				*m.Value, m.Type),
 		}
 	}
-	if z := c.ZonalConfig; z != nil {
-		for _, d := range []*int64{z.FirstZoneMonitorDurationInSeconds, z.MonitorDurationInSeconds} {
-			if d != nil && *d < 0 {
-				return &cd.InvalidZonalDeploymentConfigurationException{
-					Message: "A monitor duration must be 0 seconds or more.",
-				}
+	return nil
+}
+
+func checkZones(z *cd.ZonalConfig) error {
+	if z == nil {
+		return nil
+	}
+	for _, d := range []*int64{z.FirstZoneMonitorDurationInSeconds, z.MonitorDurationInSeconds} {
+		if d != nil && *d < 0 {
+			return &cd.InvalidZonalDeploymentConfigurationException{
+				Message: "A monitor duration must be 0 seconds or more.",
 			}
 		}
 	}

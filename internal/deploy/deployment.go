@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"regexp"
 	"sync"
@@ -72,16 +73,54 @@ func (s *Service) BatchGetDeployments(ctx context.Context,
 	return out, nil
 }
 
+// conditions collects the conditions of a query with their arguments.
+type conditions struct {
+	where string // each begins with AND
+	args  []any
+}
+
+// add adds a condition, in which %d stands for the number of its argument.
+func (c *conditions) add(condition string, value any) {
+	c.args = append(c.args, value)
+	c.where += " AND " + fmt.Sprintf(condition, len(c.args))
+}
+
 // ListDeployments implements codedeploy:ListDeployments, the newest first.
 func (s *Service) ListDeployments(ctx context.Context, in *cd.ListDeploymentsInput) (*cd.ListDeploymentsOutput, error) {
-	where, args := "", []any{}
-	add := func(condition string, value any) {
-		args = append(args, value)
-		where += " AND " + fmt.Sprintf(condition, len(args))
+	out := &cd.ListDeploymentsOutput{Deployments: []string{}}
+	if in.ExternalId != nil { // set by CloudFormation alone
+		return out, nil
 	}
+	c, err := s.listedDeployments(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	type row struct{ id, place string }
+	fetch := func(after string, limit int) ([]row, error) {
+		if after == "" {
+			after = "~"
+		}
+		n := len(c.args)
+		query := fmt.Sprintf(
+			`SELECT id, place FROM deploy_deployments WHERE place < $%d%s ORDER BY place DESC LIMIT $%d`,
+			n+1, c.where, n+2)
+		return store.All(ctx, s.db, func(r *sql.Rows) (x row, err error) {
+			return x, r.Scan(&x.id, &x.place)
+		}, query, append(c.args[:n:n], after, limit)...)
+	}
+	filter := []any{c.where, c.args}
+	rows, next, err := page(s, "ListDeployments", filter, in.NextToken, fetch, func(r row) string { return r.place })
+	out.NextToken = next
+	for _, r := range rows {
+		out.Deployments = append(out.Deployments, r.id)
+	}
+	return out, err
+}
+
+// listedDeployments are the conditions for the deployments that a list asks for.
+func (s *Service) listedDeployments(ctx context.Context, in *cd.ListDeploymentsInput) (*conditions, error) {
+	c := &conditions{}
 	switch {
-	case in.ExternalId != nil: // set by CloudFormation alone
-		return &cd.ListDeploymentsOutput{Deployments: []string{}}, nil
 	case in.ApplicationName == nil && in.DeploymentGroupName != nil:
 		return nil, &cd.ApplicationNameRequiredException{
 			Message: "A deployment group name needs an application name besides.",
@@ -99,55 +138,34 @@ func (s *Service) ListDeployments(ctx context.Context, in *cd.ListDeploymentsInp
 		if err != nil {
 			return nil, err
 		}
-		add("grp = $%d", g.id)
+		c.add("grp = $%d", g.id)
 	}
-	if r := in.CreateTimeRange; r != nil {
-		if r.Start != nil && r.End != nil && r.End.Before(r.Start.Time) {
-			return nil, &cd.InvalidTimeRangeException{Message: "The time range ends before it begins."}
-		}
-		if r.Start != nil {
-			add("created >= $%d", r.Start.UnixMilli())
-		}
-		if r.End != nil {
-			add("created <= $%d", r.End.UnixMilli())
-		}
+	if err := c.addTimes(in.CreateTimeRange); err != nil {
+		return nil, err
 	}
 	if n := len(in.IncludeOnlyStatuses); n > 0 {
-		where += " AND status IN " + list(len(args)+1, n)
+		c.where += " AND status IN " + list(len(c.args)+1, n)
 		for _, status := range in.IncludeOnlyStatuses {
-			args = append(args, string(status))
+			c.args = append(c.args, string(status))
 		}
 	}
-	type row struct{ id, place string }
-	filter := []any{where, args}
-	rows, next, err := page(s, "ListDeployments", filter, in.NextToken, func(after string, limit int) ([]row, error) {
-		if after == "" {
-			after = "~"
-		}
-		n := len(args)
-		query := fmt.Sprintf(
-			`SELECT id, place FROM deploy_deployments WHERE place < $%d%s ORDER BY place DESC LIMIT $%d`, n+1, where,
-			n+2)
-		places, err := s.db.Query(ctx, query, append(args[:n:n], after, limit)...)
-		if err != nil {
-			return nil, err
-		}
-		defer places.Close()
-		var rows []row
-		for places.Next() {
-			var r row
-			if err := places.Scan(&r.id, &r.place); err != nil {
-				return nil, err
-			}
-			rows = append(rows, r)
-		}
-		return rows, places.Err()
-	}, func(r row) string { return r.place })
-	out := &cd.ListDeploymentsOutput{Deployments: []string{}, NextToken: next}
-	for _, r := range rows {
-		out.Deployments = append(out.Deployments, r.id)
+	return c, nil
+}
+
+func (c *conditions) addTimes(r *cd.TimeRange) error {
+	if r == nil {
+		return nil
 	}
-	return out, err
+	if r.Start != nil && r.End != nil && r.End.Before(r.Start.Time) {
+		return &cd.InvalidTimeRangeException{Message: "The time range ends before it begins."}
+	}
+	if r.Start != nil {
+		c.add("created >= $%d", r.Start.UnixMilli())
+	}
+	if r.End != nil {
+		c.add("created <= $%d", r.End.UnixMilli())
+	}
+	return nil
 }
 
 // StopDeployment implements codedeploy:StopDeployment. Hosts that run a command end it; nothing else begins.

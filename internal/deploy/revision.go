@@ -36,9 +36,6 @@ func checkRevision(r *cd.RevisionLocation) error {
 	if r == nil {
 		return &cd.RevisionRequiredException{Message: "A revision must be given."}
 	}
-	bad := func(format string, args ...any) error {
-		return &cd.InvalidRevisionException{Message: fmt.Sprintf(format, args...)}
-	}
 	given := 0
 	for _, is := range []bool{r.S3Location != nil, r.GitHubLocation != nil, r.String != nil, r.AppSpecContent != nil} {
 		if is {
@@ -46,29 +43,39 @@ func checkRevision(r *cd.RevisionLocation) error {
 		}
 	}
 	if given != 1 {
-		return bad("A revision must have exactly one location.")
+		return &cd.InvalidRevisionException{Message: "A revision must have exactly one location."}
 	}
-	switch r.RevisionType {
-	case cd.RevisionLocationTypeS3:
-		if l := r.S3Location; l == nil || text(l.Bucket) == "" || text(l.Key) == "" || l.BundleType == "" {
-			return bad("A revision in S3 needs s3Location with bucket, key and bundleType.")
-		}
-	case cd.RevisionLocationTypeGitHub:
-		if l := r.GitHubLocation; l == nil || !strings.Contains(text(l.Repository), "/") || text(l.CommitId) == "" {
-			return bad("A revision in GitHub needs gitHubLocation with repository (ACCOUNT/NAME) and commitId.")
-		}
-	case cd.RevisionLocationTypeString:
-		if r.String == nil || text(r.String.Content) == "" {
-			return bad("A revision of the type String needs string with content.")
-		}
-	case cd.RevisionLocationTypeAppSpecContent:
-		if r.AppSpecContent == nil || text(r.AppSpecContent.Content) == "" {
-			return bad("A revision of the type AppSpecContent needs appSpecContent with content.")
-		}
-	default:
-		return bad("A revision needs a revisionType: S3, GitHub, String or AppSpecContent.")
+	if missing := missingIn(r); missing != "" {
+		return &cd.InvalidRevisionException{Message: missing}
 	}
 	return nil
+}
+
+// missingIn says what a revision lacks for its type; "" if it is whole.
+func missingIn(r *cd.RevisionLocation) string {
+	whole, needs := false, ""
+	switch r.RevisionType {
+	case cd.RevisionLocationTypeS3:
+		l := r.S3Location
+		whole = l != nil && text(l.Bucket) != "" && text(l.Key) != "" && l.BundleType != ""
+		needs = "A revision in S3 needs s3Location with bucket, key and bundleType."
+	case cd.RevisionLocationTypeGitHub:
+		l := r.GitHubLocation
+		whole = l != nil && strings.Contains(text(l.Repository), "/") && text(l.CommitId) != ""
+		needs = "A revision in GitHub needs gitHubLocation with repository (ACCOUNT/NAME) and commitId."
+	case cd.RevisionLocationTypeString:
+		whole = r.String != nil && text(r.String.Content) != ""
+		needs = "A revision of the type String needs string with content."
+	case cd.RevisionLocationTypeAppSpecContent:
+		whole = r.AppSpecContent != nil && text(r.AppSpecContent.Content) != ""
+		needs = "A revision of the type AppSpecContent needs appSpecContent with content."
+	default:
+		needs = "A revision needs a revisionType: S3, GitHub, String or AppSpecContent."
+	}
+	if whole {
+		return ""
+	}
+	return needs
 }
 
 // remember registers a revision, or notes another use of it; registering again changes the description alone.

@@ -46,14 +46,8 @@ func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, err
 		}
 		return store.Again(s.Now().Add(lookAgain)), err // ReleaseEnded comes before that
 	}
-	for _, u := range units {
-		if u.Original() {
-			continue
-		}
-		// The last requests of the replacement may end by themselves.
-		if _, err := p.Act(ctx, d.back(u, rollout.BlockTraffic, d.traffic.To)); err != nil {
-			return store.Done, err
-		}
+	if err := s.replacementLeaves(ctx, p, d, units); err != nil {
+		return store.Done, err
 	}
 	fault.Point("traffic.after-undo")
 	return store.Done, s.db.Write(ctx, func(tx store.Tx) error {
@@ -64,6 +58,19 @@ func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, err
 		d.state.Restored()
 		return s.react(ctx, tx, d)
 	})
+}
+
+// replacementLeaves takes the replacement out of its target group. Its last requests may end by themselves.
+func (s *Service) replacementLeaves(ctx context.Context, p Platform, d *deployment, units []*rollout.Unit) error {
+	for _, u := range units {
+		if u.Original() {
+			continue
+		}
+		if _, err := p.Act(ctx, d.back(u, rollout.BlockTraffic, d.traffic.To)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // back is the work on a unit while traffic goes back.

@@ -17,28 +17,28 @@ const (
 	Terminate Stage = "terminate" // the originals' application is stopped
 )
 
-// Step is what whoever drives a blue/green deployment has to do, once.
+// Step is what is to be done once in a blue/green deployment.
 type Step string
 
 // Steps.
 const (
 	Hold   Step = "hold"   // say that the replacement is ready, and how long it waits
-	Open   Step = "open"   // let the replacement hosts go on: to BeforeAllowTraffic
+	Open   Step = "open"   // let the replacement units go on: to BeforeAllowTraffic
 	Weigh  Step = "weigh"  // begin to shift the traffic
-	Settle Step = "settle" // end AllowTraffic on the replacement hosts
+	Settle Step = "settle" // end AllowTraffic on the replacement units
 	Close  Step = "close"  // the originals begin
 	Linger Step = "linger" // begin the wait before termination
 	Finish Step = "finish" // let the originals go on: to ApplicationStop
 	Undo   Step = "undo"   // put the traffic back to the originals
 )
 
-// BlueGreen is what a blue/green deployment knows besides: its originals are the hosts that carry the traffic when it
-// begins. The replacement hosts are the deployment's fleet.
+// BlueGreen is the further state of a blue/green deployment. Its originals are the units that carry the traffic when it
+// begins. The replacement units are the deployment's fleet.
 type BlueGreen struct {
 	Stage     Stage
 	Originals Fleet
-	Held      int  `json:",omitzero"` // replacement hosts that wait before BeforeAllowTraffic
-	Joined    int  `json:",omitzero"` // replacement hosts that are healthy in their target group
+	Held      int  `json:",omitzero"` // replacement units that wait before BeforeAllowTraffic
+	Joined    int  `json:",omitzero"` // replacement units that are healthy in their target group
 	Parked    int  `json:",omitzero"` // originals that wait before ApplicationStop
 	ReadyWait bool `json:",omitzero"` // it waits for somebody to continue it, and stops if nobody does
 	Linger    bool `json:",omitzero"` // it waits before it terminates the originals
@@ -49,7 +49,7 @@ type BlueGreen struct {
 	Undone  bool `json:",omitzero"`
 }
 
-// NewBlueGreen begins a blue/green deployment of a plan for the replacement hosts.
+// NewBlueGreen begins a blue/green deployment of a plan for the replacement units.
 func NewBlueGreen(p Plan, originals int, b BlueGreen) State {
 	s := New(p)
 	b.Stage, b.Originals = Prepare, Fleet{Pending: originals}
@@ -60,8 +60,8 @@ func NewBlueGreen(p Plan, originals int, b BlueGreen) State {
 	return s
 }
 
-// nextBlueGreen is Next of a blue/green deployment. Traffic goes back as soon as it is to be stopped; nothing of the
-// originals is stopped before the traffic has been shifted.
+// nextBlueGreen is Next of a blue/green deployment. Traffic goes back as soon as the deployment is to be stopped. No
+// original is stopped before the traffic has been shifted.
 func (s *State) nextBlueGreen() (n Next) {
 	b := s.BlueGreen
 	if s.Stop == nil {
@@ -72,60 +72,93 @@ func (s *State) nextBlueGreen() (n Next) {
 	}
 	switch b.Stage {
 	case Prepare:
-		busy := s.InProgress - b.Held
-		n.Begin = max(0, min(s.Pending, s.Concurrency-busy, s.Budget()-busy-s.Failed))
-		s.Pending -= n.Begin
-		s.InProgress += n.Begin
-		if s.Pending == 0 && s.InProgress == b.Held {
-			b.Stage = Ready
-			if b.ReadyWait {
-				n.Step = Hold
-			} else {
-				s.Continue()
-				n.Step = s.open()
-			}
-		}
+		return s.prepare()
 	case Join:
-		if n.Begin = s.Pending; n.Begin > 0 { // of a mirror
-			s.Pending, s.InProgress = 0, n.Begin
-		} else if b.Held > 0 {
-			n.Step = s.open()
-		} else if s.InProgress == b.Joined {
-			b.Stage, n.Step = Shift, Weigh
-		}
+		return s.join()
 	case After:
-		if b.Joined > 0 {
-			b.Joined, n.Step = 0, Settle
-		} else if s.InProgress == 0 {
-			b.Stage, n.Step = Block, Close
-			b.Originals.InProgress, b.Originals.Pending = b.Originals.Pending, 0
-		}
+		return s.after()
 	case Block:
-		if b.Originals.InProgress == b.Parked {
-			if b.Parked > 0 && b.Linger {
-				b.Stage, n.Step = Wait, Linger
-				return n
-			}
-			b.Stage = Terminate
-			return s.nextBlueGreen()
+		if b.Originals.InProgress != b.Parked {
+			return n
 		}
+		if b.Parked > 0 && b.Linger {
+			b.Stage, n.Step = Wait, Linger
+			return n
+		}
+		b.Stage = Terminate
+		return s.terminate()
 	case Terminate:
-		if b.Parked > 0 {
-			b.Parked, n.Step = 0, Finish
-		} else if b.Originals.InProgress == 0 {
-			s.Ended, n.End = true, &End{Status: cd.DeploymentStatusSucceeded}
-		}
+		return s.terminate()
 	}
 	return n
 }
 
-// open lets the replacement hosts that are held go on.
+// prepare begins on the replacement within the budget. Once all of it is held, the deployment waits or goes on.
+func (s *State) prepare() (n Next) {
+	b := s.BlueGreen
+	busy := s.InProgress - b.Held
+	n.Begin = max(0, min(s.Pending, s.Concurrency-busy, s.Budget()-busy-s.Failed))
+	s.Pending -= n.Begin
+	s.InProgress += n.Begin
+	if s.Pending > 0 || s.InProgress != b.Held {
+		return n
+	}
+	b.Stage = Ready
+	if b.ReadyWait {
+		n.Step = Hold
+		return n
+	}
+	s.Continue()
+	n.Step = s.open()
+	return n
+}
+
+// join lets the replacement into its target group. Once all of it is there, the traffic is shifted.
+func (s *State) join() (n Next) {
+	b := s.BlueGreen
+	switch n.Begin = s.Pending; {
+	case n.Begin > 0: // of a mirror
+		s.Pending, s.InProgress = 0, n.Begin
+	case b.Held > 0:
+		n.Step = s.open()
+	case s.InProgress == b.Joined:
+		b.Stage, n.Step = Shift, Weigh
+	}
+	return n
+}
+
+// after lets the replacement end, and then the originals leave their target group.
+func (s *State) after() (n Next) {
+	b := s.BlueGreen
+	switch {
+	case b.Joined > 0:
+		b.Joined, n.Step = 0, Settle
+	case s.InProgress == 0:
+		b.Stage, n.Step = Block, Close
+		b.Originals.InProgress, b.Originals.Pending = b.Originals.Pending, 0
+	}
+	return n
+}
+
+// terminate stops the applications of the originals, if that is to be, and ends the deployment.
+func (s *State) terminate() (n Next) {
+	b := s.BlueGreen
+	switch {
+	case b.Parked > 0:
+		b.Parked, n.Step = 0, Finish
+	case b.Originals.InProgress == 0:
+		s.Ended, n.End = true, &End{Status: cd.DeploymentStatusSucceeded}
+	}
+	return n
+}
+
+// open lets the replacement units that are held go on.
 func (s *State) open() Step {
 	s.BlueGreen.Held, s.BlueGreen.Begun = 0, true
 	return Open
 }
 
-// faulted tells whether a blue/green deployment has failed.
+// faulted returns why a blue/green deployment has failed, or nil.
 func (s *State) faulted() *Stop {
 	b := s.BlueGreen
 	switch {
@@ -168,7 +201,7 @@ func (s *State) abort() (n Next) {
 	return n
 }
 
-// Continue ends the wait of a replacement that is ready, or of originals that stand by. It tells whether there was one.
+// Continue ends the wait of a replacement that is ready, or of originals that stand by. It reports whether there was one.
 func (s *State) Continue() bool {
 	b := s.BlueGreen
 	switch {

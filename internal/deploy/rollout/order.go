@@ -2,13 +2,13 @@ package rollout
 
 import "fmt"
 
-// Health is what is known of a host from the deployments of its group so far.
+// Health is what is known of a target from the deployments of its group so far.
 type Health struct {
 	Healthy  bool   // the last deployment to it succeeded
 	Revision string // what was installed last with success; "" if that is not known
 }
 
-// Rank is a host's place in the order of a deployment: unhealthy hosts first, then those with an unknown revision, an
+// Rank is a target's place in the order of a deployment: unhealthy targets first, then those with an unknown revision, an
 // old one, the current one (instances-health.md). current is the group's last successful revision.
 func (h Health) Rank(current string) int {
 	switch {
@@ -22,7 +22,7 @@ func (h Health) Rank(current string) int {
 	return 3
 }
 
-// After is a host's health after an attempt to deploy a revision to it. current is the group's last successful
+// After is a target's health after an attempt to deploy a revision to it. current is the group's last successful
 // revision.
 func (h Health) After(succeeded bool, revision, current string) Health {
 	if succeeded {

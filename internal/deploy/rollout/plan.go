@@ -6,18 +6,18 @@ import (
 	cd "slipway/api/codedeploy"
 )
 
-// MostConcurrency is the kind of minimum that only CodeDeployDefault.OneAtATime has: so many hosts at once, all others
+// MostConcurrency is the kind of minimum that only CodeDeployDefault.OneAtATime has: so many units at once, all others
 // stay healthy.
 const MostConcurrency cd.MinimumHealthyHostsType = "MOST_CONCURRENCY"
 
 // Plan is what is fixed when a deployment begins.
 type Plan struct {
-	Total       int // hosts
-	Minimum     int // hosts that must stay healthy
-	Concurrency int // hosts in progress at once, at most
+	Total       int // units
+	Minimum     int // units that must stay healthy
+	Concurrency int // units in progress at once, at most
 }
 
-// NewPlan counts out a deployment configuration for a number of hosts. A percentage is rounded up, once, at the start
+// NewPlan counts out a deployment configuration for a number of units. A percentage is rounded up, once, at the start
 // (API_MinimumHealthyHosts).
 func NewPlan(total int, m *cd.MinimumHealthyHosts) Plan {
 	p := Plan{Total: total}
@@ -38,10 +38,10 @@ func NewPlan(total int, m *cd.MinimumHealthyHosts) Plan {
 	return p
 }
 
-// Budget is how many hosts may be in progress or have failed together.
+// Budget is how many units may be in progress or have failed together.
 func (p Plan) Budget() int { return max(0, p.Total-p.Minimum) }
 
-// Fleet counts the hosts of a deployment.
+// Fleet counts the units of a deployment.
 type Fleet struct{ Pending, InProgress, Succeeded, Failed, Skipped int }
 
 // Stop is why a deployment goes no further.
@@ -49,7 +49,7 @@ type Stop struct {
 	Status  cd.DeploymentStatus // how it will end: Stopped or Failed
 	Code    cd.ErrorCode
 	Message string
-	Halt    bool // hosts in progress end after the command that they run; else they go on to their end
+	Halt    bool // units in progress end after their event; else they go on to their end
 }
 
 // State is a deployment as a whole.
@@ -57,7 +57,7 @@ type State struct {
 	Plan
 	Fleet
 	Stop      *Stop      `json:",omitzero"`
-	Halted    bool       `json:",omitzero"` // the hosts in progress were told
+	Halted    bool       `json:",omitzero"` // the units in progress were told
 	Ended     bool       `json:",omitzero"`
 	BlueGreen *BlueGreen `json:",omitzero"` // nil for an in-place deployment; else the fleet above is the replacement's
 }
@@ -67,9 +67,9 @@ func New(p Plan) State { return State{Plan: p, Fleet: Fleet{Pending: p.Total}} }
 
 // Next is what follows from a state. The zero Next is nothing.
 type Next struct {
-	Begin int  // so many of the hosts that are pending begin, in their order
+	Begin int  // so many of the units that are pending begin, in their order
 	Skip  bool // those that are pending are skipped
-	Halt  bool // those in progress end after the command that they run
+	Halt  bool // those in progress end after their event
 	Step  Step // of a blue/green deployment
 	End   *End
 }
@@ -87,9 +87,9 @@ const TooManyFailed = "The overall deployment failed because too many individual
 
 // Next says what follows and moves the state on as if it were done: asked again, it has nothing to add.
 //
-// Hosts begin while those in progress and those that failed together stay within the budget. When the budget is spent
-// by failures while hosts are still waiting, the deployment has failed; at the end it has succeeded if the minimum,
-// and at least one host, has (instances-health.md).
+// Units begin while those in progress and those that failed together stay within the budget. When the budget is spent
+// by failures while units are still waiting, the deployment has failed; at the end it has succeeded if the minimum,
+// and at least one unit, has (instances-health.md).
 func (s *State) Next() Next {
 	var n Next
 	if s.Ended {
