@@ -146,11 +146,8 @@ func (a *agent) poll(ctx context.Context) error {
 		switch {
 		case err != nil && !taken && a.refused(err) != nil:
 			return a.refused(err)
-		case err != nil && ctx.Err() == nil:
-			if wait.first() {
-				a.Log.Warn("the server can't be asked for commands; trying again", "error", err)
-			}
-			wait.sleep(ctx)
+		case err != nil:
+			wait.miss(ctx, a, err)
 		case c != nil:
 			wait.reset(a, "the server answers again")
 			a.running.Go(func() {
@@ -159,14 +156,18 @@ func (a *agent) poll(ctx context.Context) error {
 			})
 		case err == nil:
 			wait.reset(a, "the server answers again")
-			// A server that does not hold polls is not asked all the time.
-			select {
-			case <-time.After(max(0, betweenPolls-time.Since(asked))):
-			case <-ctx.Done():
-			}
+			pause(ctx, betweenPolls-time.Since(asked)) // a server that does not hold polls is not asked all the time
 		}
 	}
 	return nil
+}
+
+// pause waits for a time, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-time.After(max(0, d)):
+	case <-ctx.Done():
+	}
 }
 
 func (a *agent) ask(ctx context.Context) (*cmd.HostCommandInstance, error) {
@@ -191,12 +192,20 @@ type backoff struct {
 
 func (b *backoff) first() bool { b.failed++; return b.failed == 1 || b.failed%60 == 0 }
 
+// miss notes that the server could not be asked, and waits.
+func (b *backoff) miss(ctx context.Context, a *agent, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	if b.first() {
+		a.Log.Warn("the server can't be asked for commands; trying again", "error", err)
+	}
+	b.sleep(ctx)
+}
+
 func (b *backoff) sleep(ctx context.Context) {
 	b.next = min(max(firstBackoff, 2*b.next), lastBackoff)
-	select {
-	case <-time.After(b.next):
-	case <-ctx.Done():
-	}
+	pause(ctx, b.next)
 }
 
 func (b *backoff) reset(a *agent, message string) {

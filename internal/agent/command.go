@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path"
 	"path/filepath"
 	"strings"
@@ -101,6 +102,14 @@ func (a *agent) handle(ctx context.Context, c *cmd.HostCommandInstance, t *track
 		a.finish(ctx, t, nil, failed(err, ""))
 		return
 	}
+	if !a.mayRun(ctx, c, t, w, log) {
+		return
+	}
+	a.run(ctx, c, t, s, w, log)
+}
+
+// mayRun acknowledges a command. If it may not run, its record is dropped, or kept until the server can be asked again.
+func (a *agent) mayRun(ctx context.Context, c *cmd.HostCommandInstance, t *track, w work, log *slog.Logger) bool {
 	run, err := a.acknowledge(ctx, c, w.noop)
 	if err != nil {
 		log.Warn("the command can't be acknowledged", "error", err)
@@ -109,12 +118,17 @@ func (a *agent) handle(ctx context.Context, c *cmd.HostCommandInstance, t *track
 		} else {
 			a.running.Go(func() { a.later(ctx, c, t) })
 		}
-		return
+		return false
 	}
 	if !run {
 		t.drop()
-		return
 	}
+	return run
+}
+
+// run does a command that was acknowledged, and reports it.
+func (a *agent) run(ctx context.Context, c *cmd.HostCommandInstance, t *track, s *specification, w work,
+	log *slog.Logger) {
 	if w.noop {
 		a.finish(ctx, t, nil,
 			&result{Status: "Succeeded", Message: "Succeeded: there is no script for " + *c.CommandName + "."})

@@ -41,19 +41,7 @@ func (h *hook) script(ctx context.Context, script appspec.Script, file string, o
 	}
 	defer stdout.Close()
 	defer stderr.Close()
-	err = c.Start()
-	if errors.Is(err, syscall.ENOEXEC) { // no #! line: a shell reads it, as execvp has it
-		c = &exec.Cmd{
-			Path:        "/bin/sh",
-			Args:        []string{"/bin/sh", file},
-			Env:         c.Env,
-			Dir:         c.Dir,
-			SysProcAttr: c.SysProcAttr,
-			Stdout:      c.Stdout,
-			Stderr:      c.Stderr,
-		}
-		err = c.Start()
-	}
+	c, err = start(c, file)
 	_ = c.Stdout.(*os.File).Close()
 	_ = c.Stderr.(*os.File).Close()
 	if err != nil {
@@ -78,6 +66,12 @@ func (h *hook) script(ctx context.Context, script appspec.Script, file string, o
 		settle(read, time.Second)
 		return exitError(err, file, fail)
 	}
+	return closed(ctx, read, timeout, script, fail)
+}
+
+// closed waits until nobody holds the output of a script that has ended any more.
+func closed(ctx context.Context, read [2]<-chan struct{}, timeout *time.Timer, script appspec.Script,
+	fail func(code int, format string, args ...any) error) error {
 	for name, closed := range map[string]<-chan struct{}{"STDOUT": read[0], "STDERR": read[1]} {
 		select {
 		case <-closed:
@@ -91,6 +85,24 @@ func (h *hook) script(ctx context.Context, script appspec.Script, file string, o
 		}
 	}
 	return nil
+}
+
+// start starts a script. One without a #! line is read by a shell, as execvp has it: then that is the command returned.
+func start(c *exec.Cmd, file string) (*exec.Cmd, error) {
+	err := c.Start()
+	if !errors.Is(err, syscall.ENOEXEC) {
+		return c, err
+	}
+	c = &exec.Cmd{
+		Path:        "/bin/sh",
+		Args:        []string{"/bin/sh", file},
+		Env:         c.Env,
+		Dir:         c.Dir,
+		SysProcAttr: c.SysProcAttr,
+		Stdout:      c.Stdout,
+		Stderr:      c.Stderr,
+	}
+	return c, c.Start()
 }
 
 // firstLine is the beginning of a script's first line, as the kernel reads it.

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -115,29 +116,27 @@ func parseSpecification(content []byte) (*specification, error) {
 	if s.ApplicationName == "" || s.DeploymentGroupName == "" {
 		return nil, errors.New("the deployment specification has no ApplicationName or no DeploymentGroupName")
 	}
-	if s.DeploymentCreator == "" {
-		s.DeploymentCreator = "user"
-	}
-	if s.DeploymentType == "" {
-		s.DeploymentType = "IN_PLACE"
-	}
-	if s.AppSpecFilename == "" {
-		s.AppSpecFilename = "appspec.yml"
-	}
+	s.DeploymentCreator = cmp.Or(s.DeploymentCreator, "user")
+	s.DeploymentType = cmp.Or(s.DeploymentType, "IN_PLACE")
+	s.AppSpecFilename = cmp.Or(s.AppSpecFilename, "appspec.yml")
 	if s.ReuseArchiveFromDeploymentId != "" && !segment().MatchString(s.ReuseArchiveFromDeploymentId) {
 		return nil, fmt.Errorf("the deployment specification would reuse the archive of %q, which can't name a folder",
 			s.ReuseArchiveFromDeploymentId)
 	}
+	return s, s.checkRevision()
+}
+
+func (s *specification) checkRevision() error {
 	r := s.Revision.S3Revision
 	if s.Revision.RevisionType != "S3" || r.Bucket == "" || r.Key == "" {
-		return nil, fmt.Errorf(
+		return fmt.Errorf(
 			"the revision is of the type %q; this agent fetches revisions from S3, with a bucket and a key",
 			s.Revision.RevisionType)
 	}
 	if r.BundleType != "zip" && r.BundleType != "tar" && r.BundleType != "tgz" {
-		return nil, fmt.Errorf("the bundle is of the type %q; it must be zip, tar or tgz", r.BundleType)
+		return fmt.Errorf("the bundle is of the type %q; it must be zip, tar or tgz", r.BundleType)
 	}
-	return s, nil
+	return nil
 }
 
 // behavior is what to do with a file that is there already, unless the application specification says it.

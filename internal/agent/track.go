@@ -129,22 +129,27 @@ func (a *agent) readTracks() ([]*track, error) {
 			}
 			continue
 		}
-		for _, line := range lines[1:] {
-			text := strings.TrimSuffix(string(line), "\n")
-			if len(text) == len(line) {
-				break
-			}
-			r := new(result)
-			if text == startedLine {
-				t.started = true
-			} else if json.Unmarshal([]byte(text), r) == nil {
-				t.result = r
-			}
-		}
+		t.replay(lines[1:])
 		if t.file, err = os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 			return nil, err
 		}
 		tracks = append(tracks, t)
 	}
 	return tracks, nil
+}
+
+// replay reads how far a command was when the agent died.
+func (t *track) replay(lines [][]byte) {
+	for _, line := range lines {
+		text := strings.TrimSuffix(string(line), "\n")
+		if len(text) == len(line) {
+			return
+		}
+		r := new(result)
+		if text == startedLine {
+			t.started = true
+		} else if json.Unmarshal([]byte(text), r) == nil {
+			t.result = r
+		}
+	}
 }

@@ -161,13 +161,7 @@ func (u *unpacker) tar(bundle string) error {
 			}
 			return nil
 		}
-		if errors.Is(err, tar.ErrHeader) {
-			return fmt.Errorf("it is no tar archive, or is damaged after %d entries", u.n)
-		}
-		if errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("it is cut off after %d entries", u.n)
-		}
-		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+		if err := u.readable(err); err != nil {
 			return err
 		}
 		name, ok, err := u.name(h.Name)
@@ -177,26 +171,43 @@ func (u *unpacker) tar(bundle string) error {
 		if !ok {
 			continue
 		}
-		mode := fs.FileMode(h.Mode & 0o777) // nine bits
-		switch h.Typeflag {
-		case tar.TypeDir:
-			err = u.folder(name, carried(mode, folderMode))
-		case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
-			err = u.file(name, carried(mode, fileMode), t, u.holesOf(h))
-		case tar.TypeSymlink:
-			err = u.link(name, h.Linkname)
-		case tar.TypeLink:
-			if err = u.root.Remove(name); err == nil || errors.Is(err, fs.ErrNotExist) {
-				err = escaping(name, u.root.Link(path.Clean(h.Linkname), name))
-			}
-		case tar.TypeXGlobalHeader:
-		default:
-			err = fmt.Errorf("the entry %q is a device or something else that is no file, folder or link", h.Name)
-		}
-		if err != nil {
+		if err := u.tarEntry(name, h, t); err != nil {
 			return err
 		}
 	}
+}
+
+// readable says in words what is wrong with an archive whose next entry can't be read.
+func (u *unpacker) readable(err error) error {
+	switch {
+	case errors.Is(err, tar.ErrHeader):
+		return fmt.Errorf("it is no tar archive, or is damaged after %d entries", u.n)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("it is cut off after %d entries", u.n)
+	case errors.Is(err, tar.ErrInsecurePath): // names are checked here
+		return nil
+	}
+	return err
+}
+
+func (u *unpacker) tarEntry(name string, h *tar.Header, t *tar.Reader) error {
+	mode := fs.FileMode(h.Mode & 0o777) // nine bits
+	switch h.Typeflag {
+	case tar.TypeDir:
+		return u.folder(name, carried(mode, folderMode))
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+		return u.file(name, carried(mode, fileMode), t, u.holesOf(h))
+	case tar.TypeSymlink:
+		return u.link(name, h.Linkname)
+	case tar.TypeLink:
+		if err := u.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return escaping(name, u.root.Link(path.Clean(h.Linkname), name))
+	case tar.TypeXGlobalHeader:
+		return nil
+	}
+	return fmt.Errorf("the entry %q is a device or something else that is no file, folder or link", h.Name)
 }
 
 // Modes of what an archive carries no mode for. Nobody but the owner may write it.

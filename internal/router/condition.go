@@ -50,20 +50,24 @@ func newCondition(c elb.RuleCondition) (condition, error) {
 	case field == "query-string" && c.QueryStringConfig != nil:
 		return queryCondition(c.QueryStringConfig.Values), nil
 	case field == "source-ip" && c.SourceIpConfig != nil:
-		var networks []netip.Prefix
-		for _, v := range c.SourceIpConfig.Values {
-			p, err := netip.ParsePrefix(v)
-			if err != nil {
-				return nil, fmt.Errorf("source IP: %w", err)
-			}
-			networks = append(networks, p.Masked())
-		}
-		return func(_ *http.Request, client netip.Addr) bool {
-			return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(client) })
-		}, nil
+		return sourceCondition(c.SourceIpConfig.Values)
 	default:
 		return nil, fmt.Errorf("this router knows no condition of the field %q", field)
 	}
+}
+
+func sourceCondition(values []string) (condition, error) {
+	var networks []netip.Prefix
+	for _, v := range values {
+		p, err := netip.ParsePrefix(v)
+		if err != nil {
+			return nil, fmt.Errorf("source IP: %w", err)
+		}
+		networks = append(networks, p.Masked())
+	}
+	return func(_ *http.Request, client netip.Addr) bool {
+		return slices.ContainsFunc(networks, func(n netip.Prefix) bool { return n.Contains(client) })
+	}, nil
 }
 
 func queryCondition(pairs []elb.QueryStringKeyValuePair) condition {

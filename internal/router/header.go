@@ -81,21 +81,8 @@ func (q *incoming) each(f func(key, value string)) {
 			f(key, v)
 		}
 	}
-	if before := q.Header["X-Forwarded-For"]; q.route.forwardedFor != "remove" {
-		value := strings.Join(before, ", ")
-		if q.route.forwardedFor != "preserve" {
-			peer := q.peer
-			if q.route.clientPort {
-				peer = net.JoinHostPort(q.peer, q.port)
-			}
-			if value != "" {
-				value += ", "
-			}
-			value += peer
-		}
-		if value != "" {
-			f("X-Forwarded-For", value)
-		}
+	if value := q.forwardedFor(); value != "" {
+		f("X-Forwarded-For", value)
 	}
 	f("X-Forwarded-Proto", q.scheme())
 	f("X-Forwarded-Port", strconv.Itoa(int(q.route.Port)))
@@ -104,6 +91,25 @@ func (q *incoming) each(f func(key, value string)) {
 		f("X-Amzn-Tls-Version", tlsVersion(q.TLS.Version))
 		f("X-Amzn-Tls-Cipher-Suite", cipherName(q.TLS.CipherSuite))
 	}
+}
+
+// forwardedFor is the X-Forwarded-For header that goes to the target; "" for none.
+func (q *incoming) forwardedFor() string {
+	before := strings.Join(q.Header["X-Forwarded-For"], ", ")
+	switch q.route.forwardedFor {
+	case "remove":
+		return ""
+	case "preserve":
+		return before
+	}
+	peer := q.peer
+	if q.route.clientPort {
+		peer = net.JoinHostPort(q.peer, q.port)
+	}
+	if before == "" {
+		return peer
+	}
+	return before + ", " + peer
 }
 
 // plain tells whether a header's name is of letters, digits and hyphens alone.

@@ -69,7 +69,7 @@ func (p *requestReader) head(r *bufio.Reader) (string, error) {
 		_, _ = r.Discard(2) // they are there
 	}
 	p.long = p.long[:0]
-	looked, line := 0, 0 // how far it was looked for line ends, and where the last line begins
+	var lines lineScan
 	for {
 		came, err := r.Peek(max(r.Buffered(), 1))
 		if err != nil {
@@ -81,31 +81,14 @@ func (p *requestReader) head(r *bufio.Reader) (string, error) {
 			p.long = append(p.long, came...)
 			all = p.long
 		}
-		for {
-			n := bytes.IndexByte(all[looked:], '\n')
-			if n < 0 {
-				looked = len(all)
-				break
-			}
-			end := looked + n
-			if looked = end + 1; end == line || all[end-1] != '\r' {
-				return "", malformed("a line ends without a carriage return")
-			}
-			if end-line > maxLine {
-				return "", tooLong(line)
-			}
-			if end-line == 1 {
-				head := string(all[:line])
-				_, err := r.Discard(end + 1 - kept)
-				return head, err
-			}
-			line = end + 1
+		end, err := lines.scan(all)
+		if err != nil {
+			return "", err
 		}
-		switch {
-		case len(all)-line > maxLine:
-			return "", tooLong(line)
-		case len(all) > maxHead:
-			return "", &requestError{http.StatusRequestHeaderFieldsTooLarge, "the head is larger than 64 KB"}
+		if end > 0 {
+			head := string(all[:lines.line])
+			_, err := r.Discard(end - kept)
+			return head, err
 		}
 		if kept > 0 || len(came) == r.Size() { // it does not fit the buffer
 			if kept == 0 {
@@ -116,6 +99,42 @@ func (p *requestReader) head(r *bufio.Reader) (string, error) {
 			return "", err
 		}
 	}
+}
+
+// lineScan looks through the lines of a head as they come.
+type lineScan struct {
+	looked int // how far it was looked for line ends
+	line   int // where the last line begins
+}
+
+// scan looks on in a head of which more has come. end is what follows the empty line that ends it; 0 if that has not
+// come yet.
+func (s *lineScan) scan(all []byte) (end int, err error) {
+	for {
+		n := bytes.IndexByte(all[s.looked:], '\n')
+		if n < 0 {
+			s.looked = len(all)
+			break
+		}
+		end := s.looked + n
+		if s.looked = end + 1; end == s.line || all[end-1] != '\r' {
+			return 0, malformed("a line ends without a carriage return")
+		}
+		if end-s.line > maxLine {
+			return 0, tooLong(s.line)
+		}
+		if end-s.line == 1 {
+			return end + 1, nil
+		}
+		s.line = end + 1
+	}
+	switch {
+	case len(all)-s.line > maxLine:
+		return 0, tooLong(s.line)
+	case len(all) > maxHead:
+		return 0, &requestError{http.StatusRequestHeaderFieldsTooLarge, "the head is larger than 64 KB"}
+	}
+	return 0, nil
 }
 
 func tooLong(start int) error {
@@ -147,6 +166,11 @@ func (p *requestReader) requestLine(line string) error {
 	if uri == "*" && method != http.MethodOptions {
 		return malformed("the target * is for OPTIONS alone")
 	}
+	return p.target(uri)
+}
+
+// target reads a target that is more than a plain path.
+func (p *requestReader) target(uri string) error {
 	u, err := url.ParseRequestURI(uri)
 	if err != nil {
 		return malformed("the target is not a path or an address with valid percent encoding")

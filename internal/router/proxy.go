@@ -220,9 +220,13 @@ func (x *exchange) run() bool {
 		}
 		t.done()
 	}
+	return x.settle(result)
+}
+
+// settle answers for a request that no target has answered. It is false if there was no target to try.
+func (x *exchange) settle(result outcome) bool {
 	switch result {
 	case done:
-		return true
 	case refused:
 		x.refuse(x.fault)
 	case abandoned:

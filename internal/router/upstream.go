@@ -210,6 +210,12 @@ func (r *response) frame(method string, minor byte) error {
 	if codings > 0 && lengths > 0 {
 		return errMalformed
 	}
+	r.end(method, minor, closes)
+	return nil
+}
+
+// end sets how the body ends, and whether the connection is good for a further request.
+func (r *response) end(method string, minor byte, closes bool) {
 	r.keep = minor != '0' && (r.chunked || r.length >= 0)
 	r.bare = method == http.MethodHead || r.status < 200 || r.status == http.StatusNoContent ||
 		r.status == http.StatusNotModified
@@ -219,7 +225,6 @@ func (r *response) frame(method string, minor byte) error {
 		r.left = r.length
 	}
 	r.keep = r.keep && !closes
-	return nil
 }
 
 // line reads one line of a head, without its end. The line is good until the next one is read.

@@ -57,6 +57,7 @@ func refuseAction(a elb.Action) error {
 	return nil
 }
 
+// normalForward checks a forward action, fills in its defaults, and returns the ARNs of its target groups.
 func (s *Service) normalForward(a *elb.Action) (groups []string, err error) {
 	if a.ForwardConfig == nil {
 		a.ForwardConfig = &elb.ForwardActionConfig{
@@ -65,24 +66,8 @@ func (s *Service) normalForward(a *elb.Action) (groups []string, err error) {
 	}
 	f := *a.ForwardConfig
 	f.TargetGroups = slices.Clone(f.TargetGroups)
-	if len(f.TargetGroups) == 0 || len(f.TargetGroups) > limits.groupsPerAction {
-		return nil, invalid("A forward action must have 1 to %d target groups", limits.groupsPerAction)
-	}
-	for i := range f.TargetGroups {
-		t := &f.TargetGroups[i]
-		if err := s.check(kindGroup, text(t.TargetGroupArn)); err != nil {
-			return nil, err
-		}
-		if slices.Contains(groups, *t.TargetGroupArn) {
-			return nil, invalid("The target group '%s' is there twice", *t.TargetGroupArn)
-		}
-		if t.Weight == nil {
-			t.Weight = new(int32(1))
-		}
-		if *t.Weight < 0 || *t.Weight > maxWeight {
-			return nil, invalid("Weight '%d' must be between 0 and %d", *t.Weight, maxWeight)
-		}
-		groups = append(groups, *t.TargetGroupArn)
+	if groups, err = s.normalTargets(f.TargetGroups); err != nil {
+		return nil, err
 	}
 	if a.TargetGroupArn != nil && (len(groups) != 1 || groups[0] != *a.TargetGroupArn) {
 		return nil, &elb.InvalidLoadBalancerActionException{
@@ -102,6 +87,30 @@ func (s *Service) normalForward(a *elb.Action) (groups []string, err error) {
 	}
 	f.TargetGroupStickinessConfig = &sticky
 	a.ForwardConfig = &f
+	return groups, nil
+}
+
+// normalTargets checks the target groups of a forward action and fills in their weights.
+func (s *Service) normalTargets(all []elb.TargetGroupTuple) (groups []string, err error) {
+	if len(all) == 0 || len(all) > limits.groupsPerAction {
+		return nil, invalid("A forward action must have 1 to %d target groups", limits.groupsPerAction)
+	}
+	for i := range all {
+		t := &all[i]
+		if err := s.check(kindGroup, text(t.TargetGroupArn)); err != nil {
+			return nil, err
+		}
+		if slices.Contains(groups, *t.TargetGroupArn) {
+			return nil, invalid("The target group '%s' is there twice", *t.TargetGroupArn)
+		}
+		if t.Weight == nil {
+			t.Weight = new(int32(1))
+		}
+		if *t.Weight < 0 || *t.Weight > maxWeight {
+			return nil, invalid("Weight '%d' must be between 0 and %d", *t.Weight, maxWeight)
+		}
+		groups = append(groups, *t.TargetGroupArn)
+	}
 	return groups, nil
 }
 

@@ -1,10 +1,12 @@
 package loadbalancer
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"slipway/api/awsproto"
@@ -81,51 +83,57 @@ func (s *Service) CreateLoadBalancer(ctx context.Context,
 }
 
 func (s *Service) newBalancer(in *elb.CreateLoadBalancerInput) (*elb.LoadBalancer, error) {
-	if in.Type != "" && in.Type != elb.LoadBalancerTypeEnumApplication {
-		return nil, refused("a %s load balancer; only those of the type application are there", in.Type)
-	}
-	name := *in.Name
-	if err := checkName("Load balancer", name); err != nil {
+	if err := checkBalancer(in); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(name, "internal-") {
-		return nil, invalid("Load balancer name '%s' cannot begin with 'internal-'", name)
-	}
-	if in.CustomerOwnedIpv4Pool != nil {
-		return nil, refused("a customer owned address pool")
-	}
-	if in.IpamPools != nil {
-		return nil, refused("addresses from an IPAM pool; listeners open where the router's --listen says")
-	}
-	if in.EnablePrefixForIpv6SourceNat == elb.EnablePrefixForIpv6SourceNatEnumOn {
-		return nil, refused("prefixes for source NAT; they are for load balancers of the type network")
-	}
-	if len(in.Subnets) > 0 && len(in.SubnetMappings) > 0 {
-		return nil, invalid("You must specify either subnets or subnet mappings")
-	}
-	b := &elb.LoadBalancer{LoadBalancerArn: new(s.arn(kindBalancer + "/app/" + name + "/" + newID())), DNSName: &s.Host,
+	b := &elb.LoadBalancer{
+		LoadBalancerArn:  new(s.arn(kindBalancer + "/app/" + *in.Name + "/" + newID())),
+		LoadBalancerName: in.Name,
+		DNSName:          &s.Host,
 		CreatedTime:      &awsproto.Time{Time: s.Now()},
-		LoadBalancerName: &name, Scheme: in.Scheme, Type: elb.LoadBalancerTypeEnumApplication,
-		SecurityGroups: in.SecurityGroups, IpAddressType: in.IpAddressType}
-	if b.Scheme == "" {
-		b.Scheme = elb.LoadBalancerSchemeEnumInternetFacing
+		Scheme:           cmp.Or(in.Scheme, elb.LoadBalancerSchemeEnumInternetFacing),
+		Type:             elb.LoadBalancerTypeEnumApplication,
+		SecurityGroups:   in.SecurityGroups,
+		IpAddressType:    cmp.Or(in.IpAddressType, elb.IpAddressTypeIpv4),
 	}
-	if b.IpAddressType == "" {
-		b.IpAddressType = elb.IpAddressTypeIpv4
-	}
+	subnets := slices.Clone(in.Subnets)
 	for _, m := range in.SubnetMappings {
-		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil ||
-			m.SourceNatIpv6Prefix != nil {
-			return nil, refused(
-				"addresses of a load balancer in a subnet mapping; its listeners open where the router's --listen says")
-		}
-		in.Subnets = append(in.Subnets, text(m.SubnetId))
+		subnets = append(subnets, text(m.SubnetId))
 	}
-	for _, subnet := range in.Subnets {
+	for _, subnet := range subnets {
 		b.AvailabilityZones = append(b.AvailabilityZones,
 			elb.AvailabilityZone{SubnetId: new(subnet), ZoneName: new(s.Region + "a")})
 	}
 	return b, nil
+}
+
+// checkBalancer refuses a load balancer that is malformed, or that is not here.
+func checkBalancer(in *elb.CreateLoadBalancerInput) error {
+	if in.Type != "" && in.Type != elb.LoadBalancerTypeEnumApplication {
+		return refused("a %s load balancer; only those of the type application are there", in.Type)
+	}
+	if err := checkName("Load balancer", *in.Name); err != nil {
+		return err
+	}
+	switch {
+	case strings.HasPrefix(*in.Name, "internal-"):
+		return invalid("Load balancer name '%s' cannot begin with 'internal-'", *in.Name)
+	case in.CustomerOwnedIpv4Pool != nil:
+		return refused("a customer owned address pool")
+	case in.IpamPools != nil:
+		return refused("addresses from an IPAM pool; listeners open where the router's --listen says")
+	case in.EnablePrefixForIpv6SourceNat == elb.EnablePrefixForIpv6SourceNatEnumOn:
+		return refused("prefixes for source NAT; they are for load balancers of the type network")
+	case len(in.Subnets) > 0 && len(in.SubnetMappings) > 0:
+		return invalid("You must specify either subnets or subnet mappings")
+	}
+	for _, m := range in.SubnetMappings {
+		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil || m.SourceNatIpv6Prefix != nil {
+			return refused(
+				"addresses of a load balancer in a subnet mapping; its listeners open where the router's --listen says")
+		}
+	}
+	return nil
 }
 
 // balancer is a load balancer's row.

@@ -56,34 +56,15 @@ func normalConditions(conditions []elb.RuleCondition) ([]elb.RuleCondition, erro
 	return normal, nil
 }
 
+// normalCondition checks a condition and writes it in one way: the values of a host or a path are in both places.
 func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
 	n := elb.RuleCondition{Field: new(text(c.Field))}
-	given := map[string]bool{fieldHost: c.HostHeaderConfig != nil, fieldPath: c.PathPatternConfig != nil,
-		fieldHeader: c.HttpHeaderConfig != nil,
-		fieldMethod: c.HttpRequestMethodConfig != nil, fieldQuery: c.QueryStringConfig != nil,
-		fieldSource: c.SourceIpConfig != nil}
 	if expressionsOf(&c) != nil {
 		return n, refused("regular expressions in a condition; give it values, with * and ?")
 	}
-	configured, known := given[*n.Field]
-	if !known {
-		return n, invalid(
-			"Condition field '%s' must be one of '[path-pattern, host-header, http-header, http-request-method, "+
-				"query-string, source-ip]'", *n.Field)
-	}
-	for field, is := range given {
-		if is && field != *n.Field {
-			return n, invalid(
-				"The configuration of the condition field '%s' does not belong to a condition of the field '%s'", field,
-				*n.Field)
-		}
-	}
-	if !configured && *n.Field != fieldHost && *n.Field != fieldPath {
-		return n, invalid("The condition field '%s' needs its configuration", *n.Field)
-	}
-	if configured && len(c.Values) > 0 {
-		return n, invalid("You must specify either the values or the configuration of the condition field '%s'",
-			*n.Field)
+	configured, err := checkConfiguration(&c, *n.Field)
+	if err != nil {
+		return n, err
 	}
 	switch *n.Field {
 	case fieldHost:
@@ -103,24 +84,68 @@ func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
 		return n, checkHeaderName(text(c.HttpHeaderConfig.HttpHeaderName))
 	case fieldMethod:
 		n.HttpRequestMethodConfig = c.HttpRequestMethodConfig
-		for _, m := range c.HttpRequestMethodConfig.Values {
-			if len(m) > 40 || m == "" ||
-				strings.ContainsFunc(m, func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' }) {
-				return n, invalid(
-					"HTTP request method '%s' must be made of A-Z, hyphen (-) and underscore (_), 40 characters at most", m)
-			}
-		}
+		return n, checkMethods(c.HttpRequestMethodConfig.Values)
 	case fieldQuery:
 		n.QueryStringConfig = c.QueryStringConfig
 	case fieldSource:
 		n.SourceIpConfig = c.SourceIpConfig
-		for _, v := range c.SourceIpConfig.Values {
-			if _, err := netip.ParsePrefix(v); err != nil {
-				return n, invalid("The source IP '%s' must be in CIDR notation, such as 192.0.2.0/24", v)
-			}
-		}
+		return n, checkSources(c.SourceIpConfig.Values)
 	}
 	return n, nil
+}
+
+// checkConfiguration refuses a condition whose configuration is not the one of its field, and reports whether it has
+// one. Those of hosts and paths may have values instead.
+func checkConfiguration(c *elb.RuleCondition, field string) (configured bool, err error) {
+	given := map[string]bool{
+		fieldHost:   c.HostHeaderConfig != nil,
+		fieldPath:   c.PathPatternConfig != nil,
+		fieldHeader: c.HttpHeaderConfig != nil,
+		fieldMethod: c.HttpRequestMethodConfig != nil,
+		fieldQuery:  c.QueryStringConfig != nil,
+		fieldSource: c.SourceIpConfig != nil,
+	}
+	configured, known := given[field]
+	if !known {
+		return false, invalid(
+			"Condition field '%s' must be one of '[path-pattern, host-header, http-header, http-request-method, "+
+				"query-string, source-ip]'", field)
+	}
+	for other, is := range given {
+		if is && other != field {
+			return false, invalid(
+				"The configuration of the condition field '%s' does not belong to a condition of the field '%s'",
+				other, field)
+		}
+	}
+	if !configured && field != fieldHost && field != fieldPath {
+		return false, invalid("The condition field '%s' needs its configuration", field)
+	}
+	if configured && len(c.Values) > 0 {
+		return false, invalid(
+			"You must specify either the values or the configuration of the condition field '%s'", field)
+	}
+	return configured, nil
+}
+
+func checkMethods(methods []string) error {
+	bad := func(r rune) bool { return (r < 'A' || r > 'Z') && r != '-' && r != '_' }
+	for _, m := range methods {
+		if len(m) > 40 || m == "" || strings.ContainsFunc(m, bad) {
+			return invalid(
+				"HTTP request method '%s' must be made of A-Z, hyphen (-) and underscore (_), 40 characters at most", m)
+		}
+	}
+	return nil
+}
+
+func checkSources(networks []string) error {
+	for _, n := range networks {
+		if _, err := netip.ParsePrefix(n); err != nil {
+			return invalid("The source IP '%s' must be in CIDR notation, such as 192.0.2.0/24", n)
+		}
+	}
+	return nil
 }
 
 // expressionsOf are the regular expressions of a condition.

@@ -179,31 +179,9 @@ func (s *Service) ModifyTargetGroup(ctx context.Context,
 // DescribeTargetGroups implements elbv2:DescribeTargetGroups.
 func (s *Service) DescribeTargetGroups(ctx context.Context,
 	in *elb.DescribeTargetGroupsInput) (*elb.DescribeTargetGroupsOutput, error) {
-	p := page{op: "DescribeTargetGroups", marker: in.Marker, size: in.PageSize, key: "arn"}
-	given := 0
-	for _, is := range []bool{in.LoadBalancerArn != nil, len(in.TargetGroupArns) > 0, len(in.Names) > 0} {
-		if is {
-			given++
-		}
-	}
-	if given > 1 {
-		return nil, invalid(
-			"Load balancer ARN, target group ARNs and target group names cannot be specified at the same time")
-	}
-	switch {
-	case in.LoadBalancerArn != nil:
-		if _, err := s.findBalancer(ctx, s.db, *in.LoadBalancerArn); err != nil {
-			return nil, err
-		}
-		p.args = append(p.args, *in.LoadBalancerArn)
-		p.where = append(p.where, "arn IN (SELECT target_group FROM lb_uses WHERE balancer = $1)")
-	case len(in.TargetGroupArns) > 0:
-		if err := s.check(kindGroup, in.TargetGroupArns...); err != nil {
-			return nil, err
-		}
-		p.among("arn", in.TargetGroupArns)
-	case len(in.Names) > 0:
-		p.among("name", in.Names)
+	p, err := s.describedGroups(ctx, in)
+	if err != nil {
+		return nil, err
 	}
 	rows, next, err := list(ctx, s, p, scanGroup, groupColumns, func(g *group) string { return *g.TargetGroupArn })
 	if err != nil {
@@ -260,4 +238,35 @@ func (s *Service) DeleteTargetGroup(ctx context.Context,
 		}
 		return remove(ctx, tx, "lb_groups", arn)
 	})
+}
+
+// describedGroups is the page of target groups that DescribeTargetGroups asks for.
+func (s *Service) describedGroups(ctx context.Context, in *elb.DescribeTargetGroupsInput) (page, error) {
+	p := page{op: "DescribeTargetGroups", marker: in.Marker, size: in.PageSize, key: "arn"}
+	given := 0
+	for _, is := range []bool{in.LoadBalancerArn != nil, len(in.TargetGroupArns) > 0, len(in.Names) > 0} {
+		if is {
+			given++
+		}
+	}
+	if given > 1 {
+		return p, invalid(
+			"Load balancer ARN, target group ARNs and target group names cannot be specified at the same time")
+	}
+	switch {
+	case in.LoadBalancerArn != nil:
+		if _, err := s.findBalancer(ctx, s.db, *in.LoadBalancerArn); err != nil {
+			return p, err
+		}
+		p.args = append(p.args, *in.LoadBalancerArn)
+		p.where = append(p.where, "arn IN (SELECT target_group FROM lb_uses WHERE balancer = $1)")
+	case len(in.TargetGroupArns) > 0:
+		if err := s.check(kindGroup, in.TargetGroupArns...); err != nil {
+			return p, err
+		}
+		p.among("arn", in.TargetGroupArns)
+	case len(in.Names) > 0:
+		p.among("name", in.Names)
+	}
+	return p, nil
 }

@@ -67,6 +67,11 @@ func checkHealthCheck(g *elb.TargetGroup) error {
 				*g.HealthCheckPort)
 		}
 	}
+	return checkMatcher(g)
+}
+
+// checkMatcher checks which codes of a response are healthy.
+func checkMatcher(g *elb.TargetGroup) error {
 	codes, least, most, kind := g.Matcher.HttpCode, 200, 499, "HTTP"
 	if *g.ProtocolVersion == versionGRPC {
 		codes, least, most, kind = g.Matcher.GrpcCode, 0, 99, "gRPC"

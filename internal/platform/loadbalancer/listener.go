@@ -125,6 +125,11 @@ func (s *Service) setListener(ctx context.Context, tx store.Tx, l *listener, in 
 		l.SslPolicy, l.certificates = nil, []string{}
 		return nil
 	}
+	return s.setSecurity(ctx, tx, l, in)
+}
+
+// setSecurity overlays an HTTPS listener with a security policy and a certificate.
+func (s *Service) setSecurity(ctx context.Context, tx store.Tx, l *listener, in elb.ModifyListenerInput) error {
 	if in.SslPolicy != nil {
 		l.SslPolicy = in.SslPolicy
 	}

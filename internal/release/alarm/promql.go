@@ -68,9 +68,21 @@ func (q Query) After(before map[string]Contributor, result []Sample,
 		c.Alarm = c.Alarm || now.Sub(c.Since) >= q.Pending
 		after[key] = c
 	}
+	q.keepAbsent(after, before, now)
+	for _, c := range after {
+		if c.Alarm {
+			return after, cw.StateValueAlarm
+		}
+	}
+	return after, cw.StateValueOk
+}
+
+// keepAbsent keeps the contributors that are no longer in the result until they have recovered. One that never was in
+// ALARM is forgotten at once.
+func (q Query) keepAbsent(after, before map[string]Contributor, now time.Time) {
 	for key, c := range before {
 		if _, here := after[key]; here || !c.Alarm {
-			continue // one that never was in ALARM is forgotten at once
+			continue
 		}
 		if !c.Absent {
 			c.Absent, c.Since = true, now
@@ -79,12 +91,6 @@ func (q Query) After(before map[string]Contributor, result []Sample,
 			after[key] = c
 		}
 	}
-	for _, c := range after {
-		if c.Alarm {
-			return after, cw.StateValueAlarm
-		}
-	}
-	return after, cw.StateValueOk
 }
 
 // QueryReason says in words what set an alarm off, or that nothing does.

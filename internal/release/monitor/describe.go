@@ -39,24 +39,12 @@ func (c *conditions) prefixed(column, prefix string) {
 // DescribeAlarms implements cloudwatch:DescribeAlarms, in the order of names. There are no composite alarms here.
 func (s *Service) DescribeAlarms(ctx context.Context, in *cw.DescribeAlarmsInput) (*cw.DescribeAlarmsOutput, error) {
 	out := &cw.DescribeAlarmsOutput{MetricAlarms: []cw.MetricAlarm{}, CompositeAlarms: []cw.CompositeAlarm{}}
-	if in.ChildrenOfAlarmName != nil || in.ParentsOfAlarmName != nil {
-		return nil, unsupported("composite alarms, which alone have children and parents")
-	}
-	if in.AlarmNames != nil && in.AlarmNamePrefix != nil {
-		return nil, invalid("AlarmNames and AlarmNamePrefix must not be given together.")
+	c, err := described(in)
+	if err != nil {
+		return nil, err
 	}
 	if len(in.AlarmTypes) > 0 && !slices.Contains(in.AlarmTypes, cw.AlarmTypeMetricAlarm) {
 		return out, nil
-	}
-	var c conditions
-	if n := len(in.AlarmNames); n > 0 {
-		c.where, c.args = " AND name IN ("+list(1, n)+")", anys(in.AlarmNames)
-	}
-	if in.AlarmNamePrefix != nil {
-		c.prefixed("name", *in.AlarmNamePrefix)
-	}
-	if in.StateValue != "" {
-		c.add("state = $%d", string(in.StateValue))
 	}
 	after, most := "", limit(in.MaxRecords, pageSize)
 	filter := []any{c.args, in.ActionPrefix}
@@ -87,6 +75,26 @@ func (s *Service) DescribeAlarms(ctx context.Context, in *cw.DescribeAlarmsInput
 			return out, nil
 		}
 	}
+}
+
+// described are the conditions for the alarms that DescribeAlarms asks for.
+func described(in *cw.DescribeAlarmsInput) (c conditions, err error) {
+	if in.ChildrenOfAlarmName != nil || in.ParentsOfAlarmName != nil {
+		return c, unsupported("composite alarms, which alone have children and parents")
+	}
+	if in.AlarmNames != nil && in.AlarmNamePrefix != nil {
+		return c, invalid("AlarmNames and AlarmNamePrefix must not be given together.")
+	}
+	if n := len(in.AlarmNames); n > 0 {
+		c.where, c.args = " AND name IN ("+list(1, n)+")", anys(in.AlarmNames)
+	}
+	if in.AlarmNamePrefix != nil {
+		c.prefixed("name", *in.AlarmNamePrefix)
+	}
+	if in.StateValue != "" {
+		c.add("state = $%d", string(in.StateValue))
+	}
+	return c, nil
 }
 
 func hasAction(a *cw.MetricAlarm, prefix string) bool {

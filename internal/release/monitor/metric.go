@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/awsproto"
 	cw "slipway/api/cloudwatch"
+	"slipway/internal/release/metric"
 )
 
 const (
@@ -36,18 +37,8 @@ func stretch(start, end *awsproto.Time, period time.Duration) (from, to time.Tim
 // GetMetricStatistics implements cloudwatch:GetMetricStatistics; datapoints come in the order of time.
 func (s *Service) GetMetricStatistics(ctx context.Context,
 	in *cw.GetMetricStatisticsInput) (*cw.GetMetricStatisticsOutput, error) {
-	if len(in.Statistics) == 0 && len(in.ExtendedStatistics) == 0 {
-		return nil, &cw.MissingRequiredParameterException{
-			Message: "Either Statistics or ExtendedStatistics must be given.",
-		}
-	}
-	for _, name := range in.ExtendedStatistics {
-		if err := checkStatistic(name); err != nil {
-			return nil, err
-		}
-	}
-	if err := checkPeriod(*in.Period); err != nil {
-		return nil, badValue("%s", awsMessage(err))
+	if err := checkStatistics(in); err != nil {
+		return nil, err
 	}
 	period := seconds(in.Period)
 	from, to, err := stretch(in.StartTime, in.EndTime, period)
@@ -73,32 +64,61 @@ func (s *Service) GetMetricStatistics(ctx context.Context,
 	}
 	for _, p := range points {
 		d := cw.Datapoint{Timestamp: awsproto.At(p.Time), Unit: cw.StandardUnit(unit)}
-		for _, name := range in.Statistics {
-			v, _ := statistic(p.Summary, string(name))
-			switch name {
-			case cw.StatisticSampleCount:
-				d.SampleCount = &v
-			case cw.StatisticAverage:
-				d.Average = &v
-			case cw.StatisticSum:
-				d.Sum = &v
-			case cw.StatisticMinimum:
-				d.Minimum = &v
-			case cw.StatisticMaximum:
-				d.Maximum = &v
-			}
-		}
-		for _, name := range in.ExtendedStatistics {
-			if v, ok := statistic(p.Summary, name); ok {
-				if d.ExtendedStatistics == nil {
-					d.ExtendedStatistics = map[string]float64{}
-				}
-				d.ExtendedStatistics[name] = v
-			}
-		}
+		addStatistics(&d, p.Summary, in.Statistics)
+		addExtended(&d, p.Summary, in.ExtendedStatistics)
 		out.Datapoints = append(out.Datapoints, d)
 	}
 	return out, nil
+}
+
+func checkStatistics(in *cw.GetMetricStatisticsInput) error {
+	if len(in.Statistics) == 0 && len(in.ExtendedStatistics) == 0 {
+		return &cw.MissingRequiredParameterException{
+			Message: "Either Statistics or ExtendedStatistics must be given.",
+		}
+	}
+	for _, name := range in.ExtendedStatistics {
+		if err := checkStatistic(name); err != nil {
+			return err
+		}
+	}
+	if err := checkPeriod(*in.Period); err != nil {
+		return badValue("%s", awsMessage(err))
+	}
+	return nil
+}
+
+// addStatistics adds statistics of a period to its datapoint.
+func addStatistics(d *cw.Datapoint, s metric.Summary, names []cw.Statistic) {
+	for _, name := range names {
+		v, _ := statistic(s, string(name))
+		switch name {
+		case cw.StatisticSampleCount:
+			d.SampleCount = &v
+		case cw.StatisticAverage:
+			d.Average = &v
+		case cw.StatisticSum:
+			d.Sum = &v
+		case cw.StatisticMinimum:
+			d.Minimum = &v
+		case cw.StatisticMaximum:
+			d.Maximum = &v
+		}
+	}
+}
+
+// addExtended adds percentiles and the like of a period to its datapoint.
+func addExtended(d *cw.Datapoint, s metric.Summary, names []string) {
+	for _, name := range names {
+		v, ok := statistic(s, name)
+		if !ok {
+			continue
+		}
+		if d.ExtendedStatistics == nil {
+			d.ExtendedStatistics = map[string]float64{}
+		}
+		d.ExtendedStatistics[name] = v
+	}
 }
 
 func awsMessage(err error) string {

@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -78,7 +79,8 @@ func (s *Service) put(ctx context.Context, tx store.Tx, a *cw.MetricAlarm, tags 
 		put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = known.StateUpdatedTimestamp,
 			known.StateTransitionedTimestamp
 	} else {
-		put.StateValue, put.StateReason, put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = cw.StateValueInsufficientData, new(alarm.Unchecked), now, now
+		put.StateValue, put.StateReason = cw.StateValueInsufficientData, new(alarm.Unchecked)
+		put.StateUpdatedTimestamp, put.StateTransitionedTimestamp = now, now
 		if put.EvaluationCriteria != nil {
 			put.StateValue = cw.StateValueOk // "For PromQL alarms, the alarm state is instead immediately set to OK"
 		}
@@ -168,32 +170,10 @@ func watch(a *cw.MetricAlarm) (watched, error) {
 // maxMetrics is how many metrics the expression of an alarm may have.
 const maxMetrics = 10
 
+// checkMetric checks an alarm on a metric or an expression.
 func checkMetric(a *cw.MetricAlarm) error {
-	switch {
-	case a.Metrics != nil &&
-		(a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" ||
-			a.ExtendedStatistic != nil || a.Unit != ""):
-		return invalid(
-			"With Metrics, the metric's Namespace, Dimensions, Period, Statistic, ExtendedStatistic and Unit belong " +
-				"into it.")
-	case len(a.Metrics) > maxMetrics:
-		return invalid("An alarm may have 10 Metrics at most.")
-	case a.ThresholdMetricId != nil || strings.Contains(string(a.ComparisonOperator), "UpperThreshold") ||
-		strings.Contains(string(a.ComparisonOperator), "LowerThreshold"):
-		return unsupported("alarms on anomaly detection models")
-	case a.Metrics == nil && (a.Statistic == "") == (a.ExtendedStatistic == nil):
-		return invalid("An alarm needs either a Statistic or an ExtendedStatistic.")
-	case a.Metrics == nil && a.Period == nil:
-		return invalid("An alarm on a metric needs a Period.")
-	case a.EvaluationPeriods == nil:
-		return invalid("An alarm on a metric needs EvaluationPeriods.")
-	case a.ComparisonOperator == "":
-		return invalid("An alarm on a metric needs a ComparisonOperator.")
-	case a.Threshold == nil:
-		return invalid("An alarm on a metric needs a Threshold.")
-	case a.DatapointsToAlarm != nil && *a.DatapointsToAlarm > *a.EvaluationPeriods:
-		return invalid("DatapointsToAlarm (%d) must not be greater than EvaluationPeriods (%d).", *a.DatapointsToAlarm,
-			*a.EvaluationPeriods)
+	if err := cmp.Or(checkTerms(a), checkThreshold(a)); err != nil {
+		return err
 	}
 	w, err := watch(a)
 	if err == nil && w.expression == nil {
@@ -211,6 +191,59 @@ func checkMetric(a *cw.MetricAlarm) error {
 			"The period of %s times %d evaluation periods is more than %s, the longest that an alarm with such a "+
 				"period may look back.", w.period, *a.EvaluationPeriods, longest)
 	}
+	return checkMissing(a)
+}
+
+// checkTerms checks what an alarm looks at.
+func checkTerms(a *cw.MetricAlarm) error {
+	switch {
+	case a.Metrics != nil && namesMetric(a):
+		return invalid(
+			"With Metrics, the metric's Namespace, Dimensions, Period, Statistic, ExtendedStatistic and Unit belong " +
+				"into it.")
+	case len(a.Metrics) > maxMetrics:
+		return invalid("An alarm may have 10 Metrics at most.")
+	case onAnomalies(a):
+		return unsupported("alarms on anomaly detection models")
+	case a.Metrics == nil && (a.Statistic == "") == (a.ExtendedStatistic == nil):
+		return invalid("An alarm needs either a Statistic or an ExtendedStatistic.")
+	case a.Metrics == nil && a.Period == nil:
+		return invalid("An alarm on a metric needs a Period.")
+	}
+	return nil
+}
+
+// namesMetric reports whether an alarm names a metric itself.
+func namesMetric(a *cw.MetricAlarm) bool {
+	return a.Namespace != nil || a.Dimensions != nil || a.Period != nil || a.Statistic != "" ||
+		a.ExtendedStatistic != nil || a.Unit != ""
+}
+
+// onAnomalies reports whether an alarm compares with the band of an anomaly detection model.
+func onAnomalies(a *cw.MetricAlarm) bool {
+	compares := string(a.ComparisonOperator)
+	return a.ThresholdMetricId != nil || strings.Contains(compares, "UpperThreshold") ||
+		strings.Contains(compares, "LowerThreshold")
+}
+
+// checkThreshold checks when an alarm goes on.
+func checkThreshold(a *cw.MetricAlarm) error {
+	switch {
+	case a.EvaluationPeriods == nil:
+		return invalid("An alarm on a metric needs EvaluationPeriods.")
+	case a.ComparisonOperator == "":
+		return invalid("An alarm on a metric needs a ComparisonOperator.")
+	case a.Threshold == nil:
+		return invalid("An alarm on a metric needs a Threshold.")
+	case a.DatapointsToAlarm != nil && *a.DatapointsToAlarm > *a.EvaluationPeriods:
+		return invalid("DatapointsToAlarm (%d) must not be greater than EvaluationPeriods (%d).", *a.DatapointsToAlarm,
+			*a.EvaluationPeriods)
+	}
+	return nil
+}
+
+// checkMissing checks what an alarm makes of datapoints that are missing or few.
+func checkMissing(a *cw.MetricAlarm) error {
 	switch text(a.TreatMissingData) {
 	case "", alarm.Missing, alarm.Ignore, alarm.Breaching, alarm.NotBreaching:
 	default:

@@ -203,11 +203,11 @@ func (l *sgr) set(parameters string) {
 			l.colour, l.other = n, false
 		case n == 39:
 			l.colour, l.other = 0, false
-		case n == 38 || n == 48: // 38;5;N or 38;2;R;G;B
+		case n == 38: // 38;5;N or 38;2;R;G;B
 			i += extended(all[i+1:])
-			if n == 38 {
-				l.colour, l.other = 0, true
-			}
+			l.colour, l.other = 0, true
+		case n == 48:
+			i += extended(all[i+1:])
 		}
 	}
 }

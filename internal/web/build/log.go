@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -73,17 +74,7 @@ func (s *pages) readWindow(r *http.Request, b *buildView) error {
 		return nil
 	}
 	in := &slipway.ReadLogInput{LogGroupName: group, LogStreamName: stream, Lines: new(int32(linesAPage))}
-	from, asked := lineNumber(r.URL.Query().Get("from"))
-	switch {
-	case asked:
-		in.FromLine = &from
-	case r.URL.Query().Get("from") == "end" || b.Kind == kit.Running || b.Kind == kit.Queued:
-		in.FromEnd = new(true)
-	case b.Why != nil && b.Why.Line != nil:
-		if from := *b.Why.Line - 20; from > linesAPage/2 { // else the beginning has room on the same page
-			in.FromLine = &from
-		}
-	}
+	b.where(r.URL.Query().Get("from"), in)
 	log, err := s.Slipway.ReadLog(r.Context(), in)
 	if awsproto.Code(err) == "LogNotFoundException" {
 		return nil
@@ -111,6 +102,21 @@ func (s *pages) readWindow(r *http.Request, b *buildView) error {
 		}
 	}
 	return nil
+}
+
+// where sets which part of the log is read: what is asked for, or what is likely wanted.
+func (b *buildView) where(asked string, in *slipway.ReadLogInput) {
+	from, ok := lineNumber(asked)
+	switch {
+	case ok:
+		in.FromLine = &from
+	case asked == "end" || b.Kind == kit.Running || b.Kind == kit.Queued:
+		in.FromEnd = new(true)
+	case b.Why != nil && b.Why.Line != nil:
+		if from := *b.Why.Line - 20; from > linesAPage/2 { // else the beginning has room on the same page
+			in.FromLine = &from
+		}
+	}
 }
 
 // lineNumber reads a line's number, which people count from one.
@@ -170,28 +176,37 @@ func (s *pages) liveLog(w http.ResponseWriter, r *http.Request, _ kit.Visitor) e
 		if err != nil {
 			return nil //nolint:nilerr // the stream ends, and the page asks again
 		}
-		var text strings.Builder
-		text.WriteString(": still here\n")
-		for _, l := range log.Lines {
-			var row strings.Builder
-			if err := logLine(l, false, false).Render(r.Context(), &row); err != nil {
-				return nil //nolint:nilerr // as above
-			}
-			text.WriteString("data: " + strings.ReplaceAll(row.String(), "\n", " ") + "\n")
-		}
 		next = kit.Number(log.NextLine)
-		if len(log.Lines) > 0 {
-			text.WriteString("event: lines\nid: " + kit.Itoa(next+1) + "\n")
-		}
-		text.WriteString("\n")
 		complete := log.Complete != nil && *log.Complete && next >= kit.Number(log.TotalLines)
-		if complete {
-			text.WriteString("event: complete\ndata: \n\n")
+		text, err := logEvents(r.Context(), log, complete)
+		if err != nil {
+			return nil //nolint:nilerr // as above
 		}
-		if _, err := w.Write([]byte(text.String())); err != nil || out.Flush() != nil || complete {
+		if _, err := w.Write([]byte(text)); err != nil || out.Flush() != nil || complete {
 			return nil //nolint:nilerr // whoever looked has gone
 		}
 	}
+}
+
+// logEvents are the events that carry lines of a log, and that say that it is complete.
+func logEvents(ctx context.Context, log *slipway.ReadLogOutput, complete bool) (string, error) {
+	var text strings.Builder
+	text.WriteString(": still here\n")
+	for _, l := range log.Lines {
+		var row strings.Builder
+		if err := logLine(l, false, false).Render(ctx, &row); err != nil {
+			return "", err
+		}
+		text.WriteString("data: " + strings.ReplaceAll(row.String(), "\n", " ") + "\n")
+	}
+	if len(log.Lines) > 0 {
+		text.WriteString("event: lines\nid: " + kit.Itoa(kit.Number(log.NextLine)+1) + "\n")
+	}
+	text.WriteString("\n")
+	if complete {
+		text.WriteString("event: complete\ndata: \n\n")
+	}
+	return text.String(), nil
 }
 
 // findInLog leads to the next line that has a text.

@@ -26,47 +26,65 @@ var runnerLine = regexp.MustCompile(`^\[Container\] \d{4}/\d\d/\d\d \d\d:\d\d:\d
 // the middle of one's output, are a group without a name. Of a build that failed, the commands of the failed
 // phase are open; of any other all commands; the runner's own lines are folded away.
 func folds(b *buildView) []logFold {
-	var all []logFold
-	phase := ""
-	add := func(f logFold) *logFold {
-		all = append(all, f)
-		return &all[len(all)-1]
-	}
+	f := folder{}
 	for _, l := range b.Log.Lines {
-		said, own := "", false
-		if m := runnerLine.FindStringSubmatch(kit.Text(l.Text)); m != nil {
-			said, own = m[1], true
-		}
-		if p, ok := strings.CutPrefix(said, "Entering phase "); ok {
-			phase = p
-		}
-		last := &logFold{}
-		if len(all) > 0 {
-			last = &all[len(all)-1]
-		}
-		command, starts := strings.CutPrefix(said, "Running command ")
-		ends := strings.HasPrefix(said, "Command did not exit successfully")
-		switch {
-		case starts:
-			last = add(logFold{Command: command, Phase: phase})
-		case ends && last.Command != "":
-			last.Failed = true
-		case own && (last.Command != "" || len(all) == 0 || last.Open):
-			last = add(logFold{})
-		case !own && len(all) == 0 || !own && last.Command == "" && !last.Open:
-			// output whose command is above the window, or that no command wrote
-			last = add(logFold{Open: true, Phase: phase})
-		}
+		last := f.take(kit.Text(l.Text))
 		last.Lines = append(last.Lines, l)
 		last.Failed = last.Failed || b.Log.Bad[*l.Number]
 	}
-	for i := range all {
-		f := &all[i]
-		f.Open = f.Open || f.Failed ||
-			f.Command != "" && (b.Why == nil || b.Log.Sought != "" || f.Phase == kit.Text(b.Why.Phase))
-		f.Open = f.Open || b.Log.Sought != "" && f.has(b.Log.Sought)
+	for i := range f.all {
+		f.all[i].Open = f.all[i].opens(b)
 	}
-	return all
+	return f.all
+}
+
+// folder groups lines of a log.
+type folder struct {
+	all   []logFold
+	phase string
+}
+
+// take returns the group that a line belongs to, which it may begin.
+func (f *folder) take(line string) *logFold {
+	said, own := "", false
+	if m := runnerLine.FindStringSubmatch(line); m != nil {
+		said, own = m[1], true
+	}
+	if p, ok := strings.CutPrefix(said, "Entering phase "); ok {
+		f.phase = p
+	}
+	if command, ok := strings.CutPrefix(said, "Running command "); ok {
+		return f.add(logFold{Command: command, Phase: f.phase})
+	}
+	last := &logFold{}
+	if len(f.all) > 0 {
+		last = &f.all[len(f.all)-1]
+	}
+	if last.Command != "" && strings.HasPrefix(said, "Command did not exit successfully") {
+		last.Failed = true
+		return last
+	}
+	switch none := len(f.all) == 0; {
+	case own && (none || last.Command != "" || last.Open):
+		return f.add(logFold{})
+	case !own && (none || last.Command == "" && !last.Open):
+		// output whose command is above the window, or that no command wrote
+		return f.add(logFold{Open: true, Phase: f.phase})
+	}
+	return last
+}
+
+func (f *folder) add(x logFold) *logFold {
+	f.all = append(f.all, x)
+	return &f.all[len(f.all)-1]
+}
+
+// opens reports whether a group is shown unfolded.
+func (f *logFold) opens(b *buildView) bool {
+	if f.Open || f.Failed || b.Log.Sought != "" && f.has(b.Log.Sought) {
+		return true
+	}
+	return f.Command != "" && (b.Why == nil || b.Log.Sought != "" || f.Phase == kit.Text(b.Why.Phase))
 }
 
 func (f *logFold) has(q string) bool {

@@ -133,20 +133,8 @@ func markWords(rows []rowDiff) {
 // differing splits two lines into what they begin and end with alike, and what differs between; lines that have
 // little in common stay whole.
 func differing(a, b string) (as, bs []part) {
-	head := 0
-	for head < len(a) && head < len(b) && a[head] == b[head] {
-		head++
-	}
-	for head > 0 && (head < len(a) && !utf8.RuneStart(a[head]) || head < len(b) && !utf8.RuneStart(b[head])) {
-		head--
-	}
-	tail := 0
-	for tail < len(a)-head && tail < len(b)-head && a[len(a)-1-tail] == b[len(b)-1-tail] {
-		tail++
-	}
-	for tail > 0 && (!utf8.RuneStart(a[len(a)-tail]) || !utf8.RuneStart(b[len(b)-tail])) {
-		tail--
-	}
+	head := sameHead(a, b)
+	tail := sameTail(a[head:], b[head:])
 	common := len(strings.TrimSpace(a[:head])) + len(strings.TrimSpace(a[len(a)-tail:]))
 	if 3*common < max(len(strings.TrimSpace(a)), len(strings.TrimSpace(b))) {
 		return []part{{Text: a}}, []part{{Text: b}}
@@ -160,6 +148,30 @@ func differing(a, b string) (as, bs []part) {
 		return all
 	}
 	return split(a), split(b)
+}
+
+// sameHead is how many bytes two texts begin with alike, whole characters of both.
+func sameHead(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	for n > 0 && (n < len(a) && !utf8.RuneStart(a[n]) || n < len(b) && !utf8.RuneStart(b[n])) {
+		n--
+	}
+	return n
+}
+
+// sameTail is how many bytes two texts end with alike, whole characters of both.
+func sameTail(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[len(a)-1-n] == b[len(b)-1-n] {
+		n++
+	}
+	for n > 0 && (!utf8.RuneStart(a[len(a)-n]) || !utf8.RuneStart(b[len(b)-n])) {
+		n--
+	}
+	return n
 }
 
 // FolderDiff is how much a change does in a folder.
