@@ -86,6 +86,7 @@ type robots struct {
 	starts  map[string]int       // how often each was started
 	away    int                  // how many starts fail before a robot is there
 	began   func(id string)      // called within Start, once the robot works
+	asked   func(id string)      // called before Result answers
 	stopped []string
 }
 
@@ -148,6 +149,9 @@ func (r *robots) take(a *pipeline.Action) error {
 }
 
 func (r *robots) Result(_ context.Context, _ *pipeline.Action, id string) (*pipeline.Result, error) {
+	if r.asked != nil {
+		r.asked(id)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch j := r.jobs[id]; {

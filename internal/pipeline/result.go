@@ -105,7 +105,7 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, to ref, how endi
 	if how.revision != nil {
 		addRevision(e, *how.revision, how.artifact)
 	}
-	if err := tx.Cancel(ctx, timeoutJob, to.Run); err != nil {
+	if err := cancelJobs(ctx, tx, to.Run); err != nil {
 		return nil, err
 	}
 	effects, err := engine.Finish(&r.Pipeline, to.Execution, to.Run, how.result, s.world())
@@ -113,6 +113,14 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, to ref, how endi
 		return nil, nil
 	}
 	return effects, err
+}
+
+// cancelJobs takes back the jobs that wait for an action execution.
+func cancelJobs(ctx context.Context, tx store.Tx, run string) error {
+	if err := tx.Cancel(ctx, timeoutJob, run); err != nil {
+		return err
+	}
+	return tx.Cancel(ctx, lookJob, run)
 }
 
 // keepExternal keeps what an action waited for in the output that it ends with.

@@ -56,6 +56,7 @@ func New(db *store.Store, c Config) (*Service, error) {
 	db.Handle(startJob, store.Limits{Parallel: parallel, Time: actionTime}, s.startAction)
 	db.Handle(abandonJob, store.Limits{Parallel: parallel}, s.abandonAction)
 	db.Handle(timeoutJob, store.Limits{Parallel: parallel}, s.timeoutAction)
+	db.Handle(lookJob, store.Limits{Parallel: parallel, Attempts: store.Tireless}, s.look)
 	return s, nil
 }
 
@@ -64,6 +65,7 @@ const (
 	startJob   = "pipeline.start"
 	abandonJob = "pipeline.abandon"
 	timeoutJob = "pipeline.timeout"
+	lookJob    = "pipeline.look"
 )
 
 func (s *Service) arn(name string) string {

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,7 @@ func TestStarts(t *testing.T) {
 		"an error of a service ends the action":               serviceErrorEndsTheAction,
 		"a start is tried again after errors and panics":      triedAgain,
 		"what ends before it is waited for is not missed":     endedBeforeTheWait,
+		"an end that was never told is found":                 endNeverTold,
 		"an action abandoned while it starts is stopped":      abandonedWhileItStarts,
 		"starts are refused":                                  startsAreRefused,
 		"one token starts one execution":                      oneTokenOneStart,
@@ -101,6 +103,20 @@ func endedBeforeTheWait(t *testing.T, dsn string) {
 		work.end(id, "")
 		if err := h.Ended(context.Background(), robot(id)); err != nil {
 			t.Error(err)
+		}
+	}
+	h.create(post("post", "in"))
+	h.newest("post", cp.PipelineExecutionStatusSucceeded)
+}
+
+// endNeverTold has a clock so late that the provider is asked once more at once.
+func endNeverTold(t *testing.T, dsn string) {
+	work := workers()
+	h := open(t, dsn, func() time.Time { return time.Now().Add(-time.Hour) }, letters(), work)
+	var asked atomic.Bool // right after the start, which is told that it goes on
+	work.asked = func(id string) {
+		if asked.Swap(true) {
+			work.end(id, "")
 		}
 	}
 	h.create(post("post", "in"))

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"time"
 
 	cp "slipway/api/codepipeline"
 	"slipway/internal/contain"
@@ -40,6 +41,19 @@ func (s *Service) Ended(ctx context.Context, w Wait) error {
 		return err
 	}
 	return s.finish(ctx, to, s.ending(a, r))
+}
+
+// lookAfter is how long after its start an action's provider is asked once more how what it waits for has ended.
+const lookAfter = 30 * time.Second
+
+// look does the job lookJob. What had ended before it was waited for is asked about right after the start; should the
+// server die in that moment, this finds it.
+func (s *Service) look(ctx context.Context, j store.Running) (store.Outcome, error) {
+	var w Wait
+	if err := j.Decode(&w); err != nil {
+		return store.Undecodable(err), nil
+	}
+	return store.Done, s.Ended(ctx, w)
 }
 
 // result asks the provider of an action how what it waits for has ended; nil while it has not.
@@ -90,7 +104,8 @@ func (s *Service) timeoutAction(ctx context.Context, j store.Running) (store.Out
 	return store.Done, s.finish(ctx, to, how)
 }
 
-// abandonAction does the job abandonJob: it stops what an abandoned action has started, if its provider can, and forgets what it waited for.
+// abandonAction does the job abandonJob: it stops what an abandoned action has started, if its provider can, and forgets
+// what it waited for.
 func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var to ref
 	if err := j.Decode(&to); err != nil {
@@ -111,7 +126,7 @@ func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Out
 		if err := store.End(ctx, tx); err != nil {
 			return err
 		}
-		if err := tx.Cancel(ctx, timeoutJob, to.Run); err != nil {
+		if err := cancelJobs(ctx, tx, to.Run); err != nil {
 			return err
 		}
 		// A start that comes late may have added its wait since: the job runs once more for that.

@@ -86,7 +86,8 @@ func TestResultOfABuild(t *testing.T) {
 			BuildComplete:                new(true),
 			ExportedEnvironmentVariables: []codebuild.ExportedEnvironmentVariable{{Name: new("V"), Value: new("1")}},
 			Phases: []codebuild.BuildPhase{
-				{PhaseStatus: codebuild.StatusTypeSucceeded, Contexts: []codebuild.PhaseContext{{Message: new("fine")}}},
+				{PhaseStatus: codebuild.StatusTypeSucceeded,
+					Contexts: []codebuild.PhaseContext{{Message: new("fine")}}},
 				{PhaseType: codebuild.BuildPhaseTypeBuild, PhaseStatus: codebuild.StatusTypeFailed,
 					Contexts: []codebuild.PhaseContext{{Message: new("exit status 2")}}},
 			},
