@@ -36,13 +36,28 @@ func check(p *cb.Project) error {
 	if err := checkSource(*p.Source, "source"); err != nil {
 		return err
 	}
+	if err := checkSecondarySources(p); err != nil {
+		return err
+	}
+	if (p.Source.Type == cb.SourceTypeCodepipeline) != (p.Artifacts.Type == cb.ArtifactsTypeCodepipeline) {
+		return invalid("Invalid artifacts: source and artifacts must both be of type CODEPIPELINE, or neither.")
+	}
+	if err := checkArtifacts(*p.Artifacts, "artifacts"); err != nil {
+		return err
+	}
+	if err := checkSecondaryArtifacts(p); err != nil {
+		return err
+	}
+	return checkVariables(p.Environment.EnvironmentVariables)
+}
+
+func checkSecondarySources(p *cb.Project) error {
 	sources := map[string]bool{}
 	for _, s := range p.SecondarySources {
 		id := text(s.SourceIdentifier)
 		if !identifier()(id) || sources[id] {
-			return invalid(
-				"Invalid secondary source: sourceIdentifier %q must be given once, with letters, digits and "+
-					"underscores only.", id)
+			return invalid("Invalid secondary source: sourceIdentifier %q must be given once, with letters, digits "+
+				"and underscores only.", id)
 		}
 		sources[id] = true
 		if err := checkSource(s, "secondary source "+id); err != nil {
@@ -53,24 +68,20 @@ func check(p *cb.Project) error {
 		}
 	}
 	for _, v := range p.SecondarySourceVersions {
-		if !sources[text(v.SourceIdentifier)] {
-			return invalid("Invalid secondary source version: there is no secondary source %q.",
-				text(v.SourceIdentifier))
+		if id := text(v.SourceIdentifier); !sources[id] {
+			return invalid("Invalid secondary source version: there is no secondary source %q.", id)
 		}
 	}
-	if (p.Source.Type == cb.SourceTypeCodepipeline) != (p.Artifacts.Type == cb.ArtifactsTypeCodepipeline) {
-		return invalid("Invalid artifacts: source and artifacts must both be of type CODEPIPELINE, or neither.")
-	}
-	if err := checkArtifacts(*p.Artifacts, "artifacts"); err != nil {
-		return err
-	}
+	return nil
+}
+
+func checkSecondaryArtifacts(p *cb.Project) error {
 	artifacts := map[string]bool{}
 	for _, a := range p.SecondaryArtifacts {
 		id := text(a.ArtifactIdentifier)
 		if !identifier()(id) || artifacts[id] {
-			return invalid(
-				"Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits and "+
-					"underscores only.", id)
+			return invalid("Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits "+
+				"and underscores only.", id)
 		}
 		artifacts[id] = true
 		if err := checkArtifacts(a, "secondary artifact "+id); err != nil {
@@ -80,7 +91,7 @@ func check(p *cb.Project) error {
 			return invalid("Invalid secondary artifact %s: its type must be S3.", id)
 		}
 	}
-	return checkVariables(p.Environment.EnvironmentVariables)
+	return nil
 }
 
 func checkVariables(vs []cb.EnvironmentVariable) error {
@@ -131,12 +142,17 @@ func checkSource(s cb.ProjectSource, what string) error {
 	case "":
 		return invalid("Invalid project %s: type is required.", what)
 	}
+	return checkGitURL(s.Type, location, what)
+}
+
+// checkGitURL refuses what is no address of a repository elsewhere.
+func checkGitURL(t cb.SourceType, location, what string) error {
 	u, err := url.Parse(location)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" {
 		return invalid("Invalid project %s: the location of a %s source is a Git URL with https, http or ssh, not %q.",
-			what, s.Type, location)
+			what, t, location)
 	}
-	if secretUser(s.Type, u) {
+	if secretUser(t, u) {
 		return invalid(
 			"Invalid project %s: take the user name, token or password out of its location; a location is shown to "+
 				"everybody who may see the project.", what)

@@ -89,13 +89,8 @@ type Decision struct {
 // Decide says what an event does to a build. What does not fit the state changes nothing: messages are late, or come
 // twice.
 func Decide(s State, e Event) Decision {
-	same := Decision{State: s}
-	ended := func(end End) Decision {
-		s.Stage = Ended
-		return Decision{State: s, End: &end}
-	}
 	if s.Stage == Ended {
-		return same
+		return Decision{State: s}
 	}
 	switch e := e.(type) {
 	case Assign:
@@ -108,50 +103,66 @@ func Decide(s State, e Event) Decision {
 			return Decision{State: s, Run: true}
 		}
 	case Stop:
-		if s.Stage == Running {
-			s.Stop = true
-			return Decision{State: s, Tell: true}
-		}
-		return ended(End{
-			Status:  codebuild.StatusTypeStopped,
-			Code:    "CLIENT_ERROR",
-			Message: "The build was stopped before it ran.",
-		})
+		return decideStop(s)
 	case QueueTimeout:
 		if s.Stage == Queued {
-			return ended(End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",
-				Message: fmt.Sprintf(
-					"The build waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. Start a runner, "+
-						"or give one more room.", e.Minutes)})
+			return ended(s, End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",
+				Message: fmt.Sprintf("The build waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. "+
+					"Start a runner, or give one more room.", e.Minutes)})
 		}
 	case Missing:
-		if s.Runner != e.Runner {
-			return same
-		}
-		if s.Stage == Assigned {
-			return Decision{State: s, Offer: true} // the offer was lost on its way
-		}
-		if !e.Fresh {
-			return ended(End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
-				Message: fmt.Sprintf(
-					"The runner %s lost the build: it had begun it and does not know of it any more. Commands may "+
-						"have run; nothing is run again by itself.", e.Runner)})
+		if s.Runner == e.Runner {
+			return decideMissing(s, e)
 		}
 	case Silent:
-		if s.Runner != e.Runner || s.Stage == Queued {
-			return same
+		if s.Runner == e.Runner {
+			return decideSilent(s, e)
 		}
-		if s.Stage == Assigned {
-			return Decision{State: State{Stage: Queued}, Requeue: true}
-		}
-		return ended(End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
-			Message: fmt.Sprintf(
-				"The runner %s has been silent since %s. Its commands may have run, or still be running; nothing is "+
-					"run again by itself.", e.Runner, e.Since.UTC().Format(time.RFC3339))})
 	case Done:
 		if s.Runner == e.Runner && s.Stage != Queued {
-			return ended(End{Status: e.Status, Result: true})
+			return ended(s, End{Status: e.Status, Result: true})
 		}
 	}
-	return same
+	return Decision{State: s}
+}
+
+func ended(s State, end End) Decision {
+	s.Stage = Ended
+	return Decision{State: s, End: &end}
+}
+
+func decideStop(s State) Decision {
+	if s.Stage == Running {
+		s.Stop = true
+		return Decision{State: s, Tell: true}
+	}
+	return ended(s, End{
+		Status:  codebuild.StatusTypeStopped,
+		Code:    "CLIENT_ERROR",
+		Message: "The build was stopped before it ran.",
+	})
+}
+
+func decideMissing(s State, e Missing) Decision {
+	switch {
+	case s.Stage == Assigned:
+		return Decision{State: s, Offer: true} // the offer was lost on its way
+	case e.Fresh:
+		return Decision{State: s}
+	}
+	return ended(s, End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
+		Message: fmt.Sprintf("The runner %s lost the build: it had begun it and does not know of it any more. "+
+			"Commands may have run; nothing is run again by itself.", e.Runner)})
+}
+
+func decideSilent(s State, e Silent) Decision {
+	switch s.Stage {
+	case Queued:
+		return Decision{State: s}
+	case Assigned:
+		return Decision{State: State{Stage: Queued}, Requeue: true}
+	}
+	return ended(s, End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
+		Message: fmt.Sprintf("The runner %s has been silent since %s. Its commands may have run, or still be running; "+
+			"nothing is run again by itself.", e.Runner, e.Since.UTC().Format(time.RFC3339))})
 }

@@ -59,6 +59,11 @@ func summary(r *row, b cb.Build) string {
 	case b.BuildStatus == cb.StatusTypeSucceeded:
 		return "The build succeeded."
 	}
+	return failure(r, b)
+}
+
+// failure is one sentence on a build that did not succeed.
+func failure(r *row, b cb.Build) string {
 	if c := r.cause; c != nil && c.Command != "" && c.ExitCode != nil {
 		return fmt.Sprintf("%s in %s: the command %q exited with %d.", b.BuildStatus, c.Phase, c.Command, *c.ExitCode)
 	} else if c != nil {

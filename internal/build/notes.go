@@ -2,6 +2,7 @@ package build
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	cb "slipway/api/codebuild"
@@ -34,64 +35,70 @@ func refuse(b *cb.Build, debug bool) error {
 	return nil
 }
 
+// remark is a note that applies or not.
+type remark struct {
+	applies bool
+	note    string
+}
+
 // notes says, for the head of the log, what of a build is not done as the project asks.
 func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig) []string {
 	var all []string
-	note := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
-	e := b.Environment
-	note("The build runs on the runner's host: the image %s is not used.", text(e.Image))
-	if number(e.PrivilegedMode) {
-		note("privilegedMode is ignored: the build has the rights of the runner.")
+	for _, r := range slices.Concat(environmentRemarks(b.Environment), remarks(b, p), logRemarks(logs)) {
+		if r.applies {
+			all = append(all, r.note)
+		}
 	}
-	switch e.Type {
-	case cb.EnvironmentTypeLinuxContainer, "":
-	default:
-		note("The environment type %s is ignored: the build runs on the runner's own processor.", e.Type)
-	}
-	if e.ComputeConfiguration != nil {
-		note("computeConfiguration is ignored: the build has what the runner's host has.")
-	}
-	if e.DockerServer != nil {
-		note("dockerServer is ignored: there is none.")
-	}
-	if number(p.AutoRetryLimit) > 0 && b.Source.Type == cb.SourceTypeCodepipeline {
-		note("autoRetryLimit is ignored: a pipeline retries its stages (onFailure, RetryStageExecution).")
-	}
+	return append(all, cacheNotes(b.Cache)...)
+}
+
+func environmentRemarks(e *cb.ProjectEnvironment) []remark {
+	fleet := ""
 	if e.Fleet != nil {
-		note("The fleet %s is ignored.", text(e.Fleet.FleetArn))
+		fleet = text(e.Fleet.FleetArn)
 	}
-	if e.RegistryCredential != nil {
-		note("registryCredential is ignored: no image is pulled.")
+	return []remark{
+		{true, "The build runs on the runner's host: the image " + text(e.Image) + " is not used."},
+		{number(e.PrivilegedMode), "privilegedMode is ignored: the build has the rights of the runner."},
+		{e.Type != cb.EnvironmentTypeLinuxContainer && e.Type != "",
+			"The environment type " + string(e.Type) + " is ignored: the build runs on the runner's own processor."},
+		{e.ComputeConfiguration != nil, "computeConfiguration is ignored: the build has what the runner's host has."},
+		{e.DockerServer != nil, "dockerServer is ignored: there is none."},
+		{e.Fleet != nil, "The fleet " + fleet + " is ignored."},
+		{e.RegistryCredential != nil, "registryCredential is ignored: no image is pulled."},
+		{e.Certificate != nil, "The certificate " + text(e.Certificate) + " is ignored."},
 	}
-	if e.Certificate != nil {
-		note("The certificate %s is ignored.", text(e.Certificate))
+}
+
+func remarks(b *cb.Build, p *cb.Project) []remark {
+	key := text(b.EncryptionKey)
+	return []remark{
+		{number(p.AutoRetryLimit) > 0 && b.Source.Type == cb.SourceTypeCodepipeline,
+			"autoRetryLimit is ignored: a pipeline retries its stages (onFailure, RetryStageExecution)."},
+		{b.VpcConfig != nil, "vpcConfig is ignored: the build has the network of the runner."},
+		{b.EncryptionKey != nil && !strings.HasSuffix(key, ":alias/aws/s3"),
+			"encryptionKey is ignored: artifacts are not encrypted with " + key + "."},
+		{number(b.Source.ReportBuildStatus),
+			"reportBuildStatus is ignored: nobody is told at " + text(b.Source.Location) + "."},
+		{number(b.Source.InsecureSsl), "insecureSsl is ignored: certificates are checked."},
+		{b.Source.Auth != nil,
+			"The source's auth is ignored: it is fetched as nobody, or as the runner's own Git settings say."},
+		{p.BuildBatchConfig != nil, "buildBatchConfig is ignored: this is a single build."},
 	}
-	if b.VpcConfig != nil {
-		note("vpcConfig is ignored: the build has the network of the runner.")
+}
+
+func logRemarks(logs *cb.LogsConfig) []remark {
+	var all []remark
+	if logs == nil {
+		return all
 	}
-	all = append(all, cacheNotes(b.Cache)...)
-	if logs != nil {
-		if c := logs.CloudWatchLogs; c != nil && c.Status == cb.LogsConfigStatusTypeDisabled {
-			note("cloudWatchLogs is DISABLED, but the log is kept: it is the only one.")
-		}
-		if c := logs.S3Logs; c != nil && c.Status == cb.LogsConfigStatusTypeEnabled {
-			note("s3Logs is ignored: the log is not copied to %s.", text(c.Location))
-		}
+	if c := logs.CloudWatchLogs; c != nil {
+		all = append(all, remark{c.Status == cb.LogsConfigStatusTypeDisabled,
+			"cloudWatchLogs is DISABLED, but the log is kept: it is the only one."})
 	}
-	if b.EncryptionKey != nil && !strings.HasSuffix(*b.EncryptionKey, ":alias/aws/s3") {
-		note("encryptionKey is ignored: artifacts are not encrypted with %s.", *b.EncryptionKey)
-	}
-	if number(b.Source.ReportBuildStatus) {
-		note("reportBuildStatus is ignored: nobody is told at %s.", text(b.Source.Location))
-	}
-	if number(b.Source.InsecureSsl) {
-		note("insecureSsl is ignored: certificates are checked.")
-	}
-	if b.Source.Auth != nil {
-		note("The source's auth is ignored: it is fetched as nobody, or as the runner's own Git settings say.")
-	}
-	if p.BuildBatchConfig != nil {
-		note("buildBatchConfig is ignored: this is a single build.")
+	if c := logs.S3Logs; c != nil {
+		all = append(all, remark{c.Status == cb.LogsConfigStatusTypeEnabled,
+			"s3Logs is ignored: the log is not copied to " + text(c.Location) + "."})
 	}
 	return all
 }

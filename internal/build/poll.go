@@ -34,12 +34,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 			", with another access key. Give this one a name of its own."}
 	}
 	defer func() { s.runners.leave(p, s.Now()) }()
-	s.runners.refuse(name, text(in.Refuses))
-	s.tell(presenceNotice, presence{name, text(in.Refuses)})
-	if err := s.heard(ctx, name); err != nil {
-		return nil, err
-	}
-	if err := s.label(ctx, name, in.Labels); err != nil {
+	if err := s.present(ctx, in); err != nil {
 		return nil, err
 	}
 	timeout := time.NewTimer(s.Hold)
@@ -67,6 +62,16 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 			return out, err
 		}
 	}
+}
+
+// present notes what a runner that polls says of itself.
+func (s *Service) present(ctx context.Context, in *slipway.PollBuildInput) error {
+	s.runners.refuse(*in.Runner, text(in.Refuses))
+	s.tell(presenceNotice, presence{*in.Runner, text(in.Refuses)})
+	if err := s.heard(ctx, *in.Runner); err != nil {
+		return err
+	}
+	return s.label(ctx, *in.Runner, in.Labels)
 }
 
 // hold waits until a poll has its answer, or is to look anew.

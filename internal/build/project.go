@@ -58,6 +58,29 @@ func (s *Service) CreateProject(ctx context.Context, in *cb.CreateProjectInput) 
 
 // complete puts AWS's defaults where nothing was given, and checks the whole.
 func (s *Service) complete(p *cb.Project, badge *bool) error {
+	s.defaults(p)
+	if p.ConcurrentBuildLimit != nil {
+		switch limit := *p.ConcurrentBuildLimit; {
+		case limit == -1:
+			p.ConcurrentBuildLimit = nil
+		case limit < 1:
+			return invalid("Invalid concurrentBuildLimit %d: it must be at least 1, or -1 for none.", limit)
+		}
+	}
+	if number(p.AutoRetryLimit) < 0 {
+		return invalid("Invalid autoRetryLimit %d: it must be at least 0.", *p.AutoRetryLimit)
+	}
+	if number(badge) {
+		return invalid("Build badges are not served by Slipway yet. Set badgeEnabled to false.")
+	}
+	if badge != nil || p.Badge == nil {
+		p.Badge = &cb.ProjectBadge{BadgeEnabled: new(false)}
+	}
+	return check(p)
+}
+
+// defaults puts AWS's defaults where nothing was given.
+func (s *Service) defaults(p *cb.Project) {
 	if p.TimeoutInMinutes == nil {
 		p.TimeoutInMinutes = new(int32(defaultTimeout))
 	}
@@ -84,26 +107,6 @@ func (s *Service) complete(p *cb.Project, badge *bool) error {
 	if p.Environment.ImagePullCredentialsType == "" {
 		p.Environment.ImagePullCredentialsType = cb.ImagePullCredentialsTypeCodebuild
 	}
-	if p.ConcurrentBuildLimit != nil {
-		switch limit := *p.ConcurrentBuildLimit; {
-		case limit == -1:
-			p.ConcurrentBuildLimit = nil
-		case limit < 1:
-			return invalid("Invalid concurrentBuildLimit %d: it must be at least 1, or -1 for none.", limit)
-		}
-	}
-	if number(p.AutoRetryLimit) < 0 {
-		return invalid("Invalid autoRetryLimit %d: it must be at least 0.", *p.AutoRetryLimit)
-	}
-	if badge != nil {
-		if *badge {
-			return invalid("Build badges are not served by Slipway yet. Set badgeEnabled to false.")
-		}
-		p.Badge = &cb.ProjectBadge{BadgeEnabled: new(false)}
-	} else if p.Badge == nil {
-		p.Badge = &cb.ProjectBadge{BadgeEnabled: new(false)}
-	}
-	return check(p)
 }
 
 // UpdateProject implements codebuild:UpdateProject: what is absent stays as it is.

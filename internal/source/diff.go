@@ -158,43 +158,50 @@ func readLine(in *bufio.Reader) (string, error) {
 	return line, nil
 }
 
-// take takes one line; false says that there are enough.
+// take adds one line. It reports false once there are enough.
 func (p *patch) take(line string) bool {
 	inHunk := p.before > 0 || p.after > 0
+	begins := !inHunk && strings.HasPrefix(line, "@@ ")
 	switch {
 	case !inHunk && strings.HasPrefix(line, "diff --git "):
-		if p.file != nil && p.file.Change == slipway.DiffChangeTypeChanged && !p.twice {
-			p.twice = true // git removes the old file and adds the new one
-			return true
-		}
-		p.twice = false
-		if p.at == len(p.files) {
-			return false
-		}
-		p.file = &p.files[p.at]
-		p.at++
-		p.file.Hunks = []slipway.DiffHunk{}
+		return p.next()
 	case p.file == nil:
-	case !inHunk && strings.HasPrefix(line, "@@ "):
-		if p.left <= 0 {
-			p.file.Truncated = new(true)
-			return false
-		}
+	case (begins || inHunk && !strings.HasPrefix(line, `\`)) && p.left <= 0:
+		p.file.Truncated = new(true)
+		return false
+	case begins:
 		p.hunk(line)
 	case strings.HasPrefix(line, `\`): // "\ No newline at end of file"
-		if n := len(p.file.Hunks); n > 0 {
-			if lines := p.file.Hunks[n-1].Lines; len(lines) > 0 {
-				lines[len(lines)-1].NoNewline = new(true)
-			}
-		}
+		p.noNewline()
 	case inHunk:
-		if p.left <= 0 {
-			p.file.Truncated = new(true)
-			return false
-		}
 		p.line(line)
 	}
 	return true
+}
+
+// next begins the next file. It reports false if there is none.
+func (p *patch) next() bool {
+	if p.file != nil && p.file.Change == slipway.DiffChangeTypeChanged && !p.twice {
+		p.twice = true // git removes the old file and adds the new one
+		return true
+	}
+	p.twice = false
+	if p.at == len(p.files) {
+		return false
+	}
+	p.file = &p.files[p.at]
+	p.at++
+	p.file.Hunks = []slipway.DiffHunk{}
+	return true
+}
+
+// noNewline marks the last line as one without a newline at its end.
+func (p *patch) noNewline() {
+	if n := len(p.file.Hunks); n > 0 {
+		if lines := p.file.Hunks[n-1].Lines; len(lines) > 0 {
+			lines[len(lines)-1].NoNewline = new(true)
+		}
+	}
 }
 
 // hunk reads "@@ -1,2 +3,4 @@ heading".

@@ -177,28 +177,12 @@ func (p *planner) put(f cc.PutFileEntry) error {
 	switch {
 	case f.FileContent != nil && f.SourceFile != nil:
 		return &cc.FileContentAndSourceFileSpecifiedException{
-			Message: "The commit cannot be created because both a source file and file content have been specified for " + e.path + ". You cannot provide both.",
+			Message: "The commit cannot be created because both a source file and file content have been specified " +
+				"for " + e.path + ". You cannot provide both.",
 		}
 	case f.SourceFile != nil:
-		from := *f.SourceFile.FilePath
-		if path.Base(from) == gitkeep {
-			return &cc.RestrictedSourceFileException{
-				Message: "The commit cannot be created because one of the changes specifies copying or moving a " +
-					".gitkeep file: " + from + ".",
-			}
-		}
-		source, err := p.file(from)
-		if err != nil {
+		if err := p.copy(&e, f.SourceFile); err != nil {
 			return err
-		}
-		e.id = source.id
-		if e.mode == "" {
-			e.mode = source.mode
-		}
-		if f.SourceFile.IsMove != nil && *f.SourceFile.IsMove {
-			if err := p.remove(from); err != nil {
-				return err
-			}
 		}
 	case f.FileContent != nil:
 		if len(f.FileContent) > maxFile {
@@ -221,6 +205,29 @@ func (p *planner) put(f cc.PutFileEntry) error {
 		e.mode = modeNumbers[cc.FileModeTypeEnumNormal]
 	}
 	return p.add(e)
+}
+
+// copy takes the content of e, and its mode unless it has one, from another file, which it removes if it is moved.
+func (p *planner) copy(e *edit, f *cc.SourceFileSpecifier) error {
+	from := *f.FilePath
+	if path.Base(from) == gitkeep {
+		return &cc.RestrictedSourceFileException{
+			Message: "The commit cannot be created because one of the changes specifies copying or moving a " +
+				".gitkeep file: " + from + ".",
+		}
+	}
+	source, err := p.file(from)
+	if err != nil {
+		return err
+	}
+	e.id = source.id
+	if e.mode == "" {
+		e.mode = source.mode
+	}
+	if f.IsMove != nil && *f.IsMove {
+		return p.remove(from)
+	}
+	return nil
 }
 
 func (p *planner) remove(name string) error {

@@ -27,6 +27,15 @@ type Handler struct {
 
 const prefix = "/v1/repos/"
 
+// Services of Git's protocol.
+const (
+	uploadPack  = "git-upload-pack"
+	receivePack = "git-receive-pack"
+)
+
+// operations are the services as rights know them.
+var operations = map[string]string{uploadPack: "GitPull", receivePack: "GitPush"}
+
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name, action, ok := strings.Cut(strings.TrimPrefix(r.URL.Path, prefix), "/")
 	if !ok || name == "" {
@@ -34,12 +43,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.StatusNotFound)
 		return
 	}
-	service := r.URL.Query().Get("service")
+	service := serviceOf(r, action)
 	switch {
-	case action == "info/refs" && r.Method == http.MethodGet &&
-		(service == "git-upload-pack" || service == "git-receive-pack"):
-	case (action == "git-upload-pack" || action == "git-receive-pack") && r.Method == http.MethodPost:
-		service = action
+	case service != "":
 	case action == "info/refs":
 		http.Error(w, "Only the smart HTTP protocol of Git is served here; use git 1.6.6 or newer.",
 			http.StatusForbidden)
@@ -52,29 +58,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	operation := map[string]string{"git-upload-pack": "GitPull", "git-receive-pack": "GitPush"}[service]
-	// A clone URL may end in .git, which names never do.
-	if err := h.Authorize(r.Context(), caller, operation, strings.TrimSuffix(name, ".git")); err != nil {
-		http.Error(w, err.Error(), http.StatusForbidden)
+	repo := h.repository(w, r, caller, service, name)
+	if repo == nil {
 		return
-	}
-	repo, err := h.Source.open(r.Context(), strings.TrimSuffix(name, ".git"))
-	if err != nil {
-		if _, missing := errors.AsType[*cc.RepositoryDoesNotExistException](err); missing {
-			http.Error(w, "repository "+name+" does not exist", http.StatusNotFound)
-			return
-		}
-		h.fail(w, r, err)
-		return
-	}
-	if operation == "GitPush" && h.Source.Room != nil {
-		if err := h.Source.Room(); err != nil {
-			http.Error(w, err.Error(), http.StatusInsufficientStorage)
-			return
-		}
 	}
 	w.Header().Set("Cache-Control", "no-cache, max-age=0, must-revalidate")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	var err error
 	if action == "info/refs" {
 		err = h.advertise(w, r, repo, service)
 	} else {
@@ -83,6 +73,47 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		h.fail(w, r, err)
 	}
+}
+
+// serviceOf is the service of Git that a request asks for; "" for none.
+func serviceOf(r *http.Request, action string) string {
+	service := action
+	if action == "info/refs" && r.Method == http.MethodGet {
+		service = r.URL.Query().Get("service")
+	} else if r.Method != http.MethodPost {
+		return ""
+	}
+	if service != uploadPack && service != receivePack {
+		return ""
+	}
+	return service
+}
+
+// repository returns a repository that the caller may use a service of. It answers the request and returns nil if there
+// is no such repository, or no right or no room to use it.
+func (h *Handler) repository(w http.ResponseWriter, r *http.Request, caller awsproto.Caller,
+	service, name string) *repository {
+	name = strings.TrimSuffix(name, ".git") // names never end so, clone URLs may
+	if err := h.Authorize(r.Context(), caller, operations[service], name); err != nil {
+		http.Error(w, err.Error(), http.StatusForbidden)
+		return nil
+	}
+	repo, err := h.Source.open(r.Context(), name)
+	if _, missing := errors.AsType[*cc.RepositoryDoesNotExistException](err); missing {
+		http.Error(w, "repository "+name+" does not exist", http.StatusNotFound)
+		return nil
+	}
+	if err != nil {
+		h.fail(w, r, err)
+		return nil
+	}
+	if service == receivePack && h.Source.Room != nil {
+		if err := h.Source.Room(); err != nil {
+			http.Error(w, err.Error(), http.StatusInsufficientStorage)
+			return nil
+		}
+	}
+	return repo
 }
 
 // fail logs; what was streamed already can not be taken back.
@@ -131,7 +162,7 @@ func (h *Handler) process(ctx context.Context, r *http.Request, repo *repository
 
 func (h *Handler) advertise(w http.ResponseWriter, r *http.Request, repo *repository, service string) error {
 	w.Header().Set("Content-Type", "application/x-"+service+"-advertisement")
-	if !strings.Contains(r.Header.Get("Git-Protocol"), "version=2") || service == "git-receive-pack" {
+	if !strings.Contains(r.Header.Get("Git-Protocol"), "version=2") || service == receivePack {
 		_, _ = io.WriteString(w, pktLine("# service="+service+"\n")+"0000")
 	}
 	c := h.process(r.Context(), r, repo, service, "--http-backend-info-refs")
@@ -155,7 +186,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, repo *reposit
 		}
 		body = z
 	}
-	push := service == "git-receive-pack"
+	push := service == receivePack
 	ctx := r.Context()
 	if push {
 		ctx = context.WithoutCancel(ctx)

@@ -40,6 +40,7 @@ type made struct {
 	edits        []edit
 }
 
+// write makes a commit of a draft and puts it on its branch.
 func (s *Service) write(ctx context.Context, d *draft) (*made, error) {
 	if d.name == nil {
 		d.name = new(awsproto.CallerOf(ctx).Name)
@@ -61,6 +62,27 @@ func (s *Service) write(ctx context.Context, d *draft) (*made, error) {
 	if err != nil {
 		return nil, err
 	}
+	m := &made{}
+	if m.edits, err = r.edits(ctx, d, parent); err != nil {
+		return nil, err
+	}
+	if d.message == nil {
+		d.message = new(d.defaultMessage(m.edits))
+	}
+	ref := scratch + uuid.NewString()
+	if err := r.importCommit(ctx, d, parent, ref, m, s.Now().Unix()); err != nil {
+		return nil, err
+	}
+	// A commit that is acknowledged is to be told of, even if the client goes away.
+	ctx = context.WithoutCancel(ctx)
+	if err := r.advance(ctx, *d.branch, parent, m.commit, ref); err != nil {
+		return nil, err
+	}
+	return m, s.Record(ctx, *r.RepositoryId)
+}
+
+// edits are what a draft changes of its parent commit.
+func (r *repository) edits(ctx context.Context, d *draft, parent string) ([]edit, error) {
 	paths, err := d.paths()
 	if err != nil {
 		return nil, err
@@ -84,33 +106,26 @@ func (s *Service) write(ctx context.Context, d *draft) (*made, error) {
 			}
 		}
 	}
-	m := &made{}
-	if m.edits, err = d.plan(standing, inside); err != nil {
-		return nil, err
-	}
-	if d.message == nil {
-		d.message = new(d.defaultMessage(m.edits))
-	}
-	ref := scratch + uuid.NewString()
-	if err := r.importCommit(ctx, d, parent, ref, m, s.Now().Unix()); err != nil {
-		return nil, err
-	}
-	old := parent
+	return d.plan(standing, inside)
+}
+
+// advance moves a branch from its tip to a commit that a scratch ref holds, and drops the ref.
+func (r *repository) advance(ctx context.Context, branch, tip, commit, ref string) error {
+	old := tip
 	if old == "" {
 		old = noObject
 	}
-	update := fmt.Sprintf("start\nupdate refs/heads/%s %s %s\ndelete %s %s\nprepare\ncommit\n", *d.branch, m.commit,
-		old, ref, m.commit)
-	// A commit that is acknowledged is to be told of, even if the client goes away.
-	ctx = context.WithoutCancel(ctx)
-	if _, err := r.run(ctx, strings.NewReader(update), "update-ref", "--stdin"); err != nil {
-		if o, terr := r.tip(ctx, *d.branch); terr == nil && o.id != parent {
-			err = outdated(*d.branch)
-		}
-		_, derr := r.run(ctx, nil, "update-ref", "-d", ref)
-		return nil, errors.Join(err, derr)
+	update := fmt.Sprintf("start\nupdate refs/heads/%s %s %s\ndelete %s %s\nprepare\ncommit\n", branch, commit, old, ref,
+		commit)
+	_, err := r.run(ctx, strings.NewReader(update), "update-ref", "--stdin")
+	if err == nil {
+		return nil
 	}
-	return m, s.Record(ctx, *r.RepositoryId)
+	if o, terr := r.tip(ctx, branch); terr == nil && o.id != tip {
+		err = outdated(branch)
+	}
+	_, derr := r.run(ctx, nil, "update-ref", "-d", ref)
+	return errors.Join(err, derr)
 }
 
 func outdated(branch string) error {
