@@ -198,8 +198,7 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 		}
 		v = v.Elem()
 	}
-	if (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil() ||
-		v.Kind() == reflect.String && v.Type() != reflect.TypeFor[string]() && v.Len() == 0 {
+	if absent(v) {
 		return
 	}
 	if name != "" {
@@ -212,14 +211,7 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 			encodeElement(b, "member", v.Index(i))
 		}
 	case reflect.Map:
-		keys := v.MapKeys()
-		slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
-		for _, key := range keys {
-			b.WriteString("<entry>")
-			encodeElement(b, "key", key)
-			encodeElement(b, "value", v.MapIndex(key))
-			b.WriteString("</entry>")
-		}
+		encodeEntries(b, v)
 	case reflect.Struct:
 		if t, ok := v.Interface().(Time); ok {
 			b.WriteString(t.UTC().Format("2006-01-02T15:04:05.999Z"))
@@ -231,5 +223,27 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 		}
 	default:
 		_ = xml.EscapeText(b, fmt.Append(nil, v.Interface()))
+	}
+}
+
+// absent tells whether a member was not given: a list or a map that is nil, or an enum without a value.
+func absent(v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.Slice, reflect.Map:
+		return v.IsNil()
+	case reflect.String:
+		return v.Type() != reflect.TypeFor[string]() && v.Len() == 0
+	}
+	return false
+}
+
+func encodeEntries(b *bytes.Buffer, v reflect.Value) {
+	keys := v.MapKeys()
+	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
+	for _, key := range keys {
+		b.WriteString("<entry>")
+		encodeElement(b, "key", key)
+		encodeElement(b, "value", v.MapIndex(key))
+		b.WriteString("</entry>")
 	}
 }

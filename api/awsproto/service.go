@@ -74,6 +74,14 @@ type Hooks struct {
 	Done func(ctx context.Context, op *Operation, in any, err error)
 }
 
+// Value is what a pointer of a shape points at; the zero value where the member is absent.
+func Value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
 // NotImplemented is the error of an operation that Slipway does not implement.
 func (o *Operation) NotImplemented() error { return NotImplemented(o.Service.Name, o.Name) }
 

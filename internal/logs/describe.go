@@ -63,6 +63,31 @@ func (s *Service) DescribeLogGroups(ctx context.Context,
 	}
 }
 
+// streamPlace is a place in a list of streams.
+type streamPlace struct {
+	Time int64  `json:"t,omitzero"`
+	Name string `json:"n"`
+}
+
+// streamOrder is how streams are listed.
+type streamOrder struct{ byTime, descending bool }
+
+func (o streamOrder) at(st journal.Stream) streamPlace {
+	p := streamPlace{Name: st.Name}
+	if o.byTime && !st.Last.IsZero() {
+		p.Time = st.Last.UnixMilli()
+	}
+	return p
+}
+
+func (o streamOrder) compare(a, b streamPlace) int {
+	n := cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name))
+	if o.descending {
+		n = -n
+	}
+	return n
+}
+
 // DescribeLogStreams implements logs:DescribeLogStreams.
 func (s *Service) DescribeLogStreams(ctx context.Context,
 	in *cwl.DescribeLogStreamsInput) (*cwl.DescribeLogStreamsOutput, error) {
@@ -76,26 +101,9 @@ func (s *Service) DescribeLogStreams(ctx context.Context,
 			return nil, invalid("Cannot order by LastEventTime with a logStreamNamePrefix.")
 		}
 	}
-	type place struct {
-		Time int64  `json:"t,omitzero"`
-		Name string `json:"n"`
-	}
-	at := func(st journal.Stream) place {
-		p := place{Name: st.Name}
-		if byTime && !st.Last.IsZero() {
-			p.Time = st.Last.UnixMilli()
-		}
-		return p
-	}
-	before := func(a, b place) int {
-		n := cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Name, b.Name))
-		if descending {
-			n = -n
-		}
-		return n
-	}
+	order := streamOrder{byTime, descending}
 	filter := []any{group, prefix, byTime, descending}
-	var from *place
+	var from *streamPlace
 	if !s.Pager.Place("DescribeLogStreams", filter, in.NextToken, &from) {
 		return nil, badToken()
 	}
@@ -103,11 +111,11 @@ func (s *Service) DescribeLogStreams(ctx context.Context,
 	// The best limit+1 after the place are kept while the streams go by.
 	var best []journal.Stream
 	trim := func() {
-		slices.SortFunc(best, func(a, b journal.Stream) int { return before(at(a), at(b)) })
+		slices.SortFunc(best, func(a, b journal.Stream) int { return order.compare(order.at(a), order.at(b)) })
 		best = best[:min(len(best), limit+1)]
 	}
 	err = s.allStreams(ctx, group, prefix, func(st journal.Stream) bool {
-		if from != nil && before(at(st), *from) <= 0 {
+		if from != nil && order.compare(order.at(st), *from) <= 0 {
 			return true
 		}
 		if best = append(best, st); len(best) > 4*limit+100 {
@@ -122,7 +130,7 @@ func (s *Service) DescribeLogStreams(ctx context.Context,
 	out := &cwl.DescribeLogStreamsOutput{LogStreams: []cwl.LogStream{}}
 	if len(best) > limit {
 		best = best[:limit]
-		out.NextToken = s.Pager.Token("DescribeLogStreams", filter, at(best[limit-1]))
+		out.NextToken = s.Pager.Token("DescribeLogStreams", filter, order.at(best[limit-1]))
 	}
 	for _, st := range best {
 		out.LogStreams = append(out.LogStreams,

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/api/awsproto"
 	cwl "slipway/api/logs"
 	"slipway/internal/journal"
 )
@@ -31,6 +32,19 @@ func (a spot) compare(b spot) int {
 	return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.Stream, b.Stream), cmp.Compare(a.Line, b.Line))
 }
 
+func checkFilter(in *cwl.FilterLogEventsInput) error {
+	switch {
+	case in.StartFromHead != nil && !*in.StartFromHead:
+		return invalid("Slipway does not implement startFromHead=false: leave it out, and events come in the order of " +
+			"their times.")
+	case len(in.LogStreamNames) > 0 && awsproto.Value(in.LogStreamNamePrefix) != "":
+		return invalid("LogStreamNames and LogStreamNamePrefix cannot both be specified.")
+	case len(in.LogStreamNames) > maxNamedStreams:
+		return invalid("At most %d log stream names may be specified.", maxNamedStreams)
+	}
+	return nil
+}
+
 // FilterLogEvents implements logs:FilterLogEvents: events of several streams of a group in the order of their times.
 func (s *Service) FilterLogEvents(ctx context.Context,
 	in *cwl.FilterLogEventsInput) (*cwl.FilterLogEventsOutput, error) {
@@ -38,26 +52,13 @@ func (s *Service) FilterLogEvents(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	if in.StartFromHead != nil && !*in.StartFromHead {
-		return nil, invalid(
-			"Slipway does not implement startFromHead=false: leave it out, and events come in the order of their times.")
+	if err := checkFilter(in); err != nil {
+		return nil, err
 	}
-	text, prefix := "", ""
-	if in.FilterPattern != nil {
-		text = *in.FilterPattern
-	}
+	text, prefix := awsproto.Value(in.FilterPattern), awsproto.Value(in.LogStreamNamePrefix)
 	want, err := parsePattern(text)
 	if err != nil {
 		return nil, err
-	}
-	if in.LogStreamNamePrefix != nil {
-		prefix = *in.LogStreamNamePrefix
-	}
-	if len(in.LogStreamNames) > 0 && prefix != "" {
-		return nil, invalid("LogStreamNames and LogStreamNamePrefix cannot both be specified.")
-	}
-	if len(in.LogStreamNames) > maxNamedStreams {
-		return nil, invalid("At most %d log stream names may be specified.", maxNamedStreams)
 	}
 	filter := []any{group, prefix, in.LogStreamNames, in.StartTime, in.EndTime, text}
 	var after *spot
