@@ -38,28 +38,14 @@ var aclKinds = map[string]string{
 // ParseACE reads an entry: [d[efault]:][u[ser]|g[roup]|m[ask]|o[ther]:][NAME]:PERMISSIONS. The entries of the owner,
 // the owning group and all others are refused, since mode sets them.
 func ParseACE(text string) (ACE, error) {
-	var a ACE
 	parts := strings.Split(text, ":")
 	if len(parts) < 2 || len(parts) > 4 {
-		return a, errors.New("an entry has two to four parts between colons")
+		return ACE{}, errors.New("an entry has two to four parts between colons")
 	}
 	slices.Reverse(parts) // permissions, name, kind, default
-	isDefault := func(s string) bool { return s == "d" || s == "default" }
-	if len(parts) == 4 {
-		if !isDefault(parts[3]) {
-			return a, errors.New("of four parts the first must be default")
-		}
-		a.Default = true
-	}
-	if len(parts) >= 3 {
-		switch {
-		case isDefault(parts[2]) && !a.Default:
-			a.Default = true
-		case aclKinds[parts[2]] != "":
-			a.Kind = aclKinds[parts[2]]
-		default:
-			return a, fmt.Errorf("%s is neither user, group, mask nor other", quote(parts[2]))
-		}
+	a, err := parseACEKind(parts[2:])
+	if err != nil {
+		return a, err
 	}
 	if kind := aclKinds[parts[1]]; a.Kind == "" && (kind == "mask" || kind == "other") {
 		a.Kind = kind
@@ -69,18 +55,47 @@ func ParseACE(text string) (ACE, error) {
 	if a.Kind == "" {
 		a.Kind = "user"
 	}
-	if (a.Kind == "mask" || a.Kind == "other") && a.Name != "" {
-		return a, fmt.Errorf("%s has no name", a.Kind)
+	if err := a.check(); err != nil {
+		return a, err
 	}
-	if !a.Default && a.Kind != "mask" && a.Name == "" {
-		return a, errors.New("use mode for the owner, the owning group and all others")
-	}
-	if strings.ContainsAny(a.Name, ", \t\n") {
-		return a, fmt.Errorf("%s is no name of a user or group", quote(a.Name))
-	}
-	var err error
 	a.Perms, err = permissions(parts[0])
 	return a, err
+}
+
+// parseACEKind reads the parts before an entry's name, the nearest first: its kind, and whether it is a default.
+func parseACEKind(parts []string) (a ACE, err error) {
+	isDefault := func(s string) bool { return s == "d" || s == "default" }
+	if len(parts) == 2 {
+		if !isDefault(parts[1]) {
+			return a, errors.New("of four parts the first must be default")
+		}
+		a.Default = true
+	}
+	if len(parts) == 0 {
+		return a, nil
+	}
+	switch {
+	case isDefault(parts[0]) && !a.Default:
+		a.Default = true
+	case aclKinds[parts[0]] != "":
+		a.Kind = aclKinds[parts[0]]
+	default:
+		err = fmt.Errorf("%s is neither user, group, mask nor other", quote(parts[0]))
+	}
+	return a, err
+}
+
+// check refuses an entry whose kind and name do not go together.
+func (a ACE) check() error {
+	switch {
+	case (a.Kind == "mask" || a.Kind == "other") && a.Name != "":
+		return fmt.Errorf("%s has no name", a.Kind)
+	case !a.Default && a.Kind != "mask" && a.Name == "":
+		return errors.New("use mode for the owner, the owning group and all others")
+	case strings.ContainsAny(a.Name, ", \t\n"):
+		return fmt.Errorf("%s is no name of a user or group", quote(a.Name))
+	}
+	return nil
 }
 
 func permissions(text string) (string, error) {

@@ -86,34 +86,41 @@ func (r *reader) resource(s *Spec, item ast.Node) {
 	if res.Type, ok = r.scalar(kind.value, "Type"); !ok {
 		return
 	}
-	before := len(s.Resources)
-	platform := Lambda
-	switch res.Type {
-	case "AWS::ECS::Service":
-		platform = ECS
-	case "AWS::Lambda::Function":
-	default:
-		r.fail(kind.at, "Type must be AWS::ECS::Service or AWS::Lambda::Function, not %s", quote(res.Type))
+	if !r.platform(s, res.Type, kind.at) {
 		return
 	}
-	if before > 0 && platform != s.Platform {
-		r.fail(kind.at, "a file is for ECS or for Lambda, not for both")
-		return
-	}
-	s.Platform = platform
 	properties, ok := folded(ms, "Properties")
 	if !ok || properties.value == nil {
 		r.fail(res.Place, "the resource %s has no Properties", res.Name)
 		return
 	}
 	if ps, ok := r.members(properties.value, "Properties"); ok {
-		if platform == ECS {
+		if s.Platform == ECS {
 			r.ecs(&res, properties.Place, ps)
 		} else {
 			r.lambda(&res, properties.Place, ps)
 		}
 	}
 	s.Resources = append(s.Resources, res)
+}
+
+// platform sets the platform of a file by the type of a resource, which must be the one of those before it.
+func (r *reader) platform(s *Spec, kind string, at Place) bool {
+	platform := Lambda
+	switch kind {
+	case "AWS::ECS::Service":
+		platform = ECS
+	case "AWS::Lambda::Function":
+	default:
+		r.fail(at, "Type must be AWS::ECS::Service or AWS::Lambda::Function, not %s", quote(kind))
+		return false
+	}
+	if len(s.Resources) > 0 && platform != s.Platform {
+		r.fail(at, "a file is for ECS or for Lambda, not for both")
+		return false
+	}
+	s.Platform = platform
+	return true
 }
 
 // property reads a scalar property into the resource under AWS's writing of its path.

@@ -90,34 +90,12 @@ func (r *reader) membersAt(n ast.Node, what string, depth int) (ms []member) {
 		r.fail(r.place(n), "<< leads to itself")
 		return nil
 	}
-	index := map[string]int{}
-	merged := map[string]bool{}
-	add := func(m member, byMerge bool) {
-		i, twice := index[m.key]
-		switch {
-		case !twice:
-			index[m.key], merged[m.key] = len(ms), byMerge
-			ms = append(ms, m)
-		case byMerge:
-		case merged[m.key]:
-			ms[i], merged[m.key] = m, false
-		default:
-			r.fail(m.Place, "%s stands here a second time (first in line %d)", quote(m.key), ms[i].Line)
-		}
-	}
+	all := memberSet{reader: r, index: map[string]int{}, merged: map[string]bool{}}
 	for _, v := range values {
 		if v.Key.IsMergeKey() {
-			from := r.plain(v.Value)
-			sources := []ast.Node{from}
-			if list, ok := from.(*ast.SequenceNode); ok {
-				sources = sources[:0]
-				for _, s := range list.Values {
-					sources = append(sources, r.plain(s))
-				}
-			}
-			for _, s := range sources {
+			for _, s := range r.mergeSources(v.Value) {
 				for _, m := range r.membersAt(s, "what << brings in", depth+1) {
-					add(m, true)
+					all.add(m, true)
 				}
 			}
 			continue
@@ -132,9 +110,45 @@ func (r *reader) membersAt(n ast.Node, what string, depth int) (ms []member) {
 		if m.value != nil {
 			m.at = r.place(m.value)
 		}
-		add(m, false)
+		all.add(m, false)
 	}
-	return ms
+	return all.members
+}
+
+// mergeSources are the mappings that << brings in: one, or a list of them.
+func (r *reader) mergeSources(value ast.Node) []ast.Node {
+	from := r.plain(value)
+	list, ok := from.(*ast.SequenceNode)
+	if !ok {
+		return []ast.Node{from}
+	}
+	var sources []ast.Node
+	for _, s := range list.Values {
+		sources = append(sources, r.plain(s))
+	}
+	return sources
+}
+
+// memberSet collects the members of a mapping. A member of its own takes the place of one that << brought in.
+type memberSet struct {
+	reader  *reader
+	members []member
+	index   map[string]int
+	merged  map[string]bool
+}
+
+func (s *memberSet) add(m member, byMerge bool) {
+	i, twice := s.index[m.key]
+	switch {
+	case !twice:
+		s.index[m.key], s.merged[m.key] = len(s.members), byMerge
+		s.members = append(s.members, m)
+	case byMerge:
+	case s.merged[m.key]:
+		s.members[i], s.merged[m.key] = m, false
+	default:
+		s.reader.fail(m.Place, "%s stands here a second time (first in line %d)", quote(m.key), s.members[i].Line)
+	}
 }
 
 // items reads a list; a null is an empty one, and with single a scalar one of one.

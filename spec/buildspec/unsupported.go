@@ -7,52 +7,62 @@ import (
 
 // Unsupported names what of the file this version of Slipway does not execute, in the file's order.
 func (s *Spec) Unsupported() []Unsupported {
-	var out []Unsupported
-	add := func(what string, at Place, refuse bool, why string) {
-		out = append(out, Unsupported{at, what, why, refuse})
-	}
-	if len(s.Env.ParameterStore) > 0 {
-		add("env.parameter-store", s.placed["env.parameter-store"], true,
-			"parameters cannot be read yet; give the value as a variable of the project")
-	}
-	if len(s.Env.SecretsManager) > 0 {
-		add("env.secrets-manager", s.placed["env.secrets-manager"], true,
-			"secrets cannot be read yet; give the value as a variable of the project")
-	}
-	if s.Env.Shell == "powershell.exe" || s.Env.Shell == "cmd.exe" {
-		add("env.shell", s.placed["env.shell"], true,
-			"builds run on Linux: "+s.Env.Shell+" is not there; use bash or /bin/sh")
-	}
-	for _, user := range []string{s.RunAs, s.Phases.Install.RunAs, s.Phases.PreBuild.RunAs, s.Phases.Build.RunAs,
-		s.Phases.PostBuild.RunAs} {
-		if user != "" {
-			add("run-as", s.placed["run-as"], user != "root", "commands run as the build's own user")
-			break
-		}
-	}
-	if len(s.Phases.Install.RuntimeVersions) > 0 {
-		add("phases.install.runtime-versions", s.placed["phases.install.runtime-versions"], false,
-			"nothing is installed; commands use what the machine has")
-	}
+	out := slices.Concat(s.unsupportedCommands(), s.unsupportedCache())
 	if s.Proxy.UploadArtifacts || s.Proxy.Logs {
-		add("proxy", s.placed["proxy"], false, "there is no explicit proxy server")
-	}
-	if c := s.Cache; c != nil && (c.Key != "" || len(c.FallbackKeys) > 0) {
-		add("cache.key", c.Place, false, "a local cache goes by project and path; caches in S3 are not there yet")
-	}
-	if c := s.Cache; c != nil && !c.Save {
-		add("cache.action", c.Place, false, "a local cache is kept as the build leaves it")
+		out = append(out, Unsupported{s.placed["proxy"], "proxy", "there is no explicit proxy server", false})
 	}
 	if s.Batch != nil {
-		add("batch", s.Batch.Place, false, "only the build itself runs")
+		out = append(out, Unsupported{s.Batch.Place, "batch", "only the build itself runs", false})
 	}
 	for _, r := range s.Reports {
 		if r.Format != "JUNITXML" {
-			add("reports."+r.Name, r.Place, false, "reports in the format "+r.Format+" are not read yet")
+			out = append(out, Unsupported{r.Place, "reports." + r.Name,
+				"reports in the format " + r.Format + " are not read yet", false})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b Unsupported) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
+	return out
+}
+
+// unsupportedCommands is what commands are not given, or not run as.
+func (s *Spec) unsupportedCommands() (out []Unsupported) {
+	add := func(what string, refuse bool, why string) {
+		out = append(out, Unsupported{s.placed[what], what, why, refuse})
+	}
+	if len(s.Env.ParameterStore) > 0 {
+		add("env.parameter-store", true, "parameters cannot be read yet; give the value as a variable of the project")
+	}
+	if len(s.Env.SecretsManager) > 0 {
+		add("env.secrets-manager", true, "secrets cannot be read yet; give the value as a variable of the project")
+	}
+	if s.Env.Shell == "powershell.exe" || s.Env.Shell == "cmd.exe" {
+		add("env.shell", true, "builds run on Linux: "+s.Env.Shell+" is not there; use bash or /bin/sh")
+	}
+	p := &s.Phases
+	users := []string{s.RunAs, p.Install.RunAs, p.PreBuild.RunAs, p.Build.RunAs, p.PostBuild.RunAs}
+	if user := cmp.Or(users...); user != "" {
+		add("run-as", user != "root", "commands run as the build's own user")
+	}
+	if len(p.Install.RuntimeVersions) > 0 {
+		add("phases.install.runtime-versions", false, "nothing is installed; commands use what the machine has")
+	}
+	return out
+}
+
+// unsupportedCache is what of the cache is not done.
+func (s *Spec) unsupportedCache() (out []Unsupported) {
+	c := s.Cache
+	if c == nil {
+		return nil
+	}
+	if c.Key != "" || len(c.FallbackKeys) > 0 {
+		out = append(out, Unsupported{c.Place, "cache.key",
+			"a local cache goes by project and path; caches in S3 are not there yet", false})
+	}
+	if !c.Save {
+		out = append(out, Unsupported{c.Place, "cache.action", "a local cache is kept as the build leaves it", false})
+	}
 	return out
 }

@@ -129,38 +129,46 @@ func (r *Results) junit(d *xml.Decoder, path string) error {
 	root := false
 	for {
 		t, err := d.Token()
+		if errors.Is(err, io.EOF) && !root {
+			return errors.New("the file is empty")
+		}
 		if errors.Is(err, io.EOF) {
-			if !root {
-				return errors.New("the file is empty")
-			}
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return err
 		}
 		switch x := t.(type) {
 		case xml.StartElement:
-			if !root && x.Name.Local != "testsuites" && x.Name.Local != "testsuite" {
+			if !root && !isSuite(x) {
 				return fmt.Errorf("it begins with <%s>, not with <testsuites> or <testsuite>", x.Name.Local)
 			}
 			root = true
-			switch x.Name.Local {
-			case "testsuites", "testsuite":
-				if suites = append(suites, attribute(x, "name")); len(suites) > maxDepth {
-					return fmt.Errorf("suites nest deeper than %d", maxDepth)
-				}
-			case "testcase":
-				if err := r.testcase(d, x, path, last(suites)); err != nil {
-					return err
-				}
-			default:
-				if err := skip(d, nil); err != nil {
-					return err
-				}
+			if suites, err = r.element(d, x, path, suites); err != nil {
+				return err
 			}
 		case xml.EndElement:
 			suites = suites[:max(0, len(suites)-1)]
 		}
 	}
+}
+
+func isSuite(x xml.StartElement) bool {
+	return x.Name.Local == "testsuites" || x.Name.Local == "testsuite"
+}
+
+// element reads an element that begins within suites, and returns the suites that it leaves open.
+func (r *Results) element(d *xml.Decoder, x xml.StartElement, path string, suites []string) ([]string, error) {
+	switch {
+	case isSuite(x):
+		if suites = append(suites, attribute(x, "name")); len(suites) > maxDepth {
+			return suites, fmt.Errorf("suites nest deeper than %d", maxDepth)
+		}
+		return suites, nil
+	case x.Name.Local == "testcase":
+		return suites, r.testcase(d, x, path, last(suites))
+	}
+	return suites, skip(d, nil)
 }
 
 func last(names []string) string {
@@ -171,52 +179,64 @@ func last(names []string) string {
 }
 
 func (r *Results) testcase(d *xml.Decoder, start xml.StartElement, path, suite string) error {
-	name, class := attribute(start, "name"), attribute(start, "classname")
-	seconds, err := strconv.ParseFloat(strings.ReplaceAll(attribute(start, "time"), ",", ""), 64)
-	if err != nil || math.IsNaN(seconds) || seconds < 0 || seconds > 1e9 {
-		seconds = 0
+	status, message, err := outcome(d)
+	if err != nil {
+		return err
 	}
-	status, message := Succeeded, ""
+	c := codebuild.TestCase{
+		Name:                  new(limit(attribute(start, "name"), 1000)),
+		Status:                &status,
+		DurationInNanoSeconds: new(int64(seconds(start) * 1e9)),
+		TestRawDataPath:       &path,
+	}
+	if suite != "" {
+		c.TestSuiteName = new(limit(suite, 1000))
+	}
+	if class := attribute(start, "classname"); class != "" {
+		c.Prefix = new(limit(class, 1000))
+	}
+	if message != "" {
+		c.Message = new(limit(message, maxMessage))
+	}
+	r.add(c)
+	return nil
+}
+
+// seconds is how long a test took; 0 if that is not said, or makes no sense.
+func seconds(start xml.StartElement) float64 {
+	s, err := strconv.ParseFloat(strings.ReplaceAll(attribute(start, "time"), ",", ""), 64)
+	if err != nil || math.IsNaN(s) || s < 0 || s > 1e9 {
+		return 0
+	}
+	return s
+}
+
+// outcome reads the rest of a testcase: how it ended, and what it says of that.
+func outcome(d *xml.Decoder) (status, message string, err error) {
+	status = Succeeded
 	for {
 		t, err := d.Token()
 		if err != nil {
-			return err
+			return status, message, err
 		}
 		switch x := t.(type) {
 		case xml.StartElement:
 			var text strings.Builder
-			outcome := map[string]string{"failure": Failed, "error": Error, "skipped": Skipped}[x.Name.Local]
-			var keep *strings.Builder
-			if outcome != "" {
-				keep = &text
+			one := map[string]string{"failure": Failed, "error": Error, "skipped": Skipped}[x.Name.Local]
+			keep := &text
+			if one == "" {
+				keep = nil
 			}
 			if err := skip(d, keep); err != nil {
-				return err
+				return status, message, err
 			}
 			// An error outweighs a failure, and both a skip.
-			if outcome == "" || status == Error || status == Failed && outcome == Skipped {
+			if one == "" || status == Error || status == Failed && one == Skipped {
 				continue
 			}
-			status = outcome
-			message = joined(attribute(x, "message"), text.String())
+			status, message = one, joined(attribute(x, "message"), text.String())
 		case xml.EndElement:
-			c := codebuild.TestCase{
-				Name:                  new(limit(name, 1000)),
-				Status:                &status,
-				DurationInNanoSeconds: new(int64(seconds * 1e9)),
-				TestRawDataPath:       &path,
-			}
-			if suite != "" {
-				c.TestSuiteName = new(limit(suite, 1000))
-			}
-			if class != "" {
-				c.Prefix = new(limit(class, 1000))
-			}
-			if message != "" {
-				c.Message = new(limit(message, maxMessage))
-			}
-			r.add(c)
-			return nil
+			return status, message, nil
 		}
 	}
 }

@@ -67,7 +67,12 @@ func (n *nesting) take(t *token.Token) {
 		n.block(t.Position.Column)
 	}
 	n.entry = false
-	switch t.Type {
+	n.count(t.Type)
+}
+
+// count takes what a token begins, ends or adds.
+func (n *nesting) count(t token.Type) {
+	switch t {
 	case token.SequenceStartType, token.MappingStartType:
 		n.flow++
 	case token.SequenceEndType, token.MappingEndType:
