@@ -215,7 +215,7 @@ func (b *backoff) reset(a *agent, message string) {
 	*b = backoff{}
 }
 
-// final tells whether trying a call again is of no use.
+// final reports whether trying a call again is of no use.
 func final(err error) bool {
 	e, ok := errors.AsType[awsproto.ServiceError](err)
 	if !ok || e.HTTPStatus() >= 500 || e.HTTPStatus() == http.StatusTooManyRequests {

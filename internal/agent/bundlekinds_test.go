@@ -205,7 +205,8 @@ func TestAWrongKeyEndsTheAgent(t *testing.T) {
 			w.WriteHeader(http.StatusBadRequest)
 			_, _ = w.Write(
 				[]byte(
-					`{"__type": "UnrecognizedClientException", "message": "The security token included in the request is invalid."}`))
+					`{"__type": "UnrecognizedClientException", ` +
+						`"message": "The security token included in the request is invalid."}`))
 		}))
 		c := Config{Endpoint: server.URL, Region: "us-east-1",
 			Credentials: sigv4.Credentials{AccessKeyID: "AKIDWRONG", SecretAccessKey: "x"}, Name: "host-1",

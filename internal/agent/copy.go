@@ -9,7 +9,7 @@ import (
 	"path"
 )
 
-// copy puts one file of the archive in place, with its mode and time. A link is made anew. A file that is there is
+// copy puts one file of the archive in place, with its mode and time. A link is made again. A file that is there is
 // replaced in one go, so that a program that runs from it does not mind; through a link that is there, it is written.
 func (i *installation) copy(source, destination string) error {
 	info, err := i.archive.Lstat(source)

@@ -49,7 +49,8 @@ func TestScripts(t *testing.T) {
 		"output left open": {"#!/bin/sh\nsleep 3 &\n", "    timeout: 1\n", outputLeftOpen,
 			"failed to close STD"},
 		"no interpreter": {"#!/no/such/program\n", "", scriptFailed,
-			"could not be started: its first line names the interpreter \"/no/such/program\", which is not on this host"},
+			"could not be started: its first line names the interpreter \"/no/such/program\", " +
+				"which is not on this host"},
 		"Windows line ends": {"#!/bin/bash\r\necho ok\r\n", "", scriptFailed,
 			`interpreter "/bin/bash\r"`},
 		"Windows line ends after env": {"#!/usr/bin/env bash\r\necho ok\r\n", "", scriptFailed,

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// reuse does DownloadBundle for a deployment that starts anew what is deployed already: it copies the unpacked bundle
+// reuse does DownloadBundle for a deployment that restarts what is deployed already: it copies the unpacked bundle
 // of the deployment that the specification names. done is false if that is not whole on this host; then the bundle is
 // fetched.
 func (a *agent) reuse(s *specification, o *output) (done bool, err error) {
@@ -38,7 +38,7 @@ func (a *agent) reuse(s *specification, o *output) (done bool, err error) {
 	return true, writeFile(a.mostRecent(s.DeploymentGroupId), []byte(s.dir()), 0o644)
 }
 
-// copyFolder copies a folder with modes and times. Links are made anew, and never followed.
+// copyFolder copies a folder with modes and times. Links are made again, and never followed.
 func copyFolder(from, to string) error {
 	source, err := os.OpenRoot(from)
 	if err != nil {

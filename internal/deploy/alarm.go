@@ -126,5 +126,6 @@ func liveWatches(ctx context.Context, q store.Queryer) ([]watching, error) {
 		x.group = &group{DeploymentGroupInfo: &cd.DeploymentGroupInfo{}}
 		return x, json.Unmarshal([]byte(doc.String), x.group.DeploymentGroupInfo)
 	},
-		`SELECT d.id, d.doc, g.doc FROM deploy_deployments d LEFT JOIN deploy_groups g ON g.id = d.grp WHERE d.live = 1 ORDER BY d.place`)
+		`SELECT d.id, d.doc, g.doc FROM deploy_deployments d LEFT JOIN deploy_groups g ON g.id = d.grp
+			WHERE d.live = 1 ORDER BY d.place`)
 }

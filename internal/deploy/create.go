@@ -211,7 +211,7 @@ func wellFormed(in *cd.CreateDeploymentInput) error {
 }
 
 // restart takes the revision of the last successful deployment for one of the mode RESTART, which starts the
-// application anew from the copy that is on the hosts.
+// application again from the copy that is on the hosts.
 func restart(g *group, in *cd.CreateDeploymentInput) error {
 	if g.TargetRevision == nil || g.LastSuccessfulDeployment == nil {
 		return &cd.RevisionRequiredException{Message: "The deployment group " + *g.DeploymentGroupName +
@@ -242,8 +242,8 @@ func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, 
 	if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeInPlace && c.TrafficRoutingConfig != nil {
 		return &cd.InvalidDeploymentConfigNameException{
 			Message: "The deployment configuration " + *c.DeploymentConfigName +
-				" shifts traffic, which deployments in place do not. Choose another one, or make the deployment group " +
-				"BLUE_GREEN.",
+				" shifts traffic, which deployments in place do not. Choose another one, or make the deployment " +
+				"group BLUE_GREEN.",
 		}
 	}
 	if err := p.Check(g.DeploymentGroupInfo, in.Revision); err != nil {

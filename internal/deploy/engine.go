@@ -61,7 +61,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, d *deployment, n rollo
 	return s.finish(ctx, tx, d, n.End, nil)
 }
 
-// finish ends a deployment: its group learns how, a rollback to targets begins if one is due, and whoever waits is told.
+// finish ends a deployment. Its group learns how, a rollback to targets begins if one is due, and the end is published.
 func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *rollout.End, targets []Target) error {
 	now := awsproto.At(s.Now())
 	d.live = false

@@ -26,7 +26,8 @@ func (s *Service) groupARN(app, name string) string {
 	return s.arn("deploymentgroup:", app+"/"+name)
 }
 
-const groupColumns = `g.id, g.application, g.revision, g.side, a.name, g.name, g.doc FROM deploy_groups g JOIN deploy_applications a ON a.id = g.application`
+const groupColumns = `g.id, g.application, g.revision, g.side, a.name, g.name, g.doc FROM deploy_groups g
+	JOIN deploy_applications a ON a.id = g.application`
 
 func scanGroup(scan func(...any) error) (*group, error) {
 	g := &group{DeploymentGroupInfo: new(cd.DeploymentGroupInfo)}

@@ -26,7 +26,8 @@ func LogName(application, deployment, unit, event string) journal.Name {
 
 // Logs are where the output of lifecycle events goes; a *journal.Journal is one.
 type Logs interface {
-	// Append opens a log to append to it. journal.ErrBusy says that it is open, journal.ErrComplete that it gets no more.
+	// Append opens a log to append to it. journal.ErrBusy says that it is open, journal.ErrComplete that it gets no
+	// more.
 	Append(n journal.Name) (*journal.Writer, error)
 	Read(ctx context.Context, n journal.Name, q journal.Query) (journal.Page, error)
 	Remove(n journal.Name) error

@@ -54,7 +54,7 @@ type Target struct {
 type Deployment struct {
 	ID, GroupID string
 	Info        *cd.DeploymentInfo
-	// Reuse is the deployment whose files a deployment of the mode RESTART starts anew; "" for none.
+	// Reuse is the deployment whose files a deployment of the mode RESTART restarts; "" for none.
 	Reuse string
 }
 

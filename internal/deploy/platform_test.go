@@ -63,7 +63,8 @@ func (m *memory) Targets(_ context.Context, groups ...*cd.DeploymentGroupInfo) (
 	for i, g := range groups {
 		lists[i] = m.targets
 		if g.DeploymentStyle.DeploymentType == cd.DeploymentTypeInPlace {
-			lists[i] = slices.DeleteFunc(slices.Clone(m.targets), func(t deploy.Target) bool { return t.Sides[0] == deploy.Green })
+			green := func(t deploy.Target) bool { return t.Sides[0] == deploy.Green }
+			lists[i] = slices.DeleteFunc(slices.Clone(m.targets), green)
 		}
 	}
 	return lists, nil

@@ -10,7 +10,7 @@ import (
 	"slipway/internal/store"
 )
 
-// Command is a lifecycle event of a unit in the hands of whoever runs on the unit.
+// Command is a lifecycle event of a unit in the hands of the unit's agent.
 type Command struct {
 	Deployment, Unit string
 	Event            string

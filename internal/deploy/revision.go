@@ -106,8 +106,10 @@ func (s *Service) remember(ctx context.Context, tx store.Tx, app string, r *cd.R
 		bucket, object = text(l.Bucket), text(l.Key)
 	}
 	_, err = tx.Exec(ctx,
-		`INSERT INTO deploy_revisions (application, key, bucket, object, registered, first_used, last_used, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (application, key) DO UPDATE SET first_used = excluded.first_used, last_used = excluded.last_used, doc = excluded.doc`,
+		`INSERT INTO deploy_revisions (application, key, bucket, object, registered, first_used, last_used, doc)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (application, key) DO UPDATE
+			SET first_used = excluded.first_used, last_used = excluded.last_used, doc = excluded.doc`,
 		app, key, bucket, object, ms(g.RegisterTime), ms(g.FirstUsedTime), ms(g.LastUsedTime), store.JSON(info))
 	return err
 }
@@ -261,7 +263,8 @@ func (s *Service) ListApplicationRevisions(ctx context.Context,
 		add(" AND object >= $%d", *in.S3KeyPrefix)
 		add(" AND object < $%d", *in.S3KeyPrefix+"\U0010FFFF")
 	}
-	const isCurrent = ` EXISTS (SELECT 1 FROM deploy_groups g WHERE g.application = deploy_revisions.application AND g.revision = deploy_revisions.key)`
+	const isCurrent = ` EXISTS (SELECT 1 FROM deploy_groups g WHERE g.application = deploy_revisions.application
+		AND g.revision = deploy_revisions.key)`
 	switch in.Deployed {
 	case cd.ListStateFilterActionInclude:
 		where += " AND" + isCurrent
@@ -276,7 +279,8 @@ func (s *Service) ListApplicationRevisions(ctx context.Context,
 			}
 			n := len(args)
 			query := fmt.Sprintf(
-				`SELECT %[1]s, key, doc FROM deploy_revisions WHERE application = $1%[2]s AND (%[1]s %[3]s $%[5]d OR %[1]s = $%[5]d AND key > $%[6]d) ORDER BY %[1]s%[4]s, key LIMIT $%[7]d`,
+				`SELECT %[1]s, key, doc FROM deploy_revisions WHERE application = $1%[2]s
+					AND (%[1]s %[3]s $%[5]d OR %[1]s = $%[5]d AND key > $%[6]d) ORDER BY %[1]s%[4]s, key LIMIT $%[7]d`,
 				column, where, compare, order, n+1, n+2, n+3)
 			return store.All(ctx, s.db, func(r *sql.Rows) (row revisionRow, err error) {
 				return row, r.Scan(&row.At, &row.Key, store.JSON(&row.info))

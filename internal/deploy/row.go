@@ -22,7 +22,8 @@ type deployment struct {
 	reuse        string   // the deployment whose unpacked bundle a restart uses again
 }
 
-const deploymentColumns = `d.id, d.application, d.grp, d.place, d.live, a.name, g.name, d.doc, d.state, d.traffic, d.reuse
+const deploymentColumns = `d.id, d.application, d.grp, d.place, d.live, a.name, g.name,
+	d.doc, d.state, d.traffic, d.reuse
 	FROM deploy_deployments d
 	LEFT JOIN deploy_applications a ON a.id = d.application
 	LEFT JOIN deploy_groups g ON g.id = d.grp`

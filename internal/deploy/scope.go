@@ -19,7 +19,7 @@ type scope struct {
 
 // scoped finds the scope of a deployment and writes it. The load balancer and the platform are asked before the
 // transaction, which looks again at what they were asked for: if another deployment made the other side live meanwhile,
-// or the group was changed, they are asked anew.
+// or the group was changed, they are asked again.
 func (s *Service) scoped(ctx context.Context, in *cd.CreateDeploymentInput, write func(store.Tx, scope) error) error {
 	for {
 		g, c, err := s.scopeOf(ctx, s.db, in)

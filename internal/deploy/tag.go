@@ -20,7 +20,8 @@ func setTags(ctx context.Context, tx store.Tx, arn string, tags []cd.Tag) error 
 			}
 		}
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO deploy_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value`, arn, *t.Key, text(t.Value)); err != nil {
+			`INSERT INTO deploy_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE
+				SET value = excluded.value`, arn, *t.Key, text(t.Value)); err != nil {
 			return err
 		}
 	}

@@ -179,7 +179,8 @@ func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels 
 		// Places are counted from one in tokens, so that the beginning is none.
 		found, err := s.db.Query(ctx,
 			fmt.Sprintf(
-				`SELECT target, position + 1 FROM deploy_targets WHERE deployment = $1%s AND position >= $%d ORDER BY position LIMIT $%d`, where, n+1, n+2), append(args[:n:n], after, limit)...)
+				`SELECT target, position + 1 FROM deploy_targets WHERE deployment = $1%s AND position >= $%d
+					ORDER BY position LIMIT $%d`, where, n+1, n+2), append(args[:n:n], after, limit)...)
 		if err != nil {
 			return nil, err
 		}

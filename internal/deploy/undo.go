@@ -15,8 +15,8 @@ const (
 	forAny = 5 * time.Minute  // then it goes back whatever their health is
 )
 
-// undo is the job that puts the traffic of a blue/green deployment back: the originals join their target group, then all
-// weight goes to them, then the replacement leaves its own. It runs again whenever one of these may have come about.
+// undo is the job that puts the traffic of a blue/green deployment back: the originals join their target group, then
+// all weight goes to them, then the replacement leaves its own. It runs again when one of these may have come about.
 func (s *Service) undo(ctx context.Context, j store.Running) (store.Outcome, error) {
 	d, err := loadLive(ctx, s.db, j.Key)
 	if err != nil || d == nil {

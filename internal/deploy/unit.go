@@ -29,7 +29,7 @@ func insertUnit(ctx context.Context, tx store.Tx, u *rollout.Unit, position int)
 	return err
 }
 
-// saveUnit writes a unit. A command that waits is in the unit's queue, and whoever asks for it is woken; an event
+// saveUnit writes a unit. A command that waits is in the unit's queue, and its polls are woken; an event
 // that the platform carries out has a job.
 func (s *Service) saveUnit(ctx context.Context, tx store.Tx, u *rollout.Unit) error {
 	asker, deliverable := "", int64(0)

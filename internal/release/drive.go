@@ -20,9 +20,10 @@ import (
 func (s *Service) Begin(ctx context.Context, tx store.Tx, r Release) error {
 	if s.Traffic == nil {
 		return &awsproto.Error{
-			Code:    "NotImplementedException",
-			Status:  501,
-			Message: "Slipway does not implement the shifting of traffic without a load balancer: this server has none.",
+			Code:   "NotImplementedException",
+			Status: 501,
+			Message: "Slipway does not implement the shifting of traffic without a load balancer: " +
+				"this server has none.",
 		}
 	}
 	if len(r.Resources) == 0 || r.Baseline == "" || r.Canary == "" || r.Baseline == r.Canary {
@@ -63,7 +64,7 @@ func (s *Service) RollBack(ctx context.Context, tx store.Tx, deploymentID, reaso
 		deploymentID, func(x *row) error { return x.state.RollBack(shift.ByDeploy, reason, s.Now()) })
 }
 
-// change lets f change a release, writes what follows, and tells whoever looks.
+// change lets f change a release, writes what follows, and tells pages and long polls.
 func (s *Service) change(ctx context.Context, tx store.Tx, deploymentID string, f func(*row) error) error {
 	x, err := load(ctx, tx, deploymentID)
 	if err != nil {
@@ -205,7 +206,7 @@ func (s *Service) troubled(ctx context.Context, x *row, err error) error {
 	})
 }
 
-// timer tells a release that its wait is over. Was it told too early, what follows from the state sets it anew.
+// timer tells a release that its wait is over. Was it told too early, what follows from the state sets it again.
 func (s *Service) timer(ctx context.Context, j store.Running) (store.Outcome, error) {
 	return store.Done, s.event(ctx, j, func(x *row) error {
 		x.state.Tick(s.Now())
@@ -286,7 +287,7 @@ func (s *Service) event(ctx context.Context, j store.Running, f func(*row) error
 	})
 }
 
-// Applied is to be called when a router has applied another table: releases that wait for that look anew.
+// Applied is to be called when a router has applied another table: releases that wait for that look again.
 func (s *Service) Applied(ctx context.Context) error {
 	const waiting = `SELECT deployment FROM release_releases WHERE live = 1 AND status IN ('SHIFTING', 'ROLLING_BACK')`
 	ids, err := store.Strings(ctx, s.db, waiting)

@@ -30,7 +30,8 @@ func (s *Service) PutReleasePolicy(ctx context.Context,
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx,
 			`INSERT INTO release_policies (application, grp, updated, updated_by, doc) VALUES ($1, $2, $3, $4, $5)
-			ON CONFLICT (application, grp) DO UPDATE SET updated = excluded.updated, updated_by = excluded.updated_by, doc = excluded.doc`,
+				ON CONFLICT (application, grp) DO UPDATE
+				SET updated = excluded.updated, updated_by = excluded.updated_by, doc = excluded.doc`,
 			*in.ApplicationName, *in.DeploymentGroupName, s.Now().UnixMilli(), awsproto.CallerOf(ctx).Name,
 			store.JSON(in.Policy))
 		return err

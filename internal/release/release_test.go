@@ -104,7 +104,12 @@ func newWorld(t *testing.T) *world {
 
 func newWorldAt(t *testing.T, dsn string) *world {
 	t.Helper()
-	w := &world{t: t, router: &router{weighed: make(chan int, 100)}, ended: make(chan ended, 10), hints: event.NewHints(nil)}
+	w := &world{
+		t:      t,
+		router: &router{weighed: make(chan int, 100)},
+		ended:  make(chan ended, 10),
+		hints:  event.NewHints(nil),
+	}
 	w.db = storetest.OpenDSN(t, dsn, release.Migrations(), metric.Migrations())
 	log := slog.New(slog.DiscardHandler)
 	if testing.Verbose() {

@@ -58,8 +58,10 @@ func (x *row) insert(ctx context.Context, tx store.Tx) error {
 	}
 	x.place = place.String()
 	_, err = tx.Exec(ctx,
-		`INSERT INTO release_releases (deployment, place, application, grp, status, live, created, ended, doc, policy, state, notes, trouble)
-		VALUES ($1, $2, $3, $4, $5, 1, $6, 0, $7, $8, $9, $10, '')`, x.DeploymentID, x.place, x.Application, x.Group, string(x.state.Status), x.created.UnixMilli(),
+		`INSERT INTO release_releases
+			(deployment, place, application, grp, status, live, created, ended, doc, policy, state, notes, trouble)
+			VALUES ($1, $2, $3, $4, $5, 1, $6, 0, $7, $8, $9, $10, '')`,
+		x.DeploymentID, x.place, x.Application, x.Group, string(x.state.Status), x.created.UnixMilli(),
 		store.JSON(x.Release), store.JSON(x.policy), store.JSON(x.state), store.JSON(x.notes))
 	return err
 }
@@ -70,7 +72,8 @@ func (x *row) save(ctx context.Context, tx store.Tx) error {
 		live, ended = 0, x.ended.UnixMilli()
 	}
 	_, err := tx.Exec(ctx,
-		`UPDATE release_releases SET status = $2, live = $3, ended = $4, state = $5, notes = $6, trouble = $7 WHERE deployment = $1`,
+		`UPDATE release_releases SET status = $2, live = $3, ended = $4, state = $5, notes = $6, trouble = $7
+			WHERE deployment = $1`,
 		x.DeploymentID, string(x.state.Status), live, ended, store.JSON(x.state), store.JSON(x.notes), x.trouble)
 	return err
 }

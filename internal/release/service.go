@@ -46,7 +46,7 @@ type Release struct {
 	// wrong is taken back.
 	AtOnce bool `json:"atOnce,omitzero"`
 	// Alarms are the names of those that watch the deployment. They are shown with the release; it is the deployment
-	// that heeds them.
+	// that reacts to them.
 	Alarms []string `json:"alarms,omitzero"`
 }
 
@@ -58,8 +58,8 @@ type Config struct {
 	Hints *event.Hints // hears of each change of a release: release/ID, deployment/ID, releases
 	// Traffic is the load balancer; without one no release can begin.
 	Traffic Traffic
-	// GroupExists returns the error of CodeDeploy if there is no such deployment group; nil: policies can be put for groups
-	// that are not there.
+	// GroupExists returns the error of CodeDeploy if there is no such deployment group; nil: policies can be put for
+	// groups that are not there.
 	GroupExists func(ctx context.Context, application, group string) error
 	Alarms      Alarms // nil: the states of alarms are not shown
 	// Metrics are what the routers report; without them every verdict is uncertain, and there is no graph.

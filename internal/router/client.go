@@ -49,7 +49,7 @@ func newClient(conn net.Conn, l *listener, idle time.Duration) *client {
 	return c
 }
 
-// ending tells whether the router takes no more requests on connections.
+// ending reports whether the router takes no more requests on connections.
 func (c *client) ending() bool { return c.l.s.ending.Load() }
 
 // serve serves a connection until it ends, or hands it to net/http.
@@ -173,7 +173,7 @@ func (c *client) linger() {
 	}
 }
 
-// one serves one request, and tells whether the connection can take another.
+// one serves one request, and reports whether the connection can take another.
 func (s *server) one(c *client, w *response1, q *http.Request) (again bool) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -215,7 +215,7 @@ func (c *client) looked(now time.Time) {
 	}
 }
 
-// hungUp tells whether the client closed its side.
+// hungUp reports whether the client closed its side.
 func (c *client) hungUp() bool {
 	raw, ok := rawConn(c.Conn)
 	if !ok {

@@ -13,7 +13,7 @@ import (
 	elb "slipway/api/elbv2"
 )
 
-// condition tells whether a request meets one condition of a rule.
+// condition reports whether a request meets one condition of a rule.
 type condition func(r *http.Request, client netip.Addr) bool
 
 // newCondition makes a condition, by the semantics of Application Load Balancers' rules: paths are compared with

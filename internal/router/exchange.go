@@ -182,7 +182,7 @@ func (r *response) passed(f func(key, value string)) {
 	}
 }
 
-// said tells whether the length was said before a field.
+// said reports whether the length was said before a field.
 func (r *response) said(i int) bool {
 	return slices.ContainsFunc(r.fields[:i], func(x field) bool { return x.key == "Content-Length" })
 }

@@ -80,7 +80,7 @@ var hostBytes = func() (all [256]bool) {
 	return all
 }()
 
-// isAuthority tells whether a Host header or an :authority is uri-host [ ":" port ].
+// isAuthority reports whether a Host header or an :authority is uri-host [ ":" port ].
 func isAuthority(s string) bool {
 	if address, ok := strings.CutPrefix(s, "["); ok {
 		address, port, ok := strings.Cut(address, "]")
@@ -96,7 +96,7 @@ func isAuthority(s string) bool {
 	return host != "" && (!found || isPort(port))
 }
 
-// isPort tells whether a port is one to five digits.
+// isPort reports whether a port is one to five digits.
 func isPort(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {
@@ -106,8 +106,8 @@ func isPort(s string) bool {
 	return len(s) >= 1 && len(s) <= 5
 }
 
-// isTarget tells whether a request target has no character that ends it early for another reader: no space, no control,
-// no fragment. Characters that a strict client would have encoded, such as | or ä, pass as they are.
+// isTarget reports whether a request target has no character that ends it early for another reader: no space, no
+// control, no fragment. Characters that a strict client would have encoded, such as | or ä, pass as they are.
 func isTarget(uri string) bool {
 	for i := range len(uri) {
 		if c := uri[i]; c <= ' ' || c == 0x7f || c == '#' {

@@ -28,7 +28,7 @@ type incoming struct {
 	small  []byte // the body, if it is small and was read
 }
 
-// hop tells whether a header is of one connection alone, or one that the router says anew.
+// hop reports whether a header is of one connection alone, or one that the router sets itself.
 func hop(key string) bool {
 	switch key {
 	case "Connection", "Keep-Alive", "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te", "Trailer",
@@ -38,7 +38,7 @@ func hop(key string) bool {
 	return false
 }
 
-// ours tells whether a header of a request is one that the router writes.
+// ours reports whether a header of a request is one that the router writes.
 func ours(key string) bool {
 	switch key {
 	case "Host", "Content-Length", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Amzn-Trace-Id",
@@ -112,7 +112,7 @@ func (q *incoming) forwardedFor() string {
 	return before + ", " + peer
 }
 
-// plain tells whether a header's name is of letters, digits and hyphens alone.
+// plain reports whether a header's name is of letters, digits and hyphens alone.
 func plain(key string) bool {
 	for _, c := range []byte(key) {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' {
@@ -214,7 +214,7 @@ func (q *incoming) hasBody() bool {
 	return q.Body != nil && q.Body != http.NoBody && q.ContentLength != 0
 }
 
-// replayable tells whether the request can be sent a second time when it is not known what became of the first (RFC
+// replayable reports whether the request can be sent a second time when it is not known what became of the first (RFC
 // 9110, section 9.2.2).
 func (q *incoming) replayable() bool {
 	switch q.Method {

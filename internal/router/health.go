@@ -63,7 +63,7 @@ type finding struct {
 	description string
 }
 
-// result takes the result of a check, and tells whether what is known of the target is another than before.
+// result takes the result of a check, and reports whether what is known of the target is another than before.
 func (j *judge) result(f finding) (changed bool) {
 	if f.reason == "" {
 		j.good, j.bad = j.good+1, 0
@@ -193,7 +193,7 @@ func (h healthCheck) ask(ctx context.Context, address string) finding {
 	return finding{}
 }
 
-// matches tells whether a code is among those of a matcher such as 200,300-399.
+// matches reports whether a code is among those of a matcher such as 200,300-399.
 func matches(matcher, code string) bool {
 	n, err := strconv.Atoi(code)
 	if err != nil {

@@ -259,7 +259,7 @@ func (p *requestReader) frameChunks(r *bufio.Reader) error {
 	return nil
 }
 
-// closes tells whether the connection ends after the request (RFC 9112, section 9.3).
+// closes reports whether the connection ends after the request (RFC 9112, section 9.3).
 func closes(q *http.Request) bool {
 	keep := false
 	for _, line := range q.Header["Connection"] {
@@ -289,7 +289,7 @@ func length(value string) (n int64, ok bool) {
 	return n, true
 }
 
-// plainURI tells whether a target is a path, with a query perhaps, of characters that stand for themselves.
+// plainURI reports whether a target is a path, with a query perhaps, of characters that stand for themselves.
 func plainURI(uri string) bool {
 	if !strings.HasPrefix(uri, "/") || strings.HasPrefix(uri, "//") {
 		return false

@@ -108,9 +108,10 @@ func compareReadings(t *testing.T, said string) {
 
 var requestSeeds = []string{
 	"GET / HTTP/1.1\r\nHost: a.example.com\r\nUser-Agent: curl/8.0\r\nAccept: */*\r\n\r\n",
-	"POST /a?b=c HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\nhello, and what follows",
-	"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n5;e=1\r\nhello\r\n0\r\nX-Sum: " +
-		"1\r\n\r\nGET / HTTP/1.1\r\n",
+	"POST /a?b=c HTTP/1.1\r\nHost: a:8080\r\nContent-Length: 5\r\nConnection: keep-alive\r\n\r\n" +
+		"hello, and what follows",
+	"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n" +
+		"5;e=1\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\nGET / HTTP/1.1\r\n",
 	"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil " +
 		"HTTP/1.1\r\nHost: a\r\n\r\n",
 	"GET http://b.test/x%20y HTTP/1.1\r\nHost: a\r\n\r\n", "GET //a/b HTTP/1.1\r\nHost: a\r\n\r\n",

@@ -272,7 +272,7 @@ func (x *exchange) fail(status int) {
 	answer(x.w, x.q.route, status)
 }
 
-// gone tells whether the client has gone away.
+// gone reports whether the client has gone away.
 func (x *exchange) gone() bool {
 	if c := x.q.client; c != nil {
 		return c.isGone.Load()

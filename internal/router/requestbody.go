@@ -47,7 +47,7 @@ func (b *requestBody) fault() int {
 	return http.StatusBadRequest
 }
 
-// whole tells whether the body was read to its end.
+// whole reports whether the body was read to its end.
 func (b *requestBody) whole() bool {
 	err := b.err.Load()
 	return err != nil && *err == io.EOF

@@ -114,7 +114,7 @@ func (w *response1) status(b *bufio.Writer, status int) {
 	_, _ = b.WriteString(" " + http.StatusText(status) + "\r\n")
 }
 
-// dated tells whether the target said the date.
+// dated reports whether the target said the date.
 func (w *response1) dated() bool {
 	if w.from != nil && slices.ContainsFunc(w.from.fields, func(f field) bool { return f.key == "Date" }) {
 		return true

@@ -64,8 +64,8 @@ func sendChunks(to io.Writer, body io.Reader) error {
 	}
 }
 
-// end ends the sending; whole tells whether the body was sent whole. A response may come before that: then nobody wants
-// the rest.
+// end ends the sending; whole reports whether the body was sent whole. A response may come before that: then nobody
+// wants the rest.
 func (s *sender) end(w http.ResponseWriter) (whole bool) {
 	if s == nil {
 		return true

@@ -24,14 +24,14 @@ func withoutSession(line string) string {
 	return strings.Join(kept, "; ")
 }
 
-// setsSession tells whether a Set-Cookie header sets Slipway's cookie.
+// setsSession reports whether a Set-Cookie header sets Slipway's cookie.
 func setsSession(line string) bool {
 	pair, _, _ := strings.Cut(line, ";")
 	return isSession(pair)
 }
 
-// isSession tells whether a browser would send a pair as Slipway's cookie. A cookie without a name is sent as its value
-// alone, so "=slipway=x" comes back as "slipway=x" (RFC 6265bis, section 5.7).
+// isSession reports whether a browser would send a pair as Slipway's cookie. A cookie without a name is sent as its
+// value alone, so "=slipway=x" comes back as "slipway=x" (RFC 6265bis, section 5.7).
 func isSession(pair string) bool {
 	name, _, _ := strings.Cut(strings.TrimLeft(pair, "= \t"), "=")
 	return strings.Trim(name, " \t\"") == sessionCookie

@@ -136,7 +136,7 @@ func set(h http.Header, name, value string, until time.Time) {
 		}).String())
 }
 
-// setsCookie tells whether a response sets a cookie.
+// setsCookie reports whether a response sets a cookie.
 func setsCookie(h http.Header, res *response, name string) bool {
 	if res != nil &&
 		slices.ContainsFunc(

@@ -67,7 +67,7 @@ func (u *upstream) finish() {
 	}
 }
 
-// stale tells whether the target closed the connection, or said something that nobody asked for, while it was idle.
+// stale reports whether the target closed the connection, or said something that nobody asked for, while it was idle.
 func (u *upstream) stale() bool {
 	c, ok := rawConn(u.Conn)
 	if !ok {

@@ -37,7 +37,7 @@ type watched struct {
 type watchedEvents struct {
 	over   func()          // it was closed for nothing moved
 	looked func(time.Time) // each second
-	rest   func() bool     // tells whether it can be closed, and if so forbids to use it
+	rest   func() bool     // reports whether it can be closed, and if so forbids to use it
 }
 
 // watch begins to watch a connection.
@@ -65,7 +65,7 @@ func (w *watcher) each(f func(*watched)) {
 	}
 }
 
-// full tells whether there are as many connections as there may be.
+// full reports whether there are as many connections as there may be.
 func (w *watcher) full() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

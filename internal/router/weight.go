@@ -57,5 +57,5 @@ func (c *choice) pick() (i int, ok bool) {
 	return int(c.order[(c.next.Add(1)-1)%uint64(len(c.order))]), true
 }
 
-// sameWeights tells whether a choice is by these weights, so that it can go on.
+// sameWeights reports whether a choice is by these weights, so that it can go on.
 func (c *choice) sameWeights(weights []int) bool { return c != nil && slices.Equal(c.weights, weights) }

@@ -201,7 +201,8 @@ func (s *State) abort() (n Next) {
 	return n
 }
 
-// Continue ends the wait of a replacement that is ready, or of originals that stand by. It reports whether there was one.
+// Continue ends the wait of a replacement that is ready, or of originals that stand by. It reports whether there was
+// such a wait.
 func (s *State) Continue() bool {
 	b := s.BlueGreen
 	switch {

@@ -10,8 +10,8 @@ import (
 	cd "slipway/api/codedeploy"
 )
 
-// colours drives a blue/green deployment the way the service does.
-type colours struct {
+// rehearsal drives a blue/green deployment the way the service does.
+type rehearsal struct {
 	s                       State
 	replacements, originals []*Unit
 	shifting, shifted       bool // the traffic: the shift began; it ended
@@ -21,8 +21,8 @@ type colours struct {
 	now                     time.Time
 }
 
-func newColours(replacements, originals int, m *cd.MinimumHealthyHosts, b BlueGreen, terminate bool) *colours {
-	w := &colours{s: NewBlueGreen(NewPlan(replacements, m), originals, b), now: start}
+func newRehearsal(replacements, originals int, m *cd.MinimumHealthyHosts, b BlueGreen, terminate bool) *rehearsal {
+	w := &rehearsal{s: NewBlueGreen(NewPlan(replacements, m), originals, b), now: start}
 	events := Replacement(onHosts)
 	if b.Mirror {
 		events = Mirrored()
@@ -47,7 +47,7 @@ func newColours(replacements, originals int, m *cd.MinimumHealthyHosts, b BlueGr
 }
 
 // change lets f change a target and counts what became of it.
-func (w *colours) change(t *Unit, f func(*Unit)) {
+func (w *rehearsal) change(t *Unit, f func(*Unit)) {
 	if t.Ended() {
 		return
 	}
@@ -56,13 +56,13 @@ func (w *colours) change(t *Unit, f func(*Unit)) {
 	w.s.Count(t, before)
 }
 
-func (w *colours) each(all []*Unit, f func(*Unit)) {
+func (w *rehearsal) each(all []*Unit, f func(*Unit)) {
 	for _, t := range all {
 		w.change(t, f)
 	}
 }
 
-func (w *colours) settle(t *rapid.T) {
+func (w *rehearsal) settle(t *rapid.T) {
 	for {
 		n := w.s.Next()
 		if n == (Next{}) {
@@ -128,7 +128,7 @@ func (w *colours) settle(t *rapid.T) {
 }
 
 // runnable are the targets that something can happen to.
-func (w *colours) runnable() (all []*Unit) {
+func (w *rehearsal) runnable() (all []*Unit) {
 	for _, x := range append(append([]*Unit{}, w.replacements...), w.originals...) {
 		if x.commanded() || x.Phase == Acting {
 			all = append(all, x)
@@ -137,7 +137,7 @@ func (w *colours) runnable() (all []*Unit) {
 	return all
 }
 
-func (w *colours) advance(x *Unit, fails bool) {
+func (w *rehearsal) advance(x *Unit, fails bool) {
 	w.change(x, func(x *Unit) {
 		if x.Phase == Acting {
 			if fails {
@@ -167,7 +167,7 @@ func TestBlueGreenSteps(t *testing.T) {
 		terminate := rapid.Bool().Draw(t, "terminate")
 		b := BlueGreen{ReadyWait: rapid.Bool().Draw(t, "ready wait"), Linger: rapid.Bool().Draw(t, "linger"),
 			Mirror: often("mirror", 1, 5)}
-		w := newColours(replacements, originals, hosts(int32(pick("minimum", 0, 0, 0, 1, 2))), b, terminate)
+		w := newRehearsal(replacements, originals, hosts(int32(pick("minimum", 0, 0, 0, 1, 2))), b, terminate)
 		failing := pick("failing", 0, 0, 1, 10)
 		w.settle(t)
 		for range 400 {

@@ -8,8 +8,8 @@ type Health struct {
 	Revision string // what was installed last with success; "" if that is not known
 }
 
-// Rank is a target's place in the order of a deployment: unhealthy targets first, then those with an unknown revision, an
-// old one, the current one (instances-health.md). current is the group's last successful revision.
+// Rank is a target's place in the order of a deployment: unhealthy targets first, then those with an unknown revision,
+// an old one, the current one (instances-health.md). current is the group's last successful revision.
 func (h Health) Rank(current string) int {
 	switch {
 	case !h.Healthy:

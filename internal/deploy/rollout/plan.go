@@ -81,8 +81,8 @@ type End struct {
 }
 
 // TooManyFailed is AWS's wording of HEALTH_CONSTRAINTS.
-const TooManyFailed = "The overall deployment failed because too many individual instances failed deployment, too few " +
-	"healthy instances are available for " +
+const TooManyFailed = "The overall deployment failed because too many individual instances failed deployment, " +
+	"too few healthy instances are available for " +
 	"deployment, or some instances in your deployment group are experiencing problems."
 
 // Next says what follows and moves the state on as if it were done: asked again, it has nothing to add.
@@ -129,8 +129,8 @@ func (s *State) verdict() *Stop {
 	case s.Total == 0:
 		return fail(cd.ErrorCodeNoInstances,
 			"The deployment failed because no instances were found for your deployment group. Check your deployment "+
-				"group settings to make sure the tags for your on-premises instances correctly identify the instances you want to deploy to, "+
-				"and then try again.")
+				"group settings to make sure the tags for your on-premises instances correctly identify the instances "+
+				"you want to deploy to, and then try again.")
 	case s.Minimum >= s.Total:
 		return fail(cd.ErrorCodeHealthConstraintsInvalid, invalid(s.Plan))
 	case s.Pending > 0 && s.Failed >= s.Budget():

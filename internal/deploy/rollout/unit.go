@@ -37,7 +37,7 @@ const (
 // Unit is what a deployment deals with as one: a host, a service, a function. It goes through lifecycle events, one
 // after another. It is Pending until it begins, then InProgress, and ends as Succeeded, Failed or Skipped.
 //
-// An event is carried out in one of two ways. Its command waits in a queue until whoever runs on the unit asks for it
+// An event is carried out in one of two ways. Its command waits in a queue until the unit's agent asks for it
 // (Queued, Sent, Running), or the platform does the work (Acting). The platform does so for BlockTraffic and
 // AllowTraffic of each unit, and for every event of a unit that is Driven.
 type Unit struct {

@@ -91,7 +91,8 @@ func TestTheServerGoesAwayWhileAScriptRuns(t *testing.T) {
 	w.group("CodeDeployDefault.AllAtOnce")
 	id := w.deploy(w.release("v1",
 		map[string]string{
-			"AfterInstall": `mkfifo "$SLIPWAY_ROOT/gate"; echo before; read x < "$SLIPWAY_ROOT/gate"; echo after; echo ran >> "$SLIPWAY_ROOT/ran"`,
+			"AfterInstall": `mkfifo "$SLIPWAY_ROOT/gate"; echo before; read x < "$SLIPWAY_ROOT/gate"; echo after
+				echo ran >> "$SLIPWAY_ROOT/ran"`,
 		}))
 	// The output is there while the script runs.
 	name := deploy.LogName("shop", id, "web1", "AfterInstall")

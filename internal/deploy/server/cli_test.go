@@ -43,8 +43,8 @@ func TestTheCLIPushesAndDeploys(t *testing.T) {
 		"Key=role,Value=web,Type=KEY_AND_VALUE")
 	source := t.TempDir()
 	for name, content := range map[string]string{
-		"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: index.html\n    destination: /srv/www\nhooks:\n  " +
-			"AfterInstall:\n    - location: hook.sh\n",
+		"appspec.yml": "version: 0.0\nos: linux\nfiles:\n  - source: index.html\n    destination: /srv/www\n" +
+			"hooks:\n  AfterInstall:\n    - location: hook.sh\n",
 		"index.html": "hello", "hook.sh": script("echo it runs"),
 	} {
 		if err := os.WriteFile(filepath.Join(source, name), []byte(content), 0o755); err != nil {

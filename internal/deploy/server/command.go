@@ -254,7 +254,7 @@ func (s *Service) PutHostCommandOutput(ctx context.Context,
 }
 
 // diagnostics reads what a host reports. Codes beyond AWS's are unknown errors: 5, 6 (a script left its output open), 7
-// (the agent was started anew).
+// (the agent was restarted).
 func diagnostics(e *cmd.Envelope, succeeded bool) *cd.Diagnostics {
 	var wire struct {
 		Code    json.Number `json:"error_code"`

@@ -88,7 +88,7 @@ func (s *Service) bundleDigest(ctx context.Context, l *cd.S3Location) (string, e
 		return "", fmt.Errorf("read the bundle s3://%s/%s: %w", o.Bucket, o.Key, err)
 	}
 	text := hex.EncodeToString(sum.Sum(nil))
-	if identityOf(now) == identityOf(o) { // else it was replaced meanwhile, and the next one asks anew
+	if identityOf(now) == identityOf(o) { // else it was replaced meanwhile, and the next one asks again
 		d.hex = text
 	}
 	return text, nil

@@ -70,7 +70,7 @@ func (s *Service) publishable(ctx context.Context, a netip.Addr) error {
 			"administrator.", peer, a)}
 }
 
-// isOurs tells whether an address is of this machine.
+// isOurs reports whether an address is of this machine.
 func isOurs(a netip.Addr) bool {
 	all, err := net.InterfaceAddrs()
 	if err != nil {

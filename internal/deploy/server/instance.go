@@ -51,7 +51,7 @@ func findInstance(ctx context.Context, q store.Queryer, name string) (*cd.Instan
 }
 
 // RegisterOnPremisesInstance implements codedeploy:RegisterOnPremisesInstance. A name that was deregistered can be
-// registered anew.
+// registered again.
 func (s *Service) RegisterOnPremisesInstance(ctx context.Context,
 	in *cd.RegisterOnPremisesInstanceInput) (*cd.RegisterOnPremisesInstanceOutput, error) {
 	if err := checkInstanceName(in.InstanceName); err != nil {
@@ -119,7 +119,8 @@ func (s *Service) register(ctx context.Context, tx store.Tx, i *cd.InstanceInfo)
 	i.InstanceArn, i.RegisterTime = new(s.arn("instance/", *i.InstanceName)), awsproto.At(s.Now())
 	_, err = tx.Exec(ctx,
 		`INSERT INTO deploy_instances (name, arn, registered, deregistered, seen, doc) VALUES ($1, $2, $3, 0, 0, $4)
-		ON CONFLICT (name) DO UPDATE SET arn = excluded.arn, registered = excluded.registered, deregistered = 0, seen = 0, doc = excluded.doc`,
+			ON CONFLICT (name) DO UPDATE SET arn = excluded.arn, registered = excluded.registered,
+			deregistered = 0, seen = 0, doc = excluded.doc`,
 		*i.InstanceName, arn, i.RegisterTime.UnixMilli(), store.JSON(i))
 	return err
 }

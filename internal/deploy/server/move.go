@@ -33,8 +33,8 @@ func joinAddress(t *elbv2.TargetDescription) string {
 	return net.JoinHostPort(text(t.Id), strconv.Itoa(int(*t.Port)))
 }
 
-// enter puts a host into a target group under the address that it has now, unless it is there, and tells whether it is
-// healthy. The member is written down first: what may have been put in is taken out again.
+// enter puts a host into a target group under the address that it has now, unless it is there, and reports whether it
+// is healthy. The member is written down first: what may have been put in is taken out again.
 func (p *Platform) enter(ctx context.Context, group, host string) (healthy bool, err error) {
 	address, err := p.addressOf(ctx, host)
 	if err != nil {
@@ -69,7 +69,7 @@ func (p *Platform) enter(ctx context.Context, group, host string) (healthy bool,
 	return false, err
 }
 
-// registered tells whether a target takes requests, or will once it is healthy.
+// registered reports whether a target takes requests, or will once it is healthy.
 func registered(h *elbv2.TargetHealth) bool {
 	return h.Reason != elbv2.TargetHealthReasonEnumTargetNotRegistered &&
 		h.State != elbv2.TargetHealthStateEnumDraining && h.State != elbv2.TargetHealthStateEnumUnhealthyDraining
@@ -85,7 +85,7 @@ func (host unaddressed) Error() string {
 		"\", \"address\": \"ADDRESS:PORT\"}'."
 }
 
-// leave takes a host out of a target group and tells whether its last request has ended.
+// leave takes a host out of a target group and reports whether its last request has ended.
 func (p *Platform) leave(ctx context.Context, group, host string) (gone bool, err error) {
 	addresses, err := p.members(ctx, group, host)
 	if err != nil || len(addresses) == 0 {

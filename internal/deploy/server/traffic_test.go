@@ -173,8 +173,8 @@ func (a alarms) AlarmStates(_ context.Context, names []string) (map[string]cloud
 	return a, nil
 }
 
-// coloured makes two blue and two green hosts with agents and services, and their group.
-func (w *world) coloured(change ...func(*codedeploy.CreateDeploymentGroupInput)) {
+// blueGreen makes two blue and two green hosts with agents and services, and their group.
+func (w *world) blueGreen(change ...func(*codedeploy.CreateDeploymentGroupInput)) {
 	w.t.Helper()
 	for i, h := range []string{"blue1", "blue2", "green1", "green2"} {
 		x := w.newHost(h, map[string]string{"side": strings.TrimRight(h, "12")})
@@ -210,7 +210,7 @@ func (w *world) serves(host, address string) {
 	}
 }
 
-// first makes the first deployment to a coloured group: it takes the blue side.
+// first makes the first deployment to a blueGreen group: it takes the blue side.
 func (w *world) first() {
 	w.t.Helper()
 	id := w.deploy(w.release("v1", nil))
@@ -237,7 +237,7 @@ func (w *world) events(id, host string) string {
 
 func TestBlueGreen(t *testing.T) {
 	w := newWorld(t)
-	w.coloured()
+	w.blueGreen()
 	w.first()
 	id := w.deploy(w.release("v2", nil))
 	if s := next(t, w.releases.begun); s.From != groupARN("blue") || s.To != groupARN("green") {
@@ -249,7 +249,8 @@ func TestBlueGreen(t *testing.T) {
 	if got, want := w.events(id,
 		"green1"), "ApplicationStop:Succeeded DownloadBundle:Succeeded BeforeInstall:Succeeded Install:Succeeded "+
 		"AfterInstall:Succeeded ApplicationStart:Succeeded "+
-		"ValidateService:Succeeded BeforeAllowTraffic:Succeeded AllowTraffic:InProgress AfterAllowTraffic:Pending"; got != want {
+		"ValidateService:Succeeded BeforeAllowTraffic:Succeeded AllowTraffic:InProgress "+
+		"AfterAllowTraffic:Pending"; got != want {
 		t.Errorf("%s", got)
 	}
 	if got := w.events(id,
@@ -291,7 +292,7 @@ func TestBlueGreen(t *testing.T) {
 // another one makes the other side live: it must not install on the side that carries the traffic now.
 func TestBlueGreenTakesTheSideThatIsIdle(t *testing.T) {
 	w := newWorld(t)
-	w.coloured()
+	w.blueGreen()
 	w.first()
 	w.balancer.asked = func() {
 		id := w.deploy(w.release("v2", nil))
@@ -345,7 +346,7 @@ func TestBlueGreenThatIsRolledBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.alarms["errors"] = "OK"
-			w.coloured(rollBack(c.events), func(in *codedeploy.CreateDeploymentGroupInput) {
+			w.blueGreen(rollBack(c.events), func(in *codedeploy.CreateDeploymentGroupInput) {
 				in.AlarmConfiguration = &types.AlarmConfiguration{Enabled: true,
 					Alarms: []types.Alarm{{Name: aws.String("errors")}}}
 			})
@@ -396,7 +397,7 @@ func TestBlueGreenThatIsRolledBack(t *testing.T) {
 
 func TestBlueGreenWaits(t *testing.T) {
 	w := newWorld(t)
-	w.coloured(func(in *codedeploy.CreateDeploymentGroupInput) {
+	w.blueGreen(func(in *codedeploy.CreateDeploymentGroupInput) {
 		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{
 			DeploymentReadyOption: &types.DeploymentReadyOption{
 				ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60,

@@ -128,7 +128,8 @@ func checkBalancer(in *elb.CreateLoadBalancerInput) error {
 		return invalid("You must specify either subnets or subnet mappings")
 	}
 	for _, m := range in.SubnetMappings {
-		if m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil || m.SourceNatIpv6Prefix != nil {
+		address := m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil
+		if address || m.SourceNatIpv6Prefix != nil {
 			return refused(
 				"addresses of a load balancer in a subnet mapping; its listeners open where the router's --listen says")
 		}

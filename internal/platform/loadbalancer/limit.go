@@ -10,7 +10,8 @@ import (
 
 // limits are Elastic Load Balancing's own quotas, where it has them.
 var limits = struct {
-	balancers, listeners, rules, groups, targets, certificates, groupsPerAction, groupsPerBalancer, conditionValues, wildcards int
+	balancers, listeners, rules, groups, targets, certificates     int
+	groupsPerAction, groupsPerBalancer, conditionValues, wildcards int
 }{50, 50, 100, 3000, 1000, 25, 5, 100, 5, 6}
 
 // atMost fails with err if a count is above most.

@@ -65,7 +65,8 @@ func (s *Service) CreateListener(ctx context.Context, in *elb.CreateListenerInpu
 			return err
 		}
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO lb_listeners (arn, balancer, port, certificates, attributes, doc) VALUES ($1, $2, $3, $4, '{}', $5)`,
+			`INSERT INTO lb_listeners (arn, balancer, port, certificates, attributes, doc)
+				VALUES ($1, $2, $3, $4, '{}', $5)`,
 			*l.ListenerArn, *in.LoadBalancerArn, *l.Port, store.JSON(l.certificates),
 			store.JSON(&l.Listener)); err != nil {
 			return err

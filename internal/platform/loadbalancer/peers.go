@@ -10,8 +10,8 @@ import (
 	"slipway/internal/store"
 )
 
-// A router speaks to one of the servers that work on the database. The others hear of it by notices, and read its report
-// from the database.
+// A router speaks to one of the servers that work on the database. The others hear of it by notices, and read its
+// report from the database.
 
 // routerNotice is the topic of these notices.
 const routerNotice = "router"

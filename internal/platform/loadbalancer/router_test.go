@@ -85,7 +85,7 @@ func TestHealthIsWhatAllRoutersSay(t *testing.T) {
 			t.Errorf("%s and %s: %s, want %s", x.one, x.two, got, x.want)
 		}
 	}
-	// What was said of the target before it was registered anew says nothing.
+	// What was said of the target before it was registered again says nothing.
 	w.report("one", at, nil, target(blue, "10.0.0.1:8000", "healthy", 0))
 	w.report("two", at, nil, target(blue, "10.0.0.1:8000", "healthy", 0))
 	w.deregister(blue, "10.0.0.1")

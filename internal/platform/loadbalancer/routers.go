@@ -129,7 +129,7 @@ func (rs *routers) report(in *slipway.PutRouterReportInput, now time.Time) (a ar
 	return a, slices.Sorted(maps.Keys(changed))
 }
 
-// serve tells whether every router that is alive, and one at least, serves a version of the table or a later one.
+// serve reports whether every router that is alive, and one at least, serves a version of the table or a later one.
 func (rs *routers) serve(version int64, now time.Time) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
@@ -222,8 +222,8 @@ func (rs *routers) health(name targetName, version int64, now time.Time) elb.Tar
 	return worst
 }
 
-// drained tells whether no router that is alive, and one at least is, has a request left at a target that drains since
-// a version of the table.
+// drained reports whether no router that is alive, and one at least is, has a request left at a target that drains
+// since a version of the table.
 func (rs *routers) drained(name targetName, version int64, now time.Time) bool {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()

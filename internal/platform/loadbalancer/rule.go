@@ -146,7 +146,8 @@ func (s *Service) CreateRule(ctx context.Context, in *elb.CreateRuleInput) (*elb
 			Conditions: conditions}, *in.ListenerArn
 		if err := atMost(ctx, tx, limits.rules-1,
 			&elb.TooManyRulesException{Message: fmt.Sprintf("The limit of %d rules is reached", limits.rules)},
-			`SELECT COUNT(*) FROM lb_rules r JOIN lb_listeners l ON l.arn = r.listener WHERE l.balancer = $1 AND r.priority <> $2`, *l.LoadBalancerArn, defaultPriority); err != nil {
+			`SELECT COUNT(*) FROM lb_rules r JOIN lb_listeners l ON l.arn = r.listener WHERE l.balancer = $1
+				AND r.priority <> $2`, *l.LoadBalancerArn, defaultPriority); err != nil {
 			return err
 		}
 		if err := freePriority(ctx, tx, *in.ListenerArn, r.priority); err != nil {

@@ -40,8 +40,8 @@ type Config struct {
 	Hints *event.Hints // tells the routers' polls of a new table
 	// Sink takes the samples of routers; nil for nobody.
 	Sink Sink
-	// Applied hears that a router has applied a version of the table: whoever waits for weights asks InEffect. It must
-	// not block.
+	// Applied hears that a router has applied a version of the table: what waits for weights then asks InEffect. It
+	// must not block.
 	Applied func(version int64)
 	// HealthChanged hears that the health of a group's targets changed. It must not block.
 	HealthChanged func(targetGroupArn string)

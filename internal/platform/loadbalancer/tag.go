@@ -26,7 +26,8 @@ func (s *Service) setTags(ctx context.Context, tx store.Tx, arn string, tags []e
 			return invalid("Tag keys cannot begin with 'aws:'")
 		}
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO lb_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE SET value = excluded.value`,
+			`INSERT INTO lb_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE
+				SET value = excluded.value`,
 			arn, text(t.Key), text(t.Value)); err != nil {
 			return err
 		}

@@ -69,7 +69,8 @@ func (s *Service) RegisterTargets(ctx context.Context,
 			}
 			if _, err := tx.Exec(ctx,
 				`INSERT INTO lb_targets (target_group, id, port, zone, draining, version) VALUES ($1, $2, $3, $4, 0, $5)
-				ON CONFLICT (target_group, id, port) DO UPDATE SET draining = 0, zone = excluded.zone, version = excluded.version`,
+					ON CONFLICT (target_group, id, port) DO UPDATE
+					SET draining = 0, zone = excluded.zone, version = excluded.version`,
 				*g.TargetGroupArn, id, *d.Port, text(d.AvailabilityZone), version); err != nil {
 				return err
 			}

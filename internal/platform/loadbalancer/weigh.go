@@ -89,7 +89,7 @@ func weigh(r *rule, weights map[string]int) (changed bool, err error) {
 	return changed, nil
 }
 
-// InEffect tells whether the weights of the resources are those given, and every router that is alive, and one at
+// InEffect reports whether the weights of the resources are those given, and every router that is alive, and one at
 // least, goes by them. A listener that a router could not open is an error that says why. Whoever waits is told by
 // Config.Applied when to ask again.
 func (s *Service) InEffect(ctx context.Context, resources []string, weights map[string]int) (bool, error) {

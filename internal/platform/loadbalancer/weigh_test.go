@@ -78,7 +78,7 @@ func TestWeightsAreInEffectOnceEveryRouterServesThem(t *testing.T) {
 		t.Errorf("more than weights changed: %+v", after.Listeners[0])
 	}
 
-	// A server that starts anew does not take one router for all.
+	// A server that restarts does not take one router for all.
 	w.service = w.open()
 	w.router = slipway.New(hooks, routerAPI{w.service, slipway.Unimplemented{}})
 	w.take("one", second.Version)

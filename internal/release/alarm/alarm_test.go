@@ -133,8 +133,8 @@ func TestReasons(t *testing.T) {
 				"[Breaching]."},
 		{reason(breaching, "- - - X -", "OK"),
 			"Threshold Crossed: 1 out of the last 1 datapoints [10.0 (25/11/26 12:03:00)] was greater than the " +
-				"threshold (5.0) and 2 missing datapoints were treated as [Breaching] (minimum 2 datapoints for OK -> " +
-				"ALARM transition)."},
+				"threshold (5.0) and 2 missing datapoints were treated as [Breaching] (minimum 2 datapoints for OK " +
+				"-> ALARM transition)."},
 		{reason(not, "- - - - -", "INSUFFICIENT_DATA"),
 			"Threshold Crossed: no datapoints were received for 3 periods and 3 missing datapoints were treated as " +
 				"[NonBreaching]."},
@@ -145,8 +145,11 @@ func TestReasons(t *testing.T) {
 	}
 	if got := r.Data(r.Evaluate(points("0 0 X 0 X")), "Sum",
 		noon); got !=
-		`{"version":"1.0","queryDate":"2026-11-25T12:00:00.000+0000","startDate":"2026-11-25T12:02:00.000+0000","statistic":"Sum","period":60,"recentDatapoints":[10,0,10],"threshold":5,`+
-			`"evaluatedDatapoints":[{"timestamp":"2026-11-25T12:04:00.000+0000","value":10},{"timestamp":"2026-11-25T12:03:00.000+0000","value":0},{"timestamp":"2026-11-25T12:02:00.000+0000","value":10}]}` {
+		`{"version":"1.0","queryDate":"2026-11-25T12:00:00.000+0000","startDate":"2026-11-25T12:02:00.000+0000",`+
+			`"statistic":"Sum","period":60,"recentDatapoints":[10,0,10],"threshold":5,"evaluatedDatapoints":[`+
+			`{"timestamp":"2026-11-25T12:04:00.000+0000","value":10},`+
+			`{"timestamp":"2026-11-25T12:03:00.000+0000","value":0},`+
+			`{"timestamp":"2026-11-25T12:02:00.000+0000","value":10}]}` {
 		t.Error(got)
 	}
 }

@@ -259,8 +259,8 @@ func TestVerdictsInWords(t *testing.T) {
 		text             string
 	}{
 		"within the limits": {limits, 10, side(1000, 5, 100*time.Millisecond), metric.Traffic{}, "PROMOTE",
-			"The new version is good: 0.50 % of 1000 requests failed on the new version (limit 1 %); p95 99 ms on the " +
-				"new version (limit 250 ms)."},
+			"The new version is good: 0.50 % of 1000 requests failed on the new version (limit 1 %); p95 99 ms on " +
+				"the new version (limit 250 ms)."},
 		"too many errors": {limits, 10, side(1000, 50, 100*time.Millisecond), metric.Traffic{}, "ROLL_BACK",
 			"The new version is worse: 5 % of 1000 requests failed on the new version (limit 1 %)."},
 		"too slow": {limits, 100, side(1000, 0, 400*time.Millisecond), metric.Traffic{}, "ROLL_BACK",

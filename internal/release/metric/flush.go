@@ -61,7 +61,8 @@ func (s *Store) Flush(ctx context.Context) error {
 		}
 		for series, hour := range touched {
 			if _, err := tx.Exec(ctx,
-				`INSERT INTO metric_series (series, seen) VALUES ($1, $2) ON CONFLICT (series) DO UPDATE SET seen = excluded.seen`, series, hour); err != nil {
+				`INSERT INTO metric_series (series, seen) VALUES ($1, $2) ON CONFLICT (series) DO UPDATE
+					SET seen = excluded.seen`, series, hour); err != nil {
 				return err
 			}
 		}

@@ -62,7 +62,7 @@ func parse(series string) (p pair, id ID, custom bool) {
 	return pair{}, id, true
 }
 
-// Valid tells whether the parts of an ID can be kept.
+// Valid reports whether the parts of an ID can be kept.
 func (id ID) Valid() bool {
 	if strings.Contains(id.Namespace+id.Name, separator) {
 		return false
@@ -77,7 +77,7 @@ func dimension(arn string) string {
 	return strings.TrimPrefix(arn[i+1:], "loadbalancer/")
 }
 
-// matches tells whether a target group behind a load balancer belongs to a metric of AWS/ApplicationELB, whose
+// matches reports whether a target group behind a load balancer belongs to a metric of AWS/ApplicationELB, whose
 // dimensions are TargetGroup, LoadBalancer, or both.
 func (p pair) matches(dimensions []Dimension) bool {
 	for _, d := range dimensions {

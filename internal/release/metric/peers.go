@@ -55,8 +55,8 @@ func (s *Store) hearTraffic(text string) {
 	}
 }
 
-// remembers tells whether what others measured at a time is kept in memory. The slot in which this process began is in
-// part before that, so that all of it is read from the database.
+// remembers reports whether what others measured at a time is kept in memory. The slot in which this process began is
+// in part before that, so that all of it is read from the database.
 func (s *Store) remembers(at int64) bool { return at >= s.began-s.began%slot+slot }
 
 func (s *Store) hearCustom(text string) {
@@ -72,7 +72,7 @@ func (s *Store) hearCustom(text string) {
 	}
 }
 
-// missed begins the memory anew once notices of other servers were lost: the database has what they were of.
+// missed begins with an empty memory once notices of other servers were lost: the database has what they were of.
 func (s *Store) missed() {
 	ctx := context.Background()
 	err := s.Flush(ctx)

@@ -182,7 +182,7 @@ func wait[T any](waiting map[place]any, p place, v T, add func(*T, T)) {
 	add(w, v)
 }
 
-// admit tells whether there is room for a series.
+// admit reports whether there is room for a series.
 func (s *Store) admit(series string) bool {
 	if _, known := s.seen[series]; known {
 		return true

@@ -172,7 +172,7 @@ func (s *Service) evaluateMetric(ctx context.Context, w *scheduled) (nothing boo
 	})
 }
 
-// lowSample tells whether there are too few samples for a percentile of an alarm that leaves these alone: fewer than
+// lowSample reports whether there are too few samples for a percentile of an alarm that leaves these alone: fewer than
 // 10/(1-p) above the median, 10/p below it.
 func lowSample(a *cw.MetricAlarm, name string, samples float64) bool {
 	q, ok := percentile(name)

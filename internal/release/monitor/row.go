@@ -69,7 +69,8 @@ func (s *Service) save(ctx context.Context, tx store.Tx, x *row) error {
 	s.Hints.Changed(tx, "alarm/"+x.name(), "alarms")
 	_, err := tx.Exec(ctx,
 		`INSERT INTO monitor_alarms (name, state, version, doc, contributors) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (name) DO UPDATE SET state = excluded.state, version = excluded.version, doc = excluded.doc, contributors = excluded.contributors`,
+			ON CONFLICT (name) DO UPDATE SET state = excluded.state, version = excluded.version,
+			doc = excluded.doc, contributors = excluded.contributors`,
 		x.name(), string(x.StateValue), x.version, store.JSON(x.MetricAlarm), store.JSON(x.contributors))
 	return err
 }
@@ -148,7 +149,8 @@ func (s *Service) record(ctx context.Context, tx store.Tx, name string, kind cw.
 		return err
 	}
 	_, err = tx.Exec(ctx,
-		`DELETE FROM monitor_history WHERE alarm = $1 AND (at < $2 OR place < (SELECT place FROM monitor_history WHERE alarm = $1 ORDER BY place DESC LIMIT 1 OFFSET $3))`,
+		`DELETE FROM monitor_history WHERE alarm = $1 AND (at < $2 OR place < (SELECT place FROM monitor_history
+			WHERE alarm = $1 ORDER BY place DESC LIMIT 1 OFFSET $3))`,
 		name, now.Add(-historyKept).UnixMilli(), maxHistory-1)
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"slipway/internal/store"
 )
 
-// SetAlarmState implements cloudwatch:SetAlarmState. The next evaluation sets the state anew.
+// SetAlarmState implements cloudwatch:SetAlarmState. The next evaluation sets the state again.
 func (s *Service) SetAlarmState(ctx context.Context, in *cw.SetAlarmStateInput) (*cw.SetAlarmStateOutput, error) {
 	if in.StateReasonData != nil && !json.Valid([]byte(*in.StateReasonData)) {
 		return nil, &cw.InvalidFormatFault{Message: "StateReasonData must be valid JSON."}
@@ -100,7 +100,8 @@ func setTags(ctx context.Context, tx store.Tx, name string, tags []cw.Tag) error
 			return &cw.InvalidParameterValueException{Message: "Tag keys that begin with aws: are reserved."}
 		}
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO monitor_tags (alarm, key, value) VALUES ($1, $2, $3) ON CONFLICT (alarm, key) DO UPDATE SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
+			`INSERT INTO monitor_tags (alarm, key, value) VALUES ($1, $2, $3) ON CONFLICT (alarm, key) DO UPDATE
+				SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
 			return err
 		}
 	}

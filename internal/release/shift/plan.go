@@ -1,5 +1,5 @@
 // Package shift decides how a release moves its traffic: which share the canary gets next, when that is judged, and
-// what a verdict, a person or an alarm makes of it. It does no I/O and reads no clock; whoever drives it carries out
+// what a verdict, a person or an alarm makes of it. It does no I/O and reads no clock. Its caller carries out
 // what Next says.
 package shift
 
@@ -90,7 +90,8 @@ func (p Plan) check() error {
 		}
 		if p.Analyse && s.Percent < 100 && s.Wait == 0 {
 			return fmt.Errorf(
-				"step %d is judged by thresholds or a comparison, so that it needs a wait in which something can be seen", i+1)
+				"step %d is judged by thresholds or a comparison, so that it needs a wait in which something can be "+
+					"seen", i+1)
 		}
 		before = s.Percent
 	}

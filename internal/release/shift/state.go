@@ -62,7 +62,7 @@ func (s *State) begin(step int, now time.Time) {
 	s.Visits[step].Started = awsproto.At(now)
 }
 
-// Ended tells whether nothing more will happen.
+// Ended reports whether nothing more will happen.
 func (s *State) Ended() bool {
 	return s.Status == slipway.ReleaseStatusPromoted || s.Status == slipway.ReleaseStatusRolledBack
 }

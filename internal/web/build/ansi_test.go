@@ -9,9 +9,10 @@ import (
 
 func TestANSI(t *testing.T) {
 	for line, want := range map[string]string{
-		"plain <b>&":                   "plain &lt;b&gt;&amp;",
-		"\x1b[31mred\x1b[0m <i>":       `<span class="term-fg31">red</span> &lt;i&gt;`,
-		"\x1b[1;91mloud\x1b[22m less":  `<span class="term-fgi91 term-fg1">loud</span><span class="term-fgi91"> less</span>`,
+		"plain <b>&":             "plain &lt;b&gt;&amp;",
+		"\x1b[31mred\x1b[0m <i>": `<span class="term-fg31">red</span> &lt;i&gt;`,
+		"\x1b[1;91mloud\x1b[22m less": `<span class="term-fgi91 term-fg1">loud</span>` +
+			`<span class="term-fgi91"> less</span>`,
 		"\x1b[mplain":                  "plain",
 		"50 %\r100 %":                  "100 %",
 		"100 %\r50":                    "500 %",

@@ -31,7 +31,7 @@ func (g *green) diffHref() string {
 	return kit.DiffPath(*g.RepositoryName, *g.BeforeCommitId, *g.AfterCommitId, "")
 }
 
-// same tells whether nothing changed that is known of.
+// same reports whether nothing changed that is known of.
 func (g *green) same() bool {
 	return len(g.Commits) == 0 && len(g.Files) == 0 && len(g.Settings) == 0
 }

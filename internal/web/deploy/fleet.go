@@ -286,25 +286,25 @@ func (d *deployment) blueGreen() bool {
 	return d.DeploymentStyle != nil && d.DeploymentStyle.DeploymentType == codedeploy.DeploymentTypeBlueGreen
 }
 
-// takenBack tells whether the release of a deployment was rolled back: then that is why it ended, and not what
+// takenBack reports whether the release of a deployment was rolled back: then that is why it ended, and not what
 // it left undone on the hosts.
 func (d *deployment) takenBack() bool {
 	return d.Release != nil && kit.ReleaseKind(d.Release.Status, d.Release.Paused) == kit.Back &&
 		d.ErrorInformation != nil
 }
 
-// asks tells whether the release of a deployment waits for a person.
+// asks reports whether the release of a deployment waits for a person.
 func (d *deployment) asks() bool {
 	x := d.Release
 	return x != nil && x.EndTime == nil && kit.ReleaseKind(x.Status, x.Paused) == kit.Waiting
 }
 
-// running tells whether a deployment can be stopped.
+// running reports whether a deployment can be stopped.
 func (d *deployment) running() bool {
 	return d.Kind == kit.Running || d.Kind == kit.Queued || d.Kind == kit.Waiting
 }
 
-// stands tells whether the originals stand by, so that there is a way back, until their application is stopped.
+// stands reports whether the originals stand by, so that there is a way back, until their application is stopped.
 func (d *deployment) stands() bool {
 	return d.InstanceTerminationWaitTimeStarted != nil && *d.InstanceTerminationWaitTimeStarted && d.CompleteTime == nil
 }

@@ -51,7 +51,7 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, v Visitor, err error
 		s.Log.Error("page failed", "path", r.URL.Path, "error", err)
 	}
 	x := s.Shell(r, v, problemTitle(status))
-	x.Live = nil // what is there to read anew
+	x.Live = nil // what is there to read again
 	s.Render(w, r, status, ProblemPage(x, status, message, nextOf(r)))
 }
 

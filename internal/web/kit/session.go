@@ -22,7 +22,7 @@ type Session struct {
 // recent is how long after the sign-in a session may make what outlives it: keys and credentials.
 const recent = 15 * time.Minute
 
-// Confirmed tells whether a visitor said the secret lately; if not, it asks for it, and the visitor comes back
+// Confirmed reports whether a visitor said the secret lately; if not, it asks for it, and the visitor comes back
 // to the page.
 func (s *Site) Confirmed(w http.ResponseWriter, r *http.Request, v Visitor, to string) bool {
 	if s.Now().Sub(v.Began) <= recent {
@@ -87,7 +87,7 @@ func (s *Site) visitor(r *http.Request) (v Visitor, ok bool, err error) {
 	return v, ok, err
 }
 
-// ours tells whether a form comes from a page of this session.
+// ours reports whether a form comes from a page of this session.
 func (s *Site) ours(r *http.Request, v Visitor) error {
 	if elsewhere(r) {
 		return errForged
@@ -101,7 +101,7 @@ func (s *Site) ours(r *http.Request, v Visitor) error {
 	return nil
 }
 
-// elsewhere tells whether a form was sent by a page of another site, or by one that hides where it comes from
+// elsewhere reports whether a form was sent by a page of another site, or by one that hides where it comes from
 // (Origin: null).
 func elsewhere(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
@@ -140,7 +140,7 @@ func (s *Site) toSignIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // local is a path of this site, or the board: a redirect never leads elsewhere. What is returned is what is
-// sent and nothing else: it is written anew from its parts, its path is clean, and the result is checked as a
+// sent and nothing else: it is put together again from its parts, its path is clean, and the result is checked as a
 // browser reads it, to which a backslash is a slash, and tabs and line ends are nothing.
 func local(to string) string {
 	u, err := url.Parse(to)

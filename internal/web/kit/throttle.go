@@ -16,7 +16,7 @@ const (
 	maxTried  = 10_000      // names and sources that are remembered
 )
 
-// throttle slows down whoever guesses secrets: after some failures for a name, its source has to wait. It never
+// throttle slows down who guesses secrets: after some failures for a name, its source has to wait. It never
 // looks at what others did, so that nobody locks somebody else out.
 type throttle struct {
 	mu       sync.Mutex

@@ -84,7 +84,7 @@ func Itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // Decimal writes a number with one decimal.
 func Decimal(f float64) string { return strconv.FormatFloat(f, 'f', 1, 64) }
 
-// Printable tells whether bytes are text.
+// Printable reports whether bytes are text.
 func Printable(content []byte) bool {
 	return utf8.Valid(content) && !bytes.ContainsRune(content, 0)
 }

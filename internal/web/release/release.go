@@ -142,7 +142,7 @@ func (s *pages) replaces(ctx context.Context, v *releaseView) error {
 	return nil
 }
 
-// live tells whether anything can be done about a release.
+// live reports whether anything can be done about a release.
 func (v *releaseView) live() bool {
 	return v.EndTime == nil && v.Status != slipway.ReleaseStatusRollingBack
 }

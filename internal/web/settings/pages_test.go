@@ -48,7 +48,8 @@ func (machines) ListServing(context.Context, *slipway.ListServingInput) (*slipwa
 }
 
 func (machines) ListRunners(context.Context, *slipway.ListRunnersInput) (*slipway.ListRunnersOutput, error) {
-	return &slipway.ListRunnersOutput{Runners: []slipway.RunnerState{{Name: new("runner-1"), SeenTime: webtest.At(0)}}}, nil
+	runner := slipway.RunnerState{Name: new("runner-1"), SeenTime: webtest.At(0)}
+	return &slipway.ListRunnersOutput{Runners: []slipway.RunnerState{runner}}, nil
 }
 
 func (machines) ListRouters(context.Context, *slipway.ListRoutersInput) (*slipway.ListRoutersOutput, error) {
