@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,23 +94,7 @@ type candidate struct{ name, help string }
 
 // complete tells what may follow the words before, of what begins as the current one.
 func complete(ctx context.Context, root *kong.Node, before []string, current string) []candidate {
-	node, flag, position := root, (*kong.Flag)(nil), 0
-	for _, word := range before {
-		switch {
-		case flag != nil:
-			flag = nil
-		case strings.HasPrefix(word, "-"):
-			if flag = flagOf(node, word); flag != nil && (flag.IsBool() || strings.Contains(word, "=")) {
-				flag = nil
-			}
-		default:
-			if child := childOf(node, word); child != nil {
-				node = child
-			} else {
-				position++
-			}
-		}
-	}
+	node, flag, position := where(root, before)
 	var all []candidate
 	switch {
 	case flag != nil:
@@ -129,13 +114,30 @@ func complete(ctx context.Context, root *kong.Node, before []string, current str
 			all = onServer(ctx, node.Name)
 		}
 	}
-	var fit []candidate
-	for _, x := range all {
-		if strings.HasPrefix(x.name, current) {
-			fit = append(fit, x)
+	return slices.DeleteFunc(all, func(c candidate) bool { return !strings.HasPrefix(c.name, current) })
+}
+
+// where reads the words before the current one: the command that they name, the flag whose value is to come if there is
+// one, and how many positional arguments there were.
+func where(root *kong.Node, words []string) (node *kong.Node, flag *kong.Flag, position int) {
+	node = root
+	for _, word := range words {
+		switch {
+		case flag != nil:
+			flag = nil
+		case strings.HasPrefix(word, "-"):
+			if flag = flagOf(node, word); flag != nil && (flag.IsBool() || strings.Contains(word, "=")) {
+				flag = nil
+			}
+		default:
+			if child := childOf(node, word); child != nil {
+				node = child
+			} else {
+				position++
+			}
 		}
 	}
-	return fit
+	return node, flag, position
 }
 
 func values(v *kong.Value) []candidate {

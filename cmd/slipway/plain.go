@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -166,17 +167,7 @@ func suggestion(ctx context.Context, args []string, err error) string {
 	if !notThere(err) || len(args) < 2 || strings.Contains(err.Error(), "Did you mean") {
 		return ""
 	}
-	var names []string
-	for _, c := range onServer(ctx, args[0]) {
-		names = append(names, c.name)
-		if pipeline, _, ok := strings.Cut(
-			c.name,
-			"/",
-		); ok && len(args[0]) > 0 && args[0] != "deployments" && args[0] != "rollback" &&
-			args[0] != "promote" {
-			names = append(names, pipeline)
-		}
-	}
+	names := namesFor(ctx, args[0])
 	for _, a := range args[1:] {
 		if strings.HasPrefix(a, "-") {
 			continue
@@ -191,4 +182,18 @@ func suggestion(ctx context.Context, args []string, err error) string {
 		return ""
 	}
 	return ""
+}
+
+// namesFor are the names on the server that a command takes. Where it takes PIPELINE/STAGE, the pipelines alone are
+// among them.
+func namesFor(ctx context.Context, command string) []string {
+	groups := []string{"deployments", "rollback", "promote"} // these take APPLICATION/GROUP
+	var names []string
+	for _, c := range onServer(ctx, command) {
+		names = append(names, c.name)
+		if pipeline, _, ok := strings.Cut(c.name, "/"); ok && !slices.Contains(groups, command) {
+			names = append(names, pipeline)
+		}
+	}
+	return names
 }

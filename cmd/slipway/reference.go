@@ -56,38 +56,41 @@ func (referenceCommand) Run(model *kong.Kong) error {
 
 func describe(b *strings.Builder, n *kong.Node) {
 	fmt.Fprintf(b, "\n## slipway %s\n\n%s\n", n.Name, n.Help)
+	describeDetail(b, n.Detail)
+	if len(n.Positional)+len(n.Flags) > 0 {
+		b.WriteString("\n")
+	}
+	for _, p := range n.Positional {
+		fmt.Fprintf(b, "- `%s`: %s\n", p.Summary(), p.Help)
+	}
+	for _, f := range n.Flags {
+		inPreface := slices.Contains(f.Envs, "AWS_ENDPOINT_URL") || slices.Contains(f.Envs, "AWS_REGION")
+		if f.Hidden || f.Name == "help" || inPreface {
+			continue
+		}
+		fmt.Fprintf(b, "- `%s`: %s\n", strings.Join(strings.Fields(f.String()), " "), flagHelp(f))
+	}
+}
+
+// describeDetail writes the text of a command, with its examples as code: they are indented.
+func describeDetail(b *strings.Builder, detail string) {
 	code := false
-	for line := range strings.Lines(n.Detail) {
+	for line := range strings.Lines(detail) {
 		line = strings.TrimRight(line, "\n")
-		if example := strings.HasPrefix(line, "  "); example != code && line != "" {
+		if line == "" {
+			continue
+		}
+		if example := strings.HasPrefix(line, "  "); example != code {
 			if code = example; code {
 				b.WriteString("\n")
 			}
 		}
-		if code && line != "" {
+		if code {
 			line = "  " + line
-		} else if !code && strings.TrimSpace(line) != "" {
+		} else if strings.TrimSpace(line) != "" {
 			line = "\n" + line
 		}
-		if line != "" {
-			b.WriteString(line + "\n")
-		}
-	}
-	for i, p := range n.Positional {
-		if i == 0 {
-			b.WriteString("\n")
-		}
-		fmt.Fprintf(b, "- `%s`: %s\n", p.Summary(), p.Help)
-	}
-	for i, f := range n.Flags {
-		if i == 0 && len(n.Positional) == 0 {
-			b.WriteString("\n")
-		}
-		if f.Hidden || f.Name == "help" || slices.Contains(f.Envs, "AWS_ENDPOINT_URL") ||
-			slices.Contains(f.Envs, "AWS_REGION") { // the preface has them
-			continue
-		}
-		fmt.Fprintf(b, "- `%s`: %s\n", strings.Join(strings.Fields(f.String()), " "), flagHelp(f))
+		b.WriteString(line + "\n")
 	}
 }
 

@@ -156,19 +156,9 @@ func (c *rollbackCommand) choose(
 	all []slipway.DeployedVersion,
 	revision, where string,
 ) (*slipway.DeployedVersion, error) {
-	var found []*slipway.DeployedVersion
-	for i := range all {
-		v := &all[i]
-		switch {
-		case c.To == "":
-			if v.LastGood != nil && *v.LastGood {
-				return v, nil
-			}
-		case v.Change != nil && v.Change.Revision != nil && *v.Change.Revision == revision,
-			v.Change != nil && v.Change.CommitId != nil && len(c.To) >= 4 &&
-				strings.HasPrefix(*v.Change.CommitId, strings.ToLower(c.To)):
-			found = append(found, v)
-		}
+	found := c.candidates(all, revision)
+	if c.To == "" && len(found) > 0 {
+		return found[0], nil
 	}
 	switch {
 	case c.To == "":
@@ -184,6 +174,25 @@ func (c *rollbackCommand) choose(
 		return nil, usage("several versions begin with %s; give more of the commit, or the deployment's ID", c.To)
 	}
 	return found[0], nil
+}
+
+// candidates are the versions that may be meant, the newest first.
+func (c *rollbackCommand) candidates(all []slipway.DeployedVersion, revision string) []*slipway.DeployedVersion {
+	var found []*slipway.DeployedVersion
+	for i := range all {
+		v := &all[i]
+		if c.To == "" {
+			if v.LastGood != nil && *v.LastGood {
+				found = append(found, v)
+			}
+			continue
+		}
+		if x := v.Change; x != nil && (awsproto.Value(x.Revision) == revision && x.Revision != nil ||
+			len(c.To) >= 4 && strings.HasPrefix(awsproto.Value(x.CommitId), strings.ToLower(c.To))) {
+			found = append(found, v)
+		}
+	}
+	return found
 }
 
 // runs says what a group runs now.

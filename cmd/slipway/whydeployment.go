@@ -33,6 +33,20 @@ func (c *whyCommand) deployment(ctx context.Context, api *contract, id string) e
 		return err
 	}
 	f := &deployedFailure{Deployment: out.DeploymentInfo}
+	f.find(targets)
+	known, err := api.describe(ctx, []string{id})
+	if err != nil {
+		return err
+	}
+	back, err := api.rolledBack(ctx, id)
+	if err != nil {
+		return err
+	}
+	return c.print(f, func(t *terminal.Table) { f.explain(t, changeWords(known[id]), back) })
+}
+
+// find finds the event that failed first.
+func (f *deployedFailure) find(targets []codedeploy.DeploymentTarget) {
 	for i := range targets {
 		of := targets[i].InstanceTarget
 		for j := 0; of != nil && j < len(of.LifecycleEvents); j++ {
@@ -42,37 +56,31 @@ func (c *whyCommand) deployment(ctx context.Context, api *contract, id string) e
 			}
 		}
 	}
-	known, err := api.describe(ctx, []string{id})
-	if err != nil {
-		return err
+}
+
+// explain says what was deployed, and how it ended. back is why it was rolled back; "" if it was not.
+func (f *deployedFailure) explain(t *terminal.Table, change, back string) {
+	d := f.Deployment
+	status := view.StatusWord(d.Status)
+	if back != "" {
+		status = view.StatusWord(slipway.ReleaseStatusRolledBack)
 	}
-	back, err := api.rolledBack(ctx, id)
-	if err != nil {
-		return err
+	t.Note(terminal.Clean(*d.DeploymentId + " to " + *d.ApplicationName + "/" + *d.DeploymentGroupName + ": " + status))
+	if change != "" {
+		t.Note(terminal.Clean(change))
 	}
-	return c.print(f, func(t *terminal.Table) {
-		d := f.Deployment
-		status := view.StatusWord(d.Status)
-		if back != "" {
-			status = view.StatusWord(slipway.ReleaseStatusRolledBack)
-		}
-		t.Note(terminal.Clean(id + " to " + *d.ApplicationName + "/" + *d.DeploymentGroupName + ": " + status))
-		if words := changeWords(known[id]); words != "" {
-			t.Note(terminal.Clean(words))
-		}
-		switch {
-		case back != "":
-			t.Note(terminal.Clean(back))
-		case f.Event != nil:
-			t.Note(terminal.Clean(view.EventCause(f.Host, f.Event)))
-			f.tell(t)
-		case d.ErrorInformation != nil && d.ErrorInformation.Message != nil:
-			t.Note(terminal.Clean(view.Plain(*d.ErrorInformation.Message)))
-		}
-		if d.RollbackInfo != nil && d.RollbackInfo.RollbackDeploymentId != nil {
-			t.Note(terminal.Clean("rolled back by " + *d.RollbackInfo.RollbackDeploymentId))
-		}
-	})
+	switch {
+	case back != "":
+		t.Note(terminal.Clean(back))
+	case f.Event != nil:
+		t.Note(terminal.Clean(view.EventCause(f.Host, f.Event)))
+		f.tell(t)
+	case d.ErrorInformation != nil && d.ErrorInformation.Message != nil:
+		t.Note(terminal.Clean(view.Plain(*d.ErrorInformation.Message)))
+	}
+	if d.RollbackInfo != nil && d.RollbackInfo.RollbackDeploymentId != nil {
+		t.Note(terminal.Clean("rolled back by " + *d.RollbackInfo.RollbackDeploymentId))
+	}
 }
 
 // rolledBack is why the release of a deployment was rolled back; "" if it was not.
@@ -131,26 +139,19 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 	if err != nil {
 		return err
 	}
-	found := false
-	for i := range state.StageStates {
-		s := &state.StageStates[i]
-		if !brokenOff(s.LatestExecution) || n.stage != "" && n.stage != *s.StageName {
-			continue
+	broken := brokenStages(state, n)
+	for i, of := range broken {
+		if i > 0 && c.Output != "table" {
+			return usage("several stages of %s failed; say which: %s/%s", n.pipeline, n.pipeline, of.stage)
 		}
-		if found && c.Output != "table" {
-			return usage("several stages of %s failed; say which: %s/%s", n.pipeline, n.pipeline, *s.StageName)
-		}
-		if found {
+		if i > 0 {
 			fmt.Fprintln(os.Stdout)
 		}
-		found = true
-		of := n
-		of.stage, of.execution = *s.StageName, *s.LatestExecution.PipelineExecutionId
 		if err := c.failedIn(ctx, api, of); err != nil {
 			return err
 		}
 	}
-	if found {
+	if len(broken) > 0 {
 		return nil
 	}
 	if n.stage == "" { // its newest execution may have ended in no stage
@@ -162,6 +163,20 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 		return refused("no stage of %s failed or was stopped", n.pipeline)
 	}
 	return c.ended(ctx, api, n)
+}
+
+// brokenStages are the stages that n names in which an execution broke off, each with that execution.
+func brokenStages(state *codepipeline.GetPipelineStateOutput, n named) []named {
+	var all []named
+	for i := range state.StageStates {
+		s := &state.StageStates[i]
+		if brokenOff(s.LatestExecution) && (n.stage == "" || n.stage == *s.StageName) {
+			of := n
+			of.stage, of.execution = *s.StageName, *s.LatestExecution.PipelineExecutionId
+			all = append(all, of)
+		}
+	}
+	return all
 }
 
 // brokenOff tells whether an execution failed in a stage, or was stopped there.
