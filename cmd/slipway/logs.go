@@ -103,7 +103,7 @@ func (l *shownLog) Write(p []byte) (int, error) {
 	last := bytes.LastIndexByte(all, '\n') + 1
 	var text strings.Builder
 	for line := range bytes.Lines(all[:last]) {
-		text.WriteString(terminal.Coloured(string(bytes.TrimSuffix(line, []byte("\n")))) + "\n")
+		text.WriteString(terminal.Painted(string(bytes.TrimSuffix(line, []byte("\n")))) + "\n")
 	}
 	l.part = bytes.Clone(all[last:])
 	_, err := io.WriteString(l.to, text.String())
@@ -115,7 +115,7 @@ func (l *shownLog) end() error {
 	if !l.midLine {
 		return nil
 	}
-	_, err := io.WriteString(l.to, terminal.Coloured(string(l.part))+"\n")
+	_, err := io.WriteString(l.to, terminal.Painted(string(l.part))+"\n")
 	return err
 }
 

@@ -147,7 +147,7 @@ func explained(out *slipway.ExplainBuildOutput, change slipway.Change) string {
 		}
 		lines := strings.Split(strings.TrimSpace(*test.Message), "\n")
 		for _, line := range lines[:min(len(lines), messageLines)] {
-			fmt.Fprintln(&b, "  "+terminal.Coloured(line))
+			fmt.Fprintln(&b, "  "+terminal.Painted(line))
 		}
 		if len(lines) > messageLines {
 			say("  and %d more lines: slipway reports %s", len(lines)-messageLines, *test.ReportArn)

@@ -16,8 +16,8 @@ import (
 	"slipway/api/awsproto"
 )
 
-// WriteJSON writes a value of the contract's shapes with the members' names of the wire, and times in ISO 8601
-// as `aws` 2 does.
+// WriteJSON writes a value made of the contract's shapes: members have their names on the wire, and times are in ISO 8601,
+// as with version 2 of the aws command.
 func WriteJSON(w io.Writer, v any) error {
 	text, err := encode(v)
 	if err != nil {
@@ -51,7 +51,7 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// write is encoding/json's, save for times: on the wire they are numbers.
+// write does what encoding/json does, except for times, which are numbers on the wire.
 func write(b *bytes.Buffer, v reflect.Value) error {
 	if !v.IsValid() {
 		b.WriteString("null")
@@ -124,7 +124,7 @@ func plain(b *bytes.Buffer, v any) error {
 	return nil
 }
 
-// members adds those of a struct, and of the structs embedded in it as if they were its own.
+// members adds the members of a struct. Those of an embedded struct count as its own.
 func members(v reflect.Value, add func(string, reflect.Value) error) error {
 	for field, inner := range v.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")

@@ -101,7 +101,7 @@ func names(g *view.Span) string {
 	return first + " … " + last
 }
 
-// span tells which change is in the stages of a span, and for each stage what it is at.
+// span says which change is in the stages of a span, and what is going on in each of them.
 func (b *Board) span(p *view.Pipeline, g *view.Span, wide int, s Screen, now time.Time) []string {
 	var lines []string
 	if x, ok := p.Executions[g.Change.Execution]; ok {
@@ -123,7 +123,7 @@ func (b *Board) span(p *view.Pipeline, g *view.Span, wide int, s Screen, now tim
 	return lines
 }
 
-// stage tells what goes on in a stage, if anything does.
+// stage says what is going on in a stage, if anything is.
 func (b *Board) stage(p *view.Pipeline, stage *view.Stage, s Screen, now time.Time) []string {
 	var lines []string
 	name := Clean(stage.Name)
@@ -150,8 +150,8 @@ func (b *Board) stage(p *view.Pipeline, stage *view.Stage, s Screen, now time.Ti
 	return lines
 }
 
-// action tells what an action is at: always on the board of one pipeline, and where it runs, waits or failed on
-// that of all.
+// action says what an action is at. The board of one pipeline says it of every action, the board of all pipelines only of
+// those that run, wait or have failed.
 func (b *Board) action(
 	p *view.Pipeline,
 	stage *view.Stage,

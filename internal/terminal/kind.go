@@ -24,7 +24,7 @@ const (
 	Strong Kind = "strong"
 )
 
-// styles are SGR parameters: the terminal's own colours, so that its theme holds.
+// styles are SGR parameters. They name the terminal's own colours, so that its theme applies.
 var styles = map[Kind]string{
 	Queued:     "2;36",
 	Running:    "36",
@@ -55,5 +55,5 @@ var signs = map[Kind]string{
 	NotReached: "·",
 }
 
-// KindOf tells the kind of a status of any of the services.
+// KindOf returns the kind of a status of any of the services.
 func KindOf[S ~string](status S) Kind { return view.KindOf(status) }

@@ -11,8 +11,7 @@ import (
 // patience is how long a request may take before the terminal says what is waited for.
 const patience = time.Second
 
-// Progress tells on a terminal, in a line that goes again, which request is waited for once it takes more than
-// a second.
+// Progress shows which request is waited for once it takes more than a second, in a line that is cleared afterwards.
 type Progress struct {
 	http.RoundTripper
 	Terminal io.Writer

@@ -1,5 +1,5 @@
-// Package terminal is how Slipway looks on a command line: tables, documents, the live board, colours and
-// progress. It knows the contract and no implementation, as the pages do.
+// Package terminal draws what the command line shows: tables, documents, the live board, colours and progress. It knows
+// the contract and no implementation, as the pages do.
 package terminal
 
 import (
@@ -40,8 +40,8 @@ func (s Screen) paint(k Kind, text string) string {
 	return text
 }
 
-// Clean makes one line that harms no terminal of a text that others wrote: without escape sequences, other
-// control characters, and what turns the direction of writing.
+// Clean turns a text that others wrote into one line that is safe on a terminal: it removes escape sequences, other
+// control characters, and characters that change the direction of writing.
 func Clean(text string) string {
 	var b strings.Builder
 	for parts := sequences.StringGraphemes(text); parts.Next(); {
@@ -52,9 +52,9 @@ func Clean(text string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Coloured is Clean for text that may have colours, such as a log's: it keeps tabs, spaces and what sets
-// colours and weight, which ends with the line.
-func Coloured(line string) string {
+// Painted is Clean for text that may have colours, such as a log's. It keeps tabs, spaces, and sequences that set colours
+// and weight; these end with the line.
+func Painted(line string) string {
 	var b strings.Builder
 	painted := false
 	for parts := sequences.StringGraphemes(line); parts.Next(); {
@@ -76,7 +76,7 @@ func Coloured(line string) string {
 	return b.String()
 }
 
-// sequences takes an escape sequence for one character.
+// sequences treats an escape sequence as one character.
 var sequences = displaywidth.Options{ControlSequences: true}
 
 func printable(r rune) rune {

@@ -55,7 +55,7 @@ func TestTableFits(t *testing.T) {
 	}
 }
 
-func TestColoured(t *testing.T) {
+func TestPainted(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain\tand  wide":                     "plain\tand  wide",
 		"\x1b[1;31mred\x1b[0m":                 "\x1b[1;31mred\x1b[0m\x1b[m",
@@ -64,7 +64,7 @@ func TestColoured(t *testing.T) {
 		"\x1b[>4;2m\x1b]52;c;c2VjcmV0\x1b\\x":  "x",
 		"10 %\r20 %\x07":                       "10 % 20 %",
 	} {
-		if got := Coloured(text); got != want {
+		if got := Painted(text); got != want {
 			t.Errorf("%q: %q, not %q", text, got, want)
 		}
 	}
@@ -78,7 +78,7 @@ func FuzzColoured(f *testing.F) {
 	f.Add("\x1b\x1b]x\x07]8;;http://evil.example\x07click\x1b]8;;\x07")
 	f.Add("\x1b[31\x1b]52;c;c2VjcmV0\x07m")
 	f.Fuzz(func(t *testing.T, line string) {
-		for _, got := range []string{Clean(line), colours.ReplaceAllString(Coloured(line), "")} {
+		for _, got := range []string{Clean(line), colours.ReplaceAllString(Painted(line), "")} {
 			if i := strings.IndexFunc(
 				got, func(r rune) bool { return r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 }); i >= 0 {
 				t.Errorf("%q leaves %q", line, got)

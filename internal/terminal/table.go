@@ -9,7 +9,7 @@ import (
 	"slipway/internal/view"
 )
 
-// Table is lines of cells under a head. What may be long stands last: it is cut where the screen ends.
+// Table is rows of cells under a head. The last column may be long: it is cut where the screen ends.
 type Table struct {
 	head  []string
 	rows  [][]Cell

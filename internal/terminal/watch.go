@@ -145,7 +145,7 @@ type picture struct {
 	top   int       // lines that are scrolled away
 }
 
-// press answers a key; false ends.
+// press answers a key. It reports false when the board is to be left.
 func (p *picture) press(key byte) bool {
 	switch key {
 	case 'q', 'Q', 0x03, 0x04:
@@ -184,7 +184,7 @@ func (p *picture) draw() error {
 	return err
 }
 
-// foot says how to go, and whether the board is up to date.
+// foot says which key leaves the board, and whether it is up to date.
 func (p *picture) foot(s Screen, more bool, now time.Time) string {
 	if p.err != nil {
 		return s.render(
@@ -203,7 +203,7 @@ func (p *picture) foot(s Screen, more bool, now time.Time) string {
 	return s.render(piece{keys + "  live from " + host, Faint})
 }
 
-// reason is the last part of an error: what went wrong in the end.
+// reason is the last part of an error: what went wrong at the bottom.
 func reason(err error) string {
 	if code := awsproto.Code(err); code != "" {
 		return err.Error()

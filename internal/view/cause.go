@@ -14,9 +14,9 @@ import (
 // longest is how many characters a cause has at most: it is one sentence in a list.
 const longest = 240
 
-// Cause is why some work failed, in one sentence: the test that failed and what it said; or the first line that
-// says what is wrong; or the host, the script and its last words; or, where no more is known, what the service
-// said. It is "" for what did not fail.
+// Cause is why some work failed, in one sentence. Of a build it is the test that failed and its message, or else the first
+// line of output that says what is wrong; of a deployment the host, the script and the script's last line. Where no more
+// is known it is the service's message. It is "" for work that did not fail.
 func Cause(w slipway.Work) string {
 	switch {
 	case w.Event != nil:
@@ -85,10 +85,10 @@ func testName(name string) string {
 	return name
 }
 
-// raised is how test frameworks name what a failed assertion raised, before what it says.
+// raised matches the exception that a test framework names before the message of a failed assertion.
 var raised = regexp.MustCompile(`^(?:[A-Za-z_][A-Za-z0-9_.$]*(?:Error|Exception|Failed|Failure)): `)
 
-// assertion is what an assertion says, without what it raised.
+// assertion is the first line of an assertion's message, without the exception's name.
 func assertion(message string) string {
 	for line := range strings.Lines(message) {
 		line = strings.TrimSpace(line)
@@ -121,10 +121,10 @@ func EventCause(host string, e *codedeploy.LifecycleEvent) string {
 	return clip(strings.Join(parts, ", ") + ": " + Plain(text(d.Message)))
 }
 
-// scriptExit is how the agent, and AWS's own, tell of a script's exit code.
+// scriptExit matches a script's exit code in the messages of the agent and of AWS's agent.
 var scriptExit = regexp.MustCompile(`(?i)exit(?:ed with)?(?: code)?[ :]+(\d+)`)
 
-// stream is how a script's output names where a line came from.
+// stream matches the prefix of a line of a script's output, which names the stream.
 var stream = regexp.MustCompile(`^(?:\d{4}-\d\d-\d\d \d\d:\d\d:\d\d )?\[(stdout|stderr)\]\s*`)
 
 // lastWords is the last line that a script wrote to its standard error, else to its output.
@@ -147,7 +147,7 @@ func lastWords(tail string) string {
 	return last
 }
 
-// wordy are the beginnings of AWS's sentences that say nothing, or nothing more than a state does.
+// wordy are beginnings of AWS's messages that say no more than the state does.
 var wordy = []string{
 	"Build terminated with state: FAILED. ",
 	"Build terminated with state: FAULT. ",
@@ -155,7 +155,7 @@ var wordy = []string{
 	"Build terminated with state: STOPPED. ",
 }
 
-// Plain is what a service says of a failure, as one line and without what only means something to AWS.
+// Plain is a service's message of a failure as one line, without what means something only to AWS.
 func Plain(message string) string {
 	message = FirstLine(message)
 	for _, one := range wordy {

@@ -61,17 +61,10 @@ func ExecutionOf(
 }
 
 // mark notes how an execution stands in each stage of its pipeline.
-func (x *Execution) mark(stages []slipway.StageMark, d *codepipeline.PipelineDeclaration) {
+func (x *Execution) mark(reached []slipway.StageMark, d *codepipeline.PipelineDeclaration) {
 	kinds := map[string]Kind{}
-	for _, m := range stages {
-		k := KindOf(text(m.Status))
-		if m.Asks != nil && *m.Asks {
-			k = Waiting
-			if x.Kind == Running {
-				x.Kind, x.Word = Waiting, Waiting.Title()
-			}
-		}
-		kinds[text(m.StageName)] = k
+	for _, m := range x.read(reached) {
+		kinds[m.Name] = m.Kind
 	}
 	for i := range d.Stages {
 		k, ok := kinds[*d.Stages[i].Name]
@@ -80,12 +73,46 @@ func (x *Execution) mark(stages []slipway.StageMark, d *codepipeline.PipelineDec
 		}
 		x.Stages = append(x.Stages, Mark{Name: *d.Stages[i].Name, Kind: k})
 	}
+	x.where()
+}
+
+// read reads the stages that an execution has reached. An execution waits if one of them does.
+func (x *Execution) read(reached []slipway.StageMark) []Mark {
+	var all []Mark
+	for _, m := range reached {
+		one := Mark{Name: text(m.StageName), Kind: KindOf(text(m.Status))}
+		if m.Asks != nil && *m.Asks {
+			one.Kind = Waiting
+			if x.Kind == Running {
+				x.Kind, x.Word = Waiting, Waiting.Title()
+			}
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+// where says in which stage an execution failed or runs.
+func (x *Execution) where() {
 	for _, m := range x.Stages {
 		if m.Kind == x.Kind && (x.Kind == Failed || x.Kind == Running) {
 			x.Word += " in " + m.Name
 			return
 		}
 	}
+}
+
+// ExecutionWith is an execution that carries a commit, with the stages that it has reached.
+func ExecutionWith(x slipway.CommitExecution) Execution {
+	one := Execution{
+		Change: Described(*x.Change),
+		Kind:   KindOf(text(x.Status)),
+		Word:   StatusWord(text(x.Status)),
+	}
+	one.ID = one.Change.Execution
+	one.Stages = one.read(x.Stages)
+	one.where()
+	return one
 }
 
 // Await notes what in an execution waits for a person.

@@ -123,7 +123,7 @@ func (s *Service) between(ctx context.Context, out *slipway.CompareWithGreenOutp
 	return nil
 }
 
-// settings are what of two builds' environments differs. Of a secret or a parameter it is the reference, as
+// settings are what differs between the environments of two builds. Of a secret or a parameter it is the reference, as
 // BatchGetBuilds shows it.
 func settings(before, after *codebuild.Build) []slipway.ChangedSetting {
 	all := []slipway.ChangedSetting{}

@@ -48,7 +48,7 @@ type Commits interface {
 	BatchGetCommits(ctx context.Context, in *codecommit.BatchGetCommitsInput) (*codecommit.BatchGetCommitsOutput, error)
 }
 
-// Service implements the operations of slipway that tell people how changes fare, of what the stages know.
+// Service implements the operations of slipway that tell how changes fare. It asks the stages for the facts.
 type Service struct {
 	Executions  Executions
 	Builds      Builds
@@ -77,8 +77,8 @@ func workKind(id string) slipway.WorkKind {
 	return ""
 }
 
-// DescribeChanges implements slipway:DescribeChanges: of builds, deployments and executions, by their IDs, the
-// change that each carries, and why it failed in one sentence. Those that are not there are left out.
+// DescribeChanges implements slipway:DescribeChanges. Of each build, deployment or execution it returns the change that
+// it carries, and why it failed in one sentence. IDs that are not there are left out.
 func (s *Service) DescribeChanges(
 	ctx context.Context,
 	in *slipway.DescribeChangesInput,

@@ -7,7 +7,7 @@ import (
 	"slipway/api/slipway"
 )
 
-// WaitingWords say what a person is waited for to do.
+// WaitingWords say what a person is asked to do.
 func WaitingWords(w *slipway.Waiting) string {
 	switch w.Kind {
 	case slipway.WaitingKindApproval:
@@ -29,7 +29,7 @@ func WaitingSentence(w *slipway.Waiting) string {
 	return WaitingWords(w)
 }
 
-// WaitingReason is why something waits for a person, beyond WaitingWords; "" where these say all.
+// WaitingReason is why something waits for a person, where WaitingWords do not say it already.
 func WaitingReason(w *slipway.Waiting) string {
 	if w.Kind != slipway.WaitingKindRelease || w.Paused != nil && *w.Paused {
 		return ""
@@ -84,7 +84,7 @@ func VersionName(c *slipway.Change, deployment string) string {
 	return deployment
 }
 
-// Names lists names, the first few of many.
+// Names lists names. Of many it lists the first few and says how many more there are.
 func Names(all []string, most int) string {
 	if len(all) <= most+1 {
 		return strings.Join(all, ", ")

@@ -19,7 +19,7 @@ func (c *checker) inputs(a *cp.ActionDeclaration, path string) {
 	}
 }
 
-// references checks the variables in an action's configuration: a namespace must be of an action that surely runs
+// references checks the variables in an action's configuration. A namespace must be that of an action which always runs
 // before, or one of CodePipeline's own. The words are AWS's.
 func (c *checker) references(stage string, a *cp.ActionDeclaration, path string) {
 	for _, key := range slices.Sorted(maps.Keys(a.Configuration)) {

@@ -36,7 +36,7 @@ func EnvironmentVariables(text string) ([]codebuild.EnvironmentVariable, error) 
 	return all, nil
 }
 
-// nearest offers the known key that is most like an unknown one, if any is like it.
+// nearest suggests the known key that is most like an unknown one. It is "" if none is like it.
 func nearest(key string, known []Key) string {
 	names := make([]string, len(known))
 	for i, k := range known {

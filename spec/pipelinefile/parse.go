@@ -1,5 +1,6 @@
 // Package pipelinefile reads pipeline files: the JSON (or YAML) that `aws codepipeline create-pipeline
-// --cli-input-json` and --pipeline take and get-pipeline prints. It finds every error with its place.
+// --cli-input-json` and --pipeline take and get-pipeline prints. It finds every error with its place. It also declares
+// the types of actions that AWS provides.
 package pipelinefile
 
 import (
@@ -25,7 +26,7 @@ type (
 	Errors = yamlfile.Errors
 )
 
-// Parse reads a pipeline file. The error is Errors, with each that was found.
+// Parse reads a pipeline file. An error is of the type Errors and has each error that was found.
 func Parse(file string, text []byte) (*cp.PipelineDeclaration, error) {
 	p := &parse{file: file}
 	d := p.parse(text)
@@ -41,8 +42,8 @@ func Parse(file string, text []byte) (*cp.PipelineDeclaration, error) {
 	return d, nil
 }
 
-// Locate finds the place of a configuration value in a pipeline's file, that Parse has read: the action j of stage i,
-// both from zero.
+// Locate finds the place of a configuration value in a file that Parse has read: that of the action j of stage i, both
+// counted from 0.
 func Locate(file string, text []byte, i, j int, key string) yamlfile.Place {
 	p := &parse{file: file}
 	p.parse(text)
@@ -99,7 +100,7 @@ func (p *parse) parse(text []byte) *cp.PipelineDeclaration {
 	return p.declaration()
 }
 
-// syntax reports where a text is no JSON.
+// syntax reports where a text is not valid JSON.
 func (p *parse) syntax(text []byte) {
 	var v any
 	err := json.Unmarshal(text, &v)
@@ -118,7 +119,7 @@ func (p *parse) syntax(text []byte) {
 		Error{File: p.file, Line: line, Column: column, Message: "the file is not valid JSON: " + message})
 }
 
-// declaration decodes the pipeline's node, and checks it as CreatePipeline would.
+// declaration decodes the pipeline's node and checks it as CreatePipeline does.
 func (p *parse) declaration() *cp.PipelineDeclaration {
 	p.unknown(p.root, reflect.TypeFor[cp.PipelineDeclaration]())
 	plain, err := p.plain(p.root, 0)
@@ -173,7 +174,7 @@ func kind(t reflect.Type) string {
 // field is a member of an object in the file.
 type field struct{ key, value ast.Node }
 
-// fields are the members of an object; ok is false for anything else.
+// fields returns the members of an object. It reports false for anything else.
 func fields(n ast.Node) (map[string]field, bool) {
 	var values []*ast.MappingValueNode
 	switch m := n.(type) {
@@ -211,8 +212,8 @@ func start(n ast.Node) *token.Position {
 	return n.GetToken().Position
 }
 
-// locate finds the place of a path in the form that AWS uses (stages.1.member.name), or that of the nearest thing above
-// it that is there.
+// locate finds the place of a path in AWS's form (stages.1.member.name). Where that is missing, it is the place of the
+// nearest parent that is there.
 func (p *parse) locate(path []string) *token.Position {
 	n, at := p.root, start(p.root)
 	for _, step := range path {
@@ -238,7 +239,7 @@ func (p *parse) locate(path []string) *token.Position {
 	return at
 }
 
-// plain turns nodes into what JSON can hold. Anchors and aliases are refused: no pipeline needs them.
+// plain turns nodes into what JSON can hold. Anchors and aliases are refused, as no pipeline needs them.
 func (p *parse) plain(n ast.Node, depth int) (any, error) {
 	if depth > yamlfile.MaxDepth {
 		p.add(start(n), "the file is nested more than %d deep", yamlfile.MaxDepth)

@@ -112,7 +112,7 @@ func (s *pages) buildPage(w http.ResponseWriter, r *http.Request, v kit.Visitor)
 	if err != nil {
 		return err
 	}
-	b := &buildView{Build: x, Kind: kit.KindOf(string(x.BuildStatus))}
+	b := &buildView{Build: x, Kind: view.KindOf(x.BuildStatus)}
 	if b.Kind == kit.Failed {
 		if b.Why, err = s.Slipway.ExplainBuild(r.Context(), &slipway.ExplainBuildInput{Id: x.Id}); err != nil {
 			return err

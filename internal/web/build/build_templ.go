@@ -187,7 +187,7 @@ func Builds(s kit.Shell, project string, all []codebuild.Build, known map[string
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = kit.State(kit.KindOf(string(b.BuildStatus)), kit.BuildWord(&b)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = kit.State(view.KindOf(b.BuildStatus), view.BuildWord(&b)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -411,9 +411,9 @@ func BuildPage(s kit.Shell, b *buildView, now time.Time) templ.Component {
 			}
 			if b.EndTime != nil {
 				var templ_7745c5c3_Var17 string
-				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(kit.BuildWord(b.Build) + " after " + kit.Between(b.StartTime, b.EndTime, now) + ", ")
+				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(view.BuildWord(b.Build) + " after " + kit.Between(b.StartTime, b.EndTime, now) + ", ")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `build/build.templ`, Line: 101, Col: 93}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `build/build.templ`, Line: 101, Col: 94}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 				if templ_7745c5c3_Err != nil {
@@ -425,9 +425,9 @@ func BuildPage(s kit.Shell, b *buildView, now time.Time) templ.Component {
 				}
 			} else {
 				var templ_7745c5c3_Var18 string
-				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(kit.BuildWord(b.Build) + ", " + kit.Between(b.StartTime, nil, now) + " so far")
+				templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(view.BuildWord(b.Build) + ", " + kit.Between(b.StartTime, nil, now) + " so far")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `build/build.templ`, Line: 104, Col: 87}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `build/build.templ`, Line: 104, Col: 88}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 				if templ_7745c5c3_Err != nil {
@@ -1815,7 +1815,7 @@ func phaseKind(b *buildView, p codebuild.BuildPhase) kit.Kind {
 		}
 		return kit.NotReached
 	}
-	return kit.KindOf(string(p.PhaseStatus))
+	return view.KindOf(p.PhaseStatus)
 }
 
 func exitWords(w *slipway.ExplainBuildOutput) string {

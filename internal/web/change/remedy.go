@@ -51,7 +51,7 @@ func Retryable(ctx context.Context, api codepipeline.API, x *Remedy, pipeline, e
 		if at == nil || *at.PipelineExecutionId != execution {
 			continue
 		}
-		if k := kit.KindOf(string(at.Status)); k == kit.Failed || k == kit.Stopped {
+		if k := view.KindOf(at.Status); k == kit.Failed || k == kit.Stopped {
 			x.Pipeline, x.Stage, x.Execution = pipeline, *state.StageStates[i].StageName, execution
 		}
 	}

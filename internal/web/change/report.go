@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"slipway/api/codebuild"
+	"slipway/internal/view"
 	"slipway/internal/web/kit"
 )
 
@@ -30,7 +31,7 @@ func ReportLines(ctx context.Context, api codebuild.API, arns []string) ([]Repor
 	}
 	var all []ReportLine
 	for _, x := range out.Reports {
-		all = append(all, ReportLine{x, kit.KindOf(string(x.Status)), reportWords(x)})
+		all = append(all, ReportLine{x, view.KindOf(x.Status), reportWords(x)})
 	}
 	return all, nil
 }

@@ -114,10 +114,10 @@ type deploymentList struct {
 
 // state is how a deployment stands: a release that was rolled back says more than its deployment, which failed.
 func (l *deploymentList) state(d codedeploy.DeploymentInfo) (kit.Kind, string) {
-	if r, ok := l.Released[*d.DeploymentId]; ok && kit.ReleaseKind(r.Status, r.Paused) == kit.Back {
-		return kit.Back, kit.ReleaseWord(r.Status, r.Paused, r.Percent)
+	if r, ok := l.Released[*d.DeploymentId]; ok && view.ReleaseKind(r.Status, r.Paused) == kit.Back {
+		return kit.Back, view.ReleaseWords(r.Status, r.Paused, r.Percent)
 	}
-	return kit.KindOf(string(d.Status)), deploymentWord(d.Status)
+	return view.KindOf(d.Status), deploymentWord(d.Status)
 }
 
 // released are the newest releases, of a group or of all.

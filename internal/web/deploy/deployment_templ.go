@@ -23,7 +23,7 @@ import (
 // deployment, which failed or runs.
 func (d *deployment) word() string {
 	if d.takenBack() || d.asks() {
-		return kit.ReleaseWord(d.Release.Status, d.Release.Paused, d.Release.Percent)
+		return view.ReleaseWords(d.Release.Status, d.Release.Paused, d.Release.Percent)
 	}
 	return deploymentWord(d.Status)
 }
@@ -750,7 +750,7 @@ func releaseStrip(d *deployment) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = kit.State(kit.ReleaseKind(d.Release.Status, d.Release.Paused), kit.ReleaseWord(d.Release.Status, d.Release.Paused, d.Release.Percent)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = kit.State(view.ReleaseKind(d.Release.Status, d.Release.Paused), view.ReleaseWords(d.Release.Status, d.Release.Paused, d.Release.Percent)).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

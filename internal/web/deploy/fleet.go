@@ -89,7 +89,7 @@ func (s *pages) deploymentPage(w http.ResponseWriter, r *http.Request, v kit.Vis
 	if err != nil {
 		return err
 	}
-	d := &deployment{DeploymentInfo: out.DeploymentInfo, Kind: kit.KindOf(string(out.DeploymentInfo.Status))}
+	d := &deployment{DeploymentInfo: out.DeploymentInfo, Kind: view.KindOf(out.DeploymentInfo.Status)}
 	if d.Origin, err = change.OriginOf(ctx, s.Slipway, id); err != nil {
 		return err
 	}
@@ -184,7 +184,7 @@ func (s *pages) side(
 		take := min(most-len(shown), len(list.TargetIds))
 		shown = append(shown, list.TargetIds[:take]...)
 		if names := list.TargetIds[take:]; len(names) > 0 {
-			others = append(others, rest{kit.KindOf(string(status)), names, list.NextToken != nil})
+			others = append(others, rest{view.KindOf(status), names, list.NextToken != nil})
 		}
 	}
 	hosts, err = s.targets(ctx, id, shown)
@@ -238,9 +238,9 @@ func (s *pages) targetsPage(w http.ResponseWriter, r *http.Request, v kit.Visito
 }
 
 func makeHost(t *codedeploy.InstanceTarget) host {
-	h := host{Name: *t.TargetId, Kind: kit.KindOf(string(t.Status)), Word: targetWord(t.Status), Label: t.InstanceLabel}
+	h := host{Name: *t.TargetId, Kind: view.KindOf(t.Status), Word: targetWord(t.Status), Label: t.InstanceLabel}
 	for _, e := range t.LifecycleEvents {
-		x := step{LifecycleEvent: e, Kind: kit.KindOf(string(e.Status)), Short: shortEvents[*e.LifecycleEventName]}
+		x := step{LifecycleEvent: e, Kind: view.KindOf(e.Status), Short: shortEvents[*e.LifecycleEventName]}
 		if x.Short == "" {
 			x.Short = *e.LifecycleEventName
 		}
@@ -289,14 +289,14 @@ func (d *deployment) blueGreen() bool {
 // takenBack reports whether the release of a deployment was rolled back: then that is why it ended, and not what
 // it left undone on the hosts.
 func (d *deployment) takenBack() bool {
-	return d.Release != nil && kit.ReleaseKind(d.Release.Status, d.Release.Paused) == kit.Back &&
+	return d.Release != nil && view.ReleaseKind(d.Release.Status, d.Release.Paused) == kit.Back &&
 		d.ErrorInformation != nil
 }
 
 // asks reports whether the release of a deployment waits for a person.
 func (d *deployment) asks() bool {
 	x := d.Release
-	return x != nil && x.EndTime == nil && kit.ReleaseKind(x.Status, x.Paused) == kit.Waiting
+	return x != nil && x.EndTime == nil && view.ReleaseKind(x.Status, x.Paused) == kit.Waiting
 }
 
 // running reports whether a deployment can be stopped.

@@ -171,7 +171,7 @@ func (s *pages) findByID(ctx context.Context, f *finder) error {
 			return err
 		}
 		for _, b := range out.Builds {
-			f.add(found{"Build", id, kit.BuildWord(&b), "/builds/" + url.PathEscape(id)})
+			f.add(found{"Build", id, view.BuildWord(&b), "/builds/" + url.PathEscape(id)})
 		}
 	}
 	return nil

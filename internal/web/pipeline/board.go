@@ -78,7 +78,7 @@ func (b *board) add(p *view.Pipeline) {
 	default:
 		b.Idle = append(b.Idle, p)
 	}
-	slices.SortStableFunc(b.Urgent, func(x, y *view.Pipeline) int { return kit.Rank(x.Kind) - kit.Rank(y.Kind) })
+	slices.SortStableFunc(b.Urgent, func(x, y *view.Pipeline) int { return view.Rank(x.Kind) - view.Rank(y.Kind) })
 }
 
 // closed are the closed transitions of a pipeline, in words.

@@ -106,7 +106,7 @@ func (s *pages) releasePage(w http.ResponseWriter, r *http.Request, v kit.Visito
 }
 
 func makeRelease(x *slipway.Release, t *slipway.GetReleaseTrafficOutput, now time.Time) *releaseView {
-	v := &releaseView{Release: x, Kind: kit.ReleaseKind(x.Status, x.Paused), Next: nextWords(x), Both: t.Comparison}
+	v := &releaseView{Release: x, Kind: view.ReleaseKind(x.Status, x.Paused), Next: nextWords(x), Both: t.Comparison}
 	v.Say, v.Because = kit.Sentence(kit.Text(x.Message))
 	for i := range x.Steps {
 		st := &x.Steps[i]

@@ -125,7 +125,7 @@ func Releases(s kit.Shell, all []slipway.ReleaseSummary, known map[string]slipwa
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
-					templ_7745c5c3_Err = kit.State(kit.ReleaseKind(x.Status, x.Paused), kit.ReleaseWord(x.Status, x.Paused, x.Percent)).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = kit.State(view.ReleaseKind(x.Status, x.Paused), view.ReleaseWords(x.Status, x.Paused, x.Percent)).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -350,9 +350,9 @@ func ReleasePage(s kit.Shell, x *releaseView, now time.Time) templ.Component {
 			}
 			if x.EndTime != nil {
 				var templ_7745c5c3_Var16 string
-				templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(kit.ReleaseWord(x.Status, x.Paused, x.Percent) + " after " + kit.Between(x.StartTime, x.EndTime, now) + ", ")
+				templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(view.ReleaseWords(x.Status, x.Paused, x.Percent) + " after " + kit.Between(x.StartTime, x.EndTime, now) + ", ")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `release/release.templ`, Line: 79, Col: 117}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `release/release.templ`, Line: 79, Col: 119}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 				if templ_7745c5c3_Err != nil {
@@ -364,9 +364,9 @@ func ReleasePage(s kit.Shell, x *releaseView, now time.Time) templ.Component {
 				}
 			} else {
 				var templ_7745c5c3_Var17 string
-				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(kit.ReleaseWord(x.Status, x.Paused, x.Percent) + ", " + kit.Between(x.StartTime, nil, now) + " so far")
+				templ_7745c5c3_Var17, templ_7745c5c3_Err = templ.JoinStringErrs(view.ReleaseWords(x.Status, x.Paused, x.Percent) + ", " + kit.Between(x.StartTime, nil, now) + " so far")
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `release/release.templ`, Line: 82, Col: 111}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `release/release.templ`, Line: 82, Col: 113}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var17))
 				if templ_7745c5c3_Err != nil {

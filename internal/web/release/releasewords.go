@@ -130,7 +130,7 @@ func history(x *slipway.Release) []happening {
 		}
 	}
 	if x.EndTime != nil {
-		all = append(all, happening{x.EndTime.Time, kit.ReleaseWord(x.Status, x.Paused, x.Percent) + ".", "release"})
+		all = append(all, happening{x.EndTime.Time, view.ReleaseWords(x.Status, x.Paused, x.Percent) + ".", "release"})
 	}
 	if x.StartTime != nil {
 		all = append(all, happening{x.StartTime.Time, "The release began.", "deployment"})

@@ -6,6 +6,7 @@ import (
 
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 	"slipway/internal/web/change"
 	"slipway/internal/web/kit"
 )
@@ -214,11 +215,11 @@ func (h *caseHistory) add(runs []slipway.TestRun) {
 	var longest int64 = 1
 	for i, x := range runs {
 		longest = max(longest, kit.Number(x.DurationInNanoSeconds))
-		k := kit.KindOf(kit.Text(x.Status))
+		k := view.KindOf(kit.Text(x.Status))
 		if k == kit.Failed {
 			h.Failed++
 		}
-		if i > 0 && (k == kit.Failed) != (kit.KindOf(kit.Text(runs[i-1].Status)) == kit.Failed) {
+		if i > 0 && (k == kit.Failed) != (view.KindOf(kit.Text(runs[i-1].Status)) == kit.Failed) {
 			h.Turns++
 		}
 	}
@@ -231,7 +232,7 @@ func (h *caseHistory) add(runs []slipway.TestRun) {
 				X:      kit.Decimal(float64(24*i) + 4),
 				Y:      kit.Decimal(100 - height),
 				Height: kit.Decimal(height),
-				Kind:   kit.KindOf(kit.Text(x.Status)),
+				Kind:   view.KindOf(kit.Text(x.Status)),
 				Say:    kit.Text(x.Status) + ", " + nanos(x.DurationInNanoSeconds),
 			},
 		)

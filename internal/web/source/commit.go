@@ -47,16 +47,8 @@ func (s *pages) commitPage(w http.ResponseWriter, r *http.Request, v kit.Visitor
 
 // commitProgress is how a commit fares: the executions that carry it, and where it runs.
 type commitProgress struct {
-	Executions []commitExecution
+	Executions []view.Execution
 	Serves     []change.Served
-}
-
-// commitExecution is an execution that carries a commit.
-type commitExecution struct {
-	Change change.Change
-	Kind   kit.Kind
-	Word   string
-	Stages []view.Mark
 }
 
 func (s *pages) commitProgress(ctx context.Context, repository, commit string) (*commitProgress, error) {
@@ -69,22 +61,7 @@ func (s *pages) commitProgress(ctx context.Context, repository, commit string) (
 	}
 	p := &commitProgress{}
 	for _, x := range out.Executions {
-		one := commitExecution{
-			Change: view.Described(*x.Change),
-			Kind:   kit.KindOf(kit.Text(x.Status)),
-			Word:   view.StatusWord(kit.Text(x.Status)),
-		}
-		for _, m := range x.Stages {
-			k := kit.KindOf(kit.Text(m.Status))
-			if m.Asks != nil && *m.Asks {
-				k, one.Kind, one.Word = kit.Waiting, kit.Waiting, kit.Waiting.Title()
-			}
-			if k == one.Kind && (k == kit.Failed || k == kit.Running) {
-				one.Word += " in " + kit.Text(m.StageName)
-			}
-			one.Stages = append(one.Stages, view.Mark{Name: kit.Text(m.StageName), Kind: k})
-		}
-		p.Executions = append(p.Executions, one)
+		p.Executions = append(p.Executions, view.ExecutionWith(x))
 	}
 	for _, g := range out.Serving {
 		one := change.ServedOf(g)
