@@ -35,20 +35,11 @@ func (c *logsCommand) deployment(ctx context.Context, id string) error {
 		if of == nil || c.Host != "" && c.Host != *of.TargetId {
 			continue
 		}
-		for j := range of.LifecycleEvents {
-			e := &of.LifecycleEvents[j]
-			if e.StartTime == nil || c.Event != "" && c.Event != *e.LifecycleEventName {
-				continue
-			}
-			found = true
-			heading := &heading{
-				text: terminal.Clean(fmt.Sprintf("== %s %s: %s", *of.TargetId, *e.LifecycleEventName, e.Status)),
-			}
-			err := c.stream(ctx, conn, group, id+"/"+*of.TargetId+"/"+*e.LifecycleEventName, heading)
-			if err != nil && awsproto.Code(err) != "LogNotFoundException" {
-				return err
-			}
+		some, err := c.hostOutput(ctx, conn, group, id, of)
+		if err != nil {
+			return err
 		}
+		found = found || some
 	}
 	if !found {
 		return missing(
@@ -58,6 +49,26 @@ func (c *logsCommand) deployment(ctx context.Context, id string) error {
 		)
 	}
 	return nil
+}
+
+// hostOutput prints what the scripts of the wanted events printed on a host. It reports false if none has begun.
+func (c *logsCommand) hostOutput(ctx context.Context, conn *awsproto.Client, group, id string,
+	of *codedeploy.InstanceTarget) (found bool, err error) {
+	for i := range of.LifecycleEvents {
+		e := &of.LifecycleEvents[i]
+		if e.StartTime == nil || c.Event != "" && c.Event != *e.LifecycleEventName {
+			continue
+		}
+		found = true
+		heading := &heading{
+			text: terminal.Clean(fmt.Sprintf("== %s %s: %s", *of.TargetId, *e.LifecycleEventName, e.Status)),
+		}
+		err := c.stream(ctx, conn, group, id+"/"+*of.TargetId+"/"+*e.LifecycleEventName, heading)
+		if err != nil && awsproto.Code(err) != "LogNotFoundException" {
+			return found, err
+		}
+	}
+	return found, nil
 }
 
 // heading stands before what is printed, if anything is.

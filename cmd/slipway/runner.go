@@ -24,8 +24,8 @@ type runnerCommand struct {
 }
 
 func (*runnerCommand) Help() string {
-	return "Builds run on the machine of the runner, which needs nothing of the server's but the key in keys/runner of " +
-		"its data folder.\n\n" +
+	return "Builds run on the machine of the runner, which needs nothing of the server's but the key in " +
+		"keys/runner of its data folder.\n\n" +
 		"  set -a; . keys/runner; set +a   # AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n" +
 		"  slipway runner --endpoint http://slipway.example.com:8080 --name linux-2 --builds 4"
 }

@@ -112,7 +112,8 @@ func (s *Service) bind(ctx context.Context, name, key string, polls bool) error 
 			return nil
 		}
 		_, err = tx.Exec(ctx,
-			`INSERT INTO runners (name, seen, key) VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE SET key = excluded.key`,
+			`INSERT INTO runners (name, seen, key) VALUES ($1, $2, $3)
+				ON CONFLICT (name) DO UPDATE SET key = excluded.key`,
 			name, s.Now().UnixMilli(), key)
 		return err
 	})

@@ -8,7 +8,8 @@ import (
 	"slipway/internal/store"
 )
 
-const expiredBuilds = `WHERE state = 'ended' AND submitted < $1 AND EXISTS (SELECT 1 FROM builds n WHERE n.project = builds.project AND n.seq > builds.seq)
+const expiredBuilds = `WHERE state = 'ended' AND submitted < $1
+	AND EXISTS (SELECT 1 FROM builds n WHERE n.project = builds.project AND n.seq > builds.seq)
 	ORDER BY seq LIMIT $2`
 
 // Expire deletes builds, with their logs, that were submitted before a time and have ended, the oldest first, at most

@@ -74,7 +74,8 @@ func (s *Service) again(r *row) *submission {
 				}, *b.ProjectName, id)
 			}
 		}
-		shown.ArtifactIdentifier, shown.OverrideArtifactName, shown.EncryptionDisabled, shown.BucketOwnerAccess = a.ArtifactIdentifier, a.OverrideArtifactName, a.EncryptionDisabled, a.BucketOwnerAccess
+		shown.ArtifactIdentifier, shown.OverrideArtifactName = a.ArtifactIdentifier, a.OverrideArtifactName
+		shown.EncryptionDisabled, shown.BucketOwnerAccess = a.EncryptionDisabled, a.BucketOwnerAccess
 		return shown
 	}
 	b.Artifacts = new(artifact(*old.Artifacts))

@@ -53,7 +53,8 @@ func (r *row) save(ctx context.Context, tx store.Tx) error {
 		stop = 1
 	}
 	_, err := tx.Exec(ctx,
-		`UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8 WHERE id = $1`,
+		`UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8
+			WHERE id = $1`,
 		*r.build.Id, string(r.Stage), r.Runner, stop, milliseconds(r.assigned), milliseconds(r.acknowledged),
 		store.JSON(&r.build), store.JSON(r.cause))
 	return err

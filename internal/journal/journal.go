@@ -157,8 +157,8 @@ func escape(s string) (string, error) {
 	}
 	// 240 leaves room for the name's grave in Remove.
 	if b.Len() == 0 || b.Len() > 240 {
-		return "", errors.New(
-			"a name has from 1 to 240 bytes, of which each that is no letter, digit or one of -_.@+=, counts three times")
+		return "", errors.New("a name has from 1 to 240 bytes, of which each that is no letter, digit or one of " +
+			"-_.@+=, counts three times")
 	}
 	return b.String(), nil
 }

@@ -154,60 +154,104 @@ func (j *Journal) Read(ctx context.Context, n Name, q Query) (Page, error) {
 
 // lines calls yield for the lines from number from on until it says false, or a page's bytes are full.
 func (v *view) lines(ctx context.Context, from int64, yield func(Line) bool) error {
+	w, err := v.walkFrom(from)
+	if err != nil {
+		return err
+	}
+	for budget := int64(0); w.number < v.total && budget <= pageBytes; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		number := w.number
+		line, err := w.next()
+		if err != nil {
+			return err
+		}
+		if number < from {
+			continue
+		}
+		if budget += int64(len(line.Text)); !yield(line) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// walk reads a view line by line.
+type walk struct {
+	view    *view
+	clock   clock
+	number  int64 // of the next line
+	start   int64 // offset at which it begins
+	at      int64 // offset up to which the log has been read
+	buffer  []byte
+	pending []byte // what has been read and belongs to no line yet
+}
+
+// walkFrom begins at a line that is not after number from.
+func (v *view) walkFrom(from int64) (*walk, error) {
 	// The last entry whose line is not after from: its bytes lie in that line or before.
 	i, err := v.search(func(e entry) bool { return e.line <= from })
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var e entry
 	if i > 0 {
 		if e, err = v.at(i - 1); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	number, start := e.line, e.offset-e.back
+	start := e.offset - e.back
 	// A line has the time of its first byte.
 	if i, err = v.search(func(e entry) bool { return e.offset <= start }); err != nil {
+		return nil, err
+	}
+	return &walk{
+		view:   v,
+		clock:  clock{v: v, i: max(i-1, 0)},
+		number: e.line,
+		start:  start,
+		at:     start,
+		buffer: make([]byte, 0, 2*stride+MaxLine),
+	}, nil
+}
+
+// next returns the next line, of which the view has one.
+func (w *walk) next() (Line, error) {
+	line, end, ok := next(w.pending)
+	for !ok && w.at < w.view.size {
+		if err := w.fill(); err != nil {
+			return Line{}, err
+		}
+		line, end, ok = next(w.pending)
+	}
+	if !ok {
+		line, end = len(w.pending), 0 // the last line of a complete log
+	}
+	when, err := w.clock.at(w.start)
+	if err != nil {
+		return Line{}, err
+	}
+	l := Line{Number: w.number, Time: when, Text: string(w.pending[:line])}
+	w.number++
+	w.start += int64(line + end)
+	w.pending = w.pending[line+end:]
+	return l, nil
+}
+
+// fill reads more of the log.
+func (w *walk) fill() error {
+	left := copy(w.buffer[:cap(w.buffer)], w.pending)
+	w.buffer = w.buffer[:left+int(min(stride, w.view.size-w.at))]
+	n, err := w.view.log.ReadAt(w.buffer[left:], w.at)
+	if n == 0 {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = ErrNotExist // it was removed while it was read
+		}
 		return err
 	}
-	clock := clock{v: v, i: max(i-1, 0)}
-	at, budget := start, int64(0)
-	buffer := make([]byte, stride)
-	hold := make([]byte, 0, 2*stride+MaxLine)
-	pending := hold
-	for number < v.total {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		line, end, ok := next(pending)
-		if !ok && at >= v.size {
-			line, end = len(pending), 0 // the last line of a complete log
-		} else if !ok {
-			n, err := v.log.ReadAt(buffer[:min(stride, v.size-at)], at)
-			if n == 0 {
-				if err == nil || errors.Is(err, io.EOF) {
-					err = ErrNotExist // it was removed while it was read
-				}
-				return err
-			}
-			pending = append(append(hold[:0], pending...), buffer[:n]...)
-			at += int64(n)
-			continue
-		}
-		if number >= from {
-			when, err := clock.at(start)
-			if err != nil {
-				return err
-			}
-			budget += int64(line)
-			if !yield(Line{Number: number, Time: when, Text: string(pending[:line])}) || budget > pageBytes {
-				return nil
-			}
-		}
-		number++
-		start += int64(line + end)
-		pending = pending[line+end:]
-	}
+	w.pending = w.buffer[:left+n]
+	w.at += int64(n)
 	return nil
 }
 

@@ -24,50 +24,65 @@ func (j *Journal) wait(ctx context.Context, n Name, wanted func(*view) bool) err
 	if err != nil {
 		return err
 	}
-	ready := func() (bool, error) {
-		v, err := openView(dir)
-		if errors.Is(err, ErrNotExist) {
-			return false, nil
-		} else if err != nil {
-			return false, fmt.Errorf("wait for log %s: %w", n, err)
-		}
-		defer v.close()
-		return wanted(v), nil
-	}
-	if ok, err := ready(); ok || err != nil {
-		return err
+	if ok, err := look(dir, wanted); ok || err != nil {
+		return waited(n, err)
 	}
 	h, err := j.notices()
 	if err != nil {
-		return fmt.Errorf("wait for log %s: %w", n, err)
+		return waited(n, err)
 	}
 	for {
-		folder := j.nearest(dir)
-		changed, release, err := h.watch(folder)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // it was removed in between
-		} else if err != nil {
-			return fmt.Errorf("wait for log %s: %w", n, err)
-		}
-		ok, err := ready()
-		if !ok && err == nil && j.nearest(dir) != folder {
-			release() // a folder appeared before its parent was watched
-			continue
-		}
-		if !ok && err == nil {
-			select {
-			case <-ctx.Done():
-				err = ctx.Err()
-			case <-h.done:
-				err = fs.ErrClosed
-			case <-changed:
-				ok, err = ready()
-			}
-		}
-		release()
+		ok, err := j.waitOnce(ctx, h, dir, wanted)
 		if ok || err != nil {
-			return err
+			return waited(n, err)
 		}
+	}
+}
+
+func waited(n Name, err error) error {
+	if err == nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("wait for log %s: %w", n, err)
+}
+
+// look tells whether a log is as it is wanted. One that does not exist is not.
+func look(dir string, wanted func(*view) bool) (bool, error) {
+	v, err := openView(dir)
+	if errors.Is(err, ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer v.close()
+	return wanted(v), nil
+}
+
+// waitOnce waits for one change of a log's folder, or of the nearest one above it that exists.
+func (j *Journal) waitOnce(ctx context.Context, h *hub, dir string, wanted func(*view) bool) (ok bool, err error) {
+	folder := j.nearest(dir)
+	changed, release, err := h.watch(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // it was removed in between
+	}
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	if ok, err := look(dir, wanted); ok || err != nil {
+		return ok, err
+	}
+	if j.nearest(dir) != folder {
+		return false, nil // a folder appeared before its parent was watched
+	}
+	select {
+	case <-ctx.Done():
+		return false, ctx.Err()
+	case <-h.done:
+		return false, fs.ErrClosed
+	case <-changed:
+		return look(dir, wanted)
 	}
 }
 

@@ -77,42 +77,52 @@ func (w *Writer) recover(begin time.Time) error {
 	if err != nil {
 		return err
 	}
+	if err := w.recoverIndex(info.Size()); err != nil {
+		return err
+	}
+	w.offset, w.counter = w.last.offset, counter{lines: w.last.line, part: w.last.back}
+	if w.entries == 0 {
+		if info.Size() > 0 {
+			begin = info.ModTime()
+		}
+		if err := w.mark(begin.UnixMilli(), false); err != nil {
+			return err
+		}
+	}
+	return w.count(info.Size(), info.ModTime())
+}
+
+// recoverIndex drops entries past the log's size.
+func (w *Writer) recoverIndex(size int64) error {
 	x, err := readIndex(w.index)
 	if err != nil {
 		return err
 	}
 	for ; x.n > 0; x.n-- {
 		e, err := x.at(x.n - 1)
-		if err == nil && e.offset <= info.Size() {
-			if e.complete {
-				return ErrComplete
-			}
-			w.last = e
-			break
+		if err != nil || e.offset > size {
+			continue
 		}
+		if e.complete {
+			return ErrComplete
+		}
+		w.last = e
+		break
 	}
 	w.entries = int64(x.n)
-	if err := w.index.Truncate(w.entries * entrySize); err != nil {
-		return err
-	}
-	w.offset, w.counter = w.last.offset, counter{lines: w.last.line, part: w.last.back}
-	if w.entries == 0 {
-		when := begin
-		if info.Size() > 0 {
-			when = info.ModTime()
-		}
-		if err := w.mark(when.UnixMilli(), false); err != nil {
-			return err
-		}
-	}
+	return w.index.Truncate(w.entries * entrySize)
+}
+
+// count counts the lines from the last entry to the log's size, and marks them as written at a time.
+func (w *Writer) count(size int64, when time.Time) error {
 	buffer := make([]byte, stride)
-	for w.offset < info.Size() {
-		n, err := w.log.ReadAt(buffer[:min(stride, info.Size()-w.offset)], w.offset)
+	for w.offset < size {
+		n, err := w.log.ReadAt(buffer[:min(stride, size-w.offset)], w.offset)
 		if err != nil && (n == 0 || !errors.Is(err, io.EOF)) {
 			return err
 		}
 		if w.offset+int64(n)-w.last.offset > stride {
-			if err := w.mark(info.ModTime().UnixMilli(), false); err != nil {
+			if err := w.mark(when.UnixMilli(), false); err != nil {
 				return err
 			}
 		}

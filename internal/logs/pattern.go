@@ -16,8 +16,8 @@ func parsePattern(text string) (pattern, error) {
 	rest := strings.TrimSpace(text)
 	if rest != "" && strings.ContainsRune("{[%", rune(rest[0])) {
 		return p, invalid(
-			"Invalid filter pattern: Slipway takes terms (error \"exit code\" ?warn -debug); patterns of JSON {…}, of " +
-				"fields […] and of expressions %%…%% are not executed.")
+			"Invalid filter pattern: Slipway takes terms (error \"exit code\" ?warn -debug); patterns of JSON {…}, " +
+				"of fields […] and of expressions %%…%% are not executed.")
 	}
 	for rest != "" {
 		to := &p.must

@@ -36,7 +36,10 @@ name) fetch "+refs/heads/$3:refs/remotes/origin/$3" 2>/dev/null && at="refs/remo
 pinned)
 	at=$6
 	fetch "+$3:refs/slipway/version"
-	git cat-file -e "$6^{commit}" 2>/dev/null || { depth=; fetch "$6" 2>/dev/null || git fetch -q --unshallow origin "+$3:refs/slipway/version"; } ;;
+	git cat-file -e "$6^{commit}" 2>/dev/null || {
+		depth=
+		fetch "$6" 2>/dev/null || git fetch -q --unshallow origin "+$3:refs/slipway/version"
+	} ;;
 commit)
 	at=$3
 	if [ -n "$depth" ]; then
@@ -66,8 +69,8 @@ var badRef = sync.OnceValue(func() *regexp.Regexp {
 
 // brokenOff is how git words that a server went away, or was about to.
 var brokenOff = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(
-		`(?i)failed to connect|couldn't connect|connection re(fused|set)|recv failure|empty reply|unexpected disconnect|hung up unexpectedly|returned error: 50\d`)
+	return regexp.MustCompile(`(?i)failed to connect|couldn't connect|connection re(fused|set)|recv failure|` +
+		`empty reply|unexpected disconnect|hung up unexpectedly|returned error: 50\d`)
 })
 
 // maxClones is how often a repository of the server's own is tried to be fetched, with pauses that together last some
@@ -142,56 +145,60 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	return commit, nil
 }
 
+// gitConfig is configuration of Git: names and values, of which a later one outweighs an earlier one.
+type gitConfig [][2]string
+
+func (c *gitConfig) set(name, value string) { *c = append(*c, [2]string{name, value}) }
+
+// environment is what a Git gets that has no other configuration.
+func (c gitConfig) environment(home string) []string {
+	env := append(baseEnvironment(), "HOME="+home, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true",
+		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new",
+		"GIT_CONFIG_COUNT="+strconv.Itoa(len(c)))
+	for i, x := range c {
+		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, x[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, x[1]))
+	}
+	return env
+}
+
+// careful is the configuration with which every repository is fetched.
+func careful() gitConfig {
+	return gitConfig{
+		{"protocol.allow", "never"},
+		{"protocol.http.allow", "always"},
+		{"protocol.https.allow", "always"},
+		{"protocol.ssh.allow", "always"},
+		{"core.hooksPath", "/dev/null"},
+		{"core.fsmonitor", "false"},
+		{"init.defaultBranch", "main"},
+		{"advice.detachedHead", "false"},
+		{"http.followRedirects", "initial"},
+		{"credential.helper", ""},
+		{"gc.auto", "0"},
+	}
+}
+
 // remote returns a repository's address, without credentials, and the environment of Git, in which they are.
 func (b *build) remote(s slipway.Source) (string, []string, error) {
-	u, err := url.Parse(s.URL)
-	if err != nil || u.Host == "" || strings.HasPrefix(u.Host, "-") {
-		return "", nil, errors.New("the source's location is no URL of a Git repository")
+	u, err := repositoryAddress(s.URL)
+	if err != nil {
+		return "", nil, err
 	}
-	if u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh" {
-		return "", nil, fmt.Errorf("a repository is fetched by http, https or ssh, not by %q", u.Scheme)
-	}
-	config := [][2]string{
-		{"protocol.allow", "never"}, {"protocol.http.allow", "always"}, {"protocol.https.allow", "always"},
-		{"protocol.ssh.allow", "always"},
-		{"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"}, {"init.defaultBranch", "main"},
-		{"advice.detachedHead", "false"},
-		{"http.followRedirects", "initial"}, {"credential.helper", ""}, {"gc.auto", "0"},
-	}
-	var basic string
-	switch {
-	case s.Here:
-		if err := b.asReached(u); err != nil {
-			return "", nil, err
-		}
-		trusted, err := b.trustedByGit()
-		if err != nil {
-			return "", nil, err
-		}
-		if trusted != "" {
-			config = append(config, [2]string{"http." + u.Scheme + "://" + u.Host + "/.sslCAInfo", trusted})
-		}
-		user, password := b.credentials.GitPassword(u.Host, u.EscapedPath(), b.order.Region, time.Now())
-		basic = user + ":" + password
-		// A signature must not be carried to wherever a redirect leads.
-		config = append(config, [2]string{"http.followRedirects", "false"})
-	case u.Scheme != "ssh" && u.User != nil:
-		password, _ := u.User.Password()
-		basic = u.User.Username() + ":" + password
+	config := careful()
+	basic, err := b.credentialsFor(u, s.Here, &config)
+	if err != nil {
+		return "", nil, err
 	}
 	if u.Scheme != "ssh" {
 		u.User = nil
 	} else if u.User != nil {
-		if strings.HasPrefix(u.User.Username(), "-") {
-			return "", nil, errors.New("the user in the source's location begins with a dash")
-		}
 		u.User = url.User(u.User.Username())
 	}
 	if basic != "" {
 		// For this repository only: a signature is for its path, and a password is nobody else's business.
-		config = append(config,
-			[2]string{"http." + u.String() + ".extraHeader",
-				"Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(basic))})
+		header := "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(basic))
+		config.set("http."+u.String()+".extraHeader", header)
 	}
 	if s.Submodules && b.Endpoint != "" {
 		if err := b.helpGit(); err != nil {
@@ -199,14 +206,47 @@ func (b *build) remote(s slipway.Source) (string, []string, error) {
 		}
 		config = append(config, b.helperConfig()...)
 	}
-	env := append(baseEnvironment(), "HOME="+b.space.place.Home, "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=true",
-		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null",
-		"GIT_SSH_COMMAND=ssh -oBatchMode=yes -oStrictHostKeyChecking=accept-new",
-		"GIT_CONFIG_COUNT="+strconv.Itoa(len(config)))
-	for i, c := range config {
-		env = append(env, fmt.Sprintf("GIT_CONFIG_KEY_%d=%s", i, c[0]), fmt.Sprintf("GIT_CONFIG_VALUE_%d=%s", i, c[1]))
+	return u.String(), config.environment(b.space.place.Home), nil
+}
+
+// repositoryAddress reads the URL of a repository, and refuses what Git would read as something else.
+func repositoryAddress(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil || u.Host == "" || strings.HasPrefix(u.Host, "-"):
+		return nil, errors.New("the source's location is no URL of a Git repository")
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "ssh":
+		return nil, fmt.Errorf("a repository is fetched by http, https or ssh, not by %q", u.Scheme)
+	case u.Scheme == "ssh" && strings.HasPrefix(u.User.Username(), "-"):
+		return nil, errors.New("the user in the source's location begins with a dash")
 	}
-	return u.String(), env, nil
+	return u, nil
+}
+
+// credentialsFor returns the user and the password for a repository, with a colon between them, "" for none. Of one of
+// this server's, here, it sets the address by which this runner reaches it, and what Git must know of it.
+func (b *build) credentialsFor(u *url.URL, here bool, config *gitConfig) (string, error) {
+	if !here {
+		if u.Scheme == "ssh" || u.User == nil {
+			return "", nil
+		}
+		password, _ := u.User.Password()
+		return u.User.Username() + ":" + password, nil
+	}
+	if err := b.asReached(u); err != nil {
+		return "", err
+	}
+	trusted, err := b.trustedByGit()
+	if err != nil {
+		return "", err
+	}
+	if trusted != "" {
+		config.set("http."+u.Scheme+"://"+u.Host+"/.sslCAInfo", trusted)
+	}
+	// A signature must not be carried to wherever a redirect leads.
+	config.set("http.followRedirects", "false")
+	user, password := b.credentials.GitPassword(u.Host, u.EscapedPath(), b.order.Region, time.Now())
+	return user + ":" + password, nil
 }
 
 // asReached gives the address of a repository of this server the host by which this runner reaches the server: the one

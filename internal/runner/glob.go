@@ -74,7 +74,7 @@ func (g *glob) walk(ctx context.Context, tree fs.FS, f func(name string, d fs.Di
 			return context.Cause(ctx)
 		}
 		if err != nil {
-			return nil //nolint:nilerr // what went away, is not readable, or leads out of the build's folders matches nothing
+			return nil //nolint:nilerr // what went away, is not readable, or leads out of the folders matches nothing
 		}
 		if g.match.MatchString(name) {
 			if err := f(name, d); err != nil {

@@ -87,7 +87,11 @@ func (s *shell) ready(ctx context.Context) error {
 		return nil
 	}
 	if s.bash() {
-		if _, err := s.send(ctx, s.becoming()); err != nil {
+		a, err := s.send(ctx, s.becoming())
+		if err == nil && a.ended {
+			err = fmt.Errorf("the room's shell ended with status %d before the build began", a.status)
+		}
+		if err != nil {
 			return err
 		}
 	}

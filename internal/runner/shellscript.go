@@ -53,10 +53,12 @@ func (s *shell) head() string {
 // hides the trap ERR where a failure is looked at.) Builtins are called by \command, since a build may define functions
 // and aliases of their names.
 func (s *shell) answer() string {
-	state := `\command trap; \command set +vx; \command printf '\0'; \command set; \command export -p; \command readonly -p; \command umask -S; \command set +o`
+	state := `\command trap; \command set +vx; \command printf '\0'; \command set; \command export -p; ` +
+		`\command readonly -p; \command umask -S; \command set +o`
 	if s.bash() {
 		state = `\builtin trap -p; \builtin trap - DEBUG ERR; \command set +vx; \command printf '\0'; ` +
-			`\command declare -p; \command declare -f; \command alias -p; \command shopt -p; \command set +o; \command umask -p`
+			`\command declare -p; \command declare -f; \command alias -p; \command shopt -p; ` +
+			`\command set +o; \command umask -p`
 	}
 	return "{ " + s.head() + "; \\command printf '\\0'; " + state + "; \\command printf '\\0'; } 2>/dev/null >|" +
 		s.fifo() + " || \\command exit 1\n"

@@ -32,57 +32,78 @@ func unzip(ctx context.Context, archive io.ReaderAt, size int64, root *os.Root, 
 	if len(z.File) > maxFiles {
 		return fmt.Errorf("the archive has %d entries; there may be %d", len(z.File), maxFiles)
 	}
-	budget := mayUnpackTo(size)
-	made := map[string]bool{".": true}
-	type link struct{ name, to string }
-	var links []link
+	u := &unpacking{root: root, own: own, budget: mayUnpackTo(size), made: map[string]bool{".": true}}
 	for _, f := range z.File {
 		if err := ctx.Err(); err != nil {
 			return context.Cause(ctx)
 		}
-		name, err := safeName(f.Name)
-		if err != nil {
+		if err := u.entry(f); err != nil {
 			return err
 		}
-		if name == "." {
-			continue
-		}
-		mode := f.Mode()
-		parent := path.Dir(name)
-		if mode.IsDir() {
-			parent = name
-		}
-		if err := makeFolders(root, parent, made, own); err != nil {
+	}
+	return u.finish()
+}
+
+// unpacking is an archive on its way into a folder.
+type unpacking struct {
+	root   *os.Root
+	own    func(name string) error
+	budget int64           // bytes that may still be unpacked
+	made   map[string]bool // folders
+	links  []link          // made after all files, so that none is written through one
+}
+
+type link struct{ name, to string }
+
+// entry unpacks one entry of the archive, but for links.
+func (u *unpacking) entry(f *zip.File) error {
+	name, err := safeName(f.Name)
+	if err != nil || name == "." {
+		return err
+	}
+	mode := f.Mode()
+	parent := path.Dir(name)
+	if mode.IsDir() {
+		parent = name
+	}
+	if err := makeFolders(u.root, parent, u.made, u.own); err != nil {
+		return fmt.Errorf("unpack %q: %w", f.Name, err)
+	}
+	switch {
+	case mode.IsDir():
+		return nil
+	case mode&fs.ModeSymlink != 0:
+		return u.link(name, f)
+	case mode.IsRegular():
+		if err := unpackFile(u.root, name, f, &u.budget); err != nil {
 			return fmt.Errorf("unpack %q: %w", f.Name, err)
 		}
-		switch {
-		case mode.IsDir():
-		case mode&fs.ModeSymlink != 0:
-			to, err := readLink(f)
-			if err != nil {
-				return fmt.Errorf("unpack %q: %w", f.Name, err)
-			}
-			if path.IsAbs(to) || !fs.ValidPath(path.Join(path.Dir(name), to)) {
-				return fmt.Errorf("the archive has a symbolic link %q to %q, outside of it", f.Name, to)
-			}
-			links = append(links, link{name, to}) // after all files, so that none is written through one
-		case mode.IsRegular():
-			if err := unpackFile(root, name, f, &budget); err != nil {
-				return fmt.Errorf("unpack %q: %w", f.Name, err)
-			}
-			if err := own(name); err != nil {
-				return err
-			}
-		default:
-			return fmt.Errorf("the archive has %q, which is neither a file, a folder nor a symbolic link", f.Name)
-		}
+		return u.own(name)
 	}
-	for _, l := range links {
-		_ = root.Remove(l.name)
-		if err := root.Symlink(l.to, l.name); err != nil {
+	return fmt.Errorf("the archive has %q, which is neither a file, a folder nor a symbolic link", f.Name)
+}
+
+// link notes a symbolic link, which must not lead out of the archive.
+func (u *unpacking) link(name string, f *zip.File) error {
+	to, err := readLink(f)
+	if err != nil {
+		return fmt.Errorf("unpack %q: %w", f.Name, err)
+	}
+	if path.IsAbs(to) || !fs.ValidPath(path.Join(path.Dir(name), to)) {
+		return fmt.Errorf("the archive has a symbolic link %q to %q, outside of it", f.Name, to)
+	}
+	u.links = append(u.links, link{name, to})
+	return nil
+}
+
+// finish makes the links.
+func (u *unpacking) finish() error {
+	for _, l := range u.links {
+		_ = u.root.Remove(l.name)
+		if err := u.root.Symlink(l.to, l.name); err != nil {
 			return fmt.Errorf("unpack %q: %w", l.name, err)
 		}
-		if err := own(l.name); err != nil {
+		if err := u.own(l.name); err != nil {
 			return err
 		}
 	}

@@ -113,8 +113,8 @@ func (s *sandbox) layout(r *hostRoom) error {
 	return nil
 }
 
-// accounts are the passwd and group files that a room shows, so that its user has a name. They begin with the user and go
-// on as the machine's own do: the first line with an ID counts.
+// accounts are the passwd and group files that a room shows, so that its user has a name. They begin with the user and
+// go on as the machine's own do: the first line with an ID counts.
 func accounts(user int) (passwd, group []byte, err error) {
 	uid, gid := user, user
 	if user < 0 {

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -66,7 +67,7 @@ func (r *hostRoom) open(layout func(*hostRoom) error) error {
 		}
 	}
 	if r.spec.Limits != (room.Limits{}) {
-		r.group = newGroup(filepath.Base(r.spec.Dir), r.spec.Limits)
+		r.group = newGroup(rand.Text(), r.spec.Limits) // several runners may have rooms of one name
 	}
 	output, w, err := os.Pipe()
 	if err != nil {
