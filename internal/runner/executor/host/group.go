@@ -1,6 +1,8 @@
 package host
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -80,7 +82,7 @@ func (g *group) first(controller, mount, own, name string, file [2]string) {
 	if _, err := os.Stat(filepath.Join(root, own)); err != nil {
 		own = "/" // a container sees its own group as the root
 	}
-	dir := filepath.Join(root, own, "slipway-"+name)
+	dir := filepath.Join(root, own, name)
 	if os.Mkdir(dir, 0o755) != nil {
 		return
 	}
@@ -101,7 +103,7 @@ func (g *group) second(own, name string, wanted map[string][2][2]string) {
 	if err != nil || strings.TrimSpace(string(handed)) == "" {
 		return
 	}
-	dir := filepath.Join(parent, "slipway-"+name)
+	dir := filepath.Join(parent, name)
 	if os.Mkdir(dir, 0o755) != nil {
 		return
 	}
@@ -195,11 +197,17 @@ func (g *group) kill(dir string) {
 	}
 }
 
-// removeGroups removes what a runner that was killed has left.
-func removeGroups() {
-	for _, pattern := range []string{"/sys/fs/cgroup/*/slipway-*", "/sys/fs/cgroup/*/*/slipway-*"} {
-		dirs, _ := filepath.Glob(pattern)
-		for _, dir := range dirs {
+// groupsOf is how the names of the groups begin whose rooms lie in a folder: several runners share a machine.
+func groupsOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+	return "slipway-" + hex.EncodeToString(sum[:6]) + "-"
+}
+
+// removeGroups removes the groups that a runner whose rooms lie in dir has left when it was killed.
+func removeGroups(dir string) {
+	for _, above := range []string{"/sys/fs/cgroup/*/", "/sys/fs/cgroup/*/*/"} {
+		left, _ := filepath.Glob(above + groupsOf(dir) + "*")
+		for _, dir := range left {
 			if info, err := os.Lstat(dir); err == nil && info.Mode()&fs.ModeSymlink == 0 {
 				_ = os.Remove(dir) // it fails for one that has processes
 			}

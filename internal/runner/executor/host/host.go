@@ -69,7 +69,7 @@ func (e *Executor) Open(ctx context.Context, s room.Spec) (room.Room, error) {
 // Recover kills what rooms below dir have left that an earlier process opened, and removes their folders and groups.
 func (e *Executor) Recover(dir string) error {
 	killEverywhere(dir)
-	removeGroups()
+	removeGroups(dir)
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ func sandboxed(t *testing.T) *Executor {
 
 // hasGroups tells whether the kernel gives this process control groups.
 func hasGroups() bool {
-	g := newGroup("probe", room.Limits{Processes: 100})
+	g := newGroup("slipway-probe", room.Limits{Processes: 100})
 	defer g.remove()
 	return len(g.dirs) > 0
 }
@@ -31,6 +31,28 @@ func TestSandboxedIsAnExecutor(t *testing.T) { executortest.Run(t, sandboxed(t),
 func TestPlainIsAnExecutor(t *testing.T) { executortest.Run(t, Plain(), hasGroups()) }
 
 func TestTreeIsAnExecutor(t *testing.T) { executortest.Run(t, Tree(t.TempDir()), hasGroups()) }
+
+// A runner that starts leaves the groups of another one alone, though nothing is in them yet.
+func TestGroupsBelongToARunner(t *testing.T) {
+	if !hasGroups() {
+		t.Skip("SKIPPED: the kernel gives this process no control groups (run it as root)")
+	}
+	ours, others := t.TempDir(), t.TempDir()
+	g := newGroup(groupsOf(ours)+"room", room.Limits{Processes: 100})
+	defer g.remove()
+	removeGroups(others)
+	for _, dir := range g.dirs {
+		if _, err := os.Stat(dir); err != nil {
+			t.Error(err)
+		}
+	}
+	removeGroups(ours)
+	for _, dir := range g.dirs {
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s is left", dir)
+		}
+	}
+}
 
 func openRoom(t *testing.T, e *Executor, s room.Spec) room.Room {
 	t.Helper()

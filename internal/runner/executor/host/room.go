@@ -67,7 +67,7 @@ func (r *hostRoom) open(layout func(*hostRoom) error) error {
 		}
 	}
 	if r.spec.Limits != (room.Limits{}) {
-		r.group = newGroup(rand.Text(), r.spec.Limits) // several runners may have rooms of one name
+		r.group = newGroup(groupsOf(filepath.Dir(r.spec.Dir))+rand.Text(), r.spec.Limits)
 	}
 	output, w, err := os.Pipe()
 	if err != nil {
