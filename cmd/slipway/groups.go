@@ -52,9 +52,8 @@ func (c *groupsListCommand) Run(ctx context.Context) error {
 }
 
 type groupsCreateCommand struct {
-	client
+	oneGroup
 	printer
-	Group    string            `arg:"" help:"APPLICATION/GROUP"`
 	Tag      map[string]string `help:"Hosts with this tag belong to the group; may be given several times." placeholder:"KEY=VALUE"`
 	Config   string            `help:"The deployment configuration: how many hosts at a time." default:"CodeDeployDefault.OneAtATime"`
 	Rollback bool              `help:"Roll back by itself when a deployment fails." negatable:"" default:"true"`
@@ -72,24 +71,21 @@ func (*groupsCreateCommand) Help() string {
 const ownRole = "arn:aws:iam::123456789012:role/slipway"
 
 func (c *groupsCreateCommand) Run(ctx context.Context) error {
-	application, group, err := groupOf(c.Group)
+	api, of, err := c.reach()
 	if err == nil && len(c.Tag) == 0 {
 		err = usage("say which hosts belong to the group: --tag KEY=VALUE")
 	}
 	if err != nil {
 		return err
 	}
-	api, err := c.contract()
-	if err != nil {
-		return err
-	}
-	_, err = api.deployments.CreateApplication(ctx, &codedeploy.CreateApplicationInput{ApplicationName: &application})
+	_, err = api.deployments.CreateApplication(ctx,
+		&codedeploy.CreateApplicationInput{ApplicationName: of.ApplicationName})
 	if err != nil && awsproto.Code(err) != "ApplicationAlreadyExistsException" {
 		return err
 	}
 	in := &codedeploy.CreateDeploymentGroupInput{
-		ApplicationName:      &application,
-		DeploymentGroupName:  &group,
+		ApplicationName:      of.ApplicationName,
+		DeploymentGroupName:  of.DeploymentGroupName,
 		DeploymentConfigName: &c.Config,
 		ServiceRoleArn:       new(ownRole),
 	}
@@ -117,9 +113,8 @@ func (c *groupsCreateCommand) Run(ctx context.Context) error {
 }
 
 type groupsDeleteCommand struct {
-	client
+	oneGroup
 	printer
-	Group string `arg:"" help:"APPLICATION/GROUP"`
 }
 
 func (*groupsDeleteCommand) Help() string {
@@ -127,28 +122,33 @@ func (*groupsDeleteCommand) Help() string {
 }
 
 func (c *groupsDeleteCommand) Run(ctx context.Context) error {
-	application, group, err := groupOf(c.Group)
+	api, of, err := c.reach()
 	if err != nil {
 		return err
 	}
-	api, err := c.contract()
-	if err != nil {
-		return err
+	in := &codedeploy.DeleteDeploymentGroupInput{
+		ApplicationName:     of.ApplicationName,
+		DeploymentGroupName: of.DeploymentGroupName,
 	}
-	if _, err := api.deployments.DeleteDeploymentGroup(
-		ctx,
-		&codedeploy.DeleteDeploymentGroupInput{ApplicationName: &application, DeploymentGroupName: &group},
-	); err != nil {
+	if _, err := api.deployments.DeleteDeploymentGroup(ctx, in); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The deployment group " + c.Group + " is deleted."})
 }
 
-// groupOf reads APPLICATION/GROUP.
-func groupOf(s string) (application, group string, err error) {
-	application, group, ok := strings.Cut(s, "/")
+// oneGroup is what commands about one deployment group have in common.
+type oneGroup struct {
+	client
+	Group string `arg:"" help:"APPLICATION/GROUP"`
+}
+
+// reach reads which group is meant, and reaches the server.
+func (c *oneGroup) reach() (*contract, slipway.GroupRef, error) {
+	application, group, ok := strings.Cut(c.Group, "/")
 	if !ok || application == "" || group == "" || strings.Contains(group, "/") {
-		return "", "", usage("%q is not a deployment group: it has the form APPLICATION/GROUP", s)
+		return nil, slipway.GroupRef{},
+			usage("%q is not a deployment group: it has the form APPLICATION/GROUP", c.Group)
 	}
-	return application, group, nil
+	api, err := c.contract()
+	return api, slipway.GroupRef{ApplicationName: &application, DeploymentGroupName: &group}, err
 }

@@ -23,8 +23,7 @@ func (*policiesCommand) Help() string {
 }
 
 type policiesGetCommand struct {
-	client
-	Group string `arg:"" help:"APPLICATION/GROUP"`
+	oneGroup
 }
 
 func (*policiesGetCommand) Help() string {
@@ -32,18 +31,14 @@ func (*policiesGetCommand) Help() string {
 }
 
 func (c *policiesGetCommand) Run(ctx context.Context) error {
-	application, group, err := groupOf(c.Group)
+	api, of, err := c.reach()
 	if err != nil {
 		return err
 	}
-	api, err := c.contract()
-	if err != nil {
-		return err
-	}
-	out, err := api.slipway.GetReleasePolicy(
-		ctx,
-		&slipway.GetReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group},
-	)
+	out, err := api.slipway.GetReleasePolicy(ctx, &slipway.GetReleasePolicyInput{
+		ApplicationName:     of.ApplicationName,
+		DeploymentGroupName: of.DeploymentGroupName,
+	})
 	if err != nil {
 		return err
 	}
@@ -51,10 +46,9 @@ func (c *policiesGetCommand) Run(ctx context.Context) error {
 }
 
 type policiesPutCommand struct {
-	client
+	oneGroup
 	printer
-	Group string `arg:"" help:"APPLICATION/GROUP"`
-	File  string `arg:"" help:"The policy as JSON."`
+	File string `arg:"" help:"The policy as JSON."`
 }
 
 func (*policiesPutCommand) Help() string {
@@ -63,7 +57,7 @@ func (*policiesPutCommand) Help() string {
 }
 
 func (c *policiesPutCommand) Run(ctx context.Context) error {
-	application, group, err := groupOf(c.Group)
+	api, of, err := c.reach()
 	if err != nil {
 		return err
 	}
@@ -75,23 +69,20 @@ func (c *policiesPutCommand) Run(ctx context.Context) error {
 	if err := json.Unmarshal(text, &policy); err != nil {
 		return usage("%s is not a release policy in JSON; docs/releases.md has an example", c.File)
 	}
-	api, err := c.contract()
-	if err != nil {
-		return err
+	in := &slipway.PutReleasePolicyInput{
+		ApplicationName:     of.ApplicationName,
+		DeploymentGroupName: of.DeploymentGroupName,
+		Policy:              &policy,
 	}
-	if _, err := api.slipway.PutReleasePolicy(
-		ctx,
-		&slipway.PutReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group, Policy: &policy},
-	); err != nil {
+	if _, err := api.slipway.PutReleasePolicy(ctx, in); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "put", Message: "The release policy of " + c.Group + " is set."})
 }
 
 type policiesDeleteCommand struct {
-	client
+	oneGroup
 	printer
-	Group string `arg:"" help:"APPLICATION/GROUP"`
 }
 
 func (*policiesDeleteCommand) Help() string {
@@ -100,18 +91,15 @@ func (*policiesDeleteCommand) Help() string {
 }
 
 func (c *policiesDeleteCommand) Run(ctx context.Context) error {
-	application, group, err := groupOf(c.Group)
+	api, of, err := c.reach()
 	if err != nil {
 		return err
 	}
-	api, err := c.contract()
-	if err != nil {
-		return err
+	in := &slipway.DeleteReleasePolicyInput{
+		ApplicationName:     of.ApplicationName,
+		DeploymentGroupName: of.DeploymentGroupName,
 	}
-	if _, err := api.slipway.DeleteReleasePolicy(
-		ctx,
-		&slipway.DeleteReleasePolicyInput{ApplicationName: &application, DeploymentGroupName: &group},
-	); err != nil {
+	if _, err := api.slipway.DeleteReleasePolicy(ctx, in); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The release policy of " + c.Group + " is deleted."})
