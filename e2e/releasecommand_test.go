@@ -37,7 +37,7 @@ func TestReleaseCommands(t *testing.T) {
 	id := c.deploy(c.revision("v2", nil))
 	until(`\n1 +10 % +Running`, "releases", id)
 	says(`\n2 +50 % +Planned`, "releases", id)
-	says(`\nRunning .*shop/prod +10 % .*`+id, "releases", "--live")
+	until(`\nRunning .*shop/prod +10 % .*`+id, "releases", "--live")
 	says(`stays as it is, until: slipway resume `+id, "pause", id, "-m", "looking")
 	says(`\n1 +10 % +Paused`, "releases", id)
 	says(`"did": "resumed"`, "resume", id, "-o", "json")
