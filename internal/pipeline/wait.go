@@ -104,8 +104,8 @@ func (s *Service) timeoutAction(ctx context.Context, j store.Running) (store.Out
 	return store.Done, s.finish(ctx, to, how)
 }
 
-// abandonAction does the job abandonJob: it stops what an abandoned action has started, if its provider can, and forgets
-// what it waited for.
+// abandonAction does the job abandonJob: it stops what an abandoned action has started, if its provider can, and
+// forgets what it waited for.
 func (s *Service) abandonAction(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var to ref
 	if err := j.Decode(&to); err != nil {

@@ -16,8 +16,8 @@ import (
 	"slipway/api/awsproto"
 )
 
-// WriteJSON writes a value made of the contract's shapes: members have their names on the wire, and times are in ISO 8601,
-// as with version 2 of the aws command.
+// WriteJSON writes a value made of the contract's shapes: members have their names on the wire, and times are in ISO
+// 8601, as with version 2 of the aws command.
 func WriteJSON(w io.Writer, v any) error {
 	text, err := encode(v)
 	if err != nil {

@@ -150,8 +150,8 @@ func (b *Board) stage(p *view.Pipeline, stage *view.Stage, s Screen, now time.Ti
 	return lines
 }
 
-// action says what an action is at. The board of one pipeline says it of every action, the board of all pipelines only of
-// those that run, wait or have failed.
+// action says what an action is at. The board of one pipeline says it of every action, the board of all pipelines only
+// of those that run, wait or have failed.
 func (b *Board) action(
 	p *view.Pipeline,
 	stage *view.Stage,

@@ -52,8 +52,8 @@ func Clean(text string) string {
 	return strings.TrimSpace(b.String())
 }
 
-// Painted is Clean for text that may have colours, such as a log's. It keeps tabs, spaces, and sequences that set colours
-// and weight; these end with the line.
+// Painted is Clean for text that may have colours, such as a log's. It keeps tabs, spaces, and sequences that set
+// colours and weight; these end with the line.
 func Painted(line string) string {
 	var b strings.Builder
 	painted := false

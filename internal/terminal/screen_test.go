@@ -73,7 +73,7 @@ func TestPainted(t *testing.T) {
 // colours are the only escape sequences that a terminal is sent of what others wrote.
 var colours = regexp.MustCompile(`\x1b\[[0-9;:]*m`)
 
-func FuzzColoured(f *testing.F) {
+func FuzzPainted(f *testing.F) {
 	f.Add("\x1b[31mred\x1b[0m")
 	f.Add("\x1b\x1b]x\x07]8;;http://evil.example\x07click\x1b]8;;\x07")
 	f.Add("\x1b[31\x1b]52;c;c2VjcmV0\x07m")

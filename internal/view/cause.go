@@ -14,9 +14,9 @@ import (
 // longest is how many characters a cause has at most: it is one sentence in a list.
 const longest = 240
 
-// Cause is why some work failed, in one sentence. Of a build it is the test that failed and its message, or else the first
-// line of output that says what is wrong; of a deployment the host, the script and the script's last line. Where no more
-// is known it is the service's message. It is "" for work that did not fail.
+// Cause is why some work failed, in one sentence. Of a build it is the test that failed and its message, or else the
+// first line of output that says what is wrong; of a deployment the host, the script and the script's last line. Where
+// no more is known it is the service's message. It is "" for work that did not fail.
 func Cause(w slipway.Work) string {
 	switch {
 	case w.Event != nil:

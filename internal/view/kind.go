@@ -1,6 +1,6 @@
-// Package view computes what a board, a build, a deployment or a release is to a person: the words for states, the cause
-// of a failure in one sentence, what waits for a person, and which version serves where. Pages, commands and the API's
-// own texts take them from here, so that they say the same.
+// Package view computes what a board, a build, a deployment or a release is to a person: the words for states, the
+// cause of a failure in one sentence, what waits for a person, and which version serves where. Pages, commands and the
+// API's own texts take them from here, so that they say the same.
 package view
 
 import (

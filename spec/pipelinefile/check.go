@@ -36,9 +36,9 @@ const (
 	maxValue        = 50_000 // characters of a configuration value, as AWS's own message has it; the page says 1,000
 )
 
-// Check reports everything that is wrong with the structure of a pipeline, in the order of the file. The model of the API
-// checks each member by itself. Types of actions are looked up in the catalogue; an unknown one is a problem if AWS is
-// its owner. Source: "CodePipeline pipeline structure reference".
+// Check reports everything that is wrong with the structure of a pipeline, in the order of the file. The model of the
+// API checks each member by itself. Types of actions are looked up in the catalogue; an unknown one is a problem if
+// AWS is its owner. Source: "CodePipeline pipeline structure reference".
 func Check(d *cp.PipelineDeclaration, types Catalogue) []Problem {
 	c := &checker{
 		d:          d,
