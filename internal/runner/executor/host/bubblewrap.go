@@ -103,7 +103,7 @@ func (s *sandbox) layout(r *hostRoom) error {
 	}
 	r.place.Source, r.place.Secondary, r.place.Home = sandboxSource, sandboxSecondary, sandboxHome
 	r.place.Temporary, r.place.Tools = sandboxTemporary, sandboxTools
-	r.folders = r.own5()
+	r.folders = r.named()
 	r.start = "/"
 	var err error
 	if r.passwd, r.groups, err = accounts(r.place.User); err != nil {

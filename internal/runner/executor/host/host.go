@@ -14,7 +14,7 @@ import (
 	"slipway/internal/runner/room"
 )
 
-// Folders of a room that are not the build's source, below its own folder.
+// Folders of a room, below its own.
 const (
 	sourceFolder    = "src"
 	secondaryFolder = "secondary"
@@ -22,6 +22,8 @@ const (
 	temporaryFolder = "tmp"
 	toolsFolder     = "shell"
 )
+
+var ownFolders = []string{sourceFolder, secondaryFolder, homeFolder, temporaryFolder, toolsFolder}
 
 // Executor opens rooms of one kind on this machine.
 type Executor struct {

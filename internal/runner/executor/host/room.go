@@ -53,7 +53,7 @@ type hostRoom struct {
 // open makes the folders, the group and the pipe of the room, and starts its shell.
 func (r *hostRoom) open(layout func(*hostRoom) error) error {
 	r.place = room.Place{User: -1, Dir: r.spec.Dir}
-	for _, name := range []string{sourceFolder, secondaryFolder, homeFolder, temporaryFolder, toolsFolder} {
+	for _, name := range ownFolders {
 		if err := os.MkdirAll(filepath.Join(r.spec.Dir, name), 0o755); err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func (r *hostRoom) open(layout func(*hostRoom) error) error {
 	if err := layout(r); err != nil {
 		return err
 	}
-	for _, name := range []string{sourceFolder, secondaryFolder, homeFolder, temporaryFolder, toolsFolder} {
+	for _, name := range ownFolders {
 		if err := r.own(filepath.Join(r.spec.Dir, name)); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func plainLayout(r *hostRoom) error {
 	r.place.Warning = "WARNING: this runner has no sandbox. The build runs with the runner's own rights: it can read " +
 		"its keys, " +
 		"its files and those of other builds."
-	r.folders = r.own5()
+	r.folders = r.named()
 	r.start, r.mark = r.place.Source, mark(r.spec.Dir)
 	return nil
 }
@@ -110,8 +110,8 @@ func treeLayout(r *hostRoom, tree string) error {
 	return nil
 }
 
-// own5 are the five folders of a room with the names that they have in it.
-func (r *hostRoom) own5() []folder {
+// named are the folders of a room with the names that they have in it.
+func (r *hostRoom) named() []folder {
 	outside := func(name string) string { return filepath.Join(r.spec.Dir, name) }
 	return []folder{
 		{r.place.Source, outside(sourceFolder)},
