@@ -1,5 +1,10 @@
-// Package pipeline is the orchestration of the stages: definitions, what starts them, variables, and the engine that
-// takes executions through their stages. It implements CodePipeline.
+// Package pipeline orchestrates the other stages: it keeps definitions, starts executions, resolves variables, and takes
+// executions through their stages by the decisions of package engine. It implements CodePipeline.
+//
+// What an action does is up to its Provider. A new kind of action is a package provider/NAME that implements Provider,
+// and Source, Waiter or Stopper where these apply; package app adds it to its list of providers, and tells the service
+// what has changed or ended. Package pipelinetest checks a provider's declarations, and exercise_test.go adds two
+// providers in one file.
 package pipeline
 
 import (
