@@ -1,5 +1,5 @@
-// Package pipeline orchestrates the other stages: it keeps definitions, starts executions, resolves variables, and takes
-// executions through their stages by the decisions of package engine. It implements CodePipeline.
+// Package pipeline orchestrates the other stages: it keeps definitions, starts executions, resolves variables, and
+// takes executions through their stages by the decisions of package engine. It implements CodePipeline.
 //
 // What an action does is up to its Provider. A new kind of action is a package provider/NAME that implements Provider,
 // and Source, Waiter or Stopper where these apply; package app adds it to its list of providers, and tells the service
