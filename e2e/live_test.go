@@ -43,9 +43,11 @@ func TestALiveUpdateSendsWhatChanged(t *testing.T) {
 			t.Errorf("%s was replaced; it did not change", id)
 		}
 	}
+	whole := eval[int](b, `document.documentElement.outerHTML.length`)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, data := range b.sent {
+		t.Logf("%d bytes were sent of a page of %d", len(data), whole)
 		var part struct{ ID, HTML string }
 		if err := json.Unmarshal([]byte(data), &part); err != nil {
 			continue // the version, at the beginning

@@ -258,8 +258,8 @@ func TestHostsAreBoundToTheirKeys(t *testing.T) {
 	}
 }
 
-// TestHostsAreBoundToTheirCommands: neither another host's command nor one that was never made is taken, and a host that
-// is made again starts from nothing.
+// TestHostsAreBoundToTheirCommands: neither another host's command nor one that was never made is taken, and a host
+// that is made again starts from nothing.
 func TestHostsAreBoundToTheirCommands(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()
