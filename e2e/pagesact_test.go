@@ -204,9 +204,9 @@ func TestSettings(t *testing.T) {
 	b.quiet("status of 400")
 }
 
-// TestDoorsAndRetries closes and opens a transition, stops an execution, and retries a stage, on the page of the
+// TestTransitionsAndRetries closes and opens a transition, stops an execution, and retries a stage, on the page of the
 // pipeline.
-func TestDoorsAndRetries(t *testing.T) {
+func TestTransitionsAndRetries(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
 	b := newBrowser(t, w.instance)

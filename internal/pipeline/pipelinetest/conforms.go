@@ -32,7 +32,7 @@ func conforms(t *testing.T, p pipeline.Provider, of *pipelinefile.ActionType) {
 			t.Errorf("%s takes from %d to %d artifacts", of.Provider, r.Min, r.Max)
 		}
 	}
-	a := Smallest(of)
+	a := smallest(of)
 	if problems := pipelinefile.Check(around(a), pipelinefile.Catalogue{*of}); len(problems) > 0 {
 		t.Errorf("the smallest action of %s is refused: %v", of.Provider, problems)
 	}
@@ -64,8 +64,8 @@ func conformsAsSource(t *testing.T, p pipeline.Source, a *cp.ActionDeclaration) 
 	}
 }
 
-// Smallest is an action of a type with only what it must have.
-func Smallest(of *pipelinefile.ActionType) *cp.ActionDeclaration {
+// smallest is an action of a type with only what it must have.
+func smallest(of *pipelinefile.ActionType) *cp.ActionDeclaration {
 	a := &cp.ActionDeclaration{Name: new("Action"), ActionTypeId: of.ID(), Configuration: map[string]string{}}
 	for _, k := range of.Keys {
 		switch {
