@@ -101,3 +101,40 @@ func TestBoard(t *testing.T) {
 		t.Errorf("the colours are %q", coloured)
 	}
 }
+
+// TestPipelineAsJSON holds the members on which scripts rely: the documents of GetBoard, and what was computed of them.
+func TestPipelineAsJSON(t *testing.T) {
+	text, err := os.ReadFile("testdata/board.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pipelines []*view.Documents
+	if err := json.Unmarshal(text, &pipelines); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := WriteJSON(&b, view.NewBoard(known(), pipelines...).Pipelines[0]); err != nil {
+		t.Fatal(err)
+	}
+	var got struct {
+		Name, Kind string
+		Pipeline   struct{ Stages []any }
+		State      struct{ StageStates []any }
+		Executions map[string]any
+		Stages     []struct {
+			Name, Kind, Say, Closed string
+			Change                  struct{ Author string }
+		}
+	}
+	if err := json.Unmarshal([]byte(b.String()), &got); err != nil {
+		t.Fatalf("%v in\n%s", err, b.String())
+	}
+	if got.Name != "web" || len(got.Pipeline.Stages) != 4 || len(got.State.StageStates) != 4 || len(got.Executions) == 0 {
+		t.Errorf("the documents of GetBoard are not there:\n%s", b.String())
+	}
+	approve := got.Stages[2]
+	if got.Kind != "failed" || approve.Kind != "waiting" || approve.Say != "Waiting for approval" ||
+		approve.Closed != "closed by ada: release freeze" || approve.Change.Author != "Ada" {
+		t.Errorf("the pipeline is %s, and its stage %+v", got.Kind, approve)
+	}
+}
