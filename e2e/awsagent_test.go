@@ -192,7 +192,8 @@ func TestAWSsAgent(t *testing.T) {
 				}
 			}
 			ran, err := os.ReadFile(filepath.Join(h.root, "ran"))
-			want := " BeforeInstall\nv1 AfterInstall\nv1 ApplicationStart\nv1 ValidateService\nv1 ApplicationStop\nv1 " +
+			want := " BeforeInstall\nv1 AfterInstall\nv1 ApplicationStart\nv1 ValidateService\nv1 " +
+				"ApplicationStop\nv1 " +
 				"BeforeInstall\nv2 AfterInstall\n"
 			if errors.Is(err, os.ErrNotExist) || !strings.HasPrefix(string(ran), want) {
 				t.Errorf("its hooks ran so: %q, %v; want %q first", ran, err, want)

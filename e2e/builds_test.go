@@ -318,7 +318,8 @@ func TestBuildPhases(t *testing.T) {
 		prints       []string // "-" before what must not be there
 	}{
 		"all": {
-			"install: {commands: [echo i]}, pre_build: {commands: [echo p]}, build: {commands: [echo b]}, post_build: " +
+			"install: {commands: [echo i]}, pre_build: {commands: [echo p]}, build: {commands: [echo b]}, " +
+				"post_build: " +
 				"{commands: ['echo $CODEBUILD_BUILD_SUCCEEDING']}",
 			"DOWNLOAD_SOURCE INSTALL PRE_BUILD BUILD POST_BUILD UPLOAD_ARTIFACTS FINALIZING COMPLETED",
 			types.StatusTypeSucceeded, []string{"\ni\n", "\np\n", "\nb\n", "\n1\n"},

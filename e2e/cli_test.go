@@ -184,7 +184,8 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 			t.Error(got)
 		}
 		run(
-			"codecommit delete-file --repository-name web --branch-name main --file-path sub/b.txt --parent-commit-id " + second)
+			"codecommit delete-file --repository-name web --branch-name main --file-path sub/b.txt " +
+				"--parent-commit-id " + second)
 		run("codecommit delete-branch --repository-name web --branch-name main")
 		tags("codecommit", arn("codecommit", "web"))
 		run("codecommit update-repository-name --old-name web --new-name site")
@@ -412,7 +413,8 @@ func TestTheCLIDrivesEverything(t *testing.T) {
 		run("deploy register-on-premises-instance --instance-name web2 --iam-user-arn arn:aws:iam::" + account +
 			":user/web2")
 		run(
-			"deploy add-tags-to-on-premises-instances --instance-names web2 --tags Key=role,Value=idle Key=more,Value=x")
+			"deploy add-tags-to-on-premises-instances --instance-names web2 --tags Key=role,Value=idle " +
+				"Key=more,Value=x")
 		run("deploy remove-tags-from-on-premises-instances --instance-names web2 --tags Key=more,Value=x")
 		if got := text("instanceInfo.tags[].Value",
 			"deploy get-on-premises-instance --instance-name web2"); got != "idle" {

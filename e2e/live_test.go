@@ -10,8 +10,8 @@ import (
 	cptypes "github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
 
-// TestALiveUpdateSendsWhatChanged closes a transition that a page shows: the part with the stages is sent, and no other,
-// and what was not sent is not touched.
+// TestALiveUpdateSendsWhatChanged closes a transition that a page shows: the part with the stages is sent, and no
+// other, and what was not sent is not touched.
 func TestALiveUpdateSendsWhatChanged(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)

@@ -157,8 +157,8 @@ artifacts:
 	}
 }
 
-// builtFiles are files that builds have left in the rooms of the runner on this machine. Rooms that are ready for builds
-// to come have none.
+// builtFiles are files that builds have left in the rooms of the runner on this machine. Rooms that are ready for
+// builds to come have none.
 func builtFiles(t testing.TB, data string) (files []string) {
 	t.Helper()
 	for _, folder := range []string{"src", "secondary", "home", "tmp"} {

@@ -201,8 +201,8 @@ func (s *servers) prepareMany() (checkout string) {
 
 func manyPipeline(n int) string { return fmt.Sprintf("%s-%d", manyName, n) }
 
-// TestTwoServers has two servers on one PostgreSQL and one data folder know of each other at once, and lose nothing when
-// they are killed while a hundred executions run.
+// TestTwoServers has two servers on one PostgreSQL and one data folder know of each other at once, and lose nothing
+// when they are killed while a hundred executions run.
 func TestTwoServers(t *testing.T) {
 	t.Parallel()
 	s := startServers(t, 2)
@@ -282,8 +282,8 @@ func (s *servers) deletedKey(t *testing.T) {
 	}
 }
 
-// killedWhileExecutionsRun has five pushes start a hundred executions, kills each server once during those of each push,
-// and looks at what is left.
+// killedWhileExecutionsRun has five pushes start a hundred executions, kills each server once during those of each
+// push, and looks at what is left.
 func (s *servers) killedWhileExecutionsRun(t *testing.T, checkout string) {
 	const pushes = 5
 	s.settle(t, 1)

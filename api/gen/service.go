@@ -92,7 +92,8 @@ func (p *pkg) service() string {
 func (p *pkg) unimplemented(b *strings.Builder) {
 	b.WriteString(
 		"// Unimplemented answers every operation with the error NotImplementedException. A type that embeds it\n" +
-			"// beside its parts implements API by the methods of these parts: they are one level nearer, so they win.\n" +
+			"// beside its parts implements API by the methods of these parts: they are one level nearer, so they " +
+			"win.\n" +
 			"type Unimplemented struct{ unimplemented }\n\ntype unimplemented struct{}\n\nvar _ API = " +
 			"Unimplemented{}\n\n")
 	for _, name := range p.ops {

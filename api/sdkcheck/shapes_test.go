@@ -68,7 +68,8 @@ func TestNothingThatAWSHasIsMissing(t *testing.T) {
 				delete(stale, m)
 				if absent[m] == "" {
 					t.Errorf(
-						"AWS has %s, and our model has not: add it to the overlay of api/gen, or to the list with a reason", m)
+						"AWS has %s, and our model has not: add it to the overlay of api/gen, or to the list with a "+
+							"reason", m)
 				}
 			}
 		})

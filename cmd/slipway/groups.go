@@ -60,7 +60,8 @@ type groupsCreateCommand struct {
 }
 
 func (*groupsCreateCommand) Help() string {
-	return "Creates a deployment group whose hosts are found by their tags, and its application if there is none. For " +
+	return "Creates a deployment group whose hosts are found by their tags, and its application if there is none. " +
+		"For " +
 		"blue/green groups, with a load balancer:\n" +
 		"aws deploy create-deployment-group, or slipway api codedeploy CreateDeploymentGroup.\n\n" +
 		"  slipway groups create web/production --tag service=web\n" +

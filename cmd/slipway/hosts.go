@@ -28,7 +28,8 @@ type hostsListCommand struct {
 }
 
 func (*hostsListCommand) Help() string {
-	return "Hosts by name, with their tags, whether their agents are connected, and which version each runs for which " +
+	return "Hosts by name, with their tags, whether their agents are connected, and which version each runs for " +
+		"which " +
 		"deployment group.\n\n" +
 		"  slipway hosts\n" +
 		"  slipway hosts -o json | jq '.hosts[].name'\n" +

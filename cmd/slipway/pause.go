@@ -16,7 +16,8 @@ type pauseCommand struct {
 }
 
 func (*pauseCommand) Help() string {
-	return "A paused release keeps its traffic as it is, and no further step begins. No change enters a closed stage; " +
+	return "A paused release keeps its traffic as it is, and no further step begins. No change enters a closed " +
+		"stage; " +
 		"those in it continue.\n\n" +
 		"  slipway pause d-A1B2C3D4E -m 'looking at the errors'\n" +
 		"  slipway pause web/Production -m 'release freeze'"

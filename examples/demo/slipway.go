@@ -74,7 +74,8 @@ func start(ctx context.Context, dir string) (*demo, error) {
 	up := []string{"up", "--data", filepath.Join(dir, "data"), "--listen", listen, "--region", region}
 	if _, err := exec.LookPath("bwrap"); err != nil {
 		say(
-			"There is no bubblewrap here: the demo's builds run with your own rights (--no-sandbox). Install it with: " +
+			"There is no bubblewrap here: the demo's builds run with your own rights (--no-sandbox). Install it " +
+				"with: " +
 				"apt-get install bubblewrap")
 		up = append(up, "--no-sandbox")
 	}

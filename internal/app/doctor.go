@@ -152,7 +152,8 @@ func (d *Doctor) identity(ctx context.Context, db *store.Store) Finding {
 	}
 	if id != d.Place.Database {
 		f.Problem = fmt.Sprintf("the folder belongs to the database %q, and this is %q", d.Place.Database, id)
-		f.Cure = "Start with the folder's own database, or restore both from one backup; to use them together all the " +
+		f.Cure = "Start with the folder's own database, or restore both from one backup; to use them together all " +
+			"the " +
 			"same: slipway doctor --adopt"
 	}
 	var print string

@@ -80,8 +80,9 @@ func checkSecondaryArtifacts(p *cb.Project) error {
 	for _, a := range p.SecondaryArtifacts {
 		id := text(a.ArtifactIdentifier)
 		if !identifier()(id) || artifacts[id] {
-			return invalid("Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits "+
-				"and underscores only.", id)
+			return invalid(
+				"Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits "+
+					"and underscores only.", id)
 		}
 		artifacts[id] = true
 		if err := checkArtifacts(a, "secondary artifact "+id); err != nil {

@@ -16,7 +16,8 @@ const defaultWait = 20
 // deployments, deployment/ID, releases, release/ID) changed since a place that it answered before, or when the time is
 // over. Without a place it answers the present one at once. A place of another process, of before a restart, counts as
 // changed: nobody knows what was missed.
-func (h *Hints) WaitForChange(ctx context.Context, in *slipway.WaitForChangeInput) (*slipway.WaitForChangeOutput, error) {
+func (h *Hints) WaitForChange(ctx context.Context,
+	in *slipway.WaitForChangeInput) (*slipway.WaitForChangeOutput, error) {
 	told, stop := h.Listen(in.Topics...)
 	defer stop()
 	place := int64(-1)

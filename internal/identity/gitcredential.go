@@ -136,7 +136,8 @@ func (s *Service) gitPassword(ctx context.Context, username, password string) (a
 	var want string
 	c := awsproto.Caller{Account: s.Account}
 	ok, err := store.Find(ctx, s.db, []any{&want, &c.Name, &c.UserID, &c.ARN, &c.Role},
-		`SELECT g.password, u.name, u.id, u.arn, u.role FROM git_credentials g JOIN users u ON u.name = g.owner WHERE g.username = $1`, username)
+		`SELECT g.password, u.name, u.id, u.arn, u.role FROM git_credentials g JOIN users u ON u.name = g.owner
+			WHERE g.username = $1`, username)
 	if err != nil || !ok {
 		return c, false, err
 	}

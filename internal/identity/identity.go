@@ -65,7 +65,8 @@ func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 	return i, i.load(ctx)
 }
 
-const activeKeys = `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k JOIN users u ON u.name = k.owner WHERE k.active = 1`
+const activeKeys = `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k
+	JOIN users u ON u.name = k.owner WHERE k.active = 1`
 
 func (s *Service) scanKey(r *sql.Rows) (k key, err error) {
 	var sealed string
@@ -140,7 +141,8 @@ func (s *Service) UserARN(name string) string {
 func (s *Service) EnsureUser(ctx context.Context, name, role string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx,
-			`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
+			`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5)
+				ON CONFLICT (name) DO NOTHING`,
 			name, "AIDA"+randomID(), s.UserARN(name), role, s.Now().UnixMilli())
 		return err
 	})

@@ -61,7 +61,8 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, er
 	var created int64
 	ok, err := store.Find(ctx, s.db,
 		[]any{&x.CSRF, &created, &x.Caller.Name, &x.Caller.UserID, &x.Caller.ARN, &x.Caller.Role},
-		`SELECT x.csrf, x.created, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.Now().UnixMilli())
+		`SELECT x.csrf, x.created, u.name, u.id, u.arn, u.role FROM sessions x JOIN users u ON u.name = x.owner
+			WHERE x.id = $1 AND x.expires > $2`, hashed(cookie), s.Now().UnixMilli())
 	x.Began = time.UnixMilli(created)
 	return x, ok, err
 }

@@ -159,7 +159,8 @@ func (s *Service) PutUserPolicy(ctx context.Context, in *iam.PutUserPolicyInput)
 				*in.UserName}
 		}
 		_, err = tx.Exec(ctx,
-			`INSERT INTO user_policies (owner, name, document) VALUES ($1, $2, $3) ON CONFLICT (owner, name) DO UPDATE SET document = excluded.document`,
+			`INSERT INTO user_policies (owner, name, document) VALUES ($1, $2, $3) ON CONFLICT (owner, name) DO UPDATE
+				SET document = excluded.document`,
 			name, *in.PolicyName, *in.PolicyDocument)
 		return err
 	})

@@ -35,8 +35,9 @@ func (a spot) compare(b spot) int {
 func checkFilter(in *cwl.FilterLogEventsInput) error {
 	switch {
 	case in.StartFromHead != nil && !*in.StartFromHead:
-		return invalid("Slipway does not implement startFromHead=false: leave it out, and events come in the order of " +
-			"their times.")
+		return invalid(
+			"Slipway does not implement startFromHead=false: leave it out, and events come in the order of " +
+				"their times.")
 	case len(in.LogStreamNames) > 0 && awsproto.Value(in.LogStreamNamePrefix) != "":
 		return invalid("LogStreamNames and LogStreamNamePrefix cannot both be specified.")
 	case len(in.LogStreamNames) > maxNamedStreams:

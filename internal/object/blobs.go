@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// Blobs keep bytes that never change, by IDs of their own. A blob is staged, then committed to by a row of the database,
-// then settled. It can be read from the moment it is staged.
+// Blobs keep bytes that never change, by IDs of their own. A blob is staged, then committed to by a row of the
+// database, then settled. It can be read from the moment it is staged.
 type Blobs interface {
 	// Stage makes a body durable that no row speaks of yet.
 	Stage(body io.Reader) (Staged, error)

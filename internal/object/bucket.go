@@ -100,7 +100,8 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 		}
 		var left bool
 		if err := tx.QueryRow(ctx,
-			`SELECT EXISTS (SELECT 1 FROM objects WHERE bucket = $1) OR EXISTS (SELECT 1 FROM uploads WHERE bucket = $1)`, name).Scan(&left); err != nil {
+			`SELECT EXISTS (SELECT 1 FROM objects WHERE bucket = $1) OR EXISTS (SELECT 1 FROM uploads
+				WHERE bucket = $1)`, name).Scan(&left); err != nil {
 			return err
 		}
 		if left {

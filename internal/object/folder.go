@@ -105,8 +105,8 @@ func (b Folder) Remove(id string) error {
 	return nil
 }
 
-// Sweep implements Blobs: it moves the files into the quarantine that the database does not know and that are older than a
-// day.
+// Sweep implements Blobs: it moves the files into the quarantine that the database does not know and that are older
+// than a day.
 func (b Folder) Sweep(ctx context.Context, stagedAlone bool, known Known) error {
 	if err := b.sweepFolder(ctx, filepath.Join(b.Dir, "incoming"), known, b.Settle); err != nil || stagedAlone {
 		return err

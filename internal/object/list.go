@@ -97,6 +97,7 @@ func (s *Store) batch(ctx context.Context, bucket string, q Query, after, afterV
 			ORDER BY key, sequence DESC LIMIT $6`, bucket, q.Prefix, end, after, afterVersion, limit)
 	}
 	return many(ctx, s.db,
-		`WHERE bucket = $1 AND latest = 1 AND deleted = 0 AND key >= $2 AND key < $3 AND key > $4 ORDER BY key LIMIT $5`,
+		`WHERE bucket = $1 AND latest = 1 AND deleted = 0 AND key >= $2 AND key < $3 AND key > $4 ORDER BY key
+			LIMIT $5`,
 		bucket, q.Prefix, end, after, limit)
 }

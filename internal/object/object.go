@@ -182,7 +182,8 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 	}
 	_, err = tx.Exec(ctx,
 		`INSERT INTO objects (bucket, key, version, sequence, latest, deleted, blob, size, etag, meta, modified)
-		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1 AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
+		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1
+		AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
 		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta),
 		o.Modified.UnixMilli())
 	if err != nil || o.Deleted {

@@ -69,7 +69,8 @@ func scanUpload(r scanner) (Upload, error) {
 // Uploads lists the unfinished uploads of a bucket by key.
 func (s *Store) Uploads(ctx context.Context, bucket, prefix, after string, limit int) ([]Upload, error) {
 	rows, err := s.db.Query(ctx,
-		`SELECT id, bucket, key, meta, started FROM uploads WHERE bucket = $1 AND key >= $2 AND key < $3 AND key > $4 ORDER BY key, id LIMIT $5`,
+		`SELECT id, bucket, key, meta, started FROM uploads WHERE bucket = $1 AND key >= $2 AND key < $3 AND key > $4
+			ORDER BY key, id LIMIT $5`,
 		bucket, prefix, prefix+beyond, after, limit)
 	if err != nil {
 		return nil, err
@@ -106,7 +107,8 @@ func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reade
 			return err
 		}
 		_, err := tx.Exec(ctx,
-			`INSERT INTO parts (upload, number, blob, size, etag, modified, checksum) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+			`INSERT INTO parts (upload, number, blob, size, etag, modified, checksum)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 			u.ID, number, p.blob, p.Size, p.ETag, p.Modified.UnixMilli(), store.JSON(p.Sums))
 		return err
 	})
@@ -147,7 +149,8 @@ func (s *Store) Parts(ctx context.Context, u Upload, after, limit int) ([]Part, 
 
 func partsOf(ctx context.Context, q store.Queryer, upload string, after, limit int) ([]Part, error) {
 	rows, err := q.Query(ctx,
-		`SELECT number, blob, size, etag, modified, checksum FROM parts WHERE upload = $1 AND number > $2 ORDER BY number LIMIT $3`, upload, after, limit)
+		`SELECT number, blob, size, etag, modified, checksum FROM parts WHERE upload = $1 AND number > $2
+			ORDER BY number LIMIT $3`, upload, after, limit)
 	if err != nil {
 		return nil, err
 	}

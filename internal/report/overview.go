@@ -82,7 +82,8 @@ func (s *Service) newest(ctx context.Context, groups []string) (map[string][]run
 		args = append(args, group)
 		parts = append(parts,
 			fmt.Sprintf(
-				`SELECT * FROM (SELECT grp, doc, cases FROM reports WHERE grp = $%d AND created >= $1 ORDER BY seq DESC LIMIT %d) AS g%d`, len(args), overviewRuns, len(args)))
+				`SELECT * FROM (SELECT grp, doc, cases FROM reports WHERE grp = $%d AND created >= $1 ORDER BY seq DESC
+					LIMIT %d) AS g%d`, len(args), overviewRuns, len(args)))
 	}
 	_, err := store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
 		var group string

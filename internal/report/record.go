@@ -46,7 +46,8 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 			cases[i].ReportArn = made.Arn
 		}
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO reports (arn, seq, grp, status, created, doc, cases) VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6)`,
+			`INSERT INTO reports (arn, seq, grp, status, created, doc, cases)
+				VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6)`,
 			*made.Arn, *g.Arn, string(made.Status), now.UnixMilli(), store.JSON(made), store.JSON(cases)); err != nil {
 			return nil, err
 		}

@@ -135,7 +135,8 @@ func TestGitGetsNoPasswordForOthers(t *testing.T) {
 	o := order(
 		"version: 0.2\nenv: {git-credential-helper: yes}\nphases: {build: {commands: ['printf " +
 			"\"host=elsewhere\\npath=v1/repos/web\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked', " +
-			"'printf \"host=127.0.0.1:1\\npath=other\\n\\n\" | /codebuild/output/tmp/git-credential get; echo asked']}}")
+			"'printf \"host=127.0.0.1:1\\npath=other\\n\\n\" | /codebuild/output/tmp/git-credential get; echo " +
+			"asked']}}")
 	var log watched
 	r := runJob(t.Context(),
 		Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),

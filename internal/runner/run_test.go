@@ -14,7 +14,8 @@ import (
 
 func TestShell(t *testing.T) {
 	const (
-		good = "INSTALL=SUCCEEDED PRE_BUILD=SUCCEEDED BUILD=SUCCEEDED POST_BUILD=SUCCEEDED UPLOAD_ARTIFACTS=SUCCEEDED " +
+		good = "INSTALL=SUCCEEDED PRE_BUILD=SUCCEEDED BUILD=SUCCEEDED POST_BUILD=SUCCEEDED " +
+			"UPLOAD_ARTIFACTS=SUCCEEDED " +
 			"FINALIZING=SUCCEEDED COMPLETED="
 		bad = "INSTALL=SUCCEEDED PRE_BUILD=SUCCEEDED BUILD=FAILED POST_BUILD=SUCCEEDED UPLOAD_ARTIFACTS=SUCCEEDED " +
 			"FINALIZING=SUCCEEDED COMPLETED="
@@ -132,12 +133,14 @@ func TestContextsAndFailuresOfPhases(t *testing.T) {
 			"INSTALL=FAILED FINALIZING=SUCCEEDED COMPLETED=",
 			"COMMAND_EXECUTION_ERROR Error while executing command: false. Reason: exit status 1"},
 		"continue": {
-			"version: 0.2\nphases: {install: {on-failure: CONTINUE, commands: ['false']}, build: {commands: [echo yes]}}",
+			"version: 0.2\nphases: {install: {on-failure: CONTINUE, commands: ['false']}, build: {commands: [echo " +
+				"yes]}}",
 			"INSTALL=FAILED PRE_BUILD=SUCCEEDED BUILD=SUCCEEDED POST_BUILD=SUCCEEDED UPLOAD_ARTIFACTS=SUCCEEDED " +
 				"FINALIZING=SUCCEEDED COMPLETED=", "",
 		},
 		"abort": {
-			"version: 0.2\nphases: {build: {on-failure: ABORT, commands: ['false']}, post_build: {commands: [echo no]}}",
+			"version: 0.2\nphases: {build: {on-failure: ABORT, commands: ['false']}, post_build: {commands: [echo " +
+				"no]}}",
 			"INSTALL=SUCCEEDED PRE_BUILD=SUCCEEDED BUILD=FAILED FINALIZING=SUCCEEDED COMPLETED=",
 			"COMMAND_EXECUTION_ERROR Error while executing command: false. Reason: exit status 1",
 		},

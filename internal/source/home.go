@@ -58,7 +58,8 @@ func (f Folder) Sweep(ctx context.Context, known func(context.Context) (map[stri
 		if !ok || has[id] {
 			continue
 		}
-		if _, err := f.Aside.Take(f.Dir(id), "repositories", "The database knows no repository of this ID."); err != nil {
+		if _, err := f.Aside.Take(f.Dir(id), "repositories",
+			"The database knows no repository of this ID."); err != nil {
 			return err
 		}
 	}

@@ -90,7 +90,8 @@ func (s *Service) record(ctx context.Context, tx store.Tx, id string,
 			continue
 		}
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO refs (repository, name, object) VALUES ($1, $2, $3) ON CONFLICT (repository, name) DO UPDATE SET object = excluded.object`, id, ref, object); err != nil {
+			`INSERT INTO refs (repository, name, object) VALUES ($1, $2, $3) ON CONFLICT (repository, name) DO UPDATE
+				SET object = excluded.object`, id, ref, object); err != nil {
 			return "", err
 		}
 		if err := tell(ref, known[ref], object); err != nil {

@@ -13,7 +13,8 @@ const maxTags = 50
 func setTags(ctx context.Context, tx store.Tx, id string, tags map[string]string) error {
 	for k, v := range tags {
 		if _, err := tx.Exec(ctx,
-			`INSERT INTO repository_tags (repository, key, value) VALUES ($1, $2, $3) ON CONFLICT (repository, key) DO UPDATE SET value = excluded.value`, id, k, v); err != nil {
+			`INSERT INTO repository_tags (repository, key, value) VALUES ($1, $2, $3) ON CONFLICT (repository, key)
+				DO UPDATE SET value = excluded.value`, id, k, v); err != nil {
 			return err
 		}
 	}

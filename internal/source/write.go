@@ -115,7 +115,8 @@ func (r *repository) advance(ctx context.Context, branch, tip, commit, ref strin
 	if old == "" {
 		old = noObject
 	}
-	update := fmt.Sprintf("start\nupdate refs/heads/%s %s %s\ndelete %s %s\nprepare\ncommit\n", branch, commit, old, ref,
+	update := fmt.Sprintf("start\nupdate refs/heads/%s %s %s\ndelete %s %s\nprepare\ncommit\n", branch, commit, old,
+		ref,
 		commit)
 	_, err := r.run(ctx, strings.NewReader(update), "update-ref", "--stdin")
 	if err == nil {

@@ -49,7 +49,8 @@ func (h *house) files(commit string) []string {
 		h.t.Fatal(err)
 	}
 	var all []string
-	for line := range strings.Lines(h.git(h.t.TempDir(), "--git-dir="+h.folder()+"/"+*m.RepositoryId+".git", "ls-tree", "-r",
+	for line := range strings.Lines(h.git(h.t.TempDir(), "--git-dir="+h.folder()+"/"+*m.RepositoryId+".git", "ls-tree",
+		"-r",
 		commit)) {
 		meta, name, _ := strings.Cut(strings.TrimSpace(line), "\t")
 		all = append(all, strings.Fields(meta)[0]+" "+name)
@@ -253,7 +254,8 @@ func TestRefusedCommits(t *testing.T) {
 	if won != 1 {
 		t.Errorf("%d writers won", won)
 	}
-	if m, _ := h.Find(t.Context(), "app"); h.git(dir, "--git-dir="+h.folder()+"/"+*m.RepositoryId+".git", "for-each-ref",
+	if m, _ := h.Find(t.Context(), "app"); h.git(dir, "--git-dir="+h.folder()+"/"+*m.RepositoryId+".git",
+		"for-each-ref",
 		"refs/slipway") != "" {
 		t.Error("a commit that was refused left a ref")
 	}

@@ -101,7 +101,8 @@ func (s *Store) takeLease(ctx context.Context, name string) (bool, error) {
 func (s *Store) dropLease(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), aloneEvery)
 	defer cancel()
-	if _, err := s.db.ExecContext(ctx, `DELETE FROM leases WHERE name = $1 AND holder = $2`, name, s.process); err != nil {
+	if _, err := s.db.ExecContext(ctx, `DELETE FROM leases WHERE name = $1
+		AND holder = $2`, name, s.process); err != nil {
 		s.log.Warn("give up a lease", "lease", name, "error", err)
 	}
 }

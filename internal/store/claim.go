@@ -51,8 +51,10 @@ func (s *Store) claimHere(ctx context.Context, name string) (*Running, time.Time
 	return nil, time.Time{}, rows.Err()
 }
 
-const claimSQL = `UPDATE jobs SET leased_until = $1, run_at = $1, leased_by = $4, lease = $5, attempt = attempt + 1 WHERE kind = $2 AND key =
-	(SELECT key FROM jobs WHERE kind = $2 AND state = 'waiting' AND run_at <= $3 ORDER BY run_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+const claimSQL = `UPDATE jobs SET leased_until = $1, run_at = $1, leased_by = $4, lease = $5, attempt = attempt + 1
+	WHERE kind = $2 AND key =
+	(SELECT key FROM jobs WHERE kind = $2 AND state = 'waiting' AND run_at <= $3 ORDER BY run_at
+	LIMIT 1 FOR UPDATE SKIP LOCKED)
 	RETURNING key, payload, attempt, generation, attempts`
 
 // claimPostgres leases a job that no process has. Its run_at is then the end of the lease, so that one index finds both

@@ -141,7 +141,8 @@ func (x *tx) enqueued(kind string, due time.Time) {
 // enqueueSQL: the run_at of a job that runs here is spent, and the one of a job that is leased elsewhere is the end of
 // the lease. $7 is 1 for a job that runs here.
 const enqueueSQL = `INSERT INTO jobs (kind, key, payload, run_at, again_at, enqueued) VALUES ($1, $2, $3, $4, $4, $5)
-	ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, generation = jobs.generation + 1, attempt = 0, state = 'waiting',
+	ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, generation = jobs.generation + 1, attempt = 0,
+	state = 'waiting',
 	enqueued = excluded.enqueued, again_at = excluded.again_at,
 	run_at = CASE WHEN jobs.leased_until > $6 THEN jobs.run_at
 		WHEN $7 = 1 OR jobs.state = 'dead' OR jobs.run_at > excluded.run_at THEN excluded.run_at

@@ -159,7 +159,8 @@ func (s *Store) releaseLeft(ctx context.Context) error {
 
 func (s *Store) connect(dsn string) (err error) {
 	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
-		pragmas := "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+		pragmas := "_pragma=busy_timeout(10000)&_pragma=foreign_keys(1)" +
+			"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 		if s.db, err = sql.Open("sqlite", "file:"+path+"?"+pragmas+"&_txlock=immediate"); err != nil {
 			return err
 		}

@@ -85,8 +85,8 @@ func (w *worker) wake(name string, due time.Time) {
 	}
 }
 
-// Handle says how jobs of a kind are done, and within which limits. Before Work, which refuses to begin if a kind has two
-// handlers.
+// Handle says how jobs of a kind are done, and within which limits. Before Work, which refuses to begin if a kind has
+// two handlers.
 func (s *Store) Handle(name string, l Limits, h Handler) {
 	l.Parallel = max(l.Parallel, 1)
 	if l.Time == 0 {
@@ -148,8 +148,8 @@ func (s *Store) Work(ctx context.Context) error {
 	return nil
 }
 
-// warnOfUnhandled names the kinds of jobs that wait and that nobody here does: those of another version, or of a handler
-// that was forgotten.
+// warnOfUnhandled names the kinds of jobs that wait and that nobody here does: those of another version, or of a
+// handler that was forgotten.
 func (s *Store) warnOfUnhandled(ctx context.Context) {
 	kinds, err := Strings(ctx, s, `SELECT DISTINCT kind FROM jobs WHERE state = 'waiting'`)
 	if err != nil {

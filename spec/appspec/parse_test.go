@@ -209,7 +209,8 @@ func TestRefusals(t *testing.T) {
 		"no destination": {"version: 0.0\nos: linux\nfiles:\n  - source: a\n",
 			"4:5: an entry of files has no destination"},
 		"same file twice": {
-			"version: 0.0\nos: linux\nfiles:\n  - source: a\n    destination: /b\n  - source: a\n    destination: /b/\n", `6:5: "a" is copied to "/b/" a second time; line 4 does so already`,
+			"version: 0.0\nos: linux\nfiles:\n  - source: a\n    destination: /b\n  - source: a\n    destination: " +
+				"/b/\n", `6:5: "a" is copied to "/b/" a second time; line 4 does so already`,
 		},
 		"no location": {"version: 0.0\nos: linux\nhooks:\n  AfterInstall:\n    - timeout: 3\n",
 			"5:7: a script has no location"},

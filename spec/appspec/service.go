@@ -23,7 +23,8 @@ func (r *reader) service(s *Spec, ms []member) {
 			r.fail(m.Place, "%s is for servers; a file with Resources is for ECS or Lambda", m.key)
 		default:
 			r.warn(m.Place,
-				"%s is no member of an application specification and means nothing; known are version, Resources, Hooks", quote(m.key))
+				"%s is no member of an application specification and means nothing; known are version, Resources, "+
+					"Hooks", quote(m.key))
 		}
 	}
 	if version != nil {

@@ -171,7 +171,8 @@ f:8:1: unknown key "foo" in a build specification is ignored; known are artifact
 		{"circle",
 			"version: 0.2\nbatch:\n  build-graph:\n    - {identifier: a, depend-on: [b]}\n    - {identifier: b, " +
 				"depend-on: [a]}\n    - {identifier: c, depend-on: [d]}\n",
-			"f:5:20: b depends on \"a\", which depends on it in turn\nf:6:20: c depends on \"d\", which is not in the " +
+			"f:5:20: b depends on \"a\", which depends on it in turn\nf:6:20: c depends on \"d\", which is not in " +
+				"the " +
 				"graph: did you mean a?"},
 		{"no utf-8", "version: 0.2\n# \xff\n", "f:2:3: the file is not UTF-8 text; save it in that encoding"},
 		{"two documents", "version: 0.2\nphases: {}\n---\nversion: 0.2\n",
