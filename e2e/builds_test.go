@@ -176,7 +176,7 @@ func TestBuildSources(t *testing.T) {
 	has(t, i.printed(*b.Id), "\nfirstnew v1\n")
 }
 
-func TestBuildArtifacts(t *testing.T) {
+func TestBuildArtifacts(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	i, ctx := up(t), t.Context()
 	i.bucket("out", false)

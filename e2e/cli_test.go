@@ -109,7 +109,7 @@ func (i *instance) text(query, words string, more ...string) string {
 }
 
 // TestTheCLIDrivesEverything calls each promised operation with the aws CLI; see registry.check.
-func TestTheCLIDrivesEverything(t *testing.T) {
+func TestTheCLIDrivesEverything(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	f := newFlow(t)
 	cli(t)

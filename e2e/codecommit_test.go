@@ -84,7 +84,7 @@ func TestCodeCommitRepositories(t *testing.T) {
 	says(t, err, "InvalidRepositoryNameException")
 }
 
-func TestCodeCommitContent(t *testing.T) {
+func TestCodeCommitContent(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	i, ctx := up(t), t.Context()
 	c := codecommit.NewFromConfig(i.sdk())

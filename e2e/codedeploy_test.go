@@ -259,7 +259,7 @@ func TestDeployToFourHosts(t *testing.T) {
 	says(t, err, "DeploymentAlreadyCompletedException")
 }
 
-func TestCodeDeployDefinitions(t *testing.T) {
+func TestCodeDeployDefinitions(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	f := newFleet(t, 1, "CodeDeployDefault.AllAtOnce")
 	ctx, api := t.Context(), f.api

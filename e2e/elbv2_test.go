@@ -474,7 +474,7 @@ func operationsOnAttributes(t *testing.T, c *elb.Client, lb types.LoadBalancer) 
 }
 
 // TestLoadBalancerCLI goes the way of a tutorial with the aws CLI alone, by every operation.
-func TestLoadBalancerCLI(t *testing.T) {
+func TestLoadBalancerCLI(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	i := up(t, "--metrics", free(t))
 	blue := newApplication(t, "blue")

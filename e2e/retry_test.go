@@ -15,7 +15,7 @@ import (
 
 // TestPipelineRetries fails one of two actions that run beside each other: the other ends, what comes after them
 // waits, and a retry runs what it is told to. Then an execution is started of older revisions than the newest.
-func TestPipelineRetries(t *testing.T) {
+func TestPipelineRetries(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	f, ctx := newFlow(t), t.Context()
 	must(codecommit.NewFromConfig(f.sdk()).CreateRepository(ctx,

@@ -133,7 +133,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-func TestCallersAndLogs(t *testing.T) {
+func TestCallersAndLogs(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	i, ctx := up(t), t.Context()
 	who := must(sts.NewFromConfig(i.sdk()).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}))(t)

@@ -25,9 +25,10 @@ type rollbackCommand struct {
 }
 
 func (*rollbackCommand) Help() string {
-	return `A release that is running returns its traffic to the old version. A deployment that is running is stopped, and its hosts get what they had.
-If neither is running, the last good version is deployed again: one that did well in this group and was not found bad in another group
-of its application. The command names it and asks first; without a terminal it needs --yes.
+	return `A release that is running returns its traffic to the old version. A deployment that is running is stopped,
+and its hosts get what they had. If neither is running, the last good version is deployed again: one that did well in
+this group and was not found bad in another group of its application. The command names it and asks first; without a
+terminal it needs --yes.
 
   slipway rollback d-A1B2C3D4E
   slipway rollback web/production --yes -m 'errors at checkout'

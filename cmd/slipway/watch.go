@@ -15,8 +15,9 @@ type watchCommand struct {
 }
 
 func (*watchCommand) Help() string {
-	return `The live board: every pipeline as a line of stages, which change is where, and what waits for whom; what needs a hand stands first.
-It follows each change as it happens, and goes on when the server comes back. j and k scroll, q quits. Not on a terminal, it prints the board once.
+	return `The live board: every pipeline as a line of stages, which change is where, and what waits for whom. What needs a
+hand stands first. It follows each change as it happens, and goes on when the server comes back. j and k scroll, q
+quits. Not on a terminal, it prints the board once.
 
   slipway watch
   slipway watch web

@@ -48,7 +48,7 @@ func (s *seen) picture() string {
 
 // TestWatch looks at the live board in a terminal: it shows what is created, fits itself to the terminal,
 // outlives the server, and ends on q.
-func TestWatch(t *testing.T) {
+func TestWatch(t *testing.T) { //nolint:funlen // one story, told call by call
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

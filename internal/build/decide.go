@@ -93,9 +93,9 @@ func Decide(s State, e Event) Decision {
 		return Decision{State: s}
 	}
 	switch e := e.(type) {
-	case Assign:
+	case Assign, QueueTimeout:
 		if s.Stage == Queued {
-			return Decision{State: State{Stage: Assigned, Runner: e.Runner}, Offer: true}
+			return decideQueued(s, e)
 		}
 	case Acknowledge:
 		if s.Stage == Assigned && s.Runner == e.Runner {
@@ -104,12 +104,6 @@ func Decide(s State, e Event) Decision {
 		}
 	case Stop:
 		return decideStop(s)
-	case QueueTimeout:
-		if s.Stage == Queued {
-			return ended(s, End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",
-				Message: fmt.Sprintf("The build waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. "+
-					"Start a runner, or give one more room.", e.Minutes)})
-		}
 	case Missing:
 		if s.Runner == e.Runner {
 			return decideMissing(s, e)
@@ -129,6 +123,17 @@ func Decide(s State, e Event) Decision {
 func ended(s State, end End) Decision {
 	s.Stage = Ended
 	return Decision{State: s, End: &end}
+}
+
+// decideQueued says what a runner, or the end of its time in the queue, does to a build that waits.
+func decideQueued(s State, e Event) Decision {
+	if a, ok := e.(Assign); ok {
+		return Decision{State: State{Stage: Assigned, Runner: a.Runner}, Offer: true}
+	}
+	minutes := e.(QueueTimeout).Minutes
+	return ended(s, End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",
+		Message: fmt.Sprintf("The build waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. "+
+			"Start a runner, or give one more room.", minutes)})
 }
 
 func decideStop(s State) Decision {

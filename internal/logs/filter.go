@@ -77,33 +77,39 @@ func (s *Service) FilterLogEvents(ctx context.Context,
 	if err := s.begin(ctx, m, in.LogStreamNames, prefix, start); err != nil {
 		return nil, err
 	}
-	limit, size := limitOf(in.Limit, pageEvents), 0
 	out := &cwl.FilterLogEventsOutput{Events: []cwl.FilteredLogEvent{}, SearchedLogStreams: []cwl.SearchedLogStream{}}
-	var last spot
+	more, last, err := m.collect(want, limitOf(in.Limit, pageEvents), &out.Events)
+	if more {
+		out.NextToken = s.Pager.Token("FilterLogEvents", filter, last)
+	}
+	return out, err
+}
+
+// collect appends the events that a pattern wants, as many as fit on a page. more says that there are others behind the
+// spot last.
+func (m *merge) collect(want pattern, limit int, events *[]cwl.FilteredLogEvent) (more bool, last spot, err error) {
+	size := 0
 	for scanned := 0; ; scanned++ {
 		l, at, err := m.next()
-		if err != nil {
-			return nil, err
+		if err != nil || l == nil {
+			return false, last, err
 		}
-		if l == nil {
-			return out, nil
-		}
-		if size >= pageBytes || len(out.Events) == limit || scanned == maxScanned {
-			out.NextToken = s.Pager.Token("FilterLogEvents", filter, last)
-			return out, nil
+		if size >= pageBytes || len(*events) == limit || scanned == maxScanned {
+			return true, last, nil
 		}
 		last = at
-		if line := message(*l); want.match(line) {
-			out.Events = append(out.Events,
-				cwl.FilteredLogEvent{
-					LogStreamName: &at.Stream,
-					Timestamp:     &at.Time,
-					IngestionTime: &at.Time,
-					Message:       &line,
-					EventId:       new(eventID(at)),
-				})
-			size += len(line) + eventCost
+		line := message(*l)
+		if !want.match(line) {
+			continue
 		}
+		*events = append(*events, cwl.FilteredLogEvent{
+			LogStreamName: &at.Stream,
+			Timestamp:     &at.Time,
+			IngestionTime: &at.Time,
+			Message:       &line,
+			EventId:       new(eventID(at)),
+		})
+		size += len(line) + eventCost
 	}
 }
 
