@@ -88,8 +88,8 @@ func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan t
 		}
 	}
 	select {
-	case id := <-p.offer:
-		return s.offered(ctx, id, out)
+	case order := <-p.offer:
+		return s.offered(order, out), nil
 	case <-p.look:
 	case <-timeout:
 		done = true
@@ -112,24 +112,22 @@ func (s *Service) stopWaiting(ctx context.Context, p *poll, out *slipway.PollBui
 	if s.runners.withdraw(p) {
 		return false, err
 	}
-	id := <-p.offer
+	order := <-p.offer
 	if err != nil {
 		return false, err // the runner is told of the build once more when it polls again
 	}
-	return s.offered(ctx, id, out)
+	return s.offered(order, out), nil
 }
 
-func (s *Service) offered(ctx context.Context, id string, out *slipway.PollBuildOutput) (done bool, err error) {
-	if id == "" {
-		return false, nil
-	}
-	r, err := one(ctx, s.db, `WHERE id = $1`, id)
-	if err != nil || r == nil || r.Stage != Assigned {
-		return false, err // stopped at this moment
+// offered answers a poll with a build that was assigned to its runner. Should the build have been stopped since, the
+// runner hears of that when it acknowledges the build.
+func (s *Service) offered(order *slipway.BuildOrder, out *slipway.PollBuildOutput) (done bool) {
+	if order == nil {
+		return false
 	}
 	fault.Point("build.assigned")
-	out.Build, err = s.order(r)
-	return err == nil, err
+	out.Build = order
+	return true
 }
 
 // look compares what a runner says that it has with what it was given. soon says that it is to poll again before long.

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"slipway/api/slipway"
 )
 
 // runners are those that poll this process.
@@ -31,7 +33,7 @@ type runner struct {
 // poll is a PollBuild that is held.
 type poll struct {
 	runner string
-	offer  chan string   // the ID of a build that was assigned to the runner
+	offer  chan *slipway.BuildOrder // of a build that was assigned to the runner; nil for none after all
 	look   chan struct{} // something may have changed
 	gone   chan struct{} // closed when the runner polls anew
 }
@@ -74,7 +76,7 @@ func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) 
 		close(r.poll.gone)
 	}
 	r.key, r.seen = key, now
-	r.poll = &poll{runner: name, offer: make(chan string, 1), look: make(chan struct{}, 1), gone: make(chan struct{})}
+	r.poll = &poll{runner: name, offer: make(chan *slipway.BuildOrder, 1), look: make(chan struct{}, 1), gone: make(chan struct{})}
 	return r.poll, true
 }
 
@@ -199,12 +201,12 @@ func (rs *runners) take() *poll {
 }
 
 // deliver hands a poll that was taken the build that was assigned to its runner.
-func (p *poll) deliver(id string) { p.offer <- id }
+func (p *poll) deliver(order *slipway.BuildOrder) { p.offer <- order }
 
 // giveBack says that there is no build for a poll that was taken.
 func (rs *runners) giveBack(p *poll) {
 	if p != nil {
-		p.offer <- ""
+		p.offer <- nil
 	}
 }
 

@@ -247,9 +247,9 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 		waiting = s.runners.take()
 	}
 	var b *cb.Build
-	fresh := false
+	var order *slipway.BuildOrder // for the runner that waits
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
-		b, fresh = new(cb.Build), false
+		b, order = new(cb.Build), nil
 		if sub.origin != "" {
 			if r, err := one(ctx, tx, `WHERE origin = $1`, sub.origin); err != nil || r != nil {
 				if r != nil {
@@ -259,20 +259,22 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 			}
 		}
 		return s.db.Once(ctx, tx, sub.scope, sub.token, sub.request, b, s.Now().Add(tokenLife), func() error {
-			fresh = true
 			*b = *sub.build
 			r := &row{build: *b, work: sub.work, State: State{Stage: Queued}, submitted: s.Now()}
 			if err := s.insert(ctx, tx, r, sub, waiting); err != nil {
 				return err
 			}
 			s.Hints.Changed(tx, "builds")
-			fresh = fresh && r.Stage == Assigned
 			*b = view(r, nil)
-			return nil
+			if r.Stage != Assigned {
+				return nil
+			}
+			order, err = s.order(r)
+			return err
 		})
 	})
-	if err == nil && fresh && waiting != nil {
-		waiting.deliver(*b.Id)
+	if err == nil && order != nil {
+		waiting.deliver(order)
 	} else {
 		s.runners.giveBack(waiting)
 		if err == nil {
