@@ -211,7 +211,7 @@ func (q *request) size(r *http.Request) int64 {
 }
 
 func (q *request) read(w http.ResponseWriter, r *http.Request) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, io.NopCloser(Paced(w, r.Body)), q.limit()))
+	body, err := readBody(http.MaxBytesReader(w, io.NopCloser(Paced(w, r.Body)), q.limit()), r.ContentLength)
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return q.tooLarge()
 	}
@@ -227,6 +227,18 @@ func (q *request) read(w http.ResponseWriter, r *http.Request) error {
 	}
 	q.body = body
 	return nil
+}
+
+// largeBody is from what size on, in bytes, a body is read into memory of the size that its sender says.
+const largeBody = 64 << 10
+
+func readBody(from io.Reader, length int64) ([]byte, error) {
+	if length < largeBody || length > DefaultMaxBody*4 {
+		return io.ReadAll(from)
+	}
+	body := make([]byte, length)
+	n, err := io.ReadFull(from, body)
+	return body[:n], err
 }
 
 // claim checks of the signature what needs no body.

@@ -34,8 +34,8 @@ type runner struct {
 type poll struct {
 	runner string
 	offer  chan *slipway.BuildOrder // of a build that was assigned to the runner; nil for none after all
-	look   chan struct{} // something may have changed
-	gone   chan struct{} // closed when the runner polls anew
+	look   chan struct{}            // something may have changed
+	gone   chan struct{}            // closed when the runner polls anew
 }
 
 func (rs *runners) init() { rs.byName = map[string]*runner{} }

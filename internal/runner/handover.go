@@ -40,7 +40,8 @@ type handOver struct {
 	server *server
 	id     string
 	name   journal.Name
-	sent   int64 // how many bytes the server has
+	sent   int64  // how many bytes the server has
+	before func() // is called before a part is sent that is not the last; nil for nothing
 
 	more   chan struct{} // has an element if bytes came
 	finish chan struct{} // closed when no more will come
@@ -48,22 +49,24 @@ type handOver struct {
 	done   chan struct{} // closed when the server has the whole log, or does not want it
 }
 
-// openLog opens the log of a build and begins to hand it over, until ctx ends.
-func (s *server) openLog(ctx context.Context, id string, o slipway.Order) (*logFile, error) {
+// openLog opens the log of a build and begins to hand it over, until ctx ends. before is called before each part but
+// the last.
+func (s *server) openLog(ctx context.Context, id string, o slipway.Order, before func()) (*logFile, error) {
 	name := journal.Name{Group: o.Group, Stream: o.Stream}
 	w, err := s.journal.Append(name)
 	if err != nil {
 		return nil, err
 	}
-	return &logFile{w, s.handOver(ctx, id, name)}, nil
+	return &logFile{w, s.handOver(ctx, id, name, before)}, nil
 }
 
 // handOver begins to hand over a log.
-func (s *server) handOver(ctx context.Context, id string, name journal.Name) *handOver {
+func (s *server) handOver(ctx context.Context, id string, name journal.Name, before func()) *handOver {
 	h := &handOver{
 		server: s,
 		id:     id,
 		name:   name,
+		before: before,
 		more:   make(chan struct{}, 1),
 		finish: make(chan struct{}),
 		done:   make(chan struct{}),
@@ -148,6 +151,8 @@ func (h *handOver) send(ctx context.Context, b journal.Bytes) (over bool, err er
 	}
 	if b.Complete && h.sent+int64(len(b.Data)) >= b.Size {
 		in.Complete = new(true)
+	} else if h.before != nil {
+		h.before()
 	}
 	call, cancel := context.WithTimeout(ctx, callLimit)
 	defer cancel()

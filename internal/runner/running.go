@@ -23,12 +23,13 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 	}
 	wanted, give := s.wanted(r)
 	defer give()
-	log, err := s.openLog(wanted, id, o)
+	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
+	log, err := s.openLog(wanted, id, o, p.flush)
 	if err != nil {
+		p.close()
 		s.end(id, r, lost("The runner cannot write the build's log: "+err.Error()))
 		return
 	}
-	p := newProgress(func(p slipway.Progress) { s.update(id, r, p) })
 	slot := r.slot
 	result, leave := Run(r.ctx, Job{
 		Order:       o,
@@ -149,18 +150,19 @@ const tellEvery = 100 * time.Millisecond
 
 // progress passes on the newest progress of a build; what comes while one waits, or is on its way, replaces it.
 type progress struct {
+	send   func(slipway.Progress)
 	next   chan slipway.Progress
 	closed chan struct{}
 	mu     sync.Mutex
 }
 
 func newProgress(send func(slipway.Progress)) *progress {
-	p := &progress{next: make(chan slipway.Progress, 1), closed: make(chan struct{})}
-	go p.run(send)
+	p := &progress{send: send, next: make(chan slipway.Progress, 1), closed: make(chan struct{})}
+	go p.run()
 	return p
 }
 
-func (p *progress) run(send func(slipway.Progress)) {
+func (p *progress) run() {
 	t := time.NewTicker(tellEvery)
 	defer t.Stop()
 	for {
@@ -169,12 +171,16 @@ func (p *progress) run(send func(slipway.Progress)) {
 			return
 		case <-t.C:
 		}
-		select {
-		case <-p.closed:
-			return
-		case n := <-p.next:
-			send(n)
-		}
+		p.flush()
+	}
+}
+
+// flush sends what waits. What of the log is handed over after it never runs ahead of the phase.
+func (p *progress) flush() {
+	select {
+	case n := <-p.next:
+		p.send(n)
+	default:
 	}
 }
 

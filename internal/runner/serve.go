@@ -231,7 +231,7 @@ func (s *server) closeLog(rec record, r *running, words string) {
 	}
 	ctx, end := s.wanted(r)
 	defer end()
-	s.handOver(ctx, rec.id, journal.Name{Group: rec.order.Group, Stream: rec.order.Stream}).wait(ctx)
+	s.handOver(ctx, rec.id, journal.Name{Group: rec.order.Group, Stream: rec.order.Stream}, nil).wait(ctx)
 }
 
 // wanted is a context that ends when the server does not want a build's log and result any more, or when a runner that
