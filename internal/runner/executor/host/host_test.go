@@ -2,6 +2,7 @@ package host
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -116,6 +117,60 @@ func TestRecoveryKillsWhatARunnerLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := Plain().Recover(dir); err != nil {
+		t.Fatal(err)
+	}
+	<-sh.Done()
+}
+
+// A sandbox that was being made when its runner was killed waits for ever, unless the next runner ends it.
+func TestRecoveryKillsAHalfMadeSandbox(t *testing.T) {
+	dir, bin := t.TempDir(), filepath.Join(t.TempDir(), "bwrap")
+	shell, err := exec.LookPath("sh")
+	if err == nil {
+		err = os.Symlink(shell, bin)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits := exec.Command(bin, "-c", "read -r never", "--bind", filepath.Join(dir, "left", "src"))
+	elsewhere := exec.Command(bin, "-c", "read -r never", "--bind", filepath.Join(t.TempDir(), "left", "src"))
+	for _, c := range []*exec.Cmd{waits, elsewhere} {
+		in, err := c.StdinPipe()
+		if err == nil {
+			err = c.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+	}
+	if err := Plain().Recover(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := waits.Wait(); err == nil {
+		t.Error("it ended by itself")
+	}
+	if err := elsewhere.Process.Kill(); err != nil {
+		t.Errorf("the sandbox of another runner is gone: %v", err)
+	}
+	_ = elsewhere.Wait()
+}
+
+// A shell whose folder is gone does not go round for ever.
+func TestASupervisorEndsWithItsFolder(t *testing.T) {
+	r, err := Plain().Open(t.Context(), room.Spec{Dir: filepath.Join(t.TempDir(), "room")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	sh, err := r.Shell()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(sh.Script()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sh.Write([]byte("exit 3\n")); err != nil {
 		t.Fatal(err)
 	}
 	<-sh.Done()

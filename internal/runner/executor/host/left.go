@@ -1,8 +1,8 @@
 package host
 
 import (
-	"bytes"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,22 +20,35 @@ func (r *hostRoom) killLeft() {
 	if r.mark == "" {
 		return
 	}
-	kill(func(env []byte) bool { return bytes.Contains(env, []byte("\x00"+r.mark+"\x00")) }, descendants)
+	kill(func(pid string) bool { return strings.Contains(words(pid, "environ"), "\x00"+r.mark+"\x00") }, descendants)
 }
 
-// killEverywhere kills the processes of all rooms below a folder, whoever their parent is.
+// killEverywhere kills the processes of all rooms below a folder, whoever their parent is. Those of a sandbox that was
+// being made when its runner died have the folder among their arguments, and would wait for ever.
 func killEverywhere(dir string) {
-	kill(func(env []byte) bool { return bytes.Contains(env, []byte("\x00"+mark(dir)+"/")) }, allProcesses)
+	kill(func(pid string) bool {
+		if strings.Contains(words(pid, "environ"), "\x00"+mark(dir)+"/") {
+			return true
+		}
+		args := words(pid, "cmdline")
+		program, _, _ := strings.Cut(args[1:], "\x00")
+		return path.Base(program) == "bwrap" && strings.Contains(args, "\x00"+dir+"/")
+	}, allProcesses)
 }
 
-// kill kills the processes among candidates whose environment is wanted, until there are none.
-func kill(wanted func(env []byte) bool, candidates func() []int) {
+// words are the variables or the arguments of a process, with a NUL before and after each.
+func words(pid, file string) string {
+	text, _ := os.ReadFile("/proc/" + pid + "/" + file) // a process that is gone has none
+	return "\x00" + string(text) + "\x00"
+}
+
+// kill kills the processes among candidates that are wanted, until there are none.
+func kill(wanted func(pid string) bool, candidates func() []int) {
 	const tries = 20 // a process can start another while it is looked for
 	for range tries {
 		left := false
 		for _, pid := range candidates() {
-			env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-			if err != nil || !wanted(append(append([]byte{0}, env...), 0)) {
+			if !wanted(strconv.Itoa(pid)) {
 				continue
 			}
 			left = true

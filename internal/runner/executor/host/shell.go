@@ -20,10 +20,10 @@ const (
 	answerName = "answer"
 )
 
-// supervisor starts the shell, starts another one when a command has ended it, and tells its exit status. Its own
-// errors ("Killed") go nowhere.
+// supervisor starts the shell, starts another one when a command has ended it, and tells its exit status. It ends once
+// the FIFO is gone, as when the runner was killed and its folder removed. Its own errors ("Killed") go nowhere.
 const supervisor = `exec 5>&2 2>/dev/null
-while :; do
+while [ -p "$1" ]; do
 /bin/sh "$1" 2>&5 5>&-
 printf '\0X\0%s\0' "$?" >"$0"
 done
