@@ -43,7 +43,7 @@ func remove(ctx context.Context, tx store.Tx, r *row) error {
 
 // Known tells which builds there are, of some by their IDs.
 func (s *Service) Known(ctx context.Context, ids []string) (map[string]bool, error) {
-	found, err := store.Strings(ctx, s.db, `SELECT id FROM builds WHERE id IN (`+store.Placeholders(len(ids))+`)`,
+	found, err := store.Strings(ctx, s.db, `SELECT id FROM builds WHERE id IN `+store.In(1, len(ids)),
 		store.Args(ids)...)
 	known := make(map[string]bool, len(found))
 	for _, id := range found {

@@ -20,7 +20,7 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	for i, id := range ids {
 		args[i] = id
 	}
-	rows, err := many(ctx, s.db, `WHERE id IN (`+store.Placeholders(len(ids))+`)`, args...)
+	rows, err := many(ctx, s.db, `WHERE id IN `+store.In(1, len(ids)), args...)
 	for _, r := range rows {
 		w := slipway.Work{
 			ID:        *r.build.Id,

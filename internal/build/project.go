@@ -190,7 +190,7 @@ func (s *Service) BatchGetProjects(ctx context.Context,
 		names[i] = strings.TrimPrefix(n, s.arn("project", ""))
 	}
 	found, err := store.Documents[cb.Project](ctx, s.db,
-		`SELECT doc FROM projects WHERE name IN (`+store.Placeholders(len(names))+`)`, names...)
+		`SELECT doc FROM projects WHERE name IN `+store.In(1, len(names)), names...)
 	if err != nil {
 		return nil, err
 	}

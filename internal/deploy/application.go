@@ -103,7 +103,7 @@ func (s *Service) BatchGetApplications(ctx context.Context,
 		return out, nil
 	}
 	found, err := store.Documents[cd.ApplicationInfo](ctx, s.db,
-		`SELECT doc FROM deploy_applications WHERE name IN `+list(1, len(in.ApplicationNames))+` ORDER BY name`,
+		`SELECT doc FROM deploy_applications WHERE name IN `+store.In(1, len(in.ApplicationNames))+` ORDER BY name`,
 		store.Args(in.ApplicationNames)...)
 	if err != nil {
 		return nil, err

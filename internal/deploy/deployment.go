@@ -56,7 +56,7 @@ func (s *Service) BatchGetDeployments(ctx context.Context,
 		}
 	}
 	all, err := store.All(ctx, s.db, scanDeployment,
-		`SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(in.DeploymentIds)), store.Args(in.DeploymentIds)...)
+		`SELECT `+deploymentColumns+` WHERE d.id IN `+store.In(1, len(in.DeploymentIds)), store.Args(in.DeploymentIds)...)
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +144,7 @@ func (s *Service) listedDeployments(ctx context.Context, in *cd.ListDeploymentsI
 		return nil, err
 	}
 	if n := len(in.IncludeOnlyStatuses); n > 0 {
-		c.where += " AND status IN " + list(len(c.args)+1, n)
+		c.where += " AND status IN " + store.In(len(c.args)+1, n)
 		for _, status := range in.IncludeOnlyStatuses {
 			c.args = append(c.args, string(status))
 		}

@@ -109,7 +109,7 @@ func (s *Service) InUse(ctx context.Context) (map[Stored]bool, error) {
 // Known tells which deployments there are, of some by their IDs.
 func (s *Service) Known(ctx context.Context, ids []string) (map[string]bool, error) {
 	found, err := store.Strings(ctx, s.db,
-		`SELECT id FROM deploy_deployments WHERE id IN (`+store.Placeholders(len(ids))+`)`, store.Args(ids)...)
+		`SELECT id FROM deploy_deployments WHERE id IN `+store.In(1, len(ids)), store.Args(ids)...)
 	known := make(map[string]bool, len(found))
 	for _, id := range found {
 		known[id] = true

@@ -26,7 +26,7 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	if len(ids) == 0 {
 		return all, nil
 	}
-	found, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+list(1, len(ids)),
+	found, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+store.In(1, len(ids)),
 		store.Args(ids)...)
 	if err != nil {
 		return nil, err
@@ -98,12 +98,12 @@ func (s *Service) firstOrigins(ctx context.Context, found []*deployment, all map
 			}
 		}
 		return struct{}{}, nil
-	}, `SELECT application, key, doc FROM deploy_revisions WHERE key IN `+list(1, len(keys)), store.Args(keys)...)
+	}, `SELECT application, key, doc FROM deploy_revisions WHERE key IN `+store.In(1, len(keys)), store.Args(keys)...)
 	if err != nil || len(ids) == 0 {
 		return err
 	}
 	origins, err := store.Documents[cd.DeploymentInfo](ctx, s.db,
-		`SELECT doc FROM deploy_deployments WHERE id IN `+list(1, len(ids)), store.Args(ids)...)
+		`SELECT doc FROM deploy_deployments WHERE id IN `+store.In(1, len(ids)), store.Args(ids)...)
 	for _, d := range origins {
 		for _, id := range first[text(d.DeploymentId)] {
 			w := all[id]
@@ -121,7 +121,7 @@ func (s *Service) firstFailures(ctx context.Context, ids []string, all map[strin
 	}
 	units, err := store.Documents[rollout.Unit](ctx, s.db, `SELECT doc FROM (
 			SELECT doc, ROW_NUMBER() OVER (PARTITION BY deployment ORDER BY position) AS nth FROM deploy_targets
-			WHERE status = 'Failed' AND deployment IN `+list(1, len(ids))+`
+			WHERE status = 'Failed' AND deployment IN `+store.In(1, len(ids))+`
 		) AS failed WHERE nth <= 5`, store.Args(ids)...)
 	for _, u := range units {
 		w := all[u.Deployment]

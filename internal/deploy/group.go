@@ -183,7 +183,7 @@ func (s *Service) BatchGetDeploymentGroups(ctx context.Context,
 		return out, err
 	}
 	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
-		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name IN `+list(2, len(in.DeploymentGroupNames))+
+		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name IN `+store.In(2, len(in.DeploymentGroupNames))+
 			` ORDER BY g.name`,
 		append([]any{a.id}, store.Args(in.DeploymentGroupNames)...)...)
 	if err != nil {

@@ -1,9 +1,6 @@
 package deploy
 
 import (
-	"strconv"
-	"strings"
-
 	cd "slipway/api/codedeploy"
 )
 
@@ -33,18 +30,6 @@ func page[T any, P any](s *Service, op string, filter any, token *string, fetch 
 }
 
 func itself(s string) string { return s }
-
-// list writes ($from, $from+1, …) for n values.
-func list(from, n int) string {
-	var b strings.Builder
-	for i := range n {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString("$" + strconv.Itoa(from+i))
-	}
-	return "(" + b.String() + ")"
-}
 
 func text(p *string) string {
 	if p == nil {

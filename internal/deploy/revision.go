@@ -140,7 +140,7 @@ func (s *Service) RegisterApplicationRevision(ctx context.Context,
 func revisions(ctx context.Context, q store.Queryer, app string, keys []string) (map[string]*cd.RevisionInfo, error) {
 	args := append([]any{app}, store.Args(keys)...)
 	found, err := store.Documents[cd.RevisionInfo](ctx, q,
-		`SELECT doc FROM deploy_revisions WHERE application = $1 AND key IN `+list(2, len(keys)), args...)
+		`SELECT doc FROM deploy_revisions WHERE application = $1 AND key IN `+store.In(2, len(keys)), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func revisions(ctx context.Context, q store.Queryer, app string, keys []string) 
 		}
 		return struct{}{}, err
 	},
-		`SELECT revision, name FROM deploy_groups WHERE application = $1 AND revision IN `+list(2, len(keys))+
+		`SELECT revision, name FROM deploy_groups WHERE application = $1 AND revision IN `+store.In(2, len(keys))+
 			` ORDER BY name`, args...)
 	return byKey, err
 }

@@ -56,7 +56,7 @@ func (s *Service) Serving(ctx context.Context, of []slipway.GroupRef) ([]slipway
 		if len(names) == 0 {
 			return nil, nil
 		}
-		where, args = ` WHERE a.name || '/' || g.name IN `+list(1, len(names)), store.Args(names)
+		where, args = ` WHERE a.name || '/' || g.name IN `+store.In(1, len(names)), store.Args(names)
 	}
 	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
 		`SELECT `+groupColumns+where+` ORDER BY a.name, g.name LIMIT 200`, args...)
@@ -120,7 +120,7 @@ func (s *Service) records(ctx context.Context, groups []*group) (map[string]map[
 			records[grp][name] = x
 		}
 		return struct{}{}, err
-	}, `SELECT grp, host, doc FROM deploy_health WHERE grp IN `+list(1, len(ids)), store.Args(ids)...)
+	}, `SELECT grp, host, doc FROM deploy_health WHERE grp IN `+store.In(1, len(ids)), store.Args(ids)...)
 	return records, err
 }
 

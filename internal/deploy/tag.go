@@ -77,7 +77,7 @@ func (s *Service) UntagResource(ctx context.Context, in *cd.UntagResourceInput) 
 		if err := s.tagged(ctx, tx, in.ResourceArn); err != nil || len(in.TagKeys) == 0 {
 			return err
 		}
-		_, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1 AND key IN `+list(2, len(in.TagKeys)),
+		_, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1 AND key IN `+store.In(2, len(in.TagKeys)),
 			append([]any{*in.ResourceArn}, store.Args(in.TagKeys)...)...)
 		return err
 	})

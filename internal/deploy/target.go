@@ -116,7 +116,7 @@ func (s *Service) batch(ctx context.Context, id *string, names []string) (map[st
 	for i, name := range names {
 		plain[i] = s.plainName(name)
 	}
-	all, err := s.shown(ctx, id, `deployment = $1 AND target IN `+list(2, len(names)), plain...)
+	all, err := s.shown(ctx, id, `deployment = $1 AND target IN `+store.In(2, len(names)), plain...)
 	byName := map[string]shownUnit{}
 	for _, u := range all {
 		byName[u.name] = u
@@ -163,11 +163,11 @@ func (s *Service) listTargets(ctx context.Context, id *string, statuses, labels 
 	}
 	where, args := "", []any{d.id}
 	if len(statuses) > 0 {
-		where = " AND status IN " + list(2, len(statuses))
+		where = " AND status IN " + store.In(2, len(statuses))
 		args = append(args, store.Args(statuses)...)
 	}
 	if len(labels) > 0 {
-		where += " AND label IN " + list(len(args)+1, len(labels))
+		where += " AND label IN " + store.In(len(args)+1, len(labels))
 		args = append(args, store.Args(labels)...)
 	}
 	type row struct {

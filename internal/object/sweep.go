@@ -22,7 +22,7 @@ func (s *Store) known(ctx context.Context, ids []string) (map[string]bool, error
 
 // knownBlobs tells which blobs an object or a part has.
 func knownBlobs(ctx context.Context, q store.Queryer, ids []string) (map[string]bool, error) {
-	in := `IN (` + store.Placeholders(len(ids)) + `)`
+	in := `IN ` + store.In(1, len(ids))
 	found, err := store.Strings(ctx, q,
 		`SELECT blob FROM objects WHERE blob `+in+` UNION ALL SELECT blob FROM parts WHERE blob `+in,
 		store.Args(ids)...)

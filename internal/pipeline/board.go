@@ -107,7 +107,7 @@ func (s *Service) boardExecutions(ctx context.Context, rows []*row) error {
 }
 
 func (s *Service) boardChunk(ctx context.Context, byName map[string]*row, where string, values []string) error {
-	query := `SELECT doc FROM pipeline_executions WHERE ` + where + ` IN (` + store.Placeholders(len(values)) + `)`
+	query := `SELECT doc FROM pipeline_executions WHERE ` + where + ` IN ` + store.In(1, len(values))
 	es, err := store.Documents[engine.Execution](ctx, s.db, query, store.Args(values)...)
 	for _, e := range es {
 		if r := byName[*e.PipelineName]; r != nil {

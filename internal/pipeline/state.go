@@ -78,9 +78,8 @@ func (r *row) readAlso(ctx context.Context, q store.Queryer, name string, ids []
 	if len(ids) == 0 {
 		return nil
 	}
-	query := fmt.Sprintf(`SELECT doc FROM pipeline_executions WHERE id IN (%s) AND pipeline = $%d`,
-		store.Placeholders(len(ids)), len(ids)+1)
-	return r.read(ctx, q, query, append(store.Args(ids), name)...)
+	query := `SELECT doc FROM pipeline_executions WHERE pipeline = $1 AND id IN ` + store.In(2, len(ids))
+	return r.read(ctx, q, query, append([]any{name}, store.Args(ids)...)...)
 }
 
 func (r *row) read(ctx context.Context, q store.Queryer, query string, args ...any) error {
@@ -231,7 +230,7 @@ func executionOf(ctx context.Context, q store.Queryer, name, id string) (*engine
 
 // executionsByID reads executions of any pipelines. Those that are not there are left out.
 func executionsByID(ctx context.Context, q store.Queryer, ids []string) (map[string]*engine.Execution, error) {
-	query := `SELECT doc FROM pipeline_executions WHERE id IN (` + store.Placeholders(len(ids)) + `)`
+	query := `SELECT doc FROM pipeline_executions WHERE id IN ` + store.In(1, len(ids))
 	es, err := store.Documents[engine.Execution](ctx, q, query, store.Args(ids)...)
 	all := map[string]*engine.Execution{}
 	for _, e := range es {

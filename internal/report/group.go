@@ -126,7 +126,7 @@ func (s *Service) DeleteReportGroup(ctx context.Context,
 func (s *Service) BatchGetReportGroups(ctx context.Context,
 	in *cb.BatchGetReportGroupsInput) (*cb.BatchGetReportGroupsOutput, error) {
 	found, err := store.Documents[cb.ReportGroup](ctx, s.db,
-		`SELECT doc FROM report_groups WHERE arn IN (`+store.Placeholders(len(in.ReportGroupArns))+`)`,
+		`SELECT doc FROM report_groups WHERE arn IN `+store.In(1, len(in.ReportGroupArns)),
 		store.Args(in.ReportGroupArns)...)
 	if err != nil {
 		return nil, err

@@ -127,7 +127,7 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 // Failed returns tests that failed in reports, up to a limit.
 func (s *Service) Failed(ctx context.Context, reportArns []string, limit int) ([]slipway.FailedTest, error) {
 	lists, err := store.Documents[[]cb.TestCase](ctx, s.db,
-		`SELECT cases FROM reports WHERE arn IN (`+store.Placeholders(len(reportArns))+`) ORDER BY seq`,
+		`SELECT cases FROM reports WHERE arn IN `+store.In(1, len(reportArns))+` ORDER BY seq`,
 		store.Args(reportArns)...)
 	if err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 // BatchGetReports implements codebuild:BatchGetReports.
 func (s *Service) BatchGetReports(ctx context.Context, in *cb.BatchGetReportsInput) (*cb.BatchGetReportsOutput, error) {
 	found, err := store.Documents[cb.Report](ctx, s.db,
-		`SELECT doc FROM reports WHERE arn IN (`+store.Placeholders(len(in.ReportArns))+`)`,
+		`SELECT doc FROM reports WHERE arn IN `+store.In(1, len(in.ReportArns)),
 		store.Args(in.ReportArns)...)
 	if err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ func (s *Service) BatchGetRepositories(ctx context.Context,
 	}
 	out := &cc.BatchGetRepositoriesOutput{Repositories: []cc.RepositoryMetadata{}, RepositoriesNotFound: []string{}}
 	found, err := store.Documents[cc.RepositoryMetadata](ctx, s.db,
-		`SELECT doc FROM repositories WHERE name IN (`+store.Placeholders(len(in.RepositoryNames))+`)`,
+		`SELECT doc FROM repositories WHERE name IN `+store.In(1, len(in.RepositoryNames)),
 		store.Args(in.RepositoryNames)...)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -86,19 +87,16 @@ func (c Column) Scan(from any) error {
 	return fmt.Errorf("a document column holds a %T", from)
 }
 
-// Placeholders are n of them for a list of values: $1, $2, …; NULL, which nothing is in, for none.
-func Placeholders(n int) string {
+// In writes ($from, $from+1, …) for n values: what stands after IN. Without values nothing is in it.
+func In(from, n int) string {
 	if n == 0 {
-		return "NULL"
+		return "(NULL)"
 	}
 	var b strings.Builder
 	for i := range n {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		fmt.Fprintf(&b, "$%d", i+1)
+		b.WriteString(", $" + strconv.Itoa(from+i))
 	}
-	return b.String()
+	return "(" + b.String()[2:] + ")"
 }
 
 // Args are values as the arguments of a statement.

@@ -42,7 +42,7 @@ func (s *Service) BatchGetOnPremisesInstances(ctx context.Context,
 		}
 	}
 	all, err := store.Documents[cd.InstanceInfo](ctx, s.db,
-		`SELECT doc FROM deploy_instances WHERE name IN (`+store.Placeholders(len(in.InstanceNames))+`) ORDER BY name`,
+		`SELECT doc FROM deploy_instances WHERE name IN `+store.In(1, len(in.InstanceNames))+` ORDER BY name`,
 		store.Args(in.InstanceNames)...)
 	for _, i := range all {
 		out.InstanceInfos = append(out.InstanceInfos, *i)

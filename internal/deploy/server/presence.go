@@ -82,7 +82,7 @@ func (p *Platform) hostsSeen(ctx context.Context, names []string) (map[string]ti
 			all[name] = time.UnixMilli(at)
 		}
 		return struct{}{}, err
-	}, `SELECT name, seen FROM deploy_instances WHERE name IN (`+store.Placeholders(len(names))+`)`,
+	}, `SELECT name, seen FROM deploy_instances WHERE name IN `+store.In(1, len(names)),
 		store.Args(names)...)
 	p.presence.mu.Lock()
 	defer p.presence.mu.Unlock()

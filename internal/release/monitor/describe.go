@@ -86,7 +86,7 @@ func described(in *cw.DescribeAlarmsInput) (c conditions, err error) {
 		return c, invalid("AlarmNames and AlarmNamePrefix must not be given together.")
 	}
 	if n := len(in.AlarmNames); n > 0 {
-		c.where, c.args = " AND name IN ("+list(1, n)+")", anys(in.AlarmNames)
+		c.where, c.args = " AND name IN "+store.In(1, n), store.Args(in.AlarmNames)
 	}
 	if in.AlarmNamePrefix != nil {
 		c.prefixed("name", *in.AlarmNamePrefix)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -153,23 +151,6 @@ func (s *Service) record(ctx context.Context, tx store.Tx, name string, kind cw.
 			WHERE alarm = $1 ORDER BY place DESC LIMIT 1 OFFSET $3))`,
 		name, now.Add(-historyKept).UnixMilli(), maxHistory-1)
 	return err
-}
-
-// list writes $from, $from+1, … for n values.
-func list(from, n int) string {
-	parts := make([]string, n)
-	for i := range parts {
-		parts[i] = "$" + strconv.Itoa(from+i)
-	}
-	return strings.Join(parts, ", ")
-}
-
-func anys(names []string) []any {
-	out := make([]any, len(names))
-	for i, n := range names {
-		out[i] = n
-	}
-	return out
 }
 
 func text(p *string) string {

@@ -89,7 +89,7 @@ func (s *Service) AlarmStates(ctx context.Context, names []string) (map[string]c
 	if len(names) == 0 {
 		return states, nil
 	}
-	query, args := `SELECT name, state FROM monitor_alarms WHERE name IN (`+list(1, len(names))+`)`, anys(names)
+	query, args := `SELECT name, state FROM monitor_alarms WHERE name IN `+store.In(1, len(names)), store.Args(names)
 	rows, err := s.db.Query(ctx, query, args...)
 	if err != nil {
 		return nil, err
