@@ -16,8 +16,8 @@ type initialised struct {
 	bytes        int
 }
 
-// TestStartUpInitialisers prints what initialises itself before a command begins: every `slipway run` and every git push
-// pays for it. What they allocate is the same on every machine, so that is bounded.
+// TestStartUpInitialisers prints what initialises itself before a command begins: every `slipway run` and every git
+// push pays for it. What they allocate is the same on every machine, so that is bounded.
 func TestStartUpInitialisers(t *testing.T) {
 	c := exec.Command(binary(t, ""), "version")
 	c.Env = append(environment(), "GODEBUG=inittrace=1")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // holder is who holds a lock: what is written in its file.
@@ -22,13 +23,18 @@ var ErrLocked = errors.New("another process holds the lock")
 // Lock is held by a process as long as it lives: the kernel releases it.
 type Lock struct{ f *os.File }
 
-// Lock takes the lock of a name in a data folder, and writes who holds it. Without waiting: ErrLocked.
+// lockPatience is how long a lock is waited for that no living process has taken: somebody looks at it, or the kernel
+// has not ended its holder yet.
+const lockPatience = 2 * time.Second
+
+// Lock takes the lock of a name in a data folder, and writes who holds it. If a living process holds it, the error is
+// ErrLocked.
 func (d Data) Lock(name, listen string) (*Lock, error) {
 	f, err := os.OpenFile(d.lock(name), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := d.take(f, name); err != nil {
 		_ = f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			h, _ := d.holder(name)
@@ -48,6 +54,24 @@ func (d Data) Lock(name, listen string) (*Lock, error) {
 		return nil, err
 	}
 	return &Lock{f}, nil
+}
+
+// take locks the file of a lock.
+func (d Data) take(f *os.File, name string) error {
+	for over := time.After(lockPatience); ; {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return err
+		}
+		if h, _ := d.holder(name); h.PID > 0 && syscall.Kill(h.PID, 0) == nil {
+			return err
+		}
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-over:
+			return err
+		}
+	}
 }
 
 // lockServer takes the lock of a server. On a SQLite database it is the only one. On PostgreSQL there may be several,

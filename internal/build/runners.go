@@ -76,7 +76,12 @@ func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) 
 		close(r.poll.gone)
 	}
 	r.key, r.seen = key, now
-	r.poll = &poll{runner: name, offer: make(chan *slipway.BuildOrder, 1), look: make(chan struct{}, 1), gone: make(chan struct{})}
+	r.poll = &poll{
+		runner: name,
+		offer:  make(chan *slipway.BuildOrder, 1),
+		look:   make(chan struct{}, 1),
+		gone:   make(chan struct{}),
+	}
 	return r.poll, true
 }
 

@@ -56,7 +56,8 @@ func (s *Service) BatchGetDeployments(ctx context.Context,
 		}
 	}
 	all, err := store.All(ctx, s.db, scanDeployment,
-		`SELECT `+deploymentColumns+` WHERE d.id IN `+store.In(1, len(in.DeploymentIds)), store.Args(in.DeploymentIds)...)
+		`SELECT `+deploymentColumns+` WHERE d.id IN `+store.In(1, len(in.DeploymentIds)),
+		store.Args(in.DeploymentIds)...)
 	if err != nil {
 		return nil, err
 	}

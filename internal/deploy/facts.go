@@ -26,7 +26,8 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 	if len(ids) == 0 {
 		return all, nil
 	}
-	found, err := store.All(ctx, s.db, scanDeployment, `SELECT `+deploymentColumns+` WHERE d.id IN `+store.In(1, len(ids)),
+	found, err := store.All(ctx, s.db, scanDeployment,
+		`SELECT `+deploymentColumns+` WHERE d.id IN `+store.In(1, len(ids)),
 		store.Args(ids)...)
 	if err != nil {
 		return nil, err

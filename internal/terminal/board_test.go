@@ -129,7 +129,8 @@ func TestPipelineAsJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(b.String()), &got); err != nil {
 		t.Fatalf("%v in\n%s", err, b.String())
 	}
-	if got.Name != "web" || len(got.Pipeline.Stages) != 4 || len(got.State.StageStates) != 4 || len(got.Executions) == 0 {
+	if got.Name != "web" || len(got.Pipeline.Stages) != 4 || len(got.State.StageStates) != 4 ||
+		len(got.Executions) == 0 {
 		t.Errorf("the documents of GetBoard are not there:\n%s", b.String())
 	}
 	approve := got.Stages[2]
