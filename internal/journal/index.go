@@ -85,7 +85,7 @@ func openIndex(dir string) (*index, error) {
 	return x, err
 }
 
-// readIndex counts the whole entries: what a crash left half written at the end is none.
+// readIndex counts the whole entries. What a crash left half written at the end does not count.
 func readIndex(f *os.File) (*index, error) {
 	size, err := f.Seek(0, 2)
 	if err != nil {

@@ -59,7 +59,7 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.Set("Content-Length", strconv.FormatInt(left, 10))
-	_ = reader.Copy(w, left) // whoever went away needs no more
+	_ = reader.Copy(w, left) // the client may have gone away
 }
 
 // follow sends a log as it grows, until it is complete, or ctx ends.

@@ -132,7 +132,7 @@ func (m *matcher) add(ctx context.Context, root *os.Root, folder, pattern string
 	})
 }
 
-// take adds a file, unless there is one of its name or it is none.
+// take adds a file. It leaves out a second one of the same name, and what is not a regular file.
 func (m *matcher) take(root *os.Root, f found) error {
 	if m.discard {
 		f.name = path.Base(f.name)

@@ -44,7 +44,8 @@ type countedRoom struct {
 func (r *countedRoom) Place() room.Place {
 	return room.Place{
 		Source: filepath.Join(r.dir, "source"), Secondary: "/others", Home: r.dir, Temporary: r.dir, Tools: r.dir,
-		Dir: r.dir, User: -1, Warning: "This room counts.", Output: r.read,
+		Dir: r.dir, Script: filepath.Join(r.dir, "script"),
+		Answers: filepath.Join(r.dir, "answers"), User: -1, Warning: "This room counts.", Output: r.read,
 	}
 }
 
@@ -71,9 +72,9 @@ func (r *countedRoom) Close() error {
 func (r *countedRoom) Shell() (room.Shell, error) { return r.shell, nil }
 
 func (r *countedRoom) start() (*countedShell, error) {
-	s := &countedShell{dir: r.dir, done: make(chan struct{})}
+	s := &countedShell{done: make(chan struct{})}
 	var pipes [2]*os.File
-	for i, name := range []string{s.Script(), s.Answers()} {
+	for i, name := range []string{r.Place().Script, r.Place().Answers} {
 		if err := syscall.Mkfifo(name, 0o600); err != nil {
 			return nil, err
 		}
@@ -85,7 +86,7 @@ func (r *countedRoom) start() (*countedShell, error) {
 	}
 	s.script, s.answers = pipes[0], pipes[1]
 	const again = `while :; do /bin/sh "$0"; printf '\0X\0%s\0' $? >"$1"; done`
-	s.cmd = exec.Command("/bin/sh", "-c", again, s.Script(), s.Answers())
+	s.cmd = exec.Command("/bin/sh", "-c", again, r.Place().Script, r.Place().Answers)
 	s.cmd.Stdout, s.cmd.Stderr, s.cmd.SysProcAttr = r.write, r.write, &syscall.SysProcAttr{Setsid: true}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
@@ -95,7 +96,6 @@ func (r *countedRoom) start() (*countedShell, error) {
 }
 
 type countedShell struct {
-	dir             string
 	cmd             *exec.Cmd
 	script, answers *os.File
 	done            chan struct{}
@@ -103,8 +103,6 @@ type countedShell struct {
 
 func (s *countedShell) Write(p []byte) (int, error) { return s.script.Write(p) }
 func (s *countedShell) Read(p []byte) (int, error)  { return s.answers.Read(p) }
-func (s *countedShell) Script() string              { return filepath.Join(s.dir, "script") }
-func (s *countedShell) Answers() string             { return filepath.Join(s.dir, "answers") }
 func (s *countedShell) Pending() (int, error)       { return 0, nil }
 func (s *countedShell) Done() <-chan struct{}       { return s.done }
 

@@ -38,10 +38,10 @@ func (s *shell) expanded(word string) string {
 // tells that the shell has read all of it: what is written from then on is read by the next.
 func (s *shell) becoming() string {
 	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() +
-		"; PATH=" + quoted(s.path) + "; exec " + strings.Join(s.argv, " ") + " " + quoted(s.open.Script()) + "\n"
+		"; PATH=" + quoted(s.path) + "; exec " + strings.Join(s.argv, " ") + " " + quoted(s.room.Place().Script) + "\n"
 }
 
-func (s *shell) fifo() string { return quoted(s.open.Answers()) }
+func (s *shell) fifo() string { return quoted(s.room.Place().Answers) }
 
 func (s *shell) head() string {
 	s.serial++

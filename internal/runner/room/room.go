@@ -65,6 +65,8 @@ type Place struct {
 	Home      string // HOME
 	Temporary string // TMPDIR; "" if the room does not set it
 	Tools     string // a folder for what the runner puts beside the build, such as a credential helper
+	// Script is what the shell reads as its script, and Answers a file that leads back to the shell's stream.
+	Script, Answers string
 	// Dir is the folder of this machine that holds all that the room keeps. The runner puts temporary files of its own
 	// there, which the room does not show.
 	Dir string
@@ -112,12 +114,8 @@ type Command struct {
 // the stream says so: a NUL byte, X, NUL, the exit status in decimal, NUL.
 type Shell interface {
 	// Write adds to the script. It returns when the stream holds the bytes, which can block until the shell reads.
-	// Read returns what commands wrote to Answers.
+	// Read returns what commands wrote to Place.Answers.
 	io.ReadWriter
-	// Script is the path, in the room, that the shell reads as its script.
-	Script() string
-	// Answers is the path, in the room, of a file that leads back to Read.
-	Answers() string
 	// Pending returns how many bytes of the script have not been read by the shell.
 	Pending() (int, error)
 	// Done is closed once the shell, and what would start another one, have been killed.

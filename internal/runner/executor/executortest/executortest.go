@@ -100,7 +100,7 @@ func (s *session) do(commands string) string {
 
 func (s *session) write(commands string) {
 	s.t.Helper()
-	text := "A=" + s.shell.Answers() + "; cd " + s.room.Place().Source + "; " + commands + "\n"
+	text := "A=" + s.room.Place().Answers + "; cd " + s.room.Place().Source + "; " + commands + "\n"
 	if _, err := io.WriteString(s.shell, text); err != nil {
 		s.t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"slipway/internal/runner/room"
 )
 
-// group is a build's control group: one folder in version 2, one a controller in version 1. The zero group is none.
+// group is a build's control group: one folder in version 2, one a controller in version 1. The zero group bounds nothing.
 type group struct {
 	dirs   []string
 	folder *os.File // of version 2: a process can be started in it
@@ -63,21 +63,21 @@ func newGroup(name string, l room.Limits) *group {
 			continue
 		}
 		if f[1] == "" {
-			g.second(f[2], name, wanted)
+			g.makeV2(f[2], name, wanted)
 			continue
 		}
 		for controller := range strings.SplitSeq(f[1], ",") {
 			// Each controller costs a build some milliseconds in version 1, and the weight is the least of them.
 			if files, ok := wanted[controller]; ok && controller != "cpu" {
-				g.first(controller, f[1], f[2], name, files[0])
+				g.makeV1(controller, f[1], f[2], name, files[0])
 			}
 		}
 	}
 	return g
 }
 
-// first makes the group of one controller of version 1.
-func (g *group) first(controller, mount, own, name string, file [2]string) {
+// makeV1 makes the group of one controller of version 1.
+func (g *group) makeV1(controller, mount, own, name string, file [2]string) {
 	root := filepath.Join("/sys/fs/cgroup", mount)
 	if _, err := os.Stat(filepath.Join(root, own)); err != nil {
 		own = "/" // a container sees its own group as the root
@@ -96,8 +96,8 @@ func (g *group) first(controller, mount, own, name string, file [2]string) {
 	}
 }
 
-// second makes the group of version 2, if the group that the runner is in hands a controller down.
-func (g *group) second(own, name string, wanted map[string][2][2]string) {
+// makeV2 makes the group of version 2, if the group that the runner is in hands a controller down.
+func (g *group) makeV2(own, name string, wanted map[string][2][2]string) {
 	parent := filepath.Join("/sys/fs/cgroup", own)
 	handed, err := os.ReadFile(filepath.Join(parent, "cgroup.subtree_control"))
 	if err != nil || strings.TrimSpace(string(handed)) == "" {

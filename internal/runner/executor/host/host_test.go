@@ -167,7 +167,7 @@ func TestASupervisorEndsWithItsFolder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Remove(sh.Script()); err != nil {
+	if err := os.Remove(r.Place().Script); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := sh.Write([]byte("exit 3\n")); err != nil {

@@ -61,6 +61,7 @@ func (r *hostRoom) open(layout func(*hostRoom) error) error {
 	if err := layout(r); err != nil {
 		return err
 	}
+	r.place.Script, r.place.Answers = path.Join(r.place.Tools, scriptName), path.Join(r.place.Tools, answerName)
 	for _, name := range ownFolders {
 		if err := r.own(filepath.Join(r.spec.Dir, name)); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -53,7 +52,7 @@ func (r *hostRoom) startShell() (*shell, error) {
 		return nil, err
 	}
 	s := &shell{room: r, script: script, answers: answers, done: make(chan struct{}), over: make(chan struct{})}
-	s.process = r.command([]string{"/bin/sh", "-c", supervisor, s.Answers(), s.Script()}, environment(r.mark))
+	s.process = r.command([]string{"/bin/sh", "-c", supervisor, r.place.Answers, r.place.Script}, environment(r.mark))
 	s.process.Stdout, s.process.Stderr = r.output, r.output
 	if err := s.process.begin(); err != nil {
 		_, _ = script.Close(), answers.Close()
@@ -99,12 +98,6 @@ func (s *shell) Write(p []byte) (int, error) {
 
 // Read implements room.Shell.
 func (s *shell) Read(p []byte) (int, error) { return s.answers.Read(p) }
-
-// Script implements room.Shell.
-func (s *shell) Script() string { return path.Join(s.room.place.Tools, scriptName) }
-
-// Answers implements room.Shell.
-func (s *shell) Answers() string { return path.Join(s.room.place.Tools, answerName) }
 
 // Pending implements room.Shell.
 func (s *shell) Pending() (n int, err error) {
