@@ -107,8 +107,8 @@ func (b *build) copyPrefix(ctx context.Context, s slipway.Source, root *os.Root,
 	})
 }
 
-// openRegular opens a regular file of the build for reading. It refuses everything else: a pipe would block, and a device
-// could do anything.
+// openRegular opens a regular file of the build for reading. It refuses everything else: a pipe would block, and a
+// device could do anything.
 func openRegular(root *os.Root, name string) (*os.File, fs.FileInfo, error) {
 	f, err := root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
 	if err != nil {

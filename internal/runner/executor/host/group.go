@@ -17,7 +17,8 @@ import (
 	"slipway/internal/runner/room"
 )
 
-// group is a build's control group: one folder in version 2, one a controller in version 1. The zero group bounds nothing.
+// group is a build's control group: one folder in version 2, one a controller in version 1. The zero group bounds
+// nothing.
 type group struct {
 	dirs   []string
 	folder *os.File // of version 2: a process can be started in it
