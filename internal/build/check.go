@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 )
 
@@ -30,7 +31,7 @@ var roleARN = sync.OnceValue(func() func(string) bool {
 
 // check refuses a project that no build could be made of.
 func check(p *cb.Project) error {
-	if role := text(p.ServiceRole); role != "" && !roleARN()(role) {
+	if role := awsproto.Value(p.ServiceRole); role != "" && !roleARN()(role) {
 		return invalid("Invalid service role: %q is not the ARN of a role (arn:aws:iam::ACCOUNT:role/NAME).", role)
 	}
 	if err := checkSource(*p.Source, "source"); err != nil {
@@ -54,7 +55,7 @@ func check(p *cb.Project) error {
 func checkSecondarySources(p *cb.Project) error {
 	sources := map[string]bool{}
 	for _, s := range p.SecondarySources {
-		id := text(s.SourceIdentifier)
+		id := awsproto.Value(s.SourceIdentifier)
 		if !identifier()(id) || sources[id] {
 			return invalid("Invalid secondary source: sourceIdentifier %q must be given once, with letters, digits "+
 				"and underscores only.", id)
@@ -68,7 +69,7 @@ func checkSecondarySources(p *cb.Project) error {
 		}
 	}
 	for _, v := range p.SecondarySourceVersions {
-		if id := text(v.SourceIdentifier); !sources[id] {
+		if id := awsproto.Value(v.SourceIdentifier); !sources[id] {
 			return invalid("Invalid secondary source version: there is no secondary source %q.", id)
 		}
 	}
@@ -78,7 +79,7 @@ func checkSecondarySources(p *cb.Project) error {
 func checkSecondaryArtifacts(p *cb.Project) error {
 	artifacts := map[string]bool{}
 	for _, a := range p.SecondaryArtifacts {
-		id := text(a.ArtifactIdentifier)
+		id := awsproto.Value(a.ArtifactIdentifier)
 		if !identifier()(id) || artifacts[id] {
 			return invalid(
 				"Invalid secondary artifact: artifactIdentifier %q must be given once, with letters, digits "+
@@ -98,7 +99,7 @@ func checkSecondaryArtifacts(p *cb.Project) error {
 func checkVariables(vs []cb.EnvironmentVariable) error {
 	seen := map[string]bool{}
 	for _, v := range vs {
-		name := text(v.Name)
+		name := awsproto.Value(v.Name)
 		switch {
 		case !variableName()(name):
 			return invalid("Invalid environment variable name %q: it must match [A-Za-z_][A-Za-z0-9_]*.", name)
@@ -108,7 +109,7 @@ func checkVariables(vs []cb.EnvironmentVariable) error {
 					"own variables.", name)
 		case seen[name]:
 			return invalid("Duplicate environment variable %s.", name)
-		case strings.ContainsRune(text(v.Value), 0):
+		case strings.ContainsRune(awsproto.Value(v.Value), 0):
 			return invalid("The value of the environment variable %s holds a NUL byte.", name)
 		}
 		seen[name] = true
@@ -117,10 +118,10 @@ func checkVariables(vs []cb.EnvironmentVariable) error {
 }
 
 func checkSource(s cb.ProjectSource, what string) error {
-	location := text(s.Location)
+	location := awsproto.Value(s.Location)
 	switch s.Type {
 	case cb.SourceTypeNoSource:
-		if !inline(text(s.Buildspec)) && !strings.HasPrefix(text(s.Buildspec), "arn:") {
+		if !inline(awsproto.Value(s.Buildspec)) && !strings.HasPrefix(awsproto.Value(s.Buildspec), "arn:") {
 			return invalid("Invalid project %s: type NO_SOURCE needs an inline buildspec.", what)
 		}
 		return nil
@@ -179,25 +180,11 @@ func secretUser(t cb.SourceType, u *url.URL) bool {
 func checkArtifacts(a cb.ProjectArtifacts, what string) error {
 	switch a.Type {
 	case cb.ArtifactsTypeS3:
-		if text(a.Location) == "" {
+		if awsproto.Value(a.Location) == "" {
 			return invalid("Invalid %s: type S3 needs a location, which is the name of a bucket.", what)
 		}
 	case "":
 		return invalid("Invalid %s: type is required.", what)
 	}
 	return nil
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-func number[T any](n *T) (zero T) {
-	if n == nil {
-		return zero
-	}
-	return *n
 }

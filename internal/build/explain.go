@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
 )
@@ -47,7 +48,7 @@ func summary(r *row, b cb.Build) string {
 	switch {
 	case r.Stage == Queued:
 		if contexts := b.Phases[len(b.Phases)-1].Contexts; len(contexts) > 0 {
-			return "The build waits for a runner. " + text(contexts[0].Message)
+			return "The build waits for a runner. " + awsproto.Value(contexts[0].Message)
 		}
 		return "The build waits for a runner."
 	case r.Stage == Assigned:
@@ -72,7 +73,7 @@ func failure(r *row, b cb.Build) string {
 	for _, p := range b.Phases {
 		if p.PhaseStatus != cb.StatusTypeSucceeded && p.PhaseStatus != "" {
 			for _, c := range p.Contexts {
-				if text(c.Message) != "" {
+				if awsproto.Value(c.Message) != "" {
 					return fmt.Sprintf("%s in %s: %s", b.BuildStatus, p.PhaseType, *c.Message)
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/store"
@@ -25,16 +26,16 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 		w := slipway.Work{
 			ID:        *r.build.Id,
 			Status:    string(r.build.BuildStatus),
-			Commit:    text(r.build.ResolvedSourceVersion),
+			Commit:    awsproto.Value(r.build.ResolvedSourceVersion),
 			Execution: r.work.Execution,
 			Started:   r.build.StartTime,
 		}
-		w.Pipeline, _ = strings.CutPrefix(text(r.build.Initiator), "codepipeline/")
-		if w.Pipeline == text(r.build.Initiator) {
+		w.Pipeline, _ = strings.CutPrefix(awsproto.Value(r.build.Initiator), "codepipeline/")
+		if w.Pipeline == awsproto.Value(r.build.Initiator) {
 			w.Pipeline = ""
 		}
 		if of := r.build.Source; of != nil && of.Type == cb.SourceTypeCodecommit {
-			w.Repository = text(of.Location)
+			w.Repository = awsproto.Value(of.Location)
 			w.Repository = w.Repository[strings.LastIndexByte(w.Repository, '/')+1:]
 		}
 		if failed(r.build.BuildStatus) {
@@ -57,7 +58,7 @@ func withTests(c *slipway.Cause, status cb.StatusType, reports []slipway.Report)
 	for _, r := range reports {
 		for i := range r.Cases {
 			t := &r.Cases[i]
-			if s := text(t.Status); s != "FAILED" && s != "ERROR" {
+			if s := awsproto.Value(t.Status); s != "FAILED" && s != "ERROR" {
 				continue
 			}
 			if c == nil {

@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 )
 
@@ -21,12 +22,13 @@ func (s *Service) Green(ctx context.Context, id string) (build, green *cb.Build,
 	}
 	before, err := many(ctx, s.db,
 		`WHERE project = $1 AND seq < (SELECT seq FROM builds WHERE id = $2) ORDER BY seq DESC LIMIT $3`,
-		text(r.build.ProjectName), *r.build.Id, looksBack)
+		awsproto.Value(r.build.ProjectName), *r.build.Id, looksBack)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, x := range before {
-		if x.build.BuildStatus == cb.StatusTypeSucceeded && text(x.build.Initiator) == text(r.build.Initiator) {
+		if x.build.BuildStatus == cb.StatusTypeSucceeded &&
+			awsproto.Value(x.build.Initiator) == awsproto.Value(r.build.Initiator) {
 			return &r.build, &x.build, nil
 		}
 	}

@@ -36,7 +36,7 @@ func (s *Service) AppendLog(ctx context.Context, in *slipway.AppendLogInput) (*s
 	}
 	fault.Point("build.logged")
 	out := &slipway.AppendLogOutput{Offset: new(w.Offset()), Complete: new(false)}
-	if !number(in.Complete) || *out.Offset < end {
+	if !awsproto.Value(in.Complete) || *out.Offset < end {
 		return out, w.Release()
 	}
 	out.Complete = new(true)
@@ -56,7 +56,7 @@ func (s *Service) openLog(ctx context.Context, in *slipway.AppendLogInput) (*jou
 	if len(in.Marks) > 0 {
 		begin = in.Marks[0].Time.Time
 	}
-	name := journal.Name{Group: text(r.build.Logs.GroupName), Stream: text(r.build.Logs.StreamName)}
+	name := journal.Name{Group: awsproto.Value(r.build.Logs.GroupName), Stream: awsproto.Value(r.build.Logs.StreamName)}
 	w, err := s.Logs.AppendSince(name, begin)
 	if errors.Is(err, journal.ErrBusy) {
 		return nil, &awsproto.Error{Code: "ServiceUnavailable", Status: 503, Message: "The log is being written."}

@@ -3,6 +3,7 @@ package build
 import (
 	"slices"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 )
 
@@ -31,13 +32,13 @@ func merge(p *cb.Project, in *cb.StartBuildInput) {
 			return !slices.ContainsFunc(
 				p.SecondarySources, func(
 					s cb.ProjectSource) bool {
-					return text(s.SourceIdentifier) == text(v.SourceIdentifier)
+					return awsproto.Value(s.SourceIdentifier) == awsproto.Value(v.SourceIdentifier)
 				})
 		})
 	}
 	for _, v := range in.SecondarySourcesVersionOverride {
 		p.SecondarySourceVersions = slices.DeleteFunc(p.SecondarySourceVersions, func(o cb.ProjectSourceVersion) bool {
-			return text(o.SourceIdentifier) == text(v.SourceIdentifier)
+			return awsproto.Value(o.SourceIdentifier) == awsproto.Value(v.SourceIdentifier)
 		})
 		p.SecondarySourceVersions = append(p.SecondarySourceVersions, v)
 	}
@@ -73,7 +74,10 @@ func mergeEnvironment(e *cb.ProjectEnvironment, in *cb.StartBuildInput) {
 			v.Type = cb.EnvironmentVariableTypePlaintext
 		}
 		i := slices.IndexFunc(
-			e.EnvironmentVariables, func(o cb.EnvironmentVariable) bool { return text(o.Name) == text(v.Name) })
+			e.EnvironmentVariables, func(
+				o cb.EnvironmentVariable) bool {
+				return awsproto.Value(o.Name) == awsproto.Value(v.Name)
+			})
 		if i < 0 {
 			e.EnvironmentVariables = append(e.EnvironmentVariables, v)
 		} else {

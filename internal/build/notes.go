@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 )
 
@@ -14,7 +15,7 @@ func refuse(b *cb.Build, debug bool) error {
 		if v.Type != cb.EnvironmentVariableTypePlaintext && v.Type != "" {
 			return invalid(
 				"The environment variable %s is of type %s, which Slipway does not resolve yet. Give it as PLAINTEXT, "+
-					"or let the build's commands fetch it.", text(v.Name), v.Type)
+					"or let the build's commands fetch it.", awsproto.Value(v.Name), v.Type)
 		}
 	}
 	switch b.Environment.Type {
@@ -55,32 +56,32 @@ func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig) []string {
 func environmentRemarks(e *cb.ProjectEnvironment) []remark {
 	fleet := ""
 	if e.Fleet != nil {
-		fleet = text(e.Fleet.FleetArn)
+		fleet = awsproto.Value(e.Fleet.FleetArn)
 	}
 	return []remark{
-		{true, "The build runs on the runner's host: the image " + text(e.Image) + " is not used."},
-		{number(e.PrivilegedMode), "privilegedMode is ignored: the build has the rights of the runner."},
+		{true, "The build runs on the runner's host: the image " + awsproto.Value(e.Image) + " is not used."},
+		{awsproto.Value(e.PrivilegedMode), "privilegedMode is ignored: the build has the rights of the runner."},
 		{e.Type != cb.EnvironmentTypeLinuxContainer && e.Type != "",
 			"The environment type " + string(e.Type) + " is ignored: the build runs on the runner's own processor."},
 		{e.ComputeConfiguration != nil, "computeConfiguration is ignored: the build has what the runner's host has."},
 		{e.DockerServer != nil, "dockerServer is ignored: there is none."},
 		{e.Fleet != nil, "The fleet " + fleet + " is ignored."},
 		{e.RegistryCredential != nil, "registryCredential is ignored: no image is pulled."},
-		{e.Certificate != nil, "The certificate " + text(e.Certificate) + " is ignored."},
+		{e.Certificate != nil, "The certificate " + awsproto.Value(e.Certificate) + " is ignored."},
 	}
 }
 
 func remarks(b *cb.Build, p *cb.Project) []remark {
-	key := text(b.EncryptionKey)
+	key := awsproto.Value(b.EncryptionKey)
 	return []remark{
-		{number(p.AutoRetryLimit) > 0 && b.Source.Type == cb.SourceTypeCodepipeline,
+		{awsproto.Value(p.AutoRetryLimit) > 0 && b.Source.Type == cb.SourceTypeCodepipeline,
 			"autoRetryLimit is ignored: a pipeline retries its stages (onFailure, RetryStageExecution)."},
 		{b.VpcConfig != nil, "vpcConfig is ignored: the build has the network of the runner."},
 		{b.EncryptionKey != nil && !strings.HasSuffix(key, ":alias/aws/s3"),
 			"encryptionKey is ignored: artifacts are not encrypted with " + key + "."},
-		{number(b.Source.ReportBuildStatus),
-			"reportBuildStatus is ignored: nobody is told at " + text(b.Source.Location) + "."},
-		{number(b.Source.InsecureSsl), "insecureSsl is ignored: certificates are checked."},
+		{awsproto.Value(b.Source.ReportBuildStatus),
+			"reportBuildStatus is ignored: nobody is told at " + awsproto.Value(b.Source.Location) + "."},
+		{awsproto.Value(b.Source.InsecureSsl), "insecureSsl is ignored: certificates are checked."},
 		{b.Source.Auth != nil,
 			"The source's auth is ignored: it is fetched as nobody, or as the runner's own Git settings say."},
 		{p.BuildBatchConfig != nil, "buildBatchConfig is ignored: this is a single build."},
@@ -98,7 +99,7 @@ func logRemarks(logs *cb.LogsConfig) []remark {
 	}
 	if c := logs.S3Logs; c != nil {
 		all = append(all, remark{c.Status == cb.LogsConfigStatusTypeEnabled,
-			"s3Logs is ignored: the log is not copied to " + text(c.Location) + "."})
+			"s3Logs is ignored: the log is not copied to " + awsproto.Value(c.Location) + "."})
 	}
 	return all
 }

@@ -24,7 +24,7 @@ const (
 // PollBuild implements slipway:PollBuild: it is held until there is a build for the runner, something to stop or to
 // forget, or Config.Hold has passed. A build is assigned to the runner durably before it is answered.
 func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*slipway.PollBuildOutput, error) {
-	name, room := *in.Runner, number(in.Free) > 0
+	name, room := *in.Runner, awsproto.Value(in.Free) > 0
 	if err := s.bind(ctx, name, awsproto.CallerOf(ctx).AccessKeyID, true); err != nil {
 		return nil, err
 	}
@@ -66,8 +66,8 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 
 // present notes what a runner that polls says of itself.
 func (s *Service) present(ctx context.Context, in *slipway.PollBuildInput) error {
-	s.runners.refuse(*in.Runner, text(in.Refuses))
-	s.tell(presenceNotice, presence{*in.Runner, text(in.Refuses)})
+	s.runners.refuse(*in.Runner, awsproto.Value(in.Refuses))
+	s.tell(presenceNotice, presence{*in.Runner, awsproto.Value(in.Refuses)})
 	if err := s.heard(ctx, *in.Runner); err != nil {
 		return err
 	}

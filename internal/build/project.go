@@ -67,10 +67,10 @@ func (s *Service) complete(p *cb.Project, badge *bool) error {
 			return invalid("Invalid concurrentBuildLimit %d: it must be at least 1, or -1 for none.", limit)
 		}
 	}
-	if number(p.AutoRetryLimit) < 0 {
+	if awsproto.Value(p.AutoRetryLimit) < 0 {
 		return invalid("Invalid autoRetryLimit %d: it must be at least 0.", *p.AutoRetryLimit)
 	}
-	if number(badge) {
+	if awsproto.Value(badge) {
 		return invalid("Build badges are not served by Slipway yet. Set badgeEnabled to false.")
 	}
 	if badge != nil || p.Badge == nil {

@@ -38,7 +38,8 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 	}
 	sub := s.again(r)
 	sub.build.Initiator = new(awsproto.CallerOf(ctx).Name)
-	sub.limit, sub.token, sub.scope, sub.request = p.ConcurrentBuildLimit, text(in.IdempotencyToken), "build.retry", in
+	sub.limit, sub.token, sub.scope, sub.request = p.ConcurrentBuildLimit, awsproto.Value(
+		in.IdempotencyToken), "build.retry", in
 	started, err := s.submit(ctx, sub)
 	if err != nil {
 		return nil, err
@@ -60,7 +61,7 @@ func (s *Service) again(r *row) *submission {
 	artifact := func(a cb.BuildArtifacts) cb.BuildArtifacts {
 		shown := expected(cb.ProjectArtifacts{Type: cb.ArtifactsTypeNoArtifacts}, *b.ProjectName, id)
 		for _, o := range r.work.Outputs {
-			if o.Identifier == text(a.ArtifactIdentifier) {
+			if o.Identifier == awsproto.Value(a.ArtifactIdentifier) {
 				namespace := cb.ArtifactNamespaceNone
 				if o.Namespace {
 					namespace = cb.ArtifactNamespaceBuildId
@@ -98,7 +99,7 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 	default:
 		return nil
 	}
-	if c == nil || number(c.AutoRetryNumber) >= number(c.AutoRetryLimit) ||
+	if c == nil || awsproto.Value(c.AutoRetryNumber) >= awsproto.Value(c.AutoRetryLimit) ||
 		r.build.Source.Type == cb.SourceTypeCodepipeline {
 		return nil
 	}
@@ -112,7 +113,7 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 	sub.build.Initiator = r.build.Initiator
 	sub.build.AutoRetryConfig = &cb.AutoRetryConfig{
 		AutoRetryLimit:    c.AutoRetryLimit,
-		AutoRetryNumber:   new(number(c.AutoRetryNumber) + 1),
+		AutoRetryNumber:   new(awsproto.Value(c.AutoRetryNumber) + 1),
 		PreviousAutoRetry: r.build.Arn,
 	}
 	next := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: s.Now()}

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
 )
@@ -41,25 +42,25 @@ func repositoryName(location string) string {
 
 // fetch says how the runner gets a source.
 func (s *Service) fetch(p cb.ProjectSource, version string) slipway.Source {
-	f := slipway.Source{Identifier: text(p.SourceIdentifier), Version: version}
+	f := slipway.Source{Identifier: awsproto.Value(p.SourceIdentifier), Version: version}
 	switch p.Type {
 	case cb.SourceTypeNoSource:
 		f.Kind, f.Version = slipway.SourceNone, ""
 	case cb.SourceTypeS3:
-		f.Bucket, f.Key = bucketAndKey(text(p.Location))
+		f.Bucket, f.Key = bucketAndKey(awsproto.Value(p.Location))
 		f.Kind = slipway.SourceZip
 		if strings.HasSuffix(f.Key, "/") {
 			f.Kind = slipway.SourceDir
 		}
 	case cb.SourceTypeCodecommit:
 		f.Kind, f.Here = slipway.SourceGit, true
-		f.URL = s.URL + "/v1/repos/" + repositoryName(text(p.Location))
+		f.URL = s.URL + "/v1/repos/" + repositoryName(awsproto.Value(p.Location))
 	default:
-		f.Kind, f.URL, f.Version = slipway.SourceGit, text(p.Location), pullRequest(p.Type, version)
+		f.Kind, f.URL, f.Version = slipway.SourceGit, awsproto.Value(p.Location), pullRequest(p.Type, version)
 	}
 	if f.Kind == slipway.SourceGit {
-		f.Depth = number(p.GitCloneDepth)
-		f.Submodules = p.GitSubmodulesConfig != nil && number(p.GitSubmodulesConfig.FetchSubmodules)
+		f.Depth = awsproto.Value(p.GitCloneDepth)
+		f.Submodules = p.GitSubmodulesConfig != nil && awsproto.Value(p.GitSubmodulesConfig.FetchSubmodules)
 	}
 	return f
 }
@@ -82,10 +83,11 @@ func output(a cb.ProjectArtifacts) (o slipway.Output, ok bool) {
 	if a.Type != cb.ArtifactsTypeS3 {
 		return o, false
 	}
-	bucket, _ := bucketAndKey(text(a.Location))
-	return slipway.Output{Identifier: text(a.ArtifactIdentifier), Bucket: bucket, Path: strings.Trim(text(a.Path), "/"),
+	bucket, _ := bucketAndKey(awsproto.Value(a.Location))
+	return slipway.Output{Identifier: awsproto.Value(a.ArtifactIdentifier), Bucket: bucket,
+		Path:      strings.Trim(awsproto.Value(a.Path), "/"),
 		Namespace: a.NamespaceType == cb.ArtifactNamespaceBuildId,
-		Name:      text(a.Name), OverrideName: number(a.OverrideArtifactName),
+		Name:      awsproto.Value(a.Name), OverrideName: awsproto.Value(a.OverrideArtifactName),
 		Zip: a.Packaging == cb.ArtifactPackagingZip}, true
 }
 

@@ -57,17 +57,17 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 			"The project %s takes its source from a pipeline, and only one can start it. To start it by itself, "+
 				"override source and artifacts (sourceTypeOverride, artifactsOverride).", *p.Name)
 	}
-	sub, err := s.prepare(ctx, p, number(in.DebugSessionEnabled))
+	sub, err := s.prepare(ctx, p, awsproto.Value(in.DebugSessionEnabled))
 	if err != nil {
 		return nil, err
 	}
 	sub.build.Initiator = new(awsproto.CallerOf(ctx).Name)
-	sub.work.Sources = append(sub.work.Sources, s.fetch(*p.Source, text(p.SourceVersion)))
+	sub.work.Sources = append(sub.work.Sources, s.fetch(*p.Source, awsproto.Value(p.SourceVersion)))
 	for _, src := range p.SecondarySources {
 		version := ""
 		for _, v := range p.SecondarySourceVersions {
-			if text(v.SourceIdentifier) == text(src.SourceIdentifier) {
-				version = text(v.SourceVersion)
+			if awsproto.Value(v.SourceIdentifier) == awsproto.Value(src.SourceIdentifier) {
+				version = awsproto.Value(v.SourceVersion)
 			}
 		}
 		sub.work.Sources = append(sub.work.Sources, s.fetch(src, version))
@@ -80,7 +80,7 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 			sub.work.Outputs = append(sub.work.Outputs, o)
 		}
 	}
-	sub.token, sub.scope, sub.request = text(in.IdempotencyToken), "build.start", in
+	sub.token, sub.scope, sub.request = awsproto.Value(in.IdempotencyToken), "build.start", in
 	b, err := s.submit(ctx, sub)
 	if err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput,
 		Name:      p.Name,
 		Packaging: cb.ArtifactPackagingNone,
 	}
-	sub, err := s.prepare(ctx, p, number(in.DebugSessionEnabled))
+	sub, err := s.prepare(ctx, p, awsproto.Value(in.DebugSessionEnabled))
 	if err != nil {
 		return nil, err
 	}
@@ -181,11 +181,11 @@ func (s *Service) name(b *cb.Build, id string, logs *cb.LogsConfig) {
 	b.Logs = &cb.LogsLocation{CloudWatchLogs: &cb.CloudWatchLogsConfig{Status: cb.LogsConfigStatusTypeEnabled},
 		S3Logs: &cb.S3LogsConfig{Status: cb.LogsConfigStatusTypeDisabled}}
 	if logs != nil && logs.CloudWatchLogs != nil {
-		if c := logs.CloudWatchLogs; text(c.GroupName) != "" {
+		if c := logs.CloudWatchLogs; awsproto.Value(c.GroupName) != "" {
 			group = *c.GroupName
 			b.Logs.CloudWatchLogs.GroupName = c.GroupName
 		}
-		if c := logs.CloudWatchLogs; text(c.StreamName) != "" {
+		if c := logs.CloudWatchLogs; awsproto.Value(c.StreamName) != "" {
 			stream = *c.StreamName + "/" + id
 			b.Logs.CloudWatchLogs.StreamName = c.StreamName
 		}
@@ -203,19 +203,20 @@ func (s *Service) locate(l *cb.LogsLocation, group, stream string) {
 func (s *Service) variables(b *cb.Build) map[string]string {
 	v := map[string]string{
 		"CODEBUILD_BUILD_ID": *b.Id, "CODEBUILD_BUILD_ARN": *b.Arn, "CODEBUILD_LOG_PATH": *b.Logs.StreamName,
-		"CODEBUILD_KMS_KEY_ID":  text(b.EncryptionKey),
-		"CODEBUILD_BUILD_IMAGE": text(b.Environment.Image), "CODEBUILD_PROJECT_ARN": s.arn("project", *b.ProjectName),
-		"CODEBUILD_BUILD_URL": s.URL + "/builds/" + *b.Id,
+		"CODEBUILD_KMS_KEY_ID":  awsproto.Value(b.EncryptionKey),
+		"CODEBUILD_BUILD_IMAGE": awsproto.Value(b.Environment.Image),
+		"CODEBUILD_PROJECT_ARN": s.arn("project", *b.ProjectName),
+		"CODEBUILD_BUILD_URL":   s.URL + "/builds/" + *b.Id,
 	}
-	if v["CODEBUILD_SOURCE_REPO_URL"] = text(b.Source.Location); b.Source.Type == cb.SourceTypeCodecommit {
-		v["CODEBUILD_SOURCE_REPO_URL"] = s.URL + "/v1/repos/" + repositoryName(text(b.Source.Location))
+	if v["CODEBUILD_SOURCE_REPO_URL"] = awsproto.Value(b.Source.Location); b.Source.Type == cb.SourceTypeCodecommit {
+		v["CODEBUILD_SOURCE_REPO_URL"] = s.URL + "/v1/repos/" + repositoryName(awsproto.Value(b.Source.Location))
 	}
 	return v
 }
 
 // loadBuildspec reads a buildspec that is given as an object's ARN.
 func (s *Service) loadBuildspec(ctx context.Context, sub *submission) error {
-	arn := text(sub.build.Source.Buildspec)
+	arn := awsproto.Value(sub.build.Source.Buildspec)
 	bucket, key := bucketAndKey(arn)
 	if bucket == "" || key == "" || len(arn) < 13 || arn[:13] != "arn:aws:s3:::" {
 		return nil
@@ -321,9 +322,9 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 	}
 	r.build.BuildNumber, r.build.StartTime = &n, awsproto.At(r.submitted)
 	r.work.Variables["CODEBUILD_BUILD_NUMBER"] = strconv.FormatInt(n, 10)
-	r.work.Variables["CODEBUILD_INITIATOR"] = text(r.build.Initiator)
+	r.work.Variables["CODEBUILD_INITIATOR"] = awsproto.Value(r.build.Initiator)
 	r.work.Variables["CODEBUILD_START_TIME"] = strconv.FormatInt(r.submitted.UnixMilli(), 10)
-	if v := text(r.build.SourceVersion); v != "" {
+	if v := awsproto.Value(r.build.SourceVersion); v != "" {
 		r.work.Variables["CODEBUILD_SOURCE_VERSION"] = v
 	}
 	if waiting != nil {

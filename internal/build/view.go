@@ -98,12 +98,12 @@ func closed(r *row, end End, result *slipway.Result, progress *slipway.Progress,
 	}
 	b.ExportedEnvironmentVariables = result.Exported
 	for _, a := range result.Artifacts {
-		if text(a.ArtifactIdentifier) == "" {
+		if awsproto.Value(a.ArtifactIdentifier) == "" {
 			b.Artifacts = &a
 			continue
 		}
 		for i := range b.SecondaryArtifacts {
-			if text(b.SecondaryArtifacts[i].ArtifactIdentifier) == *a.ArtifactIdentifier {
+			if awsproto.Value(b.SecondaryArtifacts[i].ArtifactIdentifier) == *a.ArtifactIdentifier {
 				b.SecondaryArtifacts[i] = a
 			}
 		}

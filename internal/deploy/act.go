@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/api/awsproto"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/fault"
 	"slipway/internal/store"
@@ -56,7 +57,7 @@ func (s *Service) acted(ctx context.Context, acted *rollout.Unit, p Progress) er
 			case u.At != acted.At:
 				return false
 			case p.Failed != "":
-				return u.Stuck(p.Failed, is(d.info.IgnoreApplicationStopFailures), s.Now())
+				return u.Stuck(p.Failed, awsproto.Value(d.info.IgnoreApplicationStopFailures), s.Now())
 			}
 			return u.Acted(s.Now())
 		}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 
+	"slipway/api/awsproto"
 	"slipway/api/cloudwatch"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
@@ -24,7 +25,7 @@ func watched(info *cd.DeploymentInfo, g *group) *cd.AlarmConfiguration {
 	if a == nil && g != nil {
 		a = g.AlarmConfiguration
 	}
-	if a == nil || !is(a.Enabled) || info.Creator == cd.DeploymentCreatorCodeDeployRollback {
+	if a == nil || !awsproto.Value(a.Enabled) || info.Creator == cd.DeploymentCreatorCodeDeployRollback {
 		return nil
 	}
 	return a
@@ -35,7 +36,7 @@ func namesOf(a *cd.AlarmConfiguration) (names []string) {
 		return nil
 	}
 	for _, alarm := range a.Alarms {
-		names = append(names, text(alarm.Name))
+		names = append(names, awsproto.Value(alarm.Name))
 	}
 	return names
 }
@@ -60,7 +61,7 @@ func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) (store.Outc
 		switch {
 		case state == cloudwatch.StateValueAlarm:
 			return store.Done, s.stopForAlarm(ctx, d.id, "The alarm "+name+" is on.")
-		case is(a.IgnorePollAlarmFailure):
+		case awsproto.Value(a.IgnorePollAlarmFailure):
 		case err != nil:
 			return store.Done, s.stopForAlarm(ctx, d.id, "The alarm "+name+" could not be read: "+err.Error())
 		case !known:

@@ -25,9 +25,9 @@ type application struct {
 func findApplication(ctx context.Context, q store.Queryer, name *string) (*application, error) {
 	a := &application{ApplicationInfo: new(cd.ApplicationInfo)}
 	ok, err := store.Find(ctx, q, []any{&a.id, store.JSON(a.ApplicationInfo)},
-		`SELECT id, doc FROM deploy_applications WHERE name = $1`, text(name))
+		`SELECT id, doc FROM deploy_applications WHERE name = $1`, awsproto.Value(name))
 	if err == nil && !ok {
-		err = &cd.ApplicationDoesNotExistException{Message: "No application found for name: " + text(name)}
+		err = &cd.ApplicationDoesNotExistException{Message: "No application found for name: " + awsproto.Value(name)}
 	}
 	return a, err
 }

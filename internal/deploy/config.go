@@ -74,7 +74,7 @@ func defaultConfig(p cd.ComputePlatform) string {
 }
 
 func findConfig(ctx context.Context, q store.Queryer, name *string) (*cd.DeploymentConfigInfo, error) {
-	if strings.HasPrefix(text(name), predefinedPrefix) {
+	if strings.HasPrefix(awsproto.Value(name), predefinedPrefix) {
 		for _, c := range predefined() {
 			if *c.DeploymentConfigName == *name {
 				return &c, nil
@@ -82,9 +82,10 @@ func findConfig(ctx context.Context, q store.Queryer, name *string) (*cd.Deploym
 		}
 	}
 	c, err := store.Document[cd.DeploymentConfigInfo](ctx, q, `SELECT doc FROM deploy_configs WHERE name = $1`,
-		text(name))
+		awsproto.Value(name))
 	if err == nil && c == nil {
-		err = &cd.DeploymentConfigDoesNotExistException{Message: "No Deployment Config found for name: " + text(name)}
+		err = &cd.DeploymentConfigDoesNotExistException{Message: "No Deployment Config found for name: " +
+			awsproto.Value(name)}
 	}
 	return c, err
 }

@@ -193,7 +193,7 @@ func (s *Service) parts(ctx context.Context, q store.Queryer,
 // absent.
 func wellFormed(in *cd.CreateDeploymentInput) error {
 	switch restarts := in.DeploymentMode == cd.DeploymentModeRestart; {
-	case len([]rune(text(in.Description))) > maxDescription:
+	case len([]rune(awsproto.Value(in.Description))) > maxDescription:
 		return &cd.DescriptionTooLongException{Message: "A description may have 256 characters."}
 	case in.DeploymentGroupName == nil:
 		return &cd.DeploymentGroupNameRequiredException{Message: "A deployment group name must be given."}
@@ -255,8 +255,6 @@ func (s *Service) allowed(a *application, g *group, c *cd.DeploymentConfigInfo, 
 	}
 	return nil
 }
-
-func is(b *bool) bool { return b != nil && *b }
 
 const idLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 

@@ -95,7 +95,8 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 	}
 	s.Hints.Changed(tx, "deployment/"+d.id, "deployments")
 	tx.AfterCommit(func() {
-		s.Log.Info("deployment ended", "deployment", d.id, "status", end.Status, "error", text(messageOf(end.Error)))
+		s.Log.Info("deployment ended", "deployment", d.id, "status", end.Status, "error",
+			awsproto.Value(messageOf(end.Error)))
 	})
 	return event.DeploymentEnded.Publish(ctx, tx, d.id, event.Ended{ID: d.id, Status: string(end.Status)})
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"time"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/journal"
@@ -37,7 +38,7 @@ func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n in
 		gone, err = store.All(ctx, tx, func(r *sql.Rows) (x expiring, err error) {
 			var info cd.DeploymentInfo
 			err = r.Scan(&x.id, &x.application, store.JSON(&info))
-			x.application = text(info.ApplicationName)
+			x.application = awsproto.Value(info.ApplicationName)
 			return x, err
 		}, expiredDeployments, before.UnixMilli(), limit, keptDeployments)
 		if err != nil {
@@ -100,7 +101,7 @@ func (s *Service) InUse(ctx context.Context) (map[Stored]bool, error) {
 	used := map[Stored]bool{}
 	for _, g := range infos {
 		if r := g.TargetRevision; r != nil && r.S3Location != nil {
-			used[Stored{text(r.S3Location.Bucket), text(r.S3Location.Key)}] = true
+			used[Stored{awsproto.Value(r.S3Location.Bucket), awsproto.Value(r.S3Location.Key)}] = true
 		}
 	}
 	return used, err

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/api/slipway"
 	"slipway/internal/deploy/rollout"
@@ -37,17 +38,17 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 		w := slipway.Work{
 			ID:          d.id,
 			Status:      string(d.info.Status),
-			Application: text(d.info.ApplicationName),
-			Group:       text(d.info.DeploymentGroupName),
+			Application: awsproto.Value(d.info.ApplicationName),
+			Group:       awsproto.Value(d.info.DeploymentGroupName),
 			Revision:    d.info.Revision,
 			Started:     d.info.CreateTime,
 		}
 		w.Pipeline, w.Execution = origin(d.info)
-		if r := d.info.RollbackInfo; r != nil && text(r.RollbackTriggeringDeploymentId) != d.id {
-			w.RollsBack = text(r.RollbackTriggeringDeploymentId)
+		if r := d.info.RollbackInfo; r != nil && awsproto.Value(r.RollbackTriggeringDeploymentId) != d.id {
+			w.RollsBack = awsproto.Value(r.RollbackTriggeringDeploymentId)
 		}
 		if e := d.info.ErrorInformation; e != nil {
-			w.Message = text(e.Message)
+			w.Message = awsproto.Value(e.Message)
 		}
 		if d.state.Failed > 0 {
 			failed = append(failed, d.id)
@@ -61,7 +62,7 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 }
 
 func origin(d *cd.DeploymentInfo) (pipeline, execution string) {
-	if m := fromPipeline.FindStringSubmatch(text(d.Description)); m != nil {
+	if m := fromPipeline.FindStringSubmatch(awsproto.Value(d.Description)); m != nil {
 		return m[1], m[2]
 	}
 	return "", ""
@@ -92,7 +93,7 @@ func (s *Service) firstOrigins(ctx context.Context, found []*deployment, all map
 			return struct{}{}, err
 		}
 		if info.GenericRevisionInfo != nil {
-			if id, ok := strings.CutPrefix(text(info.GenericRevisionInfo.Description), registeredBy); ok &&
+			if id, ok := strings.CutPrefix(awsproto.Value(info.GenericRevisionInfo.Description), registeredBy); ok &&
 				of[app+key] != nil {
 				first[id] = append(first[id], of[app+key]...)
 				ids = append(ids, id)
@@ -106,7 +107,7 @@ func (s *Service) firstOrigins(ctx context.Context, found []*deployment, all map
 	origins, err := store.Documents[cd.DeploymentInfo](ctx, s.db,
 		`SELECT doc FROM deploy_deployments WHERE id IN `+store.In(1, len(ids)), store.Args(ids)...)
 	for _, d := range origins {
-		for _, id := range first[text(d.DeploymentId)] {
+		for _, id := range first[awsproto.Value(d.DeploymentId)] {
 			w := all[id]
 			w.Pipeline, w.Execution = origin(d)
 			all[id] = w

@@ -39,13 +39,13 @@ func scanGroup(scan func(...any) error) (*group, error) {
 
 func findGroup(ctx context.Context, q store.Queryer, a *application, name *string) (*group, error) {
 	groups, err := store.All(ctx, q, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
-		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name = $2`, a.id, text(name))
+		`SELECT `+groupColumns+` WHERE g.application = $1 AND g.name = $2`, a.id, awsproto.Value(name))
 	if err != nil {
 		return nil, err
 	}
 	if len(groups) == 0 {
 		return nil, &cd.DeploymentGroupDoesNotExistException{Message: "No Deployment Group found for name: " +
-			text(name)}
+			awsproto.Value(name)}
 	}
 	return groups[0], nil
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"sync"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/store"
 )
@@ -40,7 +41,7 @@ var roleARN = sync.OnceValue(func() *regexp.Regexp {
 // checkRole refuses what is no ARN of a role.
 func checkRole(role *string) error {
 	switch {
-	case text(role) == "":
+	case awsproto.Value(role) == "":
 		return &cd.RoleRequiredException{Message: "A service role ARN must be given."}
 	case !roleARN().MatchString(*role):
 		return &cd.InvalidRoleException{
@@ -116,7 +117,7 @@ func checkAlarms(a *cd.AlarmConfiguration) error {
 		}
 	}
 	for _, alarm := range a.Alarms {
-		if text(alarm.Name) == "" {
+		if awsproto.Value(alarm.Name) == "" {
 			return &cd.InvalidAlarmConfigException{Message: "An alarm must have a name."}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/journal"
@@ -51,7 +52,7 @@ func (s *Service) log(ctx context.Context, deployment, unit, event string) (jour
 	if err == nil && !ok {
 		err = &cd.DeploymentDoesNotExistException{Message: "The deployment " + deployment + " could not be found"}
 	}
-	return LogName(text(info.ApplicationName), deployment, unit, event), err
+	return LogName(awsproto.Value(info.ApplicationName), deployment, unit, event), err
 }
 
 // write lets f write to a log. A log that is complete is left alone: f gets nil. The log is opened for each call, since
@@ -144,7 +145,7 @@ func printAt(w *journal.Writer, offset int64, data []byte) (next int64, err erro
 // is the log.
 func (s *Service) endLog(ctx context.Context, c Command, d *cd.Diagnostics) {
 	name, err := s.log(ctx, c.Deployment, c.Unit, c.Event)
-	if err == nil && text(d.LogTail) != "" && !s.has(ctx, name) {
+	if err == nil && awsproto.Value(d.LogTail) != "" && !s.has(ctx, name) {
 		err = s.add(ctx, name, *d.LogTail)
 	}
 	if err == nil {
@@ -221,7 +222,7 @@ func (s *Service) completeAll(ctx context.Context, id string) error {
 			if e.StartTime == nil {
 				continue
 			}
-			name := LogName(text(info.ApplicationName), id, u.Name, *e.LifecycleEventName)
+			name := LogName(awsproto.Value(info.ApplicationName), id, u.Name, *e.LifecycleEventName)
 			if err := s.complete(ctx, name); err != nil {
 				return err
 			}

@@ -30,10 +30,3 @@ func page[T any, P any](s *Service, op string, filter any, token *string, fetch 
 }
 
 func itself(s string) string { return s }
-
-func text(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/fault"
@@ -81,7 +82,7 @@ func (s *Service) Complete(ctx context.Context, c Command, succeeded bool, d *cd
 	var changed bool
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
 		changed, err = s.change(ctx, tx, c.Deployment, c.Unit, func(of *deployment, u *rollout.Unit) bool {
-			ignore := is(of.info.IgnoreApplicationStopFailures)
+			ignore := awsproto.Value(of.info.IgnoreApplicationStopFailures)
 			return u.Complete(c.Position, c.Attempt, succeeded, d, ignore, s.Now())
 		})
 		return err

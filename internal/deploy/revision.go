@@ -57,17 +57,17 @@ func missingIn(r *cd.RevisionLocation) string {
 	switch r.RevisionType {
 	case cd.RevisionLocationTypeS3:
 		l := r.S3Location
-		whole = l != nil && text(l.Bucket) != "" && text(l.Key) != "" && l.BundleType != ""
+		whole = l != nil && awsproto.Value(l.Bucket) != "" && awsproto.Value(l.Key) != "" && l.BundleType != ""
 		needs = "A revision in S3 needs s3Location with bucket, key and bundleType."
 	case cd.RevisionLocationTypeGitHub:
 		l := r.GitHubLocation
-		whole = l != nil && strings.Contains(text(l.Repository), "/") && text(l.CommitId) != ""
+		whole = l != nil && strings.Contains(awsproto.Value(l.Repository), "/") && awsproto.Value(l.CommitId) != ""
 		needs = "A revision in GitHub needs gitHubLocation with repository (ACCOUNT/NAME) and commitId."
 	case cd.RevisionLocationTypeString:
-		whole = r.String != nil && text(r.String.Content) != ""
+		whole = r.String != nil && awsproto.Value(r.String.Content) != ""
 		needs = "A revision of the type String needs string with content."
 	case cd.RevisionLocationTypeAppSpecContent:
-		whole = r.AppSpecContent != nil && text(r.AppSpecContent.Content) != ""
+		whole = r.AppSpecContent != nil && awsproto.Value(r.AppSpecContent.Content) != ""
 		needs = "A revision of the type AppSpecContent needs appSpecContent with content."
 	default:
 		needs = "A revision needs a revisionType: S3, GitHub, String or AppSpecContent."
@@ -103,7 +103,7 @@ func (s *Service) remember(ctx context.Context, tx store.Tx, app string, r *cd.R
 	}
 	var bucket, object string
 	if l := r.S3Location; l != nil {
-		bucket, object = text(l.Bucket), text(l.Key)
+		bucket, object = awsproto.Value(l.Bucket), awsproto.Value(l.Key)
 	}
 	_, err = tx.Exec(ctx,
 		`INSERT INTO deploy_revisions (application, key, bucket, object, registered, first_used, last_used, doc)

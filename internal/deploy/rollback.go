@@ -28,7 +28,7 @@ func (d *deployment) rollbackEvent(ended cd.DeploymentStatus) cd.AutoRollbackEve
 // changed something. A rollback is not rolled back, nor is a deployment whose group was deleted.
 func (d *deployment) rollsBack(ended cd.DeploymentStatus) bool {
 	c, occasion := d.info.AutoRollbackConfiguration, d.rollbackEvent(ended)
-	if occasion == "" || c == nil || !is(c.Enabled) || !slices.Contains(c.Events, occasion) {
+	if occasion == "" || c == nil || !awsproto.Value(c.Enabled) || !slices.Contains(c.Events, occasion) {
 		return false
 	}
 	if d.info.Creator == cd.DeploymentCreatorCodeDeployRollback {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy/rollout"
 	"slipway/internal/store"
@@ -120,7 +121,7 @@ func (s *Service) inPlaceUnits(ctx context.Context, tx store.Tx, g *group, d *de
 		return nil, err
 	}
 	targets = slices.Clone(targets)
-	if is(d.info.UpdateOutdatedInstancesOnly) {
+	if awsproto.Value(d.info.UpdateOutdatedInstancesOnly) {
 		current := rollout.Health{Healthy: true, Revision: revisionKey(d.info.Revision)}
 		targets = slices.DeleteFunc(targets, func(t Target) bool { return health[t.Name] == current })
 	}

@@ -3,6 +3,7 @@ package deploy
 import (
 	"slices"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 )
 
@@ -32,7 +33,7 @@ func ofSide(g *group, all []Target, x Side) ([]Target, error) {
 		if len(t.Sides) > 1 {
 			return nil, &cd.InvalidOnPremisesTagCombinationException{
 				Message: "The on-premises instance " + t.Name + " has tags of the blue and of the green side of the " +
-					"deployment group " + text(g.DeploymentGroupName) + ". A host must be on one of them."}
+					"deployment group " + awsproto.Value(g.DeploymentGroupName) + ". A host must be on one of them."}
 		}
 		mine = append(mine, t)
 	}

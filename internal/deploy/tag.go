@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/store"
 )
@@ -14,14 +15,14 @@ const maxTags = 50
 
 func setTags(ctx context.Context, tx store.Tx, arn string, tags []cd.Tag) error {
 	for _, t := range tags {
-		if text(t.Key) == "" || len(*t.Key) > 128 || len(text(t.Value)) > 256 {
+		if awsproto.Value(t.Key) == "" || len(*t.Key) > 128 || len(awsproto.Value(t.Value)) > 256 {
 			return &cd.InvalidTagsToAddException{
 				Message: "A tag must have a key of 1 to 128 characters, and a value of 256 at most.",
 			}
 		}
 		if _, err := tx.Exec(ctx,
 			`INSERT INTO deploy_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE
-				SET value = excluded.value`, arn, *t.Key, text(t.Value)); err != nil {
+				SET value = excluded.value`, arn, *t.Key, awsproto.Value(t.Value)); err != nil {
 			return err
 		}
 	}
@@ -36,7 +37,7 @@ func moveTags(ctx context.Context, tx store.Tx, from, to string) error {
 
 // tagged checks that an ARN is that of an application or a deployment group that exists, which are what can have tags.
 func (s *Service) tagged(ctx context.Context, q store.Queryer, arn *string) error {
-	if text(arn) == "" {
+	if awsproto.Value(arn) == "" {
 		return &cd.ResourceArnRequiredException{Message: "A resource ARN must be given."}
 	}
 	rest, ok := strings.CutPrefix(*arn, s.arn("", ""))

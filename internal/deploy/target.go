@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/store"
 )
@@ -63,13 +64,14 @@ func (u shownUnit) summary() (*cd.InstanceSummary, error) {
 // GetDeploymentTarget implements codedeploy:GetDeploymentTarget.
 func (s *Service) GetDeploymentTarget(ctx context.Context,
 	in *cd.GetDeploymentTargetInput) (*cd.GetDeploymentTargetOutput, error) {
-	all, err := s.shown(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.TargetId)))
+	all, err := s.shown(ctx, in.DeploymentId, `deployment = $1 AND target = $2`,
+		s.plainName(awsproto.Value(in.TargetId)))
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
 		return nil, &cd.DeploymentTargetDoesNotExistException{
-			Message: "The deployment " + *in.DeploymentId + " has no target " + text(in.TargetId) + ".",
+			Message: "The deployment " + *in.DeploymentId + " has no target " + awsproto.Value(in.TargetId) + ".",
 		}
 	}
 	return &cd.GetDeploymentTargetOutput{DeploymentTarget: &all[0].target}, nil
@@ -223,13 +225,14 @@ func (s *Service) ListDeploymentInstances(ctx context.Context,
 // GetDeploymentInstance implements codedeploy:GetDeploymentInstance, which GetDeploymentTarget has replaced.
 func (s *Service) GetDeploymentInstance(ctx context.Context,
 	in *cd.GetDeploymentInstanceInput) (*cd.GetDeploymentInstanceOutput, error) {
-	all, err := s.shown(ctx, in.DeploymentId, `deployment = $1 AND target = $2`, s.plainName(text(in.InstanceId)))
+	all, err := s.shown(ctx, in.DeploymentId, `deployment = $1 AND target = $2`,
+		s.plainName(awsproto.Value(in.InstanceId)))
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
 		return nil, &cd.InstanceDoesNotExistException{
-			Message: "The deployment " + *in.DeploymentId + " has no instance " + text(in.InstanceId) + ".",
+			Message: "The deployment " + *in.DeploymentId + " has no instance " + awsproto.Value(in.InstanceId) + ".",
 		}
 	}
 	summary, err := all[0].summary()

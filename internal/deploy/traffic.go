@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/api/elbv2"
 	"slipway/internal/deploy/rollout"
@@ -118,12 +119,13 @@ func (s *Service) resolvePair(ctx context.Context, g *group, c *cd.DeploymentCon
 }
 
 func (s *Service) targetGroup(ctx context.Context, name *string) (string, error) {
-	out, err := s.Balancer.DescribeTargetGroups(ctx, &elbv2.DescribeTargetGroupsInput{Names: []string{text(name)}})
+	out, err := s.Balancer.DescribeTargetGroups(ctx,
+		&elbv2.DescribeTargetGroupsInput{Names: []string{awsproto.Value(name)}})
 	if err == nil && len(out.TargetGroups) == 1 {
 		return *out.TargetGroups[0].TargetGroupArn, nil
 	}
 	return "", &cd.InvalidLoadBalancerInfoException{Message: fmt.Sprintf("The target group %q can't be used: %v",
-		text(name), orMissing(err))}
+		awsproto.Value(name), orMissing(err))}
 }
 
 func orMissing(err error) any {
@@ -137,7 +139,7 @@ func orMissing(err error) any {
 func pairOf(g *cd.DeploymentGroupInfo) (*cd.TargetGroupPairInfo, error) {
 	bad := func(what string) error {
 		return &cd.InvalidLoadBalancerInfoException{
-			Message: "The deployment group " + text(g.DeploymentGroupName) +
+			Message: "The deployment group " + awsproto.Value(g.DeploymentGroupName) +
 				" is BLUE_GREEN, so that its loadBalancerInfo needs targetGroupPairInfoList with one pair: " + what,
 		}
 	}
@@ -147,8 +149,8 @@ func pairOf(g *cd.DeploymentGroupInfo) (*cd.TargetGroupPairInfo, error) {
 	}
 	pair := g.LoadBalancerInfo.TargetGroupPairInfoList[0]
 	switch {
-	case len(pair.TargetGroups) != 2 || text(pair.TargetGroups[0].Name) == "" ||
-		text(pair.TargetGroups[0].Name) == text(pair.TargetGroups[1].Name):
+	case len(pair.TargetGroups) != 2 || awsproto.Value(pair.TargetGroups[0].Name) == "" ||
+		awsproto.Value(pair.TargetGroups[0].Name) == awsproto.Value(pair.TargetGroups[1].Name):
 		return nil, bad(
 			"targetGroups must name two different target groups, the first for the blue hosts, the second for the " +
 				"green ones.")

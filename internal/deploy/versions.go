@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/api/slipway"
 	"slipway/internal/store"
@@ -53,7 +54,7 @@ func (s *Service) Versions(ctx context.Context, application, name string) ([]sli
 				Deployment: d.id,
 				Outcome:    outcomeOf(d.info),
 				At:         d.info.CreateTime,
-				Message:    text(messageOf(d.info.ErrorInformation)),
+				Message:    awsproto.Value(messageOf(d.info.ErrorInformation)),
 			})
 	}
 	elsewhere(all, at, around, g.id)
@@ -71,16 +72,16 @@ func elsewhere(all []slipway.Tried, at map[string]int, around []*deployment, her
 		}
 		seen[key+d.grp] = true
 		all[i].Elsewhere = append(all[i].Elsewhere,
-			slipway.TriedElsewhere{Group: text(d.info.DeploymentGroupName), Deployment: d.id,
+			slipway.TriedElsewhere{Group: awsproto.Value(d.info.DeploymentGroupName), Deployment: d.id,
 				Outcome: outcomeOf(d.info),
-				Message: text(messageOf(d.info.ErrorInformation))})
+				Message: awsproto.Value(messageOf(d.info.ErrorInformation))})
 	}
 }
 
 // outcomeOf is how a deployment went.
 func outcomeOf(d *cd.DeploymentInfo) slipway.VersionOutcome {
 	switch {
-	case d.RollbackInfo != nil && text(d.RollbackInfo.RollbackDeploymentId) != "":
+	case d.RollbackInfo != nil && awsproto.Value(d.RollbackInfo.RollbackDeploymentId) != "":
 		return slipway.VersionOutcomeRolledBack
 	case d.Status == cd.DeploymentStatusSucceeded:
 		return slipway.VersionOutcomeGood

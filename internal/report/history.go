@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/store"
@@ -44,7 +45,7 @@ func (s *Service) GetTestHistory(ctx context.Context,
 		var found *cb.TestCase
 		for i := range cases {
 			c := &cases[i]
-			if text(c.Name) == *in.Name && text(c.Prefix) == text(in.Prefix) &&
+			if awsproto.Value(c.Name) == *in.Name && awsproto.Value(c.Prefix) == awsproto.Value(in.Prefix) &&
 				(found == nil || badness(c) > badness(found)) {
 				found = c
 			}
@@ -60,18 +61,11 @@ func (s *Service) GetTestHistory(ctx context.Context,
 }
 
 func badness(c *cb.TestCase) int {
-	switch text(c.Status) {
+	switch awsproto.Value(c.Status) {
 	case "ERROR":
 		return 2
 	case "FAILED":
 		return 1
 	}
 	return 0
-}
-
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

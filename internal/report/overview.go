@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/store"
@@ -121,7 +122,7 @@ func tell(out *slipway.GetTestOverviewOutput, group string, runs []run) {
 		g.Trend = append(g.Trend, trend)
 		for j := range r.cases {
 			c := &r.cases[j]
-			key := test{text(c.Prefix), text(c.Name)}
+			key := test{awsproto.Value(c.Prefix), awsproto.Value(c.Name)}
 			if failed[key] == nil {
 				order = append(order, key)
 			}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 )
 
@@ -19,7 +20,7 @@ type condition func(r *http.Request, client netip.Addr) bool
 // newCondition makes a condition, by the semantics of Application Load Balancers' rules: paths are compared with
 // regard to case, hosts, headers and query strings without.
 func newCondition(c elb.RuleCondition) (condition, error) {
-	switch field := text(c.Field); {
+	switch field := awsproto.Value(c.Field); {
 	case field == "path-pattern" && c.PathPatternConfig != nil:
 		patterns := c.PathPatternConfig.Values
 		return func(r *http.Request, _ netip.Addr) bool {
@@ -33,7 +34,7 @@ func newCondition(c elb.RuleCondition) (condition, error) {
 			return slices.ContainsFunc(patterns, func(p string) bool { return globFold(p, host) })
 		}, nil
 	case field == "http-header" && c.HttpHeaderConfig != nil:
-		name, patterns := textproto.CanonicalMIMEHeaderKey(text(c.HttpHeaderConfig.HttpHeaderName)), lower(
+		name, patterns := textproto.CanonicalMIMEHeaderKey(awsproto.Value(c.HttpHeaderConfig.HttpHeaderName)), lower(
 			c.HttpHeaderConfig.Values)
 		return func(r *http.Request, _ netip.Addr) bool {
 			values := r.Header[name]
@@ -74,7 +75,7 @@ func queryCondition(pairs []elb.QueryStringKeyValuePair) condition {
 	type pair struct{ key, value string }
 	var wanted []pair
 	for _, p := range pairs {
-		wanted = append(wanted, pair{strings.ToLower(text(p.Key)), strings.ToLower(text(p.Value))})
+		wanted = append(wanted, pair{strings.ToLower(awsproto.Value(p.Key)), strings.ToLower(awsproto.Value(p.Value))})
 	}
 	return func(r *http.Request, _ netip.Addr) bool {
 		for part := range strings.SplitSeq(r.URL.RawQuery, "&") {
@@ -121,12 +122,4 @@ func lower(all []string) []string {
 		low = append(low, strings.ToLower(s))
 	}
 	return low
-}
-
-// text is what an optional string says.
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
 }

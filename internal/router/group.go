@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"slipway/api/awsproto"
 	"slipway/api/slipway"
 )
 
@@ -38,7 +39,7 @@ type groupConfig struct {
 }
 
 func newGroupConfig(t slipway.TableTargetGroup, cookieKey []byte) *groupConfig {
-	version := text(t.ProtocolVersion)
+	version := awsproto.Value(t.ProtocolVersion)
 	c := &groupConfig{TableTargetGroup: t, grpc: version == "GRPC", http2: version == "GRPC" || version == "HTTP2",
 		tls: t.Protocol == "HTTPS", cookieKey: cookieKey,
 		leastOutstanding: t.Attributes["load_balancing.algorithm.type"] == "least_outstanding_requests"}
@@ -211,7 +212,7 @@ func (g *group) states() []slipway.RouterTarget {
 
 // portOf is where health checks go.
 func (c *groupConfig) portOf() string {
-	if p := text(c.HealthCheckPort); p != "traffic-port" {
+	if p := awsproto.Value(c.HealthCheckPort); p != "traffic-port" {
 		if _, err := strconv.Atoi(p); err == nil {
 			return p
 		}

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 )
 
@@ -29,7 +30,7 @@ func (h healthCheck) equal(other healthCheck) bool { return h == other }
 
 func newHealthCheck(c *groupConfig) healthCheck {
 	h := healthCheck{tls: c.HealthCheckProtocol == elb.ProtocolEnumHttps, http2: c.http2, grpc: c.grpc,
-		port: c.portOf(), path: text(c.HealthCheckPath),
+		port: c.portOf(), path: awsproto.Value(c.HealthCheckPath),
 		interval: 30 * time.Second, timeout: 5 * time.Second, healthy: 5, unhealthy: 2}
 	for n, to := range map[*int32]*time.Duration{c.HealthCheckIntervalSeconds: &h.interval,
 		c.HealthCheckTimeoutSeconds: &h.timeout} {
@@ -43,7 +44,7 @@ func newHealthCheck(c *groupConfig) healthCheck {
 		}
 	}
 	if c.Matcher != nil {
-		h.matcher = text(c.Matcher.HttpCode) + text(c.Matcher.GrpcCode)
+		h.matcher = awsproto.Value(c.Matcher.HttpCode) + awsproto.Value(c.Matcher.GrpcCode)
 	}
 	return h
 }
@@ -91,8 +92,9 @@ func (t *target) startChecks(c healthCheck) {
 	t.stop = cancel
 	t.mu.Unlock()
 	t.health.Lock()
-	j := &judge{state: elb.TargetHealthStateEnum(text(t.health.State)), check: c,
-		lastReason: finding{elb.TargetHealthReasonEnum(text(t.health.Reason)), text(t.health.Description)}}
+	j := &judge{state: elb.TargetHealthStateEnum(awsproto.Value(t.health.State)), check: c,
+		lastReason: finding{elb.TargetHealthReasonEnum(awsproto.Value(t.health.Reason)),
+			awsproto.Value(t.health.Description)}}
 	t.health.Unlock()
 	go t.checks(ctx, j)
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/api/slipway"
 )
@@ -97,7 +98,7 @@ func newPlan(t *slipway.Table, before *plan, newGroup func(arn string) *group) (
 		choices:   map[string]*choice{},
 	}
 	for i := range t.TargetGroups {
-		arn := text(t.TargetGroups[i].TargetGroupArn)
+		arn := awsproto.Value(t.TargetGroups[i].TargetGroupArn)
 		g := before.group(arn)
 		if g == nil {
 			g = newGroup(arn)
@@ -115,7 +116,7 @@ func newPlan(t *slipway.Table, before *plan, newGroup func(arn string) *group) (
 		for _, x := range l.Rules {
 			read, err := p.readRule(x, before)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", text(x.RuleArn), err)
+				return nil, fmt.Errorf("%s: %w", awsproto.Value(x.RuleArn), err)
 			}
 			r.rules = append(r.rules, read)
 		}
@@ -144,13 +145,13 @@ func (p *plan) readRule(x elb.Rule, before *plan) (r rule, err error) {
 	}
 	switch a := x.Actions[0]; {
 	case a.ForwardConfig != nil:
-		r.action.forward, err = p.readForward(text(x.RuleArn), a.ForwardConfig, before)
+		r.action.forward, err = p.readForward(awsproto.Value(x.RuleArn), a.ForwardConfig, before)
 	case a.RedirectConfig != nil:
 		r.action.redirect = a.RedirectConfig
 	case a.FixedResponseConfig != nil:
-		f := &fixedResponse{contentType: text(a.FixedResponseConfig.ContentType),
-			body: text(a.FixedResponseConfig.MessageBody)}
-		f.status, err = strconv.Atoi(text(a.FixedResponseConfig.StatusCode))
+		f := &fixedResponse{contentType: awsproto.Value(a.FixedResponseConfig.ContentType),
+			body: awsproto.Value(a.FixedResponseConfig.MessageBody)}
+		f.status, err = strconv.Atoi(awsproto.Value(a.FixedResponseConfig.StatusCode))
 		r.action.fixed = f
 	default:
 		err = fmt.Errorf("this router knows no action of the type %q", a.Type)
@@ -163,9 +164,9 @@ func (p *plan) readForward(rule string, c *elb.ForwardActionConfig, before *plan
 	var weights []int
 	key := rule
 	for _, t := range c.TargetGroups {
-		g := p.groups[text(t.TargetGroupArn)]
+		g := p.groups[awsproto.Value(t.TargetGroupArn)]
 		if g == nil {
-			return nil, fmt.Errorf("the table lacks the target group %s", text(t.TargetGroupArn))
+			return nil, fmt.Errorf("the table lacks the target group %s", awsproto.Value(t.TargetGroupArn))
 		}
 		f.groups = append(f.groups, g)
 		weight := 1
@@ -173,7 +174,7 @@ func (p *plan) readForward(rule string, c *elb.ForwardActionConfig, before *plan
 			weight = int(*t.Weight)
 		}
 		weights = append(weights, weight)
-		key += " " + text(t.TargetGroupArn)
+		key += " " + awsproto.Value(t.TargetGroupArn)
 	}
 	if before != nil && before.choices[key].sameWeights(weights) {
 		f.choice = before.choices[key]

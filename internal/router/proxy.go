@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 )
 
@@ -119,13 +120,14 @@ func redirect(w http.ResponseWriter, q *incoming, c *elb.RedirectActionConfig) {
 	fill := strings.NewReplacer("#{protocol}", q.scheme(), "#{host}", withoutPort(q.Host), "#{port}",
 		strconv.Itoa(int(q.route.Port)),
 		"#{path}", strings.TrimPrefix(rawPath(q.Request), "/"), "#{query}", q.URL.RawQuery)
-	host := fill.Replace(text(c.Host))
+	host := fill.Replace(awsproto.Value(c.Host))
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	to := strings.ToLower(fill.Replace(text(c.Protocol))) + "://" + host + ":" + fill.Replace(text(c.Port)) +
-		fill.Replace(text(c.Path))
-	if query := fill.Replace(text(c.Query)); query != "" {
+	to := strings.ToLower(fill.Replace(awsproto.Value(c.Protocol))) + "://" + host + ":" +
+		fill.Replace(awsproto.Value(c.Port)) +
+		fill.Replace(awsproto.Value(c.Path))
+	if query := fill.Replace(awsproto.Value(c.Query)); query != "" {
 		to += "?" + query
 	}
 	status := http.StatusFound

@@ -175,7 +175,7 @@ func (s *server) apply(t *slipway.Table, encoded []byte) error {
 	defer s.mu.Unlock()
 	balancers := map[string]string{}
 	for _, g := range t.TargetGroups {
-		balancers[text(g.TargetGroupArn)] = g.LoadBalancerArn
+		balancers[awsproto.Value(g.TargetGroupArn)] = g.LoadBalancerArn
 	}
 	before := s.plan
 	p, err := newPlan(t, before, func(arn string) *group {
@@ -192,7 +192,7 @@ func (s *server) apply(t *slipway.Table, encoded []byte) error {
 	}
 	key := cookieKey(t)
 	for _, g := range t.TargetGroups {
-		p.groups[text(g.TargetGroupArn)].apply(newGroupConfig(g, key))
+		p.groups[awsproto.Value(g.TargetGroupArn)].apply(newGroupConfig(g, key))
 	}
 	s.plan = p
 	s.open(p)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
 )
 
@@ -85,7 +86,7 @@ func (c *checker) run() {
 		if v.Name != nil && names[*v.Name] {
 			c.say(Structure, element("variables", i)+".name", "The variable %s is declared twice", *v.Name)
 		}
-		names[text(v.Name)] = true
+		names[awsproto.Value(v.Name)] = true
 	}
 	for i := range d.Stages {
 		c.stage(i)
@@ -111,17 +112,10 @@ func (c *checker) onlyV2() {
 
 func element(list string, i int) string { return list + "." + strconv.Itoa(i+1) + ".member" }
 
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
 func (c *checker) stage(i int) {
 	s := &c.d.Stages[i]
 	path := element("stages", i)
-	name := text(s.Name)
+	name := awsproto.Value(s.Name)
 	if c.stages[name] {
 		c.say(Stage, path+".name", "A stage with the name %s exists already in this pipeline", name)
 	}
@@ -134,7 +128,7 @@ func (c *checker) stage(i int) {
 	c.total += len(s.Actions)
 	seen := map[string]bool{}
 	for j := range s.Actions {
-		n := text(s.Actions[j].Name)
+		n := awsproto.Value(s.Actions[j].Name)
 		if seen[n] {
 			c.say(Action, element(path+".actions", j)+".name", "An action with the name %s exists already in stage %s",
 				n, name)
@@ -154,8 +148,8 @@ func (c *checker) group(i int, actions []int) {
 		c.inputs(&s.Actions[j], element(path, j))
 	}
 	for _, j := range actions {
-		c.action(i, text(s.Name), &s.Actions[j], element(path, j))
-		c.references(text(s.Name), &s.Actions[j], element(path, j))
+		c.action(i, awsproto.Value(s.Name), &s.Actions[j], element(path, j))
+		c.references(awsproto.Value(s.Name), &s.Actions[j], element(path, j))
 	}
 	for _, j := range actions {
 		if n := s.Actions[j].Namespace; n != nil {

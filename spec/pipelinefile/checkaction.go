@@ -6,15 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
 )
 
 func (c *checker) inputs(a *cp.ActionDeclaration, path string) {
 	for k, in := range a.InputArtifacts {
-		if n := text(in.Name); c.made[n] == "" {
+		if n := awsproto.Value(in.Name); c.made[n] == "" {
 			c.say(Action, element(path+".inputArtifacts", k)+".name",
 				"Input Artifact Name %s in action %s must be the output artifact of an action that runs before it", n,
-				text(a.Name))
+				awsproto.Value(a.Name))
 		}
 	}
 }
@@ -39,7 +40,7 @@ func (c *checker) references(stage string, a *cp.ActionDeclaration, path string)
 				"Valid format for a pipeline execution variable reference is a namespace and a key separated by a "+
 					"period (.). The following pipeline execution variables are referencing a %s that does not exist. "+
 					"StageName=[%s], ActionName=[%s], ActionConfigurationKey=[%s], VariableReferenceText=[%s.%s]",
-				missing, stage, text(a.Name), key, v[0], v[1])
+				missing, stage, awsproto.Value(a.Name), key, v[0], v[1])
 		}
 	}
 }
@@ -47,14 +48,14 @@ func (c *checker) references(stage string, a *cp.ActionDeclaration, path string)
 // declares reports whether the pipeline has a variable.
 func (c *checker) declares(name string) bool {
 	return slices.ContainsFunc(
-		c.d.Variables, func(v cp.PipelineVariableDeclaration) bool { return text(v.Name) == name })
+		c.d.Variables, func(v cp.PipelineVariableDeclaration) bool { return awsproto.Value(v.Name) == name })
 }
 
 // action checks an action by itself, after its inputs.
 func (c *checker) action(stage int, stageName string, a *cp.ActionDeclaration, path string) {
-	name := text(a.Name)
+	name := awsproto.Value(a.Name)
 	for k, out := range a.OutputArtifacts {
-		n := text(out.Name)
+		n := awsproto.Value(out.Name)
 		if by := c.made[n]; by != "" {
 			c.say(Action, element(path+".outputArtifacts", k)+".name",
 				"Output Artifact Name %s is made by action %s already: artifact names must be unique in a pipeline",
@@ -80,7 +81,7 @@ func NotAvailable(a *cp.ActionDeclaration) string {
 	id := a.ActionTypeId
 	return fmt.Sprintf(
 		"ActionType (Category: '%s', Provider: '%s', Owner: '%s', Version: '%s') in action '%s' is not available",
-		id.Category, text(id.Provider), id.Owner, text(id.Version), text(a.Name))
+		id.Category, awsproto.Value(id.Provider), id.Owner, awsproto.Value(id.Version), awsproto.Value(a.Name))
 }
 
 func (c *checker) namespace(a *cp.ActionDeclaration, path string) {
@@ -108,14 +109,14 @@ func (c *checker) place(stage int, stageName string, a *cp.ActionDeclaration, pa
 	case first && !isSource:
 		c.say(Stage, path+".actionTypeId",
 			"The first stage, %s, may hold source actions only: %s is of category %s",
-			stageName, text(a.Name), category)
+			stageName, awsproto.Value(a.Name), category)
 	}
 }
 
 // typed checks an action against its type.
 func (c *checker) typed(t *ActionType, a *cp.ActionDeclaration, path string) {
-	name := text(a.Name)
-	if v := text(a.ActionTypeId.Version); v != t.Version && v != "2" {
+	name := awsproto.Value(a.Name)
+	if v := awsproto.Value(a.ActionTypeId.Version); v != t.Version && v != "2" {
 		c.say(Action, path+".actionTypeId.version", "Action %s has version %s of %s, which has version %s", name, v,
 			t.Provider, t.Version)
 	}
@@ -131,7 +132,7 @@ func (c *checker) typed(t *ActionType, a *cp.ActionDeclaration, path string) {
 }
 
 func (c *checker) configuration(t *ActionType, a *cp.ActionDeclaration, path string) {
-	name := text(a.Name)
+	name := awsproto.Value(a.Name)
 	for _, k := range t.Keys {
 		if k.Required && a.Configuration[k.Name] == "" {
 			c.say(Action, path, "Action configuration for action '%s' is missing required configuration '%s'", name,

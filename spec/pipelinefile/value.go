@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
 )
 
@@ -16,12 +17,12 @@ func known(value string) bool { return value != "" && len(Variables(value)) == 0
 
 func checkCodeCommit(a *cp.ActionDeclaration, report Report) {
 	if name := a.Configuration["RepositoryName"]; known(name) && !repositoryName().MatchString(name) {
-		report("RepositoryName", "%q in action '%s' is no name of a repository", name, text(a.Name))
+		report("RepositoryName", "%q in action '%s' is no name of a repository", name, awsproto.Value(a.Name))
 	}
 }
 
 func checkCodeBuild(a *cp.ActionDeclaration, report Report) {
-	name, primary := text(a.Name), a.Configuration["PrimarySource"]
+	name, primary := awsproto.Value(a.Name), a.Configuration["PrimarySource"]
 	switch {
 	case primary == "" && len(a.InputArtifacts) > 1:
 		report("", "Action configuration for action '%s' is missing required configuration 'PrimarySource': "+
@@ -40,12 +41,13 @@ func checkCodeBuild(a *cp.ActionDeclaration, report Report) {
 
 // takes reports whether an action has an input artifact.
 func takes(a *cp.ActionDeclaration, artifact string) bool {
-	return slices.ContainsFunc(a.InputArtifacts, func(in cp.InputArtifact) bool { return text(in.Name) == artifact })
+	return slices.ContainsFunc(
+		a.InputArtifacts, func(in cp.InputArtifact) bool { return awsproto.Value(in.Name) == artifact })
 }
 
 func checkS3Deploy(a *cp.ActionDeclaration, report Report) {
 	if strings.EqualFold(a.Configuration["Extract"], "false") && a.Configuration["ObjectKey"] == "" {
 		report("", "Action configuration for action '%s' is missing required configuration 'ObjectKey': "+
-			"it is needed when Extract is false", text(a.Name))
+			"it is needed when Extract is false", awsproto.Value(a.Name))
 	}
 }

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 
+	"slipway/api/awsproto"
 	"slipway/internal/store"
 )
 
@@ -21,7 +22,7 @@ func (s *Service) HostReads(ctx context.Context, arn, bucket, key, version strin
 	}
 	for _, r := range revisions {
 		at := r.S3Location
-		if at == nil || text(at.Bucket) != bucket || text(at.Key) != key {
+		if at == nil || awsproto.Value(at.Bucket) != bucket || awsproto.Value(at.Key) != key {
 			continue
 		}
 		if at.Version == nil || *at.Version == version {

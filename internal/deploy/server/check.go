@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/deploy"
 )
@@ -109,7 +110,7 @@ func checkFilters(filters []cd.TagFilter) error {
 		return &cd.InvalidTagException{Message: "A group of tags may have 10 of them."}
 	}
 	for _, f := range filters {
-		if kindOf(f) != cd.TagFilterTypeValueOnly && text(f.Key) == "" {
+		if kindOf(f) != cd.TagFilterTypeValueOnly && awsproto.Value(f.Key) == "" {
 			return &cd.InvalidTagException{Message: "A tag filter must have a key, unless its type is VALUE_ONLY."}
 		}
 	}

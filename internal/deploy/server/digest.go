@@ -9,6 +9,7 @@ import (
 	"io"
 	"sync"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/object"
 )
@@ -58,7 +59,7 @@ func (s *Service) bundleDigest(ctx context.Context, l *cd.S3Location) (string, e
 	if s.Bundles == nil || l == nil {
 		return "", nil
 	}
-	o, err := s.Bundles.Stat(ctx, text(l.Bucket), text(l.Key), text(l.Version))
+	o, err := s.Bundles.Stat(ctx, awsproto.Value(l.Bucket), awsproto.Value(l.Key), awsproto.Value(l.Version))
 	if missing(err) || o.Deleted {
 		return "", nil
 	}

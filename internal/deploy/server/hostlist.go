@@ -39,7 +39,7 @@ func (s *Service) ListHosts(ctx context.Context, in *slipway.ListHostsInput) (*s
 			h.ServiceAddress = &service
 		}
 		for _, t := range i.Tags {
-			h.Tags[text(t.Key)] = text(t.Value)
+			h.Tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
 		}
 		return h, nil
 	}, `SELECT doc, service FROM deploy_instances WHERE deregistered = 0 AND name > $1 ORDER BY name LIMIT $2`, after,

@@ -104,7 +104,7 @@ func (s *Service) register(ctx context.Context, tx store.Tx, i *cd.InstanceInfo)
 	if err != nil && awsproto.Code(err) != "InstanceNotRegisteredException" {
 		return err
 	}
-	arn := text(i.IamUserArn) + text(i.IamSessionArn)
+	arn := awsproto.Value(i.IamUserArn) + awsproto.Value(i.IamSessionArn)
 	taken, err := store.Strings(ctx, tx, `SELECT name FROM deploy_instances WHERE arn = $1 AND deregistered = 0`, arn)
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func (s *Service) DeregisterOnPremisesInstance(ctx context.Context,
 		if err := saveInstance(ctx, tx, i); err != nil {
 			return err
 		}
-		if err := s.Hosts.EndKeys(ctx, tx, text(i.IamUserArn)); err != nil {
+		if err := s.Hosts.EndKeys(ctx, tx, awsproto.Value(i.IamUserArn)); err != nil {
 			return err
 		}
 		reason := "The host " + *in.InstanceName + " was deregistered while the deployment was in progress."

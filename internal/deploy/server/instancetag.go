@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 	"slipway/internal/store"
 )
@@ -20,7 +21,7 @@ func (s *Service) tagInstances(ctx context.Context, names []string, tags []cd.Ta
 		return &cd.TagRequiredException{Message: "At least one tag must be given."}
 	}
 	for _, t := range tags {
-		if text(t.Key) == "" || len(*t.Key) > 128 || len(text(t.Value)) > 256 {
+		if awsproto.Value(t.Key) == "" || len(*t.Key) > 128 || len(awsproto.Value(t.Value)) > 256 {
 			return &cd.InvalidTagException{
 				Message: "A tag must have a key of 1 to 128 characters, and a value of 256 at most.",
 			}
@@ -77,7 +78,7 @@ func (s *Service) RemoveTagsFromOnPremisesInstances(ctx context.Context,
 			return slices.ContainsFunc(
 				in.Tags, func(r cd.Tag) bool {
 					return *r.Key == *t.Key &&
-						(r.Value == nil || *r.Value == text(t.Value))
+						(r.Value == nil || *r.Value == awsproto.Value(t.Value))
 				})
 		})
 	})

@@ -3,6 +3,7 @@ package server
 import (
 	"slices"
 
+	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
 )
 
@@ -12,14 +13,14 @@ func kindOf(f cd.TagFilter) cd.TagFilterType {
 		return f.Type
 	case f.Value == nil:
 		return cd.TagFilterTypeKeyOnly
-	case text(f.Key) == "":
+	case awsproto.Value(f.Key) == "":
 		return cd.TagFilterTypeValueOnly
 	}
 	return cd.TagFilterTypeKeyAndValue
 }
 
 func matchesTag(f cd.TagFilter, t cd.Tag) bool {
-	key, value := text(f.Key) == text(t.Key), text(f.Value) == text(t.Value)
+	key, value := awsproto.Value(f.Key) == awsproto.Value(t.Key), awsproto.Value(f.Value) == awsproto.Value(t.Value)
 	switch kindOf(f) {
 	case cd.TagFilterTypeKeyOnly:
 		return key

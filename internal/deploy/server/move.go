@@ -6,6 +6,7 @@ import (
 	"net"
 	"strconv"
 
+	"slipway/api/awsproto"
 	"slipway/api/elbv2"
 	"slipway/internal/deploy"
 	"slipway/internal/deploy/rollout"
@@ -28,9 +29,9 @@ func asTargets(addresses []string) []elbv2.TargetDescription {
 
 func joinAddress(t *elbv2.TargetDescription) string {
 	if t.Port == nil {
-		return text(t.Id)
+		return awsproto.Value(t.Id)
 	}
-	return net.JoinHostPort(text(t.Id), strconv.Itoa(int(*t.Port)))
+	return net.JoinHostPort(awsproto.Value(t.Id), strconv.Itoa(int(*t.Port)))
 }
 
 // enter puts a host into a target group under the address that it has now, unless it is there, and reports whether it

@@ -92,10 +92,3 @@ func (s *Service) arn(kind, name string) string {
 func unsupported(what string) error {
 	return &awsproto.Error{Code: "NotImplementedException", Status: 501, Message: "Slipway does not implement " + what}
 }
-
-func text(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}

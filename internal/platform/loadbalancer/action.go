@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 )
 
@@ -79,9 +80,9 @@ func (s *Service) normalForward(a *elb.Action) (groups []string, err error) {
 		a.TargetGroupArn = &groups[0]
 	}
 	sticky := elb.TargetGroupStickinessConfig{Enabled: new(false)}
-	if c := f.TargetGroupStickinessConfig; c != nil && value(c.Enabled) {
+	if c := f.TargetGroupStickinessConfig; c != nil && awsproto.Value(c.Enabled) {
 		sticky = *c
-		if d := value(c.DurationSeconds); d < 1 || d > 604800 {
+		if d := awsproto.Value(c.DurationSeconds); d < 1 || d > 604800 {
 			return nil, invalid("Target group stickiness duration '%d' must be between 1 and 604800 seconds", d)
 		}
 	}
@@ -97,7 +98,7 @@ func (s *Service) normalTargets(all []elb.TargetGroupTuple) (groups []string, er
 	}
 	for i := range all {
 		t := &all[i]
-		if err := s.check(kindGroup, text(t.TargetGroupArn)); err != nil {
+		if err := s.check(kindGroup, awsproto.Value(t.TargetGroupArn)); err != nil {
 			return nil, err
 		}
 		if slices.Contains(groups, *t.TargetGroupArn) {

@@ -63,19 +63,3 @@ func (s *Service) check(kind string, arns ...string) error {
 func invalid(format string, args ...any) error {
 	return &awsproto.Error{Code: "ValidationError", Message: fmt.Sprintf(format, args...)}
 }
-
-// text is what an optional string says.
-func text(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// value is what an optional value is.
-func value[T any](v *T) (zero T) {
-	if v == nil {
-		return zero
-	}
-	return *v
-}

@@ -98,7 +98,7 @@ func (s *Service) newBalancer(in *elb.CreateLoadBalancerInput) (*elb.LoadBalance
 	}
 	subnets := slices.Clone(in.Subnets)
 	for _, m := range in.SubnetMappings {
-		subnets = append(subnets, text(m.SubnetId))
+		subnets = append(subnets, awsproto.Value(m.SubnetId))
 	}
 	for _, subnet := range subnets {
 		b.AvailabilityZones = append(b.AvailabilityZones,

@@ -53,7 +53,7 @@ func (s *Service) UploadServerCertificate(ctx context.Context,
 	if len(in.Tags) > 0 {
 		return nil, &iam.InvalidInputException{Message: "Slipway does not keep tags of server certificates."}
 	}
-	leaf, err := readPair(*in.CertificateBody, text(in.CertificateChain), *in.PrivateKey)
+	leaf, err := readPair(*in.CertificateBody, awsproto.Value(in.CertificateChain), *in.PrivateKey)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +70,7 @@ func (s *Service) UploadServerCertificate(ctx context.Context,
 		}
 		_, err := tx.Exec(ctx,
 			`INSERT INTO lb_certificates (arn, name, body, chain, key, doc) VALUES ($1, $2, $3, $4, $5, $6)`,
-			arn, name, *in.CertificateBody, text(in.CertificateChain),
+			arn, name, *in.CertificateBody, awsproto.Value(in.CertificateChain),
 			s.Seal.Seal([]byte(*in.PrivateKey), sealedAs(arn)), store.JSON(m))
 		return err
 	})
@@ -136,7 +136,7 @@ func (s *Service) ListServerCertificates(ctx context.Context,
 	if in.MaxItems == nil {
 		p.size = new(int32(100))
 	}
-	if prefix := text(in.PathPrefix); prefix != "" && prefix != "/" {
+	if prefix := awsproto.Value(in.PathPrefix); prefix != "" && prefix != "/" {
 		begin := "arn:aws:iam::" + s.Account + ":server-certificate" + prefix
 		p.args = append(p.args, len(begin), begin)
 		p.where = append(p.where, "substr(arn, 1, $1) = $2")

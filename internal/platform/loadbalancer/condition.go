@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 )
 
@@ -58,7 +59,7 @@ func normalConditions(conditions []elb.RuleCondition) ([]elb.RuleCondition, erro
 
 // normalCondition checks a condition and writes it in one way: the values of a host or a path are in both places.
 func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
-	n := elb.RuleCondition{Field: new(text(c.Field))}
+	n := elb.RuleCondition{Field: new(awsproto.Value(c.Field))}
 	if expressionsOf(&c) != nil {
 		return n, refused("regular expressions in a condition; give it values, with * and ?")
 	}
@@ -81,7 +82,7 @@ func normalCondition(c elb.RuleCondition) (elb.RuleCondition, error) {
 		n.PathPatternConfig = &elb.PathPatternConditionConfig{Values: n.Values}
 	case fieldHeader:
 		n.HttpHeaderConfig = c.HttpHeaderConfig
-		return n, checkHeaderName(text(c.HttpHeaderConfig.HttpHeaderName))
+		return n, checkHeaderName(awsproto.Value(c.HttpHeaderConfig.HttpHeaderName))
 	case fieldMethod:
 		n.HttpRequestMethodConfig = c.HttpRequestMethodConfig
 		return n, checkMethods(c.HttpRequestMethodConfig.Values)
@@ -183,7 +184,7 @@ func valuesOf(c elb.RuleCondition) []string {
 	case c.QueryStringConfig != nil:
 		var all []string
 		for _, pair := range c.QueryStringConfig.Values {
-			all = append(all, text(pair.Key)+text(pair.Value))
+			all = append(all, awsproto.Value(pair.Key)+awsproto.Value(pair.Value))
 		}
 		return all
 	}

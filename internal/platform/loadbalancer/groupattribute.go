@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/internal/store"
 )
@@ -26,7 +27,7 @@ func (s *Service) ModifyTargetGroupAttributes(ctx context.Context,
 	in *elb.ModifyTargetGroupAttributesInput) (*elb.ModifyTargetGroupAttributesOutput, error) {
 	set := map[string]string{}
 	for _, a := range in.Attributes {
-		set[text(a.Key)] = text(a.Value)
+		set[awsproto.Value(a.Key)] = awsproto.Value(a.Value)
 	}
 	if err := groupAttributes.check("Target group", set); err != nil {
 		return nil, err

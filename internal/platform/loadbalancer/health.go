@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/internal/store"
 )
@@ -65,7 +66,7 @@ func (s *Service) healthOf(g *group, t *target, used bool) elb.TargetHealthDescr
 	if t.zone != "" {
 		d.Target.AvailabilityZone = &t.zone
 	}
-	if text(d.HealthCheckPort) == "traffic-port" {
+	if awsproto.Value(d.HealthCheckPort) == "traffic-port" {
 		d.HealthCheckPort = new(strconv.Itoa(int(t.port)))
 	}
 	switch {

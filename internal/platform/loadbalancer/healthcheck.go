@@ -5,13 +5,14 @@ import (
 	"strconv"
 	"strings"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 )
 
 // setHealthCheck overlays a group's health check with what is given; what never was gets Elastic Load Balancing's
 // defaults.
 func setHealthCheck(g *elb.TargetGroup, in elb.ModifyTargetGroupInput) {
-	grpc := text(g.ProtocolVersion) == versionGRPC
+	grpc := awsproto.Value(g.ProtocolVersion) == versionGRPC
 	path := "/"
 	if grpc {
 		path = "/AWS.ALB/healthcheck"

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/internal/store"
 )
@@ -102,8 +103,8 @@ func (s *Service) setListener(ctx context.Context, tx store.Tx, l *listener, in 
 	if len(in.AlpnPolicy) > 0 {
 		return refused("an ALPN policy; it is for listeners of the protocol TLS")
 	}
-	if m := in.MutualAuthentication; m != nil && text(m.Mode) != "" && text(m.Mode) != "off" {
-		return refused("mutual authentication of the mode %s", text(m.Mode))
+	if m := in.MutualAuthentication; m != nil && awsproto.Value(m.Mode) != "" && awsproto.Value(m.Mode) != "off" {
+		return refused("mutual authentication of the mode %s", awsproto.Value(m.Mode))
 	}
 	if in.Port != nil {
 		if err := freePort(ctx, tx, l, *in.Port); err != nil {
@@ -146,11 +147,11 @@ func (s *Service) setSecurity(ctx context.Context, tx store.Tx, l *listener, in 
 		}
 		return nil
 	}
-	if len(in.Certificates) != 1 || value(in.Certificates[0].IsDefault) {
+	if len(in.Certificates) != 1 || awsproto.Value(in.Certificates[0].IsDefault) {
 		return invalid(
 			"Exactly one certificate must be specified, without IsDefault; AddListenerCertificates adds further ones")
 	}
-	first := text(in.Certificates[0].CertificateArn)
+	first := awsproto.Value(in.Certificates[0].CertificateArn)
 	if err := s.certificatesExist(ctx, tx, first); err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/internal/store"
 )
@@ -62,7 +63,7 @@ func (s *Service) AddListenerCertificates(ctx context.Context,
 			if c.IsDefault != nil {
 				return invalid("IsDefault cannot be set; ModifyListener sets the default certificate")
 			}
-			arn := text(c.CertificateArn)
+			arn := awsproto.Value(c.CertificateArn)
 			if err := s.certificatesExist(ctx, tx, arn); err != nil {
 				return err
 			}
@@ -91,12 +92,12 @@ func (s *Service) RemoveListenerCertificates(ctx context.Context,
 	in *elb.RemoveListenerCertificatesInput) (*elb.RemoveListenerCertificatesOutput, error) {
 	return nil, s.modifyCertificates(ctx, *in.ListenerArn, func(_ store.Tx, l *listener) error {
 		for _, c := range in.Certificates {
-			if text(c.CertificateArn) == l.certificates[0] {
+			if awsproto.Value(c.CertificateArn) == l.certificates[0] {
 				return &elb.OperationNotPermittedException{
 					Message: "The default certificate of a listener cannot be removed",
 				}
 			}
-			l.certificates = without(l.certificates, text(c.CertificateArn))
+			l.certificates = without(l.certificates, awsproto.Value(c.CertificateArn))
 		}
 		return nil
 	})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/internal/contain"
 	"slipway/internal/store"
@@ -42,7 +43,7 @@ func (s *Service) passReport(ctx context.Context, in *slipway.PutRouterReportInp
 	}
 	kept := *in
 	kept.Samples = nil
-	text, _ := json.Marshal(presence{Router: *in.Router, Applied: value(in.AppliedVersion), Report: true})
+	text, _ := json.Marshal(presence{Router: *in.Router, Applied: awsproto.Value(in.AppliedVersion), Report: true})
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		tx.Notify(routerNotice, string(text))
 		_, err := tx.Exec(ctx, `UPDATE lb_routers SET report = $2 WHERE name = $1`, *in.Router, store.JSON(&kept))

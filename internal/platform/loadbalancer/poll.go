@@ -23,7 +23,7 @@ const (
 func (s *Service) PollRouter(ctx context.Context, in *slipway.PollRouterInput) (*slipway.PollRouterOutput, error) {
 	changed, stop := s.Hints.Listen(tableHint)
 	defer stop()
-	applied := value(in.AppliedVersion)
+	applied := awsproto.Value(in.AppliedVersion)
 	a, gone := s.routers.poll(*in.Router, applied, s.Now())
 	defer func() { s.routers.leave(*in.Router, gone, s.Now()) }()
 	if err := s.arrived(ctx, *in.Router, applied, a); err != nil {
@@ -89,7 +89,7 @@ func (s *Service) arrived(ctx context.Context, name string, applied int64, a arr
 func (s *Service) PutRouterReport(ctx context.Context,
 	in *slipway.PutRouterReportInput) (*slipway.PutRouterReportOutput, error) {
 	a, groups := s.routers.report(in, s.Now())
-	if err := s.arrived(ctx, *in.Router, value(in.AppliedVersion), a); err != nil {
+	if err := s.arrived(ctx, *in.Router, awsproto.Value(in.AppliedVersion), a); err != nil {
 		return nil, err
 	}
 	if err := s.passReport(ctx, in); err != nil {
@@ -109,7 +109,7 @@ func (s *Service) PutRouterReport(ctx context.Context,
 func (s *Service) endDraining(ctx context.Context, reported []slipway.RouterTarget) error {
 	done := map[targetName]bool{}
 	for _, t := range reported {
-		if text(t.State) == string(elb.TargetHealthStateEnumDraining) && value(t.InFlight) == 0 {
+		if awsproto.Value(t.State) == string(elb.TargetHealthStateEnumDraining) && awsproto.Value(t.InFlight) == 0 {
 			done[targetName{*t.TargetGroupArn, *t.Address}] = true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/api/slipway"
 )
@@ -103,20 +104,20 @@ func (rs *routers) report(in *slipway.PutRouterReportInput, now time.Time) (a ar
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.of(*in.Router)
-	a = r.arrive(value(in.AppliedVersion), now)
+	a = r.arrive(awsproto.Value(in.AppliedVersion), now)
 	if in.Listeners == nil && in.Targets == nil {
 		return a, nil // samples alone
 	}
 	listeners := map[string]string{}
 	for _, l := range in.Listeners {
-		listeners[*l.ListenerArn] = text(l.Error)
+		listeners[*l.ListenerArn] = awsproto.Value(l.Error)
 	}
 	targets, changed := map[targetName]slipway.RouterTarget{}, map[string]bool{}
 	for _, t := range in.Targets {
 		name := targetName{*t.TargetGroupArn, *t.Address}
 		targets[name] = t
-		if before, ok := r.targets[name]; !ok || text(before.State) != text(t.State) ||
-			text(before.Reason) != text(t.Reason) {
+		if before, ok := r.targets[name]; !ok || awsproto.Value(before.State) != awsproto.Value(t.State) ||
+			awsproto.Value(before.Reason) != awsproto.Value(t.Reason) {
 			changed[name.group] = true
 		}
 	}
@@ -204,8 +205,8 @@ func (rs *routers) health(name targetName, version int64, now time.Time) elb.Tar
 			return unknown
 		}
 		h := elb.TargetHealth{
-			State:       elb.TargetHealthStateEnum(text(t.State)),
-			Reason:      elb.TargetHealthReasonEnum(text(t.Reason)),
+			State:       elb.TargetHealthStateEnum(awsproto.Value(t.State)),
+			Reason:      elb.TargetHealthReasonEnum(awsproto.Value(t.Reason)),
 			Description: t.Description,
 		}
 		if h.State == elb.TargetHealthStateEnumUnhealthy {
@@ -234,7 +235,9 @@ func (rs *routers) drained(name targetName, version int64, now time.Time) bool {
 		}
 		t, ok := r.targets[name]
 		if r.reported < version ||
-			ok && (text(t.State) != string(elb.TargetHealthStateEnumDraining) || value(t.InFlight) > 0) {
+			ok &&
+				(awsproto.Value(t.State) != string(elb.TargetHealthStateEnumDraining) ||
+					awsproto.Value(t.InFlight) > 0) {
 			return false
 		}
 		some = true

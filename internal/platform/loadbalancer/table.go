@@ -77,7 +77,7 @@ func (s *Service) readTable(ctx context.Context) (*slipway.Table, error) {
 	used := map[string]bool{}
 	for _, l := range listeners {
 		x := slipway.TableListener{ListenerArn: *l.ListenerArn, LoadBalancerArn: *l.LoadBalancerArn, Port: *l.Port,
-			Protocol: l.Protocol, SslPolicy: text(l.SslPolicy),
+			Protocol: l.Protocol, SslPolicy: awsproto.Value(l.SslPolicy),
 			Certificates: l.certificates, Attributes: map[string]string{}}
 		maps.Copy(x.Attributes, attributes[x.LoadBalancerArn])
 		maps.Copy(x.Attributes, l.attributes)

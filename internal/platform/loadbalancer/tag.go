@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/internal/store"
 )
@@ -18,17 +19,17 @@ const (
 func (s *Service) setTags(ctx context.Context, tx store.Tx, arn string, tags []elb.Tag) error {
 	seen := map[string]bool{}
 	for _, t := range tags {
-		if key := text(t.Key); seen[key] {
+		if key := awsproto.Value(t.Key); seen[key] {
 			return &elb.DuplicateTagKeysException{Message: fmt.Sprintf("Duplicate tag key '%s'", key)}
 		}
-		seen[text(t.Key)] = true
-		if strings.HasPrefix(strings.ToLower(text(t.Key)), "aws:") {
+		seen[awsproto.Value(t.Key)] = true
+		if strings.HasPrefix(strings.ToLower(awsproto.Value(t.Key)), "aws:") {
 			return invalid("Tag keys cannot begin with 'aws:'")
 		}
 		if _, err := tx.Exec(ctx,
 			`INSERT INTO lb_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE
 				SET value = excluded.value`,
-			arn, text(t.Key), text(t.Value)); err != nil {
+			arn, awsproto.Value(t.Key), awsproto.Value(t.Value)); err != nil {
 			return err
 		}
 	}

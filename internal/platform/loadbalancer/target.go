@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/internal/store"
 )
@@ -59,7 +60,7 @@ func (s *Service) RegisterTargets(ctx context.Context,
 			if err != nil {
 				return err
 			}
-			if len(known) == 1 && known[0].draining == 0 && known[0].zone == text(d.AvailabilityZone) {
+			if len(known) == 1 && known[0].draining == 0 && known[0].zone == awsproto.Value(d.AvailabilityZone) {
 				continue
 			}
 			if version == 0 {
@@ -71,7 +72,7 @@ func (s *Service) RegisterTargets(ctx context.Context,
 				`INSERT INTO lb_targets (target_group, id, port, zone, draining, version) VALUES ($1, $2, $3, $4, 0, $5)
 					ON CONFLICT (target_group, id, port) DO UPDATE
 					SET draining = 0, zone = excluded.zone, version = excluded.version`,
-				*g.TargetGroupArn, id, *d.Port, text(d.AvailabilityZone), version); err != nil {
+				*g.TargetGroupArn, id, *d.Port, awsproto.Value(d.AvailabilityZone), version); err != nil {
 				return err
 			}
 		}

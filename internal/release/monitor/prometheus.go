@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/api/awsproto"
 	cw "slipway/api/cloudwatch"
 	"slipway/internal/release/alarm"
 )
@@ -116,7 +117,8 @@ func (s *Service) evaluateQuery(ctx context.Context, w *scheduled) error {
 			kind = cw.EvaluationStateEvaluationError
 		}
 		reason := "The query could not be evaluated: " + err.Error()
-		if w.StateValue == cw.StateValueInsufficientData && w.EvaluationState == kind && text(w.StateReason) == reason {
+		if w.StateValue == cw.StateValueInsufficientData && w.EvaluationState == kind &&
+			awsproto.Value(w.StateReason) == reason {
 			return nil
 		}
 		return s.conclude(ctx, w, nil, func(x *row) (cw.StateValue, string, string) {

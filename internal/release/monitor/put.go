@@ -244,13 +244,13 @@ func checkThreshold(a *cw.MetricAlarm) error {
 
 // checkMissing checks what an alarm makes of datapoints that are missing or few.
 func checkMissing(a *cw.MetricAlarm) error {
-	switch text(a.TreatMissingData) {
+	switch awsproto.Value(a.TreatMissingData) {
 	case "", alarm.Missing, alarm.Ignore, alarm.Breaching, alarm.NotBreaching:
 	default:
 		return invalid("TreatMissingData must be one of breaching, notBreaching, ignore and missing, not %.50s.",
 			*a.TreatMissingData)
 	}
-	switch text(a.EvaluateLowSampleCountPercentile) {
+	switch awsproto.Value(a.EvaluateLowSampleCountPercentile) {
 	case "", "evaluate", "ignore":
 	default:
 		return invalid("EvaluateLowSampleCountPercentile must be evaluate or ignore, not %.50s.",

@@ -152,10 +152,3 @@ func (s *Service) record(ctx context.Context, tx store.Tx, name string, kind cw.
 		name, now.Add(-historyKept).UnixMilli(), maxHistory-1)
 	return err
 }
-
-func text(p *string) string {
-	if p == nil {
-		return ""
-	}
-	return *p
-}

@@ -23,7 +23,7 @@ func (s *Service) SetAlarmState(ctx context.Context, in *cw.SetAlarmStateInput) 
 		if x == nil {
 			return unknown(*in.AlarmName)
 		}
-		return s.transition(ctx, tx, x, in.StateValue, *in.StateReason, text(in.StateReasonData))
+		return s.transition(ctx, tx, x, in.StateValue, *in.StateReason, awsproto.Value(in.StateReasonData))
 	})
 }
 

@@ -74,9 +74,10 @@ func checkPeriod(seconds int32) error {
 }
 
 func identity(namespace, name *string, dimensions []cw.Dimension) metric.ID {
-	id := metric.ID{Namespace: text(namespace), Name: text(name)}
+	id := metric.ID{Namespace: awsproto.Value(namespace), Name: awsproto.Value(name)}
 	for _, d := range dimensions {
-		id.Dimensions = append(id.Dimensions, metric.Dimension{Name: text(d.Name), Value: text(d.Value)})
+		id.Dimensions = append(id.Dimensions,
+			metric.Dimension{Name: awsproto.Value(d.Name), Value: awsproto.Value(d.Value)})
 	}
 	return id.Sorted()
 }
