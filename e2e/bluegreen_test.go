@@ -30,8 +30,8 @@ import (
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
 )
 
-// coloured is a service on two blue and two green hosts behind a load balancer, with a blue/green deployment group.
-type coloured struct {
+// blueGreen is a service on two blue and two green hosts behind a load balancer, with a blue/green deployment group.
+type blueGreen struct {
 	fleet
 	balancers *elb.Client
 	servers   []*served
@@ -76,12 +76,12 @@ func (s *served) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(version)
 }
 
-func newColoured(t testing.TB, tags string, change ...func(*codedeploy.CreateDeploymentGroupInput)) *coloured {
+func newBlueGreen(t testing.TB, tags string, change ...func(*codedeploy.CreateDeploymentGroupInput)) *blueGreen {
 	t.Helper()
 	i := prepare(t, tags)
 	i.env = []string{"SLIPWAY_METRICS=" + free(t)}
 	i.start()
-	c := &coloured{fleet: fleet{instance: i, api: codedeploy.NewFromConfig(i.sdk())},
+	c := &blueGreen{fleet: fleet{instance: i, api: codedeploy.NewFromConfig(i.sdk())},
 		balancers: elb.NewFromConfig(i.sdk())}
 	c.bucket("bundles", false)
 	c.balance()
@@ -126,7 +126,7 @@ func newColoured(t testing.TB, tags string, change ...func(*codedeploy.CreateDep
 }
 
 // balance makes the load balancer, its two target groups and its listener.
-func (c *coloured) balance() {
+func (c *blueGreen) balance() {
 	t, ctx := c.t, c.t.Context()
 	t.Helper()
 	lb := must(c.balancers.CreateLoadBalancer(ctx,
@@ -162,7 +162,7 @@ func (c *coloured) balance() {
 
 // marked is a revision whose host is down between ApplicationStop and ApplicationStart, and whose every script notes
 // that it ran.
-func (c *coloured) marked(version string, scripts map[string]string) *types.RevisionLocation {
+func (c *blueGreen) marked(version string, scripts map[string]string) *types.RevisionLocation {
 	note := `echo "$DEPLOYMENT_ID $LIFECYCLE_EVENT" >> "$SLIPWAY_ROOT/ran"`
 	all := map[string]string{"BeforeInstall": note + "\n" + `touch "$SLIPWAY_ROOT/down"`, "AfterInstall": note,
 		"ApplicationStart": note + "\n" + `rm "$SLIPWAY_ROOT/down"`,
@@ -175,7 +175,7 @@ func (c *coloured) marked(version string, scripts map[string]string) *types.Revi
 }
 
 // first deploys a first version, to the blue side.
-func (c *coloured) first() {
+func (c *blueGreen) first() {
 	c.t.Helper()
 	if d := c.over(c.deploy(c.marked("v0", nil))); d.Status != types.DeploymentStatusSucceeded {
 		c.t.Fatalf("%+v", d.ErrorInformation)
@@ -184,7 +184,7 @@ func (c *coloured) first() {
 }
 
 // serves waits until users get one version, and only that.
-func (c *coloured) serves(version string) {
+func (c *blueGreen) serves(version string) {
 	c.t.Helper()
 	eventually(c.t, "users get "+version, func() error {
 		for range 8 {
@@ -197,7 +197,7 @@ func (c *coloured) serves(version string) {
 	})
 }
 
-func (c *coloured) ask() (string, error) {
+func (c *blueGreen) ask() (string, error) {
 	resp, err := http.Get(c.front)
 	if err != nil {
 		return "", err
@@ -211,7 +211,7 @@ func (c *coloured) ask() (string, error) {
 }
 
 // strays fails if a host got a request of a user while it was down.
-func (c *coloured) strays() {
+func (c *blueGreen) strays() {
 	c.t.Helper()
 	for _, s := range c.servers {
 		s.mu.Lock()
@@ -225,7 +225,7 @@ func (c *coloured) strays() {
 }
 
 // once fails if a script of a deployment ran twice on a host.
-func (c *coloured) once() {
+func (c *blueGreen) once() {
 	c.t.Helper()
 	for _, s := range c.servers {
 		text, err := os.ReadFile(filepath.Join(s.root, "ran"))
@@ -243,7 +243,7 @@ func (c *coloured) once() {
 }
 
 // policy makes the group's releases move in steps: percent and seconds, percent and seconds, …
-func (c *coloured) policy(steps ...int) {
+func (c *blueGreen) policy(steps ...int) {
 	c.t.Helper()
 	var all []map[string]int
 	for i := 0; i < len(steps); i += 2 {
@@ -255,7 +255,7 @@ func (c *coloured) policy(steps ...int) {
 }
 
 // at waits until a release has so much on the replacement.
-func (c *coloured) at(id string, percent int) {
+func (c *blueGreen) at(id string, percent int) {
 	c.t.Helper()
 	eventually(c.t, fmt.Sprintf("%d %% are on the replacement", percent), func() error {
 		if r, err := c.releaseOf(id); err != nil || r.Percent != percent || r.Status == "SHIFTING" {
@@ -266,7 +266,7 @@ func (c *coloured) at(id string, percent int) {
 }
 
 // fails makes so many of 100 requests to a side fail.
-func (c *coloured) fails(side string, of100 int64) {
+func (c *blueGreen) fails(side string, of100 int64) {
 	for _, s := range c.servers {
 		if strings.HasPrefix(s.name, side) {
 			s.failing.Store(of100)
@@ -276,7 +276,7 @@ func (c *coloured) fails(side string, of100 int64) {
 
 func TestBlueGreenUnderLoad(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "")
+	c := newBlueGreen(t, "")
 	ctx := t.Context()
 	if d := c.over(c.deploy(c.marked("one", nil))); d.Status != types.DeploymentStatusSucceeded {
 		t.Fatalf("%+v", d.ErrorInformation)
@@ -330,7 +330,7 @@ func TestBlueGreenUnderLoad(t *testing.T) {
 
 func TestBlueGreenWaits(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "", func(in *codedeploy.CreateDeploymentGroupInput) {
+	c := newBlueGreen(t, "", func(in *codedeploy.CreateDeploymentGroupInput) {
 		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{
 			DeploymentReadyOption: &types.DeploymentReadyOption{
 				ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60,
@@ -397,7 +397,7 @@ func TestBlueGreenWaits(t *testing.T) {
 // TestKillBlueGreen kills the server, the router or an agent at a random moment, in fifty blue/green deployments.
 func TestKillBlueGreen(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "slipway_fault")
+	c := newBlueGreen(t, "slipway_fault")
 	c.first()
 	c.call("PutReleasePolicy",
 		map[string]any{"applicationName": "shop", "deploymentGroupName": "prod", "policy": map[string]any{
@@ -449,7 +449,7 @@ func (i *instance) killProcess(name string) {
 }
 
 // settles waits until a deployment and what rolls it back have ended, and returns the version that must be served now.
-func (c *coloured) settles(id, before, version string) string {
+func (c *blueGreen) settles(id, before, version string) string {
 	c.t.Helper()
 	var d *types.DeploymentInfo
 	ended := func(id string) {
@@ -479,7 +479,7 @@ func (c *coloured) settles(id, before, version string) string {
 }
 
 // alarm sets an alarm off that nobody heeds.
-func (c *coloured) alarm() {
+func (c *blueGreen) alarm() {
 	c.t.Helper()
 	ctx, api := c.t.Context(), cloudwatch.NewFromConfig(c.sdk())
 	eventually(c.t, "the alarm goes off", func() error {
@@ -502,7 +502,7 @@ func (c *coloured) alarm() {
 // TestKillAtEveryTrafficPoint kills the process that reaches a fault point of a blue/green deployment.
 func TestKillAtEveryTrafficPoint(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "slipway_fault")
+	c := newBlueGreen(t, "slipway_fault")
 	c.first()
 	c.policy(50, 0, 100, 0)
 	all := slices.DeleteFunc(points(t), func(p string) bool { return !inTraffic(p) })

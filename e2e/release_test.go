@@ -74,7 +74,7 @@ func (u *users) failed(t testing.TB) {
 	}
 }
 
-func (c *coloured) call(operation string, in any) string {
+func (c *blueGreen) call(operation string, in any) string {
 	c.t.Helper()
 	out, err := c.slipway("api", "slipway", operation, string(must(json.Marshal(in))(c.t)))
 	if err != nil {
@@ -95,7 +95,7 @@ type releaseView struct {
 	}
 }
 
-func (c *coloured) releaseOf(id string) (r releaseView, err error) {
+func (c *blueGreen) releaseOf(id string) (r releaseView, err error) {
 	out, err := c.slipway("api", "slipway", "GetRelease", `{"deploymentId": "`+id+`"}`)
 	if err != nil {
 		return r, errors.New(out)
@@ -106,7 +106,7 @@ func (c *coloured) releaseOf(id string) (r releaseView, err error) {
 }
 
 // carries waits until requests go to one side alone.
-func (c *coloured) carries(name string) {
+func (c *blueGreen) carries(name string) {
 	c.t.Helper()
 	eventually(c.t, name+" gets all of the traffic", func() error {
 		for range 20 {
@@ -134,7 +134,7 @@ func policy(seconds int) map[string]any {
 
 func TestRelease(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
+	c := newBlueGreen(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
 	c.call("PutReleasePolicy", policy(3))
 	c.first()
 	users := newUsers(t, c.front)
@@ -189,7 +189,7 @@ func TestRelease(t *testing.T) {
 // being asked.
 func TestEqualVersionsArePromoted(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
+	c := newBlueGreen(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
 	equal := policy(20)
 	equal["policy"].(map[string]any)["onUncertain"] = "ASK"
 	c.call("PutReleasePolicy", equal)
@@ -210,7 +210,7 @@ func TestEqualVersionsArePromoted(t *testing.T) {
 
 func TestAlarmTakesTheTrafficBack(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "",
+	c := newBlueGreen(t, "",
 		rollBack(types.AutoRollbackEventDeploymentStopOnAlarm), func(in *codedeploy.CreateDeploymentGroupInput) {
 			in.AlarmConfiguration = &types.AlarmConfiguration{Enabled: true, IgnorePollAlarmFailure: true,
 				Alarms: []types.Alarm{{Name: aws.String("errors")}}}

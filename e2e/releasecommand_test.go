@@ -13,7 +13,7 @@ import (
 // the next is promoted to everybody; then the deployment, which has ended, is rolled back to the revision before it.
 func TestReleaseCommands(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
+	c := newBlueGreen(t, "", rollBack(types.AutoRollbackEventDeploymentFailure))
 	says := func(pattern string, args ...string) {
 		t.Helper()
 		out, err := c.slipway(args...)

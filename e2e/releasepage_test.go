@@ -14,7 +14,7 @@ import (
 // TestReleaseOnThePage watches a release, holds it, lets it go on, promotes it; and takes the next one back.
 func TestReleaseOnThePage(t *testing.T) {
 	t.Parallel()
-	c := newColoured(t, "", func(in *codedeploy.CreateDeploymentGroupInput) {
+	c := newBlueGreen(t, "", func(in *codedeploy.CreateDeploymentGroupInput) {
 		in.BlueGreenDeploymentConfiguration = &types.BlueGreenDeploymentConfiguration{
 			DeploymentReadyOption: &types.DeploymentReadyOption{
 				ActionOnTimeout: types.DeploymentReadyActionStopDeployment, WaitTimeInMinutes: 60,
