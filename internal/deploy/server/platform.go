@@ -31,7 +31,9 @@ type Platform struct {
 
 // NewPlatform returns the platform of the hosts that are registered in db.
 func NewPlatform(db *store.Store, now func() time.Time, b Balancer) *Platform {
-	return &Platform{db: db, now: now, balancer: b, presence: newPresence()}
+	p := &Platform{db: db, now: now, balancer: b, presence: newPresence()}
+	db.OnNotice(hostNotice, func(host string) { p.presence.heard(host, now(), 0) })
+	return p
 }
 
 // installEvents bring a revision onto a host.

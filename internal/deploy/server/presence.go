@@ -9,6 +9,9 @@ import (
 	"slipway/internal/store"
 )
 
+// hostNotice tells the other servers that work on the database of a host that was heard of here.
+const hostNotice = "host"
+
 // noteEvery bounds how often the database learns that a host was heard of.
 const noteEvery = 15 * time.Second
 
@@ -52,6 +55,7 @@ func (p *presence) heard(host string, now time.Time, polls int) (note bool) {
 // sighted records that a host was heard of. polls is +1 when a poll begins to be held, -1 when it ends.
 func (p *Platform) sighted(ctx context.Context, host string, polls int) error {
 	now := p.now()
+	p.db.Notify(hostNotice, host)
 	if !p.presence.heard(host, now, polls) {
 		return nil
 	}
