@@ -2,7 +2,6 @@ package deploy
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -13,21 +12,24 @@ import (
 
 const maxTags = 50
 
-func setTags(ctx context.Context, tx store.Tx, arn string, tags []cd.Tag) error {
-	for _, t := range tags {
-		if awsproto.Value(t.Key) == "" || len(*t.Key) > 128 || len(awsproto.Value(t.Value)) > 256 {
+var tags = store.Tags{Table: "deploy_tags", Of: "arn"}
+
+func setTags(ctx context.Context, tx store.Tx, arn string, given []cd.Tag) error {
+	all := make([]store.Tag, 0, len(given))
+	for _, t := range given {
+		key, value := awsproto.Value(t.Key), awsproto.Value(t.Value)
+		if key == "" || len(key) > 128 || len(value) > 256 {
 			return &cd.InvalidTagsToAddException{
 				Message: "A tag must have a key of 1 to 128 characters, and a value of 256 at most.",
 			}
 		}
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO deploy_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE
-				SET value = excluded.value`, arn, *t.Key, awsproto.Value(t.Value)); err != nil {
-			return err
-		}
+		all = append(all, store.Tag{Key: key, Value: value})
 	}
-	return atMost(ctx, tx, maxTags+1, &cd.InvalidTagsToAddException{Message: "A resource may have 50 tags at most."},
-		`SELECT COUNT(*) FROM deploy_tags WHERE arn = $1`, arn)
+	n, err := tags.Put(ctx, tx, arn, all)
+	if err == nil && n > maxTags {
+		err = &cd.InvalidTagsToAddException{Message: "A resource may have 50 tags at most."}
+	}
+	return err
 }
 
 func moveTags(ctx context.Context, tx store.Tx, from, to string) error {
@@ -75,12 +77,10 @@ func (s *Service) TagResource(ctx context.Context, in *cd.TagResourceInput) (*cd
 // UntagResource implements codedeploy:UntagResource.
 func (s *Service) UntagResource(ctx context.Context, in *cd.UntagResourceInput) (*cd.UntagResourceOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		if err := s.tagged(ctx, tx, in.ResourceArn); err != nil || len(in.TagKeys) == 0 {
+		if err := s.tagged(ctx, tx, in.ResourceArn); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `DELETE FROM deploy_tags WHERE arn = $1 AND key IN `+store.In(2, len(in.TagKeys)),
-			append([]any{*in.ResourceArn}, store.Args(in.TagKeys)...)...)
-		return err
+		return tags.Delete(ctx, tx, *in.ResourceArn, in.TagKeys)
 	})
 }
 
@@ -90,12 +90,10 @@ func (s *Service) ListTagsForResource(ctx context.Context,
 	if err := s.tagged(ctx, s.db, in.ResourceArn); err != nil {
 		return nil, err
 	}
-	tags, err := store.All(ctx, s.db, func(r *sql.Rows) (cd.Tag, error) {
-		t := cd.Tag{Key: new(""), Value: new("")}
-		return t, r.Scan(t.Key, t.Value)
-	}, `SELECT key, value FROM deploy_tags WHERE arn = $1 ORDER BY key`, *in.ResourceArn)
-	if tags == nil {
-		tags = []cd.Tag{}
+	all, err := tags.List(ctx, s.db, *in.ResourceArn, "", maxTags)
+	out := &cd.ListTagsForResourceOutput{Tags: []cd.Tag{}}
+	for _, t := range all {
+		out.Tags = append(out.Tags, cd.Tag{Key: &t.Key, Value: &t.Value})
 	}
-	return &cd.ListTagsForResourceOutput{Tags: tags}, err
+	return out, err
 }

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -13,26 +12,21 @@ import (
 // maxTags is how many tags a pipeline may have ("Quotas in CodePipeline").
 const maxTags = 50
 
-const upsertTag = `INSERT INTO pipeline_tags (pipeline, key, value) VALUES ($1, $2, $3)
-	ON CONFLICT (pipeline, key) DO UPDATE SET value = excluded.value`
+var tags = store.Tags{Table: "pipeline_tags", Of: "pipeline"}
 
-func setTags(ctx context.Context, tx store.Tx, name string, tags []cp.Tag) error {
-	for _, t := range tags {
+func setTags(ctx context.Context, tx store.Tx, name string, given []cp.Tag) error {
+	all := make([]store.Tag, 0, len(given))
+	for _, t := range given {
 		if strings.HasPrefix(*t.Key, "aws:") {
 			return &cp.InvalidTagsException{Message: "A tag's key must not begin with aws:, as " + *t.Key + " does"}
 		}
-		if _, err := tx.Exec(ctx, upsertTag, name, *t.Key, *t.Value); err != nil {
-			return err
-		}
+		all = append(all, store.Tag{Key: *t.Key, Value: *t.Value})
 	}
-	var n int
-	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pipeline_tags WHERE pipeline = $1`, name).Scan(&n); err != nil {
-		return err
+	n, err := tags.Put(ctx, tx, name, all)
+	if err == nil && n > maxTags {
+		err = &cp.TooManyTagsException{Message: fmt.Sprintf("A pipeline may have at most %d tags", maxTags)}
 	}
-	if n > maxTags {
-		return &cp.TooManyTagsException{Message: fmt.Sprintf("A pipeline may have at most %d tags", maxTags)}
-	}
-	return nil
+	return err
 }
 
 // tagged finds the pipeline of an ARN.
@@ -69,17 +63,9 @@ func (s *Service) UntagResource(ctx context.Context, in *cp.UntagResourceInput) 
 		if err != nil {
 			return err
 		}
-		for _, k := range in.TagKeys {
-			_, err := tx.Exec(ctx, `DELETE FROM pipeline_tags WHERE pipeline = $1 AND key = $2`, name, k)
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return tags.Delete(ctx, tx, name, in.TagKeys)
 	})
 }
-
-const selectTags = `SELECT key, value FROM pipeline_tags WHERE pipeline = $1 AND key > $2 ORDER BY key LIMIT $3`
 
 // ListTagsForResource implements codepipeline:ListTagsForResource, by key.
 func (s *Service) ListTagsForResource(ctx context.Context,
@@ -96,14 +82,13 @@ func (s *Service) ListTagsForResource(ctx context.Context,
 	if in.MaxResults != nil {
 		limit = int(*in.MaxResults)
 	}
-	scan := func(rows *sql.Rows) (cp.Tag, error) {
-		t := cp.Tag{Key: new(""), Value: new("")}
-		return t, rows.Scan(t.Key, t.Value)
+	all, err := tags.List(ctx, s.db, name, after, limit+1)
+	out := &cp.ListTagsForResourceOutput{Tags: []cp.Tag{}}
+	for _, t := range all[:min(len(all), limit)] {
+		out.Tags = append(out.Tags, cp.Tag{Key: &t.Key, Value: &t.Value})
 	}
-	tags, err := store.All(ctx, s.db, scan, selectTags, name, after, limit+1)
-	out := &cp.ListTagsForResourceOutput{Tags: append([]cp.Tag{}, tags...)}
-	if len(tags) > limit {
-		out.Tags, out.NextToken = tags[:limit], s.Pager.Token("ListTagsForResource", name, *tags[limit-1].Key)
+	if len(all) > limit {
+		out.NextToken = s.Pager.Token("ListTagsForResource", name, all[limit-1].Key)
 	}
 	return out, err
 }

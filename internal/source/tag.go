@@ -2,7 +2,6 @@ package source
 
 import (
 	"context"
-	"database/sql"
 
 	cc "slipway/api/codecommit"
 	"slipway/internal/store"
@@ -10,22 +9,18 @@ import (
 
 const maxTags = 50
 
-func setTags(ctx context.Context, tx store.Tx, id string, tags map[string]string) error {
-	for k, v := range tags {
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO repository_tags (repository, key, value) VALUES ($1, $2, $3) ON CONFLICT (repository, key)
-				DO UPDATE SET value = excluded.value`, id, k, v); err != nil {
-			return err
-		}
+var tags = store.Tags{Table: "repository_tags", Of: "repository"}
+
+func setTags(ctx context.Context, tx store.Tx, id string, given map[string]string) error {
+	all := make([]store.Tag, 0, len(given))
+	for k, v := range given {
+		all = append(all, store.Tag{Key: k, Value: v})
 	}
-	var n int
-	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM repository_tags WHERE repository = $1`, id).Scan(&n); err != nil {
-		return err
+	n, err := tags.Put(ctx, tx, id, all)
+	if err == nil && n > maxTags {
+		err = &cc.TooManyTagsException{Message: "A repository may have at most 50 tags."}
 	}
-	if n > maxTags {
-		return &cc.TooManyTagsException{Message: "A repository may have at most 50 tags."}
-	}
-	return nil
+	return err
 }
 
 // TagResource implements codecommit:TagResource.
@@ -44,13 +39,7 @@ func (s *Service) UntagResource(ctx context.Context, in *cc.UntagResourceInput) 
 		return nil, err
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		for _, k := range in.TagKeys {
-			if _, err := tx.Exec(ctx, `DELETE FROM repository_tags WHERE repository = $1 AND key = $2`, *m.RepositoryId,
-				k); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tags.Delete(ctx, tx, *m.RepositoryId, in.TagKeys)
 	})
 }
 
@@ -62,12 +51,10 @@ func (s *Service) ListTagsForResource(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	tags := map[string]string{}
-	_, err = store.All(ctx, s.db, func(r *sql.Rows) (struct{}, error) {
-		var k, v string
-		err := r.Scan(&k, &v)
-		tags[k] = v
-		return struct{}{}, err
-	}, `SELECT key, value FROM repository_tags WHERE repository = $1`, *m.RepositoryId)
-	return &cc.ListTagsForResourceOutput{Tags: tags}, err
+	all, err := tags.List(ctx, s.db, *m.RepositoryId, "", maxTags)
+	out := &cc.ListTagsForResourceOutput{Tags: map[string]string{}}
+	for _, t := range all {
+		out.Tags[t.Key] = t.Value
+	}
+	return out, err
 }

@@ -2,7 +2,6 @@ package loadbalancer
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"strings"
 
@@ -16,26 +15,27 @@ const (
 	maxTagResources = 20
 )
 
-func (s *Service) setTags(ctx context.Context, tx store.Tx, arn string, tags []elb.Tag) error {
+var tags = store.Tags{Table: "lb_tags", Of: "arn"}
+
+func (s *Service) setTags(ctx context.Context, tx store.Tx, arn string, given []elb.Tag) error {
 	seen := map[string]bool{}
-	for _, t := range tags {
-		if key := awsproto.Value(t.Key); seen[key] {
+	all := make([]store.Tag, 0, len(given))
+	for _, t := range given {
+		key := awsproto.Value(t.Key)
+		if seen[key] {
 			return &elb.DuplicateTagKeysException{Message: fmt.Sprintf("Duplicate tag key '%s'", key)}
 		}
-		seen[awsproto.Value(t.Key)] = true
-		if strings.HasPrefix(strings.ToLower(awsproto.Value(t.Key)), "aws:") {
+		seen[key] = true
+		if strings.HasPrefix(strings.ToLower(key), "aws:") {
 			return invalid("Tag keys cannot begin with 'aws:'")
 		}
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO lb_tags (arn, key, value) VALUES ($1, $2, $3) ON CONFLICT (arn, key) DO UPDATE
-				SET value = excluded.value`,
-			arn, awsproto.Value(t.Key), awsproto.Value(t.Value)); err != nil {
-			return err
-		}
+		all = append(all, store.Tag{Key: key, Value: awsproto.Value(t.Value)})
 	}
-	return atMost(ctx, tx, maxTags,
-		&elb.TooManyTagsException{Message: fmt.Sprintf("A resource can have %d tags at most", maxTags)},
-		`SELECT COUNT(*) FROM lb_tags WHERE arn = $1`, arn)
+	n, err := tags.Put(ctx, tx, arn, all)
+	if err == nil && n > maxTags {
+		err = &elb.TooManyTagsException{Message: fmt.Sprintf("A resource can have %d tags at most", maxTags)}
+	}
+	return err
 }
 
 // exists checks that ARNs are those of resources that are there.
@@ -91,10 +91,8 @@ func (s *Service) RemoveTags(ctx context.Context, in *elb.RemoveTagsInput) (*elb
 			return err
 		}
 		for _, arn := range in.ResourceArns {
-			for _, key := range in.TagKeys {
-				if _, err := tx.Exec(ctx, `DELETE FROM lb_tags WHERE arn = $1 AND key = $2`, arn, key); err != nil {
-					return err
-				}
+			if err := tags.Delete(ctx, tx, arn, in.TagKeys); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -108,17 +106,15 @@ func (s *Service) DescribeTags(ctx context.Context, in *elb.DescribeTagsInput) (
 	}
 	out := &elb.DescribeTagsOutput{TagDescriptions: []elb.TagDescription{}}
 	for _, arn := range in.ResourceArns {
-		tags, err := store.All(ctx, s.db, func(r *sql.Rows) (elb.Tag, error) {
-			t := elb.Tag{Key: new(""), Value: new("")}
-			return t, r.Scan(t.Key, t.Value)
-		}, `SELECT key, value FROM lb_tags WHERE arn = $1 ORDER BY key`, arn)
+		all, err := tags.List(ctx, s.db, arn, "", maxTags)
 		if err != nil {
 			return nil, err
 		}
-		if tags == nil {
-			tags = []elb.Tag{}
+		d := elb.TagDescription{ResourceArn: new(arn), Tags: []elb.Tag{}}
+		for _, t := range all {
+			d.Tags = append(d.Tags, elb.Tag{Key: &t.Key, Value: &t.Value})
 		}
-		out.TagDescriptions = append(out.TagDescriptions, elb.TagDescription{ResourceArn: new(arn), Tags: tags})
+		out.TagDescriptions = append(out.TagDescriptions, d)
 	}
 	return out, nil
 }

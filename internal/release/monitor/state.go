@@ -94,25 +94,21 @@ func (s *Service) DisableAlarmActions(ctx context.Context,
 // maxTags is CloudWatch's limit of a resource.
 const maxTags = 50
 
-func setTags(ctx context.Context, tx store.Tx, name string, tags []cw.Tag) error {
-	for _, t := range tags {
+var tags = store.Tags{Table: "monitor_tags", Of: "alarm"}
+
+func setTags(ctx context.Context, tx store.Tx, name string, given []cw.Tag) error {
+	all := make([]store.Tag, 0, len(given))
+	for _, t := range given {
 		if strings.HasPrefix(strings.ToLower(*t.Key), "aws:") {
 			return &cw.InvalidParameterValueException{Message: "Tag keys that begin with aws: are reserved."}
 		}
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO monitor_tags (alarm, key, value) VALUES ($1, $2, $3) ON CONFLICT (alarm, key) DO UPDATE
-				SET value = excluded.value`, name, *t.Key, *t.Value); err != nil {
-			return err
-		}
+		all = append(all, store.Tag{Key: *t.Key, Value: *t.Value})
 	}
-	var count int
-	if err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM monitor_tags WHERE alarm = $1`, name).Scan(&count); err != nil {
-		return err
+	n, err := tags.Put(ctx, tx, name, all)
+	if err == nil && n > maxTags {
+		err = &cw.InvalidParameterValueException{Message: "A resource may have 50 tags at most."}
 	}
-	if count > maxTags {
-		return &cw.InvalidParameterValueException{Message: "A resource may have 50 tags at most."}
-	}
-	return nil
+	return err
 }
 
 // tagged finds the alarm of an ARN; alarms are all that can have tags here.
@@ -147,12 +143,7 @@ func (s *Service) UntagResource(ctx context.Context, in *cw.UntagResourceInput) 
 		if err != nil {
 			return err
 		}
-		for _, key := range in.TagKeys {
-			if _, err := tx.Exec(ctx, `DELETE FROM monitor_tags WHERE alarm = $1 AND key = $2`, name, key); err != nil {
-				return err
-			}
-		}
-		return nil
+		return tags.Delete(ctx, tx, name, in.TagKeys)
 	})
 }
 
@@ -164,17 +155,9 @@ func (s *Service) ListTagsForResource(ctx context.Context,
 		return nil, err
 	}
 	out := &cw.ListTagsForResourceOutput{Tags: []cw.Tag{}}
-	rows, err := s.db.Query(ctx, `SELECT key, value FROM monitor_tags WHERE alarm = $1 ORDER BY key`, name)
-	if err != nil {
-		return nil, err
+	all, err := tags.List(ctx, s.db, name, "", maxTags)
+	for _, t := range all {
+		out.Tags = append(out.Tags, cw.Tag{Key: &t.Key, Value: &t.Value})
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var key, value string
-		if err := rows.Scan(&key, &value); err != nil {
-			return nil, err
-		}
-		out.Tags = append(out.Tags, cw.Tag{Key: &key, Value: &value})
-	}
-	return out, rows.Err()
+	return out, err
 }
