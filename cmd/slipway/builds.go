@@ -6,6 +6,7 @@ import (
 
 	"slipway/api/codebuild"
 	"slipway/internal/terminal"
+	"slipway/internal/view"
 )
 
 type buildsCommand struct {
@@ -35,31 +36,26 @@ func (c *buildsCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var ids []string
-	for i := range builds {
-		ids = append(ids, *builds[i].Id)
-	}
-	known, err := api.describe(ctx, ids)
+	all, err := view.ReadBuilds(ctx, api.slipway, builds)
 	if err != nil {
 		return err
 	}
 	now := time.Now()
-	return c.print(map[string]any{"builds": builds}, func(t *terminal.Table) {
+	return c.print(map[string]any{"builds": all}, func(t *terminal.Table) {
 		t.Head("STATE", "COMMIT", "STARTED", "TOOK", "BY", "BUILD", "CHANGE, OR WHY IT FAILED")
-		for i := range builds {
-			b := &builds[i]
-			change := known[*b.Id]
+		for i := range all {
+			b := &all[i]
 			t.Row(
-				terminal.State(b.BuildStatus),
-				commitCell(change),
+				terminal.Cell{Text: b.State, Kind: b.Kind},
+				commitCell(b.Change),
 				terminal.Text(terminal.Ago(b.StartTime, now)),
 				terminal.Text(terminal.Between(b.StartTime, b.EndTime, now)),
-				startedBy(b.Initiator, change),
+				terminal.Text(b.By),
 				terminal.Pointed(b.Id),
-				said(change, terminal.KindOf(b.BuildStatus)),
+				terminal.Text(b.Line()),
 			)
 		}
-		if len(builds) == 0 {
+		if len(all) == 0 {
 			t.Note("No builds yet.")
 		}
 	})
@@ -113,30 +109,23 @@ func (c *buildsCommand) one(ctx context.Context, api *contract, id string) error
 	if len(batch.Builds) == 0 {
 		return missing("there is no build %s; slipway builds lists them", id)
 	}
-	b, now := &batch.Builds[0], time.Now()
+	read, err := view.ReadBuilds(ctx, api.slipway, batch.Builds)
+	if err != nil {
+		return err
+	}
+	b, now := &read[0], time.Now()
 	return c.print(b, func(t *terminal.Table) {
 		t.Head("PHASE", "STATE", "TOOK", "MESSAGE")
-		for i := range b.Phases {
-			p := &b.Phases[i]
-			status := p.PhaseStatus
-			if status == "" && p.EndTime == nil {
-				status = codebuild.StatusTypeInProgress
-			}
-			said := terminal.Cell{}
-			for j := range p.Contexts {
-				said = terminal.Pointed(p.Contexts[j].Message)
-			}
-			if p.PhaseType == codebuild.BuildPhaseTypeCompleted {
-				continue
-			}
+		for i := range b.Progress {
+			p := &b.Progress[i]
 			t.Row(
-				terminal.Text(string(p.PhaseType)),
-				terminal.State(status),
+				terminal.Text(string(p.Type)),
+				terminal.Cell{Text: p.State, Kind: p.Kind},
 				terminal.Text(terminal.Between(p.StartTime, p.EndTime, now)),
-				said,
+				terminal.Text(p.Say),
 			)
 		}
-		if terminal.KindOf(b.BuildStatus) == terminal.Failed {
+		if b.Kind == terminal.Failed {
 			t.Note("Why: slipway why " + *b.Id)
 		}
 	})

@@ -60,7 +60,7 @@ func (c *deploymentsCommand) many(ctx context.Context, api *contract, in *codede
 	for i := range all {
 		ids = append(ids, *all[i].DeploymentId)
 	}
-	known, err := api.describe(ctx, ids)
+	known, err := view.Describe(ctx, api.slipway, ids)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (c *deploymentsCommand) many(ctx context.Context, api *contract, in *codede
 			"CHANGE, OR WHY IT FAILED")
 		for i := range all {
 			d := &all[i]
-			change, state := known[*d.DeploymentId], terminal.State(d.Status)
+			change, state := view.Described(known[*d.DeploymentId]), terminal.State(d.Status)
 			if released[*d.DeploymentId] == slipway.ReleaseStatusRolledBack {
 				state = terminal.State(slipway.ReleaseStatusRolledBack)
 			}
@@ -86,8 +86,8 @@ func (c *deploymentsCommand) many(ctx context.Context, api *contract, in *codede
 				terminal.Text(terminal.Ago(d.CreateTime, now)),
 				terminal.Text(terminal.Between(d.CreateTime, d.CompleteTime, now)),
 				terminal.Pointed(d.DeploymentId),
-				terminal.Pointed(change.Author),
-				said(change, state.Kind),
+				terminal.Text(change.Author),
+				deploymentSaid(change, state.Kind),
 			)
 		}
 		if len(all) == 0 {
@@ -135,7 +135,7 @@ func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) 
 	if err != nil {
 		return err
 	}
-	known, err := api.describe(ctx, []string{id})
+	known, err := view.Describe(ctx, api.slipway, []string{id})
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) 
 		}
 		group := *d.ApplicationName + "/" + *d.DeploymentGroupName
 		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s. %s", id, group, view.StatusWord(d.Status),
-			changeWords(known[id]))))
+			view.Described(known[id]).Words())))
 		if cause := known[id].Cause; cause != nil && terminal.KindOf(d.Status) != terminal.Succeeded {
 			t.Note(terminal.Clean(*cause))
 			t.Note(terminal.Clean("Why: slipway why " + id))
@@ -222,24 +222,6 @@ func hosts(o *codedeploy.DeploymentOverview) string {
 	return fmt.Sprintf("%d/%d", done, all)
 }
 
-// changeWords name a change: its commit, its subject and who made it; or what was deployed, where no commit is known.
-func changeWords(c slipway.Change) string {
-	if c.CommitId == nil {
-		if c.Revision == nil {
-			return ""
-		}
-		return *c.Revision
-	}
-	said := view.Short(*c.CommitId)
-	if c.Subject != nil {
-		said += " “" + *c.Subject + "”"
-	}
-	if c.Author != nil {
-		said += " by " + *c.Author
-	}
-	return said
-}
-
 // released are the states of the newest releases, by their deployments.
 func (c *contract) released(ctx context.Context) (map[string]slipway.ReleaseStatus, error) {
 	out, err := c.slipway.ListReleases(ctx, &slipway.ListReleasesInput{MaxResults: new(int32(100))})
@@ -251,4 +233,12 @@ func (c *contract) released(ctx context.Context) (map[string]slipway.ReleaseStat
 		all[*r.DeploymentId] = r.Status
 	}
 	return all, nil
+}
+
+// deploymentSaid is the last cell of a row: why it failed, else what its change is called.
+func deploymentSaid(c view.Change, k terminal.Kind) terminal.Cell {
+	if c.Cause != "" && k != terminal.Succeeded {
+		return terminal.Text(c.Cause)
+	}
+	return terminal.Text(c.Title())
 }

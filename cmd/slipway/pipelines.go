@@ -87,7 +87,7 @@ func (c *pipelinesCommand) executions(ctx context.Context, api *contract) error 
 	for i := range found {
 		ids = append(ids, *found[i].PipelineExecutionId)
 	}
-	known, err := api.describe(ctx, ids)
+	known, err := view.Describe(ctx, api.slipway, ids)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 	for i := range all {
 		ids = append(ids, *all[i].DeploymentId)
 	}
-	known, err := api.describe(ctx, ids)
+	known, err := view.Describe(ctx, api.slipway, ids)
 	if err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 		t.Head("STATE", "COMMIT", "GROUP", "TRAFFIC", "STARTED", "TOOK", "DEPLOYMENT", "AUTHOR", "CHANGE, OR WHY")
 		for i := range all {
 			x := &all[i]
-			change := known[*x.DeploymentId]
+			change := view.Described(known[*x.DeploymentId])
 			t.Row(
 				releaseState(x.Status, x.Paused),
 				commitCell(change),
@@ -71,7 +71,7 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 				terminal.Text(terminal.Ago(x.StartTime, now)),
 				terminal.Text(terminal.Between(x.StartTime, x.EndTime, now)),
 				terminal.Pointed(x.DeploymentId),
-				terminal.Pointed(change.Author),
+				terminal.Text(change.Author),
 				releaseSaid(change, x),
 			)
 		}
@@ -160,14 +160,13 @@ func releaseState(status slipway.ReleaseStatus, paused *bool) terminal.Cell {
 }
 
 // releaseSaid is the last cell of a row: why a release went back or waits, else the subject of its change.
-func releaseSaid(c slipway.Change, x *slipway.ReleaseSummary) terminal.Cell {
+func releaseSaid(c view.Change, x *slipway.ReleaseSummary) terminal.Cell {
 	if k := view.ReleaseKind(x.Status, x.Paused); x.Message != nil && (k == terminal.Back || k == terminal.Waiting) {
 		if _, because, ok := strings.Cut(*x.Message, ": "); ok {
 			return terminal.Text(view.Plain(because))
 		}
 	}
-	c.Cause = nil
-	return said(c, terminal.Succeeded)
+	return terminal.Text(c.Title())
 }
 
 func percent(p *int32) string {

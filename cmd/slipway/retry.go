@@ -116,17 +116,12 @@ func (c *retryCommand) deployment(ctx context.Context, api *contract, id string)
 	if d.CompleteTime == nil {
 		return refused("the deployment %s has not ended: it is %s", id, view.KindOf(d.Status).Word())
 	}
-	known, err := api.describe(ctx, []string{id})
+	known, err := view.Describe(ctx, api.slipway, []string{id})
 	if err != nil {
 		return err
 	}
-	return api.deploy(
-		ctx,
-		c.printer,
-		d,
-		d.Revision,
-		outcome{Did: "retried", Message: "%s deploys the version of " + id + " again: " + changeWords(known[id])},
-	)
+	say := "%s deploys the version of " + id + " again: " + view.Described(known[id]).Words()
+	return api.deploy(ctx, c.printer, d, d.Revision, outcome{Did: "retried", Message: say})
 }
 
 // deploy creates a deployment of a revision to the group of d, and says so: the message has a place for the new ID.

@@ -124,7 +124,7 @@ func (c *rollbackCommand) revision(ctx context.Context, api *contract) (string, 
 	if c.To == "" || err != nil || n.deployment == "" {
 		return "", nil
 	}
-	known, err := api.describe(ctx, []string{n.deployment})
+	known, err := view.Describe(ctx, api.slipway, []string{n.deployment})
 	if err != nil || known[n.deployment].Revision == nil {
 		return "", err
 	}
@@ -201,7 +201,7 @@ func runs(all []slipway.DeployedVersion, where string) string {
 	var parts []string
 	for i := range all {
 		if v := &all[i]; len(v.Hosts) > 0 {
-			say := changeWords(*v.Change) + " on " + view.Names(v.Hosts, 3)
+			say := view.Described(*v.Change).Words() + " on " + view.Names(v.Hosts, 3)
 			if v.Outcome != slipway.VersionOutcomeGood {
 				say += " (" + strings.ToLower(view.StatusWord(v.Outcome)) + because(v.Reason) + ")"
 			}
@@ -216,7 +216,7 @@ func runs(all []slipway.DeployedVersion, where string) string {
 
 // versionWords name a version, and say how it fared.
 func versionWords(v *slipway.DeployedVersion) string {
-	say := changeWords(*v.Change)
+	say := view.Described(*v.Change).Words()
 	if v.Outcome == slipway.VersionOutcomeGood && v.Time != nil {
 		say += ", which did well here " + terminal.Ago(v.Time, time.Now())
 	}

@@ -20,17 +20,17 @@ func waiting(ctx context.Context, api *contract, p printer) error {
 		t.Head("WAITS", "FOR", "SINCE", "COMMIT", "AUTHOR", "CHANGE")
 		for i := range out.Waiting {
 			w := &out.Waiting[i]
-			var c slipway.Change
+			var c view.Change
 			if w.Change != nil {
-				c = *w.Change
+				c = view.Described(*w.Change)
 			}
 			t.Row(
 				terminal.Cell{Text: waitingName(w), Kind: terminal.Waiting},
 				terminal.Text(view.WaitingSentence(w)),
 				terminal.Text(terminal.Ago(w.Since, now)),
 				commitCell(c),
-				terminal.Pointed(c.Author),
-				terminal.Pointed(c.Subject),
+				terminal.Text(c.Author),
+				terminal.Text(c.Message),
 			)
 		}
 		for i := range out.Waiting {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"slipway/api/slipway"
 	"slipway/internal/terminal"
 	"slipway/internal/view"
 )
@@ -46,51 +45,37 @@ func (c *whyCommand) Run(ctx context.Context) error {
 }
 
 func (c *whyCommand) build(ctx context.Context, api *contract, id string) error {
-	out, err := api.slipway.ExplainBuild(ctx, &slipway.ExplainBuildInput{Id: &id})
+	known, err := view.Describe(ctx, api.slipway, []string{id})
 	if err != nil {
 		return err
 	}
-	for i := range out.Lines { // the API counts from zero; people, the text and the page from one
-		out.Lines[i].Number = new(*out.Lines[i].Number + 1)
-	}
-	if out.Line != nil {
-		out.Line = new(*out.Line + 1)
-	}
-	since, err := api.slipway.CompareWithGreen(ctx, &slipway.CompareWithGreenInput{Id: &id})
+	x, err := view.ReadExplanation(ctx, api.slipway, id, view.Described(known[id]))
 	if err != nil {
 		return err
 	}
-	known, err := api.describe(ctx, []string{*out.Id})
-	if err != nil {
-		return err
+	for i := range x.Lines { // the API counts from zero; people, the text and the page from one
+		x.Lines[i].Number = new(*x.Lines[i].Number + 1)
 	}
-	e := &explanation{out, known[*out.Id], since}
-	return c.print(e, func(t *terminal.Table) {
-		for line := range strings.Lines(explained(out, e.Change) + sinceGreen(out, since)) {
+	if x.Line != nil {
+		x.Line = new(*x.Line + 1)
+	}
+	return c.print(x, func(t *terminal.Table) {
+		for line := range strings.Lines(explained(x) + sinceGreen(x)) {
 			t.Note(strings.TrimSuffix(line, "\n"))
 		}
 	})
 }
 
-// explanation is why a build failed, with the change that it built and what changed since it was green.
-type explanation struct {
-	*slipway.ExplainBuildOutput
-	Change     slipway.Change                  `json:"change"`
-	SinceGreen *slipway.CompareWithGreenOutput `json:"sinceGreen"`
-}
-
-// failed tells whether a build is one that there is a reason for.
-func failed(status string) bool { return terminal.KindOf(status) == terminal.Failed }
-
 // sinceGreen says what changed since the project was green.
-func sinceGreen(out *slipway.ExplainBuildOutput, since *slipway.CompareWithGreenOutput) string {
-	if !failed(*out.Status) || since.GreenBuildId == nil {
+func sinceGreen(x *view.Explanation) string {
+	since := x.SinceGreen
+	if x.Kind != view.Failed || since.GreenBuildId == nil {
 		return ""
 	}
 	var b strings.Builder
 	fmt.Fprintln(&b, "since the last green build, "+terminal.Clean(*since.GreenBuildId)+":")
 	for _, c := range since.Commits {
-		fmt.Fprintln(&b, "  commit "+terminal.Clean(changeWords(c)))
+		fmt.Fprintln(&b, "  commit "+terminal.Clean(view.Described(c).Words()))
 	}
 	if since.MoreCommits != nil && *since.MoreCommits {
 		fmt.Fprintln(&b, "  and earlier commits")
@@ -98,10 +83,10 @@ func sinceGreen(out *slipway.ExplainBuildOutput, since *slipway.CompareWithGreen
 	for _, f := range since.Files {
 		fmt.Fprintln(&b, terminal.Clean(fmt.Sprintf("file %s +%d -%d", *f.Path, *f.AddedLines, *f.RemovedLines)))
 	}
-	for _, x := range since.Settings {
-		fmt.Fprintln(&b, "  "+terminal.Clean(*x.Name+": "+*x.Before+" -> "+*x.After))
+	for _, s := range since.Settings {
+		fmt.Fprintln(&b, "  "+terminal.Clean(*s.Name+": "+*s.Before+" -> "+*s.After))
 	}
-	if len(since.Commits)+len(since.Files)+len(since.Settings) == 0 {
+	if x.Unchanged() {
 		fmt.Fprintln(&b, "  nothing: the same source and the same settings")
 	}
 	return strings.ReplaceAll(b.String(), "\nfile ", "\n  file ")
@@ -111,36 +96,34 @@ func sinceGreen(out *slipway.ExplainBuildOutput, since *slipway.CompareWithGreen
 const messageLines = 12
 
 // explained is why a build failed, in words. Its lines are counted from one.
-func explained(out *slipway.ExplainBuildOutput, change slipway.Change) string {
+func explained(x *view.Explanation) string {
 	var b strings.Builder
 	say := func(format string, args ...any) {
 		text := fmt.Sprintf(format, args...)
 		fmt.Fprintln(&b, strings.Repeat(" ", len(text)-len(strings.TrimLeft(text, " ")))+terminal.Clean(text))
 	}
-	say("%s: %s", *out.Id, view.StatusWord(*out.Status))
-	if words := changeWords(change); words != "" {
+	say("%s: %s", *x.Id, x.State)
+	if words := x.Change.Words(); words != "" {
 		say("%s", words)
 	}
-	if failed(*out.Status) {
-		say("%s", view.ExplainedCause(out))
-	} else if out.Summary != nil && *out.Summary != "" {
-		say("%s", *out.Summary)
+	if x.Say != "" {
+		say("%s", x.Say)
 	}
-	if out.Command != nil && *out.Command != "" {
+	if x.Command != nil && *x.Command != "" {
 		at := ""
-		if out.Phase != nil {
-			at = " in " + strings.ToLower(*out.Phase)
+		if x.Phase != nil {
+			at = " in " + strings.ToLower(*x.Phase)
 		}
 		code := ""
-		if out.ExitCode != nil {
-			code = fmt.Sprintf(" (exit code %d)", *out.ExitCode)
+		if x.ExitCode != nil {
+			code = fmt.Sprintf(" (exit code %d)", *x.ExitCode)
 		}
-		say("command%s%s: %s", at, code, *out.Command)
+		say("command%s%s: %s", at, code, *x.Command)
 	}
-	for _, line := range out.Lines {
+	for _, line := range x.Lines {
 		say("  line %d: %s", *line.Number, *line.Text)
 	}
-	for _, test := range out.FailedTests {
+	for _, test := range x.FailedTests {
 		say("failed test %s", *test.Name)
 		if test.Message == nil {
 			continue

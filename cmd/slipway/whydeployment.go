@@ -34,7 +34,7 @@ func (c *whyCommand) deployment(ctx context.Context, api *contract, id string) e
 	}
 	f := &deployedFailure{Deployment: out.DeploymentInfo}
 	f.find(targets)
-	known, err := api.describe(ctx, []string{id})
+	known, err := view.Describe(ctx, api.slipway, []string{id})
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (c *whyCommand) deployment(ctx context.Context, api *contract, id string) e
 	if err != nil {
 		return err
 	}
-	return c.print(f, func(t *terminal.Table) { f.explain(t, changeWords(known[id]), back) })
+	return c.print(f, func(t *terminal.Table) { f.explain(t, view.Described(known[id]).Words(), back) })
 }
 
 // find finds the event that failed first.

@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"slipway/api/codepipeline"
@@ -59,15 +60,11 @@ func (b *Board) Add(ctx context.Context, api slipway.API, pipelines ...*Document
 	for _, p := range pipelines {
 		ids, groups = append(ids, p.ids()...), append(groups, p.groups()...)
 	}
-	for some := range slices.Chunk(ids, idsAtOnce) {
-		out, err := api.DescribeChanges(ctx, &slipway.DescribeChangesInput{Ids: some})
-		if err != nil {
-			return err
-		}
-		for id, c := range out.Changes {
-			b.Changes[id] = c
-		}
+	known, err := Describe(ctx, api, ids)
+	if err != nil {
+		return err
 	}
+	maps.Copy(b.Changes, known)
 	for some := range slices.Chunk(groups, groupsAtOnce) {
 		out, err := api.ListServing(ctx, &slipway.ListServingInput{Groups: some})
 		if err != nil {

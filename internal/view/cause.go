@@ -22,13 +22,13 @@ func Cause(w slipway.Work) string {
 	case w.Event != nil:
 		return EventCause(w.Host, w.Event)
 	case w.Cause != nil:
-		return BuildCause(w.Cause)
+		return buildCause(w.Cause)
 	}
 	return Plain(w.Message)
 }
 
-// BuildCause is why a build failed.
-func BuildCause(c *slipway.Cause) string {
+// buildCause is why a build failed.
+func buildCause(c *slipway.Cause) string {
 	if c.Test != nil {
 		return tests(c.Test, c.FailedTests)
 	}
@@ -41,8 +41,8 @@ func BuildCause(c *slipway.Cause) string {
 	return Plain(c.Message)
 }
 
-// ExplainedCause is the same for what ExplainBuild tells.
-func ExplainedCause(out *slipway.ExplainBuildOutput) string {
+// explainedCause is the same for what ExplainBuild tells.
+func explainedCause(out *slipway.ExplainBuildOutput) string {
 	if len(out.FailedTests) > 0 {
 		return tests(&out.FailedTests[0], len(out.FailedTests))
 	}
@@ -52,7 +52,7 @@ func ExplainedCause(out *slipway.ExplainBuildOutput) string {
 		Command:  text(out.Command),
 		Message:  text(out.Summary),
 	}
-	return BuildCause(c)
+	return buildCause(c)
 }
 
 func exited(code *int32) string {

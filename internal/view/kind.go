@@ -6,7 +6,6 @@ package view
 import (
 	"strings"
 
-	"slipway/api/codebuild"
 	"slipway/api/slipway"
 )
 
@@ -97,14 +96,6 @@ func StatusWord[S ~string](status S) string {
 		return Upper(strings.ToLower(strings.ReplaceAll(string(status), "_", " ")))
 	}
 	return k.Title()
-}
-
-// BuildWord is the word for the state of a build: one that runs says in which phase.
-func BuildWord(b *codebuild.Build) string {
-	if KindOf(b.BuildStatus) == Running {
-		return "Running, in " + strings.ToLower(strings.ReplaceAll(text(b.CurrentPhase), "_", " "))
-	}
-	return StatusWord(b.BuildStatus)
 }
 
 // ReleaseKind is the state of a release. One that is paused waits for a person, as one that asks does.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"slipway/api/codebuild"
-	"slipway/api/slipway"
 	"slipway/internal/view"
 	"slipway/internal/web/change"
 	"slipway/internal/web/kit"
@@ -75,24 +74,21 @@ func (s *pages) listBuilds(
 	if project != "" {
 		title = project
 	}
-	known, err := change.Describe(r.Context(), s.Slipway, ids)
+	builds, err := view.ReadBuilds(r.Context(), s.Slipway, all)
 	if err != nil {
 		return err
 	}
-	s.Render(w, r, http.StatusOK, Builds(s.Shell(r, v, title, "builds"), project, all, known, more, s.Now()))
+	s.Render(w, r, http.StatusOK, Builds(s.Shell(r, v, title, "builds"), project, builds, more, s.Now()))
 	return nil
 }
 
 // buildView is one build with a window of its log.
 type buildView struct {
-	*codebuild.Build
-	Kind    kit.Kind
-	Why     *slipway.ExplainBuildOutput // of one that failed
+	*view.Build
+	Why     *view.Explanation // of one that failed
 	Log     logWindow
 	Reports []change.ReportLine
-	Change  change.Change
 	Remedy  change.Remedy
-	Green   *green // the last build before that succeeded, and what changed since
 }
 
 func (s *pages) build(r *http.Request) (*codebuild.Build, error) {
@@ -112,17 +108,11 @@ func (s *pages) buildPage(w http.ResponseWriter, r *http.Request, v kit.Visitor)
 	if err != nil {
 		return err
 	}
-	b := &buildView{Build: x, Kind: view.KindOf(x.BuildStatus)}
-	if b.Kind == kit.Failed {
-		if b.Why, err = s.Slipway.ExplainBuild(r.Context(), &slipway.ExplainBuildInput{Id: x.Id}); err != nil {
-			return err
-		}
-	}
-	known, err := change.Describe(r.Context(), s.Slipway, []string{*x.Id})
+	read, err := view.ReadBuilds(r.Context(), s.Slipway, []codebuild.Build{*x})
 	if err != nil {
 		return err
 	}
-	b.Change = view.Described(known[*x.Id])
+	b := &buildView{Build: &read[0]}
 	if b.Kind == kit.Failed {
 		if err := s.buildFailed(r.Context(), b); err != nil {
 			return err
@@ -165,7 +155,7 @@ func (s *pages) startBuild(w http.ResponseWriter, r *http.Request, _ kit.Visitor
 }
 
 // bar is where a phase lies in a build's time, for a drawing 100 wide.
-func (b *buildView) bar(p codebuild.BuildPhase, now time.Time) (x, width string) {
+func (b *buildView) bar(p view.Phase, now time.Time) (x, width string) {
 	if b.StartTime == nil || p.StartTime == nil {
 		return "0", "0"
 	}
@@ -181,28 +171,4 @@ func (b *buildView) bar(p codebuild.BuildPhase, now time.Time) (x, width string)
 	part := func(d time.Duration) float64 { return min(100, max(0, 100*float64(d)/float64(whole))) }
 	return kit.Decimal(part(p.StartTime.Sub(b.StartTime.Time))), kit.Decimal(max(0.6,
 		part(until.Sub(p.StartTime.Time))))
-}
-
-// phaseNames are the phases as people read them.
-var phaseNames = map[codebuild.BuildPhaseType]string{
-	"SUBMITTED":        "Submitted",
-	"QUEUED":           "Queued",
-	"PROVISIONING":     "Provisioning",
-	"DOWNLOAD_SOURCE":  "Source",
-	"INSTALL":          "Install",
-	"PRE_BUILD":        "Pre-build",
-	"BUILD":            "Build",
-	"POST_BUILD":       "Post-build",
-	"UPLOAD_ARTIFACTS": "Upload",
-	"FINALIZING":       "Finish",
-}
-
-// phaseProblem is what a phase says of its failure.
-func phaseProblem(p codebuild.BuildPhase) string {
-	for _, c := range p.Contexts {
-		if kit.Text(c.Message) != "" {
-			return kit.Text(c.Message)
-		}
-	}
-	return ""
 }

@@ -69,7 +69,7 @@ func logName(b *codebuild.Build) (group, stream *string) {
 // readWindow reads the part of the log that is asked for: from a line on; else the end of one that runs, the
 // cause of one that failed, or the beginning.
 func (s *pages) readWindow(r *http.Request, b *buildView) error {
-	group, stream := logName(b.Build)
+	group, stream := logName(&b.Build.Build)
 	if group == nil || stream == nil {
 		return nil
 	}

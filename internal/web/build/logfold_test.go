@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 func TestLogIsFoldedByCommand(t *testing.T) {
@@ -19,7 +20,8 @@ the tests begin
 AssertionError: 7.13 != 4.86
 [Container] 2026/11/29 09:13:54.779 Command did not exit successfully python3 junit.py exit status 1
 [Container] 2026/11/29 09:13:54.780 Phase complete: BUILD State: FAILED`
-	b := &buildView{Why: &slipway.ExplainBuildOutput{Phase: new("BUILD")}, Log: logWindow{Bad: map[int64]bool{7: true}}}
+	why := &view.Explanation{ExplainBuildOutput: &slipway.ExplainBuildOutput{Phase: new("BUILD")}}
+	b := &buildView{Why: why, Log: logWindow{Bad: map[int64]bool{7: true}}}
 	for i, line := range strings.Split(log, "\n") {
 		b.Log.Lines = append(b.Log.Lines, slipway.Line{Number: new(int64(i)), Text: &line})
 	}

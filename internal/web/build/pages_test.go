@@ -66,6 +66,7 @@ func (tale) ReadLog(context.Context, *slipway.ReadLogInput) (*slipway.ReadLogOut
 
 func (tale) ExplainBuild(context.Context, *slipway.ExplainBuildInput) (*slipway.ExplainBuildOutput, error) {
 	return &slipway.ExplainBuildOutput{
+		Status:  new("FAILED"),
 		Phase:   new("BUILD"),
 		Command: new("go test ./..."),
 		Line:    new(int64(1)),

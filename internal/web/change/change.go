@@ -24,24 +24,12 @@ func changeHref(c Change) string {
 	return kit.CommitPath(c.Repository, c.Commit)
 }
 
-// Describe asks what changes carry, by the IDs of executions, builds and deployments.
-func Describe(ctx context.Context, api slipway.API, ids []string) (map[string]slipway.Change, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	out, err := api.DescribeChanges(ctx, &slipway.DescribeChangesInput{Ids: ids})
-	if err != nil {
-		return nil, err
-	}
-	return out.Changes, nil
-}
-
 // Origin is the change that a deployment deploys, with the execution that it came by; empty if nothing is known of it.
 type Origin struct{ Change Change }
 
 // OriginOf finds the change that a deployment deploys.
 func OriginOf(ctx context.Context, api slipway.API, deployment string) (o Origin, err error) {
-	known, err := Describe(ctx, api, []string{deployment})
+	known, err := view.Describe(ctx, api, []string{deployment})
 	o.Change = view.Described(known[deployment])
 	return o, err
 }

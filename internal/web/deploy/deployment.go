@@ -82,7 +82,7 @@ func (s *pages) listDeployments(
 			all = append(all, d)
 		}
 	}
-	known, err := change.Describe(r.Context(), s.Slipway, ids)
+	known, err := view.Describe(r.Context(), s.Slipway, ids)
 	if err != nil {
 		return err
 	}

@@ -171,7 +171,8 @@ func (s *pages) findByID(ctx context.Context, f *finder) error {
 			return err
 		}
 		for _, b := range out.Builds {
-			f.add(found{"Build", id, view.BuildWord(&b), "/builds/" + url.PathEscape(id)})
+			one := view.BuildOf(b, nil)
+			f.add(found{"Build", id, one.Words(), "/builds/" + url.PathEscape(id)})
 		}
 	}
 	return nil

@@ -79,7 +79,7 @@ func (s *pages) weigh(r *http.Request, p *pipelineView, q *approval, lines int32
 	if err != nil {
 		return err
 	}
-	known, err := change.Describe(r.Context(), s.Slipway, view.Externals(runs))
+	known, err := view.Describe(r.Context(), s.Slipway, view.Externals(runs))
 	if err != nil {
 		return err
 	}

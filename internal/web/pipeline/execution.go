@@ -50,7 +50,7 @@ func (s *pages) execution(r *http.Request, name, id string) (*executionView, err
 	if err != nil {
 		return nil, err
 	}
-	known, err := change.Describe(ctx, s.Slipway, append(view.Externals(runs), id))
+	known, err := view.Describe(ctx, s.Slipway, append(view.Externals(runs), id))
 	if err != nil {
 		return nil, err
 	}

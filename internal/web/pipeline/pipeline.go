@@ -86,7 +86,7 @@ func (s *pages) list(ctx context.Context, p *pipelineView, after string, waiting
 		}
 		ids = append(ids, *summaries[i].PipelineExecutionId)
 	}
-	changes, err := change.Describe(ctx, s.Slipway, ids)
+	changes, err := view.Describe(ctx, s.Slipway, ids)
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (s *pages) releasesPage(w http.ResponseWriter, r *http.Request, v kit.Visit
 	for _, x := range out.Releases {
 		ids = append(ids, *x.DeploymentId)
 	}
-	known, err := change.Describe(r.Context(), s.Slipway, ids)
+	known, err := view.Describe(r.Context(), s.Slipway, ids)
 	if err != nil {
 		return err
 	}

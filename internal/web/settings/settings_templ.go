@@ -330,7 +330,7 @@ func Access(s kit.Shell, a *access, address string, now time.Time) templ.Compone
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Key</th><th scope=\"col\">kit.State</th><th scope=\"col\" class=\"num\">Created</th><th scope=\"col\"><span class=\"vh\">Change</span></th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 28, "<table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Key</th><th scope=\"col\">State</th><th scope=\"col\" class=\"num\">Created</th><th scope=\"col\"><span class=\"vh\">Change</span></th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1163,7 +1163,7 @@ func Processes(s kit.Shell, runners *slipway.ListRunnersOutput, routers []slipwa
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 98, "<table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Runner</th><th scope=\"col\">kit.State</th><th scope=\"col\">Builds</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 98, "<table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Runner</th><th scope=\"col\">State</th><th scope=\"col\">Builds</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -1296,7 +1296,7 @@ func Processes(s kit.Shell, runners *slipway.ListRunnersOutput, routers []slipwa
 					return templ_7745c5c3_Err
 				}
 			} else {
-				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 112, "<table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Router</th><th scope=\"col\">kit.State</th><th scope=\"col\">Its table</th></tr></thead> <tbody>")
+				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 112, "<table class=\"grid cards calm\"><thead><tr><th scope=\"col\">Router</th><th scope=\"col\">State</th><th scope=\"col\">Its table</th></tr></thead> <tbody>")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
