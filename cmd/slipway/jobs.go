@@ -58,7 +58,7 @@ func (c *jobsListCommand) Run(ctx context.Context) error {
 			t.Row(
 				terminal.Pointed(j.Kind),
 				terminal.Pointed(j.Key),
-				terminal.State(j.State),
+				jobState(j.State),
 				terminal.Text(terminal.Ago(j.DueTime, now)),
 				terminal.Text(fmt.Sprint(*j.Attempt)),
 				terminal.Text(lastError),
@@ -70,6 +70,14 @@ func (c *jobsListCommand) Run(ctx context.Context) error {
 			t.Note("No jobs are waiting or running.")
 		}
 	})
+}
+
+// jobState is the state of a job. One that waits is not yet running, as a release that waits is.
+func jobState(s slipway.JobState) terminal.Cell {
+	if s == slipway.JobStateWaiting {
+		return terminal.Text("Waiting")
+	}
+	return terminal.State(s)
 }
 
 // oneJob names a job as the list does.

@@ -7,10 +7,16 @@ import (
 	"slipway/api/awsproto"
 )
 
-// AgoWords says how long ago something was.
+// AgoWords says how long ago something was, or in what time it will be.
 func AgoWords(t, now time.Time) string {
 	d := now.Sub(t)
 	switch {
+	case d <= -24*time.Hour:
+		return fmt.Sprintf("in %d d", int(-d.Hours()/24))
+	case d <= -time.Hour:
+		return fmt.Sprintf("in %d h", int(-d.Hours()))
+	case d <= -time.Minute:
+		return fmt.Sprintf("in %d min", int(-d.Minutes()))
 	case d < 0:
 		return "just now"
 	case d < time.Minute:

@@ -42,9 +42,11 @@ setInterval(() => {
 }, 10000);
 
 function ago(seconds) {
-  if (seconds < 0) return 'just now';
-  const [n, unit] = seconds < 60 ? [1, 's'] : seconds < 3600 ? [60, 'min'] : seconds < 86400 ? [3600, 'h'] : [86400, 'd'];
-  return `${Math.floor(seconds / n)} ${unit} ago`;
+  if (seconds < 0 && seconds > -60) return 'just now';
+  const away = Math.abs(seconds);
+  const [n, unit] = away < 60 ? [1, 's'] : away < 3600 ? [60, 'min'] : away < 86400 ? [3600, 'h'] : [86400, 'd'];
+  const words = `${Math.floor(away / n)} ${unit}`;
+  return seconds < 0 ? `in ${words}` : `${words} ago`;
 }
 
 // held are parts that were sent while somebody typed in them. They are replaced when that ends.
