@@ -19,7 +19,7 @@ func WithCaller(ctx context.Context, c Caller) context.Context {
 	return context.WithValue(ctx, callerKey{}, c)
 }
 
-// CallerOf returns who an operation runs as; the zero Caller, which may do nothing, if nobody was set.
+// CallerOf returns the caller of an operation. Without one it returns the zero Caller, which has no rights.
 func CallerOf(ctx context.Context) Caller {
 	c, _ := ctx.Value(callerKey{}).(Caller)
 	return c

@@ -48,7 +48,7 @@ func (c *Check) add(member string, missing bool, value, must string) {
 	})
 }
 
-// leaf is the nearest named member: a list's element is called by the list's name.
+// leaf is the nearest named member. The element of a list has the list's name.
 func (c *Check) leaf(member string) string {
 	if member != "member" {
 		return member
@@ -85,7 +85,7 @@ func (c *Check) Required(member string, present bool) {
 	}
 }
 
-// Length checks a text's length in characters; max < 0 is no upper bound. A nil text is in order.
+// Length checks a text's length in characters. A negative max is no upper limit. A nil text is valid.
 func (c *Check) Length(member string, s *string, least, most int) {
 	if s != nil {
 		c.size(member, quote(*s), utf8.RuneCountInString(*s), least, most)

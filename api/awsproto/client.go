@@ -15,7 +15,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 )
 
-// Client calls a server's JSON services: the same interfaces as in process, from another one.
+// Client calls the JSON services of a server, with the same interfaces as in process.
 type Client struct {
 	Endpoint    string // http://127.0.0.1:8080
 	Region      string

@@ -1,4 +1,4 @@
-// Package awsproto is the wire that the packages under api/ share: AWS JSON 1.1 and Query, their
-// errors, request checks in AWS's words, Signature Version 4, paging tokens, and the decorator that
-// stands around every operation. It knows no service; the generated packages plug themselves into it.
+// Package awsproto is the wire protocol that the packages under api/ share: AWS JSON 1.1, Query and CBOR, their errors,
+// validation in AWS's words, Signature Version 4, page tokens, and the decorator around every operation. It has no
+// knowledge of services, which the generated packages add.
 package awsproto

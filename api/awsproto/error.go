@@ -45,7 +45,7 @@ func NotImplemented(service, operation string) error {
 	}
 }
 
-// AccessDenied is the refusal of an operation, in IAM's words.
+// AccessDenied is the error that refuses an operation, in IAM's words.
 func AccessDenied(caller Caller, service, operation string) error {
 	return &Error{
 		Code:    "AccessDeniedException",
@@ -61,7 +61,7 @@ func Code(err error) string {
 	return ""
 }
 
-// messageOf is what the person on the other side reads: the message without the code before it.
+// messageOf returns the message of an error without the code before it.
 func messageOf(err ServiceError) string {
 	if e, ok := err.(*Error); ok {
 		return e.Message
@@ -69,8 +69,8 @@ func messageOf(err ServiceError) string {
 	return err.Error()
 }
 
-// shapeOf is the name of the error's shape in the model, by which JSON and CBOR know it. It is the code, save for
-// errors that Query gave another one.
+// shapeOf returns the name of the error's shape in the model, which JSON and CBOR use. It is the code, unless Query has
+// another code for the error.
 func shapeOf(err ServiceError) string {
 	if e, ok := err.(interface{ ErrorShape() string }); ok {
 		return e.ErrorShape()

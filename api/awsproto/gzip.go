@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// inflate undoes the compression that SDKs apply to large requests of some operations. The signature covers what was
-// compressed; what comes out is bounded as any request is.
+// inflate reads the compressed bodies that SDKs send for large requests of some operations. The signature covers the
+// compressed bytes. The uncompressed size has the limit of any request.
 func (q *request) inflate(encoding string) error {
 	switch strings.ToLower(encoding) {
 	case "", "identity", "amz-1.0": // SDKs for Java say the last of JSON

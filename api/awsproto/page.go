@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Pager makes and reads the tokens of lists. A token is opaque to clients: the place to go on from, signed,
-// and bound to the operation and the filter it was made for.
+// Pager makes and reads page tokens. A token is opaque to clients. It holds the place to continue from, is signed, and
+// is bound to the operation and the filter it was made for.
 type Pager struct{ Key []byte }
 
 // Token returns the token that goes on after the place `after`.
@@ -25,8 +25,8 @@ func (p Pager) Token(op string, filter, after any) *string {
 	return &t
 }
 
-// Place reads a token into after. ok is false if the token was not made here for this operation and filter. A nil
-// or empty token is the beginning: after stays as it is.
+// Place reads a token into after. It returns false if the token was not made here for this operation and filter. A nil
+// or empty token is the beginning and leaves after unchanged.
 func (p Pager) Place(op string, filter any, token *string, after any) (ok bool) {
 	if token == nil || *token == "" {
 		return true

@@ -60,7 +60,8 @@ func decodeForm(form url.Values, in any) error {
 	return root.decodeStruct("", reflect.ValueOf(in).Elem())
 }
 
-// decodeStruct refuses members that the model does not have: what a newer client asks for by them would not be done.
+// decodeStruct refuses members that the model does not have, because what a newer client asks for with them would not
+// be done.
 func (n *node) decodeStruct(prefix string, v reflect.Value) error {
 	known := 0
 	for i := range v.NumField() {
@@ -226,7 +227,7 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 	}
 }
 
-// absent tells whether a member was not given: a list or a map that is nil, or an enum without a value.
+// absent reports whether a member was not given: a nil list or map, or an enum without a value.
 func absent(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Slice, reflect.Map:

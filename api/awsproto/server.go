@@ -25,8 +25,8 @@ const DefaultMaxBody = 1 << 20
 type Server struct {
 	Region  string
 	Account string
-	// Regions are the regions whose signatures are accepted besides Region: nil for none. ARNs are Region's, whoever
-	// asks.
+	// Regions reports whether signatures for a region other than Region are accepted. If it is nil, none are. ARNs
+	// always have Region.
 	Regions func(region string) bool
 	// Lookup finds the secret of an access key.
 	Lookup sigv4.Lookup
@@ -77,7 +77,7 @@ type request struct {
 	form     url.Values
 }
 
-// Accepts tells whether a request is for this server: an AWS call, whatever it is worth.
+// Accepts reports whether a request is an AWS call, valid or not.
 func (s *Server) Accepts(r *http.Request) bool {
 	if r.Method != http.MethodPost {
 		return false
@@ -121,7 +121,7 @@ func (s *Server) serve(q *request, w http.ResponseWriter, r *http.Request) (any,
 	if err := s.route(q, r); err != nil {
 		return nil, err
 	}
-	// What needs no body is checked before it is read: a stranger's costs nothing.
+	// Checks that need no body come before it is read, so that strangers cannot make the server read much.
 	claim, err := s.claim(q, r)
 	if err != nil {
 		return nil, err
@@ -147,8 +147,8 @@ func (s *Server) serve(q *request, w http.ResponseWriter, r *http.Request) (any,
 	return q.endpoint.call(WithCaller(r.Context(), caller), q.decode)
 }
 
-// route finds the service; the operation is looked up after the signature is verified, so that nobody
-// learns from outside what is here.
+// route finds the service. The operation is looked up after the signature is verified, so that strangers cannot learn
+// which operations exist.
 func (s *Server) route(q *request, r *http.Request) error {
 	if smithy := r.Header.Get("Smithy-Protocol"); smithy != "" {
 		q.protocol = CBOR
@@ -239,75 +239,6 @@ func readBody(from io.Reader, length int64) ([]byte, error) {
 	body := make([]byte, length)
 	n, err := io.ReadFull(from, body)
 	return body[:n], err
-}
-
-// claim checks of the signature what needs no body.
-func (s *Server) claim(q *request, r *http.Request) (*sigv4.Claim, error) {
-	c, err := sigv4.Begin(r.Context(), r, s.Now(), s.Lookup)
-	if err != nil {
-		return nil, refused(q.protocol, err)
-	}
-	if c.Service != q.info.SigningName {
-		return nil, refusal(q.protocol,
-			wrongScope("Credential should be scoped to correct service: '%s', not '%s'.", q.info.SigningName,
-				c.Service))
-	}
-	if !q.info.global() && !s.serves(c.Region) {
-		return nil, refusal(q.protocol,
-			wrongScope(
-				"Credential should be scoped to a valid region: this server is %s, the request was signed for %s. "+
-					"Set AWS_DEFAULT_REGION=%s, or start the server with --regions.", s.Region, c.Region, s.Region))
-	}
-	return c, nil
-}
-
-// serves tells whether requests that are signed for a region are accepted.
-func (s *Server) serves(region string) bool {
-	return region == s.Region || s.Regions != nil && s.Regions(region)
-}
-
-func wrongScope(format string, args ...any) *sigv4.Error {
-	return &sigv4.Error{Kind: sigv4.WrongScope, Message: fmt.Sprintf(format, args...)}
-}
-
-// refused words an error of a signature; another stays as it is.
-func refused(p Protocol, err error) error {
-	if e, ok := errors.AsType[*sigv4.Error](err); ok {
-		return refusal(p, e)
-	}
-	return err
-}
-
-func (s *Server) authenticate(q *request, r *http.Request, c *sigv4.Claim) (Caller, error) {
-	sig, err := c.Verify(sigv4.HexSHA256(q.body))
-	if err != nil {
-		return Caller{}, refused(q.protocol, err)
-	}
-	return s.Caller(r.Context(), sig.AccessKeyID)
-}
-
-func refusal(p Protocol, e *sigv4.Error) error {
-	codes := map[sigv4.Kind]string{
-		sigv4.Missing: "MissingAuthenticationTokenException", sigv4.Incomplete: "IncompleteSignatureException",
-		sigv4.UnknownKey: "UnrecognizedClientException", sigv4.Mismatch: "InvalidSignatureException",
-		sigv4.Expired: "InvalidSignatureException", sigv4.WrongScope: "InvalidSignatureException",
-		sigv4.NotCovered: "AccessDeniedException",
-	}
-	status := http.StatusBadRequest
-	if p == Query {
-		status = http.StatusForbidden
-		codes = map[sigv4.Kind]string{
-			sigv4.Missing: "MissingAuthenticationToken", sigv4.Incomplete: "IncompleteSignature",
-			sigv4.UnknownKey: "InvalidClientTokenId", sigv4.Mismatch: "SignatureDoesNotMatch",
-			sigv4.Expired: "SignatureDoesNotMatch", sigv4.WrongScope: "SignatureDoesNotMatch",
-			sigv4.NotCovered: "AccessDenied",
-		}
-	}
-	message := e.Message
-	if len(e.Headers) > 0 {
-		message += ": " + strings.Join(e.Headers, ", ")
-	}
-	return &Error{Code: codes[e.Kind], Status: status, Message: message}
 }
 
 func (s *Server) operation(q *request, r *http.Request) error {

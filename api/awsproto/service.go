@@ -34,19 +34,19 @@ type Info struct {
 	Refusal Style
 	// NewError makes an error of the model from its code, or returns nil.
 	NewError func(code, message string) error
-	// Others are operations of the model for which no shapes are generated.
+	// Others are the operations of the model without generated shapes.
 	Others []string
 	// MaxBody bounds a request, in bytes.
 	MaxBody int64
 }
 
-// Speaks tells whether the service is served by a protocol.
+// Speaks reports whether the service is served by a protocol.
 func (i *Info) Speaks(p Protocol) bool { return i.Protocol == p || slices.Contains(i.Also, p) }
 
-// global tells whether clients sign the service for us-east-1 wherever they are.
+// global reports whether clients sign the service for us-east-1 from every region.
 func (i *Info) global() bool { return i.SigningName == "iam" || i.SigningName == "sts" }
 
-// Style is how a service words a broken constraint.
+// Style is how a service's errors word a broken constraint.
 type Style struct {
 	// Code is the error's code: ValidationException, InvalidInputException, ...
 	Code string
@@ -70,7 +70,7 @@ type Input interface{ Check(*Check) }
 type Hooks struct {
 	// Authorize refuses what the caller may not do.
 	Authorize func(ctx context.Context, op *Operation, in any) error
-	// Done hears of every call that got past authorisation; it must not block.
+	// Done is called after every call that was authorised. It must not block.
 	Done func(ctx context.Context, op *Operation, in any, err error)
 }
 
@@ -85,7 +85,7 @@ func Value[T any](p *T) (v T) {
 // NotImplemented is the error of an operation that Slipway does not implement.
 func (o *Operation) NotImplemented() error { return NotImplemented(o.Service.Name, o.Name) }
 
-// Invoke is the one way into an operation: it authorises, checks, runs and reports.
+// Invoke authorises, checks and runs an operation, and calls Done. Every call of an operation goes through it.
 func Invoke[I any, O any, P interface {
 	*I
 	Input
@@ -114,7 +114,7 @@ func Invoke[I any, O any, P interface {
 	return out, nil
 }
 
-// Validate checks a request against its model and words what is broken as the operation's service does.
+// Validate checks a request against its model. The error is worded as the operation's service words it.
 func Validate(op *Operation, in Input) error {
 	var c Check
 	in.Check(&c)
@@ -168,7 +168,7 @@ func Bind[I, O any](op *Operation, f func(context.Context, *I) (*O, error)) Endp
 	}}
 }
 
-// Service is a generated service with its implementation, ready to be served.
+// Service is a generated service with its implementation.
 type Service interface {
 	Info() *Info
 	Endpoints() []Endpoint

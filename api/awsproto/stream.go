@@ -14,7 +14,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 )
 
-// Verify tells who signed a request without a body that is no operation, and answers for a service all the same.
+// Verify returns the caller of a request that has no body and is not an operation, but belongs to a service.
 func (s *Server) Verify(r *http.Request, service *Info) (Caller, error) {
 	q := &request{served: served{info: service}}
 	claim, err := s.claim(q, r)
@@ -31,7 +31,7 @@ func (s *Server) Fail(w http.ResponseWriter, service *Info, err error) {
 	s.fail(w, q, err)
 }
 
-// Get makes a signed request for what is no operation of a service, and returns an answer with the status 200. The
+// Get sends a signed request that is not an operation of a service, and returns an answer with the status 200. The
 // error is the model's, or an *Error.
 func (c *Client) Get(ctx context.Context, service *Info, path string, query url.Values) (*http.Response, error) {
 	address := strings.TrimSuffix(c.Endpoint, "/") + path + "?" + query.Encode()

@@ -102,7 +102,7 @@ func operations(s awsproto.Service) []string {
 	return names
 }
 
-// refusal is what a server answers to an operation that fails: its code and its words, as they come.
+// refusal is a server's error answer to an operation, with its code and message.
 func refusal(s awsproto.Service, operation string, status int, answer []byte) error {
 	names := operations(s)
 	if len(names) > 0 && !slices.Contains(names, operation) {

@@ -54,7 +54,7 @@ type approval struct {
 
 func (a *approval) path() string { return a.Pipeline + "/" + a.Stage + "/" + a.Action }
 
-// approvals are those that wait in a pipeline.
+// approvals returns the approvals that wait in a pipeline.
 func approvals(state *codepipeline.GetPipelineStateOutput) []approval {
 	var all []approval
 	for i := range state.StageStates {

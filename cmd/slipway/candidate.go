@@ -67,7 +67,7 @@ func pipelineNames(ctx context.Context, api *contract, command string) []candida
 	return all
 }
 
-// offered is how many builds or deployments a completion offers: the newest.
+// offered is how many builds or deployments a completion offers, the newest first.
 const offered = 20
 
 func buildNames(ctx context.Context, api *contract) []candidate {

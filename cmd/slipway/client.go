@@ -23,7 +23,7 @@ type client struct {
 	Region   string `help:"Region of the server." default:"us-east-1" env:"SLIPWAY_REGION,AWS_REGION,AWS_DEFAULT_REGION"`
 }
 
-// What holds where nothing is set, or something is set to nothing.
+// Defaults of settings that are not set, or are empty.
 const (
 	defaultEndpoint = "http://127.0.0.1:8080"
 	defaultRegion   = "us-east-1"
@@ -78,7 +78,7 @@ type contract struct {
 	slipway     slipway.API
 }
 
-// contract opens the services. Whoever looks is told what is waited for, once it takes long.
+// contract opens the services. If a call takes long, the user is told what it waits for.
 func (c client) contract() (*contract, error) {
 	conn, err := c.open()
 	if err != nil {

@@ -24,8 +24,8 @@ func (*completionCommand) Help() string {
   slipway completion fish > ~/.config/fish/completions/slipway.fish`
 }
 
-// scripts ask `slipway complete` with the words so far, the last of them unfinished. It answers lines:
-// candidate, tab, what it is.
+// scripts call `slipway complete` with the words so far, the last of them unfinished. The output is a candidate, a tab
+// and its description in each line.
 var scripts = map[string]string{
 	"bash": `_slipway() {
   local typed="${COMP_LINE:0:COMP_POINT}" current line prefix=""
@@ -92,7 +92,7 @@ func (c *completeCommand) Run(ctx context.Context, model *kong.Kong) error {
 // candidate is a word that may stand where the cursor is.
 type candidate struct{ name, help string }
 
-// complete tells what may follow the words before, of what begins as the current one.
+// complete lists what may follow the words before and begins with the current word.
 func complete(ctx context.Context, root *kong.Node, before []string, current string) []candidate {
 	node, flag, position := where(root, before)
 	var all []candidate
@@ -117,8 +117,8 @@ func complete(ctx context.Context, root *kong.Node, before []string, current str
 	return slices.DeleteFunc(all, func(c candidate) bool { return !strings.HasPrefix(c.name, current) })
 }
 
-// where reads the words before the current one: the command that they name, the flag whose value is to come if there is
-// one, and how many positional arguments there were.
+// where reads the words before the current one. It returns the command, the flag whose value comes next, if any, and
+// the number of positional arguments.
 func where(root *kong.Node, words []string) (node *kong.Node, flag *kong.Flag, position int) {
 	node = root
 	for _, word := range words {

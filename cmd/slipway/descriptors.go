@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// keepDescriptors keeps what this process was started with, above the standard three, from all that it starts:
-// a build or a script of a deployment must not read what whoever started Slipway had open. What is handed to a
-// process on purpose is not affected.
+// keepDescriptors marks inherited file descriptors above the standard three as close-on-exec. A build or a script of a
+// deployment must not read files that the starter of Slipway had open. Descriptors that are passed to a process on
+// purpose are not affected.
 func keepDescriptors() {
 	if unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC) == nil {
 		return

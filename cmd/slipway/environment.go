@@ -6,9 +6,8 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// forgetEmpty removes variables that are set to nothing from the environment, of those that a flag is read from: they
-// count as not set, as AWS's tools have it. Without this an empty name of a file would be the folder that the command
-// runs in.
+// forgetEmpty removes empty variables from the environment if a flag is read from them. They count as not set, as for
+// AWS's tools. Otherwise an empty file name would mean the current folder.
 func forgetEmpty(parser *kong.Kong) error {
 	return kong.Visit(parser.Model, func(node kong.Visitable, next kong.Next) error {
 		if flag, is := node.(*kong.Flag); is {

@@ -22,7 +22,7 @@ const (
 	exitBroken  = 130 // SIGINT
 )
 
-// exitError ends the program with a code of its own; what was to be said has been said.
+// exitError ends the program with an exit code. The message was printed already.
 type exitError int
 
 func (e exitError) Error() string { return fmt.Sprintf("exit status %d", int(e)) }

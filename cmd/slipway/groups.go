@@ -68,7 +68,7 @@ func (*groupsCreateCommand) Help() string {
 		"  slipway groups create web/production --tag service=web --config CodeDeployDefault.AllAtOnce --no-rollback"
 }
 
-// ownRole stands where AWS wants a role: it is taken as it is, and nothing asks for it here.
+// ownRole is used where AWS requires a role. It is stored and not checked.
 const ownRole = "arn:aws:iam::123456789012:role/slipway"
 
 func (c *groupsCreateCommand) Run(ctx context.Context) error {

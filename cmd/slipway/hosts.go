@@ -36,7 +36,8 @@ func (*hostsListCommand) Help() string {
 		"  slipway hosts create host-1 --tag service=web"
 }
 
-// silence is after what time an agent counts as not connected: it asks at least every half minute.
+// silence is the time without a request after which an agent counts as not connected. Agents ask at least every half
+// minute.
 const silence = time.Minute
 
 func (c *hostsListCommand) Run(ctx context.Context) error {
@@ -86,7 +87,7 @@ func (c *hostsListCommand) Run(ctx context.Context) error {
 	})
 }
 
-// runsOn says, for each host, what it runs for which group.
+// runsOn returns, for each host, the revision that it runs for each group.
 func runsOn(groups []slipway.ServingGroup) map[string][]string {
 	all := map[string][]string{}
 	for i := range groups {

@@ -86,11 +86,11 @@ func main() {
 	os.Exit(run(os.Args[1:]))
 }
 
-// longLived are the commands that run for long: they hide their secrets from whoever can look at processes.
+// longLived are the commands that run for long. They hide their secrets from other processes.
 var longLived = []string{"up", "server", "runner", "router", "agent"}
 
-// grammar is what the parser needs to know: the one command that is called, where it is plain which; it takes
-// kong milliseconds to learn them all.
+// grammar returns the commands that the parser needs. If the arguments name one command clearly, it is that one only,
+// because kong takes milliseconds to read all of them.
 func grammar(args []string) any {
 	all := reflect.TypeFor[commands]()
 	for field := range all.Fields() {

@@ -19,7 +19,7 @@ func meant(name string, all []string) string {
 	return ". Did you mean " + best + "?"
 }
 
-// distance is how many letters differ between two words, of which those that changed places count once.
+// distance is the number of letters in which two words differ. Two letters that are swapped count once.
 func distance(a, b string) int {
 	const longest = 100 // names are short; what is not is no slip
 	if len(a) > longest || len(b) > longest {

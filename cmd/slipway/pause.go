@@ -117,8 +117,8 @@ func (c *resumeCommand) Run(ctx context.Context) error {
 	)
 }
 
-// closed returns an error unless the way into a stage is closed: then there is nothing to resume. The API takes
-// that as done.
+// closed returns an error unless the transition into a stage is disabled, because there is nothing to resume then. The
+// API does not treat that as an error.
 func (api *contract) closed(ctx context.Context, n named) error {
 	state, err := api.pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &n.pipeline})
 	if err != nil {

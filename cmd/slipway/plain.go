@@ -19,8 +19,7 @@ import (
 	"slipway/api/awsproto"
 )
 
-// plain says to a person what went wrong, and what to do. Errors of Go and of the system are told in words:
-// none of them reaches a person as it is.
+// plain returns what went wrong in plain words, and what to do. Errors of Go and of the system are always translated.
 func plain(err error) string {
 	if e, ok := errors.AsType[awsproto.ServiceError](err); ok {
 		return answered(e)
@@ -37,7 +36,7 @@ func plain(err error) string {
 	return err.Error()
 }
 
-// answered is a server's message, without its code; with what to set where the region is another.
+// answered returns a server's message without its code. If the region is wrong, it adds what to set.
 func answered(e awsproto.ServiceError) string {
 	message := strings.TrimPrefix(e.Error(), e.ErrorCode()+": ")
 	if strings.Contains(message, "scoped to") && strings.Contains(message, "region") {
@@ -95,7 +94,7 @@ func fileWords(err error) string {
 	return err.Error()
 }
 
-// serverAt checks where a server is said to be. Set but empty is not set.
+// serverAt checks the address of a server. An empty setting counts as not set.
 func serverAt(given string) (string, error) {
 	if given == "" {
 		return defaultEndpoint, nil

@@ -24,7 +24,7 @@ func (p printer) print(v any, f func(t *terminal.Table)) error {
 	return t.Write(os.Stdout, terminal.ScreenOf(os.Stdout))
 }
 
-// outcome is what a command did, for scripts; Message says it to people.
+// outcome is the result of a command for scripts. Message is for people.
 type outcome struct {
 	Did        string `json:"did"`
 	Pipeline   string `json:"pipelineName,omitzero"`

@@ -72,7 +72,7 @@ func describe(b *strings.Builder, n *kong.Node) {
 	}
 }
 
-// describeDetail writes the text of a command, with its examples as code: they are indented.
+// describeDetail writes the text of a command. Indented lines are examples and become code.
 func describeDetail(b *strings.Builder, detail string) {
 	code := false
 	for line := range strings.Lines(detail) {

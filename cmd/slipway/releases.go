@@ -150,7 +150,7 @@ func stepRow(x *slipway.Release, i int, now time.Time) []terminal.Cell {
 	}
 }
 
-// releaseState is a release's state; one that somebody paused waits for somebody.
+// releaseState returns a release's state. A release that a person paused waits for a person.
 func releaseState(status slipway.ReleaseStatus, paused *bool) terminal.Cell {
 	k := view.ReleaseKind(status, paused)
 	if k == terminal.Waiting && status != slipway.ReleaseStatusAsking {

@@ -124,7 +124,7 @@ func (c *retryCommand) deployment(ctx context.Context, api *contract, id string)
 	return api.deploy(ctx, c.printer, d, d.Revision, outcome{Did: "retried", Message: say})
 }
 
-// deploy creates a deployment of a revision to the group of d, and says so: the message has a place for the new ID.
+// deploy creates a deployment of a revision to the group of d and prints the message, which has a place for the new ID.
 func (c *contract) deploy(
 	ctx context.Context,
 	p printer,
@@ -188,7 +188,7 @@ func (c *contract) failedStage(ctx context.Context, n named) (stage, execution s
 	return stage, execution, nil
 }
 
-// stageOf says so if a pipeline has no such stage, or the stage no such action.
+// stageOf returns an error if a pipeline has no such stage, or the stage no such action.
 func stageOf(state *codepipeline.GetPipelineStateOutput, n named) error {
 	if n.stage == "" {
 		return nil

@@ -8,8 +8,8 @@ import (
 )
 
 // keyOf returns the access key of a runner or a router: SLIPWAY_ACCESS_KEY_ID of the environment, the key that a server
-// has put into the data folder, or AWS_ACCESS_KEY_ID, which may be its user's own. What the process starts finds none
-// of them in its environment.
+// has written to the data folder, or AWS_ACCESS_KEY_ID, which may be its user's own. Processes that this one starts do
+// not get these variables.
 func keyOf(data app.Data, role string) (app.Key, error) {
 	var found [2]app.Key
 	for i, prefix := range []string{"SLIPWAY_", "AWS_"} {

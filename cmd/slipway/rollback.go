@@ -151,8 +151,8 @@ func (c *rollbackCommand) warnOf(application string, v *slipway.DeployedVersion)
 	}
 }
 
-// choose finds the version that is meant: the last good one, or that of --to, whose revision is given if a
-// deployment names it.
+// choose finds the version to roll back to: the last good one, or that of --to, whose revision is given if a deployment
+// names it.
 func (c *rollbackCommand) choose(
 	all []slipway.DeployedVersion,
 	revision, where string,

@@ -17,8 +17,7 @@ type routerCommand struct {
 	Metrics string `help:"Address of the metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
 
-// garbage is how far the heap may grow, in percent, before it is collected: what a router keeps is small, and
-// what it throws away is much.
+// garbage is how far the heap may grow, in percent, before it is collected. A router keeps little and throws much away.
 const garbage = 500
 
 func (*routerCommand) Help() string {

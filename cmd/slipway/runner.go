@@ -77,7 +77,7 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 	)
 }
 
-// executor is what builds run in: a sandbox, or this machine if there is none and the user wants that. Without an
+// executor returns where builds run: a sandbox, or this machine if there is none and the user allows that. Without an
 // executor the runner takes no builds, and refuses says why. hidden are folders that builds must not see.
 func (c *runnerCommand) executor(log *slog.Logger, hidden ...string) (executor runner.Executor, refuses string) {
 	sandboxed, err := host.Sandboxed(hidden...)

@@ -272,8 +272,8 @@ func objectAt(s string) (bucket, key string, err error) {
 	return bucket, key, nil
 }
 
-// s3 sends one request, signed, and returns the answer of one that succeeded. The body is sent as it is,
-// unsigned, as AWS allows; size is its length.
+// s3 sends one signed request and returns the answer if it succeeded. The body is not signed, which AWS allows. size is
+// its length in bytes.
 func (c client) s3(
 	ctx context.Context,
 	method, bucket, key string,

@@ -32,7 +32,7 @@ type place struct {
 	Prometheus   string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
 }
 
-// secret are the settings whose addresses may hold a password: a process gets them by its environment.
+// secret are the settings whose addresses may hold a password. They are passed to processes by environment variables.
 func (p place) secret() map[string]string {
 	return map[string]string{"SLIPWAY_DATABASE": p.Database, "SLIPWAY_PROMETHEUS": p.Prometheus}
 }

@@ -62,7 +62,7 @@ func (c *validateCommand) Run() error {
 	return nil
 }
 
-// check reads one file as what it is. The notes are about what is no mistake and has no effect here.
+// check reads one file of a kind. The notes are about members that are valid and have no effect here.
 func (c *validateCommand) check(file string) (kind string, notes []string, err error) {
 	text, err := os.ReadFile(file)
 	if cause, ok := errors.AsType[*fs.PathError](err); ok {

@@ -11,8 +11,8 @@ import (
 	"slipway/spec/pipelinefile"
 )
 
-// unexported warns of variables of builds that no buildspec beside the pipeline's file exports: the action that
-// uses one would fail. Without a buildspec beside, nothing can be said.
+// unexported warns of variables of builds that are not exported by any buildspec beside the pipeline's file, because an
+// action that uses one would fail. Without a buildspec beside the file there are no warnings.
 func unexported(file string, text []byte, d *codepipeline.PipelineDeclaration) (warnings []string) {
 	exported, found := exportsBeside(file)
 	if !found {

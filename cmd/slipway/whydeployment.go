@@ -99,7 +99,7 @@ func earlier(a, b *codedeploy.LifecycleEvent) bool {
 	return a.EndTime != nil && (b.EndTime == nil || a.EndTime.Before(b.EndTime.Time))
 }
 
-// tell says which event of which host failed, the script, and the last lines that it printed.
+// tell prints which event failed on which host, its script, and the last lines of its output.
 func (f *deployedFailure) tell(t *terminal.Table) {
 	event := *f.Event.LifecycleEventName
 	t.Note(terminal.Clean("failed on " + f.Host + " in " + event))
@@ -165,7 +165,8 @@ func (c *whyCommand) execution(ctx context.Context, api *contract, n named) erro
 	return c.ended(ctx, api, n)
 }
 
-// brokenStages are the stages that n names in which an execution broke off, each with that execution.
+// brokenStages returns the stages that n names and in which an execution failed or was stopped, each with that
+// execution.
 func brokenStages(state *codepipeline.GetPipelineStateOutput, n named) []named {
 	var all []named
 	for i := range state.StageStates {
@@ -179,7 +180,7 @@ func brokenStages(state *codepipeline.GetPipelineStateOutput, n named) []named {
 	return all
 }
 
-// brokenOff tells whether an execution failed in a stage, or was stopped there.
+// brokenOff reports whether an execution failed in a stage, or was stopped there.
 func brokenOff(x *codepipeline.StageExecution) bool {
 	return x != nil &&
 		(x.Status == codepipeline.StageExecutionStatusFailed || x.Status == codepipeline.StageExecutionStatusStopped)

@@ -8,8 +8,8 @@ import (
 	"slipway/internal/view"
 )
 
-// ended says why an execution ended of which no action failed: its pipeline was changed, a newer one took its
-// place, somebody stopped it.
+// ended prints why an execution ended without a failed action: its pipeline was changed, a newer execution superseded
+// it, or a person stopped it.
 func (c *whyCommand) ended(ctx context.Context, api *contract, n named) error {
 	out, err := api.pipelines.GetPipelineExecution(
 		ctx,

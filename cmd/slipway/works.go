@@ -16,7 +16,7 @@ type works struct {
 	sandbox, git, containers string
 }
 
-// lookAround looks which parts work here, while the server starts: it takes some milliseconds, and at most a second.
+// lookAround checks which parts work here while the server starts. It takes some milliseconds, and a second at most.
 func lookAround(ctx context.Context, noSandbox bool) <-chan works {
 	found := make(chan works, 1)
 	go func() {
@@ -80,7 +80,7 @@ func (p place) transport() string {
 	return "plain HTTP: others on the network can read it. Use --tls-own, --tls-cert or --acme"
 }
 
-// loopback tells whether an address to listen at is this machine's alone.
+// loopback reports whether an address can be reached from this machine only.
 func loopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	ip := net.ParseIP(host)

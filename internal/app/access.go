@@ -9,9 +9,9 @@ import (
 	"slipway/internal/identity"
 )
 
-// objectAccess tells who may do what with an object. Until policies say it, a host reads the revisions of
-// deployments in progress that it is a target of, and a runner the sources and the artifacts of the builds that
-// it holds: no key opens more than its work needs.
+// objectAccess returns the check of who may do what with an object. Policies do not decide this yet. A host may read
+// the revisions of deployments in progress that it is a target of. A runner may use the sources and the artifacts of
+// the builds that it holds. A key gives no more access than its work needs.
 func objectAccess(
 	builds *build.Service,
 	hosts *deployserver.Service,
@@ -59,7 +59,7 @@ func repositoryAccess(
 	}
 }
 
-// denied is the refusal of an operation on a resource, in IAM's words.
+// denied is the error that refuses an operation on a resource, in IAM's words.
 func denied(c awsproto.Caller, operation, resource string) error {
 	return &awsproto.Error{Code: "AccessDeniedException",
 		Message: "User: " + c.ARN + " is not authorized to perform: " + operation + " on resource: " + resource}

@@ -30,14 +30,14 @@ const (
 	renewBefore     = 30 * day
 )
 
-// Authority is a data folder's own certificate authority: what agents, runners and routers elsewhere trust, by
-// its certificate in a file.
+// Authority is a data folder's own certificate authority. Agents, runners and routers elsewhere trust it by the file
+// with its certificate.
 type Authority struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 }
 
-// AuthorityFile is where the certificate of the folder's own authority lies. It is no secret.
+// AuthorityFile is the file with the certificate of the folder's own authority. It is not secret.
 func (d Data) AuthorityFile() string { return filepath.Join(string(d), "ca.pem") }
 
 func (d Data) authorityKey() string { return filepath.Join(d.Keys(), "ca") }
@@ -105,7 +105,7 @@ func (d Data) newAuthority() (*Authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The certificate first: with the key alone, a crash would leave an authority that nobody knows.
+	// The certificate is written first. With the key alone, a crash would leave an authority whose certificate is lost.
 	err = seal.WriteFile(d.AuthorityFile(), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 	if err == nil {
 		err = seal.WriteFile(d.authorityKey(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
@@ -121,7 +121,7 @@ func serial() *big.Int {
 	return n
 }
 
-// forNames issues certificates for names and addresses: one at first, and a new one before it expires.
+// forNames issues a certificate for names and addresses, and a new one before it expires.
 func (a *Authority) forNames(names []string) func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	var mu sync.Mutex
 	var held *tls.Certificate

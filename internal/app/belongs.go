@@ -13,8 +13,7 @@ import (
 	"slipway/internal/store/seal"
 )
 
-// unbound stands for the database of a folder that was used before folders knew theirs, and that a new database
-// was given to.
+// unbound marks a folder that was used before folders recorded their database, and that was opened with a new database.
 const unbound = "unknown"
 
 // errOtherDatabase says why a folder and a database are not used together, and the ways on.
@@ -76,7 +75,7 @@ func (d Data) Bind(ctx context.Context, p Place, db *store.Store, sealer *seal.S
 	return err
 }
 
-// Adopt binds the folder to a database, whatever it belonged to.
+// Adopt binds the folder to a database, even if it belonged to another one.
 func (d Data) Adopt(ctx context.Context, p Place, db *store.Store) error {
 	id, _, err := db.Identity(ctx)
 	if err != nil {

@@ -26,7 +26,7 @@ func compatibilityText(name string) string {
 
 //go:generate go run ./compat ../../docs/compatibility.md
 
-// Compatibility is docs/compatibility.md: what the code does, operation by operation.
+// Compatibility returns docs/compatibility.md, which lists what is implemented, operation by operation.
 func Compatibility() string {
 	all := newContract(awsproto.Hooks{}, implementations{}).all()
 	var b strings.Builder
@@ -74,7 +74,7 @@ func count(s awsproto.Service) (done, total int) {
 	return done, len(s.Endpoints()) + len(s.Info().Others)
 }
 
-// implements tells whether one of the parts of an implementation has an operation.
+// implements reports whether one of the parts of an implementation has an operation.
 func implements(implementation any, operation string) bool {
 	t := reflect.TypeOf(implementation)
 	for i := range t.NumField() {

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// secretVariables are those whose values open something. A process that holds them does not show them in
-// /proc/PID/environ.
+// secretVariables are environment variables with secrets. A process does not show them in /proc/PID/environ.
 var secretVariables = []string{
 	"SLIPWAY_ACCESS_KEY_ID",
 	"SLIPWAY_SECRET_ACCESS_KEY",
@@ -29,9 +28,8 @@ var secretVariables = []string{
 // secretsFD names the descriptor of a pipe with the secret variables, as JSON.
 const secretsFD = "SLIPWAY_SECRETS_FD"
 
-// Conceal takes the secret variables out of what others see of this process: it starts itself anew, in its own
-// place, with them in a pipe, and reads them there. To this process they are variables as before. Nobody may
-// trace it or read its memory.
+// Conceal hides the secret variables from other processes. It executes this program again in the same process, passes
+// the secrets through a pipe, and sets them as variables there. No other process may trace this one or read its memory.
 func Conceal() error {
 	if err := receiveSecrets(); err != nil {
 		return err
@@ -66,7 +64,8 @@ func Conceal() error {
 // concealedMark says, within one process, that its secrets came by a pipe.
 const concealedMark = "SLIPWAY_CONCEALED"
 
-// receiveSecrets makes the secrets in the pipe, if there is one, variables of this process, which nobody else sees.
+// receiveSecrets sets the secrets in the pipe, if there is one, as variables of this process. They do not appear in
+// /proc.
 func receiveSecrets() error {
 	fd, err := strconv.Atoi(os.Getenv(secretsFD))
 	if err != nil {
@@ -87,7 +86,8 @@ func receiveSecrets() error {
 	return os.Setenv(concealedMark, "yes")
 }
 
-// concealed splits an environment into what everybody may see and a pipe with the secrets; nil if there are none.
+// concealed splits an environment into the variables without secrets and a pipe with the secrets. The pipe is nil if
+// there are no secrets.
 func concealed(environment []string) (clean []string, pipe *os.File, err error) {
 	secrets := map[string]string{}
 	for _, v := range environment {

@@ -125,7 +125,7 @@ type implementations struct {
 	slipway      slipwayAPI
 }
 
-// contract is every service as everybody meets it: decorated.
+// contract has the decorated services. All callers use these.
 type contract struct {
 	codecommit   *codecommit.Service
 	codebuild    *codebuild.Service

@@ -17,7 +17,7 @@ import (
 	"slipway/internal/store/seal"
 )
 
-// Data is a data folder. Everything that Slipway writes lies in it.
+// Data is a data folder. Slipway writes to no other place.
 type Data string
 
 // Database is the file of the database.
@@ -76,7 +76,7 @@ func Existing(dir string) (Data, error) {
 	return Data(abs), nil
 }
 
-// Place is the account and the region of a server: one of each for the life of its data folder.
+// Place is the account and the region of a server. They are fixed for the life of its data folder.
 type Place struct {
 	Region  string `json:"region"`
 	Account string `json:"account"`
@@ -91,9 +91,8 @@ const (
 	defaultAccount = "123456789012"
 )
 
-// Place returns the data folder's account and region. The first time they are set, to what is asked for or to
-// the defaults; later, asking for others is an error. The region of a new folder that none is asked for is the
-// one of AWS_REGION or AWS_DEFAULT_REGION.
+// Place returns the data folder's account and region. The first call stores the given ones, or the defaults. A later
+// call for others is an error. The default region is AWS_REGION or AWS_DEFAULT_REGION if one is set.
 func (d Data) Place(region, account string) (Place, error) {
 	path := d.placeFile()
 	text, err := os.ReadFile(path)

@@ -19,7 +19,7 @@ import (
 	"slipway/internal/store/seal"
 )
 
-// Finding is something that the doctor found: what it is, where, and the cure.
+// Finding is the result of a check by the doctor.
 type Finding struct {
 	Check   string // what was looked at
 	Problem string // "" if all is well

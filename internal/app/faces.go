@@ -28,7 +28,7 @@ import (
 	"slipway/internal/web/kit"
 )
 
-// newHandler makes what clients meet: the API, S3, Git and the pages.
+// newHandler makes the handler of all requests: the API, S3, Git and the pages.
 func (s *server) newHandler(ctx context.Context) *mux {
 	region, account, regions := s.Place.Region, s.Place.Account, s.regions
 	services := s.newContract()

@@ -14,7 +14,7 @@ import (
 	"slipway/internal/store"
 )
 
-// Who hears of what. Names of subscribers are part of the kinds of jobs, which are stored.
+// Names of subscribers. They are part of the kinds of jobs, which are stored, and so must not change.
 const (
 	toPipelines   = "pipelines"
 	toDeployments = "deployments"

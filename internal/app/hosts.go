@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// hosts are the names under which the server answers. A request for another was lured here, or relayed: it was
-// made for somebody else, and so was its signature.
+// hosts are the host names that the server answers to. A request for another name is refused, because a browser may
+// have been tricked into sending it, or it was relayed and its signature was made for another server.
 type hosts struct {
 	names []string // lower-case, without a port; one that begins with a dot stands for all below it
 }
@@ -37,8 +37,8 @@ func newHosts(serverURL, listen string, more []string) hosts {
 	return h
 }
 
-// serves tells whether a request is for this server: by one of its names, by a bucket's name before one of them
-// (S3's virtual hosts), by a loopback address, or by the address that the connection came in at.
+// serves reports whether a request is for this server. Its host must be one of the server's names, a bucket's name
+// followed by one of them (S3's virtual hosts), a loopback address, or the address that the connection came in at.
 func (h hosts) serves(r *http.Request) bool {
 	host := strings.ToLower(hostOf(r.Host))
 	if ip := net.ParseIP(host); ip != nil {
@@ -67,7 +67,7 @@ func (h hosts) has(host string) bool {
 	return false
 }
 
-// hostOf is a Host header without its port and the brackets of an IPv6 address.
+// hostOf returns a Host header without its port and the brackets of an IPv6 address.
 func hostOf(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		return h

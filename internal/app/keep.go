@@ -24,7 +24,7 @@ type Keep struct {
 
 const day = 24 * time.Hour
 
-// DefaultKeep is AWS's year for what ran; uploads that nobody finished are dropped after a week.
+// DefaultKeep keeps for a year what ran, as AWS does, and unfinished uploads for a week.
 var DefaultKeep = Keep{
 	Builds:      365 * day,
 	Executions:  365 * day,
@@ -33,8 +33,7 @@ var DefaultKeep = Keep{
 	Uploads:     7 * day,
 }
 
-// ParseKeep reads a setting such as builds=90d,executions=30d,reports=forever; what is not named is kept as
-// long as by default.
+// ParseKeep reads a setting such as builds=90d,executions=30d,reports=forever. What is not named keeps its default.
 func ParseKeep(setting string) (Keep, error) {
 	k := DefaultKeep
 	fields := map[string]*time.Duration{
@@ -74,11 +73,12 @@ func ParseKeep(setting string) (Keep, error) {
 
 const (
 	housekeeping = "housekeeping"
-	// batch is how much is deleted in one transaction, so that nobody waits for it.
+	// batch is how many rows are deleted in one transaction, so that other writes do not wait long.
 	batch = 100
 )
 
-// keeper deletes what is older than it is to be kept, and sets aside what the database does not know, once a day.
+// keeper deletes what has been kept long enough, and moves what the database does not know to the quarantine, once a
+// day.
 type keeper struct {
 	*ground
 	*storage

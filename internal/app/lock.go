@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// holder is who holds a lock: what is written in its file.
+// holder is the process that holds a lock, as written in the lock's file.
 type holder struct {
 	PID    int    `json:"pid"`
 	Listen string `json:"listen,omitempty"`
@@ -20,11 +20,11 @@ type holder struct {
 // ErrLocked says that a living process holds a lock.
 var ErrLocked = errors.New("another process holds the lock")
 
-// Lock is held by a process as long as it lives: the kernel releases it.
+// Lock is held until its process ends. The kernel then releases it.
 type Lock struct{ f *os.File }
 
-// lockPatience is how long a lock is waited for that no living process has taken: somebody looks at it, or the kernel
-// has not ended its holder yet.
+// lockPatience is how long Lock waits for a lock that no living process seems to hold. Another process may be checking
+// the lock, or the kernel has not yet ended its holder.
 const lockPatience = 2 * time.Second
 
 // Lock takes the lock of a name in a data folder, and writes who holds it. If a living process holds it, the error is
@@ -74,8 +74,8 @@ func (d Data) take(f *os.File, name string) error {
 	}
 }
 
-// lockServer takes the lock of a server. On a SQLite database it is the only one. On PostgreSQL there may be several,
-// which listen at different addresses; each but the first has a lock with its address in its name.
+// lockServer takes the lock of a server. On SQLite a folder has one server. On PostgreSQL it may have several, which
+// listen at different addresses. The locks of all but the first have the address in their names.
 func (d Data) lockServer(listen string, shared bool) (*Lock, error) {
 	lock, err := d.Lock("server", listen)
 	if h, _ := d.holder("server"); !errors.Is(err, ErrLocked) || !shared || h.Listen == listen {
@@ -97,7 +97,7 @@ func (d Data) holder(name string) (holder, error) {
 	return h, json.Unmarshal(text, &h)
 }
 
-// held tells who holds a lock now; ok is false if nobody does.
+// held returns the present holder of a lock. It returns false if there is none.
 func (d Data) held(name string) (h holder, ok bool) {
 	f, err := os.OpenFile(d.lock(name), os.O_RDWR, 0o600)
 	if err != nil {
@@ -111,7 +111,7 @@ func (d Data) held(name string) (h holder, ok bool) {
 	return h, err == nil && h.PID > 0
 }
 
-// released waits until nobody holds a lock. The goroutine that waits in the kernel is left behind if ctx ends first.
+// released waits until the lock is free. If ctx ends first, the goroutine that waits in the kernel is left behind.
 func (d Data) released(ctx context.Context, name string) error {
 	f, err := os.OpenFile(d.lock(name), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -20,10 +20,10 @@ import (
 	"slipway/internal/source"
 )
 
-// The modules of a server, in the order in which they are made. Each is given what it needs when it is made, and is not
-// changed afterwards. What two modules tell each other are facts: see package event.
+// The modules of a server, in the order in which they are made. Each gets what it needs when it is made, and is not
+// changed afterwards. Modules tell each other of events by facts; see package event.
 
-// storage is what lies in the data folder, and who may use it.
+// storage has what is in the data folder, and the users.
 type storage struct {
 	identity *identity.Service
 	journal  *journal.Journal

@@ -40,8 +40,7 @@ var detached = []string{"WaitForChange", "ReadLog"}
 // longPolls are the operations that wait for something to happen.
 var longPolls = []string{"PollBuild", "PollRouter", "WaitForChange", "ReadLog", "PollHostCommand"}
 
-// waits tells whether a request waits for something to happen: it ends when the server begins to stop, before
-// all others.
+// waits reports whether a request is a long poll. Long polls end before other requests when the server begins to stop.
 func waits(q *http.Request) bool {
 	if target := q.Header.Get("X-Amz-Target"); target != "" {
 		_, operation, _ := strings.Cut(target, ".")
@@ -56,7 +55,7 @@ func waits(q *http.Request) bool {
 	return strings.HasPrefix(q.Header.Get("Accept"), "text/event-stream")
 }
 
-// recovered answers for a handler that panicked: one request fails, and the log says where.
+// recovered answers a request whose handler panicked with the status 500, and logs the panic.
 func (m *mux) recovered(w http.ResponseWriter, q *http.Request) {
 	p := recover()
 	if p == nil {

@@ -11,11 +11,11 @@ import (
 	"slipway/internal/contain"
 )
 
-// errStopping is the cause with which what still goes on ends when the server stops.
+// errStopping is the cause with which the contexts of requests and jobs end when the server stops.
 var errStopping = errors.New("the server stops")
 
-// parts are what runs as long as the server does. The death of one is the server's, with its reason: a server
-// without its alarms or jobs would look well and do nothing.
+// parts run as long as the server does. If one ends by itself, the server ends with its error, because a server without
+// its alarms or jobs would look healthy and do nothing.
 type parts struct {
 	log    *slog.Logger
 	all    sync.WaitGroup

@@ -9,16 +9,16 @@ import (
 	"syscall"
 )
 
-// Private makes everything that this process, and what it starts, writes its owner's alone, whatever the umask
-// of who started it. What others are to read, such as a deployed file, is given its mode by name.
+// Private makes new files of this process and its children readable by their owner only, whatever the umask was. Files
+// for others, such as deployed ones, get their mode explicitly.
 func Private() { syscall.Umask(0o077) }
 
-// Usual has files made readable by all, as builds expect of their machine. What a runner keeps for itself lies
-// in a folder of its own.
+// Usual makes new files readable by all, as builds expect. A runner's own files are in a folder that others cannot
+// enter.
 func Usual() { syscall.Umask(0o022) }
 
-// tighten closes the folder to others: it may have been made by hand, as a volume, or by a service manager. Of
-// the database's files too, for earlier versions wrote them by the umask.
+// tighten closes the folder to others, because it may have been made by hand, as a volume, or by a service manager. It
+// also closes the database's files, because earlier versions made them with the umask.
 func (d Data) tighten() error {
 	info, err := os.Stat(string(d))
 	if err != nil {

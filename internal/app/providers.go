@@ -13,7 +13,7 @@ import (
 	"slipway/internal/source"
 )
 
-// providers are those of the actions that Slipway runs, each with the services that it works with.
+// providers returns the providers of all actions that Slipway runs.
 func providers(
 	repositories *source.Service,
 	builds *build.Service,

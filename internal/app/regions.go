@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// AnyRegion is the setting that has requests signed for whatever region accepted.
+// AnyRegion is the setting with which requests for all regions are accepted.
 const AnyRegion = "any"
 
 // regions tells which regions' signatures are accepted besides the home region's. The resources are the same
@@ -42,7 +42,7 @@ func sayRegion(log *slog.Logger, asked, home string) {
 	)
 }
 
-// loopback tells whether an address is reached from this machine alone.
+// loopback reports whether an address can be reached from this machine only.
 func loopback(listen string) bool {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxReserve bounds the reserve of disk, in bytes; on a small disk it is a twentieth.
+// maxReserve is the size of the reserve in bytes. On a small disk the reserve is a twentieth of the disk.
 const maxReserve = 64 << 20
 
-// reserve is a file that holds disk for the database. Builds and uploads stop while it can't be held; does the
-// disk fill all the same, it is given up, so that what the server decides is still committed.
+// reserve is a file that reserves disk space for the database. While it cannot be held, builds and uploads are refused.
+// If the disk is full all the same, the file is emptied, so that the server's decisions can still be committed.
 type reserve struct {
 	path string
 	size int64
@@ -64,8 +64,7 @@ func (r *reserve) free() int64 {
 	return int64(s.Bavail) * s.Bsize
 }
 
-// room tells whether there is room for more than the database: an error says that the disk is nearly full, and
-// what to do.
+// room returns an error if there is no room for builds and uploads. The error says what to do.
 func (r *reserve) room() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

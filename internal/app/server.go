@@ -1,4 +1,4 @@
-// Package app is the composition root: it alone knows all stages, and fits them together.
+// Package app is the composition root. It is the only package that imports all stages, and connects them.
 package app
 
 import (
@@ -27,12 +27,12 @@ type Options struct {
 	Database string // postgres://…; "" for the file in the data folder
 	// Prometheus is the URL of the server that PromQL alarms ask; "" for none.
 	Prometheus string
-	// Regions are those that requests may be signed for: AnyRegion, or names; "" for any at a loopback address, else
-	// the home region.
+	// Regions are the regions that requests may be signed for: AnyRegion, or names. If it is empty, any region is
+	// accepted at a loopback address, and otherwise the home region only.
 	Regions string
 	Keep    Keep     // how long what has ended is kept
 	Hosts   []string // names that the server answers to besides its own; *.example.com stands for all below example.com
-	// HostNetworks are those whose addresses hosts may publish for load balancers, besides their own.
+	// HostNetworks are the networks whose addresses hosts may publish for load balancers, besides their own address.
 	HostNetworks []netip.Prefix
 	// Administrator is the key of the first administrator; empty for one that is made up.
 	Administrator Key

@@ -14,9 +14,8 @@ const (
 	deploymentLogs = "/aws/codedeploy/"
 )
 
-// sweepLogs moves the logs into the quarantine of builds and deployments that the database does not know: those
-// of the groups that Slipway names itself. Logs of a group that a project names are left alone: nobody can tell
-// whose they were.
+// sweepLogs moves logs of unknown builds and deployments to the quarantine. It looks at the groups that Slipway names
+// itself. It leaves groups that a project names alone, because their logs cannot be matched to builds.
 func (k *keeper) sweepLogs(ctx context.Context, aside quarantine.Place) error {
 	for after := ""; ; {
 		groups, err := k.journal.Groups(ctx, "/aws/code", after, batch)

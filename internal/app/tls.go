@@ -23,7 +23,7 @@ type TLS struct {
 	Directory string
 }
 
-// On tells whether there is TLS at all.
+// On reports whether the server uses TLS.
 func (t TLS) On() bool { return t.Cert != "" || t.Key != "" || t.Own || len(t.ACME) > 0 }
 
 // Check refuses a setting that is ambiguous or incomplete.
@@ -111,7 +111,8 @@ func (p *pairFile) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	return p.pair, nil
 }
 
-// unless is the error where there is no certificate yet: one that is being replaced at this moment does no harm.
+// unless returns err if there is no certificate yet. Otherwise the present certificate stays in use, because its files
+// may just be in the middle of being replaced.
 func (p *pairFile) unless(err error) error {
 	if p.pair != nil {
 		return nil

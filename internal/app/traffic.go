@@ -26,7 +26,7 @@ func (s shifts) Begin(ctx context.Context, tx store.Tx, x deploy.Shift) error {
 	)
 }
 
-// RollBack asks for what may have been asked for already, or have come about.
+// RollBack implements deploy.Releases. It is not an error if the release has ended, is rolling back, or is gone.
 func (s shifts) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason string) error {
 	err := s.Service.RollBack(ctx, tx, deploymentID, reason)
 	if errors.Is(err, shift.ErrEnded) || errors.Is(err, shift.ErrRollingBack) ||
@@ -36,7 +36,7 @@ func (s shifts) RollBack(ctx context.Context, tx store.Tx, deploymentID, reason 
 	return err
 }
 
-// nudge carries word that something changed, without its sender waiting: words that pile up are one.
+// nudge tells that something changed without blocking its sender. Several nudges before the next round count as one.
 type nudge chan struct{}
 
 func newNudge() nudge { return make(nudge, 1) }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Up is everything for one machine: the server, a runner, and a router once there is a load balancer, each a
+// Up runs everything on one machine: the server, a runner, and a router once there is a load balancer. Each is a
 // process of its own.
 type Up struct {
 	Data    Data
@@ -34,14 +34,14 @@ const (
 	graceful   = 8 * time.Second
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
-	// steady is how many pauses a child has to live for its next death to be a new one.
+	// steady is how many pauses a child has to live for the next pause to be short again.
 	steady = 2
 	// maxCrashes is how often a child may be killed before it ever answered; one that ends by itself says why,
 	// and is not tried again.
 	maxCrashes = 5
 )
 
-// killed tells whether a process was ended by a signal.
+// killed reports whether a signal ended a process.
 func killed(err error) bool {
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	return ok && exit.ExitCode() == -1
@@ -112,8 +112,8 @@ func (u *Up) child(keep func(context.Context)) (end func()) {
 	return func() { cancel(); done.Wait() }
 }
 
-// withoutKeys takes the administrator's key, and the database's password, out of an environment: a runner or
-// router never has them.
+// withoutKeys removes the administrator's key and the database's password from an environment. Runners and routers must
+// not have them.
 func withoutKeys(environment []string) []string {
 	var kept []string
 	for _, v := range environment {
@@ -129,7 +129,7 @@ func withoutKeys(environment []string) []string {
 	return kept
 }
 
-// keep keeps one child running until ctx ends. ready hears of the first start.
+// keep keeps one child running until ctx ends. It sends the result of the first start to ready.
 func (u *Up) keep(ctx context.Context, name string, args, environment []string, ready chan<- error) {
 	tell := func(err error) {
 		if ready != nil {

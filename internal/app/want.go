@@ -11,8 +11,8 @@ import (
 // wanted is the file that says that a router has something to serve.
 func (d Data) wanted() string { return filepath.Join(d.Router(), "wanted") }
 
-// WantRouter says, for good, that a router has something to serve: with it `up` starts one. Nobody pays for a
-// router who has no load balancer.
+// WantRouter records that a load balancer exists, so that "slipway up" starts a router. Without one, no router process
+// runs.
 func (d Data) WantRouter() error {
 	if err := os.MkdirAll(d.Router(), 0o700); err != nil {
 		return err

@@ -1,4 +1,5 @@
-// Package contain keeps a panic where it happened: one job, request or round of a loop fails, and the process goes on.
+// Package contain turns a panic into an error, so that one job, request or round of a loop fails and the process
+// continues.
 package contain
 
 import (

@@ -1,18 +1,18 @@
 package event
 
-// Facts: what the stages tell each other.
+// Facts that the stages publish.
 var (
-	// Pushed tells of a branch or tag that moved. Its key is made of the repository's ID, the ref and both objects.
+	// Pushed is a branch or tag that moved. Its key has the repository's ID, the ref and both objects.
 	Pushed = Topic[Push]{"push"}
-	// BuildEnded tells of a build that ended. Its key is the build's ID.
+	// BuildEnded is a build that ended. Its key is the build's ID.
 	BuildEnded = Topic[Ended]{"build-ended"}
-	// DeploymentEnded tells of a deployment that ended. Its key is the deployment's ID.
+	// DeploymentEnded is a deployment that ended. Its key is the deployment's ID.
 	DeploymentEnded = Topic[Ended]{"deployment-ended"}
-	// ReleaseEnded tells of a release that ended. Its key is the ID of its deployment.
+	// ReleaseEnded is a release that ended. Its key is the ID of its deployment.
 	ReleaseEnded = Topic[ReleaseEnd]{"release-ended"}
-	// AlarmChanged tells of an alarm whose state changed. Its key is made of the name and the state.
+	// AlarmChanged is an alarm whose state changed. Its key has the name and the state.
 	AlarmChanged = Topic[Alarm]{"alarm-changed"}
-	// ObjectWritten tells of a version of an object. Its key is made of the bucket, the key and the version.
+	// ObjectWritten is a new version of an object. Its key has the bucket, the key and the version.
 	ObjectWritten = Topic[Object]{"object-written"}
 )
 
@@ -24,13 +24,13 @@ type Push struct {
 	New        string `json:"new"`        // the object now; "" for a deleted ref
 }
 
-// Ended is a build or a deployment that ended, with its status in its service's words.
+// Ended is a build or a deployment that ended. Status is one of its service's.
 type Ended struct {
 	ID     string `json:"id"`
 	Status string `json:"status"`
 }
 
-// ReleaseEnd is how a release ended. A release that was promoted can be rolled back later, and then ends once more.
+// ReleaseEnd is how a release ended. A promoted release can be rolled back later, and then ends again.
 type ReleaseEnd struct {
 	Deployment string `json:"deployment"`         // its ID
 	Promoted   bool   `json:"promoted,omitempty"` // all traffic is on the new version

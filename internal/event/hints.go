@@ -10,9 +10,9 @@ import (
 	"slipway/internal/store"
 )
 
-// Hints tell those who look at something that it changed, so that they read it again: pages, long polls. They name
-// things (pipeline/NAME, build/ID, deployment/ID) and carry no content. They reach every process that works on the
-// database; what must not be lost is a fact, see Topic.
+// Hints tell pages and long polls that something changed, so that they read it again. They name things (pipeline/NAME,
+// build/ID, deployment/ID) and have no content. They reach every process that works on the database, but may be lost.
+// What must not be lost is a fact; see Topic.
 type Hints struct {
 	db      *store.Store
 	mu      sync.Mutex
@@ -22,14 +22,14 @@ type Hints struct {
 	recent  [remembered]string
 }
 
-// remembered is how many changes can still be named. Who asks for what is longer ago is told that it changed.
+// remembered is how many changes are kept by name. A caller that asks for older ones is told that something changed.
 const remembered = 4096
 
-// hintTopic is the topic of the notices by which processes pass hints on: names, one a line.
+// hintTopic is the topic of the notices that pass hints between processes. Their text has a name in each line.
 const hintTopic = "hints"
 
-// NewHints returns hints that nobody listens to yet. Those of other processes arrive once db works. Without a database
-// there are no other processes.
+// NewHints returns hints without listeners. Hints of other processes arrive once db works. Without a database there are
+// no other processes.
 func NewHints(db *store.Store) *Hints {
 	h := &Hints{db: db, waiting: map[string]map[chan struct{}]bool{}, epoch: uuid.NewString()}
 	if db == nil {
@@ -73,7 +73,7 @@ func (h *Hints) hear(names ...string) {
 	}
 }
 
-// all tells everybody who listens that what they listen to may have changed.
+// all wakes every listener, because its thing may have changed.
 func (h *Hints) all() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -116,7 +116,7 @@ func (h *Hints) Listen(names ...string) (changed <-chan struct{}, stop func()) {
 	}
 }
 
-// since tells whether one of the names changed after so many changes, and how many there are by now.
+// since reports whether one of the names changed after a number of changes, and returns the present number.
 func (h *Hints) since(at int64, names []string) (changed bool, now int64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

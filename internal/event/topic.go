@@ -31,8 +31,8 @@ func (t Topic[T]) Subscribe(db *store.Store, subscriber string,
 	t.SubscribeTo(db, subscriber, nil, f)
 }
 
-// SubscribeTo is Subscribe to those facts alone that the subscriber wants. It is asked in the transaction of the fact,
-// so that a fact that nobody wants costs no job.
+// SubscribeTo is Subscribe for the facts that the subscriber wants. wants is called in the transaction of the fact, so
+// that a fact that no subscriber wants costs no job.
 func (t Topic[T]) SubscribeTo(db *store.Store, subscriber string,
 	wants func(ctx context.Context, q store.Queryer, payload T) (bool, error),
 	f func(ctx context.Context, key string, payload T) error) {

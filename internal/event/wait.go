@@ -12,10 +12,10 @@ import (
 // defaultWait is how long WaitForChange waits where nothing is said.
 const defaultWait = 20
 
-// WaitForChange implements slipway:WaitForChange: it answers once a topic (pipelines, pipeline/NAME, builds, build/ID,
-// deployments, deployment/ID, releases, release/ID) changed since a place that it answered before, or when the time is
-// over. Without a place it answers the present one at once. A place of another process, of before a restart, counts as
-// changed: nobody knows what was missed.
+// WaitForChange implements slipway:WaitForChange. It returns once a topic (pipelines, pipeline/NAME, builds, build/ID,
+// deployments, deployment/ID, releases, release/ID) changed since a place that an earlier call returned, or when the
+// time is over. Without a place it returns the present one at once. The place of another process, or of one before a
+// restart, counts as changed, because changes may have been missed.
 func (h *Hints) WaitForChange(ctx context.Context,
 	in *slipway.WaitForChangeInput) (*slipway.WaitForChangeOutput, error) {
 	told, stop := h.Listen(in.Topics...)

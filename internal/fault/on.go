@@ -15,8 +15,8 @@ import (
 
 var reached atomic.Int64
 
-// Point kills the process, as a power cut would, if SLIPWAY_FAULT is NAME or NAME:N and this is the first or N-th time.
-// It happens once: the file that SLIPWAY_FAULT_FILE names, if any, is made first, and where it is nobody dies.
+// Point kills the process, as a power cut would, if SLIPWAY_FAULT is NAME or NAME:N and this is the first or N-th call.
+// It kills once: it first makes the file that SLIPWAY_FAULT_FILE names, and does nothing if that file exists.
 func Point(name string) {
 	want, nth, counted := strings.Cut(os.Getenv("SLIPWAY_FAULT"), ":")
 	if want != name {
@@ -42,8 +42,8 @@ func Point(name string) {
 
 var panicked sync.Map
 
-// Panic panics the first time that a point is reached whose name SLIPWAY_PANIC lists, with commas between the names; a
-// name that ends in * stands for all that begin with what is before it, each once.
+// Panic panics at the first call with a name that is in SLIPWAY_PANIC, a list separated by commas. An entry that ends
+// in * matches every name with its prefix, once each.
 func Panic(name string) {
 	listed := func(pattern string) bool {
 		before, any := strings.CutSuffix(pattern, "*")

@@ -70,7 +70,8 @@ func (s *Service) ListAccessKeys(ctx context.Context, in *iam.ListAccessKeysInpu
 	return &iam.ListAccessKeysOutput{AccessKeyMetadata: all, IsTruncated: new(false)}, err
 }
 
-// UpdateAccessKey implements iam:UpdateAccessKey: an inactive key opens nothing until it is active again.
+// UpdateAccessKey implements iam:UpdateAccessKey. Requests signed with an inactive key are refused until it is active
+// again.
 func (s *Service) UpdateAccessKey(ctx context.Context,
 	in *iam.UpdateAccessKeyInput) (*iam.UpdateAccessKeyOutput, error) {
 	active := int64(0)
@@ -99,7 +100,7 @@ func (s *Service) DeleteAccessKey(ctx context.Context,
 	})
 }
 
-// endSessions ends the sessions that were begun with a key: they open what the key opened.
+// endSessions ends the sessions that were started with a key, because they have its rights.
 func endSessions(ctx context.Context, tx store.Tx, key string) error {
 	_, err := tx.Exec(ctx, `DELETE FROM sessions WHERE access_key = $1`, key)
 	return err

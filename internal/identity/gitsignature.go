@@ -18,7 +18,7 @@ var gitHost = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^git-codecommit(?:-fips)?\.([a-z0-9-]+)\.amazonaws\.com`)
 })
 
-// knownRegions are AWS's, for the passwords that do not say for which of them they were signed.
+// knownRegions are AWS's regions. They are tried for passwords that do not name the region they were signed for.
 var knownRegions = []string{
 	"af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
 	"ap-south-2", "ap-southeast-1",
@@ -31,9 +31,9 @@ var knownRegions = []string{
 	"us-west-1", "us-west-2",
 }
 
-// Git verifies the user name and password of a Git request, in each of the three ways in which clients of CodeCommit
-// make them: a static Git credential, and the signed passwords of `aws codecommit credential-helper` and of
-// git-remote-codecommit. path is the repository's path, as in its URL: /v1/repos/NAME.
+// Git verifies the user name and password of a Git request. Clients of CodeCommit use one of three: a static Git
+// credential, a password signed by `aws codecommit credential-helper`, or one signed by git-remote-codecommit. path is
+// the path in the repository's URL: /v1/repos/NAME.
 func (s *Service) Git(ctx context.Context, username, password, host, path string) (awsproto.Caller, bool, error) {
 	if c, ok, err := s.gitPassword(ctx, username, password); ok || err != nil {
 		return c, ok, err
@@ -51,7 +51,7 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 			slices.DeleteFunc(slices.Clone(knownRegions), func(r string) bool { return !s.Regions(r) })...)
 	}
 	stamp, signature, _ := strings.Cut(password, "Z")
-	// The CLI's helper signs the host without its port, git-remote-codecommit with it.
+	// The CLI's helper signs the host without its port, git-remote-codecommit signs it with the port.
 	hosts := []string{host}
 	if bare, _, err := net.SplitHostPort(host); err == nil {
 		hosts = append(hosts, bare)

@@ -8,8 +8,8 @@ import (
 	"slipway/internal/store"
 )
 
-// PutHost makes the user of a host with one access key, within the caller's transaction. Keys and sessions of before
-// end: a host that is made anew must not be reached with an old key. The caller calls Reload once the transaction is
+// PutHost makes the user of a host with one access key, within the caller's transaction. It ends the keys and sessions
+// of an earlier host of that name, so that an old key gives no access. The caller calls Reload once the transaction is
 // committed.
 func (s *Service) PutHost(ctx context.Context, tx store.Tx, name string, k Key) error {
 	if err := s.insertUser(ctx, tx, HostPath+name, Host); err != nil {
@@ -23,8 +23,8 @@ func (s *Service) PutHost(ctx context.Context, tx store.Tx, name string, k Key) 
 	return err
 }
 
-// EnsureHostUser makes the user of an ARN of this account, with the rights of a host, unless there is one. Its keys are
-// made by iam:CreateAccessKey. It is false if the ARN is of another account.
+// EnsureHostUser makes the user of an ARN of this account, with the rights of a host, unless it exists.
+// iam:CreateAccessKey makes its keys. EnsureHostUser returns false if the ARN belongs to another account.
 func (s *Service) EnsureHostUser(ctx context.Context, tx store.Tx, arn string) (bool, error) {
 	name, ok := strings.CutPrefix(arn, s.UserARN(""))
 	if !ok {

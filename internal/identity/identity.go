@@ -81,8 +81,8 @@ func (s *Service) scanKey(r *sql.Rows) (k key, err error) {
 	return key{string(secret), c}, nil
 }
 
-// find returns an active access key. Where other servers work on the database it is read each time: one that was
-// deleted there must not open anything here.
+// find returns an active access key. If other servers share the database, the key is read each time, because one that
+// was deleted on another server must not be accepted here.
 func (s *Service) find(ctx context.Context, id string) (key, bool, error) {
 	if s.db.Shared() {
 		all, err := store.All(ctx, s.db, s.scanKey, activeKeys+` AND k.id = $1`, id)
@@ -97,8 +97,8 @@ func (s *Service) find(ctx context.Context, id string) (key, bool, error) {
 	return k, ok, nil
 }
 
-// load reads the keys anew. It is called after each change of them, and goes on when ctx ends: a key that is deleted
-// must not stay.
+// load reads the keys again. It is called after each change of them. It continues when ctx ends, because a deleted key
+// must not stay in memory.
 func (s *Service) load(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	s.loading.Lock()
@@ -117,7 +117,7 @@ func (s *Service) load(ctx context.Context) error {
 	return nil
 }
 
-// Lookup finds the secret of an access key; it is a sigv4.Lookup.
+// Lookup returns the secret of an access key. It is a sigv4.Lookup.
 func (s *Service) Lookup(ctx context.Context, id string) (sigv4.Secret, bool, error) {
 	k, ok, err := s.find(ctx, id)
 	return sigv4.Secret{Key: k.secret}, ok, err
@@ -158,7 +158,7 @@ func NewKey() Key {
 	return Key{"AKIA" + randomID(), base64.StdEncoding.EncodeToString(secret[:])}
 }
 
-// AddKey gives a user an access key. The same key again is no error.
+// AddKey gives a user an access key. Adding the same key again is not an error.
 func (s *Service) AddKey(ctx context.Context, user string, k Key) error {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, `INSERT INTO access_keys (id, owner, secret, created) VALUES ($1, $2, $3, $4)

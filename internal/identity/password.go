@@ -17,7 +17,7 @@ import (
 	"slipway/internal/store"
 )
 
-// What an argon2id hash costs: 19 MiB and two passes, OWASP's first choice.
+// Costs of an argon2id hash: 19 MiB and two passes, OWASP's first recommendation.
 const (
 	argonTime   = 2
 	argonMemory = 19 << 10 // KiB
@@ -84,7 +84,7 @@ func (s *Service) setPassword(ctx context.Context, name, password string, existi
 		case !existing && before != "":
 			return &iam.EntityAlreadyExistsException{Message: "Login Profile for user " + name + " already exists."}
 		}
-		// Whoever knew the old password is signed out.
+		// Sessions that were started with the old password end.
 		if _, err := tx.Exec(ctx, `DELETE FROM sessions WHERE owner = $1`, name); err != nil {
 			return err
 		}
@@ -94,7 +94,7 @@ func (s *Service) setPassword(ctx context.Context, name, password string, existi
 	})
 }
 
-// CreateLoginProfile implements iam:CreateLoginProfile: it gives a user a password for the pages.
+// CreateLoginProfile implements iam:CreateLoginProfile. It gives a user a password for the pages.
 func (s *Service) CreateLoginProfile(ctx context.Context,
 	in *iam.CreateLoginProfileInput) (*iam.CreateLoginProfileOutput, error) {
 	name := in.UserName
@@ -143,7 +143,7 @@ func (s *Service) GetLoginProfile(ctx context.Context,
 	}}, nil
 }
 
-// DeleteLoginProfile implements iam:DeleteLoginProfile: the user can no longer sign in with a password.
+// DeleteLoginProfile implements iam:DeleteLoginProfile. The user can no longer sign in with a password.
 func (s *Service) DeleteLoginProfile(ctx context.Context,
 	in *iam.DeleteLoginProfileInput) (*iam.DeleteLoginProfileOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {

@@ -28,8 +28,8 @@ func userPath(stored string) string {
 	return "/"
 }
 
-// onlyHosts refuses what would need policies, which Slipway does not have: a user made here may do what a host may, and
-// nothing else.
+// onlyHosts refuses operations that need policies, which Slipway does not have. A user made by the API has the rights
+// of a host only.
 func onlyHosts(what string) error {
 	return &awsproto.Error{Code: "NotImplementedException", Status: 501,
 		Message: "Slipway does not implement " + what +
@@ -137,8 +137,8 @@ func (s *Service) hostUser(ctx context.Context, q store.Queryer, name *string) (
 // maxPolicies is IAM's limit of what the documents of a user's inline policies may have together, in characters.
 const maxPolicies = 2048
 
-// PutUserPolicy implements iam:PutUserPolicy for the users of hosts. The document is kept and returned; what a host may
-// do does not depend on it: it may fetch its own commands and bundles.
+// PutUserPolicy implements iam:PutUserPolicy for the users of hosts. The document is stored and returned, and has no
+// effect: a host may always fetch its own commands and bundles.
 func (s *Service) PutUserPolicy(ctx context.Context, in *iam.PutUserPolicyInput) (*iam.PutUserPolicyOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		name, err := s.hostUser(ctx, tx, in.UserName)

@@ -68,13 +68,13 @@ func job(r store.JobRow) slipway.Job {
 	return j
 }
 
-// RetryJob implements slipway:RetryJob: the job is due now, with all its attempts before it.
+// RetryJob implements slipway:RetryJob. The job is due now and has all its attempts again.
 func (s *Service) RetryJob(ctx context.Context, in *slipway.RetryJobInput) (*slipway.RetryJobOutput, error) {
 	done, err := s.db.RetryJob(ctx, *in.Kind, *in.Key)
 	return nil, none(done, err, *in.Kind, *in.Key)
 }
 
-// DiscardJob implements slipway:DiscardJob: what the job was to do is not done.
+// DiscardJob implements slipway:DiscardJob. The job's work is not done.
 func (s *Service) DiscardJob(ctx context.Context, in *slipway.DiscardJobInput) (*slipway.DiscardJobOutput, error) {
 	done, err := s.db.DiscardJob(ctx, *in.Kind, *in.Key)
 	return nil, none(done, err, *in.Kind, *in.Key)

@@ -19,7 +19,8 @@ func limitOf(n *int32, otherwise int) int {
 	return int(*n)
 }
 
-// DescribeLogGroups implements logs:DescribeLogGroups, by name; the pattern is a part of the name, in whatever case.
+// DescribeLogGroups implements logs:DescribeLogGroups, by name. The pattern is a part of the name, and case does not
+// matter.
 func (s *Service) DescribeLogGroups(ctx context.Context,
 	in *cwl.DescribeLogGroupsInput) (*cwl.DescribeLogGroupsOutput, error) {
 	prefix, pattern := "", ""

@@ -9,8 +9,8 @@ import (
 	"slipway/internal/journal"
 )
 
-// GetLogEvents implements logs:GetLogEvents. Forwards and backwards tokens name a line; at an end of the log the token
-// that was given comes back, by which clients know that there is no more for now.
+// GetLogEvents implements logs:GetLogEvents. Forward and backward tokens name a line. At an end of the log the answer
+// has the token of the request, by which clients know that there are no more events for now.
 func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (*cwl.GetLogEventsOutput, error) {
 	group, err := s.group(in.LogGroupName, in.LogGroupIdentifier)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *Service) backwards(ctx context.Context, n journal.Name, from, to int64,
 		}
 		for _, l := range page.Lines {
 			lines = append(lines, l)
-			// What lies further back than a page's bytes gives way to what follows.
+			// A page keeps the newest bytes and drops older ones.
 			for size += len(l.Text) + eventCost; size > pageBytes && len(lines) > 1; lines = lines[1:] {
 				size -= len(lines[0].Text) + eventCost
 			}

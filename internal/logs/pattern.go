@@ -6,7 +6,8 @@ import (
 	"unicode"
 )
 
-// pattern is a filter pattern of terms: all of must, none of not, and one of any if it has some.
+// pattern is a filter pattern of terms. A line must have all terms of must, none of not, and one of any unless any is
+// empty.
 type pattern struct{ must, not, any []string }
 
 // parsePattern reads terms, "quoted terms", ?optional and -excluded ones. Patterns of JSON, of space-delimited fields

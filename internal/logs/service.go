@@ -57,7 +57,7 @@ func (s *Service) group(name, id *string) (string, error) {
 	return strings.TrimSuffix(strings.TrimPrefix(*id, s.arn("")), ":*"), nil
 }
 
-// missing words that a group or stream does not exist.
+// missing returns the error for a group or stream that does not exist.
 func missing(err error, what string) error {
 	if errors.Is(err, journal.ErrNotExist) {
 		return &cwl.ResourceNotFoundException{Message: "The specified " + what + " does not exist."}

@@ -14,9 +14,9 @@ import (
 // With follow it goes on as the log grows, until the log is complete, which a trailer says.
 type Stream struct {
 	*Service
-	// Verify tells who asks, and refuses who may not read logs.
+	// Verify returns the caller. It returns an error if the caller may not read logs.
 	Verify func(r *http.Request) (awsproto.Caller, error)
-	// Fail answers with an error.
+	// Fail writes an error as the answer.
 	Fail func(w http.ResponseWriter, err error)
 }
 

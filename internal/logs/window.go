@@ -14,8 +14,8 @@ import (
 // maxWait is how long ReadLog waits at most.
 const maxWait = 50 * time.Second
 
-// ReadLog implements slipway:ReadLog: a window of a log by lines, from one or the last ones. With waitSeconds it is
-// held until there is a line to give, the log is complete or the time is over; also for a log that does not exist yet.
+// ReadLog implements slipway:ReadLog. It returns lines of a log, from a given line on or the last ones. With
+// waitSeconds it waits until there is a line, the log is complete or the time is over. The log need not exist yet.
 func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipway.ReadLogOutput, error) {
 	n := journal.Name{Group: *in.LogGroupName, Stream: *in.LogStreamName}
 	q := journal.Query{Tail: in.FromEnd != nil && *in.FromEnd}
@@ -52,7 +52,7 @@ func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipw
 	return out, nil
 }
 
-// wait waits for something, for a number of seconds at most. It is no error if nothing comes.
+// wait calls something with a time limit in seconds. A timeout is not an error.
 func (s *Service) wait(ctx context.Context, seconds *int32, something func(context.Context) error) error {
 	if seconds == nil || *seconds <= 0 {
 		return nil

@@ -18,7 +18,7 @@ type Blobs interface {
 	// Drop removes a staged blob whose row was not written.
 	Drop(id string)
 	Open(id string) (File, error)
-	// Remove deletes a blob. Removing one that is gone is no error.
+	// Remove deletes a blob. A blob that does not exist is not an error.
 	Remove(id string) error
 	// Sweep settles the staged blobs that are known, and sets those aside that are unknown and older than a day, for
 	// another server may be about to write their rows. Unless stagedAlone it also looks at the settled ones.
@@ -41,7 +41,7 @@ type Staged struct {
 	MD5  []byte
 }
 
-// etagOfParts is the ETag of a multipart object: the MD5 of its parts' MD5s, and their number.
+// etagOfParts is the ETag of a multipart object: the MD5 of its parts' MD5s, and the number of parts.
 func etagOfParts(sums [][]byte) string {
 	h := md5.New()
 	for _, s := range sums {

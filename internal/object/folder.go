@@ -84,7 +84,7 @@ func (b Folder) Settle(id string) {
 	}
 }
 
-// Open implements Blobs: it finds the file wherever it is on its way.
+// Open implements Blobs. It finds the file in incoming/ or at its final place.
 func (b Folder) Open(id string) (File, error) {
 	for _, path := range []string{b.settled(id), b.incoming(id), b.settled(id)} {
 		f, err := os.Open(path)
@@ -105,8 +105,8 @@ func (b Folder) Remove(id string) error {
 	return nil
 }
 
-// Sweep implements Blobs: it moves the files into the quarantine that the database does not know and that are older
-// than a day.
+// Sweep implements Blobs. It moves files that the database does not know and that are older than a day to the
+// quarantine.
 func (b Folder) Sweep(ctx context.Context, stagedAlone bool, known Known) error {
 	if err := b.sweepFolder(ctx, filepath.Join(b.Dir, "incoming"), known, b.Settle); err != nil || stagedAlone {
 		return err

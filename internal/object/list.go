@@ -23,11 +23,11 @@ type Page struct {
 	NextVersion string
 }
 
-// beyond sorts after every key that starts with what stands before it: no valid UTF-8 key has this byte.
+// beyond sorts after every key that begins with the text before it, because no valid UTF-8 key has this byte.
 const beyond = "\U0010FFFF"
 
-// List reads a page. Keys that share a prefix up to the delimiter are skipped in one step, so that a
-// folder costs the same however much lies in it.
+// List reads a page. It skips keys that share a prefix up to the delimiter in one step, so that the cost of a folder
+// does not depend on the number of its objects.
 func (s *Store) List(ctx context.Context, bucket string, q Query) (Page, error) {
 	var p Page
 	if _, err := s.Bucket(ctx, bucket); err != nil {

@@ -22,7 +22,7 @@ var migrations embed.FS
 // Migrations are the tables of this package.
 func Migrations() store.Migrations { return store.Tables("object", migrations) }
 
-// Errors that callers tell apart; the S3 face words them as S3 does.
+// Errors that callers distinguish. Package s3 translates them to S3's.
 var (
 	ErrNoRoom         = errors.New("there is no room for an object")
 	ErrNoBucket       = errors.New("the bucket does not exist")
@@ -145,7 +145,7 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 	return o, nil
 }
 
-// room refuses a write that there is no room for.
+// room returns an error if there is no room for a write.
 func (s *Store) room() error {
 	if s.space == nil {
 		return nil
@@ -255,11 +255,11 @@ func (s *Store) Stat(ctx context.Context, bucket, key, version string) (Object, 
 	return o, err
 }
 
-// isVersion tells whether a version ID is one that could have been given.
+// isVersion reports whether a version ID has the form of one.
 func isVersion(id string) bool { return id == "null" || uuid.Validate(id) == nil }
 
-// Delete removes the latest version (leaving a delete marker where the bucket keeps versions), or for good the one that
-// is named. It returns what now stands for the deletion.
+// Delete removes the latest version, or the named version for good. If the bucket keeps versions, removing the latest
+// adds a delete marker. Delete returns the marker or the version that was removed.
 func (s *Store) Delete(ctx context.Context, bucket, key, version string) (Object, error) {
 	o := Object{Bucket: bucket, Key: key, Version: version}
 	if version != "" && !isVersion(version) {

@@ -174,8 +174,8 @@ func partsOf(ctx context.Context, q store.Queryer, upload string, after, limit i
 	return ps, rows.Err()
 }
 
-// Choose finds the parts that are named by number and ETag among those of an upload: in ascending order, and none but
-// the last smaller than 5 MiB ("Amazon S3 multipart upload limits").
+// Choose finds the parts of an upload that are named by number and ETag. They must be in ascending order, and all but
+// the last must have at least 5 MiB ("Amazon S3 multipart upload limits").
 func (s *Store) Choose(ctx context.Context, u Upload, named []Part) ([]Part, error) {
 	stored, err := s.Parts(ctx, u, 0, maxPart)
 	if err != nil {
@@ -243,7 +243,7 @@ func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, throu
 	return o, nil
 }
 
-// AbortUpload forgets an upload and its parts.
+// AbortUpload deletes an upload and its parts.
 func (s *Store) AbortUpload(ctx context.Context, u Upload) error {
 	return s.db.Write(ctx, func(tx store.Tx) error { return s.endUpload(ctx, tx, u.ID) })
 }

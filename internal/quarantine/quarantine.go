@@ -1,5 +1,5 @@
-// Package quarantine moves files out of the way that the database does not know: it may be the database that is wrong
-// (an older one, an empty one), so that nothing is deleted.
+// Package quarantine moves files that the database does not know out of the way. It deletes none, because it may be the
+// database that is wrong: an old or an empty one.
 package quarantine
 
 import (
@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Age is how old a file or folder must be to be moved: what is younger may be another server's that is about to write
-// its row.
+// Age is how old a file or folder must be to be moved. A younger one may belong to another server that is about to
+// write its row.
 const Age = 24 * time.Hour
 
 // Place is a folder that holds what was moved, a folder for each kind.
@@ -23,8 +23,8 @@ type Place struct {
 	Log *slog.Logger
 }
 
-// Take moves a file or a folder here if it has not changed for a day, with a note that says where it was and why it was
-// moved. It reports whether it did. One that is not there is no error.
+// Take moves a file or a folder here if it has not changed for a day. It adds a note that says where the file was and
+// why it was moved. Take reports whether it moved the file. A file that does not exist is not an error.
 func (p Place) Take(path, kind, why string) (bool, error) {
 	changed, err := lastChange(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -18,8 +18,8 @@ const (
 	overviewGroups = 20 // that an overview tells of
 	overviewRuns   = 10 // of each, the newest
 	notesShown     = 20 // of each kind
-	// flakyTurns is from how many changes between passing and failing a test counts as flaky: one that broke, was
-	// repaired and broke again has three.
+	// flakyTurns is the number of changes between passing and failing from which a test counts as flaky. A test that
+	// broke, was repaired and broke again has three.
 	flakyTurns = 3
 )
 
@@ -29,9 +29,8 @@ type run struct {
 	cases  []cb.TestCase
 }
 
-// GetTestOverview implements slipway:GetTestOverview: of one report group, or of the first 20 by name, what the newest
-// 10 reports of each tell: the tests that fail now, those that turn between passing and failing, the slowest, and how
-// the groups went. It is two queries.
+// GetTestOverview implements slipway:GetTestOverview. For one report group, or the first 20 by name, it summarizes the
+// newest 10 reports: the tests that fail now, the flaky ones, the slowest, and the totals. It makes two queries.
 func (s *Service) GetTestOverview(ctx context.Context,
 	in *slipway.GetTestOverviewInput) (*slipway.GetTestOverviewOutput, error) {
 	out := &slipway.GetTestOverviewOutput{
@@ -59,7 +58,7 @@ func (s *Service) GetTestOverview(ctx context.Context,
 			tell(out, group, runs[group])
 		}
 	}
-	// what is new stands first
+	// New failures come first.
 	slices.SortStableFunc(out.Failing, func(a, b slipway.TestNote) int { return int(*a.FailedRuns - *b.FailedRuns) })
 	slices.SortStableFunc(out.Flaky, func(a, b slipway.TestNote) int { return int(*b.Turns - *a.Turns) })
 	slices.SortStableFunc(out.Slow, func(a, b slipway.TestNote) int {

@@ -111,7 +111,7 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	}
 	if r.Error != "" {
 		made.Status = cb.ReportStatusTypeIncomplete
-		// The wire has no place for why a report is incomplete; a case that says so does no harm and is found.
+		// The API has no member for why a report is incomplete, so a test case says it.
 		cases = append(cases,
 			cb.TestCase{Name: new("report " + r.Name), Status: new("ERROR"), Message: &r.Error, Expired: expires})
 		counts["ERROR"]++

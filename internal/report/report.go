@@ -32,7 +32,7 @@ func (s *Service) BatchGetReports(ctx context.Context, in *cb.BatchGetReportsInp
 	return out, nil
 }
 
-// DeleteReport implements codebuild:DeleteReport; one that is not there is no error.
+// DeleteReport implements codebuild:DeleteReport. A report that does not exist is not an error.
 func (s *Service) DeleteReport(ctx context.Context, in *cb.DeleteReportInput) (*cb.DeleteReportOutput, error) {
 	if err := s.checkARN("report", *in.Arn); err != nil {
 		return nil, err

@@ -55,7 +55,7 @@ func invalid(format string, args ...any) error {
 
 func badToken() error { return invalid("The nextToken is not valid for this list.") }
 
-// checkARN refuses what is no ARN of a kind here.
+// checkARN returns an error if a text is not an ARN of a kind.
 func (s *Service) checkARN(kind, arn string) error {
 	if name, ok := strings.CutPrefix(arn, s.arn(kind, "")); !ok || name == "" {
 		return invalid("Invalid %s ARN %q: it must begin with %s", kind, arn, s.arn(kind, ""))

@@ -14,8 +14,8 @@ import (
 	cc "slipway/api/codecommit"
 )
 
-// Archive writes the files of a commit as a zip. It is uncompressed: it is read once, on the same network, and made in
-// the time of a copy. Nothing is left out of it, whatever the commit's own attributes say of exports.
+// Archive writes the files of a commit as a zip. The zip is not compressed, because it is read once on the same network
+// and a copy is faster to make. It holds every file, even those that the commit's attributes exclude from exports.
 func (s *Service) Archive(ctx context.Context, repository, commit string, w io.Writer) error {
 	r, err := s.open(ctx, repository)
 	if err != nil {
@@ -38,8 +38,7 @@ func (s *Service) Archive(ctx context.Context, repository, commit string, w io.W
 	return nil
 }
 
-// wholeArchives makes archives of a repository hold every file as it is: these attributes come before those in a
-// commit.
+// wholeArchives makes archives hold every file unchanged. These attributes override those in a commit.
 func wholeArchives(dir string) error {
 	if err := os.MkdirAll(filepath.Join(dir, "info"), 0o700); err != nil {
 		return err

@@ -12,10 +12,10 @@ import (
 	"strings"
 )
 
-// What is read of Git at a time is bounded: who pushes chooses how long names, messages and lists are.
+// Limits of what is read from Git at a time. The client of a push chooses how long names, messages and lists are.
 const (
-	// maxOutput bounds, in bytes, what a command prints that is read as a whole: lists of trees and differences, files
-	// of the API (6 MB).
+	// maxOutput limits, in bytes, the output of a command that is read as a whole: lists of trees and differences, and
+	// files of the API (6 MB).
 	maxOutput = 32 << 20
 	// maxObject is how much of a commit or tag is kept, in bytes; the rest of a longer message is left out.
 	maxObject = 64 << 10
@@ -25,14 +25,13 @@ const (
 	maxPush = 4 << 30
 )
 
-// cut marks a message of which the end was left out.
+// cut marks a message whose end was left out.
 const cut = "\n[…]"
 
 // errTooMuch says that git printed more than maxOutput.
 var errTooMuch = fmt.Errorf("git printed more than %d MiB; ask for less, such as one folder", maxOutput>>20)
 
-// read runs git and hands what it prints to f, which need not read all of it. It is the one way in which output of git
-// is read.
+// read runs git and hands its output to f, which need not read all of it. All output of git is read by this function.
 func (g git) read(ctx context.Context, stdin io.Reader, f func(r *bufio.Reader) error, args ...string) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -123,7 +122,7 @@ func (g git) objects(ctx context.Context, names ...string) ([]object, error) {
 	return all, err
 }
 
-// nextObject reads "ID KIND SIZE\nCONTENT\n", or "NAME missing\n" and the like, which gives the zero object.
+// nextObject reads "ID KIND SIZE\nCONTENT\n". For another line, such as "NAME missing\n", it returns the zero object.
 func nextObject(r *bufio.Reader) (object, error) {
 	head, _, err := part(r, '\n', maxStderr)
 	if err != nil {

@@ -37,8 +37,8 @@ func (r *repository) commit(ctx context.Context, specifier *string) (string, err
 	return id, err
 }
 
-// checkBranchName refuses what Git takes for no branch (git-check-ref-format). It is done before a repository is looked
-// for: what is malformed is said before what is absent.
+// checkBranchName refuses a name that Git does not allow for a branch (git-check-ref-format). It is called before the
+// repository is looked up, so that a malformed name is reported before a missing repository.
 func checkBranchName(name string) error {
 	bad := name == "" || len(name) > 256 || strings.HasPrefix(name, "-") || strings.HasSuffix(name, ".") ||
 		strings.ContainsAny(name, " ~^:?*[\\\x7f") ||

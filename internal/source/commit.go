@@ -93,9 +93,9 @@ func (s *Service) Tip(ctx context.Context, repository, branch string) (cc.Commit
 	return *parseCommit(o.id, string(o.content)), nil
 }
 
-// tip reads the commit of a branch; the zero object if there is no such branch.
+// tip reads the commit of a branch. It returns the zero object if there is no such branch.
 func (r *repository) tip(ctx context.Context, branch string) (object, error) {
-	// What no ref's name holds would ask git for something else: a path in the tree, an ancestor.
+	// A string that cannot be a ref's name could mean something else to git: a path in the tree, an ancestor.
 	if branch == "" || strings.ContainsAny(branch, ":~^?*[\\ \n\x00") || strings.Contains(branch, "@{") {
 		return object{}, nil
 	}

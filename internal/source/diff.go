@@ -15,15 +15,15 @@ import (
 const (
 	// diffLines is how many lines a diff has at most, unless asked otherwise.
 	diffLines = 500
-	// maxDiffFiles is of how many files a diff tells.
+	// maxDiffFiles limits the files of a diff.
 	maxDiffFiles = 500
-	// maxDiffLine is how much of a line is told, in bytes.
+	// maxDiffLine limits the bytes of a line that are returned.
 	maxDiffLine = 1000
 )
 
-// GetDiff implements slipway:GetDiff: what a commit changes line by line, against another one, or against its first
-// parent. Files and their counts come first; lines are told until there are maxLines, in the order of the files, and
-// of one path alone if it is given.
+// GetDiff implements slipway:GetDiff. It compares a commit line by line with another one, or with its first parent. The
+// answer begins with the files and their counts. It then has at most maxLines lines, in the order of the files, or of a
+// single path if one is given.
 func (s *Service) GetDiff(ctx context.Context, in *slipway.GetDiffInput) (*slipway.GetDiffOutput, error) {
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
@@ -78,7 +78,7 @@ func (s *Service) GetDiff(ctx context.Context, in *slipway.GetDiffInput) (*slipw
 	return out, err
 }
 
-// before is the commit that another one is compared with: the one asked for, its first parent, or nothing.
+// before returns the commit to compare with: the one asked for, else the first parent, else nothing.
 func (r *repository) before(ctx context.Context, after string, asked *string) (string, error) {
 	if asked != nil {
 		return r.commit(ctx, asked)
@@ -93,8 +93,7 @@ func (r *repository) before(ctx context.Context, after string, asked *string) (s
 	return c.Parents[0], nil
 }
 
-// patch reads the lines of a diff into the files that it is of, which come in the same order. It stops git once it has
-// enough.
+// patch reads the lines of a diff into its files, which come in the same order. It stops git once it has enough.
 func (r *repository) patch(ctx context.Context, args []string, files []slipway.DiffFile,
 	most int) (cut bool, err error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -143,7 +142,7 @@ func (p *patch) read(in *bufio.Reader) (cut bool, err error) {
 	}
 }
 
-// readLine reads a line without its end, and no more than a part of one that is very long.
+// readLine reads a line without its end. It returns the beginning of a line that is very long.
 func readLine(in *bufio.Reader) (string, error) {
 	part, isPrefix, err := in.ReadLine()
 	if err != nil {

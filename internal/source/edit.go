@@ -39,7 +39,8 @@ type edit struct {
 	before         *entry
 }
 
-// paths are all that plan wants to know of: what is touched, the folders above it, and where content is taken from.
+// paths returns the paths that plan needs to know: those that change, the folders above them, and those that content is
+// copied from.
 func (c *change) paths() ([]string, error) {
 	all := map[string]bool{}
 	add := func(p *string, folders bool) error {

@@ -79,13 +79,13 @@ func (g git) tree(ctx context.Context, commit, path string, recursive bool) ([]e
 	return parseEntries(string(out)), nil
 }
 
-// standing finds what stands at paths of a commit: what is not there is not in the result.
+// standing looks up paths in a commit. Paths that do not exist are not in the result.
 func (g git) standing(ctx context.Context, commit string, paths []string) (map[string]entry, error) {
 	found := map[string]entry{}
 	if commit == "" || len(paths) == 0 {
 		return found, nil
 	}
-	// -t names a folder even where git looks into it for the sake of another path.
+	// -t lists a folder even where git enters it because of another path.
 	out, err := g.run(ctx, nil,
 		append([]string{"--literal-pathspecs", "ls-tree", "-t", "-z", "-l", "--full-tree", commit, "--"}, paths...)...)
 	if err != nil {

@@ -19,8 +19,8 @@ const (
 	maxListed = 2000
 )
 
-// ListCommits implements slipway:ListCommits: a commit and those before it, the newest first. A page begins where the
-// one before it ended even if the branch has moved since.
+// ListCommits implements slipway:ListCommits. It lists a commit and its ancestors, the newest first. Pages continue
+// from the commit where the previous page ended, even if the branch has moved since.
 func (s *Service) ListCommits(ctx context.Context, in *slipway.ListCommitsInput) (*slipway.ListCommitsOutput, error) {
 	r, err := s.open(ctx, *in.RepositoryName)
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Service) ListCommits(ctx context.Context, in *slipway.ListCommitsInput)
 	return page, nil
 }
 
-// parseLog reads records of six parts, the last of which may have lines of its own. Of each part the beginning is kept.
+// parseLog reads records of six parts. The last part may have several lines. Only the beginning of each part is kept.
 func parseLog(from *bufio.Reader) ([]slipway.CommitSummary, error) {
 	all := []slipway.CommitSummary{}
 	for {

@@ -15,11 +15,11 @@ type Home interface {
 	Dir(id string) string
 	// Make makes an empty folder for a repository.
 	Make(id string) error
-	// Remove deletes a repository's folder. Removing one that is gone is no error.
+	// Remove deletes a repository's folder. A folder that does not exist is not an error.
 	Remove(id string) error
-	// Sweep sets the folders aside that are unknown and older than a day: what a crash left of a repository that was
-	// being made or deleted, or the repositories of another database. known is asked after the folders were listed:
-	// whatever is wanted has its row by then.
+	// Sweep moves unknown folders that are older than a day to the quarantine. They are left by a crash while a
+	// repository was made or deleted, or belong to another database. known is called after the folders were listed, so
+	// that every folder in use has its row by then.
 	Sweep(ctx context.Context, known func(context.Context) (map[string]bool, error)) error
 }
 

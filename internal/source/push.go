@@ -17,10 +17,10 @@ import (
 // recordTime bounds the recording of one repository.
 const recordTime = 2 * time.Minute
 
-// Record compares the refs of a repository with those that are known, and records each difference together with the
-// event that tells of it. Refs are the truth: run after anything that may have moved them and for every repository at
-// start-up, it tells of each move exactly once, whenever the server dies. It goes on when ctx ends: the refs have
-// moved, whoever still waits.
+// Record compares the refs of a repository with the recorded ones, and records each difference together with the fact
+// that announces it. Refs are the truth. Record runs after anything that may have moved them, and for every repository
+// at start-up, so each move is announced exactly once even if the server dies. It continues when ctx ends, because the
+// refs have moved whether or not the client still waits.
 func (s *Service) Record(ctx context.Context, id string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordTime)
 	defer cancel()

@@ -16,8 +16,9 @@ import (
 	"slipway/internal/store"
 )
 
-// Recover records what moved while the server was down, and removes what half-made commits left. A repository with
-// which that fails is marked, and answers with the reason until the next start; the others are served.
+// Recover records moves that happened while the server was down, and removes the remains of unfinished commits. A
+// repository for which that fails is marked, and requests for it return the reason until the next start. The other
+// repositories are served.
 func (s *Service) Recover(ctx context.Context) error {
 	ids, err := store.Strings(ctx, s.db, `SELECT id FROM repositories`)
 	if err != nil {
@@ -40,7 +41,7 @@ func (s *Service) Recover(ctx context.Context) error {
 	return s.Sweep(ctx)
 }
 
-// check tells whether the folder of a repository is one at all.
+// check reports whether a folder is a Git repository.
 func (s *Service) check(id string) error {
 	for _, name := range []string{"HEAD", "objects", "refs"} {
 		_, err := os.Stat(filepath.Join(s.dir(id), name))

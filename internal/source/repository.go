@@ -167,7 +167,7 @@ func (s *Service) ListRepositories(ctx context.Context,
 	return out, nil
 }
 
-// DeleteRepository implements codecommit:DeleteRepository; an unknown name is no error.
+// DeleteRepository implements codecommit:DeleteRepository. An unknown name is not an error.
 func (s *Service) DeleteRepository(ctx context.Context,
 	in *cc.DeleteRepositoryInput) (*cc.DeleteRepositoryOutput, error) {
 	var id string
@@ -191,7 +191,7 @@ func (s *Service) DeleteRepository(ctx context.Context,
 	if err != nil || id == "" {
 		return nil, err
 	}
-	// What a crash leaves of the folder goes to the quarantine.
+	// A crash here leaves the folder, which goes to the quarantine.
 	return &cc.DeleteRepositoryOutput{RepositoryId: &id}, s.Home.Remove(id)
 }
 

@@ -73,7 +73,7 @@ func (s *Service) write(ctx context.Context, d *draft) (*made, error) {
 	if err := r.importCommit(ctx, d, parent, ref, m, s.Now().Unix()); err != nil {
 		return nil, err
 	}
-	// A commit that is acknowledged is to be told of, even if the client goes away.
+	// A commit that is acknowledged must be announced, even if the client goes away.
 	ctx = context.WithoutCancel(ctx)
 	if err := r.advance(ctx, *d.branch, parent, m.commit, ref); err != nil {
 		return nil, err
@@ -214,8 +214,8 @@ func (r *repository) mayStart(ctx context.Context, branch string) error {
 	return nil
 }
 
-// importCommit writes blobs, trees and commit in one git process, which costs as much as what it changes, however many
-// files the repository has.
+// importCommit writes blobs, trees and commit in one git process. Its cost depends on the size of the change, not on
+// the number of files in the repository.
 func (r *repository) importCommit(ctx context.Context, d *draft, parent, ref string, m *made, now int64) error {
 	var in bytes.Buffer
 	who := fmt.Sprintf("%s <%s> %d +0000", *d.name, *d.email, now)

@@ -9,7 +9,7 @@ import (
 const (
 	// aloneFor is how long a process is the only one to do something after it last said so.
 	aloneFor = 4 * time.Second
-	// aloneEvery is how often it says so, and how often others try to take its place.
+	// aloneEvery is how often the process renews its lease, and how often others try to take it.
 	aloneEvery = time.Second
 )
 
@@ -82,7 +82,8 @@ func (s *Store) holding(ctx context.Context, name string, f func(context.Context
 	}
 }
 
-// leaseSQL takes a lease that is free, or prolongs one's own. Its time is the database's: clocks of servers differ.
+// leaseSQL takes a free lease, or renews the process's own. It uses the database's time, because the clocks of servers
+// differ.
 const leaseSQL = `INSERT INTO leases (name, holder, until)
 	VALUES ($1, $2, (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::BIGINT + $3)
 	ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until = excluded.until
@@ -97,7 +98,7 @@ func (s *Store) takeLease(ctx context.Context, name string) (bool, error) {
 	return n == 1, err
 }
 
-// dropLease lets another process begin at once. What goes wrong costs it the rest of the lease.
+// dropLease lets another process begin at once. If it fails, the other process waits until the lease expires.
 func (s *Store) dropLease(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), aloneEvery)
 	defer cancel()

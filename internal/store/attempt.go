@@ -14,7 +14,7 @@ import (
 	"slipway/internal/fault"
 )
 
-// run attempts a job and records what becomes of it. Whatever happens on the way ends here.
+// run attempts a job and records the outcome, however the attempt ends.
 func (s *Store) run(ctx context.Context, k *kind, j Running) {
 	name := jobName{j.Kind, j.Key}
 	err := contain.Do(func() error { return s.attempt(ctx, k, j) })
@@ -152,7 +152,7 @@ func (s *Store) conclude(ctx context.Context, j Running, c conclusion) error {
 	})
 }
 
-// renew keeps the lease of a job that runs. Does another have the job by now, its handler's context ends with
+// renew renews the lease of a running job. If another process has the job by now, the handler's context ends with
 // ErrJobGone.
 func (s *Store) renew(ctx context.Context, c *current, lose context.CancelCauseFunc, stop <-chan struct{}) {
 	const extend = `UPDATE jobs SET leased_until = $4, run_at = $4 WHERE kind = $1 AND key = $2 AND lease = $3`

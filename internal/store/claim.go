@@ -17,7 +17,7 @@ func (s *Store) claim(ctx context.Context, name string) (*Running, time.Time, er
 // claimHere leases a job in this process alone: on SQLite no other works on the database.
 func (s *Store) claimHere(ctx context.Context, name string) (*Running, time.Time, error) {
 	w := &s.worker
-	// The lock is held over the query: a job leaves the leases only after its end is committed.
+	// The lock is held during the query, because a job leaves the leases only after its end is committed.
 	w.leases.Lock()
 	defer w.leases.Unlock()
 	mine := 0

@@ -26,8 +26,8 @@ func (s *Store) Constant(ctx context.Context, name, value string) (held string, 
 	return held, isNew, err
 }
 
-// Shared tells whether other processes may work on the database: what they changed is not known here.
+// Shared reports whether other processes may work on the database. Their changes are then not known here.
 func (s *Store) Shared() bool { return s.postgres }
 
-// Fresh tells whether the database was empty when it was opened: its tables were made then.
+// Fresh reports whether the database was empty when it was opened, so that its tables were made then.
 func (s *Store) Fresh() bool { return s.fresh }

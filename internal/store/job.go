@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Job is something to do, at least once. Kind and Key name it: enqueuing it again while it waits replaces its payload
-// and keeps the earlier time; while it runs, it runs once more afterwards; once it is dead, it is new. One job never
-// runs twice at the same time.
+// Job is something to do, at least once. Kind and Key identify it. Enqueuing a waiting job again replaces its payload
+// and keeps the earlier time. Enqueuing a running job lets it run again afterwards. Enqueuing a dead job starts it
+// anew. One job never runs twice at the same time.
 type Job struct {
 	Kind, Key string
 	Payload   any       // kept as JSON; nil for none
@@ -39,12 +39,12 @@ type Failure struct {
 	Stack string    `json:"stack,omitempty"` // of a panic
 }
 
-// Handler does a job and answers what becomes of it. With an error the attempt failed, and the outcome is not looked
-// at: the job is tried again later, and is dead after the last attempt of its kind. The context ends at the kind's time
+// Handler does a job and returns its outcome. If it returns an error, the attempt failed and the outcome is ignored:
+// the job is tried again later, and is dead after the last attempt of its kind. The context ends at the kind's time
 // limit, when the lease is lost, and when the worker stops.
 type Handler func(ctx context.Context, j Running) (Outcome, error)
 
-// Outcome is what becomes of a job that was attempted without an error. The zero value is Done.
+// Outcome is the outcome of an attempt without an error. The zero value is Done.
 type Outcome struct {
 	again  time.Time
 	reason string
@@ -53,10 +53,10 @@ type Outcome struct {
 // Done ends the job.
 var Done = Outcome{}
 
-// Again lets the job run once more at a later time.
+// Again lets the job run again at a later time.
 func Again(at time.Time) Outcome { return Outcome{again: at} }
 
-// Dead ends the job as one that can't be done, however often it is tried. It stays to be seen, with the reason.
+// Dead ends the job as one that cannot be done. It stays in the list of dead jobs with the reason.
 func Dead(reason string) Outcome { return Outcome{reason: reason} }
 
 // Undecodable is the outcome of a job whose payload can't be read.
@@ -77,14 +77,14 @@ const Tireless = 10_000
 const (
 	defaultTime     = 2 * time.Minute
 	defaultAttempts = 50
-	// keptFailures bounds how many of a job's failures are kept: the newest.
+	// keptFailures limits how many failures of a job are kept. The newest are kept.
 	keptFailures = 10
 )
 
 // ErrJobGone says that a job that runs here is another's by now, or done.
 var ErrJobGone = errors.New("the job is gone")
 
-// errTimeLimit is the cause with which the context of a job ends that takes too long.
+// errTimeLimit is the cause with which the context of a job ends at its time limit.
 var errTimeLimit = errors.New("the job took longer than a job of its kind may")
 
 // current is the job that a handler's context belongs to.
@@ -95,9 +95,9 @@ type current struct {
 
 type currentKey struct{}
 
-// End ends the job that ctx belongs to, with the writes of tx: what a handler writes together with End happens exactly
-// once. Outside a handler, or once more after it took effect, it does nothing. Does the job belong to another worker by
-// now, the error is ErrJobGone, and nothing is written.
+// End ends the job that ctx belongs to, together with the writes of tx. What a handler writes together with End happens
+// exactly once. End does nothing outside a handler, or after it took effect. If the job belongs to another worker by
+// now, End returns ErrJobGone and nothing is written.
 func End(ctx context.Context, tx Tx) error {
 	c, ok := ctx.Value(currentKey{}).(*current)
 	if !ok || c.ended.isSet() {
@@ -111,7 +111,8 @@ func End(ctx context.Context, tx Tx) error {
 	return err
 }
 
-// remove takes away a job that is done, unless it was enqueued anew meanwhile; it tells whether there was such a job.
+// remove deletes a job that is done, unless it was enqueued again meanwhile. It returns the number of jobs that were
+// found.
 func remove(ctx context.Context, tx Tx, j Running) (int64, error) {
 	r, err := tx.Exec(ctx, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND generation = $3 AND lease = $4`,
 		j.Kind, j.Key, j.generation, j.lease)
@@ -138,8 +139,8 @@ func (x *tx) enqueued(kind string, due time.Time) {
 	}
 }
 
-// enqueueSQL: the run_at of a job that runs here is spent, and the one of a job that is leased elsewhere is the end of
-// the lease. $7 is 1 for a job that runs here.
+// enqueueSQL keeps the earlier time. The run_at of a job that runs here has passed, and the run_at of a job that is
+// leased elsewhere is the end of its lease. $7 is 1 for a job that runs here.
 const enqueueSQL = `INSERT INTO jobs (kind, key, payload, run_at, again_at, enqueued) VALUES ($1, $2, $3, $4, $4, $5)
 	ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, generation = jobs.generation + 1, attempt = 0,
 	state = 'waiting',

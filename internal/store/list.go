@@ -17,7 +17,7 @@ const (
 	JobDead     JobState = "dead"     // failed for good; it stays until somebody retries or discards it
 )
 
-// JobRow is a job as its table holds it, without its payload: that may be secret.
+// JobRow is a job in its table. It does not have the payload, which may be secret.
 type JobRow struct {
 	Kind, Key string
 	State     JobState
@@ -76,8 +76,8 @@ func (s *Store) RetryJob(ctx context.Context, kind, key string) (bool, error) {
 		WHERE kind = $1 AND key = $2 AND leased_until <= $3`)
 }
 
-// DiscardJob takes a job away that does not run: what it was to do is not done. It reports false if there is none, or
-// if it runs.
+// DiscardJob deletes a job that is not running. The job's work is not done. DiscardJob returns false if there is no
+// such job, or if it runs.
 func (s *Store) DiscardJob(ctx context.Context, kind, key string) (bool, error) {
 	return s.touchJob(ctx, kind, key, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND leased_until <= $3`)
 }

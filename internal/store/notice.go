@@ -44,7 +44,7 @@ func (s *Store) OnNotice(topic string, f func(text string)) { s.notices.topics[t
 // made anew. Before Work. f must not block.
 func (s *Store) OnGap(f func()) { s.notices.gaps = append(s.notices.gaps, f) }
 
-// notices is how a process hears of others, and tells them.
+// notices sends notices to other processes and receives theirs.
 type notices struct {
 	topics map[string]func(text string)
 	gaps   []func()

@@ -16,7 +16,7 @@ import (
 const (
 	// retries bounds how often a transaction that met a conflict runs again.
 	retries = 20
-	// transactionTime bounds one transaction on PostgreSQL, whoever waits for it.
+	// transactionTime limits one transaction on PostgreSQL, even if its caller waits longer.
 	transactionTime = 30 * time.Second
 )
 
@@ -38,7 +38,7 @@ func (s *Store) writePostgres(ctx context.Context, f func(Tx) error) error {
 	return errors.New("the transaction met conflicts again and again")
 }
 
-// conflict tells whether a transaction failed since another did something at the same time: it can run again.
+// conflict reports whether a transaction failed because of a concurrent one, and can run again.
 func conflict(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01")
@@ -81,7 +81,7 @@ func (s *Store) oncePostgres(ctx context.Context, f func(Tx) error) error {
 	return nil
 }
 
-// inVain runs f and takes back what it wrote.
+// inVain runs f and rolls back its writes.
 func (x *tx) inVain(f func(Tx) error) error {
 	if _, err := x.t.ExecContext(x.base, "SAVEPOINT vain"); err != nil {
 		return err
@@ -94,8 +94,7 @@ func (x *tx) inVain(f func(Tx) error) error {
 	return err
 }
 
-// uncertain tells whether a commit that failed may have been made all the same: the database did not say that it was
-// not.
+// uncertain reports whether a commit that failed may still have been made, because the database did not deny it.
 func uncertain(err error) bool {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch e.Code() & 0xff {

@@ -87,7 +87,7 @@ func (c Column) Scan(from any) error {
 	return fmt.Errorf("a document column holds a %T", from)
 }
 
-// In writes ($from, $from+1, …) for n values: what stands after IN. Without values nothing is in it.
+// In returns the list ($from, $from+1, …) for n values, to follow IN. The list of no values matches nothing.
 func In(from, n int) string {
 	if n == 0 {
 		return "(NULL)"

@@ -1,6 +1,6 @@
 // Package store is the database: SQLite in the data folder, or PostgreSQL, with the same SQL. All writes go through
-// Write; jobs are rows of one leased table. (A queue library was tried on paper: what exists for both databases has no
-// keys by which reconciliations coalesce and timers are moved or cancelled.)
+// Write. Jobs are rows of one leased table. A queue library was considered; those that support both databases have no
+// keys with which jobs coalesce and timers can be moved or cancelled.
 package store
 
 import (
@@ -29,19 +29,19 @@ var own embed.FS
 type Options struct {
 	DSN        string // sqlite:PATH or postgres://…
 	Migrations []Migrations
-	// Name is this process's among those that work on one PostgreSQL. It must be held by one process at a time, and be
-	// the same after a restart: then what its dead predecessor was about to do goes on at once, and not when the lease
-	// has run out.
+	// Name identifies this process among those that share a PostgreSQL database. One process at a time may have a name,
+	// and it must have the same name after a restart. A restarted process then resumes its jobs at once, rather than
+	// when their leases expire.
 	Name string
 	Log  *slog.Logger
 	Now  func() time.Time // nil for time.Now
 	// Full, if set, is called when the disk of a SQLite database is full. If it returns true, some was freed, and the
 	// write is tried again.
 	Full func() bool
-	// Inspect leaves the tables and the leases as they are: for who only looks.
+	// Inspect leaves the tables and the leases unchanged, for callers that only read.
 	Inspect bool
-	// Twice runs each closure of Write twice, the first time in vain, as PostgreSQL may: so a test finds what it does
-	// outside.
+	// Twice runs each closure of Write twice and rolls back the first run. PostgreSQL may run a closure again, so tests
+	// use this to find side effects.
 	Twice bool
 }
 
@@ -58,7 +58,7 @@ func Tables(stage string, embedded fs.FS) Migrations {
 	return Migrations{stage, sub}
 }
 
-// Queryer reads: a Store what was committed last, a Tx also its own writes.
+// Queryer reads. A Store reads what was committed last, a Tx also reads its own writes.
 type Queryer interface {
 	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
@@ -142,7 +142,8 @@ func (s *Store) prepare(ctx context.Context, stages []Migrations) error {
 	return nil
 }
 
-// releaseLeft takes back the leases of a process that is gone: on SQLite, where this one is the only one, all of them.
+// releaseLeft releases the leases of a process that has ended. On SQLite this process is the only one, so it releases
+// all leases.
 func (s *Store) releaseLeft(ctx context.Context) error {
 	if !s.postgres {
 		_, err := s.db.ExecContext(ctx, `UPDATE jobs SET leased_until = 0, lease = '' WHERE leased_until > 0`)

@@ -8,8 +8,8 @@ import (
 	"slipway/internal/fault"
 )
 
-// tx implements Tx. Its statements run under the transaction's own context: the end of a caller's must not interrupt
-// them, for SQLite would take back the whole transaction, with the writes of others.
+// tx implements Tx. Its statements run under the transaction's own context. If a caller's context interrupted one,
+// SQLite would roll back the whole transaction, including the writes of other callers.
 type tx struct {
 	s       *Store
 	t       *sql.Tx

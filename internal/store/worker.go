@@ -23,7 +23,7 @@ type worker struct {
 	kinds map[string]*kind
 	twice []string // kinds that were given a second handler
 
-	// On SQLite this process is the only one, so that a lease need not be durable: it is an entry here.
+	// On SQLite this process is the only one. Leases need not be durable and are entries here.
 	leases  sync.Mutex
 	running map[jobName]bool
 }
@@ -85,8 +85,8 @@ func (w *worker) wake(name string, due time.Time) {
 	}
 }
 
-// Handle says how jobs of a kind are done, and within which limits. Before Work, which refuses to begin if a kind has
-// two handlers.
+// Handle registers the handler and limits of a kind of jobs. It must be called before Work, which returns an error if a
+// kind has two handlers.
 func (s *Store) Handle(name string, l Limits, h Handler) {
 	l.Parallel = max(l.Parallel, 1)
 	if l.Time == 0 {
@@ -148,8 +148,8 @@ func (s *Store) Work(ctx context.Context) error {
 	return nil
 }
 
-// warnOfUnhandled names the kinds of jobs that wait and that nobody here does: those of another version, or of a
-// handler that was forgotten.
+// warnOfUnhandled logs the kinds of waiting jobs that have no handler here. They belong to another version, or a
+// handler was forgotten.
 func (s *Store) warnOfUnhandled(ctx context.Context) {
 	kinds, err := Strings(ctx, s, `SELECT DISTINCT kind FROM jobs WHERE state = 'waiting'`)
 	if err != nil {
@@ -208,7 +208,7 @@ func (s *Store) serve(ctx context.Context, k *kind) {
 	}
 }
 
-// claimed claims a job. What goes wrong costs this try alone.
+// claimed claims a job. An error or a panic fails this try only.
 func (s *Store) claimed(ctx context.Context, name string) (j *Running, due time.Time) {
 	err := contain.Do(func() (err error) {
 		j, due, err = s.claim(ctx, name)

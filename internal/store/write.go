@@ -17,7 +17,7 @@ import (
 // ErrClosed is what a write gets when the store is closing. Nothing was written.
 var ErrClosed = errors.New("the database is closed")
 
-// ErrOutcomeUnknown says that a write may have been made or not: who needs to know reads it back.
+// ErrOutcomeUnknown is returned when a write may or may not have been made. A caller that needs to know reads it back.
 var ErrOutcomeUnknown error = outcomeUnknown{}
 
 // outcomeUnknown answers an API call, too.
@@ -53,11 +53,12 @@ type write struct {
 const maxBatch = 128
 
 // Write runs f in a transaction and returns once its writes are durable. On SQLite closures run one after another and
-// share commits; an error or a panic of f takes back its own writes alone. f does no I/O besides and has no effects
-// outside: it may run again, after a conflict on PostgreSQL or a broken transaction.
+// share commits. An error or a panic of f rolls back its own writes only. f must not do other I/O or have side effects,
+// because it may run again after a conflict on PostgreSQL or a broken transaction.
 //
-// The end of ctx withdraws a write that waits: the error is then ctx's, and nothing is written. Once f runs, nothing
-// interrupts it, and Write returns what came of it; ErrOutcomeUnknown if the database does not know either.
+// If ctx ends while a write waits, the write is withdrawn, nothing is written, and the error is ctx's. Once f runs,
+// nothing interrupts it, and Write returns its outcome. It returns ErrOutcomeUnknown if the database does not know the
+// outcome either.
 func (s *Store) Write(ctx context.Context, f func(Tx) error) error {
 	if s.postgres {
 		return s.writePostgres(ctx, f)
@@ -79,7 +80,7 @@ func (s *Store) Write(ctx context.Context, f func(Tx) error) error {
 	return w.err
 }
 
-// await returns once the outcome of w is known, or the error of a caller who withdrew it.
+// await returns once the outcome of w is known, or with the error of a caller that withdrew it.
 func (s *Store) await(ctx context.Context, w *write) error {
 	select {
 	case <-w.done:
@@ -125,8 +126,8 @@ func (s *Store) writer() {
 	}
 }
 
-// commit makes the writes of a batch in one transaction. Does SQLite take back the whole of it (a full disk, an I/O
-// error), every closure runs again in a transaction of its own, so that each fails for itself.
+// commit makes the writes of a batch in one transaction. If SQLite rolls back all of it (a full disk, an I/O error),
+// every closure runs again in a transaction of its own, so that each fails for its own reason.
 func (s *Store) commit(batch []*write) {
 	taken := batch[:0]
 	for _, w := range batch {
@@ -150,7 +151,7 @@ func (s *Store) commit(batch []*write) {
 	s.finish(taken, err)
 }
 
-// anyFull tells whether the disk was full for one of the writes, or for the commit.
+// anyFull reports whether the disk was full for one of the writes, or for the commit.
 func anyFull(batch []*write, err error) bool {
 	for _, w := range batch {
 		err = errors.Join(err, w.err)
@@ -186,7 +187,7 @@ func (s *Store) together(batch []*write) error {
 	return nil
 }
 
-// finish tells the callers of a batch what came of it.
+// finish tells the callers of a batch its outcome.
 func (s *Store) finish(batch []*write, err error) {
 	for _, w := range batch {
 		good := w.err == nil && w.panics == nil
@@ -199,7 +200,7 @@ func (s *Store) finish(batch []*write, err error) {
 	}
 }
 
-// savepoint runs the closure so that its failure takes back its own writes alone. An error says that the whole
+// savepoint runs the closure so that its failure rolls back its own writes only. An error means that the whole
 // transaction is broken.
 func (w *write) savepoint(twice bool) error {
 	const begin, undo, end = "SAVEPOINT one", "ROLLBACK TO one", "RELEASE one"
@@ -230,7 +231,7 @@ func (w *write) call() {
 	w.err = w.f(w.tx)
 }
 
-// committed tells those who asked for it. What they do wrong is no reason that the writer should end.
+// committed runs the functions that were given to AfterCommit. A panic of one must not end the writer.
 func (x *tx) committed() {
 	for _, f := range x.after {
 		if err := contain.Do(func() error { f(); return nil }); err != nil {

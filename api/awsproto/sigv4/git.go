@@ -9,9 +9,8 @@ import (
 // gitTime is how a Git password carries its time: UTC, without the Z.
 const gitTime = "20060102T150405"
 
-// GitPassword makes the user name and the password with which git reaches a repository of CodeCommit, as `aws
-// codecommit credential-helper` does: the password is a signature that is good for 15 minutes. path is the
-// repository's: /v1/repos/NAME.
+// GitPassword makes the user name and password for a repository of CodeCommit, as `aws codecommit credential-helper`
+// does. The password is a signature that is valid for 15 minutes. path is the repository's path: /v1/repos/NAME.
 func (c Credentials) GitPassword(host, path, region string, now time.Time) (username, password string) {
 	stamp := now.UTC().Format(gitTime)
 	username = c.AccessKeyID
@@ -30,7 +29,7 @@ func gitSignature(secret, stamp, host, path, region string) string {
 	return sign(signingKey(secret, date, region, "codecommit"), toSign)
 }
 
-// VerifyGitPassword tells whether a password was made by GitPassword, or a client of CodeCommit, at most Skew ago.
+// VerifyGitPassword reports whether a password was made by GitPassword or by a client of CodeCommit, at most Skew ago.
 func VerifyGitPassword(secret, stamp, signature, host, path, region string, now time.Time) bool {
 	when, err := time.Parse(gitTime, stamp)
 	if err != nil || now.Sub(when).Abs() > Skew {

@@ -22,7 +22,7 @@ const (
 	Skew = 15 * time.Minute
 	// MaxExpires is the longest life of a presigned URL.
 	MaxExpires = 7 * 24 * time.Hour
-	// UnsignedPayload stands for a body's hash that was not signed.
+	// UnsignedPayload is the hash of a body that was not signed.
 	UnsignedPayload = "UNSIGNED-PAYLOAD"
 )
 
@@ -44,7 +44,7 @@ const (
 type Error struct {
 	Kind    Kind
 	Message string
-	// Headers are those that are not signed, of an error of the kind NotCovered; S3 names them in its answer.
+	// Headers are the headers that are not signed, for an error of the kind NotCovered. S3 names them in its answer.
 	Headers []string
 }
 
@@ -70,8 +70,8 @@ type Signature struct {
 	Service     string
 	Time        time.Time
 	Presigned   bool
-	// PayloadHash is what the signature says of the body: a hex SHA-256 that the reader of the body must
-	// compare, UnsignedPayload, or one of S3's STREAMING- values.
+	// PayloadHash is the hash of the body that was signed: a hex SHA-256 that the reader of the body must compare,
+	// UnsignedPayload, or one of S3's STREAMING- values.
 	PayloadHash string
 	// Value, scope and key serve to verify the chunks of an aws-chunked body.
 	Value string
@@ -79,13 +79,13 @@ type Signature struct {
 	key   []byte
 }
 
-// Signed tells whether a request carries a Version 4 signature at all, in whatever shape.
+// Signed reports whether a request has a Version 4 signature, valid or not.
 func Signed(r *http.Request) bool {
 	return strings.HasPrefix(r.Header.Get("Authorization"), algorithm) || r.URL.Query().Has("X-Amz-Signature")
 }
 
-// Attempted tells whether a request carries an AWS signature of whatever version, or a part of one: it is meant for an
-// API, never for a page.
+// Attempted reports whether a request has an AWS signature of any version, or a part of one. It is then meant for an
+// API and not for a page.
 func Attempted(r *http.Request) bool {
 	if strings.HasPrefix(r.Header.Get("Authorization"), "AWS") {
 		return true
@@ -98,8 +98,8 @@ func Attempted(r *http.Request) bool {
 	return false
 }
 
-// Scope returns region and service of the signature without verifying it, as far as its credential says them, however
-// malformed the rest is; "" where there is none.
+// Scope returns region and service of the signature without verifying it. It reads them from the credential even if the
+// rest is malformed, and returns empty strings if there are none.
 func Scope(r *http.Request) (region, service string) {
 	credential := r.URL.Query().Get("X-Amz-Credential")
 	if auth, ok := strings.CutPrefix(r.Header.Get("Authorization"), algorithm); ok {
@@ -213,9 +213,9 @@ func (p *parsed) credential(s string) error {
 	return nil
 }
 
-// covered refuses a request with a header that is acted on and not signed: whoever passes a signed request on could set
-// it. The content type may be unsigned, as at AWS: the SDK for PHP never signs it, and who uploads by a presigned URL
-// knows it, not who signed it.
+// covered refuses a request with a header that has an effect and is not signed, because a third party that passes the
+// request on could set it. The content type may be unsigned, as at AWS: the SDK for PHP never signs it, and for a
+// presigned URL only the uploader knows it.
 func (p *parsed) covered(r *http.Request) error {
 	var not []string
 	if !slices.Contains(p.headers, "host") {
@@ -238,8 +238,7 @@ func (p *parsed) covered(r *http.Request) error {
 	return &Error{NotCovered, "There were headers present in the request which were not signed", not}
 }
 
-// Claim is a signature of which all is checked that needs no body: its form, its time, its key, and that it covers what
-// is acted on.
+// Claim is a signature whose form, time, key and covered headers were checked. The body was not needed for that.
 type Claim struct {
 	Region, Service string
 	r               *http.Request
@@ -274,8 +273,8 @@ func Begin(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (
 	return &Claim{p.region, p.service, r, p, secret}, nil
 }
 
-// Verify checks the signature of a request against the caller's clock. It does not read the body: who reads it compares
-// its hash with the PayloadHash of the result.
+// Verify checks the signature of a request against the caller's clock. It does not read the body. The reader of the
+// body must compare its hash with the PayloadHash of the result.
 func Verify(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (*Signature, error) {
 	c, err := Begin(ctx, r, now, lookup)
 	if err != nil {
@@ -284,8 +283,8 @@ func Verify(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) 
 	return c.Verify("")
 }
 
-// Verify checks the signature itself. bodyHash is the hash of the body; "" where the request says it in a header, as
-// for S3: then who reads the body compares it with the PayloadHash of the result.
+// Verify checks the signature. bodyHash is the hash of the body, or "" if a header of the request has it, as for S3.
+// The reader of the body must then compare its hash with the PayloadHash of the result.
 func (c *Claim) Verify(bodyHash string) (*Signature, error) {
 	r, p, secret := c.r, c.p, c.secret
 	if bodyHash == "" {

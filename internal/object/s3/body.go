@@ -29,8 +29,8 @@ const (
 	maxChunk  = 16 << 20
 )
 
-// body returns the request's data, decoded and verified: the reader fails at the end, instead of io.EOF, if the data is
-// not what was signed or does not match a checksum.
+// body returns the request's data, decoded and verified. If the data does not match the signature or a checksum, the
+// reader returns an error instead of io.EOF.
 func (q *request) body() (*verified, error) {
 	payload := sigv4.UnsignedPayload
 	if q.sig != nil {

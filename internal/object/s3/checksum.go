@@ -25,7 +25,8 @@ func (q *request) announced() string {
 	return ""
 }
 
-// uploadChecksum is what CreateMultipartUpload asks for: the algorithm, and how the whole is summed up.
+// uploadChecksum is the checksum that CreateMultipartUpload asks for: the algorithm, and how the checksum of the whole
+// is made.
 func (q *request) uploadChecksum() (algorithm, kind string, err error) {
 	algorithm, kind = strings.ToLower(q.Header.Get("X-Amz-Checksum-Algorithm")), q.Header.Get("X-Amz-Checksum-Type")
 	if algorithm == "" {
@@ -65,7 +66,7 @@ func (v *verified) sums() map[string]string {
 	return out
 }
 
-// want has the checksum of a body computed that nobody said.
+// want has a checksum computed that the client did not send.
 func (v *verified) want(algorithm string) {
 	for _, e := range v.expected {
 		if e.algorithm == algorithm {
@@ -112,8 +113,7 @@ func (x checksumXML) sumOf(algorithm string) string {
 		"sha1": x.ChecksumSHA1, "sha256": x.ChecksumSHA256}[algorithm]
 }
 
-// compose sums parts' checksums up to the one of the whole, of the kind COMPOSITE: a checksum of their bytes, and their
-// number.
+// compose makes the checksum of kind COMPOSITE of the whole: a checksum of the parts' checksums, and their number.
 func compose(algorithm string, parts []object.Part) (string, error) {
 	h := algorithms[algorithm]()
 	for _, p := range parts {
@@ -129,7 +129,7 @@ func compose(algorithm string, parts []object.Part) (string, error) {
 	return fmt.Sprintf("%s-%d", base64.StdEncoding.EncodeToString(h.Sum(nil)), len(parts)), nil
 }
 
-// wantsSums tells whether a GET or HEAD asks for the checksums of an object.
+// wantsSums reports whether a GET or HEAD asks for the checksums of an object.
 func (q *request) wantsSums() bool {
 	return strings.EqualFold(q.Header.Get("X-Amz-Checksum-Mode"), "ENABLED")
 }

@@ -1,5 +1,5 @@
-// Package s3 is the S3 face of the object store: the part of S3's REST API that the aws CLI (s3 cp, ls, rm, sync, mb,
-// rb, presign), `aws deploy push` and the transfer managers of the SDKs use. What it does not do answers
+// Package s3 serves the object store as S3. It implements the part of S3's REST API that the aws CLI (s3 cp, ls, rm,
+// sync, mb, rb, presign), `aws deploy push` and the transfer managers of the SDKs use. Other operations return
 // NotImplemented.
 package s3
 
@@ -34,8 +34,8 @@ type Handler struct {
 	Log       *slog.Logger
 }
 
-// Accepts tells whether a request is S3's: a signature for S3 makes it so, however malformed, or a form that carries
-// one; never a cookie.
+// Accepts reports whether a request is for S3. It is if it has a signature for S3, even a malformed one, or a form that
+// has one. A cookie never makes it so.
 func Accepts(r *http.Request) bool {
 	if _, service := sigv4.Scope(r); service != "" {
 		return service == "s3"
@@ -61,7 +61,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{Request: r, h: h, w: w, id: awsproto.NewRequestID(), query: r.URL.Query()}
 	header := w.Header()
 	header.Set("X-Amz-Request-Id", q.id)
-	// What is stored here may be any page: it must not act on this origin.
+	// An object may be an HTML page. It must not run scripts on this origin.
 	header.Set("Content-Security-Policy", "sandbox")
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Server", "Slipway")
@@ -174,7 +174,7 @@ func fail(status int, code, message string) error { return &Error{status, code, 
 
 func invalid(message string) error { return fail(http.StatusBadRequest, "InvalidArgument", message) }
 
-// words are the errors of the object store.
+// words maps errors of the object store to S3's.
 var words = []struct {
 	is  error
 	say Error
@@ -206,7 +206,7 @@ var words = []struct {
 	{object.ErrMarker, Error{405, "MethodNotAllowed", "The specified method is not allowed against this resource."}},
 }
 
-// known is an error as S3 words it; nil for one that is the server's own.
+// known returns an error as S3 words it. It returns nil for an internal error.
 func known(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e

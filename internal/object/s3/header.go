@@ -25,11 +25,11 @@ var knownHeaders = []string{
 	"user-agent",
 }
 
-// authentication are the members of a presigned URL's query that are no headers.
+// authentication lists the members of a presigned URL's query that are not headers.
 var authentication = []string{"algorithm", "credential", "date", "expires", "security-token", "signature",
 	"signedheaders", "content-sha256"}
 
-// hoist lets the x-amz- members of a presigned query be the headers that they stand for: presigners put headers there.
+// hoist sets the x-amz- members of a presigned query as headers, because presigners move headers to the query.
 func (q *request) hoist() {
 	if q.sig == nil || !q.sig.Presigned {
 		return
@@ -105,12 +105,12 @@ func noACL() error {
 	return fail(http.StatusBadRequest, "AccessControlListNotSupported", "The bucket does not allow ACLs")
 }
 
-// storageClasses are kept and returned; an object of GLACIER or DEEP_ARCHIVE would have to be restored before it can be
-// read.
+// storageClasses are stored and returned. GLACIER and DEEP_ARCHIVE are refused, because their objects must be restored
+// before they can be read.
 var storageClasses = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
 	"GLACIER_IR"}
 
-// keptHeaders reads what a client says about how an object is to be kept: it is returned, and has no effect.
+// keptHeaders reads the headers that say how an object is to be stored. They are returned and have no effect.
 func (q *request) keptHeaders(m *object.Meta) error {
 	m.StorageClass = q.Header.Get("X-Amz-Storage-Class")
 	switch {

@@ -150,7 +150,7 @@ func (q *request) source() (object.Object, interface {
 	return o, f, nil
 }
 
-// copyConditions tells whether the conditions on a copy's source hold ("CopyObject", x-amz-copy-source-if-*).
+// copyConditions reports whether the conditions on a copy's source hold ("CopyObject", x-amz-copy-source-if-*).
 func (q *request) copyConditions(o object.Object) bool {
 	header := func(name string) string { return q.Header.Get("X-Amz-Copy-Source-If-" + name) }
 	match, none := header("Match"), header("None-Match")
@@ -262,7 +262,7 @@ func (q *request) getObject() error {
 	return nil
 }
 
-// worded passes an answer on, but words what went wrong as S3 does.
+// worded passes an answer on, and replaces errors by S3's.
 type worded struct {
 	http.ResponseWriter
 	q      *request

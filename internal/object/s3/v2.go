@@ -15,7 +15,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 )
 
-// isV2 tells whether a request carries the Version 2 query that `aws s3 presign` still makes for some regions.
+// isV2 reports whether a request has the Version 2 query that `aws s3 presign` still makes for some regions.
 func isV2(r *http.Request) bool { return r.URL.Query().Has("AWSAccessKeyId") }
 
 // signedInV2 are the query members that a Version 2 signature covers.

@@ -78,8 +78,8 @@ func WriteFile(path string, content []byte) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// Key derives a key for a purpose other than sealing: for signing what the servers of this key alone read back, such as
-// tokens of lists.
+// Key derives a key for another purpose than sealing. It is for signing what only servers with this key read back, such
+// as page tokens.
 func (s *Sealer) Key(purpose string) []byte {
 	key, err := hkdf.Key(sha256.New, s.key, nil, "slipway "+purpose, 32)
 	if err != nil { // for a length that SHA-256 can't give alone
@@ -91,7 +91,7 @@ func (s *Sealer) Key(purpose string) []byte {
 // Fingerprint tells keys apart and says nothing about them.
 func (s *Sealer) Fingerprint() string { return hex.EncodeToString(s.Key("fingerprint")[:8]) }
 
-// Seal encrypts a secret for a place: it opens only for the same one.
+// Seal encrypts a secret for a place. Open needs the same place.
 func (s *Sealer) Seal(plain []byte, place string) string {
 	nonce := make([]byte, s.aead.NonceSize())
 	_, _ = rand.Read(nonce)
