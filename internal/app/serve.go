@@ -17,6 +17,24 @@ const (
 	partsGrace = 3 * time.Second
 )
 
+// worker is a part of a module that works as long as the server does.
+type worker struct {
+	name  string
+	until func(ctx context.Context) error // ends with ctx
+}
+
+// workers are the parts of all modules that work as long as the server does.
+func (s *server) workers() []worker {
+	return []worker{
+		{"jobs", s.db.Work},
+		{"alarms", s.monitor.Run},
+		{"what routers report", func(ctx context.Context) error {
+			s.reported.take(ctx, s.contained(s.react))
+			return nil
+		}},
+	}
+}
+
 // serve works until ctx ends, or a part of the server dies. It stops in this order: nothing new is accepted,
 // long polls end, requests finish in a time of grace, and only then is what still goes on cancelled, with the
 // cause.
@@ -28,13 +46,9 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	requests, endRequests := context.WithCancelCause(background)
 	work, endWork := context.WithCancelCause(background)
 	p := newParts(s.Log)
-	p.start(work, "jobs", s.db.Work)
-	p.start(
-		work,
-		"what routers report",
-		func(ctx context.Context) error { s.reported.take(ctx, s.contained(s.react)); return nil },
-	)
-	p.start(work, "alarms", s.monitor.Run)
+	for _, r := range s.workers() {
+		p.start(work, r.name, r.until)
+	}
 	hs := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 10 * time.Second,

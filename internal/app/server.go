@@ -130,6 +130,14 @@ func (s *server) make(ctx context.Context) (err error) {
 	return newKeeper(ctx, s.ground, s.storage, s.stages)
 }
 
+// close closes what the modules hold open.
+func (s *server) close() {
+	if err := s.journal.Close(); err != nil {
+		s.Log.Error("close journal", "error", err)
+	}
+	s.ground.close()
+}
+
 // react looks at what waits for routers.
 func (s *server) react(ctx context.Context) error {
 	fault.Panic("loop.routers")
