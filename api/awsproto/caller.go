@@ -2,7 +2,7 @@ package awsproto
 
 import "context"
 
-// Caller is who signed a request, as sts:GetCallerIdentity names them.
+// Caller is the signer of a request, as sts:GetCallerIdentity describes it.
 type Caller struct {
 	ARN         string // arn:aws:iam::ACCOUNT:user/NAME
 	UserID      string // AIDA...

@@ -20,8 +20,8 @@ type Violation struct {
 
 func (v Violation) String() string { return v.Constraint }
 
-// Check collects the violations of one request. Generated code drives it; paths are only put together
-// where something is wrong.
+// Check collects the violations of one request. Generated code calls it. Paths are only built for violations, to save
+// time.
 type Check struct {
 	path       []string
 	violations []Violation
@@ -61,7 +61,7 @@ func (c *Check) leaf(member string) string {
 	return member
 }
 
-// Push enters a member; Pop leaves it.
+// Push enters a member. Pop leaves it.
 func (c *Check) Push(member string) { c.path = append(c.path, member) }
 
 // PushIndex enters element i of a list member.
@@ -128,7 +128,7 @@ func (c *Check) Match(member string, s *string, p *Pattern) {
 	}
 }
 
-// Enum checks a text against the values of an enum; "" is an absent member.
+// Enum checks a text against the values of an enum. An empty text is an absent member.
 func (c *Check) Enum(member, s string, values []string) {
 	if s != "" && !slices.Contains(values, s) {
 		c.add(member, false, quote(s), "satisfy enum value set: ["+strings.Join(values, ", ")+"]")

@@ -19,8 +19,8 @@ const answerTime = 30 * time.Second
 // errDetached says that a request is answered elsewhere.
 var errDetached = errors.New("the request is detached")
 
-// Detached are operations that wait for something to happen: while they wait they are taken off net/http, whose buffers
-// and stacks are most of what an idle request costs. Their connections close with the answer.
+// Detached has the operations that wait for something to happen. While they wait, their connections are taken from
+// net/http, whose buffers and stacks are most of the cost of an idle request. Their connections close with the answer.
 type Detached struct {
 	// Context ends all of them, when the server begins to stop.
 	Context context.Context //nolint:containedctx // of the server's polls

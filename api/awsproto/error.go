@@ -6,16 +6,16 @@ import (
 	"net/http"
 )
 
-// ServiceError is an error with a place on the wire: AWS's code, and the HTTP status it travels with.
-// The generated errors of every service implement it.
+// ServiceError is an error that can be sent: it has AWS's code and an HTTP status. The generated errors of every
+// service implement it.
 type ServiceError interface {
 	error
 	ErrorCode() string
 	HTTPStatus() int
 }
 
-// Error is a ServiceError that belongs to no service's model: those of the wire itself
-// (signatures, serialization, limits), and the ones a client does not know.
+// Error is a ServiceError that is not in a service's model: an error of the protocol (signatures, serialization,
+// limits), or one that a client does not know.
 type Error struct {
 	Code    string
 	Status  int
@@ -27,7 +27,7 @@ func (e *Error) Error() string { return e.Code + ": " + e.Message }
 // ErrorCode is the code on the wire.
 func (e *Error) ErrorCode() string { return e.Code }
 
-// HTTPStatus is the status the error is sent with; 400 where none was set.
+// HTTPStatus returns the status the error is sent with. It is 400 if none was set.
 func (e *Error) HTTPStatus() int {
 	if e.Status == 0 {
 		return http.StatusBadRequest
@@ -35,7 +35,8 @@ func (e *Error) HTTPStatus() int {
 	return e.Status
 }
 
-// NotImplemented answers an operation that Slipway does not do: HTTP 501, never a pretended success.
+// NotImplemented is the error of an operation that Slipway does not implement, with HTTP status 501. Such an operation
+// never pretends to succeed.
 func NotImplemented(service, operation string) error {
 	return &Error{
 		Code: "NotImplementedException", Status: http.StatusNotImplemented,

@@ -20,10 +20,11 @@ const (
 	leastRate = 16 << 10
 )
 
-// budget is the process's own: servers of one process share its memory.
+// budget is shared by the servers of this process, because they share its memory.
 var budget = sync.OnceValue(func() *semaphore.Weighted { return semaphore.NewWeighted(intakeBudget) })
 
-// reserve takes n bytes of the budget and returns what gives them back; an error where none become free in time.
+// reserve takes n bytes of the budget and returns a function that gives them back. It returns an error if they do not
+// become free in time.
 func reserve(ctx context.Context, n int64) (release func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, intakeWait)
 	defer cancel()
@@ -34,8 +35,8 @@ func reserve(ctx context.Context, n int64) (release func(), err error) {
 	return sync.OnceFunc(func() { budget().Release(n) }), nil
 }
 
-// Paced reads the body of a request that must not come slower than 16 KiB/s: who stops sending gets an error, and holds
-// nothing.
+// Paced reads the body of a request at no less than 16 KiB/s. A client that stops sending gets an error, so that it
+// does not keep its share of the budget.
 func Paced(w http.ResponseWriter, body io.Reader) io.Reader {
 	return &paced{body, http.NewResponseController(w), time.Now(), 0}
 }

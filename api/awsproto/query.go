@@ -49,7 +49,7 @@ func tree(form url.Values) (*node, error) {
 }
 
 // decodeForm fills a generated request from the form of the Query protocol: Member=, Struct.Member=, List.member.N=,
-// Map.entry.N.key= and .value=. A list that is given with an empty value alone is empty, not absent.
+// Map.entry.N.key= and .value=. A list with only an empty value is empty, not absent.
 func decodeForm(form url.Values, in any) error {
 	root, err := tree(form)
 	if err != nil {

@@ -30,11 +30,11 @@ type Server struct {
 	Regions func(region string) bool
 	// Lookup finds the secret of an access key.
 	Lookup sigv4.Lookup
-	// Caller tells who an access key belongs to.
+	// Caller returns the owner of an access key.
 	Caller func(ctx context.Context, accessKeyID string) (Caller, error)
 	Now    func() time.Time
 	Log    *slog.Logger
-	// Detached are the operations that wait; nil for none.
+	// Detached has the operations that wait. If it is nil, there are none.
 	Detached *Detached
 
 	targets map[string]served // by what stands in X-Amz-Target or in the path
@@ -202,7 +202,7 @@ func (q *request) tooLarge() error {
 	}
 }
 
-// size is what the body of a request may take, in bytes: its length where it is said.
+// size returns how many bytes to reserve for the body of a request: its length if it is known, else the limit.
 func (q *request) size(r *http.Request) int64 {
 	if r.ContentLength >= 0 {
 		return min(r.ContentLength, q.limit())
@@ -322,7 +322,7 @@ func (s *Server) fail(w http.ResponseWriter, q *request, err error) {
 	}
 }
 
-// fault tells whose fault an error is.
+// fault returns whether the client or the server is to blame for an error.
 func fault(se ServiceError) string {
 	if se.HTTPStatus() >= 500 {
 		return "Receiver"

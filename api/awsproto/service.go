@@ -15,13 +15,13 @@ const (
 	JSON11 Protocol = iota
 	// Query is a form whose Action names the operation, answered in XML.
 	Query
-	// JSON10 is AWS JSON 1.0; it differs from 1.1 in its name.
+	// JSON10 is AWS JSON 1.0. It differs from 1.1 in its name only.
 	JSON10
 	// CBOR is Smithy RPC v2 CBOR: a POST whose path names the service and the operation.
 	CBOR
 )
 
-// Info describes a service as its model does.
+// Info describes a service, from its model.
 type Info struct {
 	Name        string // the package, and the prefix in "codecommit:GetFile"
 	SigningName string // the service in a signature's scope
@@ -30,7 +30,7 @@ type Info struct {
 	Also        []Protocol // what it speaks besides
 	Namespace   string     // of a Query answer
 	Version     string     // of a Query request
-	// Refusal says how a broken constraint is answered; see Style.
+	// Refusal is the error for a broken constraint; see Style.
 	Refusal Style
 	// NewError makes an error of the model from its code, or returns nil.
 	NewError func(code, message string) error
@@ -74,7 +74,7 @@ type Hooks struct {
 	Done func(ctx context.Context, op *Operation, in any, err error)
 }
 
-// Value is what a pointer of a shape points at; the zero value where the member is absent.
+// Value returns what a pointer of a shape points at, or the zero value if it is nil.
 func Value[T any](p *T) (v T) {
 	if p != nil {
 		v = *p

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Time is a moment on the wire: in AWS JSON a number of seconds since 1970 with up to three decimals,
-// in Query and in XML an ISO 8601 text.
+// Time is a point in time on the wire. AWS JSON has a number of seconds since 1970 with up to three decimals, Query and
+// XML have ISO 8601 text.
 type Time struct{ time.Time }
 
 // At returns t as a wire time, in UTC and cut to milliseconds, which is what the wire can carry.
@@ -23,7 +23,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return strconv.AppendFloat(nil, float64(ms)/1000, 'f', 3, 64), nil
 }
 
-// UnmarshalJSON reads epoch seconds with an optional fraction; ISO 8601 is refused, as AWS refuses it.
+// UnmarshalJSON reads epoch seconds with an optional fraction. It refuses ISO 8601, as AWS does.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	if string(b) == "null" {
 		return nil

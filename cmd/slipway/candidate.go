@@ -13,7 +13,7 @@ import (
 	"slipway/internal/view"
 )
 
-// onServer are the names that a command takes, as they are on the server now; none if it doesn't answer.
+// onServer returns the names on the server that a command takes. It returns none if the server does not answer.
 func onServer(ctx context.Context, command string) []candidate {
 	var settings struct{ client }
 	parser, err := kong.New(&settings)

@@ -16,7 +16,7 @@ import (
 	"slipway/internal/terminal"
 )
 
-// client is how a command reaches a server: by the settings that the aws CLI uses too.
+// client says how a command reaches a server, by the settings that the aws CLI uses too.
 type client struct {
 	Endpoint string `help:"Address of the server." default:"http://127.0.0.1:8080" env:"SLIPWAY_ENDPOINT,AWS_ENDPOINT_URL"`
 	CA       string `help:"File with the authorities (PEM) to trust besides the machine's." env:"SLIPWAY_CA,AWS_CA_BUNDLE" name:"ca"`
@@ -29,7 +29,7 @@ const (
 	defaultRegion   = "us-east-1"
 )
 
-// keys are the caller's, from the environment: SLIPWAY_… or AWS_….
+// keys returns the caller's keys from the environment: SLIPWAY_… or AWS_….
 func keys() (sigv4.Credentials, error) {
 	for _, prefix := range []string{"SLIPWAY_", "AWS_"} {
 		c := sigv4.Credentials{

@@ -235,7 +235,7 @@ func (c *contract) released(ctx context.Context) (map[string]slipway.ReleaseStat
 	return all, nil
 }
 
-// deploymentSaid is the last cell of a row: why it failed, else what its change is called.
+// deploymentSaid returns the last cell of a row: the reason of a failure, else the name of its change.
 func deploymentSaid(c view.Change, k terminal.Kind) terminal.Cell {
 	if c.Cause != "" && k != terminal.Succeeded {
 		return terminal.Text(c.Cause)

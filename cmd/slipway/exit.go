@@ -70,7 +70,8 @@ func exitCode(err error) int {
 	return exitFailed
 }
 
-// answerCode is the exit code of what a server answered, which its code tells: AWS's status is 400 for nearly all.
+// answerCode returns the exit code for a server's error. It depends on the error's code, because nearly all of AWS's
+// have the status 400.
 func answerCode(code string, status int) int {
 	has := func(parts ...string) bool {
 		for _, part := range parts {

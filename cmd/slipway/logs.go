@@ -31,7 +31,7 @@ func (*logsCommand) Help() string {
 		"  slipway logs d-A1B2C3D4E --event ApplicationStart"
 }
 
-// logName tells the log that an ID means.
+// logName returns the log of an ID.
 func logName(id string) (group, stream string, err error) {
 	id = id[strings.LastIndex(id, ":build/")+1:]
 	id = strings.TrimPrefix(id, "build/")
@@ -80,7 +80,7 @@ func (c *logsCommand) stream(ctx context.Context, conn *awsproto.Client, group, 
 	return errors.Join(err, shown.end())
 }
 
-// shownLog prints a log. A terminal gets lines whose control characters it can take; a file or a pipe gets every byte.
+// shownLog prints a log. A terminal gets lines without harmful control characters. A file or a pipe gets every byte.
 type shownLog struct {
 	to       io.Writer
 	coloured bool

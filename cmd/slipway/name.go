@@ -24,8 +24,8 @@ var (
 	deploymentForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^d-[A-Z0-9]{9}$`) })
 )
 
-// recognise tells what an argument names: d-XXXXXXXXX a deployment, PROJECT:UUID a build, UUID or PIPELINE/UUID
-// an execution, PIPELINE[/STAGE[/ACTION]] the rest. ARNs do as well.
+// recognise returns what an argument names: d-XXXXXXXXX is a deployment, PROJECT:UUID a build, UUID or PIPELINE/UUID an
+// execution, and PIPELINE[/STAGE[/ACTION]] a pipeline or a part of it. ARNs are recognised too.
 func recognise(id string) (named, error) {
 	bare := id
 	if strings.HasPrefix(id, "arn:") {

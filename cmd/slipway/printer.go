@@ -11,7 +11,7 @@ type printer struct {
 	Output string `short:"o" help:"table, json or yaml." enum:"table,json,yaml" default:"table"`
 }
 
-// print shows a value of the contract's shapes: as a document, or as the table that f makes of it.
+// print prints a value of the contract's shapes, as a document or as the table that f makes of it.
 func (p printer) print(v any, f func(t *terminal.Table)) error {
 	switch p.Output {
 	case "json":

@@ -159,7 +159,7 @@ func releaseState(status slipway.ReleaseStatus, paused *bool) terminal.Cell {
 	return terminal.Cell{Text: view.StatusWord(status), Kind: k}
 }
 
-// releaseSaid is the last cell of a row: why a release went back or waits, else the subject of its change.
+// releaseSaid returns the last cell of a row: why a release was rolled back or waits, else the subject of its change.
 func releaseSaid(c view.Change, x *slipway.ReleaseSummary) terminal.Cell {
 	if k := view.ReleaseKind(x.Status, x.Paused); x.Message != nil && (k == terminal.Back || k == terminal.Waiting) {
 		if _, because, ok := strings.Cut(*x.Message, ": "); ok {

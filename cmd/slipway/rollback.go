@@ -117,8 +117,8 @@ func (c *rollbackCommand) version(
 	)
 }
 
-// revision is the revision of the deployment that --to names, if it names one: any deployment of a version names the
-// version.
+// revision returns the revision of the deployment that --to names, if it names one. Any deployment of a version
+// identifies the version.
 func (c *rollbackCommand) revision(ctx context.Context, api *contract) (string, error) {
 	n, err := recognise(c.To)
 	if c.To == "" || err != nil || n.deployment == "" {
@@ -309,7 +309,7 @@ func (c *contract) deployment(ctx context.Context, of string) (*codedeploy.Deplo
 	return out.DeploymentInfo, nil
 }
 
-// release is that of a deployment; nil for one that shifts no traffic step by step.
+// release returns the release of a deployment. It is nil for a deployment that does not shift traffic step by step.
 func (c *contract) release(ctx context.Context, id string) (*slipway.Release, error) {
 	out, err := c.slipway.GetRelease(ctx, &slipway.GetReleaseInput{DeploymentId: &id})
 	if awsproto.Code(err) == "ReleaseNotFoundException" {

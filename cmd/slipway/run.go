@@ -51,7 +51,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	return err
 }
 
-// summary is what a build came to: phases, tests, artifacts, and the cause if it failed.
+// summary prints the result of a build: phases, tests, artifacts, and the cause of a failure.
 func summary(r *slipway.Result, took time.Duration) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -91,7 +91,7 @@ func summary(r *slipway.Result, took time.Duration) string {
 	return b.String()
 }
 
-// tests tells how many tests passed, and each that did not.
+// tests prints how many tests passed, and each test that did not.
 func tests(say func(string, ...any), report *slipway.Report) {
 	if report.Error != "" {
 		say("  report %s: %s", report.Name, report.Error)

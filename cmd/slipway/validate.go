@@ -121,7 +121,7 @@ func checkBuildspec(file string, text []byte) (kind string, notes []string, err 
 	return "buildspec", notes, nil
 }
 
-// guess tells what a file is by its name, or else by what stands in it.
+// guess returns the kind of a file by its name, or else by its content.
 func guess(file, text string) string {
 	name := strings.ToLower(filepath.Base(file))
 	for _, kind := range []string{"buildspec", "appspec", "pipeline"} {

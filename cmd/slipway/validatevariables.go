@@ -54,7 +54,8 @@ func unexported(file string, text []byte, d *codepipeline.PipelineDeclaration) (
 	return slices.Compact(warnings)
 }
 
-// exportsBeside are the variables that the buildspecs in a file's folder export; found is false if there is none.
+// exportsBeside returns the variables that the buildspecs in a file's folder export. It returns false if there is no
+// buildspec.
 func exportsBeside(file string) (exported []string, found bool) {
 	files, _ := filepath.Glob(filepath.Join(filepath.Dir(file), "*buildspec*.y*ml"))
 	for _, name := range files {

@@ -126,8 +126,8 @@ func (f *deployedFailure) tell(t *terminal.Table) {
 	)
 }
 
-// execution finds the actions that failed, and explains the build or the deployment that each was: of one
-// execution, or of what failed last in each stage.
+// execution finds the actions that failed and explains the build or the deployment of each, in one execution or in the
+// last failed one of each stage.
 func (c *whyCommand) execution(ctx context.Context, api *contract, n named) error {
 	if n.execution != "" {
 		return c.failedIn(ctx, api, n)

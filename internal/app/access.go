@@ -42,7 +42,7 @@ func objectAccess(
 	}
 }
 
-// repositoryAccess tells who may pull from a repository, and push to it.
+// repositoryAccess returns the check of who may pull from a repository and push to it.
 func repositoryAccess(
 	builds *build.Service,
 ) func(ctx context.Context, c awsproto.Caller, operation, repository string) error {

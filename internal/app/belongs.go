@@ -29,7 +29,7 @@ func (d Data) errOtherDatabase(why string) error {
 	)
 }
 
-// BeforeOpen refuses a folder whose own database file is gone: opening would make an empty one.
+// BeforeOpen refuses a folder whose own database file is missing, because opening would make an empty one.
 func (d Data) BeforeOpen(p Place, dsn string) error {
 	if dsn != "sqlite:"+d.Database() {
 		return nil

@@ -64,7 +64,7 @@ func Open(dir string) (Data, error) {
 	return Data(abs), Data(abs).tighten()
 }
 
-// Existing is a folder that is there already; it is not changed.
+// Existing returns a data folder that exists. It does not change the folder.
 func Existing(dir string) (Data, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
@@ -80,7 +80,7 @@ func Existing(dir string) (Data, error) {
 type Place struct {
 	Region  string `json:"region"`
 	Account string `json:"account"`
-	// ID tells data folders apart that share a database; folders of early versions have none.
+	// ID identifies the data folder among those that share a database. Folders of early versions have none.
 	ID string `json:"id"`
 	// Database is the identity of the database that the folder belongs to.
 	Database string `json:"database,omitempty"`
@@ -154,10 +154,10 @@ func (p Place) check() error {
 	return nil
 }
 
-// Key is an access key in a file of the data folder: two lines that a shell can read.
+// Key is an access key. Its file in the data folder has two lines that a shell can read.
 type Key struct{ ID, Secret string }
 
-// ReadKey reads the key of a name; ok is false if there is none.
+// ReadKey reads the key of a name. It returns false if there is none.
 func (d Data) ReadKey(name string) (k Key, ok bool, err error) {
 	text, err := os.ReadFile(filepath.Join(d.Keys(), name))
 	if errors.Is(err, fs.ErrNotExist) {

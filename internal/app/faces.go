@@ -73,7 +73,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 	}
 }
 
-// logStream serves the bytes of logs to those who may read their lines.
+// logStream serves the bytes of logs to callers that may read their lines.
 func (s *server) logStream(api *awsproto.Server) http.Handler {
 	return &logsface.Stream{
 		Service: logsface.New(s.journal,

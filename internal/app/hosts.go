@@ -14,8 +14,8 @@ type hosts struct {
 	names []string // lower-case, without a port; one that begins with a dot stands for all below it
 }
 
-// newHosts makes the names of a server: its own URL's, the address that it listens at, those of this machine,
-// and the operator's.
+// newHosts returns the names of a server: the host of its URL, the address it listens at, the machine's name, and the
+// operator's names.
 func newHosts(serverURL, listen string, more []string) hosts {
 	names := []string{"localhost", ".localhost"}
 	if u, err := url.Parse(serverURL); err == nil {

@@ -87,7 +87,7 @@ func (d Data) lockServer(listen string, shared bool) (*Lock, error) {
 // Release gives the lock up.
 func (l *Lock) Release() { _ = l.f.Close() }
 
-// holder reads who holds, or held, a lock.
+// holder reads the holder of a lock, which may have ended.
 func (d Data) holder(name string) (holder, error) {
 	var h holder
 	text, err := os.ReadFile(d.lock(name))

@@ -18,8 +18,8 @@ import (
 	"slipway/internal/object/s3"
 )
 
-// mux tells apart what shares the one address: S3 by its signature alone, the JSON and Query services, Git, and
-// the pages.
+// mux dispatches the requests of the server's one address: S3 by its signature only, the JSON and Query services, Git,
+// and the pages.
 type mux struct {
 	api   *awsproto.Server
 	s3    http.Handler
@@ -34,7 +34,7 @@ type mux struct {
 	endPolls context.CancelCauseFunc
 }
 
-// detached are the operations that many wait with at a time: people's programs and commands.
+// detached are the long polls of people's programs and commands, of which there may be many at a time.
 var detached = []string{"WaitForChange", "ReadLog"}
 
 // longPolls are the operations that wait for something to happen.
@@ -128,8 +128,8 @@ func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	}
 }
 
-// unknownService answers a signed request that no service here takes, in a form that its client reads: never
-// with a page.
+// unknownService answers a signed request for a service that is not implemented. The answer has a form that the client
+// can read, never a page.
 func unknownService(w http.ResponseWriter, q *http.Request) {
 	_, service := sigv4.Scope(q)
 	message := fmt.Sprintf(

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// grace is how long requests may take to end once the server is asked to.
+	// grace is how long requests may take to end after the server was asked to stop.
 	grace = 3 * time.Second
 	// partsGrace is how long jobs and loops may take after that.
 	partsGrace = 3 * time.Second
@@ -35,9 +35,8 @@ func (s *server) workers() []worker {
 	}
 }
 
-// serve works until ctx ends, or a part of the server dies. It stops in this order: nothing new is accepted,
-// long polls end, requests finish in a time of grace, and only then is what still goes on cancelled, with the
-// cause.
+// serve works until ctx ends or a part of the server dies. It stops in this order: it accepts nothing new, ends long
+// polls, gives requests a time of grace, and only then cancels what still runs, with the cause errStopping.
 func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	if err := s.sources.Recover(ctx); err != nil {
 		return fmt.Errorf("recover repositories: %w", err)

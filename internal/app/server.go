@@ -34,7 +34,7 @@ type Options struct {
 	Hosts   []string // names that the server answers to besides its own; *.example.com stands for all below example.com
 	// HostNetworks are the networks whose addresses hosts may publish for load balancers, besides their own address.
 	HostNetworks []netip.Prefix
-	// Administrator is the key of the first administrator; empty for one that is made up.
+	// Administrator is the key of the first administrator. If it is empty, a random key is made.
 	Administrator Key
 	Version       string
 	Log           *slog.Logger
@@ -152,7 +152,8 @@ func (s sessions) Session(ctx context.Context, cookie string) (kit.Session, bool
 	return kit.Session{Caller: x.Caller, CSRF: x.CSRF, Began: x.Began}, ok, err
 }
 
-// host is where the routers' listeners are reached, unless they are elsewhere: where the server is.
+// host is where clients reach the routers' listeners unless a listener says otherwise. It is the host of the server's
+// URL.
 func (g *ground) host() string {
 	u, err := url.Parse(g.URL)
 	if err != nil || u.Hostname() == "" {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/crypto/acme/autocert"
 )
 
-// TLS says how a server is reached by https: by a certificate in files, by one of the data folder's own
-// authority, or by one that an ACME authority gives. The zero value is plain http.
+// TLS says how a server is reached by https: with a certificate in files, one of the data folder's own authority, or
+// one of an ACME authority. The zero value is plain http.
 type TLS struct {
 	Cert, Key string   // files in PEM; they are read again when they change
 	Own       bool     // the data folder's own authority; its certificate is ca.pem in the folder
@@ -44,7 +44,7 @@ func (t TLS) Check() error {
 	return nil
 }
 
-// config is the server's side of TLS; nil for plain http.
+// config returns the server's TLS configuration, or nil for plain http.
 func (t TLS) config(d Data, names []string) (*tls.Config, error) {
 	if err := t.Check(); err != nil || !t.On() {
 		return nil, err

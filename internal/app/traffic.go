@@ -75,7 +75,7 @@ func (s *server) contained(f func(context.Context) error) func(context.Context) 
 	}
 }
 
-// prometheusURL reads the address of a Prometheus server; "" is none.
+// prometheusURL parses the address of a Prometheus server. It returns nil for "".
 func prometheusURL(text string) (*url.URL, error) {
 	if text == "" {
 		return nil, nil

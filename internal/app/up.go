@@ -30,14 +30,14 @@ type Up struct {
 }
 
 const (
-	// graceful is how long a child may take to end; `up` itself has to end within ten seconds.
+	// graceful is how long a child may take to end. Up itself has to end within ten seconds.
 	graceful   = 8 * time.Second
 	firstPause = 100 * time.Millisecond
 	lastPause  = 5 * time.Second
 	// steady is how many pauses a child has to live for the next pause to be short again.
 	steady = 2
-	// maxCrashes is how often a child may be killed before it ever answered; one that ends by itself says why,
-	// and is not tried again.
+	// maxCrashes is how often a child may be killed before its first answer. A child that exits by itself before that
+	// reports why, and is not started again.
 	maxCrashes = 5
 )
 
@@ -104,7 +104,8 @@ func (u *Up) endLeft() {
 	}
 }
 
-// child runs something that keeps a process until its context ends; end ends it, and returns once the process is gone.
+// child runs keep, which keeps a process until its context ends. The returned function ends it, and returns once the
+// process is gone.
 func (u *Up) child(keep func(context.Context)) (end func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var done sync.WaitGroup

@@ -24,7 +24,7 @@ func (d Data) WantRouter() error {
 	return f.Close()
 }
 
-// routerWanted waits until a router is wanted; the kernel tells.
+// routerWanted waits until a router is wanted. It watches the folder rather than polls.
 func (d Data) routerWanted(ctx context.Context) error {
 	if err := os.MkdirAll(d.Router(), 0o700); err != nil {
 		return err

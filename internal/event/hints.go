@@ -40,7 +40,7 @@ func NewHints(db *store.Store) *Hints {
 	return h
 }
 
-// Changed tells, once the writes of tx are durable, that things changed.
+// Changed sends hints once the writes of tx are durable.
 func (h *Hints) Changed(tx store.Tx, names ...string) {
 	if h == nil {
 		return
@@ -49,7 +49,7 @@ func (h *Hints) Changed(tx store.Tx, names ...string) {
 	tx.AfterCommit(func() { h.hear(names...) })
 }
 
-// Now tells that things changed that are not in the database. It never blocks.
+// Now sends hints of changes that are not in the database. It never blocks.
 func (h *Hints) Now(names ...string) {
 	if h == nil {
 		return
@@ -60,7 +60,7 @@ func (h *Hints) Now(names ...string) {
 	h.hear(names...)
 }
 
-// hear passes hints on to those who listen in this process.
+// hear passes hints to the listeners in this process.
 func (h *Hints) hear(names ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

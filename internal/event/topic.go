@@ -1,6 +1,6 @@
 // Package event tells what happened. Facts are delivered to each of their subscribers at least once, and are written in
-// the transaction of what they tell: see Topic. Hints are lossy and carry no content. They tell pages and long polls
-// what to read again: see Hints.
+// the transaction of what they announce; see Topic. Hints may be lost and have no content. They tell pages and long
+// polls what to read again; see Hints.
 package event
 
 import (
@@ -15,11 +15,11 @@ const parallel = 8
 // Topic is a kind of fact with the payload T. It has any number of subscribers, each with a job of its own.
 type Topic[T any] struct{ name string }
 
-// prefix begins the kinds of the jobs of a topic; the subscriber's name follows.
+// prefix is the beginning of the kinds of the topic's jobs. The subscriber's name follows.
 func (t Topic[T]) prefix() string { return "event." + t.name + "." }
 
-// Publish tells every subscriber, with the writes of tx, that something happened. Two facts of the same topic and key
-// that a subscriber has not handled yet are one, with the payload of the second.
+// Publish adds a job for every subscriber to the writes of tx. If a subscriber has not yet handled an earlier fact of
+// the same topic and key, the two become one, with the payload of the second.
 func (t Topic[T]) Publish(ctx context.Context, tx store.Tx, key string, payload T) error {
 	return tx.EnqueueAll(ctx, t.prefix(), key, payload)
 }

@@ -50,7 +50,7 @@ func (s *Service) EndKeys(ctx context.Context, tx store.Tx, arn string) error {
 	return nil
 }
 
-// Reload reads the keys anew, after a transaction of a caller's has changed them.
+// Reload reads the keys again, after a caller's transaction has changed them.
 func (s *Service) Reload(ctx context.Context) error { return s.load(ctx) }
 
 func isJSONObject(text string) bool {

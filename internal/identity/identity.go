@@ -1,5 +1,6 @@
-// Package identity knows who may do what: users, access keys, Git credentials, sessions of the pages. Secrets of access
-// keys are sealed (they must be readable to verify a signature); passwords and sessions are kept as hashes.
+// Package identity has users, access keys, Git credentials and sessions of the pages, and decides what they may do.
+// Secrets of access keys are encrypted, because a signature can only be verified with the plain secret. Passwords and
+// sessions are stored as hashes.
 package identity
 
 import (
@@ -55,7 +56,7 @@ type Config struct {
 	Region, Account string
 	Now             func() time.Time
 	Seal            *seal.Sealer
-	// Regions tells which regions' signatures are accepted besides its own; nil for none.
+	// Regions reports whether signatures for a region other than the server's are accepted. If it is nil, none are.
 	Regions func(region string) bool
 }
 
@@ -123,7 +124,7 @@ func (s *Service) Lookup(ctx context.Context, id string) (sigv4.Secret, bool, er
 	return sigv4.Secret{Key: k.secret}, ok, err
 }
 
-// Caller tells who an access key belongs to.
+// Caller returns the owner of an access key.
 func (s *Service) Caller(ctx context.Context, id string) (awsproto.Caller, error) {
 	k, ok, err := s.find(ctx, id)
 	if err == nil && !ok {

@@ -25,7 +25,7 @@ const (
 	minPassword = 8 // characters, as IAM without a policy of one's own
 )
 
-// hashing bounds how many passwords are hashed at a time: each takes 19 MiB.
+// hashing limits how many passwords are hashed at the same time. Each takes 19 MiB.
 var hashing = make(chan struct{}, 2)
 
 // argon fails only where ctx ends before its turn has come.

@@ -19,8 +19,8 @@ type Session struct {
 	Began  time.Time
 }
 
-// SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session;
-// ok is false if they do not match.
+// SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session.
+// It returns false if they do not match.
 func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error) {
 	k, known, err := s.find(ctx, name)
 	if err != nil {
@@ -55,7 +55,7 @@ func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie strin
 	})
 }
 
-// Session returns the session of a cookie; ok is false if there is none, or it has expired.
+// Session returns the session of a cookie. It returns false if there is none, or if it has expired.
 func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, error) {
 	x := Session{Caller: awsproto.Caller{Account: s.Account}}
 	var created int64

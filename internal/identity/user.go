@@ -13,8 +13,7 @@ import (
 )
 
 // HostPath is the path of the users of hosts, where `aws deploy register` puts them. A user's row is named by path and
-// name, so that a host's user can't be taken for anybody else's; IAM's operations name it without the path, as AWS's
-// do.
+// name, so that a host's user cannot be taken for another user. IAM's operations name it without the path, as AWS's do.
 const HostPath = "AWS/CodeDeploy/"
 
 // userName is a user's name without its path.

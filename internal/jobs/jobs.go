@@ -19,7 +19,7 @@ type Service struct {
 // New returns the service.
 func New(db *store.Store, pager awsproto.Pager) *Service { return &Service{db, pager} }
 
-// place is where a page of jobs begins: after this one.
+// place is the job after which a page begins.
 type place struct{ Kind, Key string }
 
 // ListJobs implements slipway:ListJobs: by kind and key, a hundred a page.

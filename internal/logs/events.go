@@ -63,7 +63,7 @@ func message(l journal.Line) string {
 	return strings.ToValidUTF8(strings.TrimSuffix(l.Text, "\r"), "\uFFFD")
 }
 
-// window is the range of lines of a log that lie in a range of time; the end is not part of it.
+// window returns the range of lines of a log that are in a range of time, whose end is exclusive.
 func (s *Service) window(ctx context.Context, n journal.Name, start, end *int64) (from, to int64, err error) {
 	page, err := s.journal.Read(ctx, n, journal.Query{Limit: 1, Tail: true})
 	if err != nil {

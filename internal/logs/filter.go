@@ -21,7 +21,7 @@ const (
 	ahead           = 500     // lines that are read of a stream at a time
 )
 
-// spot is the place of an event among all of a group: by time, then by stream, then by line.
+// spot is the place of an event among all events of a group, ordered by time, then stream, then line.
 type spot struct {
 	Time   int64  `json:"t"`
 	Stream string `json:"s"`
@@ -113,7 +113,7 @@ func (m *merge) collect(want pattern, limit int, events *[]cwl.FilteredLogEvent)
 	}
 }
 
-// eventID is 56 digits, as AWS's are: clients that follow a log tell by them what they have seen.
+// eventID has 56 digits, as AWS's has. Clients that follow a log use it to skip events they have seen.
 func eventID(at spot) string {
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(at.Stream))

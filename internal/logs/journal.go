@@ -7,7 +7,7 @@ import (
 	"slipway/internal/journal"
 )
 
-// Journal is where the logs are; a *journal.Journal is one.
+// Journal is the store of the logs. A *journal.Journal implements it.
 type Journal interface {
 	Reading
 	Listing

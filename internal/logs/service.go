@@ -82,7 +82,7 @@ func (s *Service) allStreams(ctx context.Context, group, prefix string, yield fu
 			}
 			after = st.Name
 		}
-		// A stream that was just removed makes a page shorter than it was asked for: only an empty one is the end.
+		// A stream that was just removed can make a page shorter than the limit. Only an empty page is the end.
 		if len(page) == 0 {
 			return nil
 		}

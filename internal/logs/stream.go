@@ -10,8 +10,8 @@ import (
 	"slipway/internal/journal"
 )
 
-// Stream serves the bytes of a log, as they were written: GET slipway.LogPath with group, stream, offset and follow.
-// With follow it goes on as the log grows, until the log is complete, which a trailer says.
+// Stream serves the bytes of a log as they were written: GET slipway.LogPath with group, stream, offset and follow.
+// With follow it continues while the log grows. A trailer says that the log is complete.
 type Stream struct {
 	*Service
 	// Verify returns the caller. It returns an error if the caller may not read logs.
@@ -62,7 +62,7 @@ func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = reader.Copy(w, left) // the client may have gone away
 }
 
-// follow sends a log as it grows, until it is complete, or ctx ends.
+// follow sends a log while it grows, until it is complete or ctx ends.
 func (s *Stream) follow(ctx context.Context, w http.ResponseWriter, n journal.Name, reader *journal.Reader) {
 	w.Header().Set("Trailer", slipway.LogComplete)
 	control := http.NewResponseController(w)

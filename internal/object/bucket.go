@@ -15,7 +15,7 @@ type Bucket struct {
 	Created    time.Time
 }
 
-// CreateBucket makes a bucket; ErrBucketExists if there is one of that name.
+// CreateBucket makes a bucket. It returns ErrBucketExists if there is one of that name.
 func (s *Store) CreateBucket(ctx context.Context, name string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		r, err := tx.Exec(ctx, `INSERT INTO buckets (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name,
@@ -92,7 +92,7 @@ func (s *Store) SetVersioning(ctx context.Context, bucket, state string) error {
 	})
 }
 
-// DeleteBucket removes an empty bucket; ErrBucketNotEmpty if any version or upload is left in it.
+// DeleteBucket removes an empty bucket. It returns ErrBucketNotEmpty if the bucket has versions or uploads.
 func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := versioningOf(ctx, tx, name); err != nil {

@@ -14,11 +14,11 @@ type Query struct {
 	Versions          bool
 }
 
-// Page is a part of a listing: in the order of keys, at most Limit objects and prefixes together.
+// Page is a page of a listing, in the order of keys, with at most Limit objects and prefixes together.
 type Page struct {
 	Objects  []Object
 	Prefixes []string
-	// Next is the After of the following page; "" at the end.
+	// Next is the After of the following page. It is "" on the last page.
 	Next        string
 	NextVersion string
 }

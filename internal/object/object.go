@@ -1,5 +1,5 @@
-// Package object keeps artifacts and bundles: an object store in a folder and the database, and its S3 face.
-// What Put acknowledges is durable.
+// Package object is an object store for artifacts and bundles, in a folder and the database. An object that Put
+// returned is durable. Package s3 serves it.
 package object
 
 import (
@@ -53,7 +53,8 @@ const removeBlob = "object.remove-blob"
 type Config struct {
 	Blobs Blobs
 	Now   func() time.Time
-	// Room tells why nothing may be written, as when the disk is nearly full; nil: there is always room.
+	// Room returns an error if nothing may be written, for example because the disk is nearly full. If it is nil, there
+	// is always room.
 	Room func() error
 }
 
@@ -98,8 +99,8 @@ type Meta struct {
 	EncryptionKey string `json:"encryptionKey,omitempty"`
 	BucketKey     bool   `json:"bucketKey,omitempty"`
 
-	// Sums are checksums that were verified, base64, by S3's name of the algorithm in lower case; SumKind is
-	// FULL_OBJECT or COMPOSITE. Of an unfinished upload, SumAlgorithm is the one that its parts are to have.
+	// Sums are verified checksums in base64, by S3's name of the algorithm in lower case. SumKind is FULL_OBJECT or
+	// COMPOSITE. SumAlgorithm is the algorithm for the parts of an unfinished upload.
 	Sums         map[string]string `json:"sums,omitempty"`
 	SumKind      string            `json:"sumKind,omitempty"`
 	SumAlgorithm string            `json:"sumAlgorithm,omitempty"`
@@ -112,8 +113,8 @@ type Condition struct {
 	IfMatch     string // only if the object has this ETag
 }
 
-// Put writes an object. body is read to its end before anything counts; meta is looked at after that, so that it can
-// hold what was learned of the body.
+// Put writes an object. It reads body to its end before it reads meta, so that meta can have what was learned from the
+// body.
 func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, meta *Meta,
 	cond Condition) (Object, error) {
 	if _, err := s.Bucket(ctx, bucket); err != nil {

@@ -201,8 +201,7 @@ func (s *Store) Choose(ctx context.Context, u Upload, named []Part) ([]Part, err
 	return chosen, nil
 }
 
-// FinishUpload puts the chosen parts together, in their order, as one object. through sees all bytes on their way; meta
-// is looked at after that.
+// FinishUpload joins the chosen parts, in their order, to one object. through gets all bytes. meta is read after that.
 func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, through func(io.Reader) io.Reader,
 	meta *Meta, cond Condition) (Object, error) {
 	sums := make([][]byte, len(chosen))

@@ -56,7 +56,7 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 	return arns, nil
 }
 
-// groupFor is the group of a report: by its ARN, which must be there, or by a name. Nil is an ARN that nothing has.
+// groupFor finds the group of a report by its ARN, which must exist, or by a name.
 func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string,
 	r slipway.Report) (*cb.ReportGroup, error) {
 	if strings.HasPrefix(r.Name, "arn:") {
@@ -71,8 +71,8 @@ func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string,
 	return g, insertGroup(ctx, tx, g)
 }
 
-// summarise makes a report of what the runner read. Failing tests make it FAILED; that nothing could be read makes it
-// INCOMPLETE.
+// summarise makes a report of what the runner read. It is FAILED if a test failed, and INCOMPLETE if nothing could be
+// read.
 func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	expires := awsproto.At(now.Add(Life))
 	made := &cb.Report{Type: r.Type, Status: cb.ReportStatusTypeSucceeded, Created: awsproto.At(now), Expired: expires}

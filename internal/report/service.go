@@ -1,5 +1,4 @@
-// Package report keeps what the tests of builds reported: report groups, reports and test cases, with CodeBuild's API
-// over them.
+// Package report keeps report groups, reports and test cases of builds, and implements CodeBuild's API for them.
 package report
 
 import (

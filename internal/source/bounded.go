@@ -17,11 +17,11 @@ const (
 	// maxOutput limits, in bytes, the output of a command that is read as a whole: lists of trees and differences, and
 	// files of the API (6 MB).
 	maxOutput = 32 << 20
-	// maxObject is how much of a commit or tag is kept, in bytes; the rest of a longer message is left out.
+	// maxObject limits, in bytes, how much of a commit or tag is kept. The rest of a longer message is dropped.
 	maxObject = 64 << 10
 	// maxStderr is how much of an error's text is kept, in bytes.
 	maxStderr = 4 << 10
-	// maxPush bounds a push, in bytes: git refuses one that is larger while it comes in.
+	// maxPush limits a push, in bytes. Git refuses a larger one while it comes in.
 	maxPush = 4 << 30
 )
 
@@ -60,7 +60,7 @@ func (g git) read(ctx context.Context, stdin io.Reader, f func(r *bufio.Reader) 
 	return err
 }
 
-// run returns what git prints, at most maxOutput bytes of it; errTooMuch if there is more.
+// run returns the output of git. If it is longer than maxOutput bytes, run returns errTooMuch.
 func (g git) run(ctx context.Context, stdin io.Reader, args ...string) ([]byte, error) {
 	var out bytes.Buffer
 	err := g.read(ctx, stdin, func(r *bufio.Reader) error {
@@ -104,9 +104,8 @@ func part(r *bufio.Reader, end byte, keep int) (text string, whole bool, err err
 	}
 }
 
-// objects reads commits, tags and other objects by their names, in one process; the place of a name that means nothing,
-// or no one thing, holds the zero object. Of a longer object the first maxObject bytes are read. Names must not hold
-// newlines.
+// objects reads commits, tags and other objects by their names, in one process. A name that is unknown or ambiguous
+// gives the zero object. Only the first maxObject bytes of an object are read. Names must not contain newlines.
 func (g git) objects(ctx context.Context, names ...string) ([]object, error) {
 	all := make([]object, len(names))
 	err := g.read(ctx, strings.NewReader(strings.Join(names, "\n")+"\n"), func(r *bufio.Reader) error {

@@ -20,7 +20,7 @@ func (r *repository) branch(ctx context.Context, name string) (string, error) {
 	return id, err
 }
 
-// commit returns the commit that a specifier means, or CommitDoesNotExistException; nil is the default branch.
+// commit returns the commit of a specifier, or CommitDoesNotExistException. A nil specifier means the default branch.
 func (r *repository) commit(ctx context.Context, specifier *string) (string, error) {
 	name := "HEAD"
 	if specifier != nil {
@@ -70,7 +70,7 @@ func (s *Service) CreateBranch(ctx context.Context, in *cc.CreateBranchInput) (*
 	if err != nil {
 		return nil, err
 	}
-	// The old value is that there is none: two creations at once do not overwrite each other.
+	// The expected old value is none, so that two concurrent creations do not overwrite each other.
 	if _, err := r.run(ctx, nil, "update-ref", "refs/heads/"+*in.BranchName, commit,
 		"0000000000000000000000000000000000000000"); err != nil {
 		if _, berr := r.branch(ctx, *in.BranchName); berr == nil {

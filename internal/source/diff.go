@@ -245,7 +245,7 @@ func (p *patch) line(line string) {
 	p.left--
 }
 
-// printableLine is a line as it can be told in JSON.
+// printableLine returns a line in a form that JSON can hold.
 func printableLine(s string) string {
 	if len(s) > maxDiffLine {
 		s = s[:maxDiffLine] + "…"
@@ -253,8 +253,8 @@ func printableLine(s string) string {
 	return strings.ToValidUTF8(s, "�")
 }
 
-// parseCounts reads what --raw and --numstat print with -z: first ":MODE MODE OLD NEW STATUS\0PATH\0", then
-// "ADDED\tREMOVED\tPATH\0"; a rename has two paths, and an empty one before them in the second list.
+// parseCounts reads the output of --raw and --numstat with -z: first ":MODE MODE OLD NEW STATUS\0PATH\0", then
+// "ADDED\tREMOVED\tPATH\0". A rename has two paths, with an empty one before them in the second list.
 func parseCounts(text string) []slipway.DiffFile {
 	fields := strings.Split(strings.TrimSuffix(text, "\x00"), "\x00")
 	files := []slipway.DiffFile{}

@@ -31,7 +31,7 @@ type change struct {
 	keepEmpty bool // a folder that loses its last file gets a .gitkeep
 }
 
-// edit is one path of the new commit. Content counts where it is not nil; else the blob id is there already.
+// edit is one path of the new commit. If content is nil, the blob with the ID exists already.
 type edit struct {
 	path, mode, id string
 	content        []byte
@@ -96,8 +96,8 @@ func (c *change) emptied() []string {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// plan decides what a change does to a commit. standing is what is at the paths of the change; inside are the names in
-// the folders that may become empty.
+// plan decides what a change does to a commit. standing has the entries at the paths of the change. inside has the
+// names in the folders that may become empty.
 func (c *change) plan(standing map[string]entry, inside map[string][]string) ([]edit, error) {
 	n := len(c.put) + len(c.remove) + len(c.mode)
 	if n == 0 {

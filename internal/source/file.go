@@ -19,7 +19,7 @@ var modeNames = map[string]cc.FileModeTypeEnum{
 	"120000": cc.FileModeTypeEnumSymlink,
 }
 
-// cleanPath is a path inside a repository; "" is its root. ok is false for one that leaves it.
+// cleanPath cleans a path inside a repository. The root is "". It returns false for a path that leaves the repository.
 func cleanPath(p string) (clean string, ok bool) {
 	p = strings.Trim(p, "/")
 	if p == "" || p == "." {

@@ -16,7 +16,7 @@ type git struct{ dir string }
 // durable makes git sync what it writes before it says that it did.
 var durable = []string{"-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"}
 
-// environment is all that a git process gets: nothing of the server's.
+// environment is the whole environment of a git process. It has none of the server's variables.
 func environment(extra ...string) []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_TERMINAL_PROMPT=0"}, extra...)

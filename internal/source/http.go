@@ -21,7 +21,7 @@ type Handler struct {
 	Source *Service
 	// Authenticate verifies Basic credentials for the repository's path.
 	Authenticate func(ctx context.Context, username, password, host, path string) (awsproto.Caller, bool, error)
-	// Authorize refuses what a caller may not do with a repository: GitPull or GitPush.
+	// Authorize returns an error if the caller may not do an operation, GitPull or GitPush, with a repository.
 	Authorize func(ctx context.Context, c awsproto.Caller, operation, repository string) error
 }
 
@@ -116,7 +116,8 @@ func (h *Handler) repository(w http.ResponseWriter, r *http.Request, caller awsp
 	return repo
 }
 
-// fail logs; what was streamed already can not be taken back.
+// fail logs an error and answers with the status 500. If a part of the answer was sent already, the status cannot
+// change.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() == nil {
 		h.Source.Log.Error("git request failed", "path", r.URL.Path, "error", err)

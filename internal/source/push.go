@@ -115,7 +115,7 @@ func (s *Service) record(ctx context.Context, tx store.Tx, id string,
 	return s.touch(ctx, tx, name, actual)
 }
 
-// touch notes that a repository changed; its first branch becomes its default.
+// touch records that a repository changed. Its first branch becomes its default.
 func (s *Service) touch(ctx context.Context, tx store.Tx, name string,
 	refs map[string]string) (first string, err error) {
 	m, err := find(ctx, tx, name)

@@ -1,5 +1,5 @@
-// Package source is the Source stage: Git repositories, served over HTTP by the real git, and CodeCommit's API over
-// them.
+// Package source is the Source stage. It keeps Git repositories, serves them over HTTP with the real git, and
+// implements CodeCommit's API for them.
 package source
 
 import (
@@ -28,7 +28,8 @@ type Config struct {
 	Now             func() time.Time
 	Log             *slog.Logger
 	Pager           awsproto.Pager
-	// Room tells why nothing may be pushed, as when the disk is nearly full; nil: there is always room.
+	// Room returns an error if nothing may be pushed, for example because the disk is nearly full. If it is nil, there
+	// is always room.
 	Room func() error
 }
 

@@ -14,13 +14,12 @@ import (
 	cc "slipway/api/codecommit"
 )
 
-// scratch holds the commits that are made but not yet on their branch, so that nothing collects them; clients don't see
-// it.
+// scratch has the refs of commits that are not yet on their branch, so that git gc keeps them. Clients cannot see it.
 const scratch = "refs/slipway/commit/"
 
 const noObject = "0000000000000000000000000000000000000000"
 
-// Limits of AWS that its documents do not number; they keep a commit's header sane.
+// Limits for which AWS's documents have no number. They keep a commit's header short.
 const (
 	maxAuthor  = 1000
 	maxMessage = 1 << 20
@@ -145,7 +144,7 @@ func (d *draft) check() error {
 			Message: fmt.Sprintf("The author's name has %d bytes; at most %d are taken.", len(*d.name), maxAuthor),
 		}
 	}
-	// Git cannot hold these in a name; it drops them itself where it can.
+	// Git does not allow these characters in a name, and drops some of them itself.
 	d.name = new(strings.Map(func(r rune) rune {
 		if strings.ContainsRune("<>\n\r\x00", r) {
 			return -1
@@ -161,7 +160,7 @@ func (d *draft) check() error {
 	return nil
 }
 
-// parent checks the parent commit that a client gives against the branch; "" where the repository is empty.
+// parent checks the parent commit that a client gives against the branch. It returns "" if the repository is empty.
 func (r *repository) parent(ctx context.Context, branch string, given *string) (string, error) {
 	tip, err := r.tip(ctx, branch)
 	if err != nil {

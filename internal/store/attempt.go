@@ -128,7 +128,7 @@ type conclusion struct {
 	failure *Failure
 }
 
-// concludeSQL leaves a job that was enqueued anew meanwhile to its new time.
+// concludeSQL does not change the time of a job that was enqueued again meanwhile.
 const concludeSQL = `UPDATE jobs SET leased_until = 0, lease = '',
 	state = CASE WHEN generation = $4 THEN $5 ELSE 'waiting' END,
 	run_at = CASE WHEN generation = $4 THEN $6 ELSE again_at END,

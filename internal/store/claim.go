@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// claim leases a job that is due; without one it tells when the next is.
+// claim leases a job that is due. If there is none, it returns when the next one is.
 func (s *Store) claim(ctx context.Context, name string) (*Running, time.Time, error) {
 	if s.postgres {
 		return s.claimPostgres(ctx, name)
@@ -14,7 +14,7 @@ func (s *Store) claim(ctx context.Context, name string) (*Running, time.Time, er
 	return s.claimHere(ctx, name)
 }
 
-// claimHere leases a job in this process alone: on SQLite no other works on the database.
+// claimHere leases a job in this process. On SQLite no other process works on the database.
 func (s *Store) claimHere(ctx context.Context, name string) (*Running, time.Time, error) {
 	w := &s.worker
 	// The lock is held during the query, because a job leaves the leases only after its end is committed.

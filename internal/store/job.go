@@ -67,11 +67,12 @@ type Limits struct {
 	Parallel int           // how many run at the same time in this process; 1
 	Time     time.Duration // how long one attempt may take; 2 minutes
 	Attempts int           // failures until the job is dead; 50, which takes about 45 minutes
-	// Wants is asked by EnqueueAll whether a job with a payload is wanted; nil for always.
+	// Wants reports whether a job with a payload is wanted. EnqueueAll calls it. If it is nil, every job is wanted.
 	Wants func(ctx context.Context, q Queryer, payload any) (bool, error)
 }
 
-// Tireless is for jobs that something else waits for with no end of its own: at one attempt a minute, that is a week.
+// Tireless is the number of attempts for jobs that something else waits for without a time limit. At one attempt a
+// minute it is a week.
 const Tireless = 10_000
 
 const (

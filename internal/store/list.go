@@ -33,7 +33,7 @@ const JobsPage = 100
 
 const jobColumns = `SELECT kind, key, state, attempt, run_at, enqueued, leased_until, leased_by, attempts FROM jobs `
 
-// Jobs returns a page of jobs after a kind and a key, those of one state, "" for all: dead ones are found by an index.
+// Jobs returns a page of jobs after a kind and a key, dead ones only if onlyDead is set. An index finds dead jobs.
 func (s *Store) Jobs(ctx context.Context, onlyDead bool, afterKind, afterKey string) ([]JobRow, error) {
 	where := `WHERE (kind, key) > ($1, $2) ORDER BY kind, key LIMIT $3`
 	if onlyDead {

@@ -40,7 +40,8 @@ func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
 	return nil
 }
 
-// checkCollation refuses a database that sorts names as a language does: lists would come in another order than AWS's.
+// checkCollation refuses a database that sorts names by the rules of a language, because lists would not have AWS's
+// order.
 func (s *Store) checkCollation(ctx context.Context) error {
 	var collation string
 	if err := s.db.QueryRowContext(ctx,

@@ -22,7 +22,7 @@ const (
 	reconnectAfter = time.Second
 )
 
-// Notice is news of one process for all the others that work on the database. It may be lost: see OnGap.
+// Notice is a message of one process to all others that work on the database. It may be lost; see OnGap.
 type Notice struct {
 	Topic string `json:"t"`
 	Text  string `json:"x"`
@@ -40,8 +40,8 @@ type envelope struct {
 // OnNotice calls f for each notice of a topic that another process sent. Before Work. f must not block.
 func (s *Store) OnNotice(topic string, f func(text string)) { s.notices.topics[topic] = f }
 
-// OnGap calls f when notices of other processes may have been lost: after the connection to the database was lost and
-// made anew. Before Work. f must not block.
+// OnGap registers f, which is called when notices of other processes may have been lost, because the connection to the
+// database was interrupted. It must be called before Work. f must not block.
 func (s *Store) OnGap(f func()) { s.notices.gaps = append(s.notices.gaps, f) }
 
 // notices sends notices to other processes and receives theirs.

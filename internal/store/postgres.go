@@ -44,8 +44,8 @@ func conflict(err error) bool {
 	return ok && (e.Code == "40001" || e.Code == "40P01")
 }
 
-// oncePostgres runs f in a transaction. The end of ctx ends the wait for a connection; a transaction that has begun
-// goes on to its end.
+// oncePostgres runs f in a transaction. If ctx ends, the wait for a connection ends, but a transaction that has begun
+// continues.
 func (s *Store) oncePostgres(ctx context.Context, f func(Tx) error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {

@@ -45,7 +45,7 @@ func Documents[T any](ctx context.Context, q Queryer, query string, args ...any)
 	}, query, args...)
 }
 
-// Find reads the columns of one row; ok is false if there is none.
+// Find reads the columns of one row. It returns false if there is none.
 func Find(ctx context.Context, q Queryer, into []any, query string, args ...any) (ok bool, err error) {
 	err = q.QueryRow(ctx, query, args...).Scan(into...)
 	if isNoRows(err) {
@@ -66,8 +66,8 @@ func Document[T any](ctx context.Context, q Queryer, query string, args ...any) 
 // Column is a value in a document column.
 type Column struct{ v any }
 
-// JSON makes a value of a document column, to write (any value) and to read (a pointer): its JSON, as text. Reading is
-// tolerant of members that are unknown or missing.
+// JSON makes the value of a document column from any value to write, or from a pointer to read into. The column holds
+// JSON text. Reading tolerates unknown and missing members.
 func JSON(v any) Column { return Column{v} }
 
 // Value implements driver.Valuer.

@@ -45,14 +45,14 @@ type Options struct {
 	Twice bool
 }
 
-// Migrations are the tables of one stage: files NNNN_name.sql in goose's form at the root of FS, numbered for that
-// stage alone, only ever added to.
+// Migrations are the tables of one stage: files NNNN_name.sql in goose's form at the root of FS. Each stage has its own
+// numbers. Files are only ever added.
 type Migrations struct {
 	Stage string
 	FS    fs.FS
 }
 
-// Tables are the Migrations of a stage that has its files embedded in a folder of the name migrations.
+// Tables returns the Migrations of a stage that has its files embedded in a folder named migrations.
 func Tables(stage string, embedded fs.FS) Migrations {
 	sub, _ := fs.Sub(embedded, "migrations") // fails for a malformed path alone
 	return Migrations{stage, sub}
@@ -68,11 +68,11 @@ type Queryer interface {
 type Tx interface {
 	Queryer
 	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
-	// Enqueue adds a job, or moves the one of its kind and key: see Job.
+	// Enqueue adds a job, or changes the one of the same kind and key; see Job.
 	Enqueue(ctx context.Context, j Job) error
 	// EnqueueAll adds a job for every kind that has a handler and begins with a prefix.
 	EnqueueAll(ctx context.Context, prefix, key string, payload any) error
-	// Cancel removes a job that waits; one that runs is not stopped.
+	// Cancel removes a waiting job. It does not stop a running one.
 	Cancel(ctx context.Context, kind, key string) error
 	// Notify tells the other processes that work on the database something, once the writes are durable. It does
 	// nothing on SQLite, where there are none.

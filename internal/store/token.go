@@ -12,9 +12,9 @@ import (
 // ErrTokenMismatch says that an idempotency token was used before, with another request.
 var ErrTokenMismatch = errors.New("the idempotency token was used with another request")
 
-// Once makes a write idempotent by a client's token: if the token was used before in scope with an equal request, its
-// response is put into response and f does not run; else f runs and what it leaves in response is kept until expires.
-// An empty token is none.
+// Once makes a write idempotent by a client's token. If the token was used before in scope with an equal request, Once
+// sets response to the stored response and does not run f. Otherwise it runs f and stores response until expires. An
+// empty token counts as none.
 func (s *Store) Once(ctx context.Context, tx Tx, scope, token string, request, response any, expires time.Time,
 	f func() error) error {
 	if token == "" {

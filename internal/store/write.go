@@ -32,7 +32,7 @@ func (outcomeUnknown) ErrorCode() string { return "InternalFailure" }
 
 func (outcomeUnknown) HTTPStatus() int { return http.StatusInternalServerError }
 
-// States of a write. A caller who gives up withdraws one that waits; from then on it has no effect.
+// States of a write. A caller that gives up withdraws a waiting write, which then has no effect.
 const (
 	writeWaits int32 = iota
 	writeTaken

@@ -52,7 +52,7 @@ func canonicalPath(u *url.URL, service string) string {
 	return Escape(path, false)
 }
 
-// canonicalQuery sorts by the encoded name, and only then by the value: a=1 comes before a-b=1.
+// canonicalQuery sorts by the encoded name first and by the value second, so that a=1 comes before a-b=1.
 func canonicalQuery(q url.Values) string {
 	type pair struct{ name, value string }
 	pairs := make([]pair, 0, len(q))

@@ -7,8 +7,8 @@ import (
 // emptyHash is the SHA-256 of nothing.
 const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
-// Chunks verifies the chain of signatures of an aws-chunked body (STREAMING-AWS4-HMAC-SHA256-PAYLOAD and
-// its -TRAILER form): each chunk's signature covers the one before it.
+// Chunks verifies the chain of signatures of an aws-chunked body (STREAMING-AWS4-HMAC-SHA256-PAYLOAD and its -TRAILER
+// form). The signature of each chunk covers the one before it.
 type Chunks struct {
 	sig  *Signature
 	prev string

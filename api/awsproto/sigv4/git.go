@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// gitTime is how a Git password carries its time: UTC, without the Z.
+// gitTime is the format of the time in a Git password: UTC, without the Z.
 const gitTime = "20060102T150405"
 
 // GitPassword makes the user name and password for a repository of CodeCommit, as `aws codecommit credential-helper`

@@ -26,7 +26,7 @@ const (
 	UnsignedPayload = "UNSIGNED-PAYLOAD"
 )
 
-// Kind says what is wrong with a signature; each protocol has its own code for it.
+// Kind is what is wrong with a signature. Each protocol has its own code for it.
 type Kind int
 
 // Kinds of errors.
@@ -40,7 +40,7 @@ const (
 	NotCovered             // a header that is acted on is not signed
 )
 
-// Error is why a request is not who it says.
+// Error is why a signature is refused.
 type Error struct {
 	Kind    Kind
 	Message string
@@ -60,7 +60,7 @@ type Secret struct {
 	SessionToken string // of temporary credentials; "" for long-lived ones
 }
 
-// Lookup returns the secret of an access key; ok is false if there is none.
+// Lookup returns the secret of an access key. It returns false if there is none.
 type Lookup func(ctx context.Context, accessKeyID string) (s Secret, ok bool, err error)
 
 // Signature is a signature that was verified.

@@ -198,8 +198,8 @@ func (v *verified) end() error {
 	return nil
 }
 
-// chunked decodes aws-chunked: SIZE[;chunk-signature=SIG] CRLF DATA CRLF … 0[;…] CRLF [trailers] CRLF. With a chain
-// each chunk is verified before a byte of it is passed on.
+// chunked decodes aws-chunked: SIZE[;chunk-signature=SIG] CRLF DATA CRLF … 0[;…] CRLF [trailers] CRLF. If chunks are
+// signed, each is verified before any of its bytes is passed on.
 type chunked struct {
 	r          *bufio.Reader
 	chain      *sigv4.Chunks

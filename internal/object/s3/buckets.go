@@ -65,8 +65,8 @@ func (q *request) createBucket() error {
 	return nil
 }
 
-// checkLocation refuses a bucket that is asked for in another region than the one that the request was signed for, or
-// this server's.
+// checkLocation refuses to make a bucket in a region other than the one that the request was signed for, or this
+// server's.
 func (q *request) checkLocation() error {
 	if q.ContentLength == 0 {
 		return nil

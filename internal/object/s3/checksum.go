@@ -9,7 +9,7 @@ import (
 	"slipway/internal/object"
 )
 
-// Kinds of checksums of an object, as S3 names them: of all its bytes, or of its parts' checksums.
+// Kinds of checksums of an object, with S3's names: of all its bytes, or of its parts' checksums.
 const (
 	fullObject = "FULL_OBJECT"
 	composite  = "COMPOSITE"
@@ -52,7 +52,7 @@ func (q *request) uploadChecksum() (algorithm, kind string, err error) {
 	return algorithm, kind, nil
 }
 
-// sums are the x-amz-checksum- values of a body that has ended well, by algorithm in lower case; nil for none.
+// sums returns the x-amz-checksum- values of a body that was read without an error, by algorithm in lower case.
 func (v *verified) sums() map[string]string {
 	out := map[string]string{}
 	for _, s := range v.expected {

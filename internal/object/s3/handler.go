@@ -28,7 +28,8 @@ type Handler struct {
 	Regions func(region string) bool // whose signatures are accepted besides Region's; nil for none
 	Lookup  sigv4.Lookup
 	Caller  func(ctx context.Context, accessKeyID string) (awsproto.Caller, error)
-	// Authorize refuses what the caller in ctx may not do; operation is IAM's name: GetObject, ListBucket, ...
+	// Authorize returns an error if the caller in ctx may not do an operation. operation is IAM's name: GetObject,
+	// ListBucket, ...
 	Authorize func(ctx context.Context, operation, bucket, key, version string) error
 	Now       func() time.Time
 	Log       *slog.Logger

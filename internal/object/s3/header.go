@@ -8,8 +8,8 @@ import (
 	"slipway/internal/object"
 )
 
-// Headers of the name x-amz- that are acted on or kept, without that prefix; as at S3, they may stand in the query of a
-// presigned URL. Any other is refused by name: none is dropped.
+// Headers that begin with x-amz- and are used or stored, without that prefix. As at S3, they may be in the query of a
+// presigned URL. Other headers with the prefix are refused by name, none is ignored.
 var knownHeaders = []string{
 	"acl", "api-version", "bucket-object-lock-enabled", "checksum-algorithm", "checksum-crc32", "checksum-crc32c",
 	"checksum-crc64nvme",
@@ -43,7 +43,7 @@ func (q *request) hoist() {
 	}
 }
 
-// refuseHeaders refuses what is asked for in a header and not done here.
+// refuseHeaders refuses headers that ask for what is not implemented.
 func (q *request) refuseHeaders() error {
 	for name, values := range q.Header {
 		rest, ok := strings.CutPrefix(strings.ToLower(name), "x-amz-")

@@ -55,7 +55,7 @@ func (q *request) limit(name string) (int, error) {
 	return min(n, maxKeys), nil
 }
 
-// encoder is what encoding-type asks for: keys may hold what XML cannot.
+// encoder returns the encoding that encoding-type asks for, because keys may have characters that XML cannot hold.
 func (q *request) encoder() (func(string) string, error) {
 	switch q.query.Get("encoding-type") {
 	case "":

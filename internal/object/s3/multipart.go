@@ -163,8 +163,8 @@ func (q *request) finishUpload() error {
 	return nil
 }
 
-// sumWhole prepares the checksum of a whole upload: of its parts' checksums, or of all its bytes on their way, compared
-// with the one that the client says.
+// sumWhole prepares the checksum of a whole upload, from its parts' checksums or from all its bytes. It is compared
+// with the client's.
 func (q *request) sumWhole(meta *object.Meta, parts []object.Part, whole *verified) error {
 	algorithm := meta.SumAlgorithm
 	said := q.Header.Get("X-Amz-Checksum-" + algorithm)

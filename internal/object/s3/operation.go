@@ -4,14 +4,14 @@ import "net/http"
 
 type operation func(*request) error
 
-// subresources that are S3's and not ours; each is refused by name.
+// subresources of S3 that are not implemented. Each is refused by name.
 var subresources = []string{"acl", "tagging", "policy", "cors", "lifecycle", "website", "logging", "notification",
 	"replication", "encryption",
 	"accelerate", "requestPayment", "object-lock", "retention", "legal-hold", "torrent", "select", "restore",
 	"publicAccessBlock",
 	"ownershipControls", "inventory", "analytics", "metrics", "intelligent-tiering", "attributes", "policyStatus"}
 
-// operation tells what a request is: IAM's name for it, and how it is done.
+// operation returns IAM's name of what a request asks for, and the function that does it.
 func (q *request) operation() (string, operation) {
 	for _, s := range subresources {
 		if q.query.Has(s) {

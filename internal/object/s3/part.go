@@ -9,8 +9,8 @@ import (
 	"slipway/internal/object"
 )
 
-// partRange is the request as HTTP's own handler takes it: with the range of the part that ?partNumber asks for, and
-// with ETags in quotes, which S3's clients may leave out.
+// partRange returns the request in the form that http.ServeContent needs: with the range of the part that ?partNumber
+// asks for, and with ETags in quotes, which S3's clients may omit.
 func (q *request) partRange(o *object.Object) (*http.Request, error) {
 	r := q.Clone(q.Context())
 	for _, name := range []string{"If-Match", "If-None-Match"} {
