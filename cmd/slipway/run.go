@@ -51,7 +51,7 @@ func (c *runCommand) Run(ctx context.Context) error {
 	return err
 }
 
-// summary prints the result of a build: phases, tests, artifacts, and the cause of a failure.
+// summary returns the result of a build: phases, tests, artifacts, and the cause of a failure.
 func summary(r *slipway.Result, took time.Duration) string {
 	var b strings.Builder
 	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }

@@ -169,5 +169,5 @@ func TestRouterWanted(t *testing.T) {
 	l := newLogged()
 	o.Data, o.Log = full, l.logger()
 	(&ground{Options: o}).wantRouter()
-	l.wait(t, "a router is needed and cannot be asked for")
+	l.wait(t, "a router is needed, and the file that starts one cannot be written")
 }

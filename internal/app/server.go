@@ -79,8 +79,9 @@ func Serve(ctx context.Context, o Options) error {
 		listener = tls.NewListener(listener, secure)
 	} else if !loopback(o.Listen) && !strings.HasPrefix(o.URL, "https:") {
 		o.Log.Warn(
-			"this server is reached without TLS: signatures hold, but whoever is on the way reads sources, bundles " +
-				"and session cookies. Use --tls-own, --tls-cert or --acme, or a TLS proxy and --url https://…",
+			"this server is reached without TLS: signatures cannot be forged, but others on the network can read " +
+				"sources, bundles and session cookies. Use --tls-own, --tls-cert or --acme, or a TLS proxy and " +
+				"--url https://…",
 		)
 	}
 	s, err := open(ctx, o)
@@ -165,7 +166,7 @@ func (g *ground) host() string {
 // wantRouter lets `up` start a router.
 func (g *ground) wantRouter() {
 	if err := g.Data.WantRouter(); err != nil {
-		g.Log.Error("a router is needed and cannot be asked for", "error", err)
+		g.Log.Error("a router is needed, and the file that starts one cannot be written", "error", err)
 	}
 }
 

@@ -59,7 +59,7 @@ func (u *Up) Run(ctx context.Context) error {
 	}
 	defer lock.Release()
 	if h, ok := u.Data.held("server"); ok && h.Listen != u.Listen {
-		u.Log.Info("the server that is left of before listens elsewhere; it is ended", "listen", h.Listen)
+		u.Log.Info("the server that an earlier up left behind listens elsewhere and is ended", "listen", h.Listen)
 		if err := u.end(h.PID, "server"); err != nil {
 			return err
 		}

@@ -136,7 +136,7 @@ func TestUpAdopts(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ listen, want string }{
 		"same address":  {childListen, "adopted what runs already"},
-		"other address": {"127.0.0.1:9090", "the server that is left of before listens elsewhere; it is ended"},
+		"other address": {"127.0.0.1:9090", "the server that an earlier up left behind listens elsewhere and is ended"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

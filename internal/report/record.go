@@ -56,7 +56,8 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 	return arns, nil
 }
 
-// groupFor finds the group of a report by its ARN, which must exist, or by a name.
+// groupFor returns the group of a report. A report names it by an ARN, or by a name, whose group is made if it is
+// missing. The group of an unknown ARN is nil.
 func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string,
 	r slipway.Report) (*cb.ReportGroup, error) {
 	if strings.HasPrefix(r.Name, "arn:") {
