@@ -52,19 +52,12 @@ func (c *deploymentsCommand) Run(ctx context.Context) error {
 
 // many prints a list of deployments, the newest first.
 func (c *deploymentsCommand) many(ctx context.Context, api *contract, in *codedeploy.ListDeploymentsInput) error {
-	all, err := c.list(ctx, api, in)
+	found, err := c.list(ctx, api, in)
 	if err != nil {
 		return err
 	}
-	var ids []string
-	for i := range all {
-		ids = append(ids, *all[i].DeploymentId)
-	}
-	known, err := view.Describe(ctx, api.slipway, ids)
-	if err != nil {
-		return err
-	}
-	released, err := api.released(ctx)
+	group := slipway.GroupRef{ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName}
+	all, err := view.ReadDeployments(ctx, api.slipway, found, group)
 	if err != nil {
 		return err
 	}
@@ -74,20 +67,16 @@ func (c *deploymentsCommand) many(ctx context.Context, api *contract, in *codede
 			"CHANGE, OR WHY IT FAILED")
 		for i := range all {
 			d := &all[i]
-			change, state := view.Described(known[*d.DeploymentId]), terminal.State(d.Status)
-			if released[*d.DeploymentId] == slipway.ReleaseStatusRolledBack {
-				state = terminal.State(slipway.ReleaseStatusRolledBack)
-			}
 			t.Row(
-				state,
-				commitCell(change),
-				terminal.Text(*d.ApplicationName+"/"+*d.DeploymentGroupName),
-				terminal.Text(hosts(d.DeploymentOverview)),
+				terminal.Cell{Text: d.State, Kind: d.Kind},
+				commitCell(d.Change),
+				terminal.Text(d.Group),
+				terminal.Text(d.Hosts.String()),
 				terminal.Text(terminal.Ago(d.CreateTime, now)),
 				terminal.Text(terminal.Between(d.CreateTime, d.CompleteTime, now)),
 				terminal.Pointed(d.DeploymentId),
-				terminal.Text(change.Author),
-				deploymentSaid(change, state.Kind),
+				terminal.Text(d.Change.Author),
+				terminal.Text(d.Line()),
 			)
 		}
 		if len(all) == 0 {
@@ -135,47 +124,43 @@ func (c *deploymentsCommand) one(ctx context.Context, api *contract, id string) 
 	if err != nil {
 		return err
 	}
-	known, err := view.Describe(ctx, api.slipway, []string{id})
+	d, err := view.ReadDeployment(ctx, api.slipway, out.DeploymentInfo)
 	if err != nil {
 		return err
 	}
-	d, now := out.DeploymentInfo, time.Now()
-	return c.print(map[string]any{"deploymentInfo": d, "deploymentTargets": targets}, func(t *terminal.Table) {
+	hosts, now := view.TargetsOf(targets), time.Now()
+	answer := map[string]any{"deploymentInfo": d, "deploymentTargets": targets, "hosts": hosts}
+	return c.print(answer, func(t *terminal.Table) {
 		t.Head("HOST", "STATE", "EVENT", "STATE", "TOOK", "MESSAGE")
-		for i := range targets {
-			of := targets[i].InstanceTarget
-			if of == nil {
-				continue
-			}
-			name, status := terminal.Pointed(of.TargetId), terminal.State(of.Status)
-			for j := range of.LifecycleEvents {
-				e := &of.LifecycleEvents[j]
-				said := terminal.Cell{}
-				if e.Diagnostics != nil && e.Status == codedeploy.LifecycleEventStatusFailed {
-					said = terminal.Pointed(e.Diagnostics.Message)
-				}
-				t.Row(
-					name,
-					status,
-					terminal.Pointed(e.LifecycleEventName),
-					terminal.State(e.Status),
-					terminal.Text(terminal.Between(e.StartTime, e.EndTime, now)),
-					said,
-				)
-				name, status = terminal.Cell{}, terminal.Cell{}
-			}
-			if len(of.LifecycleEvents) == 0 {
-				t.Row(name, status)
-			}
+		for i := range hosts {
+			hostRows(t, &hosts[i], now)
 		}
-		group := *d.ApplicationName + "/" + *d.DeploymentGroupName
-		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s. %s", id, group, view.StatusWord(d.Status),
-			view.Described(known[id]).Words())))
-		if cause := known[id].Cause; cause != nil && terminal.KindOf(d.Status) != terminal.Succeeded {
-			t.Note(terminal.Clean(*cause))
+		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s. %s", id, d.Group, d.State, d.Change.Words())))
+		if d.Say != "" {
+			t.Note(terminal.Clean(d.Say))
 			t.Note(terminal.Clean("Why: slipway why " + id))
 		}
 	})
+}
+
+// hostRows are a host and its lifecycle events.
+func hostRows(t *terminal.Table, host *view.Target, now time.Time) {
+	name, state := terminal.Text(host.Name), terminal.Cell{Text: host.State, Kind: host.Kind}
+	for i := range host.Events {
+		e := &host.Events[i]
+		t.Row(
+			name,
+			state,
+			terminal.Text(e.Name),
+			terminal.Cell{Text: e.State, Kind: e.Kind},
+			terminal.Text(terminal.Between(e.StartTime, e.EndTime, now)),
+			terminal.Text(e.Say),
+		)
+		name, state = terminal.Cell{}, terminal.Cell{}
+	}
+	if len(host.Events) == 0 {
+		t.Row(name, state)
+	}
 }
 
 // targets are the hosts of a deployment.
@@ -202,43 +187,4 @@ func (c *contract) targets(ctx context.Context, id string) ([]codedeploy.Deploym
 			return all, nil
 		}
 	}
-}
-
-// hosts counts those of a deployment that are done, of all.
-func hosts(o *codedeploy.DeploymentOverview) string {
-	if o == nil {
-		return ""
-	}
-	all := int64(0)
-	for _, n := range []*int64{o.Pending, o.InProgress, o.Succeeded, o.Failed, o.Skipped, o.Ready} {
-		if n != nil {
-			all += *n
-		}
-	}
-	done := int64(0)
-	if o.Succeeded != nil {
-		done = *o.Succeeded
-	}
-	return fmt.Sprintf("%d/%d", done, all)
-}
-
-// released are the states of the newest releases, by their deployments.
-func (c *contract) released(ctx context.Context) (map[string]slipway.ReleaseStatus, error) {
-	out, err := c.slipway.ListReleases(ctx, &slipway.ListReleasesInput{MaxResults: new(int32(100))})
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]slipway.ReleaseStatus{}
-	for _, r := range out.Releases {
-		all[*r.DeploymentId] = r.Status
-	}
-	return all, nil
-}
-
-// deploymentSaid returns the last cell of a row: the reason of a failure, else the name of its change.
-func deploymentSaid(c view.Change, k terminal.Kind) terminal.Cell {
-	if c.Cause != "" && k != terminal.Succeeded {
-		return terminal.Text(c.Cause)
-	}
-	return terminal.Text(c.Title())
 }

@@ -15,9 +15,8 @@ import (
 
 // deployedFailure is the first event of a deployment that failed.
 type deployedFailure struct {
-	Deployment *codedeploy.DeploymentInfo `json:"deploymentInfo"`
-	Host       string                     `json:"targetId,omitzero"`
-	Event      *codedeploy.LifecycleEvent `json:"lifecycleEvent,omitzero"`
+	Deployment *view.Deployment `json:"deploymentInfo"`
+	*view.Failure
 }
 
 // tailLines is how much of a script's output says why it failed.
@@ -32,48 +31,27 @@ func (c *whyCommand) deployment(ctx context.Context, api *contract, id string) e
 	if err != nil {
 		return err
 	}
-	f := &deployedFailure{Deployment: out.DeploymentInfo}
-	f.find(targets)
-	known, err := view.Describe(ctx, api.slipway, []string{id})
+	d, err := view.ReadDeployment(ctx, api.slipway, out.DeploymentInfo)
 	if err != nil {
 		return err
 	}
-	back, err := api.rolledBack(ctx, id)
-	if err != nil {
-		return err
-	}
-	return c.print(f, func(t *terminal.Table) { f.explain(t, view.Described(known[id]).Words(), back) })
+	f := &deployedFailure{Deployment: d, Failure: view.FirstFailure(view.TargetsOf(targets))}
+	return c.print(f, f.explain)
 }
 
-// find finds the event that failed first.
-func (f *deployedFailure) find(targets []codedeploy.DeploymentTarget) {
-	for i := range targets {
-		of := targets[i].InstanceTarget
-		for j := 0; of != nil && j < len(of.LifecycleEvents); j++ {
-			e := &of.LifecycleEvents[j]
-			if e.Status == codedeploy.LifecycleEventStatusFailed && (f.Event == nil || earlier(e, f.Event)) {
-				f.Host, f.Event = *of.TargetId, e
-			}
-		}
-	}
-}
-
-// explain says what was deployed, and how it ended. back is why it was rolled back; "" if it was not.
-func (f *deployedFailure) explain(t *terminal.Table, change, back string) {
+// explain says what was deployed, and how it ended.
+func (f *deployedFailure) explain(t *terminal.Table) {
 	d := f.Deployment
-	status := view.StatusWord(d.Status)
-	if back != "" {
-		status = view.StatusWord(slipway.ReleaseStatusRolledBack)
-	}
-	t.Note(terminal.Clean(*d.DeploymentId + " to " + *d.ApplicationName + "/" + *d.DeploymentGroupName + ": " + status))
-	if change != "" {
+	t.Note(terminal.Clean(*d.DeploymentId + " to " + d.Group + ": " + d.State))
+	if change := d.Change.Words(); change != "" {
 		t.Note(terminal.Clean(change))
 	}
+	back := rolledBack(d.Release)
 	switch {
 	case back != "":
 		t.Note(terminal.Clean(back))
-	case f.Event != nil:
-		t.Note(terminal.Clean(view.EventCause(f.Host, f.Event)))
+	case f.Failure != nil:
+		t.Note(terminal.Clean(f.Cause()))
 		f.tell(t)
 	case d.ErrorInformation != nil && d.ErrorInformation.Message != nil:
 		t.Note(terminal.Clean(view.Plain(*d.ErrorInformation.Message)))
@@ -84,19 +62,14 @@ func (f *deployedFailure) explain(t *terminal.Table, change, back string) {
 }
 
 // rolledBack is why the release of a deployment was rolled back; "" if it was not.
-func (c *contract) rolledBack(ctx context.Context, id string) (string, error) {
-	r, err := c.release(ctx, id)
-	if err != nil || r == nil || r.Status != slipway.ReleaseStatusRolledBack || r.Message == nil {
-		return "", err
+func rolledBack(r *slipway.Release) string {
+	if r == nil || r.Status != slipway.ReleaseStatusRolledBack || r.Message == nil {
+		return ""
 	}
 	if _, because, ok := strings.Cut(*r.Message, ": "); ok {
-		return because, nil
+		return because
 	}
-	return *r.Message, nil
-}
-
-func earlier(a, b *codedeploy.LifecycleEvent) bool {
-	return a.EndTime != nil && (b.EndTime == nil || a.EndTime.Before(b.EndTime.Time))
+	return *r.Message
 }
 
 // tell prints which event failed on which host, its script, and the last lines of its output.
@@ -113,11 +86,11 @@ func (f *deployedFailure) tell(t *terminal.Table) {
 	if d.Message != nil && *d.Message != "" {
 		t.Note(terminal.Clean(*d.Message))
 	}
-	if d.LogTail == nil || strings.TrimSpace(*d.LogTail) == "" {
+	lines := f.LastLines(tailLines)
+	if lines == nil {
 		return // no script printed anything
 	}
-	lines := strings.Split(strings.TrimSpace(*d.LogTail), "\n")
-	for _, line := range lines[max(0, len(lines)-tailLines):] {
+	for _, line := range lines {
 		t.Note("  " + terminal.Clean(line))
 	}
 	t.Note(

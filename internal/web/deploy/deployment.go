@@ -76,20 +76,18 @@ func (s *pages) listDeployments(
 			byID[*d.DeploymentId] = d
 		}
 	}
-	var all []codedeploy.DeploymentInfo
+	var found []codedeploy.DeploymentInfo
 	for _, id := range ids {
 		if d, ok := byID[id]; ok {
-			all = append(all, d)
+			found = append(found, d)
 		}
 	}
-	known, err := view.Describe(r.Context(), s.Slipway, ids)
+	group := slipway.GroupRef{ApplicationName: in.ApplicationName, DeploymentGroupName: in.DeploymentGroupName}
+	all, err := view.ReadDeployments(r.Context(), s.Slipway, found, group)
 	if err != nil {
 		return err
 	}
-	l := &deploymentList{Title: title, Application: of, All: all, Known: known, More: more}
-	if l.Released, err = s.released(r.Context(), of, title); err != nil {
-		return err
-	}
+	l := &deploymentList{Title: title, Application: of, All: all, More: more}
 	if of != "" {
 		if err := s.groupNow(r.Context(), l); err != nil {
 			return err
@@ -99,42 +97,12 @@ func (s *pages) listDeployments(
 	return nil
 }
 
-// revision is what is deployed, in words.
-func revision(l *codedeploy.RevisionLocation) string { return view.Revision(l) }
-
 // deploymentList is deployments, of all groups or of one.
 type deploymentList struct {
 	Title, Application string
-	All                []codedeploy.DeploymentInfo
-	Known              map[string]slipway.Change
-	Released           map[string]slipway.ReleaseSummary // the newest releases, by deployment
-	Serves             []change.Served                   // of one group: what runs there now
+	All                []view.Deployment
+	Serves             []change.Served // of one group: what runs there now
 	More               string
-}
-
-// state is how a deployment stands: a release that was rolled back says more than its deployment, which failed.
-func (l *deploymentList) state(d codedeploy.DeploymentInfo) (kit.Kind, string) {
-	if r, ok := l.Released[*d.DeploymentId]; ok && view.ReleaseKind(r.Status, r.Paused) == kit.Back {
-		return kit.Back, view.ReleaseWords(r.Status, r.Paused, r.Percent)
-	}
-	return view.KindOf(d.Status), deploymentWord(d.Status)
-}
-
-// released are the newest releases, of a group or of all.
-func (s *pages) released(ctx context.Context, application, group string) (map[string]slipway.ReleaseSummary, error) {
-	in := &slipway.ListReleasesInput{MaxResults: new(int32(100))}
-	if application != "" {
-		in.ApplicationName, in.DeploymentGroupName = &application, &group
-	}
-	out, err := s.Slipway.ListReleases(ctx, in)
-	if err != nil {
-		return nil, err
-	}
-	all := map[string]slipway.ReleaseSummary{}
-	for _, r := range out.Releases {
-		all[*r.DeploymentId] = r
-	}
-	return all, nil
 }
 
 // groupNow reads what runs in a group now.

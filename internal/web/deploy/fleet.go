@@ -5,9 +5,7 @@ import (
 	"net/http"
 	"slices"
 
-	"slipway/api/awsproto"
 	"slipway/api/codedeploy"
-	"slipway/api/slipway"
 	"slipway/internal/view"
 	"slipway/internal/web/change"
 	"slipway/internal/web/kit"
@@ -15,22 +13,17 @@ import (
 
 // deployment is one deployment with its hosts.
 type deployment struct {
-	*codedeploy.DeploymentInfo
-	Kind    kit.Kind
-	Origin  change.Origin
-	Release *slipway.Release // of a deployment that shifts traffic
+	*view.Deployment
 	Fleets  []fleet
-	// Cause is the first event that failed.
-	Cause *failedEvent
-	// Remedy is what can be done once it has ended.
-	Remedy change.Remedy
-	n      int64 // hosts
+	Failure *view.Failure // of the hosts that are shown
+	Remedy  change.Remedy // what can be done once it has ended
+	n       int64         // hosts
 }
 
 // fleet is the hosts of one side, or all of a deployment that has no sides.
 type fleet struct {
 	Title, Say string
-	Hosts      []host // those that are shown with their events
+	Hosts      []view.Target // those that are shown with their events
 	Rest       []rest
 }
 
@@ -39,27 +32,6 @@ type rest struct {
 	Kind  kit.Kind
 	Names []string
 	More  bool // there are more than these
-}
-
-// host is one target walking through its lifecycle events.
-type host struct {
-	Name   string
-	Kind   kit.Kind
-	Word   string
-	Label  codedeploy.TargetLabel
-	Events []step
-}
-
-// step is a lifecycle event on a host.
-type step struct {
-	codedeploy.LifecycleEvent
-	Kind  kit.Kind
-	Short string
-}
-
-type failedEvent struct {
-	Host  string
-	Event codedeploy.LifecycleEvent
 }
 
 // shortEvents are the events' names where there is little room.
@@ -79,6 +51,14 @@ var shortEvents = map[string]string{
 	"AfterAllowTraffic":  "Post-allow",
 }
 
+// shortEvent is what an event is called where there is little room.
+func shortEvent(name string) string {
+	if short, ok := shortEvents[name]; ok {
+		return short
+	}
+	return name
+}
+
 // shownHosts is how many hosts are shown with all their events: more would be a page that nobody reads. Broken
 // ones come first.
 const shownHosts = 12
@@ -89,25 +69,11 @@ func (s *pages) deploymentPage(w http.ResponseWriter, r *http.Request, v kit.Vis
 	if err != nil {
 		return err
 	}
-	d := &deployment{DeploymentInfo: out.DeploymentInfo, Kind: view.KindOf(out.DeploymentInfo.Status)}
-	if d.Origin, err = change.OriginOf(ctx, s.Slipway, id); err != nil {
+	read, err := view.ReadDeployment(ctx, s.Slipway, out.DeploymentInfo)
+	if err != nil {
 		return err
 	}
-	if d.blueGreen() {
-		got, err := s.Slipway.GetRelease(ctx, &slipway.GetReleaseInput{DeploymentId: &id})
-		if err != nil && awsproto.Code(err) != "ReleaseNotFoundException" {
-			return err
-		}
-		if err == nil {
-			d.Release = got.Release
-		}
-	}
-	switch {
-	case d.takenBack():
-		d.Kind = kit.Back
-	case d.asks():
-		d.Kind = kit.Waiting
-	}
+	d := &deployment{Deployment: read}
 	if err := s.deploymentRemedy(ctx, d); err != nil {
 		return err
 	}
@@ -122,13 +88,14 @@ func (s *pages) deploymentPage(w http.ResponseWriter, r *http.Request, v kit.Vis
 func (s *pages) fleets(ctx context.Context, d *deployment) error {
 	sides := []fleet{{Title: "Hosts"}}
 	labels := []codedeploy.TargetLabel{""}
-	if d.blueGreen() {
+	if d.BlueGreen() {
 		labels = []codedeploy.TargetLabel{codedeploy.TargetLabelGreen, codedeploy.TargetLabelBlue}
 		sides = []fleet{
 			{Title: "Replacement hosts", Say: "receive the traffic"},
 			{Title: "Original hosts", Say: "had the traffic before"},
 		}
 	}
+	var shown []view.Target
 	for i, label := range labels {
 		hosts, rest, n, err := s.side(ctx, *d.DeploymentId, label, shownHosts/len(labels))
 		if err != nil {
@@ -136,15 +103,12 @@ func (s *pages) fleets(ctx context.Context, d *deployment) error {
 		}
 		sides[i].Hosts, sides[i].Rest = hosts, rest
 		d.n += int64(n)
-		for _, h := range hosts {
-			if e := h.failed(); e != nil && d.Cause == nil {
-				d.Cause = &failedEvent{h.Name, *e}
-			}
-		}
+		shown = append(shown, hosts...)
 		if n > 0 || label == "" {
 			d.Fleets = append(d.Fleets, sides[i])
 		}
 	}
+	d.Failure = view.FirstFailure(shown)
 	return nil
 }
 
@@ -164,7 +128,7 @@ func (s *pages) side(
 	id string,
 	label codedeploy.TargetLabel,
 	most int,
-) (hosts []host, others []rest, n int, err error) {
+) (hosts []view.Target, others []rest, n int, err error) {
 	var shown []string
 	for _, status := range order {
 		in := &codedeploy.ListDeploymentTargetsInput{
@@ -195,7 +159,7 @@ func (s *pages) side(
 const targetsAPage = 25
 
 // targets reads hosts by their names.
-func (s *pages) targets(ctx context.Context, id string, names []string) (hosts []host, err error) {
+func (s *pages) targets(ctx context.Context, id string, names []string) (hosts []view.Target, err error) {
 	for chunk := range slices.Chunk(names, targetsAPage) {
 		got, err := s.Deployments.BatchGetDeploymentTargets(
 			ctx,
@@ -204,11 +168,7 @@ func (s *pages) targets(ctx context.Context, id string, names []string) (hosts [
 		if err != nil {
 			return nil, err
 		}
-		for _, t := range got.DeploymentTargets {
-			if t.InstanceTarget != nil {
-				hosts = append(hosts, makeHost(t.InstanceTarget))
-			}
-		}
+		hosts = append(hosts, view.TargetsOf(got.DeploymentTargets)...)
 	}
 	return hosts, nil
 }
@@ -237,42 +197,6 @@ func (s *pages) targetsPage(w http.ResponseWriter, r *http.Request, v kit.Visito
 	return nil
 }
 
-func makeHost(t *codedeploy.InstanceTarget) host {
-	h := host{Name: *t.TargetId, Kind: view.KindOf(t.Status), Word: targetWord(t.Status), Label: t.InstanceLabel}
-	for _, e := range t.LifecycleEvents {
-		x := step{LifecycleEvent: e, Kind: view.KindOf(e.Status), Short: shortEvents[*e.LifecycleEventName]}
-		if x.Short == "" {
-			x.Short = *e.LifecycleEventName
-		}
-		switch x.Kind {
-		case kit.Running:
-			h.Word = *e.LifecycleEventName
-		case kit.Failed:
-			h.Word = "Failed " + *e.LifecycleEventName
-		}
-		h.Events = append(h.Events, x)
-	}
-	return h
-}
-
-func targetWord(s codedeploy.TargetStatus) string {
-	switch s {
-	case codedeploy.TargetStatusSucceeded:
-		return "Done"
-	}
-	return view.StatusWord(s)
-}
-
-// failed is the event that failed on a host; nil if none did.
-func (h host) failed() *codedeploy.LifecycleEvent {
-	for i := range h.Events {
-		if h.Events[i].Kind == kit.Failed {
-			return &h.Events[i].LifecycleEvent
-		}
-	}
-	return nil
-}
-
 // releaseReason is why a release went back or waits for a decision; the page says it once.
 func (d *deployment) releaseReason() string {
 	if d.takenBack() {
@@ -282,26 +206,14 @@ func (d *deployment) releaseReason() string {
 	return view.Plain(because)
 }
 
-func (d *deployment) blueGreen() bool {
-	return d.DeploymentStyle != nil && d.DeploymentStyle.DeploymentType == codedeploy.DeploymentTypeBlueGreen
-}
-
-// takenBack reports whether the release of a deployment was rolled back: then that is why it ended, and not what
-// it left undone on the hosts.
-func (d *deployment) takenBack() bool {
-	return d.Release != nil && view.ReleaseKind(d.Release.Status, d.Release.Paused) == kit.Back &&
-		d.ErrorInformation != nil
-}
+// takenBack reports whether the release of a deployment was rolled back: then that is why it ended, and not what it
+// left undone on the hosts.
+func (d *deployment) takenBack() bool { return d.Kind == kit.Back && d.ErrorInformation != nil }
 
 // asks reports whether the release of a deployment waits for a person.
 func (d *deployment) asks() bool {
 	x := d.Release
 	return x != nil && x.EndTime == nil && view.ReleaseKind(x.Status, x.Paused) == kit.Waiting
-}
-
-// running reports whether a deployment can be stopped.
-func (d *deployment) running() bool {
-	return d.Kind == kit.Running || d.Kind == kit.Queued || d.Kind == kit.Waiting
 }
 
 // stands reports whether the originals stand by, so that there is a way back, until their application is stopped.

@@ -8,12 +8,13 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/codedeploy"
 	"slipway/api/slipway"
+	"slipway/internal/view"
 	"slipway/internal/web/kit"
 )
 
 // output is an event on a host with what its script printed.
 type output struct {
-	step
+	view.Event
 	Lines []slipway.Line
 	More  bool // there is more than these
 }
@@ -38,12 +39,12 @@ func (s *pages) deployedHostPage(w http.ResponseWriter, r *http.Request, v kit.V
 	if got.DeploymentTarget.InstanceTarget == nil {
 		return kit.ErrNoPage
 	}
-	h := makeHost(got.DeploymentTarget.InstanceTarget)
+	h := view.TargetOf(got.DeploymentTarget.InstanceTarget)
 	var all []output
 	for _, e := range h.Events {
-		o := output{step: e}
+		o := output{Event: e}
 		if e.StartTime != nil && e.Kind != kit.Skipped {
-			log, err := s.scriptLog(ctx, out.DeploymentInfo, name, *e.LifecycleEventName, outputLines)
+			log, err := s.scriptLog(ctx, out.DeploymentInfo, name, e.Name, outputLines)
 			if err != nil {
 				return err
 			}

@@ -19,8 +19,8 @@ func (s *pages) deploymentRemedy(ctx context.Context, d *deployment) error {
 	}
 	x := &d.Remedy
 	if d.Kind != kit.Succeeded {
-		if err := change.Retryable(ctx, s.Pipelines, x, d.Origin.Change.Pipeline,
-			d.Origin.Change.Execution); err != nil {
+		if err := change.Retryable(ctx, s.Pipelines, x, d.Change.Pipeline,
+			d.Change.Execution); err != nil {
 			return err
 		}
 	}
