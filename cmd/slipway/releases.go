@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"slipway/api/awsproto"
@@ -35,7 +34,7 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 	if c.ID != "" {
 		return c.one(ctx, api)
 	}
-	in, all := &slipway.ListReleasesInput{}, []slipway.ReleaseSummary{}
+	in, found := &slipway.ListReleasesInput{}, []slipway.ReleaseSummary{}
 	if c.Live {
 		in.Live = &c.Live // false would leave out those that are running
 	}
@@ -44,16 +43,12 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		all = append(all, page.Releases[:min(len(page.Releases), c.Limit-len(all))]...)
-		if in.NextToken = page.NextToken; in.NextToken == nil || len(all) >= c.Limit {
+		found = append(found, page.Releases[:min(len(page.Releases), c.Limit-len(found))]...)
+		if in.NextToken = page.NextToken; in.NextToken == nil || len(found) >= c.Limit {
 			break
 		}
 	}
-	var ids []string
-	for i := range all {
-		ids = append(ids, *all[i].DeploymentId)
-	}
-	known, err := view.Describe(ctx, api.slipway, ids)
+	all, err := view.ReadReleases(ctx, api.slipway, found)
 	if err != nil {
 		return err
 	}
@@ -62,17 +57,16 @@ func (c *releasesCommand) Run(ctx context.Context) error {
 		t.Head("STATE", "COMMIT", "GROUP", "TRAFFIC", "STARTED", "TOOK", "DEPLOYMENT", "AUTHOR", "CHANGE, OR WHY")
 		for i := range all {
 			x := &all[i]
-			change := view.Described(known[*x.DeploymentId])
 			t.Row(
-				releaseState(x.Status, x.Paused),
-				commitCell(change),
-				terminal.Text(*x.ApplicationName+"/"+*x.DeploymentGroupName),
+				terminal.Cell{Text: x.State, Kind: x.Kind},
+				commitCell(x.Change),
+				terminal.Text(x.Group),
 				terminal.Text(percent(x.Percent)),
 				terminal.Text(terminal.Ago(x.StartTime, now)),
 				terminal.Text(terminal.Between(x.StartTime, x.EndTime, now)),
 				terminal.Pointed(x.DeploymentId),
-				terminal.Text(change.Author),
-				releaseSaid(change, x),
+				terminal.Text(x.Change.Author),
+				terminal.Text(x.Line()),
 			)
 		}
 		if len(all) == 0 {
@@ -89,24 +83,20 @@ func (c *releasesCommand) one(ctx context.Context, api *contract) error {
 	if n.deployment == "" {
 		return usage("%q is no deployment (d-…)", c.ID)
 	}
-	out, err := api.slipway.GetRelease(ctx, &slipway.GetReleaseInput{DeploymentId: &n.deployment})
+	x, err := view.ReadCourse(ctx, api.slipway, n.deployment)
 	if err != nil {
 		return err
 	}
-	x, now := out.Release, time.Now()
+	now := time.Now()
 	return c.print(x, func(t *terminal.Table) {
 		t.Head("STEP", "TRAFFIC", "STATE", "BEGAN", "TOOK", "VERDICT")
-		for i := range x.Steps {
-			t.Row(stepRow(x, i, now)...)
+		for i := range x.Progress {
+			t.Row(stepRow(&x.Progress[i], i, now)...)
 		}
-		group := *x.ApplicationName + "/" + *x.DeploymentGroupName
-		words := view.ReleaseWords(x.Status, x.Paused, x.Percent)
 		t.Note(terminal.Clean(fmt.Sprintf("%s to %s: %s, %s of the traffic on the new version.",
-			*x.DeploymentId, group, words, percent(x.Percent))))
-		if x.Message != nil {
-			if _, because, ok := strings.Cut(*x.Message, ": "); ok {
-				t.Note(terminal.Clean(because))
-			}
+			*x.DeploymentId, x.Group, x.Words, percent(x.Percent))))
+		if x.Because != "" {
+			t.Note(terminal.Clean(x.Because))
 		}
 		for _, a := range x.Alarms {
 			if a.State != nil && *a.State == "ALARM" {
@@ -117,56 +107,19 @@ func (c *releasesCommand) one(ctx context.Context, api *contract) error {
 }
 
 // stepRow is a step of a release: its number, traffic, state, times and verdict.
-func stepRow(x *slipway.Release, i int, now time.Time) []terminal.Cell {
-	st := &x.Steps[i]
-	state := terminal.Cell{Text: terminal.NotReached.Title(), Kind: terminal.NotReached}
-	switch {
-	case st.EndTime != nil && !view.RolledBackAt(x, st):
-		state = terminal.Cell{Text: "Done", Kind: terminal.Succeeded}
-	case st.StartTime != nil:
-		state = releaseState(x.Status, x.Paused)
-	case x.EndTime == nil:
-		state.Text = "Planned"
-	}
-	ended := st.EndTime
-	if ended == nil {
-		ended = x.EndTime // the step that was rolled back ended with its release
-	}
+func stepRow(st *view.Step, i int, now time.Time) []terminal.Cell {
 	began := terminal.Ago(st.StartTime, now)
-	if planned := st.PlannedTime; st.StartTime == nil && planned != nil && planned.After(now) && x.EndTime == nil {
-		began = "in " + terminal.Between(awsproto.At(now), st.PlannedTime, now)
-	}
-	verdict := terminal.Cell{}
-	if st.Verdict != nil {
-		verdict = terminal.Pointed(st.Verdict.Text)
+	if st.Planned != nil && st.Planned.After(now) {
+		began = "in " + terminal.Between(awsproto.At(now), st.Planned, now)
 	}
 	return []terminal.Cell{
 		terminal.Text(fmt.Sprint(i + 1)),
-		terminal.Text(percent(st.Percent)),
-		state,
+		terminal.Text(percent(&st.Percent)),
+		{Text: st.State, Kind: st.Kind},
 		terminal.Text(began),
-		terminal.Text(terminal.Between(st.StartTime, ended, now)),
-		verdict,
+		terminal.Text(terminal.Between(st.StartTime, st.EndTime, now)),
+		terminal.Text(st.Verdict),
 	}
-}
-
-// releaseState returns a release's state. A release that a person paused waits for a person.
-func releaseState(status slipway.ReleaseStatus, paused *bool) terminal.Cell {
-	k := view.ReleaseKind(status, paused)
-	if k == terminal.Waiting && status != slipway.ReleaseStatusAsking {
-		return terminal.Cell{Text: "Paused", Kind: k}
-	}
-	return terminal.Cell{Text: view.StatusWord(status), Kind: k}
-}
-
-// releaseSaid returns the last cell of a row: why a release was rolled back or waits, else the subject of its change.
-func releaseSaid(c view.Change, x *slipway.ReleaseSummary) terminal.Cell {
-	if k := view.ReleaseKind(x.Status, x.Paused); x.Message != nil && (k == terminal.Back || k == terminal.Waiting) {
-		if _, because, ok := strings.Cut(*x.Message, ": "); ok {
-			return terminal.Text(view.Plain(because))
-		}
-	}
-	return terminal.Text(c.Title())
 }
 
 func percent(p *int32) string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"strings"
 
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
@@ -62,12 +61,12 @@ func (f *deployedFailure) explain(t *terminal.Table) {
 }
 
 // rolledBack is why the release of a deployment was rolled back; "" if it was not.
-func rolledBack(r *slipway.Release) string {
+func rolledBack(r *view.Release) string {
 	if r == nil || r.Status != slipway.ReleaseStatusRolledBack || r.Message == nil {
 		return ""
 	}
-	if _, because, ok := strings.Cut(*r.Message, ": "); ok {
-		return because
+	if r.Because != "" {
+		return r.Because
 	}
 	return *r.Message
 }

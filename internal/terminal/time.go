@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/internal/view"
 )
 
 // Ago says how long ago something was, or in what time it will be; "" for never.
@@ -41,25 +42,4 @@ func in(d time.Duration) string {
 }
 
 // Between is the time from a start to an end, or to now if there is no end; "" without a start.
-func Between(start, end *awsproto.Time, now time.Time) string {
-	if start == nil {
-		return ""
-	}
-	if end != nil {
-		now = end.Time
-	}
-	d := now.Sub(start.Time)
-	switch {
-	case d < 0:
-		return ""
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
-}
+func Between(start, end *awsproto.Time, now time.Time) string { return view.Between(start, end, now) }

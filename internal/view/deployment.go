@@ -13,14 +13,14 @@ import (
 // Deployment is a deployment as people see it.
 type Deployment struct {
 	codedeploy.DeploymentInfo
-	Group    string           `json:"group"` // APPLICATION/GROUP
-	Kind     Kind             `json:"kind"`
-	State    string           `json:"state"`
-	Say      string           `json:"say,omitzero"` // why it failed
-	Change   Change           `json:"change,omitzero"`
-	Deployed string           `json:"deployed,omitzero"` // its revision, in words
-	Hosts    *Tally           `json:"hosts,omitzero"`    // nil if nothing is known of them
-	Release  *slipway.Release `json:"-"`                 // that moves its traffic, where ReadDeployment found one
+	Group    string   `json:"group"` // APPLICATION/GROUP
+	Kind     Kind     `json:"kind"`
+	State    string   `json:"state"`
+	Say      string   `json:"say,omitzero"` // why it failed
+	Change   Change   `json:"change,omitzero"`
+	Deployed string   `json:"deployed,omitzero"` // its revision, in words
+	Hosts    *Tally   `json:"hosts,omitzero"`    // nil if nothing is known of them
+	Release  *Release `json:"-"`                 // that moves its traffic
 }
 
 // Tally is how many targets of a deployment are in a state.
@@ -56,10 +56,11 @@ func DeploymentOf(
 		Deployed:       Revision(d.Revision),
 		Hosts:          tallyOf(d.DeploymentOverview),
 	}
-	if r := release; r != nil {
-		k := ReleaseKind(r.Status, r.Paused)
-		if k == Back || k == Waiting && r.EndTime == nil {
-			one.Kind, one.State = k, ReleaseWords(r.Status, r.Paused, r.Percent)
+	if release != nil {
+		r := ReleaseOf(*release, known)
+		one.Release = &r
+		if r.Kind == Back || r.Asks() {
+			one.Kind, one.State = r.Kind, r.Words
 		}
 	}
 	if one.Kind != Succeeded {
@@ -139,9 +140,7 @@ func ReadDeployment(ctx context.Context, api slipway.API, d *codedeploy.Deployme
 	if err != nil {
 		return nil, err
 	}
-	one := DeploymentOf(*d, known, summaryOf(out.Release))
-	one.Release = out.Release
-	return &one, nil
+	return new(DeploymentOf(*d, known, summaryOf(out.Release))), nil
 }
 
 // summaryOf is a release as lists have it.

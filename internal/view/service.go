@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
@@ -373,7 +372,7 @@ func reason(r slipway.ReleaseSummary) string {
 	if r.Status != slipway.ReleaseStatusRolledBack {
 		return ""
 	}
-	_, because, _ := strings.Cut(text(r.Message), ": ")
+	_, because := sentence(text(r.Message))
 	return Plain(because)
 }
 

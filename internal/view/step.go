@@ -2,9 +2,9 @@ package view
 
 import "slipway/api/slipway"
 
-// RolledBackAt reports whether a step is the one at which a release was rolled back: the last that began. Such a step
+// rolledBackAt reports whether a step is the one at which a release was rolled back: the last that began. Such a step
 // has ended and is not complete.
-func RolledBackAt(x *slipway.Release, st *slipway.ReleaseStepState) bool {
+func rolledBackAt(x *slipway.Release, st *slipway.ReleaseStepState) bool {
 	if x.Status != slipway.ReleaseStatusRollingBack && x.Status != slipway.ReleaseStatusRolledBack ||
 		st.StartTime == nil {
 		return false

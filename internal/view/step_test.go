@@ -14,11 +14,11 @@ func TestRolledBackAt(t *testing.T) {
 		{StartTime: at(0), EndTime: at(1)}, {StartTime: at(1), EndTime: at(2)}, {},
 	}}
 	for i, want := range []bool{false, true, false} {
-		if got := RolledBackAt(x, &x.Steps[i]); got != want {
+		if got := rolledBackAt(x, &x.Steps[i]); got != want {
 			t.Errorf("step %d: %v, want %v", i+1, got, want)
 		}
 	}
-	if x.Status = slipway.ReleaseStatusPromoted; RolledBackAt(x, &x.Steps[1]) {
+	if x.Status = slipway.ReleaseStatusPromoted; rolledBackAt(x, &x.Steps[1]) {
 		t.Error("a step of a release that was promoted was not rolled back")
 	}
 }

@@ -3,7 +3,6 @@ package view
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"slipway/api/awsproto"
@@ -47,7 +46,7 @@ func (s *Service) waiting(ctx context.Context, pipeline string) ([]slipway.Waiti
 		if ReleaseKind(r.Status, r.Paused) != Waiting {
 			continue
 		}
-		_, because, _ := strings.Cut(text(r.Message), ": ")
+		_, because := sentence(text(r.Message))
 		all = append(
 			all,
 			slipway.Waiting{

@@ -3,9 +3,6 @@
 package change
 
 import (
-	"context"
-
-	"slipway/api/slipway"
 	"slipway/internal/view"
 	"slipway/internal/web/kit"
 )
@@ -24,20 +21,9 @@ func changeHref(c Change) string {
 	return kit.CommitPath(c.Repository, c.Commit)
 }
 
-// Origin is the change that a deployment deploys, with the execution that it came by; empty if nothing is known of it.
-type Origin struct{ Change Change }
-
-// OriginOf finds the change that a deployment deploys.
-func OriginOf(ctx context.Context, api slipway.API, deployment string) (o Origin, err error) {
-	known, err := view.Describe(ctx, api, []string{deployment})
-	o.Change = view.Described(known[deployment])
-	return o, err
-}
-
-// Crumbs lead from the board by the pipeline and its execution to a page of a deployment; or from a list, if no
-// pipeline started it.
-func (o Origin) Crumbs(list, path, here string) [][2]string {
-	c := o.Change
+// Crumbs lead from the board by the pipeline and the execution of a change to a page of its deployment; or from a list,
+// if no pipeline started it.
+func Crumbs(c Change, list, path, here string) [][2]string {
 	if c.Pipeline == "" {
 		return [][2]string{{list, path}, {here, ""}}
 	}

@@ -10,8 +10,8 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "slipway/internal/web/kit"
 
-// FromOrigin is the change that is deployed.
-func FromOrigin(o Origin) templ.Component {
+// Deployed is the change that is deployed; nothing where no commit is known.
+func Deployed(c Change) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -32,8 +32,8 @@ func FromOrigin(o Origin) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if o.Change.Commit != "" {
-			templ_7745c5c3_Err = ChangeLine(o.Change).Render(ctx, templ_7745c5c3_Buffer)
+		if c.Commit != "" {
+			templ_7745c5c3_Err = ChangeLine(c).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

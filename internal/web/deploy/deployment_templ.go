@@ -99,7 +99,7 @@ func Deployment(s kit.Shell, d *deployment, now time.Time) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = change.FromOrigin(change.Origin{Change: d.Change}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = change.Deployed(d.Change).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -337,7 +337,7 @@ func Deployment(s kit.Shell, d *deployment, now time.Time) templ.Component {
 }
 
 func (d *deployment) Crumbs() [][2]string {
-	return change.Origin{Change: d.Change}.Crumbs("Deployments", "/deployments", "Deployment")
+	return change.Crumbs(d.Change, "Deployments", "/deployments", "Deployment")
 }
 
 // rolledBack says which deployment this one rolls back, or which rolls it back.
@@ -720,7 +720,7 @@ func releaseStrip(d *deployment) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = kit.State(view.ReleaseKind(d.Release.Status, d.Release.Paused), view.ReleaseWords(d.Release.Status, d.Release.Paused, d.Release.Percent)).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = kit.State(d.Release.Kind, d.Release.Words).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -751,7 +751,7 @@ func releaseStrip(d *deployment) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		var templ_7745c5c3_Var32 = []any{"btn", templ.KV("go", d.asks())}
+		var templ_7745c5c3_Var32 = []any{"btn", templ.KV("go", d.Release.Asks())}
 		templ_7745c5c3_Err = templ.RenderCSSItems(ctx, templ_7745c5c3_Buffer, templ_7745c5c3_Var32...)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
@@ -776,7 +776,7 @@ func releaseStrip(d *deployment) templ.Component {
 		var templ_7745c5c3_Var34 templ.SafeURL
 		templ_7745c5c3_Var34, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(kit.ReleasePath(*d.DeploymentId)))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `deploy/deployment.templ`, Line: 187, Col: 104}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `deploy/deployment.templ`, Line: 187, Col: 112}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var34))
 		if templ_7745c5c3_Err != nil {
@@ -786,7 +786,7 @@ func releaseStrip(d *deployment) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if d.asks() {
+		if d.Release.Asks() {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 59, "Decide")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

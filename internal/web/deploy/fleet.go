@@ -202,19 +202,12 @@ func (d *deployment) releaseReason() string {
 	if d.takenBack() {
 		return "" // the page begins with it
 	}
-	_, because := kit.Sentence(kit.Text(d.Release.Message))
-	return view.Plain(because)
+	return d.Release.Say
 }
 
 // takenBack reports whether the release of a deployment was rolled back: then that is why it ended, and not what it
 // left undone on the hosts.
 func (d *deployment) takenBack() bool { return d.Kind == kit.Back && d.ErrorInformation != nil }
-
-// asks reports whether the release of a deployment waits for a person.
-func (d *deployment) asks() bool {
-	x := d.Release
-	return x != nil && x.EndTime == nil && view.ReleaseKind(x.Status, x.Paused) == kit.Waiting
-}
 
 // stands reports whether the originals stand by, so that there is a way back, until their application is stopped.
 func (d *deployment) stands() bool {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/internal/view"
 )
 
 // AgoWords says how long ago something was, or in what time it will be.
@@ -33,32 +34,10 @@ func AgoWords(t, now time.Time) string {
 func Exact(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
 
 // Took says how long something lasted.
-func Took(d time.Duration) string {
-	switch {
-	case d < 0:
-		return ""
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < time.Hour:
-		return fmt.Sprintf("%d min %02d s", int(d.Minutes()), int(d.Seconds())%60)
-	}
-	return fmt.Sprintf("%d h %02d min", int(d.Hours()), int(d.Minutes())%60)
-}
+func Took(d time.Duration) string { return view.Took(d) }
 
 // Between is the time from a start to an end, or to now if there is no end; "" without a start.
-func Between(start, end *awsproto.Time, now time.Time) string {
-	if start == nil {
-		return ""
-	}
-	if end == nil {
-		return Took(now.Sub(start.Time))
-	}
-	return Took(end.Sub(start.Time))
-}
+func Between(start, end *awsproto.Time, now time.Time) string { return view.Between(start, end, now) }
 
 // Text is a text that may be missing; "" if it is.
 func Text(s *string) string {

@@ -55,15 +55,6 @@ func Number32(n *int32) int32 {
 	return *n
 }
 
-// Sentence takes a message apart: what is, and after the first colon why.
-func Sentence(message string) (say, because string) {
-	say, because, ok := strings.Cut(message, ": ")
-	if ok {
-		say += "."
-	}
-	return say, because
-}
-
 // Count says a number of things: none, one, or how many.
 func Count(n int, one, many string) string {
 	switch n {

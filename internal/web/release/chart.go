@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"slipway/api/slipway"
+	"slipway/internal/view"
 	"slipway/internal/web/kit"
 )
 
@@ -104,7 +105,7 @@ func drawTraffic(x *slipway.Release, now time.Time) trafficChart {
 		for _, st := range x.Steps {
 			if st.Verdict != nil && st.Verdict.WindowEnd != nil {
 				d.Marks = append(d.Marks,
-					judgementMark{d.x(st.Verdict.WindowEnd.Time), decisionKind(st.Verdict.Decision)})
+					judgementMark{d.x(st.Verdict.WindowEnd.Time), view.DecisionKind(st.Verdict.Decision)})
 			}
 		}
 	}
@@ -120,10 +121,10 @@ func drawTraffic(x *slipway.Release, now time.Time) trafficChart {
 		if i == 0 {
 			c.Say = "The share of the new version over time:"
 		}
-		c.Say += fmt.Sprintf(" %d %% from %s,", l.percent, clock(l.at))
+		c.Say += fmt.Sprintf(" %d %% from %s,", l.percent, view.Clock(l.at))
 	}
 	for _, l := range planned {
-		c.Say += fmt.Sprintf(" planned %d %% at %s,", l.percent, clock(l.at))
+		c.Say += fmt.Sprintf(" planned %d %% at %s,", l.percent, view.Clock(l.at))
 	}
 	c.Say = strings.TrimSuffix(c.Say, ",")
 	if c.Say == "" {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"slipway/api/slipway"
+	"slipway/internal/view"
 	"slipway/internal/web/kit"
 )
 
@@ -76,7 +77,7 @@ func judgement(st *slipway.ReleaseStepState, names []string) (kit.Kind, string) 
 				continue
 			}
 			limit := e.Baseline == nil
-			one, say := decisionKind(e.Decision), "No worse"
+			one, say := view.DecisionKind(e.Decision), "No worse"
 			switch {
 			case e.Decision == slipway.ReleaseDecisionRollBack && limit:
 				say = "Over the limit"
