@@ -26,7 +26,8 @@ variables of that name that begin with ` + "`AWS_`" + `. What an argument names 
 | ` + "`UUID`, `PIPELINE/UUID`" + ` | an execution of a pipeline; older ones need the pipeline's name |
 | ` + "`PIPELINE`, `PIPELINE/STAGE`, `PIPELINE/STAGE/ACTION`" + ` | the pipeline and what is in it |
 
-` + "`-o json` and `-o yaml`" + ` write the members of the API, times in ISO 8601; pipelines, builds, deployments and releases also have the words of the tables and pages (kind, state, say). Colour is for terminals alone, and not where ` + "`NO_COLOR`" + ` is set.
+` + "`-o json` and `-o yaml`" + ` write the members of the API, times in ISO 8601; pipelines, builds,
+deployments and releases also have the words of the tables and pages (kind, state, say). Colour is for terminals alone, and not where ` + "`NO_COLOR`" + ` is set.
 
 ## Exit codes
 

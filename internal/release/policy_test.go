@@ -40,10 +40,11 @@ func (w *world) policy(p *slipway.ReleasePolicy) {
 
 func (w *world) as() ctx { return awsproto.WithCaller(w.t.Context(), awsproto.Caller{Name: "ada"}) }
 
-// requests are reported for the seconds around now.
+// requests are reported for the seconds around now, and for as long as a release is waited for: on a slow machine its
+// later steps begin later.
 func (w *world) requests(group string, n, errors int64, latency time.Duration) {
 	w.t.Helper()
-	for s := range 8 {
+	for s := range 2 + int(patient.Seconds()) {
 		at := time.Now().Add(time.Duration(s-2) * time.Second)
 		err := w.metrics.Sample(w.t.Context(),
 			[]slipway.RouterSample{{TargetGroupArn: &group, LoadBalancerArn: new("balancer"), Time: awsproto.At(at),

@@ -96,7 +96,7 @@ func (alarms) AlarmStates(context.Context, []string) (map[string]cloudwatch.Stat
 	return map[string]cloudwatch.StateValue{"errors": cloudwatch.StateValueOk}, nil
 }
 
-const patient = 90 * time.Second
+const patient = 30 * time.Second
 
 func newWorld(t *testing.T) *world {
 	return newWorldAt(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"slipway/internal/contain"
 )
 
 const (
@@ -51,7 +53,7 @@ func (s *Store) holding(ctx context.Context, name string, f func(context.Context
 	mine, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	ended := make(chan error, 1)
-	go func() { ended <- f(mine) }()
+	go func() { ended <- contain.Do(func() error { return f(mine) }) }()
 	renewed := time.Now()
 	every := time.NewTicker(aloneEvery)
 	defer every.Stop()

@@ -16,7 +16,7 @@ const (
 	channel = "slipway"
 	// maxNotice bounds the text of one NOTIFY, in bytes. PostgreSQL takes 8,000.
 	maxNotice = 7900
-	// noticesWaiting bounds how many notices of Tell wait for the database. More than that are a gap.
+	// noticesWaiting bounds how many notices of Store.Notify wait for the database. More than that are a gap.
 	noticesWaiting = 4096
 	// reconnectAfter is how long a listener waits after it lost its connection.
 	reconnectAfter = time.Second

@@ -3,11 +3,13 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"slipway/internal/contain"
 	"slipway/internal/store"
 	"slipway/internal/store/storetest"
 )
@@ -139,6 +141,20 @@ func TestAlone(t *testing.T) {
 	end()
 	if err := receive(t, last, "the end of the second"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A panic of what is done alone is its error, and lets another process take over.
+func TestAlonePanics(t *testing.T) {
+	t.Parallel()
+	_, one, two := peers(t, func(string, *store.Store) {})
+	err := one.Alone(t.Context(), "clock", func(context.Context) error { panic("broken") })
+	if _, panicked := errors.AsType[*contain.Panic](err); !panicked {
+		t.Errorf("the error is %v", err)
+	}
+	errDone := errors.New("done")
+	if err := two.Alone(t.Context(), "clock", func(context.Context) error { return errDone }); !errors.Is(err, errDone) {
+		t.Errorf("the other process does not do it: %v", err)
 	}
 }
 

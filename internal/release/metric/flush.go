@@ -22,7 +22,11 @@ func (s *Store) schedule() {
 }
 
 // Flush writes down what waits.
-func (s *Store) Flush(ctx context.Context) error {
+func (s *Store) Flush(ctx context.Context) error { return s.flush(ctx, false) }
+
+// flush writes down what waits. With anew the memory begins anew at the same moment, so that each measurement is either
+// written as one of before or kept as one of after.
+func (s *Store) flush(ctx context.Context, anew bool) error {
 	s.mu.Lock()
 	waiting := s.waiting
 	s.waiting = map[place]any{}
@@ -42,6 +46,9 @@ func (s *Store) Flush(ctx context.Context) error {
 	sweep := now-s.swept >= int64(flushEvery.Seconds())
 	if sweep {
 		s.swept = now
+	}
+	if anew {
+		s.begin()
 	}
 	s.mu.Unlock()
 	if len(waiting) == 0 {

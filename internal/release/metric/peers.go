@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"slipway/api/slipway"
+	"slipway/internal/contain"
 	"slipway/internal/store"
 )
 
@@ -75,17 +76,8 @@ func (s *Store) hearCustom(text string) {
 // missed begins with an empty memory once notices of other servers were lost: the database has what they were of.
 func (s *Store) missed() {
 	ctx := context.Background()
-	err := s.Flush(ctx)
-	if err == nil {
-		err = s.readSeries(ctx)
+	err := contain.Do(func() error { return errors.Join(s.flush(ctx, true), s.readSeries(ctx)) })
+	if err != nil && !errors.Is(err, store.ErrClosed) {
+		s.log.Error("begin to keep measurements anew", "error", err)
 	}
-	if err != nil {
-		if !errors.Is(err, store.ErrClosed) {
-			s.log.Error("begin to keep measurements anew", "error", err)
-		}
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.begin()
 }

@@ -64,7 +64,7 @@ func New(db *store.Store, c Config) *Service {
 	s := &Service{Config: c, db: db, clock: newClock(), elsewhere: make(chan string, elsewhereAtOnce)}
 	db.OnNotice(alarmNotice, s.changedElsewhere)
 	db.OnNotice(putNotice, func(namespace string) { s.clock.arrived(namespace, s.Now()) })
-	db.OnNotice(sampleNotice, func(string) { s.arrived() })
+	db.OnNotice(sampleNotice, func(string) { s.clock.arrived(metric.LoadBalancers, s.Now()) })
 	db.OnGap(s.allElsewhere)
 	return s
 }
@@ -72,15 +72,10 @@ func New(db *store.Store, c Config) *Service {
 // Sample keeps what a router reported, and lets the alarms that wait for it look, and the pages that show it.
 func (s *Service) Sample(ctx context.Context, samples []slipway.RouterSample) error {
 	err := s.Metrics.Sample(ctx, samples)
-	s.db.Notify(sampleNotice, "")
-	s.arrived()
-	return err
-}
-
-// arrived lets those look that wait for what routers report.
-func (s *Service) arrived() {
 	s.clock.arrived(metric.LoadBalancers, s.Now())
-	s.Hints.Now("traffic")
+	s.db.Notify(sampleNotice, "")
+	s.Hints.Now("traffic") // at every server
+	return err
 }
 
 // AlarmStates are the states of alarms by their names; those that there are not are left out.
