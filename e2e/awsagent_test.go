@@ -113,13 +113,13 @@ func skipWithoutAWSAgent(t *testing.T) {
 	t.Helper()
 	if os.Getenv("SLIPWAY_TEST_AWS_AGENT") == "" {
 		t.Skip(
-			"AWS's agent is NOT tested: set SLIPWAY_TEST_AWS_AGENT to a checkout of " +
+			"SKIPPED: AWS's agent is NOT tested: set SLIPWAY_TEST_AWS_AGENT to a checkout of " +
 				"github.com/aws/aws-codedeploy-agent (1.8.1), and install its packages: " +
 				"apt-get install -y --no-install-recommends ruby ruby-aws-sdk-core ruby-aws-sdk-s3 ruby-aws-sdk-kms " +
 				"ruby-concurrent ruby-logging ruby-zip ruby-webrick unzip")
 	}
 	if _, err := exec.LookPath("ruby"); err != nil {
-		t.Skip("AWS's agent is NOT tested: ruby is not here. Install it with: apt-get install -y ruby")
+		t.Skip("SKIPPED: AWS's agent is NOT tested: ruby is not here. Install it with: apt-get install -y ruby")
 	}
 }
 

@@ -297,7 +297,7 @@ func statusHTTP2(t *testing.T, address, method, path, authority string) string {
 func peerProxy(t *testing.T, name, target string) string {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Skipf("%s is not installed, so its reading of HTTP is not compared: apt-get install -y nginx-light haproxy",
+		t.Skipf("SKIPPED: %s is not installed, so its reading of HTTP is not compared: apt-get install -y nginx-light haproxy",
 			name)
 	}
 	dir, l := t.TempDir(), must(net.Listen("tcp", "127.0.0.1:0"))(t)
