@@ -73,22 +73,21 @@ func (s *Store) scanJob(r *sql.Rows) (j JobRow, err error) {
 func (s *Store) RetryJob(ctx context.Context, kind, key string) (bool, error) {
 	return s.touchJob(ctx, kind, key,
 		`UPDATE jobs SET state = 'waiting', run_at = $3, attempt = 0, generation = generation + 1
-		WHERE kind = $1 AND key = $2 AND leased_until <= $3`)
+		WHERE kind = $1 AND key = $2 AND leased_until <= $3 AND (state = 'dead' OR $4 = 0)`)
 }
 
 // DiscardJob deletes a job that is not running. The job's work is not done. DiscardJob returns false if there is no
 // such job, or if it runs.
 func (s *Store) DiscardJob(ctx context.Context, kind, key string) (bool, error) {
-	return s.touchJob(ctx, kind, key, `DELETE FROM jobs WHERE kind = $1 AND key = $2 AND leased_until <= $3`)
+	return s.touchJob(ctx, kind, key, `DELETE FROM jobs
+		WHERE kind = $1 AND key = $2 AND leased_until <= $3 AND (state = 'dead' OR $4 = 0)`)
 }
 
+// touchJob changes a job that is not running. One that is dead is not, even if its attempt is just about to leave the
+// leases of this process; $4 is 1 for a job that is in them.
 func (s *Store) touchJob(ctx context.Context, kind, key, statement string) (done bool, err error) {
 	err = s.Write(ctx, func(tx Tx) error {
-		done = false
-		if s.worker.isRunning(jobName{kind, key}) {
-			return nil
-		}
-		r, err := tx.Exec(ctx, statement, kind, key, s.now().UnixMilli())
+		r, err := tx.Exec(ctx, statement, kind, key, s.now().UnixMilli(), s.worker.leased(Job{Kind: kind, Key: key}))
 		if err != nil {
 			return err
 		}
