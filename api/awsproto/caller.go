@@ -1,6 +1,9 @@
 package awsproto
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Caller is the signer of a request, as sts:GetCallerIdentity describes it.
 type Caller struct {
@@ -10,6 +13,24 @@ type Caller struct {
 	Account     string
 	AccessKeyID string // "" for a session of the pages
 	Role        string // administrator, host, runner, nobody
+	// Session is set if the caller uses temporary credentials.
+	Session *Session
+}
+
+// Session is what temporary credentials carry besides their principal.
+type Session struct {
+	RoleARN        string // "" for a federated user, and for a user's own session
+	RoleID         string // AROA…
+	Name           string
+	Issued         time.Time
+	Expires        time.Time
+	MFA            bool // a second factor was shown when the session was made
+	Tags           map[string]string
+	Transitive     []string // keys of Tags that a chained session inherits
+	SourceIdentity string
+	Policy         string   // the inline session policy, "" for none
+	PolicyARNs     []string // of managed session policies
+	Federated      string   // the identity provider whose token began the session
 }
 
 type callerKey struct{}
