@@ -61,6 +61,8 @@ type Operation struct {
 	Name    string
 	Errors  []string // the codes in its model
 	Empty   bool     // it answers with nothing
+	// Asks adds the rights that a request needs. It is generated; api/gen/access has the tables.
+	Asks func(a *Access, in any)
 }
 
 // Input is a generated request.
@@ -90,13 +92,13 @@ func Invoke[I any, O any, P interface {
 	*I
 	Input
 }](ctx context.Context, h Hooks, op *Operation, in P, f func(context.Context, P) (*O, error)) (*O, error) {
+	if in == nil {
+		in = new(I)
+	}
 	if h.Authorize != nil {
 		if err := h.Authorize(ctx, op, in); err != nil {
 			return nil, err
 		}
-	}
-	if in == nil {
-		in = new(I)
 	}
 	if err := Validate(op, in); err != nil {
 		return nil, err

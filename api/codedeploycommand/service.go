@@ -14,12 +14,12 @@ var info = awsproto.Info{
 }
 
 var (
-	opGetDeploymentSpecification    = awsproto.Operation{Service: &info, Name: "GetDeploymentSpecification", Empty: false, Errors: []string{"ClientException", "ServerException"}}
-	opPollHostCommand               = awsproto.Operation{Service: &info, Name: "PollHostCommand", Empty: false, Errors: []string{"ClientException", "ServerException"}}
-	opPostHostCommandUpdate         = awsproto.Operation{Service: &info, Name: "PostHostCommandUpdate", Empty: false, Errors: []string{"ClientException", "ServerException"}}
-	opPutHostCommandAcknowledgement = awsproto.Operation{Service: &info, Name: "PutHostCommandAcknowledgement", Empty: false, Errors: []string{"ClientException", "ServerException"}}
-	opPutHostCommandComplete        = awsproto.Operation{Service: &info, Name: "PutHostCommandComplete", Empty: true, Errors: []string{"ClientException", "ServerException"}}
-	opPutHostCommandOutput          = awsproto.Operation{Service: &info, Name: "PutHostCommandOutput", Empty: false, Errors: []string{"ClientException", "ServerException"}}
+	opGetDeploymentSpecification    = awsproto.Operation{Service: &info, Name: "GetDeploymentSpecification", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askGetDeploymentSpecification}
+	opPollHostCommand               = awsproto.Operation{Service: &info, Name: "PollHostCommand", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPollHostCommand}
+	opPostHostCommandUpdate         = awsproto.Operation{Service: &info, Name: "PostHostCommandUpdate", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPostHostCommandUpdate}
+	opPutHostCommandAcknowledgement = awsproto.Operation{Service: &info, Name: "PutHostCommandAcknowledgement", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandAcknowledgement}
+	opPutHostCommandComplete        = awsproto.Operation{Service: &info, Name: "PutHostCommandComplete", Empty: true, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandComplete}
+	opPutHostCommandOutput          = awsproto.Operation{Service: &info, Name: "PutHostCommandOutput", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandOutput}
 )
 
 // API is CodeDeployCommand: in process it is a Service, from afar a Client.

@@ -75,8 +75,9 @@ func (p *pkg) reach(name string, reached map[string]bool) {
 	}
 }
 
-func (p *pkg) files() map[string]string {
+func (p *pkg) files(rights map[string][]right) map[string]string {
 	return map[string]string{
+		"access.go":  p.asks(rights),
 		"shapes.go":  p.shapes(),
 		"enums.go":   p.enums(),
 		"errors.go":  p.errors(),

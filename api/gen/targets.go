@@ -14,6 +14,8 @@ type target struct {
 	// smithy is the service's name in JSON 1.0 and Smithy RPC v2 CBOR, which newer clients speak with a service whose
 	// model here knows Query.
 	smithy string
+	// prefix stands before the service's actions in policies, if it is not pkg.
+	prefix string
 	// cbor says that a service of our own speaks Smithy RPC v2 CBOR too, which carries bytes as they are.
 	cbor bool
 }
@@ -34,7 +36,7 @@ var targets = []target{
 			"DeleteUser", "PutUserPolicy", "GetUserPolicy", "ListUserPolicies", "DeleteUserPolicy",
 			"CreateLoginProfile", "UpdateLoginProfile", "GetLoginProfile", "DeleteLoginProfile",
 			"UploadServerCertificate", "GetServerCertificate", "ListServerCertificates", "DeleteServerCertificate"}},
-	{pkg: "elbv2", model: "elasticloadbalancingv2/2015-12-01", code: "ValidationError",
+	{pkg: "elbv2", model: "elasticloadbalancingv2/2015-12-01", code: "ValidationError", prefix: "elasticloadbalancing",
 		only: []string{"CreateLoadBalancer", "DescribeLoadBalancers", "DeleteLoadBalancer",
 			"DescribeLoadBalancerAttributes", "ModifyLoadBalancerAttributes",
 			"CreateListener", "DescribeListeners", "ModifyListener", "DeleteListener", "DescribeListenerAttributes",
@@ -51,6 +53,7 @@ var targets = []target{
 			"DeleteAlarms", "SetAlarmState", "EnableAlarmActions",
 			"DisableAlarmActions", "ListMetrics", "GetMetricStatistics", "GetMetricData", "PutMetricData",
 			"TagResource", "UntagResource", "ListTagsForResource"}},
-	{pkg: "codedeploycommand", model: "codedeploycommand", own: true, code: "ValidationException", maxBody: 4 << 20},
+	{pkg: "codedeploycommand", model: "codedeploycommand", own: true, code: "ValidationException", maxBody: 4 << 20,
+		prefix: "codedeploy-commands-secure"},
 	{pkg: "slipway", model: "slipway", own: true, code: "ValidationException", maxBody: 16 << 20, cbor: true},
 }

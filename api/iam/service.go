@@ -14,28 +14,28 @@ var info = awsproto.Info{
 }
 
 var (
-	opCreateAccessKey                 = awsproto.Operation{Service: &info, Name: "CreateAccessKey", Empty: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
-	opCreateLoginProfile              = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
-	opCreateServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}}
-	opCreateUser                      = awsproto.Operation{Service: &info, Name: "CreateUser", Empty: false, Errors: []string{"LimitExceeded", "EntityAlreadyExists", "NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}}
-	opDeleteAccessKey                 = awsproto.Operation{Service: &info, Name: "DeleteAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
-	opDeleteLoginProfile              = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
-	opDeleteServerCertificate         = awsproto.Operation{Service: &info, Name: "DeleteServerCertificate", Empty: true, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}}
-	opDeleteServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Errors: []string{"NoSuchEntity"}}
-	opDeleteUser                      = awsproto.Operation{Service: &info, Name: "DeleteUser", Empty: true, Errors: []string{"LimitExceeded", "NoSuchEntity", "DeleteConflict", "ConcurrentModification", "ServiceFailure"}}
-	opDeleteUserPolicy                = awsproto.Operation{Service: &info, Name: "DeleteUserPolicy", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
-	opGetLoginProfile                 = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
-	opGetServerCertificate            = awsproto.Operation{Service: &info, Name: "GetServerCertificate", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
-	opGetUser                         = awsproto.Operation{Service: &info, Name: "GetUser", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
-	opGetUserPolicy                   = awsproto.Operation{Service: &info, Name: "GetUserPolicy", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
-	opListAccessKeys                  = awsproto.Operation{Service: &info, Name: "ListAccessKeys", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
-	opListServerCertificates          = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Errors: []string{"ServiceFailure"}}
-	opListServiceSpecificCredentials  = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}}
-	opListUserPolicies                = awsproto.Operation{Service: &info, Name: "ListUserPolicies", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}}
-	opPutUserPolicy                   = awsproto.Operation{Service: &info, Name: "PutUserPolicy", Empty: true, Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "ServiceFailure"}}
-	opUpdateAccessKey                 = awsproto.Operation{Service: &info, Name: "UpdateAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}}
-	opUpdateLoginProfile              = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}}
-	opUploadServerCertificate         = awsproto.Operation{Service: &info, Name: "UploadServerCertificate", Empty: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedCertificate", "KeyPairMismatch", "ConcurrentModification", "ServiceFailure"}}
+	opCreateAccessKey                 = awsproto.Operation{Service: &info, Name: "CreateAccessKey", Empty: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askCreateAccessKey}
+	opCreateLoginProfile              = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}, Asks: askCreateLoginProfile}
+	opCreateServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}, Asks: askCreateServiceSpecificCredential}
+	opCreateUser                      = awsproto.Operation{Service: &info, Name: "CreateUser", Empty: false, Errors: []string{"LimitExceeded", "EntityAlreadyExists", "NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askCreateUser}
+	opDeleteAccessKey                 = awsproto.Operation{Service: &info, Name: "DeleteAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteAccessKey}
+	opDeleteLoginProfile              = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteLoginProfile}
+	opDeleteServerCertificate         = awsproto.Operation{Service: &info, Name: "DeleteServerCertificate", Empty: true, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteServerCertificate}
+	opDeleteServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Errors: []string{"NoSuchEntity"}, Asks: askDeleteServiceSpecificCredential}
+	opDeleteUser                      = awsproto.Operation{Service: &info, Name: "DeleteUser", Empty: true, Errors: []string{"LimitExceeded", "NoSuchEntity", "DeleteConflict", "ConcurrentModification", "ServiceFailure"}, Asks: askDeleteUser}
+	opDeleteUserPolicy                = awsproto.Operation{Service: &info, Name: "DeleteUserPolicy", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteUserPolicy}
+	opGetLoginProfile                 = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetLoginProfile}
+	opGetServerCertificate            = awsproto.Operation{Service: &info, Name: "GetServerCertificate", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetServerCertificate}
+	opGetUser                         = awsproto.Operation{Service: &info, Name: "GetUser", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetUser}
+	opGetUserPolicy                   = awsproto.Operation{Service: &info, Name: "GetUserPolicy", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetUserPolicy}
+	opListAccessKeys                  = awsproto.Operation{Service: &info, Name: "ListAccessKeys", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListAccessKeys}
+	opListServerCertificates          = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Errors: []string{"ServiceFailure"}, Asks: askListServerCertificates}
+	opListServiceSpecificCredentials  = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}, Asks: askListServiceSpecificCredentials}
+	opListUserPolicies                = awsproto.Operation{Service: &info, Name: "ListUserPolicies", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListUserPolicies}
+	opPutUserPolicy                   = awsproto.Operation{Service: &info, Name: "PutUserPolicy", Empty: true, Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "ServiceFailure"}, Asks: askPutUserPolicy}
+	opUpdateAccessKey                 = awsproto.Operation{Service: &info, Name: "UpdateAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateAccessKey}
+	opUpdateLoginProfile              = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateLoginProfile}
+	opUploadServerCertificate         = awsproto.Operation{Service: &info, Name: "UploadServerCertificate", Empty: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedCertificate", "KeyPairMismatch", "ConcurrentModification", "ServiceFailure"}, Asks: askUploadServerCertificate}
 )
 
 // API is IAM: in process it is a Service, from afar a Client.

@@ -14,7 +14,7 @@ var info = awsproto.Info{
 }
 
 var (
-	opGetCallerIdentity = awsproto.Operation{Service: &info, Name: "GetCallerIdentity", Empty: false, Errors: []string(nil)}
+	opGetCallerIdentity = awsproto.Operation{Service: &info, Name: "GetCallerIdentity", Empty: false, Errors: []string(nil), Asks: askGetCallerIdentity}
 )
 
 // API is STS: in process it is a Service, from afar a Client.
