@@ -61,6 +61,8 @@ type Operation struct {
 	Name    string
 	Errors  []string // the codes in its model
 	Empty   bool     // it answers with nothing
+	// Unsigned says that it is called without credentials. What its request holds must prove who asks.
+	Unsigned bool
 	// Asks adds the rights that a request needs. It is generated; api/gen/access has the tables.
 	Asks func(a *Access, in any)
 }

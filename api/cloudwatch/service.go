@@ -14,21 +14,21 @@ var info = awsproto.Info{
 }
 
 var (
-	opDeleteAlarms            = awsproto.Operation{Service: &info, Name: "DeleteAlarms", Empty: true, Errors: []string{"ResourceNotFound"}, Asks: askDeleteAlarms}
-	opDescribeAlarmHistory    = awsproto.Operation{Service: &info, Name: "DescribeAlarmHistory", Empty: false, Errors: []string{"InvalidNextToken"}, Asks: askDescribeAlarmHistory}
-	opDescribeAlarms          = awsproto.Operation{Service: &info, Name: "DescribeAlarms", Empty: false, Errors: []string{"InvalidNextToken"}, Asks: askDescribeAlarms}
-	opDescribeAlarmsForMetric = awsproto.Operation{Service: &info, Name: "DescribeAlarmsForMetric", Empty: false, Errors: []string(nil), Asks: askDescribeAlarmsForMetric}
-	opDisableAlarmActions     = awsproto.Operation{Service: &info, Name: "DisableAlarmActions", Empty: true, Errors: []string(nil), Asks: askDisableAlarmActions}
-	opEnableAlarmActions      = awsproto.Operation{Service: &info, Name: "EnableAlarmActions", Empty: true, Errors: []string(nil), Asks: askEnableAlarmActions}
-	opGetMetricData           = awsproto.Operation{Service: &info, Name: "GetMetricData", Empty: false, Errors: []string{"InvalidNextToken"}, Asks: askGetMetricData}
-	opGetMetricStatistics     = awsproto.Operation{Service: &info, Name: "GetMetricStatistics", Empty: false, Errors: []string{"InvalidParameterValue", "MissingParameter", "InvalidParameterCombination", "InternalServiceError"}, Asks: askGetMetricStatistics}
-	opListMetrics             = awsproto.Operation{Service: &info, Name: "ListMetrics", Empty: false, Errors: []string{"InternalServiceError", "InvalidParameterValue"}, Asks: askListMetrics}
-	opListTagsForResource     = awsproto.Operation{Service: &info, Name: "ListTagsForResource", Empty: false, Errors: []string{"InvalidParameterValue", "ResourceNotFoundException", "InternalServiceError"}, Asks: askListTagsForResource}
-	opPutMetricAlarm          = awsproto.Operation{Service: &info, Name: "PutMetricAlarm", Empty: true, Errors: []string{"LimitExceeded"}, Asks: askPutMetricAlarm}
-	opPutMetricData           = awsproto.Operation{Service: &info, Name: "PutMetricData", Empty: true, Errors: []string{"InvalidParameterValue", "MissingParameter", "InvalidParameterCombination", "InternalServiceError"}, Asks: askPutMetricData}
-	opSetAlarmState           = awsproto.Operation{Service: &info, Name: "SetAlarmState", Empty: true, Errors: []string{"ResourceNotFound", "InvalidFormat"}, Asks: askSetAlarmState}
-	opTagResource             = awsproto.Operation{Service: &info, Name: "TagResource", Empty: true, Errors: []string{"InvalidParameterValue", "ResourceNotFoundException", "ConcurrentModificationException", "InternalServiceError"}, Asks: askTagResource}
-	opUntagResource           = awsproto.Operation{Service: &info, Name: "UntagResource", Empty: true, Errors: []string{"InvalidParameterValue", "ResourceNotFoundException", "ConcurrentModificationException", "InternalServiceError"}, Asks: askUntagResource}
+	opDeleteAlarms            = awsproto.Operation{Service: &info, Name: "DeleteAlarms", Empty: true, Unsigned: false, Errors: []string{"ResourceNotFound"}, Asks: askDeleteAlarms}
+	opDescribeAlarmHistory    = awsproto.Operation{Service: &info, Name: "DescribeAlarmHistory", Empty: false, Unsigned: false, Errors: []string{"InvalidNextToken"}, Asks: askDescribeAlarmHistory}
+	opDescribeAlarms          = awsproto.Operation{Service: &info, Name: "DescribeAlarms", Empty: false, Unsigned: false, Errors: []string{"InvalidNextToken"}, Asks: askDescribeAlarms}
+	opDescribeAlarmsForMetric = awsproto.Operation{Service: &info, Name: "DescribeAlarmsForMetric", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeAlarmsForMetric}
+	opDisableAlarmActions     = awsproto.Operation{Service: &info, Name: "DisableAlarmActions", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDisableAlarmActions}
+	opEnableAlarmActions      = awsproto.Operation{Service: &info, Name: "EnableAlarmActions", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askEnableAlarmActions}
+	opGetMetricData           = awsproto.Operation{Service: &info, Name: "GetMetricData", Empty: false, Unsigned: false, Errors: []string{"InvalidNextToken"}, Asks: askGetMetricData}
+	opGetMetricStatistics     = awsproto.Operation{Service: &info, Name: "GetMetricStatistics", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterValue", "MissingParameter", "InvalidParameterCombination", "InternalServiceError"}, Asks: askGetMetricStatistics}
+	opListMetrics             = awsproto.Operation{Service: &info, Name: "ListMetrics", Empty: false, Unsigned: false, Errors: []string{"InternalServiceError", "InvalidParameterValue"}, Asks: askListMetrics}
+	opListTagsForResource     = awsproto.Operation{Service: &info, Name: "ListTagsForResource", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterValue", "ResourceNotFoundException", "InternalServiceError"}, Asks: askListTagsForResource}
+	opPutMetricAlarm          = awsproto.Operation{Service: &info, Name: "PutMetricAlarm", Empty: true, Unsigned: false, Errors: []string{"LimitExceeded"}, Asks: askPutMetricAlarm}
+	opPutMetricData           = awsproto.Operation{Service: &info, Name: "PutMetricData", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterValue", "MissingParameter", "InvalidParameterCombination", "InternalServiceError"}, Asks: askPutMetricData}
+	opSetAlarmState           = awsproto.Operation{Service: &info, Name: "SetAlarmState", Empty: true, Unsigned: false, Errors: []string{"ResourceNotFound", "InvalidFormat"}, Asks: askSetAlarmState}
+	opTagResource             = awsproto.Operation{Service: &info, Name: "TagResource", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterValue", "ResourceNotFoundException", "ConcurrentModificationException", "InternalServiceError"}, Asks: askTagResource}
+	opUntagResource           = awsproto.Operation{Service: &info, Name: "UntagResource", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterValue", "ResourceNotFoundException", "ConcurrentModificationException", "InternalServiceError"}, Asks: askUntagResource}
 )
 
 // API is CloudWatch: in process it is a Service, from afar a Client.

@@ -14,12 +14,12 @@ var info = awsproto.Info{
 }
 
 var (
-	opGetDeploymentSpecification    = awsproto.Operation{Service: &info, Name: "GetDeploymentSpecification", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askGetDeploymentSpecification}
-	opPollHostCommand               = awsproto.Operation{Service: &info, Name: "PollHostCommand", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPollHostCommand}
-	opPostHostCommandUpdate         = awsproto.Operation{Service: &info, Name: "PostHostCommandUpdate", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPostHostCommandUpdate}
-	opPutHostCommandAcknowledgement = awsproto.Operation{Service: &info, Name: "PutHostCommandAcknowledgement", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandAcknowledgement}
-	opPutHostCommandComplete        = awsproto.Operation{Service: &info, Name: "PutHostCommandComplete", Empty: true, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandComplete}
-	opPutHostCommandOutput          = awsproto.Operation{Service: &info, Name: "PutHostCommandOutput", Empty: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandOutput}
+	opGetDeploymentSpecification    = awsproto.Operation{Service: &info, Name: "GetDeploymentSpecification", Empty: false, Unsigned: false, Errors: []string{"ClientException", "ServerException"}, Asks: askGetDeploymentSpecification}
+	opPollHostCommand               = awsproto.Operation{Service: &info, Name: "PollHostCommand", Empty: false, Unsigned: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPollHostCommand}
+	opPostHostCommandUpdate         = awsproto.Operation{Service: &info, Name: "PostHostCommandUpdate", Empty: false, Unsigned: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPostHostCommandUpdate}
+	opPutHostCommandAcknowledgement = awsproto.Operation{Service: &info, Name: "PutHostCommandAcknowledgement", Empty: false, Unsigned: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandAcknowledgement}
+	opPutHostCommandComplete        = awsproto.Operation{Service: &info, Name: "PutHostCommandComplete", Empty: true, Unsigned: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandComplete}
+	opPutHostCommandOutput          = awsproto.Operation{Service: &info, Name: "PutHostCommandOutput", Empty: false, Unsigned: false, Errors: []string{"ClientException", "ServerException"}, Asks: askPutHostCommandOutput}
 )
 
 // API is CodeDeployCommand: in process it is a Service, from afar a Client.

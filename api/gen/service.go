@@ -47,8 +47,10 @@ func (p *pkg) service() string {
 			code, _ := p.wireError(e.Shape)
 			codes = append(codes, code)
 		}
-		fmt.Fprintf(&b, "op%s = awsproto.Operation{Service: &info, Name: %q, Empty: %v, Errors: %#v, Asks: ask%s}\n",
-			name, name, len(p.model.Shapes[op.Output.Shape].Members) == 0, codes, name)
+		fmt.Fprintf(&b, "op%s = awsproto.Operation{Service: &info, Name: %q, Empty: %v, Unsigned: %v, Errors: %#v, "+
+			"Asks: ask%s}\n",
+			name, name, len(p.model.Shapes[op.Output.Shape].Members) == 0, slices.Contains(p.unsigned, name), codes,
+			name)
 	}
 	b.WriteString(")\n\n")
 

@@ -6,14 +6,112 @@ import (
 	"slipway/api/awsproto"
 )
 
+func askAddClientIDToOpenIDConnectProvider(a *awsproto.Access, input any) {
+	in := input.(*AddClientIDToOpenIDConnectProviderInput)
+	a.Ask("iam:AddClientIDToOpenIDConnectProvider", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+}
+
+func askAddRoleToInstanceProfile(a *awsproto.Access, input any) {
+	in := input.(*AddRoleToInstanceProfileInput)
+	a.Ask("iam:AddRoleToInstanceProfile", a.Find("instanceProfile", awsproto.One(awsproto.Value(in.InstanceProfileName))))
+	a.Ask("iam:PassRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:passedtoservice", awsproto.Join([]string{"ec2.amazonaws.com"}))
+}
+
+func askAddUserToGroup(a *awsproto.Access, input any) {
+	in := input.(*AddUserToGroupInput)
+	a.Ask("iam:AddUserToGroup", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askAttachGroupPolicy(a *awsproto.Access, input any) {
+	in := input.(*AttachGroupPolicyInput)
+	a.Ask("iam:AttachGroupPolicy", a.Find("group", awsproto.One(awsproto.Value(in.GroupName)))).Key("iam:policyarn", awsproto.Join(awsproto.One(awsproto.Value(in.PolicyArn))))
+}
+
+func askAttachRolePolicy(a *awsproto.Access, input any) {
+	in := input.(*AttachRolePolicyInput)
+	a.Ask("iam:AttachRolePolicy", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:policyarn", awsproto.Join(awsproto.One(awsproto.Value(in.PolicyArn)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askAttachUserPolicy(a *awsproto.Access, input any) {
+	in := input.(*AttachUserPolicyInput)
+	a.Ask("iam:AttachUserPolicy", a.Find("user", awsproto.One(awsproto.Value(in.UserName)))).Key("iam:policyarn", awsproto.Join(awsproto.One(awsproto.Value(in.PolicyArn)))).Key("iam:permissionsboundary", a.Find("boundaryOfUser", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askChangePassword(a *awsproto.Access, input any) {
+	a.Ask("iam:ChangePassword", a.Find("caller"))
+}
+
 func askCreateAccessKey(a *awsproto.Access, input any) {
 	in := input.(*CreateAccessKeyInput)
 	a.Ask("iam:CreateAccessKey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askCreateAccountAlias(a *awsproto.Access, input any) {
+	a.Ask("iam:CreateAccountAlias", awsproto.Any)
+}
+
+func askCreateGroup(a *awsproto.Access, input any) {
+	in := input.(*CreateGroupInput)
+	a.Ask("iam:CreateGroup", awsproto.Join(a.Prefix("iam", false), []string{"group"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.GroupName)), "*")))
+}
+
+func askCreateInstanceProfile(a *awsproto.Access, input any) {
+	in := input.(*CreateInstanceProfileInput)
+	a.Ask("iam:CreateInstanceProfile", awsproto.Join(a.Prefix("iam", false), []string{"instance-profile"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.InstanceProfileName)), "*")))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("iam:TagInstanceProfile", awsproto.Join(a.Prefix("iam", false), []string{"instance-profile"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.InstanceProfileName)), "*")))
+	}
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
 func askCreateLoginProfile(a *awsproto.Access, input any) {
 	in := input.(*CreateLoginProfileInput)
 	a.Ask("iam:CreateLoginProfile", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askCreateOpenIDConnectProvider(a *awsproto.Access, input any) {
+	in := input.(*CreateOpenIDConnectProviderInput)
+	a.Ask("iam:CreateOpenIDConnectProvider", awsproto.Join(a.Prefix("iam", false), []string{"oidc-provider/"}, awsproto.Or(awsproto.Bare(awsproto.One(awsproto.Value(in.Url))), "*")))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("iam:TagOpenIDConnectProvider", awsproto.Join(a.Prefix("iam", false), []string{"oidc-provider/"}, awsproto.Or(awsproto.Bare(awsproto.One(awsproto.Value(in.Url))), "*")))
+	}
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askCreatePolicy(a *awsproto.Access, input any) {
+	in := input.(*CreatePolicyInput)
+	a.Ask("iam:CreatePolicy", awsproto.Join(a.Prefix("iam", false), []string{"policy"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.PolicyName)), "*")))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("iam:TagPolicy", awsproto.Join(a.Prefix("iam", false), []string{"policy"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.PolicyName)), "*")))
+	}
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askCreatePolicyVersion(a *awsproto.Access, input any) {
+	in := input.(*CreatePolicyVersionInput)
+	a.Ask("iam:CreatePolicyVersion", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askCreateRole(a *awsproto.Access, input any) {
+	in := input.(*CreateRoleInput)
+	a.Ask("iam:CreateRole", awsproto.Join(a.Prefix("iam", false), []string{"role"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.RoleName)), "*"))).Key("iam:permissionsboundary", awsproto.Join(awsproto.One(awsproto.Value(in.PermissionsBoundary))))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("iam:TagRole", awsproto.Join(a.Prefix("iam", false), []string{"role"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.RoleName)), "*")))
+	}
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askCreateServiceLinkedRole(a *awsproto.Access, input any) {
+	in := input.(*CreateServiceLinkedRoleInput)
+	a.Ask("iam:CreateServiceLinkedRole", awsproto.Join(a.Prefix("iam", false), []string{"role/aws-service-role/"}, awsproto.Or(awsproto.One(awsproto.Value(in.AWSServiceName)), "*"), []string{"/*"})).Key("iam:awsservicename", awsproto.Join(awsproto.One(awsproto.Value(in.AWSServiceName))))
 }
 
 func askCreateServiceSpecificCredential(a *awsproto.Access, input any) {
@@ -32,9 +130,48 @@ func askCreateUser(a *awsproto.Access, input any) {
 	}
 }
 
+func askCreateVirtualMFADevice(a *awsproto.Access, input any) {
+	in := input.(*CreateVirtualMFADeviceInput)
+	a.Ask("iam:CreateVirtualMFADevice", awsproto.Join(a.Prefix("iam", false), []string{"mfa"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.VirtualMFADeviceName)), "*")))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("iam:TagMFADevice", awsproto.Join(a.Prefix("iam", false), []string{"mfa"}, awsproto.Or(awsproto.One(awsproto.Value(in.Path)), "/"), awsproto.Or(awsproto.One(awsproto.Value(in.VirtualMFADeviceName)), "*")))
+	}
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askDeactivateMFADevice(a *awsproto.Access, input any) {
+	in := input.(*DeactivateMFADeviceInput)
+	a.Ask("iam:DeactivateMFADevice", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askDeleteAccessKey(a *awsproto.Access, input any) {
 	in := input.(*DeleteAccessKeyInput)
 	a.Ask("iam:DeleteAccessKey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askDeleteAccountAlias(a *awsproto.Access, input any) {
+	a.Ask("iam:DeleteAccountAlias", awsproto.Any)
+}
+
+func askDeleteAccountPasswordPolicy(a *awsproto.Access, input any) {
+	a.Ask("iam:DeleteAccountPasswordPolicy", awsproto.Any)
+}
+
+func askDeleteGroup(a *awsproto.Access, input any) {
+	in := input.(*DeleteGroupInput)
+	a.Ask("iam:DeleteGroup", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askDeleteGroupPolicy(a *awsproto.Access, input any) {
+	in := input.(*DeleteGroupPolicyInput)
+	a.Ask("iam:DeleteGroupPolicy", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askDeleteInstanceProfile(a *awsproto.Access, input any) {
+	in := input.(*DeleteInstanceProfileInput)
+	a.Ask("iam:DeleteInstanceProfile", a.Find("instanceProfile", awsproto.One(awsproto.Value(in.InstanceProfileName))))
 }
 
 func askDeleteLoginProfile(a *awsproto.Access, input any) {
@@ -42,9 +179,49 @@ func askDeleteLoginProfile(a *awsproto.Access, input any) {
 	a.Ask("iam:DeleteLoginProfile", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askDeleteOpenIDConnectProvider(a *awsproto.Access, input any) {
+	in := input.(*DeleteOpenIDConnectProviderInput)
+	a.Ask("iam:DeleteOpenIDConnectProvider", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+}
+
+func askDeletePolicy(a *awsproto.Access, input any) {
+	in := input.(*DeletePolicyInput)
+	a.Ask("iam:DeletePolicy", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askDeletePolicyVersion(a *awsproto.Access, input any) {
+	in := input.(*DeletePolicyVersionInput)
+	a.Ask("iam:DeletePolicyVersion", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askDeleteRole(a *awsproto.Access, input any) {
+	in := input.(*DeleteRoleInput)
+	a.Ask("iam:DeleteRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askDeleteRolePermissionsBoundary(a *awsproto.Access, input any) {
+	in := input.(*DeleteRolePermissionsBoundaryInput)
+	a.Ask("iam:DeleteRolePermissionsBoundary", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askDeleteRolePolicy(a *awsproto.Access, input any) {
+	in := input.(*DeleteRolePolicyInput)
+	a.Ask("iam:DeleteRolePolicy", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askDeleteSSHPublicKey(a *awsproto.Access, input any) {
+	in := input.(*DeleteSSHPublicKeyInput)
+	a.Ask("iam:DeleteSSHPublicKey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askDeleteServerCertificate(a *awsproto.Access, input any) {
 	in := input.(*DeleteServerCertificateInput)
 	a.Ask("iam:DeleteServerCertificate", a.Find("serverCertificate", awsproto.One(awsproto.Value(in.ServerCertificateName))))
+}
+
+func askDeleteServiceLinkedRole(a *awsproto.Access, input any) {
+	in := input.(*DeleteServiceLinkedRoleInput)
+	a.Ask("iam:DeleteServiceLinkedRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
 }
 
 func askDeleteServiceSpecificCredential(a *awsproto.Access, input any) {
@@ -57,9 +234,101 @@ func askDeleteUser(a *awsproto.Access, input any) {
 	a.Ask("iam:DeleteUser", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askDeleteUserPermissionsBoundary(a *awsproto.Access, input any) {
+	in := input.(*DeleteUserPermissionsBoundaryInput)
+	a.Ask("iam:DeleteUserPermissionsBoundary", a.Find("user", awsproto.One(awsproto.Value(in.UserName)))).Key("iam:permissionsboundary", a.Find("boundaryOfUser", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askDeleteUserPolicy(a *awsproto.Access, input any) {
 	in := input.(*DeleteUserPolicyInput)
 	a.Ask("iam:DeleteUserPolicy", a.Find("user", awsproto.One(awsproto.Value(in.UserName)))).Key("iam:permissionsboundary", a.Find("boundaryOfUser", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askDeleteVirtualMFADevice(a *awsproto.Access, input any) {
+	in := input.(*DeleteVirtualMFADeviceInput)
+	a.Ask("iam:DeleteVirtualMFADevice", awsproto.Or(awsproto.One(awsproto.Value(in.SerialNumber)), "*"))
+}
+
+func askDetachGroupPolicy(a *awsproto.Access, input any) {
+	in := input.(*DetachGroupPolicyInput)
+	a.Ask("iam:DetachGroupPolicy", a.Find("group", awsproto.One(awsproto.Value(in.GroupName)))).Key("iam:policyarn", awsproto.Join(awsproto.One(awsproto.Value(in.PolicyArn))))
+}
+
+func askDetachRolePolicy(a *awsproto.Access, input any) {
+	in := input.(*DetachRolePolicyInput)
+	a.Ask("iam:DetachRolePolicy", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:policyarn", awsproto.Join(awsproto.One(awsproto.Value(in.PolicyArn)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askDetachUserPolicy(a *awsproto.Access, input any) {
+	in := input.(*DetachUserPolicyInput)
+	a.Ask("iam:DetachUserPolicy", a.Find("user", awsproto.One(awsproto.Value(in.UserName)))).Key("iam:policyarn", awsproto.Join(awsproto.One(awsproto.Value(in.PolicyArn)))).Key("iam:permissionsboundary", a.Find("boundaryOfUser", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askDisableOutboundWebIdentityFederation(a *awsproto.Access, input any) {
+	a.Ask("iam:DisableOutboundWebIdentityFederation", awsproto.Any)
+}
+
+func askEnableMFADevice(a *awsproto.Access, input any) {
+	in := input.(*EnableMFADeviceInput)
+	a.Ask("iam:EnableMFADevice", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askEnableOutboundWebIdentityFederation(a *awsproto.Access, input any) {
+	a.Ask("iam:EnableOutboundWebIdentityFederation", awsproto.Any)
+}
+
+func askGenerateCredentialReport(a *awsproto.Access, input any) {
+	a.Ask("iam:GenerateCredentialReport", awsproto.Any)
+}
+
+func askGenerateServiceLastAccessedDetails(a *awsproto.Access, input any) {
+	in := input.(*GenerateServiceLastAccessedDetailsInput)
+	a.Ask("iam:GenerateServiceLastAccessedDetails", awsproto.Or(awsproto.One(awsproto.Value(in.Arn)), "*"))
+}
+
+func askGetAccessKeyLastUsed(a *awsproto.Access, input any) {
+	in := input.(*GetAccessKeyLastUsedInput)
+	a.Ask("iam:GetAccessKeyLastUsed", a.Find("accessKey", awsproto.One(awsproto.Value(in.AccessKeyId))))
+}
+
+func askGetAccountAuthorizationDetails(a *awsproto.Access, input any) {
+	a.Ask("iam:GetAccountAuthorizationDetails", awsproto.Any)
+}
+
+func askGetAccountPasswordPolicy(a *awsproto.Access, input any) {
+	a.Ask("iam:GetAccountPasswordPolicy", awsproto.Any)
+}
+
+func askGetAccountSummary(a *awsproto.Access, input any) {
+	a.Ask("iam:GetAccountSummary", awsproto.Any)
+}
+
+func askGetContextKeysForCustomPolicy(a *awsproto.Access, input any) {
+	a.Ask("iam:GetContextKeysForCustomPolicy", awsproto.Any)
+}
+
+func askGetContextKeysForPrincipalPolicy(a *awsproto.Access, input any) {
+	in := input.(*GetContextKeysForPrincipalPolicyInput)
+	a.Ask("iam:GetContextKeysForPrincipalPolicy", awsproto.Or(awsproto.One(awsproto.Value(in.PolicySourceArn)), "*"))
+}
+
+func askGetCredentialReport(a *awsproto.Access, input any) {
+	a.Ask("iam:GetCredentialReport", awsproto.Any)
+}
+
+func askGetGroup(a *awsproto.Access, input any) {
+	in := input.(*GetGroupInput)
+	a.Ask("iam:GetGroup", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askGetGroupPolicy(a *awsproto.Access, input any) {
+	in := input.(*GetGroupPolicyInput)
+	a.Ask("iam:GetGroupPolicy", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askGetInstanceProfile(a *awsproto.Access, input any) {
+	in := input.(*GetInstanceProfileInput)
+	a.Ask("iam:GetInstanceProfile", a.Find("instanceProfile", awsproto.One(awsproto.Value(in.InstanceProfileName))))
 }
 
 func askGetLoginProfile(a *awsproto.Access, input any) {
@@ -67,9 +336,60 @@ func askGetLoginProfile(a *awsproto.Access, input any) {
 	a.Ask("iam:GetLoginProfile", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askGetMFADevice(a *awsproto.Access, input any) {
+	in := input.(*GetMFADeviceInput)
+	a.Ask("iam:GetMFADevice", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askGetOpenIDConnectProvider(a *awsproto.Access, input any) {
+	in := input.(*GetOpenIDConnectProviderInput)
+	a.Ask("iam:GetOpenIDConnectProvider", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+}
+
+func askGetOutboundWebIdentityFederationInfo(a *awsproto.Access, input any) {
+	a.Ask("iam:GetOutboundWebIdentityFederationInfo", awsproto.Any)
+}
+
+func askGetPolicy(a *awsproto.Access, input any) {
+	in := input.(*GetPolicyInput)
+	a.Ask("iam:GetPolicy", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askGetPolicyVersion(a *awsproto.Access, input any) {
+	in := input.(*GetPolicyVersionInput)
+	a.Ask("iam:GetPolicyVersion", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askGetRole(a *awsproto.Access, input any) {
+	in := input.(*GetRoleInput)
+	a.Ask("iam:GetRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askGetRolePolicy(a *awsproto.Access, input any) {
+	in := input.(*GetRolePolicyInput)
+	a.Ask("iam:GetRolePolicy", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askGetSSHPublicKey(a *awsproto.Access, input any) {
+	in := input.(*GetSSHPublicKeyInput)
+	a.Ask("iam:GetSSHPublicKey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askGetServerCertificate(a *awsproto.Access, input any) {
 	in := input.(*GetServerCertificateInput)
 	a.Ask("iam:GetServerCertificate", a.Find("serverCertificate", awsproto.One(awsproto.Value(in.ServerCertificateName))))
+}
+
+func askGetServiceLastAccessedDetails(a *awsproto.Access, input any) {
+	a.Ask("iam:GetServiceLastAccessedDetails", awsproto.Any)
+}
+
+func askGetServiceLastAccessedDetailsWithEntities(a *awsproto.Access, input any) {
+	a.Ask("iam:GetServiceLastAccessedDetailsWithEntities", awsproto.Any)
+}
+
+func askGetServiceLinkedRoleDeletionStatus(a *awsproto.Access, input any) {
+	a.Ask("iam:GetServiceLinkedRoleDeletionStatus", awsproto.Join(a.Prefix("iam", false), []string{"role/*"}))
 }
 
 func askGetUser(a *awsproto.Access, input any) {
@@ -87,6 +407,115 @@ func askListAccessKeys(a *awsproto.Access, input any) {
 	a.Ask("iam:ListAccessKeys", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askListAccountAliases(a *awsproto.Access, input any) {
+	a.Ask("iam:ListAccountAliases", awsproto.Any)
+}
+
+func askListAttachedGroupPolicies(a *awsproto.Access, input any) {
+	in := input.(*ListAttachedGroupPoliciesInput)
+	a.Ask("iam:ListAttachedGroupPolicies", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askListAttachedRolePolicies(a *awsproto.Access, input any) {
+	in := input.(*ListAttachedRolePoliciesInput)
+	a.Ask("iam:ListAttachedRolePolicies", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askListAttachedUserPolicies(a *awsproto.Access, input any) {
+	in := input.(*ListAttachedUserPoliciesInput)
+	a.Ask("iam:ListAttachedUserPolicies", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askListEntitiesForPolicy(a *awsproto.Access, input any) {
+	in := input.(*ListEntitiesForPolicyInput)
+	a.Ask("iam:ListEntitiesForPolicy", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askListGroupPolicies(a *awsproto.Access, input any) {
+	in := input.(*ListGroupPoliciesInput)
+	a.Ask("iam:ListGroupPolicies", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askListGroups(a *awsproto.Access, input any) {
+	a.Ask("iam:ListGroups", awsproto.Any)
+}
+
+func askListGroupsForUser(a *awsproto.Access, input any) {
+	in := input.(*ListGroupsForUserInput)
+	a.Ask("iam:ListGroupsForUser", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askListInstanceProfileTags(a *awsproto.Access, input any) {
+	in := input.(*ListInstanceProfileTagsInput)
+	a.Ask("iam:ListInstanceProfileTags", a.Find("instanceProfile", awsproto.One(awsproto.Value(in.InstanceProfileName))))
+}
+
+func askListInstanceProfiles(a *awsproto.Access, input any) {
+	a.Ask("iam:ListInstanceProfiles", awsproto.Any)
+}
+
+func askListInstanceProfilesForRole(a *awsproto.Access, input any) {
+	in := input.(*ListInstanceProfilesForRoleInput)
+	a.Ask("iam:ListInstanceProfilesForRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askListMFADeviceTags(a *awsproto.Access, input any) {
+	in := input.(*ListMFADeviceTagsInput)
+	a.Ask("iam:ListMFADeviceTags", awsproto.Or(awsproto.One(awsproto.Value(in.SerialNumber)), "*"))
+}
+
+func askListMFADevices(a *awsproto.Access, input any) {
+	in := input.(*ListMFADevicesInput)
+	a.Ask("iam:ListMFADevices", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askListOpenIDConnectProviderTags(a *awsproto.Access, input any) {
+	in := input.(*ListOpenIDConnectProviderTagsInput)
+	a.Ask("iam:ListOpenIDConnectProviderTags", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+}
+
+func askListOpenIDConnectProviders(a *awsproto.Access, input any) {
+	a.Ask("iam:ListOpenIDConnectProviders", awsproto.Any)
+}
+
+func askListPolicies(a *awsproto.Access, input any) {
+	a.Ask("iam:ListPolicies", awsproto.Any)
+}
+
+func askListPoliciesGrantingServiceAccess(a *awsproto.Access, input any) {
+	in := input.(*ListPoliciesGrantingServiceAccessInput)
+	a.Ask("iam:ListPoliciesGrantingServiceAccess", awsproto.Or(awsproto.One(awsproto.Value(in.Arn)), "*"))
+}
+
+func askListPolicyTags(a *awsproto.Access, input any) {
+	in := input.(*ListPolicyTagsInput)
+	a.Ask("iam:ListPolicyTags", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askListPolicyVersions(a *awsproto.Access, input any) {
+	in := input.(*ListPolicyVersionsInput)
+	a.Ask("iam:ListPolicyVersions", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askListRolePolicies(a *awsproto.Access, input any) {
+	in := input.(*ListRolePoliciesInput)
+	a.Ask("iam:ListRolePolicies", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askListRoleTags(a *awsproto.Access, input any) {
+	in := input.(*ListRoleTagsInput)
+	a.Ask("iam:ListRoleTags", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askListRoles(a *awsproto.Access, input any) {
+	a.Ask("iam:ListRoles", awsproto.Any)
+}
+
+func askListSSHPublicKeys(a *awsproto.Access, input any) {
+	in := input.(*ListSSHPublicKeysInput)
+	a.Ask("iam:ListSSHPublicKeys", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askListServerCertificates(a *awsproto.Access, input any) {
 	a.Ask("iam:ListServerCertificates", awsproto.Any)
 }
@@ -101,9 +530,165 @@ func askListUserPolicies(a *awsproto.Access, input any) {
 	a.Ask("iam:ListUserPolicies", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askListUserTags(a *awsproto.Access, input any) {
+	in := input.(*ListUserTagsInput)
+	a.Ask("iam:ListUserTags", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askListUsers(a *awsproto.Access, input any) {
+	a.Ask("iam:ListUsers", awsproto.Any)
+}
+
+func askListVirtualMFADevices(a *awsproto.Access, input any) {
+	a.Ask("iam:ListVirtualMFADevices", awsproto.Any)
+}
+
+func askPutGroupPolicy(a *awsproto.Access, input any) {
+	in := input.(*PutGroupPolicyInput)
+	a.Ask("iam:PutGroupPolicy", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askPutRolePermissionsBoundary(a *awsproto.Access, input any) {
+	in := input.(*PutRolePermissionsBoundaryInput)
+	a.Ask("iam:PutRolePermissionsBoundary", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", awsproto.Join(awsproto.One(awsproto.Value(in.PermissionsBoundary))))
+}
+
+func askPutRolePolicy(a *awsproto.Access, input any) {
+	in := input.(*PutRolePolicyInput)
+	a.Ask("iam:PutRolePolicy", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askPutUserPermissionsBoundary(a *awsproto.Access, input any) {
+	in := input.(*PutUserPermissionsBoundaryInput)
+	a.Ask("iam:PutUserPermissionsBoundary", a.Find("user", awsproto.One(awsproto.Value(in.UserName)))).Key("iam:permissionsboundary", awsproto.Join(awsproto.One(awsproto.Value(in.PermissionsBoundary))))
+}
+
 func askPutUserPolicy(a *awsproto.Access, input any) {
 	in := input.(*PutUserPolicyInput)
 	a.Ask("iam:PutUserPolicy", a.Find("user", awsproto.One(awsproto.Value(in.UserName)))).Key("iam:permissionsboundary", a.Find("boundaryOfUser", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askRemoveClientIDFromOpenIDConnectProvider(a *awsproto.Access, input any) {
+	in := input.(*RemoveClientIDFromOpenIDConnectProviderInput)
+	a.Ask("iam:RemoveClientIDFromOpenIDConnectProvider", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+}
+
+func askRemoveRoleFromInstanceProfile(a *awsproto.Access, input any) {
+	in := input.(*RemoveRoleFromInstanceProfileInput)
+	a.Ask("iam:RemoveRoleFromInstanceProfile", a.Find("instanceProfile", awsproto.One(awsproto.Value(in.InstanceProfileName))))
+}
+
+func askRemoveUserFromGroup(a *awsproto.Access, input any) {
+	in := input.(*RemoveUserFromGroupInput)
+	a.Ask("iam:RemoveUserFromGroup", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
+func askResetServiceSpecificCredential(a *awsproto.Access, input any) {
+	in := input.(*ResetServiceSpecificCredentialInput)
+	a.Ask("iam:ResetServiceSpecificCredential", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askResyncMFADevice(a *awsproto.Access, input any) {
+	in := input.(*ResyncMFADeviceInput)
+	a.Ask("iam:ResyncMFADevice", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askSetDefaultPolicyVersion(a *awsproto.Access, input any) {
+	in := input.(*SetDefaultPolicyVersionInput)
+	a.Ask("iam:SetDefaultPolicyVersion", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+}
+
+func askSimulateCustomPolicy(a *awsproto.Access, input any) {
+	a.Ask("iam:SimulateCustomPolicy", awsproto.Any)
+}
+
+func askSimulatePrincipalPolicy(a *awsproto.Access, input any) {
+	in := input.(*SimulatePrincipalPolicyInput)
+	a.Ask("iam:SimulatePrincipalPolicy", awsproto.Or(awsproto.One(awsproto.Value(in.PolicySourceArn)), "*"))
+}
+
+func askTagInstanceProfile(a *awsproto.Access, input any) {
+	in := input.(*TagInstanceProfileInput)
+	a.Ask("iam:TagInstanceProfile", a.Find("instanceProfile", awsproto.One(awsproto.Value(in.InstanceProfileName))))
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askTagMFADevice(a *awsproto.Access, input any) {
+	in := input.(*TagMFADeviceInput)
+	a.Ask("iam:TagMFADevice", awsproto.Or(awsproto.One(awsproto.Value(in.SerialNumber)), "*"))
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askTagOpenIDConnectProvider(a *awsproto.Access, input any) {
+	in := input.(*TagOpenIDConnectProviderInput)
+	a.Ask("iam:TagOpenIDConnectProvider", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askTagPolicy(a *awsproto.Access, input any) {
+	in := input.(*TagPolicyInput)
+	a.Ask("iam:TagPolicy", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askTagRole(a *awsproto.Access, input any) {
+	in := input.(*TagRoleInput)
+	a.Ask("iam:TagRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askTagUser(a *awsproto.Access, input any) {
+	in := input.(*TagUserInput)
+	a.Ask("iam:TagUser", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askUntagInstanceProfile(a *awsproto.Access, input any) {
+	in := input.(*UntagInstanceProfileInput)
+	a.Ask("iam:UntagInstanceProfile", a.Find("instanceProfile", awsproto.One(awsproto.Value(in.InstanceProfileName))))
+	a.TagKeys(in.TagKeys)
+}
+
+func askUntagMFADevice(a *awsproto.Access, input any) {
+	in := input.(*UntagMFADeviceInput)
+	a.Ask("iam:UntagMFADevice", awsproto.Or(awsproto.One(awsproto.Value(in.SerialNumber)), "*"))
+	a.TagKeys(in.TagKeys)
+}
+
+func askUntagOpenIDConnectProvider(a *awsproto.Access, input any) {
+	in := input.(*UntagOpenIDConnectProviderInput)
+	a.Ask("iam:UntagOpenIDConnectProvider", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+	a.TagKeys(in.TagKeys)
+}
+
+func askUntagPolicy(a *awsproto.Access, input any) {
+	in := input.(*UntagPolicyInput)
+	a.Ask("iam:UntagPolicy", awsproto.Or(awsproto.One(awsproto.Value(in.PolicyArn)), "*"))
+	a.TagKeys(in.TagKeys)
+}
+
+func askUntagRole(a *awsproto.Access, input any) {
+	in := input.(*UntagRoleInput)
+	a.Ask("iam:UntagRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName))))
+	a.TagKeys(in.TagKeys)
+}
+
+func askUntagUser(a *awsproto.Access, input any) {
+	in := input.(*UntagUserInput)
+	a.Ask("iam:UntagUser", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+	a.TagKeys(in.TagKeys)
 }
 
 func askUpdateAccessKey(a *awsproto.Access, input any) {
@@ -111,9 +696,58 @@ func askUpdateAccessKey(a *awsproto.Access, input any) {
 	a.Ask("iam:UpdateAccessKey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askUpdateAccountPasswordPolicy(a *awsproto.Access, input any) {
+	a.Ask("iam:UpdateAccountPasswordPolicy", awsproto.Any)
+}
+
+func askUpdateAssumeRolePolicy(a *awsproto.Access, input any) {
+	in := input.(*UpdateAssumeRolePolicyInput)
+	a.Ask("iam:UpdateAssumeRolePolicy", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askUpdateGroup(a *awsproto.Access, input any) {
+	in := input.(*UpdateGroupInput)
+	a.Ask("iam:UpdateGroup", a.Find("group", awsproto.One(awsproto.Value(in.GroupName))))
+}
+
 func askUpdateLoginProfile(a *awsproto.Access, input any) {
 	in := input.(*UpdateLoginProfileInput)
 	a.Ask("iam:UpdateLoginProfile", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askUpdateOpenIDConnectProviderThumbprint(a *awsproto.Access, input any) {
+	in := input.(*UpdateOpenIDConnectProviderThumbprintInput)
+	a.Ask("iam:UpdateOpenIDConnectProviderThumbprint", awsproto.Or(awsproto.One(awsproto.Value(in.OpenIDConnectProviderArn)), "*"))
+}
+
+func askUpdateRole(a *awsproto.Access, input any) {
+	in := input.(*UpdateRoleInput)
+	a.Ask("iam:UpdateRole", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askUpdateRoleDescription(a *awsproto.Access, input any) {
+	in := input.(*UpdateRoleDescriptionInput)
+	a.Ask("iam:UpdateRoleDescription", a.Find("role", awsproto.One(awsproto.Value(in.RoleName)))).Key("iam:permissionsboundary", a.Find("boundaryOfRole", awsproto.One(awsproto.Value(in.RoleName))))
+}
+
+func askUpdateSSHPublicKey(a *awsproto.Access, input any) {
+	in := input.(*UpdateSSHPublicKeyInput)
+	a.Ask("iam:UpdateSSHPublicKey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askUpdateServiceSpecificCredential(a *awsproto.Access, input any) {
+	in := input.(*UpdateServiceSpecificCredentialInput)
+	a.Ask("iam:UpdateServiceSpecificCredential", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askUpdateUser(a *awsproto.Access, input any) {
+	in := input.(*UpdateUserInput)
+	a.Ask("iam:UpdateUser", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
+func askUploadSSHPublicKey(a *awsproto.Access, input any) {
+	in := input.(*UploadSSHPublicKeyInput)
+	a.Ask("iam:UploadSSHPublicKey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
 func askUploadServerCertificate(a *awsproto.Access, input any) {

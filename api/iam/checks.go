@@ -8,12 +8,90 @@ import (
 
 var pattern1 = awsproto.NewPattern("[\\w+=,.@-]+")
 var pattern2 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
-var pattern3 = awsproto.NewPattern("(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)")
-var pattern4 = awsproto.NewPattern("[\\w]+")
-var pattern5 = awsproto.NewPattern("[\\u0020-\\u00FF]+")
-var pattern6 = awsproto.NewPattern("\\u002F[\\u0021-\\u007F]*")
-var pattern7 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
-var pattern8 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
+var pattern3 = awsproto.NewPattern("^[a-z0-9](-?[a-z0-9])+$")
+var pattern4 = awsproto.NewPattern("(\\u002F)|(\\u002F[\\u0021-\\u007E]+\\u002F)")
+var pattern5 = awsproto.NewPattern("((/[A-Za-z0-9\\.,\\+@=_-]+)*)/")
+var pattern6 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u00A1-\\u00FF]*")
+var pattern7 = awsproto.NewPattern("[\\w+=/:,.@-]+")
+var pattern8 = awsproto.NewPattern("[\\w]+")
+var pattern9 = awsproto.NewPattern("v[1-9][0-9]*(\\.[A-Za-z0-9-]*)?")
+var pattern10 = awsproto.NewPattern("[\\d]+")
+var pattern11 = awsproto.NewPattern("[\\u0020-\\u00FF]+")
+var pattern12 = awsproto.NewPattern("[\\w-]*")
+var pattern13 = awsproto.NewPattern("\\u002F[\\u0021-\\u007F]*")
+var pattern14 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
+var pattern15 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
+
+// Check reports what the model forbids.
+func (s *AddClientIDToOpenIDConnectProviderInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+	c.Required("ClientID", s.ClientID != nil)
+	c.Length("ClientID", s.ClientID, 1, 255)
+}
+
+// Check reports what the model forbids.
+func (s *AddRoleToInstanceProfileInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *AddUserToGroupInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *AttachGroupPolicyInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *AttachRolePolicyInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *AttachUserPolicyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *ChangePasswordInput) Check(c *awsproto.Check) {
+	c.Required("OldPassword", s.OldPassword != nil)
+	c.Length("OldPassword", s.OldPassword, 1, 128)
+	c.Match("OldPassword", s.OldPassword, pattern2)
+	c.Required("NewPassword", s.NewPassword != nil)
+	c.Length("NewPassword", s.NewPassword, 1, 128)
+	c.Match("NewPassword", s.NewPassword, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *ContextEntry) Check(c *awsproto.Check) {
+	c.Length("ContextKeyName", s.ContextKeyName, 5, 256)
+	c.Enum("ContextKeyType", string(s.ContextKeyType), valuesContextKeyTypeEnum)
+}
 
 // Check reports what the model forbids.
 func (s *CreateAccessKeyInput) Check(c *awsproto.Check) {
@@ -22,11 +100,125 @@ func (s *CreateAccessKeyInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CreateAccountAliasInput) Check(c *awsproto.Check) {
+	c.Required("AccountAlias", s.AccountAlias != nil)
+	c.Length("AccountAlias", s.AccountAlias, 3, 63)
+	c.Match("AccountAlias", s.AccountAlias, pattern3)
+}
+
+// Check reports what the model forbids.
+func (s *CreateGroupInput) Check(c *awsproto.Check) {
+	c.Length("Path", s.Path, 1, 512)
+	c.Match("Path", s.Path, pattern4)
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *CreateInstanceProfileInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
+	c.Length("Path", s.Path, 1, 512)
+	c.Match("Path", s.Path, pattern4)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *CreateLoginProfileInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Length("Password", s.Password, 1, 128)
 	c.Match("Password", s.Password, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *CreateOpenIDConnectProviderInput) Check(c *awsproto.Check) {
+	c.Required("Url", s.Url != nil)
+	c.Length("Url", s.Url, 1, 255)
+	for i := range s.ClientIDList {
+		c.PushIndex("ClientIDList", i)
+		c.Length("member", &s.ClientIDList[i], 1, 255)
+		c.PopElement()
+	}
+	for i := range s.ThumbprintList {
+		c.PushIndex("ThumbprintList", i)
+		c.Length("member", &s.ThumbprintList[i], 40, 40)
+		c.PopElement()
+	}
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *CreatePolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+	c.Length("Path", s.Path, 1, 512)
+	c.Match("Path", s.Path, pattern5)
+	c.Required("PolicyDocument", s.PolicyDocument != nil)
+	c.Length("PolicyDocument", s.PolicyDocument, 1, 131072)
+	c.Match("PolicyDocument", s.PolicyDocument, pattern2)
+	c.Length("Description", s.Description, 0, 1000)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *CreatePolicyVersionInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Required("PolicyDocument", s.PolicyDocument != nil)
+	c.Length("PolicyDocument", s.PolicyDocument, 1, 131072)
+	c.Match("PolicyDocument", s.PolicyDocument, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *CreateRoleInput) Check(c *awsproto.Check) {
+	c.Length("Path", s.Path, 1, 512)
+	c.Match("Path", s.Path, pattern4)
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("AssumeRolePolicyDocument", s.AssumeRolePolicyDocument != nil)
+	c.Length("AssumeRolePolicyDocument", s.AssumeRolePolicyDocument, 1, 131072)
+	c.Match("AssumeRolePolicyDocument", s.AssumeRolePolicyDocument, pattern2)
+	c.Length("Description", s.Description, 0, 1000)
+	c.Match("Description", s.Description, pattern6)
+	awsproto.Range(c, "MaxSessionDuration", s.MaxSessionDuration, new(int32(3600)), new(int32(43200)))
+	c.Length("PermissionsBoundary", s.PermissionsBoundary, 20, 2048)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *CreateServiceLinkedRoleInput) Check(c *awsproto.Check) {
+	c.Required("AWSServiceName", s.AWSServiceName != nil)
+	c.Length("AWSServiceName", s.AWSServiceName, 1, 128)
+	c.Match("AWSServiceName", s.AWSServiceName, pattern1)
+	c.Length("Description", s.Description, 0, 1000)
+	c.Match("Description", s.Description, pattern6)
+	c.Length("CustomSuffix", s.CustomSuffix, 1, 64)
+	c.Match("CustomSuffix", s.CustomSuffix, pattern1)
 }
 
 // Check reports what the model forbids.
@@ -41,7 +233,7 @@ func (s *CreateServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *CreateUserInput) Check(c *awsproto.Check) {
 	c.Length("Path", s.Path, 1, 512)
-	c.Match("Path", s.Path, pattern3)
+	c.Match("Path", s.Path, pattern4)
 	c.Required("UserName", s.UserName != nil)
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
@@ -55,18 +247,131 @@ func (s *CreateUserInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CreateVirtualMFADeviceInput) Check(c *awsproto.Check) {
+	c.Length("Path", s.Path, 1, 512)
+	c.Match("Path", s.Path, pattern4)
+	c.Required("VirtualMFADeviceName", s.VirtualMFADeviceName != nil)
+	c.Length("VirtualMFADeviceName", s.VirtualMFADeviceName, 1, -1)
+	c.Match("VirtualMFADeviceName", s.VirtualMFADeviceName, pattern1)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *DeactivateMFADeviceInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+}
+
+// Check reports what the model forbids.
 func (s *DeleteAccessKeyInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 128)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("AccessKeyId", s.AccessKeyId != nil)
 	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
-	c.Match("AccessKeyId", s.AccessKeyId, pattern4)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern8)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteAccountAliasInput) Check(c *awsproto.Check) {
+	c.Required("AccountAlias", s.AccountAlias != nil)
+	c.Length("AccountAlias", s.AccountAlias, 3, 63)
+	c.Match("AccountAlias", s.AccountAlias, pattern3)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteAccountPasswordPolicyInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *DeleteGroupInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteGroupPolicyInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteInstanceProfileInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
 }
 
 // Check reports what the model forbids.
 func (s *DeleteLoginProfileInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteOpenIDConnectProviderInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *DeletePolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *DeletePolicyVersionInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Required("VersionId", s.VersionId != nil)
+	c.Match("VersionId", s.VersionId, pattern9)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteRolePermissionsBoundaryInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteRolePolicyInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteSSHPublicKeyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("SSHPublicKeyId", s.SSHPublicKeyId != nil)
+	c.Length("SSHPublicKeyId", s.SSHPublicKeyId, 20, 128)
+	c.Match("SSHPublicKeyId", s.SSHPublicKeyId, pattern8)
 }
 
 // Check reports what the model forbids.
@@ -77,18 +382,32 @@ func (s *DeleteServerCertificateInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteServiceLinkedRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *DeleteServiceSpecificCredentialInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId != nil)
 	c.Length("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, 20, 128)
-	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern4)
+	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern8)
 }
 
 // Check reports what the model forbids.
 func (s *DeleteUserInput) Check(c *awsproto.Check) {
 	c.Required("UserName", s.UserName != nil)
 	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteUserPermissionsBoundaryInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 }
 
@@ -103,9 +422,221 @@ func (s *DeleteUserPolicyInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteVirtualMFADeviceInput) Check(c *awsproto.Check) {
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+}
+
+// Check reports what the model forbids.
+func (s *DetachGroupPolicyInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *DetachRolePolicyInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *DetachUserPolicyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *DisableOutboundWebIdentityFederationInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *EnableMFADeviceInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+	c.Required("AuthenticationCode1", s.AuthenticationCode1 != nil)
+	c.Length("AuthenticationCode1", s.AuthenticationCode1, 6, 6)
+	c.Match("AuthenticationCode1", s.AuthenticationCode1, pattern10)
+	c.Required("AuthenticationCode2", s.AuthenticationCode2 != nil)
+	c.Length("AuthenticationCode2", s.AuthenticationCode2, 6, 6)
+	c.Match("AuthenticationCode2", s.AuthenticationCode2, pattern10)
+}
+
+// Check reports what the model forbids.
+func (s *EnableOutboundWebIdentityFederationInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *GenerateCredentialReportInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *GenerateServiceLastAccessedDetailsInput) Check(c *awsproto.Check) {
+	c.Required("Arn", s.Arn != nil)
+	c.Length("Arn", s.Arn, 20, 2048)
+	c.Enum("Granularity", string(s.Granularity), valuesAccessAdvisorUsageGranularityType)
+}
+
+// Check reports what the model forbids.
+func (s *GetAccessKeyLastUsedInput) Check(c *awsproto.Check) {
+	c.Required("AccessKeyId", s.AccessKeyId != nil)
+	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern8)
+}
+
+// Check reports what the model forbids.
+func (s *GetAccountAuthorizationDetailsInput) Check(c *awsproto.Check) {
+	for i := range s.Filter {
+		c.PushIndex("Filter", i)
+		c.Enum("member", string(s.Filter[i]), valuesEntityType)
+		c.PopElement()
+	}
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+}
+
+// Check reports what the model forbids.
+func (s *GetAccountPasswordPolicyInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *GetAccountSummaryInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *GetContextKeysForCustomPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyInputList", s.PolicyInputList != nil)
+	for i := range s.PolicyInputList {
+		c.PushIndex("PolicyInputList", i)
+		c.Length("member", &s.PolicyInputList[i], 1, 131072)
+		c.Match("member", &s.PolicyInputList[i], pattern2)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *GetContextKeysForPrincipalPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicySourceArn", s.PolicySourceArn != nil)
+	c.Length("PolicySourceArn", s.PolicySourceArn, 20, 2048)
+	for i := range s.PolicyInputList {
+		c.PushIndex("PolicyInputList", i)
+		c.Length("member", &s.PolicyInputList[i], 1, 131072)
+		c.Match("member", &s.PolicyInputList[i], pattern2)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *GetCredentialReportInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *GetGroupInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *GetGroupPolicyInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *GetInstanceProfileInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *GetLoginProfileInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *GetMFADeviceInput) Check(c *awsproto.Check) {
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *GetOpenIDConnectProviderInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *GetOutboundWebIdentityFederationInfoInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *GetPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *GetPolicyVersionInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Required("VersionId", s.VersionId != nil)
+	c.Match("VersionId", s.VersionId, pattern9)
+}
+
+// Check reports what the model forbids.
+func (s *GetRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *GetRolePolicyInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *GetSSHPublicKeyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("SSHPublicKeyId", s.SSHPublicKeyId != nil)
+	c.Length("SSHPublicKeyId", s.SSHPublicKeyId, 20, 128)
+	c.Match("SSHPublicKeyId", s.SSHPublicKeyId, pattern8)
+	c.Required("Encoding", s.Encoding != "")
+	c.Enum("Encoding", string(s.Encoding), valuesEncodingType)
 }
 
 // Check reports what the model forbids.
@@ -113,6 +644,33 @@ func (s *GetServerCertificateInput) Check(c *awsproto.Check) {
 	c.Required("ServerCertificateName", s.ServerCertificateName != nil)
 	c.Length("ServerCertificateName", s.ServerCertificateName, 1, 128)
 	c.Match("ServerCertificateName", s.ServerCertificateName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *GetServiceLastAccessedDetailsInput) Check(c *awsproto.Check) {
+	c.Required("JobId", s.JobId != nil)
+	c.Length("JobId", s.JobId, 36, 36)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+}
+
+// Check reports what the model forbids.
+func (s *GetServiceLastAccessedDetailsWithEntitiesInput) Check(c *awsproto.Check) {
+	c.Required("JobId", s.JobId != nil)
+	c.Length("JobId", s.JobId, 36, 36)
+	c.Required("ServiceNamespace", s.ServiceNamespace != nil)
+	c.Length("ServiceNamespace", s.ServiceNamespace, 1, 64)
+	c.Match("ServiceNamespace", s.ServiceNamespace, pattern12)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+}
+
+// Check reports what the model forbids.
+func (s *GetServiceLinkedRoleDeletionStatusInput) Check(c *awsproto.Check) {
+	c.Required("DeletionTaskId", s.DeletionTaskId != nil)
+	c.Length("DeletionTaskId", s.DeletionTaskId, 1, 1000)
 }
 
 // Check reports what the model forbids.
@@ -136,16 +694,245 @@ func (s *ListAccessKeysInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 128)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern5)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListAccountAliasesInput) Check(c *awsproto.Check) {
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListAttachedGroupPoliciesInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern5)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListAttachedRolePoliciesInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern5)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListAttachedUserPoliciesInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern5)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListEntitiesForPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Enum("EntityFilter", string(s.EntityFilter), valuesEntityType)
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern4)
+	c.Enum("PolicyUsageFilter", string(s.PolicyUsageFilter), valuesPolicyUsageType)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListGroupPoliciesInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListGroupsForUserInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListGroupsInput) Check(c *awsproto.Check) {
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern13)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListInstanceProfileTagsInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListInstanceProfilesForRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListInstanceProfilesInput) Check(c *awsproto.Check) {
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern13)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListMFADeviceTagsInput) Check(c *awsproto.Check) {
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListMFADevicesInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListOpenIDConnectProviderTagsInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListOpenIDConnectProvidersInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *ListPoliciesGrantingServiceAccessInput) Check(c *awsproto.Check) {
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	c.Required("Arn", s.Arn != nil)
+	c.Length("Arn", s.Arn, 20, 2048)
+	c.Required("ServiceNamespaces", s.ServiceNamespaces != nil)
+	c.Size("ServiceNamespaces", s.ServiceNamespaces != nil, len(s.ServiceNamespaces), 1, 200)
+	for i := range s.ServiceNamespaces {
+		c.PushIndex("ServiceNamespaces", i)
+		c.Length("member", &s.ServiceNamespaces[i], 1, 64)
+		c.Match("member", &s.ServiceNamespaces[i], pattern12)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *ListPoliciesInput) Check(c *awsproto.Check) {
+	c.Enum("Scope", string(s.Scope), valuesPolicyScopeType)
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern5)
+	c.Enum("PolicyUsageFilter", string(s.PolicyUsageFilter), valuesPolicyUsageType)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListPolicyTagsInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListPolicyVersionsInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListRolePoliciesInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListRoleTagsInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListRolesInput) Check(c *awsproto.Check) {
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern13)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListSSHPublicKeysInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 }
 
 // Check reports what the model forbids.
 func (s *ListServerCertificatesInput) Check(c *awsproto.Check) {
 	c.Length("PathPrefix", s.PathPrefix, 1, 512)
-	c.Match("PathPrefix", s.PathPrefix, pattern6)
+	c.Match("PathPrefix", s.PathPrefix, pattern13)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern5)
+	c.Match("Marker", s.Marker, pattern11)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 }
 
@@ -154,7 +941,7 @@ func (s *ListServiceSpecificCredentialsInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 64)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern5)
+	c.Match("Marker", s.Marker, pattern11)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 }
 
@@ -164,8 +951,79 @@ func (s *ListUserPoliciesInput) Check(c *awsproto.Check) {
 	c.Length("UserName", s.UserName, 1, 128)
 	c.Match("UserName", s.UserName, pattern1)
 	c.Length("Marker", s.Marker, 1, 320)
-	c.Match("Marker", s.Marker, pattern5)
+	c.Match("Marker", s.Marker, pattern11)
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListUserTagsInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListUsersInput) Check(c *awsproto.Check) {
+	c.Length("PathPrefix", s.PathPrefix, 1, 512)
+	c.Match("PathPrefix", s.PathPrefix, pattern13)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *ListVirtualMFADevicesInput) Check(c *awsproto.Check) {
+	c.Enum("AssignmentStatus", string(s.AssignmentStatus), valuesAssignmentStatusType)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
+func (s *PutGroupPolicyInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+	c.Required("PolicyDocument", s.PolicyDocument != nil)
+	c.Length("PolicyDocument", s.PolicyDocument, 1, 131072)
+	c.Match("PolicyDocument", s.PolicyDocument, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *PutRolePermissionsBoundaryInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("PermissionsBoundary", s.PermissionsBoundary != nil)
+	c.Length("PermissionsBoundary", s.PermissionsBoundary, 20, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *PutRolePolicyInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("PolicyName", s.PolicyName != nil)
+	c.Length("PolicyName", s.PolicyName, 1, 128)
+	c.Match("PolicyName", s.PolicyName, pattern1)
+	c.Required("PolicyDocument", s.PolicyDocument != nil)
+	c.Length("PolicyDocument", s.PolicyDocument, 1, 131072)
+	c.Match("PolicyDocument", s.PolicyDocument, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *PutUserPermissionsBoundaryInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("PermissionsBoundary", s.PermissionsBoundary != nil)
+	c.Length("PermissionsBoundary", s.PermissionsBoundary, 20, 2048)
 }
 
 // Check reports what the model forbids.
@@ -182,13 +1040,327 @@ func (s *PutUserPolicyInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *RemoveClientIDFromOpenIDConnectProviderInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+	c.Required("ClientID", s.ClientID != nil)
+	c.Length("ClientID", s.ClientID, 1, 255)
+}
+
+// Check reports what the model forbids.
+func (s *RemoveRoleFromInstanceProfileInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *RemoveUserFromGroupInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *ResetServiceSpecificCredentialInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId != nil)
+	c.Length("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, 20, 128)
+	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern8)
+}
+
+// Check reports what the model forbids.
+func (s *ResyncMFADeviceInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+	c.Required("AuthenticationCode1", s.AuthenticationCode1 != nil)
+	c.Length("AuthenticationCode1", s.AuthenticationCode1, 6, 6)
+	c.Match("AuthenticationCode1", s.AuthenticationCode1, pattern10)
+	c.Required("AuthenticationCode2", s.AuthenticationCode2 != nil)
+	c.Length("AuthenticationCode2", s.AuthenticationCode2, 6, 6)
+	c.Match("AuthenticationCode2", s.AuthenticationCode2, pattern10)
+}
+
+// Check reports what the model forbids.
+func (s *SetDefaultPolicyVersionInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Required("VersionId", s.VersionId != nil)
+	c.Match("VersionId", s.VersionId, pattern9)
+}
+
+// Check reports what the model forbids.
+func (s *SimulateCustomPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyInputList", s.PolicyInputList != nil)
+	for i := range s.PolicyInputList {
+		c.PushIndex("PolicyInputList", i)
+		c.Length("member", &s.PolicyInputList[i], 1, 131072)
+		c.Match("member", &s.PolicyInputList[i], pattern2)
+		c.PopElement()
+	}
+	for i := range s.PermissionsBoundaryPolicyInputList {
+		c.PushIndex("PermissionsBoundaryPolicyInputList", i)
+		c.Length("member", &s.PermissionsBoundaryPolicyInputList[i], 1, 131072)
+		c.Match("member", &s.PermissionsBoundaryPolicyInputList[i], pattern2)
+		c.PopElement()
+	}
+	c.Required("ActionNames", s.ActionNames != nil)
+	for i := range s.ActionNames {
+		c.PushIndex("ActionNames", i)
+		c.Length("member", &s.ActionNames[i], 3, 128)
+		c.PopElement()
+	}
+	for i := range s.ResourceArns {
+		c.PushIndex("ResourceArns", i)
+		c.Length("member", &s.ResourceArns[i], 1, 2048)
+		c.PopElement()
+	}
+	c.Length("ResourcePolicy", s.ResourcePolicy, 1, 131072)
+	c.Match("ResourcePolicy", s.ResourcePolicy, pattern2)
+	c.Length("ResourceOwner", s.ResourceOwner, 1, 2048)
+	c.Length("CallerArn", s.CallerArn, 1, 2048)
+	for i := range s.ContextEntries {
+		c.PushIndex("ContextEntries", i)
+		s.ContextEntries[i].Check(c)
+		c.PopElement()
+	}
+	c.Length("ResourceHandlingOption", s.ResourceHandlingOption, 1, 64)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+}
+
+// Check reports what the model forbids.
+func (s *SimulatePrincipalPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicySourceArn", s.PolicySourceArn != nil)
+	c.Length("PolicySourceArn", s.PolicySourceArn, 20, 2048)
+	for i := range s.PolicyInputList {
+		c.PushIndex("PolicyInputList", i)
+		c.Length("member", &s.PolicyInputList[i], 1, 131072)
+		c.Match("member", &s.PolicyInputList[i], pattern2)
+		c.PopElement()
+	}
+	for i := range s.PermissionsBoundaryPolicyInputList {
+		c.PushIndex("PermissionsBoundaryPolicyInputList", i)
+		c.Length("member", &s.PermissionsBoundaryPolicyInputList[i], 1, 131072)
+		c.Match("member", &s.PermissionsBoundaryPolicyInputList[i], pattern2)
+		c.PopElement()
+	}
+	c.Required("ActionNames", s.ActionNames != nil)
+	for i := range s.ActionNames {
+		c.PushIndex("ActionNames", i)
+		c.Length("member", &s.ActionNames[i], 3, 128)
+		c.PopElement()
+	}
+	for i := range s.ResourceArns {
+		c.PushIndex("ResourceArns", i)
+		c.Length("member", &s.ResourceArns[i], 1, 2048)
+		c.PopElement()
+	}
+	c.Length("ResourcePolicy", s.ResourcePolicy, 1, 131072)
+	c.Match("ResourcePolicy", s.ResourcePolicy, pattern2)
+	c.Length("ResourceOwner", s.ResourceOwner, 1, 2048)
+	c.Length("CallerArn", s.CallerArn, 1, 2048)
+	for i := range s.ContextEntries {
+		c.PushIndex("ContextEntries", i)
+		s.ContextEntries[i].Check(c)
+		c.PopElement()
+	}
+	c.Length("ResourceHandlingOption", s.ResourceHandlingOption, 1, 64)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+}
+
+// Check reports what the model forbids.
 func (s *Tag) Check(c *awsproto.Check) {
 	c.Required("Key", s.Key != nil)
 	c.Length("Key", s.Key, 1, 128)
-	c.Match("Key", s.Key, pattern7)
+	c.Match("Key", s.Key, pattern14)
 	c.Required("Value", s.Value != nil)
 	c.Length("Value", s.Value, 0, 256)
-	c.Match("Value", s.Value, pattern8)
+	c.Match("Value", s.Value, pattern15)
+}
+
+// Check reports what the model forbids.
+func (s *TagInstanceProfileInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
+	c.Required("Tags", s.Tags != nil)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *TagMFADeviceInput) Check(c *awsproto.Check) {
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+	c.Required("Tags", s.Tags != nil)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *TagOpenIDConnectProviderInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+	c.Required("Tags", s.Tags != nil)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *TagPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Required("Tags", s.Tags != nil)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *TagRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("Tags", s.Tags != nil)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *TagUserInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("Tags", s.Tags != nil)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagInstanceProfileInput) Check(c *awsproto.Check) {
+	c.Required("InstanceProfileName", s.InstanceProfileName != nil)
+	c.Length("InstanceProfileName", s.InstanceProfileName, 1, 128)
+	c.Match("InstanceProfileName", s.InstanceProfileName, pattern1)
+	c.Required("TagKeys", s.TagKeys != nil)
+	c.Size("TagKeys", s.TagKeys != nil, len(s.TagKeys), 0, 50)
+	for i := range s.TagKeys {
+		c.PushIndex("TagKeys", i)
+		c.Length("member", &s.TagKeys[i], 1, 128)
+		c.Match("member", &s.TagKeys[i], pattern14)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagMFADeviceInput) Check(c *awsproto.Check) {
+	c.Required("SerialNumber", s.SerialNumber != nil)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern7)
+	c.Required("TagKeys", s.TagKeys != nil)
+	c.Size("TagKeys", s.TagKeys != nil, len(s.TagKeys), 0, 50)
+	for i := range s.TagKeys {
+		c.PushIndex("TagKeys", i)
+		c.Length("member", &s.TagKeys[i], 1, 128)
+		c.Match("member", &s.TagKeys[i], pattern14)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagOpenIDConnectProviderInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+	c.Required("TagKeys", s.TagKeys != nil)
+	c.Size("TagKeys", s.TagKeys != nil, len(s.TagKeys), 0, 50)
+	for i := range s.TagKeys {
+		c.PushIndex("TagKeys", i)
+		c.Length("member", &s.TagKeys[i], 1, 128)
+		c.Match("member", &s.TagKeys[i], pattern14)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagPolicyInput) Check(c *awsproto.Check) {
+	c.Required("PolicyArn", s.PolicyArn != nil)
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
+	c.Required("TagKeys", s.TagKeys != nil)
+	c.Size("TagKeys", s.TagKeys != nil, len(s.TagKeys), 0, 50)
+	for i := range s.TagKeys {
+		c.PushIndex("TagKeys", i)
+		c.Length("member", &s.TagKeys[i], 1, 128)
+		c.Match("member", &s.TagKeys[i], pattern14)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("TagKeys", s.TagKeys != nil)
+	c.Size("TagKeys", s.TagKeys != nil, len(s.TagKeys), 0, 50)
+	for i := range s.TagKeys {
+		c.PushIndex("TagKeys", i)
+		c.Length("member", &s.TagKeys[i], 1, 128)
+		c.Match("member", &s.TagKeys[i], pattern14)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagUserInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("TagKeys", s.TagKeys != nil)
+	c.Size("TagKeys", s.TagKeys != nil, len(s.TagKeys), 0, 50)
+	for i := range s.TagKeys {
+		c.PushIndex("TagKeys", i)
+		c.Length("member", &s.TagKeys[i], 1, 128)
+		c.Match("member", &s.TagKeys[i], pattern14)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.
@@ -197,9 +1369,37 @@ func (s *UpdateAccessKeyInput) Check(c *awsproto.Check) {
 	c.Match("UserName", s.UserName, pattern1)
 	c.Required("AccessKeyId", s.AccessKeyId != nil)
 	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
-	c.Match("AccessKeyId", s.AccessKeyId, pattern4)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern8)
 	c.Required("Status", s.Status != "")
 	c.Enum("Status", string(s.Status), valuesStatusType)
+}
+
+// Check reports what the model forbids.
+func (s *UpdateAccountPasswordPolicyInput) Check(c *awsproto.Check) {
+	awsproto.Range(c, "MinimumPasswordLength", s.MinimumPasswordLength, new(int32(6)), new(int32(128)))
+	awsproto.Range(c, "MaxPasswordAge", s.MaxPasswordAge, new(int32(1)), new(int32(1095)))
+	awsproto.Range(c, "PasswordReusePrevention", s.PasswordReusePrevention, new(int32(1)), new(int32(24)))
+}
+
+// Check reports what the model forbids.
+func (s *UpdateAssumeRolePolicyInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("PolicyDocument", s.PolicyDocument != nil)
+	c.Length("PolicyDocument", s.PolicyDocument, 1, 131072)
+	c.Match("PolicyDocument", s.PolicyDocument, pattern2)
+}
+
+// Check reports what the model forbids.
+func (s *UpdateGroupInput) Check(c *awsproto.Check) {
+	c.Required("GroupName", s.GroupName != nil)
+	c.Length("GroupName", s.GroupName, 1, 128)
+	c.Match("GroupName", s.GroupName, pattern1)
+	c.Length("NewPath", s.NewPath, 1, 512)
+	c.Match("NewPath", s.NewPath, pattern4)
+	c.Length("NewGroupName", s.NewGroupName, 1, 128)
+	c.Match("NewGroupName", s.NewGroupName, pattern1)
 }
 
 // Check reports what the model forbids.
@@ -212,9 +1412,85 @@ func (s *UpdateLoginProfileInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *UpdateOpenIDConnectProviderThumbprintInput) Check(c *awsproto.Check) {
+	c.Required("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn != nil)
+	c.Length("OpenIDConnectProviderArn", s.OpenIDConnectProviderArn, 20, 2048)
+	c.Required("ThumbprintList", s.ThumbprintList != nil)
+	for i := range s.ThumbprintList {
+		c.PushIndex("ThumbprintList", i)
+		c.Length("member", &s.ThumbprintList[i], 40, 40)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UpdateRoleDescriptionInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Required("Description", s.Description != nil)
+	c.Length("Description", s.Description, 0, 1000)
+	c.Match("Description", s.Description, pattern6)
+}
+
+// Check reports what the model forbids.
+func (s *UpdateRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleName", s.RoleName != nil)
+	c.Length("RoleName", s.RoleName, 1, 64)
+	c.Match("RoleName", s.RoleName, pattern1)
+	c.Length("Description", s.Description, 0, 1000)
+	c.Match("Description", s.Description, pattern6)
+	awsproto.Range(c, "MaxSessionDuration", s.MaxSessionDuration, new(int32(3600)), new(int32(43200)))
+}
+
+// Check reports what the model forbids.
+func (s *UpdateSSHPublicKeyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("SSHPublicKeyId", s.SSHPublicKeyId != nil)
+	c.Length("SSHPublicKeyId", s.SSHPublicKeyId, 20, 128)
+	c.Match("SSHPublicKeyId", s.SSHPublicKeyId, pattern8)
+	c.Required("Status", s.Status != "")
+	c.Enum("Status", string(s.Status), valuesStatusType)
+}
+
+// Check reports what the model forbids.
+func (s *UpdateServiceSpecificCredentialInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId != nil)
+	c.Length("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, 20, 128)
+	c.Match("ServiceSpecificCredentialId", s.ServiceSpecificCredentialId, pattern8)
+	c.Required("Status", s.Status != "")
+	c.Enum("Status", string(s.Status), valuesStatusType)
+}
+
+// Check reports what the model forbids.
+func (s *UpdateUserInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("NewPath", s.NewPath, 1, 512)
+	c.Match("NewPath", s.NewPath, pattern4)
+	c.Length("NewUserName", s.NewUserName, 1, 64)
+	c.Match("NewUserName", s.NewUserName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *UploadSSHPublicKeyInput) Check(c *awsproto.Check) {
+	c.Required("UserName", s.UserName != nil)
+	c.Length("UserName", s.UserName, 1, 64)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Required("SSHPublicKeyBody", s.SSHPublicKeyBody != nil)
+	c.Length("SSHPublicKeyBody", s.SSHPublicKeyBody, 1, 16384)
+	c.Match("SSHPublicKeyBody", s.SSHPublicKeyBody, pattern2)
+}
+
+// Check reports what the model forbids.
 func (s *UploadServerCertificateInput) Check(c *awsproto.Check) {
 	c.Length("Path", s.Path, 1, 512)
-	c.Match("Path", s.Path, pattern3)
+	c.Match("Path", s.Path, pattern4)
 	c.Required("ServerCertificateName", s.ServerCertificateName != nil)
 	c.Length("ServerCertificateName", s.ServerCertificateName, 1, 128)
 	c.Match("ServerCertificateName", s.ServerCertificateName, pattern1)

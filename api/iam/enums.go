@@ -2,6 +2,75 @@
 
 package iam
 
+// AccessAdvisorUsageGranularityType is an enum; "" is an absent one.
+type AccessAdvisorUsageGranularityType string
+
+const (
+	AccessAdvisorUsageGranularityTypeServiceLevel AccessAdvisorUsageGranularityType = "SERVICE_LEVEL"
+	AccessAdvisorUsageGranularityTypeActionLevel  AccessAdvisorUsageGranularityType = "ACTION_LEVEL"
+)
+
+var valuesAccessAdvisorUsageGranularityType = []string{"SERVICE_LEVEL", "ACTION_LEVEL"}
+
+// Values are all values of the enum.
+func (AccessAdvisorUsageGranularityType) Values() []string {
+	return valuesAccessAdvisorUsageGranularityType
+}
+
+// ContextKeyTypeEnum is an enum; "" is an absent one.
+type ContextKeyTypeEnum string
+
+const (
+	ContextKeyTypeEnumString      ContextKeyTypeEnum = "string"
+	ContextKeyTypeEnumStringList  ContextKeyTypeEnum = "stringList"
+	ContextKeyTypeEnumNumeric     ContextKeyTypeEnum = "numeric"
+	ContextKeyTypeEnumNumericList ContextKeyTypeEnum = "numericList"
+	ContextKeyTypeEnumBoolean     ContextKeyTypeEnum = "boolean"
+	ContextKeyTypeEnumBooleanList ContextKeyTypeEnum = "booleanList"
+	ContextKeyTypeEnumIp          ContextKeyTypeEnum = "ip"
+	ContextKeyTypeEnumIpList      ContextKeyTypeEnum = "ipList"
+	ContextKeyTypeEnumBinary      ContextKeyTypeEnum = "binary"
+	ContextKeyTypeEnumBinaryList  ContextKeyTypeEnum = "binaryList"
+	ContextKeyTypeEnumDate        ContextKeyTypeEnum = "date"
+	ContextKeyTypeEnumDateList    ContextKeyTypeEnum = "dateList"
+)
+
+var valuesContextKeyTypeEnum = []string{"string", "stringList", "numeric", "numericList", "boolean", "booleanList", "ip", "ipList", "binary", "binaryList", "date", "dateList"}
+
+// Values are all values of the enum.
+func (ContextKeyTypeEnum) Values() []string { return valuesContextKeyTypeEnum }
+
+// DeletionTaskStatusType is an enum; "" is an absent one.
+type DeletionTaskStatusType string
+
+const (
+	DeletionTaskStatusTypeSucceeded  DeletionTaskStatusType = "SUCCEEDED"
+	DeletionTaskStatusTypeInProgress DeletionTaskStatusType = "IN_PROGRESS"
+	DeletionTaskStatusTypeFailed     DeletionTaskStatusType = "FAILED"
+	DeletionTaskStatusTypeNotStarted DeletionTaskStatusType = "NOT_STARTED"
+)
+
+var valuesDeletionTaskStatusType = []string{"SUCCEEDED", "IN_PROGRESS", "FAILED", "NOT_STARTED"}
+
+// Values are all values of the enum.
+func (DeletionTaskStatusType) Values() []string { return valuesDeletionTaskStatusType }
+
+// EntityType is an enum; "" is an absent one.
+type EntityType string
+
+const (
+	EntityTypeUser               EntityType = "User"
+	EntityTypeRole               EntityType = "Role"
+	EntityTypeGroup              EntityType = "Group"
+	EntityTypeLocalManagedPolicy EntityType = "LocalManagedPolicy"
+	EntityTypeAWSManagedPolicy   EntityType = "AWSManagedPolicy"
+)
+
+var valuesEntityType = []string{"User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"}
+
+// Values are all values of the enum.
+func (EntityType) Values() []string { return valuesEntityType }
+
 // PermissionsBoundaryAttachmentType is an enum; "" is an absent one.
 type PermissionsBoundaryAttachmentType string
 
@@ -16,6 +85,159 @@ func (PermissionsBoundaryAttachmentType) Values() []string {
 	return valuesPermissionsBoundaryAttachmentType
 }
 
+// PolicyEvaluationDecisionType is an enum; "" is an absent one.
+type PolicyEvaluationDecisionType string
+
+const (
+	PolicyEvaluationDecisionTypeAllowed      PolicyEvaluationDecisionType = "allowed"
+	PolicyEvaluationDecisionTypeExplicitDeny PolicyEvaluationDecisionType = "explicitDeny"
+	PolicyEvaluationDecisionTypeImplicitDeny PolicyEvaluationDecisionType = "implicitDeny"
+)
+
+var valuesPolicyEvaluationDecisionType = []string{"allowed", "explicitDeny", "implicitDeny"}
+
+// Values are all values of the enum.
+func (PolicyEvaluationDecisionType) Values() []string { return valuesPolicyEvaluationDecisionType }
+
+// PolicySourceType is an enum; "" is an absent one.
+type PolicySourceType string
+
+const (
+	PolicySourceTypeUser        PolicySourceType = "user"
+	PolicySourceTypeGroup       PolicySourceType = "group"
+	PolicySourceTypeRole        PolicySourceType = "role"
+	PolicySourceTypeAwsManaged  PolicySourceType = "aws-managed"
+	PolicySourceTypeUserManaged PolicySourceType = "user-managed"
+	PolicySourceTypeResource    PolicySourceType = "resource"
+	PolicySourceTypeNone        PolicySourceType = "none"
+)
+
+var valuesPolicySourceType = []string{"user", "group", "role", "aws-managed", "user-managed", "resource", "none"}
+
+// Values are all values of the enum.
+func (PolicySourceType) Values() []string { return valuesPolicySourceType }
+
+// PolicyUsageType is an enum; "" is an absent one.
+type PolicyUsageType string
+
+const (
+	PolicyUsageTypePermissionsPolicy   PolicyUsageType = "PermissionsPolicy"
+	PolicyUsageTypePermissionsBoundary PolicyUsageType = "PermissionsBoundary"
+)
+
+var valuesPolicyUsageType = []string{"PermissionsPolicy", "PermissionsBoundary"}
+
+// Values are all values of the enum.
+func (PolicyUsageType) Values() []string { return valuesPolicyUsageType }
+
+// ReportFormatType is an enum; "" is an absent one.
+type ReportFormatType string
+
+const (
+	ReportFormatTypeTextCsv ReportFormatType = "text/csv"
+)
+
+var valuesReportFormatType = []string{"text/csv"}
+
+// Values are all values of the enum.
+func (ReportFormatType) Values() []string { return valuesReportFormatType }
+
+// ReportStateType is an enum; "" is an absent one.
+type ReportStateType string
+
+const (
+	ReportStateTypeStarted    ReportStateType = "STARTED"
+	ReportStateTypeInprogress ReportStateType = "INPROGRESS"
+	ReportStateTypeComplete   ReportStateType = "COMPLETE"
+)
+
+var valuesReportStateType = []string{"STARTED", "INPROGRESS", "COMPLETE"}
+
+// Values are all values of the enum.
+func (ReportStateType) Values() []string { return valuesReportStateType }
+
+// AssignmentStatusType is an enum; "" is an absent one.
+type AssignmentStatusType string
+
+const (
+	AssignmentStatusTypeAssigned   AssignmentStatusType = "Assigned"
+	AssignmentStatusTypeUnassigned AssignmentStatusType = "Unassigned"
+	AssignmentStatusTypeAny        AssignmentStatusType = "Any"
+)
+
+var valuesAssignmentStatusType = []string{"Assigned", "Unassigned", "Any"}
+
+// Values are all values of the enum.
+func (AssignmentStatusType) Values() []string { return valuesAssignmentStatusType }
+
+// EncodingType is an enum; "" is an absent one.
+type EncodingType string
+
+const (
+	EncodingTypeSsh EncodingType = "SSH"
+	EncodingTypePem EncodingType = "PEM"
+)
+
+var valuesEncodingType = []string{"SSH", "PEM"}
+
+// Values are all values of the enum.
+func (EncodingType) Values() []string { return valuesEncodingType }
+
+// JobStatusType is an enum; "" is an absent one.
+type JobStatusType string
+
+const (
+	JobStatusTypeInProgress JobStatusType = "IN_PROGRESS"
+	JobStatusTypeCompleted  JobStatusType = "COMPLETED"
+	JobStatusTypeFailed     JobStatusType = "FAILED"
+)
+
+var valuesJobStatusType = []string{"IN_PROGRESS", "COMPLETED", "FAILED"}
+
+// Values are all values of the enum.
+func (JobStatusType) Values() []string { return valuesJobStatusType }
+
+// PolicyOwnerEntityType is an enum; "" is an absent one.
+type PolicyOwnerEntityType string
+
+const (
+	PolicyOwnerEntityTypeUser  PolicyOwnerEntityType = "USER"
+	PolicyOwnerEntityTypeRole  PolicyOwnerEntityType = "ROLE"
+	PolicyOwnerEntityTypeGroup PolicyOwnerEntityType = "GROUP"
+)
+
+var valuesPolicyOwnerEntityType = []string{"USER", "ROLE", "GROUP"}
+
+// Values are all values of the enum.
+func (PolicyOwnerEntityType) Values() []string { return valuesPolicyOwnerEntityType }
+
+// PolicyScopeType is an enum; "" is an absent one.
+type PolicyScopeType string
+
+const (
+	PolicyScopeTypeAll   PolicyScopeType = "All"
+	PolicyScopeTypeAws   PolicyScopeType = "AWS"
+	PolicyScopeTypeLocal PolicyScopeType = "Local"
+)
+
+var valuesPolicyScopeType = []string{"All", "AWS", "Local"}
+
+// Values are all values of the enum.
+func (PolicyScopeType) Values() []string { return valuesPolicyScopeType }
+
+// PolicyType is an enum; "" is an absent one.
+type PolicyType string
+
+const (
+	PolicyTypeInline  PolicyType = "INLINE"
+	PolicyTypeManaged PolicyType = "MANAGED"
+)
+
+var valuesPolicyType = []string{"INLINE", "MANAGED"}
+
+// Values are all values of the enum.
+func (PolicyType) Values() []string { return valuesPolicyType }
+
 // StatusType is an enum; "" is an absent one.
 type StatusType string
 
@@ -29,3 +251,48 @@ var valuesStatusType = []string{"Active", "Inactive", "Expired"}
 
 // Values are all values of the enum.
 func (StatusType) Values() []string { return valuesStatusType }
+
+// SummaryKeyType is an enum; "" is an absent one.
+type SummaryKeyType string
+
+const (
+	SummaryKeyTypeUsers                             SummaryKeyType = "Users"
+	SummaryKeyTypeUsersQuota                        SummaryKeyType = "UsersQuota"
+	SummaryKeyTypeGroups                            SummaryKeyType = "Groups"
+	SummaryKeyTypeGroupsQuota                       SummaryKeyType = "GroupsQuota"
+	SummaryKeyTypeServerCertificates                SummaryKeyType = "ServerCertificates"
+	SummaryKeyTypeServerCertificatesQuota           SummaryKeyType = "ServerCertificatesQuota"
+	SummaryKeyTypeUserPolicySizeQuota               SummaryKeyType = "UserPolicySizeQuota"
+	SummaryKeyTypeGroupPolicySizeQuota              SummaryKeyType = "GroupPolicySizeQuota"
+	SummaryKeyTypeGroupsPerUserQuota                SummaryKeyType = "GroupsPerUserQuota"
+	SummaryKeyTypeSigningCertificatesPerUserQuota   SummaryKeyType = "SigningCertificatesPerUserQuota"
+	SummaryKeyTypeAccessKeysPerUserQuota            SummaryKeyType = "AccessKeysPerUserQuota"
+	SummaryKeyTypeMFADevices                        SummaryKeyType = "MFADevices"
+	SummaryKeyTypeMFADevicesInUse                   SummaryKeyType = "MFADevicesInUse"
+	SummaryKeyTypeAccountMFAEnabled                 SummaryKeyType = "AccountMFAEnabled"
+	SummaryKeyTypeAccountAccessKeysPresent          SummaryKeyType = "AccountAccessKeysPresent"
+	SummaryKeyTypeAccountSigningCertificatesPresent SummaryKeyType = "AccountSigningCertificatesPresent"
+	SummaryKeyTypeAttachedPoliciesPerGroupQuota     SummaryKeyType = "AttachedPoliciesPerGroupQuota"
+	SummaryKeyTypeAttachedPoliciesPerRoleQuota      SummaryKeyType = "AttachedPoliciesPerRoleQuota"
+	SummaryKeyTypeAttachedPoliciesPerUserQuota      SummaryKeyType = "AttachedPoliciesPerUserQuota"
+	SummaryKeyTypePolicies                          SummaryKeyType = "Policies"
+	SummaryKeyTypePoliciesQuota                     SummaryKeyType = "PoliciesQuota"
+	SummaryKeyTypePolicySizeQuota                   SummaryKeyType = "PolicySizeQuota"
+	SummaryKeyTypePolicyVersionsInUse               SummaryKeyType = "PolicyVersionsInUse"
+	SummaryKeyTypePolicyVersionsInUseQuota          SummaryKeyType = "PolicyVersionsInUseQuota"
+	SummaryKeyTypeVersionsPerPolicyQuota            SummaryKeyType = "VersionsPerPolicyQuota"
+	SummaryKeyTypeGlobalEndpointTokenVersion        SummaryKeyType = "GlobalEndpointTokenVersion"
+	SummaryKeyTypeAccountPasswordPresent            SummaryKeyType = "AccountPasswordPresent"
+	SummaryKeyTypeAssumeRolePolicySizeQuota         SummaryKeyType = "AssumeRolePolicySizeQuota"
+	SummaryKeyTypeInstanceProfiles                  SummaryKeyType = "InstanceProfiles"
+	SummaryKeyTypeInstanceProfilesQuota             SummaryKeyType = "InstanceProfilesQuota"
+	SummaryKeyTypeProviders                         SummaryKeyType = "Providers"
+	SummaryKeyTypeRolePolicySizeQuota               SummaryKeyType = "RolePolicySizeQuota"
+	SummaryKeyTypeRoles                             SummaryKeyType = "Roles"
+	SummaryKeyTypeRolesQuota                        SummaryKeyType = "RolesQuota"
+)
+
+var valuesSummaryKeyType = []string{"Users", "UsersQuota", "Groups", "GroupsQuota", "ServerCertificates", "ServerCertificatesQuota", "UserPolicySizeQuota", "GroupPolicySizeQuota", "GroupsPerUserQuota", "SigningCertificatesPerUserQuota", "AccessKeysPerUserQuota", "MFADevices", "MFADevicesInUse", "AccountMFAEnabled", "AccountAccessKeysPresent", "AccountSigningCertificatesPresent", "AttachedPoliciesPerGroupQuota", "AttachedPoliciesPerRoleQuota", "AttachedPoliciesPerUserQuota", "Policies", "PoliciesQuota", "PolicySizeQuota", "PolicyVersionsInUse", "PolicyVersionsInUseQuota", "VersionsPerPolicyQuota", "GlobalEndpointTokenVersion", "AccountPasswordPresent", "AssumeRolePolicySizeQuota", "InstanceProfiles", "InstanceProfilesQuota", "Providers", "RolePolicySizeQuota", "Roles", "RolesQuota"}
+
+// Values are all values of the enum.
+func (SummaryKeyType) Values() []string { return valuesSummaryKeyType }

@@ -9,12 +9,40 @@ func (e *ConcurrentModificationException) Error() string   { return e.Message }
 func (*ConcurrentModificationException) ErrorCode() string { return "ConcurrentModification" }
 func (*ConcurrentModificationException) HTTPStatus() int   { return 409 }
 
+// CredentialReportExpiredException travels as "ReportExpired" with HTTP status 410.
+type CredentialReportExpiredException struct{ Message string }
+
+func (e *CredentialReportExpiredException) Error() string   { return e.Message }
+func (*CredentialReportExpiredException) ErrorCode() string { return "ReportExpired" }
+func (*CredentialReportExpiredException) HTTPStatus() int   { return 410 }
+
+// CredentialReportNotPresentException travels as "ReportNotPresent" with HTTP status 410.
+type CredentialReportNotPresentException struct{ Message string }
+
+func (e *CredentialReportNotPresentException) Error() string   { return e.Message }
+func (*CredentialReportNotPresentException) ErrorCode() string { return "ReportNotPresent" }
+func (*CredentialReportNotPresentException) HTTPStatus() int   { return 410 }
+
+// CredentialReportNotReadyException travels as "ReportInProgress" with HTTP status 404.
+type CredentialReportNotReadyException struct{ Message string }
+
+func (e *CredentialReportNotReadyException) Error() string   { return e.Message }
+func (*CredentialReportNotReadyException) ErrorCode() string { return "ReportInProgress" }
+func (*CredentialReportNotReadyException) HTTPStatus() int   { return 404 }
+
 // DeleteConflictException travels as "DeleteConflict" with HTTP status 409.
 type DeleteConflictException struct{ Message string }
 
 func (e *DeleteConflictException) Error() string   { return e.Message }
 func (*DeleteConflictException) ErrorCode() string { return "DeleteConflict" }
 func (*DeleteConflictException) HTTPStatus() int   { return 409 }
+
+// DuplicateSSHPublicKeyException travels as "DuplicateSSHPublicKey" with HTTP status 400.
+type DuplicateSSHPublicKeyException struct{ Message string }
+
+func (e *DuplicateSSHPublicKeyException) Error() string   { return e.Message }
+func (*DuplicateSSHPublicKeyException) ErrorCode() string { return "DuplicateSSHPublicKey" }
+func (*DuplicateSSHPublicKeyException) HTTPStatus() int   { return 400 }
 
 // EntityAlreadyExistsException travels as "EntityAlreadyExists" with HTTP status 409.
 type EntityAlreadyExistsException struct{ Message string }
@@ -32,12 +60,47 @@ func (*EntityTemporarilyUnmodifiableException) ErrorCode() string {
 }
 func (*EntityTemporarilyUnmodifiableException) HTTPStatus() int { return 409 }
 
+// FeatureDisabledException travels as "FeatureDisabled" with HTTP status 404.
+type FeatureDisabledException struct{ Message string }
+
+func (e *FeatureDisabledException) Error() string   { return e.Message }
+func (*FeatureDisabledException) ErrorCode() string { return "FeatureDisabled" }
+func (*FeatureDisabledException) HTTPStatus() int   { return 404 }
+
+// FeatureEnabledException travels as "FeatureEnabled" with HTTP status 409.
+type FeatureEnabledException struct{ Message string }
+
+func (e *FeatureEnabledException) Error() string   { return e.Message }
+func (*FeatureEnabledException) ErrorCode() string { return "FeatureEnabled" }
+func (*FeatureEnabledException) HTTPStatus() int   { return 409 }
+
+// InvalidAuthenticationCodeException travels as "InvalidAuthenticationCode" with HTTP status 403.
+type InvalidAuthenticationCodeException struct{ Message string }
+
+func (e *InvalidAuthenticationCodeException) Error() string   { return e.Message }
+func (*InvalidAuthenticationCodeException) ErrorCode() string { return "InvalidAuthenticationCode" }
+func (*InvalidAuthenticationCodeException) HTTPStatus() int   { return 403 }
+
 // InvalidInputException travels as "InvalidInput" with HTTP status 400.
 type InvalidInputException struct{ Message string }
 
 func (e *InvalidInputException) Error() string   { return e.Message }
 func (*InvalidInputException) ErrorCode() string { return "InvalidInput" }
 func (*InvalidInputException) HTTPStatus() int   { return 400 }
+
+// InvalidPublicKeyException travels as "InvalidPublicKey" with HTTP status 400.
+type InvalidPublicKeyException struct{ Message string }
+
+func (e *InvalidPublicKeyException) Error() string   { return e.Message }
+func (*InvalidPublicKeyException) ErrorCode() string { return "InvalidPublicKey" }
+func (*InvalidPublicKeyException) HTTPStatus() int   { return 400 }
+
+// InvalidUserTypeException travels as "InvalidUserType" with HTTP status 400.
+type InvalidUserTypeException struct{ Message string }
+
+func (e *InvalidUserTypeException) Error() string   { return e.Message }
+func (*InvalidUserTypeException) ErrorCode() string { return "InvalidUserType" }
+func (*InvalidUserTypeException) HTTPStatus() int   { return 400 }
 
 // KeyPairMismatchException travels as "KeyPairMismatch" with HTTP status 400.
 type KeyPairMismatchException struct{ Message string }
@@ -74,12 +137,33 @@ func (e *NoSuchEntityException) Error() string   { return e.Message }
 func (*NoSuchEntityException) ErrorCode() string { return "NoSuchEntity" }
 func (*NoSuchEntityException) HTTPStatus() int   { return 404 }
 
+// OpenIdIdpCommunicationErrorException travels as "OpenIdIdpCommunicationError" with HTTP status 400.
+type OpenIdIdpCommunicationErrorException struct{ Message string }
+
+func (e *OpenIdIdpCommunicationErrorException) Error() string   { return e.Message }
+func (*OpenIdIdpCommunicationErrorException) ErrorCode() string { return "OpenIdIdpCommunicationError" }
+func (*OpenIdIdpCommunicationErrorException) HTTPStatus() int   { return 400 }
+
 // PasswordPolicyViolationException travels as "PasswordPolicyViolation" with HTTP status 400.
 type PasswordPolicyViolationException struct{ Message string }
 
 func (e *PasswordPolicyViolationException) Error() string   { return e.Message }
 func (*PasswordPolicyViolationException) ErrorCode() string { return "PasswordPolicyViolation" }
 func (*PasswordPolicyViolationException) HTTPStatus() int   { return 400 }
+
+// PolicyEvaluationException travels as "PolicyEvaluation" with HTTP status 500.
+type PolicyEvaluationException struct{ Message string }
+
+func (e *PolicyEvaluationException) Error() string   { return e.Message }
+func (*PolicyEvaluationException) ErrorCode() string { return "PolicyEvaluation" }
+func (*PolicyEvaluationException) HTTPStatus() int   { return 500 }
+
+// PolicyNotAttachableException travels as "PolicyNotAttachable" with HTTP status 400.
+type PolicyNotAttachableException struct{ Message string }
+
+func (e *PolicyNotAttachableException) Error() string   { return e.Message }
+func (*PolicyNotAttachableException) ErrorCode() string { return "PolicyNotAttachable" }
+func (*PolicyNotAttachableException) HTTPStatus() int   { return 400 }
 
 // ServiceFailureException travels as "ServiceFailure" with HTTP status 500.
 type ServiceFailureException struct{ Message string }
@@ -95,18 +179,52 @@ func (e *ServiceNotSupportedException) Error() string   { return e.Message }
 func (*ServiceNotSupportedException) ErrorCode() string { return "NotSupportedService" }
 func (*ServiceNotSupportedException) HTTPStatus() int   { return 404 }
 
+// UnmodifiableEntityException travels as "UnmodifiableEntity" with HTTP status 400.
+type UnmodifiableEntityException struct{ Message string }
+
+func (e *UnmodifiableEntityException) Error() string   { return e.Message }
+func (*UnmodifiableEntityException) ErrorCode() string { return "UnmodifiableEntity" }
+func (*UnmodifiableEntityException) HTTPStatus() int   { return 400 }
+
+// UnrecognizedPublicKeyEncodingException travels as "UnrecognizedPublicKeyEncoding" with HTTP status 400.
+type UnrecognizedPublicKeyEncodingException struct{ Message string }
+
+func (e *UnrecognizedPublicKeyEncodingException) Error() string { return e.Message }
+func (*UnrecognizedPublicKeyEncodingException) ErrorCode() string {
+	return "UnrecognizedPublicKeyEncoding"
+}
+func (*UnrecognizedPublicKeyEncodingException) HTTPStatus() int { return 400 }
+
 func newError(code, message string) error {
 	switch code {
 	case "ConcurrentModification":
 		return &ConcurrentModificationException{message}
+	case "ReportExpired":
+		return &CredentialReportExpiredException{message}
+	case "ReportNotPresent":
+		return &CredentialReportNotPresentException{message}
+	case "ReportInProgress":
+		return &CredentialReportNotReadyException{message}
 	case "DeleteConflict":
 		return &DeleteConflictException{message}
+	case "DuplicateSSHPublicKey":
+		return &DuplicateSSHPublicKeyException{message}
 	case "EntityAlreadyExists":
 		return &EntityAlreadyExistsException{message}
 	case "EntityTemporarilyUnmodifiable":
 		return &EntityTemporarilyUnmodifiableException{message}
+	case "FeatureDisabled":
+		return &FeatureDisabledException{message}
+	case "FeatureEnabled":
+		return &FeatureEnabledException{message}
+	case "InvalidAuthenticationCode":
+		return &InvalidAuthenticationCodeException{message}
 	case "InvalidInput":
 		return &InvalidInputException{message}
+	case "InvalidPublicKey":
+		return &InvalidPublicKeyException{message}
+	case "InvalidUserType":
+		return &InvalidUserTypeException{message}
 	case "KeyPairMismatch":
 		return &KeyPairMismatchException{message}
 	case "LimitExceeded":
@@ -117,12 +235,22 @@ func newError(code, message string) error {
 		return &MalformedPolicyDocumentException{message}
 	case "NoSuchEntity":
 		return &NoSuchEntityException{message}
+	case "OpenIdIdpCommunicationError":
+		return &OpenIdIdpCommunicationErrorException{message}
 	case "PasswordPolicyViolation":
 		return &PasswordPolicyViolationException{message}
+	case "PolicyEvaluation":
+		return &PolicyEvaluationException{message}
+	case "PolicyNotAttachable":
+		return &PolicyNotAttachableException{message}
 	case "ServiceFailure":
 		return &ServiceFailureException{message}
 	case "NotSupportedService":
 		return &ServiceNotSupportedException{message}
+	case "UnmodifiableEntity":
+		return &UnmodifiableEntityException{message}
+	case "UnrecognizedPublicKeyEncoding":
+		return &UnrecognizedPublicKeyEncodingException{message}
 	}
 	return nil
 }

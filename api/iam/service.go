@@ -10,57 +10,299 @@ import (
 var info = awsproto.Info{
 	Name: "iam", SigningName: "iam", Target: "", Protocol: awsproto.Query, Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AddClientIDToOpenIDConnectProvider", "AddRoleToInstanceProfile", "AddUserToGroup", "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "ChangePassword", "CreateAccountAlias", "CreateGroup", "CreateInstanceProfile", "CreateOpenIDConnectProvider", "CreatePolicy", "CreatePolicyVersion", "CreateRole", "CreateSAMLProvider", "CreateServiceLinkedRole", "CreateVirtualMFADevice", "DeactivateMFADevice", "DeleteAccountAlias", "DeleteAccountPasswordPolicy", "DeleteGroup", "DeleteGroupPolicy", "DeleteInstanceProfile", "DeleteOpenIDConnectProvider", "DeletePolicy", "DeletePolicyVersion", "DeleteRole", "DeleteRolePermissionsBoundary", "DeleteRolePolicy", "DeleteSAMLProvider", "DeleteSSHPublicKey", "DeleteServiceLinkedRole", "DeleteSigningCertificate", "DeleteUserPermissionsBoundary", "DeleteVirtualMFADevice", "DetachGroupPolicy", "DetachRolePolicy", "DetachUserPolicy", "EnableMFADevice", "GenerateCredentialReport", "GenerateOrganizationsAccessReport", "GenerateServiceLastAccessedDetails", "GetAccessKeyLastUsed", "GetAccountAuthorizationDetails", "GetAccountPasswordPolicy", "GetAccountSummary", "GetContextKeysForCustomPolicy", "GetContextKeysForPrincipalPolicy", "GetCredentialReport", "GetGroup", "GetGroupPolicy", "GetInstanceProfile", "GetMFADevice", "GetOpenIDConnectProvider", "GetOrganizationsAccessReport", "GetPolicy", "GetPolicyVersion", "GetRole", "GetRolePolicy", "GetSAMLProvider", "GetSSHPublicKey", "GetServiceLastAccessedDetails", "GetServiceLastAccessedDetailsWithEntities", "GetServiceLinkedRoleDeletionStatus", "ListAccountAliases", "ListAttachedGroupPolicies", "ListAttachedRolePolicies", "ListAttachedUserPolicies", "ListEntitiesForPolicy", "ListGroupPolicies", "ListGroups", "ListGroupsForUser", "ListInstanceProfileTags", "ListInstanceProfiles", "ListInstanceProfilesForRole", "ListMFADeviceTags", "ListMFADevices", "ListOpenIDConnectProviderTags", "ListOpenIDConnectProviders", "ListPolicies", "ListPoliciesGrantingServiceAccess", "ListPolicyTags", "ListPolicyVersions", "ListRolePolicies", "ListRoleTags", "ListRoles", "ListSAMLProviderTags", "ListSAMLProviders", "ListSSHPublicKeys", "ListServerCertificateTags", "ListSigningCertificates", "ListUserTags", "ListUsers", "ListVirtualMFADevices", "PutGroupPolicy", "PutRolePermissionsBoundary", "PutRolePolicy", "PutUserPermissionsBoundary", "RemoveClientIDFromOpenIDConnectProvider", "RemoveRoleFromInstanceProfile", "RemoveUserFromGroup", "ResetServiceSpecificCredential", "ResyncMFADevice", "SetDefaultPolicyVersion", "SetSecurityTokenServicePreferences", "SimulateCustomPolicy", "SimulatePrincipalPolicy", "TagInstanceProfile", "TagMFADevice", "TagOpenIDConnectProvider", "TagPolicy", "TagRole", "TagSAMLProvider", "TagServerCertificate", "TagUser", "UntagInstanceProfile", "UntagMFADevice", "UntagOpenIDConnectProvider", "UntagPolicy", "UntagRole", "UntagSAMLProvider", "UntagServerCertificate", "UntagUser", "UpdateAccountPasswordPolicy", "UpdateAssumeRolePolicy", "UpdateGroup", "UpdateOpenIDConnectProviderThumbprint", "UpdateRole", "UpdateRoleDescription", "UpdateSAMLProvider", "UpdateSSHPublicKey", "UpdateServerCertificate", "UpdateServiceSpecificCredential", "UpdateSigningCertificate", "UpdateUser", "UploadSSHPublicKey", "UploadSigningCertificate"},
+	Others: []string{"CreateSAMLProvider", "DeleteSAMLProvider", "DeleteSigningCertificate", "GenerateOrganizationsAccessReport", "GetOrganizationsAccessReport", "GetSAMLProvider", "ListSAMLProviderTags", "ListSAMLProviders", "ListServerCertificateTags", "ListSigningCertificates", "SetSecurityTokenServicePreferences", "TagSAMLProvider", "TagServerCertificate", "UntagSAMLProvider", "UntagServerCertificate", "UpdateSAMLProvider", "UpdateServerCertificate", "UpdateSigningCertificate", "UploadSigningCertificate"},
 }
 
 var (
-	opCreateAccessKey                 = awsproto.Operation{Service: &info, Name: "CreateAccessKey", Empty: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askCreateAccessKey}
-	opCreateLoginProfile              = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}, Asks: askCreateLoginProfile}
-	opCreateServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}, Asks: askCreateServiceSpecificCredential}
-	opCreateUser                      = awsproto.Operation{Service: &info, Name: "CreateUser", Empty: false, Errors: []string{"LimitExceeded", "EntityAlreadyExists", "NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askCreateUser}
-	opDeleteAccessKey                 = awsproto.Operation{Service: &info, Name: "DeleteAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteAccessKey}
-	opDeleteLoginProfile              = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteLoginProfile}
-	opDeleteServerCertificate         = awsproto.Operation{Service: &info, Name: "DeleteServerCertificate", Empty: true, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteServerCertificate}
-	opDeleteServiceSpecificCredential = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Errors: []string{"NoSuchEntity"}, Asks: askDeleteServiceSpecificCredential}
-	opDeleteUser                      = awsproto.Operation{Service: &info, Name: "DeleteUser", Empty: true, Errors: []string{"LimitExceeded", "NoSuchEntity", "DeleteConflict", "ConcurrentModification", "ServiceFailure"}, Asks: askDeleteUser}
-	opDeleteUserPolicy                = awsproto.Operation{Service: &info, Name: "DeleteUserPolicy", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteUserPolicy}
-	opGetLoginProfile                 = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetLoginProfile}
-	opGetServerCertificate            = awsproto.Operation{Service: &info, Name: "GetServerCertificate", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetServerCertificate}
-	opGetUser                         = awsproto.Operation{Service: &info, Name: "GetUser", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetUser}
-	opGetUserPolicy                   = awsproto.Operation{Service: &info, Name: "GetUserPolicy", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetUserPolicy}
-	opListAccessKeys                  = awsproto.Operation{Service: &info, Name: "ListAccessKeys", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListAccessKeys}
-	opListServerCertificates          = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Errors: []string{"ServiceFailure"}, Asks: askListServerCertificates}
-	opListServiceSpecificCredentials  = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}, Asks: askListServiceSpecificCredentials}
-	opListUserPolicies                = awsproto.Operation{Service: &info, Name: "ListUserPolicies", Empty: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListUserPolicies}
-	opPutUserPolicy                   = awsproto.Operation{Service: &info, Name: "PutUserPolicy", Empty: true, Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "ServiceFailure"}, Asks: askPutUserPolicy}
-	opUpdateAccessKey                 = awsproto.Operation{Service: &info, Name: "UpdateAccessKey", Empty: true, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateAccessKey}
-	opUpdateLoginProfile              = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateLoginProfile}
-	opUploadServerCertificate         = awsproto.Operation{Service: &info, Name: "UploadServerCertificate", Empty: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedCertificate", "KeyPairMismatch", "ConcurrentModification", "ServiceFailure"}, Asks: askUploadServerCertificate}
+	opAddClientIDToOpenIDConnectProvider        = awsproto.Operation{Service: &info, Name: "AddClientIDToOpenIDConnectProvider", Empty: true, Unsigned: false, Errors: []string{"InvalidInput", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askAddClientIDToOpenIDConnectProvider}
+	opAddRoleToInstanceProfile                  = awsproto.Operation{Service: &info, Name: "AddRoleToInstanceProfile", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "EntityAlreadyExists", "LimitExceeded", "UnmodifiableEntity", "ServiceFailure"}, Asks: askAddRoleToInstanceProfile}
+	opAddUserToGroup                            = awsproto.Operation{Service: &info, Name: "AddUserToGroup", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askAddUserToGroup}
+	opAttachGroupPolicy                         = awsproto.Operation{Service: &info, Name: "AttachGroupPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "PolicyNotAttachable", "ServiceFailure"}, Asks: askAttachGroupPolicy}
+	opAttachRolePolicy                          = awsproto.Operation{Service: &info, Name: "AttachRolePolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "UnmodifiableEntity", "PolicyNotAttachable", "ServiceFailure"}, Asks: askAttachRolePolicy}
+	opAttachUserPolicy                          = awsproto.Operation{Service: &info, Name: "AttachUserPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "PolicyNotAttachable", "ServiceFailure"}, Asks: askAttachUserPolicy}
+	opChangePassword                            = awsproto.Operation{Service: &info, Name: "ChangePassword", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidUserType", "LimitExceeded", "EntityTemporarilyUnmodifiable", "PasswordPolicyViolation", "ServiceFailure"}, Asks: askChangePassword}
+	opCreateAccessKey                           = awsproto.Operation{Service: &info, Name: "CreateAccessKey", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askCreateAccessKey}
+	opCreateAccountAlias                        = awsproto.Operation{Service: &info, Name: "CreateAccountAlias", Empty: true, Unsigned: false, Errors: []string{"ConcurrentModification", "EntityAlreadyExists", "LimitExceeded", "ServiceFailure"}, Asks: askCreateAccountAlias}
+	opCreateGroup                               = awsproto.Operation{Service: &info, Name: "CreateGroup", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "EntityAlreadyExists", "NoSuchEntity", "ServiceFailure"}, Asks: askCreateGroup}
+	opCreateInstanceProfile                     = awsproto.Operation{Service: &info, Name: "CreateInstanceProfile", Empty: false, Unsigned: false, Errors: []string{"EntityAlreadyExists", "InvalidInput", "LimitExceeded", "ConcurrentModification", "ServiceFailure"}, Asks: askCreateInstanceProfile}
+	opCreateLoginProfile                        = awsproto.Operation{Service: &info, Name: "CreateLoginProfile", Empty: false, Unsigned: false, Errors: []string{"EntityAlreadyExists", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}, Asks: askCreateLoginProfile}
+	opCreateOpenIDConnectProvider               = awsproto.Operation{Service: &info, Name: "CreateOpenIDConnectProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidInput", "EntityAlreadyExists", "LimitExceeded", "ConcurrentModification", "ServiceFailure", "OpenIdIdpCommunicationError"}, Asks: askCreateOpenIDConnectProvider}
+	opCreatePolicy                              = awsproto.Operation{Service: &info, Name: "CreatePolicy", Empty: false, Unsigned: false, Errors: []string{"InvalidInput", "LimitExceeded", "EntityAlreadyExists", "MalformedPolicyDocument", "ConcurrentModification", "ServiceFailure"}, Asks: askCreatePolicy}
+	opCreatePolicyVersion                       = awsproto.Operation{Service: &info, Name: "CreatePolicyVersion", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "MalformedPolicyDocument", "InvalidInput", "LimitExceeded", "ServiceFailure"}, Asks: askCreatePolicyVersion}
+	opCreateRole                                = awsproto.Operation{Service: &info, Name: "CreateRole", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedPolicyDocument", "ConcurrentModification", "ServiceFailure"}, Asks: askCreateRole}
+	opCreateServiceLinkedRole                   = awsproto.Operation{Service: &info, Name: "CreateServiceLinkedRole", Empty: false, Unsigned: false, Errors: []string{"InvalidInput", "LimitExceeded", "NoSuchEntity", "ServiceFailure"}, Asks: askCreateServiceLinkedRole}
+	opCreateServiceSpecificCredential           = awsproto.Operation{Service: &info, Name: "CreateServiceSpecificCredential", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "NotSupportedService"}, Asks: askCreateServiceSpecificCredential}
+	opCreateUser                                = awsproto.Operation{Service: &info, Name: "CreateUser", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "EntityAlreadyExists", "NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askCreateUser}
+	opCreateVirtualMFADevice                    = awsproto.Operation{Service: &info, Name: "CreateVirtualMFADevice", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "ConcurrentModification", "ServiceFailure"}, Asks: askCreateVirtualMFADevice}
+	opDeactivateMFADevice                       = awsproto.Operation{Service: &info, Name: "DeactivateMFADevice", Empty: true, Unsigned: false, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure", "ConcurrentModification"}, Asks: askDeactivateMFADevice}
+	opDeleteAccessKey                           = awsproto.Operation{Service: &info, Name: "DeleteAccessKey", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteAccessKey}
+	opDeleteAccountAlias                        = awsproto.Operation{Service: &info, Name: "DeleteAccountAlias", Empty: true, Unsigned: false, Errors: []string{"ConcurrentModification", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteAccountAlias}
+	opDeleteAccountPasswordPolicy               = awsproto.Operation{Service: &info, Name: "DeleteAccountPasswordPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteAccountPasswordPolicy}
+	opDeleteGroup                               = awsproto.Operation{Service: &info, Name: "DeleteGroup", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteGroup}
+	opDeleteGroupPolicy                         = awsproto.Operation{Service: &info, Name: "DeleteGroupPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteGroupPolicy}
+	opDeleteInstanceProfile                     = awsproto.Operation{Service: &info, Name: "DeleteInstanceProfile", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteInstanceProfile}
+	opDeleteLoginProfile                        = awsproto.Operation{Service: &info, Name: "DeleteLoginProfile", Empty: true, Unsigned: false, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteLoginProfile}
+	opDeleteOpenIDConnectProvider               = awsproto.Operation{Service: &info, Name: "DeleteOpenIDConnectProvider", Empty: true, Unsigned: false, Errors: []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"}, Asks: askDeleteOpenIDConnectProvider}
+	opDeletePolicy                              = awsproto.Operation{Service: &info, Name: "DeletePolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "DeleteConflict", "ServiceFailure"}, Asks: askDeletePolicy}
+	opDeletePolicyVersion                       = awsproto.Operation{Service: &info, Name: "DeletePolicyVersion", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "DeleteConflict", "ServiceFailure"}, Asks: askDeletePolicyVersion}
+	opDeleteRole                                = awsproto.Operation{Service: &info, Name: "DeleteRole", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "UnmodifiableEntity", "ConcurrentModification", "ServiceFailure"}, Asks: askDeleteRole}
+	opDeleteRolePermissionsBoundary             = awsproto.Operation{Service: &info, Name: "DeleteRolePermissionsBoundary", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "UnmodifiableEntity", "ServiceFailure"}, Asks: askDeleteRolePermissionsBoundary}
+	opDeleteRolePolicy                          = awsproto.Operation{Service: &info, Name: "DeleteRolePolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "UnmodifiableEntity", "ServiceFailure"}, Asks: askDeleteRolePolicy}
+	opDeleteSSHPublicKey                        = awsproto.Operation{Service: &info, Name: "DeleteSSHPublicKey", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity"}, Asks: askDeleteSSHPublicKey}
+	opDeleteServerCertificate                   = awsproto.Operation{Service: &info, Name: "DeleteServerCertificate", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteServerCertificate}
+	opDeleteServiceLinkedRole                   = awsproto.Operation{Service: &info, Name: "DeleteServiceLinkedRole", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteServiceLinkedRole}
+	opDeleteServiceSpecificCredential           = awsproto.Operation{Service: &info, Name: "DeleteServiceSpecificCredential", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity"}, Asks: askDeleteServiceSpecificCredential}
+	opDeleteUser                                = awsproto.Operation{Service: &info, Name: "DeleteUser", Empty: true, Unsigned: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "DeleteConflict", "ConcurrentModification", "ServiceFailure"}, Asks: askDeleteUser}
+	opDeleteUserPermissionsBoundary             = awsproto.Operation{Service: &info, Name: "DeleteUserPermissionsBoundary", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askDeleteUserPermissionsBoundary}
+	opDeleteUserPolicy                          = awsproto.Operation{Service: &info, Name: "DeleteUserPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askDeleteUserPolicy}
+	opDeleteVirtualMFADevice                    = awsproto.Operation{Service: &info, Name: "DeleteVirtualMFADevice", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "DeleteConflict", "LimitExceeded", "ServiceFailure", "ConcurrentModification"}, Asks: askDeleteVirtualMFADevice}
+	opDetachGroupPolicy                         = awsproto.Operation{Service: &info, Name: "DetachGroupPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "ServiceFailure"}, Asks: askDetachGroupPolicy}
+	opDetachRolePolicy                          = awsproto.Operation{Service: &info, Name: "DetachRolePolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "UnmodifiableEntity", "ServiceFailure"}, Asks: askDetachRolePolicy}
+	opDetachUserPolicy                          = awsproto.Operation{Service: &info, Name: "DetachUserPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "ServiceFailure"}, Asks: askDetachUserPolicy}
+	opDisableOutboundWebIdentityFederation      = awsproto.Operation{Service: &info, Name: "DisableOutboundWebIdentityFederation", Empty: true, Unsigned: false, Errors: []string{"FeatureDisabled"}, Asks: askDisableOutboundWebIdentityFederation}
+	opEnableMFADevice                           = awsproto.Operation{Service: &info, Name: "EnableMFADevice", Empty: true, Unsigned: false, Errors: []string{"EntityAlreadyExists", "EntityTemporarilyUnmodifiable", "InvalidAuthenticationCode", "LimitExceeded", "NoSuchEntity", "ServiceFailure", "ConcurrentModification"}, Asks: askEnableMFADevice}
+	opEnableOutboundWebIdentityFederation       = awsproto.Operation{Service: &info, Name: "EnableOutboundWebIdentityFederation", Empty: false, Unsigned: false, Errors: []string{"FeatureEnabled"}, Asks: askEnableOutboundWebIdentityFederation}
+	opGenerateCredentialReport                  = awsproto.Operation{Service: &info, Name: "GenerateCredentialReport", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "ServiceFailure"}, Asks: askGenerateCredentialReport}
+	opGenerateServiceLastAccessedDetails        = awsproto.Operation{Service: &info, Name: "GenerateServiceLastAccessedDetails", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput"}, Asks: askGenerateServiceLastAccessedDetails}
+	opGetAccessKeyLastUsed                      = awsproto.Operation{Service: &info, Name: "GetAccessKeyLastUsed", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAccessKeyLastUsed}
+	opGetAccountAuthorizationDetails            = awsproto.Operation{Service: &info, Name: "GetAccountAuthorizationDetails", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askGetAccountAuthorizationDetails}
+	opGetAccountPasswordPolicy                  = awsproto.Operation{Service: &info, Name: "GetAccountPasswordPolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetAccountPasswordPolicy}
+	opGetAccountSummary                         = awsproto.Operation{Service: &info, Name: "GetAccountSummary", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askGetAccountSummary}
+	opGetContextKeysForCustomPolicy             = awsproto.Operation{Service: &info, Name: "GetContextKeysForCustomPolicy", Empty: false, Unsigned: false, Errors: []string{"InvalidInput"}, Asks: askGetContextKeysForCustomPolicy}
+	opGetContextKeysForPrincipalPolicy          = awsproto.Operation{Service: &info, Name: "GetContextKeysForPrincipalPolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput"}, Asks: askGetContextKeysForPrincipalPolicy}
+	opGetCredentialReport                       = awsproto.Operation{Service: &info, Name: "GetCredentialReport", Empty: false, Unsigned: false, Errors: []string{"ReportNotPresent", "ReportExpired", "ReportInProgress", "ServiceFailure"}, Asks: askGetCredentialReport}
+	opGetGroup                                  = awsproto.Operation{Service: &info, Name: "GetGroup", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetGroup}
+	opGetGroupPolicy                            = awsproto.Operation{Service: &info, Name: "GetGroupPolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetGroupPolicy}
+	opGetInstanceProfile                        = awsproto.Operation{Service: &info, Name: "GetInstanceProfile", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetInstanceProfile}
+	opGetLoginProfile                           = awsproto.Operation{Service: &info, Name: "GetLoginProfile", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetLoginProfile}
+	opGetMFADevice                              = awsproto.Operation{Service: &info, Name: "GetMFADevice", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetMFADevice}
+	opGetOpenIDConnectProvider                  = awsproto.Operation{Service: &info, Name: "GetOpenIDConnectProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"}, Asks: askGetOpenIDConnectProvider}
+	opGetOutboundWebIdentityFederationInfo      = awsproto.Operation{Service: &info, Name: "GetOutboundWebIdentityFederationInfo", Empty: false, Unsigned: false, Errors: []string{"FeatureDisabled"}, Asks: askGetOutboundWebIdentityFederationInfo}
+	opGetPolicy                                 = awsproto.Operation{Service: &info, Name: "GetPolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askGetPolicy}
+	opGetPolicyVersion                          = awsproto.Operation{Service: &info, Name: "GetPolicyVersion", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askGetPolicyVersion}
+	opGetRole                                   = awsproto.Operation{Service: &info, Name: "GetRole", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetRole}
+	opGetRolePolicy                             = awsproto.Operation{Service: &info, Name: "GetRolePolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetRolePolicy}
+	opGetSSHPublicKey                           = awsproto.Operation{Service: &info, Name: "GetSSHPublicKey", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "UnrecognizedPublicKeyEncoding"}, Asks: askGetSSHPublicKey}
+	opGetServerCertificate                      = awsproto.Operation{Service: &info, Name: "GetServerCertificate", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetServerCertificate}
+	opGetServiceLastAccessedDetails             = awsproto.Operation{Service: &info, Name: "GetServiceLastAccessedDetails", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput"}, Asks: askGetServiceLastAccessedDetails}
+	opGetServiceLastAccessedDetailsWithEntities = awsproto.Operation{Service: &info, Name: "GetServiceLastAccessedDetailsWithEntities", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput"}, Asks: askGetServiceLastAccessedDetailsWithEntities}
+	opGetServiceLinkedRoleDeletionStatus        = awsproto.Operation{Service: &info, Name: "GetServiceLinkedRoleDeletionStatus", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askGetServiceLinkedRoleDeletionStatus}
+	opGetUser                                   = awsproto.Operation{Service: &info, Name: "GetUser", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetUser}
+	opGetUserPolicy                             = awsproto.Operation{Service: &info, Name: "GetUserPolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askGetUserPolicy}
+	opListAccessKeys                            = awsproto.Operation{Service: &info, Name: "ListAccessKeys", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListAccessKeys}
+	opListAccountAliases                        = awsproto.Operation{Service: &info, Name: "ListAccountAliases", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListAccountAliases}
+	opListAttachedGroupPolicies                 = awsproto.Operation{Service: &info, Name: "ListAttachedGroupPolicies", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askListAttachedGroupPolicies}
+	opListAttachedRolePolicies                  = awsproto.Operation{Service: &info, Name: "ListAttachedRolePolicies", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askListAttachedRolePolicies}
+	opListAttachedUserPolicies                  = awsproto.Operation{Service: &info, Name: "ListAttachedUserPolicies", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askListAttachedUserPolicies}
+	opListEntitiesForPolicy                     = awsproto.Operation{Service: &info, Name: "ListEntitiesForPolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askListEntitiesForPolicy}
+	opListGroupPolicies                         = awsproto.Operation{Service: &info, Name: "ListGroupPolicies", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListGroupPolicies}
+	opListGroups                                = awsproto.Operation{Service: &info, Name: "ListGroups", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListGroups}
+	opListGroupsForUser                         = awsproto.Operation{Service: &info, Name: "ListGroupsForUser", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListGroupsForUser}
+	opListInstanceProfileTags                   = awsproto.Operation{Service: &info, Name: "ListInstanceProfileTags", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListInstanceProfileTags}
+	opListInstanceProfiles                      = awsproto.Operation{Service: &info, Name: "ListInstanceProfiles", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListInstanceProfiles}
+	opListInstanceProfilesForRole               = awsproto.Operation{Service: &info, Name: "ListInstanceProfilesForRole", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListInstanceProfilesForRole}
+	opListMFADeviceTags                         = awsproto.Operation{Service: &info, Name: "ListMFADeviceTags", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askListMFADeviceTags}
+	opListMFADevices                            = awsproto.Operation{Service: &info, Name: "ListMFADevices", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListMFADevices}
+	opListOpenIDConnectProviderTags             = awsproto.Operation{Service: &info, Name: "ListOpenIDConnectProviderTags", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure", "InvalidInput"}, Asks: askListOpenIDConnectProviderTags}
+	opListOpenIDConnectProviders                = awsproto.Operation{Service: &info, Name: "ListOpenIDConnectProviders", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListOpenIDConnectProviders}
+	opListPolicies                              = awsproto.Operation{Service: &info, Name: "ListPolicies", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListPolicies}
+	opListPoliciesGrantingServiceAccess         = awsproto.Operation{Service: &info, Name: "ListPoliciesGrantingServiceAccess", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput"}, Asks: askListPoliciesGrantingServiceAccess}
+	opListPolicyTags                            = awsproto.Operation{Service: &info, Name: "ListPolicyTags", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure", "InvalidInput"}, Asks: askListPolicyTags}
+	opListPolicyVersions                        = awsproto.Operation{Service: &info, Name: "ListPolicyVersions", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ServiceFailure"}, Asks: askListPolicyVersions}
+	opListRolePolicies                          = awsproto.Operation{Service: &info, Name: "ListRolePolicies", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListRolePolicies}
+	opListRoleTags                              = awsproto.Operation{Service: &info, Name: "ListRoleTags", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListRoleTags}
+	opListRoles                                 = awsproto.Operation{Service: &info, Name: "ListRoles", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListRoles}
+	opListSSHPublicKeys                         = awsproto.Operation{Service: &info, Name: "ListSSHPublicKeys", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity"}, Asks: askListSSHPublicKeys}
+	opListServerCertificates                    = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListServerCertificates}
+	opListServiceSpecificCredentials            = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}, Asks: askListServiceSpecificCredentials}
+	opListUserPolicies                          = awsproto.Operation{Service: &info, Name: "ListUserPolicies", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListUserPolicies}
+	opListUserTags                              = awsproto.Operation{Service: &info, Name: "ListUserTags", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListUserTags}
+	opListUsers                                 = awsproto.Operation{Service: &info, Name: "ListUsers", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListUsers}
+	opListVirtualMFADevices                     = awsproto.Operation{Service: &info, Name: "ListVirtualMFADevices", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListVirtualMFADevices}
+	opPutGroupPolicy                            = awsproto.Operation{Service: &info, Name: "PutGroupPolicy", Empty: true, Unsigned: false, Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "ServiceFailure"}, Asks: askPutGroupPolicy}
+	opPutRolePermissionsBoundary                = awsproto.Operation{Service: &info, Name: "PutRolePermissionsBoundary", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "UnmodifiableEntity", "PolicyNotAttachable", "ServiceFailure"}, Asks: askPutRolePermissionsBoundary}
+	opPutRolePolicy                             = awsproto.Operation{Service: &info, Name: "PutRolePolicy", Empty: true, Unsigned: false, Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "UnmodifiableEntity", "ServiceFailure"}, Asks: askPutRolePolicy}
+	opPutUserPermissionsBoundary                = awsproto.Operation{Service: &info, Name: "PutUserPermissionsBoundary", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "PolicyNotAttachable", "ServiceFailure"}, Asks: askPutUserPermissionsBoundary}
+	opPutUserPolicy                             = awsproto.Operation{Service: &info, Name: "PutUserPolicy", Empty: true, Unsigned: false, Errors: []string{"LimitExceeded", "MalformedPolicyDocument", "NoSuchEntity", "ServiceFailure"}, Asks: askPutUserPolicy}
+	opRemoveClientIDFromOpenIDConnectProvider   = awsproto.Operation{Service: &info, Name: "RemoveClientIDFromOpenIDConnectProvider", Empty: true, Unsigned: false, Errors: []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"}, Asks: askRemoveClientIDFromOpenIDConnectProvider}
+	opRemoveRoleFromInstanceProfile             = awsproto.Operation{Service: &info, Name: "RemoveRoleFromInstanceProfile", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "UnmodifiableEntity", "ServiceFailure"}, Asks: askRemoveRoleFromInstanceProfile}
+	opRemoveUserFromGroup                       = awsproto.Operation{Service: &info, Name: "RemoveUserFromGroup", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askRemoveUserFromGroup}
+	opResetServiceSpecificCredential            = awsproto.Operation{Service: &info, Name: "ResetServiceSpecificCredential", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity"}, Asks: askResetServiceSpecificCredential}
+	opResyncMFADevice                           = awsproto.Operation{Service: &info, Name: "ResyncMFADevice", Empty: true, Unsigned: false, Errors: []string{"InvalidAuthenticationCode", "NoSuchEntity", "LimitExceeded", "ServiceFailure", "ConcurrentModification"}, Asks: askResyncMFADevice}
+	opSetDefaultPolicyVersion                   = awsproto.Operation{Service: &info, Name: "SetDefaultPolicyVersion", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "LimitExceeded", "ServiceFailure"}, Asks: askSetDefaultPolicyVersion}
+	opSimulateCustomPolicy                      = awsproto.Operation{Service: &info, Name: "SimulateCustomPolicy", Empty: false, Unsigned: false, Errors: []string{"InvalidInput", "PolicyEvaluation"}, Asks: askSimulateCustomPolicy}
+	opSimulatePrincipalPolicy                   = awsproto.Operation{Service: &info, Name: "SimulatePrincipalPolicy", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "PolicyEvaluation"}, Asks: askSimulatePrincipalPolicy}
+	opTagInstanceProfile                        = awsproto.Operation{Service: &info, Name: "TagInstanceProfile", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "LimitExceeded", "ConcurrentModification", "ServiceFailure"}, Asks: askTagInstanceProfile}
+	opTagMFADevice                              = awsproto.Operation{Service: &info, Name: "TagMFADevice", Empty: true, Unsigned: false, Errors: []string{"InvalidInput", "NoSuchEntity", "LimitExceeded", "ConcurrentModification", "ServiceFailure"}, Asks: askTagMFADevice}
+	opTagOpenIDConnectProvider                  = awsproto.Operation{Service: &info, Name: "TagOpenIDConnectProvider", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askTagOpenIDConnectProvider}
+	opTagPolicy                                 = awsproto.Operation{Service: &info, Name: "TagPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askTagPolicy}
+	opTagRole                                   = awsproto.Operation{Service: &info, Name: "TagRole", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askTagRole}
+	opTagUser                                   = awsproto.Operation{Service: &info, Name: "TagUser", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askTagUser}
+	opUntagInstanceProfile                      = awsproto.Operation{Service: &info, Name: "UntagInstanceProfile", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askUntagInstanceProfile}
+	opUntagMFADevice                            = awsproto.Operation{Service: &info, Name: "UntagMFADevice", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askUntagMFADevice}
+	opUntagOpenIDConnectProvider                = awsproto.Operation{Service: &info, Name: "UntagOpenIDConnectProvider", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askUntagOpenIDConnectProvider}
+	opUntagPolicy                               = awsproto.Operation{Service: &info, Name: "UntagPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "InvalidInput", "ConcurrentModification", "ServiceFailure"}, Asks: askUntagPolicy}
+	opUntagRole                                 = awsproto.Operation{Service: &info, Name: "UntagRole", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "ConcurrentModification", "ServiceFailure"}, Asks: askUntagRole}
+	opUntagUser                                 = awsproto.Operation{Service: &info, Name: "UntagUser", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "ConcurrentModification", "ServiceFailure"}, Asks: askUntagUser}
+	opUpdateAccessKey                           = awsproto.Operation{Service: &info, Name: "UpdateAccessKey", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateAccessKey}
+	opUpdateAccountPasswordPolicy               = awsproto.Operation{Service: &info, Name: "UpdateAccountPasswordPolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "MalformedPolicyDocument", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateAccountPasswordPolicy}
+	opUpdateAssumeRolePolicy                    = awsproto.Operation{Service: &info, Name: "UpdateAssumeRolePolicy", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "MalformedPolicyDocument", "LimitExceeded", "UnmodifiableEntity", "ServiceFailure"}, Asks: askUpdateAssumeRolePolicy}
+	opUpdateGroup                               = awsproto.Operation{Service: &info, Name: "UpdateGroup", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "EntityAlreadyExists", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateGroup}
+	opUpdateLoginProfile                        = awsproto.Operation{Service: &info, Name: "UpdateLoginProfile", Empty: true, Unsigned: false, Errors: []string{"EntityTemporarilyUnmodifiable", "NoSuchEntity", "PasswordPolicyViolation", "LimitExceeded", "ServiceFailure"}, Asks: askUpdateLoginProfile}
+	opUpdateOpenIDConnectProviderThumbprint     = awsproto.Operation{Service: &info, Name: "UpdateOpenIDConnectProviderThumbprint", Empty: true, Unsigned: false, Errors: []string{"InvalidInput", "NoSuchEntity", "ServiceFailure"}, Asks: askUpdateOpenIDConnectProviderThumbprint}
+	opUpdateRole                                = awsproto.Operation{Service: &info, Name: "UpdateRole", Empty: true, Unsigned: false, Errors: []string{"UnmodifiableEntity", "NoSuchEntity", "ServiceFailure"}, Asks: askUpdateRole}
+	opUpdateRoleDescription                     = awsproto.Operation{Service: &info, Name: "UpdateRoleDescription", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "UnmodifiableEntity", "ServiceFailure"}, Asks: askUpdateRoleDescription}
+	opUpdateSSHPublicKey                        = awsproto.Operation{Service: &info, Name: "UpdateSSHPublicKey", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity"}, Asks: askUpdateSSHPublicKey}
+	opUpdateServiceSpecificCredential           = awsproto.Operation{Service: &info, Name: "UpdateServiceSpecificCredential", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity"}, Asks: askUpdateServiceSpecificCredential}
+	opUpdateUser                                = awsproto.Operation{Service: &info, Name: "UpdateUser", Empty: true, Unsigned: false, Errors: []string{"NoSuchEntity", "LimitExceeded", "EntityAlreadyExists", "EntityTemporarilyUnmodifiable", "ConcurrentModification", "ServiceFailure"}, Asks: askUpdateUser}
+	opUploadSSHPublicKey                        = awsproto.Operation{Service: &info, Name: "UploadSSHPublicKey", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "NoSuchEntity", "InvalidPublicKey", "DuplicateSSHPublicKey", "UnrecognizedPublicKeyEncoding"}, Asks: askUploadSSHPublicKey}
+	opUploadServerCertificate                   = awsproto.Operation{Service: &info, Name: "UploadServerCertificate", Empty: false, Unsigned: false, Errors: []string{"LimitExceeded", "InvalidInput", "EntityAlreadyExists", "MalformedCertificate", "KeyPairMismatch", "ConcurrentModification", "ServiceFailure"}, Asks: askUploadServerCertificate}
 )
 
 // API is IAM: in process it is a Service, from afar a Client.
 type API interface {
+	AddClientIDToOpenIDConnectProvider(context.Context, *AddClientIDToOpenIDConnectProviderInput) (*AddClientIDToOpenIDConnectProviderOutput, error)
+	AddRoleToInstanceProfile(context.Context, *AddRoleToInstanceProfileInput) (*AddRoleToInstanceProfileOutput, error)
+	AddUserToGroup(context.Context, *AddUserToGroupInput) (*AddUserToGroupOutput, error)
+	AttachGroupPolicy(context.Context, *AttachGroupPolicyInput) (*AttachGroupPolicyOutput, error)
+	AttachRolePolicy(context.Context, *AttachRolePolicyInput) (*AttachRolePolicyOutput, error)
+	AttachUserPolicy(context.Context, *AttachUserPolicyInput) (*AttachUserPolicyOutput, error)
+	ChangePassword(context.Context, *ChangePasswordInput) (*ChangePasswordOutput, error)
 	CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error)
+	CreateAccountAlias(context.Context, *CreateAccountAliasInput) (*CreateAccountAliasOutput, error)
+	CreateGroup(context.Context, *CreateGroupInput) (*CreateGroupOutput, error)
+	CreateInstanceProfile(context.Context, *CreateInstanceProfileInput) (*CreateInstanceProfileOutput, error)
 	CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error)
+	CreateOpenIDConnectProvider(context.Context, *CreateOpenIDConnectProviderInput) (*CreateOpenIDConnectProviderOutput, error)
+	CreatePolicy(context.Context, *CreatePolicyInput) (*CreatePolicyOutput, error)
+	CreatePolicyVersion(context.Context, *CreatePolicyVersionInput) (*CreatePolicyVersionOutput, error)
+	CreateRole(context.Context, *CreateRoleInput) (*CreateRoleOutput, error)
+	CreateServiceLinkedRole(context.Context, *CreateServiceLinkedRoleInput) (*CreateServiceLinkedRoleOutput, error)
 	CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error)
 	CreateUser(context.Context, *CreateUserInput) (*CreateUserOutput, error)
+	CreateVirtualMFADevice(context.Context, *CreateVirtualMFADeviceInput) (*CreateVirtualMFADeviceOutput, error)
+	DeactivateMFADevice(context.Context, *DeactivateMFADeviceInput) (*DeactivateMFADeviceOutput, error)
 	DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error)
+	DeleteAccountAlias(context.Context, *DeleteAccountAliasInput) (*DeleteAccountAliasOutput, error)
+	DeleteAccountPasswordPolicy(context.Context, *DeleteAccountPasswordPolicyInput) (*DeleteAccountPasswordPolicyOutput, error)
+	DeleteGroup(context.Context, *DeleteGroupInput) (*DeleteGroupOutput, error)
+	DeleteGroupPolicy(context.Context, *DeleteGroupPolicyInput) (*DeleteGroupPolicyOutput, error)
+	DeleteInstanceProfile(context.Context, *DeleteInstanceProfileInput) (*DeleteInstanceProfileOutput, error)
 	DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error)
+	DeleteOpenIDConnectProvider(context.Context, *DeleteOpenIDConnectProviderInput) (*DeleteOpenIDConnectProviderOutput, error)
+	DeletePolicy(context.Context, *DeletePolicyInput) (*DeletePolicyOutput, error)
+	DeletePolicyVersion(context.Context, *DeletePolicyVersionInput) (*DeletePolicyVersionOutput, error)
+	DeleteRole(context.Context, *DeleteRoleInput) (*DeleteRoleOutput, error)
+	DeleteRolePermissionsBoundary(context.Context, *DeleteRolePermissionsBoundaryInput) (*DeleteRolePermissionsBoundaryOutput, error)
+	DeleteRolePolicy(context.Context, *DeleteRolePolicyInput) (*DeleteRolePolicyOutput, error)
+	DeleteSSHPublicKey(context.Context, *DeleteSSHPublicKeyInput) (*DeleteSSHPublicKeyOutput, error)
 	DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error)
+	DeleteServiceLinkedRole(context.Context, *DeleteServiceLinkedRoleInput) (*DeleteServiceLinkedRoleOutput, error)
 	DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error)
 	DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserOutput, error)
+	DeleteUserPermissionsBoundary(context.Context, *DeleteUserPermissionsBoundaryInput) (*DeleteUserPermissionsBoundaryOutput, error)
 	DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error)
+	DeleteVirtualMFADevice(context.Context, *DeleteVirtualMFADeviceInput) (*DeleteVirtualMFADeviceOutput, error)
+	DetachGroupPolicy(context.Context, *DetachGroupPolicyInput) (*DetachGroupPolicyOutput, error)
+	DetachRolePolicy(context.Context, *DetachRolePolicyInput) (*DetachRolePolicyOutput, error)
+	DetachUserPolicy(context.Context, *DetachUserPolicyInput) (*DetachUserPolicyOutput, error)
+	DisableOutboundWebIdentityFederation(context.Context, *DisableOutboundWebIdentityFederationInput) (*DisableOutboundWebIdentityFederationOutput, error)
+	EnableMFADevice(context.Context, *EnableMFADeviceInput) (*EnableMFADeviceOutput, error)
+	EnableOutboundWebIdentityFederation(context.Context, *EnableOutboundWebIdentityFederationInput) (*EnableOutboundWebIdentityFederationOutput, error)
+	GenerateCredentialReport(context.Context, *GenerateCredentialReportInput) (*GenerateCredentialReportOutput, error)
+	GenerateServiceLastAccessedDetails(context.Context, *GenerateServiceLastAccessedDetailsInput) (*GenerateServiceLastAccessedDetailsOutput, error)
+	GetAccessKeyLastUsed(context.Context, *GetAccessKeyLastUsedInput) (*GetAccessKeyLastUsedOutput, error)
+	GetAccountAuthorizationDetails(context.Context, *GetAccountAuthorizationDetailsInput) (*GetAccountAuthorizationDetailsOutput, error)
+	GetAccountPasswordPolicy(context.Context, *GetAccountPasswordPolicyInput) (*GetAccountPasswordPolicyOutput, error)
+	GetAccountSummary(context.Context, *GetAccountSummaryInput) (*GetAccountSummaryOutput, error)
+	GetContextKeysForCustomPolicy(context.Context, *GetContextKeysForCustomPolicyInput) (*GetContextKeysForPolicyResponse, error)
+	GetContextKeysForPrincipalPolicy(context.Context, *GetContextKeysForPrincipalPolicyInput) (*GetContextKeysForPolicyResponse, error)
+	GetCredentialReport(context.Context, *GetCredentialReportInput) (*GetCredentialReportOutput, error)
+	GetGroup(context.Context, *GetGroupInput) (*GetGroupOutput, error)
+	GetGroupPolicy(context.Context, *GetGroupPolicyInput) (*GetGroupPolicyOutput, error)
+	GetInstanceProfile(context.Context, *GetInstanceProfileInput) (*GetInstanceProfileOutput, error)
 	GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error)
+	GetMFADevice(context.Context, *GetMFADeviceInput) (*GetMFADeviceOutput, error)
+	GetOpenIDConnectProvider(context.Context, *GetOpenIDConnectProviderInput) (*GetOpenIDConnectProviderOutput, error)
+	GetOutboundWebIdentityFederationInfo(context.Context, *GetOutboundWebIdentityFederationInfoInput) (*GetOutboundWebIdentityFederationInfoOutput, error)
+	GetPolicy(context.Context, *GetPolicyInput) (*GetPolicyOutput, error)
+	GetPolicyVersion(context.Context, *GetPolicyVersionInput) (*GetPolicyVersionOutput, error)
+	GetRole(context.Context, *GetRoleInput) (*GetRoleOutput, error)
+	GetRolePolicy(context.Context, *GetRolePolicyInput) (*GetRolePolicyOutput, error)
+	GetSSHPublicKey(context.Context, *GetSSHPublicKeyInput) (*GetSSHPublicKeyOutput, error)
 	GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error)
+	GetServiceLastAccessedDetails(context.Context, *GetServiceLastAccessedDetailsInput) (*GetServiceLastAccessedDetailsOutput, error)
+	GetServiceLastAccessedDetailsWithEntities(context.Context, *GetServiceLastAccessedDetailsWithEntitiesInput) (*GetServiceLastAccessedDetailsWithEntitiesOutput, error)
+	GetServiceLinkedRoleDeletionStatus(context.Context, *GetServiceLinkedRoleDeletionStatusInput) (*GetServiceLinkedRoleDeletionStatusOutput, error)
 	GetUser(context.Context, *GetUserInput) (*GetUserOutput, error)
 	GetUserPolicy(context.Context, *GetUserPolicyInput) (*GetUserPolicyOutput, error)
 	ListAccessKeys(context.Context, *ListAccessKeysInput) (*ListAccessKeysOutput, error)
+	ListAccountAliases(context.Context, *ListAccountAliasesInput) (*ListAccountAliasesOutput, error)
+	ListAttachedGroupPolicies(context.Context, *ListAttachedGroupPoliciesInput) (*ListAttachedGroupPoliciesOutput, error)
+	ListAttachedRolePolicies(context.Context, *ListAttachedRolePoliciesInput) (*ListAttachedRolePoliciesOutput, error)
+	ListAttachedUserPolicies(context.Context, *ListAttachedUserPoliciesInput) (*ListAttachedUserPoliciesOutput, error)
+	ListEntitiesForPolicy(context.Context, *ListEntitiesForPolicyInput) (*ListEntitiesForPolicyOutput, error)
+	ListGroupPolicies(context.Context, *ListGroupPoliciesInput) (*ListGroupPoliciesOutput, error)
+	ListGroups(context.Context, *ListGroupsInput) (*ListGroupsOutput, error)
+	ListGroupsForUser(context.Context, *ListGroupsForUserInput) (*ListGroupsForUserOutput, error)
+	ListInstanceProfileTags(context.Context, *ListInstanceProfileTagsInput) (*ListInstanceProfileTagsOutput, error)
+	ListInstanceProfiles(context.Context, *ListInstanceProfilesInput) (*ListInstanceProfilesOutput, error)
+	ListInstanceProfilesForRole(context.Context, *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error)
+	ListMFADeviceTags(context.Context, *ListMFADeviceTagsInput) (*ListMFADeviceTagsOutput, error)
+	ListMFADevices(context.Context, *ListMFADevicesInput) (*ListMFADevicesOutput, error)
+	ListOpenIDConnectProviderTags(context.Context, *ListOpenIDConnectProviderTagsInput) (*ListOpenIDConnectProviderTagsOutput, error)
+	ListOpenIDConnectProviders(context.Context, *ListOpenIDConnectProvidersInput) (*ListOpenIDConnectProvidersOutput, error)
+	ListPolicies(context.Context, *ListPoliciesInput) (*ListPoliciesOutput, error)
+	ListPoliciesGrantingServiceAccess(context.Context, *ListPoliciesGrantingServiceAccessInput) (*ListPoliciesGrantingServiceAccessOutput, error)
+	ListPolicyTags(context.Context, *ListPolicyTagsInput) (*ListPolicyTagsOutput, error)
+	ListPolicyVersions(context.Context, *ListPolicyVersionsInput) (*ListPolicyVersionsOutput, error)
+	ListRolePolicies(context.Context, *ListRolePoliciesInput) (*ListRolePoliciesOutput, error)
+	ListRoleTags(context.Context, *ListRoleTagsInput) (*ListRoleTagsOutput, error)
+	ListRoles(context.Context, *ListRolesInput) (*ListRolesOutput, error)
+	ListSSHPublicKeys(context.Context, *ListSSHPublicKeysInput) (*ListSSHPublicKeysOutput, error)
 	ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
 	ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
+	ListUserTags(context.Context, *ListUserTagsInput) (*ListUserTagsOutput, error)
+	ListUsers(context.Context, *ListUsersInput) (*ListUsersOutput, error)
+	ListVirtualMFADevices(context.Context, *ListVirtualMFADevicesInput) (*ListVirtualMFADevicesOutput, error)
+	PutGroupPolicy(context.Context, *PutGroupPolicyInput) (*PutGroupPolicyOutput, error)
+	PutRolePermissionsBoundary(context.Context, *PutRolePermissionsBoundaryInput) (*PutRolePermissionsBoundaryOutput, error)
+	PutRolePolicy(context.Context, *PutRolePolicyInput) (*PutRolePolicyOutput, error)
+	PutUserPermissionsBoundary(context.Context, *PutUserPermissionsBoundaryInput) (*PutUserPermissionsBoundaryOutput, error)
 	PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error)
+	RemoveClientIDFromOpenIDConnectProvider(context.Context, *RemoveClientIDFromOpenIDConnectProviderInput) (*RemoveClientIDFromOpenIDConnectProviderOutput, error)
+	RemoveRoleFromInstanceProfile(context.Context, *RemoveRoleFromInstanceProfileInput) (*RemoveRoleFromInstanceProfileOutput, error)
+	RemoveUserFromGroup(context.Context, *RemoveUserFromGroupInput) (*RemoveUserFromGroupOutput, error)
+	ResetServiceSpecificCredential(context.Context, *ResetServiceSpecificCredentialInput) (*ResetServiceSpecificCredentialOutput, error)
+	ResyncMFADevice(context.Context, *ResyncMFADeviceInput) (*ResyncMFADeviceOutput, error)
+	SetDefaultPolicyVersion(context.Context, *SetDefaultPolicyVersionInput) (*SetDefaultPolicyVersionOutput, error)
+	SimulateCustomPolicy(context.Context, *SimulateCustomPolicyInput) (*SimulatePolicyResponse, error)
+	SimulatePrincipalPolicy(context.Context, *SimulatePrincipalPolicyInput) (*SimulatePolicyResponse, error)
+	TagInstanceProfile(context.Context, *TagInstanceProfileInput) (*TagInstanceProfileOutput, error)
+	TagMFADevice(context.Context, *TagMFADeviceInput) (*TagMFADeviceOutput, error)
+	TagOpenIDConnectProvider(context.Context, *TagOpenIDConnectProviderInput) (*TagOpenIDConnectProviderOutput, error)
+	TagPolicy(context.Context, *TagPolicyInput) (*TagPolicyOutput, error)
+	TagRole(context.Context, *TagRoleInput) (*TagRoleOutput, error)
+	TagUser(context.Context, *TagUserInput) (*TagUserOutput, error)
+	UntagInstanceProfile(context.Context, *UntagInstanceProfileInput) (*UntagInstanceProfileOutput, error)
+	UntagMFADevice(context.Context, *UntagMFADeviceInput) (*UntagMFADeviceOutput, error)
+	UntagOpenIDConnectProvider(context.Context, *UntagOpenIDConnectProviderInput) (*UntagOpenIDConnectProviderOutput, error)
+	UntagPolicy(context.Context, *UntagPolicyInput) (*UntagPolicyOutput, error)
+	UntagRole(context.Context, *UntagRoleInput) (*UntagRoleOutput, error)
+	UntagUser(context.Context, *UntagUserInput) (*UntagUserOutput, error)
 	UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error)
+	UpdateAccountPasswordPolicy(context.Context, *UpdateAccountPasswordPolicyInput) (*UpdateAccountPasswordPolicyOutput, error)
+	UpdateAssumeRolePolicy(context.Context, *UpdateAssumeRolePolicyInput) (*UpdateAssumeRolePolicyOutput, error)
+	UpdateGroup(context.Context, *UpdateGroupInput) (*UpdateGroupOutput, error)
 	UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error)
+	UpdateOpenIDConnectProviderThumbprint(context.Context, *UpdateOpenIDConnectProviderThumbprintInput) (*UpdateOpenIDConnectProviderThumbprintOutput, error)
+	UpdateRole(context.Context, *UpdateRoleInput) (*UpdateRoleOutput, error)
+	UpdateRoleDescription(context.Context, *UpdateRoleDescriptionInput) (*UpdateRoleDescriptionOutput, error)
+	UpdateSSHPublicKey(context.Context, *UpdateSSHPublicKeyInput) (*UpdateSSHPublicKeyOutput, error)
+	UpdateServiceSpecificCredential(context.Context, *UpdateServiceSpecificCredentialInput) (*UpdateServiceSpecificCredentialOutput, error)
+	UpdateUser(context.Context, *UpdateUserInput) (*UpdateUserOutput, error)
+	UploadSSHPublicKey(context.Context, *UploadSSHPublicKeyInput) (*UploadSSHPublicKeyOutput, error)
 	UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error)
 }
 
@@ -72,12 +314,72 @@ type unimplemented struct{}
 
 var _ API = Unimplemented{}
 
+func (unimplemented) AddClientIDToOpenIDConnectProvider(context.Context, *AddClientIDToOpenIDConnectProviderInput) (*AddClientIDToOpenIDConnectProviderOutput, error) {
+	return nil, opAddClientIDToOpenIDConnectProvider.NotImplemented()
+}
+
+func (unimplemented) AddRoleToInstanceProfile(context.Context, *AddRoleToInstanceProfileInput) (*AddRoleToInstanceProfileOutput, error) {
+	return nil, opAddRoleToInstanceProfile.NotImplemented()
+}
+
+func (unimplemented) AddUserToGroup(context.Context, *AddUserToGroupInput) (*AddUserToGroupOutput, error) {
+	return nil, opAddUserToGroup.NotImplemented()
+}
+
+func (unimplemented) AttachGroupPolicy(context.Context, *AttachGroupPolicyInput) (*AttachGroupPolicyOutput, error) {
+	return nil, opAttachGroupPolicy.NotImplemented()
+}
+
+func (unimplemented) AttachRolePolicy(context.Context, *AttachRolePolicyInput) (*AttachRolePolicyOutput, error) {
+	return nil, opAttachRolePolicy.NotImplemented()
+}
+
+func (unimplemented) AttachUserPolicy(context.Context, *AttachUserPolicyInput) (*AttachUserPolicyOutput, error) {
+	return nil, opAttachUserPolicy.NotImplemented()
+}
+
+func (unimplemented) ChangePassword(context.Context, *ChangePasswordInput) (*ChangePasswordOutput, error) {
+	return nil, opChangePassword.NotImplemented()
+}
+
 func (unimplemented) CreateAccessKey(context.Context, *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
 	return nil, opCreateAccessKey.NotImplemented()
 }
 
+func (unimplemented) CreateAccountAlias(context.Context, *CreateAccountAliasInput) (*CreateAccountAliasOutput, error) {
+	return nil, opCreateAccountAlias.NotImplemented()
+}
+
+func (unimplemented) CreateGroup(context.Context, *CreateGroupInput) (*CreateGroupOutput, error) {
+	return nil, opCreateGroup.NotImplemented()
+}
+
+func (unimplemented) CreateInstanceProfile(context.Context, *CreateInstanceProfileInput) (*CreateInstanceProfileOutput, error) {
+	return nil, opCreateInstanceProfile.NotImplemented()
+}
+
 func (unimplemented) CreateLoginProfile(context.Context, *CreateLoginProfileInput) (*CreateLoginProfileOutput, error) {
 	return nil, opCreateLoginProfile.NotImplemented()
+}
+
+func (unimplemented) CreateOpenIDConnectProvider(context.Context, *CreateOpenIDConnectProviderInput) (*CreateOpenIDConnectProviderOutput, error) {
+	return nil, opCreateOpenIDConnectProvider.NotImplemented()
+}
+
+func (unimplemented) CreatePolicy(context.Context, *CreatePolicyInput) (*CreatePolicyOutput, error) {
+	return nil, opCreatePolicy.NotImplemented()
+}
+
+func (unimplemented) CreatePolicyVersion(context.Context, *CreatePolicyVersionInput) (*CreatePolicyVersionOutput, error) {
+	return nil, opCreatePolicyVersion.NotImplemented()
+}
+
+func (unimplemented) CreateRole(context.Context, *CreateRoleInput) (*CreateRoleOutput, error) {
+	return nil, opCreateRole.NotImplemented()
+}
+
+func (unimplemented) CreateServiceLinkedRole(context.Context, *CreateServiceLinkedRoleInput) (*CreateServiceLinkedRoleOutput, error) {
+	return nil, opCreateServiceLinkedRole.NotImplemented()
 }
 
 func (unimplemented) CreateServiceSpecificCredential(context.Context, *CreateServiceSpecificCredentialInput) (*CreateServiceSpecificCredentialOutput, error) {
@@ -88,16 +390,76 @@ func (unimplemented) CreateUser(context.Context, *CreateUserInput) (*CreateUserO
 	return nil, opCreateUser.NotImplemented()
 }
 
+func (unimplemented) CreateVirtualMFADevice(context.Context, *CreateVirtualMFADeviceInput) (*CreateVirtualMFADeviceOutput, error) {
+	return nil, opCreateVirtualMFADevice.NotImplemented()
+}
+
+func (unimplemented) DeactivateMFADevice(context.Context, *DeactivateMFADeviceInput) (*DeactivateMFADeviceOutput, error) {
+	return nil, opDeactivateMFADevice.NotImplemented()
+}
+
 func (unimplemented) DeleteAccessKey(context.Context, *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
 	return nil, opDeleteAccessKey.NotImplemented()
+}
+
+func (unimplemented) DeleteAccountAlias(context.Context, *DeleteAccountAliasInput) (*DeleteAccountAliasOutput, error) {
+	return nil, opDeleteAccountAlias.NotImplemented()
+}
+
+func (unimplemented) DeleteAccountPasswordPolicy(context.Context, *DeleteAccountPasswordPolicyInput) (*DeleteAccountPasswordPolicyOutput, error) {
+	return nil, opDeleteAccountPasswordPolicy.NotImplemented()
+}
+
+func (unimplemented) DeleteGroup(context.Context, *DeleteGroupInput) (*DeleteGroupOutput, error) {
+	return nil, opDeleteGroup.NotImplemented()
+}
+
+func (unimplemented) DeleteGroupPolicy(context.Context, *DeleteGroupPolicyInput) (*DeleteGroupPolicyOutput, error) {
+	return nil, opDeleteGroupPolicy.NotImplemented()
+}
+
+func (unimplemented) DeleteInstanceProfile(context.Context, *DeleteInstanceProfileInput) (*DeleteInstanceProfileOutput, error) {
+	return nil, opDeleteInstanceProfile.NotImplemented()
 }
 
 func (unimplemented) DeleteLoginProfile(context.Context, *DeleteLoginProfileInput) (*DeleteLoginProfileOutput, error) {
 	return nil, opDeleteLoginProfile.NotImplemented()
 }
 
+func (unimplemented) DeleteOpenIDConnectProvider(context.Context, *DeleteOpenIDConnectProviderInput) (*DeleteOpenIDConnectProviderOutput, error) {
+	return nil, opDeleteOpenIDConnectProvider.NotImplemented()
+}
+
+func (unimplemented) DeletePolicy(context.Context, *DeletePolicyInput) (*DeletePolicyOutput, error) {
+	return nil, opDeletePolicy.NotImplemented()
+}
+
+func (unimplemented) DeletePolicyVersion(context.Context, *DeletePolicyVersionInput) (*DeletePolicyVersionOutput, error) {
+	return nil, opDeletePolicyVersion.NotImplemented()
+}
+
+func (unimplemented) DeleteRole(context.Context, *DeleteRoleInput) (*DeleteRoleOutput, error) {
+	return nil, opDeleteRole.NotImplemented()
+}
+
+func (unimplemented) DeleteRolePermissionsBoundary(context.Context, *DeleteRolePermissionsBoundaryInput) (*DeleteRolePermissionsBoundaryOutput, error) {
+	return nil, opDeleteRolePermissionsBoundary.NotImplemented()
+}
+
+func (unimplemented) DeleteRolePolicy(context.Context, *DeleteRolePolicyInput) (*DeleteRolePolicyOutput, error) {
+	return nil, opDeleteRolePolicy.NotImplemented()
+}
+
+func (unimplemented) DeleteSSHPublicKey(context.Context, *DeleteSSHPublicKeyInput) (*DeleteSSHPublicKeyOutput, error) {
+	return nil, opDeleteSSHPublicKey.NotImplemented()
+}
+
 func (unimplemented) DeleteServerCertificate(context.Context, *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error) {
 	return nil, opDeleteServerCertificate.NotImplemented()
+}
+
+func (unimplemented) DeleteServiceLinkedRole(context.Context, *DeleteServiceLinkedRoleInput) (*DeleteServiceLinkedRoleOutput, error) {
+	return nil, opDeleteServiceLinkedRole.NotImplemented()
 }
 
 func (unimplemented) DeleteServiceSpecificCredential(context.Context, *DeleteServiceSpecificCredentialInput) (*DeleteServiceSpecificCredentialOutput, error) {
@@ -108,16 +470,140 @@ func (unimplemented) DeleteUser(context.Context, *DeleteUserInput) (*DeleteUserO
 	return nil, opDeleteUser.NotImplemented()
 }
 
+func (unimplemented) DeleteUserPermissionsBoundary(context.Context, *DeleteUserPermissionsBoundaryInput) (*DeleteUserPermissionsBoundaryOutput, error) {
+	return nil, opDeleteUserPermissionsBoundary.NotImplemented()
+}
+
 func (unimplemented) DeleteUserPolicy(context.Context, *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error) {
 	return nil, opDeleteUserPolicy.NotImplemented()
+}
+
+func (unimplemented) DeleteVirtualMFADevice(context.Context, *DeleteVirtualMFADeviceInput) (*DeleteVirtualMFADeviceOutput, error) {
+	return nil, opDeleteVirtualMFADevice.NotImplemented()
+}
+
+func (unimplemented) DetachGroupPolicy(context.Context, *DetachGroupPolicyInput) (*DetachGroupPolicyOutput, error) {
+	return nil, opDetachGroupPolicy.NotImplemented()
+}
+
+func (unimplemented) DetachRolePolicy(context.Context, *DetachRolePolicyInput) (*DetachRolePolicyOutput, error) {
+	return nil, opDetachRolePolicy.NotImplemented()
+}
+
+func (unimplemented) DetachUserPolicy(context.Context, *DetachUserPolicyInput) (*DetachUserPolicyOutput, error) {
+	return nil, opDetachUserPolicy.NotImplemented()
+}
+
+func (unimplemented) DisableOutboundWebIdentityFederation(context.Context, *DisableOutboundWebIdentityFederationInput) (*DisableOutboundWebIdentityFederationOutput, error) {
+	return nil, opDisableOutboundWebIdentityFederation.NotImplemented()
+}
+
+func (unimplemented) EnableMFADevice(context.Context, *EnableMFADeviceInput) (*EnableMFADeviceOutput, error) {
+	return nil, opEnableMFADevice.NotImplemented()
+}
+
+func (unimplemented) EnableOutboundWebIdentityFederation(context.Context, *EnableOutboundWebIdentityFederationInput) (*EnableOutboundWebIdentityFederationOutput, error) {
+	return nil, opEnableOutboundWebIdentityFederation.NotImplemented()
+}
+
+func (unimplemented) GenerateCredentialReport(context.Context, *GenerateCredentialReportInput) (*GenerateCredentialReportOutput, error) {
+	return nil, opGenerateCredentialReport.NotImplemented()
+}
+
+func (unimplemented) GenerateServiceLastAccessedDetails(context.Context, *GenerateServiceLastAccessedDetailsInput) (*GenerateServiceLastAccessedDetailsOutput, error) {
+	return nil, opGenerateServiceLastAccessedDetails.NotImplemented()
+}
+
+func (unimplemented) GetAccessKeyLastUsed(context.Context, *GetAccessKeyLastUsedInput) (*GetAccessKeyLastUsedOutput, error) {
+	return nil, opGetAccessKeyLastUsed.NotImplemented()
+}
+
+func (unimplemented) GetAccountAuthorizationDetails(context.Context, *GetAccountAuthorizationDetailsInput) (*GetAccountAuthorizationDetailsOutput, error) {
+	return nil, opGetAccountAuthorizationDetails.NotImplemented()
+}
+
+func (unimplemented) GetAccountPasswordPolicy(context.Context, *GetAccountPasswordPolicyInput) (*GetAccountPasswordPolicyOutput, error) {
+	return nil, opGetAccountPasswordPolicy.NotImplemented()
+}
+
+func (unimplemented) GetAccountSummary(context.Context, *GetAccountSummaryInput) (*GetAccountSummaryOutput, error) {
+	return nil, opGetAccountSummary.NotImplemented()
+}
+
+func (unimplemented) GetContextKeysForCustomPolicy(context.Context, *GetContextKeysForCustomPolicyInput) (*GetContextKeysForPolicyResponse, error) {
+	return nil, opGetContextKeysForCustomPolicy.NotImplemented()
+}
+
+func (unimplemented) GetContextKeysForPrincipalPolicy(context.Context, *GetContextKeysForPrincipalPolicyInput) (*GetContextKeysForPolicyResponse, error) {
+	return nil, opGetContextKeysForPrincipalPolicy.NotImplemented()
+}
+
+func (unimplemented) GetCredentialReport(context.Context, *GetCredentialReportInput) (*GetCredentialReportOutput, error) {
+	return nil, opGetCredentialReport.NotImplemented()
+}
+
+func (unimplemented) GetGroup(context.Context, *GetGroupInput) (*GetGroupOutput, error) {
+	return nil, opGetGroup.NotImplemented()
+}
+
+func (unimplemented) GetGroupPolicy(context.Context, *GetGroupPolicyInput) (*GetGroupPolicyOutput, error) {
+	return nil, opGetGroupPolicy.NotImplemented()
+}
+
+func (unimplemented) GetInstanceProfile(context.Context, *GetInstanceProfileInput) (*GetInstanceProfileOutput, error) {
+	return nil, opGetInstanceProfile.NotImplemented()
 }
 
 func (unimplemented) GetLoginProfile(context.Context, *GetLoginProfileInput) (*GetLoginProfileOutput, error) {
 	return nil, opGetLoginProfile.NotImplemented()
 }
 
+func (unimplemented) GetMFADevice(context.Context, *GetMFADeviceInput) (*GetMFADeviceOutput, error) {
+	return nil, opGetMFADevice.NotImplemented()
+}
+
+func (unimplemented) GetOpenIDConnectProvider(context.Context, *GetOpenIDConnectProviderInput) (*GetOpenIDConnectProviderOutput, error) {
+	return nil, opGetOpenIDConnectProvider.NotImplemented()
+}
+
+func (unimplemented) GetOutboundWebIdentityFederationInfo(context.Context, *GetOutboundWebIdentityFederationInfoInput) (*GetOutboundWebIdentityFederationInfoOutput, error) {
+	return nil, opGetOutboundWebIdentityFederationInfo.NotImplemented()
+}
+
+func (unimplemented) GetPolicy(context.Context, *GetPolicyInput) (*GetPolicyOutput, error) {
+	return nil, opGetPolicy.NotImplemented()
+}
+
+func (unimplemented) GetPolicyVersion(context.Context, *GetPolicyVersionInput) (*GetPolicyVersionOutput, error) {
+	return nil, opGetPolicyVersion.NotImplemented()
+}
+
+func (unimplemented) GetRole(context.Context, *GetRoleInput) (*GetRoleOutput, error) {
+	return nil, opGetRole.NotImplemented()
+}
+
+func (unimplemented) GetRolePolicy(context.Context, *GetRolePolicyInput) (*GetRolePolicyOutput, error) {
+	return nil, opGetRolePolicy.NotImplemented()
+}
+
+func (unimplemented) GetSSHPublicKey(context.Context, *GetSSHPublicKeyInput) (*GetSSHPublicKeyOutput, error) {
+	return nil, opGetSSHPublicKey.NotImplemented()
+}
+
 func (unimplemented) GetServerCertificate(context.Context, *GetServerCertificateInput) (*GetServerCertificateOutput, error) {
 	return nil, opGetServerCertificate.NotImplemented()
+}
+
+func (unimplemented) GetServiceLastAccessedDetails(context.Context, *GetServiceLastAccessedDetailsInput) (*GetServiceLastAccessedDetailsOutput, error) {
+	return nil, opGetServiceLastAccessedDetails.NotImplemented()
+}
+
+func (unimplemented) GetServiceLastAccessedDetailsWithEntities(context.Context, *GetServiceLastAccessedDetailsWithEntitiesInput) (*GetServiceLastAccessedDetailsWithEntitiesOutput, error) {
+	return nil, opGetServiceLastAccessedDetailsWithEntities.NotImplemented()
+}
+
+func (unimplemented) GetServiceLinkedRoleDeletionStatus(context.Context, *GetServiceLinkedRoleDeletionStatusInput) (*GetServiceLinkedRoleDeletionStatusOutput, error) {
+	return nil, opGetServiceLinkedRoleDeletionStatus.NotImplemented()
 }
 
 func (unimplemented) GetUser(context.Context, *GetUserInput) (*GetUserOutput, error) {
@@ -132,6 +618,98 @@ func (unimplemented) ListAccessKeys(context.Context, *ListAccessKeysInput) (*Lis
 	return nil, opListAccessKeys.NotImplemented()
 }
 
+func (unimplemented) ListAccountAliases(context.Context, *ListAccountAliasesInput) (*ListAccountAliasesOutput, error) {
+	return nil, opListAccountAliases.NotImplemented()
+}
+
+func (unimplemented) ListAttachedGroupPolicies(context.Context, *ListAttachedGroupPoliciesInput) (*ListAttachedGroupPoliciesOutput, error) {
+	return nil, opListAttachedGroupPolicies.NotImplemented()
+}
+
+func (unimplemented) ListAttachedRolePolicies(context.Context, *ListAttachedRolePoliciesInput) (*ListAttachedRolePoliciesOutput, error) {
+	return nil, opListAttachedRolePolicies.NotImplemented()
+}
+
+func (unimplemented) ListAttachedUserPolicies(context.Context, *ListAttachedUserPoliciesInput) (*ListAttachedUserPoliciesOutput, error) {
+	return nil, opListAttachedUserPolicies.NotImplemented()
+}
+
+func (unimplemented) ListEntitiesForPolicy(context.Context, *ListEntitiesForPolicyInput) (*ListEntitiesForPolicyOutput, error) {
+	return nil, opListEntitiesForPolicy.NotImplemented()
+}
+
+func (unimplemented) ListGroupPolicies(context.Context, *ListGroupPoliciesInput) (*ListGroupPoliciesOutput, error) {
+	return nil, opListGroupPolicies.NotImplemented()
+}
+
+func (unimplemented) ListGroups(context.Context, *ListGroupsInput) (*ListGroupsOutput, error) {
+	return nil, opListGroups.NotImplemented()
+}
+
+func (unimplemented) ListGroupsForUser(context.Context, *ListGroupsForUserInput) (*ListGroupsForUserOutput, error) {
+	return nil, opListGroupsForUser.NotImplemented()
+}
+
+func (unimplemented) ListInstanceProfileTags(context.Context, *ListInstanceProfileTagsInput) (*ListInstanceProfileTagsOutput, error) {
+	return nil, opListInstanceProfileTags.NotImplemented()
+}
+
+func (unimplemented) ListInstanceProfiles(context.Context, *ListInstanceProfilesInput) (*ListInstanceProfilesOutput, error) {
+	return nil, opListInstanceProfiles.NotImplemented()
+}
+
+func (unimplemented) ListInstanceProfilesForRole(context.Context, *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error) {
+	return nil, opListInstanceProfilesForRole.NotImplemented()
+}
+
+func (unimplemented) ListMFADeviceTags(context.Context, *ListMFADeviceTagsInput) (*ListMFADeviceTagsOutput, error) {
+	return nil, opListMFADeviceTags.NotImplemented()
+}
+
+func (unimplemented) ListMFADevices(context.Context, *ListMFADevicesInput) (*ListMFADevicesOutput, error) {
+	return nil, opListMFADevices.NotImplemented()
+}
+
+func (unimplemented) ListOpenIDConnectProviderTags(context.Context, *ListOpenIDConnectProviderTagsInput) (*ListOpenIDConnectProviderTagsOutput, error) {
+	return nil, opListOpenIDConnectProviderTags.NotImplemented()
+}
+
+func (unimplemented) ListOpenIDConnectProviders(context.Context, *ListOpenIDConnectProvidersInput) (*ListOpenIDConnectProvidersOutput, error) {
+	return nil, opListOpenIDConnectProviders.NotImplemented()
+}
+
+func (unimplemented) ListPolicies(context.Context, *ListPoliciesInput) (*ListPoliciesOutput, error) {
+	return nil, opListPolicies.NotImplemented()
+}
+
+func (unimplemented) ListPoliciesGrantingServiceAccess(context.Context, *ListPoliciesGrantingServiceAccessInput) (*ListPoliciesGrantingServiceAccessOutput, error) {
+	return nil, opListPoliciesGrantingServiceAccess.NotImplemented()
+}
+
+func (unimplemented) ListPolicyTags(context.Context, *ListPolicyTagsInput) (*ListPolicyTagsOutput, error) {
+	return nil, opListPolicyTags.NotImplemented()
+}
+
+func (unimplemented) ListPolicyVersions(context.Context, *ListPolicyVersionsInput) (*ListPolicyVersionsOutput, error) {
+	return nil, opListPolicyVersions.NotImplemented()
+}
+
+func (unimplemented) ListRolePolicies(context.Context, *ListRolePoliciesInput) (*ListRolePoliciesOutput, error) {
+	return nil, opListRolePolicies.NotImplemented()
+}
+
+func (unimplemented) ListRoleTags(context.Context, *ListRoleTagsInput) (*ListRoleTagsOutput, error) {
+	return nil, opListRoleTags.NotImplemented()
+}
+
+func (unimplemented) ListRoles(context.Context, *ListRolesInput) (*ListRolesOutput, error) {
+	return nil, opListRoles.NotImplemented()
+}
+
+func (unimplemented) ListSSHPublicKeys(context.Context, *ListSSHPublicKeysInput) (*ListSSHPublicKeysOutput, error) {
+	return nil, opListSSHPublicKeys.NotImplemented()
+}
+
 func (unimplemented) ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error) {
 	return nil, opListServerCertificates.NotImplemented()
 }
@@ -144,16 +722,164 @@ func (unimplemented) ListUserPolicies(context.Context, *ListUserPoliciesInput) (
 	return nil, opListUserPolicies.NotImplemented()
 }
 
+func (unimplemented) ListUserTags(context.Context, *ListUserTagsInput) (*ListUserTagsOutput, error) {
+	return nil, opListUserTags.NotImplemented()
+}
+
+func (unimplemented) ListUsers(context.Context, *ListUsersInput) (*ListUsersOutput, error) {
+	return nil, opListUsers.NotImplemented()
+}
+
+func (unimplemented) ListVirtualMFADevices(context.Context, *ListVirtualMFADevicesInput) (*ListVirtualMFADevicesOutput, error) {
+	return nil, opListVirtualMFADevices.NotImplemented()
+}
+
+func (unimplemented) PutGroupPolicy(context.Context, *PutGroupPolicyInput) (*PutGroupPolicyOutput, error) {
+	return nil, opPutGroupPolicy.NotImplemented()
+}
+
+func (unimplemented) PutRolePermissionsBoundary(context.Context, *PutRolePermissionsBoundaryInput) (*PutRolePermissionsBoundaryOutput, error) {
+	return nil, opPutRolePermissionsBoundary.NotImplemented()
+}
+
+func (unimplemented) PutRolePolicy(context.Context, *PutRolePolicyInput) (*PutRolePolicyOutput, error) {
+	return nil, opPutRolePolicy.NotImplemented()
+}
+
+func (unimplemented) PutUserPermissionsBoundary(context.Context, *PutUserPermissionsBoundaryInput) (*PutUserPermissionsBoundaryOutput, error) {
+	return nil, opPutUserPermissionsBoundary.NotImplemented()
+}
+
 func (unimplemented) PutUserPolicy(context.Context, *PutUserPolicyInput) (*PutUserPolicyOutput, error) {
 	return nil, opPutUserPolicy.NotImplemented()
+}
+
+func (unimplemented) RemoveClientIDFromOpenIDConnectProvider(context.Context, *RemoveClientIDFromOpenIDConnectProviderInput) (*RemoveClientIDFromOpenIDConnectProviderOutput, error) {
+	return nil, opRemoveClientIDFromOpenIDConnectProvider.NotImplemented()
+}
+
+func (unimplemented) RemoveRoleFromInstanceProfile(context.Context, *RemoveRoleFromInstanceProfileInput) (*RemoveRoleFromInstanceProfileOutput, error) {
+	return nil, opRemoveRoleFromInstanceProfile.NotImplemented()
+}
+
+func (unimplemented) RemoveUserFromGroup(context.Context, *RemoveUserFromGroupInput) (*RemoveUserFromGroupOutput, error) {
+	return nil, opRemoveUserFromGroup.NotImplemented()
+}
+
+func (unimplemented) ResetServiceSpecificCredential(context.Context, *ResetServiceSpecificCredentialInput) (*ResetServiceSpecificCredentialOutput, error) {
+	return nil, opResetServiceSpecificCredential.NotImplemented()
+}
+
+func (unimplemented) ResyncMFADevice(context.Context, *ResyncMFADeviceInput) (*ResyncMFADeviceOutput, error) {
+	return nil, opResyncMFADevice.NotImplemented()
+}
+
+func (unimplemented) SetDefaultPolicyVersion(context.Context, *SetDefaultPolicyVersionInput) (*SetDefaultPolicyVersionOutput, error) {
+	return nil, opSetDefaultPolicyVersion.NotImplemented()
+}
+
+func (unimplemented) SimulateCustomPolicy(context.Context, *SimulateCustomPolicyInput) (*SimulatePolicyResponse, error) {
+	return nil, opSimulateCustomPolicy.NotImplemented()
+}
+
+func (unimplemented) SimulatePrincipalPolicy(context.Context, *SimulatePrincipalPolicyInput) (*SimulatePolicyResponse, error) {
+	return nil, opSimulatePrincipalPolicy.NotImplemented()
+}
+
+func (unimplemented) TagInstanceProfile(context.Context, *TagInstanceProfileInput) (*TagInstanceProfileOutput, error) {
+	return nil, opTagInstanceProfile.NotImplemented()
+}
+
+func (unimplemented) TagMFADevice(context.Context, *TagMFADeviceInput) (*TagMFADeviceOutput, error) {
+	return nil, opTagMFADevice.NotImplemented()
+}
+
+func (unimplemented) TagOpenIDConnectProvider(context.Context, *TagOpenIDConnectProviderInput) (*TagOpenIDConnectProviderOutput, error) {
+	return nil, opTagOpenIDConnectProvider.NotImplemented()
+}
+
+func (unimplemented) TagPolicy(context.Context, *TagPolicyInput) (*TagPolicyOutput, error) {
+	return nil, opTagPolicy.NotImplemented()
+}
+
+func (unimplemented) TagRole(context.Context, *TagRoleInput) (*TagRoleOutput, error) {
+	return nil, opTagRole.NotImplemented()
+}
+
+func (unimplemented) TagUser(context.Context, *TagUserInput) (*TagUserOutput, error) {
+	return nil, opTagUser.NotImplemented()
+}
+
+func (unimplemented) UntagInstanceProfile(context.Context, *UntagInstanceProfileInput) (*UntagInstanceProfileOutput, error) {
+	return nil, opUntagInstanceProfile.NotImplemented()
+}
+
+func (unimplemented) UntagMFADevice(context.Context, *UntagMFADeviceInput) (*UntagMFADeviceOutput, error) {
+	return nil, opUntagMFADevice.NotImplemented()
+}
+
+func (unimplemented) UntagOpenIDConnectProvider(context.Context, *UntagOpenIDConnectProviderInput) (*UntagOpenIDConnectProviderOutput, error) {
+	return nil, opUntagOpenIDConnectProvider.NotImplemented()
+}
+
+func (unimplemented) UntagPolicy(context.Context, *UntagPolicyInput) (*UntagPolicyOutput, error) {
+	return nil, opUntagPolicy.NotImplemented()
+}
+
+func (unimplemented) UntagRole(context.Context, *UntagRoleInput) (*UntagRoleOutput, error) {
+	return nil, opUntagRole.NotImplemented()
+}
+
+func (unimplemented) UntagUser(context.Context, *UntagUserInput) (*UntagUserOutput, error) {
+	return nil, opUntagUser.NotImplemented()
 }
 
 func (unimplemented) UpdateAccessKey(context.Context, *UpdateAccessKeyInput) (*UpdateAccessKeyOutput, error) {
 	return nil, opUpdateAccessKey.NotImplemented()
 }
 
+func (unimplemented) UpdateAccountPasswordPolicy(context.Context, *UpdateAccountPasswordPolicyInput) (*UpdateAccountPasswordPolicyOutput, error) {
+	return nil, opUpdateAccountPasswordPolicy.NotImplemented()
+}
+
+func (unimplemented) UpdateAssumeRolePolicy(context.Context, *UpdateAssumeRolePolicyInput) (*UpdateAssumeRolePolicyOutput, error) {
+	return nil, opUpdateAssumeRolePolicy.NotImplemented()
+}
+
+func (unimplemented) UpdateGroup(context.Context, *UpdateGroupInput) (*UpdateGroupOutput, error) {
+	return nil, opUpdateGroup.NotImplemented()
+}
+
 func (unimplemented) UpdateLoginProfile(context.Context, *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error) {
 	return nil, opUpdateLoginProfile.NotImplemented()
+}
+
+func (unimplemented) UpdateOpenIDConnectProviderThumbprint(context.Context, *UpdateOpenIDConnectProviderThumbprintInput) (*UpdateOpenIDConnectProviderThumbprintOutput, error) {
+	return nil, opUpdateOpenIDConnectProviderThumbprint.NotImplemented()
+}
+
+func (unimplemented) UpdateRole(context.Context, *UpdateRoleInput) (*UpdateRoleOutput, error) {
+	return nil, opUpdateRole.NotImplemented()
+}
+
+func (unimplemented) UpdateRoleDescription(context.Context, *UpdateRoleDescriptionInput) (*UpdateRoleDescriptionOutput, error) {
+	return nil, opUpdateRoleDescription.NotImplemented()
+}
+
+func (unimplemented) UpdateSSHPublicKey(context.Context, *UpdateSSHPublicKeyInput) (*UpdateSSHPublicKeyOutput, error) {
+	return nil, opUpdateSSHPublicKey.NotImplemented()
+}
+
+func (unimplemented) UpdateServiceSpecificCredential(context.Context, *UpdateServiceSpecificCredentialInput) (*UpdateServiceSpecificCredentialOutput, error) {
+	return nil, opUpdateServiceSpecificCredential.NotImplemented()
+}
+
+func (unimplemented) UpdateUser(context.Context, *UpdateUserInput) (*UpdateUserOutput, error) {
+	return nil, opUpdateUser.NotImplemented()
+}
+
+func (unimplemented) UploadSSHPublicKey(context.Context, *UploadSSHPublicKeyInput) (*UploadSSHPublicKeyOutput, error) {
+	return nil, opUploadSSHPublicKey.NotImplemented()
 }
 
 func (unimplemented) UploadServerCertificate(context.Context, *UploadServerCertificateInput) (*UploadServerCertificateOutput, error) {
@@ -171,14 +897,89 @@ var _ API = (*Service)(nil)
 // New decorates an implementation.
 func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
+// AddClientIDToOpenIDConnectProvider is iam:AddClientIDToOpenIDConnectProvider.
+func (s *Service) AddClientIDToOpenIDConnectProvider(ctx context.Context, in *AddClientIDToOpenIDConnectProviderInput) (*AddClientIDToOpenIDConnectProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAddClientIDToOpenIDConnectProvider, in, s.api.AddClientIDToOpenIDConnectProvider)
+}
+
+// AddRoleToInstanceProfile is iam:AddRoleToInstanceProfile.
+func (s *Service) AddRoleToInstanceProfile(ctx context.Context, in *AddRoleToInstanceProfileInput) (*AddRoleToInstanceProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAddRoleToInstanceProfile, in, s.api.AddRoleToInstanceProfile)
+}
+
+// AddUserToGroup is iam:AddUserToGroup.
+func (s *Service) AddUserToGroup(ctx context.Context, in *AddUserToGroupInput) (*AddUserToGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAddUserToGroup, in, s.api.AddUserToGroup)
+}
+
+// AttachGroupPolicy is iam:AttachGroupPolicy.
+func (s *Service) AttachGroupPolicy(ctx context.Context, in *AttachGroupPolicyInput) (*AttachGroupPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAttachGroupPolicy, in, s.api.AttachGroupPolicy)
+}
+
+// AttachRolePolicy is iam:AttachRolePolicy.
+func (s *Service) AttachRolePolicy(ctx context.Context, in *AttachRolePolicyInput) (*AttachRolePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAttachRolePolicy, in, s.api.AttachRolePolicy)
+}
+
+// AttachUserPolicy is iam:AttachUserPolicy.
+func (s *Service) AttachUserPolicy(ctx context.Context, in *AttachUserPolicyInput) (*AttachUserPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAttachUserPolicy, in, s.api.AttachUserPolicy)
+}
+
+// ChangePassword is iam:ChangePassword.
+func (s *Service) ChangePassword(ctx context.Context, in *ChangePasswordInput) (*ChangePasswordOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opChangePassword, in, s.api.ChangePassword)
+}
+
 // CreateAccessKey is iam:CreateAccessKey.
 func (s *Service) CreateAccessKey(ctx context.Context, in *CreateAccessKeyInput) (*CreateAccessKeyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCreateAccessKey, in, s.api.CreateAccessKey)
 }
 
+// CreateAccountAlias is iam:CreateAccountAlias.
+func (s *Service) CreateAccountAlias(ctx context.Context, in *CreateAccountAliasInput) (*CreateAccountAliasOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateAccountAlias, in, s.api.CreateAccountAlias)
+}
+
+// CreateGroup is iam:CreateGroup.
+func (s *Service) CreateGroup(ctx context.Context, in *CreateGroupInput) (*CreateGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateGroup, in, s.api.CreateGroup)
+}
+
+// CreateInstanceProfile is iam:CreateInstanceProfile.
+func (s *Service) CreateInstanceProfile(ctx context.Context, in *CreateInstanceProfileInput) (*CreateInstanceProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateInstanceProfile, in, s.api.CreateInstanceProfile)
+}
+
 // CreateLoginProfile is iam:CreateLoginProfile.
 func (s *Service) CreateLoginProfile(ctx context.Context, in *CreateLoginProfileInput) (*CreateLoginProfileOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCreateLoginProfile, in, s.api.CreateLoginProfile)
+}
+
+// CreateOpenIDConnectProvider is iam:CreateOpenIDConnectProvider.
+func (s *Service) CreateOpenIDConnectProvider(ctx context.Context, in *CreateOpenIDConnectProviderInput) (*CreateOpenIDConnectProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateOpenIDConnectProvider, in, s.api.CreateOpenIDConnectProvider)
+}
+
+// CreatePolicy is iam:CreatePolicy.
+func (s *Service) CreatePolicy(ctx context.Context, in *CreatePolicyInput) (*CreatePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreatePolicy, in, s.api.CreatePolicy)
+}
+
+// CreatePolicyVersion is iam:CreatePolicyVersion.
+func (s *Service) CreatePolicyVersion(ctx context.Context, in *CreatePolicyVersionInput) (*CreatePolicyVersionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreatePolicyVersion, in, s.api.CreatePolicyVersion)
+}
+
+// CreateRole is iam:CreateRole.
+func (s *Service) CreateRole(ctx context.Context, in *CreateRoleInput) (*CreateRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateRole, in, s.api.CreateRole)
+}
+
+// CreateServiceLinkedRole is iam:CreateServiceLinkedRole.
+func (s *Service) CreateServiceLinkedRole(ctx context.Context, in *CreateServiceLinkedRoleInput) (*CreateServiceLinkedRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateServiceLinkedRole, in, s.api.CreateServiceLinkedRole)
 }
 
 // CreateServiceSpecificCredential is iam:CreateServiceSpecificCredential.
@@ -191,9 +992,44 @@ func (s *Service) CreateUser(ctx context.Context, in *CreateUserInput) (*CreateU
 	return awsproto.Invoke(ctx, s.hooks, &opCreateUser, in, s.api.CreateUser)
 }
 
+// CreateVirtualMFADevice is iam:CreateVirtualMFADevice.
+func (s *Service) CreateVirtualMFADevice(ctx context.Context, in *CreateVirtualMFADeviceInput) (*CreateVirtualMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateVirtualMFADevice, in, s.api.CreateVirtualMFADevice)
+}
+
+// DeactivateMFADevice is iam:DeactivateMFADevice.
+func (s *Service) DeactivateMFADevice(ctx context.Context, in *DeactivateMFADeviceInput) (*DeactivateMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeactivateMFADevice, in, s.api.DeactivateMFADevice)
+}
+
 // DeleteAccessKey is iam:DeleteAccessKey.
 func (s *Service) DeleteAccessKey(ctx context.Context, in *DeleteAccessKeyInput) (*DeleteAccessKeyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteAccessKey, in, s.api.DeleteAccessKey)
+}
+
+// DeleteAccountAlias is iam:DeleteAccountAlias.
+func (s *Service) DeleteAccountAlias(ctx context.Context, in *DeleteAccountAliasInput) (*DeleteAccountAliasOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteAccountAlias, in, s.api.DeleteAccountAlias)
+}
+
+// DeleteAccountPasswordPolicy is iam:DeleteAccountPasswordPolicy.
+func (s *Service) DeleteAccountPasswordPolicy(ctx context.Context, in *DeleteAccountPasswordPolicyInput) (*DeleteAccountPasswordPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteAccountPasswordPolicy, in, s.api.DeleteAccountPasswordPolicy)
+}
+
+// DeleteGroup is iam:DeleteGroup.
+func (s *Service) DeleteGroup(ctx context.Context, in *DeleteGroupInput) (*DeleteGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteGroup, in, s.api.DeleteGroup)
+}
+
+// DeleteGroupPolicy is iam:DeleteGroupPolicy.
+func (s *Service) DeleteGroupPolicy(ctx context.Context, in *DeleteGroupPolicyInput) (*DeleteGroupPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteGroupPolicy, in, s.api.DeleteGroupPolicy)
+}
+
+// DeleteInstanceProfile is iam:DeleteInstanceProfile.
+func (s *Service) DeleteInstanceProfile(ctx context.Context, in *DeleteInstanceProfileInput) (*DeleteInstanceProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteInstanceProfile, in, s.api.DeleteInstanceProfile)
 }
 
 // DeleteLoginProfile is iam:DeleteLoginProfile.
@@ -201,9 +1037,49 @@ func (s *Service) DeleteLoginProfile(ctx context.Context, in *DeleteLoginProfile
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteLoginProfile, in, s.api.DeleteLoginProfile)
 }
 
+// DeleteOpenIDConnectProvider is iam:DeleteOpenIDConnectProvider.
+func (s *Service) DeleteOpenIDConnectProvider(ctx context.Context, in *DeleteOpenIDConnectProviderInput) (*DeleteOpenIDConnectProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteOpenIDConnectProvider, in, s.api.DeleteOpenIDConnectProvider)
+}
+
+// DeletePolicy is iam:DeletePolicy.
+func (s *Service) DeletePolicy(ctx context.Context, in *DeletePolicyInput) (*DeletePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeletePolicy, in, s.api.DeletePolicy)
+}
+
+// DeletePolicyVersion is iam:DeletePolicyVersion.
+func (s *Service) DeletePolicyVersion(ctx context.Context, in *DeletePolicyVersionInput) (*DeletePolicyVersionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeletePolicyVersion, in, s.api.DeletePolicyVersion)
+}
+
+// DeleteRole is iam:DeleteRole.
+func (s *Service) DeleteRole(ctx context.Context, in *DeleteRoleInput) (*DeleteRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteRole, in, s.api.DeleteRole)
+}
+
+// DeleteRolePermissionsBoundary is iam:DeleteRolePermissionsBoundary.
+func (s *Service) DeleteRolePermissionsBoundary(ctx context.Context, in *DeleteRolePermissionsBoundaryInput) (*DeleteRolePermissionsBoundaryOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteRolePermissionsBoundary, in, s.api.DeleteRolePermissionsBoundary)
+}
+
+// DeleteRolePolicy is iam:DeleteRolePolicy.
+func (s *Service) DeleteRolePolicy(ctx context.Context, in *DeleteRolePolicyInput) (*DeleteRolePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteRolePolicy, in, s.api.DeleteRolePolicy)
+}
+
+// DeleteSSHPublicKey is iam:DeleteSSHPublicKey.
+func (s *Service) DeleteSSHPublicKey(ctx context.Context, in *DeleteSSHPublicKeyInput) (*DeleteSSHPublicKeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteSSHPublicKey, in, s.api.DeleteSSHPublicKey)
+}
+
 // DeleteServerCertificate is iam:DeleteServerCertificate.
 func (s *Service) DeleteServerCertificate(ctx context.Context, in *DeleteServerCertificateInput) (*DeleteServerCertificateOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteServerCertificate, in, s.api.DeleteServerCertificate)
+}
+
+// DeleteServiceLinkedRole is iam:DeleteServiceLinkedRole.
+func (s *Service) DeleteServiceLinkedRole(ctx context.Context, in *DeleteServiceLinkedRoleInput) (*DeleteServiceLinkedRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteServiceLinkedRole, in, s.api.DeleteServiceLinkedRole)
 }
 
 // DeleteServiceSpecificCredential is iam:DeleteServiceSpecificCredential.
@@ -216,9 +1092,109 @@ func (s *Service) DeleteUser(ctx context.Context, in *DeleteUserInput) (*DeleteU
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteUser, in, s.api.DeleteUser)
 }
 
+// DeleteUserPermissionsBoundary is iam:DeleteUserPermissionsBoundary.
+func (s *Service) DeleteUserPermissionsBoundary(ctx context.Context, in *DeleteUserPermissionsBoundaryInput) (*DeleteUserPermissionsBoundaryOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteUserPermissionsBoundary, in, s.api.DeleteUserPermissionsBoundary)
+}
+
 // DeleteUserPolicy is iam:DeleteUserPolicy.
 func (s *Service) DeleteUserPolicy(ctx context.Context, in *DeleteUserPolicyInput) (*DeleteUserPolicyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteUserPolicy, in, s.api.DeleteUserPolicy)
+}
+
+// DeleteVirtualMFADevice is iam:DeleteVirtualMFADevice.
+func (s *Service) DeleteVirtualMFADevice(ctx context.Context, in *DeleteVirtualMFADeviceInput) (*DeleteVirtualMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteVirtualMFADevice, in, s.api.DeleteVirtualMFADevice)
+}
+
+// DetachGroupPolicy is iam:DetachGroupPolicy.
+func (s *Service) DetachGroupPolicy(ctx context.Context, in *DetachGroupPolicyInput) (*DetachGroupPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDetachGroupPolicy, in, s.api.DetachGroupPolicy)
+}
+
+// DetachRolePolicy is iam:DetachRolePolicy.
+func (s *Service) DetachRolePolicy(ctx context.Context, in *DetachRolePolicyInput) (*DetachRolePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDetachRolePolicy, in, s.api.DetachRolePolicy)
+}
+
+// DetachUserPolicy is iam:DetachUserPolicy.
+func (s *Service) DetachUserPolicy(ctx context.Context, in *DetachUserPolicyInput) (*DetachUserPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDetachUserPolicy, in, s.api.DetachUserPolicy)
+}
+
+// DisableOutboundWebIdentityFederation is iam:DisableOutboundWebIdentityFederation.
+func (s *Service) DisableOutboundWebIdentityFederation(ctx context.Context, in *DisableOutboundWebIdentityFederationInput) (*DisableOutboundWebIdentityFederationOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDisableOutboundWebIdentityFederation, in, s.api.DisableOutboundWebIdentityFederation)
+}
+
+// EnableMFADevice is iam:EnableMFADevice.
+func (s *Service) EnableMFADevice(ctx context.Context, in *EnableMFADeviceInput) (*EnableMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opEnableMFADevice, in, s.api.EnableMFADevice)
+}
+
+// EnableOutboundWebIdentityFederation is iam:EnableOutboundWebIdentityFederation.
+func (s *Service) EnableOutboundWebIdentityFederation(ctx context.Context, in *EnableOutboundWebIdentityFederationInput) (*EnableOutboundWebIdentityFederationOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opEnableOutboundWebIdentityFederation, in, s.api.EnableOutboundWebIdentityFederation)
+}
+
+// GenerateCredentialReport is iam:GenerateCredentialReport.
+func (s *Service) GenerateCredentialReport(ctx context.Context, in *GenerateCredentialReportInput) (*GenerateCredentialReportOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGenerateCredentialReport, in, s.api.GenerateCredentialReport)
+}
+
+// GenerateServiceLastAccessedDetails is iam:GenerateServiceLastAccessedDetails.
+func (s *Service) GenerateServiceLastAccessedDetails(ctx context.Context, in *GenerateServiceLastAccessedDetailsInput) (*GenerateServiceLastAccessedDetailsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGenerateServiceLastAccessedDetails, in, s.api.GenerateServiceLastAccessedDetails)
+}
+
+// GetAccessKeyLastUsed is iam:GetAccessKeyLastUsed.
+func (s *Service) GetAccessKeyLastUsed(ctx context.Context, in *GetAccessKeyLastUsedInput) (*GetAccessKeyLastUsedOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetAccessKeyLastUsed, in, s.api.GetAccessKeyLastUsed)
+}
+
+// GetAccountAuthorizationDetails is iam:GetAccountAuthorizationDetails.
+func (s *Service) GetAccountAuthorizationDetails(ctx context.Context, in *GetAccountAuthorizationDetailsInput) (*GetAccountAuthorizationDetailsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetAccountAuthorizationDetails, in, s.api.GetAccountAuthorizationDetails)
+}
+
+// GetAccountPasswordPolicy is iam:GetAccountPasswordPolicy.
+func (s *Service) GetAccountPasswordPolicy(ctx context.Context, in *GetAccountPasswordPolicyInput) (*GetAccountPasswordPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetAccountPasswordPolicy, in, s.api.GetAccountPasswordPolicy)
+}
+
+// GetAccountSummary is iam:GetAccountSummary.
+func (s *Service) GetAccountSummary(ctx context.Context, in *GetAccountSummaryInput) (*GetAccountSummaryOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetAccountSummary, in, s.api.GetAccountSummary)
+}
+
+// GetContextKeysForCustomPolicy is iam:GetContextKeysForCustomPolicy.
+func (s *Service) GetContextKeysForCustomPolicy(ctx context.Context, in *GetContextKeysForCustomPolicyInput) (*GetContextKeysForPolicyResponse, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetContextKeysForCustomPolicy, in, s.api.GetContextKeysForCustomPolicy)
+}
+
+// GetContextKeysForPrincipalPolicy is iam:GetContextKeysForPrincipalPolicy.
+func (s *Service) GetContextKeysForPrincipalPolicy(ctx context.Context, in *GetContextKeysForPrincipalPolicyInput) (*GetContextKeysForPolicyResponse, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetContextKeysForPrincipalPolicy, in, s.api.GetContextKeysForPrincipalPolicy)
+}
+
+// GetCredentialReport is iam:GetCredentialReport.
+func (s *Service) GetCredentialReport(ctx context.Context, in *GetCredentialReportInput) (*GetCredentialReportOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetCredentialReport, in, s.api.GetCredentialReport)
+}
+
+// GetGroup is iam:GetGroup.
+func (s *Service) GetGroup(ctx context.Context, in *GetGroupInput) (*GetGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetGroup, in, s.api.GetGroup)
+}
+
+// GetGroupPolicy is iam:GetGroupPolicy.
+func (s *Service) GetGroupPolicy(ctx context.Context, in *GetGroupPolicyInput) (*GetGroupPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetGroupPolicy, in, s.api.GetGroupPolicy)
+}
+
+// GetInstanceProfile is iam:GetInstanceProfile.
+func (s *Service) GetInstanceProfile(ctx context.Context, in *GetInstanceProfileInput) (*GetInstanceProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetInstanceProfile, in, s.api.GetInstanceProfile)
 }
 
 // GetLoginProfile is iam:GetLoginProfile.
@@ -226,9 +1202,64 @@ func (s *Service) GetLoginProfile(ctx context.Context, in *GetLoginProfileInput)
 	return awsproto.Invoke(ctx, s.hooks, &opGetLoginProfile, in, s.api.GetLoginProfile)
 }
 
+// GetMFADevice is iam:GetMFADevice.
+func (s *Service) GetMFADevice(ctx context.Context, in *GetMFADeviceInput) (*GetMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetMFADevice, in, s.api.GetMFADevice)
+}
+
+// GetOpenIDConnectProvider is iam:GetOpenIDConnectProvider.
+func (s *Service) GetOpenIDConnectProvider(ctx context.Context, in *GetOpenIDConnectProviderInput) (*GetOpenIDConnectProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetOpenIDConnectProvider, in, s.api.GetOpenIDConnectProvider)
+}
+
+// GetOutboundWebIdentityFederationInfo is iam:GetOutboundWebIdentityFederationInfo.
+func (s *Service) GetOutboundWebIdentityFederationInfo(ctx context.Context, in *GetOutboundWebIdentityFederationInfoInput) (*GetOutboundWebIdentityFederationInfoOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetOutboundWebIdentityFederationInfo, in, s.api.GetOutboundWebIdentityFederationInfo)
+}
+
+// GetPolicy is iam:GetPolicy.
+func (s *Service) GetPolicy(ctx context.Context, in *GetPolicyInput) (*GetPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetPolicy, in, s.api.GetPolicy)
+}
+
+// GetPolicyVersion is iam:GetPolicyVersion.
+func (s *Service) GetPolicyVersion(ctx context.Context, in *GetPolicyVersionInput) (*GetPolicyVersionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetPolicyVersion, in, s.api.GetPolicyVersion)
+}
+
+// GetRole is iam:GetRole.
+func (s *Service) GetRole(ctx context.Context, in *GetRoleInput) (*GetRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetRole, in, s.api.GetRole)
+}
+
+// GetRolePolicy is iam:GetRolePolicy.
+func (s *Service) GetRolePolicy(ctx context.Context, in *GetRolePolicyInput) (*GetRolePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetRolePolicy, in, s.api.GetRolePolicy)
+}
+
+// GetSSHPublicKey is iam:GetSSHPublicKey.
+func (s *Service) GetSSHPublicKey(ctx context.Context, in *GetSSHPublicKeyInput) (*GetSSHPublicKeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetSSHPublicKey, in, s.api.GetSSHPublicKey)
+}
+
 // GetServerCertificate is iam:GetServerCertificate.
 func (s *Service) GetServerCertificate(ctx context.Context, in *GetServerCertificateInput) (*GetServerCertificateOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetServerCertificate, in, s.api.GetServerCertificate)
+}
+
+// GetServiceLastAccessedDetails is iam:GetServiceLastAccessedDetails.
+func (s *Service) GetServiceLastAccessedDetails(ctx context.Context, in *GetServiceLastAccessedDetailsInput) (*GetServiceLastAccessedDetailsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetServiceLastAccessedDetails, in, s.api.GetServiceLastAccessedDetails)
+}
+
+// GetServiceLastAccessedDetailsWithEntities is iam:GetServiceLastAccessedDetailsWithEntities.
+func (s *Service) GetServiceLastAccessedDetailsWithEntities(ctx context.Context, in *GetServiceLastAccessedDetailsWithEntitiesInput) (*GetServiceLastAccessedDetailsWithEntitiesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetServiceLastAccessedDetailsWithEntities, in, s.api.GetServiceLastAccessedDetailsWithEntities)
+}
+
+// GetServiceLinkedRoleDeletionStatus is iam:GetServiceLinkedRoleDeletionStatus.
+func (s *Service) GetServiceLinkedRoleDeletionStatus(ctx context.Context, in *GetServiceLinkedRoleDeletionStatusInput) (*GetServiceLinkedRoleDeletionStatusOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetServiceLinkedRoleDeletionStatus, in, s.api.GetServiceLinkedRoleDeletionStatus)
 }
 
 // GetUser is iam:GetUser.
@@ -246,6 +1277,121 @@ func (s *Service) ListAccessKeys(ctx context.Context, in *ListAccessKeysInput) (
 	return awsproto.Invoke(ctx, s.hooks, &opListAccessKeys, in, s.api.ListAccessKeys)
 }
 
+// ListAccountAliases is iam:ListAccountAliases.
+func (s *Service) ListAccountAliases(ctx context.Context, in *ListAccountAliasesInput) (*ListAccountAliasesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListAccountAliases, in, s.api.ListAccountAliases)
+}
+
+// ListAttachedGroupPolicies is iam:ListAttachedGroupPolicies.
+func (s *Service) ListAttachedGroupPolicies(ctx context.Context, in *ListAttachedGroupPoliciesInput) (*ListAttachedGroupPoliciesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListAttachedGroupPolicies, in, s.api.ListAttachedGroupPolicies)
+}
+
+// ListAttachedRolePolicies is iam:ListAttachedRolePolicies.
+func (s *Service) ListAttachedRolePolicies(ctx context.Context, in *ListAttachedRolePoliciesInput) (*ListAttachedRolePoliciesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListAttachedRolePolicies, in, s.api.ListAttachedRolePolicies)
+}
+
+// ListAttachedUserPolicies is iam:ListAttachedUserPolicies.
+func (s *Service) ListAttachedUserPolicies(ctx context.Context, in *ListAttachedUserPoliciesInput) (*ListAttachedUserPoliciesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListAttachedUserPolicies, in, s.api.ListAttachedUserPolicies)
+}
+
+// ListEntitiesForPolicy is iam:ListEntitiesForPolicy.
+func (s *Service) ListEntitiesForPolicy(ctx context.Context, in *ListEntitiesForPolicyInput) (*ListEntitiesForPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListEntitiesForPolicy, in, s.api.ListEntitiesForPolicy)
+}
+
+// ListGroupPolicies is iam:ListGroupPolicies.
+func (s *Service) ListGroupPolicies(ctx context.Context, in *ListGroupPoliciesInput) (*ListGroupPoliciesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListGroupPolicies, in, s.api.ListGroupPolicies)
+}
+
+// ListGroups is iam:ListGroups.
+func (s *Service) ListGroups(ctx context.Context, in *ListGroupsInput) (*ListGroupsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListGroups, in, s.api.ListGroups)
+}
+
+// ListGroupsForUser is iam:ListGroupsForUser.
+func (s *Service) ListGroupsForUser(ctx context.Context, in *ListGroupsForUserInput) (*ListGroupsForUserOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListGroupsForUser, in, s.api.ListGroupsForUser)
+}
+
+// ListInstanceProfileTags is iam:ListInstanceProfileTags.
+func (s *Service) ListInstanceProfileTags(ctx context.Context, in *ListInstanceProfileTagsInput) (*ListInstanceProfileTagsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListInstanceProfileTags, in, s.api.ListInstanceProfileTags)
+}
+
+// ListInstanceProfiles is iam:ListInstanceProfiles.
+func (s *Service) ListInstanceProfiles(ctx context.Context, in *ListInstanceProfilesInput) (*ListInstanceProfilesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListInstanceProfiles, in, s.api.ListInstanceProfiles)
+}
+
+// ListInstanceProfilesForRole is iam:ListInstanceProfilesForRole.
+func (s *Service) ListInstanceProfilesForRole(ctx context.Context, in *ListInstanceProfilesForRoleInput) (*ListInstanceProfilesForRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListInstanceProfilesForRole, in, s.api.ListInstanceProfilesForRole)
+}
+
+// ListMFADeviceTags is iam:ListMFADeviceTags.
+func (s *Service) ListMFADeviceTags(ctx context.Context, in *ListMFADeviceTagsInput) (*ListMFADeviceTagsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListMFADeviceTags, in, s.api.ListMFADeviceTags)
+}
+
+// ListMFADevices is iam:ListMFADevices.
+func (s *Service) ListMFADevices(ctx context.Context, in *ListMFADevicesInput) (*ListMFADevicesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListMFADevices, in, s.api.ListMFADevices)
+}
+
+// ListOpenIDConnectProviderTags is iam:ListOpenIDConnectProviderTags.
+func (s *Service) ListOpenIDConnectProviderTags(ctx context.Context, in *ListOpenIDConnectProviderTagsInput) (*ListOpenIDConnectProviderTagsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListOpenIDConnectProviderTags, in, s.api.ListOpenIDConnectProviderTags)
+}
+
+// ListOpenIDConnectProviders is iam:ListOpenIDConnectProviders.
+func (s *Service) ListOpenIDConnectProviders(ctx context.Context, in *ListOpenIDConnectProvidersInput) (*ListOpenIDConnectProvidersOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListOpenIDConnectProviders, in, s.api.ListOpenIDConnectProviders)
+}
+
+// ListPolicies is iam:ListPolicies.
+func (s *Service) ListPolicies(ctx context.Context, in *ListPoliciesInput) (*ListPoliciesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListPolicies, in, s.api.ListPolicies)
+}
+
+// ListPoliciesGrantingServiceAccess is iam:ListPoliciesGrantingServiceAccess.
+func (s *Service) ListPoliciesGrantingServiceAccess(ctx context.Context, in *ListPoliciesGrantingServiceAccessInput) (*ListPoliciesGrantingServiceAccessOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListPoliciesGrantingServiceAccess, in, s.api.ListPoliciesGrantingServiceAccess)
+}
+
+// ListPolicyTags is iam:ListPolicyTags.
+func (s *Service) ListPolicyTags(ctx context.Context, in *ListPolicyTagsInput) (*ListPolicyTagsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListPolicyTags, in, s.api.ListPolicyTags)
+}
+
+// ListPolicyVersions is iam:ListPolicyVersions.
+func (s *Service) ListPolicyVersions(ctx context.Context, in *ListPolicyVersionsInput) (*ListPolicyVersionsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListPolicyVersions, in, s.api.ListPolicyVersions)
+}
+
+// ListRolePolicies is iam:ListRolePolicies.
+func (s *Service) ListRolePolicies(ctx context.Context, in *ListRolePoliciesInput) (*ListRolePoliciesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListRolePolicies, in, s.api.ListRolePolicies)
+}
+
+// ListRoleTags is iam:ListRoleTags.
+func (s *Service) ListRoleTags(ctx context.Context, in *ListRoleTagsInput) (*ListRoleTagsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListRoleTags, in, s.api.ListRoleTags)
+}
+
+// ListRoles is iam:ListRoles.
+func (s *Service) ListRoles(ctx context.Context, in *ListRolesInput) (*ListRolesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListRoles, in, s.api.ListRoles)
+}
+
+// ListSSHPublicKeys is iam:ListSSHPublicKeys.
+func (s *Service) ListSSHPublicKeys(ctx context.Context, in *ListSSHPublicKeysInput) (*ListSSHPublicKeysOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListSSHPublicKeys, in, s.api.ListSSHPublicKeys)
+}
+
 // ListServerCertificates is iam:ListServerCertificates.
 func (s *Service) ListServerCertificates(ctx context.Context, in *ListServerCertificatesInput) (*ListServerCertificatesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListServerCertificates, in, s.api.ListServerCertificates)
@@ -261,9 +1407,144 @@ func (s *Service) ListUserPolicies(ctx context.Context, in *ListUserPoliciesInpu
 	return awsproto.Invoke(ctx, s.hooks, &opListUserPolicies, in, s.api.ListUserPolicies)
 }
 
+// ListUserTags is iam:ListUserTags.
+func (s *Service) ListUserTags(ctx context.Context, in *ListUserTagsInput) (*ListUserTagsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListUserTags, in, s.api.ListUserTags)
+}
+
+// ListUsers is iam:ListUsers.
+func (s *Service) ListUsers(ctx context.Context, in *ListUsersInput) (*ListUsersOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListUsers, in, s.api.ListUsers)
+}
+
+// ListVirtualMFADevices is iam:ListVirtualMFADevices.
+func (s *Service) ListVirtualMFADevices(ctx context.Context, in *ListVirtualMFADevicesInput) (*ListVirtualMFADevicesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListVirtualMFADevices, in, s.api.ListVirtualMFADevices)
+}
+
+// PutGroupPolicy is iam:PutGroupPolicy.
+func (s *Service) PutGroupPolicy(ctx context.Context, in *PutGroupPolicyInput) (*PutGroupPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutGroupPolicy, in, s.api.PutGroupPolicy)
+}
+
+// PutRolePermissionsBoundary is iam:PutRolePermissionsBoundary.
+func (s *Service) PutRolePermissionsBoundary(ctx context.Context, in *PutRolePermissionsBoundaryInput) (*PutRolePermissionsBoundaryOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutRolePermissionsBoundary, in, s.api.PutRolePermissionsBoundary)
+}
+
+// PutRolePolicy is iam:PutRolePolicy.
+func (s *Service) PutRolePolicy(ctx context.Context, in *PutRolePolicyInput) (*PutRolePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutRolePolicy, in, s.api.PutRolePolicy)
+}
+
+// PutUserPermissionsBoundary is iam:PutUserPermissionsBoundary.
+func (s *Service) PutUserPermissionsBoundary(ctx context.Context, in *PutUserPermissionsBoundaryInput) (*PutUserPermissionsBoundaryOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutUserPermissionsBoundary, in, s.api.PutUserPermissionsBoundary)
+}
+
 // PutUserPolicy is iam:PutUserPolicy.
 func (s *Service) PutUserPolicy(ctx context.Context, in *PutUserPolicyInput) (*PutUserPolicyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPutUserPolicy, in, s.api.PutUserPolicy)
+}
+
+// RemoveClientIDFromOpenIDConnectProvider is iam:RemoveClientIDFromOpenIDConnectProvider.
+func (s *Service) RemoveClientIDFromOpenIDConnectProvider(ctx context.Context, in *RemoveClientIDFromOpenIDConnectProviderInput) (*RemoveClientIDFromOpenIDConnectProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRemoveClientIDFromOpenIDConnectProvider, in, s.api.RemoveClientIDFromOpenIDConnectProvider)
+}
+
+// RemoveRoleFromInstanceProfile is iam:RemoveRoleFromInstanceProfile.
+func (s *Service) RemoveRoleFromInstanceProfile(ctx context.Context, in *RemoveRoleFromInstanceProfileInput) (*RemoveRoleFromInstanceProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRemoveRoleFromInstanceProfile, in, s.api.RemoveRoleFromInstanceProfile)
+}
+
+// RemoveUserFromGroup is iam:RemoveUserFromGroup.
+func (s *Service) RemoveUserFromGroup(ctx context.Context, in *RemoveUserFromGroupInput) (*RemoveUserFromGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRemoveUserFromGroup, in, s.api.RemoveUserFromGroup)
+}
+
+// ResetServiceSpecificCredential is iam:ResetServiceSpecificCredential.
+func (s *Service) ResetServiceSpecificCredential(ctx context.Context, in *ResetServiceSpecificCredentialInput) (*ResetServiceSpecificCredentialOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opResetServiceSpecificCredential, in, s.api.ResetServiceSpecificCredential)
+}
+
+// ResyncMFADevice is iam:ResyncMFADevice.
+func (s *Service) ResyncMFADevice(ctx context.Context, in *ResyncMFADeviceInput) (*ResyncMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opResyncMFADevice, in, s.api.ResyncMFADevice)
+}
+
+// SetDefaultPolicyVersion is iam:SetDefaultPolicyVersion.
+func (s *Service) SetDefaultPolicyVersion(ctx context.Context, in *SetDefaultPolicyVersionInput) (*SetDefaultPolicyVersionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opSetDefaultPolicyVersion, in, s.api.SetDefaultPolicyVersion)
+}
+
+// SimulateCustomPolicy is iam:SimulateCustomPolicy.
+func (s *Service) SimulateCustomPolicy(ctx context.Context, in *SimulateCustomPolicyInput) (*SimulatePolicyResponse, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opSimulateCustomPolicy, in, s.api.SimulateCustomPolicy)
+}
+
+// SimulatePrincipalPolicy is iam:SimulatePrincipalPolicy.
+func (s *Service) SimulatePrincipalPolicy(ctx context.Context, in *SimulatePrincipalPolicyInput) (*SimulatePolicyResponse, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opSimulatePrincipalPolicy, in, s.api.SimulatePrincipalPolicy)
+}
+
+// TagInstanceProfile is iam:TagInstanceProfile.
+func (s *Service) TagInstanceProfile(ctx context.Context, in *TagInstanceProfileInput) (*TagInstanceProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagInstanceProfile, in, s.api.TagInstanceProfile)
+}
+
+// TagMFADevice is iam:TagMFADevice.
+func (s *Service) TagMFADevice(ctx context.Context, in *TagMFADeviceInput) (*TagMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagMFADevice, in, s.api.TagMFADevice)
+}
+
+// TagOpenIDConnectProvider is iam:TagOpenIDConnectProvider.
+func (s *Service) TagOpenIDConnectProvider(ctx context.Context, in *TagOpenIDConnectProviderInput) (*TagOpenIDConnectProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagOpenIDConnectProvider, in, s.api.TagOpenIDConnectProvider)
+}
+
+// TagPolicy is iam:TagPolicy.
+func (s *Service) TagPolicy(ctx context.Context, in *TagPolicyInput) (*TagPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagPolicy, in, s.api.TagPolicy)
+}
+
+// TagRole is iam:TagRole.
+func (s *Service) TagRole(ctx context.Context, in *TagRoleInput) (*TagRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagRole, in, s.api.TagRole)
+}
+
+// TagUser is iam:TagUser.
+func (s *Service) TagUser(ctx context.Context, in *TagUserInput) (*TagUserOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagUser, in, s.api.TagUser)
+}
+
+// UntagInstanceProfile is iam:UntagInstanceProfile.
+func (s *Service) UntagInstanceProfile(ctx context.Context, in *UntagInstanceProfileInput) (*UntagInstanceProfileOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagInstanceProfile, in, s.api.UntagInstanceProfile)
+}
+
+// UntagMFADevice is iam:UntagMFADevice.
+func (s *Service) UntagMFADevice(ctx context.Context, in *UntagMFADeviceInput) (*UntagMFADeviceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagMFADevice, in, s.api.UntagMFADevice)
+}
+
+// UntagOpenIDConnectProvider is iam:UntagOpenIDConnectProvider.
+func (s *Service) UntagOpenIDConnectProvider(ctx context.Context, in *UntagOpenIDConnectProviderInput) (*UntagOpenIDConnectProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagOpenIDConnectProvider, in, s.api.UntagOpenIDConnectProvider)
+}
+
+// UntagPolicy is iam:UntagPolicy.
+func (s *Service) UntagPolicy(ctx context.Context, in *UntagPolicyInput) (*UntagPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagPolicy, in, s.api.UntagPolicy)
+}
+
+// UntagRole is iam:UntagRole.
+func (s *Service) UntagRole(ctx context.Context, in *UntagRoleInput) (*UntagRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagRole, in, s.api.UntagRole)
+}
+
+// UntagUser is iam:UntagUser.
+func (s *Service) UntagUser(ctx context.Context, in *UntagUserInput) (*UntagUserOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagUser, in, s.api.UntagUser)
 }
 
 // UpdateAccessKey is iam:UpdateAccessKey.
@@ -271,9 +1552,59 @@ func (s *Service) UpdateAccessKey(ctx context.Context, in *UpdateAccessKeyInput)
 	return awsproto.Invoke(ctx, s.hooks, &opUpdateAccessKey, in, s.api.UpdateAccessKey)
 }
 
+// UpdateAccountPasswordPolicy is iam:UpdateAccountPasswordPolicy.
+func (s *Service) UpdateAccountPasswordPolicy(ctx context.Context, in *UpdateAccountPasswordPolicyInput) (*UpdateAccountPasswordPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateAccountPasswordPolicy, in, s.api.UpdateAccountPasswordPolicy)
+}
+
+// UpdateAssumeRolePolicy is iam:UpdateAssumeRolePolicy.
+func (s *Service) UpdateAssumeRolePolicy(ctx context.Context, in *UpdateAssumeRolePolicyInput) (*UpdateAssumeRolePolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateAssumeRolePolicy, in, s.api.UpdateAssumeRolePolicy)
+}
+
+// UpdateGroup is iam:UpdateGroup.
+func (s *Service) UpdateGroup(ctx context.Context, in *UpdateGroupInput) (*UpdateGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateGroup, in, s.api.UpdateGroup)
+}
+
 // UpdateLoginProfile is iam:UpdateLoginProfile.
 func (s *Service) UpdateLoginProfile(ctx context.Context, in *UpdateLoginProfileInput) (*UpdateLoginProfileOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opUpdateLoginProfile, in, s.api.UpdateLoginProfile)
+}
+
+// UpdateOpenIDConnectProviderThumbprint is iam:UpdateOpenIDConnectProviderThumbprint.
+func (s *Service) UpdateOpenIDConnectProviderThumbprint(ctx context.Context, in *UpdateOpenIDConnectProviderThumbprintInput) (*UpdateOpenIDConnectProviderThumbprintOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateOpenIDConnectProviderThumbprint, in, s.api.UpdateOpenIDConnectProviderThumbprint)
+}
+
+// UpdateRole is iam:UpdateRole.
+func (s *Service) UpdateRole(ctx context.Context, in *UpdateRoleInput) (*UpdateRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateRole, in, s.api.UpdateRole)
+}
+
+// UpdateRoleDescription is iam:UpdateRoleDescription.
+func (s *Service) UpdateRoleDescription(ctx context.Context, in *UpdateRoleDescriptionInput) (*UpdateRoleDescriptionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateRoleDescription, in, s.api.UpdateRoleDescription)
+}
+
+// UpdateSSHPublicKey is iam:UpdateSSHPublicKey.
+func (s *Service) UpdateSSHPublicKey(ctx context.Context, in *UpdateSSHPublicKeyInput) (*UpdateSSHPublicKeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateSSHPublicKey, in, s.api.UpdateSSHPublicKey)
+}
+
+// UpdateServiceSpecificCredential is iam:UpdateServiceSpecificCredential.
+func (s *Service) UpdateServiceSpecificCredential(ctx context.Context, in *UpdateServiceSpecificCredentialInput) (*UpdateServiceSpecificCredentialOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateServiceSpecificCredential, in, s.api.UpdateServiceSpecificCredential)
+}
+
+// UpdateUser is iam:UpdateUser.
+func (s *Service) UpdateUser(ctx context.Context, in *UpdateUserInput) (*UpdateUserOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUpdateUser, in, s.api.UpdateUser)
+}
+
+// UploadSSHPublicKey is iam:UploadSSHPublicKey.
+func (s *Service) UploadSSHPublicKey(ctx context.Context, in *UploadSSHPublicKeyInput) (*UploadSSHPublicKeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUploadSSHPublicKey, in, s.api.UploadSSHPublicKey)
 }
 
 // UploadServerCertificate is iam:UploadServerCertificate.
@@ -290,27 +1621,148 @@ func (s *Service) Implementation() any { return s.api }
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
+		awsproto.Bind(&opAddClientIDToOpenIDConnectProvider, s.AddClientIDToOpenIDConnectProvider),
+		awsproto.Bind(&opAddRoleToInstanceProfile, s.AddRoleToInstanceProfile),
+		awsproto.Bind(&opAddUserToGroup, s.AddUserToGroup),
+		awsproto.Bind(&opAttachGroupPolicy, s.AttachGroupPolicy),
+		awsproto.Bind(&opAttachRolePolicy, s.AttachRolePolicy),
+		awsproto.Bind(&opAttachUserPolicy, s.AttachUserPolicy),
+		awsproto.Bind(&opChangePassword, s.ChangePassword),
 		awsproto.Bind(&opCreateAccessKey, s.CreateAccessKey),
+		awsproto.Bind(&opCreateAccountAlias, s.CreateAccountAlias),
+		awsproto.Bind(&opCreateGroup, s.CreateGroup),
+		awsproto.Bind(&opCreateInstanceProfile, s.CreateInstanceProfile),
 		awsproto.Bind(&opCreateLoginProfile, s.CreateLoginProfile),
+		awsproto.Bind(&opCreateOpenIDConnectProvider, s.CreateOpenIDConnectProvider),
+		awsproto.Bind(&opCreatePolicy, s.CreatePolicy),
+		awsproto.Bind(&opCreatePolicyVersion, s.CreatePolicyVersion),
+		awsproto.Bind(&opCreateRole, s.CreateRole),
+		awsproto.Bind(&opCreateServiceLinkedRole, s.CreateServiceLinkedRole),
 		awsproto.Bind(&opCreateServiceSpecificCredential, s.CreateServiceSpecificCredential),
 		awsproto.Bind(&opCreateUser, s.CreateUser),
+		awsproto.Bind(&opCreateVirtualMFADevice, s.CreateVirtualMFADevice),
+		awsproto.Bind(&opDeactivateMFADevice, s.DeactivateMFADevice),
 		awsproto.Bind(&opDeleteAccessKey, s.DeleteAccessKey),
+		awsproto.Bind(&opDeleteAccountAlias, s.DeleteAccountAlias),
+		awsproto.Bind(&opDeleteAccountPasswordPolicy, s.DeleteAccountPasswordPolicy),
+		awsproto.Bind(&opDeleteGroup, s.DeleteGroup),
+		awsproto.Bind(&opDeleteGroupPolicy, s.DeleteGroupPolicy),
+		awsproto.Bind(&opDeleteInstanceProfile, s.DeleteInstanceProfile),
 		awsproto.Bind(&opDeleteLoginProfile, s.DeleteLoginProfile),
+		awsproto.Bind(&opDeleteOpenIDConnectProvider, s.DeleteOpenIDConnectProvider),
+		awsproto.Bind(&opDeletePolicy, s.DeletePolicy),
+		awsproto.Bind(&opDeletePolicyVersion, s.DeletePolicyVersion),
+		awsproto.Bind(&opDeleteRole, s.DeleteRole),
+		awsproto.Bind(&opDeleteRolePermissionsBoundary, s.DeleteRolePermissionsBoundary),
+		awsproto.Bind(&opDeleteRolePolicy, s.DeleteRolePolicy),
+		awsproto.Bind(&opDeleteSSHPublicKey, s.DeleteSSHPublicKey),
 		awsproto.Bind(&opDeleteServerCertificate, s.DeleteServerCertificate),
+		awsproto.Bind(&opDeleteServiceLinkedRole, s.DeleteServiceLinkedRole),
 		awsproto.Bind(&opDeleteServiceSpecificCredential, s.DeleteServiceSpecificCredential),
 		awsproto.Bind(&opDeleteUser, s.DeleteUser),
+		awsproto.Bind(&opDeleteUserPermissionsBoundary, s.DeleteUserPermissionsBoundary),
 		awsproto.Bind(&opDeleteUserPolicy, s.DeleteUserPolicy),
+		awsproto.Bind(&opDeleteVirtualMFADevice, s.DeleteVirtualMFADevice),
+		awsproto.Bind(&opDetachGroupPolicy, s.DetachGroupPolicy),
+		awsproto.Bind(&opDetachRolePolicy, s.DetachRolePolicy),
+		awsproto.Bind(&opDetachUserPolicy, s.DetachUserPolicy),
+		awsproto.Bind(&opDisableOutboundWebIdentityFederation, s.DisableOutboundWebIdentityFederation),
+		awsproto.Bind(&opEnableMFADevice, s.EnableMFADevice),
+		awsproto.Bind(&opEnableOutboundWebIdentityFederation, s.EnableOutboundWebIdentityFederation),
+		awsproto.Bind(&opGenerateCredentialReport, s.GenerateCredentialReport),
+		awsproto.Bind(&opGenerateServiceLastAccessedDetails, s.GenerateServiceLastAccessedDetails),
+		awsproto.Bind(&opGetAccessKeyLastUsed, s.GetAccessKeyLastUsed),
+		awsproto.Bind(&opGetAccountAuthorizationDetails, s.GetAccountAuthorizationDetails),
+		awsproto.Bind(&opGetAccountPasswordPolicy, s.GetAccountPasswordPolicy),
+		awsproto.Bind(&opGetAccountSummary, s.GetAccountSummary),
+		awsproto.Bind(&opGetContextKeysForCustomPolicy, s.GetContextKeysForCustomPolicy),
+		awsproto.Bind(&opGetContextKeysForPrincipalPolicy, s.GetContextKeysForPrincipalPolicy),
+		awsproto.Bind(&opGetCredentialReport, s.GetCredentialReport),
+		awsproto.Bind(&opGetGroup, s.GetGroup),
+		awsproto.Bind(&opGetGroupPolicy, s.GetGroupPolicy),
+		awsproto.Bind(&opGetInstanceProfile, s.GetInstanceProfile),
 		awsproto.Bind(&opGetLoginProfile, s.GetLoginProfile),
+		awsproto.Bind(&opGetMFADevice, s.GetMFADevice),
+		awsproto.Bind(&opGetOpenIDConnectProvider, s.GetOpenIDConnectProvider),
+		awsproto.Bind(&opGetOutboundWebIdentityFederationInfo, s.GetOutboundWebIdentityFederationInfo),
+		awsproto.Bind(&opGetPolicy, s.GetPolicy),
+		awsproto.Bind(&opGetPolicyVersion, s.GetPolicyVersion),
+		awsproto.Bind(&opGetRole, s.GetRole),
+		awsproto.Bind(&opGetRolePolicy, s.GetRolePolicy),
+		awsproto.Bind(&opGetSSHPublicKey, s.GetSSHPublicKey),
 		awsproto.Bind(&opGetServerCertificate, s.GetServerCertificate),
+		awsproto.Bind(&opGetServiceLastAccessedDetails, s.GetServiceLastAccessedDetails),
+		awsproto.Bind(&opGetServiceLastAccessedDetailsWithEntities, s.GetServiceLastAccessedDetailsWithEntities),
+		awsproto.Bind(&opGetServiceLinkedRoleDeletionStatus, s.GetServiceLinkedRoleDeletionStatus),
 		awsproto.Bind(&opGetUser, s.GetUser),
 		awsproto.Bind(&opGetUserPolicy, s.GetUserPolicy),
 		awsproto.Bind(&opListAccessKeys, s.ListAccessKeys),
+		awsproto.Bind(&opListAccountAliases, s.ListAccountAliases),
+		awsproto.Bind(&opListAttachedGroupPolicies, s.ListAttachedGroupPolicies),
+		awsproto.Bind(&opListAttachedRolePolicies, s.ListAttachedRolePolicies),
+		awsproto.Bind(&opListAttachedUserPolicies, s.ListAttachedUserPolicies),
+		awsproto.Bind(&opListEntitiesForPolicy, s.ListEntitiesForPolicy),
+		awsproto.Bind(&opListGroupPolicies, s.ListGroupPolicies),
+		awsproto.Bind(&opListGroups, s.ListGroups),
+		awsproto.Bind(&opListGroupsForUser, s.ListGroupsForUser),
+		awsproto.Bind(&opListInstanceProfileTags, s.ListInstanceProfileTags),
+		awsproto.Bind(&opListInstanceProfiles, s.ListInstanceProfiles),
+		awsproto.Bind(&opListInstanceProfilesForRole, s.ListInstanceProfilesForRole),
+		awsproto.Bind(&opListMFADeviceTags, s.ListMFADeviceTags),
+		awsproto.Bind(&opListMFADevices, s.ListMFADevices),
+		awsproto.Bind(&opListOpenIDConnectProviderTags, s.ListOpenIDConnectProviderTags),
+		awsproto.Bind(&opListOpenIDConnectProviders, s.ListOpenIDConnectProviders),
+		awsproto.Bind(&opListPolicies, s.ListPolicies),
+		awsproto.Bind(&opListPoliciesGrantingServiceAccess, s.ListPoliciesGrantingServiceAccess),
+		awsproto.Bind(&opListPolicyTags, s.ListPolicyTags),
+		awsproto.Bind(&opListPolicyVersions, s.ListPolicyVersions),
+		awsproto.Bind(&opListRolePolicies, s.ListRolePolicies),
+		awsproto.Bind(&opListRoleTags, s.ListRoleTags),
+		awsproto.Bind(&opListRoles, s.ListRoles),
+		awsproto.Bind(&opListSSHPublicKeys, s.ListSSHPublicKeys),
 		awsproto.Bind(&opListServerCertificates, s.ListServerCertificates),
 		awsproto.Bind(&opListServiceSpecificCredentials, s.ListServiceSpecificCredentials),
 		awsproto.Bind(&opListUserPolicies, s.ListUserPolicies),
+		awsproto.Bind(&opListUserTags, s.ListUserTags),
+		awsproto.Bind(&opListUsers, s.ListUsers),
+		awsproto.Bind(&opListVirtualMFADevices, s.ListVirtualMFADevices),
+		awsproto.Bind(&opPutGroupPolicy, s.PutGroupPolicy),
+		awsproto.Bind(&opPutRolePermissionsBoundary, s.PutRolePermissionsBoundary),
+		awsproto.Bind(&opPutRolePolicy, s.PutRolePolicy),
+		awsproto.Bind(&opPutUserPermissionsBoundary, s.PutUserPermissionsBoundary),
 		awsproto.Bind(&opPutUserPolicy, s.PutUserPolicy),
+		awsproto.Bind(&opRemoveClientIDFromOpenIDConnectProvider, s.RemoveClientIDFromOpenIDConnectProvider),
+		awsproto.Bind(&opRemoveRoleFromInstanceProfile, s.RemoveRoleFromInstanceProfile),
+		awsproto.Bind(&opRemoveUserFromGroup, s.RemoveUserFromGroup),
+		awsproto.Bind(&opResetServiceSpecificCredential, s.ResetServiceSpecificCredential),
+		awsproto.Bind(&opResyncMFADevice, s.ResyncMFADevice),
+		awsproto.Bind(&opSetDefaultPolicyVersion, s.SetDefaultPolicyVersion),
+		awsproto.Bind(&opSimulateCustomPolicy, s.SimulateCustomPolicy),
+		awsproto.Bind(&opSimulatePrincipalPolicy, s.SimulatePrincipalPolicy),
+		awsproto.Bind(&opTagInstanceProfile, s.TagInstanceProfile),
+		awsproto.Bind(&opTagMFADevice, s.TagMFADevice),
+		awsproto.Bind(&opTagOpenIDConnectProvider, s.TagOpenIDConnectProvider),
+		awsproto.Bind(&opTagPolicy, s.TagPolicy),
+		awsproto.Bind(&opTagRole, s.TagRole),
+		awsproto.Bind(&opTagUser, s.TagUser),
+		awsproto.Bind(&opUntagInstanceProfile, s.UntagInstanceProfile),
+		awsproto.Bind(&opUntagMFADevice, s.UntagMFADevice),
+		awsproto.Bind(&opUntagOpenIDConnectProvider, s.UntagOpenIDConnectProvider),
+		awsproto.Bind(&opUntagPolicy, s.UntagPolicy),
+		awsproto.Bind(&opUntagRole, s.UntagRole),
+		awsproto.Bind(&opUntagUser, s.UntagUser),
 		awsproto.Bind(&opUpdateAccessKey, s.UpdateAccessKey),
+		awsproto.Bind(&opUpdateAccountPasswordPolicy, s.UpdateAccountPasswordPolicy),
+		awsproto.Bind(&opUpdateAssumeRolePolicy, s.UpdateAssumeRolePolicy),
+		awsproto.Bind(&opUpdateGroup, s.UpdateGroup),
 		awsproto.Bind(&opUpdateLoginProfile, s.UpdateLoginProfile),
+		awsproto.Bind(&opUpdateOpenIDConnectProviderThumbprint, s.UpdateOpenIDConnectProviderThumbprint),
+		awsproto.Bind(&opUpdateRole, s.UpdateRole),
+		awsproto.Bind(&opUpdateRoleDescription, s.UpdateRoleDescription),
+		awsproto.Bind(&opUpdateSSHPublicKey, s.UpdateSSHPublicKey),
+		awsproto.Bind(&opUpdateServiceSpecificCredential, s.UpdateServiceSpecificCredential),
+		awsproto.Bind(&opUpdateUser, s.UpdateUser),
+		awsproto.Bind(&opUploadSSHPublicKey, s.UploadSSHPublicKey),
 		awsproto.Bind(&opUploadServerCertificate, s.UploadServerCertificate),
 	}
 }

@@ -15,6 +15,13 @@ type AccessKey struct {
 	CreateDate      *awsproto.Time `json:"CreateDate,omitzero"`
 }
 
+// AccessKeyLastUsed is the shape of that name.
+type AccessKeyLastUsed struct {
+	LastUsedDate *awsproto.Time `json:"LastUsedDate,omitzero"`
+	ServiceName  *string        `json:"ServiceName,omitzero"`
+	Region       *string        `json:"Region,omitzero"`
+}
+
 // AccessKeyMetadata is the shape of that name.
 type AccessKeyMetadata struct {
 	UserName    *string        `json:"UserName,omitzero"`
@@ -23,10 +30,93 @@ type AccessKeyMetadata struct {
 	CreateDate  *awsproto.Time `json:"CreateDate,omitzero"`
 }
 
+// AddClientIDToOpenIDConnectProviderInput is the shape of that name.
+type AddClientIDToOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `json:"OpenIDConnectProviderArn,omitzero"`
+	ClientID                 *string `json:"ClientID,omitzero"`
+}
+
+// AddClientIDToOpenIDConnectProviderOutput is the shape of that name.
+type AddClientIDToOpenIDConnectProviderOutput struct {
+}
+
+// AddRoleToInstanceProfileInput is the shape of that name.
+type AddRoleToInstanceProfileInput struct {
+	InstanceProfileName *string `json:"InstanceProfileName,omitzero"`
+	RoleName            *string `json:"RoleName,omitzero"`
+}
+
+// AddRoleToInstanceProfileOutput is the shape of that name.
+type AddRoleToInstanceProfileOutput struct {
+}
+
+// AddUserToGroupInput is the shape of that name.
+type AddUserToGroupInput struct {
+	GroupName *string `json:"GroupName,omitzero"`
+	UserName  *string `json:"UserName,omitzero"`
+}
+
+// AddUserToGroupOutput is the shape of that name.
+type AddUserToGroupOutput struct {
+}
+
+// AttachGroupPolicyInput is the shape of that name.
+type AttachGroupPolicyInput struct {
+	GroupName *string `json:"GroupName,omitzero"`
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// AttachGroupPolicyOutput is the shape of that name.
+type AttachGroupPolicyOutput struct {
+}
+
+// AttachRolePolicyInput is the shape of that name.
+type AttachRolePolicyInput struct {
+	RoleName  *string `json:"RoleName,omitzero"`
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// AttachRolePolicyOutput is the shape of that name.
+type AttachRolePolicyOutput struct {
+}
+
+// AttachUserPolicyInput is the shape of that name.
+type AttachUserPolicyInput struct {
+	UserName  *string `json:"UserName,omitzero"`
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// AttachUserPolicyOutput is the shape of that name.
+type AttachUserPolicyOutput struct {
+}
+
 // AttachedPermissionsBoundary is the shape of that name.
 type AttachedPermissionsBoundary struct {
 	PermissionsBoundaryType PermissionsBoundaryAttachmentType `json:"PermissionsBoundaryType,omitzero"`
 	PermissionsBoundaryArn  *string                           `json:"PermissionsBoundaryArn,omitzero"`
+}
+
+// AttachedPolicy is the shape of that name.
+type AttachedPolicy struct {
+	PolicyName *string `json:"PolicyName,omitzero"`
+	PolicyArn  *string `json:"PolicyArn,omitzero"`
+}
+
+// ChangePasswordInput is the shape of that name.
+type ChangePasswordInput struct {
+	OldPassword *string `json:"OldPassword,omitzero"`
+	NewPassword *string `json:"NewPassword,omitzero"`
+}
+
+// ChangePasswordOutput is the shape of that name.
+type ChangePasswordOutput struct {
+}
+
+// ContextEntry is the shape of that name.
+type ContextEntry struct {
+	ContextKeyName   *string            `json:"ContextKeyName,omitzero"`
+	ContextKeyValues []string           `json:"ContextKeyValues,omitzero"`
+	ContextKeyType   ContextKeyTypeEnum `json:"ContextKeyType,omitzero"`
 }
 
 // CreateAccessKeyInput is the shape of that name.
@@ -39,6 +129,38 @@ type CreateAccessKeyOutput struct {
 	AccessKey *AccessKey `json:"AccessKey,omitzero"`
 }
 
+// CreateAccountAliasInput is the shape of that name.
+type CreateAccountAliasInput struct {
+	AccountAlias *string `json:"AccountAlias,omitzero"`
+}
+
+// CreateAccountAliasOutput is the shape of that name.
+type CreateAccountAliasOutput struct {
+}
+
+// CreateGroupInput is the shape of that name.
+type CreateGroupInput struct {
+	Path      *string `json:"Path,omitzero"`
+	GroupName *string `json:"GroupName,omitzero"`
+}
+
+// CreateGroupOutput is the shape of that name.
+type CreateGroupOutput struct {
+	Group *Group `json:"Group,omitzero"`
+}
+
+// CreateInstanceProfileInput is the shape of that name.
+type CreateInstanceProfileInput struct {
+	InstanceProfileName *string `json:"InstanceProfileName,omitzero"`
+	Path                *string `json:"Path,omitzero"`
+	Tags                []Tag   `json:"Tags,omitzero"`
+}
+
+// CreateInstanceProfileOutput is the shape of that name.
+type CreateInstanceProfileOutput struct {
+	InstanceProfile *InstanceProfile `json:"InstanceProfile,omitzero"`
+}
+
 // CreateLoginProfileInput is the shape of that name.
 type CreateLoginProfileInput struct {
 	UserName              *string `json:"UserName,omitzero"`
@@ -49,6 +171,74 @@ type CreateLoginProfileInput struct {
 // CreateLoginProfileOutput is the shape of that name.
 type CreateLoginProfileOutput struct {
 	LoginProfile *LoginProfile `json:"LoginProfile,omitzero"`
+}
+
+// CreateOpenIDConnectProviderInput is the shape of that name.
+type CreateOpenIDConnectProviderInput struct {
+	Url            *string  `json:"Url,omitzero"`
+	ClientIDList   []string `json:"ClientIDList,omitzero"`
+	ThumbprintList []string `json:"ThumbprintList,omitzero"`
+	Tags           []Tag    `json:"Tags,omitzero"`
+}
+
+// CreateOpenIDConnectProviderOutput is the shape of that name.
+type CreateOpenIDConnectProviderOutput struct {
+	OpenIDConnectProviderArn *string `json:"OpenIDConnectProviderArn,omitzero"`
+	Tags                     []Tag   `json:"Tags,omitzero"`
+}
+
+// CreatePolicyInput is the shape of that name.
+type CreatePolicyInput struct {
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	Path           *string `json:"Path,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+	Description    *string `json:"Description,omitzero"`
+	Tags           []Tag   `json:"Tags,omitzero"`
+}
+
+// CreatePolicyOutput is the shape of that name.
+type CreatePolicyOutput struct {
+	Policy *Policy `json:"Policy,omitzero"`
+}
+
+// CreatePolicyVersionInput is the shape of that name.
+type CreatePolicyVersionInput struct {
+	PolicyArn      *string `json:"PolicyArn,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+	SetAsDefault   *bool   `json:"SetAsDefault,omitzero"`
+}
+
+// CreatePolicyVersionOutput is the shape of that name.
+type CreatePolicyVersionOutput struct {
+	PolicyVersion *PolicyVersion `json:"PolicyVersion,omitzero"`
+}
+
+// CreateRoleInput is the shape of that name.
+type CreateRoleInput struct {
+	Path                     *string `json:"Path,omitzero"`
+	RoleName                 *string `json:"RoleName,omitzero"`
+	AssumeRolePolicyDocument *string `json:"AssumeRolePolicyDocument,omitzero"`
+	Description              *string `json:"Description,omitzero"`
+	MaxSessionDuration       *int32  `json:"MaxSessionDuration,omitzero"`
+	PermissionsBoundary      *string `json:"PermissionsBoundary,omitzero"`
+	Tags                     []Tag   `json:"Tags,omitzero"`
+}
+
+// CreateRoleOutput is the shape of that name.
+type CreateRoleOutput struct {
+	Role *Role `json:"Role,omitzero"`
+}
+
+// CreateServiceLinkedRoleInput is the shape of that name.
+type CreateServiceLinkedRoleInput struct {
+	AWSServiceName *string `json:"AWSServiceName,omitzero"`
+	Description    *string `json:"Description,omitzero"`
+	CustomSuffix   *string `json:"CustomSuffix,omitzero"`
+}
+
+// CreateServiceLinkedRoleOutput is the shape of that name.
+type CreateServiceLinkedRoleOutput struct {
+	Role *Role `json:"Role,omitzero"`
 }
 
 // CreateServiceSpecificCredentialInput is the shape of that name.
@@ -76,6 +266,28 @@ type CreateUserOutput struct {
 	User *User `json:"User,omitzero"`
 }
 
+// CreateVirtualMFADeviceInput is the shape of that name.
+type CreateVirtualMFADeviceInput struct {
+	Path                 *string `json:"Path,omitzero"`
+	VirtualMFADeviceName *string `json:"VirtualMFADeviceName,omitzero"`
+	Tags                 []Tag   `json:"Tags,omitzero"`
+}
+
+// CreateVirtualMFADeviceOutput is the shape of that name.
+type CreateVirtualMFADeviceOutput struct {
+	VirtualMFADevice *VirtualMFADevice `json:"VirtualMFADevice,omitzero"`
+}
+
+// DeactivateMFADeviceInput is the shape of that name.
+type DeactivateMFADeviceInput struct {
+	UserName     *string `json:"UserName,omitzero"`
+	SerialNumber *string `json:"SerialNumber,omitzero"`
+}
+
+// DeactivateMFADeviceOutput is the shape of that name.
+type DeactivateMFADeviceOutput struct {
+}
+
 // DeleteAccessKeyInput is the shape of that name.
 type DeleteAccessKeyInput struct {
 	UserName    *string `json:"UserName,omitzero"`
@@ -84,6 +296,51 @@ type DeleteAccessKeyInput struct {
 
 // DeleteAccessKeyOutput is the shape of that name.
 type DeleteAccessKeyOutput struct {
+}
+
+// DeleteAccountAliasInput is the shape of that name.
+type DeleteAccountAliasInput struct {
+	AccountAlias *string `json:"AccountAlias,omitzero"`
+}
+
+// DeleteAccountAliasOutput is the shape of that name.
+type DeleteAccountAliasOutput struct {
+}
+
+// DeleteAccountPasswordPolicyInput is the shape of that name.
+type DeleteAccountPasswordPolicyInput struct {
+}
+
+// DeleteAccountPasswordPolicyOutput is the shape of that name.
+type DeleteAccountPasswordPolicyOutput struct {
+}
+
+// DeleteGroupInput is the shape of that name.
+type DeleteGroupInput struct {
+	GroupName *string `json:"GroupName,omitzero"`
+}
+
+// DeleteGroupOutput is the shape of that name.
+type DeleteGroupOutput struct {
+}
+
+// DeleteGroupPolicyInput is the shape of that name.
+type DeleteGroupPolicyInput struct {
+	GroupName  *string `json:"GroupName,omitzero"`
+	PolicyName *string `json:"PolicyName,omitzero"`
+}
+
+// DeleteGroupPolicyOutput is the shape of that name.
+type DeleteGroupPolicyOutput struct {
+}
+
+// DeleteInstanceProfileInput is the shape of that name.
+type DeleteInstanceProfileInput struct {
+	InstanceProfileName *string `json:"InstanceProfileName,omitzero"`
+}
+
+// DeleteInstanceProfileOutput is the shape of that name.
+type DeleteInstanceProfileOutput struct {
 }
 
 // DeleteLoginProfileInput is the shape of that name.
@@ -95,6 +352,72 @@ type DeleteLoginProfileInput struct {
 type DeleteLoginProfileOutput struct {
 }
 
+// DeleteOpenIDConnectProviderInput is the shape of that name.
+type DeleteOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `json:"OpenIDConnectProviderArn,omitzero"`
+}
+
+// DeleteOpenIDConnectProviderOutput is the shape of that name.
+type DeleteOpenIDConnectProviderOutput struct {
+}
+
+// DeletePolicyInput is the shape of that name.
+type DeletePolicyInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// DeletePolicyOutput is the shape of that name.
+type DeletePolicyOutput struct {
+}
+
+// DeletePolicyVersionInput is the shape of that name.
+type DeletePolicyVersionInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+	VersionId *string `json:"VersionId,omitzero"`
+}
+
+// DeletePolicyVersionOutput is the shape of that name.
+type DeletePolicyVersionOutput struct {
+}
+
+// DeleteRoleInput is the shape of that name.
+type DeleteRoleInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+}
+
+// DeleteRoleOutput is the shape of that name.
+type DeleteRoleOutput struct {
+}
+
+// DeleteRolePermissionsBoundaryInput is the shape of that name.
+type DeleteRolePermissionsBoundaryInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+}
+
+// DeleteRolePermissionsBoundaryOutput is the shape of that name.
+type DeleteRolePermissionsBoundaryOutput struct {
+}
+
+// DeleteRolePolicyInput is the shape of that name.
+type DeleteRolePolicyInput struct {
+	RoleName   *string `json:"RoleName,omitzero"`
+	PolicyName *string `json:"PolicyName,omitzero"`
+}
+
+// DeleteRolePolicyOutput is the shape of that name.
+type DeleteRolePolicyOutput struct {
+}
+
+// DeleteSSHPublicKeyInput is the shape of that name.
+type DeleteSSHPublicKeyInput struct {
+	UserName       *string `json:"UserName,omitzero"`
+	SSHPublicKeyId *string `json:"SSHPublicKeyId,omitzero"`
+}
+
+// DeleteSSHPublicKeyOutput is the shape of that name.
+type DeleteSSHPublicKeyOutput struct {
+}
+
 // DeleteServerCertificateInput is the shape of that name.
 type DeleteServerCertificateInput struct {
 	ServerCertificateName *string `json:"ServerCertificateName,omitzero"`
@@ -102,6 +425,16 @@ type DeleteServerCertificateInput struct {
 
 // DeleteServerCertificateOutput is the shape of that name.
 type DeleteServerCertificateOutput struct {
+}
+
+// DeleteServiceLinkedRoleInput is the shape of that name.
+type DeleteServiceLinkedRoleInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+}
+
+// DeleteServiceLinkedRoleOutput is the shape of that name.
+type DeleteServiceLinkedRoleOutput struct {
+	DeletionTaskId *string `json:"DeletionTaskId,omitzero"`
 }
 
 // DeleteServiceSpecificCredentialInput is the shape of that name.
@@ -123,6 +456,15 @@ type DeleteUserInput struct {
 type DeleteUserOutput struct {
 }
 
+// DeleteUserPermissionsBoundaryInput is the shape of that name.
+type DeleteUserPermissionsBoundaryInput struct {
+	UserName *string `json:"UserName,omitzero"`
+}
+
+// DeleteUserPermissionsBoundaryOutput is the shape of that name.
+type DeleteUserPermissionsBoundaryOutput struct {
+}
+
 // DeleteUserPolicyInput is the shape of that name.
 type DeleteUserPolicyInput struct {
 	UserName   *string `json:"UserName,omitzero"`
@@ -131,6 +473,246 @@ type DeleteUserPolicyInput struct {
 
 // DeleteUserPolicyOutput is the shape of that name.
 type DeleteUserPolicyOutput struct {
+}
+
+// DeleteVirtualMFADeviceInput is the shape of that name.
+type DeleteVirtualMFADeviceInput struct {
+	SerialNumber *string `json:"SerialNumber,omitzero"`
+}
+
+// DeleteVirtualMFADeviceOutput is the shape of that name.
+type DeleteVirtualMFADeviceOutput struct {
+}
+
+// DeletionTaskFailureReasonType is the shape of that name.
+type DeletionTaskFailureReasonType struct {
+	Reason        *string         `json:"Reason,omitzero"`
+	RoleUsageList []RoleUsageType `json:"RoleUsageList,omitzero"`
+}
+
+// DetachGroupPolicyInput is the shape of that name.
+type DetachGroupPolicyInput struct {
+	GroupName *string `json:"GroupName,omitzero"`
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// DetachGroupPolicyOutput is the shape of that name.
+type DetachGroupPolicyOutput struct {
+}
+
+// DetachRolePolicyInput is the shape of that name.
+type DetachRolePolicyInput struct {
+	RoleName  *string `json:"RoleName,omitzero"`
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// DetachRolePolicyOutput is the shape of that name.
+type DetachRolePolicyOutput struct {
+}
+
+// DetachUserPolicyInput is the shape of that name.
+type DetachUserPolicyInput struct {
+	UserName  *string `json:"UserName,omitzero"`
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// DetachUserPolicyOutput is the shape of that name.
+type DetachUserPolicyOutput struct {
+}
+
+// DisableOutboundWebIdentityFederationInput is the shape of that name.
+type DisableOutboundWebIdentityFederationInput struct {
+}
+
+// DisableOutboundWebIdentityFederationOutput is the shape of that name.
+type DisableOutboundWebIdentityFederationOutput struct {
+}
+
+// EnableMFADeviceInput is the shape of that name.
+type EnableMFADeviceInput struct {
+	UserName            *string `json:"UserName,omitzero"`
+	SerialNumber        *string `json:"SerialNumber,omitzero"`
+	AuthenticationCode1 *string `json:"AuthenticationCode1,omitzero"`
+	AuthenticationCode2 *string `json:"AuthenticationCode2,omitzero"`
+}
+
+// EnableMFADeviceOutput is the shape of that name.
+type EnableMFADeviceOutput struct {
+}
+
+// EnableOutboundWebIdentityFederationInput is the shape of that name.
+type EnableOutboundWebIdentityFederationInput struct {
+}
+
+// EnableOutboundWebIdentityFederationOutput is the shape of that name.
+type EnableOutboundWebIdentityFederationOutput struct {
+	IssuerIdentifier *string `json:"IssuerIdentifier,omitzero"`
+}
+
+// EntityDetails is the shape of that name.
+type EntityDetails struct {
+	EntityInfo        *EntityInfo    `json:"EntityInfo,omitzero"`
+	LastAuthenticated *awsproto.Time `json:"LastAuthenticated,omitzero"`
+}
+
+// EntityInfo is the shape of that name.
+type EntityInfo struct {
+	Arn  *string               `json:"Arn,omitzero"`
+	Name *string               `json:"Name,omitzero"`
+	Type PolicyOwnerEntityType `json:"Type,omitzero"`
+	Id   *string               `json:"Id,omitzero"`
+	Path *string               `json:"Path,omitzero"`
+}
+
+// ErrorDetails is the shape of that name.
+type ErrorDetails struct {
+	Message *string `json:"Message,omitzero"`
+	Code    *string `json:"Code,omitzero"`
+}
+
+// EvaluationResult is the shape of that name.
+type EvaluationResult struct {
+	EvalActionName                    *string                                 `json:"EvalActionName,omitzero"`
+	EvalResourceName                  *string                                 `json:"EvalResourceName,omitzero"`
+	EvalDecision                      PolicyEvaluationDecisionType            `json:"EvalDecision,omitzero"`
+	MatchedStatements                 []Statement                             `json:"MatchedStatements,omitzero"`
+	MissingContextValues              []string                                `json:"MissingContextValues,omitzero"`
+	OrganizationsDecisionDetail       *OrganizationsDecisionDetail            `json:"OrganizationsDecisionDetail,omitzero"`
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail      `json:"PermissionsBoundaryDecisionDetail,omitzero"`
+	EvalDecisionDetails               map[string]PolicyEvaluationDecisionType `json:"EvalDecisionDetails,omitzero"`
+	ResourceSpecificResults           []ResourceSpecificResult                `json:"ResourceSpecificResults,omitzero"`
+}
+
+// GenerateCredentialReportInput is the shape of that name.
+type GenerateCredentialReportInput struct {
+}
+
+// GenerateCredentialReportOutput is the shape of that name.
+type GenerateCredentialReportOutput struct {
+	State       ReportStateType `json:"State,omitzero"`
+	Description *string         `json:"Description,omitzero"`
+}
+
+// GenerateServiceLastAccessedDetailsInput is the shape of that name.
+type GenerateServiceLastAccessedDetailsInput struct {
+	Arn         *string                           `json:"Arn,omitzero"`
+	Granularity AccessAdvisorUsageGranularityType `json:"Granularity,omitzero"`
+}
+
+// GenerateServiceLastAccessedDetailsOutput is the shape of that name.
+type GenerateServiceLastAccessedDetailsOutput struct {
+	JobId *string `json:"JobId,omitzero"`
+}
+
+// GetAccessKeyLastUsedInput is the shape of that name.
+type GetAccessKeyLastUsedInput struct {
+	AccessKeyId *string `json:"AccessKeyId,omitzero"`
+}
+
+// GetAccessKeyLastUsedOutput is the shape of that name.
+type GetAccessKeyLastUsedOutput struct {
+	UserName          *string            `json:"UserName,omitzero"`
+	AccessKeyLastUsed *AccessKeyLastUsed `json:"AccessKeyLastUsed,omitzero"`
+}
+
+// GetAccountAuthorizationDetailsInput is the shape of that name.
+type GetAccountAuthorizationDetailsInput struct {
+	Filter   []EntityType `json:"Filter,omitzero"`
+	MaxItems *int32       `json:"MaxItems,omitzero"`
+	Marker   *string      `json:"Marker,omitzero"`
+}
+
+// GetAccountAuthorizationDetailsOutput is the shape of that name.
+type GetAccountAuthorizationDetailsOutput struct {
+	UserDetailList  []UserDetail          `json:"UserDetailList,omitzero"`
+	GroupDetailList []GroupDetail         `json:"GroupDetailList,omitzero"`
+	RoleDetailList  []RoleDetail          `json:"RoleDetailList,omitzero"`
+	Policies        []ManagedPolicyDetail `json:"Policies,omitzero"`
+	IsTruncated     *bool                 `json:"IsTruncated,omitzero"`
+	Marker          *string               `json:"Marker,omitzero"`
+}
+
+// GetAccountPasswordPolicyInput is the shape of that name.
+type GetAccountPasswordPolicyInput struct {
+}
+
+// GetAccountPasswordPolicyOutput is the shape of that name.
+type GetAccountPasswordPolicyOutput struct {
+	PasswordPolicy *PasswordPolicy `json:"PasswordPolicy,omitzero"`
+}
+
+// GetAccountSummaryInput is the shape of that name.
+type GetAccountSummaryInput struct {
+}
+
+// GetAccountSummaryOutput is the shape of that name.
+type GetAccountSummaryOutput struct {
+	SummaryMap map[SummaryKeyType]int32 `json:"SummaryMap,omitzero"`
+}
+
+// GetContextKeysForCustomPolicyInput is the shape of that name.
+type GetContextKeysForCustomPolicyInput struct {
+	PolicyInputList []string `json:"PolicyInputList,omitzero"`
+}
+
+// GetContextKeysForPolicyResponse is the shape of that name.
+type GetContextKeysForPolicyResponse struct {
+	ContextKeyNames []string `json:"ContextKeyNames,omitzero"`
+}
+
+// GetContextKeysForPrincipalPolicyInput is the shape of that name.
+type GetContextKeysForPrincipalPolicyInput struct {
+	PolicySourceArn *string  `json:"PolicySourceArn,omitzero"`
+	PolicyInputList []string `json:"PolicyInputList,omitzero"`
+}
+
+// GetCredentialReportInput is the shape of that name.
+type GetCredentialReportInput struct {
+}
+
+// GetCredentialReportOutput is the shape of that name.
+type GetCredentialReportOutput struct {
+	Content       []byte           `json:"Content,omitzero"`
+	ReportFormat  ReportFormatType `json:"ReportFormat,omitzero"`
+	GeneratedTime *awsproto.Time   `json:"GeneratedTime,omitzero"`
+}
+
+// GetGroupInput is the shape of that name.
+type GetGroupInput struct {
+	GroupName *string `json:"GroupName,omitzero"`
+	Marker    *string `json:"Marker,omitzero"`
+	MaxItems  *int32  `json:"MaxItems,omitzero"`
+}
+
+// GetGroupOutput is the shape of that name.
+type GetGroupOutput struct {
+	Group       *Group  `json:"Group,omitzero"`
+	Users       []User  `json:"Users,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// GetGroupPolicyInput is the shape of that name.
+type GetGroupPolicyInput struct {
+	GroupName  *string `json:"GroupName,omitzero"`
+	PolicyName *string `json:"PolicyName,omitzero"`
+}
+
+// GetGroupPolicyOutput is the shape of that name.
+type GetGroupPolicyOutput struct {
+	GroupName      *string `json:"GroupName,omitzero"`
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+}
+
+// GetInstanceProfileInput is the shape of that name.
+type GetInstanceProfileInput struct {
+	InstanceProfileName *string `json:"InstanceProfileName,omitzero"`
+}
+
+// GetInstanceProfileOutput is the shape of that name.
+type GetInstanceProfileOutput struct {
+	InstanceProfile *InstanceProfile `json:"InstanceProfile,omitzero"`
 }
 
 // GetLoginProfileInput is the shape of that name.
@@ -143,6 +725,100 @@ type GetLoginProfileOutput struct {
 	LoginProfile *LoginProfile `json:"LoginProfile,omitzero"`
 }
 
+// GetMFADeviceInput is the shape of that name.
+type GetMFADeviceInput struct {
+	SerialNumber *string `json:"SerialNumber,omitzero"`
+	UserName     *string `json:"UserName,omitzero"`
+}
+
+// GetMFADeviceOutput is the shape of that name.
+type GetMFADeviceOutput struct {
+	UserName       *string           `json:"UserName,omitzero"`
+	SerialNumber   *string           `json:"SerialNumber,omitzero"`
+	EnableDate     *awsproto.Time    `json:"EnableDate,omitzero"`
+	Certifications map[string]string `json:"Certifications,omitzero"`
+}
+
+// GetOpenIDConnectProviderInput is the shape of that name.
+type GetOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `json:"OpenIDConnectProviderArn,omitzero"`
+}
+
+// GetOpenIDConnectProviderOutput is the shape of that name.
+type GetOpenIDConnectProviderOutput struct {
+	Url            *string        `json:"Url,omitzero"`
+	ClientIDList   []string       `json:"ClientIDList,omitzero"`
+	ThumbprintList []string       `json:"ThumbprintList,omitzero"`
+	CreateDate     *awsproto.Time `json:"CreateDate,omitzero"`
+	Tags           []Tag          `json:"Tags,omitzero"`
+}
+
+// GetOutboundWebIdentityFederationInfoInput is the shape of that name.
+type GetOutboundWebIdentityFederationInfoInput struct {
+}
+
+// GetOutboundWebIdentityFederationInfoOutput is the shape of that name.
+type GetOutboundWebIdentityFederationInfoOutput struct {
+	IssuerIdentifier  *string `json:"IssuerIdentifier,omitzero"`
+	JwtVendingEnabled *bool   `json:"JwtVendingEnabled,omitzero"`
+}
+
+// GetPolicyInput is the shape of that name.
+type GetPolicyInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+}
+
+// GetPolicyOutput is the shape of that name.
+type GetPolicyOutput struct {
+	Policy *Policy `json:"Policy,omitzero"`
+}
+
+// GetPolicyVersionInput is the shape of that name.
+type GetPolicyVersionInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+	VersionId *string `json:"VersionId,omitzero"`
+}
+
+// GetPolicyVersionOutput is the shape of that name.
+type GetPolicyVersionOutput struct {
+	PolicyVersion *PolicyVersion `json:"PolicyVersion,omitzero"`
+}
+
+// GetRoleInput is the shape of that name.
+type GetRoleInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+}
+
+// GetRoleOutput is the shape of that name.
+type GetRoleOutput struct {
+	Role *Role `json:"Role,omitzero"`
+}
+
+// GetRolePolicyInput is the shape of that name.
+type GetRolePolicyInput struct {
+	RoleName   *string `json:"RoleName,omitzero"`
+	PolicyName *string `json:"PolicyName,omitzero"`
+}
+
+// GetRolePolicyOutput is the shape of that name.
+type GetRolePolicyOutput struct {
+	RoleName       *string `json:"RoleName,omitzero"`
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+}
+
+// GetSSHPublicKeyInput is the shape of that name.
+type GetSSHPublicKeyInput struct {
+	UserName       *string      `json:"UserName,omitzero"`
+	SSHPublicKeyId *string      `json:"SSHPublicKeyId,omitzero"`
+	Encoding       EncodingType `json:"Encoding,omitzero"`
+}
+
+// GetSSHPublicKeyOutput is the shape of that name.
+type GetSSHPublicKeyOutput struct {
+	SSHPublicKey *SSHPublicKey `json:"SSHPublicKey,omitzero"`
+}
+
 // GetServerCertificateInput is the shape of that name.
 type GetServerCertificateInput struct {
 	ServerCertificateName *string `json:"ServerCertificateName,omitzero"`
@@ -151,6 +827,55 @@ type GetServerCertificateInput struct {
 // GetServerCertificateOutput is the shape of that name.
 type GetServerCertificateOutput struct {
 	ServerCertificate *ServerCertificate `json:"ServerCertificate,omitzero"`
+}
+
+// GetServiceLastAccessedDetailsInput is the shape of that name.
+type GetServiceLastAccessedDetailsInput struct {
+	JobId    *string `json:"JobId,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+}
+
+// GetServiceLastAccessedDetailsOutput is the shape of that name.
+type GetServiceLastAccessedDetailsOutput struct {
+	JobStatus            JobStatusType                     `json:"JobStatus,omitzero"`
+	JobType              AccessAdvisorUsageGranularityType `json:"JobType,omitzero"`
+	JobCreationDate      *awsproto.Time                    `json:"JobCreationDate,omitzero"`
+	ServicesLastAccessed []ServiceLastAccessed             `json:"ServicesLastAccessed,omitzero"`
+	JobCompletionDate    *awsproto.Time                    `json:"JobCompletionDate,omitzero"`
+	IsTruncated          *bool                             `json:"IsTruncated,omitzero"`
+	Marker               *string                           `json:"Marker,omitzero"`
+	Error                *ErrorDetails                     `json:"Error,omitzero"`
+}
+
+// GetServiceLastAccessedDetailsWithEntitiesInput is the shape of that name.
+type GetServiceLastAccessedDetailsWithEntitiesInput struct {
+	JobId            *string `json:"JobId,omitzero"`
+	ServiceNamespace *string `json:"ServiceNamespace,omitzero"`
+	MaxItems         *int32  `json:"MaxItems,omitzero"`
+	Marker           *string `json:"Marker,omitzero"`
+}
+
+// GetServiceLastAccessedDetailsWithEntitiesOutput is the shape of that name.
+type GetServiceLastAccessedDetailsWithEntitiesOutput struct {
+	JobStatus         JobStatusType   `json:"JobStatus,omitzero"`
+	JobCreationDate   *awsproto.Time  `json:"JobCreationDate,omitzero"`
+	JobCompletionDate *awsproto.Time  `json:"JobCompletionDate,omitzero"`
+	EntityDetailsList []EntityDetails `json:"EntityDetailsList,omitzero"`
+	IsTruncated       *bool           `json:"IsTruncated,omitzero"`
+	Marker            *string         `json:"Marker,omitzero"`
+	Error             *ErrorDetails   `json:"Error,omitzero"`
+}
+
+// GetServiceLinkedRoleDeletionStatusInput is the shape of that name.
+type GetServiceLinkedRoleDeletionStatusInput struct {
+	DeletionTaskId *string `json:"DeletionTaskId,omitzero"`
+}
+
+// GetServiceLinkedRoleDeletionStatusOutput is the shape of that name.
+type GetServiceLinkedRoleDeletionStatusOutput struct {
+	Status DeletionTaskStatusType         `json:"Status,omitzero"`
+	Reason *DeletionTaskFailureReasonType `json:"Reason,omitzero"`
 }
 
 // GetUserInput is the shape of that name.
@@ -176,6 +901,37 @@ type GetUserPolicyOutput struct {
 	PolicyDocument *string `json:"PolicyDocument,omitzero"`
 }
 
+// Group is the shape of that name.
+type Group struct {
+	Path       *string        `json:"Path,omitzero"`
+	GroupName  *string        `json:"GroupName,omitzero"`
+	GroupId    *string        `json:"GroupId,omitzero"`
+	Arn        *string        `json:"Arn,omitzero"`
+	CreateDate *awsproto.Time `json:"CreateDate,omitzero"`
+}
+
+// GroupDetail is the shape of that name.
+type GroupDetail struct {
+	Path                    *string          `json:"Path,omitzero"`
+	GroupName               *string          `json:"GroupName,omitzero"`
+	GroupId                 *string          `json:"GroupId,omitzero"`
+	Arn                     *string          `json:"Arn,omitzero"`
+	CreateDate              *awsproto.Time   `json:"CreateDate,omitzero"`
+	GroupPolicyList         []PolicyDetail   `json:"GroupPolicyList,omitzero"`
+	AttachedManagedPolicies []AttachedPolicy `json:"AttachedManagedPolicies,omitzero"`
+}
+
+// InstanceProfile is the shape of that name.
+type InstanceProfile struct {
+	Path                *string        `json:"Path,omitzero"`
+	InstanceProfileName *string        `json:"InstanceProfileName,omitzero"`
+	InstanceProfileId   *string        `json:"InstanceProfileId,omitzero"`
+	Arn                 *string        `json:"Arn,omitzero"`
+	CreateDate          *awsproto.Time `json:"CreateDate,omitzero"`
+	Roles               []Role         `json:"Roles,omitzero"`
+	Tags                []Tag          `json:"Tags,omitzero"`
+}
+
 // ListAccessKeysInput is the shape of that name.
 type ListAccessKeysInput struct {
 	UserName *string `json:"UserName,omitzero"`
@@ -188,6 +944,339 @@ type ListAccessKeysOutput struct {
 	AccessKeyMetadata []AccessKeyMetadata `json:"AccessKeyMetadata,omitzero"`
 	IsTruncated       *bool               `json:"IsTruncated,omitzero"`
 	Marker            *string             `json:"Marker,omitzero"`
+}
+
+// ListAccountAliasesInput is the shape of that name.
+type ListAccountAliasesInput struct {
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListAccountAliasesOutput is the shape of that name.
+type ListAccountAliasesOutput struct {
+	AccountAliases []string `json:"AccountAliases,omitzero"`
+	IsTruncated    *bool    `json:"IsTruncated,omitzero"`
+	Marker         *string  `json:"Marker,omitzero"`
+}
+
+// ListAttachedGroupPoliciesInput is the shape of that name.
+type ListAttachedGroupPoliciesInput struct {
+	GroupName  *string `json:"GroupName,omitzero"`
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListAttachedGroupPoliciesOutput is the shape of that name.
+type ListAttachedGroupPoliciesOutput struct {
+	AttachedPolicies []AttachedPolicy `json:"AttachedPolicies,omitzero"`
+	IsTruncated      *bool            `json:"IsTruncated,omitzero"`
+	Marker           *string          `json:"Marker,omitzero"`
+}
+
+// ListAttachedRolePoliciesInput is the shape of that name.
+type ListAttachedRolePoliciesInput struct {
+	RoleName   *string `json:"RoleName,omitzero"`
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListAttachedRolePoliciesOutput is the shape of that name.
+type ListAttachedRolePoliciesOutput struct {
+	AttachedPolicies []AttachedPolicy `json:"AttachedPolicies,omitzero"`
+	IsTruncated      *bool            `json:"IsTruncated,omitzero"`
+	Marker           *string          `json:"Marker,omitzero"`
+}
+
+// ListAttachedUserPoliciesInput is the shape of that name.
+type ListAttachedUserPoliciesInput struct {
+	UserName   *string `json:"UserName,omitzero"`
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListAttachedUserPoliciesOutput is the shape of that name.
+type ListAttachedUserPoliciesOutput struct {
+	AttachedPolicies []AttachedPolicy `json:"AttachedPolicies,omitzero"`
+	IsTruncated      *bool            `json:"IsTruncated,omitzero"`
+	Marker           *string          `json:"Marker,omitzero"`
+}
+
+// ListEntitiesForPolicyInput is the shape of that name.
+type ListEntitiesForPolicyInput struct {
+	PolicyArn         *string         `json:"PolicyArn,omitzero"`
+	EntityFilter      EntityType      `json:"EntityFilter,omitzero"`
+	PathPrefix        *string         `json:"PathPrefix,omitzero"`
+	PolicyUsageFilter PolicyUsageType `json:"PolicyUsageFilter,omitzero"`
+	Marker            *string         `json:"Marker,omitzero"`
+	MaxItems          *int32          `json:"MaxItems,omitzero"`
+}
+
+// ListEntitiesForPolicyOutput is the shape of that name.
+type ListEntitiesForPolicyOutput struct {
+	PolicyGroups []PolicyGroup `json:"PolicyGroups,omitzero"`
+	PolicyUsers  []PolicyUser  `json:"PolicyUsers,omitzero"`
+	PolicyRoles  []PolicyRole  `json:"PolicyRoles,omitzero"`
+	IsTruncated  *bool         `json:"IsTruncated,omitzero"`
+	Marker       *string       `json:"Marker,omitzero"`
+}
+
+// ListGroupPoliciesInput is the shape of that name.
+type ListGroupPoliciesInput struct {
+	GroupName *string `json:"GroupName,omitzero"`
+	Marker    *string `json:"Marker,omitzero"`
+	MaxItems  *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListGroupPoliciesOutput is the shape of that name.
+type ListGroupPoliciesOutput struct {
+	PolicyNames []string `json:"PolicyNames,omitzero"`
+	IsTruncated *bool    `json:"IsTruncated,omitzero"`
+	Marker      *string  `json:"Marker,omitzero"`
+}
+
+// ListGroupsForUserInput is the shape of that name.
+type ListGroupsForUserInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListGroupsForUserOutput is the shape of that name.
+type ListGroupsForUserOutput struct {
+	Groups      []Group `json:"Groups,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListGroupsInput is the shape of that name.
+type ListGroupsInput struct {
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListGroupsOutput is the shape of that name.
+type ListGroupsOutput struct {
+	Groups      []Group `json:"Groups,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListInstanceProfileTagsInput is the shape of that name.
+type ListInstanceProfileTagsInput struct {
+	InstanceProfileName *string `json:"InstanceProfileName,omitzero"`
+	Marker              *string `json:"Marker,omitzero"`
+	MaxItems            *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListInstanceProfileTagsOutput is the shape of that name.
+type ListInstanceProfileTagsOutput struct {
+	Tags        []Tag   `json:"Tags,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListInstanceProfilesForRoleInput is the shape of that name.
+type ListInstanceProfilesForRoleInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListInstanceProfilesForRoleOutput is the shape of that name.
+type ListInstanceProfilesForRoleOutput struct {
+	InstanceProfiles []InstanceProfile `json:"InstanceProfiles,omitzero"`
+	IsTruncated      *bool             `json:"IsTruncated,omitzero"`
+	Marker           *string           `json:"Marker,omitzero"`
+}
+
+// ListInstanceProfilesInput is the shape of that name.
+type ListInstanceProfilesInput struct {
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListInstanceProfilesOutput is the shape of that name.
+type ListInstanceProfilesOutput struct {
+	InstanceProfiles []InstanceProfile `json:"InstanceProfiles,omitzero"`
+	IsTruncated      *bool             `json:"IsTruncated,omitzero"`
+	Marker           *string           `json:"Marker,omitzero"`
+}
+
+// ListMFADeviceTagsInput is the shape of that name.
+type ListMFADeviceTagsInput struct {
+	SerialNumber *string `json:"SerialNumber,omitzero"`
+	Marker       *string `json:"Marker,omitzero"`
+	MaxItems     *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListMFADeviceTagsOutput is the shape of that name.
+type ListMFADeviceTagsOutput struct {
+	Tags        []Tag   `json:"Tags,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListMFADevicesInput is the shape of that name.
+type ListMFADevicesInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListMFADevicesOutput is the shape of that name.
+type ListMFADevicesOutput struct {
+	MFADevices  []MFADevice `json:"MFADevices,omitzero"`
+	IsTruncated *bool       `json:"IsTruncated,omitzero"`
+	Marker      *string     `json:"Marker,omitzero"`
+}
+
+// ListOpenIDConnectProviderTagsInput is the shape of that name.
+type ListOpenIDConnectProviderTagsInput struct {
+	OpenIDConnectProviderArn *string `json:"OpenIDConnectProviderArn,omitzero"`
+	Marker                   *string `json:"Marker,omitzero"`
+	MaxItems                 *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListOpenIDConnectProviderTagsOutput is the shape of that name.
+type ListOpenIDConnectProviderTagsOutput struct {
+	Tags        []Tag   `json:"Tags,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListOpenIDConnectProvidersInput is the shape of that name.
+type ListOpenIDConnectProvidersInput struct {
+}
+
+// ListOpenIDConnectProvidersOutput is the shape of that name.
+type ListOpenIDConnectProvidersOutput struct {
+	OpenIDConnectProviderList []OpenIDConnectProviderListEntry `json:"OpenIDConnectProviderList,omitzero"`
+}
+
+// ListPoliciesGrantingServiceAccessEntry is the shape of that name.
+type ListPoliciesGrantingServiceAccessEntry struct {
+	ServiceNamespace *string                       `json:"ServiceNamespace,omitzero"`
+	Policies         []PolicyGrantingServiceAccess `json:"Policies,omitzero"`
+}
+
+// ListPoliciesGrantingServiceAccessInput is the shape of that name.
+type ListPoliciesGrantingServiceAccessInput struct {
+	Marker            *string  `json:"Marker,omitzero"`
+	Arn               *string  `json:"Arn,omitzero"`
+	ServiceNamespaces []string `json:"ServiceNamespaces,omitzero"`
+}
+
+// ListPoliciesGrantingServiceAccessOutput is the shape of that name.
+type ListPoliciesGrantingServiceAccessOutput struct {
+	PoliciesGrantingServiceAccess []ListPoliciesGrantingServiceAccessEntry `json:"PoliciesGrantingServiceAccess,omitzero"`
+	IsTruncated                   *bool                                    `json:"IsTruncated,omitzero"`
+	Marker                        *string                                  `json:"Marker,omitzero"`
+}
+
+// ListPoliciesInput is the shape of that name.
+type ListPoliciesInput struct {
+	Scope             PolicyScopeType `json:"Scope,omitzero"`
+	OnlyAttached      *bool           `json:"OnlyAttached,omitzero"`
+	PathPrefix        *string         `json:"PathPrefix,omitzero"`
+	PolicyUsageFilter PolicyUsageType `json:"PolicyUsageFilter,omitzero"`
+	Marker            *string         `json:"Marker,omitzero"`
+	MaxItems          *int32          `json:"MaxItems,omitzero"`
+}
+
+// ListPoliciesOutput is the shape of that name.
+type ListPoliciesOutput struct {
+	Policies    []Policy `json:"Policies,omitzero"`
+	IsTruncated *bool    `json:"IsTruncated,omitzero"`
+	Marker      *string  `json:"Marker,omitzero"`
+}
+
+// ListPolicyTagsInput is the shape of that name.
+type ListPolicyTagsInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+	Marker    *string `json:"Marker,omitzero"`
+	MaxItems  *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListPolicyTagsOutput is the shape of that name.
+type ListPolicyTagsOutput struct {
+	Tags        []Tag   `json:"Tags,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListPolicyVersionsInput is the shape of that name.
+type ListPolicyVersionsInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+	Marker    *string `json:"Marker,omitzero"`
+	MaxItems  *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListPolicyVersionsOutput is the shape of that name.
+type ListPolicyVersionsOutput struct {
+	Versions    []PolicyVersion `json:"Versions,omitzero"`
+	IsTruncated *bool           `json:"IsTruncated,omitzero"`
+	Marker      *string         `json:"Marker,omitzero"`
+}
+
+// ListRolePoliciesInput is the shape of that name.
+type ListRolePoliciesInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListRolePoliciesOutput is the shape of that name.
+type ListRolePoliciesOutput struct {
+	PolicyNames []string `json:"PolicyNames,omitzero"`
+	IsTruncated *bool    `json:"IsTruncated,omitzero"`
+	Marker      *string  `json:"Marker,omitzero"`
+}
+
+// ListRoleTagsInput is the shape of that name.
+type ListRoleTagsInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListRoleTagsOutput is the shape of that name.
+type ListRoleTagsOutput struct {
+	Tags        []Tag   `json:"Tags,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListRolesInput is the shape of that name.
+type ListRolesInput struct {
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListRolesOutput is the shape of that name.
+type ListRolesOutput struct {
+	Roles       []Role  `json:"Roles,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListSSHPublicKeysInput is the shape of that name.
+type ListSSHPublicKeysInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListSSHPublicKeysOutput is the shape of that name.
+type ListSSHPublicKeysOutput struct {
+	SSHPublicKeys []SSHPublicKeyMetadata `json:"SSHPublicKeys,omitzero"`
+	IsTruncated   *bool                  `json:"IsTruncated,omitzero"`
+	Marker        *string                `json:"Marker,omitzero"`
 }
 
 // ListServerCertificatesInput is the shape of that name.
@@ -234,11 +1323,210 @@ type ListUserPoliciesOutput struct {
 	Marker      *string  `json:"Marker,omitzero"`
 }
 
+// ListUserTagsInput is the shape of that name.
+type ListUserTagsInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListUserTagsOutput is the shape of that name.
+type ListUserTagsOutput struct {
+	Tags        []Tag   `json:"Tags,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListUsersInput is the shape of that name.
+type ListUsersInput struct {
+	PathPrefix *string `json:"PathPrefix,omitzero"`
+	Marker     *string `json:"Marker,omitzero"`
+	MaxItems   *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListUsersOutput is the shape of that name.
+type ListUsersOutput struct {
+	Users       []User  `json:"Users,omitzero"`
+	IsTruncated *bool   `json:"IsTruncated,omitzero"`
+	Marker      *string `json:"Marker,omitzero"`
+}
+
+// ListVirtualMFADevicesInput is the shape of that name.
+type ListVirtualMFADevicesInput struct {
+	AssignmentStatus AssignmentStatusType `json:"AssignmentStatus,omitzero"`
+	Marker           *string              `json:"Marker,omitzero"`
+	MaxItems         *int32               `json:"MaxItems,omitzero"`
+}
+
+// ListVirtualMFADevicesOutput is the shape of that name.
+type ListVirtualMFADevicesOutput struct {
+	VirtualMFADevices []VirtualMFADevice `json:"VirtualMFADevices,omitzero"`
+	IsTruncated       *bool              `json:"IsTruncated,omitzero"`
+	Marker            *string            `json:"Marker,omitzero"`
+}
+
 // LoginProfile is the shape of that name.
 type LoginProfile struct {
 	UserName              *string        `json:"UserName,omitzero"`
 	CreateDate            *awsproto.Time `json:"CreateDate,omitzero"`
 	PasswordResetRequired *bool          `json:"PasswordResetRequired,omitzero"`
+}
+
+// MFADevice is the shape of that name.
+type MFADevice struct {
+	UserName     *string        `json:"UserName,omitzero"`
+	SerialNumber *string        `json:"SerialNumber,omitzero"`
+	EnableDate   *awsproto.Time `json:"EnableDate,omitzero"`
+}
+
+// ManagedPolicyDetail is the shape of that name.
+type ManagedPolicyDetail struct {
+	PolicyName                    *string         `json:"PolicyName,omitzero"`
+	PolicyId                      *string         `json:"PolicyId,omitzero"`
+	Arn                           *string         `json:"Arn,omitzero"`
+	Path                          *string         `json:"Path,omitzero"`
+	DefaultVersionId              *string         `json:"DefaultVersionId,omitzero"`
+	AttachmentCount               *int32          `json:"AttachmentCount,omitzero"`
+	PermissionsBoundaryUsageCount *int32          `json:"PermissionsBoundaryUsageCount,omitzero"`
+	IsAttachable                  *bool           `json:"IsAttachable,omitzero"`
+	Description                   *string         `json:"Description,omitzero"`
+	CreateDate                    *awsproto.Time  `json:"CreateDate,omitzero"`
+	UpdateDate                    *awsproto.Time  `json:"UpdateDate,omitzero"`
+	PolicyVersionList             []PolicyVersion `json:"PolicyVersionList,omitzero"`
+}
+
+// OpenIDConnectProviderListEntry is the shape of that name.
+type OpenIDConnectProviderListEntry struct {
+	Arn *string `json:"Arn,omitzero"`
+}
+
+// OrganizationsDecisionDetail is the shape of that name.
+type OrganizationsDecisionDetail struct {
+	AllowedByOrganizations *bool `json:"AllowedByOrganizations,omitzero"`
+}
+
+// PasswordPolicy is the shape of that name.
+type PasswordPolicy struct {
+	MinimumPasswordLength      *int32 `json:"MinimumPasswordLength,omitzero"`
+	RequireSymbols             *bool  `json:"RequireSymbols,omitzero"`
+	RequireNumbers             *bool  `json:"RequireNumbers,omitzero"`
+	RequireUppercaseCharacters *bool  `json:"RequireUppercaseCharacters,omitzero"`
+	RequireLowercaseCharacters *bool  `json:"RequireLowercaseCharacters,omitzero"`
+	AllowUsersToChangePassword *bool  `json:"AllowUsersToChangePassword,omitzero"`
+	ExpirePasswords            *bool  `json:"ExpirePasswords,omitzero"`
+	MaxPasswordAge             *int32 `json:"MaxPasswordAge,omitzero"`
+	PasswordReusePrevention    *int32 `json:"PasswordReusePrevention,omitzero"`
+	HardExpiry                 *bool  `json:"HardExpiry,omitzero"`
+}
+
+// PermissionsBoundaryDecisionDetail is the shape of that name.
+type PermissionsBoundaryDecisionDetail struct {
+	AllowedByPermissionsBoundary *bool `json:"AllowedByPermissionsBoundary,omitzero"`
+}
+
+// Policy is the shape of that name.
+type Policy struct {
+	PolicyName                    *string        `json:"PolicyName,omitzero"`
+	PolicyId                      *string        `json:"PolicyId,omitzero"`
+	Arn                           *string        `json:"Arn,omitzero"`
+	Path                          *string        `json:"Path,omitzero"`
+	DefaultVersionId              *string        `json:"DefaultVersionId,omitzero"`
+	AttachmentCount               *int32         `json:"AttachmentCount,omitzero"`
+	PermissionsBoundaryUsageCount *int32         `json:"PermissionsBoundaryUsageCount,omitzero"`
+	IsAttachable                  *bool          `json:"IsAttachable,omitzero"`
+	Description                   *string        `json:"Description,omitzero"`
+	CreateDate                    *awsproto.Time `json:"CreateDate,omitzero"`
+	UpdateDate                    *awsproto.Time `json:"UpdateDate,omitzero"`
+	Tags                          []Tag          `json:"Tags,omitzero"`
+}
+
+// PolicyDetail is the shape of that name.
+type PolicyDetail struct {
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+}
+
+// PolicyGrantingServiceAccess is the shape of that name.
+type PolicyGrantingServiceAccess struct {
+	PolicyName *string               `json:"PolicyName,omitzero"`
+	PolicyType PolicyType            `json:"PolicyType,omitzero"`
+	PolicyArn  *string               `json:"PolicyArn,omitzero"`
+	EntityType PolicyOwnerEntityType `json:"EntityType,omitzero"`
+	EntityName *string               `json:"EntityName,omitzero"`
+}
+
+// PolicyGroup is the shape of that name.
+type PolicyGroup struct {
+	GroupName *string `json:"GroupName,omitzero"`
+	GroupId   *string `json:"GroupId,omitzero"`
+}
+
+// PolicyRole is the shape of that name.
+type PolicyRole struct {
+	RoleName *string `json:"RoleName,omitzero"`
+	RoleId   *string `json:"RoleId,omitzero"`
+}
+
+// PolicyUser is the shape of that name.
+type PolicyUser struct {
+	UserName *string `json:"UserName,omitzero"`
+	UserId   *string `json:"UserId,omitzero"`
+}
+
+// PolicyVersion is the shape of that name.
+type PolicyVersion struct {
+	Document         *string        `json:"Document,omitzero"`
+	VersionId        *string        `json:"VersionId,omitzero"`
+	IsDefaultVersion *bool          `json:"IsDefaultVersion,omitzero"`
+	CreateDate       *awsproto.Time `json:"CreateDate,omitzero"`
+}
+
+// Position is the shape of that name.
+type Position struct {
+	Line   *int32 `json:"Line,omitzero"`
+	Column *int32 `json:"Column,omitzero"`
+}
+
+// PutGroupPolicyInput is the shape of that name.
+type PutGroupPolicyInput struct {
+	GroupName      *string `json:"GroupName,omitzero"`
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+}
+
+// PutGroupPolicyOutput is the shape of that name.
+type PutGroupPolicyOutput struct {
+}
+
+// PutRolePermissionsBoundaryInput is the shape of that name.
+type PutRolePermissionsBoundaryInput struct {
+	RoleName            *string `json:"RoleName,omitzero"`
+	PermissionsBoundary *string `json:"PermissionsBoundary,omitzero"`
+}
+
+// PutRolePermissionsBoundaryOutput is the shape of that name.
+type PutRolePermissionsBoundaryOutput struct {
+}
+
+// PutRolePolicyInput is the shape of that name.
+type PutRolePolicyInput struct {
+	RoleName       *string `json:"RoleName,omitzero"`
+	PolicyName     *string `json:"PolicyName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+}
+
+// PutRolePolicyOutput is the shape of that name.
+type PutRolePolicyOutput struct {
+}
+
+// PutUserPermissionsBoundaryInput is the shape of that name.
+type PutUserPermissionsBoundaryInput struct {
+	UserName            *string `json:"UserName,omitzero"`
+	PermissionsBoundary *string `json:"PermissionsBoundary,omitzero"`
+}
+
+// PutUserPermissionsBoundaryOutput is the shape of that name.
+type PutUserPermissionsBoundaryOutput struct {
 }
 
 // PutUserPolicyInput is the shape of that name.
@@ -250,6 +1538,130 @@ type PutUserPolicyInput struct {
 
 // PutUserPolicyOutput is the shape of that name.
 type PutUserPolicyOutput struct {
+}
+
+// RemoveClientIDFromOpenIDConnectProviderInput is the shape of that name.
+type RemoveClientIDFromOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `json:"OpenIDConnectProviderArn,omitzero"`
+	ClientID                 *string `json:"ClientID,omitzero"`
+}
+
+// RemoveClientIDFromOpenIDConnectProviderOutput is the shape of that name.
+type RemoveClientIDFromOpenIDConnectProviderOutput struct {
+}
+
+// RemoveRoleFromInstanceProfileInput is the shape of that name.
+type RemoveRoleFromInstanceProfileInput struct {
+	InstanceProfileName *string `json:"InstanceProfileName,omitzero"`
+	RoleName            *string `json:"RoleName,omitzero"`
+}
+
+// RemoveRoleFromInstanceProfileOutput is the shape of that name.
+type RemoveRoleFromInstanceProfileOutput struct {
+}
+
+// RemoveUserFromGroupInput is the shape of that name.
+type RemoveUserFromGroupInput struct {
+	GroupName *string `json:"GroupName,omitzero"`
+	UserName  *string `json:"UserName,omitzero"`
+}
+
+// RemoveUserFromGroupOutput is the shape of that name.
+type RemoveUserFromGroupOutput struct {
+}
+
+// ResetServiceSpecificCredentialInput is the shape of that name.
+type ResetServiceSpecificCredentialInput struct {
+	UserName                    *string `json:"UserName,omitzero"`
+	ServiceSpecificCredentialId *string `json:"ServiceSpecificCredentialId,omitzero"`
+}
+
+// ResetServiceSpecificCredentialOutput is the shape of that name.
+type ResetServiceSpecificCredentialOutput struct {
+	ServiceSpecificCredential *ServiceSpecificCredential `json:"ServiceSpecificCredential,omitzero"`
+}
+
+// ResourceSpecificResult is the shape of that name.
+type ResourceSpecificResult struct {
+	EvalResourceName                  *string                                 `json:"EvalResourceName,omitzero"`
+	EvalResourceDecision              PolicyEvaluationDecisionType            `json:"EvalResourceDecision,omitzero"`
+	MatchedStatements                 []Statement                             `json:"MatchedStatements,omitzero"`
+	MissingContextValues              []string                                `json:"MissingContextValues,omitzero"`
+	EvalDecisionDetails               map[string]PolicyEvaluationDecisionType `json:"EvalDecisionDetails,omitzero"`
+	PermissionsBoundaryDecisionDetail *PermissionsBoundaryDecisionDetail      `json:"PermissionsBoundaryDecisionDetail,omitzero"`
+}
+
+// ResyncMFADeviceInput is the shape of that name.
+type ResyncMFADeviceInput struct {
+	UserName            *string `json:"UserName,omitzero"`
+	SerialNumber        *string `json:"SerialNumber,omitzero"`
+	AuthenticationCode1 *string `json:"AuthenticationCode1,omitzero"`
+	AuthenticationCode2 *string `json:"AuthenticationCode2,omitzero"`
+}
+
+// ResyncMFADeviceOutput is the shape of that name.
+type ResyncMFADeviceOutput struct {
+}
+
+// Role is the shape of that name.
+type Role struct {
+	Path                     *string                      `json:"Path,omitzero"`
+	RoleName                 *string                      `json:"RoleName,omitzero"`
+	RoleId                   *string                      `json:"RoleId,omitzero"`
+	Arn                      *string                      `json:"Arn,omitzero"`
+	CreateDate               *awsproto.Time               `json:"CreateDate,omitzero"`
+	AssumeRolePolicyDocument *string                      `json:"AssumeRolePolicyDocument,omitzero"`
+	Description              *string                      `json:"Description,omitzero"`
+	MaxSessionDuration       *int32                       `json:"MaxSessionDuration,omitzero"`
+	PermissionsBoundary      *AttachedPermissionsBoundary `json:"PermissionsBoundary,omitzero"`
+	Tags                     []Tag                        `json:"Tags,omitzero"`
+	RoleLastUsed             *RoleLastUsed                `json:"RoleLastUsed,omitzero"`
+}
+
+// RoleDetail is the shape of that name.
+type RoleDetail struct {
+	Path                     *string                      `json:"Path,omitzero"`
+	RoleName                 *string                      `json:"RoleName,omitzero"`
+	RoleId                   *string                      `json:"RoleId,omitzero"`
+	Arn                      *string                      `json:"Arn,omitzero"`
+	CreateDate               *awsproto.Time               `json:"CreateDate,omitzero"`
+	AssumeRolePolicyDocument *string                      `json:"AssumeRolePolicyDocument,omitzero"`
+	InstanceProfileList      []InstanceProfile            `json:"InstanceProfileList,omitzero"`
+	RolePolicyList           []PolicyDetail               `json:"RolePolicyList,omitzero"`
+	AttachedManagedPolicies  []AttachedPolicy             `json:"AttachedManagedPolicies,omitzero"`
+	PermissionsBoundary      *AttachedPermissionsBoundary `json:"PermissionsBoundary,omitzero"`
+	Tags                     []Tag                        `json:"Tags,omitzero"`
+	RoleLastUsed             *RoleLastUsed                `json:"RoleLastUsed,omitzero"`
+}
+
+// RoleLastUsed is the shape of that name.
+type RoleLastUsed struct {
+	LastUsedDate *awsproto.Time `json:"LastUsedDate,omitzero"`
+	Region       *string        `json:"Region,omitzero"`
+}
+
+// RoleUsageType is the shape of that name.
+type RoleUsageType struct {
+	Region    *string  `json:"Region,omitzero"`
+	Resources []string `json:"Resources,omitzero"`
+}
+
+// SSHPublicKey is the shape of that name.
+type SSHPublicKey struct {
+	UserName         *string        `json:"UserName,omitzero"`
+	SSHPublicKeyId   *string        `json:"SSHPublicKeyId,omitzero"`
+	Fingerprint      *string        `json:"Fingerprint,omitzero"`
+	SSHPublicKeyBody *string        `json:"SSHPublicKeyBody,omitzero"`
+	Status           StatusType     `json:"Status,omitzero"`
+	UploadDate       *awsproto.Time `json:"UploadDate,omitzero"`
+}
+
+// SSHPublicKeyMetadata is the shape of that name.
+type SSHPublicKeyMetadata struct {
+	UserName       *string        `json:"UserName,omitzero"`
+	SSHPublicKeyId *string        `json:"SSHPublicKeyId,omitzero"`
+	Status         StatusType     `json:"Status,omitzero"`
+	UploadDate     *awsproto.Time `json:"UploadDate,omitzero"`
 }
 
 // ServerCertificate is the shape of that name.
@@ -268,6 +1680,17 @@ type ServerCertificateMetadata struct {
 	Arn                   *string        `json:"Arn,omitzero"`
 	UploadDate            *awsproto.Time `json:"UploadDate,omitzero"`
 	Expiration            *awsproto.Time `json:"Expiration,omitzero"`
+}
+
+// ServiceLastAccessed is the shape of that name.
+type ServiceLastAccessed struct {
+	ServiceName                *string                     `json:"ServiceName,omitzero"`
+	LastAuthenticated          *awsproto.Time              `json:"LastAuthenticated,omitzero"`
+	ServiceNamespace           *string                     `json:"ServiceNamespace,omitzero"`
+	LastAuthenticatedEntity    *string                     `json:"LastAuthenticatedEntity,omitzero"`
+	LastAuthenticatedRegion    *string                     `json:"LastAuthenticatedRegion,omitzero"`
+	TotalAuthenticatedEntities *int32                      `json:"TotalAuthenticatedEntities,omitzero"`
+	TrackedActionsLastAccessed []TrackedActionLastAccessed `json:"TrackedActionsLastAccessed,omitzero"`
 }
 
 // ServiceSpecificCredential is the shape of that name.
@@ -296,10 +1719,194 @@ type ServiceSpecificCredentialMetadata struct {
 	ExpirationDate              *awsproto.Time `json:"ExpirationDate,omitzero"`
 }
 
+// SetDefaultPolicyVersionInput is the shape of that name.
+type SetDefaultPolicyVersionInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+	VersionId *string `json:"VersionId,omitzero"`
+}
+
+// SetDefaultPolicyVersionOutput is the shape of that name.
+type SetDefaultPolicyVersionOutput struct {
+}
+
+// SimulateCustomPolicyInput is the shape of that name.
+type SimulateCustomPolicyInput struct {
+	PolicyInputList                    []string       `json:"PolicyInputList,omitzero"`
+	PermissionsBoundaryPolicyInputList []string       `json:"PermissionsBoundaryPolicyInputList,omitzero"`
+	ActionNames                        []string       `json:"ActionNames,omitzero"`
+	ResourceArns                       []string       `json:"ResourceArns,omitzero"`
+	ResourcePolicy                     *string        `json:"ResourcePolicy,omitzero"`
+	ResourceOwner                      *string        `json:"ResourceOwner,omitzero"`
+	CallerArn                          *string        `json:"CallerArn,omitzero"`
+	ContextEntries                     []ContextEntry `json:"ContextEntries,omitzero"`
+	ResourceHandlingOption             *string        `json:"ResourceHandlingOption,omitzero"`
+	MaxItems                           *int32         `json:"MaxItems,omitzero"`
+	Marker                             *string        `json:"Marker,omitzero"`
+}
+
+// SimulatePolicyResponse is the shape of that name.
+type SimulatePolicyResponse struct {
+	EvaluationResults []EvaluationResult `json:"EvaluationResults,omitzero"`
+	IsTruncated       *bool              `json:"IsTruncated,omitzero"`
+	Marker            *string            `json:"Marker,omitzero"`
+}
+
+// SimulatePrincipalPolicyInput is the shape of that name.
+type SimulatePrincipalPolicyInput struct {
+	PolicySourceArn                    *string        `json:"PolicySourceArn,omitzero"`
+	PolicyInputList                    []string       `json:"PolicyInputList,omitzero"`
+	PermissionsBoundaryPolicyInputList []string       `json:"PermissionsBoundaryPolicyInputList,omitzero"`
+	ActionNames                        []string       `json:"ActionNames,omitzero"`
+	ResourceArns                       []string       `json:"ResourceArns,omitzero"`
+	ResourcePolicy                     *string        `json:"ResourcePolicy,omitzero"`
+	ResourceOwner                      *string        `json:"ResourceOwner,omitzero"`
+	CallerArn                          *string        `json:"CallerArn,omitzero"`
+	ContextEntries                     []ContextEntry `json:"ContextEntries,omitzero"`
+	ResourceHandlingOption             *string        `json:"ResourceHandlingOption,omitzero"`
+	MaxItems                           *int32         `json:"MaxItems,omitzero"`
+	Marker                             *string        `json:"Marker,omitzero"`
+}
+
+// Statement is the shape of that name.
+type Statement struct {
+	SourcePolicyId   *string          `json:"SourcePolicyId,omitzero"`
+	SourcePolicyType PolicySourceType `json:"SourcePolicyType,omitzero"`
+	StartPosition    *Position        `json:"StartPosition,omitzero"`
+	EndPosition      *Position        `json:"EndPosition,omitzero"`
+}
+
 // Tag is the shape of that name.
 type Tag struct {
 	Key   *string `json:"Key,omitzero"`
 	Value *string `json:"Value,omitzero"`
+}
+
+// TagInstanceProfileInput is the shape of that name.
+type TagInstanceProfileInput struct {
+	InstanceProfileName *string `json:"InstanceProfileName,omitzero"`
+	Tags                []Tag   `json:"Tags,omitzero"`
+}
+
+// TagInstanceProfileOutput is the shape of that name.
+type TagInstanceProfileOutput struct {
+}
+
+// TagMFADeviceInput is the shape of that name.
+type TagMFADeviceInput struct {
+	SerialNumber *string `json:"SerialNumber,omitzero"`
+	Tags         []Tag   `json:"Tags,omitzero"`
+}
+
+// TagMFADeviceOutput is the shape of that name.
+type TagMFADeviceOutput struct {
+}
+
+// TagOpenIDConnectProviderInput is the shape of that name.
+type TagOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string `json:"OpenIDConnectProviderArn,omitzero"`
+	Tags                     []Tag   `json:"Tags,omitzero"`
+}
+
+// TagOpenIDConnectProviderOutput is the shape of that name.
+type TagOpenIDConnectProviderOutput struct {
+}
+
+// TagPolicyInput is the shape of that name.
+type TagPolicyInput struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
+	Tags      []Tag   `json:"Tags,omitzero"`
+}
+
+// TagPolicyOutput is the shape of that name.
+type TagPolicyOutput struct {
+}
+
+// TagRoleInput is the shape of that name.
+type TagRoleInput struct {
+	RoleName *string `json:"RoleName,omitzero"`
+	Tags     []Tag   `json:"Tags,omitzero"`
+}
+
+// TagRoleOutput is the shape of that name.
+type TagRoleOutput struct {
+}
+
+// TagUserInput is the shape of that name.
+type TagUserInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Tags     []Tag   `json:"Tags,omitzero"`
+}
+
+// TagUserOutput is the shape of that name.
+type TagUserOutput struct {
+}
+
+// TrackedActionLastAccessed is the shape of that name.
+type TrackedActionLastAccessed struct {
+	ActionName         *string        `json:"ActionName,omitzero"`
+	LastAccessedEntity *string        `json:"LastAccessedEntity,omitzero"`
+	LastAccessedTime   *awsproto.Time `json:"LastAccessedTime,omitzero"`
+	LastAccessedRegion *string        `json:"LastAccessedRegion,omitzero"`
+}
+
+// UntagInstanceProfileInput is the shape of that name.
+type UntagInstanceProfileInput struct {
+	InstanceProfileName *string  `json:"InstanceProfileName,omitzero"`
+	TagKeys             []string `json:"TagKeys,omitzero"`
+}
+
+// UntagInstanceProfileOutput is the shape of that name.
+type UntagInstanceProfileOutput struct {
+}
+
+// UntagMFADeviceInput is the shape of that name.
+type UntagMFADeviceInput struct {
+	SerialNumber *string  `json:"SerialNumber,omitzero"`
+	TagKeys      []string `json:"TagKeys,omitzero"`
+}
+
+// UntagMFADeviceOutput is the shape of that name.
+type UntagMFADeviceOutput struct {
+}
+
+// UntagOpenIDConnectProviderInput is the shape of that name.
+type UntagOpenIDConnectProviderInput struct {
+	OpenIDConnectProviderArn *string  `json:"OpenIDConnectProviderArn,omitzero"`
+	TagKeys                  []string `json:"TagKeys,omitzero"`
+}
+
+// UntagOpenIDConnectProviderOutput is the shape of that name.
+type UntagOpenIDConnectProviderOutput struct {
+}
+
+// UntagPolicyInput is the shape of that name.
+type UntagPolicyInput struct {
+	PolicyArn *string  `json:"PolicyArn,omitzero"`
+	TagKeys   []string `json:"TagKeys,omitzero"`
+}
+
+// UntagPolicyOutput is the shape of that name.
+type UntagPolicyOutput struct {
+}
+
+// UntagRoleInput is the shape of that name.
+type UntagRoleInput struct {
+	RoleName *string  `json:"RoleName,omitzero"`
+	TagKeys  []string `json:"TagKeys,omitzero"`
+}
+
+// UntagRoleOutput is the shape of that name.
+type UntagRoleOutput struct {
+}
+
+// UntagUserInput is the shape of that name.
+type UntagUserInput struct {
+	UserName *string  `json:"UserName,omitzero"`
+	TagKeys  []string `json:"TagKeys,omitzero"`
+}
+
+// UntagUserOutput is the shape of that name.
+type UntagUserOutput struct {
 }
 
 // UpdateAccessKeyInput is the shape of that name.
@@ -313,6 +1920,44 @@ type UpdateAccessKeyInput struct {
 type UpdateAccessKeyOutput struct {
 }
 
+// UpdateAccountPasswordPolicyInput is the shape of that name.
+type UpdateAccountPasswordPolicyInput struct {
+	MinimumPasswordLength      *int32 `json:"MinimumPasswordLength,omitzero"`
+	RequireSymbols             *bool  `json:"RequireSymbols,omitzero"`
+	RequireNumbers             *bool  `json:"RequireNumbers,omitzero"`
+	RequireUppercaseCharacters *bool  `json:"RequireUppercaseCharacters,omitzero"`
+	RequireLowercaseCharacters *bool  `json:"RequireLowercaseCharacters,omitzero"`
+	AllowUsersToChangePassword *bool  `json:"AllowUsersToChangePassword,omitzero"`
+	MaxPasswordAge             *int32 `json:"MaxPasswordAge,omitzero"`
+	PasswordReusePrevention    *int32 `json:"PasswordReusePrevention,omitzero"`
+	HardExpiry                 *bool  `json:"HardExpiry,omitzero"`
+}
+
+// UpdateAccountPasswordPolicyOutput is the shape of that name.
+type UpdateAccountPasswordPolicyOutput struct {
+}
+
+// UpdateAssumeRolePolicyInput is the shape of that name.
+type UpdateAssumeRolePolicyInput struct {
+	RoleName       *string `json:"RoleName,omitzero"`
+	PolicyDocument *string `json:"PolicyDocument,omitzero"`
+}
+
+// UpdateAssumeRolePolicyOutput is the shape of that name.
+type UpdateAssumeRolePolicyOutput struct {
+}
+
+// UpdateGroupInput is the shape of that name.
+type UpdateGroupInput struct {
+	GroupName    *string `json:"GroupName,omitzero"`
+	NewPath      *string `json:"NewPath,omitzero"`
+	NewGroupName *string `json:"NewGroupName,omitzero"`
+}
+
+// UpdateGroupOutput is the shape of that name.
+type UpdateGroupOutput struct {
+}
+
 // UpdateLoginProfileInput is the shape of that name.
 type UpdateLoginProfileInput struct {
 	UserName              *string `json:"UserName,omitzero"`
@@ -322,6 +1967,82 @@ type UpdateLoginProfileInput struct {
 
 // UpdateLoginProfileOutput is the shape of that name.
 type UpdateLoginProfileOutput struct {
+}
+
+// UpdateOpenIDConnectProviderThumbprintInput is the shape of that name.
+type UpdateOpenIDConnectProviderThumbprintInput struct {
+	OpenIDConnectProviderArn *string  `json:"OpenIDConnectProviderArn,omitzero"`
+	ThumbprintList           []string `json:"ThumbprintList,omitzero"`
+}
+
+// UpdateOpenIDConnectProviderThumbprintOutput is the shape of that name.
+type UpdateOpenIDConnectProviderThumbprintOutput struct {
+}
+
+// UpdateRoleDescriptionInput is the shape of that name.
+type UpdateRoleDescriptionInput struct {
+	RoleName    *string `json:"RoleName,omitzero"`
+	Description *string `json:"Description,omitzero"`
+}
+
+// UpdateRoleDescriptionOutput is the shape of that name.
+type UpdateRoleDescriptionOutput struct {
+	Role *Role `json:"Role,omitzero"`
+}
+
+// UpdateRoleInput is the shape of that name.
+type UpdateRoleInput struct {
+	RoleName           *string `json:"RoleName,omitzero"`
+	Description        *string `json:"Description,omitzero"`
+	MaxSessionDuration *int32  `json:"MaxSessionDuration,omitzero"`
+}
+
+// UpdateRoleOutput is the shape of that name.
+type UpdateRoleOutput struct {
+}
+
+// UpdateSSHPublicKeyInput is the shape of that name.
+type UpdateSSHPublicKeyInput struct {
+	UserName       *string    `json:"UserName,omitzero"`
+	SSHPublicKeyId *string    `json:"SSHPublicKeyId,omitzero"`
+	Status         StatusType `json:"Status,omitzero"`
+}
+
+// UpdateSSHPublicKeyOutput is the shape of that name.
+type UpdateSSHPublicKeyOutput struct {
+}
+
+// UpdateServiceSpecificCredentialInput is the shape of that name.
+type UpdateServiceSpecificCredentialInput struct {
+	UserName                    *string    `json:"UserName,omitzero"`
+	ServiceSpecificCredentialId *string    `json:"ServiceSpecificCredentialId,omitzero"`
+	Status                      StatusType `json:"Status,omitzero"`
+}
+
+// UpdateServiceSpecificCredentialOutput is the shape of that name.
+type UpdateServiceSpecificCredentialOutput struct {
+}
+
+// UpdateUserInput is the shape of that name.
+type UpdateUserInput struct {
+	UserName    *string `json:"UserName,omitzero"`
+	NewPath     *string `json:"NewPath,omitzero"`
+	NewUserName *string `json:"NewUserName,omitzero"`
+}
+
+// UpdateUserOutput is the shape of that name.
+type UpdateUserOutput struct {
+}
+
+// UploadSSHPublicKeyInput is the shape of that name.
+type UploadSSHPublicKeyInput struct {
+	UserName         *string `json:"UserName,omitzero"`
+	SSHPublicKeyBody *string `json:"SSHPublicKeyBody,omitzero"`
+}
+
+// UploadSSHPublicKeyOutput is the shape of that name.
+type UploadSSHPublicKeyOutput struct {
+	SSHPublicKey *SSHPublicKey `json:"SSHPublicKey,omitzero"`
 }
 
 // UploadServerCertificateInput is the shape of that name.
@@ -350,4 +2071,28 @@ type User struct {
 	PasswordLastUsed    *awsproto.Time               `json:"PasswordLastUsed,omitzero"`
 	PermissionsBoundary *AttachedPermissionsBoundary `json:"PermissionsBoundary,omitzero"`
 	Tags                []Tag                        `json:"Tags,omitzero"`
+}
+
+// UserDetail is the shape of that name.
+type UserDetail struct {
+	Path                    *string                      `json:"Path,omitzero"`
+	UserName                *string                      `json:"UserName,omitzero"`
+	UserId                  *string                      `json:"UserId,omitzero"`
+	Arn                     *string                      `json:"Arn,omitzero"`
+	CreateDate              *awsproto.Time               `json:"CreateDate,omitzero"`
+	UserPolicyList          []PolicyDetail               `json:"UserPolicyList,omitzero"`
+	GroupList               []string                     `json:"GroupList,omitzero"`
+	AttachedManagedPolicies []AttachedPolicy             `json:"AttachedManagedPolicies,omitzero"`
+	PermissionsBoundary     *AttachedPermissionsBoundary `json:"PermissionsBoundary,omitzero"`
+	Tags                    []Tag                        `json:"Tags,omitzero"`
+}
+
+// VirtualMFADevice is the shape of that name.
+type VirtualMFADevice struct {
+	SerialNumber     *string        `json:"SerialNumber,omitzero"`
+	Base32StringSeed []byte         `json:"Base32StringSeed,omitzero"`
+	QRCodePNG        []byte         `json:"QRCodePNG,omitzero"`
+	User             *User          `json:"User,omitzero"`
+	EnableDate       *awsproto.Time `json:"EnableDate,omitzero"`
+	Tags             []Tag          `json:"Tags,omitzero"`
 }

@@ -14,10 +14,10 @@ var info = awsproto.Info{
 }
 
 var (
-	opDescribeLogGroups  = awsproto.Operation{Service: &info, Name: "DescribeLogGroups", Empty: false, Errors: []string{"InvalidParameterException", "ServiceUnavailableException"}, Asks: askDescribeLogGroups}
-	opDescribeLogStreams = awsproto.Operation{Service: &info, Name: "DescribeLogStreams", Empty: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askDescribeLogStreams}
-	opFilterLogEvents    = awsproto.Operation{Service: &info, Name: "FilterLogEvents", Empty: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askFilterLogEvents}
-	opGetLogEvents       = awsproto.Operation{Service: &info, Name: "GetLogEvents", Empty: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askGetLogEvents}
+	opDescribeLogGroups  = awsproto.Operation{Service: &info, Name: "DescribeLogGroups", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ServiceUnavailableException"}, Asks: askDescribeLogGroups}
+	opDescribeLogStreams = awsproto.Operation{Service: &info, Name: "DescribeLogStreams", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askDescribeLogStreams}
+	opFilterLogEvents    = awsproto.Operation{Service: &info, Name: "FilterLogEvents", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askFilterLogEvents}
+	opGetLogEvents       = awsproto.Operation{Service: &info, Name: "GetLogEvents", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askGetLogEvents}
 )
 
 // API is CloudWatch Logs: in process it is a Service, from afar a Client.

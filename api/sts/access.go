@@ -6,5 +6,52 @@ import (
 	"slipway/api/awsproto"
 )
 
+func askAssumeRole(a *awsproto.Access, input any) {
+	in := input.(*AssumeRoleInput)
+	a.Ask("sts:AssumeRole", awsproto.Or(awsproto.One(awsproto.Value(in.RoleArn)), "*")).Key("sts:rolesessionname", awsproto.Join(awsproto.One(awsproto.Value(in.RoleSessionName)))).Key("sts:externalid", awsproto.Join(awsproto.One(awsproto.Value(in.ExternalId)))).Key("sts:sourceidentity", awsproto.Join(awsproto.One(awsproto.Value(in.SourceIdentity)))).Key("sts:transitivetagkeys", awsproto.Join(in.TransitiveTagKeys)).Key("sts:durationseconds", awsproto.Join(awsproto.Number(in.DurationSeconds)))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("sts:TagSession", awsproto.Or(awsproto.One(awsproto.Value(in.RoleArn)), "*"))
+	}
+	if v := awsproto.One(awsproto.Value(in.SourceIdentity)); len(v) > 0 {
+		a.Ask("sts:SetSourceIdentity", awsproto.Or(awsproto.One(awsproto.Value(in.RoleArn)), "*")).Key("sts:sourceidentity", awsproto.Join(awsproto.One(awsproto.Value(in.SourceIdentity))))
+	}
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askAssumeRoleWithWebIdentity(a *awsproto.Access, input any) {
+}
+
+func askDecodeAuthorizationMessage(a *awsproto.Access, input any) {
+	a.Ask("sts:DecodeAuthorizationMessage", awsproto.Any)
+}
+
+func askGetAccessKeyInfo(a *awsproto.Access, input any) {
+	a.Ask("sts:GetAccessKeyInfo", awsproto.Any)
+}
+
 func askGetCallerIdentity(a *awsproto.Access, input any) {
+}
+
+func askGetFederationToken(a *awsproto.Access, input any) {
+	in := input.(*GetFederationTokenInput)
+	a.Ask("sts:GetFederationToken", awsproto.Join(a.Prefix("sts", false), []string{"federated-user/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Name)), "*"))).Key("sts:durationseconds", awsproto.Join(awsproto.Number(in.DurationSeconds)))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("sts:TagSession", awsproto.Join(a.Prefix("sts", false), []string{"federated-user/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Name)), "*")))
+	}
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
+}
+
+func askGetSessionToken(a *awsproto.Access, input any) {
+}
+
+func askGetWebIdentityToken(a *awsproto.Access, input any) {
+	in := input.(*GetWebIdentityTokenInput)
+	a.Ask("sts:GetWebIdentityToken", awsproto.Any).Key("sts:identitytokenaudience", awsproto.Join(in.Audience)).Key("sts:signingalgorithm", awsproto.Join(awsproto.One(awsproto.Value(in.SigningAlgorithm)))).Key("sts:durationseconds", awsproto.Join(awsproto.Number(in.DurationSeconds)))
+	for _, t := range in.Tags {
+		a.Tag(awsproto.Value(t.Key), awsproto.Value(t.Value))
+	}
 }

@@ -6,6 +6,168 @@ import (
 	"slipway/api/awsproto"
 )
 
+var pattern1 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u007E\\u0085\\u00A0-\\uD7FF\\uE000-\\uFFFD\\u10000-\\u10FFFF]+")
+var pattern2 = awsproto.NewPattern("[\\w+=,.@-]*")
+var pattern3 = awsproto.NewPattern("[\\u0009\\u000A\\u000D\\u0020-\\u00FF]+")
+var pattern4 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+")
+var pattern5 = awsproto.NewPattern("[\\w+=,.@:\\/-]*")
+var pattern6 = awsproto.NewPattern("[\\w+=/:,.@-]*")
+var pattern7 = awsproto.NewPattern("[\\d]*")
+var pattern8 = awsproto.NewPattern("[\\w]*")
+var pattern9 = awsproto.NewPattern("[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*")
+
+// Check reports what the model forbids.
+func (s *AssumeRoleInput) Check(c *awsproto.Check) {
+	c.Required("RoleArn", s.RoleArn != nil)
+	c.Length("RoleArn", s.RoleArn, 20, 2048)
+	c.Match("RoleArn", s.RoleArn, pattern1)
+	c.Required("RoleSessionName", s.RoleSessionName != nil)
+	c.Length("RoleSessionName", s.RoleSessionName, 2, 64)
+	c.Match("RoleSessionName", s.RoleSessionName, pattern2)
+	for i := range s.PolicyArns {
+		c.PushIndex("PolicyArns", i)
+		s.PolicyArns[i].Check(c)
+		c.PopElement()
+	}
+	c.Length("Policy", s.Policy, 1, -1)
+	c.Match("Policy", s.Policy, pattern3)
+	awsproto.Range(c, "DurationSeconds", s.DurationSeconds, new(int32(900)), new(int32(43200)))
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+	c.Size("TransitiveTagKeys", s.TransitiveTagKeys != nil, len(s.TransitiveTagKeys), 0, 50)
+	for i := range s.TransitiveTagKeys {
+		c.PushIndex("TransitiveTagKeys", i)
+		c.Length("member", &s.TransitiveTagKeys[i], 1, 128)
+		c.Match("member", &s.TransitiveTagKeys[i], pattern4)
+		c.PopElement()
+	}
+	c.Length("ExternalId", s.ExternalId, 2, 1224)
+	c.Match("ExternalId", s.ExternalId, pattern5)
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern6)
+	c.Length("TokenCode", s.TokenCode, 6, 6)
+	c.Match("TokenCode", s.TokenCode, pattern7)
+	c.Length("SourceIdentity", s.SourceIdentity, 2, 64)
+	c.Match("SourceIdentity", s.SourceIdentity, pattern2)
+	c.Size("ProvidedContexts", s.ProvidedContexts != nil, len(s.ProvidedContexts), 0, 5)
+	for i := range s.ProvidedContexts {
+		c.PushIndex("ProvidedContexts", i)
+		s.ProvidedContexts[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *AssumeRoleWithWebIdentityInput) Check(c *awsproto.Check) {
+	c.Required("RoleArn", s.RoleArn != nil)
+	c.Length("RoleArn", s.RoleArn, 20, 2048)
+	c.Match("RoleArn", s.RoleArn, pattern1)
+	c.Required("RoleSessionName", s.RoleSessionName != nil)
+	c.Length("RoleSessionName", s.RoleSessionName, 2, 64)
+	c.Match("RoleSessionName", s.RoleSessionName, pattern2)
+	c.Required("WebIdentityToken", s.WebIdentityToken != nil)
+	c.Length("WebIdentityToken", s.WebIdentityToken, 4, 20000)
+	c.Length("ProviderId", s.ProviderId, 4, 2048)
+	for i := range s.PolicyArns {
+		c.PushIndex("PolicyArns", i)
+		s.PolicyArns[i].Check(c)
+		c.PopElement()
+	}
+	c.Length("Policy", s.Policy, 1, 2048)
+	c.Match("Policy", s.Policy, pattern3)
+	awsproto.Range(c, "DurationSeconds", s.DurationSeconds, new(int32(900)), new(int32(43200)))
+}
+
+// Check reports what the model forbids.
+func (s *DecodeAuthorizationMessageInput) Check(c *awsproto.Check) {
+	c.Required("EncodedMessage", s.EncodedMessage != nil)
+	c.Length("EncodedMessage", s.EncodedMessage, 1, 10240)
+}
+
+// Check reports what the model forbids.
+func (s *GetAccessKeyInfoInput) Check(c *awsproto.Check) {
+	c.Required("AccessKeyId", s.AccessKeyId != nil)
+	c.Length("AccessKeyId", s.AccessKeyId, 16, 128)
+	c.Match("AccessKeyId", s.AccessKeyId, pattern8)
+}
+
 // Check reports what the model forbids.
 func (s *GetCallerIdentityInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *GetFederationTokenInput) Check(c *awsproto.Check) {
+	c.Required("Name", s.Name != nil)
+	c.Length("Name", s.Name, 2, 32)
+	c.Match("Name", s.Name, pattern2)
+	c.Length("Policy", s.Policy, 1, 2048)
+	c.Match("Policy", s.Policy, pattern3)
+	for i := range s.PolicyArns {
+		c.PushIndex("PolicyArns", i)
+		s.PolicyArns[i].Check(c)
+		c.PopElement()
+	}
+	awsproto.Range(c, "DurationSeconds", s.DurationSeconds, new(int32(900)), new(int32(129600)))
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *GetSessionTokenInput) Check(c *awsproto.Check) {
+	awsproto.Range(c, "DurationSeconds", s.DurationSeconds, new(int32(900)), new(int32(129600)))
+	c.Length("SerialNumber", s.SerialNumber, 9, 256)
+	c.Match("SerialNumber", s.SerialNumber, pattern6)
+	c.Length("TokenCode", s.TokenCode, 6, 6)
+	c.Match("TokenCode", s.TokenCode, pattern7)
+}
+
+// Check reports what the model forbids.
+func (s *GetWebIdentityTokenInput) Check(c *awsproto.Check) {
+	c.Required("Audience", s.Audience != nil)
+	c.Size("Audience", s.Audience != nil, len(s.Audience), 1, 10)
+	for i := range s.Audience {
+		c.PushIndex("Audience", i)
+		c.Length("member", &s.Audience[i], 1, 1000)
+		c.PopElement()
+	}
+	awsproto.Range(c, "DurationSeconds", s.DurationSeconds, new(int32(60)), new(int32(3600)))
+	c.Required("SigningAlgorithm", s.SigningAlgorithm != nil)
+	c.Length("SigningAlgorithm", s.SigningAlgorithm, 5, 5)
+	c.Size("Tags", s.Tags != nil, len(s.Tags), 0, 50)
+	for i := range s.Tags {
+		c.PushIndex("Tags", i)
+		s.Tags[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *PolicyDescriptorType) Check(c *awsproto.Check) {
+	c.Length("arn", s.Arn, 20, 2048)
+	c.Match("arn", s.Arn, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *ProvidedContext) Check(c *awsproto.Check) {
+	c.Length("ProviderArn", s.ProviderArn, 20, 2048)
+	c.Match("ProviderArn", s.ProviderArn, pattern1)
+	c.Length("ContextAssertion", s.ContextAssertion, 4, 2048)
+}
+
+// Check reports what the model forbids.
+func (s *Tag) Check(c *awsproto.Check) {
+	c.Required("Key", s.Key != nil)
+	c.Length("Key", s.Key, 1, 128)
+	c.Match("Key", s.Key, pattern4)
+	c.Required("Value", s.Value != nil)
+	c.Length("Value", s.Value, 0, 256)
+	c.Match("Value", s.Value, pattern9)
 }

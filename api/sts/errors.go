@@ -2,8 +2,113 @@
 
 package sts
 
+// ExpiredTokenException travels as "ExpiredTokenException" with HTTP status 400.
+type ExpiredTokenException struct{ Message string }
+
+func (e *ExpiredTokenException) Error() string   { return e.Message }
+func (*ExpiredTokenException) ErrorCode() string { return "ExpiredTokenException" }
+func (*ExpiredTokenException) HTTPStatus() int   { return 400 }
+
+// IDPCommunicationErrorException travels as "IDPCommunicationError" with HTTP status 400.
+type IDPCommunicationErrorException struct{ Message string }
+
+func (e *IDPCommunicationErrorException) Error() string   { return e.Message }
+func (*IDPCommunicationErrorException) ErrorCode() string { return "IDPCommunicationError" }
+func (*IDPCommunicationErrorException) HTTPStatus() int   { return 400 }
+
+// IDPRejectedClaimException travels as "IDPRejectedClaim" with HTTP status 403.
+type IDPRejectedClaimException struct{ Message string }
+
+func (e *IDPRejectedClaimException) Error() string   { return e.Message }
+func (*IDPRejectedClaimException) ErrorCode() string { return "IDPRejectedClaim" }
+func (*IDPRejectedClaimException) HTTPStatus() int   { return 403 }
+
+// InvalidAuthorizationMessageException travels as "InvalidAuthorizationMessageException" with HTTP status 400.
+type InvalidAuthorizationMessageException struct{ Message string }
+
+func (e *InvalidAuthorizationMessageException) Error() string { return e.Message }
+func (*InvalidAuthorizationMessageException) ErrorCode() string {
+	return "InvalidAuthorizationMessageException"
+}
+func (*InvalidAuthorizationMessageException) HTTPStatus() int { return 400 }
+
+// InvalidIdentityTokenException travels as "InvalidIdentityToken" with HTTP status 400.
+type InvalidIdentityTokenException struct{ Message string }
+
+func (e *InvalidIdentityTokenException) Error() string   { return e.Message }
+func (*InvalidIdentityTokenException) ErrorCode() string { return "InvalidIdentityToken" }
+func (*InvalidIdentityTokenException) HTTPStatus() int   { return 400 }
+
+// JWTPayloadSizeExceededException travels as "JWTPayloadSizeExceededException" with HTTP status 400.
+type JWTPayloadSizeExceededException struct{ Message string }
+
+func (e *JWTPayloadSizeExceededException) Error() string   { return e.Message }
+func (*JWTPayloadSizeExceededException) ErrorCode() string { return "JWTPayloadSizeExceededException" }
+func (*JWTPayloadSizeExceededException) HTTPStatus() int   { return 400 }
+
+// MalformedPolicyDocumentException travels as "MalformedPolicyDocument" with HTTP status 400.
+type MalformedPolicyDocumentException struct{ Message string }
+
+func (e *MalformedPolicyDocumentException) Error() string   { return e.Message }
+func (*MalformedPolicyDocumentException) ErrorCode() string { return "MalformedPolicyDocument" }
+func (*MalformedPolicyDocumentException) HTTPStatus() int   { return 400 }
+
+// OutboundWebIdentityFederationDisabledException travels as "OutboundWebIdentityFederationDisabledException" with HTTP status 403.
+type OutboundWebIdentityFederationDisabledException struct{ Message string }
+
+func (e *OutboundWebIdentityFederationDisabledException) Error() string { return e.Message }
+func (*OutboundWebIdentityFederationDisabledException) ErrorCode() string {
+	return "OutboundWebIdentityFederationDisabledException"
+}
+func (*OutboundWebIdentityFederationDisabledException) HTTPStatus() int { return 403 }
+
+// PackedPolicyTooLargeException travels as "PackedPolicyTooLarge" with HTTP status 400.
+type PackedPolicyTooLargeException struct{ Message string }
+
+func (e *PackedPolicyTooLargeException) Error() string   { return e.Message }
+func (*PackedPolicyTooLargeException) ErrorCode() string { return "PackedPolicyTooLarge" }
+func (*PackedPolicyTooLargeException) HTTPStatus() int   { return 400 }
+
+// RegionDisabledException travels as "RegionDisabledException" with HTTP status 403.
+type RegionDisabledException struct{ Message string }
+
+func (e *RegionDisabledException) Error() string   { return e.Message }
+func (*RegionDisabledException) ErrorCode() string { return "RegionDisabledException" }
+func (*RegionDisabledException) HTTPStatus() int   { return 403 }
+
+// SessionDurationEscalationException travels as "SessionDurationEscalationException" with HTTP status 403.
+type SessionDurationEscalationException struct{ Message string }
+
+func (e *SessionDurationEscalationException) Error() string { return e.Message }
+func (*SessionDurationEscalationException) ErrorCode() string {
+	return "SessionDurationEscalationException"
+}
+func (*SessionDurationEscalationException) HTTPStatus() int { return 403 }
+
 func newError(code, message string) error {
 	switch code {
+	case "ExpiredTokenException":
+		return &ExpiredTokenException{message}
+	case "IDPCommunicationError":
+		return &IDPCommunicationErrorException{message}
+	case "IDPRejectedClaim":
+		return &IDPRejectedClaimException{message}
+	case "InvalidAuthorizationMessageException":
+		return &InvalidAuthorizationMessageException{message}
+	case "InvalidIdentityToken":
+		return &InvalidIdentityTokenException{message}
+	case "JWTPayloadSizeExceededException":
+		return &JWTPayloadSizeExceededException{message}
+	case "MalformedPolicyDocument":
+		return &MalformedPolicyDocumentException{message}
+	case "OutboundWebIdentityFederationDisabledException":
+		return &OutboundWebIdentityFederationDisabledException{message}
+	case "PackedPolicyTooLarge":
+		return &PackedPolicyTooLargeException{message}
+	case "RegionDisabledException":
+		return &RegionDisabledException{message}
+	case "SessionDurationEscalationException":
+		return &SessionDurationEscalationException{message}
 	}
 	return nil
 }

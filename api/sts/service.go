@@ -10,16 +10,30 @@ import (
 var info = awsproto.Info{
 	Name: "sts", SigningName: "sts", Target: "", Protocol: awsproto.Query, Namespace: "https://sts.amazonaws.com/doc/2011-06-15/", Version: "2011-06-15",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AssumeRole", "AssumeRoleWithSAML", "AssumeRoleWithWebIdentity", "DecodeAuthorizationMessage", "GetAccessKeyInfo", "GetFederationToken", "GetSessionToken"},
+	Others: []string{"AssumeRoleWithSAML"},
 }
 
 var (
-	opGetCallerIdentity = awsproto.Operation{Service: &info, Name: "GetCallerIdentity", Empty: false, Errors: []string(nil), Asks: askGetCallerIdentity}
+	opAssumeRole                 = awsproto.Operation{Service: &info, Name: "AssumeRole", Empty: false, Unsigned: false, Errors: []string{"MalformedPolicyDocument", "PackedPolicyTooLarge", "RegionDisabledException", "ExpiredTokenException"}, Asks: askAssumeRole}
+	opAssumeRoleWithWebIdentity  = awsproto.Operation{Service: &info, Name: "AssumeRoleWithWebIdentity", Empty: false, Unsigned: true, Errors: []string{"MalformedPolicyDocument", "PackedPolicyTooLarge", "IDPRejectedClaim", "IDPCommunicationError", "InvalidIdentityToken", "ExpiredTokenException", "RegionDisabledException"}, Asks: askAssumeRoleWithWebIdentity}
+	opDecodeAuthorizationMessage = awsproto.Operation{Service: &info, Name: "DecodeAuthorizationMessage", Empty: false, Unsigned: false, Errors: []string{"InvalidAuthorizationMessageException"}, Asks: askDecodeAuthorizationMessage}
+	opGetAccessKeyInfo           = awsproto.Operation{Service: &info, Name: "GetAccessKeyInfo", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAccessKeyInfo}
+	opGetCallerIdentity          = awsproto.Operation{Service: &info, Name: "GetCallerIdentity", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCallerIdentity}
+	opGetFederationToken         = awsproto.Operation{Service: &info, Name: "GetFederationToken", Empty: false, Unsigned: false, Errors: []string{"MalformedPolicyDocument", "PackedPolicyTooLarge", "RegionDisabledException"}, Asks: askGetFederationToken}
+	opGetSessionToken            = awsproto.Operation{Service: &info, Name: "GetSessionToken", Empty: false, Unsigned: false, Errors: []string{"RegionDisabledException"}, Asks: askGetSessionToken}
+	opGetWebIdentityToken        = awsproto.Operation{Service: &info, Name: "GetWebIdentityToken", Empty: false, Unsigned: false, Errors: []string{"SessionDurationEscalationException", "OutboundWebIdentityFederationDisabledException", "JWTPayloadSizeExceededException"}, Asks: askGetWebIdentityToken}
 )
 
 // API is STS: in process it is a Service, from afar a Client.
 type API interface {
+	AssumeRole(context.Context, *AssumeRoleInput) (*AssumeRoleOutput, error)
+	AssumeRoleWithWebIdentity(context.Context, *AssumeRoleWithWebIdentityInput) (*AssumeRoleWithWebIdentityOutput, error)
+	DecodeAuthorizationMessage(context.Context, *DecodeAuthorizationMessageInput) (*DecodeAuthorizationMessageOutput, error)
+	GetAccessKeyInfo(context.Context, *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error)
 	GetCallerIdentity(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error)
+	GetFederationToken(context.Context, *GetFederationTokenInput) (*GetFederationTokenOutput, error)
+	GetSessionToken(context.Context, *GetSessionTokenInput) (*GetSessionTokenOutput, error)
+	GetWebIdentityToken(context.Context, *GetWebIdentityTokenInput) (*GetWebIdentityTokenOutput, error)
 }
 
 // Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
@@ -30,8 +44,36 @@ type unimplemented struct{}
 
 var _ API = Unimplemented{}
 
+func (unimplemented) AssumeRole(context.Context, *AssumeRoleInput) (*AssumeRoleOutput, error) {
+	return nil, opAssumeRole.NotImplemented()
+}
+
+func (unimplemented) AssumeRoleWithWebIdentity(context.Context, *AssumeRoleWithWebIdentityInput) (*AssumeRoleWithWebIdentityOutput, error) {
+	return nil, opAssumeRoleWithWebIdentity.NotImplemented()
+}
+
+func (unimplemented) DecodeAuthorizationMessage(context.Context, *DecodeAuthorizationMessageInput) (*DecodeAuthorizationMessageOutput, error) {
+	return nil, opDecodeAuthorizationMessage.NotImplemented()
+}
+
+func (unimplemented) GetAccessKeyInfo(context.Context, *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error) {
+	return nil, opGetAccessKeyInfo.NotImplemented()
+}
+
 func (unimplemented) GetCallerIdentity(context.Context, *GetCallerIdentityInput) (*GetCallerIdentityOutput, error) {
 	return nil, opGetCallerIdentity.NotImplemented()
+}
+
+func (unimplemented) GetFederationToken(context.Context, *GetFederationTokenInput) (*GetFederationTokenOutput, error) {
+	return nil, opGetFederationToken.NotImplemented()
+}
+
+func (unimplemented) GetSessionToken(context.Context, *GetSessionTokenInput) (*GetSessionTokenOutput, error) {
+	return nil, opGetSessionToken.NotImplemented()
+}
+
+func (unimplemented) GetWebIdentityToken(context.Context, *GetWebIdentityTokenInput) (*GetWebIdentityTokenOutput, error) {
+	return nil, opGetWebIdentityToken.NotImplemented()
 }
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
@@ -45,9 +87,44 @@ var _ API = (*Service)(nil)
 // New decorates an implementation.
 func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
 
+// AssumeRole is sts:AssumeRole.
+func (s *Service) AssumeRole(ctx context.Context, in *AssumeRoleInput) (*AssumeRoleOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAssumeRole, in, s.api.AssumeRole)
+}
+
+// AssumeRoleWithWebIdentity is sts:AssumeRoleWithWebIdentity.
+func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context, in *AssumeRoleWithWebIdentityInput) (*AssumeRoleWithWebIdentityOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opAssumeRoleWithWebIdentity, in, s.api.AssumeRoleWithWebIdentity)
+}
+
+// DecodeAuthorizationMessage is sts:DecodeAuthorizationMessage.
+func (s *Service) DecodeAuthorizationMessage(ctx context.Context, in *DecodeAuthorizationMessageInput) (*DecodeAuthorizationMessageOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDecodeAuthorizationMessage, in, s.api.DecodeAuthorizationMessage)
+}
+
+// GetAccessKeyInfo is sts:GetAccessKeyInfo.
+func (s *Service) GetAccessKeyInfo(ctx context.Context, in *GetAccessKeyInfoInput) (*GetAccessKeyInfoOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetAccessKeyInfo, in, s.api.GetAccessKeyInfo)
+}
+
 // GetCallerIdentity is sts:GetCallerIdentity.
 func (s *Service) GetCallerIdentity(ctx context.Context, in *GetCallerIdentityInput) (*GetCallerIdentityOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetCallerIdentity, in, s.api.GetCallerIdentity)
+}
+
+// GetFederationToken is sts:GetFederationToken.
+func (s *Service) GetFederationToken(ctx context.Context, in *GetFederationTokenInput) (*GetFederationTokenOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetFederationToken, in, s.api.GetFederationToken)
+}
+
+// GetSessionToken is sts:GetSessionToken.
+func (s *Service) GetSessionToken(ctx context.Context, in *GetSessionTokenInput) (*GetSessionTokenOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetSessionToken, in, s.api.GetSessionToken)
+}
+
+// GetWebIdentityToken is sts:GetWebIdentityToken.
+func (s *Service) GetWebIdentityToken(ctx context.Context, in *GetWebIdentityTokenInput) (*GetWebIdentityTokenOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetWebIdentityToken, in, s.api.GetWebIdentityToken)
 }
 
 // Info describes the service.
@@ -59,6 +136,13 @@ func (s *Service) Implementation() any { return s.api }
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
+		awsproto.Bind(&opAssumeRole, s.AssumeRole),
+		awsproto.Bind(&opAssumeRoleWithWebIdentity, s.AssumeRoleWithWebIdentity),
+		awsproto.Bind(&opDecodeAuthorizationMessage, s.DecodeAuthorizationMessage),
+		awsproto.Bind(&opGetAccessKeyInfo, s.GetAccessKeyInfo),
 		awsproto.Bind(&opGetCallerIdentity, s.GetCallerIdentity),
+		awsproto.Bind(&opGetFederationToken, s.GetFederationToken),
+		awsproto.Bind(&opGetSessionToken, s.GetSessionToken),
+		awsproto.Bind(&opGetWebIdentityToken, s.GetWebIdentityToken),
 	}
 }

@@ -2,6 +2,96 @@
 
 package sts
 
+import (
+	"slipway/api/awsproto"
+)
+
+// AssumeRoleInput is the shape of that name.
+type AssumeRoleInput struct {
+	RoleArn           *string                `json:"RoleArn,omitzero"`
+	RoleSessionName   *string                `json:"RoleSessionName,omitzero"`
+	PolicyArns        []PolicyDescriptorType `json:"PolicyArns,omitzero"`
+	Policy            *string                `json:"Policy,omitzero"`
+	DurationSeconds   *int32                 `json:"DurationSeconds,omitzero"`
+	Tags              []Tag                  `json:"Tags,omitzero"`
+	TransitiveTagKeys []string               `json:"TransitiveTagKeys,omitzero"`
+	ExternalId        *string                `json:"ExternalId,omitzero"`
+	SerialNumber      *string                `json:"SerialNumber,omitzero"`
+	TokenCode         *string                `json:"TokenCode,omitzero"`
+	SourceIdentity    *string                `json:"SourceIdentity,omitzero"`
+	ProvidedContexts  []ProvidedContext      `json:"ProvidedContexts,omitzero"`
+}
+
+// AssumeRoleOutput is the shape of that name.
+type AssumeRoleOutput struct {
+	Credentials      *Credentials     `json:"Credentials,omitzero"`
+	AssumedRoleUser  *AssumedRoleUser `json:"AssumedRoleUser,omitzero"`
+	PackedPolicySize *int32           `json:"PackedPolicySize,omitzero"`
+	SourceIdentity   *string          `json:"SourceIdentity,omitzero"`
+}
+
+// AssumeRoleWithWebIdentityInput is the shape of that name.
+type AssumeRoleWithWebIdentityInput struct {
+	RoleArn          *string                `json:"RoleArn,omitzero"`
+	RoleSessionName  *string                `json:"RoleSessionName,omitzero"`
+	WebIdentityToken *string                `json:"WebIdentityToken,omitzero"`
+	ProviderId       *string                `json:"ProviderId,omitzero"`
+	PolicyArns       []PolicyDescriptorType `json:"PolicyArns,omitzero"`
+	Policy           *string                `json:"Policy,omitzero"`
+	DurationSeconds  *int32                 `json:"DurationSeconds,omitzero"`
+}
+
+// AssumeRoleWithWebIdentityOutput is the shape of that name.
+type AssumeRoleWithWebIdentityOutput struct {
+	Credentials                 *Credentials     `json:"Credentials,omitzero"`
+	SubjectFromWebIdentityToken *string          `json:"SubjectFromWebIdentityToken,omitzero"`
+	AssumedRoleUser             *AssumedRoleUser `json:"AssumedRoleUser,omitzero"`
+	PackedPolicySize            *int32           `json:"PackedPolicySize,omitzero"`
+	Provider                    *string          `json:"Provider,omitzero"`
+	Audience                    *string          `json:"Audience,omitzero"`
+	SourceIdentity              *string          `json:"SourceIdentity,omitzero"`
+}
+
+// AssumedRoleUser is the shape of that name.
+type AssumedRoleUser struct {
+	AssumedRoleId *string `json:"AssumedRoleId,omitzero"`
+	Arn           *string `json:"Arn,omitzero"`
+}
+
+// Credentials is the shape of that name.
+type Credentials struct {
+	AccessKeyId     *string        `json:"AccessKeyId,omitzero"`
+	SecretAccessKey *string        `json:"SecretAccessKey,omitzero"`
+	SessionToken    *string        `json:"SessionToken,omitzero"`
+	Expiration      *awsproto.Time `json:"Expiration,omitzero"`
+}
+
+// DecodeAuthorizationMessageInput is the shape of that name.
+type DecodeAuthorizationMessageInput struct {
+	EncodedMessage *string `json:"EncodedMessage,omitzero"`
+}
+
+// DecodeAuthorizationMessageOutput is the shape of that name.
+type DecodeAuthorizationMessageOutput struct {
+	DecodedMessage *string `json:"DecodedMessage,omitzero"`
+}
+
+// FederatedUser is the shape of that name.
+type FederatedUser struct {
+	FederatedUserId *string `json:"FederatedUserId,omitzero"`
+	Arn             *string `json:"Arn,omitzero"`
+}
+
+// GetAccessKeyInfoInput is the shape of that name.
+type GetAccessKeyInfoInput struct {
+	AccessKeyId *string `json:"AccessKeyId,omitzero"`
+}
+
+// GetAccessKeyInfoOutput is the shape of that name.
+type GetAccessKeyInfoOutput struct {
+	Account *string `json:"Account,omitzero"`
+}
+
 // GetCallerIdentityInput is the shape of that name.
 type GetCallerIdentityInput struct {
 }
@@ -11,4 +101,63 @@ type GetCallerIdentityOutput struct {
 	UserId  *string `json:"UserId,omitzero"`
 	Account *string `json:"Account,omitzero"`
 	Arn     *string `json:"Arn,omitzero"`
+}
+
+// GetFederationTokenInput is the shape of that name.
+type GetFederationTokenInput struct {
+	Name            *string                `json:"Name,omitzero"`
+	Policy          *string                `json:"Policy,omitzero"`
+	PolicyArns      []PolicyDescriptorType `json:"PolicyArns,omitzero"`
+	DurationSeconds *int32                 `json:"DurationSeconds,omitzero"`
+	Tags            []Tag                  `json:"Tags,omitzero"`
+}
+
+// GetFederationTokenOutput is the shape of that name.
+type GetFederationTokenOutput struct {
+	Credentials      *Credentials   `json:"Credentials,omitzero"`
+	FederatedUser    *FederatedUser `json:"FederatedUser,omitzero"`
+	PackedPolicySize *int32         `json:"PackedPolicySize,omitzero"`
+}
+
+// GetSessionTokenInput is the shape of that name.
+type GetSessionTokenInput struct {
+	DurationSeconds *int32  `json:"DurationSeconds,omitzero"`
+	SerialNumber    *string `json:"SerialNumber,omitzero"`
+	TokenCode       *string `json:"TokenCode,omitzero"`
+}
+
+// GetSessionTokenOutput is the shape of that name.
+type GetSessionTokenOutput struct {
+	Credentials *Credentials `json:"Credentials,omitzero"`
+}
+
+// GetWebIdentityTokenInput is the shape of that name.
+type GetWebIdentityTokenInput struct {
+	Audience         []string `json:"Audience,omitzero"`
+	DurationSeconds  *int32   `json:"DurationSeconds,omitzero"`
+	SigningAlgorithm *string  `json:"SigningAlgorithm,omitzero"`
+	Tags             []Tag    `json:"Tags,omitzero"`
+}
+
+// GetWebIdentityTokenOutput is the shape of that name.
+type GetWebIdentityTokenOutput struct {
+	WebIdentityToken *string        `json:"WebIdentityToken,omitzero"`
+	Expiration       *awsproto.Time `json:"Expiration,omitzero"`
+}
+
+// PolicyDescriptorType is the shape of that name.
+type PolicyDescriptorType struct {
+	Arn *string `json:"arn,omitzero"`
+}
+
+// ProvidedContext is the shape of that name.
+type ProvidedContext struct {
+	ProviderArn      *string `json:"ProviderArn,omitzero"`
+	ContextAssertion *string `json:"ContextAssertion,omitzero"`
+}
+
+// Tag is the shape of that name.
+type Tag struct {
+	Key   *string `json:"Key,omitzero"`
+	Value *string `json:"Value,omitzero"`
 }
