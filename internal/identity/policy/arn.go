@@ -69,7 +69,7 @@ func (a *arnPattern) match(p *parts, c Context) bool {
 	// The last part and the service tell most ARNs apart.
 	for _, i := range [...]int{2, 5, 3, 4, 1, 0} {
 		g, ok := a.part[i].fill(c, false)
-		if !ok || !g.all && !g.match(p.part[i], false) {
+		if !ok || !g.all && !g.match(p.part[i]) {
 			return false
 		}
 	}

@@ -114,7 +114,7 @@ func parseOperator(name string) (condition, bool) {
 	name, c.ifExists = strings.CutSuffix(name, "IfExists")
 	var ok bool
 	c.operator, ok = operators[name]
-	return c, ok && !(c.operator.null && c.ifExists)
+	return c, ok && (!c.operator.null || !c.ifExists)
 }
 
 // holds reports whether a request meets the condition.

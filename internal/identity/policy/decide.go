@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Context answers for the condition keys of a request. Keys are in lower case; a tag's name after the slash keeps the
 // letters that the policy wrote, and is compared without regard to case. Values returns false if the request has no
 // such key, which is not the same as an empty list.
@@ -77,6 +79,7 @@ type Decision struct {
 // asked is a request with what is needed of it for each statement.
 type asked struct {
 	*Request
+	action   string // in lower case
 	resource parts
 }
 
@@ -84,7 +87,7 @@ type asked struct {
 // session policies must all allow; the policy of a resource in the same account can stand in for them. See
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 func Decide(s Sources, r Request) Decision {
-	a := asked{Request: &r, resource: splitARN(r.Resource)}
+	a := asked{Request: &r, action: strings.ToLower(r.Action), resource: splitARN(r.Resource)}
 	if d, ok := a.denied(&s); ok {
 		return d
 	}
@@ -117,17 +120,25 @@ func Decide(s Sources, r Request) Decision {
 		}
 		decision = own
 	}
+	if t := a.limited(&s); t != 0 {
+		return Decision{Type: t}
+	}
+	return decision
+}
+
+// limited returns the type of the limit that does not let the request through, 0 if all do.
+func (a *asked) limited(s *Sources) Type {
 	if s.Boundary != nil {
 		if _, ok := a.first(ByBoundary, []Attached{*s.Boundary}, false); !ok {
-			return Decision{Type: ByBoundary}
+			return ByBoundary
 		}
 	}
 	if s.Limited {
 		if _, ok := a.first(BySession, s.Session, false); !ok {
-			return Decision{Type: BySession}
+			return BySession
 		}
 	}
-	return decision
+	return 0
 }
 
 // lacking is which policy would have to allow somebody who has no identity policies.
@@ -252,7 +263,7 @@ func (a *asked) granted(policies []Attached) (best grant, by Decision) {
 
 // matches reports whether the statement is for the action and the resource, and its conditions hold.
 func (s *statement) matches(a *asked) bool {
-	if s.forAction(a.Action) == s.notAction || !s.forResource(a) {
+	if s.forAction(a.action) == s.notAction || !s.forResource(a) {
 		return false
 	}
 	for i := range s.conditions {
@@ -265,7 +276,7 @@ func (s *statement) matches(a *asked) bool {
 
 func (s *statement) forAction(action string) bool {
 	for i := range s.actions {
-		if s.actions[i].all || s.actions[i].match(action, true) {
+		if s.actions[i].all || s.actions[i].match(action) {
 			return true
 		}
 	}

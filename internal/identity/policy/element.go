@@ -39,7 +39,8 @@ func (p *parser) action(n *node) {
 	case p.kind == Trust && !strings.EqualFold(vendor, "sts"):
 		p.faults.add(rankVendor, n.start, assumeOnly, fmt.Sprintf("%q is no action of STS", n.text))
 	case !ok || vendor == "" && name == "":
-		p.faults.add(rankVendor, n.start, vendorMissing, fmt.Sprintf("%q has no service prefix, as in s3:GetObject", n.text))
+		hint := fmt.Sprintf("%q has no service prefix, as in s3:GetObject", n.text)
+		p.faults.add(rankVendor, n.start, vendorMissing, hint)
 	case strings.Contains(name, ":"):
 		p.faults.add(rankVendor, n.start, oneColon, fmt.Sprintf("%q has more than one colon", n.text))
 	case !isVendor(vendor):
@@ -58,7 +59,8 @@ func (p *parser) resources(e elements, statement *node, s *statement) {
 	m, not := e.either("Resource")
 	if p.kind == Trust {
 		if m != nil {
-			p.faults.add(rankSyntax, m.at, "Has prohibited field "+m.name, "a trust policy is for its role alone; remove it")
+			hint := "a trust policy is for its role alone; remove it"
+			p.faults.add(rankSyntax, m.at, "Has prohibited field "+m.name, hint)
 		}
 		return
 	}
@@ -91,7 +93,7 @@ func (p *parser) resource(n *node) {
 	bad := func(r rank, message, hint string) { p.faults.add(r, n.start, message, fmt.Sprintf("%q: %s", t, hint)) }
 	switch {
 	case a.count < 2:
-		bad(rankResource, "Resource "+t+` must be in ARN format or "*".`, "write arn:aws:SERVICE:REGION:ACCOUNT:RESOURCE")
+		bad(rankResource, "Resource "+t+` must be in ARN format or "*".`, "write arn:aws:SERVICE:REGION:ACCOUNT:NAME")
 	case !isPartition(a.part[1]):
 		for ; a.count < arnParts; a.count++ {
 			a.part[a.count] = "*"
@@ -150,7 +152,7 @@ func (p *parser) region(n *node, service string) {
 func isPartition(s string) bool {
 	for _, known := range [...]string{"aws", "aws-cn", "aws-us-gov"} {
 		g := parseGlob(s, grammar{wildcards: true})
-		if g.match(known, false) {
+		if g.match(known) {
 			return true
 		}
 	}
@@ -166,7 +168,8 @@ func (p *parser) principal(e elements, statement *node, s *statement) {
 		return
 	}
 	if m == nil {
-		p.faults.add(rankPrincipal, statement.start, "Missing required field Principal", "name who the statement is for")
+		hint := "name who the statement is for"
+		p.faults.add(rankPrincipal, statement.start, "Missing required field Principal", hint)
 		return
 	}
 	if p.kind == Trust && not {
@@ -253,7 +256,8 @@ func (p *parser) condition(c condition, m *member, s *statement) {
 		}
 		if c.operator.date {
 			if _, ok := parseDate(v.text); !ok {
-				p.faults.add(rankLegacy, v.start, legacyParsing, fmt.Sprintf("%q is no date, as in 2026-12-31T23:59:59Z", v.text))
+				hint := fmt.Sprintf("%q is no date, as in 2026-12-31T23:59:59Z", v.text)
+				p.faults.add(rankLegacy, v.start, legacyParsing, hint)
 			}
 		}
 		c.operands = append(c.operands, c.operator.compile(v.text, p.variables))

@@ -118,16 +118,16 @@ func lowerKey(key string) string {
 
 // fill puts the values of a request in place of variables. It reports false if one has no value, or several. A
 // wildcard in a value is no wildcard.
-func (g glob) fill(c Context, lower bool) (glob, bool) {
+func (g *glob) fill(c Context, lower bool) (*glob, bool) {
 	if !g.variables {
 		return g, true
 	}
-	out := glob{tokens: make([]token, len(g.tokens))}
+	out := &glob{tokens: make([]token, len(g.tokens))}
 	for i, t := range g.tokens {
 		if t.kind == variable {
 			v, ok := valueOf(c, t)
 			if !ok {
-				return glob{}, false
+				return nil, false
 			}
 			if lower {
 				v = strings.ToLower(v)
@@ -148,8 +148,8 @@ func valueOf(c Context, t token) (string, bool) {
 	return t.fallback, t.has
 }
 
-// match reports whether the whole of s matches. With fold, the letters A to Z of s are taken as a to z.
-func (g glob) match(s string, fold bool) bool {
+// match reports whether the whole of s matches.
+func (g *glob) match(s string) bool {
 	tokens := g.tokens
 	i, pos := 0, 0
 	back, from := -1, 0 // the last star, and where what follows it was tried
@@ -164,7 +164,7 @@ func (g glob) match(s string, fold bool) bool {
 			}
 			back, from = i, pos
 			continue
-		} else if n := t.prefix(s[pos:], fold); n >= 0 {
+		} else if n := t.prefix(s[pos:]); n >= 0 {
 			i, pos = i+1, pos+n
 			continue
 		}
@@ -178,7 +178,7 @@ func (g glob) match(s string, fold bool) bool {
 }
 
 // prefix returns how much of the start of s the token takes, -1 if it does not match.
-func (t *token) prefix(s string, fold bool) int {
+func (t *token) prefix(s string) int {
 	if t.kind == one {
 		if s == "" {
 			return -1
@@ -186,26 +186,8 @@ func (t *token) prefix(s string, fold bool) int {
 		_, n := utf8.DecodeRuneInString(s)
 		return n
 	}
-	if len(t.text) > len(s) {
+	if !strings.HasPrefix(s, t.text) {
 		return -1
-	}
-	if !fold {
-		if s[:len(t.text)] == t.text {
-			return len(t.text)
-		}
-		return -1
-	}
-	for i := 0; i < len(t.text); i++ {
-		if lowerByte(s[i]) != t.text[i] {
-			return -1
-		}
 	}
 	return len(t.text)
-}
-
-func lowerByte(c byte) byte {
-	if 'A' <= c && c <= 'Z' {
-		return c + 'a' - 'A'
-	}
-	return c
 }

@@ -113,12 +113,12 @@ func (r *reader) value(depth int) (n node, err *jsonError) {
 		return n, r.fail(fmt.Sprintf("values are nested deeper than %d levels", maxDepth))
 	}
 	start := r.at()
-	switch c := r.peek(); {
-	case c == '{':
+	switch r.peek() {
+	case '{':
 		n, err = r.object(depth)
-	case c == '[':
+	case '[':
 		n, err = r.list(depth)
-	case c == '"':
+	case '"':
 		n.kind = text
 		n.text, err = r.string()
 	default:

@@ -28,7 +28,7 @@ func (o *textOperand) match(value string, c Context) (bool, bool) {
 	if o.fold {
 		value = strings.ToLower(value)
 	}
-	return g.match(value, false), true
+	return g.match(value), true
 }
 
 type arnOperand struct{ pattern arnPattern }
@@ -113,7 +113,7 @@ func (o *boolOperand) match(value string, c Context) (bool, bool) {
 		return false, false
 	}
 	g, ok := o.fill(c, true)
-	return ok && g.match(value, true), true
+	return ok && g.match(strings.ToLower(value)), true
 }
 
 func isBool(s string) bool { return strings.EqualFold(s, "true") || strings.EqualFold(s, "false") }

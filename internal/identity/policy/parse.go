@@ -103,7 +103,7 @@ func (p *parser) version(n *node, root Position) {
 			p.faults.add(rankVersion, n.start, newerVersion, "write 2012-10-17")
 		}
 	default:
-		p.syntax(n.start, "Version is \"2012-10-17\" (or \"2008-10-17\", without variables); it is not a date of your own")
+		p.syntax(n.start, `Version is "2012-10-17" (or "2008-10-17", without variables); no other date is one`)
 	}
 }
 
@@ -145,8 +145,9 @@ func (p *parser) statement(n *node, out *Policy) {
 	out.statements = append(out.statements, s)
 }
 
-var elementNames = []string{"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource",
-	"Condition"}
+var elementNames = []string{
+	"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
+}
 
 func (p *parser) sid(m *member, s *statement) {
 	if m == nil {

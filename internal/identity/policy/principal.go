@@ -40,13 +40,16 @@ type NamedPrincipal struct {
 // parsePrincipal reads an entry. It reports false if it names nobody.
 func parsePrincipal(kind, value string) (NamedPrincipal, bool) {
 	n := NamedPrincipal{Type: kind, Value: value, want: value}
-	switch {
-	case kind == "Service":
+	dotted := strings.Contains(value, ".") && !strings.ContainsAny(value, "*?")
+	switch kind {
+	case "Service":
 		n.kind = aService
-		return n, strings.Contains(value, ".") && !strings.ContainsAny(value, "*?:") || value == "*"
-	case kind == "Federated":
+		return n, dotted && !strings.Contains(value, ":") || value == "*"
+	case "Federated":
 		n.kind = aFederation
-		return n, strings.Contains(value, ".") && !strings.ContainsAny(value, "*?") || splitARN(value).count == arnParts
+		return n, dotted
+	}
+	switch {
 	case value == "*":
 		n.kind = anybody
 		return n, true
@@ -57,8 +60,13 @@ func parsePrincipal(kind, value string) (NamedPrincipal, bool) {
 		n.kind = anID
 		return n, true
 	}
-	p := splitARN(value)
-	named := p.count == arnParts && p.part[0] == "arn" && isAccount(p.part[4]) && !strings.ContainsAny(value, "*?$ ")
+	return n.parseARN()
+}
+
+// parseARN reads the ARN of an account, a user, a role, a session or a federated user.
+func (n NamedPrincipal) parseARN() (NamedPrincipal, bool) {
+	p := splitARN(n.Value)
+	named := p.count == arnParts && p.part[0] == "arn" && isAccount(p.part[4]) && !strings.ContainsAny(n.Value, "*?$ ")
 	if !named {
 		return n, false
 	}
@@ -86,39 +94,42 @@ func isUniqueID(s string) bool {
 func (n *NamedPrincipal) grants(p *Principal, c Context) grant {
 	switch n.kind {
 	case anybody:
-		if p.Federated != "" {
-			return none
+		if p.Federated == "" {
+			return replaced
 		}
-		return replaced
 	case anAccount:
-		if p.ARN != "" && p.Account == n.want {
-			if p.Root {
-				return direct
-			}
-			return delegated
-		}
+		return n.grantsAccount(p)
 	case anARN:
-		if p.ARN != "" && n.want == p.ARN {
-			return direct
-		}
-		if p.Role != "" && n.want == p.Role {
-			return replaced
-		}
+		return either(p.ARN != "" && n.want == p.ARN, p.Role != "" && n.want == p.Role)
 	case anID:
-		if p.Role == "" && n.want == p.UserID {
-			return direct
-		}
-		if id, _, session := strings.Cut(p.UserID, ":"); session && id == n.want {
-			return replaced
-		}
+		id, _, session := strings.Cut(p.UserID, ":")
+		return either(!session && n.want == id, session && n.want == id)
 	case aService:
-		if p.Service != "" && (n.want == "*" || sameService(n.want, p.Service, c)) {
-			return direct
-		}
+		named := p.Service != "" && (n.want == "*" || sameService(n.want, p.Service, c))
+		return either(named, false)
 	case aFederation:
-		if p.Federated != "" && n.want == p.Federated {
-			return direct
-		}
+		return either(p.Federated != "" && n.want == p.Federated, false)
+	}
+	return none
+}
+
+func (n *NamedPrincipal) grantsAccount(p *Principal) grant {
+	switch {
+	case p.ARN == "" || p.Account != n.want:
+		return none
+	case p.Root:
+		return direct
+	}
+	return delegated
+}
+
+// either returns what naming a principal itself gives, or naming the role of a session.
+func either(itself, role bool) grant {
+	switch {
+	case itself:
+		return direct
+	case role:
+		return replaced
 	}
 	return none
 }
@@ -184,5 +195,6 @@ func (e *principals) applies(p *Principal, c Context) bool {
 			return false
 		}
 	}
-	return !(named[direct] && named[delegated] && (p.Role == "" || named[replaced]))
+	whole := named[direct] && named[delegated] && (p.Role == "" || named[replaced])
+	return !whole
 }
