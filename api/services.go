@@ -3,6 +3,7 @@
 package api
 
 import (
+	"slipway/api/acm"
 	"slipway/api/awsproto"
 	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
@@ -10,10 +11,13 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
+	"slipway/api/ec2"
 	"slipway/api/elbv2"
 	"slipway/api/iam"
+	"slipway/api/kms"
 	"slipway/api/logs"
 	"slipway/api/slipway"
+	"slipway/api/sns"
 	"slipway/api/sts"
 )
 
@@ -29,6 +33,10 @@ func Services() []awsproto.Service {
 		iam.New(awsproto.Hooks{}, iam.Unimplemented{}),
 		elbv2.New(awsproto.Hooks{}, elbv2.Unimplemented{}),
 		cloudwatch.New(awsproto.Hooks{}, cloudwatch.Unimplemented{}),
+		kms.New(awsproto.Hooks{}, kms.Unimplemented{}),
+		sns.New(awsproto.Hooks{}, sns.Unimplemented{}),
+		ec2.New(awsproto.Hooks{}, ec2.Unimplemented{}),
+		acm.New(awsproto.Hooks{}, acm.Unimplemented{}),
 		codedeploycommand.New(awsproto.Hooks{}, codedeploycommand.Unimplemented{}),
 		slipway.New(awsproto.Hooks{}, slipway.Unimplemented{}),
 	}

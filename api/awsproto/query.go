@@ -2,6 +2,7 @@ package awsproto
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -25,11 +26,12 @@ const (
 type node struct {
 	text    string
 	given   bool // the name itself stands in the form
+	ec2     bool // the form is of the protocol EC2
 	members map[string]*node
 }
 
-func tree(form url.Values) (*node, error) {
-	root := &node{members: map[string]*node{}}
+func tree(form url.Values, p Protocol) (*node, error) {
+	root := &node{ec2: p == EC2, members: map[string]*node{}}
 	for name, values := range form {
 		if strings.Count(name, ".") >= maxFormDepth {
 			return nil, malformed(name, values[0])
@@ -38,7 +40,7 @@ func tree(form url.Values) (*node, error) {
 		for part := range strings.SplitSeq(name, ".") {
 			next := at.members[part]
 			if next == nil {
-				next = &node{members: map[string]*node{}}
+				next = &node{ec2: root.ec2, members: map[string]*node{}}
 				at.members[part] = next
 			}
 			at = next
@@ -49,9 +51,10 @@ func tree(form url.Values) (*node, error) {
 }
 
 // decodeForm fills a generated request from the form of the Query protocol: Member=, Struct.Member=, List.member.N=,
-// Map.entry.N.key= and .value=. A list with only an empty value is empty, not absent.
-func decodeForm(form url.Values, in any) error {
-	root, err := tree(form)
+// Map.entry.N.key= and .value=. A list with only an empty value is empty, not absent. In the protocol EC2 a list is
+// List.N.
+func decodeForm(form url.Values, p Protocol, in any) error {
+	root, err := tree(form, p)
 	if err != nil {
 		return err
 	}
@@ -65,7 +68,7 @@ func decodeForm(form url.Values, in any) error {
 func (n *node) decodeStruct(prefix string, v reflect.Value) error {
 	known := 0
 	for i := range v.NumField() {
-		name, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
+		name := n.nameOf(v.Type().Field(i))
 		if n.members[name] == nil {
 			continue
 		}
@@ -86,6 +89,17 @@ func (n *node) decodeStruct(prefix string, v reflect.Value) error {
 	return nil
 }
 
+// nameOf is the name of a member in a form.
+func (n *node) nameOf(f reflect.StructField) string {
+	if n.ec2 {
+		if name := f.Tag.Get("form"); name != "" {
+			return name
+		}
+	}
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
 func (n *node) decode(name string, v reflect.Value) error {
 	if n == nil {
 		return nil
@@ -95,6 +109,14 @@ func (n *node) decode(name string, v reflect.Value) error {
 		v.Set(reflect.New(v.Type().Elem()))
 		return n.decode(name, v.Elem())
 	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[[]byte]() {
+			raw, err := base64.StdEncoding.DecodeString(n.text)
+			if err != nil {
+				return malformed(name, n.text)
+			}
+			v.SetBytes(raw)
+			return nil
+		}
 		elements, err := n.elements(name, "member")
 		v.Set(reflect.MakeSlice(v.Type(), len(elements), len(elements)))
 		for i, e := range elements {
@@ -132,6 +154,9 @@ func (n *node) decode(name string, v reflect.Value) error {
 // elements are the numbered members of a list or map, in order.
 func (n *node) elements(name, label string) ([]*node, error) {
 	list := n.members[label]
+	if n.ec2 && len(n.members) > 0 {
+		list = n
+	}
 	if list == nil {
 		if n.given && n.text == "" && len(n.members) == 0 {
 			return nil, nil
@@ -189,10 +214,24 @@ func malformed(name, text string) error {
 		Message: fmt.Sprintf("%.200s has a value of the wrong kind: %.100q", name, text)}
 }
 
-// encodeXML writes a generated answer's members as elements; lists as <member>, maps as <entry> elements.
-func encodeXML(b *bytes.Buffer, out any) { encodeElement(b, "", reflect.ValueOf(out)) }
+// encoder writes a generated answer's members as elements; maps as <entry> elements.
+type encoder struct {
+	*bytes.Buffer
+	item string // the name of a list's elements
+	ec2  bool   // members have their names of the protocol EC2
+}
 
-func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
+func (b *encoder) nameOf(f reflect.StructField) string {
+	if b.ec2 {
+		if name := f.Tag.Get("xml"); name != "" {
+			return name
+		}
+	}
+	name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name
+}
+
+func (b *encoder) encode(name string, v reflect.Value) {
 	if v.Kind() == reflect.Pointer {
 		if v.IsNil() {
 			return
@@ -208,19 +247,22 @@ func encodeElement(b *bytes.Buffer, name string, v reflect.Value) {
 	}
 	switch v.Kind() {
 	case reflect.Slice:
+		if raw, ok := v.Interface().([]byte); ok {
+			b.WriteString(base64.StdEncoding.EncodeToString(raw))
+			return
+		}
 		for i := range v.Len() {
-			encodeElement(b, "member", v.Index(i))
+			b.encode(b.item, v.Index(i))
 		}
 	case reflect.Map:
-		encodeEntries(b, v)
+		b.encodeEntries(v)
 	case reflect.Struct:
 		if t, ok := v.Interface().(Time); ok {
 			b.WriteString(t.UTC().Format("2006-01-02T15:04:05.999Z"))
 			return
 		}
 		for i := range v.NumField() {
-			member, _, _ := strings.Cut(v.Type().Field(i).Tag.Get("json"), ",")
-			encodeElement(b, member, v.Field(i))
+			b.encode(b.nameOf(v.Type().Field(i)), v.Field(i))
 		}
 	default:
 		_ = xml.EscapeText(b, fmt.Append(nil, v.Interface()))
@@ -238,13 +280,13 @@ func absent(v reflect.Value) bool {
 	return false
 }
 
-func encodeEntries(b *bytes.Buffer, v reflect.Value) {
+func (b *encoder) encodeEntries(v reflect.Value) {
 	keys := v.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return strings.Compare(a.String(), b.String()) })
 	for _, key := range keys {
 		b.WriteString("<entry>")
-		encodeElement(b, "key", key)
-		encodeElement(b, "value", v.MapIndex(key))
+		b.encode("key", key)
+		b.encode("value", v.MapIndex(key))
 		b.WriteString("</entry>")
 	}
 }

@@ -60,7 +60,7 @@ func (s *Server) Add(services ...Service) {
 		if x.info.Target != "" {
 			s.targets[x.info.Target] = x
 		}
-		if x.info.Speaks(Query) {
+		if x.info.Protocol.isForm() {
 			s.queries[x.info.SigningName] = x
 		}
 	}
@@ -168,7 +168,9 @@ func (s *Server) route(q *request, r *http.Request) error {
 	}
 	q.protocol = Query
 	_, service := sigv4.Scope(r)
-	if q.served = s.queries[service]; q.info == nil {
+	if q.served = s.queries[service]; q.info != nil {
+		q.protocol = q.info.Protocol
+	} else {
 		q.info = &Info{Namespace: "https://slipway.invalid/doc/"}
 		if service == "" {
 			return &Error{
@@ -245,7 +247,7 @@ func (s *Server) operation(q *request, r *http.Request) error {
 	if err := q.inflate(r.Header.Get("Content-Encoding")); err != nil {
 		return err
 	}
-	if q.protocol == Query {
+	if q.protocol.isForm() {
 		form, err := url.ParseQuery(string(q.body))
 		if err != nil {
 			return &Error{Code: "MalformedQueryString", Message: "The body is no form: " + err.Error()}
@@ -273,8 +275,8 @@ func (s *Server) operation(q *request, r *http.Request) error {
 
 func (q *request) decode(in any) error {
 	switch q.protocol {
-	case Query:
-		return decodeForm(q.form, in)
+	case Query, EC2:
+		return decodeForm(q.form, q.protocol, in)
 	case CBOR:
 		return decodeCBOR(q.body, in)
 	}
@@ -286,6 +288,8 @@ func (s *Server) answer(w http.ResponseWriter, q *request, out any) {
 	switch q.protocol {
 	case Query:
 		writeQuery(w, q, out)
+	case EC2:
+		writeEC2(w, q, out)
 	case CBOR:
 		err = writeCBOR(w, out)
 	default:
@@ -315,6 +319,8 @@ func (s *Server) fail(w http.ResponseWriter, q *request, err error) {
 	switch q.protocol {
 	case Query:
 		writeQueryError(w, q, se)
+	case EC2:
+		writeEC2Error(w, q, se)
 	case CBOR:
 		writeCBORError(w, se)
 	default:

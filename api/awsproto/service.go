@@ -19,6 +19,8 @@ const (
 	JSON10
 	// CBOR is Smithy RPC v2 CBOR: a POST whose path names the service and the operation.
 	CBOR
+	// EC2 is the dialect of Query that EC2 speaks: lists without a label, and answers without a wrapper.
+	EC2
 )
 
 // Info describes a service, from its model.
@@ -28,8 +30,8 @@ type Info struct {
 	Target      string // what stands before the operation in X-Amz-Target, and for the service in the path of CBOR
 	Protocol    Protocol
 	Also        []Protocol // what it speaks besides
-	Namespace   string     // of a Query answer
-	Version     string     // of a Query request
+	Namespace   string     // of an answer in XML
+	Version     string     // of a request in a form
 	// Refusal is the error for a broken constraint; see Style.
 	Refusal Style
 	// NewError makes an error of the model from its code, or returns nil.
@@ -42,6 +44,9 @@ type Info struct {
 
 // Speaks reports whether the service is served by a protocol.
 func (i *Info) Speaks(p Protocol) bool { return i.Protocol == p || slices.Contains(i.Also, p) }
+
+// isForm reports whether requests are forms, and answers XML.
+func (p Protocol) isForm() bool { return p == Query || p == EC2 }
 
 // global reports whether clients sign the service for us-east-1 from every region.
 func (i *Info) global() bool { return i.SigningName == "iam" || i.SigningName == "sts" }

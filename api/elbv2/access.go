@@ -80,6 +80,10 @@ func askDescribeAccountLimits(a *awsproto.Access, input any) {
 	a.Ask("elasticloadbalancing:DescribeAccountLimits", awsproto.Any)
 }
 
+func askDescribeCapacityReservation(a *awsproto.Access, input any) {
+	a.Ask("elasticloadbalancing:DescribeCapacityReservation", awsproto.Any)
+}
+
 func askDescribeListenerAttributes(a *awsproto.Access, input any) {
 	a.Ask("elasticloadbalancing:DescribeListenerAttributes", awsproto.Any)
 }
@@ -122,6 +126,10 @@ func askDescribeTargetGroups(a *awsproto.Access, input any) {
 
 func askDescribeTargetHealth(a *awsproto.Access, input any) {
 	a.Ask("elasticloadbalancing:DescribeTargetHealth", awsproto.Any)
+}
+
+func askDescribeTrustStores(a *awsproto.Access, input any) {
+	a.Ask("elasticloadbalancing:DescribeTrustStores", awsproto.Any)
 }
 
 func askModifyListener(a *awsproto.Access, input any) {
@@ -170,6 +178,11 @@ func askRemoveTags(a *awsproto.Access, input any) {
 	a.TagKeys(in.TagKeys)
 }
 
+func askSetIpAddressType(a *awsproto.Access, input any) {
+	in := input.(*SetIpAddressTypeInput)
+	a.Ask("elasticloadbalancing:SetIpAddressType", awsproto.Or(awsproto.One(awsproto.Value(in.LoadBalancerArn)), "*"))
+}
+
 func askSetRulePriorities(a *awsproto.Access, input any) {
 	in := input.(*SetRulePrioritiesInput)
 	a.Ask("elasticloadbalancing:SetRulePriorities", awsproto.Or(func() (v []string) {
@@ -178,4 +191,14 @@ func askSetRulePriorities(a *awsproto.Access, input any) {
 		}
 		return v
 	}(), "*"))
+}
+
+func askSetSecurityGroups(a *awsproto.Access, input any) {
+	in := input.(*SetSecurityGroupsInput)
+	a.Ask("elasticloadbalancing:SetSecurityGroups", awsproto.Or(awsproto.One(awsproto.Value(in.LoadBalancerArn)), "*")).Key("elasticloadbalancing:securitygroup", awsproto.Join(in.SecurityGroups))
+}
+
+func askSetSubnets(a *awsproto.Access, input any) {
+	in := input.(*SetSubnetsInput)
+	a.Ask("elasticloadbalancing:SetSubnets", awsproto.Or(awsproto.One(awsproto.Value(in.LoadBalancerArn)), "*")).Key("elasticloadbalancing:subnet", awsproto.Join(in.Subnets))
 }

@@ -7,11 +7,12 @@ import (
 )
 
 var pattern1 = awsproto.NewPattern("^(ipv4pool-coip-)[a-zA-Z0-9]+$")
-var pattern2 = awsproto.NewPattern("^(2|4|5)\\d\\d$")
-var pattern3 = awsproto.NewPattern("^(ipam-pool-)[a-zA-Z0-9]+$")
-var pattern4 = awsproto.NewPattern("^[a-zA-Z0-9._]+$")
-var pattern5 = awsproto.NewPattern("^(HTTPS?|#\\{protocol\\})$")
-var pattern6 = awsproto.NewPattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
+var pattern2 = awsproto.NewPattern("^([a-zA-Z0-9]+-)*[a-zA-Z0-9]+$")
+var pattern3 = awsproto.NewPattern("^(2|4|5)\\d\\d$")
+var pattern4 = awsproto.NewPattern("^(ipam-pool-)[a-zA-Z0-9]+$")
+var pattern5 = awsproto.NewPattern("^[a-zA-Z0-9._]+$")
+var pattern6 = awsproto.NewPattern("^(HTTPS?|#\\{protocol\\})$")
+var pattern7 = awsproto.NewPattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
 
 // Check reports what the model forbids.
 func (s *Action) Check(c *awsproto.Check) {
@@ -245,6 +246,11 @@ func (s *DescribeAccountLimitsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DescribeCapacityReservationInput) Check(c *awsproto.Check) {
+	c.Required("LoadBalancerArn", s.LoadBalancerArn != nil)
+}
+
+// Check reports what the model forbids.
 func (s *DescribeListenerAttributesInput) Check(c *awsproto.Check) {
 	c.Required("ListenerArn", s.ListenerArn != nil)
 }
@@ -312,10 +318,21 @@ func (s *DescribeTargetHealthInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DescribeTrustStoresInput) Check(c *awsproto.Check) {
+	for i := range s.Names {
+		c.PushIndex("Names", i)
+		c.Length("member", &s.Names[i], 1, 32)
+		c.Match("member", &s.Names[i], pattern2)
+		c.PopElement()
+	}
+	awsproto.Range(c, "PageSize", s.PageSize, new(int32(1)), new(int32(400)))
+}
+
+// Check reports what the model forbids.
 func (s *FixedResponseActionConfig) Check(c *awsproto.Check) {
 	c.Length("MessageBody", s.MessageBody, 0, 1024)
 	c.Required("StatusCode", s.StatusCode != nil)
-	c.Match("StatusCode", s.StatusCode, pattern2)
+	c.Match("StatusCode", s.StatusCode, pattern3)
 	c.Length("ContentType", s.ContentType, 0, 32)
 }
 
@@ -357,7 +374,7 @@ func (s *HttpRequestMethodConditionConfig) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *IpamPools) Check(c *awsproto.Check) {
 	c.Length("Ipv4IpamPoolId", s.Ipv4IpamPoolId, 0, 1000)
-	c.Match("Ipv4IpamPoolId", s.Ipv4IpamPoolId, pattern3)
+	c.Match("Ipv4IpamPoolId", s.Ipv4IpamPoolId, pattern4)
 }
 
 // Check reports what the model forbids.
@@ -382,13 +399,13 @@ func (s *JwtValidationActionConfig) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *ListenerAttribute) Check(c *awsproto.Check) {
 	c.Length("Key", s.Key, 0, 256)
-	c.Match("Key", s.Key, pattern4)
+	c.Match("Key", s.Key, pattern5)
 }
 
 // Check reports what the model forbids.
 func (s *LoadBalancerAttribute) Check(c *awsproto.Check) {
 	c.Length("Key", s.Key, 0, 256)
-	c.Match("Key", s.Key, pattern4)
+	c.Match("Key", s.Key, pattern5)
 	c.Length("Value", s.Value, 0, 1024)
 }
 
@@ -513,7 +530,7 @@ func (s *QueryStringKeyValuePair) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *RedirectActionConfig) Check(c *awsproto.Check) {
-	c.Match("Protocol", s.Protocol, pattern5)
+	c.Match("Protocol", s.Protocol, pattern6)
 	c.Length("Host", s.Host, 1, 128)
 	c.Length("Path", s.Path, 1, 128)
 	c.Length("Query", s.Query, 0, 128)
@@ -550,7 +567,7 @@ func (s *RemoveTagsInput) Check(c *awsproto.Check) {
 	for i := range s.TagKeys {
 		c.PushIndex("TagKeys", i)
 		c.Length("member", &s.TagKeys[i], 1, 128)
-		c.Match("member", &s.TagKeys[i], pattern6)
+		c.Match("member", &s.TagKeys[i], pattern7)
 		c.PopElement()
 	}
 }
@@ -618,6 +635,13 @@ func (s *RuleTransform) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *SetIpAddressTypeInput) Check(c *awsproto.Check) {
+	c.Required("LoadBalancerArn", s.LoadBalancerArn != nil)
+	c.Required("IpAddressType", s.IpAddressType != "")
+	c.Enum("IpAddressType", string(s.IpAddressType), valuesIpAddressType)
+}
+
+// Check reports what the model forbids.
 func (s *SetRulePrioritiesInput) Check(c *awsproto.Check) {
 	c.Required("RulePriorities", s.RulePriorities != nil)
 	for i := range s.RulePriorities {
@@ -625,6 +649,25 @@ func (s *SetRulePrioritiesInput) Check(c *awsproto.Check) {
 		s.RulePriorities[i].Check(c)
 		c.PopElement()
 	}
+}
+
+// Check reports what the model forbids.
+func (s *SetSecurityGroupsInput) Check(c *awsproto.Check) {
+	c.Required("LoadBalancerArn", s.LoadBalancerArn != nil)
+	c.Required("SecurityGroups", s.SecurityGroups != nil)
+	c.Enum("EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic", string(s.EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic), valuesEnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum)
+}
+
+// Check reports what the model forbids.
+func (s *SetSubnetsInput) Check(c *awsproto.Check) {
+	c.Required("LoadBalancerArn", s.LoadBalancerArn != nil)
+	for i := range s.SubnetMappings {
+		c.PushIndex("SubnetMappings", i)
+		s.SubnetMappings[i].Check(c)
+		c.PopElement()
+	}
+	c.Enum("IpAddressType", string(s.IpAddressType), valuesIpAddressType)
+	c.Enum("EnablePrefixForIpv6SourceNat", string(s.EnablePrefixForIpv6SourceNat), valuesEnablePrefixForIpv6SourceNatEnum)
 }
 
 // Check reports what the model forbids.
@@ -639,9 +682,9 @@ func (s *SubnetMapping) Check(c *awsproto.Check) {
 func (s *Tag) Check(c *awsproto.Check) {
 	c.Required("Key", s.Key != nil)
 	c.Length("Key", s.Key, 1, 128)
-	c.Match("Key", s.Key, pattern6)
+	c.Match("Key", s.Key, pattern7)
 	c.Length("Value", s.Value, 0, 256)
-	c.Match("Value", s.Value, pattern6)
+	c.Match("Value", s.Value, pattern7)
 }
 
 // Check reports what the model forbids.
@@ -654,7 +697,7 @@ func (s *TargetDescription) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *TargetGroupAttribute) Check(c *awsproto.Check) {
 	c.Length("Key", s.Key, 0, 256)
-	c.Match("Key", s.Key, pattern4)
+	c.Match("Key", s.Key, pattern5)
 }
 
 // Check reports what the model forbids.

@@ -77,6 +77,21 @@ func (AuthenticateOidcActionConditionalBehaviorEnum) Values() []string {
 	return valuesAuthenticateOidcActionConditionalBehaviorEnum
 }
 
+// CapacityReservationStateEnum is an enum; "" is an absent one.
+type CapacityReservationStateEnum string
+
+const (
+	CapacityReservationStateEnumProvisioned CapacityReservationStateEnum = "provisioned"
+	CapacityReservationStateEnumPending     CapacityReservationStateEnum = "pending"
+	CapacityReservationStateEnumRebalancing CapacityReservationStateEnum = "rebalancing"
+	CapacityReservationStateEnumFailed      CapacityReservationStateEnum = "failed"
+)
+
+var valuesCapacityReservationStateEnum = []string{"provisioned", "pending", "rebalancing", "failed"}
+
+// Values are all values of the enum.
+func (CapacityReservationStateEnum) Values() []string { return valuesCapacityReservationStateEnum }
+
 // DescribeTargetHealthInputIncludeEnum is an enum; "" is an absent one.
 type DescribeTargetHealthInputIncludeEnum string
 
@@ -105,6 +120,21 @@ var valuesEnablePrefixForIpv6SourceNatEnum = []string{"on", "off"}
 // Values are all values of the enum.
 func (EnablePrefixForIpv6SourceNatEnum) Values() []string {
 	return valuesEnablePrefixForIpv6SourceNatEnum
+}
+
+// EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum is an enum; "" is an absent one.
+type EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum string
+
+const (
+	EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOn  EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum = "on"
+	EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnumOff EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum = "off"
+)
+
+var valuesEnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum = []string{"on", "off"}
+
+// Values are all values of the enum.
+func (EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum) Values() []string {
+	return valuesEnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum
 }
 
 // IpAddressType is an enum; "" is an absent one.
@@ -355,3 +385,16 @@ var valuesTrustStoreAssociationStatusEnum = []string{"active", "removed"}
 func (TrustStoreAssociationStatusEnum) Values() []string {
 	return valuesTrustStoreAssociationStatusEnum
 }
+
+// TrustStoreStatus is an enum; "" is an absent one.
+type TrustStoreStatus string
+
+const (
+	TrustStoreStatusActive   TrustStoreStatus = "ACTIVE"
+	TrustStoreStatusCreating TrustStoreStatus = "CREATING"
+)
+
+var valuesTrustStoreStatus = []string{"ACTIVE", "CREATING"}
+
+// Values are all values of the enum.
+func (TrustStoreStatus) Values() []string { return valuesTrustStoreStatus }

@@ -10,7 +10,7 @@ import (
 var info = awsproto.Info{
 	Name: "elbv2", SigningName: "elasticloadbalancing", Target: "", Protocol: awsproto.Query, Namespace: "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/", Version: "2015-12-01",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AddTrustStoreRevocations", "CreateTrustStore", "DeleteSharedTrustStoreAssociation", "DeleteTrustStore", "DescribeCapacityReservation", "DescribeTrustStoreAssociations", "DescribeTrustStoreRevocations", "DescribeTrustStores", "GetResourcePolicy", "GetTrustStoreCaCertificatesBundle", "GetTrustStoreRevocationContent", "ModifyCapacityReservation", "ModifyIpPools", "ModifyTrustStore", "RemoveTrustStoreRevocations", "SetIpAddressType", "SetSecurityGroups", "SetSubnets"},
+	Others: []string{"AddTrustStoreRevocations", "CreateTrustStore", "DeleteSharedTrustStoreAssociation", "DeleteTrustStore", "DescribeTrustStoreAssociations", "DescribeTrustStoreRevocations", "GetResourcePolicy", "GetTrustStoreCaCertificatesBundle", "GetTrustStoreRevocationContent", "ModifyCapacityReservation", "ModifyIpPools", "ModifyTrustStore", "RemoveTrustStoreRevocations"},
 }
 
 var (
@@ -26,6 +26,7 @@ var (
 	opDeleteTargetGroup              = awsproto.Operation{Service: &info, Name: "DeleteTargetGroup", Empty: true, Unsigned: false, Errors: []string{"ResourceInUse"}, Asks: askDeleteTargetGroup}
 	opDeregisterTargets              = awsproto.Operation{Service: &info, Name: "DeregisterTargets", Empty: true, Unsigned: false, Errors: []string{"TargetGroupNotFound", "InvalidTarget"}, Asks: askDeregisterTargets}
 	opDescribeAccountLimits          = awsproto.Operation{Service: &info, Name: "DescribeAccountLimits", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeAccountLimits}
+	opDescribeCapacityReservation    = awsproto.Operation{Service: &info, Name: "DescribeCapacityReservation", Empty: false, Unsigned: false, Errors: []string{"LoadBalancerNotFound"}, Asks: askDescribeCapacityReservation}
 	opDescribeListenerAttributes     = awsproto.Operation{Service: &info, Name: "DescribeListenerAttributes", Empty: false, Unsigned: false, Errors: []string{"ListenerNotFound"}, Asks: askDescribeListenerAttributes}
 	opDescribeListenerCertificates   = awsproto.Operation{Service: &info, Name: "DescribeListenerCertificates", Empty: false, Unsigned: false, Errors: []string{"ListenerNotFound"}, Asks: askDescribeListenerCertificates}
 	opDescribeListeners              = awsproto.Operation{Service: &info, Name: "DescribeListeners", Empty: false, Unsigned: false, Errors: []string{"ListenerNotFound", "LoadBalancerNotFound", "UnsupportedProtocol"}, Asks: askDescribeListeners}
@@ -37,6 +38,7 @@ var (
 	opDescribeTargetGroupAttributes  = awsproto.Operation{Service: &info, Name: "DescribeTargetGroupAttributes", Empty: false, Unsigned: false, Errors: []string{"TargetGroupNotFound"}, Asks: askDescribeTargetGroupAttributes}
 	opDescribeTargetGroups           = awsproto.Operation{Service: &info, Name: "DescribeTargetGroups", Empty: false, Unsigned: false, Errors: []string{"LoadBalancerNotFound", "TargetGroupNotFound"}, Asks: askDescribeTargetGroups}
 	opDescribeTargetHealth           = awsproto.Operation{Service: &info, Name: "DescribeTargetHealth", Empty: false, Unsigned: false, Errors: []string{"InvalidTarget", "TargetGroupNotFound", "HealthUnavailable"}, Asks: askDescribeTargetHealth}
+	opDescribeTrustStores            = awsproto.Operation{Service: &info, Name: "DescribeTrustStores", Empty: false, Unsigned: false, Errors: []string{"TrustStoreNotFound"}, Asks: askDescribeTrustStores}
 	opModifyListener                 = awsproto.Operation{Service: &info, Name: "ModifyListener", Empty: false, Unsigned: false, Errors: []string{"DuplicateListener", "TooManyListeners", "TooManyCertificates", "ListenerNotFound", "TargetGroupNotFound", "TargetGroupAssociationLimit", "IncompatibleProtocols", "SSLPolicyNotFound", "CertificateNotFound", "InvalidConfigurationRequest", "UnsupportedProtocol", "TooManyRegistrationsForTargetId", "TooManyTargets", "TooManyActions", "InvalidLoadBalancerAction", "TooManyUniqueTargetGroupsPerLoadBalancer", "ALPNPolicyNotFound", "TrustStoreNotFound", "TrustStoreNotReady"}, Asks: askModifyListener}
 	opModifyListenerAttributes       = awsproto.Operation{Service: &info, Name: "ModifyListenerAttributes", Empty: false, Unsigned: false, Errors: []string{"ListenerNotFound", "InvalidConfigurationRequest"}, Asks: askModifyListenerAttributes}
 	opModifyLoadBalancerAttributes   = awsproto.Operation{Service: &info, Name: "ModifyLoadBalancerAttributes", Empty: false, Unsigned: false, Errors: []string{"LoadBalancerNotFound", "InvalidConfigurationRequest"}, Asks: askModifyLoadBalancerAttributes}
@@ -46,7 +48,10 @@ var (
 	opRegisterTargets                = awsproto.Operation{Service: &info, Name: "RegisterTargets", Empty: true, Unsigned: false, Errors: []string{"TargetGroupNotFound", "TooManyTargets", "InvalidTarget", "TooManyRegistrationsForTargetId"}, Asks: askRegisterTargets}
 	opRemoveListenerCertificates     = awsproto.Operation{Service: &info, Name: "RemoveListenerCertificates", Empty: true, Unsigned: false, Errors: []string{"ListenerNotFound", "OperationNotPermitted"}, Asks: askRemoveListenerCertificates}
 	opRemoveTags                     = awsproto.Operation{Service: &info, Name: "RemoveTags", Empty: true, Unsigned: false, Errors: []string{"LoadBalancerNotFound", "TargetGroupNotFound", "ListenerNotFound", "RuleNotFound", "TooManyTags", "TrustStoreNotFound"}, Asks: askRemoveTags}
+	opSetIpAddressType               = awsproto.Operation{Service: &info, Name: "SetIpAddressType", Empty: false, Unsigned: false, Errors: []string{"LoadBalancerNotFound", "InvalidConfigurationRequest", "InvalidSubnet"}, Asks: askSetIpAddressType}
 	opSetRulePriorities              = awsproto.Operation{Service: &info, Name: "SetRulePriorities", Empty: false, Unsigned: false, Errors: []string{"RuleNotFound", "PriorityInUse", "OperationNotPermitted"}, Asks: askSetRulePriorities}
+	opSetSecurityGroups              = awsproto.Operation{Service: &info, Name: "SetSecurityGroups", Empty: false, Unsigned: false, Errors: []string{"LoadBalancerNotFound", "InvalidConfigurationRequest", "InvalidSecurityGroup"}, Asks: askSetSecurityGroups}
+	opSetSubnets                     = awsproto.Operation{Service: &info, Name: "SetSubnets", Empty: false, Unsigned: false, Errors: []string{"LoadBalancerNotFound", "InvalidConfigurationRequest", "SubnetNotFound", "InvalidSubnet", "AllocationIdNotFound", "AvailabilityZoneNotSupported"}, Asks: askSetSubnets}
 )
 
 // API is Elastic Load Balancing v2: in process it is a Service, from afar a Client.
@@ -63,6 +68,7 @@ type API interface {
 	DeleteTargetGroup(context.Context, *DeleteTargetGroupInput) (*DeleteTargetGroupOutput, error)
 	DeregisterTargets(context.Context, *DeregisterTargetsInput) (*DeregisterTargetsOutput, error)
 	DescribeAccountLimits(context.Context, *DescribeAccountLimitsInput) (*DescribeAccountLimitsOutput, error)
+	DescribeCapacityReservation(context.Context, *DescribeCapacityReservationInput) (*DescribeCapacityReservationOutput, error)
 	DescribeListenerAttributes(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error)
 	DescribeListenerCertificates(context.Context, *DescribeListenerCertificatesInput) (*DescribeListenerCertificatesOutput, error)
 	DescribeListeners(context.Context, *DescribeListenersInput) (*DescribeListenersOutput, error)
@@ -74,6 +80,7 @@ type API interface {
 	DescribeTargetGroupAttributes(context.Context, *DescribeTargetGroupAttributesInput) (*DescribeTargetGroupAttributesOutput, error)
 	DescribeTargetGroups(context.Context, *DescribeTargetGroupsInput) (*DescribeTargetGroupsOutput, error)
 	DescribeTargetHealth(context.Context, *DescribeTargetHealthInput) (*DescribeTargetHealthOutput, error)
+	DescribeTrustStores(context.Context, *DescribeTrustStoresInput) (*DescribeTrustStoresOutput, error)
 	ModifyListener(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error)
 	ModifyListenerAttributes(context.Context, *ModifyListenerAttributesInput) (*ModifyListenerAttributesOutput, error)
 	ModifyLoadBalancerAttributes(context.Context, *ModifyLoadBalancerAttributesInput) (*ModifyLoadBalancerAttributesOutput, error)
@@ -83,7 +90,10 @@ type API interface {
 	RegisterTargets(context.Context, *RegisterTargetsInput) (*RegisterTargetsOutput, error)
 	RemoveListenerCertificates(context.Context, *RemoveListenerCertificatesInput) (*RemoveListenerCertificatesOutput, error)
 	RemoveTags(context.Context, *RemoveTagsInput) (*RemoveTagsOutput, error)
+	SetIpAddressType(context.Context, *SetIpAddressTypeInput) (*SetIpAddressTypeOutput, error)
 	SetRulePriorities(context.Context, *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error)
+	SetSecurityGroups(context.Context, *SetSecurityGroupsInput) (*SetSecurityGroupsOutput, error)
+	SetSubnets(context.Context, *SetSubnetsInput) (*SetSubnetsOutput, error)
 }
 
 // Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
@@ -142,6 +152,10 @@ func (unimplemented) DescribeAccountLimits(context.Context, *DescribeAccountLimi
 	return nil, opDescribeAccountLimits.NotImplemented()
 }
 
+func (unimplemented) DescribeCapacityReservation(context.Context, *DescribeCapacityReservationInput) (*DescribeCapacityReservationOutput, error) {
+	return nil, opDescribeCapacityReservation.NotImplemented()
+}
+
 func (unimplemented) DescribeListenerAttributes(context.Context, *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error) {
 	return nil, opDescribeListenerAttributes.NotImplemented()
 }
@@ -186,6 +200,10 @@ func (unimplemented) DescribeTargetHealth(context.Context, *DescribeTargetHealth
 	return nil, opDescribeTargetHealth.NotImplemented()
 }
 
+func (unimplemented) DescribeTrustStores(context.Context, *DescribeTrustStoresInput) (*DescribeTrustStoresOutput, error) {
+	return nil, opDescribeTrustStores.NotImplemented()
+}
+
 func (unimplemented) ModifyListener(context.Context, *ModifyListenerInput) (*ModifyListenerOutput, error) {
 	return nil, opModifyListener.NotImplemented()
 }
@@ -222,8 +240,20 @@ func (unimplemented) RemoveTags(context.Context, *RemoveTagsInput) (*RemoveTagsO
 	return nil, opRemoveTags.NotImplemented()
 }
 
+func (unimplemented) SetIpAddressType(context.Context, *SetIpAddressTypeInput) (*SetIpAddressTypeOutput, error) {
+	return nil, opSetIpAddressType.NotImplemented()
+}
+
 func (unimplemented) SetRulePriorities(context.Context, *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error) {
 	return nil, opSetRulePriorities.NotImplemented()
+}
+
+func (unimplemented) SetSecurityGroups(context.Context, *SetSecurityGroupsInput) (*SetSecurityGroupsOutput, error) {
+	return nil, opSetSecurityGroups.NotImplemented()
+}
+
+func (unimplemented) SetSubnets(context.Context, *SetSubnetsInput) (*SetSubnetsOutput, error) {
+	return nil, opSetSubnets.NotImplemented()
 }
 
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
@@ -297,6 +327,11 @@ func (s *Service) DescribeAccountLimits(ctx context.Context, in *DescribeAccount
 	return awsproto.Invoke(ctx, s.hooks, &opDescribeAccountLimits, in, s.api.DescribeAccountLimits)
 }
 
+// DescribeCapacityReservation is elbv2:DescribeCapacityReservation.
+func (s *Service) DescribeCapacityReservation(ctx context.Context, in *DescribeCapacityReservationInput) (*DescribeCapacityReservationOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeCapacityReservation, in, s.api.DescribeCapacityReservation)
+}
+
 // DescribeListenerAttributes is elbv2:DescribeListenerAttributes.
 func (s *Service) DescribeListenerAttributes(ctx context.Context, in *DescribeListenerAttributesInput) (*DescribeListenerAttributesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDescribeListenerAttributes, in, s.api.DescribeListenerAttributes)
@@ -352,6 +387,11 @@ func (s *Service) DescribeTargetHealth(ctx context.Context, in *DescribeTargetHe
 	return awsproto.Invoke(ctx, s.hooks, &opDescribeTargetHealth, in, s.api.DescribeTargetHealth)
 }
 
+// DescribeTrustStores is elbv2:DescribeTrustStores.
+func (s *Service) DescribeTrustStores(ctx context.Context, in *DescribeTrustStoresInput) (*DescribeTrustStoresOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDescribeTrustStores, in, s.api.DescribeTrustStores)
+}
+
 // ModifyListener is elbv2:ModifyListener.
 func (s *Service) ModifyListener(ctx context.Context, in *ModifyListenerInput) (*ModifyListenerOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opModifyListener, in, s.api.ModifyListener)
@@ -397,9 +437,24 @@ func (s *Service) RemoveTags(ctx context.Context, in *RemoveTagsInput) (*RemoveT
 	return awsproto.Invoke(ctx, s.hooks, &opRemoveTags, in, s.api.RemoveTags)
 }
 
+// SetIpAddressType is elbv2:SetIpAddressType.
+func (s *Service) SetIpAddressType(ctx context.Context, in *SetIpAddressTypeInput) (*SetIpAddressTypeOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opSetIpAddressType, in, s.api.SetIpAddressType)
+}
+
 // SetRulePriorities is elbv2:SetRulePriorities.
 func (s *Service) SetRulePriorities(ctx context.Context, in *SetRulePrioritiesInput) (*SetRulePrioritiesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opSetRulePriorities, in, s.api.SetRulePriorities)
+}
+
+// SetSecurityGroups is elbv2:SetSecurityGroups.
+func (s *Service) SetSecurityGroups(ctx context.Context, in *SetSecurityGroupsInput) (*SetSecurityGroupsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opSetSecurityGroups, in, s.api.SetSecurityGroups)
+}
+
+// SetSubnets is elbv2:SetSubnets.
+func (s *Service) SetSubnets(ctx context.Context, in *SetSubnetsInput) (*SetSubnetsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opSetSubnets, in, s.api.SetSubnets)
 }
 
 // Info describes the service.
@@ -423,6 +478,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opDeleteTargetGroup, s.DeleteTargetGroup),
 		awsproto.Bind(&opDeregisterTargets, s.DeregisterTargets),
 		awsproto.Bind(&opDescribeAccountLimits, s.DescribeAccountLimits),
+		awsproto.Bind(&opDescribeCapacityReservation, s.DescribeCapacityReservation),
 		awsproto.Bind(&opDescribeListenerAttributes, s.DescribeListenerAttributes),
 		awsproto.Bind(&opDescribeListenerCertificates, s.DescribeListenerCertificates),
 		awsproto.Bind(&opDescribeListeners, s.DescribeListeners),
@@ -434,6 +490,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opDescribeTargetGroupAttributes, s.DescribeTargetGroupAttributes),
 		awsproto.Bind(&opDescribeTargetGroups, s.DescribeTargetGroups),
 		awsproto.Bind(&opDescribeTargetHealth, s.DescribeTargetHealth),
+		awsproto.Bind(&opDescribeTrustStores, s.DescribeTrustStores),
 		awsproto.Bind(&opModifyListener, s.ModifyListener),
 		awsproto.Bind(&opModifyListenerAttributes, s.ModifyListenerAttributes),
 		awsproto.Bind(&opModifyLoadBalancerAttributes, s.ModifyLoadBalancerAttributes),
@@ -443,6 +500,9 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opRegisterTargets, s.RegisterTargets),
 		awsproto.Bind(&opRemoveListenerCertificates, s.RemoveListenerCertificates),
 		awsproto.Bind(&opRemoveTags, s.RemoveTags),
+		awsproto.Bind(&opSetIpAddressType, s.SetIpAddressType),
 		awsproto.Bind(&opSetRulePriorities, s.SetRulePriorities),
+		awsproto.Bind(&opSetSecurityGroups, s.SetSecurityGroups),
+		awsproto.Bind(&opSetSubnets, s.SetSubnets),
 	}
 }

@@ -90,6 +90,12 @@ type AvailabilityZone struct {
 	SourceNatIpv6Prefixes []string              `json:"SourceNatIpv6Prefixes,omitzero"`
 }
 
+// CapacityReservationStatus is the shape of that name.
+type CapacityReservationStatus struct {
+	Code   CapacityReservationStateEnum `json:"Code,omitzero"`
+	Reason *string                      `json:"Reason,omitzero"`
+}
+
 // Certificate is the shape of that name.
 type Certificate struct {
 	CertificateArn *string `json:"CertificateArn,omitzero"`
@@ -240,6 +246,19 @@ type DescribeAccountLimitsOutput struct {
 	NextMarker *string `json:"NextMarker,omitzero"`
 }
 
+// DescribeCapacityReservationInput is the shape of that name.
+type DescribeCapacityReservationInput struct {
+	LoadBalancerArn *string `json:"LoadBalancerArn,omitzero"`
+}
+
+// DescribeCapacityReservationOutput is the shape of that name.
+type DescribeCapacityReservationOutput struct {
+	LastModifiedTime            *awsproto.Time                  `json:"LastModifiedTime,omitzero"`
+	DecreaseRequestsRemaining   *int32                          `json:"DecreaseRequestsRemaining,omitzero"`
+	MinimumLoadBalancerCapacity *MinimumLoadBalancerCapacity    `json:"MinimumLoadBalancerCapacity,omitzero"`
+	CapacityReservationState    []ZonalCapacityReservationState `json:"CapacityReservationState,omitzero"`
+}
+
 // DescribeListenerAttributesInput is the shape of that name.
 type DescribeListenerAttributesInput struct {
 	ListenerArn *string `json:"ListenerArn,omitzero"`
@@ -376,6 +395,20 @@ type DescribeTargetHealthOutput struct {
 	TargetHealthDescriptions []TargetHealthDescription `json:"TargetHealthDescriptions,omitzero"`
 }
 
+// DescribeTrustStoresInput is the shape of that name.
+type DescribeTrustStoresInput struct {
+	TrustStoreArns []string `json:"TrustStoreArns,omitzero"`
+	Names          []string `json:"Names,omitzero"`
+	Marker         *string  `json:"Marker,omitzero"`
+	PageSize       *int32   `json:"PageSize,omitzero"`
+}
+
+// DescribeTrustStoresOutput is the shape of that name.
+type DescribeTrustStoresOutput struct {
+	TrustStores []TrustStore `json:"TrustStores,omitzero"`
+	NextMarker  *string      `json:"NextMarker,omitzero"`
+}
+
 // FixedResponseActionConfig is the shape of that name.
 type FixedResponseActionConfig struct {
 	MessageBody *string `json:"MessageBody,omitzero"`
@@ -500,6 +533,11 @@ type LoadBalancerState struct {
 type Matcher struct {
 	HttpCode *string `json:"HttpCode,omitzero"`
 	GrpcCode *string `json:"GrpcCode,omitzero"`
+}
+
+// MinimumLoadBalancerCapacity is the shape of that name.
+type MinimumLoadBalancerCapacity struct {
+	CapacityUnits *int32 `json:"CapacityUnits,omitzero"`
 }
 
 // ModifyListenerAttributesInput is the shape of that name.
@@ -693,6 +731,17 @@ type RuleTransform struct {
 	UrlRewriteConfig        *UrlRewriteConfig        `json:"UrlRewriteConfig,omitzero"`
 }
 
+// SetIpAddressTypeInput is the shape of that name.
+type SetIpAddressTypeInput struct {
+	LoadBalancerArn *string       `json:"LoadBalancerArn,omitzero"`
+	IpAddressType   IpAddressType `json:"IpAddressType,omitzero"`
+}
+
+// SetIpAddressTypeOutput is the shape of that name.
+type SetIpAddressTypeOutput struct {
+	IpAddressType IpAddressType `json:"IpAddressType,omitzero"`
+}
+
 // SetRulePrioritiesInput is the shape of that name.
 type SetRulePrioritiesInput struct {
 	RulePriorities []RulePriorityPair `json:"RulePriorities,omitzero"`
@@ -701,6 +750,35 @@ type SetRulePrioritiesInput struct {
 // SetRulePrioritiesOutput is the shape of that name.
 type SetRulePrioritiesOutput struct {
 	Rules []Rule `json:"Rules,omitzero"`
+}
+
+// SetSecurityGroupsInput is the shape of that name.
+type SetSecurityGroupsInput struct {
+	LoadBalancerArn                                      *string                                                  `json:"LoadBalancerArn,omitzero"`
+	SecurityGroups                                       []string                                                 `json:"SecurityGroups,omitzero"`
+	EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum `json:"EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic,omitzero"`
+}
+
+// SetSecurityGroupsOutput is the shape of that name.
+type SetSecurityGroupsOutput struct {
+	SecurityGroupIds                                     []string                                                 `json:"SecurityGroupIds,omitzero"`
+	EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic EnforceSecurityGroupInboundRulesOnPrivateLinkTrafficEnum `json:"EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic,omitzero"`
+}
+
+// SetSubnetsInput is the shape of that name.
+type SetSubnetsInput struct {
+	LoadBalancerArn              *string                          `json:"LoadBalancerArn,omitzero"`
+	Subnets                      []string                         `json:"Subnets,omitzero"`
+	SubnetMappings               []SubnetMapping                  `json:"SubnetMappings,omitzero"`
+	IpAddressType                IpAddressType                    `json:"IpAddressType,omitzero"`
+	EnablePrefixForIpv6SourceNat EnablePrefixForIpv6SourceNatEnum `json:"EnablePrefixForIpv6SourceNat,omitzero"`
+}
+
+// SetSubnetsOutput is the shape of that name.
+type SetSubnetsOutput struct {
+	AvailabilityZones            []AvailabilityZone               `json:"AvailabilityZones,omitzero"`
+	IpAddressType                IpAddressType                    `json:"IpAddressType,omitzero"`
+	EnablePrefixForIpv6SourceNat EnablePrefixForIpv6SourceNatEnum `json:"EnablePrefixForIpv6SourceNat,omitzero"`
 }
 
 // SourceIpConditionConfig is the shape of that name.
@@ -802,7 +880,23 @@ type TargetHealthDescription struct {
 	AdministrativeOverride *AdministrativeOverride `json:"AdministrativeOverride,omitzero"`
 }
 
+// TrustStore is the shape of that name.
+type TrustStore struct {
+	Name                   *string          `json:"Name,omitzero"`
+	TrustStoreArn          *string          `json:"TrustStoreArn,omitzero"`
+	Status                 TrustStoreStatus `json:"Status,omitzero"`
+	NumberOfCaCertificates *int32           `json:"NumberOfCaCertificates,omitzero"`
+	TotalRevokedEntries    *int64           `json:"TotalRevokedEntries,omitzero"`
+}
+
 // UrlRewriteConfig is the shape of that name.
 type UrlRewriteConfig struct {
 	Rewrites []RewriteConfig `json:"Rewrites,omitzero"`
+}
+
+// ZonalCapacityReservationState is the shape of that name.
+type ZonalCapacityReservationState struct {
+	State                  *CapacityReservationStatus `json:"State,omitzero"`
+	AvailabilityZone       *string                    `json:"AvailabilityZone,omitzero"`
+	EffectiveCapacityUnits *float64                   `json:"EffectiveCapacityUnits,omitzero"`
 }

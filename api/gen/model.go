@@ -23,7 +23,9 @@ type model struct {
 }
 
 type ref struct {
-	Shape string `json:"shape"`
+	Shape    string `json:"shape"`
+	Location string `json:"locationName"`
+	Query    string `json:"queryName"`
 }
 
 type operation struct {
@@ -58,6 +60,8 @@ type members []member
 type member struct {
 	Name  string
 	Shape string
+	// Location and Query are the member's names on the wire in the protocol ec2: in answers and in requests.
+	Location, Query string
 }
 
 func (m *members) UnmarshalJSON(text []byte) error {
@@ -74,7 +78,7 @@ func (m *members) UnmarshalJSON(text []byte) error {
 		if err := d.Decode(&r); err != nil {
 			return err
 		}
-		*m = append(*m, member{name.(string), r.Shape})
+		*m = append(*m, member{Name: name.(string), Shape: r.Shape, Location: r.Location, Query: r.Query})
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,22 +42,22 @@ func newPackage(t target, m *model) *pkg {
 func (p *pkg) complete() {
 	for _, name := range p.ops {
 		op := p.model.Operations[name]
-		op.Input = p.own(op.Input, name, "Request", "Input")
-		op.Output = p.own(op.Output, name, "Response", "Output")
+		op.Input = p.own(op.Input, name, "Input", "Request")
+		op.Output = p.own(op.Output, name, "Output", "Response", "Result")
 	}
 }
 
 // own gives an operation a shape of its own where it has none, and calls it the same in every service.
-func (p *pkg) own(r *ref, op, theirs, ours string) *ref {
+func (p *pkg) own(r *ref, op, ours string, theirs ...string) *ref {
 	switch {
 	case r == nil:
 		p.model.Shapes[op+ours] = &shape{Type: "structure", Members: members{}}
-	case r.Shape == op+theirs:
-		p.model.Shapes[op+ours] = p.model.Shapes[op+theirs]
+	case strings.HasPrefix(r.Shape, op) && slices.Contains(theirs, r.Shape[len(op):]):
+		p.model.Shapes[op+ours] = p.model.Shapes[r.Shape]
 	default:
 		return r
 	}
-	return &ref{op + ours}
+	return &ref{Shape: op + ours}
 }
 
 func (p *pkg) reach(name string, reached map[string]bool) {
@@ -183,11 +184,29 @@ func (p *pkg) shapes() string {
 		}
 		fmt.Fprintf(&b, "// %s is the shape of that name.\ntype %s struct {\n", goName(name), goName(name))
 		for _, m := range s.Members {
-			fmt.Fprintf(&b, "%s %s `json:\"%s,omitzero\"`\n", goName(m.Name), p.asMember(m.Shape), m.Name)
+			fmt.Fprintf(&b, "%s %s `json:\"%s,omitzero\"%s`\n", goName(m.Name), p.asMember(m.Shape), m.Name, p.wireTags(m))
 		}
 		b.WriteString("}\n\n")
 	}
 	return b.String()
+}
+
+// wireTags are the names of a member in the protocol ec2, where they differ from its own: in XML and in a form.
+func (p *pkg) wireTags(m member) (tags string) {
+	if p.model.Metadata.Protocol != "ec2" {
+		return ""
+	}
+	answer, request := cmp.Or(m.Location, m.Name), m.Query
+	if request == "" {
+		request = strings.ToUpper(answer[:1]) + answer[1:]
+	}
+	if answer != m.Name {
+		tags += fmt.Sprintf(" xml:%q", answer)
+	}
+	if request != m.Name {
+		tags += fmt.Sprintf(" form:%q", request)
+	}
+	return tags
 }
 
 func (p *pkg) enums() string {

@@ -15,9 +15,9 @@ func (p *pkg) service() string {
 	if signing == "" {
 		signing = md.Endpoint
 	}
-	protocol := "JSON11"
-	if md.Protocol == "query" {
-		protocol = "Query"
+	protocol := map[string]string{"query": "Query", "ec2": "EC2"}[md.Protocol]
+	if protocol == "" {
+		protocol = "JSON11"
 	}
 	also := ""
 	if p.smithy != "" {
@@ -117,7 +117,7 @@ func (p *pkg) signature(op string) string {
 
 func (p *pkg) client() string {
 	var b strings.Builder
-	if p.model.Metadata.Protocol == "query" {
+	if protocol := p.model.Metadata.Protocol; protocol == "query" || protocol == "ec2" {
 		// Nothing of ours calls these from afar.
 		return p.head()
 	}

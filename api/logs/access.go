@@ -6,6 +6,37 @@ import (
 	"slipway/api/awsproto"
 )
 
+func askCreateLogGroup(a *awsproto.Access, input any) {
+	in := input.(*CreateLogGroupInput)
+	a.Ask("logs:CreateLogGroup", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+	if v := awsproto.Given(in.Tags != nil); len(v) > 0 {
+		a.Ask("logs:TagResource", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+	}
+	for k, v := range in.Tags {
+		a.Tag(string(k), string(v))
+	}
+}
+
+func askCreateLogStream(a *awsproto.Access, input any) {
+	in := input.(*CreateLogStreamInput)
+	a.Ask("logs:CreateLogStream", awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogStreamName)), "*")))
+}
+
+func askDeleteLogGroup(a *awsproto.Access, input any) {
+	in := input.(*DeleteLogGroupInput)
+	a.Ask("logs:DeleteLogGroup", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+}
+
+func askDeleteLogStream(a *awsproto.Access, input any) {
+	in := input.(*DeleteLogStreamInput)
+	a.Ask("logs:DeleteLogStream", awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogStreamName)), "*")))
+}
+
+func askDeleteRetentionPolicy(a *awsproto.Access, input any) {
+	in := input.(*DeleteRetentionPolicyInput)
+	a.Ask("logs:DeleteRetentionPolicy", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+}
+
 func askDescribeLogGroups(a *awsproto.Access, input any) {
 	a.Ask("logs:DescribeLogGroups", awsproto.Any)
 }
@@ -23,4 +54,51 @@ func askFilterLogEvents(a *awsproto.Access, input any) {
 func askGetLogEvents(a *awsproto.Access, input any) {
 	in := input.(*GetLogEventsInput)
 	a.Ask("logs:GetLogEvents", a.Find("logStream", awsproto.First(awsproto.One(awsproto.Value(in.LogGroupName)), awsproto.One(awsproto.Value(in.LogGroupIdentifier))), awsproto.One(awsproto.Value(in.LogStreamName))))
+}
+
+func askListTagsForResource(a *awsproto.Access, input any) {
+	in := input.(*ListTagsForResourceInput)
+	a.Ask("logs:ListTagsForResource", awsproto.Or(awsproto.One(awsproto.Value(in.ResourceArn)), "*"))
+}
+
+func askListTagsLogGroup(a *awsproto.Access, input any) {
+	in := input.(*ListTagsLogGroupInput)
+	a.Ask("logs:ListTagsLogGroup", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+}
+
+func askPutLogEvents(a *awsproto.Access, input any) {
+	in := input.(*PutLogEventsInput)
+	a.Ask("logs:PutLogEvents", awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogStreamName)), "*")))
+}
+
+func askPutRetentionPolicy(a *awsproto.Access, input any) {
+	in := input.(*PutRetentionPolicyInput)
+	a.Ask("logs:PutRetentionPolicy", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+}
+
+func askTagLogGroup(a *awsproto.Access, input any) {
+	in := input.(*TagLogGroupInput)
+	a.Ask("logs:TagLogGroup", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+	for k, v := range in.Tags {
+		a.Tag(string(k), string(v))
+	}
+}
+
+func askTagResource(a *awsproto.Access, input any) {
+	in := input.(*TagResourceInput)
+	a.Ask("logs:TagResource", awsproto.Or(awsproto.One(awsproto.Value(in.ResourceArn)), "*"))
+	for k, v := range in.Tags {
+		a.Tag(string(k), string(v))
+	}
+}
+
+func askUntagLogGroup(a *awsproto.Access, input any) {
+	in := input.(*UntagLogGroupInput)
+	a.Ask("logs:UntagLogGroup", a.Forms(awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*")), awsproto.Join(a.Prefix("logs", true), []string{"log-group:"}, awsproto.Or(awsproto.One(awsproto.Value(in.LogGroupName)), "*"), []string{":log-stream:"})))
+}
+
+func askUntagResource(a *awsproto.Access, input any) {
+	in := input.(*UntagResourceInput)
+	a.Ask("logs:UntagResource", awsproto.Or(awsproto.One(awsproto.Value(in.ResourceArn)), "*"))
+	a.TagKeys(in.TagKeys)
 }

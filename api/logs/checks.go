@@ -6,11 +6,66 @@ import (
 	"slipway/api/awsproto"
 )
 
-var pattern1 = awsproto.NewPattern("^\\d{12}$")
-var pattern2 = awsproto.NewPattern("[\\.\\-_/#A-Za-z0-9]+")
-var pattern3 = awsproto.NewPattern("[\\.\\-_/#A-Za-z0-9]*")
-var pattern4 = awsproto.NewPattern("[\\w#+=/:,.@-]*")
-var pattern5 = awsproto.NewPattern("[^:*]*")
+var pattern1 = awsproto.NewPattern("[\\.\\-_/#A-Za-z0-9]+")
+var pattern2 = awsproto.NewPattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]+)$")
+var pattern3 = awsproto.NewPattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
+var pattern4 = awsproto.NewPattern("[^:*]*")
+var pattern5 = awsproto.NewPattern("^\\d{12}$")
+var pattern6 = awsproto.NewPattern("[\\.\\-_/#A-Za-z0-9]*")
+var pattern7 = awsproto.NewPattern("[\\w#+=/:,.@-]*")
+var pattern8 = awsproto.NewPattern("[\\w+=/:,.@-]*")
+
+// Check reports what the model forbids.
+func (s *CreateLogGroupInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+	c.Length("kmsKeyId", s.KmsKeyId, 0, 256)
+	c.Size("tags", s.Tags != nil, len(s.Tags), 1, 50)
+	for k, v := range s.Tags {
+		c.Length("tags", &k, 1, 128)
+		c.Match("tags", &k, pattern2)
+		c.PushKey("tags", string(k))
+		c.Length("member", &v, 0, 256)
+		c.Match("member", &v, pattern3)
+		c.PopElement()
+	}
+	c.Enum("logGroupClass", string(s.LogGroupClass), valuesLogGroupClass)
+}
+
+// Check reports what the model forbids.
+func (s *CreateLogStreamInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+	c.Required("logStreamName", s.LogStreamName != nil)
+	c.Length("logStreamName", s.LogStreamName, 1, 512)
+	c.Match("logStreamName", s.LogStreamName, pattern4)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteLogGroupInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteLogStreamInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+	c.Required("logStreamName", s.LogStreamName != nil)
+	c.Length("logStreamName", s.LogStreamName, 1, 512)
+	c.Match("logStreamName", s.LogStreamName, pattern4)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteRetentionPolicyInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+}
 
 // Check reports what the model forbids.
 func (s *DescribeLogGroupsInput) Check(c *awsproto.Check) {
@@ -18,13 +73,13 @@ func (s *DescribeLogGroupsInput) Check(c *awsproto.Check) {
 	for i := range s.AccountIdentifiers {
 		c.PushIndex("accountIdentifiers", i)
 		c.Length("member", &s.AccountIdentifiers[i], 12, 12)
-		c.Match("member", &s.AccountIdentifiers[i], pattern1)
+		c.Match("member", &s.AccountIdentifiers[i], pattern5)
 		c.PopElement()
 	}
 	c.Length("logGroupNamePrefix", s.LogGroupNamePrefix, 1, 512)
-	c.Match("logGroupNamePrefix", s.LogGroupNamePrefix, pattern2)
+	c.Match("logGroupNamePrefix", s.LogGroupNamePrefix, pattern1)
 	c.Length("logGroupNamePattern", s.LogGroupNamePattern, 0, 512)
-	c.Match("logGroupNamePattern", s.LogGroupNamePattern, pattern3)
+	c.Match("logGroupNamePattern", s.LogGroupNamePattern, pattern6)
 	c.Length("nextToken", s.NextToken, 1, -1)
 	awsproto.Range(c, "limit", s.Limit, new(int32(1)), new(int32(50)))
 	c.Enum("logGroupClass", string(s.LogGroupClass), valuesLogGroupClass)
@@ -32,7 +87,7 @@ func (s *DescribeLogGroupsInput) Check(c *awsproto.Check) {
 	for i := range s.LogGroupIdentifiers {
 		c.PushIndex("logGroupIdentifiers", i)
 		c.Length("member", &s.LogGroupIdentifiers[i], 1, 2048)
-		c.Match("member", &s.LogGroupIdentifiers[i], pattern4)
+		c.Match("member", &s.LogGroupIdentifiers[i], pattern7)
 		c.PopElement()
 	}
 }
@@ -40,31 +95,49 @@ func (s *DescribeLogGroupsInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *DescribeLogStreamsInput) Check(c *awsproto.Check) {
 	c.Length("logGroupName", s.LogGroupName, 1, 512)
-	c.Match("logGroupName", s.LogGroupName, pattern2)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
 	c.Length("logGroupIdentifier", s.LogGroupIdentifier, 1, 2048)
-	c.Match("logGroupIdentifier", s.LogGroupIdentifier, pattern4)
+	c.Match("logGroupIdentifier", s.LogGroupIdentifier, pattern7)
 	c.Length("logStreamNamePrefix", s.LogStreamNamePrefix, 1, 512)
-	c.Match("logStreamNamePrefix", s.LogStreamNamePrefix, pattern5)
+	c.Match("logStreamNamePrefix", s.LogStreamNamePrefix, pattern4)
 	c.Enum("orderBy", string(s.OrderBy), valuesOrderBy)
 	c.Length("nextToken", s.NextToken, 1, -1)
 	awsproto.Range(c, "limit", s.Limit, new(int32(1)), new(int32(50)))
 }
 
 // Check reports what the model forbids.
+func (s *Entity) Check(c *awsproto.Check) {
+	c.Size("keyAttributes", s.KeyAttributes != nil, len(s.KeyAttributes), 2, 4)
+	for k, v := range s.KeyAttributes {
+		c.Length("keyAttributes", &k, 1, 32)
+		c.PushKey("keyAttributes", string(k))
+		c.Length("member", &v, 1, 512)
+		c.PopElement()
+	}
+	c.Size("attributes", s.Attributes != nil, len(s.Attributes), 0, 10)
+	for k, v := range s.Attributes {
+		c.Length("attributes", &k, 1, 256)
+		c.PushKey("attributes", string(k))
+		c.Length("member", &v, 1, 512)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *FilterLogEventsInput) Check(c *awsproto.Check) {
 	c.Length("logGroupName", s.LogGroupName, 1, 512)
-	c.Match("logGroupName", s.LogGroupName, pattern2)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
 	c.Length("logGroupIdentifier", s.LogGroupIdentifier, 1, 2048)
-	c.Match("logGroupIdentifier", s.LogGroupIdentifier, pattern4)
+	c.Match("logGroupIdentifier", s.LogGroupIdentifier, pattern7)
 	c.Size("logStreamNames", s.LogStreamNames != nil, len(s.LogStreamNames), 1, 100)
 	for i := range s.LogStreamNames {
 		c.PushIndex("logStreamNames", i)
 		c.Length("member", &s.LogStreamNames[i], 1, 512)
-		c.Match("member", &s.LogStreamNames[i], pattern5)
+		c.Match("member", &s.LogStreamNames[i], pattern4)
 		c.PopElement()
 	}
 	c.Length("logStreamNamePrefix", s.LogStreamNamePrefix, 1, 512)
-	c.Match("logStreamNamePrefix", s.LogStreamNamePrefix, pattern5)
+	c.Match("logStreamNamePrefix", s.LogStreamNamePrefix, pattern4)
 	awsproto.Range(c, "startTime", s.StartTime, new(int64(0)), nil)
 	awsproto.Range(c, "endTime", s.EndTime, new(int64(0)), nil)
 	c.Length("filterPattern", s.FilterPattern, 0, 1024)
@@ -75,14 +148,131 @@ func (s *FilterLogEventsInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *GetLogEventsInput) Check(c *awsproto.Check) {
 	c.Length("logGroupName", s.LogGroupName, 1, 512)
-	c.Match("logGroupName", s.LogGroupName, pattern2)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
 	c.Length("logGroupIdentifier", s.LogGroupIdentifier, 1, 2048)
-	c.Match("logGroupIdentifier", s.LogGroupIdentifier, pattern4)
+	c.Match("logGroupIdentifier", s.LogGroupIdentifier, pattern7)
 	c.Required("logStreamName", s.LogStreamName != nil)
 	c.Length("logStreamName", s.LogStreamName, 1, 512)
-	c.Match("logStreamName", s.LogStreamName, pattern5)
+	c.Match("logStreamName", s.LogStreamName, pattern4)
 	awsproto.Range(c, "startTime", s.StartTime, new(int64(0)), nil)
 	awsproto.Range(c, "endTime", s.EndTime, new(int64(0)), nil)
 	c.Length("nextToken", s.NextToken, 1, -1)
 	awsproto.Range(c, "limit", s.Limit, new(int32(1)), new(int32(10000)))
+}
+
+// Check reports what the model forbids.
+func (s *InputLogEvent) Check(c *awsproto.Check) {
+	c.Required("timestamp", s.Timestamp != nil)
+	awsproto.Range(c, "timestamp", s.Timestamp, new(int64(0)), nil)
+	c.Required("message", s.Message != nil)
+	c.Length("message", s.Message, 1, -1)
+}
+
+// Check reports what the model forbids.
+func (s *ListTagsForResourceInput) Check(c *awsproto.Check) {
+	c.Required("resourceArn", s.ResourceArn != nil)
+	c.Length("resourceArn", s.ResourceArn, 1, 1011)
+	c.Match("resourceArn", s.ResourceArn, pattern8)
+}
+
+// Check reports what the model forbids.
+func (s *ListTagsLogGroupInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+}
+
+// Check reports what the model forbids.
+func (s *PutLogEventsInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+	c.Required("logStreamName", s.LogStreamName != nil)
+	c.Length("logStreamName", s.LogStreamName, 1, 512)
+	c.Match("logStreamName", s.LogStreamName, pattern4)
+	c.Required("logEvents", s.LogEvents != nil)
+	c.Size("logEvents", s.LogEvents != nil, len(s.LogEvents), 1, 10000)
+	for i := range s.LogEvents {
+		c.PushIndex("logEvents", i)
+		s.LogEvents[i].Check(c)
+		c.PopElement()
+	}
+	c.Length("sequenceToken", s.SequenceToken, 1, -1)
+	if s.Entity != nil {
+		c.Push("entity")
+		s.Entity.Check(c)
+		c.Pop()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *PutRetentionPolicyInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+	c.Required("retentionInDays", s.RetentionInDays != nil)
+}
+
+// Check reports what the model forbids.
+func (s *TagLogGroupInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+	c.Required("tags", s.Tags != nil)
+	c.Size("tags", s.Tags != nil, len(s.Tags), 1, 50)
+	for k, v := range s.Tags {
+		c.Length("tags", &k, 1, 128)
+		c.Match("tags", &k, pattern2)
+		c.PushKey("tags", string(k))
+		c.Length("member", &v, 0, 256)
+		c.Match("member", &v, pattern3)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *TagResourceInput) Check(c *awsproto.Check) {
+	c.Required("resourceArn", s.ResourceArn != nil)
+	c.Length("resourceArn", s.ResourceArn, 1, 1011)
+	c.Match("resourceArn", s.ResourceArn, pattern8)
+	c.Required("tags", s.Tags != nil)
+	c.Size("tags", s.Tags != nil, len(s.Tags), 1, 50)
+	for k, v := range s.Tags {
+		c.Length("tags", &k, 1, 128)
+		c.Match("tags", &k, pattern2)
+		c.PushKey("tags", string(k))
+		c.Length("member", &v, 0, 256)
+		c.Match("member", &v, pattern3)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagLogGroupInput) Check(c *awsproto.Check) {
+	c.Required("logGroupName", s.LogGroupName != nil)
+	c.Length("logGroupName", s.LogGroupName, 1, 512)
+	c.Match("logGroupName", s.LogGroupName, pattern1)
+	c.Required("tags", s.Tags != nil)
+	c.Size("tags", s.Tags != nil, len(s.Tags), 1, -1)
+	for i := range s.Tags {
+		c.PushIndex("tags", i)
+		c.Length("member", &s.Tags[i], 1, 128)
+		c.Match("member", &s.Tags[i], pattern2)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
+func (s *UntagResourceInput) Check(c *awsproto.Check) {
+	c.Required("resourceArn", s.ResourceArn != nil)
+	c.Length("resourceArn", s.ResourceArn, 1, 1011)
+	c.Match("resourceArn", s.ResourceArn, pattern8)
+	c.Required("tagKeys", s.TagKeys != nil)
+	c.Size("tagKeys", s.TagKeys != nil, len(s.TagKeys), 0, 50)
+	for i := range s.TagKeys {
+		c.PushIndex("tagKeys", i)
+		c.Length("member", &s.TagKeys[i], 1, 128)
+		c.Match("member", &s.TagKeys[i], pattern2)
+		c.PopElement()
+	}
 }

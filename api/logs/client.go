@@ -12,6 +12,31 @@ type Client struct{ *awsproto.Client }
 
 var _ API = Client{}
 
+// CreateLogGroup is logs:CreateLogGroup.
+func (c Client) CreateLogGroup(ctx context.Context, in *CreateLogGroupInput) (*CreateLogGroupOutput, error) {
+	return awsproto.Send[CreateLogGroupOutput](ctx, c.Client, &opCreateLogGroup, in)
+}
+
+// CreateLogStream is logs:CreateLogStream.
+func (c Client) CreateLogStream(ctx context.Context, in *CreateLogStreamInput) (*CreateLogStreamOutput, error) {
+	return awsproto.Send[CreateLogStreamOutput](ctx, c.Client, &opCreateLogStream, in)
+}
+
+// DeleteLogGroup is logs:DeleteLogGroup.
+func (c Client) DeleteLogGroup(ctx context.Context, in *DeleteLogGroupInput) (*DeleteLogGroupOutput, error) {
+	return awsproto.Send[DeleteLogGroupOutput](ctx, c.Client, &opDeleteLogGroup, in)
+}
+
+// DeleteLogStream is logs:DeleteLogStream.
+func (c Client) DeleteLogStream(ctx context.Context, in *DeleteLogStreamInput) (*DeleteLogStreamOutput, error) {
+	return awsproto.Send[DeleteLogStreamOutput](ctx, c.Client, &opDeleteLogStream, in)
+}
+
+// DeleteRetentionPolicy is logs:DeleteRetentionPolicy.
+func (c Client) DeleteRetentionPolicy(ctx context.Context, in *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error) {
+	return awsproto.Send[DeleteRetentionPolicyOutput](ctx, c.Client, &opDeleteRetentionPolicy, in)
+}
+
 // DescribeLogGroups is logs:DescribeLogGroups.
 func (c Client) DescribeLogGroups(ctx context.Context, in *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
 	return awsproto.Send[DescribeLogGroupsOutput](ctx, c.Client, &opDescribeLogGroups, in)
@@ -30,4 +55,44 @@ func (c Client) FilterLogEvents(ctx context.Context, in *FilterLogEventsInput) (
 // GetLogEvents is logs:GetLogEvents.
 func (c Client) GetLogEvents(ctx context.Context, in *GetLogEventsInput) (*GetLogEventsOutput, error) {
 	return awsproto.Send[GetLogEventsOutput](ctx, c.Client, &opGetLogEvents, in)
+}
+
+// ListTagsForResource is logs:ListTagsForResource.
+func (c Client) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return awsproto.Send[ListTagsForResourceOutput](ctx, c.Client, &opListTagsForResource, in)
+}
+
+// ListTagsLogGroup is logs:ListTagsLogGroup.
+func (c Client) ListTagsLogGroup(ctx context.Context, in *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error) {
+	return awsproto.Send[ListTagsLogGroupOutput](ctx, c.Client, &opListTagsLogGroup, in)
+}
+
+// PutLogEvents is logs:PutLogEvents.
+func (c Client) PutLogEvents(ctx context.Context, in *PutLogEventsInput) (*PutLogEventsOutput, error) {
+	return awsproto.Send[PutLogEventsOutput](ctx, c.Client, &opPutLogEvents, in)
+}
+
+// PutRetentionPolicy is logs:PutRetentionPolicy.
+func (c Client) PutRetentionPolicy(ctx context.Context, in *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error) {
+	return awsproto.Send[PutRetentionPolicyOutput](ctx, c.Client, &opPutRetentionPolicy, in)
+}
+
+// TagLogGroup is logs:TagLogGroup.
+func (c Client) TagLogGroup(ctx context.Context, in *TagLogGroupInput) (*TagLogGroupOutput, error) {
+	return awsproto.Send[TagLogGroupOutput](ctx, c.Client, &opTagLogGroup, in)
+}
+
+// TagResource is logs:TagResource.
+func (c Client) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
+	return awsproto.Send[TagResourceOutput](ctx, c.Client, &opTagResource, in)
+}
+
+// UntagLogGroup is logs:UntagLogGroup.
+func (c Client) UntagLogGroup(ctx context.Context, in *UntagLogGroupInput) (*UntagLogGroupOutput, error) {
+	return awsproto.Send[UntagLogGroupOutput](ctx, c.Client, &opUntagLogGroup, in)
+}
+
+// UntagResource is logs:UntagResource.
+func (c Client) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
+	return awsproto.Send[UntagResourceOutput](ctx, c.Client, &opUntagResource, in)
 }

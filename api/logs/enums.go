@@ -17,6 +17,24 @@ var valuesDataProtectionStatus = []string{"ACTIVATED", "DELETED", "ARCHIVED", "D
 // Values are all values of the enum.
 func (DataProtectionStatus) Values() []string { return valuesDataProtectionStatus }
 
+// EntityRejectionErrorType is an enum; "" is an absent one.
+type EntityRejectionErrorType string
+
+const (
+	EntityRejectionErrorTypeInvalidEntity           EntityRejectionErrorType = "InvalidEntity"
+	EntityRejectionErrorTypeInvalidTypeValue        EntityRejectionErrorType = "InvalidTypeValue"
+	EntityRejectionErrorTypeInvalidKeyAttributes    EntityRejectionErrorType = "InvalidKeyAttributes"
+	EntityRejectionErrorTypeInvalidAttributes       EntityRejectionErrorType = "InvalidAttributes"
+	EntityRejectionErrorTypeEntitySizeTooLarge      EntityRejectionErrorType = "EntitySizeTooLarge"
+	EntityRejectionErrorTypeUnsupportedLogGroupType EntityRejectionErrorType = "UnsupportedLogGroupType"
+	EntityRejectionErrorTypeMissingRequiredFields   EntityRejectionErrorType = "MissingRequiredFields"
+)
+
+var valuesEntityRejectionErrorType = []string{"InvalidEntity", "InvalidTypeValue", "InvalidKeyAttributes", "InvalidAttributes", "EntitySizeTooLarge", "UnsupportedLogGroupType", "MissingRequiredFields"}
+
+// Values are all values of the enum.
+func (EntityRejectionErrorType) Values() []string { return valuesEntityRejectionErrorType }
+
 // InheritedProperty is an enum; "" is an absent one.
 type InheritedProperty string
 

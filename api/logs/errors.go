@@ -2,12 +2,47 @@
 
 package logs
 
+// DataAlreadyAcceptedException travels as "DataAlreadyAcceptedException" with HTTP status 400.
+type DataAlreadyAcceptedException struct{ Message string }
+
+func (e *DataAlreadyAcceptedException) Error() string   { return e.Message }
+func (*DataAlreadyAcceptedException) ErrorCode() string { return "DataAlreadyAcceptedException" }
+func (*DataAlreadyAcceptedException) HTTPStatus() int   { return 400 }
+
 // InvalidParameterException travels as "InvalidParameterException" with HTTP status 400.
 type InvalidParameterException struct{ Message string }
 
 func (e *InvalidParameterException) Error() string   { return e.Message }
 func (*InvalidParameterException) ErrorCode() string { return "InvalidParameterException" }
 func (*InvalidParameterException) HTTPStatus() int   { return 400 }
+
+// InvalidSequenceTokenException travels as "InvalidSequenceTokenException" with HTTP status 400.
+type InvalidSequenceTokenException struct{ Message string }
+
+func (e *InvalidSequenceTokenException) Error() string   { return e.Message }
+func (*InvalidSequenceTokenException) ErrorCode() string { return "InvalidSequenceTokenException" }
+func (*InvalidSequenceTokenException) HTTPStatus() int   { return 400 }
+
+// LimitExceededException travels as "LimitExceededException" with HTTP status 400.
+type LimitExceededException struct{ Message string }
+
+func (e *LimitExceededException) Error() string   { return e.Message }
+func (*LimitExceededException) ErrorCode() string { return "LimitExceededException" }
+func (*LimitExceededException) HTTPStatus() int   { return 400 }
+
+// OperationAbortedException travels as "OperationAbortedException" with HTTP status 400.
+type OperationAbortedException struct{ Message string }
+
+func (e *OperationAbortedException) Error() string   { return e.Message }
+func (*OperationAbortedException) ErrorCode() string { return "OperationAbortedException" }
+func (*OperationAbortedException) HTTPStatus() int   { return 400 }
+
+// ResourceAlreadyExistsException travels as "ResourceAlreadyExistsException" with HTTP status 400.
+type ResourceAlreadyExistsException struct{ Message string }
+
+func (e *ResourceAlreadyExistsException) Error() string   { return e.Message }
+func (*ResourceAlreadyExistsException) ErrorCode() string { return "ResourceAlreadyExistsException" }
+func (*ResourceAlreadyExistsException) HTTPStatus() int   { return 400 }
 
 // ResourceNotFoundException travels as "ResourceNotFoundException" with HTTP status 400.
 type ResourceNotFoundException struct{ Message string }
@@ -23,14 +58,42 @@ func (e *ServiceUnavailableException) Error() string   { return e.Message }
 func (*ServiceUnavailableException) ErrorCode() string { return "ServiceUnavailableException" }
 func (*ServiceUnavailableException) HTTPStatus() int   { return 400 }
 
+// TooManyTagsException travels as "TooManyTagsException" with HTTP status 400.
+type TooManyTagsException struct{ Message string }
+
+func (e *TooManyTagsException) Error() string   { return e.Message }
+func (*TooManyTagsException) ErrorCode() string { return "TooManyTagsException" }
+func (*TooManyTagsException) HTTPStatus() int   { return 400 }
+
+// UnrecognizedClientException travels as "UnrecognizedClientException" with HTTP status 400.
+type UnrecognizedClientException struct{ Message string }
+
+func (e *UnrecognizedClientException) Error() string   { return e.Message }
+func (*UnrecognizedClientException) ErrorCode() string { return "UnrecognizedClientException" }
+func (*UnrecognizedClientException) HTTPStatus() int   { return 400 }
+
 func newError(code, message string) error {
 	switch code {
+	case "DataAlreadyAcceptedException":
+		return &DataAlreadyAcceptedException{message}
 	case "InvalidParameterException":
 		return &InvalidParameterException{message}
+	case "InvalidSequenceTokenException":
+		return &InvalidSequenceTokenException{message}
+	case "LimitExceededException":
+		return &LimitExceededException{message}
+	case "OperationAbortedException":
+		return &OperationAbortedException{message}
+	case "ResourceAlreadyExistsException":
+		return &ResourceAlreadyExistsException{message}
 	case "ResourceNotFoundException":
 		return &ResourceNotFoundException{message}
 	case "ServiceUnavailableException":
 		return &ServiceUnavailableException{message}
+	case "TooManyTagsException":
+		return &TooManyTagsException{message}
+	case "UnrecognizedClientException":
+		return &UnrecognizedClientException{message}
 	}
 	return nil
 }

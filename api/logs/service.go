@@ -10,22 +10,48 @@ import (
 var info = awsproto.Info{
 	Name: "logs", SigningName: "logs", Target: "Logs_20140328", Protocol: awsproto.JSON11, Namespace: "", Version: "2014-03-28",
 	Refusal: awsproto.Style{Code: "InvalidParameterException", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AssociateKmsKey", "CancelExportTask", "CreateDelivery", "CreateExportTask", "CreateLogAnomalyDetector", "CreateLogGroup", "CreateLogStream", "DeleteAccountPolicy", "DeleteDataProtectionPolicy", "DeleteDelivery", "DeleteDeliveryDestination", "DeleteDeliveryDestinationPolicy", "DeleteDeliverySource", "DeleteDestination", "DeleteLogAnomalyDetector", "DeleteLogGroup", "DeleteLogStream", "DeleteMetricFilter", "DeleteQueryDefinition", "DeleteResourcePolicy", "DeleteRetentionPolicy", "DeleteSubscriptionFilter", "DescribeAccountPolicies", "DescribeDeliveries", "DescribeDeliveryDestinations", "DescribeDeliverySources", "DescribeDestinations", "DescribeExportTasks", "DescribeMetricFilters", "DescribeQueries", "DescribeQueryDefinitions", "DescribeResourcePolicies", "DescribeSubscriptionFilters", "DisassociateKmsKey", "GetDataProtectionPolicy", "GetDelivery", "GetDeliveryDestination", "GetDeliveryDestinationPolicy", "GetDeliverySource", "GetLogAnomalyDetector", "GetLogGroupFields", "GetLogRecord", "GetQueryResults", "ListAnomalies", "ListLogAnomalyDetectors", "ListTagsForResource", "ListTagsLogGroup", "PutAccountPolicy", "PutDataProtectionPolicy", "PutDeliveryDestination", "PutDeliveryDestinationPolicy", "PutDeliverySource", "PutDestination", "PutDestinationPolicy", "PutLogEvents", "PutMetricFilter", "PutQueryDefinition", "PutResourcePolicy", "PutRetentionPolicy", "PutSubscriptionFilter", "StartLiveTail", "StartQuery", "StopQuery", "TagLogGroup", "TagResource", "TestMetricFilter", "UntagLogGroup", "UntagResource", "UpdateAnomaly", "UpdateLogAnomalyDetector"},
+	Others: []string{"AssociateKmsKey", "AssociateSourceToS3TableIntegration", "CancelExportTask", "CancelImportTask", "CreateDelivery", "CreateExportTask", "CreateImportTask", "CreateLogAnomalyDetector", "CreateLookupTable", "CreateScheduledQuery", "DeleteAccountPolicy", "DeleteDataProtectionPolicy", "DeleteDelivery", "DeleteDeliveryDestination", "DeleteDeliveryDestinationPolicy", "DeleteDeliverySource", "DeleteDestination", "DeleteIndexPolicy", "DeleteIntegration", "DeleteLogAnomalyDetector", "DeleteLookupTable", "DeleteMetricFilter", "DeleteQueryDefinition", "DeleteResourcePolicy", "DeleteScheduledQuery", "DeleteSubscriptionFilter", "DeleteTransformer", "DescribeAccountPolicies", "DescribeConfigurationTemplates", "DescribeDeliveries", "DescribeDeliveryDestinations", "DescribeDeliverySources", "DescribeDestinations", "DescribeExportTasks", "DescribeFieldIndexes", "DescribeImportTaskBatches", "DescribeImportTasks", "DescribeIndexPolicies", "DescribeLookupTables", "DescribeMetricFilters", "DescribeQueries", "DescribeQueryDefinitions", "DescribeResourcePolicies", "DescribeSubscriptionFilters", "DisassociateKmsKey", "DisassociateSourceFromS3TableIntegration", "GetDataProtectionPolicy", "GetDelivery", "GetDeliveryDestination", "GetDeliveryDestinationPolicy", "GetDeliverySource", "GetIntegration", "GetLogAnomalyDetector", "GetLogFields", "GetLogGroupFields", "GetLogObject", "GetLogRecord", "GetLookupTable", "GetQueryResults", "GetScheduledQuery", "GetScheduledQueryHistory", "GetTransformer", "ListAggregateLogGroupSummaries", "ListAnomalies", "ListIntegrations", "ListLogAnomalyDetectors", "ListLogGroups", "ListLogGroupsForQuery", "ListScheduledQueries", "ListSourcesForS3TableIntegration", "PutAccountPolicy", "PutBearerTokenAuthentication", "PutDataProtectionPolicy", "PutDeliveryDestination", "PutDeliveryDestinationPolicy", "PutDeliverySource", "PutDestination", "PutDestinationPolicy", "PutIndexPolicy", "PutIntegration", "PutLogGroupDeletionProtection", "PutMetricFilter", "PutQueryDefinition", "PutResourcePolicy", "PutSubscriptionFilter", "PutTransformer", "StartLiveTail", "StartQuery", "StopQuery", "TestMetricFilter", "TestTransformer", "UpdateAnomaly", "UpdateDeliveryConfiguration", "UpdateLogAnomalyDetector", "UpdateLookupTable", "UpdateScheduledQuery"},
 }
 
 var (
-	opDescribeLogGroups  = awsproto.Operation{Service: &info, Name: "DescribeLogGroups", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ServiceUnavailableException"}, Asks: askDescribeLogGroups}
-	opDescribeLogStreams = awsproto.Operation{Service: &info, Name: "DescribeLogStreams", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askDescribeLogStreams}
-	opFilterLogEvents    = awsproto.Operation{Service: &info, Name: "FilterLogEvents", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askFilterLogEvents}
-	opGetLogEvents       = awsproto.Operation{Service: &info, Name: "GetLogEvents", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askGetLogEvents}
+	opCreateLogGroup        = awsproto.Operation{Service: &info, Name: "CreateLogGroup", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceAlreadyExistsException", "LimitExceededException", "OperationAbortedException", "ServiceUnavailableException"}, Asks: askCreateLogGroup}
+	opCreateLogStream       = awsproto.Operation{Service: &info, Name: "CreateLogStream", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceAlreadyExistsException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askCreateLogStream}
+	opDeleteLogGroup        = awsproto.Operation{Service: &info, Name: "DeleteLogGroup", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "OperationAbortedException", "ServiceUnavailableException"}, Asks: askDeleteLogGroup}
+	opDeleteLogStream       = awsproto.Operation{Service: &info, Name: "DeleteLogStream", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "OperationAbortedException", "ServiceUnavailableException"}, Asks: askDeleteLogStream}
+	opDeleteRetentionPolicy = awsproto.Operation{Service: &info, Name: "DeleteRetentionPolicy", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "OperationAbortedException", "ServiceUnavailableException"}, Asks: askDeleteRetentionPolicy}
+	opDescribeLogGroups     = awsproto.Operation{Service: &info, Name: "DescribeLogGroups", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ServiceUnavailableException"}, Asks: askDescribeLogGroups}
+	opDescribeLogStreams    = awsproto.Operation{Service: &info, Name: "DescribeLogStreams", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askDescribeLogStreams}
+	opFilterLogEvents       = awsproto.Operation{Service: &info, Name: "FilterLogEvents", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askFilterLogEvents}
+	opGetLogEvents          = awsproto.Operation{Service: &info, Name: "GetLogEvents", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askGetLogEvents}
+	opListTagsForResource   = awsproto.Operation{Service: &info, Name: "ListTagsForResource", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askListTagsForResource}
+	opListTagsLogGroup      = awsproto.Operation{Service: &info, Name: "ListTagsLogGroup", Empty: false, Unsigned: false, Errors: []string{"ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askListTagsLogGroup}
+	opPutLogEvents          = awsproto.Operation{Service: &info, Name: "PutLogEvents", Empty: false, Unsigned: false, Errors: []string{"InvalidParameterException", "InvalidSequenceTokenException", "DataAlreadyAcceptedException", "ResourceNotFoundException", "ServiceUnavailableException", "UnrecognizedClientException"}, Asks: askPutLogEvents}
+	opPutRetentionPolicy    = awsproto.Operation{Service: &info, Name: "PutRetentionPolicy", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "OperationAbortedException", "ServiceUnavailableException"}, Asks: askPutRetentionPolicy}
+	opTagLogGroup           = awsproto.Operation{Service: &info, Name: "TagLogGroup", Empty: true, Unsigned: false, Errors: []string{"ResourceNotFoundException", "InvalidParameterException"}, Asks: askTagLogGroup}
+	opTagResource           = awsproto.Operation{Service: &info, Name: "TagResource", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException", "TooManyTagsException"}, Asks: askTagResource}
+	opUntagLogGroup         = awsproto.Operation{Service: &info, Name: "UntagLogGroup", Empty: true, Unsigned: false, Errors: []string{"ResourceNotFoundException"}, Asks: askUntagLogGroup}
+	opUntagResource         = awsproto.Operation{Service: &info, Name: "UntagResource", Empty: true, Unsigned: false, Errors: []string{"InvalidParameterException", "ResourceNotFoundException", "ServiceUnavailableException"}, Asks: askUntagResource}
 )
 
 // API is CloudWatch Logs: in process it is a Service, from afar a Client.
 type API interface {
+	CreateLogGroup(context.Context, *CreateLogGroupInput) (*CreateLogGroupOutput, error)
+	CreateLogStream(context.Context, *CreateLogStreamInput) (*CreateLogStreamOutput, error)
+	DeleteLogGroup(context.Context, *DeleteLogGroupInput) (*DeleteLogGroupOutput, error)
+	DeleteLogStream(context.Context, *DeleteLogStreamInput) (*DeleteLogStreamOutput, error)
+	DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error)
 	DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error)
 	DescribeLogStreams(context.Context, *DescribeLogStreamsInput) (*DescribeLogStreamsOutput, error)
 	FilterLogEvents(context.Context, *FilterLogEventsInput) (*FilterLogEventsOutput, error)
 	GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogEventsOutput, error)
+	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
+	ListTagsLogGroup(context.Context, *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error)
+	PutLogEvents(context.Context, *PutLogEventsInput) (*PutLogEventsOutput, error)
+	PutRetentionPolicy(context.Context, *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error)
+	TagLogGroup(context.Context, *TagLogGroupInput) (*TagLogGroupOutput, error)
+	TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error)
+	UntagLogGroup(context.Context, *UntagLogGroupInput) (*UntagLogGroupOutput, error)
+	UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error)
 }
 
 // Unimplemented answers every operation with the error NotImplementedException. A type that embeds it
@@ -35,6 +61,26 @@ type Unimplemented struct{ unimplemented }
 type unimplemented struct{}
 
 var _ API = Unimplemented{}
+
+func (unimplemented) CreateLogGroup(context.Context, *CreateLogGroupInput) (*CreateLogGroupOutput, error) {
+	return nil, opCreateLogGroup.NotImplemented()
+}
+
+func (unimplemented) CreateLogStream(context.Context, *CreateLogStreamInput) (*CreateLogStreamOutput, error) {
+	return nil, opCreateLogStream.NotImplemented()
+}
+
+func (unimplemented) DeleteLogGroup(context.Context, *DeleteLogGroupInput) (*DeleteLogGroupOutput, error) {
+	return nil, opDeleteLogGroup.NotImplemented()
+}
+
+func (unimplemented) DeleteLogStream(context.Context, *DeleteLogStreamInput) (*DeleteLogStreamOutput, error) {
+	return nil, opDeleteLogStream.NotImplemented()
+}
+
+func (unimplemented) DeleteRetentionPolicy(context.Context, *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error) {
+	return nil, opDeleteRetentionPolicy.NotImplemented()
+}
 
 func (unimplemented) DescribeLogGroups(context.Context, *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
 	return nil, opDescribeLogGroups.NotImplemented()
@@ -52,6 +98,38 @@ func (unimplemented) GetLogEvents(context.Context, *GetLogEventsInput) (*GetLogE
 	return nil, opGetLogEvents.NotImplemented()
 }
 
+func (unimplemented) ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return nil, opListTagsForResource.NotImplemented()
+}
+
+func (unimplemented) ListTagsLogGroup(context.Context, *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error) {
+	return nil, opListTagsLogGroup.NotImplemented()
+}
+
+func (unimplemented) PutLogEvents(context.Context, *PutLogEventsInput) (*PutLogEventsOutput, error) {
+	return nil, opPutLogEvents.NotImplemented()
+}
+
+func (unimplemented) PutRetentionPolicy(context.Context, *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error) {
+	return nil, opPutRetentionPolicy.NotImplemented()
+}
+
+func (unimplemented) TagLogGroup(context.Context, *TagLogGroupInput) (*TagLogGroupOutput, error) {
+	return nil, opTagLogGroup.NotImplemented()
+}
+
+func (unimplemented) TagResource(context.Context, *TagResourceInput) (*TagResourceOutput, error) {
+	return nil, opTagResource.NotImplemented()
+}
+
+func (unimplemented) UntagLogGroup(context.Context, *UntagLogGroupInput) (*UntagLogGroupOutput, error) {
+	return nil, opUntagLogGroup.NotImplemented()
+}
+
+func (unimplemented) UntagResource(context.Context, *UntagResourceInput) (*UntagResourceOutput, error) {
+	return nil, opUntagResource.NotImplemented()
+}
+
 // Service is the decorated implementation: every call is authorised, checked against the model and reported.
 type Service struct {
 	hooks awsproto.Hooks
@@ -62,6 +140,31 @@ var _ API = (*Service)(nil)
 
 // New decorates an implementation.
 func New(hooks awsproto.Hooks, api API) *Service { return &Service{hooks: hooks, api: api} }
+
+// CreateLogGroup is logs:CreateLogGroup.
+func (s *Service) CreateLogGroup(ctx context.Context, in *CreateLogGroupInput) (*CreateLogGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateLogGroup, in, s.api.CreateLogGroup)
+}
+
+// CreateLogStream is logs:CreateLogStream.
+func (s *Service) CreateLogStream(ctx context.Context, in *CreateLogStreamInput) (*CreateLogStreamOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateLogStream, in, s.api.CreateLogStream)
+}
+
+// DeleteLogGroup is logs:DeleteLogGroup.
+func (s *Service) DeleteLogGroup(ctx context.Context, in *DeleteLogGroupInput) (*DeleteLogGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteLogGroup, in, s.api.DeleteLogGroup)
+}
+
+// DeleteLogStream is logs:DeleteLogStream.
+func (s *Service) DeleteLogStream(ctx context.Context, in *DeleteLogStreamInput) (*DeleteLogStreamOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteLogStream, in, s.api.DeleteLogStream)
+}
+
+// DeleteRetentionPolicy is logs:DeleteRetentionPolicy.
+func (s *Service) DeleteRetentionPolicy(ctx context.Context, in *DeleteRetentionPolicyInput) (*DeleteRetentionPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteRetentionPolicy, in, s.api.DeleteRetentionPolicy)
+}
 
 // DescribeLogGroups is logs:DescribeLogGroups.
 func (s *Service) DescribeLogGroups(ctx context.Context, in *DescribeLogGroupsInput) (*DescribeLogGroupsOutput, error) {
@@ -83,6 +186,46 @@ func (s *Service) GetLogEvents(ctx context.Context, in *GetLogEventsInput) (*Get
 	return awsproto.Invoke(ctx, s.hooks, &opGetLogEvents, in, s.api.GetLogEvents)
 }
 
+// ListTagsForResource is logs:ListTagsForResource.
+func (s *Service) ListTagsForResource(ctx context.Context, in *ListTagsForResourceInput) (*ListTagsForResourceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListTagsForResource, in, s.api.ListTagsForResource)
+}
+
+// ListTagsLogGroup is logs:ListTagsLogGroup.
+func (s *Service) ListTagsLogGroup(ctx context.Context, in *ListTagsLogGroupInput) (*ListTagsLogGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListTagsLogGroup, in, s.api.ListTagsLogGroup)
+}
+
+// PutLogEvents is logs:PutLogEvents.
+func (s *Service) PutLogEvents(ctx context.Context, in *PutLogEventsInput) (*PutLogEventsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutLogEvents, in, s.api.PutLogEvents)
+}
+
+// PutRetentionPolicy is logs:PutRetentionPolicy.
+func (s *Service) PutRetentionPolicy(ctx context.Context, in *PutRetentionPolicyInput) (*PutRetentionPolicyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutRetentionPolicy, in, s.api.PutRetentionPolicy)
+}
+
+// TagLogGroup is logs:TagLogGroup.
+func (s *Service) TagLogGroup(ctx context.Context, in *TagLogGroupInput) (*TagLogGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagLogGroup, in, s.api.TagLogGroup)
+}
+
+// TagResource is logs:TagResource.
+func (s *Service) TagResource(ctx context.Context, in *TagResourceInput) (*TagResourceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTagResource, in, s.api.TagResource)
+}
+
+// UntagLogGroup is logs:UntagLogGroup.
+func (s *Service) UntagLogGroup(ctx context.Context, in *UntagLogGroupInput) (*UntagLogGroupOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagLogGroup, in, s.api.UntagLogGroup)
+}
+
+// UntagResource is logs:UntagResource.
+func (s *Service) UntagResource(ctx context.Context, in *UntagResourceInput) (*UntagResourceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opUntagResource, in, s.api.UntagResource)
+}
+
 // Info describes the service.
 func (*Service) Info() *awsproto.Info { return &info }
 
@@ -92,9 +235,22 @@ func (s *Service) Implementation() any { return s.api }
 // Endpoints are its operations for the wire, by name.
 func (s *Service) Endpoints() []awsproto.Endpoint {
 	return []awsproto.Endpoint{
+		awsproto.Bind(&opCreateLogGroup, s.CreateLogGroup),
+		awsproto.Bind(&opCreateLogStream, s.CreateLogStream),
+		awsproto.Bind(&opDeleteLogGroup, s.DeleteLogGroup),
+		awsproto.Bind(&opDeleteLogStream, s.DeleteLogStream),
+		awsproto.Bind(&opDeleteRetentionPolicy, s.DeleteRetentionPolicy),
 		awsproto.Bind(&opDescribeLogGroups, s.DescribeLogGroups),
 		awsproto.Bind(&opDescribeLogStreams, s.DescribeLogStreams),
 		awsproto.Bind(&opFilterLogEvents, s.FilterLogEvents),
 		awsproto.Bind(&opGetLogEvents, s.GetLogEvents),
+		awsproto.Bind(&opListTagsForResource, s.ListTagsForResource),
+		awsproto.Bind(&opListTagsLogGroup, s.ListTagsLogGroup),
+		awsproto.Bind(&opPutLogEvents, s.PutLogEvents),
+		awsproto.Bind(&opPutRetentionPolicy, s.PutRetentionPolicy),
+		awsproto.Bind(&opTagLogGroup, s.TagLogGroup),
+		awsproto.Bind(&opTagResource, s.TagResource),
+		awsproto.Bind(&opUntagLogGroup, s.UntagLogGroup),
+		awsproto.Bind(&opUntagResource, s.UntagResource),
 	}
 }

@@ -2,6 +2,57 @@
 
 package logs
 
+// CreateLogGroupInput is the shape of that name.
+type CreateLogGroupInput struct {
+	LogGroupName              *string           `json:"logGroupName,omitzero"`
+	KmsKeyId                  *string           `json:"kmsKeyId,omitzero"`
+	Tags                      map[string]string `json:"tags,omitzero"`
+	LogGroupClass             LogGroupClass     `json:"logGroupClass,omitzero"`
+	DeletionProtectionEnabled *bool             `json:"deletionProtectionEnabled,omitzero"`
+}
+
+// CreateLogGroupOutput is the shape of that name.
+type CreateLogGroupOutput struct {
+}
+
+// CreateLogStreamInput is the shape of that name.
+type CreateLogStreamInput struct {
+	LogGroupName  *string `json:"logGroupName,omitzero"`
+	LogStreamName *string `json:"logStreamName,omitzero"`
+}
+
+// CreateLogStreamOutput is the shape of that name.
+type CreateLogStreamOutput struct {
+}
+
+// DeleteLogGroupInput is the shape of that name.
+type DeleteLogGroupInput struct {
+	LogGroupName *string `json:"logGroupName,omitzero"`
+}
+
+// DeleteLogGroupOutput is the shape of that name.
+type DeleteLogGroupOutput struct {
+}
+
+// DeleteLogStreamInput is the shape of that name.
+type DeleteLogStreamInput struct {
+	LogGroupName  *string `json:"logGroupName,omitzero"`
+	LogStreamName *string `json:"logStreamName,omitzero"`
+}
+
+// DeleteLogStreamOutput is the shape of that name.
+type DeleteLogStreamOutput struct {
+}
+
+// DeleteRetentionPolicyInput is the shape of that name.
+type DeleteRetentionPolicyInput struct {
+	LogGroupName *string `json:"logGroupName,omitzero"`
+}
+
+// DeleteRetentionPolicyOutput is the shape of that name.
+type DeleteRetentionPolicyOutput struct {
+}
+
 // DescribeLogGroupsInput is the shape of that name.
 type DescribeLogGroupsInput struct {
 	AccountIdentifiers    []string      `json:"accountIdentifiers,omitzero"`
@@ -35,6 +86,12 @@ type DescribeLogStreamsInput struct {
 type DescribeLogStreamsOutput struct {
 	LogStreams []LogStream `json:"logStreams,omitzero"`
 	NextToken  *string     `json:"nextToken,omitzero"`
+}
+
+// Entity is the shape of that name.
+type Entity struct {
+	KeyAttributes map[string]string `json:"keyAttributes,omitzero"`
+	Attributes    map[string]string `json:"attributes,omitzero"`
 }
 
 // FilterLogEventsInput is the shape of that name.
@@ -89,6 +146,32 @@ type GetLogEventsOutput struct {
 	NextBackwardToken *string          `json:"nextBackwardToken,omitzero"`
 }
 
+// InputLogEvent is the shape of that name.
+type InputLogEvent struct {
+	Timestamp *int64  `json:"timestamp,omitzero"`
+	Message   *string `json:"message,omitzero"`
+}
+
+// ListTagsForResourceInput is the shape of that name.
+type ListTagsForResourceInput struct {
+	ResourceArn *string `json:"resourceArn,omitzero"`
+}
+
+// ListTagsForResourceOutput is the shape of that name.
+type ListTagsForResourceOutput struct {
+	Tags map[string]string `json:"tags,omitzero"`
+}
+
+// ListTagsLogGroupInput is the shape of that name.
+type ListTagsLogGroupInput struct {
+	LogGroupName *string `json:"logGroupName,omitzero"`
+}
+
+// ListTagsLogGroupOutput is the shape of that name.
+type ListTagsLogGroupOutput struct {
+	Tags map[string]string `json:"tags,omitzero"`
+}
+
 // LogGroup is the shape of that name.
 type LogGroup struct {
 	LogGroupName                     *string              `json:"logGroupName,omitzero"`
@@ -125,8 +208,86 @@ type OutputLogEvent struct {
 	IngestionTime *int64  `json:"ingestionTime,omitzero"`
 }
 
+// PutLogEventsInput is the shape of that name.
+type PutLogEventsInput struct {
+	LogGroupName  *string         `json:"logGroupName,omitzero"`
+	LogStreamName *string         `json:"logStreamName,omitzero"`
+	LogEvents     []InputLogEvent `json:"logEvents,omitzero"`
+	SequenceToken *string         `json:"sequenceToken,omitzero"`
+	Entity        *Entity         `json:"entity,omitzero"`
+}
+
+// PutLogEventsOutput is the shape of that name.
+type PutLogEventsOutput struct {
+	NextSequenceToken     *string                `json:"nextSequenceToken,omitzero"`
+	RejectedLogEventsInfo *RejectedLogEventsInfo `json:"rejectedLogEventsInfo,omitzero"`
+	RejectedEntityInfo    *RejectedEntityInfo    `json:"rejectedEntityInfo,omitzero"`
+}
+
+// PutRetentionPolicyInput is the shape of that name.
+type PutRetentionPolicyInput struct {
+	LogGroupName    *string `json:"logGroupName,omitzero"`
+	RetentionInDays *int32  `json:"retentionInDays,omitzero"`
+}
+
+// PutRetentionPolicyOutput is the shape of that name.
+type PutRetentionPolicyOutput struct {
+}
+
+// RejectedEntityInfo is the shape of that name.
+type RejectedEntityInfo struct {
+	ErrorType EntityRejectionErrorType `json:"errorType,omitzero"`
+}
+
+// RejectedLogEventsInfo is the shape of that name.
+type RejectedLogEventsInfo struct {
+	TooNewLogEventStartIndex *int32 `json:"tooNewLogEventStartIndex,omitzero"`
+	TooOldLogEventEndIndex   *int32 `json:"tooOldLogEventEndIndex,omitzero"`
+	ExpiredLogEventEndIndex  *int32 `json:"expiredLogEventEndIndex,omitzero"`
+}
+
 // SearchedLogStream is the shape of that name.
 type SearchedLogStream struct {
 	LogStreamName      *string `json:"logStreamName,omitzero"`
 	SearchedCompletely *bool   `json:"searchedCompletely,omitzero"`
+}
+
+// TagLogGroupInput is the shape of that name.
+type TagLogGroupInput struct {
+	LogGroupName *string           `json:"logGroupName,omitzero"`
+	Tags         map[string]string `json:"tags,omitzero"`
+}
+
+// TagLogGroupOutput is the shape of that name.
+type TagLogGroupOutput struct {
+}
+
+// TagResourceInput is the shape of that name.
+type TagResourceInput struct {
+	ResourceArn *string           `json:"resourceArn,omitzero"`
+	Tags        map[string]string `json:"tags,omitzero"`
+}
+
+// TagResourceOutput is the shape of that name.
+type TagResourceOutput struct {
+}
+
+// UntagLogGroupInput is the shape of that name.
+type UntagLogGroupInput struct {
+	LogGroupName *string  `json:"logGroupName,omitzero"`
+	Tags         []string `json:"tags,omitzero"`
+}
+
+// UntagLogGroupOutput is the shape of that name.
+type UntagLogGroupOutput struct {
+}
+
+// UntagResourceInput is the shape of that name.
+type UntagResourceInput struct {
+	ResourceArn *string  `json:"resourceArn,omitzero"`
+	TagKeys     []string `json:"tagKeys,omitzero"`
+}
+
+// UntagResourceOutput is the shape of that name.
+type UntagResourceOutput struct {
 }

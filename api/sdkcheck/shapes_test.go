@@ -10,36 +10,52 @@ import (
 	"strings"
 	"testing"
 
+	awsacm "github.com/aws/aws-sdk-go-v2/service/acm"
 	awscloudwatch "github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	awslogs "github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	awscodebuild "github.com/aws/aws-sdk-go-v2/service/codebuild"
 	awscodecommit "github.com/aws/aws-sdk-go-v2/service/codecommit"
 	awscodedeploy "github.com/aws/aws-sdk-go-v2/service/codedeploy"
 	awscodepipeline "github.com/aws/aws-sdk-go-v2/service/codepipeline"
+	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	awselbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
+	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"slipway/api/acm"
 	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
+	"slipway/api/ec2"
 	"slipway/api/elbv2"
 	"slipway/api/iam"
+	"slipway/api/kms"
 	"slipway/api/logs"
+	"slipway/api/sns"
 	"slipway/api/sts"
 )
 
 // absent are operations, members and enum values that AWS has and our model has not, each with its reason. An operation
 // that is absent answers 501 by its name, unless another reason stands here.
 var absent = map[string]string{
-	"elbv2.SourceIpConditionConfig.IpAddressType": "of Network Load Balancers, which are refused",
-	"codedeploy.RevisionLocation.String_":         "the member string, by another name in Go",
-	"logs.LogGroupClass=ESSENTIALS":               "said of log groups; ours are STANDARD",
-	"logs.LogGroup.RetentionPolicyName":           "said of log groups; ours have no retention policies",
-	"cloudwatch.AlarmType=LogAlarm":               "AlarmTypes is a filter: there are no alarms of this type",
-	"cloudwatch.DescribeAlarmsOutput.LogAlarms":   "there are none",
+	"elbv2.SourceIpConditionConfig.IpAddressType":          "of Network Load Balancers, which are refused",
+	"codedeploy.RevisionLocation.String_":                  "the member string, by another name in Go",
+	"acm.CertificateDetail.AcmeAccountId":                  "said of certificates got by ACME; ours are imported",
+	"acm.CertificateDetail.AcmeEndpointArn":                "said of certificates got by ACME; ours are imported",
+	"acm.CertificateDetail.UpdateSummary":                  "said of certificates that ACM renews; ours are imported",
+	"ec2.VpcEncryptionControlExclusions.ApiGatewayV2":      "said of VPCs with encryption controls; ours has none",
+	"ec2.VpcEncryptionControlExclusions.GlobalAccelerator": "said of VPCs with encryption controls; ours has none",
+	"kms.KeyMetadata.EncapsulationAlgorithms":              "said of keys for encapsulation; ours encrypt",
+	"kms.GrantListEntry.GranteeServicePrincipal":           "said of grants to services; ours are to principals of IAM",
+	"kms.GrantListEntry.RetiringServicePrincipal":          "said of grants to services; ours are to principals of IAM",
+	"logs.LogGroupClass=ESSENTIALS":                        "said of log groups; ours are STANDARD",
+	"logs.LogGroup.RetentionPolicyName":                    "said of log groups; ours have no retention policies",
+	"cloudwatch.AlarmType=LogAlarm":                        "AlarmTypes is a filter: there are no alarms of this type",
+	"cloudwatch.DescribeAlarmsOutput.LogAlarms":            "there are none",
 }
 
 func TestNothingThatAWSHasIsMissing(t *testing.T) {
@@ -48,6 +64,10 @@ func TestNothingThatAWSHasIsMissing(t *testing.T) {
 		aws, ours reflect.Type
 		some      bool // only the operations that we have: of the others the model knows the names
 	}{
+		"acm":          {reflect.TypeFor[*awsacm.Client](), reflect.TypeFor[acm.API](), true},
+		"ec2":          {reflect.TypeFor[*awsec2.Client](), reflect.TypeFor[ec2.API](), true},
+		"kms":          {reflect.TypeFor[*awskms.Client](), reflect.TypeFor[kms.API](), true},
+		"sns":          {reflect.TypeFor[*awssns.Client](), reflect.TypeFor[sns.API](), true},
 		"cloudwatch":   {reflect.TypeFor[*awscloudwatch.Client](), reflect.TypeFor[cloudwatch.API](), true},
 		"codebuild":    {reflect.TypeFor[*awscodebuild.Client](), reflect.TypeFor[codebuild.API](), false},
 		"codecommit":   {reflect.TypeFor[*awscodecommit.Client](), reflect.TypeFor[codecommit.API](), false},

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"slipway/api/acm"
 	"slipway/api/awsproto"
 	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
@@ -8,10 +9,13 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
+	"slipway/api/ec2"
 	"slipway/api/elbv2"
 	"slipway/api/iam"
+	"slipway/api/kms"
 	"slipway/api/logs"
 	"slipway/api/slipway"
+	"slipway/api/sns"
 	"slipway/api/sts"
 	"slipway/internal/build"
 	"slipway/internal/deploy"
@@ -93,6 +97,18 @@ type (
 		*monitorPart
 		cloudwatch.Unimplemented
 	}
+	kmsAPI struct {
+		kms.Unimplemented
+	}
+	snsAPI struct {
+		sns.Unimplemented
+	}
+	ec2API struct {
+		ec2.Unimplemented
+	}
+	acmAPI struct {
+		acm.Unimplemented
+	}
 	slipwayAPI struct {
 		*viewPart
 		*buildPart
@@ -122,6 +138,10 @@ type implementations struct {
 	iam          iamAPI
 	elbv2        elbv2API
 	cloudwatch   cloudwatchAPI
+	kms          kmsAPI
+	sns          snsAPI
+	ec2          ec2API
+	acm          acmAPI
 	slipway      slipwayAPI
 }
 
@@ -137,6 +157,10 @@ type contract struct {
 	iam          *iam.Service
 	elbv2        *elbv2.Service
 	cloudwatch   *cloudwatch.Service
+	kms          *kms.Service
+	sns          *sns.Service
+	ec2          *ec2.Service
+	acm          *acm.Service
 	slipway      *slipway.Service
 }
 
@@ -152,6 +176,10 @@ func newContract(hooks awsproto.Hooks, parts implementations) contract {
 		iam:          iam.New(hooks, parts.iam),
 		elbv2:        elbv2.New(hooks, parts.elbv2),
 		cloudwatch:   cloudwatch.New(hooks, parts.cloudwatch),
+		kms:          kms.New(hooks, parts.kms),
+		sns:          sns.New(hooks, parts.sns),
+		ec2:          ec2.New(hooks, parts.ec2),
+		acm:          acm.New(hooks, parts.acm),
 		slipway:      slipway.New(hooks, parts.slipway),
 	}
 }
@@ -169,6 +197,10 @@ func (c contract) all() []awsproto.Service {
 		c.iam,
 		c.elbv2,
 		c.cloudwatch,
+		c.kms,
+		c.sns,
+		c.ec2,
+		c.acm,
 		c.slipway,
 	}
 }
