@@ -103,7 +103,7 @@ func NewRequestID() string {
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &request{id: NewRequestID()}
-	r = r.WithContext(WithPeer(r.Context(), r.RemoteAddr))
+	r = r.WithContext(WithPeer(r))
 	w.Header().Set("X-Amzn-Requestid", q.id)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	out, err := s.serve(q, w, r)

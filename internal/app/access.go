@@ -7,6 +7,7 @@ import (
 	"slipway/internal/build"
 	deployserver "slipway/internal/deploy/server"
 	"slipway/internal/identity"
+	"slipway/internal/object/s3"
 )
 
 // objectAccess returns the check of who may do what with an object. Policies do not decide this yet. A host may read
@@ -15,8 +16,9 @@ import (
 func objectAccess(
 	builds *build.Service,
 	hosts *deployserver.Service,
-) func(ctx context.Context, operation, bucket, key, version string) error {
-	return func(ctx context.Context, operation, bucket, key, version string) error {
+) s3.Authorizer {
+	return func(ctx context.Context, r s3.Right) error {
+		operation, bucket, key, version := r.Action, r.Bucket, r.Key, r.Version
 		c := awsproto.CallerOf(ctx)
 		if err := identity.Authorize(c, "s3", operation); err != nil {
 			return err

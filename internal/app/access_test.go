@@ -7,6 +7,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/internal/identity"
+	"slipway/internal/object/s3"
 )
 
 // No key opens more than its work needs: without work a host reads nothing, and a runner neither.
@@ -37,7 +38,8 @@ func TestAccess(t *testing.T) {
 		caller := awsproto.Caller{ARN: s.identity.UserARN("someone"), Role: c.role, AccessKeyID: "AKIASOMEONE"}
 		var err error
 		if c.object {
-			err = objects(awsproto.WithCaller(t.Context(), caller), c.operation, "bucket", "key", "")
+			err = objects(awsproto.WithCaller(t.Context(), caller),
+				s3.Right{Action: c.operation, Bucket: "bucket", Key: "key"})
 		} else {
 			err = repositories(t.Context(), caller, c.operation, "greeter")
 		}

@@ -209,8 +209,8 @@ func (w *world) serve(log *slog.Logger) {
 	)
 	bucket := &s3.Handler{Objects: w.objects, Region: region, Account: account, Lookup: w.identity.Lookup,
 		Caller: w.identity.Caller, Now: time.Now, Log: log,
-		Authorize: func(ctx context.Context, operation, _, _, _ string) error {
-			return identity.Authorize(awsproto.CallerOf(ctx), "s3", operation)
+		Authorize: func(ctx context.Context, r s3.Right) error {
+			return identity.Authorize(awsproto.CallerOf(ctx), "s3", r.Action)
 		}}
 	var mu sync.Mutex
 	var isDown bool

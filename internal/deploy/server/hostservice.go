@@ -53,7 +53,7 @@ func (s *Service) PutHostService(ctx context.Context,
 // addresses of this machine if it calls from here, and the networks that the operator lists. An administrator says what
 // is right.
 func (s *Service) publishable(ctx context.Context, a netip.Addr) error {
-	peer := awsproto.PeerOf(ctx)
+	peer := awsproto.PeerOf(ctx).Address
 	switch {
 	case awsproto.CallerOf(ctx).Role == identity.Administrator, a == peer,
 		peer.IsLoopback() && (a.IsLoopback() || isOurs(a)):

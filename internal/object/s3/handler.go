@@ -28,11 +28,12 @@ type Handler struct {
 	Regions func(region string) bool // whose signatures are accepted besides Region's; nil for none
 	Lookup  sigv4.Lookup
 	Caller  func(ctx context.Context, accessKeyID string) (awsproto.Caller, error)
-	// Authorize returns an error if the caller in ctx may not do an operation. operation is IAM's name: GetObject,
-	// ListBucket, ...
-	Authorize func(ctx context.Context, operation, bucket, key, version string) error
-	Now       func() time.Time
-	Log       *slog.Logger
+	// Authorize returns an error if the caller in ctx has not a right.
+	Authorize Authorizer
+	// May answers the same without a record of a refusal. If it is nil, who may read may know which keys there are.
+	May func(ctx context.Context, r Right) bool
+	Now func() time.Time
+	Log *slog.Logger
 }
 
 // Accepts reports whether a request is for S3. It is if it has a signature for S3, even a malformed one, or a form that
@@ -103,10 +104,10 @@ func (q *request) serve() error {
 		return fail(http.StatusNotImplemented, "NotImplemented",
 			"Slipway's S3 does not implement "+op+". docs/compatibility.md lists what it does.")
 	}
-	if err := q.h.Authorize(ctx, op, q.bucket, q.key, q.query.Get("versionId")); err != nil {
-		return fail(http.StatusForbidden, "AccessDenied", err.Error())
+	if err := q.authorize(op); err != nil {
+		return err
 	}
-	return do(q)
+	return q.hide(do(q))
 }
 
 func (q *request) authenticate() (context.Context, error) {

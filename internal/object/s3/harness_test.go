@@ -59,9 +59,9 @@ func open(t *testing.T) *house {
 		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
 			return awsproto.Caller{Name: "alice"}, nil
 		},
-		Authorize: func(_ context.Context, operation, bucket, key, version string) error {
-			if bucket == "forbidden" {
-				return fmt.Errorf("not authorized: s3:%s", operation)
+		Authorize: func(_ context.Context, r face.Right) error {
+			if r.Bucket == "forbidden" {
+				return &awsproto.Error{Code: "AccessDenied", Message: "not authorized: s3:" + r.Action}
 			}
 			return nil
 		}})

@@ -136,8 +136,8 @@ func (q *request) source() (object.Object, interface {
 		return object.Object{}, nil, invalid(
 			"Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
 	}
-	if err := q.h.Authorize(q.Context(), "GetObject", bucket, key, versionQuery); err != nil {
-		return object.Object{}, nil, fail(http.StatusForbidden, "AccessDenied", err.Error())
+	if err := q.mayKey("GetObject", bucket, key, versionQuery); err != nil {
+		return object.Object{}, nil, err
 	}
 	o, f, err := q.h.Objects.Get(q.Context(), bucket, key, versionQuery)
 	if err != nil {
@@ -346,7 +346,11 @@ func (q *request) deleteObjects() error {
 		Error   []undeleted
 	}{Xmlns: namespace}
 	for _, key := range in.Object {
-		o, err := q.h.Objects.Delete(q.Context(), q.bucket, key.Key, key.VersionId)
+		err := q.mayKey("DeleteObject", q.bucket, key.Key, key.VersionId)
+		var o object.Object
+		if err == nil {
+			o, err = q.h.Objects.Delete(q.Context(), q.bucket, key.Key, key.VersionId)
+		}
 		if e := known(err); e != nil && e.Status < http.StatusInternalServerError && e.Code != "NoSuchBucket" {
 			out.Error = append(out.Error, undeleted{key.Key, key.VersionId, e.Code, e.Message})
 			continue

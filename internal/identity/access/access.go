@@ -1,0 +1,178 @@
+// Package access asks the policies for each request: it gathers what bears on a question, has package policy decide, and
+// words the refusal.
+package access
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/internal/identity/policy"
+)
+
+// Principal is what is known of a caller besides its name.
+type Principal struct {
+	policy.Sources
+	Tags map[string]string // of the user or the role, with those of the session over them
+}
+
+// Authority is what the decisions stand on.
+type Authority struct {
+	Region, Account string
+	Now             func() time.Time
+	Log             *slog.Logger
+	// Principal returns the policies and tags of a caller. A caller that is not known any more is an error.
+	Principal func(ctx context.Context, c awsproto.Caller) (Principal, error)
+	// Resource returns the policies of a resource. alone says that they must allow by themselves.
+	Resource func(ctx context.Context, arn string) (policies []policy.Attached, alone bool, err error)
+	// Tags returns the tags of a resource; none if it does not exist.
+	Tags func(ctx context.Context, arn string) (map[string]string, error)
+	// Key answers for Slipway's own condition keys, which begin with "slipway:".
+	Key func(ctx context.Context, c awsproto.Caller, key, action, resource string) (values []string, ok bool, err error)
+	// Resolve finds resources that a request does not name itself; see awsproto.Access.
+	Resolve func(ctx context.Context, kind string, values ...[]string) []string
+}
+
+// Operation refuses an operation that the caller in ctx may not do. It is the hook of every service.
+func (a *Authority) Operation(ctx context.Context, op *awsproto.Operation, in any) error {
+	q := &awsproto.Access{
+		Region:  a.Region,
+		Account: a.Account,
+		Resolve: func(kind string, values ...[]string) []string { return a.Resolve(ctx, kind, values...) },
+	}
+	if op.Asks != nil {
+		op.Asks(q, in)
+	}
+	err := a.Ask(ctx, q, in)
+	if denied, ok := err.(*Denied); ok { //nolint:errorlint // it is not wrapped
+		denied.query = op.Service.Protocol == awsproto.Query
+	}
+	return err
+}
+
+// Ask refuses a request if one of its rights is missing. input is the request's shape, or nil.
+func (a *Authority) Ask(ctx context.Context, q *awsproto.Access, input any) error {
+	c := awsproto.CallerOf(ctx)
+	if len(q.Asks) == 0 {
+		if c.ARN == "" {
+			return &Denied{Message: "The request has no caller."}
+		}
+		return nil
+	}
+	p, err := a.Principal(ctx, c)
+	if err != nil {
+		return err
+	}
+	for i := range q.Asks {
+		for j := range q.Asks[i].Resources {
+			f := &facts{a: a, ctx: ctx, caller: &c, principal: &p, access: q, ask: &q.Asks[i], input: input}
+			d, r, err := a.decide(f, q.Asks[i].Resources[j])
+			if err != nil {
+				return err
+			}
+			if !d.Allowed {
+				return a.refuse(ctx, &c, d, r)
+			}
+		}
+	}
+	return nil
+}
+
+// May reports whether the caller in ctx may do an action on a resource. An error counts as no.
+func (a *Authority) May(ctx context.Context, action, resource string) bool {
+	q := &awsproto.Access{Region: a.Region, Account: a.Account}
+	q.Ask(action, []string{resource})
+	d, err := a.Decide(ctx, q, 0)
+	return err == nil && d.Allowed
+}
+
+// Decide decides on the first resource of one of the rights that are asked for, and does not record a refusal.
+func (a *Authority) Decide(ctx context.Context, q *awsproto.Access, ask int) (policy.Decision, error) {
+	c := awsproto.CallerOf(ctx)
+	p, err := a.Principal(ctx, c)
+	if err != nil {
+		return policy.Decision{}, err
+	}
+	f := &facts{a: a, ctx: ctx, caller: &c, principal: &p, access: q, ask: &q.Asks[ask]}
+	d, _, err := a.decide(f, f.ask.Resources[0])
+	return d, err
+}
+
+// decide decides on a resource in both its forms. A form that is denied denies the other, and one that is allowed
+// allows it.
+func (a *Authority) decide(f *facts, r awsproto.Resource) (policy.Decision, policy.Request, error) {
+	d, request, err := a.form(f, r.ARN)
+	if err != nil || r.Also == "" || d.Explicit {
+		return d, request, err
+	}
+	also, alsoRequest, err := a.form(f, r.Also)
+	if err != nil || also.Explicit || also.Allowed && !d.Allowed {
+		return also, alsoRequest, err
+	}
+	return d, request, nil
+}
+
+func (a *Authority) form(f *facts, arn string) (policy.Decision, policy.Request, error) {
+	f.resource = arn
+	f.tags = nil
+	sources := f.principal.Sources
+	if a.Resource != nil {
+		var err error
+		if sources.Resource, sources.Alone, err = a.Resource(f.ctx, arn); err != nil {
+			return policy.Decision{}, policy.Request{}, err
+		}
+	}
+	request := policy.Request{
+		Principal: PrincipalOf(f.caller),
+		Action:    f.ask.Action,
+		Resource:  arn,
+		Context:   f,
+	}
+	d := policy.Decide(sources, request)
+	return d, request, f.err
+}
+
+// PrincipalOf is a caller as policies name it.
+func PrincipalOf(c *awsproto.Caller) policy.Principal {
+	p := policy.Principal{Account: c.Account, ARN: c.ARN, UserID: c.UserID, Root: c.ARN == "arn:aws:iam::"+c.Account+":root"}
+	if c.Session != nil {
+		p.Role = c.Session.RoleARN
+	}
+	return p
+}
+
+// Denied is the error that refuses a request, in IAM's words.
+type Denied struct {
+	Message string
+	query   bool
+}
+
+func (e *Denied) Error() string { return e.Message }
+
+// ErrorCode is AWS's code: services that speak Query have a shorter one.
+func (e *Denied) ErrorCode() string {
+	if e.query {
+		return "AccessDenied"
+	}
+	return "AccessDeniedException"
+}
+
+// HTTPStatus is 403 in services that speak Query, and 400 in the others.
+func (e *Denied) HTTPStatus() int {
+	if e.query {
+		return http.StatusForbidden
+	}
+	return http.StatusBadRequest
+}
+
+// refuse makes the error of a decision, and records it.
+func (a *Authority) refuse(ctx context.Context, c *awsproto.Caller, d policy.Decision, r policy.Request) error {
+	message := policy.Denied(r, d)
+	if a.Log != nil {
+		a.Log.InfoContext(ctx, "access denied", "principal", c.ARN, "key", c.AccessKeyID, "action", r.Action,
+			"resource", r.Resource, "reason", d.Reason(r.Action), "address", awsproto.PeerOf(ctx).Address.String())
+	}
+	return &Denied{Message: message}
+}
