@@ -128,7 +128,10 @@ func (p *parser) statement(n *node, out *Policy) {
 			p.syntax(both.at, "a statement has %s or Not%s, not both", name, name)
 		}
 	}
-	s := statement{start: n.start, end: n.end}
+	s := statement{start: n.start, end: n.end, before: n.before}
+	if s.before.Line == 0 {
+		s.before = Position{Line: n.start.Line, Column: n.start.Column + 1}
+	}
 	p.sid(e["Sid"], &s)
 	deny := p.effect(e["Effect"], n)
 	p.principal(e, n, &s)

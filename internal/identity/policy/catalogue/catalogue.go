@@ -120,6 +120,41 @@ func action(service string, f []string, arns map[string]string, keys map[string]
 	return e
 }
 
+// Matches reports whether an ARN can be that of a resource of the type.
+func (t Type) Matches(arn string) bool {
+	want := strings.SplitN(t.ARN, ":", 4)
+	got := strings.SplitN(arn, ":", 6)
+	if len(want) != 4 || len(got) != 6 || want[0] != got[2] {
+		return false
+	}
+	if (want[1] == "") != (got[3] == "") || want[2] == "" && got[4] != "" {
+		return false
+	}
+	return fits(want[3], got[5])
+}
+
+// fits reports whether a text has the literals of a template in their order.
+func fits(template, s string) bool {
+	lit, rest, found := strings.Cut(template, "${")
+	if !found {
+		return s == template
+	}
+	s, ok := strings.CutPrefix(s, lit)
+	for ok {
+		_, rest, _ = strings.Cut(rest, "}")
+		lit, next, more := strings.Cut(rest, "${")
+		if !more {
+			return len(s) > len(lit) && strings.HasSuffix(s, lit)
+		}
+		i := strings.Index(s, lit)
+		if i < 0 || s == "" {
+			return false
+		}
+		s, rest = s[i+len(lit):], next
+	}
+	return false
+}
+
 var abbreviations = strings.NewReplacer(
 	"@res", "aws:ResourceTag/${TagKey}",
 	"@req", "aws:RequestTag/${TagKey}",
