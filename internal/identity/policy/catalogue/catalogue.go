@@ -69,6 +69,8 @@ type table struct {
 var entries = sync.OnceValue(func() *table {
 	t := &table{byName: map[string]Entry{}, byService: map[string][]Entry{}}
 	t.read(awsActions)
+	// CodeConnections also goes by the name that it had before, with the same actions.
+	t.read(strings.ReplaceAll(section(awsActions, "codeconnections"), "codeconnections", "codestar-connections"))
 	t.read(slipwayActions)
 	for service, actions := range t.byService {
 		slices.SortFunc(actions, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
@@ -77,6 +79,21 @@ var entries = sync.OnceValue(func() *table {
 	slices.Sort(t.services)
 	return t
 })
+
+// section returns the keys, and the rows of one service.
+func section(text, service string) string {
+	var b strings.Builder
+	inside := false
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(line, "service "); ok {
+			inside = strings.TrimSpace(name) == service
+		}
+		if inside || strings.HasPrefix(line, "keys ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
 
 func (t *table) read(text string) {
 	keys := map[string][]string{}

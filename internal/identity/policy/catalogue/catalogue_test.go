@@ -25,6 +25,10 @@ func TestActionsAreFoundWithTheirResourcesAndKeys(t *testing.T) {
 	if create, _ := Action("codepipeline:CreatePipeline"); !slices.Contains(create.Dependent, "iam:PassRole") {
 		t.Errorf("got %+v", create)
 	}
+	old, ok := Action("codestar-connections:UseConnection")
+	if !ok || !strings.HasPrefix(old.Types[0].ARN, "codestar-connections:") {
+		t.Errorf("got %+v, %t", old, ok)
+	}
 	if _, ok := Action("codecommit:Nothing"); ok {
 		t.Error("an unknown action is found")
 	}
