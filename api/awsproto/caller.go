@@ -21,6 +21,7 @@ type Caller struct {
 type Session struct {
 	RoleARN        string // "" for a federated user, and for a user's own session
 	RoleID         string // AROA…
+	Parent         string // the user whose key began a session without a role: AIDA…
 	Name           string
 	Issued         time.Time
 	Expires        time.Time

@@ -30,8 +30,8 @@ type Server struct {
 	Regions func(region string) bool
 	// Lookup finds the secret of an access key.
 	Lookup sigv4.Lookup
-	// Caller returns the owner of an access key.
-	Caller func(ctx context.Context, accessKeyID string) (Caller, error)
+	// Caller returns the owner of an access key, or of temporary credentials, whose token Lookup accepted.
+	Caller func(ctx context.Context, accessKeyID, token string) (Caller, error)
 	Now    func() time.Time
 	Log    *slog.Logger
 	// Detached has the operations that wait. If it is nil, there are none.
@@ -118,6 +118,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) serve(q *request, w http.ResponseWriter, r *http.Request) (any, error) {
+	if isOpen(r) {
+		return s.serveOpen(q, w, r)
+	}
 	if err := s.route(q, r); err != nil {
 		return nil, err
 	}

@@ -102,7 +102,7 @@ func Invoke[I any, O any, P interface {
 	if in == nil {
 		in = new(I)
 	}
-	if h.Authorize != nil {
+	if h.Authorize != nil && !op.Unsigned {
 		if err := h.Authorize(ctx, op, in); err != nil {
 			return nil, err
 		}

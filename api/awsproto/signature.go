@@ -51,7 +51,7 @@ func (s *Server) authenticate(q *request, r *http.Request, c *sigv4.Claim) (Call
 	if err != nil {
 		return Caller{}, refused(q.protocol, err)
 	}
-	return s.Caller(r.Context(), sig.AccessKeyID)
+	return s.Caller(r.Context(), sig.AccessKeyID, sig.Token)
 }
 
 func refusal(p Protocol, e *sigv4.Error) error {
@@ -59,7 +59,7 @@ func refusal(p Protocol, e *sigv4.Error) error {
 		sigv4.Missing: "MissingAuthenticationTokenException", sigv4.Incomplete: "IncompleteSignatureException",
 		sigv4.UnknownKey: "UnrecognizedClientException", sigv4.Mismatch: "InvalidSignatureException",
 		sigv4.Expired: "InvalidSignatureException", sigv4.WrongScope: "InvalidSignatureException",
-		sigv4.NotCovered: "AccessDeniedException",
+		sigv4.NotCovered: "AccessDeniedException", sigv4.ExpiredToken: "ExpiredTokenException",
 	}
 	status := http.StatusBadRequest
 	if p == Query {
@@ -68,7 +68,7 @@ func refusal(p Protocol, e *sigv4.Error) error {
 			sigv4.Missing: "MissingAuthenticationToken", sigv4.Incomplete: "IncompleteSignature",
 			sigv4.UnknownKey: "InvalidClientTokenId", sigv4.Mismatch: "SignatureDoesNotMatch",
 			sigv4.Expired: "SignatureDoesNotMatch", sigv4.WrongScope: "SignatureDoesNotMatch",
-			sigv4.NotCovered: "AccessDenied",
+			sigv4.NotCovered: "AccessDenied", sigv4.ExpiredToken: "ExpiredToken",
 		}
 	}
 	message := e.Message

@@ -54,10 +54,10 @@ func serve(t *testing.T, now func() time.Time, more ...awsproto.Service) *httpte
 	t.Helper()
 	s := &awsproto.Server{
 		Region: "eu-west-1", Account: "123456789012", Now: now, Log: slog.New(slog.DiscardHandler),
-		Lookup: func(_ context.Context, id string) (sigv4.Secret, bool, error) {
+		Lookup: func(_ context.Context, id, _ string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: secret}, id == keyID, nil
 		},
-		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
+		Caller: func(_ context.Context, id, _ string) (awsproto.Caller, error) {
 			return awsproto.Caller{ARN: "arn:aws:iam::123456789012:user/admin", Account: "123456789012", UserID: "AIDA",
 				AccessKeyID: id}, nil
 		},

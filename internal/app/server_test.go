@@ -342,7 +342,7 @@ func TestKeys(t *testing.T) {
 				t.Fatalf("no key of %s: %v", name, err)
 			}
 			all[name] = k
-			caller, err := s.identity.Caller(t.Context(), k.ID)
+			caller, err := s.identity.Caller(t.Context(), k.ID, "")
 			if err != nil || caller.Name != name || caller.Role != name {
 				t.Errorf("the key of %s: got %+v, %v", name, caller, err)
 			}

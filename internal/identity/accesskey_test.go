@@ -17,11 +17,11 @@ func TestAccessKeys(t *testing.T) {
 	k := made.AccessKey
 	opens := func() bool {
 		t.Helper()
-		secret, ok, err := h.Lookup(t.Context(), *k.AccessKeyId)
+		secret, ok, err := h.Lookup(t.Context(), *k.AccessKeyId, "")
 		if err != nil || ok && secret.Key != *k.SecretAccessKey {
 			t.Errorf("%+v, %v", secret, err)
 		}
-		_, again, _ := h.again().Lookup(t.Context(), *k.AccessKeyId)
+		_, again, _ := h.again().Lookup(t.Context(), *k.AccessKeyId, "")
 		if again != ok {
 			t.Errorf("it opens: %v, after a restart: %v", ok, again)
 		}

@@ -5,21 +5,21 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
-	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
-	"slipway/internal/store"
 )
 
 const (
 	gitService = "codecommit.amazonaws.com"
-	// gitPerUser is IAM's limit of Git credentials a user.
-	gitPerUser = 2
+	// credentialsPerUser is IAM's limit of credentials of one service a user.
+	credentialsPerUser = 2
 )
 
 func hashed(secret string) string {
@@ -33,20 +33,6 @@ func randomSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-func (s *Service) userOf(ctx context.Context, q store.Queryer, name *string) (string, error) {
-	user := awsproto.CallerOf(ctx).Name
-	if name != nil {
-		user = *name
-	}
-	var found string
-	ok, err := store.Find(ctx, q, []any{&found},
-		`SELECT name FROM users WHERE name = $1 OR name = $2 ORDER BY name = $1 DESC LIMIT 1`, user, HostPath+user)
-	if err == nil && !ok {
-		err = &iam.NoSuchEntityException{Message: "The user with name " + user + " cannot be found."}
-	}
-	return found, err
-}
-
 // CreateServiceSpecificCredential implements iam:CreateServiceSpecificCredential for codecommit.amazonaws.com.
 func (s *Service) CreateServiceSpecificCredential(ctx context.Context,
 	in *iam.CreateServiceSpecificCredentialInput) (*iam.CreateServiceSpecificCredentialOutput, error) {
@@ -56,90 +42,178 @@ func (s *Service) CreateServiceSpecificCredential(ctx context.Context,
 				gitService + " does.",
 		}
 	}
-	c := iam.ServiceSpecificCredential{CreateDate: awsproto.At(s.Now()), ServiceName: in.ServiceName,
-		ServicePassword:             new(randomSecret()),
-		ServiceSpecificCredentialId: new("ACCA" + randomID()), Status: iam.StatusTypeActive}
-	err := s.db.Write(ctx, func(tx store.Tx) error {
-		user, err := s.userOf(ctx, tx, in.UserName)
-		if err != nil {
-			return err
-		}
-		taken, err := store.Strings(ctx, tx, `SELECT username FROM git_credentials WHERE owner = $1`, user)
-		if err != nil {
-			return err
-		}
-		if len(taken) >= gitPerUser {
-			return &iam.LimitExceededException{Message: "Cannot exceed quota for ServiceSpecificCredentialsPerUser: 2"}
-		}
-		username := user + "-at-" + s.Account
-		for n := 1; len(taken) > 0 && taken[0] == username; n++ {
-			username = fmt.Sprintf("%s+%d-at-%s", user, n, s.Account)
-		}
-		c.UserName, c.ServiceUserName = &user, &username
-		_, err = tx.Exec(ctx,
-			`INSERT INTO git_credentials (id, owner, username, password, created) VALUES ($1, $2, $3, $4, $5)`,
-			*c.ServiceSpecificCredentialId, user, username, hashed(*c.ServicePassword), c.CreateDate.UnixMilli())
-		return err
-	})
-	if err != nil {
-		return nil, err
+	c := credential{ID: "ACCA" + randomID(), Service: gitService, Created: s.Now().UnixMilli()}
+	if in.CredentialAgeDays != nil {
+		c.Expires = s.Now().Add(time.Duration(*in.CredentialAgeDays) * 24 * time.Hour).UnixMilli()
 	}
-	return &iam.CreateServiceSpecificCredentialOutput{ServiceSpecificCredential: &c}, nil
+	password := randomSecret()
+	c.Hash = hashed(password)
+	var shown iam.ServiceSpecificCredential
+	err := s.changeUser(ctx, in.UserName, func(v *view, u *user) error {
+		if len(u.Credentials) >= credentialsPerUser {
+			return exceeds("Cannot exceed quota for ServiceSpecificCredentialsPerUser: %d", credentialsPerUser)
+		}
+		c.Username = s.freeUsername(v, u)
+		u.Credentials = append(u.Credentials, c)
+		shown = s.shownCredential(u, c, password)
+		return nil
+	})
+	return &iam.CreateServiceSpecificCredentialOutput{ServiceSpecificCredential: &shown}, err
+}
+
+// freeUsername is NAME-at-ACCOUNT, or NAME+N-at-ACCOUNT if that is taken. The name has the path of a host's user before
+// it.
+func (s *Service) freeUsername(v *view, u *user) string {
+	name := strings.TrimPrefix(u.pathName(), "/")
+	if !u.host() {
+		name = u.Name
+	}
+	username := name + "-at-" + s.Account
+	for n := 1; v.usernameTaken(u, username); n++ {
+		username = fmt.Sprintf("%s+%d-at-%s", name, n, s.Account)
+	}
+	return username
+}
+
+func (v *view) usernameTaken(u *user, username string) bool {
+	if slices.ContainsFunc(u.Credentials, func(c credential) bool { return c.Username == username }) {
+		return true
+	}
+	id, ok := v.m.loginHolder(username)
+	return ok && id != u.ID
+}
+
+func (s *Service) shownCredential(u *user, c credential, password string) iam.ServiceSpecificCredential {
+	shown := iam.ServiceSpecificCredential{
+		CreateDate:                  at(c.Created),
+		ServiceName:                 &c.Service,
+		ServiceUserName:             &c.Username,
+		ServicePassword:             &password,
+		ServiceSpecificCredentialId: &c.ID,
+		UserName:                    &u.Name,
+		Status:                      iam.StatusType(s.credentialStatus(c)),
+	}
+	if c.Expires > 0 {
+		shown.ExpirationDate = at(c.Expires)
+	}
+	return shown
+}
+
+func (s *Service) credentialStatus(c credential) string {
+	if c.Expires > 0 && s.Now().UnixMilli() >= c.Expires {
+		return "Expired"
+	}
+	return string(status(c.Inactive))
 }
 
 // ListServiceSpecificCredentials implements iam:ListServiceSpecificCredentials.
 func (s *Service) ListServiceSpecificCredentials(ctx context.Context,
 	in *iam.ListServiceSpecificCredentialsInput) (*iam.ListServiceSpecificCredentialsOutput, error) {
-	user, err := s.userOf(ctx, s.db, in.UserName)
-	if err != nil {
-		return nil, err
+	v := s.view()
+	var users []*user
+	if awsproto.Value(in.AllUsers) {
+		if in.UserName != nil {
+			return nil, &iam.InvalidInputException{Message: "AllUsers and UserName cannot be given together."}
+		}
+		users = each[*user](v, userKind)
+	} else {
+		u, err := v.userOr(awsproto.CallerOf(ctx), in.UserName)
+		if err != nil {
+			return nil, err
+		}
+		users = []*user{u}
 	}
-	all, err := store.All(ctx, s.db, func(r *sql.Rows) (iam.ServiceSpecificCredentialMetadata, error) {
-		m := iam.ServiceSpecificCredentialMetadata{UserName: &user, Status: iam.StatusTypeActive,
-			ServiceName:     new(gitService),
-			ServiceUserName: new(""), ServiceSpecificCredentialId: new("")}
-		var created int64
-		err := r.Scan(m.ServiceSpecificCredentialId, m.ServiceUserName, &created)
-		m.CreateDate = awsproto.At(time.UnixMilli(created))
-		return m, err
-	}, `SELECT id, username, created FROM git_credentials WHERE owner = $1 ORDER BY created, id`, user)
-	if all == nil || in.ServiceName != nil && *in.ServiceName != gitService {
-		all = []iam.ServiceSpecificCredentialMetadata{}
+	all := []iam.ServiceSpecificCredentialMetadata{}
+	for _, u := range users {
+		for _, c := range u.Credentials {
+			if in.ServiceName == nil || *in.ServiceName == c.Service {
+				all = append(all, s.credentialMetadata(u, c))
+			}
+		}
 	}
-	return &iam.ListServiceSpecificCredentialsOutput{ServiceSpecificCredentials: all}, err
+	key := func(m iam.ServiceSpecificCredentialMetadata) string {
+		return strings.ToLower(*m.UserName) + " " + *m.ServiceSpecificCredentialId
+	}
+	slices.SortStableFunc(all, func(a, b iam.ServiceSpecificCredentialMetadata) int {
+		return strings.Compare(key(a), key(b))
+	})
+	filter := []any{in.UserName, in.AllUsers, in.ServiceName}
+	some, p, err := paged(s, list{"ListServiceSpecificCredentials", filter, in.Marker, in.MaxItems}, all, key)
+	return &iam.ListServiceSpecificCredentialsOutput{
+		ServiceSpecificCredentials: some,
+		IsTruncated:                p.truncated,
+		Marker:                     p.marker,
+	}, err
+}
+
+func (s *Service) credentialMetadata(u *user, c credential) iam.ServiceSpecificCredentialMetadata {
+	shown := s.shownCredential(u, c, "")
+	return iam.ServiceSpecificCredentialMetadata{
+		UserName:                    shown.UserName,
+		Status:                      shown.Status,
+		ServiceName:                 shown.ServiceName,
+		ServiceUserName:             shown.ServiceUserName,
+		ServiceSpecificCredentialId: shown.ServiceSpecificCredentialId,
+		CreateDate:                  shown.CreateDate,
+		ExpirationDate:              shown.ExpirationDate,
+	}
+}
+
+// changeCredential changes a service-specific credential of a user.
+func (s *Service) changeCredential(ctx context.Context, name *string, id string, f func(u *user, i int)) error {
+	return s.changeUser(ctx, name, func(_ *view, u *user) error {
+		i := slices.IndexFunc(u.Credentials, func(c credential) bool { return c.ID == id })
+		if i < 0 {
+			return noSuch("The service-specific credential %s cannot be found.", id)
+		}
+		f(u, i)
+		return nil
+	})
+}
+
+// UpdateServiceSpecificCredential implements iam:UpdateServiceSpecificCredential.
+func (s *Service) UpdateServiceSpecificCredential(ctx context.Context,
+	in *iam.UpdateServiceSpecificCredentialInput) (*iam.UpdateServiceSpecificCredentialOutput, error) {
+	return nil, s.changeCredential(ctx, in.UserName, *in.ServiceSpecificCredentialId, func(u *user, i int) {
+		u.Credentials[i].Inactive = in.Status != iam.StatusTypeActive
+	})
+}
+
+// ResetServiceSpecificCredential implements iam:ResetServiceSpecificCredential: another password, in the answer alone.
+func (s *Service) ResetServiceSpecificCredential(ctx context.Context,
+	in *iam.ResetServiceSpecificCredentialInput) (*iam.ResetServiceSpecificCredentialOutput, error) {
+	password := randomSecret()
+	var shown iam.ServiceSpecificCredential
+	err := s.changeCredential(ctx, in.UserName, *in.ServiceSpecificCredentialId, func(u *user, i int) {
+		u.Credentials[i].Hash = hashed(password)
+		shown = s.shownCredential(u, u.Credentials[i], password)
+	})
+	return &iam.ResetServiceSpecificCredentialOutput{ServiceSpecificCredential: &shown}, err
 }
 
 // DeleteServiceSpecificCredential implements iam:DeleteServiceSpecificCredential.
 func (s *Service) DeleteServiceSpecificCredential(ctx context.Context,
 	in *iam.DeleteServiceSpecificCredentialInput) (*iam.DeleteServiceSpecificCredentialOutput, error) {
-	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		user, err := s.userOf(ctx, tx, in.UserName)
-		if err != nil {
-			return err
-		}
-		r, err := tx.Exec(ctx, `DELETE FROM git_credentials WHERE id = $1 AND owner = $2`,
-			*in.ServiceSpecificCredentialId, user)
-		if err != nil {
-			return err
-		}
-		if n, err := r.RowsAffected(); err != nil || n == 0 {
-			return &iam.NoSuchEntityException{
-				Message: "The service-specific credential " + *in.ServiceSpecificCredentialId + " cannot be found.",
-			}
-		}
-		return nil
+	return nil, s.changeCredential(ctx, in.UserName, *in.ServiceSpecificCredentialId, func(u *user, i int) {
+		u.Credentials = slices.Delete(u.Credentials, i, i+1)
 	})
 }
 
 // gitPassword verifies a static Git credential.
-func (s *Service) gitPassword(ctx context.Context, username, password string) (awsproto.Caller, bool, error) {
-	var want string
-	c := awsproto.Caller{Account: s.Account}
-	ok, err := store.Find(ctx, s.db, []any{&want, &c.Name, &c.UserID, &c.ARN, &c.Role},
-		`SELECT g.password, u.name, u.id, u.arn, u.role FROM git_credentials g JOIN users u ON u.name = g.owner
-			WHERE g.username = $1`, username)
-	if err != nil || !ok {
-		return c, false, err
+func (s *Service) gitPassword(username, password string) (awsproto.Caller, bool) {
+	id, ok := s.model.loginHolder(username)
+	if !ok {
+		return awsproto.Caller{}, false
 	}
-	return c, subtle.ConstantTimeCompare([]byte(want), []byte(hashed(password))) == 1, nil
+	u, _ := s.model.get(userKind, id).(*user)
+	if u == nil {
+		return awsproto.Caller{}, false
+	}
+	for _, c := range u.Credentials {
+		if c.Username == username && s.credentialStatus(c) == string(iam.StatusTypeActive) &&
+			subtle.ConstantTimeCompare([]byte(c.Hash), []byte(hashed(password))) == 1 {
+			return s.callerOf(u, ""), true
+		}
+	}
+	return awsproto.Caller{}, false
 }

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"net"
 	"regexp"
 	"slices"
@@ -35,11 +36,14 @@ var knownRegions = []string{
 // credential, a password signed by `aws codecommit credential-helper`, or one signed by git-remote-codecommit. path is
 // the path in the repository's URL: /v1/repos/NAME.
 func (s *Service) Git(ctx context.Context, username, password, host, path string) (awsproto.Caller, bool, error) {
-	if c, ok, err := s.gitPassword(ctx, username, password); ok || err != nil {
-		return c, ok, err
+	if c, ok := s.gitPassword(username, password); ok {
+		return c, true, nil
 	}
 	id, token, _ := strings.Cut(username, "%")
-	secret, ok, err := s.Lookup(ctx, id)
+	secret, ok, err := s.Lookup(ctx, id, token)
+	if _, refused := errors.AsType[*sigv4.Error](err); refused {
+		return awsproto.Caller{}, false, nil
+	}
 	if err != nil || !ok || subtle.ConstantTimeCompare([]byte(secret.SessionToken), []byte(token)) != 1 {
 		return awsproto.Caller{}, false, err
 	}
@@ -59,7 +63,7 @@ func (s *Service) Git(ctx context.Context, username, password, host, path string
 	for _, region := range regions {
 		for _, h := range hosts {
 			if sigv4.VerifyGitPassword(secret.Key, stamp, signature, h, path, region, s.Now()) {
-				c, err := s.Caller(ctx, id)
+				c, err := s.Caller(ctx, id, token)
 				return c, err == nil, err
 			}
 		}

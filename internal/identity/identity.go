@@ -1,22 +1,19 @@
-// Package identity has users, access keys, Git credentials and sessions of the pages, and decides what they may do.
-// Secrets of access keys are encrypted, because a signature can only be verified with the plain secret. Passwords and
-// sessions are stored as hashes.
+// Package identity has users, groups, roles, their policies and credentials, and the sessions of the pages. All that
+// decisions need is in memory, and follows the database; see model. Secrets of access keys are encrypted, because a
+// signature can only be verified with the plain secret. Passwords and sessions are stored as hashes.
 package identity
 
 import (
 	"context"
 	"crypto/rand"
-	"database/sql"
 	"embed"
 	"encoding/base32"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"slipway/api/awsproto"
-	"slipway/api/awsproto/sigv4"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
 )
@@ -39,16 +36,16 @@ const (
 // Service holds identities.
 type Service struct {
 	Config
-	db *store.Store
+	db     *store.Store
+	model  *model
+	pager  awsproto.Pager
+	read   compiler // of policies
+	opened secrets  // of access keys
+	used   uses
 
-	loading sync.Mutex // one reading of the keys at a time: an older one never replaces a newer one
-	mu      sync.RWMutex
-	keys    map[string]key // every active access key, with its caller: read once, kept up to date
-}
-
-type key struct {
-	secret string
-	caller awsproto.Caller
+	loading sync.Mutex    // one reading of changes at a time
+	behind  atomic.Bool   // the model lacks changes of this process itself
+	wake    chan struct{} // of follow
 }
 
 // Config is what the service needs to know of where it runs.
@@ -60,117 +57,147 @@ type Config struct {
 	Regions func(region string) bool
 }
 
-// New returns the service of one account.
+// New returns the service of one account. On a database that others share it follows their changes until ctx ends.
 func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
-	i := &Service{Config: c, db: db}
-	return i, i.load(ctx)
-}
-
-const activeKeys = `SELECT k.id, k.secret, u.name, u.id, u.arn, u.role FROM access_keys k
-	JOIN users u ON u.name = k.owner WHERE k.active = 1`
-
-func (s *Service) scanKey(r *sql.Rows) (k key, err error) {
-	var sealed string
-	c := awsproto.Caller{Account: s.Account}
-	if err := r.Scan(&c.AccessKeyID, &sealed, &c.Name, &c.UserID, &c.ARN, &c.Role); err != nil {
-		return k, err
+	s := &Service{
+		Config: c,
+		db:     db,
+		model:  newModel(),
+		pager:  awsproto.Pager{Key: c.Seal.Key("identity pages")},
+		wake:   make(chan struct{}, 1),
 	}
-	secret, err := s.Seal.Open(sealed, "access-key "+c.AccessKeyID)
-	if err != nil {
-		return k, fmt.Errorf("access key %s: %w", c.AccessKeyID, err)
+	if db.Shared() {
+		db.OnNotice(notice, func(string) { s.stale() })
+		db.OnGap(s.stale)
+		go s.follow(ctx)
 	}
-	return key{string(secret), c}, nil
-}
-
-// find returns an active access key. If other servers share the database, the key is read each time, because one that
-// was deleted on another server must not be accepted here.
-func (s *Service) find(ctx context.Context, id string) (key, bool, error) {
-	if s.db.Shared() {
-		all, err := store.All(ctx, s.db, s.scanKey, activeKeys+` AND k.id = $1`, id)
-		if err != nil || len(all) == 0 {
-			return key{}, false, err
-		}
-		return all[0], true, nil
+	if err := s.load(ctx); err != nil {
+		return nil, err
 	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	k, ok := s.keys[id]
-	return k, ok, nil
-}
-
-// load reads the keys again. It is called after each change of them. It continues when ctx ends, because a deleted key
-// must not stay in memory.
-func (s *Service) load(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx)
-	s.loading.Lock()
-	defer s.loading.Unlock()
-	all, err := store.All(ctx, s.db, s.scanKey, activeKeys)
-	if err != nil {
-		return err
-	}
-	keys := make(map[string]key, len(all))
-	for _, k := range all {
-		keys[k.caller.AccessKeyID] = k
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys = keys
-	return nil
-}
-
-// Lookup returns the secret of an access key. It is a sigv4.Lookup.
-func (s *Service) Lookup(ctx context.Context, id string) (sigv4.Secret, bool, error) {
-	k, ok, err := s.find(ctx, id)
-	return sigv4.Secret{Key: k.secret}, ok, err
-}
-
-// Caller returns the owner of an access key.
-func (s *Service) Caller(ctx context.Context, id string) (awsproto.Caller, error) {
-	k, ok, err := s.find(ctx, id)
-	if err == nil && !ok {
-		err = errors.New("the access key is gone")
-	}
-	return k.caller, err
-}
-
-// UserARN is the ARN of a user.
-func (s *Service) UserARN(name string) string {
-	return "arn:aws:iam::" + s.Account + ":user/" + name
-}
-
-// EnsureUser makes a user, or leaves the one of that name.
-func (s *Service) EnsureUser(ctx context.Context, name, role string) error {
-	return s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx,
-			`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5)
-				ON CONFLICT (name) DO NOTHING`,
-			name, "AIDA"+randomID(), s.UserARN(name), role, s.Now().UnixMilli())
-		return err
+	err := db.Write(ctx, func(tx store.Tx) error {
+		return s.changeIn(ctx, tx, func(v *view) error { return s.upgrade(ctx, tx, v) })
 	})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.Reload(ctx)
+}
+
+// UserARN is the ARN of a user, whose name may have a path before it.
+func (s *Service) UserARN(name string) string { return s.arn("user/" + name) }
+
+// arn is an ARN of this account's IAM.
+func (s *Service) arn(resource string) string { return "arn:aws:iam::" + s.Account + ":" + resource }
+
+// arnOf is the ARN of an entity.
+func (s *Service) arnOf(d entity) string {
+	if p, ok := d.(*managedPolicy); ok && p.ARN != "" {
+		return p.ARN
+	}
+	return s.arn(string(d.kind()) + d.heading().pathName())
+}
+
+// EnsureUser makes a user with the policies of a role, or leaves the one of that name.
+func (s *Service) EnsureUser(ctx context.Context, name, role string) error {
+	return s.change(ctx, func(v *view) error {
+		if v.find(userKind, (&user{head: head{Name: name, Path: "/"}}).key()) == nil {
+			v.put(s.newUser("/", name, role))
+		}
+		return nil
+	})
+}
+
+// newUser makes a user with the policies of a role.
+func (s *Service) newUser(path, name, role string) *user {
+	u := &user{head: s.newHead("AIDA", path, name), Role: role}
+	if arn := rolePolicies[role]; arn != "" {
+		u.Attached = []string{arn}
+	}
+	return u
+}
+
+func (s *Service) newHead(prefix, path, name string) head {
+	return head{ID: prefix + randomID(), Name: name, Path: path, Created: s.Now().UnixMilli()}
 }
 
 // Key is an access key with its secret.
 type Key struct{ ID, Secret string }
 
 // NewKey makes up an access key.
-func NewKey() Key {
+func NewKey() Key { return Key{"AKIA" + randomID(), randomKey()} }
+
+// randomKey is a secret access key: 40 characters, as AWS's are.
+func randomKey() string {
 	var secret [30]byte
 	_, _ = rand.Read(secret[:])
-	return Key{"AKIA" + randomID(), base64.StdEncoding.EncodeToString(secret[:])}
+	return base64.StdEncoding.EncodeToString(secret[:])
 }
 
 // AddKey gives a user an access key. Adding the same key again is not an error.
-func (s *Service) AddKey(ctx context.Context, user string, k Key) error {
-	err := s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `INSERT INTO access_keys (id, owner, secret, created) VALUES ($1, $2, $3, $4)
-			ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, owner = excluded.owner`,
-			k.ID, user, s.Seal.Seal([]byte(k.Secret), "access-key "+k.ID), s.Now().UnixMilli())
-		return err
+func (s *Service) AddKey(ctx context.Context, name string, k Key) error {
+	return s.change(ctx, func(v *view) error {
+		u, err := v.user(name)
+		if err != nil {
+			return err
+		}
+		if holder, ok := v.holder(k.ID); ok {
+			if holder.ID == u.ID && s.secretOf(holder, k.ID) == k.Secret {
+				return nil
+			}
+			other := edit(holder)
+			other.Keys = withoutKey(other.Keys, k.ID)
+			v.put(other)
+		}
+		u, err = v.user(name)
+		if err != nil {
+			return err
+		}
+		u = edit(u)
+		u.Keys = append(u.Keys, s.newAccessKey(k))
+		v.put(u)
+		return nil
 	})
-	if err != nil {
-		return err
+}
+
+func (s *Service) newAccessKey(k Key) accessKey {
+	return accessKey{ID: k.ID, Secret: s.Seal.Seal([]byte(k.Secret), "access-key "+k.ID), Created: s.Now().UnixMilli()}
+}
+
+func withoutKey(keys []accessKey, id string) []accessKey {
+	var left []accessKey
+	for _, k := range keys {
+		if k.ID != id {
+			left = append(left, k)
+		}
 	}
-	return s.load(ctx)
+	return left
+}
+
+// holder returns the user of an access key.
+func (v *view) holder(key string) (*user, bool) {
+	for r, d := range v.overlay {
+		if u, ok := d.(*user); ok && r.kind == userKind && u.accessKey(key) != nil {
+			return u, true
+		}
+	}
+	id, ok := v.m.holder(key)
+	if !ok {
+		return nil, false
+	}
+	u, ok := v.get(userKind, id).(*user)
+	if !ok || u.accessKey(key) == nil {
+		return nil, false
+	}
+	return u, true
+}
+
+func (u *user) accessKey(id string) *accessKey {
+	for i := range u.Keys {
+		if u.Keys[i].ID == id {
+			return &u.Keys[i]
+		}
+	}
+	return nil
 }
 
 // randomID is 16 characters, as in AWS's IDs.

@@ -65,16 +65,16 @@ func TestKeys(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	for name, s := range map[string]*Service{"at once": h.Service, "after a restart": h.again()} {
-		secret, ok, err := s.Lookup(t.Context(), "AKIAALICE")
+		secret, ok, err := s.Lookup(t.Context(), "AKIAALICE", "")
 		if err != nil || !ok || secret.Key != "secret/of+alice" {
 			t.Errorf("%s: %+v %v %v", name, secret, ok, err)
 		}
-		c, err := s.Caller(t.Context(), "AKIAALICE")
+		c, err := s.Caller(t.Context(), "AKIAALICE", "")
 		if err != nil || c.ARN != "arn:aws:iam::123456789012:user/alice" || c.Role != Administrator ||
 			!strings.HasPrefix(c.UserID, "AIDA") {
 			t.Errorf("%s: %+v %v", name, c, err)
 		}
-		if _, ok, _ := s.Lookup(t.Context(), "AKIANOBODY"); ok {
+		if _, ok, _ := s.Lookup(t.Context(), "AKIANOBODY", ""); ok {
 			t.Errorf("%s: a key that nobody has", name)
 		}
 	}
@@ -82,7 +82,7 @@ func TestKeys(t *testing.T) {
 	if err := h.EnsureUser(t.Context(), "alice", Nobody); err != nil {
 		t.Fatal(err)
 	}
-	if c, err := h.again().Caller(t.Context(), "AKIAALICE"); err != nil || c.Role != Administrator {
+	if c, err := h.again().Caller(t.Context(), "AKIAALICE", ""); err != nil || c.Role != Administrator {
 		t.Errorf("%+v, %v", c, err)
 	}
 	k := NewKey()
@@ -204,7 +204,7 @@ func TestGitCredentials(t *testing.T) {
 	t.Parallel()
 	h := open(t)
 	var made []iam.ServiceSpecificCredential
-	for range gitPerUser {
+	for range credentialsPerUser {
 		out, err := h.CreateServiceSpecificCredential(h.caller(),
 			&iam.CreateServiceSpecificCredentialInput{UserName: new("alice"), ServiceName: new(gitService)})
 		if err != nil {

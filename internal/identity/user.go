@@ -2,229 +2,267 @@ package identity
 
 import (
 	"context"
-	"database/sql"
-	"net/url"
-	"path"
-	"time"
+	"slices"
+	"strings"
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
 	"slipway/internal/store"
 )
 
-// HostPath is the path of the users of hosts, where `aws deploy register` puts them. A user's row is named by path and
-// name, so that a host's user cannot be taken for another user. IAM's operations name it without the path, as AWS's do.
+// HostPath is the path of the users of hosts, where `aws deploy register` puts them.
 const HostPath = "AWS/CodeDeploy/"
 
-// userName is a user's name without its path.
-func userName(stored string) string { return path.Base(stored) }
-
-// userPath is the path of a user, as IAM writes it.
-func userPath(stored string) string {
-	if dir := path.Dir(stored); dir != "." {
-		return "/" + dir + "/"
-	}
-	return "/"
-}
-
-// onlyHosts refuses operations that need policies, which Slipway does not have. A user made by the API has the rights
-// of a host only.
-func onlyHosts(what string) error {
-	return &awsproto.Error{Code: "NotImplementedException", Status: 501,
-		Message: "Slipway does not implement " + what +
-			" yet, except for the users of hosts, which have the path /AWS/CodeDeploy/."}
-}
-
-// CreateUser implements iam:CreateUser for the users of hosts.
+// CreateUser implements iam:CreateUser. The user has no rights until it is given some, except that of a host.
 func (s *Service) CreateUser(ctx context.Context, in *iam.CreateUserInput) (*iam.CreateUserOutput, error) {
-	switch {
-	case in.Path == nil || *in.Path != "/"+HostPath:
-		return nil, onlyHosts("users with policies of their own")
-	case in.PermissionsBoundary != nil:
-		return nil, onlyHosts("permissions boundaries")
-	case len(in.Tags) > 0:
-		return nil, onlyHosts("tags of users")
-	}
-	name := HostPath + *in.UserName
-	err := s.db.Write(ctx, func(tx store.Tx) error {
-		if _, err := s.userOf(ctx, tx, in.UserName); err == nil {
-			return &iam.EntityAlreadyExistsException{Message: "User with name " + *in.UserName + " already exists."}
-		} else if awsproto.Code(err) != "NoSuchEntity" {
+	u := s.newUser(pathOr(in.Path), *in.UserName, "")
+	err := s.change(ctx, func(v *view) error {
+		if _, err := v.user(u.Name); err == nil {
+			return exists("User with name %s already exists.", u.Name)
+		}
+		if err := v.setBoundary(&u.grants, in.PermissionsBoundary); err != nil {
 			return err
 		}
-		return s.insertUser(ctx, tx, name, Host)
+		var err error
+		u.Tags, err = retag(nil, in.Tags)
+		u.Role = ""
+		if u.host() {
+			u.Role, u.Attached = Host, []string{rolePolicies[Host]}
+		}
+		v.put(u)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.user(ctx, name)
-	return &iam.CreateUserOutput{User: u}, err
+	return &iam.CreateUserOutput{User: s.shownUser(u, true)}, nil
 }
 
-func (s *Service) insertUser(ctx context.Context, tx store.Tx, name, role string) error {
-	_, err := tx.Exec(ctx,
-		`INSERT INTO users (name, id, arn, role, created) VALUES ($1, $2, $3, $4, $5) ON CONFLICT (name) DO NOTHING`,
-		name, "AIDA"+randomID(), s.UserARN(name), role, s.Now().UnixMilli())
-	return err
+// shownUser is a user in an answer. Lists leave out tags and boundary.
+func (s *Service) shownUser(u *user, whole bool) *iam.User {
+	shown := &iam.User{
+		UserName:   &u.Name,
+		Path:       &u.Path,
+		UserId:     &u.ID,
+		Arn:        new(s.arnOf(u)),
+		CreateDate: at(u.Created),
+	}
+	if whole {
+		shown.Tags, shown.PermissionsBoundary = someTags(u.Tags), shownBoundary(u.Boundary)
+	}
+	return shown
 }
 
 // GetUser implements iam:GetUser; without a name it is the caller.
 func (s *Service) GetUser(ctx context.Context, in *iam.GetUserInput) (*iam.GetUserOutput, error) {
-	name, err := s.userOf(ctx, s.db, in.UserName)
+	u, err := s.view().userOr(awsproto.CallerOf(ctx), in.UserName)
 	if err != nil {
 		return nil, err
 	}
-	u, err := s.user(ctx, name)
-	return &iam.GetUserOutput{User: u}, err
-}
-
-func (s *Service) user(ctx context.Context, name string) (*iam.User, error) {
-	u := &iam.User{UserName: new(userName(name)), Path: new(userPath(name)), UserId: new(""), Arn: new("")}
-	var created int64
-	if err := s.db.QueryRow(ctx, `SELECT id, arn, created FROM users WHERE name = $1`, name).Scan(u.UserId, u.Arn,
-		&created); err != nil {
-		return nil, err
+	shown := s.shownUser(u, true)
+	if u.Login != nil {
+		used, err := s.lastUses(ctx, u.ID)
+		if err != nil {
+			return nil, err
+		}
+		if x, ok := used[signinUse]; ok {
+			shown.PasswordLastUsed = awsproto.At(x.at)
+		}
 	}
-	u.CreateDate = awsproto.At(time.UnixMilli(created))
-	return u, nil
+	return &iam.GetUserOutput{User: shown}, nil
 }
 
-// DeleteUser implements iam:DeleteUser for the users of hosts. As IAM it refuses a user that still has keys or
-// policies.
+// ListUsers implements iam:ListUsers.
+func (s *Service) ListUsers(_ context.Context, in *iam.ListUsersInput) (*iam.ListUsersOutput, error) {
+	all := under(each[*user](s.view(), userKind), in.PathPrefix)
+	some, p, err := paged(s, list{"ListUsers", in.PathPrefix, in.Marker, in.MaxItems}, all, (*user).key)
+	out := &iam.ListUsersOutput{Users: []iam.User{}, IsTruncated: p.truncated, Marker: p.marker}
+	for _, u := range some {
+		out.Users = append(out.Users, *s.shownUser(u, false))
+	}
+	return out, err
+}
+
+// UpdateUser implements iam:UpdateUser: another name or path. The unique ID, the keys and the policies stay.
+func (s *Service) UpdateUser(ctx context.Context, in *iam.UpdateUserInput) (*iam.UpdateUserOutput, error) {
+	return nil, s.change(ctx, func(v *view) error {
+		u, err := v.user(*in.UserName)
+		if err != nil {
+			return err
+		}
+		u = edit(u)
+		if in.NewPath != nil {
+			u.Path = *in.NewPath
+		}
+		if in.NewUserName != nil {
+			u.Name = *in.NewUserName
+		}
+		if other, err := v.user(u.Name); err == nil && other.ID != u.ID {
+			return exists("User with name %s already exists.", u.Name)
+		}
+		v.put(u)
+		return nil
+	})
+}
+
+// DeleteUser implements iam:DeleteUser. As IAM it refuses a user that still has something.
 func (s *Service) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam.DeleteUserOutput, error) {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
-		name, err := s.hostUser(ctx, tx, in.UserName)
-		if err != nil {
-			return err
-		}
-		for _, left := range []struct{ table, message string }{
-			{"access_keys", "Cannot delete entity, must delete access keys first."},
-			{"user_policies", "Cannot delete entity, must delete policies first."},
-		} {
-			var n int
-			if _, err := store.Find(ctx, tx, []any{&n}, `SELECT COUNT(*) FROM `+left.table+` WHERE owner = $1`,
-				name); err != nil {
+		return s.changeIn(ctx, tx, func(v *view) error {
+			u, err := v.user(*in.UserName)
+			if err != nil {
 				return err
 			}
-			if n > 0 {
-				return &iam.DeleteConflictException{Message: left.message}
-			}
-		}
-		for _, table := range []string{"git_credentials", "sessions"} {
-			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE owner = $1`, name); err != nil {
+			if err := v.left(u); err != nil {
 				return err
 			}
-		}
-		_, err = tx.Exec(ctx, `DELETE FROM users WHERE name = $1`, name)
-		return err
+			v.drop(u)
+			_, err = tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, u.ID)
+			return err
+		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return nil, s.load(ctx)
+	return nil, s.Reload(ctx)
 }
 
-// hostUser finds the user of a host by its name.
-func (s *Service) hostUser(ctx context.Context, q store.Queryer, name *string) (string, error) {
-	stored, err := s.userOf(ctx, q, name)
-	if err == nil && userPath(stored) != "/"+HostPath {
-		err = onlyHosts("changes of this user")
-	}
-	return stored, err
-}
-
-// maxPolicies is IAM's limit of what the documents of a user's inline policies may have together, in characters.
-const maxPolicies = 2048
-
-// PutUserPolicy implements iam:PutUserPolicy for the users of hosts. The document is stored and returned, and has no
-// effect: a host may always fetch its own commands and bundles.
-func (s *Service) PutUserPolicy(ctx context.Context, in *iam.PutUserPolicyInput) (*iam.PutUserPolicyOutput, error) {
-	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		name, err := s.hostUser(ctx, tx, in.UserName)
-		if err != nil {
-			return err
-		}
-		if !isJSONObject(*in.PolicyDocument) {
-			return &iam.MalformedPolicyDocumentException{Message: "Syntax errors in policy."}
-		}
-		var others int
-		if _, err := store.Find(ctx, tx, []any{&others},
-			`SELECT COALESCE(SUM(LENGTH(document)), 0) FROM user_policies WHERE owner = $1 AND name <> $2`, name,
-			*in.PolicyName); err != nil {
-			return err
-		}
-		if others+len(*in.PolicyDocument) > maxPolicies {
-			return &iam.LimitExceededException{Message: "Maximum policy size of 2048 bytes exceeded for user " +
-				*in.UserName}
-		}
-		_, err = tx.Exec(ctx,
-			`INSERT INTO user_policies (owner, name, document) VALUES ($1, $2, $3) ON CONFLICT (owner, name) DO UPDATE
-				SET document = excluded.document`,
-			name, *in.PolicyName, *in.PolicyDocument)
-		return err
-	})
-}
-
-// GetUserPolicy implements iam:GetUserPolicy. The document is percent-encoded, as IAM returns it.
-func (s *Service) GetUserPolicy(ctx context.Context, in *iam.GetUserPolicyInput) (*iam.GetUserPolicyOutput, error) {
-	name, err := s.userOf(ctx, s.db, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	var document string
-	ok, err := store.Find(ctx, s.db, []any{&document},
-		`SELECT document FROM user_policies WHERE owner = $1 AND name = $2`, name, *in.PolicyName)
-	if err != nil {
-		return nil, err
-	}
-	if !ok {
-		return nil, noPolicy(*in.PolicyName)
-	}
-	return &iam.GetUserPolicyOutput{
-		UserName:       in.UserName,
-		PolicyName:     in.PolicyName,
-		PolicyDocument: new(url.PathEscape(document)),
-	}, nil
-}
-
-func noPolicy(name string) error {
-	return &iam.NoSuchEntityException{Message: "The user policy with name " + name + " cannot be found."}
-}
-
-// ListUserPolicies implements iam:ListUserPolicies. There are so few that a page holds them all.
-func (s *Service) ListUserPolicies(ctx context.Context,
-	in *iam.ListUserPoliciesInput) (*iam.ListUserPoliciesOutput, error) {
-	name, err := s.userOf(ctx, s.db, in.UserName)
-	if err != nil {
-		return nil, err
-	}
-	names, err := store.Strings(ctx, s.db, `SELECT name FROM user_policies WHERE owner = $1 ORDER BY name`, name)
-	if names == nil {
-		names = []string{}
-	}
-	return &iam.ListUserPoliciesOutput{PolicyNames: names, IsTruncated: new(false)}, err
-}
-
-// DeleteUserPolicy implements iam:DeleteUserPolicy.
-func (s *Service) DeleteUserPolicy(ctx context.Context,
-	in *iam.DeleteUserPolicyInput) (*iam.DeleteUserPolicyOutput, error) {
-	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		name, err := s.userOf(ctx, tx, in.UserName)
-		if err != nil {
-			return err
-		}
-		r, err := tx.Exec(ctx, `DELETE FROM user_policies WHERE owner = $1 AND name = $2`, name, *in.PolicyName)
-		return oneRow(r, err, noPolicy(*in.PolicyName))
-	})
-}
-
-// oneRow returns an error if a statement changed nothing.
-func oneRow(r sql.Result, err, none error) error {
-	if err != nil {
-		return err
-	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
-		return none
+// left names what a user still has.
+func (v *view) left(u *user) error {
+	switch {
+	case len(u.Keys) > 0:
+		return conflict("delete access keys first.")
+	case len(u.Inline) > 0:
+		return conflict("delete policies first.")
+	case len(u.Attached) > 0 && !slices.Equal(u.Attached, []string{rolePolicies[u.Role]}):
+		return conflict("detach all policies first.")
+	case len(u.Groups) > 0:
+		return conflict("remove users from group first.")
+	case u.Login != nil:
+		return conflict("delete login profile first.")
+	case len(u.Credentials) > 0 && !u.host():
+		return conflict("delete service-specific credentials first.")
+	case len(u.SSHKeys) > 0:
+		return conflict("delete SSH public keys first.")
+	case len(v.devicesOf(u)) > 0:
+		return conflict("delete MFA device first.")
 	}
 	return nil
+}
+
+func (v *view) devicesOf(u *user) (all []*device) {
+	for _, d := range each[*device](v, deviceKind) {
+		if d.User == u.ID {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// changeUser changes the user of a name, or the caller if there is no name.
+func (s *Service) changeUser(ctx context.Context, name *string, f func(v *view, u *user) error) error {
+	return s.change(ctx, func(v *view) error {
+		u, err := v.userOr(awsproto.CallerOf(ctx), name)
+		if err != nil {
+			return err
+		}
+		u = edit(u)
+		if err := f(v, u); err != nil {
+			return err
+		}
+		v.put(u)
+		return nil
+	})
+}
+
+// setBoundary sets a permissions boundary if one is given.
+func (v *view) setBoundary(g *grants, arn *string) error {
+	if arn == nil {
+		return nil
+	}
+	if v.policy(*arn) == nil {
+		if err := checkARN(*arn); err != nil {
+			return err
+		}
+		return noSuch("Scope ARN: %s does not exist or is not attachable.", *arn)
+	}
+	g.Boundary = *arn
+	return nil
+}
+
+// PutUserPermissionsBoundary implements iam:PutUserPermissionsBoundary.
+func (s *Service) PutUserPermissionsBoundary(ctx context.Context,
+	in *iam.PutUserPermissionsBoundaryInput) (*iam.PutUserPermissionsBoundaryOutput, error) {
+	return nil, s.changeUser(ctx, in.UserName, func(v *view, u *user) error {
+		return v.setBoundary(&u.grants, in.PermissionsBoundary)
+	})
+}
+
+// DeleteUserPermissionsBoundary implements iam:DeleteUserPermissionsBoundary.
+func (s *Service) DeleteUserPermissionsBoundary(ctx context.Context,
+	in *iam.DeleteUserPermissionsBoundaryInput) (*iam.DeleteUserPermissionsBoundaryOutput, error) {
+	return nil, s.changeUser(ctx, in.UserName, func(_ *view, u *user) error {
+		u.Boundary = ""
+		return nil
+	})
+}
+
+// PutHost makes the user of a host with one access key, within the caller's transaction. It ends the keys and sessions
+// of an earlier host of that name, so that an old key gives no access. The caller calls Reload once the transaction is
+// committed.
+func (s *Service) PutHost(ctx context.Context, tx store.Tx, name string, k Key) error {
+	return s.changeIn(ctx, tx, func(v *view) error {
+		u, _ := v.find(userKind, strings.ToLower(HostPath+name)).(*user)
+		if u == nil {
+			u = s.newUser("/"+HostPath, name, Host)
+		} else {
+			u = edit(u)
+			if err := s.endKeys(ctx, tx, u); err != nil {
+				return err
+			}
+		}
+		u.Keys = []accessKey{s.newAccessKey(k)}
+		v.put(u)
+		return nil
+	})
+}
+
+// EnsureHostUser makes the user of an ARN of this account, with the rights of a host, unless it exists.
+// iam:CreateAccessKey makes its keys. EnsureHostUser returns false if the ARN belongs to another account.
+func (s *Service) EnsureHostUser(ctx context.Context, tx store.Tx, arn string) (bool, error) {
+	full, ok := strings.CutPrefix(arn, s.UserARN(""))
+	if !ok {
+		return false, nil
+	}
+	return true, s.changeIn(ctx, tx, func(v *view) error {
+		if v.userOf(arn) != nil {
+			return nil
+		}
+		at := strings.LastIndexByte(full, '/') + 1
+		u := s.newUser("/"+full[:at], full[at:], Host)
+		if v.find(userKind, u.key()) == nil {
+			v.put(u)
+		}
+		return nil
+	})
+}
+
+// EndKeys ends the access keys and sessions of a host's user, within the caller's transaction. Users that are more than
+// a host keep theirs. The caller calls Reload once the transaction is committed.
+func (s *Service) EndKeys(ctx context.Context, tx store.Tx, arn string) error {
+	return s.changeIn(ctx, tx, func(v *view) error {
+		u := v.userOf(arn)
+		if u == nil || u.Role != Host {
+			return nil
+		}
+		u = edit(u)
+		v.put(u)
+		return s.endKeys(ctx, tx, u)
+	})
+}
+
+func (s *Service) endKeys(ctx context.Context, tx store.Tx, u *user) error {
+	u.Keys, u.Credentials = nil, nil
+	_, err := tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, u.ID)
+	return err
 }

@@ -26,10 +26,10 @@ func TestTail(t *testing.T) {
 	s, j := open(t)
 	wire := &awsproto.Server{Region: "eu-central-1", Account: "123456789012", Now: time.Now,
 		Log: slog.New(slog.DiscardHandler),
-		Lookup: func(context.Context, string) (sigv4.Secret, bool, error) {
+		Lookup: func(context.Context, string, string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: "secret"}, true, nil
 		},
-		Caller: func(context.Context, string) (awsproto.Caller, error) { return awsproto.Caller{}, nil }}
+		Caller: func(context.Context, string, string) (awsproto.Caller, error) { return awsproto.Caller{}, nil }}
 	wire.Add(cwl.New(awsproto.Hooks{}, struct {
 		*Service
 		cwl.Unimplemented

@@ -35,7 +35,7 @@ type bucket struct {
 }
 
 func (s *bucket) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, err := sigv4.Verify(r.Context(), r, time.Now(), func(_ context.Context, id string) (sigv4.Secret, bool, error) {
+	_, err := sigv4.Verify(r.Context(), r, time.Now(), func(_ context.Context, id, _ string) (sigv4.Secret, bool, error) {
 		return sigv4.Secret{Key: testKey.SecretAccessKey}, id == testKey.AccessKeyID, nil
 	})
 	s.mu.Lock()

@@ -46,10 +46,10 @@ func newMaster(t *testing.T) (*master, string) {
 	}
 	t.Cleanup(func() { _ = m.journal.Close() })
 	s := &awsproto.Server{Region: "us-east-1", Account: "123456789012", Now: time.Now,
-		Lookup: func(_ context.Context, id string) (sigv4.Secret, bool, error) {
+		Lookup: func(_ context.Context, id, _ string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: testKey.SecretAccessKey}, id == testKey.AccessKeyID, nil
 		},
-		Caller: func(context.Context, string) (awsproto.Caller, error) { return awsproto.Caller{}, nil }}
+		Caller: func(context.Context, string, string) (awsproto.Caller, error) { return awsproto.Caller{}, nil }}
 	s.Add(slipway.New(awsproto.Hooks{}, m))
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)

@@ -38,6 +38,7 @@ const (
 	Expired                // too old, or from the future
 	WrongScope             // signed for another region, service or day
 	NotCovered             // a header that is acted on is not signed
+	ExpiredToken           // temporary credentials whose time is over
 )
 
 // Error is why a signature is refused.
@@ -60,12 +61,14 @@ type Secret struct {
 	SessionToken string // of temporary credentials; "" for long-lived ones
 }
 
-// Lookup returns the secret of an access key. It returns false if there is none.
-type Lookup func(ctx context.Context, accessKeyID string) (s Secret, ok bool, err error)
+// Lookup returns the secret of an access key, with which a request presents a session token ("" for none). It returns
+// false if there is none. The error may be an *Error, such as one of the kind ExpiredToken.
+type Lookup func(ctx context.Context, accessKeyID, token string) (s Secret, ok bool, err error)
 
 // Signature is a signature that was verified.
 type Signature struct {
 	AccessKeyID string
+	Token       string // the session token of temporary credentials; "" for long-lived ones
 	Region      string
 	Service     string
 	Time        time.Time
@@ -263,7 +266,7 @@ func Begin(ctx context.Context, r *http.Request, now time.Time, lookup Lookup) (
 	if err := p.fresh(now); err != nil {
 		return nil, err
 	}
-	secret, ok, err := lookup(ctx, p.accessKey)
+	secret, ok, err := lookup(ctx, p.accessKey, p.token)
 	if err != nil {
 		return nil, err
 	}
@@ -298,7 +301,7 @@ func (c *Claim) Verify(bodyHash string) (*Signature, error) {
 				"Access Key and signing method. Consult the service documentation for details.")
 	}
 	return &Signature{
-		AccessKeyID: p.accessKey, Region: p.region, Service: p.service, Time: p.when, Presigned: p.presigned,
+		AccessKeyID: p.accessKey, Token: p.token, Region: p.region, Service: p.service, Time: p.when, Presigned: p.presigned,
 		PayloadHash: bodyHash, Value: p.signature, scope: p.scope(), key: key,
 	}, nil
 }

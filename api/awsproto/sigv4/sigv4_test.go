@@ -19,7 +19,7 @@ import (
 
 // lookup knows the key of AWS's examples.
 func lookup(secret string) sigv4.Lookup {
-	return func(_ context.Context, id string) (sigv4.Secret, bool, error) {
+	return func(_ context.Context, id, _ string) (sigv4.Secret, bool, error) {
 		return sigv4.Secret{Key: secret}, strings.HasPrefix(id, "AKI"), nil
 	}
 }

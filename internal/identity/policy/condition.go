@@ -100,7 +100,6 @@ type condition struct {
 	set      set
 	ifExists bool
 	key      string // as Context wants it
-	name     string // as the policy has it
 	operands []operand
 }
 

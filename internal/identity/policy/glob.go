@@ -27,7 +27,6 @@ const (
 type token struct {
 	kind tokenKind
 	text string // of a literal, in lower case if the glob ignores case; of a variable: the key
-	name string // of a variable: the key as the policy has it
 	// fallback is the value of a variable whose key is missing. has is whether there is one.
 	fallback string
 	has      bool
@@ -104,8 +103,7 @@ func parseVariable(s string, g grammar) (token, int) {
 			t.fallback, t.has = q[1:len(q)-1], true
 		}
 	}
-	t.name = strings.Trim(key, " ")
-	t.text = lowerKey(t.name)
+	t.text = lowerKey(strings.Trim(key, " "))
 	return t, end + 1
 }
 

@@ -37,9 +37,6 @@ type node struct {
 	members    []member
 	items      []node
 	start, end Position
-	// before is the place after the bracket or the comma before an element of a list; AWS's simulator says that a
-	// statement begins there.
-	before Position
 }
 
 type member struct {
@@ -177,7 +174,6 @@ func (r *reader) list(depth int) (node, *jsonError) {
 	n := node{kind: list}
 	r.pos++
 	for first := true; ; first = false {
-		before := r.at()
 		r.space()
 		if first && r.peek() == ']' {
 			break
@@ -186,7 +182,6 @@ func (r *reader) list(depth int) (node, *jsonError) {
 		if err != nil {
 			return n, err
 		}
-		v.before = before
 		n.items = append(n.items, v)
 		if r.space(); r.peek() != ',' {
 			break

@@ -21,15 +21,6 @@ type parser struct {
 
 // Parse reads a document. The error is a *Error.
 func Parse(kind Kind, text string) (*Policy, error) {
-	out, _, faults := parse(kind, text)
-	if err := faults.reported(); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// parse reads a document with all its faults. Its root has no members if it is no JSON.
-func parse(kind Kind, text string) (*Policy, node, faults) {
 	p := &parser{kind: kind, sids: map[string]bool{}}
 	root, err := readJSON(text)
 	if err != nil {
@@ -37,12 +28,14 @@ func parse(kind Kind, text string) (*Policy, node, faults) {
 		if kind != Identity {
 			message = invalidJSON
 		}
-		p.faults.add(rankSyntax, err.at, message, err.hint)
-		return nil, node{}, p.faults
+		return nil, &Error{Line: err.at.Line, Column: err.at.Column, Message: message, Hint: err.hint}
 	}
 	out := &Policy{kind: kind, text: text}
 	p.document(root, out)
-	return out, root, p.faults
+	if p.faults.fault != nil {
+		return nil, p.faults.fault
+	}
+	return out, nil
 }
 
 func (p *parser) syntax(at Position, format string, args ...any) {
@@ -135,10 +128,7 @@ func (p *parser) statement(n *node, out *Policy) {
 			p.syntax(both.at, "a statement has %s or Not%s, not both", name, name)
 		}
 	}
-	s := statement{start: n.start, end: n.end, before: n.before}
-	if s.before.Line == 0 {
-		s.before = Position{Line: n.start.Line, Column: n.start.Column + 1}
-	}
+	s := statement{start: n.start, end: n.end}
 	p.sid(e["Sid"], &s)
 	deny := p.effect(e["Effect"], n)
 	p.principal(e, n, &s)

@@ -27,7 +27,7 @@ type Handler struct {
 	Account string
 	Regions func(region string) bool // whose signatures are accepted besides Region's; nil for none
 	Lookup  sigv4.Lookup
-	Caller  func(ctx context.Context, accessKeyID string) (awsproto.Caller, error)
+	Caller  func(ctx context.Context, accessKeyID, token string) (awsproto.Caller, error)
 	// Authorize returns an error if the caller in ctx has not a right.
 	Authorize Authorizer
 	// May answers the same without a record of a refusal. If it is nil, who may read may know which keys there are.
@@ -112,10 +112,10 @@ func (q *request) serve() error {
 
 func (q *request) authenticate() (context.Context, error) {
 	ctx := q.Context()
-	var id string
+	var id, token string
 	if isV2(q.Request) {
 		var err error
-		if id, err = verifyV2(ctx, q.Request, q.bucket, q.key, q.h.Now(), q.h.Lookup); err != nil {
+		if id, token, err = verifyV2(ctx, q.Request, q.bucket, q.key, q.h.Now(), q.h.Lookup); err != nil {
 			return nil, err
 		}
 	} else {
@@ -131,9 +131,9 @@ func (q *request) authenticate() (context.Context, error) {
 				"The authorization header is malformed; the region '" + sig.Region + "' is wrong; expecting '" +
 					q.h.Region + "'"}
 		}
-		q.sig, id = sig, sig.AccessKeyID
+		q.sig, id, token = sig, sig.AccessKeyID, sig.Token
 	}
-	caller, err := q.h.Caller(ctx, id)
+	caller, err := q.h.Caller(ctx, id, token)
 	if err != nil {
 		return nil, err
 	}
@@ -145,6 +145,8 @@ func signatureError(e *sigv4.Error, inQuery bool) error {
 	case sigv4.UnknownKey:
 		return &Error{http.StatusForbidden, "InvalidAccessKeyId",
 			"The AWS Access Key Id you provided does not exist in our records."}
+	case sigv4.ExpiredToken:
+		return &Error{http.StatusBadRequest, "ExpiredToken", "The provided token has expired."}
 	case sigv4.Mismatch:
 		return &Error{http.StatusForbidden, "SignatureDoesNotMatch", e.Message}
 	case sigv4.Expired:

@@ -53,10 +53,10 @@ func open(t *testing.T) *house {
 	storetest.Work(t, h.db)
 	server := httptest.NewServer(&face.Handler{Objects: objects, Region: region, Account: "123456789012", Now: time.Now,
 		Log: slog.New(slog.DiscardHandler),
-		Lookup: func(_ context.Context, id string) (sigv4.Secret, bool, error) {
+		Lookup: func(_ context.Context, id, _ string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: secret}, id == keyID, nil
 		},
-		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
+		Caller: func(_ context.Context, id, _ string) (awsproto.Caller, error) {
 			return awsproto.Caller{Name: "alice"}, nil
 		},
 		Authorize: func(_ context.Context, r face.Right) error {

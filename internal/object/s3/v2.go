@@ -6,6 +6,7 @@ import (
 	"crypto/sha1"
 	"crypto/subtle"
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -25,40 +26,43 @@ var signedInV2 = []string{"delete", "location", "partNumber", "response-cache-co
 	"versioning", "versions"}
 
 // verifyV2 checks a Version 2 query ("Signing and authenticating REST requests" in the S3 developer guide) and returns
-// its access key.
+// its access key and session token.
 func verifyV2(ctx context.Context, r *http.Request, bucket, key string, now time.Time,
-	lookup sigv4.Lookup) (string, error) {
+	lookup sigv4.Lookup) (id, token string, err error) {
 	query := r.URL.Query()
-	id := query.Get("AWSAccessKeyId")
+	id = query.Get("AWSAccessKeyId")
 	expires, err := strconv.ParseInt(query.Get("Expires"), 10, 64)
 	if err != nil {
-		return "", fail(http.StatusForbidden, "AccessDenied",
+		return "", "", fail(http.StatusForbidden, "AccessDenied",
 			"Invalid date (should be seconds since epoch): "+query.Get("Expires"))
 	}
 	if now.Unix() > expires {
-		return "", fail(http.StatusForbidden, "AccessDenied", "Request has expired")
+		return "", "", fail(http.StatusForbidden, "AccessDenied", "Request has expired")
 	}
 	if expires > now.Add(sigv4.MaxExpires+sigv4.Skew).Unix() {
-		return "", fail(http.StatusForbidden, "AccessDenied",
+		return "", "", fail(http.StatusForbidden, "AccessDenied",
 			"Expires lies more than a week ahead: a URL is valid for a week at most")
 	}
-	secret, ok, err := lookup(ctx, id)
-	if err != nil {
-		return "", err
+	token = query.Get("x-amz-security-token")
+	secret, ok, err := lookup(ctx, id, token)
+	if refused, is := errors.AsType[*sigv4.Error](err); is {
+		return "", "", signatureError(refused, true)
 	}
-	token := query.Get("x-amz-security-token")
+	if err != nil {
+		return "", "", err
+	}
 	if !ok || subtle.ConstantTimeCompare([]byte(secret.SessionToken), []byte(token)) != 1 {
-		return "", signatureError(&sigv4.Error{Kind: sigv4.UnknownKey}, true)
+		return "", "", signatureError(&sigv4.Error{Kind: sigv4.UnknownKey}, true)
 	}
 	mac := hmac.New(sha1.New, []byte(secret.Key))
 	mac.Write([]byte(toSignV2(r, bucket, key)))
 	want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	if subtle.ConstantTimeCompare([]byte(want), []byte(query.Get("Signature"))) != 1 {
-		return "", signatureError(&sigv4.Error{Kind: sigv4.Mismatch,
+		return "", "", signatureError(&sigv4.Error{Kind: sigv4.Mismatch,
 			Message: "The request signature we calculated does not match the signature you provided. Check your key " +
 				"and signing method."}, true)
 	}
-	return id, nil
+	return id, token, nil
 }
 
 func toSignV2(r *http.Request, bucket, key string) string {

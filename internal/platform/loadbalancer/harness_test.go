@@ -117,11 +117,10 @@ func on(t *testing.T, db *store.Store) *world {
 	storetest.Work(t, db)
 	w.router = slipway.New(awsproto.Hooks{}, routerAPI{w.service, slipway.Unimplemented{}})
 	api := &awsproto.Server{Region: region, Account: account, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		Lookup: func(context.Context, string) (sigv4.Secret, bool, error) {
+		Lookup: func(context.Context, string, string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: "secret"}, true, nil
 		},
-		Caller: func(context.Context,
-			string) (awsproto.Caller, error) {
+		Caller: func(context.Context, string, string) (awsproto.Caller, error) {
 			return awsproto.Caller{Account: account}, nil
 		}}
 	api.Add(elbv2.New(awsproto.Hooks{}, balancerAPI{w.service, elbv2.Unimplemented{}}),

@@ -95,11 +95,10 @@ func (w *world) start() {
 		return nil
 	})
 	s := &awsproto.Server{Region: region, Account: account, Now: time.Now, Log: log,
-		Lookup: func(context.Context,
-			string) (sigv4.Secret, bool, error) {
+		Lookup: func(context.Context, string, string) (sigv4.Secret, bool, error) {
 			return sigv4.Secret{Key: secret}, true, nil
 		},
-		Caller: func(_ context.Context, id string) (awsproto.Caller, error) {
+		Caller: func(_ context.Context, id, _ string) (awsproto.Caller, error) {
 			return awsproto.Caller{Name: "admin", AccessKeyID: id}, nil
 		}}
 	s.Add(cw.New(awsproto.Hooks{}, w.service))

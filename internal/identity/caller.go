@@ -1,0 +1,44 @@
+package identity
+
+import (
+	"context"
+	"strings"
+
+	"slipway/api/awsproto"
+	"slipway/api/awsproto/sigv4"
+)
+
+// callerOf is a user as a caller.
+func (s *Service) callerOf(u *user, key string) awsproto.Caller {
+	return awsproto.Caller{
+		ARN:         s.arnOf(u),
+		UserID:      u.ID,
+		Name:        strings.TrimPrefix(u.pathName(), "/"),
+		Account:     s.Account,
+		AccessKeyID: key,
+		Role:        u.legacyRole(),
+	}
+}
+
+// legacyRole is the role that a user has in the check of an earlier version.
+func (u *user) legacyRole() string { return u.Role }
+
+// Lookup returns the secret of an access key, or of temporary credentials with their session token. It is a
+// sigv4.Lookup.
+func (s *Service) Lookup(_ context.Context, id, token string) (sigv4.Secret, bool, error) {
+	u, ok := s.view().holder(id)
+	if !ok || u.accessKey(id).Inactive {
+		return sigv4.Secret{}, false, nil
+	}
+	secret := s.secretOf(u, id)
+	return sigv4.Secret{Key: secret}, secret != "", nil
+}
+
+// Caller returns the owner of an access key, or of temporary credentials. The signature was verified before.
+func (s *Service) Caller(_ context.Context, id, token string) (awsproto.Caller, error) {
+	u, ok := s.view().holder(id)
+	if !ok {
+		return awsproto.Caller{}, errGone()
+	}
+	return s.callerOf(u, id), nil
+}
