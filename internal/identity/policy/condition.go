@@ -100,6 +100,7 @@ type condition struct {
 	set      set
 	ifExists bool
 	key      string // as Context wants it
+	name     string // as the policy has it
 	operands []operand
 }
 

@@ -83,11 +83,15 @@ type asked struct {
 	resource parts
 }
 
+func ask(r *Request) asked {
+	return asked{Request: r, action: strings.ToLower(r.Action), resource: splitARN(r.Resource)}
+}
+
 // Decide decides a request. An explicit deny anywhere wins. Otherwise the identity policies, the boundary and the
 // session policies must all allow; the policy of a resource in the same account can stand in for them. See
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 func Decide(s Sources, r Request) Decision {
-	a := asked{Request: &r, action: strings.ToLower(r.Action), resource: splitARN(r.Resource)}
+	a := ask(&r)
 	if d, ok := a.denied(&s); ok {
 		return d
 	}

@@ -243,7 +243,7 @@ func (p *parser) conditions(n *node, s *statement) {
 }
 
 func (p *parser) condition(c condition, m *member, s *statement) {
-	c.key = lowerKey(m.name)
+	c.key, c.name = lowerKey(m.name), m.name
 	items := []node{m.value}
 	if m.value.kind == list {
 		items = m.value.items

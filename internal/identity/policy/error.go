@@ -55,14 +55,30 @@ const (
 	rankNone
 )
 
-// faults keeps the fault that AWS reports.
+// maxFaults is how many faults of a document are kept.
+const maxFaults = 100
+
+// faults are all that is wrong in a document.
 type faults struct {
+	all   []Error
+	first int // the one that AWS reports
 	rank  rank
-	fault *Error
 }
 
 func (f *faults) add(r rank, at Position, message, hint string) {
-	if f.fault == nil || r < f.rank {
-		f.rank, f.fault = r, &Error{Line: at.Line, Column: at.Column, Message: message, Hint: hint}
+	if len(f.all) > 0 && r >= f.rank && len(f.all) >= maxFaults {
+		return
 	}
+	if len(f.all) == 0 || r < f.rank {
+		f.rank, f.first = r, len(f.all)
+	}
+	f.all = append(f.all, Error{Line: at.Line, Column: at.Column, Message: message, Hint: hint})
+}
+
+// reported is the fault that AWS reports, nil for none.
+func (f *faults) reported() error {
+	if len(f.all) == 0 {
+		return nil
+	}
+	return &f.all[f.first]
 }

@@ -27,6 +27,7 @@ const (
 type token struct {
 	kind tokenKind
 	text string // of a literal, in lower case if the glob ignores case; of a variable: the key
+	name string // of a variable: the key as the policy has it
 	// fallback is the value of a variable whose key is missing. has is whether there is one.
 	fallback string
 	has      bool
@@ -103,7 +104,8 @@ func parseVariable(s string, g grammar) (token, int) {
 			t.fallback, t.has = q[1:len(q)-1], true
 		}
 	}
-	t.text = lowerKey(strings.Trim(key, " "))
+	t.name = strings.Trim(key, " ")
+	t.text = lowerKey(t.name)
 	return t, end + 1
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -37,6 +38,9 @@ type node struct {
 	members    []member
 	items      []node
 	start, end Position
+	// before is the place after the bracket or the comma before an element of a list; AWS's simulator says that a
+	// statement begins there.
+	before Position
 }
 
 type member struct {
@@ -174,6 +178,7 @@ func (r *reader) list(depth int) (node, *jsonError) {
 	n := node{kind: list}
 	r.pos++
 	for first := true; ; first = false {
+		before := r.at()
 		r.space()
 		if first && r.peek() == ']' {
 			break
@@ -182,6 +187,7 @@ func (r *reader) list(depth int) (node, *jsonError) {
 		if err != nil {
 			return n, err
 		}
+		v.before = before
 		n.items = append(n.items, v)
 		if r.space(); r.peek() != ',' {
 			break
@@ -238,7 +244,7 @@ func isNumber(w string) bool {
 		return false
 	}
 	_, err := strconv.ParseFloat(w, 64)
-	return err == nil
+	return err == nil || errors.Is(err, strconv.ErrRange)
 }
 
 func (r *reader) string() (string, *jsonError) {

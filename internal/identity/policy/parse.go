@@ -21,6 +21,15 @@ type parser struct {
 
 // Parse reads a document. The error is a *Error.
 func Parse(kind Kind, text string) (*Policy, error) {
+	out, _, faults := parse(kind, text)
+	if err := faults.reported(); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// parse reads a document with all its faults. Its root has no members if it is no JSON.
+func parse(kind Kind, text string) (*Policy, node, faults) {
 	p := &parser{kind: kind, sids: map[string]bool{}}
 	root, err := readJSON(text)
 	if err != nil {
@@ -28,14 +37,12 @@ func Parse(kind Kind, text string) (*Policy, error) {
 		if kind != Identity {
 			message = invalidJSON
 		}
-		return nil, &Error{Line: err.at.Line, Column: err.at.Column, Message: message, Hint: err.hint}
+		p.faults.add(rankSyntax, err.at, message, err.hint)
+		return nil, node{}, p.faults
 	}
 	out := &Policy{kind: kind, text: text}
 	p.document(root, out)
-	if p.faults.fault != nil {
-		return nil, p.faults.fault
-	}
-	return out, nil
+	return out, root, p.faults
 }
 
 func (p *parser) syntax(at Position, format string, args ...any) {
@@ -128,7 +135,10 @@ func (p *parser) statement(n *node, out *Policy) {
 			p.syntax(both.at, "a statement has %s or Not%s, not both", name, name)
 		}
 	}
-	s := statement{start: n.start, end: n.end}
+	s := statement{start: n.start, end: n.end, before: n.before}
+	if s.before.Line == 0 {
+		s.before = Position{Line: n.start.Line, Column: n.start.Column + 1}
+	}
 	p.sid(e["Sid"], &s)
 	deny := p.effect(e["Effect"], n)
 	p.principal(e, n, &s)

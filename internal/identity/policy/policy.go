@@ -27,6 +27,7 @@ type Policy struct {
 type statement struct {
 	sid        string
 	start, end Position
+	before     Position // where AWS's simulator says that it begins
 
 	actions   []glob // in lower case
 	notAction bool

@@ -69,6 +69,8 @@ type table struct {
 var entries = sync.OnceValue(func() *table {
 	t := &table{byName: map[string]Entry{}, byService: map[string][]Entry{}}
 	t.read(awsActions)
+	// CodeConnections also goes by the name that it had before, with the same actions.
+	t.read(strings.ReplaceAll(section(awsActions, "codeconnections"), "codeconnections", "codestar-connections"))
 	t.read(slipwayActions)
 	for service, actions := range t.byService {
 		slices.SortFunc(actions, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
@@ -77,6 +79,21 @@ var entries = sync.OnceValue(func() *table {
 	slices.Sort(t.services)
 	return t
 })
+
+// section returns the keys, and the rows of one service.
+func section(text, service string) string {
+	var b strings.Builder
+	inside := false
+	for line := range strings.Lines(text) {
+		if name, ok := strings.CutPrefix(line, "service "); ok {
+			inside = strings.TrimSpace(name) == service
+		}
+		if inside || strings.HasPrefix(line, "keys ") {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
+}
 
 func (t *table) read(text string) {
 	keys := map[string][]string{}
@@ -118,6 +135,41 @@ func action(service string, f []string, arns map[string]string, keys map[string]
 		e.Dependent = strings.Split(f[4], ",")
 	}
 	return e
+}
+
+// Matches reports whether an ARN can be that of a resource of the type.
+func (t Type) Matches(arn string) bool {
+	want := strings.SplitN(t.ARN, ":", 4)
+	got := strings.SplitN(arn, ":", 6)
+	if len(want) != 4 || len(got) != 6 || want[0] != got[2] {
+		return false
+	}
+	if (want[1] == "") != (got[3] == "") || want[2] == "" && got[4] != "" {
+		return false
+	}
+	return fits(want[3], got[5])
+}
+
+// fits reports whether a text has the literals of a template in their order.
+func fits(template, s string) bool {
+	lit, rest, found := strings.Cut(template, "${")
+	if !found {
+		return s == template
+	}
+	s, ok := strings.CutPrefix(s, lit)
+	for ok {
+		_, rest, _ = strings.Cut(rest, "}")
+		lit, next, more := strings.Cut(rest, "${")
+		if !more {
+			return len(s) > len(lit) && strings.HasSuffix(s, lit)
+		}
+		i := strings.Index(s, lit)
+		if i < 0 || s == "" {
+			return false
+		}
+		s, rest = s[i+len(lit):], next
+	}
+	return false
 }
 
 var abbreviations = strings.NewReplacer(

@@ -25,8 +25,42 @@ func TestActionsAreFoundWithTheirResourcesAndKeys(t *testing.T) {
 	if create, _ := Action("codepipeline:CreatePipeline"); !slices.Contains(create.Dependent, "iam:PassRole") {
 		t.Errorf("got %+v", create)
 	}
+	old, ok := Action("codestar-connections:UseConnection")
+	if !ok || !strings.HasPrefix(old.Types[0].ARN, "codestar-connections:") {
+		t.Errorf("got %+v, %t", old, ok)
+	}
 	if _, ok := Action("codecommit:Nothing"); ok {
 		t.Error("an unknown action is found")
+	}
+}
+
+func TestTypesMatchTheARNsOfTheirResources(t *testing.T) {
+	get, _ := Action("s3:GetObject")
+	pass, _ := Action("iam:PassRole")
+	group, _ := Action("codedeploy:CreateDeploymentGroup")
+	tests := []struct {
+		e    Entry
+		arn  string
+		want string
+	}{
+		{get, "arn:aws:s3:::bucket/a/b", "object"},
+		{get, "arn:aws:s3:::bucket", ""},
+		{get, "arn:aws:s3:eu-west-1:111122223333:accesspoint/x/object/y", "accesspointobject"},
+		{pass, "arn:aws:iam::111122223333:role/service/x", "role"},
+		{pass, "arn:aws:iam::111122223333:user/x", ""},
+		{group, "arn:aws:codedeploy:eu-west-1:111122223333:deploymentgroup:app/group", "deploymentgroup"},
+		{group, "arn:aws:codedeploy:eu-west-1:111122223333:deploymentgroup:app", ""},
+	}
+	for _, test := range tests {
+		got := ""
+		for _, ty := range test.e.Types {
+			if ty.Matches(test.arn) {
+				got = ty.Name
+			}
+		}
+		if got != test.want {
+			t.Errorf("%s: got %q, want %q", test.arn, got, test.want)
+		}
 	}
 }
 
