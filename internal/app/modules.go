@@ -53,7 +53,12 @@ func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
 	if err != nil {
 		return nil, err
 	}
-	st.objects, err = object.Open(ctx, g.db, object.Config{Blobs: blobs, Now: g.now, Room: g.reserve.room})
+	st.objects, err = object.Open(ctx, g.db, object.Config{
+		Blobs: blobs,
+		Now:   g.now,
+		Room:  g.reserve.room,
+		Seal:  g.sealer,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,8 @@ var (
 	AlarmChanged = Topic[Alarm]{"alarm-changed"}
 	// ObjectWritten is a new version of an object. Its key has the bucket, the key and the version.
 	ObjectWritten = Topic[Object]{"object-written"}
+	// ObjectChanged is anything that happened to an object. Its key is its ID.
+	ObjectChanged = Topic[ObjectChange]{"object-changed"}
 )
 
 // Push is a branch or tag that moved.
@@ -49,4 +51,18 @@ type Object struct {
 	Bucket  string `json:"bucket"`
 	Key     string `json:"key"`
 	Version string `json:"version"` // "null" in a bucket without versions
+}
+
+// ObjectChange is what happened to an object, in the words of S3's event notifications.
+type ObjectChange struct {
+	ID      string `json:"id"`
+	Event   string `json:"event"` // ObjectCreated:Put, ObjectRemoved:Delete, …
+	Bucket  string `json:"bucket"`
+	Key     string `json:"key"`
+	Version string `json:"version"`
+	Size    int64  `json:"size"`
+	ETag    string `json:"etag"`
+	At      int64  `json:"at"`             // in milliseconds
+	By      string `json:"by,omitempty"`   // the ID of who did it
+	From    string `json:"from,omitempty"` // the address of the request
 }

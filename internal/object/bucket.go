@@ -15,8 +15,8 @@ type Bucket struct {
 	Created    time.Time
 }
 
-// CreateBucket makes a bucket. It returns ErrBucketExists if there is one of that name.
-func (s *Store) CreateBucket(ctx context.Context, name string) error {
+// CreateBucket makes a bucket with settings. It returns ErrBucketExists if there is one of that name.
+func (s *Store) CreateBucket(ctx context.Context, name string, with ...Settings) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		r, err := tx.Exec(ctx, `INSERT INTO buckets (name, created) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name,
 			s.now().UnixMilli())
@@ -25,6 +25,11 @@ func (s *Store) CreateBucket(ctx context.Context, name string) error {
 		}
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return errorOr(err, ErrBucketExists)
+		}
+		for _, set := range with {
+			if err := putSettings(ctx, tx, name, set); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
@@ -106,6 +111,9 @@ func (s *Store) DeleteBucket(ctx context.Context, name string) error {
 		}
 		if left {
 			return ErrBucketNotEmpty
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM bucket_settings WHERE bucket = $1`, name); err != nil {
+			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM buckets WHERE name = $1`, name)
 		return err

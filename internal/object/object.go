@@ -3,6 +3,7 @@
 package object
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -12,7 +13,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"slipway/api/awsproto"
 	"slipway/internal/event"
+	"slipway/internal/object/setting"
 	"slipway/internal/store"
 )
 
@@ -45,6 +48,8 @@ type Store struct {
 	blobs Blobs
 	now   func() time.Time
 	space func() error
+	keys  Keys
+	seal  Sealer
 }
 
 const removeBlob = "object.remove-blob"
@@ -56,17 +61,22 @@ type Config struct {
 	// Room returns an error if nothing may be written, for example because the disk is nearly full. If it is nil, there
 	// is always room.
 	Room func() error
+	// Keys are those of KMS, and Seal is the server's own, that objects are encrypted with which ask for it. Where one is
+	// nil, its kind of encryption is refused.
+	Keys Keys
+	Seal Sealer
 }
 
 // Open returns a store, settled after a crash. Its jobs run once db works.
 func Open(ctx context.Context, db *store.Store, c Config) (*Store, error) {
-	s := &Store{db: db, blobs: c.Blobs, now: c.Now, space: c.Room}
+	s := &Store{db: db, blobs: c.Blobs, now: c.Now, space: c.Room, keys: c.Keys, seal: c.Seal}
 	if err := s.blobs.Sweep(ctx, true, s.known); err != nil {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
 	db.Handle(removeBlob, store.Limits{}, func(_ context.Context, j store.Running) (store.Outcome, error) {
 		return store.Done, s.blobs.Remove(j.Key)
 	})
+	db.Handle(lifecycleJob, store.Limits{Time: time.Hour, Attempts: store.Tireless}, s.runLifecycle)
 	return s, nil
 }
 
@@ -94,10 +104,15 @@ type Meta struct {
 	User               map[string]string `json:"user,omitempty"` // x-amz-meta-, lower-case names
 
 	// Kept and returned.
-	StorageClass  string `json:"class,omitempty"` // "" for STANDARD
+	StorageClass string        `json:"class,omitempty"` // "" for STANDARD
+	ACL          string        `json:"acl,omitempty"`   // the name of a canned ACL, "" for private
+	Tags         []setting.Tag `json:"tags,omitempty"`
+
+	// Encryption is AES256 or aws:kms; with it the bytes are encrypted with the data key, which is sealed.
 	Encryption    string `json:"encryption,omitempty"`
 	EncryptionKey string `json:"encryptionKey,omitempty"`
 	BucketKey     bool   `json:"bucketKey,omitempty"`
+	DataKey       string `json:"dataKey,omitempty"`
 
 	// Sums are verified checksums in base64, by S3's name of the algorithm in lower case. SumKind is FULL_OBJECT or
 	// COMPOSITE. SumAlgorithm is the algorithm for the parts of an unfinished upload.
@@ -111,6 +126,8 @@ type Meta struct {
 type Condition struct {
 	IfNoneMatch bool   // only if there is no such object
 	IfMatch     string // only if the object has this ETag
+	// Event is what the write is told as; "" for ObjectCreated:Put.
+	Event string
 }
 
 // Put writes an object. It reads body to its end before it reads meta, so that meta can have what was learned from the
@@ -123,7 +140,11 @@ func (s *Store) Put(ctx context.Context, bucket, key string, body io.Reader, met
 	if err := s.room(); err != nil {
 		return Object{}, err
 	}
-	st, err := s.blobs.Stage(body)
+	dataKey, err := s.dataKey(ctx, bucket, key, meta)
+	if err != nil {
+		return Object{}, err
+	}
+	st, err := s.stage(body, dataKey)
 	if err != nil {
 		return Object{}, err
 	}
@@ -190,8 +211,30 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 	if err != nil || o.Deleted {
 		return err
 	}
+	if err := s.tell(ctx, tx, cmp.Or(cond.Event, "ObjectCreated:Put"), o); err != nil {
+		return err
+	}
 	return event.ObjectWritten.Publish(ctx, tx, o.Bucket+"/"+o.Key+"?"+o.Version,
 		event.Object{Bucket: o.Bucket, Key: o.Key, Version: o.Version})
+}
+
+// tell announces what happened to an object, as S3 names it.
+func (s *Store) tell(ctx context.Context, tx store.Tx, what string, o *Object) error {
+	c := event.ObjectChange{
+		Event:   what,
+		Bucket:  o.Bucket,
+		Key:     o.Key,
+		Version: o.Version,
+		Size:    o.Size,
+		ETag:    o.ETag,
+		At:      s.now().UnixMilli(),
+		ID:      uuid.NewString(),
+		By:      awsproto.CallerOf(ctx).UserID,
+	}
+	if from := awsproto.PeerOf(ctx).Address; from.IsValid() {
+		c.From = from.String()
+	}
+	return event.ObjectChanged.Publish(ctx, tx, c.ID, c)
 }
 
 func flag(b bool) int64 {
@@ -234,7 +277,11 @@ func (s *Store) Get(ctx context.Context, bucket, key, version string) (Object, F
 	case o.Deleted:
 		return o, nil, ErrNoKey
 	}
-	f, err := s.blobs.Open(o.blob)
+	dataKey, err := s.openKey(ctx, bucket, key, &o.Meta)
+	if err != nil {
+		return o, nil, err
+	}
+	f, err := s.open(o.blob, o.Size, dataKey)
 	return o, f, err
 }
 
@@ -243,13 +290,18 @@ func (s *Store) Stat(ctx context.Context, bucket, key, version string) (Object, 
 	if _, err := s.Bucket(ctx, bucket); err != nil {
 		return Object{}, err
 	}
+	return find(ctx, s.db, bucket, key, version)
+}
+
+// find finds a version of an object, the latest if version is "".
+func find(ctx context.Context, q store.Queryer, bucket, key, version string) (Object, error) {
 	if version == "" {
-		return latest(ctx, s.db, bucket, key)
+		return latest(ctx, q, bucket, key)
 	}
 	if !isVersion(version) {
 		return Object{}, ErrVersionID
 	}
-	o, err := one(ctx, s.db, `WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version)
+	o, err := one(ctx, q, `WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, version)
 	if errors.Is(err, ErrNoKey) {
 		err = ErrNoVersion
 	}
@@ -266,25 +318,40 @@ func (s *Store) Delete(ctx context.Context, bucket, key, version string) (Object
 	if version != "" && !isVersion(version) {
 		return o, ErrVersionID
 	}
-	err := s.db.Write(ctx, func(tx store.Tx) error {
-		versioning, err := versioningOf(ctx, tx, bucket)
-		if err != nil {
-			return err
-		}
-		if version == "" && versioning != "" {
-			o.Deleted, o.Latest, o.Modified = true, true, s.now()
-			return s.insert(ctx, tx, &o, Condition{})
-		}
-		v := version
-		if v == "" {
-			v = "null"
-		}
-		if err := s.discard(ctx, tx, bucket, key, v); err != nil {
-			return err
-		}
-		_, err = tx.Exec(ctx, `UPDATE objects SET latest = 1 WHERE bucket = $1 AND key = $2 AND sequence =
-			(SELECT MAX(sequence) FROM objects WHERE bucket = $1 AND key = $2)`, bucket, key)
+	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
+		o, err = s.delete(ctx, tx, bucket, key, version, "ObjectRemoved")
 		return err
 	})
 	return o, err
+}
+
+// delete is Delete, told as an event of a group.
+func (s *Store) delete(ctx context.Context, tx store.Tx, bucket, key, version, group string) (Object, error) {
+	o := Object{Bucket: bucket, Key: key, Version: version}
+	versioning, err := versioningOf(ctx, tx, bucket)
+	if err != nil {
+		return o, err
+	}
+	if version == "" && versioning != "" {
+		o.Deleted, o.Latest, o.Modified = true, true, s.now()
+		if err := s.insert(ctx, tx, &o, Condition{}); err != nil {
+			return o, err
+		}
+		return o, s.tell(ctx, tx, group+":DeleteMarkerCreated", &o)
+	}
+	before, err := one(ctx, tx, `WHERE bucket = $1 AND key = $2 AND version = $3`, bucket, key, cmp.Or(version, "null"))
+	if errors.Is(err, ErrNoKey) {
+		return o, nil
+	}
+	if err != nil {
+		return o, err
+	}
+	if err := s.discard(ctx, tx, bucket, key, before.Version); err != nil {
+		return o, err
+	}
+	if _, err := tx.Exec(ctx, `UPDATE objects SET latest = 1 WHERE bucket = $1 AND key = $2 AND sequence =
+		(SELECT MAX(sequence) FROM objects WHERE bucket = $1 AND key = $2)`, bucket, key); err != nil {
+		return o, err
+	}
+	return o, s.tell(ctx, tx, group+":Delete", &Object{Bucket: bucket, Key: key, Version: before.Version})
 }

@@ -32,6 +32,9 @@ type Part struct {
 
 // StartUpload begins a multipart upload.
 func (s *Store) StartUpload(ctx context.Context, bucket, key string, meta Meta) (Upload, error) {
+	if _, err := s.dataKey(ctx, bucket, key, &meta); err != nil {
+		return Upload{}, err
+	}
 	u := Upload{ID: uuid.NewString(), Bucket: bucket, Key: key, Meta: meta, Started: s.now()}
 	return u, s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := versioningOf(ctx, tx, bucket); err != nil {
@@ -94,7 +97,11 @@ func (s *Store) PutPart(ctx context.Context, u Upload, number int, body io.Reade
 	if err := s.room(); err != nil {
 		return Part{}, err
 	}
-	st, err := s.blobs.Stage(body)
+	dataKey, err := s.openKey(ctx, u.Bucket, u.Key, &u.Meta)
+	if err != nil {
+		return Part{}, err
+	}
+	st, err := s.stage(body, dataKey)
 	if err != nil {
 		return Part{}, err
 	}
@@ -211,7 +218,12 @@ func (s *Store) FinishUpload(ctx context.Context, u Upload, chosen []Part, throu
 			return Object{}, err
 		}
 	}
-	st, err := s.blobs.Stage(through(&partsReader{blobs: s.blobs, parts: chosen}))
+	dataKey, err := s.openKey(ctx, u.Bucket, u.Key, &u.Meta)
+	if err != nil {
+		return Object{}, err
+	}
+	cond.Event = "ObjectCreated:CompleteMultipartUpload"
+	st, err := s.stage(through(&partsReader{of: s, dataKey: dataKey, parts: chosen}), dataKey)
 	if err != nil {
 		return Object{}, err
 	}
@@ -257,9 +269,10 @@ func (s *Store) endUpload(ctx context.Context, tx store.Tx, id string) error {
 
 // partsReader reads parts one after another, with one open at a time.
 type partsReader struct {
-	blobs Blobs
-	parts []Part
-	open  File
+	of      *Store
+	dataKey []byte // nil if the parts are not encrypted
+	parts   []Part
+	open    File
 }
 
 func (r *partsReader) Read(p []byte) (int, error) {
@@ -268,7 +281,7 @@ func (r *partsReader) Read(p []byte) (int, error) {
 			if len(r.parts) == 0 {
 				return 0, io.EOF
 			}
-			f, err := r.blobs.Open(r.parts[0].blob)
+			f, err := r.of.open(r.parts[0].blob, r.parts[0].Size, r.dataKey)
 			if err != nil {
 				return 0, err
 			}

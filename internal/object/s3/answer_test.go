@@ -89,7 +89,10 @@ func TestNothingDropped(t *testing.T) {
 		return h.client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: new("bucket"), Key: new("k")})
 	}
 	for want, change := range map[string]func(*s3.PutObjectInput){
-		"NotImplemented":                func(in *s3.PutObjectInput) { in.Tagging = new("a=b") },
+		"InvalidTag": func(in *s3.PutObjectInput) { in.Tagging = new("aws:a=b") },
+		"NotImplemented": func(in *s3.PutObjectInput) {
+			in.ServerSideEncryption = types.ServerSideEncryptionAwsKmsDsse
+		},
 		"AccessControlListNotSupported": func(in *s3.PutObjectInput) { in.ACL = types.ObjectCannedACLPublicRead },
 		"AccessDenied":                  func(in *s3.PutObjectInput) { in.ExpectedBucketOwner = new("111111111111") },
 		"InvalidStorageClass":           func(in *s3.PutObjectInput) { in.StorageClass = "FAST" },
@@ -110,10 +113,10 @@ func TestNothingDropped(t *testing.T) {
 	head, err := put(func(in *s3.PutObjectInput) {
 		in.ACL, in.StorageClass = types.ObjectCannedACLBucketOwnerFullControl, types.StorageClassOnezoneIa
 		in.ServerSideEncryption, in.SSEKMSKeyId = types.ServerSideEncryptionAwsKms, new("alias/k")
-		in.Metadata = map[string]string{"commit-id": "abc"}
+		in.Metadata, in.Tagging = map[string]string{"commit-id": "abc"}, new("a=b&c=")
 	})
-	if err != nil || head.StorageClass != types.StorageClassOnezoneIa || *head.SSEKMSKeyId != "alias/k" ||
-		head.Metadata["commit-id"] != "abc" {
+	if err != nil || head.StorageClass != types.StorageClassOnezoneIa || *head.SSEKMSKeyId != keyARN("alias/k") ||
+		head.Metadata["commit-id"] != "abc" || *head.TagCount != 2 {
 		t.Errorf("%+v, %v", head, err)
 	}
 	elsewhere := &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraintApSouth1}

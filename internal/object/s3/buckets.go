@@ -1,13 +1,16 @@
 package s3
 
 import (
+	"cmp"
 	"encoding/xml"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
+
+	"slipway/internal/object"
+	"slipway/internal/object/setting"
 )
 
 type xmlTime time.Time
@@ -54,10 +57,11 @@ func (q *request) createBucket() error {
 		return fail(http.StatusBadRequest, "InvalidBucketName",
 			"The specified bucket is not valid: 3 to 63 of a-z, 0-9, '.' and '-', with a letter or digit at both ends.")
 	}
-	if err := q.checkLocation(); err != nil {
+	set, err := q.newSettings()
+	if err != nil {
 		return err
 	}
-	if err := q.h.Objects.CreateBucket(q.Context(), q.bucket); err != nil {
+	if err := q.h.Objects.CreateBucket(q.Context(), q.bucket, set); err != nil {
 		return err
 	}
 	q.w.Header().Set("Location", "/"+q.bucket)
@@ -65,27 +69,63 @@ func (q *request) createBucket() error {
 	return nil
 }
 
-// checkLocation refuses to make a bucket in a region other than the one that the request was signed for, or this
-// server's.
-func (q *request) checkLocation() error {
+// newSettings are the settings of a bucket that is created. As at S3, its public access is blocked, and ACLs are off
+// unless the request says otherwise.
+func (q *request) newSettings() (object.Settings, error) {
+	acl, err := q.askedACL(false)
+	if err != nil {
+		return nil, err
+	}
+	owner := cmp.Or(q.Header.Get("X-Amz-Object-Ownership"), setting.OwnerEnforced)
+	ownership := &setting.Ownership{Rules: []setting.OwnershipRule{{ObjectOwnership: owner}}}
+	if err := ownership.Check(); err != nil {
+		return nil, invalid("x-amz-object-ownership must be BucketOwnerEnforced, BucketOwnerPreferred or ObjectWriter")
+	}
+	if acl != "" && !setting.IsPrivateACL(acl) {
+		if owner == setting.OwnerEnforced {
+			return nil, fail(http.StatusBadRequest, "InvalidBucketAclWithObjectOwnership",
+				"Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced setting")
+		}
+		if setting.IsPublicACL(acl) {
+			return nil, fail(http.StatusBadRequest, "InvalidBucketAclWithBlockPublicAccessError",
+				"Bucket cannot have public ACLs set with BlockPublicAccess enabled")
+		}
+	}
+	set := object.Settings{
+		object.Ownership: setting.Text(ownership),
+		object.PublicAccess: setting.Text(&setting.PublicAccessBlock{
+			BlockPublicAcls:       true,
+			IgnorePublicAcls:      true,
+			BlockPublicPolicy:     true,
+			RestrictPublicBuckets: true,
+		}),
+	}
+	if acl != "" {
+		set[object.ACL] = acl
+	}
+	return set, q.creation(set)
+}
+
+// creation reads the body of CreateBucket. It refuses to make a bucket in a region other than the one that the request
+// was signed for, or this server's.
+func (q *request) creation(set object.Settings) error {
 	if q.ContentLength == 0 {
 		return nil
 	}
-	var in struct{ LocationConstraint string }
-	b, err := q.body()
-	if err != nil {
-		return err
-	}
-	text, err := io.ReadAll(io.LimitReader(b, maxXML))
+	text, err := q.whole()
 	if err != nil || len(text) == 0 {
 		return err
 	}
-	if err := xml.Unmarshal(text, &in); err != nil {
-		return malformed(err)
+	var in setting.Creation
+	if err := setting.Read(text, &in); err != nil {
+		return err
 	}
 	if at := in.LocationConstraint; at != "" && at != q.h.Region && (q.sig == nil || at != q.sig.Region) {
 		return fail(http.StatusBadRequest, "IllegalLocationConstraintException",
 			"The "+at+" location constraint is incompatible for the region specific endpoint this request was sent to.")
+	}
+	if in.Tags != nil && len(in.Tags.Tag) > 0 {
+		set[object.Tagging] = setting.Text(&setting.Tagging{TagSet: *in.Tags})
 	}
 	return nil
 }

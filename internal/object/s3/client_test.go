@@ -89,7 +89,7 @@ func TestObjects(t *testing.T) {
 		t.Errorf("delete of an empty bucket: %v", err)
 	}
 	if _, err := h.client.GetBucketAcl(t.Context(),
-		&s3.GetBucketAclInput{Bucket: new("bucket")}); code(err) != "NotImplemented" {
+		&s3.GetBucketAclInput{Bucket: new("bucket")}); code(err) != "NoSuchBucket" {
 		t.Errorf("acl: %v", err)
 	}
 }

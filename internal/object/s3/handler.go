@@ -18,6 +18,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
 	"slipway/internal/object"
+	"slipway/internal/object/setting"
 )
 
 // Handler serves S3.
@@ -32,8 +33,10 @@ type Handler struct {
 	Authorize Authorizer
 	// May answers the same without a record of a refusal. If it is nil, who may read may know which keys there are.
 	May func(ctx context.Context, r Right) bool
-	Now func() time.Time
-	Log *slog.Logger
+	// Notify tells a topic of SNS a message about a bucket. If it is nil, there are no topics.
+	Notify func(ctx context.Context, bucket, topicARN, message string) error
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Accepts reports whether a request is for S3. It is if it has a signature for S3, even a malformed one, or a form that
@@ -41,6 +44,9 @@ type Handler struct {
 func Accepts(r *http.Request) bool {
 	if _, service := sigv4.Scope(r); service != "" {
 		return service == "s3"
+	}
+	if Preflight(r) && r.URL.Path != "/" {
+		return true
 	}
 	if r.URL.Query().Has("AWSAccessKeyId") || strings.HasPrefix(r.Header.Get("Authorization"), "AWS ") {
 		return true
@@ -90,6 +96,9 @@ func address(r *http.Request) (bucket, key string) {
 }
 
 func (q *request) serve() error {
+	if Preflight(q.Request) {
+		return q.preflight()
+	}
 	ctx, err := q.authenticate()
 	if err != nil {
 		return err
@@ -105,6 +114,9 @@ func (q *request) serve() error {
 			"Slipway's S3 does not implement "+op+". docs/compatibility.md lists what it does.")
 	}
 	if err := q.authorize(op); err != nil {
+		return err
+	}
+	if err := q.crossOrigin(); err != nil {
 		return err
 	}
 	return q.hide(do(q))
@@ -206,6 +218,7 @@ var words = []struct {
 		Error{400, "EntityTooSmall",
 			"Your proposed upload is smaller than the minimum allowed size: 5 MiB for each part but the last."}},
 	{object.ErrNoVersion, Error{404, "NoSuchVersion", "The specified version does not exist."}},
+	{object.ErrNoKeys, Error{501, "NotImplemented", "This server has no keys for encryption at rest."}},
 	{object.ErrVersionID, Error{400, "InvalidArgument", "Invalid version id specified"}},
 	{object.ErrMarker, Error{405, "MethodNotAllowed", "The specified method is not allowed against this resource."}},
 }
@@ -215,10 +228,19 @@ func known(err error) *Error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
+	if e, ok := errors.AsType[*setting.Error](err); ok {
+		return &Error{e.Status, e.Code, e.Message}
+	}
 	for _, k := range words {
 		if errors.Is(err, k.is) {
 			return &k.say
 		}
+	}
+	if e, ok := errors.AsType[awsproto.ServiceError](err); ok && e.HTTPStatus() < http.StatusInternalServerError {
+		if strings.HasPrefix(e.ErrorCode(), "AccessDenied") {
+			return &Error{http.StatusForbidden, "AccessDenied", e.Error()}
+		}
+		return &Error{http.StatusBadRequest, "KMS." + e.ErrorCode(), e.Error()} // nothing else is asked
 	}
 	return nil
 }

@@ -6,23 +6,22 @@ import (
 	"strings"
 
 	"slipway/internal/object"
+	"slipway/internal/object/setting"
 )
 
 // Headers that begin with x-amz- and are used or stored, without that prefix. As at S3, they may be in the query of a
 // presigned URL. Other headers with the prefix are refused by name, none is ignored.
 var knownHeaders = []string{
 	"acl", "api-version", "bucket-object-lock-enabled", "checksum-algorithm", "checksum-crc32", "checksum-crc32c",
-	"checksum-crc64nvme",
-	"checksum-mode", "checksum-sha1", "checksum-sha256", "checksum-type", "content-sha256", "copy-source",
-	"copy-source-if-match",
+	"checksum-crc64nvme", "checksum-mode", "checksum-sha1", "checksum-sha256", "checksum-type",
+	"confirm-remove-self-bucket-access", "content-sha256", "copy-source", "copy-source-if-match",
 	"copy-source-if-modified-since", "copy-source-if-none-match", "copy-source-if-unmodified-since",
-	"copy-source-range", "date",
-	"decoded-content-length", "expected-bucket-owner", "metadata-directive", "mp-object-size", "object-ownership",
-	"request-payer",
-	"sdk-checksum-algorithm", "security-token", "server-side-encryption", "server-side-encryption-aws-kms-key-id",
-	"server-side-encryption-bucket-key-enabled", "source-expected-bucket-owner", "storage-class", "tagging-directive",
-	"te", "trailer",
-	"user-agent",
+	"copy-source-range", "date", "decoded-content-length", "expected-bucket-owner", "grant-full-control", "grant-read",
+	"grant-read-acp", "grant-write", "grant-write-acp", "metadata-directive", "mp-object-size", "object-attributes",
+	"object-ownership", "request-payer", "sdk-checksum-algorithm", "security-token", "server-side-encryption",
+	"server-side-encryption-aws-kms-key-id", "server-side-encryption-bucket-key-enabled",
+	"skip-destination-validation", "source-expected-bucket-owner", "storage-class", "tagging", "tagging-directive",
+	"te", "trailer", "transition-default-minimum-object-size", "user-agent",
 }
 
 // authentication lists the members of a presigned URL's query that are not headers.
@@ -50,9 +49,6 @@ func (q *request) refuseHeaders() error {
 		if !ok || strings.HasPrefix(rest, "meta-") {
 			continue
 		}
-		if strings.HasPrefix(rest, "grant-") {
-			return noACL()
-		}
 		if !slices.Contains(knownHeaders, rest) {
 			return notImplemented(strings.ToLower(name))
 		}
@@ -65,10 +61,6 @@ func (q *request) refuseHeaders() error {
 
 func (q *request) refuseValue(name, value string) error {
 	switch name {
-	case "acl": // both mean here what is so anyway: the account alone has the object
-		if value != "private" && value != "bucket-owner-full-control" {
-			return noACL()
-		}
 	case "expected-bucket-owner", "source-expected-bucket-owner":
 		if value != q.h.Account {
 			return fail(http.StatusForbidden, "AccessDenied",
@@ -78,13 +70,9 @@ func (q *request) refuseValue(name, value string) error {
 		if strings.EqualFold(value, "true") {
 			return notImplemented("x-amz-bucket-object-lock-enabled")
 		}
-	case "object-ownership":
-		if value != "BucketOwnerEnforced" {
-			return notImplemented("x-amz-object-ownership: " + value)
-		}
 	case "tagging-directive":
-		if value != "COPY" {
-			return notImplemented("x-amz-tagging-directive: " + value)
+		if value != "COPY" && value != "REPLACE" {
+			return invalid("Unknown tagging directive.")
 		}
 	case "copy-source-if-modified-since", "copy-source-if-unmodified-since":
 		if _, err := http.ParseTime(value); err != nil {
@@ -100,18 +88,38 @@ func notImplemented(header string) error {
 			". docs/compatibility.md lists what Slipway's S3 does.")
 }
 
-// noACL is S3's answer for buckets whose objects all belong to the bucket's owner, as new ones do.
-func noACL() error {
-	return fail(http.StatusBadRequest, "AccessControlListNotSupported", "The bucket does not allow ACLs")
-}
-
 // storageClasses are stored and returned. GLACIER and DEEP_ARCHIVE are refused, because their objects must be restored
 // before they can be read.
 var storageClasses = []string{"STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING",
 	"GLACIER_IR"}
 
-// keptHeaders reads the headers that say how an object is to be stored. They are returned and have no effect.
+// keptHeaders reads the headers that say how an object is to be stored. The storage class and the ACL are kept and
+// returned, and have no effect. Without a header the bucket says how the object is encrypted.
 func (q *request) keptHeaders(m *object.Meta) error {
+	set, err := q.h.Objects.Settings(q.Context(), q.bucket)
+	if err != nil {
+		return err
+	}
+	if m.Tags, err = setting.HeaderTags(q.Header.Get("X-Amz-Tagging")); err != nil {
+		return err
+	}
+	acl, err := q.askedACL(true)
+	if err == nil {
+		err = allowACL(set, acl)
+	}
+	if err != nil {
+		return err
+	}
+	if acl != setting.Private {
+		m.ACL = acl
+	}
+	if err := q.class(m); err != nil {
+		return err
+	}
+	return q.encryption(m, set)
+}
+
+func (q *request) class(m *object.Meta) error {
 	m.StorageClass = q.Header.Get("X-Amz-Storage-Class")
 	switch {
 	case m.StorageClass == "STANDARD":
@@ -121,16 +129,46 @@ func (q *request) keptHeaders(m *object.Meta) error {
 	case m.StorageClass != "" && !slices.Contains(storageClasses, m.StorageClass):
 		return fail(http.StatusBadRequest, "InvalidStorageClass", "The storage class you specified is not valid")
 	}
-	m.Encryption, m.EncryptionKey = q.Header.Get("X-Amz-Server-Side-Encryption"), q.Header.Get(
-		"X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id")
-	m.BucketKey = strings.EqualFold(q.Header.Get("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled"), "true")
-	if m.Encryption != "" && !slices.Contains([]string{"AES256", "aws:kms", "aws:kms:dsse"}, m.Encryption) {
-		return invalid("The encryption method specified is not supported")
-	}
-	if m.EncryptionKey != "" && !strings.HasPrefix(m.Encryption, "aws:kms") {
+	return nil
+}
+
+// encryption reads how an object is to be encrypted, from the request or else from its bucket's settings.
+func (q *request) encryption(m *object.Meta, set object.Settings) error {
+	m.Encryption = q.Header.Get("X-Amz-Server-Side-Encryption")
+	m.EncryptionKey = q.Header.Get("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id")
+	bucketKey := q.Header.Get("X-Amz-Server-Side-Encryption-Bucket-Key-Enabled")
+	if m.Encryption == "" && m.EncryptionKey != "" {
 		return invalid(
 			"Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : " +
 				"aws:kms")
+	}
+	var e setting.Encryption
+	if text, ok := set[object.Encryption]; ok {
+		if err := setting.Parse(text, &e); err != nil {
+			return err
+		}
+	}
+	d, byDefault := e.ByDefault()
+	if m.Encryption == "" {
+		m.Encryption, m.EncryptionKey = d.SSEAlgorithm, d.KMSMasterKeyID
+	}
+	switch m.Encryption {
+	case "":
+	case setting.AES256:
+		if m.EncryptionKey != "" {
+			return invalid(
+				"Server Side Encryption with AWS KMS managed key requires HTTP header " +
+					"x-amz-server-side-encryption : aws:kms")
+		}
+	case setting.KMS:
+		m.BucketKey = byDefault && bucketKey == "" || strings.EqualFold(bucketKey, "true")
+		if m.EncryptionKey == "" && d.SSEAlgorithm == setting.KMS {
+			m.EncryptionKey = d.KMSMasterKeyID
+		}
+	case setting.KMSDual:
+		return notImplemented("x-amz-server-side-encryption: " + setting.KMSDual)
+	default:
+		return invalid("The encryption method specified is not supported")
 	}
 	return nil
 }

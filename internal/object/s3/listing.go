@@ -95,7 +95,7 @@ func (q *request) list(after string, withOwner bool) (*listing, object.Page, err
 			LastModified: xmlTime(o.Modified),
 			ETag:         quoted(o.ETag),
 			Size:         o.Size,
-			StorageClass: "STANDARD",
+			StorageClass: classOf(&o.Meta),
 		}
 		if withOwner {
 			e.Owner = new(q.owner())
@@ -209,7 +209,7 @@ func (q *request) listVersions() error {
 		if o.Deleted {
 			e.XMLName.Local = "DeleteMarker"
 		} else {
-			e.ETag, e.Size, e.StorageClass = quoted(o.ETag), &o.Size, "STANDARD"
+			e.ETag, e.Size, e.StorageClass = quoted(o.ETag), &o.Size, classOf(&o.Meta)
 		}
 		out.Entries = append(out.Entries, e)
 	}

@@ -174,15 +174,21 @@ func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
 	defer func() { _ = f.Close() }()
 	if q.Header.Get("X-Amz-Metadata-Directive") != "REPLACE" {
 		if from.Bucket == q.bucket && from.Key == q.key && from.Latest {
-			return fail(http.StatusBadRequest, "InvalidRequest",
-				"This copy request is illegal because it is trying to copy an object to itself without changing the "+
-					"object's metadata.")
+			if !q.changesCopy() {
+				return fail(http.StatusBadRequest, "InvalidRequest",
+					"This copy request is illegal because it is trying to copy an object to itself without changing the "+
+						"object's metadata, storage class, website redirect location or encryption attributes.")
+			}
 		}
-		kept := meta
+		asked := meta
 		meta = from.Meta
-		meta.Parts, meta.StorageClass, meta.Encryption, meta.EncryptionKey, meta.BucketKey = nil, kept.StorageClass,
-			kept.Encryption, kept.EncryptionKey, kept.BucketKey
+		meta.Parts, meta.StorageClass, meta.ACL, meta.Tags = nil, asked.StorageClass, asked.ACL, asked.Tags
+		meta.Encryption, meta.EncryptionKey, meta.BucketKey = asked.Encryption, asked.EncryptionKey, asked.BucketKey
 	}
+	if q.Header.Get("X-Amz-Tagging-Directive") != "REPLACE" {
+		meta.Tags = from.Meta.Tags
+	}
+	cond.Event = "ObjectCreated:Copy"
 	if meta.Sums = from.Meta.Sums; from.Meta.SumKind == composite { // of parts that the copy does not have
 		meta.Sums, meta.SumKind = nil, ""
 	} else {
@@ -202,6 +208,16 @@ func (q *request) copyObject(meta object.Meta, cond object.Condition) error {
 			checksumXML:  sumsXML(o.Meta.Sums, o.Meta.SumKind),
 		})
 	return nil
+}
+
+// changesCopy reports whether a copy of an object to itself changes how it is stored.
+func (q *request) changesCopy() bool {
+	for _, name := range []string{"X-Amz-Storage-Class", "X-Amz-Server-Side-Encryption"} {
+		if q.Header.Get(name) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 type copied struct {
@@ -247,6 +263,9 @@ func (q *request) getObject() error {
 	q.version(o)
 	h.Set("Etag", quoted(o.ETag))
 	q.tellKept(&o.Meta, true)
+	if n := len(o.Meta.Tags); n > 0 {
+		h.Set("X-Amz-Tagging-Count", strconv.Itoa(n))
+	}
 	if len(o.Meta.Parts) > 0 && q.query.Has("partNumber") {
 		h.Set("X-Amz-Mp-Parts-Count", strconv.Itoa(len(o.Meta.Parts)))
 	}

@@ -10,7 +10,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // PublicAccessBlock says which public access a bucket refuses whatever its ACL and its policy say.
 type PublicAccessBlock struct {
-	XMLName               xml.Name `xml:"PublicAccessBlockConfiguration"`
+	XMLName               xml.Name
 	BlockPublicAcls       bool
 	IgnorePublicAcls      bool
 	BlockPublicPolicy     bool
@@ -35,7 +35,7 @@ type OwnershipRule struct{ ObjectOwnership string }
 
 // Ownership says to whom a bucket's objects belong, and whether ACLs count.
 type Ownership struct {
-	XMLName xml.Name        `xml:"OwnershipControls"`
+	XMLName xml.Name
 	Rules   []OwnershipRule `xml:"Rule"`
 }
 
@@ -193,4 +193,27 @@ func cannedOf(grants []Grant) (string, error) {
 		}
 	}
 	return "", notImplemented("ACLs with grants other than a canned ACL's")
+}
+
+// Creation is what a client says of a bucket that it creates.
+type Creation struct {
+	XMLName            xml.Name
+	LocationConstraint string    `xml:",omitempty"`
+	Tags               *TagSet   `xml:",omitempty"`
+	Location           *struct{} `xml:",omitempty"` // of directory buckets, as the next
+	Bucket             *struct{} `xml:",omitempty"`
+}
+
+func (c *Creation) root() *xml.Name { return &c.XMLName }
+func (*Creation) name() string      { return "CreateBucketConfiguration" }
+
+// Check implements Document.
+func (c *Creation) Check() error {
+	if c.Location != nil || c.Bucket != nil {
+		return notImplemented("directory buckets")
+	}
+	if c.Tags != nil {
+		return CheckTags(c.Tags.Tag, MaxBucketTags)
+	}
+	return nil
 }

@@ -18,7 +18,7 @@ type CORSRule struct {
 
 // CORS are the rules of a bucket; the first that fits counts.
 type CORS struct {
-	XMLName xml.Name   `xml:"CORSConfiguration"`
+	XMLName xml.Name
 	Rules   []CORSRule `xml:"CORSRule"`
 }
 

@@ -30,7 +30,7 @@ type EncryptionRule struct {
 
 // Encryption is the default encryption of a bucket.
 type Encryption struct {
-	XMLName xml.Name         `xml:"ServerSideEncryptionConfiguration"`
+	XMLName xml.Name
 	Rules   []EncryptionRule `xml:"Rule"`
 }
 

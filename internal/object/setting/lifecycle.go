@@ -11,8 +11,8 @@ import (
 
 // Lifecycle says when versions of objects, delete markers and unfinished uploads are deleted.
 type Lifecycle struct {
-	XMLName xml.Name `xml:"LifecycleConfiguration"`
-	Rules   []Rule   `xml:"Rule"`
+	XMLName xml.Name
+	Rules   []Rule `xml:"Rule"`
 }
 
 // Rule is one rule of Lifecycle.

@@ -22,7 +22,7 @@ type PartitionedPrefix struct {
 
 // Logging is a bucket's server access logging. It is kept, and no logs are written.
 type Logging struct {
-	XMLName        xml.Name        `xml:"BucketLoggingStatus"`
+	XMLName        xml.Name
 	LoggingEnabled *LoggingEnabled `xml:",omitempty"`
 }
 
@@ -39,7 +39,7 @@ func (l *Logging) Check() error {
 
 // RequestPayment says who pays for requests: the owner of the bucket.
 type RequestPayment struct {
-	XMLName xml.Name `xml:"RequestPaymentConfiguration"`
+	XMLName xml.Name
 	Payer   string
 }
 
@@ -59,8 +59,8 @@ func (r *RequestPayment) Check() error {
 
 // Acceleration is a bucket's transfer acceleration, which is not here.
 type Acceleration struct {
-	XMLName xml.Name `xml:"AccelerateConfiguration"`
-	Status  string   `xml:",omitempty"`
+	XMLName xml.Name
+	Status  string `xml:",omitempty"`
 }
 
 func (a *Acceleration) root() *xml.Name { return &a.XMLName }

@@ -8,7 +8,7 @@ import (
 
 // Notification says which topics are told of which changes of a bucket's objects.
 type Notification struct {
-	XMLName   xml.Name            `xml:"NotificationConfiguration"`
+	XMLName   xml.Name
 	Topics    []TopicNotification `xml:"TopicConfiguration"`
 	Queues    []OtherNotification `xml:"QueueConfiguration"`
 	Functions []OtherNotification `xml:"CloudFunctionConfiguration"`

@@ -54,6 +54,9 @@ func Read(text []byte, into Document) error {
 	if err := xml.Unmarshal(text, into); err != nil {
 		return malformed("%v", err)
 	}
+	if root := into.root().Local; root != into.name() {
+		return malformed("the document is a %.60s, and not a %s", root, into.name())
+	}
 	if err := known(text, reflect.TypeOf(into).Elem()); err != nil {
 		return err
 	}

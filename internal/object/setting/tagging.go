@@ -17,7 +17,7 @@ type TagSet struct{ Tag []Tag }
 
 // Tagging are the tags of a bucket or an object.
 type Tagging struct {
-	XMLName xml.Name `xml:"Tagging"`
+	XMLName xml.Name
 	TagSet  TagSet
 }
 
