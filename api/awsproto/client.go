@@ -15,7 +15,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 )
 
-// Client calls the JSON services of a server, with the same interfaces as in process.
+// Client calls the services of a server, with the same interfaces as in process.
 type Client struct {
 	Endpoint    string // http://127.0.0.1:8080
 	Region      string
@@ -48,6 +48,9 @@ func Send[O any](ctx context.Context, c *Client, op *Operation, in any) (*O, err
 	if err != nil {
 		return nil, fmt.Errorf("%s: read answer: %w", op.Name, err)
 	}
+	if op.Service.Protocol == Query {
+		return queryAnswer[O](op, resp.StatusCode, answer)
+	}
 	decode := json.Unmarshal
 	if isCBOR(resp) {
 		decode = cbor.Unmarshal
@@ -64,8 +67,23 @@ func Send[O any](ctx context.Context, c *Client, op *Operation, in any) (*O, err
 	return out, nil
 }
 
+func queryAnswer[O any](op *Operation, status int, answer []byte) (*O, error) {
+	if status != http.StatusOK {
+		return nil, queryError(op, status, answer)
+	}
+	out := new(O)
+	if err := decodeQuery(op, answer, out); err != nil {
+		return nil, fmt.Errorf("%s: decode answer: %w", op.Name, err)
+	}
+	return out, nil
+}
+
 // request makes a signed request.
 func (c *Client) request(ctx context.Context, op *Operation, in any) (*http.Request, error) {
+	if op.Service.Protocol == Query {
+		header := map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+		return c.signed(ctx, op, "/", header, encodeForm(op, in))
+	}
 	encode, path := json.Marshal, "/"
 	header := map[string]string{
 		"Content-Type": "application/x-amz-json-1.1",
@@ -83,6 +101,16 @@ func (c *Client) request(ctx context.Context, op *Operation, in any) (*http.Requ
 	if err != nil {
 		return nil, fmt.Errorf("encode: %w", err)
 	}
+	return c.signed(ctx, op, path, header, body)
+}
+
+func (c *Client) signed(
+	ctx context.Context,
+	op *Operation,
+	path string,
+	header map[string]string,
+	body []byte,
+) (*http.Request, error) {
 	address := strings.TrimSuffix(c.Endpoint, "/") + path
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
@@ -129,6 +157,11 @@ func answered(op *Operation, status int, body []byte, decode func([]byte, any) e
 	if message == "" {
 		message = wire.Message2
 	}
+	return modelled(op, status, code, message)
+}
+
+// modelled is the model's error of a code, or an *Error.
+func modelled(op *Operation, status int, code, message string) error {
 	if op.Service.NewError != nil {
 		if err := op.Service.NewError(code, message); err != nil {
 			return err

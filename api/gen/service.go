@@ -117,8 +117,8 @@ func (p *pkg) signature(op string) string {
 
 func (p *pkg) client() string {
 	var b strings.Builder
-	if protocol := p.model.Metadata.Protocol; protocol == "query" || protocol == "ec2" {
-		// Nothing of ours calls these from afar.
+	if p.model.Metadata.Protocol == "ec2" {
+		// Nothing of ours calls it from afar.
 		return p.head()
 	}
 	b.WriteString(p.head("context", wire))
