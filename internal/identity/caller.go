@@ -26,6 +26,13 @@ func (u *user) legacyRole() string { return u.Role }
 // Lookup returns the secret of an access key, or of temporary credentials with their session token. It is a
 // sigv4.Lookup.
 func (s *Service) Lookup(_ context.Context, id, token string) (sigv4.Secret, bool, error) {
+	if temporary(id) {
+		t, err := s.valid(id, token)
+		if t == nil || err != nil {
+			return sigv4.Secret{}, false, err
+		}
+		return sigv4.Secret{Key: t.Secret, SessionToken: token}, true, nil
+	}
 	u, ok := s.view().holder(id)
 	if !ok || u.accessKey(id).Inactive {
 		return sigv4.Secret{}, false, nil
@@ -36,8 +43,18 @@ func (s *Service) Lookup(_ context.Context, id, token string) (sigv4.Secret, boo
 
 // Caller returns the owner of an access key, or of temporary credentials. The signature was verified before.
 func (s *Service) Caller(_ context.Context, id, token string) (awsproto.Caller, error) {
+	if temporary(id) {
+		t, err := s.valid(id, token)
+		if err != nil {
+			return awsproto.Caller{}, err
+		}
+		if t == nil {
+			return awsproto.Caller{}, errGone()
+		}
+		return s.bearer(id, t)
+	}
 	u, ok := s.view().holder(id)
-	if !ok {
+	if !ok || u.accessKey(id).Inactive {
 		return awsproto.Caller{}, errGone()
 	}
 	return s.callerOf(u, id), nil

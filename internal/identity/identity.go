@@ -36,12 +36,14 @@ const (
 // Service holds identities.
 type Service struct {
 	Config
-	db     *store.Store
-	model  *model
-	pager  awsproto.Pager
-	read   compiler // of policies
-	opened secrets  // of access keys
-	used   uses
+	db      *store.Store
+	model   *model
+	pager   awsproto.Pager
+	read    compiler // of policies
+	opened  secrets  // of access keys
+	used    uses
+	tickets tickets
+	issuers issuers
 
 	loading sync.Mutex    // one reading of changes at a time
 	behind  atomic.Bool   // the model lacks changes of this process itself

@@ -1,0 +1,141 @@
+package identity
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/internal/identity/policy"
+	"slipway/internal/store"
+)
+
+// RoleError says why a service cannot take a role that it was given, and how to mend it.
+type RoleError struct {
+	RoleARN, Service string
+	Missing          bool // there is no such role
+	Reason           string
+	Mend             string // a command
+}
+
+func (e *RoleError) Error() string {
+	if e.Mend == "" {
+		return e.Reason
+	}
+	return e.Reason + " " + e.Mend
+}
+
+// CheckServiceRole returns a RoleError unless a role exists and its trust policy lets a service assume it.
+func (s *Service) CheckServiceRole(_ context.Context, roleARN, service string) error {
+	_, err := s.serviceRole(roleARN, service)
+	return err
+}
+
+func (s *Service) serviceRole(arn, service string) (*role, error) {
+	e := &RoleError{RoleARN: arn, Service: service}
+	full, ours := strings.CutPrefix(arn, s.arn("role/"))
+	if !ours || full == "" {
+		e.Missing = true
+		e.Reason = arn + " is not the ARN of a role of account " + s.Account + ", such as " +
+			s.arn("role/service-role/slipway") + "."
+		return nil, e
+	}
+	r := s.view().roleOf(arn)
+	if r == nil {
+		e.Missing = true
+		e.Reason = "The role " + arn + " does not exist."
+		e.Mend = createRole("/"+full, service)
+		return nil, e
+	}
+	if s.trusts(r, service) {
+		return r, nil
+	}
+	e.Reason = "The trust policy of the role " + arn + " does not let " + service + " assume it."
+	e.Mend = "Let it: aws iam update-assume-role-policy --role-name " + r.Name + " --policy-document '" +
+		serviceTrust(append(s.trustedServices(r), service)...) + "'"
+	return nil, e
+}
+
+// createRole is the commands that make a role for a service.
+func createRole(full, service string) string {
+	at := strings.LastIndexByte(full, '/') + 1
+	path, name := full[:at], full[at:]
+	create := "Create it: aws iam create-role"
+	if path != "/" {
+		create += " --path " + path
+	}
+	create += " --role-name " + name + " --assume-role-policy-document '" + serviceTrust(service) + "'"
+	if arn := servicePolicies[service]; arn != "" {
+		create += " && aws iam attach-role-policy --role-name " + name + " --policy-arn " + arn
+	}
+	return create
+}
+
+// trusts reports whether a service may assume a role.
+func (s *Service) trusts(r *role, service string) bool {
+	trust := s.trustOf(r)
+	if trust == nil {
+		return false
+	}
+	d := policy.Decide(policy.Sources{
+		Resource: []policy.Attached{{Policy: trust, Name: r.Name}},
+		Alone:    true,
+	}, policy.Request{
+		Principal: policy.Principal{Service: service},
+		Action:    "sts:AssumeRole",
+		Resource:  s.arnOf(r),
+		Account:   s.Account,
+		Context: policy.Values{
+			"aws:sourceaccount":         {s.Account},
+			"aws:requestedregion":       {s.Region},
+			"aws:principalisawsservice": {"true"},
+			"aws:principalservicename":  {service},
+			"aws:principaltype":         {"Service"},
+			"aws:securetransport":       {"true"},
+			"aws:viaawsservice":         {"false"},
+			"aws:currenttime":           {s.Now().UTC().Format(time.RFC3339)},
+		},
+	})
+	return d.Allowed
+}
+
+// ServiceSession is what a service does with a role that it was given: temporary credentials of the role. Its errors
+// are those of CheckServiceRole. The session lasts as long as asked, even if the role's maximum is less, because the
+// work that it is for does; EndServiceSession ends it with the work.
+func (s *Service) ServiceSession(_ context.Context, service, roleARN, sessionName string, life time.Duration,
+	tags ...store.Tag) (Credentials, awsproto.Caller, error) {
+	r, err := s.serviceRole(roleARN, service)
+	if err != nil {
+		return Credentials{}, awsproto.Caller{}, err
+	}
+	t := &ticket{Role: r.ID, Name: sessionName}
+	for _, tag := range tags {
+		if t.Tags == nil {
+			t.Tags = map[string]string{}
+		}
+		t.Tags[tag.Key] = tag.Value
+	}
+	made := s.issue(t, life)
+	c, err := s.bearer(made.ID, t)
+	return made, c, err
+}
+
+// revokedFor is how long revoked credentials are remembered: longer than any last.
+const revokedFor = 37 * time.Hour
+
+// EndServiceSession ends temporary credentials on every server, once the caller's transaction is committed.
+func (s *Service) EndServiceSession(ctx context.Context, tx store.Tx, id string) error {
+	if id == "" {
+		return nil
+	}
+	return s.changeIn(ctx, tx, func(v *view) error {
+		now := s.Now().UnixMilli()
+		for _, r := range each[*revoked](v, revokedKind) {
+			if r.Expires < now {
+				v.drop(r)
+			}
+		}
+		v.put(&revoked{Key: id, Expires: s.Now().Add(revokedFor).UnixMilli()})
+		return nil
+	})
+}
