@@ -76,8 +76,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 // logStream serves the bytes of logs to callers that may read their lines.
 func (s *server) logStream(api *awsproto.Server) http.Handler {
 	return &logsface.Stream{
-		Service: logsface.New(s.journal,
-			logsface.Config{Region: s.Place.Region, Account: s.Place.Account, Pager: s.pager}),
+		Service: s.logs,
 		Verify: func(r *http.Request) (awsproto.Caller, error) {
 			caller, err := api.Verify(r, slipway.Info())
 			if err != nil {
@@ -116,7 +115,6 @@ func (s *server) newContract() contract {
 		fault.Panic("operation." + op.Name)
 		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
 	}}
-	face := logsface.New(s.journal, logsface.Config{Region: s.Place.Region, Account: s.Place.Account, Pager: s.pager})
 	overview := &view.Service{
 		Executions:  s.pipelines,
 		Builds:      s.builds,
@@ -130,12 +128,12 @@ func (s *server) newContract() contract {
 		codepipeline: codepipelineAPI{s.pipelines, codepipeline.Unimplemented{}},
 		codedeploy:   codedeployAPI{s.deployments, s.hosts, codedeploy.Unimplemented{}},
 		command:      commandAPI{s.hosts, codedeploycommand.Unimplemented{}},
-		logs:         logsAPI{face, logs.Unimplemented{}},
+		logs:         logsAPI{s.logs, logs.Unimplemented{}},
 		sts:          stsAPI{s.identity, sts.Unimplemented{}},
 		iam:          iamAPI{s.identity, s.balancers, iam.Unimplemented{}},
 		elbv2:        elbv2API{s.balancers, elbv2.Unimplemented{}},
 		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
-		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, face, s.balancers,
+		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
 			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), slipway.Unimplemented{}},
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"slipway/internal/deploy"
 	"slipway/internal/event"
 	"slipway/internal/identity"
+	logsface "slipway/internal/logs"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
@@ -29,6 +30,7 @@ func migrations() []store.Migrations {
 	return []store.Migrations{
 		identity.Migrations(),
 		object.Migrations(),
+		logsface.Migrations(),
 		source.Migrations(),
 		report.Migrations(),
 		build.Migrations(),

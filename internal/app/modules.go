@@ -10,6 +10,7 @@ import (
 	deployserver "slipway/internal/deploy/server"
 	"slipway/internal/identity"
 	"slipway/internal/journal"
+	logsface "slipway/internal/logs"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
@@ -27,6 +28,7 @@ import (
 type storage struct {
 	identity *identity.Service
 	journal  *journal.Journal
+	logs     *logsface.Service
 	objects  *object.Store
 	sources  *source.Service
 }
@@ -49,6 +51,12 @@ func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
 	if st.journal, err = journal.Open(g.Data.Journal()); err != nil {
 		return nil, err
 	}
+	st.logs = logsface.New(g.db, st.journal, logsface.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Pager:   g.pager,
+		Now:     g.now,
+	})
 	blobs, err := object.NewFolder(g.Data.Objects(), g.aside())
 	if err != nil {
 		return nil, err

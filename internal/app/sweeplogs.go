@@ -47,6 +47,17 @@ func (k *keeper) sweepGroup(ctx context.Context, aside quarantine.Place, group s
 				owners[x.Name], _, _ = strings.Cut(x.Name, "/")
 			}
 		}
+		names := make([]string, len(streams))
+		for i, x := range streams {
+			names[i] = x.Name
+		}
+		made, err := k.logs.Created(ctx, group, names)
+		if err != nil {
+			return err
+		}
+		for name := range made {
+			delete(owners, name)
+		}
 		known, err := k.known(ctx, strings.HasPrefix(group, buildLogs), owners)
 		if err != nil {
 			return err

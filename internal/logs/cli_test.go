@@ -30,10 +30,7 @@ func TestTail(t *testing.T) {
 			return sigv4.Secret{Key: "secret"}, true, nil
 		},
 		Caller: func(context.Context, string, string) (awsproto.Caller, error) { return awsproto.Caller{}, nil }}
-	wire.Add(cwl.New(awsproto.Hooks{}, struct {
-		*Service
-		cwl.Unimplemented
-	}{s, cwl.Unimplemented{}}))
+	wire.Add(cwl.New(awsproto.Hooks{}, s))
 	server := httptest.NewServer(wire)
 	t.Cleanup(server.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)

@@ -39,16 +39,36 @@ func (s *Service) DescribeLogGroups(ctx context.Context,
 	}
 	limit := limitOf(in.Limit, describeAPage)
 	out := &cwl.DescribeLogGroupsOutput{LogGroups: []cwl.LogGroup{}}
+	if err := s.listGroups(ctx, filter, after, out, limit); err != nil {
+		return nil, err
+	}
+	names := make([]string, len(out.LogGroups))
+	for i, g := range out.LogGroups {
+		names[i] = *g.LogGroupName
+	}
+	days, err := s.retention(ctx, names...)
+	for i, g := range out.LogGroups {
+		if n := days[*g.LogGroupName]; n > 0 {
+			out.LogGroups[i].RetentionInDays = &n
+		}
+	}
+	return out, err
+}
+
+// listGroups appends the groups of a page after a name.
+func (s *Service) listGroups(ctx context.Context, filter []string, after string, out *cwl.DescribeLogGroupsOutput,
+	limit int) error {
+	prefix, pattern := filter[0], filter[1]
 	for {
 		page, err := s.journal.Groups(ctx, prefix, after, limit+1)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, g := range page {
 			if strings.Contains(strings.ToLower(g.Name), pattern) {
 				if len(out.LogGroups) == limit {
 					out.NextToken = s.Pager.Token("DescribeLogGroups", filter, *out.LogGroups[limit-1].LogGroupName)
-					return out, nil
+					return nil
 				}
 				out.LogGroups = append(out.LogGroups,
 					cwl.LogGroup{LogGroupName: &g.Name, CreationTime: stamp(g.Created), Arn: new(s.arn(g.Name) + ":*"),
@@ -59,7 +79,7 @@ func (s *Service) DescribeLogGroups(ctx context.Context,
 			after = g.Name
 		}
 		if len(page) == 0 {
-			return out, nil
+			return nil
 		}
 	}
 }
@@ -133,7 +153,18 @@ func (s *Service) DescribeLogStreams(ctx context.Context,
 		best = best[:limit]
 		out.NextToken = s.Pager.Token("DescribeLogStreams", filter, order.at(best[limit-1]))
 	}
+	names := make([]string, len(best))
+	for i, st := range best {
+		names[i] = st.Name
+	}
+	made, err := s.Created(ctx, group, names)
+	if err != nil {
+		return nil, err
+	}
 	for _, st := range best {
+		if at, ok := made[st.Name]; ok {
+			st.Created = at
+		}
 		out.LogStreams = append(out.LogStreams,
 			cwl.LogStream{LogStreamName: &st.Name, CreationTime: stamp(st.Created),
 				FirstEventTimestamp: stamp(st.First), LastEventTimestamp: stamp(st.Last),

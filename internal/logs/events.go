@@ -18,7 +18,11 @@ func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (
 	}
 	n := journal.Name{Group: group, Stream: *in.LogStreamName}
 	limit := limitOf(in.Limit, pageEvents)
-	from, to, err := s.window(ctx, n, in.StartTime, in.EndTime)
+	start, err := s.start(ctx, group, in.StartTime)
+	if err != nil {
+		return nil, err
+	}
+	from, to, err := s.window(ctx, n, start, in.EndTime)
 	if err != nil {
 		return nil, missing(err, "log stream")
 	}
@@ -52,15 +56,23 @@ func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (
 		NextForwardToken:  new("f/" + *s.Pager.Token("GetLogEvents", filter, last)),
 		NextBackwardToken: new("b/" + *s.Pager.Token("GetLogEvents", filter, first))}
 	for _, l := range lines {
-		ms := l.Time.UnixMilli()
+		at, text := eventOf(l)
+		if start != nil && at < *start || in.EndTime != nil && at >= *in.EndTime {
+			continue // the journal's times are coarser
+		}
 		out.Events = append(out.Events,
-			cwl.OutputLogEvent{Timestamp: &ms, IngestionTime: &ms, Message: new(message(l))})
+			cwl.OutputLogEvent{Timestamp: &at, IngestionTime: new(l.Time.UnixMilli()), Message: &text})
 	}
 	return out, nil
 }
 
-func message(l journal.Line) string {
-	return strings.ToValidUTF8(strings.TrimSuffix(l.Text, "\r"), "\uFFFD")
+// start is the time from which on events of a group are given: one that was asked for, or the first that is kept.
+func (s *Service) start(ctx context.Context, group string, asked *int64) (*int64, error) {
+	kept, err := s.kept(ctx, group)
+	if err != nil || kept == nil || asked != nil && *asked > *kept {
+		return asked, err
+	}
+	return kept, nil
 }
 
 // window returns the range of lines of a log that are in a range of time, whose end is exclusive.

@@ -70,7 +70,10 @@ func (s *Service) FilterLogEvents(ctx context.Context,
 	if in.EndTime != nil {
 		m.end = new(*in.EndTime)
 	}
-	start := in.StartTime
+	start, err := s.start(ctx, group, in.StartTime)
+	if err != nil {
+		return nil, err
+	}
 	if after != nil && (start == nil || after.Time > *start) {
 		start = &after.Time
 	}
@@ -98,13 +101,13 @@ func (m *merge) collect(want pattern, limit int, events *[]cwl.FilteredLogEvent)
 			return true, last, nil
 		}
 		last = at
-		line := message(*l)
+		time, line := eventOf(*l)
 		if !want.match(line) {
 			continue
 		}
 		*events = append(*events, cwl.FilteredLogEvent{
 			LogStreamName: &at.Stream,
-			Timestamp:     &at.Time,
+			Timestamp:     &time,
 			IngestionTime: &at.Time,
 			Message:       &line,
 			EventId:       new(eventID(at)),

@@ -11,6 +11,7 @@ import (
 type Journal interface {
 	Reading
 	Listing
+	Writing
 }
 
 // Reading reads a log, also while it is written. See package journal for each method.
@@ -26,4 +27,12 @@ type Reading interface {
 type Listing interface {
 	Groups(ctx context.Context, prefix, after string, limit int) ([]journal.Group, error)
 	Streams(ctx context.Context, group, prefix, after string, limit int) ([]journal.Stream, error)
+}
+
+// Writing makes and removes groups and logs.
+type Writing interface {
+	CreateGroup(group string) (made bool, err error)
+	RemoveGroup(group string) error
+	AppendSince(n journal.Name, begin time.Time) (*journal.Writer, error)
+	Remove(n journal.Name) error
 }

@@ -11,6 +11,7 @@ import (
 	cwl "slipway/api/logs"
 	"slipway/api/slipway"
 	"slipway/internal/journal"
+	"slipway/internal/store/storetest"
 )
 
 const group = "/aws/codebuild/app"
@@ -22,7 +23,8 @@ func open(t testing.TB) (*Service, *journal.Journal) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = j.Close() })
-	return New(j, Config{Region: "eu-central-1", Account: "123456789012", Pager: awsproto.Pager{Key: []byte("key")}}), j
+	return New(storetest.Open(t, Migrations()), j, Config{Region: "eu-central-1", Account: "123456789012",
+		Pager: awsproto.Pager{Key: []byte("key")}, Now: time.Now}), j
 }
 
 // log opens a stream to write to, which the test leaves open unless it closes it.

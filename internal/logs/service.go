@@ -3,6 +3,7 @@ package logs
 
 import (
 	"context"
+	"embed"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,22 +12,36 @@ import (
 	"slipway/api/awsproto"
 	cwl "slipway/api/logs"
 	"slipway/internal/journal"
+	"slipway/internal/store"
 )
 
 // Config is what the service needs to know of where it runs.
 type Config struct {
 	Region, Account string
 	Pager           awsproto.Pager
+	Now             func() time.Time
 }
 
-// Service implements CloudWatch Logs' reading operations and slipway:ReadLog.
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this package.
+func Migrations() store.Migrations { return store.Tables("logs", migrations) }
+
+// Service implements CloudWatch Logs and slipway:ReadLog.
 type Service struct {
 	Config
+	db      *store.Store
 	journal Journal
+	locks   locks
 }
 
-// New returns the service.
-func New(j Journal, c Config) *Service { return &Service{c, j} }
+// New returns the service and registers its jobs.
+func New(db *store.Store, j Journal, c Config) *Service {
+	s := &Service{Config: c, db: db, journal: j}
+	db.Handle(retentionJob, store.Limits{Time: time.Hour, Attempts: store.Tireless}, s.expire)
+	return s
+}
 
 const (
 	pageEvents = 10_000

@@ -42,11 +42,15 @@ func (s *Service) ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipw
 		Complete:   &page.Complete,
 	}
 	for _, l := range page.Lines {
+		text := strings.ToValidUTF8(l.Text, "\uFFFD")
+		if strings.HasPrefix(text, eventMark) {
+			_, text = eventOf(l)
+		}
 		out.Lines = append(out.Lines,
 			slipway.Line{
 				Number: &l.Number,
 				Time:   awsproto.At(l.Time),
-				Text:   new(strings.ToValidUTF8(l.Text, "\uFFFD")),
+				Text:   &text,
 			})
 	}
 	return out, nil
