@@ -11,7 +11,9 @@ import (
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
+	"slipway/api/iam"
 	"slipway/api/slipway"
+	"slipway/api/sts"
 	"slipway/internal/app"
 	"slipway/internal/terminal"
 )
@@ -76,6 +78,8 @@ type contract struct {
 	deployments codedeploy.API
 	pipelines   codepipeline.API
 	slipway     slipway.API
+	identity    iam.API
+	tokens      sts.API
 }
 
 // contract opens the services. If a call takes long, the user is told what it waits for.
@@ -97,5 +101,7 @@ func newContract(conn *awsproto.Client) *contract {
 		codedeploy.Client{Client: conn},
 		codepipeline.Client{Client: conn},
 		slipway.Client{Client: conn},
+		iam.Client{Client: conn},
+		sts.Client{Client: conn},
 	}
 }

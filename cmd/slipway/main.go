@@ -49,6 +49,8 @@ type commands struct {
 	Resume       resumeCommand       `cmd:"" help:"Resume a paused release, or open the transition into a stage."`
 	Retry        retryCommand        `cmd:"" help:"Retry a failed stage, build or deployment."`
 	Stop         stopCommand         `cmd:"" help:"Stop a build, a deployment or an execution."`
+	Can          canCommand          `cmd:"" help:"Say whether a user, a group or a role may do something, and which statement decides."`
+	Identity     identityCommand     `cmd:"" help:"Users, groups, roles, policies and access keys; check policy files."`
 	API          apiCommand          `cmd:"" name:"api" help:"Call any operation of the API with JSON, without the aws CLI."`
 	Server       serverCommand       `cmd:"" help:"Start the server alone: API, pages, Git, engine."`
 	Runner       runnerCommand       `cmd:"" help:"Start a runner alone: it takes builds and runs them."`
