@@ -59,7 +59,8 @@ func (c *rolesListCommand) Run(ctx context.Context) error {
 			t.Row(terminal.Pointed(r.RoleName), terminal.Pointed(r.Path), created, terminal.Pointed(r.Description))
 		}
 		if len(all) == 0 {
-			t.Note("No roles yet. Create one with: slipway identity roles create NAME --service codebuild.amazonaws.com")
+			t.Note("No roles yet. Create one with: slipway identity roles create NAME " +
+				"--service codebuild.amazonaws.com")
 		}
 	})
 }

@@ -55,8 +55,8 @@ func (c *usersListCommand) Run(ctx context.Context) error {
 		t.Head("USER", "PATH", "CREATED", "SIGNED IN")
 		for i := range all {
 			u := &all[i]
-			t.Row(terminal.Pointed(u.UserName), terminal.Pointed(u.Path), terminal.Text(terminal.Ago(u.CreateDate, now)),
-				terminal.Text(terminal.Ago(u.PasswordLastUsed, now)))
+			created, used := terminal.Ago(u.CreateDate, now), terminal.Ago(u.PasswordLastUsed, now)
+			t.Row(terminal.Pointed(u.UserName), terminal.Pointed(u.Path), terminal.Text(created), terminal.Text(used))
 		}
 		if len(all) == 0 {
 			t.Note("No users yet. Create one with: slipway identity users create NAME --group developers")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/identity/managed"
 	"slipway/internal/identity/policy"
 	"slipway/internal/store"
 )
@@ -15,15 +16,6 @@ const (
 	administratorAccess = awsPolicies + "AdministratorAccess"
 	slipwayPolicies     = awsPolicies + "slipway/"
 )
-
-// readyGroups exist from the first start, with the policies that they give.
-var readyGroups = []struct{ name, policy string }{
-	{"readers", slipwayPolicies + "SlipwayReaders"},
-	{"developers", slipwayPolicies + "SlipwayDevelopers"},
-	{"approvers", slipwayPolicies + "SlipwayApprovers"},
-	{"operators", slipwayPolicies + "SlipwayOperators"},
-	{"administrators", administratorAccess},
-}
 
 // The services that take roles, and what a role needs for each.
 var servicePolicies = map[string]string{
@@ -56,9 +48,9 @@ func (s *Service) upgrade(ctx context.Context, tx store.Tx, v *view) error {
 	if a.Ready >= readyVersion {
 		return nil
 	}
-	for _, r := range readyGroups {
-		g := &group{head: s.newHead("AGPA", "/", r.name)}
-		g.Attached = []string{r.policy}
+	for _, r := range managed.Groups() {
+		g := &group{head: s.newHead("AGPA", "/", r.Name)}
+		g.Attached = r.Policies
 		if v.find(groupKind, g.key()) == nil {
 			v.put(g)
 		}
