@@ -23,6 +23,7 @@ import (
 	"slipway/internal/event"
 	"slipway/internal/identity"
 	"slipway/internal/jobs"
+	"slipway/internal/key"
 	logsface "slipway/internal/logs"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
@@ -46,6 +47,7 @@ type (
 	balancerPart = loadbalancer.Service
 	identityPart = identity.Service
 	logsPart     = logsface.Service
+	keyPart      = key.Service
 	viewPart     = view.Service
 	jobsPart     = jobs.Service
 	hintsPart    = event.Hints
@@ -98,6 +100,7 @@ type (
 		cloudwatch.Unimplemented
 	}
 	kmsAPI struct {
+		*keyPart
 		kms.Unimplemented
 	}
 	snsAPI struct {

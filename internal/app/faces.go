@@ -14,6 +14,7 @@ import (
 	"slipway/api/codepipeline"
 	"slipway/api/elbv2"
 	"slipway/api/iam"
+	"slipway/api/kms"
 	"slipway/api/logs"
 	"slipway/api/slipway"
 	"slipway/api/sts"
@@ -133,6 +134,7 @@ func (s *server) newContract() contract {
 		iam:          iamAPI{s.identity, s.balancers, iam.Unimplemented{}},
 		elbv2:        elbv2API{s.balancers, elbv2.Unimplemented{}},
 		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
+		kms:          kmsAPI{s.kms, kms.Unimplemented{}},
 		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
 			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), slipway.Unimplemented{}},
 	})

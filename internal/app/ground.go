@@ -11,6 +11,7 @@ import (
 	"slipway/internal/deploy"
 	"slipway/internal/event"
 	"slipway/internal/identity"
+	"slipway/internal/key"
 	logsface "slipway/internal/logs"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
@@ -29,6 +30,7 @@ import (
 func migrations() []store.Migrations {
 	return []store.Migrations{
 		identity.Migrations(),
+		key.Migrations(),
 		object.Migrations(),
 		logsface.Migrations(),
 		source.Migrations(),

@@ -10,6 +10,7 @@ import (
 	deployserver "slipway/internal/deploy/server"
 	"slipway/internal/identity"
 	"slipway/internal/journal"
+	"slipway/internal/key"
 	logsface "slipway/internal/logs"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
@@ -29,6 +30,7 @@ type storage struct {
 	identity *identity.Service
 	journal  *journal.Journal
 	logs     *logsface.Service
+	kms      *key.Service
 	objects  *object.Store
 	sources  *source.Service
 }
@@ -57,6 +59,13 @@ func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
 		Pager:   g.pager,
 		Now:     g.now,
 	})
+	st.kms = key.New(g.db, key.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Pager:   g.pager,
+		Seal:    g.sealer,
+	})
 	blobs, err := object.NewFolder(g.Data.Objects(), g.aside())
 	if err != nil {
 		return nil, err
@@ -66,6 +75,7 @@ func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
 		Now:   g.now,
 		Room:  g.reserve.room,
 		Seal:  g.sealer,
+		Keys:  key.Objects{Service: st.kms},
 	})
 	if err != nil {
 		return nil, err

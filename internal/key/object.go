@@ -1,0 +1,37 @@
+package key
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+
+	"slipway/internal/object"
+)
+
+// ofS3 is the key that objects are encrypted with that name none.
+const ofS3 = managedPrefix + "s3"
+
+// Objects are the keys as the object store wants them.
+type Objects struct{ *Service }
+
+// DataKey implements object.Keys.
+func (s Objects) DataKey(ctx context.Context, key string, bound map[string]string) (object.DataKey, error) {
+	if key == "" {
+		key = ofS3
+	}
+	r, plain, blob, _, err := s.dataKey(ctx, key, 32, bound)
+	if err != nil {
+		return object.DataKey{}, err
+	}
+	return object.DataKey{Plain: plain, Sealed: base64.StdEncoding.EncodeToString(blob), KeyARN: *r.Arn}, nil
+}
+
+// OpenDataKey implements object.Keys.
+func (s Objects) OpenDataKey(ctx context.Context, sealed string, bound map[string]string) ([]byte, error) {
+	blob, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, errors.New("the data key of the object is malformed")
+	}
+	_, plain, _, err := s.open(ctx, blob, bound)
+	return plain, err
+}
