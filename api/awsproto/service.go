@@ -79,6 +79,8 @@ type Input interface{ Check(*Check) }
 type Hooks struct {
 	// Authorize refuses what the caller may not do.
 	Authorize func(ctx context.Context, op *Operation, in any) error
+	// May answers for May.
+	May func(ctx context.Context, action, resource string) bool
 	// Done is called after every call that was authorised. It must not block.
 	Done func(ctx context.Context, op *Operation, in any, err error)
 }
@@ -109,6 +111,9 @@ func Invoke[I any, O any, P interface {
 	}
 	if err := Validate(op, in); err != nil {
 		return nil, err
+	}
+	if h.May != nil {
+		ctx = WithMay(ctx, h.May)
 	}
 	out, err := f(ctx, in)
 	if h.Done != nil {

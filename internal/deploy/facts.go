@@ -142,8 +142,29 @@ func endedBefore(a, b *cd.LifecycleEvent) bool {
 	return a.EndTime != nil && (b.EndTime == nil || a.EndTime.Before(b.EndTime.Time))
 }
 
+// GroupsOf returns the deployment groups of deployments, APPLICATION/GROUP by the deployment's ID. It takes one query.
+// Deployments that are not there are left out.
+func (s *Service) GroupsOf(ctx context.Context, ids []string) (map[string]string, error) {
+	groups := map[string]string{}
+	all, err := store.All(ctx, s.db, scanDeployment,
+		`SELECT `+deploymentColumns+` WHERE d.id IN `+store.In(1, len(ids)), store.Args(ids)...)
+	for _, d := range all {
+		groups[d.id] = awsproto.Value(d.info.ApplicationName) + "/" + awsproto.Value(d.info.DeploymentGroupName)
+	}
+	return groups, err
+}
+
 // Ready are the IDs of the deployments that wait for somebody to let their traffic shift, the oldest first.
 func (s *Service) Ready(ctx context.Context) ([]string, error) {
-	return store.Strings(ctx, s.db, `SELECT id FROM deploy_deployments WHERE live = 1 AND status = $1 ORDER BY place`,
+	all, err := store.All(ctx, s.db, scanDeployment,
+		`SELECT `+deploymentColumns+` WHERE d.live = 1 AND d.status = $1 ORDER BY d.place`,
 		string(cd.DeploymentStatusReady))
+	var ids []string
+	for _, d := range all {
+		if awsproto.May(ctx, "codedeploy:GetDeployment",
+			"deploymentgroup:"+awsproto.Value(d.info.ApplicationName)+"/"+awsproto.Value(d.info.DeploymentGroupName)) {
+			ids = append(ids, d.id)
+		}
+	}
+	return ids, err
 }

@@ -44,6 +44,7 @@ func (s *Service) GetBoard(ctx context.Context, in *slipway.GetBoardInput) (*sli
 		last := rows[limit-1]
 		out.NextToken = s.Pager.Token("GetBoard", nil, boardAfter{last.place, *last.Declaration.Name})
 	}
+	rows = slices.DeleteFunc(rows, func(r *row) bool { return !s.shows(ctx, *r.Declaration.Name) })
 	if err := s.boardExecutions(ctx, rows); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
@@ -76,6 +77,9 @@ func (s *Service) Approvals(ctx context.Context, pipeline string) (waiting []sli
 		if err := rows.Scan(&name, &place, store.JSON(&stages)); err != nil {
 			return nil, 0, err
 		}
+		if !s.shows(ctx, name) {
+			continue
+		}
 		if place == boardPlace(engine.Failed) {
 			failed++
 		}
@@ -95,6 +99,11 @@ func (s *Service) Approvals(ctx context.Context, pipeline string) (waiting []sli
 		}
 	}
 	return waiting, failed, err
+}
+
+// shows reports whether the caller may see a pipeline.
+func (s *Service) shows(ctx context.Context, name string) bool {
+	return awsproto.May(ctx, "codepipeline:GetPipelineState", name)
 }
 
 // approvalsIn are the approvals of a stage that an execution waits for.

@@ -157,7 +157,11 @@ func (s *Service) ListReleases(ctx context.Context,
 		out.NextToken = s.Pager.Token("ListReleases", filter, all[limit-1].place)
 	}
 	for _, x := range all {
-		out.Releases = append(out.Releases, x.summary())
+		r := x.summary()
+		if awsproto.May(ctx, "codedeploy:GetDeployment",
+			"deploymentgroup:"+*r.ApplicationName+"/"+*r.DeploymentGroupName) {
+			out.Releases = append(out.Releases, r)
+		}
 	}
 	return out, nil
 }

@@ -5,7 +5,9 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
+	"slipway/api/awsproto"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
 	"slipway/api/slipway"
@@ -126,7 +128,20 @@ func (s *Service) changes(ctx context.Context, ids []string) (map[string]slipway
 			all[id] = w
 		}
 	}
+	maps.DeleteFunc(all, func(_ string, w slipway.Work) bool { return !shows(ctx, w) })
 	return s.described(ctx, all)
+}
+
+// shows reports whether the caller may see a build, a deployment or an execution.
+func shows(ctx context.Context, w slipway.Work) bool {
+	switch workKind(w.ID) {
+	case slipway.WorkKindBuild:
+		project, _, _ := strings.Cut(w.ID, ":")
+		return awsproto.May(ctx, "codebuild:BatchGetBuilds", "project/"+project)
+	case slipway.WorkKindDeployment:
+		return awsproto.May(ctx, "codedeploy:GetDeployment", "deploymentgroup:"+w.Application+"/"+w.Group)
+	}
+	return awsproto.May(ctx, "codepipeline:GetPipelineExecution", w.Pipeline)
 }
 
 // carried adds to a build or a deployment what its execution carries.
@@ -200,6 +215,10 @@ func (s *Service) ListServing(ctx context.Context, in *slipway.ListServingInput)
 	if err != nil {
 		return nil, err
 	}
+	groups = slices.DeleteFunc(groups, func(g slipway.ServingGroup) bool {
+		return !awsproto.May(ctx, "codedeploy:GetDeploymentGroup",
+			"deploymentgroup:"+*g.ApplicationName+"/"+*g.DeploymentGroupName)
+	})
 	var ids []string
 	for _, g := range groups {
 		for _, v := range g.Versions {

@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"strings"
+
+	"slipway/api/awsproto"
+	"slipway/api/slipway"
+	"slipway/internal/fault"
+	"slipway/internal/identity/access"
+	"slipway/internal/identity/policy"
+	"slipway/internal/object/s3"
+)
+
+// newAuthority returns what decides who may do what, by the policies of callers and of resources.
+func (s *server) newAuthority() *access.Authority {
+	return &access.Authority{
+		Region:  s.Place.Region,
+		Account: s.Place.Account,
+		Now:     s.now,
+		Log:     s.Log,
+		Principal: func(ctx context.Context, c awsproto.Caller) (access.Principal, error) {
+			sources, attributes, err := s.identity.Sources(ctx, c)
+			return access.Principal{Sources: sources, Tags: attributes.Tags}, err
+		},
+		Resource: s.resourcePolicy,
+		Tags:     s.tagsOf,
+		Key:      s.ownKey,
+		Resolve:  s.resolve,
+	}
+}
+
+// hooks are what stands around each operation.
+func (s *server) hooks() awsproto.Hooks {
+	return awsproto.Hooks{
+		Authorize: func(ctx context.Context, op *awsproto.Operation, in any) error {
+			fault.Panic("operation." + op.Name)
+			if ask, ok := in.(*slipway.WaitForChangeInput); ok {
+				return s.mayWatch(ctx, ask.Topics)
+			}
+			return s.authority.Operation(ctx, op, in)
+		},
+		May: s.may,
+	}
+}
+
+// may answers for awsproto.May.
+func (s *server) may(ctx context.Context, action, resource string) bool {
+	service, _, _ := strings.Cut(action, ":")
+	return s.authority.May(ctx, action, "arn:aws:"+service+":"+s.Place.Region+":"+s.Place.Account+":"+resource)
+}
+
+// objectAccess asks for a right on a bucket or an object.
+func (s *server) objectAccess(ctx context.Context, r s3.Right) error {
+	return s.authority.Ask(ctx, s.objectRight(r), nil)
+}
+
+// mayObject answers the same, and records no refusal.
+func (s *server) mayObject(ctx context.Context, r s3.Right) bool {
+	d, err := s.authority.Decide(ctx, s.objectRight(r), 0)
+	return err == nil && d.Allowed
+}
+
+func (s *server) objectRight(r s3.Right) *awsproto.Access {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	q.Ask("s3:"+r.Action, []string{r.ARN()}).Keys = r.Keys
+	for k, v := range r.Tags {
+		q.Tag(k, v)
+	}
+	return q
+}
+
+// repositoryAccess asks for the right to pull from a repository, or to push to it. refs are those that a push updates:
+// it is asked for once without any, when Git asks what there is, and once for each. See
+// https://docs.aws.amazon.com/codecommit/latest/userguide/how-to-conditional-branch.html
+func (s *server) repositoryAccess(ctx context.Context, operation, repository string, refs ...string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	arn := awsproto.Join(q.Prefix("codecommit", true), []string{repository})
+	if len(refs) == 0 {
+		q.Ask("codecommit:"+operation, arn)
+	}
+	for _, ref := range refs {
+		q.Ask("codecommit:"+operation, arn).Key("codecommit:references", []string{ref})
+	}
+	return s.authority.Ask(ctx, q, nil)
+}
+
+// watched are the rights that topics of WaitForChange ask for: the action, and how its resource is found.
+var watched = map[string][2]string{
+	"pipelines":   {"codepipeline:ListPipelines", ""},
+	"pipeline":    {"codepipeline:GetPipelineState", "pipeline"},
+	"builds":      {"codebuild:ListBuilds", ""},
+	"build":       {"codebuild:BatchGetBuilds", "build"},
+	"deployments": {"codedeploy:ListDeployments", ""},
+	"deployment":  {"codedeploy:GetDeployment", "deployment"},
+	"releases":    {"codedeploy:ListDeployments", ""},
+	"release":     {"codedeploy:GetDeployment", "deployment"},
+	"alarms":      {"cloudwatch:DescribeAlarms", ""},
+	"alarm":       {"cloudwatch:DescribeAlarms", "alarm"},
+}
+
+// mayWatch refuses topics that the caller may not see. Topics of lists are open to everybody who has an identity: what
+// changed is seen only by who may read it.
+func (s *server) mayWatch(ctx context.Context, topics []string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	for _, topic := range topics {
+		family, name, one := strings.Cut(topic, "/")
+		right, ok := watched[family]
+		if !ok || !one {
+			continue
+		}
+		q.Ask(right[0], s.resolve(ctx, right[1], []string{name}))
+	}
+	return s.authority.Ask(ctx, q, nil)
+}
+
+// ownKey answers for Slipway's condition keys. slipway:HoldsBuild is whether the runner that asks holds a build that
+// needs the object or the repository; slipway:Deploys is whether the object is the revision of a deployment in
+// progress that the host that asks has a part in.
+func (s *server) ownKey(ctx context.Context, c awsproto.Caller, key, action, resource string) (_ []string, _ bool,
+	err error) {
+	var holds bool
+	bucket, object, _ := strings.Cut(strings.TrimPrefix(resource, "arn:aws:s3:::"), "/")
+	switch key {
+	case "slipway:holdsbuild":
+		switch action {
+		case "s3:GetObject", "s3:GetObjectVersion":
+			holds, err = s.builds.RunnerReads(ctx, c.AccessKeyID, bucket, object)
+		case "s3:ListBucket":
+			holds, err = s.builds.RunnerLists(ctx, c.AccessKeyID, bucket)
+		case "s3:PutObject", "s3:AbortMultipartUpload":
+			holds, err = s.builds.RunnerWrites(ctx, c.AccessKeyID, bucket, object)
+		case "codecommit:GitPull":
+			holds, err = s.builds.RunnerPulls(ctx, c.AccessKeyID, resource[strings.LastIndexByte(resource, ':')+1:])
+		}
+	case "slipway:deploys":
+		holds, err = s.hosts.HostReads(ctx, c.ARN, bucket, object)
+	default:
+		return nil, false, nil
+	}
+	if !holds {
+		return []string{"false"}, true, err
+	}
+	return []string{"true"}, true, err
+}
+
+// resourcePolicy returns the policies of a resource. No service has any yet, besides trust policies, which AssumeRole
+// asks itself.
+func (s *server) resourcePolicy(context.Context, string) ([]policy.Attached, bool, error) {
+	return nil, false, nil
+}

@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"strings"
+
+	"slipway/api/awsproto"
+	"slipway/api/cloudwatch"
+	"slipway/api/codebuild"
+	"slipway/api/codecommit"
+	"slipway/api/codedeploy"
+	"slipway/api/codepipeline"
+	"slipway/api/elbv2"
+)
+
+// tagsOf returns the tags of a resource, for aws:ResourceTag. What does not exist, or can have none, has none.
+func (s *server) tagsOf(ctx context.Context, arn string) (map[string]string, error) {
+	parts := strings.SplitN(arn, ":", 6)
+	if len(parts) < 6 || strings.Contains(parts[5], "*") {
+		return nil, nil
+	}
+	tags, err := s.readTags(ctx, parts[2], parts[5], arn)
+	if _, refused := err.(awsproto.ServiceError); refused { //nolint:errorlint // stages return them unwrapped
+		return nil, nil // it does not exist
+	}
+	return tags, err
+}
+
+func (s *server) readTags(ctx context.Context, service, name, arn string) (map[string]string, error) {
+	tags := map[string]string{}
+	add := func(key, value *string) { tags[awsproto.Value(key)] = awsproto.Value(value) }
+	switch service {
+	case "codecommit":
+		out, err := s.sources.ListTagsForResource(ctx, &codecommit.ListTagsForResourceInput{ResourceArn: &arn})
+		if err != nil {
+			return nil, err
+		}
+		return out.Tags, nil
+	case "codebuild":
+		return s.buildTags(ctx, name, arn)
+	case "codepipeline": // a stage or an action has its pipeline's
+		pipeline, _, _ := strings.Cut(arn, "/")
+		out, err := s.pipelines.ListTagsForResource(ctx, &codepipeline.ListTagsForResourceInput{ResourceArn: &pipeline})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range out.Tags {
+			add(t.Key, t.Value)
+		}
+	case "codedeploy":
+		out, err := s.deployments.ListTagsForResource(ctx, &codedeploy.ListTagsForResourceInput{ResourceArn: &arn})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range out.Tags {
+			add(t.Key, t.Value)
+		}
+	default:
+		return s.neighbourTags(ctx, service, arn)
+	}
+	return tags, nil
+}
+
+// buildTags are the tags of a project or a report group.
+func (s *server) buildTags(ctx context.Context, name, arn string) (map[string]string, error) {
+	var all []codebuild.Tag
+	kind, name, _ := strings.Cut(name, "/")
+	switch kind {
+	case "project":
+		out, err := s.builds.BatchGetProjects(ctx, &codebuild.BatchGetProjectsInput{Names: []string{name}})
+		if err != nil || len(out.Projects) == 0 {
+			return nil, err
+		}
+		all = out.Projects[0].Tags
+	case "report-group":
+		out, err := s.reports.BatchGetReportGroups(ctx, &codebuild.BatchGetReportGroupsInput{ReportGroupArns: []string{arn}})
+		if err != nil || len(out.ReportGroups) == 0 {
+			return nil, err
+		}
+		all = out.ReportGroups[0].Tags
+	}
+	tags := map[string]string{}
+	for _, t := range all {
+		tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
+	}
+	return tags, nil
+}
+
+// neighbourTags are the tags of resources of the services around the stages.
+func (s *server) neighbourTags(ctx context.Context, service, arn string) (map[string]string, error) {
+	tags := map[string]string{}
+	switch service {
+	case "elasticloadbalancing":
+		out, err := s.balancers.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{arn}})
+		if err != nil || len(out.TagDescriptions) == 0 {
+			return nil, err
+		}
+		for _, t := range out.TagDescriptions[0].Tags {
+			tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
+		}
+	case "cloudwatch":
+		out, err := s.monitor.ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &arn})
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range out.Tags {
+			tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
+		}
+	}
+	return tags, nil
+}
