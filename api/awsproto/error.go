@@ -62,6 +62,14 @@ func Code(err error) string {
 	return ""
 }
 
+// Message returns the message of an error, without the code that an Error's text begins with.
+func Message(err error) string {
+	if se, ok := errors.AsType[ServiceError](err); ok {
+		return messageOf(se)
+	}
+	return err.Error()
+}
+
 // messageOf returns the message of an error without the code before it.
 func messageOf(err ServiceError) string {
 	if e, ok := err.(*Error); ok {

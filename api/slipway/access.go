@@ -57,6 +57,11 @@ func askGetAttention(a *awsproto.Access, input any) {
 func askGetBoard(a *awsproto.Access, input any) {
 }
 
+func askGetBuildCredentials(a *awsproto.Access, input any) {
+	in := input.(*GetBuildCredentialsInput)
+	a.Ask("slipway:GetBuildCredentials", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askGetCommitProgress(a *awsproto.Access, input any) {
 	in := input.(*GetCommitProgressInput)
 	a.Ask("codecommit:GetCommit", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))
@@ -153,8 +158,7 @@ func askPromoteRelease(a *awsproto.Access, input any) {
 }
 
 func askPutHostService(a *awsproto.Access, input any) {
-	in := input.(*PutHostServiceInput)
-	a.Ask("slipway:PutHostService", a.Find("host", awsproto.One(awsproto.Value(in.HostIdentifier))))
+	a.Ask("slipway:PutHostService", awsproto.Any)
 }
 
 func askPutReleasePolicy(a *awsproto.Access, input any) {

@@ -111,6 +111,15 @@ func (s *GetBoardInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetBuildCredentialsInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)

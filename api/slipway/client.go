@@ -67,6 +67,11 @@ func (c Client) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutpu
 	return awsproto.Send[GetBoardOutput](ctx, c.Client, &opGetBoard, in)
 }
 
+// GetBuildCredentials is slipway:GetBuildCredentials.
+func (c Client) GetBuildCredentials(ctx context.Context, in *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error) {
+	return awsproto.Send[GetBuildCredentialsOutput](ctx, c.Client, &opGetBuildCredentials, in)
+}
+
 // GetCommitProgress is slipway:GetCommitProgress.
 func (c Client) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
 	return awsproto.Send[GetCommitProgressOutput](ctx, c.Client, &opGetCommitProgress, in)

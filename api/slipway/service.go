@@ -25,6 +25,7 @@ var (
 	opExplainBuild        = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
 	opGetAttention        = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
 	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
+	opGetBuildCredentials = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
 	opGetCommitProgress   = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
 	opGetDiff             = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
 	opGetRelease          = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
@@ -70,6 +71,7 @@ type API interface {
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	GetBuildCredentials(context.Context, *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error)
 	GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
 	GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
@@ -152,6 +154,10 @@ func (unimplemented) GetAttention(context.Context, *GetAttentionInput) (*GetAtte
 
 func (unimplemented) GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error) {
 	return nil, opGetBoard.NotImplemented()
+}
+
+func (unimplemented) GetBuildCredentials(context.Context, *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error) {
+	return nil, opGetBuildCredentials.NotImplemented()
 }
 
 func (unimplemented) GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
@@ -340,6 +346,11 @@ func (s *Service) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOut
 	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.api.GetBoard)
 }
 
+// GetBuildCredentials is slipway:GetBuildCredentials.
+func (s *Service) GetBuildCredentials(ctx context.Context, in *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetBuildCredentials, in, s.api.GetBuildCredentials)
+}
+
 // GetCommitProgress is slipway:GetCommitProgress.
 func (s *Service) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetCommitProgress, in, s.api.GetCommitProgress)
@@ -510,6 +521,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opExplainBuild, s.ExplainBuild),
 		awsproto.Bind(&opGetAttention, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.GetBoard),
+		awsproto.Bind(&opGetBuildCredentials, s.GetBuildCredentials),
 		awsproto.Bind(&opGetCommitProgress, s.GetCommitProgress),
 		awsproto.Bind(&opGetDiff, s.GetDiff),
 		awsproto.Bind(&opGetRelease, s.GetRelease),

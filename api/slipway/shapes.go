@@ -15,7 +15,9 @@ type AcknowledgeBuildInput struct {
 
 // AcknowledgeBuildOutput is the shape of that name.
 type AcknowledgeBuildOutput struct {
-	Run *bool `json:"run,omitzero"`
+	Run         *bool             `json:"run,omitzero"`
+	Credentials *BuildCredentials `json:"credentials,omitzero"`
+	Refusal     *string           `json:"refusal,omitzero"`
 }
 
 // AppendLogInput is the shape of that name.
@@ -41,6 +43,14 @@ type BoardPipeline struct {
 	State      json.RawMessage   `json:"state,omitzero"`
 	Executions json.RawMessage   `json:"executions,omitzero"`
 	Actions    []DescribedAction `json:"actions,omitzero"`
+}
+
+// BuildCredentials is the shape of that name.
+type BuildCredentials struct {
+	AccessKeyId     *string        `json:"accessKeyId,omitzero"`
+	SecretAccessKey *string        `json:"secretAccessKey,omitzero"`
+	SessionToken    *string        `json:"sessionToken,omitzero"`
+	Expiration      *awsproto.Time `json:"expiration,omitzero"`
 }
 
 // BuildOrder is the shape of that name.
@@ -267,6 +277,18 @@ type GetBoardInput struct {
 type GetBoardOutput struct {
 	Pipelines []BoardPipeline `json:"pipelines,omitzero"`
 	NextToken *string         `json:"nextToken,omitzero"`
+}
+
+// GetBuildCredentialsInput is the shape of that name.
+type GetBuildCredentialsInput struct {
+	Id     *string `json:"id,omitzero"`
+	Runner *string `json:"runner,omitzero"`
+}
+
+// GetBuildCredentialsOutput is the shape of that name.
+type GetBuildCredentialsOutput struct {
+	Credentials *BuildCredentials `json:"credentials,omitzero"`
+	Refusal     *string           `json:"refusal,omitzero"`
 }
 
 // GetCommitProgressInput is the shape of that name.

@@ -42,6 +42,9 @@ func (s *Service) CreateProject(ctx context.Context, in *cb.CreateProjectInput) 
 	if err := s.complete(p, in.BadgeEnabled); err != nil {
 		return nil, err
 	}
+	if err := s.checkRole(ctx, in.ServiceRole); err != nil {
+		return nil, err
+	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := s.project(ctx, tx, *in.Name); err == nil {
 			return &cb.ResourceAlreadyExistsException{Message: "Project already exists: " + *p.Arn}
@@ -111,6 +114,9 @@ func (s *Service) defaults(p *cb.Project) {
 
 // UpdateProject implements codebuild:UpdateProject: what is absent stays as it is.
 func (s *Service) UpdateProject(ctx context.Context, in *cb.UpdateProjectInput) (*cb.UpdateProjectOutput, error) {
+	if err := s.checkRole(ctx, in.ServiceRole); err != nil {
+		return nil, err
+	}
 	var p *cb.Project
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
 		if p, err = s.project(ctx, tx, *in.Name); err != nil {

@@ -34,7 +34,14 @@ func (s *Service) AcknowledgeBuild(ctx context.Context,
 		return nil, unknown(*in.Id)
 	}
 	fault.Point("build.acknowledged")
-	return &slipway.AcknowledgeBuildOutput{Run: &d.Run}, nil
+	out := &slipway.AcknowledgeBuildOutput{Run: &d.Run}
+	if d.Run {
+		// The build is the runner's now, whatever becomes of this: it can ask for its credentials again.
+		if out.Credentials, out.Refusal, err = s.identity(ctx, r); err != nil {
+			s.Log.WarnContext(ctx, "a build gets no credentials yet", "build", *in.Id, "error", err)
+		}
+	}
+	return out, nil
 }
 
 // UpdateBuild implements slipway:UpdateBuild: the progress is kept in memory alone, that of every

@@ -46,6 +46,7 @@ type Config struct {
 	Pager           awsproto.Pager
 	Reports         Reports
 	Logs            Logs
+	Roles           Roles        // nil: builds act with no rights at all
 	Hints           *event.Hints // hears of each change of a build; nil for nobody
 	// ReadObject opens an object: a buildspec may lie in one.
 	ReadObject func(ctx context.Context, bucket, key string) (io.ReadCloser, error)

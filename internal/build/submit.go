@@ -51,6 +51,9 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkRole(ctx, in.ServiceRoleOverride); err != nil {
+		return nil, err
+	}
 	merge(p, in)
 	if p.Source.Type == cb.SourceTypeCodepipeline || p.Artifacts.Type == cb.ArtifactsTypeCodepipeline {
 		return nil, invalid(

@@ -20,10 +20,10 @@ const maxObject = 5 << 30
 
 // objects is the server's S3 face, as the runner uses it.
 type objects struct {
-	endpoint    string
-	region      string
-	credentials sigv4.Credentials
-	client      *http.Client
+	endpoint string
+	region   string
+	identity Identity
+	client   *http.Client
 	// away, if set, is told when the server does not answer and the call is tried again.
 	away func(error)
 }
@@ -83,7 +83,11 @@ func (o *objects) do(ctx context.Context, method, bucket, key string, query url.
 	for k, v := range header {
 		r.Header.Set(k, v)
 	}
-	o.credentials.Sign(r, sigv4.UnsignedPayload, o.region, "s3", time.Now())
+	as, err := o.identity.Credentials(ctx)
+	if err != nil {
+		return nil, &awayError{err, false}
+	}
+	as.Key.Sign(r, sigv4.UnsignedPayload, o.region, "s3", time.Now())
 	resp, err := o.client.Do(r)
 	if err != nil {
 		return nil, &awayError{err, false}

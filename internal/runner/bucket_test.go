@@ -129,7 +129,7 @@ func TestSourcesAndArtifactsInBuckets(t *testing.T) {
 		var log watched
 		dir := filepath.Join(t.TempDir(), "b")
 		r := runJob(t.Context(),
-			Job{Order: o, Room: room.Spec{Dir: dir}, Log: &log, Executor: s, Endpoint: url, Credentials: testKey})
+			Job{Order: o, Room: room.Spec{Dir: dir}, Log: &log, Executor: s, Endpoint: url, Identity: Fixed(testKey)})
 		if r.Status != codebuild.StatusTypeSucceeded ||
 			!strings.HasPrefix(said(log.String()), "hello\nsecond\ntree\n") {
 			t.Fatalf("%s\n%s", r.Status, log.String())
@@ -166,7 +166,7 @@ func TestArtifactsThatAreNotThere(t *testing.T) {
 	var log watched
 	r := runJob(t.Context(),
 		Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
-			Endpoint: url, Credentials: testKey})
+			Endpoint: url, Identity: Fixed(testKey)})
 	p := r.Phases[len(r.Phases)-3]
 	if r.Status != codebuild.StatusTypeFailed || *p.Contexts[0].StatusCode != "CLIENT_ERROR" ||
 		*p.Contexts[0].Message != "no matching artifact paths found: no file matches nothing" ||
@@ -176,7 +176,7 @@ func TestArtifactsThatAreNotThere(t *testing.T) {
 	o.Sources = []slipway.Source{{Kind: slipway.SourceZip, Bucket: "out", Key: "none.zip"}}
 	r = runJob(t.Context(),
 		Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
-			Endpoint: url, Credentials: testKey})
+			Endpoint: url, Identity: Fixed(testKey)})
 	if got := *r.Phases[1].Contexts[0].Message; got != "s3://out/none.zip: NoSuchKey: The specified key does not "+
 		"exist. for primary source" {
 		t.Error(got)
@@ -240,7 +240,7 @@ func TestServerGoesAway(t *testing.T) {
 	}))
 	defer server.Close()
 	told := 0
-	o := &objects{endpoint: server.URL, region: "us-east-1", client: transport(), away: func(error) { told++ }}
+	o := &objects{identity: Fixed{}, endpoint: server.URL, region: "us-east-1", client: transport(), away: func(error) { told++ }}
 	var got strings.Builder
 	if err := o.get(t.Context(), "b", "k", "", &got, 100); err != nil || got.String() != content || told != 1 {
 		t.Errorf("got %q, %v; told %d times", got.String(), err, told)

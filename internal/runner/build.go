@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
-	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/runner/room"
@@ -45,10 +44,10 @@ type Job struct {
 	Room     room.Spec
 	// Log takes what the build's commands write and the runner's own lines.
 	Log io.Writer
-	// Endpoint and Credentials are of the server, whose buckets and repositories the build uses.
-	Endpoint    string
-	CA          []byte // authorities, in PEM, that the server's certificate may be of besides the machine's
-	Credentials sigv4.Credentials
+	// Endpoint is the server's, whose buckets and repositories the build uses as Identity.
+	Endpoint string
+	CA       []byte   // authorities, in PEM, that the server's certificate may be of besides the machine's
+	Identity Identity // nil for a build without a server
 	// Pass names variables of the runner's environment that builds get, Environment has further ones.
 	Pass        []string
 	Environment map[string]string
@@ -70,34 +69,34 @@ type Job struct {
 // build is a job while it runs.
 type build struct {
 	Job
-	order       slipway.Order
-	credentials sigv4.Credentials
-	objects     *objects
-	log         *logbook
-	space       *workspace // nil before PROVISIONING
-	spec        *buildspec.Spec
-	shell       *shell     // nil before INSTALL
-	git         *gitHelper // nil unless Git may ask for passwords
-	cache       buildCache
-	end         context.CancelCauseFunc // ends the build with a reason
-	watching    sync.WaitGroup
-	result      slipway.Result
-	failed      bool // some phase has failed
-	succeeding  bool // what CODEBUILD_BUILD_SUCCEEDING says in the shell
+	order      slipway.Order
+	objects    *objects
+	answers    *credentialServer // nil unless the build has an identity
+	log        *logbook
+	space      *workspace // nil before PROVISIONING
+	spec       *buildspec.Spec
+	shell      *shell     // nil before INSTALL
+	git        *gitHelper // nil unless Git may ask for passwords
+	cache      buildCache
+	end        context.CancelCauseFunc // ends the build with a reason
+	watching   sync.WaitGroup
+	result     slipway.Result
+	failed     bool // some phase has failed
+	succeeding bool // what CODEBUILD_BUILD_SUCCEEDING says in the shell
 }
 
 // Run runs a build from PROVISIONING to COMPLETED and says how it ended. It never fails: what goes wrong is in the
 // result. When ctx ends the build is STOPPED. All processes of the build have been killed when Run returns; leave,
 // which must be called once, waits until they are gone and removes what the build has left.
 func Run(ctx context.Context, job Job) (result slipway.Result, leave func()) {
-	b := &build{Job: job, order: job.Order, credentials: job.Credentials, log: newLogbook(job.Log), succeeding: true}
+	b := &build{Job: job, order: job.Order, log: newLogbook(job.Log), succeeding: true}
 	if job.Endpoint != "" {
 		b.objects = &objects{
-			endpoint:    job.Endpoint,
-			region:      job.Order.Region,
-			credentials: job.Credentials,
-			client:      transport(),
-			away:        func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) },
+			endpoint: job.Endpoint,
+			region:   job.Order.Region,
+			identity: job.Identity,
+			client:   transport(),
+			away:     func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) },
 		}
 	}
 	b.result.Status = codebuild.StatusTypeSucceeded
@@ -130,6 +129,9 @@ func (b *build) run(ctx context.Context) {
 	defer func() {
 		if b.git != nil {
 			b.git.close()
+		}
+		if b.answers != nil {
+			b.answers.close()
 		}
 	}()
 	if b.Disk > 0 {
@@ -304,7 +306,7 @@ func (b *build) provision(ctx context.Context) error {
 	for _, n := range b.order.Notes {
 		b.log.say("NOTE: %s", n)
 	}
-	return nil
+	return b.identify(ctx)
 }
 
 // download fetches the sources, reads the buildspec and restores the cache.

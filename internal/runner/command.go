@@ -21,6 +21,9 @@ func (b *build) prepareShell() {
 	if v := b.result.ResolvedSourceVersion; v != "" {
 		env["CODEBUILD_RESOLVED_SOURCE_VERSION"] = v
 	}
+	if err := b.awsEnvironment(env); err != nil {
+		b.log.say("The build's commands get no credentials: %v", err)
+	}
 	b.shell.path = env["PATH"] + ":" + standardPath
 	b.shell.initial = exports(env) + "cd " + quoted(b.space.place.Source) + "\n"
 	b.log.say("Moving to directory %s", b.space.place.Source)

@@ -96,7 +96,7 @@ func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (commit
 
 // cloneOnce does it with Git in the build's own room.
 func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (string, error) {
-	address, env, err := b.remote(s)
+	address, env, err := b.remote(ctx, s)
 	if err != nil {
 		return "", err
 	}
@@ -180,13 +180,13 @@ func careful() gitConfig {
 }
 
 // remote returns a repository's address, without credentials, and the environment of Git, in which they are.
-func (b *build) remote(s slipway.Source) (string, []string, error) {
+func (b *build) remote(ctx context.Context, s slipway.Source) (string, []string, error) {
 	u, err := repositoryAddress(s.URL)
 	if err != nil {
 		return "", nil, err
 	}
 	config := careful()
-	basic, err := b.credentialsFor(u, s.Here, &config)
+	basic, err := b.credentialsFor(ctx, u, s.Here, &config)
 	if err != nil {
 		return "", nil, err
 	}
@@ -225,7 +225,7 @@ func repositoryAddress(address string) (*url.URL, error) {
 
 // credentialsFor returns the user and the password for a repository, with a colon between them, "" for none. Of one of
 // this server's, here, it sets the address by which this runner reaches it, and what Git must know of it.
-func (b *build) credentialsFor(u *url.URL, here bool, config *gitConfig) (string, error) {
+func (b *build) credentialsFor(ctx context.Context, u *url.URL, here bool, config *gitConfig) (string, error) {
 	if !here {
 		if u.Scheme == "ssh" || u.User == nil {
 			return "", nil
@@ -245,7 +245,11 @@ func (b *build) credentialsFor(u *url.URL, here bool, config *gitConfig) (string
 	}
 	// A signature must not be carried to wherever a redirect leads.
 	config.set("http.followRedirects", "false")
-	user, password := b.credentials.GitPassword(u.Host, u.EscapedPath(), b.order.Region, time.Now())
+	as, err := b.Identity.Credentials(ctx)
+	if err != nil {
+		return "", err
+	}
+	user, password := as.Key.GitPassword(u.Host, u.EscapedPath(), b.order.Region, time.Now())
 	return user + ":" + password, nil
 }
 

@@ -103,7 +103,7 @@ func TestGitSources(t *testing.T) {
 				var log watched
 				r := runJob(t.Context(),
 					Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: s,
-						Credentials: testKey})
+						Identity: Fixed(testKey)})
 				if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != c.said+"0\n0\n" ||
 					len(r.ResolvedSourceVersion) != 40 {
 					t.Error(r.ResolvedSourceVersion, log.String())
@@ -123,7 +123,7 @@ func TestGitAsksForRepositoriesOfThisServer(t *testing.T) {
 		var log watched
 		r := runJob(t.Context(),
 			Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: s,
-				Credentials: testKey, Endpoint: endpoint})
+				Identity: Fixed(testKey), Endpoint: endpoint})
 		if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "two\ntwo\n" {
 			t.Error(log.String())
 		}
@@ -140,7 +140,7 @@ func TestGitGetsNoPasswordForOthers(t *testing.T) {
 	var log watched
 	r := runJob(t.Context(),
 		Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
-			Credentials: testKey, Endpoint: "http://127.0.0.1:1"})
+			Identity: Fixed(testKey), Endpoint: "http://127.0.0.1:1"})
 	if r.Status != codebuild.StatusTypeSucceeded || said(log.String()) != "asked\nasked\n" {
 		t.Error(log.String())
 	}
@@ -177,7 +177,7 @@ func TestGitSourcesThatAreRefused(t *testing.T) {
 			defer cancel()
 			r := runJob(ctx,
 				Job{Order: o, Room: room.Spec{Dir: filepath.Join(t.TempDir(), "b")}, Log: &log, Executor: sandbox(t),
-					Credentials: testKey})
+					Identity: Fixed(testKey)})
 			got := *r.Phases[1].Contexts[0].Message
 			if r.Status != codebuild.StatusTypeFailed || !strings.HasPrefix(got, c.want) ||
 				strings.Contains(log.String(), testKey.SecretAccessKey) {

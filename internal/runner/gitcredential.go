@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -141,10 +142,22 @@ func (h *gitHelper) answer(question string) {
 	user, password := "", ""
 	for _, host := range h.hosts {
 		if repository := "/" + words[2]; host == words[1] && strings.HasPrefix(repository, "/v1/repos/") {
-			user, password = h.build.credentials.GitPassword(host, repository, h.build.order.Region, time.Now())
+			user, password = h.password(host, repository)
 		}
 	}
 	_, _ = f.WriteString(user + "\n" + password + "\n")
+}
+
+// password signs for a repository as the build. Without an identity there is none.
+func (h *gitHelper) password(host, repository string) (user, password string) {
+	ctx, cancel := context.WithTimeout(context.Background(), callLimit)
+	defer cancel()
+	as, err := h.build.Identity.Credentials(ctx)
+	if err != nil {
+		h.build.log.say("Git gets no password for %s: %v", repository, err)
+		return "", ""
+	}
+	return as.Key.GitPassword(host, repository, h.build.order.Region, time.Now())
 }
 
 func (h *gitHelper) close() {

@@ -146,7 +146,27 @@ func (m *master) AcknowledgeBuild(_ context.Context,
 	if away {
 		return nil, errAway
 	}
-	return &slipway.AcknowledgeBuildOutput{Run: new(n == 1)}, nil
+	return &slipway.AcknowledgeBuildOutput{Run: new(n == 1), Credentials: testCredentials()}, nil
+}
+
+// testCredentials are the same for each build, and last an hour.
+func testCredentials() *slipway.BuildCredentials {
+	return &slipway.BuildCredentials{
+		AccessKeyId:     &testKey.AccessKeyID,
+		SecretAccessKey: &testKey.SecretAccessKey,
+		Expiration:      awsproto.At(time.Now().Add(time.Hour)),
+	}
+}
+
+// GetBuildCredentials implements slipway.API.
+func (m *master) GetBuildCredentials(context.Context,
+	*slipway.GetBuildCredentialsInput) (*slipway.GetBuildCredentialsOutput, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return nil, errAway
+	}
+	return &slipway.GetBuildCredentialsOutput{Credentials: testCredentials()}, nil
 }
 
 func (m *master) UpdateBuild(_ context.Context, in *slipway.UpdateBuildInput) (*slipway.UpdateBuildOutput, error) {

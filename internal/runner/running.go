@@ -15,7 +15,7 @@ import (
 // endLimit is how long the end of a build's room waits for the server to take the result.
 const endLimit = time.Second
 
-func (s *server) run(id string, o slipway.Order, r *running) {
+func (s *server) run(id string, o slipway.Order, r *running, identity Identity) {
 	if err := s.records.keepStarted(id); err != nil {
 		s.log.Error("cannot start a build", "build", id, "error", err)
 		s.end(id, r, lost("The runner cannot write its record of this build: "+err.Error()))
@@ -32,18 +32,18 @@ func (s *server) run(id string, o slipway.Order, r *running) {
 	}
 	slot := r.slot
 	result, leave := Run(r.ctx, Job{
-		Order:       o,
-		Executor:    slotExecutor{s.ready, slot},
-		Room:        room.Spec{Limits: limits},
-		Disk:        defaultDisk,
-		Log:         log,
-		Endpoint:    s.Endpoint,
-		CA:          s.CA,
-		Credentials: s.Credentials,
-		Pass:        s.Pass,
-		Progress:    p.tell,
-		Name:        s.Name,
-		Caches:      s.caches,
+		Order:    o,
+		Executor: slotExecutor{s.ready, slot},
+		Room:     room.Spec{Limits: limits},
+		Disk:     defaultDisk,
+		Log:      log,
+		Endpoint: s.Endpoint,
+		CA:       s.CA,
+		Identity: identity,
+		Pass:     s.Pass,
+		Progress: p.tell,
+		Name:     s.Name,
+		Caches:   s.caches,
 	})
 	p.close()
 	end := sync.OnceFunc(func() { leave(); s.ready.free(slot) })

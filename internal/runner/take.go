@@ -74,7 +74,7 @@ func (s *server) acknowledged(id string, o slipway.Order, r *running, uncertain 
 			}
 			switch {
 			case ours:
-				s.run(id, o, r) // it ends at once as stopped if the runner is ending
+				s.run(id, o, r, s.identityOf(id, out)) // it ends at once as stopped if the runner is ending
 			case known:
 				s.log.Info("another runner has the build", "build", id)
 				s.done(id)

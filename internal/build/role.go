@@ -1,0 +1,80 @@
+package build
+
+import (
+	"context"
+	"strings"
+
+	"slipway/api/awsproto"
+	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/store"
+)
+
+// RolePrincipal is the service that assumes the roles of projects.
+const RolePrincipal = "codebuild.amazonaws.com"
+
+// Roles lets builds act with the rights of their projects' service roles.
+type Roles interface {
+	// Check returns an error if a role does not exist, or does not trust CodeBuild. The error says how to make it.
+	Check(ctx context.Context, role string) error
+	// Assume begins a session of a role.
+	Assume(ctx context.Context, role, session string) (*slipway.BuildCredentials, error)
+	// End ends the sessions of a name, with the writes of tx.
+	End(ctx context.Context, tx store.Tx, role, session string) error
+}
+
+// session is the name of the sessions of a build.
+func session(id string) string {
+	_, unique, _ := strings.Cut(id, ":")
+	return "AWSCodeBuild-" + unique
+}
+
+// checkRole refuses a role that builds could not assume.
+func (s *Service) checkRole(ctx context.Context, role *string) error {
+	if s.Roles == nil || awsproto.Value(role) == "" {
+		return nil
+	}
+	if err := s.Roles.Check(ctx, *role); err != nil {
+		return &cb.InvalidInputException{
+			Message: "CodeBuild is not authorized to perform: sts:AssumeRole on service role " + *role + ". " + err.Error(),
+		}
+	}
+	return nil
+}
+
+// identity is what a build acts with: credentials, or why it gets none.
+func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentials, *string, error) {
+	if s.Roles == nil {
+		return nil, nil, nil
+	}
+	role := awsproto.Value(r.build.ServiceRole)
+	if role == "" {
+		return nil, new("The project has no service role. Give it one: aws codebuild update-project --name " +
+			awsproto.Value(r.build.ProjectName) + " --service-role ARN"), nil
+	}
+	c, err := s.Roles.Assume(ctx, role, session(*r.build.Id))
+	if _, refused := err.(awsproto.ServiceError); refused { //nolint:errorlint // Roles returns it unwrapped
+		return nil, new("CodeBuild is not authorized to perform: sts:AssumeRole on service role " + role + ". " +
+			awsproto.Message(err)), nil
+	}
+	return c, nil, err
+}
+
+// GetBuildCredentials implements slipway:GetBuildCredentials: the credentials of a build in the hands of the runner
+// that asks. They end with the build.
+func (s *Service) GetBuildCredentials(ctx context.Context,
+	in *slipway.GetBuildCredentialsInput) (*slipway.GetBuildCredentialsOutput, error) {
+	if err := s.speaks(ctx, *in.Runner); err != nil {
+		return nil, err
+	}
+	r, err := one(ctx, s.db, `WHERE id = $1`, *in.Id)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.Stage != Running || r.Runner != *in.Runner {
+		return nil, unknown(*in.Id)
+	}
+	out := &slipway.GetBuildCredentialsOutput{}
+	out.Credentials, out.Refusal, err = s.identity(ctx, r)
+	return out, err
+}
