@@ -19,13 +19,15 @@ func providers(
 	builds *build.Service,
 	deployments *deploy.Service,
 	objects *object.Store,
+	r *rights,
 ) []pipeline.Provider {
+	artifacts := actingObjects{objects, r}
 	return []pipeline.Provider{
-		&codecommit.Provider{Repositories: repositories, Artifacts: objects},
-		&s3.Source{Objects: objects},
-		&codebuild.Provider{Builds: builds},
+		&codecommit.Provider{Repositories: actingRepositories{repositories, r}, Artifacts: artifacts},
+		&s3.Source{Objects: artifacts},
+		&codebuild.Provider{Builds: actingBuilds{builds, r}},
 		manual.Provider{},
-		&s3.Deploy{Objects: objects},
-		&codedeploy.Provider{Deployments: deployments},
+		&s3.Deploy{Objects: artifacts},
+		&codedeploy.Provider{Deployments: actingDeployments{deployments, r}},
 	}
 }

@@ -45,7 +45,7 @@ func afterSlash(name string) string {
 }
 
 // resolve finds the resources that requests do not name themselves; see awsproto.Access.
-func (s *server) resolve(ctx context.Context, kind string, values ...[]string) []string {
+func (s *rights) resolve(ctx context.Context, kind string, values ...[]string) []string {
 	given := awsproto.First(values...)
 	if f, ok := plain[kind]; ok {
 		arns := make([]string, 0, max(len(given), 1))
@@ -77,7 +77,7 @@ func (s *server) resolve(ctx context.Context, kind string, values ...[]string) [
 }
 
 // deploymentGroups are the groups of deployments, which one query finds.
-func (s *server) deploymentGroups(ctx context.Context, ids []string) []string {
+func (s *rights) deploymentGroups(ctx context.Context, ids []string) []string {
 	prefix := "arn:aws:codedeploy:" + s.Place.Region + ":" + s.Place.Account + ":deploymentgroup:"
 	groups, err := s.deployments.GroupsOf(ctx, ids)
 	if err != nil || len(ids) == 0 {
@@ -94,13 +94,13 @@ func (s *server) deploymentGroups(ctx context.Context, ids []string) []string {
 }
 
 // logGroups are log groups by name or ARN, in both forms: policies name them with and without what follows the name.
-func (s *server) logGroups(groups []string) []string {
+func (s *rights) logGroups(groups []string) []string {
 	arns := s.groupARNs(groups)
 	streams := awsproto.Join(arns, []string{":log-stream:"})
 	return (&awsproto.Access{}).Forms(arns, streams)
 }
 
-func (s *server) groupARNs(groups []string) []string {
+func (s *rights) groupARNs(groups []string) []string {
 	prefix := "arn:aws:logs:" + s.Place.Region + ":" + s.Place.Account + ":log-group:"
 	arns := make([]string, 0, max(len(groups), 1))
 	for _, g := range awsproto.Or(groups, all) {
@@ -113,6 +113,6 @@ func (s *server) groupARNs(groups []string) []string {
 	return arns
 }
 
-func (s *server) logStreams(groups, streams []string) []string {
+func (s *rights) logStreams(groups, streams []string) []string {
 	return awsproto.Join(s.groupARNs(groups), []string{":log-stream:"}, awsproto.Or(streams, all))
 }

@@ -12,9 +12,16 @@ import (
 	"slipway/internal/object/s3"
 )
 
-// newAuthority returns what decides who may do what, by the policies of callers and of resources.
-func (s *server) newAuthority() *access.Authority {
-	return &access.Authority{
+// rights decides who may do what, by the policies of callers and of resources.
+type rights struct {
+	*server
+	authority *access.Authority
+}
+
+// newRights returns the rights of a server whose stages may not be made yet: they are asked when a request comes.
+func newRights(of *server) *rights {
+	s := &rights{server: of}
+	s.authority = &access.Authority{
 		Region:  s.Place.Region,
 		Account: s.Place.Account,
 		Now:     s.now,
@@ -28,10 +35,11 @@ func (s *server) newAuthority() *access.Authority {
 		Key:      s.ownKey,
 		Resolve:  s.resolve,
 	}
+	return s
 }
 
 // hooks are what stands around each operation.
-func (s *server) hooks() awsproto.Hooks {
+func (s *rights) hooks() awsproto.Hooks {
 	return awsproto.Hooks{
 		Authorize: func(ctx context.Context, op *awsproto.Operation, in any) error {
 			fault.Panic("operation." + op.Name)
@@ -45,23 +53,33 @@ func (s *server) hooks() awsproto.Hooks {
 }
 
 // may answers for awsproto.May.
-func (s *server) may(ctx context.Context, action, resource string) bool {
+func (s *rights) may(ctx context.Context, action, resource string) bool {
 	service, _, _ := strings.Cut(action, ":")
 	return s.authority.May(ctx, action, "arn:aws:"+service+":"+s.Place.Region+":"+s.Place.Account+":"+resource)
 }
 
-// objectAccess asks for a right on a bucket or an object.
-func (s *server) objectAccess(ctx context.Context, r s3.Right) error {
+// ask asks for rights on a resource of this account, which is named without what stands before it in its ARN.
+func (s *rights) ask(ctx context.Context, resource string, actions ...string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	for _, action := range actions {
+		service, _, _ := strings.Cut(action, ":")
+		q.Ask(action, awsproto.Join(q.Prefix(service, true), []string{resource}))
+	}
+	return s.authority.Ask(ctx, q, nil)
+}
+
+// askObject asks for a right on a bucket or an object.
+func (s *rights) askObject(ctx context.Context, r s3.Right) error {
 	return s.authority.Ask(ctx, s.objectRight(r), nil)
 }
 
 // mayObject answers the same, and records no refusal.
-func (s *server) mayObject(ctx context.Context, r s3.Right) bool {
+func (s *rights) mayObject(ctx context.Context, r s3.Right) bool {
 	d, err := s.authority.Decide(ctx, s.objectRight(r), 0)
 	return err == nil && d.Allowed
 }
 
-func (s *server) objectRight(r s3.Right) *awsproto.Access {
+func (s *rights) objectRight(r s3.Right) *awsproto.Access {
 	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
 	q.Ask("s3:"+r.Action, []string{r.ARN()}).Keys = r.Keys
 	for k, v := range r.Tags {
@@ -73,7 +91,7 @@ func (s *server) objectRight(r s3.Right) *awsproto.Access {
 // repositoryAccess asks for the right to pull from a repository, or to push to it. refs are those that a push updates:
 // it is asked for once without any, when Git asks what there is, and once for each. See
 // https://docs.aws.amazon.com/codecommit/latest/userguide/how-to-conditional-branch.html
-func (s *server) repositoryAccess(ctx context.Context, operation, repository string, refs ...string) error {
+func (s *rights) repositoryAccess(ctx context.Context, operation, repository string, refs ...string) error {
 	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
 	arn := awsproto.Join(q.Prefix("codecommit", true), []string{repository})
 	if len(refs) == 0 {
@@ -101,7 +119,7 @@ var watched = map[string][2]string{
 
 // mayWatch refuses topics that the caller may not see. Topics of lists are open to everybody who has an identity: what
 // changed is seen only by who may read it.
-func (s *server) mayWatch(ctx context.Context, topics []string) error {
+func (s *rights) mayWatch(ctx context.Context, topics []string) error {
 	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
 	for _, topic := range topics {
 		family, name, one := strings.Cut(topic, "/")
@@ -117,7 +135,7 @@ func (s *server) mayWatch(ctx context.Context, topics []string) error {
 // ownKey answers for Slipway's condition keys. slipway:HoldsBuild is whether the runner that asks holds a build that
 // needs the object or the repository; slipway:Deploys is whether the object is the revision of a deployment in
 // progress that the host that asks has a part in.
-func (s *server) ownKey(ctx context.Context, c awsproto.Caller, key, action, resource string) (_ []string, _ bool,
+func (s *rights) ownKey(ctx context.Context, c awsproto.Caller, key, action, resource string) (_ []string, _ bool,
 	err error) {
 	var holds bool
 	bucket, object, _ := strings.Cut(strings.TrimPrefix(resource, "arn:aws:s3:::"), "/")
@@ -146,6 +164,6 @@ func (s *server) ownKey(ctx context.Context, c awsproto.Caller, key, action, res
 
 // resourcePolicy returns the policies of a resource. No service has any yet, besides trust policies, which AssumeRole
 // asks itself.
-func (s *server) resourcePolicy(context.Context, string) ([]policy.Attached, bool, error) {
+func (s *rights) resourcePolicy(context.Context, string) ([]policy.Attached, bool, error) {
 	return nil, false, nil
 }

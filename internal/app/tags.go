@@ -14,7 +14,7 @@ import (
 )
 
 // tagsOf returns the tags of a resource, for aws:ResourceTag. What does not exist, or can have none, has none.
-func (s *server) tagsOf(ctx context.Context, arn string) (map[string]string, error) {
+func (s *rights) tagsOf(ctx context.Context, arn string) (map[string]string, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) < 6 || strings.Contains(parts[5], "*") {
 		return nil, nil
@@ -26,7 +26,7 @@ func (s *server) tagsOf(ctx context.Context, arn string) (map[string]string, err
 	return tags, err
 }
 
-func (s *server) readTags(ctx context.Context, service, name, arn string) (map[string]string, error) {
+func (s *rights) readTags(ctx context.Context, service, name, arn string) (map[string]string, error) {
 	tags := map[string]string{}
 	add := func(key, value *string) { tags[awsproto.Value(key)] = awsproto.Value(value) }
 	switch service {
@@ -62,7 +62,7 @@ func (s *server) readTags(ctx context.Context, service, name, arn string) (map[s
 }
 
 // buildTags are the tags of a project or a report group.
-func (s *server) buildTags(ctx context.Context, name, arn string) (map[string]string, error) {
+func (s *rights) buildTags(ctx context.Context, name, arn string) (map[string]string, error) {
 	var all []codebuild.Tag
 	kind, name, _ := strings.Cut(name, "/")
 	switch kind {
@@ -87,7 +87,7 @@ func (s *server) buildTags(ctx context.Context, name, arn string) (map[string]st
 }
 
 // neighbourTags are the tags of resources of the services around the stages.
-func (s *server) neighbourTags(ctx context.Context, service, arn string) (map[string]string, error) {
+func (s *rights) neighbourTags(ctx context.Context, service, arn string) (map[string]string, error) {
 	tags := map[string]string{}
 	switch service {
 	case "elasticloadbalancing":

@@ -98,8 +98,12 @@ func (s *Service) begin(ctx context.Context, a *Action, e *engine.Execution, run
 	if a.Outputs, err = s.outputs(ctx, a, run); err != nil {
 		return Outcome{}, err
 	}
+	acting, err := s.acting(ctx, a, run)
+	if err != nil {
+		return Outcome{}, err
+	}
 	fault.Point("pipeline.before-provider")
-	o, err := p.Start(ctx, a)
+	o, err := p.Start(acting, a)
 	fault.Point("pipeline.after-provider")
 	if _, waits := p.(Waiter); err == nil && o.Wait != nil && !waits {
 		return Outcome{}, Refuse("InternalError", "The provider %s cannot tell how what it waits for ends",

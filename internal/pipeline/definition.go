@@ -54,6 +54,9 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 	if err := s.structure(&d); err != nil {
 		return nil, err
 	}
+	if err := s.checkRole(ctx, &d); err != nil {
+		return nil, err
+	}
 	d.Version = new(int32(1))
 	defaults(&d)
 	name := *d.Name
@@ -192,6 +195,9 @@ func (s *Service) version(ctx context.Context, name string, version int32) (*cp.
 func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput) (*cp.UpdatePipelineOutput, error) {
 	d := *in.Pipeline
 	if err := s.structure(&d); err != nil {
+		return nil, err
+	}
+	if err := s.checkRole(ctx, &d); err != nil {
 		return nil, err
 	}
 	defaults(&d)

@@ -36,6 +36,7 @@ type Config struct {
 	Hints           *event.Hints
 	Objects         *object.Store // holds the artifacts
 	Providers       []Provider
+	Roles           Roles // nil: actions act as nobody, and providers ask for no rights
 }
 
 // Service implements CodePipeline.

@@ -68,7 +68,10 @@ func (s *Service) result(ctx context.Context, a *Action, run *engine.Run, id str
 		if a.Outputs, err = s.outputs(ctx, a, run); err != nil {
 			return err
 		}
-		r, err = p.Result(ctx, a, id)
+		acting, err := s.acting(ctx, a, run)
+		if err == nil {
+			r, err = p.Result(acting, a, id)
+		}
 		return err
 	})
 	if refused := final(err, false); refused != nil {
@@ -152,5 +155,12 @@ func (s *Service) stop(ctx context.Context, to ref, w Wait) error {
 	if !ok {
 		return nil
 	}
-	return contain.Do(func() error { return p.Stop(ctx, s.action(to, e, run), w.ID) })
+	return contain.Do(func() error {
+		a := s.action(to, e, run)
+		acting, err := s.acting(ctx, a, run)
+		if err != nil {
+			return err
+		}
+		return p.Stop(acting, a, w.ID)
+	})
 }

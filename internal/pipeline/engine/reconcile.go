@@ -220,7 +220,7 @@ func (r *reconciler) start(e *Execution, stage *cp.StageDeclaration, a *cp.Actio
 	if a.ActionTypeId.Category == cp.ActionCategoryApproval {
 		run.Token = new(r.w.NewID())
 	}
-	run.Action = a
+	run.Action, run.Role = a, r.Declaration.RoleArn
 	e.Runs = append(e.Runs, run)
 	s := r.stage(*stage.Name)
 	if s.Actions == nil {

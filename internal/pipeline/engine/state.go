@@ -78,6 +78,8 @@ type Run struct {
 	cp.ActionExecutionDetail
 	// Action is the action as it was declared when the run started.
 	Action *cp.ActionDeclaration `json:"action,omitzero"`
+	// Role is the pipeline's service role when the run started.
+	Role *string `json:"role,omitzero"`
 	// Outputs are where its output artifacts go, from its start on.
 	Outputs []cp.ArtifactDetail `json:"outputs,omitzero"`
 	// Token proves, with an approval, that the approver saw this very execution.

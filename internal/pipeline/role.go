@@ -1,0 +1,56 @@
+package pipeline
+
+import (
+	"context"
+
+	"slipway/api/awsproto"
+	cp "slipway/api/codepipeline"
+	"slipway/internal/pipeline/engine"
+)
+
+// RolePrincipal is the service that assumes the roles of pipelines.
+const RolePrincipal = "codepipeline.amazonaws.com"
+
+// Roles lets actions act with the rights of the roles of their pipelines.
+type Roles interface {
+	// Check returns an error if a pipeline's role does not exist, or does not trust CodePipeline. The error says how to
+	// make it.
+	Check(ctx context.Context, role string) error
+	// Act returns a context in which providers act as a session of a pipeline's role, or of the action's own role, which
+	// the pipeline's role assumes; "" for none.
+	Act(ctx context.Context, role, own, session string) (context.Context, error)
+}
+
+// checkRole refuses a pipeline whose role its actions could not assume.
+func (s *Service) checkRole(ctx context.Context, d *cp.PipelineDeclaration) error {
+	if s.Roles == nil {
+		return nil
+	}
+	if err := s.Roles.Check(ctx, awsproto.Value(d.RoleArn)); err != nil {
+		return &cp.InvalidStructureException{Message: "CodePipeline is not authorized to perform AssumeRole on role " +
+			awsproto.Value(d.RoleArn) + ". " + awsproto.Message(err)}
+	}
+	return nil
+}
+
+// acting returns the context in which a provider works on an action: it has the rights of the action's role, or of the
+// pipeline's.
+func (s *Service) acting(ctx context.Context, a *Action, run *engine.Run) (context.Context, error) {
+	if s.Roles == nil {
+		return ctx, nil
+	}
+	role := awsproto.Value(run.Role)
+	if role == "" { // it started in a version that did not record the role
+		r, err := load(ctx, s.db, a.Pipeline)
+		if err != nil {
+			return nil, err
+		}
+		role = awsproto.Value(r.Declaration.RoleArn)
+	}
+	acting, err := s.Roles.Act(ctx, role, awsproto.Value(run.Action.RoleArn), a.Execution)
+	if refused, ok := err.(awsproto.ServiceError); ok { //nolint:errorlint // Roles returns it unwrapped
+		return nil, Refuse("PermissionError", "CodePipeline cannot act as the role of the action %s: %s", a.Name,
+			awsproto.Message(refused))
+	}
+	return acting, err
+}
