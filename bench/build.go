@@ -216,7 +216,7 @@ func events(ctx context.Context, b *bench) (string, error) {
 	}
 	if _, err := s.deploys.CreateDeploymentGroup(ctx,
 		&codedeploy.CreateDeploymentGroupInput{ApplicationName: new("bench"), DeploymentGroupName: new("bench"),
-			ServiceRoleArn:       new("arn:aws:iam::123456789012:role/bench"),
+			ServiceRoleArn:       new("arn:aws:iam::123456789012:role/slipway"),
 			DeploymentConfigName: new("CodeDeployDefault.AllAtOnce"),
 			OnPremisesInstanceTagFilters: []codedeploy.TagFilter{{
 				Key:   new("bench"),

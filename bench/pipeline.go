@@ -42,7 +42,7 @@ func (b *bench) pipelineOf(ctx context.Context, name string, actions int) (dir s
 	if err := b.push(ctx, dir); err != nil {
 		return "", err
 	}
-	d := &codepipeline.PipelineDeclaration{Name: &name, RoleArn: new("arn:aws:iam::123456789012:role/bench"),
+	d := &codepipeline.PipelineDeclaration{Name: &name, RoleArn: new("arn:aws:iam::123456789012:role/slipway"),
 		ArtifactStore: &codepipeline.ArtifactStore{Type: codepipeline.ArtifactStoreTypeS3, Location: &name},
 		Stages: []codepipeline.StageDeclaration{
 			{Name: new("Source"),
@@ -75,7 +75,7 @@ func (b *bench) pipelineOf(ctx context.Context, name string, actions int) (dir s
 }
 
 func project(name string, source codebuild.SourceType, buildspec string) *codebuild.CreateProjectInput {
-	in := &codebuild.CreateProjectInput{Name: &name, ServiceRole: new("arn:aws:iam::123456789012:role/bench"),
+	in := &codebuild.CreateProjectInput{Name: &name, ServiceRole: new("arn:aws:iam::123456789012:role/slipway"),
 		Source:    &codebuild.ProjectSource{Type: source},
 		Artifacts: &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeNoArtifacts},
 		Environment: &codebuild.ProjectEnvironment{

@@ -103,7 +103,7 @@ func TestTheCLIDrivesEverything(t *testing.T) { //nolint:funlen // one story, to
 		spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - |\n        echo '" + junit +
 			"' > junit.xml\nreports:\n  unit:\n    files: junit.xml\n"
 		project := string(
-			must(json.Marshal(map[string]any{"name": "tests", "serviceRole": "arn:aws:iam::" + account + ":role/b",
+			must(json.Marshal(map[string]any{"name": "tests", "serviceRole": "arn:aws:iam::" + account + ":role/slipway",
 				"source":    map[string]string{"type": "NO_SOURCE", "buildspec": spec},
 				"artifacts": map[string]string{"type": "NO_ARTIFACTS"},
 				"environment": map[string]string{"type": "LINUX_CONTAINER", "image": "host",
@@ -201,7 +201,7 @@ func TestTheCLIDrivesEverything(t *testing.T) { //nolint:funlen // one story, to
 	t.Run("codepipeline", func(t *testing.T) {
 		definition := func(stage string) string {
 			return `{"name": "ask", "roleArn": "arn:aws:iam::` + account +
-				`:role/p", "artifactStore": {"type": "S3", "location": "artifacts"}, "stages": [
+				`:role/slipway", "artifactStore": {"type": "S3", "location": "artifacts"}, "stages": [
 				{"name": "Source", "actions": [{"name": "Get", "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "S3", "version": "1"}, "configuration": {"S3Bucket": "source", "S3ObjectKey": "src.zip"}, "outputArtifacts": [{"name": "src"}]}]},
 				{"name": "` + stage + `", "actions": [{"name": "Ask", "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}]}`
 		}

@@ -15,7 +15,7 @@ import (
 func (i *instance) inline(name, buildspec string, change ...func(*codebuild.CreateProjectInput)) *codebuild.Client {
 	i.t.Helper()
 	c := codebuild.NewFromConfig(i.sdk())
-	in := &codebuild.CreateProjectInput{Name: &name, ServiceRole: new("arn:aws:iam::" + account + ":role/b"),
+	in := &codebuild.CreateProjectInput{Name: &name, ServiceRole: new("arn:aws:iam::" + account + ":role/slipway"),
 		Source:    &types.ProjectSource{Type: types.SourceTypeNoSource, Buildspec: &buildspec},
 		Artifacts: &types.ProjectArtifacts{Type: types.ArtifactsTypeNoArtifacts},
 		Environment: &types.ProjectEnvironment{Type: types.EnvironmentTypeLinuxContainer, Image: new("host"),
@@ -86,7 +86,7 @@ func TestCodeBuildProjects(t *testing.T) {
 	i, ctx := up(t), t.Context()
 	spec := "version: 0.2\nphases:\n  build:\n    commands:\n      - echo hello $NAME\n"
 	c := i.inline("aa", spec)
-	in := &codebuild.CreateProjectInput{Name: new("aa"), ServiceRole: new("arn:aws:iam::" + account + ":role/b"),
+	in := &codebuild.CreateProjectInput{Name: new("aa"), ServiceRole: new("arn:aws:iam::" + account + ":role/slipway"),
 		Source:    &types.ProjectSource{Type: types.SourceTypeNoSource, Buildspec: &spec},
 		Artifacts: &types.ProjectArtifacts{Type: types.ArtifactsTypeNoArtifacts},
 		Environment: &types.ProjectEnvironment{Type: types.EnvironmentTypeLinuxContainer, Image: new("host"),

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codedeploy/types"
 )
 
-const role = "arn:aws:iam::" + account + ":role/deploy"
+const role = "arn:aws:iam::" + account + ":role/slipway"
 
 // fleet is an application with a deployment group of all hosts that are tagged role=web.
 type fleet struct {

@@ -326,7 +326,7 @@ func TestPipelineStopAndRetry(t *testing.T) {
 	f.git(dir, "push", "-q", "origin", "main")
 	c := codebuild.NewFromConfig(f.sdk())
 	must(c.CreateProject(ctx,
-		&codebuild.CreateProjectInput{Name: new("web"), ServiceRole: new("arn:aws:iam::" + account + ":role/b"),
+		&codebuild.CreateProjectInput{Name: new("web"), ServiceRole: new("arn:aws:iam::" + account + ":role/slipway"),
 			Source:    &bt.ProjectSource{Type: bt.SourceTypeCodepipeline},
 			Artifacts: &bt.ProjectArtifacts{Type: bt.ArtifactsTypeCodepipeline},
 			Environment: &bt.ProjectEnvironment{Type: bt.EnvironmentTypeLinuxContainer, Image: new("host"),

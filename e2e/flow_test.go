@@ -68,7 +68,7 @@ func stage(name string, actions ...types.ActionDeclaration) types.StageDeclarati
 
 // declare makes a pipeline whose artifacts lie in the bucket "artifacts".
 func declare(name string, stages ...types.StageDeclaration) *types.PipelineDeclaration {
-	return &types.PipelineDeclaration{Name: &name, RoleArn: new("arn:aws:iam::" + account + ":role/p"),
+	return &types.PipelineDeclaration{Name: &name, RoleArn: new("arn:aws:iam::" + account + ":role/slipway"),
 		ArtifactStore: &types.ArtifactStore{Type: types.ArtifactStoreTypeS3, Location: new("artifacts")},
 		Stages:        stages}
 }

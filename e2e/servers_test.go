@@ -171,7 +171,7 @@ func (s *servers) prepareMany() (checkout string) {
 	buildspec := fmt.Sprintf("version: 0.2\nphases:\n  build:\n    commands:\n"+
 		"      - i=0; while [ $i -lt %d ]; do i=$((i+1)); echo \"line $i of $CODEBUILD_BUILD_ID\"; done\n", manyLines)
 	must(cb.NewFromConfig(s.sdk()).CreateProject(ctx, &cb.CreateProjectInput{Name: aws.String(manyName),
-		ServiceRole: aws.String("arn:aws:iam::" + account + ":role/b"),
+		ServiceRole: aws.String("arn:aws:iam::" + account + ":role/slipway"),
 		Source:      &cbtypes.ProjectSource{Type: cbtypes.SourceTypeCodepipeline, Buildspec: &buildspec},
 		Artifacts:   &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeCodepipeline},
 		Environment: &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeLinuxContainer,

@@ -85,7 +85,7 @@ func newWayOn(t testing.TB, i *instance) *way {
 		&s3.CreateBucketInput{Bucket: aws.String(wayName)}))(t)
 	must(w.builds.CreateProject(ctx,
 		&cb.CreateProjectInput{Name: aws.String(wayName),
-			ServiceRole: aws.String("arn:aws:iam::" + account + ":role/b"),
+			ServiceRole: aws.String("arn:aws:iam::" + account + ":role/slipway"),
 			Source:      &cbtypes.ProjectSource{Type: cbtypes.SourceTypeCodepipeline},
 			Artifacts:   &cbtypes.ProjectArtifacts{Type: cbtypes.ArtifactsTypeCodepipeline},
 			Environment: &cbtypes.ProjectEnvironment{Type: cbtypes.EnvironmentTypeLinuxContainer,
@@ -94,7 +94,7 @@ func newWayOn(t testing.TB, i *instance) *way {
 	must(w.deploys.CreateApplication(ctx, &cd.CreateApplicationInput{ApplicationName: aws.String(wayName)}))(t)
 	must(w.deploys.CreateDeploymentGroup(ctx,
 		&cd.CreateDeploymentGroupInput{ApplicationName: aws.String(wayName), DeploymentGroupName: aws.String(wayName),
-			ServiceRoleArn:       aws.String("arn:aws:iam::" + account + ":role/d"),
+			ServiceRoleArn:       aws.String("arn:aws:iam::" + account + ":role/slipway"),
 			DeploymentConfigName: aws.String("CodeDeployDefault.AllAtOnce"),
 			OnPremisesInstanceTagFilters: []cdtypes.TagFilter{{Key: aws.String("way"), Value: aws.String("yes"),
 				Type: cdtypes.TagFilterTypeKeyAndValue}}}))(t)
@@ -134,7 +134,7 @@ func wayPipeline() *cptypes.PipelineDeclaration {
 		map[string]string{"ApplicationName": wayName, "DeploymentGroupName": wayName})
 	deploy.InputArtifacts = []cptypes.InputArtifact{{Name: aws.String("out")}}
 	return &cptypes.PipelineDeclaration{Name: aws.String(wayName),
-		RoleArn:       aws.String("arn:aws:iam::" + account + ":role/p"),
+		RoleArn:       aws.String("arn:aws:iam::" + account + ":role/slipway"),
 		ArtifactStore: &cptypes.ArtifactStore{Type: cptypes.ArtifactStoreTypeS3, Location: aws.String(wayName)},
 		Stages: []cptypes.StageDeclaration{
 			{Name: aws.String("Source"), Actions: []cptypes.ActionDeclaration{source}},

@@ -69,6 +69,16 @@ func (a *Access) Forms(one, other []string) []string {
 	return both
 }
 
+// Values returns the values of a condition key.
+func (k *Ask) Values(name string) []string {
+	for i := range k.Keys {
+		if k.Keys[i].Name == name {
+			return k.Keys[i].Values
+		}
+	}
+	return nil
+}
+
 // Key adds a condition key. A key without values is left out.
 func (k *Ask) Key(name string, values []string) *Ask {
 	if len(values) > 0 {

@@ -167,19 +167,30 @@ func capital(s string) string {
 
 // Endpoint is an operation as the wire meets it.
 type Endpoint struct {
-	Op   *Operation
-	call func(ctx context.Context, decode func(any) error) (any, error)
+	Op    *Operation
+	call  func(ctx context.Context, decode func(any) error) (any, error)
+	input func() any
+}
+
+// Asks returns the rights that an empty request of the operation needs, in a region of an account.
+func (e Endpoint) Asks(region, account string) []Ask {
+	a := &Access{Region: region, Account: account}
+	if e.Op.Asks != nil {
+		e.Op.Asks(a, e.input())
+	}
+	return a.Asks
 }
 
 // Bind makes the endpoint of a decorated operation.
 func Bind[I, O any](op *Operation, f func(context.Context, *I) (*O, error)) Endpoint {
-	return Endpoint{op, func(ctx context.Context, decode func(any) error) (any, error) {
+	call := func(ctx context.Context, decode func(any) error) (any, error) {
 		in := new(I)
 		if err := decode(in); err != nil {
 			return nil, err
 		}
 		return f(ctx, in)
-	}}
+	}
+	return Endpoint{op, call, func() any { return new(I) }}
 }
 
 // Service is a generated service with its implementation.

@@ -191,7 +191,7 @@ func (s *seen) ReadFrom(terminal *os.File) (int64, error) {
 	}
 }
 
-const watched = `{"pipeline": {"name": "NAME", "roleArn": "arn:aws:iam::123456789012:role/p", "artifactStore": {"type": "S3", "location": "artifacts"}, "stages": [
+const watched = `{"pipeline": {"name": "NAME", "roleArn": "arn:aws:iam::123456789012:role/slipway", "artifactStore": {"type": "S3", "location": "artifacts"}, "stages": [
   {"name": "Source", "actions": [{"name": "Get", "actionTypeId": {"category": "Source", "owner": "AWS", "provider": "CodeCommit", "version": "1"},
     "configuration": {"RepositoryName": "web", "BranchName": "main"}, "outputArtifacts": [{"name": "src"}]}]},
   {"name": "Approve", "actions": [{"name": "Ask", "actionTypeId": {"category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1"}}]}

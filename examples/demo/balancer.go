@@ -76,7 +76,7 @@ func (d *demo) group(ctx context.Context) error {
 	}
 	if _, err := d.deploys.CreateDeploymentGroup(ctx, &codedeploy.CreateDeploymentGroupInput{
 		ApplicationName: new(name), DeploymentGroupName: new(production),
-		ServiceRoleArn:       new("arn:aws:iam::123456789012:role/deploy"),
+		ServiceRoleArn:       new("arn:aws:iam::123456789012:role/slipway"),
 		DeploymentConfigName: new("CodeDeployDefault.AllAtOnce"), OnPremisesTagSet: tags,
 		DeploymentStyle: &codedeploy.DeploymentStyle{DeploymentType: codedeploy.DeploymentTypeBlueGreen,
 			DeploymentOption: codedeploy.DeploymentOptionWithTrafficControl},

@@ -48,7 +48,7 @@ func (d *demo) projects(ctx context.Context) error {
 	for project, buildspec := range map[string]string{name + "-build": "buildspec.yml",
 		name + "-test": "buildspec-test.yml"} {
 		if _, err := d.builds.CreateProject(ctx, &codebuild.CreateProjectInput{
-			Name: &project, ServiceRole: new("arn:aws:iam::123456789012:role/build"),
+			Name: &project, ServiceRole: new("arn:aws:iam::123456789012:role/slipway"),
 			Source:    &codebuild.ProjectSource{Type: codebuild.SourceTypeCodepipeline, Buildspec: &buildspec},
 			Artifacts: &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeCodepipeline},
 			Cache: &codebuild.ProjectCache{Type: codebuild.CacheTypeLocal, CacheNamespace: new(name),

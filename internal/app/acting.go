@@ -6,14 +6,18 @@ import (
 	"strings"
 
 	"slipway/api/awsproto"
+	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
 	"slipway/api/codedeploy"
+	"slipway/api/elbv2"
 	"slipway/api/slipway"
 	"slipway/internal/build"
 	"slipway/internal/deploy"
 	"slipway/internal/object"
 	"slipway/internal/object/s3"
+	"slipway/internal/platform/loadbalancer"
+	"slipway/internal/release/monitor"
 	"slipway/internal/source"
 )
 
@@ -138,4 +142,52 @@ func (d actingDeployments) GetDeployment(ctx context.Context,
 		}
 	}
 	return d.Service.GetDeployment(ctx, in)
+}
+
+// actingBalancer asks for the rights by which a deployment takes hosts out of target groups and puts them back.
+type actingBalancer struct {
+	*loadbalancer.Service
+	rights *rights
+}
+
+func (b actingBalancer) RegisterTargets(ctx context.Context,
+	in *elbv2.RegisterTargetsInput) (*elbv2.RegisterTargetsOutput, error) {
+	if err := b.rights.askARN(ctx, "elasticloadbalancing:RegisterTargets", *in.TargetGroupArn); err != nil {
+		return nil, err
+	}
+	return b.Service.RegisterTargets(ctx, in)
+}
+
+func (b actingBalancer) DeregisterTargets(ctx context.Context,
+	in *elbv2.DeregisterTargetsInput) (*elbv2.DeregisterTargetsOutput, error) {
+	if err := b.rights.askARN(ctx, "elasticloadbalancing:DeregisterTargets", *in.TargetGroupArn); err != nil {
+		return nil, err
+	}
+	return b.Service.DeregisterTargets(ctx, in)
+}
+
+// DescribeTargetHealth is also asked for pages, which have no role to act as: what they show was asked for before.
+func (b actingBalancer) DescribeTargetHealth(ctx context.Context,
+	in *elbv2.DescribeTargetHealthInput) (*elbv2.DescribeTargetHealthOutput, error) {
+	if awsproto.CallerOf(ctx).ARN != "" {
+		if err := b.rights.askARN(ctx, "elasticloadbalancing:DescribeTargetHealth", all); err != nil {
+			return nil, err
+		}
+	}
+	return b.Service.DescribeTargetHealth(ctx, in)
+}
+
+// actingAlarms asks for the right to read the alarms of a deployment.
+type actingAlarms struct {
+	*monitor.Service
+	rights *rights
+}
+
+func (a actingAlarms) AlarmStates(ctx context.Context, names []string) (map[string]cloudwatch.StateValue, error) {
+	for _, name := range names {
+		if err := a.rights.ask(ctx, "alarm:"+name, "cloudwatch:DescribeAlarms"); err != nil {
+			return nil, err
+		}
+	}
+	return a.Service.AlarmStates(ctx, names)
 }

@@ -18,7 +18,6 @@ import (
 	"slipway/api/logs"
 	"slipway/api/slipway"
 	"slipway/api/sts"
-	"slipway/internal/fault"
 	"slipway/internal/identity"
 	"slipway/internal/jobs"
 	logsface "slipway/internal/logs"
@@ -54,7 +53,8 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		Caller:    s.identity.Caller,
 		Now:       time.Now,
 		Log:       s.Log,
-		Authorize: objectAccess(s.builds, s.hosts),
+		Authorize: s.rights.askObject,
+		May:       s.rights.mayObject,
 	}
 	return &mux{
 		polls:    polls,
@@ -66,7 +66,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		git: &source.Handler{
 			Source:       s.sources,
 			Authenticate: s.identity.Git,
-			Authorize:    repositoryAccess(s.builds),
+			Authorize:    s.rights.repositoryAccess,
 		},
 		logs:  s.logStream(api),
 		pages: s.pages(services, objects),
@@ -78,12 +78,12 @@ func (s *server) newHandler(ctx context.Context) *mux {
 func (s *server) logStream(api *awsproto.Server) http.Handler {
 	return &logsface.Stream{
 		Service: s.logs,
-		Verify: func(r *http.Request) (awsproto.Caller, error) {
+		Verify: func(r *http.Request, group, stream string) error {
 			caller, err := api.Verify(r, slipway.Info())
 			if err != nil {
-				return caller, err
+				return err
 			}
-			return caller, identity.Authorize(caller, "slipway", "ReadLog")
+			return s.rights.mayRead(awsproto.WithCaller(r.Context(), caller), group, stream)
 		},
 		Fail: func(w http.ResponseWriter, err error) { api.Fail(w, slipway.Info(), err) },
 	}
@@ -112,10 +112,6 @@ func (s *server) pages(services contract, other http.Handler) http.Handler {
 
 // newContract makes every service as clients meet it. Each operation asks first whether its caller may call it.
 func (s *server) newContract() contract {
-	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
-		fault.Panic("operation." + op.Name)
-		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
-	}}
 	overview := &view.Service{
 		Executions:  s.pipelines,
 		Builds:      s.builds,
@@ -123,7 +119,7 @@ func (s *server) newContract() contract {
 		Releases:    s.releases,
 		Commits:     s.sources,
 	}
-	return newContract(hooks, implementations{
+	return newContract(s.rights.hooks(), implementations{
 		codecommit:   codecommitAPI{s.sources, codecommit.Unimplemented{}},
 		codebuild:    codebuildAPI{s.builds, s.reports, codebuild.Unimplemented{}},
 		codepipeline: codepipelineAPI{s.pipelines, codepipeline.Unimplemented{}},

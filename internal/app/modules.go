@@ -158,7 +158,7 @@ type stages struct {
 	pipelines   *pipeline.Service
 }
 
-func newStages(g *ground, st *storage, t *traffic) (x *stages, err error) {
+func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err error) {
 	x = &stages{}
 	x.reports = report.New(g.db, report.Config{
 		Region:  g.Place.Region,
@@ -175,6 +175,7 @@ func newStages(g *ground, st *storage, t *traffic) (x *stages, err error) {
 		URL:        g.URL,
 		Reports:    x.reports,
 		Logs:       st.journal,
+		Roles:      serviceRoles{st.identity, build.RolePrincipal, r},
 		Hints:      g.hints,
 		ReadObject: st.readObject,
 		Room:       g.reserve.room,
@@ -189,7 +190,7 @@ func newStages(g *ground, st *storage, t *traffic) (x *stages, err error) {
 		Metrics:     t.metrics,
 		GroupExists: x.groupExists,
 	})
-	x.deploy(g, st, t)
+	x.deploy(g, st, t, r)
 	x.pipelines, err = pipeline.New(g.db, pipeline.Config{
 		Region:    g.Place.Region,
 		Account:   g.Place.Account,
@@ -200,14 +201,15 @@ func newStages(g *ground, st *storage, t *traffic) (x *stages, err error) {
 		Seal:      g.sealer,
 		Hints:     g.hints,
 		Objects:   st.objects,
-		Providers: providers(st.sources, x.builds, x.deployments, st.objects),
+		Providers: providers(st.sources, x.builds, x.deployments, st.objects, r),
+		Roles:     serviceRoles{st.identity, pipeline.RolePrincipal, r},
 	})
 	return x, err
 }
 
 // deploy makes the platforms, and the deployments to them.
-func (x *stages) deploy(g *ground, st *storage, t *traffic) {
-	x.servers = deployserver.NewPlatform(g.db, g.now, t.balancers)
+func (x *stages) deploy(g *ground, st *storage, t *traffic, r *rights) {
+	x.servers = deployserver.NewPlatform(g.db, g.now, actingBalancer{t.balancers, r})
 	x.deployments = deploy.New(g.db, deploy.Config{
 		Region:    g.Place.Region,
 		Account:   g.Place.Account,
@@ -217,7 +219,8 @@ func (x *stages) deploy(g *ground, st *storage, t *traffic) {
 		Logs:      st.journal,
 		Hints:     g.hints,
 		Balancer:  t.balancers,
-		Alarms:    t.monitor,
+		Alarms:    actingAlarms{t.monitor, r},
+		Roles:     serviceRoles{st.identity, deploy.RolePrincipal, r},
 		Releases:  shifts{x.releases},
 		Platforms: map[cd.ComputePlatform]deploy.Platform{cd.ComputePlatformServer: x.servers},
 	})

@@ -115,6 +115,14 @@ func (m *mux) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		)
 	case m.api.Accepts(q):
 		m.api.ServeHTTP(w, q)
+	default:
+		m.other(w, q.WithContext(awsproto.WithPeer(q)))
+	}
+}
+
+// other dispatches what is no call of the API.
+func (m *mux) other(w http.ResponseWriter, q *http.Request) {
+	switch {
 	case strings.HasPrefix(q.URL.Path, "/v1/repos/"):
 		m.git.ServeHTTP(w, q)
 	case q.URL.Path == slipway.LogPath:

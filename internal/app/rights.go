@@ -4,23 +4,31 @@ import (
 	"context"
 	"strings"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
+	"slipway/api/sts"
 	"slipway/internal/fault"
 	"slipway/internal/identity/access"
 	"slipway/internal/identity/policy"
 	"slipway/internal/object/s3"
 )
 
+// policiesKept is how many policies of resources are kept as they were read.
+const policiesKept = 1024
+
 // rights decides who may do what, by the policies of callers and of resources.
 type rights struct {
 	*server
 	authority *access.Authority
+	policies  *lru.Cache[string, *policy.Policy] // of resources, by their text
 }
 
 // newRights returns the rights of a server whose stages may not be made yet: they are asked when a request comes.
 func newRights(of *server) *rights {
 	s := &rights{server: of}
+	s.policies, _ = lru.New[string, *policy.Policy](policiesKept) // fails for a size below 1 alone
 	s.authority = &access.Authority{
 		Region:  s.Place.Region,
 		Account: s.Place.Account,
@@ -36,6 +44,11 @@ func newRights(of *server) *rights {
 		Resolve:  s.resolve,
 	}
 	return s
+}
+
+// sts is STS with its rights asked for, for stages that assume a role with another.
+func (s *rights) sts() *sts.Service {
+	return sts.New(s.hooks(), stsAPI{s.identity, sts.Unimplemented{}})
 }
 
 // hooks are what stands around each operation.
@@ -65,6 +78,13 @@ func (s *rights) ask(ctx context.Context, resource string, actions ...string) er
 		service, _, _ := strings.Cut(action, ":")
 		q.Ask(action, awsproto.Join(q.Prefix(service, true), []string{resource}))
 	}
+	return s.authority.Ask(ctx, q, nil)
+}
+
+// askARN asks for a right on a resource by its ARN, or on all of them.
+func (s *rights) askARN(ctx context.Context, action, arn string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	q.Ask(action, []string{arn})
 	return s.authority.Ask(ctx, q, nil)
 }
 
@@ -103,6 +123,13 @@ func (s *rights) repositoryAccess(ctx context.Context, operation, repository str
 	return s.authority.Ask(ctx, q, nil)
 }
 
+// mayRead asks for the right to read a log.
+func (s *rights) mayRead(ctx context.Context, group, stream string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	q.Ask("logs:GetLogEvents", s.logStreams([]string{group}, []string{stream}))
+	return s.authority.Ask(ctx, q, nil)
+}
+
 // watched are the rights that topics of WaitForChange ask for: the action, and how its resource is found.
 var watched = map[string][2]string{
 	"pipelines":   {"codepipeline:ListPipelines", ""},
@@ -135,13 +162,13 @@ func (s *rights) mayWatch(ctx context.Context, topics []string) error {
 // ownKey answers for Slipway's condition keys. slipway:HoldsBuild is whether the runner that asks holds a build that
 // needs the object or the repository; slipway:Deploys is whether the object is the revision of a deployment in
 // progress that the host that asks has a part in.
-func (s *rights) ownKey(ctx context.Context, c awsproto.Caller, key, action, resource string) (_ []string, _ bool,
-	err error) {
+func (s *rights) ownKey(ctx context.Context, c awsproto.Caller, key string, ask *awsproto.Ask,
+	resource string) (_ []string, _ bool, err error) {
 	var holds bool
 	bucket, object, _ := strings.Cut(strings.TrimPrefix(resource, "arn:aws:s3:::"), "/")
 	switch key {
 	case "slipway:holdsbuild":
-		switch action {
+		switch ask.Action {
 		case "s3:GetObject", "s3:GetObjectVersion":
 			holds, err = s.builds.RunnerReads(ctx, c.AccessKeyID, bucket, object)
 		case "s3:ListBucket":
@@ -152,7 +179,7 @@ func (s *rights) ownKey(ctx context.Context, c awsproto.Caller, key, action, res
 			holds, err = s.builds.RunnerPulls(ctx, c.AccessKeyID, resource[strings.LastIndexByte(resource, ':')+1:])
 		}
 	case "slipway:deploys":
-		holds, err = s.hosts.HostReads(ctx, c.ARN, bucket, object)
+		holds, err = s.hosts.HostReads(ctx, c.ARN, bucket, object, strings.Join(ask.Values("s3:versionid"), ""))
 	default:
 		return nil, false, nil
 	}
@@ -162,8 +189,38 @@ func (s *rights) ownKey(ctx context.Context, c awsproto.Caller, key, action, res
 	return []string{"true"}, true, err
 }
 
-// resourcePolicy returns the policies of a resource. No service has any yet, besides trust policies, which AssumeRole
-// asks itself.
-func (s *rights) resourcePolicy(context.Context, string) ([]policy.Attached, bool, error) {
+// resourcePolicy returns the policies of a resource that bear on an action.
+func (s *rights) resourcePolicy(ctx context.Context, action, arn string) ([]policy.Attached, bool, error) {
+	service, _, _ := strings.Cut(action, ":")
+	switch service {
+	case "sts":
+		if trust, ok := s.identity.TrustPolicy(arn); ok {
+			return []policy.Attached{trust}, true, nil
+		}
+		return nil, strings.Contains(arn, ":role/"), nil // a role that is not there lets nobody in
+	case "s3":
+		text, ok, err := s.buckets().ResourcePolicy(ctx, arn)
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		return s.read(arn, text), false, nil
+	}
 	return nil, false, nil
 }
+
+// read reads the policy of a resource. One that can't be read any more lets nobody in, and keeps nobody out.
+func (s *rights) read(arn, text string) []policy.Attached {
+	p, ok := s.policies.Get(text)
+	if !ok {
+		var err error
+		if p, err = policy.Parse(policy.Resource, text); err != nil {
+			s.Log.Error("the policy of a resource cannot be read", "resource", arn, "error", err)
+			return nil
+		}
+		s.policies.Add(text, p)
+	}
+	return []policy.Attached{{Policy: p, Name: arn}}
+}
+
+// buckets answers for the policies and tags of buckets.
+func (s *rights) buckets() *s3.Handler { return &s3.Handler{Objects: s.objects} }

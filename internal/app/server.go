@@ -98,6 +98,7 @@ type server struct {
 	*storage
 	*traffic
 	*stages
+	rights  *rights
 	handler *mux
 }
 
@@ -116,13 +117,14 @@ func open(ctx context.Context, o Options) (*server, error) {
 }
 
 func (s *server) make(ctx context.Context) (err error) {
+	s.rights = newRights(s)
 	if s.storage, err = newStorage(ctx, s.ground); err != nil {
 		return err
 	}
 	if s.traffic, err = newTraffic(ctx, s.ground); err != nil {
 		return err
 	}
-	if s.stages, err = newStages(s.ground, s.storage, s.traffic); err != nil {
+	if s.stages, err = newStages(s.ground, s.storage, s.traffic, s.rights); err != nil {
 		return err
 	}
 	tellPipelines(s.db, s.stages)

@@ -37,7 +37,14 @@ func (s *Service) act(ctx context.Context, j store.Running) (store.Outcome, erro
 	case rollout.AllowTraffic:
 		w.TargetGroups = d.traffic.of(u)
 	}
-	progress, err := p.Act(ctx, w)
+	var progress Progress
+	acting, err := s.acting(ctx, d)
+	if err == nil {
+		progress, err = p.Act(acting, w)
+	}
+	if why := refused(err); why != "" {
+		progress, err = Progress{Failed: why}, nil
+	}
 	if err != nil {
 		return store.Done, fmt.Errorf("%s of %s: %w", w.Event, name, err)
 	}

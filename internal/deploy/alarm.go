@@ -55,7 +55,11 @@ func (s *Service) lookAtAlarms(ctx context.Context, j store.Running) (store.Outc
 	if a == nil {
 		return store.Done, nil
 	}
-	states, err := s.Alarms.AlarmStates(ctx, namesOf(a))
+	acting, err := s.acting(ctx, d)
+	var states map[string]cloudwatch.StateValue
+	if err == nil {
+		states, err = s.Alarms.AlarmStates(acting, namesOf(a))
+	}
 	for _, name := range namesOf(a) {
 		state, known := states[name]
 		switch {

@@ -93,6 +93,9 @@ func (s *Service) CreateDeploymentGroup(ctx context.Context,
 	if err := checkParts(g.DeploymentGroupInfo); err != nil {
 		return nil, err
 	}
+	if err := s.mayAssume(ctx, in.ServiceRoleArn); err != nil {
+		return nil, err
+	}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		a, err := findApplication(ctx, tx, in.ApplicationName)
 		if err != nil {
@@ -224,7 +227,7 @@ func (s *Service) ListDeploymentGroups(ctx context.Context,
 func (s *Service) UpdateDeploymentGroup(ctx context.Context,
 	in *cd.UpdateDeploymentGroupInput) (*cd.UpdateDeploymentGroupOutput, error) {
 	if in.ServiceRoleArn != nil {
-		if err := checkRole(in.ServiceRoleArn); err != nil {
+		if err := cmp.Or(checkRole(in.ServiceRoleArn), s.mayAssume(ctx, in.ServiceRoleArn)); err != nil {
 			return nil, err
 		}
 	}

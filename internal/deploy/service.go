@@ -31,6 +31,7 @@ type Config struct {
 	Balancer        Balancer
 	Releases        Releases
 	Alarms          Alarms
+	Roles           Roles // nil: deployments act as nobody, and nothing asks for rights
 	// Hints hears of each change of a deployment and of commands that wait; nil if nobody but this service listens.
 	Hints *event.Hints
 }

@@ -66,7 +66,11 @@ func (s *Service) replacementLeaves(ctx context.Context, p Platform, d *deployme
 		if u.Original() {
 			continue
 		}
-		if _, err := p.Act(ctx, d.back(u, rollout.BlockTraffic, d.traffic.To)); err != nil {
+		acting, err := s.acting(ctx, d)
+		if err != nil {
+			return err
+		}
+		if _, err := p.Act(acting, d.back(u, rollout.BlockTraffic, d.traffic.To)); err != nil {
 			return err
 		}
 	}
@@ -87,7 +91,11 @@ func (s *Service) originalsReady(ctx context.Context, p Platform, d *deployment,
 			continue
 		}
 		all++
-		progress, err := p.Act(ctx, d.back(u, rollout.AllowTraffic, d.traffic.From))
+		acting, err := s.acting(ctx, d)
+		if err != nil {
+			return false, err
+		}
+		progress, err := p.Act(acting, d.back(u, rollout.AllowTraffic, d.traffic.From))
 		if err != nil {
 			return false, err
 		}

@@ -14,20 +14,20 @@ import (
 // With follow it continues while the log grows. A trailer says that the log is complete.
 type Stream struct {
 	*Service
-	// Verify returns the caller. It returns an error if the caller may not read logs.
-	Verify func(r *http.Request) (awsproto.Caller, error)
+	// Verify returns an error if the caller may not read the log, whose group and stream it gets.
+	Verify func(r *http.Request, group, stream string) error
 	// Fail writes an error as the answer.
 	Fail func(w http.ResponseWriter, err error)
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Stream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.Verify(r); err != nil {
+	q := r.URL.Query()
+	n := journal.Name{Group: q.Get("group"), Stream: q.Get("stream")}
+	if err := s.Verify(r, n.Group, n.Stream); err != nil {
 		s.Fail(w, err)
 		return
 	}
-	q := r.URL.Query()
-	n := journal.Name{Group: q.Get("group"), Stream: q.Get("stream")}
 	offset, err := strconv.ParseInt("0"+q.Get("offset"), 10, 64)
 	if err != nil {
 		s.Fail(w, &awsproto.Error{Code: "ValidationException", Message: "offset counts bytes from 0."})

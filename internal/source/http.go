@@ -21,8 +21,9 @@ type Handler struct {
 	Source *Service
 	// Authenticate verifies Basic credentials for the repository's path.
 	Authenticate func(ctx context.Context, username, password, host, path string) (awsproto.Caller, bool, error)
-	// Authorize returns an error if the caller may not do an operation, GitPull or GitPush, with a repository.
-	Authorize func(ctx context.Context, c awsproto.Caller, operation, repository string) error
+	// Authorize returns an error if the caller in ctx may not do an operation, GitPull or GitPush, with a repository. A
+	// push is asked for twice: without refs, when Git asks what there is, and with those that it updates.
+	Authorize func(ctx context.Context, operation, repository string, refs ...string) error
 }
 
 const prefix = "/v1/repos/"
@@ -58,7 +59,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	repo := h.repository(w, r, caller, service, name)
+	r = r.WithContext(awsproto.WithCaller(r.Context(), caller))
+	repo := h.repository(w, r, service, name)
 	if repo == nil {
 		return
 	}
@@ -91,11 +93,10 @@ func serviceOf(r *http.Request, action string) string {
 
 // repository returns a repository that the caller may use a service of. It answers the request and returns nil if there
 // is no such repository, or no right or no room to use it.
-func (h *Handler) repository(w http.ResponseWriter, r *http.Request, caller awsproto.Caller,
-	service, name string) *repository {
+func (h *Handler) repository(w http.ResponseWriter, r *http.Request, service, name string) *repository {
 	name = strings.TrimSuffix(name, ".git") // names never end so, clone URLs may
-	if err := h.Authorize(r.Context(), caller, operations[service], name); err != nil {
-		http.Error(w, err.Error(), http.StatusForbidden)
+	if err := h.Authorize(r.Context(), operations[service], name); err != nil {
+		h.forbid(w, r, err)
 		return nil
 	}
 	repo, err := h.Source.open(r.Context(), name)
@@ -114,6 +115,15 @@ func (h *Handler) repository(w http.ResponseWriter, r *http.Request, caller awsp
 		}
 	}
 	return repo
+}
+
+// forbid answers what Authorize returned. Git shows its user the text.
+func (h *Handler) forbid(w http.ResponseWriter, r *http.Request, err error) {
+	if _, refused := errors.AsType[awsproto.ServiceError](err); !refused {
+		h.fail(w, r, err)
+		return
+	}
+	http.Error(w, awsproto.Message(err), http.StatusForbidden)
 }
 
 // fail logs an error and answers with the status 500. If a part of the answer was sent already, the status cannot
@@ -191,6 +201,9 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, repo *reposit
 	ctx := r.Context()
 	if push {
 		ctx = context.WithoutCancel(ctx)
+		if body = h.allowed(w, r, repo, body); body == nil {
+			return nil
+		}
 	}
 	w.Header().Set("Content-Type", "application/x-"+service+"-result")
 	c := h.process(ctx, r, repo, service)
@@ -208,6 +221,28 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, repo *reposit
 	}
 	return err
 }
+
+// allowed reads which refs a push updates, and returns the push for Git if the caller may update each of them. If not,
+// it answers and returns nil: nothing of the push is taken.
+func (h *Handler) allowed(w http.ResponseWriter, r *http.Request, repo *repository, body io.Reader) io.Reader {
+	refs, whole, err := commands(body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return nil
+	}
+	if len(refs) == 0 {
+		return whole
+	}
+	if err := h.Authorize(r.Context(), operations[receivePack], *repo.RepositoryName, refs...); err != nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(body, drained)) // Git reads the answer once it has sent its push
+		h.forbid(w, r, err)
+		return nil
+	}
+	return whole
+}
+
+// drained is how much of a push that is refused is read, in bytes.
+const drained = 64 << 20
 
 // flushing passes on at once what git prints, and with keepGoing swallows that nobody reads it.
 type flushing struct {

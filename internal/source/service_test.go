@@ -74,8 +74,11 @@ func open(t *testing.T) *house {
 		source.Config{Home: home, Region: region, Account: account, Now: time.Now,
 			Log: slog.New(slog.DiscardHandler), Pager: awsproto.Pager{Key: []byte("key")}})
 	server := httptest.NewServer(&source.Handler{Source: h.Service, Authenticate: h.identity.Git,
-		Authorize: func(_ context.Context, c awsproto.Caller, operation, _ string) error {
-			return identity.Authorize(c, "codecommit", operation)
+		Authorize: func(ctx context.Context, _, _ string, refs ...string) error {
+			if slices.Contains(refs, "refs/heads/forbidden") {
+				return &awsproto.Error{Code: "AccessDenied", Message: awsproto.CallerOf(ctx).Name + " may not push there"}
+			}
+			return nil
 		}})
 	t.Cleanup(server.Close)
 	h.url, h.URL = server.URL, server.URL

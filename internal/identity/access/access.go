@@ -25,12 +25,13 @@ type Authority struct {
 	Log             *slog.Logger
 	// Principal returns the policies and tags of a caller. A caller that is not known any more is an error.
 	Principal func(ctx context.Context, c awsproto.Caller) (Principal, error)
-	// Resource returns the policies of a resource. alone says that they must allow by themselves.
-	Resource func(ctx context.Context, arn string) (policies []policy.Attached, alone bool, err error)
+	// Resource returns the policies of a resource that bear on an action. alone says that they must allow by themselves.
+	Resource func(ctx context.Context, action, arn string) (policies []policy.Attached, alone bool, err error)
 	// Tags returns the tags of a resource; none if it does not exist.
 	Tags func(ctx context.Context, arn string) (map[string]string, error)
 	// Key answers for Slipway's own condition keys, which begin with "slipway:".
-	Key func(ctx context.Context, c awsproto.Caller, key, action, resource string) (values []string, ok bool, err error)
+	Key func(ctx context.Context, c awsproto.Caller, key string, ask *awsproto.Ask, resource string) (values []string,
+		ok bool, err error)
 	// Resolve finds resources that a request does not name itself; see awsproto.Access.
 	Resolve func(ctx context.Context, kind string, values ...[]string) []string
 }
@@ -120,7 +121,7 @@ func (a *Authority) form(f *facts, arn string) (policy.Decision, policy.Request,
 	sources := f.principal.Sources
 	if a.Resource != nil {
 		var err error
-		if sources.Resource, sources.Alone, err = a.Resource(f.ctx, arn); err != nil {
+		if sources.Resource, sources.Alone, err = a.Resource(f.ctx, f.ask.Action, arn); err != nil {
 			return policy.Decision{}, policy.Request{}, err
 		}
 	}

@@ -165,7 +165,7 @@ func (f *facts) own(key string) ([]string, bool) {
 	if f.a.Key == nil {
 		return nil, false
 	}
-	values, ok, err := f.a.Key(f.ctx, *f.caller, key, f.ask.Action, f.resource)
+	values, ok, err := f.a.Key(f.ctx, *f.caller, key, f.ask, f.resource)
 	if err != nil {
 		f.err = err
 	}

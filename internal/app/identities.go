@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"slipway/api/awsproto"
+	"slipway/api/slipway"
+	"slipway/api/sts"
+	"slipway/internal/identity"
+	"slipway/internal/store"
+)
+
+// entities are the kinds of IAM's resources that requests name without their path, as they stand in ARNs.
+var entities = map[string]string{
+	"user":              "user",
+	"group":             "group",
+	"role":              "role",
+	"instanceProfile":   "instance-profile",
+	"serverCertificate": "server-certificate",
+}
+
+// identities finds resources of IAM. Who is not named is the caller.
+func (s *rights) identities(ctx context.Context, kind string, names []string) []string {
+	caller := awsproto.CallerOf(ctx)
+	prefix := "arn:aws:iam::" + s.Place.Account + ":"
+	switch kind {
+	case "caller":
+		return []string{caller.ARN}
+	case "accessKey":
+		return []string{awsproto.First(s.identity.OwnerOf(names), []string{prefix + "user/" + all})[0]}
+	case "boundaryOfUser", "boundaryOfRole":
+		var boundaries []string
+		for _, name := range names {
+			if arn := s.identity.Boundary(strings.ToLower(strings.TrimPrefix(kind, "boundaryOf")), name); arn != "" {
+				boundaries = append(boundaries, arn)
+			}
+		}
+		return boundaries
+	}
+	entity, ok := entities[kind]
+	switch {
+	case !ok:
+		return awsproto.Any
+	case kind == "user" && len(names) == 0:
+		return []string{caller.ARN}
+	}
+	arns := make([]string, 0, max(len(names), 1))
+	for _, name := range awsproto.Or(names, all) {
+		arn, found := name, strings.HasPrefix(name, "arn:")
+		if !found {
+			arn, found = s.identity.ARN(entity, name)
+		}
+		if !found {
+			arn = prefix + entity + "/" + name
+		}
+		arns = append(arns, arn)
+	}
+	return arns
+}
+
+// sessionLife is how long credentials of services last, which renew them as they need.
+const sessionLife = time.Hour
+
+// serviceRoles lets a service act with the rights of roles that were given to it.
+type serviceRoles struct {
+	identity *identity.Service
+	service  string // codebuild.amazonaws.com
+	rights   *rights
+}
+
+// Check implements the Roles of the stages.
+func (r serviceRoles) Check(ctx context.Context, role string) error {
+	return notAssumed(r.identity.CheckServiceRole(ctx, role, r.service))
+}
+
+// Assume implements build.Roles.
+func (r serviceRoles) Assume(ctx context.Context, role, session string) (*slipway.BuildCredentials, error) {
+	c, _, err := r.identity.ServiceSession(ctx, r.service, role, session, sessionLife)
+	if err != nil {
+		return nil, notAssumed(err)
+	}
+	return &slipway.BuildCredentials{
+		AccessKeyId:     &c.ID,
+		SecretAccessKey: &c.Secret,
+		SessionToken:    &c.Token,
+		Expiration:      awsproto.At(c.Expires),
+	}, nil
+}
+
+// End implements build.Roles.
+func (r serviceRoles) End(ctx context.Context, tx store.Tx, role, session string) error {
+	return r.identity.EndServiceSession(ctx, tx, role, session)
+}
+
+// Act implements pipeline.Roles.
+func (r serviceRoles) Act(ctx context.Context, role, own, session string) (context.Context, error) {
+	_, c, err := r.identity.ServiceSession(ctx, r.service, role, session, sessionLife)
+	if err != nil {
+		return nil, notAssumed(err)
+	}
+	ctx = awsproto.WithCaller(ctx, c)
+	if own == "" || own == role {
+		return ctx, nil
+	}
+	out, err := r.rights.sts().AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &own, RoleSessionName: &session})
+	if err != nil {
+		return nil, err
+	}
+	c, err = r.identity.Caller(ctx, *out.Credentials.AccessKeyId, *out.Credentials.SessionToken)
+	return awsproto.WithCaller(ctx, c), err
+}
+
+// notAssumed is the error of a role that a service cannot take.
+func notAssumed(err error) error {
+	if missing, ok := errors.AsType[*identity.RoleError](err); ok {
+		return &awsproto.Error{Code: "AccessDeniedException", Message: missing.Error()}
+	}
+	return err
+}

@@ -1,0 +1,58 @@
+package deploy
+
+import (
+	"context"
+
+	"slipway/api/awsproto"
+	cd "slipway/api/codedeploy"
+)
+
+// RolePrincipal is the service that assumes the roles of deployment groups.
+const RolePrincipal = "codedeploy.amazonaws.com"
+
+// Roles lets deployments act with the rights of the roles of their groups.
+type Roles interface {
+	// Check returns an error if a group's role does not exist, or does not trust CodeDeploy. The error says how to make
+	// it.
+	Check(ctx context.Context, role string) error
+	// Act returns a context in which platforms act as a session of a role; own is "".
+	Act(ctx context.Context, role, own, session string) (context.Context, error)
+}
+
+// mayAssume refuses a role that deployments could not assume.
+func (s *Service) mayAssume(ctx context.Context, role *string) error {
+	if s.Roles == nil || awsproto.Value(role) == "" {
+		return nil
+	}
+	if err := s.Roles.Check(ctx, *role); err != nil {
+		return &cd.InvalidRoleException{
+			Message: "AWS CodeDeploy does not have the permissions required to assume the role " + *role + ". " +
+				awsproto.Message(err),
+		}
+	}
+	return nil
+}
+
+// acting returns the context in which a deployment acts: it has the rights of its group's role.
+func (s *Service) acting(ctx context.Context, d *deployment) (context.Context, error) {
+	if s.Roles == nil {
+		return ctx, nil
+	}
+	g, err := groupByID(ctx, s.db, d.grp)
+	if err != nil {
+		return nil, err
+	}
+	if g == nil {
+		return ctx, nil // the group was deleted: what it does now, it does as nobody
+	}
+	return s.Roles.Act(ctx, awsproto.Value(g.ServiceRoleArn), "", d.id)
+}
+
+// refused returns why a work was refused for want of a right, or "". It will be refused however often it is tried.
+func refused(err error) string {
+	switch awsproto.Code(err) {
+	case "AccessDenied", "AccessDeniedException":
+		return awsproto.Message(err)
+	}
+	return ""
+}
