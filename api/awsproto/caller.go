@@ -12,7 +12,6 @@ type Caller struct {
 	Name        string
 	Account     string
 	AccessKeyID string // "" for a session of the pages
-	Role        string // administrator, host, runner, nobody
 	// Session is set if the caller uses temporary credentials.
 	Session *Session
 }

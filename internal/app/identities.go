@@ -10,7 +10,6 @@ import (
 	"slipway/api/slipway"
 	"slipway/api/sts"
 	"slipway/internal/identity"
-	"slipway/internal/store"
 )
 
 // entities are the kinds of IAM's resources that requests name without their path, as they stand in ARNs.
@@ -77,8 +76,8 @@ func (r serviceRoles) Check(ctx context.Context, role string) error {
 }
 
 // Assume implements build.Roles.
-func (r serviceRoles) Assume(ctx context.Context, role, session string) (*slipway.BuildCredentials, error) {
-	c, _, err := r.identity.ServiceSession(ctx, r.service, role, session, sessionLife)
+func (r serviceRoles) Assume(ctx context.Context, role, session, work string) (*slipway.BuildCredentials, error) {
+	c, _, err := r.identity.ServiceSession(ctx, r.service, role, session, work, sessionLife)
 	if err != nil {
 		return nil, notAssumed(err)
 	}
@@ -90,14 +89,9 @@ func (r serviceRoles) Assume(ctx context.Context, role, session string) (*slipwa
 	}, nil
 }
 
-// End implements build.Roles.
-func (r serviceRoles) End(ctx context.Context, tx store.Tx, role, session string) error {
-	return r.identity.EndServiceSession(ctx, tx, role, session)
-}
-
 // Act implements pipeline.Roles.
 func (r serviceRoles) Act(ctx context.Context, role, own, session string) (context.Context, error) {
-	_, c, err := r.identity.ServiceSession(ctx, r.service, role, session, sessionLife)
+	_, c, err := r.identity.ServiceSession(ctx, r.service, role, session, "", sessionLife)
 	if err != nil {
 		return nil, notAssumed(err)
 	}

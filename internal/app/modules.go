@@ -35,7 +35,7 @@ type storage struct {
 	sources  *source.Service
 }
 
-func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
+func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err error) {
 	st = &storage{}
 	st.identity, err = identity.New(ctx, g.db, identity.Config{
 		Region:  g.Place.Region,
@@ -43,6 +43,7 @@ func newStorage(ctx context.Context, g *ground) (st *storage, err error) {
 		Now:     g.now,
 		Seal:    g.sealer,
 		Regions: g.regions,
+		Ended:   r.ended,
 	})
 	if err != nil {
 		return nil, err

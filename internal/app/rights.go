@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -35,8 +36,7 @@ func newRights(of *server) *rights {
 		Now:     s.now,
 		Log:     s.Log,
 		Principal: func(ctx context.Context, c awsproto.Caller) (access.Principal, error) {
-			sources, attributes, err := s.identity.Sources(ctx, c)
-			return access.Principal{Sources: sources, Tags: attributes.Tags}, err
+			return access.Of(s.identity)(ctx, c) // the identities are made after the rights
 		},
 		Resource: s.resourcePolicy,
 		Tags:     s.tagsOf,
@@ -70,6 +70,9 @@ func (s *rights) may(ctx context.Context, action, resource string) bool {
 	service, _, _ := strings.Cut(action, ":")
 	return s.authority.May(ctx, action, "arn:aws:"+service+":"+s.Place.Region+":"+s.Place.Account+":"+resource)
 }
+
+// ended reports whether a build is over, whose role's credentials end with it.
+func (s *rights) ended(ctx context.Context, build string) (bool, error) { return s.builds.Over(ctx, build) }
 
 // ask asks for rights on a resource of this account, which is named without what stands before it in its ARN.
 func (s *rights) ask(ctx context.Context, resource string, actions ...string) error {
@@ -159,34 +162,16 @@ func (s *rights) mayWatch(ctx context.Context, topics []string) error {
 	return s.authority.Ask(ctx, q, nil)
 }
 
-// ownKey answers for Slipway's condition keys. slipway:HoldsBuild is whether the runner that asks holds a build that
-// needs the object or the repository; slipway:Deploys is whether the object is the revision of a deployment in
+// ownKey answers for Slipway's condition key: slipway:Deploys is whether the object is the revision of a deployment in
 // progress that the host that asks has a part in.
 func (s *rights) ownKey(ctx context.Context, c awsproto.Caller, key string, ask *awsproto.Ask,
-	resource string) (_ []string, _ bool, err error) {
-	var holds bool
-	bucket, object, _ := strings.Cut(strings.TrimPrefix(resource, "arn:aws:s3:::"), "/")
-	switch key {
-	case "slipway:holdsbuild":
-		switch ask.Action {
-		case "s3:GetObject", "s3:GetObjectVersion":
-			holds, err = s.builds.RunnerReads(ctx, c.AccessKeyID, bucket, object)
-		case "s3:ListBucket":
-			holds, err = s.builds.RunnerLists(ctx, c.AccessKeyID, bucket)
-		case "s3:PutObject", "s3:AbortMultipartUpload":
-			holds, err = s.builds.RunnerWrites(ctx, c.AccessKeyID, bucket, object)
-		case "codecommit:GitPull":
-			holds, err = s.builds.RunnerPulls(ctx, c.AccessKeyID, resource[strings.LastIndexByte(resource, ':')+1:])
-		}
-	case "slipway:deploys":
-		holds, err = s.hosts.HostReads(ctx, c.ARN, bucket, object, strings.Join(ask.Values("s3:versionid"), ""))
-	default:
+	resource string) ([]string, bool, error) {
+	if key != "slipway:deploys" {
 		return nil, false, nil
 	}
-	if !holds {
-		return []string{"false"}, true, err
-	}
-	return []string{"true"}, true, err
+	bucket, object, _ := strings.Cut(strings.TrimPrefix(resource, "arn:aws:s3:::"), "/")
+	deploys, err := s.hosts.HostReads(ctx, c.ARN, bucket, object, strings.Join(ask.Values("s3:versionid"), ""))
+	return []string{strconv.FormatBool(deploys)}, true, err
 }
 
 // resourcePolicy returns the policies of a resource that bear on an action.

@@ -118,7 +118,7 @@ func open(ctx context.Context, o Options) (*server, error) {
 
 func (s *server) make(ctx context.Context) (err error) {
 	s.rights = newRights(s)
-	if s.storage, err = newStorage(ctx, s.ground); err != nil {
+	if s.storage, err = newStorage(ctx, s.ground, s.rights); err != nil {
 		return err
 	}
 	if s.traffic, err = newTraffic(ctx, s.ground); err != nil {

@@ -57,11 +57,6 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 // end completes a build's document, keeps its reports and tells of its end.
 func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result *slipway.Result, now time.Time) error {
 	id := *r.build.Id
-	if s.Roles != nil && r.build.ServiceRole != nil {
-		if err := s.Roles.End(ctx, tx, *r.build.ServiceRole, session(id)); err != nil {
-			return err
-		}
-	}
 	r.build = closed(r, end, result, s.progresses.of(id), now)
 	if result != nil {
 		r.cause = result.Cause

@@ -17,10 +17,15 @@ const RolePrincipal = "codebuild.amazonaws.com"
 type Roles interface {
 	// Check returns an error if a role does not exist, or does not trust CodeBuild. The error says how to make it.
 	Check(ctx context.Context, role string) error
-	// Assume begins a session of a role.
-	Assume(ctx context.Context, role, session string) (*slipway.BuildCredentials, error)
-	// End ends the sessions of a name, with the writes of tx.
-	End(ctx context.Context, tx store.Tx, role, session string) error
+	// Assume begins a session of a role, which ends with a work.
+	Assume(ctx context.Context, role, session, work string) (*slipway.BuildCredentials, error)
+}
+
+// Over reports whether a build, as the work of a session, has ended.
+func (s *Service) Over(ctx context.Context, id string) (bool, error) {
+	var state string
+	there, err := store.Find(ctx, s.db, []any{&state}, `SELECT state FROM builds WHERE id = $1`, id)
+	return !there || state != string(Running) && state != string(Assigned), err
 }
 
 // session is the name of the sessions of a build.
@@ -52,7 +57,7 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 		return nil, new("The project has no service role. Give it one: aws codebuild update-project --name " +
 			awsproto.Value(r.build.ProjectName) + " --service-role ARN"), nil
 	}
-	c, err := s.Roles.Assume(ctx, role, session(*r.build.Id))
+	c, err := s.Roles.Assume(ctx, role, session(*r.build.Id), *r.build.Id)
 	if _, refused := err.(awsproto.ServiceError); refused { //nolint:errorlint // Roles returns it unwrapped
 		return nil, new("CodeBuild is not authorized to perform: sts:AssumeRole on service role " + role + ". " +
 			awsproto.Message(err)), nil

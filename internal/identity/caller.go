@@ -16,18 +16,14 @@ func (s *Service) callerOf(u *user, key string) awsproto.Caller {
 		Name:        strings.TrimPrefix(u.pathName(), "/"),
 		Account:     s.Account,
 		AccessKeyID: key,
-		Role:        u.legacyRole(),
 	}
 }
 
-// legacyRole is the role that a user has in the check of an earlier version.
-func (u *user) legacyRole() string { return u.Role }
-
 // Lookup returns the secret of an access key, or of temporary credentials with their session token. It is a
 // sigv4.Lookup.
-func (s *Service) Lookup(_ context.Context, id, token string) (sigv4.Secret, bool, error) {
+func (s *Service) Lookup(ctx context.Context, id, token string) (sigv4.Secret, bool, error) {
 	if temporary(id) {
-		t, err := s.valid(id, token)
+		t, err := s.valid(ctx, id, token)
 		if t == nil || err != nil {
 			return sigv4.Secret{}, false, err
 		}
@@ -42,9 +38,9 @@ func (s *Service) Lookup(_ context.Context, id, token string) (sigv4.Secret, boo
 }
 
 // Caller returns the owner of an access key, or of temporary credentials. The signature was verified before.
-func (s *Service) Caller(_ context.Context, id, token string) (awsproto.Caller, error) {
+func (s *Service) Caller(ctx context.Context, id, token string) (awsproto.Caller, error) {
 	if temporary(id) {
-		t, err := s.valid(id, token)
+		t, err := s.valid(ctx, id, token)
 		if err != nil {
 			return awsproto.Caller{}, err
 		}

@@ -43,6 +43,7 @@ type Service struct {
 	opened  secrets  // of access keys
 	used    uses
 	tickets tickets
+	works   works
 	issuers issuers
 
 	loading sync.Mutex    // one reading of changes at a time
@@ -57,6 +58,8 @@ type Config struct {
 	Seal            *seal.Sealer
 	// Regions reports whether signatures for a region other than the server's are accepted. If it is nil, none are.
 	Regions func(region string) bool
+	// Ended reports whether a work is over that a service made temporary credentials for. If it is nil, none is.
+	Ended func(ctx context.Context, work string) (bool, error)
 }
 
 // New returns the service of one account. On a database that others share it follows their changes until ctx ends.

@@ -101,14 +101,14 @@ func (s *Service) trusts(r *role, service string) bool {
 
 // ServiceSession is what a service does with a role that it was given: temporary credentials of the role. Its errors
 // are those of CheckServiceRole. The session lasts as long as asked, even if the role's maximum is less, because the
-// work that it is for does; EndServiceSession ends it with the work.
-func (s *Service) ServiceSession(_ context.Context, service, roleARN, sessionName string, life time.Duration,
+// work that it is for does. It ends with that work, of which Config.Ended tells; "" for none.
+func (s *Service) ServiceSession(_ context.Context, service, roleARN, sessionName, work string, life time.Duration,
 	tags ...store.Tag) (Credentials, awsproto.Caller, error) {
 	r, err := s.serviceRole(roleARN, service)
 	if err != nil {
 		return Credentials{}, awsproto.Caller{}, err
 	}
-	t := &ticket{Role: r.ID, Name: sessionName}
+	t := &ticket{Role: r.ID, Name: sessionName, Work: work}
 	for _, tag := range tags {
 		if t.Tags == nil {
 			t.Tags = map[string]string{}

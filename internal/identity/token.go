@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
@@ -38,6 +39,7 @@ type ticket struct {
 	PolicyARNs []string          `json:"pa,omitempty"`
 	Provider   string            `json:"f,omitempty"` // the identity provider
 	Chained    bool              `json:"c,omitempty"`
+	Work       string            `json:"w,omitempty"` // that the credentials end with, such as a build
 }
 
 const sessionPlace = "session token "
@@ -103,13 +105,16 @@ func (s *Service) ticket(id, token string) *ticket {
 func temporary(id string) bool { return strings.HasPrefix(id, "ASIA") }
 
 // valid finds the ticket of temporary credentials. An error says that their time is over.
-func (s *Service) valid(id, token string) (*ticket, error) {
+func (s *Service) valid(ctx context.Context, id, token string) (*ticket, error) {
 	t := s.ticket(id, token)
 	if t == nil || s.model.get(revokedKind, id) != nil {
 		return nil, nil //nolint:nilnil // there are none
 	}
 	if t.Role != "" && s.model.get(roleKind, t.Role) == nil {
 		return nil, nil //nolint:nilnil // their role is gone
+	}
+	if over, err := s.ended(ctx, t.Work); over || err != nil {
+		return nil, err
 	}
 	if t.Parent != "" {
 		u, _ := s.model.get(userKind, t.Parent).(*user)

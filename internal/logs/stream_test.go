@@ -18,11 +18,11 @@ func serveStream(t *testing.T, s *Service) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(&Stream{
 		Service: s,
-		Verify: func(r *http.Request) (awsproto.Caller, error) {
+		Verify: func(r *http.Request, _, _ string) error {
 			if r.URL.User != nil || r.Header.Get("Nobody") != "" {
-				return awsproto.Caller{}, errors.New("refused")
+				return errors.New("refused")
 			}
-			return awsproto.Caller{}, nil
+			return nil
 		},
 		Fail: func(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusBadRequest) },
 	})

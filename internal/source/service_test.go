@@ -96,7 +96,7 @@ func open(t *testing.T) *house {
 // caller is a context in which alice calls.
 func (h *house) caller() context.Context {
 	return awsproto.WithCaller(h.t.Context(),
-		awsproto.Caller{Name: "alice", Account: account, Role: identity.Administrator})
+		awsproto.Caller{Name: "alice", Account: account})
 }
 
 func (h *house) create(name string) *cc.RepositoryMetadata {

@@ -13,14 +13,16 @@ import (
 	cd "slipway/api/codedeploy"
 	cmd "slipway/api/codedeploycommand"
 	"slipway/internal/deploy"
-	"slipway/internal/identity"
 	"slipway/internal/store"
 )
 
 func clientError(message string) error { return &cmd.ClientException{Message: message} }
 
+// ActForHost is the right to do what hosts do: to speak for one, and to say where its service is.
+const ActForHost = "slipway:ActForHost"
+
 // host finds the registered instance that a caller speaks for. A host identifier is the ARN of the instance's IAM user,
-// which must be the caller's, or the instance's own ARN, which an administrator may use too.
+// which must be the caller's, or the instance's own ARN, which one who may act for hosts may use too.
 func (s *Service) host(ctx context.Context, identifier string) (string, error) {
 	caller := awsproto.CallerOf(ctx)
 	var name, arn string
@@ -30,7 +32,7 @@ func (s *Service) host(ctx context.Context, identifier string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if !ok || arn != caller.ARN && caller.Role != identity.Administrator {
+		if !ok || arn != caller.ARN && !awsproto.May(ctx, ActForHost, "host/"+name) {
 			return "", strangers(caller, identifier)
 		}
 		return name, nil

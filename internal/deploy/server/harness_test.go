@@ -29,6 +29,7 @@ import (
 	"slipway/internal/deploy/server"
 	"slipway/internal/event"
 	"slipway/internal/identity"
+	"slipway/internal/identity/access"
 	"slipway/internal/journal"
 	"slipway/internal/object"
 	"slipway/internal/object/s3"
@@ -196,8 +197,9 @@ func (w *world) client(k identity.Key) *awsproto.Client {
 }
 
 func (w *world) serve(log *slog.Logger) {
-	hooks := awsproto.Hooks{Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
-		return identity.Authorize(awsproto.CallerOf(ctx), op.Service.Name, op.Name)
+	authority := &access.Authority{Region: region, Account: account, Now: time.Now, Principal: access.Of(w.identity)}
+	hooks := awsproto.Hooks{Authorize: authority.Operation, May: func(ctx context.Context, action, resource string) bool {
+		return authority.May(ctx, action, "arn:aws:slipway:"+region+":"+account+":"+resource)
 	}}
 	api := &awsproto.Server{Region: region, Account: account, Lookup: w.identity.Lookup, Caller: w.identity.Caller,
 		Now: time.Now, Log: log}
@@ -209,8 +211,8 @@ func (w *world) serve(log *slog.Logger) {
 	)
 	bucket := &s3.Handler{Objects: w.objects, Region: region, Account: account, Lookup: w.identity.Lookup,
 		Caller: w.identity.Caller, Now: time.Now, Log: log,
-		Authorize: func(ctx context.Context, r s3.Right) error {
-			return identity.Authorize(awsproto.CallerOf(ctx), "s3", r.Action)
+		Authorize: func(context.Context, s3.Right) error {
+			return nil
 		}}
 	var mu sync.Mutex
 	var isDown bool

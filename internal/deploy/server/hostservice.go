@@ -9,7 +9,6 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
-	"slipway/internal/identity"
 	"slipway/internal/store"
 )
 
@@ -55,7 +54,7 @@ func (s *Service) PutHostService(ctx context.Context,
 func (s *Service) publishable(ctx context.Context, a netip.Addr) error {
 	peer := awsproto.PeerOf(ctx).Address
 	switch {
-	case awsproto.CallerOf(ctx).Role == identity.Administrator, a == peer,
+	case awsproto.May(ctx, ActForHost, "host/*"), a == peer,
 		peer.IsLoopback() && (a.IsLoopback() || isOurs(a)):
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/internal/identity"
 	"slipway/internal/identity/policy"
 )
 
@@ -36,12 +37,22 @@ type Authority struct {
 	Resolve func(ctx context.Context, kind string, values ...[]string) []string
 }
 
+// Of returns what makes principals of the callers of a service of identities.
+func Of(s *identity.Service) func(ctx context.Context, c awsproto.Caller) (Principal, error) {
+	return func(ctx context.Context, c awsproto.Caller) (Principal, error) {
+		sources, attributes, err := s.Sources(ctx, c)
+		return Principal{Sources: sources, Tags: attributes.Tags}, err
+	}
+}
+
 // Operation refuses an operation that the caller in ctx may not do. It is the hook of every service.
 func (a *Authority) Operation(ctx context.Context, op *awsproto.Operation, in any) error {
 	q := &awsproto.Access{
 		Region:  a.Region,
 		Account: a.Account,
-		Resolve: func(kind string, values ...[]string) []string { return a.Resolve(ctx, kind, values...) },
+	}
+	if a.Resolve != nil {
+		q.Resolve = func(kind string, values ...[]string) []string { return a.Resolve(ctx, kind, values...) }
 	}
 	if op.Asks != nil {
 		op.Asks(q, in)
