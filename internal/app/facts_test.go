@@ -27,7 +27,7 @@ func newPipeline(t *testing.T, s *server, name, repository string) {
 	take.OutputArtifacts = []cp.OutputArtifact{{Name: new("source")}}
 	_, err := s.pipelines.CreatePipeline(t.Context(), &cp.CreatePipelineInput{Pipeline: &cp.PipelineDeclaration{
 		Name:          &name,
-		RoleArn:       new("arn:aws:iam::111122223333:role/pipeline"),
+		RoleArn:       new("arn:aws:iam::111122223333:role/slipway"),
 		ArtifactStore: &cp.ArtifactStore{Type: cp.ArtifactStoreTypeS3, Location: new("artifacts")},
 		Stages: []cp.StageDeclaration{
 			{Name: new("Source"), Actions: []cp.ActionDeclaration{take}},

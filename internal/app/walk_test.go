@@ -122,7 +122,9 @@ func (w *walker) as(op *awsproto.Operation, c sigv4.Credentials) (code, answer s
 	return w.code(r)
 }
 
-func denied(code string) bool { return code == "AccessDenied" || code == "AccessDeniedException" }
+func denied(code string) bool {
+	return slices.Contains([]string{"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}, code)
+}
 
 // everyOperation calls f with each operation that a server has.
 func (w *walker) everyOperation(f func(e awsproto.Endpoint)) {

@@ -56,7 +56,7 @@ func (s *Service) upgrade(ctx context.Context, tx store.Tx, v *view) error {
 		}
 	}
 	for _, r := range readyRoles {
-		s.ensureRole(v, "/service-role/", r.name, r.description, r.services...)
+		s.ensureRole(v, "/", r.name, r.description, r.services...)
 	}
 	a.Ready = readyVersion
 	v.put(a)

@@ -278,7 +278,7 @@ func TestServiceSessions(t *testing.T) {
 	w := newWorld(t)
 	const service = "codebuild.amazonaws.com"
 	arn := w.role("builder", `{"Service":"`+service+`"}`)
-	made, caller, err := w.ServiceSession(t.Context(), service, arn, "build-1", 10*time.Hour)
+	made, caller, err := w.ServiceSession(t.Context(), service, arn, "build-1", "", 10*time.Hour)
 	if err != nil || caller.ARN != "arn:aws:sts::"+account+":assumed-role/builder/build-1" {
 		t.Fatalf("%+v, %v", caller, err)
 	}
@@ -301,7 +301,7 @@ func TestServiceSessions(t *testing.T) {
 		{arn + "2", service, "aws iam create-role --role-name builder2"},
 		{"arn:aws:iam::" + account + ":role/a/b/c", service, "--path /a/b/ --role-name c"},
 		{"arn:aws:iam::210987654321:role/x", service, "is not the ARN of a role of account"},
-		{"arn:aws:iam::" + account + ":role/service-role/slipway", service, ""},
+		{"arn:aws:iam::" + account + ":role/slipway", service, ""},
 	} {
 		err := w.CheckServiceRole(t.Context(), x.arn, x.service)
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {

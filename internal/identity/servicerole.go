@@ -37,7 +37,7 @@ func (s *Service) serviceRole(arn, service string) (*role, error) {
 	if !ours || full == "" {
 		e.Missing = true
 		e.Reason = arn + " is not the ARN of a role of account " + s.Account + ", such as " +
-			s.arn("role/service-role/slipway") + "."
+			s.arn("role/slipway") + "."
 		return nil, e
 	}
 	r := s.view().roleOf(arn)

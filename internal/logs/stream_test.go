@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"slipway/api/awsproto"
 	"slipway/api/slipway"
 )
 
