@@ -2,11 +2,12 @@ package main
 
 import (
 	"context"
-	"net/url"
+	"errors"
 	"strings"
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
+	"slipway/internal/people"
 )
 
 type identityCommand struct {
@@ -30,21 +31,6 @@ func (*identityCommand) Help() string {
 		"  slipway identity check policies/*.json"
 }
 
-// every collects the pages of a list.
-func every[T any](get func(marker *string) (page []T, next *string, err error)) ([]T, error) {
-	all := []T{}
-	for marker := (*string)(nil); ; {
-		page, next, err := get(marker)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, page...)
-		if marker = next; marker == nil {
-			return all, nil
-		}
-	}
-}
-
 // grantee is a user, a group or a role, named by one of three flags.
 type grantee struct {
 	User  string `help:"A user." placeholder:"NAME" xor:"grantee" required:""`
@@ -62,48 +48,13 @@ func (g *grantee) String() string {
 	return "the role " + g.Role
 }
 
-// policyARN finds a policy by its name or ARN. One of the account wins over one of AWS's or Slipway's.
-func policyARN(ctx context.Context, api iam.API, name string) (string, error) {
-	if strings.HasPrefix(name, "arn:") {
-		return name, nil
+// findPolicy finds a policy by its name or ARN.
+func findPolicy(ctx context.Context, api iam.API, name string) (string, error) {
+	arn, err := people.PolicyARN(ctx, api, name)
+	if e, ok := errors.AsType[*people.Missing](err); ok {
+		return "", missing("%s%s", e.Error(), meant(e.Name, e.Names))
 	}
-	var names []string
-	for _, scope := range []iam.PolicyScopeType{iam.PolicyScopeTypeLocal, iam.PolicyScopeTypeAws} {
-		all, err := policiesOf(ctx, api, scope, false)
-		if err != nil {
-			return "", err
-		}
-		for i := range all {
-			if awsproto.Value(all[i].PolicyName) == name {
-				return awsproto.Value(all[i].Arn), nil
-			}
-			names = append(names, awsproto.Value(all[i].PolicyName))
-		}
-	}
-	return "", missing("there is no policy %s%s", name, meant(name, names))
-}
-
-func policiesOf(ctx context.Context, api iam.API, scope iam.PolicyScopeType, attached bool) ([]iam.Policy, error) {
-	return every(func(marker *string) ([]iam.Policy, *string, error) {
-		in := &iam.ListPoliciesInput{Scope: scope, Marker: marker, MaxItems: new(int32(1000))}
-		if attached {
-			in.OnlyAttached = &attached
-		}
-		out, err := api.ListPolicies(ctx, in)
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.Policies, out.Marker, nil
-	})
-}
-
-// document decodes a policy as IAM answers it.
-func document(encoded *string) string {
-	text, err := url.PathUnescape(awsproto.Value(encoded))
-	if err != nil {
-		return awsproto.Value(encoded)
-	}
-	return text
+	return arn, err
 }
 
 func attachedNames(all []iam.AttachedPolicy) string {

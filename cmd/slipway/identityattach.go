@@ -19,7 +19,7 @@ func (a *attachment) change(ctx context.Context, attach bool, did string) error 
 	if err != nil {
 		return err
 	}
-	arn, err := policyARN(ctx, api.identity, a.Policy)
+	arn, err := findPolicy(ctx, api.identity, a.Policy)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"slipway/api/awsproto"
 	"slipway/api/iam"
+	"slipway/internal/people"
 	"slipway/internal/terminal"
 )
 
@@ -40,7 +40,7 @@ func (c *teamsListCommand) Run(ctx context.Context) error {
 	if c.Name != "" {
 		return c.show(ctx, api.identity)
 	}
-	all, err := every(func(marker *string) ([]iam.Group, *string, error) {
+	all, err := people.Every(func(marker *string) ([]iam.Group, *string, error) {
 		out, err := api.identity.ListGroups(ctx, &iam.ListGroupsInput{Marker: marker})
 		if err != nil {
 			return nil, nil, err
@@ -64,53 +64,8 @@ func (c *teamsListCommand) Run(ctx context.Context) error {
 	})
 }
 
-// teamDetail is a group with its users and policies.
-type teamDetail struct {
-	Group            *iam.Group
-	Users            []string
-	AttachedPolicies []iam.AttachedPolicy
-	InlinePolicies   []string
-}
-
-func teamOf(ctx context.Context, api iam.API, name string) (*teamDetail, error) {
-	d := &teamDetail{}
-	users, err := every(func(marker *string) ([]iam.User, *string, error) {
-		out, err := api.GetGroup(ctx, &iam.GetGroupInput{GroupName: &name, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		d.Group = out.Group
-		return out.Users, out.Marker, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	for i := range users {
-		d.Users = append(d.Users, awsproto.Value(users[i].UserName))
-	}
-	d.AttachedPolicies, err = every(func(marker *string) ([]iam.AttachedPolicy, *string, error) {
-		in := &iam.ListAttachedGroupPoliciesInput{GroupName: &name, Marker: marker}
-		out, err := api.ListAttachedGroupPolicies(ctx, in)
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.AttachedPolicies, out.Marker, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.InlinePolicies, err = every(func(marker *string) ([]string, *string, error) {
-		out, err := api.ListGroupPolicies(ctx, &iam.ListGroupPoliciesInput{GroupName: &name, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.PolicyNames, out.Marker, nil
-	})
-	return d, err
-}
-
 func (c *teamsListCommand) show(ctx context.Context, api iam.API) error {
-	d, err := teamOf(ctx, api, c.Name)
+	d, err := people.GroupOf(ctx, api, c.Name)
 	if err != nil {
 		return err
 	}
@@ -141,7 +96,7 @@ func (c *teamsCreateCommand) Run(ctx context.Context) error {
 	}
 	arns := make([]string, len(c.Policy))
 	for i, p := range c.Policy {
-		if arns[i], err = policyARN(ctx, api.identity, p); err != nil {
+		if arns[i], err = findPolicy(ctx, api.identity, p); err != nil {
 			return err
 		}
 	}
@@ -174,26 +129,7 @@ func (c *teamsDeleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d, err := teamOf(ctx, api.identity, c.Name)
-	if err != nil {
-		return err
-	}
-	if err := changeMembers(ctx, api.identity, c.Name, d.Users, false); err != nil {
-		return err
-	}
-	for i := range d.AttachedPolicies {
-		in := &iam.DetachGroupPolicyInput{GroupName: &c.Name, PolicyArn: d.AttachedPolicies[i].PolicyArn}
-		if _, err := api.identity.DetachGroupPolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	for _, p := range d.InlinePolicies {
-		in := &iam.DeleteGroupPolicyInput{GroupName: &c.Name, PolicyName: &p}
-		if _, err := api.identity.DeleteGroupPolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	if _, err := api.identity.DeleteGroup(ctx, &iam.DeleteGroupInput{GroupName: &c.Name}); err != nil {
+	if err := people.DeleteGroup(ctx, api.identity, c.Name); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The group " + c.Name + " is deleted."})
@@ -207,27 +143,12 @@ type members struct {
 	Users []string `arg:"" help:"The users."`
 }
 
-func changeMembers(ctx context.Context, api iam.API, group string, users []string, add bool) error {
-	for _, u := range users {
-		var err error
-		if add {
-			_, err = api.AddUserToGroup(ctx, &iam.AddUserToGroupInput{GroupName: &group, UserName: &u})
-		} else {
-			_, err = api.RemoveUserFromGroup(ctx, &iam.RemoveUserFromGroupInput{GroupName: &group, UserName: &u})
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (m *members) change(ctx context.Context, add bool, did, word string) error {
 	api, err := m.contract()
 	if err != nil {
 		return err
 	}
-	if err := changeMembers(ctx, api.identity, m.Group, m.Users, add); err != nil {
+	if err := people.ChangeMembers(ctx, api.identity, m.Group, m.Users, add); err != nil {
 		return err
 	}
 	be := " is "

@@ -6,6 +6,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
+	"slipway/internal/people"
 	"slipway/internal/terminal"
 )
 
@@ -30,39 +31,14 @@ func (*accessKeysListCommand) Help() string {
 		"  slipway identity keys create anna"
 }
 
-func accessKeys(ctx context.Context, api iam.API, user string) ([]iam.AccessKeyMetadata, error) {
-	return every(func(marker *string) ([]iam.AccessKeyMetadata, *string, error) {
-		out, err := api.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &user, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.AccessKeyMetadata, out.Marker, nil
-	})
-}
-
-// usedKey is an access key with its last use.
-type usedKey struct {
-	iam.AccessKeyMetadata
-	LastUsed *iam.AccessKeyLastUsed
-}
-
 func (c *accessKeysListCommand) Run(ctx context.Context) error {
 	api, err := c.contract()
 	if err != nil {
 		return err
 	}
-	keys, err := accessKeys(ctx, api.identity, c.User)
+	all, err := people.AccessKeys(ctx, api.identity, c.User)
 	if err != nil {
 		return err
-	}
-	all := []usedKey{}
-	for i := range keys {
-		in := &iam.GetAccessKeyLastUsedInput{AccessKeyId: keys[i].AccessKeyId}
-		out, err := api.identity.GetAccessKeyLastUsed(ctx, in)
-		if err != nil {
-			return err
-		}
-		all = append(all, usedKey{keys[i], out.AccessKeyLastUsed})
 	}
 	now := time.Now()
 	return c.print(map[string]any{"AccessKeys": all}, func(t *terminal.Table) {

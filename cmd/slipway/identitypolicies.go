@@ -8,6 +8,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
+	"slipway/internal/people"
 	"slipway/internal/terminal"
 )
 
@@ -43,11 +44,11 @@ func (c *identityPoliciesListCommand) Run(ctx context.Context) error {
 	if c.Name != "" {
 		return c.show(ctx, api.identity)
 	}
-	all, err := policiesOf(ctx, api.identity, iam.PolicyScopeTypeLocal, false)
+	all, err := people.Policies(ctx, api.identity, iam.PolicyScopeTypeLocal, false)
 	if err != nil {
 		return err
 	}
-	ready, err := policiesOf(ctx, api.identity, iam.PolicyScopeTypeAws, !c.All)
+	ready, err := people.Policies(ctx, api.identity, iam.PolicyScopeTypeAws, !c.All)
 	if err != nil {
 		return err
 	}
@@ -67,23 +68,15 @@ func (c *identityPoliciesListCommand) Run(ctx context.Context) error {
 }
 
 func (c *identityPoliciesListCommand) show(ctx context.Context, api iam.API) error {
-	arn, err := policyARN(ctx, api, c.Name)
+	arn, err := findPolicy(ctx, api, c.Name)
 	if err != nil {
 		return err
 	}
-	policy, err := api.GetPolicy(ctx, &iam.GetPolicyInput{PolicyArn: &arn})
+	policy, text, err := people.PolicyOf(ctx, api, arn)
 	if err != nil {
 		return err
 	}
-	version, err := api.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{
-		PolicyArn: &arn,
-		VersionId: policy.Policy.DefaultVersionId,
-	})
-	if err != nil {
-		return err
-	}
-	text := document(version.PolicyVersion.Document)
-	return c.print(map[string]any{"Policy": policy.Policy, "Document": text}, func(t *terminal.Table) { t.Note(text) })
+	return c.print(map[string]any{"Policy": policy, "Document": text}, func(t *terminal.Table) { t.Note(text) })
 }
 
 type identityPoliciesCreateCommand struct {
@@ -132,9 +125,6 @@ func (*identityPoliciesPutCommand) Help() string {
 		"oldest that is not the default is deleted first.\n\n  slipway identity policies put team-a team-a.json"
 }
 
-// maxVersions is how many versions a policy may have.
-const maxVersions = 5
-
 func (c *identityPoliciesPutCommand) Run(ctx context.Context) error {
 	text, err := os.ReadFile(c.File)
 	if err != nil {
@@ -144,56 +134,15 @@ func (c *identityPoliciesPutCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	arn, err := policyARN(ctx, api.identity, c.Name)
+	arn, err := findPolicy(ctx, api.identity, c.Name)
 	if err != nil {
 		return err
 	}
-	versions, err := versionsOf(ctx, api.identity, arn)
+	version, err := people.PutPolicy(ctx, api.identity, arn, string(text))
 	if err != nil {
 		return err
 	}
-	if len(versions) >= maxVersions {
-		oldest := oldestOf(versions)
-		in := &iam.DeletePolicyVersionInput{PolicyArn: &arn, VersionId: oldest.VersionId}
-		if _, err := api.identity.DeletePolicyVersion(ctx, in); err != nil {
-			return err
-		}
-	}
-	out, err := api.identity.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{
-		PolicyArn:      &arn,
-		PolicyDocument: new(string(text)),
-		SetAsDefault:   new(true),
-	})
-	if err != nil {
-		return err
-	}
-	return c.done(&outcome{Did: "put", Message: "The policy " + c.Name + " is at version " +
-		awsproto.Value(out.PolicyVersion.VersionId) + "."})
-}
-
-func versionsOf(ctx context.Context, api iam.API, arn string) ([]iam.PolicyVersion, error) {
-	return every(func(marker *string) ([]iam.PolicyVersion, *string, error) {
-		out, err := api.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: &arn, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.Versions, out.Marker, nil
-	})
-}
-
-// oldestOf is the oldest version that is not the default.
-func oldestOf(versions []iam.PolicyVersion) *iam.PolicyVersion {
-	var oldest *iam.PolicyVersion
-	for i := range versions {
-		v := &versions[i]
-		if awsproto.Value(v.IsDefaultVersion) {
-			continue
-		}
-		if oldest == nil || v.CreateDate != nil && v.CreateDate.Before(oldest.CreateDate.Time) {
-			oldest = v
-		}
-	}
-	return oldest
+	return c.done(&outcome{Did: "put", Message: "The policy " + c.Name + " is at version " + version + "."})
 }
 
 type identityPoliciesDeleteCommand struct {
@@ -211,24 +160,11 @@ func (c *identityPoliciesDeleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	arn, err := policyARN(ctx, api.identity, c.Name)
+	arn, err := findPolicy(ctx, api.identity, c.Name)
 	if err != nil {
 		return err
 	}
-	versions, err := versionsOf(ctx, api.identity, arn)
-	if err != nil {
-		return err
-	}
-	for i := range versions {
-		if awsproto.Value(versions[i].IsDefaultVersion) {
-			continue
-		}
-		in := &iam.DeletePolicyVersionInput{PolicyArn: &arn, VersionId: versions[i].VersionId}
-		if _, err := api.identity.DeletePolicyVersion(ctx, in); err != nil {
-			return err
-		}
-	}
-	if _, err := api.identity.DeletePolicy(ctx, &iam.DeletePolicyInput{PolicyArn: &arn}); err != nil {
+	if err := people.DeletePolicy(ctx, api.identity, arn); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The policy " + c.Name + " is deleted."})

@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
+	"slipway/internal/people"
 	"slipway/internal/terminal"
 )
 
@@ -40,7 +41,7 @@ func (c *rolesListCommand) Run(ctx context.Context) error {
 	if c.Name != "" {
 		return c.show(ctx, api.identity)
 	}
-	all, err := every(func(marker *string) ([]iam.Role, *string, error) {
+	all, err := people.Every(func(marker *string) ([]iam.Role, *string, error) {
 		out, err := api.identity.ListRoles(ctx, &iam.ListRolesInput{Marker: marker})
 		if err != nil {
 			return nil, nil, err
@@ -65,43 +66,8 @@ func (c *rolesListCommand) Run(ctx context.Context) error {
 	})
 }
 
-// roleDetail is a role with its policies. The trust policy is decoded.
-type roleDetail struct {
-	Role             *iam.Role
-	TrustPolicy      string
-	AttachedPolicies []iam.AttachedPolicy
-	InlinePolicies   []string
-}
-
-func roleOf(ctx context.Context, api iam.API, name string) (*roleDetail, error) {
-	role, err := api.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
-	if err != nil {
-		return nil, err
-	}
-	d := &roleDetail{Role: role.Role, TrustPolicy: document(role.Role.AssumeRolePolicyDocument)}
-	d.AttachedPolicies, err = every(func(marker *string) ([]iam.AttachedPolicy, *string, error) {
-		in := &iam.ListAttachedRolePoliciesInput{RoleName: &name, Marker: marker}
-		out, err := api.ListAttachedRolePolicies(ctx, in)
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.AttachedPolicies, out.Marker, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.InlinePolicies, err = every(func(marker *string) ([]string, *string, error) {
-		out, err := api.ListRolePolicies(ctx, &iam.ListRolePoliciesInput{RoleName: &name, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.PolicyNames, out.Marker, nil
-	})
-	return d, err
-}
-
 func (c *rolesListCommand) show(ctx context.Context, api iam.API) error {
-	d, err := roleOf(ctx, api, c.Name)
+	d, err := people.RoleOf(ctx, api, c.Name)
 	if err != nil {
 		return err
 	}
@@ -145,7 +111,7 @@ func (c *rolesCreateCommand) Run(ctx context.Context) error {
 	}
 	arns := make([]string, len(c.Policy))
 	for i, p := range c.Policy {
-		if arns[i], err = policyARN(ctx, api.identity, p); err != nil {
+		if arns[i], err = findPolicy(ctx, api.identity, p); err != nil {
 			return err
 		}
 	}
@@ -200,23 +166,7 @@ func (c *rolesDeleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d, err := roleOf(ctx, api.identity, c.Name)
-	if err != nil {
-		return err
-	}
-	for i := range d.AttachedPolicies {
-		in := &iam.DetachRolePolicyInput{RoleName: &c.Name, PolicyArn: d.AttachedPolicies[i].PolicyArn}
-		if _, err := api.identity.DetachRolePolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	for _, p := range d.InlinePolicies {
-		in := &iam.DeleteRolePolicyInput{RoleName: &c.Name, PolicyName: &p}
-		if _, err := api.identity.DeleteRolePolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	if _, err := api.identity.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: &c.Name}); err != nil {
+	if err := people.DeleteRole(ctx, api.identity, c.Name); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The role " + c.Name + " is deleted."})

@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
+	"slipway/internal/people"
 	"slipway/internal/terminal"
 )
 
@@ -40,7 +40,7 @@ func (c *usersListCommand) Run(ctx context.Context) error {
 	if c.Name != "" {
 		return c.show(ctx, api.identity)
 	}
-	all, err := every(func(marker *string) ([]iam.User, *string, error) {
+	all, err := people.Every(func(marker *string) ([]iam.User, *string, error) {
 		out, err := api.identity.ListUsers(ctx, &iam.ListUsersInput{Marker: marker})
 		if err != nil {
 			return nil, nil, err
@@ -64,61 +64,8 @@ func (c *usersListCommand) Run(ctx context.Context) error {
 	})
 }
 
-// userDetail is a user with what it has.
-type userDetail struct {
-	User             *iam.User
-	Groups           []string
-	AttachedPolicies []iam.AttachedPolicy
-	InlinePolicies   []string
-	AccessKeys       []iam.AccessKeyMetadata
-}
-
-func detailOf(ctx context.Context, api iam.API, name string) (*userDetail, error) {
-	user, err := api.GetUser(ctx, &iam.GetUserInput{UserName: &name})
-	if err != nil {
-		return nil, err
-	}
-	d := &userDetail{User: user.User}
-	groups, err := every(func(marker *string) ([]iam.Group, *string, error) {
-		out, err := api.ListGroupsForUser(ctx, &iam.ListGroupsForUserInput{UserName: &name, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.Groups, out.Marker, nil
-	})
-	for i := range groups {
-		d.Groups = append(d.Groups, awsproto.Value(groups[i].GroupName))
-	}
-	if err != nil {
-		return nil, err
-	}
-	d.AttachedPolicies, err = every(func(marker *string) ([]iam.AttachedPolicy, *string, error) {
-		in := &iam.ListAttachedUserPoliciesInput{UserName: &name, Marker: marker}
-		out, err := api.ListAttachedUserPolicies(ctx, in)
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.AttachedPolicies, out.Marker, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.InlinePolicies, err = every(func(marker *string) ([]string, *string, error) {
-		out, err := api.ListUserPolicies(ctx, &iam.ListUserPoliciesInput{UserName: &name, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.PolicyNames, out.Marker, nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.AccessKeys, err = accessKeys(ctx, api, name)
-	return d, err
-}
-
 func (c *usersListCommand) show(ctx context.Context, api iam.API) error {
-	d, err := detailOf(ctx, api, c.Name)
+	d, err := people.UserOf(ctx, api, c.Name)
 	if err != nil {
 		return err
 	}
@@ -162,7 +109,7 @@ func (c *usersCreateCommand) Run(ctx context.Context) error {
 	}
 	in := &iam.CreateUserInput{UserName: &c.Name, Path: &c.Path, Tags: identityTags(c.Tag)}
 	if c.Boundary != "" {
-		arn, err := policyARN(ctx, api.identity, c.Boundary)
+		arn, err := findPolicy(ctx, api.identity, c.Boundary)
 		if err != nil {
 			return err
 		}
@@ -170,7 +117,7 @@ func (c *usersCreateCommand) Run(ctx context.Context) error {
 	}
 	arns := make([]string, len(c.Policy))
 	for i, p := range c.Policy {
-		if arns[i], err = policyARN(ctx, api.identity, p); err != nil {
+		if arns[i], err = findPolicy(ctx, api.identity, p); err != nil {
 			return err
 		}
 	}
@@ -217,79 +164,8 @@ func (c *usersDeleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := strip(ctx, api.identity, c.Name); err != nil {
-		return err
-	}
-	if _, err := api.identity.DeleteUser(ctx, &iam.DeleteUserInput{UserName: &c.Name}); err != nil {
+	if err := people.DeleteUser(ctx, api.identity, c.Name); err != nil {
 		return err
 	}
 	return c.done(&outcome{Did: "deleted", Message: "The user " + c.Name + " is deleted."})
-}
-
-// strip takes from a user all that keeps it from being deleted.
-func strip(ctx context.Context, api iam.API, name string) error {
-	d, err := detailOf(ctx, api, name)
-	if err != nil {
-		return err
-	}
-	for i := range d.AccessKeys {
-		in := &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: d.AccessKeys[i].AccessKeyId}
-		if _, err := api.DeleteAccessKey(ctx, in); err != nil {
-			return err
-		}
-	}
-	for _, g := range d.Groups {
-		in := &iam.RemoveUserFromGroupInput{UserName: &name, GroupName: &g}
-		if _, err := api.RemoveUserFromGroup(ctx, in); err != nil {
-			return err
-		}
-	}
-	for i := range d.AttachedPolicies {
-		in := &iam.DetachUserPolicyInput{UserName: &name, PolicyArn: d.AttachedPolicies[i].PolicyArn}
-		if _, err := api.DetachUserPolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	for _, p := range d.InlinePolicies {
-		in := &iam.DeleteUserPolicyInput{UserName: &name, PolicyName: &p}
-		if _, err := api.DeleteUserPolicy(ctx, in); err != nil {
-			return err
-		}
-	}
-	return stripCredentials(ctx, api, name)
-}
-
-func stripCredentials(ctx context.Context, api iam.API, name string) error {
-	git, err := api.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsInput{UserName: &name})
-	if err != nil {
-		return err
-	}
-	for i := range git.ServiceSpecificCredentials {
-		id := git.ServiceSpecificCredentials[i].ServiceSpecificCredentialId
-		in := &iam.DeleteServiceSpecificCredentialInput{UserName: &name, ServiceSpecificCredentialId: id}
-		if _, err := api.DeleteServiceSpecificCredential(ctx, in); err != nil {
-			return err
-		}
-	}
-	ssh, err := every(func(marker *string) ([]iam.SSHPublicKeyMetadata, *string, error) {
-		out, err := api.ListSSHPublicKeys(ctx, &iam.ListSSHPublicKeysInput{UserName: &name, Marker: marker})
-		if err != nil {
-			return nil, nil, err
-		}
-		return out.SSHPublicKeys, out.Marker, nil
-	})
-	if err != nil {
-		return err
-	}
-	for i := range ssh {
-		in := &iam.DeleteSSHPublicKeyInput{UserName: &name, SSHPublicKeyId: ssh[i].SSHPublicKeyId}
-		if _, err := api.DeleteSSHPublicKey(ctx, in); err != nil {
-			return err
-		}
-	}
-	_, err = api.DeleteLoginProfile(ctx, &iam.DeleteLoginProfileInput{UserName: &name})
-	if e, ok := errors.AsType[awsproto.ServiceError](err); ok && strings.HasPrefix(e.ErrorCode(), "NoSuchEntity") {
-		return nil
-	}
-	return err
 }
