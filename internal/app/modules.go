@@ -42,6 +42,7 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 		Account: g.Place.Account,
 		Now:     g.now,
 		Seal:    g.sealer,
+		URL:     g.URL,
 		Regions: g.regions,
 		Ended:   r.ended,
 	})

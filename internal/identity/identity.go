@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/internal/identity/issuer"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
 )
@@ -45,6 +46,7 @@ type Service struct {
 	tickets tickets
 	works   works
 	issuers issuers
+	issuer  *issuer.Issuer
 
 	loading sync.Mutex    // one reading of changes at a time
 	behind  atomic.Bool   // the model lacks changes of this process itself
@@ -56,6 +58,7 @@ type Config struct {
 	Region, Account string
 	Now             func() time.Time
 	Seal            *seal.Sealer
+	URL             string // of the server, which issues identity tokens
 	// Regions reports whether signatures for a region other than the server's are accepted. If it is nil, none are.
 	Regions func(region string) bool
 	// Ended reports whether a work is over that a service made temporary credentials for. If it is nil, none is.
@@ -70,6 +73,7 @@ func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 		model:  newModel(),
 		pager:  awsproto.Pager{Key: c.Seal.Key("identity pages")},
 		wake:   make(chan struct{}, 1),
+		issuer: issuer.New(db, issuer.Config{URL: c.URL, Now: c.Now, Seal: c.Seal}),
 	}
 	if db.Shared() {
 		db.OnNotice(notice, func(string) { s.stale() })

@@ -67,8 +67,12 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	w.url = server.URL
 	w.Service, err = identity.New(t.Context(), w.db, identity.Config{Region: region, Account: account, Seal: sealer,
-		Now: w.now})
+		URL: w.url, Now: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,9 +88,8 @@ func newWorld(t *testing.T) *world {
 		Log: slog.New(slog.DiscardHandler)}
 	api.Add(apiiam.New(awsproto.Hooks{}, iamAPI{w.Service, apiiam.Unimplemented{}}),
 		apists.New(awsproto.Hooks{}, stsAPI{w.Service, apists.Unimplemented{}}))
-	server := httptest.NewServer(api)
-	t.Cleanup(server.Close)
-	w.url = server.URL
+	mux.Handle("/", api)
+	mux.Handle("/.well-known/", w.Issuer())
 	return w
 }
 
