@@ -19,7 +19,7 @@ func TestIdentityTokens(t *testing.T) {
 	w := newWorld(t)
 	const service = "codebuild.amazonaws.com"
 	role := w.role("builder", `{"Service":"`+service+`"}`)
-	made, _, err := w.ServiceSession(t.Context(), service, role, "build-1", time.Hour, store.Tag{Key: "project", Value: "app"})
+	made, _, err := w.ServiceSession(t.Context(), service, role, "build-1", "", time.Hour, store.Tag{Key: "project", Value: "app"})
 	if err != nil {
 		t.Fatal(err)
 	}
