@@ -114,9 +114,11 @@ func TestReadme(t *testing.T) {
 	if err := os.CopyFS(x.dir, os.DirFS("../examples/web")); err != nil {
 		t.Fatal(err)
 	}
+	x.paste("sed -i s/123456789012/" + account + "/ *.json") // the README's server has the default account
 	key := []string{"", "", ""}
 	for _, command := range commands {
-		command = strings.ReplaceAll(strings.ReplaceAll(command, "127.0.0.1:8080", i.listen), "/srv/host-1", root)
+		command = strings.NewReplacer("127.0.0.1:8080", i.listen, "/srv/host-1", root, "123456789012", account).
+			Replace(command)
 		command = strings.Replace(strings.Replace(command, "AWS_ACCESS_KEY_ID=…", key[1], 1), "AWS_SECRET_ACCESS_KEY=…",
 			key[2], 1)
 		switch {

@@ -54,6 +54,7 @@ func (c *groupsListCommand) Run(ctx context.Context) error {
 type groupsCreateCommand struct {
 	oneGroup
 	printer
+	roleFlag
 	Tag      map[string]string `help:"Hosts with this tag belong to the group; may be given several times." placeholder:"KEY=VALUE"`
 	Config   string            `help:"The deployment configuration: how many hosts at a time." default:"CodeDeployDefault.OneAtATime"`
 	Rollback bool              `help:"Roll back by itself when a deployment fails." negatable:"" default:"true"`
@@ -68,14 +69,15 @@ func (*groupsCreateCommand) Help() string {
 		"  slipway groups create web/production --tag service=web --config CodeDeployDefault.AllAtOnce --no-rollback"
 }
 
-// ownRole is used where AWS requires a role. It is stored and not checked.
-const ownRole = "arn:aws:iam::123456789012:role/slipway"
-
 func (c *groupsCreateCommand) Run(ctx context.Context) error {
 	api, of, err := c.reach()
 	if err == nil && len(c.Tag) == 0 {
 		err = usage("say which hosts belong to the group: --tag KEY=VALUE")
 	}
+	if err != nil {
+		return err
+	}
+	role, err := c.arn(ctx, api)
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (c *groupsCreateCommand) Run(ctx context.Context) error {
 		ApplicationName:      of.ApplicationName,
 		DeploymentGroupName:  of.DeploymentGroupName,
 		DeploymentConfigName: &c.Config,
-		ServiceRoleArn:       new(ownRole),
+		ServiceRoleArn:       role,
 	}
 	for key, value := range c.Tag {
 		in.OnPremisesInstanceTagFilters = append(

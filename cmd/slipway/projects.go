@@ -55,6 +55,7 @@ func (c *projectsListCommand) Run(ctx context.Context) error {
 type projectsCreateCommand struct {
 	client
 	printer
+	roleFlag
 	Name       string `arg:"" help:"Its name."`
 	Repository string `help:"Repository to build; without it the project builds what a pipeline hands over." placeholder:"NAME"`
 	Buildspec  string `help:"The buildspec's place in the source, if it is not buildspec.yml." placeholder:"FILE"`
@@ -89,13 +90,17 @@ func (c *projectsCreateCommand) Run(ctx context.Context) error {
 	if c.Buildspec != "" {
 		source.Buildspec = &c.Buildspec
 	}
+	role, err := c.arn(ctx, api)
+	if err != nil {
+		return err
+	}
 	_, err = api.builds.CreateProject(
 		ctx,
 		&codebuild.CreateProjectInput{
 			Name:        &c.Name,
 			Source:      source,
 			Artifacts:   artifacts,
-			ServiceRole: new(ownRole),
+			ServiceRole: role,
 			Environment: &codebuild.ProjectEnvironment{
 				Type:        codebuild.EnvironmentTypeLinuxContainer,
 				Image:       &c.Image,

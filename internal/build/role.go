@@ -41,7 +41,8 @@ func (s *Service) checkRole(ctx context.Context, role *string) error {
 	}
 	if err := s.Roles.Check(ctx, *role); err != nil {
 		return &cb.InvalidInputException{
-			Message: "CodeBuild is not authorized to perform: sts:AssumeRole on service role " + *role + ". " + err.Error(),
+			Message: "CodeBuild is not authorized to perform: sts:AssumeRole on service role " + *role + ". " +
+				awsproto.Message(err),
 		}
 	}
 	return nil
