@@ -4,6 +4,7 @@ import (
 	"io"
 	"testing"
 )
+
 func TestReadObject(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, newOptions(t))

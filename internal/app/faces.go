@@ -68,9 +68,10 @@ func (s *server) newHandler(ctx context.Context) *mux {
 			Authenticate: s.identity.Git,
 			Authorize:    s.rights.repositoryAccess,
 		},
-		logs:  s.logStream(api),
-		pages: s.pages(services, objects),
-		ready: func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
+		issuer: s.identity.Issuer(),
+		logs:   s.logStream(api),
+		pages:  s.pages(services, objects),
+		ready:  func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
 	}
 }
 

@@ -15,20 +15,23 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/slipway"
 	"slipway/internal/fault"
+	"slipway/internal/identity/issuer"
 	"slipway/internal/object/s3"
 )
 
 // mux dispatches the requests of the server's one address: S3 by its signature only, the JSON and Query services, Git,
 // and the pages.
 type mux struct {
-	api   *awsproto.Server
-	s3    http.Handler
-	git   http.Handler
-	logs  http.Handler
-	pages http.Handler
-	hosts hosts
-	ready func() error
-	log   *slog.Logger
+	api  *awsproto.Server
+	s3   http.Handler
+	git  http.Handler
+	logs http.Handler
+	// issuer publishes the keys of identity tokens.
+	issuer *issuer.Issuer
+	pages  http.Handler
+	hosts  hosts
+	ready  func() error
+	log    *slog.Logger
 
 	polls    context.Context //nolint:containedctx // of the long polls
 	endPolls context.CancelCauseFunc
@@ -127,6 +130,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.git.ServeHTTP(w, q)
 	case q.URL.Path == slipway.LogPath:
 		m.logs.ServeHTTP(w, q)
+	case m.issuer.Serves(q.URL.Path):
+		m.issuer.ServeHTTP(w, q)
 	case s3.Accepts(q):
 		m.s3.ServeHTTP(w, q)
 	case sigv4.Attempted(q):

@@ -42,6 +42,9 @@ func newRights(of *server) *rights {
 		Tags:     s.tagsOf,
 		Key:      s.ownKey,
 		Resolve:  s.resolve,
+		Used: func(c awsproto.Caller, service string) {
+			s.identity.Used(c, service, s.Place.Region)
+		},
 	}
 	return s
 }
@@ -72,7 +75,9 @@ func (s *rights) may(ctx context.Context, action, resource string) bool {
 }
 
 // ended reports whether a build is over, whose role's credentials end with it.
-func (s *rights) ended(ctx context.Context, build string) (bool, error) { return s.builds.Over(ctx, build) }
+func (s *rights) ended(ctx context.Context, build string) (bool, error) {
+	return s.builds.Over(ctx, build)
+}
 
 // ask asks for rights on a resource of this account, which is named without what stands before it in its ARN.
 func (s *rights) ask(ctx context.Context, resource string, actions ...string) error {

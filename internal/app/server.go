@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"time"
 
 	"slipway/internal/fault"
 	"slipway/internal/identity"
@@ -133,8 +134,16 @@ func (s *server) make(ctx context.Context) (err error) {
 	return newKeeper(ctx, s.ground, s.storage, s.stages)
 }
 
+// closing bounds what is written when a server closes.
+const closing = 5 * time.Second
+
 // close closes what the modules hold open.
 func (s *server) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closing)
+	defer cancel()
+	if err := s.identity.Flush(ctx); err != nil {
+		s.Log.Error("write when access keys were last used", "error", err)
+	}
 	if err := s.journal.Close(); err != nil {
 		s.Log.Error("close journal", "error", err)
 	}

@@ -2,7 +2,6 @@ package identity
 
 import (
 	"context"
-	"strings"
 
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
@@ -13,7 +12,7 @@ func (s *Service) callerOf(u *user, key string) awsproto.Caller {
 	return awsproto.Caller{
 		ARN:         s.arnOf(u),
 		UserID:      u.ID,
-		Name:        strings.TrimPrefix(u.pathName(), "/"),
+		Name:        u.Name,
 		Account:     s.Account,
 		AccessKeyID: key,
 	}

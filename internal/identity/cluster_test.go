@@ -189,7 +189,7 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("the host's key: %+v, %t, %v", secret, ok, err)
 		}
 		c, err := s.Caller(t.Context(), "AKIAHOST", "")
-		if err != nil || c.UserID != "AIDA3" || c.Name != "AWS/CodeDeploy/runner" {
+		if err != nil || c.UserID != "AIDA3" || c.Name != "runner" {
 			t.Errorf("the host is %+v, %v", c, err)
 		}
 	}

@@ -53,7 +53,7 @@ func (s *Service) use(subject, service, region string, now time.Time) {
 		time.AfterFunc(flushUses, func() {
 			ctx, cancel := context.WithTimeout(context.Background(), flushUses)
 			defer cancel()
-			_ = s.Flush(ctx) // what is not written now is later, or on the next use
+			_ = s.Flush(ctx) // a use that is lost is no harm
 		})
 	}
 	s.used.waiting[[2]string{subject, service}] = use{now, region}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"slipway/api/awsproto"
@@ -33,6 +34,8 @@ type Authority struct {
 	// Key answers for Slipway's own condition keys, which begin with "slipway:".
 	Key func(ctx context.Context, c awsproto.Caller, key string, ask *awsproto.Ask, resource string) (values []string,
 		ok bool, err error)
+	// Used is told which service a caller asked, once that was allowed. It must not block. If it is nil, nobody is.
+	Used func(c awsproto.Caller, service string)
 	// Resolve finds resources that a request does not name itself; see awsproto.Access.
 	Resolve func(ctx context.Context, kind string, values ...[]string) []string
 }
@@ -58,6 +61,9 @@ func (a *Authority) Operation(ctx context.Context, op *awsproto.Operation, in an
 		op.Asks(q, in)
 	}
 	err := a.Ask(ctx, q, in)
+	if err == nil && len(q.Asks) == 0 && a.Used != nil {
+		a.Used(awsproto.CallerOf(ctx), op.Service.SigningName)
+	}
 	if denied, ok := err.(*Denied); ok { //nolint:errorlint // it is not wrapped
 		denied.query = op.Service.Protocol == awsproto.Query
 	}
@@ -88,6 +94,9 @@ func (a *Authority) Ask(ctx context.Context, q *awsproto.Access, input any) erro
 				return a.refuse(ctx, &c, d, r)
 			}
 		}
+	}
+	if service, _, _ := strings.Cut(q.Asks[0].Action, ":"); a.Used != nil {
+		a.Used(c, service)
 	}
 	return nil
 }
