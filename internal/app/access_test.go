@@ -8,7 +8,7 @@ import (
 func TestReadObject(t *testing.T) {
 	t.Parallel()
 	s := newServer(t, newOptions(t))
-	f, err := s.readObject(t.Context(), "none", "key")
+	f, err := s.rights.readObject(t.Context(), "arn:aws:iam::"+s.Place.Account+":role/slipway", "none", "key")
 	if err == nil {
 		_, _ = io.Copy(io.Discard, f)
 		t.Error("an object was read that is not there")

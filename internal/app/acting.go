@@ -86,6 +86,16 @@ func (o actingObjects) Put(ctx context.Context, bucket, key string, body io.Read
 	return o.Store.Put(ctx, bucket, key, body, meta, cond)
 }
 
+// readObject opens an object with the rights of a build project's role.
+func (s *rights) readObject(ctx context.Context, role, bucket, key string) (io.ReadCloser, error) {
+	ctx, err := serviceRoles{s.identity, build.RolePrincipal, s}.Act(ctx, role, "", "AWSCodeBuild")
+	if err != nil {
+		return nil, err
+	}
+	_, f, err := actingObjects{s.objects, s}.Get(ctx, bucket, key, "")
+	return f, err
+}
+
 // actingBuilds asks for the rights of a build or test action.
 type actingBuilds struct {
 	*build.Service

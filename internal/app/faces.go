@@ -43,7 +43,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		Log:      s.Log,
 		Detached: &awsproto.Detached{Context: polls, Names: detached},
 	}
-	api.Add(append(services.all(), codedeploycommand.Secure(services.command))...)
+	api.Add(append(services.all(), s.secureCommands())...)
 	objects := &s3.Handler{
 		Objects:   s.objects,
 		Region:    region,
@@ -120,7 +120,7 @@ func (s *server) newContract() contract {
 		Releases:    s.releases,
 		Commits:     s.sources,
 	}
-	return newContract(s.rights.hooks(), implementations{
+	c := newContract(s.rights.hooks(), implementations{
 		codecommit:   codecommitAPI{s.sources, codecommit.Unimplemented{}},
 		codebuild:    codebuildAPI{s.builds, s.reports, codebuild.Unimplemented{}},
 		codepipeline: codepipelineAPI{s.pipelines, codepipeline.Unimplemented{}},
@@ -135,4 +135,12 @@ func (s *server) newContract() contract {
 		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
 			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), slipway.Unimplemented{}},
 	})
+	c.command = codedeploycommand.New(s.rights.plainly(), commandAPI{s.hosts, codedeploycommand.Unimplemented{}})
+	return c
+}
+
+// secureCommands are the commands of hosts under the name for which policies are asked.
+func (s *server) secureCommands() awsproto.Service {
+	return codedeploycommand.Secure(
+		codedeploycommand.New(s.rights.hooks(), commandAPI{s.hosts, codedeploycommand.Unimplemented{}}))
 }

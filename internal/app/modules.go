@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"io"
 
 	cd "slipway/api/codedeploy"
 	"slipway/internal/build"
@@ -99,12 +98,6 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 	return st, nil
 }
 
-// readObject opens an object.
-func (st *storage) readObject(ctx context.Context, bucket, key string) (io.ReadCloser, error) {
-	_, f, err := st.objects.Get(ctx, bucket, key, "")
-	return f, err
-}
-
 // traffic is what carries the users' requests, and what is measured of them.
 type traffic struct {
 	metrics   *metric.Store
@@ -179,7 +172,7 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		Logs:       st.journal,
 		Roles:      serviceRoles{st.identity, build.RolePrincipal, r},
 		Hints:      g.hints,
-		ReadObject: st.readObject,
+		ReadObject: r.readObject,
 		Room:       g.reserve.room,
 	})
 	x.releases = release.New(g.db, release.Config{

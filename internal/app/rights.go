@@ -68,6 +68,19 @@ func (s *rights) hooks() awsproto.Hooks {
 	}
 }
 
+// plainly are the hooks of the commands of hosts under the name that most agents use. As at AWS no policy is asked
+// there: a host is who signs as the identity that it was registered with. Agents that are told to be stricter use the
+// other name, and ask for codedeploy-commands-secure.
+func (s *rights) plainly() awsproto.Hooks {
+	return awsproto.Hooks{
+		Authorize: func(ctx context.Context, op *awsproto.Operation, _ any) error {
+			fault.Panic("operation." + op.Name)
+			return s.authority.Ask(ctx, &awsproto.Access{}, nil)
+		},
+		May: s.may,
+	}
+}
+
 // may answers for awsproto.May.
 func (s *rights) may(ctx context.Context, action, resource string) bool {
 	service, _, _ := strings.Cut(action, ":")

@@ -128,6 +128,9 @@ func (s *server) make(ctx context.Context) (err error) {
 	if s.stages, err = newStages(s.ground, s.storage, s.traffic, s.rights); err != nil {
 		return err
 	}
+	if err := s.upgradeRoles(ctx); err != nil {
+		return err
+	}
 	tellPipelines(s.db, s.stages)
 	tellDeployments(s.db, s.deployments)
 	s.handler = s.newHandler(ctx)

@@ -75,14 +75,14 @@ func (w *walker) give(statements ...statement) {
 }
 
 // request is an empty request of an operation.
-func (w *walker) request(op *awsproto.Operation) (r *http.Request, body string) {
+func (w *walker) request(info *awsproto.Info, op *awsproto.Operation) (r *http.Request, body string) {
 	header := http.Header{}
-	if op.Service.Protocol == awsproto.JSON11 || op.Service.Protocol == awsproto.JSON10 {
+	if info.Protocol == awsproto.JSON11 || info.Protocol == awsproto.JSON10 {
 		body = "{}"
 		header.Set("Content-Type", "application/x-amz-json-1.1")
-		header.Set("X-Amz-Target", op.Service.Target+"."+op.Name)
+		header.Set("X-Amz-Target", info.Target+"."+op.Name)
 	} else {
-		body = "Action=" + op.Name + "&Version=" + op.Service.Version
+		body = "Action=" + op.Name + "&Version=" + info.Version
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	r = httptest.NewRequestWithContext(w.t.Context(), http.MethodPost, "http://127.0.0.1/", strings.NewReader(body))
@@ -109,16 +109,16 @@ func (w *walker) code(r *http.Request) (code, answer string) {
 }
 
 // region is what requests of a service are signed for.
-func (w *walker) region(op *awsproto.Operation) string {
-	if op.Service.SigningName == "iam" {
+func (w *walker) region(info *awsproto.Info) string {
+	if info.SigningName == "iam" {
 		return "us-east-1"
 	}
 	return w.Place.Region
 }
 
-func (w *walker) as(op *awsproto.Operation, c sigv4.Credentials) (code, answer string) {
-	r, body := w.request(op)
-	c.Sign(r, sigv4.HexSHA256([]byte(body)), w.region(op), op.Service.SigningName, time.Now())
+func (w *walker) as(info *awsproto.Info, op *awsproto.Operation, c sigv4.Credentials) (code, answer string) {
+	r, body := w.request(info, op)
+	c.Sign(r, sigv4.HexSHA256([]byte(body)), w.region(info), info.SigningName, time.Now())
 	return w.code(r)
 }
 
@@ -127,11 +127,11 @@ func denied(code string) bool {
 }
 
 // everyOperation calls f with each operation that a server has.
-func (w *walker) everyOperation(f func(e awsproto.Endpoint)) {
+func (w *walker) everyOperation(f func(info *awsproto.Info, e awsproto.Endpoint)) {
 	n := 0
-	for _, s := range w.newContract().all() {
+	for _, s := range append(w.newContract().all(), w.secureCommands()) {
 		for _, e := range s.Endpoints() {
-			f(e)
+			f(s.Info(), e)
 			n++
 		}
 	}
@@ -144,15 +144,18 @@ func (w *walker) everyOperation(f func(e awsproto.Endpoint)) {
 func TestEveryOperationAsksForItsRights(t *testing.T) {
 	t.Parallel()
 	w := newWalker(t)
-	w.everyOperation(func(e awsproto.Endpoint) {
+	w.everyOperation(func(info *awsproto.Info, e awsproto.Endpoint) {
 		name := e.Op.Service.Name + ":" + e.Op.Name
 		asks := e.Asks(w.Place.Region, w.Place.Account)
+		if info.SigningName == "codedeploy-commands" {
+			asks = nil // no policy is asked there; see rights.plainly
+		}
 		if e.Op.Name == "AssumeRoleWithWebIdentity" || e.Op.Name == "WaitForChange" {
 			return // one is not signed; the other asks for the rights of its topics, see TestTopics
 		}
 		if len(asks) == 0 {
 			w.give()
-			if code, answer := w.as(e.Op, w.key); denied(code) {
+			if code, answer := w.as(info, e.Op, w.key); denied(code) {
 				t.Errorf("%s is open to all who have an identity, and was refused: %s", name, answer)
 			}
 			return
@@ -179,7 +182,7 @@ func TestEveryOperationAsksForItsRights(t *testing.T) {
 				"IpAddress": map[string]any{"aws:SourceIp": "192.0.2.0/24"}})}, ""},
 		} {
 			w.give(c.rights...)
-			code, answer := w.as(e.Op, w.key)
+			code, answer := w.as(info, e.Op, w.key)
 			if denied(code) != (c.refused != "") || !strings.Contains(answer, c.refused) {
 				t.Errorf("%s with %s: got %s %s", name, c.what, code, answer)
 			}
@@ -222,16 +225,16 @@ func TestEveryOperationTakesValidCredentialsAlone(t *testing.T) {
 	wrong, unknown := w.key, w.key
 	wrong.SecretAccessKey += "x"
 	unknown.AccessKeyID = "AKIAIOSFODNN7EXAMPLE"
-	signed := func(c sigv4.Credentials, region string, at time.Duration) func(*http.Request, *awsproto.Operation, string) {
-		return func(r *http.Request, op *awsproto.Operation, body string) {
+	signed := func(c sigv4.Credentials, region string, at time.Duration) func(*http.Request, *awsproto.Info, string) {
+		return func(r *http.Request, info *awsproto.Info, body string) {
 			if region == "" {
-				region = w.region(op)
+				region = w.region(info)
 			}
-			c.Sign(r, sigv4.HexSHA256([]byte(body)), region, op.Service.SigningName, time.Now().Add(at))
+			c.Sign(r, sigv4.HexSHA256([]byte(body)), region, info.SigningName, time.Now().Add(at))
 		}
 	}
-	ways := map[string]func(r *http.Request, op *awsproto.Operation, body string){
-		"no credentials":      func(*http.Request, *awsproto.Operation, string) {},
+	ways := map[string]func(r *http.Request, info *awsproto.Info, body string){
+		"no credentials":      func(*http.Request, *awsproto.Info, string) {},
 		"an unknown key":      signed(unknown, "", 0),
 		"a wrong secret":      signed(wrong, "", 0),
 		"an inactive key":     signed(ended, "", 0),
@@ -240,22 +243,22 @@ func TestEveryOperationTakesValidCredentialsAlone(t *testing.T) {
 		"another's token":     signed(mixed, "", 0),
 		"no token":            signed(bare, "", 0),
 		"a role that is gone": signed(gone, "", 0),
-		"another region": func(r *http.Request, op *awsproto.Operation, body string) {
+		"another region": func(r *http.Request, info *awsproto.Info, body string) {
 			c := w.key
-			if op.Service.SigningName == "iam" || op.Service.SigningName == "sts" {
+			if info.SigningName == "iam" || info.SigningName == "sts" {
 				c = wrong // these are signed for one region from everywhere
 			}
-			c.Sign(r, sigv4.HexSHA256([]byte(body)), "ap-south-1", op.Service.SigningName, time.Now())
+			c.Sign(r, sigv4.HexSHA256([]byte(body)), "ap-south-1", info.SigningName, time.Now())
 		},
-		"another service": func(r *http.Request, op *awsproto.Operation, body string) {
-			w.key.Sign(r, sigv4.HexSHA256([]byte(body)), w.region(op), "glacier", time.Now())
+		"another service": func(r *http.Request, info *awsproto.Info, body string) {
+			w.key.Sign(r, sigv4.HexSHA256([]byte(body)), w.region(info), "glacier", time.Now())
 		},
-		"another body": func(r *http.Request, op *awsproto.Operation, body string) {
-			w.key.Sign(r, sigv4.HexSHA256([]byte(body+" ")), w.region(op), op.Service.SigningName, time.Now())
+		"another body": func(r *http.Request, info *awsproto.Info, body string) {
+			w.key.Sign(r, sigv4.HexSHA256([]byte(body+" ")), w.region(info), info.SigningName, time.Now())
 		},
-		"another header": func(r *http.Request, op *awsproto.Operation, body string) {
+		"another header": func(r *http.Request, info *awsproto.Info, body string) {
 			r.Header.Set("X-Amz-Meta-Walk", "one")
-			w.key.Sign(r, sigv4.HexSHA256([]byte(body)), w.region(op), op.Service.SigningName, time.Now())
+			w.key.Sign(r, sigv4.HexSHA256([]byte(body)), w.region(info), info.SigningName, time.Now())
 			r.Header.Set("X-Amz-Meta-Walk", "two")
 		},
 	}
@@ -263,18 +266,18 @@ func TestEveryOperationTakesValidCredentialsAlone(t *testing.T) {
 		"InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature",
 		"IncompleteSignatureException", "ExpiredToken", "ExpiredTokenException", "InvalidAction",
 		"AuthFailure", "RequestExpired"}
-	w.everyOperation(func(e awsproto.Endpoint) {
+	w.everyOperation(func(info *awsproto.Info, e awsproto.Endpoint) {
 		if e.Op.Name == "AssumeRoleWithWebIdentity" {
 			return // the token is its credential
 		}
 		for _, what := range slices.Sorted(maps.Keys(ways)) {
-			r, body := w.request(e.Op)
-			ways[what](r, e.Op, body)
+			r, body := w.request(info, e.Op)
+			ways[what](r, info, body)
 			if code, answer := w.code(r); !slices.Contains(refusals, code) {
 				t.Errorf("%s:%s with %s: got %s %s, want a refusal", e.Op.Service.Name, e.Op.Name, what, code, answer)
 			}
 		}
-		if code, answer := w.as(e.Op, one); slices.Contains(refusals, code) {
+		if code, answer := w.as(info, e.Op, one); slices.Contains(refusals, code) {
 			t.Errorf("%s:%s with a session: got %s", e.Op.Service.Name, e.Op.Name, answer)
 		}
 	})

@@ -84,7 +84,7 @@ func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage
 	c := build.Config{Region: "eu-central-1", Account: "123456789012", URL: "http://slipway", Now: s.clock,
 		Log: slog.New(slog.DiscardHandler), Pager: pager,
 		Reports: s.reports, Logs: s, Hold: 50 * time.Millisecond,
-		ReadObject: func(_ context.Context, bucket, key string) (io.ReadCloser, error) {
+		ReadObject: func(_ context.Context, _, bucket, key string) (io.ReadCloser, error) {
 			if bucket != "specs" {
 				return nil, errors.New("no such bucket")
 			}

@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"database/sql"
 	"strings"
 
 	"slipway/api/awsproto"
@@ -83,4 +84,17 @@ func (s *Service) GetBuildCredentials(ctx context.Context,
 	out := &slipway.GetBuildCredentialsOutput{}
 	out.Credentials, out.Refusal, err = s.identity(ctx, r)
 	return out, err
+}
+
+// ServiceRoles returns the roles of all projects. It is for databases of a version in which roles were names alone.
+func (s *Service) ServiceRoles(ctx context.Context) ([]string, error) {
+	projects, err := store.All(ctx, s.db, func(r *sql.Rows) (*cb.Project, error) {
+		p := new(cb.Project)
+		return p, r.Scan(store.JSON(p))
+	}, `SELECT doc FROM projects`)
+	var roles []string
+	for _, p := range projects {
+		roles = append(roles, awsproto.Value(p.ServiceRole))
+	}
+	return roles, err
 }

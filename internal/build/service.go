@@ -48,8 +48,8 @@ type Config struct {
 	Logs            Logs
 	Roles           Roles        // nil: builds act with no rights at all
 	Hints           *event.Hints // hears of each change of a build; nil for nobody
-	// ReadObject opens an object: a buildspec may lie in one.
-	ReadObject func(ctx context.Context, bucket, key string) (io.ReadCloser, error)
+	// ReadObject opens an object with the rights of a project's role: a buildspec may lie in one.
+	ReadObject func(ctx context.Context, role, bucket, key string) (io.ReadCloser, error)
 	// Hold is how long a runner's poll waits for something to do; 0 is 50 seconds.
 	Hold time.Duration
 	// Silence is how long a runner may be unheard of before its builds end as FAULT; 0 is three minutes: the minute in

@@ -227,7 +227,8 @@ func (s *Service) loadBuildspec(ctx context.Context, sub *submission) error {
 	if s.ReadObject == nil {
 		return invalid("The buildspec %s lies in an object, and this server has no object store.", arn)
 	}
-	r, err := s.ReadObject(ctx, bucket, key)
+	role := awsproto.Value(sub.build.ServiceRole)
+	r, err := s.ReadObject(ctx, role, bucket, key)
 	if err != nil {
 		return invalid("The buildspec %s cannot be read: %v", arn, err)
 	}

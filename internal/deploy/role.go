@@ -2,9 +2,11 @@ package deploy
 
 import (
 	"context"
+	"database/sql"
 
 	"slipway/api/awsproto"
 	cd "slipway/api/codedeploy"
+	"slipway/internal/store"
 )
 
 // RolePrincipal is the service that assumes the roles of deployment groups.
@@ -55,4 +57,16 @@ func refused(err error) string {
 		return awsproto.Message(err)
 	}
 	return ""
+}
+
+// ServiceRoles returns the roles of all deployment groups. It is for databases of a version in which roles were names
+// alone.
+func (s *Service) ServiceRoles(ctx context.Context) ([]string, error) {
+	groups, err := store.All(ctx, s.db, func(r *sql.Rows) (*group, error) { return scanGroup(r.Scan) },
+		`SELECT `+groupColumns)
+	var roles []string
+	for _, g := range groups {
+		roles = append(roles, awsproto.Value(g.ServiceRoleArn))
+	}
+	return roles, err
 }

@@ -2,10 +2,12 @@ package pipeline
 
 import (
 	"context"
+	"database/sql"
 
 	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
 	"slipway/internal/pipeline/engine"
+	"slipway/internal/store"
 )
 
 // RolePrincipal is the service that assumes the roles of pipelines.
@@ -53,4 +55,23 @@ func (s *Service) acting(ctx context.Context, a *Action, run *engine.Run) (conte
 			awsproto.Message(refused))
 	}
 	return acting, err
+}
+
+// ServiceRoles returns the roles of all pipelines and of their actions. It is for databases of a version in which roles
+// were names alone.
+func (s *Service) ServiceRoles(ctx context.Context) ([]string, error) {
+	all, err := store.All(ctx, s.db, func(r *sql.Rows) (*cp.PipelineDeclaration, error) {
+		d := new(cp.PipelineDeclaration)
+		return d, r.Scan(store.JSON(d))
+	}, `SELECT doc FROM pipelines`)
+	var roles []string
+	for _, d := range all {
+		roles = append(roles, awsproto.Value(d.RoleArn))
+		for i := range d.Stages {
+			for j := range d.Stages[i].Actions {
+				roles = append(roles, awsproto.Value(d.Stages[i].Actions[j].RoleArn))
+			}
+		}
+	}
+	return roles, err
 }

@@ -26,6 +26,14 @@ func (s *Store) Constant(ctx context.Context, name, value string) (held string, 
 	return held, isNew, err
 }
 
+// SetConstant replaces a value that Constant returned.
+func (s *Store) SetConstant(ctx context.Context, name, value string) error {
+	return s.Write(ctx, func(tx Tx) error {
+		_, err := tx.Exec(ctx, `UPDATE identity SET value = $2 WHERE name = $1`, name, value)
+		return err
+	})
+}
+
 // Shared reports whether other processes may work on the database. Their changes are then not known here.
 func (s *Store) Shared() bool { return s.postgres }
 

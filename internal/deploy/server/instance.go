@@ -75,9 +75,10 @@ func (s *Service) RegisterOnPremisesInstance(ctx context.Context,
 		}
 	}
 	if in.IamSessionArn != nil {
-		return nil, unsupported(
-			"IAM sessions, since it has no sts:AssumeRole. Register the host with --iam-user-arn, or make it with: " +
-				"slipway api slipway CreateHost '{\"name\": \"" + *in.InstanceName + "\"}'")
+		return nil, s.db.Write(ctx, func(tx store.Tx) error {
+			return s.register(ctx, tx,
+				&cd.InstanceInfo{InstanceName: in.InstanceName, IamSessionArn: in.IamSessionArn})
+		})
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		ours, err := s.Hosts.EnsureHostUser(ctx, tx, *in.IamUserArn)
