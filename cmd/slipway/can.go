@@ -8,6 +8,7 @@ import (
 	"slipway/api/iam"
 	"slipway/api/sts"
 	"slipway/internal/identity/policy/catalogue"
+	"slipway/internal/people"
 	"slipway/internal/terminal"
 	"slipway/internal/view"
 )
@@ -61,7 +62,21 @@ func (c *canCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.show(view.Rights(c.Who, out.EvaluationResults))
+	rights := view.Rights(c.Who, out.EvaluationResults)
+	// Who may ask the question may not be one who may read the policies; the answer is the same then.
+	if sources, err := people.Sources(ctx, api.identity, c.name()); err == nil {
+		people.Explain(rights, sources)
+	}
+	return c.show(rights)
+}
+
+// name is who is asked about, as people.Sources wants it.
+func (c *canCommand) name() string {
+	if !strings.HasPrefix(c.Who, "arn:") {
+		return c.Who
+	}
+	kind, rest, _ := strings.Cut(c.Who[strings.LastIndexByte(c.Who, ':')+1:], "/")
+	return kind + "/" + rest[strings.LastIndexByte(rest, '/')+1:]
 }
 
 // principalARN returns the ARN of a user, group/NAME or role/NAME.
@@ -87,47 +102,17 @@ func (c *canCommand) arns(account string) ([]string, error) {
 		if !ok {
 			return nil, usage("there is no action %s%s", c.Action, meant(c.Action, actionNames(c.Action)))
 		}
-		t := typeOfName(e)
-		if t == nil {
+		region := c.Region
+		if region == "" {
+			region = defaultRegion
+		}
+		arn, ok := e.Resource(r, region, account)
+		if !ok {
 			return nil, usage("%s has no one type of resource with a name: give an ARN", c.Action)
 		}
-		service, rest, _ := strings.Cut(t.ARN, ":")
-		region, rest, _ := strings.Cut(rest, ":")
-		owner, template, _ := strings.Cut(rest, ":")
-		if region != "" {
-			if region = c.Region; region == "" {
-				region = defaultRegion
-			}
-		}
-		if owner != "" {
-			owner = account
-		}
-		out = append(out, strings.Join([]string{"arn:aws", service, region, owner, fill(template, r)}, ":"))
+		out = append(out, arn)
 	}
 	return out, nil
-}
-
-// typeOfName is the type of resource that a name is of: the action's required one, or else its first.
-func typeOfName(e catalogue.Entry) *catalogue.Type {
-	for i := range e.Types {
-		if e.Types[i].Required {
-			return &e.Types[i]
-		}
-	}
-	if len(e.Types) == 1 {
-		return &e.Types[0]
-	}
-	return nil
-}
-
-// fill puts a name in place of the first to the last variable of a template: of pipeline/stage, the parts between
-// slashes are one each.
-func fill(template, name string) string {
-	from, to := strings.Index(template, "${"), strings.LastIndexByte(template, '}')
-	if from < 0 || to < from {
-		return template
-	}
-	return template[:from] + name + template[to+1:]
 }
 
 // actionNames are the actions of the service that an action names, or of all.

@@ -24,13 +24,20 @@ type Right struct {
 	Missing []string `json:"missingContextValues,omitempty"`
 	// Suggestion is a statement that would allow it, in JSON; "" if none would.
 	Suggestion string `json:"suggestion,omitempty"`
+
+	outside bool // the permissions boundary does not allow it
 }
 
 // RightStatement is the place of a statement.
 type RightStatement struct {
-	Policy string `json:"policy"`
-	Line   int    `json:"line"`
-	Column int    `json:"column"`
+	Policy    string `json:"policy"`
+	PolicyARN string `json:"policyArn,omitempty"`
+	Group     string `json:"group,omitempty"` // that the policy comes from
+	Number    int    `json:"statement,omitempty"`
+	Sid       string `json:"sid,omitempty"`
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
+	Text      string `json:"text,omitempty"`
 	// OfResource is whether it is of the resource's policy.
 	OfResource bool `json:"ofResource,omitempty"`
 }
@@ -79,15 +86,18 @@ func right(principal, action string, r *iam.ResourceSpecificResult) Right {
 		out.Statements = append(out.Statements, one)
 	}
 	b := r.PermissionsBoundaryDecisionDetail
-	outside := b != nil && !awsproto.Value(b.AllowedByPermissionsBoundary)
-	out.Reason = out.reason(outside)
+	out.outside = b != nil && !awsproto.Value(b.AllowedByPermissionsBoundary)
+	out.Say()
 	if r.EvalResourceDecision == iam.PolicyEvaluationDecisionTypeImplicitDeny {
 		out.Suggestion = suggestion(action, out.Resource)
 	}
 	return out
 }
 
-func (r *Right) reason(outside bool) string {
+// Say writes the reason anew, after more is known of the statements.
+func (r *Right) Say() { r.Reason = r.reason() }
+
+func (r *Right) reason() string {
 	switch {
 	case r.Allowed && len(r.Statements) > 0:
 		return "Allowed by " + r.places() + "."
@@ -95,9 +105,9 @@ func (r *Right) reason(outside bool) string {
 		return "Allowed: the account itself may do everything."
 	case r.Decision == string(iam.PolicyEvaluationDecisionTypeExplicitDeny):
 		return "Denied by " + r.places() + ". An explicit deny wins over every allow."
-	case outside && len(r.Statements) > 0:
+	case r.outside && len(r.Statements) > 0:
 		return "Its policies allow it, its permissions boundary does not."
-	case outside:
+	case r.outside:
 		return "Neither its policies nor its permissions boundary allow it."
 	}
 	return "No policy allows it."
@@ -107,7 +117,11 @@ func (r *Right) reason(outside bool) string {
 func (r *Right) places() string {
 	var all []string
 	for _, s := range r.Statements {
-		all = append(all, fmt.Sprintf("line %d of %s", s.Line, s.Policy))
+		place := fmt.Sprintf("line %d of %s", s.Line, s.Policy)
+		if s.Group != "" {
+			place += " (group " + s.Group + ")"
+		}
+		all = append(all, place)
 	}
 	const most = 3
 	if len(all) > most {

@@ -137,6 +137,32 @@ func action(service string, f []string, arns map[string]string, keys map[string]
 	return e
 }
 
+// Resource writes a name as the ARN of a resource of the action: of the type that it requires, or else of its
+// only one, or the one that is in no region. Of
+// a name with several parts, as in PIPELINE/STAGE, the slashes stand for themselves. It reports false if the action has
+// no such type.
+func (e Entry) Resource(name, region, account string) (arn string, ok bool) {
+	i := slices.IndexFunc(e.Types, func(t Type) bool { return t.Required })
+	if i < 0 { // buckets and their objects, rather than access points
+		i = slices.IndexFunc(e.Types, func(t Type) bool { return strings.Contains(t.ARN, ":::") || len(e.Types) == 1 })
+	}
+	if i < 0 {
+		return "", false
+	}
+	parts := strings.SplitN(e.Types[i].ARN, ":", 4)
+	if parts[1] != "" {
+		parts[1] = region
+	}
+	if parts[2] != "" {
+		parts[2] = account
+	}
+	from, to := strings.Index(parts[3], "${"), strings.LastIndexByte(parts[3], '}')
+	if from >= 0 && to > from {
+		parts[3] = parts[3][:from] + name + parts[3][to+1:]
+	}
+	return "arn:aws:" + strings.Join(parts, ":"), true
+}
+
 // Matches reports whether an ARN can be that of a resource of the type.
 func (t Type) Matches(arn string) bool {
 	want := strings.SplitN(t.ARN, ":", 4)

@@ -64,6 +64,22 @@ func TestTypesMatchTheARNsOfTheirResources(t *testing.T) {
 	}
 }
 
+func TestNamesBecomeARNs(t *testing.T) {
+	for action, want := range map[string]string{
+		"codecommit:GitPush":          "arn:aws:codecommit:r:a:x/y",
+		"codebuild:StartBuild":        "arn:aws:codebuild:r:a:project/x/y",
+		"s3:ListBucket":               "arn:aws:s3:::x/y",
+		"iam:PassRole":                "arn:aws:iam::a:role/x/y",
+		"codedeploy:CreateDeployment": "arn:aws:codedeploy:r:a:deploymentgroup:x/y",
+		"codecommit:ListRepositories": "",
+	} {
+		e, _ := Action(action)
+		if got, _ := e.Resource("x/y", "r", "a"); got != want {
+			t.Errorf("%s: got %q, want %q", action, got, want)
+		}
+	}
+}
+
 func TestTheTablesAreWhole(t *testing.T) {
 	count := 0
 	for _, s := range Services() {
