@@ -273,8 +273,9 @@ func TestInstances(t *testing.T) {
 		{"a b", arn("c"), nil, "InvalidInstanceNameException"}, {"c", nil, nil, "IamArnRequiredException"},
 		{"c", aws.String("arn:aws:iam::12:user/x"), nil, "InvalidIamUserArnException"},
 		{"c", arn("c"), aws.String("arn:aws:sts::123456789012:assumed-role/r/s"), "MultipleIamArnsProvidedException"},
-		{"t", nil, aws.String("arn:aws:sts::123456789012:assumed-role/r/s"), "NotImplementedException"},
-		{"t", aws.String("arn:aws:iam::999999999999:user/t"), nil, "InvalidIamUserArnException"},
+		{"t", nil, aws.String("arn:aws:sts::123456789012:assumed-role/r/s"), ""},
+		{"u", nil, aws.String("arn:aws:sts::123456789012:assumed-role/r/s"), "IamSessionArnAlreadyRegisteredException"},
+		{"v", aws.String("arn:aws:iam::999999999999:user/t"), nil, "InvalidIamUserArnException"},
 		{"s", arn("s"), nil, ""},
 	} {
 		if err := register(c.name, c.user, c.session); code(err) != c.code {
