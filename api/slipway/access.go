@@ -62,6 +62,11 @@ func askGetBuildCredentials(a *awsproto.Access, input any) {
 	a.Ask("slipway:GetBuildCredentials", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
 }
 
+func askGetBuildToken(a *awsproto.Access, input any) {
+	in := input.(*GetBuildTokenInput)
+	a.Ask("slipway:GetBuildToken", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askGetCommitProgress(a *awsproto.Access, input any) {
 	in := input.(*GetCommitProgressInput)
 	a.Ask("codecommit:GetCommit", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))

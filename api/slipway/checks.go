@@ -9,7 +9,8 @@ import (
 var pattern1 = awsproto.NewPattern("[A-Za-z0-9._-]+")
 var pattern2 = awsproto.NewPattern("[A-Za-z0-9+=,.@_-]+")
 var pattern3 = awsproto.NewPattern("[A-Za-z0-9.@\\-_]+")
-var pattern4 = awsproto.NewPattern("[\\w\\.-]+")
+var pattern4 = awsproto.NewPattern("[!-~]+")
+var pattern5 = awsproto.NewPattern("[\\w\\.-]+")
 
 // Check reports what the model forbids.
 func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
@@ -120,10 +121,22 @@ func (s *GetBuildCredentialsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetBuildTokenInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+	c.Required("audience", s.Audience != nil)
+	c.Length("audience", s.Audience, 1, 255)
+	c.Match("audience", s.Audience, pattern4)
+}
+
+// Check reports what the model forbids.
 func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern4)
+	c.Match("repositoryName", s.RepositoryName, pattern5)
 	c.Required("commitId", s.CommitId != nil)
 }
 
@@ -131,7 +144,7 @@ func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 func (s *GetDiffInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern4)
+	c.Match("repositoryName", s.RepositoryName, pattern5)
 	c.Length("beforeCommitSpecifier", s.BeforeCommitSpecifier, 1, 256)
 	c.Required("afterCommitSpecifier", s.AfterCommitSpecifier != nil)
 	c.Length("afterCommitSpecifier", s.AfterCommitSpecifier, 1, 256)
@@ -190,7 +203,7 @@ func (s *LatencyBucket) Check(c *awsproto.Check) {
 func (s *ListCommitsInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern4)
+	c.Match("repositoryName", s.RepositoryName, pattern5)
 	c.Required("commitSpecifier", s.CommitSpecifier != nil)
 	c.Length("commitSpecifier", s.CommitSpecifier, 1, 256)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))

@@ -72,6 +72,11 @@ func (c Client) GetBuildCredentials(ctx context.Context, in *GetBuildCredentials
 	return awsproto.Send[GetBuildCredentialsOutput](ctx, c.Client, &opGetBuildCredentials, in)
 }
 
+// GetBuildToken is slipway:GetBuildToken.
+func (c Client) GetBuildToken(ctx context.Context, in *GetBuildTokenInput) (*GetBuildTokenOutput, error) {
+	return awsproto.Send[GetBuildTokenOutput](ctx, c.Client, &opGetBuildToken, in)
+}
+
 // GetCommitProgress is slipway:GetCommitProgress.
 func (c Client) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
 	return awsproto.Send[GetCommitProgressOutput](ctx, c.Client, &opGetCommitProgress, in)

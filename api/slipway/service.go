@@ -26,6 +26,7 @@ var (
 	opGetAttention        = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
 	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
 	opGetBuildCredentials = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
+	opGetBuildToken       = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
 	opGetCommitProgress   = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
 	opGetDiff             = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
 	opGetRelease          = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
@@ -72,6 +73,7 @@ type API interface {
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	GetBuildCredentials(context.Context, *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error)
+	GetBuildToken(context.Context, *GetBuildTokenInput) (*GetBuildTokenOutput, error)
 	GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
 	GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
@@ -158,6 +160,10 @@ func (unimplemented) GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput,
 
 func (unimplemented) GetBuildCredentials(context.Context, *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error) {
 	return nil, opGetBuildCredentials.NotImplemented()
+}
+
+func (unimplemented) GetBuildToken(context.Context, *GetBuildTokenInput) (*GetBuildTokenOutput, error) {
+	return nil, opGetBuildToken.NotImplemented()
 }
 
 func (unimplemented) GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
@@ -351,6 +357,11 @@ func (s *Service) GetBuildCredentials(ctx context.Context, in *GetBuildCredentia
 	return awsproto.Invoke(ctx, s.hooks, &opGetBuildCredentials, in, s.api.GetBuildCredentials)
 }
 
+// GetBuildToken is slipway:GetBuildToken.
+func (s *Service) GetBuildToken(ctx context.Context, in *GetBuildTokenInput) (*GetBuildTokenOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetBuildToken, in, s.api.GetBuildToken)
+}
+
 // GetCommitProgress is slipway:GetCommitProgress.
 func (s *Service) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetCommitProgress, in, s.api.GetCommitProgress)
@@ -522,6 +533,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetAttention, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.GetBoard),
 		awsproto.Bind(&opGetBuildCredentials, s.GetBuildCredentials),
+		awsproto.Bind(&opGetBuildToken, s.GetBuildToken),
 		awsproto.Bind(&opGetCommitProgress, s.GetCommitProgress),
 		awsproto.Bind(&opGetDiff, s.GetDiff),
 		awsproto.Bind(&opGetRelease, s.GetRelease),

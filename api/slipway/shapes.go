@@ -291,6 +291,19 @@ type GetBuildCredentialsOutput struct {
 	Refusal     *string           `json:"refusal,omitzero"`
 }
 
+// GetBuildTokenInput is the shape of that name.
+type GetBuildTokenInput struct {
+	Id       *string `json:"id,omitzero"`
+	Runner   *string `json:"runner,omitzero"`
+	Audience *string `json:"audience,omitzero"`
+}
+
+// GetBuildTokenOutput is the shape of that name.
+type GetBuildTokenOutput struct {
+	Token      *string        `json:"token,omitzero"`
+	Expiration *awsproto.Time `json:"expiration,omitzero"`
+}
+
 // GetCommitProgressInput is the shape of that name.
 type GetCommitProgressInput struct {
 	RepositoryName *string `json:"repositoryName,omitzero"`

@@ -171,6 +171,7 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		Reports:    x.reports,
 		Logs:       st.journal,
 		Roles:      serviceRoles{st.identity, build.RolePrincipal, r},
+		Tokens:     st.identity.Issuer(),
 		Hints:      g.hints,
 		ReadObject: r.readObject,
 		Room:       g.reserve.room,

@@ -47,6 +47,7 @@ type Config struct {
 	Reports         Reports
 	Logs            Logs
 	Roles           Roles        // nil: builds act with no rights at all
+	Tokens          Tokens       // nil: builds get no identity tokens
 	Hints           *event.Hints // hears of each change of a build; nil for nobody
 	// ReadObject opens an object with the rights of a project's role: a buildspec may lie in one.
 	ReadObject func(ctx context.Context, role, bucket, key string) (io.ReadCloser, error)

@@ -17,16 +17,25 @@ import (
 // aws CLI ask an address of this machine that two variables name, with a token that only the build can read. See
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 type credentialServer struct {
-	url, token string
+	url, token string // url is without a path
 	identity   Identity
 	server     *http.Server
+}
+
+// Tokens is an Identity that also proves to others which build it is.
+type Tokens interface {
+	// Token returns an identity token for an audience, and when it ends.
+	Token(ctx context.Context, audience string) (token string, expires time.Time, err error)
 }
 
 // tokenName is the file with the token in the folder of tools.
 const tokenName = "credentials-token"
 
-// credentialPath is where the credentials are, below the server's address.
-const credentialPath = "/credentials"
+// Where the credentials and the identity tokens are, below the server's address.
+const (
+	credentialPath = "/credentials"
+	tokenPath      = "/token"
+)
 
 // serveCredentials begins to answer at a port of its own of the loopback interface.
 func serveCredentials(identity Identity) (*credentialServer, error) {
@@ -37,7 +46,7 @@ func serveCredentials(identity Identity) (*credentialServer, error) {
 	var secret [32]byte
 	_, _ = rand.Read(secret[:])
 	s := &credentialServer{
-		url:      "http://" + listener.Addr().String() + credentialPath,
+		url:      "http://" + listener.Addr().String(),
 		token:    base64.RawURLEncoding.EncodeToString(secret[:]),
 		identity: identity,
 	}
@@ -48,20 +57,37 @@ func serveCredentials(identity Identity) (*credentialServer, error) {
 
 // ServeHTTP answers who has the token. Others learn nothing.
 func (s *credentialServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodGet || r.URL.Path != credentialPath ||
-		subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(s.token)) != 1 {
+	given := subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(s.token)) == 1
+	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
+	defer cancel()
+	var answer map[string]string
+	var err error
+	switch {
+	case !given || r.Method != http.MethodGet:
+		http.Error(w, "not found", http.StatusNotFound)
+		return
+	case r.URL.Path == credentialPath:
+		answer, err = s.credentials(ctx)
+	case r.URL.Path == tokenPath:
+		answer, err = s.identityToken(ctx, r.URL.Query().Get("audience"))
+	default:
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
-	defer cancel()
-	as, err := s.identity.Credentials(ctx)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		_ = json.NewEncoder(w).Encode(map[string]string{"code": "CredentialsUnavailable", "message": err.Error()})
-		return
+		answer = map[string]string{"code": "Unavailable", "message": err.Error()}
+	}
+	_ = json.NewEncoder(w).Encode(answer)
+}
+
+// credentials are an answer of the form that SDKs read.
+func (s *credentialServer) credentials(ctx context.Context) (map[string]string, error) {
+	as, err := s.identity.Credentials(ctx)
+	if err != nil {
+		return nil, err
 	}
 	answer := map[string]string{
 		"AccessKeyId":     as.Key.AccessKeyID,
@@ -71,7 +97,23 @@ func (s *credentialServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !as.Expires.IsZero() {
 		answer["Expiration"] = as.Expires.UTC().Format(time.RFC3339)
 	}
-	_ = json.NewEncoder(w).Encode(answer)
+	return answer, nil
+}
+
+// identityToken is the answer to a build that has to prove to others which build it is.
+func (s *credentialServer) identityToken(ctx context.Context, audience string) (map[string]string, error) {
+	tokens, ok := s.identity.(Tokens)
+	switch {
+	case !ok:
+		return nil, errors.New("this build has no identity tokens")
+	case audience == "":
+		return nil, errors.New("say for whom the token is: ?audience=NAME")
+	}
+	token, expires, err := tokens.Token(ctx, audience)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"value": token, "expiration": expires.UTC().Format(time.RFC3339)}, nil
 }
 
 func (s *credentialServer) close() { _ = s.server.Close() }
@@ -110,15 +152,10 @@ func (b *build) awaitIdentity(ctx context.Context) error {
 }
 
 // awsEnvironment lets the SDKs and the aws CLI in a build talk to this server as the role of its project, unless the
-// build brings credentials or an address of its own.
+// build brings credentials or an address of its own. Identity tokens are for it in any case.
 func (b *build) awsEnvironment(env map[string]string) error {
 	if b.answers == nil {
 		return nil
-	}
-	for _, name := range ownKeys {
-		if env[name] != "" {
-			return nil
-		}
 	}
 	// The token is in a file: a command that prints the environment must not print it.
 	file, inside, err := b.space.tool(tokenName)
@@ -131,7 +168,13 @@ func (b *build) awsEnvironment(env map[string]string) error {
 	if err := b.space.own(file); err != nil {
 		return err
 	}
-	env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = b.answers.url
+	env["SLIPWAY_ID_TOKEN_URL"], env["SLIPWAY_ID_TOKEN_AUTHORIZATION_FILE"] = b.answers.url+tokenPath, inside
+	for _, name := range ownKeys {
+		if env[name] != "" {
+			return nil
+		}
+	}
+	env["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = b.answers.url + credentialPath
 	env["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"] = inside
 	env["AWS_ENDPOINT_URL"] = b.Endpoint
 	trusted, err := b.trustedByGit()

@@ -35,15 +35,16 @@ func TestCredentialsOfABuild(t *testing.T) {
 		_ = json.NewDecoder(resp.Body).Decode(&answer)
 		return resp.StatusCode, answer
 	}
-	if status, got := ask(http.MethodGet, s.url, s.token); status != http.StatusOK || got["AccessKeyId"] != "ASIA1" ||
+	if status, got := ask(http.MethodGet, s.url+credentialPath, s.token); status != http.StatusOK || got["AccessKeyId"] != "ASIA1" ||
 		got["SecretAccessKey"] != "s" || got["Token"] != "t" {
 		t.Errorf("got %d %v, want the credentials", status, got)
 	}
 	for name, c := range map[string][3]string{
-		"no token":      {http.MethodGet, s.url, ""},
-		"another token": {http.MethodGet, s.url, s.token + "x"},
-		"another path":  {http.MethodGet, s.url + "/x", s.token},
-		"a post":        {http.MethodPost, s.url, s.token},
+		"no token":          {http.MethodGet, s.url + credentialPath, ""},
+		"another token":     {http.MethodGet, s.url + credentialPath, s.token + "x"},
+		"another path":      {http.MethodGet, s.url + credentialPath + "/x", s.token},
+		"a post":            {http.MethodPost, s.url + credentialPath, s.token},
+		"a token of nobody": {http.MethodGet, s.url + tokenPath + "?audience=a", ""},
 	} {
 		if status, got := ask(c[0], c[1], c[2]); status != http.StatusNotFound || len(got) > 0 {
 			t.Errorf("%s: got %d %v, want 404 and nothing", name, status, got)

@@ -75,6 +75,16 @@ func (s *server) identityOf(id string, given *slipway.AcknowledgeBuildOutput) Id
 	return r
 }
 
+// Token implements Tokens.
+func (r *roleIdentity) Token(ctx context.Context, audience string) (string, time.Time, error) {
+	in := &slipway.GetBuildTokenInput{Id: &r.id, Runner: &r.runner, Audience: &audience}
+	out, err := r.api.GetBuildToken(ctx, in)
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	return value(out.Token), out.Expiration.Time, nil
+}
+
 // Credentials implements Identity.
 func (r *roleIdentity) Credentials(ctx context.Context) (Temporary, error) {
 	r.mu.Lock()
