@@ -25,8 +25,9 @@ const (
 // node is a form as the tree that its dotted names spell.
 type node struct {
 	text    string
-	given   bool // the name itself stands in the form
-	ec2     bool // the form is of the protocol EC2
+	given   bool   // the name itself stands in the form
+	ec2     bool   // the form is of the protocol EC2
+	entry   string // the names of a map's keys and values, with a comma between them; "" for key and value
 	members map[string]*node
 }
 
@@ -73,6 +74,7 @@ func (n *node) decodeStruct(prefix string, v reflect.Value) error {
 			continue
 		}
 		known++
+		n.members[name].entry = v.Type().Field(i).Tag.Get("entry")
 		if err := n.members[name].decode(prefix+name, v.Field(i)); err != nil {
 			return err
 		}
@@ -131,8 +133,9 @@ func (n *node) decode(name string, v reflect.Value) error {
 		for _, e := range entries {
 			key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 			if err == nil {
-				err = errors.Join(e.members["key"].decode(name+".key", key),
-					e.members["value"].decode(name+".value", value))
+				keyName, valueName := entryNames(n.entry)
+				err = errors.Join(e.members[keyName].decode(name+"."+keyName, key),
+					e.members[valueName].decode(name+"."+valueName, value))
 			}
 			v.SetMapIndex(key, value)
 		}
@@ -149,6 +152,15 @@ func (n *node) decode(name string, v reflect.Value) error {
 		return n.decodeStruct(name+".", v)
 	}
 	return decodeScalar(name, n.text, v)
+}
+
+// entryNames are the names of the keys and the values of a map.
+func entryNames(tag string) (key, value string) {
+	if tag == "" {
+		return "key", "value"
+	}
+	key, value, _ = strings.Cut(tag, ",")
+	return key, value
 }
 
 // elements are the numbered members of a list or map, in order.

@@ -16,11 +16,11 @@ import (
 // ACTION is = for the action of the operation's own name, - for none, or another one. After ? stands a member of the
 // request without which the right is not asked for. RESOURCES are separated by spaces:
 //
-//	*                               the action has no resources
-//	codecommit:R:A:{repositoryName} an ARN without "arn:aws:"; R is the region, A the account
-//	{resourceArn~}                  a member that is an ARN
-//	@build{ids}                     what the server finds for a member: a build's project
-//	X||Y                            two forms of one ARN: a policy may name either
+//   - the action has no resources
+//     codecommit:R:A:{repositoryName} an ARN without "arn:aws:"; R is the region, A the account
+//     {resourceArn~}                  a member that is an ARN
+//     @build{ids}                     what the server finds for a member: a build's project
+//     X||Y                            two forms of one ARN: a policy may name either
 //
 // A member's path leads through structures and lists; a list makes several resources. {a|b} is the first of two that is
 // given, {Path|/} has a default, {Url^} is without its scheme. A member that is not given is *: all of them. KEYS are

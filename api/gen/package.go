@@ -191,8 +191,13 @@ func (p *pkg) shapes() string {
 	return b.String()
 }
 
-// wireTags are the names of a member in the protocol ec2, where they differ from its own: in XML and in a form.
+// wireTags are the names of a member in the protocol ec2, where they differ from its own: in XML and in a form. In Query
+// they are the names of a map's keys and values.
 func (p *pkg) wireTags(m member) (tags string) {
+	if s := p.model.Shapes[m.Shape]; s.Type == "map" && p.model.Metadata.Protocol == "query" &&
+		s.Key.Location != "" && s.Key.Location != "key" {
+		return fmt.Sprintf(" entry:\"%s,%s\"", s.Key.Location, s.Value.Location)
+	}
 	if p.model.Metadata.Protocol != "ec2" {
 		return ""
 	}

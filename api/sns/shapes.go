@@ -145,7 +145,7 @@ type PublishBatchRequestEntry struct {
 	Message                *string                          `json:"Message,omitzero"`
 	Subject                *string                          `json:"Subject,omitzero"`
 	MessageStructure       *string                          `json:"MessageStructure,omitzero"`
-	MessageAttributes      map[string]MessageAttributeValue `json:"MessageAttributes,omitzero"`
+	MessageAttributes      map[string]MessageAttributeValue `json:"MessageAttributes,omitzero" entry:"Name,Value"`
 	MessageDeduplicationId *string                          `json:"MessageDeduplicationId,omitzero"`
 	MessageGroupId         *string                          `json:"MessageGroupId,omitzero"`
 }
@@ -165,7 +165,7 @@ type PublishInput struct {
 	Message                *string                          `json:"Message,omitzero"`
 	Subject                *string                          `json:"Subject,omitzero"`
 	MessageStructure       *string                          `json:"MessageStructure,omitzero"`
-	MessageAttributes      map[string]MessageAttributeValue `json:"MessageAttributes,omitzero"`
+	MessageAttributes      map[string]MessageAttributeValue `json:"MessageAttributes,omitzero" entry:"Name,Value"`
 	MessageDeduplicationId *string                          `json:"MessageDeduplicationId,omitzero"`
 	MessageGroupId         *string                          `json:"MessageGroupId,omitzero"`
 }

@@ -35,3 +35,19 @@ func (s Objects) OpenDataKey(ctx context.Context, sealed string, bound map[strin
 	_, plain, _, err := s.open(ctx, blob, bound)
 	return plain, err
 }
+
+// SealBytes encrypts what another part of the server keeps, of any size, with a key.
+func (s *Service) SealBytes(ctx context.Context, key string, plain []byte, bound map[string]string) ([]byte, error) {
+	r, err := s.use(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	blob, _, err := s.seal(ctx, r, plain, bound)
+	return blob, err
+}
+
+// OpenBytes decrypts what SealBytes made.
+func (s *Service) OpenBytes(ctx context.Context, blob []byte, bound map[string]string) ([]byte, error) {
+	_, plain, _, err := s.open(ctx, blob, bound)
+	return plain, err
+}

@@ -31,14 +31,14 @@ type Kind int
 
 // Kinds of errors.
 const (
-	Missing    Kind = iota // the request is not signed
-	Incomplete             // the signature is malformed
-	UnknownKey             // nobody has this access key, or its session token is wrong
-	Mismatch               // the signature does not match
-	Expired                // too old, or from the future
-	WrongScope             // signed for another region, service or day
-	NotCovered             // a header that is acted on is not signed
-	ExpiredToken           // temporary credentials whose time is over
+	Missing      Kind = iota // the request is not signed
+	Incomplete               // the signature is malformed
+	UnknownKey               // nobody has this access key, or its session token is wrong
+	Mismatch                 // the signature does not match
+	Expired                  // too old, or from the future
+	WrongScope               // signed for another region, service or day
+	NotCovered               // a header that is acted on is not signed
+	ExpiredToken             // temporary credentials whose time is over
 )
 
 // Error is why a signature is refused.

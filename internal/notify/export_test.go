@@ -1,0 +1,4 @@
+package notify
+
+// Reachable is reachable, for tests.
+var Reachable = reachable
