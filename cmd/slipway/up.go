@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"slipway/internal/app"
+	"slipway/internal/notify"
 	"slipway/internal/terminal"
 )
 
@@ -29,29 +30,33 @@ type place struct {
 	Keep         string `help:"How long history is kept: builds=90d,executions=30d,deployments=forever (365d each; uploads=7d)." env:"SLIPWAY_KEEP"`
 	Hosts        string `help:"More host names that the server answers to, comma-separated." env:"SLIPWAY_HOSTS"`
 	HostNetworks string `help:"Networks (CIDR), comma-separated, whose addresses hosts may publish with agent --service." env:"SLIPWAY_HOST_NETWORKS"`
+	Notify       string `help:"Networks (CIDR), comma-separated, that messages of SNS topics may go to besides public addresses." env:"SLIPWAY_NOTIFY_NETWORKS" name:"notify-networks"`
+	SMTP         string `help:"Mail server for SNS subscriptions by mail: smtp://USER:PASSWORD@HOST:587?from=ADDRESS, or smtps://…" env:"SLIPWAY_SMTP" name:"smtp"`
 	Prometheus   string `help:"URL of the Prometheus server that PromQL alarms ask." env:"SLIPWAY_PROMETHEUS"`
 }
 
 // secret are the settings whose addresses may hold a password. They are passed to processes by environment variables.
 func (p place) secret() map[string]string {
-	return map[string]string{"SLIPWAY_DATABASE": p.Database, "SLIPWAY_PROMETHEUS": p.Prometheus}
+	return map[string]string{"SLIPWAY_DATABASE": p.Database, "SLIPWAY_PROMETHEUS": p.Prometheus,
+		"SLIPWAY_SMTP": p.SMTP}
 }
 
 // arguments hands the other settings on to a process.
 func (p place) arguments() []string {
 	args := []string{"--data=" + p.Data, "--listen=" + p.Listen}
 	for flag, value := range map[string]string{
-		"--region=":        p.Region,
-		"--account=":       p.Account,
-		"--url=":           p.URL,
-		"--regions=":       p.Regions,
-		"--hosts=":         p.Hosts,
-		"--host-networks=": p.HostNetworks,
-		"--keep=":          p.Keep,
-		"--tls-cert=":      p.TLSCert,
-		"--tls-key=":       p.TLSKey,
-		"--acme=":          p.ACME,
-		"--acme-server=":   p.ACMEServer,
+		"--region=":          p.Region,
+		"--account=":         p.Account,
+		"--url=":             p.URL,
+		"--regions=":         p.Regions,
+		"--hosts=":           p.Hosts,
+		"--host-networks=":   p.HostNetworks,
+		"--notify-networks=": p.Notify,
+		"--keep=":            p.Keep,
+		"--tls-cert=":        p.TLSCert,
+		"--tls-key=":         p.TLSKey,
+		"--acme=":            p.ACME,
+		"--acme-server=":     p.ACMEServer,
 	} {
 		if value != "" {
 			args = append(args, flag+value)
@@ -234,21 +239,33 @@ func (c *serverCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	notified, err := prefixes(c.Notify)
+	if err != nil {
+		return err
+	}
+	var mail *notify.Mail
+	if c.SMTP != "" {
+		if mail, err = notify.ParseMail(c.SMTP); err != nil {
+			return usage("%s", err)
+		}
+	}
 	return app.Serve(ctx, app.Options{
-		Keep:          keep,
-		Data:          data,
-		Listen:        c.Listen,
-		TLS:           c.tls(),
-		URL:           c.url(),
-		Place:         at,
-		Database:      c.Database,
-		Prometheus:    c.Prometheus,
-		Regions:       c.Regions,
-		Hosts:         listed(c.Hosts),
-		HostNetworks:  networks,
-		Administrator: key,
-		Version:       version,
-		Log:           logger(),
+		NotifyNetworks: notified,
+		Mail:           mail,
+		Keep:           keep,
+		Data:           data,
+		Listen:         c.Listen,
+		TLS:            c.tls(),
+		URL:            c.url(),
+		Place:          at,
+		Database:       c.Database,
+		Prometheus:     c.Prometheus,
+		Regions:        c.Regions,
+		Hosts:          listed(c.Hosts),
+		HostNetworks:   networks,
+		Administrator:  key,
+		Version:        version,
+		Log:            logger(),
 	})
 }
 

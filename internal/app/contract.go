@@ -25,6 +25,7 @@ import (
 	"slipway/internal/jobs"
 	"slipway/internal/key"
 	logsface "slipway/internal/logs"
+	"slipway/internal/notify"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/release"
@@ -48,6 +49,7 @@ type (
 	identityPart = identity.Service
 	logsPart     = logsface.Service
 	keyPart      = key.Service
+	topicPart    = notify.Service
 	viewPart     = view.Service
 	jobsPart     = jobs.Service
 	hintsPart    = event.Hints
@@ -104,6 +106,7 @@ type (
 		kms.Unimplemented
 	}
 	snsAPI struct {
+		*topicPart
 		sns.Unimplemented
 	}
 	ec2API struct {

@@ -17,10 +17,12 @@ import (
 	"slipway/api/kms"
 	"slipway/api/logs"
 	"slipway/api/slipway"
+	"slipway/api/sns"
 	"slipway/api/sts"
 	"slipway/internal/identity"
 	"slipway/internal/jobs"
 	logsface "slipway/internal/logs"
+	"slipway/internal/notify"
 	"slipway/internal/object/s3"
 	"slipway/internal/source"
 	"slipway/internal/view"
@@ -55,6 +57,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		Log:       s.Log,
 		Authorize: s.rights.askObject,
 		May:       s.rights.mayObject,
+		Notify:    s.objectTopics,
 	}
 	return &mux{
 		polls:    polls,
@@ -69,6 +72,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 			Authorize:    s.rights.repositoryAccess,
 		},
 		issuer: s.identity.Issuer(),
+		links:  notify.Links{Service: s.topics},
 		logs:   s.logStream(api),
 		pages:  s.pages(services, objects),
 		ready:  func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
@@ -132,6 +136,7 @@ func (s *server) newContract() contract {
 		elbv2:        elbv2API{s.balancers, elbv2.Unimplemented{}},
 		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
 		kms:          kmsAPI{s.kms, kms.Unimplemented{}},
+		sns:          snsAPI{s.topics, sns.Unimplemented{}},
 		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
 			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), slipway.Unimplemented{}},
 	})

@@ -13,6 +13,7 @@ import (
 	"slipway/internal/identity"
 	"slipway/internal/key"
 	logsface "slipway/internal/logs"
+	"slipway/internal/notify"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
@@ -31,6 +32,7 @@ func migrations() []store.Migrations {
 	return []store.Migrations{
 		identity.Migrations(),
 		key.Migrations(),
+		notify.Migrations(),
 		object.Migrations(),
 		logsface.Migrations(),
 		source.Migrations(),

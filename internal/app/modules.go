@@ -11,6 +11,7 @@ import (
 	"slipway/internal/journal"
 	"slipway/internal/key"
 	logsface "slipway/internal/logs"
+	"slipway/internal/notify"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
@@ -30,6 +31,7 @@ type storage struct {
 	journal  *journal.Journal
 	logs     *logsface.Service
 	kms      *key.Service
+	topics   *notify.Service
 	objects  *object.Store
 	sources  *source.Service
 }
@@ -66,6 +68,18 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 		Now:     g.now,
 		Pager:   g.pager,
 		Seal:    g.sealer,
+	})
+	st.topics = notify.New(g.db, notify.Config{
+		Region:   g.Place.Region,
+		Account:  g.Place.Account,
+		URL:      g.URL,
+		Now:      g.now,
+		Log:      g.Log,
+		Pager:    g.pager,
+		Seal:     g.sealer,
+		Keys:     st.kms,
+		Mail:     g.Mail,
+		Networks: g.notifyNetworks(),
 	})
 	blobs, err := object.NewFolder(g.Data.Objects(), g.aside())
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"slipway/api/slipway"
 	"slipway/internal/fault"
 	"slipway/internal/identity/issuer"
+	"slipway/internal/notify"
 	"slipway/internal/object/s3"
 )
 
@@ -26,6 +27,8 @@ type mux struct {
 	s3   http.Handler
 	git  http.Handler
 	logs http.Handler
+	// links are what subscribers of topics open.
+	links notify.Links
 	// issuer publishes the keys of identity tokens.
 	issuer *issuer.Issuer
 	pages  http.Handler
@@ -132,6 +135,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.logs.ServeHTTP(w, q)
 	case m.issuer.Serves(q.URL.Path):
 		m.issuer.ServeHTTP(w, q)
+	case m.links.Accepts(q):
+		m.links.ServeHTTP(w, q)
 	case s3.Accepts(q):
 		m.s3.ServeHTTP(w, q)
 	case sigv4.Attempted(q):

@@ -15,6 +15,7 @@ import (
 
 	"slipway/internal/fault"
 	"slipway/internal/identity"
+	"slipway/internal/notify"
 	"slipway/internal/web/kit"
 )
 
@@ -35,6 +36,9 @@ type Options struct {
 	Hosts   []string // names that the server answers to besides its own; *.example.com stands for all below example.com
 	// HostNetworks are the networks whose addresses hosts may publish for load balancers, besides their own address.
 	HostNetworks []netip.Prefix
+	// NotifyNetworks are the networks that messages of topics may go to, besides the public ones.
+	NotifyNetworks []netip.Prefix
+	Mail           *notify.Mail // the server that mails are handed to; nil for none
 	// Administrator is the key of the first administrator. If it is empty, a random key is made.
 	Administrator Key
 	Version       string
@@ -131,6 +135,7 @@ func (s *server) make(ctx context.Context) (err error) {
 	if err := s.upgradeRoles(ctx); err != nil {
 		return err
 	}
+	tellTopics(s.ground, s.storage)
 	tellPipelines(s.db, s.stages)
 	tellDeployments(s.db, s.deployments)
 	s.handler = s.newHandler(ctx)

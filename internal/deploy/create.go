@@ -102,6 +102,9 @@ func (s *Service) create(ctx context.Context, tx store.Tx, in *cd.CreateDeployme
 			return "", err
 		}
 	}
+	if err := s.trigger(ctx, tx, g, d, cd.TriggerEventTypeDeploymentStart); err != nil {
+		return "", err
+	}
 	return d.id, s.react(ctx, tx, d)
 }
 
@@ -130,10 +133,6 @@ func (d *deployment) describe(a *application, g *group, c *cd.DeploymentConfigIn
 	info.FileExistsBehavior = cmp.Or(in.FileExistsBehavior, cd.FileExistsBehaviorDisallow)
 	info.BlueGreenDeploymentConfiguration = g.BlueGreenDeploymentConfiguration
 	info.LoadBalancerInfo = g.LoadBalancerInfo
-	if len(g.TriggerConfigurations) > 0 {
-		info.DeploymentStatusMessages = append(info.DeploymentStatusMessages,
-			"The triggers of the deployment group are not sent: Slipway has no SNS.")
-	}
 }
 
 func orFalse(b *bool) *bool {

@@ -79,7 +79,13 @@ func (s *Service) finish(ctx context.Context, tx store.Tx, d *deployment, end *r
 		if err := g.save(ctx, tx); err != nil {
 			return err
 		}
+		if err := s.triggerEnd(ctx, tx, g, d); err != nil {
+			return err
+		}
 		if d.rollsBack(end.Status) {
+			if err := s.trigger(ctx, tx, g, d, cd.TriggerEventTypeDeploymentRollback); err != nil {
+				return err
+			}
 			if err := s.rollBack(ctx, tx, d, g, targets); err != nil {
 				return err
 			}

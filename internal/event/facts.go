@@ -16,6 +16,8 @@ var (
 	ObjectWritten = Topic[Object]{"object-written"}
 	// ObjectChanged is anything that happened to an object. Its key is its ID.
 	ObjectChanged = Topic[ObjectChange]{"object-changed"}
+	// Noticed is a message for a topic of SNS that somebody named in a setting. Its key says what it is about.
+	Noticed = Topic[Notice]{"noticed"}
 )
 
 // Push is a branch or tag that moved.
@@ -65,4 +67,11 @@ type ObjectChange struct {
 	At      int64  `json:"at"`             // in milliseconds
 	By      string `json:"by,omitempty"`   // the ID of who did it
 	From    string `json:"from,omitempty"` // the address of the request
+}
+
+// Notice is a message for a topic.
+type Notice struct {
+	Topic   string `json:"topic"` // an ARN
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
 }

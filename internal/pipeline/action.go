@@ -2,11 +2,14 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 
 	cp "slipway/api/codepipeline"
 	"slipway/internal/contain"
+	"slipway/internal/event"
 	"slipway/internal/fault"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
@@ -42,7 +45,43 @@ func (s *Service) startAction(ctx context.Context, j store.Running) (store.Outco
 	if err != nil {
 		return store.Done, fmt.Errorf("action %s of pipeline %s: %w", a.Name, to.Pipeline, err)
 	}
+	if err := s.askForApproval(ctx, to, a, run); err != nil {
+		return store.Done, err
+	}
 	return store.Done, s.started(ctx, to, a, o)
+}
+
+// askForApproval tells the topic of an approval, if it names one, that somebody is to decide.
+func (s *Service) askForApproval(ctx context.Context, to ref, a *Action, run *engine.Run) error {
+	topic := a.Configuration["NotificationArn"]
+	if run.Token == nil || topic == "" || run.Status != cp.ActionExecutionStatusInProgress {
+		return nil
+	}
+	page := s.URL + "/pipelines/" + url.PathEscape(to.Pipeline)
+	text, err := json.Marshal(map[string]any{
+		"region":      s.Region,
+		"consoleLink": page,
+		"approval": map[string]string{
+			"pipelineName":       to.Pipeline,
+			"stageName":          *run.StageName,
+			"actionName":         a.Name,
+			"token":              *run.Token,
+			"customData":         a.Configuration["CustomData"],
+			"externalEntityLink": a.Configuration["ExternalEntityLink"],
+			"approvalReviewLink": page,
+		},
+	})
+	if err != nil {
+		return err
+	}
+	subject := "APPROVAL NEEDED: AWS CodePipeline " + to.Pipeline + " for action " + a.Name
+	return s.db.Write(ctx, func(tx store.Tx) error {
+		return event.Noticed.Publish(ctx, tx, to.Run, event.Notice{
+			Topic:   topic,
+			Subject: subject[:min(len(subject), 100)],
+			Text:    string(text),
+		})
+	})
 }
 
 // running reads an action execution that is in progress. The run is nil if it has ended, or is gone.

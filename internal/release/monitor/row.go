@@ -113,6 +113,9 @@ func (s *Service) transition(ctx context.Context, tx store.Tx, x *row, to cw.Sta
 	}
 	tx.AfterCommit(func() { s.Log.Info("alarm changed", "alarm", x.name(), "from", from, "to", to, "reason", reason) })
 	fault.Point("monitor.transition")
+	if err := s.notice(ctx, tx, x.MetricAlarm, from); err != nil {
+		return err
+	}
 	return event.AlarmChanged.Publish(ctx, tx, x.name()+" "+string(to), event.Alarm{Name: x.name(), State: string(to)})
 }
 

@@ -18,7 +18,7 @@ func (Provider) Types() []pipelinefile.ActionType {
 	return pipelinefile.AWS().Of("Manual", cp.ActionCategoryApproval)
 }
 
-// Unsupported implements pipeline.Provider. A topic to notify is kept and has no effect, as an approval needs none.
+// Unsupported implements pipeline.Provider.
 func (Provider) Unsupported(*cp.ActionDeclaration) string { return "" }
 
 // Describe implements pipeline.Provider. A link that is no web address is left out.
