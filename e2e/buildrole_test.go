@@ -52,7 +52,7 @@ func (i *instance) inBuild(project string) (id string, env map[string]string) {
 	i.t.Helper()
 	c := codebuild.NewFromConfig(i.sdk())
 	id = *must(c.StartBuild(i.t.Context(), &codebuild.StartBuildInput{ProjectName: &project}))(i.t).Build.Id
-	i.says(id, " END")
+	i.says(id, "\nAT http")
 	_, after, _ := strings.Cut(i.printed(id), "\nAT ")
 	said := strings.Fields(after)
 	has(i.t, i.printed(id), "the token is 0 times in the environment")
