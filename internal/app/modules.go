@@ -90,7 +90,7 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 		Now:   g.now,
 		Room:  g.reserve.room,
 		Seal:  g.sealer,
-		Keys:  key.Objects{Service: st.kms},
+		Keys:  actingKeys{key.Objects{Service: st.kms}, r},
 	})
 	if err != nil {
 		return nil, err

@@ -72,6 +72,8 @@ func (s *rights) resolve(ctx context.Context, kind string, values ...[]string) [
 		return awsproto.Or(given, "arn:aws:acm:"+s.Place.Region+":"+s.Place.Account+":certificate/*")
 	case "pullRequestTarget":
 		return nil
+	case "key", "keyOfAlias", "keyOfCiphertext", "alias":
+		return s.keys(ctx, kind, given)
 	}
 	return s.identities(ctx, kind, given)
 }

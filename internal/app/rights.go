@@ -207,6 +207,12 @@ func (s *rights) resourcePolicy(ctx context.Context, action, arn string) ([]poli
 			return nil, false, err
 		}
 		return s.read(arn, text), false, nil
+	case "kms":
+		text, ok, err := s.kms.ResourcePolicy(ctx, arn)
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		return s.read(arn, text), true, nil
 	}
 	return nil, false, nil
 }

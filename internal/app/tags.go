@@ -20,7 +20,7 @@ func (s *rights) tagsOf(ctx context.Context, arn string) (map[string]string, err
 		return nil, nil
 	}
 	tags, err := s.readTags(ctx, parts[2], parts[5], arn)
-	if _, refused := err.(awsproto.ServiceError); refused { //nolint:errorlint // stages return them unwrapped
+	if _, refused := err.(awsproto.ServiceError); refused {
 		return nil, nil // it does not exist
 	}
 	return tags, err
@@ -98,6 +98,13 @@ func (s *rights) neighbourTags(ctx context.Context, service, arn string) (map[st
 		for _, t := range out.TagDescriptions[0].Tags {
 			tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
 		}
+	case "kms":
+		return s.kms.Tags(ctx, arn)
+	case "s3":
+		return s.buckets().Tags(ctx, arn)
+	case "iam":
+		tags, _ := s.identity.TagsOf(arn)
+		return tags, nil
 	case "cloudwatch":
 		out, err := s.monitor.ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &arn})
 		if err != nil {

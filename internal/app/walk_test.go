@@ -94,7 +94,7 @@ var codes = regexp.MustCompile(`"__type":"(?:[^"#]*#)?([A-Za-z]+)|<Code>([A-Za-z
 
 // code sends a request and returns the code of its error, "" for none, and the answer.
 func (w *walker) code(r *http.Request) (code, answer string) {
-	ctx, cancel := context.WithTimeout(r.Context(), 50*time.Millisecond) // ends what waits
+	ctx, cancel := context.WithTimeout(r.Context(), time.Second) // ends what waits
 	defer cancel()
 	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r.WithContext(ctx))

@@ -60,7 +60,7 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 			awsproto.Value(r.build.ProjectName) + " --service-role ARN"), nil
 	}
 	c, err := s.Roles.Assume(ctx, role, session(*r.build.Id), *r.build.Id)
-	if _, refused := err.(awsproto.ServiceError); refused { //nolint:errorlint // Roles returns it unwrapped
+	if _, refused := err.(awsproto.ServiceError); refused {
 		return nil, new("CodeBuild is not authorized to perform: sts:AssumeRole on service role " + role + ". " +
 			awsproto.Message(err)), nil
 	}

@@ -50,7 +50,7 @@ func (s *Service) acting(ctx context.Context, a *Action, run *engine.Run) (conte
 		role = awsproto.Value(r.Declaration.RoleArn)
 	}
 	acting, err := s.Roles.Act(ctx, role, awsproto.Value(run.Action.RoleArn), a.Execution)
-	if refused, ok := err.(awsproto.ServiceError); ok { //nolint:errorlint // Roles returns it unwrapped
+	if refused, ok := err.(awsproto.ServiceError); ok {
 		return nil, Refuse("PermissionError", "CodePipeline cannot act as the role of the action %s: %s", a.Name,
 			awsproto.Message(refused))
 	}

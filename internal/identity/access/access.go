@@ -64,7 +64,7 @@ func (a *Authority) Operation(ctx context.Context, op *awsproto.Operation, in an
 	if err == nil && len(q.Asks) == 0 && a.Used != nil {
 		a.Used(awsproto.CallerOf(ctx), op.Service.SigningName)
 	}
-	if denied, ok := err.(*Denied); ok { //nolint:errorlint // it is not wrapped
+	if denied, ok := err.(*Denied); ok {
 		denied.query = op.Service.Protocol == awsproto.Query
 	}
 	return err
