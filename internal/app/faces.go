@@ -104,6 +104,7 @@ func (s *server) pages(services contract, other http.Handler) http.Handler {
 		Pipelines:   services.codepipeline,
 		Slipway:     services.slipway,
 		IAM:         services.iam,
+		May:         s.rights.authority.May,
 		Hints:       s.hints,
 		Other:       other,
 		URL:         s.URL,

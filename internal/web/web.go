@@ -11,6 +11,7 @@ import (
 	"slipway/internal/web/build"
 	"slipway/internal/web/deploy"
 	"slipway/internal/web/find"
+	"slipway/internal/web/identity"
 	"slipway/internal/web/kit"
 	"slipway/internal/web/pipeline"
 	"slipway/internal/web/release"
@@ -30,6 +31,7 @@ func New(c kit.Config) http.Handler {
 		release.Routes(s),
 		pipeline.Routes(s),
 		settings.Routes(s),
+		identity.Routes(s),
 		find.Routes(s),
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/a-h/templ"
 
@@ -47,6 +48,9 @@ func (s *Site) Shell(r *http.Request, v Visitor, title string, live ...string) S
 	}
 	if v.Caller.Name == "" {
 		return x // nobody is signed in
+	}
+	if strings.HasPrefix(r.URL.Path, "/settings") {
+		x.Visitor.People = s.Offers(r.Context(), "iam:ListUsers", "*")
 	}
 	out, err := s.Slipway.GetAttention(awsproto.WithCaller(r.Context(), v.Caller), &slipway.GetAttentionInput{})
 	if err != nil { // a page is no worse without it, and whoever may not see it sees none

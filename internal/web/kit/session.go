@@ -38,7 +38,8 @@ func (s *Site) Confirmed(w http.ResponseWriter, r *http.Request, v Visitor, to s
 // Visitor is who looks at a page.
 type Visitor struct {
 	Session
-	Theme string // light, dark, or "" for the system's
+	Theme  string // light, dark, or "" for the system's
+	People bool   // may see users
 }
 
 const (

@@ -38,7 +38,10 @@ type Config struct {
 	Pipelines   codepipeline.API
 	Slipway     slipway.API
 	IAM         iam.API
-	Hints       *event.Hints
+	// May reports whether the caller in ctx may do an action on a resource, an ARN or "*". What nobody may do is not
+	// offered. Without it, all is offered.
+	May   func(ctx context.Context, action, resource string) bool
+	Hints *event.Hints
 	// Other answers for a path that no page has, to a client that is no browser: it must not take the page of
 	// a sign-in for an answer.
 	Other   http.Handler
@@ -56,6 +59,11 @@ type Site struct {
 	static map[string]asset
 	tries  *throttle
 	pages  http.Handler
+}
+
+// Offers reports whether the visitor in ctx may do an action on a resource.
+func (s *Site) Offers(ctx context.Context, action, resource string) bool {
+	return s.May == nil || s.May(ctx, action, resource)
 }
 
 // New returns a site that has no pages yet.

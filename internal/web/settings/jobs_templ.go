@@ -49,7 +49,7 @@ func Jobs(s kit.Shell, out *slipway.ListJobsOutput, all bool, more string, now t
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = settingsHead("Jobs", "The server's own work: starting actions, shifting traffic, sending events. A failed job is tried again; after its last attempt it waits here for a retry.", "jobs").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = kit.SettingsHead(s, "Jobs", "The server's own work: starting actions, shifting traffic, sending events. A failed job is tried again; after its last attempt it waits here for a retry.", "jobs").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -89,13 +89,23 @@ func (p *Pages) ask(r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
+// Read is the text of a page, as people read it.
+func (p *Pages) Read(path string) string {
+	return plain(p.ask(httptest.NewRequest(http.MethodGet, path, nil)))
+}
+
+// plain is what people read of an answer.
+func plain(answer *httptest.ResponseRecorder) string {
+	return strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(answer.Body.String(), " "))), " ")
+}
+
 var tags = regexp.MustCompile(`(?s)<[^>]*>`)
 
 // Shows fails the test unless a page has texts, as people read them.
 func (p *Pages) Shows(path string, texts ...string) {
 	p.t.Helper()
 	answer := p.ask(httptest.NewRequest(http.MethodGet, path, nil))
-	read := strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(answer.Body.String(), " "))), " ")
+	read := plain(answer)
 	if answer.Code != http.StatusOK {
 		p.t.Fatalf("%s answers %d: %s\n%s", path, answer.Code, read, p.log.String())
 	}
@@ -114,17 +124,27 @@ func (p *Pages) Status(path string) int {
 // Send sends a form of a page, and returns where that leads.
 func (p *Pages) Send(path string, form url.Values) string {
 	p.t.Helper()
+	answer := p.post(path, form)
+	if answer.Code != http.StatusSeeOther {
+		p.t.Fatalf("%s answers %d: %s", path, answer.Code, answer.Body)
+	}
+	return answer.Header().Get("Location")
+}
+
+// Answer sends a form that is answered with a page, and returns what people read there.
+func (p *Pages) Answer(path string, form url.Values) (read string, status int) {
+	answer := p.post(path, form)
+	return plain(answer), answer.Code
+}
+
+func (p *Pages) post(path string, form url.Values) *httptest.ResponseRecorder {
 	values := url.Values{"csrf": {"token"}}
 	for name, v := range form {
 		values[name] = v
 	}
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(values.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer := p.ask(r)
-	if answer.Code != http.StatusSeeOther {
-		p.t.Fatalf("%s answers %d: %s", path, answer.Code, answer.Body)
-	}
-	return answer.Header().Get("Location")
+	return p.ask(r)
 }
 
 // Serve serves the pages at an address, for tests that need a connection.
