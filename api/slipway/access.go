@@ -26,6 +26,10 @@ func askCompleteBuild(a *awsproto.Access, input any) {
 	a.Ask("slipway:CompleteBuild", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
 }
 
+func askCompletePasskey(a *awsproto.Access, input any) {
+	a.Ask("slipway:RegisterPasskey", a.Find("caller"))
+}
+
 func askCreateHost(a *awsproto.Access, input any) {
 	in := input.(*CreateHostInput)
 	a.Ask("slipway:CreateHost", awsproto.Join(a.Prefix("codedeploy", true), []string{"instance:"}, awsproto.Or(awsproto.One(awsproto.Value(in.Name)), "*")))
@@ -34,9 +38,22 @@ func askCreateHost(a *awsproto.Access, input any) {
 	}
 }
 
+func askCreateRecoveryCodes(a *awsproto.Access, input any) {
+	a.Ask("slipway:CreateRecoveryCodes", a.Find("caller"))
+}
+
+func askDeletePasskey(a *awsproto.Access, input any) {
+	in := input.(*DeletePasskeyInput)
+	a.Ask("slipway:DeletePasskey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askDeleteReleasePolicy(a *awsproto.Access, input any) {
 	in := input.(*DeleteReleasePolicyInput)
 	a.Ask("slipway:DeleteReleasePolicy", awsproto.Join(a.Prefix("codedeploy", true), []string{"deploymentgroup:"}, awsproto.Or(awsproto.One(awsproto.Value(in.ApplicationName)), "*"), []string{"/"}, awsproto.Or(awsproto.One(awsproto.Value(in.DeploymentGroupName)), "*")))
+}
+
+func askDeleteSignInProvider(a *awsproto.Access, input any) {
+	a.Ask("slipway:DeleteSignInProvider", awsproto.Any)
 }
 
 func askDescribeChanges(a *awsproto.Access, input any) {
@@ -44,6 +61,11 @@ func askDescribeChanges(a *awsproto.Access, input any) {
 
 func askDiscardJob(a *awsproto.Access, input any) {
 	a.Ask("slipway:DiscardJob", awsproto.Any)
+}
+
+func askEndSignIn(a *awsproto.Access, input any) {
+	in := input.(*EndSignInInput)
+	a.Ask("slipway:EndSignIn", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
 func askExplainBuild(a *awsproto.Access, input any) {
@@ -120,6 +142,11 @@ func askListJobs(a *awsproto.Access, input any) {
 	a.Ask("slipway:ListJobs", awsproto.Any)
 }
 
+func askListPasskeys(a *awsproto.Access, input any) {
+	in := input.(*ListPasskeysInput)
+	a.Ask("slipway:ListPasskeys", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askListReleases(a *awsproto.Access, input any) {
 }
 
@@ -132,6 +159,15 @@ func askListRunners(a *awsproto.Access, input any) {
 }
 
 func askListServing(a *awsproto.Access, input any) {
+}
+
+func askListSignInProviders(a *awsproto.Access, input any) {
+	a.Ask("slipway:ListSignInProviders", awsproto.Any)
+}
+
+func askListSignIns(a *awsproto.Access, input any) {
+	in := input.(*ListSignInsInput)
+	a.Ask("slipway:ListSignIns", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
 func askListVersions(a *awsproto.Access, input any) {
@@ -176,9 +212,17 @@ func askPutRouterReport(a *awsproto.Access, input any) {
 	a.Ask("slipway:PutRouterReport", awsproto.Join(a.Prefix("slipway", true), []string{"router/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Router)), "*")))
 }
 
+func askPutSignInProvider(a *awsproto.Access, input any) {
+	a.Ask("slipway:PutSignInProvider", awsproto.Any)
+}
+
 func askReadLog(a *awsproto.Access, input any) {
 	in := input.(*ReadLogInput)
 	a.Ask("logs:GetLogEvents", a.Find("logStream", awsproto.One(awsproto.Value(in.LogGroupName)), awsproto.One(awsproto.Value(in.LogStreamName))))
+}
+
+func askRegisterPasskey(a *awsproto.Access, input any) {
+	a.Ask("slipway:RegisterPasskey", a.Find("caller"))
 }
 
 func askResumeRelease(a *awsproto.Access, input any) {

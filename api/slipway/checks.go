@@ -8,9 +8,10 @@ import (
 
 var pattern1 = awsproto.NewPattern("[A-Za-z0-9._-]+")
 var pattern2 = awsproto.NewPattern("[A-Za-z0-9+=,.@_-]+")
-var pattern3 = awsproto.NewPattern("[A-Za-z0-9.@\\-_]+")
-var pattern4 = awsproto.NewPattern("[!-~]+")
-var pattern5 = awsproto.NewPattern("[\\w\\.-]+")
+var pattern3 = awsproto.NewPattern("[A-Za-z0-9][A-Za-z0-9_-]*")
+var pattern4 = awsproto.NewPattern("[A-Za-z0-9.@\\-_]+")
+var pattern5 = awsproto.NewPattern("[!-~]+")
+var pattern6 = awsproto.NewPattern("[\\w\\.-]+")
 
 // Check reports what the model forbids.
 func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
@@ -55,6 +56,14 @@ func (s *CompleteBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CompletePasskeyInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 64)
+	c.Required("state", s.State != nil)
+	c.Required("response", s.Response != nil)
+}
+
+// Check reports what the model forbids.
 func (s *CreateHostInput) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 100)
@@ -68,11 +77,27 @@ func (s *CreateHostInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CreateRecoveryCodesInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *DeletePasskeyInput) Check(c *awsproto.Check) {
+	c.Required("passkeyId", s.PasskeyId != nil)
+}
+
+// Check reports what the model forbids.
 func (s *DeleteReleasePolicyInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
 	c.Required("deploymentGroupName", s.DeploymentGroupName != nil)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
+}
+
+// Check reports what the model forbids.
+func (s *DeleteSignInProviderInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 32)
+	c.Match("name", s.Name, pattern3)
 }
 
 // Check reports what the model forbids.
@@ -95,6 +120,11 @@ func (s *DiscardJobInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *EndSignInInput) Check(c *awsproto.Check) {
+	c.Required("signInId", s.SignInId != nil)
+}
+
+// Check reports what the model forbids.
 func (s *ExplainBuildInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, 512)
@@ -107,7 +137,7 @@ func (s *GetAttentionInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *GetBoardInput) Check(c *awsproto.Check) {
 	c.Length("pipelineName", s.PipelineName, 1, 100)
-	c.Match("pipelineName", s.PipelineName, pattern3)
+	c.Match("pipelineName", s.PipelineName, pattern4)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
 
@@ -129,14 +159,14 @@ func (s *GetBuildTokenInput) Check(c *awsproto.Check) {
 	c.Match("runner", s.Runner, pattern1)
 	c.Required("audience", s.Audience != nil)
 	c.Length("audience", s.Audience, 1, 255)
-	c.Match("audience", s.Audience, pattern4)
+	c.Match("audience", s.Audience, pattern5)
 }
 
 // Check reports what the model forbids.
 func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern5)
+	c.Match("repositoryName", s.RepositoryName, pattern6)
 	c.Required("commitId", s.CommitId != nil)
 }
 
@@ -144,7 +174,7 @@ func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 func (s *GetDiffInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern5)
+	c.Match("repositoryName", s.RepositoryName, pattern6)
 	c.Length("beforeCommitSpecifier", s.BeforeCommitSpecifier, 1, 256)
 	c.Required("afterCommitSpecifier", s.AfterCommitSpecifier != nil)
 	c.Length("afterCommitSpecifier", s.AfterCommitSpecifier, 1, 256)
@@ -203,7 +233,7 @@ func (s *LatencyBucket) Check(c *awsproto.Check) {
 func (s *ListCommitsInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern5)
+	c.Match("repositoryName", s.RepositoryName, pattern6)
 	c.Required("commitSpecifier", s.CommitSpecifier != nil)
 	c.Length("commitSpecifier", s.CommitSpecifier, 1, 256)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
@@ -213,7 +243,7 @@ func (s *ListCommitsInput) Check(c *awsproto.Check) {
 func (s *ListExecutionsInput) Check(c *awsproto.Check) {
 	c.Required("pipelineName", s.PipelineName != nil)
 	c.Length("pipelineName", s.PipelineName, 1, 100)
-	c.Match("pipelineName", s.PipelineName, pattern3)
+	c.Match("pipelineName", s.PipelineName, pattern4)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
 
@@ -224,6 +254,10 @@ func (s *ListHostsInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *ListJobsInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *ListPasskeysInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
@@ -252,6 +286,14 @@ func (s *ListServingInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListSignInProvidersInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *ListSignInsInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
 func (s *ListVersionsInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
@@ -262,7 +304,7 @@ func (s *ListVersionsInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *ListWaitingInput) Check(c *awsproto.Check) {
 	c.Length("pipelineName", s.PipelineName, 1, 100)
-	c.Match("pipelineName", s.PipelineName, pattern3)
+	c.Match("pipelineName", s.PipelineName, pattern4)
 }
 
 // Check reports what the model forbids.
@@ -349,11 +391,31 @@ func (s *PutRouterReportInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *PutSignInProviderInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 32)
+	c.Match("name", s.Name, pattern3)
+	c.Required("issuer", s.Issuer != nil)
+	c.Required("clientId", s.ClientId != nil)
+	c.Required("mappings", s.Mappings != nil)
+	c.Size("mappings", s.Mappings != nil, len(s.Mappings), 1, 100)
+	for i := range s.Mappings {
+		c.PushIndex("mappings", i)
+		s.Mappings[i].Check(c)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *ReadLogInput) Check(c *awsproto.Check) {
 	c.Required("logGroupName", s.LogGroupName != nil)
 	c.Required("logStreamName", s.LogStreamName != nil)
 	awsproto.Range(c, "lines", s.Lines, new(int32(0)), nil)
 	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), nil)
+}
+
+// Check reports what the model forbids.
+func (s *RegisterPasskeyInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
@@ -443,6 +505,11 @@ func (s *RouterSample) Check(c *awsproto.Check) {
 func (s *RouterTarget) Check(c *awsproto.Check) {
 	c.Required("targetGroupArn", s.TargetGroupArn != nil)
 	c.Required("address", s.Address != nil)
+}
+
+// Check reports what the model forbids.
+func (s *SignInMapping) Check(c *awsproto.Check) {
+	c.Required("value", s.Value != nil)
 }
 
 // Check reports what the model forbids.

@@ -32,14 +32,34 @@ func (c Client) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*Com
 	return awsproto.Send[CompleteBuildOutput](ctx, c.Client, &opCompleteBuild, in)
 }
 
+// CompletePasskey is slipway:CompletePasskey.
+func (c Client) CompletePasskey(ctx context.Context, in *CompletePasskeyInput) (*CompletePasskeyOutput, error) {
+	return awsproto.Send[CompletePasskeyOutput](ctx, c.Client, &opCompletePasskey, in)
+}
+
 // CreateHost is slipway:CreateHost.
 func (c Client) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateHostOutput, error) {
 	return awsproto.Send[CreateHostOutput](ctx, c.Client, &opCreateHost, in)
 }
 
+// CreateRecoveryCodes is slipway:CreateRecoveryCodes.
+func (c Client) CreateRecoveryCodes(ctx context.Context, in *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error) {
+	return awsproto.Send[CreateRecoveryCodesOutput](ctx, c.Client, &opCreateRecoveryCodes, in)
+}
+
+// DeletePasskey is slipway:DeletePasskey.
+func (c Client) DeletePasskey(ctx context.Context, in *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
+	return awsproto.Send[DeletePasskeyOutput](ctx, c.Client, &opDeletePasskey, in)
+}
+
 // DeleteReleasePolicy is slipway:DeleteReleasePolicy.
 func (c Client) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error) {
 	return awsproto.Send[DeleteReleasePolicyOutput](ctx, c.Client, &opDeleteReleasePolicy, in)
+}
+
+// DeleteSignInProvider is slipway:DeleteSignInProvider.
+func (c Client) DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error) {
+	return awsproto.Send[DeleteSignInProviderOutput](ctx, c.Client, &opDeleteSignInProvider, in)
 }
 
 // DescribeChanges is slipway:DescribeChanges.
@@ -50,6 +70,11 @@ func (c Client) DescribeChanges(ctx context.Context, in *DescribeChangesInput) (
 // DiscardJob is slipway:DiscardJob.
 func (c Client) DiscardJob(ctx context.Context, in *DiscardJobInput) (*DiscardJobOutput, error) {
 	return awsproto.Send[DiscardJobOutput](ctx, c.Client, &opDiscardJob, in)
+}
+
+// EndSignIn is slipway:EndSignIn.
+func (c Client) EndSignIn(ctx context.Context, in *EndSignInInput) (*EndSignInOutput, error) {
+	return awsproto.Send[EndSignInOutput](ctx, c.Client, &opEndSignIn, in)
 }
 
 // ExplainBuild is slipway:ExplainBuild.
@@ -132,6 +157,11 @@ func (c Client) ListJobs(ctx context.Context, in *ListJobsInput) (*ListJobsOutpu
 	return awsproto.Send[ListJobsOutput](ctx, c.Client, &opListJobs, in)
 }
 
+// ListPasskeys is slipway:ListPasskeys.
+func (c Client) ListPasskeys(ctx context.Context, in *ListPasskeysInput) (*ListPasskeysOutput, error) {
+	return awsproto.Send[ListPasskeysOutput](ctx, c.Client, &opListPasskeys, in)
+}
+
 // ListReleases is slipway:ListReleases.
 func (c Client) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Send[ListReleasesOutput](ctx, c.Client, &opListReleases, in)
@@ -150,6 +180,16 @@ func (c Client) ListRunners(ctx context.Context, in *ListRunnersInput) (*ListRun
 // ListServing is slipway:ListServing.
 func (c Client) ListServing(ctx context.Context, in *ListServingInput) (*ListServingOutput, error) {
 	return awsproto.Send[ListServingOutput](ctx, c.Client, &opListServing, in)
+}
+
+// ListSignInProviders is slipway:ListSignInProviders.
+func (c Client) ListSignInProviders(ctx context.Context, in *ListSignInProvidersInput) (*ListSignInProvidersOutput, error) {
+	return awsproto.Send[ListSignInProvidersOutput](ctx, c.Client, &opListSignInProviders, in)
+}
+
+// ListSignIns is slipway:ListSignIns.
+func (c Client) ListSignIns(ctx context.Context, in *ListSignInsInput) (*ListSignInsOutput, error) {
+	return awsproto.Send[ListSignInsOutput](ctx, c.Client, &opListSignIns, in)
 }
 
 // ListVersions is slipway:ListVersions.
@@ -197,9 +237,19 @@ func (c Client) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (
 	return awsproto.Send[PutRouterReportOutput](ctx, c.Client, &opPutRouterReport, in)
 }
 
+// PutSignInProvider is slipway:PutSignInProvider.
+func (c Client) PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error) {
+	return awsproto.Send[PutSignInProviderOutput](ctx, c.Client, &opPutSignInProvider, in)
+}
+
 // ReadLog is slipway:ReadLog.
 func (c Client) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
 	return awsproto.Send[ReadLogOutput](ctx, c.Client, &opReadLog, in)
+}
+
+// RegisterPasskey is slipway:RegisterPasskey.
+func (c Client) RegisterPasskey(ctx context.Context, in *RegisterPasskeyInput) (*RegisterPasskeyOutput, error) {
+	return awsproto.Send[RegisterPasskeyOutput](ctx, c.Client, &opRegisterPasskey, in)
 }
 
 // ResumeRelease is slipway:ResumeRelease.

@@ -32,6 +32,13 @@ func (e *InvalidNextTokenException) Error() string   { return e.Message }
 func (*InvalidNextTokenException) ErrorCode() string { return "InvalidNextTokenException" }
 func (*InvalidNextTokenException) HTTPStatus() int   { return 400 }
 
+// InvalidSignInProviderException travels as "InvalidSignInProviderException" with HTTP status 400.
+type InvalidSignInProviderException struct{ Message string }
+
+func (e *InvalidSignInProviderException) Error() string   { return e.Message }
+func (*InvalidSignInProviderException) ErrorCode() string { return "InvalidSignInProviderException" }
+func (*InvalidSignInProviderException) HTTPStatus() int   { return 400 }
+
 // JobNotFoundException travels as "JobNotFoundException" with HTTP status 404.
 type JobNotFoundException struct{ Message string }
 
@@ -45,6 +52,27 @@ type LogNotFoundException struct{ Message string }
 func (e *LogNotFoundException) Error() string   { return e.Message }
 func (*LogNotFoundException) ErrorCode() string { return "LogNotFoundException" }
 func (*LogNotFoundException) HTTPStatus() int   { return 400 }
+
+// NoSecondFactorException travels as "NoSecondFactorException" with HTTP status 400.
+type NoSecondFactorException struct{ Message string }
+
+func (e *NoSecondFactorException) Error() string   { return e.Message }
+func (*NoSecondFactorException) ErrorCode() string { return "NoSecondFactorException" }
+func (*NoSecondFactorException) HTTPStatus() int   { return 400 }
+
+// PasskeyNotFoundException travels as "PasskeyNotFoundException" with HTTP status 404.
+type PasskeyNotFoundException struct{ Message string }
+
+func (e *PasskeyNotFoundException) Error() string   { return e.Message }
+func (*PasskeyNotFoundException) ErrorCode() string { return "PasskeyNotFoundException" }
+func (*PasskeyNotFoundException) HTTPStatus() int   { return 404 }
+
+// PasskeyRefusedException travels as "PasskeyRefusedException" with HTTP status 400.
+type PasskeyRefusedException struct{ Message string }
+
+func (e *PasskeyRefusedException) Error() string   { return e.Message }
+func (*PasskeyRefusedException) ErrorCode() string { return "PasskeyRefusedException" }
+func (*PasskeyRefusedException) HTTPStatus() int   { return 400 }
 
 // ReleaseNotFoundException travels as "ReleaseNotFoundException" with HTTP status 400.
 type ReleaseNotFoundException struct{ Message string }
@@ -74,6 +102,20 @@ func (e *RunnerConflictException) Error() string   { return e.Message }
 func (*RunnerConflictException) ErrorCode() string { return "RunnerConflictException" }
 func (*RunnerConflictException) HTTPStatus() int   { return 409 }
 
+// SignInNotFoundException travels as "SignInNotFoundException" with HTTP status 404.
+type SignInNotFoundException struct{ Message string }
+
+func (e *SignInNotFoundException) Error() string   { return e.Message }
+func (*SignInNotFoundException) ErrorCode() string { return "SignInNotFoundException" }
+func (*SignInNotFoundException) HTTPStatus() int   { return 404 }
+
+// SignInProviderNotFoundException travels as "SignInProviderNotFoundException" with HTTP status 404.
+type SignInProviderNotFoundException struct{ Message string }
+
+func (e *SignInProviderNotFoundException) Error() string   { return e.Message }
+func (*SignInProviderNotFoundException) ErrorCode() string { return "SignInProviderNotFoundException" }
+func (*SignInProviderNotFoundException) HTTPStatus() int   { return 404 }
+
 func newError(code, message string) error {
 	switch code {
 	case "BuildNotFoundException":
@@ -84,10 +126,18 @@ func newError(code, message string) error {
 		return &HostExistsException{message}
 	case "InvalidNextTokenException":
 		return &InvalidNextTokenException{message}
+	case "InvalidSignInProviderException":
+		return &InvalidSignInProviderException{message}
 	case "JobNotFoundException":
 		return &JobNotFoundException{message}
 	case "LogNotFoundException":
 		return &LogNotFoundException{message}
+	case "NoSecondFactorException":
+		return &NoSecondFactorException{message}
+	case "PasskeyNotFoundException":
+		return &PasskeyNotFoundException{message}
+	case "PasskeyRefusedException":
+		return &PasskeyRefusedException{message}
 	case "ReleaseNotFoundException":
 		return &ReleaseNotFoundException{message}
 	case "ReleasePolicyNotFoundException":
@@ -96,6 +146,10 @@ func newError(code, message string) error {
 		return &ReleaseStateException{message}
 	case "RunnerConflictException":
 		return &RunnerConflictException{message}
+	case "SignInNotFoundException":
+		return &SignInNotFoundException{message}
+	case "SignInProviderNotFoundException":
+		return &SignInProviderNotFoundException{message}
 	}
 	return nil
 }

@@ -14,49 +14,59 @@ var info = awsproto.Info{
 }
 
 var (
-	opAcknowledgeBuild    = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
-	opAppendLog           = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
-	opCompareWithGreen    = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
-	opCompleteBuild       = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
-	opCreateHost          = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
-	opDeleteReleasePolicy = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
-	opDescribeChanges     = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
-	opDiscardJob          = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
-	opExplainBuild        = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
-	opGetAttention        = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
-	opGetBoard            = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
-	opGetBuildCredentials = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
-	opGetBuildToken       = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
-	opGetCommitProgress   = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
-	opGetDiff             = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
-	opGetRelease          = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
-	opGetReleasePolicy    = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
-	opGetReleaseTraffic   = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
-	opGetTestHistory      = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
-	opGetTestOverview     = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
-	opListCommits         = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
-	opListExecutions      = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
-	opListHosts           = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
-	opListJobs            = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
-	opListReleases        = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
-	opListRouters         = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
-	opListRunners         = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
-	opListServing         = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
-	opListVersions        = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
-	opListWaiting         = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
-	opPauseRelease        = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
-	opPollBuild           = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
-	opPollRouter          = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
-	opPromoteRelease      = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
-	opPutHostService      = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
-	opPutReleasePolicy    = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
-	opPutRouterReport     = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
-	opReadLog             = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
-	opResumeRelease       = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
-	opRetryJob            = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
-	opRollBackRelease     = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
-	opUpdateBuild         = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
-	opWaitForChange       = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
+	opAcknowledgeBuild     = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
+	opAppendLog            = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
+	opCompareWithGreen     = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
+	opCompleteBuild        = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
+	opCompletePasskey      = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
+	opCreateHost           = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
+	opCreateRecoveryCodes  = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
+	opDeletePasskey        = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
+	opDeleteReleasePolicy  = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
+	opDeleteSignInProvider = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
+	opDescribeChanges      = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
+	opDiscardJob           = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
+	opEndSignIn            = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
+	opExplainBuild         = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
+	opGetAttention         = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
+	opGetBoard             = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
+	opGetBuildCredentials  = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
+	opGetBuildToken        = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
+	opGetCommitProgress    = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
+	opGetDiff              = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
+	opGetRelease           = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
+	opGetReleasePolicy     = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
+	opGetReleaseTraffic    = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
+	opGetTestHistory       = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
+	opGetTestOverview      = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
+	opListCommits          = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
+	opListExecutions       = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
+	opListHosts            = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
+	opListJobs             = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
+	opListPasskeys         = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
+	opListReleases         = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
+	opListRouters          = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
+	opListRunners          = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
+	opListServing          = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
+	opListSignInProviders  = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
+	opListSignIns          = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
+	opListVersions         = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
+	opListWaiting          = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
+	opPauseRelease         = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
+	opPollBuild            = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
+	opPollRouter           = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
+	opPromoteRelease       = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
+	opPutHostService       = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
+	opPutReleasePolicy     = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
+	opPutRouterReport      = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
+	opPutSignInProvider    = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException"}, Asks: askPutSignInProvider}
+	opReadLog              = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
+	opRegisterPasskey      = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
+	opResumeRelease        = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
+	opRetryJob             = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
+	opRollBackRelease      = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
+	opUpdateBuild          = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
+	opWaitForChange        = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
 )
 
 // API is Slipway: in process it is a Service, from afar a Client.
@@ -65,10 +75,15 @@ type API interface {
 	AppendLog(context.Context, *AppendLogInput) (*AppendLogOutput, error)
 	CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
+	CompletePasskey(context.Context, *CompletePasskeyInput) (*CompletePasskeyOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
+	CreateRecoveryCodes(context.Context, *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error)
+	DeletePasskey(context.Context, *DeletePasskeyInput) (*DeletePasskeyOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
+	DeleteSignInProvider(context.Context, *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
 	DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
 	DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
+	EndSignIn(context.Context, *EndSignInInput) (*EndSignInOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
@@ -85,10 +100,13 @@ type API interface {
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
+	ListPasskeys(context.Context, *ListPasskeysInput) (*ListPasskeysOutput, error)
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
 	ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
 	ListServing(context.Context, *ListServingInput) (*ListServingOutput, error)
+	ListSignInProviders(context.Context, *ListSignInProvidersInput) (*ListSignInProvidersOutput, error)
+	ListSignIns(context.Context, *ListSignInsInput) (*ListSignInsOutput, error)
 	ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
 	ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
 	PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
@@ -98,7 +116,9 @@ type API interface {
 	PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
 	PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
 	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
+	PutSignInProvider(context.Context, *PutSignInProviderInput) (*PutSignInProviderOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
+	RegisterPasskey(context.Context, *RegisterPasskeyInput) (*RegisterPasskeyOutput, error)
 	ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
 	RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput, error)
 	RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
@@ -130,12 +150,28 @@ func (unimplemented) CompleteBuild(context.Context, *CompleteBuildInput) (*Compl
 	return nil, opCompleteBuild.NotImplemented()
 }
 
+func (unimplemented) CompletePasskey(context.Context, *CompletePasskeyInput) (*CompletePasskeyOutput, error) {
+	return nil, opCompletePasskey.NotImplemented()
+}
+
 func (unimplemented) CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error) {
 	return nil, opCreateHost.NotImplemented()
 }
 
+func (unimplemented) CreateRecoveryCodes(context.Context, *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error) {
+	return nil, opCreateRecoveryCodes.NotImplemented()
+}
+
+func (unimplemented) DeletePasskey(context.Context, *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
+	return nil, opDeletePasskey.NotImplemented()
+}
+
 func (unimplemented) DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error) {
 	return nil, opDeleteReleasePolicy.NotImplemented()
+}
+
+func (unimplemented) DeleteSignInProvider(context.Context, *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error) {
+	return nil, opDeleteSignInProvider.NotImplemented()
 }
 
 func (unimplemented) DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error) {
@@ -144,6 +180,10 @@ func (unimplemented) DescribeChanges(context.Context, *DescribeChangesInput) (*D
 
 func (unimplemented) DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error) {
 	return nil, opDiscardJob.NotImplemented()
+}
+
+func (unimplemented) EndSignIn(context.Context, *EndSignInInput) (*EndSignInOutput, error) {
+	return nil, opEndSignIn.NotImplemented()
 }
 
 func (unimplemented) ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error) {
@@ -210,6 +250,10 @@ func (unimplemented) ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput,
 	return nil, opListJobs.NotImplemented()
 }
 
+func (unimplemented) ListPasskeys(context.Context, *ListPasskeysInput) (*ListPasskeysOutput, error) {
+	return nil, opListPasskeys.NotImplemented()
+}
+
 func (unimplemented) ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error) {
 	return nil, opListReleases.NotImplemented()
 }
@@ -224,6 +268,14 @@ func (unimplemented) ListRunners(context.Context, *ListRunnersInput) (*ListRunne
 
 func (unimplemented) ListServing(context.Context, *ListServingInput) (*ListServingOutput, error) {
 	return nil, opListServing.NotImplemented()
+}
+
+func (unimplemented) ListSignInProviders(context.Context, *ListSignInProvidersInput) (*ListSignInProvidersOutput, error) {
+	return nil, opListSignInProviders.NotImplemented()
+}
+
+func (unimplemented) ListSignIns(context.Context, *ListSignInsInput) (*ListSignInsOutput, error) {
+	return nil, opListSignIns.NotImplemented()
 }
 
 func (unimplemented) ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error) {
@@ -262,8 +314,16 @@ func (unimplemented) PutRouterReport(context.Context, *PutRouterReportInput) (*P
 	return nil, opPutRouterReport.NotImplemented()
 }
 
+func (unimplemented) PutSignInProvider(context.Context, *PutSignInProviderInput) (*PutSignInProviderOutput, error) {
+	return nil, opPutSignInProvider.NotImplemented()
+}
+
 func (unimplemented) ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error) {
 	return nil, opReadLog.NotImplemented()
+}
+
+func (unimplemented) RegisterPasskey(context.Context, *RegisterPasskeyInput) (*RegisterPasskeyOutput, error) {
+	return nil, opRegisterPasskey.NotImplemented()
 }
 
 func (unimplemented) ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error) {
@@ -317,14 +377,34 @@ func (s *Service) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*C
 	return awsproto.Invoke(ctx, s.hooks, &opCompleteBuild, in, s.api.CompleteBuild)
 }
 
+// CompletePasskey is slipway:CompletePasskey.
+func (s *Service) CompletePasskey(ctx context.Context, in *CompletePasskeyInput) (*CompletePasskeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCompletePasskey, in, s.api.CompletePasskey)
+}
+
 // CreateHost is slipway:CreateHost.
 func (s *Service) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateHostOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCreateHost, in, s.api.CreateHost)
 }
 
+// CreateRecoveryCodes is slipway:CreateRecoveryCodes.
+func (s *Service) CreateRecoveryCodes(ctx context.Context, in *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCreateRecoveryCodes, in, s.api.CreateRecoveryCodes)
+}
+
+// DeletePasskey is slipway:DeletePasskey.
+func (s *Service) DeletePasskey(ctx context.Context, in *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeletePasskey, in, s.api.DeletePasskey)
+}
+
 // DeleteReleasePolicy is slipway:DeleteReleasePolicy.
 func (s *Service) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteReleasePolicy, in, s.api.DeleteReleasePolicy)
+}
+
+// DeleteSignInProvider is slipway:DeleteSignInProvider.
+func (s *Service) DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteSignInProvider, in, s.api.DeleteSignInProvider)
 }
 
 // DescribeChanges is slipway:DescribeChanges.
@@ -335,6 +415,11 @@ func (s *Service) DescribeChanges(ctx context.Context, in *DescribeChangesInput)
 // DiscardJob is slipway:DiscardJob.
 func (s *Service) DiscardJob(ctx context.Context, in *DiscardJobInput) (*DiscardJobOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDiscardJob, in, s.api.DiscardJob)
+}
+
+// EndSignIn is slipway:EndSignIn.
+func (s *Service) EndSignIn(ctx context.Context, in *EndSignInInput) (*EndSignInOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opEndSignIn, in, s.api.EndSignIn)
 }
 
 // ExplainBuild is slipway:ExplainBuild.
@@ -417,6 +502,11 @@ func (s *Service) ListJobs(ctx context.Context, in *ListJobsInput) (*ListJobsOut
 	return awsproto.Invoke(ctx, s.hooks, &opListJobs, in, s.api.ListJobs)
 }
 
+// ListPasskeys is slipway:ListPasskeys.
+func (s *Service) ListPasskeys(ctx context.Context, in *ListPasskeysInput) (*ListPasskeysOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListPasskeys, in, s.api.ListPasskeys)
+}
+
 // ListReleases is slipway:ListReleases.
 func (s *Service) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListReleases, in, s.api.ListReleases)
@@ -435,6 +525,16 @@ func (s *Service) ListRunners(ctx context.Context, in *ListRunnersInput) (*ListR
 // ListServing is slipway:ListServing.
 func (s *Service) ListServing(ctx context.Context, in *ListServingInput) (*ListServingOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListServing, in, s.api.ListServing)
+}
+
+// ListSignInProviders is slipway:ListSignInProviders.
+func (s *Service) ListSignInProviders(ctx context.Context, in *ListSignInProvidersInput) (*ListSignInProvidersOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListSignInProviders, in, s.api.ListSignInProviders)
+}
+
+// ListSignIns is slipway:ListSignIns.
+func (s *Service) ListSignIns(ctx context.Context, in *ListSignInsInput) (*ListSignInsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListSignIns, in, s.api.ListSignIns)
 }
 
 // ListVersions is slipway:ListVersions.
@@ -482,9 +582,19 @@ func (s *Service) PutRouterReport(ctx context.Context, in *PutRouterReportInput)
 	return awsproto.Invoke(ctx, s.hooks, &opPutRouterReport, in, s.api.PutRouterReport)
 }
 
+// PutSignInProvider is slipway:PutSignInProvider.
+func (s *Service) PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutSignInProvider, in, s.api.PutSignInProvider)
+}
+
 // ReadLog is slipway:ReadLog.
 func (s *Service) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opReadLog, in, s.api.ReadLog)
+}
+
+// RegisterPasskey is slipway:RegisterPasskey.
+func (s *Service) RegisterPasskey(ctx context.Context, in *RegisterPasskeyInput) (*RegisterPasskeyOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRegisterPasskey, in, s.api.RegisterPasskey)
 }
 
 // ResumeRelease is slipway:ResumeRelease.
@@ -525,10 +635,15 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opAppendLog, s.AppendLog),
 		awsproto.Bind(&opCompareWithGreen, s.CompareWithGreen),
 		awsproto.Bind(&opCompleteBuild, s.CompleteBuild),
+		awsproto.Bind(&opCompletePasskey, s.CompletePasskey),
 		awsproto.Bind(&opCreateHost, s.CreateHost),
+		awsproto.Bind(&opCreateRecoveryCodes, s.CreateRecoveryCodes),
+		awsproto.Bind(&opDeletePasskey, s.DeletePasskey),
 		awsproto.Bind(&opDeleteReleasePolicy, s.DeleteReleasePolicy),
+		awsproto.Bind(&opDeleteSignInProvider, s.DeleteSignInProvider),
 		awsproto.Bind(&opDescribeChanges, s.DescribeChanges),
 		awsproto.Bind(&opDiscardJob, s.DiscardJob),
+		awsproto.Bind(&opEndSignIn, s.EndSignIn),
 		awsproto.Bind(&opExplainBuild, s.ExplainBuild),
 		awsproto.Bind(&opGetAttention, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.GetBoard),
@@ -545,10 +660,13 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListExecutions, s.ListExecutions),
 		awsproto.Bind(&opListHosts, s.ListHosts),
 		awsproto.Bind(&opListJobs, s.ListJobs),
+		awsproto.Bind(&opListPasskeys, s.ListPasskeys),
 		awsproto.Bind(&opListReleases, s.ListReleases),
 		awsproto.Bind(&opListRouters, s.ListRouters),
 		awsproto.Bind(&opListRunners, s.ListRunners),
 		awsproto.Bind(&opListServing, s.ListServing),
+		awsproto.Bind(&opListSignInProviders, s.ListSignInProviders),
+		awsproto.Bind(&opListSignIns, s.ListSignIns),
 		awsproto.Bind(&opListVersions, s.ListVersions),
 		awsproto.Bind(&opListWaiting, s.ListWaiting),
 		awsproto.Bind(&opPauseRelease, s.PauseRelease),
@@ -558,7 +676,9 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPutHostService, s.PutHostService),
 		awsproto.Bind(&opPutReleasePolicy, s.PutReleasePolicy),
 		awsproto.Bind(&opPutRouterReport, s.PutRouterReport),
+		awsproto.Bind(&opPutSignInProvider, s.PutSignInProvider),
 		awsproto.Bind(&opReadLog, s.ReadLog),
+		awsproto.Bind(&opRegisterPasskey, s.RegisterPasskey),
 		awsproto.Bind(&opResumeRelease, s.ResumeRelease),
 		awsproto.Bind(&opRetryJob, s.RetryJob),
 		awsproto.Bind(&opRollBackRelease, s.RollBackRelease),

@@ -137,6 +137,18 @@ type CompleteBuildInput struct {
 type CompleteBuildOutput struct {
 }
 
+// CompletePasskeyInput is the shape of that name.
+type CompletePasskeyInput struct {
+	Name     *string `json:"name,omitzero"`
+	State    *string `json:"state,omitzero"`
+	Response *string `json:"response,omitzero"`
+}
+
+// CompletePasskeyOutput is the shape of that name.
+type CompletePasskeyOutput struct {
+	Passkey *Passkey `json:"passkey,omitzero"`
+}
+
 // CreateHostInput is the shape of that name.
 type CreateHostInput struct {
 	Name *string           `json:"name,omitzero"`
@@ -151,6 +163,25 @@ type CreateHostOutput struct {
 	SecretAccessKey *string `json:"secretAccessKey,omitzero"`
 }
 
+// CreateRecoveryCodesInput is the shape of that name.
+type CreateRecoveryCodesInput struct {
+}
+
+// CreateRecoveryCodesOutput is the shape of that name.
+type CreateRecoveryCodesOutput struct {
+	Codes []string `json:"codes,omitzero"`
+}
+
+// DeletePasskeyInput is the shape of that name.
+type DeletePasskeyInput struct {
+	UserName  *string `json:"userName,omitzero"`
+	PasskeyId *string `json:"passkeyId,omitzero"`
+}
+
+// DeletePasskeyOutput is the shape of that name.
+type DeletePasskeyOutput struct {
+}
+
 // DeleteReleasePolicyInput is the shape of that name.
 type DeleteReleasePolicyInput struct {
 	ApplicationName     *string `json:"applicationName,omitzero"`
@@ -159,6 +190,15 @@ type DeleteReleasePolicyInput struct {
 
 // DeleteReleasePolicyOutput is the shape of that name.
 type DeleteReleasePolicyOutput struct {
+}
+
+// DeleteSignInProviderInput is the shape of that name.
+type DeleteSignInProviderInput struct {
+	Name *string `json:"name,omitzero"`
+}
+
+// DeleteSignInProviderOutput is the shape of that name.
+type DeleteSignInProviderOutput struct {
 }
 
 // DeployedVersion is the shape of that name.
@@ -229,6 +269,16 @@ type DiscardJobInput struct {
 
 // DiscardJobOutput is the shape of that name.
 type DiscardJobOutput struct {
+}
+
+// EndSignInInput is the shape of that name.
+type EndSignInInput struct {
+	UserName *string `json:"userName,omitzero"`
+	SignInId *string `json:"signInId,omitzero"`
+}
+
+// EndSignInOutput is the shape of that name.
+type EndSignInOutput struct {
 }
 
 // ExplainBuildInput is the shape of that name.
@@ -498,6 +548,18 @@ type ListJobsOutput struct {
 	NextToken *string `json:"nextToken,omitzero"`
 }
 
+// ListPasskeysInput is the shape of that name.
+type ListPasskeysInput struct {
+	UserName *string `json:"userName,omitzero"`
+}
+
+// ListPasskeysOutput is the shape of that name.
+type ListPasskeysOutput struct {
+	Passkeys      []Passkey `json:"passkeys,omitzero"`
+	Available     *bool     `json:"available,omitzero"`
+	RecoveryCodes *int32    `json:"recoveryCodes,omitzero"`
+}
+
 // ListReleasesInput is the shape of that name.
 type ListReleasesInput struct {
 	ApplicationName     *string `json:"applicationName,omitzero"`
@@ -542,6 +604,25 @@ type ListServingOutput struct {
 	Groups []ServingGroup `json:"groups,omitzero"`
 }
 
+// ListSignInProvidersInput is the shape of that name.
+type ListSignInProvidersInput struct {
+}
+
+// ListSignInProvidersOutput is the shape of that name.
+type ListSignInProvidersOutput struct {
+	Providers []SignInProvider `json:"providers,omitzero"`
+}
+
+// ListSignInsInput is the shape of that name.
+type ListSignInsInput struct {
+	UserName *string `json:"userName,omitzero"`
+}
+
+// ListSignInsOutput is the shape of that name.
+type ListSignInsOutput struct {
+	SignIns []SignIn `json:"signIns,omitzero"`
+}
+
 // ListVersionsInput is the shape of that name.
 type ListVersionsInput struct {
 	ApplicationName     *string `json:"applicationName,omitzero"`
@@ -574,6 +655,14 @@ type ListedExecution struct {
 type LogMark struct {
 	Offset *int64         `json:"offset,omitzero"`
 	Time   *awsproto.Time `json:"time,omitzero"`
+}
+
+// Passkey is the shape of that name.
+type Passkey struct {
+	PasskeyId *string        `json:"passkeyId,omitzero"`
+	Name      *string        `json:"name,omitzero"`
+	Created   *awsproto.Time `json:"created,omitzero"`
+	LastUsed  *awsproto.Time `json:"lastUsed,omitzero"`
 }
 
 // PauseReleaseInput is the shape of that name.
@@ -660,6 +749,23 @@ type PutRouterReportInput struct {
 type PutRouterReportOutput struct {
 }
 
+// PutSignInProviderInput is the shape of that name.
+type PutSignInProviderInput struct {
+	Name          *string         `json:"name,omitzero"`
+	Issuer        *string         `json:"issuer,omitzero"`
+	ClientId      *string         `json:"clientId,omitzero"`
+	ClientSecret  *string         `json:"clientSecret,omitzero"`
+	Scopes        []string        `json:"scopes,omitzero"`
+	UserNameClaim *string         `json:"userNameClaim,omitzero"`
+	Claim         *string         `json:"claim,omitzero"`
+	Mappings      []SignInMapping `json:"mappings,omitzero"`
+}
+
+// PutSignInProviderOutput is the shape of that name.
+type PutSignInProviderOutput struct {
+	Provider *SignInProvider `json:"provider,omitzero"`
+}
+
 // ReadLogInput is the shape of that name.
 type ReadLogInput struct {
 	LogGroupName  *string `json:"logGroupName,omitzero"`
@@ -676,6 +782,16 @@ type ReadLogOutput struct {
 	NextLine   *int64 `json:"nextLine,omitzero"`
 	TotalLines *int64 `json:"totalLines,omitzero"`
 	Complete   *bool  `json:"complete,omitzero"`
+}
+
+// RegisterPasskeyInput is the shape of that name.
+type RegisterPasskeyInput struct {
+}
+
+// RegisterPasskeyOutput is the shape of that name.
+type RegisterPasskeyOutput struct {
+	Options *string `json:"options,omitzero"`
+	State   *string `json:"state,omitzero"`
 }
 
 // Release is the shape of that name.
@@ -888,6 +1004,36 @@ type ServingGroup struct {
 	DeploymentGroupName *string         `json:"deploymentGroupName,omitzero"`
 	Side                *string         `json:"side,omitzero"`
 	Versions            []ServedVersion `json:"versions,omitzero"`
+}
+
+// SignIn is the shape of that name.
+type SignIn struct {
+	SignInId     *string        `json:"signInId,omitzero"`
+	Began        *awsproto.Time `json:"began,omitzero"`
+	Expires      *awsproto.Time `json:"expires,omitzero"`
+	Way          *string        `json:"way,omitzero"`
+	SecondFactor *bool          `json:"secondFactor,omitzero"`
+	Address      *string        `json:"address,omitzero"`
+	UserAgent    *string        `json:"userAgent,omitzero"`
+}
+
+// SignInMapping is the shape of that name.
+type SignInMapping struct {
+	Value     *string `json:"value,omitzero"`
+	GroupName *string `json:"groupName,omitzero"`
+	RoleArn   *string `json:"roleArn,omitzero"`
+}
+
+// SignInProvider is the shape of that name.
+type SignInProvider struct {
+	Name          *string         `json:"name,omitzero"`
+	Issuer        *string         `json:"issuer,omitzero"`
+	ClientId      *string         `json:"clientId,omitzero"`
+	Scopes        []string        `json:"scopes,omitzero"`
+	UserNameClaim *string         `json:"userNameClaim,omitzero"`
+	Claim         *string         `json:"claim,omitzero"`
+	Mappings      []SignInMapping `json:"mappings,omitzero"`
+	CallbackUrl   *string         `json:"callbackUrl,omitzero"`
 }
 
 // StageMark is the shape of that name.

@@ -128,6 +128,7 @@ type (
 		*reportPart
 		*hintsPart
 		*jobsPart
+		*identityPart
 		slipway.Unimplemented
 	}
 )

@@ -97,6 +97,8 @@ func (s *server) logStream(api *awsproto.Server) http.Handler {
 func (s *server) pages(services contract, other http.Handler) http.Handler {
 	return web.New(kit.Config{
 		Sessions:    sessions{s.identity},
+		Factors:     sessions{s.identity},
+		Providers:   sessions{s.identity},
 		SessionLife: identity.SessionLife,
 		Source:      services.codecommit,
 		Builds:      services.codebuild,
@@ -139,7 +141,7 @@ func (s *server) newContract() contract {
 		kms:          kmsAPI{s.kms, kms.Unimplemented{}},
 		sns:          snsAPI{s.topics, sns.Unimplemented{}},
 		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
-			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), slipway.Unimplemented{}},
+			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), s.identity, slipway.Unimplemented{}},
 	})
 	c.command = codedeploycommand.New(s.rights.plainly(), commandAPI{s.hosts, codedeploycommand.Unimplemented{}})
 	return c

@@ -167,6 +167,42 @@ func (s *server) react(ctx context.Context) error {
 // sessions are identity's, as the pages take them.
 type sessions struct{ *identity.Service }
 
+// Begin implements kit.Factors.
+func (s sessions) Begin(ctx context.Context, name, secret string, from kit.From) (kit.Step, bool, error) {
+	step, ok, err := s.Service.Begin(ctx, name, secret, identity.From(from))
+	return kit.Step(step), ok, err
+}
+
+// Second implements kit.Factors.
+func (s sessions) Second(ctx context.Context, pending, code string) (kit.Step, bool, error) {
+	step, ok, err := s.Service.Second(ctx, pending, code)
+	return kit.Step(step), ok, err
+}
+
+// Renew implements kit.Factors.
+func (s sessions) Renew(ctx context.Context, pending, password string) (kit.Step, bool, error) {
+	step, ok, err := s.Service.Renew(ctx, pending, password)
+	return kit.Step(step), ok, err
+}
+
+// AskPasskey implements kit.Factors.
+func (s sessions) AskPasskey(pending string, from kit.From) (options, next string, ok bool, err error) {
+	return s.Service.AskPasskey(pending, identity.From(from))
+}
+
+// ByPasskey implements kit.Factors.
+func (s sessions) ByPasskey(ctx context.Context, pending, response string) (kit.Step, bool, error) {
+	step, ok, err := s.Service.ByPasskey(ctx, pending, response)
+	return kit.Step(step), ok, err
+}
+
+// FromElsewhere implements kit.Providers.
+func (s sessions) FromElsewhere(ctx context.Context, name, kept, state, code string,
+	from kit.From) (kit.Step, string, error) {
+	step, to, err := s.Service.FromElsewhere(ctx, name, kept, state, code, identity.From(from))
+	return kit.Step(step), to, err
+}
+
 func (s sessions) Session(ctx context.Context, cookie string) (kit.Session, bool, error) {
 	x, ok, err := s.Service.Session(ctx, cookie)
 	return kit.Session{Caller: x.Caller, CSRF: x.CSRF, Began: x.Began}, ok, err

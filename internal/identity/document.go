@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"slipway/internal/identity/passkey"
 	"slipway/internal/store"
 )
 
@@ -110,11 +111,13 @@ type entity interface {
 type user struct {
 	head
 	grants
-	Groups      []string     `json:"groups,omitempty"` // IDs
-	Keys        []accessKey  `json:"keys,omitempty"`
-	Login       *login       `json:"login,omitempty"`
-	Credentials []credential `json:"credentials,omitempty"`
-	SSHKeys     []sshKey     `json:"sshKeys,omitempty"`
+	Groups      []string      `json:"groups,omitempty"` // IDs
+	Keys        []accessKey   `json:"keys,omitempty"`
+	Login       *login        `json:"login,omitempty"`
+	Credentials []credential  `json:"credentials,omitempty"`
+	SSHKeys     []sshKey      `json:"sshKeys,omitempty"`
+	Passkeys    []passkey.Key `json:"passkeys,omitempty"`
+	Recovery    []string      `json:"recovery,omitempty"` // hashes of codes that each open once in the place of a second factor
 	// Role is what a user of an earlier version was: administrator, host, runner, router.
 	Role string `json:"role,omitempty"`
 }
@@ -254,10 +257,11 @@ func (*device) kind() kind { return deviceKind }
 
 // account has the settings of the account.
 type account struct {
-	Alias     string          `json:"alias,omitempty"`
-	Passwords *passwordPolicy `json:"passwords,omitempty"`
-	Outbound  int64           `json:"outbound,omitempty"` // since when identity tokens are issued, ms
-	Ready     int             `json:"ready,omitempty"`    // which ready-made groups and roles were made
+	Alias     string           `json:"alias,omitempty"`
+	Passwords *passwordPolicy  `json:"passwords,omitempty"`
+	Outbound  int64            `json:"outbound,omitempty"` // since when identity tokens are issued, ms
+	Ready     int              `json:"ready,omitempty"`    // which ready-made groups and roles were made
+	SignIn    []signInProvider `json:"signIn,omitempty"`   // where people may sign in
 }
 
 func (*account) kind() kind  { return accountKind }

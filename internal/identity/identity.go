@@ -15,6 +15,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/internal/identity/issuer"
+	"slipway/internal/identity/passkey"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
 )
@@ -47,6 +48,9 @@ type Service struct {
 	works   works
 	issuers issuers
 	issuer  *issuer.Issuer
+	guesses guesses
+	relying relying
+	party   *passkey.Party // nil where browsers have no passkeys for the server's URL
 
 	loading sync.Mutex    // one reading of changes at a time
 	behind  atomic.Bool   // the model lacks changes of this process itself
@@ -75,6 +79,7 @@ func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 		wake:   make(chan struct{}, 1),
 		issuer: issuer.New(db, issuer.Config{URL: c.URL, Now: c.Now, Seal: c.Seal}),
 	}
+	s.party, _ = passkey.Of(c.URL)
 	if db.Shared() {
 		db.OnNotice(notice, func(string) { s.stale() })
 		db.OnGap(s.stale)

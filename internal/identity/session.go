@@ -3,6 +3,8 @@ package identity
 import (
 	"context"
 	"crypto/subtle"
+	"database/sql"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -20,15 +22,32 @@ type Session struct {
 	Began  time.Time
 }
 
+// From is where somebody signs in from.
+type From struct{ Address, Agent string }
+
+// The ways of a sign-in.
+const (
+	ByKey      = "access key"
+	ByPassword = "password"
+	ByPasskey  = "passkey"
+	ByProvider = "identity provider"
+)
+
+// signin is what is kept of a sign-in besides its owner and times.
+type signin struct {
+	Way  string `json:"way,omitempty"`
+	From From   `json:"from,omitzero"`
+	MFA  bool   `json:"mfa,omitempty"`
+	// Name and Provider are of one who signed in by an identity provider that gives a role. The owner is the role then.
+	Name     string `json:"name,omitempty"`
+	Provider string `json:"provider,omitempty"`
+}
+
 // SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session.
-// It returns false if they do not match.
+// It returns false if they do not match, or if more than a password is needed; see Begin.
 func (s *Service) SignIn(ctx context.Context, name, secret string) (cookie string, ok bool, err error) {
-	u, key, ok, err := s.authenticate(ctx, name, secret)
-	if err != nil || !ok {
-		return "", false, err
-	}
-	cookie, err = s.begin(ctx, u, key)
-	return cookie, err == nil, err
+	step, ok, err := s.Begin(ctx, name, secret, From{})
+	return step.Cookie, ok && step.Cookie != "", err
 }
 
 // authenticate finds the user of an access key and its secret, or of a name and a password.
@@ -47,8 +66,8 @@ func (s *Service) authenticate(ctx context.Context, name, secret string) (u *use
 	return u, "", ok && u != nil, err
 }
 
-// begin begins a sign-in.
-func (s *Service) begin(ctx context.Context, u *user, key string) (cookie string, err error) {
+// begin begins a session of a user, or of a role.
+func (s *Service) begin(ctx context.Context, owner, key string, x signin) (cookie string, err error) {
 	cookie = randomSecret()
 	now := s.Now()
 	err = s.db.Write(ctx, func(tx store.Tx) error {
@@ -56,12 +75,12 @@ func (s *Service) begin(ctx context.Context, u *user, key string) (cookie string
 			return err
 		}
 		_, err := tx.Exec(ctx, `INSERT INTO signins (id, owner, csrf, expires, created, access_key, document)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`, hashed(cookie), u.ID, randomSecret(),
-			now.Add(SessionLife).UnixMilli(), now.UnixMilli(), key, `{}`)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)`, hashed(cookie), owner, randomSecret(),
+			now.Add(SessionLife).UnixMilli(), now.UnixMilli(), key, store.JSON(x))
 		return err
 	})
 	if key == "" {
-		s.use(u.ID, signinUse, "", now)
+		s.use(owner, signinUse, "", now)
 	}
 	return cookie, err
 }
@@ -70,18 +89,21 @@ func (s *Service) begin(ctx context.Context, u *user, key string) (cookie string
 func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, error) {
 	var x Session
 	var owner string
-	var created int64
-	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &created, &owner},
-		`SELECT csrf, created, owner FROM signins WHERE id = $1 AND expires > $2`, hashed(cookie), s.Now().UnixMilli())
+	var created, expires int64
+	var how signin
+	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &created, &expires, &owner, store.JSON(&how)},
+		`SELECT csrf, created, expires, owner, document FROM signins WHERE id = $1 AND expires > $2`, hashed(cookie),
+		s.Now().UnixMilli())
 	if err != nil || !ok {
 		return x, false, err
 	}
-	u, ok := s.model.get(userKind, owner).(*user)
-	if !ok {
-		return x, false, nil
+	t := &ticket{Parent: owner, Issued: created, Expires: expires, MFA: how.MFA}
+	if how.Name != "" {
+		t = &ticket{Role: owner, Issued: created, Expires: expires, Name: how.Name, Provider: how.Provider, MFA: how.MFA}
 	}
-	x.Caller, x.Began = s.callerOf(u, ""), time.UnixMilli(created)
-	return x, true, nil
+	x.Began = timeMS(created).time()
+	x.Caller, err = s.bearer("", t)
+	return x, err == nil, nil //nolint:nilerr // its user or role is gone
 }
 
 // SignOut ends a session.
@@ -90,4 +112,26 @@ func (s *Service) SignOut(ctx context.Context, cookie string) error {
 		_, err := tx.Exec(ctx, `DELETE FROM signins WHERE id = $1`, hashed(cookie))
 		return err
 	})
+}
+
+// signinRow is a session in a list.
+type signinRow struct {
+	id             string
+	owner          string
+	began, expires time.Time
+	signin
+}
+
+// signins are the sessions of a user, the newest first.
+func (s *Service) signins(ctx context.Context, owner string) ([]signinRow, error) {
+	return store.All(ctx, s.db, func(r *sql.Rows) (x signinRow, err error) {
+		var created, expires int64
+		var text string
+		if err := r.Scan(&x.id, &x.owner, &created, &expires, &text); err != nil {
+			return x, err
+		}
+		x.began, x.expires = timeMS(created).time(), timeMS(expires).time()
+		return x, json.Unmarshal([]byte(text), &x.signin)
+	}, `SELECT id, owner, created, expires, document FROM signins WHERE owner = $1 AND expires > $2
+		ORDER BY created DESC, id`, owner, s.Now().UnixMilli())
 }

@@ -59,6 +59,13 @@ func issuerClient() *http.Client {
 	}
 }
 
+// plainClient asks a provider for what is each time another: it keeps no answers.
+func plainClient() *http.Client {
+	c := issuerClient()
+	c.Transport = nil
+	return c
+}
+
 // bounded reads answers up to a size, and gives the same answer again if it is asked soon again: tokens that name
 // unknown keys must not make the server ask the issuer each time.
 type bounded struct {

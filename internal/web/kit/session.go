@@ -30,8 +30,7 @@ func (s *Site) Confirmed(w http.ResponseWriter, r *http.Request, v Visitor, to s
 	}
 	const why = "Sign in again to do that: what you are about to create outlives this session, which began more than " +
 		"15 minutes ago."
-	s.Render(w, r, http.StatusForbidden,
-		SignIn(s.Shell(r, Visitor{Theme: theme(r)}, "Sign in"), to, v.Caller.Name, why))
+	s.showSignIn(w, r, http.StatusForbidden, signInView{To: to, Name: v.Caller.Name, Message: why})
 	return false
 }
 
@@ -90,7 +89,7 @@ func (s *Site) visitor(r *http.Request) (v Visitor, ok bool, err error) {
 
 // ours reports whether a form comes from a page of this session.
 func (s *Site) ours(r *http.Request, v Visitor) error {
-	if elsewhere(r) {
+	if foreign(r) {
 		return errForged
 	}
 	if err := r.ParseForm(); err != nil {
@@ -102,9 +101,9 @@ func (s *Site) ours(r *http.Request, v Visitor) error {
 	return nil
 }
 
-// elsewhere reports whether a form was sent by a page of another site, or by one that hides where it comes from
+// foreign reports whether a form was sent by a page of another site, or by one that hides where it comes from
 // (Origin: null).
-func elsewhere(r *http.Request) bool {
+func foreign(r *http.Request) bool {
 	if origin := r.Header.Get("Origin"); origin != "" && !sameHost(origin, r.Host) {
 		return true
 	}
@@ -124,8 +123,7 @@ func (s *Site) toSignIn(w http.ResponseWriter, r *http.Request) {
 		if from, err := url.Parse(r.Referer()); err == nil && from.Path != "" {
 			to = local(from.RequestURI())
 		}
-		s.Render(w, r, errExpired.Status,
-			SignIn(s.Shell(r, Visitor{Theme: theme(r)}, "Sign in"), to, "", errExpired.Message))
+		s.showSignIn(w, r, errExpired.Status, signInView{To: to, Message: errExpired.Message})
 		return
 	}
 	if r.Method != http.MethodGet || strings.HasPrefix(r.URL.Path, "/live") ||
@@ -169,64 +167,6 @@ var localForm = regexp.MustCompile(`^/([^/\\\x00-\x20\x7f][^\\\x00-\x20\x7f]*)?$
 func redirect(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", local(to))
 	w.WriteHeader(http.StatusSeeOther)
-}
-
-func (s *Site) signInPage(w http.ResponseWriter, r *http.Request) {
-	if _, ok, err := s.visitor(r); err == nil && ok {
-		redirect(w, r.URL.Query().Get("to"))
-		return
-	}
-	s.Render(
-		w,
-		r,
-		http.StatusOK,
-		SignIn(s.Shell(r, Visitor{Theme: theme(r)}, "Sign in"), local(r.URL.Query().Get("to")), "", ""),
-	)
-}
-
-func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	again := func(status int, message string) {
-		s.Render(
-			w,
-			r,
-			status,
-			SignIn(
-				s.Shell(r, Visitor{Theme: theme(r)}, "Sign in"),
-				local(r.PostForm.Get("to")),
-				r.PostForm.Get("name"),
-				message,
-			),
-		)
-	}
-	if err := r.ParseForm(); err != nil {
-		again(http.StatusBadRequest, "The form could not be read.")
-		return
-	}
-	// Nobody is signed in yet, so that there is no token; another site's page is told by its origin.
-	if elsewhere(r) {
-		again(http.StatusForbidden, errForged.Message)
-		return
-	}
-	name := strings.TrimSpace(r.PostForm.Get("name"))
-	source := sourceOf(r)
-	if !s.tries.begin(name, source) {
-		again(errTooMany.Status, errTooMany.Message)
-		return
-	}
-	cookie, ok, err := s.Sessions.SignIn(r.Context(), name, r.PostForm.Get("secret"))
-	s.tries.end(name, source, err == nil && !ok)
-	if err != nil {
-		s.Log.Error("sign in", "error", err)
-		again(http.StatusInternalServerError, "Signing in failed inside the server; its log says why.")
-		return
-	}
-	if !ok {
-		again(http.StatusUnauthorized, "The name and the secret do not match.")
-		return
-	}
-	http.SetCookie(w, s.cookie(sessionCookie, cookie, int(s.SessionLife.Seconds())))
-	redirect(w, r.PostForm.Get("to"))
 }
 
 func (s *Site) cookie(name, value string, seconds int) *http.Cookie {

@@ -64,7 +64,7 @@ func TestElsewhere(t *testing.T) {
 		if c.site != "" {
 			r.Header.Set("Sec-Fetch-Site", c.site)
 		}
-		if got := elsewhere(r); got != c.want {
+		if got := foreign(r); got != c.want {
 			t.Errorf("Origin %q, Sec-Fetch-Site %q: %t", c.origin, c.site, got)
 		}
 	}

@@ -27,9 +27,44 @@ type Sessions interface {
 	SignOut(ctx context.Context, cookie string) error
 }
 
+// Factors sign people in who need more than a password: a one-time password, a passkey, a recovery code, or another
+// password. A sign-in that goes on is a sealed text, which the pages carry from one form to the next.
+type Factors interface {
+	// Begin is SignIn, and says what follows.
+	Begin(ctx context.Context, name, secret string, from From) (Step, bool, error)
+	Second(ctx context.Context, pending, code string) (Step, bool, error)
+	// Renew sets another password. With an error, the step says what is asked for again.
+	Renew(ctx context.Context, pending, password string) (Step, bool, error)
+	// AskPasskey returns what the browser needs to ask for a passkey; with no pending sign-in, for any passkey.
+	AskPasskey(pending string, from From) (options, next string, ok bool, err error)
+	ByPasskey(ctx context.Context, pending, response string) (Step, bool, error)
+}
+
+// Providers sign people in by OpenID Connect.
+type Providers interface {
+	SignInProviders() []string
+	// Elsewhere returns where to send the browser, and what it keeps until it comes back.
+	Elsewhere(name, to string) (address, kept string, err error)
+	FromElsewhere(ctx context.Context, name, kept, state, code string, from From) (s Step, to string, err error)
+}
+
+// From is where somebody signs in from.
+type From struct{ Address, Agent string }
+
+// Step is what follows a part of a sign-in: a session, or another part.
+type Step struct {
+	Cookie                     string
+	Pending                    string
+	OneTime, Passkey, Recovery bool // the second factors that there are
+	Renew                      bool // another password is needed
+}
+
 // Config is what the pages need.
 type Config struct {
 	Sessions Sessions
+	// Factors and Providers are nil where people sign in by a secret alone.
+	Factors   Factors
+	Providers Providers
 	// SessionLife is how long a cookie is kept.
 	SessionLife time.Duration
 	Source      codecommit.API
@@ -75,6 +110,12 @@ func (s *Site) Handler(add ...func(*http.ServeMux)) http.Handler {
 	mux.HandleFunc("GET /static/{file}", s.serveStatic)
 	mux.HandleFunc("GET /signin", s.signInPage)
 	mux.HandleFunc("POST /signin", s.signIn)
+	mux.HandleFunc("POST /signin/second", s.signInForm(s.second))
+	mux.HandleFunc("POST /signin/renew", s.signInForm(s.renew))
+	mux.HandleFunc("POST /signin/passkey", s.signInForm(s.byPasskey))
+	mux.HandleFunc("POST /signin/passkey/ask", s.signInForm(s.askPasskey))
+	mux.HandleFunc("GET /signin/with/{name}", s.elsewhere)
+	mux.HandleFunc("GET /signin/from/{name}", s.fromElsewhere)
 	mux.Handle("POST /signout", s.SignedIn(s.signOut))
 	mux.Handle("POST /theme", s.SignedIn(s.setTheme))
 	mux.Handle("GET /live", s.SignedIn(s.live))

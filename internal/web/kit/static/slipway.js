@@ -219,3 +219,30 @@ if (log?.dataset.log) {
     complete: () => { stop(); follow?.closest('label').remove(); },
   });
 }
+
+// Passkeys: the server says what to ask the browser for, and the browser's answer goes back with the form.
+for (const form of document.querySelectorAll('form[data-passkey]')) {
+  const kinds = {
+    get: ['parseRequestOptionsFromJSON', (publicKey) => navigator.credentials.get({ publicKey })],
+    create: ['parseCreationOptionsFromJSON', (publicKey) => navigator.credentials.create({ publicKey })],
+  };
+  const [parse, ask] = kinds[form.dataset.passkey];
+  if (!window.PublicKeyCredential?.[parse]) continue;
+  form.hidden = false;
+  form.addEventListener('submit', async (e) => {
+    e.preventDefault();
+    const problem = form.querySelector('[data-problem]');
+    try {
+      const answer = await fetch(form.dataset.ask, { method: 'POST', body: new URLSearchParams(new FormData(form)) });
+      if (!answer.ok) throw new Error(await answer.text());
+      const { options, state } = await answer.json();
+      const credential = await ask(PublicKeyCredential[parse](options.publicKey));
+      form.elements.state.value = state;
+      form.elements.response.value = JSON.stringify(credential.toJSON());
+      form.submit();
+    } catch (error) {
+      problem.textContent = `The passkey was not used: ${error.message}`;
+      problem.hidden = false;
+    }
+  });
+}
