@@ -6,7 +6,6 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"slipway/api/awsproto"
@@ -96,13 +95,8 @@ func (s *Service) newBalancer(in *elb.CreateLoadBalancerInput) (*elb.LoadBalance
 		SecurityGroups:   in.SecurityGroups,
 		IpAddressType:    cmp.Or(in.IpAddressType, elb.IpAddressTypeIpv4),
 	}
-	subnets := slices.Clone(in.Subnets)
-	for _, m := range in.SubnetMappings {
-		subnets = append(subnets, awsproto.Value(m.SubnetId))
-	}
-	for _, subnet := range subnets {
-		b.AvailabilityZones = append(b.AvailabilityZones,
-			elb.AvailabilityZone{SubnetId: new(subnet), ZoneName: new(s.Region + "a")})
+	if subnets := subnetsOf(in.Subnets, in.SubnetMappings); len(subnets) > 0 {
+		b.AvailabilityZones = s.placed(subnets)
 	}
 	return b, nil
 }
@@ -127,7 +121,12 @@ func checkBalancer(in *elb.CreateLoadBalancerInput) error {
 	case len(in.Subnets) > 0 && len(in.SubnetMappings) > 0:
 		return invalid("You must specify either subnets or subnet mappings")
 	}
-	for _, m := range in.SubnetMappings {
+	return checkMappings(in.SubnetMappings)
+}
+
+// checkMappings refuses addresses of a load balancer.
+func checkMappings(mappings []elb.SubnetMapping) error {
+	for _, m := range mappings {
 		address := m.AllocationId != nil || m.PrivateIPv4Address != nil || m.IPv6Address != nil
 		if address || m.SourceNatIpv6Prefix != nil {
 			return refused(
@@ -222,6 +221,7 @@ func (s *Service) states(ctx context.Context, balancers ...*balancer) error {
 	}
 	now := s.Now()
 	for _, b := range balancers {
+		b.VpcId, b.CanonicalHostedZoneId = s.vpc(), new(hostedZone)
 		b.State = s.routers.state(listeners[*b.LoadBalancerArn], b.version, now.Sub(b.CreatedTime.Time), now)
 	}
 	return nil

@@ -136,6 +136,7 @@ func (s *Service) ListServerCertificates(ctx context.Context,
 	if in.MaxItems == nil {
 		p.size = new(int32(100))
 	}
+	p.where = append(p.where, notACM)
 	if prefix := awsproto.Value(in.PathPrefix); prefix != "" && prefix != "/" {
 		begin := "arn:aws:iam::" + s.Account + ":server-certificate" + prefix
 		p.args = append(p.args, len(begin), begin)

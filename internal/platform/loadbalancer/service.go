@@ -38,6 +38,8 @@ type Config struct {
 	Pager awsproto.Pager
 	Seal  *seal.Sealer
 	Hints *event.Hints // tells the routers' polls of a new table
+	// Network names the VPC and the zones that load balancers are in; nil for none.
+	Network Network
 	// Sink takes the samples of routers; nil for nobody.
 	Sink Sink
 	// Applied hears that a router has applied a version of the table: what waits for weights then asks InEffect. It
