@@ -28,6 +28,7 @@ import (
 	"slipway/internal/notify"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
+	"slipway/internal/platform/network"
 	"slipway/internal/release"
 	"slipway/internal/release/monitor"
 	"slipway/internal/report"
@@ -50,6 +51,7 @@ type (
 	logsPart     = logsface.Service
 	keyPart      = key.Service
 	topicPart    = notify.Service
+	networkPart  = network.Service
 	viewPart     = view.Service
 	jobsPart     = jobs.Service
 	hintsPart    = event.Hints
@@ -110,9 +112,11 @@ type (
 		sns.Unimplemented
 	}
 	ec2API struct {
+		*networkPart
 		ec2.Unimplemented
 	}
 	acmAPI struct {
+		*balancerPart
 		acm.Unimplemented
 	}
 	slipwayAPI struct {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"slipway/api/acm"
 	"slipway/api/awsproto"
 	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
@@ -12,6 +13,7 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
+	"slipway/api/ec2"
 	"slipway/api/elbv2"
 	"slipway/api/iam"
 	"slipway/api/kms"
@@ -140,6 +142,8 @@ func (s *server) newContract() contract {
 		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
 		kms:          kmsAPI{s.kms, kms.Unimplemented{}},
 		sns:          snsAPI{s.topics, sns.Unimplemented{}},
+		ec2:          ec2API{s.network, ec2.Unimplemented{}},
+		acm:          acmAPI{s.balancers, acm.Unimplemented{}},
 		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
 			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), s.identity, slipway.Unimplemented{}},
 	})

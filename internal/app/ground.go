@@ -17,6 +17,7 @@ import (
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
+	"slipway/internal/platform/network"
 	"slipway/internal/quarantine"
 	"slipway/internal/release"
 	"slipway/internal/release/metric"
@@ -44,6 +45,7 @@ func migrations() []store.Migrations {
 		monitor.Migrations(),
 		pipeline.Migrations(),
 		loadbalancer.Migrations(),
+		network.Migrations(),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
 	"slipway/internal/platform/loadbalancer"
+	"slipway/internal/platform/network"
 	"slipway/internal/release"
 	"slipway/internal/release/metric"
 	"slipway/internal/release/monitor"
@@ -116,6 +117,7 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 type traffic struct {
 	metrics   *metric.Store
 	monitor   *monitor.Service
+	network   *network.Service
 	balancers *loadbalancer.Service
 	reported  nudge // routers applied a table, or found other targets healthy
 }
@@ -139,7 +141,17 @@ func newTraffic(ctx context.Context, g *ground) (*traffic, error) {
 		Metrics:    t.metrics,
 		Prometheus: prometheus,
 	})
+	t.network, err = network.New(ctx, g.db, network.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Pager:   g.pager,
+	})
+	if err != nil {
+		return nil, err
+	}
 	t.balancers, err = loadbalancer.New(ctx, g.db, loadbalancer.Config{
+		Network:       t.network,
 		Region:        g.Place.Region,
 		Account:       g.Place.Account,
 		Now:           g.now,

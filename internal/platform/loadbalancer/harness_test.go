@@ -75,6 +75,7 @@ type world struct {
 	service *loadbalancer.Service
 	router  *slipway.Service // as routers call it
 	sdk     *elb.Client
+	wire    *awsproto.Server
 	config  aws.Config
 	clock   *clock
 	applied chan int64
@@ -125,6 +126,7 @@ func on(t *testing.T, db *store.Store) *world {
 		}}
 	api.Add(elbv2.New(awsproto.Hooks{}, balancerAPI{w.service, elbv2.Unimplemented{}}),
 		iam.New(awsproto.Hooks{}, certificateAPI{w.service, iam.Unimplemented{}}))
+	w.wire = api
 	server := httptest.NewServer(api)
 	t.Cleanup(server.Close)
 	w.config = aws.Config{Region: region, BaseEndpoint: &server.URL,
