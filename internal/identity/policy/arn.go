@@ -36,7 +36,8 @@ type arnPattern struct {
 	count int
 }
 
-// parseARN reads the pattern of an ARN. Wildcards mean nothing in the service, variables only in the last part. With
+// parseARN reads the pattern of an ARN. Wildcards mean nothing in the service, if more follows, and
+// variables only in the last part. With
 // pad, a pattern that is too short is filled up with stars.
 func parseARN(s string, variables, pad bool) arnPattern {
 	if s == "*" {
@@ -44,6 +45,7 @@ func parseARN(s string, variables, pad bool) arnPattern {
 	}
 	var a arnPattern
 	p := splitARN(s)
+	endsWithService := p.count == 3 // as arn:aws:s3* does
 	if p.count < arnParts && pad {
 		for ; p.count < arnParts; p.count++ {
 			p.part[p.count] = "*"
@@ -53,7 +55,7 @@ func parseARN(s string, variables, pad bool) arnPattern {
 		return a
 	}
 	for i, text := range p.part {
-		a.part[i] = parseGlob(text, grammar{wildcards: i != 2, variables: variables && i == arnParts-1})
+		a.part[i] = parseGlob(text, grammar{wildcards: i != 2 || endsWithService, variables: variables && i == arnParts-1})
 	}
 	a.count = arnParts
 	return a

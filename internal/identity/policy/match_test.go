@@ -26,6 +26,8 @@ func TestActionsAndResourcesMatch(t *testing.T) {
 		{`"*"`, `"arn:aws:codecommit:*:x"`, "a:B", arn + "x", false},
 		{`"*"`, `"arn:aws:codecommit:eu-*:*:*"`, "a:B", arn + "x", true},
 		{`"*"`, `"arn:aws:codecommit"`, "a:B", arn + "x", true},
+		{`"*"`, `"arn:aws:code*"`, "a:B", arn + "x", true},
+		{`"*"`, `"arn:aws:s3*"`, "a:B", arn + "x", false},
 		{`"*"`, `"arn:*:codecommit:*:*:x"`, "a:B", arn + "x", true},
 		{`"*"`, `"arn:aws:s3:::docs/*"`, "a:B", "arn:aws:s3:::docs/a/b:c", true},
 		{`"*"`, `"arn:aws:s3:::docs/*/c"`, "a:B", "arn:aws:s3:::docs/a/b/c", true},

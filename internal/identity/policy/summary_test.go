@@ -29,11 +29,11 @@ func TestRightsAreSummedUpByService(t *testing.T) {
 }
 
 func TestAStatementIsFoundByItsPosition(t *testing.T) {
-	text := "{\"Version\": \"2012-10-17\", \"Statement\": [\n  {" + allowGet + "},\n  {\"Sid\": \"b\", " + allowPut + "}]}"
+	text := "{\"Version\": \"2012-10-17\", \"Statement\": [\n  {" + allowGet + "},\n  {\"Sid\": \"b\",\n   " + allowPut + "}]}"
 	p := must(t, Identity, text)
 	for _, at := range []Position{{3, 3}, {2, 66}} {
 		got, ok := p.At(at)
-		if !ok || got.Statement != 2 || got.Sid != "b" || got.Start != (Position{3, 3}) || got.Source != `{"Sid": "b", `+allowPut+`}` {
+		if !ok || got.Statement != 2 || got.Sid != "b" || got.Start != (Position{3, 3}) || got.Source != "{\"Sid\": \"b\",\n "+allowPut+"}" {
 			t.Errorf("%v: got %+v, %t", at, got, ok)
 		}
 	}

@@ -187,7 +187,7 @@ func (s *pages) load(r *http.Request, e *editor) error {
 		if err != nil {
 			return err
 		}
-		e.Text = d.TrustPolicy
+		e.Text = legible(d.TrustPolicy)
 	case e.ARN != "":
 		p, text, err := people.PolicyOf(r.Context(), s.IAM, e.ARN)
 		if err != nil {

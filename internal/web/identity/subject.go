@@ -1,7 +1,9 @@
 package identity
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"slices"
@@ -112,8 +114,17 @@ func (s *pages) role(ctx context.Context, x *subject) error {
 	if b := d.Role.PermissionsBoundary; b != nil {
 		x.Boundary = awsproto.Value(b.PermissionsBoundaryArn)
 	}
-	x.Trust, x.Attached, x.Inline = d.TrustPolicy, d.AttachedPolicies, d.InlinePolicies
+	x.Trust, x.Attached, x.Inline = legible(d.TrustPolicy), d.AttachedPolicies, d.InlinePolicies
 	return nil
+}
+
+// legible indents a document that stands in one line.
+func legible(document string) string {
+	var b bytes.Buffer
+	if strings.Contains(document, "\n") || json.Indent(&b, []byte(document), "", "  ") != nil {
+		return document
+	}
+	return b.String()
 }
 
 // lastUse says when each service was used last. Who may not ask that sees the page without it.
