@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/api/sts"
+	"slipway/internal/contain"
 	"slipway/internal/fault"
 	"slipway/internal/identity/access"
 	"slipway/internal/identity/policy"
@@ -60,12 +62,23 @@ func (s *rights) hooks() awsproto.Hooks {
 		Authorize: func(ctx context.Context, op *awsproto.Operation, in any) error {
 			fault.Panic("operation." + op.Name)
 			if ask, ok := in.(*slipway.WaitForChangeInput); ok {
-				return s.mayWatch(ctx, ask.Topics)
+				return apart(func() error { return s.mayWatch(ctx, ask.Topics) })
+			}
+			if slices.Contains(detached, op.Name) {
+				return apart(func() error { return s.authority.Operation(ctx, op, in) })
 			}
 			return s.authority.Operation(ctx, op, in)
 		},
 		May: s.may,
 	}
+}
+
+// apart does something on a goroutine of its own. Operations of which thousands may wait ask for their rights there, so
+// that the stack that this takes is not kept while they wait.
+func apart(f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- contain.Do(f) }()
+	return <-done
 }
 
 // plainly are the hooks of the commands of hosts under the name that most agents use. As at AWS no policy is asked

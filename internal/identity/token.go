@@ -44,6 +44,9 @@ type ticket struct {
 
 const sessionPlace = "session token "
 
+// colon stands for the colon of a sealed text in a session token, which is part of the user name in Git's requests.
+const colon = "."
+
 // newSessionID is the access key of temporary credentials. Its end proves that it was made here.
 func (s *Service) newSessionID() string {
 	id := "ASIA" + randomID()[:11]
@@ -63,7 +66,7 @@ func (s *Service) issue(t *ticket, life time.Duration) Credentials {
 	id := s.newSessionID()
 	text, _ := json.Marshal(t) // texts and numbers
 	sealed := s.Seal.Seal(text, sessionPlace+id)
-	return Credentials{id, t.Secret, sealed, timeMS(t.Expires).time()}
+	return Credentials{id, t.Secret, strings.Replace(sealed, ":", colon, 1), timeMS(t.Expires).time()}
 }
 
 // tickets keeps session tokens that were opened.
@@ -84,7 +87,7 @@ func (s *Service) ticket(id, token string) *ticket {
 	if t != nil {
 		return t
 	}
-	text, err := s.Seal.Open(token, sessionPlace+id)
+	text, err := s.Seal.Open(strings.Replace(token, colon, ":", 1), sessionPlace+id)
 	if err != nil {
 		return nil
 	}

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"runtime/debug"
 
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/database"
@@ -17,6 +19,7 @@ func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
 			return err
 		}
 	}
+	done := 0
 	for i, m := range append([]Migrations{Tables("store", own)}, stages...) {
 		versions, err := database.NewStore(dialect, "goose_"+m.Stage)
 		if err != nil {
@@ -33,9 +36,17 @@ func (s *Store) migrate(ctx context.Context, stages []Migrations) error {
 		if i == 0 {
 			s.fresh = before == 0
 		}
-		if _, err := p.Up(ctx); err != nil {
+		results, err := p.Up(ctx)
+		if err != nil {
 			return fmt.Errorf("migrate %s: %w", m.Stage, err)
 		}
+		done += len(results)
+	}
+	if done > 0 {
+		// The reader of migrations has taken buffers of 4 MiB, which nothing needs again. They are in a pool, which one
+		// collection empties halfway.
+		runtime.GC()
+		debug.FreeOSMemory()
 	}
 	return nil
 }
