@@ -186,7 +186,7 @@ func (s *Service) exchange(ctx context.Context, p *signInProvider, x external, c
 }
 
 // userNameForm is what a user's or a session's name may be.
-var userNameForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+var userNameForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[\w+=,.@-]{2,64}$`) })
 
 // nameOf is the name of whom a token is about.
 func (p *signInProvider) nameOf(c claims) (string, error) {
@@ -199,7 +199,7 @@ func (p *signInProvider) nameOf(c claims) (string, error) {
 		if claim == "email" && name != "" && first(c.texts("email_verified")) == "false" {
 			continue // somebody else may have it
 		}
-		if userNameForm.MatchString(name) {
+		if userNameForm().MatchString(name) {
 			return name, nil
 		}
 	}

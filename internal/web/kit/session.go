@@ -25,7 +25,7 @@ const recent = 15 * time.Minute
 // Confirmed reports whether a visitor said the secret lately; if not, it asks for it, and the visitor comes back
 // to the page.
 func (s *Site) Confirmed(w http.ResponseWriter, r *http.Request, v Visitor, to string) bool {
-	if s.Now().Sub(v.Began) <= recent {
+	if s.Recent(v) {
 		return true
 	}
 	const why = "Sign in again to do that: what you are about to create outlives this session, which began more than " +
@@ -33,6 +33,9 @@ func (s *Site) Confirmed(w http.ResponseWriter, r *http.Request, v Visitor, to s
 	s.showSignIn(w, r, http.StatusForbidden, signInView{To: to, Name: v.Caller.Name, Message: why})
 	return false
 }
+
+// Recent reports whether a visitor said the secret lately.
+func (s *Site) Recent(v Visitor) bool { return s.Now().Sub(v.Began) <= recent }
 
 // Visitor is who looks at a page.
 type Visitor struct {

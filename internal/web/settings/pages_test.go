@@ -70,11 +70,26 @@ func (machines) ListJobs(context.Context, *slipway.ListJobsInput) (*slipway.List
 	}}, nil
 }
 
+func (machines) ListSignIns(context.Context, *slipway.ListSignInsInput) (*slipway.ListSignInsOutput, error) {
+	return &slipway.ListSignInsOutput{SignIns: []slipway.SignIn{{SignInId: new("s-1"), Address: new("192.0.2.1"),
+		Began: webtest.At(time.Minute), Way: new("password"), SecondFactor: new(true)}}}, nil
+}
+
+func (machines) ListPasskeys(context.Context, *slipway.ListPasskeysInput) (*slipway.ListPasskeysOutput, error) {
+	return &slipway.ListPasskeysOutput{Available: new(true), RecoveryCodes: new(int32(7)), Passkeys: []slipway.Passkey{
+		{PasskeyId: new("p-1"), Name: new("My laptop"), Created: webtest.At(time.Hour)}}}, nil
+}
+
+func (keys) ListMFADevices(context.Context, *iam.ListMFADevicesInput) (*iam.ListMFADevicesOutput, error) {
+	return &iam.ListMFADevicesOutput{}, nil
+}
+
 func TestPages(t *testing.T) {
 	changed := ""
 	p := webtest.Open(t, Routes, kit.Config{IAM: keys{changed: &changed}, Slipway: machines{}})
 	p.Shows("/settings", "AKIAEXAMPLE", "No Git credentials yet")
 	p.Shows("/settings/hosts", "web1", "role")
+	p.Shows("/settings/signin", "192.0.2.1", "with a second factor", "My laptop", "No authenticator yet", "7 left")
 	p.Shows("/settings/processes", "runner-1")
 	p.Shows("/settings/jobs", "deploy.undo", "no such group")
 	if to := p.Send("/settings/keys/AKIAEXAMPLE", url.Values{"do": {"deactivate"}}); to != "/settings" {

@@ -15,6 +15,7 @@ import (
 // SettingsRoutes are the pages of keys, hosts and processes.
 func (s *pages) routes(mux *http.ServeMux) {
 	s.jobsRoutes(mux)
+	s.signInRoutes(mux)
 	for pattern, p := range map[string]kit.Handler{
 		"GET /settings":                          s.accessPage,
 		"POST /settings":                         s.createAccess,
