@@ -226,6 +226,12 @@ func (s *rights) resourcePolicy(ctx context.Context, action, arn string) ([]poli
 			return nil, false, err
 		}
 		return s.read(arn, text), true, nil
+	case "sns":
+		text, ok, err := s.topics.ResourcePolicy(ctx, arn)
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		return s.read(arn, text), false, nil
 	}
 	return nil, false, nil
 }

@@ -100,6 +100,12 @@ func (s *rights) neighbourTags(ctx context.Context, service, arn string) (map[st
 		}
 	case "kms":
 		return s.kms.Tags(ctx, arn)
+	case "sns":
+		return s.topics.Tags(ctx, arn)
+	case "acm":
+		return s.balancers.Tags(ctx, arn)
+	case "logs":
+		return s.logs.Tags(ctx, arn)
 	case "s3":
 		return s.buckets().Tags(ctx, arn)
 	case "iam":
