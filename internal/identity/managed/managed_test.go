@@ -122,7 +122,7 @@ func TestPoliciesHaveTheEffectOfTheirNames(t *testing.T) {
 		{"SlipwayOperators", "slipway:RollBackRelease", nil, true},
 		{"SlipwayOperators", "codecommit:GitPush", nil, false},
 		{"SlipwayRunner", "s3:GetObject", nil, false},
-		{"SlipwayRunner", "s3:GetObject", policy.Values{"slipway:holdsbuild": {"true"}}, true},
+		{"SlipwayRunner", "slipway:GetBuildCredentials", nil, true},
 		{"SlipwayRunner", "slipway:PollBuild", nil, true},
 		{"SlipwayHost", "s3:GetObject", policy.Values{"slipway:deploys": {"false"}}, false},
 		{"SlipwayHost", "codedeploy-commands-secure:PollHostCommand", nil, true},

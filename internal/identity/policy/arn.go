@@ -55,7 +55,10 @@ func parseARN(s string, variables, pad bool) arnPattern {
 		return a
 	}
 	for i, text := range p.part {
-		a.part[i] = parseGlob(text, grammar{wildcards: i != 2 || endsWithService, variables: variables && i == arnParts-1})
+		a.part[i] = parseGlob(text, grammar{
+			wildcards: i != 2 || endsWithService,
+			variables: variables && i == arnParts-1,
+		})
 	}
 	a.count = arnParts
 	return a
