@@ -11,24 +11,33 @@ import (
 )
 
 const (
-	freeTries = 10          // wrong secrets for a name from one source
-	window    = time.Minute // in which they count
-	maxTried  = 10_000      // names and sources that are remembered
+	freeTries   = 10             // wrong secrets for a name from one source
+	sourceTries = 50             // wrong secrets of one source, for whatever names
+	nameTries   = 100            // wrong secrets for a name, from whatever sources
+	window      = time.Minute    // in which they count
+	familiar    = 24 * time.Hour // how long it is remembered that a source signed in with a name
+	maxTried    = 10_000         // names and sources that are remembered
 )
 
-// throttle slows down who guesses secrets: after some failures for a name, its source has to wait. It never
-// looks at what others did, so that nobody locks somebody else out.
+// throttle slows down who guesses secrets: after some failures a source has to wait, sooner for one name than for many.
+// While many sources guess for one name, only those that signed in with it before may try. So nobody locks somebody
+// else out of where they always sign in.
 type throttle struct {
 	mu       sync.Mutex
 	failures *expirable.LRU[attempt, int]
-	asking   map[string]bool // sources of which a password is being checked, which costs memory and time
+	known    *expirable.LRU[attempt, bool] // names and sources that signed in
+	asking   map[string]bool               // sources of which a password is being checked, which costs memory and time
 }
 
 // attempt is a name that a source tried, hashed: it may be of any length.
 type attempt [sha256.Size]byte
 
 func newThrottle() *throttle {
-	return &throttle{failures: expirable.NewLRU[attempt, int](maxTried, nil, window), asking: map[string]bool{}}
+	return &throttle{
+		failures: expirable.NewLRU[attempt, int](maxTried, nil, window),
+		known:    expirable.NewLRU[attempt, bool](maxTried, nil, familiar),
+		asking:   map[string]bool{},
+	}
 }
 
 func attemptOf(name, source string) attempt { return sha256.Sum256([]byte(source + "\x00" + name)) }
@@ -37,7 +46,8 @@ func attemptOf(name, source string) attempt { return sha256.Sum256([]byte(source
 func (t *throttle) begin(name, source string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if n, _ := t.failures.Get(attemptOf(name, source)); n >= freeTries || t.asking[source] {
+	if t.asking[source] || t.failed(name, source) >= freeTries || t.failed("", source) >= sourceTries ||
+		t.failed(name, "") >= nameTries && !t.known.Contains(attemptOf(name, source)) {
 		return false
 	}
 	t.asking[source] = true
@@ -49,11 +59,19 @@ func (t *throttle) end(name, source string, failed bool) {
 	defer t.mu.Unlock()
 	delete(t.asking, source)
 	if !failed {
+		t.known.Add(attemptOf(name, source), true)
 		return
 	}
-	a := attemptOf(name, source)
-	n, _ := t.failures.Get(a)
-	t.failures.Add(a, n+1)
+	for _, a := range []attempt{attemptOf(name, source), attemptOf("", source), attemptOf(name, "")} {
+		n, _ := t.failures.Get(a)
+		t.failures.Add(a, n+1)
+	}
+}
+
+// failed counts the failures for a name from a source; "" is for any.
+func (t *throttle) failed(name, source string) int {
+	n, _ := t.failures.Get(attemptOf(name, source))
+	return n
 }
 
 // sourceOf is the address that a request comes from, without its port; of an IPv6 address, the network that one

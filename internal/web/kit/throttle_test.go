@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -36,6 +37,37 @@ func TestThrottle(t *testing.T) {
 	}
 	if n := x.failures.Len(); n > maxTried {
 		t.Errorf("%d are remembered", n)
+	}
+}
+
+// TestThrottleByAddressAndByName guesses for many names from one source, and for one name from many.
+func TestThrottleByAddressAndByName(t *testing.T) {
+	t.Parallel()
+	x := newThrottle()
+	try := func(name, source string, failed bool) bool {
+		ok := x.begin(name, source)
+		if ok {
+			x.end(name, source, failed)
+		}
+		return ok
+	}
+	for i := range sourceTries {
+		if !try(fmt.Sprint("name", i), "10.0.0.1", true) {
+			t.Fatalf("guess %d is refused too early", i)
+		}
+	}
+	if try("ann", "10.0.0.1", true) {
+		t.Error("a source that guessed for many names may guess on")
+	}
+	try("bob", "10.0.0.9", false)
+	for i := range nameTries {
+		try("bob", fmt.Sprint("10.0.1.", i), true)
+	}
+	if try("bob", "10.0.0.8", true) {
+		t.Error("one more source may guess for a name for which many do")
+	}
+	if !try("bob", "10.0.0.9", false) {
+		t.Error("the guesses of others lock somebody out")
 	}
 }
 
