@@ -74,7 +74,8 @@ func (s *Site) SignedIn(next Handler) http.Handler {
 				return
 			}
 		}
-		if err := next(w, r.WithContext(awsproto.WithCaller(r.Context(), v.Caller)), v); err != nil {
+		ctx := awsproto.WithMay(awsproto.WithCaller(r.Context(), v.Caller), s.may)
+		if err := next(w, r.WithContext(ctx), v); err != nil {
 			s.fail(w, r, v, err)
 		}
 	})

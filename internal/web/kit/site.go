@@ -101,6 +101,12 @@ func (s *Site) Offers(ctx context.Context, action, resource string) bool {
 	return s.May == nil || s.May(ctx, action, resource)
 }
 
+// may answers for awsproto.May, by which pages leave out what their visitor may not do.
+func (s *Site) may(ctx context.Context, action, resource string) bool {
+	service, _, _ := strings.Cut(action, ":")
+	return s.Offers(ctx, action, "arn:aws:"+service+":"+s.Region+":"+s.Account+":"+resource)
+}
+
 // New returns a site that has no pages yet.
 func New(c Config) *Site { return &Site{Config: c, static: assets(), tries: newThrottle()} }
 
