@@ -42,18 +42,15 @@ func (c *identityCheckCommand) Run() error {
 		}
 	}
 	err := c.print(map[string]any{"findings": findings}, func(t *terminal.Table) {
-		said := map[string]bool{}
+		doubted := map[string]bool{}
 		for i := range findings {
 			f := &findings[i]
-			said[f.File] = true
-			text := f.Message
-			if f.Hint != "" {
-				text += " " + f.Hint
-			}
-			t.Note(fmt.Sprintf("%s:%d:%d: %s: %s", f.File, f.Line, f.Column, f.Severity, terminal.Clean(text)))
+			doubted[f.File] = true
+			said := terminal.Clean(f.Sentence())
+			t.Note(fmt.Sprintf("%s:%d:%d: %s: %s", f.File, f.Line, f.Column, f.Severity, said))
 		}
 		for _, file := range c.Files {
-			if !said[file] {
+			if !doubted[file] {
 				t.Note(file + ": a valid policy")
 			}
 		}

@@ -27,6 +27,17 @@ type Finding struct {
 	Hint     string   `json:"hint,omitempty"` // what to do
 }
 
+// Sentence is what there is to say, for people. Of an error, the hint says what is wrong.
+func (f Finding) Sentence() string {
+	switch {
+	case f.Hint == "":
+		return f.Message
+	case f.Severity == SeverityError:
+		return strings.TrimSuffix(f.Message, ".") + ": " + f.Hint
+	}
+	return f.Message + " " + f.Hint
+}
+
 // maxFindings bounds what a check reports.
 const maxFindings = 200
 

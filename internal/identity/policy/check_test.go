@@ -15,8 +15,10 @@ func TestAnEditorIsToldWhatAPolicyDoesNotMean(t *testing.T) {
 	}{
 		{Identity, push + `"Resource": "*"`, ""},
 		{Identity, push + `"Resource": "arn:aws:codecommit:*:*:team-*"`, ""},
-		{Identity, push + `"Resource": "arn:aws:codecommit:eu-west-1:111122223333:x", "Condition": {"StringLike":
+		{Identity, push + `"Resource": "arn:aws:codecommit:eu-west-1:111122223333:x", "Condition": {"StringLikeIfExists":
 			{"codecommit:References": "refs/heads/x*", "aws:ResourceTag/team": "a", "aws:username": "b"}}`, ""},
+		{Identity, push + `"Resource": "*", "Condition": {"StringLike": {"codecommit:References": "refs/heads/x"}}`,
+			`No push meets this: codecommit:GitPush is asked for first without references. Write StringLikeIfExists.`},
 		{Identity, `"Effect": "Allow", "Action": "codecommit:GitPusch", "Resource": "*"`,
 			`1:71 warning: There is no action "codecommit:GitPusch". Did you mean codecommit:GitPush?`},
 		{Identity, `"Effect": "Allow", "Action": "codecomit:GitPush", "Resource": "*"`,

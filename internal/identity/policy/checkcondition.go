@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"slipway/internal/identity/policy/catalogue"
 )
 
 // globalKeys are the keys that all requests can have. See
@@ -31,9 +33,22 @@ func (c *checker) conditions(n *node, a *named, allow bool) {
 		for j := range m.value.members {
 			k := &m.value.members[j]
 			c.key(k, a)
+			c.references(k, op, m.name, a, allow)
 			c.set(k, op, m.name, n, allow)
 			c.values(k, op, m.name)
 		}
+	}
+}
+
+// references warns of an Allow that no push meets: before its references are known, a push is asked for without them.
+func (c *checker) references(k *member, op condition, name string, a *named, allow bool) {
+	if !allow || op.ifExists || op.operator.null || op.operator.negated || lowerKey(k.name) != "codecommit:references" {
+		return
+	}
+	push := func(e catalogue.Entry) bool { return e.Service == "codecommit" && e.Name == "GitPush" }
+	if slices.ContainsFunc(a.entries, push) {
+		c.warn(k.at, "No push meets this: codecommit:GitPush is asked for first without references.",
+			"Write "+name+"IfExists.")
 	}
 }
 

@@ -85,7 +85,7 @@ func TestAPolicyIsWrittenWithItsErrorsShown(t *testing.T) {
 	bad := strings.Replace(good, `"Allow"`, `"allow"`, 1)
 	answer, status := p.Answer("/settings/editor", url.Values{"name": {"push"}, "document": {bad}, "do": {"save"}})
 	if status != http.StatusUnprocessableEntity ||
-		!strings.Contains(answer, "Line 1, column 51 : The policy failed legacy parsing") || !strings.Contains(answer, bad) {
+		!strings.Contains(answer, "Line 1, column 51 : The policy failed legacy parsing: Effect is") || !strings.Contains(answer, bad) {
 		t.Errorf("a wrong policy is answered with %d: %s", status, answer)
 	}
 	misspelt := strings.Replace(good, "GitPush", "GitPusch", 1)
