@@ -146,7 +146,7 @@ func (s *pages) lastUse(ctx context.Context, arn string) map[string]*awsproto.Ti
 	return used
 }
 
-// operations are those of IAM that change a kind, in the order of changes' first fields.
+// operations are how the operations of IAM call a kind: AttachUserPolicy.
 var operations = map[string]string{"user": "User", "group": "Group", "role": "Role"}
 
 func (s *pages) may(ctx context.Context, x *subject) {
@@ -192,7 +192,8 @@ func (s *pages) choices(r *http.Request, x *subject) error {
 }
 
 func (x *subject) has(arn string) bool {
-	return slices.ContainsFunc(x.Attached, func(p iam.AttachedPolicy) bool { return awsproto.Value(p.PolicyArn) == arn })
+	is := func(p iam.AttachedPolicy) bool { return awsproto.Value(p.PolicyArn) == arn }
+	return slices.ContainsFunc(x.Attached, is)
 }
 
 func (x *subject) path() string { return subjectPath(x.Kind, x.Name) }
