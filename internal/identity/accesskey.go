@@ -126,7 +126,7 @@ func (s *Service) changeKey(ctx context.Context, name *string, id string, ends b
 			f(u)
 			v.put(u)
 			if ends {
-				_, err = tx.Exec(ctx, `DELETE FROM signins WHERE access_key = $1`, id)
+				err = endKeySignIns(ctx, tx, id)
 			}
 			return err
 		})

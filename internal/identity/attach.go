@@ -23,7 +23,8 @@ func (s *Service) attach(ctx context.Context, k kind, name, arn string) error {
 			return nil
 		}
 		if len(g.Attached) >= maxAttached {
-			return exceeds("Cannot exceed quota for PoliciesPer%s%s: %d", strings.ToUpper(string(k[:1])), k[1:], maxAttached)
+			name := strings.ToUpper(string(k[:1])) + string(k[1:])
+			return exceeds("Cannot exceed quota for PoliciesPer%s: %d", name, maxAttached)
 		}
 		g.Attached = append(g.Attached, arn)
 		return nil
@@ -144,7 +145,11 @@ func (s *Service) DetachUserPolicy(ctx context.Context,
 func (s *Service) ListAttachedUserPolicies(_ context.Context,
 	in *iam.ListAttachedUserPoliciesInput) (*iam.ListAttachedUserPoliciesOutput, error) {
 	all, p, err := s.attached(userKind, "ListAttachedUserPolicies", *in.UserName, in.PathPrefix, in.Marker, in.MaxItems)
-	return &iam.ListAttachedUserPoliciesOutput{AttachedPolicies: all, IsTruncated: p.truncated, Marker: p.marker}, err
+	return &iam.ListAttachedUserPoliciesOutput{
+		AttachedPolicies: all,
+		IsTruncated:      p.truncated,
+		Marker:           p.marker,
+	}, err
 }
 
 // AttachGroupPolicy implements iam:AttachGroupPolicy. Attaching a policy again is no error.
@@ -162,8 +167,13 @@ func (s *Service) DetachGroupPolicy(ctx context.Context,
 // ListAttachedGroupPolicies implements iam:ListAttachedGroupPolicies.
 func (s *Service) ListAttachedGroupPolicies(_ context.Context,
 	in *iam.ListAttachedGroupPoliciesInput) (*iam.ListAttachedGroupPoliciesOutput, error) {
-	all, p, err := s.attached(groupKind, "ListAttachedGroupPolicies", *in.GroupName, in.PathPrefix, in.Marker, in.MaxItems)
-	return &iam.ListAttachedGroupPoliciesOutput{AttachedPolicies: all, IsTruncated: p.truncated, Marker: p.marker}, err
+	all, p, err := s.attached(groupKind, "ListAttachedGroupPolicies", *in.GroupName, in.PathPrefix, in.Marker,
+		in.MaxItems)
+	return &iam.ListAttachedGroupPoliciesOutput{
+		AttachedPolicies: all,
+		IsTruncated:      p.truncated,
+		Marker:           p.marker,
+	}, err
 }
 
 // AttachRolePolicy implements iam:AttachRolePolicy. Attaching a policy again is no error.
@@ -182,5 +192,9 @@ func (s *Service) DetachRolePolicy(ctx context.Context,
 func (s *Service) ListAttachedRolePolicies(_ context.Context,
 	in *iam.ListAttachedRolePoliciesInput) (*iam.ListAttachedRolePoliciesOutput, error) {
 	all, p, err := s.attached(roleKind, "ListAttachedRolePolicies", *in.RoleName, in.PathPrefix, in.Marker, in.MaxItems)
-	return &iam.ListAttachedRolePoliciesOutput{AttachedPolicies: all, IsTruncated: p.truncated, Marker: p.marker}, err
+	return &iam.ListAttachedRolePoliciesOutput{
+		AttachedPolicies: all,
+		IsTruncated:      p.truncated,
+		Marker:           p.marker,
+	}, err
 }

@@ -122,7 +122,8 @@ func TestUpgrade(t *testing.T) {
 	}
 	before := fstest.MapFS{}
 	all := identity.Migrations()
-	for _, name := range []string{"0001_identity.sql", "0002_password.sql", "0003_inactive.sql", "0004_user_policies.sql",
+	for _, name := range []string{"0001_identity.sql", "0002_password.sql", "0003_inactive.sql",
+		"0004_user_policies.sql",
 		"0005_session_key.sql"} {
 		f, err := all.FS.Open(name)
 		if err != nil {
@@ -167,7 +168,8 @@ func TestUpgrade(t *testing.T) {
 	}
 	db := storetest.OpenDSN(t, "sqlite:"+path, all)
 	for range 2 { // the second start changes nothing
-		s, err := identity.New(t.Context(), db, identity.Config{Region: region, Account: account, Seal: sealer, Now: time.Now})
+		s, err := identity.New(t.Context(), db, identity.Config{Region: region, Account: account, Seal: sealer,
+			Now: time.Now})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -260,7 +260,8 @@ func (s *Service) ListVirtualMFADevices(_ context.Context,
 	var all []*device
 	for _, d := range each[*device](v, deviceKind) {
 		assigned := in.AssignmentStatus == iam.AssignmentStatusTypeAssigned
-		if in.AssignmentStatus == "" || in.AssignmentStatus == iam.AssignmentStatusTypeAny || assigned == (d.User != "") {
+		every := in.AssignmentStatus == "" || in.AssignmentStatus == iam.AssignmentStatusTypeAny
+		if every || assigned == (d.User != "") {
 			all = append(all, d)
 		}
 	}

@@ -70,7 +70,6 @@ type head struct {
 
 func (h *head) id() string       { return h.ID }
 func (h *head) key() string      { return strings.ToLower(h.Name) }
-func (h *head) created() timeMS  { return timeMS(h.Created) }
 func (h *head) heading() *head   { return h }
 func (h *head) pathName() string { return h.Path + h.Name }
 
@@ -117,7 +116,7 @@ type user struct {
 	Credentials []credential  `json:"credentials,omitempty"`
 	SSHKeys     []sshKey      `json:"sshKeys,omitempty"`
 	Passkeys    []passkey.Key `json:"passkeys,omitempty"`
-	Recovery    []string      `json:"recovery,omitempty"` // hashes of codes that each open once in the place of a second factor
+	Recovery    []string      `json:"recovery,omitempty"` // hashes of recovery codes
 	// Role is what a user of an earlier version was: administrator, host, runner, router.
 	Role string `json:"role,omitempty"`
 }

@@ -151,7 +151,8 @@ func (s *Service) GetServiceLastAccessedDetails(ctx context.Context,
 	all := []iam.ServiceLastAccessed{}
 	for _, name := range catalogue.Services() {
 		of := used[name]
-		if len(of) == 0 && !slices.ContainsFunc(granted, func(p grantedPolicy) bool { return allowsService(p.Policy, name) }) {
+		allowed := func(p grantedPolicy) bool { return allowsService(p.Policy, name) }
+		if len(of) == 0 && !slices.ContainsFunc(granted, allowed) {
 			continue
 		}
 		x := iam.ServiceLastAccessed{

@@ -42,24 +42,22 @@ func (p *passwordPolicy) check(password, name string) error {
 		}
 		return nil
 	}
-	var upper, lower, number, symbol bool
-	for _, r := range password {
-		upper = upper || unicode.IsUpper(r)
-		lower = lower || unicode.IsLower(r)
-		number = number || unicode.IsDigit(r)
-		symbol = symbol || strings.ContainsRune(symbols, r)
-	}
-	switch {
-	case utf8.RuneCountInString(password) < int(p.Length):
+	if utf8.RuneCountInString(password) < int(p.Length) {
 		return violates("Password should have a minimum length of %d", p.Length)
-	case p.Upper && !upper:
-		return violates("Password should have at least one uppercase letter")
-	case p.Lower && !lower:
-		return violates("Password should have at least one lowercase letter")
-	case p.Numbers && !number:
-		return violates("Password should have at least one number")
-	case p.Symbols && !symbol:
-		return violates("Password should have at least one symbol")
+	}
+	for _, c := range []struct {
+		wanted bool
+		kind   func(r rune) bool
+		name   string
+	}{
+		{p.Upper, unicode.IsUpper, "uppercase letter"},
+		{p.Lower, unicode.IsLower, "lowercase letter"},
+		{p.Numbers, unicode.IsDigit, "number"},
+		{p.Symbols, func(r rune) bool { return strings.ContainsRune(symbols, r) }, "symbol"},
+	} {
+		if c.wanted && !strings.ContainsFunc(password, c.kind) {
+			return violates("Password should have at least one %s", c.name)
+		}
 	}
 	return nil
 }
@@ -104,7 +102,7 @@ func (s *Service) setPassword(ctx context.Context, name *string, password string
 			}
 			v.put(u)
 			made = u.Login
-			_, err = tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, u.ID)
+			err = endSignins(ctx, tx, u.ID)
 			return err
 		})
 	})
@@ -257,7 +255,7 @@ func (s *Service) DeleteLoginProfile(ctx context.Context,
 			u = edit(u)
 			u.Login = nil
 			v.put(u)
-			_, err = tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, u.ID)
+			err = endSignins(ctx, tx, u.ID)
 			return err
 		})
 	})

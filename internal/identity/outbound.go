@@ -128,7 +128,8 @@ func (s *Service) tokenClaims(ctx context.Context, c awsproto.Caller,
 		return nil, err
 	}
 	if len(text) > maxClaims {
-		return nil, &sts.JWTPayloadSizeExceededException{Message: "The token would be larger than 16 KiB. Give fewer tags."}
+		const large = "The token would be larger than 16 KiB. Give fewer tags."
+		return nil, &sts.JWTPayloadSizeExceededException{Message: large}
 	}
 	return claims, nil
 }

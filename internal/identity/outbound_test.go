@@ -19,14 +19,16 @@ func TestIdentityTokens(t *testing.T) {
 	w := newWorld(t)
 	const service = "codebuild.amazonaws.com"
 	role := w.role("builder", `{"Service":"`+service+`"}`)
-	made, _, err := w.ServiceSession(t.Context(), service, role, "build-1", "", time.Hour, store.Tag{Key: "project", Value: "app"})
+	made, _, err := w.ServiceSession(t.Context(), service, role, "build-1", "", time.Hour, store.Tag{Key: "project",
+		Value: "app"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	build := w.sts(aws.Credentials{AccessKeyID: made.ID, SecretAccessKey: made.Secret, SessionToken: made.Token})
 	ask := func(algorithm string, change func(*sts.GetWebIdentityTokenInput)) (*sts.GetWebIdentityTokenOutput, error) {
-		in := &sts.GetWebIdentityTokenInput{Audience: []string{"https://other.example.com"}, SigningAlgorithm: &algorithm,
-			Tags: []ststypes.Tag{{Key: aws.String("job"), Value: aws.String("7")}}}
+		in := &sts.GetWebIdentityTokenInput{Audience: []string{"https://other.example.com"},
+			SigningAlgorithm: &algorithm,
+			Tags:             []ststypes.Tag{{Key: aws.String("job"), Value: aws.String("7")}}}
 		change(in)
 		return build.GetWebIdentityToken(t.Context(), in)
 	}

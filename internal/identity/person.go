@@ -325,3 +325,9 @@ func endSignins(ctx context.Context, tx store.Tx, owner string) error {
 	_, err := tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, owner)
 	return err
 }
+
+// endKeySignIns ends the sessions that were begun with an access key.
+func endKeySignIns(ctx context.Context, tx store.Tx, key string) error {
+	_, err := tx.Exec(ctx, `DELETE FROM signins WHERE access_key = $1`, key)
+	return err
+}

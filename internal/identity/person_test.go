@@ -37,9 +37,10 @@ func (w *world) authenticator(name string) string {
 	seed := string(made.Base32StringSeed)
 	code := func(at time.Time) *string { return aws.String(must[string](w.t)(totp.GenerateCode(seed, at))) }
 	now := w.now()
-	must[*iam.EnableMFADeviceOutput](w.t)(w.iam().EnableMFADevice(w.t.Context(), &iam.EnableMFADeviceInput{UserName: &name,
-		SerialNumber: made.SerialNumber, AuthenticationCode1: code(now.Add(-time.Minute)),
-		AuthenticationCode2: code(now.Add(-30 * time.Second))}))
+	must[*iam.EnableMFADeviceOutput](w.t)(w.iam().EnableMFADevice(w.t.Context(),
+		&iam.EnableMFADeviceInput{UserName: &name,
+			SerialNumber: made.SerialNumber, AuthenticationCode1: code(now.Add(-time.Minute)),
+			AuthenticationCode2: code(now.Add(-30 * time.Second))}))
 	return seed
 }
 
@@ -86,7 +87,8 @@ func TestSecondFactor(t *testing.T) {
 		t.Error("a code opens twice")
 	}
 	bob := awsproto.WithCaller(t.Context(), session.Caller)
-	codes := must[*slipway.CreateRecoveryCodesOutput](t)(w.CreateRecoveryCodes(bob, &slipway.CreateRecoveryCodesInput{}))
+	codes := must[*slipway.CreateRecoveryCodesOutput](t)(w.CreateRecoveryCodes(bob,
+		&slipway.CreateRecoveryCodesInput{}))
 	for i, want := range []bool{true, false} {
 		if _, ok := second(codes.Codes[3]); ok != want {
 			t.Errorf("a recovery code, time %d: %t", i+1, ok)
@@ -278,12 +280,17 @@ func TestSignInElsewhere(t *testing.T) {
 		claims map[string]any
 		want   string
 	}{
-		"nobody's group":     {map[string]any{"preferred_username": "kim", "groups": []string{"x"}}, "nothing gives you access"},
-		"a name that is had": {map[string]any{"preferred_username": "bob", "groups": []string{"dev"}}, "There is a user bob"},
-		"an unproved mail": {map[string]any{"email": "a@example.com", "email_verified": false, "sub": "/", "groups": []string{"dev"}},
+		"nobody's group": {map[string]any{"preferred_username": "kim", "groups": []string{"x"}},
+			"nothing gives you access"},
+		"a name that is had": {map[string]any{"preferred_username": "bob", "groups": []string{"dev"}},
+			"There is a user bob"},
+		"an unproved mail": {map[string]any{"email": "a@example.com", "email_verified": false, "sub": "/",
+			"groups": []string{"dev"}},
 			"no name that a user can have"},
-		"another audience": {map[string]any{"aud": "x", "preferred_username": "ann", "groups": []string{"dev"}}, "not valid"},
-		"another nonce":    {map[string]any{"nonce": "x", "preferred_username": "ann", "groups": []string{"dev"}}, "another sign-in"},
+		"another audience": {map[string]any{"aud": "x", "preferred_username": "ann", "groups": []string{"dev"}},
+			"not valid"},
+		"another nonce": {map[string]any{"nonce": "x", "preferred_username": "ann", "groups": []string{"dev"}},
+			"another sign-in"},
 	} {
 		if got := who(c.claims); !strings.Contains(got, c.want) {
 			t.Errorf("%s: %s, want %q", what, got, c.want)

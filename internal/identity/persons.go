@@ -67,7 +67,8 @@ func (s *Service) EndSignIn(ctx context.Context, in *slipway.EndSignInInput) (*s
 	}
 	i := slices.IndexFunc(all, func(x signinRow) bool { return x.Name == of.name && shortID(x.id) == *in.SignInId })
 	if i < 0 {
-		return nil, &slipway.SignInNotFoundException{Message: "There is no session " + *in.SignInId + "; it may have ended."}
+		return nil, &slipway.SignInNotFoundException{
+			Message: "There is no session " + *in.SignInId + "; it may have ended."}
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, `DELETE FROM signins WHERE id = $1`, all[i].id)
@@ -95,8 +96,8 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context,
 }
 
 func noPasskeys(url string) error {
-	return &slipway.PasskeyRefusedException{Message: "Browsers have no passkeys for " + url + ". They need a host name " +
-		"with TLS, or localhost: start the server with --url."}
+	return &slipway.PasskeyRefusedException{Message: "Browsers have no passkeys for " + url + ". They need a host " +
+		"name with TLS, or localhost: start the server with --url."}
 }
 
 // RegisterPasskey implements slipway:RegisterPasskey: what a browser needs to make a passkey of the caller.
@@ -115,7 +116,8 @@ func (s *Service) RegisterPasskey(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	return &slipway.RegisterPasskeyOutput{Options: &options, State: new(s.hold(pending{User: u.ID, State: state}))}, nil
+	sealed := s.hold(pending{User: u.ID, State: state})
+	return &slipway.RegisterPasskeyOutput{Options: &options, State: &sealed}, nil
 }
 
 // CompletePasskey implements slipway:CompletePasskey: it keeps a passkey that a browser made.
@@ -124,7 +126,8 @@ func (s *Service) CompletePasskey(ctx context.Context,
 	p, ok := s.held(*in.State)
 	u, _ := s.model.get(userKind, p.User).(*user)
 	if s.party == nil || !ok || u == nil || u.ID != awsproto.CallerOf(ctx).UserID || !s.guesses.take(p.Once) {
-		return nil, &slipway.PasskeyRefusedException{Message: "The passkey was not asked for here, or it took too long. Try again."}
+		return nil, &slipway.PasskeyRefusedException{
+			Message: "The passkey was not asked for here, or it took too long. Try again."}
 	}
 	key, err := s.party.Registered(keyHolder(u), p.State, *in.Response, s.Now())
 	if err != nil {
@@ -146,7 +149,8 @@ func shownPasskey(k passkey.Key) slipway.Passkey {
 	return shown
 }
 
-// ListPasskeys implements slipway:ListPasskeys: those of a user, the oldest first, and how many recovery codes are left.
+// ListPasskeys implements slipway:ListPasskeys: those of a user, the oldest first, and how many recovery codes are
+// left.
 func (s *Service) ListPasskeys(ctx context.Context,
 	in *slipway.ListPasskeysInput) (*slipway.ListPasskeysOutput, error) {
 	u, err := s.view().userOr(awsproto.CallerOf(ctx), in.UserName)
@@ -280,7 +284,8 @@ func (s *Service) DeleteSignInProvider(ctx context.Context,
 			before := len(a.SignIn)
 			a.SignIn = slices.DeleteFunc(a.SignIn, func(p signInProvider) bool { return p.Name == *in.Name })
 			if len(a.SignIn) == before {
-				return &slipway.SignInProviderNotFoundException{Message: "There is no identity provider " + *in.Name + "."}
+				return &slipway.SignInProviderNotFoundException{
+					Message: "There is no identity provider " + *in.Name + "."}
 			}
 			v.put(a)
 			for _, u := range each[*user](v, userKind) {

@@ -1,10 +1,6 @@
 package identity_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -21,8 +17,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	ststypes "github.com/aws/aws-sdk-go-v2/service/sts/types"
 	"github.com/aws/smithy-go"
-	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/jwt"
 
 	"slipway/api/awsproto"
 	apiiam "slipway/api/iam"
@@ -171,10 +165,12 @@ func TestAssumeRole(t *testing.T) {
 		t.Errorf("the session is %s, want %s", got, want)
 	}
 	for name, other := range map[string]aws.Credentials{
-		"another token":  {AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: "x"},
-		"no token":       {AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey},
-		"another's ID":   {AccessKeyID: w.assume(arn).AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken},
-		"a long key too": {AccessKeyID: w.admin.AccessKeyID, SecretAccessKey: w.admin.SecretAccessKey, SessionToken: c.SessionToken},
+		"another token": {AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: "x"},
+		"no token":      {AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey},
+		"another's ID": {AccessKeyID: w.assume(arn).AccessKeyID, SecretAccessKey: c.SecretAccessKey,
+			SessionToken: c.SessionToken},
+		"a long key too": {AccessKeyID: w.admin.AccessKeyID, SecretAccessKey: w.admin.SecretAccessKey,
+			SessionToken: c.SessionToken},
 	} {
 		if got := w.who(other); got != "InvalidClientTokenId" {
 			t.Errorf("%s: %s", name, got)
@@ -189,7 +185,8 @@ func TestAssumeRole(t *testing.T) {
 		t.Errorf("after its time: %s", got)
 	}
 	w.ahead.Store(0)
-	must[*iam.DeleteRoleOutput](t)(w.iam().DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: aws.String("deployer")}))
+	must[*iam.DeleteRoleOutput](t)(w.iam().DeleteRole(t.Context(),
+		&iam.DeleteRoleInput{RoleName: aws.String("deployer")}))
 	w.role("deployer", `{"AWS":"`+account+`"}`)
 	if got := w.who(c); got != "InvalidClientTokenId" {
 		t.Errorf("a namesake of the role was made: %s", got)
@@ -222,8 +219,9 @@ func TestSessionLimits(t *testing.T) {
 			"ValidationError"},
 		"shorter than any": {w.admin, func(in *sts.AssumeRoleInput) { in.DurationSeconds = aws.Int32(899) },
 			"ValidationError"},
-		"chained":    {chained, func(*sts.AssumeRoleInput) {}, ""},
-		"no policy":  {w.admin, func(in *sts.AssumeRoleInput) { in.Policy = aws.String("{") }, "MalformedPolicyDocument"},
+		"chained": {chained, func(*sts.AssumeRoleInput) {}, ""},
+		"no policy": {w.admin, func(in *sts.AssumeRoleInput) { in.Policy = aws.String("{") },
+			"MalformedPolicyDocument"},
 		"tags twice": {w.admin, func(in *sts.AssumeRoleInput) { in.Tags = tags("a", "A") }, "InvalidParameterValue"},
 		"a transitive key that is no tag": {w.admin, func(in *sts.AssumeRoleInput) {
 			in.Tags, in.TransitiveTagKeys = tags("a"), []string{"b"}
@@ -264,7 +262,8 @@ func TestUserSessions(t *testing.T) {
 	}
 	other := must[*iam.CreateAccessKeyOutput](t)(w.iam().CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{}))
 	first := w.iam()
-	w.admin = aws.Credentials{AccessKeyID: *other.AccessKey.AccessKeyId, SecretAccessKey: *other.AccessKey.SecretAccessKey}
+	w.admin = aws.Credentials{AccessKeyID: *other.AccessKey.AccessKeyId,
+		SecretAccessKey: *other.AccessKey.SecretAccessKey}
 	_ = first
 	key := must[*iam.ListAccessKeysOutput](t)(w.iam().ListAccessKeys(t.Context(), &iam.ListAccessKeysInput{}))
 	must[*iam.UpdateAccessKeyOutput](t)(w.iam().UpdateAccessKey(t.Context(), &iam.UpdateAccessKeyInput{
@@ -310,108 +309,5 @@ func TestServiceSessions(t *testing.T) {
 		if x.want == "" && err != nil || x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want)) {
 			t.Errorf("%s for %s: %v", x.arn, x.service, err)
 		}
-	}
-}
-
-// issuer is an OpenID Connect issuer of the test's own.
-type issuer struct {
-	url     string
-	key     *ecdsa.PrivateKey
-	fetched atomic.Int64
-}
-
-func newIssuer(t *testing.T) *issuer {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	i := &issuer{key: key}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case "/.well-known/openid-configuration":
-			_ = json.NewEncoder(w).Encode(map[string]any{"issuer": i.url, "jwks_uri": i.url + "/keys"})
-		case "/keys":
-			i.fetched.Add(1)
-			_ = json.NewEncoder(w).Encode(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{
-				{Key: &key.PublicKey, KeyID: "1", Algorithm: "ES256", Use: "sig"}}})
-		default:
-			http.NotFound(w, r)
-		}
-	}))
-	t.Cleanup(server.Close)
-	i.url = server.URL
-	return i
-}
-
-func (i *issuer) token(t *testing.T, claims map[string]any) *string {
-	t.Helper()
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: i.key, KeyID: "1"}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]any{"iss": i.url, "aud": "slipway", "sub": "repo:app:ref:main",
-		"exp": time.Now().Add(time.Minute).Unix(), "iat": time.Now().Unix()}
-	for k, v := range claims {
-		all[k] = v
-	}
-	text, err := jwt.Signed(signer).Claims(all).Serialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &text
-}
-
-func TestWebIdentity(t *testing.T) {
-	t.Parallel()
-	w, i := newWorld(t), newIssuer(t)
-	host := strings.TrimPrefix(i.url, "http://")
-	p := must[*iam.CreateOpenIDConnectProviderOutput](t)(w.iam().CreateOpenIDConnectProvider(t.Context(),
-		&iam.CreateOpenIDConnectProviderInput{Url: &i.url, ClientIDList: []string{"slipway"}}))
-	role := must[*iam.CreateRoleOutput](t)(w.iam().CreateRole(t.Context(), &iam.CreateRoleInput{
-		RoleName: aws.String("web"),
-		AssumeRolePolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":{"Effect":"Allow",
-			"Principal":{"Federated":"` + *p.OpenIDConnectProviderArn + `"},"Action":"sts:AssumeRoleWithWebIdentity",
-			"Condition":{"StringLike":{"` + host + `:sub":"repo:app:*"},"StringEquals":{"` + host + `:aud":"slipway"}}}}`),
-	}))
-	anybody := sts.New(sts.Options{Region: region, BaseEndpoint: &w.url, Credentials: aws.AnonymousCredentials{},
-		RetryMaxAttempts: 1})
-	exchange := func(token *string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
-		return anybody.AssumeRoleWithWebIdentity(t.Context(), &sts.AssumeRoleWithWebIdentityInput{
-			RoleArn: role.Role.Arn, RoleSessionName: aws.String("ci"), WebIdentityToken: token})
-	}
-	out := must[*sts.AssumeRoleWithWebIdentityOutput](t)(exchange(i.token(t, nil)))
-	if got := w.who(temporary(out.Credentials)); got != "arn:aws:sts::"+account+":assumed-role/web/ci" {
-		t.Errorf("the session is %s", got)
-	}
-	if *out.SubjectFromWebIdentityToken != "repo:app:ref:main" || *out.Audience != "slipway" || *out.Provider != i.url {
-		t.Errorf("%+v", out)
-	}
-	stranger := newIssuer(t)
-	forged := &issuer{url: i.url, key: stranger.key}
-	for name, x := range map[string]struct {
-		token *string
-		want  string
-	}{
-		"another subject":   {i.token(t, map[string]any{"sub": "repo:other"}), "AccessDenied"},
-		"another audience":  {i.token(t, map[string]any{"aud": "x"}), "InvalidIdentityToken"},
-		"another party":     {i.token(t, map[string]any{"azp": "x"}), "InvalidIdentityToken"},
-		"expired":           {i.token(t, map[string]any{"exp": time.Now().Add(-time.Minute).Unix()}), "ExpiredTokenException"},
-		"another's key":     {forged.token(t, nil), "InvalidIdentityToken"},
-		"an unknown issuer": {stranger.token(t, nil), "InvalidIdentityToken"},
-		"no token":          {aws.String("abcd"), "InvalidIdentityToken"},
-		"tags untrusted": {i.token(t, map[string]any{"https://aws.amazon.com/tags": map[string]any{
-			"principal_tags": map[string]any{"team": []string{"red"}}}}), "AccessDenied"},
-	} {
-		if _, err := exchange(x.token); code(err) != x.want {
-			t.Errorf("%s: %v, want %s", name, err, x.want)
-		}
-	}
-	if n := i.fetched.Load(); n != 1 {
-		t.Errorf("the issuer's keys were fetched %d times", n)
-	}
-	if _, err := sts.New(sts.Options{Region: region, BaseEndpoint: &w.url, Credentials: aws.AnonymousCredentials{},
-		RetryMaxAttempts: 1}).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{}); code(err) != "MissingAuthenticationToken" {
-		t.Errorf("another operation without a signature: %v", err)
 	}
 }

@@ -99,7 +99,8 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, er
 	}
 	t := &ticket{Parent: owner, Issued: created, Expires: expires, MFA: how.MFA}
 	if how.Name != "" {
-		t = &ticket{Role: owner, Issued: created, Expires: expires, Name: how.Name, Provider: how.Provider, MFA: how.MFA}
+		t = &ticket{Role: owner, Issued: created, Expires: expires, Name: how.Name, Provider: how.Provider,
+			MFA: how.MFA}
 	}
 	x.Began = timeMS(created).time()
 	x.Caller, err = s.bearer("", t)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
-	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -102,7 +101,8 @@ func (v *view) signInProvider(name string) *signInProvider {
 func (s *Service) oauth(p *signInProvider) (*oauth2.Config, *oidc.Provider, error) {
 	provider, err := s.relying.provider(p.Issuer, s.Now())
 	if err != nil {
-		return nil, nil, &SignInError{fmt.Sprintf("The identity provider %s does not answer as it should: %s", p.Name, err)}
+		return nil, nil,
+			&SignInError{"The identity provider " + p.Name + " does not answer as it should: " + err.Error()}
 	}
 	secret := ""
 	if p.Secret != "" {
@@ -226,14 +226,15 @@ func (s *Service) admit(ctx context.Context, p *signInProvider, c claims, from F
 		}
 		r := s.view().roleOf(m.Role)
 		if r == nil {
-			return Step{}, &SignInError{"The role " + m.Role + ", which the identity provider " + p.Name + " gives, is gone."}
+			return Step{}, &SignInError{"The role " + m.Role + ", which " + p.Name + " gives you, is gone."}
 		}
 		x := signin{Way: ByProvider, From: from, Name: name, Provider: p.Issuer}
 		cookie, err := s.begin(ctx, r.ID, "", x)
 		return Step{Cookie: cookie}, err
 	}
 	if len(groups) == 0 {
-		return Step{}, &SignInError{"You are known to " + p.Name + ", but nothing gives you access here. Ask an administrator."}
+		return Step{}, &SignInError{"You are known to " + p.Name + ", but nothing gives you access here. Ask an " +
+			"administrator."}
 	}
 	u, err := s.provision(ctx, p, name, groups)
 	if err != nil {

@@ -40,7 +40,8 @@ func (s *Service) tags(find tagged, op string, marker *string, most *int32) ([]i
 	if err != nil {
 		return nil, page{}, err
 	}
-	return paged(s, list{op, d.id(), marker, most}, shownTags(d.heading().Tags), func(t iam.Tag) string { return *t.Key })
+	all := shownTags(d.heading().Tags)
+	return paged(s, list{op, d.id(), marker, most}, all, func(t iam.Tag) string { return *t.Key })
 }
 
 // copied makes a copy of what a lookup returned.
@@ -188,13 +189,15 @@ func (s *Service) ListPolicyTags(_ context.Context,
 }
 
 // TagInstanceProfile implements iam:TagInstanceProfile.
-func (s *Service) TagInstanceProfile(ctx context.Context, in *iam.TagInstanceProfileInput) (*iam.TagInstanceProfileOutput, error) {
+func (s *Service) TagInstanceProfile(ctx context.Context,
+	in *iam.TagInstanceProfileInput) (*iam.TagInstanceProfileOutput, error) {
 	find := func(v *view) (entity, error) { return copied(v.profile(*in.InstanceProfileName)) }
 	return nil, s.putTags(ctx, find, in.Tags)
 }
 
 // UntagInstanceProfile implements iam:UntagInstanceProfile.
-func (s *Service) UntagInstanceProfile(ctx context.Context, in *iam.UntagInstanceProfileInput) (*iam.UntagInstanceProfileOutput, error) {
+func (s *Service) UntagInstanceProfile(ctx context.Context,
+	in *iam.UntagInstanceProfileInput) (*iam.UntagInstanceProfileOutput, error) {
 	find := func(v *view) (entity, error) { return copied(v.profile(*in.InstanceProfileName)) }
 	return nil, s.takeTags(ctx, find, in.TagKeys)
 }
@@ -208,13 +211,15 @@ func (s *Service) ListInstanceProfileTags(_ context.Context,
 }
 
 // TagOpenIDConnectProvider implements iam:TagOpenIDConnectProvider.
-func (s *Service) TagOpenIDConnectProvider(ctx context.Context, in *iam.TagOpenIDConnectProviderInput) (*iam.TagOpenIDConnectProviderOutput, error) {
+func (s *Service) TagOpenIDConnectProvider(ctx context.Context,
+	in *iam.TagOpenIDConnectProviderInput) (*iam.TagOpenIDConnectProviderOutput, error) {
 	find := func(v *view) (entity, error) { return copied(v.provider(*in.OpenIDConnectProviderArn)) }
 	return nil, s.putTags(ctx, find, in.Tags)
 }
 
 // UntagOpenIDConnectProvider implements iam:UntagOpenIDConnectProvider.
-func (s *Service) UntagOpenIDConnectProvider(ctx context.Context, in *iam.UntagOpenIDConnectProviderInput) (*iam.UntagOpenIDConnectProviderOutput, error) {
+func (s *Service) UntagOpenIDConnectProvider(ctx context.Context,
+	in *iam.UntagOpenIDConnectProviderInput) (*iam.UntagOpenIDConnectProviderOutput, error) {
 	find := func(v *view) (entity, error) { return copied(v.provider(*in.OpenIDConnectProviderArn)) }
 	return nil, s.takeTags(ctx, find, in.TagKeys)
 }

@@ -85,7 +85,8 @@ func TestTerraformRole(t *testing.T) {
 	}
 	must[*iam.ListInstanceProfilesForRoleOutput](t)(c.ListInstanceProfilesForRole(ctx,
 		&iam.ListInstanceProfilesForRoleInput{RoleName: name}))
-	must[*iam.DetachRolePolicyOutput](t)(c.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: name, PolicyArn: &arn}))
+	must[*iam.DetachRolePolicyOutput](t)(c.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: name,
+		PolicyArn: &arn}))
 	must[*iam.DeleteRolePolicyOutput](t)(c.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: name,
 		PolicyName: aws.String("inline")}))
 	must[*iam.DeleteRoleOutput](t)(c.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: name}))
@@ -107,14 +108,16 @@ func TestTerraformPolicy(t *testing.T) {
 		t.Errorf("a second policy of the name in other letters: %v", err)
 	}
 	for range 6 {
-		list := must[*iam.ListPolicyVersionsOutput](t)(c.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: arn}))
+		list := must[*iam.ListPolicyVersionsOutput](t)(c.ListPolicyVersions(ctx,
+			&iam.ListPolicyVersionsInput{PolicyArn: arn}))
 		if n := len(list.Versions); n == 5 {
 			if _, err := c.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{PolicyArn: arn,
 				PolicyDocument: aws.String(allowAll)}); code(err) != "LimitExceeded" {
 				t.Errorf("a sixth version: %v", err)
 			}
-			must[*iam.DeletePolicyVersionOutput](t)(c.DeletePolicyVersion(ctx, &iam.DeletePolicyVersionInput{PolicyArn: arn,
-				VersionId: list.Versions[n-1].VersionId}))
+			must[*iam.DeletePolicyVersionOutput](t)(c.DeletePolicyVersion(ctx,
+				&iam.DeletePolicyVersionInput{PolicyArn: arn,
+					VersionId: list.Versions[n-1].VersionId}))
 		}
 		made := must[*iam.CreatePolicyVersionOutput](t)(c.CreatePolicyVersion(ctx, &iam.CreatePolicyVersionInput{
 			PolicyArn: arn, PolicyDocument: aws.String(allowAll)}))
@@ -127,7 +130,8 @@ func TestTerraformPolicy(t *testing.T) {
 	if *got.DefaultVersionId != "v7" {
 		t.Errorf("the default version is %s", *got.DefaultVersionId)
 	}
-	list := must[*iam.ListPolicyVersionsOutput](t)(c.ListPolicyVersions(ctx, &iam.ListPolicyVersionsInput{PolicyArn: arn}))
+	list := must[*iam.ListPolicyVersionsOutput](t)(c.ListPolicyVersions(ctx,
+		&iam.ListPolicyVersionsInput{PolicyArn: arn}))
 	for _, v := range list.Versions {
 		_, err := c.DeletePolicyVersion(ctx, &iam.DeletePolicyVersionInput{PolicyArn: arn, VersionId: v.VersionId})
 		if want := map[bool]string{true: "DeleteConflict"}[v.IsDefaultVersion]; code(err) != want {
@@ -145,8 +149,10 @@ func TestTerraformUserAndGroup(t *testing.T) {
 	must[*iam.CreateUserOutput](t)(c.CreateUser(ctx, &iam.CreateUserInput{UserName: user, Path: aws.String("/people/"),
 		PermissionsBoundary: aws.String("arn:aws:iam::aws:policy/ReadOnlyAccess")}))
 	must[*iam.CreateGroupOutput](t)(c.CreateGroup(ctx, &iam.CreateGroupInput{GroupName: group}))
-	must[*iam.AddUserToGroupOutput](t)(c.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: user, GroupName: group}))
-	must[*iam.AddUserToGroupOutput](t)(c.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: user, GroupName: group}))
+	must[*iam.AddUserToGroupOutput](t)(c.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: user,
+		GroupName: group}))
+	must[*iam.AddUserToGroupOutput](t)(c.AddUserToGroup(ctx, &iam.AddUserToGroupInput{UserName: user,
+		GroupName: group}))
 	type state struct {
 		User   *types.User
 		Users  []types.User
@@ -163,8 +169,9 @@ func TestTerraformUserAndGroup(t *testing.T) {
 		len(got.Users) != 1 || len(got.Groups) != 1 {
 		t.Errorf("read: %+v", got)
 	}
-	must[*iam.UpdateUserOutput](t)(c.UpdateUser(ctx, &iam.UpdateUserInput{UserName: user, NewUserName: aws.String("rob"),
-		NewPath: aws.String("/")}))
+	must[*iam.UpdateUserOutput](t)(c.UpdateUser(ctx, &iam.UpdateUserInput{UserName: user,
+		NewUserName: aws.String("rob"),
+		NewPath:     aws.String("/")}))
 	renamed := must[*iam.GetUserOutput](t)(c.GetUser(ctx, &iam.GetUserInput{UserName: aws.String("rob")})).User
 	if *renamed.UserId != *got.User.UserId || *renamed.Arn != "arn:aws:iam::"+account+":user/rob" {
 		t.Errorf("renamed: %+v", renamed)

@@ -40,7 +40,8 @@ func TestNamesakesAreNotTrusted(t *testing.T) {
 	if !trusted(*first.UserId) || !strings.Contains(shown(), *first.Arn) {
 		t.Errorf("the user is not trusted: %s", shown())
 	}
-	must[*iam.UpdateUserOutput](t)(c.UpdateUser(ctx, &iam.UpdateUserInput{UserName: bob, NewUserName: aws.String("rob")}))
+	must[*iam.UpdateUserOutput](t)(c.UpdateUser(ctx, &iam.UpdateUserInput{UserName: bob,
+		NewUserName: aws.String("rob")}))
 	if !strings.Contains(shown(), ":user/rob") {
 		t.Errorf("after the user was renamed: %s", shown())
 	}
@@ -70,14 +71,16 @@ func TestCommandLine(t *testing.T) {
 	w := newWorld(t)
 	role := w.role("deployer", `{"AWS":"`+account+`"}`)
 	config := t.TempDir() + "/config"
-	if err := os.WriteFile(config, fmt.Appendf(nil, "[profile deploy]\nrole_arn = %s\ncredential_source = Environment\n"+
-		"region = %s\nendpoint_url = %s\nrole_session_name = cli\n", role, region, w.url), 0o600); err != nil {
+	if err := os.WriteFile(config, fmt.Appendf(nil,
+		"[profile deploy]\nrole_arn = %s\ncredential_source = Environment\n"+
+			"region = %s\nendpoint_url = %s\nrole_session_name = cli\n", role, region, w.url), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(args ...string) map[string]any {
 		t.Helper()
 		x := exec.Command(command, append(args, "--output", "json")...)
-		x.Env = append(os.Environ(), "HOME="+t.TempDir(), "AWS_CONFIG_FILE="+config, "AWS_ENDPOINT_URL="+w.url, "AWS_DEFAULT_REGION="+region,
+		x.Env = append(os.Environ(), "HOME="+t.TempDir(), "AWS_CONFIG_FILE="+config, "AWS_ENDPOINT_URL="+w.url,
+			"AWS_DEFAULT_REGION="+region,
 			"AWS_ACCESS_KEY_ID="+w.admin.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+w.admin.SecretAccessKey)
 		out, err := x.CombinedOutput()
 		if err != nil {

@@ -18,7 +18,8 @@ func TestLastUsed(t *testing.T) {
 	read := func() (key, service, roleRegion string) {
 		k := must[*iam.GetAccessKeyLastUsedOutput](t)(w.iam().GetAccessKeyLastUsed(t.Context(),
 			&iam.GetAccessKeyLastUsedInput{AccessKeyId: &w.admin.AccessKeyID}))
-		r := must[*iam.GetRoleOutput](t)(w.iam().GetRole(t.Context(), &iam.GetRoleInput{RoleName: aws.String("deployer")}))
+		r := must[*iam.GetRoleOutput](t)(w.iam().GetRole(t.Context(),
+			&iam.GetRoleInput{RoleName: aws.String("deployer")}))
 		return *k.UserName, *k.AccessKeyLastUsed.ServiceName, aws.ToString(r.Role.RoleLastUsed.Region)
 	}
 	if _, service, roleRegion := read(); service != "N/A" || roleRegion != "" {

@@ -117,7 +117,7 @@ func (s *Service) DeleteUser(ctx context.Context, in *iam.DeleteUserInput) (*iam
 				return err
 			}
 			v.drop(u)
-			_, err = tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, u.ID)
+			err = endSignins(ctx, tx, u.ID)
 			return err
 		})
 	})
@@ -263,6 +263,5 @@ func (s *Service) EndKeys(ctx context.Context, tx store.Tx, arn string) error {
 
 func (s *Service) endKeys(ctx context.Context, tx store.Tx, u *user) error {
 	u.Keys, u.Credentials = nil, nil
-	_, err := tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, u.ID)
-	return err
+	return endSignins(ctx, tx, u.ID)
 }

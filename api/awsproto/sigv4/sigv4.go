@@ -301,7 +301,8 @@ func (c *Claim) Verify(bodyHash string) (*Signature, error) {
 				"Access Key and signing method. Consult the service documentation for details.")
 	}
 	return &Signature{
-		AccessKeyID: p.accessKey, Token: p.token, Region: p.region, Service: p.service, Time: p.when, Presigned: p.presigned,
+		AccessKeyID: p.accessKey, Token: p.token, Region: p.region, Service: p.service, Time: p.when,
+		Presigned:   p.presigned,
 		PayloadHash: bodyHash, Value: p.signature, scope: p.scope(), key: key,
 	}, nil
 }

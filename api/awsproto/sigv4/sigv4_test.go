@@ -184,6 +184,41 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestSessionTokens has temporary credentials sign in headers and in a query.
+func TestSessionTokens(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	look := func(_ context.Context, id, token string) (sigv4.Secret, bool, error) {
+		if token == "old" {
+			return sigv4.Secret{}, false, &sigv4.Error{Kind: sigv4.ExpiredToken}
+		}
+		return sigv4.Secret{Key: "s", SessionToken: "good"}, id == "ASIA1", nil
+	}
+	for token, want := range map[string]sigv4.Kind{"good": -1, "old": sigv4.ExpiredToken, "other": sigv4.UnknownKey,
+		"": sigv4.UnknownKey} {
+		inHeader := request("POST", "http://slipway/")
+		sigv4.Credentials{AccessKeyID: "ASIA1", SecretAccessKey: "s", SessionToken: token}.Sign(inHeader, emptyHash,
+			"eu-central-1", "codebuild", now)
+		out := request("GET", "http://slipway/b/k?X-Amz-Expires=60")
+		signed, _, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: "ASIA1",
+			SecretAccessKey: "s",
+			SessionToken:    token}, out, "UNSIGNED-PAYLOAD", "s3", "eu-central-1", now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for form, r := range map[string]*http.Request{"a header": inHeader, "a query": request("GET", signed)} {
+			hash := emptyHash
+			if form == "a query" {
+				hash = ""
+			}
+			s, err := verify(t.Context(), r, hash, now, look)
+			if kind(err) != want || want == -1 && (err != nil || s.Token != token) {
+				t.Errorf("the token %q in %s: %v", token, form, err)
+			}
+		}
+	}
+}
+
 func replace(r *http.Request, old, with string) {
 	r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), old, with, 1))
 }

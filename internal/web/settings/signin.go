@@ -115,8 +115,9 @@ func (s *pages) createAuthenticator(w http.ResponseWriter, r *http.Request, v ki
 	if err != nil {
 		return err
 	}
-	made := &authenticator{Serial: *out.VirtualMFADevice.SerialNumber, Seed: string(out.VirtualMFADevice.Base32StringSeed)}
-	if made.Path, made.Size, err = modules(out.VirtualMFADevice.QRCodePNG); err != nil {
+	d := out.VirtualMFADevice
+	made := &authenticator{Serial: *d.SerialNumber, Seed: string(d.Base32StringSeed)}
+	if made.Path, made.Size, err = modules(d.QRCodePNG); err != nil {
 		return err
 	}
 	return s.showSignIn(w, r, v, &signIn{New: made})
