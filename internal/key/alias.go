@@ -78,7 +78,8 @@ func checkAlias(name string) error {
 			"https://docs.aws.amazon.com/kms/latest/developerguide/kms-alias.html")
 	}
 	if strings.HasPrefix(name, managedPrefix) {
-		return &awsproto.Error{Code: "NotAuthorizedException", Message: "Aliases that begin with alias/aws/ are reserved."}
+		return &awsproto.Error{Code: "NotAuthorizedException",
+			Message: "Aliases that begin with alias/aws/ are reserved."}
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ func checkRecipient(r *kms.RecipientInfo) error {
 // checkTokens refuses tokens of grants: there are no grants.
 func checkTokens(tokens []string) error {
 	if len(tokens) > 0 {
-		return &kms.InvalidGrantTokenException{Message: "There is no grant with this token; Slipway does not implement grants."}
+		return &kms.InvalidGrantTokenException{
+			Message: "There is no grant with this token; Slipway does not implement grants."}
 	}
 	return nil
 }
@@ -92,8 +93,8 @@ func (s *Service) checkSource(ctx context.Context, named *string, blob []byte) e
 		return err
 	}
 	if id, _, ok := parse(blob); ok && id != r.id {
-		return &kms.IncorrectKeyException{Message: "The key ID in the request does not identify a CMK that can perform " +
-			"this operation."}
+		return &kms.IncorrectKeyException{
+			Message: "The key ID in the request does not identify a CMK that can perform this operation."}
 	}
 	return nil
 }

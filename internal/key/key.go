@@ -46,7 +46,8 @@ func (s *Service) find(ctx context.Context, q store.Queryer, id string) (*row, e
 		id = of
 	}
 	r := &row{id: id}
-	ok, err := store.Find(ctx, q, []any{store.JSON(&r.KeyMetadata), &r.state, &r.policy, &r.deletion, &r.period, &r.next},
+	into := []any{store.JSON(&r.KeyMetadata), &r.state, &r.policy, &r.deletion, &r.period, &r.next}
+	ok, err := store.Find(ctx, q, into,
 		`SELECT doc, state, policy, deletion, period, next FROM kms_keys WHERE id = $1`, id)
 	if err != nil {
 		return nil, err

@@ -153,18 +153,10 @@ func (s *Service) DescribeLogStreams(ctx context.Context,
 		best = best[:limit]
 		out.NextToken = s.Pager.Token("DescribeLogStreams", filter, order.at(best[limit-1]))
 	}
-	names := make([]string, len(best))
-	for i, st := range best {
-		names[i] = st.Name
-	}
-	made, err := s.Created(ctx, group, names)
-	if err != nil {
+	if err := s.sayCreated(ctx, group, best); err != nil {
 		return nil, err
 	}
 	for _, st := range best {
-		if at, ok := made[st.Name]; ok {
-			st.Created = at
-		}
 		out.LogStreams = append(out.LogStreams,
 			cwl.LogStream{LogStreamName: &st.Name, CreationTime: stamp(st.Created),
 				FirstEventTimestamp: stamp(st.First), LastEventTimestamp: stamp(st.Last),
@@ -172,4 +164,19 @@ func (s *Service) DescribeLogStreams(ctx context.Context,
 				StoredBytes: &st.Bytes, UploadSequenceToken: new("1")})
 	}
 	return out, nil
+}
+
+// sayCreated sets when the streams that clients made were created.
+func (s *Service) sayCreated(ctx context.Context, group string, streams []journal.Stream) error {
+	names := make([]string, len(streams))
+	for i, st := range streams {
+		names[i] = st.Name
+	}
+	made, err := s.Created(ctx, group, names)
+	for i, st := range streams {
+		if at, ok := made[st.Name]; ok {
+			streams[i].Created = at
+		}
+	}
+	return err
 }

@@ -55,15 +55,20 @@ func (s *Service) GetLogEvents(ctx context.Context, in *cwl.GetLogEventsInput) (
 	out := &cwl.GetLogEventsOutput{Events: []cwl.OutputLogEvent{},
 		NextForwardToken:  new("f/" + *s.Pager.Token("GetLogEvents", filter, last)),
 		NextBackwardToken: new("b/" + *s.Pager.Token("GetLogEvents", filter, first))}
+	out.Events = append(out.Events, events(lines, start, in.EndTime)...)
+	return out, nil
+}
+
+// events are the lines that are in a range of time; the journal's times are coarser.
+func events(lines []journal.Line, start, end *int64) (all []cwl.OutputLogEvent) {
 	for _, l := range lines {
 		at, text := eventOf(l)
-		if start != nil && at < *start || in.EndTime != nil && at >= *in.EndTime {
-			continue // the journal's times are coarser
+		if start != nil && at < *start || end != nil && at >= *end {
+			continue
 		}
-		out.Events = append(out.Events,
-			cwl.OutputLogEvent{Timestamp: &at, IngestionTime: new(l.Time.UnixMilli()), Message: &text})
+		all = append(all, cwl.OutputLogEvent{Timestamp: &at, IngestionTime: new(l.Time.UnixMilli()), Message: &text})
 	}
-	return out, nil
+	return all
 }
 
 // start is the time from which on events of a group are given: one that was asked for, or the first that is kept.

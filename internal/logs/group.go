@@ -20,10 +20,6 @@ func refused(what string) error {
 		Message: "Slipway does not implement " + what + ". docs/compatibility.md lists what it does."}
 }
 
-func noGroup() error {
-	return &cwl.ResourceNotFoundException{Message: "The specified log group does not exist."}
-}
-
 // CreateLogGroup implements logs:CreateLogGroup.
 func (s *Service) CreateLogGroup(ctx context.Context, in *cwl.CreateLogGroupInput) (*cwl.CreateLogGroupOutput, error) {
 	switch {

@@ -15,8 +15,8 @@ const (
 	scopeBody       = "MessageBody"
 )
 
-// filter is a filter policy: for each key what its values may be, or, for a body, a filter of what is below it. All keys
-// must match; "$or" has filters of which one must match.
+// filter is a filter policy: for each key what its values may be, or, for a body, a filter of what is below it. All
+// keys must match; "$or" has filters of which one must match.
 type filter struct {
 	keys map[string]rule
 	or   [][]*filter

@@ -35,7 +35,7 @@ type attribute struct {
 // envelope is a message in the form in which subscribers get it.
 type envelope struct {
 	Type              string
-	MessageId         string //nolint:revive // the names of the wire
+	MessageId         string
 	Token             string `json:",omitempty"`
 	TopicArn          string
 	Subject           string `json:",omitempty"`

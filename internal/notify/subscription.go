@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
-	"encoding/json"
 	"net/mail"
 	"net/url"
 	"slices"
@@ -120,9 +119,7 @@ func checkSubscription(protocol, name, value string) error {
 			return invalid("FilterPolicyScope Reason: it is MessageAttributes or MessageBody")
 		}
 	case attributeDelivery:
-		if value != "" && !json.Valid([]byte(value)) {
-			return invalid("DeliveryPolicy: it is not JSON")
-		}
+		return checkDelivery(value)
 	case "RedrivePolicy":
 		return refused("redrive policies; a delivery that fails for good is a dead job, which slipway:ListJobs lists")
 	default:

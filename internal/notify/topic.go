@@ -133,9 +133,7 @@ func (s *Service) checkAttribute(name, value string) error {
 			return invalid("Policy Error: %v", err)
 		}
 	case attributeDelivery:
-		if value != "" && !json.Valid([]byte(value)) {
-			return invalid("DeliveryPolicy: it is not JSON")
-		}
+		return checkDelivery(value)
 	case attributeKey:
 		if value != "" && s.Keys == nil {
 			return refused("topics that are encrypted with a key of KMS")
@@ -154,6 +152,14 @@ func (s *Service) checkAttribute(name, value string) error {
 	return nil
 }
 
+// checkDelivery refuses a delivery policy that is no JSON.
+func checkDelivery(text string) error {
+	if text != "" && !json.Valid([]byte(text)) {
+		return invalid("DeliveryPolicy: it is not JSON")
+	}
+	return nil
+}
+
 // DeleteTopic implements sns:DeleteTopic, with its subscriptions. A topic that is gone already is no error.
 func (s *Service) DeleteTopic(ctx context.Context, in *sns.DeleteTopicInput) (*sns.DeleteTopicOutput, error) {
 	name, err := s.topicOf(*in.TopicArn)
@@ -161,7 +167,8 @@ func (s *Service) DeleteTopic(ctx context.Context, in *sns.DeleteTopicInput) (*s
 		return nil, err
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		for _, table := range []string{"sns_subscriptions WHERE topic", "sns_tags WHERE topic", "sns_topics WHERE name"} {
+		for _, table := range []string{"sns_subscriptions WHERE topic", "sns_tags WHERE topic",
+			"sns_topics WHERE name"} {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` = $1`, name); err != nil {
 				return err
 			}

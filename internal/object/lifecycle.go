@@ -80,8 +80,8 @@ func (s *Store) expireKey(ctx context.Context, l *setting.Lifecycle, of []Object
 	return nil
 }
 
-// expire deletes a version that was decided on, unless it was replaced meanwhile. Without a version it is deleted as the
-// current one.
+// expire deletes a version that was decided on, unless it was replaced meanwhile. Without a version it is deleted as
+// the current one.
 func (s *Store) expire(ctx context.Context, decided Object, version string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		o, err := one(ctx, tx, `WHERE bucket = $1 AND key = $2 AND version = $3`, decided.Bucket, decided.Key,

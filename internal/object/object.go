@@ -202,13 +202,7 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 		o.Key); err != nil {
 		return err
 	}
-	_, err = tx.Exec(ctx,
-		`INSERT INTO objects (bucket, key, version, sequence, latest, deleted, blob, size, etag, meta, modified)
-		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1
-		AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
-		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta),
-		o.Modified.UnixMilli())
-	if err != nil || o.Deleted {
+	if err := write(ctx, tx, o); err != nil || o.Deleted {
 		return err
 	}
 	if err := s.tell(ctx, tx, cmp.Or(cond.Event, "ObjectCreated:Put"), o); err != nil {
@@ -216,6 +210,17 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 	}
 	return event.ObjectWritten.Publish(ctx, tx, o.Bucket+"/"+o.Key+"?"+o.Version,
 		event.Object{Bucket: o.Bucket, Key: o.Key, Version: o.Version})
+}
+
+// write adds the row of a version.
+func write(ctx context.Context, tx store.Tx, o *Object) error {
+	_, err := tx.Exec(ctx,
+		`INSERT INTO objects (bucket, key, version, sequence, latest, deleted, blob, size, etag, meta, modified)
+		VALUES ($1, $2, $3, (SELECT COALESCE(MAX(sequence), 0) + 1 FROM objects WHERE bucket = $1
+		AND key = $2), 1, $4, $5, $6, $7, $8, $9)`,
+		o.Bucket, o.Key, o.Version, flag(o.Deleted), o.blob, o.Size, o.ETag, store.JSON(&o.Meta),
+		o.Modified.UnixMilli())
+	return err
 }
 
 // tell announces what happened to an object, as S3 names it.

@@ -142,13 +142,10 @@ func (q *request) encryption(m *object.Meta, set object.Settings) error {
 			"Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : " +
 				"aws:kms")
 	}
-	var e setting.Encryption
-	if text, ok := set[object.Encryption]; ok {
-		if err := setting.Parse(text, &e); err != nil {
-			return err
-		}
+	d, byDefault, err := defaultEncryption(set)
+	if err != nil {
+		return err
 	}
-	d, byDefault := e.ByDefault()
 	if m.Encryption == "" {
 		m.Encryption, m.EncryptionKey = d.SSEAlgorithm, d.KMSMasterKeyID
 	}
@@ -171,6 +168,18 @@ func (q *request) encryption(m *object.Meta, set object.Settings) error {
 		return invalid("The encryption method specified is not supported")
 	}
 	return nil
+}
+
+// defaultEncryption is how a bucket encrypts objects whose request says nothing of it.
+func defaultEncryption(set object.Settings) (d setting.DefaultEncryption, bucketKey bool, err error) {
+	var e setting.Encryption
+	if text, ok := set[object.Encryption]; ok {
+		if err := setting.Parse(text, &e); err != nil {
+			return d, false, err
+		}
+	}
+	d, bucketKey = e.ByDefault()
+	return d, bucketKey, nil
 }
 
 // tellKept says how an object is kept.

@@ -158,6 +158,19 @@ func (f *Filter) check(r *Rule) error {
 }
 
 func (r *Rule) checkActions() error {
+	if err := r.checkExpiration(); err != nil {
+		return err
+	}
+	if err := r.NoncurrentVersionExpiration.check(); err != nil {
+		return err
+	}
+	if a := r.Abort; a != nil && (a.DaysAfterInitiation == nil || *a.DaysAfterInitiation < 1) {
+		return invalid("'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer")
+	}
+	return nil
+}
+
+func (r *Rule) checkExpiration() error {
 	if e := r.Expiration; e != nil {
 		given := 0
 		for _, g := range []bool{e.Date != "", e.Days != nil, e.ExpiredObjectDeleteMarker != nil} {
@@ -185,16 +198,17 @@ func (r *Rule) checkActions() error {
 				"ExpiredObjectDeleteMarker cannot be specified with Tags."}
 		}
 	}
-	if n := r.NoncurrentVersionExpiration; n != nil {
+	return nil
+}
+
+func (n *NoncurrentExpiration) check() error {
+	if n != nil {
 		if n.NoncurrentDays == nil || *n.NoncurrentDays < 1 {
 			return invalid("'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer")
 		}
 		if n.NewerNoncurrentVersions != nil && (*n.NewerNoncurrentVersions < 1 || *n.NewerNoncurrentVersions > 100) {
 			return invalid("'NewerNoncurrentVersions' must be a number from 1 to 100")
 		}
-	}
-	if a := r.Abort; a != nil && (a.DaysAfterInitiation == nil || *a.DaysAfterInitiation < 1) {
-		return invalid("'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer")
 	}
 	return nil
 }

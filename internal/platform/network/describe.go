@@ -87,7 +87,8 @@ func (s *Service) DescribeSubnets(ctx context.Context,
 			return nil, err
 		}
 		ok, err := choose(id, in.SubnetIds, in.Filters, facts{
-			"subnet-id": {id}, "vpc-id": {s.VPC()}, "state": {"available"}, "cidr-block": {z.block}, "cidrBlock": {z.block},
+			"subnet-id": {id}, "vpc-id": {s.VPC()}, "state": {"available"}, "cidr-block": {z.block},
+			"cidrBlock":         {z.block},
 			"availability-zone": {s.zone(z.letter)}, "availabilityZone": {s.zone(z.letter)},
 			"availability-zone-id": {s.zoneID(i)}, "default-for-az": {"true"}, "defaultForAz": {"true"},
 			"owner-id": {s.Account}, "map-public-ip-on-launch": {"true"}, "ipv6-native": {"false"},
@@ -141,7 +142,8 @@ func (s *Service) DescribeAvailabilityZones(_ context.Context,
 		name, id := s.zone(z.letter), s.zoneID(i)
 		ok, err := choose(name, in.ZoneNames, in.Filters, facts{
 			"zone-name": {name}, "zone-id": {id}, "state": {"available"}, "region-name": {s.Region},
-			"opt-in-status": {"opt-in-not-required"}, "zone-type": {"availability-zone"}, "group-name": {s.Region + "-zg-1"},
+			"opt-in-status": {"opt-in-not-required"}, "zone-type": {"availability-zone"},
+			"group-name": {s.Region + "-zg-1"},
 		})
 		if err != nil {
 			return nil, err

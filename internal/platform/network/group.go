@@ -87,8 +87,8 @@ func (s *Service) CreateSecurityGroup(ctx context.Context,
 	case name == "default":
 		return nil, fault("InvalidParameterValue", "Cannot use reserved security group name: default")
 	case len(name) == 0 || len(name) > 255 || len(name) > 3 && name[:3] == "sg-":
-		return nil, fault("InvalidParameterValue", "Invalid security group name: it has up to 255 characters, and does not "+
-			"begin with sg-")
+		return nil, fault("InvalidParameterValue",
+			"Invalid security group name: it has up to 255 characters, and does not begin with sg-")
 	case len(*in.Description) == 0 || len(*in.Description) > 255:
 		return nil, fault("InvalidParameterValue", "Invalid security group description: it has 1 to 255 characters")
 	}
@@ -96,8 +96,8 @@ func (s *Service) CreateSecurityGroup(ctx context.Context,
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		if _, err := s.named(ctx, tx, nil, in.GroupName); awsproto.Code(err) != groupNotFound {
 			if err == nil {
-				err = fault("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'", *in.GroupName,
-					s.VPC())
+				err = fault("InvalidGroup.Duplicate", "The security group '%s' already exists for VPC '%s'",
+					*in.GroupName, s.VPC())
 			}
 			return err
 		}
@@ -217,7 +217,8 @@ func (s *Service) allTags(ctx context.Context) (map[string][]ec2.Tag, error) {
 
 func (s *Service) groupFacts(g group, rules []ec2.SecurityGroupRule) facts {
 	f := facts{"group-id": {g.id}, "group-name": {g.name}, "description": {g.description}, "vpc-id": {s.VPC()},
-		"owner-id": {s.Account}, "ip-permission.cidr": nil, "ip-permission.protocol": nil, "ip-permission.group-id": nil,
+		"owner-id": {s.Account}, "ip-permission.cidr": nil, "ip-permission.protocol": nil,
+		"ip-permission.group-id":  nil,
 		"ip-permission.from-port": nil, "ip-permission.to-port": nil, "egress.ip-permission.cidr": nil}
 	for _, r := range rules {
 		if *r.IsEgress {

@@ -38,8 +38,8 @@ func peer(r *ec2.SecurityGroupRule) string {
 
 // identity is what makes two rules of a group the same: all but the description.
 func identity(r *ec2.SecurityGroupRule) string {
-	return strings.Join([]string{strconv.FormatBool(*r.IsEgress), *r.IpProtocol, port(r.FromPort), port(r.ToPort), peer(r)},
-		" ")
+	parts := []string{strconv.FormatBool(*r.IsEgress), *r.IpProtocol, port(r.FromPort), port(r.ToPort), peer(r)}
+	return strings.Join(parts, " ")
 }
 
 func (s *Service) addRule(ctx context.Context, tx store.Tx, grp string, r *ec2.SecurityGroupRule) error {
@@ -62,7 +62,8 @@ func (s *Service) addRule(ctx context.Context, tx store.Tx, grp string, r *ec2.S
 }
 
 // rules reads rules, in the order in which they are listed.
-func (s *Service) rules(ctx context.Context, q store.Queryer, where string, args ...any) ([]ec2.SecurityGroupRule, error) {
+func (s *Service) rules(ctx context.Context, q store.Queryer, where string,
+	args ...any) ([]ec2.SecurityGroupRule, error) {
 	return store.All(ctx, q, func(r *sql.Rows) (x ec2.SecurityGroupRule, err error) {
 		return x, r.Scan(store.JSON(&x))
 	}, `SELECT doc FROM ec2_rules `+where+` ORDER BY grp, identity`, args...)
@@ -220,7 +221,8 @@ func checkPorts(r *ec2.SecurityGroupRule) error {
 	}
 	if *r.IpProtocol != "-1" {
 		if n, err := strconv.Atoi(*r.IpProtocol); err != nil || n < 0 || n > 255 {
-			return fault("InvalidParameterValue", "Invalid value '%.40s' for IP protocol. Unknown protocol.", *r.IpProtocol)
+			return fault("InvalidParameterValue", "Invalid value '%.40s' for IP protocol. Unknown protocol.",
+				*r.IpProtocol)
 		}
 	}
 	r.FromPort, r.ToPort = new(int32(-1)), new(int32(-1))
@@ -372,42 +374,4 @@ func (s *Service) RevokeSecurityGroupEgress(ctx context.Context,
 		return nil, err
 	}
 	return &ec2.RevokeSecurityGroupEgressOutput{Return: new(true), RevokedSecurityGroupRules: gone}, nil
-}
-
-// DescribeSecurityGroupRules implements ec2:DescribeSecurityGroupRules.
-func (s *Service) DescribeSecurityGroupRules(ctx context.Context,
-	in *ec2.DescribeSecurityGroupRulesInput) (*ec2.DescribeSecurityGroupRulesOutput, error) {
-	if err := dry(in.DryRun); err != nil {
-		return nil, err
-	}
-	rules, err := s.rules(ctx, s.db, ``)
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range in.SecurityGroupRuleIds {
-		if !slices.ContainsFunc(rules, func(r ec2.SecurityGroupRule) bool { return *r.SecurityGroupRuleId == id }) {
-			return nil, fault("InvalidSecurityGroupRuleId.NotFound", "The security group rule ID '%.100s' does not exist", id)
-		}
-	}
-	tags, err := s.allTags(ctx)
-	if err != nil {
-		return nil, err
-	}
-	all := []ec2.SecurityGroupRule{}
-	for _, r := range rules {
-		id := *r.SecurityGroupRuleId
-		ok, err := choose(id, in.SecurityGroupRuleIds, in.Filters,
-			facts{"group-id": {*r.GroupId}, "security-group-rule-id": {id}}.tagged(tags[id]))
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			if r.Tags = tags[id]; r.Tags == nil {
-				r.Tags = []ec2.Tag{}
-			}
-			all = append(all, r)
-		}
-	}
-	all, next, err := page(s, "DescribeSecurityGroupRules", all, in.MaxResults, in.NextToken)
-	return &ec2.DescribeSecurityGroupRulesOutput{SecurityGroupRules: all, NextToken: next}, err
 }
