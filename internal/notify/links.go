@@ -84,7 +84,8 @@ func (l Links) certificate(w http.ResponseWriter, r *http.Request) {
 func (l Links) answer(w http.ResponseWriter, action, arn string, err error) {
 	w.Header().Set("Content-Type", "text/xml")
 	if err != nil {
-		status, code, message := http.StatusInternalServerError, "InternalFailure", "The request failed inside the server."
+		status, code := http.StatusInternalServerError, "InternalFailure"
+		message := "The request failed inside the server."
 		if e, ok := err.(awsproto.ServiceError); ok {
 			status, code, message = e.HTTPStatus(), e.ErrorCode(), e.Error()
 		} else {

@@ -74,8 +74,8 @@ func newPublication(text, subject, structure *string,
 // punctuation.
 func isSubject(text string) bool {
 	first, _ := utf8.DecodeRuneInString(text)
-	return text != "" && utf8.RuneCountInString(text) <= maxSubject && utf8.ValidString(text) && !unicode.IsSpace(first) &&
-		!strings.ContainsFunc(text, unicode.IsControl)
+	fits := text != "" && utf8.RuneCountInString(text) <= maxSubject
+	return fits && utf8.ValidString(text) && !unicode.IsSpace(first) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 var attributeForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
@@ -201,7 +201,8 @@ func checkEntries(entries []sns.PublishBatchRequestEntry) error {
 	seen := map[string]bool{}
 	for _, e := range entries {
 		if !entryID.MatchString(*e.Id) {
-			return &sns.InvalidBatchEntryIdException{Message: "The Id of a batch entry doesn't abide by the specification."}
+			return &sns.InvalidBatchEntryIdException{
+				Message: "The Id of a batch entry doesn't abide by the specification."}
 		}
 		if seen[*e.Id] {
 			return &sns.BatchEntryIdsNotDistinctException{Message: "Two or more batch entries have the same Id."}

@@ -105,7 +105,8 @@ func checkSubscription(protocol, name, value string) error {
 			return invalid("RawMessageDelivery Reason: it is true or false")
 		}
 		if b && isMail(protocol) {
-			return invalid("Attributes Reason: RawMessageDelivery: Invalid value [true]. Must be [false] for %s.", protocol)
+			return invalid("Attributes Reason: RawMessageDelivery: Invalid value [true]. Must be [false] for %s.",
+				protocol)
 		}
 	case attributeFilter:
 		if value == "" {

@@ -61,8 +61,8 @@ type Config struct {
 	// Room returns an error if nothing may be written, for example because the disk is nearly full. If it is nil, there
 	// is always room.
 	Room func() error
-	// Keys are those of KMS, and Seal is the server's own, that objects are encrypted with which ask for it. Where one is
-	// nil, its kind of encryption is refused.
+	// Keys are those of KMS, and Seal is the server's own, that objects are encrypted with which ask for it. Where one
+	// is nil, its kind of encryption is refused.
 	Keys Keys
 	Seal Sealer
 }
@@ -189,7 +189,7 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 	if err != nil && !errors.Is(err, ErrNoKey) {
 		return err
 	}
-	if cond.IfNoneMatch && exists || cond.IfMatch != "" && (!exists || before.ETag != cond.IfMatch) {
+	if !cond.holds(exists, before.ETag) {
 		return ErrPrecondition
 	}
 	o.Version = "null"
@@ -210,6 +210,14 @@ func (s *Store) insert(ctx context.Context, tx store.Tx, o *Object, cond Conditi
 	}
 	return event.ObjectWritten.Publish(ctx, tx, o.Bucket+"/"+o.Key+"?"+o.Version,
 		event.Object{Bucket: o.Bucket, Key: o.Key, Version: o.Version})
+}
+
+// holds reports whether the condition holds of the object that is there, if one is.
+func (c Condition) holds(exists bool, etag string) bool {
+	if c.IfNoneMatch && exists {
+		return false
+	}
+	return c.IfMatch == "" || exists && etag == c.IfMatch
 }
 
 // write adds the row of a version.

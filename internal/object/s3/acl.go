@@ -64,8 +64,8 @@ func allowACL(set object.Settings, acl string) error {
 	}
 	if block.BlockPublicAcls && setting.IsPublicACL(acl) {
 		return fail(http.StatusForbidden, "AccessDenied",
-			"The ACL "+acl+" is refused because public ACLs are blocked by the BlockPublicAcls setting of the bucket's "+
-				"public access block.")
+			"The ACL "+acl+" is refused because public ACLs are blocked by the BlockPublicAcls setting of the "+
+				"bucket's public access block.")
 	}
 	return nil
 }

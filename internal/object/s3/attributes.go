@@ -16,8 +16,8 @@ func (q *request) getAttributes() error {
 		}
 	}
 	if len(asked) == 0 {
-		return invalid("The x-amz-object-attributes header specifying the attributes to be retrieved is either missing " +
-			"or empty")
+		return invalid("The x-amz-object-attributes header specifying the attributes to be retrieved is either " +
+			"missing or empty")
 	}
 	for _, a := range asked {
 		if !slices.Contains([]string{"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"}, a) {

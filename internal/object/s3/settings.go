@@ -216,8 +216,8 @@ func (q *request) checkOwnership(doc *setting.Ownership) error {
 	return nil
 }
 
-// checkTopics has each topic of a notification told that it is one, as S3 does, so that a notification that could not be
-// sent is not taken.
+// checkTopics has each topic of a notification told that it is one, as S3 does, so that a notification that could not
+// be sent is not taken.
 func (q *request) checkTopics(doc *setting.Notification) error {
 	if strings.EqualFold(q.Header.Get("X-Amz-Skip-Destination-Validation"), "true") {
 		return nil

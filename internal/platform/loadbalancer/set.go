@@ -16,8 +16,8 @@ type Network interface {
 	Zone(subnet string) (zone string, ok bool)
 }
 
-// placed are the zones of a load balancer in subnets. A subnet that the network does not know keeps the name that it was
-// given, in one of the zones in turn.
+// placed are the zones of a load balancer in subnets. A subnet that the network does not know keeps the name that it
+// was given, in one of the zones in turn.
 func (s *Service) placed(subnets []string) []elb.AvailabilityZone {
 	zones := []elb.AvailabilityZone{}
 	for i, subnet := range subnets {
@@ -41,8 +41,8 @@ func (s *Service) vpc() *string {
 	return new(s.Network.VPC())
 }
 
-// hostedZone is what the alias of a load balancer names in Route 53. It is AWS's for load balancers of us-east-1; nothing
-// here looks at it.
+// hostedZone is what the alias of a load balancer names in Route 53. It is AWS's for load balancers of us-east-1.
+// Nothing here looks at it.
 const hostedZone = "Z35SXDOTRQ7X7K"
 
 // set changes a load balancer's document.

@@ -203,8 +203,8 @@ func checkPorts(r *ec2.SecurityGroupRule) error {
 		return fault("MissingParameter", "The request must contain the parameter ipProtocol")
 	case "tcp", "udp":
 		if r.FromPort == nil || r.ToPort == nil {
-			return fault("InvalidParameterValue", "Invalid value 'Must specify both from and to ports with TCP/UDP.' for "+
-				"portRange.")
+			return fault("InvalidParameterValue",
+				"Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.")
 		}
 		if *r.FromPort < 0 || *r.ToPort > 65535 || *r.FromPort > *r.ToPort {
 			return fault("InvalidParameterValue", "Invalid value '%d-%d' for portRange.", *r.FromPort, *r.ToPort)
@@ -311,7 +311,8 @@ func (s *Service) revoke(ctx context.Context, id, name *string, egress bool, a a
 			}
 			want = len(named)
 			same = func(r *ec2.SecurityGroupRule) bool {
-				return slices.ContainsFunc(named, func(n ec2.SecurityGroupRule) bool { return identity(&n) == identity(r) })
+				is := identity(r)
+				return slices.ContainsFunc(named, func(n ec2.SecurityGroupRule) bool { return identity(&n) == is })
 			}
 		}
 		for _, r := range has {
