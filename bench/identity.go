@@ -53,7 +53,9 @@ func signed(ctx context.Context, b *bench) (string, error) {
 		micro(s), micro(p), float64(s)/float64(p), micro(decided), 100*float64(decided)/float64(s)), nil
 }
 
-func micro(d time.Duration) string { return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond)) }
+func micro(d time.Duration) string {
+	return fmt.Sprintf("%.1f µs", float64(d)/float64(time.Microsecond))
+}
 
 func ask(ctx context.Context, method, url, body string, prepare func(*http.Request)) error {
 	r, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))

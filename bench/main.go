@@ -44,7 +44,8 @@ func measures() []measure {
 			"nginx itself is the peer", throughput},
 		{"judge", "verdicts on simulated releases of 10 % and 50 %, a minute each, 400 of each kind",
 			"equal: rolled back < 1 %, asked < 5 %; 20 % slower found in 95 %", "", judges},
-		{"signed", "a signed GetCallerIdentity, and a plain handler, in turns", "authorisation 3 % of the call", "", signed},
+		{"signed", "a signed GetCallerIdentity, and a plain handler, in turns", "authorisation 3 % of the call", "",
+			signed},
 		{"events", "seven events on one host", "500 ms", "AWS's agent 6.2 s", events},
 	}
 }

@@ -57,31 +57,7 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 	if st.journal, err = journal.Open(g.Data.Journal()); err != nil {
 		return nil, err
 	}
-	st.logs = logsface.New(g.db, st.journal, logsface.Config{
-		Region:  g.Place.Region,
-		Account: g.Place.Account,
-		Pager:   g.pager,
-		Now:     g.now,
-	})
-	st.kms = key.New(g.db, key.Config{
-		Region:  g.Place.Region,
-		Account: g.Place.Account,
-		Now:     g.now,
-		Pager:   g.pager,
-		Seal:    g.sealer,
-	})
-	st.topics = notify.New(g.db, notify.Config{
-		Region:   g.Place.Region,
-		Account:  g.Place.Account,
-		URL:      g.URL,
-		Now:      g.now,
-		Log:      g.Log,
-		Pager:    g.pager,
-		Seal:     g.sealer,
-		Keys:     st.kms,
-		Mail:     g.Mail,
-		Networks: g.notifyNetworks(),
-	})
+	st.neighbours(g)
 	blobs, err := object.NewFolder(g.Data.Objects(), g.aside())
 	if err != nil {
 		return nil, err
@@ -111,6 +87,35 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 		Room:    g.reserve.room,
 	})
 	return st, nil
+}
+
+// neighbours makes the services around the stages: logs, keys and topics.
+func (st *storage) neighbours(g *ground) {
+	st.logs = logsface.New(g.db, st.journal, logsface.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Pager:   g.pager,
+		Now:     g.now,
+	})
+	st.kms = key.New(g.db, key.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Pager:   g.pager,
+		Seal:    g.sealer,
+	})
+	st.topics = notify.New(g.db, notify.Config{
+		Region:   g.Place.Region,
+		Account:  g.Place.Account,
+		URL:      g.URL,
+		Now:      g.now,
+		Log:      g.Log,
+		Pager:    g.pager,
+		Seal:     g.sealer,
+		Keys:     st.kms,
+		Mail:     g.Mail,
+		Networks: g.notifyNetworks(),
+	})
 }
 
 // traffic is what carries the users' requests, and what is measured of them.

@@ -32,7 +32,8 @@ func (s *server) upgradeRoles(ctx context.Context) error {
 				return err
 			}
 			if !ours && arn != "" {
-				s.Log.Warn("a role of another account is named; what uses it will be refused", "role", arn, "service", service)
+				s.Log.Warn("a role of another account is named; what uses it will be refused", "role", arn, "service",
+					service)
 			}
 		}
 	}

@@ -18,8 +18,8 @@ type Roles interface {
 	// Check returns an error if a pipeline's role does not exist, or does not trust CodePipeline. The error says how to
 	// make it.
 	Check(ctx context.Context, role string) error
-	// Act returns a context in which providers act as a session of a pipeline's role, or of the action's own role, which
-	// the pipeline's role assumes; "" for none.
+	// Act returns a context in which providers act as a session of a pipeline's role, or of the action's own role,
+	// which the pipeline's role assumes; "" for none.
 	Act(ctx context.Context, role, own, session string) (context.Context, error)
 }
 

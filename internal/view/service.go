@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"slipway/api/awsproto"
 	"slipway/api/codecommit"
@@ -130,18 +129,6 @@ func (s *Service) changes(ctx context.Context, ids []string) (map[string]slipway
 	}
 	maps.DeleteFunc(all, func(_ string, w slipway.Work) bool { return !shows(ctx, w) })
 	return s.described(ctx, all)
-}
-
-// shows reports whether the caller may see a build, a deployment or an execution.
-func shows(ctx context.Context, w slipway.Work) bool {
-	switch workKind(w.ID) {
-	case slipway.WorkKindBuild:
-		project, _, _ := strings.Cut(w.ID, ":")
-		return awsproto.May(ctx, "codebuild:BatchGetBuilds", "project/"+project)
-	case slipway.WorkKindDeployment:
-		return awsproto.May(ctx, "codedeploy:GetDeployment", "deploymentgroup:"+w.Application+"/"+w.Group)
-	}
-	return awsproto.May(ctx, "codepipeline:GetPipelineExecution", w.Pipeline)
 }
 
 // carried adds to a build or a deployment what its execution carries.

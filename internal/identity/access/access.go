@@ -1,5 +1,5 @@
-// Package access asks the policies for each request: it gathers what bears on a question, has package policy decide, and
-// words the refusal.
+// Package access asks the policies for each request: it gathers what bears on a question, has package policy decide,
+// and words the refusal.
 package access
 
 import (
@@ -157,7 +157,12 @@ func (a *Authority) form(f *facts, arn string) (policy.Decision, policy.Request,
 
 // PrincipalOf is a caller as policies name it.
 func PrincipalOf(c *awsproto.Caller) policy.Principal {
-	p := policy.Principal{Account: c.Account, ARN: c.ARN, UserID: c.UserID, Root: c.ARN == "arn:aws:iam::"+c.Account+":root"}
+	p := policy.Principal{
+		Account: c.Account,
+		ARN:     c.ARN,
+		UserID:  c.UserID,
+		Root:    c.ARN == "arn:aws:iam::"+c.Account+":root",
+	}
 	if c.Session != nil {
 		p.Role = c.Session.RoleARN
 	}

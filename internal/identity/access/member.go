@@ -34,13 +34,7 @@ func walk(v reflect.Value, path []string, values *[]string) {
 	}
 	switch {
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8:
-		if len(path) == 0 && v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct {
-			*values = append(*values, "true")
-			return
-		}
-		for i := range v.Len() {
-			walk(v.Index(i), path, values)
-		}
+		walkList(v, path, values)
 	case len(path) == 0 && v.Kind() == reflect.Struct:
 		*values = append(*values, "true")
 	case len(path) == 0:
@@ -48,18 +42,30 @@ func walk(v reflect.Value, path []string, values *[]string) {
 			*values = append(*values, text)
 		}
 	case v.Kind() == reflect.Struct:
-		name, which, one := strings.Cut(path[0], "/")
-		field := v.FieldByNameFunc(func(f string) bool { return strings.EqualFold(f, name) })
-		if !field.IsValid() {
-			return
-		}
-		if one {
-			field = named(field, which)
-		}
-		if field.IsValid() {
+		if field := fieldOf(v, path[0]); field.IsValid() {
 			walk(field, path[1:], values)
 		}
 	}
+}
+
+func walkList(v reflect.Value, path []string, values *[]string) {
+	if len(path) == 0 && v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct {
+		*values = append(*values, "true")
+		return
+	}
+	for i := range v.Len() {
+		walk(v.Index(i), path, values)
+	}
+}
+
+// fieldOf is a member of a structure, or with NAME/WHICH one element of a list that is a member.
+func fieldOf(v reflect.Value, path string) reflect.Value {
+	name, which, one := strings.Cut(path, "/")
+	field := v.FieldByNameFunc(func(f string) bool { return strings.EqualFold(f, name) })
+	if one && field.IsValid() {
+		return named(field, which)
+	}
+	return field
 }
 
 // named is the element of a list whose identifier or name is the given one.
