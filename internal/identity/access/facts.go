@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/api/awsproto"
+	"slipway/api/sts"
 )
 
 // facts answer for the condition keys of one question. They are found when a condition asks for them. See
@@ -124,6 +125,9 @@ func (f *facts) who(name string) string {
 		if kind(c) == "User" {
 			return c.Name
 		}
+	}
+	if in, ok := f.input.(*sts.AssumeRoleInput); ok && name == "multifactorauthpresent" && in.TokenCode != nil {
+		return "true" // the operation itself refuses a wrong code
 	}
 	if c.Session != nil {
 		return sessionKey(c.Session, name)
