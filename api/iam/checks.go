@@ -983,6 +983,16 @@ func (s *ListVirtualMFADevicesInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *OrderedOrganizationPolicyType) Check(c *awsproto.Check) {
+	for i := range s.ServiceControlPolicyInputList {
+		c.PushIndex("ServiceControlPolicyInputList", i)
+		c.Length("member", &s.ServiceControlPolicyInputList[i], 1, 131072)
+		c.Match("member", &s.ServiceControlPolicyInputList[i], pattern2)
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *PutGroupPolicyInput) Check(c *awsproto.Check) {
 	c.Required("GroupName", s.GroupName != nil)
 	c.Length("GroupName", s.GroupName, 1, 128)
@@ -1139,6 +1149,11 @@ func (s *SimulateCustomPolicyInput) Check(c *awsproto.Check) {
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 	c.Length("Marker", s.Marker, 1, 320)
 	c.Match("Marker", s.Marker, pattern11)
+	for i := range s.OrderedOrganizationPolicyInputList {
+		c.PushIndex("OrderedOrganizationPolicyInputList", i)
+		s.OrderedOrganizationPolicyInputList[i].Check(c)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.
@@ -1181,6 +1196,11 @@ func (s *SimulatePrincipalPolicyInput) Check(c *awsproto.Check) {
 	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
 	c.Length("Marker", s.Marker, 1, 320)
 	c.Match("Marker", s.Marker, pattern11)
+	for i := range s.PolicyExclusionList {
+		c.PushIndex("PolicyExclusionList", i)
+		s.PolicyExclusionList[i].Check(c)
+		c.PopElement()
+	}
 }
 
 // Check reports what the model forbids.
@@ -1508,4 +1528,9 @@ func (s *UploadServerCertificateInput) Check(c *awsproto.Check) {
 		s.Tags[i].Check(c)
 		c.PopElement()
 	}
+}
+
+// Check reports what the model forbids.
+func (s *PolicyIdentifierType) Check(c *awsproto.Check) {
+	c.Length("PolicyArn", s.PolicyArn, 20, 2048)
 }

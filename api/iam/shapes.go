@@ -1400,6 +1400,11 @@ type OpenIDConnectProviderListEntry struct {
 	Arn *string `json:"Arn,omitzero"`
 }
 
+// OrderedOrganizationPolicyType is the shape of that name.
+type OrderedOrganizationPolicyType struct {
+	ServiceControlPolicyInputList []string `json:"ServiceControlPolicyInputList,omitzero"`
+}
+
 // OrganizationsDecisionDetail is the shape of that name.
 type OrganizationsDecisionDetail struct {
 	AllowedByOrganizations *bool `json:"AllowedByOrganizations,omitzero"`
@@ -1731,17 +1736,18 @@ type SetDefaultPolicyVersionOutput struct {
 
 // SimulateCustomPolicyInput is the shape of that name.
 type SimulateCustomPolicyInput struct {
-	PolicyInputList                    []string       `json:"PolicyInputList,omitzero"`
-	PermissionsBoundaryPolicyInputList []string       `json:"PermissionsBoundaryPolicyInputList,omitzero"`
-	ActionNames                        []string       `json:"ActionNames,omitzero"`
-	ResourceArns                       []string       `json:"ResourceArns,omitzero"`
-	ResourcePolicy                     *string        `json:"ResourcePolicy,omitzero"`
-	ResourceOwner                      *string        `json:"ResourceOwner,omitzero"`
-	CallerArn                          *string        `json:"CallerArn,omitzero"`
-	ContextEntries                     []ContextEntry `json:"ContextEntries,omitzero"`
-	ResourceHandlingOption             *string        `json:"ResourceHandlingOption,omitzero"`
-	MaxItems                           *int32         `json:"MaxItems,omitzero"`
-	Marker                             *string        `json:"Marker,omitzero"`
+	PolicyInputList                    []string                        `json:"PolicyInputList,omitzero"`
+	PermissionsBoundaryPolicyInputList []string                        `json:"PermissionsBoundaryPolicyInputList,omitzero"`
+	ActionNames                        []string                        `json:"ActionNames,omitzero"`
+	ResourceArns                       []string                        `json:"ResourceArns,omitzero"`
+	ResourcePolicy                     *string                         `json:"ResourcePolicy,omitzero"`
+	ResourceOwner                      *string                         `json:"ResourceOwner,omitzero"`
+	CallerArn                          *string                         `json:"CallerArn,omitzero"`
+	ContextEntries                     []ContextEntry                  `json:"ContextEntries,omitzero"`
+	ResourceHandlingOption             *string                         `json:"ResourceHandlingOption,omitzero"`
+	MaxItems                           *int32                          `json:"MaxItems,omitzero"`
+	Marker                             *string                         `json:"Marker,omitzero"`
+	OrderedOrganizationPolicyInputList []OrderedOrganizationPolicyType `json:"OrderedOrganizationPolicyInputList,omitzero"`
 }
 
 // SimulatePolicyResponse is the shape of that name.
@@ -1753,18 +1759,19 @@ type SimulatePolicyResponse struct {
 
 // SimulatePrincipalPolicyInput is the shape of that name.
 type SimulatePrincipalPolicyInput struct {
-	PolicySourceArn                    *string        `json:"PolicySourceArn,omitzero"`
-	PolicyInputList                    []string       `json:"PolicyInputList,omitzero"`
-	PermissionsBoundaryPolicyInputList []string       `json:"PermissionsBoundaryPolicyInputList,omitzero"`
-	ActionNames                        []string       `json:"ActionNames,omitzero"`
-	ResourceArns                       []string       `json:"ResourceArns,omitzero"`
-	ResourcePolicy                     *string        `json:"ResourcePolicy,omitzero"`
-	ResourceOwner                      *string        `json:"ResourceOwner,omitzero"`
-	CallerArn                          *string        `json:"CallerArn,omitzero"`
-	ContextEntries                     []ContextEntry `json:"ContextEntries,omitzero"`
-	ResourceHandlingOption             *string        `json:"ResourceHandlingOption,omitzero"`
-	MaxItems                           *int32         `json:"MaxItems,omitzero"`
-	Marker                             *string        `json:"Marker,omitzero"`
+	PolicySourceArn                    *string                `json:"PolicySourceArn,omitzero"`
+	PolicyInputList                    []string               `json:"PolicyInputList,omitzero"`
+	PermissionsBoundaryPolicyInputList []string               `json:"PermissionsBoundaryPolicyInputList,omitzero"`
+	ActionNames                        []string               `json:"ActionNames,omitzero"`
+	ResourceArns                       []string               `json:"ResourceArns,omitzero"`
+	ResourcePolicy                     *string                `json:"ResourcePolicy,omitzero"`
+	ResourceOwner                      *string                `json:"ResourceOwner,omitzero"`
+	CallerArn                          *string                `json:"CallerArn,omitzero"`
+	ContextEntries                     []ContextEntry         `json:"ContextEntries,omitzero"`
+	ResourceHandlingOption             *string                `json:"ResourceHandlingOption,omitzero"`
+	MaxItems                           *int32                 `json:"MaxItems,omitzero"`
+	Marker                             *string                `json:"Marker,omitzero"`
+	PolicyExclusionList                []PolicyIdentifierType `json:"PolicyExclusionList,omitzero"`
 }
 
 // Statement is the shape of that name.
@@ -2095,4 +2102,9 @@ type VirtualMFADevice struct {
 	User             *User          `json:"User,omitzero"`
 	EnableDate       *awsproto.Time `json:"EnableDate,omitzero"`
 	Tags             []Tag          `json:"Tags,omitzero"`
+}
+
+// PolicyIdentifierType is the shape of that name.
+type PolicyIdentifierType struct {
+	PolicyArn *string `json:"PolicyArn,omitzero"`
 }

@@ -8,18 +8,19 @@ import (
 
 // AssumeRoleInput is the shape of that name.
 type AssumeRoleInput struct {
-	RoleArn           *string                `json:"RoleArn,omitzero"`
-	RoleSessionName   *string                `json:"RoleSessionName,omitzero"`
-	PolicyArns        []PolicyDescriptorType `json:"PolicyArns,omitzero"`
-	Policy            *string                `json:"Policy,omitzero"`
-	DurationSeconds   *int32                 `json:"DurationSeconds,omitzero"`
-	Tags              []Tag                  `json:"Tags,omitzero"`
-	TransitiveTagKeys []string               `json:"TransitiveTagKeys,omitzero"`
-	ExternalId        *string                `json:"ExternalId,omitzero"`
-	SerialNumber      *string                `json:"SerialNumber,omitzero"`
-	TokenCode         *string                `json:"TokenCode,omitzero"`
-	SourceIdentity    *string                `json:"SourceIdentity,omitzero"`
-	ProvidedContexts  []ProvidedContext      `json:"ProvidedContexts,omitzero"`
+	RoleArn                 *string                `json:"RoleArn,omitzero"`
+	RoleSessionName         *string                `json:"RoleSessionName,omitzero"`
+	PolicyArns              []PolicyDescriptorType `json:"PolicyArns,omitzero"`
+	Policy                  *string                `json:"Policy,omitzero"`
+	DurationSeconds         *int32                 `json:"DurationSeconds,omitzero"`
+	Tags                    []Tag                  `json:"Tags,omitzero"`
+	TransitiveTagKeys       []string               `json:"TransitiveTagKeys,omitzero"`
+	ExternalId              *string                `json:"ExternalId,omitzero"`
+	SerialNumber            *string                `json:"SerialNumber,omitzero"`
+	TokenCode               *string                `json:"TokenCode,omitzero"`
+	SourceIdentity          *string                `json:"SourceIdentity,omitzero"`
+	ProvidedContexts        []ProvidedContext      `json:"ProvidedContexts,omitzero"`
+	MinimumSessionTokenSize *int32                 `json:"MinimumSessionTokenSize,omitzero"`
 }
 
 // AssumeRoleOutput is the shape of that name.
@@ -32,13 +33,14 @@ type AssumeRoleOutput struct {
 
 // AssumeRoleWithWebIdentityInput is the shape of that name.
 type AssumeRoleWithWebIdentityInput struct {
-	RoleArn          *string                `json:"RoleArn,omitzero"`
-	RoleSessionName  *string                `json:"RoleSessionName,omitzero"`
-	WebIdentityToken *string                `json:"WebIdentityToken,omitzero"`
-	ProviderId       *string                `json:"ProviderId,omitzero"`
-	PolicyArns       []PolicyDescriptorType `json:"PolicyArns,omitzero"`
-	Policy           *string                `json:"Policy,omitzero"`
-	DurationSeconds  *int32                 `json:"DurationSeconds,omitzero"`
+	RoleArn                 *string                `json:"RoleArn,omitzero"`
+	RoleSessionName         *string                `json:"RoleSessionName,omitzero"`
+	WebIdentityToken        *string                `json:"WebIdentityToken,omitzero"`
+	ProviderId              *string                `json:"ProviderId,omitzero"`
+	PolicyArns              []PolicyDescriptorType `json:"PolicyArns,omitzero"`
+	Policy                  *string                `json:"Policy,omitzero"`
+	DurationSeconds         *int32                 `json:"DurationSeconds,omitzero"`
+	MinimumSessionTokenSize *int32                 `json:"MinimumSessionTokenSize,omitzero"`
 }
 
 // AssumeRoleWithWebIdentityOutput is the shape of that name.
@@ -105,11 +107,12 @@ type GetCallerIdentityOutput struct {
 
 // GetFederationTokenInput is the shape of that name.
 type GetFederationTokenInput struct {
-	Name            *string                `json:"Name,omitzero"`
-	Policy          *string                `json:"Policy,omitzero"`
-	PolicyArns      []PolicyDescriptorType `json:"PolicyArns,omitzero"`
-	DurationSeconds *int32                 `json:"DurationSeconds,omitzero"`
-	Tags            []Tag                  `json:"Tags,omitzero"`
+	Name                    *string                `json:"Name,omitzero"`
+	Policy                  *string                `json:"Policy,omitzero"`
+	PolicyArns              []PolicyDescriptorType `json:"PolicyArns,omitzero"`
+	DurationSeconds         *int32                 `json:"DurationSeconds,omitzero"`
+	Tags                    []Tag                  `json:"Tags,omitzero"`
+	MinimumSessionTokenSize *int32                 `json:"MinimumSessionTokenSize,omitzero"`
 }
 
 // GetFederationTokenOutput is the shape of that name.
@@ -121,9 +124,10 @@ type GetFederationTokenOutput struct {
 
 // GetSessionTokenInput is the shape of that name.
 type GetSessionTokenInput struct {
-	DurationSeconds *int32  `json:"DurationSeconds,omitzero"`
-	SerialNumber    *string `json:"SerialNumber,omitzero"`
-	TokenCode       *string `json:"TokenCode,omitzero"`
+	DurationSeconds         *int32  `json:"DurationSeconds,omitzero"`
+	SerialNumber            *string `json:"SerialNumber,omitzero"`
+	TokenCode               *string `json:"TokenCode,omitzero"`
+	MinimumSessionTokenSize *int32  `json:"MinimumSessionTokenSize,omitzero"`
 }
 
 // GetSessionTokenOutput is the shape of that name.

@@ -27,9 +27,11 @@ const (
 // decided before; see TrustPolicy.
 func (s *Service) AssumeRole(ctx context.Context, in *sts.AssumeRoleInput) (*sts.AssumeRoleOutput, error) {
 	c := awsproto.CallerOf(ctx)
-	if len(in.ProvidedContexts) > 0 {
-		return nil, &awsproto.Error{Code: "NotImplementedException", Status: http.StatusNotImplemented,
-			Message: "Slipway does not implement ProvidedContexts of sts:AssumeRole."}
+	if err := untaken("sts:AssumeRole", map[string]bool{
+		"ProvidedContexts":        len(in.ProvidedContexts) > 0,
+		"MinimumSessionTokenSize": in.MinimumSessionTokenSize != nil,
+	}); err != nil {
+		return nil, err
 	}
 	r := s.view().roleOf(*in.RoleArn)
 	if r == nil {
@@ -227,6 +229,9 @@ func lifeOf(seconds *int32) time.Duration {
 func (s *Service) GetSessionToken(ctx context.Context,
 	in *sts.GetSessionTokenInput) (*sts.GetSessionTokenOutput, error) {
 	c := awsproto.CallerOf(ctx)
+	if err := padded("GetSessionToken", in.MinimumSessionTokenSize); err != nil {
+		return nil, err
+	}
 	u, err := s.longTerm(c, "GetSessionToken")
 	if err != nil {
 		return nil, err
@@ -244,6 +249,9 @@ func (s *Service) GetSessionToken(ctx context.Context,
 func (s *Service) GetFederationToken(ctx context.Context,
 	in *sts.GetFederationTokenInput) (*sts.GetFederationTokenOutput, error) {
 	c := awsproto.CallerOf(ctx)
+	if err := padded("GetFederationToken", in.MinimumSessionTokenSize); err != nil {
+		return nil, err
+	}
 	u, err := s.longTerm(c, "GetFederationToken")
 	if err != nil {
 		return nil, err

@@ -124,6 +124,11 @@ func (s *Service) principalOf(g grantee) policy.Principal {
 // SimulateCustomPolicy implements iam:SimulateCustomPolicy.
 func (s *Service) SimulateCustomPolicy(_ context.Context,
 	in *iam.SimulateCustomPolicyInput) (*iam.SimulatePolicyResponse, error) {
+	if err := untaken("iam:SimulateCustomPolicy", map[string]bool{
+		"OrderedOrganizationPolicyInputList": len(in.OrderedOrganizationPolicyInputList) > 0,
+	}); err != nil {
+		return nil, err
+	}
 	identity, err := inputs(policy.Identity, "PolicyInputList", in.PolicyInputList)
 	if err != nil {
 		return nil, err
@@ -169,6 +174,11 @@ func (s *Service) simulatedSources(arn string) (policy.Sources, policy.Principal
 // SimulatePrincipalPolicy implements iam:SimulatePrincipalPolicy.
 func (s *Service) SimulatePrincipalPolicy(_ context.Context,
 	in *iam.SimulatePrincipalPolicyInput) (*iam.SimulatePolicyResponse, error) {
+	if err := untaken("iam:SimulatePrincipalPolicy", map[string]bool{
+		"PolicyExclusionList": len(in.PolicyExclusionList) > 0,
+	}); err != nil {
+		return nil, err
+	}
 	sources, principal, err := s.simulatedSources(*in.PolicySourceArn)
 	if err != nil {
 		return nil, err

@@ -185,6 +185,9 @@ func (s *Service) AssumeRoleWithWebIdentity(ctx context.Context,
 		return nil, invalid("ProviderId is for OAuth 2.0 access tokens, which are not taken here. OpenID Connect ID " +
 			"tokens need none.")
 	}
+	if err := padded("AssumeRoleWithWebIdentity", in.MinimumSessionTokenSize); err != nil {
+		return nil, err
+	}
 	p, c, err := s.verify(*in.WebIdentityToken)
 	if err != nil {
 		return nil, err
