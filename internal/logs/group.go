@@ -93,8 +93,8 @@ func (s *Service) CreateLogStream(ctx context.Context,
 	})
 }
 
-// makeStream makes an empty log. It begins at time 0, for events that are put have times of their own, and the journal's
-// times only grow.
+// makeStream makes an empty log. It begins at time 0, because events that are put have times of their own, and the
+// journal's times only grow.
 func (s *Service) makeStream(n journal.Name) error {
 	w, err := s.journal.AppendSince(n, time.UnixMilli(0))
 	if err != nil {
@@ -144,8 +144,8 @@ var retentions = []int32{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 54
 func (s *Service) PutRetentionPolicy(ctx context.Context,
 	in *cwl.PutRetentionPolicyInput) (*cwl.PutRetentionPolicyOutput, error) {
 	if !slices.Contains(retentions, *in.RetentionInDays) {
-		return nil, invalid("1 validation error detected: Value '%d' at 'retentionInDays' failed to satisfy constraint: "+
-			"Member must satisfy enum value set: %v", *in.RetentionInDays, retentions)
+		return nil, invalid("1 validation error detected: Value '%d' at 'retentionInDays' failed to satisfy "+
+			"constraint: Member must satisfy enum value set: %v", *in.RetentionInDays, retentions)
 	}
 	return nil, s.setRetention(ctx, *in.LogGroupName, *in.RetentionInDays)
 }

@@ -73,8 +73,8 @@ func (s *Service) writable(ctx context.Context, n journal.Name) error {
 	if _, err := s.journal.Read(ctx, n, journal.Query{Limit: 1}); err != nil {
 		return missing(err, "log stream")
 	}
-	return invalid("The log stream %s is written by a build or a deployment. Create a stream with CreateLogStream to put "+
-		"events into.", n.Stream)
+	return invalid("The log stream %s is written by a build or a deployment. Create a stream with CreateLogStream to "+
+		"put events into.", n.Stream)
 }
 
 func (s *Service) put(n journal.Name, events []cwl.InputLogEvent) error {
@@ -143,8 +143,8 @@ func acceptable(events []cwl.InputLogEvent, now time.Time, kept *int64, out *cwl
 	return first, max(first, last)
 }
 
-// eventMark begins the line of an event that a client put: its time and a space follow, then the message, whose newlines
-// are escaped. A line of a build may begin so too; it is shown as what it looks like.
+// eventMark begins the line of an event that a client put: its time and a space follow, then the message, whose
+// newlines are escaped. A line of a build may begin so too; it is shown as what it looks like.
 const eventMark = "\x1e"
 
 var (

@@ -259,9 +259,9 @@ func (r *Rule) covers(v Version) bool {
 		(c.ObjectSizeLessThan == nil || v.Size < *c.ObjectSizeLessThan)
 }
 
-// Expired decides which versions of a key have expired at a time. versions has all of them, newest first; versioned
-// says that the bucket has or had versions. It returns their places, and whether the current version is to be deleted as
-// a client deletes it: in a bucket with versions that adds a marker.
+// Expired decides which versions of a key have expired at a time. versions has all of them, newest first. It returns
+// the places of those to remove, and whether the current version is to be deleted as a client deletes it: in a bucket
+// with versions that adds a marker.
 func (l *Lifecycle) Expired(versions []Version, now time.Time) (gone []int, current bool) {
 	if len(versions) == 0 {
 		return nil, false
