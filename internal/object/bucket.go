@@ -2,6 +2,7 @@ package object
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -51,22 +52,23 @@ func (s *Store) Bucket(ctx context.Context, name string) (Bucket, error) {
 	return b, err
 }
 
-// Buckets lists all buckets by name.
-func (s *Store) Buckets(ctx context.Context) ([]Bucket, error) {
-	rows, err := s.db.Query(ctx, `SELECT name, versioning, created FROM buckets ORDER BY name`)
-	if err != nil {
-		return nil, err
+// BucketQuery is what a listing of buckets asks for.
+type BucketQuery struct {
+	Prefix string // names begin with it
+	After  string // names up to and including this one are left out
+	Limit  int    // at least 1
+}
+
+// Buckets lists a page of buckets by name. more says that others follow the last of them.
+func (s *Store) Buckets(ctx context.Context, q BucketQuery) (page []Bucket, more bool, err error) {
+	page, err = store.All(ctx, s.db, func(r *sql.Rows) (Bucket, error) { return scanBucket(r) },
+		`SELECT name, versioning, created FROM buckets
+			WHERE name >= $1 AND name < $2 AND name > $3 ORDER BY name LIMIT $4`,
+		q.Prefix, q.Prefix+beyond, q.After, q.Limit+1)
+	if len(page) > q.Limit {
+		return page[:q.Limit], true, err
 	}
-	defer rows.Close()
-	var bs []Bucket
-	for rows.Next() {
-		b, err := scanBucket(rows)
-		if err != nil {
-			return nil, err
-		}
-		bs = append(bs, b)
-	}
-	return bs, rows.Err()
+	return page, false, err
 }
 
 func scanBucket(r scanner) (Bucket, error) {

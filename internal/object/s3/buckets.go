@@ -24,28 +24,6 @@ type owner struct{ ID, DisplayName string }
 
 func (q *request) owner() owner { return owner{q.h.Account, q.h.Account} }
 
-func (q *request) listBuckets() error {
-	buckets, err := q.h.Objects.Buckets(q.Context())
-	if err != nil {
-		return err
-	}
-	type bucket struct {
-		Name         string
-		CreationDate xmlTime
-	}
-	out := struct {
-		XMLName xml.Name `xml:"ListAllMyBucketsResult"`
-		Xmlns   string   `xml:"xmlns,attr"`
-		Owner   owner
-		Buckets []bucket `xml:"Buckets>Bucket"`
-	}{Xmlns: namespace, Owner: q.owner()}
-	for _, b := range buckets {
-		out.Buckets = append(out.Buckets, bucket{b.Name, xmlTime(b.Created)})
-	}
-	q.xml(http.StatusOK, out)
-	return nil
-}
-
 // bucketName is S3's rule for general purpose buckets.
 var bucketName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(

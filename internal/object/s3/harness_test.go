@@ -31,6 +31,8 @@ const (
 	region = "eu-central-1"
 	keyID  = "AKIATEST"
 	secret = "secret"
+	// otherRegion is one whose signatures are accepted, and where no bucket is.
+	otherRegion = "eu-west-1"
 )
 
 type house struct {
@@ -101,7 +103,8 @@ func open(t *testing.T) *house {
 	h.objects = objects
 	storetest.Work(t, h.db)
 	server := httptest.NewServer(&face.Handler{Objects: objects, Region: region, Account: "123456789012", Now: time.Now,
-		Log: slog.New(slog.DiscardHandler),
+		Log:     slog.New(slog.DiscardHandler),
+		Regions: func(other string) bool { return other == otherRegion },
 		Notify: func(_ context.Context, _, topic, message string) error {
 			if !strings.HasSuffix(topic, ":topic") {
 				return errors.New("no such topic")

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"slipway/internal/object"
 )
@@ -128,15 +130,29 @@ func (q *request) listV1() error {
 	return nil
 }
 
+// continuation is the token of the page after a name.
+func continuation(name string) string { return base64.URLEncoding.EncodeToString([]byte(name)) }
+
+// place reads the name in a continuation token. It is "" for no token.
+func place(token string) (string, error) {
+	name, err := base64.URLEncoding.DecodeString(token)
+	if err != nil || !storable(string(name)) {
+		return "", invalid("The continuation token provided is incorrect")
+	}
+	return string(name), nil
+}
+
+// storable reports whether a database can compare a text with names. PostgreSQL takes neither what is no UTF-8 nor NUL.
+func storable(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
 func (q *request) listV2() error {
-	after := q.query.Get("start-after")
 	token := q.query.Get("continuation-token")
-	if token != "" {
-		place, err := base64.URLEncoding.DecodeString(token)
-		if err != nil {
-			return invalid("The continuation token provided is incorrect")
-		}
-		after = string(place)
+	after, err := place(token)
+	if err != nil {
+		return err
+	}
+	if token == "" {
+		after = q.query.Get("start-after")
 	}
 	out, page, err := q.list(after, q.query.Get("fetch-owner") == "true")
 	if err != nil {
@@ -145,7 +161,7 @@ func (q *request) listV2() error {
 	out.ContinuationToken, out.StartAfter = token, q.query.Get("start-after")
 	out.KeyCount = new(len(out.Contents) + len(out.CommonPrefixes))
 	if page.Next != "" {
-		out.NextContinuationToken = base64.URLEncoding.EncodeToString([]byte(page.Next))
+		out.NextContinuationToken = continuation(page.Next)
 	}
 	q.xml(http.StatusOK, out)
 	return nil
