@@ -108,6 +108,8 @@ func (s *rights) neighbourTags(ctx context.Context, service, arn string) (map[st
 		return s.logs.Tags(ctx, arn)
 	case "s3":
 		return s.buckets().Tags(ctx, arn)
+	case "ec2":
+		return s.network.Tags(ctx, arn)
 	case "iam":
 		tags, _ := s.identity.TagsOf(arn)
 		return tags, nil

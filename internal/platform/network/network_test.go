@@ -23,6 +23,12 @@ import (
 
 func open(t *testing.T) *ec2.Client {
 	t.Helper()
+	_, c := serve(t)
+	return c
+}
+
+func serve(t *testing.T) (*network.Service, *ec2.Client) {
+	t.Helper()
 	service, err := network.New(t.Context(), storetest.Open(t, network.Migrations()), network.Config{
 		Region: "eu-central-1", Account: "123456789012", Now: time.Now, Pager: awsproto.Pager{Key: []byte("key")}})
 	if err != nil {
@@ -40,7 +46,7 @@ func open(t *testing.T) *ec2.Client {
 	}{service, api.Unimplemented{}}))
 	server := httptest.NewServer(wire)
 	t.Cleanup(server.Close)
-	return ec2.New(ec2.Options{Region: "eu-central-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
+	return service, ec2.New(ec2.Options{Region: "eu-central-1", BaseEndpoint: &server.URL, RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider("AKIA", "secret", "")})
 }
 
@@ -184,5 +190,30 @@ func TestSecurityGroups(t *testing.T) {
 	if left, err := c.DescribeSecurityGroups(ctx, &ec2.DescribeSecurityGroupsInput{}); err != nil || len(left.SecurityGroups) != 1 ||
 		*left.SecurityGroups[0].GroupName != "default" {
 		t.Errorf("%+v, %v", left, err)
+	}
+}
+
+// Rights are decided by the tags of a resource, by its ARN.
+func TestTagsByARN(t *testing.T) {
+	t.Parallel()
+	service, c := serve(t)
+	made, err := c.CreateSecurityGroup(t.Context(), &ec2.CreateSecurityGroupInput{GroupName: new("web"), Description: new("the web"),
+		TagSpecifications: []types.TagSpecification{{ResourceType: types.ResourceTypeSecurityGroup,
+			Tags: []types.Tag{{Key: new("team"), Value: new("a")}}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := *made.GroupId
+	for arn, want := range map[string]string{
+		*made.SecurityGroupArn:                                                  "a",
+		"arn:aws:ec2:eu-central-1:123456789012:subnet/" + id:                    "",
+		"arn:aws:ec2:eu-west-1:123456789012:security-group/" + id:               "",
+		"arn:aws:ec2:eu-central-1:123456789012:security-group/sg-0":             "",
+		"arn:aws:ec2:eu-central-1:123456789012:" + id:                           "",
+		"arn:aws:ec2:eu-central-1:123456789012:security-group/" + id + "/other": "",
+	} {
+		if tags, err := service.Tags(t.Context(), arn); err != nil || tags["team"] != want {
+			t.Errorf("%s: %v, %v, want team=%q", arn, tags, err, want)
+		}
 	}
 }

@@ -25,6 +25,21 @@ func (s *Service) tags(ctx context.Context, id string) ([]ec2.Tag, error) {
 	return tags, err
 }
 
+// Tags are the tags of a resource, by its ARN: …:security-group/sg-…, for example. Nothing is said of what is not there.
+func (s *Service) Tags(ctx context.Context, arn string) (map[string]string, error) {
+	resource, ok := strings.CutPrefix(arn, s.arn(""))
+	kind, id, named := strings.Cut(resource, "/")
+	if !ok || !named || kind != string(kindOf(id)) {
+		return nil, nil
+	}
+	all, err := kept.List(ctx, s.db, id, "", maxTags)
+	of := make(map[string]string, len(all))
+	for _, t := range all {
+		of[t.Key] = t.Value
+	}
+	return of, err
+}
+
 func putTags(ctx context.Context, tx store.Tx, id string, tags []ec2.Tag) error {
 	all := make([]store.Tag, 0, len(tags))
 	for _, t := range tags {
