@@ -104,6 +104,29 @@ func (s *Service) lastUses(ctx context.Context, subject string) (map[string]use,
 	return all, nil
 }
 
+// lastSignins returns when each user last signed in by a password.
+func (s *Service) lastSignins(ctx context.Context) (map[string]time.Time, error) {
+	all := map[string]time.Time{}
+	_, err := store.All(ctx, s.db, func(r *sql.Rows) (bool, error) {
+		var subject string
+		var used int64
+		err := r.Scan(&subject, &used)
+		all[subject] = timeMS(used).time()
+		return true, err
+	}, `SELECT subject, used FROM identity_uses WHERE service = $1`, signinUse)
+	if err != nil {
+		return nil, err
+	}
+	s.used.mu.Lock()
+	defer s.used.mu.Unlock()
+	for of, u := range s.used.waiting {
+		if of[1] == signinUse {
+			all[of[0]] = u.at
+		}
+	}
+	return all, nil
+}
+
 // latest returns the newest use.
 func latest(all map[string]use) (service string, last use, ok bool) {
 	for name, u := range all {

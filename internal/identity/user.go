@@ -73,12 +73,20 @@ func (s *Service) GetUser(ctx context.Context, in *iam.GetUserInput) (*iam.GetUs
 }
 
 // ListUsers implements iam:ListUsers.
-func (s *Service) ListUsers(_ context.Context, in *iam.ListUsersInput) (*iam.ListUsersOutput, error) {
+func (s *Service) ListUsers(ctx context.Context, in *iam.ListUsersInput) (*iam.ListUsersOutput, error) {
 	all := under(each[*user](s.view(), userKind), in.PathPrefix)
 	some, p, err := paged(s, list{"ListUsers", in.PathPrefix, in.Marker, in.MaxItems}, all, (*user).key)
+	if err != nil {
+		return nil, err
+	}
+	signins, err := s.lastSignins(ctx)
 	out := &iam.ListUsersOutput{Users: []iam.User{}, IsTruncated: p.truncated, Marker: p.marker}
 	for _, u := range some {
-		out.Users = append(out.Users, *s.shownUser(u, false))
+		shown := s.shownUser(u, false)
+		if used, ok := signins[u.ID]; ok && u.Login != nil {
+			shown.PasswordLastUsed = awsproto.At(used)
+		}
+		out.Users = append(out.Users, *shown)
 	}
 	return out, err
 }

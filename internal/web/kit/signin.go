@@ -223,7 +223,7 @@ func secondLead(v signInView) string {
 	case v.OneTime:
 		return "Type the code of your authenticator."
 	}
-	return "Use a passkey to go on."
+	return "Use a passkey to go on. It is the second factor of this user."
 }
 
 func codeLabel(v signInView) string {

@@ -72,7 +72,8 @@ func (machines) ListJobs(context.Context, *slipway.ListJobsInput) (*slipway.List
 
 func (machines) ListSignIns(context.Context, *slipway.ListSignInsInput) (*slipway.ListSignInsOutput, error) {
 	return &slipway.ListSignInsOutput{SignIns: []slipway.SignIn{{SignInId: new("s-1"), Address: new("192.0.2.1"),
-		Began: webtest.At(time.Minute), Way: new("password"), SecondFactor: new(true)}}}, nil
+		Began: webtest.At(time.Minute), Way: new("password"), SecondFactor: new(true),
+		UserAgent: new("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")}}}, nil
 }
 
 func (machines) ListPasskeys(context.Context, *slipway.ListPasskeysInput) (*slipway.ListPasskeysOutput, error) {
@@ -89,7 +90,8 @@ func TestPages(t *testing.T) {
 	p := webtest.Open(t, Routes, kit.Config{IAM: keys{changed: &changed}, Slipway: machines{}})
 	p.Shows("/settings", "AKIAEXAMPLE", "No Git credentials yet")
 	p.Shows("/settings/hosts", "web1", "role")
-	p.Shows("/settings/signin", "192.0.2.1", "with a second factor", "My laptop", "No authenticator yet", "7 left")
+	p.Shows("/settings/signin", "192.0.2.1", "Firefox on Linux", "with a second factor", "My laptop", "No authenticator yet",
+		"7 left")
 	p.Shows("/settings/processes", "runner-1")
 	p.Shows("/settings/jobs", "deploy.undo", "no such group")
 	if to := p.Send("/settings/keys/AKIAEXAMPLE", url.Values{"do": {"deactivate"}}); to != "/settings" {
