@@ -61,17 +61,24 @@ func (s *Server) detach(q *request, w http.ResponseWriter, r *http.Request, call
 	if !ok {
 		return false
 	}
+	// The request is decoded here: what that takes of the stack is not kept while the operation waits.
+	do, failure := q.endpoint.begin(q.decode)
 	header := w.Header().Clone()
 	conn, _, err := hijacker.Hijack()
 	if err != nil {
 		return false
 	}
+	q.body, q.form = nil, nil
 	_ = conn.SetDeadline(time.Time{})
 	d := s.Detached
 	d.running.Go(func() {
 		defer conn.Close()
 		a := &detachedAnswer{header: header, status: http.StatusOK}
-		s.conclude(q, a, WithCaller(d.Context, caller))
+		if failure != nil {
+			s.fail(a, q, failure)
+		} else {
+			s.conclude(q, a, WithCaller(d.Context, caller), do)
+		}
 		a.send(conn)
 	})
 	return true
@@ -79,8 +86,8 @@ func (s *Server) detach(q *request, w http.ResponseWriter, r *http.Request, call
 
 // conclude does the operation and writes its answer.
 func (s *Server) conclude(q *request, w http.ResponseWriter,
-	ctx context.Context) { //nolint:revive // it follows the writer, as in net/http
-	out, err := s.contained(ctx, q)
+	ctx context.Context, do run) { //nolint:revive // it follows the writer, as in net/http
+	out, err := contained(ctx, do)
 	if err != nil {
 		s.fail(w, q, err)
 		return
@@ -89,13 +96,13 @@ func (s *Server) conclude(q *request, w http.ResponseWriter,
 }
 
 // contained lets a panic cost its own request alone, as net/http does.
-func (s *Server) contained(ctx context.Context, q *request) (out any, err error) {
+func contained(ctx context.Context, do run) (out any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
 	}()
-	return q.endpoint.call(ctx, q.decode)
+	return do(ctx)
 }
 
 // detachedAnswer collects an answer for a connection that net/http has let go of.

@@ -168,8 +168,20 @@ func capital(s string) string {
 // Endpoint is an operation as the wire meets it.
 type Endpoint struct {
 	Op    *Operation
-	call  func(ctx context.Context, decode func(any) error) (any, error)
+	begin func(decode func(any) error) (run, error)
 	input func() any
+}
+
+// run does an operation whose request was decoded.
+type run func(ctx context.Context) (any, error)
+
+// call decodes a request and does the operation.
+func (e Endpoint) call(ctx context.Context, decode func(any) error) (any, error) {
+	do, err := e.begin(decode)
+	if err != nil {
+		return nil, err
+	}
+	return do(ctx)
 }
 
 // Asks returns the rights that an empty request of the operation needs, in a region of an account.
@@ -183,14 +195,14 @@ func (e Endpoint) Asks(region, account string) []Ask {
 
 // Bind makes the endpoint of a decorated operation.
 func Bind[I, O any](op *Operation, f func(context.Context, *I) (*O, error)) Endpoint {
-	call := func(ctx context.Context, decode func(any) error) (any, error) {
+	begin := func(decode func(any) error) (run, error) {
 		in := new(I)
 		if err := decode(in); err != nil {
 			return nil, err
 		}
-		return f(ctx, in)
+		return func(ctx context.Context) (any, error) { return f(ctx, in) }, nil
 	}
-	return Endpoint{op, call, func() any { return new(I) }}
+	return Endpoint{op, begin, func() any { return new(I) }}
 }
 
 // Service is a generated service with its implementation.

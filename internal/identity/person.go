@@ -322,12 +322,12 @@ func newRecovery() (codes, hashes []string) {
 
 // endSignins ends the sessions of a user or a role.
 func endSignins(ctx context.Context, tx store.Tx, owner string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM signins WHERE owner = $1`, owner)
+	_, err := tx.Exec(ctx, `DELETE FROM sign_ins WHERE owner = $1`, owner)
 	return err
 }
 
 // endKeySignIns ends the sessions that were begun with an access key.
 func endKeySignIns(ctx context.Context, tx store.Tx, key string) error {
-	_, err := tx.Exec(ctx, `DELETE FROM signins WHERE access_key = $1`, key)
+	_, err := tx.Exec(ctx, `DELETE FROM sign_ins WHERE access_key = $1`, key)
 	return err
 }

@@ -22,7 +22,7 @@ func (s *Service) ListSignIns(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.signins(ctx, owner.id)
+	all, err := s.sign_ins(ctx, owner.id)
 	out := &slipway.ListSignInsOutput{SignIns: []slipway.SignIn{}}
 	for _, x := range all {
 		if x.Name != owner.name {
@@ -61,7 +61,7 @@ func (s *Service) EndSignIn(ctx context.Context, in *slipway.EndSignInInput) (*s
 	if err != nil {
 		return nil, err
 	}
-	all, err := s.signins(ctx, of.id)
+	all, err := s.sign_ins(ctx, of.id)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (s *Service) EndSignIn(ctx context.Context, in *slipway.EndSignInInput) (*s
 			Message: "There is no session " + *in.SignInId + "; it may have ended."}
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM signins WHERE id = $1`, all[i].id)
+		_, err := tx.Exec(ctx, `DELETE FROM sign_ins WHERE id = $1`, all[i].id)
 		return err
 	})
 }

@@ -71,10 +71,10 @@ func (s *Service) begin(ctx context.Context, owner, key string, x signin) (cooki
 	cookie = randomSecret()
 	now := s.Now()
 	err = s.db.Write(ctx, func(tx store.Tx) error {
-		if _, err := tx.Exec(ctx, `DELETE FROM signins WHERE expires <= $1`, now.UnixMilli()); err != nil {
+		if _, err := tx.Exec(ctx, `DELETE FROM sign_ins WHERE expires <= $1`, now.UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO signins (id, owner, csrf, expires, created, access_key, document)
+		_, err := tx.Exec(ctx, `INSERT INTO sign_ins (id, owner, csrf, expires, created, access_key, document)
 			VALUES ($1, $2, $3, $4, $5, $6, $7)`, hashed(cookie), owner, randomSecret(),
 			now.Add(SessionLife).UnixMilli(), now.UnixMilli(), key, store.JSON(x))
 		return err
@@ -92,7 +92,7 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, er
 	var created, expires int64
 	var how signin
 	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &created, &expires, &owner, store.JSON(&how)},
-		`SELECT csrf, created, expires, owner, document FROM signins WHERE id = $1 AND expires > $2`, hashed(cookie),
+		`SELECT csrf, created, expires, owner, document FROM sign_ins WHERE id = $1 AND expires > $2`, hashed(cookie),
 		s.Now().UnixMilli())
 	if err != nil || !ok {
 		return x, false, err
@@ -110,7 +110,7 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, er
 // SignOut ends a session.
 func (s *Service) SignOut(ctx context.Context, cookie string) error {
 	return s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM signins WHERE id = $1`, hashed(cookie))
+		_, err := tx.Exec(ctx, `DELETE FROM sign_ins WHERE id = $1`, hashed(cookie))
 		return err
 	})
 }
@@ -123,8 +123,8 @@ type signinRow struct {
 	signin
 }
 
-// signins are the sessions of a user, the newest first.
-func (s *Service) signins(ctx context.Context, owner string) ([]signinRow, error) {
+// sign_ins are the sessions of a user, the newest first.
+func (s *Service) sign_ins(ctx context.Context, owner string) ([]signinRow, error) {
 	return store.All(ctx, s.db, func(r *sql.Rows) (x signinRow, err error) {
 		var created, expires int64
 		var text string
@@ -133,6 +133,6 @@ func (s *Service) signins(ctx context.Context, owner string) ([]signinRow, error
 		}
 		x.began, x.expires = timeMS(created).time(), timeMS(expires).time()
 		return x, json.Unmarshal([]byte(text), &x.signin)
-	}, `SELECT id, owner, created, expires, document FROM signins WHERE owner = $1 AND expires > $2
+	}, `SELECT id, owner, created, expires, document FROM sign_ins WHERE owner = $1 AND expires > $2
 		ORDER BY created DESC, id`, owner, s.Now().UnixMilli())
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -78,12 +79,12 @@ func isSubject(text string) bool {
 	return fits && utf8.ValidString(text) && !unicode.IsSpace(first) && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
-var attributeForm = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`)
+var attributeForm = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_.-]{1,256}$`) })
 
 func (p *publication) setAttributes(given map[string]sns.MessageAttributeValue) error {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		v := given[name]
-		if !attributeForm.MatchString(name) {
+		if !attributeForm().MatchString(name) {
 			return &sns.InvalidParameterValueException{Message: "The message attribute name '" + name + "' is invalid."}
 		}
 		kind, _, _ := strings.Cut(*v.DataType, ".")
@@ -150,7 +151,7 @@ func (s *Service) Publish(ctx context.Context, in *sns.PublishInput) (*sns.Publi
 	return &sns.PublishOutput{MessageId: &ids[0]}, nil
 }
 
-var entryID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`)
+var entryID = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,80}$`) })
 
 // PublishBatch implements sns:PublishBatch. A message that cannot be published does not keep the others back.
 func (s *Service) PublishBatch(ctx context.Context, in *sns.PublishBatchInput) (*sns.PublishBatchOutput, error) {
@@ -200,7 +201,7 @@ func checkEntries(entries []sns.PublishBatchRequestEntry) error {
 	}
 	seen := map[string]bool{}
 	for _, e := range entries {
-		if !entryID.MatchString(*e.Id) {
+		if !entryID().MatchString(*e.Id) {
 			return &sns.InvalidBatchEntryIdException{
 				Message: "The Id of a batch entry doesn't abide by the specification."}
 		}

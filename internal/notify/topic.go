@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"slipway/api/sns"
 	"slipway/internal/identity/policy"
@@ -41,7 +42,7 @@ func (s *Service) topic(ctx context.Context, q store.Queryer, name string) (*top
 	return t, err
 }
 
-var topicName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`)
+var topicName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9_-]{1,256}$`) })
 
 // CreateTopic implements sns:CreateTopic. A topic that exists with the same attributes and tags is no error.
 func (s *Service) CreateTopic(ctx context.Context, in *sns.CreateTopicInput) (*sns.CreateTopicOutput, error) {
@@ -49,7 +50,7 @@ func (s *Service) CreateTopic(ctx context.Context, in *sns.CreateTopicInput) (*s
 	if strings.HasSuffix(name, ".fifo") || in.Attributes["FifoTopic"] == "true" {
 		return nil, refused("FIFO topics")
 	}
-	if !topicName.MatchString(name) {
+	if !topicName().MatchString(name) {
 		return nil, invalid("Topic Name")
 	}
 	if in.DataProtectionPolicy != nil {

@@ -27,7 +27,8 @@ type Authority struct {
 	Log             *slog.Logger
 	// Principal returns the policies and tags of a caller. A caller that is not known any more is an error.
 	Principal func(ctx context.Context, c awsproto.Caller) (Principal, error)
-	// Resource returns the policies of a resource that bear on an action. alone says that they must allow by themselves.
+	// Resource returns the policies of a resource that bear on an action. alone says that they must allow by
+	// themselves.
 	Resource func(ctx context.Context, action, arn string) (policies []policy.Attached, alone bool, err error)
 	// Tags returns the tags of a resource; none if it does not exist.
 	Tags func(ctx context.Context, arn string) (map[string]string, error)

@@ -27,7 +27,7 @@ CREATE TABLE identity_uses (
 );
 
 -- Sign-ins at the pages.
-CREATE TABLE signins (
+CREATE TABLE sign_ins (
     id         TEXT PRIMARY KEY, -- SHA-256 of the cookie
     owner      TEXT NOT NULL, -- AIDA…
     csrf       TEXT NOT NULL,
@@ -36,8 +36,8 @@ CREATE TABLE signins (
     access_key TEXT NOT NULL, -- that it was begun with: it ends with the key; '' for none
     document   TEXT NOT NULL -- JSON: how it began
 );
-CREATE INDEX signins_expiry ON signins (expires);
-CREATE INDEX signins_owner ON signins (owner);
-CREATE INDEX signins_key ON signins (access_key);
-INSERT INTO signins (id, owner, csrf, expires, created, access_key, document)
+CREATE INDEX sign_ins_expiry ON sign_ins (expires);
+CREATE INDEX sign_ins_owner ON sign_ins (owner);
+CREATE INDEX sign_ins_key ON sign_ins (access_key);
+INSERT INTO sign_ins (id, owner, csrf, expires, created, access_key, document)
     SELECT x.id, u.id, x.csrf, x.expires, x.created, x.access_key, '{}' FROM sessions x JOIN users u ON u.name = x.owner;
