@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// maxBuckets is the largest page of ListBuckets, and the one of a request that asks for pages without saying a size.
+	// maxBuckets is the largest page of ListBuckets, and the one of a request that asks for pages without a size.
 	maxBuckets = 10_000
 	// unpaged is the limit of a request that asks for no pages, whose answer has all buckets.
 	unpaged = math.MaxInt32 - 1

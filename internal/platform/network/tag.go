@@ -25,7 +25,7 @@ func (s *Service) tags(ctx context.Context, id string) ([]ec2.Tag, error) {
 	return tags, err
 }
 
-// Tags are the tags of a resource, by its ARN: …:security-group/sg-…, for example. Nothing is said of what is not there.
+// Tags are the tags of a resource, by its ARN, such as …:security-group/sg-…. What is not there has none.
 func (s *Service) Tags(ctx context.Context, arn string) (map[string]string, error) {
 	resource, ok := strings.CutPrefix(arn, s.arn(""))
 	kind, id, named := strings.Cut(resource, "/")
