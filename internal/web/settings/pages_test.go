@@ -3,6 +3,7 @@ package settings
 import (
 	"context"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -99,5 +100,16 @@ func TestPages(t *testing.T) {
 	}
 	if changed != "AKIAEXAMPLE Inactive" {
 		t.Errorf("changed %q", changed)
+	}
+}
+
+func TestWhatAReaderMayNotDoIsNotOffered(t *testing.T) {
+	p := webtest.Open(t, Routes, kit.Config{IAM: keys{}, Slipway: machines{},
+		May: func(context.Context, string, string) bool { return false }})
+	read := p.Read("/settings/hosts")
+	for _, hidden := range []string{"Create host", "Deregister", "Jobs"} {
+		if strings.Contains(read, hidden) {
+			t.Errorf("the page of hosts offers %q: %s", hidden, read)
+		}
 	}
 }

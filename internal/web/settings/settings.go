@@ -119,7 +119,9 @@ type hostsView struct {
 	Hosts []slipway.Host
 	Runs  map[string][]running // by the host's name
 	More  string
-	New   *slipway.CreateHostOutput // created just now, with its key, which is shown this once
+	// Create is whether the visitor may create one.
+	Create bool
+	New    *slipway.CreateHostOutput // created just now, with its key, which is shown this once
 }
 
 const hostsAPage = 50
@@ -141,6 +143,7 @@ func (s *pages) showHosts(w http.ResponseWriter, r *http.Request, v kit.Visitor,
 	if err != nil {
 		return err
 	}
+	h.Create = s.Offers(r.Context(), "slipway:CreateHost", "arn:aws:codedeploy:"+s.Region+":"+s.Account+":instance:*")
 	h.Hosts, h.Runs, h.More = out.Hosts, runsOn(serving.Groups), kit.OlderPath("/settings/hosts", out.NextToken)
 	s.Render(w, r, http.StatusOK, Hosts(s.Shell(r, v, "Hosts", "hosts"), h, s.URL, s.Now()))
 	return nil
