@@ -91,8 +91,8 @@ func TestPages(t *testing.T) {
 	p := webtest.Open(t, Routes, kit.Config{IAM: keys{changed: &changed}, Slipway: machines{}})
 	p.Shows("/settings", "AKIAEXAMPLE", "No Git credentials yet")
 	p.Shows("/settings/hosts", "web1", "role")
-	p.Shows("/settings/signin", "192.0.2.1", "Firefox on Linux", "with a second factor", "My laptop", "No authenticator yet",
-		"7 left")
+	p.Shows("/settings/signin", "192.0.2.1", "Firefox on Linux", "with a second factor", "My laptop",
+		"No authenticator yet", "7 left")
 	p.Shows("/settings/processes", "runner-1")
 	p.Shows("/settings/jobs", "deploy.undo", "no such group")
 	if to := p.Send("/settings/keys/AKIAEXAMPLE", url.Values{"do": {"deactivate"}}); to != "/settings" {
