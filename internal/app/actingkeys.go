@@ -43,7 +43,8 @@ func (k actingKeys) OpenDataKey(ctx context.Context, sealed string, bound map[st
 	return k.Objects.OpenDataKey(ctx, sealed, bound)
 }
 
-// ask asks for a right on a key, by S3 on behalf of the caller. The server's own work, such as a lifecycle, has no caller.
+// ask asks for a right on a key, by S3 on behalf of the caller. The server's own work, such as a lifecycle, has no
+// caller.
 func (k actingKeys) ask(ctx context.Context, action, arn string, bound map[string]string) error {
 	if awsproto.CallerOf(ctx).ARN == "" {
 		return nil

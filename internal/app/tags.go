@@ -73,7 +73,8 @@ func (s *rights) buildTags(ctx context.Context, name, arn string) (map[string]st
 		}
 		all = out.Projects[0].Tags
 	case "report-group":
-		out, err := s.reports.BatchGetReportGroups(ctx, &codebuild.BatchGetReportGroupsInput{ReportGroupArns: []string{arn}})
+		in := &codebuild.BatchGetReportGroupsInput{ReportGroupArns: []string{arn}}
+		out, err := s.reports.BatchGetReportGroups(ctx, in)
 		if err != nil || len(out.ReportGroups) == 0 {
 			return nil, err
 		}

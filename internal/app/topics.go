@@ -15,8 +15,8 @@ const toTopics = "topics"
 // loopbackNetworks are the addresses of this machine itself.
 var loopbackNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// notifyNetworks are those that messages of topics may go to besides the public ones. Who reaches a server at a loopback
-// address is on its machine anyway.
+// notifyNetworks are those that messages of topics may go to besides the public ones. Who reaches a server at a
+// loopback address is on its machine anyway.
 func (g *ground) notifyNetworks() []netip.Prefix {
 	if loopback(g.Listen) {
 		return append(loopbackNetworks, g.NotifyNetworks...)

@@ -79,11 +79,11 @@ func (s *Service) ListUsers(ctx context.Context, in *iam.ListUsersInput) (*iam.L
 	if err != nil {
 		return nil, err
 	}
-	signins, err := s.lastSignins(ctx)
+	last, err := s.lastSignins(ctx)
 	out := &iam.ListUsersOutput{Users: []iam.User{}, IsTruncated: p.truncated, Marker: p.marker}
 	for _, u := range some {
 		shown := s.shownUser(u, false)
-		if used, ok := signins[u.ID]; ok && u.Login != nil {
+		if used, ok := last[u.ID]; ok && u.Login != nil {
 			shown.PasswordLastUsed = awsproto.At(used)
 		}
 		out.Users = append(out.Users, *shown)
