@@ -43,7 +43,7 @@ phases:
   build:
     commands:
       - echo "the token is $(env | grep -c "$(cat "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")") times in the environment"
-      - echo "AT $AWS_CONTAINER_CREDENTIALS_FULL_URI $SLIPWAY_ID_TOKEN_URL $(cat "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") $AWS_ENDPOINT_URL END"
+      - echo "AT $AWS_CONTAINER_CREDENTIALS_FULL_URI $ID_TOKEN_URL $(cat "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") $AWS_ENDPOINT_URL END"
       - sleep 600
 `
 
@@ -58,7 +58,7 @@ func (i *instance) inBuild(project string) (id string, env map[string]string) {
 	has(i.t, i.printed(id), "the token is 0 times in the environment")
 	return id, map[string]string{
 		"AWS_CONTAINER_CREDENTIALS_FULL_URI": said[0],
-		"SLIPWAY_ID_TOKEN_URL":               said[1],
+		"ID_TOKEN_URL":                       said[1],
 		"AWS_CONTAINER_AUTHORIZATION_TOKEN":  said[2],
 		"AWS_ENDPOINT_URL":                   said[3],
 	}
@@ -156,7 +156,7 @@ func TestBuildHasIdentityTokens(t *testing.T) {
 	i.inline("other", waiting)
 	assume := func(project string) (*sts.AssumeRoleWithWebIdentityOutput, error) {
 		_, env := i.inBuild(project)
-		r := must(http.NewRequestWithContext(ctx, http.MethodGet, env["SLIPWAY_ID_TOKEN_URL"]+"?audience=sts.amazonaws.com",
+		r := must(http.NewRequestWithContext(ctx, http.MethodGet, env["ID_TOKEN_URL"]+"?audience=sts.amazonaws.com",
 			http.NoBody))(t)
 		r.Header.Set("Authorization", env["AWS_CONTAINER_AUTHORIZATION_TOKEN"])
 		resp := must(http.DefaultClient.Do(r))(t)

@@ -115,7 +115,6 @@ artifacts:
 			said += line
 		}
 	}
-	said = strings.ReplaceAll(said, "SLIPWAY_ID_TOKEN_", "ID_TOKEN_") // where the build proves which it is
 	for _, bad := range []string{secret, runnerSecret, neighbours, "secret-of-the-environment", "AWS_ACCESS_KEY_ID",
 		"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "SLIPWAY_", "SOME_PASSWORD", "secret-file",
 		"\n" + i.data, "slipway.db\n", "WROTE\n", "MOUNTED\n", "ROOT\n", "CLONED\n"} {

@@ -46,14 +46,6 @@ func NotImplemented(service, operation string) error {
 	}
 }
 
-// AccessDenied is the error that refuses an operation, in IAM's words.
-func AccessDenied(caller Caller, service, operation string) error {
-	return &Error{
-		Code:    "AccessDeniedException",
-		Message: fmt.Sprintf("User: %s is not authorized to perform: %s:%s", caller.ARN, service, operation),
-	}
-}
-
 // Code returns the wire code of an error, or "" if it carries none.
 func Code(err error) string {
 	if se, ok := errors.AsType[ServiceError](err); ok {

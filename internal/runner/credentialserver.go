@@ -168,7 +168,7 @@ func (b *build) awsEnvironment(env map[string]string) error {
 	if err := b.space.own(file); err != nil {
 		return err
 	}
-	env["SLIPWAY_ID_TOKEN_URL"], env["SLIPWAY_ID_TOKEN_AUTHORIZATION_FILE"] = b.answers.url+tokenPath, inside
+	env["ID_TOKEN_URL"], env["ID_TOKEN_AUTHORIZATION_FILE"] = b.answers.url+tokenPath, inside
 	for _, name := range ownKeys {
 		if env[name] != "" {
 			return nil

@@ -17,7 +17,7 @@ var globalKeys = strings.Fields(`aws:AssumedRoot aws:CalledVia aws:CalledViaFirs
 	aws:ResourceOrgPaths aws:SecureTransport aws:SourceAccount aws:SourceArn aws:SourceIdentity aws:SourceIp
 	aws:SourceOrgID aws:SourceOrgPaths aws:SourceVpc aws:SourceVpcArn aws:SourceVpce aws:TokenIssueTime aws:UserAgent
 	aws:userid aws:username aws:ViaAWSService aws:VpceAccount aws:VpceOrgID aws:VpceOrgPaths aws:VpcSourceIp
-	slipway:Deploys slipway:HoldsBuild`)
+	slipway:Deploys`)
 
 // listKeys are global keys that can have several values.
 var listKeys = strings.Fields(`aws:calledvia aws:principalorgpaths aws:principalservicenameslist aws:resourceorgpaths

@@ -9,7 +9,7 @@ import (
 )
 
 // maxSheets is the budget of both style sheets together, in bytes.
-const maxSheets = 46_000
+const maxSheets = 45_000
 
 // dynamic are the classes whose names the pages put together.
 var dynamic = regexp.MustCompile(`^(is|track|span|columns|over|term)-`)
