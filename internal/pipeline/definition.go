@@ -64,12 +64,11 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 		if err := mayCreate(ctx, tx, name); err != nil {
 			return err
 		}
-		s.sealSecrets(&d, nil)
-		now := s.Now().UnixMilli()
-		if _, err := tx.Exec(ctx, insertPipeline, name, store.JSON(&d), now); err != nil {
+		kept, now := s.sealed(&d, nil), s.Now().UnixMilli()
+		if _, err := tx.Exec(ctx, insertPipeline, name, store.JSON(kept), now); err != nil {
 			return err
 		}
-		if err := s.define(ctx, tx, &d); err != nil {
+		if err := s.define(ctx, tx, kept); err != nil {
 			return err
 		}
 		if err := setTags(ctx, tx, name, in.Tags); err != nil {
@@ -203,9 +202,9 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 	defaults(&d)
 	err := s.change(ctx, *d.Name, func(tx store.Tx, r *row) ([]engine.Effect, error) {
 		d.Version = new(*r.Declaration.Version + 1)
-		s.sealSecrets(&d, r.Declaration)
-		r.Declaration, r.updated = &d, s.Now().UnixMilli()
-		if err := s.define(ctx, tx, &d); err != nil {
+		kept := s.sealed(&d, r.Declaration)
+		r.Declaration, r.updated = kept, s.Now().UnixMilli()
+		if err := s.define(ctx, tx, kept); err != nil {
 			return nil, err
 		}
 		return engine.Reconcile(&r.Pipeline, s.world()), nil

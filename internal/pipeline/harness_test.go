@@ -69,6 +69,7 @@ func open(t *testing.T, dsn string, now func() time.Time, providers ...pipeline.
 	db, err := store.Open(ctx, store.Options{
 		DSN:        dsn,
 		Migrations: []store.Migrations{object.Migrations(), pipeline.Migrations()},
+		Twice:      true,
 		Log:        log,
 	})
 	if err != nil {

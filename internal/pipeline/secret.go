@@ -27,22 +27,25 @@ func (s *Service) secrets(d *cp.PipelineDeclaration, f func(stage, action, key s
 	}
 }
 
-// sealSecrets encrypts a definition's secrets. A masked value stands for the one of the definition before.
-func (s *Service) sealSecrets(d, before *cp.PipelineDeclaration) {
+// sealed returns a definition with its secrets encrypted. A masked value stands for the one of the definition before.
+// d stays as it is, so that a transaction that runs again does not seal what it sealed before.
+func (s *Service) sealed(d, before *cp.PipelineDeclaration) *cp.PipelineDeclaration {
 	known := map[[3]string]string{}
 	if before != nil {
 		s.secrets(before, func(stage, action, key string, c map[string]string) {
 			known[[3]string{stage, action, key}] = c[key]
 		})
 	}
-	copyConfigurations(d)
-	s.secrets(d, func(stage, action, key string, c map[string]string) {
+	kept := *d
+	copyConfigurations(&kept)
+	s.secrets(&kept, func(stage, action, key string, c map[string]string) {
 		if old, ok := known[[3]string{stage, action, key}]; ok && c[key] == mask {
 			c[key] = old
 			return
 		}
 		c[key] = s.Seal.Seal([]byte(c[key]), "pipeline "+*d.Name+" "+stage+" "+action+" "+key)
 	})
+	return &kept
 }
 
 // masked is a definition as it may be shown.
