@@ -129,6 +129,10 @@ func askListCommits(a *awsproto.Access, input any) {
 	a.Ask("codecommit:GetCommitHistory", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))
 }
 
+func askListDenials(a *awsproto.Access, input any) {
+	a.Ask("slipway:ListDenials", awsproto.Any)
+}
+
 func askListExecutions(a *awsproto.Access, input any) {
 	in := input.(*ListExecutionsInput)
 	a.Ask("codepipeline:ListPipelineExecutions", awsproto.Join(a.Prefix("codepipeline", true), awsproto.Or(awsproto.One(awsproto.Value(in.PipelineName)), "*")))

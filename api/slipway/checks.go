@@ -240,6 +240,10 @@ func (s *ListCommitsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListDenialsInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
 func (s *ListExecutionsInput) Check(c *awsproto.Check) {
 	c.Required("pipelineName", s.PipelineName != nil)
 	c.Length("pipelineName", s.PipelineName, 1, 100)

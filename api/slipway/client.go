@@ -142,6 +142,11 @@ func (c Client) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCom
 	return awsproto.Send[ListCommitsOutput](ctx, c.Client, &opListCommits, in)
 }
 
+// ListDenials is slipway:ListDenials.
+func (c Client) ListDenials(ctx context.Context, in *ListDenialsInput) (*ListDenialsOutput, error) {
+	return awsproto.Send[ListDenialsOutput](ctx, c.Client, &opListDenials, in)
+}
+
 // ListExecutions is slipway:ListExecutions.
 func (c Client) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*ListExecutionsOutput, error) {
 	return awsproto.Send[ListExecutionsOutput](ctx, c.Client, &opListExecutions, in)

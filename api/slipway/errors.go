@@ -32,6 +32,13 @@ func (e *InvalidNextTokenException) Error() string   { return e.Message }
 func (*InvalidNextTokenException) ErrorCode() string { return "InvalidNextTokenException" }
 func (*InvalidNextTokenException) HTTPStatus() int   { return 400 }
 
+// InvalidSignInMappingException travels as "InvalidSignInMappingException" with HTTP status 400.
+type InvalidSignInMappingException struct{ Message string }
+
+func (e *InvalidSignInMappingException) Error() string   { return e.Message }
+func (*InvalidSignInMappingException) ErrorCode() string { return "InvalidSignInMappingException" }
+func (*InvalidSignInMappingException) HTTPStatus() int   { return 400 }
+
 // InvalidSignInProviderException travels as "InvalidSignInProviderException" with HTTP status 400.
 type InvalidSignInProviderException struct{ Message string }
 
@@ -126,6 +133,8 @@ func newError(code, message string) error {
 		return &HostExistsException{message}
 	case "InvalidNextTokenException":
 		return &InvalidNextTokenException{message}
+	case "InvalidSignInMappingException":
+		return &InvalidSignInMappingException{message}
 	case "InvalidSignInProviderException":
 		return &InvalidSignInProviderException{message}
 	case "JobNotFoundException":

@@ -40,6 +40,7 @@ var (
 	opGetTestHistory       = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
 	opGetTestOverview      = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
 	opListCommits          = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
+	opListDenials          = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
 	opListExecutions       = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
 	opListHosts            = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
 	opListJobs             = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
@@ -59,7 +60,7 @@ var (
 	opPutHostService       = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
 	opPutReleasePolicy     = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
 	opPutRouterReport      = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
-	opPutSignInProvider    = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException"}, Asks: askPutSignInProvider}
+	opPutSignInProvider    = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
 	opReadLog              = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
 	opRegisterPasskey      = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
 	opResumeRelease        = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
@@ -97,6 +98,7 @@ type API interface {
 	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 	GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
+	ListDenials(context.Context, *ListDenialsInput) (*ListDenialsOutput, error)
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
@@ -236,6 +238,10 @@ func (unimplemented) GetTestOverview(context.Context, *GetTestOverviewInput) (*G
 
 func (unimplemented) ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error) {
 	return nil, opListCommits.NotImplemented()
+}
+
+func (unimplemented) ListDenials(context.Context, *ListDenialsInput) (*ListDenialsOutput, error) {
+	return nil, opListDenials.NotImplemented()
 }
 
 func (unimplemented) ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error) {
@@ -487,6 +493,11 @@ func (s *Service) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListC
 	return awsproto.Invoke(ctx, s.hooks, &opListCommits, in, s.api.ListCommits)
 }
 
+// ListDenials is slipway:ListDenials.
+func (s *Service) ListDenials(ctx context.Context, in *ListDenialsInput) (*ListDenialsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListDenials, in, s.api.ListDenials)
+}
+
 // ListExecutions is slipway:ListExecutions.
 func (s *Service) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*ListExecutionsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListExecutions, in, s.api.ListExecutions)
@@ -657,6 +668,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetTestHistory, s.GetTestHistory),
 		awsproto.Bind(&opGetTestOverview, s.GetTestOverview),
 		awsproto.Bind(&opListCommits, s.ListCommits),
+		awsproto.Bind(&opListDenials, s.ListDenials),
 		awsproto.Bind(&opListExecutions, s.ListExecutions),
 		awsproto.Bind(&opListHosts, s.ListHosts),
 		awsproto.Bind(&opListJobs, s.ListJobs),

@@ -201,6 +201,25 @@ type DeleteSignInProviderInput struct {
 type DeleteSignInProviderOutput struct {
 }
 
+// Denial is the shape of that name.
+type Denial struct {
+	Principal   *string        `json:"principal,omitzero"`
+	LastSession *string        `json:"lastSession,omitzero"`
+	Action      *string        `json:"action,omitzero"`
+	Resource    *string        `json:"resource,omitzero"`
+	Count       *int64         `json:"count,omitzero"`
+	FirstTime   *awsproto.Time `json:"firstTime,omitzero"`
+	LastTime    *awsproto.Time `json:"lastTime,omitzero"`
+	LastAddress *string        `json:"lastAddress,omitzero"`
+	Reason      *string        `json:"reason,omitzero"`
+	Explicit    *bool          `json:"explicit,omitzero"`
+	PolicyType  *string        `json:"policyType,omitzero"`
+	PolicyArn   *string        `json:"policyArn,omitzero"`
+	PolicyName  *string        `json:"policyName,omitzero"`
+	Statement   *int32         `json:"statement,omitzero"`
+	StatementId *string        `json:"statementId,omitzero"`
+}
+
 // DeployedVersion is the shape of that name.
 type DeployedVersion struct {
 	DeploymentId *string            `json:"deploymentId,omitzero"`
@@ -508,6 +527,18 @@ type ListCommitsInput struct {
 type ListCommitsOutput struct {
 	Commits   []CommitSummary `json:"commits,omitzero"`
 	NextToken *string         `json:"nextToken,omitzero"`
+}
+
+// ListDenialsInput is the shape of that name.
+type ListDenialsInput struct {
+	Principal *string `json:"principal,omitzero"`
+	NextToken *string `json:"nextToken,omitzero"`
+}
+
+// ListDenialsOutput is the shape of that name.
+type ListDenialsOutput struct {
+	Denials   []Denial `json:"denials,omitzero"`
+	NextToken *string  `json:"nextToken,omitzero"`
 }
 
 // ListExecutionsInput is the shape of that name.

@@ -19,6 +19,7 @@ type identityCommand struct {
 	Detach   detachCommand           `cmd:"" help:"Detach a policy from a user, a group or a role."`
 	Keys     accessKeysCommand       `cmd:"" help:"List the access keys of a user; create, disable or delete one."`
 	Check    identityCheckCommand    `cmd:"" help:"Check files of policies: each error and each doubt with its place."`
+	Denials  identityDenialsCommand  `cmd:"" help:"What was refused: to whom, how often, why, and what would allow it."`
 }
 
 func (*identityCommand) Help() string {
@@ -28,7 +29,8 @@ func (*identityCommand) Help() string {
 		"  slipway identity roles create build --service codebuild.amazonaws.com --policy SlipwayBuildRole\n" +
 		"  slipway identity policies create team-a team-a.json\n" +
 		"  slipway identity attach team-a --group developers\n" +
-		"  slipway identity check policies/*.json"
+		"  slipway identity check policies/*.json\n" +
+		"  slipway identity denials anna"
 }
 
 // grantee is a user, a group or a role, named by one of three flags.

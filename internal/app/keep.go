@@ -19,6 +19,7 @@ type Keep struct {
 	Executions  time.Duration // with the artifacts that they made
 	Deployments time.Duration // with their logs and releases
 	Reports     time.Duration
+	Denials     time.Duration // what policies refused, since the last time
 	Uploads     time.Duration // that were never finished
 }
 
@@ -30,6 +31,7 @@ var DefaultKeep = Keep{
 	Executions:  365 * day,
 	Deployments: 365 * day,
 	Reports:     365 * day,
+	Denials:     365 * day,
 	Uploads:     7 * day,
 }
 
@@ -41,6 +43,7 @@ func ParseKeep(setting string) (Keep, error) {
 		"executions":  &k.Executions,
 		"deployments": &k.Deployments,
 		"reports":     &k.Reports,
+		"denials":     &k.Denials,
 		"uploads":     &k.Uploads,
 	}
 	for part := range strings.SplitSeq(setting, ",") {
@@ -128,6 +131,7 @@ func (k *keeper) expire(ctx context.Context) error {
 		{"reports", keep.Reports, k.reports.Expire},
 		{"releases", keep.Deployments, k.releases.Expire},
 		{"deployments", keep.Deployments, k.deployments.Expire},
+		{"denials", keep.Denials, k.identity.ExpireDenials},
 		{"uploads", keep.Uploads, k.objects.ExpireUploads},
 	} {
 		if step.age == 0 {

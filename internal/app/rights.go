@@ -13,6 +13,7 @@ import (
 	"slipway/api/sts"
 	"slipway/internal/contain"
 	"slipway/internal/fault"
+	"slipway/internal/identity"
 	"slipway/internal/identity/access"
 	"slipway/internal/identity/policy"
 	"slipway/internal/object/s3"
@@ -47,6 +48,7 @@ func newRights(of *server) *rights {
 		Used: func(c awsproto.Caller, service string) {
 			s.identity.Used(c, service, s.Place.Region)
 		},
+		Refused: func(d *identity.Denial) { s.identity.Denied(d) },
 	}
 	return s
 }

@@ -44,6 +44,7 @@ type Service struct {
 	read    compiler // of policies
 	opened  secrets  // of access keys
 	used    uses
+	denials denials
 	tickets tickets
 	works   works
 	issuers issuers

@@ -297,3 +297,56 @@ func TestSignInElsewhere(t *testing.T) {
 		}
 	}
 }
+
+// With a provider go all sessions that came by it, those of roles too, and no others.
+func TestSessionsEndWithTheirProvider(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := newLogin(t)
+	role := w.role("visitor", `{"AWS":"`+account+`"}`)
+	put := func() {
+		t.Helper()
+		must[*slipway.PutSignInProviderOutput](t)(w.PutSignInProvider(t.Context(), &slipway.PutSignInProviderInput{
+			Name: aws.String("corp"), Issuer: &l.url, ClientId: aws.String("slipway"), Claim: aws.String("groups"),
+			Mappings: []slipway.SignInMapping{{Value: aws.String("dev"), GroupName: aws.String("developers")},
+				{Value: aws.String("guests"), RoleArn: &role}}}))
+	}
+	put()
+	var cookies []string
+	for name, group := range map[string]string{"ann": "dev", "gus": "guests"} {
+		step, err := l.visit(t, w, map[string]any{"preferred_username": name, "groups": []string{group}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cookies = append(cookies, step.Cookie)
+	}
+	w.person("bob")
+	other, ok, err := w.SignIn(t.Context(), "bob", password)
+	if err != nil || !ok {
+		t.Fatalf("bob signs in: %t, %v", ok, err)
+	}
+	open := func(cookie string) bool {
+		t.Helper()
+		_, ok, err := w.Session(t.Context(), cookie)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	for _, c := range cookies {
+		if !open(c) {
+			t.Error("a session is not open")
+		}
+	}
+	must[*slipway.DeleteSignInProviderOutput](t)(w.DeleteSignInProvider(t.Context(),
+		&slipway.DeleteSignInProviderInput{Name: aws.String("corp")}))
+	put() // a provider of the same name does not bring them back
+	for _, c := range cookies {
+		if open(c) {
+			t.Error("a session outlives its provider")
+		}
+	}
+	if !open(other) {
+		t.Error("a session that began with a password ended too")
+	}
+}

@@ -236,7 +236,7 @@ func (v *view) mappings(in *slipway.PutSignInProviderInput) ([]mapping, error) {
 			}
 		}
 		if invalid != "" {
-			return nil, &slipway.InvalidSignInProviderException{Message: invalid}
+			return nil, &slipway.InvalidSignInMappingException{Message: invalid}
 		}
 		all = append(all, x)
 	}
@@ -275,7 +275,7 @@ func (s *Service) ListSignInProviders(context.Context,
 }
 
 // DeleteSignInProvider implements slipway:DeleteSignInProvider. The users that it made stay, and cannot sign in any
-// more; their sessions end.
+// more. All sessions that came by it end, and those of its users.
 func (s *Service) DeleteSignInProvider(ctx context.Context,
 	in *slipway.DeleteSignInProviderInput) (*slipway.DeleteSignInProviderOutput, error) {
 	err := s.db.Write(ctx, func(tx store.Tx) error {
@@ -288,6 +288,9 @@ func (s *Service) DeleteSignInProvider(ctx context.Context,
 					Message: "There is no identity provider " + *in.Name + "."}
 			}
 			v.put(a)
+			if _, err := tx.Exec(ctx, `DELETE FROM sign_ins WHERE provider = $1`, *in.Name); err != nil {
+				return err
+			}
 			for _, u := range each[*user](v, userKind) {
 				if u.Path == externalPath+*in.Name+"/" {
 					if err := endSignins(ctx, tx, u.ID); err != nil {

@@ -41,6 +41,8 @@ type signin struct {
 	// Name and Provider are of one who signed in by an identity provider that gives a role. The owner is the role then.
 	Name     string `json:"name,omitempty"`
 	Provider string `json:"provider,omitempty"`
+
+	by string // the name of the sign-in provider, "" for none; a column of its own
 }
 
 // SignIn checks an access key and its secret, or a user's name and password, and returns the cookie of a new session.
@@ -74,9 +76,9 @@ func (s *Service) begin(ctx context.Context, owner, key string, x signin) (cooki
 		if _, err := tx.Exec(ctx, `DELETE FROM sign_ins WHERE expires <= $1`, now.UnixMilli()); err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `INSERT INTO sign_ins (id, owner, csrf, expires, created, access_key, document)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)`, hashed(cookie), owner, randomSecret(),
-			now.Add(SessionLife).UnixMilli(), now.UnixMilli(), key, store.JSON(x))
+		_, err := tx.Exec(ctx, `INSERT INTO sign_ins (id, owner, csrf, expires, created, access_key, document, provider)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, hashed(cookie), owner, randomSecret(),
+			now.Add(SessionLife).UnixMilli(), now.UnixMilli(), key, store.JSON(x), x.by)
 		return err
 	})
 	if key == "" {
@@ -91,11 +93,14 @@ func (s *Service) Session(ctx context.Context, cookie string) (Session, bool, er
 	var owner string
 	var created, expires int64
 	var how signin
-	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &created, &expires, &owner, store.JSON(&how)},
-		`SELECT csrf, created, expires, owner, document FROM sign_ins WHERE id = $1 AND expires > $2`, hashed(cookie),
-		s.Now().UnixMilli())
+	ok, err := store.Find(ctx, s.db, []any{&x.CSRF, &created, &expires, &owner, store.JSON(&how), &how.by},
+		`SELECT csrf, created, expires, owner, document, provider FROM sign_ins WHERE id = $1 AND expires > $2`,
+		hashed(cookie), s.Now().UnixMilli())
 	if err != nil || !ok {
 		return x, false, err
+	}
+	if how.by != "" && s.view().signInProvider(how.by) == nil {
+		return x, false, nil // it was begun while the provider was deleted
 	}
 	t := &ticket{Parent: owner, Issued: created, Expires: expires, MFA: how.MFA}
 	if how.Name != "" {

@@ -51,10 +51,19 @@ type external struct {
 	Expires  int64  `json:"e"`
 }
 
-// SignInError says why somebody whom a provider knows may not sign in here.
-type SignInError struct{ Message string }
+// SignInError says why somebody whom a provider knows may not sign in here. Its cause is for the log: strangers are
+// not told what the server's network or the provider answered.
+type SignInError struct {
+	Message string
+	Cause   error
+}
 
 func (e *SignInError) Error() string { return e.Message }
+
+func (e *SignInError) Unwrap() error { return e.Cause }
+
+// SignInMessage is what the person may read.
+func (e *SignInError) SignInMessage() string { return e.Message }
 
 // relying are the providers that were asked for their configuration.
 type relying struct {
@@ -102,7 +111,7 @@ func (s *Service) oauth(p *signInProvider) (*oauth2.Config, *oidc.Provider, erro
 	provider, err := s.relying.provider(p.Issuer, s.Now())
 	if err != nil {
 		return nil, nil,
-			&SignInError{"The identity provider " + p.Name + " does not answer as it should: " + err.Error()}
+			&SignInError{Message: "The identity provider " + p.Name + " does not answer as it should. The server's log says why.", Cause: err}
 	}
 	secret := ""
 	if p.Secret != "" {
@@ -126,7 +135,7 @@ func (s *Service) oauth(p *signInProvider) (*oauth2.Config, *oidc.Provider, erro
 func (s *Service) Elsewhere(name, to string) (address, kept string, err error) {
 	p := s.view().signInProvider(name)
 	if p == nil {
-		return "", "", &SignInError{"There is no identity provider " + name + " here."}
+		return "", "", &SignInError{Message: "There is no identity provider " + name + " here."}
 	}
 	c, _, err := s.oauth(p)
 	if err != nil {
@@ -149,11 +158,11 @@ func (s *Service) FromElsewhere(ctx context.Context, name, kept, state, code str
 	text, err := s.Seal.Open(kept, externalPlace)
 	if err != nil || json.Unmarshal(text, &x) != nil || x.Provider != name || s.Now().UnixMilli() >= x.Expires ||
 		subtle.ConstantTimeCompare([]byte(x.State), []byte(state)) != 1 || !s.guesses.take(x.State) {
-		return step, "", &SignInError{"This sign-in was not begun here, or took too long. Try again."}
+		return step, "", &SignInError{Message: "This sign-in was not begun here, or took too long. Try again."}
 	}
 	p := s.view().signInProvider(name)
 	if p == nil {
-		return step, "", &SignInError{"There is no identity provider " + name + " here."}
+		return step, "", &SignInError{Message: "There is no identity provider " + name + " here."}
 	}
 	c, err := s.exchange(ctx, p, x, code)
 	if err != nil {
@@ -171,15 +180,17 @@ func (s *Service) exchange(ctx context.Context, p *signInProvider, x external, c
 	}
 	token, err := config.Exchange(oidc.ClientContext(ctx, plainClient()), code, oauth2.VerifierOption(x.Verifier))
 	if err != nil {
-		return nil, &SignInError{"The identity provider " + p.Name + " does not accept the sign-in: " + err.Error()}
+		return nil, &SignInError{Message: "The identity provider " + p.Name + " does not accept the sign-in. The server's log says why.",
+			Cause: err}
 	}
 	raw, _ := token.Extra("id_token").(string)
 	verified, err := provider.Verifier(&oidc.Config{ClientID: p.Client, Now: s.Now}).Verify(ctx, raw)
 	if err != nil {
-		return nil, &SignInError{"The token of the identity provider " + p.Name + " is not valid: " + err.Error()}
+		return nil, &SignInError{Message: "The token of the identity provider " + p.Name + " is not valid. The server's log says why.",
+			Cause: err}
 	}
 	if subtle.ConstantTimeCompare([]byte(verified.Nonce), []byte(x.Nonce)) != 1 {
-		return nil, &SignInError{"The token of the identity provider " + p.Name + " is of another sign-in."}
+		return nil, &SignInError{Message: "The token of the identity provider " + p.Name + " is of another sign-in."}
 	}
 	var c claims
 	return c, verified.Claims(&c)
@@ -203,7 +214,7 @@ func (p *signInProvider) nameOf(c claims) (string, error) {
 			return name, nil
 		}
 	}
-	return "", &SignInError{"The token of the identity provider " + p.Name + " has no name that a user can have, in " +
+	return "", &SignInError{Message: "The token of the identity provider " + p.Name + " has no name that a user can have, in " +
 		strings.Join(names, ", ") + "."}
 }
 
@@ -226,21 +237,21 @@ func (s *Service) admit(ctx context.Context, p *signInProvider, c claims, from F
 		}
 		r := s.view().roleOf(m.Role)
 		if r == nil {
-			return Step{}, &SignInError{"The role " + m.Role + ", which " + p.Name + " gives you, is gone."}
+			return Step{}, &SignInError{Message: "The role " + m.Role + ", which " + p.Name + " gives you, is gone."}
 		}
-		x := signin{Way: ByProvider, From: from, Name: name, Provider: p.Issuer}
+		x := signin{Way: ByProvider, From: from, Name: name, Provider: p.Issuer, by: p.Name}
 		cookie, err := s.begin(ctx, r.ID, "", x)
 		return Step{Cookie: cookie}, err
 	}
 	if len(groups) == 0 {
-		return Step{}, &SignInError{"You are known to " + p.Name + ", but nothing gives you access here. Ask an " +
+		return Step{}, &SignInError{Message: "You are known to " + p.Name + ", but nothing gives you access here. Ask an " +
 			"administrator."}
 	}
 	u, err := s.provision(ctx, p, name, groups)
 	if err != nil {
 		return Step{}, err
 	}
-	cookie, err := s.begin(ctx, u.ID, "", signin{Way: ByProvider, From: from})
+	cookie, err := s.begin(ctx, u.ID, "", signin{Way: ByProvider, From: from, by: p.Name})
 	return Step{Cookie: cookie}, err
 }
 
@@ -255,7 +266,7 @@ func (s *Service) provision(ctx context.Context, p *signInProvider, name string,
 		case err != nil:
 			u = s.newUser(path, name, "")
 		case found.Path != path:
-			return &SignInError{"There is a user " + name + " here already, who does not sign in by " + p.Name + "."}
+			return &SignInError{Message: "There is a user " + name + " here already, who does not sign in by " + p.Name + "."}
 		default:
 			u = edit(found)
 		}
@@ -266,7 +277,7 @@ func (s *Service) provision(ctx context.Context, p *signInProvider, name string,
 			}
 		}
 		if len(ids) == 0 {
-			return &SignInError{"The groups that " + p.Name + " gives do not exist here: " + strings.Join(groups, ", ")}
+			return &SignInError{Message: "The groups that " + p.Name + " gives do not exist here: " + strings.Join(groups, ", ")}
 		}
 		slices.Sort(ids)
 		if found != nil && slices.Equal(found.Groups, ids) {

@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"sync"
 	"time"
 
@@ -53,14 +54,18 @@ func (s *Service) use(subject, service, region string, now time.Time) {
 		time.AfterFunc(flushUses, func() {
 			ctx, cancel := context.WithTimeout(context.Background(), flushUses)
 			defer cancel()
-			_ = s.Flush(ctx) // a use that is lost is no harm
+			_ = s.writeUses(ctx) // a use that is lost is no harm
 		})
 	}
 	s.used.waiting[[2]string{subject, service}] = use{now, region}
 }
 
-// Flush writes what was recorded by Used.
+// Flush writes what was recorded by Used and by Denied.
 func (s *Service) Flush(ctx context.Context) error {
+	return errors.Join(s.writeUses(ctx), s.writeDenials(ctx))
+}
+
+func (s *Service) writeUses(ctx context.Context) error {
 	s.used.mu.Lock()
 	waiting := s.used.waiting
 	s.used.waiting = nil

@@ -89,7 +89,7 @@ func right(principal, action string, r *iam.ResourceSpecificResult) Right {
 	out.outside = b != nil && !awsproto.Value(b.AllowedByPermissionsBoundary)
 	out.Say()
 	if r.EvalResourceDecision == iam.PolicyEvaluationDecisionTypeImplicitDeny {
-		out.Suggestion = suggestion(action, out.Resource)
+		out.Suggestion = Allowing(action, out.Resource)
 	}
 	return out
 }
@@ -133,8 +133,12 @@ func (r *Right) places() string {
 	return strings.Join(all[:len(all)-1], ", ") + " and " + all[len(all)-1]
 }
 
-func suggestion(action, resource string) string {
-	statement := struct{ Effect, Action, Resource string }{"Allow", action, resource}
+// Allowing is a statement that allows an action on a resource, in JSON.
+func Allowing(action, resource string) string {
+	return statementText(struct{ Effect, Action, Resource string }{"Allow", action, resource})
+}
+
+func statementText(statement any) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

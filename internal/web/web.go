@@ -6,8 +6,6 @@ package web
 //go:generate ../../bin/templ generate -path .
 
 import (
-	"net/http"
-
 	"slipway/internal/web/build"
 	"slipway/internal/web/deploy"
 	"slipway/internal/web/find"
@@ -21,7 +19,7 @@ import (
 )
 
 // New returns the handler of all pages.
-func New(c kit.Config) http.Handler {
+func New(c kit.Config) *kit.Pages {
 	s := kit.New(c)
 	return s.Handler(
 		source.Routes(s),

@@ -37,6 +37,8 @@ type Authority struct {
 		ok bool, err error)
 	// Used is told which service a caller asked, once that was allowed. It must not block. If it is nil, nobody is.
 	Used func(c awsproto.Caller, service string)
+	// Refused is told of each refusal. It must not block. If it is nil, nobody is.
+	Refused func(*identity.Denial)
 	// Resolve finds resources that a request does not name itself; see awsproto.Access.
 	Resolve func(ctx context.Context, kind string, values ...[]string) []string
 }
@@ -196,10 +198,27 @@ func (e *Denied) HTTPStatus() int {
 
 // refuse makes the error of a decision, and records it.
 func (a *Authority) refuse(ctx context.Context, c *awsproto.Caller, d policy.Decision, r policy.Request) error {
-	message := policy.Denied(r, d)
+	reason, address := d.Reason(r.Action), awsproto.PeerOf(ctx).Address.String()
 	if a.Log != nil {
 		a.Log.InfoContext(ctx, "access denied", "principal", c.ARN, "key", c.AccessKeyID, "action", r.Action,
-			"resource", r.Resource, "reason", d.Reason(r.Action), "address", awsproto.PeerOf(ctx).Address.String())
+			"resource", r.Resource, "reason", reason, "address", address)
 	}
-	return &Denied{Message: message}
+	if a.Refused != nil {
+		a.Refused(&identity.Denial{
+			Caller:   *c,
+			Action:   r.Action,
+			Resource: r.Resource,
+			Refusal: identity.Refusal{
+				Address:    address,
+				Reason:     reason,
+				Explicit:   d.Explicit,
+				Type:       d.Type.String(),
+				PolicyARN:  d.ARN,
+				PolicyName: d.Name,
+				Statement:  d.Statement,
+				Sid:        d.Sid,
+			},
+		})
+	}
+	return &Denied{Message: policy.Denied(r, d)}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // routes are the pages of the Build stage.
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET /builds":               s.buildsPage,
 		"GET /projects/{name}":      s.projectPage,

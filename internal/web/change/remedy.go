@@ -14,8 +14,14 @@ import (
 type Remedy struct {
 	Pipeline, Stage, Execution string // whose stage can be retried; "" for none
 	Deployment                 string // that can be deployed again; "" for none
+	Group                      string // APPLICATION/GROUP of the deployment
 	Back                       *slipway.DeployedVersion
 	BackFirst                  bool // going back is what is likely wanted
+}
+
+// mayDeploy reports whether the visitor in ctx may deploy to the group.
+func (x Remedy) mayDeploy(ctx context.Context) bool {
+	return awsproto.May(ctx, "codedeploy:CreateDeployment", "deploymentgroup:"+x.Group)
 }
 
 // backTo is the version that a rollback goes to.

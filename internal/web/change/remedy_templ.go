@@ -67,7 +67,7 @@ func Remedies(s kit.Shell, x Remedy) templ.Component {
 			templ_7745c5c3_Var2 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if x.Back != nil && x.BackFirst {
+		if x.Back != nil && x.BackFirst && x.mayDeploy(ctx) {
 			templ_7745c5c3_Err = rollBackForm(s, x).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -171,7 +171,7 @@ func Remedies(s kit.Shell, x Remedy) templ.Component {
 				}
 			}
 		}
-		if x.Deployment != "" && x.Stage == "" {
+		if x.Deployment != "" && x.Stage == "" && x.mayDeploy(ctx) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "<form class=\"btns\" method=\"post\" action=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -206,7 +206,7 @@ func Remedies(s kit.Shell, x Remedy) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if x.Back != nil && !x.BackFirst {
+		if x.Back != nil && !x.BackFirst && x.mayDeploy(ctx) {
 			templ_7745c5c3_Err = rollBackForm(s, x).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

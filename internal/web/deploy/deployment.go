@@ -13,7 +13,7 @@ import (
 )
 
 // routes are the pages of the Deploy stage.
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET /deployments":                               s.deploymentsPage,
 		"GET /deployments/{id}":                          s.deploymentPage,

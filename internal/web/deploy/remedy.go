@@ -24,7 +24,7 @@ func (s *pages) deploymentRemedy(ctx context.Context, d *deployment) error {
 			return err
 		}
 	}
-	x.Deployment = *d.DeploymentId
+	x.Deployment, x.Group = *d.DeploymentId, kit.Text(d.ApplicationName)+"/"+kit.Text(d.DeploymentGroupName)
 	out, err := s.Slipway.ListVersions(
 		ctx,
 		&slipway.ListVersionsInput{ApplicationName: d.ApplicationName, DeploymentGroupName: d.DeploymentGroupName},

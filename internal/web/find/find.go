@@ -65,7 +65,7 @@ var doings = []found{
 	{"Go to", "Runners and routers", "Settings", "/settings/processes"},
 }
 
-func (s *pages) routes(mux *http.ServeMux) { mux.Handle("GET /find", s.SignedIn(s.findPage)) }
+func (s *pages) routes(mux *kit.Mux) { mux.Handle("GET /find", s.SignedIn(s.findPage)) }
 
 // findPage finds pipelines, changes, builds, deployments, repositories, hosts and what can be done. The palette
 // of every page asks it with part=1 for the list alone.

@@ -13,9 +13,9 @@ import (
 type pages struct{ *kit.Site }
 
 // Routes returns what adds the pages to those of a site.
-func Routes(s *kit.Site) func(*http.ServeMux) { return (&pages{s}).routes }
+func Routes(s *kit.Site) func(*kit.Mux) { return (&pages{s}).routes }
 
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET /settings/users":          s.usersPage,
 		"POST /settings/users":         s.createUser,
@@ -35,6 +35,7 @@ func (s *pages) routes(mux *http.ServeMux) {
 		"GET /settings/editor":         s.editorPage,
 		"POST /settings/editor":        s.saveEditor,
 		"GET /settings/rights":         s.rightsPage,
+		"GET /settings/denials":        s.denialsPage,
 	} {
 		mux.Handle(pattern, s.SignedIn(p))
 	}

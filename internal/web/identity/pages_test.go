@@ -10,6 +10,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/iam"
+	"slipway/api/slipway"
 	service "slipway/internal/identity"
 	"slipway/internal/people"
 	"slipway/internal/store/seal"
@@ -26,8 +27,8 @@ type api struct {
 	iam.Unimplemented
 }
 
-// open returns the pages over IAM itself, for somebody who may do what may says.
-func open(t *testing.T, may func(ctx context.Context, action, resource string) bool) (*webtest.Pages, iam.API) {
+// newService is IAM itself.
+func newService(t *testing.T) *service.Service {
 	t.Helper()
 	sealer, err := seal.Open(filepath.Join(t.TempDir(), "key"))
 	if err != nil {
@@ -42,8 +43,15 @@ func open(t *testing.T, may func(ctx context.Context, action, resource string) b
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// open returns the pages over IAM itself, for somebody who may do what may says.
+func open(t *testing.T, may func(ctx context.Context, action, resource string) bool) (*webtest.Pages, iam.API) {
+	t.Helper()
+	s := newService(t)
 	contract := iam.New(awsproto.Hooks{}, api{Service: s})
-	return webtest.Open(t, Routes, kit.Config{IAM: contract, May: may}), contract
+	return webtest.Open(t, Routes, kit.Config{IAM: contract, Slipway: refusals{Service: s}, May: may}), contract
 }
 
 func TestAPersonIsGivenRightsOnThePages(t *testing.T) {
@@ -154,4 +162,41 @@ func TestWhatAVisitorMayNotDoIsNotOffered(t *testing.T) {
 			t.Errorf("%s offers %q: %s", path, hidden, answer)
 		}
 	}
+}
+
+// refusals is the part of Slipway's own service that lists denials.
+type refusals struct {
+	*service.Service
+	slipway.Unimplemented
+}
+
+func (r refusals) ListDenials(ctx context.Context, in *slipway.ListDenialsInput) (*slipway.ListDenialsOutput, error) {
+	return r.Service.ListDenials(ctx, in)
+}
+
+func TestWhatWasDeniedIsShownWithWhatWouldAllowIt(t *testing.T) {
+	s := newService(t)
+	contract := iam.New(awsproto.Hooks{}, api{Service: s})
+	p := webtest.Open(t, Routes, kit.Config{IAM: contract, Slipway: refusals{Service: s}})
+	p.Shows("/settings/denials", "Nothing was refused")
+	p.Send("/settings/users", url.Values{"name": {"anna"}})
+	p.Shows("/settings/users/anna", "Nothing was refused to it")
+	anna := awsproto.Caller{ARN: "arn:aws:iam::" + account + ":user/anna", Account: account}
+	for range 2 {
+		s.Denied(&service.Denial{Caller: anna, Action: "codecommit:GitPush", Resource: "arn:aws:codecommit:::web",
+			Refusal: service.Refusal{Address: "192.0.2.7", Type: "identity-based policy",
+				Reason: "because no identity-based policy allows the codecommit:GitPush action"}})
+	}
+	s.Denied(&service.Denial{Caller: awsproto.Caller{ARN: "arn:aws:iam::" + account + ":role/build"}, Resource: "*",
+		Action: "s3:GetObject", Refusal: service.Refusal{Type: "identity-based policy", Explicit: true,
+			PolicyName: "guard", Statement: 2, Reason: "with an explicit deny in an identity-based policy"}})
+	p.Shows("/settings/denials", "codecommit:GitPush", "because no identity-based policy allows", "192.0.2.7", "anna",
+		"statement 2 of guard. An explicit deny wins", "build")
+	p.Shows("/settings/users/anna", "Denied lately", `"Action": "codecommit:GitPush"`, "Write a policy with it")
+	if read := p.Read("/settings/denials?who=anna"); strings.Contains(read, "s3:GetObject") ||
+		!strings.Contains(read, "GitPush") {
+		t.Errorf("those of anna are %s", read)
+	}
+	const editor = "/settings/editor?of=user/anna&allow=codecommit:GitPush&on=arn:aws:codecommit:::web"
+	p.Shows(editor, `"Action": "codecommit:GitPush"`, `"Resource": "arn:aws:codecommit:::web"`, "Save")
 }

@@ -9,6 +9,7 @@ import (
 	"slipway/api/iam"
 	"slipway/internal/identity/policy"
 	"slipway/internal/people"
+	"slipway/internal/view"
 	"slipway/internal/web/kit"
 )
 
@@ -98,6 +99,8 @@ type editor struct {
 	Trust string // the role, for its trust policy
 	Name  string
 	Text  string
+	// MaySave is whether the visitor may save it; checking is for everybody.
+	MaySave bool
 	// Checked is whether Findings are known.
 	Checked  bool
 	Findings []policy.Finding
@@ -175,6 +178,7 @@ func (s *pages) editorPage(w http.ResponseWriter, r *http.Request, v kit.Visitor
 	if err := s.load(r, e); err != nil {
 		return err
 	}
+	e.MaySave = s.maySave(r, e)
 	s.Render(w, r, http.StatusOK, Editor(s.Shell(r, v, e.title()), e))
 	return nil
 }
@@ -204,10 +208,37 @@ func (s *pages) load(r *http.Request, e *editor) error {
 				e.Text = all[i].Text
 			}
 		}
+	case r.URL.Query().Has("allow"):
+		e.Text = allowing(r.URL.Query().Get("allow"), r.URL.Query().Get("on"))
 	default:
 		e.Text = first
 	}
 	return nil
+}
+
+// allowing is a policy that allows an action on a resource.
+func allowing(action, resource string) string {
+	const indent = "\n    "
+	statement := strings.ReplaceAll(view.Allowing(action, resource), "\n", indent)
+	return `{
+  "Version": "2012-10-17",
+  "Statement": [` + indent + statement + `
+  ]
+}`
+}
+
+// maySave reports whether the visitor may save a policy.
+func (s *pages) maySave(r *http.Request, e *editor) bool {
+	kind, name, _ := strings.Cut(e.Of, "/")
+	switch {
+	case e.Trust != "":
+		return s.offers(r.Context(), s.arn("role/"+e.Trust), "UpdateAssumeRolePolicy")
+	case operations[kind] != "":
+		return s.offers(r.Context(), s.arn(kind+"/"+name), "Put"+operations[kind]+"Policy")
+	case e.ARN != "":
+		return s.offers(r.Context(), e.ARN, "CreatePolicyVersion")
+	}
+	return s.offers(r.Context(), s.arn("policy/*"), "CreatePolicy")
 }
 
 // saveEditor checks a text, and saves it if that is asked for and there is no error.
@@ -218,6 +249,7 @@ func (s *pages) saveEditor(w http.ResponseWriter, r *http.Request, v kit.Visitor
 		e.Name = name
 	}
 	e.Findings = policy.Check(e.kind(), e.Text)
+	e.MaySave = s.maySave(r, e)
 	refused := false
 	for _, f := range e.Findings {
 		refused = refused || f.Severity == policy.SeverityError

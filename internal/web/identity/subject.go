@@ -34,6 +34,10 @@ type subject struct {
 	// Services are when each service was used last, by the service's prefix; nil if that is not known.
 	Services map[string]*awsproto.Time
 
+	// Denials are what was refused to it lately; Asked is whether the visitor may see that.
+	Denials []denialRow
+	Asked   bool
+
 	OtherGroups   []string
 	OtherPolicies []iam.Policy
 	May           changes
@@ -66,6 +70,9 @@ func (s *pages) showSubject(
 	}
 	x.Services = s.lastUse(r.Context(), x.ARN)
 	s.may(r.Context(), x)
+	if err := s.denialsOf(r.Context(), x); err != nil {
+		return err
+	}
 	if err := s.choices(r, x); err != nil {
 		return err
 	}

@@ -41,9 +41,9 @@ func (c *counter) page(w http.ResponseWriter, r *http.Request, v kit.Visitor) er
 // openCounter serves the page, and returns the address of its live updates as its script makes it.
 func openCounter(t *testing.T) (c *counter, p *webtest.Pages, live string) {
 	c = &counter{}
-	p = webtest.Open(t, func(s *kit.Site) func(*http.ServeMux) {
+	p = webtest.Open(t, func(s *kit.Site) func(*kit.Mux) {
 		c.Site = s
-		return func(mux *http.ServeMux) { mux.Handle("GET /counter", s.SignedIn(c.page)) }
+		return func(mux *kit.Mux) { mux.Handle("GET /counter", s.SignedIn(c.page)) }
 	}, kit.Config{})
 	base := p.Serve()
 	body, err := io.ReadAll(get(t, base+"/counter").Body)

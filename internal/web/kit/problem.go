@@ -55,9 +55,18 @@ func (s *Site) fail(w http.ResponseWriter, r *http.Request, v Visitor, err error
 	s.Render(w, r, status, ProblemPage(x, status, message, nextOf(r)))
 }
 
+// Denied reports whether an error is that of a visitor who may not do something.
+func Denied(err error) bool {
+	code := awsproto.Code(err)
+	return code == "AccessDenied" || code == "AccessDeniedException"
+}
+
 // statusOf is the status of a page for a service's error: what is not there is a 404 here, whatever it is on the wire.
 func statusOf(se awsproto.ServiceError) int {
 	code := se.ErrorCode()
+	if Denied(se) {
+		return http.StatusForbidden // a 400 in most of the services
+	}
 	for _, end := range []string{"NotFoundException", "DoesNotExistException", "NoSuchEntity",
 		"NotRegisteredException"} {
 		if strings.HasSuffix(code, end) {

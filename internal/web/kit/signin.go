@@ -2,6 +2,7 @@ package kit
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 )
@@ -179,12 +180,25 @@ func (s *Site) elsewhere(w http.ResponseWriter, r *http.Request) {
 	}
 	address, kept, err := s.Providers.Elsewhere(r.PathValue("name"), to)
 	if err != nil {
-		s.showSignIn(w, r, http.StatusBadGateway, signInView{To: to, Message: err.Error()})
+		s.showSignIn(w, r, http.StatusBadGateway, signInView{To: to, Message: s.failedElsewhere(r, err)})
 		return
 	}
 	http.SetCookie(w, s.cookie(elsewhereCookie, kept, elsewhereLife))
 	w.Header().Set("Location", address)
 	w.WriteHeader(http.StatusSeeOther)
+}
+
+// failedElsewhere is what somebody is told whose sign-in at a provider failed. The log has the cause.
+func (s *Site) failedElsewhere(r *http.Request, err error) string {
+	s.Log.Warn("sign-in by an identity provider failed", "provider", r.PathValue("name"), "error", err,
+		"cause", errors.Unwrap(err))
+	if said, ok := errors.AsType[interface {
+		error
+		SignInMessage() string
+	}](err); ok {
+		return said.SignInMessage()
+	}
+	return "The sign-in failed inside the server; its log says why."
 }
 
 func (s *Site) fromElsewhere(w http.ResponseWriter, r *http.Request) {
@@ -207,7 +221,7 @@ func (s *Site) fromElsewhere(w http.ResponseWriter, r *http.Request) {
 	step, to, err := s.Providers.FromElsewhere(r.Context(), r.PathValue("name"), c.Value, q.Get("state"), q.Get("code"),
 		from(r))
 	if err != nil {
-		again.Message = err.Error()
+		again.Message = s.failedElsewhere(r, err)
 		s.showSignIn(w, r, http.StatusForbidden, again)
 		return
 	}

@@ -110,9 +110,34 @@ func (s *Site) may(ctx context.Context, action, resource string) bool {
 // New returns a site that has no pages yet.
 func New(c Config) *Site { return &Site{Config: c, static: assets(), tries: newThrottle()} }
 
+// Mux dispatches requests to pages, and knows all that it has.
+type Mux struct {
+	mux      http.ServeMux
+	patterns []string
+}
+
+// Handle adds what answers for a pattern.
+func (m *Mux) Handle(pattern string, h http.Handler) {
+	m.patterns = append(m.patterns, pattern)
+	m.mux.Handle(pattern, h)
+}
+
+// HandleFunc adds what answers for a pattern.
+func (m *Mux) HandleFunc(pattern string, f http.HandlerFunc) { m.Handle(pattern, f) }
+
+// ServeHTTP implements http.Handler.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.mux.ServeHTTP(w, r) }
+
+// Pages is the handler of a site.
+type Pages struct {
+	http.Handler
+	// Patterns are all that it answers for, as http.ServeMux reads them.
+	Patterns []string
+}
+
 // Handler returns what answers for a site: for signing in and out, for static files, and for the pages that add adds.
-func (s *Site) Handler(add ...func(*http.ServeMux)) http.Handler {
-	mux := http.NewServeMux()
+func (s *Site) Handler(add ...func(*Mux)) *Pages {
+	mux := &Mux{}
 	mux.HandleFunc("GET /static/{file}", s.serveStatic)
 	mux.HandleFunc("GET /signin", s.signInPage)
 	mux.HandleFunc("POST /signin", s.signIn)
@@ -134,7 +159,7 @@ func (s *Site) Handler(add ...func(*http.ServeMux)) http.Handler {
 	}
 	mux.Handle("/", s.otherPath())
 	s.pages = mux
-	return guarded(mux)
+	return &Pages{guarded(mux), mux.patterns}
 }
 
 // otherPath answers for a path that no page has.

@@ -1,13 +1,9 @@
 package pipeline
 
-import (
-	"net/http"
-
-	"slipway/internal/web/kit"
-)
+import "slipway/internal/web/kit"
 
 // routes are the pages of pipelines.
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET /board":                                      s.boardPage,
 		"GET /pipelines/{name}":                           s.pipelinePage,

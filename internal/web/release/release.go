@@ -11,7 +11,7 @@ import (
 )
 
 // routes are the pages of the Release stage.
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET /releases":                s.releasesPage,
 		"GET /releases/{id}":           s.releasePage,

@@ -12,7 +12,7 @@ import (
 )
 
 // routes are the pages of tests.
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET /tests":              s.testsPage,
 		"GET /tests/{group}":      s.testGroupPage,

@@ -9,7 +9,7 @@ import (
 )
 
 // jobsRoutes are the pages of what the server has to do.
-func (s *pages) jobsRoutes(mux *http.ServeMux) {
+func (s *pages) jobsRoutes(mux *kit.Mux) {
 	mux.Handle("GET /settings/jobs", s.SignedIn(s.jobsPage))
 	mux.Handle("POST /settings/jobs", s.SignedIn(s.changeJob))
 }

@@ -1,13 +1,9 @@
 // Package settings is the pages of settings: access, hosts, runners and routers, and jobs.
 package settings
 
-import (
-	"net/http"
-
-	"slipway/internal/web/kit"
-)
+import "slipway/internal/web/kit"
 
 type pages struct{ *kit.Site }
 
 // Routes returns what adds the pages to those of a site.
-func Routes(s *kit.Site) func(*http.ServeMux) { return (&pages{s}).routes }
+func Routes(s *kit.Site) func(*kit.Mux) { return (&pages{s}).routes }

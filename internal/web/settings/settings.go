@@ -13,7 +13,7 @@ import (
 )
 
 // SettingsRoutes are the pages of keys, hosts and processes.
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	s.jobsRoutes(mux)
 	s.signInRoutes(mux)
 	for pattern, p := range map[string]kit.Handler{

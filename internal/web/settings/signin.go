@@ -19,7 +19,7 @@ import (
 // signInPath is the page of how its visitor signs in.
 const signInPath = "/settings/signin"
 
-func (s *pages) signInRoutes(mux *http.ServeMux) {
+func (s *pages) signInRoutes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET " + signInPath:                            s.signInPage,
 		"POST " + signInPath + "/sessions/{id}":        s.endSignIn,
@@ -31,6 +31,9 @@ func (s *pages) signInRoutes(mux *http.ServeMux) {
 		"POST " + signInPath + "/passkeys/ask":         s.askPasskey,
 		"POST " + signInPath + "/passkeys/{id}/delete": s.deletePasskey,
 	} {
+		mux.Handle(pattern, s.SignedIn(p))
+	}
+	for pattern, p := range s.providerRoutes() {
 		mux.Handle(pattern, s.SignedIn(p))
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // routes are the pages of the Source stage.
-func (s *pages) routes(mux *http.ServeMux) {
+func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
 		"GET /repositories":                     s.repositoriesPage,
 		"GET /repositories/{name}":              s.repositoryPage,

@@ -53,7 +53,7 @@ type Pages struct {
 }
 
 // Open returns the pages of a stage. Services that are not given answer that they are not implemented.
-func Open(t *testing.T, routes func(*kit.Site) func(*http.ServeMux), c kit.Config) *Pages {
+func Open(t *testing.T, routes func(*kit.Site) func(*kit.Mux), c kit.Config) *Pages {
 	p := &Pages{t: t, Hints: event.NewHints(nil)}
 	c.Sessions, c.Hints = session{}, p.Hints
 	c.URL, c.Region, c.Account, c.Version = "http://slipway.example", "eu-central-1", "123456789012", "test"
