@@ -32,7 +32,7 @@ func TestParseKeep(t *testing.T) {
 		}
 	}
 	for setting, want := range map[string]string{
-		"logs=3d":       `--keep does not know "logs"; it takes builds, deployments, executions, reports, uploads`,
+		"logs=3d":       `--keep does not know "logs"; it takes builds, denials, deployments, executions, reports, uploads`,
 		"builds":        "--keep builds must be a number of days",
 		"builds=90":     "--keep builds must be a number of days",
 		"builds=0d":     "--keep builds must be a number of days",

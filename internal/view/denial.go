@@ -50,8 +50,8 @@ func (d *Denial) advise() {
 	_, name := d.Of()
 	action, resource := awsproto.Value(d.Action), awsproto.Value(d.Resource)
 	if awsproto.Value(d.Explicit) {
-		d.Advice = "A statement denies it" + d.place() + ". An explicit deny wins over every allow: only a change of " +
-			"that statement allows it."
+		d.Advice = d.place() + " denies it. An explicit deny wins over every allow: only a change of that statement " +
+			"allows it."
 		return
 	}
 	who := map[string]string{"AWS": awsproto.Value(d.Principal)}
@@ -80,7 +80,16 @@ func (d *Denial) advise() {
 	}
 }
 
-// place names the statement that denies: ", statement 2 of Guard".
+// Why is the reason as a sentence.
+func (d *Denial) Why() string {
+	why := awsproto.Value(d.Reason)
+	if why == "" {
+		return ""
+	}
+	return strings.ToUpper(why[:1]) + why[1:] + "."
+}
+
+// place names the statement that denies: "Statement 2 of Guard".
 func (d *Denial) place() string {
 	policy := awsproto.Value(d.PolicyName)
 	if policy == "" {
@@ -88,9 +97,9 @@ func (d *Denial) place() string {
 	}
 	n := awsproto.Value(d.Statement)
 	if policy == "" || n == 0 {
-		return ""
+		return "A statement"
 	}
-	place := fmt.Sprintf(", statement %d of %s", n, policy)
+	place := fmt.Sprintf("Statement %d of %s", n, policy)
 	if sid := awsproto.Value(d.StatementId); sid != "" {
 		place += " (" + sid + ")"
 	}

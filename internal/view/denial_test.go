@@ -29,7 +29,7 @@ func TestDenialsSayWhatWouldAllowThem(t *testing.T) {
 		}
 		d.Explicit, d.PolicyName, d.Statement, d.StatementId = new(true), new("guard"), new(int32(2)), new("No")
 		got = Denials([]slipway.Denial{d})[0]
-		if got.Allowing != "" || !strings.Contains(got.Advice, "statement 2 of guard (No). An explicit deny wins") {
+		if got.Allowing != "" || !strings.Contains(got.Advice, "Statement 2 of guard (No) denies it. An explicit deny wins") {
 			t.Errorf("a deny by %s: %s %s", kind, got.Advice, got.Allowing)
 		}
 	}

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,5 +147,32 @@ func TestPages(t *testing.T) {
 	}
 	if to := p.Send("/deployments/"+deploymentID+"/stop", nil); to != "/deployments/"+deploymentID {
 		t.Errorf("a stop leads to %s", to)
+	}
+}
+
+// before knows a version that did well, which a rollback goes to.
+type before struct{ facts }
+
+func (before) ListVersions(context.Context, *slipway.ListVersionsInput) (*slipway.ListVersionsOutput, error) {
+	return &slipway.ListVersionsOutput{Versions: []slipway.DeployedVersion{
+		{DeploymentId: new(deploymentID), LastGood: new(false)},
+		{DeploymentId: new("d-GOOD"), LastGood: new(true)},
+	}}, nil
+}
+
+// Only who may deploy to the group is offered to deploy once more, and to go back.
+func TestRemediesAreOfferedToWhoMayDeploy(t *testing.T) {
+	const group = "arn:aws:codedeploy:eu-central-1:123456789012:deploymentgroup:shop/prod"
+	for _, may := range []bool{true, false} {
+		p := webtest.Open(t, Routes, kit.Config{Deployments: deployments{}, Slipway: before{},
+			May: func(_ context.Context, action, resource string) bool {
+				return may && action == "codedeploy:CreateDeployment" && resource == group
+			}})
+		read := p.Read("/deployments/" + deploymentID)
+		for _, button := range []string{"Redeploy", "Roll back to"} {
+			if strings.Contains(read, button) != may {
+				t.Errorf("%s is offered = %t, want %t: %s", button, !may, may, read)
+			}
+		}
 	}
 }

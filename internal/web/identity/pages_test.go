@@ -190,8 +190,8 @@ func TestWhatWasDeniedIsShownWithWhatWouldAllowIt(t *testing.T) {
 	s.Denied(&service.Denial{Caller: awsproto.Caller{ARN: "arn:aws:iam::" + account + ":role/build"}, Resource: "*",
 		Action: "s3:GetObject", Refusal: service.Refusal{Type: "identity-based policy", Explicit: true,
 			PolicyName: "guard", Statement: 2, Reason: "with an explicit deny in an identity-based policy"}})
-	p.Shows("/settings/denials", "codecommit:GitPush", "because no identity-based policy allows", "192.0.2.7", "anna",
-		"statement 2 of guard. An explicit deny wins", "build")
+	p.Shows("/settings/denials", "codecommit:GitPush", "Because no identity-based policy allows", "192.0.2.7", "anna",
+		"Statement 2 of guard denies it. An explicit deny wins", "build")
 	p.Shows("/settings/users/anna", "Denied lately", `"Action": "codecommit:GitPush"`, "Write a policy with it")
 	if read := p.Read("/settings/denials?who=anna"); strings.Contains(read, "s3:GetObject") ||
 		!strings.Contains(read, "GitPush") {

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -56,6 +57,10 @@ func (s *pages) pipelineView(r *http.Request, lines int32) (*pipelineView, error
 	known, err := view.ReadBoard(ctx, s.Slipway, read...)
 	if err != nil {
 		return nil, err
+	}
+	if len(known.Pipelines) == 0 { // the board leaves out what its reader may not see; the pipeline itself refuses it
+		_, err := s.Pipelines.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: &name})
+		return nil, cmp.Or(err, error(kit.ErrNoPage))
 	}
 	p := makePipeline(known.Pipelines[0])
 	if err := s.list(ctx, p, r.URL.Query().Get("after"), known.Waiting); err != nil {

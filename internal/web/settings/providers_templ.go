@@ -452,7 +452,7 @@ func providerFields(f *providerForm) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		} else {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "Nothing keeps the one from before.")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 35, "Leave it empty to keep the one from before.")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -469,7 +469,7 @@ func providerFields(f *providerForm) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = providerField(f, "claim", "Claim with the groups", f.Claim, "groups", "Its values are those on the left below.", false).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = providerField(f, "claim", "Claim with the groups", f.Claim, "groups", "Its values are compared with those on the left of the lines below.", false).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -161,7 +161,11 @@ func (s *pages) askPasskey(w http.ResponseWriter, r *http.Request, v kit.Visitor
 	}
 	out, err := s.Slipway.RegisterPasskey(r.Context(), &slipway.RegisterPasskeyInput{})
 	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
+		status := http.StatusBadRequest
+		if kit.Denied(err) {
+			status = http.StatusForbidden
+		}
+		http.Error(w, err.Error(), status)
 		return nil
 	}
 	w.Header().Set("Content-Type", "application/json")
