@@ -48,7 +48,9 @@ func TestDeniedOnThePages(t *testing.T) {
 	b.shows("see-web")
 	b.inspect("denied-allowed")
 	out := must(i.slipway("identity", "denials", "anna", "-o", "json"))(t)
-	var printed struct{ Denials []struct{ Action, Allowing string } }
+	var printed struct {
+		Denials []struct{ Action, Allowing string }
+	}
 	if err := json.Unmarshal([]byte(out), &printed); err != nil || len(printed.Denials) != 2 ||
 		!strings.Contains(printed.Denials[1].Allowing, `"Action": "codecommit:GetRepository"`) {
 		t.Errorf("%v: %s", err, out)

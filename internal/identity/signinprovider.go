@@ -62,6 +62,9 @@ func (e *SignInError) Error() string { return e.Message }
 
 func (e *SignInError) Unwrap() error { return e.Cause }
 
+// logged says where the cause is.
+const logged = " The server's log says why."
+
 // SignInMessage is what the person may read.
 func (e *SignInError) SignInMessage() string { return e.Message }
 
@@ -111,7 +114,7 @@ func (s *Service) oauth(p *signInProvider) (*oauth2.Config, *oidc.Provider, erro
 	provider, err := s.relying.provider(p.Issuer, s.Now())
 	if err != nil {
 		return nil, nil,
-			&SignInError{Message: "The identity provider " + p.Name + " does not answer as it should. The server's log says why.", Cause: err}
+			&SignInError{Message: "The identity provider " + p.Name + " does not answer as it should." + logged, Cause: err}
 	}
 	secret := ""
 	if p.Secret != "" {
@@ -180,17 +183,19 @@ func (s *Service) exchange(ctx context.Context, p *signInProvider, x external, c
 	}
 	token, err := config.Exchange(oidc.ClientContext(ctx, plainClient()), code, oauth2.VerifierOption(x.Verifier))
 	if err != nil {
-		return nil, &SignInError{Message: "The identity provider " + p.Name + " does not accept the sign-in. The server's log says why.",
+		return nil, &SignInError{Message: "The identity provider " + p.Name + " does not accept the sign-in." + logged,
 			Cause: err}
 	}
 	raw, _ := token.Extra("id_token").(string)
 	verified, err := provider.Verifier(&oidc.Config{ClientID: p.Client, Now: s.Now}).Verify(ctx, raw)
 	if err != nil {
-		return nil, &SignInError{Message: "The token of the identity provider " + p.Name + " is not valid. The server's log says why.",
+		return nil, &SignInError{Message: "The token of the identity provider " + p.Name + " is not valid." + logged,
 			Cause: err}
 	}
 	if subtle.ConstantTimeCompare([]byte(verified.Nonce), []byte(x.Nonce)) != 1 {
-		return nil, &SignInError{Message: "The token of the identity provider " + p.Name + " is of another sign-in."}
+		return nil, &SignInError{
+			Message: "The token of the identity provider " + p.Name + " is of another sign-in.",
+		}
 	}
 	var c claims
 	return c, verified.Claims(&c)
@@ -214,8 +219,8 @@ func (p *signInProvider) nameOf(c claims) (string, error) {
 			return name, nil
 		}
 	}
-	return "", &SignInError{Message: "The token of the identity provider " + p.Name + " has no name that a user can have, in " +
-		strings.Join(names, ", ") + "."}
+	return "", &SignInError{Message: "The token of the identity provider " + p.Name +
+		" has no name that a user can have, in " + strings.Join(names, ", ") + "."}
 }
 
 // admit begins a session for whom a provider vouches for: of the first role that a mapping gives, or of a user in the
@@ -277,7 +282,9 @@ func (s *Service) provision(ctx context.Context, p *signInProvider, name string,
 			}
 		}
 		if len(ids) == 0 {
-			return &SignInError{Message: "The groups that " + p.Name + " gives do not exist here: " + strings.Join(groups, ", ")}
+			return &SignInError{
+				Message: "The groups that " + p.Name + " gives do not exist here: " + strings.Join(groups, ", "),
+			}
 		}
 		slices.Sort(ids)
 		if found != nil && slices.Equal(found.Groups, ids) {

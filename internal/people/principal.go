@@ -8,8 +8,8 @@ import (
 	"slipway/api/iam"
 )
 
-// PrincipalARN is the ARN of a user's name, user/NAME or role/NAME; an ARN is itself. One that is not there, or that the
-// caller may not see, is taken to have no path: what is kept of a user outlives it.
+// PrincipalARN is the ARN of a user's name, user/NAME or role/NAME; an ARN is itself. One that is not there, or that
+// the caller may not see, is taken to have no path: what is kept of a user outlives it.
 func PrincipalARN(ctx context.Context, api iam.API, account, who string) string {
 	if who == "" || strings.HasPrefix(who, "arn:") {
 		return who
