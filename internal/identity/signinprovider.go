@@ -114,7 +114,10 @@ func (s *Service) oauth(p *signInProvider) (*oauth2.Config, *oidc.Provider, erro
 	provider, err := s.relying.provider(p.Issuer, s.Now())
 	if err != nil {
 		return nil, nil,
-			&SignInError{Message: "The identity provider " + p.Name + " does not answer as it should." + logged, Cause: err}
+			&SignInError{
+				Message: "The identity provider " + p.Name + " does not answer as it should." + logged,
+				Cause:   err,
+			}
 	}
 	secret := ""
 	if p.Secret != "" {
@@ -242,15 +245,18 @@ func (s *Service) admit(ctx context.Context, p *signInProvider, c claims, from F
 		}
 		r := s.view().roleOf(m.Role)
 		if r == nil {
-			return Step{}, &SignInError{Message: "The role " + m.Role + ", which " + p.Name + " gives you, is gone."}
+			return Step{}, &SignInError{
+				Message: "The role " + m.Role + ", which " + p.Name + " gives you, is gone.",
+			}
 		}
 		x := signin{Way: ByProvider, From: from, Name: name, Provider: p.Issuer, by: p.Name}
 		cookie, err := s.begin(ctx, r.ID, "", x)
 		return Step{Cookie: cookie}, err
 	}
 	if len(groups) == 0 {
-		return Step{}, &SignInError{Message: "You are known to " + p.Name + ", but nothing gives you access here. Ask an " +
-			"administrator."}
+		return Step{}, &SignInError{
+			Message: "You are known to " + p.Name + ", but nothing gives you access here. Ask an administrator.",
+		}
 	}
 	u, err := s.provision(ctx, p, name, groups)
 	if err != nil {
@@ -271,7 +277,9 @@ func (s *Service) provision(ctx context.Context, p *signInProvider, name string,
 		case err != nil:
 			u = s.newUser(path, name, "")
 		case found.Path != path:
-			return &SignInError{Message: "There is a user " + name + " here already, who does not sign in by " + p.Name + "."}
+			return &SignInError{
+				Message: "There is a user " + name + " here already, who does not sign in by " + p.Name + ".",
+			}
 		default:
 			u = edit(found)
 		}
