@@ -525,6 +525,11 @@ func askListServiceSpecificCredentials(a *awsproto.Access, input any) {
 	a.Ask("iam:ListServiceSpecificCredentials", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askListSigningCertificates(a *awsproto.Access, input any) {
+	in := input.(*ListSigningCertificatesInput)
+	a.Ask("iam:ListSigningCertificates", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
+}
+
 func askListUserPolicies(a *awsproto.Access, input any) {
 	in := input.(*ListUserPoliciesInput)
 	a.Ask("iam:ListUserPolicies", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))

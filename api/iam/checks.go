@@ -946,6 +946,15 @@ func (s *ListServiceSpecificCredentialsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListSigningCertificatesInput) Check(c *awsproto.Check) {
+	c.Length("UserName", s.UserName, 1, 128)
+	c.Match("UserName", s.UserName, pattern1)
+	c.Length("Marker", s.Marker, 1, 320)
+	c.Match("Marker", s.Marker, pattern11)
+	awsproto.Range(c, "MaxItems", s.MaxItems, new(int32(1)), new(int32(1000)))
+}
+
+// Check reports what the model forbids.
 func (s *ListUserPoliciesInput) Check(c *awsproto.Check) {
 	c.Required("UserName", s.UserName != nil)
 	c.Length("UserName", s.UserName, 1, 128)

@@ -517,6 +517,11 @@ func (c Client) ListServiceSpecificCredentials(ctx context.Context, in *ListServ
 	return awsproto.Send[ListServiceSpecificCredentialsOutput](ctx, c.Client, &opListServiceSpecificCredentials, in)
 }
 
+// ListSigningCertificates is iam:ListSigningCertificates.
+func (c Client) ListSigningCertificates(ctx context.Context, in *ListSigningCertificatesInput) (*ListSigningCertificatesOutput, error) {
+	return awsproto.Send[ListSigningCertificatesOutput](ctx, c.Client, &opListSigningCertificates, in)
+}
+
 // ListUserPolicies is iam:ListUserPolicies.
 func (c Client) ListUserPolicies(ctx context.Context, in *ListUserPoliciesInput) (*ListUserPoliciesOutput, error) {
 	return awsproto.Send[ListUserPoliciesOutput](ctx, c.Client, &opListUserPolicies, in)

@@ -10,7 +10,7 @@ import (
 var info = awsproto.Info{
 	Name: "iam", SigningName: "iam", Target: "", Protocol: awsproto.Query, Namespace: "https://iam.amazonaws.com/doc/2010-05-08/", Version: "2010-05-08",
 	Refusal: awsproto.Style{Code: "ValidationError", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"CreateSAMLProvider", "DeleteSAMLProvider", "DeleteSigningCertificate", "GenerateOrganizationsAccessReport", "GetOrganizationsAccessReport", "GetSAMLProvider", "ListSAMLProviderTags", "ListSAMLProviders", "ListServerCertificateTags", "ListSigningCertificates", "SetSecurityTokenServicePreferences", "TagSAMLProvider", "TagServerCertificate", "UntagSAMLProvider", "UntagServerCertificate", "UpdateSAMLProvider", "UpdateServerCertificate", "UpdateSigningCertificate", "UploadSigningCertificate"},
+	Others: []string{"CreateSAMLProvider", "DeleteSAMLProvider", "DeleteSigningCertificate", "GenerateOrganizationsAccessReport", "GetOrganizationsAccessReport", "GetSAMLProvider", "ListSAMLProviderTags", "ListSAMLProviders", "ListServerCertificateTags", "SetSecurityTokenServicePreferences", "TagSAMLProvider", "TagServerCertificate", "UntagSAMLProvider", "UntagServerCertificate", "UpdateSAMLProvider", "UpdateServerCertificate", "UpdateSigningCertificate", "UploadSigningCertificate"},
 }
 
 var (
@@ -115,6 +115,7 @@ var (
 	opListSSHPublicKeys                         = awsproto.Operation{Service: &info, Name: "ListSSHPublicKeys", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity"}, Asks: askListSSHPublicKeys}
 	opListServerCertificates                    = awsproto.Operation{Service: &info, Name: "ListServerCertificates", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListServerCertificates}
 	opListServiceSpecificCredentials            = awsproto.Operation{Service: &info, Name: "ListServiceSpecificCredentials", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "NotSupportedService"}, Asks: askListServiceSpecificCredentials}
+	opListSigningCertificates                   = awsproto.Operation{Service: &info, Name: "ListSigningCertificates", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListSigningCertificates}
 	opListUserPolicies                          = awsproto.Operation{Service: &info, Name: "ListUserPolicies", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListUserPolicies}
 	opListUserTags                              = awsproto.Operation{Service: &info, Name: "ListUserTags", Empty: false, Unsigned: false, Errors: []string{"NoSuchEntity", "ServiceFailure"}, Asks: askListUserTags}
 	opListUsers                                 = awsproto.Operation{Service: &info, Name: "ListUsers", Empty: false, Unsigned: false, Errors: []string{"ServiceFailure"}, Asks: askListUsers}
@@ -262,6 +263,7 @@ type API interface {
 	ListSSHPublicKeys(context.Context, *ListSSHPublicKeysInput) (*ListSSHPublicKeysOutput, error)
 	ListServerCertificates(context.Context, *ListServerCertificatesInput) (*ListServerCertificatesOutput, error)
 	ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error)
+	ListSigningCertificates(context.Context, *ListSigningCertificatesInput) (*ListSigningCertificatesOutput, error)
 	ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error)
 	ListUserTags(context.Context, *ListUserTagsInput) (*ListUserTagsOutput, error)
 	ListUsers(context.Context, *ListUsersInput) (*ListUsersOutput, error)
@@ -716,6 +718,10 @@ func (unimplemented) ListServerCertificates(context.Context, *ListServerCertific
 
 func (unimplemented) ListServiceSpecificCredentials(context.Context, *ListServiceSpecificCredentialsInput) (*ListServiceSpecificCredentialsOutput, error) {
 	return nil, opListServiceSpecificCredentials.NotImplemented()
+}
+
+func (unimplemented) ListSigningCertificates(context.Context, *ListSigningCertificatesInput) (*ListSigningCertificatesOutput, error) {
+	return nil, opListSigningCertificates.NotImplemented()
 }
 
 func (unimplemented) ListUserPolicies(context.Context, *ListUserPoliciesInput) (*ListUserPoliciesOutput, error) {
@@ -1402,6 +1408,11 @@ func (s *Service) ListServiceSpecificCredentials(ctx context.Context, in *ListSe
 	return awsproto.Invoke(ctx, s.hooks, &opListServiceSpecificCredentials, in, s.api.ListServiceSpecificCredentials)
 }
 
+// ListSigningCertificates is iam:ListSigningCertificates.
+func (s *Service) ListSigningCertificates(ctx context.Context, in *ListSigningCertificatesInput) (*ListSigningCertificatesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListSigningCertificates, in, s.api.ListSigningCertificates)
+}
+
 // ListUserPolicies is iam:ListUserPolicies.
 func (s *Service) ListUserPolicies(ctx context.Context, in *ListUserPoliciesInput) (*ListUserPoliciesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListUserPolicies, in, s.api.ListUserPolicies)
@@ -1722,6 +1733,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListSSHPublicKeys, s.ListSSHPublicKeys),
 		awsproto.Bind(&opListServerCertificates, s.ListServerCertificates),
 		awsproto.Bind(&opListServiceSpecificCredentials, s.ListServiceSpecificCredentials),
+		awsproto.Bind(&opListSigningCertificates, s.ListSigningCertificates),
 		awsproto.Bind(&opListUserPolicies, s.ListUserPolicies),
 		awsproto.Bind(&opListUserTags, s.ListUserTags),
 		awsproto.Bind(&opListUsers, s.ListUsers),

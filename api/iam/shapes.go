@@ -1309,6 +1309,20 @@ type ListServiceSpecificCredentialsOutput struct {
 	IsTruncated                *bool                               `json:"IsTruncated,omitzero"`
 }
 
+// ListSigningCertificatesInput is the shape of that name.
+type ListSigningCertificatesInput struct {
+	UserName *string `json:"UserName,omitzero"`
+	Marker   *string `json:"Marker,omitzero"`
+	MaxItems *int32  `json:"MaxItems,omitzero"`
+}
+
+// ListSigningCertificatesOutput is the shape of that name.
+type ListSigningCertificatesOutput struct {
+	Certificates []SigningCertificate `json:"Certificates,omitzero"`
+	IsTruncated  *bool                `json:"IsTruncated,omitzero"`
+	Marker       *string              `json:"Marker,omitzero"`
+}
+
 // ListUserPoliciesInput is the shape of that name.
 type ListUserPoliciesInput struct {
 	UserName *string `json:"UserName,omitzero"`
@@ -1732,6 +1746,15 @@ type SetDefaultPolicyVersionInput struct {
 
 // SetDefaultPolicyVersionOutput is the shape of that name.
 type SetDefaultPolicyVersionOutput struct {
+}
+
+// SigningCertificate is the shape of that name.
+type SigningCertificate struct {
+	UserName        *string        `json:"UserName,omitzero"`
+	CertificateId   *string        `json:"CertificateId,omitzero"`
+	CertificateBody *string        `json:"CertificateBody,omitzero"`
+	Status          StatusType     `json:"Status,omitzero"`
+	UploadDate      *awsproto.Time `json:"UploadDate,omitzero"`
 }
 
 // SimulateCustomPolicyInput is the shape of that name.

@@ -144,6 +144,14 @@ func (s *Service) ListSSHPublicKeys(ctx context.Context,
 	return out, nil
 }
 
+// ListSigningCertificates implements iam:ListSigningCertificates. Nobody has one, because they sign requests of SOAP,
+// which nothing here understands. Clients ask before they delete a user.
+func (s *Service) ListSigningCertificates(ctx context.Context,
+	in *iam.ListSigningCertificatesInput) (*iam.ListSigningCertificatesOutput, error) {
+	_, err := s.view().userOr(awsproto.CallerOf(ctx), in.UserName)
+	return &iam.ListSigningCertificatesOutput{Certificates: []iam.SigningCertificate{}, IsTruncated: new(false)}, err
+}
+
 // UpdateSSHPublicKey implements iam:UpdateSSHPublicKey.
 func (s *Service) UpdateSSHPublicKey(ctx context.Context,
 	in *iam.UpdateSSHPublicKeyInput) (*iam.UpdateSSHPublicKeyOutput, error) {

@@ -196,6 +196,23 @@ func TestTerraformUserAndGroup(t *testing.T) {
 	must[*iam.DeleteGroupOutput](t)(c.DeleteGroup(ctx, &iam.DeleteGroupInput{GroupName: group}))
 }
 
+// Clients ask for a user's signing certificates before they delete it, as Terraform does with force_destroy.
+func TestNobodyHasSigningCertificates(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c, ctx := w.iam(), t.Context()
+	must[*iam.CreateUserOutput](t)(c.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("bob")}))
+	out := must[*iam.ListSigningCertificatesOutput](t)(c.ListSigningCertificates(ctx,
+		&iam.ListSigningCertificatesInput{UserName: aws.String("bob")}))
+	if len(out.Certificates) != 0 || out.IsTruncated {
+		t.Errorf("bob has %+v", out)
+	}
+	_, err := c.ListSigningCertificates(ctx, &iam.ListSigningCertificatesInput{UserName: aws.String("nobody")})
+	if code(err) != "NoSuchEntity" {
+		t.Errorf("the certificates of nobody: %v, want NoSuchEntity", err)
+	}
+}
+
 func TestTerraformInstanceProfile(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
