@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codecommit"
+	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
@@ -180,5 +181,34 @@ func TestBuildHasIdentityTokens(t *testing.T) {
 		t.Error("another project got the role")
 	} else {
 		has(t, err.Error(), "Not authorized to perform sts:AssumeRoleWithWebIdentity")
+	}
+}
+
+// A pipeline is refused if its role could not assume the role of an action, as CodePipeline does when it is defined.
+func TestPipelineChecksRolesOfActions(t *testing.T) {
+	t.Parallel()
+	f := newFlow(t)
+	pipelineRole := f.role("line", "codepipeline.amazonaws.com", "sts:AssumeRole", "s3:*")
+	f.role("other", "codepipeline.amazonaws.com")
+	f.assumable("own", "role/line", "")
+	with := func(own string) error {
+		d := declare("with-"+own, source(), stage("Approve", approval("Ask")))
+		d.RoleArn = &pipelineRole
+		d.Stages[1].Actions[0].RoleArn = aws.String("arn:aws:iam::" + account + ":role/" + own)
+		_, err := f.CreatePipeline(t.Context(), &codepipeline.CreatePipelineInput{Pipeline: d})
+		return err
+	}
+	for own, want := range map[string]string{
+		"missing": `does not exist. Create it: aws iam create-role --role-name missing ` +
+			`--assume-role-policy-document '{"Statement":[{"Action":"sts:AssumeRole","Effect":"Allow",` +
+			`"Principal":{"AWS":"` + pipelineRole + `"}}],"Version":"2012-10-17"}'`,
+		"other": "is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::" + account + ":role/other",
+	} {
+		err := with(own)
+		says(t, err, "InvalidStructureException: "+pipelineRole+" is not authorized to perform AssumeRole on role ")
+		says(t, err, want)
+	}
+	if err := with("own"); err != nil {
+		t.Error(err)
 	}
 }

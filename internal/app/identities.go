@@ -99,6 +99,9 @@ func (r serviceRoles) Act(ctx context.Context, role, own, session string) (conte
 	if own == "" || own == role {
 		return ctx, nil
 	}
+	if err := r.identity.CheckRole(own, role); err != nil {
+		return nil, notAssumed(err)
+	}
 	out, err := r.rights.sts().AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &own, RoleSessionName: &session})
 	if err != nil {
 		return nil, err

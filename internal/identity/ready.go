@@ -72,16 +72,19 @@ func (s *Service) ensureRole(v *view, path, name, description string, services .
 }
 
 // serviceTrust is the trust policy of a role for services.
-func serviceTrust(services ...string) string {
-	var principals any = services
-	if len(services) == 1 {
-		principals = services[0]
+func serviceTrust(services ...string) string { return trustIn("Service", services...) }
+
+// trustIn is a trust policy that lets principals of a kind assume a role.
+func trustIn(kind string, names ...string) string {
+	var principals any = names
+	if len(names) == 1 {
+		principals = names[0]
 	}
 	text, _ := json.Marshal(map[string]any{ // texts alone
 		"Version": "2012-10-17",
 		"Statement": []any{map[string]any{
 			"Effect":    "Allow",
-			"Principal": map[string]any{"Service": principals},
+			"Principal": map[string]any{kind: principals},
 			"Action":    "sts:AssumeRole",
 		}},
 	})

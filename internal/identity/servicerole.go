@@ -44,7 +44,7 @@ func (s *Service) serviceRole(arn, service string) (*role, error) {
 	if r == nil {
 		e.Missing = true
 		e.Reason = "The role " + arn + " does not exist."
-		e.Mend = createRole("/"+full, service)
+		e.Mend = createServiceRole("/"+full, service)
 		return nil, e
 	}
 	if s.trusts(r, service) {
@@ -56,19 +56,36 @@ func (s *Service) serviceRole(arn, service string) (*role, error) {
 	return nil, e
 }
 
-// createRole is the commands that make a role for a service.
-func createRole(full, service string) string {
-	at := strings.LastIndexByte(full, '/') + 1
-	path, name := full[:at], full[at:]
-	create := "Create it: aws iam create-role"
-	if path != "/" {
-		create += " --path " + path
+// CheckRole returns a RoleError unless a role exists. It does not ask whether the role that is to assume it may.
+func (s *Service) CheckRole(arn, by string) error {
+	if s.view().roleOf(arn) != nil {
+		return nil
 	}
-	create += " --role-name " + name + " --assume-role-policy-document '" + serviceTrust(service) + "'"
+	e := &RoleError{RoleARN: arn, Missing: true, Reason: "The role " + arn + " does not exist."}
+	if full, ours := strings.CutPrefix(arn, s.arn("role/")); ours && full != "" {
+		e.Mend = createRole("/"+full, trustIn("AWS", by))
+	}
+	return e
+}
+
+// createServiceRole is the commands that make a role for a service.
+func createServiceRole(full, service string) string {
+	create := createRole(full, serviceTrust(service))
 	if arn := servicePolicies[service]; arn != "" {
-		create += " && aws iam attach-role-policy --role-name " + name + " --policy-arn " + arn
+		create += " && aws iam attach-role-policy --role-name " + full[strings.LastIndexByte(full, '/')+1:] +
+			" --policy-arn " + arn
 	}
 	return create
+}
+
+// createRole is the command that makes a role with a trust policy.
+func createRole(full, trust string) string {
+	at := strings.LastIndexByte(full, '/') + 1
+	create := "Create it: aws iam create-role"
+	if path := full[:at]; path != "/" {
+		create += " --path " + path
+	}
+	return create + " --role-name " + full[at:] + " --assume-role-policy-document '" + trust + "'"
 }
 
 // trusts reports whether a service may assume a role.

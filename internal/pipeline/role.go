@@ -23,16 +23,38 @@ type Roles interface {
 	Act(ctx context.Context, role, own, session string) (context.Context, error)
 }
 
-// checkRole refuses a pipeline whose role its actions could not assume.
+// checkRole refuses a pipeline whose role CodePipeline could not assume, or whose actions have roles of their own that
+// the pipeline's role could not assume.
 func (s *Service) checkRole(ctx context.Context, d *cp.PipelineDeclaration) error {
 	if s.Roles == nil {
 		return nil
 	}
-	if err := s.Roles.Check(ctx, awsproto.Value(d.RoleArn)); err != nil {
-		return &cp.InvalidStructureException{Message: "CodePipeline is not authorized to perform AssumeRole on role " +
-			awsproto.Value(d.RoleArn) + ". " + awsproto.Message(err)}
+	role := awsproto.Value(d.RoleArn)
+	if err := s.Roles.Check(ctx, role); err != nil {
+		return cannotAssume("CodePipeline", role, err)
+	}
+	for i := range d.Stages {
+		for j := range d.Stages[i].Actions {
+			own := awsproto.Value(d.Stages[i].Actions[j].RoleArn)
+			if own == "" {
+				continue
+			}
+			if _, err := s.Roles.Act(ctx, role, own, "check"); err != nil {
+				return cannotAssume(role, own, err)
+			}
+		}
 	}
 	return nil
+}
+
+// cannotAssume is how CodePipeline words that somebody cannot assume a role.
+func cannotAssume(who, role string, err error) error {
+	if _, refused := err.(awsproto.ServiceError); !refused {
+		return err
+	}
+	return &cp.InvalidStructureException{
+		Message: who + " is not authorized to perform AssumeRole on role " + role + ". " + awsproto.Message(err),
+	}
 }
 
 // acting returns the context in which a provider works on an action: it has the rights of the action's role, or of the
