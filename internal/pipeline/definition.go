@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -190,7 +192,8 @@ func (s *Service) version(ctx context.Context, name string, version int32) (*cp.
 }
 
 // UpdatePipeline implements codepipeline:UpdatePipeline. The version grows by one, and executions that have not ended
-// go on by the new definition.
+// go on by the new definition. A definition that differs in nothing stays the version that it is: clients that send what
+// should be there, as Ansible's module does, rely on it.
 func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput) (*cp.UpdatePipelineOutput, error) {
 	d := *in.Pipeline
 	if err := s.structure(&d); err != nil {
@@ -201,8 +204,13 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 	}
 	defaults(&d)
 	err := s.change(ctx, *d.Name, func(tx store.Tx, r *row) ([]engine.Effect, error) {
-		d.Version = new(*r.Declaration.Version + 1)
+		d.Version = r.Declaration.Version
 		kept := s.sealed(&d, r.Declaration)
+		if unchanged, err := same(kept, r.Declaration); unchanged || err != nil {
+			return nil, err
+		}
+		d.Version = new(*r.Declaration.Version + 1)
+		kept.Version = d.Version
 		r.Declaration, r.updated = kept, s.Now().UnixMilli()
 		if err := s.define(ctx, tx, kept); err != nil {
 			return nil, err
@@ -217,6 +225,16 @@ func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput
 		return nil, err
 	}
 	return &cp.UpdatePipelineOutput{Pipeline: s.masked(&d)}, nil
+}
+
+// same reports whether two definitions are stored as the same text.
+func same(a, b *cp.PipelineDeclaration) (bool, error) {
+	one, err := json.Marshal(a)
+	if err != nil {
+		return false, err
+	}
+	other, err := json.Marshal(b)
+	return bytes.Equal(one, other), err
 }
 
 // tablesOfPipelines are those whose rows belong to a pipeline.

@@ -27,7 +27,8 @@ func (s *Service) secrets(d *cp.PipelineDeclaration, f func(stage, action, key s
 	}
 }
 
-// sealed returns a definition with its secrets encrypted. A masked value stands for the one of the definition before.
+// sealed returns a definition with its secrets encrypted. A masked value stands for the one of the definition before,
+// and an unchanged one stays encrypted as it was, so that an unchanged definition is recognised.
 // d stays as it is, so that a transaction that runs again does not seal what it sealed before.
 func (s *Service) sealed(d, before *cp.PipelineDeclaration) *cp.PipelineDeclaration {
 	known := map[[3]string]string{}
@@ -39,13 +40,20 @@ func (s *Service) sealed(d, before *cp.PipelineDeclaration) *cp.PipelineDeclarat
 	kept := *d
 	copyConfigurations(&kept)
 	s.secrets(&kept, func(stage, action, key string, c map[string]string) {
-		if old, ok := known[[3]string{stage, action, key}]; ok && c[key] == mask {
+		place := "pipeline " + *d.Name + " " + stage + " " + action + " " + key
+		if old, ok := known[[3]string{stage, action, key}]; ok && (c[key] == mask || s.opens(old, place, c[key])) {
 			c[key] = old
 			return
 		}
-		c[key] = s.Seal.Seal([]byte(c[key]), "pipeline "+*d.Name+" "+stage+" "+action+" "+key)
+		c[key] = s.Seal.Seal([]byte(c[key]), place)
 	})
 	return &kept
+}
+
+// opens reports whether a sealed value is that of a text.
+func (s *Service) opens(sealed, place, text string) bool {
+	plain, err := s.Seal.Open(sealed, place)
+	return err == nil && string(plain) == text
 }
 
 // masked is a definition as it may be shown.

@@ -44,6 +44,7 @@ func TestStarts(t *testing.T) {
 		"definitions are checked by providers' declarations":  checkedByDeclarations,
 		"what a provider cannot do fails the start":           cannotDo,
 		"secrets of a provider's type are masked and kept":    secretsAreMasked,
+		"an update without a change adds no version":          updateWithoutAChange,
 		"variables of an action":                              variableOfAnAction,
 		"variables of the pipeline, by default and given":     variableOfThePipeline,
 		"a variable that nobody set fails the action":         variableThatNobodySet,
@@ -272,6 +273,41 @@ func secretsAreMasked(t *testing.T, dsn string) {
 	if after := sealed(); after != before || after == "hunter2" {
 		t.Errorf("stored is %q, was %q, want it sealed and unchanged by an update with the mask", after, before)
 	}
+}
+
+// An update that changes nothing adds no version, whether a secret is masked in it or told again.
+func updateWithoutAChange(t *testing.T, dsn string) {
+	h := open(t, dsn, time.Now, letters(), workers())
+	d := post("post", "in")
+	d.Stages[1].Actions[0].Configuration["Password"] = "hunter2"
+	h.create(d)
+	first, err := h.GetPipeline(t.Context(), &cp.GetPipelineInput{Name: new("post")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	update := func(d *cp.PipelineDeclaration, version int32) {
+		t.Helper()
+		out, err := h.UpdatePipeline(t.Context(), &cp.UpdatePipelineInput{Pipeline: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := h.GetPipeline(t.Context(), &cp.GetPipelineInput{Name: new("post")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *out.Pipeline.Version != version || *got.Pipeline.Version != version {
+			t.Errorf("answered version %d, stored %d, want %d", *out.Pipeline.Version, *got.Pipeline.Version, version)
+		}
+		if same := got.Metadata.Updated.Equal(first.Metadata.Updated.Time); version == 1 && !same {
+			t.Errorf("updated %s, want it as it was", got.Metadata.Updated)
+		}
+	}
+	update(first.Pipeline, 1)
+	update(d, 1)
+	d.Stages[1].Actions[0].Configuration["Password"] = "hunter3"
+	update(d, 2)
+	d.ExecutionMode = cp.ExecutionModeQueued
+	update(d, 3)
 }
 
 // orders creates a pipeline whose robot has an order, and returns what the robot got.
