@@ -192,8 +192,8 @@ func (s *Service) version(ctx context.Context, name string, version int32) (*cp.
 }
 
 // UpdatePipeline implements codepipeline:UpdatePipeline. The version grows by one, and executions that have not ended
-// go on by the new definition. A definition that differs in nothing stays the version that it is: clients that send what
-// should be there, as Ansible's module does, rely on it.
+// go on by the new definition. A definition that differs in nothing stays the version that it is, which clients rely on
+// that send what should be there, such as Ansible's module.
 func (s *Service) UpdatePipeline(ctx context.Context, in *cp.UpdatePipelineInput) (*cp.UpdatePipelineOutput, error) {
 	d := *in.Pipeline
 	if err := s.structure(&d); err != nil {
