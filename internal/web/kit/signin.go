@@ -84,7 +84,7 @@ func (s *Site) signIn(w http.ResponseWriter, r *http.Request) {
 	}
 	name := strings.TrimSpace(r.PostForm.Get("name"))
 	source := sourceOf(r)
-	if !s.tries.begin(name, source) {
+	if !s.tries.begin(r.Context(), name, source) {
 		again.Message = errTooMany.Message
 		s.showSignIn(w, r, errTooMany.Status, again)
 		return
