@@ -24,7 +24,8 @@ type Session struct {
 	Name           string
 	Issued         time.Time
 	Expires        time.Time
-	MFA            bool // a second factor was shown when the session was made
+	MFA            bool      // a second factor was shown when the session was made, or the one before it
+	MFATime        time.Time // when it was shown
 	Tags           map[string]string
 	Transitive     []string // keys of Tags that a chained session inherits
 	SourceIdentity string

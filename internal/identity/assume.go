@@ -168,7 +168,9 @@ func (t *ticket) inherit(from *awsproto.Session) error {
 	if from == nil {
 		return nil
 	}
-	t.MFA = t.MFA || from.MFA && from.RoleID == ""
+	if from.MFA && from.RoleID == "" && !t.MFA {
+		t.MFA, t.MFAAt = true, from.MFATime.UnixMilli()
+	}
 	if from.SourceIdentity != "" {
 		if t.Source != "" && t.Source != from.SourceIdentity {
 			return &awsproto.Error{Code: "AccessDenied", Status: http.StatusForbidden,

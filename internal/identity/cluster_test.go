@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/iam"
 	"slipway/internal/identity"
+	"slipway/internal/identity/access"
 	"slipway/internal/identity/policy"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
@@ -34,24 +36,96 @@ func allows(t *testing.T, s *identity.Service, key, action string) bool {
 		Context: policy.Values{}}).Allowed
 }
 
-// TestServersFollowEachOther changes rights on one server, and waits until another one honours it.
-func TestServersFollowEachOther(t *testing.T) {
-	t.Parallel()
+// twoServers are servers on one database.
+func twoServers(t *testing.T, now func() time.Time) (servers [2]*identity.Service) {
+	t.Helper()
 	dsn := storetest.Postgres(t).Database(t)
 	sealer, err := seal.Open(filepath.Join(t.TempDir(), "key"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var servers [2]*identity.Service
 	for i := range servers {
 		db := storetest.OpenDSN(t, dsn, identity.Migrations())
 		servers[i], err = identity.New(t.Context(), db, identity.Config{Region: region, Account: account, Seal: sealer,
-			Now: time.Now})
+			Now: now})
 		if err != nil {
 			t.Fatal(err)
 		}
 		storetest.Work(t, db)
 	}
+	return servers
+}
+
+// until waits for a condition.
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	for !ok() {
+		select {
+		case <-time.After(time.Millisecond):
+		case <-deadline.Done():
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// TestOlderSessionsAreRevoked ends the sessions of a role as AWS's console does: by a policy that denies everything to
+// those that were issued before now. It holds at once where it was put, and within a second on the other server.
+func TestOlderSessionsAreRevoked(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	servers := twoServers(t, now)
+	here, there := servers[0], servers[1]
+	may := func(s *identity.Service, c identity.Credentials) bool {
+		caller, err := s.Caller(t.Context(), c.ID, c.Token)
+		if err != nil {
+			return false
+		}
+		a := &access.Authority{Region: region, Account: account, Now: now, Principal: access.Of(s)}
+		return a.May(awsproto.WithCaller(t.Context(), caller), "s3:GetObject", "arn:aws:s3:::bucket/key")
+	}
+	ctx := awsproto.WithCaller(t.Context(), awsproto.Caller{Account: account, Name: "x"})
+	if _, err := here.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: aws.String("slipway-build"),
+		PolicyArn: aws.String("arn:aws:iam::aws:policy/AdministratorAccess")}); err != nil {
+		t.Fatal(err)
+	}
+	begin := func() identity.Credentials {
+		c, _, err := here.ServiceSession(t.Context(), "codebuild.amazonaws.com",
+			"arn:aws:iam::"+account+":role/slipway-build", "s", "", time.Hour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	older := begin()
+	until(t, "the session is honoured there", func() bool { return may(here, older) && may(there, older) })
+	ahead.Add(int64(10 * time.Second))
+	revoke := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],"Condition":{` +
+		`"DateLessThan":{"aws:TokenIssueTime":"` + now().UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000Z") +
+		`"}}}]}`
+	began := time.Now()
+	if _, err := here.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("slipway-build"),
+		PolicyName: aws.String("AWSRevokeOlderSessions"), PolicyDocument: &revoke}); err != nil {
+		t.Fatal(err)
+	}
+	if may(here, older) {
+		t.Error("an older session is honoured where it was revoked")
+	}
+	until(t, "the older session is refused there", func() bool { return !may(there, older) })
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the older session is refused elsewhere after %s", took)
+	}
+	if newer := begin(); !may(here, newer) || !may(there, newer) {
+		t.Error("a newer session is refused")
+	}
+}
+
+// TestServersFollowEachOther changes rights on one server, and waits until another one honours it.
+func TestServersFollowEachOther(t *testing.T) {
+	t.Parallel()
+	servers := twoServers(t, time.Now)
 	here, there := servers[0], servers[1]
 	ctx := awsproto.WithCaller(t.Context(), awsproto.Caller{Account: account, Name: "x"})
 	if _, err := here.CreateUser(ctx, &iam.CreateUserInput{UserName: aws.String("bob")}); err != nil {
@@ -64,15 +138,7 @@ func TestServersFollowEachOther(t *testing.T) {
 	key := *made.AccessKey.AccessKeyId
 	eventually := func(what string, ok func() bool) {
 		t.Helper()
-		deadline, stop := context.WithTimeout(t.Context(), 10*time.Second)
-		defer stop()
-		for !ok() {
-			select {
-			case <-time.After(time.Millisecond):
-			case <-deadline.Done():
-				t.Fatalf("never: %s", what)
-			}
-		}
+		until(t, what, ok)
 	}
 	eventually("the key is known there", func() bool {
 		_, ok, err := there.Lookup(t.Context(), key, "")

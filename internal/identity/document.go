@@ -20,7 +20,6 @@ const (
 	providerKind kind = "oidc-provider"
 	deviceKind   kind = "mfa"
 	accountKind  kind = "account" // one document alone
-	revokedKind  kind = "revoked" // temporary credentials that ended before their time
 	reportKind   kind = "report"  // a job of GenerateServiceLastAccessedDetails
 )
 
@@ -51,8 +50,6 @@ func newDocument(k kind) document {
 		return &device{}
 	case accountKind:
 		return &account{}
-	case revokedKind:
-		return &revoked{}
 	case reportKind:
 		return &accessReport{}
 	}
@@ -266,16 +263,6 @@ type account struct {
 func (*account) kind() kind  { return accountKind }
 func (*account) id() string  { return "account" }
 func (*account) key() string { return "account" }
-
-// revoked are temporary credentials that ended before their time.
-type revoked struct {
-	Key     string `json:"key"` // ASIA…
-	Expires int64  `json:"expires"`
-}
-
-func (*revoked) kind() kind    { return revokedKind }
-func (r *revoked) id() string  { return r.Key }
-func (r *revoked) key() string { return r.Key }
 
 // accessReport is a job of GenerateServiceLastAccessedDetails.
 type accessReport struct {

@@ -25,6 +25,10 @@ type passwordPolicy struct {
 	HardExpiry bool  `json:"hardExpiry,omitempty"`
 }
 
+// ownChange reports whether users may change their passwords without a policy that says so. They may not if the account
+// has no password policy.
+func (p *passwordPolicy) ownChange() bool { return p != nil && p.OwnChange }
+
 // minPassword is the least length of a password without a policy of one's own, as IAM's.
 const minPassword = 8
 

@@ -2,6 +2,7 @@ package identity_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
 	"slipway/internal/identity"
+	"slipway/internal/identity/access"
 )
 
 const password = "correct horse battery"
@@ -348,5 +350,73 @@ func TestSessionsEndWithTheirProvider(t *testing.T) {
 	}
 	if !open(other) {
 		t.Error("a session that began with a password ended too")
+	}
+}
+
+// With AllowUsersToChangePassword users may change their own passwords, and nobody else's, without a policy that says
+// so. A deny still counts.
+func TestUsersChangeTheirPasswords(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"ann", "bob"} {
+		must[*iam.CreateUserOutput](t)(w.iam().CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name}))
+	}
+	key := must[*iam.CreateAccessKeyOutput](t)(w.iam().CreateAccessKey(t.Context(),
+		&iam.CreateAccessKeyInput{UserName: aws.String("ann")})).AccessKey.AccessKeyId
+	a := &access.Authority{Region: region, Account: account, Now: w.now, Principal: access.Of(w.Service)}
+	check := func(when string, own, other bool) {
+		t.Helper()
+		ctx := awsproto.WithCaller(t.Context(), must[awsproto.Caller](t)(w.Caller(t.Context(), *key, "")))
+		for name, want := range map[string]bool{"ann": own, "bob": other} {
+			if got := a.May(ctx, "iam:ChangePassword", w.UserARN(name)); got != want {
+				t.Errorf("%s: ann may change the password of %s: %t, want %t", when, name, got, want)
+			}
+		}
+		if a.May(ctx, "iam:CreateLoginProfile", w.UserARN("ann")) {
+			t.Errorf("%s: ann may do more", when)
+		}
+	}
+	put := func(allow bool) {
+		must[*iam.UpdateAccountPasswordPolicyOutput](t)(w.iam().UpdateAccountPasswordPolicy(t.Context(),
+			&iam.UpdateAccountPasswordPolicyInput{AllowUsersToChangePassword: allow}))
+	}
+	check("without a password policy", false, false)
+	put(true)
+	check("with AllowUsersToChangePassword", true, false)
+	must[*iam.PutUserPolicyOutput](t)(w.iam().PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{
+		UserName: aws.String("ann"), PolicyName: aws.String("no"), PolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"iam:*","Resource":"*"}}`)}))
+	check("with a deny", false, false)
+	must[*iam.DeleteUserPolicyOutput](t)(w.iam().DeleteUserPolicy(t.Context(), &iam.DeleteUserPolicyInput{
+		UserName: aws.String("ann"), PolicyName: aws.String("no")}))
+	put(false)
+	check("once it is taken away", false, false)
+}
+
+// A list of users says when those on its page last signed in, before and after that is written.
+func TestListSaysWhenUsersSignedIn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, name := range []string{"ann", "bob", "cid"} {
+		w.person(name)
+	}
+	for _, name := range []string{"ann", "cid"} {
+		if _, ok, err := w.SignIn(t.Context(), name, password); !ok || err != nil {
+			t.Fatalf("%s does not get in: %v", name, err)
+		}
+	}
+	for _, when := range []string{"before it is written", "after"} {
+		signedIn := map[string]bool{}
+		for p := iam.NewListUsersPaginator(w.iam(), &iam.ListUsersInput{MaxItems: aws.Int32(2)}); p.HasMorePages(); {
+			for _, u := range must[*iam.ListUsersOutput](t)(p.NextPage(t.Context())).Users {
+				signedIn[*u.UserName] = u.PasswordLastUsed != nil
+			}
+		}
+		if want := map[string]bool{"admin": false, "ann": true, "bob": false, "cid": true}; !maps.Equal(signedIn, want) {
+			t.Errorf("%s: %v, want %v", when, signedIn, want)
+		}
+		if err := w.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -136,23 +136,3 @@ func (s *Service) ServiceSession(_ context.Context, service, roleARN, sessionNam
 	c, err := s.bearer(made.ID, t)
 	return made, c, err
 }
-
-// revokedFor is how long revoked credentials are remembered: longer than any last.
-const revokedFor = 37 * time.Hour
-
-// EndServiceSession ends temporary credentials on every server, once the caller's transaction is committed.
-func (s *Service) EndServiceSession(ctx context.Context, tx store.Tx, id string) error {
-	if id == "" {
-		return nil
-	}
-	return s.changeIn(ctx, tx, func(v *view) error {
-		now := s.Now().UnixMilli()
-		for _, r := range each[*revoked](v, revokedKind) {
-			if r.Expires < now {
-				v.drop(r)
-			}
-		}
-		v.put(&revoked{Key: id, Expires: s.Now().Add(revokedFor).UnixMilli()})
-		return nil
-	})
-}

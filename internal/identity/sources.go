@@ -140,6 +140,10 @@ func (s *Service) gather(v *view, g grantee, groups []string) *origin {
 			all = append(all, s.granted(v, d)...)
 		}
 	}
+	if u, ok := g.(*user); ok && v.settings().Passwords.ownChange() {
+		all = append(all, policy.Attached{Policy: s.read.read(policy.Identity, ownPassword(s.arnOf(u))),
+			Name: "the account's password policy"})
+	}
 	o.sources.Identity = readable(all)
 	if arn := g.rights().Boundary; arn != "" {
 		// A boundary that cannot be read allows nothing.
@@ -149,6 +153,13 @@ func (s *Service) gather(v *view, g grantee, groups []string) *origin {
 		}
 	}
 	return o
+}
+
+// ownPassword is what the account's password policy lets a user do if it has AllowUsersToChangePassword. See
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_passwords_enable-user-change.html
+func ownPassword(user string) string {
+	return `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:ChangePassword","Resource":"` + user +
+		`"}}`
 }
 
 // nothing is a policy that allows nothing.

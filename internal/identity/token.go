@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -21,7 +22,9 @@ type Credentials struct {
 }
 
 // ticket is what a session token holds, sealed. Nothing of it is kept: every server with the key that seals it honours
-// it. What must end before its time is in the model: the role, the user, its key, and the list of revoked credentials.
+// it. What ends it before its time is in the model: the role, the user and its key. Sessions of a role that must end
+// without it get a policy that denies everything to those that were issued before a time (aws:TokenIssueTime), as AWS's
+// AWSRevokeOlderSessions.
 type ticket struct {
 	Secret  string `json:"s"`
 	Issued  int64  `json:"i"` // ms
@@ -32,6 +35,7 @@ type ticket struct {
 	// Name is the session's, or that of a federated user; "" for a user's own session.
 	Name       string            `json:"n,omitempty"`
 	MFA        bool              `json:"m,omitempty"`
+	MFAAt      int64             `json:"ma,omitempty"` // when the second factor was shown, ms; 0 for Issued
 	Tags       map[string]string `json:"t,omitempty"`
 	Transitive []string          `json:"tk,omitempty"`
 	Source     string            `json:"si,omitempty"`
@@ -110,7 +114,7 @@ func temporary(id string) bool { return strings.HasPrefix(id, "ASIA") }
 // valid finds the ticket of temporary credentials. An error says that their time is over.
 func (s *Service) valid(ctx context.Context, id, token string) (*ticket, error) {
 	t := s.ticket(id, token)
-	if t == nil || s.model.get(revokedKind, id) != nil {
+	if t == nil {
 		return nil, nil //nolint:nilnil // there are none
 	}
 	if t.Role != "" && s.model.get(roleKind, t.Role) == nil {
@@ -146,6 +150,7 @@ func (s *Service) bearer(id string, t *ticket) (awsproto.Caller, error) {
 		Issued:         timeMS(t.Issued).time(),
 		Expires:        timeMS(t.Expires).time(),
 		MFA:            t.MFA,
+		MFATime:        timeMS(cmp.Or(t.MFAAt, t.Issued)).time(),
 		Tags:           t.Tags,
 		Transitive:     t.Transitive,
 		SourceIdentity: t.Source,

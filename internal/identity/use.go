@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -109,24 +111,36 @@ func (s *Service) lastUses(ctx context.Context, subject string) (map[string]use,
 	return all, nil
 }
 
-// lastSignins returns when each user last signed in by a password.
-func (s *Service) lastSignins(ctx context.Context) (map[string]time.Time, error) {
+// lastSignins returns when users last signed in by a password. Those who have none are not looked for.
+func (s *Service) lastSignins(ctx context.Context, users []*user) (map[string]time.Time, error) {
 	all := map[string]time.Time{}
+	args := []any{signinUse}
+	var places []string
+	for _, u := range users {
+		if u.Login != nil {
+			args = append(args, u.ID)
+			places = append(places, "$"+strconv.Itoa(len(args)))
+		}
+	}
+	if len(places) == 0 {
+		return all, nil
+	}
 	_, err := store.All(ctx, s.db, func(r *sql.Rows) (bool, error) {
 		var subject string
 		var used int64
 		err := r.Scan(&subject, &used)
 		all[subject] = timeMS(used).time()
 		return true, err
-	}, `SELECT subject, used FROM identity_uses WHERE service = $1`, signinUse)
+	}, `SELECT subject, used FROM identity_uses WHERE service = $1 AND subject IN (`+strings.Join(places, ", ")+`)`,
+		args...)
 	if err != nil {
 		return nil, err
 	}
 	s.used.mu.Lock()
 	defer s.used.mu.Unlock()
-	for of, u := range s.used.waiting {
-		if of[1] == signinUse {
-			all[of[0]] = u.at
+	for _, u := range users {
+		if waiting, ok := s.used.waiting[[2]string{u.ID, signinUse}]; ok {
+			all[u.ID] = waiting.at
 		}
 	}
 	return all, nil

@@ -79,7 +79,10 @@ func (s *Service) ListUsers(ctx context.Context, in *iam.ListUsersInput) (*iam.L
 	if err != nil {
 		return nil, err
 	}
-	last, err := s.lastSignins(ctx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := s.lastSignins(ctx, some)
 	out := &iam.ListUsersOutput{Users: []iam.User{}, IsTruncated: p.truncated, Marker: p.marker}
 	for _, u := range some {
 		shown := s.shownUser(u, false)

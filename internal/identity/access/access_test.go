@@ -119,6 +119,9 @@ func TestConditionKeys(t *testing.T) {
 		"a second factor": {sts.New(awsproto.Hooks{}, sts.Unimplemented{}), "AssumeRole",
 			`"Bool": {"aws:MultiFactorAuthPresent": "true"}`,
 			&sts.AssumeRoleInput{RoleArn: new(arn), TokenCode: new("123456")}, &sts.AssumeRoleInput{RoleArn: new(arn)}},
+		"the age of a second factor": {sts.New(awsproto.Hooks{}, sts.Unimplemented{}), "AssumeRole",
+			`"NumericLessThan": {"aws:MultiFactorAuthAge": "60"}`,
+			&sts.AssumeRoleInput{RoleArn: new(arn), TokenCode: new("123456")}, &sts.AssumeRoleInput{RoleArn: new(arn)}},
 		"no session": {repositories, "GetFile", `"Null": {"aws:TokenIssueTime": "true"}`, get("web"), nil},
 		"a member of the request": {projects, "CreateProject", `"StringEquals": {"codebuild:environment.image": "good"}`,
 			made("good"), made("bad")},
@@ -137,6 +140,37 @@ func TestConditionKeys(t *testing.T) {
 		}
 		if err := a.Operation(caller(t), op, c.no); !strings.HasPrefix(awsproto.Code(err), "AccessDenied") {
 			t.Errorf("%s: got %v, want a refusal", name, err)
+		}
+	}
+}
+
+// The age of a second factor counts from when it was shown, and is unknown to a session without one.
+func TestAgeOfSecondFactor(t *testing.T) {
+	t.Parallel()
+	op := operation(t, codecommit.New(awsproto.Hooks{}, codecommit.Unimplemented{}), "GetFile")
+	in := &codecommit.GetFileInput{RepositoryName: new("web")}
+	const (
+		young   = `"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}`
+		unknown = `"Null": {"aws:MultiFactorAuthAge": "true"}`
+	)
+	for _, test := range []struct {
+		mfa       bool
+		age       time.Duration
+		condition string
+		may       bool
+	}{
+		{true, 3599 * time.Second, young, true},
+		{true, 3600 * time.Second, young, false},
+		{true, time.Second, unknown, false},
+		{false, 0, young, false},
+		{false, 0, unknown, true},
+	} {
+		a := authority(t, `{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {`+test.condition+`}}`)
+		ctx := awsproto.WithCaller(t.Context(), awsproto.Caller{ARN: arn, UserID: "AIDAADA", Name: "ada",
+			Account: account, Session: &awsproto.Session{Parent: "AIDAADA", Issued: now, MFA: test.mfa,
+				MFATime: now.Add(-test.age)}})
+		if err := a.Operation(ctx, op, in); (err == nil) != test.may {
+			t.Errorf("%+v: got %v", test, err)
 		}
 	}
 }

@@ -126,21 +126,32 @@ func (f *facts) who(name string) string {
 			return c.Name
 		}
 	}
-	if in, ok := f.input.(*sts.AssumeRoleInput); ok && name == "multifactorauthpresent" && in.TokenCode != nil {
-		return "true" // the operation itself refuses a wrong code
+	if in, ok := f.input.(*sts.AssumeRoleInput); ok && in.TokenCode != nil { // the operation refuses a wrong code
+		switch name {
+		case "multifactorauthpresent":
+			return "true"
+		case "multifactorauthage":
+			return "0"
+		}
 	}
 	if c.Session != nil {
-		return sessionKey(c.Session, name)
+		return sessionKey(c.Session, name, f.a.Now())
 	}
 	return ""
 }
 
-func sessionKey(s *awsproto.Session, name string) string {
+// sessionKey answers for keys of temporary credentials. The age of a second factor is in seconds, and is not known
+// without one.
+func sessionKey(s *awsproto.Session, name string, now time.Time) string {
 	switch name {
 	case "tokenissuetime":
 		return s.Issued.UTC().Format(time.RFC3339)
 	case "multifactorauthpresent":
 		return strconv.FormatBool(s.MFA)
+	case "multifactorauthage":
+		if s.MFA {
+			return strconv.FormatInt(int64(max(now.Sub(s.MFATime), 0)/time.Second), 10)
+		}
 	case "sourceidentity":
 		return s.SourceIdentity
 	case "federatedprovider":
