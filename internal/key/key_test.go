@@ -370,3 +370,15 @@ func TestObjectsUseKeys(t *testing.T) {
 		t.Errorf("with the key disabled: %v", err)
 	}
 }
+
+// TestOnPostgreSQL repeats the tests that use the database.
+func TestOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	storetest.OnPostgres(t, map[string]func(*testing.T){
+		"EncryptAndDecrypt": TestEncryptAndDecrypt,
+		"DataKeys":          TestDataKeys,
+		"Aliases":           TestAliases,
+		"Time":              TestTime,
+		"ObjectsUseKeys":    TestObjectsUseKeys,
+	})
+}

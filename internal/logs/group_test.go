@@ -11,6 +11,7 @@ import (
 	cwl "slipway/api/logs"
 	"slipway/internal/journal"
 	"slipway/internal/store"
+	"slipway/internal/store/storetest"
 )
 
 var name = new("/app/web")
@@ -224,4 +225,18 @@ func TestGroups(t *testing.T) {
 	if tags, err := s.ListTagsLogGroup(ctx, &cwl.ListTagsLogGroupInput{LogGroupName: name}); err != nil || len(tags.Tags) != 0 {
 		t.Errorf("a new group has the tags of the one before: %+v, %v", tags, err)
 	}
+}
+
+// TestOnPostgreSQL repeats the tests that use the database.
+func TestOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	storetest.OnPostgres(t, map[string]func(*testing.T){
+		"PutLogEvents":    TestPutLogEvents,
+		"PutElsewhere":    TestPutElsewhere,
+		"Retention":       TestRetention,
+		"Groups":          TestGroups,
+		"GetLogEvents":    TestGetLogEvents,
+		"FilterLogEvents": TestFilterLogEvents,
+		"Describe":        TestDescribe,
+	})
 }

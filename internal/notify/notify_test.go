@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sns/types"
 
 	"slipway/internal/notify"
+	"slipway/internal/store/storetest"
 )
 
 // verify checks a message's signature as AWS's guide tells subscribers to.
@@ -365,4 +366,17 @@ func TestTopics(t *testing.T) {
 	if _, err := h.Publish(ctx, &sns.PublishInput{TopicArn: h.topic, Message: new("x")}); code(err) != "NotFound" {
 		t.Errorf("a topic that is gone: %v", err)
 	}
+}
+
+// TestOnPostgreSQL repeats the tests that use the database.
+func TestOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	storetest.OnPostgres(t, map[string]func(*testing.T){
+		"Subscription":   TestSubscription,
+		"Retries":        TestRetries,
+		"Filters":        TestFilters,
+		"Mail":           TestMail,
+		"EncryptedTopic": TestEncryptedTopic,
+		"Topics":         TestTopics,
+	})
 }

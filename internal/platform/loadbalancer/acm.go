@@ -207,6 +207,10 @@ func (s *Service) ListCertificates(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
+	users, err := allCertificateUsers(ctx, s.db)
+	if err != nil {
+		return nil, err
+	}
 	out := &acm.ListCertificatesOutput{CertificateSummaryList: []acm.CertificateSummary{}, NextToken: next}
 	for _, c := range rows {
 		leaf, err := c.leaf()
@@ -216,10 +220,6 @@ func (s *Service) ListCertificates(ctx context.Context,
 		if !listed(in, s.statusOf(leaf), algorithm(leaf)) {
 			continue
 		}
-		users, err := certificateUsers(ctx, s.db, *c.Arn)
-		if err != nil {
-			return nil, err
-		}
 		out.CertificateSummaryList = append(out.CertificateSummaryList, acm.CertificateSummary{
 			CertificateArn:                  c.Arn,
 			DomainName:                      new(domain(leaf)),
@@ -227,7 +227,7 @@ func (s *Service) ListCertificates(ctx context.Context,
 			Status:                          s.statusOf(leaf),
 			Type:                            acm.CertificateTypeImported,
 			KeyAlgorithm:                    algorithm(leaf),
-			InUse:                           new(len(users) > 0),
+			InUse:                           new(len(users[*c.Arn]) > 0),
 			RenewalEligibility:              acm.RenewalEligibilityIneligible,
 			NotBefore:                       &awsproto.Time{Time: leaf.NotBefore},
 			NotAfter:                        &awsproto.Time{Time: leaf.NotAfter},

@@ -188,13 +188,18 @@ func (s *Service) DeleteServerCertificate(ctx context.Context,
 }
 
 // certificateUsers are the listeners that have a certificate.
-func certificateUsers(ctx context.Context, q store.Queryer, arn string) (users []string, err error) {
+func certificateUsers(ctx context.Context, q store.Queryer, arn string) ([]string, error) {
+	all, err := allCertificateUsers(ctx, q)
+	return all[arn], err
+}
+
+// allCertificateUsers are the listeners that have certificates, by the certificates' ARNs.
+func allCertificateUsers(ctx context.Context, q store.Queryer) (map[string][]string, error) {
 	all, err := store.All(ctx, q, scanListener, listenerColumns)
+	users := map[string][]string{}
 	for _, l := range all {
 		for _, c := range l.certificates {
-			if c == arn {
-				users = append(users, *l.ListenerArn)
-			}
+			users[c] = append(users[c], *l.ListenerArn)
 		}
 	}
 	return users, err

@@ -274,3 +274,16 @@ func TestOnPostgreSQL(t *testing.T) {
 		t.Errorf("the table afterwards: %s, %v", text, err)
 	}
 }
+
+// TestMoreOnPostgreSQL repeats tests that use the database.
+func TestMoreOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	storetest.OnPostgres(t, map[string]func(*testing.T){
+		"ImportedCertificates":                    TestImportedCertificates,
+		"Placement":                               TestPlacement,
+		"WhatIsSoAlreadyChangesNothing":           TestWhatIsSoAlreadyChangesNothing,
+		"WeightsAreInEffectOnceEveryRouterServes": TestWeightsAreInEffectOnceEveryRouterServesThem,
+		"WeighRefuses":                            TestWeighRefuses,
+		"ListRouters":                             TestListRouters,
+	})
+}

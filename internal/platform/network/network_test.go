@@ -217,3 +217,13 @@ func TestTagsByARN(t *testing.T) {
 		}
 	}
 }
+
+// TestOnPostgreSQL repeats the tests that use the database.
+func TestOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	storetest.OnPostgres(t, map[string]func(*testing.T){
+		"VPC":            TestVPC,
+		"SecurityGroups": TestSecurityGroups,
+		"TagsByARN":      TestTagsByARN,
+	})
+}

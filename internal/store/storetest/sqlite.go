@@ -5,15 +5,34 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"slipway/internal/store"
 )
 
-// Open returns a fresh SQLite database with the tables given, closed when the test ends.
+// repeats are the servers of tests that repeat others on PostgreSQL, by the names of these tests.
+var repeats sync.Map
+
+// OnPostgres repeats tests, by their names, on PostgreSQL: Open gives each of them a database of one server.
+func OnPostgres(t *testing.T, tests map[string]func(*testing.T)) {
+	t.Helper()
+	repeats.Store(t.Name(), Postgres(t))
+	t.Cleanup(func() { repeats.Delete(t.Name()) })
+	for name, test := range tests {
+		t.Run(name, test)
+	}
+}
+
+// Open returns a fresh SQLite database with the tables given, closed when the test ends. For tests that OnPostgres
+// repeats it is one of PostgreSQL.
 func Open(t testing.TB, migrations ...store.Migrations) *store.Store {
 	t.Helper()
+	root, _, _ := strings.Cut(t.Name(), "/")
+	if server, ok := repeats.Load(root); ok {
+		return OpenDSN(t, server.(*Server).Database(t), migrations...)
+	}
 	return OpenDSN(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"), migrations...)
 }
 
