@@ -61,7 +61,7 @@ type actingObjects struct {
 }
 
 func (o actingObjects) Bucket(ctx context.Context, name string) (object.Bucket, error) {
-	if err := o.rights.askObject(ctx, s3.Right{Action: "GetBucketVersioning", Bucket: name}); err != nil {
+	if err := o.rights.askForObject(ctx, s3.Right{Action: "GetBucketVersioning", Bucket: name}); err != nil {
 		return object.Bucket{}, err
 	}
 	return o.Store.Bucket(ctx, name)
@@ -72,7 +72,7 @@ func (o actingObjects) Get(ctx context.Context, bucket, key, version string) (ob
 	if version != "" {
 		right.Action = "GetObjectVersion"
 	}
-	if err := o.rights.askObject(ctx, right); err != nil {
+	if err := o.rights.askForObject(ctx, right); err != nil {
 		return object.Object{}, nil, err
 	}
 	return o.Store.Get(ctx, bucket, key, version)
@@ -80,7 +80,7 @@ func (o actingObjects) Get(ctx context.Context, bucket, key, version string) (ob
 
 func (o actingObjects) Put(ctx context.Context, bucket, key string, body io.Reader, meta *object.Meta,
 	cond object.Condition) (object.Object, error) {
-	if err := o.rights.askObject(ctx, s3.Right{Action: "PutObject", Bucket: bucket, Key: key}); err != nil {
+	if err := o.rights.askForObject(ctx, s3.Right{Action: "PutObject", Bucket: bucket, Key: key}); err != nil {
 		return object.Object{}, err
 	}
 	return o.Store.Put(ctx, bucket, key, body, meta, cond)
@@ -154,7 +154,8 @@ func (d actingDeployments) GetDeployment(ctx context.Context,
 	return d.Service.GetDeployment(ctx, in)
 }
 
-// actingBalancer asks for the rights by which a deployment takes hosts out of target groups and puts them back.
+// actingBalancer asks for the rights by which a deployment takes hosts out of target groups and puts them back, and by
+// which its release moves the traffic.
 type actingBalancer struct {
 	*loadbalancer.Service
 	rights *rights
@@ -185,6 +186,25 @@ func (b actingBalancer) DescribeTargetHealth(ctx context.Context,
 		}
 	}
 	return b.Service.DescribeTargetHealth(ctx, in)
+}
+
+// Weigh asks for the right to change each listener or rule whose weights are not yet as wanted. What is so already needs
+// no right, so that a release that was refused its first step ends.
+func (b actingBalancer) Weigh(ctx context.Context, resources []string, weights map[string]int) error {
+	differing, err := b.Differing(ctx, resources, weights)
+	if err != nil {
+		return err
+	}
+	for _, arn := range differing {
+		action := "elasticloadbalancing:ModifyListener"
+		if strings.Contains(arn, ":listener-rule/") {
+			action = "elasticloadbalancing:ModifyRule"
+		}
+		if err := b.rights.askARN(ctx, action, arn); err != nil {
+			return err
+		}
+	}
+	return b.Service.Weigh(ctx, differing, weights)
 }
 
 // actingAlarms asks for the right to read the alarms of a deployment.

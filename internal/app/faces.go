@@ -59,7 +59,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		Log:       s.Log,
 		Authorize: s.rights.askObject,
 		May:       s.rights.mayObject,
-		Notify:    s.objectTopics,
+		Notify:    (&telling{s.ground, s.storage, s.rights}).objectTopics,
 	}
 	return &mux{
 		polls:    polls,

@@ -212,7 +212,8 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		Log:         g.Log,
 		Pager:       g.pager,
 		Hints:       g.hints,
-		Traffic:     t.balancers,
+		Traffic:     actingBalancer{t.balancers, r},
+		Act:         x.actFor,
 		Alarms:      t.monitor,
 		Metrics:     t.metrics,
 		GroupExists: x.groupExists,
@@ -230,6 +231,7 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		Objects:   st.objects,
 		Providers: providers(st.sources, x.builds, x.deployments, st.objects, r),
 		Roles:     serviceRoles{st.identity, pipeline.RolePrincipal, r},
+		MayTell:   r.mayTell,
 	})
 	return x, err
 }
@@ -262,6 +264,11 @@ func (x *stages) deploy(g *ground, st *storage, t *traffic, r *rights) {
 		Bundles:  st.objects,
 		Networks: g.HostNetworks,
 	})
+}
+
+// actFor answers for releases, which are made before the deployments whose traffic they move.
+func (x *stages) actFor(ctx context.Context, deployment string) (context.Context, error) {
+	return x.deployments.Act(ctx, deployment)
 }
 
 // groupExists answers for release policies. Releases are made before the deployments that begin them.

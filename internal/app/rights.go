@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -114,19 +115,37 @@ func (s *rights) ask(ctx context.Context, resource string, actions ...string) er
 		service, _, _ := strings.Cut(action, ":")
 		q.Ask(action, awsproto.Join(q.Prefix(service, true), []string{resource}))
 	}
-	return s.authority.Ask(ctx, q, nil)
+	return mended(s.authority.Ask(ctx, q, nil))
 }
 
 // askARN asks for a right on a resource by its ARN, or on all of them.
 func (s *rights) askARN(ctx context.Context, action, arn string) error {
 	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
 	q.Ask(action, []string{arn})
-	return s.authority.Ask(ctx, q, nil)
+	return mended(s.authority.Ask(ctx, q, nil))
+}
+
+// mended adds to the refusal of a role what would mend it: whoever reads it in the result of a build, a pipeline or a
+// deployment did not make the request.
+func mended(err error) error {
+	denied, ok := errors.AsType[*access.Denied](err)
+	if !ok || denied.Statement == "" {
+		return err
+	}
+	return &access.Denied{
+		Message:   denied.Message + ". This statement in a policy of the role allows it: " + denied.Statement,
+		Statement: denied.Statement,
+	}
 }
 
 // askObject asks for a right on a bucket or an object.
 func (s *rights) askObject(ctx context.Context, r s3.Right) error {
 	return s.authority.Ask(ctx, s.objectRight(r), nil)
+}
+
+// askForObject asks the same for a role.
+func (s *rights) askForObject(ctx context.Context, r s3.Right) error {
+	return mended(s.askObject(ctx, r))
 }
 
 // mayObject answers the same, and records no refusal.

@@ -135,7 +135,7 @@ func (s *server) make(ctx context.Context) (err error) {
 	if err := s.upgradeRoles(ctx); err != nil {
 		return err
 	}
-	tellTopics(s.ground, s.storage)
+	tellTopics(s.ground, s.storage, s.rights)
 	tellPipelines(s.db, s.stages)
 	tellDeployments(s.db, s.deployments)
 	s.handler = s.newHandler(ctx)

@@ -10,8 +10,11 @@ import (
 
 	"slipway/api/cloudwatch"
 	"slipway/api/sns"
+	"slipway/internal/deploy"
+	"slipway/internal/event"
 	"slipway/internal/object"
 	"slipway/internal/object/setting"
+	"slipway/internal/pipeline"
 	"slipway/internal/store/storetest"
 )
 
@@ -47,6 +50,59 @@ func subscriber(t *testing.T, s *server, topic string) <-chan string {
 	return got
 }
 
+// letAlarms is the statement of a topic's default policy that lets CloudWatch tell it alarms of the account.
+func letAlarms(topic string) string {
+	return `{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"SNS:Publish","Resource":"` + topic +
+		`","Condition":{"StringEquals":{"AWS:SourceOwner":"111122223333"}}}`
+}
+
+// letPublish gives a topic a policy.
+func (s *server) letPublish(t *testing.T, topic string, statements ...string) {
+	t.Helper()
+	text := `{"Version":"2008-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
+	if _, err := s.topics.SetTopicAttributes(t.Context(), &sns.SetTopicAttributesInput{TopicArn: &topic,
+		AttributeName: new("Policy"), AttributeValue: &text}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who tells a topic needs a right: S3 and CloudWatch by the topic's policy, CodeDeploy and CodePipeline by their roles.
+func TestWhoMayTellATopic(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, newOptions(t))
+	ctx, told := t.Context(), &telling{s.ground, s.storage, s.rights}
+	created, err := s.topics.CreateTopic(ctx, &sns.CreateTopicInput{Name: new("topic")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic := *created.TopicArn
+	const alarm = "arn:aws:cloudwatch:eu-central-1:111122223333:alarm:errors"
+	byAlarm := event.Notice{Topic: topic, Service: "cloudwatch.amazonaws.com", Source: alarm}
+	says(t, "an alarm, with the default policy", told.mayTell(ctx, byAlarm), "")
+	says(t, "a bucket, with the default policy", told.objectTopics(ctx, "bucket", topic, "{}"),
+		`do not allow S3 to publish notifications from this bucket. This statement in the topic's policy allows it: `+
+			letS3("bucket", topic))
+	says(t, "a bucket, without a topic", told.objectTopics(ctx, "bucket", topic+"2", "{}"), "Topic does not exist")
+	s.letPublish(t, topic, letS3("bucket", topic))
+	says(t, "a bucket that the policy names", told.objectTopics(ctx, "bucket", topic, "{}"), "")
+	says(t, "another bucket", told.objectTopics(ctx, "bucket2", topic, "{}"), "do not allow S3")
+	says(t, "an alarm that no policy lets", told.mayTell(ctx, byAlarm),
+		"cloudwatch.amazonaws.com is not authorized to perform: sns:Publish on resource: "+topic)
+	s.letPublish(t, topic, `{"Effect":"Allow","Principal":{"Service":"cloudwatch.amazonaws.com"},"Action":"sns:Publish",`+
+		`"Resource":"`+topic+`","Condition":{"ArnLike":{"aws:SourceArn":"`+alarm+`"}}}`)
+	says(t, "an alarm that the policy names", told.mayTell(ctx, byAlarm), "")
+	byAlarm.Source += "2"
+	says(t, "another alarm", told.mayTell(ctx, byAlarm), "not authorized")
+	byRole := event.Notice{Topic: topic, Service: deploy.RolePrincipal, Session: "d-1",
+		Role: s.trusting(t, "teller", deploy.RolePrincipal)}
+	says(t, "a role without the right", told.mayTell(ctx, byRole),
+		`assumed-role/teller/d-1 is not authorized to perform: sns:Publish on resource: `+topic)
+	s.grant(t, "teller", `{"Effect":"Allow","Action":"sns:Publish","Resource":"`+topic+`"}`)
+	says(t, "a role with the right", told.mayTell(ctx, byRole), "")
+	byRole.Service = pipeline.RolePrincipal
+	says(t, "a role of another service", told.mayTell(ctx, byRole), "does not let codepipeline.amazonaws.com assume it")
+}
+
 // A change of an object is told to the topic that its bucket names, and a state of an alarm to the alarm's.
 func TestTopicsAreTold(t *testing.T) {
 	t.Parallel()
@@ -54,6 +110,7 @@ func TestTopicsAreTold(t *testing.T) {
 	storetest.Work(t, s.db)
 	ctx, arn := t.Context(), "arn:aws:sns:eu-central-1:111122223333:topic"
 	got := subscriber(t, s, "topic")
+	s.letPublish(t, arn, letS3("bucket", arn), letAlarms(arn))
 	n := &setting.Notification{Topics: []setting.TopicNotification{{ID: "zips", Topic: arn,
 		Events: []string{"s3:ObjectCreated:*"}, Filter: &setting.NotificationFilter{}}}}
 	n.Topics[0].Filter.Key.Rules = []setting.FilterRule{{Name: "suffix", Value: ".zip"}}

@@ -21,7 +21,7 @@ func (x *traffic) mirrored() *traffic {
 	if x == nil || x.To == "" {
 		return x
 	}
-	return &traffic{Side: x.Side.other(), From: x.To, To: x.From, Routes: x.Routes}
+	return &traffic{Side: x.Side.other(), From: x.To, To: x.From, Routes: x.Routes, Role: x.Role}
 }
 
 func terminates(b *cd.BlueGreenDeploymentConfiguration) bool {

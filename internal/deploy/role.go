@@ -35,7 +35,17 @@ func (s *Service) mayAssume(ctx context.Context, role *string) error {
 	return nil
 }
 
-// acting returns the context in which a deployment acts: it has the rights of its group's role.
+// Act returns the context in which the release of a deployment moves its traffic: it has the rights of the group's role.
+func (s *Service) Act(ctx context.Context, deploymentID string) (context.Context, error) {
+	d, err := loadDeployment(ctx, s.db, deploymentID)
+	if err != nil {
+		return nil, err
+	}
+	return s.acting(ctx, d)
+}
+
+// acting returns the context in which a deployment acts: it has the rights of its group's role. If the group was
+// deleted meanwhile, traffic still goes back with those of the role that it had.
 func (s *Service) acting(ctx context.Context, d *deployment) (context.Context, error) {
 	if s.Roles == nil {
 		return ctx, nil
@@ -44,10 +54,13 @@ func (s *Service) acting(ctx context.Context, d *deployment) (context.Context, e
 	if err != nil {
 		return nil, err
 	}
-	if g == nil {
-		return ctx, nil // the group was deleted: what it does now, it does as nobody
+	switch {
+	case g != nil:
+		return s.Roles.Act(ctx, awsproto.Value(g.ServiceRoleArn), "", d.id)
+	case d.traffic != nil && d.traffic.Role != "":
+		return s.Roles.Act(ctx, d.traffic.Role, "", d.id)
 	}
-	return s.Roles.Act(ctx, awsproto.Value(g.ServiceRoleArn), "", d.id)
+	return ctx, nil // it has nothing left to do that asks for a right
 }
 
 // refused returns why a work was refused for want of a right, or "". It will be refused however often it is tried.

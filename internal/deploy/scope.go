@@ -31,6 +31,9 @@ func (s *Service) scoped(ctx context.Context, in *cd.CreateDeploymentInput, writ
 		if x.traffic, err = s.resolve(ctx, g, c); err != nil {
 			return err
 		}
+		if x.traffic != nil {
+			x.traffic.Role = awsproto.Value(g.ServiceRoleArn)
+		}
 		if x.targets, err = s.targets(ctx, g); err != nil {
 			return err
 		}

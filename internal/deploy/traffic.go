@@ -56,6 +56,7 @@ type traffic struct {
 	First    bool                     `json:",omitzero"` // nothing carries traffic yet
 	Shifted  bool                     `json:",omitzero"` // a release was begun, and is not rolled back
 	Undoing  time.Time                `json:",omitzero"` // since when it goes back
+	Role     string                   `json:",omitzero"` // of the group when the deployment was created
 }
 
 // of are the target groups that a unit leaves, or joins.

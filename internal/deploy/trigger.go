@@ -38,6 +38,9 @@ func (s *Service) trigger(ctx context.Context, tx store.Tx, g *group, d *deploym
 			Topic:   *t.TriggerTargetArn,
 			Subject: string(d.info.Status) + ": AWS CodeDeploy " + d.id + " in " + s.Region,
 			Text:    string(text),
+			Service: RolePrincipal,
+			Role:    awsproto.Value(g.ServiceRoleArn),
+			Session: d.id,
 		})
 		if err != nil {
 			return err

@@ -69,9 +69,15 @@ type ObjectChange struct {
 	From    string `json:"from,omitempty"` // the address of the request
 }
 
-// Notice is a message for a topic.
+// Notice is a message for a topic. A service publishes it with the rights of a role, or, without one, by itself: then
+// the policy of the topic must let it.
 type Notice struct {
 	Topic   string `json:"topic"` // an ARN
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
+	Service string `json:"service,omitempty"` // codedeploy.amazonaws.com
+	Source  string `json:"source,omitempty"`  // what it is about, as the topic's policy names it: an ARN
+	Role    string `json:"role,omitempty"`
+	OwnRole string `json:"ownRole,omitempty"` // of an action, which Role assumes
+	Session string `json:"session,omitempty"` // of the role
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
 	"slipway/internal/contain"
 	"slipway/internal/event"
@@ -51,6 +52,21 @@ func (s *Service) startAction(ctx context.Context, j store.Running) (store.Outco
 	return store.Done, s.started(ctx, to, a, o)
 }
 
+// mayAskForApproval fails an approval of which the action's role cannot tell the topic that it names: nobody would know
+// that there is something to decide.
+func (s *Service) mayAskForApproval(acting context.Context, a *Action, run *engine.Run) error {
+	topic := a.Configuration["NotificationArn"]
+	if run.Token == nil || topic == "" || s.MayTell == nil {
+		return nil
+	}
+	err := s.MayTell(acting, topic)
+	if refused, ok := err.(awsproto.ServiceError); ok {
+		return Refuse("PermissionError", "The approval %s cannot tell the topic %s: %s", a.Name, topic,
+			awsproto.Message(refused))
+	}
+	return err
+}
+
 // askForApproval tells the topic of an approval, if it names one, that somebody is to decide.
 func (s *Service) askForApproval(ctx context.Context, to ref, a *Action, run *engine.Run) error {
 	topic := a.Configuration["NotificationArn"]
@@ -74,12 +90,20 @@ func (s *Service) askForApproval(ctx context.Context, to ref, a *Action, run *en
 	if err != nil {
 		return err
 	}
+	role, err := s.roleOf(ctx, a, run)
+	if err != nil {
+		return err
+	}
 	subject := "APPROVAL NEEDED: AWS CodePipeline " + to.Pipeline + " for action " + a.Name
 	return s.db.Write(ctx, func(tx store.Tx) error {
 		return event.Noticed.Publish(ctx, tx, to.Run, event.Notice{
 			Topic:   topic,
 			Subject: subject[:min(len(subject), 100)],
 			Text:    string(text),
+			Service: RolePrincipal,
+			Role:    role,
+			OwnRole: awsproto.Value(run.Action.RoleArn),
+			Session: a.Execution,
 		})
 	})
 }
@@ -139,6 +163,9 @@ func (s *Service) begin(ctx context.Context, a *Action, e *engine.Execution, run
 	}
 	acting, err := s.acting(ctx, a, run)
 	if err != nil {
+		return Outcome{}, err
+	}
+	if err := s.mayAskForApproval(acting, a, run); err != nil {
 		return Outcome{}, err
 	}
 	fault.Point("pipeline.before-provider")

@@ -63,13 +63,9 @@ func (s *Service) acting(ctx context.Context, a *Action, run *engine.Run) (conte
 	if s.Roles == nil {
 		return ctx, nil
 	}
-	role := awsproto.Value(run.Role)
-	if role == "" { // it started in a version that did not record the role
-		r, err := load(ctx, s.db, a.Pipeline)
-		if err != nil {
-			return nil, err
-		}
-		role = awsproto.Value(r.Declaration.RoleArn)
+	role, err := s.roleOf(ctx, a, run)
+	if err != nil {
+		return nil, err
 	}
 	acting, err := s.Roles.Act(ctx, role, awsproto.Value(run.Action.RoleArn), a.Execution)
 	if refused, ok := err.(awsproto.ServiceError); ok {
@@ -77,6 +73,18 @@ func (s *Service) acting(ctx context.Context, a *Action, run *engine.Run) (conte
 			awsproto.Message(refused))
 	}
 	return acting, err
+}
+
+// roleOf is the role of the pipeline when the execution started.
+func (s *Service) roleOf(ctx context.Context, a *Action, run *engine.Run) (string, error) {
+	if role := awsproto.Value(run.Role); role != "" {
+		return role, nil
+	}
+	r, err := load(ctx, s.db, a.Pipeline) // it started in a version that did not record the role
+	if err != nil {
+		return "", err
+	}
+	return awsproto.Value(r.Declaration.RoleArn), nil
 }
 
 // ServiceRoles returns the roles of all pipelines and of their actions. It is for databases of a version in which roles

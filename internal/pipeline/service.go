@@ -8,6 +8,7 @@
 package pipeline
 
 import (
+	"context"
 	"embed"
 	"log/slog"
 	"time"
@@ -37,6 +38,8 @@ type Config struct {
 	Objects         *object.Store // holds the artifacts
 	Providers       []Provider
 	Roles           Roles // nil: actions act as nobody, and providers ask for no rights
+	// MayTell returns an error if the caller in ctx may not publish to a topic; nil: everybody may.
+	MayTell func(ctx context.Context, topicARN string) error
 }
 
 // Service implements CodePipeline.

@@ -133,6 +133,9 @@ const recheck = 15 * time.Second
 var gone = []string{"ListenerNotFound", "RuleNotFound", "TargetGroupNotFound", "LoadBalancerNotFound",
 	"InvalidLoadBalancerAction"}
 
+// refusals are the errors of a role that may not change a listener or a rule, or that CodeDeploy may not assume.
+var refusals = []string{"AccessDenied", "AccessDeniedException"}
+
 // weigh tells the router the share that a release wants, and the release once that is in effect.
 func (s *Service) weigh(ctx context.Context, j store.Running) (store.Outcome, error) {
 	x, err := load(ctx, s.db, j.Key)
@@ -147,7 +150,7 @@ func (s *Service) weigh(ctx context.Context, j store.Running) (store.Outcome, er
 		return store.Done, nil
 	}
 	effective, err := s.carry(ctx, x, w.Percent)
-	if err != nil && slices.Contains(gone, awsproto.Code(err)) {
+	if x.fails(err) {
 		return store.Done, s.event(ctx, j, func(x *row) error {
 			return x.state.RollBack(shift.ByFailure, "The traffic cannot be shifted: "+err.Error(), s.Now())
 		})
@@ -164,9 +167,34 @@ func (s *Service) weigh(ctx context.Context, j store.Running) (store.Outcome, er
 	})
 }
 
+// fails reports whether an error ends the way forward of a release. On the way back a right that is missing is waited
+// for: traffic is not left half way.
+func (x *row) fails(err error) bool {
+	switch code := awsproto.Code(err); {
+	case err == nil:
+		return false
+	case slices.Contains(refusals, code):
+		return x.state.Status != slipway.ReleaseStatusRollingBack
+	default:
+		return slices.Contains(gone, code)
+	}
+}
+
+// acting returns the context in which the traffic of a release is moved.
+func (s *Service) acting(ctx context.Context, x *row) (context.Context, error) {
+	if s.Act == nil {
+		return ctx, nil
+	}
+	return s.Act(ctx, x.DeploymentID)
+}
+
 // carry tells the router a share and reports whether it is in effect. On the way back a listener that is gone carries
 // no traffic to anyone.
 func (s *Service) carry(ctx context.Context, x *row, percent int) (bool, error) {
+	ctx, err := s.acting(ctx, x)
+	if err != nil {
+		return false, err
+	}
 	resources := x.Resources
 	if x.state.Status == slipway.ReleaseStatusRollingBack {
 		resources = nil

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"slipway/api/cloudwatch"
 	cd "slipway/api/codedeploy"
 	"slipway/api/elbv2"
+	"slipway/api/slipway"
 	"slipway/internal/event"
 	"slipway/internal/release"
 	"slipway/internal/release/metric"
@@ -29,7 +31,8 @@ type router struct {
 	told, applied map[string]int
 	history       []int // what the canary was told, each change once
 	broken        error
-	lazy          bool // applies only when asked to
+	denied        error // refuses changes
+	lazy          bool  // applies only when asked to
 	weighed       chan int
 }
 
@@ -38,6 +41,9 @@ func (r *router) Weigh(_ context.Context, _ []string, weights map[string]int) er
 	defer r.mu.Unlock()
 	if r.broken != nil {
 		return r.broken
+	}
+	if r.denied != nil && r.told["canary"] != weights["canary"] {
+		return r.denied
 	}
 	if !maps.Equal(r.told, weights) {
 		r.told = maps.Clone(weights)
@@ -57,6 +63,12 @@ func (r *router) InEffect(_ context.Context, _ []string, weights map[string]int)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Equal(r.applied, weights), nil
+}
+
+func (r *router) deny(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.denied = err
 }
 
 func (r *router) apply() {
@@ -179,6 +191,28 @@ func (w *world) told(percent int) {
 	}
 }
 
+// says waits until the message of a release contains a text.
+func (w *world) says(id, text string) {
+	w.t.Helper()
+	changed, stop := w.hints.Listen("release/" + id)
+	defer stop()
+	over := time.After(patient)
+	for {
+		out, err := w.service.GetRelease(w.t.Context(), &slipway.GetReleaseInput{DeploymentId: &id})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if strings.Contains(*out.Release.Message, text) {
+			return
+		}
+		select {
+		case <-changed:
+		case <-over:
+			w.t.Fatalf("the release says %q, want %q", *out.Release.Message, text)
+		}
+	}
+}
+
 func TestAllAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.begin("d-1", nil)
@@ -242,6 +276,33 @@ func TestWhatCarriedTheTrafficIsGone(t *testing.T) {
 	if e := w.wait(); e.Promoted || e.ByHand ||
 		e.Reason != "The traffic cannot be shifted: Listener 'listener' not found" {
 		t.Fatalf("%+v", e)
+	}
+}
+
+// A right that the role lacks ends the way forward. On the way back it is waited for, and the release says so.
+func TestTheRoleMayNotMoveTraffic(t *testing.T) {
+	denied := &awsproto.Error{Code: "AccessDeniedException", Message: "not authorized to perform: ModifyListener"}
+	w := newWorld(t)
+	w.router.deny(denied)
+	w.begin("d-1", nil)
+	if e := w.wait(); e.Promoted || !strings.HasSuffix(e.Reason, denied.Message) {
+		t.Fatalf("%+v", e)
+	}
+	w.router.deny(nil)
+	w.begin("d-2", &cd.TrafficRoutingConfig{Type: cd.TrafficRoutingTypeTimeBasedCanary,
+		TimeBasedCanary: &cd.TimeBasedCanary{CanaryPercentage: new(int32(10)), CanaryInterval: new(int32(60))}})
+	w.told(10)
+	w.router.deny(denied)
+	if err := w.rollBack("d-2"); err != nil {
+		t.Fatal(err)
+	}
+	w.says("d-2", "It does not go on: ")
+	w.router.deny(nil)
+	if err := w.service.Applied(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if e := w.wait(); e.id != "d-2" || e.Promoted || w.router.applied["canary"] != 0 {
+		t.Fatalf("%+v %v", e, w.router.applied)
 	}
 }
 

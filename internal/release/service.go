@@ -58,6 +58,9 @@ type Config struct {
 	Hints *event.Hints // hears of each change of a release: release/ID, deployment/ID, releases
 	// Traffic is the load balancer; without one no release can begin.
 	Traffic Traffic
+	// Act returns a context in which the traffic of a deployment is moved with the rights of its group's role; nil: it
+	// is moved as nobody, and nothing asks for rights.
+	Act func(ctx context.Context, deploymentID string) (context.Context, error)
 	// GroupExists returns the error of CodeDeploy if there is no such deployment group; nil: policies can be put for
 	// groups that are not there.
 	GroupExists func(ctx context.Context, application, group string) error

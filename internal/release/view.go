@@ -103,7 +103,7 @@ func (x *row) message() string {
 		text += " The release is paused."
 	}
 	if x.trouble != "" && !st.Ended() {
-		text += " The router does not answer: " + x.trouble
+		text += " It does not go on: " + x.trouble
 	}
 	return text
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,6 +105,45 @@ func (a *Authority) Ask(ctx context.Context, q *awsproto.Access, input any) erro
 	return nil
 }
 
+// Service refuses what a service of AWS may not do by itself: the policy of the resource must let it. source is the ARN
+// of what it does it for. A service that acts for its users has their account as aws:SourceOwner besides.
+func (a *Authority) Service(ctx context.Context, service, source, action, resource string, forOwner bool) error {
+	var sources policy.Sources
+	var err error
+	if a.Resource != nil {
+		if sources.Resource, _, err = a.Resource(ctx, action, resource); err != nil {
+			return err
+		}
+	}
+	values := policy.Values{
+		"aws:sourcearn":             {source},
+		"aws:sourceaccount":         {a.Account},
+		"aws:requestedregion":       {a.Region},
+		"aws:principalisawsservice": {"true"},
+		"aws:principalservicename":  {service},
+		"aws:principaltype":         {"Service"},
+		"aws:securetransport":       {"true"},
+		"aws:viaawsservice":         {"false"},
+		"aws:currenttime":           {a.Now().UTC().Format(time.RFC3339)},
+		"aws:epochtime":             {strconv.FormatInt(a.Now().Unix(), 10)},
+	}
+	if forOwner {
+		values["aws:sourceowner"] = []string{a.Account}
+	}
+	r := policy.Request{Principal: policy.Principal{Service: service}, Action: action, Resource: resource,
+		Account: a.Account, Context: values}
+	sources.Alone = true
+	d := policy.Decide(sources, r)
+	if d.Allowed {
+		return nil
+	}
+	if a.Log != nil {
+		a.Log.InfoContext(ctx, "access denied", "principal", service, "source", source, "action", r.Action,
+			"resource", r.Resource, "reason", d.Reason(r.Action))
+	}
+	return &Denied{Message: policy.Denied(r, d)}
+}
+
 // May reports whether the caller in ctx may do an action on a resource. An error counts as no.
 func (a *Authority) May(ctx context.Context, action, resource string) bool {
 	q := &awsproto.Access{Region: a.Region, Account: a.Account}
@@ -175,7 +215,9 @@ func PrincipalOf(c *awsproto.Caller) policy.Principal {
 // Denied is the error that refuses a request, in IAM's words.
 type Denied struct {
 	Message string
-	query   bool
+	// Statement would allow it in a policy of the caller; "" if none there would.
+	Statement string
+	query     bool
 }
 
 func (e *Denied) Error() string { return e.Message }
@@ -220,5 +262,9 @@ func (a *Authority) refuse(ctx context.Context, c *awsproto.Caller, d policy.Dec
 			},
 		})
 	}
-	return &Denied{Message: policy.Denied(r, d)}
+	denied := &Denied{Message: policy.Denied(r, d)}
+	if d.Type == policy.ByIdentity && !d.Explicit {
+		denied.Statement = policy.Allowing(r.Action, r.Resource)
+	}
+	return denied
 }

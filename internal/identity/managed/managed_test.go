@@ -111,6 +111,8 @@ func TestPoliciesHaveTheEffectOfTheirNames(t *testing.T) {
 		{"AWSCodeDeployDeployerAccess", "codedeploy:CreateDeployment", nil, true},
 		{"AWSCodeDeployDeployerAccess", "codedeploy:CreateApplication", nil, false},
 		{"AWSCodeDeployRole", "elasticloadbalancing:RegisterTargets", nil, true},
+		{"AWSCodeDeployRole", "elasticloadbalancing:ModifyListener", nil, true},
+		{"SlipwayDeployRole", "elasticloadbalancing:ModifyRule", nil, true},
 		{"AWSLambdaBasicExecutionRole", "logs:PutLogEvents", nil, true},
 		{"AWSLambdaBasicExecutionRole", "s3:GetObject", nil, false},
 		{"SlipwayReaders", "codepipeline:PutApprovalResult", nil, false},

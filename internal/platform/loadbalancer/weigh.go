@@ -54,6 +54,25 @@ func (s *Service) Weigh(ctx context.Context, resources []string, weights map[str
 	return err
 }
 
+// Differing returns those of the resources whose weights are not yet those given: those that Weigh would change.
+func (s *Service) Differing(ctx context.Context, resources []string, weights map[string]int) ([]string, error) {
+	var differing []string
+	for _, arn := range resources {
+		r, err := s.ruleOf(ctx, s.db, arn)
+		if err != nil {
+			return nil, err
+		}
+		changes, err := weigh(r, weights)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", arn, err)
+		}
+		if changes {
+			differing = append(differing, arn)
+		}
+	}
+	return differing, nil
+}
+
 // groupsOf are the groups that a rule forwards to, with their weights.
 func groupsOf(r *rule) ([]elb.TargetGroupTuple, error) {
 	if len(r.Actions) != 1 || r.Actions[0].ForwardConfig == nil {

@@ -40,6 +40,8 @@ func (s *Service) notice(ctx context.Context, tx store.Tx, a *cw.MetricAlarm, fr
 			Topic:   topic,
 			Subject: subject[:min(len(subject), 100)],
 			Text:    string(text),
+			Service: "cloudwatch.amazonaws.com",
+			Source:  *a.AlarmArn,
 		}); err != nil {
 			return err
 		}
