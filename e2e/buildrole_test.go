@@ -70,7 +70,7 @@ func (i *instance) inBuild(project string) (id string, env map[string]string) {
 func TestBuildActsAsItsRole(t *testing.T) {
 	t.Parallel()
 	i := up(t)
-	arn := i.role("builder", "codebuild.amazonaws.com", "codecommit:ListRepositories")
+	arn := i.role("builder", "codebuild.amazonaws.com", "codecommit:ListRepositories", "logs:Create*", "logs:PutLogEvents")
 	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(t.Context(),
 		&codecommit.CreateRepositoryInput{RepositoryName: aws.String("greeter")}))(t)
 	i.inline("aws", waiting, func(in *codebuild.CreateProjectInput) { in.ServiceRole = &arn })
@@ -110,7 +110,7 @@ func TestBuildActsAsItsRole(t *testing.T) {
 	})
 }
 
-// A build whose role is gone ends with the reason, and a project cannot be given a role that CodeBuild may not assume.
+// A build whose role is gone, or may not write its log, ends with the reason, and a project cannot be given a role that CodeBuild may not assume.
 func TestBuildWithoutItsRole(t *testing.T) {
 	t.Parallel()
 	i := up(t)
@@ -127,16 +127,22 @@ func TestBuildWithoutItsRole(t *testing.T) {
 		has(t, err.Error(), "InvalidInputException", "does not let codebuild.amazonaws.com assume it",
 			"aws iam update-assume-role-policy --role-name other")
 	}
-	must(c.DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: aws.String("short")}))(t)
-	b := i.build(&codebuild.StartBuildInput{ProjectName: aws.String("short")})
-	why, _ := i.slipway("builds", "why", *b.Id)
-	text := string(b.BuildStatus) + why
-	for _, p := range b.Phases {
-		for _, x := range p.Contexts {
-			text += aws.ToString(x.StatusCode) + aws.ToString(x.Message)
+	build := func(what ...string) {
+		t.Helper()
+		b := i.build(&codebuild.StartBuildInput{ProjectName: aws.String("short")})
+		why, _ := i.slipway("builds", "why", *b.Id)
+		text := string(b.BuildStatus) + why
+		for _, p := range b.Phases {
+			for _, x := range p.Contexts {
+				text += aws.ToString(x.StatusCode) + aws.ToString(x.Message)
+			}
 		}
+		has(t, text, append(what, "FAILED", "ACCESS_DENIED")...)
 	}
-	has(t, text, "FAILED", "ACCESS_DENIED", "is not authorized to perform: sts:AssumeRole on service role "+arn)
+	build("Service role "+arn+" does not allow AWS CodeBuild to create Amazon CloudWatch Logs log streams for build",
+		"is not authorized to perform: logs:CreateLog", "This statement in a policy of the role allows it: ")
+	must(c.DeleteRole(t.Context(), &iam.DeleteRoleInput{RoleName: aws.String("short")}))(t)
+	build("is not authorized to perform: sts:AssumeRole on service role " + arn)
 }
 
 // A build proves to others which build it is, by a token that they verify with this server's keys: here this server

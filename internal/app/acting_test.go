@@ -8,6 +8,8 @@ import (
 	"slipway/api/awsproto"
 	elb "slipway/api/elbv2"
 	"slipway/api/iam"
+	"slipway/api/logs"
+	"slipway/internal/build"
 	"slipway/internal/deploy"
 )
 
@@ -113,4 +115,28 @@ func TestReleaseMovesTrafficAsTheRole(t *testing.T) {
 	says(t, "with both rights", traffic.Weigh(acting, both, moved), "")
 	ready := s.actAs(t, "arn:aws:iam::111122223333:role/slipway-deploy", deploy.RolePrincipal)
 	says(t, "the ready-made role", traffic.Weigh(ready, both, map[string]int{blue: 0, green: 1}), "")
+}
+
+// A build's role needs the rights to make its log and to write to it. That on the group is needed only where there is
+// none yet.
+func TestBuildLogsAsTheRole(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, newOptions(t))
+	roles := serviceRoles{s.identity, build.RolePrincipal, s.rights}
+	narrow := s.trusting(t, "narrow", build.RolePrincipal)
+	may := func(role string) error { return roles.MayLog(t.Context(), role, "b", "/aws/codebuild/web", "stream") }
+	const group = "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/codebuild/web"
+	says(t, "a role without rights", may(narrow), "assumed-role/narrow/b is not authorized to perform: "+
+		"logs:CreateLogGroup on resource: "+group)
+	streams := `{"Effect":"Allow","Action":["logs:CreateLogStream","logs:PutLogEvents"],"Resource":"` + group + `:*"}`
+	s.grant(t, "narrow", streams)
+	says(t, "a role that cannot make the group", may(narrow), "logs:CreateLogGroup")
+	if _, err := s.logs.CreateLogGroup(t.Context(), &logs.CreateLogGroupInput{
+		LogGroupName: new("/aws/codebuild/web")}); err != nil {
+		t.Fatal(err)
+	}
+	says(t, "a role that may write to the group that there is", may(narrow), "")
+	s.grant(t, "narrow", strings.Replace(streams, `,"logs:PutLogEvents"`, "", 1))
+	says(t, "a role that may not write", may(narrow), "logs:PutLogEvents on resource: "+group+":log-stream:stream")
+	says(t, "the ready-made role", may("arn:aws:iam::111122223333:role/slipway-build"), "")
 }

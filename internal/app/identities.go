@@ -89,6 +89,25 @@ func (r serviceRoles) Assume(ctx context.Context, role, session, work string) (*
 	}, nil
 }
 
+// MayLog implements build.Roles. As CodeBuild does, it needs the right to create the group only where there is none.
+func (r serviceRoles) MayLog(ctx context.Context, role, session, group, stream string) error {
+	acting, err := r.Act(ctx, role, "", session)
+	if err != nil {
+		return err
+	}
+	q := &awsproto.Access{Region: r.rights.Place.Region, Account: r.rights.Place.Account}
+	there, err := r.rights.logs.Exists(ctx, group)
+	if err != nil {
+		return err
+	}
+	if !there {
+		q.Ask("logs:CreateLogGroup", r.rights.logGroups([]string{group}))
+	}
+	q.Ask("logs:CreateLogStream", r.rights.logStreams([]string{group}, []string{stream}))
+	q.Ask("logs:PutLogEvents", r.rights.logStreams([]string{group}, []string{stream}))
+	return mended(r.rights.authority.Ask(acting, q, nil))
+}
+
 // Act implements pipeline.Roles.
 func (r serviceRoles) Act(ctx context.Context, role, own, session string) (context.Context, error) {
 	_, c, err := r.identity.ServiceSession(ctx, r.service, role, session, "", sessionLife)

@@ -20,6 +20,8 @@ type Roles interface {
 	Check(ctx context.Context, role string) error
 	// Assume begins a session of a role, which ends with a work.
 	Assume(ctx context.Context, role, session, work string) (*slipway.BuildCredentials, error)
+	// MayLog returns an error if a session of a role may not create a log and write to it.
+	MayLog(ctx context.Context, role, session, group, stream string) error
 }
 
 // Over reports whether a build, as the work of a session, has ended.
@@ -49,7 +51,8 @@ func (s *Service) checkRole(ctx context.Context, role *string) error {
 	return nil
 }
 
-// identity is what a build acts with: credentials, or why it gets none.
+// identity is what a build acts with: credentials, or why it gets none. A role that may not write the build's log gets
+// none: that is asked here, when the build begins and when its credentials are renewed, and not for each line.
 func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentials, *string, error) {
 	if s.Roles == nil {
 		return nil, nil, nil
@@ -63,6 +66,14 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 	if _, refused := err.(awsproto.ServiceError); refused {
 		return nil, new("CodeBuild is not authorized to perform: sts:AssumeRole on service role " + role + ". " +
 			awsproto.Message(err)), nil
+	}
+	if err != nil || r.work.Unlogged {
+		return c, nil, err
+	}
+	err = s.Roles.MayLog(ctx, role, session(*r.build.Id), *r.build.Logs.GroupName, *r.build.Logs.StreamName)
+	if refused, ok := err.(awsproto.ServiceError); ok {
+		return nil, new("Service role " + role + " does not allow AWS CodeBuild to create Amazon CloudWatch Logs log " +
+			"streams for build " + *r.build.Arn + ". Error message: " + awsproto.Message(refused)), nil
 	}
 	return c, nil, err
 }

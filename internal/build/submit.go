@@ -32,6 +32,9 @@ type work struct {
 	Buildspec *string  `json:"buildspec,omitzero"`
 	Notes     []string `json:"notes,omitzero"`
 	Execution string   `json:"execution,omitzero"` // the pipeline execution that asked for the build
+	// Unlogged says that the project asks for no log in CloudWatch Logs. The build has one all the same, for which its
+	// role needs no right.
+	Unlogged bool `json:"unlogged,omitzero"`
 }
 
 // submission is a build that is about to be submitted.
@@ -171,9 +174,15 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 	for _, a := range p.SecondaryArtifacts {
 		b.SecondaryArtifacts = append(b.SecondaryArtifacts, expected(a, *p.Name, id))
 	}
-	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, work: work{Notes: notes(b, p, p.LogsConfig)}}
+	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, work: work{Notes: notes(b, p, p.LogsConfig),
+		Unlogged: unlogged(p.LogsConfig)}}
 	sub.work.Variables = s.variables(b)
 	return sub, s.loadBuildspec(ctx, sub)
+}
+
+// unlogged reports whether a project asks for no log in CloudWatch Logs.
+func unlogged(logs *cb.LogsConfig) bool {
+	return logs != nil && logs.CloudWatchLogs != nil && logs.CloudWatchLogs.Status == cb.LogsConfigStatusTypeDisabled
 }
 
 // name gives a build its ID and the place of its log.

@@ -69,6 +69,15 @@ func (s *Service) exists(ctx context.Context, group string) error {
 	return missing(err, "log group")
 }
 
+// Exists reports whether there is a log group of a name.
+func (s *Service) Exists(ctx context.Context, group string) (bool, error) {
+	err := s.exists(ctx, group)
+	if awsproto.Code(err) == "ResourceNotFoundException" {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // CreateLogStream implements logs:CreateLogStream.
 func (s *Service) CreateLogStream(ctx context.Context,
 	in *cwl.CreateLogStreamInput) (*cwl.CreateLogStreamOutput, error) {
