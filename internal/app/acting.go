@@ -188,8 +188,8 @@ func (b actingBalancer) DescribeTargetHealth(ctx context.Context,
 	return b.Service.DescribeTargetHealth(ctx, in)
 }
 
-// Weigh asks for the right to change each listener or rule whose weights are not yet as wanted. What is so already needs
-// no right, so that a release that was refused its first step ends.
+// Weigh asks for the right to change each listener or rule whose weights are not yet as wanted. What is so already
+// needs no right, so that a release that was refused its first step ends.
 func (b actingBalancer) Weigh(ctx context.Context, resources []string, weights map[string]int) error {
 	differing, err := b.Differing(ctx, resources, weights)
 	if err != nil {

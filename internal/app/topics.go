@@ -47,14 +47,14 @@ func (t *telling) objectTopics(ctx context.Context, bucket, topic, message strin
 	if _, exists, err := t.topics.ResourcePolicy(ctx, topic); err != nil || !exists {
 		return t.topics.Tell(ctx, topic, s3.Subject, message) // says that it does not exist
 	}
-	return errors.New("Permissions on the destination topic do not allow S3 to publish notifications from this bucket. " +
-		"This statement in the topic's policy allows it: " + letS3(bucket, topic))
+	return errors.New("the permissions on the destination topic do not allow S3 to publish notifications from this " +
+		"bucket. This statement in the topic's policy allows it: " + letS3(bucket, topic))
 }
 
 // letS3 is the statement that lets S3 tell a topic of a bucket.
 func letS3(bucket, topic string) string {
-	return `{"Effect":"Allow","Principal":{"Service":"` + bucketService + `"},"Action":"` + publishes + `","Resource":"` +
-		topic + `","Condition":{"ArnEquals":{"aws:SourceArn":"` + s3.Right{Bucket: bucket}.ARN() + `"}}}`
+	return `{"Effect":"Allow","Principal":{"Service":"` + bucketService + `"},"Action":"` + publishes +
+		`","Resource":"` + topic + `","Condition":{"ArnEquals":{"aws:SourceArn":"` + s3.Right{Bucket: bucket}.ARN() + `"}}}`
 }
 
 const publishes = "sns:Publish"

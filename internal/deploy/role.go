@@ -35,7 +35,8 @@ func (s *Service) mayAssume(ctx context.Context, role *string) error {
 	return nil
 }
 
-// Act returns the context in which the release of a deployment moves its traffic: it has the rights of the group's role.
+// Act returns the context in which the release of a deployment moves its traffic: it has the rights of the group's
+// role.
 func (s *Service) Act(ctx context.Context, deploymentID string) (context.Context, error) {
 	d, err := loadDeployment(ctx, s.db, deploymentID)
 	if err != nil {
