@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strconv"
 )
 
 // Spec says what room is wanted. An executor refuses to open a room that lacks something of it, but for limits, of
@@ -26,13 +27,22 @@ type Spec struct {
 	Limits Limits
 	// Network is what the room reaches.
 	Network Network
+	// Registry opens the image's registry; nil for what everybody may pull.
+	Registry *Registry
+	// Privileged gives the room's processes the rights of the machine's administrator, as building images needs.
+	Privileged bool
+	// Say, if it is not nil, is told what the build's log shall say while the room is opened.
+	Say func(line string)
 }
+
+// Registry is an account at a registry of images.
+type Registry struct{ User, Password string }
 
 // Fits tells whether a room of the specification s can be used for a build that wants other: they differ in nothing but
 // the folder and the slot.
 func (s Spec) Fits(other Spec) bool {
 	return s.Image == other.Image && s.Limits == other.Limits && s.Network == other.Network &&
-		slices.Equal(s.Mounts, other.Mounts)
+		s.Privileged == other.Privileged && slices.Equal(s.Mounts, other.Mounts)
 }
 
 // Mount is a file or folder of this machine that is shown in a room.
@@ -44,9 +54,11 @@ type Mount struct {
 
 // Limits bound the processes of a room together. A limit of 0 is none.
 type Limits struct {
-	MemoryPercent int // of the machine's memory
-	Processes     int // processes and threads
-	CPUWeight     int // against the 100 of the programs that are no build
+	MemoryPercent int   // of the machine's memory
+	Memory        int64 // in bytes; the smaller of the two limits holds
+	CPUs          int   // processors that may be busy at the same time
+	Processes     int   // processes and threads
+	CPUWeight     int   // against the 100 of the programs that are no build
 }
 
 // Network is what a room's processes reach.
@@ -72,6 +84,9 @@ type Place struct {
 	Dir string
 	// User owns the room's files; -1 is the runner's own user.
 	User int
+	// Image is what the room was made of, with its digest; "" if that is this machine. Programs and PATH are the
+	// image's then.
+	Image string
 	// Warning is what the build's log must say of the room, "" for nothing.
 	Warning string
 	// Output is the reading end of a pipe, to which all that the shell's commands write goes. What a command wrote is
@@ -91,14 +106,19 @@ type Room interface {
 	Files(path string) (dir, rest string, err error)
 	// Shell returns the room's shell. It is open when the room is; after Stop, a new one is started.
 	Shell() (Shell, error)
-	// Run runs a program in the room beside its shell, and returns its error as exec.Cmd.Wait does. All processes that
-	// it started are killed when ctx ends.
+	// Run runs a program in the room beside its shell. An *ExitError says that it failed. All processes that it started
+	// are killed when ctx ends.
 	Run(ctx context.Context, c Command) error
 	// OutOfMemory returns the room's limit of memory in bytes if a process was killed for it, 0 if none was.
 	OutOfMemory() int64
 	// Close kills all processes of the room and removes it with its folder. A second call does nothing.
 	Close() error
 }
+
+// ExitError is the error of a program that failed.
+type ExitError struct{ Status int }
+
+func (e *ExitError) Error() string { return "exit status " + strconv.Itoa(e.Status) }
 
 // Command is a program to run in a room.
 type Command struct {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strconv"
@@ -30,8 +29,9 @@ type Executor interface {
 // patience is how long a shell may take for a command of a test.
 const patience = 20 * time.Second
 
-// Run tests that an executor does what the runner relies on. limited says that it can limit processes here.
-func Run(t *testing.T, e Executor, limited bool) {
+// Run tests that an executor does what the runner relies on, with rooms of an image, "" for an executor without any.
+// limited says that it can limit processes here.
+func Run(t *testing.T, e Executor, limited bool, image string) {
 	for name, test := range map[string]func(*testing.T, *session){
 		"exit status":                 testStatus,
 		"environment":                 testEnvironment,
@@ -43,9 +43,9 @@ func Run(t *testing.T, e Executor, limited bool) {
 		"the shell ends and goes on":  testRestart,
 		"paths that are no files":     testOutside,
 	} {
-		t.Run(name, func(t *testing.T) { test(t, open(t, e, room.Spec{})) })
+		t.Run(name, func(t *testing.T) { test(t, open(t, e, room.Spec{Image: image})) })
 	}
-	t.Run("the end leaves nothing", func(t *testing.T) { testEnd(t, e) })
+	t.Run("the end leaves nothing", func(t *testing.T) { testEnd(t, e, image) })
 	t.Run("recovery", func(t *testing.T) { testRecover(t, e) })
 	t.Run("labels", func(t *testing.T) {
 		if len(e.Labels()) == 0 {
@@ -63,7 +63,9 @@ func Run(t *testing.T, e Executor, limited bool) {
 		}
 	})
 	if limited {
-		t.Run("limits", func(t *testing.T) { testLimits(t, open(t, e, room.Spec{Limits: room.Limits{Processes: 30}})) })
+		t.Run("limits", func(t *testing.T) {
+			testLimits(t, open(t, e, room.Spec{Image: image, Limits: room.Limits{Processes: 30}}))
+		})
 	}
 }
 
@@ -219,8 +221,8 @@ func testRun(t *testing.T, s *session) {
 		Stdout: &out, Stderr: &said,
 	}
 	err := s.room.Run(t.Context(), c)
-	failed, ok := errors.AsType[*exec.ExitError](err)
-	if !ok || failed.ExitCode() != 3 || out.String() != "value\n" || said.String() != "bad\n" {
+	failed, ok := errors.AsType[*room.ExitError](err)
+	if !ok || failed.Status != 3 || out.String() != "value\n" || said.String() != "bad\n" {
 		t.Errorf("%v, %q, %q", err, out.String(), said.String())
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -260,8 +262,8 @@ func testOutside(t *testing.T, s *session) {
 	}
 }
 
-func testEnd(t *testing.T, e Executor) {
-	s := open(t, e, room.Spec{})
+func testEnd(t *testing.T, e Executor, image string) {
+	s := open(t, e, room.Spec{Image: image})
 	s.wants(`mkdir -p d/e; echo x >d/e/f; chmod 500 d/e d; setsid sleep 1000 & printf 'done\0' >$A`, "done")
 	p := s.room.Place()
 	dir := p.Dir

@@ -27,11 +27,11 @@ func hasGroups() bool {
 	return len(g.dirs) > 0
 }
 
-func TestSandboxedIsAnExecutor(t *testing.T) { executortest.Run(t, sandboxed(t), hasGroups()) }
+func TestSandboxedIsAnExecutor(t *testing.T) { executortest.Run(t, sandboxed(t), hasGroups(), "") }
 
-func TestPlainIsAnExecutor(t *testing.T) { executortest.Run(t, Plain(), hasGroups()) }
+func TestPlainIsAnExecutor(t *testing.T) { executortest.Run(t, Plain(), hasGroups(), "") }
 
-func TestTreeIsAnExecutor(t *testing.T) { executortest.Run(t, Tree(t.TempDir()), hasGroups()) }
+func TestTreeIsAnExecutor(t *testing.T) { executortest.Run(t, Tree(t.TempDir()), hasGroups(), "") }
 
 // A runner that starts leaves the groups of another one alone, though nothing is in them yet.
 func TestGroupsBelongToARunner(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -180,7 +181,11 @@ func (r *hostRoom) Run(ctx context.Context, c room.Command) error {
 	}
 	stop := context.AfterFunc(ctx, p.kill)
 	defer stop()
-	if err := p.wait(); err != nil {
+	err := p.wait()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		return &room.ExitError{Status: failed.ExitCode()}
+	}
+	if err != nil {
 		return err
 	}
 	return context.Cause(ctx)

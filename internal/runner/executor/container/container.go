@@ -1,0 +1,176 @@
+// Package container opens rooms in containers of Docker or Podman, by the API that both have.
+//
+// A room is one container. Its first process starts the build's shell, as often as it takes, and lives as long as the
+// room; what a build wrote outside its folders is in the container's own layer and ends with it. Containers share the
+// machine's network, as sandboxes do, so that a build reaches what the runner gives it at a loopback address.
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"slipway/internal/runner/room"
+)
+
+// Labels of containers, by which they are found again.
+const (
+	labelRooms = "slipway.rooms" // the folder that holds the rooms' folders
+	labelRoom  = "slipway.room"  // the room's folder
+)
+
+// engineLimit bounds a call of the engine that is not a pull.
+const engineLimit = time.Minute
+
+// Executor opens rooms in containers.
+type Executor struct {
+	api *client.Client
+	// Privileged allows rooms whose processes have the rights of the machine's administrator.
+	privileged bool
+	labels     []string
+	homes      homes
+	// side runs programs that an image lacks, with the same files; nil if there is nowhere else to run them.
+	side Side
+}
+
+// Side opens rooms on this machine that show the folders of a container's room.
+type Side interface {
+	Open(ctx context.Context, s room.Spec) (room.Room, error)
+}
+
+// Config is what an executor is made with.
+type Config struct {
+	// Host is the engine's address, as DOCKER_HOST has it; "" is that of the environment, or the usual socket.
+	Host string
+	// Privileged allows builds that ask for it the rights of the machine's administrator.
+	Privileged bool
+	// Side runs what an image lacks, such as Git for the sources; nil if there is nothing.
+	Side Side
+}
+
+// New returns an executor whose engine has answered, or says why there is none.
+func New(ctx context.Context, c Config) (*Executor, error) {
+	options := []client.Opt{client.FromEnv}
+	if c.Host != "" {
+		options = append(options, client.WithHost(c.Host))
+	}
+	api, err := client.New(options...)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the container engine is not one (DOCKER_HOST): %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, engineLimit)
+	defer cancel()
+	answer, err := api.Info(ctx, client.InfoOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("no container engine answers at %s (start Docker or Podman's service, or set "+
+			"DOCKER_HOST): %w", api.DaemonHost(), err)
+	}
+	info := answer.Info
+	if info.OSType != runtime.GOOS {
+		return nil, fmt.Errorf("the container engine at %s runs images for %s, not for %s", api.DaemonHost(), info.OSType,
+			runtime.GOOS)
+	}
+	rootless := slices.ContainsFunc(info.SecurityOptions, func(o string) bool { return strings.Contains(o, "rootless") })
+	if os.Geteuid() != 0 && !rootless {
+		return nil, fmt.Errorf("the container engine at %s runs as root and this runner does not: it could not remove "+
+			"what builds write. Run the runner as root too, or a rootless engine", api.DaemonHost())
+	}
+	e := &Executor{api: api, privileged: c.Privileged, side: c.Side,
+		labels: []string{"container", runtime.GOOS, runtime.GOARCH}}
+	if c.Privileged {
+		e.labels = append(e.labels, "privileged")
+	}
+	return e, nil
+}
+
+// Labels says what the executor can: "container", "privileged" if it may give that, the operating system and the
+// architecture, as Go names them.
+func (e *Executor) Labels() []string { return e.labels }
+
+// Open opens a room with its shell. The image is pulled if the engine does not have it.
+func (e *Executor) Open(ctx context.Context, s room.Spec) (room.Room, error) {
+	if s.Privileged && !e.privileged {
+		return nil, errors.New("the project asks for privileged mode, which this runner does not give (its option " +
+			"--privileged allows it)")
+	}
+	r := &containerRoom{engine: e, spec: s}
+	if err := r.open(ctx); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// Recover removes the containers of rooms below dir that an earlier process opened, and their folders.
+func (e *Executor) Recover(dir string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
+	defer cancel()
+	left, err := e.api.ContainerList(ctx, client.ContainerListOptions{
+		All:     true,
+		Filters: client.Filters{}.Add("label", labelRooms+"="+dir),
+	})
+	if err != nil {
+		return fmt.Errorf("list the containers that builds left: %w", err)
+	}
+	var errs []error
+	for _, c := range left.Items {
+		errs = append(errs, e.remove(c.ID))
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	for _, d := range entries {
+		errs = append(errs, room.RemoveAll(filepath.Join(dir, d.Name())))
+	}
+	return errors.Join(errs...)
+}
+
+// remove kills a container and removes it.
+func (e *Executor) remove(id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
+	defer cancel()
+	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+// hostConfig is how a room's container is closed in.
+func (r *containerRoom) hostConfig() *container.HostConfig {
+	s := r.spec
+	h := &container.HostConfig{
+		NetworkMode: "host",
+		IpcMode:     "private",
+		LogConfig:   container.LogConfig{Type: "none"},
+		Privileged:  s.Privileged,
+		Resources:   resources(s.Limits),
+	}
+	if s.Network == room.NetworkNone {
+		h.NetworkMode = "none"
+	}
+	if !s.Privileged {
+		// Raw sockets on the machine's network would show the traffic of others, and devices its disks.
+		h.CapDrop = []string{"NET_RAW", "MKNOD", "AUDIT_WRITE"}
+	}
+	for _, f := range r.folders {
+		h.Binds = append(h.Binds, f.outside+":"+f.inside)
+	}
+	for _, m := range s.Mounts {
+		how := ":ro"
+		if m.Writable {
+			how = ""
+		}
+		h.Binds = append(h.Binds, m.From+":"+m.To+how)
+	}
+	return h
+}

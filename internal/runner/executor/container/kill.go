@@ -1,0 +1,98 @@
+package container
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+const (
+	// quickTries is how often the processes of a container are killed while they may still start others.
+	quickTries = 3
+	// killTries and killPause bound how long it is looked whether they are gone.
+	killTries, killPause = 2000, time.Millisecond
+)
+
+// killAll kills all processes of the container but its first, and returns when they are gone. Processes that start
+// others faster than they are killed are stopped first. A container that cannot be cleared is killed.
+func (r *containerRoom) killAll(ctx context.Context) {
+	for range quickTries {
+		if r.killOnce() == 0 {
+			return
+		}
+	}
+	if _, err := r.engine.api.ContainerPause(ctx, r.id, client.ContainerPauseOptions{}); err == nil {
+		r.killOnce()
+		_, _ = r.engine.api.ContainerUnpause(ctx, r.id, client.ContainerUnpauseOptions{})
+	}
+	for range killTries {
+		if r.killOnce() == 0 {
+			return
+		}
+		<-time.After(killPause)
+	}
+	_, _ = r.engine.api.ContainerKill(ctx, r.id, client.ContainerKillOptions{Signal: "KILL"})
+	<-r.dead
+}
+
+// killOnce kills the processes that the container has besides its first, and returns how many there were.
+func (r *containerRoom) killOnce() (count int) {
+	for _, pid := range r.processes() {
+		if pid != r.pid {
+			count++
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
+	return count
+}
+
+// processes are those of the container, as this machine numbers them: those of its namespace and of its control groups,
+// in which also a privileged container's own containers are.
+func (r *containerRoom) processes() (all []int) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	const namespace = "/proc/%d/ns/pid"
+	ours, err := os.Readlink(fmt.Sprintf(namespace, r.pid))
+	if err != nil {
+		return nil // it has ended, and all others with it
+	}
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		its, _ := os.Readlink(fmt.Sprintf(namespace, pid)) // a process that is gone, or a thread of the kernel, has none
+		if its == "" || its != ours && !r.inGroup(pid) {
+			continue
+		}
+		if runs(pid) {
+			all = append(all, pid)
+		}
+	}
+	return all
+}
+
+// runs tells whether a process has not ended. The container's first process reaps those that have, when it next waits
+// for a shell.
+func runs(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return false
+	}
+	name := strings.LastIndexByte(string(text), ')') // the program's name may have spaces and brackets
+	return len(text) > name+2 && text[name+2] != 'Z'
+}
+
+// inGroup tells whether a process is in one of the container's control groups.
+func (r *containerRoom) inGroup(pid int) bool {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	return strings.Contains(string(text), r.id)
+}

@@ -1,0 +1,109 @@
+package container
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/client"
+
+	"slipway/internal/runner/room"
+)
+
+// runMark is the variable that names a program run beside the shell, by which what it started is found.
+const runMark = "CODEBUILD_BESIDE="
+
+// Run implements room.Room.
+func (r *containerRoom) Run(ctx context.Context, c room.Command) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	mark := runMark + rand.Text()
+	made, err := r.engine.api.ExecCreate(ctx, r.id, client.ExecCreateOptions{
+		User: "0:0", Cmd: c.Args, Env: append([]string{mark}, c.Env...), WorkingDir: "/",
+		AttachStdout: true, AttachStderr: true,
+	})
+	if err != nil {
+		return err
+	}
+	// Not by ctx: its end closes the connection, and nobody would wait for the processes.
+	streams, err := r.engine.api.ExecAttach(context.WithoutCancel(ctx), made.ID, client.ExecAttachOptions{})
+	if err != nil {
+		return err
+	}
+	defer streams.Close()
+	stop := context.AfterFunc(ctx, func() {
+		r.killMarked(mark)
+		streams.Close()
+	})
+	defer stop()
+	_, err = stdcopy.StdCopy(orNowhere(c.Stdout), orNowhere(c.Stderr), streams.Reader)
+	if ctx.Err() != nil {
+		r.killMarked(mark)
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	return r.status(ctx, made.ID)
+}
+
+func orNowhere(w io.Writer) io.Writer {
+	if w == nil {
+		return io.Discard
+	}
+	return w
+}
+
+// status is the error of a program that has ended.
+func (r *containerRoom) status(ctx context.Context, id string) error {
+	end, err := r.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
+	if err != nil {
+		return err
+	}
+	if end.ExitCode == 0 {
+		return nil
+	}
+	return &room.ExitError{Status: end.ExitCode}
+}
+
+// killMarked kills the processes of a program that was run beside the shell.
+func (r *containerRoom) killMarked(mark string) {
+	for range killTries {
+		left := false
+		for _, pid := range r.processes() {
+			env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+			if pid != r.pid && strings.Contains("\x00"+string(env)+"\x00", "\x00"+mark+"\x00") {
+				left = true
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+			}
+		}
+		if !left {
+			return
+		}
+	}
+}
+
+// lacks tells whether the image has no program of this name.
+func (r *containerRoom) lacks(program string) bool {
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/%d/root", r.pid))
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	for dir := range strings.SplitSeq(cmp.Or(r.from.path, standardPath), ":") {
+		_, err := root.Lstat(path.Join(".", dir, program))
+		if err == nil || !errors.Is(err, os.ErrNotExist) {
+			return false
+		}
+	}
+	return true
+}
