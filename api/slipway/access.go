@@ -42,6 +42,10 @@ func askCreateRecoveryCodes(a *awsproto.Access, input any) {
 	a.Ask("slipway:CreateRecoveryCodes", a.Find("caller"))
 }
 
+func askDeleteImage(a *awsproto.Access, input any) {
+	a.Ask("slipway:DeleteImage", awsproto.Any)
+}
+
 func askDeletePasskey(a *awsproto.Access, input any) {
 	in := input.(*DeletePasskeyInput)
 	a.Ask("slipway:DeletePasskey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
@@ -142,6 +146,10 @@ func askListHosts(a *awsproto.Access, input any) {
 	a.Ask("codedeploy:ListOnPremisesInstances", awsproto.Any)
 }
 
+func askListImages(a *awsproto.Access, input any) {
+	a.Ask("slipway:ListImages", awsproto.Any)
+}
+
 func askListJobs(a *awsproto.Access, input any) {
 	a.Ask("slipway:ListJobs", awsproto.Any)
 }
@@ -204,6 +212,10 @@ func askPromoteRelease(a *awsproto.Access, input any) {
 
 func askPutHostService(a *awsproto.Access, input any) {
 	a.Ask("slipway:PutHostService", awsproto.Any)
+}
+
+func askPutImage(a *awsproto.Access, input any) {
+	a.Ask("slipway:PutImage", awsproto.Any)
 }
 
 func askPutReleasePolicy(a *awsproto.Access, input any) {

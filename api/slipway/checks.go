@@ -81,6 +81,12 @@ func (s *CreateRecoveryCodesInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteImageInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 255)
+}
+
+// Check reports what the model forbids.
 func (s *DeletePasskeyInput) Check(c *awsproto.Check) {
 	c.Required("passkeyId", s.PasskeyId != nil)
 }
@@ -257,6 +263,10 @@ func (s *ListHostsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListImagesInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
 func (s *ListJobsInput) Check(c *awsproto.Check) {
 }
 
@@ -356,6 +366,14 @@ func (s *PutHostServiceInput) Check(c *awsproto.Check) {
 	c.Required("hostIdentifier", s.HostIdentifier != nil)
 	c.Required("address", s.Address != nil)
 	c.Length("address", s.Address, 0, 300)
+}
+
+// Check reports what the model forbids.
+func (s *PutImageInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 255)
+	c.Required("image", s.Image != nil)
+	c.Length("image", s.Image, 1, 255)
 }
 
 // Check reports what the model forbids.

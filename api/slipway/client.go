@@ -47,6 +47,11 @@ func (c Client) CreateRecoveryCodes(ctx context.Context, in *CreateRecoveryCodes
 	return awsproto.Send[CreateRecoveryCodesOutput](ctx, c.Client, &opCreateRecoveryCodes, in)
 }
 
+// DeleteImage is slipway:DeleteImage.
+func (c Client) DeleteImage(ctx context.Context, in *DeleteImageInput) (*DeleteImageOutput, error) {
+	return awsproto.Send[DeleteImageOutput](ctx, c.Client, &opDeleteImage, in)
+}
+
 // DeletePasskey is slipway:DeletePasskey.
 func (c Client) DeletePasskey(ctx context.Context, in *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
 	return awsproto.Send[DeletePasskeyOutput](ctx, c.Client, &opDeletePasskey, in)
@@ -157,6 +162,11 @@ func (c Client) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOu
 	return awsproto.Send[ListHostsOutput](ctx, c.Client, &opListHosts, in)
 }
 
+// ListImages is slipway:ListImages.
+func (c Client) ListImages(ctx context.Context, in *ListImagesInput) (*ListImagesOutput, error) {
+	return awsproto.Send[ListImagesOutput](ctx, c.Client, &opListImages, in)
+}
+
 // ListJobs is slipway:ListJobs.
 func (c Client) ListJobs(ctx context.Context, in *ListJobsInput) (*ListJobsOutput, error) {
 	return awsproto.Send[ListJobsOutput](ctx, c.Client, &opListJobs, in)
@@ -230,6 +240,11 @@ func (c Client) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (*P
 // PutHostService is slipway:PutHostService.
 func (c Client) PutHostService(ctx context.Context, in *PutHostServiceInput) (*PutHostServiceOutput, error) {
 	return awsproto.Send[PutHostServiceOutput](ctx, c.Client, &opPutHostService, in)
+}
+
+// PutImage is slipway:PutImage.
+func (c Client) PutImage(ctx context.Context, in *PutImageInput) (*PutImageOutput, error) {
+	return awsproto.Send[PutImageOutput](ctx, c.Client, &opPutImage, in)
 }
 
 // PutReleasePolicy is slipway:PutReleasePolicy.

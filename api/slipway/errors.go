@@ -25,6 +25,20 @@ func (e *HostExistsException) Error() string   { return e.Message }
 func (*HostExistsException) ErrorCode() string { return "HostExistsException" }
 func (*HostExistsException) HTTPStatus() int   { return 400 }
 
+// ImageNotFoundException travels as "ImageNotFoundException" with HTTP status 404.
+type ImageNotFoundException struct{ Message string }
+
+func (e *ImageNotFoundException) Error() string   { return e.Message }
+func (*ImageNotFoundException) ErrorCode() string { return "ImageNotFoundException" }
+func (*ImageNotFoundException) HTTPStatus() int   { return 404 }
+
+// InvalidImageException travels as "InvalidImageException" with HTTP status 400.
+type InvalidImageException struct{ Message string }
+
+func (e *InvalidImageException) Error() string   { return e.Message }
+func (*InvalidImageException) ErrorCode() string { return "InvalidImageException" }
+func (*InvalidImageException) HTTPStatus() int   { return 400 }
+
 // InvalidNextTokenException travels as "InvalidNextTokenException" with HTTP status 400.
 type InvalidNextTokenException struct{ Message string }
 
@@ -131,6 +145,10 @@ func newError(code, message string) error {
 		return &DeploymentGroupNotFoundException{message}
 	case "HostExistsException":
 		return &HostExistsException{message}
+	case "ImageNotFoundException":
+		return &ImageNotFoundException{message}
+	case "InvalidImageException":
+		return &InvalidImageException{message}
 	case "InvalidNextTokenException":
 		return &InvalidNextTokenException{message}
 	case "InvalidSignInMappingException":

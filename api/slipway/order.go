@@ -17,6 +17,10 @@ type Order struct {
 	Outputs []Output `json:"outputs,omitzero"`
 	// Variables are the built-in ones that only the server knows: CODEBUILD_INITIATOR, CODEBUILD_BUILD_NUMBER, …
 	Variables map[string]string `json:"variables,omitzero"`
+	// Image is what the build's container is made of; "" is the runner's own machine.
+	Image string `json:"image,omitzero"`
+	// Privileged gives the build's container the rights of the machine's administrator.
+	Privileged bool `json:"privileged,omitzero"`
 	// Group and Stream name the log in the journal.
 	Group  string `json:"group"`
 	Stream string `json:"stream"`

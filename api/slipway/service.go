@@ -21,6 +21,7 @@ var (
 	opCompletePasskey      = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
 	opCreateHost           = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
 	opCreateRecoveryCodes  = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
+	opDeleteImage          = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
 	opDeletePasskey        = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
 	opDeleteReleasePolicy  = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
 	opDeleteSignInProvider = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
@@ -43,6 +44,7 @@ var (
 	opListDenials          = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
 	opListExecutions       = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
 	opListHosts            = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
+	opListImages           = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
 	opListJobs             = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
 	opListPasskeys         = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
 	opListReleases         = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
@@ -58,6 +60,7 @@ var (
 	opPollRouter           = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
 	opPromoteRelease       = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
 	opPutHostService       = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
+	opPutImage             = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
 	opPutReleasePolicy     = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
 	opPutRouterReport      = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
 	opPutSignInProvider    = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
@@ -79,6 +82,7 @@ type API interface {
 	CompletePasskey(context.Context, *CompletePasskeyInput) (*CompletePasskeyOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	CreateRecoveryCodes(context.Context, *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error)
+	DeleteImage(context.Context, *DeleteImageInput) (*DeleteImageOutput, error)
 	DeletePasskey(context.Context, *DeletePasskeyInput) (*DeletePasskeyOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	DeleteSignInProvider(context.Context, *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
@@ -101,6 +105,7 @@ type API interface {
 	ListDenials(context.Context, *ListDenialsInput) (*ListDenialsOutput, error)
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
+	ListImages(context.Context, *ListImagesInput) (*ListImagesOutput, error)
 	ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
 	ListPasskeys(context.Context, *ListPasskeysInput) (*ListPasskeysOutput, error)
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
@@ -116,6 +121,7 @@ type API interface {
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
 	PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
 	PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
+	PutImage(context.Context, *PutImageInput) (*PutImageOutput, error)
 	PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
 	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	PutSignInProvider(context.Context, *PutSignInProviderInput) (*PutSignInProviderOutput, error)
@@ -162,6 +168,10 @@ func (unimplemented) CreateHost(context.Context, *CreateHostInput) (*CreateHostO
 
 func (unimplemented) CreateRecoveryCodes(context.Context, *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error) {
 	return nil, opCreateRecoveryCodes.NotImplemented()
+}
+
+func (unimplemented) DeleteImage(context.Context, *DeleteImageInput) (*DeleteImageOutput, error) {
+	return nil, opDeleteImage.NotImplemented()
 }
 
 func (unimplemented) DeletePasskey(context.Context, *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
@@ -252,6 +262,10 @@ func (unimplemented) ListHosts(context.Context, *ListHostsInput) (*ListHostsOutp
 	return nil, opListHosts.NotImplemented()
 }
 
+func (unimplemented) ListImages(context.Context, *ListImagesInput) (*ListImagesOutput, error) {
+	return nil, opListImages.NotImplemented()
+}
+
 func (unimplemented) ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error) {
 	return nil, opListJobs.NotImplemented()
 }
@@ -310,6 +324,10 @@ func (unimplemented) PromoteRelease(context.Context, *PromoteReleaseInput) (*Pro
 
 func (unimplemented) PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error) {
 	return nil, opPutHostService.NotImplemented()
+}
+
+func (unimplemented) PutImage(context.Context, *PutImageInput) (*PutImageOutput, error) {
+	return nil, opPutImage.NotImplemented()
 }
 
 func (unimplemented) PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
@@ -396,6 +414,11 @@ func (s *Service) CreateHost(ctx context.Context, in *CreateHostInput) (*CreateH
 // CreateRecoveryCodes is slipway:CreateRecoveryCodes.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, in *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCreateRecoveryCodes, in, s.api.CreateRecoveryCodes)
+}
+
+// DeleteImage is slipway:DeleteImage.
+func (s *Service) DeleteImage(ctx context.Context, in *DeleteImageInput) (*DeleteImageOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteImage, in, s.api.DeleteImage)
 }
 
 // DeletePasskey is slipway:DeletePasskey.
@@ -508,6 +531,11 @@ func (s *Service) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHosts
 	return awsproto.Invoke(ctx, s.hooks, &opListHosts, in, s.api.ListHosts)
 }
 
+// ListImages is slipway:ListImages.
+func (s *Service) ListImages(ctx context.Context, in *ListImagesInput) (*ListImagesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListImages, in, s.api.ListImages)
+}
+
 // ListJobs is slipway:ListJobs.
 func (s *Service) ListJobs(ctx context.Context, in *ListJobsInput) (*ListJobsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListJobs, in, s.api.ListJobs)
@@ -583,6 +611,11 @@ func (s *Service) PutHostService(ctx context.Context, in *PutHostServiceInput) (
 	return awsproto.Invoke(ctx, s.hooks, &opPutHostService, in, s.api.PutHostService)
 }
 
+// PutImage is slipway:PutImage.
+func (s *Service) PutImage(ctx context.Context, in *PutImageInput) (*PutImageOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutImage, in, s.api.PutImage)
+}
+
 // PutReleasePolicy is slipway:PutReleasePolicy.
 func (s *Service) PutReleasePolicy(ctx context.Context, in *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPutReleasePolicy, in, s.api.PutReleasePolicy)
@@ -649,6 +682,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCompletePasskey, s.CompletePasskey),
 		awsproto.Bind(&opCreateHost, s.CreateHost),
 		awsproto.Bind(&opCreateRecoveryCodes, s.CreateRecoveryCodes),
+		awsproto.Bind(&opDeleteImage, s.DeleteImage),
 		awsproto.Bind(&opDeletePasskey, s.DeletePasskey),
 		awsproto.Bind(&opDeleteReleasePolicy, s.DeleteReleasePolicy),
 		awsproto.Bind(&opDeleteSignInProvider, s.DeleteSignInProvider),
@@ -671,6 +705,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListDenials, s.ListDenials),
 		awsproto.Bind(&opListExecutions, s.ListExecutions),
 		awsproto.Bind(&opListHosts, s.ListHosts),
+		awsproto.Bind(&opListImages, s.ListImages),
 		awsproto.Bind(&opListJobs, s.ListJobs),
 		awsproto.Bind(&opListPasskeys, s.ListPasskeys),
 		awsproto.Bind(&opListReleases, s.ListReleases),
@@ -686,6 +721,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPollRouter, s.PollRouter),
 		awsproto.Bind(&opPromoteRelease, s.PromoteRelease),
 		awsproto.Bind(&opPutHostService, s.PutHostService),
+		awsproto.Bind(&opPutImage, s.PutImage),
 		awsproto.Bind(&opPutReleasePolicy, s.PutReleasePolicy),
 		awsproto.Bind(&opPutRouterReport, s.PutRouterReport),
 		awsproto.Bind(&opPutSignInProvider, s.PutSignInProvider),

@@ -172,6 +172,15 @@ type CreateRecoveryCodesOutput struct {
 	Codes []string `json:"codes,omitzero"`
 }
 
+// DeleteImageInput is the shape of that name.
+type DeleteImageInput struct {
+	Name *string `json:"name,omitzero"`
+}
+
+// DeleteImageOutput is the shape of that name.
+type DeleteImageOutput struct {
+}
+
 // DeletePasskeyInput is the shape of that name.
 type DeletePasskeyInput struct {
 	UserName  *string `json:"userName,omitzero"`
@@ -566,6 +575,15 @@ type ListHostsOutput struct {
 	NextToken *string `json:"nextToken,omitzero"`
 }
 
+// ListImagesInput is the shape of that name.
+type ListImagesInput struct {
+}
+
+// ListImagesOutput is the shape of that name.
+type ListImagesOutput struct {
+	Images []NamedImage `json:"images,omitzero"`
+}
+
 // ListJobsInput is the shape of that name.
 type ListJobsInput struct {
 	Dead      *bool   `json:"dead,omitzero"`
@@ -688,6 +706,13 @@ type LogMark struct {
 	Time   *awsproto.Time `json:"time,omitzero"`
 }
 
+// NamedImage is the shape of that name.
+type NamedImage struct {
+	Name       *string        `json:"name,omitzero"`
+	Image      *string        `json:"image,omitzero"`
+	ChangeTime *awsproto.Time `json:"changeTime,omitzero"`
+}
+
 // Passkey is the shape of that name.
 type Passkey struct {
 	PasskeyId *string        `json:"passkeyId,omitzero"`
@@ -754,6 +779,16 @@ type PutHostServiceInput struct {
 
 // PutHostServiceOutput is the shape of that name.
 type PutHostServiceOutput struct {
+}
+
+// PutImageInput is the shape of that name.
+type PutImageInput struct {
+	Name  *string `json:"name,omitzero"`
+	Image *string `json:"image,omitzero"`
+}
+
+// PutImageOutput is the shape of that name.
+type PutImageOutput struct {
 }
 
 // PutReleasePolicyInput is the shape of that name.

@@ -10,22 +10,27 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/internal/app"
 	"slipway/internal/runner"
+	"slipway/internal/runner/executor/choice"
+	"slipway/internal/runner/executor/container"
 	"slipway/internal/runner/executor/host"
 )
 
 type runnerCommand struct {
 	client
-	Data      string   `help:"Data folder of the server on this machine, or a folder of the runner's own." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
-	Name      string   `help:"Name of this runner." default:"local"`
-	Builds    int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
-	Label     []string `help:"What this runner can, besides what it finds out itself: shown by ListRunners." placeholder:"LABEL"`
-	NoSandbox bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
-	Pass      []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
+	Data       string   `help:"Data folder of the server on this machine, or a folder of the runner's own." default:"slipway-data" env:"SLIPWAY_DATA" type:"path"`
+	Name       string   `help:"Name of this runner." default:"local"`
+	Builds     int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	Label      []string `help:"What this runner can, besides what it finds out itself: shown by ListRunners." placeholder:"LABEL"`
+	NoSandbox  bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
+	Engine     string   `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
+	Privileged bool     `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
+	Pass       []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
 }
 
 func (*runnerCommand) Help() string {
-	return "Builds run on the machine of the runner, which needs nothing of the server's but the key in " +
-		"keys/runner of its data folder.\n\n" +
+	return "Builds run on the machine of the runner, in a sandbox, or in a container of their project's image where " +
+		"Docker or Podman answers (--engine). A runner needs nothing of the server's but the key in keys/runner of " +
+		"its data folder.\n\n" +
 		"  set -a; . keys/runner; set +a   # AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n" +
 		"  slipway runner --endpoint http://slipway.example.com:8080 --name linux-2 --builds 4"
 }
@@ -57,7 +62,7 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 	}
 	app.SayReady()
 	log := logger()
-	executor, refuses := c.executor(log, string(data))
+	executor, refuses := c.executor(ctx, log, string(data))
 	return runner.Serve(
 		ctx,
 		runner.Config{
@@ -77,18 +82,50 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 	)
 }
 
-// executor returns where builds run: a sandbox, or this machine if there is none and the user allows that. Without an
-// executor the runner takes no builds, and refuses says why. hidden are folders that builds must not see.
-func (c *runnerCommand) executor(log *slog.Logger, hidden ...string) (executor runner.Executor, refuses string) {
+// executor returns where builds run: in containers, and in a sandbox, or on this machine if there is none and the user
+// allows that. Without an executor the runner takes no builds, and refuses says why. hidden are folders that builds must
+// not see.
+func (c *runnerCommand) executor(ctx context.Context, log *slog.Logger,
+	hidden ...string) (executor runner.Executor, refuses string) {
+	e := &choice.Executor{NoContainers: "this runner has no container engine"}
 	sandboxed, err := host.Sandboxed(hidden...)
-	if err == nil {
-		return sandboxed, ""
-	}
-	if c.NoSandbox {
+	switch {
+	case err == nil:
+		e.Host = sandboxed
+	case c.NoSandbox:
 		log.Warn("NO SANDBOX: builds run with this runner's own rights and can read its keys", "why", err)
-		return host.Plain(), ""
+		e.Host = host.Plain()
+	default:
+		e.NoHost = fmt.Sprintf("it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it "+
+			"with --no-sandbox (SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read "+
+			"its keys.", err)
 	}
-	return nil, fmt.Sprintf("it has no sandbox: %v. Make bubblewrap work and start the runner again, or start it with "+
-		"--no-sandbox (SLIPWAY_NO_SANDBOX=true): then builds run with the runner's own rights and can read its keys.",
-		err)
+	if err := c.containers(ctx, e, sandboxed); err != nil {
+		if c.Engine != "auto" {
+			log.Error("builds with an image cannot run here", "why", err)
+		}
+		e.NoContainers = err.Error()
+	}
+	if e.Host == nil && e.Containers == nil {
+		return nil, e.NoHost
+	}
+	return e, ""
+}
+
+// containers adds the container engine, or says why there is none.
+func (c *runnerCommand) containers(ctx context.Context, e *choice.Executor, sandboxed *host.Executor) error {
+	config, err := engineConfig(c.Engine)
+	if err != nil {
+		return err
+	}
+	config.Privileged = c.Privileged
+	if sandboxed != nil {
+		config.Side = sandboxed
+	}
+	engine, err := container.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	e.Containers = engine
+	return nil
 }

@@ -82,10 +82,12 @@ func listed(text string) []string {
 
 type upCommand struct {
 	place
-	Builds    int    `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
-	NoSandbox bool   `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
-	Ports     string `help:"Address on which listeners of load balancers open their ports; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
-	Metrics   string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
+	Builds     int    `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	NoSandbox  bool   `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
+	Engine     string `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
+	Privileged bool   `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
+	Ports      string `help:"Address on which listeners of load balancers open their ports; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
+	Metrics    string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
 
 func logger() *slog.Logger {
@@ -146,6 +148,8 @@ func (c *upCommand) Run(ctx context.Context) error {
 			"--endpoint=" + c.url(),
 			"--region=" + at.Region,
 			fmt.Sprintf("--builds=%d", c.Builds),
+			"--engine=" + c.Engine,
+			fmt.Sprintf("--privileged=%t", c.Privileged),
 		},
 		Router: []string{
 			"router",
@@ -159,7 +163,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if c.NoSandbox {
 		up.Runner = append(up.Runner, "--no-sandbox")
 	}
-	here := lookAround(ctx, c.NoSandbox)
+	here := lookAround(ctx, c.NoSandbox, c.Engine)
 	up.Ready = func() error { return c.banner(data, at, before, <-here) }
 	return up.Run(ctx)
 }

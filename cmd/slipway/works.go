@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os/exec"
 	"strings"
 	"time"
 
+	"slipway/internal/runner/executor/container"
 	"slipway/internal/runner/executor/host"
 )
 
@@ -17,7 +19,7 @@ type works struct {
 }
 
 // lookAround checks which parts work here while the server starts. It takes some milliseconds, and a second at most.
-func lookAround(ctx context.Context, noSandbox bool) <-chan works {
+func lookAround(ctx context.Context, noSandbox bool, engine string) <-chan works {
 	found := make(chan works, 1)
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -25,7 +27,7 @@ func lookAround(ctx context.Context, noSandbox bool) <-chan works {
 		found <- works{
 			sandbox:    sandboxWords(noSandbox, host.Sandboxed),
 			git:        gitWords(ctx),
-			containers: containerWords(exec.LookPath),
+			containers: containerWords(ctx, engine),
 		}
 	}()
 	return found
@@ -56,13 +58,27 @@ func gitWords(ctx context.Context) string {
 	return strings.TrimPrefix(strings.TrimSpace(string(out)), "git version ")
 }
 
-func containerWords(look func(file string) (string, error)) string {
-	for _, engine := range []string{"docker", "podman"} {
-		if _, err := look(engine); err == nil {
-			return engine + " is installed; builds do not use it yet and run on this machine, whatever image they name"
-		}
+func containerWords(ctx context.Context, engine string) string {
+	config, err := engineConfig(engine)
+	if err != nil {
+		return "none: builds with an image wait for a runner that has an engine"
 	}
-	return "no engine is installed; builds need none and run on this machine, whatever image they name"
+	e, err := container.New(ctx, config)
+	if err != nil {
+		return fmt.Sprintf("none: %v. Builds with an image wait for it; others run on this machine", err)
+	}
+	return e.About() + " works: builds with an image run in it"
+}
+
+// engineConfig is how the engine is reached that an option names.
+func engineConfig(engine string) (container.Config, error) {
+	switch engine {
+	case "none":
+		return container.Config{}, errors.New("this runner was started with --engine none")
+	case "auto":
+		return container.Config{}, nil
+	}
+	return container.Config{Host: engine}, nil
 }
 
 // transport says whether the server is reached by TLS, and what plain HTTP means there.

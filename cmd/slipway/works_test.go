@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"os/exec"
 	"strings"
 	"testing"
 
@@ -14,21 +13,12 @@ func TestWorks(t *testing.T) {
 		return nil, errors.New("bubblewrap is not installed (apt-get install bubblewrap)")
 	}
 	working := func(...string) (*host.Executor, error) { return &host.Executor{}, nil }
-	only := func(engine string) func(string) (string, error) {
-		return func(file string) (string, error) {
-			if file == engine {
-				return "/usr/bin/" + file, nil
-			}
-			return "", exec.ErrNotFound
-		}
-	}
 	for name, c := range map[string]struct{ got, want string }{
 		"a sandbox":     {sandboxWords(false, working), "bubblewrap works: builds run in it"},
 		"no sandbox":    {sandboxWords(false, broken), "Builds wait until it works"},
 		"without one":   {sandboxWords(true, broken), "builds run with the rights of the runner"},
-		"docker":        {containerWords(only("docker")), "docker is installed; builds do not use it yet"},
-		"podman":        {containerWords(only("podman")), "podman is installed; builds do not use it yet"},
-		"no engine":     {containerWords(only("")), "no engine is installed"},
+		"no engine":     {containerWords(t.Context(), "unix:///nowhere.sock"), "no container engine answers at unix:///nowhere.sock"},
+		"none wanted":   {containerWords(t.Context(), "none"), "builds with an image wait for a runner that has"},
 		"git":           {gitWords(t.Context()), "."},
 		"this machine":  {place{Listen: "127.0.0.1:8080"}.transport(), "reachable from this machine only"},
 		"the network":   {place{Listen: "0.0.0.0:8080"}.transport(), "others on the network can read it"},

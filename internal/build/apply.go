@@ -33,7 +33,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 		if err := tx.Enqueue(ctx, store.Job{Kind: jobQueued, Key: id, RunAt: deadline}); err != nil {
 			return d, err
 		}
-		s.queued(tx)
+		s.queued(tx, r.needs)
 	case d.State.Stage == Assigned:
 		r.assigned = now
 		if err := s.watch(ctx, tx, d.State.Runner); err != nil {

@@ -151,7 +151,8 @@ func (s *stage) get(id string) cb.Build {
 
 func (s *stage) poll(runner string, free int32, running ...string) *slipway.PollBuildOutput {
 	s.t.Helper()
-	out, err := s.PollBuild(s.ctx(), &slipway.PollBuildInput{Runner: &runner, Free: &free, Running: running})
+	out, err := s.PollBuild(s.ctx(), &slipway.PollBuildInput{Runner: &runner, Free: &free, Running: running,
+		Labels: []string{"sandbox", "container"}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -43,9 +43,12 @@ type remark struct {
 }
 
 // notes says, for the head of the log, what of a build is not done as the project asks.
-func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig) []string {
+func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig, at site) []string {
 	var all []string
-	for _, r := range slices.Concat(environmentRemarks(b.Environment), remarks(b, p), logRemarks(logs)) {
+	if at.note != "" {
+		all = append(all, at.note)
+	}
+	for _, r := range slices.Concat(environmentRemarks(b.Environment, at), remarks(b, p), logRemarks(logs)) {
 		if r.applies {
 			all = append(all, r.note)
 		}
@@ -53,20 +56,20 @@ func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig) []string {
 	return append(all, cacheNotes(b.Cache)...)
 }
 
-func environmentRemarks(e *cb.ProjectEnvironment) []remark {
+func environmentRemarks(e *cb.ProjectEnvironment, at site) []remark {
 	fleet := ""
 	if e.Fleet != nil {
 		fleet = awsproto.Value(e.Fleet.FleetArn)
 	}
 	return []remark{
-		{true, "The build runs on the runner's host: the image " + awsproto.Value(e.Image) + " is not used."},
-		{awsproto.Value(e.PrivilegedMode), "privilegedMode is ignored: the build has the rights of the runner."},
+		{awsproto.Value(e.PrivilegedMode) && at.image == "",
+			"privilegedMode is ignored: the build runs on the runner's machine, without an administrator's rights."},
 		{e.Type != cb.EnvironmentTypeLinuxContainer && e.Type != "",
 			"The environment type " + string(e.Type) + " is ignored: the build runs on the runner's own processor."},
 		{e.ComputeConfiguration != nil, "computeConfiguration is ignored: the build has what the runner's host has."},
 		{e.DockerServer != nil, "dockerServer is ignored: there is none."},
 		{e.Fleet != nil, "The fleet " + fleet + " is ignored."},
-		{e.RegistryCredential != nil, "registryCredential is ignored: no image is pulled."},
+		{e.RegistryCredential != nil, "registryCredential is ignored: images are pulled as anybody may."},
 		{e.Certificate != nil, "The certificate " + awsproto.Value(e.Certificate) + " is ignored."},
 	}
 }

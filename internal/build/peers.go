@@ -10,7 +10,7 @@ import (
 // Topics of notices to the other servers that work on the database. A runner polls one of them, and a build may be
 // started, stopped or shown at another.
 const (
-	queueNotice    = "build.queue"    // a build waits for a runner
+	queueNotice    = "build.queue"    // a build with this need waits for a runner
 	runnerNotice   = "build.runner"   // the runner of this name is to look
 	presenceNotice = "build.presence" // a presence
 	progressNotice = "build.progress" // a progressOf
@@ -19,8 +19,9 @@ const (
 
 // presence is what the others need to know of a runner that polls here.
 type presence struct {
-	Runner  string `json:"runner"`
-	Refuses string `json:"refuses,omitempty"`
+	Runner  string   `json:"runner"`
+	Refuses string   `json:"refuses,omitempty"`
+	Labels  []string `json:"labels,omitempty"`
 }
 
 // progressOf is the progress of a build.
@@ -30,12 +31,12 @@ type progressOf struct {
 }
 
 func (s *Service) listenToPeers() {
-	s.db.OnNotice(queueNotice, func(string) { s.runners.wakeOne() })
+	s.db.OnNotice(queueNotice, s.runners.wakeOne)
 	s.db.OnNotice(runnerNotice, s.runners.wake)
 	s.db.OnNotice(presenceNotice, func(text string) {
 		var p presence
 		if s.readNotice(text, &p) {
-			s.runners.elsewhere(p.Runner, p.Refuses, s.Now())
+			s.runners.elsewhere(p, s.Now())
 		}
 	})
 	s.db.OnNotice(progressNotice, func(text string) {
@@ -45,7 +46,11 @@ func (s *Service) listenToPeers() {
 		}
 	})
 	s.db.OnNotice(endNotice, s.progresses.forget)
-	s.db.OnGap(s.runners.wakeAll)
+	s.db.OnNotice(imageNotice, func(string) { s.images.forget() })
+	s.db.OnGap(func() {
+		s.images.forget()
+		s.runners.wakeAll()
+	})
 }
 
 func (s *Service) readNotice(text string, v any) bool {
@@ -69,10 +74,10 @@ func (s *Service) tell(topic string, v any) {
 	s.db.Notify(topic, string(text))
 }
 
-// queued lets a runner look into the queue, wherever it polls, once tx is committed.
-func (s *Service) queued(tx store.Tx) {
-	tx.Notify(queueNotice, "")
-	tx.AfterCommit(s.runners.wakeOne)
+// queued lets a runner that meets a need look into the queue, wherever it polls, once tx is committed.
+func (s *Service) queued(tx store.Tx, need string) {
+	tx.Notify(queueNotice, need)
+	tx.AfterCommit(func() { s.runners.wakeOne(need) })
 }
 
 // wake lets a runner look, wherever it polls, once tx is committed.

@@ -28,7 +28,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 	if err := s.bind(ctx, name, awsproto.CallerOf(ctx).AccessKeyID, true); err != nil {
 		return nil, err
 	}
-	p, ok := s.runners.arrive(name, awsproto.CallerOf(ctx).AccessKeyID, s.Now(), s.Silence)
+	p, ok := s.runners.arrive(name, awsproto.CallerOf(ctx).AccessKeyID, in.Labels, s.Now(), s.Silence)
 	if !ok {
 		return nil, &slipway.RunnerConflictException{Message: "Another runner polls by the name " + name +
 			", with another access key. Give this one a name of its own."}
@@ -49,7 +49,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 			timeout.Reset(min(s.Hold, grace))
 		}
 		if out.Build == nil && room {
-			if out.Build, err = s.takeNext(ctx, name); err != nil {
+			if out.Build, err = s.takeNext(ctx, name, p.meets); err != nil {
 				return nil, err
 			}
 		}
@@ -67,7 +67,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 // present notes what a runner that polls says of itself.
 func (s *Service) present(ctx context.Context, in *slipway.PollBuildInput) error {
 	s.runners.refuse(*in.Runner, awsproto.Value(in.Refuses))
-	s.tell(presenceNotice, presence{*in.Runner, awsproto.Value(in.Refuses)})
+	s.tell(presenceNotice, presence{*in.Runner, awsproto.Value(in.Refuses), in.Labels})
 	if err := s.heard(ctx, *in.Runner); err != nil {
 		return err
 	}
@@ -80,10 +80,7 @@ func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan t
 	if room {
 		s.runners.wait(p)
 		// What came into the queue between the look and this is seen by nobody else.
-		var queued int
-		if err := s.db.QueryRow(ctx,
-			`SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&queued); err != nil ||
-			queued > 0 {
+		if waits, err := someWait(ctx, s.db, p.meets); err != nil || waits {
 			return s.stopWaiting(ctx, p, out, err)
 		}
 	}
@@ -180,15 +177,16 @@ func (s *Service) noRoom() error {
 	return s.Room()
 }
 
-// takeNext assigns the oldest build of the queue, or returns nil.
-func (s *Service) takeNext(ctx context.Context, runner string) (*slipway.BuildOrder, error) {
-	const oldest = `WHERE state = 'queued' ORDER BY seq LIMIT 1`
-	if r, err := one(ctx, s.db, oldest); err != nil || r == nil {
+// takeNext assigns the oldest build of the queue whose needs the runner meets, or returns nil.
+func (s *Service) takeNext(ctx context.Context, runner string, meets []string) (*slipway.BuildOrder, error) {
+	waiting, args := oneOf(meets)
+	oldest := waiting + ` ORDER BY seq LIMIT 1`
+	if r, err := one(ctx, s.db, oldest, args...); err != nil || r == nil {
 		return nil, err // an empty queue costs no commit
 	}
 	var r *row
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
-		if r, err = one(ctx, tx, oldest); err != nil || r == nil {
+		if r, err = one(ctx, tx, oldest, args...); err != nil || r == nil {
 			return err
 		}
 		_, err = s.apply(ctx, tx, r, Assign{runner}, nil)

@@ -83,7 +83,7 @@ func (s *Service) again(r *row) *submission {
 	for _, a := range old.SecondaryArtifacts {
 		b.SecondaryArtifacts = append(b.SecondaryArtifacts, artifact(a))
 	}
-	sub := &submission{build: b, work: r.work}
+	sub := &submission{build: b, work: r.work, needs: r.needs}
 	sub.work.Variables = maps.Clone(r.work.Variables)
 	maps.Copy(sub.work.Variables, s.variables(b))
 	return sub
@@ -116,13 +116,14 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 		AutoRetryNumber:   new(awsproto.Value(c.AutoRetryNumber) + 1),
 		PreviousAutoRetry: r.build.Arn,
 	}
-	next := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: s.Now()}
+	next := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: s.Now(),
+		needs: sub.needs}
 	if err := s.insert(ctx, tx, next, sub, nil); err != nil {
 		return err
 	}
 	c.NextAutoRetry = next.build.Arn
 	s.Hints.Changed(tx, "builds")
-	s.queued(tx)
+	s.queued(tx, next.needs)
 	return nil
 }
 

@@ -19,15 +19,16 @@ type row struct {
 	work                              work
 	submitted, assigned, acknowledged time.Time
 	cause                             *slipway.Cause
+	needs                             string // of its runner
 }
 
-const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause`
+const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause, needs`
 
 func scan(r *sql.Rows) (*row, error) {
 	var x row
 	var stop, submitted, assigned, acknowledged int64
 	err := r.Scan(&x.Stage, &x.Runner, &stop, &submitted, &assigned, &acknowledged, store.JSON(&x.build),
-		store.JSON(&x.work), store.JSON(&x.cause))
+		store.JSON(&x.work), store.JSON(&x.cause), &x.needs)
 	x.Stop, x.submitted, x.assigned, x.acknowledged = stop == 1, moment(submitted), moment(assigned), moment(
 		acknowledged)
 	return &x, err
@@ -63,7 +64,7 @@ func (r *row) save(ctx context.Context, tx store.Tx) error {
 // order is what a runner gets.
 func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
 	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs,
-		Variables: r.work.Variables, Notes: r.work.Notes,
+		Variables: r.work.Variables, Notes: r.work.Notes, Image: r.work.Image, Privileged: r.work.Privileged,
 		Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}
 	if r.work.Buildspec != nil {
 		source := *o.Build.Source

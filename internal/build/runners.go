@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -27,12 +28,14 @@ type runner struct {
 	// refuses is why the runner takes no builds, "" if it does.
 	refuses string
 	labels  []string             // what it says that it can, as far as it was written
+	meets   []string             // the needs that it meets
 	told    map[string]time.Time // builds that it was told to stop or forget, and when
 }
 
 // poll is a PollBuild that is held.
 type poll struct {
 	runner string
+	meets  []string                 // the needs that its runner meets
 	offer  chan *slipway.BuildOrder // of a build that was assigned to the runner; nil for none after all
 	look   chan struct{}            // something may have changed
 	gone   chan struct{}            // closed when the runner polls anew
@@ -64,7 +67,8 @@ func (rs *runners) bind(name, key string) {
 
 // arrive begins a poll, which takes the place of an earlier one of the same runner. ok is false if somebody else polls
 // by its name.
-func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) (p *poll, ok bool) {
+func (rs *runners) arrive(name, key string, labels []string, now time.Time,
+	lease time.Duration) (p *poll, ok bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.of(name)
@@ -75,9 +79,10 @@ func (rs *runners) arrive(name, key string, now time.Time, lease time.Duration) 
 	if r.poll != nil {
 		close(r.poll.gone)
 	}
-	r.key, r.seen = key, now
+	r.key, r.seen, r.meets = key, now, meets(labels)
 	r.poll = &poll{
 		runner: name,
+		meets:  r.meets,
 		offer:  make(chan *slipway.BuildOrder, 1),
 		look:   make(chan struct{}, 1),
 		gone:   make(chan struct{}),
@@ -102,29 +107,32 @@ func (rs *runners) label(name string, labels []string) (write bool) {
 	return write
 }
 
-// refusal is why no runner that polls takes builds, in the words of one of them; "" if some runner does, or none polls.
-func (rs *runners) refusal(now time.Time, hold time.Duration) string {
+// refusal is why no runner that polls takes a build with a need, "" if some runner does, or none polls: a runner that
+// takes no builds at all says it in its own words.
+func (rs *runners) refusal(need string, now time.Time, hold time.Duration) string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	why := ""
 	for _, name := range slices.Sorted(maps.Keys(rs.byName)) {
 		switch r := rs.byName[name]; {
 		case r.poll == nil && now.Sub(r.away) > hold: // it polls nowhere
-		case r.refuses == "":
+		case r.refuses != "":
+			why = cmp.Or(why, "The runner "+name+" takes no builds: "+r.refuses)
+		case slices.Contains(r.meets, need):
 			return ""
-		case why == "":
-			why = "The runner " + name + " takes no builds: " + r.refuses
+		default:
+			why = "No runner can take the build. The runner " + name + " lacks " + lack(need) + "."
 		}
 	}
 	return why
 }
 
-// elsewhere notes that a runner polls another server, and why it takes no builds.
-func (rs *runners) elsewhere(name, refuses string, now time.Time) {
+// elsewhere notes that a runner polls another server, and what it said there.
+func (rs *runners) elsewhere(said presence, now time.Time) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	r := rs.of(name)
-	r.seen, r.refuses, r.away = now, refuses, now
+	r := rs.of(said.Runner)
+	r.seen, r.refuses, r.meets, r.away = now, said.Refuses, meets(said.Labels), now
 }
 
 // wakeAll lets all polls look anew.
@@ -193,16 +201,23 @@ func (rs *runners) withdraw(p *poll) (ok bool) {
 	return i >= 0
 }
 
-// take reserves the poll that waits longest, or returns nil. It is followed by deliver or giveBack.
-func (rs *runners) take() *poll {
+// take reserves the poll that waits longest for a build with a need, or returns nil. It is followed by deliver or
+// giveBack.
+func (rs *runners) take(need string) *poll {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if len(rs.waiting) == 0 {
+	i := rs.first(need)
+	if i < 0 {
 		return nil
 	}
-	p := rs.waiting[0]
-	rs.waiting = rs.waiting[1:]
+	p := rs.waiting[i]
+	rs.waiting = slices.Delete(rs.waiting, i, i+1)
 	return p
+}
+
+// first is the place of the poll that waits longest for a build with a need; "" is any. It is -1 if there is none.
+func (rs *runners) first(need string) int {
+	return slices.IndexFunc(rs.waiting, func(p *poll) bool { return need == "" || slices.Contains(p.meets, need) })
 }
 
 // deliver hands a poll that was taken the build that was assigned to its runner.
@@ -224,12 +239,12 @@ func (rs *runners) wake(name string) {
 	}
 }
 
-// wakeOne lets one of those that wait for a build look into the queue.
-func (rs *runners) wakeOne() {
+// wakeOne lets one of those look into the queue that wait for a build with a need.
+func (rs *runners) wakeOne(need string) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if len(rs.waiting) > 0 {
-		rs.waiting[0].nudge()
+	if i := rs.first(need); i >= 0 {
+		rs.waiting[i].nudge()
 	}
 }
 

@@ -67,6 +67,7 @@ type Service struct {
 	started    time.Time // before it nobody could be heard of
 	runners    runners
 	progresses progresses
+	images     images
 }
 
 // Kinds of jobs.

@@ -35,12 +35,16 @@ type work struct {
 	// Unlogged says that the project asks for no log in CloudWatch Logs. The build has one all the same, for which its
 	// role needs no right.
 	Unlogged bool `json:"unlogged,omitzero"`
+	// Image is what the build's container is made of; "" is the runner's own machine.
+	Image      string `json:"image,omitzero"`
+	Privileged bool   `json:"privileged,omitzero"`
 }
 
 // submission is a build that is about to be submitted.
 type submission struct {
 	build  *cb.Build
 	work   work
+	needs  string // of its runner
 	limit  *int32
 	origin string // the pipeline's key
 	// The idempotency token, its scope, and the request that it stands for.
@@ -174,8 +178,14 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 	for _, a := range p.SecondaryArtifacts {
 		b.SecondaryArtifacts = append(b.SecondaryArtifacts, expected(a, *p.Name, id))
 	}
-	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, work: work{Notes: notes(b, p, p.LogsConfig),
-		Unlogged: unlogged(p.LogsConfig)}}
+	named, err := s.namedImages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	at := siteOf(b.Environment, named)
+	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, needs: at.needs,
+		work: work{Notes: notes(b, p, p.LogsConfig, at), Image: at.image,
+			Privileged: at.privileged, Unlogged: unlogged(p.LogsConfig)}}
 	sub.work.Variables = s.variables(b)
 	return sub, s.loadBuildspec(ctx, sub)
 }
@@ -258,7 +268,7 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 	fault.Point("build.before-submit")
 	var waiting *poll
 	if s.noRoom() == nil {
-		waiting = s.runners.take()
+		waiting = s.runners.take(sub.needs)
 	}
 	var b *cb.Build
 	var order *slipway.BuildOrder // for the runner that waits
@@ -274,7 +284,7 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 		}
 		return s.db.Once(ctx, tx, sub.scope, sub.token, sub.request, b, s.Now().Add(tokenLife), func() error {
 			*b = *sub.build
-			r := &row{build: *b, work: sub.work, State: State{Stage: Queued}, submitted: s.Now()}
+			r := &row{build: *b, work: sub.work, State: State{Stage: Queued}, submitted: s.Now(), needs: sub.needs}
 			if err := s.insert(ctx, tx, r, sub, waiting); err != nil {
 				return err
 			}
@@ -292,8 +302,8 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 	} else {
 		s.runners.giveBack(waiting)
 		if err == nil {
-			s.runners.wakeOne()
-			s.db.Notify(queueNotice, "")
+			s.runners.wakeOne(sub.needs)
+			s.db.Notify(queueNotice, sub.needs)
 		}
 	}
 	if errors.Is(err, store.ErrTokenMismatch) {
@@ -341,12 +351,11 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 		r.work.Variables["CODEBUILD_SOURCE_VERSION"] = v
 	}
 	if waiting != nil {
-		var others int
-		if err := tx.QueryRow(ctx,
-			`SELECT COUNT(*) FROM (SELECT 1 FROM builds WHERE state = 'queued' LIMIT 1) q`).Scan(&others); err != nil {
+		others, err := someWait(ctx, tx, waiting.meets)
+		if err != nil {
 			return err
 		}
-		if others == 0 {
+		if !others {
 			r.State, r.assigned = Decide(r.State, Assign{waiting.runner}).State, r.submitted
 			if err := s.watch(ctx, tx, waiting.runner); err != nil {
 				return err
@@ -359,9 +368,9 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO builds (id, seq, project, origin, state, runner, submitted, assigned, doc, work)
-		VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM builds), $2, $3, $4, $5, $6, $7, $8, $9)`,
+	_, err := tx.Exec(ctx, `INSERT INTO builds (id, seq, project, origin, state, runner, submitted, assigned, doc, work, needs)
+		VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM builds), $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		*r.build.Id, name, sub.origin, string(r.Stage), r.Runner, r.submitted.UnixMilli(), milliseconds(r.assigned),
-		store.JSON(&r.build), store.JSON(&r.work))
+		store.JSON(&r.build), store.JSON(&r.work), r.needs)
 	return err
 }

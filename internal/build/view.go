@@ -41,8 +41,8 @@ func (s *Service) shown(r *row) cb.Build {
 		if err := s.noRoom(); err != nil {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("DISK_FULL"),
 				Message: new("No build begins: " + err.Error())}}
-		} else if why := s.runners.refusal(s.Now(), s.Hold); why != "" {
-			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("NO_SANDBOX"), Message: &why}}
+		} else if why := s.runners.refusal(r.needs, s.Now(), s.Hold); why != "" {
+			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("NO_RUNNER"), Message: &why}}
 		}
 	}
 	return b

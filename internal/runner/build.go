@@ -21,6 +21,7 @@ const (
 	commandError = "COMMAND_EXECUTION_ERROR"
 	yamlError    = "YAML_FILE_ERROR"
 	clientError  = "CLIENT_ERROR"
+	imageError   = "BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE"
 	timedOut     = "BUILD_TIMED_OUT"
 )
 
@@ -295,11 +296,18 @@ func (b *build) provision(ctx context.Context) error {
 	if b.Name != "" {
 		b.log.say("Running on Slipway runner %s", b.Name)
 	}
+	b.Room.Say = func(line string) { b.log.say("%s", line) }
 	r, err := b.Executor.Open(ctx, b.Room)
 	if err != nil {
+		if b.Room.Image != "" {
+			err = &phaseError{imageError, err}
+		}
 		return err
 	}
 	b.space = newWorkspace(r)
+	if of := b.space.place.Image; of != "" {
+		b.log.say("Running in a container of the image %s", of)
+	}
 	if w := b.space.place.Warning; w != "" {
 		b.log.say("%s", w)
 	}

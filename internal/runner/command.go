@@ -24,7 +24,13 @@ func (b *build) prepareShell() {
 	if err := b.awsEnvironment(env); err != nil {
 		b.log.say("The build's commands get no credentials: %v", err)
 	}
-	b.shell.path = env["PATH"] + ":" + standardPath
+	b.shell.path = standardPath
+	switch path, ok := env["PATH"]; {
+	case ok:
+		b.shell.path = path + ":" + standardPath
+	case b.space.place.Image != "":
+		b.shell.path = "" // the image's own
+	}
 	b.shell.initial = exports(env) + "cd " + quoted(b.space.place.Source) + "\n"
 	b.log.say("Moving to directory %s", b.space.place.Source)
 }

@@ -21,6 +21,10 @@ var allowed = []string{"PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "http_proxy",
 	"SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOFLAGS", "GOTOOLCHAIN", "NPM_CONFIG_REGISTRY",
 	"PIP_INDEX_URL"}
 
+// ofTheMachine are variables that say where something is on the runner's own machine.
+var ofTheMachine = []string{"PATH", "LANG", "LANGUAGE", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOFLAGS",
+	"GOTOOLCHAIN"}
+
 const standardPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/go/bin"
 
 // baseEnvironment is what programs get that the runner starts in a room.
@@ -37,6 +41,12 @@ func environment(o slipway.Order, s *buildspec.Spec, at room.Place, pass []strin
 		}
 	}
 	env["HOME"], env["USER"], env["SHELL"] = at.Home, "codebuild-user", "/bin/sh"
+	if at.Image != "" {
+		env["USER"] = "root"
+		for _, name := range ofTheMachine {
+			delete(env, name) // the image has its own
+		}
+	}
 	if at.Temporary != "" {
 		env["TMPDIR"] = at.Temporary
 	}

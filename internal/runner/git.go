@@ -2,6 +2,7 @@ package runner
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -128,6 +129,7 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	err = b.space.room.Run(ctx, room.Command{
 		Args:   []string{"/bin/sh", "-c", script, "git", address, depth, version, kind, submodules, commit},
 		Env:    env,
+		Needs:  "git",
 		Stdout: &limitedBuffer{&out, 4096},
 		Stderr: &limitedBuffer{&said, 4096},
 	})
@@ -136,7 +138,7 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 		return "", context.Cause(ctx)
 	case err != nil:
 		return "", fmt.Errorf("git clone of %s failed: %s", address,
-			strings.TrimSpace(strings.ToValidUTF8(said.String(), "\uFFFD")))
+			cmp.Or(strings.TrimSpace(strings.ToValidUTF8(said.String(), "\uFFFD")), err.Error()))
 	}
 	commit = strings.TrimSpace(out.String())
 	if !commitID().MatchString(commit) {

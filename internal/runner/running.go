@@ -34,7 +34,7 @@ func (s *server) run(id string, o slipway.Order, r *running, identity Identity) 
 	result, leave := Run(r.ctx, Job{
 		Order:    o,
 		Executor: slotExecutor{s.ready, slot},
-		Room:     room.Spec{Limits: limits},
+		Room:     roomOf(o),
 		Disk:     defaultDisk,
 		Log:      log,
 		Endpoint: s.Endpoint,
@@ -56,6 +56,11 @@ func (s *server) run(id string, o slipway.Order, r *running, identity Identity) 
 	if s.forgotten(r) {
 		s.dropLog(log.over.name)
 	}
+}
+
+// roomOf is the room that a build wants.
+func roomOf(o slipway.Order) room.Spec {
+	return room.Spec{Limits: limits, Image: o.Image, Privileged: o.Privileged}
 }
 
 // keep makes a result durable while the rest of the log is handed over. Both have happened when it returns, unless

@@ -37,8 +37,11 @@ func (s *shell) expanded(word string) string {
 // becoming is the part of the script that answers and then makes the room's shell the one that is wanted. The answer
 // tells that the shell has read all of it: what is written from then on is read by the next.
 func (s *shell) becoming() string {
-	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() +
-		"; PATH=" + quoted(s.path) + "; exec " + strings.Join(s.argv, " ") + " " + quoted(s.room.Place().Script) + "\n"
+	path := ""
+	if s.path != "" {
+		path = "PATH=" + quoted(s.path) + "; "
+	}
+	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() + "; " + path + "exec " + strings.Join(s.argv, " ") + " " + quoted(s.room.Place().Script) + "\n"
 }
 
 func (s *shell) fifo() string { return quoted(s.room.Place().Answers) }

@@ -127,6 +127,9 @@ type Command struct {
 	// chosen by a build.
 	Env            []string
 	Stdout, Stderr io.Writer
+	// Needs is a program that the command calls, "" for none. Where a room's image lacks it, the command runs on the
+	// runner's machine with the room's folders.
+	Needs string
 }
 
 // Shell is a POSIX shell (/bin/sh) over one stream. What is written to it is read as a script, by a shell that has

@@ -6,6 +6,7 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,6 +38,7 @@ type Executor struct {
 	// Privileged allows rooms whose processes have the rights of the machine's administrator.
 	privileged bool
 	labels     []string
+	about      string
 	homes      homes
 	// side runs programs that an image lacks, with the same files; nil if there is nowhere else to run them.
 	side Side
@@ -60,8 +62,8 @@ type Config struct {
 // New returns an executor whose engine has answered, or says why there is none.
 func New(ctx context.Context, c Config) (*Executor, error) {
 	options := []client.Opt{client.FromEnv}
-	if c.Host != "" {
-		options = append(options, client.WithHost(c.Host))
+	if host := cmp.Or(c.Host, socket()); host != "" {
+		options = append(options, client.WithHost(host))
 	}
 	api, err := client.New(options...)
 	if err != nil {
@@ -84,13 +86,31 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 		return nil, fmt.Errorf("the container engine at %s runs as root and this runner does not: it could not remove "+
 			"what builds write. Run the runner as root too, or a rootless engine", api.DaemonHost())
 	}
-	e := &Executor{api: api, privileged: c.Privileged, side: c.Side,
+	e := &Executor{api: api, privileged: c.Privileged, side: c.Side, about: "the container engine " + info.ServerVersion,
 		labels: []string{"container", runtime.GOOS, runtime.GOARCH}}
 	if c.Privileged {
 		e.labels = append(e.labels, "privileged")
 	}
 	return e, nil
 }
+
+// socket is where Podman's service of this machine listens, if Docker's does not and the environment names none.
+func socket() string {
+	const docker, podman = "/var/run/docker.sock", "/run/podman/podman.sock"
+	if os.Getenv("DOCKER_HOST") != "" {
+		return ""
+	}
+	if _, err := os.Stat(docker); err == nil {
+		return ""
+	}
+	if _, err := os.Stat(podman); err != nil {
+		return ""
+	}
+	return "unix://" + podman
+}
+
+// About names the engine and its version.
+func (e *Executor) About() string { return e.about }
 
 // Labels says what the executor can: "container", "privileged" if it may give that, the operating system and the
 // architecture, as Go names them.

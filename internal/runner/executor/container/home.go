@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -30,7 +31,7 @@ const (
 
 // fillHome puts what the image has in its home folder into the room's, which hides it. The home folder is a folder of
 // this machine so that caches in it are moved and not copied.
-func (r *containerRoom) fillHome(ctx context.Context, imageID, dir string) error {
+func (r *containerRoom) fillHome(ctx context.Context, imageID, dir string) (err error) {
 	h := &r.engine.homes
 	h.mu.Lock()
 	archive, known := h.byImage[imageID]
@@ -38,7 +39,14 @@ func (r *containerRoom) fillHome(ctx context.Context, imageID, dir string) error
 	if known {
 		return unpackHome(bytes.NewReader(archive), dir)
 	}
-	found, err := r.engine.api.CopyFromContainer(ctx, r.id, client.CopyFromContainerOptions{SourcePath: home})
+	// Of a container of its own: in the room's the folder is hidden already.
+	bare, err := r.engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
+		Image: imageID, Entrypoint: []string{"/bin/sh"}, Labels: r.labels()}})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.engine.remove(bare.ID)) }()
+	found, err := r.engine.api.CopyFromContainer(ctx, bare.ID, client.CopyFromContainerOptions{SourcePath: home})
 	if gone(err) {
 		r.keepHome(imageID, nil)
 		return nil

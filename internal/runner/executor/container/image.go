@@ -30,7 +30,7 @@ func (r *containerRoom) image(ctx context.Context) (image, error) {
 		return i, err
 	}
 	if err := r.pull(ctx); err != nil {
-		return image{}, fmt.Errorf("BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: Unable to pull customer's container image %s: %w",
+		return image{}, fmt.Errorf("Unable to pull customer's container image %s: %w",
 			r.spec.Image, err)
 	}
 	return r.inspectImage(ctx)

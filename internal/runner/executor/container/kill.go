@@ -13,19 +13,15 @@ import (
 )
 
 const (
-	// quickTries is how often the processes of a container are killed while they may still start others.
-	quickTries = 3
 	// killTries and killPause bound how long it is looked whether they are gone.
 	killTries, killPause = 2000, time.Millisecond
 )
 
-// killAll kills all processes of the container but its first, and returns when they are gone. Processes that start
-// others faster than they are killed are stopped first. A container that cannot be cleared is killed.
+// killAll kills all processes of the container but its first, and returns when they are gone. While there are several
+// the container is paused, so that none starts others meanwhile. A container that cannot be cleared is killed.
 func (r *containerRoom) killAll(ctx context.Context) {
-	for range quickTries {
-		if r.killOnce() == 0 {
-			return
-		}
+	if r.killOnce() <= 1 && r.killOnce() == 0 && r.killOnce() == 0 {
+		return // there was nothing but the shell
 	}
 	if _, err := r.engine.api.ContainerPause(ctx, r.id, client.ContainerPauseOptions{}); err == nil {
 		r.killOnce()

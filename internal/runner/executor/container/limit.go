@@ -1,7 +1,12 @@
 package container
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sys/unix"
@@ -38,4 +43,45 @@ func memory(l room.Limits) int64 {
 		}
 	}
 	return limit
+}
+
+// oomCounter is the file that counts how often the kernel killed a process of the container that a process is the first
+// of, since there was no memory left; "" if this machine shows none.
+func oomCounter(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	if err != nil {
+		return ""
+	}
+	const groups = "/sys/fs/cgroup"
+	for line := range strings.Lines(string(text)) {
+		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
+		if len(f) != 3 {
+			continue
+		}
+		file := ""
+		switch {
+		case slices.Contains(strings.Split(f[1], ","), "memory"):
+			file = filepath.Join(groups, f[1], f[2], "memory.oom_control")
+		case f[1] == "":
+			file = filepath.Join(groups, f[2], "memory.events")
+		}
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
+	}
+	return ""
+}
+
+// exhausted tells whether a counter of oomCounter has counted.
+func exhausted(file string) bool {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(text)) {
+		if name, count, ok := strings.Cut(strings.TrimSpace(line), " "); ok && name == "oom_kill" {
+			return count != "0"
+		}
+	}
+	return false
 }

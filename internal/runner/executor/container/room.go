@@ -45,6 +45,7 @@ type containerRoom struct {
 	id      string // of the container
 	from    image
 	pid     int             // of the container's first process, on this machine
+	oom     string          // the file that counts how often memory ran out, "" for none
 	dead    <-chan struct{} // closed when the container has ended
 	leave   context.CancelFunc
 
@@ -110,7 +111,7 @@ func (r *containerRoom) create(ctx context.Context, of image) error {
 			WorkingDir:  "/",
 			Entrypoint:  []string{"/bin/sh", "-c", supervisor, "slipway"},
 			Cmd:         []string{at(controlName), at(answeredName), at(outputName), r.place.Script, r.place.Answers},
-			Labels:      map[string]string{labelRooms: filepath.Dir(r.spec.Dir), labelRoom: r.spec.Dir},
+			Labels:      r.labels(),
 			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
 		},
 		HostConfig: r.hostConfig(),
@@ -120,6 +121,10 @@ func (r *containerRoom) create(ctx context.Context, of image) error {
 	}
 	r.id = made.ID
 	return r.fillHome(ctx, of.id, r.outside(home))
+}
+
+func (r *containerRoom) labels() map[string]string {
+	return map[string]string{labelRooms: filepath.Dir(r.spec.Dir), labelRoom: r.spec.Dir}
 }
 
 // start starts the container with its shell.
@@ -155,6 +160,7 @@ func (r *containerRoom) start(ctx context.Context) error {
 		return fmt.Errorf("the container of the image %s ended at once, with status %d", r.spec.Image,
 			found.Container.State.ExitCode)
 	}
+	r.oom = oomCounter(r.pid)
 	r.shell.follow()
 	return nil
 }
@@ -211,10 +217,7 @@ func (r *containerRoom) Files(file string) (dir, rest string, err error) {
 
 // OutOfMemory implements room.Room.
 func (r *containerRoom) OutOfMemory() int64 {
-	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
-	defer cancel()
-	found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
-	if err != nil || !found.Container.State.OOMKilled {
+	if r.oom == "" || !exhausted(r.oom) {
 		return 0
 	}
 	return memory(r.spec.Limits)

@@ -26,6 +26,9 @@ func (r *containerRoom) Run(ctx context.Context, c room.Command) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
+	if c.Needs != "" && r.lacks(c.Needs) {
+		return r.beside(ctx, c)
+	}
 	mark := runMark + rand.Text()
 	made, err := r.engine.api.ExecCreate(ctx, r.id, client.ExecCreateOptions{
 		User: "0:0", Cmd: c.Args, Env: append([]string{mark}, c.Env...), WorkingDir: "/",

@@ -30,14 +30,14 @@ const (
 // supervisor is the container's first process. It is told a number when a shell is wanted ($1), says it again when
 // the shell before is over ($2), and begins when it is told once more. Then it starts the shell on its script ($4), and
 // another one when a command has ended it, as long as there is the script; it tells each exit status ($5). Orphans of
-// the container are its children, which it reaps while it waits.
+// the container are its children, which it reaps while it waits. The brackets keep its own "Killed" out of the output.
 const supervisor = `exec >"$3" 2>&1
 exec 5>&2 2>/dev/null
 while read -r n; do
 printf '%s\n' "$n" >"$2"
 read -r n || exit
 while [ -p "$4" ]; do
-/bin/sh "$4" 2>&5 5>&- </dev/null
+(exec /bin/sh "$4" 2>&5 5>&- </dev/null)
 s=$?
 [ -p "$4" ] && printf '\0X\0%s\0' "$s" >"$5"
 done
