@@ -1,6 +1,7 @@
 package build_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -120,9 +121,11 @@ func TestImages(t *testing.T) {
 		_, err := s.PutImage(s.ctx(), &slipway.PutImageInput{Name: &name, Image: &image})
 		return err
 	}
+	runners := 0
 	runs := func() string {
 		s.inImage(standard, false)
-		return s.takes("r1", "sandbox", "container")
+		runners++
+		return s.takes(fmt.Sprintf("r%d", runners), "sandbox", "container")
 	}
 	if got := runs(); got != "" {
 		t.Errorf("without a name it runs in %q", got)

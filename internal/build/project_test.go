@@ -221,9 +221,8 @@ func TestOverrides(t *testing.T) {
 		*b.Source.Buildspec != "arn:aws:s3:::specs/ci.yml" || o.Group != "mine" || o.Stream != "web/"+uuid {
 		t.Errorf("variables %s, buildspec %s, log %s %s", vars, *o.Build.Source.Buildspec, o.Group, o.Stream)
 	}
-	if notes := strings.Join(o.Notes, "\n"); !strings.Contains(notes, "image img is not used") ||
-		!strings.Contains(notes, "cache of type S3") {
-		t.Errorf("notes: %s", notes)
+	if notes := strings.Join(o.Notes, "\n"); o.Image != "img" || !strings.Contains(notes, "cache of type S3") {
+		t.Errorf("image %q, notes: %s", o.Image, notes)
 	}
 	// Another source altogether.
 	b = s.start(&cb.StartBuildInput{ProjectName: new("app"), SourceTypeOverride: cb.SourceTypeS3,
