@@ -22,8 +22,8 @@ type imagesListCommand struct {
 }
 
 func (*imagesListCommand) Help() string {
-	return "Projects name images of CodeBuild's own (aws/codebuild/standard:7.0), which nobody else can pull. Builds run " +
-		"in what stands for them here, or on the runner's machine if nothing does.\n\n" +
+	return "Projects name images of CodeBuild's own (aws/codebuild/standard:7.0), which nobody else can pull. Builds " +
+		"run in what stands for them here, or on the runner's machine if nothing does.\n\n" +
 		"  slipway images\n" +
 		"  slipway images set aws/codebuild/standard:7.0 registry.example.com/ci/standard:7\n" +
 		"  slipway images set 'aws/codebuild/*' debian:12"

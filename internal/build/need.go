@@ -44,8 +44,8 @@ func meets(labels []string) (needs []string) {
 func lack(need string) string {
 	switch need {
 	case needContainer:
-		return "a container engine for the project's image. Start Docker or Podman's service on a runner's machine and " +
-			"the runner after it, or give the project the image host"
+		return "a container engine for the project's image. Start Docker or Podman's service on a runner's machine " +
+			"and the runner after it, or give the project the image host"
 	case needPrivileged:
 		return "a container engine and leave to run privileged builds (slipway runner --privileged)"
 	}

@@ -41,7 +41,8 @@ func (s *shell) becoming() string {
 	if s.path != "" {
 		path = "PATH=" + quoted(s.path) + "; "
 	}
-	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() + "; " + path + "exec " + strings.Join(s.argv, " ") + " " + quoted(s.room.Place().Script) + "\n"
+	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() + "; " + path + "exec " +
+		strings.Join(s.argv, " ") + " " + quoted(s.room.Place().Script) + "\n"
 }
 
 func (s *shell) fifo() string { return quoted(s.room.Place().Answers) }

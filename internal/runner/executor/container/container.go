@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
@@ -78,15 +77,16 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 	}
 	info := answer.Info
 	if info.OSType != runtime.GOOS {
-		return nil, fmt.Errorf("the container engine at %s runs images for %s, not for %s", api.DaemonHost(), info.OSType,
-			runtime.GOOS)
+		return nil, fmt.Errorf("the container engine at %s runs images for %s, not for %s", api.DaemonHost(),
+			info.OSType, runtime.GOOS)
 	}
-	rootless := slices.ContainsFunc(info.SecurityOptions, func(o string) bool { return strings.Contains(o, "rootless") })
+	rootless := strings.Contains(strings.Join(info.SecurityOptions, " "), "rootless")
 	if os.Geteuid() != 0 && !rootless {
 		return nil, fmt.Errorf("the container engine at %s runs as root and this runner does not: it could not remove "+
 			"what builds write. Run the runner as root too, or a rootless engine", api.DaemonHost())
 	}
-	e := &Executor{api: api, privileged: c.Privileged, side: c.Side, about: "the container engine " + info.ServerVersion,
+	e := &Executor{api: api, privileged: c.Privileged, side: c.Side,
+		about:  "the container engine " + info.ServerVersion,
 		labels: []string{"container", runtime.GOOS, runtime.GOARCH}}
 	if c.Privileged {
 		e.labels = append(e.labels, "privileged")

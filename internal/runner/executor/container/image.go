@@ -30,8 +30,7 @@ func (r *containerRoom) image(ctx context.Context) (image, error) {
 		return i, err
 	}
 	if err := r.pull(ctx); err != nil {
-		return image{}, fmt.Errorf("Unable to pull customer's container image %s: %w",
-			r.spec.Image, err)
+		return image{}, fmt.Errorf("the image %s cannot be pulled: %w", r.spec.Image, err)
 	}
 	return r.inspectImage(ctx)
 }

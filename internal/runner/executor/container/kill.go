@@ -65,7 +65,7 @@ func (r *containerRoom) processes() (all []int) {
 		if err != nil {
 			continue
 		}
-		its, _ := os.Readlink(fmt.Sprintf(namespace, pid)) // a process that is gone, or a thread of the kernel, has none
+		its, _ := os.Readlink(fmt.Sprintf(namespace, pid)) // a process that is gone has none
 		if its == "" || its != ours && !r.inGroup(pid) {
 			continue
 		}

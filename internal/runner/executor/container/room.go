@@ -148,7 +148,7 @@ func (r *containerRoom) start(ctx context.Context) error {
 		defer close(dead)
 		select {
 		case <-end.Result:
-		case <-end.Error:
+		case _ = <-end.Error: // the engine is gone, and the container with it or not: nobody hears of it any more
 		}
 	}()
 	r.dead = dead
