@@ -83,8 +83,8 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 }
 
 // executor returns where builds run: in containers, and in a sandbox, or on this machine if there is none and the user
-// allows that. Without an executor the runner takes no builds, and refuses says why. hidden are folders that builds must
-// not see.
+// allows that. Without an executor the runner takes no builds, and refuses says why. hidden are folders that builds
+// must not see.
 func (c *runnerCommand) executor(ctx context.Context, log *slog.Logger,
 	hidden ...string) (executor runner.Executor, refuses string) {
 	e := &choice.Executor{NoContainers: "this runner has no container engine"}

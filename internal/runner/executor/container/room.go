@@ -46,7 +46,8 @@ type containerRoom struct {
 	from    image
 	pid     int             // of the container's first process, on this machine
 	oom     string          // the file that counts how often memory ran out, "" for none
-	dead    <-chan struct{} // closed when the container has ended
+	dead    <-chan struct{} // closed when the container has ended, or is lost
+	lost    error           // why the engine tells nothing of the container any more, once it is dead
 	leave   context.CancelFunc
 
 	control, answered *os.File // to the first process, and back
@@ -148,7 +149,7 @@ func (r *containerRoom) start(ctx context.Context) error {
 		defer close(dead)
 		select {
 		case <-end.Result:
-		case _ = <-end.Error: // the engine is gone, and the container with it or not: nobody hears of it any more
+		case r.lost = <-end.Error:
 		}
 	}()
 	r.dead = dead

@@ -67,6 +67,9 @@ func (r *containerRoom) Shell() (room.Shell, error) {
 	}
 	select {
 	case <-r.dead:
+		if r.lost != nil {
+			return nil, fmt.Errorf("the container engine tells nothing of the build's container any more: %w", r.lost)
+		}
 		return nil, errors.New("the build's container has ended")
 	default:
 	}
