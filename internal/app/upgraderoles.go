@@ -37,5 +37,15 @@ func (s *server) upgradeRoles(ctx context.Context) error {
 			}
 		}
 	}
+	// The role of an action is assumed by that of its pipeline.
+	actions, err := s.pipelines.ActionRoles(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range actions {
+		if err := s.identity.EnsureTrustIn(ctx, a.Own, a.Pipeline); err != nil {
+			return err
+		}
+	}
 	return s.db.SetConstant(ctx, mark, "made")
 }

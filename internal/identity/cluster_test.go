@@ -105,7 +105,6 @@ func TestOlderSessionsAreRevoked(t *testing.T) {
 	revoke := `{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],"Condition":{` +
 		`"DateLessThan":{"aws:TokenIssueTime":"` + now().UTC().Truncate(time.Second).Format("2006-01-02T15:04:05.000Z") +
 		`"}}}]}`
-	began := time.Now()
 	if _, err := here.PutRolePolicy(ctx, &iam.PutRolePolicyInput{RoleName: aws.String("slipway-build"),
 		PolicyName: aws.String("AWSRevokeOlderSessions"), PolicyDocument: &revoke}); err != nil {
 		t.Fatal(err)
@@ -114,9 +113,6 @@ func TestOlderSessionsAreRevoked(t *testing.T) {
 		t.Error("an older session is honoured where it was revoked")
 	}
 	until(t, "the older session is refused there", func() bool { return !may(there, older) })
-	if took := time.Since(began); took > time.Second {
-		t.Errorf("the older session is refused elsewhere after %s", took)
-	}
 	if newer := begin(); !may(here, newer) || !may(there, newer) {
 		t.Error("a newer session is refused")
 	}

@@ -75,16 +75,25 @@ func (s *Service) ensureRole(v *view, path, name, description string, services .
 func serviceTrust(services ...string) string { return trustIn("Service", services...) }
 
 // trustIn is a trust policy that lets principals of a kind assume a role.
-func trustIn(kind string, names ...string) string {
-	var principals any = names
-	if len(names) == 1 {
-		principals = names[0]
+func trustIn(kind string, names ...string) string { return trust(map[string][]string{kind: names}) }
+
+// trust is a trust policy that lets principals assume a role, by their kinds.
+func trust(byKind map[string][]string) string {
+	principals := map[string]any{}
+	for kind, names := range byKind {
+		switch len(names) {
+		case 0:
+		case 1:
+			principals[kind] = names[0]
+		default:
+			principals[kind] = names
+		}
 	}
 	text, _ := json.Marshal(map[string]any{ // texts alone
 		"Version": "2012-10-17",
 		"Statement": []any{map[string]any{
 			"Effect":    "Allow",
-			"Principal": map[string]any{kind: principals},
+			"Principal": principals,
 			"Action":    "sts:AssumeRole",
 		}},
 	})
@@ -107,7 +116,7 @@ func (s *Service) EnsureServiceRole(ctx context.Context, arn, service string) (b
 			if r.Description != upgradedRole {
 				return nil
 			}
-			services = append(s.trustedServices(r), service)
+			services = append(s.trusted(r, "Service"), service)
 			if len(services) > len(slices.Compact(slices.Sorted(slices.Values(services)))) {
 				return nil
 			}
@@ -119,21 +128,40 @@ func (s *Service) EnsureServiceRole(ctx context.Context, arn, service string) (b
 	})
 }
 
+// EnsureTrustIn lets one role of this account assume another that EnsureServiceRole has made; others stay as they are.
+func (s *Service) EnsureTrustIn(ctx context.Context, arn, by string) error {
+	name := strings.ToLower(arn[strings.LastIndexByte(arn, '/')+1:])
+	return s.change(ctx, func(v *view) error {
+		r, ok := v.find(roleKind, name).(*role)
+		if !ok || r.Description != upgradedRole {
+			return nil
+		}
+		roles := s.trusted(r, "AWS")
+		if slices.Contains(roles, by) {
+			return nil
+		}
+		changed := edit(r)
+		changed.Trust = trust(map[string][]string{"Service": s.trusted(r, "Service"), "AWS": append(roles, by)})
+		v.put(changed)
+		return nil
+	})
+}
+
 // upgradedRole describes the roles of EnsureServiceRole.
 const upgradedRole = "Made when Slipway was upgraded, for what names it"
 
-// trustedServices are those that a role's trust policy names.
-func (s *Service) trustedServices(r *role) (services []string) {
+// trusted are the principals of a kind that a role's trust policy names.
+func (s *Service) trusted(r *role, kind string) (names []string) {
 	p := s.read.read(policy.Trust, r.Trust)
 	if p == nil {
 		return nil
 	}
 	for _, n := range p.Principals() {
-		if n.Type == "Service" {
-			services = append(services, n.Value)
+		if n.Type == kind {
+			names = append(names, n.Value)
 		}
 	}
-	return services
+	return names
 }
 
 // withServices gives a role trust in services, and what it needs for them.

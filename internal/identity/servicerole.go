@@ -52,7 +52,7 @@ func (s *Service) serviceRole(arn, service string) (*role, error) {
 	}
 	e.Reason = "The trust policy of the role " + arn + " does not let " + service + " assume it."
 	e.Mend = "Let it: aws iam update-assume-role-policy --role-name " + r.Name + " --policy-document '" +
-		serviceTrust(append(s.trustedServices(r), service)...) + "'"
+		serviceTrust(append(s.trusted(r, "Service"), service)...) + "'"
 	return nil, e
 }
 
@@ -79,13 +79,13 @@ func createServiceRole(full, service string) string {
 }
 
 // createRole is the command that makes a role with a trust policy.
-func createRole(full, trust string) string {
+func createRole(full, document string) string {
 	at := strings.LastIndexByte(full, '/') + 1
 	create := "Create it: aws iam create-role"
 	if path := full[:at]; path != "/" {
 		create += " --path " + path
 	}
-	return create + " --role-name " + full[at:] + " --assume-role-policy-document '" + trust + "'"
+	return create + " --role-name " + full[at:] + " --assume-role-policy-document '" + document + "'"
 }
 
 // trusts reports whether a service may assume a role.

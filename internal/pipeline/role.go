@@ -90,18 +90,42 @@ func (s *Service) roleOf(ctx context.Context, a *Action, run *engine.Run) (strin
 // ServiceRoles returns the roles of all pipelines and of their actions. It is for databases of a version in which roles
 // were names alone.
 func (s *Service) ServiceRoles(ctx context.Context) ([]string, error) {
-	all, err := store.All(ctx, s.db, func(r *sql.Rows) (*cp.PipelineDeclaration, error) {
-		d := new(cp.PipelineDeclaration)
-		return d, r.Scan(store.JSON(d))
-	}, `SELECT doc FROM pipelines`)
+	all, err := s.definitions(ctx)
 	var roles []string
 	for _, d := range all {
 		roles = append(roles, awsproto.Value(d.RoleArn))
+	}
+	for _, a := range actionRoles(all) {
+		roles = append(roles, a.Own)
+	}
+	return roles, err
+}
+
+// ActionRole is a role of an action's own, with the role of its pipeline, which assumes it.
+type ActionRole struct{ Own, Pipeline string }
+
+// ActionRoles returns the roles that actions of all pipelines have. It is for the same databases as ServiceRoles.
+func (s *Service) ActionRoles(ctx context.Context) ([]ActionRole, error) {
+	all, err := s.definitions(ctx)
+	return actionRoles(all), err
+}
+
+func (s *Service) definitions(ctx context.Context) ([]*cp.PipelineDeclaration, error) {
+	return store.All(ctx, s.db, func(r *sql.Rows) (*cp.PipelineDeclaration, error) {
+		d := new(cp.PipelineDeclaration)
+		return d, r.Scan(store.JSON(d))
+	}, `SELECT doc FROM pipelines`)
+}
+
+func actionRoles(all []*cp.PipelineDeclaration) (roles []ActionRole) {
+	for _, d := range all {
 		for i := range d.Stages {
-			for j := range d.Stages[i].Actions {
-				roles = append(roles, awsproto.Value(d.Stages[i].Actions[j].RoleArn))
+			for _, a := range d.Stages[i].Actions {
+				if own := awsproto.Value(a.RoleArn); own != "" {
+					roles = append(roles, ActionRole{own, awsproto.Value(d.RoleArn)})
+				}
 			}
 		}
 	}
-	return roles, err
+	return roles
 }
