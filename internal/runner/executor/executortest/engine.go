@@ -97,6 +97,8 @@ func start(t testing.TB, dir, socket string, engine *exec.Cmd) string {
 	t.Cleanup(func() {
 		_ = engine.Process.Signal(syscall.SIGTERM)
 		<-ended
+		// What an engine that was killed has left: its helpers have the folder among their arguments.
+		_ = exec.Command("pkill", "-KILL", "-f", dir+"/").Run()
 		_ = exec.Command("umount", "-R", filepath.Join(dir, "root")).Run() // Podman leaves a mount of its own
 	})
 	address := "unix://" + socket
