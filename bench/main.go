@@ -37,6 +37,8 @@ func measures() []measure {
 		{"chain", "time added per action in a chain of five", "8 × fork+exec", "Woodpecker 410 ms, Gitea 1.7 s", chain},
 		{"builds", "100 one-step builds, four at a time", "0.4 × sh -c and one fsync each",
 			"Woodpecker 10.6, Gitea 2.4 builds/s", builds},
+		{"containers", "a container build's start and docker run of the same image, in turns",
+			"1.1 × docker run, 0.3 × in a ready room", "docker run itself is the peer", containers},
 		{"logs", "a log of 1,000,000 lines of 100 bytes", "2 × sh > file", "Woodpecker 267 ×, Gitea 113 ×", logs},
 		{"read", "slipway logs of those lines", "2 × a file over HTTP", "Gitea 0.62 s", read},
 		{"router", "16 connections through the router, httputil.ReverseProxy and nginx, in turns",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,16 +23,29 @@ const (
 // and then closed.
 type readyRooms struct {
 	executor Executor
-	spec     room.Spec // of all rooms that are kept ready, but for folder and slot
+	spec     room.Spec // of the rooms that are kept ready as long as nothing is known of the builds
 	dir      string    // of the rooms' folders
 	log      *slog.Logger
 
 	mu      sync.Mutex
+	used    []usedSpec // by the last builds, the newest last
 	slots   []slotRooms
 	serial  int
 	closed  bool
 	opening sync.WaitGroup
 }
+
+// usedSpec is what a build wanted, and when.
+type usedSpec struct {
+	spec room.Spec
+	at   time.Time
+}
+
+const (
+	// maxUsed is how many builds say what rooms are kept ready, and maxUsedAge for how long each does.
+	maxUsed    = 16
+	maxUsedAge = time.Hour
+)
 
 // slotRooms is what readyRooms knows of a slot.
 type slotRooms struct {
@@ -41,6 +55,7 @@ type slotRooms struct {
 
 // readyRoom is a room that is opened, or open, for a build that has not come yet.
 type readyRoom struct {
+	spec   room.Spec
 	opened time.Time
 	done   chan struct{} // closed when room and err are set
 	room   room.Room
@@ -63,9 +78,9 @@ func (p *readyRooms) prepare(slot int) {
 	if p.closed || slot >= maxReady || s.builds > 0 || s.waiting != nil {
 		return
 	}
-	w := &readyRoom{opened: time.Now(), done: make(chan struct{})}
+	spec := p.specOf(p.likely(slot, time.Now()), slot)
+	w := &readyRoom{spec: spec, opened: time.Now(), done: make(chan struct{})}
 	s.waiting = w
-	spec := p.specOf(p.spec, slot)
 	p.opening.Go(func() {
 		defer close(w.done)
 		w.room, w.err = p.executor.Open(context.Background(), spec)
@@ -73,6 +88,38 @@ func (p *readyRooms) prepare(slot int) {
 			p.log.Warn("a room cannot be made ready", "error", w.err)
 		}
 	})
+}
+
+// likely is what the next build of a slot may want: the slots are shared out as the last builds wanted them.
+func (p *readyRooms) likely(slot int, now time.Time) room.Spec {
+	p.used = slices.DeleteFunc(p.used, func(u usedSpec) bool { return now.Sub(u.at) > maxUsedAge })
+	type share struct {
+		spec  room.Spec
+		count int
+	}
+	var shares []share // the one that was used last comes first
+	for _, u := range slices.Backward(p.used) {
+		i := slices.IndexFunc(shares, func(s share) bool { return s.spec.Fits(u.spec) })
+		if i < 0 {
+			i, shares = len(shares), append(shares, share{spec: u.spec})
+		}
+		shares[i].count++
+	}
+	slices.SortStableFunc(shares, func(a, b share) int { return b.count - a.count })
+	at := slot * len(p.used) / len(p.slots)
+	for _, s := range shares {
+		if at -= s.count; at < 0 {
+			return s.spec
+		}
+	}
+	return p.spec
+}
+
+// note keeps what a build wanted.
+func (p *readyRooms) note(spec room.Spec) {
+	spec.Say = nil
+	p.used = append(p.used, usedSpec{spec, time.Now()})
+	p.used = p.used[max(0, len(p.used)-maxUsed):]
 }
 
 // specOf gives a specification a folder and a slot.
@@ -101,20 +148,47 @@ func (p *readyRooms) has(slot int) bool {
 // open returns a room for a build of a slot: the one that is ready, or being made ready, if it is what the build wants.
 // free must follow once the room is closed.
 func (p *readyRooms) open(ctx context.Context, spec room.Spec, slot int) (room.Room, error) {
+	w, from := p.take(spec, slot)
+	if from != slot {
+		p.prepare(from)
+	}
 	p.mu.Lock()
-	w := p.slots[slot].waiting
-	p.slots[slot].builds++
-	p.slots[slot].waiting = nil
 	spec = p.specOf(spec, slot)
 	p.mu.Unlock()
 	if w != nil {
 		<-w.done
-		if w.err == nil && p.spec.Fits(spec) && lives(w.room) {
+		if w.err == nil && lives(w.room) {
 			return w.room, nil
 		}
 		w.close()
 	}
 	return p.executor.Open(ctx, spec)
+}
+
+// take begins with a build of a slot: it takes the room that waits for the slot, if it fits, or, for a build in a
+// container, one of another slot, from, that fits; users of slots are of this machine alone. A room of the slot that
+// does not fit is closed, and the build does not wait for that. take returns nil if no room fits.
+func (p *readyRooms) take(spec room.Spec, slot int) (w *readyRoom, from int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.note(spec)
+	p.slots[slot].builds++
+	own := p.slots[slot].waiting
+	if own != nil && own.spec.Fits(spec) {
+		p.slots[slot].waiting = nil
+		return own, slot
+	}
+	if own != nil && !p.closed {
+		p.slots[slot].waiting = nil
+		p.opening.Go(own.close)
+	}
+	for i := range p.slots {
+		if w := p.slots[i].waiting; spec.Image != "" && w != nil && w.spec.Fits(spec) {
+			p.slots[i].waiting = nil
+			return w, i
+		}
+	}
+	return nil, slot
 }
 
 // free says that a build of a slot has closed its room.

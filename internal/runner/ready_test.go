@@ -3,7 +3,9 @@ package runner
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"testing"
+	"time"
 
 	"slipway/internal/runner/executor/host"
 	"slipway/internal/runner/room"
@@ -104,5 +106,62 @@ func TestAStoppedBuildOpensNoRoom(t *testing.T) {
 	}
 	if r.Cause == nil || r.Cause.Phase != "PROVISIONING" {
 		t.Errorf("%+v", r)
+	}
+}
+
+// anyImage opens rooms of any image, which are rooms without one in truth.
+type anyImage struct{ *host.Executor }
+
+func (e anyImage) Open(ctx context.Context, s room.Spec) (room.Room, error) {
+	s.Image = ""
+	return e.Executor.Open(ctx, s)
+}
+
+// The rooms that are kept ready are of the sorts that the last builds wanted.
+func TestRoomsAreReadyForWhatBuildsWant(t *testing.T) {
+	p := newReadyRooms(anyImage{host.Plain()}, room.Spec{}, t.TempDir(), 2, slog.New(slog.DiscardHandler))
+	t.Cleanup(p.close)
+	ready := func(slot int, image string) string {
+		t.Helper()
+		waitFor(t, "a room is ready for "+image, func() bool { return p.has(slot) })
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		w := p.slots[slot].waiting
+		if w.spec.Image != image {
+			t.Fatalf("a room is ready for %q, want %q", w.spec.Image, image)
+		}
+		return w.room.Place().Dir
+	}
+	build := func(slot int, image string) string {
+		t.Helper()
+		r := take(t, p, room.Spec{Image: image}, slot)
+		dir := r.Place().Dir
+		if err := r.Close(); err != nil {
+			t.Fatal(err)
+		}
+		p.free(slot)
+		return dir
+	}
+	ready(0, "")
+	ready(1, "")
+	build(0, "golang:1.26")
+	first := ready(0, "golang:1.26")
+	if got := build(1, "golang:1.26"); got != first {
+		t.Error("a build does not get the room that another slot has ready for its image")
+	}
+	second := ready(1, "golang:1.26")
+	if got := build(1, "golang:1.26"); got != second {
+		t.Error("a build does not get the room that is ready for its image")
+	}
+	for range 3 {
+		build(0, "")
+	}
+	// Three of six builds each: one room of each sort.
+	got := []string{p.likely(0, time.Now()).Image, p.likely(1, time.Now()).Image}
+	if slices.Sort(got); !slices.Equal(got, []string{"", "golang:1.26"}) {
+		t.Errorf("rooms are made for %q", got)
+	}
+	if got := p.likely(0, time.Now().Add(2*maxUsedAge)); got.Image != "" {
+		t.Errorf("after a long time without builds a room is made for %q", got.Image)
 	}
 }

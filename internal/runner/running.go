@@ -9,7 +9,6 @@ import (
 
 	"slipway/api/slipway"
 	"slipway/internal/fault"
-	"slipway/internal/runner/room"
 )
 
 // endLimit is how long the end of a build's room waits for the server to take the result.
@@ -56,11 +55,6 @@ func (s *server) run(id string, o slipway.Order, r *running, identity Identity) 
 	if s.forgotten(r) {
 		s.dropLog(log.over.name)
 	}
-}
-
-// roomOf is the room that a build wants.
-func roomOf(o slipway.Order) room.Spec {
-	return room.Spec{Limits: limits, Image: o.Image, Privileged: o.Privileged}
 }
 
 // keep makes a result durable while the rest of the log is handed over. Both have happened when it returns, unless
