@@ -16,8 +16,10 @@ import (
 	"slipway/api/iam"
 	"slipway/api/kms"
 	"slipway/api/logs"
+	"slipway/api/secretsmanager"
 	"slipway/api/slipway"
 	"slipway/api/sns"
+	"slipway/api/ssm"
 	"slipway/api/sts"
 )
 
@@ -37,6 +39,8 @@ func Services() []awsproto.Service {
 		sns.New(awsproto.Hooks{}, sns.Unimplemented{}),
 		ec2.New(awsproto.Hooks{}, ec2.Unimplemented{}),
 		acm.New(awsproto.Hooks{}, acm.Unimplemented{}),
+		ssm.New(awsproto.Hooks{}, ssm.Unimplemented{}),
+		secretsmanager.New(awsproto.Hooks{}, secretsmanager.Unimplemented{}),
 		codedeploycommand.New(awsproto.Hooks{}, codedeploycommand.Unimplemented{}),
 		slipway.New(awsproto.Hooks{}, slipway.Unimplemented{}),
 	}

@@ -21,7 +21,9 @@ import (
 	awselbv2 "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
+	awssecretsmanager "github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	awssns "github.com/aws/aws-sdk-go-v2/service/sns"
+	awsssm "github.com/aws/aws-sdk-go-v2/service/ssm"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 
 	"slipway/api/acm"
@@ -35,36 +37,44 @@ import (
 	"slipway/api/iam"
 	"slipway/api/kms"
 	"slipway/api/logs"
+	"slipway/api/secretsmanager"
 	"slipway/api/sns"
+	"slipway/api/ssm"
 	"slipway/api/sts"
 )
 
 // absent are operations, members and enum values that AWS has and our model has not, each with its reason. An operation
 // that is absent answers 501 by its name, unless another reason stands here.
 var absent = map[string]string{
-	"elbv2.SourceIpConditionConfig.IpAddressType":                 "of Network Load Balancers, which are refused",
-	"codedeploy.RevisionLocation.String_":                         "the member string, by another name in Go",
-	"acm.CertificateDetail.AcmeAccountId":                         "said of certificates got by ACME; ours are imported",
-	"acm.CertificateDetail.AcmeEndpointArn":                       "said of certificates got by ACME; ours are imported",
-	"acm.CertificateDetail.UpdateSummary":                         "said of certificates that ACM renews; ours are imported",
-	"ec2.VpcEncryptionControlExclusions.ApiGatewayV2":             "said of VPCs with encryption controls; ours has none",
-	"ec2.VpcEncryptionControlExclusions.GlobalAccelerator":        "said of VPCs with encryption controls; ours has none",
-	"kms.KeyMetadata.EncapsulationAlgorithms":                     "said of keys for encapsulation; ours encrypt",
-	"kms.GrantListEntry.GranteeServicePrincipal":                  "said of grants to services; ours are to principals of IAM",
-	"kms.GrantListEntry.RetiringServicePrincipal":                 "said of grants to services; ours are to principals of IAM",
-	"logs.LogGroupClass=ESSENTIALS":                               "said of log groups; ours are STANDARD",
-	"logs.LogGroup.RetentionPolicyName":                           "said of log groups; ours have no retention policies",
-	"iam.Role.SourceRoleTemplate":                                 "said of roles made of a template; ours are not",
-	"sts.AssumeRoleOutput.SessionTokenSize":                       "of tokens that are padded, which is refused",
-	"sts.AssumeRoleOutput.SessionTokenUtilization":                "of tokens that are padded, which is refused",
-	"sts.AssumeRoleWithWebIdentityOutput.SessionTokenSize":        "of tokens that are padded, which is refused",
-	"sts.AssumeRoleWithWebIdentityOutput.SessionTokenUtilization": "of tokens that are padded, which is refused",
-	"sts.GetFederationTokenOutput.SessionTokenSize":               "of tokens that are padded, which is refused",
-	"sts.GetFederationTokenOutput.SessionTokenUtilization":        "of tokens that are padded, which is refused",
-	"sts.GetSessionTokenOutput.SessionTokenSize":                  "of tokens that are padded, which is refused",
-	"sts.GetSessionTokenOutput.SessionTokenUtilization":           "of tokens that are padded, which is refused",
-	"cloudwatch.AlarmType=LogAlarm":                               "AlarmTypes is a filter: there are no alarms of this type",
-	"cloudwatch.DescribeAlarmsOutput.LogAlarms":                   "there are none",
+	"secretsmanager.DescribeSecretOutput.CrossAccountPrimary":            "said of replicas, which are refused",
+	"secretsmanager.DescribeSecretOutput.CrossAccountReplicas":           "said of replicas, which are refused",
+	"secretsmanager.DescribeSecretOutput.ExternalSecretRotationMetadata": "said of rotation, which is refused",
+	"secretsmanager.DescribeSecretOutput.ExternalSecretRotationRoleArn":  "said of rotation, which is refused",
+	"secretsmanager.SecretListEntry.ExternalSecretRotationMetadata":      "said of rotation, which is refused",
+	"secretsmanager.SecretListEntry.ExternalSecretRotationRoleArn":       "said of rotation, which is refused",
+	"elbv2.SourceIpConditionConfig.IpAddressType":                        "of Network Load Balancers, which are refused",
+	"codedeploy.RevisionLocation.String_":                                "the member string, by another name in Go",
+	"acm.CertificateDetail.AcmeAccountId":                                "said of certificates got by ACME; ours are imported",
+	"acm.CertificateDetail.AcmeEndpointArn":                              "said of certificates got by ACME; ours are imported",
+	"acm.CertificateDetail.UpdateSummary":                                "said of certificates that ACM renews; ours are imported",
+	"ec2.VpcEncryptionControlExclusions.ApiGatewayV2":                    "said of VPCs with encryption controls; ours has none",
+	"ec2.VpcEncryptionControlExclusions.GlobalAccelerator":               "said of VPCs with encryption controls; ours has none",
+	"kms.KeyMetadata.EncapsulationAlgorithms":                            "said of keys for encapsulation; ours encrypt",
+	"kms.GrantListEntry.GranteeServicePrincipal":                         "said of grants to services; ours are to principals of IAM",
+	"kms.GrantListEntry.RetiringServicePrincipal":                        "said of grants to services; ours are to principals of IAM",
+	"logs.LogGroupClass=ESSENTIALS":                                      "said of log groups; ours are STANDARD",
+	"logs.LogGroup.RetentionPolicyName":                                  "said of log groups; ours have no retention policies",
+	"iam.Role.SourceRoleTemplate":                                        "said of roles made of a template; ours are not",
+	"sts.AssumeRoleOutput.SessionTokenSize":                              "of tokens that are padded, which is refused",
+	"sts.AssumeRoleOutput.SessionTokenUtilization":                       "of tokens that are padded, which is refused",
+	"sts.AssumeRoleWithWebIdentityOutput.SessionTokenSize":               "of tokens that are padded, which is refused",
+	"sts.AssumeRoleWithWebIdentityOutput.SessionTokenUtilization":        "of tokens that are padded, which is refused",
+	"sts.GetFederationTokenOutput.SessionTokenSize":                      "of tokens that are padded, which is refused",
+	"sts.GetFederationTokenOutput.SessionTokenUtilization":               "of tokens that are padded, which is refused",
+	"sts.GetSessionTokenOutput.SessionTokenSize":                         "of tokens that are padded, which is refused",
+	"sts.GetSessionTokenOutput.SessionTokenUtilization":                  "of tokens that are padded, which is refused",
+	"cloudwatch.AlarmType=LogAlarm":                                      "AlarmTypes is a filter: there are no alarms of this type",
+	"cloudwatch.DescribeAlarmsOutput.LogAlarms":                          "there are none",
 }
 
 func TestNothingThatAWSHasIsMissing(t *testing.T) {
@@ -73,19 +83,21 @@ func TestNothingThatAWSHasIsMissing(t *testing.T) {
 		aws, ours reflect.Type
 		some      bool // only the operations that we have: of the others the model knows the names
 	}{
-		"acm":          {reflect.TypeFor[*awsacm.Client](), reflect.TypeFor[acm.API](), true},
-		"ec2":          {reflect.TypeFor[*awsec2.Client](), reflect.TypeFor[ec2.API](), true},
-		"kms":          {reflect.TypeFor[*awskms.Client](), reflect.TypeFor[kms.API](), true},
-		"sns":          {reflect.TypeFor[*awssns.Client](), reflect.TypeFor[sns.API](), true},
-		"cloudwatch":   {reflect.TypeFor[*awscloudwatch.Client](), reflect.TypeFor[cloudwatch.API](), true},
-		"codebuild":    {reflect.TypeFor[*awscodebuild.Client](), reflect.TypeFor[codebuild.API](), false},
-		"codecommit":   {reflect.TypeFor[*awscodecommit.Client](), reflect.TypeFor[codecommit.API](), false},
-		"codedeploy":   {reflect.TypeFor[*awscodedeploy.Client](), reflect.TypeFor[codedeploy.API](), false},
-		"codepipeline": {reflect.TypeFor[*awscodepipeline.Client](), reflect.TypeFor[codepipeline.API](), false},
-		"elbv2":        {reflect.TypeFor[*awselbv2.Client](), reflect.TypeFor[elbv2.API](), true},
-		"iam":          {reflect.TypeFor[*awsiam.Client](), reflect.TypeFor[iam.API](), true},
-		"logs":         {reflect.TypeFor[*awslogs.Client](), reflect.TypeFor[logs.API](), true},
-		"sts":          {reflect.TypeFor[*awssts.Client](), reflect.TypeFor[sts.API](), true},
+		"acm":            {reflect.TypeFor[*awsacm.Client](), reflect.TypeFor[acm.API](), true},
+		"ec2":            {reflect.TypeFor[*awsec2.Client](), reflect.TypeFor[ec2.API](), true},
+		"kms":            {reflect.TypeFor[*awskms.Client](), reflect.TypeFor[kms.API](), true},
+		"sns":            {reflect.TypeFor[*awssns.Client](), reflect.TypeFor[sns.API](), true},
+		"ssm":            {reflect.TypeFor[*awsssm.Client](), reflect.TypeFor[ssm.API](), true},
+		"secretsmanager": {reflect.TypeFor[*awssecretsmanager.Client](), reflect.TypeFor[secretsmanager.API](), true},
+		"cloudwatch":     {reflect.TypeFor[*awscloudwatch.Client](), reflect.TypeFor[cloudwatch.API](), true},
+		"codebuild":      {reflect.TypeFor[*awscodebuild.Client](), reflect.TypeFor[codebuild.API](), false},
+		"codecommit":     {reflect.TypeFor[*awscodecommit.Client](), reflect.TypeFor[codecommit.API](), false},
+		"codedeploy":     {reflect.TypeFor[*awscodedeploy.Client](), reflect.TypeFor[codedeploy.API](), false},
+		"codepipeline":   {reflect.TypeFor[*awscodepipeline.Client](), reflect.TypeFor[codepipeline.API](), false},
+		"elbv2":          {reflect.TypeFor[*awselbv2.Client](), reflect.TypeFor[elbv2.API](), true},
+		"iam":            {reflect.TypeFor[*awsiam.Client](), reflect.TypeFor[iam.API](), true},
+		"logs":           {reflect.TypeFor[*awslogs.Client](), reflect.TypeFor[logs.API](), true},
+		"sts":            {reflect.TypeFor[*awssts.Client](), reflect.TypeFor[sts.API](), true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &comparison{service: name, seen: map[[2]reflect.Type]bool{}}

@@ -14,8 +14,10 @@ import (
 	"slipway/api/iam"
 	"slipway/api/kms"
 	"slipway/api/logs"
+	"slipway/api/secretsmanager"
 	"slipway/api/slipway"
 	"slipway/api/sns"
+	"slipway/api/ssm"
 	"slipway/api/sts"
 	"slipway/internal/build"
 	"slipway/internal/deploy"
@@ -32,29 +34,33 @@ import (
 	"slipway/internal/release"
 	"slipway/internal/release/monitor"
 	"slipway/internal/report"
+	"slipway/internal/secret/parameter"
+	"slipway/internal/secret/vault"
 	"slipway/internal/source"
 	"slipway/internal/view"
 )
 
 // The parts of the contract, named so that a struct can embed several of them.
 type (
-	sourcePart   = source.Service
-	buildPart    = build.Service
-	reportPart   = report.Service
-	deployPart   = deploy.Service
-	hostPart     = deployserver.Service
-	pipelinePart = pipeline.Service
-	releasePart  = release.Service
-	monitorPart  = monitor.Service
-	balancerPart = loadbalancer.Service
-	identityPart = identity.Service
-	logsPart     = logsface.Service
-	keyPart      = key.Service
-	topicPart    = notify.Service
-	networkPart  = network.Service
-	viewPart     = view.Service
-	jobsPart     = jobs.Service
-	hintsPart    = event.Hints
+	sourcePart    = source.Service
+	buildPart     = build.Service
+	reportPart    = report.Service
+	deployPart    = deploy.Service
+	hostPart      = deployserver.Service
+	pipelinePart  = pipeline.Service
+	releasePart   = release.Service
+	monitorPart   = monitor.Service
+	balancerPart  = loadbalancer.Service
+	identityPart  = identity.Service
+	logsPart      = logsface.Service
+	keyPart       = key.Service
+	topicPart     = notify.Service
+	parameterPart = parameter.Service
+	vaultPart     = vault.Service
+	networkPart   = network.Service
+	viewPart      = view.Service
+	jobsPart      = jobs.Service
+	hintsPart     = event.Hints
 )
 
 // Implementations of the services, each made of the parts that have its operations. An operation is there if a part has
@@ -111,6 +117,14 @@ type (
 		*topicPart
 		sns.Unimplemented
 	}
+	ssmAPI struct {
+		*parameterPart
+		ssm.Unimplemented
+	}
+	secretsmanagerAPI struct {
+		*vaultPart
+		secretsmanager.Unimplemented
+	}
 	ec2API struct {
 		*networkPart
 		ec2.Unimplemented
@@ -139,59 +153,65 @@ type (
 
 // implementations are all of them. They are also read by reflection, to list what is implemented.
 type implementations struct {
-	codecommit   codecommitAPI
-	codebuild    codebuildAPI
-	codepipeline codepipelineAPI
-	codedeploy   codedeployAPI
-	command      commandAPI
-	logs         logsAPI
-	sts          stsAPI
-	iam          iamAPI
-	elbv2        elbv2API
-	cloudwatch   cloudwatchAPI
-	kms          kmsAPI
-	sns          snsAPI
-	ec2          ec2API
-	acm          acmAPI
-	slipway      slipwayAPI
+	codecommit     codecommitAPI
+	codebuild      codebuildAPI
+	codepipeline   codepipelineAPI
+	codedeploy     codedeployAPI
+	command        commandAPI
+	logs           logsAPI
+	sts            stsAPI
+	iam            iamAPI
+	elbv2          elbv2API
+	cloudwatch     cloudwatchAPI
+	kms            kmsAPI
+	sns            snsAPI
+	ssm            ssmAPI
+	secretsmanager secretsmanagerAPI
+	ec2            ec2API
+	acm            acmAPI
+	slipway        slipwayAPI
 }
 
 // contract has the decorated services. All callers use these.
 type contract struct {
-	codecommit   *codecommit.Service
-	codebuild    *codebuild.Service
-	codepipeline *codepipeline.Service
-	codedeploy   *codedeploy.Service
-	command      *codedeploycommand.Service
-	logs         *logs.Service
-	sts          *sts.Service
-	iam          *iam.Service
-	elbv2        *elbv2.Service
-	cloudwatch   *cloudwatch.Service
-	kms          *kms.Service
-	sns          *sns.Service
-	ec2          *ec2.Service
-	acm          *acm.Service
-	slipway      *slipway.Service
+	codecommit     *codecommit.Service
+	codebuild      *codebuild.Service
+	codepipeline   *codepipeline.Service
+	codedeploy     *codedeploy.Service
+	command        *codedeploycommand.Service
+	logs           *logs.Service
+	sts            *sts.Service
+	iam            *iam.Service
+	elbv2          *elbv2.Service
+	cloudwatch     *cloudwatch.Service
+	kms            *kms.Service
+	sns            *sns.Service
+	ssm            *ssm.Service
+	secretsmanager *secretsmanager.Service
+	ec2            *ec2.Service
+	acm            *acm.Service
+	slipway        *slipway.Service
 }
 
 func newContract(hooks awsproto.Hooks, parts implementations) contract {
 	return contract{
-		codecommit:   codecommit.New(hooks, parts.codecommit),
-		codebuild:    codebuild.New(hooks, parts.codebuild),
-		codepipeline: codepipeline.New(hooks, parts.codepipeline),
-		codedeploy:   codedeploy.New(hooks, parts.codedeploy),
-		command:      codedeploycommand.New(hooks, parts.command),
-		logs:         logs.New(hooks, parts.logs),
-		sts:          sts.New(hooks, parts.sts),
-		iam:          iam.New(hooks, parts.iam),
-		elbv2:        elbv2.New(hooks, parts.elbv2),
-		cloudwatch:   cloudwatch.New(hooks, parts.cloudwatch),
-		kms:          kms.New(hooks, parts.kms),
-		sns:          sns.New(hooks, parts.sns),
-		ec2:          ec2.New(hooks, parts.ec2),
-		acm:          acm.New(hooks, parts.acm),
-		slipway:      slipway.New(hooks, parts.slipway),
+		codecommit:     codecommit.New(hooks, parts.codecommit),
+		codebuild:      codebuild.New(hooks, parts.codebuild),
+		codepipeline:   codepipeline.New(hooks, parts.codepipeline),
+		codedeploy:     codedeploy.New(hooks, parts.codedeploy),
+		command:        codedeploycommand.New(hooks, parts.command),
+		logs:           logs.New(hooks, parts.logs),
+		sts:            sts.New(hooks, parts.sts),
+		iam:            iam.New(hooks, parts.iam),
+		elbv2:          elbv2.New(hooks, parts.elbv2),
+		cloudwatch:     cloudwatch.New(hooks, parts.cloudwatch),
+		kms:            kms.New(hooks, parts.kms),
+		sns:            sns.New(hooks, parts.sns),
+		ssm:            ssm.New(hooks, parts.ssm),
+		secretsmanager: secretsmanager.New(hooks, parts.secretsmanager),
+		ec2:            ec2.New(hooks, parts.ec2),
+		acm:            acm.New(hooks, parts.acm),
+		slipway:        slipway.New(hooks, parts.slipway),
 	}
 }
 
@@ -210,6 +230,8 @@ func (c contract) all() []awsproto.Service {
 		c.cloudwatch,
 		c.kms,
 		c.sns,
+		c.ssm,
+		c.secretsmanager,
 		c.ec2,
 		c.acm,
 		c.slipway,

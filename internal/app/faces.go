@@ -18,8 +18,10 @@ import (
 	"slipway/api/iam"
 	"slipway/api/kms"
 	"slipway/api/logs"
+	"slipway/api/secretsmanager"
 	"slipway/api/slipway"
 	"slipway/api/sns"
+	"slipway/api/ssm"
 	"slipway/api/sts"
 	"slipway/internal/identity"
 	"slipway/internal/jobs"
@@ -130,20 +132,22 @@ func (s *server) newContract() contract {
 		Commits:     s.sources,
 	}
 	c := newContract(s.rights.hooks(), implementations{
-		codecommit:   codecommitAPI{s.sources, codecommit.Unimplemented{}},
-		codebuild:    codebuildAPI{s.builds, s.reports, codebuild.Unimplemented{}},
-		codepipeline: codepipelineAPI{s.pipelines, codepipeline.Unimplemented{}},
-		codedeploy:   codedeployAPI{s.deployments, s.hosts, codedeploy.Unimplemented{}},
-		command:      commandAPI{s.hosts, codedeploycommand.Unimplemented{}},
-		logs:         logsAPI{s.logs, logs.Unimplemented{}},
-		sts:          stsAPI{s.identity, sts.Unimplemented{}},
-		iam:          iamAPI{s.identity, s.balancers, iam.Unimplemented{}},
-		elbv2:        elbv2API{s.balancers, elbv2.Unimplemented{}},
-		cloudwatch:   cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
-		kms:          kmsAPI{s.kms, kms.Unimplemented{}},
-		sns:          snsAPI{s.topics, sns.Unimplemented{}},
-		ec2:          ec2API{s.network, ec2.Unimplemented{}},
-		acm:          acmAPI{s.balancers, acm.Unimplemented{}},
+		codecommit:     codecommitAPI{s.sources, codecommit.Unimplemented{}},
+		codebuild:      codebuildAPI{s.builds, s.reports, codebuild.Unimplemented{}},
+		codepipeline:   codepipelineAPI{s.pipelines, codepipeline.Unimplemented{}},
+		codedeploy:     codedeployAPI{s.deployments, s.hosts, codedeploy.Unimplemented{}},
+		command:        commandAPI{s.hosts, codedeploycommand.Unimplemented{}},
+		logs:           logsAPI{s.logs, logs.Unimplemented{}},
+		sts:            stsAPI{s.identity, sts.Unimplemented{}},
+		iam:            iamAPI{s.identity, s.balancers, iam.Unimplemented{}},
+		elbv2:          elbv2API{s.balancers, elbv2.Unimplemented{}},
+		cloudwatch:     cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
+		kms:            kmsAPI{s.kms, kms.Unimplemented{}},
+		sns:            snsAPI{s.topics, sns.Unimplemented{}},
+		ssm:            ssmAPI{s.parameters, ssm.Unimplemented{}},
+		secretsmanager: secretsmanagerAPI{s.vault, secretsmanager.Unimplemented{}},
+		ec2:            ec2API{s.network, ec2.Unimplemented{}},
+		acm:            acmAPI{s.balancers, acm.Unimplemented{}},
 		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
 			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), s.identity, slipway.Unimplemented{}},
 	})

@@ -23,6 +23,8 @@ import (
 	"slipway/internal/release/metric"
 	"slipway/internal/release/monitor"
 	"slipway/internal/report"
+	"slipway/internal/secret/parameter"
+	"slipway/internal/secret/vault"
 	"slipway/internal/source"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
@@ -34,6 +36,8 @@ func migrations() []store.Migrations {
 		identity.Migrations(),
 		key.Migrations(),
 		notify.Migrations(),
+		parameter.Migrations(),
+		vault.Migrations(),
 		object.Migrations(),
 		logsface.Migrations(),
 		source.Migrations(),

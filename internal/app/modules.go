@@ -20,6 +20,8 @@ import (
 	"slipway/internal/release/metric"
 	"slipway/internal/release/monitor"
 	"slipway/internal/report"
+	"slipway/internal/secret/parameter"
+	"slipway/internal/secret/vault"
 	"slipway/internal/source"
 )
 
@@ -28,13 +30,15 @@ import (
 
 // storage has what is in the data folder, and the users.
 type storage struct {
-	identity *identity.Service
-	journal  *journal.Journal
-	logs     *logsface.Service
-	kms      *key.Service
-	topics   *notify.Service
-	objects  *object.Store
-	sources  *source.Service
+	identity   *identity.Service
+	journal    *journal.Journal
+	logs       *logsface.Service
+	kms        *key.Service
+	topics     *notify.Service
+	parameters *parameter.Service
+	vault      *vault.Service
+	objects    *object.Store
+	sources    *source.Service
 }
 
 func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err error) {
@@ -58,6 +62,7 @@ func newStorage(ctx context.Context, g *ground, r *rights) (st *storage, err err
 		return nil, err
 	}
 	st.neighbours(g)
+	st.secrets(g, r)
 	blobs, err := object.NewFolder(g.Data.Objects(), g.aside())
 	if err != nil {
 		return nil, err
@@ -115,6 +120,25 @@ func (st *storage) neighbours(g *ground) {
 		Keys:     st.kms,
 		Mail:     g.Mail,
 		Networks: g.notifyNetworks(),
+	})
+}
+
+// secrets makes the parameters and secrets. Their keys are used with the rights of who asks.
+func (st *storage) secrets(g *ground, r *rights) {
+	st.parameters = parameter.New(g.db, parameter.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Pager:   g.pager,
+		Seal:    g.sealer,
+		Keys:    secretKeys{st.kms, "ssm", "kms:Encrypt", r},
+	})
+	st.vault = vault.New(g.db, vault.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Pager:   g.pager,
+		Keys:    secretKeys{st.kms, "secretsmanager", "kms:GenerateDataKey", r},
 	})
 }
 

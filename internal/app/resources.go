@@ -74,6 +74,10 @@ func (s *rights) resolve(ctx context.Context, kind string, values ...[]string) [
 		return nil
 	case "key", "keyOfAlias", "keyOfCiphertext", "alias":
 		return s.keys(ctx, kind, given)
+	case "parameter":
+		return s.parameterARNs(ctx, given)
+	case "secret":
+		return s.secretARNs(ctx, given)
 	}
 	return s.identities(ctx, kind, given)
 }

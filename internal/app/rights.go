@@ -247,6 +247,12 @@ func (s *rights) resourcePolicy(ctx context.Context, action, arn string) ([]poli
 			return nil, false, err
 		}
 		return s.read(arn, text), true, nil
+	case "secretsmanager":
+		text, ok, err := s.vault.ResourcePolicy(ctx, arn)
+		if err != nil || !ok {
+			return nil, false, err
+		}
+		return s.read(arn, text), false, nil
 	case "sns":
 		text, ok, err := s.topics.ResourcePolicy(ctx, arn)
 		if err != nil || !ok {

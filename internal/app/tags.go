@@ -89,6 +89,13 @@ func (s *rights) buildTags(ctx context.Context, name, arn string) (map[string]st
 
 // neighbourTags are the tags of resources of the services around the stages.
 func (s *rights) neighbourTags(ctx context.Context, service, arn string) (map[string]string, error) {
+	own := map[string]func(context.Context, string) (map[string]string, error){
+		"ssm":            s.parameters.Tags,
+		"secretsmanager": s.vault.Tags,
+	}
+	if of := own[service]; of != nil {
+		return of(ctx, arn)
+	}
 	tags := map[string]string{}
 	switch service {
 	case "elasticloadbalancing":

@@ -130,6 +130,7 @@ func TestPoliciesHaveTheEffectOfTheirNames(t *testing.T) {
 		{"SlipwayHost", "codedeploy-commands-secure:PollHostCommand", nil, true},
 		{"SlipwayRouter", "slipway:PollRouter", nil, true},
 		{"SlipwayBuildRole", "codecommit:GitPull", nil, true},
+		{"SlipwayBuildRole", "ssm:GetParameters", nil, false}, // of a parameter that is not below /CodeBuild/
 		{"SlipwayPipelineRole", "codebuild:StartBuild", nil, true},
 	}
 	for _, test := range tests {
