@@ -21,6 +21,8 @@ type Order struct {
 	Image string `json:"image,omitzero"`
 	// Privileged gives the build's container the rights of the machine's administrator.
 	Privileged bool `json:"privileged,omitzero"`
+	// ReadBatch lets the build end once it has the source, with the batch section of its buildspec as Result.Batch.
+	ReadBatch bool `json:"readBatch,omitzero"`
 	// Group and Stream name the log in the journal.
 	Group  string `json:"group"`
 	Stream string `json:"stream"`
@@ -112,6 +114,28 @@ type Result struct {
 	Artifacts []codebuild.BuildArtifacts `json:"artifacts,omitzero"`
 	Reports   []Report                   `json:"reports,omitzero"`
 	Cause     *Cause                     `json:"cause,omitzero"`
+	Batch     *Batch                     `json:"batch,omitzero"` // of an order with ReadBatch
+}
+
+// Batch is what a buildspec says of a batch: its builds, combinations of a matrix written out.
+type Batch struct {
+	FastFail bool         `json:"fastFail,omitzero"`
+	Builds   []BatchBuild `json:"builds"`
+}
+
+// BatchBuild is one build of a batch, and what of the project it replaces; "" replaces nothing.
+type BatchBuild struct {
+	Identifier     string                          `json:"identifier"`
+	Buildspec      string                          `json:"buildspec,omitzero"`
+	DependsOn      []string                        `json:"dependsOn,omitzero"`
+	IgnoreFailure  bool                            `json:"ignoreFailure,omitzero"`
+	DebugSession   bool                            `json:"debugSession,omitzero"`
+	ComputeType    codebuild.ComputeType           `json:"computeType,omitzero"`
+	Image          string                          `json:"image,omitzero"`
+	Type           codebuild.EnvironmentType       `json:"type,omitzero"`
+	Fleet          string                          `json:"fleet,omitzero"`
+	PrivilegedMode *bool                           `json:"privilegedMode,omitzero"`
+	Variables      []codebuild.EnvironmentVariable `json:"variables,omitzero"`
 }
 
 // Report is what a build's tests reported, under one name of the buildspec's reports.

@@ -96,6 +96,17 @@ func (s *rights) readObject(ctx context.Context, role, bucket, key string) (io.R
 	return f, err
 }
 
+// writeObject writes an object with the rights of a build project's role.
+func (s *rights) writeObject(ctx context.Context, role, bucket, key string, body io.Reader) error {
+	ctx, err := serviceRoles{s.identity, build.RolePrincipal, s}.Act(ctx, role, "", "AWSCodeBuild")
+	if err != nil {
+		return err
+	}
+	_, err = actingObjects{s.objects, s}.Put(ctx, bucket, key, body, &object.Meta{ContentType: "application/zip"},
+		object.Condition{})
+	return err
+}
+
 // actingBuilds asks for the rights of a build or test action.
 type actingBuilds struct {
 	*build.Service

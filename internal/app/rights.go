@@ -191,6 +191,7 @@ var watched = map[string][2]string{
 	"pipeline":    {"codepipeline:GetPipelineState", "pipeline"},
 	"builds":      {"codebuild:ListBuilds", ""},
 	"build":       {"codebuild:BatchGetBuilds", "build"},
+	"batch":       {"codebuild:BatchGetBuildBatches", "build"},
 	"deployments": {"codedeploy:ListDeployments", ""},
 	"deployment":  {"codedeploy:GetDeployment", "deployment"},
 	"releases":    {"codedeploy:ListDeployments", ""},

@@ -84,6 +84,9 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 	if err := s.autoRetry(ctx, tx, r); err != nil {
 		return err
 	}
+	if err := s.partEnded(ctx, tx, r, result); err != nil {
+		return err
+	}
 	fault.Point("build.ending")
 	return event.BuildEnded.Publish(ctx, tx, id, event.Ended{ID: id, Status: string(end.Status)})
 }

@@ -26,9 +26,38 @@ func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n in
 				return err
 			}
 		}
-		return nil
+		return expireBatches(ctx, tx, before, limit)
 	})
 	return n, err
+}
+
+// expireBatches deletes batches of which no build is left.
+func expireBatches(ctx context.Context, tx store.Tx, before time.Time, limit int) error {
+	rows, err := manyBatches(ctx, tx, `WHERE status <> 'IN_PROGRESS' AND submitted < $1
+		AND EXISTS (SELECT 1 FROM batches n WHERE n.project = batches.project AND n.seq > batches.seq)
+		ORDER BY seq LIMIT $2`, before.UnixMilli(), limit)
+	if err != nil {
+		return err
+	}
+	for _, x := range rows {
+		var ids []string
+		for _, p := range x.state.Parts {
+			ids = append(append(ids, p.Prior...), p.Build)
+		}
+		var id string
+		left, err := store.Find(ctx, tx, []any{&id},
+			`SELECT id FROM builds WHERE id IN `+store.In(1, len(ids))+` LIMIT 1`, store.Args(ids)...)
+		if err != nil {
+			return err
+		}
+		if left {
+			continue
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM batches WHERE id = $1`, *x.doc.Id); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // remove deletes a build and, by a job, its log.

@@ -79,6 +79,9 @@ func (s *Service) complete(p *cb.Project, badge *bool) error {
 	if badge != nil || p.Badge == nil {
 		p.Badge = &cb.ProjectBadge{BadgeEnabled: new(false)}
 	}
+	if err := checkBatchConfig(p.BuildBatchConfig); err != nil {
+		return err
+	}
 	return check(p)
 }
 

@@ -29,6 +29,9 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 		return nil, s.noBuild(*in.Id)
 	case r.Stage != Ended:
 		return nil, invalid("The build %s is in progress; only one that has ended can be retried.", *r.build.Id)
+	case r.build.BuildBatchArn != nil:
+		return nil, invalid("The build %s is one of the batch %s; retry that (RetryBuildBatch).", *r.build.Id,
+			s.batchID(*r.build.BuildBatchArn))
 	case r.build.Source.Type == cb.SourceTypeCodepipeline:
 		return nil, invalid("The build %s is a pipeline's; retry the stage of the pipeline.", *r.build.Id)
 	}

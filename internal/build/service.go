@@ -51,6 +51,8 @@ type Config struct {
 	Hints           *event.Hints // hears of each change of a build; nil for nobody
 	// ReadObject opens an object with the rights of a project's role: a buildspec may lie in one.
 	ReadObject func(ctx context.Context, role, bucket, key string) (io.ReadCloser, error)
+	// WriteObject writes an object with the rights of a project's role: the combined artifact of a batch.
+	WriteObject func(ctx context.Context, role, bucket, key string, body io.Reader) error
 	// Hold is how long a runner's poll waits for something to do; 0 is 50 seconds.
 	Hold time.Duration
 	// Silence is how long a runner may be unheard of before its builds end as FAULT; 0 is three minutes: the minute in
@@ -75,6 +77,9 @@ const (
 	jobQueued = "build.queued" // the end of a build's time in the queue
 	jobRunner = "build.runner" // a look at whether a runner that has builds is still heard of
 	jobLog    = "build.log"    // the removal of a build's log
+
+	jobBatch   = "build.batch"   // the end of the time that a batch may take
+	jobCombine = "build.combine" // the putting together of a batch's artifacts
 )
 
 // New returns the service and registers its jobs.
@@ -91,6 +96,8 @@ func New(db *store.Store, c Config) *Service {
 	s.listenToPeers()
 	db.Handle(jobQueued, store.Limits{Parallel: 4}, s.queueTimeout)
 	db.Handle(jobRunner, store.Limits{Parallel: 2}, s.watchRunner)
+	db.Handle(jobBatch, store.Limits{Parallel: 2}, s.batchTimeout)
+	db.Handle(jobCombine, store.Limits{Parallel: 2, Time: combineTime}, s.combine)
 	db.Handle(jobLog, store.Limits{Parallel: 2}, s.removeLog)
 	return s
 }

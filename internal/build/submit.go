@@ -38,6 +38,8 @@ type work struct {
 	// Image is what the build's container is made of; "" is the runner's own machine.
 	Image      string `json:"image,omitzero"`
 	Privileged bool   `json:"privileged,omitzero"`
+	// ReadBatch says that the build reads which builds follow in its batch, and runs nothing itself.
+	ReadBatch bool `json:"readBatch,omitzero"`
 }
 
 // submission is a build that is about to be submitted.
@@ -72,6 +74,17 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 		return nil, err
 	}
 	sub.build.Initiator = new(awsproto.CallerOf(ctx).Name)
+	s.collect(sub, p)
+	sub.token, sub.scope, sub.request = awsproto.Value(in.IdempotencyToken), "build.start", in
+	b, err := s.submit(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	return &cb.StartBuildOutput{Build: b}, nil
+}
+
+// collect says what a build of a project fetches, and where it puts its artifacts.
+func (s *Service) collect(sub *submission, p *cb.Project) {
 	sub.work.Sources = append(sub.work.Sources, s.fetch(*p.Source, awsproto.Value(p.SourceVersion)))
 	for _, src := range p.SecondarySources {
 		version := ""
@@ -90,12 +103,6 @@ func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.S
 			sub.work.Outputs = append(sub.work.Outputs, o)
 		}
 	}
-	sub.token, sub.scope, sub.request = awsproto.Value(in.IdempotencyToken), "build.start", in
-	b, err := s.submit(ctx, sub)
-	if err != nil {
-		return nil, err
-	}
-	return &cb.StartBuildOutput{Build: b}, nil
 }
 
 // StartForPipeline starts a build whose sources and artifacts are a pipeline's, whatever the project says of them.
@@ -160,6 +167,19 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 	if err := check(p); err != nil {
 		return nil, err
 	}
+	named, err := s.namedImages(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sub, err := s.compose(p, named, debug)
+	if err != nil {
+		return nil, err
+	}
+	return sub, s.loadBuildspec(ctx, sub)
+}
+
+// compose makes a build of a project that was checked.
+func (s *Service) compose(p *cb.Project, named map[string]string, debug bool) (*submission, error) {
 	b := &cb.Build{ProjectName: p.Name, SourceVersion: p.SourceVersion, Source: p.Source,
 		SecondarySources: p.SecondarySources, SecondarySourceVersions: p.SecondarySourceVersions,
 		Cache: p.Cache, Environment: p.Environment, ServiceRole: p.ServiceRole, TimeoutInMinutes: p.TimeoutInMinutes,
@@ -178,16 +198,12 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 	for _, a := range p.SecondaryArtifacts {
 		b.SecondaryArtifacts = append(b.SecondaryArtifacts, expected(a, *p.Name, id))
 	}
-	named, err := s.namedImages(ctx)
-	if err != nil {
-		return nil, err
-	}
 	at := siteOf(b.Environment, named)
 	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, needs: at.needs,
 		work: work{Notes: notes(b, p, p.LogsConfig, at), Image: at.image,
 			Privileged: at.privileged, Unlogged: unlogged(p.LogsConfig)}}
 	sub.work.Variables = s.variables(b)
-	return sub, s.loadBuildspec(ctx, sub)
+	return sub, nil
 }
 
 // unlogged reports whether a project asks for no log in CloudWatch Logs.

@@ -6,6 +6,8 @@ var (
 	Pushed = Topic[Push]{"push"}
 	// BuildEnded is a build that ended. Its key is the build's ID.
 	BuildEnded = Topic[Ended]{"build-ended"}
+	// BatchEnded is a batch of builds that ended, once more after each retry. Its key is the batch's ID.
+	BatchEnded = Topic[Ended]{"batch-ended"}
 	// DeploymentEnded is a deployment that ended. Its key is the deployment's ID.
 	DeploymentEnded = Topic[Ended]{"deployment-ended"}
 	// ReleaseEnded is a release that ended. Its key is the ID of its deployment.

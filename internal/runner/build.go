@@ -146,6 +146,9 @@ func (b *build) run(ctx context.Context) {
 	if !b.phase(ctx, codebuild.BuildPhaseTypeDownloadSource, b.download) {
 		return
 	}
+	if b.order.ReadBatch {
+		return
+	}
 	b.prepareShell()
 	if b.phases(ctx) {
 		b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output)
@@ -327,6 +330,9 @@ func (b *build) download(ctx context.Context) error {
 		b.result.ResolvedSourceVersion = value(b.order.Build.ResolvedSourceVersion)
 	}
 	b.log.say("CODEBUILD_SRC_DIR=%s", b.space.place.Source)
+	if b.order.ReadBatch {
+		return b.readBatch(ctx)
+	}
 	if err := b.learn(ctx); err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func TestParse(t *testing.T) {
 		what = append(what, u.What)
 	}
 	if got := strings.Join(what,
-		" "); got != "run-as proxy phases.install.runtime-versions reports.cover cache.key cache.action batch" {
+		" "); got != "run-as proxy phases.install.runtime-versions reports.cover cache.key cache.action" {
 		t.Error(got)
 	}
 }

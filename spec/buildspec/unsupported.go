@@ -11,9 +11,6 @@ func (s *Spec) Unsupported() []Unsupported {
 	if s.Proxy.UploadArtifacts || s.Proxy.Logs {
 		out = append(out, Unsupported{s.placed["proxy"], "proxy", "there is no explicit proxy server", false})
 	}
-	if s.Batch != nil {
-		out = append(out, Unsupported{s.Batch.Place, "batch", "only the build itself runs", false})
-	}
 	for _, r := range s.Reports {
 		if r.Format != "JUNITXML" {
 			out = append(out, Unsupported{r.Place, "reports." + r.Name,
