@@ -17,6 +17,7 @@ type runCommand struct {
 	Buildspec string            `short:"b" help:"Another buildspec than buildspec.yml." placeholder:"FILE"`
 	Dir       string            `short:"C" help:"Run in this folder." type:"existingdir" default:"."`
 	Env       map[string]string `short:"e" help:"Variables that outweigh the buildspec's." placeholder:"NAME=VALUE"`
+	Secrets   string            `help:"A file of secrets, NAME=VALUE a line: variables that are masked in the output. A secret of the buildspec that is not in it is asked for." placeholder:"FILE" type:"existingfile"`
 	Timeout   time.Duration     `help:"End the build after this time." default:"1h"`
 }
 
@@ -25,11 +26,16 @@ func (c *runCommand) Help() string {
 		"The exit code is 1 if the build fails. A report with failed tests does not fail a build, here as at AWS: " +
 		"let the command that runs the tests fail.\n\n" +
 		"  slipway run\n" +
-		"  slipway run -b buildspec-test.yml -e VERSION=1.2"
+		"  slipway run -b buildspec-test.yml -e VERSION=1.2\n" +
+		"  slipway run --secrets .secrets"
 }
 
 func (c *runCommand) Run(ctx context.Context) error {
 	began := time.Now()
+	secrets, err := readSecrets(c.Secrets)
+	if err != nil {
+		return err
+	}
 	result, err := runner.Local(
 		ctx,
 		runner.LocalConfig{
@@ -37,6 +43,8 @@ func (c *runCommand) Run(ctx context.Context) error {
 			Executor:  func(tree string) runner.Executor { return host.Tree(tree) },
 			Buildspec: c.Buildspec,
 			Variables: c.Env,
+			Secrets:   secrets,
+			Secret:    promptSecret(),
 			Output:    os.Stdout,
 			Timeout:   c.Timeout,
 		},

@@ -11,13 +11,6 @@ import (
 
 // refuse names what a build asks for that it could not do without and that is not executed.
 func refuse(b *cb.Build, debug bool) error {
-	for _, v := range b.Environment.EnvironmentVariables {
-		if v.Type != cb.EnvironmentVariableTypePlaintext && v.Type != "" {
-			return invalid(
-				"The environment variable %s is of type %s, which Slipway does not resolve yet. Give it as PLAINTEXT, "+
-					"or let the build's commands fetch it.", awsproto.Value(v.Name), v.Type)
-		}
-	}
 	switch b.Environment.Type {
 	case cb.EnvironmentTypeWindowsContainer, cb.EnvironmentTypeWindowsServer2019Container,
 		cb.EnvironmentTypeWindowsServer2022Container,

@@ -245,14 +245,6 @@ func TestRefusedStarts(t *testing.T) {
 	in.ConcurrentBuildLimit = new(int32(2))
 	s.create(in)
 	for name, c := range map[string]cb.StartBuildInput{
-		"a secret": {
-			EnvironmentVariablesOverride: []cb.EnvironmentVariable{{Name: new("S"), Value: new("x"),
-				Type: cb.EnvironmentVariableTypeSecretsManager}},
-		},
-		"a parameter": {
-			EnvironmentVariablesOverride: []cb.EnvironmentVariable{{Name: new("S"), Value: new("x"),
-				Type: cb.EnvironmentVariableTypeParameterStore}},
-		},
 		"Windows":             {EnvironmentTypeOverride: cb.EnvironmentTypeWindowsServer2019Container},
 		"a debug session":     {DebugSessionEnabled: new(true)},
 		"a buildspec nowhere": {BuildspecOverride: new("arn:aws:s3:::none/ci.yml")},

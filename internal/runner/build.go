@@ -58,6 +58,10 @@ type Job struct {
 	Progress func(slipway.Progress)
 	// Name is the runner's, for the log; "" for none.
 	Name string
+	// Secret, if set, is where a build without a server gets the values of its secrets that are not in Secrets: by the
+	// variable's name and what it refers to.
+	Secret  func(name, reference string) (string, error)
+	Secrets map[string]string // outweigh all other variables
 	// Caches has the local caches of the runner's projects; nil for none.
 	Caches *cacheStore
 
@@ -79,6 +83,7 @@ type build struct {
 	shell      *shell     // nil before INSTALL
 	git        *gitHelper // nil unless Git may ask for passwords
 	cache      buildCache
+	secrets    map[string]string       // the variables that are secrets
 	end        context.CancelCauseFunc // ends the build with a reason
 	watching   sync.WaitGroup
 	result     slipway.Result
@@ -91,11 +96,14 @@ type build struct {
 // which must be called once, waits until they are gone and removes what the build has left.
 func Run(ctx context.Context, job Job) (result slipway.Result, leave func()) {
 	b := &build{Job: job, order: job.Order, log: newLogbook(job.Log), succeeding: true}
+	if job.Identity != nil {
+		b.Identity = masking{job.Identity, b.log}
+	}
 	if job.Endpoint != "" {
 		b.objects = &objects{
 			endpoint: job.Endpoint,
 			region:   job.Order.Region,
-			identity: job.Identity,
+			identity: b.Identity,
 			client:   transport(),
 			away:     func(err error) { b.log.say("The server does not answer; the build waits for it: %v", err) },
 		}
@@ -112,6 +120,7 @@ func Run(ctx context.Context, job Job) (result slipway.Result, leave func()) {
 	b.end(nil)
 	b.watching.Wait()
 	b.keepCache()
+	b.finishSecrets()
 	b.finish()
 	return b.result, b.leave
 }
@@ -334,6 +343,9 @@ func (b *build) download(ctx context.Context) error {
 		return b.readBatch(ctx)
 	}
 	if err := b.learn(ctx); err != nil {
+		return err
+	}
+	if err := b.resolve(ctx); err != nil {
 		return err
 	}
 	if b.spec.Env.GitCredentialHelper {

@@ -10,7 +10,6 @@ import (
 	"path"
 	"strings"
 
-	"slipway/api/codebuild"
 	"slipway/spec/buildspec"
 )
 
@@ -39,16 +38,6 @@ func (b *build) learn(ctx context.Context) error {
 		b.log.say("%s", line)
 		if u.Refuse {
 			refused = append(refused, line)
-		}
-	}
-	if e := b.order.Build.Environment; e != nil {
-		for _, v := range e.EnvironmentVariables {
-			if v.Type != "" && v.Type != codebuild.EnvironmentVariableTypePlaintext {
-				refused = append(refused,
-					fmt.Sprintf(
-						"the environment variable %s is of the type %s, which is not supported yet: use PLAINTEXT",
-						value(v.Name), v.Type))
-			}
 		}
 	}
 	if len(refused) > 0 {

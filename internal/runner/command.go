@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 
@@ -18,6 +19,7 @@ func (b *build) prepareShell() {
 		b.shell.argv = []string{"bash", "--norc", "--noprofile"}
 	}
 	env := environment(b.order, b.spec, b.space.place, b.Pass, b.Environment)
+	maps.Copy(env, b.secrets)
 	if v := b.result.ResolvedSourceVersion; v != "" {
 		env["CODEBUILD_RESOLVED_SOURCE_VERSION"] = v
 	}

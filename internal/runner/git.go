@@ -252,6 +252,7 @@ func (b *build) credentialsFor(ctx context.Context, u *url.URL, here bool, confi
 		return "", err
 	}
 	user, password := as.Key.GitPassword(u.Host, u.EscapedPath(), b.order.Region, time.Now())
+	b.log.conceal(password)
 	return user + ":" + password, nil
 }
 

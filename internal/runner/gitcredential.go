@@ -157,7 +157,9 @@ func (h *gitHelper) password(host, repository string) (user, password string) {
 		h.build.log.say("Git gets no password for %s: %v", repository, err)
 		return "", ""
 	}
-	return as.Key.GitPassword(host, repository, h.build.order.Region, time.Now())
+	user, password = as.Key.GitPassword(host, repository, h.build.order.Region, time.Now())
+	h.build.log.conceal(password)
+	return user, password
 }
 
 func (h *gitHelper) close() {

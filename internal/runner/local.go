@@ -32,6 +32,10 @@ type LocalConfig struct {
 	Buildspec string
 	// Variables outweigh those of the buildspec.
 	Variables map[string]string
+	// Secrets outweigh all other variables, and are masked in the output. Secret asks for those of the buildspec that are
+	// missing; nil refuses them.
+	Secrets map[string]string
+	Secret  func(name, reference string) (string, error)
 	// Output takes what the build writes, as it comes.
 	Output io.Writer
 	// Timeout ends the build; 0 is an hour.
@@ -66,11 +70,22 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 		Room:        room.Spec{Dir: dir},
 		Log:         c.Output,
 		Environment: env,
+		Secrets:     c.Secrets,
+		Secret:      c.askSecret,
 		findSpec:    func() (string, []byte, error) { return readOwnSpec(tree, c.Buildspec) },
 		deliver:     (*build).listArtifacts,
 	})
 	leave()
 	return result, room.RemoveAll(dir)
+}
+
+// askSecret asks for a secret that is not given.
+func (c LocalConfig) askSecret(name, reference string) (string, error) {
+	if c.Secret == nil {
+		return "", fmt.Errorf("the buildspec has the secret %s (%s): give its value with --secrets FILE, as %[1]s=VALUE",
+			name, reference)
+	}
+	return c.Secret(name, reference)
 }
 
 // ownEnvironment is the user's own environment, without what Slipway's commands read.

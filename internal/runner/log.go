@@ -23,6 +23,8 @@ type logbook struct {
 
 	kept int64 // bytes of commands' output that were kept
 	full bool  // maxLog was reached
+
+	secrets masker
 }
 
 // maxLog bounds what a log keeps of the output of a build's commands, in bytes; tests have less.
@@ -62,6 +64,18 @@ func (l *logbook) count(p []byte) {
 func (l *logbook) output(p []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.take(l.secrets.next(p))
+}
+
+// flush takes what was held back because it might begin a secret.
+func (l *logbook) flush() {
+	if held := l.secrets.rest(); len(held) > 0 {
+		l.take(held)
+	}
+}
+
+// take keeps output in which secrets are masked.
+func (l *logbook) take(p []byte) {
 	l.scan.look(p, l.lines)
 	if l.full {
 		return
@@ -85,19 +99,43 @@ func (l *logbook) say(format string, args ...any) {
 }
 
 func (l *logbook) line(format string, args ...any) {
+	l.flush()
 	var b bytes.Buffer
 	if l.midLine {
 		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"),
 		strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
-	l.write(b.Bytes())
+	l.write(l.secrets.whole(b.Bytes()))
+}
+
+// conceal masks a value in what is written from now on. It reports false for one that is too short.
+func (l *logbook) conceal(value string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
+	return l.secrets.add(value)
+}
+
+// concealed is a text of the build's in which secrets are masked.
+func (l *logbook) concealed(text string) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.secrets.whole([]byte(text)))
+}
+
+// end takes the last of the output.
+func (l *logbook) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.flush()
 }
 
 // begin says that a command's output begins here, and returns the number of its first line.
 func (l *logbook) begin() int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.flush()
 	l.scan = scan{}
 	return l.lines
 }
@@ -106,6 +144,7 @@ func (l *logbook) begin() int64 {
 func (l *logbook) telling() []slipway.Line {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.flush()
 	return l.scan.result(l.lines)
 }
 

@@ -157,9 +157,8 @@ func TestContextsAndFailuresOfPhases(t *testing.T) {
 			"YAML_FILE_ERROR buildspec:1:1: phases is missing: the build would do nothing"},
 		"no buildspec": {"ci/build.yml", "FINALIZING=SUCCEEDED COMPLETED=",
 			"YAML_FILE_ERROR stat /codebuild/output/src/ci/build.yml: no such file or directory"},
-		"refused": {"version: 0.2\nenv: {parameter-store: {A: b}}\nphases: {}\n", "FINALIZING=SUCCEEDED COMPLETED=",
-			"CLIENT_ERROR buildspec:2:7: env.parameter-store is not supported yet: parameters cannot be read yet; " +
-				"give the value as a variable of the project"},
+		"secrets": {"version: 0.2\nenv: {parameter-store: {A: b}}\nphases: {}\n", "FINALIZING=SUCCEEDED COMPLETED=",
+			"CLIENT_ERROR the build has secrets, and no server to read them from"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

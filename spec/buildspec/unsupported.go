@@ -28,12 +28,6 @@ func (s *Spec) unsupportedCommands() (out []Unsupported) {
 	add := func(what string, refuse bool, why string) {
 		out = append(out, Unsupported{s.placed[what], what, why, refuse})
 	}
-	if len(s.Env.ParameterStore) > 0 {
-		add("env.parameter-store", true, "parameters cannot be read yet; give the value as a variable of the project")
-	}
-	if len(s.Env.SecretsManager) > 0 {
-		add("env.secrets-manager", true, "secrets cannot be read yet; give the value as a variable of the project")
-	}
 	if s.Env.Shell == "powershell.exe" || s.Env.Shell == "cmd.exe" {
 		add("env.shell", true, "builds run on Linux: "+s.Env.Shell+" is not there; use bash or /bin/sh")
 	}
