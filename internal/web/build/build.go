@@ -23,6 +23,9 @@ func (s *pages) routes(mux *kit.Mux) {
 		"GET /builds/{id}/find":     s.findInLog,
 		"POST /builds/{id}/stop":    s.stopBuild,
 		"POST /builds/{id}/retry":   s.retryBuild,
+		"GET /batches/{id}":         s.batchPage,
+		"POST /batches/{id}/stop":   s.stopBatch,
+		"POST /batches/{id}/retry":  s.retryBatch,
 	} {
 		mux.Handle(pattern, s.SignedIn(p))
 	}

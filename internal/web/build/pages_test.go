@@ -43,6 +43,29 @@ func (builds) BatchGetBuilds(_ context.Context,
 	}}}, nil
 }
 
+// BatchGetBuildBatches has one batch, of which the build is one.
+func (builds) BatchGetBuildBatches(_ context.Context,
+	in *codebuild.BatchGetBuildBatchesInput) (*codebuild.BatchGetBuildBatchesOutput, error) {
+	if in.Ids[0] != buildID {
+		return &codebuild.BatchGetBuildBatchesOutput{BuildBatchesNotFound: in.Ids}, nil
+	}
+	return &codebuild.BatchGetBuildBatchesOutput{BuildBatches: []codebuild.BuildBatch{{
+		Id:               new(buildID),
+		ProjectName:      new("web"),
+		BuildBatchNumber: new(int64(3)),
+		BuildBatchStatus: codebuild.StatusTypeFailed,
+		StartTime:        webtest.At(time.Minute),
+		EndTime:          webtest.At(0),
+		Phases: []codebuild.BuildBatchPhase{{PhaseType: codebuild.BuildBatchPhaseTypeInProgress,
+			Contexts: []codebuild.PhaseContext{{Message: new("Builds of the batch did not succeed: unit (FAILED).")}}}},
+		BuildGroups: []codebuild.BuildGroup{
+			{Identifier: new("unit"), CurrentBuildSummary: &codebuild.BuildSummary{
+				Arn: new("arn:aws:codebuild:r:1:build/" + buildID), BuildStatus: codebuild.StatusTypeFailed}},
+			{Identifier: new("whole"), DependsOn: []string{"unit"}},
+		},
+	}}}, nil
+}
+
 // tale knows the log of the build, and why it failed.
 type tale struct{ slipway.Unimplemented }
 
@@ -83,6 +106,10 @@ func TestPages(t *testing.T) {
 	p := webtest.Open(t, Routes, kit.Config{Builds: builds{}, Slipway: tale{}})
 	p.Shows("/builds", "web", "Failed", "Greet more kindly")
 	p.Shows("/builds/"+buildID, "go test ./...", "--- FAIL: TestGreeting <b>", "Greet more kindly")
+	p.Shows("/batches/"+buildID, "web, batch 3", "did not succeed: unit (FAILED)", "└ ", "Not started", "Retry failed")
+	if got := p.Status("/batches/web:00000000-2222-3333-4444-555555555555"); got != 404 {
+		t.Errorf("a batch that is not there answers %d", got)
+	}
 	if got := p.Status("/builds/web:00000000-2222-3333-4444-555555555555"); got != 404 {
 		t.Errorf("a build that is not there answers %d", got)
 	}

@@ -1,0 +1,99 @@
+package build
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"slipway/api/codebuild"
+	"slipway/internal/view"
+	"slipway/internal/web/kit"
+)
+
+// batchLine is a build of a batch, below what it depends on.
+type batchLine struct {
+	codebuild.BuildGroup
+	Depth int
+	Kind  kit.Kind
+	Words string
+	Build string // its ID, "" before it starts
+}
+
+// batchLines are the builds of a batch; each stands behind those that it depends on, as deep as its longest way is.
+func batchLines(b *codebuild.BuildBatch) (all []batchLine) {
+	depth := map[string]int{}
+	for range b.BuildGroups { // a way has no more steps than there are builds
+		for _, g := range b.BuildGroups {
+			for _, on := range g.DependsOn {
+				depth[kit.Text(g.Identifier)] = max(depth[kit.Text(g.Identifier)], depth[on]+1)
+			}
+		}
+	}
+	for _, g := range b.BuildGroups {
+		l := batchLine{BuildGroup: g, Depth: depth[kit.Text(g.Identifier)], Kind: kit.NotReached, Words: "Not started"}
+		if s := g.CurrentBuildSummary; s != nil {
+			l.Kind, l.Words = view.KindOf(s.BuildStatus), view.StatusWord(s.BuildStatus)
+			l.Build = buildOf(kit.Text(s.Arn))
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// buildOf is the ID in the ARN of a build.
+func buildOf(arn string) string {
+	_, id, _ := strings.Cut(arn, ":build/")
+	return id
+}
+
+// batchSay is why a batch did not succeed.
+func batchSay(b *codebuild.BuildBatch) (say string) {
+	for _, p := range b.Phases {
+		for _, c := range p.Contexts {
+			say = cmp.Or(say, kit.Text(c.Message))
+		}
+	}
+	return say
+}
+
+// batchURL is the page of a batch, of which the ID or the ARN is given.
+func batchURL(id string) string {
+	if _, after, ok := strings.Cut(id, ":build-batch/"); ok {
+		id = after
+	}
+	return "/batches/" + url.PathEscape(id)
+}
+
+func (s *pages) batchPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
+	id := r.PathValue("id")
+	out, err := s.Builds.BatchGetBuildBatches(r.Context(), &codebuild.BatchGetBuildBatchesInput{Ids: []string{id}})
+	if err != nil {
+		return err
+	}
+	if len(out.BuildBatches) == 0 {
+		return kit.Refusal(http.StatusNotFound, "There is no batch "+id+". It may have been deleted.")
+	}
+	b := &out.BuildBatches[0]
+	s.Render(w, r, http.StatusOK, BatchPage(s.Shell(r, v, *b.Id, "batch/"+*b.Id, "builds"), b, s.Now()))
+	return nil
+}
+
+func (s *pages) stopBatch(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
+	id := r.PathValue("id")
+	if _, err := s.Builds.StopBuildBatch(r.Context(), &codebuild.StopBuildBatchInput{Id: &id}); err != nil {
+		return err
+	}
+	http.Redirect(w, r, batchURL(id), http.StatusSeeOther)
+	return nil
+}
+
+func (s *pages) retryBatch(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
+	id := r.PathValue("id")
+	if _, err := s.Builds.RetryBuildBatch(r.Context(), &codebuild.RetryBuildBatchInput{Id: &id,
+		RetryType: codebuild.RetryBuildBatchTypeRetryFailedBuilds}); err != nil {
+		return err
+	}
+	http.Redirect(w, r, batchURL(id), http.StatusSeeOther)
+	return nil
+}
