@@ -101,6 +101,13 @@ func TestBuildBatches(t *testing.T) { //nolint:funlen // one story, told call by
 	if groups(b) != "FAILED DOWNLOAD_SOURCE:SUCCEEDED a:SUCCEEDED b:FAILED c:- d:SUCCEEDED" {
 		t.Errorf("graph: %s", groups(b))
 	}
+	for _, name := range []string{*b.Id, *b.Arn} {
+		out, err := i.slipway("builds", name)
+		if err != nil {
+			t.Errorf("slipway builds %s: %v", name, err)
+		}
+		has(t, out, "DOWNLOAD_SOURCE", "Not started", "Builds of the batch did not succeed: b (FAILED).")
+	}
 	again := must(c.RetryBuildBatch(ctx, &codebuild.RetryBuildBatchInput{Id: b.Id,
 		RetryType: types.RetryBuildBatchTypeRetryFailedBuilds}))(t).BuildBatch
 	if b = i.batchEnded(*again.Id); groups(b) !=

@@ -12,12 +12,12 @@ import (
 type buildsCommand struct {
 	client
 	printer
-	Of    string `arg:"" optional:"" help:"Builds of this project, or the phases of this build (PROJECT:UUID)." name:"project|build"`
+	Of    string `arg:"" optional:"" help:"Builds of this project, the phases of this build (PROJECT:UUID), or the builds of this batch." name:"project|build"`
 	Limit int    `short:"n" help:"At most so many builds." default:"20"`
 }
 
 func (*buildsCommand) Help() string {
-	return "Builds, the newest first; of one build, its phases.\n\n" +
+	return "Builds, the newest first; of one build, its phases; of a batch of builds, these.\n\n" +
 		"  slipway builds\n" +
 		"  slipway builds web -n 5\n" +
 		"  slipway builds web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
@@ -107,7 +107,7 @@ func (c *buildsCommand) one(ctx context.Context, api *contract, id string) error
 		return err
 	}
 	if len(batch.Builds) == 0 {
-		return missing("there is no build %s; slipway builds lists them", id)
+		return c.batch(ctx, api, id)
 	}
 	read, err := view.ReadBuilds(ctx, api.slipway, batch.Builds)
 	if err != nil {

@@ -30,8 +30,10 @@ func recognise(id string) (named, error) {
 	bare := id
 	if strings.HasPrefix(id, "arn:") {
 		bare = id[strings.LastIndex(id, ":")+1:]
-		if i := strings.LastIndex(id, ":build/"); i >= 0 {
-			bare = id[i+len(":build/"):]
+		for _, kind := range []string{":build/", ":build-batch/"} {
+			if i := strings.LastIndex(id, kind); i >= 0 {
+				bare = id[i+len(kind):]
+			}
 		}
 	}
 	if deploymentForm().MatchString(bare) {
