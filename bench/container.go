@@ -23,7 +23,8 @@ const turns = 7
 func containers(ctx context.Context, b *bench) (string, error) {
 	image := cmp.Or(os.Getenv("BENCH_IMAGE"), "busybox")
 	if out, err := exec.Command("docker", "image", "inspect", image).CombinedOutput(); err != nil {
-		return fmt.Sprintf("not measured: Docker does not have the image %s (BENCH_IMAGE names another): %s", image, out), nil
+		return fmt.Sprintf("not measured: Docker does not have the image %s (BENCH_IMAGE names another): %s", image,
+			out), nil
 	}
 	e, err := container.New(ctx, container.Config{})
 	if err != nil {
@@ -57,8 +58,8 @@ func containers(ctx context.Context, b *bench) (string, error) {
 	for i := range took {
 		middle[i] = median(took[i])
 	}
-	return fmt.Sprintf("docker run %s; a room and its first command %s, %.2f ×; a whole build in a ready room %s, %.2f ×",
-		round(middle[0]), round(middle[1]), float64(middle[1])/float64(middle[0]), round(middle[2]),
+	return fmt.Sprintf("docker run %s; a room and its first command %s, %.2f ×; a whole build in a ready room %s, "+
+		"%.2f ×", round(middle[0]), round(middle[1]), float64(middle[1])/float64(middle[0]), round(middle[2]),
 		float64(middle[2])/float64(middle[0])), nil
 }
 
@@ -72,7 +73,7 @@ func (b *bench) inRoom(ctx context.Context, e *container.Executor, image string)
 	if err != nil {
 		return err
 	}
-	defer func() { go r.Close() }()
+	defer func() { go func() { _ = r.Close() }() }()
 	sh, err := r.Shell()
 	if err != nil {
 		return err

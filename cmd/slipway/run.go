@@ -10,11 +10,14 @@ import (
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/runner"
+	"slipway/internal/runner/executor/container"
 	"slipway/internal/runner/executor/host"
 )
 
 type runCommand struct {
 	Buildspec string            `short:"b" help:"Another buildspec than buildspec.yml." placeholder:"FILE"`
+	Image     string            `help:"Run in a container of this image, with Docker or Podman, and not as you." placeholder:"IMAGE"`
+	Engine    string            `help:"Container engine for --image: the address of its socket, or auto for the usual one." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
 	Dir       string            `short:"C" help:"Run in this folder." type:"existingdir" default:"."`
 	Env       map[string]string `short:"e" help:"Variables that outweigh the buildspec's." placeholder:"NAME=VALUE"`
 	Secrets   string            `help:"A file of secrets, NAME=VALUE a line: variables that are masked in the output. A secret of the buildspec that is not in it is asked for." placeholder:"FILE" type:"existingfile"`
@@ -22,12 +25,14 @@ type runCommand struct {
 }
 
 func (c *runCommand) Help() string {
-	return "Runs the commands in place, as you, with no server and no sandbox. Artifacts are counted, not uploaded.\n" +
+	return "Runs the commands in place, as you, with no server and no sandbox, or in a container that shows the folder. " +
+		"Artifacts are counted, not uploaded.\n" +
 		"The exit code is 1 if the build fails. A report with failed tests does not fail a build, here as at AWS: " +
 		"let the command that runs the tests fail.\n\n" +
 		"  slipway run\n" +
 		"  slipway run -b buildspec-test.yml -e VERSION=1.2\n" +
-		"  slipway run --secrets .secrets"
+		"  slipway run --secrets .secrets\n" +
+		"  slipway run --image golang:1.26"
 }
 
 func (c *runCommand) Run(ctx context.Context) error {
@@ -36,11 +41,16 @@ func (c *runCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	of, err := c.executor(ctx)
+	if err != nil {
+		return err
+	}
 	result, err := runner.Local(
 		ctx,
 		runner.LocalConfig{
 			Tree:      c.Dir,
-			Executor:  func(tree string) runner.Executor { return host.Tree(tree) },
+			Executor:  of,
+			Image:     c.Image,
 			Buildspec: c.Buildspec,
 			Variables: c.Env,
 			Secrets:   secrets,
@@ -57,6 +67,22 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return exitError(1)
 	}
 	return err
+}
+
+// executor returns what opens the room of a working tree.
+func (c *runCommand) executor(ctx context.Context) (func(tree string) runner.Executor, error) {
+	if c.Image == "" {
+		return func(tree string) runner.Executor { return host.Tree(tree) }, nil
+	}
+	config, err := engineConfig(c.Engine)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := container.New(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return func(tree string) runner.Executor { return engine.Tree(tree) }, nil
 }
 
 // summary returns the result of a build: phases, tests, artifacts, and the cause of a failure.

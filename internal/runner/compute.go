@@ -10,7 +10,7 @@ import (
 const gigabyte = 1 << 30
 
 // machines are the memory, in GB, and the processors of CodeBuild's compute types for Linux. Of a machine that has less
-// a build gets what there is. See https://docs.aws.amazon.com/codebuild/latest/userguide/build-env-ref-compute-types.html.
+// a build gets what there is. See AWS's page "Build environment compute modes and types".
 var machines = map[codebuild.ComputeType]struct {
 	memory int64
 	cpus   int

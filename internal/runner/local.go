@@ -28,6 +28,8 @@ type LocalConfig struct {
 	// Executor returns what opens the room of a working tree, which is given as an absolute path without symbolic
 	// links.
 	Executor func(tree string) Executor
+	// Image is what the build's container is made of, "" for none; the executor opens such rooms.
+	Image string
 	// Buildspec is a path in the tree, or the text itself; "" is buildspec.yml.
 	Buildspec string
 	// Variables outweigh those of the buildspec.
@@ -43,7 +45,7 @@ type LocalConfig struct {
 }
 
 // Local builds a working tree where it is, without a server or a sandbox: commands run as the user, with the user's
-// environment but for SLIPWAY_ variables. Artifacts are counted and not uploaded, reports are read. The error says why
+// environment but for SLIPWAY_ variables, or in a container with nothing of that. Artifacts are counted and not uploaded, reports are read. The error says why
 // nothing could be run; how the build ended is in the result.
 func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	tree, err := filepath.Abs(c.Tree)
@@ -64,10 +66,14 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
 	defer cancel()
 	env := ownEnvironment()
+	order := localOrder(c, tree, env["AWS_REGION"])
+	if c.Image != "" {
+		env = nil // it is this machine's
+	}
 	result, leave := Run(ctx, Job{
-		Order:       localOrder(c, tree, env["AWS_REGION"]),
+		Order:       order,
 		Executor:    c.Executor(tree),
-		Room:        room.Spec{Dir: dir},
+		Room:        room.Spec{Dir: dir, Image: c.Image},
 		Log:         c.Output,
 		Environment: env,
 		Secrets:     c.Secrets,
@@ -112,7 +118,7 @@ func localOrder(c LocalConfig, tree, region string) slipway.Order {
 		BuildNumber: new(int64(1)),
 		Initiator:   new("slipway run"),
 		Source:      &codebuild.ProjectSource{Buildspec: &c.Buildspec, Location: &tree},
-		Environment: &codebuild.ProjectEnvironment{},
+		Environment: &codebuild.ProjectEnvironment{Image: &c.Image},
 	}
 	for name, v := range c.Variables {
 		of := codebuild.EnvironmentVariable{Name: &name, Value: &v}

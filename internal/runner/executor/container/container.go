@@ -38,7 +38,9 @@ type Executor struct {
 	privileged bool
 	labels     []string
 	about      string
-	homes      homes
+	homes      *homes
+	// tree is the folder that rooms show as their source, "" for one of the room's own.
+	tree string
 	// side runs programs that an image lacks, with the same files; nil if there is nowhere else to run them.
 	side Side
 }
@@ -85,13 +87,20 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 		return nil, fmt.Errorf("the container engine at %s runs as root and this runner does not: it could not remove "+
 			"what builds write. Run the runner as root too, or a rootless engine", api.DaemonHost())
 	}
-	e := &Executor{api: api, privileged: c.Privileged, side: c.Side,
+	e := &Executor{api: api, homes: new(homes), privileged: c.Privileged, side: c.Side,
 		about:  "the container engine " + info.ServerVersion,
 		labels: []string{"container", runtime.GOOS, runtime.GOARCH}}
 	if c.Privileged {
 		e.labels = append(e.labels, "privileged")
 	}
 	return e, nil
+}
+
+// Tree returns an executor whose rooms build the folder tree in place. Only one of them may be open at a time.
+func (e *Executor) Tree(tree string) *Executor {
+	of := *e
+	of.tree = tree
+	return &of
 }
 
 // socket is where Podman's service of this machine listens, if Docker's does not and the environment names none.

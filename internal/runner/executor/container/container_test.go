@@ -27,6 +27,7 @@ func TestContainers(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Run("executor", func(t *testing.T) { executortest.Run(t, e, true, busybox) })
+			t.Run("tree", func(t *testing.T) { executortest.Run(t, e.Tree(t.TempDir()), true, busybox) })
 			for name, test := range map[string]func(*testing.T, *Executor){
 				"the image's home folder":     testHome,
 				"what a room reaches":         testReach,
@@ -185,7 +186,7 @@ func testBeside(t *testing.T, e *Executor) {
 	if err != nil {
 		t.Skipf("SKIPPED: no sandbox here (%v). Install it with: apt-get install -y bubblewrap util-linux", err)
 	}
-	r = open(t, &Executor{api: e.api, side: side}, room.Spec{Image: busybox})
+	r = open(t, &Executor{api: e.api, homes: new(homes), side: side}, room.Spec{Image: busybox})
 	if err := r.Run(t.Context(), c); err != nil || out.String() != "made\n" {
 		t.Errorf("%v, %q", err, out.String())
 	}

@@ -32,7 +32,7 @@ const (
 // fillHome puts what the image has in its home folder into the room's, which hides it. The home folder is a folder of
 // this machine so that caches in it are moved and not copied.
 func (r *containerRoom) fillHome(ctx context.Context, imageID, dir string) (err error) {
-	h := &r.engine.homes
+	h := r.engine.homes
 	h.mu.Lock()
 	archive, known := h.byImage[imageID]
 	h.mu.Unlock()
@@ -67,7 +67,7 @@ func (r *containerRoom) fillHome(ctx context.Context, imageID, dir string) (err 
 }
 
 func (r *containerRoom) keepHome(imageID string, archive []byte) {
-	h := &r.engine.homes
+	h := r.engine.homes
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.byImage == nil || len(h.byImage) >= maxHomes {

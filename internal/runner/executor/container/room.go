@@ -69,6 +69,9 @@ func (r *containerRoom) open(ctx context.Context) error {
 	r.place.Image = r.spec.Image + "@" + found.digest
 	for _, f := range []folder{{source, "src"}, {secondary, "secondary"}, {tools, "shell"}, {home, "home"}} {
 		outside := filepath.Join(r.spec.Dir, f.outside)
+		if f.inside == source && r.engine.tree != "" {
+			outside = r.engine.tree
+		}
 		if err := os.MkdirAll(outside, 0o755); err != nil {
 			return err
 		}
