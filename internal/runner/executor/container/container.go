@@ -10,14 +10,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"time"
-
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 
 	"slipway/internal/runner/room"
 )
@@ -33,7 +31,7 @@ const engineLimit = time.Minute
 
 // Executor opens rooms in containers.
 type Executor struct {
-	api *client.Client
+	api *engine
 	// Privileged allows rooms whose processes have the rights of the machine's administrator.
 	privileged bool
 	labels     []string
@@ -62,30 +60,24 @@ type Config struct {
 
 // New returns an executor whose engine has answered, or says why there is none.
 func New(ctx context.Context, c Config) (*Executor, error) {
-	options := []client.Opt{client.FromEnv}
-	if host := cmp.Or(c.Host, socket()); host != "" {
-		options = append(options, client.WithHost(host))
-	}
-	api, err := client.New(options...)
-	if err != nil {
-		return nil, fmt.Errorf("the address of the container engine is not one (DOCKER_HOST): %w", err)
-	}
 	ctx, cancel := context.WithTimeout(ctx, engineLimit)
 	defer cancel()
-	answer, err := api.Info(ctx, client.InfoOptions{})
+	api, err := dial(ctx, cmp.Or(c.Host, os.Getenv("DOCKER_HOST"), socket()))
 	if err != nil {
-		return nil, fmt.Errorf("no container engine answers at %s (start Docker or Podman's service, or set "+
-			"DOCKER_HOST): %w", api.DaemonHost(), err)
+		return nil, err
 	}
-	info := answer.Info
+	var info info
+	if err := api.call(ctx, http.MethodGet, "/info", nil, &info); err != nil {
+		return nil, fmt.Errorf("the container engine at %s does not say what it is: %w", api.address, err)
+	}
 	if info.OSType != runtime.GOOS {
-		return nil, fmt.Errorf("the container engine at %s runs images for %s, not for %s", api.DaemonHost(),
+		return nil, fmt.Errorf("the container engine at %s runs images for %s, not for %s", api.address,
 			info.OSType, runtime.GOOS)
 	}
 	rootless := strings.Contains(strings.Join(info.SecurityOptions, " "), "rootless")
 	if os.Geteuid() != 0 && !rootless {
 		return nil, fmt.Errorf("the container engine at %s runs as root and this runner does not: it could not remove "+
-			"what builds write. Run the runner as root too, or a rootless engine", api.DaemonHost())
+			"what builds write. Run the runner as root too, or a rootless engine", api.address)
 	}
 	e := &Executor{api: api, homes: new(homes), privileged: c.Privileged, side: c.Side,
 		about:  "the container engine " + info.ServerVersion,
@@ -103,19 +95,16 @@ func (e *Executor) Tree(tree string) *Executor {
 	return &of
 }
 
-// socket is where Podman's service of this machine listens, if Docker's does not and the environment names none.
+// socket is where the engine of this machine listens: Docker, or else Podman's service.
 func socket() string {
 	const docker, podman = "/var/run/docker.sock", "/run/podman/podman.sock"
-	if os.Getenv("DOCKER_HOST") != "" {
-		return ""
-	}
 	if _, err := os.Stat(docker); err == nil {
-		return ""
+		return "unix://" + docker
 	}
-	if _, err := os.Stat(podman); err != nil {
-		return ""
+	if _, err := os.Stat(podman); err == nil {
+		return "unix://" + podman
 	}
-	return "unix://" + podman
+	return "unix://" + docker
 }
 
 // About names the engine and its version.
@@ -142,16 +131,13 @@ func (e *Executor) Open(ctx context.Context, s room.Spec) (room.Room, error) {
 func (e *Executor) Recover(dir string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
 	defer cancel()
-	left, err := e.api.ContainerList(ctx, client.ContainerListOptions{
-		All:     true,
-		Filters: client.Filters{}.Add("label", labelRooms+"="+dir),
-	})
+	left, err := e.api.labelled(ctx, labelRooms+"="+dir)
 	if err != nil {
 		return fmt.Errorf("list the containers that builds left: %w", err)
 	}
 	var errs []error
-	for _, c := range left.Items {
-		errs = append(errs, e.remove(c.ID))
+	for _, id := range left {
+		errs = append(errs, e.remove(id))
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -167,23 +153,14 @@ func (e *Executor) Recover(dir string) error {
 func (e *Executor) remove(id string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
 	defer cancel()
-	_, err := e.api.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if gone(err) {
-		return nil
-	}
-	return err
+	return e.api.remove(ctx, id)
 }
 
 // hostConfig is how a room's container is closed in.
-func (r *containerRoom) hostConfig() *container.HostConfig {
+func (r *containerRoom) hostConfig() hostConfig {
 	s := r.spec
-	h := &container.HostConfig{
-		NetworkMode: "host",
-		IpcMode:     "private",
-		LogConfig:   container.LogConfig{Type: "none"},
-		Privileged:  s.Privileged,
-		Resources:   resources(s.Limits),
-	}
+	h := hostConfig{NetworkMode: "host", IpcMode: "private", Privileged: s.Privileged, limits: limitsOf(s.Limits)}
+	h.LogConfig.Type = "none"
 	if s.Network == room.NetworkNone {
 		h.NetworkMode = "none"
 	}

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/moby/moby/client"
-
 	"slipway/internal/runner/executor/executortest"
 	"slipway/internal/runner/executor/host"
 	"slipway/internal/runner/room"
@@ -134,8 +132,7 @@ func testKilled(t *testing.T, e *Executor) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.api.ContainerKill(t.Context(), r.(*containerRoom).id,
-		client.ContainerKillOptions{Signal: "KILL"}); err != nil {
+	if err := e.api.post(t.Context(), "/containers/"+r.(*containerRoom).id+"/kill"); err != nil {
 		t.Fatal(err)
 	}
 	<-sh.Done()

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path"
 	"strings"
 	"sync"
-
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 )
 
 // homes remembers what is in the home folders of images, if it is little. The zero value is ready to use.
@@ -40,13 +38,12 @@ func (r *containerRoom) fillHome(ctx context.Context, imageID, dir string) (err 
 		return unpackHome(bytes.NewReader(archive), dir)
 	}
 	// Of a container of its own: in the room's the folder is hidden already.
-	bare, err := r.engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{Config: &container.Config{
-		Image: imageID, Entrypoint: []string{"/bin/sh"}, Labels: r.labels()}})
+	bare, err := r.engine.api.create(ctx, spec{Image: imageID, Entrypoint: []string{"/bin/sh"}, Labels: r.labels()})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.engine.remove(bare.ID)) }()
-	found, err := r.engine.api.CopyFromContainer(ctx, bare.ID, client.CopyFromContainerOptions{SourcePath: home})
+	defer func() { err = errors.Join(err, r.engine.remove(bare)) }()
+	found, err := r.engine.api.open(ctx, http.MethodGet, "/containers/"+bare+"/archive?path="+home, nil, nil)
 	if gone(err) {
 		r.keepHome(imageID, nil)
 		return nil
@@ -54,10 +51,10 @@ func (r *containerRoom) fillHome(ctx context.Context, imageID, dir string) (err 
 	if err != nil {
 		return err
 	}
-	defer found.Content.Close()
+	defer found.Body.Close()
 	var seen bytes.Buffer
 	limited := &bounded{to: &seen, left: maxHome}
-	if err := unpackHome(io.TeeReader(found.Content, limited), dir); err != nil {
+	if err := unpackHome(io.TeeReader(found.Body, limited), dir); err != nil {
 		return fmt.Errorf("the home folder of the image %s: %w", r.spec.Image, err)
 	}
 	if limited.left >= 0 {

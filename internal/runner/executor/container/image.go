@@ -3,18 +3,16 @@ package container
 import (
 	"cmp"
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"strings"
 	"time"
-
-	cerrdefs "github.com/containerd/errdefs"
-	"github.com/moby/moby/api/pkg/authconfig"
-	"github.com/moby/moby/api/types/registry"
-	"github.com/moby/moby/client"
 )
-
-// gone tells that what was asked for does not exist.
-func gone(err error) bool { return cerrdefs.IsNotFound(err) }
 
 // image is an image that the engine has.
 type image struct {
@@ -38,53 +36,79 @@ func (r *containerRoom) image(ctx context.Context) (image, error) {
 func (r *containerRoom) inspectImage(ctx context.Context) (image, error) {
 	ctx, cancel := context.WithTimeout(ctx, engineLimit)
 	defer cancel()
-	found, err := r.engine.api.ImageInspect(ctx, r.spec.Image)
-	if err != nil {
+	var found struct {
+		ID          string
+		RepoDigests []string
+		Config      struct{ Env []string }
+	}
+	if err := r.engine.api.call(ctx, http.MethodGet, "/images/"+r.spec.Image+"/json", nil, &found); err != nil {
 		return image{}, err
 	}
 	i := image{id: found.ID, digest: found.ID, path: standardPath}
 	for _, d := range found.RepoDigests {
 		_, i.digest, _ = strings.Cut(d, "@")
 	}
-	if found.Config != nil {
-		for _, v := range found.Config.Env {
-			if path, ok := strings.CutPrefix(v, "PATH="); ok {
-				i.path = path
-			}
+	for _, v := range found.Config.Env {
+		if path, ok := strings.CutPrefix(v, "PATH="); ok {
+			i.path = path
 		}
 	}
 	return i, nil
 }
 
+// parts are an image's name without its tag or digest, and that one; without either it is the tag latest.
+func parts(reference string) (name, tag string) {
+	if name, digest, ok := strings.Cut(reference, "@"); ok {
+		return name, digest
+	}
+	if i := strings.LastIndexByte(reference, ':'); i > strings.LastIndexByte(reference, '/') {
+		return reference[:i], reference[i+1:]
+	}
+	return reference, "latest"
+}
+
 // sayEvery is how often a pull says how far it is.
 const sayEvery = 5 * time.Second
 
+// news is what the engine says while it pulls.
+type news struct {
+	ID, Status     string
+	ProgressDetail struct{ Current, Total int64 }
+	Error          string
+}
+
 // pull fetches the room's image, and says how far it is.
 func (r *containerRoom) pull(ctx context.Context) error {
-	var options client.ImagePullOptions
+	name, tag := parts(r.spec.Image)
+	var header http.Header
 	if a := r.spec.Registry; a != nil {
-		text, err := authconfig.Encode(registry.AuthConfig{Username: a.User, Password: a.Password})
+		text, err := json.Marshal(map[string]string{"username": a.User, "password": a.Password})
 		if err != nil {
 			return err
 		}
-		options.RegistryAuth = text
+		header = http.Header{"X-Registry-Auth": {base64.URLEncoding.EncodeToString(text)}}
 	}
 	r.say("Pulling the image %s", r.spec.Image)
 	began := time.Now()
-	answer, err := r.engine.api.ImagePull(ctx, r.spec.Image, options)
+	query := url.Values{"fromImage": {name}, "tag": {tag}}
+	answer, err := r.engine.api.open(ctx, http.MethodPost, "/images/create?"+query.Encode(), header, nil)
 	if err != nil {
 		return err
 	}
-	defer answer.Close()
+	defer answer.Body.Close()
 	said, layers := began, map[string][2]int64{}
-	for m, err := range answer.JSONMessages(ctx) {
-		switch {
-		case err != nil:
+	for in := json.NewDecoder(answer.Body); ; {
+		var n news
+		if err := in.Decode(&n); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
 			return err
-		case m.Error != nil:
-			return m.Error
-		case m.Progress != nil && m.Progress.Total > 0 && m.Status == "Downloading":
-			layers[m.ID] = [2]int64{m.Progress.Current, m.Progress.Total}
+		}
+		if n.Error != "" {
+			return errors.New(n.Error)
+		}
+		if n.Status == "Downloading" {
+			layers[n.ID] = [2]int64{n.ProgressDetail.Current, n.ProgressDetail.Total}
 		}
 		if time.Since(said) >= sayEvery {
 			said = time.Now()

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/moby/moby/client"
 )
 
 const (
@@ -18,14 +16,16 @@ const (
 )
 
 // killAll kills all processes of the container but its first, and returns when they are gone. While there are several
-// the container is paused, so that none starts others meanwhile. A container that cannot be cleared is killed.
+// the container is paused, so that none starts others meanwhile; what is left of them counts against the limits until
+// the container is started anew, which is done when it is used again. A container that cannot be cleared is killed.
 func (r *containerRoom) killAll(ctx context.Context) {
 	if r.killOnce() <= 1 && r.killOnce() == 0 && r.killOnce() == 0 {
 		return // there was nothing but the shell
 	}
-	if _, err := r.engine.api.ContainerPause(ctx, r.id, client.ContainerPauseOptions{}); err == nil {
+	r.littered.Store(true)
+	if r.engine.api.post(ctx, "/containers/"+r.id+"/pause") == nil {
 		r.killOnce()
-		_, _ = r.engine.api.ContainerUnpause(ctx, r.id, client.ContainerUnpauseOptions{})
+		_ = r.engine.api.post(ctx, "/containers/"+r.id+"/unpause")
 	}
 	for range killTries {
 		if r.killOnce() == 0 {
@@ -33,7 +33,7 @@ func (r *containerRoom) killAll(ctx context.Context) {
 		}
 		<-time.After(killPause)
 	}
-	_, _ = r.engine.api.ContainerKill(ctx, r.id, client.ContainerKillOptions{Signal: "KILL"})
+	_ = r.engine.api.post(ctx, "/containers/"+r.id+"/kill?signal=KILL")
 	<-r.dead
 }
 

@@ -8,26 +8,17 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/moby/moby/api/types/container"
 	"golang.org/x/sys/unix"
 
 	"slipway/internal/runner/room"
 )
 
-// resources are the limits of a container. What the machine does not have is not asked for.
-func resources(l room.Limits) container.Resources {
-	var r container.Resources
-	if r.Memory = memory(l); r.Memory > 0 {
-		r.MemorySwap = r.Memory // no swap besides
-	}
+// limitsOf are the limits of a container. What the machine does not have is not asked for.
+func limitsOf(l room.Limits) limits {
+	r := limits{Memory: memory(l), PidsLimit: int64(l.Processes), CpuShares: int64(1024 * l.CPUWeight / 100)}
+	r.MemorySwap = r.Memory // no swap besides
 	if l.CPUs > 0 && l.CPUs < runtime.NumCPU() {
-		r.NanoCPUs = int64(l.CPUs) * 1e9
-	}
-	if l.Processes > 0 {
-		r.PidsLimit = new(int64(l.Processes))
-	}
-	if l.CPUWeight > 0 {
-		r.CPUShares = int64(1024 * l.CPUWeight / 100)
+		r.NanoCpus = int64(l.CPUs) * 1e9
 	}
 	return r
 }

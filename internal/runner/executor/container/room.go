@@ -10,10 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
 	"golang.org/x/sys/unix"
 
 	"slipway/internal/runner/room"
@@ -47,8 +46,10 @@ type containerRoom struct {
 	pid     int             // of the container's first process, on this machine
 	oom     string          // the file that counts how often memory ran out, "" for none
 	dead    <-chan struct{} // closed when the container has ended, or is lost
-	lost    error           // why the engine tells nothing of the container any more, once it is dead
-	leave   context.CancelFunc
+	// littered says that dead processes are left in the container.
+	littered atomic.Bool
+	lost     error // why the engine tells nothing of the container any more, once it is dead
+	leave    context.CancelFunc
 
 	control, answered *os.File // to the first process, and back
 	shell             *shell
@@ -88,10 +89,7 @@ func (r *containerRoom) open(ctx context.Context) error {
 
 // pipes makes the FIFOs between the runner and the container's first process, and the first shell's.
 func (r *containerRoom) pipes() (err error) {
-	if r.control, err = r.fifo(controlName); err != nil {
-		return err
-	}
-	if r.answered, err = r.fifo(answeredName); err != nil {
+	if err := r.handshake(); err != nil {
 		return err
 	}
 	if r.place.Output, err = r.fifo(outputName); err != nil {
@@ -105,25 +103,32 @@ func (r *containerRoom) pipes() (err error) {
 	return nil
 }
 
+// handshake makes the two by which the first process and the runner agree on a shell.
+func (r *containerRoom) handshake() (err error) {
+	if r.control, err = r.fifo(controlName); err != nil {
+		return err
+	}
+	r.answered, err = r.fifo(answeredName)
+	return err
+}
+
 // create makes the container and fills its home folder.
 func (r *containerRoom) create(ctx context.Context, of image) error {
 	at := func(name string) string { return path.Join(tools, name) }
-	made, err := r.engine.api.ContainerCreate(ctx, client.ContainerCreateOptions{
-		Config: &container.Config{
-			Image:       of.id,
-			User:        "0:0", // as CodeBuild's
-			WorkingDir:  "/",
-			Entrypoint:  []string{"/bin/sh", "-c", supervisor, "slipway"},
-			Cmd:         []string{at(controlName), at(answeredName), at(outputName), r.place.Script, r.place.Answers},
-			Labels:      r.labels(),
-			Healthcheck: &container.HealthConfig{Test: []string{"NONE"}},
-		},
+	s := spec{
+		Image:      of.id,
+		User:       "0:0", // as CodeBuild's
+		WorkingDir: "/",
+		Entrypoint: []string{"/bin/sh", "-c", supervisor, "slipway"},
+		Cmd:        []string{at(controlName), at(answeredName), at(outputName), r.place.Script, r.place.Answers},
+		Labels:     r.labels(),
 		HostConfig: r.hostConfig(),
-	})
-	if err != nil {
+	}
+	s.Healthcheck.Test = []string{"NONE"}
+	var err error
+	if r.id, err = r.engine.api.create(ctx, s); err != nil {
 		return fmt.Errorf("make a container of the image %s: %w", r.spec.Image, err)
 	}
-	r.id = made.ID
 	return r.fillHome(ctx, of.id, r.outside(home))
 }
 
@@ -133,40 +138,49 @@ func (r *containerRoom) labels() map[string]string {
 
 // start starts the container with its shell.
 func (r *containerRoom) start(ctx context.Context) error {
-	// It waits for the end before there is a beginning: an end in between is not missed.
-	follow, leave := context.WithCancel(context.Background())
-	r.leave = leave
-	end := r.engine.api.ContainerWait(follow, r.id, client.ContainerWaitOptions{
-		Condition: container.WaitConditionNextExit})
 	if err := r.begin(); err != nil {
 		return err
 	}
-	if _, err := r.engine.api.ContainerStart(ctx, r.id, client.ContainerStartOptions{}); err != nil {
+	if err := r.engine.api.post(ctx, "/containers/"+r.id+"/start"); err != nil {
 		if strings.Contains(err.Error(), "/bin/sh") {
 			err = fmt.Errorf("a build's commands need the shell /bin/sh: %w", err)
 		}
 		return fmt.Errorf("start a container of the image %s: %w", r.spec.Image, err)
 	}
+	var follow context.Context
+	follow, r.leave = context.WithCancel(context.Background())
 	dead := make(chan struct{})
 	go func() {
 		defer close(dead)
-		select {
-		case <-end.Result:
-		case r.lost = <-end.Error:
-		}
+		r.lost = r.engine.api.wait(follow, r.id)
 	}()
 	r.dead = dead
-	found, err := r.engine.api.ContainerInspect(ctx, r.id, client.ContainerInspectOptions{})
+	found, err := r.engine.api.inspect(ctx, r.id)
 	if err != nil {
 		return err
 	}
-	if r.pid = found.Container.State.Pid; r.pid <= 1 {
+	if r.pid = found.State.Pid; r.pid <= 1 {
 		return fmt.Errorf("the container of the image %s ended at once, with status %d", r.spec.Image,
-			found.Container.State.ExitCode)
+			found.State.ExitCode)
 	}
 	r.oom = oomCounter(r.pid)
 	r.shell.follow()
 	return nil
+}
+
+// restart gives the container a new first process and a new shell. Its files stay.
+func (r *containerRoom) restart(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, engineLimit)
+	defer cancel()
+	_ = r.engine.api.post(ctx, "/containers/"+r.id+"/kill?signal=KILL") // it may have ended
+	<-r.dead
+	r.leave()
+	_, _ = r.control.Close(), r.answered.Close()
+	if err := r.handshake(); err != nil {
+		return err
+	}
+	r.littered.Store(false)
+	return r.start(ctx)
 }
 
 // outside is the folder of this machine that the room shows at a path.

@@ -6,14 +6,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path"
 	"strings"
 	"syscall"
-
-	"github.com/moby/moby/api/pkg/stdcopy"
-	"github.com/moby/moby/client"
 
 	"slipway/internal/runner/room"
 )
@@ -30,25 +26,26 @@ func (r *containerRoom) Run(ctx context.Context, c room.Command) error {
 		return r.beside(ctx, c)
 	}
 	mark := runMark + rand.Text()
-	made, err := r.engine.api.ExecCreate(ctx, r.id, client.ExecCreateOptions{
+	if r.littered.Load() {
+		if err := r.restart(ctx); err != nil {
+			return err
+		}
+	}
+	// Not by ctx: its end closes the connection, and nobody would wait for the processes.
+	stream, id, err := r.engine.api.exec(context.WithoutCancel(ctx), r.id, program{
 		User: "0:0", Cmd: c.Args, Env: append([]string{mark}, c.Env...), WorkingDir: "/",
 		AttachStdout: true, AttachStderr: true,
 	})
 	if err != nil {
 		return err
 	}
-	// Not by ctx: its end closes the connection, and nobody would wait for the processes.
-	streams, err := r.engine.api.ExecAttach(context.WithoutCancel(ctx), made.ID, client.ExecAttachOptions{})
-	if err != nil {
-		return err
-	}
-	defer streams.Close()
+	defer stream.Close()
 	stop := context.AfterFunc(ctx, func() {
 		r.killMarked(mark)
-		streams.Close()
+		_ = stream.Close()
 	})
 	defer stop()
-	_, err = stdcopy.StdCopy(orNowhere(c.Stdout), orNowhere(c.Stderr), streams.Reader)
+	err = separate(c.Stdout, c.Stderr, stream)
 	if ctx.Err() != nil {
 		r.killMarked(mark)
 		return context.Cause(ctx)
@@ -56,26 +53,16 @@ func (r *containerRoom) Run(ctx context.Context, c room.Command) error {
 	if err != nil {
 		return err
 	}
-	return r.status(ctx, made.ID)
-}
-
-func orNowhere(w io.Writer) io.Writer {
-	if w == nil {
-		return io.Discard
-	}
-	return w
+	return r.status(ctx, id)
 }
 
 // status is the error of a program that has ended.
 func (r *containerRoom) status(ctx context.Context, id string) error {
-	end, err := r.engine.api.ExecInspect(ctx, id, client.ExecInspectOptions{})
-	if err != nil {
+	code, err := r.engine.api.exitCode(ctx, id)
+	if err != nil || code == 0 {
 		return err
 	}
-	if end.ExitCode == 0 {
-		return nil
-	}
-	return &room.ExitError{Status: end.ExitCode}
+	return &room.ExitError{Status: code}
 }
 
 // killMarked kills the processes of a program that was run beside the shell.

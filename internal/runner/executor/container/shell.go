@@ -73,6 +73,10 @@ func (r *containerRoom) Shell() (room.Shell, error) {
 		return nil, errors.New("the build's container has ended")
 	default:
 	}
+	if r.littered.Load() {
+		err := r.restart(context.Background())
+		return r.shell, err
+	}
 	if err := r.settle(); err != nil {
 		return nil, err
 	}

@@ -3,9 +3,8 @@ package executortest
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"fmt"
-	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,15 +12,10 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/moby/moby/client"
 )
 
 // Busybox is an image that the engines of tests have: programs of BusyBox, no Git, and two files in the home folder.
 const Busybox = "local/busybox:1"
-
-// engineStart is how long a container engine may take to answer.
-const engineStart = time.Minute
 
 // Docker starts a Docker of the test's own, which has the image Busybox, and returns its address. It is stopped when
 // the test ends. Without one installed the test is skipped.
@@ -33,7 +27,7 @@ func Docker(t testing.TB) string {
 		"--exec-root="+filepath.Join(dir, "exec"), "--pidfile="+filepath.Join(dir, "dockerd.pid"),
 		"-H", "unix://"+socket,
 		// Or it would drop what other bridges of the machine forward.
-		"--iptables=false", "--ip6tables=false"))
+		"--iptables=false", "--ip6tables=false"), "docker", "-H", "unix://"+socket)
 }
 
 // Podman starts a Podman's service of the test's own, as Docker does.
@@ -54,10 +48,10 @@ network_backend = "netavark"
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "podman.sock")
-	c := exec.Command("podman", "--root="+filepath.Join(dir, "root"), "--runroot="+filepath.Join(dir, "run"),
-		"system", "service", "-t", "0", "unix://"+socket)
+	podman := []string{"podman", "--root=" + filepath.Join(dir, "root"), "--runroot=" + filepath.Join(dir, "run")}
+	c := exec.Command(podman[0], append(podman[1:], "system", "service", "-t", "0", "unix://"+socket)...)
 	c.Env = append(os.Environ(), "CONTAINERS_CONF="+config)
-	return start(t, dir, socket, c)
+	return start(t, dir, socket, c, podman...)
 }
 
 // engineFolder makes a folder for an engine, or skips the test without its program. Its name is short: a socket's may
@@ -80,8 +74,8 @@ func engineFolder(t testing.TB, program, packages string) string {
 	return dir
 }
 
-// start starts an engine and gives it the image.
-func start(t testing.TB, dir, socket string, engine *exec.Cmd) string {
+// start starts an engine and gives it the image, by the program client.
+func start(t testing.TB, dir, socket string, engine *exec.Cmd, client ...string) string {
 	t.Helper()
 	var log bytes.Buffer
 	engine.Stdout, engine.Stderr = &log, &log
@@ -101,35 +95,25 @@ func start(t testing.TB, dir, socket string, engine *exec.Cmd) string {
 		_ = exec.Command("pkill", "-KILL", "-f", dir+"/").Run()
 		_ = exec.Command("umount", "-R", filepath.Join(dir, "root")).Run() // Podman leaves a mount of its own
 	})
-	address := "unix://" + socket
-	api, err := client.New(client.WithHost(address))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), engineStart)
-	defer cancel()
 	for {
-		if _, err = api.Ping(ctx, client.PingOptions{}); err == nil {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			_ = conn.Close()
 			break
 		}
 		select {
 		case <-ended:
 			t.Fatalf("the container engine has ended: %s", log.String())
-		case <-ctx.Done():
-			t.Fatalf("the container engine does not answer: %v\n%s", err, log.String())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	answer, err := api.ImageImport(ctx, client.ImageImportSource{Source: busybox(t), SourceName: "-"}, Busybox,
-		client.ImageImportOptions{Changes: []string{`CMD ["/bin/sh"]`, "ENV PATH=/bin"}})
-	if err != nil {
-		t.Fatal(err)
+	add := exec.Command(client[0], append(client[1:], "import", "--change", `CMD ["/bin/sh"]`, "--change", "ENV PATH=/bin",
+		"-", Busybox)...)
+	add.Stdin, add.Env = busybox(t), engine.Env
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("import the image: %v\n%s", err, out)
 	}
-	defer answer.Close()
-	if said, err := io.ReadAll(answer); err != nil || bytes.Contains(said, []byte("errorDetail")) {
-		t.Fatalf("import the image: %s, %v", said, err)
-	}
-	return address
+	return "unix://" + socket
 }
 
 // busybox is the image's archive.
