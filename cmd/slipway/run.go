@@ -25,8 +25,8 @@ type runCommand struct {
 }
 
 func (c *runCommand) Help() string {
-	return "Runs the commands in place, as you, with no server and no sandbox, or in a container that shows the folder. " +
-		"Artifacts are counted, not uploaded.\n" +
+	return "Runs the commands in place, as you, with no server and no sandbox, or in a container that shows the " +
+		"folder. Artifacts are counted, not uploaded.\n" +
 		"The exit code is 1 if the build fails. A report with failed tests does not fail a build, here as at AWS: " +
 		"let the command that runs the tests fail.\n\n" +
 		"  slipway run\n" +

@@ -45,8 +45,8 @@ type LocalConfig struct {
 }
 
 // Local builds a working tree where it is, without a server or a sandbox: commands run as the user, with the user's
-// environment but for SLIPWAY_ variables, or in a container with nothing of that. Artifacts are counted and not uploaded, reports are read. The error says why
-// nothing could be run; how the build ended is in the result.
+// environment but for SLIPWAY_ variables, or in a container with nothing of that. Artifacts are counted and not
+// uploaded, reports are read. The error says why nothing could be run; how the build ended is in the result.
 func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	tree, err := filepath.Abs(c.Tree)
 	if err == nil {

@@ -30,6 +30,7 @@ func TestContainers(t *testing.T) {
 				"the image's home folder":     testHome,
 				"what a room reaches":         testReach,
 				"privileged":                  testPrivileged,
+				"names of images":             testNames,
 				"a fork bomb is stopped":      testForkBomb,
 				"a killed container":          testKilled,
 				"recovery":                    testRecovery,
@@ -91,6 +92,16 @@ func testReach(t *testing.T, e *Executor) {
 	caps := said(t, r, "sed -n 's/^CapBnd:[^0-9a-f]*//p' /proc/self/status")
 	if _, err := fmt.Sscanf(caps, "%x", &held); err != nil || held&(raw|mknod) != 0 {
 		t.Errorf("a room may see the machine's traffic or make devices: %s, %v", caps, err)
+	}
+}
+
+// What is no name of an image never becomes a part of a call of the engine.
+func testNames(t *testing.T, e *Executor) {
+	for _, name := range []string{"../containers/json?", "a/../../info", "-x", "a b", "a\nb", "a?x=1", "a#b", "%2e%2e/info"} {
+		r, err := e.Open(t.Context(), room.Spec{Image: name, Dir: filepath.Join(t.TempDir(), "room")})
+		if err == nil || !strings.Contains(err.Error(), "not the name of an image") {
+			t.Errorf("%q: %v, %v", name, r, err)
+		}
 	}
 }
 

@@ -10,7 +10,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,8 +23,16 @@ type image struct {
 	path   string // PATH of its programs
 }
 
+// reference is how an image may be named.
+var reference = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/-]*(@sha256:[0-9a-f]{64})?$`)
+})
+
 // image finds the room's image, and pulls it if the engine does not have it.
 func (r *containerRoom) image(ctx context.Context) (image, error) {
+	if !reference().MatchString(r.spec.Image) || strings.Contains(r.spec.Image, "..") {
+		return image{}, fmt.Errorf("%.200q is not the name of an image", r.spec.Image)
+	}
 	i, err := r.inspectImage(ctx)
 	if !gone(err) {
 		return i, err

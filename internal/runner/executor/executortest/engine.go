@@ -107,8 +107,8 @@ func start(t testing.TB, dir, socket string, engine *exec.Cmd, client ...string)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	add := exec.Command(client[0], append(client[1:], "import", "--change", `CMD ["/bin/sh"]`, "--change", "ENV PATH=/bin",
-		"-", Busybox)...)
+	add := exec.Command(client[0], append(client[1:], "import", "--change", `CMD ["/bin/sh"]`,
+		"--change", "ENV PATH=/bin", "-", Busybox)...)
 	add.Stdin, add.Env = busybox(t), engine.Env
 	if out, err := add.CombinedOutput(); err != nil {
 		t.Fatalf("import the image: %v\n%s", err, out)
