@@ -77,7 +77,7 @@ func (i *instance) said(b types.BuildBatch) map[string]string {
 	return all
 }
 
-func TestBuildBatches(t *testing.T) { //nolint:funlen // one story, told call by call
+func TestBuildBatches(t *testing.T) {
 	t.Parallel()
 	i, ctx := up(t), t.Context()
 	c := i.batches("list", "{build-list: [{identifier: one, env: {variables: {WHAT: first}}}, "+
