@@ -4,14 +4,12 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"slipway/spec/testreport"
 )
 
-// formats are those of report files, tests first and then coverage.
-var formats = []string{"CUCUMBERJSON", "JUNITXML", "NUNITXML", "NUNIT3XML", "TESTNGXML", "VISUALSTUDIOTRX", "CLOVERXML",
-	"COBERTURAXML", "JACOCOXML", "SIMPLECOV"}
-
 // Coverage tells whether a report's format is of code coverage; all others are of tests.
-func (r Report) Coverage() bool { return slices.Index(formats, r.Format) >= 6 }
+func (r Report) Coverage() bool { return testreport.IsCoverage(r.Format) }
 
 // maxReports is how many report groups a build can have.
 const maxReports = 5
@@ -31,9 +29,9 @@ func (r *reader) reports(s *Spec, m member) {
 			"file-format": func(m member) {
 				written := r.scalar(m, where+".file-format")
 				p.Format = strings.ToUpper(written)
-				if !slices.Contains(formats, p.Format) {
-					r.fail(m.at, "%s.file-format must be one of %s, not %s", where, strings.Join(formats, ", "),
-						quote(written))
+				if !testreport.Supported(p.Format) {
+					r.fail(m.at, "%s.file-format must be one of %s, not %s", where,
+						strings.Join(testreport.Formats(), ", "), quote(written))
 				}
 			},
 		})

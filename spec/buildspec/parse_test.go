@@ -1,6 +1,7 @@
 package buildspec
 
 import (
+	"fmt"
 	"errors"
 	"os"
 	"path/filepath"
@@ -103,7 +104,7 @@ func TestParse(t *testing.T) {
 		what = append(what, u.What)
 	}
 	if got := strings.Join(what,
-		" "); got != "run-as proxy phases.install.runtime-versions reports.cover cache.key cache.action" {
+		" "); got != "run-as proxy phases.install.runtime-versions cache.key cache.action" {
 		t.Error(got)
 	}
 }
@@ -270,4 +271,17 @@ func FuzzParse(f *testing.F) {
 		}
 		s.Unsupported()
 	})
+}
+
+func TestFormatsOfReports(t *testing.T) {
+	const text = "version: 0.2\nphases: {build: {commands: [a]}}\nreports:\n  unit: {files: a, file-format: %s}\n"
+	s, err := Parse("f", fmt.Appendf(nil, text, "lCov"))
+	if err != nil || s.Reports[0].Format != "LCOV" || !s.Reports[0].Coverage() {
+		t.Errorf("%+v, %v", s, err)
+	}
+	want := `f:4:33: reports.unit.file-format must be one of CUCUMBERJSON, JUNITXML, NUNITXML, NUNIT3XML, TESTNGXML, ` +
+		`VISUALSTUDIOTRX, CLOVERXML, COBERTURAXML, JACOCOXML, SIMPLECOV, TAP, GOTESTJSON, SARIF, LCOV, GOCOVER, not "excel"`
+	if got := told(fmt.Appendf(nil, text, "excel")); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
 }

@@ -11,12 +11,6 @@ func (s *Spec) Unsupported() []Unsupported {
 	if s.Proxy.UploadArtifacts || s.Proxy.Logs {
 		out = append(out, Unsupported{s.placed["proxy"], "proxy", "there is no explicit proxy server", false})
 	}
-	for _, r := range s.Reports {
-		if r.Format != "JUNITXML" {
-			out = append(out, Unsupported{r.Place, "reports." + r.Name,
-				"reports in the format " + r.Format + " are not read yet", false})
-		}
-	}
 	slices.SortStableFunc(out, func(a, b Unsupported) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})

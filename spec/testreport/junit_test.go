@@ -44,8 +44,10 @@ deep ERROR 0 out/junit.xml "boom"`
 
 func TestBrokenAndHostileFiles(t *testing.T) {
 	for name, c := range map[string]struct{ format, text, want string }{
-		"format": {"CUCUMBERJSON", "{}", "f: reports in the format CUCUMBERJSON are not read yet; JUNITXML is"},
-		"empty":  {"JUNITXML", "", "f:1:1: this is no JUnit report: the file is empty"},
+		"format": {"EXCEL", "{}", "f: there is no report format EXCEL; one of CUCUMBERJSON, JUNITXML, NUNITXML, NUNIT3XML, " +
+			"TESTNGXML, VISUALSTUDIOTRX, CLOVERXML, COBERTURAXML, JACOCOXML, SIMPLECOV, TAP, GOTESTJSON, SARIF, LCOV, " +
+			"GOCOVER can be read"},
+		"empty": {"JUNITXML", "", "f:1:1: this is no JUnit report: the file is empty"},
 		"other": {"JUNITXML", "<html/>",
 			"f:1:8: this is no JUnit report: it begins with <html>, not with <testsuites> or <testsuite>"},
 		"cut": {"JUNITXML", "<testsuite>\n<testcase name='a'>",
