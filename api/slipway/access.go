@@ -118,6 +118,11 @@ func askGetReleaseTraffic(a *awsproto.Access, input any) {
 	a.Ask("codedeploy:GetDeployment", a.Find("deployment", awsproto.One(awsproto.Value(in.DeploymentId))))
 }
 
+func askGetReportExports(a *awsproto.Access, input any) {
+	in := input.(*GetReportExportsInput)
+	a.Ask("slipway:GetReportExports", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askGetTestHistory(a *awsproto.Access, input any) {
 	in := input.(*GetTestHistoryInput)
 	a.Ask("codebuild:DescribeTestCases", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportGroupArn))))

@@ -132,6 +132,11 @@ func (c Client) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInpu
 	return awsproto.Send[GetReleaseTrafficOutput](ctx, c.Client, &opGetReleaseTraffic, in)
 }
 
+// GetReportExports is slipway:GetReportExports.
+func (c Client) GetReportExports(ctx context.Context, in *GetReportExportsInput) (*GetReportExportsOutput, error) {
+	return awsproto.Send[GetReportExportsOutput](ctx, c.Client, &opGetReportExports, in)
+}
+
 // GetTestHistory is slipway:GetTestHistory.
 func (c Client) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
 	return awsproto.Send[GetTestHistoryOutput](ctx, c.Client, &opGetTestHistory, in)

@@ -150,6 +150,30 @@ type Report struct {
 	Counts      map[string]int32 `json:"counts,omitzero"`
 	Nanoseconds int64            `json:"nanoseconds,omitzero"`
 	Error       string           `json:"error,omitzero"`
+	Coverage    *Coverage        `json:"coverage,omitzero"` // of a report of code coverage
+}
+
+// Coverage is what a report of code coverage says. The sums are of all files, those beyond the kept ones included.
+type Coverage struct {
+	Sums
+	Files []FileCoverage `json:"files,omitzero"`
+}
+
+// Sums are how many lines and branches ran, and how many did not.
+type Sums struct {
+	LinesCovered    int32 `json:"linesCovered"`
+	LinesMissed     int32 `json:"linesMissed"`
+	BranchesCovered int32 `json:"branchesCovered,omitzero"`
+	BranchesMissed  int32 `json:"branchesMissed,omitzero"`
+}
+
+// FileCoverage is the coverage of a file. Covered and Missed are numbers of lines such as 3-5,9. Both are absent where
+// a report has too many to keep.
+type FileCoverage struct {
+	Path string `json:"path"`
+	Sums
+	Covered string `json:"covered,omitzero"`
+	Missed  string `json:"missed,omitzero"`
 }
 
 // Cause is why a build failed, as far as the runner knows: `slipway why` and the pages begin with it.

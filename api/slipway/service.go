@@ -38,6 +38,7 @@ var (
 	opGetRelease           = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
 	opGetReleasePolicy     = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
 	opGetReleaseTraffic    = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
+	opGetReportExports     = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
 	opGetTestHistory       = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
 	opGetTestOverview      = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
 	opListCommits          = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
@@ -99,6 +100,7 @@ type API interface {
 	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
 	GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
 	GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
+	GetReportExports(context.Context, *GetReportExportsInput) (*GetReportExportsOutput, error)
 	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 	GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
@@ -236,6 +238,10 @@ func (unimplemented) GetReleasePolicy(context.Context, *GetReleasePolicyInput) (
 
 func (unimplemented) GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
 	return nil, opGetReleaseTraffic.NotImplemented()
+}
+
+func (unimplemented) GetReportExports(context.Context, *GetReportExportsInput) (*GetReportExportsOutput, error) {
+	return nil, opGetReportExports.NotImplemented()
 }
 
 func (unimplemented) GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
@@ -501,6 +507,11 @@ func (s *Service) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficIn
 	return awsproto.Invoke(ctx, s.hooks, &opGetReleaseTraffic, in, s.api.GetReleaseTraffic)
 }
 
+// GetReportExports is slipway:GetReportExports.
+func (s *Service) GetReportExports(ctx context.Context, in *GetReportExportsInput) (*GetReportExportsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetReportExports, in, s.api.GetReportExports)
+}
+
 // GetTestHistory is slipway:GetTestHistory.
 func (s *Service) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetTestHistory, in, s.api.GetTestHistory)
@@ -699,6 +710,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetRelease, s.GetRelease),
 		awsproto.Bind(&opGetReleasePolicy, s.GetReleasePolicy),
 		awsproto.Bind(&opGetReleaseTraffic, s.GetReleaseTraffic),
+		awsproto.Bind(&opGetReportExports, s.GetReportExports),
 		awsproto.Bind(&opGetTestHistory, s.GetTestHistory),
 		awsproto.Bind(&opGetTestOverview, s.GetTestOverview),
 		awsproto.Bind(&opListCommits, s.ListCommits),

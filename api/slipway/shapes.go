@@ -450,6 +450,18 @@ type GetReleaseTrafficOutput struct {
 	Comparison      *TrafficComparison `json:"comparison,omitzero"`
 }
 
+// GetReportExportsInput is the shape of that name.
+type GetReportExportsInput struct {
+	Id      *string  `json:"id,omitzero"`
+	Runner  *string  `json:"runner,omitzero"`
+	Reports []string `json:"reports,omitzero"`
+}
+
+// GetReportExportsOutput is the shape of that name.
+type GetReportExportsOutput struct {
+	Exports []ReportExport `json:"exports,omitzero"`
+}
+
 // GetTestHistoryInput is the shape of that name.
 type GetTestHistoryInput struct {
 	ReportGroupArn *string `json:"reportGroupArn,omitzero"`
@@ -973,6 +985,15 @@ type ReleaseVerdict struct {
 	Evidence    []ReleaseEvidence `json:"evidence,omitzero"`
 	WindowStart *awsproto.Time    `json:"windowStart,omitzero"`
 	WindowEnd   *awsproto.Time    `json:"windowEnd,omitzero"`
+}
+
+// ReportExport is the shape of that name.
+type ReportExport struct {
+	Report *string `json:"report,omitzero"`
+	Group  *string `json:"group,omitzero"`
+	Bucket *string `json:"bucket,omitzero"`
+	Path   *string `json:"path,omitzero"`
+	Zip    *bool   `json:"zip,omitzero"`
 }
 
 // ResumeReleaseInput is the shape of that name.

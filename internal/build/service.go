@@ -28,6 +28,8 @@ type Reports interface {
 	Record(ctx context.Context, tx store.Tx, build *codebuild.Build, reports []slipway.Report) ([]string, error)
 	// Failed returns tests that failed in reports, up to a limit.
 	Failed(ctx context.Context, reportArns []string, limit int) ([]slipway.FailedTest, error)
+	// Exports returns where the files of a project's reports go, for those whose groups are exported.
+	Exports(ctx context.Context, project string, reports []string) ([]slipway.ReportExport, error)
 }
 
 // Logs are the logs of builds.

@@ -10,13 +10,6 @@ import (
 	"slipway/internal/store"
 )
 
-func checkExport(c *cb.ReportExportConfig) error {
-	if c != nil && c.ExportConfigType == cb.ReportExportConfigTypeS3 {
-		return invalid("Reports are not exported to S3 by Slipway yet. Set exportConfigType to NO_EXPORT.")
-	}
-	return nil
-}
-
 func group(ctx context.Context, q store.Queryer, arn string) (*cb.ReportGroup, error) {
 	return store.Document[cb.ReportGroup](ctx, q, `SELECT doc FROM report_groups WHERE arn = $1`, arn)
 }
@@ -24,7 +17,7 @@ func group(ctx context.Context, q store.Queryer, arn string) (*cb.ReportGroup, e
 // CreateReportGroup implements codebuild:CreateReportGroup.
 func (s *Service) CreateReportGroup(ctx context.Context,
 	in *cb.CreateReportGroupInput) (*cb.CreateReportGroupOutput, error) {
-	if err := checkExport(in.ExportConfig); err != nil {
+	if err := s.checkExport(in.ExportConfig); err != nil {
 		return nil, err
 	}
 	g := s.newGroup(*in.Name, in.Type)
@@ -60,7 +53,7 @@ func insertGroup(ctx context.Context, tx store.Tx, g *cb.ReportGroup) error {
 // UpdateReportGroup implements codebuild:UpdateReportGroup.
 func (s *Service) UpdateReportGroup(ctx context.Context,
 	in *cb.UpdateReportGroupInput) (*cb.UpdateReportGroupOutput, error) {
-	if err := checkExport(in.ExportConfig); err != nil {
+	if err := s.checkExport(in.ExportConfig); err != nil {
 		return nil, err
 	}
 	var g *cb.ReportGroup

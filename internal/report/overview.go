@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	overviewGroups = 20 // that an overview tells of
-	overviewRuns   = 10 // of each, the newest
-	notesShown     = 20 // of each kind
+	overviewGroups = 20  // that an overview tells of
+	overviewLooks  = 200 // groups among which it looks for those of tests
+	overviewRuns   = 10  // of each, the newest
+	notesShown     = 20  // of each kind
 	// flakyTurns is the number of changes between passing and failing from which a test counts as flaky. A test that
 	// broke, was repaired and broke again has three.
 	flakyTurns = 3
@@ -44,8 +45,7 @@ func (s *Service) GetTestOverview(ctx context.Context,
 		groups = append(groups, *in.ReportGroupArn)
 	} else {
 		var err error
-		if groups, err = store.Strings(ctx, s.db, `SELECT arn FROM report_groups ORDER BY name LIMIT $1`,
-			overviewGroups); err != nil {
+		if groups, err = s.groupsOfTests(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -54,7 +54,7 @@ func (s *Service) GetTestOverview(ctx context.Context,
 		return nil, err
 	}
 	for _, group := range groups {
-		if len(runs[group]) > 0 {
+		if all := runs[group]; len(all) > 0 && all[0].report.Type != cb.ReportTypeCodeCoverage {
 			tell(out, group, runs[group])
 		}
 	}
@@ -68,6 +68,18 @@ func (s *Service) GetTestOverview(ctx context.Context,
 		*notes = (*notes)[:min(len(*notes), notesShown)]
 	}
 	return out, nil
+}
+
+// groupsOfTests are the first groups by name that have tests.
+func (s *Service) groupsOfTests(ctx context.Context) (arns []string, err error) {
+	all, err := store.Documents[cb.ReportGroup](ctx, s.db, `SELECT doc FROM report_groups ORDER BY name LIMIT $1`,
+		overviewLooks)
+	for _, g := range all {
+		if g.Type == cb.ReportTypeTest && len(arns) < overviewGroups {
+			arns = append(arns, *g.Arn)
+		}
+	}
+	return arns, err
 }
 
 // newest reads the newest reports of groups, the newest first.

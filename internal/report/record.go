@@ -38,6 +38,10 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 		if g == nil {
 			continue
 		}
+		if g.Type != r.Type {
+			r.Error = "the report group " + *g.Name + " is of type " + string(g.Type) + ", and the report is of type " +
+				string(r.Type)
+		}
 		made, cases := summarise(r, now)
 		made.Arn = new(s.arn("report", *g.Name+":"+uuid.NewString()))
 		made.Name = new((*made.Arn)[strings.LastIndexByte(*made.Arn, '/')+1:])
@@ -45,10 +49,7 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 		for i := range cases {
 			cases[i].ReportArn = made.Arn
 		}
-		if _, err := tx.Exec(ctx,
-			`INSERT INTO reports (arn, seq, grp, status, created, doc, cases)
-				VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6)`,
-			*made.Arn, *g.Arn, string(made.Status), now.UnixMilli(), store.JSON(made), store.JSON(cases)); err != nil {
+		if err := insert(ctx, tx, made, cases, r.Coverage); err != nil {
 			return nil, err
 		}
 		arns = append(arns, *made.Arn)
@@ -56,19 +57,30 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 	return arns, nil
 }
 
+func insert(ctx context.Context, tx store.Tx, r *cb.Report, cases []cb.TestCase, c *slipway.Coverage) error {
+	files := ""
+	if c != nil && len(c.Files) > 0 {
+		var err error
+		if files, err = pack(c.Files); err != nil {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx,
+		`INSERT INTO reports (arn, seq, grp, status, created, doc, cases, files)
+			VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6, $7)`,
+		*r.Arn, *r.ReportGroupArn, string(r.Status), r.Created.UnixMilli(), store.JSON(r), store.JSON(cases), files)
+	return err
+}
+
 // groupFor returns the group of a report. A report names it by an ARN, or by a name, whose group is made if it is
 // missing. The group of an unknown ARN is nil.
 func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string,
 	r slipway.Report) (*cb.ReportGroup, error) {
-	if strings.HasPrefix(r.Name, "arn:") {
-		return group(ctx, tx, r.Name)
-	}
-	name := project + "-" + r.Name
-	g, err := group(ctx, tx, s.arn("report-group", name))
-	if err != nil || g != nil {
+	g, err := group(ctx, tx, s.groupARN(project, r.Name))
+	if err != nil || g != nil || strings.HasPrefix(r.Name, "arn:") {
 		return g, err
 	}
-	g = s.newGroup(name, r.Type)
+	g = s.newGroup(project+"-"+r.Name, r.Type)
 	return g, insertGroup(ctx, tx, g)
 }
 
@@ -118,10 +130,14 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 		counts["ERROR"]++
 		total++
 	}
-	made.TestSummary = &cb.TestReportSummary{Total: &total, StatusCounts: counts, DurationInNanoSeconds: &nanoseconds}
 	if cases == nil {
 		cases = []cb.TestCase{}
 	}
+	if r.Type == cb.ReportTypeCodeCoverage {
+		made.CodeCoverageSummary = coverageSummary(r.Coverage)
+		return made, cases
+	}
+	made.TestSummary = &cb.TestReportSummary{Total: &total, StatusCounts: counts, DurationInNanoSeconds: &nanoseconds}
 	return made, cases
 }
 

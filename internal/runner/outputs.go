@@ -54,12 +54,9 @@ func (b *build) output(ctx context.Context) error {
 	}
 	// From here on nothing of the build runs any more: its files stand still.
 	b.shell.stop()
-	for _, r := range reports {
-		result := b.report(ctx, r)
-		b.log.say("%s", summary(result))
-		b.result.Reports = append(b.result.Reports, result)
+	if err := b.reports(ctx, reports); err != nil {
+		return err
 	}
-	shorten(b.result.Reports)
 	return b.artifacts(ctx, a)
 }
 

@@ -11,15 +11,11 @@ import (
 	"slipway/spec/testreport"
 )
 
-// report reads the results that a build's tests have written.
-func (b *build) report(ctx context.Context, r buildspec.Report) slipway.Report {
+// report reads the results that a build's tools have written, and exports the files to where the report's group says.
+func (b *build) report(ctx context.Context, r buildspec.Report, to *slipway.ReportExport) slipway.Report {
 	out := slipway.Report{Name: r.Name, Type: codebuild.ReportTypeTest}
 	if r.Coverage() {
 		out.Type = codebuild.ReportTypeCodeCoverage
-	}
-	if !testreport.Supported(r.Format) {
-		out.Error = "reports in the format " + r.Format + " are not read yet; JUNITXML is"
-		return out
 	}
 	files, release, err := b.space.find(ctx, selection{base: r.BaseDirectory, files: r.Files, discard: r.DiscardPaths})
 	defer release()
@@ -31,7 +27,7 @@ func (b *build) report(ctx context.Context, r buildspec.Report) slipway.Report {
 		out.Error = "no matching report paths found: " + strings.Join(r.Files, ", ")
 		return out
 	}
-	var results testreport.Results
+	results := testreport.Results{Source: b.space.place.Source}
 	var wrong []string
 	for _, f := range files {
 		file, _, err := openRegular(f.root, f.path)
@@ -43,8 +39,16 @@ func (b *build) report(ctx context.Context, r buildspec.Report) slipway.Report {
 			wrong = append(wrong, err.Error())
 		}
 	}
+	if to != nil {
+		if err := b.exportReport(ctx, *to, files); err != nil {
+			wrong = append(wrong, err.Error())
+		}
+	}
 	out.Cases, out.Truncated, out.Error = results.Cases, results.Truncated, strings.Join(wrong, "\n")
 	out.Counts, out.Nanoseconds = results.Counts, results.Nanoseconds
+	if r.Coverage() {
+		out.Coverage, out.Truncated = coverage(results.Coverage.Files())
+	}
 	return out
 }
 
@@ -75,17 +79,25 @@ func shorten(reports []slipway.Report) {
 
 // summary says a report in one line.
 func summary(r slipway.Report) string {
+	s := "Report " + r.Name + ": " + testsSummary(r)
+	if c := r.Coverage; c != nil {
+		s = "Report " + r.Name + ": " + coverageSummary(c)
+	}
+	if r.Error != "" {
+		s += "; " + r.Error
+	}
+	return s
+}
+
+func testsSummary(r slipway.Report) string {
 	total := int32(0)
 	for _, n := range r.Counts {
 		total += n
 	}
-	s := fmt.Sprintf("Report %s: %d test(s), %d failed, %d skipped", r.Name, total,
+	s := fmt.Sprintf("%d test(s), %d failed, %d skipped", total,
 		r.Counts[testreport.Failed]+r.Counts[testreport.Error], r.Counts[testreport.Skipped])
 	if r.Truncated {
 		s += fmt.Sprintf("; %d are kept", len(r.Cases))
-	}
-	if r.Error != "" {
-		s += "; " + r.Error
 	}
 	return s
 }

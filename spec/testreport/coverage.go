@@ -2,6 +2,7 @@ package testreport
 
 import (
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -125,11 +126,14 @@ func (c *Coverage) Files() []CoveredFile {
 			}
 		}
 		for _, b := range f.branches {
-			one.BranchesCovered += int32(b.covered)
-			one.BranchesMissed += int32(b.total - b.covered)
+			one.BranchesCovered = sum(one.BranchesCovered, b.covered)
+			one.BranchesMissed = sum(one.BranchesMissed, b.total-b.covered)
 		}
 		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b CoveredFile) int { return strings.Compare(a.Path, b.Path) })
 	return all
 }
+
+// sum adds without overflow.
+func sum(a int32, b int64) int32 { return int32(min(int64(a)+b, math.MaxInt32)) }
