@@ -19,7 +19,8 @@ func (s *Service) GetReportGroupTrend(ctx context.Context,
 		return nil, err
 	}
 	if ofTests := slices.Contains(testFields, in.TrendField); ofTests != (g.Type == cb.ReportTypeTest) {
-		return nil, invalid("The report group %s is of type %s, whose reports have no %s.", *g.Arn, g.Type, in.TrendField)
+		return nil, invalid("The report group %s is of type %s, whose reports have no %s.", *g.Arn, g.Type,
+			in.TrendField)
 	}
 	reports, err := store.Documents[cb.Report](ctx, s.db,
 		`SELECT doc FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`, *g.Arn,

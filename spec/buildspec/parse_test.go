@@ -1,8 +1,8 @@
 package buildspec
 
 import (
-	"fmt"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
