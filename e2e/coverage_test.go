@@ -54,7 +54,7 @@ func TestCodeBuildCoverage(t *testing.T) {
 	}
 	log := i.printed(*b.Id)
 	has(t, log, "Report lines: 50.0 % of 2 lines covered, 50.0 % of 2 branches covered",
-		"Report tap: 2 test(s), 1 failed", "bad.json:2:1: this is no SimpleCov result in JSON")
+		"Report tap: 2 test(s), 1 failed", "bad.json:1:2: this is no SimpleCov result in JSON")
 	reports := must(c.BatchGetReports(ctx, &codebuild.BatchGetReportsInput{ReportArns: b.ReportArns}))(t).Reports
 	var got []string
 	for _, r := range reports {

@@ -93,6 +93,11 @@ func askGetBuildToken(a *awsproto.Access, input any) {
 	a.Ask("slipway:GetBuildToken", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
 }
 
+func askGetChangeCoverage(a *awsproto.Access, input any) {
+	in := input.(*GetChangeCoverageInput)
+	a.Ask("codebuild:DescribeCodeCoverages", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportArn))))
+}
+
 func askGetCommitProgress(a *awsproto.Access, input any) {
 	in := input.(*GetCommitProgressInput)
 	a.Ask("codecommit:GetCommit", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))
@@ -116,6 +121,11 @@ func askGetReleasePolicy(a *awsproto.Access, input any) {
 func askGetReleaseTraffic(a *awsproto.Access, input any) {
 	in := input.(*GetReleaseTrafficInput)
 	a.Ask("codedeploy:GetDeployment", a.Find("deployment", awsproto.One(awsproto.Value(in.DeploymentId))))
+}
+
+func askGetReportCoverage(a *awsproto.Access, input any) {
+	in := input.(*GetReportCoverageInput)
+	a.Ask("codebuild:DescribeCodeCoverages", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportArn))))
 }
 
 func askGetReportExports(a *awsproto.Access, input any) {

@@ -169,6 +169,11 @@ func (s *GetBuildTokenInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetChangeCoverageInput) Check(c *awsproto.Check) {
+	c.Required("reportArn", s.ReportArn != nil)
+}
+
+// Check reports what the model forbids.
 func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
@@ -207,6 +212,11 @@ func (s *GetReleaseTrafficInput) Check(c *awsproto.Check) {
 	c.Required("deploymentId", s.DeploymentId != nil)
 	c.Length("deploymentId", s.DeploymentId, 1, 100)
 	awsproto.Range(c, "points", s.Points, new(int32(1)), new(int32(500)))
+}
+
+// Check reports what the model forbids.
+func (s *GetReportCoverageInput) Check(c *awsproto.Check) {
+	c.Required("reportArn", s.ReportArn != nil)
 }
 
 // Check reports what the model forbids.

@@ -107,6 +107,11 @@ func (c Client) GetBuildToken(ctx context.Context, in *GetBuildTokenInput) (*Get
 	return awsproto.Send[GetBuildTokenOutput](ctx, c.Client, &opGetBuildToken, in)
 }
 
+// GetChangeCoverage is slipway:GetChangeCoverage.
+func (c Client) GetChangeCoverage(ctx context.Context, in *GetChangeCoverageInput) (*GetChangeCoverageOutput, error) {
+	return awsproto.Send[GetChangeCoverageOutput](ctx, c.Client, &opGetChangeCoverage, in)
+}
+
 // GetCommitProgress is slipway:GetCommitProgress.
 func (c Client) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
 	return awsproto.Send[GetCommitProgressOutput](ctx, c.Client, &opGetCommitProgress, in)
@@ -130,6 +135,11 @@ func (c Client) GetReleasePolicy(ctx context.Context, in *GetReleasePolicyInput)
 // GetReleaseTraffic is slipway:GetReleaseTraffic.
 func (c Client) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
 	return awsproto.Send[GetReleaseTrafficOutput](ctx, c.Client, &opGetReleaseTraffic, in)
+}
+
+// GetReportCoverage is slipway:GetReportCoverage.
+func (c Client) GetReportCoverage(ctx context.Context, in *GetReportCoverageInput) (*GetReportCoverageOutput, error) {
+	return awsproto.Send[GetReportCoverageOutput](ctx, c.Client, &opGetReportCoverage, in)
 }
 
 // GetReportExports is slipway:GetReportExports.

@@ -33,11 +33,13 @@ var (
 	opGetBoard             = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
 	opGetBuildCredentials  = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
 	opGetBuildToken        = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
+	opGetChangeCoverage    = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
 	opGetCommitProgress    = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
 	opGetDiff              = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
 	opGetRelease           = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
 	opGetReleasePolicy     = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
 	opGetReleaseTraffic    = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
+	opGetReportCoverage    = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
 	opGetReportExports     = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
 	opGetTestHistory       = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
 	opGetTestOverview      = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
@@ -95,11 +97,13 @@ type API interface {
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	GetBuildCredentials(context.Context, *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error)
 	GetBuildToken(context.Context, *GetBuildTokenInput) (*GetBuildTokenOutput, error)
+	GetChangeCoverage(context.Context, *GetChangeCoverageInput) (*GetChangeCoverageOutput, error)
 	GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
 	GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
 	GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
 	GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
+	GetReportCoverage(context.Context, *GetReportCoverageInput) (*GetReportCoverageOutput, error)
 	GetReportExports(context.Context, *GetReportExportsInput) (*GetReportExportsOutput, error)
 	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 	GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
@@ -220,6 +224,10 @@ func (unimplemented) GetBuildToken(context.Context, *GetBuildTokenInput) (*GetBu
 	return nil, opGetBuildToken.NotImplemented()
 }
 
+func (unimplemented) GetChangeCoverage(context.Context, *GetChangeCoverageInput) (*GetChangeCoverageOutput, error) {
+	return nil, opGetChangeCoverage.NotImplemented()
+}
+
 func (unimplemented) GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
 	return nil, opGetCommitProgress.NotImplemented()
 }
@@ -238,6 +246,10 @@ func (unimplemented) GetReleasePolicy(context.Context, *GetReleasePolicyInput) (
 
 func (unimplemented) GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
 	return nil, opGetReleaseTraffic.NotImplemented()
+}
+
+func (unimplemented) GetReportCoverage(context.Context, *GetReportCoverageInput) (*GetReportCoverageOutput, error) {
+	return nil, opGetReportCoverage.NotImplemented()
 }
 
 func (unimplemented) GetReportExports(context.Context, *GetReportExportsInput) (*GetReportExportsOutput, error) {
@@ -482,6 +494,11 @@ func (s *Service) GetBuildToken(ctx context.Context, in *GetBuildTokenInput) (*G
 	return awsproto.Invoke(ctx, s.hooks, &opGetBuildToken, in, s.api.GetBuildToken)
 }
 
+// GetChangeCoverage is slipway:GetChangeCoverage.
+func (s *Service) GetChangeCoverage(ctx context.Context, in *GetChangeCoverageInput) (*GetChangeCoverageOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetChangeCoverage, in, s.api.GetChangeCoverage)
+}
+
 // GetCommitProgress is slipway:GetCommitProgress.
 func (s *Service) GetCommitProgress(ctx context.Context, in *GetCommitProgressInput) (*GetCommitProgressOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetCommitProgress, in, s.api.GetCommitProgress)
@@ -505,6 +522,11 @@ func (s *Service) GetReleasePolicy(ctx context.Context, in *GetReleasePolicyInpu
 // GetReleaseTraffic is slipway:GetReleaseTraffic.
 func (s *Service) GetReleaseTraffic(ctx context.Context, in *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetReleaseTraffic, in, s.api.GetReleaseTraffic)
+}
+
+// GetReportCoverage is slipway:GetReportCoverage.
+func (s *Service) GetReportCoverage(ctx context.Context, in *GetReportCoverageInput) (*GetReportCoverageOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetReportCoverage, in, s.api.GetReportCoverage)
 }
 
 // GetReportExports is slipway:GetReportExports.
@@ -705,11 +727,13 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetBoard, s.GetBoard),
 		awsproto.Bind(&opGetBuildCredentials, s.GetBuildCredentials),
 		awsproto.Bind(&opGetBuildToken, s.GetBuildToken),
+		awsproto.Bind(&opGetChangeCoverage, s.GetChangeCoverage),
 		awsproto.Bind(&opGetCommitProgress, s.GetCommitProgress),
 		awsproto.Bind(&opGetDiff, s.GetDiff),
 		awsproto.Bind(&opGetRelease, s.GetRelease),
 		awsproto.Bind(&opGetReleasePolicy, s.GetReleasePolicy),
 		awsproto.Bind(&opGetReleaseTraffic, s.GetReleaseTraffic),
+		awsproto.Bind(&opGetReportCoverage, s.GetReportCoverage),
 		awsproto.Bind(&opGetReportExports, s.GetReportExports),
 		awsproto.Bind(&opGetTestHistory, s.GetTestHistory),
 		awsproto.Bind(&opGetTestOverview, s.GetTestOverview),

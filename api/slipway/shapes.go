@@ -149,6 +149,17 @@ type CompletePasskeyOutput struct {
 	Passkey *Passkey `json:"passkey,omitzero"`
 }
 
+// CoveredFile is the shape of that name.
+type CoveredFile struct {
+	Path            *string `json:"path,omitzero"`
+	LinesCovered    *int32  `json:"linesCovered,omitzero"`
+	LinesMissed     *int32  `json:"linesMissed,omitzero"`
+	BranchesCovered *int32  `json:"branchesCovered,omitzero"`
+	BranchesMissed  *int32  `json:"branchesMissed,omitzero"`
+	Covered         *string `json:"covered,omitzero"`
+	Missed          *string `json:"missed,omitzero"`
+}
+
 // CreateHostInput is the shape of that name.
 type CreateHostInput struct {
 	Name *string           `json:"name,omitzero"`
@@ -382,6 +393,22 @@ type GetBuildTokenOutput struct {
 	Expiration *awsproto.Time `json:"expiration,omitzero"`
 }
 
+// GetChangeCoverageInput is the shape of that name.
+type GetChangeCoverageInput struct {
+	ReportArn *string `json:"reportArn,omitzero"`
+}
+
+// GetChangeCoverageOutput is the shape of that name.
+type GetChangeCoverageOutput struct {
+	RepositoryName *string       `json:"repositoryName,omitzero"`
+	BeforeCommitId *string       `json:"beforeCommitId,omitzero"`
+	AfterCommitId  *string       `json:"afterCommitId,omitzero"`
+	LinesCovered   *int32        `json:"linesCovered,omitzero"`
+	LinesMissed    *int32        `json:"linesMissed,omitzero"`
+	Files          []CoveredFile `json:"files,omitzero"`
+	Truncated      *bool         `json:"truncated,omitzero"`
+}
+
 // GetCommitProgressInput is the shape of that name.
 type GetCommitProgressInput struct {
 	RepositoryName *string `json:"repositoryName,omitzero"`
@@ -448,6 +475,17 @@ type GetReleaseTrafficOutput struct {
 	IntervalSeconds *int32             `json:"intervalSeconds,omitzero"`
 	Points          []TrafficPoint     `json:"points,omitzero"`
 	Comparison      *TrafficComparison `json:"comparison,omitzero"`
+}
+
+// GetReportCoverageInput is the shape of that name.
+type GetReportCoverageInput struct {
+	ReportArn *string `json:"reportArn,omitzero"`
+}
+
+// GetReportCoverageOutput is the shape of that name.
+type GetReportCoverageOutput struct {
+	BuildArn *string       `json:"buildArn,omitzero"`
+	Files    []CoveredFile `json:"files,omitzero"`
 }
 
 // GetReportExportsInput is the shape of that name.

@@ -130,6 +130,7 @@ func (s *server) newContract() contract {
 		Deployments: s.deployments,
 		Releases:    s.releases,
 		Commits:     s.sources,
+		Coverage:    s.reports,
 	}
 	c := newContract(s.rights.hooks(), implementations{
 		codecommit:     codecommitAPI{s.sources, codecommit.Unimplemented{}},

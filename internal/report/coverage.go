@@ -131,6 +131,38 @@ func (s *Service) DescribeCodeCoverages(ctx context.Context,
 	return out, nil
 }
 
+// GetReportCoverage implements slipway:GetReportCoverage: the files of a report with the numbers of their lines, those
+// with the most missed lines first.
+func (s *Service) GetReportCoverage(ctx context.Context,
+	in *slipway.GetReportCoverageInput) (*slipway.GetReportCoverageOutput, error) {
+	if err := s.checkARN("report", *in.ReportArn); err != nil {
+		return nil, err
+	}
+	r, files, err := s.coverages(ctx, *in.ReportArn)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil {
+		return nil, &cb.ResourceNotFoundException{Message: "Report cannot be found: " + *in.ReportArn}
+	}
+	slices.SortStableFunc(files, func(a, b slipway.FileCoverage) int {
+		return cmp.Or(cmp.Compare(b.LinesMissed, a.LinesMissed), strings.Compare(a.Path, b.Path))
+	})
+	out := &slipway.GetReportCoverageOutput{BuildArn: r.ExecutionId, Files: []slipway.CoveredFile{}}
+	for _, f := range files {
+		out.Files = append(out.Files, slipway.CoveredFile{
+			Path:            &f.Path,
+			LinesCovered:    &f.LinesCovered,
+			LinesMissed:     &f.LinesMissed,
+			BranchesCovered: &f.BranchesCovered,
+			BranchesMissed:  &f.BranchesMissed,
+			Covered:         &f.Covered,
+			Missed:          &f.Missed,
+		})
+	}
+	return out, nil
+}
+
 func lineRate(f slipway.FileCoverage) float64 {
 	if p := percentage(f.LinesCovered, f.LinesMissed); p != nil {
 		return *p

@@ -55,6 +55,7 @@ type Service struct {
 	Deployments Deployments
 	Releases    Releases
 	Commits     Commits
+	Coverage    Coverage
 	authors     authors
 }
 

@@ -118,10 +118,10 @@ func (c *Coverage) Files() []CoveredFile {
 		for n, state := range f.lines {
 			switch state {
 			case lineCovered:
-				one.Covered.add(n)
+				one.Covered.Add(n)
 				one.LinesCovered++
 			case lineMissed:
-				one.Missed.add(n)
+				one.Missed.Add(n)
 				one.LinesMissed++
 			}
 		}

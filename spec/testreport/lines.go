@@ -12,8 +12,16 @@ type Lines []Range
 // Range are lines that follow one another, the last included.
 type Range struct{ First, Last int }
 
-// add adds a line behind all others.
-func (l *Lines) add(n int) {
+// Count is how many lines there are.
+func (l Lines) Count() (n int) {
+	for _, r := range l {
+		n += r.Last - r.First + 1
+	}
+	return n
+}
+
+// Add adds a line behind all others.
+func (l *Lines) Add(n int) {
 	if i := len(*l) - 1; i >= 0 && (*l)[i].Last == n-1 {
 		(*l)[i].Last = n
 		return

@@ -53,6 +53,9 @@ func CaseWord(status string) string {
 
 // reportWords sums a report up.
 func reportWords(r codebuild.Report) string {
+	if c := r.CodeCoverageSummary; c != nil && c.LineCoveragePercentage != nil {
+		return fmt.Sprintf("%.1f %% of lines covered", *c.LineCoveragePercentage)
+	}
 	t := r.TestSummary
 	if t == nil {
 		return strings.ToLower(string(r.Status))

@@ -125,6 +125,9 @@ func (s *pages) reportPage(w http.ResponseWriter, r *http.Request, v kit.Visitor
 		return kit.Refusal(http.StatusNotFound,
 			"There is no report "+r.PathValue("name")+". Reports are kept for 30 days.")
 	}
+	if lines[0].Type == codebuild.ReportTypeCodeCoverage {
+		return s.coveragePage(w, r, v, lines[0])
+	}
 	x := &reportView{
 		ReportLine: lines[0],
 		Group:      kit.LastPath(kit.Text(lines[0].ReportGroupArn)),
