@@ -18,8 +18,8 @@ type Coverage interface {
 const diffLines = 5000
 
 // GetChangeCoverage implements slipway:GetChangeCoverage: which of the lines that a commit changed, against its first
-// parent, ran in the build of the commit, and which did not. Lines without code count for nothing. Without a commit that
-// is here, all members are empty.
+// parent, ran in the build of the commit, and which did not. Lines without code count for nothing. Without a commit of
+// a repository here, all members are empty.
 func (s *Service) GetChangeCoverage(ctx context.Context,
 	in *slipway.GetChangeCoverageInput) (*slipway.GetChangeCoverageOutput, error) {
 	report, err := s.Coverage.GetReportCoverage(ctx, &slipway.GetReportCoverageInput{ReportArn: in.ReportArn})
@@ -126,7 +126,9 @@ func fileOf(files []slipway.CoveredFile, path string) *slipway.CoveredFile {
 		if name == path {
 			return &files[i]
 		}
-		if !strings.HasSuffix(name, "/"+path) && !(strings.Contains(name, "/") && strings.HasSuffix(path, "/"+name)) {
+		longer := strings.HasSuffix(name, "/"+path)
+		shorter := strings.Contains(name, "/") && strings.HasSuffix(path, "/"+name)
+		if !longer && !shorter {
 			continue
 		}
 		switch n := min(len(name), len(path)); {
