@@ -61,7 +61,9 @@ func forms(value string) []string {
 			lowerEscapes(url.PathEscape(t)), strings.ReplaceAll(t, "'", `'\''`))
 		all = append(all, inJSON(t, true), inJSON(t, false))
 		for shift := range 3 {
-			all = append(all, inBase64(base64.RawStdEncoding, t, shift), inBase64(base64.RawURLEncoding, t, shift))
+			for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+				all = append(all, inBase64(e.WithPadding(base64.NoPadding), t, shift), endInBase64(e, t, shift))
+			}
 		}
 	}
 	return slices.DeleteFunc(all, func(f string) bool { return len(f) < leastMasked || strings.ContainsAny(f, "\r\n") })
@@ -71,6 +73,11 @@ func forms(value string) []string {
 func inBase64(e *base64.Encoding, t string, shift int) string {
 	bits := (shift + len(t)) * 8
 	return e.EncodeToString(append(make([]byte, shift), t...))[(shift*8+5)/6 : bits/6]
+}
+
+// endInBase64 is the same of a text after which nothing stands.
+func endInBase64(e *base64.Encoding, t string, shift int) string {
+	return e.EncodeToString(append(make([]byte, shift), t...))[(shift*8+5)/6:]
 }
 
 func inJSON(t string, escapeHTML bool) string {

@@ -46,6 +46,10 @@ func TestMaskForms(t *testing.T) {
 		texts[fmt.Sprint("base64 after ", i)] = base64.StdEncoding.EncodeToString([]byte("abc"[:i] + secret + "xyz"))
 		texts[fmt.Sprint("URL's base64 after ", i)] = base64.RawURLEncoding.EncodeToString([]byte("abc"[:i] + secret))
 	}
+	for i := range 3 {
+		texts[fmt.Sprint("base64 at the end, after ", i)] =
+			base64.StdEncoding.EncodeToString([]byte("abc"[:i]+secret)) + " "
+	}
 	for name, text := range texts {
 		m := &masker{}
 		m.add(secret)
