@@ -8,8 +8,8 @@ import (
 	"golang.org/x/term"
 )
 
-// readSecrets reads a file of NAME=VALUE a line. Empty lines, and those that begin with #, are left out. A value is what
-// stands after the first =, to the end of the line.
+// readSecrets reads a file of NAME=VALUE a line. Empty lines, and those that begin with #, are left out. A value is
+// what stands after the first =, to the end of the line.
 func readSecrets(file string) (map[string]string, error) {
 	if file == "" {
 		return nil, nil

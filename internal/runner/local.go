@@ -34,8 +34,8 @@ type LocalConfig struct {
 	Buildspec string
 	// Variables outweigh those of the buildspec.
 	Variables map[string]string
-	// Secrets outweigh all other variables, and are masked in the output. Secret asks for those of the buildspec that are
-	// missing; nil refuses them.
+	// Secrets outweigh all other variables, and are masked in the output. Secret asks for those of the buildspec that
+	// are missing; nil refuses them.
 	Secrets map[string]string
 	Secret  func(name, reference string) (string, error)
 	// Output takes what the build writes, as it comes.
@@ -88,8 +88,8 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 // askSecret asks for a secret that is not given.
 func (c LocalConfig) askSecret(name, reference string) (string, error) {
 	if c.Secret == nil {
-		return "", fmt.Errorf("the buildspec has the secret %s (%s): give its value with --secrets FILE, as %[1]s=VALUE",
-			name, reference)
+		return "", fmt.Errorf("the buildspec has the secret %s (%s): give its value with --secrets FILE, as "+
+			"%[1]s=VALUE", name, reference)
 	}
 	return c.Secret(name, reference)
 }

@@ -45,8 +45,8 @@ func (m *masker) add(value string) bool {
 	return masked
 }
 
-// forms are a value, each of its lines, and these in base64, in URLs, in JSON and quoted for a shell. No form has a line
-// break.
+// forms are a value, each of its lines, and these in base64, in URLs, in JSON and quoted for a shell. No form has a
+// line break.
 func forms(value string) []string {
 	var all []string
 	texts := []string{value}

@@ -177,7 +177,9 @@ func (b *build) parameters(ctx context.Context, all []reference) error {
 			return fail(parameterError, "parameter does not exist: %s", strings.Join(out.InvalidParameters, ", "))
 		}
 		for _, p := range out.Parameters {
-			values[value(p.Name)+value(p.Selector)], values[value(p.ARN)+value(p.Selector)] = value(p.Value), value(p.Value)
+			for _, named := range []*string{p.Name, p.ARN} {
+				values[value(named)+value(p.Selector)] = value(p.Value)
+			}
 		}
 	}
 	for _, r := range all {
