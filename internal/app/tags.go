@@ -90,45 +90,47 @@ func (s *rights) buildTags(ctx context.Context, name, arn string) (map[string]st
 // neighbourTags are the tags of resources of the services around the stages.
 func (s *rights) neighbourTags(ctx context.Context, service, arn string) (map[string]string, error) {
 	own := map[string]func(context.Context, string) (map[string]string, error){
-		"ssm":            s.parameters.Tags,
-		"secretsmanager": s.vault.Tags,
+		"ssm":                  s.parameters.Tags,
+		"secretsmanager":       s.vault.Tags,
+		"kms":                  s.kms.Tags,
+		"sns":                  s.topics.Tags,
+		"acm":                  s.balancers.Tags,
+		"logs":                 s.logs.Tags,
+		"s3":                   s.buckets().Tags,
+		"ec2":                  s.network.Tags,
+		"elasticloadbalancing": s.balancerTags,
+		"cloudwatch":           s.alarmTags,
 	}
 	if of := own[service]; of != nil {
 		return of(ctx, arn)
 	}
-	tags := map[string]string{}
-	switch service {
-	case "elasticloadbalancing":
-		out, err := s.balancers.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{arn}})
-		if err != nil || len(out.TagDescriptions) == 0 {
-			return nil, err
-		}
-		for _, t := range out.TagDescriptions[0].Tags {
-			tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
-		}
-	case "kms":
-		return s.kms.Tags(ctx, arn)
-	case "sns":
-		return s.topics.Tags(ctx, arn)
-	case "acm":
-		return s.balancers.Tags(ctx, arn)
-	case "logs":
-		return s.logs.Tags(ctx, arn)
-	case "s3":
-		return s.buckets().Tags(ctx, arn)
-	case "ec2":
-		return s.network.Tags(ctx, arn)
-	case "iam":
+	if service == "iam" {
 		tags, _ := s.identity.TagsOf(arn)
 		return tags, nil
-	case "cloudwatch":
-		out, err := s.monitor.ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &arn})
-		if err != nil {
-			return nil, err
-		}
-		for _, t := range out.Tags {
-			tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
-		}
+	}
+	return nil, nil
+}
+
+func (s *rights) balancerTags(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := s.balancers.DescribeTags(ctx, &elbv2.DescribeTagsInput{ResourceArns: []string{arn}})
+	if err != nil || len(out.TagDescriptions) == 0 {
+		return nil, err
+	}
+	tags := map[string]string{}
+	for _, t := range out.TagDescriptions[0].Tags {
+		tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
+	}
+	return tags, nil
+}
+
+func (s *rights) alarmTags(ctx context.Context, arn string) (map[string]string, error) {
+	out, err := s.monitor.ListTagsForResource(ctx, &cloudwatch.ListTagsForResourceInput{ResourceARN: &arn})
+	if err != nil {
+		return nil, err
+	}
+	tags := map[string]string{}
+	for _, t := range out.Tags {
+		tags[awsproto.Value(t.Key)] = awsproto.Value(t.Value)
 	}
 	return tags, nil
 }

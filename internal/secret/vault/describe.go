@@ -95,19 +95,9 @@ func (s *Service) ListSecrets(ctx context.Context,
 	if err := s.place("ListSecrets", of, in.NextToken, &after); err != nil {
 		return nil, err
 	}
-	all, err := store.All(ctx, s.db, func(r *sql.Rows) (*secret, error) {
-		x := &secret{}
-		return x, r.Scan(x.into()...)
-	}, columns+` ORDER BY name`)
+	all, err := s.behind(ctx, after, descending, asked(in.IncludePlannedDeletion))
 	if err != nil {
 		return nil, err
-	}
-	all = slices.DeleteFunc(all, func(x *secret) bool {
-		passed := after != "" && (!descending && x.name <= after || descending && x.name >= after)
-		return passed || x.due > 0 && !asked(in.IncludePlannedDeletion)
-	})
-	if descending {
-		slices.Reverse(all)
 	}
 	out := &secretsmanager.ListSecretsOutput{SecretList: []secretsmanager.SecretListEntry{}}
 	most := limit(in.MaxResults, 100)
@@ -126,6 +116,23 @@ func (s *Service) ListSecrets(ctx context.Context,
 		out.SecretList = append(out.SecretList, *e)
 	}
 	return out, nil
+}
+
+// behind are the secrets whose names follow one, "" for all, in the order asked for; with planned those too that are
+// about to be deleted.
+func (s *Service) behind(ctx context.Context, after string, descending, planned bool) ([]*secret, error) {
+	all, err := store.All(ctx, s.db, func(r *sql.Rows) (*secret, error) {
+		x := &secret{}
+		return x, r.Scan(x.into()...)
+	}, columns+` ORDER BY name`)
+	all = slices.DeleteFunc(all, func(x *secret) bool {
+		passed := after != "" && (!descending && x.name <= after || descending && x.name >= after)
+		return passed || x.due > 0 && !planned
+	})
+	if descending {
+		slices.Reverse(all)
+	}
+	return all, err
 }
 
 // matches tells whether a secret is one of those that a filter lets through: one of its values matches, and none of
