@@ -77,7 +77,7 @@ type pageData struct {
 	api contract
 	ctx context.Context //nolint:containedctx // of the administrator
 	// IDs of what the addresses name.
-	first, commit, build, execution, deployment, policy string
+	first, commit, build, batch, execution, deployment, policy string
 }
 
 func document(statements []statement) string {
@@ -111,6 +111,7 @@ func (d *pageData) value(pattern, name string) (value string, ok bool) {
 		for prefix, id := range map[string]string{
 			"/repositories/": d.commit,
 			"/builds/":       d.build,
+			"/batches/":      d.batch,
 			"/pipelines/":    d.execution,
 			"/deployments/":  d.deployment,
 			"/releases/":     d.deployment,
@@ -211,7 +212,8 @@ func (d *pageData) builds(t *testing.T) {
 			ServiceRole: new(d.role()),
 			Source: &codebuild.ProjectSource{Type: codebuild.SourceTypeNoSource,
 				Buildspec: new("version: 0.2\nphases:\n  build:\n    commands: [echo unseen]\n")},
-			Artifacts: &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeNoArtifacts},
+			Artifacts:        &codebuild.ProjectArtifacts{Type: codebuild.ArtifactsTypeNoArtifacts},
+			BuildBatchConfig: &codebuild.ProjectBuildBatchConfig{ServiceRole: new(d.role())},
 			Environment: &codebuild.ProjectEnvironment{
 				Type:        codebuild.EnvironmentTypeLinuxContainer,
 				ComputeType: codebuild.ComputeTypeBuildGeneral1Small,
@@ -223,8 +225,10 @@ func (d *pageData) builds(t *testing.T) {
 		}))
 		b := must[*codebuild.StartBuildOutput](t)(d.api.codebuild.StartBuild(d.ctx,
 			&codebuild.StartBuildInput{ProjectName: &name}))
+		batch := must[*codebuild.StartBuildBatchOutput](t)(d.api.codebuild.StartBuildBatch(d.ctx,
+			&codebuild.StartBuildBatchInput{ProjectName: &name}))
 		if name == walked {
-			d.build = *b.Build.Id
+			d.build, d.batch = *b.Build.Id, *batch.BuildBatch.Id
 		}
 		must[*codebuild.CreateReportGroupOutput](t)(d.api.codebuild.CreateReportGroup(d.ctx,
 			&codebuild.CreateReportGroupInput{Name: &name, Type: codebuild.ReportTypeTest,
