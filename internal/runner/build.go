@@ -238,6 +238,7 @@ func (b *build) phase(ctx context.Context, kind codebuild.BuildPhaseType, do fun
 	status, code, message := codebuild.StatusTypeSucceeded, "", ""
 	if err != nil {
 		status, code, message = b.judge(ctx, err)
+		message = b.log.concealed(message) // the server is told of it while the build goes on
 	}
 	end := time.Now()
 	p := &b.result.Phases[len(b.result.Phases)-1]

@@ -279,10 +279,4 @@ func (b *build) finishSecrets() {
 	if c := b.result.Cause; c != nil {
 		c.Message, c.Command = b.log.concealed(c.Message), b.log.concealed(c.Command)
 	}
-	for i := range b.result.Phases {
-		for j := range b.result.Phases[i].Contexts {
-			c := &b.result.Phases[i].Contexts[j]
-			c.Message = new(b.log.concealed(value(c.Message)))
-		}
-	}
 }

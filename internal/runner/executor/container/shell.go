@@ -142,9 +142,10 @@ func (r *containerRoom) newShell() error {
 
 // follow ends the shell with its container.
 func (s *shell) follow() {
+	dead := s.room.dead // a container that is started anew has another
 	go func() {
 		select {
-		case <-s.room.dead:
+		case <-dead:
 			s.end()
 		case <-s.done:
 		}
