@@ -43,7 +43,7 @@ func (i *instance) exported(name string, kind types.ReportType, packaging types.
 func TestCodeBuildCoverage(t *testing.T) {
 	t.Parallel()
 	i, ctx := up(t), t.Context()
-	arn := i.role("reporter", "codebuild.amazonaws.com", "s3:PutObject")
+	arn := i.role("reporter", "codebuild.amazonaws.com", "logs:Create*", "logs:PutLogEvents", "s3:PutObject")
 	c := i.inline("cov", coverageSpec, func(in *codebuild.CreateProjectInput) { in.ServiceRole = &arn })
 	must(i.s3().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: new("reports")}))(t)
 	i.exported("cov-lines", types.ReportTypeCodeCoverage, types.ReportPackagingTypeNone)
@@ -93,7 +93,7 @@ func TestCodeBuildCoverage(t *testing.T) {
 func TestReportExportWithoutRights(t *testing.T) {
 	t.Parallel()
 	i, ctx := up(t), t.Context()
-	arn := i.role("reporter", "codebuild.amazonaws.com", "s3:GetObject")
+	arn := i.role("reporter", "codebuild.amazonaws.com", "logs:Create*", "logs:PutLogEvents", "s3:GetObject")
 	c := i.inline("cov", coverageSpec, func(in *codebuild.CreateProjectInput) { in.ServiceRole = &arn })
 	must(i.s3().CreateBucket(ctx, &s3.CreateBucketInput{Bucket: new("reports")}))(t)
 	i.exported("cov-tap", types.ReportTypeTest, types.ReportPackagingTypeNone)
