@@ -12,6 +12,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/codebuild"
 	"slipway/api/secretsmanager"
+	"slipway/api/slipway"
 	"slipway/api/ssm"
 	"slipway/spec/buildspec"
 )
@@ -272,6 +273,20 @@ func (m masking) Token(ctx context.Context, audience string) (string, time.Time,
 	}
 	return token, expires, err
 }
+
+// ReportExports implements ReportExports. An identity that knows of none has none.
+func (m masking) ReportExports(ctx context.Context, reports []string) ([]slipway.ReportExport, error) {
+	if of, ok := m.Identity.(ReportExports); ok {
+		return of.ReportExports(ctx, reports)
+	}
+	return nil, nil
+}
+
+// What an identity may do besides must not be lost behind the mask: it is asked for by these interfaces.
+var (
+	_ Tokens        = masking{}
+	_ ReportExports = masking{}
+)
 
 // finishSecrets masks what a build reports of itself besides its log.
 func (b *build) finishSecrets() {
