@@ -186,6 +186,9 @@ type Cause struct {
 	// lines that look like an error, with their numbers.
 	Line  *int64 `json:"line,omitzero"`
 	Lines []Line `json:"lines,omitzero"`
+	// Finding is what its tools said is wrong, or what the runner knows of the end; nil if neither is known. Lines are
+	// then those that say so.
+	Finding *Finding `json:"finding,omitzero"`
 	// Test is the first test that failed, of FailedTests in all; the server adds them when it keeps the build's
 	// reports.
 	Test        *FailedTest `json:"test,omitzero"`

@@ -335,6 +335,7 @@ type ExplainBuildOutput struct {
 	ExitCode    *int32       `json:"exitCode,omitzero"`
 	Line        *int64       `json:"line,omitzero"`
 	Lines       []Line       `json:"lines,omitzero"`
+	Finding     *Finding     `json:"finding,omitzero"`
 	FailedTests []FailedTest `json:"failedTests,omitzero"`
 }
 
@@ -343,6 +344,17 @@ type FailedTest struct {
 	ReportArn *string `json:"reportArn,omitzero"`
 	Name      *string `json:"name,omitzero"`
 	Message   *string `json:"message,omitzero"`
+}
+
+// Finding is the shape of that name.
+type Finding struct {
+	Kind    *string `json:"kind,omitzero"`
+	Tool    *string `json:"tool,omitzero"`
+	Message *string `json:"message,omitzero"`
+	File    *string `json:"file,omitzero"`
+	Line    *int32  `json:"line,omitzero"`
+	Column  *int32  `json:"column,omitzero"`
+	Subject *string `json:"subject,omitzero"`
 }
 
 // GetAttentionInput is the shape of that name.

@@ -12,6 +12,7 @@ import (
 	"slipway/internal/runner"
 	"slipway/internal/runner/executor/container"
 	"slipway/internal/runner/executor/host"
+	"slipway/internal/view"
 )
 
 type runCommand struct {
@@ -114,8 +115,12 @@ func summary(r *slipway.Result, took time.Duration) string {
 		say("  exported %s=%s", *v.Name, *v.Value)
 	}
 	if c := r.Cause; c != nil {
-		say("\nwhy: %s", c.Message)
-		if c.Command != "" && !strings.Contains(c.Message, c.Command) {
+		why := view.Cause(slipway.Work{Cause: c})
+		say("\nwhy: %s", why)
+		if advice := view.Advice(c.Finding); advice != "" {
+			say("  %s", advice)
+		}
+		if c.Command != "" && !strings.Contains(why, c.Command) {
 			say("  command in %s: %s", c.Phase, c.Command)
 		}
 		for _, line := range c.Lines {

@@ -120,6 +120,9 @@ func explained(x *view.Explanation) string {
 		}
 		say("command%s%s: %s", at, code, *x.Command)
 	}
+	if advice := view.Advice(x.Finding); advice != "" {
+		say("%s", advice)
+	}
 	for _, line := range x.Lines {
 		say("  line %d: %s", *line.Number, *line.Text)
 	}

@@ -33,7 +33,7 @@ func (s *Service) ExplainBuild(ctx context.Context,
 		if c.Command != "" {
 			out.Command = &c.Command
 		}
-		out.Lines = c.Lines
+		out.Lines, out.Finding = c.Lines, c.Finding
 	}
 	if len(b.ReportArns) > 0 && s.Reports != nil {
 		if out.FailedTests, err = s.Reports.Failed(ctx, b.ReportArns, failedTests); err != nil {

@@ -12,7 +12,7 @@ import (
 func (b *build) readBatch(ctx context.Context) error {
 	name, text, err := b.readSpec(ctx)
 	if err != nil {
-		return &phaseError{yamlError, err}
+		return &phaseError{code: yamlError, err: err}
 	}
 	b.log.say("YAML location is %s", name)
 	spec, warnings, err := buildspec.Validate(name, text)
@@ -20,14 +20,14 @@ func (b *build) readBatch(ctx context.Context) error {
 		b.log.say("WARNING: %s", w)
 	}
 	if err != nil {
-		return &phaseError{yamlError, err}
+		return &phaseError{code: yamlError, err: err}
 	}
 	if spec.Batch == nil {
 		return fail(yamlError, "%s has no batch section; give it one, or start a single build (StartBuild)", name)
 	}
 	builds, err := spec.Batch.Builds()
 	if err != nil {
-		return &phaseError{yamlError, err}
+		return &phaseError{code: yamlError, err: err}
 	}
 	b.result.Batch = &slipway.Batch{FastFail: spec.Batch.FastFail}
 	for _, x := range builds {

@@ -194,20 +194,6 @@ func goesOn(kind codebuild.BuildPhaseType, action buildspec.Action) bool {
 	return kind == codebuild.BuildPhaseTypeBuild || kind == codebuild.BuildPhaseTypePostBuild
 }
 
-// phaseError is an error with the status code of its phase's context.
-type phaseError struct {
-	code string
-	err  error
-}
-
-func (e *phaseError) Error() string { return e.err.Error() }
-
-func (e *phaseError) Unwrap() error { return e.err }
-
-func fail(code, format string, args ...any) error {
-	return &phaseError{code, fmt.Errorf(format, args...)}
-}
-
 // hasCommands tells the phases in which a buildspec's commands run.
 func hasCommands(kind codebuild.BuildPhaseType) bool {
 	switch kind {
@@ -313,7 +299,7 @@ func (b *build) provision(ctx context.Context) error {
 	r, err := b.Executor.Open(ctx, b.Room)
 	if err != nil {
 		if b.Room.Image != "" {
-			err = &phaseError{imageError, err}
+			err = &phaseError{code: imageError, err: err}
 		}
 		return err
 	}

@@ -21,7 +21,7 @@ const maxBuildspec = 1<<20 + 1
 func (b *build) learn(ctx context.Context) error {
 	name, text, err := b.readSpec(ctx)
 	if err != nil {
-		return &phaseError{yamlError, err}
+		return &phaseError{code: yamlError, err: err}
 	}
 	b.log.say("YAML location is %s", name)
 	var warnings buildspec.Errors
@@ -30,7 +30,7 @@ func (b *build) learn(ctx context.Context) error {
 		b.log.say("WARNING: %s", w)
 	}
 	if err != nil {
-		return &phaseError{yamlError, err}
+		return &phaseError{code: yamlError, err: err}
 	}
 	var refused []string
 	for _, u := range b.spec.Unsupported() {

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"slipway/api/codebuild"
-	"slipway/api/slipway"
 	"slipway/spec/buildspec"
 )
 
@@ -95,6 +94,7 @@ func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, command
 		status, err := b.shell.run(ctx, text)
 		switch {
 		case err != nil:
+			b.commandInterrupted(ctx, kind, shown, first)
 			return err
 		case status == 0:
 			continue
@@ -106,16 +106,7 @@ func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, command
 			}
 			err = fail(commandError, "Error while executing command: %s. Reason: %s", shown, reason)
 		}
-		if b.result.Cause == nil {
-			b.result.Cause = &slipway.Cause{
-				Phase:    string(kind),
-				Command:  shown,
-				ExitCode: new(int32(status)),
-				Message:  err.Error(),
-				Line:     &first,
-				Lines:    b.log.telling(),
-			}
-		}
+		b.commandFailed(kind, shown, first, status, err)
 		return err
 	}
 	return nil

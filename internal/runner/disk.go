@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"slipway/spec/toolerror"
 )
 
 // Bounds of a build's disk use.
@@ -53,7 +56,7 @@ func (g *diskGuard) watch(ctx context.Context) {
 			continue
 		}
 		if why := g.look(ctx, &st); why != "" {
-			g.end(fail(clientError, "%s", why))
+			g.end(&phaseError{code: clientError, err: errors.New(why), kind: toolerror.DiskFull})
 			return
 		}
 	}

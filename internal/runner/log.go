@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/api/slipway"
+	"slipway/spec/toolerror"
 )
 
 // logbook is the log of a build: what its commands write, and between it the runner's own lines, as CodeBuild writes
@@ -140,12 +141,13 @@ func (l *logbook) begin() int64 {
 	return l.lines
 }
 
-// telling returns the lines since begin that look like an error; without one, the last that are there.
-func (l *logbook) telling() []slipway.Line {
+// telling returns what the output since begin says is wrong, nil if that is not known, and the lines that say so or
+// look like it; without one, the last that are there. exit is the exit code of what wrote it.
+func (l *logbook) telling(exit int) (*toolerror.Finding, []slipway.Line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flush()
-	return l.scan.result(l.lines)
+	return l.scan.result(l.lines, exit)
 }
 
 // failed is the first error in writing the log.

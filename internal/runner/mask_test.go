@@ -126,7 +126,7 @@ func TestMaskedLog(t *testing.T) {
 	}
 	l.output([]byte("error: -----BEGIN KEY-----\nx abcd"))
 	l.output([]byte("efgh }\nabc abcd"))
-	if got := l.telling(); len(got) != 1 || *got[0].Text != "error: ***" {
+	if _, got := l.telling(1); len(got) != 1 || *got[0].Text != "error: ***" {
 		t.Errorf("the cause has %v", got)
 	}
 	l.say("failed at %s", "abcdefgh")

@@ -5,88 +5,156 @@ import (
 	"strings"
 
 	"slipway/api/slipway"
+	"slipway/spec/toolerror"
 )
 
 const (
 	maxTelling = 5   // lines of a cause
 	maxLooked  = 500 // bytes of one
-	tailBytes  = 4 << 10
+	// Of a command's output these are kept until it ends, in bytes: the beginning, pieces after that which look like an
+	// error, and the end.
+	keptHead    = 256 << 10
+	keptTelling = 256 << 10
+	keptTail    = 32 << 10
+	// Around what looks like an error so much is kept, in bytes: the place of an error often stands beside it.
+	keptBefore, keptAfter = 1 << 10, 4 << 10
 )
 
 // signs are what lines that tell of an error have in them: error, Error, ERROR, FAIL, failed, fatal, panic, Traceback,
-// undefined, not found.
+// undefined, not found, Killed, No space left.
 var signs = [][]byte{[]byte("rror"), []byte("ERROR"), []byte("FAIL"), []byte("ailed"), []byte("atal"), []byte("panic"),
-	[]byte("undefined"), []byte("not found"), []byte("No such")}
+	[]byte("undefined"), []byte("not found"), []byte("No s"), []byte("Traceback"), []byte("xception"), []byte("Killed")}
 
-// scan looks for errors in the output of one command as it goes by. It keeps little and costs little.
+// scan keeps what may tell why a command failed, of its output as it goes by. It keeps little and costs little: what it
+// means is asked only once the command has failed.
 type scan struct {
-	found []slipway.Line
-	part  []byte // the beginning of a line that has not ended
-	tail  []byte // the last bytes
+	head    piece
+	telling []piece
+	told    int    // bytes of telling
+	tail    []byte // the last bytes
+	seen    int64
+}
+
+// piece is a part of the output, from the line with a number.
+type piece struct {
+	line int64
+	text []byte
 }
 
 // look takes more output; line is the number of the line that p begins in.
 func (s *scan) look(p []byte, line int64) {
-	if n := len(p); n >= tailBytes {
-		s.tail = append(s.tail[:0], p[n-tailBytes:]...)
-	} else if s.tail = append(s.tail, p...); len(s.tail) > 2*tailBytes {
-		s.tail = append(s.tail[:0], s.tail[len(s.tail)-tailBytes:]...)
+	if s.seen == 0 {
+		s.head.line = line
 	}
-	if len(s.found) >= maxTelling {
+	s.seen += int64(len(p))
+	if n := min(len(p), keptHead-len(s.head.text)); n > 0 {
+		s.head.text = append(s.head.text, p[:n]...)
+		line += int64(bytes.Count(p[:n], []byte{'\n'}))
+		p = p[n:]
+	}
+	if len(p) == 0 {
 		return
 	}
-	first := bytes.IndexByte(p, '\n')
-	if first < 0 {
-		s.part = append(s.part, p[:min(len(p), max(0, maxLooked-len(s.part)))]...)
-		return
+	if n := len(p); n >= keptTail {
+		s.tail = append(s.tail[:0], p[n-keptTail:]...)
+	} else if s.tail = append(s.tail, p...); len(s.tail) > 2*keptTail {
+		s.tail = append(s.tail[:0], s.tail[len(s.tail)-keptTail:]...)
 	}
-	s.line(append(s.part, p[:min(first, maxLooked)]...), line)
-	last := bytes.LastIndexByte(p, '\n')
-	s.part = append(s.part[:0], p[last+1:min(len(p), last+1+maxLooked)]...)
-	if whole := p[first+1 : last+1]; telling(whole) {
-		number := line + 1
-		for l := range bytes.Lines(whole) {
-			s.line(l, number)
-			number++
+	for len(p) > 0 && s.told < keptTelling {
+		at := firstSign(p)
+		if at < 0 {
+			return
 		}
+		from, to := max(0, at-keptBefore), min(len(p), at+keptAfter)
+		line += int64(bytes.Count(p[:from], []byte{'\n'}))
+		s.telling = append(s.telling, piece{line, bytes.Clone(p[from:to])})
+		s.told += to - from
+		line += int64(bytes.Count(p[from:to], []byte{'\n'}))
+		p = p[to:]
 	}
 }
 
-func telling(p []byte) bool {
+// firstSign is where the first sign of an error stands in p, or -1.
+func firstSign(p []byte) int {
+	first := -1
 	for _, sign := range signs {
-		if bytes.Contains(p, sign) {
-			return true
+		within := p
+		if first >= 0 {
+			within = p[:first]
+		}
+		if at := bytes.Index(within, sign); at >= 0 {
+			first = at
 		}
 	}
-	return false
+	return first
 }
 
-func (s *scan) line(p []byte, number int64) {
-	if len(s.found) < maxTelling && telling(p) {
-		s.found = append(s.found, slipway.Line{Number: new(number), Text: new(shown(p))})
+// lines are those that were kept, in their order; next is the number of the log's next line.
+func (s *scan) lines(next int64) []toolerror.Line {
+	all := s.head.lines()
+	for _, p := range s.telling {
+		all = append(all, p.lines()...)
 	}
-}
-
-// result returns the lines found, or the last three with something in them; next is the number of the log's next line.
-func (s *scan) result(next int64) []slipway.Line {
-	if len(s.part) > 0 {
-		s.line(s.part, next)
-	}
-	if len(s.found) > 0 {
-		return s.found
-	}
-	lines := bytes.Split(s.tail, []byte{'\n'})
-	number := next // the line that has not ended, which is empty if the last one has
-	for i := len(lines) - 1; i >= 0 && len(s.found) < 3; i-- {
-		if text := shown(lines[i]); text != "" && (i > 0 || len(s.tail) < tailBytes) {
-			s.found = append([]slipway.Line{{Number: new(number), Text: new(text)}}, s.found...)
+	end := piece{next - int64(bytes.Count(s.tail, []byte{'\n'})), s.tail}
+	for _, l := range end.lines() {
+		if len(all) == 0 || l.Number > all[len(all)-1].Number {
+			all = append(all, l)
 		}
-		number--
 	}
-	return s.found
+	return all
 }
 
-// shown is a line as text, without colours.
+func (p *piece) lines() (all []toolerror.Line) {
+	number := p.line
+	for l := range bytes.Lines(p.text) {
+		all = append(all, toolerror.Line{Number: number, Text: shown(l)})
+		number++
+	}
+	return all
+}
+
+// result is what tells why a command failed: what a tool said is wrong, if that is known, and the lines that say so,
+// else the lines that look like an error from the first that says it on, else the last three with something in them.
+func (s *scan) result(next int64, exit int) (*toolerror.Finding, []slipway.Line) {
+	all := s.lines(next)
+	f := toolerror.Find(all, exit)
+	if f != nil && !f.Weak {
+		return f, told(f.Lines)
+	}
+	var looks []toolerror.Line
+	for _, l := range all {
+		if f != nil && l.Number < f.Lines[0].Number {
+			continue
+		}
+		if len(looks) < maxTelling && firstSign([]byte(l.Text)) >= 0 {
+			looks = append(looks, l)
+		}
+	}
+	if len(looks) > 0 {
+		return nil, told(looks)
+	}
+	return nil, s.last(all)
+}
+
+// last are the last three lines with something in them.
+func (s *scan) last(all []toolerror.Line) []slipway.Line {
+	var last []toolerror.Line
+	for i := len(all) - 1; i >= 0 && len(last) < 3; i-- {
+		if strings.TrimSpace(all[i].Text) != "" {
+			last = append([]toolerror.Line{all[i]}, last...)
+		}
+	}
+	return told(last)
+}
+
+func told(lines []toolerror.Line) (all []slipway.Line) {
+	for _, l := range lines {
+		all = append(all, slipway.Line{Number: new(l.Number), Text: new(strings.TrimSpace(l.Text))})
+	}
+	return all
+}
+
+// shown is a line as text, without colours and what ends it.
 func shown(p []byte) string {
 	p = p[:min(len(p), maxLooked)]
 	var b strings.Builder
@@ -102,5 +170,5 @@ func shown(p []byte) string {
 			b.WriteByte(p[i])
 		}
 	}
-	return strings.TrimSpace(strings.ToValidUTF8(b.String(), "\uFFFD"))
+	return strings.TrimRight(strings.ToValidUTF8(b.String(), "\uFFFD"), " \t")
 }

@@ -293,5 +293,8 @@ func (b *build) finishSecrets() {
 	b.log.end()
 	if c := b.result.Cause; c != nil {
 		c.Message, c.Command = b.log.concealed(c.Message), b.log.concealed(c.Command)
+		if f := c.Finding; f != nil { // its message and its lines are of the log, where secrets are masked already
+			f.Message = new(b.log.concealed(*f.Message))
+		}
 	}
 }

@@ -14,8 +14,9 @@ import (
 // longest is how many characters a cause has at most: it is one sentence in a list.
 const longest = 240
 
-// Cause is why some work failed, in one sentence. Of a build it is the test that failed and its message, or else the
-// first line of output that says what is wrong; of a deployment the host, the script and the script's last line. Where
+// Cause is why some work failed, in one sentence. Of a build it is the test that failed and its message, or else what
+// its tools said is wrong, or the first line of output that looks like it; of a deployment the host, the script and the
+// script's last line. Where
 // no more is known it is the service's message. It is "" for work that did not fail.
 func Cause(w slipway.Work) string {
 	switch {
@@ -29,8 +30,13 @@ func Cause(w slipway.Work) string {
 
 // buildCause is why a build failed.
 func buildCause(c *slipway.Cause) string {
-	if c.Test != nil {
+	switch {
+	case breaks(c.Finding):
+		return findingWords(c.Finding, c.Command)
+	case c.Test != nil:
 		return tests(c.Test, c.FailedTests)
+	case c.Finding != nil:
+		return findingWords(c.Finding, c.Command)
 	}
 	if len(c.Lines) > 0 {
 		return clip(text(c.Lines[0].Text) + exited(c.ExitCode))
@@ -43,14 +49,15 @@ func buildCause(c *slipway.Cause) string {
 
 // explainedCause is the same for what ExplainBuild tells.
 func explainedCause(out *slipway.ExplainBuildOutput) string {
-	if len(out.FailedTests) > 0 {
-		return tests(&out.FailedTests[0], len(out.FailedTests))
-	}
 	c := &slipway.Cause{
+		Finding:  out.Finding,
 		Lines:    out.Lines,
 		ExitCode: out.ExitCode,
 		Command:  text(out.Command),
 		Message:  text(out.Summary),
+	}
+	if n := len(out.FailedTests); n > 0 {
+		c.Test, c.FailedTests = &out.FailedTests[0], n
 	}
 	return buildCause(c)
 }

@@ -51,6 +51,30 @@ func TestCauseIsOneSentence(t *testing.T) {
 					Message: "Error while executing command: false"},
 			}, "false: exit 1",
 		},
+		"a place": {
+			slipway.Work{
+				Cause: &slipway.Cause{Command: "make", ExitCode: new(int32(2)), Lines: line("./cart.go:12:3: undefined: y"),
+					Finding: &slipway.Finding{Kind: new("COMPILE_ERROR"), Message: new("undefined: y"), File: new("./cart.go"),
+						Line: new(int32(12)), Column: new(int32(3))}},
+			}, "cart.go:12:3: undefined: y",
+		},
+		"memory before tests": {
+			slipway.Work{
+				Cause: &slipway.Cause{Command: "make test", FailedTests: 1, Test: &slipway.FailedTest{Name: new("test_tax")},
+					Finding: &slipway.Finding{Kind: new("OUT_OF_MEMORY"), Message: new("JavaScript heap out of memory")}},
+			}, "Out of memory: JavaScript heap out of memory",
+		},
+		"time": {
+			slipway.Work{
+				Cause: &slipway.Cause{Command: "make test\n", Finding: &slipway.Finding{Kind: new("TIMED_OUT"), Message: new("x")}},
+			}, "Timed out while this ran: make test",
+		},
+		"a tool": {
+			slipway.Work{
+				Cause: &slipway.Cause{Command: "mvn", ExitCode: new(int32(127)), Finding: &slipway.Finding{
+					Kind: new("MISSING_TOOL"), Subject: new("mvn"), Message: new("mvn: not found")}},
+			}, "mvn is not where the build runs: mvn: not found",
+		},
 		"no runner": {slipway.Work{Cause: &slipway.Cause{Message: "No runner took the build in 8 hours"}},
 			"No runner took the build in 8 hours"},
 		"a script": {slipway.Work{Host: "host-1",

@@ -72,6 +72,11 @@ func RepositoryURL(name, at, folder string) string {
 	return u
 }
 
+// FilePath is the page of a file of a repository at a branch or commit.
+func FilePath(name, at, file string) string {
+	return "/repositories/" + url.PathEscape(name) + "/file?" + url.Values{"at": {at}, "path": {file}}.Encode()
+}
+
 // CommitPath is the page of a commit.
 func CommitPath(name, id string) string {
 	return "/repositories/" + url.PathEscape(name) + "/commits/" + url.PathEscape(id)

@@ -94,7 +94,7 @@ func entriesOf(name, at string, files *codecommit.GetFolderOutput) (all []entry)
 			entry{Name: kit.Text(f.RelativePath) + "/", Href: kit.RepositoryURL(name, at, kit.Text(f.AbsolutePath))})
 	}
 	for _, f := range files.Files {
-		all = append(all, entry{Name: kit.Text(f.RelativePath), Href: fileURL(name, at, kit.Text(f.AbsolutePath))})
+		all = append(all, entry{Name: kit.Text(f.RelativePath), Href: kit.FilePath(name, at, kit.Text(f.AbsolutePath))})
 	}
 	for _, f := range files.SymbolicLinks {
 		all = append(all, entry{Name: kit.Text(f.RelativePath), Note: "link"})
@@ -241,11 +241,7 @@ func (f *fileView) show(content []byte, from int) {
 
 // window is the address of the lines from one on.
 func (f *fileView) window(from int) string {
-	return fileURL(f.Name, f.At, f.Path) + "&from=" + strconv.Itoa(max(1, from))
-}
-
-func fileURL(name, at, file string) string {
-	return "/repositories/" + url.PathEscape(name) + "/file?" + url.Values{"at": {at}, "path": {file}}.Encode()
+	return kit.FilePath(f.Name, f.At, f.Path) + "&from=" + strconv.Itoa(max(1, from))
 }
 
 // optional is nil for what was not given: the service then takes its default, such as the default branch.
