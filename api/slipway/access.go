@@ -205,6 +205,11 @@ func askListVersions(a *awsproto.Access, input any) {
 func askListWaiting(a *awsproto.Access, input any) {
 }
 
+func askListWebhookDeliveries(a *awsproto.Access, input any) {
+	in := input.(*ListWebhookDeliveriesInput)
+	a.Ask("codebuild:BatchGetProjects", a.Find("project", awsproto.One(awsproto.Value(in.ProjectName))))
+}
+
 func askPauseRelease(a *awsproto.Access, input any) {
 	in := input.(*PauseReleaseInput)
 	a.Ask("slipway:PauseRelease", a.Find("deployment", awsproto.One(awsproto.Value(in.DeploymentId))))

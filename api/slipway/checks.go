@@ -343,6 +343,13 @@ func (s *ListWaitingInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListWebhookDeliveriesInput) Check(c *awsproto.Check) {
+	c.Required("projectName", s.ProjectName != nil)
+	c.Length("projectName", s.ProjectName, 1, 256)
+	c.Match("projectName", s.ProjectName, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *LogMark) Check(c *awsproto.Check) {
 	c.Required("offset", s.Offset != nil)
 	c.Required("time", s.Time != nil)

@@ -232,6 +232,11 @@ func (c Client) ListWaiting(ctx context.Context, in *ListWaitingInput) (*ListWai
 	return awsproto.Send[ListWaitingOutput](ctx, c.Client, &opListWaiting, in)
 }
 
+// ListWebhookDeliveries is slipway:ListWebhookDeliveries.
+func (c Client) ListWebhookDeliveries(ctx context.Context, in *ListWebhookDeliveriesInput) (*ListWebhookDeliveriesOutput, error) {
+	return awsproto.Send[ListWebhookDeliveriesOutput](ctx, c.Client, &opListWebhookDeliveries, in)
+}
+
 // PauseRelease is slipway:PauseRelease.
 func (c Client) PauseRelease(ctx context.Context, in *PauseReleaseInput) (*PauseReleaseOutput, error) {
 	return awsproto.Send[PauseReleaseOutput](ctx, c.Client, &opPauseRelease, in)

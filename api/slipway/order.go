@@ -23,6 +23,8 @@ type Order struct {
 	Privileged bool `json:"privileged,omitzero"`
 	// ReadBatch lets the build end once it has the source, with the batch section of its buildspec as Result.Batch.
 	ReadBatch bool `json:"readBatch,omitzero"`
+	// Fork says that the build is of a pull request from a fork: no secret is read for it.
+	Fork bool `json:"fork,omitzero"`
 	// Group and Stream name the log in the journal.
 	Group  string `json:"group"`
 	Stream string `json:"stream"`

@@ -14,66 +14,67 @@ var info = awsproto.Info{
 }
 
 var (
-	opAcknowledgeBuild     = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
-	opAppendLog            = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
-	opCompareWithGreen     = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
-	opCompleteBuild        = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
-	opCompletePasskey      = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
-	opCreateHost           = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
-	opCreateRecoveryCodes  = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
-	opDeleteImage          = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
-	opDeletePasskey        = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
-	opDeleteReleasePolicy  = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
-	opDeleteSignInProvider = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
-	opDescribeChanges      = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
-	opDiscardJob           = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
-	opEndSignIn            = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
-	opExplainBuild         = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
-	opGetAttention         = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
-	opGetBoard             = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
-	opGetBuildCredentials  = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
-	opGetBuildToken        = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
-	opGetChangeCoverage    = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
-	opGetCommitProgress    = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
-	opGetDiff              = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
-	opGetRelease           = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
-	opGetReleasePolicy     = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
-	opGetReleaseTraffic    = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
-	opGetReportCoverage    = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
-	opGetReportExports     = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
-	opGetTestHistory       = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
-	opGetTestOverview      = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
-	opListCommits          = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
-	opListDenials          = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
-	opListExecutions       = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
-	opListHosts            = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
-	opListImages           = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
-	opListJobs             = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
-	opListPasskeys         = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
-	opListReleases         = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
-	opListRouters          = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
-	opListRunners          = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
-	opListServing          = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
-	opListSignInProviders  = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
-	opListSignIns          = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
-	opListVersions         = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
-	opListWaiting          = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
-	opPauseRelease         = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
-	opPollBuild            = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
-	opPollRouter           = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
-	opPromoteRelease       = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
-	opPutHostService       = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
-	opPutImage             = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
-	opPutReleasePolicy     = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
-	opPutRouterReport      = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
-	opPutSignInProvider    = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
-	opReadLog              = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
-	opRegisterPasskey      = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
-	opResumeRelease        = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
-	opRetryJob             = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
-	opRollBackRelease      = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
-	opUpdateBuild          = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
-	opWaitForChange        = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
+	opAcknowledgeBuild      = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
+	opAppendLog             = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
+	opCompareWithGreen      = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
+	opCompleteBuild         = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
+	opCompletePasskey       = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
+	opCreateHost            = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
+	opCreateRecoveryCodes   = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
+	opDeleteImage           = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
+	opDeletePasskey         = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
+	opDeleteReleasePolicy   = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
+	opDeleteSignInProvider  = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
+	opDescribeChanges       = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
+	opDiscardJob            = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
+	opEndSignIn             = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
+	opExplainBuild          = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
+	opGetAttention          = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
+	opGetBoard              = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
+	opGetBuildCredentials   = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
+	opGetBuildToken         = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
+	opGetChangeCoverage     = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
+	opGetCommitProgress     = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
+	opGetDiff               = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
+	opGetRelease            = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
+	opGetReleasePolicy      = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
+	opGetReleaseTraffic     = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
+	opGetReportCoverage     = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
+	opGetReportExports      = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
+	opGetTestHistory        = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
+	opGetTestOverview       = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
+	opListCommits           = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
+	opListDenials           = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
+	opListExecutions        = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
+	opListHosts             = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
+	opListImages            = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
+	opListJobs              = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
+	opListPasskeys          = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
+	opListReleases          = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
+	opListRouters           = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
+	opListRunners           = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
+	opListServing           = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
+	opListSignInProviders   = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
+	opListSignIns           = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
+	opListVersions          = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
+	opListWaiting           = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
+	opListWebhookDeliveries = awsproto.Operation{Service: &info, Name: "ListWebhookDeliveries", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWebhookDeliveries}
+	opPauseRelease          = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
+	opPollBuild             = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
+	opPollRouter            = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
+	opPromoteRelease        = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
+	opPutHostService        = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
+	opPutImage              = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
+	opPutReleasePolicy      = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
+	opPutRouterReport       = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
+	opPutSignInProvider     = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
+	opReadLog               = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
+	opRegisterPasskey       = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
+	opResumeRelease         = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
+	opRetryJob              = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
+	opRollBackRelease       = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
+	opUpdateBuild           = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
+	opWaitForChange         = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
 )
 
 // API is Slipway: in process it is a Service, from afar a Client.
@@ -122,6 +123,7 @@ type API interface {
 	ListSignIns(context.Context, *ListSignInsInput) (*ListSignInsOutput, error)
 	ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
 	ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
+	ListWebhookDeliveries(context.Context, *ListWebhookDeliveriesInput) (*ListWebhookDeliveriesOutput, error)
 	PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
@@ -322,6 +324,10 @@ func (unimplemented) ListVersions(context.Context, *ListVersionsInput) (*ListVer
 
 func (unimplemented) ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error) {
 	return nil, opListWaiting.NotImplemented()
+}
+
+func (unimplemented) ListWebhookDeliveries(context.Context, *ListWebhookDeliveriesInput) (*ListWebhookDeliveriesOutput, error) {
+	return nil, opListWebhookDeliveries.NotImplemented()
 }
 
 func (unimplemented) PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error) {
@@ -619,6 +625,11 @@ func (s *Service) ListWaiting(ctx context.Context, in *ListWaitingInput) (*ListW
 	return awsproto.Invoke(ctx, s.hooks, &opListWaiting, in, s.api.ListWaiting)
 }
 
+// ListWebhookDeliveries is slipway:ListWebhookDeliveries.
+func (s *Service) ListWebhookDeliveries(ctx context.Context, in *ListWebhookDeliveriesInput) (*ListWebhookDeliveriesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListWebhookDeliveries, in, s.api.ListWebhookDeliveries)
+}
+
 // PauseRelease is slipway:PauseRelease.
 func (s *Service) PauseRelease(ctx context.Context, in *PauseReleaseInput) (*PauseReleaseOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPauseRelease, in, s.api.PauseRelease)
@@ -752,6 +763,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListSignIns, s.ListSignIns),
 		awsproto.Bind(&opListVersions, s.ListVersions),
 		awsproto.Bind(&opListWaiting, s.ListWaiting),
+		awsproto.Bind(&opListWebhookDeliveries, s.ListWebhookDeliveries),
 		awsproto.Bind(&opPauseRelease, s.PauseRelease),
 		awsproto.Bind(&opPollBuild, s.PollBuild),
 		awsproto.Bind(&opPollRouter, s.PollRouter),

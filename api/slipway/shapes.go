@@ -755,6 +755,16 @@ type ListWaitingOutput struct {
 	Waiting []Waiting `json:"waiting,omitzero"`
 }
 
+// ListWebhookDeliveriesInput is the shape of that name.
+type ListWebhookDeliveriesInput struct {
+	ProjectName *string `json:"projectName,omitzero"`
+}
+
+// ListWebhookDeliveriesOutput is the shape of that name.
+type ListWebhookDeliveriesOutput struct {
+	Deliveries []WebhookDelivery `json:"deliveries,omitzero"`
+}
+
 // ListedExecution is the shape of that name.
 type ListedExecution struct {
 	Number  *int64          `json:"number,omitzero"`
@@ -1299,4 +1309,18 @@ type Waiting struct {
 	Change              *Change        `json:"change,omitzero"`
 	Note                *string        `json:"note,omitzero"`
 	Link                *string        `json:"link,omitzero"`
+}
+
+// WebhookDelivery is the shape of that name.
+type WebhookDelivery struct {
+	Id         *string        `json:"id,omitzero"`
+	Time       *awsproto.Time `json:"time,omitzero"`
+	Event      *string        `json:"event,omitzero"`
+	Repository *string        `json:"repository,omitzero"`
+	Ref        *string        `json:"ref,omitzero"`
+	Commit     *string        `json:"commit,omitzero"`
+	Actor      *string        `json:"actor,omitzero"`
+	Outcome    *string        `json:"outcome,omitzero"`
+	Reason     *string        `json:"reason,omitzero"`
+	Work       *string        `json:"work,omitzero"`
 }

@@ -30,7 +30,7 @@ func TestImplements(t *testing.T) {
 	if !implements(parts.codebuild, "StartBuild") || !implements(parts.codebuild, "BatchGetReports") {
 		t.Error("operations of both parts of CodeBuild are implemented")
 	}
-	if implements(parts.codecommit, "CreatePullRequest") || implements(parts.codebuild, "CreateWebhook") {
+	if implements(parts.codecommit, "CreatePullRequest") || implements(parts.iam, "UploadSigningCertificate") {
 		t.Error("an operation that no part has is not implemented")
 	}
 }

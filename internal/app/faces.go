@@ -23,6 +23,7 @@ import (
 	"slipway/api/sns"
 	"slipway/api/ssm"
 	"slipway/api/sts"
+	"slipway/internal/build"
 	"slipway/internal/identity"
 	"slipway/internal/jobs"
 	logsface "slipway/internal/logs"
@@ -75,11 +76,12 @@ func (s *server) newHandler(ctx context.Context) *mux {
 			Authenticate: s.identity.Git,
 			Authorize:    s.rights.repositoryAccess,
 		},
-		issuer: s.identity.Issuer(),
-		links:  notify.Links{Service: s.topics},
-		logs:   s.logStream(api),
-		pages:  s.pages(services, objects),
-		ready:  func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
+		issuer:   s.identity.Issuer(),
+		webhooks: build.NewWebhooks(s.builds),
+		links:    notify.Links{Service: s.topics},
+		logs:     s.logStream(api),
+		pages:    s.pages(services, objects),
+		ready:    func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
 	}
 }
 

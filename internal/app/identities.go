@@ -77,7 +77,13 @@ func (r serviceRoles) Check(ctx context.Context, role string) error {
 
 // Assume implements build.Roles.
 func (r serviceRoles) Assume(ctx context.Context, role, session, work string) (*slipway.BuildCredentials, error) {
-	c, _, err := r.identity.ServiceSession(ctx, r.service, role, session, work, sessionLife)
+	return r.AssumeWithin(ctx, role, session, work, "")
+}
+
+// AssumeWithin implements build.Roles.
+func (r serviceRoles) AssumeWithin(ctx context.Context, role, session, work,
+	policy string) (*slipway.BuildCredentials, error) {
+	c, err := r.identity.LimitedSession(ctx, r.service, role, session, work, policy, sessionLife)
 	if err != nil {
 		return nil, notAssumed(err)
 	}

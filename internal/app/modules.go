@@ -223,6 +223,7 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		Log:         g.Log,
 		Pager:       g.pager,
 		URL:         g.URL,
+		Seal:        g.sealer,
 		Reports:     x.reports,
 		Logs:        st.journal,
 		Roles:       serviceRoles{st.identity, build.RolePrincipal, r},

@@ -14,6 +14,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/slipway"
+	"slipway/internal/build"
 	"slipway/internal/fault"
 	"slipway/internal/identity/issuer"
 	"slipway/internal/notify"
@@ -27,6 +28,8 @@ type mux struct {
 	s3   http.Handler
 	git  http.Handler
 	logs http.Handler
+	// webhooks take what forges deliver.
+	webhooks *build.Webhooks
 	// links are what subscribers of topics open.
 	links notify.Links
 	// issuer publishes the keys of identity tokens.
@@ -135,6 +138,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.logs.ServeHTTP(w, q)
 	case m.issuer.Serves(q.URL.Path):
 		m.issuer.ServeHTTP(w, q)
+	case m.webhooks.Accepts(q):
+		m.webhooks.ServeHTTP(w, q)
 	case m.links.Accepts(q):
 		m.links.ServeHTTP(w, q)
 	case s3.Accepts(q):

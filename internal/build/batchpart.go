@@ -39,7 +39,8 @@ func (s *Service) part(x *batchRow, i int, named map[string]string) (*submission
 	sub.work.ReadBatch = i == 0
 	sub.work.Variables["CODEBUILD_BATCH_BUILD_IDENTIFIER"] = identifier
 	s.collect(sub, &p)
-	if commit := awsproto.Value(x.doc.ResolvedSourceVersion); i > 0 && commit != "" {
+	x.work.Occasion.put(sub)
+	if commit := awsproto.Value(x.doc.ResolvedSourceVersion); i > 0 && commit != "" && x.work.Occasion.Commit == "" {
 		pin(&sub.work.Sources[0], commit)
 	}
 	return sub, nil

@@ -53,7 +53,31 @@ func (s *Service) StartBuildBatch(ctx context.Context,
 	if err := s.mayBatch(ctx, p, in); err != nil {
 		return nil, err
 	}
-	x := s.newBatch(p, awsproto.CallerOf(ctx).Name)
+	b, err := s.startBatch(ctx, p, &batchStart{
+		initiator: awsproto.CallerOf(ctx).Name,
+		token:     awsproto.Value(in.IdempotencyToken),
+		request:   in,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &cb.StartBuildBatchOutput{BuildBatch: b}, nil
+}
+
+// batchStart is what starts a batch of a project.
+type batchStart struct {
+	initiator string
+	token     string // of idempotency, and the request that it stands for
+	request   any
+	occasion  occasion
+	// claim is part of the transaction that submits the batch with an ID, which its error ends; nil for none.
+	claim func(ctx context.Context, tx store.Tx, id string) error
+}
+
+// startBatch starts a batch of a project over which the overrides were put.
+func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart) (*cb.BuildBatch, error) {
+	x := s.newBatch(p, by.initiator)
+	x.work.Occasion = by.occasion
 	// Its first build is made twice, here only to see whether it can be made at all.
 	x.state = batch.Begin(awsproto.Value(p.BuildBatchConfig.CombineArtifacts)).State
 	if _, err := s.makeParts(ctx, x, []int{0}); err != nil {
@@ -61,9 +85,14 @@ func (s *Service) StartBuildBatch(ctx context.Context,
 	}
 	fault.Point("batch.before-submit")
 	out := new(cb.BuildBatch)
-	err = s.db.Write(ctx, func(tx store.Tx) error {
+	err := s.db.Write(ctx, func(tx store.Tx) error {
 		*out = cb.BuildBatch{}
-		return s.db.Once(ctx, tx, "build.batch.start", awsproto.Value(in.IdempotencyToken), in, out,
+		if by.claim != nil {
+			if err := by.claim(ctx, tx, *x.doc.Id); err != nil {
+				return err
+			}
+		}
+		return s.db.Once(ctx, tx, "build.batch.start", by.token, by.request, out,
 			s.Now().Add(tokenLife), func() error {
 				return s.begin(ctx, tx, x, "", out)
 			})
@@ -75,7 +104,7 @@ func (s *Service) StartBuildBatch(ctx context.Context,
 		return nil, err
 	}
 	fault.Point("batch.submitted")
-	return &cb.StartBuildBatchOutput{BuildBatch: out}, nil
+	return out, nil
 }
 
 // mayBatch refuses a batch that a project does not allow, or that asks for what is not there.

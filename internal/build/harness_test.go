@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -20,6 +21,7 @@ import (
 	"slipway/internal/journal"
 	"slipway/internal/report"
 	"slipway/internal/store"
+	"slipway/internal/store/seal"
 	"slipway/internal/store/storetest"
 )
 
@@ -81,8 +83,12 @@ func openOn(t testing.TB, db *store.Store, change ...func(*build.Config)) *stage
 	}
 	s.reports = report.New(s.db,
 		report.Config{Region: "eu-central-1", Account: "123456789012", Now: s.clock, Pager: pager})
+	sealer, err := seal.Open(filepath.Join(t.TempDir(), "seal"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	c := build.Config{Region: "eu-central-1", Account: "123456789012", URL: "http://slipway", Now: s.clock,
-		Log: slog.New(slog.DiscardHandler), Pager: pager,
+		Log: slog.New(slog.DiscardHandler), Pager: pager, Seal: sealer,
 		Reports: s.reports, Logs: s, Hold: 50 * time.Millisecond,
 		ReadObject: func(_ context.Context, _, bucket, key string) (io.ReadCloser, error) {
 			if bucket != "specs" {

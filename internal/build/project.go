@@ -137,7 +137,7 @@ func (s *Service) UpdateProject(ctx context.Context, in *cb.UpdateProjectInput) 
 	if err != nil {
 		return nil, err
 	}
-	return &cb.UpdateProjectOutput{Project: p}, nil
+	return &cb.UpdateProjectOutput{Project: p}, s.withWebhooks(ctx, p)
 }
 
 func set[T any](to **T, from *T) {
@@ -185,8 +185,11 @@ func change(p *cb.Project, in *cb.UpdateProjectInput) {
 // do.
 func (s *Service) DeleteProject(ctx context.Context, in *cb.DeleteProjectInput) (*cb.DeleteProjectOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM projects WHERE name = $1`,
-			strings.TrimPrefix(*in.Name, s.arn("project", "")))
+		name := strings.TrimPrefix(*in.Name, s.arn("project", ""))
+		if err := deleteWebhook(ctx, tx, name); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `DELETE FROM projects WHERE name = $1`, name)
 		return err
 	})
 }
@@ -201,6 +204,9 @@ func (s *Service) BatchGetProjects(ctx context.Context,
 	found, err := store.Documents[cb.Project](ctx, s.db,
 		`SELECT doc FROM projects WHERE name IN `+store.In(1, len(names)), names...)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.withWebhooks(ctx, found...); err != nil {
 		return nil, err
 	}
 	byName := map[string]*cb.Project{}

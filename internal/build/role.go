@@ -20,6 +20,8 @@ type Roles interface {
 	Check(ctx context.Context, role string) error
 	// Assume begins a session of a role, which ends with a work.
 	Assume(ctx context.Context, role, session, work string) (*slipway.BuildCredentials, error)
+	// AssumeWithin does the same, and limits the session to what a policy allows besides.
+	AssumeWithin(ctx context.Context, role, session, work, policy string) (*slipway.BuildCredentials, error)
 	// MayLog returns an error if a session of a role may not create a log and write to it.
 	MayLog(ctx context.Context, role, session, group, stream string) error
 }
@@ -62,7 +64,7 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 		return nil, new("The project has no service role. Give it one: aws codebuild update-project --name " +
 			awsproto.Value(r.build.ProjectName) + " --service-role ARN"), nil
 	}
-	c, err := s.Roles.Assume(ctx, role, session(*r.build.Id), *r.build.Id)
+	c, err := s.assume(ctx, role, r)
 	if _, refused := err.(awsproto.ServiceError); refused {
 		return nil, new("CodeBuild is not authorized to perform: sts:AssumeRole on service role " + role + ". " +
 			awsproto.Message(err)), nil
@@ -76,6 +78,14 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 			"streams for build " + *r.build.Arn + ". Error message: " + awsproto.Message(refused)), nil
 	}
 	return c, nil, err
+}
+
+// assume begins the session of a build: one of a fork's pull request is limited.
+func (s *Service) assume(ctx context.Context, role string, r *row) (*slipway.BuildCredentials, error) {
+	if r.work.Fork {
+		return s.Roles.AssumeWithin(ctx, role, session(*r.build.Id), *r.build.Id, forkPolicy)
+	}
+	return s.Roles.Assume(ctx, role, session(*r.build.Id), *r.build.Id)
 }
 
 // GetBuildCredentials implements slipway:GetBuildCredentials: the credentials of a build in the hands of the runner

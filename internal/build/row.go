@@ -65,8 +65,8 @@ func (r *row) save(ctx context.Context, tx store.Tx) error {
 func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
 	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs,
 		Variables: r.work.Variables, Notes: r.work.Notes, Image: r.work.Image, Privileged: r.work.Privileged,
-		ReadBatch: r.work.ReadBatch,
-		Group:     *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}
+		ReadBatch: r.work.ReadBatch, Fork: r.work.Fork,
+		Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}
 	if r.work.Buildspec != nil {
 		source := *o.Build.Source
 		source.Buildspec = r.work.Buildspec

@@ -14,6 +14,7 @@ import (
 	"slipway/internal/event"
 	"slipway/internal/journal"
 	"slipway/internal/store"
+	"slipway/internal/store/seal"
 )
 
 //go:embed migrations/*.sql
@@ -46,6 +47,7 @@ type Config struct {
 	Now             func() time.Time
 	Log             *slog.Logger
 	Pager           awsproto.Pager
+	Seal            *seal.Sealer // of the secrets of webhooks
 	Reports         Reports
 	Logs            Logs
 	Roles           Roles        // nil: builds act with no rights at all
@@ -72,6 +74,7 @@ type Service struct {
 	runners    runners
 	progresses progresses
 	images     images
+	refusals   refusals
 }
 
 // Kinds of jobs.

@@ -40,6 +40,8 @@ type work struct {
 	Privileged bool   `json:"privileged,omitzero"`
 	// ReadBatch says that the build reads which builds follow in its batch, and runs nothing itself.
 	ReadBatch bool `json:"readBatch,omitzero"`
+	// Fork says that the build is of commits by somebody who may not write to the repository: it gets no secrets.
+	Fork bool `json:"fork,omitzero"`
 }
 
 // submission is a build that is about to be submitted.
@@ -52,6 +54,8 @@ type submission struct {
 	// The idempotency token, its scope, and the request that it stands for.
 	token, scope string
 	request      any
+	// claim is part of the transaction that submits the build, which its error ends; nil for none.
+	claim func(context.Context, store.Tx) error
 }
 
 // StartBuild implements codebuild:StartBuild. The token is kept for five minutes.
@@ -290,6 +294,11 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 	var order *slipway.BuildOrder // for the runner that waits
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
 		b, order = new(cb.Build), nil
+		if sub.claim != nil {
+			if err := sub.claim(ctx, tx); err != nil {
+				return err
+			}
+		}
 		if sub.origin != "" {
 			if r, err := one(ctx, tx, `WHERE origin = $1`, sub.origin); err != nil || r != nil {
 				if r != nil {
@@ -344,20 +353,8 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 		}
 		return err
 	}
-	if sub.limit != nil {
-		var open int32
-		if err := tx.QueryRow(ctx,
-			`SELECT COUNT(*) FROM builds WHERE project = $1 AND state IN ('queued', 'assigned', 'running')`,
-			name).Scan(&open); err != nil {
-			return err
-		}
-		if open >= *sub.limit {
-			return &cb.AccountLimitExceededException{
-				Message: fmt.Sprintf(
-					"Cannot have more than %d builds of the project %s at a time (concurrentBuildLimit).", *sub.limit,
-					name),
-			}
-		}
+	if err := withinLimit(ctx, tx, name, sub.limit); err != nil {
+		return err
 	}
 	r.build.BuildNumber, r.build.StartTime = &n, awsproto.At(r.submitted)
 	r.work.Variables["CODEBUILD_BUILD_NUMBER"] = strconv.FormatInt(n, 10)
@@ -384,8 +381,7 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO builds (id, seq, project, origin, state, runner, submitted, assigned, doc, work, needs)
-		VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM builds), $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+	_, err := tx.Exec(ctx, insertBuild,
 		*r.build.Id, name, sub.origin, string(r.Stage), r.Runner, r.submitted.UnixMilli(), milliseconds(r.assigned),
 		store.JSON(&r.build), store.JSON(&r.work), r.needs)
 	return err

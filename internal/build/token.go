@@ -32,6 +32,10 @@ func (s *Service) GetBuildToken(ctx context.Context,
 	if r == nil || r.Stage != Running || r.Runner != *in.Runner {
 		return nil, unknown(*in.Id)
 	}
+	if r.work.Fork {
+		return nil, &awsproto.Error{Code: "AccessDeniedException", Status: 403,
+			Message: "Builds of pull requests from forks get no identity tokens."}
+	}
 	if s.Tokens == nil {
 		return nil, &awsproto.Error{Code: "NotImplementedException", Status: 501,
 			Message: "This server issues no identity tokens."}

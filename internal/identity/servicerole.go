@@ -116,6 +116,17 @@ func (s *Service) trusts(r *role, service string) bool {
 	return d.Allowed
 }
 
+// LimitedSession is ServiceSession for a work that may do no more than a policy allows, whatever the role may; "" limits
+// nothing.
+func (s *Service) LimitedSession(_ context.Context, service, roleARN, sessionName, work, document string,
+	life time.Duration) (Credentials, error) {
+	r, err := s.serviceRole(roleARN, service)
+	if err != nil {
+		return Credentials{}, err
+	}
+	return s.issue(&ticket{Role: r.ID, Name: sessionName, Work: work, Policy: document}, life), nil
+}
+
 // ServiceSession is what a service does with a role that it was given: temporary credentials of the role. Its errors
 // are those of CheckServiceRole. The session lasts as long as asked, even if the role's maximum is less, because the
 // work that it is for does. It ends with that work, of which Config.Ended tells; "" for none.

@@ -20,7 +20,8 @@ type buildCache struct {
 // cached tells whether the project has CodeBuild's local custom cache, the only cache that is acted on.
 func (b *build) cached() bool {
 	c := b.order.Build.Cache
-	return c != nil && c.Type == codebuild.CacheTypeLocal &&
+	// What a fork's build leaves must not be run by those that come after it.
+	return c != nil && !b.order.Fork && c.Type == codebuild.CacheTypeLocal &&
 		slices.Contains(c.Modes, codebuild.CacheModeLocalCustomCache)
 }
 

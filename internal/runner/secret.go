@@ -63,6 +63,10 @@ func (b *build) resolve(ctx context.Context) error {
 		}
 	}
 	b.secrets = map[string]string{}
+	if b.order.Fork {
+		b.withhold(all)
+		return nil
+	}
 	if b.Secret != nil {
 		return b.given(all)
 	}
@@ -86,6 +90,14 @@ func (b *build) resolve(ctx context.Context) error {
 		b.keepSecret(r.name, v)
 	}
 	return nil
+}
+
+// withhold leaves the secrets out of a build of a pull request from a fork. It goes on without them, so that tests that
+// need none can be run for everybody.
+func (b *build) withhold(all []reference) {
+	for _, r := range all {
+		b.log.say("%s is not set: secrets are withheld from builds of pull requests from forks", r.name)
+	}
 }
 
 // given takes the secrets of a build without a server from who runs it.

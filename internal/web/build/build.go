@@ -40,7 +40,7 @@ func (s *pages) buildsPage(w http.ResponseWriter, r *http.Request, v kit.Visitor
 	if err != nil {
 		return err
 	}
-	return s.listBuilds(w, r, v, "", list.Ids, list.NextToken)
+	return s.listBuilds(w, r, v, listed{ids: list.Ids, next: list.NextToken})
 }
 
 // projectPage lists the builds of one project.
@@ -53,18 +53,28 @@ func (s *pages) projectPage(w http.ResponseWriter, r *http.Request, v kit.Visito
 	if err != nil {
 		return err
 	}
-	return s.listBuilds(w, r, v, r.PathValue("name"), list.Ids, list.NextToken)
+	name := r.PathValue("name")
+	p, err := s.project(r, name)
+	if err != nil {
+		return err
+	}
+	h, err := s.webhook(r, p)
+	if err != nil {
+		return err
+	}
+	return s.listBuilds(w, r, v, listed{project: name, ids: list.Ids, next: list.NextToken, hook: h})
 }
 
-func (s *pages) listBuilds(
-	w http.ResponseWriter,
-	r *http.Request,
-	v kit.Visitor,
-	project string,
-	ids []string,
-	next *string,
-) error {
-	ids, more := kit.Slice(r, ids, next)
+// listed is a page of a list of builds.
+type listed struct {
+	project string // "" for all
+	ids     []string
+	next    *string
+	hook    *hookView // of the project
+}
+
+func (s *pages) listBuilds(w http.ResponseWriter, r *http.Request, v kit.Visitor, l listed) error {
+	ids, more := kit.Slice(r, l.ids, l.next)
 	var all []codebuild.Build
 	if len(ids) > 0 {
 		out, err := s.Builds.BatchGetBuilds(r.Context(), &codebuild.BatchGetBuildsInput{Ids: ids})
@@ -74,14 +84,14 @@ func (s *pages) listBuilds(
 		all = out.Builds
 	}
 	title := "Builds"
-	if project != "" {
-		title = project
+	if l.project != "" {
+		title = l.project
 	}
 	builds, err := view.ReadBuilds(r.Context(), s.Slipway, all)
 	if err != nil {
 		return err
 	}
-	s.Render(w, r, http.StatusOK, Builds(s.Shell(r, v, title, "builds"), project, builds, more, s.Now()))
+	s.Render(w, r, http.StatusOK, Builds(s.Shell(r, v, title, "builds"), l, builds, more, s.Now()))
 	return nil
 }
 

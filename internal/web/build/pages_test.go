@@ -114,3 +114,39 @@ func TestPages(t *testing.T) {
 		t.Errorf("a build that is not there answers %d", got)
 	}
 }
+
+// hooked has a project with a webhook, one of whose deliveries started nothing.
+type hooked struct{ builds }
+
+func (hooked) ListBuildsForProject(context.Context,
+	*codebuild.ListBuildsForProjectInput) (*codebuild.ListBuildsForProjectOutput, error) {
+	return &codebuild.ListBuildsForProjectOutput{Ids: []string{buildID}}, nil
+}
+
+func (hooked) BatchGetProjects(context.Context,
+	*codebuild.BatchGetProjectsInput) (*codebuild.BatchGetProjectsOutput, error) {
+	return &codebuild.BatchGetProjectsOutput{Projects: []codebuild.Project{{Name: new("web"),
+		Webhook: &codebuild.Webhook{PayloadUrl: new("http://slipway.example/webhooks/codebuild/x"),
+			FilterGroups: [][]codebuild.WebhookFilter{{
+				{Type: codebuild.WebhookFilterTypeEvent, Pattern: new("PUSH")},
+				{Type: codebuild.WebhookFilterTypeFilePath, Pattern: new("^web/"), ExcludeMatchedPattern: new(true)},
+			}}}}}}, nil
+}
+
+type deliveries struct{ tale }
+
+func (deliveries) ListWebhookDeliveries(context.Context,
+	*slipway.ListWebhookDeliveriesInput) (*slipway.ListWebhookDeliveriesOutput, error) {
+	return &slipway.ListWebhookDeliveriesOutput{Deliveries: []slipway.WebhookDelivery{
+		{Event: new("PUSH"), Ref: new("refs/heads/main"), Outcome: new("IGNORED"),
+			Reason: new("Filter not matched: FILE_PATH"), Time: webtest.At(time.Minute)},
+		{Event: new("PUSH"), Outcome: new("STARTED"), Work: new(buildID), Time: webtest.At(time.Hour)},
+	}}, nil
+}
+
+func TestAProjectsPageShowsItsWebhook(t *testing.T) {
+	t.Parallel()
+	p := webtest.Open(t, Routes, kit.Config{Builds: hooked{}, Slipway: deliveries{}})
+	p.Shows("/projects/web", "http://slipway.example/webhooks/codebuild/x", "EVENT is one of PUSH",
+		"FILE_PATH does not match ^web/", "nothing started", "Filter not matched: FILE_PATH", "started a build", buildID)
+}
