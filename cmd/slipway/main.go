@@ -62,6 +62,7 @@ type commands struct {
 	GitHelper    credentialCommand   `cmd:"" name:"git-credential" help:"Sign git's requests, as the aws CLI's credential helper does."`
 	Completion   completionCommand   `cmd:"" help:"Print a script that completes commands and names in bash, zsh or fish."`
 	Reference    referenceCommand    `cmd:"" hidden:"" help:"Print the reference of all commands, docs/commands.md."`
+	ActionsSteps actionsStepsCommand `cmd:"" hidden:"" name:"actions-steps" help:"Run the steps of a build in its room."`
 	Complete     completeCommand     `cmd:"" hidden:"" help:"Answer a shell's completion."`
 	Version      versionCommand      `cmd:"" help:"Print the version."`
 }

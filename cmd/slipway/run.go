@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -13,16 +15,21 @@ import (
 	"slipway/internal/runner/executor/container"
 	"slipway/internal/runner/executor/host"
 	"slipway/internal/view"
+	"slipway/spec/workflow"
 )
 
 type runCommand struct {
-	Buildspec string            `short:"b" help:"Another buildspec than buildspec.yml." placeholder:"FILE"`
-	Image     string            `help:"Run in a container of this image, with Docker or Podman, and not as you." placeholder:"IMAGE"`
-	Engine    string            `help:"Container engine for --image: the address of its socket, or auto for the usual one." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
-	Dir       string            `short:"C" help:"Run in this folder." type:"existingdir" default:"."`
-	Env       map[string]string `short:"e" help:"Variables that outweigh the buildspec's." placeholder:"NAME=VALUE"`
-	Secrets   string            `help:"A file of secrets, NAME=VALUE a line: variables that are masked in the output. A secret of the buildspec that is not in it is asked for." placeholder:"FILE" type:"existingfile"`
-	Timeout   time.Duration     `help:"End the build after this time." default:"1h"`
+	Buildspec string `short:"b" help:"Another buildspec than buildspec.yml." placeholder:"FILE"`
+	Workflow  string `short:"w" help:"Run this workflow of GitHub Actions instead of a buildspec." placeholder:".github/workflows/ci.yml"`
+	Job       string `short:"j" help:"Run this job of the workflow and those that it needs, and not all." placeholder:"ID"`
+	Verbose   bool   `short:"v" help:"Show the groups of a workflow's log open."`
+	actionOptions
+	Image   string            `help:"Run in a container of this image, with Docker or Podman, and not as you." placeholder:"IMAGE"`
+	Engine  string            `help:"Container engine for --image: the address of its socket, or auto for the usual one." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
+	Dir     string            `short:"C" help:"Run in this folder." type:"existingdir" default:"."`
+	Env     map[string]string `short:"e" help:"Variables that outweigh the buildspec's." placeholder:"NAME=VALUE"`
+	Secrets string            `help:"A file of secrets, NAME=VALUE a line: variables that are masked in the output. A secret of the buildspec that is not in it is asked for." placeholder:"FILE" type:"existingfile"`
+	Timeout time.Duration     `help:"End the build after this time." default:"1h"`
 }
 
 func (c *runCommand) Help() string {
@@ -33,11 +40,17 @@ func (c *runCommand) Help() string {
 		"  slipway run\n" +
 		"  slipway run -b buildspec-test.yml -e VERSION=1.2\n" +
 		"  slipway run --secrets .secrets\n" +
-		"  slipway run --image golang:1.26"
+		"  slipway run --image golang:1.26\n" +
+		"  slipway run --workflow .github/workflows/ci.yml --job build"
 }
 
 func (c *runCommand) Run(ctx context.Context) error {
 	began := time.Now()
+	if err := c.check(); err != nil {
+		return err
+	}
+	sources := c.of()
+	sources.Fold = !c.Verbose
 	secrets, err := readSecrets(c.Secrets)
 	if err != nil {
 		return err
@@ -52,7 +65,9 @@ func (c *runCommand) Run(ctx context.Context) error {
 			Tree:      c.Dir,
 			Executor:  of,
 			Image:     c.Image,
-			Buildspec: c.Buildspec,
+			Buildspec: cmp.Or(c.Workflow, c.Buildspec),
+			Job:       c.Job,
+			Actions:   sources,
 			Variables: c.Env,
 			Secrets:   secrets,
 			Secret:    promptSecret(),
@@ -68,6 +83,19 @@ func (c *runCommand) Run(ctx context.Context) error {
 		return exitError(1)
 	}
 	return err
+}
+
+// check refuses options that have nothing to say.
+func (c *runCommand) check() error {
+	switch {
+	case c.Workflow != "" && c.Buildspec != "":
+		return errors.New("give either --workflow or --buildspec")
+	case c.Job != "" && c.Workflow == "":
+		return errors.New("--job names a job of a workflow: give it with --workflow")
+	case c.Workflow != "" && !workflow.IsPath(c.Workflow):
+		return fmt.Errorf("%s is no workflow: one lies in .github/workflows and ends with .yml", c.Workflow)
+	}
+	return nil
 }
 
 // executor returns what opens the room of a working tree.

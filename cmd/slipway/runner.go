@@ -24,7 +24,8 @@ type runnerCommand struct {
 	NoSandbox  bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
 	Engine     string   `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
 	Privileged bool     `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
-	Pass       []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
+	actionOptions
+	Pass []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
 }
 
 func (*runnerCommand) Help() string {
@@ -74,6 +75,7 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 			Dir:         data.Runner(),
 			Concurrency: builds,
 			Pass:        c.Pass,
+			Actions:     c.of(),
 			Executor:    executor,
 			Refuses:     refuses,
 			Labels:      c.Label,

@@ -86,8 +86,9 @@ type upCommand struct {
 	NoSandbox  bool   `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
 	Engine     string `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
 	Privileged bool   `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
-	Ports      string `help:"Address on which listeners of load balancers open their ports; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
-	Metrics    string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
+	actionOptions
+	Ports   string `help:"Address on which listeners of load balancers open their ports; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
+	Metrics string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
 }
 
 func logger() *slog.Logger {
@@ -163,6 +164,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if c.NoSandbox {
 		up.Runner = append(up.Runner, "--no-sandbox")
 	}
+	up.Runner = append(up.Runner, c.forRunner()...)
 	here := lookAround(ctx, c.NoSandbox, c.Engine)
 	up.Ready = func() error { return c.banner(data, at, before, <-here) }
 	return up.Run(ctx)

@@ -9,20 +9,22 @@ import (
 	"slices"
 	"strings"
 
+	"slipway/internal/actions/lint"
 	"slipway/spec/appspec"
 	"slipway/spec/buildspec"
 	"slipway/spec/pipelinefile"
+	"slipway/spec/workflow"
 )
 
 type validateCommand struct {
 	Files []string `arg:"" optional:"" help:"The files; without any, those of this folder that look like one."`
-	As    string   `enum:"auto,buildspec,appspec,pipeline" default:"auto" help:"What the files are: auto, buildspec, appspec or pipeline."`
+	As    string   `enum:"auto,buildspec,appspec,pipeline,workflow,action" default:"auto" help:"What the files are: auto, buildspec, appspec, pipeline, workflow or action."`
 }
 
 func (*validateCommand) Help() string {
 	return "Each error has its file, line and column; the exit code is 1 if there is one.\n\n" +
 		"  slipway validate\n" +
-		"  slipway validate buildspec.yml ci/pipeline.json\n" +
+		"  slipway validate buildspec.yml ci/pipeline.json .github/workflows/ci.yml\n" +
 		"  slipway validate --as=buildspec ci/build.yml"
 }
 
@@ -30,7 +32,7 @@ func (c *validateCommand) Run() error {
 	files := c.Files
 	if len(files) == 0 {
 		for _, pattern := range []string{"buildspec*.y*ml", "appspec*.y*ml", "appspec*.json", "pipeline*.json",
-			"pipeline*.y*ml"} {
+			"pipeline*.y*ml", ".github/workflows/*.y*ml"} {
 			found, err := filepath.Glob(pattern)
 			if err != nil {
 				return err
@@ -83,6 +85,18 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 			notes = append(notes, fmt.Sprintf("%s:%d:%d: note: %s", file, w.Line, w.Column, w.Message))
 		}
 		return kind, notes, err
+	case "workflow":
+		errs, advice := lint.Check(file, text)
+		for _, a := range advice {
+			notes = append(notes, fmt.Sprintf("%s:%d:%d: note: %s", file, a.Line, a.Column, a.Message))
+		}
+		if len(errs) > 0 {
+			return kind, notes, errs
+		}
+		return kind, notes, nil
+	case "action":
+		_, err := workflow.ParseAction(file, text)
+		return kind, nil, err
 	case "pipeline":
 		d, err := pipelinefile.Parse(file, text)
 		if err == nil {
@@ -91,8 +105,8 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 		return kind, notes, err
 	}
 	return "", nil, fmt.Errorf(
-		"%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec or "+
-			"--as=pipeline",
+		"%s: it does not look like any file that Slipway knows; say what it is with --as=buildspec, --as=appspec, "+
+			"--as=pipeline, --as=workflow or --as=action",
 		file,
 	)
 }
@@ -123,7 +137,13 @@ func checkBuildspec(file string, text []byte) (kind string, notes []string, err 
 
 // guess returns the kind of a file by its name, or else by its content.
 func guess(file, text string) string {
+	if workflow.IsPath(filepath.ToSlash(file)) {
+		return "workflow"
+	}
 	name := strings.ToLower(filepath.Base(file))
+	if name == "action.yml" || name == "action.yaml" {
+		return "action"
+	}
 	for _, kind := range []string{"buildspec", "appspec", "pipeline"} {
 		if strings.Contains(name, kind) {
 			return kind

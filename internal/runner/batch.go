@@ -6,6 +6,7 @@ import (
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/spec/buildspec"
+	"slipway/spec/workflow"
 )
 
 // readBatch reads which builds the batch of a buildspec consists of. They run elsewhere.
@@ -15,6 +16,10 @@ func (b *build) readBatch(ctx context.Context) error {
 		return &phaseError{code: yamlError, err: err}
 	}
 	b.log.say("YAML location is %s", name)
+	if s := b.order.Build.Source; s != nil && workflow.IsPath(value(s.Buildspec)) {
+		return fail(yamlError, "%s is a workflow, which has no batch section; start a single build (StartBuild), which "+
+			"runs all of its jobs", name)
+	}
 	spec, warnings, err := buildspec.Validate(name, text)
 	for _, w := range warnings {
 		b.log.say("WARNING: %s", w)

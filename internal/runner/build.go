@@ -65,6 +65,15 @@ type Job struct {
 	// Caches has the local caches of the runner's projects; nil for none.
 	Caches *cacheStore
 
+	// Actions says where the actions of steps come from.
+	Actions Actions
+	// ActionCaches has the caches of actions/cache; nil for none.
+	ActionCaches *actionCaches
+	// Repository and Ref are those of a build without a server: OWNER/NAME and the full name of a branch or tag. InPlace
+	// says that the jobs of a workflow run in the source itself.
+	Repository, Ref string
+	InPlace         bool
+
 	// findSpec, if set, finds the buildspec.
 	findSpec func() (name string, text []byte, err error)
 	// deliver, if set, is what becomes of the artifacts, instead of an upload.
@@ -80,6 +89,7 @@ type build struct {
 	log        *logbook
 	space      *workspace // nil before PROVISIONING
 	spec       *buildspec.Spec
+	flow       *flow      // nil for a build with a buildspec
 	shell      *shell     // nil before INSTALL
 	git        *gitHelper // nil unless Git may ask for passwords
 	cache      buildCache
@@ -335,7 +345,7 @@ func (b *build) download(ctx context.Context) error {
 	if err := b.resolve(ctx); err != nil {
 		return err
 	}
-	if b.spec.Env.GitCredentialHelper {
+	if b.spec.Env.GitCredentialHelper || b.flow != nil {
 		if err := b.configureGit(); err != nil {
 			return err
 		}

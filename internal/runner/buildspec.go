@@ -24,6 +24,11 @@ func (b *build) learn(ctx context.Context) error {
 		return &phaseError{code: yamlError, err: err}
 	}
 	b.log.say("YAML location is %s", name)
+	if s := b.order.Build.Source; s != nil {
+		if file, job, ok := workflowPath(value(s.Buildspec)); ok {
+			return b.learnWorkflow(file, job, name, text)
+		}
+	}
 	var warnings buildspec.Errors
 	b.spec, warnings, err = buildspec.Validate(name, text)
 	for _, w := range warnings {
@@ -66,6 +71,9 @@ func (b *build) readSpec(ctx context.Context) (string, []byte, error) {
 	}
 	if given == "" {
 		given = "buildspec.yml"
+	}
+	if file, _, ok := workflowPath(given); ok {
+		given = file
 	}
 	if b.findSpec != nil {
 		return b.findSpec()

@@ -55,7 +55,7 @@ func (b *build) commands(ctx context.Context, kind codebuild.BuildPhaseType, p b
 }
 
 func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p buildspec.Phase) error {
-	err := b.list(ctx, kind, p.Commands)
+	err := b.work(ctx, kind, p)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -79,6 +79,14 @@ func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p build
 		}
 	}
 	return err
+}
+
+// work runs what a phase consists of: commands or steps.
+func (b *build) work(ctx context.Context, kind codebuild.BuildPhaseType, p buildspec.Phase) error {
+	if b.stepsOf(kind, p) {
+		return b.steps(ctx, kind, p)
+	}
+	return b.list(ctx, kind, p.Commands)
 }
 
 // list runs commands up to the first that fails.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -32,6 +33,10 @@ type LocalConfig struct {
 	Image string
 	// Buildspec is a path in the tree, or the text itself; "" is buildspec.yml.
 	Buildspec string
+	// Job is the job of a workflow that is run, "" for all.
+	Job string
+	// Actions says where actions come from.
+	Actions Actions
 	// Variables outweigh those of the buildspec.
 	Variables map[string]string
 	// Secrets outweigh all other variables, and are masked in the output. Secret asks for those of the buildspec that
@@ -70,19 +75,55 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	if c.Image != "" {
 		env = nil // it is this machine's
 	}
+	repository, ref, commit := treeVersion(ctx, tree)
+	order.Build.ResolvedSourceVersion = &commit
 	result, leave := Run(ctx, Job{
-		Order:       order,
-		Executor:    c.Executor(tree),
-		Room:        room.Spec{Dir: dir, Image: c.Image},
-		Log:         c.Output,
-		Environment: env,
-		Secrets:     c.Secrets,
-		Secret:      c.askSecret,
-		findSpec:    func() (string, []byte, error) { return readOwnSpec(tree, c.Buildspec) },
-		deliver:     (*build).listArtifacts,
+		Order:   order,
+		Actions: c.Actions,
+
+		ActionCaches: localActionCaches(),
+		Repository:   repository,
+		Ref:          ref,
+		InPlace:      true,
+		Executor:     c.Executor(tree),
+		Room:         room.Spec{Dir: dir, Image: c.Image},
+		Log:          c.Output,
+		Environment:  env,
+		Secrets:      c.Secrets,
+		Secret:       c.askSecret,
+		findSpec:     func() (string, []byte, error) { return readOwnSpec(tree, c.Buildspec) },
+		deliver:      (*build).listArtifacts,
 	})
 	leave()
 	return result, room.RemoveAll(dir)
+}
+
+// localActionCaches are those of the user who runs builds of working trees.
+func localActionCaches() *actionCaches {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	return newActionCaches(filepath.Join(dir, "slipway", "actions"))
+}
+
+// treeVersion is what Git knows of a working tree: OWNER/NAME, the full name of the branch, and the commit.
+func treeVersion(ctx context.Context, tree string) (repository, ref, commit string) {
+	git := func(args ...string) string {
+		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", tree}, args...)...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
+	}
+	repository = "local/" + filepath.Base(tree)
+	if u := strings.TrimSuffix(git("remote", "get-url", "origin"), ".git"); u != "" {
+		parts := strings.FieldsFunc(u, func(r rune) bool { return r == '/' || r == ':' })
+		if n := len(parts); n >= 2 && strings.Contains(u, "github.com") {
+			repository = parts[n-2] + "/" + parts[n-1]
+		}
+	}
+	return repository, git("symbolic-ref", "-q", "HEAD"), git("rev-parse", "-q", "--verify", "HEAD")
 }
 
 // askSecret asks for a secret that is not given.
@@ -117,7 +158,7 @@ func localOrder(c LocalConfig, tree, region string) slipway.Order {
 		StartTime:   awsproto.At(time.Now()),
 		BuildNumber: new(int64(1)),
 		Initiator:   new("slipway run"),
-		Source:      &codebuild.ProjectSource{Buildspec: &c.Buildspec, Location: &tree},
+		Source:      &codebuild.ProjectSource{Buildspec: new(c.specification()), Location: &tree},
 		Environment: &codebuild.ProjectEnvironment{Image: &c.Image},
 	}
 	for name, v := range c.Variables {
@@ -131,6 +172,14 @@ func localOrder(c LocalConfig, tree, region string) slipway.Order {
 		Account: account,
 		Sources: []slipway.Source{{Kind: slipway.SourceNone}},
 	}
+}
+
+// specification is the buildspec of the order: with the job of a workflow after #.
+func (c LocalConfig) specification() string {
+	if c.Job != "" {
+		return c.Buildspec + "#" + c.Job
+	}
+	return c.Buildspec
 }
 
 // readOwnSpec reads the buildspec of a working tree. It may lie anywhere on this machine.
@@ -176,8 +225,11 @@ func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error
 			return fail(clientError, "%w", err)
 		}
 		b.log.say("Artifact %s: %d file(s)", cmpName(a.Identifier), len(files))
-		from := filepath.Join(b.space.place.Source, a.BaseDirectory)
-		result := codebuild.BuildArtifacts{Location: new(fmt.Sprintf("%d file(s) in %s", len(files), from))}
+		where := fmt.Sprintf("%d file(s)", len(files))
+		if b.flow == nil { // what a workflow has uploaded goes with the room
+			where += " in " + filepath.Join(b.space.place.Source, a.BaseDirectory)
+		}
+		result := codebuild.BuildArtifacts{Location: &where}
 		if a.Identifier != "" {
 			result.ArtifactIdentifier = new(a.Identifier)
 		}

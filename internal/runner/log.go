@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"slipway/api/slipway"
+	"slipway/internal/mask"
 	"slipway/spec/toolerror"
 )
 
@@ -25,7 +26,7 @@ type logbook struct {
 	kept int64 // bytes of commands' output that were kept
 	full bool  // maxLog was reached
 
-	secrets masker
+	secrets mask.Masker
 }
 
 // maxLog bounds what a log keeps of the output of a build's commands, in bytes; tests have less.
@@ -65,12 +66,12 @@ func (l *logbook) count(p []byte) {
 func (l *logbook) output(p []byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.take(l.secrets.next(p))
+	l.take(l.secrets.Next(p))
 }
 
 // flush takes what was held back because it might begin a secret.
 func (l *logbook) flush() {
-	if held := l.secrets.rest(); len(held) > 0 {
+	if held := l.secrets.Rest(); len(held) > 0 {
 		l.take(held)
 	}
 }
@@ -107,7 +108,7 @@ func (l *logbook) line(format string, args ...any) {
 	}
 	fmt.Fprintf(&b, "[Container] %s %s\n", time.Now().UTC().Format("2006/01/02 15:04:05.000000"),
 		strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
-	l.write(l.secrets.whole(b.Bytes()))
+	l.write(l.secrets.Whole(b.Bytes()))
 }
 
 // conceal masks a value in what is written from now on. It reports false for one that is too short.
@@ -115,14 +116,14 @@ func (l *logbook) conceal(value string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flush()
-	return l.secrets.add(value)
+	return l.secrets.Add(value)
 }
 
 // concealed is a text of the build's in which secrets are masked.
 func (l *logbook) concealed(text string) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return string(l.secrets.whole([]byte(text)))
+	return string(l.secrets.Whole([]byte(text)))
 }
 
 // end takes the last of the output.

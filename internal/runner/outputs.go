@@ -14,6 +14,9 @@ import (
 
 // export reads the variables that the build hands on.
 func (b *build) export(ctx context.Context) error {
+	if b.flow != nil {
+		return nil // they are the outputs of a job
+	}
 	b.result.Exported = nil
 	for _, name := range b.spec.Env.Exported {
 		v, err := b.shell.ask(ctx, `"${`+name+`-}"`)

@@ -43,6 +43,9 @@ func (s *server) run(id string, o slipway.Order, r *running, identity Identity) 
 		Progress: p.tell,
 		Name:     s.Name,
 		Caches:   s.caches,
+		Actions:  s.Actions,
+
+		ActionCaches: s.actionCaches,
 	})
 	p.close()
 	end := sync.OnceFunc(func() { leave(); s.ready.free(slot) })

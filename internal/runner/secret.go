@@ -14,6 +14,7 @@ import (
 	"slipway/api/secretsmanager"
 	"slipway/api/slipway"
 	"slipway/api/ssm"
+	"slipway/internal/mask"
 	"slipway/spec/buildspec"
 )
 
@@ -122,7 +123,7 @@ func (b *build) given(all []reference) error {
 func (b *build) keepSecret(name, v string) {
 	b.secrets[name] = v
 	if !b.log.conceal(v) {
-		b.log.say("The value of %s has fewer than %d characters: it is not masked in the log", name, leastMasked)
+		b.log.say("The value of %s has fewer than %d characters: it is not masked in the log", name, mask.Least)
 	}
 }
 

@@ -38,6 +38,8 @@ type Config struct {
 	// Executor opens the rooms of builds. Without one the runner takes no builds, and Refuses says why.
 	Executor Executor
 	Refuses  string
+	// Actions says where the actions of steps come from.
+	Actions Actions
 	// Labels say what this runner can besides what its executor says.
 	Labels []string
 	Log    *slog.Logger
@@ -68,9 +70,11 @@ type server struct {
 	journal *journal.Journal // of the logs that the server does not have yet
 	records records
 	caches  *cacheStore
-	ready   *readyRooms // nil if no builds are taken
-	log     *slog.Logger
-	work    context.Context // ends when builds must stop
+
+	actionCaches *actionCaches
+	ready        *readyRooms // nil if no builds are taken
+	log          *slog.Logger
+	work         context.Context // ends when builds must stop
 
 	mu      sync.Mutex
 	builds  map[string]*running
@@ -116,6 +120,7 @@ func Serve(ctx context.Context, c Config) error {
 		slots:   make([]bool, c.Concurrency),
 		log:     c.Log,
 	}
+	s.actionCaches = newActionCaches(filepath.Join(dir, "actions-cache"))
 	if s.log == nil {
 		s.log = slog.New(slog.NewTextHandler(io.Discard, nil))
 	}

@@ -20,14 +20,14 @@ f:19:17: the identifier "linux-x86_64-daemon" must have letters, digits and _ on
 f:26:17: the identifier "linux-x86_64-qt" must have letters, digits and _ only, at most 128
 f:33:17: the identifier "windows-x86_64-qt" must have letters, digits and _ only, at most 128
 f:40:17: the identifier "windows-i686-qt" must have letters, digits and _ only, at most 128`,
-	"035.yml": `f:23:5: unknown key "artifacts" in phases.post_build is ignored; known are commands, finally, on-failure, run-as`,
+	"035.yml": `f:23:5: unknown key "artifacts" in phases.post_build is ignored; known are commands, finally, on-failure, run-as, steps`,
 	"039.yml": `f:4:3: unknown key "compute-type" in env is ignored; known are exported-variables, git-credential-helper, parameter-store, secrets-manager, shell, variables`,
 	"049.yml": `f:4:3: unknown key "compute-type" in env is ignored; known are exported-variables, git-credential-helper, parameter-store, secrets-manager, shell, variables`,
 	"050.yml": `f:4:3: unknown key "compute-type" in env is ignored; known are exported-variables, git-credential-helper, parameter-store, secrets-manager, shell, variables
 f:122:7: unknown key "git-credential-helper" in batch.build-graph[16].env is ignored; known are compute-type, fleet, image, privileged-mode, type, variables`,
 	"051.yml": `f:4:3: unknown key "compute-type" in env is ignored; known are exported-variables, git-credential-helper, parameter-store, secrets-manager, shell, variables
 f:138:17: cleanup_resources depends on "aggregate_e2e_reports", which is not in the graph`,
-	"056.yml": `f:13:5: unknown key "labels" in phases.build is ignored; known are commands, finally, on-failure, run-as`,
+	"056.yml": `f:13:5: unknown key "labels" in phases.build is ignored; known are commands, finally, on-failure, run-as, steps`,
 }
 
 func TestCorpus(t *testing.T) {

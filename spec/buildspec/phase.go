@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+
+	"slipway/spec/workflow"
 )
 
 func (r *reader) phases(s *Spec, m member) {
@@ -25,6 +27,7 @@ func (r *reader) phase(p *Phase, m member) {
 		"run-as":     func(m member) { p.RunAs = r.scalar(m, where+".run-as"); r.mark("run-as", m) },
 		"on-failure": func(m member) { r.onFailure(&p.OnFailure, m, where) },
 		"commands":   func(m member) { p.Commands = r.commands(m, where+".commands", "Commands") },
+		"steps":      func(m member) { r.steps(p, m) },
 		"finally":    func(m member) { p.Finally = r.commands(m, where+".finally", "Finally") },
 	}
 	if m.key == "install" {
@@ -43,6 +46,21 @@ func (r *reader) phase(p *Phase, m member) {
 		}
 	}
 	r.keys(r.members(m.value, where), where, known)
+	if len(p.Commands) > 0 && len(p.Steps) > 0 {
+		r.fail(m.Place, "%s has commands and steps; a phase has either", where)
+	}
+}
+
+// steps reads the steps of GitHub Actions. See "Use GitHub Actions in a buildspec" in the CodeBuild user guide.
+func (r *reader) steps(p *Phase, m member) {
+	if m.value == nil {
+		return
+	}
+	steps, errs := workflow.ParseSteps(r.file, r.tree, m.value)
+	p.Steps = steps
+	for _, e := range errs {
+		r.fail(Place{Line: e.Line, Column: e.Column}, "%s", e.Message)
+	}
 }
 
 func (r *reader) commands(m member, what, words string) []Command {

@@ -3,6 +3,8 @@
 // reference" in the AWS CodeBuild user guide.
 package buildspec
 
+import "slipway/spec/workflow"
+
 // Spec is a build specification. What is not in the file is zero.
 type Spec struct {
 	File    string
@@ -51,7 +53,8 @@ type Phase struct {
 	OnFailure       OnFailure
 	RuntimeVersions []Variable // of install only
 	Commands        []Command
-	Finally         []Command // run after the commands, also when one of them failed
+	Steps           []workflow.Step // of GitHub Actions, instead of commands
+	Finally         []Command       // run after the commands, also when one of them failed
 }
 
 // Command is one entry of a list of commands; it can have several lines.

@@ -1,4 +1,5 @@
-package runner
+// Package mask hides secrets in the output of builds.
+package mask
 
 import (
 	"bytes"
@@ -10,14 +11,14 @@ import (
 )
 
 const (
-	// leastMasked is how many characters a value has at least that is masked: shorter ones are found in ordinary text.
-	leastMasked = 4
-	mask        = "***"
+	// Least is how many characters a value has at least that is masked: shorter ones are found in ordinary text.
+	Least = 4
+	mask  = "***"
 )
 
-// masker replaces secrets in a stream, which comes in parts that end anywhere. It searches as Wu and Manber do: most
+// Masker replaces secrets in a stream, which comes in parts that end anywhere. It searches as Wu and Manber do: most
 // bytes are skipped without a look at them.
-type masker struct {
+type Masker struct {
 	known    map[string]bool
 	patterns map[uint16][]string // by the last two bytes of their first `least` ones, the longest first
 	first    [256][]string       // by their first byte
@@ -27,8 +28,8 @@ type masker struct {
 	out      []byte
 }
 
-// add masks a value in the forms in which it may be written, from now on. It reports false for one that is too short.
-func (m *masker) add(value string) bool {
+// Add masks a value in the forms in which it may be written, from now on. It reports false for one that is too short.
+func (m *Masker) Add(value string) bool {
 	masked, before := false, len(m.known)
 	for _, f := range forms(value) {
 		if masked = true; m.known[f] {
@@ -54,7 +55,7 @@ func forms(value string) []string {
 		texts = append(texts, strings.Trim(line, "\r\n"))
 	}
 	for _, t := range texts {
-		if len(t) < leastMasked {
+		if len(t) < Least {
 			continue
 		}
 		all = append(all, t, url.QueryEscape(t), url.PathEscape(t), lowerEscapes(url.QueryEscape(t)),
@@ -66,7 +67,7 @@ func forms(value string) []string {
 			}
 		}
 	}
-	return slices.DeleteFunc(all, func(f string) bool { return len(f) < leastMasked || strings.ContainsAny(f, "\r\n") })
+	return slices.DeleteFunc(all, func(f string) bool { return len(f) < Least || strings.ContainsAny(f, "\r\n") })
 }
 
 // inBase64 is the part of a text's base64 that does not depend on what stands before it, shift bytes, and after it.
@@ -100,7 +101,7 @@ func lowerEscapes(t string) string {
 }
 
 // prepare makes the tables of the search.
-func (m *masker) prepare() {
+func (m *Masker) prepare() {
 	m.patterns, m.first, m.least = map[uint16][]string{}, [256][]string{}, 0
 	for p := range m.known {
 		if m.least == 0 || len(p) < m.least {
@@ -126,8 +127,8 @@ func (m *masker) prepare() {
 
 func pair(a, b byte) uint16 { return uint16(a)<<8 | uint16(b) }
 
-// next takes what comes, and returns what may be shown of it and of what came before. It is valid until the next call.
-func (m *masker) next(p []byte) []byte {
+// Next takes what comes, and returns what may be shown of it and of what came before. It is valid until the next call.
+func (m *Masker) Next(p []byte) []byte {
 	if m.least == 0 {
 		return p
 	}
@@ -140,7 +141,7 @@ func (m *masker) next(p []byte) []byte {
 }
 
 // search masks a text. What may be the beginning of a secret is held back, unless nothing follows.
-func (m *masker) search(text []byte, last bool) []byte {
+func (m *Masker) search(text []byte, last bool) []byte {
 	shown, begin := m.out[:0], 0
 	i := 0
 	for i+m.least <= len(text) {
@@ -193,7 +194,7 @@ func match(patterns []string, text []byte) (length int, more bool) {
 
 // hold is the first place from i on where the text ends with the beginning of a pattern, or its length. No pattern has
 // a line break.
-func (m *masker) hold(text []byte, i int) int {
+func (m *Masker) hold(text []byte, i int) int {
 	if last := bytes.LastIndexByte(text[i:], '\n'); last >= 0 {
 		i += last + 1
 	}
@@ -208,8 +209,8 @@ func (m *masker) hold(text []byte, i int) int {
 	return i
 }
 
-// rest returns what was held back, to which nothing belongs that follows.
-func (m *masker) rest() []byte {
+// Rest returns what was held back, to which nothing belongs that follows.
+func (m *Masker) Rest() []byte {
 	held := m.held
 	m.held = nil
 	if len(held) == 0 {
@@ -218,8 +219,8 @@ func (m *masker) rest() []byte {
 	return m.search(held, true)
 }
 
-// whole masks a text that nothing continues.
-func (m *masker) whole(text []byte) []byte {
+// Whole masks a text that nothing continues.
+func (m *Masker) Whole(text []byte) []byte {
 	if m.least == 0 {
 		return text
 	}
