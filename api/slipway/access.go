@@ -60,6 +60,11 @@ func askDeleteSignInProvider(a *awsproto.Access, input any) {
 	a.Ask("slipway:DeleteSignInProvider", awsproto.Any)
 }
 
+func askDeleteTestQuarantine(a *awsproto.Access, input any) {
+	in := input.(*DeleteTestQuarantineInput)
+	a.Ask("codebuild:UpdateReportGroup", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportGroupArn))))
+}
+
 func askDescribeChanges(a *awsproto.Access, input any) {
 }
 
@@ -197,6 +202,11 @@ func askListSignIns(a *awsproto.Access, input any) {
 	a.Ask("slipway:ListSignIns", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askListTestQuarantines(a *awsproto.Access, input any) {
+	in := input.(*ListTestQuarantinesInput)
+	a.Ask("codebuild:DescribeTestCases", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportGroupArn))))
+}
+
 func askListVersions(a *awsproto.Access, input any) {
 	in := input.(*ListVersionsInput)
 	a.Ask("codedeploy:GetDeploymentGroup", awsproto.Join(a.Prefix("codedeploy", true), []string{"deploymentgroup:"}, awsproto.Or(awsproto.One(awsproto.Value(in.ApplicationName)), "*"), []string{"/"}, awsproto.Or(awsproto.One(awsproto.Value(in.DeploymentGroupName)), "*")))
@@ -250,6 +260,11 @@ func askPutRouterReport(a *awsproto.Access, input any) {
 
 func askPutSignInProvider(a *awsproto.Access, input any) {
 	a.Ask("slipway:PutSignInProvider", awsproto.Any)
+}
+
+func askPutTestQuarantine(a *awsproto.Access, input any) {
+	in := input.(*PutTestQuarantineInput)
+	a.Ask("codebuild:UpdateReportGroup", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportGroupArn))))
 }
 
 func askReadLog(a *awsproto.Access, input any) {

@@ -107,6 +107,14 @@ func (s *DeleteSignInProviderInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteTestQuarantineInput) Check(c *awsproto.Check) {
+	c.Required("reportGroupArn", s.ReportGroupArn != nil)
+	c.Length("prefix", s.Prefix, 0, 1000)
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 1000)
+}
+
+// Check reports what the model forbids.
 func (s *DescribeChangesInput) Check(c *awsproto.Check) {
 	c.Required("ids", s.Ids != nil)
 	c.Size("ids", s.Ids != nil, len(s.Ids), 0, 500)
@@ -329,6 +337,11 @@ func (s *ListSignInsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListTestQuarantinesInput) Check(c *awsproto.Check) {
+	c.Required("reportGroupArn", s.ReportGroupArn != nil)
+}
+
+// Check reports what the model forbids.
 func (s *ListVersionsInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
@@ -454,6 +467,18 @@ func (s *PutSignInProviderInput) Check(c *awsproto.Check) {
 		s.Mappings[i].Check(c)
 		c.PopElement()
 	}
+}
+
+// Check reports what the model forbids.
+func (s *PutTestQuarantineInput) Check(c *awsproto.Check) {
+	c.Required("reportGroupArn", s.ReportGroupArn != nil)
+	c.Length("prefix", s.Prefix, 0, 1000)
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 1000)
+	c.Length("owner", s.Owner, 1, 500)
+	c.Required("reason", s.Reason != nil)
+	c.Length("reason", s.Reason, 1, 500)
+	c.Required("until", s.Until != nil)
 }
 
 // Check reports what the model forbids.

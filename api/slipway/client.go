@@ -67,6 +67,11 @@ func (c Client) DeleteSignInProvider(ctx context.Context, in *DeleteSignInProvid
 	return awsproto.Send[DeleteSignInProviderOutput](ctx, c.Client, &opDeleteSignInProvider, in)
 }
 
+// DeleteTestQuarantine is slipway:DeleteTestQuarantine.
+func (c Client) DeleteTestQuarantine(ctx context.Context, in *DeleteTestQuarantineInput) (*DeleteTestQuarantineOutput, error) {
+	return awsproto.Send[DeleteTestQuarantineOutput](ctx, c.Client, &opDeleteTestQuarantine, in)
+}
+
 // DescribeChanges is slipway:DescribeChanges.
 func (c Client) DescribeChanges(ctx context.Context, in *DescribeChangesInput) (*DescribeChangesOutput, error) {
 	return awsproto.Send[DescribeChangesOutput](ctx, c.Client, &opDescribeChanges, in)
@@ -222,6 +227,11 @@ func (c Client) ListSignIns(ctx context.Context, in *ListSignInsInput) (*ListSig
 	return awsproto.Send[ListSignInsOutput](ctx, c.Client, &opListSignIns, in)
 }
 
+// ListTestQuarantines is slipway:ListTestQuarantines.
+func (c Client) ListTestQuarantines(ctx context.Context, in *ListTestQuarantinesInput) (*ListTestQuarantinesOutput, error) {
+	return awsproto.Send[ListTestQuarantinesOutput](ctx, c.Client, &opListTestQuarantines, in)
+}
+
 // ListVersions is slipway:ListVersions.
 func (c Client) ListVersions(ctx context.Context, in *ListVersionsInput) (*ListVersionsOutput, error) {
 	return awsproto.Send[ListVersionsOutput](ctx, c.Client, &opListVersions, in)
@@ -280,6 +290,11 @@ func (c Client) PutRouterReport(ctx context.Context, in *PutRouterReportInput) (
 // PutSignInProvider is slipway:PutSignInProvider.
 func (c Client) PutSignInProvider(ctx context.Context, in *PutSignInProviderInput) (*PutSignInProviderOutput, error) {
 	return awsproto.Send[PutSignInProviderOutput](ctx, c.Client, &opPutSignInProvider, in)
+}
+
+// PutTestQuarantine is slipway:PutTestQuarantine.
+func (c Client) PutTestQuarantine(ctx context.Context, in *PutTestQuarantineInput) (*PutTestQuarantineOutput, error) {
+	return awsproto.Send[PutTestQuarantineOutput](ctx, c.Client, &opPutTestQuarantine, in)
 }
 
 // ReadLog is slipway:ReadLog.

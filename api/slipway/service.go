@@ -25,6 +25,7 @@ var (
 	opDeletePasskey         = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
 	opDeleteReleasePolicy   = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
 	opDeleteSignInProvider  = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
+	opDeleteTestQuarantine  = awsproto.Operation{Service: &info, Name: "DeleteTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteTestQuarantine}
 	opDescribeChanges       = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
 	opDiscardJob            = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
 	opEndSignIn             = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
@@ -56,6 +57,7 @@ var (
 	opListServing           = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
 	opListSignInProviders   = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
 	opListSignIns           = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
+	opListTestQuarantines   = awsproto.Operation{Service: &info, Name: "ListTestQuarantines", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListTestQuarantines}
 	opListVersions          = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
 	opListWaiting           = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
 	opListWebhookDeliveries = awsproto.Operation{Service: &info, Name: "ListWebhookDeliveries", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWebhookDeliveries}
@@ -68,6 +70,7 @@ var (
 	opPutReleasePolicy      = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
 	opPutRouterReport       = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
 	opPutSignInProvider     = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
+	opPutTestQuarantine     = awsproto.Operation{Service: &info, Name: "PutTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutTestQuarantine}
 	opReadLog               = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
 	opRegisterPasskey       = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
 	opResumeRelease         = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
@@ -90,6 +93,7 @@ type API interface {
 	DeletePasskey(context.Context, *DeletePasskeyInput) (*DeletePasskeyOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	DeleteSignInProvider(context.Context, *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
+	DeleteTestQuarantine(context.Context, *DeleteTestQuarantineInput) (*DeleteTestQuarantineOutput, error)
 	DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error)
 	DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
 	EndSignIn(context.Context, *EndSignInInput) (*EndSignInOutput, error)
@@ -121,6 +125,7 @@ type API interface {
 	ListServing(context.Context, *ListServingInput) (*ListServingOutput, error)
 	ListSignInProviders(context.Context, *ListSignInProvidersInput) (*ListSignInProvidersOutput, error)
 	ListSignIns(context.Context, *ListSignInsInput) (*ListSignInsOutput, error)
+	ListTestQuarantines(context.Context, *ListTestQuarantinesInput) (*ListTestQuarantinesOutput, error)
 	ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error)
 	ListWaiting(context.Context, *ListWaitingInput) (*ListWaitingOutput, error)
 	ListWebhookDeliveries(context.Context, *ListWebhookDeliveriesInput) (*ListWebhookDeliveriesOutput, error)
@@ -133,6 +138,7 @@ type API interface {
 	PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
 	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	PutSignInProvider(context.Context, *PutSignInProviderInput) (*PutSignInProviderOutput, error)
+	PutTestQuarantine(context.Context, *PutTestQuarantineInput) (*PutTestQuarantineOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
 	RegisterPasskey(context.Context, *RegisterPasskeyInput) (*RegisterPasskeyOutput, error)
 	ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
@@ -192,6 +198,10 @@ func (unimplemented) DeleteReleasePolicy(context.Context, *DeleteReleasePolicyIn
 
 func (unimplemented) DeleteSignInProvider(context.Context, *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error) {
 	return nil, opDeleteSignInProvider.NotImplemented()
+}
+
+func (unimplemented) DeleteTestQuarantine(context.Context, *DeleteTestQuarantineInput) (*DeleteTestQuarantineOutput, error) {
+	return nil, opDeleteTestQuarantine.NotImplemented()
 }
 
 func (unimplemented) DescribeChanges(context.Context, *DescribeChangesInput) (*DescribeChangesOutput, error) {
@@ -318,6 +328,10 @@ func (unimplemented) ListSignIns(context.Context, *ListSignInsInput) (*ListSignI
 	return nil, opListSignIns.NotImplemented()
 }
 
+func (unimplemented) ListTestQuarantines(context.Context, *ListTestQuarantinesInput) (*ListTestQuarantinesOutput, error) {
+	return nil, opListTestQuarantines.NotImplemented()
+}
+
 func (unimplemented) ListVersions(context.Context, *ListVersionsInput) (*ListVersionsOutput, error) {
 	return nil, opListVersions.NotImplemented()
 }
@@ -364,6 +378,10 @@ func (unimplemented) PutRouterReport(context.Context, *PutRouterReportInput) (*P
 
 func (unimplemented) PutSignInProvider(context.Context, *PutSignInProviderInput) (*PutSignInProviderOutput, error) {
 	return nil, opPutSignInProvider.NotImplemented()
+}
+
+func (unimplemented) PutTestQuarantine(context.Context, *PutTestQuarantineInput) (*PutTestQuarantineOutput, error) {
+	return nil, opPutTestQuarantine.NotImplemented()
 }
 
 func (unimplemented) ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error) {
@@ -458,6 +476,11 @@ func (s *Service) DeleteReleasePolicy(ctx context.Context, in *DeleteReleasePoli
 // DeleteSignInProvider is slipway:DeleteSignInProvider.
 func (s *Service) DeleteSignInProvider(ctx context.Context, in *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteSignInProvider, in, s.api.DeleteSignInProvider)
+}
+
+// DeleteTestQuarantine is slipway:DeleteTestQuarantine.
+func (s *Service) DeleteTestQuarantine(ctx context.Context, in *DeleteTestQuarantineInput) (*DeleteTestQuarantineOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteTestQuarantine, in, s.api.DeleteTestQuarantine)
 }
 
 // DescribeChanges is slipway:DescribeChanges.
@@ -615,6 +638,11 @@ func (s *Service) ListSignIns(ctx context.Context, in *ListSignInsInput) (*ListS
 	return awsproto.Invoke(ctx, s.hooks, &opListSignIns, in, s.api.ListSignIns)
 }
 
+// ListTestQuarantines is slipway:ListTestQuarantines.
+func (s *Service) ListTestQuarantines(ctx context.Context, in *ListTestQuarantinesInput) (*ListTestQuarantinesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListTestQuarantines, in, s.api.ListTestQuarantines)
+}
+
 // ListVersions is slipway:ListVersions.
 func (s *Service) ListVersions(ctx context.Context, in *ListVersionsInput) (*ListVersionsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListVersions, in, s.api.ListVersions)
@@ -675,6 +703,11 @@ func (s *Service) PutSignInProvider(ctx context.Context, in *PutSignInProviderIn
 	return awsproto.Invoke(ctx, s.hooks, &opPutSignInProvider, in, s.api.PutSignInProvider)
 }
 
+// PutTestQuarantine is slipway:PutTestQuarantine.
+func (s *Service) PutTestQuarantine(ctx context.Context, in *PutTestQuarantineInput) (*PutTestQuarantineOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutTestQuarantine, in, s.api.PutTestQuarantine)
+}
+
 // ReadLog is slipway:ReadLog.
 func (s *Service) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opReadLog, in, s.api.ReadLog)
@@ -730,6 +763,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opDeletePasskey, s.DeletePasskey),
 		awsproto.Bind(&opDeleteReleasePolicy, s.DeleteReleasePolicy),
 		awsproto.Bind(&opDeleteSignInProvider, s.DeleteSignInProvider),
+		awsproto.Bind(&opDeleteTestQuarantine, s.DeleteTestQuarantine),
 		awsproto.Bind(&opDescribeChanges, s.DescribeChanges),
 		awsproto.Bind(&opDiscardJob, s.DiscardJob),
 		awsproto.Bind(&opEndSignIn, s.EndSignIn),
@@ -761,6 +795,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListServing, s.ListServing),
 		awsproto.Bind(&opListSignInProviders, s.ListSignInProviders),
 		awsproto.Bind(&opListSignIns, s.ListSignIns),
+		awsproto.Bind(&opListTestQuarantines, s.ListTestQuarantines),
 		awsproto.Bind(&opListVersions, s.ListVersions),
 		awsproto.Bind(&opListWaiting, s.ListWaiting),
 		awsproto.Bind(&opListWebhookDeliveries, s.ListWebhookDeliveries),
@@ -773,6 +808,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPutReleasePolicy, s.PutReleasePolicy),
 		awsproto.Bind(&opPutRouterReport, s.PutRouterReport),
 		awsproto.Bind(&opPutSignInProvider, s.PutSignInProvider),
+		awsproto.Bind(&opPutTestQuarantine, s.PutTestQuarantine),
 		awsproto.Bind(&opReadLog, s.ReadLog),
 		awsproto.Bind(&opRegisterPasskey, s.RegisterPasskey),
 		awsproto.Bind(&opResumeRelease, s.ResumeRelease),

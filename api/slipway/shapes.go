@@ -221,6 +221,17 @@ type DeleteSignInProviderInput struct {
 type DeleteSignInProviderOutput struct {
 }
 
+// DeleteTestQuarantineInput is the shape of that name.
+type DeleteTestQuarantineInput struct {
+	ReportGroupArn *string `json:"reportGroupArn,omitzero"`
+	Prefix         *string `json:"prefix,omitzero"`
+	Name           *string `json:"name,omitzero"`
+}
+
+// DeleteTestQuarantineOutput is the shape of that name.
+type DeleteTestQuarantineOutput struct {
+}
+
 // Denial is the shape of that name.
 type Denial struct {
 	Principal   *string        `json:"principal,omitzero"`
@@ -341,9 +352,13 @@ type ExplainBuildOutput struct {
 
 // FailedTest is the shape of that name.
 type FailedTest struct {
-	ReportArn *string `json:"reportArn,omitzero"`
-	Name      *string `json:"name,omitzero"`
-	Message   *string `json:"message,omitzero"`
+	ReportArn        *string        `json:"reportArn,omitzero"`
+	Name             *string        `json:"name,omitzero"`
+	Message          *string        `json:"message,omitzero"`
+	IsNew            *bool          `json:"isNew,omitzero"`
+	FlakyCommits     *int32         `json:"flakyCommits,omitzero"`
+	QuarantinedUntil *awsproto.Time `json:"quarantinedUntil,omitzero"`
+	QuarantineOwner  *string        `json:"quarantineOwner,omitzero"`
 }
 
 // Finding is the shape of that name.
@@ -522,7 +537,9 @@ type GetTestHistoryInput struct {
 
 // GetTestHistoryOutput is the shape of that name.
 type GetTestHistoryOutput struct {
-	Runs []TestRun `json:"runs,omitzero"`
+	Runs         []TestRun       `json:"runs,omitzero"`
+	FlakyCommits *int32          `json:"flakyCommits,omitzero"`
+	Quarantine   *TestQuarantine `json:"quarantine,omitzero"`
 }
 
 // GetTestOverviewInput is the shape of that name.
@@ -734,6 +751,16 @@ type ListSignInsOutput struct {
 	SignIns []SignIn `json:"signIns,omitzero"`
 }
 
+// ListTestQuarantinesInput is the shape of that name.
+type ListTestQuarantinesInput struct {
+	ReportGroupArn *string `json:"reportGroupArn,omitzero"`
+}
+
+// ListTestQuarantinesOutput is the shape of that name.
+type ListTestQuarantinesOutput struct {
+	Quarantines []TestQuarantine `json:"quarantines,omitzero"`
+}
+
 // ListVersionsInput is the shape of that name.
 type ListVersionsInput struct {
 	ApplicationName     *string `json:"applicationName,omitzero"`
@@ -902,6 +929,20 @@ type PutSignInProviderInput struct {
 // PutSignInProviderOutput is the shape of that name.
 type PutSignInProviderOutput struct {
 	Provider *SignInProvider `json:"provider,omitzero"`
+}
+
+// PutTestQuarantineInput is the shape of that name.
+type PutTestQuarantineInput struct {
+	ReportGroupArn *string        `json:"reportGroupArn,omitzero"`
+	Prefix         *string        `json:"prefix,omitzero"`
+	Name           *string        `json:"name,omitzero"`
+	Owner          *string        `json:"owner,omitzero"`
+	Reason         *string        `json:"reason,omitzero"`
+	Until          *awsproto.Time `json:"until,omitzero"`
+}
+
+// PutTestQuarantineOutput is the shape of that name.
+type PutTestQuarantineOutput struct {
 }
 
 // ReadLogInput is the shape of that name.
@@ -1199,21 +1240,36 @@ type TestGroup struct {
 
 // TestNote is the shape of that name.
 type TestNote struct {
-	ReportGroupArn        *string `json:"reportGroupArn,omitzero"`
-	ReportArn             *string `json:"reportArn,omitzero"`
-	Prefix                *string `json:"prefix,omitzero"`
-	Name                  *string `json:"name,omitzero"`
-	Message               *string `json:"message,omitzero"`
-	IsNew                 *bool   `json:"isNew,omitzero"`
-	FailedRuns            *int32  `json:"failedRuns,omitzero"`
-	Runs                  *int32  `json:"runs,omitzero"`
-	Turns                 *int32  `json:"turns,omitzero"`
-	DurationInNanoSeconds *int64  `json:"durationInNanoSeconds,omitzero"`
+	ReportGroupArn        *string         `json:"reportGroupArn,omitzero"`
+	ReportArn             *string         `json:"reportArn,omitzero"`
+	Prefix                *string         `json:"prefix,omitzero"`
+	Name                  *string         `json:"name,omitzero"`
+	Message               *string         `json:"message,omitzero"`
+	IsNew                 *bool           `json:"isNew,omitzero"`
+	FailedRuns            *int32          `json:"failedRuns,omitzero"`
+	Runs                  *int32          `json:"runs,omitzero"`
+	Turns                 *int32          `json:"turns,omitzero"`
+	FlakyCommits          *int32          `json:"flakyCommits,omitzero"`
+	Quarantine            *TestQuarantine `json:"quarantine,omitzero"`
+	DurationInNanoSeconds *int64          `json:"durationInNanoSeconds,omitzero"`
+}
+
+// TestQuarantine is the shape of that name.
+type TestQuarantine struct {
+	ReportGroupArn *string        `json:"reportGroupArn,omitzero"`
+	Prefix         *string        `json:"prefix,omitzero"`
+	Name           *string        `json:"name,omitzero"`
+	Owner          *string        `json:"owner,omitzero"`
+	Reason         *string        `json:"reason,omitzero"`
+	Since          *awsproto.Time `json:"since,omitzero"`
+	Until          *awsproto.Time `json:"until,omitzero"`
 }
 
 // TestRun is the shape of that name.
 type TestRun struct {
 	ReportArn             *string        `json:"reportArn,omitzero"`
+	CommitId              *string        `json:"commitId,omitzero"`
+	Branch                *string        `json:"branch,omitzero"`
 	BuildArn              *string        `json:"buildArn,omitzero"`
 	Time                  *awsproto.Time `json:"time,omitzero"`
 	Status                *string        `json:"status,omitzero"`

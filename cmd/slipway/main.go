@@ -41,6 +41,7 @@ type commands struct {
 	S3           s3Command           `cmd:"" name:"s3" help:"Create buckets; list, copy and delete objects, without the aws CLI."`
 	Repositories repositoriesCommand `cmd:"" help:"List repositories."`
 	Reports      reportsCommand      `cmd:"" help:"List test reports, or the tests of one."`
+	Tests        testsCommand        `cmd:"" help:"List failing, flaky and slow tests; put one in quarantine, or take it out."`
 	Approve      approveCommand      `cmd:"" help:"Approve the change that waits in a pipeline; without a name, list what waits."`
 	Reject       rejectCommand       `cmd:"" help:"Reject the change that waits in a pipeline."`
 	Rollback     rollbackCommand     `cmd:"" help:"Roll a release, a deployment or a group back to its last good version."`

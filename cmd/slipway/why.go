@@ -128,6 +128,9 @@ func explained(x *view.Explanation) string {
 	}
 	for _, test := range x.FailedTests {
 		say("failed test %s", *test.Name)
+		if words := view.TestWords(test); words != "" {
+			say("  %s", words)
+		}
 		if test.Message == nil {
 			continue
 		}

@@ -66,7 +66,9 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 				return err
 			}
 			r.build.ReportArns = arns
-			r.cause = withTests(r.cause, end.Status, result.Reports)
+			if r.cause, err = s.withTests(ctx, tx, r.cause, end.Status, arns); err != nil {
+				return err
+			}
 		}
 	} else {
 		phase := cb.BuildPhaseTypeQueued

@@ -36,7 +36,7 @@ func (s *Service) ExplainBuild(ctx context.Context,
 		out.Lines, out.Finding = c.Lines, c.Finding
 	}
 	if len(b.ReportArns) > 0 && s.Reports != nil {
-		if out.FailedTests, err = s.Reports.Failed(ctx, b.ReportArns, failedTests); err != nil {
+		if out.FailedTests, err = s.Reports.Failed(ctx, s.db, b.ReportArns, failedTests); err != nil {
 			return nil, err
 		}
 	}

@@ -50,26 +50,33 @@ func failed(status cb.StatusType) bool {
 	return status == cb.StatusTypeFailed || status == cb.StatusTypeFault || status == cb.StatusTypeTimedOut
 }
 
-// withTests adds the first test that failed to the cause of a build that failed.
-func withTests(c *slipway.Cause, status cb.StatusType, reports []slipway.Report) *slipway.Cause {
-	if !failed(status) {
-		return c
+// countedTests is how many tests that failed are counted.
+const countedTests = 500
+
+// withTests adds the first test that failed to the cause of a build that failed; one in quarantine is no cause.
+func (s *Service) withTests(ctx context.Context, tx store.Tx, c *slipway.Cause, status cb.StatusType,
+	reportArns []string) (*slipway.Cause, error) {
+	if !failed(status) || len(reportArns) == 0 {
+		return c, nil
 	}
-	for _, r := range reports {
-		for i := range r.Cases {
-			t := &r.Cases[i]
-			if s := awsproto.Value(t.Status); s != "FAILED" && s != "ERROR" {
-				continue
-			}
-			if c == nil {
-				c = &slipway.Cause{}
-			}
-			if c.FailedTests++; c.Test == nil {
-				c.Test = &slipway.FailedTest{Name: t.Name, Message: brief(t.Message)}
-			}
+	all, err := s.Reports.Failed(ctx, tx, reportArns, countedTests)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		t := &all[i]
+		if t.QuarantinedUntil != nil {
+			continue
+		}
+		if c == nil {
+			c = &slipway.Cause{}
+		}
+		if c.FailedTests++; c.Test == nil {
+			t.Message = brief(t.Message)
+			c.Test = t
 		}
 	}
-	return c
+	return c, nil
 }
 
 // briefest is how many bytes of a test's message a cause keeps.

@@ -27,8 +27,9 @@ func Migrations() store.Migrations { return store.Tables("build", migrations) }
 type Reports interface {
 	// Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs.
 	Record(ctx context.Context, tx store.Tx, build *codebuild.Build, reports []slipway.Report) ([]string, error)
-	// Failed returns tests that failed in reports, up to a limit.
-	Failed(ctx context.Context, reportArns []string, limit int) ([]slipway.FailedTest, error)
+	// Failed returns tests that failed in reports, up to a limit, those first that tell most. q is the database, or the
+	// transaction that has recorded the reports.
+	Failed(ctx context.Context, q store.Queryer, reportArns []string, limit int) ([]slipway.FailedTest, error)
 	// Exports returns where the files of a project's reports go, for those whose groups are exported.
 	Exports(ctx context.Context, project string, reports []string) ([]slipway.ReportExport, error)
 }

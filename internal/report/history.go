@@ -15,7 +15,8 @@ import (
 const historyRuns = 25
 
 // GetTestHistory implements slipway:GetTestHistory: how a test case went in the newest reports of a group, the newest
-// first. Reports that do not have it are left out; where a report has it more than once, its worst run counts.
+// first, on how many commits it has both passed and failed, and its quarantine. Reports that do not have it are left
+// out; where a report has it more than once, its worst run counts.
 func (s *Service) GetTestHistory(ctx context.Context,
 	in *slipway.GetTestHistoryInput) (*slipway.GetTestHistoryOutput, error) {
 	if _, err := s.find(ctx, s.db, *in.ReportGroupArn); err != nil {
@@ -26,12 +27,14 @@ func (s *Service) GetTestHistory(ctx context.Context,
 		n = int(*in.MaxResults)
 	}
 	type one struct {
-		report cb.Report
-		cases  string
+		report         cb.Report
+		cases          string
+		commit, branch string
 	}
 	all, err := store.All(ctx,
-		s.db, func(r *sql.Rows) (o one, err error) { return o, r.Scan(store.JSON(&o.report), &o.cases) },
-		`SELECT doc, cases FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`,
+		s.db, func(r *sql.Rows) (o one, err error) {
+			return o, r.Scan(store.JSON(&o.report), &o.cases, &o.commit, &o.branch)
+		}, `SELECT doc, cases, commit_id, branch FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`,
 		*in.ReportGroupArn, s.Now().Add(-Life).UnixMilli(), n)
 	if err != nil {
 		return nil, err
@@ -53,11 +56,28 @@ func (s *Service) GetTestHistory(ctx context.Context,
 		if found != nil {
 			out.Runs = append(out.Runs,
 				slipway.TestRun{ReportArn: o.report.Arn, BuildArn: o.report.ExecutionId, Time: o.report.Created,
+					CommitId: given(o.commit), Branch: given(o.branch),
 					Status:                found.Status,
 					DurationInNanoSeconds: found.DurationInNanoSeconds, Message: found.Message})
 		}
 	}
-	return out, nil
+	groups, key := []string{*in.ReportGroupArn}, test{awsproto.Value(in.Prefix), *in.Name}
+	flakes, err := s.flakes(ctx, s.db, groups)
+	if err != nil {
+		return nil, err
+	}
+	quarantines, err := s.quarantined(ctx, s.db, groups)
+	out.FlakyCommits = new(flakes[*in.ReportGroupArn][key])
+	out.Quarantine = byTest(quarantines)[*in.ReportGroupArn][key]
+	return out, err
+}
+
+// given is nil for what is not known.
+func given(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
 }
 
 func badness(c *cb.TestCase) int {

@@ -31,7 +31,8 @@ type run struct {
 }
 
 // GetTestOverview implements slipway:GetTestOverview. For one report group, or the first 20 by name, it summarizes the
-// newest 10 reports: the tests that fail now, the flaky ones, the slowest, and the totals. It makes two queries.
+// newest 10 reports: the tests that fail now, the flaky ones, the slowest, and the totals. A test is flaky that has both
+// passed and failed on one commit, or turned three times. It makes four queries.
 func (s *Service) GetTestOverview(ctx context.Context,
 	in *slipway.GetTestOverviewInput) (*slipway.GetTestOverviewOutput, error) {
 	out := &slipway.GetTestOverviewOutput{
@@ -53,14 +54,27 @@ func (s *Service) GetTestOverview(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
+	flakes, err := s.flakes(ctx, s.db, groups)
+	if err != nil {
+		return nil, err
+	}
+	quarantines, err := s.quarantined(ctx, s.db, groups)
+	if err != nil {
+		return nil, err
+	}
+	away := byTest(quarantines)
 	for _, group := range groups {
 		if all := runs[group]; len(all) > 0 && all[0].report.Type != cb.ReportTypeCodeCoverage {
-			tell(out, group, runs[group])
+			tell(out, group, runs[group], flakes[group], away[group])
 		}
 	}
-	// New failures come first.
-	slices.SortStableFunc(out.Failing, func(a, b slipway.TestNote) int { return int(*a.FailedRuns - *b.FailedRuns) })
-	slices.SortStableFunc(out.Flaky, func(a, b slipway.TestNote) int { return int(*b.Turns - *a.Turns) })
+	// New failures come first, those in quarantine last.
+	slices.SortStableFunc(out.Failing, func(a, b slipway.TestNote) int {
+		return cmp.Or(cmp.Compare(ofNote(a.Quarantine), ofNote(b.Quarantine)), int(*a.FailedRuns-*b.FailedRuns))
+	})
+	slices.SortStableFunc(out.Flaky, func(a, b slipway.TestNote) int {
+		return cmp.Or(int(*b.FlakyCommits-*a.FlakyCommits), int(*b.Turns-*a.Turns))
+	})
 	slices.SortStableFunc(out.Slow, func(a, b slipway.TestNote) int {
 		return cmp.Compare(*b.DurationInNanoSeconds, *a.DurationInNanoSeconds)
 	})
@@ -111,7 +125,8 @@ func (s *Service) newest(ctx context.Context, groups []string) (map[string][]run
 type test struct{ prefix, name string }
 
 // tell adds what the runs of a group, the newest first, tell.
-func tell(out *slipway.GetTestOverviewOutput, group string, runs []run) {
+func tell(out *slipway.GetTestOverviewOutput, group string, runs []run, flakes map[test]int32,
+	away map[test]*slipway.TestQuarantine) {
 	g := slipway.TestGroup{ReportGroupArn: &group, Name: new(group[strings.LastIndexByte(group, '/')+1:])}
 	failed := map[test][]bool{} // in each run that has the test, the newest first
 	var order []test
@@ -151,19 +166,27 @@ func tell(out *slipway.GetTestOverviewOutput, group string, runs []run) {
 		}
 		note := slipway.TestNote{ReportGroupArn: &group, ReportArn: runs[0].report.Arn, Prefix: c.Prefix, Name: c.Name,
 			Message: c.Message, Runs: new(int32(len(failed[key]))),
-			FailedRuns: new(int32(0)), Turns: new(int32(0)), IsNew: new(false),
+			FailedRuns: new(int32(0)), Turns: new(int32(0)), IsNew: new(false), FlakyCommits: new(flakes[key]),
+			Quarantine:            away[key],
 			DurationInNanoSeconds: c.DurationInNanoSeconds}
 		weigh(&note, failed[key])
 		if failed[key][0] {
 			out.Failing = append(out.Failing, note)
 		}
-		if *note.Turns >= flakyTurns {
+		if *note.Turns >= flakyTurns || *note.FlakyCommits > 0 {
 			out.Flaky = append(out.Flaky, note)
 		}
 		if note.DurationInNanoSeconds != nil && *note.DurationInNanoSeconds > 0 {
 			out.Slow = append(out.Slow, note)
 		}
 	}
+}
+
+func ofNote(q *slipway.TestQuarantine) int {
+	if q != nil {
+		return 1
+	}
+	return 0
 }
 
 // weigh counts for how many of the newest runs a test has failed, and how often it turned.

@@ -2,7 +2,6 @@ package report
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -20,9 +19,12 @@ import (
 func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 	reports []slipway.Report) ([]string, error) {
 	now := s.Now()
-	if _, err := tx.Exec(ctx, `DELETE FROM reports WHERE created < $1`, now.Add(-Life).UnixMilli()); err != nil {
-		return nil, err
+	for _, old := range []string{`DELETE FROM reports WHERE created < $1`, `DELETE FROM flakes WHERE seen < $1`} {
+		if _, err := tx.Exec(ctx, old, now.Add(-Life).UnixMilli()); err != nil {
+			return nil, err
+		}
 	}
+	of := originOf(build)
 	var arns []string
 	for i, r := range reports {
 		if i == maxGroups {
@@ -42,14 +44,21 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 			r.Error = "the report group " + *g.Name + " is of type " + string(g.Type) + ", and the report is of type " +
 				string(r.Type)
 		}
-		made, cases := summarise(r, now)
+		away, err := s.quarantined(ctx, tx, []string{*g.Arn})
+		if err != nil {
+			return nil, err
+		}
+		made, cases := summarise(r, byTest(away)[*g.Arn], now)
 		made.Arn = new(s.arn("report", *g.Name+":"+uuid.NewString()))
 		made.Name = new((*made.Arn)[strings.LastIndexByte(*made.Arn, '/')+1:])
 		made.ReportGroupArn, made.ExecutionId, made.ExportConfig = g.Arn, build.Arn, g.ExportConfig
 		for i := range cases {
 			cases[i].ReportArn = made.Arn
 		}
-		if err := insert(ctx, tx, made, cases, r.Coverage); err != nil {
+		if err := keepFlakes(ctx, tx, *g.Arn, of, cases, now); err != nil {
+			return nil, err
+		}
+		if err := insert(ctx, tx, made, of, cases, r.Coverage); err != nil {
 			return nil, err
 		}
 		arns = append(arns, *made.Arn)
@@ -57,7 +66,8 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 	return arns, nil
 }
 
-func insert(ctx context.Context, tx store.Tx, r *cb.Report, cases []cb.TestCase, c *slipway.Coverage) error {
+func insert(ctx context.Context, tx store.Tx, r *cb.Report, of origin, cases []cb.TestCase,
+	c *slipway.Coverage) error {
 	files := ""
 	if c != nil && len(c.Files) > 0 {
 		var err error
@@ -66,9 +76,10 @@ func insert(ctx context.Context, tx store.Tx, r *cb.Report, cases []cb.TestCase,
 		}
 	}
 	_, err := tx.Exec(ctx,
-		`INSERT INTO reports (arn, seq, grp, status, created, doc, cases, files)
-			VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6, $7)`,
-		*r.Arn, *r.ReportGroupArn, string(r.Status), r.Created.UnixMilli(), store.JSON(r), store.JSON(cases), files)
+		`INSERT INTO reports (arn, seq, grp, status, created, doc, cases, files, commit_id, branch, base)
+			VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		*r.Arn, *r.ReportGroupArn, string(r.Status), r.Created.UnixMilli(), store.JSON(r), store.JSON(cases), files,
+		of.commit, of.branch, of.base)
 	return err
 }
 
@@ -84,9 +95,9 @@ func (s *Service) groupFor(ctx context.Context, tx store.Tx, project string,
 	return g, insertGroup(ctx, tx, g)
 }
 
-// summarise makes a report of what the runner read. It is FAILED if a test failed, and INCOMPLETE if nothing could be
-// read.
-func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
+// summarise makes a report of what the runner read. It is FAILED if a test failed that is not in quarantine, and
+// INCOMPLETE if nothing could be read.
+func summarise(r slipway.Report, away map[test]*slipway.TestQuarantine, now time.Time) (*cb.Report, []cb.TestCase) {
 	expires := awsproto.At(now.Add(Life))
 	made := &cb.Report{Type: r.Type, Status: cb.ReportStatusTypeSucceeded, Created: awsproto.At(now), Expired: expires}
 	cases := r.Cases
@@ -96,6 +107,7 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	made.Truncated = &r.Truncated
 	counts := map[string]int32{"SUCCEEDED": 0, "FAILED": 0, "ERROR": 0, "SKIPPED": 0, "UNKNOWN": 0}
 	var nanoseconds int64
+	pardoned := int32(0)
 	for i := range cases {
 		c := &cases[i]
 		c.Expired = expires
@@ -107,6 +119,9 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 		}
 		c.Status = &status
 		counts[status]++
+		if badness(c) > 0 && away[test{awsproto.Value(c.Prefix), awsproto.Value(c.Name)}] != nil {
+			pardoned++
+		}
 		if c.DurationInNanoSeconds != nil {
 			nanoseconds += *c.DurationInNanoSeconds
 		}
@@ -119,7 +134,7 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	for _, n := range counts {
 		total += n
 	}
-	if counts["FAILED"]+counts["ERROR"] > 0 {
+	if counts["FAILED"]+counts["ERROR"] > pardoned {
 		made.Status = cb.ReportStatusTypeFailed
 	}
 	if r.Error != "" {
@@ -139,39 +154,4 @@ func summarise(r slipway.Report, now time.Time) (*cb.Report, []cb.TestCase) {
 	}
 	made.TestSummary = &cb.TestReportSummary{Total: &total, StatusCounts: counts, DurationInNanoSeconds: &nanoseconds}
 	return made, cases
-}
-
-// Failed returns tests that failed in reports, up to a limit.
-func (s *Service) Failed(ctx context.Context, reportArns []string, limit int) ([]slipway.FailedTest, error) {
-	lists, err := store.Documents[[]cb.TestCase](ctx, s.db,
-		`SELECT cases FROM reports WHERE arn IN `+store.In(1, len(reportArns))+` ORDER BY seq`,
-		store.Args(reportArns)...)
-	if err != nil {
-		return nil, err
-	}
-	failed := []slipway.FailedTest{}
-	for _, list := range lists {
-		for _, c := range *list {
-			if *c.Status != "FAILED" && *c.Status != "ERROR" {
-				continue
-			}
-			if len(failed) == limit {
-				return failed, nil
-			}
-			failed = append(failed,
-				slipway.FailedTest{ReportArn: c.ReportArn, Name: new(fullName(c)), Message: c.Message})
-		}
-	}
-	return failed, nil
-}
-
-func fullName(c cb.TestCase) string {
-	name := ""
-	if c.Name != nil {
-		name = *c.Name
-	}
-	if c.Prefix != nil && *c.Prefix != "" {
-		return fmt.Sprintf("%s: %s", *c.Prefix, name)
-	}
-	return name
 }

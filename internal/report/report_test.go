@@ -21,6 +21,8 @@ type house struct {
 	db      *store.Store
 	reports *report.Service
 	now     time.Time
+	build   cb.Build // that the reports are of
+	env     []cb.EnvironmentVariable
 }
 
 func open(t *testing.T) *house {
@@ -38,7 +40,9 @@ func open(t *testing.T) *house {
 
 func (h *house) record(reports ...slipway.Report) (arns []string) {
 	h.t.Helper()
-	b := &cb.Build{ProjectName: new("app"), Arn: new("arn:build")}
+	b := &h.build
+	b.ProjectName, b.Arn = new("app"), new("arn:build")
+	b.Environment = &cb.ProjectEnvironment{EnvironmentVariables: h.env}
 	err := h.db.Write(h.t.Context(), func(tx store.Tx) (err error) {
 		arns, err = h.reports.Record(h.t.Context(), tx, b, reports)
 		return err

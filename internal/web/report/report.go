@@ -18,6 +18,8 @@ func (s *pages) routes(mux *kit.Mux) {
 		"GET /tests/{group}":      s.testGroupPage,
 		"GET /tests/{group}/case": s.testCasePage,
 		"GET /reports/{name}":     s.reportPage,
+		// A form has the test's name, which may be anything, in its fields.
+		"POST /tests/{group}/case": s.changeQuarantine,
 	} {
 		mux.Handle(pattern, s.SignedIn(p))
 	}
@@ -185,6 +187,8 @@ type caseHistory struct {
 	Runs                []slipway.TestRun // the newest first
 	Failed, Turns       int
 	Bars                []caseBar // the oldest first
+	FlakyCommits        int32     // on which it has both passed and failed
+	Quarantine          *slipway.TestQuarantine
 }
 
 // caseBar is a run in a drawing that is 24 high.
@@ -209,6 +213,7 @@ func (s *pages) testCasePage(w http.ResponseWriter, r *http.Request, v kit.Visit
 		return err
 	}
 	h.add(out.Runs)
+	h.FlakyCommits, h.Quarantine = kit.Number32(out.FlakyCommits), out.Quarantine
 	s.Render(w, r, http.StatusOK, TestCase(s.Shell(r, v, h.Name, "builds"), h, s.Now()))
 	return nil
 }
