@@ -154,3 +154,63 @@ jobs:
 	has(t, steps(b), "broken: acme/missing@v9 cannot be had (the repository acme-missing: ", "the mirror "+mirror)
 	has(t, i.printed(*b.Id), "then hi Bob []")
 }
+
+// A job's services are containers beside it, which it reaches at the machine's own address. They are ready when its
+// steps begin, and gone when it has ended.
+func TestActionsServices(t *testing.T) {
+	t.Parallel()
+	engine := executortest.Docker(t)
+	docker := func(args ...string) string {
+		out, err := exec.Command("docker", append([]string{"-H", engine}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("docker %s: %v\n%s", args[0], err, out)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	made := docker("create", executortest.Busybox)
+	docker("commit", "--change", `CMD ["sh", "-c", "mkdir /www; sleep 1; echo served $WORD >/www/index.html; exec httpd -f -p 80 -h /www"]`,
+		made, "local/service:1")
+	docker("rm", made)
+	i := prepare(t, "")
+	i.args = []string{"--engine", engine}
+	i.start()
+	must(codecommit.NewFromConfig(i.sdk()).CreateRepository(t.Context(),
+		&codecommit.CreateRepositoryInput{RepositoryName: new("web")}))(t)
+	dir := i.checkout("web")
+	i.commit(dir, "first", map[string]string{".github/workflows/ci.yml": `
+on: push
+jobs:
+  test:
+    runs-on: ubuntu-latest
+    strategy: {matrix: {word: [apples, pears]}}
+    services:
+      site:
+        image: local/service:1
+        env: {WORD: "${{ matrix.word }}"}
+        ports: [80]
+        options: --health-cmd "wget -q -O- http://localhost/" --health-interval 1s --health-retries 60
+      none: {image: ""}
+    steps:
+      - run: |
+          exec 3<>"/dev/tcp/localhost/${{ job.services.site.ports['80'] }}"
+          printf 'GET / HTTP/1.0\r\n\r\n' >&3
+          cat <&3
+        shell: bash
+  ends:
+    needs: test
+    runs-on: ubuntu-latest
+    services: {dies: {image: ` + executortest.Busybox + `}}
+    steps: [{run: exit 1}]
+`})
+	i.git(dir, "push", "-q", "origin", "main")
+	url := i.url + "/v1/repos/web"
+	i.inline("web", "", func(in *codebuild.CreateProjectInput) {
+		in.Source = &types.ProjectSource{Type: types.SourceTypeCodecommit, Location: &url, Buildspec: new(".github/workflows/ci.yml")}
+	})
+	b := i.build(&codebuild.StartBuildInput{ProjectName: new("web")})
+	has(t, i.printed(*b.Id), "served apples", "served pears", "Starting the service site (local/service:1)")
+	has(t, steps(b), "ends: the service dies: the service dies ended with status 0")
+	if left := docker("ps", "-aq"); left != "" {
+		t.Errorf("containers are left: %s", left)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/runner"
+	"slipway/internal/runner/executor/choice"
 	"slipway/internal/runner/executor/container"
 	"slipway/internal/runner/executor/host"
 	"slipway/internal/view"
@@ -100,6 +101,9 @@ func (c *runCommand) check() error {
 
 // executor returns what opens the room of a working tree.
 func (c *runCommand) executor(ctx context.Context) (func(tree string) runner.Executor, error) {
+	if c.Workflow != "" && c.Image == "" {
+		return c.withServices(ctx), nil
+	}
 	if c.Image == "" {
 		return func(tree string) runner.Executor { return host.Tree(tree) }, nil
 	}
@@ -112,6 +116,26 @@ func (c *runCommand) executor(ctx context.Context) (func(tree string) runner.Exe
 		return nil, err
 	}
 	return func(tree string) runner.Executor { return engine.Tree(tree) }, nil
+}
+
+// withServices returns what opens rooms of a working tree, with the container engine for services, if one answers.
+func (c *runCommand) withServices(ctx context.Context) func(tree string) runner.Executor {
+	both := choice.Executor{NoContainers: "services need a container engine"}
+	config, err := engineConfig(c.Engine)
+	if err == nil {
+		var engine *container.Executor
+		if engine, err = container.New(ctx, config); err == nil {
+			both.Containers = engine
+		}
+	}
+	if err != nil {
+		both.NoContainers += ": " + err.Error()
+	}
+	return func(tree string) runner.Executor {
+		of := both
+		of.Host = host.Tree(tree)
+		return &of
+	}
 }
 
 // summary returns the result of a build: phases, tests, artifacts, and the cause of a failure.

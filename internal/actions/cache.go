@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -51,22 +50,6 @@ func (u *use) version() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// call asks the runner for a cache, or gives it one.
-func (u *use) call(ctx context.Context, method string, query url.Values, body io.Reader) (*http.Response, error) {
-	socket := u.f.j.d.plan.Services
-	if socket == "" {
-		return nil, errors.New("this build has no caches")
-	}
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}}}
-	r, err := http.NewRequestWithContext(ctx, method, "http://runner"+CachePath+"?"+query.Encode(), body)
-	if err != nil {
-		return nil, err
-	}
-	return client.Do(r)
-}
-
 func (u *use) key() (string, error) {
 	key := u.input("key")
 	if key == "" || len(key) > 512 || strings.Contains(key, ",") {
@@ -91,7 +74,7 @@ func (u *use) restore(ctx context.Context) (hit bool, err error) {
 	if u.input("lookup-only") == "true" {
 		query.Set("look", "true")
 	}
-	answer, err := u.call(ctx, http.MethodGet, query, nil)
+	answer, err := u.f.j.d.ask(ctx, http.MethodGet, CachePath+"?"+query.Encode(), nil)
 	if err != nil {
 		console.annotate(Annotation{Level: "warning", Message: "The cache cannot be restored: " + err.Error()})
 		return false, nil
@@ -125,7 +108,8 @@ func (u *use) save(ctx context.Context) error {
 	console := u.f.j.d.console
 	read, write := io.Pipe()
 	go func() { _ = write.CloseWithError(u.pack(write)) }()
-	answer, err := u.call(ctx, http.MethodPut, url.Values{"key": {key}, "version": {u.version()}}, read)
+	query := url.Values{"key": {key}, "version": {u.version()}}
+	answer, err := u.f.j.d.ask(ctx, http.MethodPut, CachePath+"?"+query.Encode(), read)
 	_ = read.Close()
 	if err != nil {
 		console.annotate(Annotation{Level: "warning", Message: "The cache is not saved: " + err.Error()})

@@ -40,6 +40,7 @@ type job struct {
 	path      []string   // what GITHUB_PATH put before PATH
 	defaults  workflow.Node
 	services  *expression.Object
+	serving   []string // the IDs of its services
 	container *expression.Object
 	failed    bool
 	cancelled bool
@@ -108,13 +109,13 @@ func (j *job) run(ctx context.Context) *outcome {
 	if err == nil {
 		err = j.ready()
 	}
+	defer j.clear()
 	if err == nil {
 		err = j.begin(ctx)
 	}
 	if err != nil {
 		return j.flow.broken(j.name, err)
 	}
-	defer j.clear()
 	limit, err := j.timeout()
 	if err != nil {
 		return j.flow.broken(j.name, err)
@@ -250,7 +251,10 @@ func (j *job) outputs(o *outcome) error {
 
 // clear removes what only this job needed.
 func (j *job) clear() {
-	_ = os.RemoveAll(j.temp)
+	j.dismiss()
+	if j.temp != "" {
+		_ = os.RemoveAll(j.temp)
+	}
 	if !j.d.plan.InPlace && j.d.plan.Workflow != nil {
 		_ = os.RemoveAll(filepath.Dir(filepath.Dir(j.workspace)))
 	}

@@ -84,11 +84,11 @@ func (b *build) steps(ctx context.Context, kind codebuild.BuildPhaseType, p buil
 	if err != nil {
 		return fail(clientError, "%w", err)
 	}
-	socket, end, err := b.serveActions()
+	server, socket, err := b.serveActions()
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer server.close()
 	plan.Services = socket
 	file, inside, err := b.writePlan(plan)
 	if err != nil {

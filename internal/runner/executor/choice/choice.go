@@ -63,3 +63,21 @@ func (e *Executor) Labels() []string {
 	}
 	return all
 }
+
+// Serve implements room.Services by the containers.
+func (e *Executor) Serve(ctx context.Context, dir string, s room.Service, say func(string)) (room.Serving, error) {
+	of, ok := e.Containers.(room.Services)
+	if !ok {
+		return room.Serving{}, errors.New(e.NoContainers)
+	}
+	return of.Serve(ctx, dir, s, say)
+}
+
+// Dismiss implements room.Services.
+func (e *Executor) Dismiss(id string) error {
+	of, ok := e.Containers.(room.Services)
+	if !ok {
+		return errors.New(e.NoContainers)
+	}
+	return of.Dismiss(id)
+}

@@ -1,0 +1,39 @@
+package room
+
+import (
+	"context"
+	"time"
+)
+
+// Service is a container that runs beside a build, such as a database that its tests talk to.
+type Service struct {
+	Name  string
+	Image string
+	Env   map[string]string
+	// Ports are those that the build reaches at this machine's loopback address: PORT, or MACHINE:PORT, each with /tcp or
+	// /udp after it.
+	Ports    []string
+	Health   Health
+	Registry *Registry // opens the image's registry; nil for what everybody may pull
+}
+
+// Health is a command that says whether a service is ready. The zero value is what the image has.
+type Health struct {
+	Command                        string
+	Interval, Timeout, StartPeriod time.Duration
+	Retries                        int
+}
+
+// Serving is a service that runs and is ready.
+type Serving struct {
+	ID    string
+	Ports map[string]string // of this machine, by those of the service
+}
+
+// Services starts containers beside builds.
+type Services interface {
+	// Serve starts a service for the room with the folder dir, and waits until it is ready. Recover removes what is left.
+	Serve(ctx context.Context, dir string, s Service, say func(line string)) (Serving, error)
+	// Dismiss removes a service.
+	Dismiss(id string) error
+}
