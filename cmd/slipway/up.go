@@ -143,7 +143,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 		Stderr:  os.Stderr,
 		Log:     logger(),
 		Server:  append([]string{"server"}, c.arguments()...),
-		Runner: []string{
+		Runner: append([]string{
 			"runner",
 			"--data=" + c.Data,
 			"--endpoint=" + c.url(),
@@ -151,7 +151,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 			fmt.Sprintf("--builds=%d", c.Builds),
 			"--engine=" + c.Engine,
 			fmt.Sprintf("--privileged=%t", c.Privileged),
-		},
+		}, c.forRunner()...),
 		Router: []string{
 			"router",
 			"--data=" + c.Data,
@@ -164,7 +164,6 @@ func (c *upCommand) Run(ctx context.Context) error {
 	if c.NoSandbox {
 		up.Runner = append(up.Runner, "--no-sandbox")
 	}
-	up.Runner = append(up.Runner, c.forRunner()...)
 	here := lookAround(ctx, c.NoSandbox, c.Engine)
 	up.Ready = func() error { return c.banner(data, at, before, <-here) }
 	return up.Run(ctx)

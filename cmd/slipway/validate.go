@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -74,7 +75,7 @@ func (c *validateCommand) check(file string) (kind string, notes []string, err e
 		return "", nil, err
 	}
 	if kind = c.As; kind == "auto" {
-		kind = guess(file, string(text))
+		kind = cmp.Or(guessActions(file), guess(file, string(text)))
 	}
 	switch kind {
 	case "buildspec":
@@ -135,15 +136,20 @@ func checkBuildspec(file string, text []byte) (kind string, notes []string, err 
 	return "buildspec", notes, nil
 }
 
-// guess returns the kind of a file by its name, or else by its content.
-func guess(file, text string) string {
-	if workflow.IsPath(filepath.ToSlash(file)) {
+// guessActions returns the kind of a file of GitHub Actions, "" for any other.
+func guessActions(file string) string {
+	switch name := filepath.Base(file); {
+	case workflow.IsPath(filepath.ToSlash(file)):
 		return "workflow"
-	}
-	name := strings.ToLower(filepath.Base(file))
-	if name == "action.yml" || name == "action.yaml" {
+	case name == "action.yml" || name == "action.yaml":
 		return "action"
 	}
+	return ""
+}
+
+// guess returns the kind of a file by its name, or else by its content.
+func guess(file, text string) string {
+	name := strings.ToLower(filepath.Base(file))
 	for _, kind := range []string{"buildspec", "appspec", "pipeline"} {
 		if strings.Contains(name, kind) {
 			return kind

@@ -35,16 +35,7 @@ func upload(_ context.Context, u *use) error {
 		return err
 	}
 	if len(files) == 0 {
-		message := fmt.Sprintf("No files were found with the path %s. No artifact is uploaded", strings.Join(patterns, ", "))
-		switch u.input("if-no-files-found") {
-		case "error":
-			return errors.New(message)
-		case "ignore":
-			j.d.console.line(message)
-		default:
-			j.d.console.annotate(Annotation{Level: "warning", Message: message})
-		}
-		return nil
+		return u.nothing(patterns)
 	}
 	dir := filepath.Join(j.d.plan.Artifacts, name)
 	if _, err := os.Lstat(dir); err == nil {
@@ -65,6 +56,20 @@ func upload(_ context.Context, u *use) error {
 	}
 	u.to.outputs.Set("artifact-id", strconv.Itoa(len(j.d.result.Artifacts))).Set("artifact-url", "")
 	j.d.console.printf("Artifact %s: %s", name, plural(len(files), "file"))
+	return nil
+}
+
+// nothing says that no file was found, in the way that if-no-files-found says.
+func (u *use) nothing(patterns []string) error {
+	message := "No files were found with the path " + strings.Join(patterns, ", ") + ". No artifact is uploaded"
+	switch u.input("if-no-files-found") {
+	case "error":
+		return errors.New(message)
+	case "ignore":
+		u.f.j.d.console.line(message)
+	default:
+		u.f.j.d.console.annotate(Annotation{Level: "warning", Message: message})
+	}
 	return nil
 }
 
@@ -169,19 +174,10 @@ func download(_ context.Context, u *use) error {
 	if p := u.input("path"); p != "" {
 		to = u.absolute(p)
 	}
-	name, pattern := u.input("name"), u.input("pattern")
-	names := []string{name}
-	if name == "" {
-		names = nil
-		entries, err := os.ReadDir(j.d.plan.Artifacts)
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		for _, e := range entries {
-			if ok, err := path.Match(pattern, e.Name()); pattern == "" || err == nil && ok {
-				names = append(names, e.Name())
-			}
-		}
+	name := u.input("name")
+	names, err := u.matching(name, u.input("pattern"))
+	if err != nil {
+		return err
 	}
 	for _, n := range names {
 		from := filepath.Join(j.d.plan.Artifacts, n)
@@ -202,4 +198,21 @@ func download(_ context.Context, u *use) error {
 	}
 	u.to.outputs.Set("download-path", to)
 	return nil
+}
+
+// matching are the artifacts of the build of a name, or else those that a pattern matches, "" for all.
+func (u *use) matching(name, pattern string) (names []string, err error) {
+	if name != "" {
+		return []string{name}, nil
+	}
+	entries, err := os.ReadDir(u.f.j.d.plan.Artifacts)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	for _, e := range entries {
+		if ok, err := path.Match(pattern, e.Name()); pattern == "" || err == nil && ok {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
 }

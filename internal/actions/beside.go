@@ -45,8 +45,7 @@ func (j *job) beside(ctx context.Context, c contexts) error {
 	}
 	c["job"], c["runner"] = expression.NewObject(), j.runnerContext()
 	for _, m := range j.def.Services.Members {
-		s := c.only(append([]string{"job", "runner"}, inContainer...)...)
-		v, err := evaluate(m.Value, s)
+		v, err := evaluate(m.Value, c.only(inContainer...))
 		if err == nil {
 			err = j.serve(ctx, m.Key, v)
 		}
@@ -190,7 +189,7 @@ func (s *Service) options(line string) error {
 			key, v, _ := strings.Cut(value, "=")
 			s.Env[key] = v
 		default:
-			err = errors.New("it is not supported; --health-cmd, -interval, -timeout, -retries, -start-period and --env are")
+			err = errors.New("it is not supported; those of --health and --env are")
 		}
 		if err != nil {
 			return fmt.Errorf("the option %s: %w", name, err)
@@ -204,9 +203,10 @@ func (d *driver) ask(ctx context.Context, method, path string, body io.Reader) (
 	if d.plan.Services == "" {
 		return nil, errors.New("the runner answers no steps")
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", d.plan.Services)
-	}}}
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	r, err := http.NewRequestWithContext(ctx, method, "http://runner"+path, body)
 	if err != nil {
 		return nil, err

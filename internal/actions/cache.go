@@ -123,7 +123,8 @@ func (u *use) save(ctx context.Context) error {
 		console.printf("There is a cache with the key %s already; it is not saved", key)
 	default:
 		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096))
-		console.annotate(Annotation{Level: "warning", Message: "The cache is not saved: " + strings.TrimSpace(string(text))})
+		message := "The cache is not saved: " + strings.TrimSpace(string(text))
+		console.annotate(Annotation{Level: "warning", Message: message})
 	}
 	return nil
 }

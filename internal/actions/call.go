@@ -48,7 +48,7 @@ func (f *flow) call(ctx context.Context, def *workflow.Job, c contexts, name str
 
 // called reads a workflow of this source, or of a repository that has been fetched.
 func (d *driver) called(uses string) (*workflow.Workflow, error) {
-	file := uses
+	var file string
 	if strings.HasPrefix(uses, "./") {
 		file = filepath.Join(d.plan.Source, uses)
 	} else {

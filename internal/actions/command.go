@@ -4,7 +4,8 @@ import (
 	"strings"
 )
 
-// command is an order to the runner in a line of a step's output: ::NAME KEY=VALUE,…::DATA or ##[NAME KEY=VALUE;…]DATA.
+// command is an order to the runner in a line of a step's output: ::NAME KEY=VALUE,…::DATA or
+// ##[NAME KEY=VALUE;…]DATA.
 type command struct {
 	name       string
 	properties map[string]string

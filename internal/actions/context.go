@@ -106,7 +106,7 @@ var (
 	inJob         = []string{"github", "needs", "strategy", "matrix", "vars", "inputs"}
 	inJobEnv      = append([]string{"secrets"}, inJob...)
 	inDefaults    = append([]string{"env"}, inJob...)
-	inContainer   = append([]string{"env", "secrets"}, inJob...)
+	inContainer   = append([]string{"env", "secrets", "job", "runner"}, inJob...)
 	inOutputs     = append([]string{"env", "secrets", "job", "runner", "steps"}, inJob...)
 	inSteps       = inOutputs
 	inStepIf      = append([]string{"env", "job", "runner", "steps"}, inJob...)

@@ -73,9 +73,7 @@ func Run(ctx context.Context, plan Plan, out io.Writer) Result {
 		d.fail("", "", err)
 	}
 	d.console.shut()
-	for i := range d.console.annotations {
-		d.result.Annotations = append(d.result.Annotations, d.console.annotations[i])
-	}
+	d.result.Annotations = append(d.result.Annotations, d.console.annotations...)
 	d.result.Message = d.console.hidden(d.result.Message)
 	return d.result
 }
@@ -163,7 +161,8 @@ func (d *driver) run(ctx context.Context) error {
 func (d *driver) phase(ctx context.Context) error {
 	f := &flow{d: d, def: &workflow.Workflow{File: d.plan.File, Name: d.plan.File}, secrets: d.plan.Secrets}
 	f.inputs = textObject(d.plan.Inputs)
-	j := &job{flow: f, d: d, def: &workflow.Job{ID: "build", Steps: d.plan.Steps}, name: "build", workspace: d.plan.Source}
+	def := &workflow.Job{ID: "build", Steps: d.plan.Steps}
+	j := &job{flow: f, d: d, def: def, name: def.ID, workspace: d.plan.Source}
 	j.run(ctx)
 	d.result.Environment = j.left.values
 	d.result.Path = j.path

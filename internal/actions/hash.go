@@ -85,14 +85,19 @@ func matchFiles(root fs.FS, pattern string, links bool) (files []string, err err
 	if !doublestar.ValidatePattern(pattern) {
 		return nil, fmt.Errorf("%q is no pattern for files", pattern)
 	}
+	wanted := func(m fs.FileMode) bool { return m.IsRegular() || links && m&fs.ModeSymlink != 0 }
 	add := func(name string) error {
 		return fs.WalkDir(root, name, func(file string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() && (!links || d.Type()&fs.ModeSymlink == 0) {
+			if err != nil || !wanted(d.Type()) {
 				return err
 			}
 			files = append(files, file)
 			return nil
 		})
+	}
+	stat := fs.Stat
+	if links {
+		stat = fs.Lstat
 	}
 	names, err := doublestar.Glob(root, pattern, doublestar.WithNoFollow())
 	if err != nil {
@@ -100,20 +105,15 @@ func matchFiles(root fs.FS, pattern string, links bool) (files []string, err err
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		info, err := fs.Stat(root, name)
-		if links {
-			info, err = fs.Lstat(root, name)
-		}
+		info, err := stat(root, name)
 		switch {
-		case err == nil && links && info.Mode()&fs.ModeSymlink != 0:
-			files = append(files, name)
 		case err != nil: // a link that leads nowhere
 			continue
 		case info.IsDir():
 			if err := add(name); err != nil {
 				return nil, err
 			}
-		case info.Mode().IsRegular():
+		case wanted(info.Mode()):
 			files = append(files, name)
 		}
 	}

@@ -35,10 +35,10 @@ type job struct {
 	workspace string
 	temp      string
 
-	env       *variables // of the workflow, the job and GITHUB_ENV
-	left      *variables // what GITHUB_ENV set
-	path      []string   // what GITHUB_PATH put before PATH
-	defaults  workflow.Node
+	env       *variables        // of the workflow, the job and GITHUB_ENV
+	left      *variables        // what GITHUB_ENV set
+	path      []string          // what GITHUB_PATH put before PATH
+	defaults  map[string]string // shell and working-directory
 	services  *expression.Object
 	serving   []string // the IDs of its services
 	container *expression.Object
@@ -86,20 +86,18 @@ func (j *job) begin(ctx context.Context) error {
 	if err := evaluateEnv(j.env, j.def.Env, c.only(inJobEnv...)); err != nil {
 		return fmt.Errorf("env: %w", err)
 	}
-	j.defaults = merged(j.flow.def.Defaults, j.def.Defaults)
 	c["env"] = j.env.object()
-	return j.beside(ctx, c)
-}
-
-// merged are the defaults of a workflow with those of a job, which outweigh them.
-func merged(of, by workflow.Node) workflow.Node {
-	out := workflow.Node{Kind: workflow.Mapping, Members: append([]workflow.Member(nil), by.Members...)}
-	for _, m := range of.Members {
-		if !by.Member(m.Key).Has() {
-			out.Members = append(out.Members, m)
+	j.defaults = map[string]string{}
+	for _, of := range []workflow.Node{j.flow.def.Defaults, j.def.Defaults} {
+		for _, m := range of.Members {
+			v, err := evaluateText(m.Value, c.only(inDefaults...))
+			if err != nil {
+				return fmt.Errorf("defaults.run.%s: %w", m.Key, err)
+			}
+			j.defaults[m.Key] = v
 		}
 	}
-	return out
+	return j.beside(ctx, c)
 }
 
 // run runs the job's steps.

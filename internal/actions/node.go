@@ -31,7 +31,8 @@ func nodeVersion(ctx context.Context, using, action string, env map[string]strin
 	major, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
 	has, bad := strconv.Atoi(major)
 	if err != nil || bad != nil {
-		return fmt.Errorf("the action %s needs Node %d, and %s does not say its version (%q)", action, want, file, version)
+		return fmt.Errorf("the action %s needs Node %d, and %s does not say its version (%q)", action, want, file,
+			version)
 	}
 	if has < min(want, leastNode) {
 		return fmt.Errorf("the action %s needs Node %d, and the build has Node %s", action, want, version)

@@ -1,9 +1,9 @@
 // Package actions runs the steps of GitHub Actions: those of a workflow's jobs, and those of a phase of a buildspec. It
-// is a program that runs in the room of a build, where its steps run, too: a sandbox, a container or a working tree. The
-// runner gives it a Plan and reads its Result.
+// is a program that runs in the room of a build, where its steps run, too: a sandbox, a container or a working tree.
+// The runner gives it a Plan and reads its Result.
 //
-// Sources: GitHub's documentation ("Workflow syntax", "Contexts reference", "Workflow commands", "Metadata syntax"), and
-// where that is silent the behaviour of actions/runner.
+// Sources: GitHub's documentation ("Workflow syntax", "Contexts reference", "Workflow commands", "Metadata syntax"),
+// and where that is silent the behaviour of actions/runner.
 package actions
 
 import (

@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,22 +22,12 @@ func script(shell, text, dir, path string, bare bool) (args []string, err error)
 		text = "$ErrorActionPreference = 'stop'\n" + text +
 			"\nif ((Test-Path -LiteralPath variable:\\LASTEXITCODE)) { exit $LASTEXITCODE }"
 	case "cmd":
-		return nil, fmt.Errorf("the shell cmd is Windows' own; builds run on Linux")
+		return nil, errors.New("the shell cmd is Windows' own; builds run on Linux")
 	}
-	f, err := os.CreateTemp(dir, "step-*"+extension)
+	file, err := scriptFile(dir, extension, text)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = f.WriteString(text + "\n"); err == nil {
-		err = f.Chmod(0o700)
-	}
-	if bad := f.Close(); err == nil {
-		err = bad
-	}
-	if err != nil {
-		return nil, err
-	}
-	file := f.Name()
 	if options != "" {
 		return template(shell, file)
 	}
@@ -51,16 +42,31 @@ func script(shell, text, dir, path string, bare bool) (args []string, err error)
 	case "sh":
 		return []string{"sh", "-e", file}, nil
 	case "python":
-		if _, err := lookPath("python", path); err != nil {
-			if _, err := lookPath("python3", path); err == nil {
-				return []string{"python3", file}, nil
-			}
-		}
-		return []string{"python", file}, nil
+		return []string{python(path), file}, nil
 	case "pwsh", "powershell":
 		return []string{name, "-command", ". '" + strings.ReplaceAll(file, "'", "''") + "'"}, nil
 	}
-	return nil, fmt.Errorf("the shell %q is not known; one of your own has {0} in it, where the script's file goes", shell)
+	return nil, fmt.Errorf("the shell %q is not known; one of your own has {0} in it, where the script's file goes",
+		shell)
+}
+
+// scriptFile writes a script to a new file.
+func scriptFile(dir, extension, text string) (string, error) {
+	f, err := os.CreateTemp(dir, "step-*"+extension)
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(text + "\n")
+	return f.Name(), errors.Join(err, f.Chmod(0o700), f.Close())
+}
+
+// python is the program of that name, or python3 where only that is there.
+func python(path string) string {
+	_, missing := lookPath("python", path)
+	if _, err := lookPath("python3", path); missing != nil && err == nil {
+		return "python3"
+	}
+	return "python"
 }
 
 // template is the program of a shell that is given with its arguments; {0} is the script.
@@ -101,7 +107,7 @@ func words(line string) (all []string, err error) {
 		}
 	}
 	if quote != 0 {
-		return nil, fmt.Errorf("a quote has no end")
+		return nil, errors.New("a quote has no end")
 	}
 	if inside || b.Len() > 0 {
 		all = append(all, b.String())

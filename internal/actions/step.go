@@ -146,7 +146,7 @@ func (f *frame) script(ctx context.Context, s *workflow.Step, env *variables, id
 	}
 	given := func(n workflow.Node, key string) (string, error) {
 		if !n.Has() && f.parent == nil {
-			n = j.defaults.Member(key)
+			return j.defaults[key], nil
 		}
 		v, err := evaluateText(n, values)
 		if err != nil {

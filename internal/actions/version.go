@@ -37,13 +37,7 @@ func satisfiesOne(version, c string) bool {
 	case "*", "x", "latest", "current", "node", "stable", "lts/*", "lts/-1", "default":
 		return true
 	}
-	operator := ""
-	for _, o := range []string{">=", "<=", ">", "<", "=", "^", "~"} {
-		if strings.HasPrefix(c, o) {
-			operator, c = o, c[len(o):]
-			break
-		}
-	}
+	operator, c := operatorOf(c)
 	has, want := numbers(version), numbers(strings.TrimPrefix(strings.TrimPrefix(c, "v"), "go"))
 	if len(want) == 0 {
 		return operator == "" && (c == "x" || c == "")
@@ -59,15 +53,30 @@ func satisfiesOne(version, c string) bool {
 	case "<=":
 		return order <= 0 || prefix(has, want)
 	case "^":
-		same := 1
-		for same < len(want) && want[same-1] == 0 {
-			same++
-		}
-		return order >= 0 && prefix(has, want[:same])
+		return order >= 0 && prefix(has, want[:significant(want)])
 	case "~":
 		return order >= 0 && prefix(has, want[:min(2, len(want))])
 	}
 	return prefix(has, want)
+}
+
+// operatorOf parts a comparator.
+func operatorOf(c string) (operator, version string) {
+	for _, o := range []string{">=", "<=", ">", "<", "=", "^", "~"} {
+		if strings.HasPrefix(c, o) {
+			return o, c[len(o):]
+		}
+	}
+	return "", c
+}
+
+// significant is how many numbers of a version ^ keeps: up to the first that is not 0.
+func significant(version []int) int {
+	n := 1
+	for n < len(version) && version[n-1] == 0 {
+		n++
+	}
+	return n
 }
 
 // numbers are those of a version, up to one that is x, * or no number.

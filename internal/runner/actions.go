@@ -189,8 +189,11 @@ func (b *build) keepArtifacts(r actions.Result) {
 	dir := path.Join(b.space.place.Tools, artifactsName)
 	all := &buildspec.Artifacts{Artifact: buildspec.Artifact{Files: []string{"**/*"}, BaseDirectory: dir}}
 	for _, name := range r.Artifacts {
-		one := buildspec.Artifact{Identifier: name, Files: []string{"**/*"}, BaseDirectory: path.Join(dir, path.Base(name))}
-		all.Secondary = append(all.Secondary, one)
+		all.Secondary = append(all.Secondary, buildspec.Artifact{
+			Identifier:    name,
+			Files:         []string{"**/*"},
+			BaseDirectory: path.Join(dir, path.Base(name)),
+		})
 	}
 	if len(r.Artifacts) == 1 {
 		all.BaseDirectory = all.Secondary[0].BaseDirectory

@@ -249,9 +249,7 @@ func (b *build) origins(of actions.Repository) (all []origin) {
 	if b.Endpoint != "" && b.Identity != nil {
 		own := actions.OwnName(owner, name, b.order.Account)
 		all = append(all, origin{"the repository " + own, func(ctx context.Context, inside, _ string) (string, error) {
-			s := slipway.Source{Kind: slipway.SourceGit, URL: b.Endpoint + "/v1/repos/" + own, Here: true, Version: of.Ref,
-				Depth: 1}
-			return b.clone(ctx, s, inside)
+			return b.clone(ctx, gitSource(b.Endpoint+"/v1/repos/"+own, of.Ref, true), inside)
 		}})
 	}
 	if m := b.Actions.Mirror; m != "" {
@@ -263,11 +261,15 @@ func (b *build) origins(of actions.Repository) (all []origin) {
 		all = append(all, origin{"github.com", func(ctx context.Context, inside, _ string) (string, error) {
 			ctx, cancel := context.WithTimeout(ctx, fetchLimit)
 			defer cancel()
-			s := slipway.Source{Kind: slipway.SourceGit, URL: "https://github.com/" + of.Name, Version: of.Ref, Depth: 1}
-			return b.clone(ctx, s, inside)
+			return b.clone(ctx, gitSource("https://github.com/"+of.Name, of.Ref, false), inside)
 		}})
 	}
 	return all
+}
+
+// gitSource is a version of a repository without its history.
+func gitSource(url, version string, here bool) slipway.Source {
+	return slipway.Source{Kind: slipway.SourceGit, URL: url, Version: version, Here: here, Depth: 1}
 }
 
 // fromMirror unpacks a version of a bare repository of this machine. It is the operator's, so that Git runs here.
@@ -276,11 +278,12 @@ func (b *build) fromMirror(ctx context.Context, repository, ref, dir string) (st
 		return "", errors.New("it has no " + filepath.Base(filepath.Dir(repository)) + "/" + filepath.Base(repository))
 	}
 	git := func(out io.Writer, args ...string) error {
-		cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "safe.directory=*", "--git-dir", repository}, args...)...)
+		args = append([]string{"-c", "safe.directory=*", "--git-dir", repository}, args...)
+		cmd := exec.CommandContext(ctx, "git", args...)
 		var said bytes.Buffer
 		cmd.Stdout, cmd.Stderr = out, &limitedBuffer{&said, 4096}
 		if err := cmd.Run(); err != nil {
-			return fmt.Errorf("git %s: %s (%w)", args[0], strings.TrimSpace(said.String()), err)
+			return fmt.Errorf("git: %s (%w)", strings.TrimSpace(said.String()), err)
 		}
 		return nil
 	}

@@ -109,30 +109,57 @@ func (b *build) githubContext() (github, event map[string]any) {
 		file = b.flow.file
 	}
 	github = map[string]any{
-		"actor": actor, "triggering_actor": actor, "api_url": server, "graphql_url": server, "server_url": server,
-		"base_ref": short1(vars["CODEBUILD_WEBHOOK_BASE_REF"]), "head_ref": "", "event_name": eventName(vars), "ref": ref,
-		"ref_name": short, "ref_protected": false, "ref_type": kind, "repository": repository,
-		"repository_owner": owner, "repository_id": "", "repository_owner_id": owner, "repositoryUrl": server + "/" + name,
-		"retention_days": "0", "run_attempt": "1", "run_id": run, "run_number": number, "secret_source": "None", "sha": sha,
-		"workflow_ref": repository + "/" + file + "@" + ref, "workflow_sha": sha,
+		"actor":               actor,
+		"triggering_actor":    actor,
+		"api_url":             server,
+		"graphql_url":         server,
+		"server_url":          server,
+		"base_ref":            branch(vars["CODEBUILD_WEBHOOK_BASE_REF"]),
+		"head_ref":            "",
+		"event_name":          eventName(vars),
+		"ref":                 ref,
+		"ref_name":            short,
+		"ref_protected":       false,
+		"ref_type":            kind,
+		"repository":          repository,
+		"repository_owner":    owner,
+		"repository_id":       "",
+		"repository_owner_id": owner,
+		"repositoryUrl":       server + "/" + name,
+		"retention_days":      "0",
+		"run_attempt":         "1",
+		"run_id":              run,
+		"run_number":          number,
+		"secret_source":       "None",
+		"sha":                 sha,
+		"workflow_ref":        repository + "/" + file + "@" + ref,
+		"workflow_sha":        sha,
 	}
-	event = map[string]any{"ref": ref, "after": sha, "repository": map[string]any{"name": name, "full_name": repository,
-		"owner": map[string]any{"login": owner}}, "sender": map[string]any{"login": actor}}
-	if b := vars["CODEBUILD_WEBHOOK_PREV_COMMIT"]; b != "" {
-		event["before"] = b
+	return github, b.eventOf(github)
+}
+
+// eventOf is the event of a build, as far as the build knows it.
+func (b *build) eventOf(github map[string]any) map[string]any {
+	vars := b.order.Variables
+	repository := map[string]any{"full_name": github["repository"],
+		"owner": map[string]any{"login": github["repository_owner"]}}
+	event := map[string]any{"ref": github["ref"], "after": github["sha"], "repository": repository,
+		"sender": map[string]any{"login": github["actor"]}}
+	if before := vars["CODEBUILD_WEBHOOK_PREV_COMMIT"]; before != "" {
+		event["before"] = before
 	}
 	if github["event_name"] == "pull_request" {
-		github["head_ref"] = short1(vars["CODEBUILD_WEBHOOK_HEAD_REF"])
+		github["head_ref"] = branch(vars["CODEBUILD_WEBHOOK_HEAD_REF"])
 		event["number"] = strings.TrimPrefix(vars["CODEBUILD_WEBHOOK_TRIGGER"], "pr/")
 	}
 	if b.flow != nil && github["event_name"] == "workflow_dispatch" {
 		event["inputs"] = workflowInputs(b.flow.def.Inputs, b.plainVariables())
 	}
-	return github, event
+	return event
 }
 
-// short1 is a branch without refs/heads/.
-func short1(ref string) string { return strings.TrimPrefix(ref, "refs/heads/") }
+// branch is a branch without refs/heads/.
+func branch(ref string) string { return strings.TrimPrefix(ref, "refs/heads/") }
 
 func jsonText(v any) string {
 	text, _ := json.Marshal(v)

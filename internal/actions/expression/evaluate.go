@@ -83,16 +83,21 @@ func (o *operation) value(in *evaluation) (Value, error) {
 	case "&&", "||":
 		return right, nil
 	}
+	return ordered(o.operator, left, right), nil
+}
+
+// ordered tells whether two values are in an order; those that have none are in no order.
+func ordered(operator string, left, right Value) bool {
 	order, ok := compare(left, right)
-	switch o.operator {
+	switch operator {
 	case "<":
-		return ok && order < 0, nil
+		return ok && order < 0
 	case "<=":
-		return ok && order <= 0, nil
+		return ok && order <= 0
 	case ">":
-		return ok && order > 0, nil
+		return ok && order > 0
 	}
-	return ok && order >= 0, nil
+	return ok && order >= 0
 }
 
 // filtered is what a wildcard leaves: what follows looks into each of its items.

@@ -21,7 +21,7 @@ var functions = map[string]function{
 	"format":     {least: 1, most: 255, do: format},
 	"join":       {least: 1, most: 2, do: join},
 	"tojson":     {least: 1, most: 1, do: func(_ *evaluation, a []Value) (Value, error) { return JSON(a[0]), nil }},
-	"fromjson":   {least: 1, most: 1, do: func(_ *evaluation, a []Value) (Value, error) { return FromJSON(Text(a[0])) }},
+	"fromjson":   {least: 1, most: 1, do: fromJSON},
 	"hashfiles":  {least: 1, most: 255, do: hash},
 	"case":       {least: 3, most: 255},
 	"success":    {do: status("success")},
@@ -42,6 +42,8 @@ func status(name string) func(*evaluation, []Value) (Value, error) {
 		return in.Status(name), nil
 	}
 }
+
+func fromJSON(_ *evaluation, a []Value) (Value, error) { return FromJSON(Text(a[0])) }
 
 func isCollection(v Value) bool {
 	switch v.(type) {

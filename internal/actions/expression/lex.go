@@ -65,7 +65,7 @@ func (l *lexer) read() (token, error) {
 	switch {
 	case c == '\'':
 		return l.quoted()
-	case isDigit(c), (c == '+' || c == '-') && len(rest) > 1, c == '.' && len(rest) > 1 && isDigit(rest[1]) && !l.opened():
+	case l.numeric(rest):
 		return l.numeral()
 	case c == '*':
 		l.at++
@@ -85,6 +85,12 @@ func (l *lexer) read() (token, error) {
 		}
 	}
 	return token{}, l.fail(at, "unexpected symbol %q", firstRune(rest))
+}
+
+// numeric tells whether a number begins here.
+func (l *lexer) numeric(rest string) bool {
+	c, more := rest[0], len(rest) > 1
+	return isDigit(c) || (c == '+' || c == '-') && more || c == '.' && more && isDigit(rest[1]) && !l.opened()
 }
 
 // opened tells whether a dot here looks into the value before it.

@@ -1,5 +1,5 @@
-// Package expression evaluates the expressions of GitHub Actions, `${{ … }}`, with the values and the comparisons that
-// GitHub's runner has. Source: "Evaluate expressions in workflows and actions" in GitHub's documentation, and the
+// Package expression evaluates the expressions of GitHub Actions, `${{ … }}`, with the values and the comparisons
+// that GitHub's runner has. Source: "Evaluate expressions in workflows and actions" in GitHub's documentation, and the
 // behaviour of actions/runner where that is silent.
 package expression
 

@@ -24,7 +24,7 @@ var typeList = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(
 // Check returns what is wrong with a workflow, and what is worth a look. file is its name in both.
 func Check(file string, text []byte) (errs, notes workflow.Errors) {
 	w, err := workflow.Parse(file, text)
-	if own, ok := err.(workflow.Errors); ok { //nolint:errorlint // Parse returns nothing else
+	if own, ok := err.(workflow.Errors); ok {
 		errs = own
 	}
 	if w != nil {

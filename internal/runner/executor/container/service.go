@@ -141,17 +141,21 @@ func bindings(ports []string) (exposed map[string]struct{}, bound map[string][]b
 		}
 		for _, n := range []string{inner, host} {
 			if v, err := strconv.ParseUint(n, 10, 16); n != "" && (err != nil || v == 0) {
-				return nil, nil, fmt.Errorf("%q is no port; write PORT or MACHINE:PORT, with /udp after it if it is no TCP", p)
+				return nil, nil, badPort(p)
 			}
 		}
 		if inner == "" || protocol != "tcp" && protocol != "udp" {
-			return nil, nil, fmt.Errorf("%q is no port; write PORT or MACHINE:PORT, with /udp after it if it is no TCP", p)
+			return nil, nil, badPort(p)
 		}
 		key := inner + "/" + protocol
 		exposed[key] = struct{}{}
 		bound[key] = append(bound[key], binding{"127.0.0.1", host})
 	}
 	return exposed, bound, nil
+}
+
+func badPort(given string) error {
+	return fmt.Errorf("%q is no port; write PORT or MACHINE:PORT, with /udp after it if it is no TCP", given)
 }
 
 // published are the machine's ports, by those of the service without the protocol.
