@@ -40,10 +40,10 @@ type Serving struct {
 // beside starts what runs beside the steps: the containers of services.
 func (j *job) beside(ctx context.Context, c contexts) error {
 	j.services = expression.NewObject()
-	if j.def.Container.Has() {
-		return errors.New("container is not supported: the job runs in the image of its project, or of --image")
-	}
 	c["job"], c["runner"] = expression.NewObject(), j.runnerContext()
+	if err := j.contained(c); err != nil {
+		return fmt.Errorf("container: %w", err)
+	}
 	for _, m := range j.def.Services.Members {
 		v, err := evaluate(m.Value, c.only(inContainer...))
 		if err == nil {
@@ -53,6 +53,46 @@ func (j *job) beside(ctx context.Context, c contexts) error {
 			return fmt.Errorf("the service %s: %w", m.Key, err)
 		}
 	}
+	return nil
+}
+
+// contained checks that a job that wants a container is in one of that image: the build's. Its variables are the job's.
+func (j *job) contained(c contexts) error {
+	v, err := evaluate(j.def.Container, c.only(inContainer...))
+	if err != nil {
+		return err
+	}
+	o, _ := v.(*expression.Object)
+	image := expression.Text(v)
+	if o != nil {
+		of, _ := o.Get("image")
+		image = expression.Text(of)
+	}
+	switch {
+	case image == "":
+		return nil
+	case image != j.d.plan.Image:
+		in := "on the runner's machine"
+		if j.d.plan.Image != "" {
+			in = "in " + j.d.plan.Image
+		}
+		return fmt.Errorf("the job wants the image %s, and the build runs %s: give the project that image, or slipway run "+
+			"--image", image, in)
+	}
+	for _, key := range keysOf(o) {
+		switch v, _ := o.Get(key); key {
+		case "image", "credentials":
+		case "env":
+			env, _ := v.(*expression.Object)
+			for _, name := range keysOf(env) {
+				value, _ := env.Get(name)
+				j.env.set(name, expression.Text(value))
+			}
+		default:
+			return fmt.Errorf("%s is not supported: the project says how its container is made", key)
+		}
+	}
+	j.container = expression.NewObject().Set("id", "").Set("network", "host")
 	return nil
 }
 

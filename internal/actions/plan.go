@@ -24,6 +24,7 @@ type Plan struct {
 	// InPlace says that the jobs run in the source itself, and not each in a folder of its own.
 	InPlace bool
 	Work    string // a folder for what the driver keeps
+	Image   string // of the container that the driver runs in, "" for none
 
 	Repository string // OWNER/NAME
 	GitHub     json.RawMessage

@@ -297,6 +297,18 @@ runs:
 	}
 }
 
+// A job that wants a container runs in the build's, if that is of the image.
+func TestContainer(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(job(`- run: echo "$A ${{ env.A }}"`), "runs-on: x", "runs-on: x\n    container: {image: \"deb${{ 'ian' }}:13\", env: {A: b}}", 1)
+	_, log := carryOut(t, text, nil, func(p *actions.Plan) { p.Image = "debian:13" })
+	has(t, log, "b b")
+	r, _ := carryOut(t, text, nil)
+	has(t, r.Message, "wants the image debian:13, and the build runs on the runner's machine")
+	r, _ = carryOut(t, strings.Replace(text, "env: {A: b}", "options: --privileged", 1), nil, func(p *actions.Plan) { p.Image = "debian:13" })
+	has(t, r.Message, "options is not supported")
+}
+
 // Time-outs end a step, or a job; what asks for it still runs.
 func TestTimeouts(t *testing.T) {
 	t.Parallel()

@@ -24,6 +24,7 @@ func (b *build) plan(ctx context.Context, kind codebuild.BuildPhaseType, p build
 		Source:   at.Source,
 		InPlace:  true,
 		Work:     path.Join(at.Tools, workName),
+		Image:    b.Room.Image,
 		Endpoint: b.Endpoint,
 		Secrets:  b.secrets,
 		Vars:     b.plainVariables(),
