@@ -76,8 +76,8 @@ func (j *job) contained(c contexts) error {
 		if j.d.plan.Image != "" {
 			in = "in " + j.d.plan.Image
 		}
-		return fmt.Errorf("the job wants the image %s, and the build runs %s: give the project that image, or slipway run "+
-			"--image", image, in)
+		return fmt.Errorf("the job wants the image %s, and the build runs %s: give the project that image, or "+
+			"slipway run --image", image, in)
 	}
 	for _, key := range keysOf(o) {
 		switch v, _ := o.Get(key); key {

@@ -74,8 +74,8 @@ func setup(ctx context.Context, u *use) error {
 	if has == nil {
 		has = []string{"none"}
 	}
-	return fmt.Errorf("%s %s is wanted, and the build has %s: use an image that has it, or put it into the tool cache, "+
-		"%s", t.shown, strings.Join(wanted, " or "), strings.Join(has, ", "),
+	return fmt.Errorf("%s %s is wanted, and the build has %s: use an image that has it, or put it into the tool "+
+		"cache, %s", t.shown, strings.Join(wanted, " or "), strings.Join(has, ", "),
 		filepath.Join(u.f.j.d.tools, t.cache, "VERSION", strings.ToLower(architecture())))
 }
 

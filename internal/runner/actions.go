@@ -265,7 +265,7 @@ func (b *build) readResult(inside string) (r actions.Result, err error) {
 		return r, err
 	}
 	defer f.Close()
-	defer root.Remove(rest)
+	defer func() { _ = root.Remove(rest) }()
 	text, err := io.ReadAll(io.LimitReader(f, maxResult))
 	if err != nil {
 		return r, err

@@ -17,8 +17,8 @@ func (b *build) readBatch(ctx context.Context) error {
 	}
 	b.log.say("YAML location is %s", name)
 	if s := b.order.Build.Source; s != nil && workflow.IsPath(value(s.Buildspec)) {
-		return fail(yamlError, "%s is a workflow, which has no batch section; start a single build (StartBuild), which "+
-			"runs all of its jobs", name)
+		return fail(yamlError, "%s is a workflow, which has no batch section; start a single build (StartBuild), "+
+			"which runs all of its jobs", name)
 	}
 	spec, warnings, err := buildspec.Validate(name, text)
 	for _, w := range warnings {

@@ -10,8 +10,8 @@ type Service struct {
 	Name  string
 	Image string
 	Env   map[string]string
-	// Ports are those that the build reaches at this machine's loopback address: PORT, or MACHINE:PORT, each with /tcp or
-	// /udp after it.
+	// Ports are those that the build reaches at this machine's loopback address: PORT, or MACHINE:PORT, each with /tcp
+	// or /udp after it.
 	Ports    []string
 	Health   Health
 	Registry *Registry // opens the image's registry; nil for what everybody may pull
@@ -32,7 +32,8 @@ type Serving struct {
 
 // Services starts containers beside builds.
 type Services interface {
-	// Serve starts a service for the room with the folder dir, and waits until it is ready. Recover removes what is left.
+	// Serve starts a service for the room with the folder dir, and waits until it is ready. Recover removes what is
+	// left.
 	Serve(ctx context.Context, dir string, s Service, say func(line string)) (Serving, error)
 	// Dismiss removes a service.
 	Dismiss(id string) error
