@@ -109,7 +109,7 @@ func (j *job) serve(ctx context.Context, name string, of expression.Value) error
 		j.d.console.hide(s.Password)
 	}
 	j.d.console.printf("Starting the service %s (%s)", name, s.Image)
-	body, err := json.Marshal(s)
+	body, err := json.Marshal(s) //nolint:gosec // the password is for the runner, which pulls the image with it
 	if err != nil {
 		return err
 	}

@@ -69,8 +69,8 @@ type Job struct {
 	Actions Actions
 	// ActionCaches has the caches of actions/cache; nil for none.
 	ActionCaches *actionCaches
-	// Repository and Ref are those of a build without a server: OWNER/NAME and the full name of a branch or tag. InPlace
-	// says that the jobs of a workflow run in the source itself.
+	// Repository and Ref are those of a build without a server: OWNER/NAME and the full name of a branch or tag.
+	// InPlace says that the jobs of a workflow run in the source itself.
 	Repository, Ref string
 	InPlace         bool
 

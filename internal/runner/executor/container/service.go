@@ -20,6 +20,9 @@ const (
 	askEvery   = 300 * time.Millisecond
 )
 
+// serviceLimits keep a service from taking all of the machine.
+var serviceLimits = room.Limits{MemoryPercent: 80, Processes: 16_384}
+
 // serviceSpec is what the container of a service is made of: what the image says, unless it is said here.
 type serviceSpec struct {
 	Image        string
@@ -74,6 +77,7 @@ func (e *Executor) Serve(ctx context.Context, dir string, s room.Service,
 		return serving, err
 	}
 	spec.HostConfig.CapDrop = []string{"NET_RAW", "MKNOD", "AUDIT_WRITE"}
+	spec.HostConfig.limits = limitsOf(serviceLimits)
 	if h := s.Health; h != (room.Health{}) {
 		spec.Healthcheck = &healthcheck{Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod,
 			Retries: h.Retries}
