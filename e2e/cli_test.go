@@ -160,6 +160,29 @@ func TestTheCLIDrivesEverything(t *testing.T) { //nolint:funlen // one story, to
 			"codebuild describe-test-cases --filter status=FAILED --report-arn "+report); got != "bad" {
 			t.Error(got)
 		}
+		hosted := strings.Replace(strings.Replace(project, `"name":"tests"`, `"name":"hosted"`, 1), `"type":"NO_SOURCE"`,
+			`"type":"GITHUB","location":"https://github.com/o/r.git"`, 1)
+		run("codebuild create-project --cli-input-json", hosted)
+		if got := text("webhook.secret", "codebuild create-webhook --project-name hosted --manual-creation "+
+			`--filter-groups [[{"type":"EVENT","pattern":"PUSH"}]]`); len(got) < 30 {
+			t.Error(got)
+		}
+		run("codebuild update-webhook --project-name hosted --rotate-secret")
+		run("codebuild delete-webhook --project-name hosted")
+		run("codebuild import-source-credentials --token tok-1 --server-type GITHUB --auth-type PERSONAL_ACCESS_TOKEN")
+		token := text("sourceCredentialsInfos[].arn", "codebuild list-source-credentials")
+		run("codebuild delete-source-credentials --arn " + token)
+		shared := arn("codebuild", "project/tests")
+		run("codebuild update-project-visibility --project-visibility PUBLIC_READ --project-arn " + shared)
+		run("codebuild put-resource-policy --resource-arn "+shared+" --policy",
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::`+account+
+				`:root"},"Action":"codebuild:BatchGetBuilds","Resource":"`+shared+`"}]}`)
+		run("codebuild get-resource-policy --resource-arn " + shared)
+		if got := text("projects", "codebuild list-shared-projects"); got != shared {
+			t.Error(got)
+		}
+		run("codebuild list-shared-report-groups")
+		run("codebuild delete-resource-policy --resource-arn " + shared)
 		run("codebuild delete-report --arn " + report)
 		run("codebuild delete-report-group --delete-reports --arn " + group)
 		if got := text("buildsDeleted", "codebuild batch-delete-builds --ids "+again); !strings.HasSuffix(got, again) {

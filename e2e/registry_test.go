@@ -25,7 +25,9 @@ var promised = map[string]string{
 		DeleteFile CreateCommit TagResource UntagResource ListTagsForResource`,
 	"codebuild": `CreateProject UpdateProject DeleteProject BatchGetProjects ListProjects StartBuild StopBuild RetryBuild BatchGetBuilds BatchDeleteBuilds
 		ListBuilds ListBuildsForProject CreateReportGroup UpdateReportGroup DeleteReportGroup BatchGetReportGroups ListReportGroups BatchGetReports
-		DeleteReport ListReports ListReportsForReportGroup DescribeTestCases`,
+		DeleteReport ListReports ListReportsForReportGroup DescribeTestCases CreateWebhook UpdateWebhook DeleteWebhook
+		ImportSourceCredentials ListSourceCredentials DeleteSourceCredentials UpdateProjectVisibility PutResourcePolicy
+		GetResourcePolicy DeleteResourcePolicy ListSharedProjects ListSharedReportGroups`,
 	"codepipeline": `CreatePipeline GetPipeline UpdatePipeline DeletePipeline ListPipelines StartPipelineExecution StopPipelineExecution GetPipelineExecution
 		ListPipelineExecutions GetPipelineState ListActionExecutions ListActionTypes GetActionType PutApprovalResult EnableStageTransition
 		DisableStageTransition RetryStageExecution TagResource UntagResource ListTagsForResource`,

@@ -138,6 +138,11 @@ func askGetReportExports(a *awsproto.Access, input any) {
 	a.Ask("slipway:GetReportExports", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
 }
 
+func askGetSourceCredential(a *awsproto.Access, input any) {
+	in := input.(*GetSourceCredentialInput)
+	a.Ask("slipway:GetSourceCredential", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askGetTestHistory(a *awsproto.Access, input any) {
 	in := input.(*GetTestHistoryInput)
 	a.Ask("codebuild:DescribeTestCases", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportGroupArn))))

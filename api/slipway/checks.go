@@ -239,6 +239,15 @@ func (s *GetReportExportsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetSourceCredentialInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *GetTestHistoryInput) Check(c *awsproto.Check) {
 	c.Required("reportGroupArn", s.ReportGroupArn != nil)
 	c.Required("name", s.Name != nil)

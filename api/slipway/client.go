@@ -152,6 +152,11 @@ func (c Client) GetReportExports(ctx context.Context, in *GetReportExportsInput)
 	return awsproto.Send[GetReportExportsOutput](ctx, c.Client, &opGetReportExports, in)
 }
 
+// GetSourceCredential is slipway:GetSourceCredential.
+func (c Client) GetSourceCredential(ctx context.Context, in *GetSourceCredentialInput) (*GetSourceCredentialOutput, error) {
+	return awsproto.Send[GetSourceCredentialOutput](ctx, c.Client, &opGetSourceCredential, in)
+}
+
 // GetTestHistory is slipway:GetTestHistory.
 func (c Client) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
 	return awsproto.Send[GetTestHistoryOutput](ctx, c.Client, &opGetTestHistory, in)

@@ -42,6 +42,7 @@ var (
 	opGetReleaseTraffic     = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
 	opGetReportCoverage     = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
 	opGetReportExports      = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
+	opGetSourceCredential   = awsproto.Operation{Service: &info, Name: "GetSourceCredential", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetSourceCredential}
 	opGetTestHistory        = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
 	opGetTestOverview       = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
 	opListCommits           = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
@@ -110,6 +111,7 @@ type API interface {
 	GetReleaseTraffic(context.Context, *GetReleaseTrafficInput) (*GetReleaseTrafficOutput, error)
 	GetReportCoverage(context.Context, *GetReportCoverageInput) (*GetReportCoverageOutput, error)
 	GetReportExports(context.Context, *GetReportExportsInput) (*GetReportExportsOutput, error)
+	GetSourceCredential(context.Context, *GetSourceCredentialInput) (*GetSourceCredentialOutput, error)
 	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 	GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
@@ -266,6 +268,10 @@ func (unimplemented) GetReportCoverage(context.Context, *GetReportCoverageInput)
 
 func (unimplemented) GetReportExports(context.Context, *GetReportExportsInput) (*GetReportExportsOutput, error) {
 	return nil, opGetReportExports.NotImplemented()
+}
+
+func (unimplemented) GetSourceCredential(context.Context, *GetSourceCredentialInput) (*GetSourceCredentialOutput, error) {
+	return nil, opGetSourceCredential.NotImplemented()
 }
 
 func (unimplemented) GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
@@ -563,6 +569,11 @@ func (s *Service) GetReportExports(ctx context.Context, in *GetReportExportsInpu
 	return awsproto.Invoke(ctx, s.hooks, &opGetReportExports, in, s.api.GetReportExports)
 }
 
+// GetSourceCredential is slipway:GetSourceCredential.
+func (s *Service) GetSourceCredential(ctx context.Context, in *GetSourceCredentialInput) (*GetSourceCredentialOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetSourceCredential, in, s.api.GetSourceCredential)
+}
+
 // GetTestHistory is slipway:GetTestHistory.
 func (s *Service) GetTestHistory(ctx context.Context, in *GetTestHistoryInput) (*GetTestHistoryOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetTestHistory, in, s.api.GetTestHistory)
@@ -780,6 +791,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetReleaseTraffic, s.GetReleaseTraffic),
 		awsproto.Bind(&opGetReportCoverage, s.GetReportCoverage),
 		awsproto.Bind(&opGetReportExports, s.GetReportExports),
+		awsproto.Bind(&opGetSourceCredential, s.GetSourceCredential),
 		awsproto.Bind(&opGetTestHistory, s.GetTestHistory),
 		awsproto.Bind(&opGetTestOverview, s.GetTestOverview),
 		awsproto.Bind(&opListCommits, s.ListCommits),

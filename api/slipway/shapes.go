@@ -527,6 +527,20 @@ type GetReportExportsOutput struct {
 	Exports []ReportExport `json:"exports,omitzero"`
 }
 
+// GetSourceCredentialInput is the shape of that name.
+type GetSourceCredentialInput struct {
+	Id         *string `json:"id,omitzero"`
+	Runner     *string `json:"runner,omitzero"`
+	Identifier *string `json:"identifier,omitzero"`
+}
+
+// GetSourceCredentialOutput is the shape of that name.
+type GetSourceCredentialOutput struct {
+	Username *string `json:"username,omitzero"`
+	Password *string `json:"password,omitzero"`
+	Refusal  *string `json:"refusal,omitzero"`
+}
+
 // GetTestHistoryInput is the shape of that name.
 type GetTestHistoryInput struct {
 	ReportGroupArn *string `json:"reportGroupArn,omitzero"`

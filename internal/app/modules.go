@@ -231,6 +231,8 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		Hints:       g.hints,
 		ReadObject:  r.readObject,
 		WriteObject: r.writeObject,
+		ReadSecret:  r.readSecret,
+		Local:       loopback(g.Listen),
 		Room:        g.reserve.room,
 	})
 	x.releases = release.New(g.db, release.Config{

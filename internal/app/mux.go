@@ -30,6 +30,8 @@ type mux struct {
 	logs http.Handler
 	// webhooks take what forges deliver.
 	webhooks *build.Webhooks
+	// badges show everybody the states of projects that have one.
+	badges build.Badges
 	// links are what subscribers of topics open.
 	links notify.Links
 	// issuer publishes the keys of identity tokens.
@@ -138,6 +140,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.logs.ServeHTTP(w, q)
 	case m.issuer.Serves(q.URL.Path):
 		m.issuer.ServeHTTP(w, q)
+	case m.badges.Accepts(q):
+		m.badges.ServeHTTP(w, q)
 	case m.webhooks.Accepts(q):
 		m.webhooks.ServeHTTP(w, q)
 	case m.links.Accepts(q):

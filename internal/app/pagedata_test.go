@@ -106,6 +106,8 @@ func (d *pageData) value(pattern, name string) (value string, ok bool) {
 		return "none.css", true
 	case "event":
 		return "Install", true
+	case "alias": // of a public project, of which there is none
+		return "guess", true
 	case "stage", "action":
 		return "Ask", true
 	case "id":
@@ -113,6 +115,7 @@ func (d *pageData) value(pattern, name string) (value string, ok bool) {
 			"/repositories/": d.commit,
 			"/builds/":       d.build,
 			"/batches/":      d.batch,
+			"/public/":       d.build,
 			"/pipelines/":    d.execution,
 			"/deployments/":  d.deployment,
 			"/releases/":     d.deployment,
@@ -312,7 +315,7 @@ func (d *pageData) deployments(t *testing.T) {
 // beforeSignIn reports whether a page is for people who are not signed in.
 func beforeSignIn(pattern string) bool {
 	_, path, _ := strings.Cut(pattern, " ")
-	return strings.HasPrefix(path, "/signin") || strings.HasPrefix(path, "/static/")
+	return strings.HasPrefix(path, "/signin") || strings.HasPrefix(path, "/static/") || strings.HasPrefix(path, "/public/")
 }
 
 const signOut = "POST /signout"

@@ -230,38 +230,38 @@ func (s *rights) ownKey(ctx context.Context, c awsproto.Caller, key string, ask 
 // resourcePolicy returns the policies of a resource that bear on an action.
 func (s *rights) resourcePolicy(ctx context.Context, action, arn string) ([]policy.Attached, bool, error) {
 	service, _, _ := strings.Cut(action, ":")
-	switch service {
-	case "sts":
+	if service == "sts" {
 		if trust, ok := s.identity.TrustPolicy(arn); ok {
 			return []policy.Attached{trust}, true, nil
 		}
 		return nil, strings.Contains(arn, ":role/"), nil // a role that is not there lets nobody in
-	case "s3":
-		text, ok, err := s.buckets().ResourcePolicy(ctx, arn)
-		if err != nil || !ok {
-			return nil, false, err
-		}
-		return s.read(arn, text), false, nil
-	case "kms":
-		text, ok, err := s.kms.ResourcePolicy(ctx, arn)
-		if err != nil || !ok {
-			return nil, false, err
-		}
-		return s.read(arn, text), true, nil
-	case "secretsmanager":
-		text, ok, err := s.vault.ResourcePolicy(ctx, arn)
-		if err != nil || !ok {
-			return nil, false, err
-		}
-		return s.read(arn, text), false, nil
-	case "sns":
-		text, ok, err := s.topics.ResourcePolicy(ctx, arn)
-		if err != nil || !ok {
-			return nil, false, err
-		}
-		return s.read(arn, text), false, nil
 	}
-	return nil, false, nil
+	find := s.policyOf(service)
+	if find == nil {
+		return nil, false, nil
+	}
+	text, ok, err := find(ctx, arn)
+	if err != nil || !ok {
+		return nil, false, err
+	}
+	return s.read(arn, text), service == "kms", nil
+}
+
+// policyOf returns what finds the text of a policy of a service's resource; nil for services without such policies.
+func (s *rights) policyOf(service string) func(context.Context, string) (string, bool, error) {
+	switch service {
+	case "s3":
+		return s.buckets().ResourcePolicy
+	case "kms":
+		return s.kms.ResourcePolicy
+	case "secretsmanager":
+		return s.vault.ResourcePolicy
+	case "sns":
+		return s.topics.ResourcePolicy
+	case "codebuild":
+		return s.builds.ResourcePolicy
+	}
+	return nil
 }
 
 // read reads the policy of a resource. One that can't be read any more lets nobody in, and keeps nobody out.

@@ -118,6 +118,9 @@ func checkVariables(vs []cb.EnvironmentVariable) error {
 }
 
 func checkSource(s cb.ProjectSource, what string) error {
+	if err := checkAuth(s, what); err != nil {
+		return err
+	}
 	location := awsproto.Value(s.Location)
 	switch s.Type {
 	case cb.SourceTypeNoSource:

@@ -49,6 +49,9 @@ func (s *Service) CreateProject(ctx context.Context, in *cb.CreateProjectInput) 
 		if _, err := s.project(ctx, tx, *in.Name); err == nil {
 			return &cb.ResourceAlreadyExistsException{Message: "Project already exists: " + *p.Arn}
 		}
+		if err := s.saveBadge(ctx, tx, p); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO projects (name, doc, created, modified) VALUES ($1, $2, $3, $3)`, *p.Name,
 			store.JSON(p), now.UnixMilli())
 		return err
@@ -73,16 +76,16 @@ func (s *Service) complete(p *cb.Project, badge *bool) error {
 	if awsproto.Value(p.AutoRetryLimit) < 0 {
 		return invalid("Invalid autoRetryLimit %d: it must be at least 0.", *p.AutoRetryLimit)
 	}
-	if awsproto.Value(badge) {
-		return invalid("Build badges are not served by Slipway yet. Set badgeEnabled to false.")
-	}
 	if badge != nil || p.Badge == nil {
-		p.Badge = &cb.ProjectBadge{BadgeEnabled: new(false)}
+		p.Badge = &cb.ProjectBadge{BadgeEnabled: new(awsproto.Value(badge))}
 	}
 	if err := checkBatchConfig(p.BuildBatchConfig); err != nil {
 		return err
 	}
-	return check(p)
+	if err := check(p); err != nil {
+		return err
+	}
+	return checkBadge(p)
 }
 
 // defaults puts AWS's defaults where nothing was given.
@@ -128,6 +131,9 @@ func (s *Service) UpdateProject(ctx context.Context, in *cb.UpdateProjectInput) 
 		change(p, in)
 		p.LastModified = awsproto.At(s.Now())
 		if err := s.complete(p, in.BadgeEnabled); err != nil {
+			return err
+		}
+		if err := s.saveBadge(ctx, tx, p); err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, `UPDATE projects SET doc = $2, modified = $3 WHERE name = $1`, *p.Name, store.JSON(p),
@@ -186,7 +192,7 @@ func change(p *cb.Project, in *cb.UpdateProjectInput) {
 func (s *Service) DeleteProject(ctx context.Context, in *cb.DeleteProjectInput) (*cb.DeleteProjectOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		name := strings.TrimPrefix(*in.Name, s.arn("project", ""))
-		if err := deleteWebhook(ctx, tx, name); err != nil {
+		if err := s.forget(ctx, tx, name); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `DELETE FROM projects WHERE name = $1`, name)

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"slipway/api/awsproto"
@@ -32,6 +33,8 @@ type Reports interface {
 	Failed(ctx context.Context, q store.Queryer, reportArns []string, limit int) ([]slipway.FailedTest, error)
 	// Exports returns where the files of a project's reports go, for those whose groups are exported.
 	Exports(ctx context.Context, project string, reports []string) ([]slipway.ReportExport, error)
+	// Group returns when a report group was made; false if there is none.
+	Group(ctx context.Context, q store.Queryer, arn string) (time.Time, bool, error)
 }
 
 // Logs are the logs of builds.
@@ -58,6 +61,10 @@ type Config struct {
 	ReadObject func(ctx context.Context, role, bucket, key string) (io.ReadCloser, error)
 	// WriteObject writes an object with the rights of a project's role: the combined artifact of a batch.
 	WriteObject func(ctx context.Context, role, bucket, key string, body io.Reader) error
+	// ReadSecret reads a secret of Secrets Manager with the rights of a project's role, or of the caller without one.
+	ReadSecret func(ctx context.Context, role, arn string) (string, error)
+	// Local says that forges may be at this machine, as it is for a server that is reached from it alone.
+	Local bool
 	// Hold is how long a runner's poll waits for something to do; 0 is 50 seconds.
 	Hold time.Duration
 	// Silence is how long a runner may be unheard of before its builds end as FAULT; 0 is three minutes: the minute in
@@ -76,6 +83,7 @@ type Service struct {
 	progresses progresses
 	images     images
 	refusals   refusals
+	forges     *http.Client
 }
 
 // Kinds of jobs.
@@ -96,7 +104,7 @@ func New(db *store.Store, c Config) *Service {
 	if c.Silence == 0 {
 		c.Silence = 3 * time.Minute
 	}
-	s := &Service{Config: c, db: db, started: c.Now()}
+	s := &Service{Config: c, db: db, started: c.Now(), forges: newForgeClient(c.Local)}
 	s.runners.init()
 	s.progresses.init()
 	s.listenToPeers()

@@ -188,7 +188,7 @@ func (b *build) remote(ctx context.Context, s slipway.Source) (string, []string,
 		return "", nil, err
 	}
 	config := careful()
-	basic, err := b.credentialsFor(ctx, u, s.Here, &config)
+	basic, err := b.credentialsFor(ctx, u, s, &config)
 	if err != nil {
 		return "", nil, err
 	}
@@ -226,11 +226,14 @@ func repositoryAddress(address string) (*url.URL, error) {
 }
 
 // credentialsFor returns the user and the password for a repository, with a colon between them, "" for none. Of one of
-// this server's, here, it sets the address by which this runner reaches it, and what Git must know of it.
-func (b *build) credentialsFor(ctx context.Context, u *url.URL, here bool, config *gitConfig) (string, error) {
-	if !here {
-		if u.Scheme == "ssh" || u.User == nil {
+// this server's it sets the address by which this runner reaches it, and what Git must know of it.
+func (b *build) credentialsFor(ctx context.Context, u *url.URL, s slipway.Source, config *gitConfig) (string, error) {
+	if !s.Here {
+		if u.Scheme == "ssh" {
 			return "", nil
+		}
+		if opened, err := b.openedBy(ctx, s); err != nil || opened != "" || u.User == nil {
+			return opened, err
 		}
 		password, _ := u.User.Password()
 		return u.User.Username() + ":" + password, nil

@@ -158,8 +158,8 @@ func (f *Filters) Decide(e *Event, changes func() Changes) Verdict {
 
 func (f *Filters) withoutGroups(e *Event) Verdict {
 	if !slices.Contains(legacy, e.Kind) {
-		return Verdict{false, fmt.Sprintf("Filter not matched: EVENT is %s, and a webhook without filter groups builds "+
-			"pushes and pull requests that are created, updated or reopened.", e.word())}
+		return Verdict{false, fmt.Sprintf("Filter not matched: EVENT is %s, and a webhook without filter groups "+
+			"builds pushes and pull requests that are created, updated or reopened.", e.word())}
 	}
 	branch := strings.TrimPrefix(e.Ref, heads)
 	if f.branch != nil && !f.branch.MatchString(branch) {

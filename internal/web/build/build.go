@@ -29,6 +29,8 @@ func (s *pages) routes(mux *kit.Mux) {
 	} {
 		mux.Handle(pattern, s.SignedIn(p))
 	}
+	mux.Handle("GET /public/{alias}", s.public(s.publicProject))
+	mux.Handle("GET /public/{alias}/builds/{id}", s.public(s.publicBuild))
 }
 
 func (s *pages) buildsPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {

@@ -36,6 +36,11 @@ var (
 	)
 )
 
+// Fail answers a visitor without a session with an error.
+func (s *Site) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	s.fail(w, r, Visitor{}, err)
+}
+
 // fail shows an error: a service's own words, or that the server failed.
 func (s *Site) fail(w http.ResponseWriter, r *http.Request, v Visitor, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {

@@ -59,6 +59,15 @@ type Step struct {
 	Renew                      bool // another password is needed
 }
 
+// Public is what everybody may read of projects that are public, without a session.
+type Public interface {
+	// PublicProject returns the name of a project by its alias.
+	PublicProject(ctx context.Context, alias string) (string, bool, error)
+	// PublicBuilds returns the newest builds of a project, or the one with an ID alone.
+	PublicBuilds(ctx context.Context, project, id string) ([]codebuild.Build, error)
+	ReadLog(ctx context.Context, in *slipway.ReadLogInput) (*slipway.ReadLogOutput, error)
+}
+
 // Config is what the pages need.
 type Config struct {
 	Sessions Sessions
@@ -73,6 +82,7 @@ type Config struct {
 	Pipelines   codepipeline.API
 	Slipway     slipway.API
 	IAM         iam.API
+	Public      Public // nil: nothing is public
 	// May reports whether the caller in ctx may do an action on a resource, an ARN or "*". What nobody may do is not
 	// offered. Without it, all is offered.
 	May   func(ctx context.Context, action, resource string) bool
