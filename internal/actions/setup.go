@@ -40,7 +40,13 @@ var tools = map[string]tool{
 }
 
 // found is a tool that the build has.
-type found struct{ file, version string }
+type found struct {
+	file, version string
+	cached        bool // it is in a tool cache, and not in the PATH
+}
+
+// hostedTools is the tool cache of GitHub's own images, which other images and machines may have too.
+const hostedTools = "/opt/hostedtoolcache"
 
 // setup answers actions/setup-*: it installs nothing, but finds the tool in the tool cache or in the PATH, and says
 // which version is missing.
@@ -51,11 +57,11 @@ func setup(ctx context.Context, u *use) error {
 		return err
 	}
 	env := u.f.environment(u.env, u.id, nil)
-	all := t.cached(u.f.j.d.tools)
+	all := append(t.cached(u.f.j.d.tools), t.cached(hostedTools)...)
 	for _, p := range t.programs {
 		if file, err := lookPath(p, env["PATH"]); err == nil {
 			if version := t.version(ctx, file, env); version != "" {
-				all = append(all, found{file, version})
+				all = append(all, found{file: file, version: version})
 			}
 		}
 	}
@@ -74,9 +80,9 @@ func setup(ctx context.Context, u *use) error {
 	if has == nil {
 		has = []string{"none"}
 	}
-	return fmt.Errorf("%s %s is wanted, and the build has %s: use an image that has it, or put it into the tool "+
-		"cache, %s", t.shown, strings.Join(wanted, " or "), strings.Join(has, ", "),
-		filepath.Join(u.f.j.d.tools, t.cache, "VERSION", strings.ToLower(architecture())))
+	place := filepath.Join(hostedTools, t.cache, "VERSION", strings.ToLower(architecture()))
+	return fmt.Errorf("%s %s is wanted, and the build has %s: use an image that has it, or put it into %s", t.shown,
+		strings.Join(wanted, " or "), strings.Join(has, ", "), place)
 }
 
 // wanted are the versions that the step asks for: the input has one a line.
@@ -142,7 +148,7 @@ func (t tool) cached(dir string) (all []found) {
 		for _, p := range t.programs {
 			for _, file := range []string{filepath.Join(name, "bin", p), filepath.Join(name, p)} {
 				if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-					all = append(all, found{file, filepath.Base(filepath.Dir(name))})
+					all = append(all, found{file, filepath.Base(filepath.Dir(name)), true})
 				}
 			}
 		}
@@ -168,7 +174,7 @@ func (t tool) version(ctx context.Context, file string, env map[string]string) s
 func (u *use) chosen(t tool, f found) {
 	j := u.f.j
 	dir := filepath.Dir(f.file)
-	if strings.HasPrefix(f.file, j.d.tools) {
+	if f.cached {
 		j.path = append([]string{dir}, j.path...)
 	}
 	if t.home != "" {

@@ -106,6 +106,10 @@ func (b *build) steps(ctx context.Context, kind codebuild.BuildPhaseType, p buil
 		b.commandInterrupted(ctx, kind, b.spec.File, first)
 		return err
 	}
+	if status == cannotRun || status == notFound {
+		return fail(commandError, "Slipway's own program cannot run in the build (exit status %d): it must be linked "+
+			"statically (CGO_ENABLED=0), and be of the image's architecture", status)
+	}
 	result, err := b.readResult(plan.Result)
 	if err != nil || status > 1 {
 		return fail(commandError, "The driver of steps ended with status %d and no result. Reason: %w", status, err)
@@ -146,6 +150,10 @@ func (b *build) stepsEnd(ctx context.Context, kind codebuild.BuildPhaseType, r a
 	err := fail(commandError, "Error while executing steps: %s", message)
 	if b.result.Cause == nil {
 		b.commandFailed(kind, where, first, r.ExitCode, err)
+		if r.ExitCode == 0 { // it was no program that failed
+			b.result.Cause.ExitCode = nil
+			b.result.Cause.Finding = &slipway.Finding{Kind: new(string(toolerror.Other)), Message: new(message)}
+		}
 		if finding != nil {
 			b.result.Cause.Finding, b.result.Cause.Lines = finding, lines
 		}
@@ -203,6 +211,12 @@ func (b *build) keepArtifacts(r actions.Result) {
 	}
 	b.spec.Artifacts = all
 }
+
+// What a shell says of a program that it could not start.
+const (
+	cannotRun = 126
+	notFound  = 127
+)
 
 // leftBy gives the shell what the steps of a phase wrote to GITHUB_ENV and GITHUB_PATH, for the phases that follow.
 func (b *build) leftBy(ctx context.Context, r actions.Result) error {
