@@ -184,6 +184,11 @@ func askListPasskeys(a *awsproto.Access, input any) {
 	a.Ask("slipway:ListPasskeys", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
 }
 
+func askListProjectCaches(a *awsproto.Access, input any) {
+	in := input.(*ListProjectCachesInput)
+	a.Ask("codebuild:BatchGetProjects", a.Find("project", awsproto.One(awsproto.Value(in.ProjectName))))
+}
+
 func askListReleases(a *awsproto.Access, input any) {
 }
 

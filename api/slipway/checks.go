@@ -313,6 +313,11 @@ func (s *ListPasskeysInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListProjectCachesInput) Check(c *awsproto.Check) {
+	c.Required("projectName", s.ProjectName != nil)
+}
+
+// Check reports what the model forbids.
 func (s *ListReleasesInput) Check(c *awsproto.Check) {
 	c.Length("applicationName", s.ApplicationName, 1, 100)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)

@@ -202,6 +202,11 @@ func (c Client) ListPasskeys(ctx context.Context, in *ListPasskeysInput) (*ListP
 	return awsproto.Send[ListPasskeysOutput](ctx, c.Client, &opListPasskeys, in)
 }
 
+// ListProjectCaches is slipway:ListProjectCaches.
+func (c Client) ListProjectCaches(ctx context.Context, in *ListProjectCachesInput) (*ListProjectCachesOutput, error) {
+	return awsproto.Send[ListProjectCachesOutput](ctx, c.Client, &opListProjectCaches, in)
+}
+
 // ListReleases is slipway:ListReleases.
 func (c Client) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Send[ListReleasesOutput](ctx, c.Client, &opListReleases, in)

@@ -25,6 +25,12 @@ type Order struct {
 	ReadBatch bool `json:"readBatch,omitzero"`
 	// Fork says that the build is of a pull request from a fork: no secret is read for it.
 	Fork bool `json:"fork,omitzero"`
+	// CachesSince is when the caches of the build's project were invalidated last, in milliseconds since 1970: those of
+	// builds that were submitted before are not used. 0 is never.
+	CachesSince int64 `json:"cachesSince,omitzero"`
+	// CacheApart, if set, names whose caches this build saves beside those of its project, which no other build reads:
+	// a pull request. The build may read its project's.
+	CacheApart string `json:"cacheApart,omitzero"`
 	// Group and Stream name the log in the journal.
 	Group  string `json:"group"`
 	Stream string `json:"stream"`
@@ -117,6 +123,40 @@ type Result struct {
 	Reports   []Report                   `json:"reports,omitzero"`
 	Cause     *Cause                     `json:"cause,omitzero"`
 	Batch     *Batch                     `json:"batch,omitzero"` // of an order with ReadBatch
+	// Caches are what became of kept caches in the build.
+	Caches []CacheUse `json:"caches,omitzero"`
+}
+
+// CacheEvent is something that happened to a kept cache.
+type CacheEvent string
+
+// Cache events.
+const (
+	CacheHit     CacheEvent = "hit"     // it was restored
+	CacheSaved   CacheEvent = "saved"   // it was written
+	CacheRemoved CacheEvent = "removed" // to make room, or because it was damaged
+)
+
+// LocalCaches is the place of caches on the runner itself.
+const LocalCaches = "LOCAL"
+
+// CacheUse is what happened to a kept cache in a build.
+type CacheUse struct {
+	Event CacheEvent `json:"event"`
+	Place string     `json:"place"` // LocalCaches, or s3://BUCKET/PREFIX
+	// Scope names whose builds share it: an ARN. Version is of its directories.
+	Scope   string `json:"scope"`
+	Version string `json:"version"`
+	Key     string `json:"key"` // "" for the one of a project without keys
+	// Build and Number are of the build that saved it, and Project is that one's.
+	Project string   `json:"project"`
+	Build   string   `json:"build"`
+	Number  int64    `json:"number"`
+	Dirs    []string `json:"dirs,omitzero"` // as the buildspec names them
+	Size    int64    `json:"size"`          // bytes of its files
+	Stored  int64    `json:"stored"`        // bytes that it takes, what it shares with others included
+	Files   int64    `json:"files"`
+	Saved   int64    `json:"saved"` // in milliseconds since 1970
 }
 
 // Batch is what a buildspec says of a batch: its builds, combinations of a matrix written out.

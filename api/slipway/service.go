@@ -52,6 +52,7 @@ var (
 	opListImages            = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
 	opListJobs              = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
 	opListPasskeys          = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
+	opListProjectCaches     = awsproto.Operation{Service: &info, Name: "ListProjectCaches", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListProjectCaches}
 	opListReleases          = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
 	opListRouters           = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
 	opListRunners           = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
@@ -121,6 +122,7 @@ type API interface {
 	ListImages(context.Context, *ListImagesInput) (*ListImagesOutput, error)
 	ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
 	ListPasskeys(context.Context, *ListPasskeysInput) (*ListPasskeysOutput, error)
+	ListProjectCaches(context.Context, *ListProjectCachesInput) (*ListProjectCachesOutput, error)
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
 	ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
 	ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
@@ -308,6 +310,10 @@ func (unimplemented) ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput,
 
 func (unimplemented) ListPasskeys(context.Context, *ListPasskeysInput) (*ListPasskeysOutput, error) {
 	return nil, opListPasskeys.NotImplemented()
+}
+
+func (unimplemented) ListProjectCaches(context.Context, *ListProjectCachesInput) (*ListProjectCachesOutput, error) {
+	return nil, opListProjectCaches.NotImplemented()
 }
 
 func (unimplemented) ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error) {
@@ -619,6 +625,11 @@ func (s *Service) ListPasskeys(ctx context.Context, in *ListPasskeysInput) (*Lis
 	return awsproto.Invoke(ctx, s.hooks, &opListPasskeys, in, s.api.ListPasskeys)
 }
 
+// ListProjectCaches is slipway:ListProjectCaches.
+func (s *Service) ListProjectCaches(ctx context.Context, in *ListProjectCachesInput) (*ListProjectCachesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListProjectCaches, in, s.api.ListProjectCaches)
+}
+
 // ListReleases is slipway:ListReleases.
 func (s *Service) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListReleases, in, s.api.ListReleases)
@@ -801,6 +812,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListImages, s.ListImages),
 		awsproto.Bind(&opListJobs, s.ListJobs),
 		awsproto.Bind(&opListPasskeys, s.ListPasskeys),
+		awsproto.Bind(&opListProjectCaches, s.ListProjectCaches),
 		awsproto.Bind(&opListReleases, s.ListReleases),
 		awsproto.Bind(&opListRouters, s.ListRouters),
 		awsproto.Bind(&opListRunners, s.ListRunners),

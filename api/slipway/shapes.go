@@ -702,6 +702,16 @@ type ListPasskeysOutput struct {
 	RecoveryCodes *int32    `json:"recoveryCodes,omitzero"`
 }
 
+// ListProjectCachesInput is the shape of that name.
+type ListProjectCachesInput struct {
+	ProjectName *string `json:"projectName,omitzero"`
+}
+
+// ListProjectCachesOutput is the shape of that name.
+type ListProjectCachesOutput struct {
+	Caches []ProjectCacheState `json:"caches,omitzero"`
+}
+
 // ListReleasesInput is the shape of that name.
 type ListReleasesInput struct {
 	ApplicationName     *string `json:"applicationName,omitzero"`
@@ -872,6 +882,24 @@ type PollRouterOutput struct {
 	Version *int64          `json:"version,omitzero"`
 	Table   json.RawMessage `json:"table,omitzero"`
 	Report  *bool           `json:"report,omitzero"`
+}
+
+// ProjectCacheState is the shape of that name.
+type ProjectCacheState struct {
+	Key          *string        `json:"key,omitzero"`
+	Type         *string        `json:"type,omitzero"`
+	Location     *string        `json:"location,omitzero"`
+	PullRequest  *string        `json:"pullRequest,omitzero"`
+	ProjectName  *string        `json:"projectName,omitzero"`
+	BuildId      *string        `json:"buildId,omitzero"`
+	BuildNumber  *int64         `json:"buildNumber,omitzero"`
+	Directories  []string       `json:"directories,omitzero"`
+	Size         *int64         `json:"size,omitzero"`
+	StoredSize   *int64         `json:"storedSize,omitzero"`
+	Files        *int64         `json:"files,omitzero"`
+	SavedTime    *awsproto.Time `json:"savedTime,omitzero"`
+	LastUsedTime *awsproto.Time `json:"lastUsedTime,omitzero"`
+	Hits         *int64         `json:"hits,omitzero"`
 }
 
 // PromoteReleaseInput is the shape of that name.

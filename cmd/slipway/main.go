@@ -40,6 +40,7 @@ type commands struct {
 	Alarms       alarmsCommand       `cmd:"" help:"List alarms with their states; create, change or delete one."`
 	S3           s3Command           `cmd:"" name:"s3" help:"Create buckets; list, copy and delete objects, without the aws CLI."`
 	Repositories repositoriesCommand `cmd:"" help:"List repositories."`
+	Caches       cachesCommand       `cmd:"" help:"List the caches that a project's builds keep, or invalidate them."`
 	Reports      reportsCommand      `cmd:"" help:"List test reports, or the tests of one."`
 	Tests        testsCommand        `cmd:"" help:"List failing, flaky and slow tests; put one in quarantine, or take it out."`
 	Approve      approveCommand      `cmd:"" help:"Approve the change that waits in a pipeline; without a name, list what waits."`

@@ -25,7 +25,8 @@ type runnerCommand struct {
 	Engine     string   `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
 	Privileged bool     `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
 	actionOptions
-	Pass []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
+	CacheSize byteSize `help:"How much the caches of all projects may take on this machine, and those in one place of a bucket; those that nobody has used for longest make room." default:"10GiB" env:"SLIPWAY_CACHE_SIZE" placeholder:"SIZE"`
+	Pass      []string `help:"Variables of this environment that are passed to builds." default:"HTTP_PROXY,HTTPS_PROXY,NO_PROXY,http_proxy,https_proxy,no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,GOPROXY,GONOSUMDB,GOSUMDB,GOFLAGS"`
 }
 
 func (*runnerCommand) Help() string {
@@ -79,6 +80,7 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 			Executor:    executor,
 			Refuses:     refuses,
 			Labels:      c.Label,
+			CacheSize:   int64(c.CacheSize),
 			Log:         log,
 		},
 	)

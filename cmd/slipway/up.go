@@ -82,10 +82,11 @@ func listed(text string) []string {
 
 type upCommand struct {
 	place
-	Builds     int    `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
-	NoSandbox  bool   `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
-	Engine     string `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
-	Privileged bool   `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
+	Builds     int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	NoSandbox  bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
+	Engine     string   `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
+	Privileged bool     `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
+	CacheSize  byteSize `help:"How much the caches of all projects may take on this machine, and those in one place of a bucket." default:"10GiB" env:"SLIPWAY_CACHE_SIZE" placeholder:"SIZE"`
 	actionOptions
 	Ports   string `help:"Address on which listeners of load balancers open their ports; 0.0.0.0 for all." default:"127.0.0.1" env:"SLIPWAY_PORTS"`
 	Metrics string `help:"Address of the router's metrics for Prometheus; empty for none." default:"127.0.0.1:8089" env:"SLIPWAY_METRICS"`
@@ -143,15 +144,7 @@ func (c *upCommand) Run(ctx context.Context) error {
 		Stderr:  os.Stderr,
 		Log:     logger(),
 		Server:  append([]string{"server"}, c.arguments()...),
-		Runner: append([]string{
-			"runner",
-			"--data=" + c.Data,
-			"--endpoint=" + c.url(),
-			"--region=" + at.Region,
-			fmt.Sprintf("--builds=%d", c.Builds),
-			"--engine=" + c.Engine,
-			fmt.Sprintf("--privileged=%t", c.Privileged),
-		}, c.forRunner()...),
+		Runner:  c.runner(at.Region),
 		Router: []string{
 			"router",
 			"--data=" + c.Data,
@@ -161,12 +154,27 @@ func (c *upCommand) Run(ctx context.Context) error {
 			"--metrics=" + c.Metrics,
 		},
 	}
-	if c.NoSandbox {
-		up.Runner = append(up.Runner, "--no-sandbox")
-	}
 	here := lookAround(ctx, c.NoSandbox, c.Engine)
 	up.Ready = func() error { return c.banner(data, at, before, <-here) }
 	return up.Run(ctx)
+}
+
+// runner returns the arguments of the runner.
+func (c *upCommand) runner(region string) []string {
+	all := []string{
+		"runner",
+		"--data=" + c.Data,
+		"--endpoint=" + c.url(),
+		"--region=" + region,
+		fmt.Sprintf("--builds=%d", c.Builds),
+		"--engine=" + c.Engine,
+		fmt.Sprintf("--privileged=%t", c.Privileged),
+		fmt.Sprintf("--cache-size=%d", c.CacheSize),
+	}
+	if c.NoSandbox {
+		all = append(all, "--no-sandbox")
+	}
+	return append(all, c.forRunner()...)
 }
 
 // trustOwn has this process, and what it starts, trust the data folder's own authority, if that is what the

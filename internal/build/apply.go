@@ -60,6 +60,9 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 	r.build = closed(r, end, result, s.progresses.of(id), now)
 	if result != nil {
 		r.cause = result.Cause
+		if err := s.recordCaches(ctx, tx, r, result.Caches); err != nil {
+			return err
+		}
 		if len(result.Reports) > 0 && s.Reports != nil {
 			arns, err := s.Reports.Record(ctx, tx, &r.build, result.Reports)
 			if err != nil {

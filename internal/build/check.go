@@ -49,6 +49,9 @@ func check(p *cb.Project) error {
 	if err := checkSecondaryArtifacts(p); err != nil {
 		return err
 	}
+	if err := checkCache(p.Cache); err != nil {
+		return err
+	}
 	return checkVariables(p.Environment.EnvironmentVariables)
 }
 

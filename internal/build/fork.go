@@ -1,5 +1,13 @@
 package build
 
+import (
+	"encoding/json"
+	"strings"
+
+	"slipway/api/awsproto"
+	cb "slipway/api/codebuild"
+)
+
 // A build of a pull request from a fork runs commands of somebody who may not write to the repository. Parameters and
 // secrets are withheld from it, and as its commands could read them with its role, the session of its role is limited
 // too.
@@ -15,3 +23,15 @@ const forkPolicy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Reso
 	`"logs:CreateLogGroup","logs:CreateLogStream","logs:PutLogEvents","codebuild:CreateReportGroup",` +
 	`"codebuild:CreateReport","codebuild:UpdateReport","codebuild:BatchPutTestCases",` +
 	`"codebuild:BatchPutCodeCoverages","sts:GetCallerIdentity"]}]}`
+
+// forkRights is all that a fork's build may do with its role. Where its project keeps caches it writes nothing: other
+// builds run what is there.
+func forkRights(c *cb.ProjectCache) (string, error) {
+	if c == nil || c.Type != cb.CacheTypeS3 {
+		return forkPolicy, nil
+	}
+	bucket, prefix := bucketAndKey(awsproto.Value(c.Location))
+	objects := "arn:aws:s3:::" + bucket + "/" + strings.TrimPrefix(strings.Trim(prefix, "/")+"/", "/") + "*"
+	deny, err := json.Marshal(map[string]string{"Effect": "Deny", "Action": "s3:PutObject", "Resource": objects})
+	return strings.TrimSuffix(forkPolicy, "]}") + "," + string(deny) + "]}", err
+}

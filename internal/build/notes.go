@@ -101,13 +101,10 @@ func logRemarks(logs *cb.LogsConfig) []remark {
 	return all
 }
 
-// cacheNotes says what of a project's cache is not done. The runner acts on local custom caches alone.
+// cacheNotes says what of a project's cache is not done.
 func cacheNotes(c *cb.ProjectCache) (all []string) {
-	if c == nil || c.Type == cb.CacheTypeNoCache || c.Type == "" {
+	if c == nil || c.Type != cb.CacheTypeLocal {
 		return nil
-	}
-	if c.Type != cb.CacheTypeLocal {
-		return []string{fmt.Sprintf("The cache of type %s is neither restored nor saved.", c.Type)}
 	}
 	for _, mode := range c.Modes {
 		if mode != cb.CacheModeLocalCustomCache {

@@ -221,8 +221,8 @@ func TestOverrides(t *testing.T) {
 		*b.Source.Buildspec != "arn:aws:s3:::specs/ci.yml" || o.Group != "mine" || o.Stream != "web/"+uuid {
 		t.Errorf("variables %s, buildspec %s, log %s %s", vars, *o.Build.Source.Buildspec, o.Group, o.Stream)
 	}
-	if notes := strings.Join(o.Notes, "\n"); o.Image != "img" || !strings.Contains(notes, "cache of type S3") {
-		t.Errorf("image %q, notes: %s", o.Image, notes)
+	if o.Image != "img" || o.Build.Cache.Type != cb.CacheTypeS3 {
+		t.Errorf("image %q, cache %+v", o.Image, o.Build.Cache)
 	}
 	// Another source altogether.
 	b = s.start(&cb.StartBuildInput{ProjectName: new("app"), SourceTypeOverride: cb.SourceTypeS3,

@@ -83,7 +83,11 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 // assume begins the session of a build: one of a fork's pull request is limited.
 func (s *Service) assume(ctx context.Context, role string, r *row) (*slipway.BuildCredentials, error) {
 	if r.work.Fork {
-		return s.Roles.AssumeWithin(ctx, role, session(*r.build.Id), *r.build.Id, forkPolicy)
+		rights, err := forkRights(r.build.Cache)
+		if err != nil {
+			return nil, err
+		}
+		return s.Roles.AssumeWithin(ctx, role, session(*r.build.Id), *r.build.Id, rights)
 	}
 	return s.Roles.Assume(ctx, role, session(*r.build.Id), *r.build.Id)
 }

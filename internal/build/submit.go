@@ -42,6 +42,9 @@ type work struct {
 	ReadBatch bool `json:"readBatch,omitzero"`
 	// Fork says that the build is of commits by somebody who may not write to the repository: it gets no secrets.
 	Fork bool `json:"fork,omitzero"`
+	// CachesSince and CacheApart are what the runner must know of the project's caches.
+	CachesSince int64  `json:"cachesSince,omitzero"`
+	CacheApart  string `json:"cacheApart,omitzero"`
 }
 
 // submission is a build that is about to be submitted.
@@ -362,6 +365,9 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 	r.work.Variables["CODEBUILD_START_TIME"] = strconv.FormatInt(r.submitted.UnixMilli(), 10)
 	if v := awsproto.Value(r.build.SourceVersion); v != "" {
 		r.work.Variables["CODEBUILD_SOURCE_VERSION"] = v
+	}
+	if err := s.prepareCache(ctx, tx, r); err != nil {
+		return err
 	}
 	if waiting != nil {
 		others, err := someWait(ctx, tx, waiting.meets)

@@ -182,6 +182,12 @@ func (o *objects) put(ctx context.Context, bucket, key string, file *os.File, si
 
 // list calls yield for the objects under a prefix.
 func (o *objects) list(ctx context.Context, bucket, prefix string, yield func(key string, size int64) error) error {
+	return o.listTimes(ctx, bucket, prefix, func(key string, size int64, _ time.Time) error { return yield(key, size) })
+}
+
+// listTimes calls yield for the objects under a prefix, with the times at which they were written.
+func (o *objects) listTimes(ctx context.Context, bucket, prefix string,
+	yield func(key string, size int64, at time.Time) error) error {
 	for token := ""; ; {
 		q := url.Values{"list-type": {"2"}, "prefix": {prefix}}
 		if token != "" {
@@ -189,8 +195,9 @@ func (o *objects) list(ctx context.Context, bucket, prefix string, yield func(ke
 		}
 		var page struct {
 			Contents []struct {
-				Key  string
-				Size int64
+				Key          string
+				Size         int64
+				LastModified time.Time
 			}
 			IsTruncated           bool
 			NextContinuationToken string
@@ -211,7 +218,7 @@ func (o *objects) list(ctx context.Context, bucket, prefix string, yield func(ke
 			return fmt.Errorf("list s3://%s/%s: %w", bucket, prefix, err)
 		}
 		for _, c := range page.Contents {
-			if err := yield(c.Key, c.Size); err != nil {
+			if err := yield(c.Key, c.Size, c.LastModified); err != nil {
 				return err
 			}
 		}

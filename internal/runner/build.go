@@ -147,6 +147,7 @@ func (b *build) run(ctx context.Context) {
 		return
 	}
 	defer func() {
+		b.cache.kept.close()
 		if b.git != nil {
 			b.git.close()
 		}
@@ -172,6 +173,7 @@ func (b *build) run(ctx context.Context) {
 	if b.phases(ctx) {
 		b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output)
 	}
+	b.saveCache(ctx)
 }
 
 // phases runs the phases that have commands, and tells whether the build goes on to its artifacts.
@@ -358,7 +360,7 @@ func (b *build) download(ctx context.Context) error {
 		}
 	}
 	b.log.say("Phases found in YAML: %d", count)
-	b.restoreCache()
+	b.restoreCache(ctx)
 	return nil
 }
 

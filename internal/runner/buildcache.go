@@ -1,65 +1,53 @@
 package runner
 
 import (
-	"errors"
-	"io/fs"
-	"path/filepath"
+	"context"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"slipway/api/codebuild"
+	"slipway/api/slipway"
+	"slipway/internal/runner/cache"
 )
 
-// buildCache is what a build knows of its project's local cache.
+// buildCache is what a build knows of its project's cache: it has one that is moved in and out, one that is kept by a
+// key, or none.
 type buildCache struct {
 	held   *heldCache // nil if the build goes without
+	kept   *keptCache // likewise
 	places []cachePlace
 }
 
-// cached tells whether the project has CodeBuild's local custom cache, the only cache that is acted on.
-func (b *build) cached() bool {
-	c := b.order.Build.Cache
-	// What a fork's build leaves must not be run by those that come after it.
-	return c != nil && !b.order.Fork && c.Type == codebuild.CacheTypeLocal &&
-		slices.Contains(c.Modes, codebuild.CacheModeLocalCustomCache)
-}
+// used tells whether the build has files to keep when its commands have ended.
+func (c *buildCache) used() bool { return c.held != nil || c.kept != nil }
 
-// restoreCache moves the directories of the project's local cache to their places, before the first command. A build
-// that cannot have the cache runs without it, and its log says why.
-func (b *build) restoreCache() {
-	switch {
-	case b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || b.Caches == nil:
+// restoreCache puts the directories of the project's cache to their places, before the first command. A build that
+// cannot have the cache runs without it, and its log says why.
+func (b *build) restoreCache(ctx context.Context) {
+	if b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || b.Caches == nil {
 		return
-	case !b.cached():
-		b.log.say(
-			"Local cache: not used. The buildspec has cache.paths, but the project has no cache of the type LOCAL " +
-				"with the mode LOCAL_CUSTOM_CACHE")
+	}
+	c := b.order.Build.Cache
+	local := c != nil && c.Type == codebuild.CacheTypeLocal &&
+		slices.Contains(c.Modes, codebuild.CacheModeLocalCustomCache)
+	if !local && (c == nil || c.Type != codebuild.CacheTypeS3) {
+		b.log.say("cache: not used. The buildspec has cache.paths, but the project has no cache of the type S3, or " +
+			"LOCAL with the mode LOCAL_CUSTOM_CACHE")
 		return
 	}
 	places, refused := b.space.cachePlaces(b.spec.Cache.Paths)
 	for _, r := range refused {
-		b.log.say("Local cache: %s", r)
+		b.log.say("cache: %s", r)
 	}
-	if len(places) == 0 {
-		return
-	}
-	held, record, err := b.Caches.take(b.cacheScope())
+	b.cache.places = places
 	switch {
-	case err != nil:
-		b.log.say("Local cache: not available: %v", err)
-		return
-	case held == nil:
-		b.log.say("Local cache: in use by another build at the moment. This build goes without and keeps nothing")
-		return
-	}
-	b.cache = buildCache{held: held, places: places}
-	if record == nil || !b.spec.Cache.Restore {
-		b.log.say("Local cache: nothing to restore")
-		return
-	}
-	for _, p := range places {
-		b.restorePlace(p, record)
+	case len(places) == 0:
+	case local && b.spec.Cache.Key == "":
+		b.restoreMoved()
+	default:
+		b.restoreKept(ctx, local)
 	}
 }
 
@@ -74,56 +62,79 @@ func (b *build) cacheScope() string {
 	return arn + ":project/" + project
 }
 
-func (b *build) restorePlace(p cachePlace, record *cacheRecord) {
-	from := b.cache.held.dir
-	var err error
-	if record.User != b.space.place.User {
-		err = b.space.handOver(filepath.Join(from, p.key))
+// cacheScopes are those that the build reads, the one first that it writes. A build whose cache stands apart must not
+// leave anything to the others.
+func (b *build) cacheScopes() []string {
+	scope := b.cacheScope()
+	if apart := b.order.CacheApart; apart != "" {
+		return []string{scope + ":" + apart, scope}
 	}
-	if err == nil {
-		err = b.space.moveIn(from, p)
+	return []string{scope}
+}
+
+// submitted is when the build was submitted, by the server's clock.
+func (b *build) submitted() time.Time {
+	if at := b.order.Build.StartTime; at != nil {
+		return at.Time
 	}
-	switch {
-	case err == nil:
-		b.log.say("Local cache: restored %s, as the build %s left it %s ago", p.shown, record.Build, age(record.Kept))
-	case errors.Is(err, fs.ErrNotExist):
-		b.log.say("Local cache: nothing to restore for %s", p.shown)
-	case errors.Is(err, errTaken):
-		b.log.say("Local cache: %s is not restored: the source has it already", p.shown)
-	default:
-		b.log.say("Local cache: %s is not restored: %v", p.shown, err)
+	return time.Now()
+}
+
+// since is when the project's caches were invalidated.
+func (b *build) since() time.Time {
+	if b.order.CachesSince == 0 {
+		return time.Time{}
 	}
+	return time.UnixMilli(b.order.CachesSince)
+}
+
+// stamp fills in of what build a cache is.
+func (b *build) stamp(h *cache.Head) {
+	project, id, _ := strings.Cut(value(b.order.Build.Id), ":")
+	h.Project, h.Build, h.AsOf, h.Saved = project, id, b.submitted(), time.Now()
+	h.Number = value(b.order.Build.BuildNumber)
+	if n, err := strconv.ParseInt(b.order.Variables["CODEBUILD_BUILD_NUMBER"], 10, 64); err == nil {
+		h.Number = n
+	}
+	for _, p := range b.cache.places {
+		h.Dirs = append(h.Dirs, p.shown)
+	}
+}
+
+// noteCache records what became of a cache.
+func (b *build) noteCache(event slipway.CacheEvent, place string, h *cache.Head) {
+	b.result.Caches = append(b.result.Caches, slipway.CacheUse{
+		Event: event, Place: place, Scope: h.Scope, Version: h.Version, Key: h.Key,
+		Project: h.Project, Build: h.Build, Number: h.Number, Dirs: h.Dirs,
+		Size: h.Size, Stored: max(h.Stored(), storedMoved(h)), Files: h.Files, Saved: h.Saved.UnixMilli(),
+	})
+}
+
+// storedMoved is what a cache that is moved takes: all of its files.
+func storedMoved(h *cache.Head) int64 {
+	if len(h.Data) == 0 {
+		return h.Size
+	}
+	return 0
+}
+
+// tellRemoved says which caches were removed to make room.
+func (b *build) tellRemoved(place, why string, all ...evicted) {
+	for _, x := range all {
+		b.log.say("cache: removed %s of %s (%s, last used %s ago): %s", named(x.Key), x.Project, bytesText(x.Size),
+			age(x.used), why)
+		b.noteCache(slipway.CacheRemoved, place, x.Head)
+	}
+}
+
+// named is a key as people read it.
+func named(key string) string {
+	if key == "" {
+		return "the cache"
+	}
+	return key
 }
 
 func age(t time.Time) time.Duration { return max(time.Since(t).Round(time.Second), time.Second) }
 
-// keepCache moves the directories back, however the build ended. All processes of the build are gone.
-func (b *build) keepCache() {
-	h := b.cache.held
-	if h == nil {
-		return
-	}
-	_, id, _ := strings.Cut(value(b.order.Build.Id), ":")
-	r := &cacheRecord{Build: id, Kept: time.Now(), User: b.space.place.User, Paths: map[string]string{}}
-	var shown []string
-	for _, p := range b.cache.places {
-		err := b.space.moveOut(h, p)
-		switch {
-		case err == nil:
-			r.Paths[p.key], shown = p.shown, append(shown, p.shown)
-		case errors.Is(err, fs.ErrNotExist):
-			b.log.say("Local cache: the build left no %s", p.shown)
-		default:
-			b.log.say("Local cache: %s is not kept: %v", p.shown, err)
-		}
-	}
-	reason, err := h.give(r)
-	switch {
-	case err != nil:
-		b.log.say("Local cache: not kept: %v", err)
-	case reason != "":
-		b.log.say("Local cache: not kept: %s", reason)
-	case len(shown) > 0:
-		b.log.say("Local cache: kept %s for the next build (%s)", strings.Join(shown, ", "), bytesText(r.Size))
-	}
-}
+const cachesAreFull = "the runner's caches have their limit (slipway runner --cache-size)"

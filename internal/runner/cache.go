@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,13 +19,14 @@ import (
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
 
+	"slipway/internal/runner/cache"
 	"slipway/internal/runner/room"
 )
 
 // Bounds of what a runner keeps in local caches.
 const (
-	// maxCached is how much the caches of all projects may hold, in bytes; on a small disk it is a tenth of it.
-	maxCached = 10 << 30
+	// DefaultCacheSize is how much the caches of all projects may hold, in bytes; on a small disk it is a tenth of it.
+	DefaultCacheSize = 10 << 30
 	// maxCachedFiles is how many files and folders one project's cache may hold.
 	maxCachedFiles = 1_000_000
 )
@@ -33,6 +36,8 @@ const (
 	cacheRecordFile = "record.json"
 	cacheBootFile   = "boot"
 	cacheTrash      = "trash-"
+	cacheStored     = "stored"  // the folder of the caches that go by a key
+	cacheSources    = "sources" // the folder of what is kept of Git repositories
 )
 
 // cacheStore keeps the directories that the builds of a project hand on to the next build of that project on this
@@ -41,6 +46,9 @@ const (
 type cacheStore struct {
 	dir   string
 	limit int64 // bytes of all projects together
+
+	// stored has the caches that go by a key. It has locks of its own.
+	stored *cache.Folder
 
 	mu       sync.Mutex
 	held     map[string]bool         // by key: a build has the project's cache
@@ -52,6 +60,9 @@ type cacheStore struct {
 type cacheRecord struct {
 	Project string            `json:"project"` // ARN
 	Build   string            `json:"build"`   // ID of the build that left it
+	Name    string            `json:"name"`    // of that build's project
+	Number  int64             `json:"number"`  // of that build
+	AsOf    int64             `json:"asOf"`    // when that build was submitted, in milliseconds since 1970
 	Kept    time.Time         `json:"kept"`
 	User    int               `json:"user"` // owner of the files, -1 for the runner's own user
 	Size    int64             `json:"size"` // bytes on disk
@@ -60,11 +71,11 @@ type cacheRecord struct {
 
 // openCaches opens the store in a folder and removes what a runner that was killed has left half done. After a crash of
 // the machine the store is emptied: files whose names had reached the disk may not have their contents.
-func openCaches(dir string) (*cacheStore, error) {
+func openCaches(dir string, limit int64) (*cacheStore, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	c := &cacheStore{dir: dir, limit: maxCached, held: map[string]bool{}, projects: map[string]*cacheRecord{}}
+	c := &cacheStore{dir: dir, limit: limit, held: map[string]bool{}, projects: map[string]*cacheRecord{}}
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
 		boot = []byte(uuid.NewString()) // it cannot be told whether the machine crashed
@@ -79,7 +90,7 @@ func openCaches(dir string) (*cacheStore, error) {
 		return nil, err
 	}
 	for _, e := range entries {
-		if !e.IsDir() {
+		if !e.IsDir() || e.Name() == cacheStored || e.Name() == cacheSources {
 			continue
 		}
 		r := readCacheRecord(filepath.Join(dir, e.Name()))
@@ -89,7 +100,8 @@ func openCaches(dir string) (*cacheStore, error) {
 		}
 		c.projects[e.Name()] = r
 	}
-	return c, nil
+	c.stored, err = cache.OpenFolder(filepath.Join(dir, cacheStored), c.room)
+	return c, err
 }
 
 // close makes the store durable, so that it is used after the machine has been started anew.
@@ -166,8 +178,8 @@ type heldCache struct {
 }
 
 // give returns the cache to the store with a record of what is in its folder. It returns the reason why nothing was
-// kept, or "".
-func (h *heldCache) give(r *cacheRecord) (string, error) {
+// kept, or "", and what was removed to make room.
+func (h *heldCache) give(r *cacheRecord) (reason string, gone []evicted, err error) {
 	h.clear(r)
 	size, files := sizeOf(h.dir)
 	r.Size, r.Project = size, h.project
@@ -175,18 +187,18 @@ func (h *heldCache) give(r *cacheRecord) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.held, h.key)
-	allowed := c.allowed(size)
+	allowed := c.allowed(size + c.stored.Used())
 	switch {
 	case len(r.Paths) == 0:
 		c.discard(h.dir)
-		return "", nil
+		return "", nil, nil
 	case files > maxCachedFiles:
 		c.discard(h.dir)
-		return fmt.Sprintf("it has more than %d files", maxCachedFiles), nil
+		return fmt.Sprintf("it has more than %d files", maxCachedFiles), nil, nil
 	case size > allowed:
 		c.discard(h.dir)
 		return fmt.Sprintf("it takes %s of disk; there is room for %s", bytesText(size),
-			bytesText(max(allowed, 0))), nil
+			bytesText(max(allowed, 0))), nil, nil
 	}
 	text, err := json.Marshal(r)
 	if err == nil {
@@ -194,11 +206,10 @@ func (h *heldCache) give(r *cacheRecord) (string, error) {
 	}
 	if err != nil {
 		c.discard(h.dir)
-		return "", err
+		return "", nil, err
 	}
 	c.projects[h.key] = r
-	c.evict(allowed)
-	return "", nil
+	return "", c.evict(allowed), nil
 }
 
 // clear removes from the project's folder what the record does not name: directories that the last build did not leave.
@@ -214,8 +225,15 @@ func (h *heldCache) clear(r *cacheRecord) {
 	}
 }
 
-// allowed is how many bytes the caches of all projects may have on disk, one of size bytes that comes back included: no
-// more than the limit, a tenth of the disk, and what leaves the disk's reserve free twice over.
+// room is how many bytes the caches of all projects may have on disk: no more than the limit, a tenth of the disk, and
+// what leaves the disk's reserve free twice over.
+func (c *cacheStore) room() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.allowed(c.stored.Used())
+}
+
+// allowed is the same, with size bytes in the folder that the records do not count.
 func (c *cacheStore) allowed(size int64) int64 {
 	var st unix.Statfs_t
 	if unix.Statfs(c.dir, &st) != nil {
@@ -232,18 +250,51 @@ func (c *cacheStore) total() (sum int64) {
 	return sum
 }
 
-// evict removes the caches of those projects that have not built for longest, until the rest has no more than allowed.
-func (c *cacheStore) evict(allowed int64) {
-	for c.total() > allowed {
+// evict removes those caches, of whatever kind, that nobody has used for longest, until the rest has no more than
+// allowed. It returns what it removed.
+func (c *cacheStore) evict(allowed int64) (gone []evicted) {
+	for c.total()+c.stored.Used() > allowed {
 		oldest := ""
 		for key, r := range c.projects {
 			if oldest == "" || r.Kept.Before(c.projects[oldest].Kept) {
 				oldest = key
 			}
 		}
+		keyed := c.stored.Oldest()
+		if oldest == "" || !keyed.IsZero() && keyed.Before(c.projects[oldest].Kept) {
+			h := c.stored.RemoveOldest()
+			if h == nil {
+				break // what is left is in use
+			}
+			gone = append(gone, evicted{h, keyed})
+			continue
+		}
+		r := c.projects[oldest]
 		delete(c.projects, oldest)
 		c.discard(filepath.Join(c.dir, oldest))
+		gone = append(gone, evicted{r.head(), r.Kept})
 	}
+	return gone
+}
+
+// evicted is a cache that was removed to make room, with the time of its last use.
+type evicted struct {
+	*cache.Head
+	used time.Time
+}
+
+// makeRoom removes what is too much after a cache that goes by a key was saved.
+func (c *cacheStore) makeRoom() []evicted {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.evict(c.allowed(c.stored.Used()))
+}
+
+// head describes the cache of a project that goes by no key.
+func (r *cacheRecord) head() *cache.Head {
+	h := &cache.Head{Scope: r.Project, Build: r.Build, Number: r.Number, Project: r.Name, Saved: r.Kept, Size: r.Size}
+	h.Dirs = slices.Sorted(maps.Values(r.Paths))
+	return h
 }
 
 // discard takes a folder out of the store at once, and removes it in its own time.

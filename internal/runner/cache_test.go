@@ -33,7 +33,7 @@ func newCacheTest(t *testing.T, s Executor) *cacheTest {
 // open opens the store, as a runner that starts does.
 func (c *cacheTest) open() {
 	c.t.Helper()
-	store, err := openCaches(filepath.Join(c.dir, "cache"))
+	store, err := openCaches(filepath.Join(c.dir, "cache"), DefaultCacheSize)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -322,14 +322,13 @@ func TestLocalCachesAfterACrash(t *testing.T) {
 func TestOnlyLocalCustomCacheActs(t *testing.T) {
 	c := newCacheTest(t, host.Plain())
 	for _, cache := range []*codebuild.ProjectCache{nil, {Type: codebuild.CacheTypeNoCache},
-		{Type: codebuild.CacheTypeS3, Location: new("b/p")},
 		{Type: codebuild.CacheTypeLocal},
 		{Type: codebuild.CacheTypeLocal, Modes: []codebuild.CacheMode{codebuild.CacheModeLocalSourceCache}}} {
 		o := cachedOrder("web", cachedSpec("a", "mkdir a"))
 		o.Build.Cache = cache
 		var log watched
 		c.run(t.Context(), o, 0, &log)
-		wants(t, log.String(), "Local cache: not used.", "SUCCEEDED")
+		wants(t, log.String(), "cache: not used.", "SUCCEEDED")
 		if strings.Contains(log.String(), "kept") {
 			t.Error(log.String())
 		}

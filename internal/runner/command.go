@@ -17,11 +17,7 @@ func (b *build) prepareShell() {
 	if strings.Contains(b.spec.Env.Shell, "bash") {
 		b.shell.argv = []string{"bash", "--norc", "--noprofile"}
 	}
-	env := environment(b.order, b.spec, b.space.place, b.Pass, b.Environment)
-	maps.Copy(env, b.secrets)
-	if v := b.result.ResolvedSourceVersion; v != "" {
-		env["CODEBUILD_RESOLVED_SOURCE_VERSION"] = v
-	}
+	env := b.environment()
 	if err := b.awsEnvironment(env); err != nil {
 		b.log.say("The build's commands get no credentials: %v", err)
 	}
@@ -34,6 +30,16 @@ func (b *build) prepareShell() {
 	}
 	b.shell.initial = exports(env) + "cd " + quoted(b.space.place.Source) + "\n"
 	b.log.say("Moving to directory %s", b.space.place.Source)
+}
+
+// environment is what the build's commands find, but for the credentials of its role.
+func (b *build) environment() map[string]string {
+	env := environment(b.order, b.spec, b.space.place, b.Pass, b.Environment)
+	maps.Copy(env, b.secrets)
+	if v := b.result.ResolvedSourceVersion; v != "" {
+		env["CODEBUILD_RESOLVED_SOURCE_VERSION"] = v
+	}
+	return env
 }
 
 // commands runs the commands of a phase and those of its finally, as often as on-failure says.

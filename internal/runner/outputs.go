@@ -51,7 +51,7 @@ func (b *build) output(ctx context.Context) error {
 		}
 	}
 	b.shell.leave(limited(ctx))
-	if len(reports) == 0 && a == nil && len(b.order.Outputs) == 0 && b.cache.held == nil {
+	if len(reports) == 0 && a == nil && len(b.order.Outputs) == 0 && !b.cache.used() {
 		b.shell.abandon() // nobody reads its files
 		return nil
 	}

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,10 @@ type Config struct {
 	Actions Actions
 	// Labels say what this runner can besides what its executor says.
 	Labels []string
-	Log    *slog.Logger
+	// CacheSize bounds what the caches of all projects take on disk, and those in one place of a bucket, in bytes; 0 is
+	// DefaultCacheSize.
+	CacheSize int64
+	Log       *slog.Logger
 }
 
 const (
@@ -137,7 +141,7 @@ func Serve(ctx context.Context, c Config) error {
 		return fmt.Errorf("runner: %w", err)
 	}
 	defer s.journal.Close()
-	if s.caches, err = openCaches(filepath.Join(dir, "cache")); err != nil {
+	if s.caches, err = openCaches(filepath.Join(dir, "cache"), cmp.Or(c.CacheSize, DefaultCacheSize)); err != nil {
 		return fmt.Errorf("runner: %w", err)
 	}
 	defer s.caches.close()

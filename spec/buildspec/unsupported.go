@@ -7,7 +7,7 @@ import (
 
 // Unsupported names what of the file this version of Slipway does not execute, in the file's order.
 func (s *Spec) Unsupported() []Unsupported {
-	out := slices.Concat(s.unsupportedCommands(), s.unsupportedCache())
+	out := s.unsupportedCommands()
 	if s.Proxy.UploadArtifacts || s.Proxy.Logs {
 		out = append(out, Unsupported{s.placed["proxy"], "proxy", "there is no explicit proxy server", false})
 	}
@@ -32,22 +32,6 @@ func (s *Spec) unsupportedCommands() (out []Unsupported) {
 	}
 	if len(p.Install.RuntimeVersions) > 0 {
 		add("phases.install.runtime-versions", false, "nothing is installed; commands use what the machine has")
-	}
-	return out
-}
-
-// unsupportedCache is what of the cache is not done.
-func (s *Spec) unsupportedCache() (out []Unsupported) {
-	c := s.Cache
-	if c == nil {
-		return nil
-	}
-	if c.Key != "" || len(c.FallbackKeys) > 0 {
-		out = append(out, Unsupported{c.Place, "cache.key",
-			"a local cache goes by project and path; caches in S3 are not there yet", false})
-	}
-	if !c.Save {
-		out = append(out, Unsupported{c.Place, "cache.action", "a local cache is kept as the build leaves it", false})
 	}
 	return out
 }

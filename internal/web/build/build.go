@@ -14,18 +14,20 @@ import (
 // routes are the pages of the Build stage.
 func (s *pages) routes(mux *kit.Mux) {
 	for pattern, p := range map[string]kit.Handler{
-		"GET /builds":               s.buildsPage,
-		"GET /projects/{name}":      s.projectPage,
-		"POST /projects/{name}/run": s.startBuild,
-		"GET /builds/{id}":          s.buildPage,
-		"GET /builds/{id}/log":      s.rawLog,
-		"GET /builds/{id}/log/live": s.liveLog,
-		"GET /builds/{id}/find":     s.findInLog,
-		"POST /builds/{id}/stop":    s.stopBuild,
-		"POST /builds/{id}/retry":   s.retryBuild,
-		"GET /batches/{id}":         s.batchPage,
-		"POST /batches/{id}/stop":   s.stopBatch,
-		"POST /batches/{id}/retry":  s.retryBatch,
+		"GET /builds":                        s.buildsPage,
+		"GET /projects/{name}":               s.projectPage,
+		"POST /projects/{name}/run":          s.startBuild,
+		"GET /projects/{name}/caches":        s.cachesPage,
+		"POST /projects/{name}/caches/clear": s.clearCaches,
+		"GET /builds/{id}":                   s.buildPage,
+		"GET /builds/{id}/log":               s.rawLog,
+		"GET /builds/{id}/log/live":          s.liveLog,
+		"GET /builds/{id}/find":              s.findInLog,
+		"POST /builds/{id}/stop":             s.stopBuild,
+		"POST /builds/{id}/retry":            s.retryBuild,
+		"GET /batches/{id}":                  s.batchPage,
+		"POST /batches/{id}/stop":            s.stopBatch,
+		"POST /batches/{id}/retry":           s.retryBatch,
 	} {
 		mux.Handle(pattern, s.SignedIn(p))
 	}
