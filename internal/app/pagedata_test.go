@@ -52,7 +52,7 @@ var pageForms = map[string]map[string]string{
 	"POST /pipelines/{name}/transition":               {"stage": "Ask", "to": "Ask", "do": "disable", "reason": "x"},
 	"POST /pipelines/{name}/approve/{stage}/{action}": {"token": "x", "status": "Approved", "comment": "x"},
 	"POST /settings":                                  {"create": "key"},
-	"POST /tests/{group}/case": {"prefix": "p", "name": "n", "do": "quarantine", "reason": "x", "days": "3"},
+	"POST /tests/{group}/case":                        {"prefix": "p", "name": "n", "do": "quarantine", "reason": "x", "days": "3"},
 	"POST /settings/keys/{id}":                        {"do": "delete"},
 	"POST /settings/hosts":                            {"name": "new"},
 	"POST /settings/jobs":                             {"do": "retry", "kind": "x", "key": "x"},

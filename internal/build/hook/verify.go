@@ -72,8 +72,8 @@ func (f Forge) DeliveryID(h http.Header) string {
 
 // Errors of Proof. None says more of a secret than that it does not fit.
 var (
-	ErrUnsigned = errors.New("the delivery is not signed. Give the webhook at the forge the secret that CreateWebhook " +
-		"returned")
+	ErrUnsigned = errors.New("the delivery is not signed. Give the webhook at the forge the secret that " +
+		"CreateWebhook returned")
 	ErrSignature = errors.New("the delivery's signature does not fit the webhook's secret. Give the webhook at the " +
 		"forge the secret that CreateWebhook returned, or a new one with UpdateWebhook and rotateSecret")
 	ErrOld = errors.New("the delivery was signed more than five minutes ago, or in the future. Check the clocks of " +
