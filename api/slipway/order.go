@@ -218,6 +218,10 @@ type FileCoverage struct {
 	Missed  string `json:"missed,omitzero"`
 }
 
+// Origin is what a build was made of, as far as it is known: the commit, its branch, and the branch that its pull
+// request is to go to.
+type Origin struct{ Commit, Branch, Base string }
+
 // Cause is why a build failed, as far as the runner knows: `slipway why` and the pages begin with it.
 type Cause struct {
 	Phase    string `json:"phase"`

@@ -64,7 +64,7 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 			return err
 		}
 		if len(result.Reports) > 0 && s.Reports != nil {
-			arns, err := s.Reports.Record(ctx, tx, &r.build, result.Reports)
+			arns, err := s.Reports.Record(ctx, tx, &r.build, originOf(r), result.Reports)
 			if err != nil {
 				return err
 			}

@@ -27,7 +27,8 @@ func Migrations() store.Migrations { return store.Tables("build", migrations) }
 // Reports keeps what the tests of builds reported.
 type Reports interface {
 	// Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs.
-	Record(ctx context.Context, tx store.Tx, build *codebuild.Build, reports []slipway.Report) ([]string, error)
+	Record(ctx context.Context, tx store.Tx, build *codebuild.Build, of slipway.Origin,
+		reports []slipway.Report) ([]string, error)
 	// Failed returns tests that failed in reports, up to a limit, those first that tell most. q is the database, or the
 	// transaction that has recorded the reports.
 	Failed(ctx context.Context, q store.Queryer, reportArns []string, limit int) ([]slipway.FailedTest, error)

@@ -3,44 +3,16 @@ package report
 import (
 	"context"
 	"database/sql"
-	"regexp"
-	"strings"
 	"time"
 
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
 	"slipway/internal/store"
 )
 
 // earlierRuns is how many earlier reports of the same commit a report is compared with.
 const earlierRuns = 5
-
-// origin is what a report was made of.
-type origin struct{ commit, branch, base string }
-
-var commitID = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
-
-// originOf reads what a build was made of. The source version of a build is a branch, a tag, a commit or a pull
-// request; a pull request's webhook tells its branches.
-func originOf(b *cb.Build) origin {
-	of := origin{commit: awsproto.Value(b.ResolvedSourceVersion)}
-	version := awsproto.Value(b.SourceVersion)
-	if !commitID.MatchString(version) && !strings.HasPrefix(version, "arn:") {
-		of.branch = strings.TrimPrefix(version, "refs/heads/")
-	}
-	if b.Environment == nil {
-		return of
-	}
-	for _, v := range b.Environment.EnvironmentVariables {
-		switch value := strings.TrimPrefix(awsproto.Value(v.Value), "refs/heads/"); awsproto.Value(v.Name) {
-		case "CODEBUILD_WEBHOOK_BASE_REF":
-			of.base = value
-		case "CODEBUILD_WEBHOOK_HEAD_REF":
-			of.branch = value
-		}
-	}
-	return of
-}
 
 // outcome is how a test went in a report that may have run it several times.
 type outcome struct{ passed, failed bool }
@@ -60,12 +32,12 @@ func outcomes(cases []cb.TestCase) map[test]outcome {
 
 // keepFlakes keeps which tests of a report have had the other result on the same commit, in this report or in one of the
 // five before it. It costs one query where the commit is known.
-func keepFlakes(ctx context.Context, tx store.Tx, group string, of origin, cases []cb.TestCase, now time.Time) error {
-	if of.commit == "" {
+func keepFlakes(ctx context.Context, tx store.Tx, group string, of slipway.Origin, cases []cb.TestCase, now time.Time) error {
+	if of.Commit == "" {
 		return nil
 	}
 	earlier, err := store.Documents[[]cb.TestCase](ctx, tx,
-		`SELECT cases FROM reports WHERE grp = $1 AND commit_id = $2 ORDER BY seq DESC LIMIT $3`, group, of.commit,
+		`SELECT cases FROM reports WHERE grp = $1 AND commit_id = $2 ORDER BY seq DESC LIMIT $3`, group, of.Commit,
 		earlierRuns)
 	if err != nil {
 		return err
@@ -84,7 +56,7 @@ func keepFlakes(ctx context.Context, tx store.Tx, group string, of origin, cases
 		}
 		if _, err := tx.Exec(ctx, `INSERT INTO flakes (grp, prefix, name, commit_id, seen) VALUES ($1, $2, $3, $4, $5)
 			ON CONFLICT (grp, prefix, name, commit_id) DO UPDATE SET seen = excluded.seen`,
-			group, key.prefix, key.name, of.commit, now.UnixMilli()); err != nil {
+			group, key.prefix, key.name, of.Commit, now.UnixMilli()); err != nil {
 			return err
 		}
 	}

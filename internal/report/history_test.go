@@ -57,7 +57,7 @@ func TestFlakyIsAFact(t *testing.T) {
 	h := open(t)
 	run := func(commit, branch string, statuses ...string) string {
 		t.Helper()
-		h.build = cb.Build{ResolvedSourceVersion: &commit, SourceVersion: &branch}
+		h.of.Commit, h.of.Branch = commit, branch
 		return h.record(slipway.Report{Name: "unit", Cases: cases(statuses...)})[0]
 	}
 	run("aaaaaaa", "main", "SUCCEEDED", "SUCCEEDED", "FAILED")
@@ -69,9 +69,9 @@ func TestFlakyIsAFact(t *testing.T) {
 		t.Fatalf("%+v, %v", out.Flaky, err)
 	}
 	// A pull request is compared with the branch that it is to go to, not with what ran before it.
-	run("ccccccc", "refs/heads/else", "FAILED", "FAILED", "FAILED")
-	h.env = []cb.EnvironmentVariable{{Name: new("CODEBUILD_WEBHOOK_BASE_REF"), Value: new("refs/heads/main")}}
-	arn = run("ddddddd", "pr/7", "FAILED", "SUCCEEDED", "FAILED")
+	run("ccccccc", "else", "FAILED", "FAILED", "FAILED")
+	h.of.Base = "main"
+	arn = run("ddddddd", "else", "FAILED", "SUCCEEDED", "FAILED")
 	failed, err := h.reports.Failed(t.Context(), h.db, []string{arn}, 10)
 	if err != nil || len(failed) != 2 || *failed[0].Name != "t0" || !*failed[0].IsNew || *failed[0].FlakyCommits != 1 ||
 		*failed[1].IsNew || failed[1].FlakyCommits != nil {

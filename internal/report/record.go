@@ -16,7 +16,7 @@ import (
 
 // Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs. A name makes a group
 // PROJECT-NAME the first time. Reports whose life is over go with it.
-func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
+func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, of slipway.Origin,
 	reports []slipway.Report) ([]string, error) {
 	now := s.Now()
 	for _, old := range []string{`DELETE FROM reports WHERE created < $1`, `DELETE FROM flakes WHERE seen < $1`} {
@@ -24,7 +24,6 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 			return nil, err
 		}
 	}
-	of := originOf(build)
 	var arns []string
 	for i, r := range reports {
 		if i == maxGroups {
@@ -66,7 +65,7 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build,
 	return arns, nil
 }
 
-func insert(ctx context.Context, tx store.Tx, r *cb.Report, of origin, cases []cb.TestCase,
+func insert(ctx context.Context, tx store.Tx, r *cb.Report, of slipway.Origin, cases []cb.TestCase,
 	c *slipway.Coverage) error {
 	files := ""
 	if c != nil && len(c.Files) > 0 {
@@ -79,7 +78,7 @@ func insert(ctx context.Context, tx store.Tx, r *cb.Report, of origin, cases []c
 		`INSERT INTO reports (arn, seq, grp, status, created, doc, cases, files, commit_id, branch, base)
 			VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		*r.Arn, *r.ReportGroupArn, string(r.Status), r.Created.UnixMilli(), store.JSON(r), store.JSON(cases), files,
-		of.commit, of.branch, of.base)
+		of.Commit, of.Branch, of.Base)
 	return err
 }
 

@@ -21,8 +21,7 @@ type house struct {
 	db      *store.Store
 	reports *report.Service
 	now     time.Time
-	build   cb.Build // that the reports are of
-	env     []cb.EnvironmentVariable
+	of      slipway.Origin // of the builds that are recorded
 }
 
 func open(t *testing.T) *house {
@@ -40,11 +39,9 @@ func open(t *testing.T) *house {
 
 func (h *house) record(reports ...slipway.Report) (arns []string) {
 	h.t.Helper()
-	b := &h.build
-	b.ProjectName, b.Arn = new("app"), new("arn:build")
-	b.Environment = &cb.ProjectEnvironment{EnvironmentVariables: h.env}
+	b := &cb.Build{ProjectName: new("app"), Arn: new("arn:build")}
 	err := h.db.Write(h.t.Context(), func(tx store.Tx) (err error) {
-		arns, err = h.reports.Record(h.t.Context(), tx, b, reports)
+		arns, err = h.reports.Record(h.t.Context(), tx, b, h.of, reports)
 		return err
 	})
 	if err != nil {
