@@ -24,7 +24,7 @@ demo: build
 test: build
 	@if command -v cc >/dev/null 2>&1 && [ -z "$(NO_RACE)" ]; then \
 		echo "go test -race (a C compiler is here)"; \
-		CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... | grep -v slipway/e2e) && $(GO) test -parallel 4 -timeout 40m ./e2e/...; \
+		CGO_ENABLED=1 $(GO) test -race -timeout 40m $$($(GO) list ./... | grep -v slipway/e2e) && $(GO) test -parallel 4 -timeout 40m ./e2e/...; \
 	else \
 		echo "go test (no C compiler here: without the race detector)"; \
 		$(GO) test ./...; \

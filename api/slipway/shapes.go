@@ -363,13 +363,14 @@ type FailedTest struct {
 
 // Finding is the shape of that name.
 type Finding struct {
-	Kind    *string `json:"kind,omitzero"`
-	Tool    *string `json:"tool,omitzero"`
-	Message *string `json:"message,omitzero"`
-	File    *string `json:"file,omitzero"`
-	Line    *int32  `json:"line,omitzero"`
-	Column  *int32  `json:"column,omitzero"`
-	Subject *string `json:"subject,omitzero"`
+	Kind       *string `json:"kind,omitzero"`
+	Tool       *string `json:"tool,omitzero"`
+	Message    *string `json:"message,omitzero"`
+	File       *string `json:"file,omitzero"`
+	SourceFile *string `json:"sourceFile,omitzero"`
+	Line       *int32  `json:"line,omitzero"`
+	Column     *int32  `json:"column,omitzero"`
+	Subject    *string `json:"subject,omitzero"`
 }
 
 // GetAttentionInput is the shape of that name.

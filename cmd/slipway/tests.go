@@ -73,6 +73,13 @@ func (c *testsListCommand) Run(ctx context.Context) error {
 	})
 }
 
+func plural(n int32, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // slowTests is how many of the slowest tests are listed.
 const slowTests = 5
 
@@ -96,7 +103,8 @@ func failingWords(n *slipway.TestNote) string {
 }
 
 func flakyWords(n *slipway.TestNote) string {
-	return fmt.Sprintf("both on %d commits, turned %d times in %d runs", *n.FlakyCommits, *n.Turns, *n.Runs)
+	return fmt.Sprintf("passed and failed on %s, turned %s in %d runs", plural(*n.FlakyCommits, "commit"),
+		plural(*n.Turns, "time"), *n.Runs)
 }
 
 type testsQuarantineCommand struct {

@@ -106,9 +106,12 @@ func (w *pageWalker) visitor(name string, groups []string, policy ...statement) 
 func (w *pageWalker) ask(p page, v visitor) (status int, header http.Header, body string) {
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
 	defer cancel()
+	rec := &cutter{ResponseRecorder: httptest.NewRecorder(), cut: func() {}}
 	if slices.Contains(stayOpen, p.pattern) {
-		ctx, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
+		// It goes on for as long as somebody looks: until it has said something, or has nothing to say for a while.
+		ctx, cancel = context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()
+		rec.cut = cancel
 	}
 	form := url.Values{"csrf": {v.csrf}}
 	for name, value := range pageForms[p.pattern] {
@@ -123,9 +126,19 @@ func (w *pageWalker) ask(p page, v visitor) (status int, header http.Header, bod
 	if v.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: "slipway", Value: v.cookie})
 	}
-	rec := httptest.NewRecorder()
 	w.handler.ServeHTTP(rec, r)
 	return rec.Code, rec.Header(), html.UnescapeString(rec.Body.String())
+}
+
+// cutter takes an answer, and hangs up when its first bytes are there.
+type cutter struct {
+	*httptest.ResponseRecorder
+	cut func()
+}
+
+func (c *cutter) Write(p []byte) (int, error) {
+	defer c.cut()
+	return c.ResponseRecorder.Write(p)
 }
 
 // expire ends the time of a user's sessions.

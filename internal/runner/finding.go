@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"syscall"
 
 	"slipway/api/codebuild"
@@ -61,17 +60,19 @@ func (b *build) commandInterrupted(ctx context.Context, kind codebuild.BuildPhas
 		Finding: f}
 }
 
-// finding is a finding as the contract has it. Its file is relative to the source, if it lies there.
+// finding is a finding as the contract has it.
 func (b *build) finding(f *toolerror.Finding) *slipway.Finding {
 	if f == nil {
 		return nil
 	}
-	f.File = strings.TrimPrefix(f.File, b.space.place.Source+"/")
 	out := &slipway.Finding{Kind: new(string(f.Kind)), Message: &f.Message}
 	for to, text := range map[**string]string{&out.Tool: f.Tool, &out.File: f.File, &out.Subject: f.Subject} {
 		if text != "" {
 			*to = &text
 		}
+	}
+	if at := b.inSource(f.File); at != "" {
+		out.SourceFile = &at
 	}
 	if f.Line > 0 {
 		out.Line = new(int32(f.Line))

@@ -40,12 +40,12 @@ func breaks(f *slipway.Finding) bool {
 	return false
 }
 
-// Place is where in the source something is wrong, as compilers write it: "cart.go:12:3". It is "" if no tool said.
+// Place is where something is wrong, as compilers write it: "src/cart.go:12:3". It is "" if no tool said.
 func Place(f *slipway.Finding) string {
-	at := SourceFile(f)
-	if at == "" {
+	if f == nil || text(f.File) == "" {
 		return ""
 	}
+	at := first(text(f.SourceFile), path.Clean(strings.ReplaceAll(text(f.File), `\`, "/")))
 	if f.Line != nil {
 		at += fmt.Sprintf(":%d", *f.Line)
 	}
@@ -53,14 +53,6 @@ func Place(f *slipway.Finding) string {
 		at += fmt.Sprintf(":%d", *f.Column)
 	}
 	return at
-}
-
-// SourceFile is the file of a finding, relative to the source where the tool was run in it.
-func SourceFile(f *slipway.Finding) string {
-	if f == nil || text(f.File) == "" {
-		return ""
-	}
-	return path.Clean(strings.ReplaceAll(text(f.File), `\`, "/"))
 }
 
 // advice is what can be done about a kind of failure where the lines of its tool do not say it.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
+	"slipway/spec/spectest"
 	"slipway/spec/toolerror"
 )
 
@@ -137,24 +137,15 @@ func TestExitCode(t *testing.T) {
 	}
 }
 
-// TestLinear has no output cost more than in proportion to its length: ten times the lines may cost 40 times as much on
-// a noisy machine, and cost 100 times as much if each line looked at all others.
 func TestLinear(t *testing.T) {
 	for _, line := range []string{"error: x", "Traceback (most recent call last):", "  1:2  error  x  y", "test a ... FAILED",
 		"TypeError: x", "FAILED a.py::b - c", "ERROR: failed to solve: x", "npm ERR! code EX", "-- FAIL: TestX", "[ERROR] x"} {
-		cost := func(n int) time.Duration {
-			all := lines(strings.Repeat(line+"\n", n))
-			best := time.Hour
-			for range 3 {
-				start := time.Now()
-				toolerror.Find(all, 1)
-				best = min(best, time.Since(start))
-			}
-			return best
-		}
-		if small, large := cost(2_000), cost(20_000); large > 40*small+time.Millisecond {
-			t.Errorf("%q: 2,000 lines took %s, 20,000 took %s", line, small, large)
-		}
+		t.Run(line, func(t *testing.T) {
+			spectest.Linear(t, 2000, func(n int) func() {
+				all := lines(strings.Repeat(line+"\n", n))
+				return func() { toolerror.Find(all, 1) }
+			})
+		})
 	}
 }
 

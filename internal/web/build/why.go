@@ -2,23 +2,21 @@ package build
 
 import (
 	"fmt"
-	"path"
-	"strings"
 
 	"slipway/internal/view"
 	"slipway/internal/web/kit"
 )
 
-// placeHref leads to the place in the source where something is wrong, as the commit has it; "" where the tool named no
-// file of it.
+// placeHref leads to the place in the source where something is wrong, as the commit has it; "" where the tool named
+// no file of it.
 func placeHref(b *buildView) string {
-	file, c := view.SourceFile(b.Why.Finding), b.Change
-	if file == "" || path.IsAbs(file) || strings.HasPrefix(file, "../") || c.Repository == "" || c.Commit == "" {
+	f, c := b.Why.Finding, b.Change
+	if f == nil || kit.Text(f.SourceFile) == "" || c.Repository == "" || c.Commit == "" {
 		return ""
 	}
-	href := kit.FilePath(c.Repository, c.Commit, file)
-	if line := b.Why.Finding.Line; line != nil {
-		href += fmt.Sprintf("&from=%d#L%d", max(1, *line-linesAbove), *line)
+	href := kit.FilePath(c.Repository, c.Commit, *f.SourceFile)
+	if f.Line != nil {
+		href += fmt.Sprintf("&from=%d#L%d", max(1, *f.Line-linesAbove), *f.Line)
 	}
 	return href
 }

@@ -415,7 +415,7 @@ func flakyWords(t slipway.TestNote) string {
 	if n := int(kit.Number32(t.FlakyCommits)); n > 0 {
 		say = append(say, "passed and failed on "+kit.Count(n, "commit", "commits")+" of 30 days")
 	}
-	if n := kit.Number32(t.Turns); n > 0 {
+	if n := kit.Number32(t.Turns); n > 1 {
 		say = append(say, fmt.Sprintf("turned %d times in %d runs", n, kit.Number32(t.Runs)))
 	}
 	return strings.Join(say, ", ")
