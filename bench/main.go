@@ -41,6 +41,8 @@ func measures() []measure {
 			"1.1 × docker run, 0.3 × in a ready room", "docker run itself is the peer", containers},
 		{"logs", "a log of 1,000,000 lines of 100 bytes", "2 × sh > file", "Woodpecker 267 ×, Gitea 113 ×", logs},
 		{"read", "slipway logs of those lines", "2 × a file over HTTP", "Gitea 0.62 s", read},
+		{"cache", "a cache of 256 MiB, restored, and tar with zstd, in turns", "0.7 × tar with zstd",
+			"tar is the peer", keptCaches},
 		{"router", "16 connections through the router, httputil.ReverseProxy and nginx, in turns",
 			"0.8 × nginx, 1.3 × ReverseProxy",
 			"nginx itself is the peer", throughput},
