@@ -66,7 +66,7 @@ func keptCaches(ctx context.Context, _ *bench) (string, error) {
 		them.Seconds()/us.Seconds(), took.Round(time.Millisecond)), nil
 }
 
-// inTurns restores a cache and unpacks an archive, each as often as cacheRuns says, and returns how long each time took.
+// inTurns restores a cache and unpacks an archive, cacheRuns times each, and returns how long each time took.
 func inTurns(ctx context.Context, dir, archive string,
 	restore func(into string) error) (ours, theirs []time.Duration, err error) {
 	unpack := func(into string) error {
