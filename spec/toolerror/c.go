@@ -1,39 +1,38 @@
 package toolerror
 
 import (
-	"regexp"
 	"strings"
 )
 
 const cFile = `[^\s:()]+\.(?:c|cc|cpp|cxx|h|hh|hpp|hxx|m|mm|cu|S|s|inc|ino)`
 
 var cRules = []rule{
-	{tool: "C", kind: MissingDependency, weight: cause, has: "o such file or directory", is: regexp.MustCompile(
+	{tool: "C", kind: MissingDependency, weight: cause, has: "o such file or directory", is: expression(
 		`^(?P<file>` + cFile + `):(?P<line>\d+):(?:(?P<column>\d+):)? fatal error: (?P<message>(?P<subject>[^\s:]+): No such file or directory)$`)},
-	{tool: "C", kind: MissingDependency, weight: cause, has: "file not found", is: regexp.MustCompile(
+	{tool: "C", kind: MissingDependency, weight: cause, has: "file not found", is: expression(
 		`^(?P<file>` + cFile + `):(?P<line>\d+):(?P<column>\d+): fatal error: (?P<message>'(?P<subject>[^']+)' file not found)$`)},
-	{tool: "C", kind: Compile, weight: cause, has: "error: ", is: regexp.MustCompile(
+	{tool: "C", kind: Compile, weight: cause, has: "error: ", is: expression(
 		`^(?P<file>` + cFile + `):(?P<line>\d+):(?:(?P<column>\d+):)? (?:fatal )?error: (?P<message>.+)$`), more: caret},
-	{tool: "C", kind: Compile, weight: cause, has: ": error C", is: regexp.MustCompile(
+	{tool: "C", kind: Compile, weight: cause, has: ": error C", is: expression(
 		`^(?P<file>[^\s(]+)\((?P<line>\d+)(?:,(?P<column>\d+))?\): (?:fatal )?error C\d+: (?P<message>.+)$`)},
-	{tool: "C", kind: Compile, weight: cause, has: "undefined reference to ", is: regexp.MustCompile(
+	{tool: "C", kind: Compile, weight: cause, has: "undefined reference to ", is: expression(
 		"^(?:.*?(?P<file>" + cFile + "):(?:(?P<line>\\d+)|\\(\\S+\\)): )?.*?" +
 			"(?P<message>undefined reference to [`'](?P<subject>[^']+)')")},
-	{tool: "C", kind: MissingDependency, weight: cause, has: "cannot find -l", is: regexp.MustCompile(
+	{tool: "C", kind: MissingDependency, weight: cause, has: "cannot find -l", is: expression(
 		`ld: (?P<message>cannot find -l(?P<subject>[^\s:]+)).*$`)},
-	{tool: "CMake", kind: Other, weight: cause, has: "CMake Error", is: regexp.MustCompile(
+	{tool: "CMake", kind: Other, weight: cause, has: "CMake Error", is: expression(
 		`^CMake Error(?: at (?P<file>[^\s:]+):(?P<line>\d+) \(\w+\))?:(?: (?P<message>.+))?$`), more: cmakeSays},
-	{tool: "C", kind: Crash, weight: cause, has: "Sanitizer: ", is: regexp.MustCompile(
+	{tool: "C", kind: Crash, weight: cause, has: "Sanitizer: ", is: expression(
 		`^==\d+==ERROR: (?P<message>\w+Sanitizer: .+?)(?: on .*)?$`), more: sanitized},
-	{tool: "make", kind: MissingFile, weight: cause, has: "No rule to make target", is: regexp.MustCompile(
+	{tool: "make", kind: MissingFile, weight: cause, has: "No rule to make target", is: expression(
 		"^\\w*make(?:\\[\\d+\\])?: \\*\\*\\* (?P<message>No rule to make target [`'](?P<subject>[^']+)'.*)$")},
-	{tool: "make", kind: Compile, weight: cause, has: "missing separator", is: regexp.MustCompile(
+	{tool: "make", kind: Compile, weight: cause, has: "missing separator", is: expression(
 		`^(?P<file>[^\s:]+):(?P<line>\d+): \*\*\* (?P<message>missing separator.*)$`)},
-	{tool: "make", kind: MissingTool, weight: cause, has: "make", is: regexp.MustCompile(
+	{tool: "make", kind: MissingTool, weight: cause, has: "make", is: expression(
 		`^\w*make(?:\[\d+\])?: (?P<subject>[\w.+-]+): (?P<message>No such file or directory|[Cc]ommand not found)$`)},
-	{tool: "make", kind: Other, weight: consequence, has: "*** [", is: regexp.MustCompile(
+	{tool: "make", kind: Other, weight: consequence, has: "*** [", is: expression(
 		`^\w*make(?:\[\d+\])?: \*\*\* \[(?P<subject>[^\]]*)\] Error \d+`)},
-	{tool: "C", kind: Compile, weight: consequence, has: "collect2: error", is: regexp.MustCompile(
+	{tool: "C", kind: Compile, weight: consequence, has: "collect2: error", is: expression(
 		`^collect2: error: (?P<message>.+)$`)},
 }
 
@@ -54,11 +53,11 @@ func cmakeSays(f *found) {
 	}
 }
 
-var sanitizedAt = regexp.MustCompile(`^\s+#\d+ 0x[0-9a-f]+ in .+ (/\S+):(\d+)(?::(\d+))?$`)
+var sanitizedAt = expression(`^\s+#\d+ 0x[0-9a-f]+ in .+ (/\S+):(\d+)(?::(\d+))?$`)
 
 func sanitized(f *found) {
 	f.ahead(func(text string, i int) bool {
-		m := sanitizedAt.FindStringSubmatch(text)
+		m := sanitizedAt().FindStringSubmatch(text)
 		if m == nil || strings.Contains(m[1], "sanitizer") {
 			return false
 		}

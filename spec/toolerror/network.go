@@ -1,7 +1,5 @@
 package toolerror
 
-import "regexp"
-
 // networkRules know what libraries say of names, connections and certificates, whichever tool passes it on.
 var networkRules = []rule{
 	network("ould not resolve host", `(?P<message>[Cc]ould not resolve host:? '?(?P<subject>[\w.-]+).*)$`),
@@ -18,5 +16,5 @@ var networkRules = []rule{
 }
 
 func network(has, is string) rule {
-	return rule{kind: Network, weight: cause, has: has, is: regexp.MustCompile(is)}
+	return rule{kind: Network, weight: cause, has: has, is: expression(is)}
 }

@@ -1,44 +1,43 @@
 package toolerror
 
 import (
-	"regexp"
 	"strings"
 )
 
 const nodeFile = `[^\s:(]+\.[mc]?[jt]sx?`
 
 var nodeRules = []rule{
-	{tool: "TypeScript", kind: Compile, weight: cause, has: "error TS", is: regexp.MustCompile(
+	{tool: "TypeScript", kind: Compile, weight: cause, has: "error TS", is: expression(
 		`^(?P<file>` + nodeFile + `)[(:](?P<line>\d+)[,:](?P<column>\d+)\)?(?::| -) error TS\d+: (?P<message>.+)$`)},
-	{tool: "TypeScript", kind: Compile, weight: cause, has: "error TS", is: regexp.MustCompile(
+	{tool: "TypeScript", kind: Compile, weight: cause, has: "error TS", is: expression(
 		`^error TS\d+: (?P<message>.+)$`)},
-	{tool: "ESLint", kind: Compile, weight: cause, has: " error ", is: regexp.MustCompile(
+	{tool: "ESLint", kind: Compile, weight: cause, has: " error ", is: expression(
 		`^\s+(?P<line>\d+):(?P<column>\d+)\s+error\s+(?P<message>\S.*?)(?:\s{2,}\S+)?$`), more: lintedFile},
-	{tool: "esbuild", kind: Compile, weight: cause, has: "[ERROR] ", is: regexp.MustCompile(
+	{tool: "esbuild", kind: Compile, weight: cause, has: "[ERROR] ", is: expression(
 		`^(?:✘|X) \[ERROR\] (?P<message>.+)$`), more: bundledPlace},
-	{tool: "webpack", kind: Compile, weight: cause, has: "ERROR in ", is: regexp.MustCompile(
+	{tool: "webpack", kind: Compile, weight: cause, has: "ERROR in ", is: expression(
 		`^ERROR in (?P<file>\S+)(?: (?P<line>\d+):(?P<column>\d+).*)?$`), more: nextSays},
-	{tool: "Node", kind: Test, weight: cause, has: "●", is: regexp.MustCompile(
+	{tool: "Node", kind: Test, weight: cause, has: "●", is: expression(
 		`^\s*● (?P<subject>.+ › .+)$`), more: nodeTest},
-	{tool: "Node", kind: Test, weight: cause, has: " > ", is: regexp.MustCompile(
+	{tool: "Node", kind: Test, weight: cause, has: " > ", is: expression(
 		`^\s*(?:FAIL|×)\s+(?P<file>` + nodeFile + `) > (?P<subject>.+)$`), more: nodeTest},
-	{tool: "Node", kind: Test, weight: cause, has: "not ok ", is: regexp.MustCompile(
+	{tool: "Node", kind: Test, weight: cause, has: "not ok ", is: expression(
 		`^\s*not ok \d+ (?:- )?(?P<subject>.+?)(?: # (?:time=|Subtest).*)?$`), more: tapTest},
-	{tool: "npm", kind: MissingFile, weight: cause, has: "issing script: ", is: regexp.MustCompile(
+	{tool: "npm", kind: MissingFile, weight: cause, has: "issing script: ", is: expression(
 		`^npm (?:ERR!|error) (?P<message>[Mm]issing script: "?(?P<subject>[^"]+)"?)$`)},
-	{tool: "npm", kind: MissingDependency, weight: cause, has: "404", is: regexp.MustCompile(
+	{tool: "npm", kind: MissingDependency, weight: cause, has: "404", is: expression(
 		`^npm (?:ERR!|error) 404 (?P<message>Not Found - GET .*/(?P<subject>[^/\s]+).*)$`)},
-	{tool: "npm", kind: MissingDependency, weight: cause, has: "code E", is: regexp.MustCompile(
+	{tool: "npm", kind: MissingDependency, weight: cause, has: "code E", is: expression(
 		`^npm (?:ERR!|error) code (?P<subject>ERESOLVE|ETARGET|ENOVERSIONS)$`), more: npmSays},
-	{tool: "npm", kind: Other, weight: consequence, has: "code E", is: regexp.MustCompile(
+	{tool: "npm", kind: Other, weight: consequence, has: "code E", is: expression(
 		`^npm (?:ERR!|error) code (?P<subject>ELIFECYCLE)$`)},
-	{tool: "npm", kind: Other, weight: vague, has: "code E", is: regexp.MustCompile(
+	{tool: "npm", kind: Other, weight: vague, has: "code E", is: expression(
 		`^npm (?:ERR!|error) code (?P<subject>E\w+)$`), more: npmSays},
-	{tool: "Node", kind: MissingDependency, weight: cause, has: "Cannot find ", is: regexp.MustCompile(
+	{tool: "Node", kind: MissingDependency, weight: cause, has: "Cannot find ", is: expression(
 		`^(?:\w*Error(?: \[\w+\])?: )?(?P<message>Cannot find (?:module|package) '(?P<subject>[^']+)'.*)$`), more: nodeFrame},
-	{tool: "Node", kind: MissingTool, weight: cause, has: " ENOENT", is: regexp.MustCompile(
+	{tool: "Node", kind: MissingTool, weight: cause, has: " ENOENT", is: expression(
 		`^(?:Error: )?(?P<message>spawn (?P<subject>\S+) ENOENT)$`)},
-	{tool: "Node", kind: Crash, weight: cause, has: "rror", is: regexp.MustCompile(
+	{tool: "Node", kind: Crash, weight: cause, has: "rror", is: expression(
 		`^(?:Uncaught )?(?P<message>[A-Z]\w*Error(?: \[\w+\])?: .+)$`), more: nodeThrown},
 }
 
@@ -54,10 +53,10 @@ func lintedFile(f *found) {
 	})
 }
 
-var bundled = regexp.MustCompile(`^\s+(\S+):(\d+):(\d+):$`)
+var bundled = expression(`^\s+(\S+):(\d+):(\d+):$`)
 
 func bundledPlace(f *found) {
-	f.ahead(func(text string, i int) bool { return f.place(bundled.FindStringSubmatch(text)) || i > f.at+maxLines })
+	f.ahead(func(text string, i int) bool { return f.place(bundled().FindStringSubmatch(text)) || i > f.at+maxLines })
 }
 
 // nextSays has the first line with something in it for a message.
@@ -72,12 +71,12 @@ func nextSays(f *found) {
 	})
 }
 
-var nodeAt = regexp.MustCompile(`^\s+(?:at|❯) (?:.* )?\(?(?:file://)?([^\s():]+):(\d+):(\d+)\)?$`)
+var nodeAt = expression(`^\s+(?:at|❯) (?:.* )?\(?(?:file://)?([^\s():]+):(\d+):(\d+)\)?$`)
 
 // nodeFrame reads the first frame that is the build's own.
 func nodeFrame(f *found) {
 	f.ahead(func(text string, i int) bool {
-		m := nodeAt.FindStringSubmatch(text)
+		m := nodeAt().FindStringSubmatch(text)
 		if m == nil || strings.HasPrefix(m[1], "node:") || strings.Contains(m[1], "node_modules/") {
 			return false
 		}
@@ -93,12 +92,12 @@ func nodeTest(f *found) {
 	nodeFrame(f)
 }
 
-var tapSays = regexp.MustCompile(`^\s+(?:error|message): ['"]?(.+?)['"]?$`)
+var tapSays = expression(`^\s+(?:error|message): ['"]?(.+?)['"]?$`)
 
 // tapTest reads the message from the block under a test that failed.
 func tapTest(f *found) {
 	f.ahead(func(text string, i int) bool {
-		m := tapSays.FindStringSubmatch(text)
+		m := tapSays().FindStringSubmatch(text)
 		if m == nil {
 			return !indented(text) && strings.TrimSpace(text) != ""
 		}
@@ -111,12 +110,12 @@ func tapTest(f *found) {
 	}
 }
 
-var npmSaid = regexp.MustCompile(`^npm (?:ERR!|error)(?: E?[A-Z]*)? (.+)$`)
+var npmSaid = expression(`^npm (?:ERR!|error)(?: E?[A-Z]*)? (.+)$`)
 
 // npmSays has npm's next words for a message.
 func npmSays(f *found) {
 	f.ahead(func(text string, i int) bool {
-		m := npmSaid.FindStringSubmatch(text)
+		m := npmSaid().FindStringSubmatch(text)
 		if m == nil {
 			return true
 		}
@@ -127,12 +126,12 @@ func npmSays(f *found) {
 	})
 }
 
-var nodeSource = regexp.MustCompile(`^(?:file://)?(/\S+\.[mc]?[jt]sx?):(\d+)$`)
+var nodeSource = expression(`^(?:file://)?(/\S+\.[mc]?[jt]sx?):(\d+)$`)
 
 // nodeThrown tells an exception of JavaScript by the frames under it, or the source above it. Without either it may be
 // of any program that writes its errors so.
 func nodeThrown(f *found) {
-	f.back(maxLines, func(text string) bool { return f.place(nodeSource.FindStringSubmatch(text)) })
+	f.back(maxLines, func(text string) bool { return f.place(nodeSource().FindStringSubmatch(text)) })
 	if f.File != "" {
 		return
 	}

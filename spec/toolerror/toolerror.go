@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Kind is what sort of failure a line tells of.
@@ -72,9 +73,16 @@ type rule struct {
 	tool   string
 	kind   Kind
 	weight weight
-	has    string         // what each line has that it matches: it keeps the expression from most lines
-	is     *regexp.Regexp // with groups: file, line, column, message, subject
-	more   func(*found)   // reads what stands around the line; it may refuse it
+	has    string       // what each line has that it matches: it keeps the expression from most lines
+	is     pattern      // with groups: file, line, column, message, subject
+	more   func(*found) // reads what stands around the line; it may refuse it
+}
+
+// pattern is an expression that is compiled when it is needed first: most programs that know it never need it.
+type pattern = func() *regexp.Regexp
+
+func expression(text string) pattern {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
 }
 
 // found is a line that matched a rule, among the others.
@@ -139,12 +147,13 @@ func weigh(f *found, exit int) weight {
 }
 
 func (r *rule) match(lines []Line, at int) *found {
-	groups := r.is.FindStringSubmatch(lines[at].Text)
+	is := r.is()
+	groups := is.FindStringSubmatch(lines[at].Text)
 	if groups == nil {
 		return nil
 	}
 	f := &found{Finding: Finding{Kind: r.kind, Tool: r.tool}, rule: r, all: lines, at: at}
-	for i, name := range r.is.SubexpNames() {
+	for i, name := range is.SubexpNames() {
 		switch text := strings.TrimSpace(groups[i]); name {
 		case "file":
 			f.File = text
