@@ -116,8 +116,8 @@ func (s *Service) trusts(r *role, service string) bool {
 	return d.Allowed
 }
 
-// LimitedSession is ServiceSession for a work that may do no more than a policy allows, whatever the role may; "" limits
-// nothing.
+// LimitedSession is ServiceSession for a work that may do no more than a policy allows, whatever the role may; ""
+// limits nothing.
 func (s *Service) LimitedSession(_ context.Context, service, roleARN, sessionName, work, document string,
 	life time.Duration) (Credentials, error) {
 	r, err := s.serviceRole(roleARN, service)

@@ -30,9 +30,10 @@ func outcomes(cases []cb.TestCase) map[test]outcome {
 	return all
 }
 
-// keepFlakes keeps which tests of a report have had the other result on the same commit, in this report or in one of the
-// five before it. It costs one query where the commit is known.
-func keepFlakes(ctx context.Context, tx store.Tx, group string, of slipway.Origin, cases []cb.TestCase, now time.Time) error {
+// keepFlakes keeps which tests of a report have had the other result on the same commit, in this report or in one of
+// the five before it. It costs one query where the commit is known.
+func keepFlakes(ctx context.Context, tx store.Tx, group string, of slipway.Origin, cases []cb.TestCase,
+	now time.Time) error {
 	if of.Commit == "" {
 		return nil
 	}

@@ -31,8 +31,8 @@ type run struct {
 }
 
 // GetTestOverview implements slipway:GetTestOverview. For one report group, or the first 20 by name, it summarizes the
-// newest 10 reports: the tests that fail now, the flaky ones, the slowest, and the totals. A test is flaky that has both
-// passed and failed on one commit, or turned three times. It makes four queries.
+// newest 10 reports: the tests that fail now, the flaky ones, the slowest, and the totals. A test is flaky that has
+// both passed and failed on one commit, or turned three times. It makes four queries.
 func (s *Service) GetTestOverview(ctx context.Context,
 	in *slipway.GetTestOverviewInput) (*slipway.GetTestOverviewOutput, error) {
 	out := &slipway.GetTestOverviewOutput{

@@ -19,7 +19,8 @@ const (
 )
 
 // Linear fails a test if ten times the input costs more than forty times as much. work makes input of a size, and
-// returns what is to be done with it. The processor's time of the thread counts, so that other work on the machine does not.
+// returns what is to be done with it. The processor's time of the thread counts, so that other work on the machine does
+// not.
 func Linear(t testing.TB, size int, work func(size int) func()) {
 	t.Helper()
 	runtime.LockOSThread()
