@@ -188,7 +188,7 @@ func (u *use) chosen(t tool, f found) {
 	u.to.outputs.Set("cache-hit", "false")
 	j.d.console.printf("%s %s (%s)", t.shown, f.version, f.file)
 	if c := u.input("cache"); c != "" && c != "false" {
-		j.d.console.printf("The input cache (%s) has no effect here: nothing was restored. Use the buildspec's cache, or "+
-			"actions/cache.", c)
+		j.d.console.printf("The input cache (%s) has no effect here: nothing was restored. Use the buildspec's "+
+			"cache, or actions/cache.", c)
 	}
 }
