@@ -34,6 +34,8 @@ type Order struct {
 	// Group and Stream name the log in the journal.
 	Group  string `json:"group"`
 	Stream string `json:"stream"`
+	// TestTimes are how long suites of tests took before, for a build of a fan-out; all builds of a batch get the same.
+	TestTimes []TestTime `json:"testTimes,omitzero"`
 	// Notes are lines that the runner writes at the head of the log: what of the project is not done as it asks.
 	Notes []string `json:"notes,omitzero"`
 	// Region and Account are the server's.
@@ -216,6 +218,12 @@ type FileCoverage struct {
 	Sums
 	Covered string `json:"covered,omitzero"`
 	Missed  string `json:"missed,omitzero"`
+}
+
+// TestTime is how long the tests of a suite took together: of a class, a module, a file.
+type TestTime struct {
+	Suite       string `json:"suite"`
+	Nanoseconds int64  `json:"nanoseconds"`
 }
 
 // Origin is what a build was made of, as far as it is known: the commit, its branch, and the branch that its pull

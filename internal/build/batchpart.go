@@ -36,7 +36,7 @@ func (s *Service) part(x *batchRow, i int, named map[string]string) (*submission
 		return nil, err
 	}
 	sub.build.BuildBatchArn, sub.build.Initiator = x.doc.Arn, x.doc.Initiator
-	sub.work.ReadBatch = i == 0
+	sub.work.ReadBatch, sub.work.TestTimes = i == 0, x.work.TestTimes
 	sub.work.Variables["CODEBUILD_BATCH_BUILD_IDENTIFIER"] = identifier
 	s.collect(sub, &p)
 	x.work.Occasion.put(sub)

@@ -26,6 +26,8 @@ type batchWork struct {
 	Project cb.Project `json:"project"`
 	// Builds are those of the buildspec, once it was read.
 	Builds []slipway.BatchBuild `json:"builds,omitzero"`
+	// TestTimes are what the builds of a fan-out split their tests by. They are read once, so that all agree.
+	TestTimes []slipway.TestTime `json:"testTimes,omitzero"`
 	// Occasion is what the webhook's event adds to each of them.
 	Occasion occasion `json:"occasion,omitzero"`
 }

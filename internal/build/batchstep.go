@@ -13,6 +13,7 @@ import (
 	"slipway/internal/event"
 	"slipway/internal/fault"
 	"slipway/internal/store"
+	"slipway/spec/buildspec"
 )
 
 // partEnded tells the batch of a build, if it has one, of the build's end, in the transaction of that end: so the
@@ -30,6 +31,11 @@ func (s *Service) partEnded(ctx context.Context, tx store.Tx, r *row, result *sl
 	if r.work.ReadBatch && r.build.BuildStatus == cb.StatusTypeSucceeded {
 		if e, err = s.read(ctx, x, r, result); err != nil {
 			return err
+		}
+		if s.Reports != nil && sharded(x.work.Builds) {
+			if x.work.TestTimes, err = s.Reports.Times(ctx, tx, *x.doc.ProjectName); err != nil {
+				return err
+			}
 		}
 	}
 	return s.step(ctx, tx, x, e)
@@ -59,6 +65,13 @@ func (s *Service) read(ctx context.Context, x *batchRow, r *row, result *slipway
 		e.Refusal, err = awsproto.Message(err), nil
 	}
 	return e, err
+}
+
+// sharded tells whether builds are those of a fan-out, which part the tests among them.
+func sharded(builds []slipway.BatchBuild) bool {
+	return len(builds) > 0 && slices.ContainsFunc(builds[0].Variables, func(v cb.EnvironmentVariable) bool {
+		return awsproto.Value(v.Name) == buildspec.ShardsVariable
+	})
 }
 
 // step decides what an event does to a batch and writes it, with what follows from it. The batch is saved before

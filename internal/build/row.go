@@ -66,6 +66,7 @@ func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
 	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs,
 		Variables: r.work.Variables, Notes: r.work.Notes, Image: r.work.Image, Privileged: r.work.Privileged,
 		ReadBatch: r.work.ReadBatch, Fork: r.work.Fork,
+		TestTimes:   r.work.TestTimes,
 		CachesSince: r.work.CachesSince, CacheApart: r.work.CacheApart,
 		Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}
 	if r.work.Buildspec != nil {

@@ -29,6 +29,8 @@ type Reports interface {
 	// Record keeps the reports of a build that ends, with the writes of tx, and returns their ARNs.
 	Record(ctx context.Context, tx store.Tx, build *codebuild.Build, of slipway.Origin,
 		reports []slipway.Report) ([]string, error)
+	// Times returns how long the suites of a project's tests took in its newest reports.
+	Times(ctx context.Context, q store.Queryer, project string) ([]slipway.TestTime, error)
 	// Failed returns tests that failed in reports, up to a limit, those first that tell most. q is the database, or the
 	// transaction that has recorded the reports.
 	Failed(ctx context.Context, q store.Queryer, reportArns []string, limit int) ([]slipway.FailedTest, error)

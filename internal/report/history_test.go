@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -137,5 +138,27 @@ func TestQuarantine(t *testing.T) {
 	}
 	if r := h.get(h.record(in)[0]); r.Status != cb.ReportStatusTypeFailed {
 		t.Errorf("released: %+v", r)
+	}
+}
+
+// TestTimesOfSuites has the newest time of each suite of a project, and none of another project's.
+func TestTimesOfSuites(t *testing.T) {
+	t.Parallel()
+	h := open(t)
+	suite := func(name string, nanoseconds ...int64) (all []cb.TestCase) {
+		for i, n := range nanoseconds {
+			all = append(all, cb.TestCase{Prefix: &name, Name: new(fmt.Sprint(i)), Status: new("SUCCEEDED"),
+				DurationInNanoSeconds: new(n)})
+		}
+		return all
+	}
+	h.record(slipway.Report{Name: "unit", Cases: append(suite("a", 1, 2), suite("b", 7)...)})
+	h.record(slipway.Report{Name: "unit", Cases: suite("a", 10, 20)})
+	h.record(slipway.Report{Name: "other", Cases: append(suite("c", 5), suite("bad\tname", 5)...)})
+	for project, want := range map[string]string{"app": "[{a 30} {b 7} {c 5}]", "ap": "[]"} {
+		got, err := h.reports.Times(t.Context(), h.db, project)
+		if err != nil || fmt.Sprint(got) != want {
+			t.Errorf("%s: %v, %v; want %s", project, got, err, want)
+		}
 	}
 }

@@ -29,6 +29,11 @@ func (b *build) prepareShell() {
 		b.shell.path = "" // the image's own
 	}
 	b.shell.initial = exports(env) + "cd " + quoted(b.space.place.Source) + "\n"
+	if tools, err := b.placeCommands(); err != nil {
+		b.log.say("The build has no codebuild-tests-run: %v", err)
+	} else {
+		b.shell.initial += `PATH="$PATH":` + quoted(tools) + "; export PATH\n"
+	}
 	b.log.say("Moving to directory %s", b.space.place.Source)
 }
 

@@ -24,9 +24,7 @@ func (b *Batch) Builds() ([]BatchBuild, error) {
 		if b.Fanout.Parallelism > MaxBatch {
 			return nil, tooMany(strconv.Itoa(b.Fanout.Parallelism))
 		}
-		for range b.Fanout.Parallelism {
-			all = append(all, BatchBuild{IgnoreFailure: b.Fanout.IgnoreFailure})
-		}
+		all = b.Fanout.builds()
 	default:
 		all = slices.Concat(b.List, b.Graph)
 	}
@@ -50,6 +48,24 @@ func (b *Batch) Builds() ([]BatchBuild, error) {
 		}
 	}
 	return all, nil
+}
+
+// Variables of the builds of a fan-out, by which codebuild-tests-run knows which of the tests are theirs: the number of
+// the build, from 0, and how many there are.
+const (
+	ShardVariable  = "SLIPWAY_SHARD"
+	ShardsVariable = "SLIPWAY_SHARDS"
+)
+
+func (f *Fanout) builds() (all []BatchBuild) {
+	for i := range f.Parallelism {
+		x := BatchBuild{IgnoreFailure: f.IgnoreFailure}
+		x.Env.Variables = []Variable{
+			{Name: ShardVariable, Value: strconv.Itoa(i)}, {Name: ShardsVariable, Value: strconv.Itoa(f.Parallelism)},
+		}
+		all = append(all, x)
+	}
+	return all
 }
 
 func tooMany(n string) error {

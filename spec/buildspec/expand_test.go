@@ -17,7 +17,8 @@ func TestBatchBuilds(t *testing.T) {
 		"matrix": {"build-matrix: {static: {env: {privileged-mode: true, variables: {A: x, S: s}}}, dynamic: {" +
 			"buildspec: [m1.yml, m2.yml], env: {variables: {A: [1, 2], B: [3]}}}}",
 			"build1/m1.yml,S=s,A=1,B=3 build2/m1.yml,S=s,A=2,B=3 build3/m2.yml,S=s,A=1,B=3 build4/m2.yml,S=s,A=2,B=3"},
-		"fanout":      {"build-fanout: {parallelism: 3, ignore-failure: true}", "build1/ignored build2/ignored build3/ignored"},
+		"fanout": {"build-fanout: {parallelism: 3, ignore-failure: true}", "build1/ignored,SLIPWAY_SHARD=0,SLIPWAY_SHARDS=3 build2/ignored,SLIPWAY_SHARD=1,SLIPWAY_SHARDS=3 " +
+			"build3/ignored,SLIPWAY_SHARD=2,SLIPWAY_SHARDS=3"},
 		"wide fanout": {"build-fanout: {parallelism: 101}", "the batch has 101 builds; there may be 100"},
 		"wide matrix": {"build-matrix: {dynamic: {env: {variables: {A: [" + strings.Repeat("1,", 11) + "], B: [" +
 			strings.Repeat("1,", 10) + "]}}}}", "the batch has more than 100 builds; there may be 100"},
