@@ -43,7 +43,7 @@ const waiting = `version: 0.2
 phases:
   build:
     commands:
-      - echo "the token is $(env | grep -c "$(cat "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")") times in the environment"
+      - echo "the token is $(env | grep -c -e "$(cat "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE")") times in the environment"
       - echo "AT $AWS_CONTAINER_CREDENTIALS_FULL_URI $ID_TOKEN_URL $(cat "$AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") $AWS_ENDPOINT_URL END"
       - sleep 600
 `

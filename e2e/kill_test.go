@@ -48,7 +48,10 @@ func points(t testing.TB) []string {
 func TestKillAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
-	elsewhere := func(point string) bool { return inTraffic(point) || strings.HasPrefix(point, "batch.") }
+	elsewhere := func(point string) bool {
+		return inTraffic(point) || slices.ContainsFunc([]string{"batch.", "cache.", "webhook."},
+			func(of string) bool { return strings.HasPrefix(point, of) })
+	}
 	for _, point := range slices.DeleteFunc(points(t), elsewhere) {
 		for _, nth := range occasions(point) {
 			name := fmt.Sprintf("%s:%d", point, nth)

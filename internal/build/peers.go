@@ -47,8 +47,10 @@ func (s *Service) listenToPeers() {
 	})
 	s.db.OnNotice(endNotice, s.progresses.forget)
 	s.db.OnNotice(imageNotice, func(string) { s.images.forget() })
+	s.db.OnNotice(policyNotice, func(string) { s.policies.forget() })
 	s.db.OnGap(func() {
 		s.images.forget()
+		s.policies.forget()
 		s.runners.wakeAll()
 	})
 }

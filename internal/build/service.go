@@ -85,6 +85,7 @@ type Service struct {
 	runners    runners
 	progresses progresses
 	images     images
+	policies   resourcePolicies
 	refusals   refusals
 	forges     *http.Client
 }

@@ -48,6 +48,7 @@ func (s *Service) PutResourcePolicy(ctx context.Context,
 		_, err := tx.Exec(ctx, `INSERT INTO resource_policies (arn, policy, modified) VALUES ($1, $2, $3)
 			ON CONFLICT (arn) DO UPDATE SET policy = excluded.policy, modified = excluded.modified`, *in.ResourceArn,
 			*in.Policy, s.Now().UnixMilli())
+		s.policiesChanged(tx)
 		return err
 	})
 	if err != nil {
@@ -74,21 +75,9 @@ func (s *Service) DeleteResourcePolicy(ctx context.Context,
 	in *cb.DeleteResourcePolicyInput) (*cb.DeleteResourcePolicyOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
 		_, err := tx.Exec(ctx, `DELETE FROM resource_policies WHERE arn = $1`, *in.ResourceArn)
+		s.policiesChanged(tx)
 		return err
 	})
-}
-
-// ResourcePolicy returns the policy of a project or report group, for who decides on rights. A report group that was
-// deleted and made again has not the policy of the old one.
-func (s *Service) ResourcePolicy(ctx context.Context, arn string) (text string, ok bool, err error) {
-	var modified int64
-	ok, err = store.Find(ctx, s.db, []any{&text, &modified},
-		`SELECT policy, modified FROM resource_policies WHERE arn = $1`, arn)
-	if err != nil || !ok || !strings.HasPrefix(arn, s.arn("report-group", "")) {
-		return text, ok, err
-	}
-	made, there, err := s.Reports.Group(ctx, s.db, arn)
-	return text, there && made.UnixMilli() <= modified, err
 }
 
 // ListSharedProjects implements codebuild:ListSharedProjects: the projects that have a resource policy.
@@ -154,5 +143,6 @@ func (s *Service) forget(ctx context.Context, tx store.Tx, project string) error
 		return err
 	}
 	_, err := tx.Exec(ctx, `DELETE FROM resource_policies WHERE arn = $1`, s.arn("project", project))
+	s.policiesChanged(tx)
 	return err
 }

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// imageCommands are the programs that CodeBuild's images have besides tools. They need a POSIX shell with find, sort, sed and
-// awk.
-// Source: "Use the codebuild-tests-run CLI command" and "Use the codebuild-glob-search CLI command" in the AWS CodeBuild
-// user guide.
+// imageCommands are the programs that CodeBuild's images have besides tools. They need a POSIX shell with find, sort,
+// sed and awk.
+// Source: "Use the codebuild-tests-run CLI command" and "Use the codebuild-glob-search CLI command" in the AWS
+// CodeBuild user guide.
 //
 //go:embed commands/*
 var imageCommands embed.FS
@@ -32,7 +32,7 @@ func (b *build) placeCommands() (folder string, err error) {
 			return "", err
 		}
 		folder = path.Dir(inside)
-		if err := os.WriteFile(file, text, 0o755); err != nil { //nolint:gosec // they are there to be executed
+		if err := os.WriteFile(file, text, 0o755); err != nil {
 			return "", err
 		}
 	}
@@ -54,5 +54,5 @@ func (b *build) writeTestTimes() error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(file, []byte(text.String()), 0o644) //nolint:gosec // the build's user may be another
+	return os.WriteFile(file, []byte(text.String()), 0o644)
 }
