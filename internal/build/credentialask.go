@@ -33,15 +33,9 @@ func mayCarry(location, home string) bool {
 // that asks. It goes into the memory of the runner and into the Git that fetches, before any command of the build runs.
 func (s *Service) GetSourceCredential(ctx context.Context,
 	in *slipway.GetSourceCredentialInput) (*slipway.GetSourceCredentialOutput, error) {
-	if err := s.speaks(ctx, *in.Runner); err != nil {
-		return nil, err
-	}
-	r, err := one(ctx, s.db, `WHERE id = $1`, *in.Id)
+	r, err := s.inHands(ctx, *in.Runner, *in.Id)
 	if err != nil {
 		return nil, err
-	}
-	if r == nil || r.Stage != Running || r.Runner != *in.Runner {
-		return nil, unknown(*in.Id)
 	}
 	out := &slipway.GetSourceCredentialOutput{}
 	src := sourceOf(r, awsproto.Value(in.Identifier))

@@ -11,15 +11,9 @@ import (
 // are exported. The runner puts them there with the rights of the build.
 func (s *Service) GetReportExports(ctx context.Context,
 	in *slipway.GetReportExportsInput) (*slipway.GetReportExportsOutput, error) {
-	if err := s.speaks(ctx, *in.Runner); err != nil {
-		return nil, err
-	}
-	r, err := one(ctx, s.db, `WHERE id = $1`, *in.Id)
+	r, err := s.inHands(ctx, *in.Runner, *in.Id)
 	if err != nil {
 		return nil, err
-	}
-	if r == nil || r.Stage != Running || r.Runner != *in.Runner {
-		return nil, unknown(*in.Id)
 	}
 	out := &slipway.GetReportExportsOutput{Exports: []slipway.ReportExport{}}
 	if s.Reports == nil {

@@ -275,3 +275,19 @@ func (s *Service) watchRunner(ctx context.Context, j store.Running) (store.Outco
 	}
 	return store.Done, errors.Join(errs...)
 }
+
+// inHands returns a running build that a runner asks for, if it is in that runner's hands: nobody else gets what is the
+// build's.
+func (s *Service) inHands(ctx context.Context, runner, id string) (*row, error) {
+	if err := s.speaks(ctx, runner); err != nil {
+		return nil, err
+	}
+	r, err := one(ctx, s.db, `WHERE id = $1`, id)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || r.Stage != Running || r.Runner != runner {
+		return nil, unknown(id)
+	}
+	return r, nil
+}

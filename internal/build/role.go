@@ -96,15 +96,9 @@ func (s *Service) assume(ctx context.Context, role string, r *row) (*slipway.Bui
 // that asks. They end with the build.
 func (s *Service) GetBuildCredentials(ctx context.Context,
 	in *slipway.GetBuildCredentialsInput) (*slipway.GetBuildCredentialsOutput, error) {
-	if err := s.speaks(ctx, *in.Runner); err != nil {
-		return nil, err
-	}
-	r, err := one(ctx, s.db, `WHERE id = $1`, *in.Id)
+	r, err := s.inHands(ctx, *in.Runner, *in.Id)
 	if err != nil {
 		return nil, err
-	}
-	if r == nil || r.Stage != Running || r.Runner != *in.Runner {
-		return nil, unknown(*in.Id)
 	}
 	out := &slipway.GetBuildCredentialsOutput{}
 	out.Credentials, out.Refusal, err = s.identity(ctx, r)

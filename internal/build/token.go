@@ -22,15 +22,9 @@ type Tokens interface {
 // which build asks them for something.
 func (s *Service) GetBuildToken(ctx context.Context,
 	in *slipway.GetBuildTokenInput) (*slipway.GetBuildTokenOutput, error) {
-	if err := s.speaks(ctx, *in.Runner); err != nil {
-		return nil, err
-	}
-	r, err := one(ctx, s.db, `WHERE id = $1`, *in.Id)
+	r, err := s.inHands(ctx, *in.Runner, *in.Id)
 	if err != nil {
 		return nil, err
-	}
-	if r == nil || r.Stage != Running || r.Runner != *in.Runner {
-		return nil, unknown(*in.Id)
 	}
 	if r.work.Fork {
 		return nil, &awsproto.Error{Code: "AccessDeniedException", Status: 403,
