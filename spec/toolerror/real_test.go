@@ -1,6 +1,7 @@
 package toolerror_test
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
@@ -79,7 +80,7 @@ func TestFindInWhatToolsWrite(t *testing.T) {
 	for _, c := range real {
 		t.Run(c.name, func(t *testing.T) {
 			if _, err := exec.LookPath(c.needs); err != nil {
-				t.Skipf("%s is not here: install it to see what it writes", c.needs)
+				t.Skipf("SKIPPED: no %s here. Install it with: apt-get install -y %s", c.needs, packageOf(c.needs))
 			}
 			dir := t.TempDir()
 			for name, text := range c.files {
@@ -106,4 +107,11 @@ func TestFindInWhatToolsWrite(t *testing.T) {
 			}
 		})
 	}
+}
+
+// packageOf is the package of Debian that has a program.
+func packageOf(program string) string {
+	named := map[string]string{"javac": "default-jdk-headless", "node": "nodejs", "go": "golang", "env": "coreutils",
+		"dd": "coreutils", "busybox": "busybox-static"}
+	return cmp.Or(named[program], program)
 }
