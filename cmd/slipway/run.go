@@ -6,16 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"slipway/api/codebuild"
-	"slipway/api/slipway"
 	"slipway/internal/runner"
 	"slipway/internal/runner/executor/choice"
 	"slipway/internal/runner/executor/container"
 	"slipway/internal/runner/executor/host"
-	"slipway/internal/view"
 	"slipway/spec/workflow"
 )
 
@@ -31,51 +30,66 @@ type runCommand struct {
 	Env     map[string]string `short:"e" help:"Variables that outweigh the buildspec's." placeholder:"NAME=VALUE"`
 	Secrets string            `help:"A file of secrets, NAME=VALUE a line: variables that are masked in the output. A secret of the buildspec that is not in it is asked for." placeholder:"FILE" type:"existingfile"`
 	Timeout time.Duration     `help:"End the build after this time." default:"1h"`
+
+	Phase      []string `help:"Run these phases alone: install, pre_build, build, post_build." placeholder:"NAME"`
+	FromFailed bool     `help:"Go on with the command that failed in the last run here, in the shell as it was before it."`
 }
 
 func (c *runCommand) Help() string {
 	return "Runs the commands in place, as you, with no server and no sandbox, or in a container that shows the " +
-		"folder. Artifacts are counted, not uploaded.\n" +
+		"folder. Artifacts are listed, not uploaded.\n" +
 		"The exit code is 1 if the build fails. A report with failed tests does not fail a build, here as at AWS: " +
 		"let the command that runs the tests fail.\n\n" +
 		"  slipway run\n" +
 		"  slipway run -b buildspec-test.yml -e VERSION=1.2\n" +
+		"  slipway run --phase install,build\n" +
+		"  slipway run --from-failed\n" +
 		"  slipway run --secrets .secrets\n" +
 		"  slipway run --image golang:1.26\n" +
 		"  slipway run --workflow .github/workflows/ci.yml --job build"
 }
 
 func (c *runCommand) Run(ctx context.Context) error {
-	began := time.Now()
 	if err := c.check(); err != nil {
 		return err
 	}
+	config, err := c.config(ctx)
+	if err != nil {
+		return err
+	}
+	return c.once(ctx, config)
+}
+
+// config is what a build is run with.
+func (c *runCommand) config(ctx context.Context) (runner.LocalConfig, error) {
 	sources := c.of()
 	sources.Fold = !c.Verbose
 	secrets, err := readSecrets(c.Secrets)
 	if err != nil {
-		return err
+		return runner.LocalConfig{}, err
 	}
 	of, err := c.executor(ctx)
-	if err != nil {
-		return err
-	}
-	result, err := runner.Local(
-		ctx,
-		runner.LocalConfig{
-			Tree:      c.Dir,
-			Executor:  of,
-			Image:     c.Image,
-			Buildspec: cmp.Or(c.Workflow, c.Buildspec),
-			Job:       c.Job,
-			Actions:   sources,
-			Variables: c.Env,
-			Secrets:   secrets,
-			Secret:    promptSecret(),
-			Output:    os.Stdout,
-			Timeout:   c.Timeout,
-		},
-	)
+	return runner.LocalConfig{
+		Tree:       c.Dir,
+		Executor:   of,
+		Image:      c.Image,
+		Buildspec:  cmp.Or(c.Workflow, c.Buildspec),
+		Job:        c.Job,
+		Actions:    sources,
+		Variables:  c.Env,
+		Secrets:    secrets,
+		Secret:     promptSecret(ctx),
+		Output:     os.Stdout,
+		Timeout:    c.Timeout,
+		Phases:     c.Phase,
+		FromFailed: c.FromFailed,
+	}, err
+}
+
+// once runs the build and says how it ended.
+func (c *runCommand) once(ctx context.Context, config runner.LocalConfig) error {
+	began := time.Now()
+	result, err := runner.Local(ctx, config)
 	if err != nil {
 		return err
 	}
@@ -86,6 +100,9 @@ func (c *runCommand) Run(ctx context.Context) error {
 	return err
 }
 
+// phases are those that have commands.
+var phases = []string{"install", "pre_build", "build", "post_build"}
+
 // check refuses options that have nothing to say.
 func (c *runCommand) check() error {
 	switch {
@@ -95,6 +112,25 @@ func (c *runCommand) check() error {
 		return errors.New("--job names a job of a workflow: give it with --workflow")
 	case c.Workflow != "" && !workflow.IsPath(c.Workflow):
 		return fmt.Errorf("%s is no workflow: one lies in .github/workflows and ends with .yml", c.Workflow)
+	}
+	return c.checkParts()
+}
+
+// checkParts refuses parts of a build that there are not.
+func (c *runCommand) checkParts() error {
+	switch {
+	case c.Workflow != "" && (c.FromFailed || len(c.Phase) > 0):
+		return errors.New("a workflow has no phases: --phase and --from-failed are for buildspecs")
+	case c.FromFailed && len(c.Phase) > 0:
+		return errors.New("give either --from-failed or --phase")
+	case c.FromFailed && c.Image != "":
+		return errors.New("--from-failed needs what the last run has left, and a container is gone with its run: " +
+			"give it without --image")
+	}
+	for _, name := range c.Phase {
+		if !slices.Contains(phases, name) {
+			return fmt.Errorf("there is no phase %q: --phase takes %s", name, strings.Join(phases, ", "))
+		}
 	}
 	return nil
 }
@@ -135,71 +171,5 @@ func (c *runCommand) withServices(ctx context.Context) func(tree string) runner.
 		of := both
 		of.Host = host.Tree(tree)
 		return &of
-	}
-}
-
-// summary returns the result of a build: phases, tests, artifacts, and the cause of a failure.
-func summary(r *slipway.Result, took time.Duration) string {
-	var b strings.Builder
-	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	say("\n%s in %s", r.Status, took.Round(time.Millisecond))
-	for _, p := range r.Phases {
-		if p.EndTime == nil || p.StartTime == nil {
-			continue
-		}
-		lasted := p.EndTime.Sub(p.StartTime.Time)
-		if lasted < time.Millisecond && p.PhaseStatus == codebuild.StatusTypeSucceeded {
-			continue // nothing was asked of it
-		}
-		say("  %-16s %-10s %s", p.PhaseType, p.PhaseStatus, lasted.Round(time.Millisecond))
-	}
-	for _, report := range r.Reports {
-		tests(say, &report)
-	}
-	for _, a := range r.Artifacts {
-		name := "artifact"
-		if a.ArtifactIdentifier != nil {
-			name += " " + *a.ArtifactIdentifier
-		}
-		say("  %s: %s", name, *a.Location)
-	}
-	for _, v := range r.Exported {
-		say("  exported %s=%s", *v.Name, *v.Value)
-	}
-	if c := r.Cause; c != nil {
-		why := view.Cause(slipway.Work{Cause: c})
-		say("\nwhy: %s", why)
-		if advice := view.Advice(c.Finding); advice != "" {
-			say("  %s", advice)
-		}
-		if c.Command != "" && !strings.Contains(why, c.Command) {
-			say("  command in %s: %s", c.Phase, c.Command)
-		}
-		for _, line := range c.Lines {
-			say("  %s", *line.Text)
-		}
-	}
-	return b.String()
-}
-
-// tests prints how many tests passed, and each test that did not.
-func tests(say func(string, ...any), report *slipway.Report) {
-	if report.Error != "" {
-		say("  report %s: %s", report.Name, report.Error)
-		return
-	}
-	total := int32(0)
-	for _, n := range report.Counts {
-		total += n
-	}
-	say("  report %s: %d tests, %d failed", report.Name, total, report.Counts["FAILED"]+report.Counts["ERROR"])
-	for _, c := range report.Cases {
-		if s := *c.Status; s == "FAILED" || s == "ERROR" {
-			message := ""
-			if c.Message != nil {
-				message = ": " + *c.Message
-			}
-			say("    failed %s%s", *c.Name, message)
-		}
 	}
 }

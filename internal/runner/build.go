@@ -74,6 +74,13 @@ type Job struct {
 	Repository, Ref string
 	InPlace         bool
 
+	// Only are the phases of the buildspec that run; none are all of them.
+	Only []codebuild.BuildPhaseType
+
+	// resume is where the build goes on, nil for its beginning. stood is told where it failed first, nil if no
+	// command did.
+	resume *standing
+	stood  func(at *standing, succeeded bool)
 	// findSpec, if set, finds the buildspec.
 	findSpec func() (name string, text []byte, err error)
 	// deliver, if set, is what becomes of the artifacts, instead of an upload.
@@ -99,6 +106,7 @@ type build struct {
 	result     slipway.Result
 	failed     bool // some phase has failed
 	succeeding bool // what CODEBUILD_BUILD_SUCCEEDING says in the shell
+	standing   *standing
 }
 
 // Run runs a build from PROVISIONING to COMPLETED and says how it ended. It never fails: what goes wrong is in the
@@ -132,6 +140,9 @@ func Run(ctx context.Context, job Job) (result slipway.Result, leave func()) {
 	b.keepCache()
 	b.finishSecrets()
 	b.finish()
+	if b.stood != nil {
+		b.stood(b.standing, !b.failed)
+	}
 	return b.result, b.leave
 }
 
@@ -170,50 +181,13 @@ func (b *build) run(ctx context.Context) {
 		return
 	}
 	b.prepareShell()
-	if b.phases(ctx) {
-		b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output)
-	}
-	b.saveCache(ctx)
-}
-
-// phases runs the phases that have commands, and tells whether the build goes on to its artifacts.
-func (b *build) phases(ctx context.Context) bool {
-	p := b.spec.Phases
-	for _, step := range []struct {
-		kind  codebuild.BuildPhaseType
-		phase buildspec.Phase
-	}{
-		{codebuild.BuildPhaseTypeInstall, p.Install}, {codebuild.BuildPhaseTypePreBuild, p.PreBuild},
-		{codebuild.BuildPhaseTypeBuild, p.Build}, {codebuild.BuildPhaseTypePostBuild, p.PostBuild},
-	} {
-		ok := b.phase(ctx, step.kind, func(ctx context.Context) error { return b.commands(ctx, step.kind, step.phase) })
-		if ctx.Err() != nil || !ok && !goesOn(step.kind, step.phase.OnFailure.Action) {
-			return false
+	if b.phases(ctx) && b.puts() {
+		before := b.shell.last
+		if !b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output) {
+			b.stand(position{Phase: codebuild.BuildPhaseTypeUploadArtifacts}, before)
 		}
 	}
-	return true
-}
-
-// goesOn says whether the next phase runs after one that failed. CodeBuild goes on after BUILD, to POST_BUILD, and
-// after POST_BUILD, to UPLOAD_ARTIFACTS; a failed INSTALL or PRE_BUILD ends the build. on-failure changes that.
-func goesOn(kind codebuild.BuildPhaseType, action buildspec.Action) bool {
-	switch action {
-	case buildspec.Abort:
-		return false
-	case buildspec.Continue:
-		return true
-	}
-	return kind == codebuild.BuildPhaseTypeBuild || kind == codebuild.BuildPhaseTypePostBuild
-}
-
-// hasCommands tells the phases in which a buildspec's commands run.
-func hasCommands(kind codebuild.BuildPhaseType) bool {
-	switch kind {
-	case codebuild.BuildPhaseTypeInstall, codebuild.BuildPhaseTypePreBuild,
-		codebuild.BuildPhaseTypeBuild, codebuild.BuildPhaseTypePostBuild:
-		return true
-	}
-	return false
+	b.saveCache(ctx)
 }
 
 // phase runs a phase, records it and says whether it succeeded.
@@ -342,6 +316,9 @@ func (b *build) download(ctx context.Context) error {
 		return b.readBatch(ctx)
 	}
 	if err := b.learn(ctx); err != nil {
+		return err
+	}
+	if err := b.checkResume(); err != nil {
 		return err
 	}
 	if err := b.resolve(ctx); err != nil {

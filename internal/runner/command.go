@@ -35,6 +35,7 @@ func (b *build) prepareShell() {
 		b.shell.initial += `PATH="$PATH":` + quoted(tools) + "; export PATH\n"
 	}
 	b.log.say("Moving to directory %s", b.space.place.Source)
+	b.takeUp()
 }
 
 // environment is what the build's commands find, but for the credentials of its role.
@@ -58,7 +59,7 @@ func (b *build) commands(ctx context.Context, kind codebuild.BuildPhaseType, p b
 			return err
 		}
 		b.log.say("Retrying phase %s (%d of %d): %s", kind, try+1, p.OnFailure.Count, err)
-		b.result.Cause = nil
+		b.result.Cause, b.standing = nil, nil
 		if err := b.setSucceeding(ctx, !b.failed); err != nil {
 			return err
 		}
@@ -75,7 +76,7 @@ func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p build
 			return e
 		}
 	}
-	if last := b.list(ctx, kind, p.Finally); err == nil {
+	if last := b.list(ctx, position{Phase: kind, Finally: true}, p.Finally); err == nil {
 		err = last
 	}
 	if err != nil && ctx.Err() == nil {
@@ -94,41 +95,55 @@ func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p build
 
 // work runs what a phase consists of: commands or steps.
 func (b *build) work(ctx context.Context, kind codebuild.BuildPhaseType, p buildspec.Phase) error {
-	if b.stepsOf(kind, p) {
-		return b.steps(ctx, kind, p)
+	at := position{Phase: kind}
+	if !b.stepsOf(kind, p) {
+		return b.list(ctx, at, p.Commands)
 	}
-	return b.list(ctx, kind, p.Commands)
+	b.begin(at, 0)
+	before := b.shell.last
+	err := b.steps(ctx, kind, p)
+	if err != nil {
+		b.stand(at, before)
+	}
+	return err
 }
 
-// list runs commands up to the first that fails.
-func (b *build) list(ctx context.Context, kind codebuild.BuildPhaseType, commands []buildspec.Command) error {
-	for _, c := range commands {
-		shown := strings.TrimRight(c.Text, "\n")
-		b.log.say("Running command %s", shown)
-		first := b.log.begin()
-		text := c.Text
-		if b.spec.Version == "0.1" { // a shell of its own
-			text = strings.Join(b.shell.argv, " ") + " -c " + quoted(text)
-		}
-		status, err := b.shell.run(ctx, text)
-		switch {
-		case err != nil:
-			b.commandInterrupted(ctx, kind, shown, first)
+// list runs the commands of a list, which at names, up to the first that fails.
+func (b *build) list(ctx context.Context, at position, commands []buildspec.Command) error {
+	for at.Command = b.begin(at, len(commands)); at.Command < len(commands); at.Command++ {
+		if err := b.one(ctx, at, commands[at.Command]); err != nil {
 			return err
-		case status == 0:
-			continue
-		default:
-			b.log.say("Command did not exit successfully %s exit status %d", shown, status)
-			reason := fmt.Sprintf("exit status %d", status)
-			if limit := b.space.room.OutOfMemory(); limit > 0 {
-				reason += "; the build had used up its memory, " + bytesText(limit)
-			}
-			err = fail(commandError, "Error while executing command: %s. Reason: %s", shown, reason)
 		}
-		b.commandFailed(kind, shown, first, status, err)
-		return err
 	}
 	return nil
+}
+
+// one runs a command.
+func (b *build) one(ctx context.Context, at position, c buildspec.Command) error {
+	shown := strings.TrimRight(c.Text, "\n")
+	b.log.say("Running command %s", shown)
+	first, before := b.log.begin(), b.shell.last
+	text := c.Text
+	if b.spec.Version == "0.1" { // a shell of its own
+		text = strings.Join(b.shell.argv, " ") + " -c " + quoted(text)
+	}
+	status, err := b.shell.run(ctx, text)
+	switch {
+	case err != nil:
+		b.commandInterrupted(ctx, at.Phase, shown, first)
+	case status == 0:
+		return nil
+	default:
+		b.log.say("Command did not exit successfully %s exit status %d", shown, status)
+		reason := fmt.Sprintf("exit status %d", status)
+		if limit := b.space.room.OutOfMemory(); limit > 0 {
+			reason += "; the build had used up its memory, " + bytesText(limit)
+		}
+		err = fail(commandError, "Error while executing command: %s. Reason: %s", shown, reason)
+		b.commandFailed(at.Phase, shown, first, status, err)
+	}
+	b.stand(at, before)
+	return err
 }
 
 func (b *build) setSucceeding(ctx context.Context, yes bool) error {

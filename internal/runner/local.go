@@ -1,21 +1,15 @@
 package runner
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
-	"slipway/api/awsproto"
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/runner/room"
@@ -43,6 +37,11 @@ type LocalConfig struct {
 	// are missing; nil refuses them.
 	Secrets map[string]string
 	Secret  func(name, reference string) (string, error)
+	// Phases are those that run: install, pre_build, build, post_build; none are all of them.
+	Phases []string
+	// FromFailed begins with the command that failed in the last run of the same buildspec in the same tree, in the
+	// shell as it was before it.
+	FromFailed bool
 	// Output takes what the build writes, as it comes.
 	Output io.Writer
 	// Timeout ends the build; 0 is an hour.
@@ -77,7 +76,7 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 	}
 	repository, ref, commit := treeVersion(ctx, tree)
 	order.Build.ResolvedSourceVersion = &commit
-	result, leave := Run(ctx, Job{
+	job := Job{
 		Order:   order,
 		Actions: c.Actions,
 
@@ -90,12 +89,56 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 		Log:          c.Output,
 		Environment:  env,
 		Secrets:      c.Secrets,
-		Secret:       c.askSecret,
+		Secret:       c.Secret,
+		Only:         phasesNamed(c.Phases),
 		findSpec:     func() (string, []byte, error) { return readOwnSpec(tree, c.Buildspec) },
 		deliver:      (*build).listArtifacts,
-	})
+	}
+	if err := c.remember(&job, tree); err != nil {
+		return slipway.Result{}, errors.Join(err, room.RemoveAll(dir))
+	}
+	result, leave := Run(ctx, job)
 	leave()
 	return result, room.RemoveAll(dir)
+}
+
+// remember has the build go on where the last one failed, if that is asked for, and keeps where it fails itself. What a
+// container holds ends with it, so that builds in containers do neither.
+func (c LocalConfig) remember(job *Job, tree string) error {
+	if c.Image != "" {
+		return nil
+	}
+	kept, err := openStandings()
+	switch {
+	case err != nil && c.FromFailed:
+		return err
+	case err != nil:
+		return nil
+	case c.FromFailed:
+		if job.resume, err = kept.read(tree, c.Buildspec); err != nil {
+			return err
+		}
+	}
+	log := newLogbook(c.Output)
+	job.stood = func(of *standing, succeeded bool) {
+		switch {
+		case of == nil && succeeded:
+			kept.forget(tree, c.Buildspec)
+		case of != nil:
+			if err := kept.write(tree, c.Buildspec, of); err != nil {
+				log.say("--from-failed cannot go on from here: %v", err)
+			}
+		}
+	}
+	return nil
+}
+
+// phasesNamed are phases by their names in a buildspec.
+func phasesNamed(names []string) (all []codebuild.BuildPhaseType) {
+	for _, name := range names {
+		all = append(all, codebuild.BuildPhaseType(strings.ToUpper(name)))
+	}
+	return all
 }
 
 // localActionCaches are those of the user who runs builds of working trees.
@@ -107,104 +150,8 @@ func localActionCaches() *actionCaches {
 	return newActionCaches(filepath.Join(dir, "slipway", "actions"))
 }
 
-// treeVersion is what Git knows of a working tree: OWNER/NAME, the full name of the branch, and the commit.
-func treeVersion(ctx context.Context, tree string) (repository, ref, commit string) {
-	git := func(args ...string) string {
-		out, err := exec.CommandContext(ctx, "git", append([]string{"-C", tree}, args...)...).Output()
-		if err != nil {
-			return ""
-		}
-		return strings.TrimSpace(string(out))
-	}
-	repository = "local/" + filepath.Base(tree)
-	if u := strings.TrimSuffix(git("remote", "get-url", "origin"), ".git"); u != "" {
-		parts := strings.FieldsFunc(u, func(r rune) bool { return r == '/' || r == ':' })
-		if n := len(parts); n >= 2 && strings.Contains(u, "github.com") {
-			repository = parts[n-2] + "/" + parts[n-1]
-		}
-	}
-	return repository, git("symbolic-ref", "-q", "HEAD"), git("rev-parse", "-q", "--verify", "HEAD")
-}
-
-// askSecret asks for a secret that is not given.
-func (c LocalConfig) askSecret(name, reference string) (string, error) {
-	if c.Secret == nil {
-		return "", fmt.Errorf("the buildspec has the secret %s (%s): give its value with --secrets FILE, as "+
-			"%[1]s=VALUE", name, reference)
-	}
-	return c.Secret(name, reference)
-}
-
-// ownEnvironment is the user's own environment, without what Slipway's commands read.
-func ownEnvironment() map[string]string {
-	env := map[string]string{}
-	for _, v := range os.Environ() {
-		name, value, ok := strings.Cut(v, "=")
-		if ok && !strings.HasPrefix(name, "SLIPWAY_") && !strings.HasPrefix(name, "CODEBUILD_") {
-			env[name] = value
-		}
-	}
-	return env
-}
-
-// localOrder is the order of a build that no server has asked for.
-func localOrder(c LocalConfig, tree, region string) slipway.Order {
-	const account = "000000000000"
-	id, project := uuid.NewString(), filepath.Base(tree)
-	build := codebuild.Build{
-		Id:          new(project + ":" + id),
-		Arn:         new("arn:aws:codebuild:local:" + account + ":build/" + project + ":" + id),
-		ProjectName: &project,
-		StartTime:   awsproto.At(time.Now()),
-		BuildNumber: new(int64(1)),
-		Initiator:   new("slipway run"),
-		Source:      &codebuild.ProjectSource{Buildspec: new(c.specification()), Location: &tree},
-		Environment: &codebuild.ProjectEnvironment{Image: &c.Image},
-	}
-	for name, v := range c.Variables {
-		of := codebuild.EnvironmentVariable{Name: &name, Value: &v}
-		build.Environment.EnvironmentVariables = append(build.Environment.EnvironmentVariables, of)
-	}
-	return slipway.Order{
-		Build:   build,
-		Stream:  id,
-		Region:  cmp.Or(region, "us-east-1"),
-		Account: account,
-		Sources: []slipway.Source{{Kind: slipway.SourceNone}},
-	}
-}
-
-// specification is the buildspec of the order: with the job of a workflow after #.
-func (c LocalConfig) specification() string {
-	if c.Job != "" {
-		return c.Buildspec + "#" + c.Job
-	}
-	return c.Buildspec
-}
-
-// readOwnSpec reads the buildspec of a working tree. It may lie anywhere on this machine.
-func readOwnSpec(tree, given string) (string, []byte, error) {
-	if given == "" {
-		given = "buildspec.yml"
-	}
-	file := given
-	if !filepath.IsAbs(file) {
-		file = filepath.Join(tree, file)
-	}
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil, fmt.Errorf("there is no %s in %s: write one, or name another with -b", given, tree)
-	}
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		return "", nil, fmt.Errorf("%s cannot be read: %w", given, failed.Err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxBuildspec))
-	if failed, ok := errors.AsType[*fs.PathError](err); ok {
-		err = fmt.Errorf("%s cannot be read: %w", given, failed.Err)
-	}
-	return given, text, err
-}
+// maxListed is how many files of an artifact are named.
+const maxListed = 20
 
 // listArtifacts counts what would be uploaded.
 func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error {
@@ -225,6 +172,13 @@ func (b *build) listArtifacts(ctx context.Context, a *buildspec.Artifacts) error
 			return fail(clientError, "%w", err)
 		}
 		b.log.say("Artifact %s: %d file(s)", cmpName(a.Identifier), len(files))
+		for i, f := range files {
+			if i == maxListed {
+				b.log.say("  and %d more", len(files)-i)
+				break
+			}
+			b.log.say("  %s", f.name)
+		}
 		where := fmt.Sprintf("%d file(s)", len(files))
 		if b.flow == nil { // what a workflow has uploaded goes with the room
 			where += " in " + filepath.Join(b.space.place.Source, a.BaseDirectory)

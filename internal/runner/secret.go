@@ -68,7 +68,7 @@ func (b *build) resolve(ctx context.Context) error {
 		b.withhold(all)
 		return nil
 	}
-	if b.Secret != nil {
+	if b.InPlace || b.Secret != nil {
 		return b.given(all)
 	}
 	if len(all) == 0 {
@@ -106,13 +106,20 @@ func (b *build) given(all []reference) error {
 	for name, v := range b.Secrets {
 		b.keepSecret(name, v)
 	}
-	for _, r := range all {
-		if _, known := b.Secrets[r.name]; known {
-			continue
+	all = slices.DeleteFunc(all, func(r reference) bool { _, known := b.Secrets[r.name]; return known })
+	if len(all) > 0 && b.Secret == nil {
+		var missing []string
+		for _, r := range all {
+			missing = append(missing, r.name+" ("+r.value+")")
 		}
+		return fail(clientError, "the buildspec has secrets that are not given: %s. Write a line NAME=VALUE for each "+
+			"of them into a file and name it with --secrets FILE. At a terminal they are asked for",
+			strings.Join(missing, ", "))
+	}
+	for _, r := range all {
 		v, err := b.Secret(r.name, r.value)
 		if err != nil {
-			return fail(clientError, "%w", err)
+			return fail(clientError, "the secret %s is not known: %w", r.name, err)
 		}
 		b.keepSecret(r.name, v)
 	}
