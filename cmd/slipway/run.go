@@ -32,6 +32,9 @@ type runCommand struct {
 	Timeout time.Duration     `help:"End the build after this time." default:"1h"`
 
 	Phase      []string `help:"Run these phases alone: install, pre_build, build, post_build." placeholder:"NAME"`
+	Watch      bool     `help:"Run again whenever a file of the source changes, until Ctrl-C."`
+	Batch      bool     `help:"Run the builds of the buildspec's batch, each in a copy of the folder."`
+	Parallel   int      `help:"Builds of a batch at the same time; as many as there are processors without it." placeholder:"N"`
 	FromFailed bool     `help:"Go on with the command that failed in the last run here, in the shell as it was before it."`
 }
 
@@ -44,6 +47,8 @@ func (c *runCommand) Help() string {
 		"  slipway run -b buildspec-test.yml -e VERSION=1.2\n" +
 		"  slipway run --phase install,build\n" +
 		"  slipway run --from-failed\n" +
+		"  slipway run --watch\n" +
+		"  slipway run --batch\n" +
 		"  slipway run --secrets .secrets\n" +
 		"  slipway run --image golang:1.26\n" +
 		"  slipway run --workflow .github/workflows/ci.yml --job build"
@@ -56,6 +61,12 @@ func (c *runCommand) Run(ctx context.Context) error {
 	config, err := c.config(ctx)
 	if err != nil {
 		return err
+	}
+	switch {
+	case c.Batch:
+		return c.batch(ctx, config)
+	case c.Watch:
+		return c.watch(ctx, config)
 	}
 	return c.once(ctx, config)
 }
@@ -126,6 +137,21 @@ func (c *runCommand) checkParts() error {
 	case c.FromFailed && c.Image != "":
 		return errors.New("--from-failed needs what the last run has left, and a container is gone with its run: " +
 			"give it without --image")
+	}
+	return c.checkModes()
+}
+
+// checkModes refuses ways to run that do not go together.
+func (c *runCommand) checkModes() error {
+	switch {
+	case c.Batch && (c.Watch || c.FromFailed || c.Workflow != ""):
+		return errors.New("--batch goes neither with --watch nor with --from-failed or --workflow")
+	case c.Watch && c.FromFailed:
+		return errors.New("give either --watch or --from-failed")
+	case c.Parallel != 0 && !c.Batch:
+		return errors.New("--parallel is for the builds of a batch: give it with --batch")
+	case c.Parallel < 0:
+		return errors.New("--parallel is a number from 1 on")
 	}
 	for _, name := range c.Phase {
 		if !slices.Contains(phases, name) {

@@ -53,6 +53,9 @@ func cause(say func(string, ...any), r *slipway.Result) {
 		return
 	}
 	why := view.Cause(slipway.Work{Cause: c})
+	if why == "" && c.Command == "" && len(c.Lines) == 0 {
+		return // it was stopped
+	}
 	say("\nwhy: %s", why)
 	if advice := view.Advice(c.Finding); advice != "" {
 		say("  %s", advice)

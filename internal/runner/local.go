@@ -20,6 +20,9 @@ import (
 type LocalConfig struct {
 	// Tree is the folder that is built; "" is the current one.
 	Tree string
+	// CopyOf is the folder that Tree is a copy of, which the build is named after; "" for none. Nothing of the build is
+	// kept for --from-failed then.
+	CopyOf string
 	// Executor returns what opens the room of a working tree, which is given as an absolute path without symbolic
 	// links.
 	Executor func(tree string) Executor
@@ -91,7 +94,7 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 		Secrets:      c.Secrets,
 		Secret:       c.Secret,
 		Only:         phasesNamed(c.Phases),
-		findSpec:     func() (string, []byte, error) { return readOwnSpec(tree, c.Buildspec) },
+		findSpec:     func() (string, []byte, error) { return ReadSpec(tree, c.Buildspec) },
 		deliver:      (*build).listArtifacts,
 	}
 	if err := c.remember(&job, tree); err != nil {
@@ -105,7 +108,7 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 // remember has the build go on where the last one failed, if that is asked for, and keeps where it fails itself. What a
 // container holds ends with it, so that builds in containers do neither.
 func (c LocalConfig) remember(job *Job, tree string) error {
-	if c.Image != "" {
+	if c.Image != "" || c.CopyOf != "" {
 		return nil
 	}
 	kept, err := openStandings()

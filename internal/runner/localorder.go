@@ -54,7 +54,7 @@ func ownEnvironment() map[string]string {
 // localOrder is the order of a build that no server has asked for.
 func localOrder(c LocalConfig, tree, region string) slipway.Order {
 	const account = "000000000000"
-	id, project := uuid.NewString(), filepath.Base(tree)
+	id, project := uuid.NewString(), filepath.Base(cmp.Or(c.CopyOf, tree))
 	build := codebuild.Build{
 		Id:          new(project + ":" + id),
 		Arn:         new("arn:aws:codebuild:local:" + account + ":build/" + project + ":" + id),
@@ -86,8 +86,9 @@ func (c LocalConfig) specification() string {
 	return c.Buildspec
 }
 
-// readOwnSpec reads the buildspec of a working tree. It may lie anywhere on this machine.
-func readOwnSpec(tree, given string) (string, []byte, error) {
+// ReadSpec reads the buildspec of a working tree, "" for buildspec.yml, and returns its name. It may
+// lie anywhere on this machine.
+func ReadSpec(tree, given string) (string, []byte, error) {
 	if given == "" {
 		given = "buildspec.yml"
 	}
