@@ -48,6 +48,7 @@ func (w *way) reads(build, deployment, execution string) [][3]string {
 		{"slipway", "ListServing", `{"groups": [{"applicationName": "way", "deploymentGroupName": "way"}]}`},
 		{"slipway", "ListReleases", `{}`},
 		{"slipway", "ListRunners", `{}`},
+		{"slipway", "ListFleetStates", `{}`},
 		{"slipway", "ListJobs", `{}`},
 		{"slipway", "ExplainBuild", `{"id": "` + build + `"}`},
 		{"slipway", "DescribeChanges", `{"ids": ["` + build + `", "` + deployment + `"]}`},

@@ -28,7 +28,7 @@ func askBatchGetCommandExecutions(a *awsproto.Access, input any) {
 
 func askBatchGetFleets(a *awsproto.Access, input any) {
 	in := input.(*BatchGetFleetsInput)
-	a.Ask("codebuild:BatchGetFleets", awsproto.Join(a.Prefix("codebuild", true), []string{"fleet/"}, awsproto.Or(in.Names, "*")))
+	a.Ask("codebuild:BatchGetFleets", a.Find("fleet", in.Names))
 }
 
 func askBatchGetProjects(a *awsproto.Access, input any) {
@@ -53,7 +53,7 @@ func askBatchGetSandboxes(a *awsproto.Access, input any) {
 
 func askCreateFleet(a *awsproto.Access, input any) {
 	in := input.(*CreateFleetInput)
-	a.Ask("codebuild:CreateFleet", awsproto.Join(a.Prefix("codebuild", true), []string{"fleet/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Name)), "*")))
+	a.Ask("codebuild:CreateFleet", a.Find("fleet", awsproto.One(awsproto.Value(in.Name))))
 	if v := awsproto.One(awsproto.Value(in.FleetServiceRole)); len(v) > 0 {
 		a.Ask("iam:PassRole", a.Find("role", awsproto.One(awsproto.Value(in.FleetServiceRole)))).Key("iam:passedtoservice", awsproto.Join([]string{"codebuild.amazonaws.com"}))
 	}

@@ -167,6 +167,10 @@ func askListExecutions(a *awsproto.Access, input any) {
 	a.Ask("codepipeline:ListPipelineExecutions", awsproto.Join(a.Prefix("codepipeline", true), awsproto.Or(awsproto.One(awsproto.Value(in.PipelineName)), "*")))
 }
 
+func askListFleetStates(a *awsproto.Access, input any) {
+	a.Ask("codebuild:ListFleets", awsproto.Any)
+}
+
 func askListHosts(a *awsproto.Access, input any) {
 	a.Ask("codedeploy:ListOnPremisesInstances", awsproto.Any)
 }

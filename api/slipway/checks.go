@@ -296,6 +296,10 @@ func (s *ListExecutionsInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListFleetStatesInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
 func (s *ListHostsInput) Check(c *awsproto.Check) {
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
@@ -400,6 +404,7 @@ func (s *PollBuildInput) Check(c *awsproto.Check) {
 		c.Length("member", &s.Running[i], 1, 512)
 		c.PopElement()
 	}
+	awsproto.Range(c, "slots", s.Slots, new(int32(0)), nil)
 }
 
 // Check reports what the model forbids.

@@ -182,6 +182,11 @@ func (c Client) ListExecutions(ctx context.Context, in *ListExecutionsInput) (*L
 	return awsproto.Send[ListExecutionsOutput](ctx, c.Client, &opListExecutions, in)
 }
 
+// ListFleetStates is slipway:ListFleetStates.
+func (c Client) ListFleetStates(ctx context.Context, in *ListFleetStatesInput) (*ListFleetStatesOutput, error) {
+	return awsproto.Send[ListFleetStatesOutput](ctx, c.Client, &opListFleetStates, in)
+}
+
 // ListHosts is slipway:ListHosts.
 func (c Client) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
 	return awsproto.Send[ListHostsOutput](ctx, c.Client, &opListHosts, in)

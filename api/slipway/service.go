@@ -48,6 +48,7 @@ var (
 	opListCommits           = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
 	opListDenials           = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
 	opListExecutions        = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
+	opListFleetStates       = awsproto.Operation{Service: &info, Name: "ListFleetStates", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListFleetStates}
 	opListHosts             = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
 	opListImages            = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
 	opListJobs              = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
@@ -118,6 +119,7 @@ type API interface {
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
 	ListDenials(context.Context, *ListDenialsInput) (*ListDenialsOutput, error)
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
+	ListFleetStates(context.Context, *ListFleetStatesInput) (*ListFleetStatesOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	ListImages(context.Context, *ListImagesInput) (*ListImagesOutput, error)
 	ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
@@ -294,6 +296,10 @@ func (unimplemented) ListDenials(context.Context, *ListDenialsInput) (*ListDenia
 
 func (unimplemented) ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error) {
 	return nil, opListExecutions.NotImplemented()
+}
+
+func (unimplemented) ListFleetStates(context.Context, *ListFleetStatesInput) (*ListFleetStatesOutput, error) {
+	return nil, opListFleetStates.NotImplemented()
 }
 
 func (unimplemented) ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error) {
@@ -605,6 +611,11 @@ func (s *Service) ListExecutions(ctx context.Context, in *ListExecutionsInput) (
 	return awsproto.Invoke(ctx, s.hooks, &opListExecutions, in, s.api.ListExecutions)
 }
 
+// ListFleetStates is slipway:ListFleetStates.
+func (s *Service) ListFleetStates(ctx context.Context, in *ListFleetStatesInput) (*ListFleetStatesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListFleetStates, in, s.api.ListFleetStates)
+}
+
 // ListHosts is slipway:ListHosts.
 func (s *Service) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListHosts, in, s.api.ListHosts)
@@ -808,6 +819,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListCommits, s.ListCommits),
 		awsproto.Bind(&opListDenials, s.ListDenials),
 		awsproto.Bind(&opListExecutions, s.ListExecutions),
+		awsproto.Bind(&opListFleetStates, s.ListFleetStates),
 		awsproto.Bind(&opListHosts, s.ListHosts),
 		awsproto.Bind(&opListImages, s.ListImages),
 		awsproto.Bind(&opListJobs, s.ListJobs),

@@ -373,6 +373,21 @@ type Finding struct {
 	Subject    *string `json:"subject,omitzero"`
 }
 
+// FleetState is the shape of that name.
+type FleetState struct {
+	Arn              *string       `json:"arn,omitzero"`
+	Name             *string       `json:"name,omitzero"`
+	BaseCapacity     *int32        `json:"baseCapacity,omitzero"`
+	MaxCapacity      *int32        `json:"maxCapacity,omitzero"`
+	DesiredCapacity  *int32        `json:"desiredCapacity,omitzero"`
+	OverflowBehavior *string       `json:"overflowBehavior,omitzero"`
+	Running          *int32        `json:"running,omitzero"`
+	Overflowing      *int32        `json:"overflowing,omitzero"`
+	Queued           *int32        `json:"queued,omitzero"`
+	Runners          []RunnerState `json:"runners,omitzero"`
+	Message          *string       `json:"message,omitzero"`
+}
+
 // GetAttentionInput is the shape of that name.
 type GetAttentionInput struct {
 }
@@ -657,6 +672,15 @@ type ListExecutionsOutput struct {
 	NextToken  *string           `json:"nextToken,omitzero"`
 }
 
+// ListFleetStatesInput is the shape of that name.
+type ListFleetStatesInput struct {
+}
+
+// ListFleetStatesOutput is the shape of that name.
+type ListFleetStatesOutput struct {
+	Fleets []FleetState `json:"fleets,omitzero"`
+}
+
 // ListHostsInput is the shape of that name.
 type ListHostsInput struct {
 	MaxResults *int32  `json:"maxResults,omitzero"`
@@ -862,6 +886,7 @@ type PollBuildInput struct {
 	Running []string `json:"running,omitzero"`
 	Refuses *string  `json:"refuses,omitzero"`
 	Labels  []string `json:"labels,omitzero"`
+	Slots   *int32   `json:"slots,omitzero"`
 }
 
 // PollBuildOutput is the shape of that name.
@@ -1218,6 +1243,8 @@ type RunnerState struct {
 	SeenTime *awsproto.Time `json:"seenTime,omitzero"`
 	Builds   []string       `json:"builds,omitzero"`
 	Labels   []string       `json:"labels,omitzero"`
+	Fleet    *string        `json:"fleet,omitzero"`
+	Slots    *int32         `json:"slots,omitzero"`
 }
 
 // ServedVersion is the shape of that name.

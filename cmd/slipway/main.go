@@ -58,6 +58,7 @@ type commands struct {
 	Runner       runnerCommand       `cmd:"" help:"Start a runner alone: it takes builds and runs them."`
 	Router       routerCommand       `cmd:"" help:"Start a router alone: it serves the listeners of load balancers."`
 	Agent        agentCommand        `cmd:"" help:"Start the agent of a host, which installs deployments there."`
+	Fleets       fleetsCommand       `cmd:"" help:"List the fleets of runners: what they may run, and what they run."`
 	Images       imagesCommand       `cmd:"" help:"List, set or delete what stands for CodeBuild's own images."`
 	Jobs         jobsCommand         `cmd:"" help:"List the server's jobs; retry or discard one that failed."`
 	Doctor       doctorCommand       `cmd:"" help:"Check a data folder and its database; say how to mend what is wrong."`

@@ -21,6 +21,7 @@ type runnerCommand struct {
 	Name       string   `help:"Name of this runner." default:"local"`
 	Builds     int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
 	Label      []string `help:"What this runner can, besides what it finds out itself: shown by ListRunners." placeholder:"LABEL"`
+	Fleet      string   `help:"The fleet whose builds the runner takes, by its name; it takes no others then." env:"SLIPWAY_FLEET" placeholder:"NAME"`
 	NoSandbox  bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
 	Engine     string   `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
 	Privileged bool     `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
@@ -34,7 +35,8 @@ func (*runnerCommand) Help() string {
 		"Docker or Podman answers (--engine). A runner needs nothing of the server's but the key in keys/runner of " +
 		"its data folder.\n\n" +
 		"  set -a; . keys/runner; set +a   # AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY\n" +
-		"  slipway runner --endpoint http://slipway.example.com:8080 --name linux-2 --builds 4"
+		"  slipway runner --endpoint http://slipway.example.com:8080 --name linux-2 --builds 4\n" +
+		"  slipway runner --endpoint http://slipway.example.com:8080 --name gpu-1 --fleet gpu"
 }
 
 func (c *runnerCommand) Run(ctx context.Context) error {
@@ -80,6 +82,7 @@ func (c *runnerCommand) Run(ctx context.Context) error {
 			Executor:    executor,
 			Refuses:     refuses,
 			Labels:      c.Label,
+			Fleet:       c.Fleet,
 			CacheSize:   int64(c.CacheSize),
 			Log:         log,
 		},

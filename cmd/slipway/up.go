@@ -83,6 +83,7 @@ func listed(text string) []string {
 type upCommand struct {
 	place
 	Builds     int      `help:"How many builds run at a time; 0 for twice the number of processors." default:"0" env:"SLIPWAY_BUILDS"`
+	Fleet      string   `help:"The fleet whose builds the runner takes, by its name; it takes no others then." env:"SLIPWAY_FLEET" placeholder:"NAME"`
 	NoSandbox  bool     `help:"Run builds without a sandbox if there is none: they have the runner's rights and can read its keys." env:"SLIPWAY_NO_SANDBOX"`
 	Engine     string   `help:"Container engine whose images builds may run in: the address of Docker's or Podman's socket, auto for the usual one if it answers, or none." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
 	Privileged bool     `help:"Give builds privileged mode whose projects ask for it: they have an administrator's rights on this machine." env:"SLIPWAY_PRIVILEGED"`
@@ -170,6 +171,9 @@ func (c *upCommand) runner(region string) []string {
 		"--engine=" + c.Engine,
 		fmt.Sprintf("--privileged=%t", c.Privileged),
 		fmt.Sprintf("--cache-size=%d", c.CacheSize),
+	}
+	if c.Fleet != "" {
+		all = append(all, "--fleet="+c.Fleet)
 	}
 	if c.NoSandbox {
 		all = append(all, "--no-sandbox")

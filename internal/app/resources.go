@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"slipway/api/awsproto"
+	"slipway/api/codebuild"
 )
 
 // finder finds the resource of one value of a request, as an ARN without "arn:aws:SERVICE:REGION:ACCOUNT:".
@@ -56,6 +57,8 @@ func (s *rights) resolve(ctx context.Context, kind string, values ...[]string) [
 		return arns
 	}
 	switch kind {
+	case "fleet":
+		return s.fleets(ctx, given)
 	case "deployment":
 		return s.deploymentGroups(ctx, given)
 	case "logGroup":
@@ -121,4 +124,28 @@ func (s *rights) groupARNs(groups []string) []string {
 
 func (s *rights) logStreams(groups, streams []string) []string {
 	return awsproto.Join(s.groupARNs(groups), []string{":log-stream:"}, awsproto.Or(streams, all))
+}
+
+// fleets are the ARNs of fleets that are given by names or ARNs. One that does not exist has any ID.
+func (s *rights) fleets(ctx context.Context, given []string) []string {
+	prefix := "arn:aws:codebuild:" + s.Place.Region + ":" + s.Place.Account + ":fleet/"
+	known := map[string]string{}
+	if len(given) > 0 {
+		out, err := s.builds.BatchGetFleets(ctx, &codebuild.BatchGetFleetsInput{Names: given})
+		for i := 0; err == nil && i < len(out.Fleets); i++ {
+			known[*out.Fleets[i].Name] = *out.Fleets[i].Arn
+		}
+	}
+	var arns []string
+	for _, name := range awsproto.Or(given, all) {
+		switch {
+		case strings.HasPrefix(name, prefix):
+			arns = append(arns, name)
+		case known[name] != "":
+			arns = append(arns, known[name])
+		default:
+			arns = append(arns, prefix+name+":*")
+		}
+	}
+	return arns
 }

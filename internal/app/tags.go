@@ -61,7 +61,7 @@ func (s *rights) readTags(ctx context.Context, service, name, arn string) (map[s
 	return tags, nil
 }
 
-// buildTags are the tags of a project or a report group.
+// buildTags are the tags of a project, a fleet or a report group.
 func (s *rights) buildTags(ctx context.Context, name, arn string) (map[string]string, error) {
 	var all []codebuild.Tag
 	kind, name, _ := strings.Cut(name, "/")
@@ -72,6 +72,12 @@ func (s *rights) buildTags(ctx context.Context, name, arn string) (map[string]st
 			return nil, err
 		}
 		all = out.Projects[0].Tags
+	case "fleet":
+		out, err := s.builds.BatchGetFleets(ctx, &codebuild.BatchGetFleetsInput{Names: []string{arn}})
+		if err != nil || len(out.Fleets) == 0 {
+			return nil, err
+		}
+		all = out.Fleets[0].Tags
 	case "report-group":
 		in := &codebuild.BatchGetReportGroupsInput{ReportGroupArns: []string{arn}}
 		out, err := s.reports.BatchGetReportGroups(ctx, in)

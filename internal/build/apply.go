@@ -20,25 +20,8 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 	}
 	now, id := s.Now(), *r.build.Id
 	before := r.Stage
-	switch {
-	case d.End != nil:
-		if err := s.end(ctx, tx, r, *d.End, result, now); err != nil {
-			return d, err
-		}
-	case d.Run:
-		r.acknowledged = now
-	case d.Requeue:
-		r.assigned = time.Time{}
-		deadline := r.submitted.Add(time.Duration(*r.build.QueuedTimeoutInMinutes) * time.Minute)
-		if err := tx.Enqueue(ctx, store.Job{Kind: jobQueued, Key: id, RunAt: deadline}); err != nil {
-			return d, err
-		}
-		s.queued(tx, r.needs)
-	case d.State.Stage == Assigned:
-		r.assigned = now
-		if err := s.watch(ctx, tx, d.State.Runner); err != nil {
-			return d, err
-		}
+	if err := s.carryOut(ctx, tx, r, d, result, now); err != nil {
+		return d, err
 	}
 	if before == Queued && d.State.Stage != Queued {
 		// A timeout that is being handled at this moment finds the build out of the queue.
@@ -51,7 +34,30 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 	}
 	r.State = d.State
 	s.Hints.Changed(tx, "build/"+id, "builds")
-	return d, r.save(ctx, tx)
+	if err := r.save(ctx, tx); err != nil || r.fleet == "" || d.Run || before == r.Stage {
+		return d, err
+	}
+	return d, s.moved(ctx, tx, r.fleet)
+}
+
+// carryOut does what was decided about a build.
+func (s *Service) carryOut(ctx context.Context, tx store.Tx, r *row, d Decision, result *slipway.Result,
+	now time.Time) error {
+	switch {
+	case d.End != nil:
+		return s.end(ctx, tx, r, *d.End, result, now)
+	case d.Run:
+		r.acknowledged = now
+	case d.Requeue:
+		r.assigned = time.Time{}
+		s.queued(tx, r)
+		deadline := r.submitted.Add(time.Duration(*r.build.QueuedTimeoutInMinutes) * time.Minute)
+		return tx.Enqueue(ctx, store.Job{Kind: jobQueued, Key: *r.build.Id, RunAt: deadline})
+	case d.State.Stage == Assigned:
+		r.assigned = now
+		return s.watch(ctx, tx, d.State.Runner)
+	}
+	return nil
 }
 
 // end completes a build's document, keeps its reports and tells of its end.

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // part makes the build of one part of a batch.
-func (s *Service) part(x *batchRow, i int, named map[string]string) (*submission, error) {
+func (s *Service) part(x *batchRow, i int, on grounds) (*submission, error) {
 	p := x.work.Project
 	src, env := *p.Source, *p.Environment
 	env.EnvironmentVariables = slices.Clone(env.EnvironmentVariables)
@@ -31,7 +32,7 @@ func (s *Service) part(x *batchRow, i int, named map[string]string) (*submission
 	if err := check(&p); err != nil {
 		return nil, err
 	}
-	sub, err := s.compose(&p, named, false)
+	sub, err := s.compose(&p, on, false)
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +154,10 @@ func permitted(p *cb.Project, builds []slipway.BatchBuild) error {
 			return invalid("The build %s of the batch has the compute type %s, which the project %s does not allow "+
 				"(computeTypesAllowed: %s).", b.Identifier, compute, *p.Name, strings.Join(r.ComputeTypesAllowed, ", "))
 		}
-		if b.Fleet != "" && len(r.FleetsAllowed) > 0 && !slices.Contains(r.FleetsAllowed, b.Fleet) {
+		arn := cmp.Or(b.Fleet, fleetARN(p.Environment))
+		if arn != "" && len(r.FleetsAllowed) > 0 && !slices.Contains(r.FleetsAllowed, arn) {
 			return invalid("The build %s of the batch has the fleet %s, which the project %s does not allow "+
-				"(fleetsAllowed).", b.Identifier, b.Fleet, *p.Name)
+				"(fleetsAllowed: %s).", b.Identifier, arn, *p.Name, strings.Join(r.FleetsAllowed, ", "))
 		}
 	}
 	return nil

@@ -83,6 +83,9 @@ func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart)
 	if _, err := s.makeParts(ctx, x, []int{0}); err != nil {
 		return nil, err
 	}
+	if err := s.fleetThere(ctx, fleetARN(p.Environment), *p.Name); err != nil {
+		return nil, err
+	}
 	fault.Point("batch.before-submit")
 	out := new(cb.BuildBatch)
 	err := s.db.Write(ctx, func(tx store.Tx) error {

@@ -52,14 +52,17 @@ func (s *Service) read(ctx context.Context, x *batchRow, r *row, result *slipway
 	x.work.Builds = result.Batch.Builds
 	e.FastFail, e.Parts = result.Batch.FastFail, parts(result.Batch.Builds)
 	err := permitted(&x.work.Project, x.work.Builds)
-	named, failed := s.namedImages(ctx)
+	on, failed := s.grounds(ctx)
 	if failed != nil {
 		return nil, failed
 	}
 	tried := *x
 	tried.state.Parts = append(slices.Clip(x.state.Parts[:1]), e.Parts...)
 	for i := 1; err == nil && i < len(tried.state.Parts); i++ {
-		_, err = s.part(&tried, i, named)
+		var sub *submission
+		if sub, err = s.part(&tried, i, on); err == nil {
+			err = s.fleetThere(ctx, sub.fleet(), *x.doc.ProjectName)
+		}
 	}
 	if _, refused := errors.AsType[*cb.InvalidInputException](err); refused {
 		e.Refusal, err = awsproto.Message(err), nil
@@ -106,11 +109,12 @@ func (s *Service) follow(ctx context.Context, tx store.Tx, x *batchRow, d batch.
 	}
 	s.Hints.Changed(tx, "batch/"+id, "builds")
 	for _, sub := range started {
-		r := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: now, needs: sub.needs}
+		r := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: now, needs: sub.needs,
+			fleet: sub.fleet()}
 		if err := s.insert(ctx, tx, r, sub, nil); err != nil {
 			return err
 		}
-		s.queued(tx, r.needs)
+		s.queued(tx, r)
 	}
 	for _, build := range d.Halt {
 		r, err := one(ctx, tx, `WHERE id = $1`, build)
@@ -143,12 +147,12 @@ func (s *Service) makeParts(ctx context.Context, x *batchRow, places []int) (all
 	if len(places) == 0 {
 		return nil, nil
 	}
-	named, err := s.namedImages(ctx)
+	on, err := s.grounds(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, i := range places {
-		sub, err := s.part(x, i, named)
+		sub, err := s.part(x, i, on)
 		if err != nil {
 			return nil, err
 		}

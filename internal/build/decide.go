@@ -23,6 +23,8 @@ type State struct {
 	Stage  Stage
 	Runner string // that it is assigned to
 	Stop   bool   // somebody asked for its end
+	// Overflow says that it runs outside of its fleet, which had no free capacity.
+	Overflow bool
 }
 
 // Event is something that happened to a build.
@@ -30,8 +32,13 @@ type Event interface{ event() }
 
 // Events.
 type (
-	// Assign offers the build to a runner that has room.
-	Assign struct{ Runner string }
+	// Assign offers the build to a runner that has room: one of its fleet, or by Overflow another.
+	Assign struct {
+		Runner   string
+		Overflow bool
+	}
+	// FleetGone is the end of the fleet whose runners it waits for.
+	FleetGone struct{ Name string }
 	// Acknowledge is a runner's question whether to run it.
 	Acknowledge struct{ Runner string }
 	// Stop is StopBuild.
@@ -57,6 +64,7 @@ type (
 )
 
 func (Assign) event()       {}
+func (FleetGone) event()    {}
 func (Acknowledge) event()  {}
 func (Stop) event()         {}
 func (QueueTimeout) event() {}
@@ -93,7 +101,7 @@ func Decide(s State, e Event) Decision {
 		return Decision{State: s}
 	}
 	switch e := e.(type) {
-	case Assign, QueueTimeout:
+	case Assign, QueueTimeout, FleetGone:
 		if s.Stage == Queued {
 			return decideQueued(s, e)
 		}
@@ -125,10 +133,15 @@ func ended(s State, end End) Decision {
 	return Decision{State: s, End: &end}
 }
 
-// decideQueued says what a runner, or the end of its time in the queue, does to a build that waits.
+// decideQueued says what a runner, the end of its time in the queue or of its fleet does to a build that waits.
 func decideQueued(s State, e Event) Decision {
-	if a, ok := e.(Assign); ok {
-		return Decision{State: State{Stage: Assigned, Runner: a.Runner}, Offer: true}
+	switch e := e.(type) {
+	case Assign:
+		return Decision{State: State{Stage: Assigned, Runner: e.Runner, Overflow: e.Overflow}, Offer: true}
+	case FleetGone:
+		return ended(s, End{Status: codebuild.StatusTypeFailed, Code: "CLIENT_ERROR",
+			Message: "The fleet " + e.Name + " was deleted while the build waited for one of its runners. Give the " +
+				"project another fleet, or none."})
 	}
 	minutes := e.(QueueTimeout).Minutes
 	return ended(s, End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",

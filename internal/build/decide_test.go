@@ -22,9 +22,9 @@ func TestDecide(t *testing.T) {
 		status codebuild.StatusType // of an end
 		check  func(Decision) bool
 	}{
-		"assigned": {queued, Assign{"r"}, Assigned, "",
+		"assigned": {queued, Assign{Runner: "r"}, Assigned, "",
 			func(d Decision) bool { return d.Offer && d.State.Runner == "r" }},
-		"assigned twice": {assigned, Assign{"q"}, Assigned, "",
+		"assigned twice": {assigned, Assign{Runner: "q"}, Assigned, "",
 			func(d Decision) bool { return !d.Offer && d.State.Runner == "r" }},
 		"acknowledged": {assigned, Acknowledge{"r"}, Running, "", func(d Decision) bool { return d.Run }},
 		"acknowledged by another": {assigned, Acknowledge{"q"}, Assigned, "",
@@ -37,8 +37,12 @@ func TestDecide(t *testing.T) {
 			func(d Decision) bool { return d.Tell && d.State.Stop }},
 		"stopped twice": {stopping, Stop{}, Running, "",
 			func(d Decision) bool { return d.Tell && d.State.Stop }},
-		"too long in the queue":  {queued, QueueTimeout{5}, Ended, codebuild.StatusTypeTimedOut, nil},
-		"too long, but assigned": {assigned, QueueTimeout{5}, Assigned, "", nil},
+		"assigned outside of its fleet": {queued, Assign{"r", true}, Assigned, "",
+			func(d Decision) bool { return d.State.Overflow }},
+		"its fleet is deleted":               {queued, FleetGone{"gpu"}, Ended, codebuild.StatusTypeFailed, nil},
+		"its fleet is deleted while it runs": {running, FleetGone{"gpu"}, Running, "", nil},
+		"too long in the queue":              {queued, QueueTimeout{5}, Ended, codebuild.StatusTypeTimedOut, nil},
+		"too long, but assigned":             {assigned, QueueTimeout{5}, Assigned, "", nil},
 		"offer lost": {assigned, Missing{"r", false}, Assigned, "",
 			func(d Decision) bool { return d.Offer }},
 		"lost":               {running, Missing{"r", false}, Ended, codebuild.StatusTypeFault, nil},
@@ -82,7 +86,9 @@ func TestLives(t *testing.T) {
 	t.Parallel()
 	runner := rapid.SampledFrom([]string{"a", "b"})
 	events := rapid.OneOf(
-		rapid.Map(runner, func(r string) Event { return Assign{r} }),
+		rapid.Map(runner, func(r string) Event { return Assign{Runner: r} }),
+		rapid.Map(runner, func(r string) Event { return Assign{Runner: r, Overflow: true} }),
+		rapid.Just[Event](FleetGone{"gpu"}),
 		rapid.Map(runner, func(r string) Event { return Acknowledge{r} }),
 		rapid.Just[Event](Stop{}),
 		rapid.Just[Event](QueueTimeout{5}),
@@ -117,6 +123,8 @@ func TestLives(t *testing.T) {
 				t.Fatalf("%s with the runner %q", d.State.Stage, d.State.Runner)
 			case s.Stage == Running && d.State.Runner != s.Runner:
 				t.Fatalf("moved from %s to %s while it ran", s.Runner, d.State.Runner)
+			case d.State.Stage == Queued && d.State.Overflow:
+				t.Fatal("it waits for its fleet again and is marked as outside of it")
 			case s.Stage == Ended && d.State != s:
 				t.Fatal("changed after its end")
 			case (d.Offer || d.Tell) && d.State.Runner == "":

@@ -2,7 +2,9 @@ package build
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
@@ -22,10 +24,14 @@ func (s *Service) ExplainBuild(ctx context.Context,
 		return nil, unknown(*in.Id)
 	}
 	b := s.shown(r)
+	waits, err := s.fullFleet(ctx, r)
+	if err != nil {
+		return nil, err
+	}
 	out := &slipway.ExplainBuildOutput{
 		Id:      b.Id,
 		Status:  new(string(b.BuildStatus)),
-		Summary: new(summary(r, b)),
+		Summary: new(summary(r, b, waits)),
 		Phase:   b.CurrentPhase,
 	}
 	if c := r.cause; c != nil {
@@ -43,14 +49,36 @@ func (s *Service) ExplainBuild(ctx context.Context,
 	return out, nil
 }
 
-// summary is one sentence.
-func summary(r *row, b cb.Build) string {
+// fullFleet says that a build waits for its fleet, which runs as many builds as it may; "" if it does not.
+func (s *Service) fullFleet(ctx context.Context, r *row) (string, error) {
+	if r.Stage != Queued || r.fleet == "" {
+		return "", nil
+	}
+	f, err := s.fleet(ctx, s.db, r.fleet)
+	if _, gone := errors.AsType[*cb.ResourceNotFoundException](err); gone {
+		return "The fleet " + fleetName(r.fleet) + " was deleted.", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	states, err := s.fleetStates(ctx, []*cb.Fleet{f})
+	d, x := decided(f), states[r.fleet]
+	if err != nil || !d.Full(x.load.Running) {
+		return "", err
+	}
+	return fmt.Sprintf("The fleet %s runs %d of the %d builds that it may run at a time, and %d wait for it. "+
+		"Raise its baseCapacity or maxCapacity: aws codebuild update-fleet --arn %s", d.Name, x.load.Running,
+		max(d.Base, d.Max), x.load.Queued, r.fleet), nil
+}
+
+// summary is one sentence. waits says why a build in the queue waits, if no context of its says that.
+func summary(r *row, b cb.Build, waits string) string {
 	switch {
 	case r.Stage == Queued:
 		if contexts := b.Phases[len(b.Phases)-1].Contexts; len(contexts) > 0 {
 			return "The build waits for a runner. " + awsproto.Value(contexts[0].Message)
 		}
-		return "The build waits for a runner."
+		return strings.TrimSpace("The build waits for a runner. " + waits)
 	case r.Stage == Assigned:
 		return "The runner " + r.Runner + " is taking the build."
 	case r.Stage == Running && r.Stop:

@@ -39,7 +39,7 @@ func (s *Service) Facts(ctx context.Context, ids []string) (map[string]slipway.W
 			w.Repository = w.Repository[strings.LastIndexByte(w.Repository, '/')+1:]
 		}
 		if failed(r.build.BuildStatus) {
-			w.Cause, w.Message = r.cause, summary(r, r.build)
+			w.Cause, w.Message = r.cause, summary(r, r.build, "")
 		}
 		all[w.ID] = w
 	}

@@ -9,8 +9,8 @@ import (
 )
 
 const insertBuild = `INSERT INTO builds
-	(id, seq, project, origin, state, runner, submitted, assigned, doc, work, needs)
-	VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM builds), $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	(id, seq, project, origin, state, runner, submitted, assigned, doc, work, needs, fleet)
+	VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM builds), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
 // withinLimit refuses a build of a project that has as many as it may have at a time. Without a limit none is refused.
 func withinLimit(ctx context.Context, tx store.Tx, project string, limit *int32) error {

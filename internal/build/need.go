@@ -1,13 +1,11 @@
 package build
 
 import (
-	"context"
 	"slices"
 	"strings"
 
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
-	"slipway/internal/store"
 )
 
 // What a build needs of a runner.
@@ -52,20 +50,8 @@ func lack(need string) string {
 	return "a sandbox, or --no-sandbox"
 }
 
-// oneOf is a condition of SQL with its arguments: that a build waits and a runner that meets needs may take it.
-func oneOf(needs []string) (where string, args []any) {
-	for _, n := range needs {
-		args = append(args, n)
-	}
-	return "WHERE state = 'queued' AND needs IN " + store.In(1, len(args)), args
-}
-
-// someWait tells whether a build waits whose needs are among those given.
-func someWait(ctx context.Context, q store.Queryer, needs []string) (bool, error) {
-	waiting, args := oneOf(needs)
-	var n int
-	return store.Find(ctx, q, []any{&n}, `SELECT 1 FROM builds `+waiting+` LIMIT 1`, args...)
-}
+// allNeeds are all that a build may need of its runner.
+var allNeeds = []string{needHost, needContainer, needPrivileged}
 
 // hostImage is the name of an image that stands for the runner's own machine.
 const hostImage = "host"

@@ -50,10 +50,6 @@ func notes(b *cb.Build, p *cb.Project, logs *cb.LogsConfig, at site) []string {
 }
 
 func environmentRemarks(e *cb.ProjectEnvironment, at site) []remark {
-	fleet := ""
-	if e.Fleet != nil {
-		fleet = awsproto.Value(e.Fleet.FleetArn)
-	}
 	return []remark{
 		{awsproto.Value(e.PrivilegedMode) && at.image == "",
 			"privilegedMode is ignored: the build runs on the runner's machine, without an administrator's rights."},
@@ -62,10 +58,32 @@ func environmentRemarks(e *cb.ProjectEnvironment, at site) []remark {
 		{e.ComputeConfiguration != nil && at.image == "",
 			"computeConfiguration is ignored: the build has what the runner's machine has."},
 		{e.DockerServer != nil, "dockerServer is ignored: there is none."},
-		{e.Fleet != nil, "The fleet " + fleet + " is ignored."},
 		{e.RegistryCredential != nil, "registryCredential is ignored: images are pulled as anybody may."},
 		{e.Certificate != nil, "The certificate " + awsproto.Value(e.Certificate) + " is ignored."},
 	}
+}
+
+// fleetNotes says what of a build's fleet is not done as it asks.
+func fleetNotes(f *cb.Fleet) (all []string) {
+	if f == nil {
+		return nil
+	}
+	if f.VpcConfig != nil {
+		all = append(all, "The fleet's vpcConfig is ignored: the build has the network of its runner.")
+	}
+	if f.ImageId != nil {
+		all = append(all, "The fleet's imageId "+*f.ImageId+" is ignored: its machines are those of its runners.")
+	}
+	return all
+}
+
+// overflowNote says that a build runs outside of its fleet.
+func overflowNote(r *row) []string {
+	if !r.Overflow {
+		return nil
+	}
+	return []string{"The fleet " + fleetName(r.fleet) + " had no free capacity, so that the build runs on the runner " +
+		r.Runner + " (overflowBehavior ON_DEMAND)."}
 }
 
 func remarks(b *cb.Build, p *cb.Project) []remark {

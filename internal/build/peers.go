@@ -2,6 +2,7 @@ package build
 
 import (
 	"encoding/json"
+	"strings"
 
 	"slipway/api/slipway"
 	"slipway/internal/store"
@@ -10,7 +11,7 @@ import (
 // Topics of notices to the other servers that work on the database. A runner polls one of them, and a build may be
 // started, stopped or shown at another.
 const (
-	queueNotice    = "build.queue"    // a build with this need waits for a runner
+	queueNotice    = "build.queue"    // a waiting: a build waits for a runner
 	runnerNotice   = "build.runner"   // the runner of this name is to look
 	presenceNotice = "build.presence" // a presence
 	progressNotice = "build.progress" // a progressOf
@@ -31,7 +32,16 @@ type progressOf struct {
 }
 
 func (s *Service) listenToPeers() {
-	s.db.OnNotice(queueNotice, s.runners.wakeOne)
+	s.db.OnNotice(queueNotice, func(text string) {
+		if !strings.HasPrefix(text, "{") { // of a server without fleets, which tells the need alone
+			s.runners.wakeFor(waiting{Need: text})
+			return
+		}
+		var w waiting
+		if s.readNotice(text, &w) {
+			s.runners.wakeFor(w)
+		}
+	})
 	s.db.OnNotice(runnerNotice, s.runners.wake)
 	s.db.OnNotice(presenceNotice, func(text string) {
 		var p presence
@@ -48,9 +58,11 @@ func (s *Service) listenToPeers() {
 	s.db.OnNotice(endNotice, s.progresses.forget)
 	s.db.OnNotice(imageNotice, func(string) { s.images.forget() })
 	s.db.OnNotice(policyNotice, func(string) { s.policies.forget() })
+	s.db.OnNotice(fleetNotice, func(string) { s.readFleetsAnew() })
 	s.db.OnGap(func() {
 		s.images.forget()
 		s.policies.forget()
+		s.fleets.forget()
 		s.runners.wakeAll()
 	})
 }
@@ -76,11 +88,29 @@ func (s *Service) tell(topic string, v any) {
 	s.db.Notify(topic, string(text))
 }
 
-// queued lets a runner that meets a need look into the queue, wherever it polls, once tx is committed.
-func (s *Service) queued(tx store.Tx, need string) {
-	tx.Notify(queueNotice, need)
-	tx.AfterCommit(func() { s.runners.wakeOne(need) })
+// waiting is a build in the queue, as runners that might take it are told of it.
+type waiting struct {
+	Need  string `json:"need,omitempty"`  // "" is any
+	Fleet string `json:"fleet,omitempty"` // the name of its fleet
 }
+
+// waitingFor is what runners are told of a build.
+func waitingFor(need, fleetARN string) waiting { return waiting{need, fleetName(fleetARN)} }
+
+// text is a waiting as a notice.
+func (w waiting) text() string {
+	text, _ := json.Marshal(w) //nolint:errchkjson // two texts
+	return string(text)
+}
+
+// letLook lets runners that might take a build look into the queue, wherever they poll, once tx is committed.
+func (s *Service) letLook(tx store.Tx, w waiting) {
+	tx.Notify(queueNotice, w.text())
+	tx.AfterCommit(func() { s.runners.wakeFor(w) })
+}
+
+// queued lets runners look that might take a build which waits.
+func (s *Service) queued(tx store.Tx, r *row) { s.letLook(tx, waitingFor(r.needs, r.fleet)) }
 
 // wake lets a runner look, wherever it polls, once tx is committed.
 func (s *Service) wake(tx store.Tx, runner string) {

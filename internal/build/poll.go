@@ -49,7 +49,7 @@ func (s *Service) PollBuild(ctx context.Context, in *slipway.PollBuildInput) (*s
 			timeout.Reset(min(s.Hold, grace))
 		}
 		if out.Build == nil && room {
-			if out.Build, err = s.takeNext(ctx, name, p.meets); err != nil {
+			if out.Build, err = s.takeNext(ctx, p.taker()); err != nil {
 				return nil, err
 			}
 		}
@@ -71,7 +71,7 @@ func (s *Service) present(ctx context.Context, in *slipway.PollBuildInput) error
 	if err := s.heard(ctx, *in.Runner); err != nil {
 		return err
 	}
-	return s.label(ctx, *in.Runner, in.Labels)
+	return s.says(ctx, *in.Runner, in.Labels, slots(in))
 }
 
 // hold waits until a poll has its answer, or is to look anew.
@@ -80,7 +80,7 @@ func (s *Service) hold(ctx context.Context, p *poll, room bool, timeout <-chan t
 	if room {
 		s.runners.wait(p)
 		// What came into the queue between the look and this is seen by nobody else.
-		if waits, err := someWait(ctx, s.db, p.meets); err != nil || waits {
+		if waits, _, err := s.next(ctx, s.db, p.taker()); err != nil || waits != nil {
 			return s.stopWaiting(ctx, p, out, err)
 		}
 	}
@@ -177,19 +177,22 @@ func (s *Service) noRoom() error {
 	return s.Room()
 }
 
-// takeNext assigns the oldest build of the queue whose needs the runner meets, or returns nil.
-func (s *Service) takeNext(ctx context.Context, runner string, meets []string) (*slipway.BuildOrder, error) {
-	waiting, args := oneOf(meets)
-	oldest := waiting + ` ORDER BY seq LIMIT 1`
-	if r, err := one(ctx, s.db, oldest, args...); err != nil || r == nil {
+// taker is the runner of a poll.
+func (p *poll) taker() taker { return taker{p.runner, p.fleet, p.meets} }
+
+// takeNext assigns the oldest build of the queue that the runner may take, or returns nil.
+func (s *Service) takeNext(ctx context.Context, t taker) (*slipway.BuildOrder, error) {
+	if r, _, err := s.next(ctx, s.db, t); err != nil || r == nil {
 		return nil, err // an empty queue costs no commit
 	}
 	var r *row
-	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
-		if r, err = one(ctx, tx, oldest, args...); err != nil || r == nil {
+	err := s.db.Write(ctx, func(tx store.Tx) error {
+		var overflow bool
+		var err error
+		if r, overflow, err = s.next(ctx, tx, t); err != nil || r == nil {
 			return err
 		}
-		_, err = s.apply(ctx, tx, r, Assign{runner}, nil)
+		_, err = s.apply(ctx, tx, r, Assign{t.name, overflow}, nil)
 		return err
 	})
 	if err != nil || r == nil {
@@ -230,15 +233,25 @@ func (s *Service) heard(ctx context.Context, name string) error {
 	})
 }
 
-// label writes what a runner says that it can, when it says something new.
-func (s *Service) label(ctx context.Context, name string, labels []string) error {
-	if len(labels) == 0 || !s.runners.label(name, labels) {
+// says writes what a runner says that it can, and how many builds it runs at a time, when it says something new.
+func (s *Service) says(ctx context.Context, name string, labels []string, slots int) error {
+	if !s.runners.says(name, labels, slots) {
 		return nil
 	}
+	labels = append([]string{}, labels...)
 	return s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `UPDATE runners SET labels = $1 WHERE name = $2`, store.JSON(&labels), name)
+		_, err := tx.Exec(ctx, `UPDATE runners SET labels = $1, slots = $2, fleet = $3 WHERE name = $4`,
+			store.JSON(&labels), slots, fleetOf(labels), name)
 		return err
 	})
+}
+
+// slots is how many builds a runner runs at a time. One that does not say so has what is free, and what it runs.
+func slots(in *slipway.PollBuildInput) int {
+	if in.Slots != nil {
+		return int(*in.Slots)
+	}
+	return int(awsproto.Value(in.Free)) + len(in.Running)
 }
 
 // watch looks, while a runner has builds, whether it is still heard of.

@@ -39,6 +39,9 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 	if err != nil {
 		return nil, err
 	}
+	if err := s.fleetThere(ctx, r.fleet, *p.Name); err != nil {
+		return nil, err
+	}
 	sub := s.again(r)
 	sub.build.Initiator = new(awsproto.CallerOf(ctx).Name)
 	sub.limit, sub.token, sub.scope, sub.request = p.ConcurrentBuildLimit, awsproto.Value(
@@ -120,13 +123,13 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 		PreviousAutoRetry: r.build.Arn,
 	}
 	next := &row{build: *sub.build, work: sub.work, State: State{Stage: Queued}, submitted: s.Now(),
-		needs: sub.needs}
+		needs: sub.needs, fleet: sub.fleet()}
 	if err := s.insert(ctx, tx, next, sub, nil); err != nil {
 		return err
 	}
 	c.NextAutoRetry = next.build.Arn
 	s.Hints.Changed(tx, "builds")
-	s.queued(tx, next.needs)
+	s.queued(tx, next)
 	return nil
 }
 

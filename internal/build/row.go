@@ -20,15 +20,18 @@ type row struct {
 	submitted, assigned, acknowledged time.Time
 	cause                             *slipway.Cause
 	needs                             string // of its runner
+	fleet                             string // the ARN of the fleet whose runners it is for, "" for none
+	seq                               int64  // its place in the order of submission
 }
 
-const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause, needs`
+const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause, needs, fleet, overflow, seq`
 
 func scan(r *sql.Rows) (*row, error) {
 	var x row
-	var stop, submitted, assigned, acknowledged int64
+	var stop, overflow, submitted, assigned, acknowledged int64
 	err := r.Scan(&x.Stage, &x.Runner, &stop, &submitted, &assigned, &acknowledged, store.JSON(&x.build),
-		store.JSON(&x.work), store.JSON(&x.cause), &x.needs)
+		store.JSON(&x.work), store.JSON(&x.cause), &x.needs, &x.fleet, &overflow, &x.seq)
+	x.Overflow = overflow == 1
 	x.Stop, x.submitted, x.assigned, x.acknowledged = stop == 1, moment(submitted), moment(assigned), moment(
 		acknowledged)
 	return &x, err
@@ -49,22 +52,28 @@ func one(ctx context.Context, q store.Queryer, where string, args ...any) (*row,
 
 // save writes how far a build has come.
 func (r *row) save(ctx context.Context, tx store.Tx) error {
-	stop := 0
-	if r.Stop {
-		stop = 1
-	}
 	_, err := tx.Exec(ctx,
-		`UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8
+		`UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8,
+			overflow = $9
 			WHERE id = $1`,
-		*r.build.Id, string(r.Stage), r.Runner, stop, milliseconds(r.assigned), milliseconds(r.acknowledged),
-		store.JSON(&r.build), store.JSON(r.cause))
+		*r.build.Id, string(r.Stage), r.Runner, number(r.Stop), milliseconds(r.assigned), milliseconds(r.acknowledged),
+		store.JSON(&r.build), store.JSON(r.cause), number(r.Overflow))
 	return err
+}
+
+// number is a truth as the database has it.
+func number(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // order is what a runner gets.
 func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
 	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs,
-		Variables: r.work.Variables, Notes: r.work.Notes, Image: r.work.Image, Privileged: r.work.Privileged,
+		Variables: r.work.Variables, Notes: append(overflowNote(r), r.work.Notes...),
+		Image: r.work.Image, Privileged: r.work.Privileged,
 		ReadBatch: r.work.ReadBatch, Fork: r.work.Fork,
 		TestTimes:   r.work.TestTimes,
 		CachesSince: r.work.CachesSince, CacheApart: r.work.CacheApart,

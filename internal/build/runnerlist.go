@@ -18,10 +18,12 @@ func (s *Service) ListRunners(ctx context.Context, _ *slipway.ListRunnersInput) 
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (slipway.RunnerState, error) {
 		x := slipway.RunnerState{Name: new(""), Builds: []string{}}
 		var seen int64
-		err := r.Scan(x.Name, &seen, store.JSON(&x.Labels))
-		x.SeenTime = awsproto.At(s.lastHeard(*x.Name, seen))
+		var fleet string
+		x.Slots = new(int32(0))
+		err := r.Scan(x.Name, &seen, store.JSON(&x.Labels), &fleet, x.Slots)
+		x.SeenTime, x.Fleet = awsproto.At(s.lastHeard(*x.Name, seen)), orNone(fleet)
 		return x, err
-	}, `SELECT name, seen, labels FROM runners ORDER BY seen DESC, name LIMIT $1`, maxRunners)
+	}, `SELECT name, seen, labels, fleet, slots FROM runners ORDER BY seen DESC, name LIMIT $1`, maxRunners)
 	if err != nil {
 		return nil, err
 	}

@@ -26,15 +26,17 @@ type runner struct {
 	saved time.Time // when seen was last written
 	poll  *poll
 	// refuses is why the runner takes no builds, "" if it does.
-	refuses string
-	labels  []string             // what it says that it can, as far as it was written
-	meets   []string             // the needs that it meets
-	told    map[string]time.Time // builds that it was told to stop or forget, and when
+	refuses  string
+	declared declared             // what it says of itself, as far as it was written
+	meets    []string             // the needs that it meets
+	fleet    string               // the name of the fleet that it joined, "" for none
+	told     map[string]time.Time // builds that it was told to stop or forget, and when
 }
 
 // poll is a PollBuild that is held.
 type poll struct {
 	runner string
+	fleet  string                   // its runner's
 	meets  []string                 // the needs that its runner meets
 	offer  chan *slipway.BuildOrder // of a build that was assigned to the runner; nil for none after all
 	look   chan struct{}            // something may have changed
@@ -79,9 +81,10 @@ func (rs *runners) arrive(name, key string, labels []string, now time.Time,
 	if r.poll != nil {
 		close(r.poll.gone)
 	}
-	r.key, r.seen, r.meets = key, now, meets(labels)
+	r.key, r.seen, r.meets, r.fleet = key, now, meets(labels), fleetOf(labels)
 	r.poll = &poll{
 		runner: name,
+		fleet:  r.fleet,
 		meets:  r.meets,
 		offer:  make(chan *slipway.BuildOrder, 1),
 		look:   make(chan struct{}, 1),
@@ -97,25 +100,39 @@ func (rs *runners) refuse(name, why string) {
 	rs.of(name).refuses = why
 }
 
-// label notes what a runner says that it can, and tells whether that is to be written.
-func (rs *runners) label(name string, labels []string) (write bool) {
+// declared is what a runner says that it can, and how many builds it runs at a time.
+type declared struct {
+	known  bool
+	labels []string
+	slots  int
+}
+
+// says notes what a runner says of itself, and tells whether that is to be written.
+func (rs *runners) says(name string, labels []string, slots int) (write bool) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
 	r := rs.of(name)
-	write = !slices.Equal(r.labels, labels)
-	r.labels = labels
+	write = !r.declared.known || r.declared.slots != slots || !slices.Equal(r.declared.labels, labels)
+	r.declared = declared{true, labels, slots}
 	return write
 }
 
-// refusal is why no runner that polls takes a build with a need, "" if some runner does, or none polls: a runner that
-// takes no builds at all says it in its own words.
-func (rs *runners) refusal(need string, now time.Time, hold time.Duration) string {
+// refusal is why no runner that polls takes a build with a need, of a fleet by its name, "" for none. It is "" if some
+// runner does, and for a build of no fleet if none polls: a runner that takes no builds at all says it in its own
+// words. overflow says that runners of no fleet may take the build too.
+func (rs *runners) refusal(need, fleet string, overflow bool, now time.Time, hold time.Duration) string {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	why := ""
+	why, reserved := "", ""
 	for _, name := range slices.Sorted(maps.Keys(rs.byName)) {
-		switch r := rs.byName[name]; {
+		r := rs.byName[name]
+		switch may := r.fleet == fleet || r.fleet == "" && overflow; {
 		case r.poll == nil && now.Sub(r.away) > hold: // it polls nowhere
+			if fleet != "" && r.fleet == fleet && now.Sub(r.seen) <= again { // between two polls
+				return ""
+			}
+		case !may:
+			reserved = cmp.Or(reserved, r.fleet)
 		case r.refuses != "":
 			why = cmp.Or(why, "The runner "+name+" takes no builds: "+r.refuses)
 		case slices.Contains(r.meets, need):
@@ -124,7 +141,29 @@ func (rs *runners) refusal(need string, now time.Time, hold time.Duration) strin
 			why = "No runner can take the build. The runner " + name + " lacks " + lack(need) + "."
 		}
 	}
-	return why
+	if fleet != "" {
+		return inFleet(fleet, why)
+	}
+	return cmp.Or(why, reservedFor(reserved))
+}
+
+// reservedFor is why no runner takes a build of no fleet where there are only those of fleets; fleet is one of them, ""
+// if there is none.
+func reservedFor(fleet string) string {
+	if fleet == "" {
+		return ""
+	}
+	return "No runner can take the build: those that are there are reserved for the builds of fleets, as of " + fleet +
+		". Start one that is not: slipway runner --name NAME"
+}
+
+// inFleet is why no runner of a fleet takes a build; why is "" if it has no runner.
+func inFleet(fleet, why string) string {
+	start := "slipway runner --fleet " + fleet + " --name NAME"
+	if why == "" {
+		return "The build waits for a runner of the fleet " + fleet + ", and none is there. Start one: " + start
+	}
+	return why + " The build is for the fleet " + fleet + "; another runner of it is started with: " + start
 }
 
 // elsewhere notes that a runner polls another server, and what it said there.
@@ -133,6 +172,7 @@ func (rs *runners) elsewhere(said presence, now time.Time) {
 	defer rs.mu.Unlock()
 	r := rs.of(said.Runner)
 	r.seen, r.refuses, r.meets, r.away = now, said.Refuses, meets(said.Labels), now
+	r.fleet = fleetOf(said.Labels)
 }
 
 // wakeAll lets all polls look anew.
@@ -201,12 +241,12 @@ func (rs *runners) withdraw(p *poll) (ok bool) {
 	return i >= 0
 }
 
-// take reserves the poll that waits longest for a build with a need, or returns nil. It is followed by deliver or
-// giveBack.
+// take reserves the poll that waits longest for a build of no fleet with a need, or returns nil. It is followed by
+// deliver or giveBack.
 func (rs *runners) take(need string) *poll {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	i := rs.first(need)
+	i := rs.first(need, "")
 	if i < 0 {
 		return nil
 	}
@@ -215,9 +255,11 @@ func (rs *runners) take(need string) *poll {
 	return p
 }
 
-// first is the place of the poll that waits longest for a build with a need; "" is any. It is -1 if there is none.
-func (rs *runners) first(need string) int {
-	return slices.IndexFunc(rs.waiting, func(p *poll) bool { return need == "" || slices.Contains(p.meets, need) })
+// first is the place of the poll of a fleet's runner, "" for none, that waits longest for a build with a need. It is -1
+// if there is none.
+func (rs *runners) first(need, fleet string) int {
+	return slices.IndexFunc(rs.waiting,
+		func(p *poll) bool { return p.fleet == fleet && slices.Contains(p.meets, need) })
 }
 
 // deliver hands a poll that was taken the build that was assigned to its runner.
@@ -239,12 +281,25 @@ func (rs *runners) wake(name string) {
 	}
 }
 
-// wakeOne lets one of those look into the queue that wait for a build with a need.
-func (rs *runners) wakeOne(need string) {
+// wakeFor lets those look into the queue that might take a build: for each need that it may have, one of its fleet's
+// runners and one of no fleet, which takes it if the fleet has no free capacity.
+func (rs *runners) wakeFor(w waiting) {
 	rs.mu.Lock()
 	defer rs.mu.Unlock()
-	if i := rs.first(need); i >= 0 {
-		rs.waiting[i].nudge()
+	needs := allNeeds
+	if w.Need != "" {
+		needs = []string{w.Need}
+	}
+	fleets := []string{""}
+	if w.Fleet != "" {
+		fleets = []string{w.Fleet, ""}
+	}
+	for _, fleet := range fleets {
+		for _, need := range needs {
+			if i := rs.first(need, fleet); i >= 0 {
+				rs.waiting[i].nudge()
+			}
+		}
 	}
 }
 

@@ -86,6 +86,7 @@ type Service struct {
 	progresses progresses
 	images     images
 	policies   resourcePolicies
+	fleets     knownFleets
 	refusals   refusals
 	forges     *http.Client
 }
@@ -95,6 +96,7 @@ const (
 	jobQueued = "build.queued" // the end of a build's time in the queue
 	jobRunner = "build.runner" // a look at whether a runner that has builds is still heard of
 	jobLog    = "build.log"    // the removal of a build's log
+	jobFleet  = "build.fleet"  // the end of the builds that wait for a fleet that was deleted
 
 	jobBatch   = "build.batch"   // the end of the time that a batch may take
 	jobCombine = "build.combine" // the putting together of a batch's artifacts
@@ -116,6 +118,7 @@ func New(db *store.Store, c Config) *Service {
 	db.Handle(jobRunner, store.Limits{Parallel: 2}, s.watchRunner)
 	db.Handle(jobBatch, store.Limits{Parallel: 2}, s.batchTimeout)
 	db.Handle(jobCombine, store.Limits{Parallel: 2, Time: combineTime}, s.combine)
+	db.Handle(jobFleet, store.Limits{Parallel: 1}, s.endFleet)
 	db.Handle(jobLog, store.Limits{Parallel: 2}, s.removeLog)
 	return s
 }

@@ -3,8 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strconv"
 	"time"
@@ -18,10 +16,7 @@ import (
 	"slipway/internal/store"
 )
 
-const (
-	tokenLife    = 5 * time.Minute // of an idempotency token
-	maxBuildspec = 1 << 20         // bytes of a buildspec in an object
-)
+const tokenLife = 5 * time.Minute // of an idempotency token
 
 // work is what a runner gets of a build besides the build itself.
 type work struct {
@@ -61,6 +56,9 @@ type submission struct {
 	// claim is part of the transaction that submits the build, which its error ends; nil for none.
 	claim func(context.Context, store.Tx) error
 }
+
+// fleet is the ARN of the fleet whose runners the build is for, "" for none.
+func (sub *submission) fleet() string { return fleetARN(sub.build.Environment) }
 
 // StartBuild implements codebuild:StartBuild. The token is kept for five minutes.
 func (s *Service) StartBuild(ctx context.Context, in *cb.StartBuildInput) (*cb.StartBuildOutput, error) {
@@ -175,11 +173,14 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 	if err := check(p); err != nil {
 		return nil, err
 	}
-	named, err := s.namedImages(ctx)
+	if err := s.fleetThere(ctx, fleetARN(p.Environment), *p.Name); err != nil {
+		return nil, err
+	}
+	on, err := s.grounds(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sub, err := s.compose(p, named, debug)
+	sub, err := s.compose(p, on, debug)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +188,9 @@ func (s *Service) prepare(ctx context.Context, p *cb.Project, debug bool) (*subm
 }
 
 // compose makes a build of a project that was checked.
-func (s *Service) compose(p *cb.Project, named map[string]string, debug bool) (*submission, error) {
+func (s *Service) compose(p *cb.Project, on grounds, debug bool) (*submission, error) {
+	machines := on.fleets[fleetARN(p.Environment)]
+	takeMachines(p.Environment, machines)
 	b := &cb.Build{ProjectName: p.Name, SourceVersion: p.SourceVersion, Source: p.Source,
 		SecondarySources: p.SecondarySources, SecondarySourceVersions: p.SecondarySourceVersions,
 		Cache: p.Cache, Environment: p.Environment, ServiceRole: p.ServiceRole, TimeoutInMinutes: p.TimeoutInMinutes,
@@ -206,9 +209,9 @@ func (s *Service) compose(p *cb.Project, named map[string]string, debug bool) (*
 	for _, a := range p.SecondaryArtifacts {
 		b.SecondaryArtifacts = append(b.SecondaryArtifacts, expected(a, *p.Name, id))
 	}
-	at := siteOf(b.Environment, named)
+	at := siteOf(b.Environment, on.images)
 	sub := &submission{build: b, limit: p.ConcurrentBuildLimit, needs: at.needs,
-		work: work{Notes: notes(b, p, p.LogsConfig, at), Image: at.image,
+		work: work{Notes: append(notes(b, p, p.LogsConfig, at), fleetNotes(machines)...), Image: at.image,
 			Privileged: at.privileged, Unlogged: unlogged(p.LogsConfig)}}
 	sub.work.Variables = s.variables(b)
 	return sub, nil
@@ -260,40 +263,10 @@ func (s *Service) variables(b *cb.Build) map[string]string {
 	return v
 }
 
-// loadBuildspec reads a buildspec that is given as an object's ARN.
-func (s *Service) loadBuildspec(ctx context.Context, sub *submission) error {
-	arn := awsproto.Value(sub.build.Source.Buildspec)
-	bucket, key := bucketAndKey(arn)
-	if bucket == "" || key == "" || len(arn) < 13 || arn[:13] != "arn:aws:s3:::" {
-		return nil
-	}
-	if s.ReadObject == nil {
-		return invalid("The buildspec %s lies in an object, and this server has no object store.", arn)
-	}
-	role := awsproto.Value(sub.build.ServiceRole)
-	r, err := s.ReadObject(ctx, role, bucket, key)
-	if err != nil {
-		return invalid("The buildspec %s cannot be read: %v", arn, err)
-	}
-	defer r.Close()
-	content, err := io.ReadAll(io.LimitReader(r, maxBuildspec+1))
-	if err != nil {
-		return fmt.Errorf("read buildspec %s: %w", arn, err)
-	}
-	if len(content) > maxBuildspec {
-		return invalid("The buildspec %s is larger than 1 MB.", arn)
-	}
-	sub.work.Buildspec = new(string(content))
-	return nil
-}
-
 // submit commits a build, in the hands of a runner that waits for one if there is one.
 func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error) {
 	fault.Point("build.before-submit")
-	var waiting *poll
-	if s.noRoom() == nil {
-		waiting = s.runners.take(sub.needs)
-	}
+	waiting := s.reserve(sub)
 	var b *cb.Build
 	var order *slipway.BuildOrder // for the runner that waits
 	err := s.db.Write(ctx, func(tx store.Tx) (err error) {
@@ -313,7 +286,8 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 		}
 		return s.db.Once(ctx, tx, sub.scope, sub.token, sub.request, b, s.Now().Add(tokenLife), func() error {
 			*b = *sub.build
-			r := &row{build: *b, work: sub.work, State: State{Stage: Queued}, submitted: s.Now(), needs: sub.needs}
+			r := &row{build: *b, work: sub.work, State: State{Stage: Queued}, submitted: s.Now(), needs: sub.needs,
+				fleet: sub.fleet()}
 			if err := s.insert(ctx, tx, r, sub, waiting); err != nil {
 				return err
 			}
@@ -331,8 +305,9 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 	} else {
 		s.runners.giveBack(waiting)
 		if err == nil {
-			s.runners.wakeOne(sub.needs)
-			s.db.Notify(queueNotice, sub.needs)
+			w := waitingFor(sub.needs, sub.fleet())
+			s.runners.wakeFor(w)
+			s.db.Notify(queueNotice, w.text())
 		}
 	}
 	if errors.Is(err, store.ErrTokenMismatch) {
@@ -343,6 +318,15 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 	}
 	fault.Point("build.after-submit")
 	return b, nil
+}
+
+// reserve takes a poll that waits for a build like this one; nil if there is none. Which runner takes a build of a fleet
+// is decided when one looks into the queue.
+func (s *Service) reserve(sub *submission) *poll {
+	if s.noRoom() != nil || sub.fleet() != "" {
+		return nil
+	}
+	return s.runners.take(sub.needs)
 }
 
 // insert numbers a build and writes it, assigned to the poll that was reserved unless others wait in the queue.
@@ -371,12 +355,12 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 		return err
 	}
 	if waiting != nil {
-		others, err := someWait(ctx, tx, waiting.meets)
+		other, _, err := s.next(ctx, tx, waiting.taker())
 		if err != nil {
 			return err
 		}
-		if !others {
-			r.State, r.assigned = Decide(r.State, Assign{waiting.runner}).State, r.submitted
+		if other == nil {
+			r.State, r.assigned = Decide(r.State, Assign{Runner: waiting.runner}).State, r.submitted
 			if err := s.watch(ctx, tx, waiting.runner); err != nil {
 				return err
 			}
@@ -388,8 +372,13 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 			return err
 		}
 	}
+	if r.fleet != "" {
+		if err := watchFleet(ctx, tx, r.fleet); err != nil {
+			return err
+		}
+	}
 	_, err := tx.Exec(ctx, insertBuild,
 		*r.build.Id, name, sub.origin, string(r.Stage), r.Runner, r.submitted.UnixMilli(), milliseconds(r.assigned),
-		store.JSON(&r.build), store.JSON(&r.work), r.needs)
+		store.JSON(&r.build), store.JSON(&r.work), r.needs, r.fleet)
 	return err
 }

@@ -41,7 +41,7 @@ func (s *Service) shown(r *row) cb.Build {
 		if err := s.noRoom(); err != nil {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("DISK_FULL"),
 				Message: new("No build begins: " + err.Error())}}
-		} else if why := s.runners.refusal(r.needs, s.Now(), s.Hold); why != "" {
+		} else if why := s.refusal(r); why != "" {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("NO_RUNNER"), Message: &why}}
 		}
 	}
@@ -126,4 +126,9 @@ func interrupted(r *row, progress *slipway.Progress, now time.Time, status cb.St
 		last.Contexts = append(last.Contexts[:len(last.Contexts):len(last.Contexts)], contexts...)
 	}
 	return phases
+}
+
+// refusal is why no runner takes a build in the queue; "" if one may.
+func (s *Service) refusal(r *row) string {
+	return s.runners.refusal(r.needs, fleetName(r.fleet), s.fleets.overflows(r.fleet), s.Now(), s.Hold)
 }

@@ -65,8 +65,9 @@ func (s *server) poll(ctx context.Context) {
 				free++
 			}
 		}
+		slots := len(s.slots)
 		if s.Refuses != "" {
-			free = 0
+			free, slots = 0, 0
 		}
 		ids := slices.Sorted(maps.Keys(s.builds))
 		call, cancel := context.WithTimeout(ctx, pollLimit)
@@ -81,6 +82,7 @@ func (s *server) poll(ctx context.Context) {
 				Running: ids,
 				Refuses: orNil(s.Refuses),
 				Labels:  s.labels(),
+				Slots:   new(int32(slots)),
 			})
 		interrupted := call.Err() != nil && !errors.Is(call.Err(), context.DeadlineExceeded)
 		s.mu.Lock()

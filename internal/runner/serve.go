@@ -43,6 +43,8 @@ type Config struct {
 	Actions Actions
 	// Labels say what this runner can besides what its executor says.
 	Labels []string
+	// Fleet is the name of the fleet whose builds this runner takes; "" takes those of none.
+	Fleet string
 	// CacheSize bounds what the caches of all projects take on disk, and those in one place of a bucket, in bytes; 0 is
 	// DefaultCacheSize.
 	CacheSize int64
@@ -174,11 +176,14 @@ func (s *server) openRooms() {
 }
 
 // labels are what this runner can.
-func (s *server) labels() []string {
-	if s.Executor == nil {
-		return nil
+func (s *server) labels() (all []string) {
+	if s.Executor != nil {
+		all = slices.Concat(s.Executor.Labels(), s.Labels)
 	}
-	return slices.Concat(s.Executor.Labels(), s.Labels)
+	if s.Fleet != "" {
+		all = append(all, "fleet="+s.Fleet)
+	}
+	return all
 }
 
 // recover takes up what an earlier process of this runner left: results are reported again, builds that had begun are

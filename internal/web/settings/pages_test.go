@@ -53,6 +53,14 @@ func (machines) ListRunners(context.Context, *slipway.ListRunnersInput) (*slipwa
 	return &slipway.ListRunnersOutput{Runners: []slipway.RunnerState{runner}}, nil
 }
 
+func (machines) ListFleetStates(context.Context,
+	*slipway.ListFleetStatesInput) (*slipway.ListFleetStatesOutput, error) {
+	f := slipway.FleetState{Name: new("gpu"), MaxCapacity: new(int32(3)), Running: new(int32(1)), Queued: new(int32(2)),
+		Runners: []slipway.RunnerState{{Name: new("gpu-1"), Builds: []string{"web:1"}, Slots: new(int32(4))}},
+		Message: new("Start another")}
+	return &slipway.ListFleetStatesOutput{Fleets: []slipway.FleetState{f}}, nil
+}
+
 func (machines) ListRouters(context.Context, *slipway.ListRoutersInput) (*slipway.ListRoutersOutput, error) {
 	return &slipway.ListRoutersOutput{}, nil
 }
@@ -93,7 +101,7 @@ func TestPages(t *testing.T) {
 	p.Shows("/settings/hosts", "web1", "role")
 	p.Shows("/settings/signin", "192.0.2.1", "Firefox on Linux", "with a second factor", "My laptop",
 		"No authenticator yet", "7 left")
-	p.Shows("/settings/processes", "runner-1")
+	p.Shows("/settings/processes", "runner-1", "gpu", "1 of 3 running, 2 waiting", "1 of 4 places taken", "Start another")
 	p.Shows("/settings/jobs", "deploy.undo", "no such group")
 	if to := p.Send("/settings/keys/AKIAEXAMPLE", url.Values{"do": {"deactivate"}}); to != "/settings" {
 		t.Errorf("it leads to %s", to)

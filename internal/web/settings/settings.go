@@ -218,6 +218,10 @@ func (s *pages) processesPage(w http.ResponseWriter, r *http.Request, v kit.Visi
 	if err != nil {
 		return err
 	}
+	fleets, err := s.Slipway.ListFleetStates(r.Context(), &slipway.ListFleetStatesInput{})
+	if err != nil {
+		return err
+	}
 	routers, err := s.Slipway.ListRouters(r.Context(), &slipway.ListRoutersInput{})
 	if err != nil {
 		return err
@@ -226,7 +230,7 @@ func (s *pages) processesPage(w http.ResponseWriter, r *http.Request, v kit.Visi
 		w,
 		r,
 		http.StatusOK,
-		Processes(s.Shell(r, v, "Runners and routers", "builds"), runners, routers.Routers, s.Now()),
+		Processes(s.Shell(r, v, "Runners and routers", "builds"), runners, fleets.Fleets, routers.Routers, s.Now()),
 	)
 	return nil
 }
