@@ -18,8 +18,8 @@ import (
 // maxSourceFiles bounds how many files of a working tree are looked at.
 const maxSourceFiles = 200_000
 
-// sourceFiles are the files of a working tree, by their paths in it: in Git those that it tracks or would add, elsewhere
-// all but those below a .git.
+// sourceFiles are the files of a working tree, by their paths in it: in Git those that it tracks or would add,
+// elsewhere all but those below a .git.
 func sourceFiles(ctx context.Context, tree string) (files []string, err error) {
 	list := exec.CommandContext(ctx, "git", "-C", tree, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
 	if out, err := list.Output(); err == nil {
@@ -53,8 +53,8 @@ func tooMany(tree string, n int) error {
 	return nil
 }
 
-// copySource makes a folder with the files of a working tree as they are now, and its history, if Git has one. The folder
-// except may lie in the tree and is left out.
+// copySource makes a folder with the files of a working tree as they are now, and its history, if Git has one. The
+// folder except may lie in the tree and is left out.
 func copySource(ctx context.Context, tree, to, except string) error {
 	files, err := sourceFiles(ctx, tree)
 	if err != nil {

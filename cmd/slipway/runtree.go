@@ -15,8 +15,9 @@ import (
 	"slipway/internal/terminal"
 )
 
-// batchShow shows a batch while it runs: as a tree that is drawn again and again where output is a terminal, and line by
-// line elsewhere. Its methods are called by the goroutine that has the batch, but for the writers that output returns.
+// batchShow shows a batch while it runs: as a tree that is drawn again and again where output is a terminal, and line
+// by line elsewhere. Its methods are called by the goroutine that has the batch, but for the writers that output
+// returns.
 type batchShow struct {
 	to   *os.File
 	live bool
@@ -87,7 +88,8 @@ func (s *batchShow) draw() {
 		if state == "" {
 			state = "waiting"
 		}
-		line := fmt.Sprintf("%s%-20s %-12s %s", strings.Repeat("  ", x.depth), x.Identifier, state, s.last[x.Identifier])
+		indent := strings.Repeat("  ", x.depth)
+		line := fmt.Sprintf("%s%-20s %-12s %s", indent, x.Identifier, state, s.last[x.Identifier])
 		if r := []rune(line); len(r) >= width {
 			line = string(r[:max(width-1, 0)])
 		}

@@ -31,14 +31,14 @@ const (
 	maxCompared = 16 << 20
 )
 
-// watch runs the build, and again whenever a file of the source changes, until ctx ends. A build that runs then is ended
-// first.
+// watch runs the build, and again whenever a file of the source changes, until ctx ends. A build that runs then is
+// ended first.
 func (c *runCommand) watch(ctx context.Context, config runner.LocalConfig) error {
 	w, err := newSourceWatch(config.Tree, config.Buildspec)
 	if err != nil {
 		return err
 	}
-	defer w.notify.Close()
+	defer func() { _ = w.notify.Close() }()
 	for {
 		if err := w.look(ctx); err != nil {
 			return err
@@ -195,7 +195,8 @@ func (w *sourceWatch) follow(dir string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%s has more folders than this user may watch: raise fs.inotify.max_user_watches (sysctl)", w.tree)
+		return fmt.Errorf("%s has more folders than this user may watch: raise fs.inotify.max_user_watches (sysctl)",
+			w.tree)
 	case err != nil:
 		return fmt.Errorf("watch %s: %w", dir, err)
 	}

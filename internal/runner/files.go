@@ -58,6 +58,10 @@ func (w *workspace) find(ctx context.Context, s selection) (files []found, relea
 	for _, pattern := range s.files {
 		bases := s.base
 		if path.IsAbs(pattern) { // an absolute path has no base: the artifact has it by its name
+			if first, _, _ := strings.Cut(pattern[1:], "/"); first == "" || strings.ContainsAny(first, "*?[{") {
+				return nil, release, fmt.Errorf("the pattern %s would search the whole machine; a variable in it may be "+
+					"empty", pattern)
+			}
 			bases, pattern = path.Split(pattern)
 		}
 		place := bases
