@@ -132,6 +132,25 @@ func (b actingBuilds) BatchGetBuilds(ctx context.Context,
 	return b.Service.BatchGetBuilds(ctx, in)
 }
 
+func (b actingBuilds) StartBatchForPipeline(ctx context.Context, in *codebuild.StartBuildInput, combine bool,
+	job slipway.PipelineJob) (*codebuild.BuildBatch, error) {
+	if err := b.rights.ask(ctx, "project/"+*in.ProjectName, "codebuild:StartBuildBatch"); err != nil {
+		return nil, err
+	}
+	return b.Service.StartBatchForPipeline(ctx, in, combine, job)
+}
+
+func (b actingBuilds) BatchGetBuildBatches(ctx context.Context,
+	in *codebuild.BatchGetBuildBatchesInput) (*codebuild.BatchGetBuildBatchesOutput, error) {
+	for _, id := range in.Ids {
+		project, _, _ := strings.Cut(id, ":")
+		if err := b.rights.ask(ctx, "project/"+project, "codebuild:BatchGetBuildBatches"); err != nil {
+			return nil, err
+		}
+	}
+	return b.Service.BatchGetBuildBatches(ctx, in)
+}
+
 // actingDeployments asks for the rights of a deploy action of CodeDeploy.
 type actingDeployments struct {
 	*deploy.Service

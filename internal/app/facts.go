@@ -39,6 +39,9 @@ func tellPipelines(db *store.Store, x *stages) {
 	event.BuildEnded.Subscribe(db, toPipelines, func(ctx context.Context, id string, _ event.Ended) error {
 		return x.pipelines.Ended(ctx, codebuild.Build(id))
 	})
+	event.BatchEnded.Subscribe(db, toPipelines, func(ctx context.Context, id string, _ event.Ended) error {
+		return x.pipelines.Ended(ctx, codebuild.Batch(id))
+	})
 	event.DeploymentEnded.Subscribe(db, toPipelines, func(ctx context.Context, id string, _ event.Ended) error {
 		return x.pipelines.Ended(ctx, codedeploy.Deployment(id))
 	})

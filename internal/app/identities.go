@@ -114,6 +114,17 @@ func (r serviceRoles) MayLog(ctx context.Context, role, session, group, stream s
 	return mended(r.rights.authority.Ask(acting, q, nil))
 }
 
+// MayStart implements build.Roles.
+func (r serviceRoles) MayStart(ctx context.Context, role, project string) error {
+	acting, err := r.Act(ctx, role, "", "AWSCodeBuild-batch")
+	if err != nil {
+		return err
+	}
+	q := &awsproto.Access{Region: r.rights.Place.Region, Account: r.rights.Place.Account}
+	q.Ask("codebuild:StartBuild", r.rights.resolve(ctx, "project", []string{project}))
+	return mended(r.rights.authority.Ask(acting, q, nil))
+}
+
 // Act implements pipeline.Roles.
 func (r serviceRoles) Act(ctx context.Context, role, own, session string) (context.Context, error) {
 	_, c, err := r.identity.ServiceSession(ctx, r.service, role, session, "", sessionLife)

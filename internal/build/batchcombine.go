@@ -59,13 +59,10 @@ var errArtifact = errors.New("artifact")
 
 // combineOf writes the combined artifact of a batch; see placeArtifacts for what lies where.
 func (s *Service) combineOf(ctx context.Context, x *batchRow) error {
-	p := x.work.Project
-	primary := *p.Artifacts
-	p.Artifacts = &primary
-	if primary.Type != cb.ArtifactsTypeS3 || primary.Packaging != cb.ArtifactPackagingZip {
+	bucket, key := combinedAt(x)
+	if bucket == "" {
 		return nil
 	}
-	combined(&p, *x.doc.Id)
 	role := awsproto.Value(x.doc.ServiceRole)
 	if s.ReadObject == nil || s.WriteObject == nil {
 		return fmt.Errorf("%w: this server has no object store", errArtifact)
@@ -103,8 +100,25 @@ func (s *Service) combineOf(ctx context.Context, x *batchRow) error {
 	if _, err := whole.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	bucket, key := bucketAndKey(awsproto.Value(expected(*p.Artifacts, *p.Name, "").Location))
 	return s.WriteObject(ctx, role, bucket, key, whole)
+}
+
+// combinedAt is where the zips of a batch's builds are put together; bucket is "" if nothing is.
+func combinedAt(x *batchRow) (bucket, key string) {
+	if job := x.work.Job; job != nil {
+		for _, a := range job.Outputs {
+			return a.Bucket, a.Key
+		}
+		return "", ""
+	}
+	p := x.work.Project
+	primary := *p.Artifacts
+	p.Artifacts = &primary
+	if primary.Type != cb.ArtifactsTypeS3 || primary.Packaging != cb.ArtifactPackagingZip {
+		return "", ""
+	}
+	combined(&p, *x.doc.Id)
+	return bucketAndKey(awsproto.Value(expected(*p.Artifacts, *p.Name, "").Location))
 }
 
 // openZip brings an artifact here.

@@ -83,6 +83,9 @@ func (s *Service) retryBatch(ctx context.Context, tx store.Tx, name string, all 
 	case x.state.Stage != batch.Over:
 		return cb.BuildBatch{}, invalid("The batch %s is in progress; only one that has failed can be retried.",
 			*x.doc.Id)
+	case x.work.Job != nil:
+		return cb.BuildBatch{}, invalid("The batch %s is a pipeline's; retry the stage of the pipeline %s.", *x.doc.Id,
+			x.work.Job.Pipeline)
 	case x.doc.BuildBatchStatus == cb.StatusTypeSucceeded:
 		return cb.BuildBatch{}, invalid("The batch %s succeeded; only one that has failed can be retried.", *x.doc.Id)
 	}

@@ -21,7 +21,9 @@ func (s *Service) part(x *batchRow, i int, on grounds) (*submission, error) {
 	p.BuildBatchConfig, p.AutoRetryLimit, p.ConcurrentBuildLimit = nil, nil, nil
 	identifier := x.state.Parts[i].Identifier
 	if i == 0 {
-		p.Artifacts, p.SecondaryArtifacts = &cb.ProjectArtifacts{Type: cb.ArtifactsTypeNoArtifacts}, nil
+		if x.work.Job == nil {
+			p.Artifacts, p.SecondaryArtifacts = &cb.ProjectArtifacts{Type: cb.ArtifactsTypeNoArtifacts}, nil
+		}
 		p.Cache = &cb.ProjectCache{Type: cb.CacheTypeNoCache}
 	} else {
 		if err := override(&p, x.work.Builds, identifier); err != nil {
@@ -39,6 +41,13 @@ func (s *Service) part(x *batchRow, i int, on grounds) (*submission, error) {
 	sub.build.BuildBatchArn, sub.build.Initiator = x.doc.Arn, x.doc.Initiator
 	sub.work.ReadBatch, sub.work.TestTimes = i == 0, x.work.TestTimes
 	sub.work.Variables["CODEBUILD_BATCH_BUILD_IDENTIFIER"] = identifier
+	if x.work.Job != nil {
+		receive(sub, *x.work.Job)
+		if i > 0 {
+			handOver(sub, outputsOfPart(*x.work.Job, x.state.Combine, identifier, x.work.Builds))
+		}
+		return sub, nil
+	}
 	s.collect(sub, &p)
 	x.work.Occasion.put(sub)
 	if commit := awsproto.Value(x.doc.ResolvedSourceVersion); i > 0 && commit != "" && x.work.Occasion.Commit == "" {

@@ -30,6 +30,8 @@ type batchWork struct {
 	TestTimes []slipway.TestTime `json:"testTimes,omitzero"`
 	// Occasion is what the webhook's event adds to each of them.
 	Occasion occasion `json:"occasion,omitzero"`
+	// Job is the action of a pipeline that the batch runs for, nil for none.
+	Job *slipway.PipelineJob `json:"job,omitzero"`
 }
 
 const batchColumns = `submitted, doc, state, work`

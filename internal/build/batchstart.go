@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
+	"slipway/api/slipway"
 	"slipway/internal/build/batch"
 	"slipway/internal/fault"
 	"slipway/internal/store"
@@ -70,6 +71,7 @@ type batchStart struct {
 	token     string // of idempotency, and the request that it stands for
 	request   any
 	occasion  occasion
+	job       *slipway.PipelineJob // of the pipeline that starts it, nil for none
 	// claim is part of the transaction that submits the batch with an ID, which its error ends; nil for none.
 	claim func(ctx context.Context, tx store.Tx, id string) error
 }
@@ -77,7 +79,7 @@ type batchStart struct {
 // startBatch starts a batch of a project over which the overrides were put.
 func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart) (*cb.BuildBatch, error) {
 	x := s.newBatch(p, by.initiator)
-	x.work.Occasion = by.occasion
+	x.work.Occasion, x.work.Job = by.occasion, by.job
 	// Its first build is made twice, here only to see whether it can be made at all.
 	x.state = batch.Begin(awsproto.Value(p.BuildBatchConfig.CombineArtifacts)).State
 	if _, err := s.makeParts(ctx, x, []int{0}); err != nil {
@@ -90,6 +92,9 @@ func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart)
 	out := new(cb.BuildBatch)
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		*out = cb.BuildBatch{}
+		if there, err := s.startedFor(ctx, tx, by.job, out); err != nil || there {
+			return err
+		}
 		if by.claim != nil {
 			if err := by.claim(ctx, tx, *x.doc.Id); err != nil {
 				return err
@@ -97,7 +102,7 @@ func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart)
 		}
 		return s.db.Once(ctx, tx, "build.batch.start", by.token, by.request, out,
 			s.Now().Add(tokenLife), func() error {
-				return s.begin(ctx, tx, x, "", out)
+				return s.begin(ctx, tx, x, by.origin(), out)
 			})
 	})
 	if errors.Is(err, store.ErrTokenMismatch) {
@@ -112,26 +117,67 @@ func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart)
 
 // mayBatch refuses a batch that a project does not allow, or that asks for what is not there.
 func (s *Service) mayBatch(ctx context.Context, p *cb.Project, in *cb.StartBuildBatchInput) error {
-	c := p.BuildBatchConfig
 	switch {
-	case c == nil || awsproto.Value(c.ServiceRole) == "":
-		return invalid("The project %s has no role for batches. Give it one: aws codebuild update-project --name %s "+
-			"--build-batch-config serviceRole=ARN", *p.Name, *p.Name)
 	case awsproto.Value(in.DebugSessionEnabled):
 		return invalid("Debug sessions (debugSessionEnabled) are not offered by Slipway yet.")
 	case p.Source.Type == cb.SourceTypeCodepipeline || p.Artifacts.Type == cb.ArtifactsTypeCodepipeline:
 		return invalid("The project %s takes its source from a pipeline, and only one can start it. To start it by "+
 			"itself, override source and artifacts (sourceTypeOverride, artifactsOverride).", *p.Name)
 	}
-	for _, role := range []*string{in.ServiceRoleOverride, c.ServiceRole} {
-		if err := s.checkRole(ctx, role); err != nil {
-			return err
-		}
+	if err := s.checkRole(ctx, in.ServiceRoleOverride); err != nil {
+		return err
+	}
+	if err := s.batchRole(ctx, p); err != nil {
+		return err
+	}
+	return check(p)
+}
+
+// batchRole refuses a project whose batches cannot be started for want of a role, or of its right to start builds.
+// Source: "Batch builds in AWS CodeBuild", security role, in the CodeBuild user guide.
+func (s *Service) batchRole(ctx context.Context, p *cb.Project) error {
+	c := p.BuildBatchConfig
+	if c == nil || awsproto.Value(c.ServiceRole) == "" {
+		return invalid("The project %s has no role for batches. Give it one: aws codebuild update-project --name %s "+
+			"--build-batch-config serviceRole=ARN", *p.Name, *p.Name)
 	}
 	if err := checkBatchConfig(c); err != nil {
 		return err
 	}
-	return check(p)
+	if err := s.checkRole(ctx, c.ServiceRole); err != nil || s.Roles == nil {
+		return err
+	}
+	err := s.Roles.MayStart(ctx, *c.ServiceRole, *p.Name)
+	if _, refused := err.(awsproto.ServiceError); refused {
+		err = invalid("The service role %s of the batches of the project %s may not start its builds "+
+			"(codebuild:StartBuild). %s", *c.ServiceRole, *p.Name, awsproto.Message(err))
+	}
+	return err
+}
+
+// origin is the key of the pipeline's action that starts a batch, "" for none.
+func (by *batchStart) origin() string {
+	if by.job == nil {
+		return ""
+	}
+	return by.job.Key
+}
+
+// startedFor reads the batch that was started for a pipeline's action before, if there is one.
+func (s *Service) startedFor(ctx context.Context, tx store.Tx, job *slipway.PipelineJob,
+	out *cb.BuildBatch) (there bool, _ error) {
+	if job == nil {
+		return false, nil
+	}
+	x, err := oneBatch(ctx, tx, `WHERE origin = $1`, job.Key)
+	if err != nil || x == nil {
+		return false, err
+	}
+	shown, err := s.shownBatches(ctx, tx, []*batchRow{x})
+	if err == nil {
+		*out = shown[0]
+	}
+	return true, err
 }
 
 // single is what a batch overrides, in the words of a single build.

@@ -52,6 +52,9 @@ func (s *Service) read(ctx context.Context, x *batchRow, r *row, result *slipway
 	x.work.Builds = result.Batch.Builds
 	e.FastFail, e.Parts = result.Batch.FastFail, parts(result.Batch.Builds)
 	err := permitted(&x.work.Project, x.work.Builds)
+	if err == nil {
+		err = checkOutputs(x.work.Job, x.state.Combine, x.work.Builds)
+	}
 	on, failed := s.grounds(ctx)
 	if failed != nil {
 		return nil, failed

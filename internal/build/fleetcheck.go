@@ -107,8 +107,8 @@ func (s *Service) grounds(ctx context.Context) (g grounds, err error) {
 	return g, err
 }
 
-// takeMachines gives a build what its fleet says of its machines: type and computeType of the project are ignored then, as
-// ProjectEnvironment in the CodeBuild API reference says.
+// takeMachines gives a build what its fleet says of its machines: type and computeType of the project are ignored then.
+// Source: ProjectEnvironment in the CodeBuild API reference.
 func takeMachines(e *cb.ProjectEnvironment, f *cb.Fleet) {
 	if f != nil {
 		e.Type, e.ComputeType, e.ComputeConfiguration = f.EnvironmentType, f.ComputeType, f.ComputeConfiguration

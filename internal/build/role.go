@@ -24,6 +24,8 @@ type Roles interface {
 	AssumeWithin(ctx context.Context, role, session, work, policy string) (*slipway.BuildCredentials, error)
 	// MayLog returns an error if a session of a role may not create a log and write to it.
 	MayLog(ctx context.Context, role, session, group, stream string) error
+	// MayStart returns an error if a role may not start builds of a project.
+	MayStart(ctx context.Context, role, project string) error
 }
 
 // Over reports whether a build, as the work of a session, has ended.

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -109,63 +108,6 @@ func (s *Service) collect(sub *submission, p *cb.Project) {
 			sub.work.Outputs = append(sub.work.Outputs, o)
 		}
 	}
-}
-
-// StartForPipeline starts a build whose sources and artifacts are a pipeline's, whatever the project says of them.
-// Starting it once more with the same key returns the build that there is.
-func (s *Service) StartForPipeline(ctx context.Context, in *cb.StartBuildInput,
-	job slipway.PipelineJob) (*cb.Build, error) {
-	p, err := s.project(ctx, s.db, *in.ProjectName)
-	if err != nil {
-		return nil, err
-	}
-	p.SourceVersion, p.SecondarySources, p.SecondarySourceVersions, p.SecondaryArtifacts = nil, nil, nil, nil
-	merge(p, in)
-	p.Source.Type, p.Source.Location = cb.SourceTypeCodepipeline, nil
-	p.Source.GitCloneDepth, p.Source.GitSubmodulesConfig, p.Source.Auth, p.Source.ReportBuildStatus = nil, nil, nil, nil
-	p.Artifacts = &cb.ProjectArtifacts{
-		Type:      cb.ArtifactsTypeCodepipeline,
-		Name:      p.Name,
-		Packaging: cb.ArtifactPackagingNone,
-	}
-	sub, err := s.prepare(ctx, p, awsproto.Value(in.DebugSessionEnabled))
-	if err != nil {
-		return nil, err
-	}
-	sub.origin, sub.work.Execution = job.Key, job.Execution
-	b := sub.build
-	b.Initiator = new("codepipeline/" + job.Pipeline)
-	primary := max(0, slices.IndexFunc(job.Inputs, func(a slipway.Artifact) bool { return a.Name == job.Primary }))
-	for i, a := range job.Inputs {
-		f := slipway.Source{Identifier: a.Name, Kind: slipway.SourceZip, Bucket: a.Bucket, Key: a.Key}
-		if i != primary {
-			sub.work.Sources = append(sub.work.Sources, f)
-			b.SecondarySources = append(b.SecondarySources,
-				cb.ProjectSource{Type: cb.SourceTypeCodepipeline, SourceIdentifier: &job.Inputs[i].Name})
-			continue
-		}
-		f.Identifier = ""
-		sub.work.Sources = append([]slipway.Source{f}, sub.work.Sources...)
-		b.SourceVersion = new("arn:aws:s3:::" + a.Bucket + "/" + a.Key)
-	}
-	if job.Version != "" {
-		b.ResolvedSourceVersion = &job.Version
-		sub.work.Variables["CODEBUILD_RESOLVED_SOURCE_VERSION"] = job.Version
-	}
-	// One output is the buildspec's artifacts; of several each is the secondary artifact of its name.
-	for i, a := range job.Outputs {
-		o := slipway.Output{Identifier: a.Name, Bucket: a.Bucket, Key: a.Key, Zip: true}
-		shown := cb.BuildArtifacts{Location: new("arn:aws:s3:::" + a.Bucket + "/" + a.Key),
-			ArtifactIdentifier: &job.Outputs[i].Name}
-		if len(job.Outputs) == 1 {
-			o.Identifier, shown.ArtifactIdentifier = "", nil
-			b.Artifacts = &shown
-		} else {
-			b.SecondaryArtifacts = append(b.SecondaryArtifacts, shown)
-		}
-		sub.work.Outputs = append(sub.work.Outputs, o)
-	}
-	return s.submit(ctx, sub)
 }
 
 // prepare makes a build of a project over which the overrides were put.
@@ -320,8 +262,8 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 	return b, nil
 }
 
-// reserve takes a poll that waits for a build like this one; nil if there is none. Which runner takes a build of a fleet
-// is decided when one looks into the queue.
+// reserve takes a poll that waits for a build like this one; nil if there is none. Which runner takes a build of a
+// fleet is decided when one looks into the queue.
 func (s *Service) reserve(sub *submission) *poll {
 	if s.noRoom() != nil || sub.fleet() != "" {
 		return nil

@@ -57,6 +57,11 @@ func batchSay(b *codebuild.BuildBatch) (say string) {
 	return say
 }
 
+// ofPipeline tells whether a pipeline started a batch: its stage retries it.
+func ofPipeline(b *codebuild.BuildBatch) bool {
+	return b.Source != nil && b.Source.Type == codebuild.SourceTypeCodepipeline
+}
+
 // batchURL is the page of a batch, of which the ID or the ARN is given.
 func batchURL(id string) string {
 	if _, after, ok := strings.Cut(id, ":build-batch/"); ok {

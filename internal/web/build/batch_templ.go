@@ -175,7 +175,7 @@ func BatchPage(s kit.Shell, b *codebuild.BuildBatch, now time.Time) templ.Compon
 						return templ_7745c5c3_Err
 					}
 				}
-			} else if b.BuildBatchStatus != codebuild.StatusTypeSucceeded {
+			} else if b.BuildBatchStatus != codebuild.StatusTypeSucceeded && !ofPipeline(b) {
 				if awsproto.May(ctx, "codebuild:RetryBuildBatch", "project/"+kit.Text(b.ProjectName)) {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "<form method=\"post\" action=\"")
 					if templ_7745c5c3_Err != nil {

@@ -4,7 +4,6 @@ package codebuild
 
 import (
 	"context"
-	"strings"
 
 	"slipway/api/codebuild"
 	cp "slipway/api/codepipeline"
@@ -21,7 +20,18 @@ type Builds interface {
 		in *codebuild.StartBuildInput,
 		job slipway.PipelineJob,
 	) (*codebuild.Build, error)
+	// StartBatchForPipeline does the same with a batch, whose builds' artifacts are combined or not.
+	StartBatchForPipeline(
+		ctx context.Context,
+		in *codebuild.StartBuildInput,
+		combine bool,
+		job slipway.PipelineJob,
+	) (*codebuild.BuildBatch, error)
 	BatchGetBuilds(ctx context.Context, in *codebuild.BatchGetBuildsInput) (*codebuild.BatchGetBuildsOutput, error)
+	BatchGetBuildBatches(
+		ctx context.Context,
+		in *codebuild.BatchGetBuildBatchesInput,
+	) (*codebuild.BatchGetBuildBatchesOutput, error)
 }
 
 // Provider implements pipeline.Provider and pipeline.Waiter.
@@ -35,13 +45,8 @@ func (*Provider) Types() []pipelinefile.ActionType {
 	return pipelinefile.AWS().Of("CodeBuild", cp.ActionCategoryBuild, cp.ActionCategoryTest)
 }
 
-// Unsupported implements pipeline.Provider: batch builds.
-func (*Provider) Unsupported(a *cp.ActionDeclaration) string {
-	if strings.EqualFold(a.Configuration["BatchEnabled"], "true") {
-		return "BatchEnabled"
-	}
-	return ""
-}
+// Unsupported implements pipeline.Provider: it can do all of a valid declaration.
+func (*Provider) Unsupported(*cp.ActionDeclaration) string { return "" }
 
 // Describe implements pipeline.Provider.
 func (*Provider) Describe(a *cp.ActionDeclaration) pipeline.Description {
@@ -49,7 +54,7 @@ func (*Provider) Describe(a *cp.ActionDeclaration) pipeline.Description {
 	return pipeline.Description{What: project, URL: "/projects/" + project}
 }
 
-// Start implements pipeline.Provider: it starts a build of the input artifacts.
+// Start implements pipeline.Provider: it starts a build of the input artifacts, or a batch of builds.
 func (p *Provider) Start(ctx context.Context, a *pipeline.Action) (pipeline.Outcome, error) {
 	in := &codebuild.StartBuildInput{ProjectName: new(a.Configuration["ProjectName"])}
 	if text := a.Configuration["EnvironmentVariables"]; text != "" {
@@ -58,6 +63,9 @@ func (p *Provider) Start(ctx context.Context, a *pipeline.Action) (pipeline.Outc
 			return pipeline.Outcome{},
 				pipeline.Refuse("InvalidActionConfiguration", "EnvironmentVariables: %v", err)
 		}
+	}
+	if isTrue(a, "BatchEnabled") || isTrue(a, "CombineArtifacts") {
+		return p.startBatch(ctx, in, a)
 	}
 	b, err := p.Builds.StartForPipeline(ctx, in, job(a))
 	if err != nil {
@@ -96,7 +104,10 @@ func artifacts(details []cp.ArtifactDetail) []slipway.Artifact {
 }
 
 // Result implements pipeline.Waiter. The variables are those that the buildspec exports.
-func (p *Provider) Result(ctx context.Context, _ *pipeline.Action, id string) (*pipeline.Result, error) {
+func (p *Provider) Result(ctx context.Context, a *pipeline.Action, id string) (*pipeline.Result, error) {
+	if a != nil && isTrue(a, "BatchEnabled") {
+		return p.batchResult(ctx, id)
+	}
 	out, err := p.Builds.BatchGetBuilds(ctx, &codebuild.BatchGetBuildsInput{Ids: []string{id}})
 	if err != nil {
 		return nil, err

@@ -15,8 +15,11 @@ import (
 // builds answers with one build, and keeps what it was started with.
 type builds struct {
 	build *codebuild.Build
-	in    *codebuild.StartBuildInput
-	job   slipway.PipelineJob
+	batch *codebuild.BuildBatch
+	// combine and batched say how a batch was started.
+	combine, batched bool
+	in               *codebuild.StartBuildInput
+	job              slipway.PipelineJob
 }
 
 func (b *builds) StartForPipeline(
