@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"slipway/api/codebuild"
@@ -24,6 +25,8 @@ type runCommand struct {
 	Job       string `short:"j" help:"Run this job of the workflow and those that it needs, and not all." placeholder:"ID"`
 	Verbose   bool   `short:"v" help:"Show the groups of a workflow's log open."`
 	actionOptions
+	client
+	Project string            `help:"Compare with this project of the server, and read its cache." placeholder:"NAME"`
 	Image   string            `help:"Run in a container of this image, with Docker or Podman, and not as you." placeholder:"IMAGE"`
 	Engine  string            `help:"Container engine for --image: the address of its socket, or auto for the usual one." default:"auto" env:"SLIPWAY_ENGINE" placeholder:"unix:///var/run/docker.sock"`
 	Dir     string            `short:"C" help:"Run in this folder." type:"existingdir" default:"."`
@@ -50,6 +53,7 @@ func (c *runCommand) Help() string {
 		"  slipway run --watch\n" +
 		"  slipway run --batch\n" +
 		"  slipway run --secrets .secrets\n" +
+		"  slipway run --project web-build\n" +
 		"  slipway run --image golang:1.26\n" +
 		"  slipway run --workflow .github/workflows/ci.yml --job build"
 }
@@ -61,6 +65,18 @@ func (c *runCommand) Run(ctx context.Context) error {
 	config, err := c.config(ctx)
 	if err != nil {
 		return err
+	}
+	var opened *runner.LocalCaches
+	config.Caches = sync.OnceValues(func() (*runner.LocalCaches, error) {
+		var err error
+		opened, err = runner.OpenLocalCaches()
+		return opened, err
+	})
+	defer func() { _ = opened.Close() }()
+	if c.Project != "" {
+		if config.Project, err = c.project(ctx); err != nil {
+			return err
+		}
 	}
 	switch {
 	case c.Batch:

@@ -108,9 +108,6 @@ func (c *runCommand) openBatch(config runner.LocalConfig) (*localBatch, error) {
 		b.builds[x.Identifier] = of
 		b.order = append(b.order, of)
 	}
-	if b.logs, err = batchLogs(tree); err != nil {
-		return nil, err
-	}
 	if b.dir, err = os.MkdirTemp("", "slipway-batch-"); err != nil {
 		return nil, err
 	}

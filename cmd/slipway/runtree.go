@@ -47,6 +47,12 @@ func (s *batchShow) begin(b *localBatch) {
 	if _, height, err := term.GetSize(int(s.to.Fd())); err != nil || height <= len(b.order) {
 		s.live = false
 	}
+	if s.live {
+		var err error
+		if b.logs, err = batchLogs(b.tree); err != nil { // there is no cache folder, or it cannot be written
+			s.live = false
+		}
+	}
 	if !s.live {
 		close(s.over)
 		return

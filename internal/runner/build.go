@@ -64,6 +64,8 @@ type Job struct {
 	Secrets map[string]string // outweigh all other variables
 	// Caches has the local caches of the runner's projects; nil for none.
 	Caches *cacheStore
+	// Shared is the cache of a project, from which a build without a server reads what Caches lacks; nil for none.
+	Shared *ProjectCache
 
 	// Actions says where the actions of steps come from.
 	Actions Actions
@@ -81,6 +83,8 @@ type Job struct {
 	// command did.
 	resume *standing
 	stood  func(at *standing, succeeded bool)
+	// openCaches, if set, opens Caches when the build has one.
+	openCaches func() (*LocalCaches, error)
 	// findSpec, if set, finds the buildspec.
 	findSpec func() (name string, text []byte, err error)
 	// deliver, if set, is what becomes of the artifacts, instead of an upload.

@@ -26,7 +26,7 @@ func (c *buildCache) used() bool { return c.held != nil || c.kept != nil }
 // restoreCache puts the directories of the project's cache to their places, before the first command. A build that
 // cannot have the cache runs without it, and its log says why.
 func (b *build) restoreCache(ctx context.Context) {
-	if b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || b.Caches == nil {
+	if b.spec.Cache == nil || len(b.spec.Cache.Paths) == 0 || !b.hasCaches() {
 		return
 	}
 	c := b.order.Build.Cache
@@ -41,10 +41,11 @@ func (b *build) restoreCache(ctx context.Context) {
 	for _, r := range refused {
 		b.log.say("cache: %s", r)
 	}
+	places = b.ownPlaces(places)
 	b.cache.places = places
 	switch {
 	case len(places) == 0:
-	case local && b.spec.Cache.Key == "":
+	case local && b.spec.Cache.Key == "" && !b.InPlace: // what lies in a working tree stays there
 		b.restoreMoved()
 	default:
 		b.restoreKept(ctx, local)
@@ -137,4 +138,10 @@ func named(key string) string {
 
 func age(t time.Time) time.Duration { return max(time.Since(t).Round(time.Second), time.Second) }
 
-const cachesAreFull = "the runner's caches have their limit (slipway runner --cache-size)"
+// cachesAreFull says why a cache was removed.
+func (b *build) cachesAreFull() string {
+	if b.InPlace {
+		return "the caches of your builds have their limit"
+	}
+	return "the runner's caches have their limit (slipway runner --cache-size)"
+}

@@ -88,7 +88,14 @@ func (b *build) restoreKept(ctx context.Context, local bool) {
 		b.log.say("cache: not available: %v", err)
 		return
 	}
-	b.useCache(ctx, found)
+	if b.cacheHere() {
+		k.exact = found.Head != nil && found.Fallback == ""
+		b.log.say("cache: nothing is restored: the folder has it already")
+		return
+	}
+	if !b.restoreShared(ctx, wanted, found) {
+		b.useCache(ctx, found)
+	}
 }
 
 // wantedCache is what the build looks for.
@@ -170,7 +177,7 @@ func missed(a cache.Answer) string {
 // restoreHead restores a cache into a folder that no process of the build can reach, and moves its directories to their
 // places from there. It returns those that it moved.
 func (b *build) restoreHead(ctx context.Context, h *cache.Head) (moved []string, err error) {
-	into, err := os.MkdirTemp(b.space.place.Dir, "cache-")
+	into, err := os.MkdirTemp(b.cacheFolder(), ".slipway-cache-")
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +238,7 @@ func (b *build) saveCache(ctx context.Context) {
 	begin := time.Now()
 	saved, err := cache.Save(ctx, k.store, k.head, dirs)
 	if big, ok := errors.AsType[*cache.TooLarge](err); ok {
-		err = fmt.Errorf("it takes %s; there is room for %s (slipway runner --cache-size)", bytesText(big.Size),
+		err = fmt.Errorf("it takes %s; there is room for %s", bytesText(big.Size),
 			bytesText(max(big.Allowed, 0)))
 	}
 	if err != nil {
@@ -253,9 +260,9 @@ func (b *build) tellSaved(ctx context.Context, saved cache.Saved, took time.Dura
 	b.noteCache(slipway.CacheSaved, k.place, h)
 	if k.local != nil {
 		for h, used := range k.local.Evicted {
-			b.tellRemoved(k.place, cachesAreFull, evicted{h, used})
+			b.tellRemoved(k.place, b.cachesAreFull(), evicted{h, used})
 		}
-		b.tellRemoved(k.place, cachesAreFull, b.Caches.makeRoom()...)
+		b.tellRemoved(k.place, b.cachesAreFull(), b.Caches.makeRoom()...)
 		return
 	}
 	store := k.store.(*bucketStore)

@@ -98,5 +98,5 @@ func (b *build) keepCache() {
 		b.log.say("Local cache: kept %s for the next build (%s)", strings.Join(shown, ", "), bytesText(r.Size))
 		b.noteCache(slipway.CacheSaved, slipway.LocalCaches, r.head())
 	}
-	b.tellRemoved(slipway.LocalCaches, cachesAreFull, gone...)
+	b.tellRemoved(slipway.LocalCaches, b.cachesAreFull(), gone...)
 }

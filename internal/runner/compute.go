@@ -37,3 +37,8 @@ func roomOf(o slipway.Order) room.Spec {
 	}
 	return s
 }
+
+// Processors are those of an environment's compute type, 0 if that says nothing.
+func Processors(e *codebuild.ProjectEnvironment) int {
+	return roomOf(slipway.Order{Image: "any", Build: codebuild.Build{Environment: e}}).Limits.CPUs
+}

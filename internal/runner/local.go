@@ -45,6 +45,10 @@ type LocalConfig struct {
 	// FromFailed begins with the command that failed in the last run of the same buildspec in the same tree, in the
 	// shell as it was before it.
 	FromFailed bool
+	// Caches opens those of the user, once a build needs them; without it the buildspec's cache has no effect. Project is
+	// the cache of a project that is read besides, nil for none.
+	Caches  func() (*LocalCaches, error)
+	Project *ProjectCache
 	// Output takes what the build writes, as it comes.
 	Output io.Writer
 	// Timeout ends the build; 0 is an hour.
@@ -97,6 +101,7 @@ func Local(ctx context.Context, c LocalConfig) (slipway.Result, error) {
 		findSpec:     func() (string, []byte, error) { return ReadSpec(tree, c.Buildspec) },
 		deliver:      (*build).listArtifacts,
 	}
+	job.Shared, job.openCaches = c.Project, c.Caches
 	if err := c.remember(&job, tree); err != nil {
 		return slipway.Result{}, errors.Join(err, room.RemoveAll(dir))
 	}

@@ -64,6 +64,7 @@ func localOrder(c LocalConfig, tree, region string) slipway.Order {
 		Initiator:   new("slipway run"),
 		Source:      &codebuild.ProjectSource{Buildspec: new(c.specification()), Location: &tree},
 		Environment: &codebuild.ProjectEnvironment{Image: &c.Image},
+		Cache:       ofTree(cmp.Or(c.CopyOf, tree)),
 	}
 	for name, v := range c.Variables {
 		of := codebuild.EnvironmentVariable{Name: &name, Value: &v}
