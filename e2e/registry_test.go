@@ -27,7 +27,9 @@ var promised = map[string]string{
 		ListBuilds ListBuildsForProject CreateReportGroup UpdateReportGroup DeleteReportGroup BatchGetReportGroups ListReportGroups BatchGetReports
 		DeleteReport ListReports ListReportsForReportGroup DescribeTestCases CreateWebhook UpdateWebhook DeleteWebhook
 		ImportSourceCredentials ListSourceCredentials DeleteSourceCredentials UpdateProjectVisibility PutResourcePolicy
-		GetResourcePolicy DeleteResourcePolicy ListSharedProjects ListSharedReportGroups`,
+		GetResourcePolicy DeleteResourcePolicy ListSharedProjects ListSharedReportGroups StartSandbox StopSandbox
+		BatchGetSandboxes ListSandboxes ListSandboxesForProject StartCommandExecution BatchGetCommandExecutions
+		ListCommandExecutionsForSandbox`,
 	"codepipeline": `CreatePipeline GetPipeline UpdatePipeline DeletePipeline ListPipelines StartPipelineExecution StopPipelineExecution GetPipelineExecution
 		ListPipelineExecutions GetPipelineState ListActionExecutions ListActionTypes GetActionType PutApprovalResult EnableStageTransition
 		DisableStageTransition RetryStageExecution TagResource UntagResource ListTagsForResource`,

@@ -23,7 +23,7 @@ func askBatchGetBuilds(a *awsproto.Access, input any) {
 
 func askBatchGetCommandExecutions(a *awsproto.Access, input any) {
 	in := input.(*BatchGetCommandExecutionsInput)
-	a.Ask("codebuild:BatchGetCommandExecutions", awsproto.Join(a.Prefix("codebuild", true), []string{"sandbox/"}, awsproto.Or(awsproto.One(awsproto.Value(in.SandboxId)), "*")))
+	a.Ask("codebuild:BatchGetCommandExecutions", a.Find("sandbox", awsproto.One(awsproto.Value(in.SandboxId))))
 }
 
 func askBatchGetFleets(a *awsproto.Access, input any) {
@@ -174,7 +174,7 @@ func askListBuildsForProject(a *awsproto.Access, input any) {
 
 func askListCommandExecutionsForSandbox(a *awsproto.Access, input any) {
 	in := input.(*ListCommandExecutionsForSandboxInput)
-	a.Ask("codebuild:ListCommandExecutionsForSandbox", awsproto.Join(a.Prefix("codebuild", true), []string{"sandbox/"}, awsproto.Or(awsproto.One(awsproto.Value(in.SandboxId)), "*")))
+	a.Ask("codebuild:ListCommandExecutionsForSandbox", a.Find("sandbox", awsproto.One(awsproto.Value(in.SandboxId))))
 }
 
 func askListCuratedEnvironmentImages(a *awsproto.Access, input any) {
@@ -256,7 +256,7 @@ func askStartBuildBatch(a *awsproto.Access, input any) {
 
 func askStartCommandExecution(a *awsproto.Access, input any) {
 	in := input.(*StartCommandExecutionInput)
-	a.Ask("codebuild:StartCommandExecution", awsproto.Join(a.Prefix("codebuild", true), []string{"sandbox/"}, awsproto.Or(awsproto.One(awsproto.Value(in.SandboxId)), "*")))
+	a.Ask("codebuild:StartCommandExecution", a.Find("sandbox", awsproto.One(awsproto.Value(in.SandboxId))))
 }
 
 func askStartSandbox(a *awsproto.Access, input any) {
@@ -266,7 +266,7 @@ func askStartSandbox(a *awsproto.Access, input any) {
 
 func askStartSandboxConnection(a *awsproto.Access, input any) {
 	in := input.(*StartSandboxConnectionInput)
-	a.Ask("codebuild:StartSandboxConnection", awsproto.Join(a.Prefix("codebuild", true), []string{"sandbox/"}, awsproto.Or(awsproto.One(awsproto.Value(in.SandboxId)), "*")))
+	a.Ask("codebuild:StartSandboxConnection", a.Find("sandbox", awsproto.One(awsproto.Value(in.SandboxId))))
 }
 
 func askStopBuild(a *awsproto.Access, input any) {

@@ -26,6 +26,11 @@ func askCompleteBuild(a *awsproto.Access, input any) {
 	a.Ask("slipway:CompleteBuild", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
 }
 
+func askCompleteCommandExecution(a *awsproto.Access, input any) {
+	in := input.(*CompleteCommandExecutionInput)
+	a.Ask("slipway:CompleteCommandExecution", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askCompletePasskey(a *awsproto.Access, input any) {
 	a.Ask("slipway:RegisterPasskey", a.Find("caller"))
 }
@@ -244,6 +249,11 @@ func askPollBuild(a *awsproto.Access, input any) {
 	a.Ask("slipway:PollBuild", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
 }
 
+func askPollCommandExecution(a *awsproto.Access, input any) {
+	in := input.(*PollCommandExecutionInput)
+	a.Ask("slipway:PollCommandExecution", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askPollRouter(a *awsproto.Access, input any) {
 	in := input.(*PollRouterInput)
 	a.Ask("slipway:PollRouter", awsproto.Join(a.Prefix("slipway", true), []string{"router/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Router)), "*")))
@@ -302,6 +312,29 @@ func askRetryJob(a *awsproto.Access, input any) {
 func askRollBackRelease(a *awsproto.Access, input any) {
 	in := input.(*RollBackReleaseInput)
 	a.Ask("slipway:RollBackRelease", a.Find("deployment", awsproto.One(awsproto.Value(in.DeploymentId))))
+}
+
+func askStartProjectSandbox(a *awsproto.Access, input any) {
+	in := input.(*StartProjectSandboxInput)
+	if v := awsproto.One(awsproto.Value(in.ProjectName)); len(v) > 0 {
+		a.Ask("codebuild:StartSandbox", a.Find("project", awsproto.One(awsproto.Value(in.ProjectName))))
+	}
+	if v := awsproto.One(awsproto.Value(in.BuildId)); len(v) > 0 {
+		a.Ask("codebuild:StartSandbox", a.Find("build", awsproto.One(awsproto.Value(in.BuildId))))
+	}
+	if v := awsproto.One(awsproto.Value(in.BuildId)); len(v) > 0 {
+		a.Ask("codebuild:BatchGetBuilds", a.Find("build", awsproto.One(awsproto.Value(in.BuildId))))
+	}
+}
+
+func askStartSessionCommand(a *awsproto.Access, input any) {
+	in := input.(*StartSessionCommandInput)
+	a.Ask("codebuild:StartCommandExecution", a.Find("sandbox", awsproto.One(awsproto.Value(in.SandboxId))))
+}
+
+func askStopCommandExecution(a *awsproto.Access, input any) {
+	in := input.(*StopCommandExecutionInput)
+	a.Ask("codebuild:StartCommandExecution", a.Find("sandbox", awsproto.One(awsproto.Value(in.SandboxId))))
 }
 
 func askUpdateBuild(a *awsproto.Access, input any) {

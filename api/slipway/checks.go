@@ -56,6 +56,18 @@ func (s *CompleteBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CompleteCommandExecutionInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+	c.Required("command", s.Command != nil)
+	c.Length("command", s.Command, 1, 64)
+	c.Required("result", s.Result != nil)
+}
+
+// Check reports what the model forbids.
 func (s *CompletePasskeyInput) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 64)
@@ -408,6 +420,17 @@ func (s *PollBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *PollCommandExecutionInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+	c.Required("after", s.After != nil)
+	c.Length("running", s.Running, 1, 64)
+}
+
+// Check reports what the model forbids.
 func (s *PollRouterInput) Check(c *awsproto.Check) {
 	c.Required("router", s.Router != nil)
 	c.Length("router", s.Router, 1, 256)
@@ -602,8 +625,45 @@ func (s *RouterTarget) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *SandboxVariable) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 512)
+	c.Required("value", s.Value != nil)
+}
+
+// Check reports what the model forbids.
 func (s *SignInMapping) Check(c *awsproto.Check) {
 	c.Required("value", s.Value != nil)
+}
+
+// Check reports what the model forbids.
+func (s *StartProjectSandboxInput) Check(c *awsproto.Check) {
+	c.Length("projectName", s.ProjectName, 1, 512)
+	c.Length("buildId", s.BuildId, 1, 512)
+	c.Length("image", s.Image, 1, 1024)
+	c.Size("environmentVariables", s.EnvironmentVariables != nil, len(s.EnvironmentVariables), 0, 200)
+	for i := range s.EnvironmentVariables {
+		c.PushIndex("environmentVariables", i)
+		s.EnvironmentVariables[i].Check(c)
+		c.PopElement()
+	}
+	awsproto.Range(c, "timeoutInMinutes", s.TimeoutInMinutes, new(int32(5)), new(int32(2160)))
+}
+
+// Check reports what the model forbids.
+func (s *StartSessionCommandInput) Check(c *awsproto.Check) {
+	c.Required("sandboxId", s.SandboxId != nil)
+	c.Length("sandboxId", s.SandboxId, 1, 512)
+	c.Required("command", s.Command != nil)
+	c.Length("command", s.Command, 1, 65536)
+}
+
+// Check reports what the model forbids.
+func (s *StopCommandExecutionInput) Check(c *awsproto.Check) {
+	c.Required("sandboxId", s.SandboxId != nil)
+	c.Length("sandboxId", s.SandboxId, 1, 512)
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 64)
 }
 
 // Check reports what the model forbids.

@@ -32,6 +32,11 @@ func (c Client) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*Com
 	return awsproto.Send[CompleteBuildOutput](ctx, c.Client, &opCompleteBuild, in)
 }
 
+// CompleteCommandExecution is slipway:CompleteCommandExecution.
+func (c Client) CompleteCommandExecution(ctx context.Context, in *CompleteCommandExecutionInput) (*CompleteCommandExecutionOutput, error) {
+	return awsproto.Send[CompleteCommandExecutionOutput](ctx, c.Client, &opCompleteCommandExecution, in)
+}
+
 // CompletePasskey is slipway:CompletePasskey.
 func (c Client) CompletePasskey(ctx context.Context, in *CompletePasskeyInput) (*CompletePasskeyOutput, error) {
 	return awsproto.Send[CompletePasskeyOutput](ctx, c.Client, &opCompletePasskey, in)
@@ -272,6 +277,11 @@ func (c Client) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuildOu
 	return awsproto.Send[PollBuildOutput](ctx, c.Client, &opPollBuild, in)
 }
 
+// PollCommandExecution is slipway:PollCommandExecution.
+func (c Client) PollCommandExecution(ctx context.Context, in *PollCommandExecutionInput) (*PollCommandExecutionOutput, error) {
+	return awsproto.Send[PollCommandExecutionOutput](ctx, c.Client, &opPollCommandExecution, in)
+}
+
 // PollRouter is slipway:PollRouter.
 func (c Client) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRouterOutput, error) {
 	return awsproto.Send[PollRouterOutput](ctx, c.Client, &opPollRouter, in)
@@ -335,6 +345,21 @@ func (c Client) RetryJob(ctx context.Context, in *RetryJobInput) (*RetryJobOutpu
 // RollBackRelease is slipway:RollBackRelease.
 func (c Client) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
 	return awsproto.Send[RollBackReleaseOutput](ctx, c.Client, &opRollBackRelease, in)
+}
+
+// StartProjectSandbox is slipway:StartProjectSandbox.
+func (c Client) StartProjectSandbox(ctx context.Context, in *StartProjectSandboxInput) (*StartProjectSandboxOutput, error) {
+	return awsproto.Send[StartProjectSandboxOutput](ctx, c.Client, &opStartProjectSandbox, in)
+}
+
+// StartSessionCommand is slipway:StartSessionCommand.
+func (c Client) StartSessionCommand(ctx context.Context, in *StartSessionCommandInput) (*StartSessionCommandOutput, error) {
+	return awsproto.Send[StartSessionCommandOutput](ctx, c.Client, &opStartSessionCommand, in)
+}
+
+// StopCommandExecution is slipway:StopCommandExecution.
+func (c Client) StopCommandExecution(ctx context.Context, in *StopCommandExecutionInput) (*StopCommandExecutionOutput, error) {
+	return awsproto.Send[StopCommandExecutionOutput](ctx, c.Client, &opStopCommandExecution, in)
 }
 
 // UpdateBuild is slipway:UpdateBuild.

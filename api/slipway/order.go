@@ -23,6 +23,9 @@ type Order struct {
 	Privileged bool `json:"privileged,omitzero"`
 	// ReadBatch lets the build end once it has the source, with the batch section of its buildspec as Result.Batch.
 	ReadBatch bool `json:"readBatch,omitzero"`
+	// Sandbox keeps the build, once it has its source and its environment, for the commands of PollCommandExecution. Its
+	// buildspec's phases are not run.
+	Sandbox bool `json:"sandbox,omitzero"`
 	// Fork says that the build is of a pull request from a fork: no secret is read for it.
 	Fork bool `json:"fork,omitzero"`
 	// CachesSince is when the caches of the build's project were invalidated last, in milliseconds since 1970: those of
@@ -247,4 +250,17 @@ type Cause struct {
 	// reports.
 	Test        *FailedTest `json:"test,omitzero"`
 	FailedTests int         `json:"failedTests,omitzero"`
+}
+
+// MaxCommandOutput is how much is kept of what a command of a sandbox wrote to each of its two outputs, in bytes: the
+// last part. All of it is in the log.
+const MaxCommandOutput = 24_000
+
+// CommandResult is how a command of a sandbox ended; it travels in CompleteCommandExecution.result.
+type CommandResult struct {
+	ExitCode int32 `json:"exitCode"`
+	// Interrupted says that it was ended before it was over. There is no exit code then.
+	Interrupted bool   `json:"interrupted,omitzero"`
+	Output      string `json:"output,omitzero"` // the last part of what it wrote to its standard output
+	Errors      string `json:"errors,omitzero"` // the same of its standard error
 }

@@ -14,73 +14,78 @@ var info = awsproto.Info{
 }
 
 var (
-	opAcknowledgeBuild      = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
-	opAppendLog             = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
-	opCompareWithGreen      = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
-	opCompleteBuild         = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
-	opCompletePasskey       = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
-	opCreateHost            = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
-	opCreateRecoveryCodes   = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
-	opDeleteImage           = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
-	opDeletePasskey         = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
-	opDeleteReleasePolicy   = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
-	opDeleteSignInProvider  = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
-	opDeleteTestQuarantine  = awsproto.Operation{Service: &info, Name: "DeleteTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteTestQuarantine}
-	opDescribeChanges       = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
-	opDiscardJob            = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
-	opEndSignIn             = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
-	opExplainBuild          = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
-	opGetAttention          = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
-	opGetBoard              = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
-	opGetBuildCredentials   = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
-	opGetBuildToken         = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
-	opGetChangeCoverage     = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
-	opGetCommitProgress     = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
-	opGetDiff               = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
-	opGetRelease            = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
-	opGetReleasePolicy      = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
-	opGetReleaseTraffic     = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
-	opGetReportCoverage     = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
-	opGetReportExports      = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
-	opGetSourceCredential   = awsproto.Operation{Service: &info, Name: "GetSourceCredential", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetSourceCredential}
-	opGetTestHistory        = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
-	opGetTestOverview       = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
-	opListCommits           = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
-	opListDenials           = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
-	opListExecutions        = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
-	opListFleetStates       = awsproto.Operation{Service: &info, Name: "ListFleetStates", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListFleetStates}
-	opListHosts             = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
-	opListImages            = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
-	opListJobs              = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
-	opListPasskeys          = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
-	opListProjectCaches     = awsproto.Operation{Service: &info, Name: "ListProjectCaches", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListProjectCaches}
-	opListReleases          = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
-	opListRouters           = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
-	opListRunners           = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
-	opListServing           = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
-	opListSignInProviders   = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
-	opListSignIns           = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
-	opListTestQuarantines   = awsproto.Operation{Service: &info, Name: "ListTestQuarantines", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListTestQuarantines}
-	opListVersions          = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
-	opListWaiting           = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
-	opListWebhookDeliveries = awsproto.Operation{Service: &info, Name: "ListWebhookDeliveries", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWebhookDeliveries}
-	opPauseRelease          = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
-	opPollBuild             = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
-	opPollRouter            = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
-	opPromoteRelease        = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
-	opPutHostService        = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
-	opPutImage              = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
-	opPutReleasePolicy      = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
-	opPutRouterReport       = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
-	opPutSignInProvider     = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
-	opPutTestQuarantine     = awsproto.Operation{Service: &info, Name: "PutTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutTestQuarantine}
-	opReadLog               = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
-	opRegisterPasskey       = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
-	opResumeRelease         = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
-	opRetryJob              = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
-	opRollBackRelease       = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
-	opUpdateBuild           = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
-	opWaitForChange         = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
+	opAcknowledgeBuild         = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
+	opAppendLog                = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
+	opCompareWithGreen         = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
+	opCompleteBuild            = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
+	opCompleteCommandExecution = awsproto.Operation{Service: &info, Name: "CompleteCommandExecution", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteCommandExecution}
+	opCompletePasskey          = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
+	opCreateHost               = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
+	opCreateRecoveryCodes      = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
+	opDeleteImage              = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
+	opDeletePasskey            = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
+	opDeleteReleasePolicy      = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
+	opDeleteSignInProvider     = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
+	opDeleteTestQuarantine     = awsproto.Operation{Service: &info, Name: "DeleteTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteTestQuarantine}
+	opDescribeChanges          = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
+	opDiscardJob               = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
+	opEndSignIn                = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
+	opExplainBuild             = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
+	opGetAttention             = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
+	opGetBoard                 = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
+	opGetBuildCredentials      = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
+	opGetBuildToken            = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
+	opGetChangeCoverage        = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
+	opGetCommitProgress        = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
+	opGetDiff                  = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
+	opGetRelease               = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
+	opGetReleasePolicy         = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
+	opGetReleaseTraffic        = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
+	opGetReportCoverage        = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
+	opGetReportExports         = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
+	opGetSourceCredential      = awsproto.Operation{Service: &info, Name: "GetSourceCredential", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetSourceCredential}
+	opGetTestHistory           = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
+	opGetTestOverview          = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
+	opListCommits              = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
+	opListDenials              = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
+	opListExecutions           = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
+	opListFleetStates          = awsproto.Operation{Service: &info, Name: "ListFleetStates", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListFleetStates}
+	opListHosts                = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
+	opListImages               = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
+	opListJobs                 = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
+	opListPasskeys             = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
+	opListProjectCaches        = awsproto.Operation{Service: &info, Name: "ListProjectCaches", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListProjectCaches}
+	opListReleases             = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
+	opListRouters              = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
+	opListRunners              = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
+	opListServing              = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
+	opListSignInProviders      = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
+	opListSignIns              = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
+	opListTestQuarantines      = awsproto.Operation{Service: &info, Name: "ListTestQuarantines", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListTestQuarantines}
+	opListVersions             = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
+	opListWaiting              = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
+	opListWebhookDeliveries    = awsproto.Operation{Service: &info, Name: "ListWebhookDeliveries", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWebhookDeliveries}
+	opPauseRelease             = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
+	opPollBuild                = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
+	opPollCommandExecution     = awsproto.Operation{Service: &info, Name: "PollCommandExecution", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askPollCommandExecution}
+	opPollRouter               = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
+	opPromoteRelease           = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
+	opPutHostService           = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
+	opPutImage                 = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
+	opPutReleasePolicy         = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
+	opPutRouterReport          = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
+	opPutSignInProvider        = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
+	opPutTestQuarantine        = awsproto.Operation{Service: &info, Name: "PutTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutTestQuarantine}
+	opReadLog                  = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
+	opRegisterPasskey          = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
+	opResumeRelease            = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
+	opRetryJob                 = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
+	opRollBackRelease          = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
+	opStartProjectSandbox      = awsproto.Operation{Service: &info, Name: "StartProjectSandbox", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStartProjectSandbox}
+	opStartSessionCommand      = awsproto.Operation{Service: &info, Name: "StartSessionCommand", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStartSessionCommand}
+	opStopCommandExecution     = awsproto.Operation{Service: &info, Name: "StopCommandExecution", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStopCommandExecution}
+	opUpdateBuild              = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
+	opWaitForChange            = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
 )
 
 // API is Slipway: in process it is a Service, from afar a Client.
@@ -89,6 +94,7 @@ type API interface {
 	AppendLog(context.Context, *AppendLogInput) (*AppendLogOutput, error)
 	CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
+	CompleteCommandExecution(context.Context, *CompleteCommandExecutionInput) (*CompleteCommandExecutionOutput, error)
 	CompletePasskey(context.Context, *CompletePasskeyInput) (*CompletePasskeyOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	CreateRecoveryCodes(context.Context, *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error)
@@ -137,6 +143,7 @@ type API interface {
 	ListWebhookDeliveries(context.Context, *ListWebhookDeliveriesInput) (*ListWebhookDeliveriesOutput, error)
 	PauseRelease(context.Context, *PauseReleaseInput) (*PauseReleaseOutput, error)
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
+	PollCommandExecution(context.Context, *PollCommandExecutionInput) (*PollCommandExecutionOutput, error)
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
 	PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
 	PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
@@ -150,6 +157,9 @@ type API interface {
 	ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
 	RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput, error)
 	RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
+	StartProjectSandbox(context.Context, *StartProjectSandboxInput) (*StartProjectSandboxOutput, error)
+	StartSessionCommand(context.Context, *StartSessionCommandInput) (*StartSessionCommandOutput, error)
+	StopCommandExecution(context.Context, *StopCommandExecutionInput) (*StopCommandExecutionOutput, error)
 	UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error)
 	WaitForChange(context.Context, *WaitForChangeInput) (*WaitForChangeOutput, error)
 }
@@ -176,6 +186,10 @@ func (unimplemented) CompareWithGreen(context.Context, *CompareWithGreenInput) (
 
 func (unimplemented) CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error) {
 	return nil, opCompleteBuild.NotImplemented()
+}
+
+func (unimplemented) CompleteCommandExecution(context.Context, *CompleteCommandExecutionInput) (*CompleteCommandExecutionOutput, error) {
+	return nil, opCompleteCommandExecution.NotImplemented()
 }
 
 func (unimplemented) CompletePasskey(context.Context, *CompletePasskeyInput) (*CompletePasskeyOutput, error) {
@@ -370,6 +384,10 @@ func (unimplemented) PollBuild(context.Context, *PollBuildInput) (*PollBuildOutp
 	return nil, opPollBuild.NotImplemented()
 }
 
+func (unimplemented) PollCommandExecution(context.Context, *PollCommandExecutionInput) (*PollCommandExecutionOutput, error) {
+	return nil, opPollCommandExecution.NotImplemented()
+}
+
 func (unimplemented) PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error) {
 	return nil, opPollRouter.NotImplemented()
 }
@@ -422,6 +440,18 @@ func (unimplemented) RollBackRelease(context.Context, *RollBackReleaseInput) (*R
 	return nil, opRollBackRelease.NotImplemented()
 }
 
+func (unimplemented) StartProjectSandbox(context.Context, *StartProjectSandboxInput) (*StartProjectSandboxOutput, error) {
+	return nil, opStartProjectSandbox.NotImplemented()
+}
+
+func (unimplemented) StartSessionCommand(context.Context, *StartSessionCommandInput) (*StartSessionCommandOutput, error) {
+	return nil, opStartSessionCommand.NotImplemented()
+}
+
+func (unimplemented) StopCommandExecution(context.Context, *StopCommandExecutionInput) (*StopCommandExecutionOutput, error) {
+	return nil, opStopCommandExecution.NotImplemented()
+}
+
 func (unimplemented) UpdateBuild(context.Context, *UpdateBuildInput) (*UpdateBuildOutput, error) {
 	return nil, opUpdateBuild.NotImplemented()
 }
@@ -459,6 +489,11 @@ func (s *Service) CompareWithGreen(ctx context.Context, in *CompareWithGreenInpu
 // CompleteBuild is slipway:CompleteBuild.
 func (s *Service) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*CompleteBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCompleteBuild, in, s.api.CompleteBuild)
+}
+
+// CompleteCommandExecution is slipway:CompleteCommandExecution.
+func (s *Service) CompleteCommandExecution(ctx context.Context, in *CompleteCommandExecutionInput) (*CompleteCommandExecutionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCompleteCommandExecution, in, s.api.CompleteCommandExecution)
 }
 
 // CompletePasskey is slipway:CompletePasskey.
@@ -701,6 +736,11 @@ func (s *Service) PollBuild(ctx context.Context, in *PollBuildInput) (*PollBuild
 	return awsproto.Invoke(ctx, s.hooks, &opPollBuild, in, s.api.PollBuild)
 }
 
+// PollCommandExecution is slipway:PollCommandExecution.
+func (s *Service) PollCommandExecution(ctx context.Context, in *PollCommandExecutionInput) (*PollCommandExecutionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPollCommandExecution, in, s.api.PollCommandExecution)
+}
+
 // PollRouter is slipway:PollRouter.
 func (s *Service) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRouterOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPollRouter, in, s.api.PollRouter)
@@ -766,6 +806,21 @@ func (s *Service) RollBackRelease(ctx context.Context, in *RollBackReleaseInput)
 	return awsproto.Invoke(ctx, s.hooks, &opRollBackRelease, in, s.api.RollBackRelease)
 }
 
+// StartProjectSandbox is slipway:StartProjectSandbox.
+func (s *Service) StartProjectSandbox(ctx context.Context, in *StartProjectSandboxInput) (*StartProjectSandboxOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStartProjectSandbox, in, s.api.StartProjectSandbox)
+}
+
+// StartSessionCommand is slipway:StartSessionCommand.
+func (s *Service) StartSessionCommand(ctx context.Context, in *StartSessionCommandInput) (*StartSessionCommandOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStartSessionCommand, in, s.api.StartSessionCommand)
+}
+
+// StopCommandExecution is slipway:StopCommandExecution.
+func (s *Service) StopCommandExecution(ctx context.Context, in *StopCommandExecutionInput) (*StopCommandExecutionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStopCommandExecution, in, s.api.StopCommandExecution)
+}
+
 // UpdateBuild is slipway:UpdateBuild.
 func (s *Service) UpdateBuild(ctx context.Context, in *UpdateBuildInput) (*UpdateBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opUpdateBuild, in, s.api.UpdateBuild)
@@ -789,6 +844,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opAppendLog, s.AppendLog),
 		awsproto.Bind(&opCompareWithGreen, s.CompareWithGreen),
 		awsproto.Bind(&opCompleteBuild, s.CompleteBuild),
+		awsproto.Bind(&opCompleteCommandExecution, s.CompleteCommandExecution),
 		awsproto.Bind(&opCompletePasskey, s.CompletePasskey),
 		awsproto.Bind(&opCreateHost, s.CreateHost),
 		awsproto.Bind(&opCreateRecoveryCodes, s.CreateRecoveryCodes),
@@ -837,6 +893,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListWebhookDeliveries, s.ListWebhookDeliveries),
 		awsproto.Bind(&opPauseRelease, s.PauseRelease),
 		awsproto.Bind(&opPollBuild, s.PollBuild),
+		awsproto.Bind(&opPollCommandExecution, s.PollCommandExecution),
 		awsproto.Bind(&opPollRouter, s.PollRouter),
 		awsproto.Bind(&opPromoteRelease, s.PromoteRelease),
 		awsproto.Bind(&opPutHostService, s.PutHostService),
@@ -850,6 +907,9 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opResumeRelease, s.ResumeRelease),
 		awsproto.Bind(&opRetryJob, s.RetryJob),
 		awsproto.Bind(&opRollBackRelease, s.RollBackRelease),
+		awsproto.Bind(&opStartProjectSandbox, s.StartProjectSandbox),
+		awsproto.Bind(&opStartSessionCommand, s.StartSessionCommand),
+		awsproto.Bind(&opStopCommandExecution, s.StopCommandExecution),
 		awsproto.Bind(&opUpdateBuild, s.UpdateBuild),
 		awsproto.Bind(&opWaitForChange, s.WaitForChange),
 	}

@@ -137,6 +137,18 @@ type CompleteBuildInput struct {
 type CompleteBuildOutput struct {
 }
 
+// CompleteCommandExecutionInput is the shape of that name.
+type CompleteCommandExecutionInput struct {
+	Id      *string         `json:"id,omitzero"`
+	Runner  *string         `json:"runner,omitzero"`
+	Command *string         `json:"command,omitzero"`
+	Result  json.RawMessage `json:"result,omitzero"`
+}
+
+// CompleteCommandExecutionOutput is the shape of that name.
+type CompleteCommandExecutionOutput struct {
+}
+
 // CompletePasskeyInput is the shape of that name.
 type CompletePasskeyInput struct {
 	Name     *string `json:"name,omitzero"`
@@ -896,6 +908,23 @@ type PollBuildOutput struct {
 	Forget []string    `json:"forget,omitzero"`
 }
 
+// PollCommandExecutionInput is the shape of that name.
+type PollCommandExecutionInput struct {
+	Id      *string `json:"id,omitzero"`
+	Runner  *string `json:"runner,omitzero"`
+	After   *int64  `json:"after,omitzero"`
+	Running *string `json:"running,omitzero"`
+}
+
+// PollCommandExecutionOutput is the shape of that name.
+type PollCommandExecutionOutput struct {
+	Id      *string `json:"id,omitzero"`
+	Serial  *int64  `json:"serial,omitzero"`
+	Command *string `json:"command,omitzero"`
+	Session *bool   `json:"session,omitzero"`
+	Stop    *bool   `json:"stop,omitzero"`
+}
+
 // PollRouterInput is the shape of that name.
 type PollRouterInput struct {
 	Router         *string `json:"router,omitzero"`
@@ -1247,6 +1276,12 @@ type RunnerState struct {
 	Slots    *int32         `json:"slots,omitzero"`
 }
 
+// SandboxVariable is the shape of that name.
+type SandboxVariable struct {
+	Name  *string `json:"name,omitzero"`
+	Value *string `json:"value,omitzero"`
+}
+
 // ServedVersion is the shape of that name.
 type ServedVersion struct {
 	DeploymentId *string        `json:"deploymentId,omitzero"`
@@ -1299,6 +1334,44 @@ type StageMark struct {
 	StageName *string `json:"stageName,omitzero"`
 	Status    *string `json:"status,omitzero"`
 	Asks      *bool   `json:"asks,omitzero"`
+}
+
+// StartProjectSandboxInput is the shape of that name.
+type StartProjectSandboxInput struct {
+	ProjectName          *string           `json:"projectName,omitzero"`
+	BuildId              *string           `json:"buildId,omitzero"`
+	SourceVersion        *string           `json:"sourceVersion,omitzero"`
+	Image                *string           `json:"image,omitzero"`
+	EnvironmentVariables []SandboxVariable `json:"environmentVariables,omitzero"`
+	TimeoutInMinutes     *int32            `json:"timeoutInMinutes,omitzero"`
+	IdempotencyToken     *string           `json:"idempotencyToken,omitzero"`
+}
+
+// StartProjectSandboxOutput is the shape of that name.
+type StartProjectSandboxOutput struct {
+	Id  *string `json:"id,omitzero"`
+	Arn *string `json:"arn,omitzero"`
+}
+
+// StartSessionCommandInput is the shape of that name.
+type StartSessionCommandInput struct {
+	SandboxId *string `json:"sandboxId,omitzero"`
+	Command   *string `json:"command,omitzero"`
+}
+
+// StartSessionCommandOutput is the shape of that name.
+type StartSessionCommandOutput struct {
+	Id *string `json:"id,omitzero"`
+}
+
+// StopCommandExecutionInput is the shape of that name.
+type StopCommandExecutionInput struct {
+	SandboxId *string `json:"sandboxId,omitzero"`
+	Id        *string `json:"id,omitzero"`
+}
+
+// StopCommandExecutionOutput is the shape of that name.
+type StopCommandExecutionOutput struct {
 }
 
 // TestGroup is the shape of that name.

@@ -31,6 +31,8 @@ type commands struct {
 	Watch        watchCommand        `cmd:"" help:"Show the live board: where every change is, and what waits for a decision."`
 	Pipelines    pipelinesCommand    `cmd:"" help:"List the pipelines, or the executions of one."`
 	Builds       buildsCommand       `cmd:"" help:"List builds, or the phases of one."`
+	Debug        debugCommand        `cmd:"" help:"Start a sandbox of a project or a build, and run commands in it."`
+	Sandboxes    sandboxesCommand    `cmd:"" help:"List sandboxes, or the commands of one."`
 	Deployments  deploymentsCommand  `cmd:"" help:"List deployments, or the hosts of one."`
 	Releases     releasesCommand     `cmd:"" help:"List releases, or the steps of one with weights and verdicts."`
 	Hosts        hostsCommand        `cmd:"" help:"List hosts and what runs on each; create or deregister one."`
@@ -50,7 +52,7 @@ type commands struct {
 	Pause        pauseCommand        `cmd:"" help:"Pause a release, or close the transition into a stage."`
 	Resume       resumeCommand       `cmd:"" help:"Resume a paused release, or open the transition into a stage."`
 	Retry        retryCommand        `cmd:"" help:"Retry a failed stage, build or deployment."`
-	Stop         stopCommand         `cmd:"" help:"Stop a build, a deployment or an execution."`
+	Stop         stopCommand         `cmd:"" help:"Stop a build, a sandbox, a deployment or an execution."`
 	Can          canCommand          `cmd:"" help:"Say whether a user, a group or a role may do something, and which statement decides."`
 	Identity     identityCommand     `cmd:"" help:"Users, groups, roles, policies and access keys; check policy files."`
 	API          apiCommand          `cmd:"" name:"api" help:"Call any operation of the API with JSON, without the aws CLI."`

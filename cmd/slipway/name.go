@@ -30,7 +30,7 @@ func recognise(id string) (named, error) {
 	bare := id
 	if strings.HasPrefix(id, "arn:") {
 		bare = id[strings.LastIndex(id, ":")+1:]
-		for _, kind := range []string{":build/", ":build-batch/"} {
+		for _, kind := range []string{":build/", ":build-batch/", ":sandbox/"} {
 			if i := strings.LastIndex(id, kind); i >= 0 {
 				bare = id[i+len(kind):]
 			}

@@ -32,6 +32,7 @@ type outcome struct {
 	Action     string `json:"actionName,omitzero"`
 	Execution  string `json:"pipelineExecutionId,omitzero"`
 	Build      string `json:"buildId,omitzero"`
+	Sandbox    string `json:"sandboxId,omitzero"`
 	Deployment string `json:"deploymentId,omitzero"`
 	RollsBack  string `json:"rollsBackDeploymentId,omitzero"`
 	Message    string `json:"message"`

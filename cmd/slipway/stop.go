@@ -2,16 +2,18 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"slipway/api/codebuild"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
+	"slipway/internal/view"
 )
 
 type stopCommand struct {
 	client
 	printer
-	ID      string `arg:"" help:"A build (PROJECT:UUID), a deployment (d-…), an execution (UUID, PIPELINE/UUID), or a pipeline with one execution in flight."`
+	ID      string `arg:"" help:"A build or a sandbox (PROJECT:UUID), a deployment (d-…), an execution (UUID, PIPELINE/UUID), or a pipeline with one execution in flight."`
 	Abandon bool   `help:"Leave the running actions of an execution to themselves instead of waiting for their end."`
 	Reason  string `short:"m" help:"Why an execution is stopped." placeholder:"TEXT"`
 }
@@ -35,15 +37,7 @@ func (c *stopCommand) Run(ctx context.Context) error {
 	}
 	switch {
 	case n.build != "":
-		out, err := api.builds.StopBuild(ctx, &codebuild.StopBuildInput{Id: &n.build})
-		if err != nil {
-			return err
-		}
-		if out.Build.BuildComplete != nil && *out.Build.BuildComplete &&
-			out.Build.BuildStatus != codebuild.StatusTypeStopped {
-			return refused("the build %s has ended already, as %s", n.build, out.Build.BuildStatus)
-		}
-		return c.done(&outcome{Did: "stopped", Build: n.build, Message: "The build " + n.build + " is being stopped."})
+		return c.build(ctx, api, n.build)
 	case n.deployment != "":
 		out, err := api.deployments.StopDeployment(
 			ctx,
@@ -55,6 +49,36 @@ func (c *stopCommand) Run(ctx context.Context) error {
 		return c.done(&outcome{Did: "stopped", Deployment: n.deployment, Message: *out.StatusMessage})
 	}
 	return c.execution(ctx, api, &n)
+}
+
+// build stops the build of an ID, or else the sandbox.
+func (c *stopCommand) build(ctx context.Context, api *contract, id string) error {
+	out, err := api.builds.StopBuild(ctx, &codebuild.StopBuildInput{Id: &id})
+	if _, none := errors.AsType[*codebuild.ResourceNotFoundException](err); none {
+		found, lookErr := api.builds.BatchGetSandboxes(ctx, &codebuild.BatchGetSandboxesInput{Ids: []string{id}})
+		if lookErr == nil && len(found.Sandboxes) > 0 {
+			return c.sandbox(ctx, api, &found.Sandboxes[0])
+		}
+	}
+	if err != nil {
+		return err
+	}
+	if out.Build.BuildComplete != nil && *out.Build.BuildComplete &&
+		out.Build.BuildStatus != codebuild.StatusTypeStopped {
+		return refused("the build %s has ended already, as %s", id, out.Build.BuildStatus)
+	}
+	return c.done(&outcome{Did: "stopped", Build: id, Message: "The build " + id + " is being stopped."})
+}
+
+func (c *stopCommand) sandbox(ctx context.Context, api *contract, x *codebuild.Sandbox) error {
+	id := *x.Id
+	if view.SandboxOver(*x.Status) {
+		return refused("the sandbox %s has ended already, as %s", id, *x.Status)
+	}
+	if _, err := api.builds.StopSandbox(ctx, &codebuild.StopSandboxInput{Id: &id}); err != nil {
+		return err
+	}
+	return c.done(&outcome{Did: "stopped", Sandbox: id, Message: "The sandbox " + id + " is being stopped."})
 }
 
 func (c *stopCommand) execution(ctx context.Context, api *contract, n *named) error {

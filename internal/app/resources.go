@@ -27,6 +27,8 @@ var plain = map[string]finder{
 		project, _, _ := strings.Cut(afterSlash(id), ":")
 		return "project/" + project
 	}},
+	// PROJECT:UUID, or an ARN that ends so.
+	"sandbox": {"codebuild", func(id string) string { return "sandbox/" + afterSlash(id) }},
 	// The ARN of a group or of a report, arn:…:report/GROUP:ID, or a group's name.
 	"reportGroup": {"codebuild", func(arn string) string {
 		group, _, _ := strings.Cut(afterSlash(arn), ":")

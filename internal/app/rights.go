@@ -192,6 +192,7 @@ var watched = map[string][2]string{
 	"builds":      {"codebuild:ListBuilds", ""},
 	"build":       {"codebuild:BatchGetBuilds", "build"},
 	"batch":       {"codebuild:BatchGetBuildBatches", "build"},
+	"sandbox":     {"codebuild:BatchGetSandboxes", "build"},
 	"deployments": {"codedeploy:ListDeployments", ""},
 	"deployment":  {"codedeploy:GetDeployment", "deployment"},
 	"releases":    {"codedeploy:ListDeployments", ""},

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -33,7 +34,7 @@ func (s *Service) apply(ctx context.Context, tx store.Tx, r *row, e Event, resul
 		s.wake(tx, d.State.Runner)
 	}
 	r.State = d.State
-	s.Hints.Changed(tx, "build/"+id, "builds")
+	s.Hints.Changed(tx, r.topics()...)
 	if err := r.save(ctx, tx); err != nil || r.fleet == "" || d.Run || before == r.Stage {
 		return d, err
 	}
@@ -92,6 +93,9 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 	if runner != "" && result == nil {
 		s.wake(tx, runner)
 	}
+	if r.Sandbox {
+		return s.endCommands(ctx, tx, id, end)
+	}
 	if err := s.autoRetry(ctx, tx, r); err != nil {
 		return err
 	}
@@ -137,7 +141,11 @@ func (s *Service) StopBuild(ctx context.Context, in *cb.StopBuildInput) (*cb.Sto
 	if err := s.checkBuildID(*in.Id); err != nil {
 		return nil, err
 	}
-	r, _, err := s.happen(ctx, s.buildID(*in.Id), Stop{}, nil)
+	id := s.buildID(*in.Id)
+	if r, err := oneBuild(ctx, s.db, id); err != nil || r == nil {
+		return nil, cmp.Or(err, s.noBuild(*in.Id))
+	}
+	r, _, err := s.happen(ctx, id, Stop{}, nil)
 	if err != nil {
 		return nil, err
 	}

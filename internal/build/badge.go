@@ -132,7 +132,8 @@ func (s *Service) latest(ctx context.Context, p *cb.Project, branch string) (cb.
 	}
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (x seen, err error) {
 		return x, r.Scan(store.JSON(&x.build), store.JSON(&x.work))
-	}, `SELECT doc, work FROM builds WHERE project = $1 ORDER BY seq DESC LIMIT $2`, *p.Name, lookedAt)
+	}, `SELECT doc, work FROM builds
+		WHERE project = $1 AND kind = 'build' ORDER BY seq DESC LIMIT $2`, *p.Name, lookedAt)
 	if err != nil {
 		return "", err
 	}

@@ -29,7 +29,7 @@ func (s *Service) named(ctx context.Context, q store.Queryer, ids []string) (map
 	for i, id := range ids {
 		args[i] = s.buildID(id)
 	}
-	rows, err := many(ctx, q, `WHERE id IN `+store.In(1, len(ids)), args...)
+	rows, err := many(ctx, q, `WHERE kind = 'build' AND id IN `+store.In(1, len(ids)), args...)
 	found := make(map[string]*row, len(rows))
 	for _, r := range rows {
 		found[*r.build.Id] = r

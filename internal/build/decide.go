@@ -25,6 +25,16 @@ type State struct {
 	Stop   bool   // somebody asked for its end
 	// Overflow says that it runs outside of its fleet, which had no free capacity.
 	Overflow bool
+	// Sandbox says that it is a sandbox, which waits for commands, and not a build.
+	Sandbox bool
+}
+
+// noun is what messages call it.
+func (s State) noun() string {
+	if s.Sandbox {
+		return "sandbox"
+	}
+	return "build"
 }
 
 // Event is something that happened to a build.
@@ -137,16 +147,17 @@ func ended(s State, end End) Decision {
 func decideQueued(s State, e Event) Decision {
 	switch e := e.(type) {
 	case Assign:
-		return Decision{State: State{Stage: Assigned, Runner: e.Runner, Overflow: e.Overflow}, Offer: true}
+		s.Stage, s.Runner, s.Stop, s.Overflow = Assigned, e.Runner, false, e.Overflow
+		return Decision{State: s, Offer: true}
 	case FleetGone:
 		return ended(s, End{Status: codebuild.StatusTypeFailed, Code: "CLIENT_ERROR",
-			Message: "The fleet " + e.Name + " was deleted while the build waited for one of its runners. Give the " +
+			Message: "The fleet " + e.Name + " was deleted while the " + s.noun() + " waited for one of its runners. Give the " +
 				"project another fleet, or none."})
 	}
 	minutes := e.(QueueTimeout).Minutes
 	return ended(s, End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",
-		Message: fmt.Sprintf("The build waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. "+
-			"Start a runner, or give one more room.", minutes)})
+		Message: fmt.Sprintf("The %s waited for %d minutes (queuedTimeoutInMinutes) and no runner took it. "+
+			"Start a runner, or give one more room.", s.noun(), minutes)})
 }
 
 func decideStop(s State) Decision {
@@ -157,7 +168,7 @@ func decideStop(s State) Decision {
 	return ended(s, End{
 		Status:  codebuild.StatusTypeStopped,
 		Code:    "CLIENT_ERROR",
-		Message: "The build was stopped before it ran.",
+		Message: "The " + s.noun() + " was stopped before it ran.",
 	})
 }
 
@@ -169,8 +180,8 @@ func decideMissing(s State, e Missing) Decision {
 		return Decision{State: s}
 	}
 	return ended(s, End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
-		Message: fmt.Sprintf("The runner %s lost the build: it had begun it and does not know of it any more. "+
-			"Commands may have run; nothing is run again by itself.", e.Runner)})
+		Message: fmt.Sprintf("The runner %s lost the %s: it had begun it and does not know of it any more. "+
+			"Commands may have run; nothing is run again by itself.", e.Runner, s.noun())})
 }
 
 func decideSilent(s State, e Silent) Decision {
@@ -178,7 +189,8 @@ func decideSilent(s State, e Silent) Decision {
 	case Queued:
 		return Decision{State: s}
 	case Assigned:
-		return Decision{State: State{Stage: Queued}, Requeue: true}
+		s.Stage, s.Runner, s.Stop, s.Overflow = Queued, "", false, false
+		return Decision{State: s, Requeue: true}
 	}
 	return ended(s, End{Status: codebuild.StatusTypeFault, Code: "INTERNAL_SERVER_ERROR",
 		Message: fmt.Sprintf("The runner %s has been silent since %s. Its commands may have run, or still be running; "+

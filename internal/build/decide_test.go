@@ -100,7 +100,7 @@ func TestLives(t *testing.T) {
 		rapid.Map(runner, func(r string) Event { return Done{r, codebuild.StatusTypeSucceeded} }),
 	)
 	rapid.Check(t, func(t *rapid.T) {
-		s, runs, ends := State{Stage: Queued}, 0, 0
+		s, runs, ends := State{Stage: Queued, Sandbox: rapid.Bool().Draw(t, "sandbox")}, 0, 0
 		for _, e := range rapid.SliceOfN(events, 1, 40).Draw(t, "events") {
 			d := Decide(s, e)
 			if d.Run {
@@ -125,6 +125,8 @@ func TestLives(t *testing.T) {
 				t.Fatalf("moved from %s to %s while it ran", s.Runner, d.State.Runner)
 			case d.State.Stage == Queued && d.State.Overflow:
 				t.Fatal("it waits for its fleet again and is marked as outside of it")
+			case d.State.Sandbox != s.Sandbox:
+				t.Fatal("a build became a sandbox, or the other way round")
 			case s.Stage == Ended && d.State != s:
 				t.Fatal("changed after its end")
 			case (d.Offer || d.Tell) && d.State.Runner == "":

@@ -9,7 +9,8 @@ import (
 )
 
 const expiredBuilds = `WHERE state = 'ended' AND submitted < $1
-	AND EXISTS (SELECT 1 FROM builds n WHERE n.project = builds.project AND n.seq > builds.seq)
+	AND EXISTS (SELECT 1 FROM builds n WHERE n.project = builds.project AND n.kind = builds.kind
+		AND n.seq > builds.seq)
 	ORDER BY seq LIMIT $2`
 
 // Expire deletes builds, with their logs, that were submitted before a time and have ended, the oldest first, at most
@@ -65,6 +66,11 @@ func remove(ctx context.Context, tx store.Tx, r *row) error {
 	id := *r.build.Id
 	if _, err := tx.Exec(ctx, `DELETE FROM builds WHERE id = $1`, id); err != nil {
 		return err
+	}
+	if r.Sandbox {
+		if _, err := tx.Exec(ctx, `DELETE FROM command_executions WHERE sandbox = $1`, id); err != nil {
+			return err
+		}
 	}
 	log := journal.Name{Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName}
 	return tx.Enqueue(ctx, store.Job{Kind: jobLog, Key: id, Payload: log})

@@ -16,7 +16,7 @@ const failedTests = 20 // that an explanation names
 // ExplainBuild implements slipway:ExplainBuild: why a build failed, or where it is.
 func (s *Service) ExplainBuild(ctx context.Context,
 	in *slipway.ExplainBuildInput) (*slipway.ExplainBuildOutput, error) {
-	r, err := one(ctx, s.db, `WHERE id = $1`, s.buildID(*in.Id))
+	r, err := oneBuild(ctx, s.db, s.buildID(*in.Id))
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ const looksBack = 200
 // Green returns a build, and the last one before it that succeeded: of the same project, and started by the same
 // pipeline or by hand as it was. green is nil where there is none among the 200 builds before it.
 func (s *Service) Green(ctx context.Context, id string) (build, green *cb.Build, err error) {
-	r, err := one(ctx, s.db, `WHERE id = $1`, s.buildID(id))
+	r, err := oneBuild(ctx, s.db, s.buildID(id))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -21,7 +21,7 @@ func (s *Service) Green(ctx context.Context, id string) (build, green *cb.Build,
 		return nil, nil, unknown(id)
 	}
 	before, err := many(ctx, s.db,
-		`WHERE project = $1 AND seq < (SELECT seq FROM builds WHERE id = $2) ORDER BY seq DESC LIMIT $3`,
+		`WHERE project = $1 AND kind = 'build' AND seq < (SELECT seq FROM builds WHERE id = $2) ORDER BY seq DESC LIMIT $3`,
 		awsproto.Value(r.build.ProjectName), *r.build.Id, looksBack)
 	if err != nil {
 		return nil, nil, err

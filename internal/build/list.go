@@ -65,7 +65,8 @@ func (s *Service) ListProjects(ctx context.Context, in *cb.ListProjectsInput) (*
 
 // ListBuilds implements codebuild:ListBuilds, the newest first unless asked otherwise.
 func (s *Service) ListBuilds(ctx context.Context, in *cb.ListBuildsInput) (*cb.ListBuildsOutput, error) {
-	ids, next, err := s.listBuilds(ctx, "ListBuilds", "", in.SortOrder, in.NextToken)
+	l := listing{operation: "ListBuilds", kind: kindBuild, order: in.SortOrder, limit: aPage}
+	ids, next, err := s.ids(ctx, l, in.NextToken)
 	return &cb.ListBuildsOutput{Ids: ids, NextToken: next}, err
 }
 
@@ -76,37 +77,47 @@ func (s *Service) ListBuildsForProject(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	ids, next, err := s.listBuilds(ctx, "ListBuildsForProject", *p.Name, in.SortOrder, in.NextToken)
+	l := listing{operation: "ListBuildsForProject", kind: kindBuild, project: *p.Name, order: in.SortOrder, limit: aPage}
+	ids, next, err := s.ids(ctx, l, in.NextToken)
 	return &cb.ListBuildsForProjectOutput{Ids: ids, NextToken: next}, err
 }
 
-func (s *Service) listBuilds(ctx context.Context, op, project string, order cb.SortOrderType,
-	token *string) ([]string, *string, error) {
-	filter := []string{project, string(order)}
+// listing is a list of the IDs of builds, or of sandboxes.
+type listing struct {
+	operation, kind string
+	project         string // "" for those of all projects
+	order           cb.SortOrderType
+	limit           int // IDs on a page
+}
+
+// ids returns a page of a list, the newest first unless asked otherwise, and the token of the next page.
+func (s *Service) ids(ctx context.Context, l listing, token *string) ([]string, *string, error) {
+	filter := []string{l.project, string(l.order)}
 	direction, sign, from := "DESC", "<", int64(1)<<62
-	if order == cb.SortOrderTypeAscending {
+	if l.order == cb.SortOrderTypeAscending {
 		direction, sign, from = "ASC", ">", 0
 	}
-	if !s.Pager.Place(op, filter, token, &from) {
+	if !s.Pager.Place(l.operation, filter, token, &from) {
 		return nil, nil, badToken()
 	}
-	where, args := "", []any{from, aPage + 1}
-	if project != "" {
-		where, args = "project = $3 AND ", append(args, project)
+	where, args := "", []any{from, l.limit + 1, l.kind}
+	if l.project != "" {
+		where, args = "project = $4 AND ", append(args, l.project)
 	}
 	type item struct {
 		id  string
 		seq int64
 	}
 	all, err := store.All(ctx, s.db, func(r *sql.Rows) (i item, err error) { return i, r.Scan(&i.id, &i.seq) },
-		`SELECT id, seq FROM builds WHERE `+where+`seq `+sign+` $1 ORDER BY seq `+direction+` LIMIT $2`, args...)
+		`SELECT id, seq FROM builds WHERE `+where+`kind = $3 AND seq `+sign+` $1 ORDER BY seq `+direction+
+			` LIMIT $2`, args...)
 	if err != nil {
 		return nil, nil, err
 	}
 	var next *string
-	if len(all) > aPage {
-		all = all[:aPage]
-		next = s.Pager.Token(op, filter, all[aPage-1].seq)
+	if len(all) > l.limit {
+		all = all[:l.limit]
+		next = s.Pager.Token(l.operation, filter, all[l.limit-1].seq)
 	}
 	ids := []string{}
 	for _, i := range all {

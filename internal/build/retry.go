@@ -20,7 +20,7 @@ func (s *Service) RetryBuild(ctx context.Context, in *cb.RetryBuildInput) (*cb.R
 	if err := s.checkBuildID(*in.Id); err != nil {
 		return nil, err
 	}
-	r, err := one(ctx, s.db, `WHERE id = $1`, s.buildID(*in.Id))
+	r, err := oneBuild(ctx, s.db, s.buildID(*in.Id))
 	if err != nil {
 		return nil, err
 	}

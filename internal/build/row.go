@@ -24,14 +24,37 @@ type row struct {
 	seq                               int64  // its place in the order of submission
 }
 
-const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause, needs, fleet, overflow, seq`
+// The kinds of rows. A sandbox is taken, watched and ended as a build is. No operation on builds shows one.
+const (
+	kindBuild   = "build"
+	kindSandbox = "sandbox"
+)
+
+func (r *row) kind() string {
+	if r.Sandbox {
+		return kindSandbox
+	}
+	return kindBuild
+}
+
+// topics are what hints of a change of the row name.
+func (r *row) topics() []string {
+	if r.Sandbox {
+		return []string{"sandbox/" + *r.build.Id, "sandboxes"}
+	}
+	return []string{"build/" + *r.build.Id, "builds"}
+}
+
+const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause, needs, fleet, overflow, seq,
+	kind`
 
 func scan(r *sql.Rows) (*row, error) {
 	var x row
 	var stop, overflow, submitted, assigned, acknowledged int64
+	var kind string
 	err := r.Scan(&x.Stage, &x.Runner, &stop, &submitted, &assigned, &acknowledged, store.JSON(&x.build),
-		store.JSON(&x.work), store.JSON(&x.cause), &x.needs, &x.fleet, &overflow, &x.seq)
-	x.Overflow = overflow == 1
+		store.JSON(&x.work), store.JSON(&x.cause), &x.needs, &x.fleet, &overflow, &x.seq, &kind)
+	x.Overflow, x.Sandbox = overflow == 1, kind == kindSandbox
 	x.Stop, x.submitted, x.assigned, x.acknowledged = stop == 1, moment(submitted), moment(assigned), moment(
 		acknowledged)
 	return &x, err
@@ -48,6 +71,11 @@ func one(ctx context.Context, q store.Queryer, where string, args ...any) (*row,
 		return nil, err
 	}
 	return all[0], nil
+}
+
+// oneBuild returns the build of an ID, or nil. A sandbox is none.
+func oneBuild(ctx context.Context, q store.Queryer, id string) (*row, error) {
+	return one(ctx, q, `WHERE id = $1 AND kind = 'build'`, id)
 }
 
 // save writes how far a build has come.
@@ -76,7 +104,7 @@ func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
 		Image: r.work.Image, Privileged: r.work.Privileged,
 		ReadBatch: r.work.ReadBatch, Fork: r.work.Fork,
 		TestTimes:   r.work.TestTimes,
-		CachesSince: r.work.CachesSince, CacheApart: r.work.CacheApart,
+		CachesSince: r.work.CachesSince, CacheApart: r.work.CacheApart, Sandbox: r.Sandbox,
 		Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}
 	if r.work.Buildspec != nil {
 		source := *o.Build.Source

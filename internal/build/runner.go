@@ -66,7 +66,7 @@ func (s *Service) UpdateBuild(ctx context.Context, in *slipway.UpdateBuildInput)
 	}
 	s.progresses.set(*in.Id, progress)
 	s.tell(progressNotice, progressOf{*in.Id, progress})
-	s.Hints.Now("build/" + *in.Id)
+	s.Hints.Now(r.topics()[0])
 	// The build may have ended between the look and this.
 	if r, err = one(ctx, s.db, `WHERE id = $1 AND state = 'running'`, *in.Id); err != nil || r == nil {
 		s.progresses.forget(*in.Id)

@@ -49,6 +49,8 @@ type submission struct {
 	needs  string // of its runner
 	limit  *int32
 	origin string // the pipeline's key
+	// sandbox says that it is a sandbox. It has no number, and does not count against the project's limit of builds.
+	sandbox bool
 	// The idempotency token, its scope, and the request that it stands for.
 	token, scope string
 	request      any
@@ -228,12 +230,12 @@ func (s *Service) submit(ctx context.Context, sub *submission) (*cb.Build, error
 		}
 		return s.db.Once(ctx, tx, sub.scope, sub.token, sub.request, b, s.Now().Add(tokenLife), func() error {
 			*b = *sub.build
-			r := &row{build: *b, work: sub.work, State: State{Stage: Queued}, submitted: s.Now(), needs: sub.needs,
-				fleet: sub.fleet()}
+			r := &row{build: *b, work: sub.work, State: State{Stage: Queued, Sandbox: sub.sandbox},
+				submitted: s.Now(), needs: sub.needs, fleet: sub.fleet()}
 			if err := s.insert(ctx, tx, r, sub, waiting); err != nil {
 				return err
 			}
-			s.Hints.Changed(tx, "builds")
+			s.Hints.Changed(tx, r.topics()...)
 			*b = view(r, nil)
 			if r.Stage != Assigned {
 				return nil
@@ -274,20 +276,10 @@ func (s *Service) reserve(sub *submission) *poll {
 // insert numbers a build and writes it, assigned to the poll that was reserved unless others wait in the queue.
 func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submission, waiting *poll) error {
 	name := *r.build.ProjectName
-	var n int64
-	if ok, err := store.Find(ctx, tx, []any{&n},
-		`UPDATE projects SET last_number = last_number + 1 WHERE name = $1 RETURNING last_number`, name); err != nil ||
-		!ok {
-		if err == nil {
-			err = &cb.ResourceNotFoundException{Message: "Project cannot be found: " + s.arn("project", name)}
-		}
+	if err := s.number(ctx, tx, r, sub.limit); err != nil {
 		return err
 	}
-	if err := withinLimit(ctx, tx, name, sub.limit); err != nil {
-		return err
-	}
-	r.build.BuildNumber, r.build.StartTime = &n, awsproto.At(r.submitted)
-	r.work.Variables["CODEBUILD_BUILD_NUMBER"] = strconv.FormatInt(n, 10)
+	r.build.StartTime = awsproto.At(r.submitted)
 	r.work.Variables["CODEBUILD_INITIATOR"] = awsproto.Value(r.build.Initiator)
 	r.work.Variables["CODEBUILD_START_TIME"] = strconv.FormatInt(r.submitted.UnixMilli(), 10)
 	if v := awsproto.Value(r.build.SourceVersion); v != "" {
@@ -321,6 +313,6 @@ func (s *Service) insert(ctx context.Context, tx store.Tx, r *row, sub *submissi
 	}
 	_, err := tx.Exec(ctx, insertBuild,
 		*r.build.Id, name, sub.origin, string(r.Stage), r.Runner, r.submitted.UnixMilli(), milliseconds(r.assigned),
-		store.JSON(&r.build), store.JSON(&r.work), r.needs, r.fleet)
+		store.JSON(&r.build), store.JSON(&r.work), r.needs, r.fleet, r.kind())
 	return err
 }

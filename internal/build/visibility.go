@@ -60,9 +60,9 @@ const publicBuilds = 50
 // PublicBuilds returns the newest builds of a project, or the one with an ID alone. What only those inside should read,
 // such as variables and the buildspec, is left out.
 func (s *Service) PublicBuilds(ctx context.Context, project, id string) (all []cb.Build, err error) {
-	where, args := `WHERE project = $1 ORDER BY seq DESC LIMIT $2`, []any{project, publicBuilds}
+	where, args := `WHERE project = $1 AND kind = 'build' ORDER BY seq DESC LIMIT $2`, []any{project, publicBuilds}
 	if id != "" {
-		where, args = `WHERE project = $1 AND id = $2`, []any{project, id}
+		where, args = `WHERE project = $1 AND kind = 'build' AND id = $2`, []any{project, id}
 	}
 	rows, err := many(ctx, s.db, where, args...)
 	for _, r := range rows {

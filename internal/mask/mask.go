@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,6 +45,15 @@ func (m *Masker) Add(value string) bool {
 		m.prepare()
 	}
 	return masked
+}
+
+// Know makes a masker look for what another one looks for, and for nothing else.
+func (m *Masker) Know(other *Masker) {
+	*m = Masker{}
+	if len(other.known) > 0 {
+		m.known = maps.Clone(other.known)
+		m.prepare()
+	}
 }
 
 // forms are a value, each of its lines, and these in base64, in URLs, in JSON and quoted for a shell. No form has a

@@ -76,6 +76,9 @@ type Job struct {
 	Repository, Ref string
 	InPlace         bool
 
+	// Commands are those of an order with Sandbox.
+	Commands commandSource
+
 	// Only are the phases of the buildspec that run; none are all of them.
 	Only []codebuild.BuildPhaseType
 
@@ -185,6 +188,10 @@ func (b *build) run(ctx context.Context) {
 		return
 	}
 	b.prepareShell()
+	if b.order.Sandbox {
+		b.phase(ctx, phaseSandbox, b.serveCommands)
+		return
+	}
 	if b.phases(ctx) && b.puts() {
 		before := b.shell.last
 		if !b.phase(ctx, codebuild.BuildPhaseTypeUploadArtifacts, b.output) {
@@ -265,6 +272,12 @@ func (b *build) finish() {
 		DurationInSeconds: new(int64(0)),
 		Contexts:          []codebuild.PhaseContext{{StatusCode: new(""), Message: new("")}},
 	}
+	if b.order.Sandbox { // which has nothing to finalize
+		b.result.Phases = append(b.result.Phases,
+			codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeCompleted, StartTime: now})
+		b.result.End = now
+		return
+	}
 	completed := codebuild.BuildPhase{PhaseType: codebuild.BuildPhaseTypeCompleted, StartTime: now}
 	b.result.Phases = append(b.result.Phases, finalizing, completed)
 	b.result.End = now
@@ -319,7 +332,7 @@ func (b *build) download(ctx context.Context) error {
 	if b.order.ReadBatch {
 		return b.readBatch(ctx)
 	}
-	if err := b.learn(ctx); err != nil {
+	if err := b.learn(ctx); err != nil && !b.toleratesSpec(err) {
 		return err
 	}
 	if err := b.checkResume(); err != nil {

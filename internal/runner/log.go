@@ -27,6 +27,7 @@ type logbook struct {
 	full bool  // maxLog was reached
 
 	secrets mask.Masker
+	strands []*strand // see strand.go
 }
 
 // maxLog bounds what a log keeps of the output of a build's commands, in bytes; tests have less.
@@ -116,6 +117,9 @@ func (l *logbook) conceal(value string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.flush()
+	for _, s := range l.strands {
+		s.secrets.Add(value)
+	}
 	return l.secrets.Add(value)
 }
 

@@ -8,17 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// sink takes what is read of a pipe. Parts end anywhere, and are not kept.
+type sink interface{ output(p []byte) }
+
 // output is the way from a room's pipe into the log.
 type output struct {
 	read  *os.File
-	log   *logbook
+	log   sink
 	mu    sync.Mutex // held from reading to writing, so that flush sees all that was read
 	ended chan struct{}
 	buf   []byte
 }
 
 // newOutput reads a pipe into a log until close, which closes the pipe.
-func newOutput(read *os.File, log *logbook) *output {
+func newOutput(read *os.File, log sink) *output {
 	o := &output{read: read, log: log, ended: make(chan struct{}), buf: make([]byte, 256<<10)}
 	go o.follow()
 	return o

@@ -46,6 +46,7 @@ func (s *server) run(id string, o slipway.Order, r *running, identity Identity) 
 		Actions:  s.Actions,
 
 		ActionCaches: s.actionCaches,
+		Commands:     serverCommands{s, id},
 	})
 	p.close()
 	end := sync.OnceFunc(func() { leave(); s.ready.free(slot) })

@@ -45,7 +45,7 @@ func (s *server) take(id string, order json.RawMessage) {
 func (s *server) resume(rec record, r *running) {
 	slot, ok := s.place()
 	if !ok {
-		const words = "The runner ended before it began with this build."
+		words := "The runner ended before it began with this " + nounOf(rec.order) + "."
 		s.closeLog(rec, r, words)
 		s.end(rec.id, r, lost(words))
 		return
