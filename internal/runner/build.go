@@ -114,6 +114,7 @@ type build struct {
 	failed     bool // some phase has failed
 	succeeding bool // what CODEBUILD_BUILD_SUCCEEDING says in the shell
 	standing   *standing
+	accounts   map[string]account // that run-as names, but for the room's own
 }
 
 // Run runs a build from PROVISIONING to COMPLETED and says how it ended. It never fails: what goes wrong is in the
@@ -336,6 +337,9 @@ func (b *build) download(ctx context.Context) error {
 		return err
 	}
 	if err := b.checkResume(); err != nil {
+		return err
+	}
+	if err := b.checkUsers(ctx); err != nil {
 		return err
 	}
 	if err := b.resolve(ctx); err != nil {

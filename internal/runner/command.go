@@ -21,6 +21,7 @@ func (b *build) prepareShell() {
 	if err := b.awsEnvironment(env); err != nil {
 		b.log.say("The build's commands get no credentials: %v", err)
 	}
+	b.shell.own = exports(map[string]string{"HOME": env["HOME"], "USER": env["USER"], "LOGNAME": env["USER"]})
 	b.shell.path = standardPath
 	switch path, ok := env["PATH"]; {
 	case ok:
@@ -67,6 +68,9 @@ func (b *build) commands(ctx context.Context, kind codebuild.BuildPhaseType, p b
 }
 
 func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p buildspec.Phase) error {
+	if err := b.become(ctx, p); err != nil {
+		return err
+	}
 	err := b.work(ctx, kind, p)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -183,7 +183,7 @@ func lockFolder(dir string) (*os.File, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another process works in %s", dir)
+			return nil, fmt.Errorf("another runner works in %s", dir)
 		}
 		return nil, err
 	}

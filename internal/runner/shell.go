@@ -21,7 +21,10 @@ type shell struct {
 	argv    []string // the shell itself
 	path    string   // PATH by which it is found, if it is not the room's own
 	out     *output
-	initial string // commands that set the environment of a fresh shell
+	as      account             // the user of the next shell
+	grant   func(account) error // lets the user open the shell's streams
+	own     string              // commands that set the variables of the room's own user
+	initial string              // commands that set the environment of a fresh shell
 
 	open    room.Shell // nil before the first command, and once it was stopped
 	answers chan answer
@@ -82,11 +85,16 @@ func (s *shell) ready(ctx context.Context) error {
 		return nil
 	}
 	s.fresh = false
-	if s.last.state == "" && !s.bash() { // nothing can go wrong that the command's own answer does not tell
+	if s.as.name != "" {
+		if err := s.grant(s.as); err != nil {
+			return err
+		}
+	}
+	if s.last.state == "" && !s.bash() && s.as.name == "" { // nothing can go wrong that the command's own answer does not tell
 		s.first = "\\eval " + quoted(s.initial) + "\n"
 		return nil
 	}
-	if s.bash() {
+	if s.bash() || s.as.name != "" {
 		a, err := s.send(ctx, s.becoming())
 		if err == nil && a.ended {
 			err = fmt.Errorf("the room's shell ended with status %d before the build began", a.status)

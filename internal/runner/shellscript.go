@@ -41,8 +41,11 @@ func (s *shell) becoming() string {
 	if s.path != "" {
 		path = "PATH=" + quoted(s.path) + "; "
 	}
-	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() + "; " + path + "exec " +
-		strings.Join(s.argv, " ") + " " + quoted(s.room.Place().Script) + "\n"
+	wanted := "exec " + strings.Join(s.argv, " ") + " " + quoted(s.room.Place().Script)
+	if s.as.name != "" {
+		wanted = "exec " + s.as.as(wanted)
+	}
+	return "{ " + s.head() + `; \command printf '\0\0\0'; } >|` + s.fifo() + "; " + path + wanted + "\n"
 }
 
 func (s *shell) fifo() string { return quoted(s.room.Place().Answers) }
@@ -128,13 +131,13 @@ func (s *shell) debugging() string {
 // state.
 func (s *shell) restoring() string {
 	if s.last.state == "" {
-		return s.initial
+		return s.initial + s.accountVariables()
 	}
 	// EXIT has run
 	traps := trapsOf(
 		s.last.traps, func(event string) bool { return event != "EXIT" && event != "DEBUG" && event != "ERR" })
-	return fmt.Sprintf("{\n%s\n%s:\n} 2>/dev/null\ncd %s 2>/dev/null || cd \"$CODEBUILD_SRC_DIR\"\n",
-		assignable(s.last.state), traps, quoted(s.last.dir))
+	return fmt.Sprintf("{\n%s\n%s:\n} 2>/dev/null\n%scd %s 2>/dev/null || cd \"$CODEBUILD_SRC_DIR\"\n",
+		assignable(s.last.state), traps, s.accountVariables(), quoted(s.last.dir))
 }
 
 // unassignable are variables of bash that must not be assigned: an attempt would end the whole command.

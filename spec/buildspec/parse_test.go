@@ -104,7 +104,7 @@ func TestParse(t *testing.T) {
 		what = append(what, u.What)
 	}
 	if got := strings.Join(what,
-		" "); got != "run-as proxy phases.install.runtime-versions" {
+		" "); got != "proxy phases.install.runtime-versions" {
 		t.Error(got)
 	}
 }

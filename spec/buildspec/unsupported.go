@@ -25,12 +25,7 @@ func (s *Spec) unsupportedCommands() (out []Unsupported) {
 	if s.Env.Shell == "powershell.exe" || s.Env.Shell == "cmd.exe" {
 		add("env.shell", true, "builds run on Linux: "+s.Env.Shell+" is not there; use bash or /bin/sh")
 	}
-	p := &s.Phases
-	users := []string{s.RunAs, p.Install.RunAs, p.PreBuild.RunAs, p.Build.RunAs, p.PostBuild.RunAs}
-	if user := cmp.Or(users...); user != "" {
-		add("run-as", user != "root", "commands run as the build's own user")
-	}
-	if len(p.Install.RuntimeVersions) > 0 {
+	if len(s.Phases.Install.RuntimeVersions) > 0 {
 		add("phases.install.runtime-versions", false, "nothing is installed; commands use what the machine has")
 	}
 	return out
