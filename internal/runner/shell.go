@@ -90,7 +90,8 @@ func (s *shell) ready(ctx context.Context) error {
 			return err
 		}
 	}
-	if s.last.state == "" && !s.bash() && s.as.name == "" { // nothing can go wrong that the command's own answer does not tell
+	// Nothing can go wrong then that the command's own answer does not tell.
+	if s.last.state == "" && !s.bash() && s.as.name == "" {
 		s.first = "\\eval " + quoted(s.initial) + "\n"
 		return nil
 	}
