@@ -15,8 +15,8 @@ import (
 type retryCommand struct {
 	client
 	printer
-	ID  string `arg:"" help:"A pipeline (or PIPELINE/STAGE) whose stage failed, an execution, a build, or a deployment."`
-	All bool   `help:"Run every action of the stage again, not only those that failed."`
+	ID  string `arg:"" help:"A pipeline (or PIPELINE/STAGE) whose stage failed, an execution, a build, a batch of builds, or a deployment."`
+	All bool   `help:"Run every action of the stage, or every build of the batch, again, not only those that failed."`
 }
 
 func (*retryCommand) Help() string {
@@ -85,7 +85,7 @@ func (c *retryCommand) build(ctx context.Context, api *contract, id string) erro
 		return err
 	}
 	if len(old.Builds) == 0 {
-		return missing("there is no build %s; slipway builds lists them", id)
+		return c.batch(ctx, api, id)
 	}
 	if by := old.Builds[0].Initiator; by != nil && strings.HasPrefix(*by, "codepipeline/") {
 		return refused(
@@ -105,6 +105,23 @@ func (c *retryCommand) build(ctx context.Context, api *contract, id string) erro
 			Message: fmt.Sprintf("%s is started. Follow it with: slipway logs -f %s", *out.Build.Id, *out.Build.Id),
 		},
 	)
+}
+
+// batch begins a batch of builds once more: those of its builds that did not succeed, or all.
+func (c *retryCommand) batch(ctx context.Context, api *contract, id string) error {
+	in := &codebuild.RetryBuildBatchInput{Id: &id, RetryType: codebuild.RetryBuildBatchTypeRetryFailedBuilds}
+	if c.All {
+		in.RetryType = codebuild.RetryBuildBatchTypeRetryAllBuilds
+	}
+	if _, err := api.batch(ctx, id); err != nil {
+		return err
+	}
+	out, err := api.builds.RetryBuildBatch(ctx, in)
+	if err != nil {
+		return err
+	}
+	return c.done(&outcome{Did: "retried", Build: *out.BuildBatch.Id,
+		Message: fmt.Sprintf("%s runs again. Follow it with: slipway watch %s", id, id)})
 }
 
 func (c *retryCommand) deployment(ctx context.Context, api *contract, id string) error {

@@ -11,7 +11,7 @@ import (
 
 type watchCommand struct {
 	client
-	Pipeline string `arg:"" optional:"" help:"Watch only this pipeline, with each of its actions."`
+	Pipeline string `arg:"" optional:"" help:"Watch only this pipeline, with each of its actions, or this batch of builds (PROJECT:UUID)." name:"pipeline|batch"`
 }
 
 func (*watchCommand) Help() string {
@@ -21,6 +21,7 @@ quits. Not on a terminal, it prints the board once.
 
   slipway watch
   slipway watch web
+  slipway watch web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11   # the builds of a batch, until it ends
   slipway watch | head -20`
 }
 
@@ -28,6 +29,9 @@ func (c *watchCommand) Run(ctx context.Context) error {
 	api, err := c.contract()
 	if err != nil {
 		return err
+	}
+	if n, err := recognise(c.Pipeline); err == nil && n.build != "" {
+		return c.batch(ctx, api, n.build)
 	}
 	reader := &terminal.Reader{Slipway: api.slipway, Name: c.Pipeline}
 	if terminal.IsTerminal(os.Stdin) && terminal.IsTerminal(os.Stdout) {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"slipway/api/slipway"
 	"slipway/internal/terminal"
 	"slipway/internal/view"
 )
@@ -12,7 +14,7 @@ import (
 type whyCommand struct {
 	client
 	printer
-	ID string `arg:"" help:"A build (PROJECT:UUID), a deployment (d-…), an execution (UUID, PIPELINE/UUID), or a pipeline for what failed in it last."`
+	ID string `arg:"" help:"A build or a batch of builds (PROJECT:UUID), a deployment (d-…), an execution (UUID, PIPELINE/UUID), or a pipeline for what failed in it last."`
 }
 
 func (*whyCommand) Help() string {
@@ -34,7 +36,11 @@ func (c *whyCommand) Run(ctx context.Context) error {
 	}
 	switch {
 	case n.build != "":
-		return c.build(ctx, api, c.ID)
+		err := c.build(ctx, api, c.ID)
+		if _, unknown := errors.AsType[*slipway.BuildNotFoundException](err); unknown {
+			return c.batch(ctx, api, n.build)
+		}
+		return err
 	case n.deployment != "":
 		return c.deployment(ctx, api, n.deployment)
 	}
@@ -53,17 +59,22 @@ func (c *whyCommand) build(ctx context.Context, api *contract, id string) error 
 	if err != nil {
 		return err
 	}
-	for i := range x.Lines { // the API counts from zero; people, the text and the page from one
-		x.Lines[i].Number = new(*x.Lines[i].Number + 1)
-	}
-	if x.Line != nil {
-		x.Line = new(*x.Line + 1)
-	}
+	fromOne(x)
 	return c.print(x, func(t *terminal.Table) {
 		for line := range strings.Lines(explained(x) + sinceGreen(x)) {
 			t.Note(strings.TrimSuffix(line, "\n"))
 		}
 	})
+}
+
+// fromOne counts lines from one, as people, the text and the page do; the API counts from zero.
+func fromOne(x *view.Explanation) {
+	for i := range x.Lines {
+		x.Lines[i].Number = new(*x.Lines[i].Number + 1)
+	}
+	if x.Line != nil {
+		x.Line = new(*x.Line + 1)
+	}
 }
 
 // sinceGreen says what changed since the project was green.

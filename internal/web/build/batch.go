@@ -1,7 +1,6 @@
 package build
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"strings"
@@ -13,30 +12,14 @@ import (
 
 // batchLine is a build of a batch, below what it depends on.
 type batchLine struct {
-	codebuild.BuildGroup
-	Depth int
-	Kind  kit.Kind
-	Words string
-	Build string // its ID, "" before it starts
+	view.BatchBuild
+	Prior []codebuild.BuildSummary // of its earlier tries
 }
 
 // batchLines are the builds of a batch; each stands behind those that it depends on, as deep as its longest way is.
 func batchLines(b *codebuild.BuildBatch) (all []batchLine) {
-	depth := map[string]int{}
-	for range b.BuildGroups { // a way has no more steps than there are builds
-		for _, g := range b.BuildGroups {
-			for _, on := range g.DependsOn {
-				depth[kit.Text(g.Identifier)] = max(depth[kit.Text(g.Identifier)], depth[on]+1)
-			}
-		}
-	}
-	for _, g := range b.BuildGroups {
-		l := batchLine{BuildGroup: g, Depth: depth[kit.Text(g.Identifier)], Kind: kit.NotReached, Words: "Not started"}
-		if s := g.CurrentBuildSummary; s != nil {
-			l.Kind, l.Words = view.KindOf(s.BuildStatus), view.StatusWord(s.BuildStatus)
-			l.Build = buildOf(kit.Text(s.Arn))
-		}
-		all = append(all, l)
+	for i, x := range view.BatchBuilds(b) {
+		all = append(all, batchLine{x, b.BuildGroups[i].PriorBuildSummaryList})
 	}
 	return all
 }
@@ -45,16 +28,6 @@ func batchLines(b *codebuild.BuildBatch) (all []batchLine) {
 func buildOf(arn string) string {
 	_, id, _ := strings.Cut(arn, ":build/")
 	return id
-}
-
-// batchSay is why a batch did not succeed.
-func batchSay(b *codebuild.BuildBatch) (say string) {
-	for _, p := range b.Phases {
-		for _, c := range p.Contexts {
-			say = cmp.Or(say, kit.Text(c.Message))
-		}
-	}
-	return say
 }
 
 // ofPipeline tells whether a pipeline started a batch: its stage retries it.
