@@ -52,7 +52,7 @@ func (s *Service) prepareSandbox(ctx context.Context, p *cb.Project) (*submissio
 	b.Initiator = new(awsproto.CallerOf(ctx).Name)
 	s.collect(sub, p)
 	sub.work.Variables = s.variables(b)
-	sub.work.Variables["CODEBUILD_BUILD_URL"] = s.URL + "/sandboxes/" + *b.Id
+	sub.work.Variables["CODEBUILD_BUILD_URL"] = s.URL + "/projects/" + *b.ProjectName // sandboxes have no page
 	return sub, nil
 }
 

@@ -7,7 +7,7 @@ import (
 	cb "slipway/api/codebuild"
 )
 
-// Statuses of sandboxes besides those of their phases and of their end.
+// sandboxStopping is the status of a sandbox whose runner was told to end it.
 const sandboxStopping = "STOPPING"
 
 // shownSandbox is a sandbox as BatchGetSandboxes shows it.

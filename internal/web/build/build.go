@@ -114,10 +114,19 @@ func (s *pages) build(r *http.Request) (*codebuild.Build, error) {
 		return nil, err
 	}
 	if len(out.Builds) == 0 {
-		return nil, kit.Refusal(http.StatusNotFound,
-			"There is no build "+r.PathValue("id")+". It may have been deleted.")
+		return nil, s.noBuild(r, r.PathValue("id"))
 	}
 	return &out.Builds[0], nil
+}
+
+// noBuild says what an ID is of which there is no build. A sandbox has no page.
+func (s *pages) noBuild(r *http.Request, id string) error {
+	found, err := s.Builds.BatchGetSandboxes(r.Context(), &codebuild.BatchGetSandboxesInput{Ids: []string{id}})
+	if err == nil && len(found.Sandboxes) > 0 {
+		return kit.Refusal(http.StatusNotFound, id+" is a sandbox, which has no page. See its commands with slipway "+
+			"sandboxes "+id+", and its log with slipway logs "+id+".")
+	}
+	return kit.Refusal(http.StatusNotFound, "There is no build "+id+". It may have been deleted.")
 }
 
 func (s *pages) buildPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
