@@ -102,8 +102,8 @@ func (c *debugCommand) start(ctx context.Context, d *debugSession) error {
 		}
 		in.BuildId = &n.build
 	case n.pipeline == "" || n.stage != "":
-		return usage("%q is no project, build or sandbox: slipway projects, slipway builds and slipway sandboxes list them",
-			c.Of)
+		return usage("%q is no project, build or sandbox: slipway projects, slipway builds and slipway sandboxes "+
+			"list them", c.Of)
 	default:
 		in.ProjectName = &n.pipeline
 	}
@@ -133,7 +133,8 @@ func (c *debugCommand) start(ctx context.Context, d *debugSession) error {
 // attach goes on in a sandbox that runs already, which stays.
 func (c *debugCommand) attach(d *debugSession, x *codebuild.Sandbox) error {
 	if c.Branch+c.Commit+c.Image != "" || len(c.Env) > 0 || c.Timeout != 0 {
-		return usage("the sandbox %s runs already: --branch, --commit, --image, --env and --timeout are of a new one", *x.Id)
+		return usage("the sandbox %s runs already: --branch, --commit, --image, --env and --timeout are of a new one",
+			*x.Id)
 	}
 	d.id, d.kept = *x.Id, true
 	return nil

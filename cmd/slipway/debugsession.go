@@ -248,7 +248,7 @@ func (l *followedLog) Read(p []byte) (int, error) {
 func (l *followedLog) connect() error {
 	q := url.Values{"group": {l.group}, "stream": {l.stream}, "follow": {"true"},
 		"offset": {strconv.FormatInt(l.offset, 10)}}
-	answer, err := l.conn.Get(l.ctx, slipway.Info(), slipway.LogPath, q)
+	answer, err := l.conn.Get(l.ctx, slipway.Info(), slipway.LogPath, q) //nolint:bodyclose // Read closes it
 	if err != nil {
 		return err
 	}

@@ -183,7 +183,9 @@ func (s *Service) StopCommandExecution(ctx context.Context,
 			return err
 		}
 		if x == nil {
-			return &cb.ResourceNotFoundException{Message: "The sandbox " + *r.build.Id + " has no command " + *in.Id + "."}
+			return &cb.ResourceNotFoundException{
+				Message: "The sandbox " + *r.build.Id + " has no command " + *in.Id + ".",
+			}
 		}
 		_, err = s.applyCommand(ctx, tx, x, Interrupt{})
 		return err

@@ -151,8 +151,8 @@ func decideQueued(s State, e Event) Decision {
 		return Decision{State: s, Offer: true}
 	case FleetGone:
 		return ended(s, End{Status: codebuild.StatusTypeFailed, Code: "CLIENT_ERROR",
-			Message: "The fleet " + e.Name + " was deleted while the " + s.noun() + " waited for one of its runners. Give the " +
-				"project another fleet, or none."})
+			Message: "The fleet " + e.Name + " was deleted while the " + s.noun() + " waited for one of its runners. " +
+				"Give the project another fleet, or none."})
 	}
 	minutes := e.(QueueTimeout).Minutes
 	return ended(s, End{Status: codebuild.StatusTypeTimedOut, Code: "BUILD_TIMED_OUT",

@@ -77,7 +77,8 @@ func (s *Service) ListBuildsForProject(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	l := listing{operation: "ListBuildsForProject", kind: kindBuild, project: *p.Name, order: in.SortOrder, limit: aPage}
+	l := listing{operation: "ListBuildsForProject", kind: kindBuild, project: *p.Name, order: in.SortOrder,
+		limit: aPage}
 	ids, next, err := s.ids(ctx, l, in.NextToken)
 	return &cb.ListBuildsForProjectOutput{Ids: ids, NextToken: next}, err
 }

@@ -178,6 +178,7 @@ func (s *Service) StartSandboxConnection(ctx context.Context,
 	if err != nil {
 		return nil, err
 	}
-	return nil, invalid("Slipway has no Session Manager, which a connection to the sandbox %s would need (ssmSession). "+
-		"Run commands in it with StartCommandExecution, or with: slipway debug %s", *r.build.Id, *r.build.Id)
+	return nil, invalid("Slipway has no Session Manager, which a connection to the sandbox %s would need "+
+		"(ssmSession). Run commands in it with StartCommandExecution, or with: slipway debug %s", *r.build.Id,
+		*r.build.Id)
 }

@@ -29,8 +29,8 @@ func nounOf(o slipway.Order) string {
 
 // commandSource is where a sandbox gets its commands from.
 type commandSource interface {
-	// next waits for the command after one that it returned before, from 0. One without an ID says that none has come so
-	// far, and an error that none will come.
+	// next waits for the command after one that it returned before, from 0. One without an ID says that none has come
+	// so far, and an error that none will come.
 	next(ctx context.Context, after int64) (command, error)
 	// interrupted waits until somebody asks for the end of a command, or ctx ends. It reports which.
 	interrupted(ctx context.Context, id string, serial int64) bool

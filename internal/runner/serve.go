@@ -204,8 +204,8 @@ func (s *server) recover() error {
 				s.closeLog(rec, r, "")
 				s.report(rec.id, r, *rec.result)
 			case rec.started:
-				words := "The runner ended while this " + nounOf(rec.order) + " ran. What its commands did is uncertain; " +
-					"it is not run again."
+				words := "The runner ended while this " + nounOf(rec.order) + " ran. What its commands did is " +
+					"uncertain; it is not run again."
 				s.closeLog(rec, r, words)
 				s.end(rec.id, r, lost(words))
 			default:
