@@ -280,7 +280,7 @@ func TestFormatsOfReports(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 	want := `f:4:33: reports.unit.file-format must be one of CUCUMBERJSON, JUNITXML, NUNITXML, NUNIT3XML, TESTNGXML, ` +
-		`VISUALSTUDIOTRX, CLOVERXML, COBERTURAXML, JACOCOXML, SIMPLECOV, TAP, GOTESTJSON, SARIF, LCOV, GOCOVER, not "excel"`
+		`VISUALSTUDIOTRX, CLOVERXML, COBERTURAXML, JACOCOXML, SIMPLECOV, TAP, GOTESTJSON, SARIF, PLAYWRIGHTJSON, NEWMANJSON, K6JSON, LCOV, GOCOVER, not "excel"`
 	if got := told(fmt.Appendf(nil, text, "excel")); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}

@@ -44,6 +44,9 @@ func formats() []format {
 		{"TAP", "TAP output", false, (*file).tap},
 		{"GOTESTJSON", "output of go test -json", false, (*file).gotest},
 		{"SARIF", "SARIF log", false, (*file).sarif},
+		{"PLAYWRIGHTJSON", "Playwright report in JSON", false, (*file).playwright},
+		{"NEWMANJSON", "Newman report in JSON", false, (*file).newman},
+		{"K6JSON", "k6 summary in JSON", false, (*file).k6},
 		{"LCOV", "LCOV trace file", true, (*file).lcov},
 		{"GOCOVER", "Go coverage profile", true, (*file).gocover},
 	}

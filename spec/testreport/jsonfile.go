@@ -206,6 +206,18 @@ func (j *jsonFile) into(to *string) func() error {
 	}
 }
 
+// flag returns a function that reads whether a value is true.
+func (j *jsonFile) flag(to *bool) func() error {
+	return func() error {
+		t, err := j.peek()
+		if err != nil {
+			return err
+		}
+		*to = t == true
+		return j.skip()
+	}
+}
+
 // end reads what comes after the value.
 func (j *jsonFile) end() error {
 	j.in.mark = j.d.InputOffset()

@@ -1,6 +1,7 @@
 package testreport
 
 import (
+	"cmp"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -67,18 +68,36 @@ func (x *xmlFile) junitCase(start xml.StartElement, suite string) error {
 	}
 	outcomes := map[string]string{"failure": Failed, "error": Error, "skipped": Skipped}
 	err := x.children(func(e xml.StartElement) error {
-		status := outcomes[e.Name.Local]
-		if status == "" {
-			return x.skip(nil)
+		switch e.Name.Local {
+		case "failure", "error", "skipped":
+			message := attribute(e, "message")
+			text, err := x.text()
+			c.worsen(outcomes[e.Name.Local], joined(message, text))
+			return err
+		case "flakyFailure", "flakyError": // Surefire's word for a failure that a rerun of the test did not have
+			c.flaky = true
+		case "system-out", "system-err":
+			return x.walk(func(text xml.CharData) { c.attachMarked(string(text)) })
+		case "properties":
+			return x.each(map[string]func(xml.StartElement) error{"property": func(e xml.StartElement) error {
+				return x.junitProperty(e, &c)
+			}})
 		}
-		message := attribute(e, "message")
-		text, err := x.text()
-		c.worsen(status, joined(message, text))
-		return err
+		return x.skip(nil)
 	})
 	if err != nil {
 		return err
 	}
 	x.add(c)
 	return nil
+}
+
+// junitProperty reads a property of a test case. One named attachment names a file, by its value or by its text.
+func (x *xmlFile) junitProperty(e xml.StartElement, c *testCase) error {
+	name, value := attribute(e, "name"), attribute(e, "value")
+	text, err := x.text()
+	if name == "attachment" {
+		c.attach(cmp.Or(value, text))
+	}
+	return err
 }

@@ -45,7 +45,7 @@ deep ERROR 0 out/junit.xml "boom"`
 func TestBrokenAndHostileFiles(t *testing.T) {
 	for name, c := range map[string]struct{ format, text, want string }{
 		"format": {"EXCEL", "{}", "f: there is no report format EXCEL; one of CUCUMBERJSON, JUNITXML, NUNITXML, NUNIT3XML, " +
-			"TESTNGXML, VISUALSTUDIOTRX, CLOVERXML, COBERTURAXML, JACOCOXML, SIMPLECOV, TAP, GOTESTJSON, SARIF, LCOV, " +
+			"TESTNGXML, VISUALSTUDIOTRX, CLOVERXML, COBERTURAXML, JACOCOXML, SIMPLECOV, TAP, GOTESTJSON, SARIF, PLAYWRIGHTJSON, NEWMANJSON, K6JSON, LCOV, " +
 			"GOCOVER can be read"},
 		"empty": {"JUNITXML", "", "f:1:1: this is no JUnit report: the file is empty"},
 		"other": {"JUNITXML", "<html/>",

@@ -38,6 +38,10 @@ type Results struct {
 	Counts      map[string]int32 // by status
 	Nanoseconds int64            // that all of them took
 	Coverage    Coverage
+	// Attachments are files that the tests have left, at most MaxAttachments, and Flaky the tests that failed and then
+	// passed when they were run again, at most MaxCases.
+	Attachments []Attachment
+	Flaky       []Test
 	spare       int // from here on no kept case may give way: those that did not fail lie before
 }
 
@@ -73,6 +77,8 @@ type testCase struct {
 	suite, prefix, name string
 	status, message     string
 	nanoseconds         int64
+	attachments         []string // paths
+	flaky               bool
 }
 
 // add adds a test case of the file.
@@ -90,9 +96,17 @@ func (f *file) add(c testCase) {
 		kept.Prefix = new(limit(c.prefix, maxName))
 	}
 	if c.message != "" {
-		kept.Message = new(limit(c.message, maxMessage))
+		kept.Message = new(limit(plain(c.message), maxMessage))
 	}
 	f.results.add(kept)
+	of := Test{Name: *kept.Name}
+	if kept.Prefix != nil {
+		of.Prefix = *kept.Prefix
+	}
+	f.results.attach(of, c.attachments)
+	if c.flaky && len(f.results.Flaky) < MaxCases {
+		f.results.Flaky = append(f.results.Flaky, of)
+	}
 }
 
 // weight orders statuses: an error outweighs a failure, both a skip, and all of them a success.
@@ -126,6 +140,29 @@ func joined(message, text string) string {
 		return message
 	}
 	return message + "\n" + text
+}
+
+// plain drops the sequences by which terminals show colours (CSI of ECMA-48: ESC [, then anything up to a letter).
+func plain(s string) string {
+	if !strings.Contains(s, "\x1b[") {
+		return s
+	}
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, "\x1b[")
+		b.WriteString(before)
+		if !ok {
+			return b.String()
+		}
+		end := strings.IndexFunc(rest, func(c rune) bool { return c >= '@' && c <= '~' || c < ' ' || c > '~' })
+		if end < 0 {
+			return b.String()
+		}
+		s = rest[end:]
+		if s[0] >= '@' && s[0] <= '~' {
+			s = s[1:]
+		}
+	}
 }
 
 func limit(s string, n int) string {

@@ -103,6 +103,15 @@ func (x *xmlFile) end() error {
 
 // skip reads to the end of the element that has begun, and keeps some of its text.
 func (x *xmlFile) skip(keep *strings.Builder) error {
+	return x.walk(func(text xml.CharData) {
+		if keep != nil && keep.Len() < maxMessage {
+			keep.Write(text[:min(len(text), maxMessage)])
+		}
+	})
+}
+
+// walk reads to the end of the element that has begun, and shows each piece of its text, which is valid until the next.
+func (x *xmlFile) walk(see func(xml.CharData)) error {
 	for depth := 1; depth > 0; {
 		t, err := x.token()
 		if err != nil {
@@ -116,9 +125,7 @@ func (x *xmlFile) skip(keep *strings.Builder) error {
 		case xml.EndElement:
 			depth--
 		case xml.CharData:
-			if keep != nil && keep.Len() < maxMessage {
-				keep.Write(e[:min(len(e), maxMessage)])
-			}
+			see(e)
 		}
 	}
 	return nil
