@@ -16,12 +16,37 @@ import (
 
 // Verify returns the caller of a request that has no body and is not an operation, but belongs to a service.
 func (s *Server) Verify(r *http.Request, service *Info) (Caller, error) {
+	caller, _, err := s.verify(r, service, sigv4.HexSHA256(nil))
+	return caller, err
+}
+
+// VerifyBody returns the caller of a request that is not an operation and has a body, and the SHA-256 of the body in
+// hexadecimal digits that was signed. Who reads the body compares it.
+func (s *Server) VerifyBody(r *http.Request, service *Info) (Caller, string, error) {
+	caller, hash, err := s.verify(r, service, "")
+	if err == nil && !isSHA256(hash) {
+		err = &Error{Code: "InvalidSignatureException", Message: "Sign the SHA-256 of the body, in x-amz-content-sha256."}
+	}
+	return caller, hash, err
+}
+
+func isSHA256(hash string) bool {
+	return len(hash) == 64 && strings.Trim(hash, "0123456789abcdef") == ""
+}
+
+// verify returns the caller of a request whose body has a hash, and that hash; "" takes the one that the request names.
+func (s *Server) verify(r *http.Request, service *Info, hash string) (Caller, string, error) {
 	q := &request{served: served{info: service}}
 	claim, err := s.claim(q, r)
 	if err != nil {
-		return Caller{}, err
+		return Caller{}, "", err
 	}
-	return s.authenticate(q, r, claim)
+	sig, err := claim.Verify(hash)
+	if err != nil {
+		return Caller{}, "", refused(q.protocol, err)
+	}
+	caller, err := s.Caller(r.Context(), sig.AccessKeyID, sig.Token)
+	return caller, sig.PayloadHash, err
 }
 
 // Fail answers a request that Verify was asked about with an error, in JSON.
@@ -34,12 +59,28 @@ func (s *Server) Fail(w http.ResponseWriter, service *Info, err error) {
 // Get sends a signed request that is not an operation of a service, and returns an answer with the status 200. The
 // error is the model's, or an *Error.
 func (c *Client) Get(ctx context.Context, service *Info, path string, query url.Values) (*http.Response, error) {
+	return c.Send(ctx, service, http.MethodGet, path, query, Body{Reader: http.NoBody, SHA256: sigv4.HexSHA256(nil)})
+}
+
+// Body is what a request carries.
+type Body struct {
+	io.Reader
+	Size   int64  // in bytes
+	SHA256 string // in hexadecimal digits
+}
+
+// Send sends a signed request with a body that is not an operation of a service, and returns an answer with the status
+// 200. The error is the model's, or an *Error.
+func (c *Client) Send(ctx context.Context, service *Info, method, path string, query url.Values,
+	body Body) (*http.Response, error) {
 	address := strings.TrimSuffix(c.Endpoint, "/") + path + "?" + query.Encode()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, method, address, body.Reader)
 	if err != nil {
 		return nil, err
 	}
-	c.Credentials.Sign(r, sigv4.HexSHA256(nil), c.Region, service.SigningName, time.Now())
+	r.ContentLength = body.Size
+	r.Header.Set("X-Amz-Content-Sha256", body.SHA256) // who streams the body must know the hash before
+	c.Credentials.Sign(r, body.SHA256, c.Region, service.SigningName, time.Now())
 	client := c.HTTP
 	if client == nil {
 		client = http.DefaultClient
@@ -49,14 +90,10 @@ func (c *Client) Get(ctx context.Context, service *Info, path string, query url.
 		return resp, err
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, DefaultMaxBody))
-	op := &Operation{Service: service, Name: http.MethodGet + " " + path}
-	return nil, errors.Join(answered(op, resp.StatusCode, body, json.Unmarshal), wrap(path, err))
-}
-
-func wrap(path string, err error) error {
-	if err == nil {
-		return nil
+	text, err := io.ReadAll(io.LimitReader(resp.Body, DefaultMaxBody))
+	op := &Operation{Service: service, Name: method + " " + path}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", op.Name, err)
 	}
-	return fmt.Errorf("GET %s: %w", path, err)
+	return nil, errors.Join(answered(op, resp.StatusCode, text, json.Unmarshal), err)
 }

@@ -93,6 +93,11 @@ func askGetAttention(a *awsproto.Access, input any) {
 func askGetBoard(a *awsproto.Access, input any) {
 }
 
+func askGetBrowserTrace(a *awsproto.Access, input any) {
+	in := input.(*GetBrowserTraceInput)
+	a.Ask("codebuild:DescribeTestCases", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportArn))))
+}
+
 func askGetBuildCredentials(a *awsproto.Access, input any) {
 	in := input.(*GetBuildCredentialsInput)
 	a.Ask("slipway:GetBuildCredentials", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
@@ -199,6 +204,11 @@ func askListProjectCaches(a *awsproto.Access, input any) {
 }
 
 func askListReleases(a *awsproto.Access, input any) {
+}
+
+func askListReportFiles(a *awsproto.Access, input any) {
+	in := input.(*ListReportFilesInput)
+	a.Ask("codebuild:DescribeTestCases", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportArn))))
 }
 
 func askListRouters(a *awsproto.Access, input any) {

@@ -168,6 +168,12 @@ func (s *GetBoardInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetBrowserTraceInput) Check(c *awsproto.Check) {
+	c.Required("reportArn", s.ReportArn != nil)
+	c.Required("sha256", s.Sha256 != nil)
+}
+
+// Check reports what the model forbids.
 func (s *GetBuildCredentialsInput) Check(c *awsproto.Check) {
 	c.Required("id", s.Id != nil)
 	c.Length("id", s.Id, 1, 512)
@@ -338,6 +344,11 @@ func (s *ListReleasesInput) Check(c *awsproto.Check) {
 	c.Length("applicationName", s.ApplicationName, 1, 100)
 	c.Length("deploymentGroupName", s.DeploymentGroupName, 1, 100)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
+}
+
+// Check reports what the model forbids.
+func (s *ListReportFilesInput) Check(c *awsproto.Check) {
+	c.Required("reportArn", s.ReportArn != nil)
 }
 
 // Check reports what the model forbids.

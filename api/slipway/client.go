@@ -107,6 +107,11 @@ func (c Client) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOutpu
 	return awsproto.Send[GetBoardOutput](ctx, c.Client, &opGetBoard, in)
 }
 
+// GetBrowserTrace is slipway:GetBrowserTrace.
+func (c Client) GetBrowserTrace(ctx context.Context, in *GetBrowserTraceInput) (*GetBrowserTraceOutput, error) {
+	return awsproto.Send[GetBrowserTraceOutput](ctx, c.Client, &opGetBrowserTrace, in)
+}
+
 // GetBuildCredentials is slipway:GetBuildCredentials.
 func (c Client) GetBuildCredentials(ctx context.Context, in *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error) {
 	return awsproto.Send[GetBuildCredentialsOutput](ctx, c.Client, &opGetBuildCredentials, in)
@@ -220,6 +225,11 @@ func (c Client) ListProjectCaches(ctx context.Context, in *ListProjectCachesInpu
 // ListReleases is slipway:ListReleases.
 func (c Client) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Send[ListReleasesOutput](ctx, c.Client, &opListReleases, in)
+}
+
+// ListReportFiles is slipway:ListReportFiles.
+func (c Client) ListReportFiles(ctx context.Context, in *ListReportFilesInput) (*ListReportFilesOutput, error) {
+	return awsproto.Send[ListReportFilesOutput](ctx, c.Client, &opListReportFiles, in)
 }
 
 // ListRouters is slipway:ListRouters.

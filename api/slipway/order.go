@@ -198,6 +198,15 @@ type Report struct {
 	Nanoseconds int64            `json:"nanoseconds,omitzero"`
 	Error       string           `json:"error,omitzero"`
 	Coverage    *Coverage        `json:"coverage,omitzero"` // of a report of code coverage
+	// Flaky are the tests that failed and then passed when the tool ran them again; Files are what the tests have left.
+	Flaky []TestName   `json:"flaky,omitzero"`
+	Files []ReportFile `json:"files,omitzero"`
+}
+
+// TestName names a test case within a report group.
+type TestName struct {
+	Prefix string `json:"prefix,omitzero"`
+	Name   string `json:"name"`
 }
 
 // Coverage is what a report of code coverage says. The sums are of all files, those beyond the kept ones included.

@@ -45,6 +45,26 @@ type BoardPipeline struct {
 	Actions    []DescribedAction `json:"actions,omitzero"`
 }
 
+// BrowserMessage is the shape of that name.
+type BrowserMessage struct {
+	AtMicros *int64  `json:"atMicros,omitzero"`
+	Kind     *string `json:"kind,omitzero"`
+	Text     *string `json:"text,omitzero"`
+}
+
+// BrowserStep is the shape of that name.
+type BrowserStep struct {
+	Title       *string `json:"title,omitzero"`
+	Subtitle    *string `json:"subtitle,omitzero"`
+	Depth       *int32  `json:"depth,omitzero"`
+	StartMicros *int64  `json:"startMicros,omitzero"`
+	TookMicros  *int64  `json:"tookMicros,omitzero"`
+	Unfinished  *bool   `json:"unfinished,omitzero"`
+	Error       *string `json:"error,omitzero"`
+	Place       *string `json:"place,omitzero"`
+	Frame       *string `json:"frame,omitzero"`
+}
+
 // BuildCredentials is the shape of that name.
 type BuildCredentials struct {
 	AccessKeyId     *string        `json:"accessKeyId,omitzero"`
@@ -423,6 +443,25 @@ type GetBoardOutput struct {
 	NextToken *string         `json:"nextToken,omitzero"`
 }
 
+// GetBrowserTraceInput is the shape of that name.
+type GetBrowserTraceInput struct {
+	ReportArn *string `json:"reportArn,omitzero"`
+	Sha256    *string `json:"sha256,omitzero"`
+}
+
+// GetBrowserTraceOutput is the shape of that name.
+type GetBrowserTraceOutput struct {
+	Prefix    *string          `json:"prefix,omitzero"`
+	Name      *string          `json:"name,omitzero"`
+	Path      *string          `json:"path,omitzero"`
+	Title     *string          `json:"title,omitzero"`
+	Browser   *string          `json:"browser,omitzero"`
+	Error     *string          `json:"error,omitzero"`
+	Steps     []BrowserStep    `json:"steps,omitzero"`
+	Messages  []BrowserMessage `json:"messages,omitzero"`
+	Truncated *bool            `json:"truncated,omitzero"`
+}
+
 // GetBuildCredentialsInput is the shape of that name.
 type GetBuildCredentialsInput struct {
 	Id     *string `json:"id,omitzero"`
@@ -762,6 +801,16 @@ type ListReleasesInput struct {
 type ListReleasesOutput struct {
 	Releases  []ReleaseSummary `json:"releases,omitzero"`
 	NextToken *string          `json:"nextToken,omitzero"`
+}
+
+// ListReportFilesInput is the shape of that name.
+type ListReportFilesInput struct {
+	ReportArn *string `json:"reportArn,omitzero"`
+}
+
+// ListReportFilesOutput is the shape of that name.
+type ListReportFilesOutput struct {
+	Files []ReportFile `json:"files,omitzero"`
 }
 
 // ListRoutersInput is the shape of that name.
@@ -1194,6 +1243,16 @@ type ReportExport struct {
 	Zip    *bool   `json:"zip,omitzero"`
 }
 
+// ReportFile is the shape of that name.
+type ReportFile struct {
+	Prefix      *string `json:"prefix,omitzero"`
+	Name        *string `json:"name,omitzero"`
+	Path        *string `json:"path,omitzero"`
+	ContentType *string `json:"contentType,omitzero"`
+	Size        *int64  `json:"size,omitzero"`
+	Sha256      *string `json:"sha256,omitzero"`
+}
+
 // ResumeReleaseInput is the shape of that name.
 type ResumeReleaseInput struct {
 	DeploymentId *string `json:"deploymentId,omitzero"`
@@ -1418,6 +1477,7 @@ type TestRun struct {
 	Status                *string        `json:"status,omitzero"`
 	DurationInNanoSeconds *int64         `json:"durationInNanoSeconds,omitzero"`
 	Message               *string        `json:"message,omitzero"`
+	Files                 []ReportFile   `json:"files,omitzero"`
 }
 
 // TestTrend is the shape of that name.

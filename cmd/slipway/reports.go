@@ -15,6 +15,8 @@ type reportsCommand struct {
 	printer
 	Of    string `arg:"" optional:"" name:"build|report" help:"Reports of this build (PROJECT:UUID), or the tests of this report (its ARN)."`
 	Limit int    `short:"n" help:"At most so many reports, or tests." default:"20"`
+	Files bool   `help:"Of a report, list the files that its tests have left."`
+	Save  string `placeholder:"DIR" help:"Of a report, save these files in a folder."`
 }
 
 func (*reportsCommand) Help() string {
@@ -22,7 +24,8 @@ func (*reportsCommand) Help() string {
 		"  slipway reports\n" +
 		"  slipway reports web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n" +
 		"  slipway reports " +
-		"arn:aws:codebuild:us-east-1:123456789012:report/web-unit:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11"
+		"arn:aws:codebuild:us-east-1:123456789012:report/web-unit:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11\n\n" +
+		"--files lists the pictures, videos and traces that the tests of a report have left, --save DIR saves them."
 }
 
 func (c *reportsCommand) Run(ctx context.Context) error {
@@ -30,7 +33,13 @@ func (c *reportsCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if strings.Contains(c.Of, ":report/") {
+	of := strings.Contains(c.Of, ":report/")
+	switch {
+	case (c.Files || c.Save != "") && !of:
+		return usage("--files and --save are of one report: name its ARN, as slipway reports lists it")
+	case c.Files || c.Save != "":
+		return c.files(ctx, api)
+	case of:
 		return c.tests(ctx, api)
 	}
 	arns, err := c.arns(ctx, api)

@@ -29,6 +29,9 @@ func (d Data) Repositories() string { return filepath.Join(string(d), "repositor
 // Objects is the folder of the object store.
 func (d Data) Objects() string { return filepath.Join(string(d), "objects") }
 
+// ReportFiles is the folder of what tests leave beside their results.
+func (d Data) ReportFiles() string { return filepath.Join(string(d), "reports") }
+
 // Journal is the folder of the logs.
 func (d Data) Journal() string { return filepath.Join(string(d), "journal") }
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"time"
 
@@ -29,6 +30,7 @@ import (
 	logsface "slipway/internal/logs"
 	"slipway/internal/notify"
 	"slipway/internal/object/s3"
+	"slipway/internal/report"
 	"slipway/internal/source"
 	"slipway/internal/view"
 	"slipway/internal/web"
@@ -81,6 +83,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		badges:   build.Badges{Service: s.builds},
 		links:    notify.Links{Service: s.topics},
 		logs:     s.logStream(api),
+		files:    s.fileStream(api),
 		pages:    s.pages(services, objects),
 		ready:    func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
 	}
@@ -101,6 +104,32 @@ func (s *server) logStream(api *awsproto.Server) http.Handler {
 	}
 }
 
+// fileStream takes the files of reports from runners, and gives them to callers that may read the tests.
+func (s *server) fileStream(api *awsproto.Server) http.Handler {
+	return &report.FileStream{
+		Service: s.reports,
+		VerifyPut: func(r *http.Request, id, runner string) (string, error) {
+			caller, sum, err := api.VerifyBody(r, slipway.Info())
+			if err != nil {
+				return "", err
+			}
+			ctx := awsproto.WithCaller(r.Context(), caller)
+			if err := s.rights.mayPutFiles(ctx, runner); err != nil {
+				return "", err
+			}
+			return sum, s.builds.Holds(ctx, runner, id)
+		},
+		VerifyGet: func(r *http.Request, arn string) error {
+			caller, err := api.Verify(r, slipway.Info())
+			if err != nil {
+				return err
+			}
+			return s.rights.mayReadTests(awsproto.WithCaller(r.Context(), caller), arn)
+		},
+		Fail: func(w http.ResponseWriter, err error) { api.Fail(w, slipway.Info(), err) },
+	}
+}
+
 func (s *server) pages(services contract, other http.Handler) http.Handler {
 	return web.New(kit.Config{
 		Sessions:    sessions{s.identity},
@@ -114,15 +143,27 @@ func (s *server) pages(services contract, other http.Handler) http.Handler {
 		Slipway:     services.slipway,
 		IAM:         services.iam,
 		Public:      publicBuilds{s.builds, s.logs},
-		May:         s.rights.authority.May,
-		Hints:       s.hints,
-		Other:       other,
-		URL:         s.URL,
-		Region:      s.Place.Region,
-		Account:     s.Place.Account,
-		Version:     s.Version,
-		Log:         s.Log,
-		Now:         time.Now,
+		ReportFile: func(ctx context.Context, arn, sum string) (slipway.ReportFile, io.ReadSeekCloser, error) {
+			if err := s.rights.mayReadTests(ctx, arn); err != nil {
+				return slipway.ReportFile{}, nil, err
+			}
+			return s.reports.OpenFile(ctx, arn, sum)
+		},
+		ReportFrame: func(ctx context.Context, arn, sum, name string) (io.ReadSeeker, error) {
+			if err := s.rights.mayReadTests(ctx, arn); err != nil {
+				return nil, err
+			}
+			return s.reports.OpenFrame(ctx, arn, sum, name)
+		},
+		May:     s.rights.authority.May,
+		Hints:   s.hints,
+		Other:   other,
+		URL:     s.URL,
+		Region:  s.Place.Region,
+		Account: s.Place.Account,
+		Version: s.Version,
+		Log:     s.Log,
+		Now:     time.Now,
 	})
 }
 

@@ -104,6 +104,7 @@ func (k *keeper) run(ctx context.Context, _ store.Running) (store.Outcome, error
 	if err := errors.Join(
 		k.sources.Sweep(ctx),
 		k.objects.Sweep(ctx),
+		k.reports.SweepFiles(ctx),
 		k.sweepLogs(ctx, k.aside()),
 	); err != nil {
 		return store.Done, err

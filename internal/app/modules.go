@@ -210,11 +210,17 @@ type stages struct {
 
 func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err error) {
 	x = &stages{}
+	left, err := object.NewFolder(g.Data.ReportFiles(), g.aside())
+	if err != nil {
+		return nil, err
+	}
 	x.reports = report.New(g.db, report.Config{
 		Region:  g.Place.Region,
 		Account: g.Place.Account,
 		Now:     g.now,
 		Pager:   g.pager,
+		Files:   left,
+		Room:    g.reserve.room,
 	})
 	x.builds = build.New(g.db, build.Config{
 		Region:      g.Place.Region,

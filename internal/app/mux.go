@@ -28,6 +28,8 @@ type mux struct {
 	s3   http.Handler
 	git  http.Handler
 	logs http.Handler
+	// files are what tests leave beside their results.
+	files http.Handler
 	// webhooks take what forges deliver.
 	webhooks *build.Webhooks
 	// badges show everybody the states of projects that have one.
@@ -138,6 +140,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.git.ServeHTTP(w, q)
 	case q.URL.Path == slipway.LogPath:
 		m.logs.ServeHTTP(w, q)
+	case q.URL.Path == slipway.ReportFilePath:
+		m.files.ServeHTTP(w, q)
 	case m.issuer.Serves(q.URL.Path):
 		m.issuer.ServeHTTP(w, q)
 	case m.badges.Accepts(q):

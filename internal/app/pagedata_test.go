@@ -349,11 +349,14 @@ var openPages = map[string]int{
 
 // readersPages are what pages answer a reader with, if they do not show what is there.
 var readersPages = map[string]int{
-	"GET /{$}":              http.StatusSeeOther,
-	"GET /builds/{id}/log":  http.StatusNotFound, // no runner has begun it
-	"GET /builds/{id}/find": http.StatusNotFound,
-	"GET /reports/{name}":   http.StatusNotFound, // only a runner makes one
-	"GET /releases/{id}":    http.StatusNotFound, // only a deployment behind a load balancer has one
+	"GET /{$}":                                       http.StatusSeeOther,
+	"GET /builds/{id}/log":                           http.StatusNotFound, // no runner has begun it
+	"GET /builds/{id}/find":                          http.StatusNotFound,
+	"GET /reports/{name}":                            http.StatusNotFound, // only a runner makes one
+	"GET /reports/{name}/file/{sum}":                 http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}":                http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}/frame":          http.StatusNotFound,
+	"GET /releases/{id}":                             http.StatusNotFound, // only a deployment behind a load balancer has one
 	"GET /deployments/{id}/hosts/{host}/{event}/log": http.StatusNotFound,
 	"/": http.StatusNotFound,
 	// Readers do not see people and their rights, but what their own groups and policies say, whose names they must know.
@@ -373,11 +376,14 @@ var readersPages = map[string]int{
 
 // administratorsPages are what pages answer an administrator with, if they do not show what is there.
 var administratorsPages = map[string]int{
-	"GET /{$}":              http.StatusSeeOther,
-	"GET /builds/{id}/log":  http.StatusNotFound,
-	"GET /builds/{id}/find": http.StatusNotFound,
-	"GET /reports/{name}":   http.StatusNotFound,
-	"GET /releases/{id}":    http.StatusNotFound,
+	"GET /{$}":                                       http.StatusSeeOther,
+	"GET /builds/{id}/log":                           http.StatusNotFound,
+	"GET /builds/{id}/find":                          http.StatusNotFound,
+	"GET /reports/{name}":                            http.StatusNotFound,
+	"GET /reports/{name}/file/{sum}":                 http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}":                http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}/frame":          http.StatusNotFound,
+	"GET /releases/{id}":                             http.StatusNotFound,
 	"GET /deployments/{id}/hosts/{host}/{event}/log": http.StatusNotFound,
 	"/": http.StatusNotFound,
 }

@@ -185,6 +185,20 @@ func (s *rights) mayRead(ctx context.Context, group, stream string) error {
 	return s.authority.Ask(ctx, q, nil)
 }
 
+// mayPutFiles asks for the right to keep files of the builds that a runner holds.
+func (s *rights) mayPutFiles(ctx context.Context, runner string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	q.Ask("slipway:PutReportFile", awsproto.Join(q.Prefix("slipway", true), []string{"runner/" + runner}))
+	return s.authority.Ask(ctx, q, nil)
+}
+
+// mayReadTests asks for the right to read the tests of a report, which covers the files that they have left.
+func (s *rights) mayReadTests(ctx context.Context, arn string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	q.Ask("codebuild:DescribeTestCases", s.resolve(ctx, "reportGroup", []string{arn}))
+	return s.authority.Ask(ctx, q, nil)
+}
+
 // watched are the rights that topics of WaitForChange ask for: the action, and how its resource is found.
 var watched = map[string][2]string{
 	"pipelines":   {"codepipeline:ListPipelines", ""},

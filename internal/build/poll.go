@@ -289,6 +289,12 @@ func (s *Service) watchRunner(ctx context.Context, j store.Running) (store.Outco
 	return store.Done, errors.Join(errs...)
 }
 
+// Holds returns an error unless a running build is in the hands of the runner that asks.
+func (s *Service) Holds(ctx context.Context, runner, id string) error {
+	_, err := s.inHands(ctx, runner, id)
+	return err
+}
+
 // inHands returns a running build that a runner asks for, if it is in that runner's hands: nobody else gets what is the
 // build's.
 func (s *Service) inHands(ctx context.Context, runner, id string) (*row, error) {

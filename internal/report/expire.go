@@ -17,8 +17,10 @@ func (s *Service) Expire(ctx context.Context, before time.Time, limit int) (n in
 			return err
 		}
 		deleted, err := r.RowsAffected()
-		n = int(deleted)
-		return err
+		if n = int(deleted); err != nil {
+			return err
+		}
+		return s.expireFiles(ctx, tx, before)
 	})
 	return n, err
 }

@@ -30,10 +30,10 @@ func outcomes(cases []cb.TestCase) map[test]outcome {
 	return all
 }
 
-// keepFlakes keeps which tests of a report have had the other result on the same commit, in this report or in one of
-// the five before it. It costs one query where the commit is known.
+// keepFlakes keeps which tests of a report have had the other result on the same commit: in this report, in one of the
+// five before it, or when their tool ran them again. It costs one query where the commit is known.
 func keepFlakes(ctx context.Context, tx store.Tx, group string, of slipway.Origin, cases []cb.TestCase,
-	now time.Time) error {
+	rerun []slipway.TestName, now time.Time) error {
 	if of.Commit == "" {
 		return nil
 	}
@@ -44,6 +44,9 @@ func keepFlakes(ctx context.Context, tx store.Tx, group string, of slipway.Origi
 		return err
 	}
 	all := outcomes(cases)
+	for _, t := range rerun {
+		all[test{t.Prefix, t.Name}] = outcome{passed: true, failed: true}
+	}
 	for _, run := range earlier {
 		for key, o := range outcomes(*run) {
 			if is, ok := all[key]; ok {

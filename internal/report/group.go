@@ -107,6 +107,9 @@ func (s *Service) DeleteReportGroup(ctx context.Context,
 				return invalid("The report group %s holds reports. Delete them first, or set deleteReports.", *in.Arn)
 			}
 		}
+		if err := s.dropFiles(ctx, tx, `report IN (SELECT arn FROM reports WHERE grp = $1)`, *in.Arn); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, `DELETE FROM reports WHERE grp = $1`, *in.Arn); err != nil {
 			return err
 		}

@@ -30,11 +30,12 @@ func (s *Service) GetTestHistory(ctx context.Context,
 		report         cb.Report
 		cases          string
 		commit, branch string
+		files          []slipway.ReportFile
 	}
 	all, err := store.All(ctx,
 		s.db, func(r *sql.Rows) (o one, err error) {
-			return o, r.Scan(store.JSON(&o.report), &o.cases, &o.commit, &o.branch)
-		}, `SELECT doc, cases, commit_id, branch FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`,
+			return o, r.Scan(store.JSON(&o.report), &o.cases, &o.commit, &o.branch, filesIn(&o.files))
+		}, `SELECT doc, cases, commit_id, branch, attachments FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`,
 		*in.ReportGroupArn, s.Now().Add(-Life).UnixMilli(), n)
 	if err != nil {
 		return nil, err
@@ -58,7 +59,8 @@ func (s *Service) GetTestHistory(ctx context.Context,
 				slipway.TestRun{ReportArn: o.report.Arn, BuildArn: o.report.ExecutionId, Time: o.report.Created,
 					CommitId: given(o.commit), Branch: given(o.branch),
 					Status:                found.Status,
-					DurationInNanoSeconds: found.DurationInNanoSeconds, Message: found.Message})
+					DurationInNanoSeconds: found.DurationInNanoSeconds, Message: found.Message,
+					Files: filesOf(o.files, awsproto.Value(in.Prefix), *in.Name)})
 		}
 	}
 	groups, key := []string{*in.ReportGroupArn}, test{awsproto.Value(in.Prefix), *in.Name}
@@ -70,6 +72,16 @@ func (s *Service) GetTestHistory(ctx context.Context,
 	out.FlakyCommits = new(flakes[*in.ReportGroupArn][key])
 	out.Quarantine = byTest(quarantines)[*in.ReportGroupArn][key]
 	return out, err
+}
+
+// filesOf are the files that one test has left.
+func filesOf(all []slipway.ReportFile, prefix, name string) (files []slipway.ReportFile) {
+	for _, f := range all {
+		if awsproto.Value(f.Prefix) == prefix && awsproto.Value(f.Name) == name {
+			files = append(files, f)
+		}
+	}
+	return files
 }
 
 // given is nil for what is not known.

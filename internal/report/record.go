@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
 	"strings"
 	"time"
@@ -23,6 +24,9 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, of s
 		if _, err := tx.Exec(ctx, old, now.Add(-Life).UnixMilli()); err != nil {
 			return nil, err
 		}
+	}
+	if err := s.expireFiles(ctx, tx, now.Add(-Life)); err != nil {
+		return nil, err
 	}
 	var arns []string
 	for i, r := range reports {
@@ -54,10 +58,13 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, of s
 		for i := range cases {
 			cases[i].ReportArn = made.Arn
 		}
-		if err := keepFlakes(ctx, tx, *g.Arn, of, cases, now); err != nil {
+		if err := keepFlakes(ctx, tx, *g.Arn, of, cases, r.Flaky, now); err != nil {
 			return nil, err
 		}
-		if err := insert(ctx, tx, made, of, cases, r.Coverage); err != nil {
+		if r.Files, err = claim(ctx, tx, awsproto.Value(build.Id), *made.Arn, r); err != nil {
+			return nil, err
+		}
+		if err := insert(ctx, tx, made, of, cases, r); err != nil {
 			return nil, err
 		}
 		arns = append(arns, *made.Arn)
@@ -66,19 +73,25 @@ func (s *Service) Record(ctx context.Context, tx store.Tx, build *cb.Build, of s
 }
 
 func insert(ctx context.Context, tx store.Tx, r *cb.Report, of slipway.Origin, cases []cb.TestCase,
-	c *slipway.Coverage) error {
-	files := ""
-	if c != nil && len(c.Files) > 0 {
-		var err error
-		if files, err = pack(c.Files); err != nil {
+	told slipway.Report) (err error) {
+	covered, left := "", ""
+	if c := told.Coverage; c != nil && len(c.Files) > 0 {
+		if covered, err = pack(c.Files); err != nil {
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx,
-		`INSERT INTO reports (arn, seq, grp, status, created, doc, cases, files, commit_id, branch, base)
-			VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		*r.Arn, *r.ReportGroupArn, string(r.Status), r.Created.UnixMilli(), store.JSON(r), store.JSON(cases), files,
-		of.Commit, of.Branch, of.Base)
+	if len(told.Files) > 0 {
+		text, err := json.Marshal(told.Files)
+		if err != nil {
+			return err
+		}
+		left = string(text)
+	}
+	_, err = tx.Exec(ctx,
+		`INSERT INTO reports (arn, seq, grp, status, created, doc, cases, files, commit_id, branch, base, attachments)
+			VALUES ($1, (SELECT COALESCE(MAX(seq), 0) + 1 FROM reports), $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		*r.Arn, *r.ReportGroupArn, string(r.Status), r.Created.UnixMilli(), store.JSON(r), store.JSON(cases), covered,
+		of.Commit, of.Branch, of.Base, left)
 	return err
 }
 

@@ -38,8 +38,10 @@ func (s *Service) DeleteReport(ctx context.Context, in *cb.DeleteReportInput) (*
 		return nil, err
 	}
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		_, err := tx.Exec(ctx, `DELETE FROM reports WHERE arn = $1`, *in.Arn)
-		return err
+		if _, err := tx.Exec(ctx, `DELETE FROM reports WHERE arn = $1`, *in.Arn); err != nil {
+			return err
+		}
+		return s.dropFiles(ctx, tx, `report = $1`, *in.Arn)
 	})
 }
 

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,8 @@ import (
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
+	"slipway/internal/object"
+	"slipway/internal/quarantine"
 	"slipway/internal/report"
 	"slipway/internal/store"
 	"slipway/internal/store/storetest"
@@ -21,15 +24,22 @@ type house struct {
 	db      *store.Store
 	reports *report.Service
 	now     time.Time
+	dir     string
 	of      slipway.Origin // of the builds that are recorded
 }
 
 func open(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, db: storetest.Open(t, report.Migrations()), now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	h.dir = t.TempDir()
+	now := func() time.Time { return h.now }
+	files, err := object.NewFolder(h.dir, quarantine.Place{Dir: t.TempDir(), Now: now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	h.reports = report.New(h.db,
-		report.Config{Region: "eu-central-1", Account: "123456789012", Now: func() time.Time { return h.now },
-			Pager: awsproto.Pager{Key: []byte("key")}})
+		report.Config{Region: "eu-central-1", Account: "123456789012", Now: now,
+			Pager: awsproto.Pager{Key: []byte("key")}, Files: files})
 	h.Service = cb.New(awsproto.Hooks{}, struct {
 		*report.Service
 		cb.Unimplemented
@@ -39,7 +49,7 @@ func open(t *testing.T) *house {
 
 func (h *house) record(reports ...slipway.Report) (arns []string) {
 	h.t.Helper()
-	b := &cb.Build{ProjectName: new("app"), Arn: new("arn:build")}
+	b := &cb.Build{Id: new("app:1"), ProjectName: new("app"), Arn: new("arn:build")}
 	err := h.db.Write(h.t.Context(), func(tx store.Tx) (err error) {
 		arns, err = h.reports.Record(h.t.Context(), tx, b, h.of, reports)
 		return err

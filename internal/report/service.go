@@ -9,6 +9,7 @@ import (
 
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
+	"slipway/internal/object"
 	"slipway/internal/store"
 )
 
@@ -23,16 +24,22 @@ type Config struct {
 	Region, Account string
 	Now             func() time.Time
 	Pager           awsproto.Pager
+	// Files keeps what tests leave; Room, if set, returns an error if there is no room for more.
+	Files object.Blobs
+	Room  func() error
 }
 
 // Service implements CodeBuild's operations on reports.
 type Service struct {
 	Config
-	db *store.Store
+	db     *store.Store
+	traces chan struct{} // holds one while a trace is read
 }
 
 // New returns the service.
-func New(db *store.Store, c Config) *Service { return &Service{Config: c, db: db} }
+func New(db *store.Store, c Config) *Service {
+	return &Service{Config: c, db: db, traces: make(chan struct{}, 1)}
+}
 
 // Life is how long a report is kept, as AWS keeps it.
 const Life = 30 * 24 * time.Hour

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"slipway/api/awsproto"
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/slipway"
 )
@@ -36,7 +37,8 @@ const renewBefore = 20 * time.Minute
 // roleIdentity has the credentials of a build in memory alone, and renews them before they end.
 type roleIdentity struct {
 	api    slipway.API
-	id     string // of the build
+	client *awsproto.Client // the same
+	id     string           // of the build
 	runner string
 	now    func() time.Time
 
@@ -68,7 +70,7 @@ func credentials(c *slipway.BuildCredentials, refusal *string) (*Temporary, erro
 
 // identityOf is the identity of a build. What the server gave with the build saves the first question.
 func (s *server) identityOf(id string, given *slipway.AcknowledgeBuildOutput) Identity {
-	r := &roleIdentity{api: s.api, id: id, runner: s.Name, now: time.Now}
+	r := &roleIdentity{api: s.api, client: s.client, id: id, runner: s.Name, now: time.Now}
 	if given != nil && given.Credentials != nil {
 		r.held, _ = credentials(given.Credentials, given.Refusal)
 	}

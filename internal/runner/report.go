@@ -39,6 +39,9 @@ func (b *build) report(ctx context.Context, r buildspec.Report, to *slipway.Repo
 			wrong = append(wrong, err.Error())
 		}
 	}
+	if !r.Coverage() {
+		out.Flaky, out.Files = flaky(results.Flaky), b.attachments(ctx, r, &results)
+	}
 	if to != nil {
 		if err := b.exportReport(ctx, *to, files); err != nil {
 			wrong = append(wrong, err.Error())
@@ -98,6 +101,12 @@ func testsSummary(r slipway.Report) string {
 		r.Counts[testreport.Failed]+r.Counts[testreport.Error], r.Counts[testreport.Skipped])
 	if r.Truncated {
 		s += fmt.Sprintf("; %d are kept", len(r.Cases))
+	}
+	if n := len(r.Flaky); n > 0 {
+		s += fmt.Sprintf("; %d passed only when run again", n)
+	}
+	if n := len(r.Files); n > 0 {
+		s += fmt.Sprintf("; %d file(s) of tests", n)
 	}
 	return s
 }

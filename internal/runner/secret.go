@@ -294,6 +294,14 @@ func (m masking) Token(ctx context.Context, audience string) (string, time.Time,
 	return token, expires, err
 }
 
+// PutReportFile implements ReportFiles.
+func (m masking) PutReportFile(ctx context.Context, report string, body awsproto.Body) error {
+	if of, ok := m.Identity.(ReportFiles); ok {
+		return of.PutReportFile(ctx, report, body)
+	}
+	return nil
+}
+
 // ReportExports implements ReportExports. An identity that knows of none has none.
 func (m masking) ReportExports(ctx context.Context, reports []string) ([]slipway.ReportExport, error) {
 	if of, ok := m.Identity.(ReportExports); ok {
@@ -301,12 +309,6 @@ func (m masking) ReportExports(ctx context.Context, reports []string) ([]slipway
 	}
 	return nil, nil
 }
-
-// What an identity may do besides must not be lost behind the mask: it is asked for by these interfaces.
-var (
-	_ Tokens        = masking{}
-	_ ReportExports = masking{}
-)
 
 // finishSecrets masks what a build reports of itself besides its log.
 func (b *build) finishSecrets() {

@@ -72,6 +72,7 @@ var transport = sync.OnceValue(func() *http.Client {
 type server struct {
 	Config
 	api     slipway.API
+	client  *awsproto.Client // the same
 	logs    slipway.API      // the same, for the bytes of logs
 	journal *journal.Journal // of the logs that the server does not have yet
 	records records
@@ -138,6 +139,7 @@ func Serve(ctx context.Context, c Config) error {
 	}
 	binary := client
 	binary.Binary = true
+	s.client = &client
 	s.api, s.logs = slipway.Client{Client: &client}, slipway.Client{Client: &binary}
 	if s.journal, err = journal.Open(filepath.Join(dir, "logs")); err != nil {
 		return fmt.Errorf("runner: %w", err)

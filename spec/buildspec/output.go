@@ -26,6 +26,8 @@ func (r *reader) reports(s *Spec, m member) {
 			"files":          func(m member) { p.Files = r.paths(m, where+".files") },
 			"base-directory": func(m member) { p.BaseDirectory = r.inside(m, where+".base-directory") },
 			"discard-paths":  func(m member) { p.DiscardPaths = r.flag(m, where+".discard-paths") },
+			// Beyond AWS: what tests leave, such as pictures, videos and traces of a browser.
+			"attachments": func(m member) { p.Attachments = r.paths(m, where+".attachments") },
 			"file-format": func(m member) {
 				written := r.scalar(m, where+".file-format")
 				p.Format = strings.ToUpper(written)

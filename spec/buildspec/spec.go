@@ -86,6 +86,7 @@ type Report struct {
 	Name          string // or the ARN of a report group
 	Format        string // in capitals
 	Files         []string
+	Attachments   []string // patterns of files that the tests have left; beyond AWS
 	BaseDirectory string
 	DiscardPaths  bool
 }

@@ -96,7 +96,7 @@ func (f *file) add(c testCase) {
 		kept.Prefix = new(limit(c.prefix, maxName))
 	}
 	if c.message != "" {
-		kept.Message = new(limit(plain(c.message), maxMessage))
+		kept.Message = new(limit(Plain(c.message), maxMessage))
 	}
 	f.results.add(kept)
 	of := Test{Name: *kept.Name}
@@ -142,8 +142,8 @@ func joined(message, text string) string {
 	return message + "\n" + text
 }
 
-// plain drops the sequences by which terminals show colours (CSI of ECMA-48: ESC [, then anything up to a letter).
-func plain(s string) string {
+// Plain drops the sequences by which terminals show colours (CSI of ECMA-48: ESC [, then anything up to a letter).
+func Plain(s string) string {
 	if !strings.Contains(s, "\x1b[") {
 		return s
 	}

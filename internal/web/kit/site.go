@@ -4,6 +4,7 @@ package kit
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -83,6 +84,10 @@ type Config struct {
 	Slipway     slipway.API
 	IAM         iam.API
 	Public      Public // nil: nothing is public
+	// ReportFile opens a file that a test has left, of a report that the caller in ctx may read, by its SHA-256.
+	ReportFile func(ctx context.Context, report, sum string) (slipway.ReportFile, io.ReadSeekCloser, error)
+	// ReportFrame opens a picture of a trace that is such a file, by its name in the trace.
+	ReportFrame func(ctx context.Context, report, sum, name string) (io.ReadSeeker, error)
 	// May reports whether the caller in ctx may do an action on a resource, an ARN or "*". What nobody may do is not
 	// offered. Without it, all is offered.
 	May   func(ctx context.Context, action, resource string) bool
@@ -192,7 +197,7 @@ func guarded(next http.Handler) http.Handler {
 		h := w.Header()
 		h.Set(
 			"Content-Security-Policy",
-			"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action "+
+			"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'; form-action "+
 				"'self'; base-uri 'none'; frame-ancestors 'none'",
 		)
 		h.Set("X-Content-Type-Options", "nosniff")

@@ -18,6 +18,10 @@ func (s *pages) routes(mux *kit.Mux) {
 		"GET /tests/{group}":      s.testGroupPage,
 		"GET /tests/{group}/case": s.testCasePage,
 		"GET /reports/{name}":     s.reportPage,
+
+		"GET /reports/{name}/file/{sum}":        s.reportFile,
+		"GET /reports/{name}/trace/{sum}":       s.tracePage,
+		"GET /reports/{name}/trace/{sum}/frame": s.traceFrame,
 		// A form has the test's name, which may be anything, in its fields.
 		"POST /tests/{group}/case": s.changeQuarantine,
 	} {
@@ -108,6 +112,7 @@ type reportView struct {
 	Build   string // its ID
 	Failed  []codebuild.TestCase
 	Cases   []codebuild.TestCase
+	Files   []slipway.ReportFile // that the tests have left
 	Keyword string
 	More    string
 }
@@ -153,6 +158,11 @@ func (s *pages) reportPage(w http.ResponseWriter, r *http.Request, v kit.Visitor
 		}
 		x.Failed = append(x.Failed, out.TestCases...)
 	}
+	left, err := s.Slipway.ListReportFiles(ctx, &slipway.ListReportFilesInput{ReportArn: &arn})
+	if err != nil {
+		return err
+	}
+	x.Files = left.Files
 	in := &codebuild.DescribeTestCasesInput{ReportArn: &arn, MaxResults: new(int32(casesShown))}
 	if x.Keyword != "" {
 		in.Filter = &codebuild.TestCaseFilter{Keyword: &x.Keyword}
@@ -186,8 +196,9 @@ type caseHistory struct {
 	Group, Prefix, Name string
 	Runs                []slipway.TestRun // the newest first
 	Failed, Turns       int
-	Bars                []caseBar // the oldest first
-	FlakyCommits        int32     // on which it has both passed and failed
+	Bars                []caseBar        // the oldest first
+	Left                *slipway.TestRun // the newest run of which there are files, one that failed first
+	FlakyCommits        int32            // on which it has both passed and failed
 	Quarantine          *slipway.TestQuarantine
 }
 
@@ -226,6 +237,10 @@ func (h *caseHistory) add(runs []slipway.TestRun) {
 		k := view.KindOf(kit.Text(x.Status))
 		if k == kit.Failed {
 			h.Failed++
+		}
+		failedBefore := h.Left != nil && view.KindOf(kit.Text(h.Left.Status)) == kit.Failed
+		if len(x.Files) > 0 && (h.Left == nil || k == kit.Failed && !failedBefore) {
+			h.Left = &runs[i]
 		}
 		if i > 0 && (k == kit.Failed) != (view.KindOf(kit.Text(runs[i-1].Status)) == kit.Failed) {
 			h.Turns++

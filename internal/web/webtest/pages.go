@@ -116,6 +116,12 @@ func (p *Pages) Shows(path string, texts ...string) {
 	}
 }
 
+// Get returns the answer for a path.
+func (p *Pages) Get(path string) *http.Response {
+	p.t.Helper()
+	return p.ask(httptest.NewRequest(http.MethodGet, path, http.NoBody)).Result()
+}
+
 // Status is what a page answers with.
 func (p *Pages) Status(path string) int {
 	return p.ask(httptest.NewRequest(http.MethodGet, path, nil)).Code
