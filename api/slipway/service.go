@@ -33,6 +33,7 @@ var (
 	opExplainBuild             = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
 	opGetAttention             = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
 	opGetBoard                 = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
+	opGetBrowserTrace          = awsproto.Operation{Service: &info, Name: "GetBrowserTrace", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetBrowserTrace}
 	opGetBuildCredentials      = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
 	opGetBuildToken            = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
 	opGetChangeCoverage        = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
@@ -56,6 +57,7 @@ var (
 	opListPasskeys             = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
 	opListProjectCaches        = awsproto.Operation{Service: &info, Name: "ListProjectCaches", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListProjectCaches}
 	opListReleases             = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
+	opListReportFiles          = awsproto.Operation{Service: &info, Name: "ListReportFiles", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListReportFiles}
 	opListRouters              = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
 	opListRunners              = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
 	opListServing              = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
@@ -109,6 +111,7 @@ type API interface {
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
+	GetBrowserTrace(context.Context, *GetBrowserTraceInput) (*GetBrowserTraceOutput, error)
 	GetBuildCredentials(context.Context, *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error)
 	GetBuildToken(context.Context, *GetBuildTokenInput) (*GetBuildTokenOutput, error)
 	GetChangeCoverage(context.Context, *GetChangeCoverageInput) (*GetChangeCoverageOutput, error)
@@ -132,6 +135,7 @@ type API interface {
 	ListPasskeys(context.Context, *ListPasskeysInput) (*ListPasskeysOutput, error)
 	ListProjectCaches(context.Context, *ListProjectCachesInput) (*ListProjectCachesOutput, error)
 	ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error)
+	ListReportFiles(context.Context, *ListReportFilesInput) (*ListReportFilesOutput, error)
 	ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error)
 	ListRunners(context.Context, *ListRunnersInput) (*ListRunnersOutput, error)
 	ListServing(context.Context, *ListServingInput) (*ListServingOutput, error)
@@ -248,6 +252,10 @@ func (unimplemented) GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput,
 	return nil, opGetBoard.NotImplemented()
 }
 
+func (unimplemented) GetBrowserTrace(context.Context, *GetBrowserTraceInput) (*GetBrowserTraceOutput, error) {
+	return nil, opGetBrowserTrace.NotImplemented()
+}
+
 func (unimplemented) GetBuildCredentials(context.Context, *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error) {
 	return nil, opGetBuildCredentials.NotImplemented()
 }
@@ -338,6 +346,10 @@ func (unimplemented) ListProjectCaches(context.Context, *ListProjectCachesInput)
 
 func (unimplemented) ListReleases(context.Context, *ListReleasesInput) (*ListReleasesOutput, error) {
 	return nil, opListReleases.NotImplemented()
+}
+
+func (unimplemented) ListReportFiles(context.Context, *ListReportFilesInput) (*ListReportFilesOutput, error) {
+	return nil, opListReportFiles.NotImplemented()
 }
 
 func (unimplemented) ListRouters(context.Context, *ListRoutersInput) (*ListRoutersOutput, error) {
@@ -566,6 +578,11 @@ func (s *Service) GetBoard(ctx context.Context, in *GetBoardInput) (*GetBoardOut
 	return awsproto.Invoke(ctx, s.hooks, &opGetBoard, in, s.api.GetBoard)
 }
 
+// GetBrowserTrace is slipway:GetBrowserTrace.
+func (s *Service) GetBrowserTrace(ctx context.Context, in *GetBrowserTraceInput) (*GetBrowserTraceOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetBrowserTrace, in, s.api.GetBrowserTrace)
+}
+
 // GetBuildCredentials is slipway:GetBuildCredentials.
 func (s *Service) GetBuildCredentials(ctx context.Context, in *GetBuildCredentialsInput) (*GetBuildCredentialsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetBuildCredentials, in, s.api.GetBuildCredentials)
@@ -679,6 +696,11 @@ func (s *Service) ListProjectCaches(ctx context.Context, in *ListProjectCachesIn
 // ListReleases is slipway:ListReleases.
 func (s *Service) ListReleases(ctx context.Context, in *ListReleasesInput) (*ListReleasesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListReleases, in, s.api.ListReleases)
+}
+
+// ListReportFiles is slipway:ListReportFiles.
+func (s *Service) ListReportFiles(ctx context.Context, in *ListReportFilesInput) (*ListReportFilesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListReportFiles, in, s.api.ListReportFiles)
 }
 
 // ListRouters is slipway:ListRouters.
@@ -859,6 +881,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opExplainBuild, s.ExplainBuild),
 		awsproto.Bind(&opGetAttention, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.GetBoard),
+		awsproto.Bind(&opGetBrowserTrace, s.GetBrowserTrace),
 		awsproto.Bind(&opGetBuildCredentials, s.GetBuildCredentials),
 		awsproto.Bind(&opGetBuildToken, s.GetBuildToken),
 		awsproto.Bind(&opGetChangeCoverage, s.GetChangeCoverage),
@@ -882,6 +905,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListPasskeys, s.ListPasskeys),
 		awsproto.Bind(&opListProjectCaches, s.ListProjectCaches),
 		awsproto.Bind(&opListReleases, s.ListReleases),
+		awsproto.Bind(&opListReportFiles, s.ListReportFiles),
 		awsproto.Bind(&opListRouters, s.ListRouters),
 		awsproto.Bind(&opListRunners, s.ListRunners),
 		awsproto.Bind(&opListServing, s.ListServing),

@@ -92,7 +92,8 @@ func (b *build) attachments(ctx context.Context, r buildspec.Report, results *te
 	return files
 }
 
-// named are the files that a report names. Tools write paths relative to the folder in which they ran.
+// named are the files that a report names. Tools write paths relative to the folder in which they ran, or in which the
+// report is.
 func (b *build) named(r buildspec.Report, results *testreport.Results) (all []attachment) {
 	source := b.space.place.Source
 	base := r.BaseDirectory
@@ -104,7 +105,7 @@ func (b *build) named(r buildspec.Report, results *testreport.Results) (all []at
 		if path.IsAbs(a.Path) {
 			name = strings.TrimPrefix(a.Path, source+"/")
 		} else {
-			places = []string{path.Join(source, a.Path), path.Join(base, a.Path)}
+			places = []string{path.Join(source, a.Path), path.Join(base, a.Path), path.Join(base, path.Dir(a.File), a.Path)}
 		}
 		all = append(all, attachment{a.Test, name, func() (file *os.File, info fs.FileInfo, err error) {
 			for _, place := range places { // the first that has it counts

@@ -50,7 +50,7 @@ type step struct {
 	Step
 	start, end float64
 	parent     int // its index; -1 for none
-	hook       bool
+	hook       bool // of the test runner, not of the test
 }
 
 type frame struct {
@@ -144,7 +144,7 @@ func (r *reader) before(e *event) {
 	if !r.room(len(r.steps), maxSteps) {
 		return
 	}
-	s := step{parent: -1, start: e.StartTime + r.offset, hook: e.Method == "hook"}
+	s := step{parent: -1, start: e.StartTime + r.offset, hook: e.Method == "hook" || e.Method == "test.attach"}
 	s.end, s.Unfinished = s.start, true
 	s.Title = text(cmp.Or(e.Title, e.APIName, strings.Trim(e.Class+"."+e.Method, ".")))
 	s.Subtitle = text(cmp.Or(e.Subtitle, e.Params.URL, e.Params.Selector))

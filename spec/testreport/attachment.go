@@ -17,12 +17,13 @@ type Test struct {
 // Attachment is a file that a test has left, such as a picture of the page on which it failed.
 type Attachment struct {
 	Test
-	Path string // as the report writes it: absolute, or relative to where the tests ran
+	Path string // as the report writes it: absolute, or relative to where the tests ran, or to the report
+	File string // the file of the report that names it
 }
 
-func (r *Results) attach(of Test, paths []string) {
+func (r *Results) attach(of Test, file string, paths []string) {
 	for _, path := range paths[:min(len(paths), MaxAttachments-len(r.Attachments))] {
-		r.Attachments = append(r.Attachments, Attachment{of, path})
+		r.Attachments = append(r.Attachments, Attachment{of, path, file})
 	}
 }
 

@@ -103,7 +103,7 @@ func (f *file) add(c testCase) {
 	if kept.Prefix != nil {
 		of.Prefix = *kept.Prefix
 	}
-	f.results.attach(of, c.attachments)
+	f.results.attach(of, f.path, c.attachments)
 	if c.flaky && len(f.results.Flaky) < MaxCases {
 		f.results.Flaky = append(f.results.Flaky, of)
 	}

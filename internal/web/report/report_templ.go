@@ -88,7 +88,7 @@ func Tests(s kit.Shell, o *slipway.GetTestOverviewOutput, all []change.ReportLin
 						}()
 					}
 					ctx = templ.InitializeContext(ctx)
-					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p>Name the files that the tests write in the <code>reports</code> section of buildspec.yml. JUnit is read unless <code>file-format</code> names another: Cucumber, NUnit, TestNG, Visual Studio, TAP, go test and SARIF for tests, Clover, Cobertura, JaCoCo, SimpleCov, LCOV and Go for coverage.</p><pre class=\"out\">reports:")
+					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<p>Name the files that the tests write in the <code>reports</code> section of buildspec.yml. JUnit is read unless <code>file-format</code> names another: Cucumber, NUnit, TestNG, Visual Studio, TAP, go test, SARIF, Playwright, Newman and k6 for tests, Clover, Cobertura, JaCoCo, SimpleCov, LCOV and Go for coverage.</p><pre class=\"out\">reports:")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
