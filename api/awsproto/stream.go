@@ -25,7 +25,8 @@ func (s *Server) Verify(r *http.Request, service *Info) (Caller, error) {
 func (s *Server) VerifyBody(r *http.Request, service *Info) (Caller, string, error) {
 	caller, hash, err := s.verify(r, service, "")
 	if err == nil && !isSHA256(hash) {
-		err = &Error{Code: "InvalidSignatureException", Message: "Sign the SHA-256 of the body, in x-amz-content-sha256."}
+		err = &Error{Code: "InvalidSignatureException",
+			Message: "Sign the SHA-256 of the body, in x-amz-content-sha256."}
 	}
 	return caller, hash, err
 }

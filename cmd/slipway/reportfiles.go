@@ -29,8 +29,8 @@ func (c *reportsCommand) files(ctx context.Context, api *contract) error {
 	return c.print(map[string]any{"files": out.Files}, func(t *terminal.Table) {
 		t.Head("FILE", "BYTES", "TYPE", "TEST")
 		for _, f := range out.Files {
-			t.Row(terminal.Pointed(f.Path), terminal.Text(fmt.Sprint(awsproto.Value(f.Size))), terminal.Pointed(f.ContentType),
-				terminal.Pointed(f.Name))
+			t.Row(terminal.Pointed(f.Path), terminal.Text(fmt.Sprint(awsproto.Value(f.Size))),
+				terminal.Pointed(f.ContentType), terminal.Pointed(f.Name))
 		}
 		if len(out.Files) == 0 {
 			t.Note("The tests of the report left no files.")

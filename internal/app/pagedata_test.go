@@ -104,6 +104,8 @@ func (d *pageData) value(pattern, name string) (value string, ok bool) {
 		return walked, true
 	case "file":
 		return "none.css", true
+	case "sum": // of a file of a report
+		return strings.Repeat("0", 64), true
 	case "event":
 		return "Install", true
 	case "alias": // of a public project, of which there is none

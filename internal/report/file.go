@@ -73,8 +73,8 @@ func (s *Service) insertFile(ctx context.Context, tx store.Tx, u Upload, blob st
 		return false, err
 	}
 	if n >= maxFiles*maxGroups || bytes+u.Size > slipway.MaxReportFiles {
-		return false, invalid("The reports of the build have %d files with %d bytes; they may have %d with %d.", n, bytes,
-			maxFiles*maxGroups, slipway.MaxReportFiles)
+		return false, invalid("The reports of the build have %d files with %d bytes; they may have %d with %d.",
+			n, bytes, maxFiles*maxGroups, slipway.MaxReportFiles)
 	}
 	r, err := tx.Exec(ctx, `INSERT INTO report_files (build, name, sha256, blob, size, created)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (build, name, sha256) DO NOTHING`,

@@ -105,7 +105,10 @@ func (b *build) named(r buildspec.Report, results *testreport.Results) (all []at
 		if path.IsAbs(a.Path) {
 			name = strings.TrimPrefix(a.Path, source+"/")
 		} else {
-			places = []string{path.Join(source, a.Path), path.Join(base, a.Path), path.Join(base, path.Dir(a.File), a.Path)}
+			places = nil
+			for _, dir := range []string{source, base, path.Join(base, path.Dir(a.File))} {
+				places = append(places, path.Join(dir, a.Path))
+			}
 		}
 		all = append(all, attachment{a.Test, name, func() (file *os.File, info fs.FileInfo, err error) {
 			for _, place := range places { // the first that has it counts
@@ -199,7 +202,8 @@ func (b *build) attach(ctx context.Context, report string, a attachment, room in
 	}
 	hash := hex.EncodeToString(sum.Sum(nil))
 	f = slipway.ReportFile{
-		Prefix: &a.Prefix, Name: &a.Name, Path: &a.name, ContentType: new(typeOf(a.name, start.b)), Size: &size, Sha256: &hash,
+		Prefix: &a.Prefix, Name: &a.Name, Path: &a.name, Size: &size, Sha256: &hash,
+		ContentType: new(typeOf(a.name, start.b)),
 	}
 	keep, ok := b.Identity.(ReportFiles)
 	if !ok { // nobody keeps it: it stays where it is

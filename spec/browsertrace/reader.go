@@ -49,7 +49,7 @@ type event struct {
 type step struct {
 	Step
 	start, end float64
-	parent     int // its index; -1 for none
+	parent     int  // its index; -1 for none
 	hook       bool // of the test runner, not of the test
 }
 
@@ -112,26 +112,28 @@ func (r *reader) event(e *event, steps bool) {
 			r.before(e)
 		}
 	case "after":
-		if i, ok := r.open[e.CallID]; ok && steps {
-			r.steps[i].end, r.steps[i].Unfinished = e.EndTime+r.offset, false
-			if e.Error != nil {
-				r.steps[i].Error = text(e.Error.Message)
-			}
+		if steps {
+			r.after(e)
 		}
 	case "error":
 		r.error = cmp.Or(r.error, text(e.Message))
 	case "console":
 		if r.room(len(r.messages), maxMessages) {
-			r.messages = append(r.messages, message{e.Time + r.offset, Message{Kind: text(e.MessageType), Text: text(e.Text)}})
+			m := Message{Kind: text(e.MessageType), Text: text(e.Text)}
+			r.messages = append(r.messages, message{e.Time + r.offset, m})
 		}
 	case "screencast-frame":
-		name := e.File
-		if name == "" && e.SHA1 != "" {
-			name = "resources/" + e.SHA1
-		}
-		if isFrame(name) && r.room(len(r.frames), maxFrames) {
-			r.frames = append(r.frames, frame{e.Timestamp + r.offset, name})
-		}
+		r.frame(e)
+	}
+}
+
+func (r *reader) frame(e *event) {
+	name := e.File
+	if name == "" && e.SHA1 != "" {
+		name = "resources/" + e.SHA1
+	}
+	if isFrame(name) && r.room(len(r.frames), maxFrames) {
+		r.frames = append(r.frames, frame{e.Timestamp + r.offset, name})
 	}
 }
 
@@ -156,6 +158,17 @@ func (r *reader) before(e *event) {
 	}
 	r.open[e.CallID] = len(r.steps)
 	r.steps = append(r.steps, s)
+}
+
+func (r *reader) after(e *event) {
+	i, ok := r.open[e.CallID]
+	if !ok {
+		return
+	}
+	r.steps[i].end, r.steps[i].Unfinished = e.EndTime+r.offset, false
+	if e.Error != nil {
+		r.steps[i].Error = text(e.Error.Message)
+	}
 }
 
 // trace puts together what was read. Of what the test runner does before and after a test only what failed is shown.

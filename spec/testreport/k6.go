@@ -72,8 +72,8 @@ func (j *jsonFile) k6Metric(name string) error {
 	return err
 }
 
-// k6Threshold reads whether a threshold was crossed: in an export true says that it was, in handleSummary's data ok says
-// that it was not.
+// k6Threshold reads whether a threshold was crossed: in an export true says that it was, in handleSummary's data ok
+// says that it was not.
 func (j *jsonFile) k6Threshold() (failed bool, err error) {
 	object, err := j.is('{')
 	if err != nil {

@@ -32,6 +32,9 @@ func (j *jsonFile) newmanExecution() error {
 	var item, iteration, took string
 	request := testCase{name: "request", status: Succeeded}
 	all := []testCase{}
+	script := func(name string, keep func(testCase) error) func() error {
+		return func() error { return j.items(func() error { return j.newmanScript(name, keep) }) }
+	}
 	keep := func(c testCase) error {
 		if all = append(all, c); len(all) > maxPending {
 			return fmt.Errorf("a request has more than %d assertions", maxPending)
@@ -48,8 +51,8 @@ func (j *jsonFile) newmanExecution() error {
 			return err
 		},
 		"assertions":       func() error { return j.items(func() error { return j.newmanAssertion(keep) }) },
-		"testScript":       func() error { return j.items(func() error { return j.newmanScript("test script", keep) }) },
-		"prerequestScript": func() error { return j.items(func() error { return j.newmanScript("pre-request script", keep) }) },
+		"testScript":       script("test script", keep),
+		"prerequestScript": script("pre-request script", keep),
 	})
 	request.nanoseconds = milliseconds(took)
 	for _, c := range append([]testCase{request}, all...) {

@@ -148,8 +148,11 @@ func (j *jsonFile) playwrightTry(c *testCase) error {
 			})
 		},
 	})
-	if c.message == "" && (status == "timedOut" || status == "interrupted") {
-		c.message = map[string]string{"timedOut": "The test timed out.", "interrupted": "The test was interrupted."}[status]
+	switch {
+	case c.message == "" && status == "timedOut":
+		c.message = "The test timed out."
+	case c.message == "" && status == "interrupted":
+		c.message = "The test was interrupted."
 	}
 	c.nanoseconds += milliseconds(duration)
 	return err

@@ -75,7 +75,7 @@ func shown(f slipway.ReportFile) (kind, policy string, inline bool) {
 	switch {
 	case isImage(f), isVideo(f):
 		return typeOf(f), sealed, true
-	case typeOf(f) == "text/plain", typeOf(f) == "text/markdown", typeOf(f) == "text/csv", typeOf(f) == "application/json":
+	case slices.Contains([]string{"text/plain", "text/markdown", "text/csv", "application/json"}, typeOf(f)):
 		return "text/plain; charset=utf-8", sealed, true
 	case typeOf(f) == "text/html":
 		return "text/html; charset=utf-8", "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' " +
