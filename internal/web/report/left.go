@@ -128,7 +128,7 @@ func (s *pages) tracePage(w http.ResponseWriter, r *http.Request, v kit.Visitor)
 
 func (s *pages) traceFrame(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
 	name := r.URL.Query().Get("name")
-	if s.ReportFrame == nil || name == "" {
+	if s.ReportFrame == nil {
 		return kit.ErrNoPage
 	}
 	picture, err := s.ReportFrame(r.Context(), s.reportARN("report", r.PathValue("name")), r.PathValue("sum"), name)
