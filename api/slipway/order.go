@@ -23,8 +23,8 @@ type Order struct {
 	Privileged bool `json:"privileged,omitzero"`
 	// ReadBatch lets the build end once it has the source, with the batch section of its buildspec as Result.Batch.
 	ReadBatch bool `json:"readBatch,omitzero"`
-	// Sandbox keeps the build, once it has its source and its environment, for the commands of PollCommandExecution. Its
-	// buildspec's phases are not run.
+	// Sandbox keeps the build, once it has its source and its environment, for the commands of PollCommandExecution.
+	// The phases of its buildspec are not run.
 	Sandbox bool `json:"sandbox,omitzero"`
 	// Fork says that the build is of a pull request from a fork: no secret is read for it.
 	Fork bool `json:"fork,omitzero"`

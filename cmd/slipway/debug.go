@@ -209,8 +209,8 @@ func (d *debugSession) stop() error {
 	defer end()
 	_, err := d.builds.StopSandbox(ctx, &codebuild.StopSandboxInput{Id: &d.id})
 	if err != nil {
-		return fmt.Errorf("the sandbox %s may still run: %s; stop it with: slipway stop %s", d.id, awsproto.Message(err),
-			d.id)
+		return fmt.Errorf("the sandbox %s may still run: %s; stop it with: slipway stop %s",
+			d.id, awsproto.Message(err), d.id)
 	}
 	return nil
 }

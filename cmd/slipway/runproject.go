@@ -33,7 +33,8 @@ func (c *runCommand) project(ctx context.Context) (*runner.ProjectCache, error) 
 	}
 	p := out.Projects[0]
 	if lines := c.differences(ctx, &p); len(lines) > 0 {
-		fmt.Printf("This run differs from a build of %s on the server:\n  %s\n\n", c.Project, strings.Join(lines, "\n  "))
+		fmt.Printf("This run differs from a build of %s on the server:\n  %s\n\n", c.Project,
+			strings.Join(lines, "\n  "))
 	}
 	return c.sharedCache(ctx, api, &p)
 }

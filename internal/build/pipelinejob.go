@@ -122,8 +122,8 @@ func handOver(sub *submission, outputs []made) {
 }
 
 // outputsOfPart are the artifacts that a build of a batch makes for the batch's action. To be combined, each lies
-// beside the one that they become. Otherwise outputs are named BUILD, or BUILD_ARTIFACT for a secondary artifact. Source:
-// "Samples of CodePipeline/CodeBuild integrations and batch builds" in the CodeBuild user guide.
+// beside the one that they become. Otherwise outputs are named BUILD, or BUILD_ARTIFACT for a secondary artifact.
+// Source: "Samples of CodePipeline/CodeBuild integrations and batch builds" in the CodeBuild user guide.
 func outputsOfPart(job slipway.PipelineJob, combine bool, identifier string, builds []slipway.BatchBuild) (all []made) {
 	for _, a := range job.Outputs {
 		if combine {

@@ -56,17 +56,9 @@ func (w *workspace) find(ctx context.Context, s selection) (files []found, relea
 		m.exclude = append(m.exclude, g)
 	}
 	for _, pattern := range s.files {
-		bases := s.base
-		if path.IsAbs(pattern) { // an absolute path has no base: the artifact has it by its name
-			if first, _, _ := strings.Cut(pattern[1:], "/"); first == "" || strings.ContainsAny(first, "*?[{") {
-				return nil, release, fmt.Errorf("the pattern %s would search the whole machine; a variable in it may be "+
-					"empty", pattern)
-			}
-			bases, pattern = path.Split(pattern)
-		}
-		place := bases
-		if !path.IsAbs(place) {
-			place = path.Join(w.place.Source, place)
+		place, pattern, err := w.placed(s.base, pattern)
+		if err != nil {
+			return nil, release, err
 		}
 		dir, rest, err := w.room.Files(place)
 		if err != nil {
@@ -76,7 +68,6 @@ func (w *workspace) find(ctx context.Context, s selection) (files []found, relea
 		if err != nil {
 			return nil, release, err
 		}
-		pattern = strings.TrimPrefix(path.Clean(pattern), "./")
 		folders, err := foldersOf(ctx, root, rest)
 		if err != nil {
 			return nil, release, err
@@ -90,6 +81,22 @@ func (w *workspace) find(ctx context.Context, s selection) (files []found, relea
 	files = m.files
 	slices.SortFunc(files, func(a, b found) int { return strings.Compare(a.name, b.name) })
 	return files, release, nil
+}
+
+// placed returns the folders in which a pattern is looked for, by their absolute path, and the rest of the pattern. An
+// absolute pattern has no base: the artifact has its files by their names.
+func (w *workspace) placed(base, pattern string) (place, rest string, err error) {
+	if path.IsAbs(pattern) {
+		if first, _, _ := strings.Cut(pattern[1:], "/"); first == "" || strings.ContainsAny(first, "*?[{") {
+			return "", "", fmt.Errorf("the pattern %s would search the whole machine; a variable in it may be empty",
+				pattern)
+		}
+		base, pattern = path.Split(pattern)
+	}
+	if !path.IsAbs(base) {
+		base = path.Join(w.place.Source, base)
+	}
+	return base, strings.TrimPrefix(path.Clean(pattern), "./"), nil
 }
 
 // foldersOf are the folders that a path, or a pattern of folders, names.

@@ -137,8 +137,8 @@ func (b *build) sessionFolder() (inside string, err error) {
 	return inside, errors.Join(os.Mkdir(dir, 0o700), b.space.own(dir))
 }
 
-// sessionText is a command of a session, between what it finds and what it leaves for the next one. Its own trap of EXIT
-// takes the place of the one that keeps the state.
+// sessionText is a command of a session, between what it finds and what it leaves for the next one. Its own trap of
+// EXIT takes the place of the one that keeps the state.
 func sessionText(state, text string) string {
 	now, next := quoted(state+"/state"), quoted(state+"/next")
 	keep := "SLIPWAY_STATUS=$?; export -p >" + next + " && mv " + next + " " + now + "; exit $SLIPWAY_STATUS"

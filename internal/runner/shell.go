@@ -96,17 +96,22 @@ func (s *shell) ready(ctx context.Context) error {
 		return nil
 	}
 	if s.bash() || s.as.name != "" {
-		a, err := s.send(ctx, s.becoming())
-		if err == nil && a.ended {
-			err = fmt.Errorf("the room's shell ended with status %d before the build began", a.status)
-		}
-		if err != nil {
+		if err := s.replace(ctx); err != nil {
 			return err
 		}
 	}
 	a, err := s.send(ctx, s.evaluated(s.restoring()))
 	if err == nil && a.ended {
 		err = fmt.Errorf("the shell %s ended at once with status %d", s.argv[0], a.status)
+	}
+	return err
+}
+
+// replace has the room's shell turn into the one of the build.
+func (s *shell) replace(ctx context.Context) error {
+	a, err := s.send(ctx, s.becoming())
+	if err == nil && a.ended {
+		err = fmt.Errorf("the room's shell ended with status %d before the build began", a.status)
 	}
 	return err
 }
