@@ -45,8 +45,8 @@ type LocalConfig struct {
 	// FromFailed begins with the command that failed in the last run of the same buildspec in the same tree, in the
 	// shell as it was before it.
 	FromFailed bool
-	// Caches opens those of the user, once a build needs them; without it the buildspec's cache has no effect. Project is
-	// the cache of a project that is read besides, nil for none.
+	// Caches opens those of the user, once a build needs them; without it the buildspec's cache has no effect. Project
+	// is the cache of a project that is read besides, nil for none.
 	Caches  func() (*LocalCaches, error)
 	Project *ProjectCache
 	// Output takes what the build writes, as it comes.

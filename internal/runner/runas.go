@@ -74,8 +74,8 @@ func (b *build) ownUser(name string) bool {
 // account finds a user of the room, and how to become it.
 func (b *build) account(ctx context.Context, name string) (account, error) {
 	if !b.rootRoom() {
-		return account{}, fmt.Errorf("only root can become another user, and commands do not run as root here: run the " +
-			"build in a container (the project's image, or --image), or as root without a sandbox")
+		return account{}, fmt.Errorf("only root can become another user, and commands do not run as root here: run " +
+			"the build in a container (the project's image, or --image), or as root without a sandbox")
 	}
 	var passwd bytes.Buffer
 	err := b.space.room.Run(ctx, room.Command{
