@@ -53,6 +53,7 @@ var pageForms = map[string]map[string]string{
 	"POST /pipelines/{name}/approve/{stage}/{action}": {"token": "x", "status": "Approved", "comment": "x"},
 	"POST /settings":                                  {"create": "key"},
 	"POST /tests/{group}/case":                        {"prefix": "p", "name": "n", "do": "quarantine", "reason": "x", "days": "3"},
+	"POST /sandboxes/{id}/commands":                   {"command": "true"},
 	"POST /settings/keys/{id}":                        {"do": "delete"},
 	"POST /settings/hosts":                            {"name": "new"},
 	"POST /settings/jobs":                             {"do": "retry", "kind": "x", "key": "x"},
@@ -118,6 +119,7 @@ func (d *pageData) value(pattern, name string) (value string, ok bool) {
 			"/builds/":       d.build,
 			"/batches/":      d.batch,
 			"/public/":       d.build,
+			"/sandboxes/":    d.build, // there is none
 			"/pipelines/":    d.execution,
 			"/deployments/":  d.deployment,
 			"/releases/":     d.deployment,
@@ -355,6 +357,7 @@ var readersPages = map[string]int{
 	"GET /builds/{id}/log":                           http.StatusNotFound, // no runner has begun it
 	"GET /builds/{id}/find":                          http.StatusNotFound,
 	"GET /reports/{name}":                            http.StatusNotFound, // only a runner makes one
+	"GET /sandboxes/{id}":                            http.StatusNotFound,
 	"GET /reports/{name}/file/{sum}":                 http.StatusNotFound,
 	"GET /reports/{name}/trace/{sum}":                http.StatusNotFound,
 	"GET /reports/{name}/trace/{sum}/frame":          http.StatusNotFound,
@@ -382,6 +385,7 @@ var administratorsPages = map[string]int{
 	"GET /builds/{id}/log":                           http.StatusNotFound,
 	"GET /builds/{id}/find":                          http.StatusNotFound,
 	"GET /reports/{name}":                            http.StatusNotFound,
+	"GET /sandboxes/{id}":                            http.StatusNotFound,
 	"GET /reports/{name}/file/{sum}":                 http.StatusNotFound,
 	"GET /reports/{name}/trace/{sum}":                http.StatusNotFound,
 	"GET /reports/{name}/trace/{sum}/frame":          http.StatusNotFound,

@@ -125,7 +125,7 @@ func cacheNotes(c *cb.ProjectCache) (all []string) {
 		return nil
 	}
 	for _, mode := range c.Modes {
-		if mode != cb.CacheModeLocalCustomCache {
+		if mode != cb.CacheModeLocalCustomCache && mode != cb.CacheModeLocalSourceCache {
 			all = append(all, fmt.Sprintf("The cache mode %s is ignored.", mode))
 		}
 	}

@@ -52,7 +52,7 @@ func (s *Service) prepareSandbox(ctx context.Context, p *cb.Project) (*submissio
 	b.Initiator = new(awsproto.CallerOf(ctx).Name)
 	s.collect(sub, p)
 	sub.work.Variables = s.variables(b)
-	sub.work.Variables["CODEBUILD_BUILD_URL"] = s.URL + "/projects/" + *b.ProjectName // sandboxes have no page
+	sub.work.Variables["CODEBUILD_BUILD_URL"] = s.URL + "/sandboxes/" + *b.Id
 	return sub, nil
 }
 
@@ -168,17 +168,4 @@ func pageSize(wanted *int32) int {
 		return aPage
 	}
 	return int(*wanted)
-}
-
-// StartSandboxConnection implements codebuild:StartSandboxConnection as far as it can be: there is no Session Manager
-// here whose token and stream it could return.
-func (s *Service) StartSandboxConnection(ctx context.Context,
-	in *cb.StartSandboxConnectionInput) (*cb.StartSandboxConnectionOutput, error) {
-	r, err := s.sandbox(ctx, s.db, *in.SandboxId)
-	if err != nil {
-		return nil, err
-	}
-	return nil, invalid("Slipway has no Session Manager, which a connection to the sandbox %s would need "+
-		"(ssmSession). Run commands in it with StartCommandExecution, or with: slipway debug %s", *r.build.Id,
-		*r.build.Id)
 }

@@ -23,10 +23,13 @@ import (
 const openNonblock = syscall.O_NONBLOCK
 
 // cloning fetches a version of a repository into the folder it is in: $1 URL, $2 depth or 0, $3 the version, $4 what
-// the version is: head, commit, ref, pinned (the commit $6 of a ref) or name, $5 submodules or "".
+// the version is: head, commit, ref, pinned (the commit $6 of a ref) or name, $5 submodules or "", $7 whether the
+// objects are kept for later builds or "". Those of an earlier build may be there, with the commits that it had.
 const cloning = `set -e
 git init -q .
 git remote add origin "$1" 2>/dev/null || true # it is there, if an earlier try was broken off
+kept=.git/objects/info/slipway-kept
+[ -z "$7" ] || [ ! -f $kept ] || sed 's,.*,create refs/slipway/kept/& &,' $kept | git update-ref --stdin
 depth=; [ "$2" = 0 ] || depth="--depth=$2"
 fetch() { git fetch -q --no-tags $depth origin "$@"; }
 case $4 in
@@ -51,6 +54,12 @@ commit)
 	fi ;;
 esac
 git checkout -q --detach "$at^{commit}" --
+if [ -n "$7" ]; then
+	[ ! -f $kept ] || sed 's,.*,delete refs/slipway/kept/&,' $kept | git update-ref --stdin
+	mkdir -p .git/objects/info
+	{ git rev-parse HEAD; git for-each-ref --count=1000 --format='%(objectname)'; } | sort -u >$kept.new
+	mv $kept.new $kept
+fi
 [ -z "$5" ] || git submodule update -q --init --recursive $depth
 git rev-parse HEAD
 `
@@ -78,11 +87,28 @@ var brokenOff = sync.OnceValue(func() *regexp.Regexp {
 // fifteen seconds.
 const maxClones = 10
 
-// clone fetches a Git repository into a folder. A build goes on while the server restarts.
+// clone fetches a Git repository into a folder, with the objects that an earlier build has left where there are some.
 func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (commit string, err error) {
+	kept := b.sourceCacheOf(s, dir)
+	defer kept.close()
+	kept.restore(ctx)
+	commit, err = b.cloneAgain(ctx, s, dir, kept != nil)
+	if err != nil && kept.restored() && ctx.Err() == nil && !brokenOff().MatchString(err.Error()) {
+		b.log.say("source cache: not used: %v", err)
+		kept.drop(kept.found)
+		commit, err = b.cloneAgain(ctx, s, dir, true)
+	}
+	if err == nil {
+		kept.save(ctx)
+	}
+	return commit, err
+}
+
+// cloneAgain fetches a Git repository into a folder. A build goes on while the server restarts.
+func (b *build) cloneAgain(ctx context.Context, s slipway.Source, dir string, keep bool) (commit string, err error) {
 	pause := time.Duration(0)
 	for range maxClones {
-		if commit, err = b.cloneOnce(ctx, s, dir); err == nil || !s.Here || ctx.Err() != nil ||
+		if commit, err = b.cloneOnce(ctx, s, dir, keep); err == nil || !s.Here || ctx.Err() != nil ||
 			!brokenOff().MatchString(err.Error()) {
 			break
 		}
@@ -96,7 +122,7 @@ func (b *build) clone(ctx context.Context, s slipway.Source, dir string) (commit
 }
 
 // cloneOnce does it with Git in the build's own room.
-func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (string, error) {
+func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string, keep bool) (string, error) {
 	address, env, err := b.remote(ctx, s)
 	if err != nil {
 		return "", err
@@ -119,15 +145,18 @@ func (b *build) cloneOnce(ctx context.Context, s slipway.Source, dir string) (st
 	case strings.HasPrefix(version, "pr/"):
 		kind, version = "ref", "refs/pull/"+strings.TrimPrefix(version, "pr/")+"/head"
 	}
-	submodules := ""
-	if s.Submodules {
-		submodules = "yes"
+	yes := func(is bool) string {
+		if is {
+			return "yes"
+		}
+		return ""
 	}
 	depth := strconv.Itoa(int(max(0, s.Depth)))
 	script := "cd " + quoted(dir) + " || exit 1\n" + cloning
 	var out, said bytes.Buffer
 	err = b.space.room.Run(ctx, room.Command{
-		Args:   []string{"/bin/sh", "-c", script, "git", address, depth, version, kind, submodules, commit},
+		Args: []string{"/bin/sh", "-c", script, "git", address, depth, version, kind, yes(s.Submodules), commit,
+			yes(keep)},
 		Env:    env,
 		Needs:  "git",
 		Stdout: &limitedBuffer{&out, 4096},
@@ -178,6 +207,7 @@ func careful() gitConfig {
 		{"http.followRedirects", "initial"},
 		{"credential.helper", ""},
 		{"gc.auto", "0"},
+		{"fetch.unpackLimit", "1"}, // what is fetched stays one file
 	}
 }
 

@@ -21,12 +21,20 @@ import (
 // repository serves a real repository by git http-backend under /v1/repos/web, to those who sign as the runner.
 func repository(t *testing.T) (url, first string) {
 	t.Helper()
+	url, first, _ = repositoryAt(t)
+	return url, first
+}
+
+// repositoryAt also returns the folder of the bare repository.
+func repositoryAt(t *testing.T) (url, first, bare string) {
+	t.Helper()
 	git, err := exec.LookPath("git")
 	if err != nil {
 		t.Skip("SKIPPED: no git here. Install it with: apt-get install -y git")
 	}
 	root := t.TempDir()
-	work, bare := filepath.Join(root, "work"), filepath.Join(root, "v1", "repos", "web")
+	work := filepath.Join(root, "work")
+	bare = filepath.Join(root, "v1", "repos", "web")
 	run := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command(git, args...)
@@ -72,7 +80,7 @@ func repository(t *testing.T) (url, first string) {
 		backend.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return server.URL + "/v1/repos/web", first
+	return server.URL + "/v1/repos/web", first, bare
 }
 
 func TestGitSources(t *testing.T) {

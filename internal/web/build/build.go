@@ -28,6 +28,11 @@ func (s *pages) routes(mux *kit.Mux) {
 		"GET /batches/{id}":                  s.batchPage,
 		"POST /batches/{id}/stop":            s.stopBatch,
 		"POST /batches/{id}/retry":           s.retryBatch,
+		"GET /projects/{name}/sandboxes":     s.sandboxesPage,
+		"POST /projects/{name}/sandboxes":    s.startSandbox,
+		"GET /sandboxes/{id}":                s.sandboxPage,
+		"POST /sandboxes/{id}/stop":          s.stopSandbox,
+		"POST /sandboxes/{id}/commands":      s.runInSandbox,
 	} {
 		mux.Handle(pattern, s.SignedIn(p))
 	}
@@ -66,7 +71,8 @@ func (s *pages) projectPage(w http.ResponseWriter, r *http.Request, v kit.Visito
 	if err != nil {
 		return err
 	}
-	return s.listBuilds(w, r, v, listed{project: name, ids: list.Ids, next: list.NextToken, hook: h})
+	return s.listBuilds(w, r, v, listed{project: name, ids: list.Ids, next: list.NextToken, hook: h,
+		fleet: s.fleetWords(r, p)})
 }
 
 // listed is a page of a list of builds.
@@ -75,6 +81,7 @@ type listed struct {
 	ids     []string
 	next    *string
 	hook    *hookView // of the project
+	fleet   string    // says where the project's builds run; "" for the usual runners
 }
 
 func (s *pages) listBuilds(w http.ResponseWriter, r *http.Request, v kit.Visitor, l listed) error {
@@ -114,23 +121,18 @@ func (s *pages) build(r *http.Request) (*codebuild.Build, error) {
 		return nil, err
 	}
 	if len(out.Builds) == 0 {
-		return nil, s.noBuild(r, r.PathValue("id"))
+		return nil, kit.Refusal(http.StatusNotFound,
+			"There is no build "+r.PathValue("id")+". It may have been deleted.")
 	}
 	return &out.Builds[0], nil
 }
 
-// noBuild says what an ID is of which there is no build. A sandbox has no page.
-func (s *pages) noBuild(r *http.Request, id string) error {
-	found, err := s.Builds.BatchGetSandboxes(r.Context(), &codebuild.BatchGetSandboxesInput{Ids: []string{id}})
-	if err == nil && len(found.Sandboxes) > 0 {
-		return kit.Refusal(http.StatusNotFound, id+" is a sandbox, which has no page. See its commands with slipway "+
-			"sandboxes "+id+", and its log with slipway logs "+id+".")
-	}
-	return kit.Refusal(http.StatusNotFound, "There is no build "+id+". It may have been deleted.")
-}
-
 func (s *pages) buildPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
 	x, err := s.build(r)
+	if err != nil && s.isSandbox(r) {
+		http.Redirect(w, r, sandboxURL(r.PathValue("id")), http.StatusSeeOther)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

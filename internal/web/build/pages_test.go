@@ -2,6 +2,7 @@ package build
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -113,6 +114,80 @@ func TestPages(t *testing.T) {
 	if got := p.Status("/builds/web:00000000-2222-3333-4444-555555555555"); got != 404 {
 		t.Errorf("a build that is not there answers %d", got)
 	}
+}
+
+// sandboxes has one sandbox, in which a command failed; its ID is not the build's.
+type sandboxes struct{ builds }
+
+const sandboxID = "web:22222222-2222-3333-4444-555555555555"
+
+func (sandboxes) ListSandboxesForProject(context.Context,
+	*codebuild.ListSandboxesForProjectInput) (*codebuild.ListSandboxesForProjectOutput, error) {
+	return &codebuild.ListSandboxesForProjectOutput{Ids: []string{sandboxID}}, nil
+}
+
+func (sandboxes) BatchGetSandboxes(_ context.Context,
+	in *codebuild.BatchGetSandboxesInput) (*codebuild.BatchGetSandboxesOutput, error) {
+	if in.Ids[0] != sandboxID {
+		return &codebuild.BatchGetSandboxesOutput{SandboxesNotFound: in.Ids}, nil
+	}
+	return &codebuild.BatchGetSandboxesOutput{Sandboxes: []codebuild.Sandbox{{Id: new(sandboxID), ProjectName: new("web"),
+		Status: new("RUN_SANDBOX"), RequestTime: webtest.At(time.Minute), SourceVersion: new("refs/heads/topic")}}}, nil
+}
+
+func (sandboxes) ListCommandExecutionsForSandbox(context.Context, *codebuild.ListCommandExecutionsForSandboxInput) (
+	*codebuild.ListCommandExecutionsForSandboxOutput, error) {
+	return &codebuild.ListCommandExecutionsForSandboxOutput{CommandExecutions: []codebuild.CommandExecution{{
+		Command: new("go test ./..."), Status: new("FAILED"), ExitCode: new("2"), SubmitTime: webtest.At(time.Minute),
+		StandardOutputContent: new("--- FAIL: <Total>"), StandardErrContent: new(strings.Repeat("x", 2*maxTail) + "the end"),
+	}}}, nil
+}
+
+func TestSandboxPages(t *testing.T) {
+	p := webtest.Open(t, Routes, kit.Config{Builds: sandboxes{}, Slipway: tale{}})
+	p.Shows("/projects/web/sandboxes", "Ready", "refs/heads/topic", "Start a sandbox")
+	p.Shows("/sandboxes/"+sandboxID, "Ready", "go test ./...", "exit 2", "--- FAIL: <Total>", "…x", "xthe end", "Stop")
+	if got := p.Status("/sandboxes/" + buildID); got != 404 {
+		t.Errorf("a sandbox that is not there answers %d", got)
+	}
+	resp := p.Get("/builds/" + sandboxID)
+	if to := resp.Header.Get("Location"); resp.StatusCode != 303 || to != sandboxURL(sandboxID) {
+		t.Errorf("the page of a build that is a sandbox leads to %q with %d", to, resp.StatusCode)
+	}
+}
+
+// A project says on whose runners its builds wait, also if the fleet is gone.
+func TestFleetOfAProject(t *testing.T) {
+	of := func(b codebuild.API) string {
+		p := webtest.Open(t, Routes, kit.Config{Builds: b, Slipway: tale{}})
+		return p.Read("/projects/web")
+	}
+	if got := of(fleeted{}); !strings.Contains(got, "Its builds run on the fleet big.") {
+		t.Error(got)
+	}
+	if got := of(fleeted{gone: true}); !strings.Contains(got, "The fleet big is gone") {
+		t.Error(got)
+	}
+}
+
+type fleeted struct {
+	hooked
+	gone bool
+}
+
+func (fleeted) BatchGetProjects(context.Context,
+	*codebuild.BatchGetProjectsInput) (*codebuild.BatchGetProjectsOutput, error) {
+	return &codebuild.BatchGetProjectsOutput{Projects: []codebuild.Project{{Name: new("web"),
+		Environment: &codebuild.ProjectEnvironment{Fleet: &codebuild.ProjectFleet{
+			FleetArn: new("arn:aws:codebuild:eu-central-1:123456789012:fleet/big:1111")}}}}}, nil
+}
+
+func (f fleeted) BatchGetFleets(_ context.Context,
+	in *codebuild.BatchGetFleetsInput) (*codebuild.BatchGetFleetsOutput, error) {
+	if f.gone {
+		return &codebuild.BatchGetFleetsOutput{FleetsNotFound: in.Names}, nil
+	}
+	return &codebuild.BatchGetFleetsOutput{Fleets: []codebuild.Fleet{{Arn: &in.Names[0]}}}, nil
 }
 
 // hooked has a project with a webhook, one of whose deliveries started nothing.
