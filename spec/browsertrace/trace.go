@@ -57,12 +57,15 @@ type Message struct {
 }
 
 // Read reads a trace of a size in bytes.
-func Read(in io.ReaderAt, size int64) (*Trace, error) {
+func Read(in io.ReaderAt, size int64) (*Trace, error) { return read(in, size, maxUnpacked) }
+
+// read reads no more than unpacked bytes of lines.
+func read(in io.ReaderAt, size, unpacked int64) (*Trace, error) {
 	z, err := open(in, size)
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{left: maxUnpacked, open: map[string]int{}}
+	r := &reader{left: unpacked, open: map[string]int{}}
 	files := slices.DeleteFunc(slices.Clone(z.File), func(f *zip.File) bool { return path.Ext(f.Name) != ".trace" })
 	slices.SortStableFunc(files, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
 	if len(files) == 0 {
