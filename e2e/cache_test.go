@@ -17,13 +17,13 @@ func TestLocalCache(t *testing.T) {
 	const spec = `{"version": "0.2", "phases": {"build": {"commands": ["mkdir -p ~/.tool", "echo x >>~/.tool/n", "echo has $(wc -l <~/.tool/n)"]}},
 		"cache": {"paths": ["/root/.tool/**/*"]}}`
 	local := &bt.ProjectCache{Type: bt.CacheTypeLocal,
-		Modes: []bt.CacheMode{bt.CacheModeLocalCustomCache, bt.CacheModeLocalSourceCache}}
+		Modes: []bt.CacheMode{bt.CacheModeLocalCustomCache, bt.CacheModeLocalDockerLayerCache}}
 	c := f.inline("tool", spec, func(in *codebuild.CreateProjectInput) { in.Cache = local })
 	build := func(words ...string) {
 		t.Helper()
 		has(t, f.printed(*f.build(&codebuild.StartBuildInput{ProjectName: new("tool")}).Id), words...)
 	}
-	build("The cache mode LOCAL_SOURCE_CACHE is ignored.", "Local cache: nothing to restore", "has 1\n",
+	build("The cache mode LOCAL_DOCKER_LAYER_CACHE is ignored.", "Local cache: nothing to restore", "has 1\n",
 		"Local cache: kept /root/.tool")
 	build("Local cache: restored /root/.tool", "has 2\n")
 	f.stop()

@@ -223,7 +223,7 @@ func TestSandboxByTheCLI(t *testing.T) {
 		}
 	}
 	out, err := i.awsFails("codebuild", "start-sandbox-connection", "--sandbox-id", id)
-	if err == nil || !strings.Contains(out+err.Error(), "InvalidInputException") {
+	if err == nil || !strings.Contains(out+err.Error(), "NotImplementedException") {
 		t.Errorf("a connection: %s %v", out, err)
 	}
 	if got := i.text("sandbox.status", "codebuild stop-sandbox --id "+id); got != "STOPPING" {

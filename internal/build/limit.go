@@ -20,8 +20,8 @@ func withinLimit(ctx context.Context, tx store.Tx, project string, limit *int32)
 	}
 	var open int32
 	if err := tx.QueryRow(ctx,
-		`SELECT COUNT(*) FROM builds WHERE project = $1 AND kind = 'build' AND state IN ('queued', 'assigned', 'running')`,
-		project).Scan(&open); err != nil {
+		`SELECT COALESCE(SUM(CASE WHEN kind = 'build' THEN 1 ELSE 0 END), 0) FROM builds
+			WHERE project = $1 AND state IN ('queued', 'assigned', 'running')`, project).Scan(&open); err != nil {
 		return err
 	}
 	if open < *limit {

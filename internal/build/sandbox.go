@@ -123,13 +123,15 @@ func (s *Service) BatchGetSandboxes(ctx context.Context,
 			return nil, err
 		}
 	}
-	rows, err := many(ctx, s.db, `WHERE kind = 'sandbox' AND id IN `+store.In(1, len(ids)), store.Args(ids)...)
+	rows, err := many(ctx, s.db, `WHERE id IN `+store.In(1, len(ids)), store.Args(ids)...)
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[string]*row, len(rows))
 	for _, r := range rows {
-		found[*r.build.Id] = r
+		if r.Sandbox {
+			found[*r.build.Id] = r
+		}
 	}
 	out := &cb.BatchGetSandboxesOutput{Sandboxes: []cb.Sandbox{}, SandboxesNotFound: []string{}}
 	for i, id := range ids {
