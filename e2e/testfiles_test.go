@@ -90,8 +90,10 @@ func TestFilesThatTestsLeave(t *testing.T) {
 	if base64.StdEncoding.EncodeToString(picture) != onePixel {
 		t.Errorf("%d bytes are saved", len(picture))
 	}
-	if resp := must(http.Get(i.url + "/v1/report-file?report=" + build.ReportArns[0] + "&file=0"))(t); resp.StatusCode != 400 {
-		t.Errorf("without a signature the answer is %s", resp.Status)
+	unsigned := must(http.Get(i.url + "/v1/report-file?report=" + build.ReportArns[0] + "&file=0"))(t)
+	_ = unsigned.Body.Close()
+	if unsigned.StatusCode != 400 {
+		t.Errorf("without a signature the answer is %s", unsigned.Status)
 	}
 
 	b := newBrowser(t, i)
@@ -108,7 +110,8 @@ func TestFilesThatTestsLeave(t *testing.T) {
 	b.inspect("test-trace")
 	// A page of a build has no origin, so that it is nobody here.
 	b.visit("report-files", "/reports/"+name, "report.html")
-	b.do(chromedp.Navigate(eval[string](b, `[...document.querySelectorAll("a")].find(a => a.textContent == "report.html").href`)))
+	const link = `[...document.querySelectorAll("a")].find(a => a.textContent == "report.html").href`
+	b.do(chromedp.Navigate(eval[string](b, link)))
 	if title := eval[string](b, "document.title"); title != "null" {
 		t.Errorf("the page's origin is %q", title)
 	}
@@ -130,8 +133,9 @@ func TestExampleWithABrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := string(must(os.ReadFile(filepath.Join(dir, "site", "index.html")))(t))
-	i.commit(dir, "Add the basket", map[string]string{
-		"site/index.html": strings.Replace(page, "Number(sum.value) + Number(button.dataset.price)", "sum.value + button.dataset.price", 1)})
+	const added, joined = "Number(sum.value) + Number(button.dataset.price)", "sum.value + button.dataset.price"
+	broken := strings.Replace(page, added, joined, 1)
+	i.commit(dir, "Add the basket", map[string]string{"site/index.html": broken})
 	i.git(dir, "push", "-q", "origin", "main")
 	i.fromRepository("basket")
 	build := i.build(&codebuild.StartBuildInput{ProjectName: new("basket"), SourceVersion: new("refs/heads/main")})

@@ -91,8 +91,8 @@ func claim(ctx context.Context, tx store.Tx, build, arn string, r slipway.Report
 	if len(r.Files) == 0 {
 		return nil, nil
 	}
-	names, err := store.Strings(ctx, tx, `UPDATE report_files SET report = $1 WHERE build = $2 AND name = $3 RETURNING sha256`,
-		arn, build, r.Name)
+	names, err := store.Strings(ctx, tx,
+		`UPDATE report_files SET report = $1 WHERE build = $2 AND name = $3 RETURNING sha256`, arn, build, r.Name)
 	if err != nil {
 		return nil, err
 	}

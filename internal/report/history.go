@@ -35,7 +35,8 @@ func (s *Service) GetTestHistory(ctx context.Context,
 	all, err := store.All(ctx,
 		s.db, func(r *sql.Rows) (o one, err error) {
 			return o, r.Scan(store.JSON(&o.report), &o.cases, &o.commit, &o.branch, filesIn(&o.files))
-		}, `SELECT doc, cases, commit_id, branch, attachments FROM reports WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`,
+		}, `SELECT doc, cases, commit_id, branch, attachments FROM reports
+			WHERE grp = $1 AND created >= $2 ORDER BY seq DESC LIMIT $3`,
 		*in.ReportGroupArn, s.Now().Add(-Life).UnixMilli(), n)
 	if err != nil {
 		return nil, err

@@ -299,7 +299,7 @@ func (m masking) PutReportFile(ctx context.Context, report string, body awsproto
 	if of, ok := m.Identity.(ReportFiles); ok {
 		return of.PutReportFile(ctx, report, body)
 	}
-	return nil
+	return errors.New("nobody keeps files of this build")
 }
 
 // ReportExports implements ReportExports. An identity that knows of none has none.

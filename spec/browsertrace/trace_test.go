@@ -128,7 +128,8 @@ func TestHostileTraces(t *testing.T) {
 	many := strings.Repeat(`{"type":"before","callId":"a","parentId":"a","startTime":1}`+"\n", 3*maxSteps) +
 		strings.Repeat(`{"type":"console","text":"x"}`+"\n", 3*maxMessages) +
 		strings.Repeat(`{"type":"screencast-frame","file":"screencast/1.jpeg"}`+"\n", 3*maxFrames)
-	if tr := readAll(t, "test.trace", many); !tr.Truncated || len(tr.Steps) != maxSteps || len(tr.Messages) != maxMessages {
+	tr := readAll(t, "test.trace", many)
+	if !tr.Truncated || len(tr.Steps) != maxSteps || len(tr.Messages) != maxMessages {
 		t.Errorf("%v, %d steps, %d messages", tr.Truncated, len(tr.Steps), len(tr.Messages))
 	}
 	for name, c := range map[string]struct {

@@ -117,7 +117,8 @@ func TestPages(t *testing.T) {
 		}
 	}
 	p.Shows("/tests/unit/case?name=TestGreeting&prefix=greet", "failed.png", "the first failure")
-	p.Shows("/reports/unit:1111/trace/trace.zip", "takes a voucher", "chromium", "no such <button>", "Click", "2.0 s", "oh")
+	p.Shows("/reports/unit:1111/trace/trace.zip", "takes a voucher", "chromium", "no such <button>", "Click",
+		"2.0 s", "oh")
 	if got := p.Status("/reports/none:1"); got != 404 {
 		t.Errorf("a report that is not there answers %d", got)
 	}
@@ -152,7 +153,8 @@ func TestFilesOfTests(t *testing.T) {
 		h := resp.Header
 		how, _, _ := strings.Cut(h.Get("Content-Disposition"), ";")
 		policy, _, _ := strings.Cut(h.Get("Content-Security-Policy"), "; script-src")
-		if got := h.Get("Content-Type") + "|" + how + "|" + policy; got != want || h.Get("X-Content-Type-Options") != "nosniff" {
+		got := h.Get("Content-Type") + "|" + how + "|" + policy
+		if got != want || h.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %s", sum, got)
 		}
 	}
