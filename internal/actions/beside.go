@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"slipway/internal/actions/expression"
@@ -37,6 +38,14 @@ type Serving struct {
 	Ports map[string]string // of this machine, by those of the service
 }
 
+// Dismissed is the answer to the removal of a service.
+type Dismissed struct {
+	Ended string // how the service had ended before, "" if it ran until now
+}
+
+// besideJob is a service that the job has started.
+type besideJob struct{ name, id string }
+
 // beside starts what runs beside the steps: the containers of services.
 func (j *job) beside(ctx context.Context, c contexts) error {
 	j.services = expression.NewObject()
@@ -44,16 +53,80 @@ func (j *job) beside(ctx context.Context, c contexts) error {
 	if err := j.contained(c); err != nil {
 		return fmt.Errorf("container: %w", err)
 	}
+	wanted, err := j.wanted(c)
+	if err != nil {
+		return err
+	}
+	return j.serveAll(ctx, wanted)
+}
+
+// wanted evaluates the services of the job. Those without an image are left out, as GitHub does.
+func (j *job) wanted(c contexts) (all []Service, err error) {
 	for _, m := range j.def.Services.Members {
 		v, err := evaluate(m.Value, c.only(inContainer...))
-		if err == nil {
-			err = j.serve(ctx, m.Key, v)
+		if err != nil {
+			return nil, fmt.Errorf("the service %s: %w", m.Key, err)
+		}
+		s, err := service(m.Key, v)
+		if err == nil && s.Image != "" && j.d.plan.Services == "" {
+			err = errors.New("this build has no container engine, which services need")
 		}
 		if err != nil {
-			return fmt.Errorf("the service %s: %w", m.Key, err)
+			return nil, fmt.Errorf("the service %s: %w", m.Key, err)
+		}
+		if s.Image == "" {
+			continue
+		}
+		if s.Password != "" {
+			j.d.console.hide(s.Password)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// serveAll starts services side by side, and returns when all are ready or one has failed to start.
+func (j *job) serveAll(ctx context.Context, wanted []Service) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	serving := make([]Serving, len(wanted))
+	errs := make([]error, len(wanted))
+	var all sync.WaitGroup
+	for i, s := range wanted {
+		j.d.console.printf("Starting the service %s (%s)", s.Name, s.Image)
+		all.Go(func() {
+			if serving[i], errs[i] = j.d.serve(ctx, s); errs[i] != nil {
+				errs[i] = fmt.Errorf("the service %s: %w", s.Name, errs[i])
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	for i, s := range wanted {
+		if errs[i] != nil {
+			continue
+		}
+		j.serving = append(j.serving, besideJob{s.Name, serving[i].ID})
+		ports := textObject(serving[i].Ports)
+		j.services.Set(s.Name,
+			expression.NewObject().Set("id", serving[i].ID).Set("network", "bridge").Set("ports", ports))
+		for _, p := range ports.Keys() {
+			j.d.console.printf("  port %s of %s is localhost:%s", p, s.Name, serving[i].Ports[p])
 		}
 	}
-	return nil
+	return first(errs)
+}
+
+// first is the first error that does not follow from another: the others were cancelled by it.
+func first(errs []error) error {
+	var cancelled error
+	for _, err := range errs {
+		if err != nil && !errors.Is(err, context.Canceled) {
+			return err
+		}
+		cancelled = errors.Join(cancelled, err)
+	}
+	return cancelled
 }
 
 // contained checks that a job that wants a container is in one of that image: the build's. Its variables are the job's.
@@ -96,56 +169,44 @@ func (j *job) contained(c contexts) error {
 	return nil
 }
 
-// serve starts one service. One without an image is left out, as GitHub does.
-func (j *job) serve(ctx context.Context, name string, of expression.Value) error {
-	s, err := service(name, of)
-	if err != nil || s.Image == "" {
-		return err
-	}
-	if j.d.plan.Services == "" {
-		return errors.New("this build has no container engine, which services need")
-	}
-	if s.Password != "" {
-		j.d.console.hide(s.Password)
-	}
-	j.d.console.printf("Starting the service %s (%s)", name, s.Image)
+// serve starts one service and returns when it is ready.
+func (d *driver) serve(ctx context.Context, s Service) (serving Serving, err error) {
 	body, err := json.Marshal(s) //nolint:gosec // the password is for the runner, which pulls the image with it
 	if err != nil {
-		return err
+		return serving, err
 	}
-	answer, err := j.d.ask(ctx, http.MethodPost, ServicesPath, bytes.NewReader(body))
+	answer, err := d.ask(ctx, http.MethodPost, ServicesPath, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return serving, err
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 	if err != nil {
-		return err
+		return serving, err
 	}
 	if answer.StatusCode != http.StatusCreated {
-		return errors.New(strings.TrimSpace(string(text)))
+		return serving, errors.New(strings.TrimSpace(string(text)))
 	}
-	var serving Serving
-	if err := json.Unmarshal(text, &serving); err != nil {
-		return err
-	}
-	j.serving = append(j.serving, serving.ID)
-	ports := textObject(serving.Ports)
-	j.services.Set(name, expression.NewObject().Set("id", serving.ID).Set("network", "bridge").Set("ports", ports))
-	for _, p := range ports.Keys() {
-		j.d.console.printf("  port %s is localhost:%s", p, serving.Ports[p])
-	}
-	return nil
+	return serving, json.Unmarshal(text, &serving)
 }
 
-// dismiss removes the job's services.
-func (j *job) dismiss() {
-	for _, id := range j.serving {
-		if answer, err := j.d.ask(context.Background(), http.MethodDelete, ServicesPath+"/"+id, nil); err == nil {
-			_ = answer.Body.Close()
+// dismiss removes the job's services, and says which of them had ended before.
+func (j *job) dismiss() (ended []string) {
+	for _, s := range j.serving {
+		answer, err := j.d.ask(context.Background(), http.MethodDelete, ServicesPath+"/"+s.id, nil)
+		if err != nil {
+			continue // the runner removes what is left
+		}
+		var was Dismissed
+		err = json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&was)
+		_ = answer.Body.Close()
+		if err == nil && was.Ended != "" {
+			ended = append(ended, fmt.Sprintf("the service %s: the service %s %s", s.name, s.name, was.Ended))
+			j.d.console.printf("The service %s %s before the job did", s.name, was.Ended)
 		}
 	}
 	j.serving = nil
+	return ended
 }
 
 // service reads what a workflow says of a service: an image, or a mapping.

@@ -40,7 +40,7 @@ type job struct {
 	path      []string          // what GITHUB_PATH put before PATH
 	defaults  map[string]string // shell and working-directory
 	services  *expression.Object
-	serving   []string // the IDs of its services
+	serving   []besideJob // its services
 	container *expression.Object
 	failed    bool
 	cancelled bool
@@ -134,6 +134,7 @@ func (j *job) run(ctx context.Context) *outcome {
 	}
 	j.finish(ctx)
 	j.d.console.begin()
+	j.blame(j.dismiss())
 	switch {
 	case j.cancelled:
 		o.result = cancelled
@@ -145,6 +146,13 @@ func (j *job) run(ctx context.Context) *outcome {
 		o.result = failure
 	}
 	return j.settle(o, allowed)
+}
+
+// blame says which services ended while the job ran: if it failed, that may be why.
+func (j *job) blame(ended []string) {
+	if r := &j.d.result; j.failed && r.Job == j.name {
+		r.Ended = ended
+	}
 }
 
 // settle lets a job that may fail count as one that did not.

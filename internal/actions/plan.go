@@ -64,6 +64,7 @@ type Result struct {
 	// Job, Step and Message are of the first step that failed.
 	Job, Step, Message string
 	ExitCode           int
+	Ended              []string // how services of that job ended before it
 	Annotations        []Annotation
 	Outputs            map[string]string // of the job, if there is one only
 	Environment        map[string]string // what the steps of a phase leave to the phases after it

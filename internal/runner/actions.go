@@ -135,14 +135,7 @@ func (b *build) stepsEnd(ctx context.Context, kind codebuild.BuildPhaseType, r a
 	if !r.Failed {
 		return nil
 	}
-	where := r.Step
-	if b.flow != nil && r.Job != "" {
-		where = strings.TrimSuffix(r.Job+": "+r.Step, ": ")
-	}
-	message := r.Message
-	if where != "" {
-		message = where + ": " + message
-	}
+	where, message := b.failedStep(r)
 	finding, lines := b.annotated(r)
 	if finding != nil {
 		message += ". " + *lines[0].Text
@@ -159,6 +152,22 @@ func (b *build) stepsEnd(ctx context.Context, kind codebuild.BuildPhaseType, r a
 		}
 	}
 	return err
+}
+
+// failedStep is where steps failed, and why. Services that ended before come first: the step may have needed them.
+func (b *build) failedStep(r actions.Result) (where, message string) {
+	where, message = r.Step, r.Message
+	if r.Step != "" {
+		message = r.Step + ": " + message
+	}
+	if len(r.Ended) > 0 {
+		message = strings.Join(r.Ended, ". ") + ". " + message
+	}
+	if b.flow != nil && r.Job != "" {
+		where = strings.TrimSuffix(r.Job+": "+r.Step, ": ")
+		message = r.Job + ": " + message
+	}
+	return where, message
 }
 
 // annotated is what the annotations of steps say is wrong, nil if there is none.

@@ -26,12 +26,15 @@ type actionsServer struct {
 	dir     *os.File // of the socket
 	file    string
 	mu      sync.Mutex
-	serving map[string]bool // the IDs of services
+	closed  bool
+	free    int               // how many services more may run
+	serving map[string]string // the names of services by their IDs
+	starts  sync.WaitGroup    // of services
 }
 
 // serveActions begins to answer the driver of steps. It returns the socket as the room shows it.
 func (b *build) serveActions() (s *actionsServer, inside string, err error) {
-	s = &actionsServer{b: b, serving: map[string]bool{}}
+	s = &actionsServer{b: b, free: maxServices, serving: map[string]string{}}
 	if s.file, inside, err = b.space.tool(socketName); err != nil {
 		return nil, "", err
 	}
@@ -68,22 +71,28 @@ func (s *actionsServer) close() {
 	_ = s.dir.Close()
 	_ = os.Remove(s.file)
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for id := range s.serving {
-		s.remove(id)
+	s.closed = true
+	s.mu.Unlock()
+	s.starts.Wait() // their calls have ended with the server
+	for id, name := range s.serving {
+		s.remove(id, name)
 	}
 }
 
-// remove ends a service.
-func (s *actionsServer) remove(id string) {
+// remove ends a service. It returns how the service had ended before, "" if it ran until now.
+func (s *actionsServer) remove(id, name string) string {
 	of, ok := s.b.Executor.(room.Services)
 	if !ok {
-		return
+		return ""
 	}
-	if err := of.Dismiss(id); err != nil {
-		s.b.log.say("A service cannot be removed: %v", err)
+	end, err := of.Dismiss(id)
+	if err != nil {
+		s.b.log.say("The service %s cannot be removed: %v", name, err)
 	}
-	delete(s.serving, id)
+	if end == nil {
+		return ""
+	}
+	return end.String()
 }
 
 // maxServices bounds the services of a build that run at a time.
@@ -101,12 +110,11 @@ func (s *actionsServer) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "services need a container engine, which there is none of here", http.StatusNotImplemented)
 		return
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.serving) >= maxServices {
+	if !s.reserve() {
 		http.Error(w, fmt.Sprintf("a build has at most %d services", maxServices), http.StatusTooManyRequests)
 		return
 	}
+	defer s.starts.Done()
 	want := room.Service{Name: in.Name, Image: in.Image, Env: in.Env, Ports: in.Ports, Health: room.Health{
 		Command: in.HealthCommand, Interval: in.Interval, Timeout: in.Timeout, StartPeriod: in.StartPeriod,
 		Retries: in.Retries}}
@@ -114,24 +122,47 @@ func (s *actionsServer) serve(w http.ResponseWriter, r *http.Request) {
 		want.Registry = &room.Registry{User: in.User, Password: in.Password}
 	}
 	serving, err := of.Serve(r.Context(), s.b.space.place.Dir, want, func(line string) { s.b.log.say("%s", line) })
+	s.mu.Lock()
+	if err != nil {
+		s.free++
+	} else {
+		s.serving[serving.ID] = in.Name
+	}
+	s.mu.Unlock()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
-	s.serving[serving.ID] = true
 	w.WriteHeader(http.StatusCreated)
 	_ = json.NewEncoder(w).Encode(actions.Serving{ID: serving.ID, Ports: serving.Ports})
 }
 
-// dismiss removes a service that this build has started.
-func (s *actionsServer) dismiss(w http.ResponseWriter, r *http.Request) {
+// reserve takes a place for a service that starts. It reports false if there is none, or if the server is closed.
+func (s *actionsServer) reserve() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed || s.free == 0 {
+		return false
+	}
+	s.free--
+	s.starts.Add(1)
+	return true
+}
+
+// dismiss removes a service that this build has started, and answers how it had ended before.
+func (s *actionsServer) dismiss(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
-	if !s.serving[id] {
+	s.mu.Lock()
+	name, ok := s.serving[id]
+	delete(s.serving, id)
+	s.mu.Unlock()
+	if !ok {
 		http.Error(w, "not found", http.StatusNotFound)
 		return
 	}
-	s.remove(id)
-	w.WriteHeader(http.StatusNoContent)
+	ended := s.remove(id, name)
+	s.mu.Lock()
+	s.free++
+	s.mu.Unlock()
+	_ = json.NewEncoder(w).Encode(actions.Dismissed{Ended: ended})
 }

@@ -309,9 +309,9 @@ func (s slotExecutor) Serve(ctx context.Context, dir string, of room.Service,
 }
 
 // Dismiss implements room.Services.
-func (s slotExecutor) Dismiss(id string) error {
+func (s slotExecutor) Dismiss(id string) (*room.ServiceEnd, error) {
 	if services, ok := s.executor.(room.Services); ok {
 		return services.Dismiss(id)
 	}
-	return errors.New("this runner has no container engine")
+	return nil, errors.New("this runner has no container engine")
 }

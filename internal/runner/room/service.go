@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -30,11 +31,24 @@ type Serving struct {
 	Ports map[string]string // of this machine, by those of the service
 }
 
+// ServiceEnd says how the program of a service ended by itself.
+type ServiceEnd struct {
+	Status      int
+	OutOfMemory bool // the kernel killed it at the service's limit
+}
+
+func (e ServiceEnd) String() string {
+	if e.OutOfMemory {
+		return fmt.Sprintf("ended with status %d: it used more memory than a service may", e.Status)
+	}
+	return fmt.Sprintf("ended with status %d", e.Status)
+}
+
 // Services starts containers beside builds.
 type Services interface {
 	// Serve starts a service for the room with the folder dir, and waits until it is ready. Recover removes what is
 	// left.
 	Serve(ctx context.Context, dir string, s Service, say func(line string)) (Serving, error)
-	// Dismiss removes a service.
-	Dismiss(id string) error
+	// Dismiss removes a service. It returns how the service had ended before, or nil if it ran until now.
+	Dismiss(id string) (*ServiceEnd, error)
 }

@@ -74,10 +74,10 @@ func (e *Executor) Serve(ctx context.Context, dir string, s room.Service, say fu
 }
 
 // Dismiss implements room.Services.
-func (e *Executor) Dismiss(id string) error {
+func (e *Executor) Dismiss(id string) (*room.ServiceEnd, error) {
 	of, ok := e.Containers.(room.Services)
 	if !ok {
-		return errors.New(e.NoContainers)
+		return nil, errors.New(e.NoContainers)
 	}
 	return of.Dismiss(id)
 }

@@ -36,6 +36,8 @@ func TestContainers(t *testing.T) {
 				"recovery":                    testRecovery,
 				"a program the image lacks":   testBeside,
 				"a build without memory left": testOutOfMemory,
+				"services":                    testServices,
+				"a service's end":             testServiceRace,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, e) })
 			}

@@ -9,15 +9,18 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"slipway/internal/runner/room"
 )
 
-// readyLimit is how long a service may take to be healthy, and askEvery how often it is asked.
+// readyLimit is how long a service may take to be healthy, and askEvery how often it is asked. A service without a
+// health check is ready when its program has run for settleTime: one that cannot start ends sooner.
 const (
 	readyLimit = 5 * time.Minute
 	askEvery   = 300 * time.Millisecond
+	settleTime = time.Second
 )
 
 // serviceLimits keep a service from taking all of the machine.
@@ -50,9 +53,10 @@ type binding struct{ HostIP, HostPort string }
 // serviceState is how a service is.
 type serviceState struct {
 	State struct {
-		Running  bool
-		ExitCode int
-		Health   *struct {
+		Running   bool
+		OOMKilled bool
+		ExitCode  int
+		Health    *struct {
 			Status string
 			Log    []struct{ Output string }
 		}
@@ -95,41 +99,113 @@ func (e *Executor) Serve(ctx context.Context, dir string, s room.Service,
 	return serving, err
 }
 
-// await starts a service and waits until it is healthy, if its image or the build says how to tell.
+// await starts a service and waits until it is ready: healthy, if its image or the build says how to tell.
 func (e *Executor) await(ctx context.Context, id string, s room.Service) (room.Serving, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyLimit)
 	defer cancel()
 	if err := e.api.post(ctx, "/containers/"+id+"/start"); err != nil {
 		return room.Serving{}, fmt.Errorf("start the service %s: %w", s.Name, err)
 	}
+	settled := false
 	for {
-		var now serviceState
-		if err := e.api.call(ctx, http.MethodGet, "/containers/"+id+"/json", nil, &now); err != nil {
+		now, err := e.service(ctx, id)
+		if err != nil {
 			return room.Serving{}, err
 		}
-		h := now.State.Health
+		health := now.health()
 		switch {
 		case !now.State.Running:
-			return room.Serving{}, fmt.Errorf("the service %s ended with status %d", s.Name, now.State.ExitCode)
-		case h == nil || h.Status == "" || h.Status == "none" || h.Status == "healthy":
+			return room.Serving{}, fmt.Errorf("the service %s %s", s.Name, now.end())
+		case health == "healthy" || health == "none" && settled:
 			return room.Serving{ID: id, Ports: published(now.NetworkSettings.Ports)}, nil
-		case h.Status == "unhealthy":
-			said := ""
-			if n := len(h.Log); n > 0 {
-				said = ": " + strings.TrimSpace(h.Log[n-1].Output)
-			}
-			return room.Serving{}, fmt.Errorf("the service %s is not healthy%s", s.Name, said)
+		case health == "unhealthy":
+			return room.Serving{}, fmt.Errorf("the service %s is not healthy%s", s.Name, now.said())
 		}
-		select {
-		case <-time.After(askEvery):
-		case <-ctx.Done():
-			return room.Serving{}, fmt.Errorf("the service %s was not healthy in time: %w", s.Name, context.Cause(ctx))
+		wait := askEvery
+		if health == "none" {
+			wait = settleTime
 		}
+		if err := e.ends(ctx, id, wait); err != nil {
+			return room.Serving{}, fmt.Errorf("the service %s was not ready in time: %w", s.Name, err)
+		}
+		settled = true
 	}
 }
 
-// Dismiss implements room.Services.
-func (e *Executor) Dismiss(id string) error { return e.remove(id) }
+// service asks how a service is.
+func (e *Executor) service(ctx context.Context, id string) (s serviceState, err error) {
+	err = e.api.call(ctx, http.MethodGet, "/containers/"+id+"/json", nil, &s)
+	return s, err
+}
+
+// health is the engine's word for how a service is, "none" without a health check.
+func (s serviceState) health() string {
+	if h := s.State.Health; h != nil && h.Status != "" {
+		return h.Status
+	}
+	return "none"
+}
+
+// said is what the last health check of a service put out, after a colon.
+func (s serviceState) said() string {
+	if h := s.State.Health; h != nil && len(h.Log) > 0 {
+		return ": " + strings.TrimSpace(h.Log[len(h.Log)-1].Output)
+	}
+	return ""
+}
+
+// end is how a service that does not run has ended.
+func (s serviceState) end() room.ServiceEnd {
+	return room.ServiceEnd{Status: s.State.ExitCode, OutOfMemory: s.State.OOMKilled}
+}
+
+// ends waits until a container has ended, but no longer than limit. The error is that of ctx.
+func (e *Executor) ends(ctx context.Context, id string, limit time.Duration) error {
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := e.api.wait(within, id); err != nil && within.Err() == nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// killed is the status of a program that a SIGKILL ended.
+const killed = 128 + int(syscall.SIGKILL)
+
+// Dismiss implements room.Services. The service is killed first: whether its program had ended before is then decided
+// by the kernel, and does not depend on when the engine notices it.
+func (e *Executor) Dismiss(id string) (*room.ServiceEnd, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
+	defer cancel()
+	end, err := e.killService(ctx, id)
+	return end, errors.Join(err, e.remove(id))
+}
+
+// killService returns nil for a service that ran until now.
+func (e *Executor) killService(ctx context.Context, id string) (*room.ServiceEnd, error) {
+	refused := e.api.post(ctx, "/containers/"+id+"/kill?signal=KILL") // Docker and Podman refuse it if it has ended
+	if gone(refused) {
+		return nil, nil
+	}
+	if err := e.ends(ctx, id, engineLimit); err != nil {
+		return nil, err
+	}
+	s, err := e.service(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	end := s.end()
+	switch {
+	case s.State.Running:
+		return nil, refused
+	case refused == nil && !end.OutOfMemory && end.Status == killed:
+		return nil, nil
+	}
+	return &end, nil
+}
 
 // bindings are the ports of a service, and where they are reached: at the loopback address alone.
 func bindings(ports []string) (exposed map[string]struct{}, bound map[string][]binding, err error) {
