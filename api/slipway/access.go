@@ -51,6 +51,10 @@ func askDeleteImage(a *awsproto.Access, input any) {
 	a.Ask("slipway:DeleteImage", awsproto.Any)
 }
 
+func askDeleteJenkinsServer(a *awsproto.Access, input any) {
+	a.Ask("slipway:DeleteJenkinsServer", awsproto.Any)
+}
+
 func askDeletePasskey(a *awsproto.Access, input any) {
 	in := input.(*DeletePasskeyInput)
 	a.Ask("slipway:DeletePasskey", a.Find("user", awsproto.One(awsproto.Value(in.UserName))))
@@ -85,6 +89,11 @@ func askEndSignIn(a *awsproto.Access, input any) {
 func askExplainBuild(a *awsproto.Access, input any) {
 	in := input.(*ExplainBuildInput)
 	a.Ask("codebuild:BatchGetBuilds", a.Find("build", awsproto.One(awsproto.Value(in.Id))))
+}
+
+func askGetActionTypeClient(a *awsproto.Access, input any) {
+	in := input.(*GetActionTypeClientInput)
+	a.Ask("slipway:GetActionTypeClient", awsproto.Join(a.Prefix("codepipeline", true), []string{"actiontype:ThirdParty/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Category)), "*"), []string{"/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Provider)), "*"), []string{"/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Version)), "*")))
 }
 
 func askGetAttention(a *awsproto.Access, input any) {
@@ -163,6 +172,11 @@ func askGetTestOverview(a *awsproto.Access, input any) {
 	a.Ask("codebuild:GetReportGroupTrend", a.Find("reportGroup", awsproto.One(awsproto.Value(in.ReportGroupArn))))
 }
 
+func askListActionJobs(a *awsproto.Access, input any) {
+	in := input.(*ListActionJobsInput)
+	a.Ask("codepipeline:ListActionExecutions", awsproto.Join(a.Prefix("codepipeline", true), awsproto.Or(awsproto.One(awsproto.Value(in.PipelineName)), "*")))
+}
+
 func askListCommits(a *awsproto.Access, input any) {
 	in := input.(*ListCommitsInput)
 	a.Ask("codecommit:GetCommitHistory", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))
@@ -187,6 +201,10 @@ func askListHosts(a *awsproto.Access, input any) {
 
 func askListImages(a *awsproto.Access, input any) {
 	a.Ask("slipway:ListImages", awsproto.Any)
+}
+
+func askListJenkinsServers(a *awsproto.Access, input any) {
+	a.Ask("slipway:ListJenkinsServers", awsproto.Any)
 }
 
 func askListJobs(a *awsproto.Access, input any) {
@@ -280,6 +298,10 @@ func askPutHostService(a *awsproto.Access, input any) {
 
 func askPutImage(a *awsproto.Access, input any) {
 	a.Ask("slipway:PutImage", awsproto.Any)
+}
+
+func askPutJenkinsServer(a *awsproto.Access, input any) {
+	a.Ask("slipway:PutJenkinsServer", awsproto.Any)
 }
 
 func askPutReleasePolicy(a *awsproto.Access, input any) {

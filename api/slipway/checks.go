@@ -8,10 +8,11 @@ import (
 
 var pattern1 = awsproto.NewPattern("[A-Za-z0-9._-]+")
 var pattern2 = awsproto.NewPattern("[A-Za-z0-9+=,.@_-]+")
-var pattern3 = awsproto.NewPattern("[A-Za-z0-9][A-Za-z0-9_-]*")
-var pattern4 = awsproto.NewPattern("[A-Za-z0-9.@\\-_]+")
-var pattern5 = awsproto.NewPattern("[!-~]+")
-var pattern6 = awsproto.NewPattern("[\\w\\.-]+")
+var pattern3 = awsproto.NewPattern("[0-9A-Za-z_-]+")
+var pattern4 = awsproto.NewPattern("[A-Za-z0-9][A-Za-z0-9_-]*")
+var pattern5 = awsproto.NewPattern("[A-Za-z0-9.@\\-_]+")
+var pattern6 = awsproto.NewPattern("[!-~]+")
+var pattern7 = awsproto.NewPattern("[\\w\\.-]+")
 
 // Check reports what the model forbids.
 func (s *AcknowledgeBuildInput) Check(c *awsproto.Check) {
@@ -99,6 +100,13 @@ func (s *DeleteImageInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *DeleteJenkinsServerInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 35)
+	c.Match("name", s.Name, pattern3)
+}
+
+// Check reports what the model forbids.
 func (s *DeletePasskeyInput) Check(c *awsproto.Check) {
 	c.Required("passkeyId", s.PasskeyId != nil)
 }
@@ -115,7 +123,7 @@ func (s *DeleteReleasePolicyInput) Check(c *awsproto.Check) {
 func (s *DeleteSignInProviderInput) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 32)
-	c.Match("name", s.Name, pattern3)
+	c.Match("name", s.Name, pattern4)
 }
 
 // Check reports what the model forbids.
@@ -157,13 +165,20 @@ func (s *ExplainBuildInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetActionTypeClientInput) Check(c *awsproto.Check) {
+	c.Required("category", s.Category != nil)
+	c.Required("provider", s.Provider != nil)
+	c.Required("version", s.Version != nil)
+}
+
+// Check reports what the model forbids.
 func (s *GetAttentionInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
 func (s *GetBoardInput) Check(c *awsproto.Check) {
 	c.Length("pipelineName", s.PipelineName, 1, 100)
-	c.Match("pipelineName", s.PipelineName, pattern4)
+	c.Match("pipelineName", s.PipelineName, pattern5)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
 
@@ -191,7 +206,7 @@ func (s *GetBuildTokenInput) Check(c *awsproto.Check) {
 	c.Match("runner", s.Runner, pattern1)
 	c.Required("audience", s.Audience != nil)
 	c.Length("audience", s.Audience, 1, 255)
-	c.Match("audience", s.Audience, pattern5)
+	c.Match("audience", s.Audience, pattern6)
 }
 
 // Check reports what the model forbids.
@@ -203,7 +218,7 @@ func (s *GetChangeCoverageInput) Check(c *awsproto.Check) {
 func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern6)
+	c.Match("repositoryName", s.RepositoryName, pattern7)
 	c.Required("commitId", s.CommitId != nil)
 }
 
@@ -211,7 +226,7 @@ func (s *GetCommitProgressInput) Check(c *awsproto.Check) {
 func (s *GetDiffInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern6)
+	c.Match("repositoryName", s.RepositoryName, pattern7)
 	c.Length("beforeCommitSpecifier", s.BeforeCommitSpecifier, 1, 256)
 	c.Required("afterCommitSpecifier", s.AfterCommitSpecifier != nil)
 	c.Length("afterCommitSpecifier", s.AfterCommitSpecifier, 1, 256)
@@ -292,10 +307,17 @@ func (s *LatencyBucket) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ListActionJobsInput) Check(c *awsproto.Check) {
+	c.Required("pipelineName", s.PipelineName != nil)
+	c.Required("actionExecutionIds", s.ActionExecutionIds != nil)
+	c.Size("actionExecutionIds", s.ActionExecutionIds != nil, len(s.ActionExecutionIds), 1, 100)
+}
+
+// Check reports what the model forbids.
 func (s *ListCommitsInput) Check(c *awsproto.Check) {
 	c.Required("repositoryName", s.RepositoryName != nil)
 	c.Length("repositoryName", s.RepositoryName, 1, 100)
-	c.Match("repositoryName", s.RepositoryName, pattern6)
+	c.Match("repositoryName", s.RepositoryName, pattern7)
 	c.Required("commitSpecifier", s.CommitSpecifier != nil)
 	c.Length("commitSpecifier", s.CommitSpecifier, 1, 256)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
@@ -309,7 +331,7 @@ func (s *ListDenialsInput) Check(c *awsproto.Check) {
 func (s *ListExecutionsInput) Check(c *awsproto.Check) {
 	c.Required("pipelineName", s.PipelineName != nil)
 	c.Length("pipelineName", s.PipelineName, 1, 100)
-	c.Match("pipelineName", s.PipelineName, pattern4)
+	c.Match("pipelineName", s.PipelineName, pattern5)
 	awsproto.Range(c, "maxResults", s.MaxResults, new(int32(1)), new(int32(100)))
 }
 
@@ -324,6 +346,10 @@ func (s *ListHostsInput) Check(c *awsproto.Check) {
 
 // Check reports what the model forbids.
 func (s *ListImagesInput) Check(c *awsproto.Check) {
+}
+
+// Check reports what the model forbids.
+func (s *ListJenkinsServersInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
@@ -393,7 +419,7 @@ func (s *ListVersionsInput) Check(c *awsproto.Check) {
 // Check reports what the model forbids.
 func (s *ListWaitingInput) Check(c *awsproto.Check) {
 	c.Length("pipelineName", s.PipelineName, 1, 100)
-	c.Match("pipelineName", s.PipelineName, pattern4)
+	c.Match("pipelineName", s.PipelineName, pattern5)
 }
 
 // Check reports what the model forbids.
@@ -471,6 +497,17 @@ func (s *PutImageInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *PutJenkinsServerInput) Check(c *awsproto.Check) {
+	c.Required("name", s.Name != nil)
+	c.Length("name", s.Name, 1, 35)
+	c.Match("name", s.Name, pattern3)
+	c.Length("version", s.Version, 1, 9)
+	c.Match("version", s.Version, pattern3)
+	c.Required("url", s.Url != nil)
+	c.Required("userName", s.UserName != nil)
+}
+
+// Check reports what the model forbids.
 func (s *PutReleasePolicyInput) Check(c *awsproto.Check) {
 	c.Required("applicationName", s.ApplicationName != nil)
 	c.Length("applicationName", s.ApplicationName, 1, 100)
@@ -510,7 +547,7 @@ func (s *PutRouterReportInput) Check(c *awsproto.Check) {
 func (s *PutSignInProviderInput) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 32)
-	c.Match("name", s.Name, pattern3)
+	c.Match("name", s.Name, pattern4)
 	c.Required("issuer", s.Issuer != nil)
 	c.Required("clientId", s.ClientId != nil)
 	c.Required("mappings", s.Mappings != nil)

@@ -57,6 +57,11 @@ func (c Client) DeleteImage(ctx context.Context, in *DeleteImageInput) (*DeleteI
 	return awsproto.Send[DeleteImageOutput](ctx, c.Client, &opDeleteImage, in)
 }
 
+// DeleteJenkinsServer is slipway:DeleteJenkinsServer.
+func (c Client) DeleteJenkinsServer(ctx context.Context, in *DeleteJenkinsServerInput) (*DeleteJenkinsServerOutput, error) {
+	return awsproto.Send[DeleteJenkinsServerOutput](ctx, c.Client, &opDeleteJenkinsServer, in)
+}
+
 // DeletePasskey is slipway:DeletePasskey.
 func (c Client) DeletePasskey(ctx context.Context, in *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
 	return awsproto.Send[DeletePasskeyOutput](ctx, c.Client, &opDeletePasskey, in)
@@ -95,6 +100,11 @@ func (c Client) EndSignIn(ctx context.Context, in *EndSignInInput) (*EndSignInOu
 // ExplainBuild is slipway:ExplainBuild.
 func (c Client) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return awsproto.Send[ExplainBuildOutput](ctx, c.Client, &opExplainBuild, in)
+}
+
+// GetActionTypeClient is slipway:GetActionTypeClient.
+func (c Client) GetActionTypeClient(ctx context.Context, in *GetActionTypeClientInput) (*GetActionTypeClientOutput, error) {
+	return awsproto.Send[GetActionTypeClientOutput](ctx, c.Client, &opGetActionTypeClient, in)
 }
 
 // GetAttention is slipway:GetAttention.
@@ -177,6 +187,11 @@ func (c Client) GetTestOverview(ctx context.Context, in *GetTestOverviewInput) (
 	return awsproto.Send[GetTestOverviewOutput](ctx, c.Client, &opGetTestOverview, in)
 }
 
+// ListActionJobs is slipway:ListActionJobs.
+func (c Client) ListActionJobs(ctx context.Context, in *ListActionJobsInput) (*ListActionJobsOutput, error) {
+	return awsproto.Send[ListActionJobsOutput](ctx, c.Client, &opListActionJobs, in)
+}
+
 // ListCommits is slipway:ListCommits.
 func (c Client) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCommitsOutput, error) {
 	return awsproto.Send[ListCommitsOutput](ctx, c.Client, &opListCommits, in)
@@ -205,6 +220,11 @@ func (c Client) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHostsOu
 // ListImages is slipway:ListImages.
 func (c Client) ListImages(ctx context.Context, in *ListImagesInput) (*ListImagesOutput, error) {
 	return awsproto.Send[ListImagesOutput](ctx, c.Client, &opListImages, in)
+}
+
+// ListJenkinsServers is slipway:ListJenkinsServers.
+func (c Client) ListJenkinsServers(ctx context.Context, in *ListJenkinsServersInput) (*ListJenkinsServersOutput, error) {
+	return awsproto.Send[ListJenkinsServersOutput](ctx, c.Client, &opListJenkinsServers, in)
 }
 
 // ListJobs is slipway:ListJobs.
@@ -310,6 +330,11 @@ func (c Client) PutHostService(ctx context.Context, in *PutHostServiceInput) (*P
 // PutImage is slipway:PutImage.
 func (c Client) PutImage(ctx context.Context, in *PutImageInput) (*PutImageOutput, error) {
 	return awsproto.Send[PutImageOutput](ctx, c.Client, &opPutImage, in)
+}
+
+// PutJenkinsServer is slipway:PutJenkinsServer.
+func (c Client) PutJenkinsServer(ctx context.Context, in *PutJenkinsServerInput) (*PutJenkinsServerOutput, error) {
+	return awsproto.Send[PutJenkinsServerOutput](ctx, c.Client, &opPutJenkinsServer, in)
 }
 
 // PutReleasePolicy is slipway:PutReleasePolicy.

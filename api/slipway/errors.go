@@ -2,6 +2,13 @@
 
 package slipway
 
+// ActionTypeNotFoundException travels as "ActionTypeNotFoundException" with HTTP status 404.
+type ActionTypeNotFoundException struct{ Message string }
+
+func (e *ActionTypeNotFoundException) Error() string   { return e.Message }
+func (*ActionTypeNotFoundException) ErrorCode() string { return "ActionTypeNotFoundException" }
+func (*ActionTypeNotFoundException) HTTPStatus() int   { return 404 }
+
 // BuildNotFoundException travels as "BuildNotFoundException" with HTTP status 400.
 type BuildNotFoundException struct{ Message string }
 
@@ -39,6 +46,13 @@ func (e *InvalidImageException) Error() string   { return e.Message }
 func (*InvalidImageException) ErrorCode() string { return "InvalidImageException" }
 func (*InvalidImageException) HTTPStatus() int   { return 400 }
 
+// InvalidJenkinsServerException travels as "InvalidJenkinsServerException" with HTTP status 400.
+type InvalidJenkinsServerException struct{ Message string }
+
+func (e *InvalidJenkinsServerException) Error() string   { return e.Message }
+func (*InvalidJenkinsServerException) ErrorCode() string { return "InvalidJenkinsServerException" }
+func (*InvalidJenkinsServerException) HTTPStatus() int   { return 400 }
+
 // InvalidNextTokenException travels as "InvalidNextTokenException" with HTTP status 400.
 type InvalidNextTokenException struct{ Message string }
 
@@ -59,6 +73,13 @@ type InvalidSignInProviderException struct{ Message string }
 func (e *InvalidSignInProviderException) Error() string   { return e.Message }
 func (*InvalidSignInProviderException) ErrorCode() string { return "InvalidSignInProviderException" }
 func (*InvalidSignInProviderException) HTTPStatus() int   { return 400 }
+
+// JenkinsServerNotFoundException travels as "JenkinsServerNotFoundException" with HTTP status 404.
+type JenkinsServerNotFoundException struct{ Message string }
+
+func (e *JenkinsServerNotFoundException) Error() string   { return e.Message }
+func (*JenkinsServerNotFoundException) ErrorCode() string { return "JenkinsServerNotFoundException" }
+func (*JenkinsServerNotFoundException) HTTPStatus() int   { return 404 }
 
 // JobNotFoundException travels as "JobNotFoundException" with HTTP status 404.
 type JobNotFoundException struct{ Message string }
@@ -139,6 +160,8 @@ func (*SignInProviderNotFoundException) HTTPStatus() int   { return 404 }
 
 func newError(code, message string) error {
 	switch code {
+	case "ActionTypeNotFoundException":
+		return &ActionTypeNotFoundException{message}
 	case "BuildNotFoundException":
 		return &BuildNotFoundException{message}
 	case "DeploymentGroupNotFoundException":
@@ -149,12 +172,16 @@ func newError(code, message string) error {
 		return &ImageNotFoundException{message}
 	case "InvalidImageException":
 		return &InvalidImageException{message}
+	case "InvalidJenkinsServerException":
+		return &InvalidJenkinsServerException{message}
 	case "InvalidNextTokenException":
 		return &InvalidNextTokenException{message}
 	case "InvalidSignInMappingException":
 		return &InvalidSignInMappingException{message}
 	case "InvalidSignInProviderException":
 		return &InvalidSignInProviderException{message}
+	case "JenkinsServerNotFoundException":
+		return &JenkinsServerNotFoundException{message}
 	case "JobNotFoundException":
 		return &JobNotFoundException{message}
 	case "LogNotFoundException":

@@ -23,6 +23,7 @@ var (
 	opCreateHost               = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
 	opCreateRecoveryCodes      = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
 	opDeleteImage              = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
+	opDeleteJenkinsServer      = awsproto.Operation{Service: &info, Name: "DeleteJenkinsServer", Empty: true, Unsigned: false, Errors: []string{"JenkinsServerNotFoundException"}, Asks: askDeleteJenkinsServer}
 	opDeletePasskey            = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
 	opDeleteReleasePolicy      = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
 	opDeleteSignInProvider     = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
@@ -31,6 +32,7 @@ var (
 	opDiscardJob               = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
 	opEndSignIn                = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
 	opExplainBuild             = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
+	opGetActionTypeClient      = awsproto.Operation{Service: &info, Name: "GetActionTypeClient", Empty: false, Unsigned: false, Errors: []string{"ActionTypeNotFoundException"}, Asks: askGetActionTypeClient}
 	opGetAttention             = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
 	opGetBoard                 = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
 	opGetBrowserTrace          = awsproto.Operation{Service: &info, Name: "GetBrowserTrace", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetBrowserTrace}
@@ -47,12 +49,14 @@ var (
 	opGetSourceCredential      = awsproto.Operation{Service: &info, Name: "GetSourceCredential", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetSourceCredential}
 	opGetTestHistory           = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
 	opGetTestOverview          = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
+	opListActionJobs           = awsproto.Operation{Service: &info, Name: "ListActionJobs", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListActionJobs}
 	opListCommits              = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
 	opListDenials              = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
 	opListExecutions           = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
 	opListFleetStates          = awsproto.Operation{Service: &info, Name: "ListFleetStates", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListFleetStates}
 	opListHosts                = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
 	opListImages               = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
+	opListJenkinsServers       = awsproto.Operation{Service: &info, Name: "ListJenkinsServers", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListJenkinsServers}
 	opListJobs                 = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
 	opListPasskeys             = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
 	opListProjectCaches        = awsproto.Operation{Service: &info, Name: "ListProjectCaches", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListProjectCaches}
@@ -74,6 +78,7 @@ var (
 	opPromoteRelease           = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
 	opPutHostService           = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
 	opPutImage                 = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
+	opPutJenkinsServer         = awsproto.Operation{Service: &info, Name: "PutJenkinsServer", Empty: false, Unsigned: false, Errors: []string{"InvalidJenkinsServerException"}, Asks: askPutJenkinsServer}
 	opPutReleasePolicy         = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
 	opPutRouterReport          = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
 	opPutSignInProvider        = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
@@ -101,6 +106,7 @@ type API interface {
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	CreateRecoveryCodes(context.Context, *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error)
 	DeleteImage(context.Context, *DeleteImageInput) (*DeleteImageOutput, error)
+	DeleteJenkinsServer(context.Context, *DeleteJenkinsServerInput) (*DeleteJenkinsServerOutput, error)
 	DeletePasskey(context.Context, *DeletePasskeyInput) (*DeletePasskeyOutput, error)
 	DeleteReleasePolicy(context.Context, *DeleteReleasePolicyInput) (*DeleteReleasePolicyOutput, error)
 	DeleteSignInProvider(context.Context, *DeleteSignInProviderInput) (*DeleteSignInProviderOutput, error)
@@ -109,6 +115,7 @@ type API interface {
 	DiscardJob(context.Context, *DiscardJobInput) (*DiscardJobOutput, error)
 	EndSignIn(context.Context, *EndSignInInput) (*EndSignInOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
+	GetActionTypeClient(context.Context, *GetActionTypeClientInput) (*GetActionTypeClientOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	GetBrowserTrace(context.Context, *GetBrowserTraceInput) (*GetBrowserTraceOutput, error)
@@ -125,12 +132,14 @@ type API interface {
 	GetSourceCredential(context.Context, *GetSourceCredentialInput) (*GetSourceCredentialOutput, error)
 	GetTestHistory(context.Context, *GetTestHistoryInput) (*GetTestHistoryOutput, error)
 	GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
+	ListActionJobs(context.Context, *ListActionJobsInput) (*ListActionJobsOutput, error)
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
 	ListDenials(context.Context, *ListDenialsInput) (*ListDenialsOutput, error)
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListFleetStates(context.Context, *ListFleetStatesInput) (*ListFleetStatesOutput, error)
 	ListHosts(context.Context, *ListHostsInput) (*ListHostsOutput, error)
 	ListImages(context.Context, *ListImagesInput) (*ListImagesOutput, error)
+	ListJenkinsServers(context.Context, *ListJenkinsServersInput) (*ListJenkinsServersOutput, error)
 	ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error)
 	ListPasskeys(context.Context, *ListPasskeysInput) (*ListPasskeysOutput, error)
 	ListProjectCaches(context.Context, *ListProjectCachesInput) (*ListProjectCachesOutput, error)
@@ -152,6 +161,7 @@ type API interface {
 	PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
 	PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
 	PutImage(context.Context, *PutImageInput) (*PutImageOutput, error)
+	PutJenkinsServer(context.Context, *PutJenkinsServerInput) (*PutJenkinsServerOutput, error)
 	PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error)
 	PutRouterReport(context.Context, *PutRouterReportInput) (*PutRouterReportOutput, error)
 	PutSignInProvider(context.Context, *PutSignInProviderInput) (*PutSignInProviderOutput, error)
@@ -212,6 +222,10 @@ func (unimplemented) DeleteImage(context.Context, *DeleteImageInput) (*DeleteIma
 	return nil, opDeleteImage.NotImplemented()
 }
 
+func (unimplemented) DeleteJenkinsServer(context.Context, *DeleteJenkinsServerInput) (*DeleteJenkinsServerOutput, error) {
+	return nil, opDeleteJenkinsServer.NotImplemented()
+}
+
 func (unimplemented) DeletePasskey(context.Context, *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
 	return nil, opDeletePasskey.NotImplemented()
 }
@@ -242,6 +256,10 @@ func (unimplemented) EndSignIn(context.Context, *EndSignInInput) (*EndSignInOutp
 
 func (unimplemented) ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return nil, opExplainBuild.NotImplemented()
+}
+
+func (unimplemented) GetActionTypeClient(context.Context, *GetActionTypeClientInput) (*GetActionTypeClientOutput, error) {
+	return nil, opGetActionTypeClient.NotImplemented()
 }
 
 func (unimplemented) GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error) {
@@ -308,6 +326,10 @@ func (unimplemented) GetTestOverview(context.Context, *GetTestOverviewInput) (*G
 	return nil, opGetTestOverview.NotImplemented()
 }
 
+func (unimplemented) ListActionJobs(context.Context, *ListActionJobsInput) (*ListActionJobsOutput, error) {
+	return nil, opListActionJobs.NotImplemented()
+}
+
 func (unimplemented) ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error) {
 	return nil, opListCommits.NotImplemented()
 }
@@ -330,6 +352,10 @@ func (unimplemented) ListHosts(context.Context, *ListHostsInput) (*ListHostsOutp
 
 func (unimplemented) ListImages(context.Context, *ListImagesInput) (*ListImagesOutput, error) {
 	return nil, opListImages.NotImplemented()
+}
+
+func (unimplemented) ListJenkinsServers(context.Context, *ListJenkinsServersInput) (*ListJenkinsServersOutput, error) {
+	return nil, opListJenkinsServers.NotImplemented()
 }
 
 func (unimplemented) ListJobs(context.Context, *ListJobsInput) (*ListJobsOutput, error) {
@@ -414,6 +440,10 @@ func (unimplemented) PutHostService(context.Context, *PutHostServiceInput) (*Put
 
 func (unimplemented) PutImage(context.Context, *PutImageInput) (*PutImageOutput, error) {
 	return nil, opPutImage.NotImplemented()
+}
+
+func (unimplemented) PutJenkinsServer(context.Context, *PutJenkinsServerInput) (*PutJenkinsServerOutput, error) {
+	return nil, opPutJenkinsServer.NotImplemented()
 }
 
 func (unimplemented) PutReleasePolicy(context.Context, *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
@@ -528,6 +558,11 @@ func (s *Service) DeleteImage(ctx context.Context, in *DeleteImageInput) (*Delet
 	return awsproto.Invoke(ctx, s.hooks, &opDeleteImage, in, s.api.DeleteImage)
 }
 
+// DeleteJenkinsServer is slipway:DeleteJenkinsServer.
+func (s *Service) DeleteJenkinsServer(ctx context.Context, in *DeleteJenkinsServerInput) (*DeleteJenkinsServerOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opDeleteJenkinsServer, in, s.api.DeleteJenkinsServer)
+}
+
 // DeletePasskey is slipway:DeletePasskey.
 func (s *Service) DeletePasskey(ctx context.Context, in *DeletePasskeyInput) (*DeletePasskeyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opDeletePasskey, in, s.api.DeletePasskey)
@@ -566,6 +601,11 @@ func (s *Service) EndSignIn(ctx context.Context, in *EndSignInInput) (*EndSignIn
 // ExplainBuild is slipway:ExplainBuild.
 func (s *Service) ExplainBuild(ctx context.Context, in *ExplainBuildInput) (*ExplainBuildOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opExplainBuild, in, s.api.ExplainBuild)
+}
+
+// GetActionTypeClient is slipway:GetActionTypeClient.
+func (s *Service) GetActionTypeClient(ctx context.Context, in *GetActionTypeClientInput) (*GetActionTypeClientOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetActionTypeClient, in, s.api.GetActionTypeClient)
 }
 
 // GetAttention is slipway:GetAttention.
@@ -648,6 +688,11 @@ func (s *Service) GetTestOverview(ctx context.Context, in *GetTestOverviewInput)
 	return awsproto.Invoke(ctx, s.hooks, &opGetTestOverview, in, s.api.GetTestOverview)
 }
 
+// ListActionJobs is slipway:ListActionJobs.
+func (s *Service) ListActionJobs(ctx context.Context, in *ListActionJobsInput) (*ListActionJobsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListActionJobs, in, s.api.ListActionJobs)
+}
+
 // ListCommits is slipway:ListCommits.
 func (s *Service) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCommitsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListCommits, in, s.api.ListCommits)
@@ -676,6 +721,11 @@ func (s *Service) ListHosts(ctx context.Context, in *ListHostsInput) (*ListHosts
 // ListImages is slipway:ListImages.
 func (s *Service) ListImages(ctx context.Context, in *ListImagesInput) (*ListImagesOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListImages, in, s.api.ListImages)
+}
+
+// ListJenkinsServers is slipway:ListJenkinsServers.
+func (s *Service) ListJenkinsServers(ctx context.Context, in *ListJenkinsServersInput) (*ListJenkinsServersOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListJenkinsServers, in, s.api.ListJenkinsServers)
 }
 
 // ListJobs is slipway:ListJobs.
@@ -783,6 +833,11 @@ func (s *Service) PutImage(ctx context.Context, in *PutImageInput) (*PutImageOut
 	return awsproto.Invoke(ctx, s.hooks, &opPutImage, in, s.api.PutImage)
 }
 
+// PutJenkinsServer is slipway:PutJenkinsServer.
+func (s *Service) PutJenkinsServer(ctx context.Context, in *PutJenkinsServerInput) (*PutJenkinsServerOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPutJenkinsServer, in, s.api.PutJenkinsServer)
+}
+
 // PutReleasePolicy is slipway:PutReleasePolicy.
 func (s *Service) PutReleasePolicy(ctx context.Context, in *PutReleasePolicyInput) (*PutReleasePolicyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPutReleasePolicy, in, s.api.PutReleasePolicy)
@@ -871,6 +926,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCreateHost, s.CreateHost),
 		awsproto.Bind(&opCreateRecoveryCodes, s.CreateRecoveryCodes),
 		awsproto.Bind(&opDeleteImage, s.DeleteImage),
+		awsproto.Bind(&opDeleteJenkinsServer, s.DeleteJenkinsServer),
 		awsproto.Bind(&opDeletePasskey, s.DeletePasskey),
 		awsproto.Bind(&opDeleteReleasePolicy, s.DeleteReleasePolicy),
 		awsproto.Bind(&opDeleteSignInProvider, s.DeleteSignInProvider),
@@ -879,6 +935,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opDiscardJob, s.DiscardJob),
 		awsproto.Bind(&opEndSignIn, s.EndSignIn),
 		awsproto.Bind(&opExplainBuild, s.ExplainBuild),
+		awsproto.Bind(&opGetActionTypeClient, s.GetActionTypeClient),
 		awsproto.Bind(&opGetAttention, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.GetBoard),
 		awsproto.Bind(&opGetBrowserTrace, s.GetBrowserTrace),
@@ -895,12 +952,14 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetSourceCredential, s.GetSourceCredential),
 		awsproto.Bind(&opGetTestHistory, s.GetTestHistory),
 		awsproto.Bind(&opGetTestOverview, s.GetTestOverview),
+		awsproto.Bind(&opListActionJobs, s.ListActionJobs),
 		awsproto.Bind(&opListCommits, s.ListCommits),
 		awsproto.Bind(&opListDenials, s.ListDenials),
 		awsproto.Bind(&opListExecutions, s.ListExecutions),
 		awsproto.Bind(&opListFleetStates, s.ListFleetStates),
 		awsproto.Bind(&opListHosts, s.ListHosts),
 		awsproto.Bind(&opListImages, s.ListImages),
+		awsproto.Bind(&opListJenkinsServers, s.ListJenkinsServers),
 		awsproto.Bind(&opListJobs, s.ListJobs),
 		awsproto.Bind(&opListPasskeys, s.ListPasskeys),
 		awsproto.Bind(&opListProjectCaches, s.ListProjectCaches),
@@ -922,6 +981,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPromoteRelease, s.PromoteRelease),
 		awsproto.Bind(&opPutHostService, s.PutHostService),
 		awsproto.Bind(&opPutImage, s.PutImage),
+		awsproto.Bind(&opPutJenkinsServer, s.PutJenkinsServer),
 		awsproto.Bind(&opPutReleasePolicy, s.PutReleasePolicy),
 		awsproto.Bind(&opPutRouterReport, s.PutRouterReport),
 		awsproto.Bind(&opPutSignInProvider, s.PutSignInProvider),

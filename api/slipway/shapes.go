@@ -20,6 +20,18 @@ type AcknowledgeBuildOutput struct {
 	Refusal     *string           `json:"refusal,omitzero"`
 }
 
+// ActionJob is the shape of that name.
+type ActionJob struct {
+	Id                  *string        `json:"id,omitzero"`
+	ActionExecutionId   *string        `json:"actionExecutionId,omitzero"`
+	Number              *int64         `json:"number,omitzero"`
+	Status              *string        `json:"status,omitzero"`
+	Worker              *string        `json:"worker,omitzero"`
+	ExternalExecutionId *string        `json:"externalExecutionId,omitzero"`
+	CreatedTime         *awsproto.Time `json:"createdTime,omitzero"`
+	EndedTime           *awsproto.Time `json:"endedTime,omitzero"`
+}
+
 // AppendLogInput is the shape of that name.
 type AppendLogInput struct {
 	Id       *string   `json:"id,omitzero"`
@@ -224,6 +236,15 @@ type DeleteImageInput struct {
 type DeleteImageOutput struct {
 }
 
+// DeleteJenkinsServerInput is the shape of that name.
+type DeleteJenkinsServerInput struct {
+	Name *string `json:"name,omitzero"`
+}
+
+// DeleteJenkinsServerOutput is the shape of that name.
+type DeleteJenkinsServerOutput struct {
+}
+
 // DeletePasskeyInput is the shape of that name.
 type DeletePasskeyInput struct {
 	UserName  *string `json:"userName,omitzero"`
@@ -418,6 +439,19 @@ type FleetState struct {
 	Queued           *int32        `json:"queued,omitzero"`
 	Runners          []RunnerState `json:"runners,omitzero"`
 	Message          *string       `json:"message,omitzero"`
+}
+
+// GetActionTypeClientInput is the shape of that name.
+type GetActionTypeClientInput struct {
+	Category *string `json:"category,omitzero"`
+	Provider *string `json:"provider,omitzero"`
+	Version  *string `json:"version,omitzero"`
+}
+
+// GetActionTypeClientOutput is the shape of that name.
+type GetActionTypeClientOutput struct {
+	ClientId    *string `json:"clientId,omitzero"`
+	ClientToken *string `json:"clientToken,omitzero"`
 }
 
 // GetAttentionInput is the shape of that name.
@@ -652,6 +686,15 @@ type Host struct {
 	ServiceAddress *string           `json:"serviceAddress,omitzero"`
 }
 
+// JenkinsServer is the shape of that name.
+type JenkinsServer struct {
+	Name        *string        `json:"name,omitzero"`
+	Version     *string        `json:"version,omitzero"`
+	Url         *string        `json:"url,omitzero"`
+	UserName    *string        `json:"userName,omitzero"`
+	ChangedTime *awsproto.Time `json:"changedTime,omitzero"`
+}
+
 // Job is the shape of that name.
 type Job struct {
 	Kind         *string        `json:"kind,omitzero"`
@@ -682,6 +725,17 @@ type Line struct {
 	Number *int64         `json:"number,omitzero"`
 	Time   *awsproto.Time `json:"time,omitzero"`
 	Text   *string        `json:"text,omitzero"`
+}
+
+// ListActionJobsInput is the shape of that name.
+type ListActionJobsInput struct {
+	PipelineName       *string  `json:"pipelineName,omitzero"`
+	ActionExecutionIds []string `json:"actionExecutionIds,omitzero"`
+}
+
+// ListActionJobsOutput is the shape of that name.
+type ListActionJobsOutput struct {
+	Jobs []ActionJob `json:"jobs,omitzero"`
 }
 
 // ListCommitsInput is the shape of that name.
@@ -751,6 +805,15 @@ type ListImagesInput struct {
 // ListImagesOutput is the shape of that name.
 type ListImagesOutput struct {
 	Images []NamedImage `json:"images,omitzero"`
+}
+
+// ListJenkinsServersInput is the shape of that name.
+type ListJenkinsServersInput struct {
+}
+
+// ListJenkinsServersOutput is the shape of that name.
+type ListJenkinsServersOutput struct {
+	Servers []JenkinsServer `json:"servers,omitzero"`
 }
 
 // ListJobsInput is the shape of that name.
@@ -1034,6 +1097,21 @@ type PutImageInput struct {
 
 // PutImageOutput is the shape of that name.
 type PutImageOutput struct {
+}
+
+// PutJenkinsServerInput is the shape of that name.
+type PutJenkinsServerInput struct {
+	Name     *string `json:"name,omitzero"`
+	Version  *string `json:"version,omitzero"`
+	Url      *string `json:"url,omitzero"`
+	UserName *string `json:"userName,omitzero"`
+	Token    *string `json:"token,omitzero"`
+}
+
+// PutJenkinsServerOutput is the shape of that name.
+type PutJenkinsServerOutput struct {
+	Server         *JenkinsServer `json:"server,omitzero"`
+	JenkinsVersion *string        `json:"jenkinsVersion,omitzero"`
 }
 
 // PutReleasePolicyInput is the shape of that name.

@@ -29,6 +29,8 @@ import (
 	logsface "slipway/internal/logs"
 	"slipway/internal/notify"
 	"slipway/internal/pipeline"
+	"slipway/internal/pipeline/custom"
+	"slipway/internal/pipeline/jenkins"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/platform/network"
 	"slipway/internal/release"
@@ -48,6 +50,8 @@ type (
 	deployPart    = deploy.Service
 	hostPart      = deployserver.Service
 	pipelinePart  = pipeline.Service
+	jobWorkerPart = custom.Service
+	jenkinsPart   = jenkins.Service
 	releasePart   = release.Service
 	monitorPart   = monitor.Service
 	balancerPart  = loadbalancer.Service
@@ -77,6 +81,7 @@ type (
 	}
 	codepipelineAPI struct {
 		*pipelinePart
+		*jobWorkerPart
 		codepipeline.Unimplemented
 	}
 	codedeployAPI struct {
@@ -139,6 +144,8 @@ type (
 		*deployPart
 		*hostPart
 		*pipelinePart
+		*jobWorkerPart
+		*jenkinsPart
 		*releasePart
 		*logsPart
 		*balancerPart

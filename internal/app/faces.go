@@ -180,7 +180,7 @@ func (s *server) newContract() contract {
 	c := newContract(s.rights.hooks(), implementations{
 		codecommit:     codecommitAPI{s.sources, codecommit.Unimplemented{}},
 		codebuild:      codebuildAPI{s.builds, s.reports, codebuild.Unimplemented{}},
-		codepipeline:   codepipelineAPI{s.pipelines, codepipeline.Unimplemented{}},
+		codepipeline:   codepipelineAPI{s.pipelines, s.jobWorkers, codepipeline.Unimplemented{}},
 		codedeploy:     codedeployAPI{s.deployments, s.hosts, codedeploy.Unimplemented{}},
 		command:        commandAPI{s.hosts, codedeploycommand.Unimplemented{}},
 		logs:           logsAPI{s.logs, logs.Unimplemented{}},
@@ -194,8 +194,9 @@ func (s *server) newContract() contract {
 		secretsmanager: secretsmanagerAPI{s.vault, secretsmanager.Unimplemented{}},
 		ec2:            ec2API{s.network, ec2.Unimplemented{}},
 		acm:            acmAPI{s.balancers, acm.Unimplemented{}},
-		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.releases, s.logs, s.balancers,
-			s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), s.identity, slipway.Unimplemented{}},
+		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.jobWorkers, s.jenkins,
+			s.releases, s.logs, s.balancers, s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), s.identity,
+			slipway.Unimplemented{}},
 	})
 	c.command = codedeploycommand.New(s.rights.plainly(), commandAPI{s.hosts, codedeploycommand.Unimplemented{}})
 	return c

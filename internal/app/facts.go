@@ -7,6 +7,8 @@ import (
 	"slipway/api/cloudwatch"
 	"slipway/internal/deploy"
 	"slipway/internal/event"
+	"slipway/internal/pipeline/custom"
+	"slipway/internal/pipeline/jenkins"
 	"slipway/internal/pipeline/provider/codebuild"
 	"slipway/internal/pipeline/provider/codecommit"
 	"slipway/internal/pipeline/provider/codedeploy"
@@ -41,6 +43,12 @@ func tellPipelines(db *store.Store, x *stages) {
 	})
 	event.BatchEnded.Subscribe(db, toPipelines, func(ctx context.Context, id string, _ event.Ended) error {
 		return x.pipelines.Ended(ctx, codebuild.Batch(id))
+	})
+	event.JobEnded.Subscribe(db, toPipelines, func(ctx context.Context, run string, _ event.Ended) error {
+		return x.pipelines.Ended(ctx, custom.Work(run))
+	})
+	event.JenkinsBuild.Subscribe(db, toPipelines, func(ctx context.Context, run string, _ event.Ended) error {
+		return x.pipelines.Ended(ctx, jenkins.Work(run))
 	})
 	event.DeploymentEnded.Subscribe(db, toPipelines, func(ctx context.Context, id string, _ event.Ended) error {
 		return x.pipelines.Ended(ctx, codedeploy.Deployment(id))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	cd "slipway/api/codedeploy"
+	cp "slipway/api/codepipeline"
 	"slipway/internal/build"
 	"slipway/internal/deploy"
 	deployserver "slipway/internal/deploy/server"
@@ -14,6 +15,8 @@ import (
 	"slipway/internal/notify"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
+	"slipway/internal/pipeline/custom"
+	"slipway/internal/pipeline/jenkins"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/platform/network"
 	"slipway/internal/release"
@@ -205,10 +208,12 @@ type stages struct {
 	servers     *deployserver.Platform
 	deployments *deploy.Service
 	hosts       *deployserver.Service
+	jobWorkers  *custom.Service
+	jenkins     *jenkins.Service
 	pipelines   *pipeline.Service
 }
 
-func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err error) {
+func newStages(ctx context.Context, g *ground, st *storage, t *traffic, r *rights) (x *stages, err error) {
 	x = &stages{}
 	left, err := object.NewFolder(g.Data.ReportFiles(), g.aside())
 	if err != nil {
@@ -253,6 +258,37 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		GroupExists: x.groupExists,
 	})
 	x.deploy(g, st, t, r)
+	return x, x.orchestrate(ctx, g, st, r)
+}
+
+// orchestrate makes the pipelines, and what does the work of their actions.
+func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, r *rights) (err error) {
+	x.jobWorkers, err = custom.New(ctx, g.db, custom.Config{
+		Region:      g.Place.Region,
+		Account:     g.Place.Account,
+		Now:         g.now,
+		Log:         g.Log,
+		Seal:        g.sealer,
+		Hints:       g.hints,
+		Credentials: r.jobCredentials,
+		Key:         x.artifactKey,
+	})
+	if err != nil {
+		return err
+	}
+	x.jenkins, err = jenkins.New(ctx, g.db, jenkins.Config{
+		Region:  g.Place.Region,
+		Account: g.Place.Account,
+		Now:     g.now,
+		Log:     g.Log,
+		Seal:    g.sealer,
+		Logs:    st.journal,
+		Objects: actingObjects{st.objects, r},
+		Act:     serviceRoles{st.identity, pipeline.RolePrincipal, r}.Act,
+	})
+	if err != nil {
+		return err
+	}
 	x.pipelines, err = pipeline.New(g.db, pipeline.Config{
 		Region:    g.Place.Region,
 		Account:   g.Place.Account,
@@ -264,10 +300,17 @@ func newStages(g *ground, st *storage, t *traffic, r *rights) (x *stages, err er
 		Hints:     g.hints,
 		Objects:   st.objects,
 		Providers: providers(st.sources, x.builds, x.deployments, st.objects, r),
+		Custom:    []pipeline.Custom{x.jenkins, x.jobWorkers},
 		Roles:     serviceRoles{st.identity, pipeline.RolePrincipal, r},
+		RemoveLog: st.journal.Remove,
 		MayTell:   r.mayTell,
 	})
-	return x, err
+	return err
+}
+
+// artifactKey answers for job workers, which are made before the pipelines whose actions they do.
+func (x *stages) artifactKey(ctx context.Context, name string) (*cp.EncryptionKey, error) {
+	return x.pipelines.ArtifactKey(ctx, name)
 }
 
 // deploy makes the platforms, and the deployments to them.

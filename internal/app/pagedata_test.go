@@ -109,6 +109,8 @@ func (d *pageData) value(pattern, name string) (value string, ok bool) {
 		return strings.Repeat("0", 64), true
 	case "event":
 		return "Install", true
+	case "run": // of an action, of which none has a log of its own
+		return "none", true
 	case "alias": // of a public project, of which there is none
 		return "guess", true
 	case "stage", "action":
@@ -353,16 +355,17 @@ var openPages = map[string]int{
 
 // readersPages are what pages answer a reader with, if they do not show what is there.
 var readersPages = map[string]int{
-	"GET /{$}":                                       http.StatusSeeOther,
-	"GET /builds/{id}/log":                           http.StatusNotFound, // no runner has begun it
-	"GET /builds/{id}/find":                          http.StatusNotFound,
-	"GET /reports/{name}":                            http.StatusNotFound, // only a runner makes one
-	"GET /sandboxes/{id}":                            http.StatusNotFound,
-	"GET /reports/{name}/file/{sum}":                 http.StatusNotFound,
-	"GET /reports/{name}/trace/{sum}":                http.StatusNotFound,
-	"GET /reports/{name}/trace/{sum}/frame":          http.StatusNotFound,
-	"GET /releases/{id}":                             http.StatusNotFound, // only a deployment behind a load balancer has one
-	"GET /deployments/{id}/hosts/{host}/{event}/log": http.StatusNotFound,
+	"GET /{$}":                                                http.StatusSeeOther,
+	"GET /builds/{id}/log":                                    http.StatusNotFound, // no runner has begun it
+	"GET /builds/{id}/find":                                   http.StatusNotFound,
+	"GET /reports/{name}":                                     http.StatusNotFound, // only a runner makes one
+	"GET /sandboxes/{id}":                                     http.StatusNotFound,
+	"GET /reports/{name}/file/{sum}":                          http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}":                         http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}/frame":                   http.StatusNotFound,
+	"GET /releases/{id}":                                      http.StatusNotFound, // only a deployment behind a load balancer has one
+	"GET /deployments/{id}/hosts/{host}/{event}/log":          http.StatusNotFound,
+	"GET /pipelines/{name}/executions/{id}/actions/{run}/log": http.StatusNotFound,
 	"/": http.StatusNotFound,
 	// Readers do not see people and their rights, but what their own groups and policies say, whose names they must know.
 	"GET /settings/jobs":                    http.StatusForbidden,
@@ -381,15 +384,16 @@ var readersPages = map[string]int{
 
 // administratorsPages are what pages answer an administrator with, if they do not show what is there.
 var administratorsPages = map[string]int{
-	"GET /{$}":                                       http.StatusSeeOther,
-	"GET /builds/{id}/log":                           http.StatusNotFound,
-	"GET /builds/{id}/find":                          http.StatusNotFound,
-	"GET /reports/{name}":                            http.StatusNotFound,
-	"GET /sandboxes/{id}":                            http.StatusNotFound,
-	"GET /reports/{name}/file/{sum}":                 http.StatusNotFound,
-	"GET /reports/{name}/trace/{sum}":                http.StatusNotFound,
-	"GET /reports/{name}/trace/{sum}/frame":          http.StatusNotFound,
-	"GET /releases/{id}":                             http.StatusNotFound,
-	"GET /deployments/{id}/hosts/{host}/{event}/log": http.StatusNotFound,
+	"GET /{$}":                                                http.StatusSeeOther,
+	"GET /builds/{id}/log":                                    http.StatusNotFound,
+	"GET /builds/{id}/find":                                   http.StatusNotFound,
+	"GET /reports/{name}":                                     http.StatusNotFound,
+	"GET /sandboxes/{id}":                                     http.StatusNotFound,
+	"GET /reports/{name}/file/{sum}":                          http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}":                         http.StatusNotFound,
+	"GET /reports/{name}/trace/{sum}/frame":                   http.StatusNotFound,
+	"GET /releases/{id}":                                      http.StatusNotFound,
+	"GET /deployments/{id}/hosts/{host}/{event}/log":          http.StatusNotFound,
+	"GET /pipelines/{name}/executions/{id}/actions/{run}/log": http.StatusNotFound,
 	"/": http.StatusNotFound,
 }

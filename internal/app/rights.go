@@ -103,9 +103,12 @@ func (s *rights) may(ctx context.Context, action, resource string) bool {
 	return s.authority.May(ctx, action, "arn:aws:"+service+":"+s.Place.Region+":"+s.Place.Account+":"+resource)
 }
 
-// ended reports whether a build is over, whose role's credentials end with it.
-func (s *rights) ended(ctx context.Context, build string) (bool, error) {
-	return s.builds.Over(ctx, build)
+// ended reports whether a build is over, or a job of a job worker, with which credentials end.
+func (s *rights) ended(ctx context.Context, work string) (bool, error) {
+	if job, ok := strings.CutPrefix(work, workOfJob); ok {
+		return s.jobWorkers.Over(ctx, job)
+	}
+	return s.builds.Over(ctx, work)
 }
 
 // ask asks for rights on a resource of this account, which is named without what stands before it in its ARN.

@@ -129,7 +129,7 @@ func (s *server) make(ctx context.Context) (err error) {
 	if s.traffic, err = newTraffic(ctx, s.ground); err != nil {
 		return err
 	}
-	if s.stages, err = newStages(s.ground, s.storage, s.traffic, s.rights); err != nil {
+	if s.stages, err = newStages(ctx, s.ground, s.storage, s.traffic, s.rights); err != nil {
 		return err
 	}
 	if err := s.upgradeRoles(ctx); err != nil {

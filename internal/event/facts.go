@@ -8,6 +8,10 @@ var (
 	BuildEnded = Topic[Ended]{"build-ended"}
 	// BatchEnded is a batch of builds that ended, once more after each retry. Its key is the batch's ID.
 	BatchEnded = Topic[Ended]{"batch-ended"}
+	// JobEnded is a job of a job worker that ended. Its key is the action execution, which may go on in another job.
+	JobEnded = Topic[Ended]{"job-ended"}
+	// JenkinsBuild is a build of Jenkins that moved on or ended. Its key is the action execution.
+	JenkinsBuild = Topic[Ended]{"jenkins-build"}
 	// DeploymentEnded is a deployment that ended. Its key is the deployment's ID.
 	DeploymentEnded = Topic[Ended]{"deployment-ended"}
 	// ReleaseEnded is a release that ended. Its key is the ID of its deployment.

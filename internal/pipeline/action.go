@@ -130,7 +130,11 @@ func (s *Service) action(to ref, e *engine.Execution, run *engine.Run) *Action {
 		ID:            to.Run,
 		Pipeline:      to.Pipeline,
 		Execution:     to.Execution,
+		Stage:         *run.StageName,
 		Name:          *run.ActionName,
+		Type:          run.Action.ActionTypeId,
+		Role:          awsproto.Value(run.Role),
+		OwnRole:       awsproto.Value(run.Action.RoleArn),
 		Configuration: run.Input.ResolvedConfiguration,
 		Inputs:        run.Input.InputArtifacts,
 		Outputs:       run.Outputs,
@@ -191,10 +195,7 @@ func (s *Service) started(ctx context.Context, to ref, a *Action, o Outcome) err
 			return s.end(ctx, tx, r, to, s.ending(a, o.Result))
 		}
 		if o.Wait != nil {
-			run.Output = &cp.ActionExecutionOutput{ExecutionResult: &cp.ActionExecutionResult{
-				ExternalExecutionId:  &o.Wait.ID,
-				ExternalExecutionUrl: new(below(s.URL, o.URL)),
-			}}
+			run.Output = s.waitingFor(run, o)
 			if err := addWait(ctx, tx, *o.Wait, to); err != nil {
 				return nil, err
 			}
@@ -212,6 +213,15 @@ func (s *Service) started(ctx context.Context, to ref, a *Action, o Outcome) err
 		return err
 	}
 	return s.Ended(ctx, *o.Wait) // it may have ended before anybody waited
+}
+
+// waitingFor is the output of an action that waits. What does the work of a Reporter's action is told later.
+func (s *Service) waitingFor(run *engine.Run, o Outcome) *cp.ActionExecutionOutput {
+	result := &cp.ActionExecutionResult{}
+	if _, reports := s.registry.of(run.Action).(Reporter); !reports {
+		result.ExternalExecutionId, result.ExternalExecutionUrl = &o.Wait.ID, new(below(s.URL, o.URL))
+	}
+	return &cp.ActionExecutionOutput{ExecutionResult: result}
 }
 
 // late ends the job of a start whose action execution ended meanwhile. What the start began is abandoned.

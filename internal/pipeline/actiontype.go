@@ -8,7 +8,8 @@ import (
 	"slipway/spec/pipelinefile"
 )
 
-// ListActionTypes implements codepipeline:ListActionTypes. AWS's types and the providers' own are in one page.
+// ListActionTypes implements codepipeline:ListActionTypes, in one page. Types that requests made are those of this
+// region; AWS's and the providers' own are in each.
 func (s *Service) ListActionTypes(_ context.Context, in *cp.ListActionTypesInput) (*cp.ListActionTypesOutput, error) {
 	out := &cp.ListActionTypesOutput{ActionTypes: []cp.ActionType{}}
 	if in.NextToken != nil && *in.NextToken != "" {
@@ -18,6 +19,17 @@ func (s *Service) ListActionTypes(_ context.Context, in *cp.ListActionTypesInput
 		t := &s.registry.types[i]
 		if in.ActionOwnerFilter == "" || in.ActionOwnerFilter == t.Owner {
 			out.ActionTypes = append(out.ActionTypes, listedType(t))
+		}
+	}
+	if in.RegionFilter != nil && *in.RegionFilter != s.Region {
+		return out, nil
+	}
+	for i, c := range s.registry.custom {
+		for _, t := range c.Shown() {
+			first := s.registry.customOf(t.Id) == s.registry.custom[i]
+			if first && (in.ActionOwnerFilter == "" || in.ActionOwnerFilter == t.Id.Owner) {
+				out.ActionTypes = append(out.ActionTypes, t)
+			}
 		}
 	}
 	return out, nil
@@ -55,6 +67,11 @@ func (s *Service) GetActionType(_ context.Context, in *cp.GetActionTypeInput) (*
 		Owner:    cp.ActionOwner(*in.Owner),
 		Provider: in.Provider,
 		Version:  in.Version,
+	}
+	if c := s.registry.customOf(id); c != nil {
+		if d := c.Declared(id); d != nil {
+			return &cp.GetActionTypeOutput{ActionType: d}, nil
+		}
 	}
 	t := s.registry.types.Find(id)
 	if t == nil || t.Version != *in.Version {

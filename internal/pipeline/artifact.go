@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	cp "slipway/api/codepipeline"
@@ -68,6 +69,25 @@ func artifactBucket(d *cp.PipelineDeclaration, region string) (string, error) {
 		return *here.Location, nil
 	}
 	return "", Refuse("InvalidActionConfiguration", "The pipeline has no artifact store for the region %s", region)
+}
+
+// ArtifactKey is the key of the store of a pipeline's artifacts; nil for none, and for a pipeline that is gone.
+func (s *Service) ArtifactKey(ctx context.Context, pipeline string) (*cp.EncryptionKey, error) {
+	r, err := load(ctx, s.db, pipeline)
+	if _, gone := errors.AsType[*cp.PipelineNotFoundException](err); gone {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	if err != nil {
+		return nil, err
+	}
+	at := r.Declaration.ArtifactStore
+	if here, ok := r.Declaration.ArtifactStores[s.Region]; at == nil && ok {
+		at = &here
+	}
+	if at == nil {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return at.EncryptionKey, nil
 }
 
 // artifactKey has the form of CodePipeline's keys: shortened names, and part of the action execution's ID.

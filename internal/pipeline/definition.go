@@ -22,9 +22,10 @@ const maxPipelines = 1000
 
 // structure checks a definition and words the first problem as CodePipeline does.
 func (s *Service) structure(d *cp.PipelineDeclaration) error {
-	problems := pipelinefile.Check(d, s.registry.types)
+	types := s.registry.catalogue()
+	problems := pipelinefile.Check(d, types)
 	if len(problems) == 0 {
-		return s.unregistered(d)
+		return unregistered(d, types)
 	}
 	p := problems[0]
 	switch p.Kind {
@@ -36,13 +37,13 @@ func (s *Service) structure(d *cp.PipelineDeclaration) error {
 	return &cp.InvalidStructureException{Message: p.Message}
 }
 
-// unregistered refuses an action of a type that is in no catalogue: neither AWS's, nor a provider's own. Types of
-// CreateCustomActionType are not there yet.
-func (s *Service) unregistered(d *cp.PipelineDeclaration) error {
+// unregistered refuses an action of a type that is in no catalogue: neither AWS's, nor a provider's own, nor one of
+// CreateCustomActionType.
+func unregistered(d *cp.PipelineDeclaration, types pipelinefile.Catalogue) error {
 	for i := range d.Stages {
 		for j := range d.Stages[i].Actions {
 			a := &d.Stages[i].Actions[j]
-			if s.registry.types.Find(a.ActionTypeId) == nil {
+			if types.Find(a.ActionTypeId) == nil {
 				return &cp.InvalidActionDeclarationException{Message: pipelinefile.NotAvailable(a)}
 			}
 		}
@@ -73,7 +74,7 @@ func (s *Service) CreatePipeline(ctx context.Context, in *cp.CreatePipelineInput
 		if err := s.define(ctx, tx, kept); err != nil {
 			return err
 		}
-		if err := setTags(ctx, tx, name, in.Tags); err != nil {
+		if err := setTags(ctx, tx, pipelineTags, name, in.Tags); err != nil {
 			return err
 		}
 		r, err := load(ctx, tx, name)
@@ -240,6 +241,8 @@ func same(a, b *cp.PipelineDeclaration) (bool, error) {
 // tablesOfPipelines are those whose rows belong to a pipeline.
 var tablesOfPipelines = []string{
 	"pipeline_waits",
+	"pipeline_jobs",
+	"pipeline_jenkins_builds",
 	"pipeline_watches",
 	"pipeline_executions",
 	"pipeline_tags",

@@ -3,9 +3,11 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	cp "slipway/api/codepipeline"
+	"slipway/internal/journal"
 	"slipway/internal/object"
 	"slipway/internal/pipeline/engine"
 	"slipway/internal/store"
@@ -60,6 +62,9 @@ func (s *Service) expire(
 		if r.Output == nil {
 			continue
 		}
+		if err := s.expireLog(r.Output.ExecutionResult); err != nil {
+			return err
+		}
 		for _, a := range r.Output.OutputArtifacts {
 			if err := s.expireArtifact(ctx, a.S3location, inUse); err != nil {
 				return err
@@ -71,6 +76,19 @@ func (s *Service) expire(
 			pipeline, e.Sequence)
 		return err
 	})
+}
+
+// expireLog deletes the log of an action that has one of its own.
+func (s *Service) expireLog(result *cp.ActionExecutionResult) error {
+	if s.RemoveLog == nil || result == nil || result.LogStreamARN == nil {
+		return nil
+	}
+	_, rest, _ := strings.Cut(*result.LogStreamARN, ":log-group:")
+	group, stream, ok := strings.Cut(rest, ":log-stream:")
+	if !ok {
+		return nil
+	}
+	return s.RemoveLog(journal.Name{Group: group, Stream: stream})
 }
 
 // expireArtifact deletes an artifact, unless it is in use or gone.

@@ -117,7 +117,7 @@ func (s *Service) ListActionExecutions(
 			return nil, err
 		}
 		for _, e := range all {
-			if next := listRuns(out, e, at, limit); next != nil {
+			if next := s.listRuns(out, e, at, limit); next != nil {
 				out.NextToken = s.Pager.Token("ListActionExecutions", filter, *next)
 				return out, nil
 			}
@@ -144,7 +144,7 @@ func onlyExecution(f *cp.ActionExecutionFilter) string {
 
 // listRuns adds the runs of an execution to a list, the newest first, from a place on. Once the list is full it returns
 // where the list goes on.
-func listRuns(out *cp.ListActionExecutionsOutput, e *engine.Execution, at place, limit int) *place {
+func (s *Service) listRuns(out *cp.ListActionExecutionsOutput, e *engine.Execution, at place, limit int) *place {
 	end := len(e.Runs)
 	if e.Sequence == at.Sequence && at.Below > 0 {
 		end = at.Below - 1
@@ -153,7 +153,7 @@ func listRuns(out *cp.ListActionExecutionsOutput, e *engine.Execution, at place,
 		if len(out.ActionExecutionDetails) == limit {
 			return &place{e.Sequence, i + 2}
 		}
-		out.ActionExecutionDetails = append(out.ActionExecutionDetails, e.Runs[i].ActionExecutionDetail)
+		out.ActionExecutionDetails = append(out.ActionExecutionDetails, s.shownRun(e.Runs[i]))
 	}
 	return nil
 }

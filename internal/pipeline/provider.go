@@ -49,14 +49,45 @@ type Stopper interface {
 	Stop(ctx context.Context, a *Action, id string) error
 }
 
+// Reporter is a Waiter whose actions say how far they are, and what does their work elsewhere.
+type Reporter interface {
+	Waiter
+	// Progress is how far an action is; nil for nothing to tell. It is asked whenever Result is.
+	Progress(ctx context.Context, a *Action, id string) (*Progress, error)
+}
+
+// Progress is how far an action is. Members that are not known are empty.
+type Progress struct {
+	ExternalID string // of what does the work elsewhere
+	URL        string // as Outcome.URL
+	Summary    string
+	Percent    *int32
+	Log        string // the ARN of the log stream with its log
+}
+
+// Custom has the action types that requests make, of any version, and is the provider of their actions. Its Types are
+// those that definitions may name.
+type Custom interface {
+	Provider
+	// Type is the type of an identifier, also a deleted one; nil if there never was one.
+	Type(id *cp.ActionTypeId) *pipelinefile.ActionType
+	// Declared is a type as GetActionType shows it; nil for one that was not made by UpdateActionType.
+	Declared(id *cp.ActionTypeId) *cp.ActionTypeDeclaration
+	// Shown are the types as ListActionTypes shows them. Deleted ones are left out.
+	Shown() []cp.ActionType
+}
+
 // Action is an action execution in the hands of its provider.
 type Action struct {
 	ID                  string // of the action execution
 	Pipeline, Execution string // the pipeline's name, the execution's ID
-	Name                string
-	Configuration       map[string]string // with the variables resolved
-	Inputs              []cp.ArtifactDetail
-	Outputs             []cp.ArtifactDetail // where the output artifacts go
+	Stage, Name         string
+	Type                *cp.ActionTypeId
+	// Role is the pipeline's service role, and OwnRole the action's own, which Role assumes; "" for none.
+	Role, OwnRole string
+	Configuration map[string]string // with the variables resolved
+	Inputs        []cp.ArtifactDetail
+	Outputs       []cp.ArtifactDetail // where the output artifacts go
 	// Overrides are the revisions that the start of the execution asked for, of a source action.
 	Overrides []cp.SourceRevisionOverride
 	// Revisions are those of the execution's source artifacts that are known by now.
@@ -99,13 +130,14 @@ type Place struct{ Kind, Name string }
 type Result struct {
 	Failure   *Refusal // nil if it succeeded
 	Variables map[string]string
-	// Revision is the revision that a source action took; nil of any other.
+	// Revision is the revision that a source action took, or that another says it has worked on.
 	Revision *Revision
 }
 
-// Revision is what a source action took.
+// Revision is what a source action took. Change identifies the change that brought it; "" for ID.
 type Revision struct {
 	ID, Summary string
+	Change      string
 	URL         string // as Outcome.URL
 	Created     time.Time
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	cp "slipway/api/codepipeline"
@@ -12,6 +13,7 @@ import (
 type registry struct {
 	types     pipelinefile.Catalogue // AWS's, and the providers' own
 	providers map[typeKey]Provider
+	custom    []Custom
 }
 
 // typeKey names an action type of whatever version.
@@ -24,8 +26,9 @@ type typeKey struct {
 func keyOf(id *cp.ActionTypeId) typeKey { return typeKey{id.Category, id.Owner, *id.Provider} }
 
 // newRegistry refuses two providers of one type.
-func newRegistry(providers []Provider) (*registry, error) {
+func newRegistry(providers []Provider, custom []Custom) (*registry, error) {
 	r := &registry{
+		custom:    custom,
 		types:     append(pipelinefile.Catalogue(nil), pipelinefile.AWS()...),
 		providers: map[typeKey]Provider{},
 	}
@@ -46,7 +49,45 @@ func newRegistry(providers []Provider) (*registry, error) {
 }
 
 // of returns the provider of an action, or nil.
-func (r *registry) of(a *cp.ActionDeclaration) Provider { return r.providers[keyOf(a.ActionTypeId)] }
+func (r *registry) of(a *cp.ActionDeclaration) Provider {
+	if p := r.providers[keyOf(a.ActionTypeId)]; p != nil {
+		return p
+	}
+	if c := r.customOf(a.ActionTypeId); c != nil {
+		return c
+	}
+	return nil
+}
+
+// customOf is the first that has a type of an identifier, or nil.
+func (r *registry) customOf(id *cp.ActionTypeId) Custom {
+	for _, c := range r.custom {
+		if c.Type(id) != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// find returns the type of an identifier, also one that was deleted; nil if there never was one.
+func (r *registry) find(id *cp.ActionTypeId) *pipelinefile.ActionType {
+	if t := r.types.Find(id); t != nil {
+		return t
+	}
+	if c := r.customOf(id); c != nil {
+		return c.Type(id)
+	}
+	return nil
+}
+
+// catalogue has the types that a definition may name.
+func (r *registry) catalogue() pipelinefile.Catalogue {
+	all := slices.Clone(r.types)
+	for _, c := range r.custom {
+		all = append(all, c.Types()...)
+	}
+	return all
+}
 
 // describe says what people are told of an action. An action without a provider is called by its provider's name.
 func (r *registry) describe(a *cp.ActionDeclaration) Description {

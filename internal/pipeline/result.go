@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -52,6 +53,8 @@ type ending struct {
 	result   engine.Result
 	revision *cp.SourceRevision
 	artifact cp.ArtifactRevision
+	worked   *cp.ActionRevision // the revision that another action than a source says it has worked on
+	told     *Progress
 }
 
 // ending turns a provider's result into the engine's.
@@ -63,7 +66,13 @@ func (s *Service) ending(a *Action, r *Result) ending {
 		Status: cp.ActionExecutionStatusSucceeded,
 		Output: cp.ActionExecutionOutput{OutputArtifacts: a.Outputs, OutputVariables: r.Variables},
 	}}
-	if v := r.Revision; v != nil {
+	if v := r.Revision; v != nil && a.Type.Category != cp.ActionCategorySource {
+		e.worked = &cp.ActionRevision{
+			RevisionId:       &v.ID,
+			RevisionChangeId: new(cmp.Or(v.Change, v.ID)),
+			Created:          awsproto.At(v.Created),
+		}
+	} else if v != nil {
 		url := below(s.URL, v.URL)
 		e.revision = &cp.SourceRevision{
 			ActionName:      &a.Name,
@@ -101,6 +110,8 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, to ref, how endi
 		return nil, err
 	}
 	e := r.Executions[to.Execution]
+	s.tell(e.Run(to.Run), how.told)
+	e.Run(to.Run).Worked = how.worked
 	keepExternal(e.Run(to.Run).Output, &how.result.Output)
 	if how.revision != nil {
 		addRevision(e, *how.revision, how.artifact)
@@ -133,6 +144,10 @@ func keepExternal(before, after *cp.ActionExecutionOutput) {
 	}
 	after.ExecutionResult.ExternalExecutionId = before.ExecutionResult.ExternalExecutionId
 	after.ExecutionResult.ExternalExecutionUrl = before.ExecutionResult.ExternalExecutionUrl
+	after.ExecutionResult.LogStreamARN = before.ExecutionResult.LogStreamARN
+	if after.ExecutionResult.ExternalExecutionSummary == nil {
+		after.ExecutionResult.ExternalExecutionSummary = before.ExecutionResult.ExternalExecutionSummary
+	}
 }
 
 // addRevision records the revision that a source action took, in the place of the one before if it was retried.

@@ -2,19 +2,27 @@ package pipeline
 
 import (
 	"maps"
+	"slices"
 
 	cp "slipway/api/codepipeline"
+	"slipway/internal/pipeline/engine"
+	"slipway/spec/pipelinefile"
 )
 
 // mask is what CodePipeline shows instead of a secret.
 const mask = "****"
+
+// SecretPlace is where a secret of a configuration is sealed for.
+func SecretPlace(pipeline, stage, action, key string) string {
+	return "pipeline " + pipeline + " " + stage + " " + action + " " + key
+}
 
 // secrets calls f for each configuration value of a definition that is a secret.
 func (s *Service) secrets(d *cp.PipelineDeclaration, f func(stage, action, key string, c map[string]string)) {
 	for i := range d.Stages {
 		for j := range d.Stages[i].Actions {
 			a := &d.Stages[i].Actions[j]
-			t := s.registry.types.Find(a.ActionTypeId)
+			t := s.registry.find(a.ActionTypeId)
 			if t == nil {
 				continue
 			}
@@ -40,7 +48,7 @@ func (s *Service) sealed(d, before *cp.PipelineDeclaration) *cp.PipelineDeclarat
 	kept := *d
 	copyConfigurations(&kept)
 	s.secrets(&kept, func(stage, action, key string, c map[string]string) {
-		place := "pipeline " + *d.Name + " " + stage + " " + action + " " + key
+		place := SecretPlace(*d.Name, stage, action, key)
 		if old, ok := known[[3]string{stage, action, key}]; ok && (c[key] == mask || s.opens(old, place, c[key])) {
 			c[key] = old
 			return
@@ -74,4 +82,27 @@ func copyConfigurations(d *cp.PipelineDeclaration) {
 			a.Configuration = maps.Clone(a.Configuration)
 		}
 	}
+}
+
+// shownRun is an action execution as it may be shown: the secrets of its configuration are masked.
+func (s *Service) shownRun(run *engine.Run) cp.ActionExecutionDetail {
+	shown := run.ActionExecutionDetail
+	if shown.Input == nil {
+		return shown
+	}
+	t := s.registry.find(shown.Input.ActionTypeId)
+	if t == nil || !slices.ContainsFunc(t.Keys, func(k pipelinefile.Key) bool { return k.Secret }) {
+		return shown
+	}
+	in := *shown.Input
+	shown.Input = &in
+	in.Configuration, in.ResolvedConfiguration = maps.Clone(in.Configuration), maps.Clone(in.ResolvedConfiguration)
+	for _, c := range []map[string]string{in.Configuration, in.ResolvedConfiguration} {
+		for _, k := range t.Keys {
+			if _, ok := c[k.Name]; ok && k.Secret {
+				c[k.Name] = mask
+			}
+		}
+	}
+	return shown
 }

@@ -15,6 +15,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/internal/event"
+	"slipway/internal/journal"
 	"slipway/internal/object"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
@@ -37,7 +38,10 @@ type Config struct {
 	Hints           *event.Hints
 	Objects         *object.Store // holds the artifacts
 	Providers       []Provider
-	Roles           Roles // nil: actions act as nobody, and providers ask for no rights
+	Custom          []Custom // of two that have a type the first counts
+	Roles           Roles    // nil: actions act as nobody, and providers ask for no rights
+	// RemoveLog deletes the log of an action; nil: actions have none of their own.
+	RemoveLog func(journal.Name) error
 	// MayTell returns an error if the caller in ctx may not publish to a topic; nil: everybody may.
 	MayTell func(ctx context.Context, topicARN string) error
 }
@@ -57,7 +61,7 @@ const actionTime = 30 * time.Minute
 
 // New returns the service. Its jobs run once db works. Two providers of one action type are an error.
 func New(db *store.Store, c Config) (*Service, error) {
-	r, err := newRegistry(c.Providers)
+	r, err := newRegistry(c.Providers, c.Custom)
 	if err != nil {
 		return nil, err
 	}

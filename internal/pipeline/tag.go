@@ -12,9 +12,21 @@ import (
 // maxTags is how many tags a pipeline may have ("Quotas in CodePipeline").
 const maxTags = 50
 
-var tags = store.Tags{Table: "pipeline_tags", Of: "pipeline"}
+// Tables of tags: of pipelines, and of action types by what follows the account in their ARNs.
+var (
+	pipelineTags = store.Tags{Table: "pipeline_tags", Of: "pipeline"}
+	typeTags     = store.Tags{Table: "pipeline_action_type_tags", Of: "action_type"}
+)
 
-func setTags(ctx context.Context, tx store.Tx, name string, given []cp.Tag) error {
+// typePrefix begins what follows the account in the ARN of an action type: actiontype:OWNER/CATEGORY/PROVIDER/VERSION.
+const typePrefix = "actiontype:"
+
+// TagActionType gives an action type tags. Its name is what follows the account in its ARN.
+func TagActionType(ctx context.Context, tx store.Tx, name string, given []cp.Tag) error {
+	return setTags(ctx, tx, typeTags, name, given)
+}
+
+func setTags(ctx context.Context, tx store.Tx, tags store.Tags, name string, given []cp.Tag) error {
 	all := make([]store.Tag, 0, len(given))
 	for _, t := range given {
 		if strings.HasPrefix(*t.Key, "aws:") {
@@ -24,42 +36,63 @@ func setTags(ctx context.Context, tx store.Tx, name string, given []cp.Tag) erro
 	}
 	n, err := tags.Put(ctx, tx, name, all)
 	if err == nil && n > maxTags {
-		err = &cp.TooManyTagsException{Message: fmt.Sprintf("A pipeline may have at most %d tags", maxTags)}
+		err = &cp.TooManyTagsException{Message: fmt.Sprintf("A resource may have at most %d tags", maxTags)}
 	}
 	return err
 }
 
-// tagged finds the pipeline of an ARN.
-func (s *Service) tagged(ctx context.Context, q store.Queryer, arn string) (string, error) {
+// tagged finds the pipeline or the action type of an ARN, and the table of its tags.
+func (s *Service) tagged(ctx context.Context, q store.Queryer, arn string) (store.Tags, string, error) {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
-		return "", &cp.InvalidArnException{
+		return store.Tags{}, "", &cp.InvalidArnException{
 			Message: fmt.Sprintf("%q is no pipeline here: an ARN begins with %s", arn, s.arn("")),
 		}
+	}
+	if of, ok := strings.CutPrefix(name, typePrefix); ok {
+		if !s.hasType(of) {
+			return store.Tags{}, "", &cp.ResourceNotFoundException{Message: "There is no action type " + arn}
+		}
+		return typeTags, name, nil
 	}
 	var n int
 	ok, err := store.Find(ctx, q, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name)
 	if err == nil && !ok {
 		err = &cp.ResourceNotFoundException{Message: "There is no pipeline " + arn}
 	}
-	return name, err
+	return pipelineTags, name, err
+}
+
+// hasType reports whether a request made the action type OWNER/CATEGORY/PROVIDER/VERSION, and none deleted it.
+func (s *Service) hasType(name string) bool {
+	part := strings.Split(name, "/")
+	if len(part) != 4 {
+		return false
+	}
+	id := &cp.ActionTypeId{
+		Owner:    cp.ActionOwner(part[0]),
+		Category: cp.ActionCategory(part[1]),
+		Provider: &part[2],
+		Version:  &part[3],
+	}
+	return s.registry.customOf(id) != nil && s.registry.catalogue().Find(id) != nil
 }
 
 // TagResource implements codepipeline:TagResource.
 func (s *Service) TagResource(ctx context.Context, in *cp.TagResourceInput) (*cp.TagResourceOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		name, err := s.tagged(ctx, tx, *in.ResourceArn)
+		tags, name, err := s.tagged(ctx, tx, *in.ResourceArn)
 		if err != nil {
 			return err
 		}
-		return setTags(ctx, tx, name, in.Tags)
+		return setTags(ctx, tx, tags, name, in.Tags)
 	})
 }
 
 // UntagResource implements codepipeline:UntagResource.
 func (s *Service) UntagResource(ctx context.Context, in *cp.UntagResourceInput) (*cp.UntagResourceOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
-		name, err := s.tagged(ctx, tx, *in.ResourceArn)
+		tags, name, err := s.tagged(ctx, tx, *in.ResourceArn)
 		if err != nil {
 			return err
 		}
@@ -70,7 +103,7 @@ func (s *Service) UntagResource(ctx context.Context, in *cp.UntagResourceInput) 
 // ListTagsForResource implements codepipeline:ListTagsForResource, by key.
 func (s *Service) ListTagsForResource(ctx context.Context,
 	in *cp.ListTagsForResourceInput) (*cp.ListTagsForResourceOutput, error) {
-	name, err := s.tagged(ctx, s.db, *in.ResourceArn)
+	tags, name, err := s.tagged(ctx, s.db, *in.ResourceArn)
 	if err != nil {
 		return nil, err
 	}

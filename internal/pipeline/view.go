@@ -93,7 +93,8 @@ func (s *Service) actionState(
 		return state
 	}
 	state.LatestExecution = actionExecution(run)
-	if _, ok := s.registry.of(a).(Source); !ok {
+	if a.ActionTypeId.Category != cp.ActionCategorySource {
+		state.CurrentRevision = run.Worked
 		return state
 	}
 	for _, rev := range e.Revisions {
@@ -115,6 +116,7 @@ func actionExecution(run *engine.Run) *cp.ActionExecution {
 		Status:            run.Status,
 		LastStatusChange:  run.LastUpdateTime,
 		LastUpdatedBy:     run.UpdatedBy,
+		PercentComplete:   run.Percent,
 	}
 	if run.Asks() {
 		x.Token = run.Token
@@ -122,6 +124,7 @@ func actionExecution(run *engine.Run) *cp.ActionExecution {
 	if run.Output != nil && run.Output.ExecutionResult != nil {
 		o := run.Output.ExecutionResult
 		x.Summary, x.ErrorDetails = o.ExternalExecutionSummary, o.ErrorDetails
+		x.LogStreamARN = o.LogStreamARN
 		x.ExternalExecutionId, x.ExternalExecutionUrl = o.ExternalExecutionId, o.ExternalExecutionUrl
 	}
 	return x

@@ -36,11 +36,62 @@ func (s *Service) Ended(ctx context.Context, w Wait) error {
 		return err
 	}
 	a := s.action(to, e, run)
-	r, err := s.result(ctx, a, run, w.ID)
-	if err != nil || r == nil {
+	told, r, err := s.result(ctx, a, run, w.ID)
+	if err != nil {
 		return err
 	}
-	return s.finish(ctx, to, s.ending(a, r))
+	if r == nil {
+		return s.report(ctx, to, told)
+	}
+	how := s.ending(a, r)
+	how.told = told
+	return s.finish(ctx, to, how)
+}
+
+// report records how far an action is.
+func (s *Service) report(ctx context.Context, to ref, told *Progress) error {
+	if told == nil {
+		return nil
+	}
+	err := s.change(ctx, to.Pipeline, func(tx store.Tx, r *row) ([]engine.Effect, error) {
+		if run := r.inProgress(to); run != nil {
+			s.tell(run, told)
+		}
+		return nil, store.End(ctx, tx)
+	})
+	if _, gone := errors.AsType[*cp.PipelineNotFoundException](err); gone || errors.Is(err, store.ErrJobGone) {
+		return nil
+	}
+	return err
+}
+
+// tell notes in an action execution how far it is. What is not told stays.
+func (s *Service) tell(run *engine.Run, told *Progress) {
+	if told == nil {
+		return
+	}
+	if run.Output == nil {
+		run.Output = &cp.ActionExecutionOutput{}
+	}
+	if run.Output.ExecutionResult == nil {
+		run.Output.ExecutionResult = &cp.ActionExecutionResult{}
+	}
+	result := run.Output.ExecutionResult
+	if told.ExternalID != "" {
+		result.ExternalExecutionId = &told.ExternalID
+	}
+	if told.URL != "" {
+		result.ExternalExecutionUrl = new(below(s.URL, told.URL))
+	}
+	if told.Summary != "" {
+		result.ExternalExecutionSummary = &told.Summary
+	}
+	if told.Log != "" {
+		result.LogStreamARN = &told.Log
+	}
+	if told.Percent != nil {
+		run.Percent = told.Percent
+	}
 }
 
 // lookAfter is how long after its start an action's provider is asked once more how what it waits for has ended.
@@ -56,28 +107,35 @@ func (s *Service) look(ctx context.Context, j store.Running) (store.Outcome, err
 	return store.Done, s.Ended(ctx, w)
 }
 
-// result asks the provider of an action how what it waits for has ended; nil while it has not.
-func (s *Service) result(ctx context.Context, a *Action, run *engine.Run, id string) (*Result, error) {
+// result asks the provider of an action how what it waits for has ended; nil while it has not. It also returns how far
+// the action is, if its provider tells that.
+func (s *Service) result(ctx context.Context, a *Action, run *engine.Run, id string) (told *Progress, r *Result,
+	err error) {
 	p, ok := s.registry.of(run.Action).(Waiter)
 	if !ok { // a provider that an earlier version of Slipway had
-		return Failed("InternalError", "Slipway does not implement the provider %s",
+		return nil, Failed("InternalError", "Slipway does not implement the provider %s",
 			*run.Action.ActionTypeId.Provider), nil
 	}
-	var r *Result
-	err := contain.Do(func() (err error) {
+	err = contain.Do(func() (err error) {
 		if a.Outputs, err = s.outputs(ctx, a, run); err != nil {
 			return err
 		}
 		acting, err := s.acting(ctx, a, run)
-		if err == nil {
-			r, err = p.Result(acting, a, id)
+		if err != nil {
+			return err
 		}
+		if reporter, ok := p.(Reporter); ok {
+			if told, err = reporter.Progress(acting, a, id); err != nil {
+				return err
+			}
+		}
+		r, err = p.Result(acting, a, id)
 		return err
 	})
 	if refused := final(err, false); refused != nil {
-		return refused, nil
+		return told, refused, nil
 	}
-	return r, err
+	return told, r, err
 }
 
 // finish ends an action execution from outside. One that has ended stays as it is.

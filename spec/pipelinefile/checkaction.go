@@ -116,7 +116,8 @@ func (c *checker) place(stage int, stageName string, a *cp.ActionDeclaration, pa
 // typed checks an action against its type.
 func (c *checker) typed(t *ActionType, a *cp.ActionDeclaration, path string) {
 	name := awsproto.Value(a.Name)
-	if v := awsproto.Value(a.ActionTypeId.Version); v != t.Version && v != "2" {
+	anyVersion := a.ActionTypeId.Owner == cp.ActionOwnerAws
+	if v := awsproto.Value(a.ActionTypeId.Version); v != t.Version && (v != "2" || !anyVersion) {
 		c.say(Action, path+".actionTypeId.version", "Action %s has version %s of %s, which has version %s", name, v,
 			t.Provider, t.Version)
 	}

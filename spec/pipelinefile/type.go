@@ -56,20 +56,26 @@ func (t *ActionType) is(id *cp.ActionTypeId) bool {
 	return t.Category == id.Category && t.Owner == id.Owner && t.Provider == *id.Provider
 }
 
-// Catalogue is a list of action types, at most one for each category, owner and provider.
+// Catalogue is a list of action types, at most one for each category, owner, provider and version.
 type Catalogue []ActionType
 
-// Find returns the type of an identifier, of whatever version, or nil if the catalogue has none.
+// Find returns the type of an identifier, or nil if the catalogue has none. Of a type that is the account's own each
+// version is a type by itself; of others a type stands for any version that the catalogue does not have.
 func (c Catalogue) Find(id *cp.ActionTypeId) *ActionType {
 	if id == nil || id.Provider == nil {
 		return nil
 	}
+	var other *ActionType
 	for i := range c {
-		if c[i].is(id) {
+		switch {
+		case !c[i].is(id):
+		case id.Version != nil && c[i].Version == *id.Version:
 			return &c[i]
+		case other == nil && id.Owner != cp.ActionOwnerCustom:
+			other = &c[i]
 		}
 	}
-	return nil
+	return other
 }
 
 // Of returns the types of a provider in some categories.

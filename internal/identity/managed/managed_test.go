@@ -115,6 +115,9 @@ func TestPoliciesHaveTheEffectOfTheirNames(t *testing.T) {
 		{"SlipwayDeployRole", "elasticloadbalancing:ModifyRule", nil, true},
 		{"AWSLambdaBasicExecutionRole", "logs:PutLogEvents", nil, true},
 		{"AWSLambdaBasicExecutionRole", "s3:GetObject", nil, false},
+		{"SlipwayReaders", "codepipeline:GetPipelineState", nil, true},
+		{"SlipwayReaders", "codepipeline:GetJobDetails", nil, false}, // it has secrets and credentials
+		{"AWSCodePipelineCustomActionAccess", "codepipeline:GetJobDetails", nil, true},
 		{"SlipwayReaders", "codepipeline:PutApprovalResult", nil, false},
 		{"SlipwayReaders", "iam:ListUsers", nil, false},
 		{"SlipwayDevelopers", "codecommit:GitPush", nil, true},

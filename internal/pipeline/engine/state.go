@@ -82,6 +82,10 @@ type Run struct {
 	Role *string `json:"role,omitzero"`
 	// Outputs are where its output artifacts go, from its start on.
 	Outputs []cp.ArtifactDetail `json:"outputs,omitzero"`
+	// Percent is how much of it is done, as far as what does its work tells.
+	Percent *int32 `json:"percent,omitzero"`
+	// Worked is the revision that it says it has worked on, if it is no source.
+	Worked *cp.ActionRevision `json:"worked,omitzero"`
 	// Token proves, with an approval, that the approver saw this very execution.
 	Token *string `json:"token,omitzero"`
 }

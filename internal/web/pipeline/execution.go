@@ -15,12 +15,13 @@ import (
 type executionView struct {
 	view.Execution
 	Pipeline  string
-	Runs      []view.Run // the oldest first
+	Runs      []runView // the oldest first
 	Variables []codepipeline.ResolvedPipelineVariable
 	Revisions []codepipeline.ArtifactRevision
 	Artifacts []codepipeline.ArtifactDetail
 	Reports   []change.ReportLine
 	Remedy    change.Remedy
+	Jobs      map[string][]slipway.ActionJob // of job workers, by action execution, the newest first
 }
 
 func (s *pages) executionPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
@@ -60,6 +61,9 @@ func (s *pages) execution(r *http.Request, name, id string) (*executionView, err
 		return nil, err
 	}
 	e.await(waiting.Waiting)
+	if e.Jobs, err = s.jobsOf(r, name, runs); err != nil {
+		return nil, err
+	}
 	if err := change.Retryable(ctx, s.Pipelines, &e.Remedy, name, id); err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func makeExecution(
 		if a.Output != nil {
 			e.Artifacts = append(e.Artifacts, a.Output.OutputArtifacts...)
 		}
-		e.Runs = append(e.Runs, view.RunOf(a, known))
+		e.Runs = append(e.Runs, runView{view.RunOf(a, known), logPath(*x.PipelineName, *x.PipelineExecutionId, a)})
 		if summary.StartTime == nil {
 			summary.StartTime = a.StartTime
 		}
