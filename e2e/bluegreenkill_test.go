@@ -29,7 +29,7 @@ func TestKillBlueGreen(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	good := "v0"
-	for run := range 50 {
+	for run := range rounds(12, 50) {
 		victim := []string{"server", "router", "agent"}[r.IntN(3)]
 		host, after := r.IntN(len(c.servers)), time.Duration(r.IntN(1500))*time.Millisecond
 		version := fmt.Sprintf("v%d", run+1)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,11 +15,15 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/smithy-go/middleware"
+
+	"slipway/api/awsproto/sigv4"
+	"slipway/api/slipway"
 )
 
 // sdk is the AWS SDK's configuration for the instance, with the administrator's key.
@@ -123,10 +128,40 @@ func (i *instance) client() []string {
 
 // slipway runs a command of the binary as a client of the instance.
 func (i *instance) slipway(args ...string) (string, error) {
+	if out, ok := i.asked(args); ok {
+		return out, nil
+	}
 	c := exec.Command(i.program, args...)
 	c.Env = append(environment(), i.client()...)
 	out, err := c.CombinedOutput()
 	return string(out), err
+}
+
+// asked is what `slipway api slipway OPERATION INPUT` prints, without a process for it: tests that wait ask often. What
+// goes wrong is left to the program itself.
+func (i *instance) asked(args []string) (string, bool) {
+	if len(args) != 4 || args[0] != "api" || args[1] != "slipway" || i.trust != "" || i.noKey {
+		return "", false
+	}
+	r, err := http.NewRequest(http.MethodPost, i.url+"/", strings.NewReader(args[3]))
+	if err != nil {
+		return "", false
+	}
+	r.Header.Set("Content-Type", "application/x-amz-json-1.1")
+	r.Header.Set("X-Amz-Target", new(slipway.Service).Info().Target+"."+args[2])
+	sigv4.Credentials{AccessKeyID: keyID, SecretAccessKey: secret}.Sign(r, sigv4.HexSHA256([]byte(args[3])), region,
+		"slipway", time.Now())
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return "", false
+	}
+	defer resp.Body.Close()
+	var out bytes.Buffer
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || json.Indent(&out, text, "", "  ") != nil {
+		return "", false
+	}
+	return out.String() + "\n", true
 }
 
 // git runs git in a folder, signing in with the binary's credential helper.

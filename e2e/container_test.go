@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/codebuild"
 	"github.com/aws/aws-sdk-go-v2/service/codebuild/types"
 	"github.com/aws/aws-sdk-go-v2/service/codecommit"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
 	"slipway/internal/runner/executor/executortest"
 )
@@ -78,6 +79,59 @@ artifacts:
 	b := i.build(&codebuild.StartBuildInput{ProjectName: new("web"), ImageOverride: new("no.such.registry/image:1")})
 	has(t, steps(b), "PROVISIONING=FAILED(BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: the image no.such.registry/image:1 "+
 		"cannot be pulled")
+}
+
+// A project's registryCredential opens its image, and that of no other project. Its password is in no log.
+func TestPrivateImage(t *testing.T) {
+	t.Parallel()
+	registry := executortest.NewRegistry(t)
+	i := up(t, "--engine", executortest.Docker(t))
+	image := registry.Host + "/team/tool:1"
+	keep := func(name, text string) {
+		must(secretsmanager.NewFromConfig(i.sdk()).CreateSecret(t.Context(),
+			&secretsmanager.CreateSecretInput{Name: &name, SecretString: &text}))(t)
+	}
+	keep("/CodeBuild/registry", fmt.Sprintf(`{"username": %q, "password": %q}`, executortest.AccountUser,
+		executortest.AccountPassword))
+	keep("/CodeBuild/wrong", `{"username": "builder", "password": "of-somebody-else"}`)
+	keep("/CodeBuild/half", `{"username": "builder"}`)
+	keep("/elsewhere", `{"username": "builder", "password": "out-of-reach"}`)
+	with := func(credential string) func(*codebuild.CreateProjectInput) {
+		return func(in *codebuild.CreateProjectInput) {
+			in.ServiceRole = new("arn:aws:iam::" + account + ":role/slipway-build")
+			in.Environment.Image = &image
+			if credential != "" {
+				in.Environment.ImagePullCredentialsType = types.ImagePullCredentialsTypeServiceRole
+				in.Environment.RegistryCredential = &types.RegistryCredential{Credential: &credential,
+					CredentialProvider: types.CredentialProviderTypeSecretsManager}
+			}
+		}
+	}
+	const spec = "version: 0.2\nphases: {build: {commands: ['env; echo here']}}\n"
+	const pulls = "PROVISIONING=FAILED(BUILD_CONTAINER_UNABLE_TO_PULL_IMAGE: "
+	for n, c := range []struct{ credential, want string }{
+		{"", pulls + "the image " + image + " cannot be pulled"},
+		{"/CodeBuild/registry", "BUILD POST_BUILD UPLOAD_ARTIFACTS FINALIZING COMPLETED"},
+		{"", pulls + "the image " + image + " cannot be pulled"},
+		{"/CodeBuild/wrong", pulls + "the image " + image + " cannot be pulled"},
+		{"/CodeBuild/half", pulls + "the registryCredential is not one: the JSON of the secret /CodeBuild/half has no key " +
+			"password"},
+		{"/CodeBuild/none", pulls + "the registryCredential /CodeBuild/none cannot be read"},
+		{"/elsewhere", pulls + "the registryCredential /elsewhere cannot be read"},
+	} {
+		name := fmt.Sprintf("p%d", n)
+		i.inline(name, spec, with(c.credential))
+		b := i.build(&codebuild.StartBuildInput{ProjectName: &name})
+		has(t, steps(b), c.want)
+		if log := i.printed(*b.Id); strings.Contains(log, executortest.AccountPassword) {
+			t.Errorf("the password is in the log of %s:\n%s", name, log)
+		}
+	}
+	_, err := codebuild.NewFromConfig(i.sdk()).UpdateProject(t.Context(), &codebuild.UpdateProjectInput{Name: new("p1"),
+		Environment: &types.ProjectEnvironment{Type: types.EnvironmentTypeLinuxContainer, Image: &image,
+			ComputeType: types.ComputeTypeBuildGeneral1Small, RegistryCredential: &types.RegistryCredential{
+				Credential: new("/CodeBuild/registry"), CredentialProvider: types.CredentialProviderTypeSecretsManager}}})
+	says(t, err, "imagePullCredentialsType must be SERVICE_ROLE")
 }
 
 // A build in a container whose runner is killed ends, and the next runner removes the container. One whose engine is

@@ -79,6 +79,9 @@ func TestKillAtEveryPoint(t *testing.T) {
 
 // occasions are the times at which a point is tried; those of the store are reached by each write on the way.
 func occasions(point string) []int {
+	if os.Getenv("SLIPWAY_LONG") == "" {
+		return fewOccasions(point)
+	}
 	if point == "store.before-commit" || point == "store.after-commit" {
 		return []int{1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 23, 26, 30, 35, 40}
 	}
@@ -89,14 +92,26 @@ func occasions(point string) []int {
 	return []int{1}
 }
 
-// TestKillAtRandom kills the server, the runner or the agent at a random moment, in thirty runs.
+func fewOccasions(point string) []int {
+	if point == "store.before-commit" || point == "store.after-commit" {
+		return []int{1, 3, 5, 8, 12, 18, 26, 40}
+	}
+	if strings.HasPrefix(point, "store.") || strings.HasPrefix(point, "pipeline.") ||
+		strings.HasPrefix(point, "deploy.") || strings.HasPrefix(point, "agent.") {
+		return []int{1, 3}
+	}
+	return []int{1}
+}
+
+// TestKillAtRandom kills the server, the runner or the agent at a random moment, in ten runs, or thirty in the long
+// test.
 func TestKillAtRandom(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	for run := range 30 {
+	for run := range rounds(10, 30) {
 		victim := []string{"server", "runner", "agent"}[r.IntN(3)]
 		after := time.Duration(r.IntN(250)) * time.Millisecond
 		ok := t.Run(fmt.Sprintf("%d %s after %s", run, victim, after), func(t *testing.T) {

@@ -288,7 +288,7 @@ func (s *servers) deletedKey(t *testing.T) {
 // killedWhileExecutionsRun has five pushes start a hundred executions, kills each server once during those of each
 // push, and looks at what is left.
 func (s *servers) killedWhileExecutionsRun(t *testing.T, checkout string) {
-	const pushes = 5
+	pushes := rounds(2, 5)
 	s.settle(t, 1)
 	for n := range pushes {
 		s.commit(checkout, fmt.Sprintf("change %d", n), map[string]string{"a.txt": fmt.Sprint(n)})

@@ -274,6 +274,14 @@ func eventually(t testing.TB, what string, f func() error) {
 	}
 }
 
+// rounds is how often a test at random is repeated: often, where SLIPWAY_LONG is set.
+func rounds(few, often int) int {
+	if os.Getenv("SLIPWAY_LONG") != "" {
+		return often
+	}
+	return few
+}
+
 // get fetches a URL.
 func get(t testing.TB, url string) (int, string) {
 	t.Helper()

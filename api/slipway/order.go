@@ -130,6 +130,22 @@ type Result struct {
 	Batch     *Batch                     `json:"batch,omitzero"` // of an order with ReadBatch
 	// Caches are what became of kept caches in the build.
 	Caches []CacheUse `json:"caches,omitzero"`
+	// Image is what the build's container was made of, with its digest, "" for a build without one.
+	Image string `json:"image,omitzero"`
+}
+
+// Surroundings are what a build found on its runner, which its definition does not say.
+type Surroundings struct {
+	// Image is what its container was made of, with its digest: NAME@sha256:HEX. "" is the runner's own machine.
+	Image string `json:"image,omitzero"`
+	// Caches are those that were restored, one line each.
+	Caches []string `json:"caches,omitzero"`
+}
+
+// PastBuild is a build with what it ran in.
+type PastBuild struct {
+	codebuild.Build
+	Surroundings
 }
 
 // CacheEvent is something that happened to a kept cache.

@@ -66,7 +66,7 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 	id := *r.build.Id
 	r.build = closed(r, end, result, s.progresses.of(id), now)
 	if result != nil {
-		r.cause = result.Cause
+		r.cause, r.surroundings = result.Cause, surroundings(result)
 		if err := s.recordCaches(ctx, tx, r, result.Caches); err != nil {
 			return err
 		}

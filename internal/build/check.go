@@ -52,7 +52,24 @@ func check(p *cb.Project) error {
 	if err := checkCache(p.Cache); err != nil {
 		return err
 	}
+	if err := checkRegistry(p.Environment); err != nil {
+		return err
+	}
 	return checkVariables(p.Environment.EnvironmentVariables)
+}
+
+// checkRegistry refuses an account at a registry where none is asked.
+// See https://docs.aws.amazon.com/codebuild/latest/APIReference/API_RegistryCredential.html.
+func checkRegistry(e *cb.ProjectEnvironment) error {
+	switch {
+	case e.RegistryCredential == nil:
+		return nil
+	case e.ImagePullCredentialsType != cb.ImagePullCredentialsTypeServiceRole:
+		return invalid("Invalid registryCredential: imagePullCredentialsType must be SERVICE_ROLE with it.")
+	case strings.HasPrefix(awsproto.Value(e.Image), curated):
+		return invalid("Invalid registryCredential: %s is an image of CodeBuild's own, which needs none.", *e.Image)
+	}
+	return nil
 }
 
 func checkSecondarySources(p *cb.Project) error {

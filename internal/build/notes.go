@@ -58,7 +58,8 @@ func environmentRemarks(e *cb.ProjectEnvironment, at site) []remark {
 		{e.ComputeConfiguration != nil && at.image == "",
 			"computeConfiguration is ignored: the build has what the runner's machine has."},
 		{e.DockerServer != nil, "dockerServer is ignored: there is none."},
-		{e.RegistryCredential != nil, "registryCredential is ignored: images are pulled as anybody may."},
+		{e.RegistryCredential != nil && at.image == "",
+			"registryCredential is ignored: the build runs on the runner's machine, and pulls no image."},
 		{e.Certificate != nil, "The certificate " + awsproto.Value(e.Certificate) + " is ignored."},
 	}
 }

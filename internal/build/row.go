@@ -22,6 +22,7 @@ type row struct {
 	needs                             string // of its runner
 	fleet                             string // the ARN of the fleet whose runners it is for, "" for none
 	seq                               int64  // its place in the order of submission
+	surroundings                      slipway.Surroundings
 }
 
 // The kinds of rows. A sandbox is taken, watched and ended as a build is. No operation on builds shows one.
@@ -46,14 +47,15 @@ func (r *row) topics() []string {
 }
 
 const columns = `state, runner, stop, submitted, assigned, acknowledged, doc, work, cause, needs, fleet, overflow, seq,
-	kind`
+	kind, surroundings`
 
 func scan(r *sql.Rows) (*row, error) {
 	var x row
 	var stop, overflow, submitted, assigned, acknowledged int64
 	var kind string
 	err := r.Scan(&x.Stage, &x.Runner, &stop, &submitted, &assigned, &acknowledged, store.JSON(&x.build),
-		store.JSON(&x.work), store.JSON(&x.cause), &x.needs, &x.fleet, &overflow, &x.seq, &kind)
+		store.JSON(&x.work), store.JSON(&x.cause), &x.needs, &x.fleet, &overflow, &x.seq, &kind,
+		store.JSON(&x.surroundings))
 	x.Overflow, x.Sandbox = overflow == 1, kind == kindSandbox
 	x.Stop, x.submitted, x.assigned, x.acknowledged = stop == 1, moment(submitted), moment(assigned), moment(
 		acknowledged)
@@ -82,10 +84,10 @@ func oneBuild(ctx context.Context, q store.Queryer, id string) (*row, error) {
 func (r *row) save(ctx context.Context, tx store.Tx) error {
 	_, err := tx.Exec(ctx,
 		`UPDATE builds SET state = $2, runner = $3, stop = $4, assigned = $5, acknowledged = $6, doc = $7, cause = $8,
-			overflow = $9
+			overflow = $9, surroundings = $10
 			WHERE id = $1`,
 		*r.build.Id, string(r.Stage), r.Runner, number(r.Stop), milliseconds(r.assigned), milliseconds(r.acknowledged),
-		store.JSON(&r.build), store.JSON(r.cause), number(r.Overflow))
+		store.JSON(&r.build), store.JSON(r.cause), number(r.Overflow), store.JSON(r.surroundings))
 	return err
 }
 

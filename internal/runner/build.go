@@ -300,6 +300,11 @@ func (b *build) provision(ctx context.Context) error {
 		b.log.say("Running on Slipway runner %s", b.Name)
 	}
 	b.Room.Say = func(line string) { b.log.say("%s", line) }
+	account, err := b.registry(ctx)
+	if err != nil {
+		return err
+	}
+	b.Room.Registry = account
 	r, err := b.Executor.Open(ctx, b.Room)
 	if err != nil {
 		if b.Room.Image != "" {
@@ -309,6 +314,7 @@ func (b *build) provision(ctx context.Context) error {
 	}
 	b.space = newWorkspace(r)
 	if of := b.space.place.Image; of != "" {
+		b.result.Image = of
 		b.log.say("Running in a container of the image %s", of)
 	}
 	if w := b.space.place.Warning; w != "" {

@@ -3,6 +3,7 @@ package view
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"slipway/api/awsproto"
 	"slipway/api/codebuild"
@@ -13,7 +14,7 @@ import (
 type Builds interface {
 	Facts
 	// Green returns a build, and the last one before it that succeeded; nil if there is none.
-	Green(ctx context.Context, id string) (build, green *codebuild.Build, err error)
+	Green(ctx context.Context, id string) (build, green *slipway.PastBuild, err error)
 }
 
 const (
@@ -125,17 +126,21 @@ func (s *Service) between(ctx context.Context, out *slipway.CompareWithGreenOutp
 
 // settings are what differs between the environments of two builds. Of a secret or a parameter it is the reference, as
 // BatchGetBuilds shows it.
-func settings(before, after *codebuild.Build) []slipway.ChangedSetting {
+func settings(before, after *slipway.PastBuild) []slipway.ChangedSetting {
 	all := []slipway.ChangedSetting{}
 	add := func(name, was, is string) {
 		if was != is {
 			all = append(all, slipway.ChangedSetting{Name: &name, Before: &was, After: &is})
 		}
 	}
-	old, now := environment(before), environment(after)
+	old, now := environment(&before.Build), environment(&after.Build)
 	add("image", text(old.Image), text(now.Image))
 	add("compute type", string(old.ComputeType), string(now.ComputeType))
-	add("buildspec", buildspec(before), buildspec(after))
+	add("buildspec", buildspec(&before.Build), buildspec(&after.Build))
+	if before.Image != "" && after.Image != "" { // a name can stand for another image every day
+		add("image digest", digest(before.Image), digest(after.Image))
+	}
+	add("cache", restored(before), restored(after))
 	was, is := variables(old), variables(now)
 	var names []string
 	for name := range was {
@@ -151,6 +156,19 @@ func settings(before, after *codebuild.Build) []slipway.ChangedSetting {
 		add("variable "+name, was[name], is[name])
 	}
 	return all
+}
+
+func digest(image string) string {
+	_, d, _ := strings.Cut(image, "@")
+	return d
+}
+
+// restored says which caches a build began with.
+func restored(b *slipway.PastBuild) string {
+	if len(b.Caches) == 0 {
+		return "none"
+	}
+	return strings.Join(b.Caches, ", ")
 }
 
 func environment(b *codebuild.Build) *codebuild.ProjectEnvironment {

@@ -117,7 +117,7 @@ type stages struct {
 	serving  []slipway.ServingGroup
 	ready    []string
 
-	build, green *codebuild.Build
+	build, green *slipway.PastBuild
 	commits      []slipway.CommitSummary
 }
 
@@ -170,7 +170,7 @@ func (s stages) Progress(context.Context, string, string) ([]slipway.CommitExecu
 	return nil, nil
 }
 
-func (s stages) Green(context.Context, string) (*codebuild.Build, *codebuild.Build, error) {
+func (s stages) Green(context.Context, string) (*slipway.PastBuild, *slipway.PastBuild, error) {
 	return s.build, s.green, nil
 }
 
@@ -293,19 +293,20 @@ func served(pairs ...string) []slipway.ServingGroup {
 func TestWhatChangedSinceGreen(t *testing.T) {
 	const id = "web:11111111-2222-3333-4444-555555555555"
 	old, between, now := strings.Repeat("a", 40), strings.Repeat("b", 40), strings.Repeat("c", 40)
-	built := func(commit, image, variable string) *codebuild.Build {
-		return &codebuild.Build{
+	built := func(commit, image, variable string, in slipway.Surroundings) *slipway.PastBuild {
+		return &slipway.PastBuild{Surroundings: in, Build: codebuild.Build{
 			Id:                    new(id),
 			ResolvedSourceVersion: &commit,
 			Environment: &codebuild.ProjectEnvironment{Image: &image,
 				EnvironmentVariables: []codebuild.EnvironmentVariable{{Name: new("STAGE"), Value: &variable}}},
-		}
+		}}
 	}
 	v := service(
 		stages{
 			works: map[string]slipway.Work{id: {ID: id, Repository: "web", Commit: now}},
-			build: built(now, "go:1.26", "two"),
-			green: built(old, "go:1.25", "one"),
+			build: built(now, "go:1.26", "two", slipway.Surroundings{Image: "go:1.26@sha256:2"}),
+			green: built(old, "go:1.25", "one",
+				slipway.Surroundings{Image: "go:1.25@sha256:1", Caches: []string{"deps-1"}}),
 			commits: []slipway.CommitSummary{
 				{CommitId: &now, Message: new("Third")},
 				{CommitId: &between, Message: new("Second")},
@@ -324,10 +325,11 @@ func TestWhatChangedSinceGreen(t *testing.T) {
 	for _, s := range out.Settings {
 		names = append(names, *s.Name+" "+*s.Before+" "+*s.After)
 	}
-	if got := strings.Join(names, "; "); got != "image go:1.25 go:1.26; variable STAGE one two" {
+	if got := strings.Join(names, "; "); got != "image go:1.25 go:1.26; image digest sha256:1 sha256:2; "+
+		"cache deps-1 none; variable STAGE one two" {
 		t.Error(got)
 	}
-	v = service(stages{build: built(now, "", "")})
+	v = service(stages{build: built(now, "", "", slipway.Surroundings{})})
 	if out, err := v.CompareWithGreen(
 		t.Context(),
 		&slipway.CompareWithGreenInput{Id: new(id)},

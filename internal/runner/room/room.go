@@ -42,7 +42,8 @@ type Registry struct{ User, Password string }
 // the folder and the slot.
 func (s Spec) Fits(other Spec) bool {
 	return s.Image == other.Image && s.Limits == other.Limits && s.Network == other.Network &&
-		s.Privileged == other.Privileged && slices.Equal(s.Mounts, other.Mounts)
+		s.Privileged == other.Privileged && slices.Equal(s.Mounts, other.Mounts) &&
+		(s.Registry == nil) == (other.Registry == nil) && (s.Registry == nil || *s.Registry == *other.Registry)
 }
 
 // Mount is a file or folder of this machine that is shown in a room.

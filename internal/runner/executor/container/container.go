@@ -37,6 +37,7 @@ type Executor struct {
 	labels     []string
 	about      string
 	homes      *homes
+	pulls      *locks // by the name of an image
 	// tree is the folder that rooms show as their source, "" for one of the room's own.
 	tree string
 	// side runs programs that an image lacks, with the same files; nil if there is nowhere else to run them.
@@ -79,7 +80,7 @@ func New(ctx context.Context, c Config) (*Executor, error) {
 		return nil, fmt.Errorf("the container engine at %s runs as root and this runner does not: it could not remove "+
 			"what builds write. Run the runner as root too, or a rootless engine", api.address)
 	}
-	e := &Executor{api: api, homes: new(homes), privileged: c.Privileged, side: c.Side,
+	e := &Executor{api: api, homes: new(homes), pulls: new(locks), privileged: c.Privileged, side: c.Side,
 		about:  "the container engine " + info.ServerVersion,
 		labels: []string{"container", runtime.GOOS, runtime.GOARCH}}
 	if c.Privileged {

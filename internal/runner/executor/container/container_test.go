@@ -34,6 +34,7 @@ func TestContainers(t *testing.T) {
 				"a fork bomb is stopped":      testForkBomb,
 				"a killed container":          testKilled,
 				"recovery":                    testRecovery,
+				"a private image":             testPrivate,
 				"a program the image lacks":   testBeside,
 				"a build without memory left": testOutOfMemory,
 				"services":                    testServices,
@@ -196,7 +197,7 @@ func testBeside(t *testing.T, e *Executor) {
 	if err != nil {
 		t.Skipf("SKIPPED: no sandbox here (%v). Install it with: apt-get install -y bubblewrap util-linux", err)
 	}
-	r = open(t, &Executor{api: e.api, homes: new(homes), side: side}, room.Spec{Image: busybox})
+	r = open(t, &Executor{api: e.api, homes: new(homes), pulls: new(locks), side: side}, room.Spec{Image: busybox})
 	if err := r.Run(t.Context(), c); err != nil || out.String() != "made\n" {
 		t.Errorf("%v, %q", err, out.String())
 	}

@@ -3,7 +3,6 @@ package container
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -33,30 +33,44 @@ func (r *containerRoom) image(ctx context.Context) (image, error) {
 	if !reference().MatchString(r.spec.Image) || strings.Contains(r.spec.Image, "..") {
 		return image{}, fmt.Errorf("%.200q is not the name of an image", r.spec.Image)
 	}
-	i, err := r.inspectImage(ctx)
+	if r.spec.Registry != nil {
+		return r.privateImage(ctx)
+	}
+	unlock, err := r.engine.pulls.lock(ctx, r.spec.Image)
+	if err != nil {
+		return image{}, err
+	}
+	defer unlock()
+	i, err := r.inspectImage(ctx, r.spec.Image)
 	if !gone(err) {
 		return i, err
 	}
 	if err := r.pull(ctx); err != nil {
-		return image{}, fmt.Errorf("the image %s cannot be pulled: %w", r.spec.Image, err)
+		return image{}, err
 	}
-	return r.inspectImage(ctx)
+	return r.inspectImage(ctx, r.spec.Image)
 }
 
-func (r *containerRoom) inspectImage(ctx context.Context) (image, error) {
+func (r *containerRoom) inspectImage(ctx context.Context, name string) (image, error) {
 	ctx, cancel := context.WithTimeout(ctx, engineLimit)
 	defer cancel()
 	var found struct {
-		ID          string
-		RepoDigests []string
-		Config      struct{ Env []string }
+		ID                    string
+		RepoTags, RepoDigests []string
+		Config                struct{ Env []string }
 	}
-	if err := r.engine.api.call(ctx, http.MethodGet, "/images/"+r.spec.Image+"/json", nil, &found); err != nil {
+	if err := r.engine.api.call(ctx, http.MethodGet, "/images/"+name+"/json", nil, &found); err != nil {
 		return image{}, err
 	}
+	names := slices.Concat(found.RepoTags, found.RepoDigests)
+	if !isPrivate(name) && len(names) > 0 && !slices.ContainsFunc(names, isPublic) { // it was named by its ID
+		return image{}, &refusal{http.StatusNotFound, "it belongs to builds that have an account for it"}
+	}
 	i := image{id: found.ID, digest: found.ID, path: standardPath}
-	for _, d := range found.RepoDigests {
-		_, i.digest, _ = strings.Cut(d, "@")
+	for _, n := range names {
+		if d := digestOf(n); d != "" {
+			i.digest = d
+		}
 	}
 	for _, v := range found.Config.Env {
 		if path, ok := strings.CutPrefix(v, "PATH="); ok {
@@ -89,14 +103,22 @@ type news struct {
 
 // pull fetches the room's image, and says how far it is.
 func (r *containerRoom) pull(ctx context.Context) error {
+	if err := r.fetch(ctx); err != nil {
+		return fmt.Errorf("the image %s cannot be pulled: %w", r.spec.Image, err)
+	}
+	return nil
+}
+
+func (r *containerRoom) fetch(ctx context.Context) error {
 	name, tag := parts(r.spec.Image)
-	var header http.Header
-	if a := r.spec.Registry; a != nil {
-		text, err := json.Marshal(map[string]string{"username": a.User, "password": a.Password})
-		if err != nil {
+	if strings.HasPrefix(tag, "sha256:") {
+		if err := r.asks(ctx, tag); err != nil {
 			return err
 		}
-		header = http.Header{"X-Registry-Auth": {base64.URLEncoding.EncodeToString(text)}}
+	}
+	header, err := authorization(r.spec.Image, r.spec.Registry)
+	if err != nil {
+		return err
 	}
 	r.say("Pulling the image %s", r.spec.Image)
 	began := time.Now()

@@ -67,7 +67,9 @@ func (r *containerRoom) open(ctx context.Context) error {
 		return err
 	}
 	r.from = found
-	r.place.Image = r.spec.Image + "@" + found.digest
+	if r.place.Image = r.spec.Image; !strings.Contains(r.spec.Image, "@") {
+		r.place.Image += "@" + found.digest
+	}
 	for _, f := range []folder{{source, "src"}, {secondary, "secondary"}, {tools, "shell"}, {home, "home"}} {
 		outside := filepath.Join(r.spec.Dir, f.outside)
 		if f.inside == source && r.engine.tree != "" {

@@ -47,10 +47,15 @@ network_backend = "netavark"
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	registries := filepath.Join(dir, "registries.conf")
+	if err := os.WriteFile(registries, fmt.Appendf(nil, "[[registry]]\nlocation = %q\ninsecure = true\n",
+		registryHost()), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	socket := filepath.Join(dir, "podman.sock")
 	podman := []string{"podman", "--root=" + filepath.Join(dir, "root"), "--runroot=" + filepath.Join(dir, "run")}
 	c := exec.Command(podman[0], append(podman[1:], "system", "service", "-t", "0", "unix://"+socket)...)
-	c.Env = append(os.Environ(), "CONTAINERS_CONF="+config)
+	c.Env = append(os.Environ(), "CONTAINERS_CONF="+config, "CONTAINERS_REGISTRIES_CONF="+registries)
 	return start(t, dir, socket, c, podman...)
 }
 
