@@ -222,9 +222,9 @@ func TestSandboxByTheCLI(t *testing.T) {
 			t.Errorf("%s: %s", list, got)
 		}
 	}
-	out, err := i.awsFails("codebuild", "start-sandbox-connection", "--sandbox-id", id)
-	if err == nil || !strings.Contains(out+err.Error(), "NotImplementedException") {
-		t.Errorf("a connection: %s %v", out, err)
+	if got := i.text("ssmSession.streamUrl", "codebuild start-sandbox-connection --sandbox-id "+id); !strings.HasPrefix(
+		got, "ws"+strings.TrimPrefix(i.url, "http")+"/v1/data-channel/") {
+		t.Errorf("a connection is at %s", got)
 	}
 	if got := i.text("sandbox.status", "codebuild stop-sandbox --id "+id); got != "STOPPING" {
 		t.Error(got)

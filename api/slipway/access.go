@@ -287,6 +287,11 @@ func askPollRouter(a *awsproto.Access, input any) {
 	a.Ask("slipway:PollRouter", awsproto.Join(a.Prefix("slipway", true), []string{"router/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Router)), "*")))
 }
 
+func askPollTerminal(a *awsproto.Access, input any) {
+	in := input.(*PollTerminalInput)
+	a.Ask("slipway:PollTerminal", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askPromoteRelease(a *awsproto.Access, input any) {
 	in := input.(*PromoteReleaseInput)
 	a.Ask("slipway:PromoteRelease", a.Find("deployment", awsproto.One(awsproto.Value(in.DeploymentId))))

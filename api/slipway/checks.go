@@ -476,6 +476,16 @@ func (s *PollRouterInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *PollTerminalInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+	c.Required("after", s.After != nil)
+}
+
+// Check reports what the model forbids.
 func (s *PromoteReleaseInput) Check(c *awsproto.Check) {
 	c.Required("deploymentId", s.DeploymentId != nil)
 	c.Length("deploymentId", s.DeploymentId, 1, 100)

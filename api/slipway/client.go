@@ -317,6 +317,11 @@ func (c Client) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRoute
 	return awsproto.Send[PollRouterOutput](ctx, c.Client, &opPollRouter, in)
 }
 
+// PollTerminal is slipway:PollTerminal.
+func (c Client) PollTerminal(ctx context.Context, in *PollTerminalInput) (*PollTerminalOutput, error) {
+	return awsproto.Send[PollTerminalOutput](ctx, c.Client, &opPollTerminal, in)
+}
+
 // PromoteRelease is slipway:PromoteRelease.
 func (c Client) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (*PromoteReleaseOutput, error) {
 	return awsproto.Send[PromoteReleaseOutput](ctx, c.Client, &opPromoteRelease, in)

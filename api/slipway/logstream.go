@@ -11,3 +11,7 @@ const LogComplete = "X-Slipway-Complete"
 
 // Info describes this service.
 func Info() *awsproto.Info { return &info }
+
+// TerminalPath is where a runner connects a terminal of a build with the client that waits for it: a WebSocket, signed
+// for this service, with the parameters session, id (of the build) and runner.
+const TerminalPath = "/v1/terminal"

@@ -75,6 +75,7 @@ var (
 	opPollBuild                = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
 	opPollCommandExecution     = awsproto.Operation{Service: &info, Name: "PollCommandExecution", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askPollCommandExecution}
 	opPollRouter               = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
+	opPollTerminal             = awsproto.Operation{Service: &info, Name: "PollTerminal", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askPollTerminal}
 	opPromoteRelease           = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
 	opPutHostService           = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
 	opPutImage                 = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
@@ -158,6 +159,7 @@ type API interface {
 	PollBuild(context.Context, *PollBuildInput) (*PollBuildOutput, error)
 	PollCommandExecution(context.Context, *PollCommandExecutionInput) (*PollCommandExecutionOutput, error)
 	PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error)
+	PollTerminal(context.Context, *PollTerminalInput) (*PollTerminalOutput, error)
 	PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error)
 	PutHostService(context.Context, *PutHostServiceInput) (*PutHostServiceOutput, error)
 	PutImage(context.Context, *PutImageInput) (*PutImageOutput, error)
@@ -428,6 +430,10 @@ func (unimplemented) PollCommandExecution(context.Context, *PollCommandExecution
 
 func (unimplemented) PollRouter(context.Context, *PollRouterInput) (*PollRouterOutput, error) {
 	return nil, opPollRouter.NotImplemented()
+}
+
+func (unimplemented) PollTerminal(context.Context, *PollTerminalInput) (*PollTerminalOutput, error) {
+	return nil, opPollTerminal.NotImplemented()
 }
 
 func (unimplemented) PromoteRelease(context.Context, *PromoteReleaseInput) (*PromoteReleaseOutput, error) {
@@ -818,6 +824,11 @@ func (s *Service) PollRouter(ctx context.Context, in *PollRouterInput) (*PollRou
 	return awsproto.Invoke(ctx, s.hooks, &opPollRouter, in, s.api.PollRouter)
 }
 
+// PollTerminal is slipway:PollTerminal.
+func (s *Service) PollTerminal(ctx context.Context, in *PollTerminalInput) (*PollTerminalOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opPollTerminal, in, s.api.PollTerminal)
+}
+
 // PromoteRelease is slipway:PromoteRelease.
 func (s *Service) PromoteRelease(ctx context.Context, in *PromoteReleaseInput) (*PromoteReleaseOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opPromoteRelease, in, s.api.PromoteRelease)
@@ -978,6 +989,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPollBuild, s.PollBuild),
 		awsproto.Bind(&opPollCommandExecution, s.PollCommandExecution),
 		awsproto.Bind(&opPollRouter, s.PollRouter),
+		awsproto.Bind(&opPollTerminal, s.PollTerminal),
 		awsproto.Bind(&opPromoteRelease, s.PromoteRelease),
 		awsproto.Bind(&opPutHostService, s.PutHostService),
 		awsproto.Bind(&opPutImage, s.PutImage),

@@ -1051,6 +1051,20 @@ type PollRouterOutput struct {
 	Report  *bool           `json:"report,omitzero"`
 }
 
+// PollTerminalInput is the shape of that name.
+type PollTerminalInput struct {
+	Id     *string `json:"id,omitzero"`
+	Runner *string `json:"runner,omitzero"`
+	After  *int64  `json:"after,omitzero"`
+}
+
+// PollTerminalOutput is the shape of that name.
+type PollTerminalOutput struct {
+	Session *string `json:"session,omitzero"`
+	Serial  *int64  `json:"serial,omitzero"`
+	Caller  *string `json:"caller,omitzero"`
+}
+
 // ProjectCacheState is the shape of that name.
 type ProjectCacheState struct {
 	Key          *string        `json:"key,omitzero"`

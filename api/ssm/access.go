@@ -75,6 +75,15 @@ func askRemoveTagsFromResource(a *awsproto.Access, input any) {
 	a.TagKeys(in.TagKeys)
 }
 
+func askResumeSession(a *awsproto.Access, input any) {
+}
+
+func askStartSession(a *awsproto.Access, input any) {
+}
+
+func askTerminateSession(a *awsproto.Access, input any) {
+}
+
 func askUnlabelParameterVersion(a *awsproto.Access, input any) {
 	in := input.(*UnlabelParameterVersionInput)
 	a.Ask("ssm:UnlabelParameterVersion", a.Find("parameter", awsproto.One(awsproto.Value(in.Name))))

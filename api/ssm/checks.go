@@ -9,6 +9,8 @@ import (
 var pattern1 = awsproto.NewPattern("tag:.+|Name|Type|KeyId|Path|Label|Tier|DataType")
 var pattern2 = awsproto.NewPattern("^([a-zA-Z0-9:/_-]+)$")
 var pattern3 = awsproto.NewPattern("^([\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*)$")
+var pattern4 = awsproto.NewPattern("^[a-zA-Z0-9_\\-.:/]{3,128}$")
+var pattern5 = awsproto.NewPattern("^.{1,256}$")
 
 // Check reports what the model forbids.
 func (s *AddTagsToResourceInput) Check(c *awsproto.Check) {
@@ -175,6 +177,31 @@ func (s *RemoveTagsFromResourceInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *ResumeSessionInput) Check(c *awsproto.Check) {
+	c.Required("SessionId", s.SessionId != nil)
+	c.Length("SessionId", s.SessionId, 1, 96)
+}
+
+// Check reports what the model forbids.
+func (s *StartSessionInput) Check(c *awsproto.Check) {
+	c.Required("Target", s.Target != nil)
+	c.Length("Target", s.Target, 1, 400)
+	c.Match("DocumentName", s.DocumentName, pattern4)
+	c.Length("Reason", s.Reason, 1, 256)
+	c.Match("Reason", s.Reason, pattern5)
+	for k, v := range s.Parameters {
+		c.Length("Parameters", &k, 1, 255)
+		c.PushKey("Parameters", string(k))
+		for i := range v {
+			c.PushIndex("member", i)
+			c.Length("member", &v[i], 1, 65535)
+			c.PopElement()
+		}
+		c.PopElement()
+	}
+}
+
+// Check reports what the model forbids.
 func (s *Tag) Check(c *awsproto.Check) {
 	c.Required("Key", s.Key != nil)
 	c.Length("Key", s.Key, 1, 128)
@@ -182,6 +209,12 @@ func (s *Tag) Check(c *awsproto.Check) {
 	c.Required("Value", s.Value != nil)
 	c.Length("Value", s.Value, 0, 256)
 	c.Match("Value", s.Value, pattern3)
+}
+
+// Check reports what the model forbids.
+func (s *TerminateSessionInput) Check(c *awsproto.Check) {
+	c.Required("SessionId", s.SessionId != nil)
+	c.Length("SessionId", s.SessionId, 1, 96)
 }
 
 // Check reports what the model forbids.

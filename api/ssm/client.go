@@ -72,6 +72,21 @@ func (c Client) RemoveTagsFromResource(ctx context.Context, in *RemoveTagsFromRe
 	return awsproto.Send[RemoveTagsFromResourceOutput](ctx, c.Client, &opRemoveTagsFromResource, in)
 }
 
+// ResumeSession is ssm:ResumeSession.
+func (c Client) ResumeSession(ctx context.Context, in *ResumeSessionInput) (*ResumeSessionOutput, error) {
+	return awsproto.Send[ResumeSessionOutput](ctx, c.Client, &opResumeSession, in)
+}
+
+// StartSession is ssm:StartSession.
+func (c Client) StartSession(ctx context.Context, in *StartSessionInput) (*StartSessionOutput, error) {
+	return awsproto.Send[StartSessionOutput](ctx, c.Client, &opStartSession, in)
+}
+
+// TerminateSession is ssm:TerminateSession.
+func (c Client) TerminateSession(ctx context.Context, in *TerminateSessionInput) (*TerminateSessionOutput, error) {
+	return awsproto.Send[TerminateSessionOutput](ctx, c.Client, &opTerminateSession, in)
+}
+
 // UnlabelParameterVersion is ssm:UnlabelParameterVersion.
 func (c Client) UnlabelParameterVersion(ctx context.Context, in *UnlabelParameterVersionInput) (*UnlabelParameterVersionOutput, error) {
 	return awsproto.Send[UnlabelParameterVersionOutput](ctx, c.Client, &opUnlabelParameterVersion, in)

@@ -2,6 +2,13 @@
 
 package ssm
 
+// DoesNotExistException travels as "DoesNotExistException" with HTTP status 400.
+type DoesNotExistException struct{ Message string }
+
+func (e *DoesNotExistException) Error() string   { return e.Message }
+func (*DoesNotExistException) ErrorCode() string { return "DoesNotExistException" }
+func (*DoesNotExistException) HTTPStatus() int   { return 400 }
+
 // HierarchyLevelLimitExceededException travels as "HierarchyLevelLimitExceededException" with HTTP status 400.
 type HierarchyLevelLimitExceededException struct{ Message string }
 
@@ -38,6 +45,13 @@ type InvalidAllowedPatternException struct{ Message string }
 func (e *InvalidAllowedPatternException) Error() string   { return e.Message }
 func (*InvalidAllowedPatternException) ErrorCode() string { return "InvalidAllowedPatternException" }
 func (*InvalidAllowedPatternException) HTTPStatus() int   { return 400 }
+
+// InvalidDocument travels as "InvalidDocument" with HTTP status 400.
+type InvalidDocument struct{ Message string }
+
+func (e *InvalidDocument) Error() string   { return e.Message }
+func (*InvalidDocument) ErrorCode() string { return "InvalidDocument" }
+func (*InvalidDocument) HTTPStatus() int   { return 400 }
 
 // InvalidFilterKey travels as "InvalidFilterKey" with HTTP status 400.
 type InvalidFilterKey struct{ Message string }
@@ -164,6 +178,13 @@ func (e *PoliciesLimitExceededException) Error() string   { return e.Message }
 func (*PoliciesLimitExceededException) ErrorCode() string { return "PoliciesLimitExceededException" }
 func (*PoliciesLimitExceededException) HTTPStatus() int   { return 400 }
 
+// TargetNotConnected travels as "TargetNotConnected" with HTTP status 400.
+type TargetNotConnected struct{ Message string }
+
+func (e *TargetNotConnected) Error() string   { return e.Message }
+func (*TargetNotConnected) ErrorCode() string { return "TargetNotConnected" }
+func (*TargetNotConnected) HTTPStatus() int   { return 400 }
+
 // TooManyTagsError travels as "TooManyTagsError" with HTTP status 400.
 type TooManyTagsError struct{ Message string }
 
@@ -187,6 +208,8 @@ func (*UnsupportedParameterType) HTTPStatus() int   { return 400 }
 
 func newError(code, message string) error {
 	switch code {
+	case "DoesNotExistException":
+		return &DoesNotExistException{message}
 	case "HierarchyLevelLimitExceededException":
 		return &HierarchyLevelLimitExceededException{message}
 	case "HierarchyTypeMismatchException":
@@ -197,6 +220,8 @@ func newError(code, message string) error {
 		return &InternalServerError{message}
 	case "InvalidAllowedPatternException":
 		return &InvalidAllowedPatternException{message}
+	case "InvalidDocument":
+		return &InvalidDocument{message}
 	case "InvalidFilterKey":
 		return &InvalidFilterKey{message}
 	case "InvalidFilterOption":
@@ -231,6 +256,8 @@ func newError(code, message string) error {
 		return &ParameterVersionNotFound{message}
 	case "PoliciesLimitExceededException":
 		return &PoliciesLimitExceededException{message}
+	case "TargetNotConnected":
+		return &TargetNotConnected{message}
 	case "TooManyTagsError":
 		return &TooManyTagsError{message}
 	case "TooManyUpdates":

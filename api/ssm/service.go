@@ -10,7 +10,7 @@ import (
 var info = awsproto.Info{
 	Name: "ssm", SigningName: "ssm", Target: "AmazonSSM", Protocol: awsproto.JSON11, Namespace: "", Version: "2014-11-06",
 	Refusal: awsproto.Style{Code: "ValidationException", ByMember: false}, NewError: newError, MaxBody: 0,
-	Others: []string{"AssociateOpsItemRelatedItem", "CancelCommand", "CancelMaintenanceWindowExecution", "CreateActivation", "CreateAssociation", "CreateAssociationBatch", "CreateDocument", "CreateMaintenanceWindow", "CreateOpsItem", "CreateOpsMetadata", "CreatePatchBaseline", "CreateResourceDataSync", "DeleteActivation", "DeleteAssociation", "DeleteDocument", "DeleteInventory", "DeleteMaintenanceWindow", "DeleteOpsItem", "DeleteOpsMetadata", "DeletePatchBaseline", "DeleteResourceDataSync", "DeleteResourcePolicy", "DeregisterManagedInstance", "DeregisterPatchBaselineForPatchGroup", "DeregisterTargetFromMaintenanceWindow", "DeregisterTaskFromMaintenanceWindow", "DescribeActivations", "DescribeAssociation", "DescribeAssociationExecutionTargets", "DescribeAssociationExecutions", "DescribeAutomationExecutions", "DescribeAutomationStepExecutions", "DescribeAvailablePatches", "DescribeDocument", "DescribeDocumentPermission", "DescribeEffectiveInstanceAssociations", "DescribeEffectivePatchesForPatchBaseline", "DescribeInstanceAssociationsStatus", "DescribeInstanceInformation", "DescribeInstancePatchStates", "DescribeInstancePatchStatesForPatchGroup", "DescribeInstancePatches", "DescribeInstanceProperties", "DescribeInventoryDeletions", "DescribeMaintenanceWindowExecutionTaskInvocations", "DescribeMaintenanceWindowExecutionTasks", "DescribeMaintenanceWindowExecutions", "DescribeMaintenanceWindowSchedule", "DescribeMaintenanceWindowTargets", "DescribeMaintenanceWindowTasks", "DescribeMaintenanceWindows", "DescribeMaintenanceWindowsForTarget", "DescribeOpsItems", "DescribePatchBaselines", "DescribePatchGroupState", "DescribePatchGroups", "DescribePatchProperties", "DescribeSessions", "DisassociateOpsItemRelatedItem", "GetAutomationExecution", "GetCalendarState", "GetCommandInvocation", "GetConnectionStatus", "GetDefaultPatchBaseline", "GetDeployablePatchSnapshotForInstance", "GetDocument", "GetInventory", "GetInventorySchema", "GetMaintenanceWindow", "GetMaintenanceWindowExecution", "GetMaintenanceWindowExecutionTask", "GetMaintenanceWindowExecutionTaskInvocation", "GetMaintenanceWindowTask", "GetOpsItem", "GetOpsMetadata", "GetOpsSummary", "GetPatchBaseline", "GetPatchBaselineForPatchGroup", "GetResourcePolicies", "GetServiceSetting", "ListAssociationVersions", "ListAssociations", "ListCommandInvocations", "ListCommands", "ListComplianceItems", "ListComplianceSummaries", "ListDocumentMetadataHistory", "ListDocumentVersions", "ListDocuments", "ListInventoryEntries", "ListOpsItemEvents", "ListOpsItemRelatedItems", "ListOpsMetadata", "ListResourceComplianceSummaries", "ListResourceDataSync", "ModifyDocumentPermission", "PutComplianceItems", "PutInventory", "PutResourcePolicy", "RegisterDefaultPatchBaseline", "RegisterPatchBaselineForPatchGroup", "RegisterTargetWithMaintenanceWindow", "RegisterTaskWithMaintenanceWindow", "ResetServiceSetting", "ResumeSession", "SendAutomationSignal", "SendCommand", "StartAssociationsOnce", "StartAutomationExecution", "StartChangeRequestExecution", "StartSession", "StopAutomationExecution", "TerminateSession", "UpdateAssociation", "UpdateAssociationStatus", "UpdateDocument", "UpdateDocumentDefaultVersion", "UpdateDocumentMetadata", "UpdateMaintenanceWindow", "UpdateMaintenanceWindowTarget", "UpdateMaintenanceWindowTask", "UpdateManagedInstanceRole", "UpdateOpsItem", "UpdateOpsMetadata", "UpdatePatchBaseline", "UpdateResourceDataSync", "UpdateServiceSetting"},
+	Others: []string{"AssociateOpsItemRelatedItem", "CancelCommand", "CancelMaintenanceWindowExecution", "CreateActivation", "CreateAssociation", "CreateAssociationBatch", "CreateDocument", "CreateMaintenanceWindow", "CreateOpsItem", "CreateOpsMetadata", "CreatePatchBaseline", "CreateResourceDataSync", "DeleteActivation", "DeleteAssociation", "DeleteDocument", "DeleteInventory", "DeleteMaintenanceWindow", "DeleteOpsItem", "DeleteOpsMetadata", "DeletePatchBaseline", "DeleteResourceDataSync", "DeleteResourcePolicy", "DeregisterManagedInstance", "DeregisterPatchBaselineForPatchGroup", "DeregisterTargetFromMaintenanceWindow", "DeregisterTaskFromMaintenanceWindow", "DescribeActivations", "DescribeAssociation", "DescribeAssociationExecutionTargets", "DescribeAssociationExecutions", "DescribeAutomationExecutions", "DescribeAutomationStepExecutions", "DescribeAvailablePatches", "DescribeDocument", "DescribeDocumentPermission", "DescribeEffectiveInstanceAssociations", "DescribeEffectivePatchesForPatchBaseline", "DescribeInstanceAssociationsStatus", "DescribeInstanceInformation", "DescribeInstancePatchStates", "DescribeInstancePatchStatesForPatchGroup", "DescribeInstancePatches", "DescribeInstanceProperties", "DescribeInventoryDeletions", "DescribeMaintenanceWindowExecutionTaskInvocations", "DescribeMaintenanceWindowExecutionTasks", "DescribeMaintenanceWindowExecutions", "DescribeMaintenanceWindowSchedule", "DescribeMaintenanceWindowTargets", "DescribeMaintenanceWindowTasks", "DescribeMaintenanceWindows", "DescribeMaintenanceWindowsForTarget", "DescribeOpsItems", "DescribePatchBaselines", "DescribePatchGroupState", "DescribePatchGroups", "DescribePatchProperties", "DescribeSessions", "DisassociateOpsItemRelatedItem", "GetAutomationExecution", "GetCalendarState", "GetCommandInvocation", "GetConnectionStatus", "GetDefaultPatchBaseline", "GetDeployablePatchSnapshotForInstance", "GetDocument", "GetInventory", "GetInventorySchema", "GetMaintenanceWindow", "GetMaintenanceWindowExecution", "GetMaintenanceWindowExecutionTask", "GetMaintenanceWindowExecutionTaskInvocation", "GetMaintenanceWindowTask", "GetOpsItem", "GetOpsMetadata", "GetOpsSummary", "GetPatchBaseline", "GetPatchBaselineForPatchGroup", "GetResourcePolicies", "GetServiceSetting", "ListAssociationVersions", "ListAssociations", "ListCommandInvocations", "ListCommands", "ListComplianceItems", "ListComplianceSummaries", "ListDocumentMetadataHistory", "ListDocumentVersions", "ListDocuments", "ListInventoryEntries", "ListOpsItemEvents", "ListOpsItemRelatedItems", "ListOpsMetadata", "ListResourceComplianceSummaries", "ListResourceDataSync", "ModifyDocumentPermission", "PutComplianceItems", "PutInventory", "PutResourcePolicy", "RegisterDefaultPatchBaseline", "RegisterPatchBaselineForPatchGroup", "RegisterTargetWithMaintenanceWindow", "RegisterTaskWithMaintenanceWindow", "ResetServiceSetting", "SendAutomationSignal", "SendCommand", "StartAssociationsOnce", "StartAutomationExecution", "StartChangeRequestExecution", "StopAutomationExecution", "UpdateAssociation", "UpdateAssociationStatus", "UpdateDocument", "UpdateDocumentDefaultVersion", "UpdateDocumentMetadata", "UpdateMaintenanceWindow", "UpdateMaintenanceWindowTarget", "UpdateMaintenanceWindowTask", "UpdateManagedInstanceRole", "UpdateOpsItem", "UpdateOpsMetadata", "UpdatePatchBaseline", "UpdateResourceDataSync", "UpdateServiceSetting"},
 }
 
 var (
@@ -26,6 +26,9 @@ var (
 	opListTagsForResource     = awsproto.Operation{Service: &info, Name: "ListTagsForResource", Empty: false, Unsigned: false, Errors: []string{"InvalidResourceType", "InvalidResourceId", "InternalServerError"}, Asks: askListTagsForResource}
 	opPutParameter            = awsproto.Operation{Service: &info, Name: "PutParameter", Empty: false, Unsigned: false, Errors: []string{"InternalServerError", "InvalidKeyId", "ParameterLimitExceeded", "TooManyUpdates", "ParameterAlreadyExists", "HierarchyLevelLimitExceededException", "HierarchyTypeMismatchException", "InvalidAllowedPatternException", "ParameterMaxVersionLimitExceeded", "ParameterPatternMismatchException", "UnsupportedParameterType", "PoliciesLimitExceededException", "InvalidPolicyTypeException", "InvalidPolicyAttributeException", "IncompatiblePolicyException"}, Asks: askPutParameter}
 	opRemoveTagsFromResource  = awsproto.Operation{Service: &info, Name: "RemoveTagsFromResource", Empty: true, Unsigned: false, Errors: []string{"InvalidResourceType", "InvalidResourceId", "InternalServerError", "TooManyUpdates"}, Asks: askRemoveTagsFromResource}
+	opResumeSession           = awsproto.Operation{Service: &info, Name: "ResumeSession", Empty: false, Unsigned: false, Errors: []string{"DoesNotExistException", "InternalServerError"}, Asks: askResumeSession}
+	opStartSession            = awsproto.Operation{Service: &info, Name: "StartSession", Empty: false, Unsigned: false, Errors: []string{"InvalidDocument", "TargetNotConnected", "InternalServerError"}, Asks: askStartSession}
+	opTerminateSession        = awsproto.Operation{Service: &info, Name: "TerminateSession", Empty: false, Unsigned: false, Errors: []string{"InternalServerError"}, Asks: askTerminateSession}
 	opUnlabelParameterVersion = awsproto.Operation{Service: &info, Name: "UnlabelParameterVersion", Empty: false, Unsigned: false, Errors: []string{"InternalServerError", "TooManyUpdates", "ParameterNotFound", "ParameterVersionNotFound"}, Asks: askUnlabelParameterVersion}
 )
 
@@ -43,6 +46,9 @@ type API interface {
 	ListTagsForResource(context.Context, *ListTagsForResourceInput) (*ListTagsForResourceOutput, error)
 	PutParameter(context.Context, *PutParameterInput) (*PutParameterOutput, error)
 	RemoveTagsFromResource(context.Context, *RemoveTagsFromResourceInput) (*RemoveTagsFromResourceOutput, error)
+	ResumeSession(context.Context, *ResumeSessionInput) (*ResumeSessionOutput, error)
+	StartSession(context.Context, *StartSessionInput) (*StartSessionOutput, error)
+	TerminateSession(context.Context, *TerminateSessionInput) (*TerminateSessionOutput, error)
 	UnlabelParameterVersion(context.Context, *UnlabelParameterVersionInput) (*UnlabelParameterVersionOutput, error)
 }
 
@@ -100,6 +106,18 @@ func (unimplemented) PutParameter(context.Context, *PutParameterInput) (*PutPara
 
 func (unimplemented) RemoveTagsFromResource(context.Context, *RemoveTagsFromResourceInput) (*RemoveTagsFromResourceOutput, error) {
 	return nil, opRemoveTagsFromResource.NotImplemented()
+}
+
+func (unimplemented) ResumeSession(context.Context, *ResumeSessionInput) (*ResumeSessionOutput, error) {
+	return nil, opResumeSession.NotImplemented()
+}
+
+func (unimplemented) StartSession(context.Context, *StartSessionInput) (*StartSessionOutput, error) {
+	return nil, opStartSession.NotImplemented()
+}
+
+func (unimplemented) TerminateSession(context.Context, *TerminateSessionInput) (*TerminateSessionOutput, error) {
+	return nil, opTerminateSession.NotImplemented()
 }
 
 func (unimplemented) UnlabelParameterVersion(context.Context, *UnlabelParameterVersionInput) (*UnlabelParameterVersionOutput, error) {
@@ -177,6 +195,21 @@ func (s *Service) RemoveTagsFromResource(ctx context.Context, in *RemoveTagsFrom
 	return awsproto.Invoke(ctx, s.hooks, &opRemoveTagsFromResource, in, s.api.RemoveTagsFromResource)
 }
 
+// ResumeSession is ssm:ResumeSession.
+func (s *Service) ResumeSession(ctx context.Context, in *ResumeSessionInput) (*ResumeSessionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opResumeSession, in, s.api.ResumeSession)
+}
+
+// StartSession is ssm:StartSession.
+func (s *Service) StartSession(ctx context.Context, in *StartSessionInput) (*StartSessionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opStartSession, in, s.api.StartSession)
+}
+
+// TerminateSession is ssm:TerminateSession.
+func (s *Service) TerminateSession(ctx context.Context, in *TerminateSessionInput) (*TerminateSessionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opTerminateSession, in, s.api.TerminateSession)
+}
+
 // UnlabelParameterVersion is ssm:UnlabelParameterVersion.
 func (s *Service) UnlabelParameterVersion(ctx context.Context, in *UnlabelParameterVersionInput) (*UnlabelParameterVersionOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opUnlabelParameterVersion, in, s.api.UnlabelParameterVersion)
@@ -203,6 +236,9 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opListTagsForResource, s.ListTagsForResource),
 		awsproto.Bind(&opPutParameter, s.PutParameter),
 		awsproto.Bind(&opRemoveTagsFromResource, s.RemoveTagsFromResource),
+		awsproto.Bind(&opResumeSession, s.ResumeSession),
+		awsproto.Bind(&opStartSession, s.StartSession),
+		awsproto.Bind(&opTerminateSession, s.TerminateSession),
 		awsproto.Bind(&opUnlabelParameterVersion, s.UnlabelParameterVersion),
 	}
 }

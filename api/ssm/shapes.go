@@ -227,10 +227,47 @@ type RemoveTagsFromResourceInput struct {
 type RemoveTagsFromResourceOutput struct {
 }
 
+// ResumeSessionInput is the shape of that name.
+type ResumeSessionInput struct {
+	SessionId *string `json:"SessionId,omitzero"`
+}
+
+// ResumeSessionOutput is the shape of that name.
+type ResumeSessionOutput struct {
+	SessionId  *string `json:"SessionId,omitzero"`
+	TokenValue *string `json:"TokenValue,omitzero"`
+	StreamUrl  *string `json:"StreamUrl,omitzero"`
+}
+
+// StartSessionInput is the shape of that name.
+type StartSessionInput struct {
+	Target       *string             `json:"Target,omitzero"`
+	DocumentName *string             `json:"DocumentName,omitzero"`
+	Reason       *string             `json:"Reason,omitzero"`
+	Parameters   map[string][]string `json:"Parameters,omitzero"`
+}
+
+// StartSessionOutput is the shape of that name.
+type StartSessionOutput struct {
+	SessionId  *string `json:"SessionId,omitzero"`
+	TokenValue *string `json:"TokenValue,omitzero"`
+	StreamUrl  *string `json:"StreamUrl,omitzero"`
+}
+
 // Tag is the shape of that name.
 type Tag struct {
 	Key   *string `json:"Key,omitzero"`
 	Value *string `json:"Value,omitzero"`
+}
+
+// TerminateSessionInput is the shape of that name.
+type TerminateSessionInput struct {
+	SessionId *string `json:"SessionId,omitzero"`
+}
+
+// TerminateSessionOutput is the shape of that name.
+type TerminateSessionOutput struct {
+	SessionId *string `json:"SessionId,omitzero"`
 }
 
 // UnlabelParameterVersionInput is the shape of that name.

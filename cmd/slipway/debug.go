@@ -34,9 +34,11 @@ type debugCommand struct {
 
 func (*debugCommand) Help() string {
 	return `Starts a sandbox: the environment of a project's builds, with its source, its variables and secrets and its role,
-but without running the buildspec. Lines that you type run in it, one after another. They keep the folder and exported
-variables, and have no standard input. Ctrl-C ends a command, with all other processes of the sandbox; Ctrl-D or exit
-leaves, and stops the sandbox. Lines can come from a file or a pipe, too; then the exit code is the last line's.
+but without running the buildspec. Where you type, a shell opens on a terminal in it, with the size of your window:
+editors, job control and Ctrl-C work. Ctrl-D or exit leaves, and stops the sandbox; Enter ~ . closes a terminal that
+does not answer. Secrets are masked in what is shown, as in logs. Lines can come from a file or a pipe, too: they run
+one after another without standard input, and keep the folder and exported variables; then the exit code is the last
+line's.
 
   slipway debug web
   slipway debug web --branch topic --env LOG_LEVEL=debug
@@ -80,7 +82,8 @@ func (c *debugCommand) use(ctx context.Context, d *debugSession) (int, error) {
 		return 0, err
 	}
 	if d.prompt.Typed() {
-		fmt.Fprintln(os.Stderr, "It is ready. Ctrl-D or exit leaves.")
+		fmt.Fprintln(os.Stderr, "It is ready. Ctrl-D or exit leaves; Enter ~ . closes a terminal that hangs.")
+		return d.terminal(ctx)
 	}
 	return d.lines(ctx)
 }

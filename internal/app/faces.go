@@ -84,8 +84,10 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		links:    notify.Links{Service: s.topics},
 		logs:     s.logStream(api),
 		files:    s.fileStream(api),
-		pages:    s.pages(services, objects),
-		ready:    func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
+
+		terminals: s.terminals(api),
+		pages:     s.pages(services, objects),
+		ready:     func() error { return s.db.QueryRow(context.Background(), `SELECT 1`).Scan(new(int)) },
 	}
 }
 
@@ -99,6 +101,23 @@ func (s *server) logStream(api *awsproto.Server) http.Handler {
 				return err
 			}
 			return s.rights.mayRead(awsproto.WithCaller(r.Context(), caller), group, stream)
+		},
+		Fail: func(w http.ResponseWriter, err error) { api.Fail(w, slipway.Info(), err) },
+	}
+}
+
+// terminals connect people with the terminals of builds: clients by their token, runners by their right to poll for
+// terminals.
+func (s *server) terminals(api *awsproto.Server) *build.Terminals {
+	return &build.Terminals{
+		Service: s.builds,
+		VerifyRunner: func(r *http.Request, runner string) (context.Context, error) {
+			caller, err := api.Verify(r, slipway.Info())
+			if err != nil {
+				return nil, err
+			}
+			ctx := awsproto.WithCaller(r.Context(), caller)
+			return ctx, s.rights.mayHaveTerminals(ctx, runner)
 		},
 		Fail: func(w http.ResponseWriter, err error) { api.Fail(w, slipway.Info(), err) },
 	}

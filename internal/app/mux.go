@@ -30,6 +30,8 @@ type mux struct {
 	logs http.Handler
 	// files are what tests leave beside their results.
 	files http.Handler
+	// terminals connect people with the terminals of builds.
+	terminals *build.Terminals
 	// webhooks take what forges deliver.
 	webhooks *build.Webhooks
 	// badges show everybody the states of projects that have one.
@@ -51,7 +53,8 @@ type mux struct {
 var detached = []string{"WaitForChange", "ReadLog"}
 
 // longPolls are the operations that wait for something to happen.
-var longPolls = []string{"PollBuild", "PollRouter", "WaitForChange", "ReadLog", "PollHostCommand"}
+var longPolls = []string{"PollBuild", "PollCommandExecution", "PollTerminal", "PollRouter", "WaitForChange", "ReadLog",
+	"PollHostCommand"}
 
 // waits reports whether a request is a long poll. Long polls end before other requests when the server begins to stop.
 func waits(q *http.Request) bool {
@@ -59,7 +62,7 @@ func waits(q *http.Request) bool {
 		_, operation, _ := strings.Cut(target, ".")
 		return slices.Contains(longPolls, operation)
 	}
-	if q.URL.Path == slipway.LogPath {
+	if q.URL.Path == slipway.LogPath || (*build.Terminals)(nil).Accepts(q) {
 		return true
 	}
 	if _, operation, ok := strings.Cut(q.URL.Path, "/operation/"); ok { // of a request in CBOR
@@ -142,6 +145,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.logs.ServeHTTP(w, q)
 	case q.URL.Path == slipway.ReportFilePath:
 		m.files.ServeHTTP(w, q)
+	case m.terminals.Accepts(q):
+		m.terminals.ServeHTTP(w, q)
 	case m.issuer.Serves(q.URL.Path):
 		m.issuer.ServeHTTP(w, q)
 	case m.badges.Accepts(q):

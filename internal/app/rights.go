@@ -195,6 +195,13 @@ func (s *rights) mayPutFiles(ctx context.Context, runner string) error {
 	return s.authority.Ask(ctx, q, nil)
 }
 
+// mayHaveTerminals asks for the right to connect the terminals of the builds that a runner holds.
+func (s *rights) mayHaveTerminals(ctx context.Context, runner string) error {
+	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}
+	q.Ask("slipway:PollTerminal", awsproto.Join(q.Prefix("slipway", true), []string{"runner/" + runner}))
+	return s.authority.Ask(ctx, q, nil)
+}
+
 // mayReadTests asks for the right to read the tests of a report, which covers the files that they have left.
 func (s *rights) mayReadTests(ctx context.Context, arn string) error {
 	q := &awsproto.Access{Region: s.Place.Region, Account: s.Place.Account}

@@ -74,6 +74,7 @@ func (s *server) serve(ctx context.Context, listener net.Listener) error {
 	s.handler.endPolls(errStopping)
 	end, cancel := context.WithTimeout(background, grace)
 	defer cancel()
+	s.handler.terminals.Wait(end)
 	if hs.Shutdown(end) != nil {
 		endRequests(errStopping)
 		_ = hs.Close()

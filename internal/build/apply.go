@@ -93,6 +93,9 @@ func (s *Service) end(ctx context.Context, tx store.Tx, r *row, end End, result 
 	if runner != "" && result == nil {
 		s.wake(tx, runner)
 	}
+	if err := forgetTerminals(ctx, tx, id); err != nil {
+		return err
+	}
 	if r.Sandbox {
 		return s.endCommands(ctx, tx, id, end)
 	}

@@ -239,3 +239,6 @@ func (m *Masker) Whole(text []byte) []byte {
 	m.held = held
 	return shown
 }
+
+// Holds tells whether something is held back.
+func (m *Masker) Holds() bool { return len(m.held) > 0 }

@@ -78,6 +78,8 @@ type Job struct {
 
 	// Commands are those of an order with Sandbox.
 	Commands commandSource
+	// Terminals are what people open in it; nil for a build that takes none.
+	Terminals terminalSource
 
 	// Only are the phases of the buildspec that run; none are all of them.
 	Only []codebuild.BuildPhaseType

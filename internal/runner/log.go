@@ -28,6 +28,7 @@ type logbook struct {
 
 	secrets mask.Masker
 	strands []*strand // see strand.go
+	veils   map[*veil]bool
 }
 
 // maxLog bounds what a log keeps of the output of a build's commands, in bytes; tests have less.
@@ -40,7 +41,7 @@ type counts interface {
 }
 
 func newLogbook(w io.Writer) *logbook {
-	l := &logbook{w: w}
+	l := &logbook{w: w, veils: map[*veil]bool{}}
 	l.count(nil)
 	return l
 }
@@ -119,6 +120,9 @@ func (l *logbook) conceal(value string) bool {
 	l.flush()
 	for _, s := range l.strands {
 		s.secrets.Add(value)
+	}
+	for v := range l.veils {
+		v.secrets.Add(value)
 	}
 	return l.secrets.Add(value)
 }

@@ -47,6 +47,7 @@ func (s *server) run(id string, o slipway.Order, r *running, identity Identity) 
 
 		ActionCaches: s.actionCaches,
 		Commands:     serverCommands{s, id},
+		Terminals:    serverTerminals{s, id},
 	})
 	p.close()
 	end := sync.OnceFunc(func() { leave(); s.ready.free(slot) })

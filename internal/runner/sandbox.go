@@ -86,6 +86,8 @@ func (b *build) serveCommands(ctx context.Context) error {
 	}
 	defer k.out.close()
 	defer k.err.close()
+	endTerminals := b.takeTerminals(ctx, func() (string, error) { return b.sessionState(k), nil })
+	defer func() { endTerminals(sandboxOver(ctx)) }()
 	b.log.say("The sandbox is ready for commands")
 	for after := int64(0); ; {
 		b.tell(string(phaseSandbox)) // again: a server that was started anew does not know it
@@ -143,6 +145,24 @@ func sessionText(state, text string) string {
 	now, next := quoted(state+"/state"), quoted(state+"/next")
 	keep := "SLIPWAY_STATUS=$?; export -p >" + next + " && mv " + next + " " + now + "; exit $SLIPWAY_STATUS"
 	return "trap " + quoted(keep) + " EXIT; [ ! -f " + now + " ] || { . " + now + "; cd \"$PWD\"; }\n" + text
+}
+
+// sessionState are the commands that give a shell what the last command of the session has left, or else what the
+// sandbox began with.
+func (b *build) sessionState(k *kept) string {
+	now := quoted(k.state + "/state")
+	return b.shell.initial + "[ ! -f " + now + " ] || { . " + now + "; cd \"$PWD\"; }\n"
+}
+
+// sandboxOver is why the terminals of a sandbox end.
+func sandboxOver(ctx context.Context) error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, errTimeout):
+		return errors.New("the time of the sandbox is over")
+	case errors.Is(cause, errStopped):
+		return errors.New("the sandbox was stopped")
+	}
+	return errors.New("the sandbox has ended")
 }
 
 // fifo makes a FIFO that the room's user can write to, and opens it.

@@ -14,16 +14,18 @@ type program struct {
 	User, WorkingDir           string
 	Cmd, Env                   []string
 	AttachStdout, AttachStderr bool
+	AttachStdin, Tty           bool `json:",omitzero"`
 }
 
-// exec starts a program and returns the stream of what it writes, which separate reads, and its ID.
+// exec starts a program and returns the stream of what it writes, which separate reads unless it has a terminal, and
+// its ID.
 func (e *engine) exec(ctx context.Context, container string, p program) (stream io.ReadCloser, id string, err error) {
 	var made struct{ ID string }
 	if err := e.call(ctx, http.MethodPost, "/containers/"+container+"/exec", p, &made); err != nil {
 		return nil, "", err
 	}
 	header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"tcp"}}
-	answer, err := e.open(ctx, http.MethodPost, "/exec/"+made.ID+"/start", header, struct{ Detach, Tty bool }{})
+	answer, err := e.open(ctx, http.MethodPost, "/exec/"+made.ID+"/start", header, struct{ Detach, Tty bool }{Tty: p.Tty})
 	if err != nil {
 		return nil, "", err
 	}

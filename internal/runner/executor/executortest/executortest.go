@@ -42,6 +42,8 @@ func Run(t *testing.T, e Executor, limited bool, image string) {
 		"programs beside the shell":   testRun,
 		"the shell ends and goes on":  testRestart,
 		"paths that are no files":     testOutside,
+		"terminals":                   testTerminal,
+		"the end of terminals":        testTerminalEnd,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t, e, room.Spec{Image: image})) })
 	}

@@ -48,7 +48,8 @@ type hostRoom struct {
 	// kernel ends them.
 	mark string
 
-	closing sync.Once
+	terminals terminals
+	closing   sync.Once
 }
 
 // open makes the folders, the group and the pipe of the room, and starts its shell.
@@ -202,6 +203,7 @@ func (r *hostRoom) OutOfMemory() int64 {
 // Close implements room.Room.
 func (r *hostRoom) Close() (err error) {
 	r.closing.Do(func() {
+		r.terminals.close()
 		if r.shell != nil {
 			r.shell.Stop()
 		}
