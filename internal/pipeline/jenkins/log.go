@@ -12,12 +12,8 @@ import (
 	"slipway/internal/journal"
 )
 
-const (
-	// maxPiece bounds how much of a log one request reads, in bytes.
-	maxPiece = 4 << 20
-	// maxLog bounds how much of a build's log is kept, in bytes.
-	maxLog = 256 << 20
-)
+// maxLog bounds how much of a build's log is kept, in bytes.
+const maxLog = 256 << 20
 
 // readLog appends what is new in Jenkins' log to the journal. It reports whether there was anything, and whether there
 // is more to read before the build can end.
@@ -31,34 +27,25 @@ func (t *turn) readLog(ctx context.Context, at string) (grew, more bool, err err
 		return false, false, err
 	}
 	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxPiece+1))
-	if err != nil {
-		return false, false, fmt.Errorf("read Jenkins' log: %w", err)
-	}
 	size, err := strconv.ParseInt(answer.Header.Get("X-Text-Size"), 10, 64)
 	if err != nil || size < t.b.LogAt {
 		size = t.b.LogAt // there is nothing, or the log began anew
 	}
-	more = answer.Header.Get("X-More-Data") == "true"
-	if len(text) > maxPiece {
-		// Where the rest begins in Jenkins' own count is known only at the end of an answer: the piece is too long to
-		// be read in parts, and what it holds is cut.
-		text = append(text[:maxPiece], "\n[Slipway left out the rest of what Jenkins printed at once]\n"...)
-	}
-	if len(text) == 0 && size == t.b.LogAt {
+	if size == t.b.LogAt {
 		return false, false, nil
 	}
-	written, err := t.write(text)
+	written, err := t.write(answer.Body)
 	if err != nil {
-		return false, false, err
+		return false, false, fmt.Errorf("read Jenkins' log: %w", err)
 	}
 	t.b.LogAt, t.b.LogSize = size, written
-	return true, more, nil
+	return true, answer.Header.Get("X-More-Data") == "true", nil
 }
 
-// write appends a piece to the journal, which begins where the journal ended when the build was written last: what an
-// attempt appended that died before that is not appended again. It returns the size of the journal.
-func (t *turn) write(piece []byte) (int64, error) {
+// write appends what follows in Jenkins' log to the journal, and returns the size of the journal. The text begins where
+// the journal ended when the build was written last: what an attempt appended that was interrupted is not appended
+// again.
+func (t *turn) write(text io.Reader) (int64, error) {
 	group, stream := t.b.log()
 	w, err := t.Logs.Append(journal.Name{Group: group, Stream: stream})
 	if errors.Is(err, journal.ErrComplete) {
@@ -67,17 +54,18 @@ func (t *turn) write(piece []byte) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if have := w.Offset() - t.b.LogSize; have > 0 {
-		piece = piece[min(have, int64(len(piece))):]
+	_, err = io.CopyN(io.Discard, text, max(w.Offset()-t.b.LogSize, 0))
+	if errors.Is(err, io.EOF) {
+		err = nil
 	}
-	if left := maxLog - w.Offset(); int64(len(piece)) > left {
-		piece = append(piece[:max(left, 0)], "\n[The log is longer: Slipway keeps 256 MiB of it]\n"...)
+	if err == nil {
+		_, err = io.Copy(w, io.LimitReader(text, max(maxLog-w.Offset(), 0)))
 	}
-	if _, err := w.Write(piece); err != nil {
-		return 0, errors.Join(err, w.Leave())
+	if err == nil && w.Offset() >= maxLog {
+		_, err = io.WriteString(w, "\n[The log is longer: Slipway keeps 256 MiB of it]\n")
 	}
 	size := w.Offset()
-	return size, w.Leave()
+	return size, errors.Join(err, w.Leave())
 }
 
 // closeLog says that the log of a build is complete. A log that cannot be closed stays as it is.
