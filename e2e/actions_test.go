@@ -160,17 +160,7 @@ jobs:
 func TestActionsServices(t *testing.T) {
 	t.Parallel()
 	engine := executortest.Docker(t)
-	docker := func(args ...string) string {
-		out, err := exec.Command("docker", append([]string{"-H", engine}, args...)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("docker %s: %v\n%s", args[0], err, out)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	made := docker("create", executortest.Busybox)
-	docker("commit", "--change", `CMD ["sh", "-c", "mkdir /www; sleep 1; echo served $WORD >/www/index.html; exec httpd -f -p 80 -h /www"]`,
-		made, "local/service:1")
-	docker("rm", made)
+	serviceImage(t, engine)
 	i := prepare(t, "")
 	i.args = []string{"--engine", engine}
 	i.start()
@@ -210,7 +200,7 @@ jobs:
 	b := i.build(&codebuild.StartBuildInput{ProjectName: new("web")})
 	has(t, i.printed(*b.Id), "served apples", "served pears", "Starting the service site (local/service:1)")
 	has(t, steps(b), "ends: the service dies: the service dies ended with status 0")
-	if left := docker("ps", "-aq"); left != "" {
+	if left := docker(t, engine, "ps", "-aq"); left != "" {
 		t.Errorf("containers are left: %s", left)
 	}
 }

@@ -41,3 +41,10 @@ func (c *actionsStepsCommand) Run(ctx context.Context) error {
 	}
 	return err
 }
+
+// actionsAgentCommand runs programs of steps in a container beside a build, whose first process it is. Runners call it.
+type actionsAgentCommand struct {
+	Socket string `arg:""`
+}
+
+func (c *actionsAgentCommand) Run() error { return actions.Agent(c.Socket) }

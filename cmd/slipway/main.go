@@ -69,6 +69,7 @@ type commands struct {
 	Completion   completionCommand   `cmd:"" help:"Print a script that completes commands and names in bash, zsh or fish."`
 	Reference    referenceCommand    `cmd:"" hidden:"" help:"Print the reference of all commands, docs/commands.md."`
 	ActionsSteps actionsStepsCommand `cmd:"" hidden:"" name:"actions-steps" help:"Run the steps of a build in its room."`
+	ActionsAgent actionsAgentCommand `cmd:"" hidden:"" name:"actions-agent" help:"Run programs of steps in a container."`
 	Complete     completeCommand     `cmd:"" hidden:"" help:"Answer a shell's completion."`
 	Version      versionCommand      `cmd:"" help:"Print the version."`
 }

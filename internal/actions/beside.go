@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -17,9 +16,28 @@ import (
 	"slipway/internal/actions/expression"
 )
 
-// ServicesPath is where the runner starts a Service (POST, answered by Serving) and removes it (DELETE, with its ID
-// after a slash).
-const ServicesPath = "/services"
+// The runner's answers about containers. It starts a Service (POST of ServicesPath, answered by Serving), waits for its
+// end (GET, with its ID after a slash) and removes it (DELETE, so too; both answered by Dismissed). It gives the files
+// that containers have made to the build's user (POST of OwnPath). It builds an image (POST of ImagesPath with a
+// Recipe, answered by its name).
+const (
+	ServicesPath = "/services"
+	OwnPath      = "/own"
+	ImagesPath   = "/images"
+)
+
+// Recipe says of what an image is built.
+type Recipe struct {
+	Dir        string // of the build
+	Dockerfile string // a path in it
+}
+
+// Work makes a service a container in which steps run. It has the build's folders.
+type Work struct {
+	Socket string            // at which its agent calls the driver
+	Links  map[string]string // symbolic links by their paths
+	Hosts  map[string]string // addresses by names
+}
 
 // Service is a container that a job wants beside it.
 type Service struct {
@@ -30,12 +48,19 @@ type Service struct {
 	HealthCommand                  string
 	Interval, Timeout, StartPeriod time.Duration
 	Retries                        int
+	Options                        Options
+	Work                           *Work // nil for a service
 }
 
 // Serving is a service that is ready.
 type Serving struct {
 	ID    string
 	Ports map[string]string // of this machine, by those of the service
+	// Address is the service's own.
+	Address string
+	// Entrypoint, Command and Dir are what the image says.
+	Entrypoint, Command []string
+	Dir                 string
 }
 
 // Dismissed is the answer to the removal of a service.
@@ -46,18 +71,21 @@ type Dismissed struct {
 // besideJob is a service that the job has started.
 type besideJob struct{ name, id string }
 
-// beside starts what runs beside the steps: the containers of services.
+// beside starts what runs beside the steps: the containers of services, and the job's own.
 func (j *job) beside(ctx context.Context, c contexts) error {
-	j.services = expression.NewObject()
+	j.services, j.hosts = expression.NewObject(), map[string]string{}
 	c["job"], c["runner"] = expression.NewObject(), j.runnerContext()
-	if err := j.contained(c); err != nil {
-		return fmt.Errorf("container: %w", err)
-	}
 	wanted, err := j.wanted(c)
+	if err == nil {
+		err = j.serveAll(ctx, wanted)
+	}
 	if err != nil {
 		return err
 	}
-	return j.serveAll(ctx, wanted)
+	if err := j.contained(ctx, c); err != nil {
+		return fmt.Errorf("container: %w", err)
+	}
+	return nil
 }
 
 // wanted evaluates the services of the job. Those without an image are left out, as GitHub does.
@@ -107,6 +135,9 @@ func (j *job) serveAll(ctx context.Context, wanted []Service) error {
 			continue
 		}
 		j.serving = append(j.serving, besideJob{s.Name, serving[i].ID})
+		if serving[i].Address != "" {
+			j.hosts[s.Name] = serving[i].Address
+		}
 		ports := textObject(serving[i].Ports)
 		j.services.Set(s.Name,
 			expression.NewObject().Set("id", serving[i].ID).Set("network", "bridge").Set("ports", ports))
@@ -127,46 +158,6 @@ func first(errs []error) error {
 		cancelled = errors.Join(cancelled, err)
 	}
 	return cancelled
-}
-
-// contained checks that a job that wants a container is in one of that image: the build's. Its variables are the job's.
-func (j *job) contained(c contexts) error {
-	v, err := evaluate(j.def.Container, c.only(inContainer...))
-	if err != nil {
-		return err
-	}
-	o, _ := v.(*expression.Object)
-	image := expression.Text(v)
-	if o != nil {
-		of, _ := o.Get("image")
-		image = expression.Text(of)
-	}
-	switch {
-	case image == "":
-		return nil
-	case image != j.d.plan.Image:
-		in := "on the runner's machine"
-		if j.d.plan.Image != "" {
-			in = "in " + j.d.plan.Image
-		}
-		return fmt.Errorf("the job wants the image %s, and the build runs %s: give the project that image, or "+
-			"slipway run --image", image, in)
-	}
-	for _, key := range keysOf(o) {
-		switch v, _ := o.Get(key); key {
-		case "image", "credentials":
-		case "env":
-			env, _ := v.(*expression.Object)
-			for _, name := range keysOf(env) {
-				value, _ := env.Get(name)
-				j.env.set(name, expression.Text(value))
-			}
-		default:
-			return fmt.Errorf("%s is not supported: the project says how its container is made", key)
-		}
-	}
-	j.container = expression.NewObject().Set("id", "").Set("network", "host")
-	return nil
 }
 
 // serve starts one service and returns when it is ready.
@@ -193,110 +184,27 @@ func (d *driver) serve(ctx context.Context, s Service) (serving Serving, err err
 // dismiss removes the job's services, and says which of them had ended before.
 func (j *job) dismiss() (ended []string) {
 	for _, s := range j.serving {
-		answer, err := j.d.ask(context.Background(), http.MethodDelete, ServicesPath+"/"+s.id, nil)
-		if err != nil {
-			continue // the runner removes what is left
-		}
-		var was Dismissed
-		err = json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&was)
-		_ = answer.Body.Close()
-		if err == nil && was.Ended != "" {
-			ended = append(ended, fmt.Sprintf("the service %s: the service %s %s", s.name, s.name, was.Ended))
-			j.d.console.printf("The service %s %s before the job did", s.name, was.Ended)
+		how, err := j.d.dismiss(s.id)
+		if err == nil && how != "" {
+			ended = append(ended, fmt.Sprintf("the service %s: the service %s %s", s.name, s.name, how))
+			j.d.console.printf("The service %s %s before the job did", s.name, how)
 		}
 	}
 	j.serving = nil
 	return ended
 }
 
-// service reads what a workflow says of a service: an image, or a mapping.
-func service(name string, of expression.Value) (s Service, err error) {
-	s = Service{Name: name, Env: map[string]string{}}
-	if image, ok := of.(string); ok {
-		s.Image = image
-		return s, nil
-	}
-	o, ok := of.(*expression.Object)
-	if !ok {
-		return s, errors.New("it must be an image, or a mapping with image")
-	}
-	for _, key := range o.Keys() {
-		v, _ := o.Get(key)
-		switch key {
-		case "image":
-			s.Image = expression.Text(v)
-		case "env":
-			env, _ := v.(*expression.Object)
-			for _, k := range keysOf(env) {
-				value, _ := env.Get(k)
-				s.Env[k] = expression.Text(value)
-			}
-		case "ports":
-			list, _ := v.(*expression.Array)
-			if list == nil {
-				return s, errors.New("ports must be a list")
-			}
-			for _, p := range list.Items {
-				s.Ports = append(s.Ports, expression.Text(p))
-			}
-		case "credentials":
-			c, _ := v.(*expression.Object)
-			user, _ := c.Get("username")
-			password, _ := c.Get("password")
-			s.User, s.Password = expression.Text(user), expression.Text(password)
-		case "options":
-			if err := s.options(expression.Text(v)); err != nil {
-				return s, err
-			}
-		default:
-			return s, fmt.Errorf("%s is not supported", key)
-		}
-	}
-	return s, nil
-}
-
-func keysOf(o *expression.Object) []string {
-	if o == nil {
-		return nil
-	}
-	return o.Keys()
-}
-
-// options reads the options of docker create that services usually have.
-func (s *Service) options(line string) error {
-	all, err := words(strings.ReplaceAll(line, "\n", " "))
+// dismiss removes a service. It returns how the service had ended before, "" if it ran until now. The runner itself
+// removes what cannot be removed here.
+func (d *driver) dismiss(id string) (ended string, err error) {
+	answer, err := d.ask(context.Background(), http.MethodDelete, ServicesPath+"/"+id, nil)
 	if err != nil {
-		return fmt.Errorf("options: %w", err)
+		return "", err
 	}
-	for i := 0; i < len(all); i++ {
-		name, value, given := strings.Cut(all[i], "=")
-		if !given && i+1 < len(all) {
-			i++
-			value = all[i]
-		}
-		var err error
-		switch name {
-		case "--health-cmd":
-			s.HealthCommand = value
-		case "--health-interval":
-			s.Interval, err = time.ParseDuration(value)
-		case "--health-timeout":
-			s.Timeout, err = time.ParseDuration(value)
-		case "--health-start-period":
-			s.StartPeriod, err = time.ParseDuration(value)
-		case "--health-retries":
-			s.Retries, err = strconv.Atoi(value)
-		case "-e", "--env":
-			key, v, _ := strings.Cut(value, "=")
-			s.Env[key] = v
-		default:
-			err = errors.New("it is not supported; those of --health and --env are")
-		}
-		if err != nil {
-			return fmt.Errorf("the option %s: %w", name, err)
-		}
-	}
-	return nil
+	defer answer.Body.Close()
+	var was Dismissed
+	err = json.NewDecoder(io.LimitReader(answer.Body, 1<<20)).Decode(&was)
+	return was.Ended, err
 }
 
 // ask calls the runner.

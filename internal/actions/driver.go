@@ -26,7 +26,8 @@ type driver struct {
 	known    map[string]*workflow.Action // by folder
 	matchers matchers
 	result   Result
-	serial   int // of files and steps without an ID
+	serial   int      // of files and steps without an ID
+	services *results // nil until an action may need them
 }
 
 // Main reads a plan from a file, which it removes, carries it out, and writes the result. What the steps write goes to
@@ -73,6 +74,8 @@ func Run(ctx context.Context, plan Plan, out io.Writer) Result {
 		d.fail("", "", err)
 	}
 	d.console.shut()
+	d.settleArtifacts()
+	d.services.close()
 	d.result.Annotations = append(d.result.Annotations, d.console.annotations...)
 	d.result.Message = d.console.hidden(d.result.Message)
 	return d.result

@@ -34,6 +34,10 @@ func (j *job) files() (*files, error) {
 		if err := os.WriteFile(f.path(name), nil, 0o644); err != nil {
 			return nil, err
 		}
+		// In a container the image's user writes it, whoever that is.
+		if err := os.Chmod(f.path(name), 0o666); err != nil {
+			return nil, err
+		}
 	}
 	return f, nil
 }

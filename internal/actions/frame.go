@@ -126,8 +126,16 @@ func (f *frame) all(ctx context.Context, steps []workflow.Step) {
 
 // environment is what a step's programs get.
 func (f *frame) environment(own *variables, step string, files *files) map[string]string {
+	if f.j.inside != nil {
+		return f.environmentOf(f.j.inside.env, own, step, files)
+	}
+	return f.environmentOf(f.j.d.base, own, step, files)
+}
+
+// environmentOf adds to what a program has of its machine what a step gives it.
+func (f *frame) environmentOf(base map[string]string, own *variables, step string, files *files) map[string]string {
 	j := f.j
-	env := maps.Clone(j.d.base)
+	env := maps.Clone(base)
 	env["CI"] = "true"
 	for _, name := range own.names {
 		env[name] = own.values[name]

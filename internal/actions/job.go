@@ -40,8 +40,10 @@ type job struct {
 	path      []string          // what GITHUB_PATH put before PATH
 	defaults  map[string]string // shell and working-directory
 	services  *expression.Object
-	serving   []besideJob // its services
+	serving   []besideJob       // its services
+	hosts     map[string]string // the addresses of its services by their names
 	container *expression.Object
+	inside    *companion // the container in which its steps run, nil for the build's own place
 	failed    bool
 	cancelled bool
 	stop      context.Context // ends when the job is cancelled
@@ -258,6 +260,10 @@ func (j *job) outputs(o *outcome) error {
 // clear removes what only this job needed.
 func (j *job) clear() {
 	j.dismiss()
+	if j.inside != nil {
+		j.inside.close()
+		_ = j.d.regain(context.Background())
+	}
 	if j.temp != "" {
 		_ = os.RemoveAll(j.temp)
 	}

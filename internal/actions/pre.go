@@ -2,7 +2,6 @@ package actions
 
 import (
 	"context"
-	"strings"
 
 	"slipway/internal/actions/expression"
 	"slipway/spec/workflow"
@@ -19,7 +18,7 @@ func (j *job) prepare(ctx context.Context) {
 		}
 		u := &use{f: j.root, step: s, id: "__pre", of: of, env: j.root.variables(),
 			to: &effects{outputs: expression.NewObject(), state: map[string]string{}}}
-		if u.find() != nil || u.action.Runs.Pre == "" || !strings.HasPrefix(u.action.Runs.Using, "node") {
+		if u.find() != nil || u.pre() == "" || u.action.Runs.Using == "composite" {
 			continue // what is wrong is said when the step runs
 		}
 		if err := u.first(ctx); err != nil {
@@ -64,5 +63,5 @@ func (u *use) first(ctx context.Context) error {
 	j.d.console.printf("▶ Pre %s", u.step.Uses)
 	j.pre[u.step] = u.to.state
 	u.last(u.to.state)
-	return u.javascript(ctx, r.Pre, u.to)
+	return u.also(ctx, u.pre(), u.to.state)
 }

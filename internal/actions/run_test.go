@@ -304,9 +304,9 @@ func TestContainer(t *testing.T) {
 	_, log := carryOut(t, text, nil, func(p *actions.Plan) { p.Image = "debian:13" })
 	has(t, log, "b b")
 	r, _ := carryOut(t, text, nil)
-	has(t, r.Message, "wants the image debian:13, and the build runs on the runner's machine")
+	has(t, r.Message, "container: this build has no container engine")
 	r, _ = carryOut(t, strings.Replace(text, "env: {A: b}", "options: --privileged", 1), nil, func(p *actions.Plan) { p.Image = "debian:13" })
-	has(t, r.Message, "options is not supported")
+	has(t, r.Message, "the option --privileged: it is not supported")
 }
 
 // Time-outs end a step, or a job; what asks for it still runs.

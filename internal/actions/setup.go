@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -57,14 +56,7 @@ func setup(ctx context.Context, u *use) error {
 		return err
 	}
 	env := u.f.environment(u.env, u.id, nil)
-	all := append(t.cached(u.f.j.d.tools), t.cached(hostedTools)...)
-	for _, p := range t.programs {
-		if file, err := lookPath(p, env["PATH"]); err == nil {
-			if version := t.version(ctx, file, env); version != "" {
-				all = append(all, found{file: file, version: version})
-			}
-		}
-	}
+	all := u.f.j.tools(ctx, t, env)
 	for _, w := range wanted {
 		for _, f := range all {
 			if satisfies(f.version, w) {
@@ -159,15 +151,34 @@ func (t tool) cached(dir string) (all []found) {
 
 var versionText = regexp.MustCompile(`[0-9]+(\.[0-9]+)*`)
 
+// tools are the versions of a tool that the job has. Those of its container are in the PATH alone.
+func (j *job) tools(ctx context.Context, t tool, env map[string]string) (all []found) {
+	if j.inside == nil {
+		all = append(t.cached(j.d.tools), t.cached(hostedTools)...)
+	}
+	for _, p := range t.programs {
+		file, err := lookPath(p, env["PATH"])
+		if j.inside != nil {
+			file, err = p, nil
+		}
+		if err != nil {
+			continue
+		}
+		if version := j.version(ctx, file, t, env); version != "" {
+			all = append(all, found{file: file, version: version})
+		}
+	}
+	return all
+}
+
 // version asks a program for its version, "" if it does not say one.
-func (t tool) version(ctx context.Context, file string, env map[string]string) string {
-	cmd := exec.CommandContext(ctx, file, t.args...)
-	cmd.Env = list(env)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
+func (j *job) version(ctx context.Context, file string, t tool, env map[string]string) string {
+	var said []string
+	p := program{args: append([]string{file}, t.args...), dir: j.workspace, env: env}
+	if err := j.execute(ctx, p, func(line string) { said = append(said, line) }); err != nil {
 		return ""
 	}
-	return versionText.FindString(string(out))
+	return versionText.FindString(strings.Join(said, "\n"))
 }
 
 // chosen puts a tool before the others, and says which it is.
@@ -177,7 +188,7 @@ func (u *use) chosen(t tool, f found) {
 	if f.cached {
 		j.path = append([]string{dir}, j.path...)
 	}
-	if t.home != "" {
+	if t.home != "" && filepath.IsAbs(dir) {
 		j.export(t.home, filepath.Dir(dir))
 	}
 	version := f.version

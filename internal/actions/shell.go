@@ -57,7 +57,7 @@ func scriptFile(dir, extension, text string) (string, error) {
 		return "", err
 	}
 	_, err = f.WriteString(text + "\n")
-	return f.Name(), errors.Join(err, f.Chmod(0o700), f.Close())
+	return f.Name(), errors.Join(err, f.Chmod(0o755), f.Close())
 }
 
 // python is the program of that name, or python3 where only that is there.

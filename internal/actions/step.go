@@ -180,8 +180,14 @@ func (f *frame) script(ctx context.Context, s *workflow.Step, env *variables, id
 
 // start runs a program of a step, and takes what it told the runner.
 func (f *frame) start(ctx context.Context, p program, files *files, to *effects) error {
+	return f.output(ctx, p, f.j.execute, files, to)
+}
+
+// output runs a program by run, and takes what it told the runner.
+func (f *frame) output(ctx context.Context, p program, run func(context.Context, program, func(string)) error,
+	files *files, to *effects) error {
 	o := &stepOutput{f: f, to: to, env: p.env}
-	err := p.run(ctx, o.line)
+	err := run(ctx, p, o.line)
 	f.j.d.console.shut()
 	bad := files.collect(f.j, to)
 	if err == nil {

@@ -44,6 +44,11 @@ func (f *frame) use(ctx context.Context, s *workflow.Step, env *variables, id st
 		if err := u.given(); err != nil {
 			return err
 		}
+		if f.j.inside != nil {
+			if err := f.j.d.regain(ctx); err != nil {
+				return err
+			}
+		}
 		return own(ctx, u)
 	}
 	if of.image != "" {
@@ -201,13 +206,10 @@ func (u *use) node(ctx context.Context) error {
 	return u.javascript(ctx, u.action.Runs.Main, u.to)
 }
 
-// last registers the post of a JavaScript action, which gets the state of its pre and main.
+// last registers the post of an action, which gets the state of its pre and main.
 func (u *use) last(state map[string]string) {
-	if r := u.action.Runs; r.Post != "" {
-		u.after(r.PostIf, func(ctx context.Context) error {
-			to := &effects{outputs: expression.NewObject(), state: state}
-			return u.javascript(ctx, r.Post, to)
-		})
+	if post := u.post(); post != "" {
+		u.after(u.action.Runs.PostIf, func(ctx context.Context) error { return u.also(ctx, post, state) })
 	}
 }
 
@@ -219,8 +221,10 @@ func (u *use) javascript(ctx context.Context, file string, to *effects) error {
 		return err
 	}
 	env := u.f.environment(u.env, u.id, files)
-	u.environment(env, to.state)
-	if err := nodeVersion(ctx, u.action.Runs.Using, u.step.Uses, env); err != nil {
+	if err := u.environment(env, to.state); err != nil {
+		return err
+	}
+	if err := j.nodeVersion(ctx, u.action.Runs.Using, u.step.Uses, env); err != nil {
 		return err
 	}
 	script := filepath.Join(u.dir, file)
@@ -232,7 +236,12 @@ func (u *use) javascript(ctx context.Context, file string, to *effects) error {
 }
 
 // environment adds what an action gets and a script does not: its inputs, its state and where it is.
-func (u *use) environment(env map[string]string, state map[string]string) {
+func (u *use) environment(env map[string]string, state map[string]string) error {
+	services, err := u.f.j.d.serveResults()
+	if err != nil {
+		return err
+	}
+	services.name(env)
 	for _, key := range u.inputs.Keys() {
 		v, _ := u.inputs.Get(key)
 		env["INPUT_"+upper(strings.ReplaceAll(key, " ", "_"))] = expression.Text(v)
@@ -242,4 +251,5 @@ func (u *use) environment(env map[string]string, state map[string]string) {
 	}
 	env["GITHUB_ACTION_PATH"] = u.dir
 	env["GITHUB_ACTION_REPOSITORY"], env["GITHUB_ACTION_REF"] = u.of.name, u.of.ref
+	return nil
 }

@@ -55,7 +55,10 @@ func (b *build) serveActions() (s *actionsServer, inside string, err error) {
 		mux.Handle(actions.CachePath, b.ActionCaches.of(path.Base(value(b.order.Build.ProjectName))))
 	}
 	mux.HandleFunc("POST "+actions.ServicesPath, s.serve)
+	mux.HandleFunc("GET "+actions.ServicesPath+"/{id}", s.ended)
 	mux.HandleFunc("DELETE "+actions.ServicesPath+"/{id}", s.dismiss)
+	mux.HandleFunc("POST "+actions.OwnPath, s.regain)
+	mux.HandleFunc("POST "+actions.ImagesPath, s.image)
 	s.server = &http.Server{Handler: mux, ReadHeaderTimeout: callLimit, MaxHeaderBytes: 64 << 10}
 	go func() { _ = s.server.Serve(listener) }()
 	if err := errors.Join(os.Chmod(s.file, 0o600), b.space.own(s.file)); err != nil {
@@ -115,26 +118,25 @@ func (s *actionsServer) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.starts.Done()
-	want := room.Service{Name: in.Name, Image: in.Image, Env: in.Env, Ports: in.Ports, Health: room.Health{
-		Command: in.HealthCommand, Interval: in.Interval, Timeout: in.Timeout, StartPeriod: in.StartPeriod,
-		Retries: in.Retries}}
-	if in.User != "" {
-		want.Registry = &room.Registry{User: in.User, Password: in.Password}
+	want, err := s.wanted(in)
+	if err != nil {
+		s.release()
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
 	}
 	serving, err := of.Serve(r.Context(), s.b.space.place.Dir, want, func(line string) { s.b.log.say("%s", line) })
-	s.mu.Lock()
 	if err != nil {
-		s.free++
-	} else {
-		s.serving[serving.ID] = in.Name
-	}
-	s.mu.Unlock()
-	if err != nil {
+		s.release()
 		http.Error(w, err.Error(), http.StatusBadGateway)
 		return
 	}
+	s.mu.Lock()
+	s.serving[serving.ID] = in.Name
+	s.mu.Unlock()
 	w.WriteHeader(http.StatusCreated)
-	_ = json.NewEncoder(w).Encode(actions.Serving{ID: serving.ID, Ports: serving.Ports})
+	p := serving.Program
+	_ = json.NewEncoder(w).Encode(actions.Serving{ID: serving.ID, Ports: serving.Ports, Address: serving.Address,
+		Entrypoint: p.Entrypoint, Command: p.Command, Dir: p.Dir})
 }
 
 // reserve takes a place for a service that starts. It reports false if there is none, or if the server is closed.
@@ -149,6 +151,12 @@ func (s *actionsServer) reserve() bool {
 	return true
 }
 
+func (s *actionsServer) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free++
+}
+
 // dismiss removes a service that this build has started, and answers how it had ended before.
 func (s *actionsServer) dismiss(w http.ResponseWriter, r *http.Request) {
 	id := r.PathValue("id")
@@ -161,8 +169,6 @@ func (s *actionsServer) dismiss(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	ended := s.remove(id, name)
-	s.mu.Lock()
-	s.free++
-	s.mu.Unlock()
+	s.release()
 	_ = json.NewEncoder(w).Encode(actions.Dismissed{Ended: ended})
 }

@@ -2,7 +2,6 @@ package runner
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -298,20 +297,3 @@ func (s slotExecutor) Recover(dir string) error { return s.executor.Recover(dir)
 
 // Labels implements Executor.
 func (s slotExecutor) Labels() []string { return s.executor.Labels() }
-
-// Serve implements room.Services, if the executor has containers.
-func (s slotExecutor) Serve(ctx context.Context, dir string, of room.Service,
-	say func(string)) (room.Serving, error) {
-	if services, ok := s.executor.(room.Services); ok {
-		return services.Serve(ctx, dir, of, say)
-	}
-	return room.Serving{}, errors.New("this runner has no container engine, which services need")
-}
-
-// Dismiss implements room.Services.
-func (s slotExecutor) Dismiss(id string) (*room.ServiceEnd, error) {
-	if services, ok := s.executor.(room.Services); ok {
-		return services.Dismiss(id)
-	}
-	return nil, errors.New("this runner has no container engine")
-}

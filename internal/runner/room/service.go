@@ -16,6 +16,8 @@ type Service struct {
 	Ports    []string
 	Health   Health
 	Registry *Registry // opens the image's registry; nil for what everybody may pull
+	Options  Options
+	Work     *Work // nil for a service
 }
 
 // Health is a command that says whether a service is ready. The zero value is what the image has.
@@ -29,6 +31,9 @@ type Health struct {
 type Serving struct {
 	ID    string
 	Ports map[string]string // of this machine, by those of the service
+	// Address is the container's own, which this machine reaches; "" if it has the machine's network.
+	Address string
+	Program Program // of its image
 }
 
 // ServiceEnd says how the program of a service ended by itself.
@@ -51,4 +56,8 @@ type Services interface {
 	Serve(ctx context.Context, dir string, s Service, say func(line string)) (Serving, error)
 	// Dismiss removes a service. It returns how the service had ended before, or nil if it ran until now.
 	Dismiss(id string) (*ServiceEnd, error)
+	// Ended waits until the program of a service has ended.
+	Ended(ctx context.Context, id string) (ServiceEnd, error)
+	// BuildImage builds an image, unless the engine has one of that recipe, and returns its name.
+	BuildImage(ctx context.Context, r Recipe, say func(line string)) (image string, err error)
 }

@@ -66,18 +66,44 @@ func (e *Executor) Labels() []string {
 
 // Serve implements room.Services by the containers.
 func (e *Executor) Serve(ctx context.Context, dir string, s room.Service, say func(string)) (room.Serving, error) {
-	of, ok := e.Containers.(room.Services)
-	if !ok {
-		return room.Serving{}, errors.New(e.NoContainers)
+	of, err := e.services()
+	if err != nil {
+		return room.Serving{}, err
 	}
 	return of.Serve(ctx, dir, s, say)
 }
 
 // Dismiss implements room.Services.
 func (e *Executor) Dismiss(id string) (*room.ServiceEnd, error) {
+	of, err := e.services()
+	if err != nil {
+		return nil, err
+	}
+	return of.Dismiss(id)
+}
+
+// Ended implements room.Services.
+func (e *Executor) Ended(ctx context.Context, id string) (room.ServiceEnd, error) {
+	of, err := e.services()
+	if err != nil {
+		return room.ServiceEnd{}, err
+	}
+	return of.Ended(ctx, id)
+}
+
+// BuildImage implements room.Services.
+func (e *Executor) BuildImage(ctx context.Context, r room.Recipe, say func(string)) (string, error) {
+	of, err := e.services()
+	if err != nil {
+		return "", err
+	}
+	return of.BuildImage(ctx, r, say)
+}
+
+func (e *Executor) services() (room.Services, error) {
 	of, ok := e.Containers.(room.Services)
 	if !ok {
 		return nil, errors.New(e.NoContainers)
 	}
-	return of.Dismiss(id)
+	return of, nil
 }

@@ -29,7 +29,7 @@ func (r *containerRoom) beside(ctx context.Context, c room.Command) (err error) 
 	}
 	defer func() { err = errors.Join(err, side.Close()) }()
 	if user := side.Place().User; user >= 0 {
-		for _, dir := range []string{source, secondary} {
+		for _, dir := range []string{source, secondary, tools} { // actions are fetched into tools
 			if err := handOver(r.outside(dir), user); err != nil {
 				return err
 			}

@@ -140,6 +140,7 @@ func (e *Executor) Recover(dir string) error {
 	for _, id := range left {
 		errs = append(errs, e.remove(id))
 	}
+	errs = append(errs, e.removeVolumes(ctx, labelRooms+"="+dir))
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return errors.Join(append(errs, err)...)

@@ -39,6 +39,8 @@ func TestContainers(t *testing.T) {
 				"a build without memory left": testOutOfMemory,
 				"services":                    testServices,
 				"a service's end":             testServiceRace,
+				"an image of a Dockerfile":    testRecipe,
+				"volumes":                     testVolumes,
 			} {
 				t.Run(name, func(t *testing.T) { test(t, e) })
 			}

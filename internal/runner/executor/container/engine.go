@@ -95,15 +95,26 @@ func (e *engine) open(ctx context.Context, method, path string, header http.Head
 		}
 		text = bytes.NewReader(b)
 	}
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Content-Type", "application/json")
+	return e.do(ctx, method, path, header, text)
+}
+
+// send makes a call with an archive and returns the answer's body, which the caller closes.
+func (e *engine) send(ctx context.Context, method, path string, archive io.Reader) (*http.Response, error) {
+	return e.do(ctx, method, path, http.Header{"Content-Type": {"application/x-tar"}}, archive)
+}
+
+func (e *engine) do(ctx context.Context, method, path string, header http.Header,
+	text io.Reader) (*http.Response, error) {
 	//nolint:gosec // to a socket of this machine; the images' names in paths have been checked
 	r, err := http.NewRequestWithContext(ctx, method, "http://engine/v"+e.version+path, text)
 	if err != nil {
 		return nil, err
 	}
-	if header != nil {
-		r.Header = header
-	}
-	r.Header.Set("Content-Type", "application/json")
+	r.Header = header
 	answer, err := e.http.Do(r) //nolint:gosec // as above
 	if err != nil {
 		return nil, plain(err)

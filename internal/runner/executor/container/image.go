@@ -14,13 +14,16 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"slipway/internal/runner/room"
 )
 
 // image is an image that the engine has.
 type image struct {
-	id     string // of its configuration
-	digest string // by which a registry knows it; its ID if none does
-	path   string // PATH of its programs
+	id      string // of its configuration
+	digest  string // by which a registry knows it; its ID if none does
+	path    string // PATH of its programs
+	program room.Program
 }
 
 // reference is how an image may be named.
@@ -57,7 +60,10 @@ func (r *containerRoom) inspectImage(ctx context.Context, name string) (image, e
 	var found struct {
 		ID                    string
 		RepoTags, RepoDigests []string
-		Config                struct{ Env []string }
+		Config                struct {
+			Env, Entrypoint, Cmd []string
+			WorkingDir           string
+		}
 	}
 	if err := r.engine.api.call(ctx, http.MethodGet, "/images/"+name+"/json", nil, &found); err != nil {
 		return image{}, err
@@ -66,7 +72,9 @@ func (r *containerRoom) inspectImage(ctx context.Context, name string) (image, e
 	if !isPrivate(name) && len(names) > 0 && !slices.ContainsFunc(names, isPublic) { // it was named by its ID
 		return image{}, &refusal{http.StatusNotFound, "it belongs to builds that have an account for it"}
 	}
-	i := image{id: found.ID, digest: found.ID, path: standardPath}
+	c := found.Config
+	i := image{id: found.ID, digest: found.ID, path: standardPath,
+		program: room.Program{Entrypoint: c.Entrypoint, Command: c.Cmd, Dir: c.WorkingDir}}
 	for _, n := range names {
 		if d := digestOf(n); d != "" {
 			i.digest = d

@@ -29,9 +29,14 @@ var serviceLimits = room.Limits{MemoryPercent: 80, Processes: 16_384}
 // serviceSpec is what the container of a service is made of: what the image says, unless it is said here.
 type serviceSpec struct {
 	Image        string
+	User         string              `json:",omitzero"`
+	WorkingDir   string              `json:",omitzero"`
+	Hostname     string              `json:",omitzero"`
+	Entrypoint   []string            `json:",omitzero"`
 	Env          []string            `json:",omitzero"`
 	Labels       map[string]string   `json:",omitzero"`
 	ExposedPorts map[string]struct{} `json:",omitzero"`
+	Volumes      map[string]struct{} `json:",omitzero"`
 	Healthcheck  *healthcheck        `json:",omitzero"`
 	HostConfig   serviceHost
 }
@@ -43,8 +48,14 @@ type healthcheck struct {
 }
 
 type serviceHost struct {
-	PortBindings map[string][]binding
-	CapDrop      []string
+	PortBindings   map[string][]binding
+	CapDrop        []string
+	NetworkMode    string            `json:",omitzero"`
+	Binds          []string          `json:",omitzero"`
+	ExtraHosts     []string          `json:",omitzero"`
+	Tmpfs          map[string]string `json:",omitzero"`
+	ShmSize        int64             `json:",omitzero"`
+	ReadonlyRootfs bool              `json:",omitzero"`
 	limits
 }
 
@@ -61,7 +72,12 @@ type serviceState struct {
 			Log    []struct{ Output string }
 		}
 	}
-	NetworkSettings struct{ Ports map[string][]binding }
+	Config          struct{ Labels map[string]string }
+	NetworkSettings struct {
+		Ports     map[string][]binding
+		IPAddress string
+		Networks  map[string]struct{ IPAddress string }
+	}
 }
 
 // Serve implements room.Services.
@@ -72,31 +88,76 @@ func (e *Executor) Serve(ctx context.Context, dir string, s room.Service,
 	if err != nil {
 		return serving, err
 	}
-	spec := serviceSpec{Image: of.id, Labels: map[string]string{labelRooms: filepath.Dir(dir), labelRoom: dir}}
-	for name, value := range s.Env {
-		spec.Env = append(spec.Env, name+"="+value)
-	}
-	slices.Sort(spec.Env)
-	if spec.ExposedPorts, spec.HostConfig.PortBindings, err = bindings(s.Ports); err != nil {
+	spec, err := e.serviceSpec(ctx, of.id, dir, s)
+	if err != nil {
 		return serving, err
-	}
-	spec.HostConfig.CapDrop = []string{"NET_RAW", "MKNOD", "AUDIT_WRITE"}
-	spec.HostConfig.limits = limitsOf(serviceLimits)
-	if h := s.Health; h != (room.Health{}) {
-		spec.Healthcheck = &healthcheck{Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod,
-			Retries: h.Retries}
-		if h.Command != "" {
-			spec.Healthcheck.Test = []string{"CMD-SHELL", h.Command}
-		}
 	}
 	var made struct{ ID string }
 	if err := e.api.call(ctx, http.MethodPost, "/containers/create", spec, &made); err != nil {
 		return serving, fmt.Errorf("make a container of the image %s: %w", s.Image, err)
 	}
-	if serving, err = e.await(ctx, made.ID, s); err != nil {
+	if s.Work != nil {
+		err = e.link(ctx, made.ID, s.Work.Links)
+	}
+	if err == nil {
+		serving, err = e.await(ctx, made.ID, s)
+	}
+	if err != nil {
 		err = errors.Join(err, e.remove(made.ID))
 	}
+	serving.Program = of.program
 	return serving, err
+}
+
+// serviceSpec is what the container of a service is made of.
+func (e *Executor) serviceSpec(ctx context.Context, image, dir string, s room.Service) (spec serviceSpec, err error) {
+	o := s.Options
+	spec = serviceSpec{Image: image, User: o.User, WorkingDir: o.Dir, Hostname: o.Hostname, Entrypoint: o.Entrypoint,
+		Labels: map[string]string{labelRooms: filepath.Dir(dir), labelRoom: dir}}
+	for name, value := range s.Env {
+		spec.Env = append(spec.Env, name+"="+value)
+	}
+	slices.Sort(spec.Env)
+	if spec.ExposedPorts, spec.HostConfig.PortBindings, err = bindings(s.Ports); err != nil {
+		return spec, err
+	}
+	host := &spec.HostConfig
+	host.CapDrop = []string{"NET_RAW", "MKNOD", "AUDIT_WRITE"}
+	host.limits = limitsOf(serviceLimits)
+	host.ShmSize, host.ReadonlyRootfs = o.SharedMemory, o.ReadOnly
+	for _, t := range o.Tmpfs {
+		if host.Tmpfs == nil {
+			host.Tmpfs = map[string]string{}
+		}
+		at, options, _ := strings.Cut(t, ":")
+		host.Tmpfs[at] = options
+	}
+	if err := e.volumes(ctx, &spec, dir, o.Volumes); err != nil {
+		return spec, err
+	}
+	if w := s.Work; w != nil {
+		spec.work(*w)
+	}
+	if o.Memory > 0 && o.Memory < host.Memory {
+		host.Memory, host.MemorySwap = o.Memory, o.Memory
+	}
+	if o.CPUs > 0 {
+		host.NanoCpus = limitsOf(room.Limits{CPUs: o.CPUs}).NanoCpus
+	}
+	spec.Healthcheck = healthOf(s.Health)
+	return spec, nil
+}
+
+// healthOf is how the engine finds out whether a service is ready, nil for what the image says.
+func healthOf(h room.Health) *healthcheck {
+	if h == (room.Health{}) {
+		return nil
+	}
+	check := &healthcheck{Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, Retries: h.Retries}
+	if h.Command != "" {
+		check.Test = []string{"CMD-SHELL", h.Command}
+	}
+	return check
 }
 
 // await starts a service and waits until it is ready: healthy, if its image or the build says how to tell.
@@ -106,18 +167,21 @@ func (e *Executor) await(ctx context.Context, id string, s room.Service) (room.S
 	if err := e.api.post(ctx, "/containers/"+id+"/start"); err != nil {
 		return room.Serving{}, fmt.Errorf("start the service %s: %w", s.Name, err)
 	}
-	settled := false
+	settled := s.Work != nil // its program says itself when it is ready
 	for {
 		now, err := e.service(ctx, id)
 		if err != nil {
 			return room.Serving{}, err
 		}
 		health := now.health()
+		if s.Work != nil {
+			health = "none"
+		}
 		switch {
 		case !now.State.Running:
 			return room.Serving{}, fmt.Errorf("the service %s %s", s.Name, now.end())
 		case health == "healthy" || health == "none" && settled:
-			return room.Serving{ID: id, Ports: published(now.NetworkSettings.Ports)}, nil
+			return room.Serving{ID: id, Ports: published(now.NetworkSettings.Ports), Address: now.address()}, nil
 		case health == "unhealthy":
 			return room.Serving{}, fmt.Errorf("the service %s is not healthy%s", s.Name, now.said())
 		}
@@ -144,6 +208,20 @@ func (s serviceState) health() string {
 		return h.Status
 	}
 	return "none"
+}
+
+// address is the one that this machine reaches a container at.
+func (s serviceState) address() string {
+	n := s.NetworkSettings
+	if n.IPAddress != "" {
+		return n.IPAddress
+	}
+	for _, of := range n.Networks {
+		if of.IPAddress != "" {
+			return of.IPAddress
+		}
+	}
+	return ""
 }
 
 // said is what the last health check of a service put out, after a colon.
@@ -180,8 +258,22 @@ const killed = 128 + int(syscall.SIGKILL)
 func (e *Executor) Dismiss(id string) (*room.ServiceEnd, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), engineLimit)
 	defer cancel()
+	was, _ := e.service(ctx, id)
 	end, err := e.killService(ctx, id)
-	return end, errors.Join(err, e.remove(id))
+	err = errors.Join(err, e.remove(id))
+	if room := was.Config.Labels[labelRoom]; room != "" {
+		err = errors.Join(err, e.removeVolumes(ctx, labelRoom+"="+room))
+	}
+	return end, err
+}
+
+// Ended implements room.Services.
+func (e *Executor) Ended(ctx context.Context, id string) (room.ServiceEnd, error) {
+	if err := e.api.wait(ctx, id); err != nil {
+		return room.ServiceEnd{}, err
+	}
+	s, err := e.service(ctx, id)
+	return s.end(), err
 }
 
 // killService returns nil for a service that ran until now.
