@@ -26,8 +26,25 @@ func Docker(t testing.TB) string {
 	return start(t, dir, socket, exec.Command("dockerd", "--data-root="+filepath.Join(dir, "root"),
 		"--exec-root="+filepath.Join(dir, "exec"), "--pidfile="+filepath.Join(dir, "dockerd.pid"),
 		"-H", "unix://"+socket,
+		// All daemons of the machine share the bridge docker0, and know nothing of each other's addresses.
+		"--bip=172.17.0.1/16", "--fixed-cidr="+addresses(t),
 		// Or it would drop what other bridges of the machine forward.
 		"--iptables=false", "--ip6tables=false"), "docker", "-H", "unix://"+socket)
+}
+
+// addresses are those of the containers of one daemon alone, until the test ends.
+func addresses(t testing.TB) string {
+	t.Helper()
+	for n := 1; n < 255; n++ {
+		l, err := net.Listen("unix", fmt.Sprintf("@slipway-test-docker-%d", n))
+		if err != nil {
+			continue // another test's
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		return fmt.Sprintf("172.17.%d.0/24", n)
+	}
+	t.Fatal("254 daemons of tests run already")
+	return ""
 }
 
 // Podman starts a Podman's service of the test's own, as Docker does.
