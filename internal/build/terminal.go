@@ -39,7 +39,8 @@ func (s *Service) StartSandboxConnection(ctx context.Context,
 		}
 		b := s.shown(r)
 		if status := sandboxStatus(r, &b); status != "RUN_SANDBOX" {
-			return invalid("The sandbox %s takes no connection: its status is %s, not RUN_SANDBOX.", *r.build.Id, status)
+			return invalid("The sandbox %s takes no connection: its status is %s, not RUN_SANDBOX.", *r.build.Id,
+				status)
 		}
 		session, err = s.newSession(ctx, tx, *r.build.Id)
 		return err
@@ -133,20 +134,12 @@ func (s *Service) endSession(ctx context.Context, session string) error {
 
 // forgetTerminals forgets the sessions of a build that ends.
 func forgetTerminals(ctx context.Context, tx store.Tx, build string) error {
-	if _, err := tx.Exec(ctx, `DELETE FROM terminal_sessions WHERE build = $1`, build); err != nil {
-		return err
-	}
-	_, unique, _ := strings.Cut(build, ":")
-	_, err := tx.Exec(ctx, `DELETE FROM session_targets WHERE target = $1`, sessionTarget(unique))
+	_, err := tx.Exec(ctx, `DELETE FROM terminal_sessions WHERE build = $1`, build)
 	return err
 }
 
-// sessionTarget is what Session Manager calls a build, of which unique is the part of the ID behind the project.
-func sessionTarget(unique string) string { return "codebuild:" + unique }
-
-// PollTerminal implements slipway:PollTerminal, by which the runner of a sandbox, or of a build with a debug session,
-// asks for the terminal that a client has opened after one that it had. It is held until there is one, or until
-// Config.Hold has passed.
+// PollTerminal implements slipway:PollTerminal, by which the runner of a sandbox asks for the terminal that a client
+// has opened after one that it had. It is held until there is one, or until Config.Hold has passed.
 func (s *Service) PollTerminal(ctx context.Context,
 	in *slipway.PollTerminalInput) (*slipway.PollTerminalOutput, error) {
 	changed, stop := s.Hints.Listen(terminalTopic(*in.Id))

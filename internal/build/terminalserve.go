@@ -24,7 +24,8 @@ const (
 	runnerLimit = 20 * time.Second
 	// relayLimit is how long a message may take to be passed on. An end that takes none is gone.
 	relayLimit = 30 * time.Second
-	// pingEvery is how often it is looked whether the two ends are there, and pingLimit how long they may take to answer.
+	// pingEvery is how often it is looked whether the two ends are there, and pingLimit how long they may take to
+	// answer.
 	pingEvery, pingLimit = 20 * time.Second, 20 * time.Second
 	// closeLimit is how long an end may take to close its connection.
 	closeLimit = time.Second

@@ -52,7 +52,7 @@ type agent struct {
 // it returns. The error says why the session ended, nil for a shell that ended by itself.
 func Serve(ctx context.Context, conn *websocket.Conn, session string, t Terminal) error {
 	defer func() { _ = conn.CloseNow() }()
-	defer t.Close()
+	defer func() { _ = t.Close() }()
 	life, over := context.WithCancel(context.WithoutCancel(ctx)) // of the connection, which outlasts ctx by a word
 	defer over()
 	ctx, end := context.WithCancelCause(ctx)

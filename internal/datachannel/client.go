@@ -21,11 +21,12 @@ type Client struct {
 
 // Open opens a session with the URL and the token that the server gave for it.
 func Open(ctx context.Context, client *http.Client, url, token, version string) (*Client, error) {
-	conn, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client}) //nolint:bodyclose // it has none
+	options := &websocket.DialOptions{HTTPClient: client}
+	conn, _, err := websocket.Dial(ctx, url, options) //nolint:bodyclose // it has none
 	if err != nil {
 		return nil, fmt.Errorf("open the terminal: %w", err)
 	}
-	text, _ := json.Marshal(Opening{MessageSchemaVersion: "1.0", RequestId: uuid.NewString(), //nolint:errchkjson // texts
+	text, _ := json.Marshal(Opening{MessageSchemaVersion: "1.0", RequestId: uuid.NewString(), //nolint:errchkjson // no
 		TokenValue: token, ClientId: uuid.NewString(), ClientVersion: version})
 	if err := conn.Write(ctx, websocket.MessageText, text); err != nil {
 		_ = conn.CloseNow()

@@ -93,7 +93,7 @@ func (e *echoing) Close() error {
 	return nil
 }
 
-// pair connects a client with a terminal. lose says which of the client's messages the agent does not get.
+// pair connects a client with a terminal.
 func pair(t *testing.T, ctx context.Context, term Terminal) (*Client, <-chan error) {
 	t.Helper()
 	served := make(chan error, 1)

@@ -12,9 +12,9 @@ import (
 // Opening is the first message of a client, in JSON as a text.
 type Opening struct {
 	MessageSchemaVersion string
-	RequestId            string //nolint:revive // as AWS spells it
+	RequestId            string
 	TokenValue           string
-	ClientId             string //nolint:revive // as AWS spells it
+	ClientId             string
 	ClientVersion        string
 }
 
@@ -109,10 +109,10 @@ type Ending struct {
 
 // closedPayload is the payload of Closed. ExitCode is Slipway's own: AWS's plugin does not look at it.
 type closedPayload struct {
-	MessageId     string //nolint:revive // as AWS spells it
+	MessageId     string
 	CreatedDate   string
-	DestinationId string //nolint:revive // as AWS spells it
-	SessionId     string //nolint:revive // as AWS spells it
+	DestinationId string
+	SessionId     string
 	MessageType   Type
 	SchemaVersion int
 	Output        string

@@ -16,8 +16,8 @@ const (
 	maxPayload = 4 << 10
 	// window is how many messages of a stream may be sent without being acknowledged. A sender waits then.
 	window = 64
-	// maxQueued bounds what an end has received and not used yet, in bytes. What comes then is not acknowledged, so that
-	// it comes again.
+	// maxQueued bounds what an end has received and not used yet, in bytes. What comes then is not acknowledged, so
+	// that it comes again.
 	maxQueued = 256 << 10
 	// maxParts bounds the same in messages.
 	maxParts = 4096

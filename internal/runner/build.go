@@ -392,12 +392,3 @@ func (b *build) fetchAll(ctx context.Context) error {
 	}
 	return nil
 }
-
-// value is what a pointer points to, zero for nil.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
-	}
-	return *p
-}

@@ -10,8 +10,8 @@ import (
 
 // imageCommands are the programs that CodeBuild's images have besides tools. They need a POSIX shell with find, sort,
 // sed and awk.
-// Source: "Use the codebuild-tests-run CLI command" and "Use the codebuild-glob-search CLI command" in the AWS
-// CodeBuild user guide.
+// Source: "Use the codebuild-tests-run CLI command", "Use the codebuild-glob-search CLI command" and "Debug builds with
+// Session Manager" in the AWS CodeBuild user guide.
 //
 //go:embed commands/*
 var imageCommands embed.FS

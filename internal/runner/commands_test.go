@@ -150,3 +150,14 @@ func TestTestsRunSaysWhatIsWrong(t *testing.T) {
 		}
 	})
 }
+
+// Builds have no debug sessions here: a buildspec with a breakpoint goes on, as it does in CodeBuild without one.
+func TestBreakpointsDoNothing(t *testing.T) {
+	inShells(t, t.TempDir(), func(t *testing.T, run func(env []string, args ...string) (string, error)) {
+		for _, command := range []string{"codebuild-breakpoint", "codebuild-resume"} {
+			if out, err := run(nil, command); err != nil || !strings.HasPrefix(out, command+": this build ") {
+				t.Errorf("%s: %q, %v", command, out, err)
+			}
+		}
+	})
+}

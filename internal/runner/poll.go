@@ -111,6 +111,15 @@ func (s *server) poll(ctx context.Context) {
 	}
 }
 
+// value is what a pointer points to, zero for nil.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
 // orNil is a text that may be absent.
 func orNil(s string) *string {
 	if s == "" {

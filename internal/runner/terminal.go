@@ -25,11 +25,8 @@ const (
 	terminalFile = "terminal-"
 )
 
-// Causes of a terminal's end, as its person reads them.
-var (
-	errTerminalsEnd = errors.New("the build goes on, and the terminal ends")
-	errManyOpen     = fmt.Errorf("%d terminals are open in this build already; close one of them first", maxTerminals)
-)
+// errManyOpen is what a person is told who opens one more.
+var errManyOpen = fmt.Errorf("%d terminals are open in this sandbox already; close one of them first", maxTerminals)
 
 // terminals are those of a build that takes them now.
 type terminals struct {
@@ -126,7 +123,8 @@ func (t *terminals) start(rooms room.Terminals) (room.Terminal, error) {
 	}
 	at := path.Join(inside, path.Base(f.Name()))
 	text := "rm -f " + quoted(at) + "\n" + commands + "export TERM=xterm-256color\n" +
-		"if command -v bash >/dev/null 2>&1; then SHELL=$(command -v bash); export SHELL; exec bash; fi\nexec /bin/sh -i\n"
+		"if command -v bash >/dev/null 2>&1; then SHELL=$(command -v bash); export SHELL; exec bash; fi\n" +
+		"exec /bin/sh -i\n"
 	_, err = f.WriteString(text)
 	if err = errors.Join(err, f.Close(), b.space.own(f.Name())); err != nil {
 		_ = os.Remove(f.Name())

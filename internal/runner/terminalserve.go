@@ -89,8 +89,8 @@ func (t serverTerminals) dial(ctx context.Context, address string) (*websocket.C
 	r.Header.Set("X-Amz-Content-Sha256", nothing)
 	c := t.server.client
 	c.Credentials.Sign(r, nothing, c.Region, slipway.Info().SigningName, time.Now())
-	conn, answer, err := websocket.Dial(ctx, address,
-		&websocket.DialOptions{HTTPClient: c.HTTP, HTTPHeader: r.Header}) //nolint:bodyclose // Dial has read it
+	options := &websocket.DialOptions{HTTPClient: c.HTTP, HTTPHeader: r.Header}
+	conn, answer, err := websocket.Dial(ctx, address, options) //nolint:bodyclose // Dial has read it
 	if err != nil && answer != nil && answer.StatusCode != http.StatusSwitchingProtocols {
 		return nil, fmt.Errorf("the server answers %s", answer.Status)
 	}

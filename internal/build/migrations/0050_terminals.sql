@@ -1,5 +1,5 @@
 -- +goose Up
--- Terminals that people were given a token for, in sandboxes and in builds with a debug session.
+-- Terminals that people were given a token for, in sandboxes.
 CREATE TABLE terminal_sessions (
     id      TEXT PRIMARY KEY,
     build   TEXT NOT NULL,             -- PROJECT:UUID
@@ -10,9 +10,3 @@ CREATE TABLE terminal_sessions (
     ended   BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX terminal_sessions_of_build ON terminal_sessions (build, serial);
-
--- The builds that were started with a debug session, by the name that Session Manager has for them.
-CREATE TABLE session_targets (
-    target TEXT PRIMARY KEY,           -- codebuild:UUID
-    build  TEXT NOT NULL
-);

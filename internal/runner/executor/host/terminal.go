@@ -46,9 +46,10 @@ func (r *hostRoom) Terminal(_ context.Context, c room.Command, size room.Size) (
 	if r.mark != "" {
 		env = append([]string{r.mark}, env...)
 	}
-	t.process = r.command(c.Args, env)
+	args, inside := r.ownSession(c.Args)
+	t.process = r.command(args, env)
 	t.process.Stdin, t.process.Stdout, t.process.Stderr = tty, tty, tty
-	t.process.SysProcAttr.Setctty = true
+	t.process.SysProcAttr.Setctty = !inside
 	if err := r.terminals.start(t); err != nil {
 		_ = master.Close()
 		return nil, err
@@ -58,6 +59,20 @@ func (r *hostRoom) Terminal(_ context.Context, c room.Command, size room.Size) (
 		t.err = t.process.wait()
 	}()
 	return t, nil
+}
+
+// ownSession has a program in a sandbox begin a session there, which takes the terminal. In the session of bubblewrap,
+// whose group a process of the sandbox cannot name, dash ends with an error when it gives the terminal back. Without
+// the program setsid the session is bubblewrap's.
+func (r *hostRoom) ownSession(args []string) (_ []string, inside bool) {
+	if r.prefix == nil {
+		return args, false
+	}
+	setsid, err := exec.LookPath("setsid")
+	if err != nil {
+		return args, false
+	}
+	return append([]string{setsid, "--ctty"}, args...), true
 }
 
 // Read implements room.Terminal. Linux answers EIO once nobody has the terminal any more.
