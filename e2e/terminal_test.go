@@ -71,11 +71,11 @@ func (c *console) shown() string {
 	return string(c.all)
 }
 
-// shows waits until the terminal has shown a text.
-func (c *console) shows(text string) {
+// shows waits until the terminal has shown a text, or another one instead.
+func (c *console) shows(text string, or ...string) {
 	c.t.Helper()
 	for late := time.After(patience); ; {
-		if strings.Contains(c.shown(), text) {
+		if has := c.shown(); strings.Contains(has, text) || len(or) > 0 && strings.Contains(has, or[0]) {
 			return
 		}
 		select {
@@ -127,6 +127,7 @@ func testTerminal(t *testing.T, i *instance, change ...func(*codebuild.CreatePro
 	i.debugged(change...)
 	c := i.console(t, i.program, "debug", "web")
 	c.shows("It is ready")
+	c.shows("$ ", "# ") // a shell may drop what is typed before its prompt
 	c.types("stty size; echo \"${PWD##*/} $GREETING, $A\"; ls; tty >/dev/null; echo is''-tty\n")
 	c.shows("30 100")
 	c.shows("src hello, of the buildspec")

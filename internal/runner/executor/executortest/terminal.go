@@ -15,6 +15,7 @@ type console struct {
 	room.Terminal
 	t     *testing.T
 	shown chan string // all that it has shown, whenever that grows
+	last  string      // what shows has seen
 }
 
 func (s *session) terminal(script string) *console {
@@ -29,7 +30,7 @@ func (s *session) terminal(script string) *console {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = term.Close() })
-	c := &console{term, s.t, make(chan string, 1)}
+	c := &console{term, s.t, make(chan string, 1), ""}
 	go c.read()
 	return c
 }
@@ -53,21 +54,21 @@ func (c *console) read() {
 // shows waits until the terminal has shown a text, or its end for "", and returns all that it has shown.
 func (c *console) shows(text string) string {
 	c.t.Helper()
-	late, last := time.After(patience), ""
-	for {
+	for late := time.After(patience); ; {
+		if text != "" && strings.Contains(c.last, text) {
+			return c.last
+		}
 		select {
 		case all, open := <-c.shown:
 			if !open {
 				if text != "" {
-					c.t.Fatalf("no %q in %q", text, last)
+					c.t.Fatalf("no %q in %q", text, c.last)
 				}
-				return last
+				return c.last
 			}
-			if last = all; text != "" && strings.Contains(all, text) {
-				return all
-			}
+			c.last = all
 		case <-late:
-			c.t.Fatalf("no %q in %q", text, last)
+			c.t.Fatalf("no %q in %q", text, c.last)
 		}
 	}
 }
@@ -88,8 +89,9 @@ const (
 func testTerminal(t *testing.T, s *session) {
 	p := s.room.Place()
 	s.wants(`echo of the room >shared; printf 'done\0' >$A`, "done")
-	c := s.terminal("cd " + p.Source + "; cat shared; exec sh -i")
-	c.shows("of the room")
+	c := s.terminal("cd " + p.Source + "; cat shared; PS1='ready> ' exec sh -i")
+	c.shows("of the room\r\n")
+	c.shows("ready> ") // what is typed before may be dropped
 	c.types("stty size; (exec </dev/tty) && echo control''ling; echo made >from-the-terminal\n")
 	c.shows("17 91")
 	c.shows("controlling")
@@ -113,7 +115,8 @@ func testTerminal(t *testing.T, s *session) {
 		t.Error(err)
 	}
 	c.shows("")
-	c = s.terminal("exec sh -i")
+	c = s.terminal("PS1='ready> ' exec sh -i")
+	c.shows("ready> ")
 	c.types("exit 7\n")
 	c.shows("")
 	if code, err := c.Wait(); code != 7 || err != nil {
