@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,14 +15,26 @@ import (
 type batchLine struct {
 	view.BatchBuild
 	Prior []codebuild.BuildSummary // of its earlier tries
+	Say   string                   // why it failed
 }
 
 // batchLines are the builds of a batch; each stands behind those that it depends on, as deep as its longest way is.
-func batchLines(b *codebuild.BuildBatch) (all []batchLine) {
+// Why they failed is asked at once for all.
+func (s *pages) batchLines(ctx context.Context, b *codebuild.BuildBatch) (all []batchLine, err error) {
+	var failed []string
 	for i, x := range view.BatchBuilds(b) {
-		all = append(all, batchLine{x, b.BuildGroups[i].PriorBuildSummaryList})
+		all = append(all, batchLine{BatchBuild: x, Prior: b.BuildGroups[i].PriorBuildSummaryList})
+		if x.Failed() {
+			failed = append(failed, x.Build)
+		}
 	}
-	return all
+	known, err := view.Describe(ctx, s.Slipway, failed)
+	for i := range all {
+		if all[i].Failed() {
+			all[i].Say = view.Described(known[all[i].Build]).Cause
+		}
+	}
+	return all, err
 }
 
 // buildOf is the ID in the ARN of a build.
@@ -53,7 +66,11 @@ func (s *pages) batchPage(w http.ResponseWriter, r *http.Request, v kit.Visitor)
 		return kit.Refusal(http.StatusNotFound, "There is no batch "+id+". It may have been deleted.")
 	}
 	b := &out.BuildBatches[0]
-	s.Render(w, r, http.StatusOK, BatchPage(s.Shell(r, v, *b.Id, "batch/"+*b.Id, "builds"), b, s.Now()))
+	lines, err := s.batchLines(r.Context(), b)
+	if err != nil {
+		return err
+	}
+	s.Render(w, r, http.StatusOK, BatchPage(s.Shell(r, v, *b.Id, "batch/"+*b.Id, "builds"), b, lines, s.Now()))
 	return nil
 }
 

@@ -72,7 +72,8 @@ type tale struct{ slipway.Unimplemented }
 
 func (tale) DescribeChanges(context.Context, *slipway.DescribeChangesInput) (*slipway.DescribeChangesOutput, error) {
 	return &slipway.DescribeChangesOutput{Changes: map[string]slipway.Change{
-		buildID: {Subject: new("Greet more kindly"), Author: new("ada"), CommitId: new("1234567890")},
+		buildID: {Subject: new("Greet more kindly"), Author: new("ada"), CommitId: new("1234567890"),
+			Cause: new("go test: TestGreeting failed")},
 	}}, nil
 }
 
@@ -107,7 +108,8 @@ func TestPages(t *testing.T) {
 	p := webtest.Open(t, Routes, kit.Config{Builds: builds{}, Slipway: tale{}})
 	p.Shows("/builds", "web", "Failed", "Greet more kindly")
 	p.Shows("/builds/"+buildID, "go test ./...", "--- FAIL: TestGreeting <b>", "Greet more kindly")
-	p.Shows("/batches/"+buildID, "web, batch 3", "did not succeed: unit (FAILED)", "└ ", "Not started", "Retry failed")
+	p.Shows("/batches/"+buildID, "web, batch 3", "did not succeed: unit (FAILED)", "└ ", "Not started", "Retry failed",
+		"go test: TestGreeting failed")
 	if got := p.Status("/batches/web:00000000-2222-3333-4444-555555555555"); got != 404 {
 		t.Errorf("a batch that is not there answers %d", got)
 	}
