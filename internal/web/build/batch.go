@@ -37,6 +37,14 @@ func (s *pages) batchLines(ctx context.Context, b *codebuild.BuildBatch) (all []
 	return all, err
 }
 
+// earlierTries names the column on a narrow page, where it is left out of builds that have none.
+func earlierTries(l batchLine) string {
+	if len(l.Prior) == 0 {
+		return ""
+	}
+	return "Earlier tries"
+}
+
 // buildOf is the ID in the ARN of a build.
 func buildOf(arn string) string {
 	_, id, _ := strings.Cut(arn, ":build/")
