@@ -2,10 +2,13 @@
 package e2e
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -138,11 +141,29 @@ func prepare(t testing.TB, tags string) *instance {
 	i.log.file(t) // goes after the process
 	t.Cleanup(func() {
 		i.stop()
+		i.endLeft()
 		if t.Failed() {
 			t.Logf("slipway up printed:\n%s", tail(i.log.String(), 100))
 		}
 	})
 	return i
+}
+
+// endLeft kills what an `up` that has ended left running, and says so.
+func (i *instance) endLeft() {
+	all, _ := filepath.Glob(filepath.Join(i.data, "locks", "*"))
+	for _, lock := range all {
+		var h struct{ PID int }
+		text, err := os.ReadFile(lock)
+		if err != nil || json.Unmarshal(text, &h) != nil || h.PID < 2 {
+			continue
+		}
+		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", h.PID))
+		if bytes.Contains(command, []byte(i.data)) {
+			_ = syscall.Kill(h.PID, syscall.SIGKILL)
+			i.t.Logf("LEFT RUNNING: %d %q; slipway up printed:\n%s", h.PID, command, tail(i.log.String(), 30))
+		}
+	}
 }
 
 // folder is a temporary folder that builds in a sandbox can be kept out of, and that every user may walk through.
