@@ -18,7 +18,7 @@ import (
 const leaving = "~."
 
 // errLeft says that the person closed the terminal.
-var errLeft = errors.New("closed with " + leaving)
+var errLeft = errors.New("the person closed the terminal")
 
 // terminal opens a terminal in the sandbox and returns the exit code of its shell.
 func (d *debugSession) terminal(ctx context.Context) (int, error) {
@@ -56,7 +56,8 @@ func attachTerminal(ctx context.Context, client *http.Client, url, token string)
 	case ctx.Err() != nil:
 		return exitBroken, nil
 	case err != nil:
-		return 0, exit(exitServer, fmt.Errorf("the connection to the server is lost, and the terminal with it: %w", err))
+		err = fmt.Errorf("the connection to the server is lost, and the terminal with it: %w", err)
+		return 0, exit(exitServer, err)
 	case ending.ExitCode != nil:
 		return *ending.ExitCode, nil
 	}

@@ -18,8 +18,8 @@ import (
 const (
 	// maxTerminals is how many terminals a build may have open at a time.
 	maxTerminals = 8
-	// holdBack is how long the end of what a terminal shows is held back that may be the beginning of a secret. A person
-	// who types one slowly sees it.
+	// holdBack is how long the end of what a terminal shows is held back that may be the beginning of a secret. A
+	// person who types one slowly sees it.
 	holdBack = 50 * time.Millisecond
 	// terminalFile is how the names of the files begin by which terminals are started, in the folder of tools.
 	terminalFile = "terminal-"

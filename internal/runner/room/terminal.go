@@ -24,7 +24,7 @@ type Terminal interface {
 	Resize(s Size) error
 	// Wait waits for the program's end and returns its exit code.
 	Wait() (int, error)
-	// Close hangs up, kills what is left of the terminal's processes and returns when they are gone. Processes that have
-	// left the terminal are killed with the room at the latest. A second call does nothing.
+	// Close hangs up, kills what is left of the terminal's processes and returns when they are gone. Processes that
+	// have left the terminal are killed with the room at the latest. A second call does nothing.
 	Close() error
 }

@@ -25,7 +25,8 @@ func (e *engine) exec(ctx context.Context, container string, p program) (stream 
 		return nil, "", err
 	}
 	header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"tcp"}}
-	answer, err := e.open(ctx, http.MethodPost, "/exec/"+made.ID+"/start", header, struct{ Detach, Tty bool }{Tty: p.Tty})
+	start := struct{ Detach, Tty bool }{Tty: p.Tty}
+	answer, err := e.open(ctx, http.MethodPost, "/exec/"+made.ID+"/start", header, start)
 	if err != nil {
 		return nil, "", err
 	}

@@ -36,7 +36,8 @@ func authorization(image string, account *room.Registry) (http.Header, error) {
 		user, password, err := dockercfg.GetRegistryCredentials(dockercfg.ResolveRegistryHost(registryOf(image)))
 		switch {
 		case err != nil:
-			return nil, fmt.Errorf("the login for %s in the settings of Docker cannot be read: %w", registryOf(image), err)
+			return nil, fmt.Errorf("the login for %s in the settings of Docker cannot be read: %w", registryOf(image),
+				err)
 		case password == "":
 			return nil, nil
 		case user == "":
@@ -45,7 +46,7 @@ func authorization(image string, account *room.Registry) (http.Header, error) {
 			with.User, with.Password = user, password
 		}
 	}
-	text, err := json.Marshal(with)
+	text, err := json.Marshal(with) //nolint:gosec // the engine logs in with it
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ network_backend = "netavark"
 	}
 	registries := filepath.Join(dir, "registries.conf")
 	if err := os.WriteFile(registries, fmt.Appendf(nil, "[[registry]]\nlocation = %q\ninsecure = true\n",
-		registryHost()), 0o600); err != nil {
+		registryHost(t)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	socket := filepath.Join(dir, "podman.sock")

@@ -71,7 +71,7 @@ func NewRegistry(t testing.TB) *Registry {
 		w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 		_, _ = io.Copy(w, strings.NewReader(string(content)))
 	}))
-	listener, err := net.Listen("tcp", registryHost())
+	listener, err := net.Listen("tcp", registryHost(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,19 +79,28 @@ func NewRegistry(t testing.TB) *Registry {
 	server.Listener = listener
 	server.Start()
 	t.Cleanup(server.Close)
-	r.Host = registryHost()
+	r.Host = registryHost(t)
 	return r
 }
 
-// registryHost is where registries of this process listen, one at a time: Podman must be told before it starts.
-var registryHost = sync.OnceValue(func() string {
+// freeHost is where registries of this process listen, one at a time: Podman must be told before it starts.
+var freeHost = sync.OnceValues(func() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		panic(err)
+		return "", err
 	}
 	defer l.Close()
-	return l.Addr().String()
+	return l.Addr().String(), nil
 })
+
+func registryHost(t testing.TB) string {
+	t.Helper()
+	host, err := freeHost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return host
+}
 
 func encoded(t testing.TB, of any) []byte {
 	t.Helper()
