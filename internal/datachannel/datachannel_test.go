@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -87,6 +88,13 @@ func (e *echoing) Resize(s WindowSize) error {
 	e.sizes = append(e.sizes, s)
 	return nil
 }
+
+func (e *echoing) resized() []WindowSize {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.sizes)
+}
+
 func (*echoing) Wait() (int, error) { return 7, nil }
 func (e *echoing) Close() error {
 	e.over.Do(func() { _ = e.w.CloseWithError(io.EOF); _ = e.r.Close() })
@@ -136,8 +144,8 @@ func TestASession(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
-	if len(term.sizes) != 1 || term.sizes[0] != (WindowSize{4096, 1}) {
-		t.Errorf("the sizes are %v", term.sizes)
+	if all := term.resized(); len(all) != 1 || all[0] != (WindowSize{4096, 1}) {
+		t.Errorf("the sizes are %v", all)
 	}
 }
 
