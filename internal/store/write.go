@@ -60,6 +60,9 @@ const maxBatch = 128
 // nothing interrupts it, and Write returns its outcome. It returns ErrOutcomeUnknown if the database does not know the
 // outcome either.
 func (s *Store) Write(ctx context.Context, f func(Tx) error) error {
+	if err := ctx.Err(); err != nil { // or the writer might be quicker than we are to see it
+		return err
+	}
 	if s.postgres {
 		return s.writePostgres(ctx, f)
 	}
