@@ -149,7 +149,7 @@ func prepare(t testing.TB, tags string) *instance {
 	return i
 }
 
-// endLeft kills what an `up` that has ended left running, and says so.
+// endLeft fails the test if an `up` that has ended left something running, and kills that.
 func (i *instance) endLeft() {
 	all, _ := filepath.Glob(filepath.Join(i.data, "locks", "*"))
 	for _, lock := range all {
@@ -161,7 +161,7 @@ func (i *instance) endLeft() {
 		command, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", h.PID))
 		if bytes.Contains(command, []byte(i.data)) {
 			_ = syscall.Kill(h.PID, syscall.SIGKILL)
-			i.t.Logf("LEFT RUNNING: %d %q; slipway up printed:\n%s", h.PID, command, tail(i.log.String(), 30))
+			i.t.Errorf("%d %q runs though its up has ended, which printed:\n%s", h.PID, command, tail(i.log.String(), 30))
 		}
 	}
 }

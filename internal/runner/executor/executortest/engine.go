@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -113,8 +114,9 @@ func start(t testing.TB, dir, socket string, engine *exec.Cmd, client ...string)
 	t.Cleanup(func() {
 		_ = engine.Process.Signal(syscall.SIGTERM)
 		<-ended
-		// What an engine that was killed has left: its helpers have the folder among their arguments.
-		_ = exec.Command("pkill", "-KILL", "-f", dir+"/").Run()
+		// What an engine that was killed has left: its helpers have the folder among their arguments, as has Slipway.
+		const helpers = `^[^ ]*(dockerd|containerd|podman|conmon|runc)[^ ]* .*`
+		_ = exec.Command("pkill", "-KILL", "-f", helpers+regexp.QuoteMeta(dir+"/")).Run()
 		_ = exec.Command("umount", "-R", filepath.Join(dir, "root")).Run() // Podman leaves a mount of its own
 	})
 	for {
