@@ -132,6 +132,10 @@ func testSandbox(t *testing.T, i *instance, change ...func(*codebuild.CreateProj
 		*list.CommandExecutions[1].Command != "cd /; V=1; (sleep 1000 &) ; echo made >\"$CODEBUILD_SRC_DIR/made\"" {
 		t.Errorf("%+v", list.CommandExecutions)
 	}
+	if ids := must(k.sdk.ListSandboxesForProject(t.Context(),
+		&codebuild.ListSandboxesForProjectInput{ProjectName: new("web")}))(t).Ids; !slices.Contains(ids, k.id) {
+		t.Errorf("the project has the sandboxes %q", ids)
+	}
 	sleeping := k.submit("echo here; sleep 1000")
 	k.reaches(sleeping, "IN_PROGRESS")
 	k.stop()
