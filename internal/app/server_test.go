@@ -37,8 +37,12 @@ func run(t *testing.T, s *server) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &running{server: s, url: "http://" + listener.Addr().String(), address: listener, stop: cancel,
 		ended: make(chan error, 1)}
-	go func() { r.ended <- s.serve(ctx, listener) }()
-	t.Cleanup(cancel)
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		r.ended <- s.serve(ctx, listener)
+	}()
+	t.Cleanup(func() { cancel(); <-over }) // or it would write into a folder that goes
 	return r
 }
 
