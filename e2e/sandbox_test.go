@@ -138,6 +138,13 @@ func testSandbox(t *testing.T, i *instance, change ...func(*codebuild.CreateProj
 	}
 	sleeping := k.submit("echo here; sleep 1000")
 	k.reaches(sleeping, "IN_PROGRESS")
+	eventually(t, "the command has begun to speak", func() error {
+		text, err := k.printed(k.is("RUN_SANDBOX"))
+		if err == nil && !strings.Contains(text, "\nhere\n") {
+			err = errors.New(tail(text, 3))
+		}
+		return err
+	})
 	k.stop()
 	x := k.is("STOPPED")
 	if p := x.CurrentSession.Phases; *p[4].PhaseType != "RUN_SANDBOX" || p[4].PhaseStatus != types.StatusTypeStopped ||
@@ -159,27 +166,36 @@ func testSandbox(t *testing.T, i *instance, change ...func(*codebuild.CreateProj
 	k.logged(x)
 }
 
-// logged looks at the log of a sandbox in CloudWatch Logs.
+// printed is the log of a sandbox in CloudWatch Logs.
+func (k *kept) printed(x types.Sandbox) (string, error) {
+	out, err := cloudwatchlogs.NewFromConfig(k.instance.sdk()).GetLogEvents(k.t.Context(),
+		&cloudwatchlogs.GetLogEventsInput{StartFromHead: new(true),
+			LogGroupName: x.CurrentSession.Logs.GroupName, LogStreamName: x.CurrentSession.Logs.StreamName})
+	if err != nil {
+		return "", err
+	}
+	var text strings.Builder
+	for _, e := range out.Events {
+		text.WriteString(*e.Message + "\n")
+	}
+	return text.String(), nil
+}
+
+// logged looks at the whole log of a sandbox.
 func (k *kept) logged(x types.Sandbox) {
 	k.t.Helper()
-	logs := cloudwatchlogs.NewFromConfig(k.instance.sdk())
 	eventually(k.t, "the log is complete", func() error {
-		out, err := logs.GetLogEvents(k.t.Context(), &cloudwatchlogs.GetLogEventsInput{StartFromHead: new(true),
-			LogGroupName: x.CurrentSession.Logs.GroupName, LogStreamName: x.CurrentSession.Logs.StreamName})
+		text, err := k.printed(x)
 		if err != nil {
 			return err
 		}
-		var text strings.Builder
-		for _, e := range out.Events {
-			text.WriteString(*e.Message + "\n")
-		}
 		for _, want := range []string{"hello, of the buildspec", "token ***", "ended: exit status 3", "here\n",
 			"Phase complete: RUN_SANDBOX State: STOPPED"} {
-			if !strings.Contains(text.String(), want) {
-				return fmt.Errorf("no %q in:\n%s", want, text.String())
+			if !strings.Contains(text, want) {
+				return fmt.Errorf("no %q in:\n%s", want, text)
 			}
 		}
-		if strings.Contains(text.String(), "swordfish") {
+		if strings.Contains(text, "swordfish") {
 			k.t.Error("the secret is in the log")
 		}
 		return nil
