@@ -164,7 +164,7 @@ func (d *debugSession) obey(ctx context.Context, signals <-chan os.Signal, end c
 	}
 }
 
-// lines runs lines until there are no more.
+// lines runs the lines of a file or a pipe until there are no more. The exit code is that of the last one.
 func (d *debugSession) lines(ctx context.Context) (last int, err error) {
 	type read struct {
 		text string
@@ -183,9 +183,6 @@ func (d *debugSession) lines(ctx context.Context) (last int, err error) {
 			return exitBroken, nil
 		}
 		if errors.Is(line.err, io.EOF) || line.err == nil && strings.TrimSpace(line.text) == "exit" {
-			if d.prompt.Typed() {
-				last = 0
-			}
 			return last, nil
 		}
 		if line.err != nil {
@@ -196,9 +193,6 @@ func (d *debugSession) lines(ctx context.Context) (last int, err error) {
 		}
 		if last, err = d.run(ctx, line.text); err != nil {
 			return last, err
-		}
-		if last != 0 && d.prompt.Typed() {
-			fmt.Fprintf(os.Stderr, "exit status %d\n", last)
 		}
 	}
 }

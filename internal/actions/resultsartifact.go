@@ -179,14 +179,23 @@ func (s *results) listArtifacts(_ context.Context, in asked) (map[string]any, er
 	return map[string]any{"artifacts": all}, nil
 }
 
+// artifact is the folder of an artifact of the build.
+func (s *results) artifact(name string) (dir string, err error) {
+	if err := artifactName(name); err != nil {
+		return "", err
+	}
+	dir = filepath.Join(s.d.plan.Artifacts, name)
+	if _, err := os.Stat(dir); err != nil {
+		return "", &callError{http.StatusNotFound, "not_found", "the build has no artifact " + name}
+	}
+	return dir, nil
+}
+
 // artifactURL packs an artifact for a download.
 func (s *results) artifactURL(_ context.Context, in asked) (map[string]any, error) {
-	if err := artifactName(in.Name); err != nil {
+	dir, err := s.artifact(in.Name)
+	if err != nil {
 		return nil, err
-	}
-	dir := filepath.Join(s.d.plan.Artifacts, in.Name)
-	if _, err := os.Stat(dir); err != nil {
-		return nil, &callError{http.StatusNotFound, "not_found", "the build has no artifact " + in.Name}
 	}
 	s.mu.Lock()
 	raw := s.raw[in.Name]
@@ -207,12 +216,9 @@ func (s *results) artifactURL(_ context.Context, in asked) (map[string]any, erro
 }
 
 func (s *results) deleteArtifact(_ context.Context, in asked) (map[string]any, error) {
-	if err := artifactName(in.Name); err != nil {
+	dir, err := s.artifact(in.Name)
+	if err != nil {
 		return nil, err
-	}
-	dir := filepath.Join(s.d.plan.Artifacts, in.Name)
-	if _, err := os.Stat(dir); err != nil {
-		return nil, &callError{http.StatusNotFound, "not_found", "the build has no artifact " + in.Name}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -20,35 +20,16 @@ const imageNotice = "build.images"
 // maxImages bounds how many images are named.
 const maxImages = 1000
 
-// images are those that were named, kept in memory until somebody changes them.
-type images struct {
-	mu     sync.Mutex
-	known  bool
-	byName map[string]string
-}
-
-func (i *images) forget() {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.known = false
-}
-
 // namedImages returns what stands for the names of images.
 func (s *Service) namedImages(ctx context.Context) (map[string]string, error) {
-	s.images.mu.Lock()
-	defer s.images.mu.Unlock()
-	if s.images.known {
-		return s.images.byName, nil
-	}
-	all, err := s.allImages(ctx, s.db)
-	if err != nil {
-		return nil, err
-	}
-	s.images.known, s.images.byName = true, map[string]string{}
-	for _, i := range all {
-		s.images.byName[*i.Name] = *i.Image
-	}
-	return s.images.byName, nil
+	return s.images.Get(func() (map[string]string, error) {
+		all, err := s.allImages(ctx, s.db)
+		byName := map[string]string{}
+		for _, i := range all {
+			byName[*i.Name] = *i.Image
+		}
+		return byName, err
+	})
 }
 
 func (s *Service) allImages(ctx context.Context, q store.Queryer) ([]slipway.NamedImage, error) {
@@ -119,5 +100,5 @@ func (s *Service) ListImages(ctx context.Context, _ *slipway.ListImagesInput) (*
 
 func (s *Service) imagesChanged(tx store.Tx) {
 	tx.Notify(imageNotice, "")
-	tx.AfterCommit(s.images.forget)
+	tx.AfterCommit(s.images.Forget)
 }

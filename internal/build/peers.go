@@ -56,11 +56,11 @@ func (s *Service) listenToPeers() {
 		}
 	})
 	s.db.OnNotice(endNotice, s.progresses.forget)
-	s.db.OnNotice(imageNotice, func(string) { s.images.forget() })
+	s.db.OnNotice(imageNotice, func(string) { s.images.Forget() })
 	s.db.OnNotice(policyNotice, func(string) { s.policies.forget() })
 	s.db.OnNotice(fleetNotice, func(string) { s.readFleetsAnew() })
 	s.db.OnGap(func() {
-		s.images.forget()
+		s.images.Forget()
 		s.policies.forget()
 		s.fleets.forget()
 		s.runners.wakeAll()

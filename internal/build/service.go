@@ -84,7 +84,7 @@ type Service struct {
 	started    time.Time // before it nobody could be heard of
 	runners    runners
 	progresses progresses
-	images     images
+	images     store.Kept[map[string]string] // that were named
 	policies   resourcePolicies
 	fleets     knownFleets
 	refusals   refusals

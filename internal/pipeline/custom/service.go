@@ -35,7 +35,7 @@ type Config struct {
 type Service struct {
 	Config
 	db    *store.Store
-	types memory
+	types store.Kept[*known]
 }
 
 // Work is what an action waits for: the last of its jobs.
@@ -48,8 +48,8 @@ const timeoutJob = "custom.timeout"
 func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 	s := &Service{Config: c, db: db}
 	db.Handle(timeoutJob, store.Limits{Parallel: 4, Attempts: store.Tireless}, s.timeOut)
-	db.OnNotice(typesNotice, func(string) { s.types.forget() })
-	db.OnGap(s.types.forget)
+	db.OnNotice(typesNotice, func(string) { s.types.Forget() })
+	db.OnGap(s.types.Forget)
 	_, err := s.all(ctx)
 	return s, err
 }

@@ -61,46 +61,9 @@ func readTypes(ctx context.Context, q store.Queryer) (*known, error) {
 	return k, err
 }
 
-// memory keeps the action types until one changes.
-type memory struct {
-	mu      sync.Mutex
-	known   *known
-	changes int64
-}
-
-// get returns the action types, if nothing has changed since they were read, and the number of changes by now.
-func (m *memory) get() (*known, int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.known, m.changes
-}
-
-// put keeps what was read, unless something has changed since a number of changes.
-func (m *memory) put(k *known, changes int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.changes == changes {
-		m.known = k
-	}
-}
-
-func (m *memory) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.known, m.changes = nil, m.changes+1
-}
-
-// all are the action types, from memory if nothing has changed.
+// all are the action types.
 func (s *Service) all(ctx context.Context) (*known, error) {
-	k, changes := s.types.get()
-	if k != nil {
-		return k, nil
-	}
-	k, err := readTypes(ctx, s.db)
-	if err == nil {
-		s.types.put(k, changes)
-	}
-	return k, err
+	return s.types.Get(func() (*known, error) { return readTypes(ctx, s.db) })
 }
 
 // readWithin bounds how long a reader without a context waits for the database.
@@ -121,7 +84,7 @@ func (s *Service) now() *known {
 // changed makes this server and the others read the action types again.
 func (s *Service) changed(tx store.Tx) {
 	tx.Notify(typesNotice, "")
-	tx.AfterCommit(s.types.forget)
+	tx.AfterCommit(s.types.Forget)
 }
 
 func (s *Service) typeOf(id *cp.ActionTypeId) *actionType {

@@ -52,7 +52,7 @@ type Config struct {
 type Service struct {
 	Config
 	db        *store.Store
-	servers   memory
+	servers   store.Kept[map[string]*server]
 	transport http.RoundTripper
 }
 
@@ -67,8 +67,8 @@ const (
 func New(ctx context.Context, db *store.Store, c Config) (*Service, error) {
 	s := &Service{Config: c, db: db, transport: newTransport()}
 	db.Handle(followJob, store.Limits{Parallel: 8, Time: followTime, Attempts: store.Tireless}, s.follow)
-	db.OnNotice(serversNotice, func(string) { s.servers.forget() })
-	db.OnGap(s.servers.forget)
+	db.OnNotice(serversNotice, func(string) { s.servers.Forget() })
+	db.OnGap(s.servers.Forget)
 	_, err := s.all(ctx)
 	return s, err
 }

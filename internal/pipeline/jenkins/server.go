@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"sync"
 	"time"
 
 	"slipway/api/awsproto"
@@ -34,40 +33,12 @@ const serversNotice = "pipeline.jenkins"
 // maxServers bounds how many there are.
 const maxServers = 50
 
-// memory keeps the servers until one changes.
-type memory struct {
-	mu      sync.Mutex
-	known   map[string]*server
-	changes int64
-}
-
-func (m *memory) get() (map[string]*server, int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.known, m.changes
-}
-
-// put keeps what was read, unless something has changed since a number of changes.
-func (m *memory) put(known map[string]*server, changes int64) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.changes == changes {
-		m.known = known
-	}
-}
-
-func (m *memory) forget() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.known, m.changes = nil, m.changes+1
-}
-
-// all are the servers by their names, from memory if nothing has changed.
+// all are the servers by their names.
 func (s *Service) all(ctx context.Context) (map[string]*server, error) {
-	known, changes := s.servers.get()
-	if known != nil {
-		return known, nil
-	}
+	return s.servers.Get(func() (map[string]*server, error) { return s.read(ctx) })
+}
+
+func (s *Service) read(ctx context.Context) (map[string]*server, error) {
 	rows, err := store.All(ctx, s.db, func(r *sql.Rows) (*server, error) {
 		x := new(server)
 		return x, r.Scan(store.JSON(x))
@@ -75,11 +46,10 @@ func (s *Service) all(ctx context.Context) (map[string]*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	known = map[string]*server{}
+	known := map[string]*server{}
 	for _, x := range rows {
 		known[x.Name] = x
 	}
-	s.servers.put(known, changes)
 	return known, nil
 }
 
@@ -99,7 +69,7 @@ func (s *Service) now() map[string]*server {
 
 func (s *Service) changed(tx store.Tx) {
 	tx.Notify(serversNotice, "")
-	tx.AfterCommit(s.servers.forget)
+	tx.AfterCommit(s.servers.Forget)
 }
 
 func refuse(format string, args ...any) error {

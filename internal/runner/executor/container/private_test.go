@@ -31,7 +31,8 @@ func testPrivate(t *testing.T, e *Executor) {
 		t.Error("the image was not pulled")
 	}
 	var of struct{ ID string }
-	if err := e.api.call(t.Context(), "GET", "/images/"+privateRepository(image, account)+":1/json", nil, &of); err != nil {
+	private := privateRepository(image, account) + ":1"
+	if err := e.api.call(t.Context(), "GET", "/images/"+private+"/json", nil, &of); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{image, byDigest, of.ID,
