@@ -89,7 +89,7 @@ func Serve(ctx context.Context, conn *websocket.Conn, session string, t Terminal
 		}
 	})()
 	a.settle(final)
-	if a.write(final, Close(session, ending, time.Now())) == nil {
+	if a.write(Close(session, ending, time.Now())) == nil {
 		_ = conn.Close(websocket.StatusNormalClosure, "")
 	}
 	over()

@@ -58,7 +58,7 @@ func newStream(conn *websocket.Conn, out Type, take func(*Message) bool) *stream
 // run reads messages until ctx or the connection ends, or the other end closes the channel: then it returns how.
 func (s *stream) run(ctx context.Context) (*Ending, error) {
 	s.mu.Lock()
-	s.again = time.AfterFunc(time.Hour, func() { s.resend(ctx) })
+	s.again = time.AfterFunc(time.Hour, s.resend)
 	s.again.Stop()
 	s.mu.Unlock()
 	defer s.again.Stop()
@@ -81,7 +81,7 @@ func (s *stream) run(ctx context.Context) (*Ending, error) {
 			return readEnding(m)
 		case Input, Output:
 			if m.Type != s.out {
-				err = s.receive(ctx, m)
+				err = s.receive(m)
 			}
 		}
 		if err != nil {
@@ -100,7 +100,7 @@ func readEnding(m *Message) (*Ending, error) {
 
 // receive takes a message of the other end's stream, and acknowledges it. One that was taken before is acknowledged
 // again; one that comes too early is left for later.
-func (s *stream) receive(ctx context.Context, m *Message) error {
+func (s *stream) receive(m *Message) error {
 	if m.Sequence > s.expected || m.Sequence == s.expected && !s.take(m) {
 		return nil
 	}
@@ -110,7 +110,7 @@ func (s *stream) receive(ctx context.Context, m *Message) error {
 	text, _ := json.Marshal(acknowledgement{ //nolint:errchkjson // texts and numbers
 		Type: m.Type, ID: m.ID.String(), Sequence: m.Sequence, Sequential: true})
 	a := Message{Type: Acknowledge, Created: time.Now(), Flags: notSequential, ID: uuid.New(), Payload: text}
-	return s.write(ctx, a.Encode())
+	return s.write(a.Encode())
 }
 
 // acknowledged forgets a message that the other end has.
@@ -147,13 +147,13 @@ func (s *stream) schedule() {
 }
 
 // resend sends what is not acknowledged once more, and waits longer the next time.
-func (s *stream) resend(ctx context.Context) {
+func (s *stream) resend() {
 	s.mu.Lock()
 	left := append([]*sentMessage(nil), s.waiting...)
 	s.pause = min(2*s.pause, lastAgain)
 	s.mu.Unlock()
 	for _, w := range left {
-		if s.write(ctx, w.bytes) != nil {
+		if s.write(w.bytes) != nil {
 			return // run hears of the broken connection
 		}
 	}
@@ -187,7 +187,7 @@ func (s *stream) send(ctx context.Context, kind Kind, payload []byte) error {
 		s.schedule()
 	}
 	s.mu.Unlock()
-	return s.write(ctx, b)
+	return s.write(b)
 }
 
 // settle waits until the other end has all that was sent.
@@ -207,8 +207,10 @@ func (s *stream) settle(ctx context.Context) {
 	}
 }
 
-func (s *stream) write(ctx context.Context, b []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, writeLimit)
+// write has a time of its own and no caller's context: one that ends within a write breaks the connection, over which
+// the last words are still to be sent.
+func (s *stream) write(b []byte) error {
+	ctx, cancel := context.WithTimeout(context.Background(), writeLimit)
 	defer cancel()
 	return s.conn.Write(ctx, websocket.MessageBinary, b)
 }
