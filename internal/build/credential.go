@@ -205,13 +205,5 @@ func (s *Service) fromSecret(ctx context.Context, role string, c credential) (cr
 
 // basic is the user name and the password by which Git opens a repository.
 func (c *credential) basic() (user, password string) {
-	switch {
-	case c.user != "":
-		return c.user, c.token
-	case c.server == cb.ServerTypeGitlab || c.server == cb.ServerTypeGitlabSelfManaged:
-		return "oauth2", c.token
-	case c.server == cb.ServerTypeBitbucket:
-		return "x-token-auth", c.token
-	}
-	return "x-access-token", c.token
+	return forges[c.server].BasicAuth(c.user, c.token)
 }

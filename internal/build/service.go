@@ -13,6 +13,7 @@ import (
 	"slipway/api/codebuild"
 	"slipway/api/slipway"
 	"slipway/internal/event"
+	"slipway/internal/forge"
 	"slipway/internal/journal"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
@@ -110,7 +111,7 @@ func New(db *store.Store, c Config) *Service {
 	if c.Silence == 0 {
 		c.Silence = 3 * time.Minute
 	}
-	s := &Service{Config: c, db: db, started: c.Now(), forges: newForgeClient(c.Local)}
+	s := &Service{Config: c, db: db, started: c.Now(), forges: forge.NewClient(c.Local)}
 	s.runners.init()
 	s.progresses.init()
 	s.listenToPeers()

@@ -6,7 +6,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/slipway"
-	"slipway/internal/build/hook"
+	"slipway/internal/forge"
 	"slipway/internal/store"
 )
 
@@ -46,12 +46,12 @@ func (s *Service) note(ctx context.Context, tx store.Tx, project string, d slipw
 }
 
 // noteRefusal remembers the newest delivery that was refused, in place of the one before, at most once in ten seconds.
-func (s *Service) noteRefusal(ctx context.Context, w *webhook, forge hook.Forge, why error) {
+func (s *Service) noteRefusal(ctx context.Context, w *webhook, by forge.Forge, why error) {
 	now := s.Now()
 	if !s.refusals.due(w.project, now) {
 		return
 	}
-	d := slipway.WebhookDelivery{Id: new(refusedID), Time: awsproto.At(now), Event: new(string(forge)),
+	d := slipway.WebhookDelivery{Id: new(refusedID), Time: awsproto.At(now), Event: new(string(by)),
 		Outcome: new(deliveryRefused), Reason: new(why.Error())}
 	err := s.db.Write(ctx, func(tx store.Tx) error {
 		s.Hints.Changed(tx, "builds")

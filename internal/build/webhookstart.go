@@ -17,6 +17,7 @@ import (
 	"slipway/api/slipway"
 	"slipway/internal/build/hook"
 	"slipway/internal/fault"
+	"slipway/internal/forge"
 	"slipway/internal/store"
 )
 
@@ -32,7 +33,7 @@ const (
 type arrival struct {
 	*webhook
 	project  *cb.Project
-	event    *hook.Event
+	event    *forge.Event
 	delivery slipway.WebhookDelivery
 	keys     map[string]time.Duration // by which it is known again, and how long
 	agent    string                   // the program that delivered it
@@ -44,19 +45,18 @@ type seenError struct{ work string }
 func (e *seenError) Error() string { return "it started " + e.work + " before" }
 
 // deliver starts what a delivery asks for, and returns what it did in words for people.
-func (s *Service) deliver(ctx context.Context, w *webhook, forge hook.Forge, h http.Header,
-	body []byte) (told []string, err error) {
+func (s *Service) deliver(ctx context.Context, w *webhook, d forge.Delivery) (told []string, err error) {
 	p, err := s.project(ctx, s.db, w.project)
 	if err != nil {
 		return nil, err
 	}
-	id := cut100(forge.DeliveryID(h))
-	events, err := forge.Parse(h, body)
+	id := cut100(d.Forge.DeliveryID(d.Header))
+	events, err := d.Forge.Parse(d.Header, d.Body)
 	if err != nil {
-		return nil, refused(http.StatusBadRequest, "%w", err)
+		return nil, forge.Refuse(http.StatusBadRequest, "%w", err)
 	}
 	if len(events) == 0 {
-		a := &arrival{webhook: w, event: &hook.Event{What: "ping"}}
+		a := &arrival{webhook: w, event: &forge.Event{What: "ping"}}
 		a.delivery = slipway.WebhookDelivery{Id: nonEmpty(&id), Event: new("ping")}
 		return []string{"The webhook is connected."}, s.noted(ctx, a, deliveryIgnored, "The webhook is connected.")
 	}
@@ -65,7 +65,7 @@ func (s *Service) deliver(ctx context.Context, w *webhook, forge hook.Forge, h h
 		return nil, err
 	}
 	for i := range events {
-		a := &arrival{webhook: w, project: p, event: &events[i], agent: agentOf(forge, h.Get("User-Agent"))}
+		a := &arrival{webhook: w, project: p, event: &events[i], agent: agentOf(d.Forge, d.Header.Get("User-Agent"))}
 		a.describe(id, i)
 		say, err := s.arrive(ctx, a, filters)
 		if err != nil {
@@ -79,16 +79,16 @@ func (s *Service) deliver(ctx context.Context, w *webhook, forge hook.Forge, h h
 func cut100(text string) string { return text[:min(len(text), 100)] }
 
 // agentOf is the initiator of a forge's builds: GitHub-Hookshot/044aadd and the like, as AWS has it.
-func agentOf(forge hook.Forge, agent string) string {
+func agentOf(by forge.Forge, agent string) string {
 	name, _, _ := strings.Cut(agent, " ")
 	if strings.HasPrefix(name, "GitHub-Hookshot/") || strings.HasPrefix(name, "Bitbucket-Webhooks/") ||
 		strings.HasPrefix(name, "GitLab/") {
 		return cut100(name)
 	}
-	if forge == hook.GitHub {
+	if by == forge.GitHub {
 		return "GitHub-Hookshot"
 	}
-	return string(forge) + "-Webhook"
+	return string(by) + "-Webhook"
 }
 
 // describe fills in what is shown of a delivery, and the keys by which it is known again.
@@ -129,7 +129,7 @@ func (s *Service) arrive(ctx context.Context, a *arrival, filters *hook.Filters)
 	if !verdict.Starts {
 		return verdict.Why, s.noted(ctx, a, deliveryIgnored, verdict.Why)
 	}
-	if a.event.Kind == hook.WorkflowQueued {
+	if a.event.Kind == forge.WorkflowQueued {
 		why := "The filters matched, and no build was started: Slipway does not run the jobs of GitHub Actions as a " +
 			"self-hosted runner."
 		return why, s.noted(ctx, a, deliveryIgnored, why)
@@ -213,7 +213,7 @@ func (o occasion) put(sub *submission) {
 }
 
 // occasionOf is what an event adds to its builds, and their source version.
-func occasionOf(p *cb.Project, e *hook.Event) (o occasion, version string) {
+func occasionOf(p *cb.Project, e *forge.Event) (o occasion, version string) {
 	o = occasion{Fork: e.Fork && e.Kind.OfPull(), Variables: map[string]string{}}
 	for name, value := range map[string]string{
 		"EVENT":            string(e.Kind),

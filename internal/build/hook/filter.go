@@ -1,3 +1,4 @@
+// Package hook decides which filters of a webhook of CodeBuild an event of a forge passes. It does no I/O.
 package hook
 
 import (
@@ -8,6 +9,7 @@ import (
 
 	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
+	"slipway/internal/forge"
 )
 
 // longestPattern bounds a filter's expression, in bytes.
@@ -21,7 +23,7 @@ type Filters struct {
 
 type filter struct {
 	kind    cb.WebhookFilterType
-	kinds   []Kind // of an EVENT filter
+	kinds   []forge.Kind // of an EVENT filter
 	pattern *regexp.Regexp
 	inverse bool
 }
@@ -87,10 +89,10 @@ func (f filter) cost() int {
 	return 1
 }
 
-func kinds(pattern string) (all []Kind, err error) {
+func kinds(pattern string) (all []forge.Kind, err error) {
 	for name := range strings.SplitSeq(pattern, ",") {
-		k := Kind(strings.TrimSpace(name))
-		if !slices.Contains(Kinds, k) {
+		k := forge.Kind(strings.TrimSpace(name))
+		if !slices.Contains(forge.Kinds, k) {
 			return nil, fmt.Errorf("the EVENT filter %q names %q, which is no event (PUSH, PULL_REQUEST_CREATED, "+
 				"PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED, PULL_REQUEST_MERGED, PULL_REQUEST_CLOSED, RELEASED, "+
 				"PRERELEASED, WORKFLOW_JOB_QUEUED)", pattern, k)
@@ -121,7 +123,7 @@ type Changes struct {
 }
 
 // legacy are the events that start a build of a webhook without filter groups.
-var legacy = []Kind{Push, PullCreated, PullUpdated, PullReopened}
+var legacy = []forge.Kind{forge.Push, forge.PullCreated, forge.PullUpdated, forge.PullReopened}
 
 // Verdict is whether an event starts a build, and why or why not, in words for people.
 type Verdict struct {
@@ -131,7 +133,7 @@ type Verdict struct {
 
 // Decide tells whether an event passes a group of filters. changes is asked at most once, and only where a filter needs
 // it that the others do not decide.
-func (f *Filters) Decide(e *Event, changes func() Changes) Verdict {
+func (f *Filters) Decide(e *forge.Event, changes func() Changes) Verdict {
 	var known *Changes
 	look := func() Changes {
 		if known == nil {
@@ -156,12 +158,12 @@ func (f *Filters) Decide(e *Event, changes func() Changes) Verdict {
 	return Verdict{false, "Filter not matched: " + strings.Join(why, "; ")}
 }
 
-func (f *Filters) withoutGroups(e *Event) Verdict {
+func (f *Filters) withoutGroups(e *forge.Event) Verdict {
 	if !slices.Contains(legacy, e.Kind) {
 		return Verdict{false, fmt.Sprintf("Filter not matched: EVENT is %s, and a webhook without filter groups "+
-			"builds pushes and pull requests that are created, updated or reopened.", e.word())}
+			"builds pushes and pull requests that are created, updated or reopened.", e.Word())}
 	}
-	branch := strings.TrimPrefix(e.Ref, heads)
+	branch := strings.TrimPrefix(e.Ref, forge.BranchPrefix)
 	if f.branch != nil && !f.branch.MatchString(branch) {
 		return Verdict{false, fmt.Sprintf("Filter not matched: the branch %s does not match branchFilter %s.", branch,
 			f.branch)}
@@ -171,7 +173,7 @@ func (f *Filters) withoutGroups(e *Event) Verdict {
 
 // missing returns the first filter of a group that an event does not pass, "" for none, and what people should know
 // of it.
-func missing(g []filter, e *Event, changes func() Changes) (missed, note string) {
+func missing(g []filter, e *forge.Event, changes func() Changes) (missed, note string) {
 	for _, f := range g {
 		m, n := f.misses(e, changes)
 		if m != "" {
@@ -184,19 +186,12 @@ func missing(g []filter, e *Event, changes func() Changes) (missed, note string)
 	return "", note
 }
 
-func (e *Event) word() string {
-	if e.Kind == "" {
-		return e.What
-	}
-	return string(e.Kind)
-}
-
 // misses says why an event does not pass a filter, "" if it does.
-func (f filter) misses(e *Event, changes func() Changes) (missed, note string) {
+func (f filter) misses(e *forge.Event, changes func() Changes) (missed, note string) {
 	switch f.kind {
 	case cb.WebhookFilterTypeEvent:
 		if !slices.Contains(f.kinds, e.Kind) {
-			return "is " + e.word() + ", not " + join(f.kinds), ""
+			return "is " + e.Word() + ", not " + join(f.kinds), ""
 		}
 		return "", ""
 	case cb.WebhookFilterTypeFilePath:
@@ -215,7 +210,7 @@ func (f filter) misses(e *Event, changes func() Changes) (missed, note string) {
 }
 
 // of is the text of an event that a filter looks at. "" is what the event does not have.
-func (f filter) of(e *Event) string {
+func (f filter) of(e *forge.Event) string {
 	switch f.kind {
 	case cb.WebhookFilterTypeHeadRef:
 		return e.Ref
@@ -294,7 +289,7 @@ func short(text string) string {
 	return line
 }
 
-func join(kinds []Kind) string {
+func join(kinds []forge.Kind) string {
 	var all []string
 	for _, k := range kinds {
 		all = append(all, string(k))

@@ -1,6 +1,6 @@
-// Package hook reads what forges send when something happens to a repository, and decides which webhook filters it
-// passes. It does no I/O.
-package hook
+// Package forge speaks with forges, the servers that have repositories elsewhere: GitHub, GitLab, Gitea, Forgejo and
+// Bitbucket. It reads what they deliver to webhooks, and calls their APIs. It belongs to no stage.
+package forge
 
 import "strings"
 
@@ -72,6 +72,14 @@ type Event struct {
 	Stamp string
 }
 
+// Word is what happened, in the words of CodeBuild's EVENT filter or else in the forge's.
+func (e *Event) Word() string {
+	if e.Kind == "" {
+		return e.What
+	}
+	return string(e.Kind)
+}
+
 // Trigger is CODEBUILD_WEBHOOK_TRIGGER: pr/N, branch/NAME or tag/NAME.
 func (e *Event) Trigger() string {
 	if e.Number != "" {
@@ -90,9 +98,15 @@ func (e *Event) Key() string {
 		"\x00")
 }
 
+// What stands before the names of branches and tags in references.
 const (
-	heads = "refs/heads/"
-	tags  = "refs/tags/"
+	BranchPrefix = "refs/heads/"
+	TagPrefix    = "refs/tags/"
+)
+
+const (
+	heads = BranchPrefix
+	tags  = TagPrefix
 )
 
 // full is the full name of a branch or tag. Some forges send short names.

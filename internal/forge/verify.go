@@ -1,4 +1,4 @@
-package hook
+package forge
 
 import (
 	"crypto/hmac"
@@ -72,10 +72,10 @@ func (f Forge) DeliveryID(h http.Header) string {
 
 // Errors of Proof. None says more of a secret than that it does not fit.
 var (
-	ErrUnsigned = errors.New("the delivery is not signed. Give the webhook at the forge the secret that " +
-		"CreateWebhook returned")
+	ErrUnsigned = errors.New("the delivery is not signed. Give the webhook at the forge the secret that was shown " +
+		"when it was made")
 	ErrSignature = errors.New("the delivery's signature does not fit the webhook's secret. Give the webhook at the " +
-		"forge the secret that CreateWebhook returned, or a new one with UpdateWebhook and rotateSecret")
+		"forge the secret that was shown when it was made, or make a new secret")
 	ErrOld = errors.New("the delivery was signed more than five minutes ago, or in the future. Check the clocks of " +
 		"this server and of the forge")
 )
