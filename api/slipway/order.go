@@ -108,6 +108,12 @@ type PipelineJob struct {
 	Execution string `json:"execution,omitzero"`
 }
 
+// BuildTarget begins the target of sessions with a build; its ID follows. Builds show it as debugSession.sessionTarget.
+const BuildTarget = "codebuild:"
+
+// Paused is the status code of the context of a phase in which codebuild-breakpoint has paused the build.
+const Paused = "PAUSED"
+
 // Progress is how far a build has come; it travels in UpdateBuild.progress. It can be lost: Result says all once more.
 type Progress struct {
 	CurrentPhase          string                 `json:"currentPhase"`

@@ -76,12 +76,18 @@ func askRemoveTagsFromResource(a *awsproto.Access, input any) {
 }
 
 func askResumeSession(a *awsproto.Access, input any) {
+	in := input.(*ResumeSessionInput)
+	a.Ask("ssm:ResumeSession", awsproto.Join(a.Prefix("ssm", true), []string{"session/"}, awsproto.Or(awsproto.One(awsproto.Value(in.SessionId)), "*")))
 }
 
 func askStartSession(a *awsproto.Access, input any) {
+	in := input.(*StartSessionInput)
+	a.Ask("ssm:StartSession", a.Find("sessionTarget", awsproto.One(awsproto.Value(in.Target))))
 }
 
 func askTerminateSession(a *awsproto.Access, input any) {
+	in := input.(*TerminateSessionInput)
+	a.Ask("ssm:TerminateSession", awsproto.Join(a.Prefix("ssm", true), []string{"session/"}, awsproto.Or(awsproto.One(awsproto.Value(in.SessionId)), "*")))
 }
 
 func askUnlabelParameterVersion(a *awsproto.Access, input any) {

@@ -13,6 +13,7 @@ import (
 	"slipway/api/codepipeline"
 	"slipway/api/iam"
 	"slipway/api/slipway"
+	"slipway/api/ssm"
 	"slipway/api/sts"
 	"slipway/internal/app"
 	"slipway/internal/terminal"
@@ -80,6 +81,7 @@ type contract struct {
 	slipway     slipway.API
 	identity    iam.API
 	tokens      sts.API
+	ssm         ssm.API
 }
 
 // contract opens the services. If a call takes long, the user is told what it waits for.
@@ -103,5 +105,6 @@ func newContract(conn *awsproto.Client) *contract {
 		slipway.Client{Client: conn},
 		iam.Client{Client: conn},
 		sts.Client{Client: conn},
+		ssm.Client{Client: conn},
 	}
 }

@@ -22,7 +22,7 @@ import (
 
 type debugCommand struct {
 	client
-	Of      string            `arg:"" help:"A project; a build (PROJECT:UUID), whose commit, image and variables the sandbox gets; or a sandbox, to go on in it." name:"project|build|sandbox"`
+	Of      string            `arg:"" help:"A project; a build (PROJECT:UUID), whose commit, image and variables the sandbox gets; a sandbox, to go on in it; or a build that runs with a debug session, to look into it." name:"project|build|sandbox"`
 	Command []string          `arg:"" optional:"" help:"Run this command, after --, and exit with its exit code."`
 	Branch  string            `help:"Of this branch or tag." placeholder:"NAME" xor:"version"`
 	Commit  string            `help:"Of this commit." placeholder:"ID" xor:"version"`
@@ -40,6 +40,9 @@ does not answer. Secrets are masked in what is shown, as in logs. Lines can come
 one after another without standard input, and keep the folder and exported variables; then the exit code is the last
 line's.
 
+Of a build that runs and was started with a debug session no sandbox is started: the terminal opens in the build itself.
+There codebuild-resume lets a build go on that codebuild-breakpoint has paused.
+
   slipway debug web
   slipway debug web --branch topic --env LOG_LEVEL=debug
   slipway debug web:3f0c0d5e-9d4b-4c55-8f86-0c3d1f5f0a11
@@ -55,6 +58,9 @@ func (c *debugCommand) Run(ctx context.Context) error {
 	ctx, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	d := &debugSession{contract: newContract(conn), conn: conn, prompt: terminal.NewPrompt(os.Stdin, os.Stdout, "> ")}
+	if attached, code, err := c.look(ctx, d); attached || err != nil {
+		return exitWith(code, err)
+	}
 	if err := c.start(ctx, d); err != nil {
 		return err
 	}
@@ -66,6 +72,11 @@ func (c *debugCommand) Run(ctx context.Context) error {
 	if !d.kept {
 		err = errors.Join(err, d.stop())
 	}
+	return exitWith(code, err)
+}
+
+// exitWith is the end of a command with an exit code, or with an error.
+func exitWith(code int, err error) error {
 	if err == nil && code != 0 {
 		return exitError(code)
 	}

@@ -124,6 +124,7 @@ type (
 	}
 	ssmAPI struct {
 		*parameterPart
+		*buildPart
 		ssm.Unimplemented
 	}
 	secretsmanagerAPI struct {

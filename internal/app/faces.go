@@ -209,7 +209,7 @@ func (s *server) newContract() contract {
 		cloudwatch:     cloudwatchAPI{s.monitor, cloudwatch.Unimplemented{}},
 		kms:            kmsAPI{s.kms, kms.Unimplemented{}},
 		sns:            snsAPI{s.topics, sns.Unimplemented{}},
-		ssm:            ssmAPI{s.parameters, ssm.Unimplemented{}},
+		ssm:            ssmAPI{s.parameters, s.builds, ssm.Unimplemented{}},
 		secretsmanager: secretsmanagerAPI{s.vault, secretsmanager.Unimplemented{}},
 		ec2:            ec2API{s.network, ec2.Unimplemented{}},
 		acm:            acmAPI{s.balancers, acm.Unimplemented{}},

@@ -6,6 +6,7 @@ import (
 
 	"slipway/api/awsproto"
 	"slipway/api/codebuild"
+	"slipway/api/slipway"
 )
 
 // finder finds the resource of one value of a request, as an ARN without "arn:aws:SERVICE:REGION:ACCOUNT:".
@@ -29,6 +30,10 @@ var plain = map[string]finder{
 	}},
 	// PROJECT:UUID, or an ARN that ends so.
 	"sandbox": {"codebuild", func(id string) string { return "sandbox/" + afterSlash(id) }},
+	// The sessionTarget of a build's debug session.
+	"sessionTarget": {"codebuild", func(target string) string {
+		return "build/" + strings.TrimPrefix(target, slipway.BuildTarget)
+	}},
 	// The ARN of a group or of a report, arn:…:report/GROUP:ID, or a group's name.
 	"reportGroup": {"codebuild", func(arn string) string {
 		group, _, _ := strings.Cut(afterSlash(arn), ":")

@@ -254,20 +254,14 @@ func TestBatchesThatAreRefused(t *testing.T) {
 			ComputeTypesAllowed: []string{"BUILD_GENERAL1_SMALL"}}
 		in.BuildBatchConfig.TimeoutInMins = new(int32(5))
 	})
-	_, err = s.api.StartBuildBatch(s.ctx(), &cb.StartBuildBatchInput{ProjectName: new("app"),
-		DebugSessionEnabled: new(true)})
-	says(t, err, "debugSessionEnabled")
 	large := list("a")
 	large.Builds[0].ComputeType = "BUILD_GENERAL1_LARGE"
 	unknown := list("a")
 	unknown.Builds[0].ComputeType = "HUGE"
-	debug := list("a")
-	debug.Builds[0].DebugSession = true
 	for want, in := range map[string]slipway.Batch{
 		"the project app allows 2 (maximumBuildsAllowed)":  list("a", "b", "c"),
 		"has the compute type BUILD_GENERAL1_LARGE, which": large,
 		"the compute type HUGE":                            unknown,
-		"asks for a debug session":                         debug,
 		"is older than batches":                            {},
 	} {
 		id := *s.startBatch().Id

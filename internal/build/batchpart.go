@@ -34,7 +34,7 @@ func (s *Service) part(x *batchRow, i int, on grounds) (*submission, error) {
 	if err := check(&p); err != nil {
 		return nil, err
 	}
-	sub, err := s.compose(&p, on, false)
+	sub, err := s.compose(&p, on, x.debugs(i))
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +56,15 @@ func (s *Service) part(x *batchRow, i int, on grounds) (*submission, error) {
 	return sub, nil
 }
 
+// debugs tells whether a build of a batch has a debug session: all have, or the buildspec asks for it. The one that
+// reads the buildspec runs no command.
+func (x *batchRow) debugs(i int) bool {
+	return i > 0 && (awsproto.Value(x.doc.DebugSessionEnabled) ||
+		slices.ContainsFunc(x.work.Builds, func(b slipway.BatchBuild) bool {
+			return b.Identifier == x.state.Parts[i].Identifier && b.DebugSession
+		}))
+}
+
 // pin lets a source be fetched at the commit that the batch was read from, whatever was pushed since.
 func pin(f *slipway.Source, commit string) {
 	switch {
@@ -75,9 +84,6 @@ func override(p *cb.Project, builds []slipway.BatchBuild, identifier string) err
 	}
 	b := builds[i]
 	switch {
-	case b.DebugSession:
-		return invalid("The build %s asks for a debug session (debug-session), which Slipway does not offer yet.",
-			identifier)
 	case b.ComputeType != "" && !slices.Contains(b.ComputeType.Values(), string(b.ComputeType)):
 		return invalid("The build %s has an unknown compute-type: %s.", identifier, b.ComputeType)
 	case b.Type != "" && !slices.Contains(b.Type.Values(), string(b.Type)):

@@ -58,6 +58,7 @@ func (s *Service) StartBuildBatch(ctx context.Context,
 		initiator: awsproto.CallerOf(ctx).Name,
 		token:     awsproto.Value(in.IdempotencyToken),
 		request:   in,
+		debug:     awsproto.Value(in.DebugSessionEnabled),
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +69,7 @@ func (s *Service) StartBuildBatch(ctx context.Context,
 // batchStart is what starts a batch of a project.
 type batchStart struct {
 	initiator string
+	debug     bool   // its builds have debug sessions
 	token     string // of idempotency, and the request that it stands for
 	request   any
 	occasion  occasion
@@ -80,6 +82,7 @@ type batchStart struct {
 func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart) (*cb.BuildBatch, error) {
 	x := s.newBatch(p, by.initiator)
 	x.work.Occasion, x.work.Job = by.occasion, by.job
+	x.doc.DebugSessionEnabled = &by.debug
 	// Its first build is made twice, here only to see whether it can be made at all.
 	x.state = batch.Begin(awsproto.Value(p.BuildBatchConfig.CombineArtifacts)).State
 	if _, err := s.makeParts(ctx, x, []int{0}); err != nil {
@@ -118,8 +121,6 @@ func (s *Service) startBatch(ctx context.Context, p *cb.Project, by *batchStart)
 // mayBatch refuses a batch that a project does not allow, or that asks for what is not there.
 func (s *Service) mayBatch(ctx context.Context, p *cb.Project, in *cb.StartBuildBatchInput) error {
 	switch {
-	case awsproto.Value(in.DebugSessionEnabled):
-		return invalid("Debug sessions (debugSessionEnabled) are not offered by Slipway yet.")
 	case p.Source.Type == cb.SourceTypeCodepipeline || p.Artifacts.Type == cb.ArtifactsTypeCodepipeline:
 		return invalid("The project %s takes its source from a pipeline, and only one can start it. To start it by "+
 			"itself, override source and artifacts (sourceTypeOverride, artifactsOverride).", *p.Name)
@@ -222,8 +223,7 @@ func (s *Service) newBatch(p *cb.Project, initiator string) *batchRow {
 		SecondarySourceVersions: p.SecondarySourceVersions, Cache: p.Cache, Environment: p.Environment,
 		ServiceRole: p.ServiceRole, LogConfig: p.LogsConfig, BuildTimeoutInMinutes: p.TimeoutInMinutes,
 		QueuedTimeoutInMinutes: p.QueuedTimeoutInMinutes, VpcConfig: p.VpcConfig, EncryptionKey: p.EncryptionKey,
-		FileSystemLocations: p.FileSystemLocations, BuildBatchConfig: p.BuildBatchConfig,
-		DebugSessionEnabled: new(false)}}
+		FileSystemLocations: p.FileSystemLocations, BuildBatchConfig: p.BuildBatchConfig}}
 	_, unique, _ := cut(id)
 	x.doc.Artifacts = new(expected(*p.Artifacts, *p.Name, unique))
 	for _, a := range p.SecondaryArtifacts {

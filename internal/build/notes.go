@@ -10,7 +10,7 @@ import (
 )
 
 // refuse names what a build asks for that it could not do without and that is not executed.
-func refuse(b *cb.Build, debug bool) error {
+func refuse(b *cb.Build) error {
 	switch b.Environment.Type {
 	case cb.EnvironmentTypeWindowsContainer, cb.EnvironmentTypeWindowsServer2019Container,
 		cb.EnvironmentTypeWindowsServer2022Container,
@@ -19,12 +19,9 @@ func refuse(b *cb.Build, debug bool) error {
 			"The environment type %s is not executed: builds run on the runner's own host, which is Linux. Use "+
 				"LINUX_CONTAINER.", b.Environment.Type)
 	}
-	switch {
-	case len(b.FileSystemLocations) > 0:
+	if len(b.FileSystemLocations) > 0 {
 		return invalid("fileSystemLocations are not mounted by Slipway yet; take them out of the project %s.",
 			*b.ProjectName)
-	case debug:
-		return invalid("Debug sessions (debugSessionEnabled) are not offered by Slipway yet.")
 	}
 	return nil
 }

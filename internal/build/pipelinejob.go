@@ -44,7 +44,8 @@ func (s *Service) StartBatchForPipeline(ctx context.Context, in *cb.StartBuildIn
 	config := *p.BuildBatchConfig
 	config.CombineArtifacts = &combine
 	p.BuildBatchConfig = &config
-	return s.startBatch(ctx, p, &batchStart{initiator: initiatorOf(job), job: &job})
+	return s.startBatch(ctx, p, &batchStart{initiator: initiatorOf(job), job: &job,
+		debug: awsproto.Value(in.DebugSessionEnabled)})
 }
 
 func initiatorOf(job slipway.PipelineJob) string { return "codepipeline/" + job.Pipeline }

@@ -246,7 +246,6 @@ func TestRefusedStarts(t *testing.T) {
 	s.create(in)
 	for name, c := range map[string]cb.StartBuildInput{
 		"Windows":             {EnvironmentTypeOverride: cb.EnvironmentTypeWindowsServer2019Container},
-		"a debug session":     {DebugSessionEnabled: new(true)},
 		"a buildspec nowhere": {BuildspecOverride: new("arn:aws:s3:::none/ci.yml")},
 		"a source of nowhere": {SourceTypeOverride: cb.SourceTypeS3},
 		"a pipeline's source": {SourceTypeOverride: cb.SourceTypeCodepipeline,

@@ -61,7 +61,8 @@ func (s *Service) again(r *row) *submission {
 		Cache: old.Cache, Environment: old.Environment, ServiceRole: old.ServiceRole,
 		TimeoutInMinutes: old.TimeoutInMinutes, QueuedTimeoutInMinutes: old.QueuedTimeoutInMinutes,
 		VpcConfig: old.VpcConfig, EncryptionKey: old.EncryptionKey, FileSystemLocations: old.FileSystemLocations,
-		AutoRetryConfig: firstTry(old.AutoRetryConfig), BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
+		AutoRetryConfig: firstTry(old.AutoRetryConfig), DebugSession: old.DebugSession,
+		BuildComplete: new(false), BuildStatus: cb.StatusTypeInProgress}
 	id := uuid.NewString()
 	s.name(b, id, &cb.LogsConfig{CloudWatchLogs: old.Logs.CloudWatchLogs})
 	artifact := func(a cb.BuildArtifacts) cb.BuildArtifacts {
@@ -116,7 +117,7 @@ func (s *Service) autoRetry(ctx context.Context, tx store.Tx, r *row) error {
 		return err
 	}
 	sub := s.again(r)
-	sub.build.Initiator = r.build.Initiator
+	sub.build.Initiator, sub.build.DebugSession = r.build.Initiator, nil // nobody knows of it who would go on
 	sub.build.AutoRetryConfig = &cb.AutoRetryConfig{
 		AutoRetryLimit:    c.AutoRetryLimit,
 		AutoRetryNumber:   new(awsproto.Value(c.AutoRetryNumber) + 1),

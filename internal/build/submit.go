@@ -144,7 +144,10 @@ func (s *Service) compose(p *cb.Project, on grounds, debug bool) (*submission, e
 	if p.AutoRetryLimit != nil && *p.AutoRetryLimit > 0 && p.Source.Type != cb.SourceTypeCodepipeline {
 		b.AutoRetryConfig = firstTry(&cb.AutoRetryConfig{AutoRetryLimit: p.AutoRetryLimit})
 	}
-	if err := refuse(b, debug); err != nil {
+	if debug {
+		b.DebugSession = &cb.DebugSession{SessionEnabled: new(true)}
+	}
+	if err := refuse(b); err != nil {
 		return nil, err
 	}
 	id := uuid.NewString()

@@ -120,12 +120,18 @@ func (t *Terminals) serveClient(w http.ResponseWriter, r *http.Request, session 
 	}
 	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(datachannel.MaxMessage)
-	ctx := r.Context()
-	build, err := t.opening(ctx, conn, session)
+	build, err := t.opening(r.Context(), conn, session)
 	if err != nil {
 		tellClient(conn, session, err.Error())
 		return
 	}
+	ctx, end := context.WithCancelCause(r.Context())
+	defer end(nil)
+	go func() {
+		if t.terminated(ctx, session) {
+			end(errTerminated)
+		}
+	}()
 	m := &meeting{build: build, runner: make(chan *websocket.Conn, 1), over: make(chan struct{})}
 	defer close(m.over)
 	t.mu.Lock()
@@ -151,7 +157,7 @@ func (t *Terminals) serveClient(w http.ResponseWriter, r *http.Request, session 
 		tellClient(conn, session, "The runner did not open the terminal within "+runnerLimit.String()+
 			". It may be away, or the sandbox or build may have ended.")
 	case <-ctx.Done():
-		tellClient(conn, session, serverStops)
+		tellClient(conn, session, wordsOf(ctx))
 	}
 }
 
@@ -185,6 +191,17 @@ const (
 	lostRunner  = "The connection to the runner is lost, and the terminal with it."
 	serverStops = "The server is being stopped, and the terminal ends with it. Connect again when the server is back."
 )
+
+// errTerminated is why a session ends that TerminateSession has ended.
+var errTerminated = errors.New("the session was terminated")
+
+// wordsOf are the words for a client whose session ends with ctx.
+func wordsOf(ctx context.Context) string {
+	if errors.Is(context.Cause(ctx), errTerminated) {
+		return "The session was terminated."
+	}
+	return serverStops
+}
 
 // tellClient ends a session with a word.
 func tellClient(conn *websocket.Conn, session, words string) {
@@ -237,7 +254,7 @@ func (x relay) run(ctx context.Context) {
 	case <-gone: // the one that is there is told
 		tellClient(x.client, x.session, lostRunner)
 	case <-ctx.Done():
-		tellClient(x.client, x.session, serverStops)
+		tellClient(x.client, x.session, wordsOf(ctx))
 	}
 }
 

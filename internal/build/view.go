@@ -37,6 +37,9 @@ func view(r *row, progress *slipway.Progress) cb.Build {
 // shown is a build as it stands now: view, and for one in the queue why no runner takes it.
 func (s *Service) shown(r *row) cb.Build {
 	b := view(r, s.progresses.of(*r.build.Id))
+	if r.Stage == Running {
+		b.DebugSession = sessionOf(r)
+	}
 	if r.Stage == Queued {
 		if err := s.noRoom(); err != nil {
 			b.Phases[len(b.Phases)-1].Contexts = []cb.PhaseContext{{StatusCode: new("DISK_FULL"),

@@ -107,6 +107,7 @@ type build struct {
 	spec       *buildspec.Spec
 	flow       *flow      // nil for a build with a buildspec
 	shell      *shell     // nil before INSTALL
+	debug      *debugging // nil without a debug session
 	git        *gitHelper // nil unless Git may ask for passwords
 	cache      buildCache
 	secrets    map[string]string       // the variables that are secrets
@@ -191,6 +192,7 @@ func (b *build) run(ctx context.Context) {
 		return
 	}
 	b.prepareShell()
+	defer b.beginDebugging(ctx)()
 	if b.order.Sandbox {
 		b.phase(ctx, phaseSandbox, b.serveCommands)
 		return
@@ -287,13 +289,18 @@ func (b *build) finish() {
 }
 
 func (b *build) tell(current string) {
-	if b.Progress != nil {
-		b.Progress(slipway.Progress{
-			CurrentPhase:          current,
-			Phases:                slices.Clone(b.result.Phases),
-			ResolvedSourceVersion: b.result.ResolvedSourceVersion,
-		})
+	if b.Progress == nil {
+		return
 	}
+	p := slipway.Progress{
+		CurrentPhase:          current,
+		Phases:                slices.Clone(b.result.Phases),
+		ResolvedSourceVersion: b.result.ResolvedSourceVersion,
+	}
+	if b.debug != nil {
+		p = b.debug.progress(p)
+	}
+	b.Progress(p)
 }
 
 // provision opens the room.

@@ -151,7 +151,7 @@ func TestTestsRunSaysWhatIsWrong(t *testing.T) {
 	})
 }
 
-// Builds have no debug sessions here: a buildspec with a breakpoint goes on, as it does in CodeBuild without one.
+// A build without a debug session goes on at a breakpoint, as in CodeBuild.
 func TestBreakpointsDoNothing(t *testing.T) {
 	inShells(t, t.TempDir(), func(t *testing.T, run func(env []string, args ...string) (string, error)) {
 		for _, command := range []string{"codebuild-breakpoint", "codebuild-resume"} {

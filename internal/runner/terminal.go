@@ -63,6 +63,9 @@ func (t *terminals) poll(rooms room.Terminals) {
 		if err != nil {
 			return
 		}
+		if d := t.build.debug; d != nil {
+			d.remind()
+		}
 		if o.session == "" {
 			continue
 		}

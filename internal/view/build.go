@@ -2,6 +2,7 @@ package view
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -41,6 +42,9 @@ func BuildOf(b codebuild.Build, known map[string]slipway.Change) Build {
 		Kind:   KindOf(b.BuildStatus),
 		State:  StatusWord(b.BuildStatus),
 		Change: Described(known[text(b.Id)]),
+	}
+	if Paused(&b) {
+		one.State = "Paused"
 	}
 	if one.Kind != Succeeded {
 		one.Say = one.Change.Cause
@@ -90,6 +94,14 @@ func (b *Build) Pipeline() string {
 		return ""
 	}
 	return pipeline
+}
+
+// Paused reports whether codebuild-breakpoint has paused a build.
+func Paused(b *codebuild.Build) bool {
+	return b.BuildStatus == codebuild.StatusTypeInProgress && len(b.Phases) > 0 &&
+		slices.ContainsFunc(b.Phases[len(b.Phases)-1].Contexts, func(c codebuild.PhaseContext) bool {
+			return text(c.StatusCode) == slipway.Paused
+		})
 }
 
 // Words say how the build stands: one that runs says in which phase.
