@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"slipway/api/codepipeline"
+	"slipway/api/slipway"
+	"slipway/internal/view"
 )
 
 type approveCommand struct {
@@ -137,7 +140,11 @@ func (c *contract) approval(ctx context.Context, n named) (*approval, error) {
 		return nil, err
 	}
 	var found []approval
-	for _, a := range approvals(state) {
+	all, err := c.besides(ctx, n.pipeline, approvals(state))
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range all {
 		if (n.stage == "" || n.stage == a.Stage) && (n.action == "" || n.action == a.Action) &&
 			(n.execution == "" || n.execution == a.Execution) {
 			found = append(found, a)
@@ -160,4 +167,43 @@ func (c *contract) approval(ctx context.Context, n named) (*approval, error) {
 		paths = append(paths, found[i].path())
 	}
 	return nil, usage("%d approvals wait: say which: %s", len(found), strings.Join(paths, ", "))
+}
+
+// besides adds to the approvals that a pipeline's state shows those of executions that hold a stage beside its latest.
+func (c *contract) besides(ctx context.Context, pipeline string, all []approval) ([]approval, error) {
+	out, err := c.slipway.ListWaiting(ctx, &slipway.ListWaitingInput{PipelineName: &pipeline})
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.Waiting {
+		w := &out.Waiting[i]
+		if w.Kind != slipway.WaitingKindApproval || w.PipelineExecutionId == nil || slices.ContainsFunc(all,
+			func(a approval) bool { return a.Execution == *w.PipelineExecutionId }) {
+			continue
+		}
+		more, err := c.approvalsOf(ctx, pipeline, *w.PipelineExecutionId)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return all, nil
+}
+
+// approvalsOf returns the approvals that wait in an execution of the mode PARALLEL.
+func (c *contract) approvalsOf(ctx context.Context, pipeline, execution string) (all []approval, err error) {
+	out, err := c.pipelines.ListActionExecutions(ctx, &codepipeline.ListActionExecutionsInput{
+		PipelineName: &pipeline,
+		Filter:       &codepipeline.ActionExecutionFilter{PipelineExecutionId: &execution},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.ActionExecutionDetails {
+		run := &out.ActionExecutionDetails[i]
+		if one := view.RunOf(*run, nil); one.Token != "" {
+			all = append(all, approval{pipeline, one.Stage, one.Action, execution, one.Token})
+		}
+	}
+	return all, nil
 }

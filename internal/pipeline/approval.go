@@ -11,8 +11,8 @@ import (
 	"slipway/internal/store"
 )
 
-// PutApprovalResult implements codepipeline:PutApprovalResult. The token, from GetPipelineState, proves that the
-// approver saw this very execution.
+// PutApprovalResult implements codepipeline:PutApprovalResult. The token proves that the approver saw this very
+// execution. It is from GetPipelineState or, in the mode PARALLEL, the externalExecutionId from ListActionExecutions.
 func (s *Service) PutApprovalResult(
 	ctx context.Context,
 	in *cp.PutApprovalResultInput,
@@ -55,7 +55,8 @@ func decision(ctx context.Context, r *cp.ApprovalResult) engine.Result {
 	return result
 }
 
-// asked finds the execution, and the run of its action, that waits for an approval with the request's token.
+// asked finds the execution, and the run of its action, that waits for an approval with the request's token. Several
+// may wait in a stage in the mode PARALLEL.
 func (s *Service) asked(
 	ctx context.Context,
 	tx store.Tx,
@@ -63,27 +64,31 @@ func (s *Service) asked(
 	in *cp.PutApprovalResultInput,
 ) (*engine.Execution, *engine.Run, error) {
 	stage := r.Stages[*in.StageName]
-	if stage == nil || stage.Latest == "" {
+	if stage == nil || stage.Latest == "" && len(stage.Holders) == 0 {
 		return nil, nil, &cp.InvalidApprovalTokenException{Message: "No execution waits for this approval"}
 	}
-	e := r.Executions[stage.Latest]
-	if e == nil {
-		var err error
-		if e, err = executionOf(ctx, tx, *in.PipelineName, stage.Latest); err != nil {
-			return nil, nil, err
+	if err := r.readAlso(ctx, tx, *in.PipelineName, []string{stage.Latest}); err != nil {
+		return nil, nil, err
+	}
+	for _, id := range append([]string{stage.Latest}, stage.Holders...) {
+		e := r.Executions[id]
+		if e == nil {
+			continue
+		}
+		run := e.Latest(*in.StageName, *in.ActionName)
+		switch {
+		case run == nil || run.Token == nil || *run.Token != *in.Token:
+		case !run.Asks():
+			return nil, nil, &cp.ApprovalAlreadyCompletedException{
+				Message: "The approval was given or ended already: it is " + string(run.Status),
+			}
+		default:
+			return e, run, nil
 		}
 	}
-	run := e.Latest(*in.StageName, *in.ActionName)
-	switch {
-	case run == nil || run.Token == nil || *run.Token != *in.Token:
-		return nil, nil, &cp.InvalidApprovalTokenException{
-			Message: "The approval token is not that of the execution which waits now. Read it again with " +
-				"get-pipeline-state",
-		}
-	case !run.Asks():
-		return nil, nil, &cp.ApprovalAlreadyCompletedException{
-			Message: "The approval was given or ended already: it is " + string(run.Status),
-		}
+	return nil, nil, &cp.InvalidApprovalTokenException{
+		Message: "The approval token is not that of an execution which waits now. Read it again with " +
+			"get-pipeline-state or, of a pipeline in the mode PARALLEL, with list-action-executions: " +
+			"externalExecutionId is the token",
 	}
-	return e, run, nil
 }

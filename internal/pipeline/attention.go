@@ -20,8 +20,13 @@ func (r *row) attention() engine.Attention {
 		if e := r.Executions[stage.Latest]; e != nil {
 			stage.Attention = attentionOf(e, name)
 		}
+		for _, id := range stage.Holders {
+			if e := r.Executions[id]; e != nil {
+				stage.Attention = max(stage.Attention, attentionOf(e, name))
+			}
+		}
 		worst = max(worst, stage.Attention)
-		if stage.Inbound != "" {
+		if len(stage.Inbound) > 0 {
 			worst = max(worst, engine.Moves)
 		}
 	}

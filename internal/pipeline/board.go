@@ -122,7 +122,7 @@ func (s *Service) boardChunk(ctx context.Context, byName map[string]*row, where 
 func (r *row) named() []string {
 	var ids []string
 	for _, stage := range r.Stages {
-		ids = append(ids, stage.Latest, stage.Inbound)
+		ids = append(append(append(ids, stage.Latest), stage.Inbound...), stage.Holders...)
 		for _, e := range stage.Actions {
 			ids = append(ids, e)
 		}

@@ -84,8 +84,12 @@ func (s *Service) Approvals(ctx context.Context, pipeline string) (waiting []sli
 			failed++
 		}
 		for _, stage := range slices.Sorted(maps.Keys(stages)) {
-			if st := stages[stage]; st.Attention == engine.Asks {
-				all, ids = append(all, asking{name, stage, st.Latest}), append(ids, st.Latest)
+			st := stages[stage]
+			if st.Attention != engine.Asks && len(st.Holders) == 0 {
+				continue
+			}
+			for _, id := range append([]string{st.Latest}, st.Holders...) {
+				all, ids = append(all, asking{name, stage, id}), append(ids, id)
 			}
 		}
 	}

@@ -153,7 +153,13 @@ func (s *Service) listRuns(out *cp.ListActionExecutionsOutput, e *engine.Executi
 		if len(out.ActionExecutionDetails) == limit {
 			return &place{e.Sequence, i + 2}
 		}
-		out.ActionExecutionDetails = append(out.ActionExecutionDetails, s.shownRun(e.Runs[i]))
+		shown := s.shownRun(e.Runs[i])
+		if e.Runs[i].Asks() && !e.Alone() { // what PutApprovalResult takes as the token of such an execution
+			shown.Output = &cp.ActionExecutionOutput{
+				ExecutionResult: &cp.ActionExecutionResult{ExternalExecutionId: e.Runs[i].Token},
+			}
+		}
+		out.ActionExecutionDetails = append(out.ActionExecutionDetails, shown)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (s *Service) Progress(ctx context.Context, repository, commit string) ([]sl
 			continue //nolint:nilerr // it was deleted a moment ago
 		}
 		es, err := store.Documents[engine.Execution](ctx, s.db, selectCarriers,
-			name, r.sequence-progressLooked, `%"revisionId":"`+commit+`"%`, progressShown)
+			name, r.Sequence-progressLooked, `%"revisionId":"`+commit+`"%`, progressShown)
 		if err != nil {
 			return nil, err
 		}

@@ -24,8 +24,8 @@ type cause struct {
 // start adds an execution. A pipeline that this version cannot run gets one that has failed and says why.
 func (s *Service) start(r *row, by cause) (*engine.Execution, []engine.Effect) {
 	d, w := r.Declaration, s.world()
-	r.sequence++
-	e := &engine.Execution{Sequence: r.sequence, Sources: by.sources}
+	r.Sequence++
+	e := &engine.Execution{Sequence: r.Sequence, Sources: by.sources}
 	e.PipelineExecution = cp.PipelineExecution{
 		PipelineName:        d.Name,
 		PipelineVersion:     d.Version,
@@ -38,6 +38,9 @@ func (s *Service) start(r *row, by cause) (*engine.Execution, []engine.Effect) {
 	variables, err := resolveVariables(d, by.variables)
 	if why == "" && err != nil {
 		why = err.Error()
+	}
+	if why == "" && engine.Full(&r.Pipeline) {
+		why = tooMany(d)
 	}
 	if why != "" {
 		e.Status, e.StatusSummary = cp.PipelineExecutionStatusFailed, &why
@@ -53,9 +56,6 @@ func (s *Service) start(r *row, by cause) (*engine.Execution, []engine.Effect) {
 // of it.
 func (s *Service) unsupported(d *cp.PipelineDeclaration) string {
 	var what []string
-	if m := d.ExecutionMode; m != "" && m != cp.ExecutionModeSuperseded {
-		what = append(what, "the execution mode "+string(m))
-	}
 	if len(d.Triggers) > 0 {
 		what = append(what, "triggers")
 	}
@@ -77,6 +77,16 @@ func (s *Service) unsupported(d *cp.PipelineDeclaration) string {
 		". docs/compatibility.md lists what it does."
 }
 
+// tooMany says that a pipeline takes no further execution.
+func tooMany(d *cp.PipelineDeclaration) string {
+	what := "50 executions wait in it"
+	if d.ExecutionMode == cp.ExecutionModeParallel {
+		what = "50 executions run in it"
+	}
+	return "The pipeline '" + *d.Name + "' takes no further execution: " + what +
+		", the most that its execution mode " + string(d.ExecutionMode) + " allows. Stop some, or wait for them to end"
+}
+
 // startTokenLife is how long a start's idempotency token is kept.
 const startTokenLife = 24 * time.Hour
 
@@ -96,6 +106,9 @@ func (s *Service) StartPipelineExecution(
 		}
 		if err := s.checkStart(r.Declaration, in); err != nil {
 			return nil, err
+		}
+		if engine.Full(&r.Pipeline) {
+			return nil, &cp.ConcurrentPipelineExecutionsLimitExceededException{Message: tooMany(r.Declaration)}
 		}
 		until := s.Now().Add(startTokenLife)
 		err = s.db.Once(ctx, tx, "StartPipelineExecution "+*in.Name, token, in, out, until, func() error {

@@ -20,7 +20,6 @@ import (
 // row is a pipeline as it is stored.
 type row struct {
 	engine.Pipeline
-	sequence         int64             // of the newest execution
 	created, updated int64             // in Unix milliseconds
 	needed           engine.Attention  // as it was read
 	place            int64             // on the board, if it was read for that
@@ -40,7 +39,7 @@ func newRow() *row {
 
 // fields are where the columns doc, stages, sequence, created and updated are read to.
 func (r *row) fields() []any {
-	return []any{store.JSON(r.Declaration), store.JSON(&r.Stages), &r.sequence, &r.created, &r.updated}
+	return []any{store.JSON(r.Declaration), store.JSON(&r.Stages), &r.Sequence, &r.created, &r.updated}
 }
 
 func notFound(name string) error {
@@ -68,7 +67,17 @@ func load(ctx context.Context, q store.Queryer, name string, also ...string) (*r
 	if err := r.read(ctx, q, selectLive, name); err != nil {
 		return nil, err
 	}
-	return r, r.readAlso(ctx, q, name, also)
+	return r, r.readAlso(ctx, q, name, append(also, r.shared()...))
+}
+
+// shared are the latest executions of the stages that several hold: what such a stage needs depends on all of them.
+func (r *row) shared() (ids []string) {
+	for _, stage := range r.Stages {
+		if len(stage.Holders) > 0 {
+			ids = append(ids, stage.Latest)
+		}
+	}
+	return ids
 }
 
 // readAlso reads executions by their IDs. Those that are not there are left out.
@@ -134,7 +143,7 @@ const (
 // save writes what changed, and the jobs for the effects.
 func (s *Service) save(ctx context.Context, tx store.Tx, name string, r *row, effects []engine.Effect) error {
 	needs := r.attention()
-	if _, err := tx.Exec(ctx, updatePipeline, name, store.JSON(r.Declaration), store.JSON(r.Stages), r.sequence,
+	if _, err := tx.Exec(ctx, updatePipeline, name, store.JSON(r.Declaration), store.JSON(r.Stages), r.Sequence,
 		r.updated, boardPlace(needs)); err != nil {
 		return err
 	}

@@ -54,13 +54,20 @@ func (s *Service) stageState(r *row, i int) cp.StageState {
 	if state.InboundTransitionState == nil {
 		state.InboundTransitionState = &cp.TransitionState{Enabled: new(true)}
 	}
-	if e := r.Executions[stage.Inbound]; e != nil {
+	for _, id := range stage.Inbound {
+		e := r.Executions[id]
+		if e == nil {
+			continue
+		}
 		inbound := cp.StageExecution{
 			PipelineExecutionId: e.PipelineExecutionId,
 			Status:              cp.StageExecutionStatusInProgress,
 			Type:                e.ExecutionType,
 		}
-		state.InboundExecution, state.InboundExecutions = &inbound, append(state.InboundExecutions, inbound)
+		state.InboundExecutions = append(state.InboundExecutions, inbound)
+		if state.InboundExecution == nil {
+			state.InboundExecution = &inbound
+		}
 	}
 	if e := r.Executions[stage.Latest]; e != nil {
 		if v := e.Stages[*d.Name]; v != nil {

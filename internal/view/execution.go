@@ -147,6 +147,7 @@ type Run struct {
 	By            string // who ended it, of an approval
 	External      string // the build or deployment that it started
 	URL           string // of that
+	Token         string // of an approval that waits in an execution of the mode PARALLEL
 	Detail        codepipeline.ActionExecutionDetail
 }
 
@@ -166,6 +167,10 @@ func RunOf(a codepipeline.ActionExecutionDetail, known map[string]slipway.Change
 		return one
 	}
 	result := a.Output.ExecutionResult
+	if one.Kind == Waiting {
+		one.Token = text(result.ExternalExecutionId)
+		return one
+	}
 	one.URL, one.External = text(result.ExternalExecutionUrl), text(result.ExternalExecutionId)
 	one.Say = FirstLine(text(result.ExternalExecutionSummary))
 	if result.ErrorDetails != nil {
@@ -214,7 +219,8 @@ func Marks(runs []codepipeline.ActionExecutionDetail) []slipway.StageMark {
 func Externals(runs []codepipeline.ActionExecutionDetail) []string {
 	var ids []string
 	for _, a := range runs {
-		if a.Output != nil && a.Output.ExecutionResult != nil && a.Output.ExecutionResult.ExternalExecutionId != nil {
+		if a.Output != nil && a.Output.ExecutionResult != nil &&
+			a.Output.ExecutionResult.ExternalExecutionId != nil && !asks(a) {
 			ids = append(ids, *a.Output.ExecutionResult.ExternalExecutionId)
 		}
 	}

@@ -2,6 +2,7 @@ package view
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -66,7 +67,8 @@ type Stage struct {
 	Kind     Kind                   `json:"kind"`
 	Say      string                 `json:"say,omitzero"` // what is going on: why it failed, what it waits for
 	Change   Change                 `json:"change,omitzero"`
-	Inbound  *Change                `json:"inbound,omitzero"` // the change that waits to enter
+	Inbound  *Change                `json:"inbound,omitzero"` // the change that enters next
+	Behind   int                    `json:"behind,omitzero"`  // how many changes wait behind that one
 	Closed   string                 `json:"closed,omitzero"`  // who closed the transition into it, and why
 	Actions  []Action               `json:"actions"`
 	Serves   []slipway.ServingGroup `json:"serves,omitzero"` // the versions that run in the groups it deploys to
@@ -152,6 +154,7 @@ func (b *Board) stage(d *Documents, st *codepipeline.StageState) Stage {
 	}
 	if in := st.InboundExecution; in != nil {
 		s.Inbound = new(ChangeOf(d.Executions[*in.PipelineExecutionId], *in.PipelineExecutionId, b.Changes))
+		s.Behind = max(0, len(st.InboundExecutions)-1)
 	}
 	told := d.actionsOf(s.Name)
 	for i := range st.ActionStates {
@@ -231,14 +234,14 @@ func (b *Board) action(pipeline string, st *codepipeline.StageState, state *code
 	case a.Kind != Running || stopped:
 		a.Say = FirstLine(text(x.Summary))
 	default:
-		b.goesOn(pipeline, &a)
+		b.goesOn(pipeline, st, &a)
 	}
 	return a
 }
 
 // goesOn says what an action is at that has not ended.
-func (b *Board) goesOn(pipeline string, a *Action) {
-	a.Waiting = b.awaits(pipeline, a)
+func (b *Board) goesOn(pipeline string, st *codepipeline.StageState, a *Action) {
+	a.Waiting = b.awaits(pipeline, st, a)
 	switch r := a.Release; {
 	case a.Waiting != nil:
 		a.Kind, a.Say = Waiting, WaitingSentence(a.Waiting)
@@ -250,12 +253,17 @@ func (b *Board) goesOn(pipeline string, a *Action) {
 }
 
 // awaits is what waits for a person in an action; nil for nothing.
-func (b *Board) awaits(pipeline string, a *Action) *slipway.Waiting {
+func (b *Board) awaits(pipeline string, st *codepipeline.StageState, a *Action) *slipway.Waiting {
+	execution := ""
+	if st.LatestExecution != nil {
+		execution = text(st.LatestExecution.PipelineExecutionId)
+	}
 	for i := range b.Waiting {
 		w := &b.Waiting[i]
 		switch {
 		case w.Kind == slipway.WaitingKindApproval:
-			if text(w.PipelineName) == pipeline && text(w.StageName) == a.Stage && text(w.ActionName) == a.Name {
+			here := text(w.PipelineName) == pipeline && text(w.PipelineExecutionId) == execution
+			if here && text(w.StageName) == a.Stage && text(w.ActionName) == a.Name {
 				return w
 			}
 		case a.External != "" && a.External == text(w.DeploymentId):
@@ -319,6 +327,9 @@ func (g *Span) take(s *Stage) {
 	}
 	if s.Inbound != nil {
 		g.Waits = s.Inbound.Short() + " waits to enter " + s.Name
+		if s.Behind > 0 {
+			g.Waits += fmt.Sprintf(", and %d more", s.Behind)
+		}
 	}
 	for _, a := range s.Actions {
 		if s.Kind == Running && a.Release != nil && a.Release.Percent != nil {

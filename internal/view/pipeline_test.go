@@ -57,7 +57,10 @@ func TestTheStateOfAStageIsThatOfItsActionsAndWhatIsKnown(t *testing.T) {
 		"an action runs": {inProgress, ran(running, "b:1"), Board{}, Running, "Work is running"},
 		"an approval waits": {inProgress, ran(running, ""), Board{Waiting: []slipway.Waiting{{
 			Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Build"),
-			ActionName: new("Work")}}}, Waiting, "Waiting for approval"},
+			ActionName: new("Work"), PipelineExecutionId: new("new")}}}, Waiting, "Waiting for approval"},
+		"an approval of another execution waits": {inProgress, ran(running, ""), Board{Waiting: []slipway.Waiting{{
+			Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Build"),
+			ActionName: new("Work"), PipelineExecutionId: new("other")}}}, Running, "Work is running"},
 		"an approval of another pipeline waits": {inProgress, ran(running, ""), Board{Waiting: []slipway.Waiting{{
 			Kind: slipway.WaitingKindApproval, PipelineName: new("shop"), StageName: new("Build"),
 			ActionName: new("Work")}}}, Running, "Work is running"},

@@ -13,6 +13,7 @@ var (
 	ErrDuplicateStop     = errors.New("the execution is stopping already")
 	ErrNotLatest         = errors.New("the execution is not the latest in the stage")
 	ErrNotRetryable      = errors.New("the stage did not fail and was not stopped")
+	ErrFull              = errors.New("the pipeline takes no further execution in its mode")
 	ErrNoStage           = errors.New("the pipeline has no such stage")
 	ErrNoRun             = errors.New("there is no such action execution")
 	ErrRunEnded          = errors.New("the action execution has ended")
@@ -23,6 +24,9 @@ var (
 func Start(p *Pipeline, e *Execution, w World) []Effect {
 	e.Status = cp.PipelineExecutionStatusInProgress
 	e.Started, e.Updated = awsproto.At(w.Now), awsproto.At(w.Now)
+	if e.ExecutionMode == "" {
+		e.ExecutionMode = p.Mode()
+	}
 	p.Executions[e.id()] = e
 	r := &reconciler{p, w, nil}
 	r.wait(*p.Declaration.Stages[0].Name, e)
@@ -95,8 +99,11 @@ func Retry(p *Pipeline, stage, execution string, all bool, w World) ([]Effect, e
 		return nil, ErrNoStage
 	}
 	e := p.Executions[execution]
-	if e == nil || s.Latest != execution {
+	if e == nil || e.Alone() && s.Latest != execution {
 		return nil, ErrNotLatest
+	}
+	if p.Mode() == cp.ExecutionModeParallel && Full(p) {
+		return nil, ErrFull
 	}
 	v := e.Stages[stage]
 	if v == nil || v.Status != cp.StageExecutionStatusFailed && v.Status != cp.StageExecutionStatusStopped {
@@ -109,6 +116,10 @@ func Retry(p *Pipeline, stage, execution string, all bool, w World) ([]Effect, e
 		All:     all,
 	}
 	e.Status, e.StatusSummary, e.StopReason = cp.PipelineExecutionStatusInProgress, nil, nil
+	if e.Alone() {
+		e.ExecutionMode = p.Mode() // a retry goes on in the pipeline's present mode
+	}
+	(&reconciler{p, w, nil}).hold(stage, s, e)
 	e.Updated = awsproto.At(w.Now)
 	return Reconcile(p, w), nil
 }

@@ -59,13 +59,11 @@ func (r *reconciler) pass() bool {
 	changed := false
 	for i, stage := range slices.Backward(r.Declaration.Stages) {
 		s := r.stage(*stage.Name)
-		if e := r.inside(s, *stage.Name); e != nil {
+		for _, e := range r.inside(s, *stage.Name) {
 			changed = r.progress(i, e) || changed
 		}
-		if s.Inbound != "" && !s.Closed() && r.inside(s, *stage.Name) == nil {
-			r.enter(*stage.Name, s)
-			changed = true
-		}
+		r.forget(s, *stage.Name)
+		changed = r.admit(*stage.Name, s) || changed
 	}
 	return r.strays() || changed
 }
@@ -77,29 +75,6 @@ func (r *reconciler) stage(name string) *Stage {
 		r.Stages[name] = s
 	}
 	return s
-}
-
-// inside is the execution that holds a stage, or nil.
-func (r *reconciler) inside(s *Stage, name string) *Execution {
-	e := r.Executions[s.Latest]
-	if e == nil {
-		return nil
-	}
-	if v := e.Stages[name]; v != nil &&
-		(v.Status == cp.StageExecutionStatusInProgress || v.Status == cp.StageExecutionStatusStopping) {
-		return e
-	}
-	return nil
-}
-
-func (r *reconciler) enter(name string, s *Stage) {
-	e := r.Executions[s.Inbound]
-	s.Latest, s.Inbound = s.Inbound, ""
-	if e.Stages == nil {
-		e.Stages = map[string]*Visit{}
-	}
-	e.Stages[name] = &Visit{Status: cp.StageExecutionStatusInProgress, Since: len(e.Runs)}
-	r.touch(e)
 }
 
 func (r *reconciler) touch(e *Execution) { e.Updated = awsproto.At(r.w.Now) }
@@ -114,6 +89,14 @@ func (r *reconciler) progress(i int, e *Execution) bool {
 			return false
 		}
 		r.leave(e, v, cp.StageExecutionStatusStopped, cp.PipelineExecutionStatusStopped)
+		return true
+	}
+	if r.outmoded(e) {
+		if running > 0 {
+			return false
+		}
+		r.leave(e, v, cp.StageExecutionStatusCancelled, cp.PipelineExecutionStatusCancelled)
+		e.StatusSummary = new(r.modeChanged(e))
 		return true
 	}
 	for _, order := range runOrders(stage) {
@@ -176,27 +159,6 @@ func (r *reconciler) moveOn(i int, e *Execution, v *Visit) {
 	r.wait(*r.Declaration.Stages[i+1].Name, e)
 }
 
-// wait puts an execution before a stage. Of two that wait the newer stays, and the other is superseded.
-func (r *reconciler) wait(stage string, e *Execution) {
-	s := r.stage(stage)
-	other := r.Executions[s.Inbound]
-	switch {
-	case other == nil || other.Ended():
-		s.Inbound = e.id()
-	case other.Sequence < e.Sequence:
-		s.Inbound = e.id()
-		r.supersede(other, e)
-	default:
-		r.supersede(e, other)
-	}
-}
-
-func (r *reconciler) supersede(old, by *Execution) {
-	old.Status = cp.PipelineExecutionStatusSuperseded
-	old.StatusSummary = new("Superseded by execution " + by.id())
-	r.touch(old)
-}
-
 func (r *reconciler) leave(e *Execution, v *Visit, stage cp.StageExecutionStatus, status cp.PipelineExecutionStatus) {
 	v.Status, e.Status = stage, status
 	r.touch(e)
@@ -222,28 +184,31 @@ func (r *reconciler) start(e *Execution, stage *cp.StageDeclaration, a *cp.Actio
 	}
 	run.Action, run.Role = a, r.Declaration.RoleArn
 	e.Runs = append(e.Runs, run)
-	s := r.stage(*stage.Name)
-	if s.Actions == nil {
-		s.Actions = map[string]string{}
+	if s := r.stage(*stage.Name); s.Latest == e.id() {
+		if s.Actions == nil {
+			s.Actions = map[string]string{}
+		}
+		s.Actions[*a.Name] = e.id()
 	}
-	s.Actions[*a.Name] = e.id()
 	r.touch(e)
 	r.effects = append(r.effects, Effect{StartAction, e.id(), id})
 }
 
-// strays ends executions that wait nowhere and are in no stage: their stage went out of the definition, or they were
-// stopped while they waited.
+// strays ends executions that wait nowhere and are in no stage: their stage went out of the definition, they were
+// stopped while they waited, or the execution mode was changed.
 func (r *reconciler) strays() bool {
 	held := map[string]bool{}
 	changed := false
 	for _, stage := range r.Declaration.Stages {
 		s := r.stage(*stage.Name)
-		if e := r.Executions[s.Inbound]; s.Inbound != "" &&
-			(e == nil || e.Status != cp.PipelineExecutionStatusInProgress) {
-			s.Inbound, changed = "", true
+		for _, id := range s.Inbound {
+			if e := r.Executions[id]; !r.mayWait(e) {
+				s.Inbound, changed = s.Inbound.without(id), true
+				continue
+			}
+			held[id] = true
 		}
-		held[s.Inbound] = true
-		if e := r.inside(s, *stage.Name); e != nil {
+		for _, e := range r.inside(s, *stage.Name) {
 			held[e.id()] = true
 		}
 	}
@@ -275,14 +240,21 @@ func (r *reconciler) cancel(e *Execution) {
 		}
 	}
 	if e.Status = status; status == cp.PipelineExecutionStatusCancelled {
-		e.StatusSummary = new(
-			"The pipeline was changed: the stage that the execution waited for is no longer part of it")
-		if left != "" {
-			e.StatusSummary = new("The pipeline was changed: the stage " + left +
-				", which the execution was in, is no longer part of it")
-		}
+		e.StatusSummary = new(r.whyCancelled(e, left))
 	}
 	r.touch(e)
+}
+
+// whyCancelled says what change of the pipeline left an execution without a place; left is the stage that it was in.
+func (r *reconciler) whyCancelled(e *Execution, left string) string {
+	switch {
+	case r.outmoded(e):
+		return r.modeChanged(e)
+	case left != "":
+		return "The pipeline was changed: the stage " + left +
+			", which the execution was in, is no longer part of it"
+	}
+	return "The pipeline was changed: the stage that the execution waited for is no longer part of it"
 }
 
 func runOrder(a *cp.ActionDeclaration) int32 {

@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -14,16 +15,20 @@ import (
 // name.
 type Pipeline struct {
 	Declaration *cp.PipelineDeclaration
-	Stages      map[string]*Stage
-	Executions  map[string]*Execution
+	// Sequence is that of the newest execution.
+	Sequence   int64
+	Stages     map[string]*Stage
+	Executions map[string]*Execution
 }
 
 // Stage is where a stage stands between reconciliations.
 type Stage struct {
 	// Latest is the execution in the stage, or the last one that was.
 	Latest string `json:"latest,omitzero"`
-	// Inbound waits before the stage; a newer one takes its place.
-	Inbound string `json:"inbound,omitzero"`
+	// Holders are executions in the stage besides Latest: of the mode PARALLEL, or left from another mode.
+	Holders []string `json:"holders,omitzero"`
+	// Inbound waits before the stage. In the mode SUPERSEDED a newer one takes its place.
+	Inbound Queue `json:"inbound,omitzero"`
 	// Transition is set once the transition into the stage was closed or opened.
 	Transition *cp.TransitionState `json:"transition,omitzero"`
 	// Actions holds, for each action of the stage, the execution that ran it last.
@@ -31,6 +36,38 @@ type Stage struct {
 	// Attention is how much the execution in the stage needs. The package that stores pipelines keeps it; it decides
 	// nothing.
 	Attention Attention `json:"attention,omitzero"`
+}
+
+// Queue are the IDs of executions that wait before a stage. The first enters first.
+type Queue []string
+
+// UnmarshalJSON reads a list, and the one ID that earlier versions stored instead.
+func (q *Queue) UnmarshalJSON(text []byte) error {
+	var one string
+	if err := json.Unmarshal(text, &one); err == nil {
+		*q = nil
+		if one != "" {
+			*q = Queue{one}
+		}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(q))
+}
+
+// IsZero reports whether nothing waits; it leaves an empty queue out of the stored form.
+func (q Queue) IsZero() bool { return len(q) == 0 }
+
+// First is the execution that enters next, or "".
+func (q Queue) First() string {
+	if len(q) == 0 {
+		return ""
+	}
+	return q[0]
+}
+
+// without is the queue without an execution.
+func (q Queue) without(id string) Queue {
+	return slices.DeleteFunc(slices.Clone(q), func(other string) bool { return other == id })
 }
 
 // Attention is how urgently a person has to look at something.

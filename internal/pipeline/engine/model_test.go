@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	cp "slipway/api/codepipeline"
+)
+
+var modes = []cp.ExecutionMode{
+	cp.ExecutionModeSuperseded, cp.ExecutionModeQueued, cp.ExecutionModeParallel,
+}
+
+// sequences sets how many sequences of events a random test tries.
+func sequences(t *testing.T) {
+	t.Helper()
+	n := "2000"
+	if os.Getenv("SLIPWAY_LONG") != "" {
+		n = "100000"
+	}
+	was := flag.Lookup("rapid.checks").Value.String()
+	if err := flag.Set("rapid.checks", n); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set("rapid.checks", was) })
+}
+
+// crash takes the pipeline through its stored form, as a restart does.
+func (b *bench) crash(t *rapid.T) {
+	text, err := json.Marshal(b.p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &Pipeline{}
+	if err := json.Unmarshal(text, p); err != nil {
+		t.Fatal(err)
+	}
+	b.p = p
+}
+
+// model lets random events happen to a pipeline.
+type model struct {
+	*bench
+	queues map[string]Queue // as they were after the event before
+}
+
+func newModel(t *rapid.T) *model {
+	d := declaration(rapid.IntRange(1, 4).Draw(t, "stages"), rapid.IntRange(1, 4).Draw(t, "actions"))
+	d.ExecutionMode = rapid.SampledFrom(modes).Draw(t, "mode")
+	return &model{bench: newBench(d)}
+}
+
+func (m *model) execution(t *rapid.T) string {
+	return fmt.Sprintf("e%d", rapid.Int64Range(1, m.last+1).Draw(t, "execution"))
+}
+
+func (m *model) stage(t *rapid.T) string {
+	return *rapid.SampledFrom(m.p.Declaration.Stages).Draw(t, "stage").Name
+}
+
+// rarely reports, once in ten times, that something rare happens.
+func rarely(t *rapid.T) bool { return rapid.IntRange(0, 9).Draw(t, "rare") == 0 }
+
+func (m *model) events() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"push":   func(*rapid.T) { m.start() },
+		"finish": m.finishOne,
+		"stop": func(t *rapid.T) {
+			m.did(Stop(m.p, m.execution(t), rapid.Bool().Draw(t, "abandon"), nil, m.world()))
+		},
+		"retry": func(t *rapid.T) {
+			m.did(Retry(m.p, m.stage(t), m.execution(t), rapid.Bool().Draw(t, "all"), m.world()))
+		},
+		"transition": func(t *rapid.T) {
+			to := cp.TransitionState{Enabled: new(rapid.Bool().Draw(t, "enabled"))}
+			m.did(SetTransition(m.p, m.stage(t), to, m.world()), nil)
+		},
+		"update": m.update,
+		"crash":  m.crash,
+		"":       m.invariants,
+	}
+}
+
+// finishOne ends an action that was started. An effect that is not taken off the list is done a second time, as after a
+// crash.
+func (m *model) finishOne(t *rapid.T) {
+	if len(m.jobs) == 0 {
+		return
+	}
+	i := rapid.IntRange(0, len(m.jobs)-1).Draw(t, "job")
+	e := m.jobs[i]
+	if rapid.Bool().Draw(t, "once") {
+		m.jobs = slices.Delete(m.jobs, i, i+1)
+	}
+	m.finish(e, rapid.SampledFrom([]cp.ActionExecutionStatus{
+		cp.ActionExecutionStatusSucceeded,
+		cp.ActionExecutionStatusSucceeded,
+		cp.ActionExecutionStatusFailed,
+	}).Draw(t, "status"))
+}
+
+// update changes the definition: a stage goes, stages change places, or the mode becomes another.
+func (m *model) update(t *rapid.T) {
+	if !rarely(t) {
+		return
+	}
+	d := *m.p.Declaration
+	d.Version = new(*d.Version + 1)
+	d.Stages = slices.Clone(d.Stages)
+	n := len(d.Stages)
+	switch rapid.IntRange(0, 3).Draw(t, "change") {
+	case 0:
+		if n > 1 {
+			i := rapid.IntRange(0, n-1).Draw(t, "which")
+			d.Stages = slices.Delete(d.Stages, i, i+1)
+		}
+	case 1:
+		i := rapid.IntRange(0, n-1).Draw(t, "which")
+		d.Stages[0], d.Stages[i] = d.Stages[i], d.Stages[0]
+	default:
+		d.ExecutionMode = rapid.SampledFrom(modes).Draw(t, "mode")
+	}
+	m.p.Declaration = &d
+	m.did(Reconcile(m.p, m.world()), nil)
+	m.queues = nil
+}
+
+// TestRandomEvents lets anything happen in any order, crashes included, and holds what must always be true.
+func TestRandomEvents(t *testing.T) {
+	sequences(t)
+	rapid.Check(t, func(t *rapid.T) {
+		m := newModel(t)
+		t.Repeat(m.events())
+		m.settle(t)
+	})
+}
+
+// settle checks that with the way open and every action ending, everything ends.
+func (m *model) settle(t *rapid.T) {
+	for _, s := range m.p.Declaration.Stages {
+		m.did(SetTransition(m.p, *s.Name, cp.TransitionState{Enabled: new(true)}, m.world()), nil)
+	}
+	m.drain(cp.ActionExecutionStatusSucceeded)
+	for id, e := range m.p.Executions {
+		if !e.Ended() {
+			t.Fatalf("execution %s is wedged: %s", id, e.Status)
+		}
+	}
+}
+
+// invariants checks what holds of a pipeline at any time.
+func (m *model) invariants(t *rapid.T) {
+	m.places(t)
+	m.order(t)
+	for id, e := range m.p.Executions {
+		m.consistent(t, id, e)
+	}
+	before, err := json.Marshal(m.p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := Reconcile(m.p, m.world()); len(again) > 0 {
+		t.Fatalf("reconciling twice did %v", again)
+	}
+	after, err := json.Marshal(m.p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(before), string(after)); diff != "" {
+		t.Fatalf("reconciling twice changed %s", diff)
+	}
+}
+
+// places checks that each execution is in one place, which knows it, and that a stage holds one execution at most of
+// those that share it with no other.
+func (m *model) places(t *rapid.T) {
+	at := map[string]string{} // execution -> place
+	put := func(id, place string) {
+		if other, ok := at[id]; ok {
+			t.Fatalf("%s is %s and %s", id, other, place)
+		}
+		at[id] = place
+	}
+	for _, stage := range m.p.Declaration.Stages {
+		name, alone := *stage.Name, 0
+		s := m.p.Stages[name]
+		for id, e := range m.p.Executions {
+			if !e.in(name) {
+				continue
+			}
+			put(id, "in "+name)
+			if e.Alone() {
+				alone++
+			}
+			if s.Latest != id && !slices.Contains(s.Holders, id) {
+				t.Fatalf("%s is in %s, which does not know", id, name)
+			}
+		}
+		if alone > 1 {
+			t.Fatalf("%d executions in %s that share it with no other", alone, name)
+		}
+		superseding := 0
+		for _, id := range s.Inbound {
+			put(id, "before "+name)
+			if m.p.Executions[id].mode() == cp.ExecutionModeSuperseded {
+				superseding++
+			}
+		}
+		if superseding > 1 {
+			t.Fatalf("%d executions wait before %s; a newer one should have superseded the others", superseding, name)
+		}
+	}
+	for id, e := range m.p.Executions {
+		if at[id] == "" && !e.Ended() && !m.runs(e) {
+			t.Fatalf("%s is lost: it is %s and nowhere", id, e.Status)
+		}
+	}
+}
+
+// order checks that who waited is let in in that order, and that nobody new stands before others.
+func (m *model) order(t *rapid.T) {
+	queues := map[string]Queue{}
+	for name, s := range m.p.Stages {
+		queues[name] = slices.Clone(s.Inbound)
+		was := m.queues[name]
+		var stayed Queue
+		for _, id := range was {
+			switch e := m.p.Executions[id]; {
+			case slices.Contains(s.Inbound, id):
+				stayed = append(stayed, id)
+			case len(stayed) > 0 && e.Alone() && e.in(name) && m.p.Executions[stayed[0]].Alone():
+				t.Fatalf("%s entered %s before %s, which waited longer", id, name, stayed[0])
+			}
+		}
+		if !slices.Equal(stayed, s.Inbound[:len(stayed)]) {
+			t.Fatalf("before %s waited %v, and now %v", name, was, s.Inbound)
+		}
+	}
+	m.queues = queues
+}
+
+func (m *model) runs(e *Execution) bool {
+	return slices.ContainsFunc(
+		e.Runs, func(r *Run) bool { return r.Status == cp.ActionExecutionStatusInProgress })
+}
+
+// consistent checks an execution: what runs is waited for, and what ended or was superseded has a reason to be.
+func (m *model) consistent(t *rapid.T, id string, e *Execution) {
+	if e.Ended() && m.runs(e) {
+		t.Fatalf("%s ended as %s while an action runs", id, e.Status)
+	}
+	for _, r := range e.Runs {
+		pending := slices.ContainsFunc(
+			m.jobs, func(j Effect) bool { return j.Kind == StartAction && j.Run == *r.ActionExecutionId })
+		if r.Status == cp.ActionExecutionStatusInProgress && !pending {
+			t.Fatalf("action %s of %s waits for nothing", *r.ActionName, id)
+		}
+	}
+	if e.Status == cp.PipelineExecutionStatusSuperseded {
+		newer := slices.ContainsFunc(
+			slices.Collect(maps.Values(m.p.Executions)), func(o *Execution) bool { return o.Sequence > e.Sequence })
+		if !newer || e.mode() != cp.ExecutionModeSuperseded {
+			t.Fatalf("%s, of the mode %s, is superseded; one is newer: %t", id, e.mode(), newer)
+		}
+	}
+}
