@@ -279,6 +279,18 @@ func TestTheCLIDrivesEverything(t *testing.T) { //nolint:funlen // one story, to
 		has(t, run("codepipeline get-action-type --category Build --owner AWS --provider CodeBuild --action-version 1"),
 			"CodeBuild")
 		tags("codepipeline", arn("codepipeline", "ask"))
+		run("codepipeline put-webhook --webhook", `{"name": "hook", "targetPipeline": "ask", "targetAction": "Get",
+			"filters": [{"jsonPath": "$.ref"}], "authentication": "UNAUTHENTICATED", "authenticationConfiguration": {}}`)
+		tags("codepipeline", arn("codepipeline", "webhook:hook"))
+		run("codepipeline deregister-webhook-with-third-party --webhook-name hook")
+		if got := text("webhooks[].definition.targetAction", "codepipeline list-webhooks"); got != "Get" {
+			t.Error(got)
+		}
+		run("codepipeline delete-webhook --name hook")
+		if got := text("newRevision", "codepipeline put-action-revision --pipeline-name ask --stage-name Source "+
+			"--action-name Get --action-revision revisionId=v,revisionChangeId=c,created=2026-01-02"); got != "True" {
+			t.Error(got)
+		}
 		run("codepipeline delete-pipeline --name ask")
 	})
 

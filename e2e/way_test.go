@@ -248,8 +248,28 @@ func (w *way) look(execution string) (reason string) {
 		if *a.ActionName == "Build" && a.Status == cptypes.ActionExecutionStatusSucceeded {
 			w.log(*a.Output.ExecutionResult.ExternalExecutionId)
 		}
+		if *a.ActionName == "Deploy" && a.Status == cptypes.ActionExecutionStatusSucceeded {
+			w.target(*a.ActionExecutionId)
+		}
 	}
 	return reason
+}
+
+// target looks at the one host that a deploy action has deployed to.
+func (w *way) target(run string) {
+	w.t.Helper()
+	out := must(w.pipeline.ListDeployActionExecutionTargets(w.t.Context(),
+		&cp.ListDeployActionExecutionTargetsInput{ActionExecutionId: &run, PipelineName: aws.String(wayName)}))(w.t)
+	if len(out.Targets) != 1 || *out.Targets[0].Status != "Succeeded" || *out.Targets[0].TargetId != "host" ||
+		len(out.Targets[0].Events) < 4 || out.Targets[0].EndTime == nil {
+		w.t.Errorf("the targets are %+v", out.Targets)
+	}
+	if w.pushes == 1 && noCLI() == "" {
+		if got := w.text("targets[].targetId",
+			"codepipeline list-deploy-action-execution-targets --action-execution-id "+run); got != "host" {
+			w.t.Errorf("the CLI lists %q", got)
+		}
+	}
 }
 
 func (w *way) log(build string) {

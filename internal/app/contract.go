@@ -31,6 +31,7 @@ import (
 	"slipway/internal/pipeline"
 	"slipway/internal/pipeline/custom"
 	"slipway/internal/pipeline/jenkins"
+	"slipway/internal/pipeline/webhook"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/platform/network"
 	"slipway/internal/release"
@@ -52,6 +53,7 @@ type (
 	pipelinePart  = pipeline.Service
 	jobWorkerPart = custom.Service
 	jenkinsPart   = jenkins.Service
+	triggerPart   = webhook.Service
 	releasePart   = release.Service
 	monitorPart   = monitor.Service
 	balancerPart  = loadbalancer.Service
@@ -82,6 +84,7 @@ type (
 	codepipelineAPI struct {
 		*pipelinePart
 		*jobWorkerPart
+		*triggerPart
 		codepipeline.Unimplemented
 	}
 	codedeployAPI struct {

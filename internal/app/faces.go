@@ -30,6 +30,7 @@ import (
 	logsface "slipway/internal/logs"
 	"slipway/internal/notify"
 	"slipway/internal/object/s3"
+	"slipway/internal/pipeline/webhook"
 	"slipway/internal/report"
 	"slipway/internal/source"
 	"slipway/internal/view"
@@ -80,6 +81,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		},
 		issuer:   s.identity.Issuer(),
 		webhooks: build.NewWebhooks(s.builds),
+		triggers: webhook.NewHandler(s.triggers),
 		badges:   build.Badges{Service: s.builds},
 		links:    notify.Links{Service: s.topics},
 		logs:     s.logStream(api),
@@ -199,7 +201,7 @@ func (s *server) newContract() contract {
 	c := newContract(s.rights.hooks(), implementations{
 		codecommit:     codecommitAPI{s.sources, codecommit.Unimplemented{}},
 		codebuild:      codebuildAPI{s.builds, s.reports, codebuild.Unimplemented{}},
-		codepipeline:   codepipelineAPI{s.pipelines, s.jobWorkers, codepipeline.Unimplemented{}},
+		codepipeline:   codepipelineAPI{s.pipelines, s.jobWorkers, s.triggers, codepipeline.Unimplemented{}},
 		codedeploy:     codedeployAPI{s.deployments, s.hosts, codedeploy.Unimplemented{}},
 		command:        commandAPI{s.hosts, codedeploycommand.Unimplemented{}},
 		logs:           logsAPI{s.logs, logs.Unimplemented{}},

@@ -8,6 +8,7 @@ import (
 	"slipway/internal/build"
 	"slipway/internal/deploy"
 	deployserver "slipway/internal/deploy/server"
+	"slipway/internal/forge"
 	"slipway/internal/identity"
 	"slipway/internal/journal"
 	"slipway/internal/key"
@@ -17,6 +18,7 @@ import (
 	"slipway/internal/pipeline"
 	"slipway/internal/pipeline/custom"
 	"slipway/internal/pipeline/jenkins"
+	"slipway/internal/pipeline/webhook"
 	"slipway/internal/platform/loadbalancer"
 	"slipway/internal/platform/network"
 	"slipway/internal/release"
@@ -211,6 +213,7 @@ type stages struct {
 	jobWorkers  *custom.Service
 	jenkins     *jenkins.Service
 	pipelines   *pipeline.Service
+	triggers    *webhook.Service
 }
 
 func newStages(ctx context.Context, g *ground, st *storage, t *traffic, r *rights) (x *stages, err error) {
@@ -305,7 +308,23 @@ func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, r *rig
 		RemoveLog: st.journal.Remove,
 		MayTell:   r.mayTell,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	x.triggers = webhook.New(g.db, webhook.Config{
+		Region:    g.Place.Region,
+		Account:   g.Place.Account,
+		URL:       g.URL,
+		Now:       g.now,
+		Log:       g.Log,
+		Pager:     g.pager,
+		Seal:      g.sealer,
+		Hints:     g.hints,
+		Pipelines: x.pipelines,
+		Forges:    forge.NewClient(loopback(g.Listen)),
+		GitHub:    forge.GitHubAPI,
+	})
+	return nil
 }
 
 // artifactKey answers for job workers, which are made before the pipelines whose actions they do.

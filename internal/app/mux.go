@@ -19,6 +19,7 @@ import (
 	"slipway/internal/identity/issuer"
 	"slipway/internal/notify"
 	"slipway/internal/object/s3"
+	"slipway/internal/pipeline/webhook"
 )
 
 // mux dispatches the requests of the server's one address: S3 by its signature only, the JSON and Query services, Git,
@@ -34,6 +35,8 @@ type mux struct {
 	terminals *build.Terminals
 	// webhooks take what forges deliver.
 	webhooks *build.Webhooks
+	// triggers take what is posted to the webhooks of pipelines.
+	triggers *webhook.Handler
 	// badges show everybody the states of projects that have one.
 	badges build.Badges
 	// links are what subscribers of topics open.
@@ -153,6 +156,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.badges.ServeHTTP(w, q)
 	case m.webhooks.Accepts(q):
 		m.webhooks.ServeHTTP(w, q)
+	case m.triggers.Accepts(q):
+		m.triggers.ServeHTTP(w, q)
 	case m.links.Accepts(q):
 		m.links.ServeHTTP(w, q)
 	case s3.Accepts(q):

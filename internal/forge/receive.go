@@ -80,8 +80,8 @@ func (h *Receiver) Serve(w http.ResponseWriter, r *http.Request, take func() ([]
 	_ = json.NewEncoder(w).Encode(map[string]string{"message": message})
 }
 
-// Read reads a delivery and checks its proof. Its errors are Refusals. The forge is told also of one that is refused, if
-// it is known.
+// Read reads a delivery and checks its proof. Its errors are Refusals. The forge is told also of one that is refused,
+// if it is known.
 func (h *Receiver) Read(w http.ResponseWriter, r *http.Request, secret string, now time.Time) (Delivery, error) {
 	d := Delivery{Forge: ForgeOf(r.Header), Header: r.Header}
 	if d.Forge == "" {
@@ -92,7 +92,7 @@ func (h *Receiver) Read(w http.ResponseWriter, r *http.Request, secret string, n
 	if err != nil {
 		return d, &Refusal{http.StatusUnauthorized, err}
 	}
-	if d.Body, err = h.body(w, r); err != nil || done {
+	if d.Body, err = h.Body(w, r); err != nil || done {
 		return d, err
 	}
 	if err := d.Forge.Proof(r.Header, d.Body, secret, now); err != nil {
@@ -101,8 +101,9 @@ func (h *Receiver) Read(w http.ResponseWriter, r *http.Request, secret string, n
 	return d, nil
 }
 
-// body reads a delivery, of which a few are read at a time.
-func (h *Receiver) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// Body reads a delivery whose proof is the caller's to check, of which a few are read at a time. Its errors are
+// Refusals.
+func (h *Receiver) Body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if r.ContentLength > maxDelivery {
 		return nil, tooLarge()
 	}

@@ -199,6 +199,9 @@ func (s *Service) started(ctx context.Context, to ref, a *Action, o Outcome) err
 			if err := addWait(ctx, tx, *o.Wait, to); err != nil {
 				return nil, err
 			}
+			if err := s.addDeploy(ctx, tx, to, run); err != nil {
+				return nil, err
+			}
 			look := store.Job{Kind: lookJob, Key: to.Run, Payload: *o.Wait, RunAt: s.Now().Add(lookAfter)}
 			if err := tx.Enqueue(ctx, look); err != nil {
 				return nil, err

@@ -180,6 +180,18 @@ func (s *Service) GetPipeline(ctx context.Context, in *cp.GetPipelineInput) (*cp
 	}}, nil
 }
 
+// Definition is what a pipeline is now, with its secrets masked.
+func (s *Service) Definition(ctx context.Context, q store.Queryer, name string) (*cp.PipelineDeclaration, error) {
+	d, err := store.Document[cp.PipelineDeclaration](ctx, q, `SELECT doc FROM pipelines WHERE name = $1`, name)
+	switch {
+	case err != nil:
+		return nil, err
+	case d == nil:
+		return nil, notFound(name)
+	}
+	return s.masked(d), nil
+}
+
 // version reads a former version of a pipeline.
 func (s *Service) version(ctx context.Context, name string, version int32) (*cp.PipelineDeclaration, error) {
 	d, err := store.Document[cp.PipelineDeclaration](ctx, s.db,
@@ -244,15 +256,20 @@ var tablesOfPipelines = []string{
 	"pipeline_jobs",
 	"pipeline_jenkins_builds",
 	"pipeline_watches",
+	"pipeline_revisions",
+	"pipeline_deploys",
 	"pipeline_executions",
 	"pipeline_tags",
 	"pipeline_versions",
 }
 
 // DeletePipeline implements codepipeline:DeletePipeline. A name that is not there is no error. What its actions started
-// goes on by itself.
+// goes on by itself. Its webhooks end with it: they would start the next pipeline of its name.
 func (s *Service) DeletePipeline(ctx context.Context, in *cp.DeletePipelineInput) (*cp.DeletePipelineOutput, error) {
 	return nil, s.db.Write(ctx, func(tx store.Tx) error {
+		if err := DeleteWebhooks(ctx, tx, `pipeline = $1`, *in.Name); err != nil {
+			return err
+		}
 		for _, table := range tablesOfPipelines {
 			if _, err := tx.Exec(ctx, `DELETE FROM `+table+` WHERE pipeline = $1`, *in.Name); err != nil {
 				return err

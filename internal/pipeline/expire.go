@@ -72,6 +72,13 @@ func (s *Service) expire(
 		}
 	}
 	return s.db.Write(ctx, func(tx store.Tx) error {
+		if err := forgetRevisions(ctx, tx, pipeline, e); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM pipeline_deploys WHERE pipeline = $1 AND execution = $2`, pipeline,
+			*e.PipelineExecutionId); err != nil {
+			return err
+		}
 		_, err := tx.Exec(ctx, `DELETE FROM pipeline_executions WHERE pipeline = $1 AND sequence = $2 AND live = 0`,
 			pipeline, e.Sequence)
 		return err

@@ -56,6 +56,25 @@ type Reporter interface {
 	Progress(ctx context.Context, a *Action, id string) (*Progress, error)
 }
 
+// Targeted is a Waiter whose actions deploy to targets that can be told apart, such as hosts.
+type Targeted interface {
+	Waiter
+	// Targets are those of what an action waits for, or waited for.
+	Targets(ctx context.Context, id string, q TargetQuery) (TargetPage, error)
+}
+
+// TargetQuery says which targets are asked for: of these statuses, or of all, after a place of TargetPage.Next.
+type TargetQuery struct {
+	Statuses []string
+	After    string
+}
+
+// TargetPage is a part of the targets. Next is where the next part begins; "" for the last.
+type TargetPage struct {
+	All  []cp.DeployActionExecutionTarget
+	Next string
+}
+
 // Progress is how far an action is. Members that are not known are empty.
 type Progress struct {
 	ExternalID string // of what does the work elsewhere

@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"context"
 	"maps"
 	"slices"
 
 	cp "slipway/api/codepipeline"
 	"slipway/internal/pipeline/engine"
+	"slipway/internal/store"
 	"slipway/spec/pipelinefile"
 )
 
@@ -56,6 +58,24 @@ func (s *Service) sealed(d, before *cp.PipelineDeclaration) *cp.PipelineDeclarat
 		c[key] = s.Seal.Seal([]byte(c[key]), place)
 	})
 	return &kept
+}
+
+// SourceSecret opens a secret of a source action's configuration; "" for one that is not there.
+func (s *Service) SourceSecret(ctx context.Context, q store.Queryer, pipeline, action, key string) (string, error) {
+	r, err := load(ctx, q, pipeline)
+	if err != nil {
+		return "", err
+	}
+	first := &r.Declaration.Stages[0]
+	for i := range first.Actions {
+		sealed, ok := first.Actions[i].Configuration[key]
+		if *first.Actions[i].Name != action || !ok {
+			continue
+		}
+		plain, err := s.Seal.Open(sealed, SecretPlace(pipeline, *first.Name, action, key))
+		return string(plain), err
+	}
+	return "", nil
 }
 
 // opens reports whether a sealed value is that of a text.

@@ -16,10 +16,32 @@ const maxTags = 50
 var (
 	pipelineTags = store.Tags{Table: "pipeline_tags", Of: "pipeline"}
 	typeTags     = store.Tags{Table: "pipeline_action_type_tags", Of: "action_type"}
+	webhookTags  = store.Tags{Table: "pipeline_webhook_tags", Of: "webhook"}
 )
 
 // typePrefix begins what follows the account in the ARN of an action type: actiontype:OWNER/CATEGORY/PROVIDER/VERSION.
 const typePrefix = "actiontype:"
+
+// WebhookPrefix begins what follows the account in the ARN of a webhook: webhook:NAME.
+const WebhookPrefix = "webhook:"
+
+// TagWebhook gives a webhook tags.
+func TagWebhook(ctx context.Context, tx store.Tx, name string, given []cp.Tag) error {
+	return setTags(ctx, tx, webhookTags, name, given)
+}
+
+// DeleteWebhooks deletes the webhooks that a condition on their table finds, with their tags.
+func DeleteWebhooks(ctx context.Context, tx store.Tx, where string, args ...any) error {
+	for _, what := range []string{
+		`DELETE FROM pipeline_webhook_tags WHERE webhook IN (SELECT name FROM pipeline_webhooks WHERE ` + where + `)`,
+		`DELETE FROM pipeline_webhooks WHERE ` + where,
+	} {
+		if _, err := tx.Exec(ctx, what, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // TagActionType gives an action type tags. Its name is what follows the account in its ARN.
 func TagActionType(ctx context.Context, tx store.Tx, name string, given []cp.Tag) error {
@@ -41,7 +63,7 @@ func setTags(ctx context.Context, tx store.Tx, tags store.Tags, name string, giv
 	return err
 }
 
-// tagged finds the pipeline or the action type of an ARN, and the table of its tags.
+// tagged finds the pipeline, the webhook or the action type of an ARN, and the table of its tags.
 func (s *Service) tagged(ctx context.Context, q store.Queryer, arn string) (store.Tags, string, error) {
 	name, ok := strings.CutPrefix(arn, s.arn(""))
 	if !ok {
@@ -55,12 +77,16 @@ func (s *Service) tagged(ctx context.Context, q store.Queryer, arn string) (stor
 		}
 		return typeTags, name, nil
 	}
-	var n int
-	ok, err := store.Find(ctx, q, []any{&n}, `SELECT 1 FROM pipelines WHERE name = $1`, name)
-	if err == nil && !ok {
-		err = &cp.ResourceNotFoundException{Message: "There is no pipeline " + arn}
+	tags, query := pipelineTags, `SELECT 1 FROM pipelines WHERE name = $1`
+	if of, ok := strings.CutPrefix(name, WebhookPrefix); ok {
+		tags, name, query = webhookTags, of, `SELECT 1 FROM pipeline_webhooks WHERE name = $1`
 	}
-	return pipelineTags, name, err
+	var n int
+	ok, err := store.Find(ctx, q, []any{&n}, query, name)
+	if err == nil && !ok {
+		err = &cp.ResourceNotFoundException{Message: "There is no " + tags.Of + " " + arn}
+	}
+	return tags, name, err
 }
 
 // hasType reports whether a request made the action type OWNER/CATEGORY/PROVIDER/VERSION, and none deleted it.

@@ -47,15 +47,21 @@ func (s *Service) Changed(ctx context.Context, p Place) error {
 }
 
 func (s *Service) trigger(ctx context.Context, tx store.Tx, w watcher) error {
-	r, err := load(ctx, tx, w.pipeline)
-	if err != nil {
-		return err
-	}
-	_, effects := s.start(r, cause{trigger: cp.ExecutionTrigger{
+	_, err := s.Trigger(ctx, tx, w.pipeline, cp.ExecutionTrigger{
 		TriggerType:   cp.TriggerTypePollForSourceChanges,
 		TriggerDetail: &w.action,
-	}})
-	return s.save(ctx, tx, w.pipeline, r, effects)
+	})
+	return err
+}
+
+// Trigger starts an execution of a pipeline in a transaction, and returns its ID.
+func (s *Service) Trigger(ctx context.Context, tx store.Tx, name string, by cp.ExecutionTrigger) (string, error) {
+	r, err := load(ctx, tx, name)
+	if err != nil {
+		return "", err
+	}
+	e, effects := s.start(r, cause{trigger: by})
+	return *e.PipelineExecutionId, s.save(ctx, tx, name, r, effects)
 }
 
 // Watches reports whether a pipeline watches a place.

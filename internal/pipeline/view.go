@@ -104,12 +104,16 @@ func (s *Service) actionState(
 		state.CurrentRevision = run.Worked
 		return state
 	}
+	state.CurrentRevision = e.Announced[*a.Name]
 	for _, rev := range e.Revisions {
 		if *rev.ActionName == *a.Name {
 			state.CurrentRevision = &cp.ActionRevision{
 				RevisionId:       rev.RevisionId,
 				RevisionChangeId: rev.RevisionId,
 				Created:          run.LastUpdateTime,
+			}
+			if told := e.Announced[*a.Name]; told != nil && *told.RevisionId == *rev.RevisionId {
+				state.CurrentRevision = told
 			}
 			state.RevisionUrl = rev.RevisionUrl
 		}

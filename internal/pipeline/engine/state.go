@@ -98,6 +98,8 @@ type Execution struct {
 	StopReason *string                     `json:"stopReason,omitzero"`
 	Sources    []cp.SourceRevisionOverride `json:"sources,omitzero"`
 	Revisions  []cp.SourceRevision         `json:"revisions,omitzero"`
+	// Announced are the revisions that PutActionRevision has told, by action.
+	Announced map[string]*cp.ActionRevision `json:"announced,omitzero"`
 }
 
 // Visit is an execution's stay in a stage.

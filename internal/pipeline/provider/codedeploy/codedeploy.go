@@ -19,9 +19,13 @@ type Deployments interface {
 	// CreateForPipeline starts a deployment, or returns the ID of the one that it started before for the key.
 	CreateForPipeline(ctx context.Context, key string, in *codedeploy.CreateDeploymentInput) (string, error)
 	GetDeployment(ctx context.Context, in *codedeploy.GetDeploymentInput) (*codedeploy.GetDeploymentOutput, error)
+	ListDeploymentTargets(ctx context.Context,
+		in *codedeploy.ListDeploymentTargetsInput) (*codedeploy.ListDeploymentTargetsOutput, error)
+	BatchGetDeploymentTargets(ctx context.Context,
+		in *codedeploy.BatchGetDeploymentTargetsInput) (*codedeploy.BatchGetDeploymentTargetsOutput, error)
 }
 
-// Provider implements pipeline.Provider and pipeline.Waiter.
+// Provider implements pipeline.Provider, pipeline.Waiter and pipeline.Targeted.
 type Provider struct{ Deployments Deployments }
 
 // Deployment is what an action waits for.

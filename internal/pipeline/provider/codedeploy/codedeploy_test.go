@@ -12,6 +12,7 @@ import (
 
 // deployments answers with one deployment, and keeps what it was created with.
 type deployments struct {
+	provider.Deployments
 	info *codedeploy.DeploymentInfo
 	key  string
 	in   *codedeploy.CreateDeploymentInput
