@@ -258,6 +258,15 @@ func TestTheCLIDrivesEverything(t *testing.T) { //nolint:funlen // one story, to
 			"codepipeline list-pipeline-executions --pipeline-name ask"); got != first {
 			t.Error(got)
 		}
+		run("codepipeline retry-stage-execution --pipeline-name ask --stage-name Decide --retry-mode ALL_ACTIONS " +
+			"--pipeline-execution-id " + first)
+		run("codepipeline put-approval-result --pipeline-name ask --stage-name Decide --action-name Ask --result " +
+			"summary=yes,status=Approved --token " + f.token("ask", "Decide", "Ask", first))
+		f.newest("ask", 1, types.PipelineExecutionStatusSucceeded)
+		back := text("pipelineExecutionId", "codepipeline rollback-stage --pipeline-name ask --stage-name Decide "+
+			"--target-pipeline-execution-id "+first)
+		f.token("ask", "Decide", "Ask", back)
+		run("codepipeline stop-pipeline-execution --abandon --pipeline-name ask --pipeline-execution-id " + back)
 		run(
 			"codepipeline disable-stage-transition --pipeline-name ask --stage-name Decide --transition-type Inbound " +
 				"--reason freeze")

@@ -84,3 +84,42 @@ func TestPipelineExecutionModes(t *testing.T) {
 	has(t, must(f.slipway("approve", "fleet"))(t), "fleet/Approve/Ask is approved", two)
 	f.newest("fleet", 2, types.PipelineExecutionStatusSucceeded)
 }
+
+func TestPipelineRollsBack(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFlow(t), t.Context()
+	d := declare("back", source(), stage("Approve", approval("Ask")))
+	d.PipelineType = types.PipelineTypeV2
+	d.Stages[1].OnFailure = &types.FailureConditions{Result: types.ResultRollback}
+	f.create(d)
+	first := f.newest("back", 1, types.PipelineExecutionStatusInProgress)
+	decide := func(execution string, status types.ApprovalStatus) {
+		t.Helper()
+		if err := f.decide("back", "Approve", "Ask", f.token("back", "Approve", "Ask", execution), status); err != nil {
+			t.Fatal(err)
+		}
+	}
+	decide(first, types.ApprovalStatusApproved)
+	f.newest("back", 1, types.PipelineExecutionStatusSucceeded)
+	decide(f.start("back"), types.ApprovalStatusRejected)
+	f.newest("back", 2, types.PipelineExecutionStatusFailed)
+	automatic := f.newest("back", 3, types.PipelineExecutionStatusInProgress)
+	decide(automatic, types.ApprovalStatusApproved)
+	f.newest("back", 3, types.PipelineExecutionStatusSucceeded)
+	manual := *must(f.RollbackStage(ctx, &codepipeline.RollbackStageInput{
+		PipelineName: new("back"), StageName: new("Approve"), TargetPipelineExecutionId: &first,
+	}))(t).PipelineExecutionId
+	for id, by := range map[string]types.TriggerType{
+		automatic: types.TriggerTypeAutomatedRollback, manual: types.TriggerTypeManualRollback,
+	} {
+		got := must(f.GetPipelineExecution(ctx, &codepipeline.GetPipelineExecutionInput{
+			PipelineName: new("back"), PipelineExecutionId: &id,
+		}))(t).PipelineExecution
+		if got.ExecutionType != types.ExecutionTypeRollback || got.Trigger.TriggerType != by ||
+			*got.RollbackMetadata.RollbackTargetPipelineExecutionId != first {
+			t.Errorf("execution %+v", got)
+		}
+	}
+	decide(manual, types.ApprovalStatusApproved)
+	f.newest("back", 4, types.PipelineExecutionStatusSucceeded)
+}

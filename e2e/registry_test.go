@@ -32,7 +32,7 @@ var promised = map[string]string{
 		ListCommandExecutionsForSandbox`,
 	"codepipeline": `CreatePipeline GetPipeline UpdatePipeline DeletePipeline ListPipelines StartPipelineExecution StopPipelineExecution GetPipelineExecution
 		ListPipelineExecutions GetPipelineState ListActionExecutions ListActionTypes GetActionType PutApprovalResult EnableStageTransition
-		DisableStageTransition RetryStageExecution TagResource UntagResource ListTagsForResource
+		DisableStageTransition RetryStageExecution RollbackStage TagResource UntagResource ListTagsForResource
 		CreateCustomActionType DeleteCustomActionType UpdateActionType PollForJobs AcknowledgeJob GetJobDetails
 		PutJobSuccessResult PutJobFailureResult PollForThirdPartyJobs AcknowledgeThirdPartyJob GetThirdPartyJobDetails
 		PutThirdPartyJobSuccessResult PutThirdPartyJobFailureResult PutWebhook ListWebhooks DeleteWebhook

@@ -25,8 +25,7 @@ func inputs(e *engine.Execution, run *engine.Run) ([]cp.ArtifactDetail, error) {
 
 // artifact is where the newest artifact of a name lies that an execution made, or nil.
 func artifact(e *engine.Execution, name string) *cp.ArtifactDetail {
-	for i := len(e.Runs) - 1; i >= 0; i-- {
-		r := e.Runs[i]
+	for r := range e.Made() {
 		if r.Status != cp.ActionExecutionStatusSucceeded || r.Output == nil {
 			continue
 		}

@@ -56,6 +56,8 @@ func (s *Service) RetryStageExecution(
 			err = &cp.NotLatestPipelineExecutionException{
 				Message: "The execution " + *in.PipelineExecutionId + " is not the latest in stage " + *in.StageName,
 			}
+		case errors.Is(err, engine.ErrFull):
+			err = &cp.ConcurrentPipelineExecutionsLimitExceededException{Message: tooMany(r.Declaration)}
 		case errors.Is(err, engine.ErrNotRetryable):
 			err = &cp.StageNotRetryableException{Message: "The stage " + *in.StageName +
 				" did not fail and was not stopped in this execution"}

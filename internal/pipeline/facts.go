@@ -44,7 +44,7 @@ func (s *Service) factsOf(e *engine.Execution) slipway.Work {
 	if first.RevisionSummary != nil {
 		w.Subject = *first.RevisionSummary
 	}
-	for _, run := range e.Runs {
+	for run := range e.Made() {
 		if run.ActionName != nil && first.ActionName != nil && *run.ActionName == *first.ActionName &&
 			run.Action != nil {
 			w.Repository = s.registry.described(run.Action, run.Input.ResolvedConfiguration).Repository

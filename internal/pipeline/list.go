@@ -80,6 +80,7 @@ func summary(e *engine.Execution) cp.PipelineExecutionSummary {
 		Trigger:             e.Trigger,
 		ExecutionMode:       e.ExecutionMode,
 		ExecutionType:       e.ExecutionType,
+		RollbackMetadata:    e.RollbackMetadata,
 	}
 	if e.StopReason != nil {
 		x.StopTrigger = &cp.StopExecutionTrigger{Reason: e.StopReason}

@@ -61,7 +61,8 @@ func (s *Service) unsupported(d *cp.PipelineDeclaration) string {
 	}
 	for i := range d.Stages {
 		stage := &d.Stages[i]
-		if stage.BeforeEntry != nil || stage.OnSuccess != nil || stage.OnFailure != nil {
+		if stage.BeforeEntry != nil || stage.OnSuccess != nil ||
+			stage.OnFailure != nil && len(stage.OnFailure.Conditions) > 0 {
 			what = append(what, "the conditions of stage "+*stage.Name)
 		}
 		for j := range stage.Actions {

@@ -67,7 +67,7 @@ func load(ctx context.Context, q store.Queryer, name string, also ...string) (*r
 	if err := r.read(ctx, q, selectLive, name); err != nil {
 		return nil, err
 	}
-	return r, r.readAlso(ctx, q, name, append(also, r.shared()...))
+	return r, r.readAlso(ctx, q, name, slices.Concat(also, r.shared(), r.rollbackTargets()))
 }
 
 // shared are the latest executions of the stages that several hold: what such a stage needs depends on all of them.
@@ -230,11 +230,15 @@ func executionOf(ctx context.Context, q store.Queryer, name, id string) (*engine
 	e, err := store.Document[engine.Execution](ctx, q,
 		`SELECT doc FROM pipeline_executions WHERE id = $1 AND pipeline = $2`, id, name)
 	if err == nil && e == nil {
-		err = &cp.PipelineExecutionNotFoundException{
-			Message: fmt.Sprintf("Could not find pipeline execution %s of pipeline %s", id, name),
-		}
+		err = noExecution(name, id)
 	}
 	return e, err
+}
+
+func noExecution(pipeline, id string) error {
+	return &cp.PipelineExecutionNotFoundException{
+		Message: fmt.Sprintf("Could not find pipeline execution %s of pipeline %s", id, pipeline),
+	}
 }
 
 // executionsByID reads executions of any pipelines. Those that are not there are left out.

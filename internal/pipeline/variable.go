@@ -70,8 +70,7 @@ func lookup(e *engine.Execution, namespace, name string) (string, bool) {
 		}
 		return "", false
 	}
-	for i := len(e.Runs) - 1; i >= 0; i-- {
-		r := e.Runs[i]
+	for r := range e.Made() {
 		mine := r.Action.Namespace != nil && *r.Action.Namespace == namespace
 		if mine && r.Status == cp.ActionExecutionStatusSucceeded && r.Output != nil {
 			v, ok := r.Output.OutputVariables[name]

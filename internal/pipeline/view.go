@@ -76,12 +76,28 @@ func (s *Service) stageState(r *row, i int) cp.StageState {
 				Status:              v.Status,
 				Type:                e.ExecutionType,
 			}
+			state.RetryStageMetadata = retries(v)
 		}
 	}
 	for j := range d.Actions {
 		state.ActionStates = append(state.ActionStates, s.actionState(r, stage, d, &d.Actions[j]))
 	}
 	return state
+}
+
+// retries tells how often a stage was retried; nil if it was not.
+func retries(v *engine.Visit) *cp.RetryStageMetadata {
+	if v.Retried == "" {
+		return nil
+	}
+	m := &cp.RetryStageMetadata{LatestRetryTrigger: v.Retried}
+	if v.Auto > 0 {
+		m.AutoStageRetryAttempt = new(int32(v.Auto)) //nolint:gosec // one at most
+	}
+	if v.Retries > 0 {
+		m.ManualStageRetryAttempt = new(int32(v.Retries)) //nolint:gosec // far below the limit
+	}
+	return m
 }
 
 func (s *Service) actionState(

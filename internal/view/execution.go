@@ -130,6 +130,10 @@ func triggerWords(t *codepipeline.ExecutionTrigger) string {
 		return "Pipeline created"
 	case codepipeline.TriggerTypeStartPipelineExecution:
 		return "Started by hand"
+	case codepipeline.TriggerTypeManualRollback:
+		return "Rollback by hand"
+	case codepipeline.TriggerTypeAutomatedRollback:
+		return "Rollback after a failure"
 	case codepipeline.TriggerTypePutActionRevision,
 		codepipeline.TriggerTypePollForSourceChanges,
 		codepipeline.TriggerTypeCloudWatchEvent:

@@ -108,6 +108,12 @@ func (c *checker) onlyV2() {
 	if len(c.d.Variables) > 0 {
 		c.say(Structure, "variables", "Pipeline variables need pipelineType V2")
 	}
+	for i := range c.d.Stages {
+		if conditional(&c.d.Stages[i]) {
+			c.say(Structure, element("stages", i), "beforeEntry, onSuccess and onFailure of stage %s need pipelineType V2",
+				awsproto.Value(c.d.Stages[i].Name))
+		}
+	}
 }
 
 func element(list string, i int) string { return list + "." + strconv.Itoa(i+1) + ".member" }
@@ -135,6 +141,7 @@ func (c *checker) stage(i int) {
 		}
 		seen[n] = true
 	}
+	c.onFailure(i, path)
 	for _, group := range byRunOrder(s.Actions) {
 		c.group(i, group)
 	}

@@ -28,7 +28,6 @@ type bench struct {
 	now  time.Time
 	ids  int
 	jobs []Effect // committed with the state, so that a crash loses none
-	last int64
 }
 
 func newBench(d *cp.PipelineDeclaration) *bench {
@@ -46,9 +45,14 @@ func (b *bench) world() World {
 func (b *bench) did(e []Effect, _ error) { b.jobs = append(b.jobs, e...) }
 
 func (b *bench) start() *Execution {
-	b.last++
-	e := &Execution{PipelineExecution: cp.PipelineExecution{PipelineExecutionId: new(fmt.Sprintf("e%d", b.last))},
-		Sequence: b.last}
+	b.p.Sequence++
+	e := &Execution{
+		PipelineExecution: cp.PipelineExecution{
+			PipelineExecutionId: new(fmt.Sprintf("e%d", b.p.Sequence)),
+			PipelineVersion:     b.p.Declaration.Version,
+		},
+		Sequence: b.p.Sequence,
+	}
 	b.did(Start(b.p, e, b.world()), nil)
 	return e
 }

@@ -109,12 +109,10 @@ func Retry(p *Pipeline, stage, execution string, all bool, w World) ([]Effect, e
 	if v == nil || v.Status != cp.StageExecutionStatusFailed && v.Status != cp.StageExecutionStatusStopped {
 		return nil, ErrNotRetryable
 	}
-	e.Stages[stage] = &Visit{
-		Status:  cp.StageExecutionStatusInProgress,
-		Retries: v.Retries + 1,
-		Since:   len(e.Runs),
-		All:     all,
-	}
+	again := e.again(v, all)
+	again.Retries++
+	again.Retried = cp.RetryTriggerManualStageRetry
+	e.Stages[stage] = again
 	e.Status, e.StatusSummary, e.StopReason = cp.PipelineExecutionStatusInProgress, nil, nil
 	if e.Alone() {
 		e.ExecutionMode = p.Mode() // a retry goes on in the pipeline's present mode

@@ -53,7 +53,7 @@ func Full(p *Pipeline) bool {
 // actions have ended. Executions of the mode PARALLEL depend on nothing and go on. Source: "Set or change the pipeline
 // execution mode" in the CodePipeline user guide.
 func (r *reconciler) outmoded(e *Execution) bool {
-	return e.Alone() && e.ExecutionType != cp.ExecutionTypeRollback && e.mode() != r.Mode()
+	return e.Alone() && !e.Rollback() && e.mode() != r.Mode()
 }
 
 func (r *reconciler) modeChanged(e *Execution) string {

@@ -3,7 +3,6 @@ package engine
 import (
 	"encoding/json"
 	"flag"
-	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -55,11 +54,29 @@ type model struct {
 func newModel(t *rapid.T) *model {
 	d := declaration(rapid.IntRange(1, 4).Draw(t, "stages"), rapid.IntRange(1, 4).Draw(t, "actions"))
 	d.ExecutionMode = rapid.SampledFrom(modes).Draw(t, "mode")
+	for i := range d.Stages {
+		reacts(t, &d.Stages[i])
+	}
 	return &model{bench: newBench(d)}
 }
 
+// reacts gives a stage something to do when it fails.
+func reacts(t *rapid.T, s *cp.StageDeclaration) {
+	result := rapid.SampledFrom([]cp.Result{"", cp.ResultRollback, cp.ResultRetry}).Draw(t, "on failure")
+	mode := rapid.SampledFrom([]cp.StageRetryMode{
+		cp.StageRetryModeFailedActions, cp.StageRetryModeAllActions,
+	}).Draw(t, "retries")
+	switch s.OnFailure = nil; result {
+	case cp.ResultRollback:
+		s.OnFailure = &cp.FailureConditions{Result: result}
+	case cp.ResultRetry:
+		s.OnFailure = &cp.FailureConditions{Result: result, RetryConfiguration: &cp.RetryConfiguration{RetryMode: mode}}
+	}
+}
+
 func (m *model) execution(t *rapid.T) string {
-	return fmt.Sprintf("e%d", rapid.Int64Range(1, m.last+1).Draw(t, "execution"))
+	ids := append(slices.Sorted(maps.Keys(m.p.Executions)), "none")
+	return rapid.SampledFrom(ids).Draw(t, "execution")
 }
 
 func (m *model) stage(t *rapid.T) string {
@@ -78,6 +95,11 @@ func (m *model) events() map[string]func(*rapid.T) {
 		},
 		"retry": func(t *rapid.T) {
 			m.did(Retry(m.p, m.stage(t), m.execution(t), rapid.Bool().Draw(t, "all"), m.world()))
+		},
+		"roll back": func(t *rapid.T) {
+			by := cp.ExecutionTrigger{TriggerType: cp.TriggerTypeManualRollback}
+			_, effects, err := Rollback(m.p, m.stage(t), m.execution(t), by, m.world())
+			m.did(effects, err)
 		},
 		"transition": func(t *rapid.T) {
 			to := cp.TransitionState{Enabled: new(rapid.Bool().Draw(t, "enabled"))}
@@ -116,13 +138,15 @@ func (m *model) update(t *rapid.T) {
 	d.Version = new(*d.Version + 1)
 	d.Stages = slices.Clone(d.Stages)
 	n := len(d.Stages)
-	switch rapid.IntRange(0, 3).Draw(t, "change") {
+	switch rapid.IntRange(0, 4).Draw(t, "change") {
 	case 0:
 		if n > 1 {
 			i := rapid.IntRange(0, n-1).Draw(t, "which")
 			d.Stages = slices.Delete(d.Stages, i, i+1)
 		}
 	case 1:
+		reacts(t, &d.Stages[rapid.IntRange(0, n-1).Draw(t, "which")])
+	case 2:
 		i := rapid.IntRange(0, n-1).Draw(t, "which")
 		d.Stages[0], d.Stages[i] = d.Stages[i], d.Stages[0]
 	default:

@@ -105,8 +105,7 @@ func (r *reconciler) progress(i int, e *Execution) bool {
 		case g.failed && running > 0: // one of the group, or an action that the definition no longer has
 			return false
 		case g.failed:
-			r.leave(e, v, cp.StageExecutionStatusFailed, cp.PipelineExecutionStatusFailed)
-			return true
+			return r.failed(stage, e, v)
 		case len(g.start) > 0:
 			for _, a := range g.start {
 				r.start(e, stage, a)
@@ -148,11 +147,14 @@ func (e *Execution) group(stage *cp.StageDeclaration, order int32) group {
 	return g
 }
 
-// moveOn takes an execution whose stage succeeded to the next one.
+// moveOn takes an execution whose stage succeeded to the next one. A rollback ends with its stage.
 func (r *reconciler) moveOn(i int, e *Execution, v *Visit) {
 	v.Status = cp.StageExecutionStatusSucceeded
 	r.touch(e)
-	if i+1 == len(r.Declaration.Stages) {
+	if !e.Rollback() {
+		r.stage(*r.Declaration.Stages[i].Name).Good = e.id()
+	}
+	if i+1 == len(r.Declaration.Stages) || e.Rollback() {
 		e.Status = cp.PipelineExecutionStatusSucceeded
 		return
 	}

@@ -4,6 +4,7 @@ package engine
 
 import (
 	"encoding/json"
+	"iter"
 	"slices"
 	"time"
 
@@ -31,6 +32,8 @@ type Stage struct {
 	Inbound Queue `json:"inbound,omitzero"`
 	// Transition is set once the transition into the stage was closed or opened.
 	Transition *cp.TransitionState `json:"transition,omitzero"`
+	// Good is the newest execution that succeeded in the stage and was no rollback.
+	Good string `json:"good,omitzero"`
 	// Actions holds, for each action of the stage, the execution that ran it last.
 	Actions map[string]string `json:"actions,omitzero"`
 	// Attention is how much the execution in the stage needs. The package that stores pipelines keeps it; it decides
@@ -94,7 +97,9 @@ type Execution struct {
 	// Stages holds, for each stage that the execution entered, how it went.
 	Stages map[string]*Visit `json:"stages,omitzero"`
 	// Runs are the action executions, in the order in which they started; a retried action has several.
-	Runs       []*Run                      `json:"runs,omitzero"`
+	Runs []*Run `json:"runs,omitzero"`
+	// Inherited are the runs of a rollback's target whose artifacts and variables the rollback works with.
+	Inherited  []*Run                      `json:"inherited,omitzero"`
 	StopReason *string                     `json:"stopReason,omitzero"`
 	Sources    []cp.SourceRevisionOverride `json:"sources,omitzero"`
 	Revisions  []cp.SourceRevision         `json:"revisions,omitzero"`
@@ -104,8 +109,11 @@ type Execution struct {
 
 // Visit is an execution's stay in a stage.
 type Visit struct {
-	Status  cp.StageExecutionStatus `json:"status"`
-	Retries int                     `json:"retries,omitzero"`
+	Status cp.StageExecutionStatus `json:"status"`
+	// Retries counts manual retries, and Auto automatic ones.
+	Retries int             `json:"retries,omitzero"`
+	Auto    int             `json:"auto,omitzero"`
+	Retried cp.RetryTrigger `json:"retried,omitzero"` // what started the newest retry
 	// Since is the index in Runs from which runs count for this visit's present try; those of succeeded actions before
 	// it count too, unless all actions are retried.
 	Since int  `json:"since,omitzero"`
@@ -172,6 +180,19 @@ func (e *Execution) Latest(stage, action string) *Run {
 		}
 	}
 	return nil
+}
+
+// Made yields the runs whose artifacts and variables an execution works with, the newest first.
+func (e *Execution) Made() iter.Seq[*Run] {
+	return func(yield func(*Run) bool) {
+		for _, runs := range [][]*Run{e.Runs, e.Inherited} {
+			for _, r := range slices.Backward(runs) {
+				if !yield(r) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // running counts the action executions in progress in a stage.

@@ -22,6 +22,8 @@ type executionView struct {
 	Reports   []change.ReportLine
 	Remedy    change.Remedy
 	Jobs      map[string][]slipway.ActionJob // of job workers, by action execution, the newest first
+	Back      []string                       // the stages that can be rolled back to this execution
+	Target    string                         // the execution that this one, a rollback, rolls its stage back to
 }
 
 func (s *pages) executionPage(w http.ResponseWriter, r *http.Request, v kit.Visitor) error {
@@ -131,5 +133,21 @@ func makeExecution(
 		}
 	}
 	e.Execution = view.ExecutionOf(summary, view.Marks(details), d, known)
+	if x.RollbackMetadata != nil {
+		e.Target = kit.Text(x.RollbackMetadata.RollbackTargetPipelineExecutionId)
+	} else if x.PipelineVersion != nil && *x.PipelineVersion == *d.Version {
+		e.Back = e.succeeded(d)
+	}
 	return e
+}
+
+// succeeded are the stages that an execution of the pipeline's present version succeeded in, and that can be rolled
+// back: all but the first, in a pipeline whose executions are not parallel.
+func (e *executionView) succeeded(d *codepipeline.PipelineDeclaration) (stages []string) {
+	for i, m := range e.Stages {
+		if i > 0 && m.Kind == kit.Succeeded && d.ExecutionMode != codepipeline.ExecutionModeParallel {
+			stages = append(stages, m.Name)
+		}
+	}
+	return stages
 }

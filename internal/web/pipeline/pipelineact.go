@@ -42,6 +42,21 @@ func (s *pages) retryStage(w http.ResponseWriter, r *http.Request, _ kit.Visitor
 	return kit.Next(w, r, kit.PipelinePath(name), err)
 }
 
+// rollBackStage goes on to the page of the execution that rolls the stage back.
+func (s *pages) rollBackStage(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
+	name, stage, target := r.PathValue("name"), r.PostForm.Get("stage"), r.PostForm.Get("execution")
+	out, err := s.Pipelines.RollbackStage(r.Context(), &codepipeline.RollbackStageInput{
+		PipelineName:              &name,
+		StageName:                 &stage,
+		TargetPipelineExecutionId: &target,
+	})
+	to := kit.PipelinePath(name)
+	if err == nil {
+		to = kit.ExecutionPath(name, *out.PipelineExecutionId)
+	}
+	return kit.Next(w, r, to, err)
+}
+
 func (s *pages) stopExecution(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
 	name, id := r.PathValue("name"), r.PathValue("id")
 	in := &codepipeline.StopPipelineExecutionInput{

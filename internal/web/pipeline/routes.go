@@ -9,6 +9,7 @@ func (s *pages) routes(mux *kit.Mux) {
 		"GET /pipelines/{name}":                                   s.pipelinePage,
 		"POST /pipelines/{name}/start":                            s.startPipeline,
 		"POST /pipelines/{name}/retry":                            s.retryStage,
+		"POST /pipelines/{name}/rollback":                         s.rollBackStage,
 		"POST /pipelines/{name}/transition":                       s.setTransition,
 		"GET /pipelines/{name}/approve/{stage}/{action}":          s.approvalPage,
 		"POST /pipelines/{name}/approve/{stage}/{action}":         s.approve,
