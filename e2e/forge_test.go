@@ -27,6 +27,8 @@ type forge struct {
 
 	mu    sync.Mutex
 	hooks map[string]map[string]any // by path
+	// runners are the labels of the runners of GitHub Actions that were registered.
+	runners [][]string
 }
 
 // newForge makes one whose branches have a buildspec each.
@@ -103,6 +105,8 @@ func (f *forge) api(w http.ResponseWriter, r *http.Request) {
 		hook["id"], hook["url"] = 17, "http://"+r.Host+"/api/v3/repos/o/r/hooks/17"
 		w.WriteHeader(http.StatusCreated)
 		_ = json.NewEncoder(w).Encode(hook)
+	case r.Method == http.MethodPost && path == "/repos/o/r/actions/runners/generate-jitconfig":
+		f.newRunner(w, r)
 	case f.hooks[path] == nil:
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"message":"Not Found"}`)
@@ -115,6 +119,35 @@ func (f *forge) api(w http.ResponseWriter, r *http.Request) {
 		delete(f.hooks, path)
 		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// jitConfig is the configuration of the runners of the forge.
+const jitConfig = "eyIucnVubmVyIjoiand0LXNlY3JldC00NzExIn0="
+
+// newRunner answers as "Create configuration for a just-in-time runner for a repository" says.
+func (f *forge) newRunner(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Name   string   `json:"name"`
+		Group  int      `json:"runner_group_id"`
+		Labels []string `json:"labels"`
+	}
+	must(0, json.NewDecoder(r.Body).Decode(&in))(f.t)
+	if in.Name == "" || len(in.Name) > 64 || in.Group == 0 || len(in.Labels) == 0 {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = io.WriteString(w, `{"message":"Validation Failed"}`)
+		return
+	}
+	f.runners = append(f.runners, in.Labels)
+	w.WriteHeader(http.StatusCreated)
+	_ = json.NewEncoder(w).Encode(map[string]any{"runner": map[string]any{"id": 23, "name": in.Name},
+		"encoded_jit_config": jitConfig})
+}
+
+// job is a job of a workflow that waits for a runner.
+func (f *forge) job(id string, labels ...string) string {
+	return `{"action":"queued","workflow_job":{"id":` + id + `,"run_id":4711,"workflow_name":"CI","head_branch":"main",` +
+		`"head_sha":"` + f.heads["main"] + `","labels":` + string(must(json.Marshal(labels))(f.t)) + `},` +
+		forgeRepository + `}`
 }
 
 // hook is the only webhook at the forge.

@@ -96,6 +96,11 @@ func askGetActionTypeClient(a *awsproto.Access, input any) {
 	a.Ask("slipway:GetActionTypeClient", awsproto.Join(a.Prefix("codepipeline", true), []string{"actiontype:ThirdParty/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Category)), "*"), []string{"/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Provider)), "*"), []string{"/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Version)), "*")))
 }
 
+func askGetActionsRunner(a *awsproto.Access, input any) {
+	in := input.(*GetActionsRunnerInput)
+	a.Ask("slipway:GetActionsRunner", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
+}
+
 func askGetAttention(a *awsproto.Access, input any) {
 }
 

@@ -172,6 +172,15 @@ func (s *GetActionTypeClientInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *GetActionsRunnerInput) Check(c *awsproto.Check) {
+	c.Required("id", s.Id != nil)
+	c.Length("id", s.Id, 1, 512)
+	c.Required("runner", s.Runner != nil)
+	c.Length("runner", s.Runner, 1, 256)
+	c.Match("runner", s.Runner, pattern1)
+}
+
+// Check reports what the model forbids.
 func (s *GetAttentionInput) Check(c *awsproto.Check) {
 }
 

@@ -107,6 +107,11 @@ func (c Client) GetActionTypeClient(ctx context.Context, in *GetActionTypeClient
 	return awsproto.Send[GetActionTypeClientOutput](ctx, c.Client, &opGetActionTypeClient, in)
 }
 
+// GetActionsRunner is slipway:GetActionsRunner.
+func (c Client) GetActionsRunner(ctx context.Context, in *GetActionsRunnerInput) (*GetActionsRunnerOutput, error) {
+	return awsproto.Send[GetActionsRunnerOutput](ctx, c.Client, &opGetActionsRunner, in)
+}
+
 // GetAttention is slipway:GetAttention.
 func (c Client) GetAttention(ctx context.Context, in *GetAttentionInput) (*GetAttentionOutput, error) {
 	return awsproto.Send[GetAttentionOutput](ctx, c.Client, &opGetAttention, in)

@@ -26,6 +26,9 @@ type Order struct {
 	// Sandbox keeps the build, once it has its source and its environment, for the commands of PollCommandExecution.
 	// The phases of its buildspec are not run.
 	Sandbox bool `json:"sandbox,omitzero"`
+	// Hosted says that the build runs a job of GitHub Actions, as a runner that takes this one job, instead of the
+	// commands of the phase BUILD.
+	Hosted bool `json:"hosted,omitzero"`
 	// Fork says that the build is of a pull request from a fork: no secret is read for it.
 	Fork bool `json:"fork,omitzero"`
 	// CachesSince is when the caches of the build's project were invalidated last, in milliseconds since 1970: those of

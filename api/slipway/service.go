@@ -33,6 +33,7 @@ var (
 	opEndSignIn                = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
 	opExplainBuild             = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
 	opGetActionTypeClient      = awsproto.Operation{Service: &info, Name: "GetActionTypeClient", Empty: false, Unsigned: false, Errors: []string{"ActionTypeNotFoundException"}, Asks: askGetActionTypeClient}
+	opGetActionsRunner         = awsproto.Operation{Service: &info, Name: "GetActionsRunner", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetActionsRunner}
 	opGetAttention             = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
 	opGetBoard                 = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
 	opGetBrowserTrace          = awsproto.Operation{Service: &info, Name: "GetBrowserTrace", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetBrowserTrace}
@@ -117,6 +118,7 @@ type API interface {
 	EndSignIn(context.Context, *EndSignInInput) (*EndSignInOutput, error)
 	ExplainBuild(context.Context, *ExplainBuildInput) (*ExplainBuildOutput, error)
 	GetActionTypeClient(context.Context, *GetActionTypeClientInput) (*GetActionTypeClientOutput, error)
+	GetActionsRunner(context.Context, *GetActionsRunnerInput) (*GetActionsRunnerOutput, error)
 	GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error)
 	GetBoard(context.Context, *GetBoardInput) (*GetBoardOutput, error)
 	GetBrowserTrace(context.Context, *GetBrowserTraceInput) (*GetBrowserTraceOutput, error)
@@ -262,6 +264,10 @@ func (unimplemented) ExplainBuild(context.Context, *ExplainBuildInput) (*Explain
 
 func (unimplemented) GetActionTypeClient(context.Context, *GetActionTypeClientInput) (*GetActionTypeClientOutput, error) {
 	return nil, opGetActionTypeClient.NotImplemented()
+}
+
+func (unimplemented) GetActionsRunner(context.Context, *GetActionsRunnerInput) (*GetActionsRunnerOutput, error) {
+	return nil, opGetActionsRunner.NotImplemented()
 }
 
 func (unimplemented) GetAttention(context.Context, *GetAttentionInput) (*GetAttentionOutput, error) {
@@ -614,6 +620,11 @@ func (s *Service) GetActionTypeClient(ctx context.Context, in *GetActionTypeClie
 	return awsproto.Invoke(ctx, s.hooks, &opGetActionTypeClient, in, s.api.GetActionTypeClient)
 }
 
+// GetActionsRunner is slipway:GetActionsRunner.
+func (s *Service) GetActionsRunner(ctx context.Context, in *GetActionsRunnerInput) (*GetActionsRunnerOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetActionsRunner, in, s.api.GetActionsRunner)
+}
+
 // GetAttention is slipway:GetAttention.
 func (s *Service) GetAttention(ctx context.Context, in *GetAttentionInput) (*GetAttentionOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetAttention, in, s.api.GetAttention)
@@ -947,6 +958,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opEndSignIn, s.EndSignIn),
 		awsproto.Bind(&opExplainBuild, s.ExplainBuild),
 		awsproto.Bind(&opGetActionTypeClient, s.GetActionTypeClient),
+		awsproto.Bind(&opGetActionsRunner, s.GetActionsRunner),
 		awsproto.Bind(&opGetAttention, s.GetAttention),
 		awsproto.Bind(&opGetBoard, s.GetBoard),
 		awsproto.Bind(&opGetBrowserTrace, s.GetBrowserTrace),

@@ -454,6 +454,18 @@ type GetActionTypeClientOutput struct {
 	ClientToken *string `json:"clientToken,omitzero"`
 }
 
+// GetActionsRunnerInput is the shape of that name.
+type GetActionsRunnerInput struct {
+	Id     *string `json:"id,omitzero"`
+	Runner *string `json:"runner,omitzero"`
+}
+
+// GetActionsRunnerOutput is the shape of that name.
+type GetActionsRunnerOutput struct {
+	JitConfig *string `json:"jitConfig,omitzero"`
+	Refusal   *string `json:"refusal,omitzero"`
+}
+
 // GetAttentionInput is the shape of that name.
 type GetAttentionInput struct {
 }

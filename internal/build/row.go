@@ -104,7 +104,7 @@ func (s *Service) order(r *row) (*slipway.BuildOrder, error) {
 	o := slipway.Order{Build: view(r, nil), Sources: r.work.Sources, Outputs: r.work.Outputs,
 		Variables: r.work.Variables, Notes: append(overflowNote(r), r.work.Notes...),
 		Image: r.work.Image, Privileged: r.work.Privileged,
-		ReadBatch: r.work.ReadBatch, Fork: r.work.Fork,
+		ReadBatch: r.work.ReadBatch, Fork: r.work.Fork, Hosted: r.work.Job != nil,
 		TestTimes:   r.work.TestTimes,
 		CachesSince: r.work.CachesSince, CacheApart: r.work.CacheApart, Sandbox: r.Sandbox,
 		Group: *r.build.Logs.GroupName, Stream: *r.build.Logs.StreamName, Region: s.Region, Account: s.Account}

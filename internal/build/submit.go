@@ -35,7 +35,9 @@ type work struct {
 	// ReadBatch says that the build reads which builds follow in its batch, and runs nothing itself.
 	ReadBatch bool `json:"readBatch,omitzero"`
 	// Fork says that the build is of commits by somebody who may not write to the repository: it gets no secrets.
-	Fork      bool               `json:"fork,omitzero"`
+	Fork bool `json:"fork,omitzero"`
+	// Job is the job of GitHub Actions that the build runs; nil for none.
+	Job       *hostedJob         `json:"job,omitzero"`
 	TestTimes []slipway.TestTime `json:"testTimes,omitzero"`
 	// CachesSince and CacheApart are what the runner must know of the project's caches.
 	CachesSince int64  `json:"cachesSince,omitzero"`

@@ -182,7 +182,7 @@ func TestWhatStartsNothingSaysWhy(t *testing.T) {
 		pushed("main", oldCommit, newCommit))
 	h.want(http.StatusOK, "deleted", "3", "push", pushed("main", oldCommit, strings.Repeat("0", 40)))
 	h.want(http.StatusOK, "starts no builds", "4", "star", `{"action":"created",`+ofRepository+`}`)
-	h.want(http.StatusOK, "self-hosted runner", "5", "workflow_job",
+	h.want(http.StatusOK, "the job is not for this project", "5", "workflow_job",
 		`{"action":"queued","workflow_job":{"id":1,"head_branch":"main","head_sha":"`+newCommit+`"},`+ofRepository+`}`)
 	h.want(http.StatusOK, "o/other", "6", "push",
 		strings.ReplaceAll(pushed("main", oldCommit, newCommit), `7,"full_name":"o/r"`, `8,"full_name":"o/other"`))

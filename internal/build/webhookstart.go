@@ -129,13 +129,23 @@ func (s *Service) arrive(ctx context.Context, a *arrival, filters *hook.Filters)
 	if !verdict.Starts {
 		return verdict.Why, s.noted(ctx, a, deliveryIgnored, verdict.Why)
 	}
+	start := s.startFor
 	if a.event.Kind == forge.WorkflowQueued {
-		why := "The filters matched, and no build was started: Slipway does not run the jobs of GitHub Actions as a " +
-			"self-hosted runner."
-		return why, s.noted(ctx, a, deliveryIgnored, why)
+		wants, ours, err := readLabels(a.event.Labels, *a.project.Name)
+		if !ours {
+			why := "The filters matched, and the job is not for this project: none of its labels (runs-on) is codebuild-" +
+				*a.project.Name + "-${{ github.run_id }}-${{ github.run_attempt }}."
+			return why, s.noted(ctx, a, deliveryIgnored, why)
+		}
+		start = func(ctx context.Context, a *arrival) (string, error) {
+			if err != nil {
+				return "", err
+			}
+			return s.startJob(ctx, a, wants)
+		}
 	}
 	a.delivery.Reason = &verdict.Why
-	work, err := s.startFor(ctx, a)
+	work, err := start(ctx, a)
 	if seen, ok := errors.AsType[*seenError](err); ok {
 		why := "The same event or delivery started " + seen.work + " before."
 		a.delivery.Work = &seen.work

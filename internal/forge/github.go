@@ -65,10 +65,11 @@ type githubPayload struct {
 		Login string `json:"login"`
 	} `json:"sender"`
 	WorkflowJob *struct {
-		ID       text   `json:"id"`
-		Workflow string `json:"workflow_name"`
-		Branch   string `json:"head_branch"`
-		SHA      string `json:"head_sha"`
+		ID       text     `json:"id"`
+		Workflow string   `json:"workflow_name"`
+		Branch   string   `json:"head_branch"`
+		SHA      string   `json:"head_sha"`
+		Labels   []string `json:"labels"`
 	} `json:"workflow_job"`
 }
 
@@ -127,6 +128,7 @@ func (p *githubPayload) other(name string) Event {
 		}
 		j := p.WorkflowJob
 		e.Ref, e.After, e.Workflow, e.Stamp = full(heads, j.Branch), j.SHA, j.Workflow, string(j.ID)
+		e.Labels = j.Labels
 	}
 	return e
 }

@@ -100,6 +100,9 @@ func (b *build) once(ctx context.Context, kind codebuild.BuildPhaseType, p build
 // work runs what a phase consists of: commands or steps.
 func (b *build) work(ctx context.Context, kind codebuild.BuildPhaseType, p buildspec.Phase) error {
 	at := position{Phase: kind}
+	if b.order.Hosted && kind == codebuild.BuildPhaseTypeBuild {
+		return b.host(ctx)
+	}
 	if !b.stepsOf(kind, p) {
 		return b.list(ctx, at, p.Commands)
 	}
