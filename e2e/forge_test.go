@@ -29,6 +29,7 @@ type forge struct {
 	hooks map[string]map[string]any // by path
 	// runners are the labels of the runners of GitHub Actions that were registered.
 	runners [][]string
+	roles   map[string]string // of people
 }
 
 // newForge makes one whose branches have a buildspec each.
@@ -107,6 +108,11 @@ func (f *forge) api(w http.ResponseWriter, r *http.Request) {
 		_ = json.NewEncoder(w).Encode(hook)
 	case r.Method == http.MethodPost && path == "/repos/o/r/actions/runners/generate-jitconfig":
 		f.newRunner(w, r)
+	case r.Method == http.MethodGet && path == "/repos/o/r/pulls/3":
+		_, _ = io.WriteString(w, strings.Replace(f.pull(), `{`, `{"state":"open",`, 1))
+	case r.Method == http.MethodGet && strings.HasSuffix(path, "/permission"):
+		name := strings.TrimSuffix(strings.TrimPrefix(path, "/repos/o/r/collaborators/"), "/permission")
+		_, _ = io.WriteString(w, `{"permission":"write","role_name":"`+f.roles[name]+`"}`)
 	case f.hooks[path] == nil:
 		w.WriteHeader(http.StatusNotFound)
 		_, _ = io.WriteString(w, `{"message":"Not Found"}`)
@@ -190,7 +196,17 @@ func (f *forge) push() string {
 }
 
 func (f *forge) forkPull() string {
-	return `{"action":"opened","pull_request":{"number":3,"head":{"ref":"main","sha":"` + f.heads["fork"] +
-		`","repo":{"id":8}},"base":{"ref":"main","sha":"` + f.heads["main"] + `","repo":{"id":7}}},` +
-		forgeRepository + `}`
+	return `{"action":"opened","pull_request":` + f.pull() + `,` + forgeRepository + `}`
+}
+
+// pull is the pull request of a fork, by somebody called eve.
+func (f *forge) pull() string {
+	return `{"number":3,"user":{"id":12,"login":"eve"},"head":{"ref":"main","sha":"` + f.heads["fork"] +
+		`","repo":{"id":8}},"base":{"ref":"main","sha":"` + f.heads["main"] + `","repo":{"id":7}}}`
+}
+
+// comment is a comment below the pull request.
+func (f *forge) comment(by, text string) string {
+	return `{"action":"created","issue":{"number":3,"pull_request":{"url":"x"}},"comment":{"id":5,"body":` +
+		string(must(json.Marshal(text))(f.t)) + `,"user":{"id":9,"login":"` + by + `"}},` + forgeRepository + `}`
 }

@@ -154,7 +154,7 @@ func checkWebhook(p *cb.Project, w *cb.Webhook) error {
 				*p.Name)
 		}
 	}
-	if err := checkPullPolicy(w.PullRequestBuildPolicy); err != nil {
+	if err := checkPullPolicy(p, w); err != nil {
 		return err
 	}
 	if err := checkScope(p, w); err != nil {
@@ -164,16 +164,6 @@ func checkWebhook(p *cb.Project, w *cb.Webhook) error {
 		return invalid("Invalid webhook: %v.", err)
 	}
 	return nil
-}
-
-// checkPullPolicy refuses policies that need the roles of people at the forge.
-func checkPullPolicy(p *cb.PullRequestBuildPolicy) error {
-	if p == nil || p.RequiresCommentApproval == cb.PullRequestBuildCommentApprovalDisabled {
-		return nil
-	}
-	return invalid("pullRequestBuildPolicy with requiresCommentApproval %s is not supported by Slipway: no build "+
-		"waits for a comment. Use DISABLED; builds of pull requests from forks get no secrets in any case.",
-		p.RequiresCommentApproval)
 }
 
 // checkScope refuses scopes that are not of the project's forge.

@@ -286,7 +286,8 @@ func TestWebhooksThatAreRefused(t *testing.T) {
 			BuildType: cb.WebhookBuildTypeRunnerBuildkiteBuild}, "RUNNER_BUILDKITE_BUILD"},
 		"approval": {cb.CreateWebhookInput{ProjectName: new("other"), ManualCreation: new(true),
 			PullRequestBuildPolicy: &cb.PullRequestBuildPolicy{
-				RequiresCommentApproval: cb.PullRequestBuildCommentApprovalAllPullRequests}}, "requiresCommentApproval"},
+				ApproverRoles:           []cb.PullRequestBuildApproverRole{cb.PullRequestBuildApproverRoleBitbucketAdmin},
+				RequiresCommentApproval: cb.PullRequestBuildCommentApprovalAllPullRequests}}, "nobody could approve"},
 		"no event": {cb.CreateWebhookInput{ProjectName: new("other"), ManualCreation: new(true),
 			FilterGroups: [][]cb.WebhookFilter{{{Type: cb.WebhookFilterTypeHeadRef, Pattern: new("x")}}}}, "EVENT"},
 		"both": {cb.CreateWebhookInput{ProjectName: new("other"), ManualCreation: new(true), BranchFilter: new("x"),

@@ -92,7 +92,13 @@ func (s *Service) atForge(w *webhook) forge.Webhook {
 		Pulls:       slices.ContainsFunc(wants, forge.Kind.OfPull),
 		Releases:    slices.Contains(wants, forge.Released) || slices.Contains(wants, forge.Prereleased),
 		Jobs:        slices.Contains(wants, forge.WorkflowQueued),
+		Comments:    approved(w.doc.PullRequestBuildPolicy),
 	}
+}
+
+// approved tells whether a policy has comments that start builds.
+func approved(p *cb.PullRequestBuildPolicy) bool {
+	return p != nil && p.RequiresCommentApproval != cb.PullRequestBuildCommentApprovalDisabled
 }
 
 // wanted are the events that some filter group of a webhook lets through.

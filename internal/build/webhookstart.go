@@ -122,12 +122,18 @@ const (
 
 // arrive starts a build or batch for an event that passes the filters, and says what it did.
 func (s *Service) arrive(ctx context.Context, a *arrival, filters *hook.Filters) (string, error) {
+	if a.event.Comment != "" {
+		return s.approve(ctx, a, filters)
+	}
 	if why := a.unfit(); why != "" {
 		return why, s.noted(ctx, a, deliveryIgnored, why)
 	}
 	verdict := filters.Decide(a.event, func() hook.Changes { return s.changes(ctx, a) })
 	if !verdict.Starts {
 		return verdict.Why, s.noted(ctx, a, deliveryIgnored, verdict.Why)
+	}
+	if why := s.unapproved(ctx, a); why != "" {
+		return why, s.noted(ctx, a, deliveryIgnored, why)
 	}
 	start := s.startFor
 	if a.event.Kind == forge.WorkflowQueued {
@@ -145,6 +151,12 @@ func (s *Service) arrive(ctx context.Context, a *arrival, filters *hook.Filters)
 		}
 	}
 	a.delivery.Reason = &verdict.Why
+	return s.begun(ctx, a, verdict.Why, start)
+}
+
+// begun starts what an event asks for, and says what became of that. why is why it was started.
+func (s *Service) begun(ctx context.Context, a *arrival, why string,
+	start func(context.Context, *arrival) (string, error)) (string, error) {
 	work, err := start(ctx, a)
 	if seen, ok := errors.AsType[*seenError](err); ok {
 		why := "The same event or delivery started " + seen.work + " before."
@@ -158,7 +170,7 @@ func (s *Service) arrive(ctx context.Context, a *arrival, filters *hook.Filters)
 	if err != nil {
 		return "", err
 	}
-	return "Started " + work + ". " + verdict.Why, nil
+	return "Started " + work + ". " + why, nil
 }
 
 // unfit says why an event can start no build whatever the filters are, "" if it can.
@@ -168,12 +180,17 @@ func (a *arrival) unfit() string {
 	case e.Kind == "":
 		return "The event " + e.What + " starts no builds."
 	case !a.ours():
-		return "The event is of the repository " + e.Repository.Name + ", and the project's source is " +
-			awsproto.Value(a.project.Source.Location) + "."
+		return a.foreign()
 	case e.After == "" && e.Tag == "":
 		return e.Ref + " was deleted: there is nothing to build."
 	}
 	return ""
+}
+
+// foreign says that an event is not of the project's repository.
+func (a *arrival) foreign() string {
+	return "The event is of the repository " + a.event.Repository.Name + ", and the project's source is " +
+		awsproto.Value(a.project.Source.Location) + "."
 }
 
 // ours reports whether an event is of a repository that the webhook is for. A repository that was renamed is known by

@@ -63,11 +63,14 @@ type Event struct {
 	// Fork says that a pull request's commits are another repository's, whose URL is ForkClone ("" once it is gone).
 	Fork      bool
 	ForkClone string
-	Merge     string   // the commit that a pull request was merged as
-	Tag       string   // of a release
-	Release   string   // a release's name
-	Workflow  string   // the name of a queued job's workflow
-	Labels    []string // that the runner of a queued job must have
+	// Author is who opened a pull request, and Comment what somebody (the actor) wrote below it.
+	Author   Person
+	Comment  string
+	Merge    string   // the commit that a pull request was merged as
+	Tag      string   // of a release
+	Release  string   // a release's name
+	Workflow string   // the name of a queued job's workflow
+	Labels   []string // that the runner of a queued job must have
 	// Stamp is when the forge changed what the event is about, in its own form. All deliveries of an event have the
 	// same.
 	Stamp string

@@ -1,6 +1,9 @@
 package forge
 
-import "strings"
+import (
+	"encoding/json"
+	"strings"
+)
 
 // mostCommits is how many commits GitHub lists in a push. A push with so many may have more.
 const mostCommits = 2048
@@ -31,12 +34,18 @@ type githubEnd struct {
 }
 
 type githubPull struct {
-	Number  text      `json:"number"`
-	Merged  bool      `json:"merged"`
-	Merge   string    `json:"merge_commit_sha"`
-	Updated text      `json:"updated_at"`
-	Head    githubEnd `json:"head"`
-	Base    githubEnd `json:"base"`
+	Number  text       `json:"number"`
+	Merged  bool       `json:"merged"`
+	Merge   string     `json:"merge_commit_sha"`
+	Updated text       `json:"updated_at"`
+	Head    githubEnd  `json:"head"`
+	Base    githubEnd  `json:"base"`
+	User    githubUser `json:"user"`
+}
+
+type githubUser struct {
+	ID    text   `json:"id"`
+	Login string `json:"login"`
 }
 
 type githubRelease struct {
@@ -60,10 +69,16 @@ type githubPayload struct {
 	Pull       *githubPull      `json:"pull_request"`
 	Release    *githubRelease   `json:"release"`
 	Repository githubRepository `json:"repository"`
-	Sender     struct {
-		ID    text   `json:"id"`
-		Login string `json:"login"`
-	} `json:"sender"`
+	Sender     githubUser       `json:"sender"`
+	Issue      *struct {
+		Number text            `json:"number"`
+		Pull   json.RawMessage `json:"pull_request"`
+	} `json:"issue"`
+	Comment *struct {
+		ID   text       `json:"id"`
+		Body string     `json:"body"`
+		User githubUser `json:"user"`
+	} `json:"comment"`
 	WorkflowJob *struct {
 		ID       text     `json:"id"`
 		Workflow string   `json:"workflow_name"`
@@ -113,6 +128,12 @@ func (p *githubPayload) other(name string) Event {
 	switch {
 	case name == "pull_request" && p.Pull != nil:
 		p.pull(&e)
+	case name == "issue_comment" && p.Issue != nil && p.Comment != nil:
+		if p.Action == "created" && len(p.Issue.Pull) > 0 && string(p.Issue.Pull) != "null" {
+			c := p.Comment
+			e.Number, e.Comment, e.Stamp = string(p.Issue.Number), c.Body, string(c.ID)
+			e.ActorID, e.Actor = string(c.User.ID), c.User.Login
+		}
 	case name == "release" && p.Release != nil:
 		switch p.Action {
 		case "released":
@@ -148,6 +169,7 @@ func (p *githubPayload) pull(e *Event) {
 			e.Kind, e.Merge = PullMerged, r.Merge
 		}
 	}
+	e.Author = Person{string(r.User.ID), r.User.Login}
 	e.Number, e.Stamp = string(r.Number), string(r.Updated)
 	e.Ref, e.Base = full(heads, r.Head.Ref), full(heads, r.Base.Ref)
 	e.Before, e.After = commit(r.Base.SHA), commit(r.Head.SHA)

@@ -34,21 +34,30 @@ type gitlabPayload struct {
 		ID   text   `json:"id"`
 		Name string `json:"username"`
 	} `json:"user"`
-	Attributes struct {
-		Number       text         `json:"iid"`
-		Action       string       `json:"action"`
-		OldRev       string       `json:"oldrev"`
-		SourceBranch string       `json:"source_branch"`
-		TargetBranch string       `json:"target_branch"`
-		SourceID     text         `json:"source_project_id"`
-		TargetID     text         `json:"target_project_id"`
-		Merge        string       `json:"merge_commit_sha"`
-		Updated      text         `json:"updated_at"`
-		LastCommit   gitlabCommit `json:"last_commit"`
-		Source       struct {
-			Clone string `json:"git_http_url"`
-		} `json:"source"`
-	} `json:"object_attributes"`
+	Attributes gitlabRequest `json:"object_attributes"`
+	Request    gitlabRequest `json:"merge_request"` // of a note
+}
+
+// gitlabRequest are the members of a merge request, or of a note below one.
+type gitlabRequest struct {
+	ID           text         `json:"id"`
+	Note         string       `json:"note"`
+	NoteOf       string       `json:"noteable_type"`
+	Author       text         `json:"author_id"`
+	State        string       `json:"state"`
+	Number       text         `json:"iid"`
+	Action       string       `json:"action"`
+	OldRev       string       `json:"oldrev"`
+	SourceBranch string       `json:"source_branch"`
+	TargetBranch string       `json:"target_branch"`
+	SourceID     text         `json:"source_project_id"`
+	TargetID     text         `json:"target_project_id"`
+	Merge        string       `json:"merge_commit_sha"`
+	Updated      text         `json:"updated_at"`
+	LastCommit   gitlabCommit `json:"last_commit"`
+	Source       struct {
+		Clone string `json:"git_http_url"`
+	} `json:"source"`
 }
 
 func parseGitLab(body []byte) ([]Event, error) {
@@ -64,6 +73,8 @@ func parseGitLab(body []byte) ([]Event, error) {
 		p.push(&e)
 	case "merge_request":
 		p.merge(&e)
+	case "note":
+		p.note(&e)
 	case "release":
 		e.What = strings.TrimSpace("release " + p.Action)
 		if p.Action == "create" {
@@ -93,6 +104,16 @@ func (p *gitlabPayload) push(e *Event) {
 	e.Complete = e.Before != "" && len(p.Commits) > 0 && p.Total == len(p.Commits) && len(e.Files) > 0
 }
 
+// note reads a comment, which counts below an open merge request, and when it is written.
+func (p *gitlabPayload) note(e *Event) {
+	a, r := &p.Attributes, &p.Request
+	if a.NoteOf != "MergeRequest" || r.State != "opened" || a.Action != "" && a.Action != "create" {
+		return
+	}
+	r.about(e)
+	e.Comment, e.Stamp = a.Note, string(a.ID)
+}
+
 // merge reads a merge request. An update without oldrev changed no commit.
 func (p *gitlabPayload) merge(e *Event) {
 	a := &p.Attributes
@@ -111,7 +132,13 @@ func (p *gitlabPayload) merge(e *Event) {
 			e.Kind = PullUpdated
 		}
 	}
-	e.Number, e.Stamp = string(a.Number), string(a.Updated)
+	e.Stamp = string(a.Updated)
+	a.about(e)
+}
+
+// about is what a merge request is of.
+func (a *gitlabRequest) about(e *Event) {
+	e.Number, e.Author = string(a.Number), Person{ID: string(a.Author)}
 	e.Ref, e.Base, e.After = full(heads, a.SourceBranch), full(heads, a.TargetBranch), commit(a.LastCommit.ID)
 	if a.LastCommit.Message != "" {
 		e.Message = &a.LastCommit.Message

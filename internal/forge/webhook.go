@@ -12,8 +12,8 @@ import (
 
 // Webhook is one that a forge delivers to: where, with what secret, and which events.
 type Webhook struct {
-	URL, Secret, Description      string
-	Pushes, Pulls, Releases, Jobs bool
+	URL, Secret, Description                string
+	Pushes, Pulls, Releases, Jobs, Comments bool
 }
 
 // HooksPath is the path of the webhooks of a repository, or of an organisation or group where one is given.
@@ -75,7 +75,8 @@ func (a *API) settings(w Webhook) map[string]any {
 	switch a.Forge {
 	case GitLab:
 		return map[string]any{"url": w.URL, "token": w.Secret, "push_events": w.Pushes, "tag_push_events": w.Pushes,
-			"merge_requests_events": w.Pulls, "releases_events": w.Releases, "enable_ssl_verification": true}
+			"merge_requests_events": w.Pulls, "releases_events": w.Releases, "note_events": w.Comments,
+			"enable_ssl_verification": true}
 	case Bitbucket:
 		return map[string]any{"description": w.Description, "url": w.URL, "active": true, "secret": w.Secret,
 			"events": events(map[string]bool{"repo:push": w.Pushes, "pullrequest:created": w.Pulls,
@@ -84,12 +85,12 @@ func (a *API) settings(w Webhook) map[string]any {
 		return map[string]any{"type": "gitea", "active": true,
 			"config": map[string]any{"url": w.URL, "content_type": "json", "secret": w.Secret},
 			"events": events(map[string]bool{"push": w.Pushes, "delete": w.Pushes, "pull_request": w.Pulls,
-				"pull_request_sync": w.Pulls, "release": w.Releases})}
+				"pull_request_sync": w.Pulls, "release": w.Releases, "issue_comment": w.Comments})}
 	}
 	return map[string]any{"name": "web", "active": true, "config": map[string]any{"url": w.URL,
 		"content_type": "json", "secret": w.Secret, "insecure_ssl": "0"},
 		"events": events(map[string]bool{"push": w.Pushes, "pull_request": w.Pulls, "release": w.Releases,
-			"workflow_job": w.Jobs})}
+			"workflow_job": w.Jobs, "issue_comment": w.Comments})}
 }
 
 func events(wanted map[string]bool) []string {
