@@ -8,6 +8,7 @@ import (
 	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
+	"slipway/api/codeconnections"
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
@@ -41,6 +42,7 @@ func Services() []awsproto.Service {
 		acm.New(awsproto.Hooks{}, acm.Unimplemented{}),
 		ssm.New(awsproto.Hooks{}, ssm.Unimplemented{}),
 		secretsmanager.New(awsproto.Hooks{}, secretsmanager.Unimplemented{}),
+		codeconnections.New(awsproto.Hooks{}, codeconnections.Unimplemented{}),
 		codedeploycommand.New(awsproto.Hooks{}, codedeploycommand.Unimplemented{}),
 		slipway.New(awsproto.Hooks{}, slipway.Unimplemented{}),
 	}

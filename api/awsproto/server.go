@@ -158,7 +158,8 @@ func (s *Server) route(q *request, r *http.Request) error {
 		return s.routeCBOR(q, smithy, r.URL.Path)
 	}
 	if target := r.Header.Get("X-Amz-Target"); target != "" {
-		prefix, operation, _ := strings.Cut(target, ".")
+		at := max(0, strings.LastIndexByte(target, '.')) // a service's own name may have dots
+		prefix, operation := target[:at], strings.TrimPrefix(target[at:], ".")
 		q.served, q.asked = s.targets[prefix], operation
 		if q.info == nil {
 			return &Error{Code: "UnknownOperationException",

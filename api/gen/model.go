@@ -17,6 +17,7 @@ type model struct {
 		Protocol     string `json:"protocol"`
 		Namespace    string `json:"xmlNamespace"`
 		Version      string `json:"apiVersion"`
+		JSONVersion  string `json:"jsonVersion"`
 	} `json:"metadata"`
 	Operations map[string]*operation `json:"operations"`
 	Shapes     map[string]*shape     `json:"shapes"`

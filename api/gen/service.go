@@ -16,7 +16,10 @@ func (p *pkg) service() string {
 		signing = md.Endpoint
 	}
 	protocol := map[string]string{"query": "Query", "ec2": "EC2"}[md.Protocol]
-	if protocol == "" {
+	switch {
+	case protocol == "" && md.JSONVersion == "1.0":
+		protocol = "JSON10"
+	case protocol == "":
 		protocol = "JSON11"
 	}
 	also := ""

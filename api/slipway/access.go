@@ -31,6 +31,11 @@ func askCompleteCommandExecution(a *awsproto.Access, input any) {
 	a.Ask("slipway:CompleteCommandExecution", awsproto.Join(a.Prefix("slipway", true), []string{"runner/"}, awsproto.Or(awsproto.One(awsproto.Value(in.Runner)), "*")))
 }
 
+func askCompleteConnection(a *awsproto.Access, input any) {
+	in := input.(*CompleteConnectionInput)
+	a.Ask("codeconnections:UpdateConnectionInstallation", awsproto.Or(awsproto.One(awsproto.Value(in.ConnectionArn)), "*"))
+}
+
 func askCompletePasskey(a *awsproto.Access, input any) {
 	a.Ask("slipway:RegisterPasskey", a.Find("caller"))
 }
@@ -132,6 +137,11 @@ func askGetCommitProgress(a *awsproto.Access, input any) {
 	a.Ask("codecommit:GetCommit", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))
 }
 
+func askGetConnectionDetails(a *awsproto.Access, input any) {
+	in := input.(*ConnectionInput)
+	a.Ask("codeconnections:GetConnection", awsproto.Or(awsproto.One(awsproto.Value(in.ConnectionArn)), "*"))
+}
+
 func askGetDiff(a *awsproto.Access, input any) {
 	in := input.(*GetDiffInput)
 	a.Ask("codecommit:GetDifferences", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))
@@ -185,6 +195,11 @@ func askListActionJobs(a *awsproto.Access, input any) {
 func askListCommits(a *awsproto.Access, input any) {
 	in := input.(*ListCommitsInput)
 	a.Ask("codecommit:GetCommitHistory", awsproto.Join(a.Prefix("codecommit", true), awsproto.Or(awsproto.One(awsproto.Value(in.RepositoryName)), "*")))
+}
+
+func askListConnectionDeliveries(a *awsproto.Access, input any) {
+	in := input.(*ConnectionInput)
+	a.Ask("codeconnections:GetConnection", awsproto.Or(awsproto.One(awsproto.Value(in.ConnectionArn)), "*"))
 }
 
 func askListDenials(a *awsproto.Access, input any) {
@@ -338,6 +353,11 @@ func askReadLog(a *awsproto.Access, input any) {
 	a.Ask("logs:GetLogEvents", a.Find("logStream", awsproto.One(awsproto.Value(in.LogGroupName)), awsproto.One(awsproto.Value(in.LogStreamName))))
 }
 
+func askRegisterConnectionWebhook(a *awsproto.Access, input any) {
+	in := input.(*RegisterConnectionWebhookInput)
+	a.Ask("codeconnections:UpdateConnectionInstallation", awsproto.Or(awsproto.One(awsproto.Value(in.ConnectionArn)), "*"))
+}
+
 func askRegisterPasskey(a *awsproto.Access, input any) {
 	a.Ask("slipway:RegisterPasskey", a.Find("caller"))
 }
@@ -356,16 +376,21 @@ func askRollBackRelease(a *awsproto.Access, input any) {
 	a.Ask("slipway:RollBackRelease", a.Find("deployment", awsproto.One(awsproto.Value(in.DeploymentId))))
 }
 
+func askRotateConnectionWebhook(a *awsproto.Access, input any) {
+	in := input.(*ConnectionInput)
+	a.Ask("codeconnections:UpdateConnectionInstallation", awsproto.Or(awsproto.One(awsproto.Value(in.ConnectionArn)), "*"))
+}
+
 func askStartProjectSandbox(a *awsproto.Access, input any) {
 	in := input.(*StartProjectSandboxInput)
-	if v := awsproto.One(awsproto.Value(in.ProjectName)); len(v) > 0 {
-		a.Ask("codebuild:StartSandbox", a.Find("project", awsproto.One(awsproto.Value(in.ProjectName))))
+	if v := awsproto.One(awsproto.Value(in.BuildId)); len(v) > 0 {
+		a.Ask("codebuild:BatchGetBuilds", a.Find("build", awsproto.One(awsproto.Value(in.BuildId))))
 	}
 	if v := awsproto.One(awsproto.Value(in.BuildId)); len(v) > 0 {
 		a.Ask("codebuild:StartSandbox", a.Find("build", awsproto.One(awsproto.Value(in.BuildId))))
 	}
-	if v := awsproto.One(awsproto.Value(in.BuildId)); len(v) > 0 {
-		a.Ask("codebuild:BatchGetBuilds", a.Find("build", awsproto.One(awsproto.Value(in.BuildId))))
+	if v := awsproto.One(awsproto.Value(in.ProjectName)); len(v) > 0 {
+		a.Ask("codebuild:StartSandbox", a.Find("project", awsproto.One(awsproto.Value(in.ProjectName))))
 	}
 }
 

@@ -69,11 +69,21 @@ func (s *CompleteCommandExecutionInput) Check(c *awsproto.Check) {
 }
 
 // Check reports what the model forbids.
+func (s *CompleteConnectionInput) Check(c *awsproto.Check) {
+	c.Required("connectionArn", s.ConnectionArn != nil)
+}
+
+// Check reports what the model forbids.
 func (s *CompletePasskeyInput) Check(c *awsproto.Check) {
 	c.Required("name", s.Name != nil)
 	c.Length("name", s.Name, 1, 64)
 	c.Required("state", s.State != nil)
 	c.Required("response", s.Response != nil)
+}
+
+// Check reports what the model forbids.
+func (s *ConnectionInput) Check(c *awsproto.Check) {
+	c.Required("connectionArn", s.ConnectionArn != nil)
 }
 
 // Check reports what the model forbids.
@@ -596,6 +606,12 @@ func (s *ReadLogInput) Check(c *awsproto.Check) {
 	c.Required("logStreamName", s.LogStreamName != nil)
 	awsproto.Range(c, "lines", s.Lines, new(int32(0)), nil)
 	awsproto.Range(c, "waitSeconds", s.WaitSeconds, new(int32(0)), nil)
+}
+
+// Check reports what the model forbids.
+func (s *RegisterConnectionWebhookInput) Check(c *awsproto.Check) {
+	c.Required("connectionArn", s.ConnectionArn != nil)
+	c.Required("fullRepositoryId", s.FullRepositoryId != nil)
 }
 
 // Check reports what the model forbids.

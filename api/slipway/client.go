@@ -37,6 +37,11 @@ func (c Client) CompleteCommandExecution(ctx context.Context, in *CompleteComman
 	return awsproto.Send[CompleteCommandExecutionOutput](ctx, c.Client, &opCompleteCommandExecution, in)
 }
 
+// CompleteConnection is slipway:CompleteConnection.
+func (c Client) CompleteConnection(ctx context.Context, in *CompleteConnectionInput) (*CompleteConnectionOutput, error) {
+	return awsproto.Send[CompleteConnectionOutput](ctx, c.Client, &opCompleteConnection, in)
+}
+
 // CompletePasskey is slipway:CompletePasskey.
 func (c Client) CompletePasskey(ctx context.Context, in *CompletePasskeyInput) (*CompletePasskeyOutput, error) {
 	return awsproto.Send[CompletePasskeyOutput](ctx, c.Client, &opCompletePasskey, in)
@@ -147,6 +152,11 @@ func (c Client) GetCommitProgress(ctx context.Context, in *GetCommitProgressInpu
 	return awsproto.Send[GetCommitProgressOutput](ctx, c.Client, &opGetCommitProgress, in)
 }
 
+// GetConnectionDetails is slipway:GetConnectionDetails.
+func (c Client) GetConnectionDetails(ctx context.Context, in *ConnectionInput) (*GetConnectionDetailsOutput, error) {
+	return awsproto.Send[GetConnectionDetailsOutput](ctx, c.Client, &opGetConnectionDetails, in)
+}
+
 // GetDiff is slipway:GetDiff.
 func (c Client) GetDiff(ctx context.Context, in *GetDiffInput) (*GetDiffOutput, error) {
 	return awsproto.Send[GetDiffOutput](ctx, c.Client, &opGetDiff, in)
@@ -200,6 +210,11 @@ func (c Client) ListActionJobs(ctx context.Context, in *ListActionJobsInput) (*L
 // ListCommits is slipway:ListCommits.
 func (c Client) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCommitsOutput, error) {
 	return awsproto.Send[ListCommitsOutput](ctx, c.Client, &opListCommits, in)
+}
+
+// ListConnectionDeliveries is slipway:ListConnectionDeliveries.
+func (c Client) ListConnectionDeliveries(ctx context.Context, in *ConnectionInput) (*ListConnectionDeliveriesOutput, error) {
+	return awsproto.Send[ListConnectionDeliveriesOutput](ctx, c.Client, &opListConnectionDeliveries, in)
 }
 
 // ListDenials is slipway:ListDenials.
@@ -372,6 +387,11 @@ func (c Client) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput, 
 	return awsproto.Send[ReadLogOutput](ctx, c.Client, &opReadLog, in)
 }
 
+// RegisterConnectionWebhook is slipway:RegisterConnectionWebhook.
+func (c Client) RegisterConnectionWebhook(ctx context.Context, in *RegisterConnectionWebhookInput) (*RegisterConnectionWebhookOutput, error) {
+	return awsproto.Send[RegisterConnectionWebhookOutput](ctx, c.Client, &opRegisterConnectionWebhook, in)
+}
+
 // RegisterPasskey is slipway:RegisterPasskey.
 func (c Client) RegisterPasskey(ctx context.Context, in *RegisterPasskeyInput) (*RegisterPasskeyOutput, error) {
 	return awsproto.Send[RegisterPasskeyOutput](ctx, c.Client, &opRegisterPasskey, in)
@@ -390,6 +410,11 @@ func (c Client) RetryJob(ctx context.Context, in *RetryJobInput) (*RetryJobOutpu
 // RollBackRelease is slipway:RollBackRelease.
 func (c Client) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
 	return awsproto.Send[RollBackReleaseOutput](ctx, c.Client, &opRollBackRelease, in)
+}
+
+// RotateConnectionWebhook is slipway:RotateConnectionWebhook.
+func (c Client) RotateConnectionWebhook(ctx context.Context, in *ConnectionInput) (*RotateConnectionWebhookOutput, error) {
+	return awsproto.Send[RotateConnectionWebhookOutput](ctx, c.Client, &opRotateConnectionWebhook, in)
 }
 
 // StartProjectSandbox is slipway:StartProjectSandbox.

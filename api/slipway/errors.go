@@ -39,6 +39,13 @@ func (e *ImageNotFoundException) Error() string   { return e.Message }
 func (*ImageNotFoundException) ErrorCode() string { return "ImageNotFoundException" }
 func (*ImageNotFoundException) HTTPStatus() int   { return 404 }
 
+// InvalidConnectionException travels as "InvalidConnectionException" with HTTP status 400.
+type InvalidConnectionException struct{ Message string }
+
+func (e *InvalidConnectionException) Error() string   { return e.Message }
+func (*InvalidConnectionException) ErrorCode() string { return "InvalidConnectionException" }
+func (*InvalidConnectionException) HTTPStatus() int   { return 400 }
+
 // InvalidImageException travels as "InvalidImageException" with HTTP status 400.
 type InvalidImageException struct{ Message string }
 
@@ -170,6 +177,8 @@ func newError(code, message string) error {
 		return &HostExistsException{message}
 	case "ImageNotFoundException":
 		return &ImageNotFoundException{message}
+	case "InvalidConnectionException":
+		return &InvalidConnectionException{message}
 	case "InvalidImageException":
 		return &InvalidImageException{message}
 	case "InvalidJenkinsServerException":

@@ -14,87 +14,92 @@ var info = awsproto.Info{
 }
 
 var (
-	opAcknowledgeBuild         = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
-	opAppendLog                = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
-	opCompareWithGreen         = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
-	opCompleteBuild            = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
-	opCompleteCommandExecution = awsproto.Operation{Service: &info, Name: "CompleteCommandExecution", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteCommandExecution}
-	opCompletePasskey          = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
-	opCreateHost               = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
-	opCreateRecoveryCodes      = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
-	opDeleteImage              = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
-	opDeleteJenkinsServer      = awsproto.Operation{Service: &info, Name: "DeleteJenkinsServer", Empty: true, Unsigned: false, Errors: []string{"JenkinsServerNotFoundException"}, Asks: askDeleteJenkinsServer}
-	opDeletePasskey            = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
-	opDeleteReleasePolicy      = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
-	opDeleteSignInProvider     = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
-	opDeleteTestQuarantine     = awsproto.Operation{Service: &info, Name: "DeleteTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteTestQuarantine}
-	opDescribeChanges          = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
-	opDiscardJob               = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
-	opEndSignIn                = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
-	opExplainBuild             = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
-	opGetActionTypeClient      = awsproto.Operation{Service: &info, Name: "GetActionTypeClient", Empty: false, Unsigned: false, Errors: []string{"ActionTypeNotFoundException"}, Asks: askGetActionTypeClient}
-	opGetActionsRunner         = awsproto.Operation{Service: &info, Name: "GetActionsRunner", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetActionsRunner}
-	opGetAttention             = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
-	opGetBoard                 = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
-	opGetBrowserTrace          = awsproto.Operation{Service: &info, Name: "GetBrowserTrace", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetBrowserTrace}
-	opGetBuildCredentials      = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
-	opGetBuildToken            = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
-	opGetChangeCoverage        = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
-	opGetCommitProgress        = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
-	opGetDiff                  = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
-	opGetRelease               = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
-	opGetReleasePolicy         = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
-	opGetReleaseTraffic        = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
-	opGetReportCoverage        = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
-	opGetReportExports         = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
-	opGetSourceCredential      = awsproto.Operation{Service: &info, Name: "GetSourceCredential", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetSourceCredential}
-	opGetTestHistory           = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
-	opGetTestOverview          = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
-	opListActionJobs           = awsproto.Operation{Service: &info, Name: "ListActionJobs", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListActionJobs}
-	opListCommits              = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
-	opListDenials              = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
-	opListExecutions           = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
-	opListFleetStates          = awsproto.Operation{Service: &info, Name: "ListFleetStates", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListFleetStates}
-	opListHosts                = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
-	opListImages               = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
-	opListJenkinsServers       = awsproto.Operation{Service: &info, Name: "ListJenkinsServers", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListJenkinsServers}
-	opListJobs                 = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
-	opListPasskeys             = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
-	opListProjectCaches        = awsproto.Operation{Service: &info, Name: "ListProjectCaches", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListProjectCaches}
-	opListReleases             = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
-	opListReportFiles          = awsproto.Operation{Service: &info, Name: "ListReportFiles", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListReportFiles}
-	opListRouters              = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
-	opListRunners              = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
-	opListServing              = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
-	opListSignInProviders      = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
-	opListSignIns              = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
-	opListTestQuarantines      = awsproto.Operation{Service: &info, Name: "ListTestQuarantines", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListTestQuarantines}
-	opListVersions             = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
-	opListWaiting              = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
-	opListWebhookDeliveries    = awsproto.Operation{Service: &info, Name: "ListWebhookDeliveries", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWebhookDeliveries}
-	opPauseRelease             = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
-	opPollBuild                = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
-	opPollCommandExecution     = awsproto.Operation{Service: &info, Name: "PollCommandExecution", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askPollCommandExecution}
-	opPollRouter               = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
-	opPollTerminal             = awsproto.Operation{Service: &info, Name: "PollTerminal", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askPollTerminal}
-	opPromoteRelease           = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
-	opPutHostService           = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
-	opPutImage                 = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
-	opPutJenkinsServer         = awsproto.Operation{Service: &info, Name: "PutJenkinsServer", Empty: false, Unsigned: false, Errors: []string{"InvalidJenkinsServerException"}, Asks: askPutJenkinsServer}
-	opPutReleasePolicy         = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
-	opPutRouterReport          = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
-	opPutSignInProvider        = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
-	opPutTestQuarantine        = awsproto.Operation{Service: &info, Name: "PutTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutTestQuarantine}
-	opReadLog                  = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
-	opRegisterPasskey          = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
-	opResumeRelease            = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
-	opRetryJob                 = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
-	opRollBackRelease          = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
-	opStartProjectSandbox      = awsproto.Operation{Service: &info, Name: "StartProjectSandbox", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStartProjectSandbox}
-	opStartSessionCommand      = awsproto.Operation{Service: &info, Name: "StartSessionCommand", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStartSessionCommand}
-	opStopCommandExecution     = awsproto.Operation{Service: &info, Name: "StopCommandExecution", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStopCommandExecution}
-	opUpdateBuild              = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
-	opWaitForChange            = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
+	opAcknowledgeBuild          = awsproto.Operation{Service: &info, Name: "AcknowledgeBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAcknowledgeBuild}
+	opAppendLog                 = awsproto.Operation{Service: &info, Name: "AppendLog", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askAppendLog}
+	opCompareWithGreen          = awsproto.Operation{Service: &info, Name: "CompareWithGreen", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompareWithGreen}
+	opCompleteBuild             = awsproto.Operation{Service: &info, Name: "CompleteBuild", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteBuild}
+	opCompleteCommandExecution  = awsproto.Operation{Service: &info, Name: "CompleteCommandExecution", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askCompleteCommandExecution}
+	opCompleteConnection        = awsproto.Operation{Service: &info, Name: "CompleteConnection", Empty: false, Unsigned: false, Errors: []string{"InvalidConnectionException"}, Asks: askCompleteConnection}
+	opCompletePasskey           = awsproto.Operation{Service: &info, Name: "CompletePasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askCompletePasskey}
+	opCreateHost                = awsproto.Operation{Service: &info, Name: "CreateHost", Empty: false, Unsigned: false, Errors: []string{"HostExistsException"}, Asks: askCreateHost}
+	opCreateRecoveryCodes       = awsproto.Operation{Service: &info, Name: "CreateRecoveryCodes", Empty: false, Unsigned: false, Errors: []string{"NoSecondFactorException"}, Asks: askCreateRecoveryCodes}
+	opDeleteImage               = awsproto.Operation{Service: &info, Name: "DeleteImage", Empty: true, Unsigned: false, Errors: []string{"ImageNotFoundException"}, Asks: askDeleteImage}
+	opDeleteJenkinsServer       = awsproto.Operation{Service: &info, Name: "DeleteJenkinsServer", Empty: true, Unsigned: false, Errors: []string{"JenkinsServerNotFoundException"}, Asks: askDeleteJenkinsServer}
+	opDeletePasskey             = awsproto.Operation{Service: &info, Name: "DeletePasskey", Empty: true, Unsigned: false, Errors: []string{"PasskeyNotFoundException"}, Asks: askDeletePasskey}
+	opDeleteReleasePolicy       = awsproto.Operation{Service: &info, Name: "DeleteReleasePolicy", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteReleasePolicy}
+	opDeleteSignInProvider      = awsproto.Operation{Service: &info, Name: "DeleteSignInProvider", Empty: true, Unsigned: false, Errors: []string{"SignInProviderNotFoundException"}, Asks: askDeleteSignInProvider}
+	opDeleteTestQuarantine      = awsproto.Operation{Service: &info, Name: "DeleteTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askDeleteTestQuarantine}
+	opDescribeChanges           = awsproto.Operation{Service: &info, Name: "DescribeChanges", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askDescribeChanges}
+	opDiscardJob                = awsproto.Operation{Service: &info, Name: "DiscardJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askDiscardJob}
+	opEndSignIn                 = awsproto.Operation{Service: &info, Name: "EndSignIn", Empty: true, Unsigned: false, Errors: []string{"SignInNotFoundException"}, Asks: askEndSignIn}
+	opExplainBuild              = awsproto.Operation{Service: &info, Name: "ExplainBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askExplainBuild}
+	opGetActionTypeClient       = awsproto.Operation{Service: &info, Name: "GetActionTypeClient", Empty: false, Unsigned: false, Errors: []string{"ActionTypeNotFoundException"}, Asks: askGetActionTypeClient}
+	opGetActionsRunner          = awsproto.Operation{Service: &info, Name: "GetActionsRunner", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetActionsRunner}
+	opGetAttention              = awsproto.Operation{Service: &info, Name: "GetAttention", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetAttention}
+	opGetBoard                  = awsproto.Operation{Service: &info, Name: "GetBoard", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askGetBoard}
+	opGetBrowserTrace           = awsproto.Operation{Service: &info, Name: "GetBrowserTrace", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetBrowserTrace}
+	opGetBuildCredentials       = awsproto.Operation{Service: &info, Name: "GetBuildCredentials", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildCredentials}
+	opGetBuildToken             = awsproto.Operation{Service: &info, Name: "GetBuildToken", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetBuildToken}
+	opGetChangeCoverage         = awsproto.Operation{Service: &info, Name: "GetChangeCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetChangeCoverage}
+	opGetCommitProgress         = awsproto.Operation{Service: &info, Name: "GetCommitProgress", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetCommitProgress}
+	opGetConnectionDetails      = awsproto.Operation{Service: &info, Name: "GetConnectionDetails", Empty: false, Unsigned: false, Errors: []string{"InvalidConnectionException"}, Asks: askGetConnectionDetails}
+	opGetDiff                   = awsproto.Operation{Service: &info, Name: "GetDiff", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetDiff}
+	opGetRelease                = awsproto.Operation{Service: &info, Name: "GetRelease", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetRelease}
+	opGetReleasePolicy          = awsproto.Operation{Service: &info, Name: "GetReleasePolicy", Empty: false, Unsigned: false, Errors: []string{"ReleasePolicyNotFoundException"}, Asks: askGetReleasePolicy}
+	opGetReleaseTraffic         = awsproto.Operation{Service: &info, Name: "GetReleaseTraffic", Empty: false, Unsigned: false, Errors: []string{"ReleaseNotFoundException"}, Asks: askGetReleaseTraffic}
+	opGetReportCoverage         = awsproto.Operation{Service: &info, Name: "GetReportCoverage", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetReportCoverage}
+	opGetReportExports          = awsproto.Operation{Service: &info, Name: "GetReportExports", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetReportExports}
+	opGetSourceCredential       = awsproto.Operation{Service: &info, Name: "GetSourceCredential", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askGetSourceCredential}
+	opGetTestHistory            = awsproto.Operation{Service: &info, Name: "GetTestHistory", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestHistory}
+	opGetTestOverview           = awsproto.Operation{Service: &info, Name: "GetTestOverview", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askGetTestOverview}
+	opListActionJobs            = awsproto.Operation{Service: &info, Name: "ListActionJobs", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListActionJobs}
+	opListCommits               = awsproto.Operation{Service: &info, Name: "ListCommits", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListCommits}
+	opListConnectionDeliveries  = awsproto.Operation{Service: &info, Name: "ListConnectionDeliveries", Empty: false, Unsigned: false, Errors: []string{"InvalidConnectionException"}, Asks: askListConnectionDeliveries}
+	opListDenials               = awsproto.Operation{Service: &info, Name: "ListDenials", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListDenials}
+	opListExecutions            = awsproto.Operation{Service: &info, Name: "ListExecutions", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListExecutions}
+	opListFleetStates           = awsproto.Operation{Service: &info, Name: "ListFleetStates", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListFleetStates}
+	opListHosts                 = awsproto.Operation{Service: &info, Name: "ListHosts", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListHosts}
+	opListImages                = awsproto.Operation{Service: &info, Name: "ListImages", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListImages}
+	opListJenkinsServers        = awsproto.Operation{Service: &info, Name: "ListJenkinsServers", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListJenkinsServers}
+	opListJobs                  = awsproto.Operation{Service: &info, Name: "ListJobs", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListJobs}
+	opListPasskeys              = awsproto.Operation{Service: &info, Name: "ListPasskeys", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListPasskeys}
+	opListProjectCaches         = awsproto.Operation{Service: &info, Name: "ListProjectCaches", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListProjectCaches}
+	opListReleases              = awsproto.Operation{Service: &info, Name: "ListReleases", Empty: false, Unsigned: false, Errors: []string{"InvalidNextTokenException"}, Asks: askListReleases}
+	opListReportFiles           = awsproto.Operation{Service: &info, Name: "ListReportFiles", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListReportFiles}
+	opListRouters               = awsproto.Operation{Service: &info, Name: "ListRouters", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRouters}
+	opListRunners               = awsproto.Operation{Service: &info, Name: "ListRunners", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListRunners}
+	opListServing               = awsproto.Operation{Service: &info, Name: "ListServing", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListServing}
+	opListSignInProviders       = awsproto.Operation{Service: &info, Name: "ListSignInProviders", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignInProviders}
+	opListSignIns               = awsproto.Operation{Service: &info, Name: "ListSignIns", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListSignIns}
+	opListTestQuarantines       = awsproto.Operation{Service: &info, Name: "ListTestQuarantines", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListTestQuarantines}
+	opListVersions              = awsproto.Operation{Service: &info, Name: "ListVersions", Empty: false, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askListVersions}
+	opListWaiting               = awsproto.Operation{Service: &info, Name: "ListWaiting", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWaiting}
+	opListWebhookDeliveries     = awsproto.Operation{Service: &info, Name: "ListWebhookDeliveries", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askListWebhookDeliveries}
+	opPauseRelease              = awsproto.Operation{Service: &info, Name: "PauseRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPauseRelease}
+	opPollBuild                 = awsproto.Operation{Service: &info, Name: "PollBuild", Empty: false, Unsigned: false, Errors: []string{"RunnerConflictException"}, Asks: askPollBuild}
+	opPollCommandExecution      = awsproto.Operation{Service: &info, Name: "PollCommandExecution", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askPollCommandExecution}
+	opPollRouter                = awsproto.Operation{Service: &info, Name: "PollRouter", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askPollRouter}
+	opPollTerminal              = awsproto.Operation{Service: &info, Name: "PollTerminal", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askPollTerminal}
+	opPromoteRelease            = awsproto.Operation{Service: &info, Name: "PromoteRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askPromoteRelease}
+	opPutHostService            = awsproto.Operation{Service: &info, Name: "PutHostService", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutHostService}
+	opPutImage                  = awsproto.Operation{Service: &info, Name: "PutImage", Empty: true, Unsigned: false, Errors: []string{"InvalidImageException"}, Asks: askPutImage}
+	opPutJenkinsServer          = awsproto.Operation{Service: &info, Name: "PutJenkinsServer", Empty: false, Unsigned: false, Errors: []string{"InvalidJenkinsServerException"}, Asks: askPutJenkinsServer}
+	opPutReleasePolicy          = awsproto.Operation{Service: &info, Name: "PutReleasePolicy", Empty: true, Unsigned: false, Errors: []string{"DeploymentGroupNotFoundException"}, Asks: askPutReleasePolicy}
+	opPutRouterReport           = awsproto.Operation{Service: &info, Name: "PutRouterReport", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutRouterReport}
+	opPutSignInProvider         = awsproto.Operation{Service: &info, Name: "PutSignInProvider", Empty: false, Unsigned: false, Errors: []string{"InvalidSignInProviderException", "InvalidSignInMappingException"}, Asks: askPutSignInProvider}
+	opPutTestQuarantine         = awsproto.Operation{Service: &info, Name: "PutTestQuarantine", Empty: true, Unsigned: false, Errors: []string(nil), Asks: askPutTestQuarantine}
+	opReadLog                   = awsproto.Operation{Service: &info, Name: "ReadLog", Empty: false, Unsigned: false, Errors: []string{"LogNotFoundException"}, Asks: askReadLog}
+	opRegisterConnectionWebhook = awsproto.Operation{Service: &info, Name: "RegisterConnectionWebhook", Empty: false, Unsigned: false, Errors: []string{"InvalidConnectionException"}, Asks: askRegisterConnectionWebhook}
+	opRegisterPasskey           = awsproto.Operation{Service: &info, Name: "RegisterPasskey", Empty: false, Unsigned: false, Errors: []string{"PasskeyRefusedException"}, Asks: askRegisterPasskey}
+	opResumeRelease             = awsproto.Operation{Service: &info, Name: "ResumeRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askResumeRelease}
+	opRetryJob                  = awsproto.Operation{Service: &info, Name: "RetryJob", Empty: true, Unsigned: false, Errors: []string{"JobNotFoundException"}, Asks: askRetryJob}
+	opRollBackRelease           = awsproto.Operation{Service: &info, Name: "RollBackRelease", Empty: true, Unsigned: false, Errors: []string{"ReleaseNotFoundException", "ReleaseStateException"}, Asks: askRollBackRelease}
+	opRotateConnectionWebhook   = awsproto.Operation{Service: &info, Name: "RotateConnectionWebhook", Empty: false, Unsigned: false, Errors: []string{"InvalidConnectionException"}, Asks: askRotateConnectionWebhook}
+	opStartProjectSandbox       = awsproto.Operation{Service: &info, Name: "StartProjectSandbox", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStartProjectSandbox}
+	opStartSessionCommand       = awsproto.Operation{Service: &info, Name: "StartSessionCommand", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStartSessionCommand}
+	opStopCommandExecution      = awsproto.Operation{Service: &info, Name: "StopCommandExecution", Empty: true, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askStopCommandExecution}
+	opUpdateBuild               = awsproto.Operation{Service: &info, Name: "UpdateBuild", Empty: false, Unsigned: false, Errors: []string{"BuildNotFoundException"}, Asks: askUpdateBuild}
+	opWaitForChange             = awsproto.Operation{Service: &info, Name: "WaitForChange", Empty: false, Unsigned: false, Errors: []string(nil), Asks: askWaitForChange}
 )
 
 // API is Slipway: in process it is a Service, from afar a Client.
@@ -104,6 +109,7 @@ type API interface {
 	CompareWithGreen(context.Context, *CompareWithGreenInput) (*CompareWithGreenOutput, error)
 	CompleteBuild(context.Context, *CompleteBuildInput) (*CompleteBuildOutput, error)
 	CompleteCommandExecution(context.Context, *CompleteCommandExecutionInput) (*CompleteCommandExecutionOutput, error)
+	CompleteConnection(context.Context, *CompleteConnectionInput) (*CompleteConnectionOutput, error)
 	CompletePasskey(context.Context, *CompletePasskeyInput) (*CompletePasskeyOutput, error)
 	CreateHost(context.Context, *CreateHostInput) (*CreateHostOutput, error)
 	CreateRecoveryCodes(context.Context, *CreateRecoveryCodesInput) (*CreateRecoveryCodesOutput, error)
@@ -126,6 +132,7 @@ type API interface {
 	GetBuildToken(context.Context, *GetBuildTokenInput) (*GetBuildTokenOutput, error)
 	GetChangeCoverage(context.Context, *GetChangeCoverageInput) (*GetChangeCoverageOutput, error)
 	GetCommitProgress(context.Context, *GetCommitProgressInput) (*GetCommitProgressOutput, error)
+	GetConnectionDetails(context.Context, *ConnectionInput) (*GetConnectionDetailsOutput, error)
 	GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error)
 	GetRelease(context.Context, *GetReleaseInput) (*GetReleaseOutput, error)
 	GetReleasePolicy(context.Context, *GetReleasePolicyInput) (*GetReleasePolicyOutput, error)
@@ -137,6 +144,7 @@ type API interface {
 	GetTestOverview(context.Context, *GetTestOverviewInput) (*GetTestOverviewOutput, error)
 	ListActionJobs(context.Context, *ListActionJobsInput) (*ListActionJobsOutput, error)
 	ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error)
+	ListConnectionDeliveries(context.Context, *ConnectionInput) (*ListConnectionDeliveriesOutput, error)
 	ListDenials(context.Context, *ListDenialsInput) (*ListDenialsOutput, error)
 	ListExecutions(context.Context, *ListExecutionsInput) (*ListExecutionsOutput, error)
 	ListFleetStates(context.Context, *ListFleetStatesInput) (*ListFleetStatesOutput, error)
@@ -171,10 +179,12 @@ type API interface {
 	PutSignInProvider(context.Context, *PutSignInProviderInput) (*PutSignInProviderOutput, error)
 	PutTestQuarantine(context.Context, *PutTestQuarantineInput) (*PutTestQuarantineOutput, error)
 	ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, error)
+	RegisterConnectionWebhook(context.Context, *RegisterConnectionWebhookInput) (*RegisterConnectionWebhookOutput, error)
 	RegisterPasskey(context.Context, *RegisterPasskeyInput) (*RegisterPasskeyOutput, error)
 	ResumeRelease(context.Context, *ResumeReleaseInput) (*ResumeReleaseOutput, error)
 	RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput, error)
 	RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error)
+	RotateConnectionWebhook(context.Context, *ConnectionInput) (*RotateConnectionWebhookOutput, error)
 	StartProjectSandbox(context.Context, *StartProjectSandboxInput) (*StartProjectSandboxOutput, error)
 	StartSessionCommand(context.Context, *StartSessionCommandInput) (*StartSessionCommandOutput, error)
 	StopCommandExecution(context.Context, *StopCommandExecutionInput) (*StopCommandExecutionOutput, error)
@@ -208,6 +218,10 @@ func (unimplemented) CompleteBuild(context.Context, *CompleteBuildInput) (*Compl
 
 func (unimplemented) CompleteCommandExecution(context.Context, *CompleteCommandExecutionInput) (*CompleteCommandExecutionOutput, error) {
 	return nil, opCompleteCommandExecution.NotImplemented()
+}
+
+func (unimplemented) CompleteConnection(context.Context, *CompleteConnectionInput) (*CompleteConnectionOutput, error) {
+	return nil, opCompleteConnection.NotImplemented()
 }
 
 func (unimplemented) CompletePasskey(context.Context, *CompletePasskeyInput) (*CompletePasskeyOutput, error) {
@@ -298,6 +312,10 @@ func (unimplemented) GetCommitProgress(context.Context, *GetCommitProgressInput)
 	return nil, opGetCommitProgress.NotImplemented()
 }
 
+func (unimplemented) GetConnectionDetails(context.Context, *ConnectionInput) (*GetConnectionDetailsOutput, error) {
+	return nil, opGetConnectionDetails.NotImplemented()
+}
+
 func (unimplemented) GetDiff(context.Context, *GetDiffInput) (*GetDiffOutput, error) {
 	return nil, opGetDiff.NotImplemented()
 }
@@ -340,6 +358,10 @@ func (unimplemented) ListActionJobs(context.Context, *ListActionJobsInput) (*Lis
 
 func (unimplemented) ListCommits(context.Context, *ListCommitsInput) (*ListCommitsOutput, error) {
 	return nil, opListCommits.NotImplemented()
+}
+
+func (unimplemented) ListConnectionDeliveries(context.Context, *ConnectionInput) (*ListConnectionDeliveriesOutput, error) {
+	return nil, opListConnectionDeliveries.NotImplemented()
 }
 
 func (unimplemented) ListDenials(context.Context, *ListDenialsInput) (*ListDenialsOutput, error) {
@@ -478,6 +500,10 @@ func (unimplemented) ReadLog(context.Context, *ReadLogInput) (*ReadLogOutput, er
 	return nil, opReadLog.NotImplemented()
 }
 
+func (unimplemented) RegisterConnectionWebhook(context.Context, *RegisterConnectionWebhookInput) (*RegisterConnectionWebhookOutput, error) {
+	return nil, opRegisterConnectionWebhook.NotImplemented()
+}
+
 func (unimplemented) RegisterPasskey(context.Context, *RegisterPasskeyInput) (*RegisterPasskeyOutput, error) {
 	return nil, opRegisterPasskey.NotImplemented()
 }
@@ -492,6 +518,10 @@ func (unimplemented) RetryJob(context.Context, *RetryJobInput) (*RetryJobOutput,
 
 func (unimplemented) RollBackRelease(context.Context, *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
 	return nil, opRollBackRelease.NotImplemented()
+}
+
+func (unimplemented) RotateConnectionWebhook(context.Context, *ConnectionInput) (*RotateConnectionWebhookOutput, error) {
+	return nil, opRotateConnectionWebhook.NotImplemented()
 }
 
 func (unimplemented) StartProjectSandbox(context.Context, *StartProjectSandboxInput) (*StartProjectSandboxOutput, error) {
@@ -548,6 +578,11 @@ func (s *Service) CompleteBuild(ctx context.Context, in *CompleteBuildInput) (*C
 // CompleteCommandExecution is slipway:CompleteCommandExecution.
 func (s *Service) CompleteCommandExecution(ctx context.Context, in *CompleteCommandExecutionInput) (*CompleteCommandExecutionOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opCompleteCommandExecution, in, s.api.CompleteCommandExecution)
+}
+
+// CompleteConnection is slipway:CompleteConnection.
+func (s *Service) CompleteConnection(ctx context.Context, in *CompleteConnectionInput) (*CompleteConnectionOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opCompleteConnection, in, s.api.CompleteConnection)
 }
 
 // CompletePasskey is slipway:CompletePasskey.
@@ -660,6 +695,11 @@ func (s *Service) GetCommitProgress(ctx context.Context, in *GetCommitProgressIn
 	return awsproto.Invoke(ctx, s.hooks, &opGetCommitProgress, in, s.api.GetCommitProgress)
 }
 
+// GetConnectionDetails is slipway:GetConnectionDetails.
+func (s *Service) GetConnectionDetails(ctx context.Context, in *ConnectionInput) (*GetConnectionDetailsOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opGetConnectionDetails, in, s.api.GetConnectionDetails)
+}
+
 // GetDiff is slipway:GetDiff.
 func (s *Service) GetDiff(ctx context.Context, in *GetDiffInput) (*GetDiffOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opGetDiff, in, s.api.GetDiff)
@@ -713,6 +753,11 @@ func (s *Service) ListActionJobs(ctx context.Context, in *ListActionJobsInput) (
 // ListCommits is slipway:ListCommits.
 func (s *Service) ListCommits(ctx context.Context, in *ListCommitsInput) (*ListCommitsOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opListCommits, in, s.api.ListCommits)
+}
+
+// ListConnectionDeliveries is slipway:ListConnectionDeliveries.
+func (s *Service) ListConnectionDeliveries(ctx context.Context, in *ConnectionInput) (*ListConnectionDeliveriesOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opListConnectionDeliveries, in, s.api.ListConnectionDeliveries)
 }
 
 // ListDenials is slipway:ListDenials.
@@ -885,6 +930,11 @@ func (s *Service) ReadLog(ctx context.Context, in *ReadLogInput) (*ReadLogOutput
 	return awsproto.Invoke(ctx, s.hooks, &opReadLog, in, s.api.ReadLog)
 }
 
+// RegisterConnectionWebhook is slipway:RegisterConnectionWebhook.
+func (s *Service) RegisterConnectionWebhook(ctx context.Context, in *RegisterConnectionWebhookInput) (*RegisterConnectionWebhookOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRegisterConnectionWebhook, in, s.api.RegisterConnectionWebhook)
+}
+
 // RegisterPasskey is slipway:RegisterPasskey.
 func (s *Service) RegisterPasskey(ctx context.Context, in *RegisterPasskeyInput) (*RegisterPasskeyOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opRegisterPasskey, in, s.api.RegisterPasskey)
@@ -903,6 +953,11 @@ func (s *Service) RetryJob(ctx context.Context, in *RetryJobInput) (*RetryJobOut
 // RollBackRelease is slipway:RollBackRelease.
 func (s *Service) RollBackRelease(ctx context.Context, in *RollBackReleaseInput) (*RollBackReleaseOutput, error) {
 	return awsproto.Invoke(ctx, s.hooks, &opRollBackRelease, in, s.api.RollBackRelease)
+}
+
+// RotateConnectionWebhook is slipway:RotateConnectionWebhook.
+func (s *Service) RotateConnectionWebhook(ctx context.Context, in *ConnectionInput) (*RotateConnectionWebhookOutput, error) {
+	return awsproto.Invoke(ctx, s.hooks, &opRotateConnectionWebhook, in, s.api.RotateConnectionWebhook)
 }
 
 // StartProjectSandbox is slipway:StartProjectSandbox.
@@ -944,6 +999,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opCompareWithGreen, s.CompareWithGreen),
 		awsproto.Bind(&opCompleteBuild, s.CompleteBuild),
 		awsproto.Bind(&opCompleteCommandExecution, s.CompleteCommandExecution),
+		awsproto.Bind(&opCompleteConnection, s.CompleteConnection),
 		awsproto.Bind(&opCompletePasskey, s.CompletePasskey),
 		awsproto.Bind(&opCreateHost, s.CreateHost),
 		awsproto.Bind(&opCreateRecoveryCodes, s.CreateRecoveryCodes),
@@ -966,6 +1022,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetBuildToken, s.GetBuildToken),
 		awsproto.Bind(&opGetChangeCoverage, s.GetChangeCoverage),
 		awsproto.Bind(&opGetCommitProgress, s.GetCommitProgress),
+		awsproto.Bind(&opGetConnectionDetails, s.GetConnectionDetails),
 		awsproto.Bind(&opGetDiff, s.GetDiff),
 		awsproto.Bind(&opGetRelease, s.GetRelease),
 		awsproto.Bind(&opGetReleasePolicy, s.GetReleasePolicy),
@@ -977,6 +1034,7 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opGetTestOverview, s.GetTestOverview),
 		awsproto.Bind(&opListActionJobs, s.ListActionJobs),
 		awsproto.Bind(&opListCommits, s.ListCommits),
+		awsproto.Bind(&opListConnectionDeliveries, s.ListConnectionDeliveries),
 		awsproto.Bind(&opListDenials, s.ListDenials),
 		awsproto.Bind(&opListExecutions, s.ListExecutions),
 		awsproto.Bind(&opListFleetStates, s.ListFleetStates),
@@ -1011,10 +1069,12 @@ func (s *Service) Endpoints() []awsproto.Endpoint {
 		awsproto.Bind(&opPutSignInProvider, s.PutSignInProvider),
 		awsproto.Bind(&opPutTestQuarantine, s.PutTestQuarantine),
 		awsproto.Bind(&opReadLog, s.ReadLog),
+		awsproto.Bind(&opRegisterConnectionWebhook, s.RegisterConnectionWebhook),
 		awsproto.Bind(&opRegisterPasskey, s.RegisterPasskey),
 		awsproto.Bind(&opResumeRelease, s.ResumeRelease),
 		awsproto.Bind(&opRetryJob, s.RetryJob),
 		awsproto.Bind(&opRollBackRelease, s.RollBackRelease),
+		awsproto.Bind(&opRotateConnectionWebhook, s.RotateConnectionWebhook),
 		awsproto.Bind(&opStartProjectSandbox, s.StartProjectSandbox),
 		awsproto.Bind(&opStartSessionCommand, s.StartSessionCommand),
 		awsproto.Bind(&opStopCommandExecution, s.StopCommandExecution),

@@ -181,6 +181,19 @@ type CompleteCommandExecutionInput struct {
 type CompleteCommandExecutionOutput struct {
 }
 
+// CompleteConnectionInput is the shape of that name.
+type CompleteConnectionInput struct {
+	ConnectionArn *string `json:"connectionArn,omitzero"`
+	UserName      *string `json:"userName,omitzero"`
+	Token         *string `json:"token,omitzero"`
+}
+
+// CompleteConnectionOutput is the shape of that name.
+type CompleteConnectionOutput struct {
+	ConnectionStatus *string `json:"connectionStatus,omitzero"`
+	Account          *string `json:"account,omitzero"`
+}
+
 // CompletePasskeyInput is the shape of that name.
 type CompletePasskeyInput struct {
 	Name     *string `json:"name,omitzero"`
@@ -191,6 +204,33 @@ type CompletePasskeyInput struct {
 // CompletePasskeyOutput is the shape of that name.
 type CompletePasskeyOutput struct {
 	Passkey *Passkey `json:"passkey,omitzero"`
+}
+
+// ConnectedRepository is the shape of that name.
+type ConnectedRepository struct {
+	FullRepositoryId *string        `json:"fullRepositoryId,omitzero"`
+	Pipelines        []string       `json:"pipelines,omitzero"`
+	LookedTime       *awsproto.Time `json:"lookedTime,omitzero"`
+	Message          *string        `json:"message,omitzero"`
+}
+
+// ConnectionDelivery is the shape of that name.
+type ConnectionDelivery struct {
+	Id         *string             `json:"id,omitzero"`
+	Time       *awsproto.Time      `json:"time,omitzero"`
+	Event      *string             `json:"event,omitzero"`
+	Repository *string             `json:"repository,omitzero"`
+	Ref        *string             `json:"ref,omitzero"`
+	Commit     *string             `json:"commit,omitzero"`
+	Actor      *string             `json:"actor,omitzero"`
+	Outcome    *string             `json:"outcome,omitzero"`
+	Reason     *string             `json:"reason,omitzero"`
+	Pipelines  []DeliveredPipeline `json:"pipelines,omitzero"`
+}
+
+// ConnectionInput is the shape of that name.
+type ConnectionInput struct {
+	ConnectionArn *string `json:"connectionArn,omitzero"`
 }
 
 // CoveredFile is the shape of that name.
@@ -283,6 +323,13 @@ type DeleteTestQuarantineInput struct {
 
 // DeleteTestQuarantineOutput is the shape of that name.
 type DeleteTestQuarantineOutput struct {
+}
+
+// DeliveredPipeline is the shape of that name.
+type DeliveredPipeline struct {
+	PipelineName        *string `json:"pipelineName,omitzero"`
+	PipelineExecutionId *string `json:"pipelineExecutionId,omitzero"`
+	Reason              *string `json:"reason,omitzero"`
 }
 
 // Denial is the shape of that name.
@@ -561,6 +608,16 @@ type GetCommitProgressOutput struct {
 	Serving    []ServingGroup    `json:"serving,omitzero"`
 }
 
+// GetConnectionDetailsOutput is the shape of that name.
+type GetConnectionDetailsOutput struct {
+	ConnectionArn *string               `json:"connectionArn,omitzero"`
+	Account       *string               `json:"account,omitzero"`
+	Address       *string               `json:"address,omitzero"`
+	PayloadUrl    *string               `json:"payloadUrl,omitzero"`
+	Message       *string               `json:"message,omitzero"`
+	Repositories  []ConnectedRepository `json:"repositories,omitzero"`
+}
+
 // GetDiffInput is the shape of that name.
 type GetDiffInput struct {
 	RepositoryName        *string `json:"repositoryName,omitzero"`
@@ -762,6 +819,11 @@ type ListCommitsInput struct {
 type ListCommitsOutput struct {
 	Commits   []CommitSummary `json:"commits,omitzero"`
 	NextToken *string         `json:"nextToken,omitzero"`
+}
+
+// ListConnectionDeliveriesOutput is the shape of that name.
+type ListConnectionDeliveriesOutput struct {
+	Deliveries []ConnectionDelivery `json:"deliveries,omitzero"`
 }
 
 // ListDenialsInput is the shape of that name.
@@ -1213,6 +1275,17 @@ type ReadLogOutput struct {
 	Complete   *bool  `json:"complete,omitzero"`
 }
 
+// RegisterConnectionWebhookInput is the shape of that name.
+type RegisterConnectionWebhookInput struct {
+	ConnectionArn    *string `json:"connectionArn,omitzero"`
+	FullRepositoryId *string `json:"fullRepositoryId,omitzero"`
+}
+
+// RegisterConnectionWebhookOutput is the shape of that name.
+type RegisterConnectionWebhookOutput struct {
+	PayloadUrl *string `json:"payloadUrl,omitzero"`
+}
+
 // RegisterPasskeyInput is the shape of that name.
 type RegisterPasskeyInput struct {
 }
@@ -1384,6 +1457,12 @@ type RollBackReleaseInput struct {
 
 // RollBackReleaseOutput is the shape of that name.
 type RollBackReleaseOutput struct {
+}
+
+// RotateConnectionWebhookOutput is the shape of that name.
+type RotateConnectionWebhookOutput struct {
+	PayloadUrl *string `json:"payloadUrl,omitzero"`
+	Secret     *string `json:"secret,omitzero"`
 }
 
 // RouterListener is the shape of that name.

@@ -8,7 +8,7 @@ import (
 
 func TestProvidersConform(t *testing.T) {
 	t.Parallel()
-	for _, p := range providers(nil, nil, nil, nil, nil) {
+	for _, p := range providers(nil, &stages{}, nil, nil) {
 		pipelinetest.Conforms(t, p)
 	}
 }

@@ -59,7 +59,7 @@ func Compatibility() string {
 // runnable are the types of actions that have a provider.
 func runnable() pipelinefile.Catalogue {
 	var all pipelinefile.Catalogue
-	for _, p := range providers(nil, nil, nil, nil, nil) {
+	for _, p := range providers(nil, &stages{}, nil, nil) {
 		all = append(all, p.Types()...)
 	}
 	return all

@@ -6,6 +6,7 @@ import (
 	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
+	"slipway/api/codeconnections"
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
@@ -40,6 +41,7 @@ import (
 	"slipway/internal/secret/parameter"
 	"slipway/internal/secret/vault"
 	"slipway/internal/source"
+	"slipway/internal/source/connection"
 	"slipway/internal/view"
 )
 
@@ -67,6 +69,8 @@ type (
 	viewPart      = view.Service
 	jobsPart      = jobs.Service
 	hintsPart     = event.Hints
+
+	connectionPart = connection.Service
 )
 
 // Implementations of the services, each made of the parts that have its operations. An operation is there if a part has
@@ -86,6 +90,10 @@ type (
 		*jobWorkerPart
 		*triggerPart
 		codepipeline.Unimplemented
+	}
+	codeconnectionsAPI struct {
+		*connectionPart
+		codeconnections.Unimplemented
 	}
 	codedeployAPI struct {
 		*deployPart
@@ -158,6 +166,7 @@ type (
 		*hintsPart
 		*jobsPart
 		*identityPart
+		connectionOperations
 		slipway.Unimplemented
 	}
 )
@@ -181,6 +190,8 @@ type implementations struct {
 	ec2            ec2API
 	acm            acmAPI
 	slipway        slipwayAPI
+
+	connections codeconnectionsAPI
 }
 
 // contract has the decorated services. All callers use these.
@@ -202,6 +213,8 @@ type contract struct {
 	ec2            *ec2.Service
 	acm            *acm.Service
 	slipway        *slipway.Service
+
+	connections *codeconnections.Service
 }
 
 func newContract(hooks awsproto.Hooks, parts implementations) contract {
@@ -223,6 +236,8 @@ func newContract(hooks awsproto.Hooks, parts implementations) contract {
 		ec2:            ec2.New(hooks, parts.ec2),
 		acm:            acm.New(hooks, parts.acm),
 		slipway:        slipway.New(hooks, parts.slipway),
+
+		connections: codeconnections.New(hooks, parts.connections),
 	}
 }
 
@@ -245,6 +260,7 @@ func (c contract) all() []awsproto.Service {
 		c.secretsmanager,
 		c.ec2,
 		c.acm,
+		c.connections,
 		c.slipway,
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slipway/api/cloudwatch"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
+	"slipway/api/codeconnections"
 	"slipway/api/codedeploy"
 	"slipway/api/codedeploycommand"
 	"slipway/api/codepipeline"
@@ -53,7 +54,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		Log:      s.Log,
 		Detached: &awsproto.Detached{Context: polls, Names: detached},
 	}
-	api.Add(append(services.all(), s.secureCommands())...)
+	api.Add(append(services.all(), s.secureCommands(), s.olderConnections())...)
 	objects := &s3.Handler{
 		Objects:   s.objects,
 		Region:    region,
@@ -82,6 +83,7 @@ func (s *server) newHandler(ctx context.Context) *mux {
 		issuer:   s.identity.Issuer(),
 		webhooks: build.NewWebhooks(s.builds),
 		triggers: webhook.NewHandler(s.triggers),
+		forges:   s.connections,
 		badges:   build.Badges{Service: s.builds},
 		links:    notify.Links{Service: s.topics},
 		logs:     s.logStream(api),
@@ -217,7 +219,8 @@ func (s *server) newContract() contract {
 		acm:            acmAPI{s.balancers, acm.Unimplemented{}},
 		slipway: slipwayAPI{overview, s.builds, s.deployments, s.hosts, s.pipelines, s.jobWorkers, s.jenkins,
 			s.releases, s.logs, s.balancers, s.sources, s.reports, s.hints, jobs.New(s.db, s.pager), s.identity,
-			slipway.Unimplemented{}},
+			s.connections, slipway.Unimplemented{}},
+		connections: codeconnectionsAPI{s.connections, codeconnections.Unimplemented{}},
 	})
 	c.command = codedeploycommand.New(s.rights.plainly(), commandAPI{s.hosts, codedeploycommand.Unimplemented{}})
 	return c

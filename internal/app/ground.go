@@ -26,6 +26,7 @@ import (
 	"slipway/internal/secret/parameter"
 	"slipway/internal/secret/vault"
 	"slipway/internal/source"
+	"slipway/internal/source/connection"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
 )
@@ -41,6 +42,7 @@ func migrations() []store.Migrations {
 		object.Migrations(),
 		logsface.Migrations(),
 		source.Migrations(),
+		connection.Migrations(),
 		report.Migrations(),
 		build.Migrations(),
 		deploy.Migrations(),

@@ -28,6 +28,7 @@ import (
 	"slipway/internal/secret/parameter"
 	"slipway/internal/secret/vault"
 	"slipway/internal/source"
+	"slipway/internal/source/connection"
 )
 
 // The modules of a server, in the order in which they are made. Each gets what it needs when it is made, and is not
@@ -210,6 +211,7 @@ type stages struct {
 	servers     *deployserver.Platform
 	deployments *deploy.Service
 	hosts       *deployserver.Service
+	connections *connection.Service
 	jobWorkers  *custom.Service
 	jenkins     *jenkins.Service
 	pipelines   *pipeline.Service
@@ -266,6 +268,9 @@ func newStages(ctx context.Context, g *ground, st *storage, t *traffic, r *right
 
 // orchestrate makes the pipelines, and what does the work of their actions.
 func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, r *rights) (err error) {
+	if x.connections, err = x.newConnections(ctx, g); err != nil {
+		return err
+	}
 	x.jobWorkers, err = custom.New(ctx, g.db, custom.Config{
 		Region:      g.Place.Region,
 		Account:     g.Place.Account,
@@ -302,7 +307,7 @@ func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, r *rig
 		Seal:      g.sealer,
 		Hints:     g.hints,
 		Objects:   st.objects,
-		Providers: providers(st.sources, x.builds, x.deployments, st.objects, r),
+		Providers: providers(st.sources, x, st.objects, r),
 		Custom:    []pipeline.Custom{x.jenkins, x.jobWorkers},
 		Roles:     serviceRoles{st.identity, pipeline.RolePrincipal, r},
 		RemoveLog: st.journal.Remove,

@@ -20,6 +20,7 @@ import (
 	"slipway/internal/notify"
 	"slipway/internal/object/s3"
 	"slipway/internal/pipeline/webhook"
+	"slipway/internal/source/connection"
 )
 
 // mux dispatches the requests of the server's one address: S3 by its signature only, the JSON and Query services, Git,
@@ -37,6 +38,8 @@ type mux struct {
 	webhooks *build.Webhooks
 	// triggers take what is posted to the webhooks of pipelines.
 	triggers *webhook.Handler
+	// forges are delivered to over connections.
+	forges *connection.Service
 	// badges show everybody the states of projects that have one.
 	badges build.Badges
 	// links are what subscribers of topics open.
@@ -62,8 +65,7 @@ var longPolls = []string{"PollBuild", "PollCommandExecution", "PollTerminal", "P
 // waits reports whether a request is a long poll. Long polls end before other requests when the server begins to stop.
 func waits(q *http.Request) bool {
 	if target := q.Header.Get("X-Amz-Target"); target != "" {
-		_, operation, _ := strings.Cut(target, ".")
-		return slices.Contains(longPolls, operation)
+		return slices.Contains(longPolls, target[strings.LastIndexByte(target, '.')+1:])
 	}
 	if q.URL.Path == slipway.LogPath || (*build.Terminals)(nil).Accepts(q) {
 		return true
@@ -158,6 +160,8 @@ func (m *mux) other(w http.ResponseWriter, q *http.Request) {
 		m.webhooks.ServeHTTP(w, q)
 	case m.triggers.Accepts(q):
 		m.triggers.ServeHTTP(w, q)
+	case m.forges.Accepts(q):
+		m.forges.ServeHTTP(w, q)
 	case m.links.Accepts(q):
 		m.links.ServeHTTP(w, q)
 	case s3.Accepts(q):

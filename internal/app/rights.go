@@ -70,7 +70,10 @@ func (s *rights) hooks() awsproto.Hooks {
 			if slices.Contains(detached, op.Name) {
 				return apart(func() error { return s.authority.Operation(ctx, op, in) })
 			}
-			return s.authority.Operation(ctx, op, in)
+			if err := s.authority.Operation(ctx, op, in); err != nil {
+				return err
+			}
+			return s.mayPass(ctx, in)
 		},
 		May: s.may,
 	}

@@ -138,6 +138,7 @@ func (s *server) make(ctx context.Context) (err error) {
 	tellTopics(s.ground, s.storage, s.rights)
 	tellPipelines(s.db, s.stages)
 	tellDeployments(s.db, s.deployments)
+	tellConnections(s.ground, s.stages)
 	s.handler = s.newHandler(ctx)
 	return newKeeper(ctx, s.ground, s.storage, s.stages)
 }

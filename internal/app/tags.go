@@ -106,6 +106,8 @@ func (s *rights) neighbourTags(ctx context.Context, service, arn string) (map[st
 		"ec2":                  s.network.Tags,
 		"elasticloadbalancing": s.balancerTags,
 		"cloudwatch":           s.alarmTags,
+		"codeconnections":      s.connections.Tags,
+		"codestar-connections": s.connections.Tags,
 	}
 	if of := own[service]; of != nil {
 		return of(ctx, arn)

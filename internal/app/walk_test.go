@@ -129,7 +129,7 @@ func denied(code string) bool {
 // everyOperation calls f with each operation that a server has.
 func (w *walker) everyOperation(f func(info *awsproto.Info, e awsproto.Endpoint)) {
 	n := 0
-	for _, s := range append(w.newContract().all(), w.secureCommands()) {
+	for _, s := range append(w.newContract().all(), w.secureCommands(), w.olderConnections()) {
 		for _, e := range s.Endpoints() {
 			f(s.Info(), e)
 			n++

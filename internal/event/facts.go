@@ -1,5 +1,7 @@
 package event
 
+import "slipway/internal/forge"
+
 // Facts that the stages publish.
 var (
 	// Pushed is a branch or tag that moved. Its key has the repository's ID, the ref and both objects.
@@ -22,6 +24,11 @@ var (
 	ObjectWritten = Topic[Object]{"object-written"}
 	// ObjectChanged is anything that happened to an object. Its key is its ID.
 	ObjectChanged = Topic[ObjectChange]{"object-changed"}
+	// RepositoryChanged is an event of a repository of a connection. Its key has the connection's ID and the number of
+	// the delivery that told of it.
+	RepositoryChanged = Topic[RepositoryChange]{"repository-changed"}
+	// ExecutionMoved is an execution of a pipeline that began, ended or took its source. Its key is the execution's ID.
+	ExecutionMoved = Topic[Execution]{"execution-moved"}
 	// Noticed is a message for a topic of SNS that somebody named in a setting. Its key says what it is about.
 	Noticed = Topic[Notice]{"noticed"}
 )
@@ -73,6 +80,19 @@ type ObjectChange struct {
 	At      int64  `json:"at"`             // in milliseconds
 	By      string `json:"by,omitempty"`   // the ID of who did it
 	From    string `json:"from,omitempty"` // the address of the request
+}
+
+// RepositoryChange is an event of a repository of a connection.
+type RepositoryChange struct {
+	Connection string      `json:"connection"` // its ID
+	Delivery   int64       `json:"delivery"`   // its number among those of the connection
+	Event      forge.Event `json:"event"`
+}
+
+// Execution is an execution of a pipeline.
+type Execution struct {
+	Pipeline string `json:"pipeline"`
+	ID       string `json:"id"`
 }
 
 // Notice is a message for a topic. A service publishes it with the rights of a role, or, without one, by itself: then

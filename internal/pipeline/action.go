@@ -140,6 +140,9 @@ func (s *Service) action(to ref, e *engine.Execution, run *engine.Run) *Action {
 		Outputs:       run.Outputs,
 		Revisions:     e.ArtifactRevisions,
 	}
+	if e.Trigger != nil {
+		a.Trigger = *e.Trigger
+	}
 	for _, o := range e.Sources {
 		if *o.ActionName == a.Name {
 			a.Overrides = append(a.Overrides, o)

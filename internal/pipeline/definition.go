@@ -13,6 +13,7 @@ import (
 	"slipway/api/awsproto"
 	cp "slipway/api/codepipeline"
 	"slipway/internal/pipeline/engine"
+	"slipway/internal/pipeline/gittrigger"
 	"slipway/internal/store"
 	"slipway/spec/pipelinefile"
 )
@@ -25,6 +26,9 @@ func (s *Service) structure(d *cp.PipelineDeclaration) error {
 	types := s.registry.catalogue()
 	problems := pipelinefile.Check(d, types)
 	if len(problems) == 0 {
+		if wrong := gittrigger.Problem(d); wrong != "" {
+			return &cp.InvalidStructureException{Message: wrong}
+		}
 		return unregistered(d, types)
 	}
 	p := problems[0]

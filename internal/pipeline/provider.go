@@ -109,6 +109,8 @@ type Action struct {
 	Outputs       []cp.ArtifactDetail // where the output artifacts go
 	// Overrides are the revisions that the start of the execution asked for, of a source action.
 	Overrides []cp.SourceRevisionOverride
+	// Trigger is what started the execution.
+	Trigger cp.ExecutionTrigger
 	// Revisions are those of the execution's source artifacts that are known by now.
 	Revisions []cp.ArtifactRevision
 }

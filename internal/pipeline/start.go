@@ -56,9 +56,6 @@ func (s *Service) start(r *row, by cause) (*engine.Execution, []engine.Effect) {
 // of it.
 func (s *Service) unsupported(d *cp.PipelineDeclaration) string {
 	var what []string
-	if len(d.Triggers) > 0 {
-		what = append(what, "triggers")
-	}
 	for i := range d.Stages {
 		stage := &d.Stages[i]
 		if stage.BeforeEntry != nil || stage.OnSuccess != nil ||

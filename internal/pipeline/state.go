@@ -179,8 +179,10 @@ func saveExecution(ctx context.Context, tx store.Tx, name string, r *row, e *eng
 	if e.Ended() {
 		live = 0
 	}
-	_, err = tx.Exec(ctx, upsertExecution, name, e.Sequence, id, live, string(text))
-	return err
+	if _, err := tx.Exec(ctx, upsertExecution, name, e.Sequence, id, live, string(text)); err != nil {
+		return err
+	}
+	return moved(ctx, tx, name, r.texts[id], e)
 }
 
 // approvalLife is how long an approval waits unless it says otherwise ("Quotas in CodePipeline").

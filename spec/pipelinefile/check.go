@@ -91,6 +91,7 @@ func (c *checker) run() {
 	for i := range d.Stages {
 		c.stage(i)
 	}
+	c.triggers()
 	if c.total > maxActions {
 		c.say(Structure, "stages", "Pipeline has %d actions. There should be a maximum of %d actions in a pipeline",
 			c.total, maxActions)

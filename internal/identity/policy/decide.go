@@ -81,10 +81,12 @@ type asked struct {
 	*Request
 	action   string // in lower case
 	resource parts
+	other    *otherName // nil for most services
 }
 
 func ask(r *Request) asked {
-	return asked{Request: r, action: strings.ToLower(r.Action), resource: splitARN(r.Resource)}
+	action := strings.ToLower(r.Action)
+	return asked{Request: r, action: action, resource: splitARN(r.Resource), other: otherOf(action, r.Resource)}
 }
 
 // Decide decides a request. An explicit deny anywhere wins. Otherwise the identity policies, the boundary and the
@@ -267,7 +269,7 @@ func (a *asked) granted(policies []Attached) (best grant, by Decision) {
 
 // matches reports whether the statement is for the action and the resource, and its conditions hold.
 func (s *statement) matches(a *asked) bool {
-	if s.forAction(a.action) == s.notAction || !s.forResource(a) {
+	if s.named(a) == s.notAction || !s.forResource(a) {
 		return false
 	}
 	for i := range s.conditions {
@@ -276,6 +278,11 @@ func (s *statement) matches(a *asked) bool {
 		}
 	}
 	return true
+}
+
+// named reports whether the statement names the action, by either name of its service.
+func (s *statement) named(a *asked) bool {
+	return s.forAction(a.action) || a.other != nil && s.forAction(a.other.action)
 }
 
 func (s *statement) forAction(action string) bool {
@@ -292,7 +299,8 @@ func (s *statement) forResource(a *asked) bool {
 		return true
 	}
 	for i := range s.resources {
-		if s.resources[i].match(&a.resource, a.Context) {
+		of := &s.resources[i]
+		if of.match(&a.resource, a.Context) || a.other != nil && of.match(&a.other.resource, a.Context) {
 			return !s.notResource
 		}
 	}

@@ -58,7 +58,7 @@ func Missing(s Sources, r Request) []string {
 	s.each(func(_ Type, p *Attached) {
 		for j := range p.statements {
 			st := &p.statements[j]
-			if st.forAction(a.action) == st.notAction || len(st.resources) > 0 && !st.near(&a) {
+			if st.named(&a) == st.notAction || len(st.resources) > 0 && !st.near(&a) {
 				continue
 			}
 			st.keys(func(key, name string) {
