@@ -49,8 +49,8 @@ func TestKillAtEveryPoint(t *testing.T) {
 	t.Parallel()
 	w := newWay(t)
 	elsewhere := func(point string) bool {
-		// A change starts no sandbox; see TestKilledSandbox.
-		return inTraffic(point) || slices.ContainsFunc([]string{"batch.", "cache.", "sandbox.", "webhook."},
+		// A change starts no sandbox, and its tests leave no files; see TestKilledSandbox and TestKilledInTheMidst.
+		return inTraffic(point) || slices.ContainsFunc([]string{"batch.", "cache.", "sandbox.", "testfile.", "webhook."},
 			func(of string) bool { return strings.HasPrefix(point, of) })
 	}
 	for _, point := range slices.DeleteFunc(points(t), elsewhere) {

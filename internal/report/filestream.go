@@ -1,9 +1,11 @@
 package report
 
 import (
+	"io"
 	"net/http"
 
 	"slipway/api/awsproto"
+	"slipway/internal/fault"
 )
 
 // FileStream takes and gives the bytes of files that tests have left, at slipway.ReportFilePath.
@@ -45,7 +47,17 @@ func (s *FileStream) put(r *http.Request) error {
 	if name == "" || len(name) > 1000 {
 		return invalid("report names the report that the file is of.")
 	}
-	return s.PutFile(r.Context(), Upload{Build: build, Report: name, SHA256: sum, Size: r.ContentLength, Body: r.Body})
+	return s.PutFile(r.Context(),
+		Upload{Build: build, Report: name, SHA256: sum, Size: r.ContentLength, Body: arriving{r.Body}})
+}
+
+// arriving is a body of which a part has arrived.
+type arriving struct{ io.Reader }
+
+func (a arriving) Read(p []byte) (int, error) {
+	n, err := a.Reader.Read(p)
+	fault.Point("testfile.arriving")
+	return n, err
 }
 
 func (s *FileStream) get(w http.ResponseWriter, r *http.Request) error {
