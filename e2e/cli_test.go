@@ -263,6 +263,23 @@ func TestTheCLIDrivesEverything(t *testing.T) { //nolint:funlen // one story, to
 		run("codepipeline put-approval-result --pipeline-name ask --stage-name Decide --action-name Ask --result " +
 			"summary=yes,status=Approved --token " + f.token("ask", "Decide", "Ask", first))
 		f.newest("ask", 1, types.PipelineExecutionStatusSucceeded)
+		if got := text("ruleTypes[?id.provider=='DeploymentWindow'].id.owner",
+			"codepipeline list-rule-types"); got != "AWS" {
+			t.Error(got)
+		}
+		run("codepipeline create-pipeline --pipeline", strings.NewReplacer(`"ask"`, `"never"`, `"stages"`,
+			`"pipelineType": "V2", "stages"`, `{"name": "Decide",`, `{"name": "Decide", "beforeEntry": {"conditions": [{"result": "FAIL",
+				"rules": [{"name": "No", "ruleTypeId": {"category": "Rule", "owner": "AWS", "provider": "VariableCheck", "version": "1"},
+					"configuration": {"Variable": "1", "Operator": "EQ", "Value": "2"}}]}]},`).Replace(definition("Decide")))
+		never := f.newest("never", 1, types.PipelineExecutionStatusFailed)
+		if got := text("ruleExecutionDetails[].[ruleName,status]",
+			"codepipeline list-rule-executions --pipeline-name never"); got != "No\tFailed" {
+			t.Error(got)
+		}
+		run("codepipeline override-stage-condition --pipeline-name never --stage-name Decide --condition-type BEFORE_ENTRY " +
+			"--pipeline-execution-id " + never)
+		f.token("never", "Decide", "Ask", never)
+		run("codepipeline delete-pipeline --name never")
 		back := text("pipelineExecutionId", "codepipeline rollback-stage --pipeline-name ask --stage-name Decide "+
 			"--target-pipeline-execution-id "+first)
 		f.token("ask", "Decide", "Ask", back)

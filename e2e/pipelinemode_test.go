@@ -4,6 +4,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
+	cwt "github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline"
 	"github.com/aws/aws-sdk-go-v2/service/codepipeline/types"
 )
@@ -122,4 +124,96 @@ func TestPipelineRollsBack(t *testing.T) {
 	}
 	decide(manual, types.ApprovalStatusApproved)
 	f.newest("back", 4, types.PipelineExecutionStatusSucceeded)
+}
+
+// rule is a rule of a stage condition.
+func rule(provider string, configuration map[string]string) types.RuleDeclaration {
+	return types.RuleDeclaration{
+		Name: &provider,
+		RuleTypeId: &types.RuleTypeId{Category: types.RuleCategoryRule, Owner: types.RuleOwnerAws,
+			Provider: &provider, Version: new("1")},
+		Configuration: configuration,
+	}
+}
+
+// TestPipelineConditions has a stage that may be entered at any time, if the source is the right one, and that is
+// rolled back when an alarm goes on afterwards.
+func TestPipelineConditions(t *testing.T) {
+	t.Parallel()
+	f, ctx := newFlow(t), t.Context()
+	alarms := cloudwatch.NewFromConfig(f.sdk())
+	must(alarms.PutMetricAlarm(ctx, &cloudwatch.PutMetricAlarmInput{
+		AlarmName: new("errors"), Namespace: new("web"), MetricName: new("Errors"), Threshold: new(1.0),
+		ComparisonOperator: cwt.ComparisonOperatorGreaterThanThreshold, EvaluationPeriods: new(int32(1)),
+		Period: new(int32(60)), Statistic: cwt.StatisticSum,
+	}))(t)
+	ring := func(state cwt.StateValue) {
+		t.Helper()
+		must(alarms.SetAlarmState(ctx, &cloudwatch.SetAlarmStateInput{
+			AlarmName: new("errors"), StateValue: state, StateReason: new("a test"),
+		}))(t)
+	}
+	d := declare("gate", source(), stage("Approve", approval("Ask")))
+	d.PipelineType = types.PipelineTypeV2
+	d.Stages[1].BeforeEntry = &types.BeforeEntryConditions{Conditions: []types.Condition{{
+		Result: types.ResultFail,
+		Rules: []types.RuleDeclaration{
+			rule("DeploymentWindow", map[string]string{"Cron": "* * * ? * *", "TimeZone": "Europe/Berlin"}),
+			rule("VariableCheck", map[string]string{
+				"Variable": "#{source.ETag}", "Operator": "MATCHES", "Value": "[0-9a-f]+",
+			}),
+		},
+	}}}
+	d.Stages[1].OnSuccess = &types.SuccessConditions{Conditions: []types.Condition{{
+		Result: types.ResultRollback,
+		Rules: []types.RuleDeclaration{rule("CloudWatchAlarm", map[string]string{
+			"AlarmName": "errors", "AlarmStates": "ALARM", "WaitTime": "600",
+		})},
+	}}}
+	f.create(d)
+	first := f.newest("gate", 1, types.PipelineExecutionStatusInProgress)
+	decide := func(execution string) {
+		t.Helper()
+		token := f.token("gate", "Approve", "Ask", execution)
+		if err := f.decide("gate", "Approve", "Ask", token, types.ApprovalStatusApproved); err != nil {
+			t.Fatal(err)
+		}
+	}
+	watched := func() {
+		t.Helper()
+		eventually(t, "the alarm is watched", func() error {
+			out := must(f.GetPipelineState(ctx, &codepipeline.GetPipelineStateInput{Name: new("gate")}))(t)
+			c := out.StageStates[1].OnSuccessConditionState
+			if c == nil || c.LatestExecution.Status != types.ConditionExecutionStatusInProgress {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+	}
+	decide(first)
+	watched()
+	must(f.OverrideStageCondition(ctx, &codepipeline.OverrideStageConditionInput{
+		PipelineName: new("gate"), StageName: new("Approve"), PipelineExecutionId: &first,
+		ConditionType: types.ConditionTypeOnSuccess,
+	}))(t)
+	f.newest("gate", 1, types.PipelineExecutionStatusSucceeded)
+	second := f.start("gate")
+	decide(second)
+	watched()
+	ring(cwt.StateValueAlarm)
+	f.newest("gate", 2, types.PipelineExecutionStatusFailed)
+	decide(f.newest("gate", 3, types.PipelineExecutionStatusInProgress))
+	f.newest("gate", 3, types.PipelineExecutionStatusSucceeded)
+	n := 0
+	for pages := codepipeline.NewListRuleExecutionsPaginator(f.Client, &codepipeline.ListRuleExecutionsInput{
+		PipelineName: new("gate"), MaxResults: new(int32(2)),
+	}); pages.HasMorePages(); {
+		n += len(must(pages.NextPage(ctx))(t).RuleExecutionDetails)
+	}
+	if n != 6 {
+		t.Errorf("%d rule executions, want three of each execution but the rollback", n)
+	}
+	if all := must(f.ListRuleTypes(ctx, &codepipeline.ListRuleTypesInput{}))(t).RuleTypes; len(all) != 6 {
+		t.Errorf("%d rule types", len(all))
+	}
 }

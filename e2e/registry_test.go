@@ -32,7 +32,8 @@ var promised = map[string]string{
 		ListCommandExecutionsForSandbox`,
 	"codepipeline": `CreatePipeline GetPipeline UpdatePipeline DeletePipeline ListPipelines StartPipelineExecution StopPipelineExecution GetPipelineExecution
 		ListPipelineExecutions GetPipelineState ListActionExecutions ListActionTypes GetActionType PutApprovalResult EnableStageTransition
-		DisableStageTransition RetryStageExecution RollbackStage TagResource UntagResource ListTagsForResource
+		DisableStageTransition RetryStageExecution RollbackStage ListRuleTypes
+		ListRuleExecutions OverrideStageCondition TagResource UntagResource ListTagsForResource
 		CreateCustomActionType DeleteCustomActionType UpdateActionType PollForJobs AcknowledgeJob GetJobDetails
 		PutJobSuccessResult PutJobFailureResult PollForThirdPartyJobs AcknowledgeThirdPartyJob GetThirdPartyJobDetails
 		PutThirdPartyJobSuccessResult PutThirdPartyJobFailureResult PutWebhook ListWebhooks DeleteWebhook

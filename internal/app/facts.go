@@ -12,6 +12,7 @@ import (
 	"slipway/internal/pipeline/provider/codebuild"
 	"slipway/internal/pipeline/provider/codecommit"
 	"slipway/internal/pipeline/provider/codedeploy"
+	"slipway/internal/pipeline/provider/rule"
 	"slipway/internal/pipeline/provider/s3"
 	"slipway/internal/store"
 )
@@ -49,6 +50,9 @@ func tellPipelines(db *store.Store, x *stages) {
 	})
 	event.JenkinsBuild.Subscribe(db, toPipelines, func(ctx context.Context, run string, _ event.Ended) error {
 		return x.pipelines.Ended(ctx, jenkins.Work(run))
+	})
+	event.AlarmChanged.Subscribe(db, toPipelines, func(ctx context.Context, _ string, a event.Alarm) error {
+		return x.pipelines.Ended(ctx, rule.AlarmChange(a.Name))
 	})
 	event.DeploymentEnded.Subscribe(db, toPipelines, func(ctx context.Context, id string, _ event.Ended) error {
 		return x.pipelines.Ended(ctx, codedeploy.Deployment(id))

@@ -263,11 +263,11 @@ func newStages(ctx context.Context, g *ground, st *storage, t *traffic, r *right
 		GroupExists: x.groupExists,
 	})
 	x.deploy(g, st, t, r)
-	return x, x.orchestrate(ctx, g, st, r)
+	return x, x.orchestrate(ctx, g, st, t, r)
 }
 
 // orchestrate makes the pipelines, and what does the work of their actions.
-func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, r *rights) (err error) {
+func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, t *traffic, r *rights) (err error) {
 	if x.connections, err = x.newConnections(ctx, g); err != nil {
 		return err
 	}
@@ -308,6 +308,7 @@ func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, r *rig
 		Hints:     g.hints,
 		Objects:   st.objects,
 		Providers: providers(st.sources, x, st.objects, r),
+		Rules:     rules(x.builds, t.monitor, g.now, r),
 		Custom:    []pipeline.Custom{x.jenkins, x.jobWorkers},
 		Roles:     serviceRoles{st.identity, pipeline.RolePrincipal, r},
 		RemoveLog: st.journal.Remove,

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"time"
+
+	"slipway/internal/build"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
 	"slipway/internal/pipeline/provider/codebuild"
@@ -8,7 +11,9 @@ import (
 	"slipway/internal/pipeline/provider/codedeploy"
 	"slipway/internal/pipeline/provider/connection"
 	"slipway/internal/pipeline/provider/manual"
+	"slipway/internal/pipeline/provider/rule"
 	"slipway/internal/pipeline/provider/s3"
+	"slipway/internal/release/monitor"
 	"slipway/internal/source"
 )
 
@@ -28,5 +33,15 @@ func providers(
 		manual.Provider{},
 		&s3.Deploy{Objects: artifacts},
 		&codedeploy.Provider{Deployments: actingDeployments{x.deployments, r}},
+	}
+}
+
+// rules returns the providers of the rules of stage conditions.
+func rules(builds *build.Service, alarms *monitor.Service, now func() time.Time, r *rights) []pipeline.RuleProvider {
+	return []pipeline.RuleProvider{
+		rule.Variable{},
+		rule.Window{Now: now},
+		rule.Alarm{Alarms: actingAlarms{alarms, r}, Now: now},
+		rule.Build{Builds: &codebuild.Provider{Builds: actingBuilds{builds, r}}},
 	}
 }

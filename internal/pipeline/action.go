@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -108,13 +109,32 @@ func (s *Service) askForApproval(ctx context.Context, to ref, a *Action, run *en
 	})
 }
 
-// running reads an action execution that is in progress. The run is nil if it has ended, or is gone.
-func (s *Service) running(ctx context.Context, to ref) (*engine.Execution, *engine.Run, error) {
+// scanRef reads the columns pipeline, execution, and run or rule.
+func scanRef(rows *sql.Rows) (to ref, err error) {
+	return to, rows.Scan(&to.Pipeline, &to.Execution, &to.Run)
+}
+
+// executionThere reads an execution; nil if it is gone.
+func (s *Service) executionThere(ctx context.Context, to ref) (*engine.Execution, error) {
 	e, err := executionOf(ctx, s.db, to.Pipeline, to.Execution)
 	if _, gone := errors.AsType[*cp.PipelineExecutionNotFoundException](err); gone {
-		return nil, nil, nil
+		return nil, nil //nolint:nilnil // it is gone
 	}
-	if err != nil {
+	return e, err
+}
+
+// gone leaves out the errors of a pipeline, or a job, that is no longer there.
+func gone(err error) error {
+	if _, deleted := errors.AsType[*cp.PipelineNotFoundException](err); deleted || errors.Is(err, store.ErrJobGone) {
+		return nil
+	}
+	return err
+}
+
+// running reads an action execution that is in progress. The run is nil if it has ended, or is gone.
+func (s *Service) running(ctx context.Context, to ref) (*engine.Execution, *engine.Run, error) {
+	e, err := s.executionThere(ctx, to)
+	if err != nil || e == nil {
 		return nil, nil, err
 	}
 	run := e.Run(to.Run)

@@ -11,8 +11,13 @@ import (
 
 // inputs are where the input artifacts of an action lie.
 func inputs(e *engine.Execution, run *engine.Run) ([]cp.ArtifactDetail, error) {
+	return artifacts(e, run.Action.InputArtifacts)
+}
+
+// artifacts are where artifacts lie that are named.
+func artifacts(e *engine.Execution, named []cp.InputArtifact) ([]cp.ArtifactDetail, error) {
 	var all []cp.ArtifactDetail
-	for _, in := range run.Action.InputArtifacts {
+	for _, in := range named {
 		at := artifact(e, *in.Name)
 		if at == nil {
 			return nil, Refuse("InvalidActionConfiguration",

@@ -257,6 +257,7 @@ func same(a, b *cp.PipelineDeclaration) (bool, error) {
 // tablesOfPipelines are those whose rows belong to a pipeline.
 var tablesOfPipelines = []string{
 	"pipeline_waits",
+	"pipeline_rule_waits",
 	"pipeline_jobs",
 	"pipeline_jenkins_builds",
 	"pipeline_watches",

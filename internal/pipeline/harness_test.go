@@ -17,6 +17,7 @@ import (
 	"slipway/internal/event"
 	"slipway/internal/object"
 	"slipway/internal/pipeline"
+	"slipway/internal/pipeline/provider/rule"
 	"slipway/internal/quarantine"
 	"slipway/internal/store"
 	"slipway/internal/store/seal"
@@ -58,6 +59,7 @@ type house struct {
 	db      *store.Store
 	objects *object.Store
 	hints   *event.Hints
+	bells   *bells
 	leave   func() // ends the work of the house, as the end of a process does
 }
 
@@ -88,7 +90,7 @@ func open(t *testing.T, dsn string, now func() time.Time, providers ...pipeline.
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{t: t, db: db, objects: objects, hints: event.NewHints(db)}
+	h := &house{t: t, db: db, objects: objects, hints: event.NewHints(db), bells: &bells{}}
 	h.Service, err = pipeline.New(db, pipeline.Config{
 		Region:    "eu-central-1",
 		Account:   "123456789012",
@@ -100,6 +102,11 @@ func open(t *testing.T, dsn string, now func() time.Time, providers ...pipeline.
 		Hints:     h.hints,
 		Objects:   objects,
 		Providers: providers,
+		Rules: []pipeline.RuleProvider{
+			rule.Variable{},
+			rule.Window{Now: now},
+			rule.Alarm{Alarms: h.bells, Now: now},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	cp "slipway/api/codepipeline"
+	"slipway/internal/pipeline/engine"
 	"slipway/spec/pipelinefile"
 )
 
@@ -14,6 +15,7 @@ type registry struct {
 	types     pipelinefile.Catalogue // AWS's, and the providers' own
 	providers map[typeKey]Provider
 	custom    []Custom
+	rules     map[string]RuleProvider // by the provider of the rule's type
 }
 
 // typeKey names an action type of whatever version.
@@ -26,8 +28,9 @@ type typeKey struct {
 func keyOf(id *cp.ActionTypeId) typeKey { return typeKey{id.Category, id.Owner, *id.Provider} }
 
 // newRegistry refuses two providers of one type.
-func newRegistry(providers []Provider, custom []Custom) (*registry, error) {
+func newRegistry(providers []Provider, custom []Custom, rules []RuleProvider) (*registry, error) {
 	r := &registry{
+		rules:     map[string]RuleProvider{},
 		custom:    custom,
 		types:     append(pipelinefile.Catalogue(nil), pipelinefile.AWS()...),
 		providers: map[typeKey]Provider{},
@@ -45,7 +48,38 @@ func newRegistry(providers []Provider, custom []Custom) (*registry, error) {
 			}
 		}
 	}
+	for _, p := range rules {
+		name := p.Type().Provider
+		if r.rules[name] != nil {
+			return nil, fmt.Errorf("two providers for rules of the provider %s", name)
+		}
+		r.rules[name] = p
+	}
 	return r, nil
+}
+
+// ruleOf returns the provider of a rule, or nil.
+func (r *registry) ruleOf(d *cp.RuleDeclaration) RuleProvider {
+	if t := pipelinefile.Rules().Find(d.RuleTypeId); t != nil {
+		return r.rules[t.Provider]
+	}
+	return nil
+}
+
+// unsupportedRules names the rules of a stage that no provider can judge.
+func (r *registry) unsupportedRules(d *cp.StageDeclaration, region string) (what []string) {
+	for _, c := range engine.Conditions(d) {
+		for i := range c.Rules {
+			rule := &c.Rules[i]
+			switch {
+			case r.ruleOf(rule) == nil:
+				what = append(what, "the rule provider "+*rule.RuleTypeId.Provider+" of rule "+*rule.Name)
+			case rule.Region != nil && *rule.Region != region:
+				what = append(what, "the region "+*rule.Region+" of rule "+*rule.Name)
+			}
+		}
+	}
+	return what
 }
 
 // of returns the provider of an action, or nil.

@@ -67,9 +67,18 @@ func (s *Service) acting(ctx context.Context, a *Action, run *engine.Run) (conte
 	if err != nil {
 		return nil, err
 	}
-	acting, err := s.Roles.Act(ctx, role, awsproto.Value(run.Action.RoleArn), a.Execution)
+	return s.actingAs(ctx, a, &role, run.Action.RoleArn)
+}
+
+// actingAs returns the context in which a provider works with the rights of a pipeline's role, or of an action's or a
+// rule's own, which the pipeline's assumes.
+func (s *Service) actingAs(ctx context.Context, a *Action, role, own *string) (context.Context, error) {
+	if s.Roles == nil {
+		return ctx, nil
+	}
+	acting, err := s.Roles.Act(ctx, awsproto.Value(role), awsproto.Value(own), a.Execution)
 	if refused, ok := err.(awsproto.ServiceError); ok {
-		return nil, Refuse("PermissionError", "CodePipeline cannot act as the role of the action %s: %s", a.Name,
+		return nil, Refuse("PermissionError", "CodePipeline cannot act as the role of %s: %s", a.Name,
 			awsproto.Message(refused))
 	}
 	return acting, err

@@ -57,17 +57,10 @@ func (r *row) rollbackTargets() (ids []string) {
 
 // rollsBack reports whether a stage may be rolled back by itself.
 func rollsBack(d *cp.StageDeclaration) bool {
-	var conditions []cp.Condition
-	if d.OnFailure != nil {
-		if d.OnFailure.Result == cp.ResultRollback {
-			return true
-		}
-		conditions = append(conditions, d.OnFailure.Conditions...)
+	if d.OnFailure != nil && d.OnFailure.Result == cp.ResultRollback {
+		return true
 	}
-	if d.OnSuccess != nil {
-		conditions = append(conditions, d.OnSuccess.Conditions...)
-	}
-	for _, c := range conditions {
+	for _, c := range engine.Conditions(d) {
 		if c.Result == cp.ResultRollback {
 			return true
 		}

@@ -39,7 +39,8 @@ type Config struct {
 	Objects         *object.Store // holds the artifacts
 	Providers       []Provider
 	Custom          []Custom // of two that have a type the first counts
-	Roles           Roles    // nil: actions act as nobody, and providers ask for no rights
+	Rules           []RuleProvider
+	Roles           Roles // nil: actions act as nobody, and providers ask for no rights
 	// RemoveLog deletes the log of an action; nil: actions have none of their own.
 	RemoveLog func(journal.Name) error
 	// MayTell returns an error if the caller in ctx may not publish to a topic; nil: everybody may.
@@ -61,7 +62,7 @@ const actionTime = 30 * time.Minute
 
 // New returns the service. Its jobs run once db works. Two providers of one action type are an error.
 func New(db *store.Store, c Config) (*Service, error) {
-	r, err := newRegistry(c.Providers, c.Custom)
+	r, err := newRegistry(c.Providers, c.Custom, c.Rules)
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +71,8 @@ func New(db *store.Store, c Config) (*Service, error) {
 	db.Handle(abandonJob, store.Limits{Parallel: parallel}, s.abandonAction)
 	db.Handle(timeoutJob, store.Limits{Parallel: parallel}, s.timeoutAction)
 	db.Handle(lookJob, store.Limits{Parallel: parallel, Attempts: store.Tireless}, s.look)
+	db.Handle(ruleJob, store.Limits{Parallel: parallel, Time: actionTime}, s.judgeRule)
+	db.Handle(ruleTimer, store.Limits{Parallel: parallel, Time: actionTime}, s.judgeRule)
 	return s, nil
 }
 
@@ -79,6 +82,8 @@ const (
 	abandonJob = "pipeline.abandon"
 	timeoutJob = "pipeline.timeout"
 	lookJob    = "pipeline.look"
+	ruleJob    = "pipeline.rule" // the key is a rule execution's ID
+	ruleTimer  = "pipeline.rule-timer"
 )
 
 func (s *Service) arn(name string) string {

@@ -58,10 +58,7 @@ func (s *Service) unsupported(d *cp.PipelineDeclaration) string {
 	var what []string
 	for i := range d.Stages {
 		stage := &d.Stages[i]
-		if stage.BeforeEntry != nil || stage.OnSuccess != nil ||
-			stage.OnFailure != nil && len(stage.OnFailure.Conditions) > 0 {
-			what = append(what, "the conditions of stage "+*stage.Name)
-		}
+		what = append(what, s.registry.unsupportedRules(stage, s.Region)...)
 		for j := range stage.Actions {
 			if w := s.registry.unsupported(&stage.Actions[j], s.Region); w != "" {
 				what = append(what, w+" of action "+*stage.Actions[j].Name)

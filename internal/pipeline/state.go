@@ -191,7 +191,12 @@ const approvalLife = 7 * 24 * time.Hour
 // enqueue adds the jobs that carry out an effect.
 func (s *Service) enqueue(ctx context.Context, tx store.Tx, name string, r *row, e engine.Effect) error {
 	to := ref{name, e.Execution, e.Run}
-	if e.Kind == engine.AbandonAction {
+	switch e.Kind {
+	case engine.StartRule:
+		return tx.Enqueue(ctx, store.Job{Kind: ruleJob, Key: e.Run, Payload: to})
+	case engine.AbandonRule:
+		return forgetRule(ctx, tx, e.Run)
+	case engine.AbandonAction:
 		return tx.Enqueue(ctx, store.Job{Kind: abandonJob, Key: e.Run, Payload: to})
 	}
 	run := r.Executions[e.Execution].Run(e.Run)

@@ -77,6 +77,9 @@ func (s *Service) stageState(r *row, i int) cp.StageState {
 				Type:                e.ExecutionType,
 			}
 			state.RetryStageMetadata = retries(v)
+			state.BeforeEntryConditionState = s.conditionState(e, v, engine.BeforeEntry)
+			state.OnSuccessConditionState = s.conditionState(e, v, engine.OnSuccess)
+			state.OnFailureConditionState = s.conditionState(e, v, engine.OnFailure)
 		}
 	}
 	for j := range d.Actions {

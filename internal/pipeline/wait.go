@@ -22,9 +22,13 @@ func addWait(ctx context.Context, tx store.Tx, w Wait, to ref) error {
 	return err
 }
 
-// Ended tells that something may have ended that an action waits for: its provider is asked, and the action ends if so.
-// It does nothing if no action waits for it. Called by a job, it ends the job with what it writes.
+// Ended tells that something may have ended that an action waits for, or changed that rules wait for: their providers
+// are asked, and they end if so. It does nothing if nothing waits for it. Called by a job, it ends the job with what it
+// writes for an action.
 func (s *Service) Ended(ctx context.Context, w Wait) error {
+	if err := s.wakeRules(ctx, w); err != nil {
+		return err
+	}
 	var to ref
 	ok, err := store.Find(ctx, s.db, []any{&to.Pipeline, &to.Execution, &to.Run},
 		`SELECT pipeline, execution, run FROM pipeline_waits WHERE kind = $1 AND external = $2`, w.Kind, w.ID)

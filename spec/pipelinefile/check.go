@@ -142,10 +142,12 @@ func (c *checker) stage(i int) {
 		}
 		seen[n] = true
 	}
+	c.entry(i, path)
 	c.onFailure(i, path)
 	for _, group := range byRunOrder(s.Actions) {
 		c.group(i, group)
 	}
+	c.onSuccess(i, path)
 }
 
 // group checks the actions of a stage that run at the same time. What they make counts for the groups after them.

@@ -25,15 +25,8 @@ func (c *checker) inputs(a *cp.ActionDeclaration, path string) {
 func (c *checker) references(stage string, a *cp.ActionDeclaration, path string) {
 	for _, key := range slices.Sorted(maps.Keys(a.Configuration)) {
 		for _, v := range Variables(a.Configuration[key]) {
-			missing := ""
-			switch namespace, name := v[0], v[1]; {
-			case namespace == "variables" && !c.declares(name):
-				missing = "variable"
-			case namespace == "codepipeline" && name != "PipelineExecutionId":
-				missing = "variable"
-			case namespace != "variables" && namespace != "codepipeline" && !c.ran[namespace]:
-				missing = "namespace"
-			default:
+			missing := c.missing(v[0], v[1])
+			if missing == "" {
 				continue
 			}
 			c.say(Action, path+".configuration."+key,
@@ -43,6 +36,19 @@ func (c *checker) references(stage string, a *cp.ActionDeclaration, path string)
 				missing, stage, awsproto.Value(a.Name), key, v[0], v[1])
 		}
 	}
+}
+
+// missing says what a reference to a variable lacks: its variable, or its namespace; "" for nothing.
+func (c *checker) missing(namespace, name string) string {
+	switch {
+	case namespace == "variables" && !c.declares(name):
+		return "variable"
+	case namespace == "codepipeline" && name != "PipelineExecutionId":
+		return "variable"
+	case namespace != "variables" && namespace != "codepipeline" && !c.ran[namespace]:
+		return "namespace"
+	}
+	return ""
 }
 
 // declares reports whether the pipeline has a variable.

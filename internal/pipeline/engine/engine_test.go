@@ -61,13 +61,20 @@ func (b *bench) finish(e Effect, status cp.ActionExecutionStatus) {
 	b.did(Finish(b.p, e.Execution, e.Run, Result{Status: status}, b.world()))
 }
 
+func (b *bench) rule(e Effect, status cp.RuleExecutionStatus) {
+	b.did(FinishRule(b.p, e.Execution, e.Run, RuleResult{Status: status}, b.world()))
+}
+
 // drain ends every action that was started, until none is left.
 func (b *bench) drain(status cp.ActionExecutionStatus) {
 	for len(b.jobs) > 0 {
 		e := b.jobs[0]
 		b.jobs = b.jobs[1:]
-		if e.Kind == StartAction {
+		switch e.Kind {
+		case StartAction:
 			b.finish(e, status)
+		case StartRule:
+			b.rule(e, cp.RuleExecutionStatusSucceeded)
 		}
 	}
 }

@@ -13,6 +13,7 @@ var (
 	ErrDuplicateStop     = errors.New("the execution is stopping already")
 	ErrNotLatest         = errors.New("the execution is not the latest in the stage")
 	ErrNotRetryable      = errors.New("the stage did not fail and was not stopped")
+	ErrNotOverridable    = errors.New("the condition has not failed and is not being checked")
 	ErrFull              = errors.New("the pipeline takes no further execution in its mode")
 	ErrNoStage           = errors.New("the pipeline has no such stage")
 	ErrNoRun             = errors.New("there is no such action execution")
@@ -74,7 +75,13 @@ func Stop(p *Pipeline, execution string, abandon bool, reason *string, w World) 
 	}
 	e.Status, e.StopReason = cp.PipelineExecutionStatusStopping, reason
 	e.Updated = awsproto.At(w.Now)
-	var effects []Effect
+	r := &reconciler{p, w, nil}
+	conditions := cp.ConditionExecutionStatusCancelled
+	if abandon {
+		conditions = cp.ConditionExecutionStatusAbandoned
+	}
+	r.endChecks(e, conditions)
+	effects := r.effects
 	for _, v := range e.Stages {
 		if v.Status == cp.StageExecutionStatusInProgress {
 			v.Status = cp.StageExecutionStatusStopping
@@ -113,12 +120,7 @@ func Retry(p *Pipeline, stage, execution string, all bool, w World) ([]Effect, e
 	again.Retries++
 	again.Retried = cp.RetryTriggerManualStageRetry
 	e.Stages[stage] = again
-	e.Status, e.StatusSummary, e.StopReason = cp.PipelineExecutionStatusInProgress, nil, nil
-	if e.Alone() {
-		e.ExecutionMode = p.Mode() // a retry goes on in the pipeline's present mode
-	}
-	(&reconciler{p, w, nil}).hold(stage, s, e)
-	e.Updated = awsproto.At(w.Now)
+	(&reconciler{p, w, nil}).revive(stage, s, e)
 	return Reconcile(p, w), nil
 }
 

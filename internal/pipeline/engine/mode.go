@@ -131,7 +131,7 @@ func (r *reconciler) enter(name string, s *Stage, e *Execution) {
 	if e.Stages == nil {
 		e.Stages = map[string]*Visit{}
 	}
-	e.Stages[name] = &Visit{Status: cp.StageExecutionStatusInProgress, Since: len(e.Runs)}
+	e.Stages[name] = &Visit{Status: cp.StageExecutionStatusInProgress, Since: len(e.Runs), Entering: true}
 	r.touch(e)
 }
 

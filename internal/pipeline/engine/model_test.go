@@ -3,6 +3,7 @@ package engine
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -63,6 +64,13 @@ func newModel(t *rapid.T) *model {
 // reacts gives a stage something to do when it fails.
 func reacts(t *rapid.T, s *cp.StageDeclaration) {
 	result := rapid.SampledFrom([]cp.Result{"", cp.ResultRollback, cp.ResultRetry}).Draw(t, "on failure")
+	s.BeforeEntry, s.OnSuccess = nil, nil
+	if rapid.IntRange(0, 2).Draw(t, "has entry condition") == 0 {
+		s.BeforeEntry = &cp.BeforeEntryConditions{Conditions: condition(t, cp.ResultFail, cp.ResultSkip)}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "has success condition") == 0 {
+		s.OnSuccess = &cp.SuccessConditions{Conditions: condition(t, cp.ResultFail, cp.ResultRollback)}
+	}
 	mode := rapid.SampledFrom([]cp.StageRetryMode{
 		cp.StageRetryModeFailedActions, cp.StageRetryModeAllActions,
 	}).Draw(t, "retries")
@@ -72,6 +80,21 @@ func reacts(t *rapid.T, s *cp.StageDeclaration) {
 	case cp.ResultRetry:
 		s.OnFailure = &cp.FailureConditions{Result: result, RetryConfiguration: &cp.RetryConfiguration{RetryMode: mode}}
 	}
+	if s.OnFailure != nil && rapid.Bool().Draw(t, "on failure if") {
+		s.OnFailure.Conditions = condition(t, cp.ResultRollback, cp.ResultRetry, cp.ResultFail)
+	}
+}
+
+// condition is one with one of some results.
+func condition(t *rapid.T, results ...cp.Result) []cp.Condition {
+	c := cp.Condition{Result: rapid.SampledFrom(results).Draw(t, "result")}
+	for i := range rapid.IntRange(1, 3).Draw(t, "rules") {
+		c.Rules = append(c.Rules, cp.RuleDeclaration{
+			Name:       new(fmt.Sprintf("R%d", i)),
+			RuleTypeId: &cp.RuleTypeId{Category: cp.RuleCategoryRule, Provider: new("VariableCheck")},
+		})
+	}
+	return []cp.Condition{c}
 }
 
 func (m *model) execution(t *rapid.T) string {
@@ -101,6 +124,10 @@ func (m *model) events() map[string]func(*rapid.T) {
 			_, effects, err := Rollback(m.p, m.stage(t), m.execution(t), by, m.world())
 			m.did(effects, err)
 		},
+		"override": func(t *rapid.T) {
+			when := rapid.SampledFrom([]When{BeforeEntry, OnSuccess}).Draw(t, "when")
+			m.did(Override(m.p, m.stage(t), m.execution(t), when, "", m.world()))
+		},
 		"transition": func(t *rapid.T) {
 			to := cp.TransitionState{Enabled: new(rapid.Bool().Draw(t, "enabled"))}
 			m.did(SetTransition(m.p, m.stage(t), to, m.world()), nil)
@@ -121,6 +148,14 @@ func (m *model) finishOne(t *rapid.T) {
 	e := m.jobs[i]
 	if rapid.Bool().Draw(t, "once") {
 		m.jobs = slices.Delete(m.jobs, i, i+1)
+	}
+	if e.Kind == StartRule {
+		m.rule(e, rapid.SampledFrom([]cp.RuleExecutionStatus{
+			cp.RuleExecutionStatusSucceeded,
+			cp.RuleExecutionStatusSucceeded,
+			cp.RuleExecutionStatusFailed,
+		}).Draw(t, "rule"))
+		return
 	}
 	m.finish(e, rapid.SampledFrom([]cp.ActionExecutionStatus{
 		cp.ActionExecutionStatusSucceeded,
@@ -286,6 +321,13 @@ func (m *model) consistent(t *rapid.T, id string, e *Execution) {
 			m.jobs, func(j Effect) bool { return j.Kind == StartAction && j.Run == *r.ActionExecutionId })
 		if r.Status == cp.ActionExecutionStatusInProgress && !pending {
 			t.Fatalf("action %s of %s waits for nothing", *r.ActionName, id)
+		}
+	}
+	for _, x := range e.Rules {
+		pending := slices.ContainsFunc(
+			m.jobs, func(j Effect) bool { return j.Kind == StartRule && j.Run == *x.RuleExecutionId })
+		if x.InProgress() && (e.Ended() || !pending) {
+			t.Fatalf("rule %s of %s, which is %s, waits for nothing", *x.RuleName, id, e.Status)
 		}
 	}
 	if e.Status == cp.PipelineExecutionStatusSuperseded {

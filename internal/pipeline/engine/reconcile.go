@@ -95,10 +95,24 @@ func (r *reconciler) progress(i int, e *Execution) bool {
 		if running > 0 {
 			return false
 		}
+		r.endChecks(e, cp.ConditionExecutionStatusCancelled)
 		r.leave(e, v, cp.StageExecutionStatusCancelled, cp.PipelineExecutionStatusCancelled)
 		e.StatusSummary = new(r.modeChanged(e))
 		return true
 	}
+	if c, changed := r.check(stage, e, v, BeforeEntry); c.checking() {
+		return changed
+	} else if c.failed() {
+		r.refuse(i, e, v, c)
+		return true
+	}
+	return r.work(i, e, v, running)
+}
+
+// work runs the actions of stage i, one run order after another, and then takes the execution out of the stage.
+func (r *reconciler) work(i int, e *Execution, v *Visit, running int) bool {
+	v.Entering = false
+	stage := &r.Declaration.Stages[i]
 	for _, order := range runOrders(stage) {
 		g := e.group(stage, order)
 		switch {
@@ -117,6 +131,12 @@ func (r *reconciler) progress(i int, e *Execution) bool {
 	}
 	if running > 0 {
 		return false
+	}
+	if c, changed := r.check(stage, e, v, OnSuccess); c.checking() {
+		return changed
+	} else if c.failed() {
+		r.undo(i, e, v, c)
+		return true
 	}
 	r.moveOn(i, e, v)
 	return true
@@ -154,6 +174,12 @@ func (r *reconciler) moveOn(i int, e *Execution, v *Visit) {
 	if !e.Rollback() {
 		r.stage(*r.Declaration.Stages[i].Name).Good = e.id()
 	}
+	r.advance(i, e)
+}
+
+// advance takes an execution that is done with a stage to the next one, or to its end.
+func (r *reconciler) advance(i int, e *Execution) {
+	r.touch(e)
 	if i+1 == len(r.Declaration.Stages) || e.Rollback() {
 		e.Status = cp.PipelineExecutionStatusSucceeded
 		return
@@ -231,6 +257,7 @@ func (r *reconciler) strays() bool {
 // cancel ends an execution that has no place in the definition any more. Source: PipelineExecution in the CodePipeline
 // API reference: "Cancelled: The pipeline's definition was updated before the pipeline execution could be completed."
 func (r *reconciler) cancel(e *Execution) {
+	r.endChecks(e, cp.ConditionExecutionStatusCancelled)
 	left, status, stage := "", cp.PipelineExecutionStatusCancelled, cp.StageExecutionStatusCancelled
 	if e.Status == cp.PipelineExecutionStatusStopping {
 		status, stage = cp.PipelineExecutionStatusStopped, cp.StageExecutionStatusStopped

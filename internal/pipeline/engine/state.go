@@ -98,6 +98,8 @@ type Execution struct {
 	Stages map[string]*Visit `json:"stages,omitzero"`
 	// Runs are the action executions, in the order in which they started; a retried action has several.
 	Runs []*Run `json:"runs,omitzero"`
+	// Rules are the rule executions, in the order in which they started.
+	Rules []*Rule `json:"rules,omitzero"`
 	// Inherited are the runs of a rollback's target whose artifacts and variables the rollback works with.
 	Inherited  []*Run                      `json:"inherited,omitzero"`
 	StopReason *string                     `json:"stopReason,omitzero"`
@@ -118,6 +120,10 @@ type Visit struct {
 	// it count too, unless all actions are retried.
 	Since int  `json:"since,omitzero"`
 	All   bool `json:"all,omitzero"`
+	// Entering is true until the entry condition has been passed.
+	Entering bool `json:"entering,omitzero"`
+	// Checks are the conditions of this try that have been checked, or are.
+	Checks map[When]*Check `json:"checks,omitzero"`
 }
 
 // Run is one execution of an action.
@@ -205,8 +211,8 @@ func (e *Execution) running(stage string) (n int) {
 	return n
 }
 
-// Effect is something to do outside: start an action, or stop waiting for one. It is done at least once, and is
-// recognised by the action execution's ID.
+// Effect is something to do outside: start an action or a rule, or stop waiting for one. It is done at least once, and
+// is recognised by Run, the ID of the action or rule execution.
 type Effect struct {
 	Kind      EffectKind
 	Execution string
@@ -221,6 +227,9 @@ const (
 	StartAction EffectKind = "start"
 	// AbandonAction stops what was started for an action, or leaves it, as its provider can.
 	AbandonAction EffectKind = "abandon"
+	// StartRule begins a rule execution, and AbandonRule stops it.
+	StartRule   EffectKind = "start-rule"
+	AbandonRule EffectKind = "abandon-rule"
 )
 
 // World is what a decision may know of now.
