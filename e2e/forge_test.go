@@ -25,8 +25,9 @@ type forge struct {
 	bare  string
 	heads map[string]string // commits by branch
 
-	mu    sync.Mutex
-	hooks map[string]map[string]any // by path
+	mu       sync.Mutex
+	hooks    map[string]map[string]any // by path
+	statuses []string                  // COMMIT CONTEXT STATE, as they were set
 	// runners are the labels of the runners of GitHub Actions that were registered.
 	runners [][]string
 	roles   map[string]string // of people
@@ -106,6 +107,14 @@ func (f *forge) api(w http.ResponseWriter, r *http.Request) {
 		hook["id"], hook["url"] = 17, "http://"+r.Host+"/api/v3/repos/o/r/hooks/17"
 		w.WriteHeader(http.StatusCreated)
 		_ = json.NewEncoder(w).Encode(hook)
+	case path == "/user":
+		_, _ = io.WriteString(w, `{"id":9,"login":"ada"}`)
+	case r.Method == http.MethodPost && strings.HasPrefix(path, "/repos/o/r/statuses/"):
+		var status struct{ State, Context, TargetURL string }
+		must(0, json.NewDecoder(r.Body).Decode(&status))(f.t)
+		f.statuses = append(f.statuses, strings.TrimPrefix(path, "/repos/o/r/statuses/")+" "+status.Context+" "+status.State)
+		w.WriteHeader(http.StatusCreated)
+		_, _ = io.WriteString(w, `{}`)
 	case r.Method == http.MethodPost && path == "/repos/o/r/actions/runners/generate-jitconfig":
 		f.newRunner(w, r)
 	case r.Method == http.MethodGet && path == "/repos/o/r/pulls/3":

@@ -46,8 +46,10 @@ var promised = map[string]string{
 		ListDeployments StopDeployment ContinueDeployment GetDeploymentTarget BatchGetDeploymentTargets ListDeploymentTargets TagResource UntagResource
 		ListTagsForResource`,
 	"codedeploycommand": `PollHostCommand PutHostCommandAcknowledgement GetDeploymentSpecification PutHostCommandComplete`,
-	"logs":              `DescribeLogGroups DescribeLogStreams GetLogEvents FilterLogEvents`,
-	"sts":               `GetCallerIdentity`,
+	"codeconnections": `CreateConnection GetConnection ListConnections DeleteConnection CreateHost GetHost ListHosts UpdateHost DeleteHost TagResource
+		UntagResource ListTagsForResource`,
+	"logs": `DescribeLogGroups DescribeLogStreams GetLogEvents FilterLogEvents`,
+	"sts":  `GetCallerIdentity`,
 	"iam": `CreateServiceSpecificCredential ListServiceSpecificCredentials DeleteServiceSpecificCredential UploadServerCertificate GetServerCertificate
 		ListServerCertificates DeleteServerCertificate CreateAccessKey ListAccessKeys UpdateAccessKey DeleteAccessKey`,
 	"elbv2": `CreateLoadBalancer DescribeLoadBalancers DeleteLoadBalancer DescribeLoadBalancerAttributes ModifyLoadBalancerAttributes CreateListener
@@ -66,7 +68,7 @@ var driven = []string{"codecommit", "codebuild", "codepipeline", "codedeploy", "
 
 // names are those of docs/compatibility.md for what the SDK calls its services.
 var names = map[string]string{"CodeCommit": "codecommit", "CodeBuild": "codebuild", "CodePipeline": "codepipeline",
-	"CodeDeploy":      "codedeploy",
+	"CodeDeploy": "codedeploy", "CodeConnections": "codeconnections",
 	"CloudWatch Logs": "logs", "STS": "sts", "IAM": "iam", "S3": "s3", "CloudWatch": "cloudwatch",
 	"Elastic Load Balancing v2": "elbv2"}
 

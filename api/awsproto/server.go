@@ -59,6 +59,8 @@ func (s *Server) Add(services ...Service) {
 		}
 		if x.info.Target != "" {
 			s.targets[x.info.Target] = x
+			// AWS's SDK for Go leaves out the namespace before the last dot.
+			s.targets[x.info.Target[strings.LastIndexByte(x.info.Target, '.')+1:]] = x
 		}
 		if x.info.Protocol.isForm() {
 			s.queries[x.info.SigningName] = x

@@ -9,6 +9,7 @@ import (
 	"slipway/api/awsproto/sigv4"
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
+	"slipway/api/codeconnections"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/iam"
@@ -82,6 +83,7 @@ type contract struct {
 	identity    iam.API
 	tokens      sts.API
 	ssm         ssm.API
+	connections codeconnections.API
 }
 
 // contract opens the services. If a call takes long, the user is told what it waits for.
@@ -106,5 +108,6 @@ func newContract(conn *awsproto.Client) *contract {
 		iam.Client{Client: conn},
 		sts.Client{Client: conn},
 		ssm.Client{Client: conn},
+		codeconnections.Client{Client: conn},
 	}
 }

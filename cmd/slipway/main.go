@@ -63,6 +63,7 @@ type commands struct {
 	Fleets       fleetsCommand       `cmd:"" help:"List the fleets of runners: what they may run, and what they run."`
 	Images       imagesCommand       `cmd:"" help:"List, set or delete what stands for CodeBuild's own images."`
 	Jenkins      jenkinsCommand      `cmd:"" help:"List, add or delete servers of Jenkins that pipelines build on."`
+	Connections  connectionsCommand  `cmd:"" help:"Connect to forges: list, add or complete connections; webhooks and what they delivered."`
 	Jobs         jobsCommand         `cmd:"" help:"List the server's jobs; retry or discard one that failed."`
 	Doctor       doctorCommand       `cmd:"" help:"Check a data folder and its database; say how to mend what is wrong."`
 	GitHelper    credentialCommand   `cmd:"" name:"git-credential" help:"Sign git's requests, as the aws CLI's credential helper does."`

@@ -12,7 +12,6 @@ import (
 
 	"slipway/api/slipway"
 	"slipway/internal/event"
-	"slipway/internal/fault"
 	"slipway/internal/forge"
 	"slipway/internal/store"
 )
@@ -84,7 +83,6 @@ func (a *arrival) describe(id string) {
 
 // arrive records an event, and tells the pipelines of it in the same transaction.
 func (s *Service) arrive(ctx context.Context, a *arrival) (say string, err error) {
-	fault.Point("connection.before-arrival")
 	err = s.db.Write(ctx, func(tx store.Tx) error {
 		say, err = s.record(ctx, tx, a)
 		return err
