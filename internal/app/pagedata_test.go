@@ -50,6 +50,7 @@ var pageForms = map[string]map[string]string{
 	"POST /deployments/{id}/rollback":                 {"to": "DEPLOYMENT"},
 	"POST /pipelines/{name}/retry":                    {"stage": "Ask", "execution": "EXECUTION", "mode": "FAILED_ACTIONS"},
 	"POST /pipelines/{name}/rollback":                 {"stage": "Ask", "execution": "EXECUTION"},
+	"POST /pipelines/{name}/override":                 {"stage": "Ask", "execution": "EXECUTION", "type": "BEFORE_ENTRY"},
 	"POST /pipelines/{name}/transition":               {"stage": "Ask", "to": "Ask", "do": "disable", "reason": "x"},
 	"POST /pipelines/{name}/approve/{stage}/{action}": {"token": "x", "status": "Approved", "comment": "x"},
 	"POST /settings":                                  {"create": "key"},

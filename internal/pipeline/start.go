@@ -102,11 +102,11 @@ func (s *Service) StartPipelineExecution(
 		if err := s.checkStart(r.Declaration, in); err != nil {
 			return nil, err
 		}
-		if engine.Full(&r.Pipeline) {
-			return nil, &cp.ConcurrentPipelineExecutionsLimitExceededException{Message: tooMany(r.Declaration)}
-		}
 		until := s.Now().Add(startTokenLife)
 		err = s.db.Once(ctx, tx, "StartPipelineExecution "+*in.Name, token, in, out, until, func() error {
+			if engine.Full(&r.Pipeline) {
+				return &cp.ConcurrentPipelineExecutionsLimitExceededException{Message: tooMany(r.Declaration)}
+			}
 			trigger := cp.ExecutionTrigger{
 				TriggerType:   cp.TriggerTypeStartPipelineExecution,
 				TriggerDetail: callerARN(ctx),

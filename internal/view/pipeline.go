@@ -73,6 +73,7 @@ type Stage struct {
 	Actions  []Action               `json:"actions"`
 	Serves   []slipway.ServingGroup `json:"serves,omitzero"` // the versions that run in the groups it deploys to
 	ClosedAt *awsproto.Time         `json:"closedAt,omitzero"`
+	Gates    []Gate                 `json:"conditions,omitzero"` // its conditions, as far as they were checked
 }
 
 // Retryable reports whether the stage can be run again.
@@ -173,6 +174,7 @@ func (b *Board) stage(d *Documents, st *codepipeline.StageState) Stage {
 			s.Serves = append(s.Serves, g)
 		}
 	}
+	s.Gates = gates(st)
 	s.sum()
 	return s
 }
@@ -205,6 +207,11 @@ func (s *Stage) sum() {
 			return
 		case a.Kind == k && s.Say == "":
 			s.Say = a.Say
+		}
+	}
+	for _, g := range s.Gates {
+		if g.Kind == k && s.Say == "" {
+			s.Say = g.Say
 		}
 	}
 }

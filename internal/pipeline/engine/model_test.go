@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -57,6 +58,9 @@ func newModel(t *rapid.T) *model {
 	d.ExecutionMode = rapid.SampledFrom(modes).Draw(t, "mode")
 	for i := range d.Stages {
 		reacts(t, &d.Stages[i])
+		if rapid.Bool().Draw(t, "asks") {
+			d.Stages[i].Actions[0].ActionTypeId.Category = cp.ActionCategoryApproval
+		}
 	}
 	return &model{bench: newBench(d)}
 }
@@ -134,7 +138,11 @@ func (m *model) events() map[string]func(*rapid.T) {
 		},
 		"update": m.update,
 		"crash":  m.crash,
-		"":       m.invariants,
+		"clock": func(t *rapid.T) {
+			m.now = m.now.Add(time.Duration(rapid.Int64Range(0, int64(1000*time.Hour)).Draw(t, "jump")))
+			m.did(Reconcile(m.p, m.world()), nil)
+		},
+		"": m.invariants,
 	}
 }
 

@@ -22,6 +22,7 @@ type executionView struct {
 	Reports   []change.ReportLine
 	Remedy    change.Remedy
 	Jobs      map[string][]slipway.ActionJob // of job workers, by action execution, the newest first
+	Rules     []view.RuleRun                 // of conditions, the oldest first
 	Back      []string                       // the stages that can be rolled back to this execution
 	Target    string                         // the execution that this one, a rollback, rolls its stage back to
 }
@@ -65,6 +66,16 @@ func (s *pages) execution(r *http.Request, name, id string) (*executionView, err
 	e.await(waiting.Waiting)
 	if e.Jobs, err = s.jobsOf(r, name, runs); err != nil {
 		return nil, err
+	}
+	rules, err := s.Pipelines.ListRuleExecutions(ctx, &codepipeline.ListRuleExecutionsInput{
+		PipelineName: &name,
+		Filter:       &codepipeline.RuleExecutionFilter{PipelineExecutionId: &id},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range slices.Backward(rules.RuleExecutionDetails) {
+		e.Rules = append(e.Rules, view.RuleRunOf(x))
 	}
 	if err := change.Retryable(ctx, s.Pipelines, &e.Remedy, name, id); err != nil {
 		return nil, err

@@ -57,11 +57,18 @@ func state() *codepipeline.GetPipelineStateOutput {
 			}},
 		}
 	}
+	build := stage("Build", "Compile", codepipeline.StageExecutionStatusFailed)
+	build.OnSuccessConditionState = &codepipeline.StageConditionState{
+		LatestExecution: &codepipeline.StageConditionsExecution{
+			Status:  codepipeline.ConditionExecutionStatusFailed,
+			Summary: new("The rule Errors failed"),
+		},
+	}
 	return &codepipeline.GetPipelineStateOutput{
 		PipelineName: new("way"),
 		StageStates: []codepipeline.StageState{
 			stage("Source", "Pull", codepipeline.StageExecutionStatusSucceeded),
-			stage("Build", "Compile", codepipeline.StageExecutionStatusFailed),
+			build,
 		},
 	}
 }
@@ -129,7 +136,8 @@ func (boards) ListExecutions(context.Context, *slipway.ListExecutionsInput) (*sl
 // pipelines takes what is done on the pages.
 type pipelines struct {
 	codepipeline.Unimplemented
-	retried *string
+	retried    *string
+	overridden *string
 }
 
 func (pipelines) GetPipeline(context.Context,
@@ -163,6 +171,25 @@ func (pipelines) ListActionExecutions(context.Context,
 	}}}, nil
 }
 
+func (pipelines) ListRuleExecutions(context.Context,
+	*codepipeline.ListRuleExecutionsInput) (*codepipeline.ListRuleExecutionsOutput, error) {
+	return &codepipeline.ListRuleExecutionsOutput{RuleExecutionDetails: []codepipeline.RuleExecutionDetail{{
+		StageName: new("Build"),
+		RuleName:  new("Errors"),
+		Status:    codepipeline.RuleExecutionStatusFailed,
+		StartTime: webtest.At(time.Minute),
+		Output: &codepipeline.RuleExecutionOutput{ExecutionResult: &codepipeline.RuleExecutionResult{
+			ExternalExecutionSummary: new("The alarm errors is ALARM"),
+		}},
+	}}}, nil
+}
+
+func (p pipelines) OverrideStageCondition(_ context.Context,
+	in *codepipeline.OverrideStageConditionInput) (*codepipeline.OverrideStageConditionOutput, error) {
+	*p.overridden = *in.StageName + " " + string(in.ConditionType)
+	return &codepipeline.OverrideStageConditionOutput{}, nil
+}
+
 func (p pipelines) RetryStageExecution(_ context.Context,
 	in *codepipeline.RetryStageExecutionInput) (*codepipeline.RetryStageExecutionOutput, error) {
 	*p.retried = *in.StageName
@@ -170,11 +197,14 @@ func (p pipelines) RetryStageExecution(_ context.Context,
 }
 
 func TestPages(t *testing.T) {
-	retried := ""
-	p := webtest.Open(t, Routes, kit.Config{Slipway: boards{}, Pipelines: pipelines{retried: &retried}})
+	retried, overridden := "", ""
+	does := pipelines{retried: &retried, overridden: &overridden}
+	p := webtest.Open(t, Routes, kit.Config{Slipway: boards{}, Pipelines: does})
 	p.Shows("/board", "1 pipeline needs attention", "way", "Greet more kindly")
-	p.Shows("/pipelines/way", "1 stage failed", "Compile", "Greet more kindly")
-	p.Shows("/pipelines/way/executions/"+executionID, "Failed", "Compile", "Retry Build")
+	p.Shows("/pipelines/way", "1 stage failed", "Compile", "Greet more kindly",
+		"Success condition", "The rule Errors failed", "Override")
+	p.Shows("/pipelines/way/executions/"+executionID, "Failed", "Compile", "Retry Build",
+		"Build/Errors", "The alarm errors is ALARM")
 	if got := p.Status("/pipelines/none"); got != 404 {
 		t.Errorf("a pipeline that is not there answers %d", got)
 	}
@@ -185,5 +215,13 @@ func TestPages(t *testing.T) {
 	})
 	if to != "/pipelines/way" || retried != "Build" {
 		t.Errorf("a retry of %q leads to %s", retried, to)
+	}
+	to = p.Send("/pipelines/way/override", map[string][]string{
+		"stage":     {"Build"},
+		"execution": {executionID},
+		"type":      {"ON_SUCCESS"},
+	})
+	if to != "/pipelines/way" || overridden != "Build ON_SUCCESS" {
+		t.Errorf("an override of %q leads to %s", overridden, to)
 	}
 }

@@ -57,6 +57,17 @@ func (s *pages) rollBackStage(w http.ResponseWriter, r *http.Request, _ kit.Visi
 	return kit.Next(w, r, to, err)
 }
 
+func (s *pages) overrideCondition(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
+	name, stage, execution := r.PathValue("name"), r.PostForm.Get("stage"), r.PostForm.Get("execution")
+	_, err := s.Pipelines.OverrideStageCondition(r.Context(), &codepipeline.OverrideStageConditionInput{
+		PipelineName:        &name,
+		StageName:           &stage,
+		PipelineExecutionId: &execution,
+		ConditionType:       codepipeline.ConditionType(r.PostForm.Get("type")),
+	})
+	return kit.Next(w, r, kit.PipelinePath(name), err)
+}
+
 func (s *pages) stopExecution(w http.ResponseWriter, r *http.Request, _ kit.Visitor) error {
 	name, id := r.PathValue("name"), r.PathValue("id")
 	in := &codepipeline.StopPipelineExecutionInput{

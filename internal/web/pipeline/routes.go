@@ -10,6 +10,7 @@ func (s *pages) routes(mux *kit.Mux) {
 		"POST /pipelines/{name}/start":                            s.startPipeline,
 		"POST /pipelines/{name}/retry":                            s.retryStage,
 		"POST /pipelines/{name}/rollback":                         s.rollBackStage,
+		"POST /pipelines/{name}/override":                         s.overrideCondition,
 		"POST /pipelines/{name}/transition":                       s.setTransition,
 		"GET /pipelines/{name}/approve/{stage}/{action}":          s.approvalPage,
 		"POST /pipelines/{name}/approve/{stage}/{action}":         s.approve,
