@@ -67,6 +67,8 @@ func TestPages(t *testing.T) {
 		{"access", "/settings", keyID},
 		{"hosts", "/settings/hosts", "way=yes"},
 		{"processes", "/settings/processes", "Connected"},
+		{"secrets", "/settings/secrets", "slipway secrets put"},
+		{"images", "/settings/images", "Let an image stand for a name"},
 		{"find", "/find?q=way", "Repository"},
 	} {
 		b.visit(page.name, page.path, page.shows)

@@ -13,6 +13,7 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/iam"
+	"slipway/api/secretsmanager"
 	"slipway/api/slipway"
 	"slipway/api/ssm"
 	"slipway/api/sts"
@@ -84,6 +85,7 @@ type contract struct {
 	tokens      sts.API
 	ssm         ssm.API
 	connections codeconnections.API
+	vault       secretsmanager.API
 }
 
 // contract opens the services. If a call takes long, the user is told what it waits for.
@@ -109,5 +111,6 @@ func newContract(conn *awsproto.Client) *contract {
 		sts.Client{Client: conn},
 		ssm.Client{Client: conn},
 		codeconnections.Client{Client: conn},
+		secretsmanager.Client{Client: conn},
 	}
 }

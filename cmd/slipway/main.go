@@ -62,6 +62,7 @@ type commands struct {
 	Agent        agentCommand        `cmd:"" help:"Start the agent of a host, which installs deployments there."`
 	Fleets       fleetsCommand       `cmd:"" help:"List the fleets of runners: what they may run, and what they run."`
 	Images       imagesCommand       `cmd:"" help:"List, set or delete what stands for CodeBuild's own images."`
+	Secrets      secretsCommand      `cmd:"" help:"List, show, set or remove the parameters and secrets that builds read."`
 	Jenkins      jenkinsCommand      `cmd:"" help:"List, add or delete servers of Jenkins that pipelines build on."`
 	Connections  connectionsCommand  `cmd:"" help:"Connect to forges: list, add or complete connections; webhooks and what they delivered."`
 	Jobs         jobsCommand         `cmd:"" help:"List the server's jobs; retry or discard one that failed."`

@@ -165,6 +165,8 @@ func (s *server) pages(services contract, other http.Handler) http.Handler {
 		Pipelines:   services.codepipeline,
 		Slipway:     services.slipway,
 		IAM:         services.iam,
+		Parameters:  services.ssm,
+		Secrets:     services.secretsmanager,
 		Public:      publicBuilds{s.builds, s.logs},
 		ReportFile: func(ctx context.Context, arn, sum string) (slipway.ReportFile, io.ReadSeekCloser, error) {
 			if err := s.rights.mayReadTests(ctx, arn); err != nil {

@@ -58,6 +58,7 @@ var pageForms = map[string]map[string]string{
 	"POST /sandboxes/{id}/commands":                   {"command": "true"},
 	"POST /settings/keys/{id}":                        {"do": "delete"},
 	"POST /settings/hosts":                            {"name": "new"},
+	"POST /settings/images":                           {"name": "aws/codebuild/standard:7.0", "image": "debian:12"},
 	"POST /settings/jobs":                             {"do": "retry", "kind": "x", "key": "x"},
 	"POST /settings/users":                            {"name": "new"},
 	"POST /settings/users/{name}":                     {"do": "delete"},

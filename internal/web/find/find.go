@@ -63,6 +63,8 @@ var doings = []found{
 	{"Do", "Create a host", "Settings", "/settings/hosts#h-create"},
 	{"Go to", "Hosts", "Settings", "/settings/hosts"},
 	{"Go to", "Runners and routers", "Settings", "/settings/processes"},
+	{"Go to", "Secrets", "Settings", "/settings/secrets"},
+	{"Go to", "Images", "Settings", "/settings/images"},
 }
 
 func (s *pages) routes(mux *kit.Mux) { mux.Handle("GET /find", s.SignedIn(s.findPage)) }

@@ -15,7 +15,9 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/iam"
+	"slipway/api/secretsmanager"
 	"slipway/api/slipway"
+	"slipway/api/ssm"
 	"slipway/internal/event"
 )
 
@@ -83,6 +85,8 @@ type Config struct {
 	Pipelines   codepipeline.API
 	Slipway     slipway.API
 	IAM         iam.API
+	Parameters  ssm.API
+	Secrets     secretsmanager.API
 	Public      Public // nil: nothing is public
 	// ReportFile opens a file that a test has left, of a report that the caller in ctx may read, by its SHA-256.
 	ReportFile func(ctx context.Context, report, sum string) (slipway.ReportFile, io.ReadSeekCloser, error)

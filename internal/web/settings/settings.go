@@ -25,6 +25,9 @@ func (s *pages) routes(mux *kit.Mux) {
 		"POST /settings/hosts":                   s.createHost,
 		"POST /settings/hosts/{name}/deregister": s.deregisterHost,
 		"GET /settings/processes":                s.processesPage,
+		"GET /settings/secrets":                  s.secretsPage,
+		"GET /settings/images":                   s.imagesPage,
+		"POST /settings/images":                  s.changeImage,
 	} {
 		mux.Handle(pattern, s.SignedIn(p))
 	}
