@@ -20,6 +20,7 @@ import (
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/slipway"
+	"slipway/api/ssm"
 )
 
 const (
@@ -61,14 +62,15 @@ func (b *bench) close() {
 
 // slipwayUp is a running `slipway up` with its clients.
 type slipwayUp struct {
-	url      string
-	data     string
-	process  *exec.Cmd
-	source   codecommit.Client
-	builds   codebuild.Client
-	deploys  codedeploy.Client
-	pipeline codepipeline.Client
-	own      slipway.Client
+	url        string
+	data       string
+	process    *exec.Cmd
+	source     codecommit.Client
+	builds     codebuild.Client
+	deploys    codedeploy.Client
+	pipeline   codepipeline.Client
+	own        slipway.Client
+	parameters ssm.Client
 }
 
 // up starts Slipway in a fresh folder and waits for its first answer.
@@ -98,6 +100,7 @@ func (b *bench) up(ctx context.Context) (*slipwayUp, error) {
 		Client: conn,
 	}
 	s.pipeline, s.own = codepipeline.Client{Client: conn}, slipway.Client{Client: conn}
+	s.parameters = ssm.Client{Client: conn}
 	return s, until(ctx, func() (bool, error) {
 		resp, err := http.Get(s.url + "/readyz")
 		if err != nil {

@@ -29,7 +29,10 @@ var promised = map[string]string{
 		ImportSourceCredentials ListSourceCredentials DeleteSourceCredentials UpdateProjectVisibility PutResourcePolicy
 		GetResourcePolicy DeleteResourcePolicy ListSharedProjects ListSharedReportGroups StartSandbox StopSandbox
 		BatchGetSandboxes ListSandboxes ListSandboxesForProject StartCommandExecution BatchGetCommandExecutions
-		ListCommandExecutionsForSandbox`,
+		ListCommandExecutionsForSandbox BatchGetBuildBatches BatchGetFleets CreateFleet DeleteBuildBatch DeleteFleet
+		DescribeCodeCoverages GetReportGroupTrend InvalidateProjectCache ListBuildBatches ListBuildBatchesForProject
+		ListCuratedEnvironmentImages ListFleets RetryBuildBatch StartBuildBatch StartSandboxConnection StopBuildBatch
+		UpdateFleet`,
 	"codepipeline": `CreatePipeline GetPipeline UpdatePipeline DeletePipeline ListPipelines StartPipelineExecution StopPipelineExecution GetPipelineExecution
 		ListPipelineExecutions GetPipelineState ListActionExecutions ListActionTypes GetActionType PutApprovalResult EnableStageTransition
 		DisableStageTransition RetryStageExecution RollbackStage ListRuleTypes
