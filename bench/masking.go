@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"strings"
 	"time"
@@ -24,9 +25,9 @@ func masking(ctx context.Context, b *bench) (string, error) {
 	tail := "phases:\n  build:\n    commands:\n      - " + fast + "\n"
 	secrets := "  parameter-store:\n"
 	for n := range maskedSecrets {
-		name := fmt.Sprintf("/bench/%d", n)
+		name := fmt.Sprintf("/CodeBuild/bench-%d", n)
 		if _, err := s.parameters.PutParameter(ctx, &ssm.PutParameterInput{Name: &name,
-			Type: ssm.ParameterTypeSecureString, Value: new(fmt.Sprintf("xxx%02d-not-in-the-log", n))}); err != nil {
+			Type: ssm.ParameterTypeSecureString, Value: new(rand.Text())}); err != nil {
 			return "", err
 		}
 		secrets += fmt.Sprintf("    SECRET_%d: %s\n", n, name)

@@ -363,6 +363,8 @@ var readersPages = map[string]int{
 	"GET /builds/{id}/find":                                   http.StatusNotFound,
 	"GET /reports/{name}":                                     http.StatusNotFound, // only a runner makes one
 	"GET /sandboxes/{id}":                                     http.StatusNotFound,
+	"GET /settings/secrets":                                   http.StatusForbidden, // names tell much
+	"GET /settings/images":                                    http.StatusForbidden,
 	"GET /reports/{name}/file/{sum}":                          http.StatusNotFound,
 	"GET /reports/{name}/trace/{sum}":                         http.StatusNotFound,
 	"GET /reports/{name}/trace/{sum}/frame":                   http.StatusNotFound,
