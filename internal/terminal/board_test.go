@@ -23,7 +23,7 @@ func known() view.Board {
 			"e2": {Author: new("Grace Brewster Murray Hopper")}},
 		Waiting: []slipway.Waiting{
 			{Kind: slipway.WaitingKindApproval, PipelineName: new("web"), StageName: new("Approve"),
-				ActionName: new("Ask")},
+				ActionName: new("Ask"), PipelineExecutionId: new("e1")},
 		},
 		Serving: map[string]slipway.ServingGroup{
 			"greeter/production": {

@@ -133,6 +133,11 @@ func (b *Board) stage(p *view.Pipeline, stage *view.Stage, s Screen, now time.Ti
 	for i := range stage.Actions {
 		b.action(p, stage, &stage.Actions[i], now, say)
 	}
+	for i := range stage.Gates {
+		if g := &stage.Gates[i]; g.Kind == Running || g.Kind == Failed && stage.Kind == Failed {
+			say(g.Kind, "%s of %s: %s", g.Name, name, Clean(g.Say))
+		}
+	}
 	if stage.Closed != "" {
 		say(Held, "Transition to %s %s", name, Clean(stage.Closed))
 	}
@@ -145,6 +150,9 @@ func (b *Board) stage(p *view.Pipeline, stage *view.Stage, s Screen, now time.Ti
 		if x, ok := p.Executions[in.Execution]; ok {
 			commit, text := Change(&x)
 			say(Queued, "%s waits to enter %s: %s", commit, name, text)
+			if stage.Behind > 0 {
+				say(Queued, "%d more wait behind it", stage.Behind)
+			}
 		}
 	}
 	return lines
