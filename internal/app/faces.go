@@ -167,6 +167,7 @@ func (s *server) pages(services contract, other http.Handler) http.Handler {
 		IAM:         services.iam,
 		Parameters:  services.ssm,
 		Secrets:     services.secretsmanager,
+		Connections: services.connections,
 		Public:      publicBuilds{s.builds, s.logs},
 		ReportFile: func(ctx context.Context, arn, sum string) (slipway.ReportFile, io.ReadSeekCloser, error) {
 			if err := s.rights.mayReadTests(ctx, arn); err != nil {

@@ -11,6 +11,7 @@ import (
 	"slipway/api/awsproto"
 	"slipway/api/codebuild"
 	cc "slipway/api/codecommit"
+	"slipway/api/codeconnections"
 	cd "slipway/api/codedeploy"
 	cp "slipway/api/codepipeline"
 	"slipway/api/iam"
@@ -59,6 +60,7 @@ var pageForms = map[string]map[string]string{
 	"POST /settings/keys/{id}":                        {"do": "delete"},
 	"POST /settings/hosts":                            {"name": "new"},
 	"POST /settings/images":                           {"name": "aws/codebuild/standard:7.0", "image": "debian:12"},
+	"POST /settings/connections/{connection}":         {"do": "secret"},
 	"POST /settings/jobs":                             {"do": "retry", "kind": "x", "key": "x"},
 	"POST /settings/users":                            {"name": "new"},
 	"POST /settings/users/{name}":                     {"do": "delete"},
@@ -82,7 +84,7 @@ type pageData struct {
 	api contract
 	ctx context.Context //nolint:containedctx // of the administrator
 	// IDs of what the addresses name.
-	first, commit, build, batch, execution, deployment, policy string
+	first, commit, build, batch, execution, deployment, policy, connection string
 }
 
 func document(statements []statement) string {
@@ -118,6 +120,8 @@ func (d *pageData) value(pattern, name string) (value string, ok bool) {
 		return "guess", true
 	case "stage", "action":
 		return "Ask", true
+	case "connection":
+		return d.connection, true
 	case "id":
 		for prefix, id := range map[string]string{
 			"/repositories/": d.commit,
@@ -183,6 +187,11 @@ func (d *pageData) people(t *testing.T) {
 			PolicyDocument: &text, Description: new(unseen)}))
 		if name == walked {
 			d.policy = *p.Policy.Arn
+		}
+		c := must[*codeconnections.CreateConnectionOutput](t)(d.api.connections.CreateConnection(ctx,
+			&codeconnections.CreateConnectionInput{ConnectionName: &name, ProviderType: "GitHub"}))
+		if name == walked {
+			_, d.connection, _ = strings.Cut(*c.ConnectionArn, "/")
 		}
 		must[*slipway.CreateHostOutput](t)(d.api.slipway.CreateHost(ctx, &slipway.CreateHostInput{Name: &name,
 			Tags: map[string]string{"role": unseen}}))

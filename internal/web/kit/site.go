@@ -12,6 +12,7 @@ import (
 
 	"slipway/api/codebuild"
 	"slipway/api/codecommit"
+	"slipway/api/codeconnections"
 	"slipway/api/codedeploy"
 	"slipway/api/codepipeline"
 	"slipway/api/iam"
@@ -87,6 +88,7 @@ type Config struct {
 	IAM         iam.API
 	Parameters  ssm.API
 	Secrets     secretsmanager.API
+	Connections codeconnections.API
 	Public      Public // nil: nothing is public
 	// ReportFile opens a file that a test has left, of a report that the caller in ctx may read, by its SHA-256.
 	ReportFile func(ctx context.Context, report, sum string) (slipway.ReportFile, io.ReadSeekCloser, error)

@@ -15,6 +15,7 @@ import (
 // SettingsRoutes are the pages of keys, hosts and processes.
 func (s *pages) routes(mux *kit.Mux) {
 	s.jobsRoutes(mux)
+	s.connectionRoutes(mux)
 	s.signInRoutes(mux)
 	for pattern, p := range map[string]kit.Handler{
 		"GET /settings":                          s.accessPage,

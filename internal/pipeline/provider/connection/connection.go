@@ -57,7 +57,7 @@ func (*Provider) Unsupported(*cp.ActionDeclaration) string { return "" }
 func (*Provider) Describe(a *cp.ActionDeclaration) pipeline.Description {
 	of := pipeline.Description{What: a.Configuration["FullRepositoryId"] + ", " + a.Configuration["BranchName"]}
 	if _, id, ok := strings.Cut(a.Configuration["ConnectionArn"], ":connection/"); ok {
-		of.URL = "/connections/" + id
+		of.URL = "/settings/connections/" + id
 	}
 	return of
 }
