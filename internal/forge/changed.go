@@ -22,7 +22,8 @@ func (r *Remote) ChangedFiles(ctx context.Context, e *Event) ([]string, error) {
 		return nil, err
 	}
 	if e.Kind == Push && e.Before != "" {
-		_, err := r.git(ctx, tree, "fetch", "-q", "--no-tags", "--depth=1", "--filter=blob:none", r.URL, e.Before, e.After)
+		_, err := r.git(ctx, tree, "fetch", "-q", "--no-tags", "--depth=1", "--filter=blob:none", r.URL, e.Before,
+			e.After)
 		if err == nil {
 			return r.diff(ctx, tree, e.Before, e.After)
 		}

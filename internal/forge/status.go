@@ -37,8 +37,8 @@ var words = map[Forge]map[State]string{
 	Bitbucket: {Pending: "INPROGRESS", Success: "SUCCESSFUL", Failure: "FAILED", Errored: "STOPPED"},
 }
 
-// SetStatus gives a commit a status, in the place of the one with the same context. Sources: "Commit statuses" (GitHub),
-// "Set commit pipeline status" (GitLab), "Create a build status for a commit" (Bitbucket), "Create a commit status"
+// SetStatus gives a commit a status, in the place of the one with the same context. Sources: "Commit statuses"
+// (GitHub), "Set commit pipeline status" (GitLab), "Create a build status for a commit" (Bitbucket), "Create a commit status"
 // (Gitea).
 func (a *API) SetStatus(ctx context.Context, repository, commit string, s Status) error {
 	description := cut(s.Description, longestDescription)
@@ -57,7 +57,8 @@ func (a *API) SetStatus(ctx context.Context, repository, commit string, s Status
 			"description": description, "url": s.URL}
 	}
 	_, err := a.Call(ctx, http.MethodPost, path, body, nil)
-	if e, ok := errors.AsType[*CallError](err); ok && a.Forge == GitLab && strings.Contains(e.Why, "Cannot transition") {
+	e, ok := errors.AsType[*CallError](err)
+	if ok && a.Forge == GitLab && strings.Contains(e.Why, "Cannot transition") {
 		return nil // it has the state already
 	}
 	return err

@@ -84,7 +84,8 @@ func (r *Remote) fetch(ctx context.Context, tree string, want Wanted) error {
 	if _, err := r.git(ctx, tree, "remote", "add", "origin", r.URL); err != nil {
 		return err
 	}
-	if _, err := r.git(ctx, tree, "fetch", "-q", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*"); err != nil {
+	all := "+refs/heads/*:refs/remotes/origin/*"
+	if _, err := r.git(ctx, tree, "fetch", "-q", "--tags", "origin", all); err != nil {
 		return err
 	}
 	if _, err := r.git(ctx, tree, "cat-file", "-e", want.ID+"^{commit}"); err == nil {

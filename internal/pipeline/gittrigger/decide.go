@@ -55,8 +55,8 @@ func byBranch(a *cp.ActionDeclaration, e *forge.Event) Verdict {
 	return yes("A push to the branch %s.", branch)
 }
 
-// byTrigger decides by the filters of a trigger, of which one must let the event through. A trigger without filters lets
-// pushes to the action's branch through.
+// byTrigger decides by the filters of a trigger, of which one must let the event through. A trigger without filters
+// lets pushes to the action's branch through.
 func byTrigger(g *cp.GitConfiguration, a *cp.ActionDeclaration, e *forge.Event, files Files) (Verdict, error) {
 	if len(g.Push)+len(g.PullRequest) == 0 {
 		return byBranch(a, e), nil

@@ -27,8 +27,8 @@ func (s *Service) CreateConnection(ctx context.Context,
 		return nil, invalid("Give either ProviderType or HostArn, and not both.")
 	}
 	if _, hosted := public[in.ProviderType]; in.HostArn == nil && !hosted {
-		return nil, invalid("A connection of the provider type %s is to a host of yours. Make the host with CreateHost, "+
-			"and give its ARN as HostArn.", in.ProviderType)
+		return nil, invalid("A connection of the provider type %s is to a host of yours. Make the host with "+
+			"CreateHost, and give its ARN as HostArn.", in.ProviderType)
 	}
 	id := uuid.NewString()
 	c := &connection{id: id, doc: details{Created: s.Now().UnixMilli(), Connection: cc.Connection{

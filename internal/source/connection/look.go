@@ -57,7 +57,8 @@ func (s *Service) lookAll(ctx context.Context, _ store.Running) (store.Outcome, 
 	return store.Again(s.Now().Add(s.Look)), err
 }
 
-// look compares a repository with what was seen of it last. A forge that cannot be asked is asked again at the next look.
+// look compares a repository with what was seen of it last. A forge that cannot be asked is asked again at the next
+// look.
 func (s *Service) look(ctx context.Context, j store.Running) (store.Outcome, error) {
 	var w watched
 	if err := j.Decode(&w); err != nil {

@@ -71,20 +71,6 @@ func (c *connection) commitURL(repository, id string) string {
 	return ""
 }
 
-// Opener is what opens the repository at an address with a connection, for a build that fetches it itself.
-func (s *Service) Opener(ctx context.Context, arn, address string) (user, password string, err error) {
-	c, err := s.available(ctx, arn)
-	if err != nil {
-		return "", "", err
-	}
-	if !strings.HasPrefix(address, c.address()+"/") {
-		return "", "", refuse("The connection %s is to %s, and the source is at %s.", *c.doc.ConnectionName, c.address(),
-			address)
-	}
-	r := s.remote(c, "")
-	return r.User, r.Password, nil
-}
-
 // ChangedFiles lists what an event of a connection's repository changed.
 func (s *Service) ChangedFiles(ctx context.Context, id string, e *forge.Event) ([]string, error) {
 	c, err := s.available(ctx, s.place(newName)+"connection/"+id)

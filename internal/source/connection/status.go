@@ -28,8 +28,8 @@ type CommitStatus struct {
 	Status     forge.Status `json:"status"`
 }
 
-// PutStatus sends a status by a job, with the writes of tx. A status with the same key that was not sent yet is not sent
-// any more.
+// PutStatus sends a status by a job, with the writes of tx. A status with the same key that was not sent yet is not
+// sent any more.
 func (s *Service) PutStatus(ctx context.Context, tx store.Tx, key string, of CommitStatus) error {
 	return tx.Enqueue(ctx, store.Job{Kind: statusJob, Key: key, Payload: of})
 }

@@ -17,8 +17,8 @@ const WebhookPath = "/webhooks/connections/"
 
 func (s *Service) payloadURL(c *connection) string { return s.URL + WebhookPath + c.path }
 
-// RotateConnectionWebhook implements slipway:RotateConnectionWebhook. It makes the secret of the connection's webhook, or
-// a new one, and returns it for the only time. The payload URL stays as it is.
+// RotateConnectionWebhook implements slipway:RotateConnectionWebhook. It makes the secret of the connection's webhook,
+// or a new one, and returns it for the only time. The payload URL stays as it is.
 func (s *Service) RotateConnectionWebhook(ctx context.Context,
 	in *slipway.ConnectionInput) (*slipway.RotateConnectionWebhookOutput, error) {
 	var c *connection
@@ -50,8 +50,8 @@ func (s *Service) saveWebhook(ctx context.Context, tx store.Tx, c *connection) e
 	return err
 }
 
-// RegisterConnectionWebhook implements slipway:RegisterConnectionWebhook: it makes the connection's webhook at the forge,
-// for a repository, with the connection's token.
+// RegisterConnectionWebhook implements slipway:RegisterConnectionWebhook: it makes the connection's webhook at the
+// forge, for a repository, with the connection's token.
 func (s *Service) RegisterConnectionWebhook(ctx context.Context,
 	in *slipway.RegisterConnectionWebhookInput) (*slipway.RegisterConnectionWebhookOutput, error) {
 	if err := checkRepository(*in.FullRepositoryId); err != nil {
@@ -86,8 +86,8 @@ func (s *Service) RegisterConnectionWebhook(ctx context.Context,
 		Pulls:       true,
 	})
 	if refused, ok := errors.AsType[*forge.CallError](err); ok {
-		return nil, refuse("The webhook of %s could not be made at the forge (%v). The token needs the right to manage "+
-			"webhooks. Or make the webhook there, with the payload URL and the secret of slipway connections webhook.",
+		return nil, refuse("The webhook of %s could not be made at the forge (%v). The token needs the right to "+
+			"manage webhooks. Or make the webhook there, with the payload URL and the secret of slipway connections webhook.",
 			*in.FullRepositoryId, refused)
 	}
 	return &slipway.RegisterConnectionWebhookOutput{PayloadUrl: new(s.payloadURL(c))}, err

@@ -1,5 +1,5 @@
-// Package connection is the provider of source actions that take commits of a repository elsewhere, over a connection to
-// its forge. Source: "CodeStarSourceConnection for Bitbucket Cloud, GitHub, ..." in the CodePipeline user guide.
+// Package connection is the provider of source actions that take commits of a repository elsewhere, over a connection
+// to its forge. Source: "CodeStarSourceConnection for Bitbucket Cloud, GitHub, ..." in the CodePipeline user guide.
 package connection
 
 import (
@@ -62,8 +62,8 @@ func (*Provider) Describe(a *cp.ActionDeclaration) pipeline.Description {
 	return of
 }
 
-// Watches implements pipeline.Source: all that happens to the repository. Which of it starts the pipeline is decided for
-// each event; see pipeline.Service.RepositoryChanged.
+// Watches implements pipeline.Source: all that happens to the repository. Which of it starts the pipeline is decided
+// for each event; see pipeline.Service.RepositoryChanged.
 func (*Provider) Watches(a *cp.ActionDeclaration) []pipeline.Place {
 	return []pipeline.Place{pipeline.ConnectedRepository(a.Configuration["ConnectionArn"],
 		a.Configuration["FullRepositoryId"])}
