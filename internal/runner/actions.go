@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"slipway/api/codebuild"
@@ -72,6 +73,11 @@ func (b *build) learnWorkflow(file, job, name string, text []byte) error {
 // stepsOf tells whether a phase runs steps of GitHub Actions.
 func (b *build) stepsOf(kind codebuild.BuildPhaseType, p buildspec.Phase) bool {
 	return len(p.Steps) > 0 || b.flow != nil && kind == codebuild.BuildPhaseTypeBuild
+}
+
+// hasSteps tells whether some phase of the build runs steps of GitHub Actions.
+func (b *build) hasSteps() bool {
+	return b.flow != nil || slices.ContainsFunc(phasesOf(b.spec), func(p namedPhase) bool { return len(p.phase.Steps) > 0 })
 }
 
 // steps runs the steps of a phase, or the workflow of the build, by the driver in the build's room.

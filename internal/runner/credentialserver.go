@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -57,7 +58,11 @@ func serveCredentials(identity Identity) (*credentialServer, error) {
 
 // ServeHTTP answers who has the token. Others learn nothing.
 func (s *credentialServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	given := subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), []byte(s.token)) == 1
+	proof := r.Header.Get("Authorization")
+	if scheme, token, ok := strings.Cut(proof, " "); ok && strings.EqualFold(scheme, "Bearer") { // of actions
+		proof = token
+	}
+	given := subtle.ConstantTimeCompare([]byte(proof), []byte(s.token)) == 1
 	ctx, cancel := context.WithTimeout(r.Context(), callLimit)
 	defer cancel()
 	var answer map[string]string
@@ -169,6 +174,11 @@ func (b *build) awsEnvironment(env map[string]string) error {
 		return err
 	}
 	env["ID_TOKEN_URL"], env["ID_TOKEN_AUTHORIZATION_FILE"] = b.answers.url+tokenPath, inside
+	if b.hasSteps() { // actions look for them by GitHub's names, and add &audience= to the URL
+		b.log.conceal(b.answers.token)
+		env["ACTIONS_ID_TOKEN_REQUEST_URL"] = b.answers.url + tokenPath + "?api-version=2.0"
+		env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = b.answers.token
+	}
 	for _, name := range ownKeys {
 		if env[name] != "" {
 			return nil
