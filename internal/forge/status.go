@@ -38,8 +38,8 @@ var words = map[Forge]map[State]string{
 }
 
 // SetStatus gives a commit a status, in the place of the one with the same context. Sources: "Commit statuses"
-// (GitHub), "Set commit pipeline status" (GitLab), "Create a build status for a commit" (Bitbucket), "Create a commit status"
-// (Gitea).
+// (GitHub), "Set commit pipeline status" (GitLab), "Create a build status for a commit" (Bitbucket), "Create a commit
+// status" (Gitea).
 func (a *API) SetStatus(ctx context.Context, repository, commit string, s Status) error {
 	description := cut(s.Description, longestDescription)
 	state := string(s.State)

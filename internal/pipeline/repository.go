@@ -178,7 +178,8 @@ func (s *Service) decide(ctx context.Context, h Happening) (all []*decided, err 
 }
 
 // source is the definition of a pipeline that watches, and the action; nil if it is not there any more.
-func (s *Service) source(ctx context.Context, w connectedWatch) (*cp.PipelineDeclaration, *cp.ActionDeclaration, error) {
+func (s *Service) source(ctx context.Context,
+	w connectedWatch) (*cp.PipelineDeclaration, *cp.ActionDeclaration, error) {
 	d, err := store.Document[cp.PipelineDeclaration](ctx, s.db, `SELECT doc FROM pipelines WHERE name = $1`,
 		w.watcher.pipeline)
 	if err != nil || d == nil {

@@ -10,8 +10,8 @@ import (
 // connection is the provider whose source actions triggers are for.
 const connection = "CodeStarSourceConnection"
 
-// triggers checks the structure of triggers. Source: "Filter triggers on code push or pull requests" in the CodePipeline
-// user guide.
+// triggers checks the structure of triggers. Source: "Filter triggers on code push or pull requests" in the
+// CodePipeline user guide.
 func (c *checker) triggers() {
 	sources := map[string]bool{} // whether a source action takes from a connection
 	if len(c.d.Stages) > 0 {
@@ -29,15 +29,16 @@ func (c *checker) triggers() {
 		}
 		name := awsproto.Value(g.SourceActionName)
 		ofConnection, there := sources[name]
+		at := path + ".sourceActionName"
 		switch {
 		case !there:
-			c.say(Structure, path+".sourceActionName", "Trigger %d is for the source action '%s', which the pipeline does "+
-				"not have", i+1, name)
+			c.say(Structure, at, "Trigger %d is for the source action '%s', which the pipeline does not have", i+1,
+				name)
 		case !ofConnection:
-			c.say(Structure, path+".sourceActionName", "Trigger %d is for the source action '%s', whose provider is not %s",
-				i+1, name, connection)
+			c.say(Structure, at, "Trigger %d is for the source action '%s', whose provider is not %s", i+1, name,
+				connection)
 		case seen[name]:
-			c.say(Structure, path+".sourceActionName", "The source action '%s' has more than one trigger", name)
+			c.say(Structure, at, "The source action '%s' has more than one trigger", name)
 		}
 		seen[name] = true
 		for j := range g.Push {
@@ -51,7 +52,8 @@ func (c *checker) triggers() {
 func (c *checker) pushFilter(path, what string, f *cp.GitPushFilter) {
 	switch {
 	case f.Tags != nil && (f.Branches != nil || f.FilePaths != nil):
-		c.say(Structure, path, "%s has tags together with branches or filePaths. Give one filter for tags, and another", what)
+		c.say(Structure, path, "%s has tags together with branches or filePaths. Give one filter for tags, and another",
+			what)
 	case f.FilePaths != nil && f.Branches == nil:
 		c.say(Structure, path, "%s has filePaths without branches", what)
 	case f.Tags == nil && f.Branches == nil:

@@ -2,8 +2,8 @@ package policy
 
 import "strings"
 
-// The service of connections has two names, of which AWS takes either in policies and ARNs. Source: "Connections rename"
-// in the Developer Tools console user guide.
+// The service of connections has two names, of which AWS takes either in policies and ARNs. Source: "Connections
+// rename" in the Developer Tools console user guide.
 const (
 	connections      = "codeconnections:"
 	olderConnections = "codestar-connections:"

@@ -87,7 +87,8 @@ func (s *Service) RegisterConnectionWebhook(ctx context.Context,
 	})
 	if refused, ok := errors.AsType[*forge.CallError](err); ok {
 		return nil, refuse("The webhook of %s could not be made at the forge (%v). The token needs the right to "+
-			"manage webhooks. Or make the webhook there, with the payload URL and the secret of slipway connections webhook.",
+			"manage webhooks. Or make the webhook there, with the payload URL and the secret of slipway connections "+
+			"webhook.",
 			*in.FullRepositoryId, refused)
 	}
 	return &slipway.RegisterConnectionWebhookOutput{PayloadUrl: new(s.payloadURL(c))}, err

@@ -101,7 +101,8 @@ func (s *pages) changeConnection(w http.ResponseWriter, r *http.Request, v kit.V
 		return err
 	}
 	if r.PostForm.Get("do") == "secret" {
-		out, err := s.Slipway.RotateConnectionWebhook(r.Context(), &slipway.ConnectionInput{ConnectionArn: x.ConnectionArn})
+		in := &slipway.ConnectionInput{ConnectionArn: x.ConnectionArn}
+		out, err := s.Slipway.RotateConnectionWebhook(r.Context(), in)
 		if err != nil {
 			return err
 		}
