@@ -58,7 +58,8 @@ func (s *Service) projectOfJob(ctx context.Context, of *cb.Project, wants runner
 	p.SecondarySources, p.SecondarySourceVersions, p.SecondaryArtifacts = nil, nil, nil
 	p.Artifacts = &cb.ProjectArtifacts{Type: cb.ArtifactsTypeNoArtifacts}
 	p.AutoRetryLimit = nil // the registration is good for one try
-	in := &cb.StartBuildInput{ProjectName: p.Name, EnvironmentTypeOverride: wants.kind, ComputeTypeOverride: wants.compute}
+	in := &cb.StartBuildInput{ProjectName: p.Name, EnvironmentTypeOverride: wants.kind,
+		ComputeTypeOverride: wants.compute}
 	if wants.image != "" {
 		in.ImageOverride = &wants.image
 	}
@@ -73,8 +74,8 @@ func (s *Service) projectOfJob(ctx context.Context, of *cb.Project, wants runner
 	case !wants.buildspec:
 		in.BuildspecOverride = new(jobSpec)
 	case !strings.Contains(own, "\n"):
-		return nil, invalid("The label buildspec-override:true needs a buildspec in the project itself, and %s has none "+
-			"there.", *p.Name)
+		return nil, invalid("The label buildspec-override:true needs a buildspec in the project itself, and %s has "+
+			"none there.", *p.Name)
 	}
 	merge(&p, in)
 	return &p, nil
@@ -97,7 +98,8 @@ const defaultGroup = 1
 
 // GetActionsRunner implements slipway:GetActionsRunner: the configuration of a runner of GitHub Actions for one job, of
 // a build in the hands of the runner that asks. It is asked of GitHub with the project's source credential when the
-// build comes to its job. Source: "Create configuration for a just-in-time runner for a repository" in GitHub's REST API.
+// build comes to its job. Source: "Create configuration for a just-in-time runner for a repository" in GitHub's REST
+// API.
 func (s *Service) GetActionsRunner(ctx context.Context,
 	in *slipway.GetActionsRunnerInput) (*slipway.GetActionsRunnerOutput, error) {
 	r, err := s.inHands(ctx, *in.Runner, *in.Id)
@@ -126,9 +128,10 @@ func (s *Service) GetActionsRunner(ctx context.Context,
 	_, id, _ := strings.Cut(*r.build.Id, ":")
 	config, err := api.NewRunner(ctx, job.Repository, forge.Runner{Name: "slipway-" + id + "-" +
 		strings.ToLower(rand.Text()[:6]), Group: defaultGroup, Labels: job.Labels, Folder: "_work"})
-	if e, is := errors.AsType[*forge.CallError](err); is && e.Status/100 == 4 && e.Status != http.StatusTooManyRequests {
-		return refuse("GitHub registers no runner for " + job.Repository + ": " + e.Why + ". The token needs the right " +
-			"to administer the repository (scope repo, or Administration: write).")
+	e, is := errors.AsType[*forge.CallError](err)
+	if is && e.Status/100 == 4 && e.Status != http.StatusTooManyRequests {
+		return refuse("GitHub registers no runner for " + job.Repository + ": " + e.Why + ". The token needs the " +
+			"right to administer the repository (scope repo, or Administration: write).")
 	}
 	if err != nil {
 		return nil, err

@@ -48,8 +48,8 @@ func checkPullPolicy(p *cb.Project, w *cb.Webhook) error {
 	if !slices.ContainsFunc(policy.ApproverRoles, func(r cb.PullRequestBuildApproverRole) bool {
 		return strings.HasPrefix(string(r), prefix)
 	}) {
-		return invalid("No role of approverRoles is one of the forge of the project %s (%s...): nobody could approve a "+
-			"build.", *p.Name, prefix)
+		return invalid("No role of approverRoles is one of the forge of the project %s (%s...): nobody could approve "+
+			"a build.", *p.Name, prefix)
 	}
 	return nil
 }
@@ -177,7 +177,8 @@ func (s *Service) readApproval(ctx context.Context, a *arrival, filters *hook.Fi
 		}
 	}
 	if !strings.EqualFold(e.After, found[1]) {
-		return "The comment approves " + found[1] + ", and the latest commit of the pull request is " + e.After + ".", nil
+		return "The comment approves " + found[1] + ", and the latest commit of the pull request is " + e.After + ".",
+			nil
 	}
 	return s.pullKind(ctx, a, filters), nil
 }

@@ -139,8 +139,8 @@ func (s *Service) arrive(ctx context.Context, a *arrival, filters *hook.Filters)
 	if a.event.Kind == forge.WorkflowQueued {
 		wants, ours, err := readLabels(a.event.Labels, *a.project.Name)
 		if !ours {
-			why := "The filters matched, and the job is not for this project: none of its labels (runs-on) is codebuild-" +
-				*a.project.Name + "-${{ github.run_id }}-${{ github.run_attempt }}."
+			why := "The filters matched, and the job is not for this project: none of its labels (runs-on) is " +
+				"codebuild-" + *a.project.Name + "-${{ github.run_id }}-${{ github.run_attempt }}."
 			return why, s.noted(ctx, a, deliveryIgnored, why)
 		}
 		start = func(ctx context.Context, a *arrival) (string, error) {

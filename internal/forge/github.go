@@ -74,7 +74,7 @@ type githubPayload struct {
 		Number text            `json:"number"`
 		Pull   json.RawMessage `json:"pull_request"`
 	} `json:"issue"`
-	Comment *struct {
+	Below *struct {
 		ID   text       `json:"id"`
 		Body string     `json:"body"`
 		User githubUser `json:"user"`
@@ -128,12 +128,8 @@ func (p *githubPayload) other(name string) Event {
 	switch {
 	case name == "pull_request" && p.Pull != nil:
 		p.pull(&e)
-	case name == "issue_comment" && p.Issue != nil && p.Comment != nil:
-		if p.Action == "created" && len(p.Issue.Pull) > 0 && string(p.Issue.Pull) != "null" {
-			c := p.Comment
-			e.Number, e.Comment, e.Stamp = string(p.Issue.Number), c.Body, string(c.ID)
-			e.ActorID, e.Actor = string(c.User.ID), c.User.Login
-		}
+	case name == "issue_comment" && p.Issue != nil && p.Below != nil:
+		p.comment(&e)
 	case name == "release" && p.Release != nil:
 		switch p.Action {
 		case "released":
@@ -152,6 +148,16 @@ func (p *githubPayload) other(name string) Event {
 		e.Labels = j.Labels
 	}
 	return e
+}
+
+// comment reads a comment below a pull request, when it is written.
+func (p *githubPayload) comment(e *Event) {
+	if p.Action != "created" || len(p.Issue.Pull) == 0 || string(p.Issue.Pull) == "null" {
+		return
+	}
+	c := p.Below
+	e.Number, e.Comment, e.Stamp = string(p.Issue.Number), c.Body, string(c.ID)
+	e.ActorID, e.Actor = string(c.User.ID), c.User.Login
 }
 
 func (p *githubPayload) pull(e *Event) {

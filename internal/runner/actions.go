@@ -77,7 +77,8 @@ func (b *build) stepsOf(kind codebuild.BuildPhaseType, p buildspec.Phase) bool {
 
 // hasSteps tells whether some phase of the build runs steps of GitHub Actions.
 func (b *build) hasSteps() bool {
-	return b.flow != nil || slices.ContainsFunc(phasesOf(b.spec), func(p namedPhase) bool { return len(p.phase.Steps) > 0 })
+	steps := func(p namedPhase) bool { return len(p.phase.Steps) > 0 }
+	return b.flow != nil || slices.ContainsFunc(phasesOf(b.spec), steps)
 }
 
 // steps runs the steps of a phase, or the workflow of the build, by the driver in the build's room.

@@ -72,12 +72,12 @@ func (d *debugging) open() (state string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)); err != nil { //nolint:gosec // in a room
+	if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, 0o777)); err != nil {
 		return "", err
 	}
 	for _, name := range []string{debugEvents, debugResume} {
 		file := filepath.Join(dir, name)
-		err := errors.Join(syscall.Mkfifo(file, 0o600), os.Chmod(file, 0o666)) //nolint:gosec // in a room
+		err := errors.Join(syscall.Mkfifo(file, 0o600), os.Chmod(file, 0o666))
 		if err != nil {
 			return "", err
 		}

@@ -53,8 +53,8 @@ func ReadSecrets(ctx context.Context, parameters ssm.API, secrets secretsmanager
 	nextParameters, nextSecrets *string) (*SecretPage, error) {
 	p := &SecretPage{Secrets: []Secret{}}
 	if text(nextParameters) != "" || nextParameters == nil {
-		out, err := parameters.DescribeParameters(ctx, &ssm.DescribeParametersInput{MaxResults: new(int32(secretsAPage)),
-			NextToken: nextParameters})
+		out, err := parameters.DescribeParameters(ctx,
+			&ssm.DescribeParametersInput{MaxResults: new(int32(secretsAPage)), NextToken: nextParameters})
 		if err != nil {
 			return nil, err
 		}
