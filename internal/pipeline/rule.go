@@ -24,11 +24,21 @@ type RuleProvider interface {
 	Judge(ctx context.Context, r *Rule) (Verdict, error)
 }
 
+// When is the moment at which a condition is checked.
+type When = engine.When
+
+// Moments of conditions.
+const (
+	BeforeEntry = engine.BeforeEntry
+	OnSuccess   = engine.OnSuccess
+	OnFailure   = engine.OnFailure
+)
+
 // Rule is a rule execution in the hands of its provider.
 type Rule struct {
 	// Action is the rule as if it were an action: its ID is the rule execution's, its name the rule's.
 	Action
-	When    engine.When
+	When    When
 	Started time.Time
 	Waits   string // the ID of what an earlier Judge waits for; "" for nothing
 }
@@ -197,7 +207,8 @@ func (s *Service) waitForRule(ctx context.Context, tx store.Tx, to ref, x *engin
 	x.URL = first(v.URL, x.URL)
 	if v.Wait != nil && x.Waits == "" {
 		x.Waits = v.Wait.ID
-		if _, err := tx.Exec(ctx, insertRuleWait, v.Wait.Kind, v.Wait.ID, to.Pipeline, to.Execution, to.Run); err != nil {
+		_, err := tx.Exec(ctx, insertRuleWait, v.Wait.Kind, v.Wait.ID, to.Pipeline, to.Execution, to.Run)
+		if err != nil {
 			return err
 		}
 		if err := tx.Enqueue(ctx, store.Job{Kind: ruleJob, Key: to.Run, Payload: to}); err != nil {

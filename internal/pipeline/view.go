@@ -95,10 +95,10 @@ func retries(v *engine.Visit) *cp.RetryStageMetadata {
 	}
 	m := &cp.RetryStageMetadata{LatestRetryTrigger: v.Retried}
 	if v.Auto > 0 {
-		m.AutoStageRetryAttempt = new(int32(v.Auto)) //nolint:gosec // one at most
+		m.AutoStageRetryAttempt = new(int32(v.Auto))
 	}
 	if v.Retries > 0 {
-		m.ManualStageRetryAttempt = new(int32(v.Retries)) //nolint:gosec // far below the limit
+		m.ManualStageRetryAttempt = new(int32(v.Retries))
 	}
 	return m
 }

@@ -46,8 +46,8 @@ func (c *checker) onFailure(i int, path string) {
 		c.result(i, path, result, failureResults)
 	}
 	if s.OnFailure.RetryConfiguration != nil && s.OnFailure.Result != cp.ResultRetry {
-		c.say(Stage, path+".retryConfiguration", "Stage %s has a retryConfiguration; its onFailure needs the result RETRY",
-			awsproto.Value(s.Name))
+		c.say(Stage, path+".retryConfiguration",
+			"Stage %s has a retryConfiguration; its onFailure needs the result RETRY", awsproto.Value(s.Name))
 	}
 }
 
@@ -93,7 +93,7 @@ func (c *checker) rule(i int, r *cp.RuleDeclaration, path string, result cp.Resu
 			name, stage, t.Provider)
 	}
 	t.configured(r, report)
-	if n := int32(len(r.InputArtifacts)); n < t.Inputs.Min || n > t.Inputs.Max { //nolint:gosec // a short list
+	if n := int32(len(r.InputArtifacts)); n < t.Inputs.Min || n > t.Inputs.Max {
 		c.say(Stage, path+".inputArtifacts", "Rule %s of stage %s has %d input artifacts; it takes from %d to %d", name,
 			stage, n, t.Inputs.Min, t.Inputs.Max)
 	}

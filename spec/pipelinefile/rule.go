@@ -80,7 +80,7 @@ var Rules = sync.OnceValue(func() RuleTypes {
 		{
 			Provider: "DeploymentWindow",
 			Keys: []Key{
-				must("Cron", "When the stage may be entered: seconds, minutes, hours, day of month, month, day of week."),
+				must("Cron", "When the window is open, as a cron expression that begins with seconds."),
 				may("TimeZone", "Region/City, UTC+05:30 or an abbreviation; UTC by default."),
 			},
 			Check: checkWindowRule,

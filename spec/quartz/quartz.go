@@ -118,7 +118,8 @@ func (s *Schedule) onDay(t time.Time) bool {
 // false if there is none.
 func (s *Schedule) Next(after time.Time) (time.Time, bool) {
 	y, m, d := after.Date()
-	for noon := time.Date(y, m, d, 12, 0, 0, 0, after.Location()); noon.Year() <= lastYear; noon = noon.AddDate(0, 0, 1) {
+	noon := time.Date(y, m, d, 12, 0, 0, 0, after.Location())
+	for ; noon.Year() <= lastYear; noon = noon.AddDate(0, 0, 1) {
 		if !s.onDay(noon) {
 			continue
 		}

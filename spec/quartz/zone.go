@@ -13,10 +13,11 @@ var abbreviations = map[string]string{
 	"ACT": "Australia/Darwin", "AET": "Australia/Sydney", "AGT": "America/Argentina/Buenos_Aires",
 	"ART": "Africa/Cairo", "AST": "America/Anchorage", "BET": "America/Sao_Paulo", "BST": "Asia/Dhaka",
 	"CAT": "Africa/Harare", "CNT": "America/St_Johns", "CST": "America/Chicago", "CTT": "Asia/Shanghai",
-	"EAT": "Africa/Addis_Ababa", "ECT": "Europe/Paris", "IET": "America/Indiana/Indianapolis", "IST": "Asia/Kolkata",
+	"EAT": "Africa/Addis_Ababa", "IET": "America/Indiana/Indianapolis", "IST": "Asia/Kolkata",
 	"JST": "Asia/Tokyo", "MIT": "Pacific/Apia", "NET": "Asia/Yerevan", "NST": "Pacific/Auckland",
 	"PLT": "Asia/Karachi", "PNT": "America/Phoenix", "PRT": "America/Puerto_Rico", "PST": "America/Los_Angeles",
 	"SST": "Pacific/Guadalcanal", "VST": "Asia/Ho_Chi_Minh",
+	"ECT": "Europe/Paris", //nolint:misspell // an abbreviation
 	"EST": "UTC-05:00", "HST": "UTC-10:00", "MST": "UTC-07:00",
 }
 
@@ -32,7 +33,8 @@ func Zone(name string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		return nil, fmt.Errorf("there is no time zone %q; use Region/City, UTC+05:30 or an abbreviation such as PST", name)
+		return nil, fmt.Errorf("there is no time zone %q; use Region/City, UTC+05:30 or an abbreviation such as PST",
+			name)
 	}
 	return zone, nil
 }

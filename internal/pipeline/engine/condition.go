@@ -264,21 +264,31 @@ func Override(p *Pipeline, stage, execution string, when When, by string, w Worl
 		return nil, ErrNotLatest
 	}
 	c := v.Checks[when]
-	revived := v.Status == cp.StageExecutionStatusFailed && c.failed()
-	switch {
-	case !revived && (v.Status != cp.StageExecutionStatusInProgress || !c.checking()):
-		return nil, ErrNotOverridable
-	case revived && e.Alone() && r.locked(s, stage):
-		return nil, ErrNotOverridable
-	case revived && p.Mode() == cp.ExecutionModeParallel && Full(p):
-		return nil, ErrFull
+	if err := r.mayOverride(stage, e, v, c); err != nil {
+		return nil, err
 	}
 	r.end(e, c, cp.ConditionExecutionStatusOverridden, "Overridden"+by)
-	if revived {
+	if v.Status == cp.StageExecutionStatusFailed {
 		v.Status = cp.StageExecutionStatusInProgress
 		r.revive(stage, s, e)
 	}
 	return slices.Concat(r.effects, Reconcile(p, w)), nil
+}
+
+// mayOverride returns an error if a condition of a visit cannot be overridden: it has failed the stage, or it is being
+// checked.
+func (r *reconciler) mayOverride(stage string, e *Execution, v *Visit, c *Check) error {
+	if v.Status == cp.StageExecutionStatusInProgress && c.checking() {
+		return nil
+	}
+	failed := v.Status == cp.StageExecutionStatusFailed && c.failed()
+	switch {
+	case !failed || e.Alone() && r.locked(r.stage(stage), stage):
+		return ErrNotOverridable
+	case r.Mode() == cp.ExecutionModeParallel && Full(r.Pipeline):
+		return ErrFull
+	}
+	return nil
 }
 
 // revive lets an execution that has ended in a stage go on there, in the pipeline's present mode.

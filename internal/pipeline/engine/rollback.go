@@ -56,8 +56,8 @@ func (r *reconciler) mayRollBack(stage string, target *Execution) error {
 	return nil
 }
 
-// rollBack rolls a stage back in which an execution failed. The execution says so if it is not possible. A rollback that
-// fails is not rolled back.
+// rollBack rolls a stage back in which an execution failed. The execution says so if it is not possible. A rollback
+// that fails is not rolled back.
 func (r *reconciler) rollBack(stage string, e *Execution) {
 	if e.Rollback() {
 		return

@@ -227,8 +227,9 @@ const (
 	StartAction EffectKind = "start"
 	// AbandonAction stops what was started for an action, or leaves it, as its provider can.
 	AbandonAction EffectKind = "abandon"
-	// StartRule begins a rule execution, and AbandonRule stops it.
-	StartRule   EffectKind = "start-rule"
+	// StartRule begins a rule execution.
+	StartRule EffectKind = "start-rule"
+	// AbandonRule leaves a rule execution.
 	AbandonRule EffectKind = "abandon-rule"
 )
 

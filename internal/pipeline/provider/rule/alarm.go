@@ -8,7 +8,6 @@ import (
 
 	"slipway/api/cloudwatch"
 	"slipway/internal/pipeline"
-	"slipway/internal/pipeline/engine"
 	"slipway/spec/pipelinefile"
 )
 
@@ -58,7 +57,7 @@ func (p Alarm) Judge(ctx context.Context, r *pipeline.Rule) (pipeline.Verdict, e
 	over := !p.Now().Before(end)
 	on := slices.Contains(states, string(state))
 	switch {
-	case on == (r.When == engine.BeforeEntry) && !over:
+	case on == (r.When == pipeline.BeforeEntry) && !over:
 		wait := AlarmChange(name)
 		return pipeline.Verdict{
 			Summary: "The alarm " + name + " is " + string(state) + ", watched until " +
@@ -66,7 +65,7 @@ func (p Alarm) Judge(ctx context.Context, r *pipeline.Rule) (pipeline.Verdict, e
 			Wait: &wait,
 			Time: end,
 		}, nil
-	case on == (r.When == engine.OnFailure):
+	case on == (r.When == pipeline.OnFailure):
 		return pipeline.Passes("The alarm %s is %s", name, state), nil
 	}
 	return pipeline.Fails("The alarm %s is %s", name, state), nil
