@@ -87,12 +87,16 @@ func (r serviceRoles) AssumeWithin(ctx context.Context, role, session, work,
 	if err != nil {
 		return nil, notAssumed(err)
 	}
+	return credentialsOf(c), nil
+}
+
+func credentialsOf(c identity.Credentials) *slipway.BuildCredentials {
 	return &slipway.BuildCredentials{
 		AccessKeyId:     &c.ID,
 		SecretAccessKey: &c.Secret,
 		SessionToken:    &c.Token,
 		Expiration:      awsproto.At(c.Expires),
-	}, nil
+	}
 }
 
 // MayLog implements build.Roles. As CodeBuild does, it needs the right to create the group only where there is none.
@@ -101,8 +105,13 @@ func (r serviceRoles) MayLog(ctx context.Context, role, session, group, stream s
 	if err != nil {
 		return err
 	}
+	return r.mayLog(acting, group, stream)
+}
+
+// mayLog asks whether the caller in a context may create a log and write to it.
+func (r serviceRoles) mayLog(acting context.Context, group, stream string) error {
 	q := &awsproto.Access{Region: r.rights.Place.Region, Account: r.rights.Place.Account}
-	there, err := r.rights.logs.Exists(ctx, group)
+	there, err := r.rights.logs.Exists(acting, group)
 	if err != nil {
 		return err
 	}

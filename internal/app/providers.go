@@ -9,6 +9,7 @@ import (
 	"slipway/internal/pipeline/provider/codebuild"
 	"slipway/internal/pipeline/provider/codecommit"
 	"slipway/internal/pipeline/provider/codedeploy"
+	"slipway/internal/pipeline/provider/commands"
 	"slipway/internal/pipeline/provider/connection"
 	"slipway/internal/pipeline/provider/manual"
 	"slipway/internal/pipeline/provider/rule"
@@ -30,6 +31,7 @@ func providers(
 		&connection.Provider{Repositories: actingConnections{x.connections, r}, Artifacts: artifacts},
 		&s3.Source{Objects: artifacts},
 		&codebuild.Provider{Builds: actingBuilds{x.builds, r}},
+		&commands.Provider{Builds: x.builds, Ended: &codebuild.Provider{Builds: x.builds}},
 		manual.Provider{},
 		&s3.Deploy{Objects: artifacts},
 		&codedeploy.Provider{Deployments: actingDeployments{x.deployments, r}},

@@ -35,8 +35,8 @@ func withinLimit(ctx context.Context, tx store.Tx, project string, limit *int32)
 
 // number gives a build its number in the project, which must have room for one more. A sandbox has none.
 func (s *Service) number(ctx context.Context, tx store.Tx, r *row, limit *int32) error {
-	if r.Sandbox {
-		return nil
+	if r.Sandbox || r.work.Through != "" {
+		return nil // only projects number their builds
 	}
 	name := *r.build.ProjectName
 	var n int64

@@ -61,10 +61,9 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 	if s.Roles == nil {
 		return nil, nil, nil
 	}
-	role := awsproto.Value(r.build.ServiceRole)
-	if role == "" {
-		return nil, new("The project has no service role. Give it one: aws codebuild update-project --name " +
-			awsproto.Value(r.build.ProjectName) + " --service-role ARN"), nil
+	role, missing := roleOf(r)
+	if missing != "" {
+		return nil, &missing, nil
 	}
 	c, err := s.assume(ctx, role, r)
 	if _, refused := err.(awsproto.ServiceError); refused {
@@ -74,7 +73,7 @@ func (s *Service) identity(ctx context.Context, r *row) (*slipway.BuildCredentia
 	if err != nil || r.work.Unlogged {
 		return c, nil, err
 	}
-	err = s.Roles.MayLog(ctx, role, session(*r.build.Id), *r.build.Logs.GroupName, *r.build.Logs.StreamName)
+	err = s.rolesOf(r).MayLog(ctx, role, session(*r.build.Id), *r.build.Logs.GroupName, *r.build.Logs.StreamName)
 	if refused, ok := err.(awsproto.ServiceError); ok {
 		return nil, new("Service role " + role + " does not allow AWS CodeBuild to create Amazon CloudWatch Logs log " +
 			"streams for build " + *r.build.Arn + ". Error message: " + awsproto.Message(refused)), nil
@@ -89,9 +88,9 @@ func (s *Service) assume(ctx context.Context, role string, r *row) (*slipway.Bui
 		if err != nil {
 			return nil, err
 		}
-		return s.Roles.AssumeWithin(ctx, role, session(*r.build.Id), *r.build.Id, rights)
+		return s.rolesOf(r).AssumeWithin(ctx, role, session(*r.build.Id), *r.build.Id, rights)
 	}
-	return s.Roles.Assume(ctx, role, session(*r.build.Id), *r.build.Id)
+	return s.rolesOf(r).Assume(ctx, role, session(*r.build.Id), *r.build.Id)
 }
 
 // GetBuildCredentials implements slipway:GetBuildCredentials: the credentials of a build in the hands of the runner

@@ -58,9 +58,11 @@ type Config struct {
 	Seal            *seal.Sealer // of the secrets of webhooks
 	Reports         Reports
 	Logs            Logs
-	Roles           Roles        // nil: builds act with no rights at all
-	Tokens          Tokens       // nil: builds get no identity tokens
-	Hints           *event.Hints // hears of each change of a build; nil for nobody
+	Roles           Roles // nil: builds act with no rights at all
+	// RolesThrough are those of pipelines' commands: a pipeline's role, and what it may assume.
+	RolesThrough func(role string) Roles
+	Tokens       Tokens       // nil: builds get no identity tokens
+	Hints        *event.Hints // hears of each change of a build; nil for nobody
 	// ReadObject opens an object with the rights of a project's role: a buildspec may lie in one.
 	ReadObject func(ctx context.Context, role, bucket, key string) (io.ReadCloser, error)
 	// WriteObject writes an object with the rights of a project's role: the combined artifact of a batch.

@@ -26,6 +26,8 @@ type work struct {
 	Buildspec *string  `json:"buildspec,omitzero"`
 	Notes     []string `json:"notes,omitzero"`
 	Execution string   `json:"execution,omitzero"` // the pipeline execution that asked for the build
+	// Through is the pipeline's role of a build of commands: the role that the build acts with, or what assumes it.
+	Through string `json:"through,omitzero"`
 	// Unlogged says that the project asks for no log in CloudWatch Logs. The build has one all the same, for which its
 	// role needs no right.
 	Unlogged bool `json:"unlogged,omitzero"`

@@ -127,6 +127,16 @@ func (s *Service) LimitedSession(_ context.Context, service, roleARN, sessionNam
 	return s.issue(&ticket{Role: r.ID, Name: sessionName, Work: work, Policy: document}, life), nil
 }
 
+// RoleSession is LimitedSession for a role that another role assumes. That it may, the caller has asked.
+func (s *Service) RoleSession(roleARN, sessionName, work, document string, life time.Duration) (Credentials, error) {
+	r := s.view().roleOf(roleARN)
+	if r == nil {
+		return Credentials{}, &RoleError{RoleARN: roleARN, Missing: true,
+			Reason: "The role " + roleARN + " does not exist."}
+	}
+	return s.issue(&ticket{Role: r.ID, Name: sessionName, Work: work, Policy: document}, life), nil
+}
+
 // ServiceSession is what a service does with a role that it was given: temporary credentials of the role. Its errors
 // are those of CheckServiceRole. The session lasts as long as asked, even if the role's maximum is less, because the
 // work that it is for does. It ends with that work, of which Config.Ended tells; "" for none.

@@ -182,6 +182,9 @@ func (s *Service) begin(ctx context.Context, a *Action, e *engine.Execution, run
 	if a.Configuration, err = resolve(e, run.Action.Configuration); err != nil {
 		return Outcome{}, err
 	}
+	if a.Commands, err = commands(e, run.Action); err != nil {
+		return Outcome{}, err
+	}
 	if a.Inputs, err = inputs(e, run); err != nil {
 		return Outcome{}, err
 	}

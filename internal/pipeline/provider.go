@@ -107,12 +107,22 @@ type Action struct {
 	Configuration map[string]string // with the variables resolved
 	Inputs        []cp.ArtifactDetail
 	Outputs       []cp.ArtifactDetail // where the output artifacts go
+	// Commands are what an action of category Compute runs; nil for another one.
+	Commands *Commands
 	// Overrides are the revisions that the start of the execution asked for, of a source action.
 	Overrides []cp.SourceRevisionOverride
 	// Trigger is what started the execution.
 	Trigger cp.ExecutionTrigger
 	// Revisions are those of the execution's source artifacts that are known by now.
 	Revisions []cp.ArtifactRevision
+}
+
+// Commands are what an action runs in a shell, with the variables of the pipeline resolved.
+type Commands struct {
+	Lines     []string
+	Variables []cp.EnvironmentVariable
+	Exported  []string // the names of the environment's variables that the action's are
+	Files     []string // of the output artifact; nil for all
 }
 
 // Override is the revision of a type that the start of the execution asked for; "" if it asked for none.

@@ -41,20 +41,55 @@ func resolveVariables(
 func resolve(e *engine.Execution, configuration map[string]string) (map[string]string, error) {
 	out := make(map[string]string, len(configuration))
 	for key, value := range configuration {
-		var missing string
-		out[key] = pipelinefile.Expand(value, func(namespace, name string) (string, bool) {
-			v, ok := lookup(e, namespace, name)
-			if !ok && missing == "" {
-				missing = "#{" + namespace + "." + name + "}"
-			}
-			return v, ok
-		})
-		if missing != "" {
-			return nil, Refuse("InvalidActionConfiguration",
-				"The configuration %s has the variable %s, which no action before it has set", key, missing)
+		var err error
+		if out[key], err = expand(e, "configuration "+key, value); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// expand puts values in the place of the variables of a text; what names it in an error.
+func expand(e *engine.Execution, what, text string) (string, error) {
+	var missing string
+	out := pipelinefile.Expand(text, func(namespace, name string) (string, bool) {
+		v, ok := lookup(e, namespace, name)
+		if !ok && missing == "" {
+			missing = "#{" + namespace + "." + name + "}"
+		}
+		return v, ok
+	})
+	if missing != "" {
+		return "", Refuse("InvalidActionConfiguration",
+			"The %s has the variable %s, which no action before it has set", what, missing)
+	}
+	return out, nil
+}
+
+// commands are those of an action, with the variables of its lines and its environment resolved; nil for none.
+func commands(e *engine.Execution, a *cp.ActionDeclaration) (c *Commands, err error) {
+	if len(a.Commands) == 0 {
+		return nil, nil //nolint:nilnil // it has none
+	}
+	c = &Commands{Exported: a.OutputVariables}
+	for _, line := range a.Commands {
+		if line, err = expand(e, "command "+line, line); err != nil {
+			return nil, err
+		}
+		c.Lines = append(c.Lines, line)
+	}
+	for _, v := range a.EnvironmentVariables {
+		value, err := expand(e, "environment variable "+*v.Name, *v.Value)
+		if err != nil {
+			return nil, err
+		}
+		v.Value = &value
+		c.Variables = append(c.Variables, v)
+	}
+	if len(a.OutputArtifacts) > 0 {
+		c.Files = a.OutputArtifacts[0].Files
+	}
+	return c, nil
 }
 
 // lookup finds the value of a variable for an execution.

@@ -80,6 +80,9 @@ func ReadBuilds(ctx context.Context, api slipway.API, builds []codebuild.Build) 
 
 // BuildName is what people call a build: its project and its number there.
 func BuildName(project *string, number *int64) string {
+	if pipeline, ok := strings.CutPrefix(text(project), slipway.CommandsProject); ok {
+		return pipeline + " commands"
+	}
 	n := int64(0)
 	if number != nil {
 		n = *number

@@ -135,6 +135,7 @@ func (c *checker) typed(t *ActionType, a *cp.ActionDeclaration, path string) {
 	}
 	counts("inputArtifacts", "input", len(a.InputArtifacts), t.Inputs)
 	counts("outputArtifacts", "output", len(a.OutputArtifacts), t.Outputs)
+	c.commands(t, a, path)
 	c.configuration(t, a, path+".configuration")
 }
 

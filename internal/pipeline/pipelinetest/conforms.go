@@ -81,6 +81,9 @@ func smallest(of *pipelinefile.ActionType) *cp.ActionDeclaration {
 	for range of.Outputs.Min {
 		a.OutputArtifacts = append(a.OutputArtifacts, cp.OutputArtifact{Name: new("Out")})
 	}
+	if of.Category == cp.ActionCategoryCompute {
+		a.Commands = []string{"true"}
+	}
 	return a
 }
 
@@ -102,6 +105,7 @@ func around(a *cp.ActionDeclaration) *cp.PipelineDeclaration {
 	}
 	return &cp.PipelineDeclaration{
 		Name:          new("pipeline"),
+		PipelineType:  cp.PipelineTypeV2,
 		ArtifactStore: &cp.ArtifactStore{Type: cp.ArtifactStoreTypeS3, Location: new("artifacts")},
 		Stages: []cp.StageDeclaration{
 			{Name: new("First"), Actions: []cp.ActionDeclaration{first}},

@@ -28,7 +28,7 @@ func (p *Provider) startBatch(ctx context.Context, in *codebuild.StartBuildInput
 		return pipeline.Outcome{}, pipeline.Refuse("InvalidActionConfiguration",
 			"With CombineArtifacts the action has one output artifact, and not %d.", len(a.Outputs))
 	}
-	b, err := p.Builds.StartBatchForPipeline(ctx, in, combine, job(a))
+	b, err := p.Builds.StartBatchForPipeline(ctx, in, combine, Job(a))
 	if err != nil {
 		return pipeline.Outcome{}, err
 	}

@@ -67,15 +67,15 @@ func (p *Provider) Start(ctx context.Context, a *pipeline.Action) (pipeline.Outc
 	if isTrue(a, "BatchEnabled") || isTrue(a, "CombineArtifacts") {
 		return p.startBatch(ctx, in, a)
 	}
-	b, err := p.Builds.StartForPipeline(ctx, in, job(a))
+	b, err := p.Builds.StartForPipeline(ctx, in, Job(a))
 	if err != nil {
 		return pipeline.Outcome{}, err
 	}
 	return pipeline.Outcome{Wait: new(Build(*b.Id)), URL: "/builds/" + *b.Id}, nil
 }
 
-// job is what a build needs to know of its action. Its key is the action execution.
-func job(a *pipeline.Action) slipway.PipelineJob {
+// Job is what a build needs to know of its action. Its key is the action execution.
+func Job(a *pipeline.Action) slipway.PipelineJob {
 	j := slipway.PipelineJob{
 		Key:       a.ID,
 		Pipeline:  a.Pipeline,
