@@ -208,7 +208,7 @@ func TestStrangersStartNothing(t *testing.T) {
 	body := pushed("main", oldCommit, newCommit)
 	for range 3 {
 		if got, say := h.deliver("1", "push", body, "guess"); got != http.StatusUnauthorized ||
-			!strings.Contains(say, "rotateSecret") {
+			!strings.Contains(say, "make a new secret") {
 			t.Errorf("%d %q", got, say)
 		}
 	}

@@ -17,7 +17,8 @@ func (c *checker) commands(t *ActionType, a *cp.ActionDeclaration, path string) 
 			"outputVariables": len(a.OutputVariables) > 0,
 		} {
 			if there {
-				c.say(Action, path+"."+member, "Action %s has %s, which only actions of category Compute have", name, member)
+				c.say(Action, path+"."+member, "Action %s has %s, which only actions of category Compute have", name,
+					member)
 			}
 		}
 		return
@@ -30,8 +31,8 @@ func (c *checker) commands(t *ActionType, a *cp.ActionDeclaration, path string) 
 	}
 	for i, command := range a.Commands {
 		if strings.ContainsAny(command, "\r\n") {
-			c.say(Action, element(path+".commands", i), "Command %d of action %s has several lines; write one line a command",
-				i+1, name)
+			c.say(Action, element(path+".commands", i),
+				"Command %d of action %s has several lines; write one line a command", i+1, name)
 		}
 	}
 }
