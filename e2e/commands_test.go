@@ -65,7 +65,8 @@ func (f *flow) roles(a types.ActionDeclaration) {
 	f.command("iam put-role-policy --role-name own --policy-name rights --policy-document",
 		`{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Resource": "*", "Action": ["s3:*", "logs:*"]}]}`)
 	a.Commands = []string{
-		`C=$(curl -sS -H "Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)" $AWS_CONTAINER_CREDENTIALS_FULL_URI)`,
+		`AUTHORIZATION="Authorization: $(cat $AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE)"`,
+		`C=$(curl -sS -H "$AUTHORIZATION" $AWS_CONTAINER_CREDENTIALS_FULL_URI)`,
 		`get() { echo "$C" | sed -E "s/.*\"$1\": ?\"([^\"]*)\".*/\\1/"; }`,
 		`WHO=$(curl -sS --aws-sigv4 "aws:amz:$AWS_REGION:sts" -u "$(get AccessKeyId):$(get SecretAccessKey)" ` +
 			`-H "x-amz-security-token: $(get Token)" -d "Action=GetCallerIdentity&Version=2011-06-15" $AWS_ENDPOINT_URL/)`,

@@ -95,7 +95,8 @@ func TestWebhooksOfPipelines(t *testing.T) {
 func (f *flow) revise() {
 	f.t.Helper()
 	ctx := f.t.Context()
-	version := *must(f.s3().HeadObject(ctx, &s3.HeadObjectInput{Bucket: new("source"), Key: new("src.zip")}))(f.t).VersionId
+	head := &s3.HeadObjectInput{Bucket: new("source"), Key: new("src.zip")}
+	version := *must(f.s3().HeadObject(ctx, head))(f.t).VersionId
 	f.put("source", "src.zip", zipped(f.t, map[string]string{"a.txt": "2"}))
 	in := &codepipeline.PutActionRevisionInput{PipelineName: new("hooked"), StageName: new("Source"),
 		ActionName: new("Get"), ActionRevision: &types.ActionRevision{RevisionId: &version,

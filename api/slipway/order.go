@@ -111,8 +111,8 @@ type PipelineJob struct {
 	Execution string `json:"execution,omitzero"`
 }
 
-// CommandsProject begins what stands in place of a project's name in builds of a pipeline's commands; the pipeline's name
-// follows. No project's name has an @.
+// CommandsProject begins what stands in place of a project's name in builds of a pipeline's commands; the pipeline's
+// name follows. No project's name has an @.
 const CommandsProject = "codepipeline@"
 
 // BuildTarget begins the target of sessions with a build; its ID follows. Builds show it as debugSession.sessionTarget.
