@@ -23,16 +23,16 @@ func masking(ctx context.Context, b *bench) (string, error) {
 	s := b.main
 	head := "version: 0.2\nenv:\n  shell: /bin/sh\n"
 	tail := "phases:\n  build:\n    commands:\n      - " + fast + "\n"
-	secrets := "  parameter-store:\n"
+	hidden := "  parameter-store:\n"
 	for n := range maskedSecrets {
 		name := fmt.Sprintf("/CodeBuild/bench-%d", n)
 		if _, err := s.parameters.PutParameter(ctx, &ssm.PutParameterInput{Name: &name,
 			Type: ssm.ParameterTypeSecureString, Value: new(rand.Text())}); err != nil {
 			return "", err
 		}
-		secrets += fmt.Sprintf("    SECRET_%d: %s\n", n, name)
+		hidden += fmt.Sprintf("    SECRET_%d: %s\n", n, name)
 	}
-	for name, spec := range map[string]string{"bare": head + tail, "masked": head + secrets + tail} {
+	for name, spec := range map[string]string{"bare": head + tail, "masked": head + hidden + tail} {
 		if _, err := s.builds.CreateProject(ctx, project(name, codebuild.SourceTypeNoSource, spec)); err != nil {
 			return "", err
 		}

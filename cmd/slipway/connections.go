@@ -211,8 +211,8 @@ type connectionsWebhookCommand struct {
 }
 
 func (*connectionsWebhookCommand) Help() string {
-	return "Without --repository it makes a new secret, and shows it and the payload URL once: give both to webhooks at " +
-		"the forge, for pushes and pull requests. One payload URL serves all repositories and pipelines of the " +
+	return "Without --repository it makes a new secret, and shows it and the payload URL once: give both to webhooks " +
+		"at the forge, for pushes and pull requests. One payload URL serves all repositories and pipelines of the " +
 		"connection; webhooks with the secret before are refused from then on."
 }
 

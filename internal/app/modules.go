@@ -320,7 +320,13 @@ func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, t *tra
 	if err != nil {
 		return err
 	}
-	x.triggers = webhook.New(g.db, webhook.Config{
+	x.triggers = x.newTriggers(g)
+	return nil
+}
+
+// newTriggers makes the webhooks of pipelines.
+func (x *stages) newTriggers(g *ground) *webhook.Service {
+	return webhook.New(g.db, webhook.Config{
 		Region:    g.Place.Region,
 		Account:   g.Place.Account,
 		URL:       g.URL,
@@ -333,7 +339,6 @@ func (x *stages) orchestrate(ctx context.Context, g *ground, st *storage, t *tra
 		Forges:    forge.NewClient(loopback(g.Listen)),
 		GitHub:    forge.GitHubAPI,
 	})
-	return nil
 }
 
 // artifactKey answers for job workers, which are made before the pipelines whose actions they do.

@@ -14,7 +14,8 @@ type Runner struct {
 }
 
 // NewRunner registers a runner of a repository for one job. It returns the configuration with which the runner's
-// program is started: a secret. Source: "Create configuration for a just-in-time runner for a repository" in GitHub's REST API.
+// program is started: a secret. Source: "Create configuration for a just-in-time runner for a repository" in GitHub's
+// REST API.
 func (a *API) NewRunner(ctx context.Context, repository string, r Runner) (config string, err error) {
 	var out struct {
 		Config string `json:"encoded_jit_config"`

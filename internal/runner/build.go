@@ -376,26 +376,3 @@ func (b *build) download(ctx context.Context) error {
 	b.restoreCache(ctx)
 	return nil
 }
-
-// fetchAll fetches the sources of a build and notes the version that each resolved to.
-func (b *build) fetchAll(ctx context.Context) error {
-	for _, s := range b.order.Sources {
-		commit, err := b.fetch(ctx, s)
-		if err != nil {
-			name := "primary source"
-			if s.Identifier != "" {
-				name = "source " + s.Identifier
-			}
-			return fail(clientError, "%w for %s", err, name)
-		}
-		if s.Identifier == "" && commit != "" {
-			b.result.ResolvedSourceVersion = commit
-		} else if s.Identifier != "" && commit != "" {
-			if b.order.Variables == nil {
-				b.order.Variables = map[string]string{}
-			}
-			b.order.Variables["CODEBUILD_RESOLVED_SOURCE_VERSION_"+s.Identifier] = commit
-		}
-	}
-	return nil
-}

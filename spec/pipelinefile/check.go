@@ -112,7 +112,8 @@ func (c *checker) onlyV2() {
 	for i := range c.d.Stages {
 		if conditional(&c.d.Stages[i]) {
 			c.say(Structure, element("stages", i),
-				"beforeEntry, onSuccess and onFailure of stage %s need pipelineType V2", awsproto.Value(c.d.Stages[i].Name))
+				"beforeEntry, onSuccess and onFailure of stage %s need pipelineType V2",
+				awsproto.Value(c.d.Stages[i].Name))
 		}
 	}
 }
