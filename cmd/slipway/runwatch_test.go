@@ -116,11 +116,15 @@ func TestWatchRunsAgain(t *testing.T) {
 // In a terminal a batch is a tree that is drawn again; what a build wrote is in its log.
 func TestBatchIsATree(t *testing.T) {
 	dir := t.TempDir()
+	gate := filepath.Join(t.TempDir(), "gate") // is there once the tree was drawn again, and builds end
 	write(t, filepath.Join(dir, "buildspec.yml"), "version: 0.2\nbatch:\n  build-graph:\n"+
 		"    - {identifier: lint}\n    - {identifier: test, depend-on: [lint], env: {variables: {BAD: 1}}}\n"+
-		"phases: {build: {commands: ['echo output of one', '[ -z \"$BAD\" ]']}}\n")
+		"phases: {build: {commands: ['echo output of one', "+
+		"'until [ -e "+gate+" ]; do sleep 0.02; done', '[ -z \"$BAD\" ]']}}\n")
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	cmd, out := startSlipway(t, dir, "run", "--batch")
+	out.until("\x1b[2A\x1b[J")
+	write(t, gate, "")
 	out.until("FAILED in")
 	out.until("log: ")
 	for range out.lines {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"math"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,11 +26,19 @@ type world struct {
 	*Store
 	t   *testing.T
 	db  *store.Store
-	now time.Time
+	now clock
 }
 
+// clock is a time that tests set, and that what works beside them reads.
+type clock struct{ at atomic.Pointer[time.Time] }
+
+func (c *clock) set(t time.Time) { c.at.Store(&t) }
+
+func (c *clock) read() time.Time { return *c.at.Load() }
+
 func open(t *testing.T, dsn string) *world {
-	w := &world{t: t, db: storetest.OpenDSN(t, dsn, Migrations()), now: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	w := &world{t: t, db: storetest.OpenDSN(t, dsn, Migrations())}
+	w.now.set(time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC))
 	w.again()
 	return w
 }
@@ -40,7 +49,7 @@ func (w *world) again() {
 	if w.Store != nil && w.timer != nil {
 		w.timer.Stop()
 	}
-	s, err := Open(context.Background(), w.db, slog.New(slog.DiscardHandler), func() time.Time { return w.now })
+	s, err := Open(context.Background(), w.db, slog.New(slog.DiscardHandler), w.now.read)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -50,7 +59,8 @@ func (w *world) again() {
 func (w *world) sample(requests, errors int64, latency time.Duration, healthy *int32) {
 	w.t.Helper()
 	err := w.Sample(w.t.Context(),
-		[]slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer), Time: awsproto.At(w.now),
+		[]slipway.RouterSample{{TargetGroupArn: new(group), LoadBalancerArn: new(balancer),
+			Time:     awsproto.At(w.now.read()),
 			Requests: &requests, Target5xx: &errors,
 			Target2xx: new(requests - errors), HealthyHosts: healthy,
 			Latency: []slipway.LatencyBucket{{Bucket: new(int32(slipway.LatencyBucketOf(latency))),
@@ -76,10 +86,10 @@ var ofGroup, ofBalancer = Dimension{"TargetGroup", "targetgroup/blue/73e2d6bc24d
 
 func TestWhatRoutersReport(t *testing.T) {
 	w := open(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"))
-	start := w.now
+	start := w.now.read()
 	for i := range 120 {
 		w.sample(10, int64(i/60), 100*time.Millisecond, nil)
-		w.now = w.now.Add(time.Second)
+		w.now.set(w.now.read().Add(time.Second))
 	}
 	w.sample(1, 0, time.Second, new(int32(3)))
 	check := func(when string) {
@@ -119,7 +129,7 @@ func TestWhatRoutersReport(t *testing.T) {
 	check("after a restart")
 	for range 60 {
 		w.sample(10, 0, 100*time.Millisecond, nil)
-		w.now = w.now.Add(time.Second)
+		w.now.set(w.now.read().Add(time.Second))
 	}
 	if err := w.Flush(t.Context()); err != nil {
 		t.Fatal(err)
@@ -139,11 +149,11 @@ func TestWhatRoutersReport(t *testing.T) {
 
 func TestGaugesStay(t *testing.T) {
 	w := open(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"))
-	start := w.now
+	start := w.now.read()
 	w.sample(1, 0, time.Millisecond, new(int32(2)))
-	w.now = start.Add(150 * time.Second)
+	w.now.set(start.Add(150 * time.Second))
 	w.sample(1, 0, time.Millisecond, new(int32(0)))
-	w.now = start.Add(210 * time.Second)
+	w.now.set(start.Add(210 * time.Second))
 	got := w.statistics("HealthyHostCount", start, 5, time.Minute, ofGroup)
 	var low []float64
 	for _, p := range got {
@@ -159,14 +169,14 @@ func TestWhatClientsPut(t *testing.T) {
 	id := ID{"Shop", "Orders", []Dimension{{"Region", "north"}, {"Kind", "book"}}}
 	put := func(values ...Value) {
 		t.Helper()
-		if err := w.Put(t.Context(), []Datum{{id, w.now, Summarise(values)}}); err != nil {
+		if err := w.Put(t.Context(), []Datum{{id, w.now.read(), Summarise(values)}}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	start := w.now
+	start := w.now.read()
 	put(Value{3, 1}, Value{-1, 2}, Value{5, 0})
 	w.again() // what was acknowledged is there
-	w.now = start.Add(20 * time.Second)
+	w.now.set(start.Add(20 * time.Second))
 	put(Value{10, 1})
 	// An order of dimensions is no difference.
 	same := ID{"Shop", "Orders", []Dimension{{"Kind", "book"}, {"Region", "north"}}}
@@ -189,15 +199,15 @@ func TestOldRowsGo(t *testing.T) {
 		if err := w.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.now = w.now.Add(time.Hour)
+		w.now.set(w.now.read().Add(time.Hour))
 	}
-	w.now = w.now.Add(Kept)
+	w.now.set(w.now.read().Add(Kept))
 	for range 20 { // each flush deletes a little
 		w.sample(1, 0, time.Millisecond, nil)
 		if err := w.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		w.now = w.now.Add(flushEvery)
+		w.now.set(w.now.read().Add(flushEvery))
 	}
 	var rows int
 	if err := w.db.QueryRow(t.Context(), `SELECT COUNT(*) FROM metric_rows`).Scan(&rows); err != nil || rows != 20 {
@@ -207,9 +217,9 @@ func TestOldRowsGo(t *testing.T) {
 
 func TestMemoryIsBounded(t *testing.T) {
 	w := open(t, "sqlite:"+filepath.Join(t.TempDir(), "slipway.db"))
-	w.now = w.now.Add(slot * time.Second)
+	w.now.set(w.now.read().Add(slot * time.Second))
 	for i := range maxSeconds + 100 {
-		at := w.now.Add(-time.Duration(i%10000) * time.Second)
+		at := w.now.read().Add(-time.Duration(i%10000) * time.Second)
 		_ = w.Sample(t.Context(),
 			[]slipway.RouterSample{{TargetGroupArn: new(group + string(rune('a'+i/10000))),
 				LoadBalancerArn: new(balancer), Time: awsproto.At(at), Requests: new(int64(1))}})
@@ -224,12 +234,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	for i := range MaxSeries + 10 {
 		_ = w.Sample(t.Context(),
 			[]slipway.RouterSample{{TargetGroupArn: new(group + string(rune(i))), LoadBalancerArn: new(balancer),
-				Time: awsproto.At(w.now), Requests: new(int64(1))}})
+				Time: awsproto.At(w.now.read()), Requests: new(int64(1))}})
 	}
 	if len(w.seen) > MaxSeries {
 		t.Errorf("%d series", len(w.seen))
 	}
-	if err := w.Put(t.Context(), []Datum{{ID{"Shop", "Orders", nil}, w.now, Summary{Count: 1}}}); err != ErrTooMany {
+	err := w.Put(t.Context(), []Datum{{ID{"Shop", "Orders", nil}, w.now.read(), Summary{Count: 1}}})
+	if err != ErrTooMany {
 		t.Errorf("%v", err)
 	}
 }

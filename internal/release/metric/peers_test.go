@@ -15,15 +15,13 @@ func TestMeasurementsOfAnotherServer(t *testing.T) {
 	here, there := open(t, dsn), open(t, dsn)
 	storetest.Work(t, here.db)
 	storetest.Work(t, there.db)
-	start := here.now.Add(time.Minute)
+	start := here.now.read().Add(time.Minute)
 	tell := func(seconds int) {
 		for range seconds {
 			here.sample(10, 0, time.Millisecond, nil)
-			here.now = here.now.Add(time.Second)
+			here.now.set(here.now.read().Add(time.Second))
 		}
-		there.mu.Lock()
-		there.now = here.now
-		there.mu.Unlock()
+		there.now.set(here.now.read())
 	}
 	requests := func(want float64, when string) {
 		t.Helper()
@@ -47,7 +45,7 @@ func TestMeasurementsOfAnotherServer(t *testing.T) {
 	if err := here.Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	start = here.now
+	start = here.now.read()
 	there.missed()
 	tell(5)
 	requests(50, "after 5 seconds")

@@ -111,6 +111,8 @@ func testTerminal(t *testing.T, s *session) {
 	c.shows("topped")
 	c.types("jobs; echo job''s\n")
 	c.shows("jobs\r\n")
+	c.types("setsid sleep 1005 & echo a''way\n") // has the terminal after its session has ended
+	c.shows("away")
 	if err := c.Close(); err != nil {
 		t.Error(err)
 	}

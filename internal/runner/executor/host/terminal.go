@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
 
 	"slipway/internal/runner/room"
 )
@@ -32,7 +33,7 @@ type terminal struct {
 
 // Terminal implements room.Terminals.
 func (r *hostRoom) Terminal(_ context.Context, c room.Command, size room.Size) (room.Terminal, error) {
-	master, tty, err := pty.Open()
+	master, tty, err := openTerminal()
 	if err != nil {
 		return nil, err
 	}
@@ -59,6 +60,25 @@ func (r *hostRoom) Terminal(_ context.Context, c room.Command, size room.Size) (
 		t.err = t.process.wait()
 	}()
 	return t, nil
+}
+
+// openTerminal opens both ends of a terminal. To close the first one ends a Read of it, and hangs the terminal up at
+// once: the one that the library opens waits for the Read, since it asks for its descriptor.
+func openTerminal() (master, tty *os.File, err error) {
+	opened, tty, err := pty.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer opened.Close()
+	fd, err := unix.FcntlInt(opened.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err == nil {
+		err = unix.SetNonblock(fd, true)
+	}
+	if err != nil {
+		_ = tty.Close()
+		return nil, nil, err
+	}
+	return os.NewFile(uintptr(fd), opened.Name()), tty, nil
 }
 
 // ownSession has a program in a sandbox begin a session there, which takes the terminal. In the session of bubblewrap,
@@ -89,7 +109,14 @@ func (t *terminal) Write(p []byte) (int, error) { return t.master.Write(p) }
 
 // Resize implements room.Terminal.
 func (t *terminal) Resize(s room.Size) error {
-	return pty.Setsize(t.master, &pty.Winsize{Cols: s.Cols, Rows: s.Rows})
+	c, err := t.master.SyscallConn() // not Fd, after which Close would not end Read
+	if err != nil {
+		return err
+	}
+	bad := c.Control(func(fd uintptr) {
+		err = unix.IoctlSetWinsize(int(fd), unix.TIOCSWINSZ, &unix.Winsize{Col: s.Cols, Row: s.Rows})
+	})
+	return errors.Join(bad, err)
 }
 
 // Wait implements room.Terminal.
