@@ -135,6 +135,9 @@ func (s *server) make(ctx context.Context) (err error) {
 	if err := s.upgradeRoles(ctx); err != nil {
 		return err
 	}
+	if err := s.pipelines.Rewatch(ctx); err != nil {
+		return err
+	}
 	tellTopics(s.ground, s.storage, s.rights)
 	tellPipelines(s.db, s.stages)
 	tellDeployments(s.db, s.deployments)

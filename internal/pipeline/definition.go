@@ -144,25 +144,14 @@ func defaults(d *cp.PipelineDeclaration) {
 	}
 }
 
-const (
-	insertVersion = `INSERT INTO pipeline_versions (pipeline, version, doc) VALUES ($1, $2, $3)`
-	insertWatch   = `INSERT INTO pipeline_watches (kind, place, pipeline, action) VALUES ($1, $2, $3, $4)`
-)
+const insertVersion = `INSERT INTO pipeline_versions (pipeline, version, doc) VALUES ($1, $2, $3)`
 
 // define records a version of a pipeline and what starts it.
 func (s *Service) define(ctx context.Context, tx store.Tx, d *cp.PipelineDeclaration) error {
 	if _, err := tx.Exec(ctx, insertVersion, *d.Name, int64(*d.Version), store.JSON(d)); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, `DELETE FROM pipeline_watches WHERE pipeline = $1`, *d.Name); err != nil {
-		return err
-	}
-	for _, w := range s.registry.watches(d) {
-		if _, err := tx.Exec(ctx, insertWatch, w.Kind, w.Name, *d.Name, w.action); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.watch(ctx, tx, d)
 }
 
 // GetPipeline implements codepipeline:GetPipeline, for any version.

@@ -26,6 +26,7 @@ func TestTriggers(t *testing.T) {
 		"a change starts each pipeline that watches it once": aChangeStartsEachPipelineThatWatchesItOnce,
 		"an update changes what is watched":                  anUpdateChangesWhatIsWatched,
 		"a change that is part of a transaction":             aChangeThatIsPartOfATransaction,
+		"a source that was unknown is watched":               aSourceThatWasUnknownIsWatched,
 	})
 }
 
@@ -66,6 +67,31 @@ func anUpdateChangesWhatIsWatched(t *testing.T, dsn string) {
 	}
 	if err := h.Changed(t.Context(), box("new")); err != nil {
 		t.Errorf("a change that nobody watches any more: %v", err)
+	}
+}
+
+func aSourceThatWasUnknownIsWatched(t *testing.T, dsn string) {
+	h := open(t, dsn, time.Now, letters(), workers())
+	h.create(post("post", "in"))
+	forget := func() {
+		err := h.db.Write(t.Context(), func(tx store.Tx) error {
+			_, err := tx.Exec(t.Context(), `DELETE FROM pipeline_watches`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Rewatch(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	forget() // as an earlier version has it
+	if n := h.changed(box("in"), "post"); n != 2 {
+		t.Errorf("%d executions after a change once the watches were made anew, want 2", n)
+	}
+	forget() // it was done already
+	if n := h.changed(box("in"), "post"); n != 2 {
+		t.Errorf("%d executions: the watches were made anew once more", n)
 	}
 }
 
