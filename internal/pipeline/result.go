@@ -73,17 +73,20 @@ func (s *Service) ending(a *Action, r *Result) ending {
 			Created:          awsproto.At(v.Created),
 		}
 	} else if v != nil {
-		url := below(s.URL, v.URL)
+		var url *string
+		if v.URL != "" {
+			url = new(below(s.URL, v.URL))
+		}
 		e.revision = &cp.SourceRevision{
 			ActionName:      &a.Name,
 			RevisionId:      &v.ID,
 			RevisionSummary: &v.Summary,
-			RevisionUrl:     &url,
+			RevisionUrl:     url,
 		}
 		e.artifact = cp.ArtifactRevision{
 			RevisionId:      &v.ID,
 			RevisionSummary: &v.Summary,
-			RevisionUrl:     &url,
+			RevisionUrl:     url,
 			Created:         awsproto.At(v.Created),
 		}
 		if len(a.Outputs) > 0 {

@@ -118,10 +118,7 @@ func (s *Service) OverrideStageCondition(
 	ctx context.Context,
 	in *cp.OverrideStageConditionInput,
 ) (*cp.OverrideStageConditionOutput, error) {
-	by := ""
-	if caller := callerARN(ctx); caller != nil {
-		by = " by " + *caller
-	}
+	by := awsproto.Value(callerARN(ctx))
 	return nil, s.change(ctx, *in.PipelineName, func(_ store.Tx, r *row) ([]engine.Effect, error) {
 		if _, err := stageOf(r.Declaration, *in.StageName); err != nil {
 			return nil, err

@@ -1,6 +1,8 @@
 package view
 
 import (
+	"strings"
+
 	"slipway/api/codepipeline"
 )
 
@@ -74,6 +76,9 @@ func RuleRunOf(x codepipeline.RuleExecutionDetail) RuleRun {
 	if x.Output != nil && x.Output.ExecutionResult != nil {
 		one.Say = FirstLine(text(x.Output.ExecutionResult.ExternalExecutionSummary))
 		one.URL = text(x.Output.ExecutionResult.ExternalExecutionUrl)
+	}
+	if x.UpdatedBy != nil {
+		one.Say = strings.TrimPrefix(one.Say+". Overridden by "+*x.UpdatedBy, ". ")
 	}
 	return one
 }

@@ -267,7 +267,15 @@ func Override(p *Pipeline, stage, execution string, when When, by string, w Worl
 	if err := r.mayOverride(stage, e, v, c); err != nil {
 		return nil, err
 	}
-	r.end(e, c, cp.ConditionExecutionStatusOverridden, "Overridden"+by)
+	r.end(e, c, cp.ConditionExecutionStatusOverridden, "Overridden")
+	if by != "" {
+		c.Summary += " by " + by
+		for _, id := range c.Rules {
+			if x := e.Rule(id); x.Status != cp.RuleExecutionStatusSucceeded {
+				x.UpdatedBy = &by
+			}
+		}
+	}
 	if v.Status == cp.StageExecutionStatusFailed {
 		v.Status = cp.StageExecutionStatusInProgress
 		r.revive(stage, s, e)

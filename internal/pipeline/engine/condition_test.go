@@ -126,7 +126,10 @@ func TestOverrides(t *testing.T) {
 			if failed {
 				b.judge(t, cp.RuleExecutionStatusFailed)
 			}
-			b.did(Override(b.p, "S1", e.id(), when, "", b.world()))
+			b.did(Override(b.p, "S1", e.id(), when, "ada", b.world()))
+			if first := e.Rules[len(e.Rules)-2]; first.UpdatedBy == nil || *first.UpdatedBy != "ada" {
+				t.Errorf("%s: nobody knows who has overridden it", when)
+			}
 			b.drain(cp.ActionExecutionStatusSucceeded)
 			c := e.Stages["S1"].Checks[when]
 			if e.Status != cp.PipelineExecutionStatusSucceeded || c.Status != cp.ConditionExecutionStatusOverridden {

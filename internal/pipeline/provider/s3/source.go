@@ -103,7 +103,6 @@ func (p *Source) Start(ctx context.Context, a *pipeline.Action) (pipeline.Outcom
 		Revision: &pipeline.Revision{
 			ID:      o.Version,
 			Summary: fmt.Sprintf("Amazon S3 version id: %s", o.Version),
-			URL:     "/buckets/" + bucket + "/" + key,
 			Created: o.Modified,
 		},
 	}}, nil
