@@ -144,7 +144,7 @@ func (s *shell) send(ctx context.Context, request string) (answer, error) {
 				continue // not of this request
 			}
 			if a.ended {
-				s.renew(written)
+				s.renew(written, len(request))
 			}
 			s.out.flush()
 			return a, nil
@@ -157,10 +157,19 @@ func (s *shell) send(ctx context.Context, request string) (answer, error) {
 	}
 }
 
+// pipeTakes is how much of a request a pipe takes without waiting for a reader, in bytes.
+const pipeTakes = 4096
+
 // renew makes the next request begin with a fresh shell. The room has started it already, and background processes go
-// on, unless a part of the request has not been read: the fresh shell would run it.
-func (s *shell) renew(written <-chan struct{}) {
+// on, unless a part of the request of that size has not been read: the fresh shell would run it.
+func (s *shell) renew(written <-chan struct{}, size int) {
 	s.fresh = true
+	if size <= pipeTakes { // it is written, or is just being: that nobody has told so yet means nothing
+		select {
+		case <-written:
+		case <-s.open.Done():
+		}
+	}
 	select {
 	case <-written:
 		if left, err := s.open.Pending(); err == nil && left == 0 {
