@@ -77,6 +77,15 @@ func (c *contract) everyConnection(ctx context.Context) (all []codeconnections.C
 	}
 }
 
+// connection is the server, and the ARN of its connection that a command names.
+func (c *client) connection(ctx context.Context, name string) (api *contract, arn string, err error) {
+	if api, err = c.contract(); err != nil {
+		return nil, "", err
+	}
+	arn, err = api.connection(ctx, name)
+	return api, arn, err
+}
+
 // connection is the ARN of a connection by its name or ARN.
 func (c *contract) connection(ctx context.Context, name string) (string, error) {
 	if strings.HasPrefix(name, "arn:") {
@@ -193,11 +202,7 @@ func (c *connectionsCompleteCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	api, err := c.contract()
-	if err != nil {
-		return err
-	}
-	arn, err := api.connection(ctx, c.Name)
+	api, arn, err := c.connection(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -217,11 +222,7 @@ func (*connectionsWebhookCommand) Help() string {
 }
 
 func (c *connectionsWebhookCommand) Run(ctx context.Context) error {
-	api, err := c.contract()
-	if err != nil {
-		return err
-	}
-	arn, err := api.connection(ctx, c.Name)
+	api, arn, err := c.connection(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -250,11 +251,7 @@ type connectionsDeliveriesCommand struct {
 }
 
 func (c *connectionsDeliveriesCommand) Run(ctx context.Context) error {
-	api, err := c.contract()
-	if err != nil {
-		return err
-	}
-	arn, err := api.connection(ctx, c.Name)
+	api, arn, err := c.connection(ctx, c.Name)
 	if err != nil {
 		return err
 	}
@@ -297,11 +294,7 @@ type connectionsDeleteCommand struct {
 }
 
 func (c *connectionsDeleteCommand) Run(ctx context.Context) error {
-	api, err := c.contract()
-	if err != nil {
-		return err
-	}
-	arn, err := api.connection(ctx, c.Name)
+	api, arn, err := c.connection(ctx, c.Name)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 
-	"slipway/api/awsproto"
 	cb "slipway/api/codebuild"
 	"slipway/api/slipway"
 )
@@ -54,21 +53,4 @@ func (s *Service) StartCommands(ctx context.Context, in *cb.StartBuildInput, thr
 	receive(sub, job)
 	handOver(sub, outputsOf(job))
 	return s.submit(ctx, sub)
-}
-
-// rolesOf are those that a build acts with: the commands of a pipeline take its role, all others their project's.
-func (s *Service) rolesOf(r *row) Roles {
-	if r.work.Through != "" && s.RolesThrough != nil {
-		return s.RolesThrough(r.work.Through)
-	}
-	return s.Roles
-}
-
-// roleOf is the role that a build acts with, and "" with the reason if it has none.
-func roleOf(r *row) (role, missing string) {
-	if role = awsproto.Value(r.build.ServiceRole); role != "" {
-		return role, ""
-	}
-	return "", "The project has no service role. Give it one: aws codebuild update-project --name " +
-		awsproto.Value(r.build.ProjectName) + " --service-role ARN"
 }

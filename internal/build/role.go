@@ -93,6 +93,23 @@ func (s *Service) assume(ctx context.Context, role string, r *row) (*slipway.Bui
 	return s.rolesOf(r).Assume(ctx, role, session(*r.build.Id), *r.build.Id)
 }
 
+// rolesOf are those that a build acts with: the commands of a pipeline take its role, all others their project's.
+func (s *Service) rolesOf(r *row) Roles {
+	if r.work.Through != "" && s.RolesThrough != nil {
+		return s.RolesThrough(r.work.Through)
+	}
+	return s.Roles
+}
+
+// roleOf is the role that a build acts with, and "" with the reason if it has none.
+func roleOf(r *row) (role, missing string) {
+	if role = awsproto.Value(r.build.ServiceRole); role != "" {
+		return role, ""
+	}
+	return "", "The project has no service role. Give it one: aws codebuild update-project --name " +
+		awsproto.Value(r.build.ProjectName) + " --service-role ARN"
+}
+
 // GetBuildCredentials implements slipway:GetBuildCredentials: the credentials of a build in the hands of the runner
 // that asks. They end with the build.
 func (s *Service) GetBuildCredentials(ctx context.Context,

@@ -72,7 +72,8 @@ func given(text string) *string {
 // save writes a connection with its token.
 func (s *Service) save(ctx context.Context, tx store.Tx, c *connection) error {
 	s.Hints.Changed(tx, "connections", "connection/"+c.id)
-	_, err := tx.Exec(ctx, `UPDATE connections SET doc = $2, sealed = $3 WHERE id = $1`, c.id, store.JSON(&c.doc), c.sealed)
+	_, err := tx.Exec(ctx, `UPDATE connections SET doc = $2, sealed = $3 WHERE id = $1`, c.id, store.JSON(&c.doc),
+		c.sealed)
 	return err
 }
 
